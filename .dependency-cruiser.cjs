@@ -1,0 +1,67 @@
+// Which folder may import which: the arrows of docs/architecture.md, as a check that fails.
+const ours = (...folders) => folders.map((f) => `^src/${f}`);
+const tests = "\\.test\\.ts$";
+/** Files in `from` may import only `to` (and npm packages). */
+const only = (name, from, ...to) => ({
+  name,
+  severity: "error",
+  from: { path: ours(from), pathNot: tests },
+  to: { path: "^src/", pathNot: ours(from, ...to) },
+});
+
+module.exports = {
+  forbidden: [
+    {
+      name: "no-cycles",
+      severity: "error",
+      from: {},
+      to: { circular: true, viaOnly: { dependencyTypesNot: ["type-only"] } },
+    },
+    only("domain-imports-nothing-of-ours", "domain/"),
+    only("lib-imports-nothing-of-ours", "lib/"),
+    {
+      name: "domain-is-pure",
+      severity: "error",
+      from: { path: "^src/domain/", pathNot: tests },
+      to: { dependencyTypes: ["core"] },
+    },
+    only("spec", "spec/", "domain/", "lib/"),
+    only("image", "image/", "domain/", "lib/"),
+    only("store", "store/", "domain/", "lib/"),
+    only("router", "router/", "domain/", "lib/"),
+    only("drift", "drift/", "platform/platform\\.ts", "domain/", "lib/"),
+    only("platform-contract", "platform/platform\\.ts", "domain/", "lib/"),
+    ...["fleet", "local", "docker", "vm", "kubernetes", "terraform", "fake"].map((p) =>
+      only(
+        `platform-${p}`,
+        `platform/${p}/`,
+        "platform/platform\\.ts",
+        "platform/fleet/",
+        "router/router\\.ts",
+        "domain/",
+        "lib/",
+      ),
+    ),
+    only(
+      "controller",
+      "controller/",
+      "platform/platform\\.ts",
+      "router/router\\.ts",
+      "store/",
+      "image/",
+      "drift/",
+      "domain/",
+      "lib/",
+    ),
+    only("api-contract", "api/contract", "domain/", "lib/"),
+    only("api-client", "api/client", "api/contract", "domain/", "lib/"),
+    only("api-routes", "api/routes", "controller/", "api/contract", "domain/", "lib/"),
+    only("cli", "cli/", "api/contract", "api/client", "spec/", "image/", "domain/", "lib/"),
+  ],
+  options: {
+    doNotFollow: { path: "node_modules" },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: "tsconfig.json" },
+    enhancedResolveOptions: { extensions: [".ts", ".cjs", ".js"] },
+  },
+};

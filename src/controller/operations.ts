@@ -1,0 +1,121 @@
+import type { ImageDigest, ServerId, ServiceKey } from "../domain/ids.ts";
+import type { ServerFailure, ServerObservation } from "../domain/observation.ts";
+import type { Plan } from "../domain/plan.ts";
+import type { Release, ReleaseDraft } from "../domain/release.ts";
+import type { Rollout, WarmRelease } from "../domain/rollout.ts";
+import type { RolloutPolicy } from "../domain/spec.ts";
+import type { LogLine, LogReader, Readiness } from "../platform/platform.ts";
+
+/** What `kiln deploy` asks for. The image is already in the image store. */
+export interface DeployRequest {
+  readonly service: ServiceKey;
+  readonly count: number;
+  readonly draft: ReleaseDraft;
+  readonly policy: RolloutPolicy;
+  /** `user@machine`, for history. */
+  readonly by: string;
+}
+
+/** What a request led to. `rollout` is undefined when nothing had to be rolled out (same release, or only scaled). */
+export interface Accepted {
+  readonly service: ServiceKey;
+  readonly release: number;
+  readonly rollout: number | undefined;
+  readonly scaled: { readonly from: number; readonly to: number } | undefined;
+}
+
+/** `kiln plan`: what deploy would do now, without doing it. */
+export interface PlanPreview {
+  readonly service: ServiceKey;
+  /** The release that serves now. */
+  readonly serving: Release | undefined;
+  /** What would change against it: one sentence each. Empty when nothing would. */
+  readonly changes: readonly string[];
+  /** Every action in the order it would come, as though all servers became ready at once. */
+  readonly actions: Plan["actions"];
+  readonly downtime: string;
+}
+
+export interface ServiceStatus {
+  readonly service: ServiceKey;
+  readonly count: number;
+  readonly serving: Release | undefined;
+  readonly rollout: Rollout | undefined;
+  readonly warm: readonly WarmRelease[];
+  readonly removing: boolean;
+  readonly servers: readonly ServerStatus[];
+  readonly failures: readonly ServerFailure[];
+}
+
+export interface ServerStatus extends ServerObservation {
+  readonly service: ServiceKey;
+  readonly release: number;
+  readonly version: string;
+}
+
+export interface ReleaseSummary {
+  readonly release: Release;
+  /** What a rollback to it would find: still running, to be made anew from its image, or nothing. */
+  readonly state: "serving" | "warm" | "kept" | "image gone";
+}
+
+export interface History {
+  readonly releases: readonly ReleaseSummary[];
+  /** Newest first. */
+  readonly rollouts: readonly Rollout[];
+}
+
+/** One entry of the event log. */
+export interface KilnEvent {
+  readonly sequence: number;
+  readonly atMs: number;
+  readonly service: ServiceKey | undefined;
+  /** e.g. `release.created`, `rollout.step`, `server.failed`. */
+  readonly kind: string;
+  /** One sentence for people. */
+  readonly message: string;
+  readonly data: Readonly<Record<string, unknown>>;
+}
+
+export interface ControllerStatus {
+  readonly pid: number;
+  readonly version: string;
+  readonly home: string;
+  readonly startedAtMs: number;
+  readonly services: number;
+  readonly servers: number;
+  readonly readiness: Readiness;
+}
+
+/** Everything that can be asked of a controller; the API's routes translate to it and nothing else. */
+export interface Operations {
+  /** Throws `rollout_running`, `image_unknown`, `port_taken`, `traffic_conflict`, `version_taken`. */
+  deploy(request: DeployRequest): Promise<Accepted>;
+  preview(request: DeployRequest): Promise<PlanPreview>;
+  /** To `release`, or to the last good one. Throws `service_unknown`, `release_unknown`, `rollback_impossible`, `rollout_running`. */
+  rollback(service: ServiceKey, release: number | undefined, by: string): Promise<Accepted>;
+  scale(service: ServiceKey, count: number, by: string): Promise<Accepted>;
+  /** Resolves when it is recorded; the service is gone when `status` no longer knows it. */
+  remove(service: ServiceKey, by: string): Promise<void>;
+  /** Turns the running rollout back. Throws `rollout_none`. */
+  abort(service: ServiceKey, by: string): Promise<Rollout>;
+  status(service?: ServiceKey): Promise<readonly ServiceStatus[]>;
+  rollout(id: number): Promise<Rollout>;
+  history(service: ServiceKey): Promise<History>;
+  /** Digests that a kept release uses, with the releases that do. */
+  imagesInUse(): Promise<ReadonlyMap<ImageDigest, readonly string[]>>;
+  /** Events after `after` (a sequence number), oldest first; with the signal they go on as they happen. */
+  events(options: {
+    readonly after?: number;
+    readonly service?: ServiceKey;
+    readonly signal?: AbortSignal;
+  }): AsyncIterable<KilnEvent>;
+  logs(
+    server: ServerId,
+    options: Parameters<LogReader["read"]>[1],
+    signal: AbortSignal,
+  ): AsyncIterable<LogLine>;
+  info(): Promise<ControllerStatus>;
+  /** Stops the controller; servers and router live on. */
+  shutdown(): Promise<void>;
+}

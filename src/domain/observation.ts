@@ -1,0 +1,52 @@
+import type { ServerId, ServiceKey } from "./ids.ts";
+
+/** What a platform sees: every group and server of ours, complete. */
+export interface Observation {
+  readonly groups: readonly GroupObservation[];
+  /** Services that have a way in through the router, with or without servers behind it. */
+  readonly routed: readonly ServiceKey[];
+}
+
+/** All servers of one release of one service. */
+export interface GroupObservation {
+  readonly service: ServiceKey;
+  readonly release: number;
+  /** What `resize` was last asked for; undefined when the platform has forgotten (a new controller). */
+  readonly size: number | undefined;
+  /** Share of new traffic that the router gives this group, 0 to 1. */
+  readonly share: number;
+  /** Present servers: failed and destroyed ones are not among them. */
+  readonly servers: readonly ServerObservation[];
+  /** The newest failures, oldest first. */
+  readonly failures: readonly ServerFailure[];
+  /** How many servers of this group have failed in all, as far as is known. */
+  readonly failed: number;
+}
+
+/** creating: not started; starting: started, not proven healthy (again); ready: healthy; draining: on its way out. */
+export type ServerState = "creating" | "starting" | "ready" | "draining" | "quarantined";
+
+export interface ServerObservation {
+  readonly id: ServerId;
+  readonly state: ServerState;
+  /** When it came into this state (Unix time in ms). */
+  readonly sinceMs: number;
+  readonly createdAtMs: number;
+  readonly address: string | undefined;
+  /** Whether the router gives it new traffic now. */
+  readonly inTraffic: boolean;
+  /** The last health check's words, e.g. `GET / answered 500`. */
+  readonly health: string | undefined;
+}
+
+/** Why a server was given up, with what helps to understand it. */
+export interface ServerFailure {
+  readonly id: ServerId;
+  readonly atMs: number;
+  /** One sentence: `exited with code 1 after 0.2 s`, `was not ready within 5 min: GET / answered 500`. */
+  readonly reason: string;
+  /** The newest probe results, oldest first. */
+  readonly probes: readonly string[];
+  /** The last lines it wrote. */
+  readonly logTail: readonly string[];
+}

@@ -1,0 +1,70 @@
+import type { ServiceKey } from "./ids.ts";
+import type { Release } from "./release.ts";
+import type { RolloutPolicy } from "./spec.ts";
+
+/** One step of a rollout. Strategies are data: all compile to a list of these, and the planner knows nothing else. */
+export interface Step {
+  /** Share of the servers and of the traffic that the new group has at the end of the step; above 0, at most 1. */
+  readonly share: number;
+  /** How long the step must stay healthy once the traffic has moved. */
+  readonly holdMs: number;
+}
+
+export type RolloutPhase =
+  /** On its way to the new release. */
+  | "forward"
+  /** On its way back to the old one. */
+  | "back"
+  | "complete"
+  /** Failed or aborted, and the old release serves again. */
+  | "rolled-back"
+  /** Failed or aborted, and there was no way back, or the policy said stop. */
+  | "failed"
+  | "superseded";
+
+/** The journey of a service from one release to another. */
+export interface Rollout {
+  readonly id: number;
+  readonly service: ServiceKey;
+  readonly kind: "deploy" | "rollback";
+  /** Undefined for the first release of a service. */
+  readonly from: number | undefined;
+  readonly to: number;
+  readonly policy: RolloutPolicy;
+  readonly steps: readonly Step[];
+  readonly phase: RolloutPhase;
+  /** Index into `steps`. */
+  readonly step: number;
+  readonly startedAtMs: number;
+  readonly startedBy: string;
+  /** When the present step's traffic had moved; undefined before that. */
+  readonly movedAtMs: number | undefined;
+  /** The highest number of ready servers of the new group so far, and when it was reached. */
+  readonly highestReady: number;
+  readonly progressAtMs: number;
+  readonly endedAtMs: number | undefined;
+  /** Why it failed, was aborted or superseded: one sentence. */
+  readonly reason: string | undefined;
+}
+
+/** A release whose servers are kept, out of traffic, for a rollback in one switch. */
+export interface WarmRelease {
+  readonly release: number;
+  readonly untilMs: number;
+}
+
+/** What is desired of one service: the planner's first argument. */
+export interface DesiredService {
+  readonly service: ServiceKey;
+  readonly count: number;
+  /** Every kept release, by number. */
+  readonly releases: ReadonlyMap<number, Release>;
+  /** The release that has proven itself and has the traffic. */
+  readonly serving: number | undefined;
+  /** The running rollout, if any. */
+  readonly rollout: Rollout | undefined;
+  readonly warm: readonly WarmRelease[];
+  readonly drainMs: number;
+  /** True once `kiln remove` was asked for: nothing shall be left. */
+  readonly removed: boolean;
+}

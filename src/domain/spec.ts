@@ -1,0 +1,106 @@
+/**
+ * What a user asks for, validated and with units made plain: durations in milliseconds, sizes in bytes.
+ * `src/spec` makes these from `kiln.yaml`.
+ */
+
+export interface ServiceSpec {
+  /** Lower-case letters, digits and hyphens; a letter first; at most 32 characters. */
+  readonly service: string;
+  /** The environment it was merged for (`--env`), if any. */
+  readonly environment: string | undefined;
+  readonly image: ImageSpec;
+  /** How many servers. Not part of a release: changing only this scales. */
+  readonly count: number;
+  readonly shape: ServerShape;
+  readonly health: HealthSpec;
+  /** Absent: the service takes no traffic from the router. */
+  readonly traffic: TrafficSpec | undefined;
+  readonly rollout: RolloutPolicy;
+}
+
+export interface ImageSpec {
+  /** A label that, once given, never points elsewhere. Absent: from git, otherwise a counter. */
+  readonly version: string | undefined;
+  readonly from: ImageBase;
+  /** Debian package names, optionally `name=version`. */
+  readonly packages: readonly string[];
+  /** Package sources in place of the machine's own: lines in the one-line format of sources.list(5). */
+  readonly sources: readonly string[];
+  /** Packages whose maintainer scripts the user has declared unneeded. */
+  readonly skipScripts: readonly string[];
+  readonly files: readonly FileSpec[];
+  /** Name, uid, `name:group` or `uid:gid`, as in the OCI image configuration. */
+  readonly user: string | undefined;
+  /** argv. Absent: that of the base image. */
+  readonly command: readonly string[] | undefined;
+}
+
+export type ImageBase =
+  | { readonly kind: "scratch" }
+  | { readonly kind: "debian"; readonly suite: string }
+  /** An OCI image layout: a folder or a tar archive. `path` is absolute; `ref` picks one of several images. */
+  | { readonly kind: "oci"; readonly path: string; readonly ref: string | undefined };
+
+export interface FileSpec {
+  /** Absolute path of a file or folder inside the project. */
+  readonly from: string;
+  /** Absolute path in the image. */
+  readonly to: string;
+  /** Permission bits for files; folders get the execute bits that match. Absent: 0644, or 0755 where the source is executable. */
+  readonly mode: number | undefined;
+  /** Name or uid, optionally `:group`. Absent: root. */
+  readonly owner: string | undefined;
+}
+
+/** What every server of a release has. */
+export interface ServerShape {
+  /** TCP port that the process listens on, inside the server. */
+  readonly port: number | undefined;
+  readonly env: Readonly<Record<string, string>>;
+  readonly memoryBytes: number | undefined;
+  /** CPU cores, e.g. 0.5. */
+  readonly cpus: number | undefined;
+  /** Absolute paths that are tmpfs; all else is read-only. */
+  readonly writable: readonly string[];
+}
+
+export interface HealthSpec {
+  /** An HTTP path (2xx and 3xx pass), or a TCP connection, or (without a port) that the process lives. */
+  readonly check:
+    | { readonly kind: "http"; readonly path: string }
+    | { readonly kind: "tcp" }
+    | { readonly kind: "alive" };
+  readonly intervalMs: number;
+  readonly timeoutMs: number;
+  /** Passes in a row that make a server ready. */
+  readonly ready: number;
+  /** Failures in a row that take it out of traffic. */
+  readonly unready: number;
+  /** How long a server may take to become ready, first or again, before it is replaced. */
+  readonly deadlineMs: number;
+}
+
+export interface TrafficSpec {
+  readonly mode: "http" | "tcp";
+  /** TCP port on the machine. Several http services may share one, told apart by `host`. */
+  readonly listen: number;
+  /** Host name (RFC 9110 section 7.2), lower case, without port. Absent: every host that no other service names. */
+  readonly host: string | undefined;
+}
+
+export interface RolloutPolicy {
+  readonly strategy: "rolling" | "blue-green" | "recreate";
+  /** `rolling`: servers above `count` that may be raised at once. */
+  readonly surge: number;
+  /** `rolling`: servers below `count` that may be missing at once. */
+  readonly unavailable: number;
+  /** How long all servers must stay healthy with all the traffic before the rollout is complete. */
+  readonly bakeMs: number;
+  /** How long open connections of a server that leaves may take to finish. */
+  readonly drainMs: number;
+  /** How long the old group is kept, out of traffic, for a rollback in one switch. 0: not at all. */
+  readonly keepWarmMs: number;
+  /** How long a rollout may go without a new highest number of ready servers. */
+  readonly progressDeadlineMs: number;
+  readonly onFailure: "rollback" | "stop";
+}

@@ -1,0 +1,30 @@
+/** Bytes of a file without holding them: a slice of a file on this machine, or a small buffer. */
+export type Content =
+  | { readonly kind: "bytes"; readonly bytes: Uint8Array }
+  /** `length` bytes of the file `path` from `offset`. The file must stay unchanged while the entry is used. */
+  | { readonly kind: "slice"; readonly path: string; readonly offset: number; readonly length: number };
+
+/**
+ * One path of an image. Owners and modes live here and never on the builder's file system, so a build needs no
+ * root and its result does not depend on user or umask.
+ */
+export interface Entry {
+  /** Without leading slash or `./`, no `.` or `..` parts, no trailing slash: `usr/bin/nginx`. */
+  readonly path: string;
+  readonly type: "file" | "folder" | "symlink" | "hardlink" | "char" | "block" | "fifo";
+  /** Permission bits with set-id and sticky bits, at most 0o7777. */
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  /** Seconds since 1970; the layer writer clamps it. */
+  readonly mtime: number;
+  /** Symlink target as stored, or a hardlink's path in the same form as `path`. */
+  readonly link?: string;
+  readonly device?: { readonly major: number; readonly minor: number };
+  readonly content?: Content;
+  /** Extended attributes, e.g. `security.capability`. */
+  readonly xattrs?: Readonly<Record<string, Uint8Array>>;
+}
+
+/** The paths of one layer, or of a whole root file system, by path. Later entries replace earlier ones. */
+export type Tree = ReadonlyMap<string, Entry>;

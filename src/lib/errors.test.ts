@@ -1,0 +1,16 @@
+import { expect, test } from "vitest";
+import { errorToJson, KilnError, toKilnError } from "./errors.ts";
+
+test("a code decides exit code and HTTP status", () => {
+  const error = new KilnError("rollout_running", "A rollout is running.");
+  expect([error.exitCode, error.httpStatus]).toEqual([3, 409]);
+});
+
+test("a full disk met by any write is said in Kiln's words", () => {
+  const error = toKilnError(Object.assign(new Error("write"), { code: "ENOSPC", path: "/state/x" }));
+  expect(error.code).toBe("disk_full");
+  expect(errorToJson(error)).toMatchObject({
+    retry: true,
+    message: "No space left on the disk at /state/x.",
+  });
+});

@@ -1,0 +1,97 @@
+import { spawn } from "node:child_process";
+import { isErrno, KilnError } from "./errors.ts";
+
+export interface ExecOptions {
+  readonly signal?: AbortSignal;
+  readonly timeoutMs?: number;
+  readonly input?: string | Buffer;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+  /** Exit codes that are not failures; 0 alone by default. "any" to look at the code yourself. */
+  readonly accept?: readonly number[] | "any";
+}
+
+export interface ExecResult {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/**
+ * Runs a program to its end. No shell is involved: `argv[0]` is looked up in PATH, the rest are its arguments.
+ * Throws `tool_missing` when the program does not exist, `command_failed` (with the last lines of its stderr)
+ * when it fails, `timed_out` and `cancelled` after killing it.
+ */
+export function exec(argv: readonly [string, ...string[]], options: ExecOptions = {}): Promise<ExecResult> {
+  const [program, ...args] = argv;
+  return new Promise((resolve, reject) => {
+    if (options.signal?.aborted) return reject(cancelled(program));
+    const child = spawn(program, args, {
+      cwd: options.cwd,
+      env: options.env ? { ...process.env, ...options.env } : process.env,
+      stdio: [options.input === undefined ? "ignore" : "pipe", "pipe", "pipe"],
+    });
+    const out: Buffer[] = [];
+    const err: Buffer[] = [];
+    let stopped: KilnError | undefined;
+    const stop = (why: KilnError) => {
+      stopped ??= why;
+      child.kill("SIGKILL");
+    };
+    const onAbort = () => stop(cancelled(program));
+    options.signal?.addEventListener("abort", onAbort, { once: true });
+    const timer =
+      options.timeoutMs === undefined
+        ? undefined
+        : setTimeout(() => stop(timedOut(argv, options.timeoutMs)), options.timeoutMs);
+    const done = () => {
+      clearTimeout(timer);
+      options.signal?.removeEventListener("abort", onAbort);
+    };
+    child.stdout?.on("data", (chunk: Buffer) => out.push(chunk));
+    child.stderr?.on("data", (chunk: Buffer) => err.push(chunk));
+    child.stdin?.on("error", () => {}); // the program may end before it has read everything; its exit code tells
+    if (options.input !== undefined) child.stdin?.end(options.input);
+    child.on("error", (error) => {
+      done();
+      reject(isErrno(error, "ENOENT") ? missing(program, error) : error);
+    });
+    child.on("close", (code) => {
+      done();
+      const result = {
+        code: code ?? 128,
+        stdout: Buffer.concat(out).toString(),
+        stderr: Buffer.concat(err).toString(),
+      };
+      const accept = options.accept ?? [0];
+      if (stopped) reject(stopped);
+      else if (accept !== "any" && !accept.includes(result.code)) reject(failed(argv, result));
+      else resolve(result);
+    });
+  });
+}
+
+function missing(program: string, cause: unknown): KilnError {
+  return new KilnError("tool_missing", `The program ${program} is not installed.`, {
+    hint: "`kiln doctor` lists what is missing and how to install it.",
+    cause,
+  });
+}
+
+function failed(argv: readonly string[], result: ExecResult): KilnError {
+  const tail = result.stderr.trim().split("\n").slice(-4).join("\n");
+  return new KilnError(
+    "command_failed",
+    `${argv.slice(0, 3).join(" ")} exited with ${result.code}${tail ? `: ${tail}` : "."}`,
+  );
+}
+
+function timedOut(argv: readonly string[], ms: number | undefined): KilnError {
+  return new KilnError("timed_out", `${argv.slice(0, 3).join(" ")} did not end within ${ms} ms.`, {
+    retry: true,
+  });
+}
+
+function cancelled(program: string): KilnError {
+  return new KilnError("cancelled", `${program} was cancelled.`, { retry: true });
+}

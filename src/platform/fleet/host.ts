@@ -1,0 +1,47 @@
+import type { ServerId } from "../../domain/ids.ts";
+import type { Release } from "../../domain/release.ts";
+import type { Call, Evidence, LogReader, Readiness, Taint } from "../platform.ts";
+
+/** What a host is asked to start. */
+export interface ServerSpec {
+  readonly id: ServerId;
+  readonly release: Release;
+}
+
+/** A server as its host knows it, from the host's own durable record: a new controller finds the same. */
+export interface HostServer {
+  readonly id: ServerId;
+  readonly release: Release;
+  readonly createdAtMs: number;
+  /** `creating` when a crash left it half made: `create` may be repeated, `destroy` cleans it up. */
+  readonly state: "creating" | "running" | "exited";
+  /** IP address that the router and health checks reach it at. */
+  readonly address: string | undefined;
+  /** Of an exited server. `code` is undefined when it is not known (the machine was restarted). */
+  readonly exit:
+    | { readonly code: number | undefined; readonly atMs: number; readonly oomKilled: boolean }
+    | undefined;
+}
+
+/**
+ * A place that can only start and stop single servers. Every call may be repeated, also after a crash in its middle.
+ * A server that has exited keeps its record and its logs until it is destroyed.
+ */
+export interface Host {
+  readonly name: "local" | "docker" | "vm" | "fake";
+  probe(call: Call): Promise<Readiness>;
+  /** Every server of ours, complete; throws rather than return a part. */
+  list(call: Call): Promise<readonly HostServer[]>;
+  /** Starts it; resolves when its process runs. Returns the present one when it already does. */
+  create(server: ServerSpec, call: Call): Promise<HostServer>;
+  /** Stop signal, `graceMs`, SIGKILL; then all it used is freed, but its record and logs stay. */
+  stop(id: ServerId, graceMs: number, call: Call): Promise<void>;
+  /** Stops it without grace if it still runs, and removes everything of it. Unknown ids are no error. */
+  destroy(id: ServerId, call: Call): Promise<void>;
+  /** Calls back soon after a server's process has ended. Speed only. */
+  watch(ended: (id: ServerId) => void): Disposable;
+  /** Throws when the image is gone or does not fit this machine. Prepares what all servers of the release share. */
+  prepare(release: Release, call: Call): Promise<void>;
+  readonly logs: LogReader;
+  quarantine?(id: ServerId, reason: Taint, call: Call): Promise<Evidence>;
+}

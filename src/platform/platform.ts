@@ -1,0 +1,113 @@
+import type { ImageDigest, ServerId, ServiceKey } from "../domain/ids.ts";
+import type { Observation } from "../domain/observation.ts";
+import type { Shares } from "../domain/plan.ts";
+import type { Release } from "../domain/release.ts";
+
+export type PlatformName = "local" | "docker" | "vm" | "kubernetes" | "terraform" | "fake";
+
+/** What every call carries: when to give up. */
+export interface Call {
+  readonly signal: AbortSignal;
+  /** Unix time in ms. */
+  readonly deadline: number;
+}
+
+/** A thing that this machine or account lacks, and what to do about it. */
+export interface Gap {
+  readonly what: string;
+  readonly remedy: string;
+  /** `fatal`: the platform cannot be used; `degraded`: it can, with less. */
+  readonly severity: "fatal" | "degraded";
+}
+
+export interface Readiness {
+  readonly usable: boolean;
+  readonly gaps: readonly Gap[];
+  /** What was found, for `kiln doctor`: `runc 1.1.5`, `cgroup v2`. */
+  readonly facts: readonly string[];
+}
+
+/** A group as its platform needs to know it. */
+export interface GroupSpec {
+  readonly release: Release;
+  /** How long open connections of a server that leaves may take. */
+  readonly drainMs: number;
+}
+
+export interface Taint {
+  readonly kind: string;
+  readonly detail: string;
+  readonly atMs: number;
+}
+
+export interface Evidence {
+  readonly server: ServerId;
+  readonly digest: string | undefined;
+}
+
+/** A place that runs groups of servers. Calls may be repeated: each is idempotent. */
+export interface Platform {
+  readonly name: PlatformName;
+  /** An unusable platform is a value with reasons and remedies, not a throw. */
+  probe(call: Call): Promise<Readiness>;
+  /** Every group and server of ours, complete; throws rather than return a part. */
+  observe(call: Call): Promise<Observation>;
+  /**
+   * Exactly `size` servers of this release. Resolves when the platform has accepted that, not when they are ready:
+   * `observe` tells. Surplus is drained, then destroyed. 0 removes the group.
+   */
+  resize(group: GroupSpec, size: number, call: Call): Promise<void>;
+  /**
+   * Shares of new traffic by release, for a service whose ways in are `releases[].traffic`. An empty list closes them.
+   * Resolves when the data plane has it. Throws `port_taken` when another program listens there.
+   */
+  route(service: ServiceKey, shares: Shares, releases: readonly Release[], call: Call): Promise<void>;
+  /** Out of traffic for good, frozen where that can be done, evidence kept. The group makes another. */
+  quarantine(server: ServerId, reason: Taint, call: Call): Promise<Evidence>;
+  destroy(server: ServerId, call: Call): Promise<void>;
+  /** Something changed: observe again. Speed only; correctness never needs it. */
+  watch(changed: (service: ServiceKey) => void): Disposable;
+  /** What stands against this release here, found before anything is made: a taken port, an image that is gone. */
+  preflight?(release: Release, call: Call): Promise<void>;
+  readonly logs?: LogReader;
+}
+
+export interface LogReader {
+  /**
+   * The server's lines, oldest first: the last `tail` of them (all without it), then, with `follow`, new ones until
+   * the signal fires or the server is gone. Throws `server_unknown`.
+   */
+  read(
+    server: ServerId,
+    options: { readonly tail?: number; readonly follow?: boolean },
+    signal: AbortSignal,
+  ): AsyncIterable<LogLine>;
+}
+
+export interface LogLine {
+  readonly atMs: number;
+  readonly stream: "stdout" | "stderr";
+  readonly text: string;
+}
+
+/** Images as a host needs them; `src/image` implements it, the composition root hands it in. */
+export interface ImageSource {
+  /** Throws `image_unknown`, `image_invalid`. Makes what is missing (one erofs file per layer); repeating it is cheap. */
+  open(image: ImageDigest, call: Call): Promise<HostImage>;
+}
+
+export interface HostImage {
+  readonly digest: ImageDigest;
+  /** Bottom layer first. */
+  readonly layers: readonly { readonly file: string; readonly sha256: string }[];
+  readonly argv: readonly string[];
+  /** `NAME=value`, as in the OCI image configuration. */
+  readonly env: readonly string[];
+  readonly uid: number;
+  readonly gid: number;
+  /** Supplementary groups of the user, from the image's /etc/group. */
+  readonly groups: readonly number[];
+  readonly workingFolder: string;
+  /** Signal name without SIG, e.g. `TERM`, `QUIT`. */
+  readonly stopSignal: string;
+}

@@ -1,0 +1,53 @@
+import type { ServerId, ServiceKey } from "../domain/ids.ts";
+import type { HealthSpec, TrafficSpec } from "../domain/spec.ts";
+
+/** One server behind the router. */
+export interface Target {
+  readonly id: ServerId;
+  /** IP address. */
+  readonly address: string;
+  readonly port: number;
+  /** Relative to the service's other targets, 0 to 256. 0: no new requests, open ones go on (draining). */
+  readonly weight: number;
+}
+
+/** Everything the router shall know of one service. */
+export interface RoutedService {
+  readonly service: ServiceKey;
+  /** The ways in. More than one while a rollout changes the port or the host name. */
+  readonly doors: readonly TrafficSpec[];
+  readonly targets: readonly Target[];
+  /** The router checks targets by itself too, so that a dead one costs nothing while no controller runs. */
+  readonly health: HealthSpec;
+}
+
+export interface RouterOptions {
+  readonly signal: AbortSignal;
+}
+
+export interface RouterReadiness {
+  /** e.g. `HAProxy 2.6.12`. */
+  readonly facts: readonly string[];
+  readonly problems: readonly { readonly what: string; readonly remedy: string }[];
+}
+
+/** The proxy that gives traffic to servers. It outlives the controller; calls may be repeated. */
+export interface Router {
+  /** What was found, for `kiln doctor`, and why it cannot be used; no problems means that it can. */
+  probe(options: RouterOptions): Promise<RouterReadiness>;
+  /** What the running router has, read from it (not from memory). Empty when it does not run. */
+  observe(options: RouterOptions): Promise<readonly RoutedService[]>;
+  /**
+   * Makes exactly this so, starting the router if needed; without a reload unless doors change. Resolves when the
+   * running router has it. Throws `port_taken` or `traffic_conflict` and changes nothing when a door cannot be opened.
+   */
+  apply(service: RoutedService, options: RouterOptions): Promise<void>;
+  /** Closes the service's doors. Unknown services are no error. */
+  remove(service: ServiceKey, options: RouterOptions): Promise<void>;
+  /** Open requests or connections of one target now; 0 for an unknown one. */
+  open(service: ServiceKey, target: ServerId, options: RouterOptions): Promise<number>;
+  /** Checks that these doors could be opened for this service, changing nothing. Throws like `apply`. */
+  check(service: ServiceKey, doors: readonly TrafficSpec[], options: RouterOptions): Promise<void>;
+  /** Ends the router and removes its files. For a machine that shall be left clean. */
+  stop(options: RouterOptions): Promise<void>;
+}

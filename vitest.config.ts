@@ -1,0 +1,26 @@
+import { defineConfig } from "vitest/config";
+
+// Two projects: `unit` needs nothing but Node.js and is part of `npm run check`; `integration` runs the real
+// parts (apt, runc, HAProxy) and prints the reason of every skip.
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: "unit",
+          include: ["{src,test,scripts}/**/*.test.ts"],
+          exclude: ["**/*.int.test.ts", "test/e2e/**"],
+        },
+      },
+      {
+        test: {
+          name: "integration",
+          include: ["src/**/*.int.test.ts", "test/e2e/**/*.test.ts"],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          fileParallelism: false,
+        },
+      },
+    ],
+  },
+});
