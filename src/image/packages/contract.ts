@@ -1,0 +1,38 @@
+import type { Tree } from "../entry.ts";
+
+/** What a build asks of the packages module. */
+export interface PackagesRequest {
+  /** Debian suite of the base, e.g. `bookworm`. */
+  readonly suite: string;
+  /** Names, optionally `name=version`. */
+  readonly packages: readonly string[];
+  /** Lines in the one-line format of sources.list(5); empty: the machine's own sources. */
+  readonly sources: readonly string[];
+  /** Packages whose maintainer scripts the user has declared unneeded. */
+  readonly skipScripts: readonly string[];
+  /** Debian's name of the architecture, e.g. `amd64`. */
+  readonly architecture: string;
+  /** Absolute path of `kiln.lock`. Written when it lacks the service, or with `updateLock`; else only read. */
+  readonly lockFile: string;
+  readonly service: string;
+  readonly updateLock: boolean;
+  /** A folder of the packages module alone; it may be deleted at any time. */
+  readonly cacheFolder: string;
+  readonly signal: AbortSignal;
+  /** One sentence for people about what goes on. */
+  readonly progress: (message: string) => void;
+}
+
+/** A locked set of packages, not fetched yet. */
+export interface LockedPackages {
+  /** 64 hex digits: sha256 over the locked set and the version of the recipe that makes the tree from it. */
+  readonly inputDigest: string;
+  /**
+   * Fetches what is missing and assembles the layer: every path of it, parents included. The entries' contents may
+   * be slices of files below `cacheFolder`; they stay unchanged until the process ends.
+   */
+  tree(): Promise<Tree>;
+}
+
+/** `packagesTree` in `packages.ts` implements this. With an up-to-date lock it only reads the lock. */
+export type PackagesTree = (request: PackagesRequest) => Promise<LockedPackages>;
