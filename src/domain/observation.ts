@@ -43,6 +43,8 @@ export interface ServerObservation {
 export interface ServerFailure {
   readonly id: ServerId;
   readonly atMs: number;
+  /** `exited`: its process ended; `unready`: not healthy within its deadline; `not-created`: it could not be started. */
+  readonly kind: "exited" | "unready" | "not-created";
   /** One sentence: `exited with code 1 after 0.2 s`, `was not ready within 5 min: GET / answered 500`. */
   readonly reason: string;
   /** The newest probe results, oldest first. */

@@ -1,4 +1,4 @@
-import type { ServiceKey } from "./ids.ts";
+import type { ServerId, ServiceKey } from "./ids.ts";
 import type { RolloutPhase, WarmRelease } from "./rollout.ts";
 
 /** Shares of new traffic by release; they add up to 1, or the list is empty (no traffic at all). */
@@ -14,6 +14,13 @@ export type Action =
       readonly reason: string;
     }
   | { readonly kind: "route"; readonly service: ServiceKey; readonly shares: Shares; readonly reason: string }
+  /** For a server whose release is no longer known: nothing else can be said of it. */
+  | {
+      readonly kind: "destroy";
+      readonly service: ServiceKey;
+      readonly server: ServerId;
+      readonly reason: string;
+    }
   /** A change of what is recorded of the rollout; the store makes it and its event in one transaction. */
   | {
       readonly kind: "record";
@@ -32,6 +39,8 @@ export type RecordChange =
   | { readonly kind: "moved"; readonly rollout: number; readonly atMs: number }
   | { readonly kind: "step"; readonly rollout: number; readonly step: number; readonly atMs: number }
   | { readonly kind: "turn-back"; readonly rollout: number; readonly atMs: number }
+  /** It failed and its policy says stop: everything stays as it is until somebody decides. */
+  | { readonly kind: "stop"; readonly rollout: number }
   | {
       readonly kind: "end";
       readonly rollout: number;

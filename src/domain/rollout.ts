@@ -15,6 +15,8 @@ export type RolloutPhase =
   | "forward"
   /** On its way back to the old one. */
   | "back"
+  /** Failed, and its policy says stop: nothing moves until it is aborted. */
+  | "stopped"
   | "complete"
   /** Failed or aborted, and the old release serves again. */
   | "rolled-back"
