@@ -1,5 +1,8 @@
 import type { ServerId, ServiceKey } from "./ids.ts";
-import type { RolloutPhase, WarmRelease } from "./rollout.ts";
+import type { Observation } from "./observation.ts";
+import { planService } from "./plan-service.ts";
+import type { DesiredService, RolloutPhase, WarmRelease } from "./rollout.ts";
+import { emptyView, viewsOf } from "./service-view.ts";
 
 /** Shares of new traffic by release; they add up to 1, or the list is empty (no traffic at all). */
 export type Shares = readonly { readonly release: number; readonly share: number }[];
@@ -57,4 +60,18 @@ export interface Plan {
   readonly actions: readonly Action[];
   /** When time alone will change the plan (Unix time in ms); undefined when only an event can. */
   readonly wakeAtMs: number | undefined;
+}
+
+/**
+ * What to do now: a pure function of what is desired, what is observed and the time (Unix time in ms). Groups of
+ * services that are not desired at all are left alone: a lost database must not take running servers with it.
+ */
+export function plan(desired: readonly DesiredService[], observed: Observation, nowMs: number): Plan {
+  const views = viewsOf(observed);
+  const plans = desired.map((d) => planService(d, views.get(d.service) ?? emptyView(d.service), nowMs));
+  const wakes = plans.flatMap((p) => (p.wakeAtMs === undefined ? [] : [p.wakeAtMs]));
+  return {
+    actions: plans.flatMap((p) => p.actions),
+    wakeAtMs: wakes.length === 0 ? undefined : Math.min(...wakes),
+  };
 }

@@ -1,0 +1,72 @@
+import type { Action, Plan } from "./plan.ts";
+import { planRollout } from "./plan-rollout.ts";
+import type { DesiredService } from "./rollout.ts";
+import { isGone, resizeTo, routeTo, type ServiceView } from "./service-view.ts";
+
+/** What to do now for one service. Pure: the same arguments give the same plan. `nowMs` is Unix time in ms. */
+export function planService(desired: DesiredService, view: ServiceView, nowMs: number): Plan {
+  if (desired.removed) return planRemoval(desired, view);
+  if (desired.rollout === undefined) return planSteady(desired, view, nowMs);
+  return planRollout(desired, desired.rollout, view, nowMs);
+}
+
+/** Close the doors, let every group go, then forget the service. */
+function planRemoval(desired: DesiredService, view: ServiceView): Plan {
+  const reason = "the service is being removed";
+  const closing = routeTo(desired, view, [], reason);
+  const lowering = [...view.groups.keys()].flatMap((release) => resizeTo(desired, view, release, 0, reason));
+  const gone = !view.routed && [...view.groups.keys()].every((release) => isGone(view, release));
+  const forgetting: Action[] = gone
+    ? [
+        {
+          kind: "record",
+          service: desired.service,
+          change: { kind: "gone" },
+          reason: "nothing of it is left",
+        },
+      ]
+    : [];
+  return { actions: [...closing, ...lowering, ...forgetting], wakeAtMs: undefined };
+}
+
+/** No rollout: the serving release has `count` servers and all the traffic, warm ones wait, all others go. */
+function planSteady(desired: DesiredService, view: ServiceView, nowMs: number): Plan {
+  const { serving, count } = desired;
+  const warm = desired.warm.filter((w) => w.release !== serving);
+  const actions: Action[] = [];
+  if (serving !== undefined) {
+    actions.push(
+      ...resizeTo(desired, view, serving, count, `release ${serving} serves with ${count} servers`),
+    );
+  }
+  const shares = serving === undefined || count === 0 ? [] : [{ release: serving, share: 1 }];
+  const reason = shares.length === 0 ? "nothing serves" : `release ${serving} serves`;
+  actions.push(...routeTo(desired, view, shares, reason));
+  for (const { release, untilMs } of warm) actions.push(...planWarm(desired, view, release, untilMs, nowMs));
+  const kept = new Set([serving, ...warm.map((w) => w.release)]);
+  for (const release of view.groups.keys()) {
+    if (kept.has(release)) continue;
+    actions.push(...resizeTo(desired, view, release, 0, `release ${release} is not needed any more`));
+  }
+  const ends = warm.map((w) => w.untilMs).filter((at) => at > nowMs);
+  return { actions, wakeAtMs: ends.length === 0 ? undefined : Math.min(...ends) };
+}
+
+function planWarm(
+  desired: DesiredService,
+  view: ServiceView,
+  release: number,
+  untilMs: number,
+  nowMs: number,
+): readonly Action[] {
+  if (nowMs < untilMs) {
+    return resizeTo(desired, view, release, desired.count, `release ${release} is kept warm for a rollback`);
+  }
+  const over: Action = {
+    kind: "record",
+    service: desired.service,
+    change: { kind: "warm-over", release },
+    reason: `release ${release} was kept warm long enough`,
+  };
+  return [...resizeTo(desired, view, release, 0, over.reason), over];
+}

@@ -1,0 +1,211 @@
+import { describe, expect, test } from "vitest";
+import type { Action } from "./plan.ts";
+import { plan } from "./plan.ts";
+import { planService } from "./plan-service.ts";
+import { preview } from "./preview.ts";
+import { emptyView } from "./service-view.ts";
+import { aFailure, aGroup, aPolicy, aRelease, aRollout, aService, aView, minute, second } from "./testing.ts";
+
+/** Actions in the shortest words: `2=3` resize, `->2:1` route, `[moved]` record. */
+function brief(actions: readonly Action[]): string {
+  return actions
+    .map((a) => {
+      if (a.kind === "resize") return `${a.release}=${a.size}`;
+      if (a.kind === "route")
+        return `->${a.shares.map((s) => `${s.release}:${Math.round(s.share * 100)}`).join(",") || "none"}`;
+      if (a.kind === "destroy") return `x${a.server}`;
+      return `[${a.change.kind === "end" ? a.change.phase : a.change.kind}]`;
+    })
+    .join(" ");
+}
+
+const serving = aView(aGroup(1, ["ready", "ready", "ready"], { share: 1 }));
+
+describe("strategies, played to their end", () => {
+  const deploy = (policy = aPolicy(), count = 3) =>
+    preview(aService({ serving: 1, count, rollout: aRollout({ policy }, count) }), serving, 0);
+
+  test("rolling replaces one by one and keeps the old group whole for the way back", () => {
+    const { actions, peakServers, fewestInTraffic } = deploy();
+    expect(brief(actions)).toBe(
+      "2=1 [progress] ->2:33,1:67 [moved] [step] 2=2 [progress] ->2:67,1:33 [moved] [step] 2=3 [progress] ->2:100 [moved] [complete]",
+    );
+    expect([peakServers, fewestInTraffic]).toEqual([6, 3]);
+  });
+
+  test("rolling without keepWarm never has more than count + surge servers", () => {
+    const { actions, peakServers, fewestInTraffic } = deploy(aPolicy({ keepWarmMs: 0 }));
+    expect(brief(actions)).toBe(
+      "2=1 [progress] ->2:33,1:67 [moved] [step] 1=2 2=2 [progress] ->2:67,1:33 [moved] [step] 1=1 2=3 [progress] ->2:100 [moved] [complete] 1=0",
+    );
+    expect([peakServers, fewestInTraffic]).toEqual([4, 3]);
+  });
+
+  test("rolling with unavailable makes room first", () => {
+    const { peakServers, fewestInTraffic } = deploy(aPolicy({ keepWarmMs: 0, surge: 0, unavailable: 1 }));
+    expect([peakServers, fewestInTraffic]).toEqual([3, 2]);
+  });
+
+  test("blue-green raises the whole new group, then switches once", () => {
+    const { actions } = deploy(aPolicy({ strategy: "blue-green" }));
+    expect(brief(actions)).toBe("2=3 [progress] ->2:100 [moved] [complete]");
+  });
+
+  test("recreate stops the old group first", () => {
+    const { actions, fewestInTraffic } = deploy(aPolicy({ strategy: "recreate" }));
+    expect(brief(actions)).toBe("1=0 2=3 [progress] ->2:100 [moved] [complete]");
+    expect(fewestInTraffic).toBe(0);
+  });
+
+  test("the first release comes all at once", () => {
+    const first = aService({ rollout: aRollout({ from: undefined, to: 1 }) });
+    expect(brief(preview(first, emptyView("shop"), 0).actions)).toBe(
+      "1=3 [progress] ->1:100 [moved] [complete]",
+    );
+  });
+
+  test("a rollback to a warm group is one switch", () => {
+    const steps = [{ share: 1, holdMs: 0 }];
+    const back = aService({ serving: 2, rollout: aRollout({ kind: "rollback", from: 2, to: 1, steps }) });
+    const warm = aView(
+      aGroup(1, ["ready", "ready", "ready"]),
+      aGroup(2, ["ready", "ready", "ready"], { share: 1 }),
+    );
+    expect(brief(planService(back, warm, 0).actions)).toBe("[progress] ->1:100 [moved]");
+  });
+});
+
+describe("a rollout that goes wrong", () => {
+  const running = aService({ serving: 1, rollout: aRollout({ startedAtMs: 0 }) });
+  const old = aGroup(1, ["ready", "ready", "ready"], { share: 1 });
+
+  test("two servers that ended are bad luck, three are a broken release", () => {
+    const failures = [aFailure(), aFailure(), aFailure()];
+    const broken = (n: number) => aView(old, aGroup(2, ["starting"], { failures: failures.slice(0, n) }));
+    expect(brief(planService(running, broken(2), second).actions)).toBe("");
+    const given = planService(running, broken(3), second).actions;
+    expect(brief(given)).toBe("[turn-back]");
+    expect(given[0]?.reason).toBe("3 servers failed, the last one: shop-2-1-1 exited with code 1");
+  });
+
+  test("a server that was not ready within its deadline is enough", () => {
+    const view = aView(
+      old,
+      aGroup(2, ["starting"], { failures: [aFailure({ kind: "unready", atMs: 5 * minute })] }),
+    );
+    expect(brief(planService(running, view, 5 * minute).actions)).toBe("[turn-back]");
+  });
+
+  test("failures from before the rollout do not count", () => {
+    const late = aService({ serving: 1, rollout: aRollout({ startedAtMs: minute, progressAtMs: minute }) });
+    const view = aView(old, aGroup(2, ["starting"], { failures: [aFailure(), aFailure(), aFailure()] }));
+    expect(brief(planService(late, view, minute + 1).actions)).toBe("");
+  });
+
+  test("no new highest number of ready servers within the progress deadline", () => {
+    const view = aView(old, aGroup(2, ["starting"]));
+    expect(planService(running, view, minute)).toMatchObject({ actions: [], wakeAtMs: 10 * minute });
+    expect(brief(planService(running, view, 10 * minute).actions)).toBe("[turn-back]");
+  });
+
+  test("the way back: traffic to the old group at once, and the new one goes", () => {
+    const back = aService({ serving: 1, rollout: aRollout({ phase: "back", reason: "it broke" }) });
+    const half = aView(
+      aGroup(1, ["ready", "ready", "ready"], { share: 0.67 }),
+      aGroup(2, ["ready"], { share: 0.33 }),
+    );
+    expect(brief(preview(back, half, 0).actions)).toBe("->1:100 [rolled-back] 2=0");
+  });
+
+  test("a first release that fails leaves nothing", () => {
+    const back = aService({ rollout: aRollout({ from: undefined, to: 1, phase: "back" }) });
+    expect(brief(preview(back, aView(aGroup(1, ["starting"])), 0).actions)).toBe("1=0 [failed]");
+  });
+
+  test("a rollback is never rolled back", () => {
+    const steps = [{ share: 1, holdMs: 0 }];
+    const rollout = aRollout({ kind: "rollback", from: 2, to: 1, steps });
+    const view = aView(
+      aGroup(2, ["ready"], { share: 1 }),
+      aGroup(1, ["starting", "starting", "starting"], { failures: [aFailure(), aFailure(), aFailure()] }),
+    );
+    const [only] = planService(aService({ serving: 2, rollout }), view, 1).actions;
+    expect(only).toMatchObject({ change: { kind: "end", phase: "failed", serving: 2 } });
+  });
+
+  test("with onFailure stop everything stays until somebody decides", () => {
+    const rollout = aRollout({ policy: aPolicy({ onFailure: "stop" }) });
+    const failures = [aFailure(), aFailure(), aFailure()];
+    const view = aView(old, aGroup(2, ["starting"], { failures }));
+    expect(brief(planService(aService({ serving: 1, rollout }), view, 1).actions)).toBe("[stop]");
+    const stopped = aService({ serving: 1, rollout: { ...rollout, phase: "stopped" } });
+    expect(planService(stopped, view, 20 * minute).actions).toEqual([]);
+  });
+
+  test("recreate stops the new server before the old one starts again", () => {
+    const policy = aPolicy({ strategy: "recreate" });
+    const back = aService({ serving: 1, count: 1, rollout: aRollout({ phase: "back", policy }) });
+    const { actions } = preview(back, aView(aGroup(2, ["starting"])), 0);
+    expect(brief(actions)).toBe("2=0 1=1 ->1:100 [rolled-back]");
+  });
+});
+
+describe("no rollout", () => {
+  const steady = (overrides = {}) => aService({ serving: 1, ...overrides });
+
+  test("nothing to do when all is as desired", () => {
+    expect(planService(steady(), serving, 0)).toEqual({ actions: [], wakeAtMs: undefined });
+  });
+
+  test("changing only count scales", () => {
+    expect(brief(planService(steady({ count: 5 }), serving, 0).actions)).toBe("1=5");
+    expect(brief(planService(steady({ count: 0 }), serving, 0).actions)).toBe("1=0 ->none");
+  });
+
+  test("a controller that has forgotten asks again", () => {
+    const forgotten = aView(aGroup(1, ["ready", "ready", "ready"], { share: 1, size: undefined }));
+    expect(brief(planService(steady(), forgotten, 0).actions)).toBe("1=3");
+  });
+
+  test("after a restart of the machine everything is made anew", () => {
+    expect(brief(planService(steady(), emptyView("shop"), 0).actions)).toBe("1=3 ->1:100");
+  });
+
+  test("a warm group waits for its time, then goes", () => {
+    const warm = steady({ serving: 2, warm: [{ release: 1, untilMs: minute }] });
+    const view = aView(
+      aGroup(1, ["ready", "ready", "ready"]),
+      aGroup(2, ["ready", "ready", "ready"], { share: 1 }),
+    );
+    expect(planService(warm, view, 0)).toEqual({ actions: [], wakeAtMs: minute });
+    expect(brief(planService(warm, view, minute).actions)).toBe("1=0 [warm-over]");
+  });
+
+  test("servers of a release that is not known any more are destroyed one by one", () => {
+    const view = aView(aGroup(1, ["ready", "ready", "ready"], { share: 1 }), aGroup(9, ["ready"]));
+    expect(brief(planService(steady(), view, 0).actions)).toBe("xshop-9-1-1");
+  });
+
+  test("removal closes the doors, lowers every group, then forgets", () => {
+    const removed = steady({ removed: true });
+    expect(brief(planService(removed, serving, 0).actions)).toBe("->none 1=0");
+    expect(brief(planService(removed, emptyView("shop"), 0).actions)).toBe("[gone]");
+  });
+
+  test("services that nobody asked for are left alone", () => {
+    const stray = { ...aGroup(1, ["ready"]), service: "unknown" };
+    expect(plan([], { groups: [stray], routed: [] }, 0).actions).toEqual([]);
+  });
+});
+
+test("one pass over 1,000 services with 10,000 servers takes less than 200 ms", () => {
+  const services = Array.from({ length: 1000 }, (_, i) => `svc-${i}`);
+  const desired = services.map((service) =>
+    aService({ service, count: 10, serving: 1, releases: new Map([[1, aRelease(1)]]) }),
+  );
+  const states = Array.from({ length: 10 }, () => "ready" as const);
+  const groups = services.map((service) => ({ ...aGroup(1, states, { share: 1 }), service }));
+  const before = performance.now();
+  expect(plan(desired, { groups, routed: services }, 0).actions).toEqual([]);
+  expect(performance.now() - before).toBeLessThan(200);
+});

@@ -1,0 +1,110 @@
+import { serverId } from "./ids.ts";
+import type { GroupObservation, ServerObservation } from "./observation.ts";
+import type { Action, Shares } from "./plan.ts";
+import { planService } from "./plan-service.ts";
+import { applyChange } from "./record.ts";
+import type { DesiredService } from "./rollout.ts";
+import type { ServiceView } from "./service-view.ts";
+
+/** More passes than any rollout of 1,000 servers takes. */
+const maxPasses = 5000;
+
+/** What a deploy would do, seen from now: every action in order, and what it means for capacity. */
+export interface Preview {
+  readonly actions: readonly Action[];
+  /** The most servers that exist at one time. */
+  readonly peakServers: number;
+  /** The fewest ready servers with traffic at one time. */
+  readonly fewestInTraffic: number;
+}
+
+/**
+ * Plays the planner's actions in a world where every server becomes ready at once and time leaps to whatever the plan
+ * waits for, until the rollout has ended. The same `planService` runs here and in the controller, so what is shown is what is done.
+ */
+export function preview(desired: DesiredService, view: ServiceView, nowMs: number): Preview {
+  let world = { desired, view, nowMs };
+  const actions: Action[] = [];
+  let peakServers = countServers(view);
+  let fewestInTraffic = Number.POSITIVE_INFINITY;
+  for (let pass = 0; pass < maxPasses; pass++) {
+    const next = planService(world.desired, world.view, world.nowMs);
+    if (next.actions.length === 0) {
+      if (world.desired.rollout === undefined || next.wakeAtMs === undefined) break;
+      world = { ...world, nowMs: next.wakeAtMs };
+      continue;
+    }
+    for (const action of next.actions) {
+      world = play(world, action);
+      peakServers = Math.max(peakServers, countServers(world.view));
+      if (world.desired.serving !== undefined) {
+        fewestInTraffic = Math.min(fewestInTraffic, countInTraffic(world.view));
+      }
+    }
+    actions.push(...next.actions);
+  }
+  return { actions, peakServers, fewestInTraffic: Number.isFinite(fewestInTraffic) ? fewestInTraffic : 0 };
+}
+
+interface World {
+  readonly desired: DesiredService;
+  readonly view: ServiceView;
+  readonly nowMs: number;
+}
+
+function play(world: World, action: Action): World {
+  switch (action.kind) {
+    case "resize":
+      return { ...world, view: resized(world, action.release, action.size) };
+    case "route":
+      return { ...world, view: routed(world.view, action.shares) };
+    case "record":
+      return { ...world, desired: applyChange(world.desired, action.change) ?? world.desired };
+    case "destroy":
+      return world;
+  }
+}
+
+function resized({ view, nowMs }: World, release: number, size: number): ServiceView {
+  const groups = new Map(view.groups);
+  if (size === 0) groups.delete(release);
+  else {
+    const share = groups.get(release)?.share ?? 0;
+    const servers = Array.from({ length: size }, (_, i) => readyServer(view.service, release, i + 1, nowMs));
+    groups.set(release, { ...emptyGroup(view.service, release), size, share, servers });
+  }
+  return { ...view, groups };
+}
+
+function routed(view: ServiceView, shares: Shares): ServiceView {
+  const share = new Map(shares.map((s) => [s.release, s.share]));
+  const groups = [...view.groups].map(
+    ([release, g]) => [release, { ...g, share: share.get(release) ?? 0 }] as const,
+  );
+  return { ...view, groups: new Map(groups), routed: shares.length > 0 };
+}
+
+function emptyGroup(service: string, release: number): GroupObservation {
+  return { service, release, size: 0, share: 0, servers: [], failures: [], failed: 0 };
+}
+
+function readyServer(service: string, release: number, slot: number, nowMs: number): ServerObservation {
+  return {
+    id: serverId({ service, release, slot, attempt: 1 }),
+    state: "ready",
+    sinceMs: nowMs,
+    createdAtMs: nowMs,
+    address: undefined,
+    inTraffic: true,
+    health: undefined,
+  };
+}
+
+function countServers(view: ServiceView): number {
+  return [...view.groups.values()].reduce((sum, g) => sum + g.servers.length, 0);
+}
+
+function countInTraffic(view: ServiceView): number {
+  const withTraffic = [...view.groups.values()].filter((g) => g.share > 0);
+  return withTraffic.reduce((sum, g) => sum + g.servers.filter((s) => s.state === "ready").length, 0);
+}

@@ -1,0 +1,88 @@
+import type { ServiceKey } from "./ids.ts";
+import type { GroupObservation, Observation } from "./observation.ts";
+import type { Action, Shares } from "./plan.ts";
+import type { DesiredService } from "./rollout.ts";
+
+/** What is observed of one service, and small questions about it. */
+export interface ServiceView {
+  readonly service: ServiceKey;
+  readonly groups: ReadonlyMap<number, GroupObservation>;
+  /** Whether the router has a way in for it. */
+  readonly routed: boolean;
+}
+
+/** One view per service that has anything observed. */
+export function viewsOf(observed: Observation): ReadonlyMap<ServiceKey, ServiceView> {
+  const groups = new Map<ServiceKey, Map<number, GroupObservation>>(
+    observed.routed.map((s) => [s, new Map()]),
+  );
+  for (const group of observed.groups) {
+    const known = groups.get(group.service) ?? new Map<number, GroupObservation>();
+    groups.set(group.service, known.set(group.release, group));
+  }
+  const routed = new Set(observed.routed);
+  return new Map(
+    [...groups].map(([service, of]) => [service, { service, groups: of, routed: routed.has(service) }]),
+  );
+}
+
+export function emptyView(service: ServiceKey): ServiceView {
+  return { service, groups: new Map(), routed: false };
+}
+
+/** Ready servers of a release; 0 when it has no group. */
+export function readyCount(view: ServiceView, release: number | undefined): number {
+  const group = release === undefined ? undefined : view.groups.get(release);
+  return group?.servers.filter((s) => s.state === "ready").length ?? 0;
+}
+
+/** True when no server of the release is left, on its way out or not. */
+export function isGone(view: ServiceView, release: number): boolean {
+  const group = view.groups.get(release);
+  return group === undefined || (group.servers.length === 0 && (group.size ?? 0) === 0);
+}
+
+/** True when the router gives each release exactly this share of the traffic. */
+export function hasShares(view: ServiceView, shares: Shares): boolean {
+  const wanted = new Map(shares.map((s) => [s.release, s.share]));
+  if (shares.length > 0 && !view.routed) return false;
+  const near = (release: number, share: number) => Math.abs((wanted.get(release) ?? 0) - share) < 0.005;
+  return (
+    [...view.groups.values()].every((g) => near(g.release, g.share)) &&
+    [...wanted].every(([release, share]) => share === 0 || view.groups.has(release))
+  );
+}
+
+/** The action that gives a group `size` servers, or none when it was asked for already. */
+export function resizeTo(
+  desired: DesiredService,
+  view: ServiceView,
+  release: number,
+  size: number,
+  reason: string,
+): readonly Action[] {
+  const service = desired.service;
+  const group = view.groups.get(release);
+  if (size === 0 ? isGone(view, release) : group?.size === size) return [];
+  if (size === 0 && group?.size === 0) return []; // on its way out
+  if (desired.releases.has(release)) return [{ kind: "resize", service, release, size, reason }];
+  const strays = group?.servers ?? [];
+  return strays.map((s) => ({
+    kind: "destroy",
+    service,
+    server: s.id,
+    reason: `release ${release} is not known any more`,
+  }));
+}
+
+/** The action that moves the traffic, or none when the router has it so. */
+export function routeTo(
+  desired: DesiredService,
+  view: ServiceView,
+  shares: Shares,
+  reason: string,
+): readonly Action[] {
+  if (shares.length === 0 && !view.routed && [...view.groups.values()].every((g) => g.share === 0)) return [];
+  if (hasShares(view, shares)) return [];
+  return [{ kind: "route", service: desired.service, shares, reason }];
+}

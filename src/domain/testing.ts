@@ -1,0 +1,134 @@
+import { serverId } from "./ids.ts";
+import type { GroupObservation, ServerFailure, ServerState } from "./observation.ts";
+import type { Release } from "./release.ts";
+import type { DesiredService, Rollout } from "./rollout.ts";
+import type { ServiceView } from "./service-view.ts";
+import type { RolloutPolicy } from "./spec.ts";
+import { compileSteps } from "./steps.ts";
+
+/** Builders of domain values for tests: each takes only what the test is about. */
+
+export const second = 1000;
+export const minute = 60 * second;
+
+export function aPolicy(overrides: Partial<RolloutPolicy> = {}): RolloutPolicy {
+  return {
+    strategy: "rolling",
+    surge: 1,
+    unavailable: 0,
+    bakeMs: 10 * second,
+    drainMs: 30 * second,
+    keepWarmMs: 5 * minute,
+    progressDeadlineMs: 10 * minute,
+    onFailure: "rollback",
+    ...overrides,
+  };
+}
+
+export function aRelease(number: number, overrides: Partial<Release> = {}): Release {
+  return {
+    service: "shop",
+    number,
+    createdAtMs: 0,
+    createdBy: "ada@example",
+    image: `sha256:${String(number).padStart(64, "0")}`,
+    version: `1.${number}.0`,
+    shape: { port: 8080, env: {}, memoryBytes: undefined, cpus: undefined, writable: [] },
+    health: {
+      check: { kind: "http", path: "/" },
+      intervalMs: second,
+      timeoutMs: second,
+      ready: 2,
+      unready: 3,
+      deadlineMs: 5 * minute,
+    },
+    traffic: { mode: "http", listen: 8080, host: undefined },
+    ...overrides,
+  };
+}
+
+export function aService(overrides: Partial<DesiredService> = {}): DesiredService {
+  return {
+    service: "shop",
+    count: 3,
+    releases: new Map([1, 2, 3].map((n) => [n, aRelease(n)])),
+    serving: undefined,
+    rollout: undefined,
+    warm: [],
+    drainMs: 30 * second,
+    removed: false,
+    ...overrides,
+  };
+}
+
+export function aRollout(overrides: Partial<Rollout> = {}, count = 3): Rollout {
+  const policy = overrides.policy ?? aPolicy();
+  const from = "from" in overrides ? overrides.from : 1;
+  return {
+    id: 1,
+    service: "shop",
+    kind: "deploy",
+    from,
+    to: 2,
+    policy,
+    steps: compileSteps(policy, count, from === undefined),
+    phase: "forward",
+    step: 0,
+    startedAtMs: 0,
+    startedBy: "ada@example",
+    movedAtMs: undefined,
+    highestReady: 0,
+    progressAtMs: 0,
+    endedAtMs: undefined,
+    reason: undefined,
+    ...overrides,
+  };
+}
+
+/** A group whose servers are in the given states, slot by slot. */
+export function aGroup(
+  release: number,
+  states: readonly ServerState[],
+  overrides: Partial<GroupObservation> = {},
+): GroupObservation {
+  const share = overrides.share ?? 0;
+  const servers = states.map((state, i) => ({
+    id: serverId({ service: "shop", release, slot: i + 1, attempt: 1 }),
+    state,
+    sinceMs: 0,
+    createdAtMs: 0,
+    address: "10.0.0.1",
+    inTraffic: state === "ready" && share > 0,
+    health: undefined,
+  }));
+  return {
+    service: "shop",
+    release,
+    size: states.length,
+    share,
+    servers,
+    failures: [],
+    failed: 0,
+    ...overrides,
+  };
+}
+
+export function aView(...groups: readonly GroupObservation[]): ServiceView {
+  return {
+    service: "shop",
+    groups: new Map(groups.map((g) => [g.release, g])),
+    routed: groups.some((g) => g.share > 0),
+  };
+}
+
+export function aFailure(overrides: Partial<ServerFailure> = {}): ServerFailure {
+  return {
+    id: "shop-2-1-1",
+    atMs: 1,
+    kind: "exited",
+    reason: "exited with code 1",
+    probes: [],
+    logTail: [],
+    ...overrides,
+  };
+}
