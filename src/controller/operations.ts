@@ -104,9 +104,13 @@ export interface Operations {
   history(service: ServiceKey): Promise<History>;
   /** Digests that a kept release uses, with the releases that do. */
   imagesInUse(): Promise<ReadonlyMap<ImageDigest, readonly string[]>>;
-  /** Events after `after` (a sequence number), oldest first; with the signal they go on as they happen. */
+  /**
+   * Events after `after` (a sequence number), of those only the `newest` ones (0: none that has happened yet), oldest
+   * first; with the signal they go on as they happen.
+   */
   events(options: {
     readonly after?: number;
+    readonly newest?: number;
     readonly service?: ServiceKey;
     readonly signal?: AbortSignal;
   }): AsyncIterable<KilnEvent>;
