@@ -1,3 +1,4 @@
+import type { KilnEvent } from "../domain/event.ts";
 import type { ImageDigest, ServerId, ServiceKey } from "../domain/ids.ts";
 import type { ServerFailure, ServerObservation } from "../domain/observation.ts";
 import type { Plan } from "../domain/plan.ts";
@@ -65,18 +66,6 @@ export interface History {
   readonly rollouts: readonly Rollout[];
 }
 
-/** One entry of the event log. */
-export interface KilnEvent {
-  readonly sequence: number;
-  readonly atMs: number;
-  readonly service: ServiceKey | undefined;
-  /** e.g. `release.created`, `rollout.step`, `server.failed`. */
-  readonly kind: string;
-  /** One sentence for people. */
-  readonly message: string;
-  readonly data: Readonly<Record<string, unknown>>;
-}
-
 export interface ControllerStatus {
   readonly pid: number;
   readonly version: string;
@@ -104,13 +93,9 @@ export interface Operations {
   history(service: ServiceKey): Promise<History>;
   /** Digests that a kept release uses, with the releases that do. */
   imagesInUse(): Promise<ReadonlyMap<ImageDigest, readonly string[]>>;
-  /**
-   * Events after `after` (a sequence number), of those only the `newest` ones (0: none that has happened yet), oldest
-   * first; with the signal they go on as they happen.
-   */
+  /** Events after `after` (a sequence number), oldest first; with the signal they go on as they happen. */
   events(options: {
     readonly after?: number;
-    readonly newest?: number;
     readonly service?: ServiceKey;
     readonly signal?: AbortSignal;
   }): AsyncIterable<KilnEvent>;

@@ -1,0 +1,149 @@
+import type { ServiceKey } from "../domain/ids.ts";
+import type { RecordChange } from "../domain/plan.ts";
+import { changeRollout } from "../domain/record.ts";
+import type { Rollout } from "../domain/rollout.ts";
+import { markGood, markServedUntil } from "./releases.ts";
+import { selectRunningRollout, updateRollout } from "./rollouts.ts";
+import { deleteService, selectService, upsertService } from "./services.ts";
+
+import { deleteWarm, replaceWarm } from "./warm.ts";
+import type { Workbench } from "./workbench.ts";
+
+type RolloutChange = Exclude<RecordChange, { readonly kind: "warm-over" | "gone" }>;
+type EndChange = Extract<RecordChange, { readonly kind: "end" }>;
+
+/**
+ * Records what the planner decided. False, and nothing is changed, when it was decided before something else
+ * happened (a user aborted, superseded or removed meanwhile): the next plan will see that.
+ */
+export function applyChange(
+  bench: Workbench,
+  service: ServiceKey,
+  change: RecordChange,
+  reason: string,
+): boolean {
+  switch (change.kind) {
+    case "gone":
+      return forgetService(bench, service);
+    case "warm-over":
+      return endWarm(bench, service, change.release, reason);
+    default:
+      return changeRunning(bench, service, change, reason);
+  }
+}
+
+function forgetService({ db, log }: Workbench, service: ServiceKey): boolean {
+  if (!selectService(db, service)?.removed) return false;
+  deleteService(db, service);
+  log.append({ service, kind: "service.gone", message: `Nothing of ${service} is left.`, data: {} });
+  return true;
+}
+
+function endWarm({ db, log }: Workbench, service: ServiceKey, release: number, reason: string): boolean {
+  if (!deleteWarm(db, service, release)) return false;
+  log.append({
+    service,
+    kind: "release.cold",
+    message: `Release ${release} of ${service} is not kept warm any more: ${reason}.`,
+    data: { release, reason },
+  });
+  return true;
+}
+
+function changeRunning(
+  bench: Workbench,
+  service: ServiceKey,
+  change: RolloutChange,
+  reason: string,
+): boolean {
+  const before = selectRunningRollout(bench.db, service);
+  if (before === undefined || isStale(before, change)) return false;
+  const after = changeRollout(before, change, leadsAway(change) ? reason : undefined);
+  updateRollout(bench.db, after);
+  judge(bench, before, change);
+  if (change.kind === "end") handOver(bench, after, change);
+  bench.log.append({
+    service,
+    kind: eventKinds[change.kind === "end" ? change.phase : change.kind],
+    message: `${sentence(after, change)}: ${reason}.`,
+    data: dataOf(after, reason),
+  });
+  return true;
+}
+
+/** Whether this change was planned for another rollout, or for another phase of this one. */
+function isStale(rollout: Rollout, change: RolloutChange): boolean {
+  if (rollout.id !== change.rollout) return true;
+  if (change.kind !== "end") return rollout.phase !== "forward";
+  if (change.phase === "complete") return rollout.phase !== "forward";
+  return change.phase === "rolled-back" && rollout.phase !== "back";
+}
+
+/** Whether the reason is one that the rollout's record keeps. */
+function leadsAway(change: RolloutChange): boolean {
+  return (
+    change.kind === "turn-back" ||
+    change.kind === "stop" ||
+    (change.kind === "end" && change.phase !== "complete")
+  );
+}
+
+/** A release that completes its rollout is good; one that fails on the way is not. A user who aborts judges nothing. */
+function judge({ db }: Workbench, before: Rollout, change: RolloutChange): void {
+  if (before.phase !== "forward") return;
+  if (change.kind === "end" && change.phase === "complete") markGood(db, before.service, before.to, true);
+  else if (leadsAway(change)) markGood(db, before.service, before.to, false);
+}
+
+function handOver({ db }: Workbench, rollout: Rollout, change: EndChange): void {
+  const { service } = rollout;
+  const record = selectService(db, service);
+  if (record === undefined) return;
+  if (record.serving !== undefined && record.serving !== change.serving) {
+    markServedUntil(db, service, record.serving, change.atMs);
+  }
+  upsertService(db, { ...record, serving: change.serving });
+  replaceWarm(db, service, change.warm);
+}
+
+/** The event's name for each change. */
+const eventKinds = {
+  progress: "rollout.progress",
+  moved: "rollout.moved",
+  step: "rollout.step",
+  "turn-back": "rollout.turned-back",
+  stop: "rollout.stopped",
+  complete: "rollout.completed",
+  "rolled-back": "rollout.rolled-back",
+  failed: "rollout.failed",
+} as const;
+
+function sentence(rollout: Rollout, change: RolloutChange): string {
+  const name = `The ${rollout.kind} of ${rollout.service} to release ${rollout.to}`;
+  switch (change.kind) {
+    case "progress":
+      return `${name} has come forward`;
+    case "moved":
+      return `${name} has moved traffic`;
+    case "step":
+      return `${name} begins step ${change.step + 1} of ${rollout.steps.length}`;
+    case "turn-back":
+      return `${name} turns back`;
+    case "stop":
+      return `${name} has stopped`;
+    case "end":
+      return `${name} ${endings[change.phase]}`;
+  }
+}
+
+const endings = {
+  complete: "is complete",
+  "rolled-back": "was rolled back",
+  failed: "has failed",
+} as const satisfies Record<EndChange["phase"], string>;
+
+/** What a program needs to follow a rollout by its events alone. */
+export function dataOf(rollout: Rollout, reason: string): Readonly<Record<string, unknown>> {
+  const { id, from, to, phase, step, steps, highestReady } = rollout;
+  return { rollout: id, from, to, phase, step, steps: steps.length, highestReady, reason };
+}

@@ -1,0 +1,100 @@
+import type { ServiceKey } from "../domain/ids.ts";
+import type { ServerFailure } from "../domain/observation.ts";
+import { changeRollout } from "../domain/record.ts";
+import type { Rollout } from "../domain/rollout.ts";
+import type { RolloutPolicy } from "../domain/spec.ts";
+import { canonicalJson } from "../lib/canonical-json.ts";
+import { KilnError } from "../lib/errors.ts";
+import { dataOf } from "./apply.ts";
+import { insertFailure } from "./failures.ts";
+import { deleteOldReleases } from "./releases.ts";
+import { deleteOldRollouts, selectRunningRollout, updateRollout } from "./rollouts.ts";
+import { requireService, selectService, unknownService, upsertService } from "./services.ts";
+import { endSuperseded, tellScaled } from "./start.ts";
+import type { Workbench } from "./workbench.ts";
+
+/** Returns the count before. */
+export function setCount(bench: Workbench, service: ServiceKey, count: number, by: string): number {
+  const record = requireService(bench.db, service);
+  upsertService(bench.db, { ...record, count });
+  tellScaled(bench, service, record.count, count, by);
+  return record.count;
+}
+
+/** Records how the service is to be rolled out from now on. */
+export function setPolicy(
+  { db, log }: Workbench,
+  service: ServiceKey,
+  policy: RolloutPolicy,
+  by: string,
+): void {
+  const record = requireService(db, service);
+  if (canonicalJson(record.policy) === canonicalJson(policy)) return;
+  upsertService(db, { ...record, policy });
+  log.append({
+    service,
+    kind: "service.policy",
+    message: `${by} changed how ${service} is rolled out.`,
+    data: { policy, by },
+  });
+}
+
+/** Nothing of the service shall be left: its running rollout ends, and the planner does the rest. */
+export function markRemoved(bench: Workbench, service: ServiceKey, by: string): void {
+  const record = selectService(bench.db, service);
+  if (record === undefined) throw unknownService(service);
+  if (record.removed) return;
+  const running = selectRunningRollout(bench.db, service);
+  if (running) endSuperseded(bench, running, `ended by ${by}, who removes the service`);
+  upsertService(bench.db, { ...record, removed: true });
+  bench.log.append({ service, kind: "service.removing", message: `${by} removes ${service}.`, data: { by } });
+}
+
+/** Turns the running rollout back at a user's wish; its release is not judged by that. */
+export function abort({ db, log, clock }: Workbench, service: ServiceKey, by: string): Rollout {
+  const running = selectRunningRollout(db, service);
+  if (running === undefined) throw noRollout(service);
+  if (running.phase === "back") return running;
+  const reason = `${by} aborted it`;
+  const after = changeRollout(running, { kind: "turn-back", rollout: running.id, atMs: clock.now() }, reason);
+  updateRollout(db, after);
+  log.append({
+    service,
+    kind: "rollout.turned-back",
+    message: `The ${running.kind} of ${service} to release ${running.to} turns back: ${reason}.`,
+    data: { ...dataOf(after, reason), by },
+  });
+  return after;
+}
+
+/** Forgets old releases, and old rollouts with them. */
+export function prune({ db, log }: Workbench, service: ServiceKey, keep: number): readonly number[] {
+  const releases = deleteOldReleases(db, service, keep);
+  deleteOldRollouts(db, service);
+  if (releases.length > 0) {
+    log.append({
+      service,
+      kind: "release.pruned",
+      message: `${releases.length} old releases of ${service} were forgotten: ${releases.join(", ")}.`,
+      data: { releases },
+    });
+  }
+  return releases;
+}
+
+/** Keeps why a server was given up; once, however often it is told. */
+export function recordFailure({ db, log }: Workbench, service: ServiceKey, failure: ServerFailure): void {
+  if (!insertFailure(db, service, failure)) return;
+  log.append({
+    service,
+    kind: "server.failed",
+    message: `Server ${failure.id} ${failure.reason}.`,
+    data: { server: failure.id, failure: failure.kind, reason: failure.reason },
+  });
+}
+
+function noRollout(service: ServiceKey): KilnError {
+  return new KilnError("rollout_none", `No rollout of ${service} is running.`, {
+    hint: "`kiln history` lists the ones that have ended.",
+  });
+}

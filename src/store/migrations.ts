@@ -1,0 +1,142 @@
+import { KilnError } from "../lib/errors.ts";
+import { corrupt, Database, readVersion } from "./database.ts";
+
+/**
+ * The database's history: entry n brings it from version n to n + 1. An entry that has been released is never
+ * changed; a new one is added behind it.
+ */
+const migrations: readonly string[] = [
+  `
+  CREATE TABLE services (
+    key TEXT PRIMARY KEY,
+    count INTEGER NOT NULL CHECK (count >= 0),
+    policy TEXT NOT NULL,
+    serving INTEGER,
+    last_release INTEGER NOT NULL,
+    removed INTEGER NOT NULL DEFAULT 0
+  ) STRICT, WITHOUT ROWID;
+
+  -- good: it has served after a rollout that completed, and no later rollout to it has failed.
+  CREATE TABLE releases (
+    service TEXT NOT NULL REFERENCES services ON DELETE CASCADE,
+    number INTEGER NOT NULL,
+    image TEXT NOT NULL,
+    draft TEXT NOT NULL,
+    draft_digest TEXT NOT NULL,
+    created_at_ms INTEGER NOT NULL,
+    created_by TEXT NOT NULL,
+    good INTEGER NOT NULL DEFAULT 0,
+    served_until_ms INTEGER,
+    PRIMARY KEY (service, number)
+  ) STRICT, WITHOUT ROWID;
+
+  -- Releases are pruned before rollouts, so from_release and to_release may point at what is gone.
+  CREATE TABLE rollouts (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    service TEXT NOT NULL REFERENCES services ON DELETE CASCADE,
+    kind TEXT NOT NULL,
+    from_release INTEGER,
+    to_release INTEGER NOT NULL,
+    policy TEXT NOT NULL,
+    steps TEXT NOT NULL,
+    phase TEXT NOT NULL,
+    step INTEGER NOT NULL,
+    started_at_ms INTEGER NOT NULL,
+    started_by TEXT NOT NULL,
+    moved_at_ms INTEGER,
+    highest_ready INTEGER NOT NULL,
+    progress_at_ms INTEGER NOT NULL,
+    ended_at_ms INTEGER,
+    reason TEXT
+  ) STRICT;
+  CREATE INDEX rollouts_by_service ON rollouts (service, id);
+  CREATE UNIQUE INDEX one_running_rollout ON rollouts (service) WHERE ended_at_ms IS NULL;
+
+  CREATE TABLE warm (
+    service TEXT NOT NULL,
+    release INTEGER NOT NULL,
+    until_ms INTEGER NOT NULL,
+    PRIMARY KEY (service, release),
+    FOREIGN KEY (service, release) REFERENCES releases ON DELETE CASCADE
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE failures (
+    service TEXT NOT NULL,
+    release INTEGER NOT NULL,
+    at_ms INTEGER NOT NULL,
+    server TEXT NOT NULL,
+    failure TEXT NOT NULL,
+    PRIMARY KEY (service, release, at_ms, server),
+    FOREIGN KEY (service, release) REFERENCES releases ON DELETE CASCADE
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE events (
+    sequence INTEGER PRIMARY KEY,
+    at_ms INTEGER NOT NULL,
+    service TEXT,
+    kind TEXT NOT NULL,
+    message TEXT NOT NULL,
+    data TEXT NOT NULL,
+    previous TEXT NOT NULL,
+    digest TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX events_by_service ON events (service, sequence);
+  CREATE TRIGGER events_are_never_changed BEFORE UPDATE ON events
+    BEGIN SELECT RAISE(ABORT, 'an event is never changed'); END;
+  CREATE TRIGGER events_are_never_deleted BEFORE DELETE ON events
+    BEGIN SELECT RAISE(ABORT, 'an event is never deleted'); END;
+  `,
+];
+
+/** The version that this Kiln writes. */
+export const latestVersion = migrations.length;
+
+/** The tables that hold what is desired. The event log has its own check, the chain of digests. */
+const stateTables = ["services", "releases", "rollouts", "warm", "failures"];
+
+/**
+ * The database at `path` at the latest version, made if it is not there. Throws `state_newer` without touching a
+ * database that a newer Kiln has written, and `state_corrupt`.
+ */
+export function openDatabase(path: string): Database {
+  const version = readVersion(path);
+  if (version > latestVersion) throw newer(path, version);
+  const db = new Database(path);
+  try {
+    migrate(db);
+    checkTables(db);
+    return db;
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+}
+
+/** Brings the database up to version `to`, each step in a transaction of its own: a crash leaves one version or the next. */
+export function migrate(db: Database, to = latestVersion): void {
+  for (let version = versionOf(db); version < to; version++) {
+    db.transaction(() => {
+      db.exec(migrations[version] ?? "");
+      db.exec(`PRAGMA user_version = ${version + 1}`);
+    });
+  }
+}
+
+function versionOf(db: Database): number {
+  return db.get<{ readonly user_version: number }>("PRAGMA user_version")?.user_version ?? 0;
+}
+
+function checkTables(db: Database): void {
+  for (const table of stateTables) {
+    const row = db.get<{ readonly quick_check: string }>(`PRAGMA quick_check(${table})`);
+    if (row?.quick_check !== "ok") throw corrupt(db.path, row?.quick_check);
+  }
+}
+
+function newer(path: string, version: number): KilnError {
+  return new KilnError(
+    "state_newer",
+    `The state database ${path} has version ${version}; this Kiln knows versions up to ${latestVersion}.`,
+    { hint: "Use the Kiln that wrote it, or a newer one. Nothing was changed." },
+  );
+}

@@ -1,0 +1,104 @@
+import type { ServiceKey } from "../domain/ids.ts";
+import type { Rollout, RolloutPhase, Step } from "../domain/rollout.ts";
+import type { RolloutPolicy } from "../domain/spec.ts";
+import { canonicalJson } from "../lib/canonical-json.ts";
+import type { Database } from "./database.ts";
+
+interface RolloutRow {
+  readonly id: number;
+  readonly service: string;
+  readonly kind: Rollout["kind"];
+  readonly from_release: number | null;
+  readonly to_release: number;
+  readonly policy: string;
+  readonly steps: string;
+  readonly phase: RolloutPhase;
+  readonly step: number;
+  readonly started_at_ms: number;
+  readonly started_by: string;
+  readonly moved_at_ms: number | null;
+  readonly highest_ready: number;
+  readonly progress_at_ms: number;
+  readonly ended_at_ms: number | null;
+  readonly reason: string | null;
+}
+
+const keptPerService = 100;
+
+export function selectRollout(db: Database, id: number): Rollout | undefined {
+  const row = db.get<RolloutRow>("SELECT * FROM rollouts WHERE id = ?", id);
+  return row && toRollout(row);
+}
+
+/** Newest first. */
+export function selectRollouts(db: Database, service: ServiceKey, limit: number): readonly Rollout[] {
+  return db
+    .all<RolloutRow>("SELECT * FROM rollouts WHERE service = ? ORDER BY id DESC LIMIT ?", service, limit)
+    .map(toRollout);
+}
+
+export function selectRunningRollout(db: Database, service: ServiceKey): Rollout | undefined {
+  const row = db.get<RolloutRow>("SELECT * FROM rollouts WHERE service = ? AND ended_at_ms IS NULL", service);
+  return row && toRollout(row);
+}
+
+export function selectAllRunningRollouts(db: Database): readonly Rollout[] {
+  return db.all<RolloutRow>("SELECT * FROM rollouts WHERE ended_at_ms IS NULL").map(toRollout);
+}
+
+/** The rollout as it was given, with the id that it got. */
+export function insertRollout(db: Database, rollout: Omit<Rollout, "id">): Rollout {
+  const { id } = db.run(
+    `INSERT INTO rollouts (service, kind, from_release, to_release, policy, steps, phase, step,
+       started_at_ms, started_by, moved_at_ms, highest_ready, progress_at_ms, ended_at_ms, reason)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    ...[rollout.service, rollout.kind, rollout.from ?? null, rollout.to],
+    ...[canonicalJson(rollout.policy), canonicalJson(rollout.steps)],
+    ...[rollout.phase, rollout.step, rollout.startedAtMs, rollout.startedBy, rollout.movedAtMs ?? null],
+    ...[rollout.highestReady, rollout.progressAtMs, rollout.endedAtMs ?? null, rollout.reason ?? null],
+  );
+  return { id, ...rollout };
+}
+
+/** Writes what can change of a rollout after its start. */
+export function updateRollout(db: Database, rollout: Rollout): void {
+  db.run(
+    `UPDATE rollouts SET phase = ?, step = ?, moved_at_ms = ?, highest_ready = ?, progress_at_ms = ?,
+       ended_at_ms = ?, reason = ? WHERE id = ?`,
+    ...[rollout.phase, rollout.step, rollout.movedAtMs ?? null, rollout.highestReady, rollout.progressAtMs],
+    ...[rollout.endedAtMs ?? null, rollout.reason ?? null, rollout.id],
+  );
+}
+
+/** Deletes what is older than the newest 100, as far as neither of its releases is kept. */
+export function deleteOldRollouts(db: Database, service: ServiceKey): void {
+  db.run(
+    `DELETE FROM rollouts WHERE service = ?1 AND ended_at_ms IS NOT NULL
+       AND id NOT IN (SELECT id FROM rollouts WHERE service = ?1 ORDER BY id DESC LIMIT ?2)
+       AND to_release NOT IN (SELECT number FROM releases WHERE service = ?1)
+       AND (from_release IS NULL OR from_release NOT IN (SELECT number FROM releases WHERE service = ?1))`,
+    service,
+    keptPerService,
+  );
+}
+
+function toRollout(row: RolloutRow): Rollout {
+  return {
+    id: row.id,
+    service: row.service,
+    kind: row.kind,
+    from: row.from_release ?? undefined,
+    to: row.to_release,
+    policy: JSON.parse(row.policy) as RolloutPolicy,
+    steps: JSON.parse(row.steps) as readonly Step[],
+    phase: row.phase,
+    step: row.step,
+    startedAtMs: row.started_at_ms,
+    startedBy: row.started_by,
+    movedAtMs: row.moved_at_ms ?? undefined,
+    highestReady: row.highest_ready,
+    progressAtMs: row.progress_at_ms,
+    endedAtMs: row.ended_at_ms ?? undefined,
+    reason: row.reason ?? undefined,
+  };
+}

@@ -1,0 +1,181 @@
+import { strict as assert } from "node:assert";
+import type { ServiceKey } from "../domain/ids.ts";
+import type { Release, ReleaseDraft } from "../domain/release.ts";
+import type { Rollout, Step } from "../domain/rollout.ts";
+import type { RolloutPolicy } from "../domain/spec.ts";
+import { KilnError } from "../lib/errors.ts";
+import { insertRelease, selectEqualRelease, selectRelease } from "./releases.ts";
+import { insertRollout, selectRunningRollout, updateRollout } from "./rollouts.ts";
+import { requireService, type ServiceRecord, selectService, upsertService } from "./services.ts";
+import type { Workbench } from "./workbench.ts";
+
+/** A release for the service to go to. */
+export interface StartDeploy {
+  /** What `draftRelease` gave. Recorded here if it is new. */
+  readonly release: Release;
+  readonly count: number;
+  readonly policy: RolloutPolicy;
+  readonly steps: readonly Step[];
+  /** `user@machine`. */
+  readonly by: string;
+  /** End a running rollout in favour of this one; otherwise it is in the way. */
+  readonly supersede?: boolean;
+}
+
+/** A kept release for the service to go back to. */
+export interface StartRollback {
+  readonly service: ServiceKey;
+  readonly to: number;
+  readonly policy: RolloutPolicy;
+  readonly steps: readonly Step[];
+  readonly by: string;
+  readonly supersede?: boolean;
+}
+
+/**
+ * The release that a deploy of this draft would go to: the serving or the newest one if it is equal, otherwise a new
+ * one with the next number. Records nothing.
+ */
+export function draftRelease(
+  { db, clock }: Workbench,
+  service: ServiceKey,
+  draft: ReleaseDraft,
+  by: string,
+): Release {
+  const equal = selectEqualRelease(db, service, draft);
+  if (equal) return equal;
+  const { image, version, shape, health, traffic } = draft;
+  const number = (selectService(db, service)?.lastRelease ?? 0) + 1;
+  return { image, version, shape, health, traffic, service, number, createdAtMs: clock.now(), createdBy: by };
+}
+
+/** Records release, count, policy and rollout. Throws `rollout_running`, `service_removing`. */
+export function startDeploy(bench: Workbench, start: StartDeploy): Rollout {
+  const { release, count, policy } = start;
+  const { service } = release;
+  const record = selectService(bench.db, service) && requireService(bench.db, service);
+  makeWay(bench, service, start.by, start.supersede ?? false);
+  const base: ServiceRecord = record ?? {
+    service,
+    count,
+    policy,
+    serving: undefined,
+    lastRelease: 0,
+    removed: false,
+  };
+  upsertService(bench.db, {
+    ...base,
+    count,
+    policy,
+    lastRelease: Math.max(base.lastRelease, release.number),
+  });
+  if (release.number > base.lastRelease) addRelease(bench, release, base.lastRelease);
+  tellScaled(bench, service, base.count, count, start.by);
+  return addRollout(bench, { ...start, kind: "deploy", service, from: base.serving, to: release.number });
+}
+
+/** Records the rollout. Throws `service_unknown`, `service_removing`, `release_unknown`, `rollout_running`. */
+export function startRollback(bench: Workbench, start: StartRollback): Rollout {
+  const record = requireService(bench.db, start.service);
+  if (selectRelease(bench.db, start.service, start.to) === undefined) {
+    throw unknownRelease(start.service, start.to);
+  }
+  makeWay(bench, start.service, start.by, start.supersede ?? false);
+  return addRollout(bench, { ...start, kind: "rollback", from: record.serving });
+}
+
+function addRelease({ db, log }: Workbench, release: Release, last: number): void {
+  assert.equal(release.number, last + 1, "a release was drafted before another one was recorded");
+  insertRelease(db, release);
+  const { service, number, version, image } = release;
+  log.append({
+    service,
+    kind: "release.created",
+    message: `Release ${number} of ${service} was made from version ${version}.`,
+    data: { release: number, version, image, by: release.createdBy },
+  });
+}
+
+function addRollout(
+  { db, log, clock }: Workbench,
+  start: Pick<Rollout, "service" | "kind" | "from" | "to" | "policy" | "steps"> & { readonly by: string },
+): Rollout {
+  const { service, kind, from, to, policy, steps, by } = start;
+  const now = clock.now();
+  const rollout = insertRollout(db, {
+    ...{ service, kind, from, to, policy, steps },
+    ...{ phase: "forward", step: 0, startedAtMs: now, startedBy: by, movedAtMs: undefined },
+    ...{ highestReady: 0, progressAtMs: now, endedAtMs: undefined, reason: undefined },
+  });
+  const journey = from === undefined ? `to release ${to}` : `from release ${from} to release ${to}`;
+  log.append({
+    service,
+    kind: "rollout.started",
+    message: `${by} started a ${kind} of ${service} ${journey}.`,
+    data: {
+      rollout: rollout.id,
+      journey: kind,
+      from,
+      to,
+      strategy: policy.strategy,
+      steps: steps.length,
+      by,
+    },
+  });
+  return rollout;
+}
+
+/** Ends the running rollout, or refuses: one rollout per service. */
+function makeWay(bench: Workbench, service: ServiceKey, by: string, supersede: boolean): void {
+  const running = selectRunningRollout(bench.db, service);
+  if (running === undefined) return;
+  if (!supersede) throw rolloutRunning(running);
+  endSuperseded(bench, running, `superseded by ${by}`);
+}
+
+/** Ends a rollout where it is; the next plan starts from there. */
+export function endSuperseded({ db, log, clock }: Workbench, rollout: Rollout, reason: string): void {
+  updateRollout(db, { ...rollout, phase: "superseded", endedAtMs: clock.now(), reason });
+  log.append({
+    service: rollout.service,
+    kind: "rollout.superseded",
+    message: `The ${rollout.kind} of ${rollout.service} to release ${rollout.to} was ${reason}.`,
+    data: { rollout: rollout.id, from: rollout.from, to: rollout.to, phase: "superseded", reason },
+  });
+}
+
+/** Records another count. The caller has seen that the service is there. */
+export function tellScaled(
+  { log }: Workbench,
+  service: ServiceKey,
+  from: number,
+  to: number,
+  by: string,
+): void {
+  if (from === to) return;
+  log.append({
+    service,
+    kind: "service.scaled",
+    message: `${by} scaled ${service} from ${from} to ${to} servers.`,
+    data: { from, to, by },
+  });
+}
+
+function rolloutRunning(rollout: Rollout): KilnError {
+  const { kind, service, to, startedBy, startedAtMs } = rollout;
+  const since = new Date(startedAtMs).toISOString();
+  return new KilnError(
+    "rollout_running",
+    `A ${kind} of ${service} to release ${to} is running; ${startedBy} started it at ${since}.`,
+    {
+      hint: "`kiln rollout show` follows it and `kiln rollout abort` turns it back; `--supersede` puts this one in its place.",
+      retry: true,
+    },
+  );
+}
+
+function unknownRelease(service: ServiceKey, number: number): KilnError {
+  return new KilnError("release_unknown", `${service} has no release ${number}, or it was pruned.`, {
+    hint: "`kiln history` lists the releases that are kept.",
+  });
+}

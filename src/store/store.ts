@@ -1,0 +1,119 @@
+import type { KilnEvent, NewEvent } from "../domain/event.ts";
+import type { ImageDigest, ServiceKey } from "../domain/ids.ts";
+import type { ServerFailure } from "../domain/observation.ts";
+import type { RecordChange } from "../domain/plan.ts";
+import type { Release, ReleaseDraft } from "../domain/release.ts";
+import type { DesiredService, Rollout } from "../domain/rollout.ts";
+import type { RolloutPolicy } from "../domain/spec.ts";
+import type { Clock } from "../lib/clock.ts";
+import { applyChange } from "./apply.ts";
+import { selectAllDesired, selectDesired } from "./desired.ts";
+import { type EventListener, EventLog } from "./event-log.ts";
+import { type EventQuery, firstBadEvent, selectEvents } from "./events.ts";
+import { selectFailures } from "./failures.ts";
+import { abort, markRemoved, prune, recordFailure, setCount, setPolicy } from "./manage.ts";
+import { openDatabase } from "./migrations.ts";
+import { selectImagesInUse, selectLastGood, selectReleases } from "./releases.ts";
+import { selectRollout, selectRollouts } from "./rollouts.ts";
+import { selectService } from "./services.ts";
+import { draftRelease, type StartDeploy, type StartRollback, startDeploy, startRollback } from "./start.ts";
+import type { Workbench } from "./workbench.ts";
+
+export type { EventListener, EventQuery, StartDeploy, StartRollback };
+
+const keptReleases = 10;
+
+/**
+ * What an installation knows. Calls are synchronous and return plain data. A call that changes something does so in
+ * one transaction with its events; when it returns, that is on the disk. Any call may throw `state_corrupt`,
+ * `disk_full` or `state_held`.
+ */
+export interface Store extends Disposable {
+  /** What is desired of the service; undefined when there is none of that name. */
+  desired(service: ServiceKey): DesiredService | undefined;
+  desiredAll(): readonly DesiredService[];
+  /** How the service was last asked to be rolled out. */
+  policy(service: ServiceKey): RolloutPolicy | undefined;
+  /** The release that a deploy of this draft would go to. Records nothing. */
+  draftRelease(service: ServiceKey, draft: ReleaseDraft, by: string): Release;
+  /** Throws `rollout_running`, `service_removing`. */
+  startDeploy(start: StartDeploy): Rollout;
+  /** Throws `service_unknown`, `service_removing`, `release_unknown`, `rollout_running`. */
+  startRollback(start: StartRollback): Rollout;
+  /** Returns the count before. Throws `service_unknown`, `service_removing`. */
+  setCount(service: ServiceKey, count: number, by: string): number;
+  /** For a deploy that changes nothing else. Throws `service_unknown`, `service_removing`. */
+  setPolicy(service: ServiceKey, policy: RolloutPolicy, by: string): void;
+  /** Nothing of the service shall be left. A running rollout ends. Repeating it is fine. Throws `service_unknown`. */
+  markRemoved(service: ServiceKey, by: string): void;
+  /** Records what the planner decided; false when something has happened since that makes it void. */
+  apply(service: ServiceKey, change: RecordChange, reason: string): boolean;
+  /** Turns the running rollout back; one that is on its way back already is returned as it is. Throws `rollout_none`. */
+  abort(service: ServiceKey, by: string): Rollout;
+  rollout(id: number): Rollout | undefined;
+  /** Newest first; the newest 100 without `limit`. */
+  rollouts(service: ServiceKey, limit?: number): readonly Rollout[];
+  /** Those that are kept, oldest first. */
+  releases(service: ServiceKey): readonly Release[];
+  /** The release that served last before the present one and is not known to fail. */
+  lastGood(service: ServiceKey): number | undefined;
+  /**
+   * Forgets all but the newest `keep` releases (10 without it), and old rollouts with them; never a release that serves,
+   * the last good one, a warm one or one of the running rollout. Returns the numbers that are gone.
+   */
+  pruneReleases(service: ServiceKey, keep?: number): readonly number[];
+  /** Image digests that kept releases use, each with those releases in words. */
+  imagesInUse(): ReadonlyMap<ImageDigest, readonly string[]>;
+  /** Keeps the newest 20 of each release. A failure that is already known changes nothing. */
+  recordFailure(service: ServiceKey, failure: ServerFailure): void;
+  /** Of one release, or of all that are kept; oldest first. */
+  failures(service: ServiceKey, release?: number): readonly ServerFailure[];
+  /** For what happened outside the recorded state. */
+  appendEvent(event: NewEvent): void;
+  /** Oldest first. */
+  events(query?: EventQuery): readonly KilnEvent[];
+  /** Calls the listener with every event once it is on the disk, until disposed. */
+  subscribe(listener: EventListener): Disposable;
+  /** The sequence number of the first event that is not what was written; undefined when the chain holds. */
+  verifyChain(): number | undefined;
+  close(): void;
+}
+
+/**
+ * Opens the state database, and makes or migrates it if need be. Throws `state_newer` (it is left untouched),
+ * `state_corrupt`, `state_held`, `disk_full`. That only one controller does so at a time is the controller's care.
+ */
+export function openStore(path: string, options: { readonly clock: Clock }): Store {
+  const { clock } = options;
+  const db = openDatabase(path);
+  const log = new EventLog(db, clock);
+  const bench: Workbench = { db, log, clock };
+  const changing = <Result>(work: () => Result) => db.transaction(work);
+  return {
+    desired: (service) => selectDesired(db, service),
+    desiredAll: () => selectAllDesired(db),
+    policy: (service) => selectService(db, service)?.policy,
+    draftRelease: (service, draft, by) => draftRelease(bench, service, draft, by),
+    startDeploy: (start) => changing(() => startDeploy(bench, start)),
+    startRollback: (start) => changing(() => startRollback(bench, start)),
+    setCount: (service, count, by) => changing(() => setCount(bench, service, count, by)),
+    setPolicy: (service, policy, by) => changing(() => setPolicy(bench, service, policy, by)),
+    markRemoved: (service, by) => changing(() => markRemoved(bench, service, by)),
+    apply: (service, change, reason) => changing(() => applyChange(bench, service, change, reason)),
+    abort: (service, by) => changing(() => abort(bench, service, by)),
+    rollout: (id) => selectRollout(db, id),
+    rollouts: (service, limit = 100) => selectRollouts(db, service, limit),
+    releases: (service) => selectReleases(db, service),
+    lastGood: (service) => selectLastGood(db, service),
+    pruneReleases: (service, keep = keptReleases) => changing(() => prune(bench, service, keep)),
+    imagesInUse: () => selectImagesInUse(db),
+    recordFailure: (service, failure) => changing(() => recordFailure(bench, service, failure)),
+    failures: (service, release) => selectFailures(db, service, release),
+    appendEvent: (event) => changing(() => log.append(event)),
+    events: (query = {}) => selectEvents(db, query),
+    subscribe: (listener) => log.subscribe(listener),
+    verifyChain: () => firstBadEvent(db),
+    close: () => db.close(),
+    [Symbol.dispose]: () => db.close(),
+  };
+}

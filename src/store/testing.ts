@@ -1,0 +1,98 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import type { Release, ReleaseDraft } from "../domain/release.ts";
+import type { Rollout, WarmRelease } from "../domain/rollout.ts";
+import { aPolicy, aRelease } from "../domain/testing.ts";
+import type { Clock } from "../lib/clock.ts";
+import { openStore, type Store } from "./store.ts";
+
+/** A clock that stands still until it is told otherwise. */
+export interface TestClock extends Clock {
+  set(atMs: number): void;
+}
+
+export function aClock(startMs = 1_000): TestClock {
+  let nowMs = startMs;
+  return {
+    now: () => nowMs,
+    set: (atMs) => {
+      nowMs = atMs;
+    },
+    sleep: () => Promise.reject(new Error("the store does not sleep")),
+  };
+}
+
+/** A path for a database in a folder of its own, which goes with it. */
+export function aDatabasePath(): Disposable & { readonly path: string } {
+  const folder = mkdtempSync("/tmp/kiln-store-");
+  return {
+    path: join(folder, "kiln.db"),
+    [Symbol.dispose]: () => rmSync(folder, { recursive: true }),
+  };
+}
+
+/** An empty store in a temporary folder, closed and deleted with it. */
+export function aStore(): Disposable & { readonly store: Store; readonly clock: TestClock } {
+  const file = aDatabasePath();
+  const clock = aClock();
+  const store = openStore(file.path, { clock });
+  return {
+    store,
+    clock,
+    [Symbol.dispose]: () => {
+      store.close();
+      file[Symbol.dispose]();
+    },
+  };
+}
+
+/** A draft that is equal for equal numbers only. */
+export function aDraft(number: number, overrides: Partial<ReleaseDraft> = {}): ReleaseDraft {
+  const { image, version, shape, health, traffic } = aRelease(number);
+  return { image, version, shape, health, traffic, ...overrides };
+}
+
+/** Starts a deploy of a draft and leaves it running. */
+export function begin(
+  store: Store,
+  draft: ReleaseDraft,
+  options: { service?: string; supersede?: boolean } = {},
+) {
+  const { service = "shop", supersede = false } = options;
+  const release: Release = store.draftRelease(service, draft, "ada@example.com");
+  const rollout = store.startDeploy({
+    release,
+    count: 3,
+    policy: aPolicy(),
+    steps: [{ share: 1, holdMs: 0 }],
+    by: "ada@example.com",
+    supersede,
+  });
+  return { release, rollout };
+}
+
+/** Ends a rollout as the planner would. */
+export function finish(
+  store: Store,
+  rollout: Rollout,
+  phase: "complete" | "rolled-back" | "failed",
+  options: { warm?: readonly WarmRelease[]; atMs?: number } = {},
+): void {
+  const { warm = [], atMs = 2_000 } = options;
+  const serving = phase === "complete" ? rollout.to : rollout.from;
+  if (phase === "rolled-back" && store.rollout(rollout.id)?.phase === "forward") {
+    store.apply(rollout.service, { kind: "turn-back", rollout: rollout.id, atMs }, "it failed");
+  }
+  store.apply(
+    rollout.service,
+    { kind: "end", rollout: rollout.id, phase, serving, warm, atMs },
+    "so it ended",
+  );
+}
+
+/** Deploys a draft to its end. */
+export function deployed(store: Store, draft: ReleaseDraft, service = "shop"): Rollout {
+  const { rollout } = begin(store, draft, { service });
+  finish(store, rollout, "complete", { atMs: 2_000 + rollout.id });
+  return rollout;
+}
