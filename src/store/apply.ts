@@ -3,7 +3,7 @@ import type { RecordChange } from "../domain/plan.ts";
 import { changeRollout } from "../domain/record.ts";
 import type { Rollout } from "../domain/rollout.ts";
 import { markGood, markServedUntil } from "./releases.ts";
-import { selectRunningRollout, updateRollout } from "./rollouts.ts";
+import { rolloutData, selectRunningRollout, updateRollout } from "./rollouts.ts";
 import { deleteService, selectService, upsertService } from "./services.ts";
 
 import { deleteWarm, replaceWarm } from "./warm.ts";
@@ -66,7 +66,7 @@ function changeRunning(
     service,
     kind: eventKinds[change.kind === "end" ? change.phase : change.kind],
     message: `${sentence(after, change)}: ${reason}.`,
-    data: dataOf(after, reason),
+    data: rolloutData(after, reason),
   });
   return true;
 }
@@ -141,9 +141,3 @@ const endings = {
   "rolled-back": "was rolled back",
   failed: "has failed",
 } as const satisfies Record<EndChange["phase"], string>;
-
-/** What a program needs to follow a rollout by its events alone. */
-export function dataOf(rollout: Rollout, reason: string): Readonly<Record<string, unknown>> {
-  const { id, from, to, phase, step, steps, highestReady } = rollout;
-  return { rollout: id, from, to, phase, step, steps: steps.length, highestReady, reason };
-}

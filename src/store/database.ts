@@ -5,7 +5,8 @@ import { isErrno, KilnError } from "../lib/errors.ts";
 /** Primary result codes, https://www.sqlite.org/rescode.html. */
 const sqlite = { busy: 5, locked: 6, corrupt: 11, full: 13, notADatabase: 26 } as const;
 
-const busyTimeoutMs = 5_000;
+/** Calls are synchronous: whoever waits longer for another program keeps everything else waiting. */
+const busyTimeoutMs = 1_000;
 
 /**
  * One SQLite file with prepared statements kept by their text. Rows come back as the caller types them: the tables

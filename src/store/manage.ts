@@ -5,10 +5,9 @@ import type { Rollout } from "../domain/rollout.ts";
 import type { RolloutPolicy } from "../domain/spec.ts";
 import { canonicalJson } from "../lib/canonical-json.ts";
 import { KilnError } from "../lib/errors.ts";
-import { dataOf } from "./apply.ts";
 import { insertFailure } from "./failures.ts";
 import { deleteOldReleases } from "./releases.ts";
-import { deleteOldRollouts, selectRunningRollout, updateRollout } from "./rollouts.ts";
+import { deleteOldRollouts, rolloutData, selectRunningRollout, updateRollout } from "./rollouts.ts";
 import { requireService, selectService, unknownService, upsertService } from "./services.ts";
 import { endSuperseded, tellScaled } from "./start.ts";
 import type { Workbench } from "./workbench.ts";
@@ -62,7 +61,7 @@ export function abort({ db, log, clock }: Workbench, service: ServiceKey, by: st
     service,
     kind: "rollout.turned-back",
     message: `The ${running.kind} of ${service} to release ${running.to} turns back: ${reason}.`,
-    data: { ...dataOf(after, reason), by },
+    data: { ...rolloutData(after, reason), by },
   });
   return after;
 }

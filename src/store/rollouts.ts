@@ -70,16 +70,21 @@ export function updateRollout(db: Database, rollout: Rollout): void {
   );
 }
 
-/** Deletes what is older than the newest 100, as far as neither of its releases is kept. */
+/** Deletes what is older than the newest 100, unless the release that it led to is kept. */
 export function deleteOldRollouts(db: Database, service: ServiceKey): void {
   db.run(
     `DELETE FROM rollouts WHERE service = ?1 AND ended_at_ms IS NOT NULL
        AND id NOT IN (SELECT id FROM rollouts WHERE service = ?1 ORDER BY id DESC LIMIT ?2)
-       AND to_release NOT IN (SELECT number FROM releases WHERE service = ?1)
-       AND (from_release IS NULL OR from_release NOT IN (SELECT number FROM releases WHERE service = ?1))`,
+       AND to_release NOT IN (SELECT number FROM releases WHERE service = ?1)`,
     service,
     keptPerService,
   );
+}
+
+/** What a program needs to follow a rollout by its events alone. */
+export function rolloutData(rollout: Rollout, reason: string): Readonly<Record<string, unknown>> {
+  const { id, from, to, phase, step, steps, highestReady } = rollout;
+  return { rollout: id, from, to, phase, step, steps: steps.length, highestReady, reason };
 }
 
 function toRollout(row: RolloutRow): Rollout {

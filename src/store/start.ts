@@ -5,7 +5,7 @@ import type { Rollout, Step } from "../domain/rollout.ts";
 import type { RolloutPolicy } from "../domain/spec.ts";
 import { KilnError } from "../lib/errors.ts";
 import { insertRelease, selectEqualRelease, selectRelease } from "./releases.ts";
-import { insertRollout, selectRunningRollout, updateRollout } from "./rollouts.ts";
+import { insertRollout, rolloutData, selectRunningRollout, updateRollout } from "./rollouts.ts";
 import { requireService, type ServiceRecord, selectService, upsertService } from "./services.ts";
 import type { Workbench } from "./workbench.ts";
 
@@ -135,12 +135,13 @@ function makeWay(bench: Workbench, service: ServiceKey, by: string, supersede: b
 
 /** Ends a rollout where it is; the next plan starts from there. */
 export function endSuperseded({ db, log, clock }: Workbench, rollout: Rollout, reason: string): void {
-  updateRollout(db, { ...rollout, phase: "superseded", endedAtMs: clock.now(), reason });
+  const after: Rollout = { ...rollout, phase: "superseded", endedAtMs: clock.now(), reason };
+  updateRollout(db, after);
   log.append({
     service: rollout.service,
     kind: "rollout.superseded",
     message: `The ${rollout.kind} of ${rollout.service} to release ${rollout.to} was ${reason}.`,
-    data: { rollout: rollout.id, from: rollout.from, to: rollout.to, phase: "superseded", reason },
+    data: rolloutData(after, reason),
   });
 }
 
