@@ -24,7 +24,9 @@ export interface EventQuery {
   /** Events with a higher sequence number; all without it. */
   readonly after?: number;
   readonly service?: ServiceKey;
-  /** At most this many; 1,000 without it. */
+  /** Of those, only so many of the newest. */
+  readonly newest?: number;
+  /** Of those, only so many of the oldest; 1,000 when neither this nor `newest` is given. */
   readonly limit?: number;
 }
 
@@ -53,15 +55,21 @@ export function insertEvent(db: Database, event: NewEvent, atMs: number): KilnEv
 
 /** Oldest first. */
 export function selectEvents(db: Database, query: EventQuery): readonly KilnEvent[] {
-  const { after = 0, service, limit = mostEvents } = query;
+  const { after = 0, service, newest, limit = mostEvents } = query;
+  const where = `sequence > ? AND ${service === undefined ? "? IS NULL" : "service = ?"}`;
+  const values = [after, service ?? null, newest ?? limit];
   const rows =
-    service === undefined
-      ? db.all<EventRow>("SELECT * FROM events WHERE sequence > ? ORDER BY sequence LIMIT ?", after, limit)
-      : db.all<EventRow>(
-          "SELECT * FROM events WHERE service = ? AND sequence > ? ORDER BY sequence LIMIT ?",
-          ...[service, after, limit],
-        );
+    newest === undefined
+      ? db.all<EventRow>(`SELECT * FROM events WHERE ${where} ORDER BY sequence LIMIT ?`, ...values)
+      : db
+          .all<EventRow>(`SELECT * FROM events WHERE ${where} ORDER BY sequence DESC LIMIT ?`, ...values)
+          .toReversed();
   return rows.map(toEvent);
+}
+
+/** The sequence number of the newest event; 0 when there is none. */
+export function selectLastSequence(db: Database): number {
+  return db.get<{ readonly last: number | null }>("SELECT max(sequence) AS last FROM events")?.last ?? 0;
 }
 
 /**

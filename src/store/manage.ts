@@ -1,3 +1,4 @@
+import type { NewEvent } from "../domain/event.ts";
 import type { ServiceKey } from "../domain/ids.ts";
 import type { ServerFailure } from "../domain/observation.ts";
 import { changeRollout } from "../domain/record.ts";
@@ -90,6 +91,16 @@ export function recordFailure({ db, log }: Workbench, service: ServiceKey, failu
     message: `Server ${failure.id} ${failure.reason}.`,
     data: { server: failure.id, failure: failure.kind, reason: failure.reason },
   });
+}
+
+/** Keeps what was noticed of servers: failures with what helps to understand them, the rest as events alone. */
+export function recordServers(
+  bench: Workbench,
+  news: readonly NewEvent[],
+  failures: readonly (readonly [ServiceKey, ServerFailure])[],
+): void {
+  for (const event of news) bench.log.append(event);
+  for (const [service, failure] of failures) recordFailure(bench, service, failure);
 }
 
 function noRollout(service: ServiceKey): KilnError {
