@@ -34,6 +34,10 @@ export interface PlanPreview {
   readonly changes: readonly string[];
   /** Every action in the order it would come, as though all servers became ready at once. */
   readonly actions: Plan["actions"];
+  /** The most servers that exist at one time, and the fewest ready ones with traffic. */
+  readonly peakServers: number;
+  readonly fewestInTraffic: number;
+  /** One sentence: `none`, or between which moments nothing answers. */
   readonly downtime: string;
 }
 
@@ -93,9 +97,13 @@ export interface Operations {
   history(service: ServiceKey): Promise<History>;
   /** Digests that a kept release uses, with the releases that do. */
   imagesInUse(): Promise<ReadonlyMap<ImageDigest, readonly string[]>>;
-  /** Events after `after` (a sequence number), oldest first; with the signal they go on as they happen. */
+  /**
+   * Events after `after` (a sequence number), of those only the `newest` ones (0: none that has happened yet), oldest
+   * first; with the signal they go on as they happen.
+   */
   events(options: {
     readonly after?: number;
+    readonly newest?: number;
     readonly service?: ServiceKey;
     readonly signal?: AbortSignal;
   }): AsyncIterable<KilnEvent>;

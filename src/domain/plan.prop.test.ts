@@ -64,7 +64,7 @@ test("while no server ends by itself, capacity never falls below what the policy
     fc.property(
       policies,
       fc.integer({ min: 1, max: 6 }),
-      fc.array(calm, { maxLength: 120 }),
+      fc.array(calm, { minLength: 80, maxLength: 120 }),
       (policy, count, moves) => {
         const world = begin(policy, count);
         const allowed = Math.max(1, count - (policy.strategy === "rolling" ? policy.unavailable : 0));
@@ -83,7 +83,7 @@ test("the planner never takes away the last server that serves", () => {
     fc.property(
       policies,
       fc.integer({ min: 1, max: 6 }),
-      fc.array(rough, { maxLength: 120 }),
+      fc.array(rough, { minLength: 80, maxLength: 120 }),
       (policy, count, moves) => {
         const world = begin(policy, count);
         for (const move of moves) {

@@ -1,0 +1,36 @@
+import { strict as assert } from "node:assert";
+import type { Action } from "../domain/plan.ts";
+import type { Call, Platform } from "../platform/platform.ts";
+import type { Store } from "../store/store.ts";
+
+export interface ActorOptions {
+  readonly store: Store;
+  readonly platform: Platform;
+  readonly call: () => Call;
+}
+
+/** Carries out one action; each may be repeated. Throws what the platform or the store throws. */
+export function createActor({ store, platform, call }: ActorOptions): (action: Action) => Promise<void> {
+  return async (action) => {
+    switch (action.kind) {
+      case "resize": {
+        const desired = store.desired(action.service);
+        const release = desired?.releases.get(action.release);
+        assert(
+          desired !== undefined && release !== undefined,
+          "the planner resizes only releases that are known",
+        );
+        return platform.resize({ release, drainMs: desired.drainMs }, action.size, call());
+      }
+      case "route": {
+        const releases = store.desired(action.service)?.releases;
+        const routed = action.shares.flatMap((s) => releases?.get(s.release) ?? []);
+        return platform.route(action.service, action.shares, routed, call());
+      }
+      case "destroy":
+        return platform.destroy(action.server, call());
+      case "record":
+        store.apply(action.service, action.change, action.reason);
+    }
+  };
+}

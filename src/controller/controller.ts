@@ -1,0 +1,68 @@
+import type { ImageDigest } from "../domain/ids.ts";
+import type { Clock } from "../lib/clock.ts";
+import { KilnError } from "../lib/errors.ts";
+import type { Logger } from "../lib/log.ts";
+import type { Call, Platform } from "../platform/platform.ts";
+import type { Store } from "../store/store.ts";
+import { createCommands } from "./commands.ts";
+import { startLoop } from "./loop.ts";
+import type { Operations } from "./operations.ts";
+import { createQueries } from "./queries.ts";
+
+export interface ControllerOptions {
+  readonly store: Store;
+  readonly platform: Platform;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Whether the image store has it. */
+  readonly hasImage: (image: ImageDigest) => Promise<boolean>;
+  /** What `kiln controller status` says of this process. */
+  readonly self: { readonly pid: number; readonly version: string; readonly home: string };
+  /** Called when somebody asks the controller to stop. */
+  readonly onShutdown: () => void;
+}
+
+export interface Controller extends Operations {
+  /** Ends all passes; servers and router live on. */
+  close(): Promise<void>;
+}
+
+/** A call made for a user may take this long: preparing an image for the first time is the slowest. */
+const requestTimeoutMs = 120_000;
+
+/** Starts the loop over everything desired, and answers what can be asked. */
+export function startController(options: ControllerOptions): Controller {
+  const { store, platform, clock, log, self } = options;
+  const startedAtMs = clock.now();
+  freshLook(store, startedAtMs);
+  const loop = startLoop({ store, platform, clock, log });
+  const call = (): Call => ({
+    signal: AbortSignal.timeout(requestTimeoutMs),
+    deadline: clock.now() + requestTimeoutMs,
+  });
+  return {
+    ...createCommands({ store, platform, clock, loop, call }),
+    ...createQueries({ store, observe: loop.observe, hasImage: options.hasImage }),
+    logs: (server, how, signal) => {
+      if (platform.logs !== undefined) return platform.logs.read(server, how, signal);
+      throw new KilnError("platform_unusable", `The platform ${platform.name} keeps no logs.`);
+    },
+    info: async () => {
+      const [readiness, observation] = await Promise.all([platform.probe(call()), loop.observe()]);
+      const servers = observation.groups.reduce((sum, g) => sum + g.servers.length, 0);
+      return { ...self, startedAtMs, services: store.desiredAll().length, servers, readiness };
+    },
+    shutdown: async () => options.onShutdown(),
+    close: () => loop.close(),
+  };
+}
+
+/** While no controller ran, no rollout could make progress: its deadline begins anew instead of being over at once. */
+function freshLook(store: Store, nowMs: number): void {
+  for (const { service, rollout } of store.desiredAll()) {
+    if (rollout?.phase !== "forward") continue;
+    const { id, highestReady } = rollout;
+    const change = { kind: "progress", rollout: id, highestReady, atMs: nowMs } as const;
+    store.apply(service, change, "the controller has started again");
+  }
+}

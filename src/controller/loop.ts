@@ -1,0 +1,117 @@
+import type { ServiceKey } from "../domain/ids.ts";
+import type { Observation } from "../domain/observation.ts";
+import type { Action } from "../domain/plan.ts";
+import { planService } from "../domain/plan-service.ts";
+import { emptyView, type ServiceView, viewsOf } from "../domain/service-view.ts";
+import type { Clock } from "../lib/clock.ts";
+import { toKilnError } from "../lib/errors.ts";
+import type { Logger } from "../lib/log.ts";
+import type { Call, Platform } from "../platform/platform.ts";
+import type { Store } from "../store/store.ts";
+import { createActor } from "./act.ts";
+import { failuresBetween, newsBetween } from "./notice.ts";
+import { createObserver } from "./observer.ts";
+import { createQueue } from "./queue.ts";
+
+/** How often everything is looked at without a cause. Events make it fast; this makes it right. */
+const resyncMs = 5_000;
+/** A call to the platform that takes longer has failed. */
+const callTimeoutMs = 120_000;
+/** Between tries of what failed, or of a plan that changed nothing. */
+const retry = { firstMs: 200, mostMs: 10_000 };
+
+export interface LoopOptions {
+  readonly store: Store;
+  readonly platform: Platform;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** The controller's heart: observe, plan, act, for one service at a time and for all of them for ever. */
+export interface Loop {
+  /** Something about the service changed: look at it soon. */
+  poke(service: ServiceKey): void;
+  /** What the last pass saw; undefined before the first. */
+  readonly seen: () => Observation | undefined;
+  /** A look at the platform that begins after this call. */
+  readonly observe: () => Promise<Observation>;
+  close(): Promise<void>;
+}
+
+export function startLoop({ store, platform, clock, log }: LoopOptions): Loop {
+  const stop = new AbortController();
+  const call = (): Call => {
+    const signal = AbortSignal.any([stop.signal, AbortSignal.timeout(callTimeoutMs)]);
+    return { signal, deadline: clock.now() + callTimeoutMs };
+  };
+  const act = createActor({ store, platform, call });
+  const retries = new Map<ServiceKey, { readonly plan: string; readonly delayMs: number }>();
+  let seen: Observation | undefined;
+
+  const observe = createObserver(async () => {
+    const observation = await platform.observe(call());
+    if (seen !== undefined) keepNews(seen, observation);
+    seen = observation;
+    return observation;
+  });
+
+  function keepNews(before: Observation, after: Observation): void {
+    const news = newsBetween(before, after);
+    const failures = failuresBetween(before, after);
+    if (news.length + failures.length > 0) store.recordServers(news, failures);
+  }
+
+  async function pass(service: ServiceKey, signal: AbortSignal): Promise<void> {
+    try {
+      const observation = await observe();
+      const desired = store.desired(service);
+      if (desired === undefined) return void retries.delete(service);
+      const view = viewsOf(observation).get(service) ?? emptyView(service);
+      const { actions, wakeAtMs } = planService(desired, view, clock.now());
+      if (wakeAtMs !== undefined) queue.addAt(service, wakeAtMs);
+      for (const action of actions) await act(action);
+      if (actions.length === 0 && desired.rollout === undefined) tidy(service, view);
+      lookAgain(service, actions);
+    } catch (error) {
+      if (signal.aborted) return;
+      const { code, message } = toKilnError(error);
+      log.warn({ service, code, message }, "a pass failed and will be repeated");
+      lookAgain(service, `${code}: ${message}`);
+    }
+  }
+
+  /** Old releases are forgotten only when the service is at rest and none of their servers is left. */
+  function tidy(service: ServiceKey, view: ServiceView): void {
+    if (view.groups.size <= 1) store.pruneReleases(service);
+  }
+
+  /** At once when something was done; after a growing delay when the same was done or failed before. */
+  function lookAgain(service: ServiceKey, did: readonly Action[] | string): void {
+    if (did.length === 0) return void retries.delete(service);
+    const plan = typeof did === "string" ? did : JSON.stringify(did);
+    const before = retries.get(service);
+    const same = before?.plan === plan || typeof did === "string";
+    const delayMs = same ? Math.min(retry.mostMs, Math.max(retry.firstMs, 2 * (before?.delayMs ?? 0))) : 0;
+    retries.set(service, { plan, delayMs });
+    queue.addAt(service, clock.now() + delayMs);
+  }
+
+  const queue = createQueue({ clock, work: pass, parallel: 8 });
+  const watching = platform.watch((service) => queue.add(service));
+
+  async function resync(): Promise<void> {
+    while (!stop.signal.aborted) {
+      for (const { service } of store.desiredAll()) queue.add(service);
+      await clock.sleep(resyncMs, stop.signal).catch(() => {});
+    }
+  }
+  const resyncing = resync();
+
+  async function close(): Promise<void> {
+    watching[Symbol.dispose]();
+    stop.abort();
+    await Promise.all([queue.close(), resyncing]);
+  }
+
+  return { poke: (service) => queue.add(service), seen: () => seen, observe, close };
+}

@@ -1,0 +1,109 @@
+import type { KilnEvent } from "../domain/event.ts";
+import type { ImageDigest, ServiceKey } from "../domain/ids.ts";
+import type { GroupObservation, Observation } from "../domain/observation.ts";
+import type { DesiredService } from "../domain/rollout.ts";
+import { KilnError } from "../lib/errors.ts";
+import type { Store } from "../store/store.ts";
+import type { History, Operations, ReleaseSummary, ServerStatus, ServiceStatus } from "./operations.ts";
+
+export interface QueryParts {
+  readonly store: Store;
+  readonly observe: () => Promise<Observation>;
+  readonly hasImage: (image: ImageDigest) => Promise<boolean>;
+}
+
+/** The operations that only look. */
+export function createQueries(
+  parts: QueryParts,
+): Pick<Operations, "status" | "rollout" | "history" | "imagesInUse" | "events"> {
+  const { store, observe } = parts;
+  return {
+    status: async (service) => {
+      const services = service === undefined ? store.desiredAll() : [required(store, service)];
+      const observation = await observe();
+      return services.map((desired) => statusOf(store, desired, observation));
+    },
+    rollout: async (id) => {
+      const rollout = store.rollout(id);
+      if (rollout !== undefined) return rollout;
+      throw new KilnError("rollout_none", `There is no rollout ${id}.`, {
+        hint: "`kiln history` lists them.",
+      });
+    },
+    history: async (service) => historyOf(parts, required(store, service)),
+    imagesInUse: async () => store.imagesInUse(),
+    events: (options) => eventsOf(store, options),
+  };
+}
+
+function required(store: Store, service: ServiceKey): DesiredService {
+  const desired = store.desired(service);
+  if (desired !== undefined) return desired;
+  const known = store.desiredAll().map((d) => d.service);
+  throw new KilnError("service_unknown", `There is no service ${service}.`, {
+    hint: known.length === 0 ? "`kiln deploy` makes one." : `There are: ${known.join(", ")}.`,
+  });
+}
+
+function statusOf(store: Store, desired: DesiredService, observation: Observation): ServiceStatus {
+  const { service, count, serving, rollout, warm, removed } = desired;
+  const groups = observation.groups.filter((g) => g.service === service);
+  return {
+    service,
+    count,
+    serving: serving === undefined ? undefined : desired.releases.get(serving),
+    rollout,
+    warm,
+    removing: removed,
+    servers: groups.flatMap((group) => serversOf(group, desired)),
+    failures: store.failures(service),
+  };
+}
+
+function serversOf(group: GroupObservation, desired: DesiredService): readonly ServerStatus[] {
+  const { service, release } = group;
+  const version = desired.releases.get(release)?.version ?? "unknown";
+  return group.servers.map((server) => ({ ...server, service, release, version }));
+}
+
+async function historyOf({ store, hasImage }: QueryParts, desired: DesiredService): Promise<History> {
+  const warm = new Set(desired.warm.map((w) => w.release));
+  const releases = [...desired.releases.values()].map(async (release): Promise<ReleaseSummary> => {
+    if (release.number === desired.serving) return { release, state: "serving" };
+    if (warm.has(release.number)) return { release, state: "warm" };
+    return { release, state: (await hasImage(release.image)) ? "kept" : "image gone" };
+  });
+  return { releases: await Promise.all(releases), rollouts: store.rollouts(desired.service) };
+}
+
+/** What is recorded, then what comes: the log is read on from where it was left, so nothing is missed or told twice. */
+async function* eventsOf(
+  store: Store,
+  { after = 0, newest, service, signal }: Parameters<Operations["events"]>[0],
+): AsyncIterable<KilnEvent> {
+  let wake = () => {};
+  using _news = store.subscribe(() => wake());
+  const onAbort = () => wake();
+  signal?.addEventListener("abort", onAbort);
+  const ofService = service === undefined ? {} : { service };
+  let last = after;
+  try {
+    if (newest !== undefined) {
+      const end = store.lastSequence();
+      yield* store.events({ after, newest, ...ofService });
+      last = Math.max(after, end);
+    }
+    for (;;) {
+      const more = store.events({ after: last, ...ofService });
+      yield* more;
+      last = more.at(-1)?.sequence ?? last;
+      if (more.length > 0) continue;
+      if (signal === undefined || signal.aborted) return;
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+    }
+  } finally {
+    signal?.removeEventListener("abort", onAbort);
+  }
+}
