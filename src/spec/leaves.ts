@@ -1,0 +1,168 @@
+import { z } from "zod";
+import * as v from "./values.ts";
+
+/**
+ * The kinds of values that kiln.yaml has. The message of every zod issue is what was expected; a second line, if
+ * there is one, is the remedy (`words.ts` takes them apart).
+ */
+export type Hint = (found: unknown) => string | undefined;
+
+interface TextRule<T> {
+  readonly expected: string;
+  readonly pattern: RegExp;
+  readonly examples?: readonly string[];
+  readonly parse?: (text: string) => T | undefined;
+  readonly hint?: Hint;
+}
+
+/** A text of this grammar; `parse` makes the value of it and may still refuse (undefined). */
+export function text<T = string>(rule: TextRule<T>) {
+  const error = (found: unknown) => words(rule.expected, rule.hint?.(found));
+  return z
+    .string({ error: (issue) => error(issue.input) })
+    .meta(rule.examples ? { examples: [...rule.examples] } : {})
+    .regex(rule.pattern, { error: (issue) => error(issue.input), abort: true })
+    .transform((found, context) => {
+      const value = rule.parse ? rule.parse(found) : (found as T);
+      if (value !== undefined) return value;
+      context.issues.push({ code: "custom", input: found, message: error(found) });
+      return z.NEVER;
+    });
+}
+
+function words(expected: string, hint: string | undefined): string {
+  return hint === undefined ? expected : `${expected}\n${hint}`;
+}
+
+/** A whole number from `least` to `most`. */
+export function whole(least: number, most: number, what = "a whole number") {
+  const error = `${what} from ${least} to ${most}`;
+  return z.int({ error }).min(least, { error }).max(most, { error });
+}
+
+export const port = () => whole(1, 65_535, "a port");
+
+export function oneOf<const T extends readonly [string, ...string[]]>(...words: T) {
+  return z.enum(words, { error: `one of ${words.join(", ")}` });
+}
+
+/** A list; `what` names its items in the plural. */
+export function list<T extends z.ZodType>(item: T, what: string) {
+  return z.array(item, { error: `a list of ${what}` });
+}
+
+const longestDurationMs = 7 * 24 * 3_600_000;
+
+/** Milliseconds. At least `leastMs`, at most seven days. */
+export function duration(least: "0s" | "10ms" | "1s") {
+  const leastMs = v.parseDuration(least) ?? 0;
+  return text({
+    expected: `a duration such as 500ms, 10s, 5m or 1h30m, from ${least} to 168h`,
+    pattern: v.durationPattern,
+    examples: ["500ms", "10s", "5m", "1h30m"],
+    parse: (found) => {
+      const ms = v.parseDuration(found);
+      return ms !== undefined && ms >= leastMs && ms <= longestDurationMs ? ms : undefined;
+    },
+    hint: durationHint,
+  });
+}
+
+const durationHint: Hint = (found) => {
+  if (typeof found === "number") return `Add the unit: ${found}s, or ${found}ms for milliseconds.`;
+  if (typeof found !== "string") return undefined;
+  if (/^\d+$/.test(found)) return `Add the unit: ${found}s, or ${found}ms for milliseconds.`;
+  if (/^\d+d$/.test(found)) return `Write days in hours: ${Number.parseInt(found, 10) * 24}h.`;
+  const tight = found.replaceAll(/\s+/g, "").toLowerCase();
+  if (tight !== found && v.durationPattern.test(tight)) return `Write ${tight}.`;
+  return /\d\.\d/.test(found) ? "Use whole numbers: 1500ms rather than 1.5s." : undefined;
+};
+
+/** Bytes, more than none. */
+export const size = () =>
+  text({
+    expected: "a size such as 512KiB, 256MiB or 1GiB (or decimal: 256MB, 1GB)",
+    pattern: v.sizePattern,
+    examples: ["256MiB", "1GiB"],
+    parse: (found) => {
+      const bytes = v.parseSize(found);
+      return bytes !== undefined && bytes > 0 && Number.isSafeInteger(bytes) ? bytes : undefined;
+    },
+    hint: sizeHint,
+  });
+
+const sizeHint: Hint = (found) => {
+  if (typeof found === "number") return `Add the unit: ${found}MiB.`;
+  if (typeof found !== "string") return undefined;
+  const match = /^(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b?$/i.exec(found);
+  if (!match) return undefined;
+  return `Write ${match[1]}${(match[2] || "M").toUpperCase()}iB.`;
+};
+
+export const mode = () =>
+  text({
+    expected: 'an octal mode in quotes, such as "0644"',
+    pattern: v.modePattern,
+    examples: ["0644", "0755"],
+    parse: (found) => Number.parseInt(found, 8),
+    hint: (found) =>
+      typeof found === "number"
+        ? 'Put it in quotes, as in "0644": YAML takes it for a decimal number otherwise.'
+        : undefined,
+  });
+
+export const containerPath = (expected = "an absolute path in the image, such as /srv/www") =>
+  text({
+    expected,
+    pattern: v.containerPathPattern,
+    hint: (found) => {
+      if (typeof found !== "string") return undefined;
+      const path = v.normalisedPath(found);
+      return path ? `Write ${path}.` : "Write the path out from the root, without `..`.";
+    },
+  });
+
+export const hostName = () =>
+  text({
+    expected: "a host name such as shop.example.com",
+    pattern: v.hostPattern,
+    examples: ["shop.example.com"],
+    parse: (found) => found.toLowerCase(),
+    hint: hostHint,
+  });
+
+const hostHint: Hint = (found) => {
+  if (typeof found !== "string") return undefined;
+  if (found.includes("*"))
+    return "Wildcards are not supported: name one host, or leave `host` out to take every host.";
+  if (found.includes("/")) return "Write the name alone, without scheme and path.";
+  if (/:\d*$/.test(found)) return "Write the name alone; the port is `traffic.listen`.";
+  if (found.endsWith(".")) return "Leave out the dot at the end.";
+  return /[^\0-\x7f]/.test(found) ? "Write an international name in its ASCII form (xn--...)." : undefined;
+};
+
+export const packageName = (options: { readonly version: boolean }) =>
+  text({
+    expected: options.version
+      ? "the name of a Debian package, such as nginx or nginx=1.22.1-9"
+      : "the name of a Debian package, such as nginx",
+    pattern: options.version ? v.packagePattern : v.packageNamePattern,
+    hint: packageHint,
+  });
+
+const packageHint: Hint = (found) => {
+  if (typeof found !== "string") return undefined;
+  if (/^[^=@]+(==|@)[^=@]+$/.test(found)) return `Write ${found.replace(/==|@/, "=").toLowerCase()}.`;
+  if (found.includes(":")) return "Leave out the architecture: packages are those of the image's own.";
+  if (/\s/.test(found.trim())) return "Write each package as an item of its own.";
+  const lower = found.trim().toLowerCase();
+  return lower !== found && v.packagePattern.test(lower) ? `Write ${lower}.` : undefined;
+};
+
+export const user = (expected: string) =>
+  text({
+    expected,
+    pattern: v.userPattern,
+    examples: ["www-data", "1000:1000"],
+    parse: (found) => (v.userInRange(found) ? found : undefined),
+  });

@@ -1,0 +1,115 @@
+import { dirname } from "node:path";
+import type { ServiceSpec } from "../domain/spec.ts";
+import { KilnError } from "../lib/errors.ts";
+import { sameDoors, sameServices } from "./file-rules.ts";
+import { type Finding, invalidSpec } from "./findings.ts";
+import { nearest } from "./nearest.ts";
+import { parseYaml } from "./parse.ts";
+import { assumeProjectFiles, findProjectFiles, type ProjectFiles } from "./project-files.ts";
+import type { SpecDocument } from "./schema.ts";
+import { toServiceSpec } from "./service-spec.ts";
+import { readSpecText } from "./source.ts";
+import { findSpot, type MapTree } from "./tree.ts";
+import { type ValidatedDocument, type Variant, validateDocument } from "./validate.ts";
+
+export interface LoadOptions {
+  /** Merge this environment over each service. */
+  readonly environment?: string | undefined;
+  /** This service alone. The whole file must be valid all the same. */
+  readonly only?: string | undefined;
+  /** False: do not look whether the files exist that the services name; for commands that build nothing. */
+  readonly files?: boolean | undefined;
+}
+
+/**
+ * The services of a `kiln.yaml`, in its order. Relative paths count from the file's folder and come out absolute.
+ * Throws `spec_unreadable`; `spec_invalid` with every problem of the file and its place; `usage` for an environment
+ * or a service that the file does not have.
+ */
+export async function loadSpecs(file: string, options: LoadOptions = {}): Promise<ServiceSpec[]> {
+  const text = await readSpecText(file);
+  const parsed = parseYaml(text);
+  const documents = parsed.documents.map(validateDocument);
+  const findings = [
+    ...parsed.findings,
+    ...sameServices(parsed.documents),
+    ...documents.flatMap((document) => document.findings),
+  ];
+  if (findings.length === 0) {
+    const variants = choose(file, documents, options);
+    findings.push(...sameDoors(variants));
+    const services = await lookUpFiles(file, variants, options, findings);
+    if (findings.length === 0) return services;
+  } else if (options.files ?? true) await lookUpMore(file, documents, options, findings);
+  throw invalidSpec(file, text, findings);
+}
+
+interface ValidVariant extends Variant {
+  readonly document: SpecDocument;
+}
+
+/** What was asked for, of a file without problems. */
+function choose(file: string, documents: readonly ValidatedDocument[], options: LoadOptions): ValidVariant[] {
+  const { only, environment } = options;
+  const names = documents.map(({ base }) => base.document?.service ?? "");
+  if (only !== undefined && !names.includes(only)) throw unknown("service", only, names, file);
+  const chosen = documents.filter(({ base }) => only === undefined || base.document?.service === only);
+  return chosen.map(({ base, environments }) => {
+    const variant = environment === undefined ? base : environments.get(environment);
+    if (variant?.document) return { ...variant, document: variant.document };
+    const where = documents.length === 1 ? file : `\`${base.document?.service}\` in ${file}`;
+    throw unknown("environment", environment ?? "", [...environments.keys()], where);
+  });
+}
+
+function unknown(
+  kind: "service" | "environment",
+  name: string,
+  known: readonly string[],
+  where: string,
+): KilnError {
+  const meant = nearest(name, known);
+  const list = known.length === 0 ? "It has none." : `It has: ${known.join(", ")}.`;
+  return new KilnError("usage", `There is no ${kind} \`${name}\` in ${where}.`, {
+    hint: meant === undefined ? list : `Did you mean \`${meant}\`?`,
+  });
+}
+
+async function lookUpFiles(
+  file: string,
+  variants: readonly ValidVariant[],
+  options: LoadOptions,
+  findings: Finding[],
+): Promise<ServiceSpec[]> {
+  const project = dirname(file);
+  return Promise.all(
+    variants.map(async ({ tree, document, environment }) => {
+      const look = options.files ?? true;
+      const found = look ? await findProjectFiles(project, document) : assumeProjectFiles(project, document);
+      findings.push(...placed(found.breaches, tree));
+      return toServiceSpec(document, environment, found);
+    }),
+  );
+}
+
+/** The file will be refused anyway: adds what is wrong with the paths of it, as far as it can be read. */
+async function lookUpMore(
+  file: string,
+  documents: readonly ValidatedDocument[],
+  { environment }: LoadOptions,
+  findings: Finding[],
+): Promise<void> {
+  for (const { base, environments } of documents) {
+    const { sections, tree } = environments.get(environment ?? "") ?? base;
+    if (!sections.image) continue;
+    const { breaches } = await findProjectFiles(dirname(file), {
+      image: sections.image,
+      servers: sections.servers,
+    });
+    findings.push(...placed(breaches, tree));
+  }
+}
+
+function placed(breaches: ProjectFiles["breaches"], tree: MapTree): Finding[] {
+  return breaches.map(({ path, message, hint }) => ({ offset: findSpot(tree, path).offset, message, hint }));
+}

@@ -1,0 +1,149 @@
+import { constants, type Stats } from "node:fs";
+import { access, realpath, stat } from "node:fs/promises";
+import { isAbsolute, relative, resolve } from "node:path";
+import { isErrno } from "../lib/errors.ts";
+import { type Breach, isAtOrBelow } from "./rules.ts";
+import type { SpecDocument } from "./schema.ts";
+
+/** What the paths of a document lead to on this machine. */
+export interface ProjectFiles {
+  /** Real path of each `image.files[].from`, in order; undefined where something is wrong. */
+  readonly sources: readonly (string | undefined)[];
+  /** Real path of the `oci:` base. */
+  readonly base: string | undefined;
+  readonly breaches: readonly Breach[];
+}
+
+/** The sections of a document that name paths. */
+export interface NamesFiles {
+  readonly image: SpecDocument["image"];
+  readonly servers?: SpecDocument["servers"] | undefined;
+}
+
+interface Found {
+  readonly real: string;
+  readonly isFolder: boolean;
+}
+
+/**
+ * Looks up what a document names. `image.files` must lie inside `project`, also behind symbolic links; an `oci:`
+ * base may lie anywhere. Symbolic links further down are the image builder's to judge.
+ */
+export async function findProjectFiles(
+  project: string,
+  { image, servers }: NamesFiles,
+): Promise<ProjectFiles> {
+  const breaches: Breach[] = [];
+  const root = await realpath(project);
+  const found = await Promise.all(
+    image.files.map(({ from }, index) =>
+      catching(breaches, ["image", "files", index, "from"], () => findInside(root, from)),
+    ),
+  );
+  const ociPath = image.from.kind === "oci" ? image.from.path : undefined;
+  const base =
+    ociPath !== undefined
+      ? await catching(breaches, ["image", "from"], () => lookUp(root, ociPath))
+      : undefined;
+  const targets = image.files.map((file, index) => ({
+    index,
+    to: file.to,
+    isFolder: found[index]?.isFolder ?? true,
+  }));
+  breaches.push(...filesAsFolders(targets, servers?.writable ?? []));
+  return { sources: found.map((entry) => entry?.real), base: base?.real, breaches };
+}
+
+async function catching(
+  breaches: Breach[],
+  path: Breach["path"],
+  find: () => Promise<Found | Omit<Breach, "path">>,
+): Promise<Found | undefined> {
+  const result = await find();
+  if ("real" in result) return result;
+  breaches.push({ path, ...result });
+  return undefined;
+}
+
+async function findInside(root: string, from: string): Promise<Found | Omit<Breach, "path">> {
+  const remedy = "Copy it into the project, next to kiln.yaml.";
+  if (isAbsolute(from) || climbs(relative(root, resolve(root, from)))) {
+    return {
+      message: `${from} leads out of the project; expected a path inside the folder of kiln.yaml.`,
+      hint: remedy,
+    };
+  }
+  const found = await lookUp(root, from);
+  if ("real" in found && !isAtOrBelow(found.real, root)) {
+    return {
+      message: `${from} is a symbolic link that leads out of the project, to ${found.real}.`,
+      hint: remedy,
+    };
+  }
+  return found;
+}
+
+function climbs(path: string): boolean {
+  return path === ".." || path.startsWith("../");
+}
+
+async function lookUp(root: string, path: string): Promise<Found | Omit<Breach, "path">> {
+  try {
+    const real = await realpath(resolve(root, path));
+    const stats = await stat(real);
+    const isFolder = stats.isDirectory();
+    if (!isFolder && !stats.isFile()) {
+      return { message: `${path} is ${kindOf(stats)}; expected a regular file or a folder.` };
+    }
+    await access(real, isFolder ? constants.R_OK | constants.X_OK : constants.R_OK);
+    return { real, isFolder };
+  } catch (error) {
+    return wrongWith(path, error);
+  }
+}
+
+function wrongWith(path: string, error: unknown): Omit<Breach, "path"> {
+  if (isErrno(error, "ENOENT") || isErrno(error, "ENOTDIR")) {
+    return {
+      message: `${path} does not exist; expected a file or a folder.`,
+      hint: "Paths are relative to the folder of kiln.yaml.",
+    };
+  }
+  if (isErrno(error, "EACCES")) {
+    return { message: `${path} cannot be read: permission denied.`, hint: "Make it readable for this user." };
+  }
+  if (isErrno(error, "ELOOP")) return { message: `${path} is a symbolic link that leads back to itself.` };
+  if (isErrno(error, "ENAMETOOLONG")) return { message: "The path is longer than the system allows." };
+  throw error;
+}
+
+function kindOf(stats: Stats): string {
+  if (stats.isSocket()) return "a socket";
+  return stats.isFIFO() ? "a named pipe" : "a device";
+}
+
+/** A path cannot be a file and a folder at once. */
+function* filesAsFolders(
+  targets: readonly { readonly index: number; readonly to: string; readonly isFolder: boolean }[],
+  writable: readonly string[],
+): Generator<Breach> {
+  const below = [
+    ...targets.map(({ to, index }) => ({ at: to, path: ["image", "files", index, "to"] })),
+    ...writable.map((at, index) => ({ at, path: ["servers", "writable", index] })),
+  ];
+  for (const { at, path } of below) {
+    const file = targets.find(({ to, isFolder }) => !isFolder && to !== at && isAtOrBelow(at, to));
+    if (!file) continue;
+    const message = `${at} needs ${file.to} to be a folder, but \`image.files[${file.index}]\` puts a file there.`;
+    yield { path, message };
+  }
+}
+
+/** The same paths without a look at the disk. */
+export function assumeProjectFiles(project: string, { image }: NamesFiles): ProjectFiles {
+  return {
+    sources: image.files.map(({ from }) => resolve(project, from)),
+    base: image.from.kind === "oci" ? resolve(project, image.from.path) : undefined,
+    breaches: [],
+  };
+}

@@ -1,0 +1,192 @@
+import type { SpecDocument } from "./schema.ts";
+import type { Path } from "./tree.ts";
+
+/** What one rule found wrong. */
+export interface Breach {
+  readonly path: Path;
+  readonly message: string;
+  readonly hint?: string;
+}
+
+/** The sections that are valid by themselves: a rule looks only at those, so one mistake does not hide the others. */
+export interface RuleInput {
+  readonly document: Partial<SpecDocument>;
+  /** Whether the user wrote something at the path. */
+  readonly given: (path: Path) => boolean;
+}
+
+type Rule = (input: RuleInput) => Iterable<Breach>;
+
+/** Everything that one section alone cannot know, or that a schema cannot say. */
+export function breaches(input: RuleInput): Breach[] {
+  return rules.flatMap((rule) => [...rule(input)]);
+}
+
+const rules: readonly Rule[] = [
+  packagesNeedDebian,
+  packagesOnce,
+  commandNeeded,
+  targetsOnce,
+  reservedTargets,
+  writableApart,
+  writableHidesNoFile,
+  healthCheck,
+  trafficNeedsPort,
+  hostNeedsHttp,
+  rolloutNumbers,
+];
+
+function* packagesNeedDebian({ document: { image } }: RuleInput): Generator<Breach> {
+  if (!image || image.from.kind === "debian") return;
+  for (const key of ["packages", "sources", "skipScripts"] as const) {
+    if (image[key].length === 0) continue;
+    yield {
+      path: ["image", key],
+      message: `\`image.${key}\` needs a Debian base; found \`from: ${image.from.kind}\`, expected \`from: debian:SUITE\`.`,
+      hint: "Write for example `from: debian:bookworm`, or bring the programs with `files`.",
+    };
+  }
+}
+
+function* packagesOnce({ document: { image } }: RuleInput): Generator<Breach> {
+  const seen = new Map<string, string>();
+  for (const [index, written] of (image?.packages ?? []).entries()) {
+    const name = written.replace(/=.*/, "");
+    const before = seen.get(name);
+    seen.set(name, before ?? written);
+    if (before === undefined) continue;
+    yield {
+      path: ["image", "packages", index],
+      message: `The package ${name} is named twice (\`${before}\` and \`${written}\`); expected it once.`,
+    };
+  }
+}
+
+function* commandNeeded({ document: { image } }: RuleInput): Generator<Breach> {
+  if (!image || image.command || image.from.kind === "oci") return;
+  yield {
+    path: ["image", "command"],
+    message: `\`image.command\` is missing; a ${image.from.kind} image expects the program and its arguments.`,
+    hint: "Write for example `command: [nginx, -g, daemon off;]`.",
+  };
+}
+
+function* targetsOnce({ document: { image } }: RuleInput): Generator<Breach> {
+  const seen = new Map<string, number>();
+  for (const [index, file] of (image?.files ?? []).entries()) {
+    const before = seen.get(file.to);
+    if (before === undefined) seen.set(file.to, index);
+    else {
+      yield {
+        path: ["image", "files", index, "to"],
+        message: `${file.to} is already the target of \`image.files[${before}]\`; expected each target once.`,
+      };
+    }
+  }
+}
+
+const kernelFolders = ["/proc", "/sys", "/dev"];
+
+function* reservedTargets({ document: { image, servers } }: RuleInput): Generator<Breach> {
+  const targets = (image?.files ?? []).map((file, i) => ({ path: ["image", "files", i, "to"], at: file.to }));
+  const writable = (servers?.writable ?? []).map((at, i) => ({ path: ["servers", "writable", i], at }));
+  for (const { path, at } of [...targets, ...writable]) {
+    const folder = kernelFolders.find((kernel) => isAtOrBelow(at, kernel));
+    if (!folder) continue;
+    yield {
+      path,
+      message: `${at} lies in ${folder}, which the kernel fills in every server; expected a path elsewhere.`,
+    };
+  }
+}
+
+function* writableApart({ document: { servers } }: RuleInput): Generator<Breach> {
+  const paths = servers?.writable ?? [];
+  for (const [index, path] of paths.entries()) {
+    const other = paths.find(
+      (candidate, i) => i !== index && isAtOrBelow(path, candidate) && (path !== candidate || i < index),
+    );
+    if (other === undefined) continue;
+    const message =
+      other === path
+        ? `${path} is there twice; expected it once.`
+        : `${path} lies in ${other}, which is writable already; expected one of the two.`;
+    yield { path: ["servers", "writable", index], message };
+  }
+}
+
+function* writableHidesNoFile({ document: { image, servers } }: RuleInput): Generator<Breach> {
+  for (const [index, writable] of (servers?.writable ?? []).entries()) {
+    const hidden = (image?.files ?? []).find((file) => isAtOrBelow(file.to, writable));
+    if (!hidden) continue;
+    yield {
+      path: ["servers", "writable", index],
+      message: `${writable} is empty in every server and would hide ${hidden.to} from \`image.files\`; expected them apart.`,
+      hint: "Put the file elsewhere, or make a smaller folder writable.",
+    };
+  }
+}
+
+function* healthCheck({ document: { health, servers } }: RuleInput): Generator<Breach> {
+  if (!health) return;
+  if (health.http !== undefined && health.tcp) {
+    yield {
+      path: ["health", "tcp"],
+      message: "`health` has both http and tcp; expected one of them.",
+      hint: "Keep `http` where the service speaks HTTP: it says more. An environment drops a key with `null`.",
+    };
+  }
+  const kind = health.http === undefined ? health.tcp && "tcp" : "http";
+  if (kind && servers && servers.port === undefined) {
+    yield {
+      path: ["health", kind],
+      message: `\`health.${kind}\` needs \`servers.port\`, which is missing; expected the port that the process listens on.`,
+      hint: "Write for example `servers: { port: 8080 }`.",
+    };
+  }
+}
+
+function* trafficNeedsPort({ document: { traffic, servers } }: RuleInput): Generator<Breach> {
+  if (!traffic || !servers || servers.port !== undefined) return;
+  yield {
+    path: ["traffic"],
+    message:
+      "`traffic` needs `servers.port`, which is missing; expected the port that the process listens on.",
+    hint: "Write for example `servers: { port: 8080 }`.",
+  };
+}
+
+function* hostNeedsHttp({ document: { traffic } }: RuleInput): Generator<Breach> {
+  if (traffic?.mode !== "tcp" || traffic.host === undefined) return;
+  yield {
+    path: ["traffic", "host"],
+    message: "`traffic.host` needs `mode: http`; plain TCP carries no host name.",
+    hint: "Remove `host`, or give each service a port of its own.",
+  };
+}
+
+function* rolloutNumbers({ document: { rollout }, given }: RuleInput): Generator<Breach> {
+  if (!rollout) return;
+  if (rollout.strategy !== "rolling") {
+    for (const key of ["surge", "unavailable"]) {
+      if (!given(["rollout", key])) continue;
+      yield {
+        path: ["rollout", key],
+        message: `\`rollout.${key}\` belongs to \`strategy: rolling\`; found \`strategy: ${rollout.strategy}\`, which replaces all servers at once.`,
+        hint: `Remove \`${key}\`. An environment drops a key with \`null\`.`,
+      };
+    }
+  } else if (rollout.surge === 0 && (rollout.unavailable ?? 0) === 0) {
+    yield {
+      path: ["rollout", "surge"],
+      message:
+        "`rollout.surge` and `rollout.unavailable` are both 0; expected at least one above 0, or nothing could ever be replaced.",
+      hint: "Write `surge: 1` to add before removing, or `unavailable: 1` to remove before adding.",
+    };
+  }
+}
+
+/** True for the folder itself and everything in it. Both are absolute and normalised. */
+export function isAtOrBelow(path: string, folder: string): boolean {
+  return path === folder || path.startsWith(`${folder}/`);
+}

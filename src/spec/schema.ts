@@ -1,0 +1,276 @@
+import { z } from "zod";
+import { baseHint, basePattern, parseBase } from "./image-base.ts";
+import * as leaf from "./leaves.ts";
+import type { Path } from "./tree.ts";
+import * as v from "./values.ts";
+
+/** The one description of kiln.yaml: it validates, and the editors' JSON Schema and the reference are made from it. */
+
+const file = z
+  .strictObject(
+    {
+      from: z
+        .string({ error: "the path of a file or folder, relative to kiln.yaml" })
+        .min(1, { error: "the path of a file or folder, relative to kiln.yaml" })
+        .describe("File or folder inside the project, relative to the folder of kiln.yaml."),
+      to: leaf
+        .containerPath()
+        .describe("Absolute path in the image that it gets; a folder's content lands below it."),
+      mode: leaf
+        .mode()
+        .optional()
+        .describe(
+          "Permission bits, octal and in quotes; 0644, or 0755 where the source is executable, when absent.",
+        ),
+      owner: leaf
+        .user("a user name or number, optionally with a group, such as www-data or 33:33")
+        .optional()
+        .describe("User name or number, optionally with `:group`; root when absent."),
+    },
+    { error: "a mapping with from and to" },
+  )
+  .describe("One file or folder of the project.");
+
+const image = z
+  .strictObject(
+    {
+      version: leaf
+        .text({
+          expected:
+            "a version of letters, digits, dots, hyphens and underscores, such as 1.4.0 (at most 128 characters)",
+          pattern: v.versionPattern,
+          examples: ["1.4.0"],
+        })
+        .optional()
+        .describe(
+          "Label of the image; once given it never points elsewhere. From git, otherwise a counter, when absent.",
+        ),
+      from: leaf
+        .text({
+          expected: "scratch, debian:SUITE (such as debian:bookworm) or oci:PATH",
+          pattern: basePattern,
+          examples: ["debian:bookworm", "scratch", "oci:./base"],
+          parse: parseBase,
+          hint: baseHint,
+        })
+        .describe(
+          "What the image is built on: nothing, a slim Debian, or an OCI image layout (folder or archive).",
+        ),
+      packages: leaf
+        .list(leaf.packageName({ version: true }), "Debian packages")
+        .prefault([])
+        .describe("Debian packages, each optionally as `name=version`."),
+      sources: leaf
+        .list(
+          leaf.text({
+            expected: "a line of sources.list, such as deb https://deb.example.com/debian bookworm main",
+            pattern: v.sourcePattern,
+          }),
+          "sources.list lines",
+        )
+        .prefault([])
+        .describe(
+          "Package sources in place of the machine's own, in the one-line format of sources.list(5).",
+        ),
+      skipScripts: leaf
+        .list(leaf.packageName({ version: false }), "Debian packages")
+        .prefault([])
+        .describe("Packages whose maintainer scripts the service does not need."),
+      files: leaf
+        .list(file, "files")
+        .prefault([])
+        .describe("Files and folders of the project that go into the image."),
+      user: leaf
+        .user("a user name or number, optionally with a group, such as www-data or 1000:1000")
+        .optional()
+        .describe("User that the process runs as; the base image's, otherwise root, when absent."),
+      command: leaf
+        .list(z.string({ error: "a text" }), "texts, the program first")
+        .min(1, { error: "at least the program" })
+        .optional()
+        .describe("Program and arguments; required unless an `oci:` base brings its own."),
+    },
+    { error: "a mapping that says what the image is made of" },
+  )
+  .describe("What the image is made of.");
+
+const servers = z
+  .strictObject(
+    {
+      count: leaf.whole(0, 1000).prefault(1).describe("How many servers; changing only this scales."),
+      port: leaf.port().optional().describe("TCP port that the process listens on, inside the server."),
+      env: z
+        .record(
+          z.string().regex(v.envNamePattern, {
+            error: "a name of letters, digits and underscores that begins with no digit",
+          }),
+          z.string({ error: 'a text ("" is the empty one)' }),
+          { error: "a mapping from names to texts" },
+        )
+        .prefault({})
+        .describe("Environment variables; numbers and booleans are taken as they are written."),
+      memory: leaf.size().optional().describe("Most memory that one server may use; no limit when absent."),
+      cpus: z
+        .number({ error: "a number of CPU cores from 0.01 to 1024, such as 0.5" })
+        .min(0.01, { error: "a number of CPU cores from 0.01 to 1024, such as 0.5" })
+        .max(1024, { error: "a number of CPU cores from 0.01 to 1024, such as 0.5" })
+        .optional()
+        .describe("Most CPU cores that one server may use; no limit when absent."),
+      writable: leaf
+        .list(leaf.containerPath("an absolute path in the server, such as /run"), "paths")
+        .prefault([])
+        .describe("Folders that are writable, in memory and empty at the start; all else is read-only."),
+    },
+    { error: "a mapping that says what each server has" },
+  )
+  .describe("How many servers, and what each has.");
+
+const health = z
+  .strictObject(
+    {
+      http: leaf
+        .text({
+          expected: "the path of an HTTP request, such as / or /healthz",
+          pattern: v.httpPathPattern,
+          examples: ["/", "/healthz"],
+          hint: (found) =>
+            typeof found === "string" && /^https?:/.test(found)
+              ? "Write the path alone; the port is `servers.port`."
+              : undefined,
+        })
+        .optional()
+        .describe("Path that must answer GET with a 2xx or 3xx status."),
+      tcp: z
+        .literal(true, { error: "true" })
+        .optional()
+        .describe("The port must accept a connection; this is the default where there is a port."),
+      interval: leaf.duration("10ms").prefault("1s").describe("Time from one check to the next."),
+      timeout: leaf.duration("10ms").prefault("1s").describe("How long one check may take."),
+      ready: leaf.whole(1, 100).prefault(2).describe("Passes in a row that make a server ready."),
+      unready: leaf
+        .whole(1, 100)
+        .prefault(3)
+        .describe("Failures in a row that take a server out of traffic."),
+      deadline: leaf
+        .duration("1s")
+        .prefault("5m")
+        .describe("How long a server may take to become ready before it is replaced."),
+    },
+    { error: "a mapping that says when a server is healthy" },
+  )
+  .describe("When a server is healthy: `http`, `tcp`, or, without a port, that its process lives.");
+
+const traffic = z
+  .strictObject(
+    {
+      listen: leaf.port().describe("TCP port of the machine that the router listens on."),
+      host: leaf
+        .hostName()
+        .optional()
+        .describe(
+          "Host name whose requests come here, where several services share a port; every other host when absent.",
+        ),
+      mode: leaf
+        .oneOf("http", "tcp")
+        .prefault("http")
+        .describe("Requests of HTTP, or connections of plain TCP."),
+    },
+    { error: "a mapping that says how traffic comes in" },
+  )
+  .describe("How traffic reaches the servers; without it the router gives them none.");
+
+const rollout = z
+  .strictObject(
+    {
+      strategy: leaf
+        .oneOf("rolling", "blue-green", "recreate")
+        .prefault("rolling")
+        .describe("Replace in steps; raise all new servers and switch once; or stop the old ones first."),
+      surge: leaf
+        .whole(0, 1000)
+        .optional()
+        .meta({ default: 1 })
+        .describe("`rolling`: servers above `count` that may run at once."),
+      unavailable: leaf
+        .whole(0, 1000)
+        .optional()
+        .meta({ default: 0 })
+        .describe("`rolling`: servers below `count` that may be missing at once."),
+      bake: leaf
+        .duration("0s")
+        .prefault("10s")
+        .describe("How long the new servers must stay healthy with all the traffic."),
+      drain: leaf
+        .duration("0s")
+        .prefault("30s")
+        .describe("How long open connections of a leaving server may take to finish."),
+      keepWarm: leaf
+        .duration("0s")
+        .prefault("5m")
+        .describe("How long the old servers are kept for a rollback in one switch."),
+      progressDeadline: leaf
+        .duration("1s")
+        .prefault("10m")
+        .describe("How long a rollout may go without more servers becoming ready."),
+      onFailure: leaf.oneOf("rollback", "stop").prefault("rollback").describe("What a failed rollout does."),
+    },
+    { error: "a mapping that says how servers are replaced" },
+  )
+  .describe("How a new release replaces the old one.");
+
+const name = (what: string) =>
+  leaf.text({
+    expected: `${what} of lower-case letters, digits and hyphens, a letter first, at most 32 characters`,
+    pattern: v.namePattern,
+    hint: (found) => {
+      const tidy = String(found)
+        .toLowerCase()
+        .replaceAll(/[^a-z0-9]+/g, "-")
+        .replace(/^[^a-z]+/, "")
+        .replace(/-$/, "");
+      return v.namePattern.test(tidy) ? `Write ${tidy}.` : undefined;
+    },
+  });
+
+/** One document. Overlays in `environments` are merged over it and then validated by this same schema. */
+export const documentSchema = z.strictObject(
+  {
+    service: name("a name").describe("Name of the service."),
+    image,
+    servers: servers.prefault({}),
+    health: health.prefault({}),
+    traffic: traffic.optional(),
+    rollout: rollout.prefault({}),
+    environments: z
+      .record(
+        z.string().regex(v.namePattern, {
+          error: "a name of lower-case letters, digits and hyphens, a letter first",
+        }),
+        z.record(z.string(), z.unknown(), { error: "a mapping with the keys that differ" }),
+        { error: "a mapping from names of environments to what differs there" },
+      )
+      .prefault({})
+      .describe(
+        "By name, what differs there: merged over the rest at every depth; lists replace, `null` removes a key.",
+      ),
+  },
+  { error: "a mapping" },
+);
+
+export type SpecDocument = z.output<typeof documentSchema>;
+
+/** Where a number or a boolean stands for the text that the user wrote: `1.10` is a version, not 1.1. */
+const writtenAsText = [
+  "image.version",
+  "image.user",
+  "image.command.*",
+  "image.files.*.owner",
+  "servers.env.*",
+].map((path) => path.split("."));
+
+export function isWrittenText(path: Path): boolean {
+  return writtenAsText.some(
+    (pattern) =>
+      pattern.length === path.length && pattern.every((step, i) => step === "*" || step === path[i]),
+  );
+}

@@ -1,0 +1,73 @@
+import type { FileSpec, HealthSpec, ImageSpec, RolloutPolicy, ServiceSpec } from "../domain/spec.ts";
+import type { ProjectFiles } from "./project-files.ts";
+import type { SpecDocument } from "./schema.ts";
+
+/** A valid document in the words of the domain. Paths come from `files`, where they were looked up. */
+export function toServiceSpec(
+  document: SpecDocument,
+  environment: string | undefined,
+  files: Pick<ProjectFiles, "sources" | "base">,
+): ServiceSpec {
+  const { servers, traffic } = document;
+  return {
+    service: document.service,
+    environment,
+    image: toImage(document.image, files),
+    count: servers.count,
+    shape: {
+      port: servers.port,
+      env: servers.env,
+      memoryBytes: servers.memory,
+      cpus: servers.cpus,
+      writable: servers.writable,
+    },
+    health: toHealth(document),
+    traffic: traffic && { mode: traffic.mode, listen: traffic.listen, host: traffic.host },
+    rollout: toRollout(document.rollout),
+  };
+}
+
+function toImage(image: SpecDocument["image"], files: Pick<ProjectFiles, "sources" | "base">): ImageSpec {
+  const { from } = image;
+  return {
+    version: image.version,
+    from: from.kind === "oci" ? { ...from, path: files.base ?? from.path } : from,
+    packages: image.packages,
+    sources: image.sources,
+    skipScripts: image.skipScripts,
+    files: image.files.map((file, index): FileSpec => {
+      return { from: files.sources[index] ?? file.from, to: file.to, mode: file.mode, owner: file.owner };
+    }),
+    user: image.user,
+    command: image.command,
+  };
+}
+
+function toHealth({ health, servers }: SpecDocument): HealthSpec {
+  return {
+    check: checkOf(health.http, servers.port),
+    intervalMs: health.interval,
+    timeoutMs: health.timeout,
+    ready: health.ready,
+    unready: health.unready,
+    deadlineMs: health.deadline,
+  };
+}
+
+function checkOf(http: string | undefined, port: number | undefined): HealthSpec["check"] {
+  if (http !== undefined) return { kind: "http", path: http };
+  return { kind: port === undefined ? "alive" : "tcp" };
+}
+
+function toRollout(rollout: SpecDocument["rollout"]): RolloutPolicy {
+  return {
+    strategy: rollout.strategy,
+    surge: rollout.surge ?? 1,
+    unavailable: rollout.unavailable ?? 0,
+    bakeMs: rollout.bake,
+    drainMs: rollout.drain,
+    keepWarmMs: rollout.keepWarm,
+    progressDeadlineMs: rollout.progressDeadline,
+    onFailure: rollout.onFailure,
+  };
+}

@@ -1,0 +1,94 @@
+import type { Finding } from "./findings.ts";
+import { knownKeys } from "./known-keys.ts";
+import { breaches } from "./rules.ts";
+import { documentSchema, isWrittenText, type SpecDocument } from "./schema.ts";
+import { findSpot, type MapTree, merge, type Path, pathText, type Tree, toValue } from "./tree.ts";
+import { issueFindings } from "./words.ts";
+
+/** One document, or one with an environment merged over it. */
+export interface Variant {
+  readonly environment: string | undefined;
+  readonly tree: MapTree;
+  /** Undefined when something in it is wrong. */
+  readonly document: SpecDocument | undefined;
+  /** The sections that are valid by themselves. */
+  readonly sections: Partial<SpecDocument>;
+}
+
+export interface ValidatedDocument {
+  /** As written, without its environments. */
+  readonly base: Variant;
+  readonly environments: ReadonlyMap<string, Variant>;
+  readonly findings: readonly Finding[];
+}
+
+const keys = knownKeys();
+
+/** Validates the document by itself and with each of its environments, so that a mistake in one shows before its day. */
+export function validateDocument(root: MapTree): ValidatedDocument {
+  const findings: Finding[] = [];
+  const base = validate(root, undefined, findings);
+  const environments = new Map<string, Variant>();
+  const overlays = root.entries.get("environments")?.value;
+  for (const [name, { value: overlay }] of overlays?.kind === "map" ? overlays.entries : []) {
+    if (overlay.kind !== "map") continue; // reported with the base
+    findings.push(...misplacedKeys(overlay));
+    environments.set(
+      name,
+      validate(
+        merge(without(root, "environments"), without(overlay, "service", "environments")),
+        name,
+        findings,
+      ),
+    );
+  }
+  return { base, environments, findings };
+}
+
+function validate(tree: MapTree, environment: string | undefined, findings: Finding[]): Variant {
+  const value = toValue(tree, isWrittenText);
+  const result = documentSchema.safeParse(value);
+  const issues = result.success ? [] : issueFindings(result.error.issues, tree, keys);
+  const sections = result.success ? result.data : validSections(value);
+  const broken = hasBroken(tree) ? [] : ruleFindings(tree, sections);
+  findings.push(...issues, ...broken);
+  const valid = result.success && broken.length === 0;
+  return { environment, tree, sections, document: valid ? result.data : undefined };
+}
+
+function ruleFindings(tree: MapTree, document: Partial<SpecDocument>): Finding[] {
+  const given = (path: Path) => findSpot(tree, path).tree !== undefined;
+  return breaches({ document, given }).map(({ path, message, hint }) => ({
+    offset: findSpot(tree, path).offset,
+    message,
+    hint,
+  }));
+}
+
+/** The sections of an invalid document that are valid by themselves. */
+function validSections(value: unknown): Partial<SpecDocument> {
+  const record = value as Record<string, unknown>;
+  const sections = Object.entries(documentSchema.shape).flatMap(([key, schema]) => {
+    const result = schema.safeParse(record[key]);
+    return result.success ? [[key, result.data]] : [];
+  });
+  return Object.fromEntries(sections) as Partial<SpecDocument>;
+}
+
+function hasBroken(tree: Tree): boolean {
+  if (tree.kind === "map") return [...tree.entries.values()].some((entry) => hasBroken(entry.value));
+  return tree.kind === "list" ? tree.items.some(hasBroken) : tree.kind === "broken";
+}
+
+function misplacedKeys(overlay: MapTree): Finding[] {
+  return ["service", "environments"].flatMap((key) => {
+    const entry = overlay.entries.get(key);
+    if (!entry) return [];
+    const message = `\`${pathText([...overlay.path, key])}\` cannot differ by environment; expected it at the top of the document only.`;
+    return [{ offset: entry.keyOffset, message, hint: "Remove it here." }];
+  });
+}
+
+function without(map: MapTree, ...dropped: readonly string[]): MapTree {
+  return { ...map, entries: new Map([...map.entries].filter(([key]) => !dropped.includes(key))) };
+}
