@@ -1,0 +1,22 @@
+import type { Clock } from "../../lib/clock.ts";
+import type { Logger } from "../../lib/log.ts";
+import type { ImageSource } from "../platform.ts";
+import type { CgroupSupport } from "./cgroups.ts";
+import type { Lock } from "./locks.ts";
+import type { LocalNetwork } from "./network.ts";
+import type { HostPaths } from "./paths.ts";
+import type { Records } from "./records.ts";
+
+/** What all parts of the local host work with. */
+export interface HostContext {
+  readonly tag: string;
+  readonly paths: HostPaths;
+  readonly records: Records;
+  readonly images: ImageSource;
+  readonly network: LocalNetwork;
+  readonly cgroups: CgroupSupport;
+  /** Held while something that servers share (mounts, bridge) is made or removed. */
+  readonly shared: Lock;
+  readonly clock: Clock;
+  readonly log: Logger;
+}

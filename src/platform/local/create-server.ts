@@ -1,0 +1,198 @@
+import assert from "node:assert";
+import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { KilnError, toKilnError } from "../../lib/errors.ts";
+import type { HostServer, ServerSpec } from "../fleet/host.ts";
+import type { Call, HostImage } from "../platform.ts";
+import { chooseAddress, formatAddress, parseAddress } from "./addresses.ts";
+import { serverCgroup } from "./cgroups.ts";
+import { conmonArgv, startConmon } from "./conmon.ts";
+import type { HostContext } from "./context.ts";
+import { freeServer, sweepShared } from "./free-server.ts";
+import { attachPort, configurePort } from "./network.ts";
+import { type Network, namespacePath, type Port, portOf } from "./network-commands.ts";
+import { ociConfig } from "./oci-config.ts";
+import { serverPaths } from "./paths.ts";
+import { bootId, findProcess } from "./processes.ts";
+import { findProgram, openFilesLimit } from "./programs.ts";
+import type { ServerRecord } from "./records.ts";
+import { hostnameOf, hostsFile, readResolvers, resolversFile } from "./resolvers.ts";
+import { describeRoot, ensureRoot, type Root, rootPath } from "./roots.ts";
+import { lastRuncError, runcStart, startFailure } from "./runc.ts";
+import { findExit, hostServer, readMoment } from "./server-state.ts";
+import { signalNumber } from "./signals.ts";
+import { mountPoints } from "./skeleton.ts";
+
+/** See `Host.create`. The caller holds the server's lock. */
+export async function createServer(host: HostContext, spec: ServerSpec, call: Call): Promise<HostServer> {
+  const known = host.records.read(spec.id);
+  if (known?.running || known?.freed) {
+    return hostServer(known, findExit(host.paths, known, readMoment(host.paths, host.clock.now())));
+  }
+  if (known) await freeServer(host, known);
+  const image = await host.images.open(spec.release.image, call);
+  const { record, network } = await claim(host, spec, image);
+  try {
+    const running = await start(host, record, image, network, call);
+    host.records.write(running);
+    return hostServer(running, undefined);
+  } catch (error) {
+    await giveUp(host, record);
+    throw error;
+  }
+}
+
+/** Mounts, bridge and record in one go under the lock: whoever cleans up sees all of it or none. */
+function claim(
+  host: HostContext,
+  spec: ServerSpec,
+  image: HostImage,
+): Promise<{ readonly record: ServerRecord; readonly network: Network }> {
+  const root = describeRoot(image, mountPoints(spec.release.shape.writable, image.workingFolder));
+  return host.shared(async () => {
+    try {
+      const [network] = await Promise.all([host.network.ensure(), ensureRoot(host.paths, root)]);
+      const record = newRecord(host, spec, image, root, network);
+      host.records.write(record);
+      return { record, network };
+    } catch (error) {
+      await sweepShared(host);
+      throw error;
+    }
+  });
+}
+
+function newRecord(
+  host: HostContext,
+  { id, release }: ServerSpec,
+  image: HostImage,
+  root: Root,
+  network: Network,
+): ServerRecord {
+  return {
+    format: 1,
+    id,
+    release,
+    createdAtMs: host.clock.now(),
+    bootId: bootId(),
+    address: formatAddress(freeAddress(host, network)),
+    root: root.name,
+    layers: root.layers.map(({ name }) => name),
+    stopSignal: signalNumber(image.stopSignal),
+    freed: false,
+  };
+}
+
+function freeAddress(host: HostContext, { subnet }: Network): number {
+  const records = host.records.all();
+  const newest = records.reduce((max, r) => (r.createdAtMs >= max.createdAtMs ? r : max), {
+    createdAtMs: 0,
+    address: "",
+  } as Pick<ServerRecord, "createdAtMs" | "address">);
+  const used = new Set(
+    records.filter(({ freed }) => !freed).map(({ address }) => parseAddress(address) ?? 0),
+  );
+  const address = chooseAddress(subnet, used, parseAddress(newest.address) ?? 0);
+  if (address === undefined) {
+    throw new KilnError(
+      "platform_unusable",
+      `All ${used.size} addresses for servers on this machine are in use.`,
+      {
+        hint: "Scale a service down, or remove one.",
+      },
+    );
+  }
+  return address;
+}
+
+async function start(
+  host: HostContext,
+  record: ServerRecord,
+  image: HostImage,
+  network: Network,
+  call: Call,
+): Promise<ServerRecord> {
+  const server = serverPaths(host.paths, record.id);
+  const address = parseAddress(record.address);
+  assert(address !== undefined);
+  const port = portOf(network, record.id, address);
+  writeBundle(host, record, image, port);
+  await attachPort(network, port);
+  const [pid] = await allDone([makeProcess(host, record, image, call), configurePort(network, port)]);
+  const process = findProcess(pid);
+  assert(process, "runc has reported a process that is not there");
+  const monitor = findProcess(Number(readFileSync(server.monitorId, "utf8")));
+  await runcStart(host.paths, server, record.id).catch((error) => {
+    throw failure(host, record, image, error);
+  });
+  return { ...record, running: { process, monitor } };
+}
+
+/** The process with everything around it, waiting for `runc start`. */
+async function makeProcess(
+  host: HostContext,
+  record: ServerRecord,
+  image: HostImage,
+  call: Call,
+): Promise<number> {
+  const server = serverPaths(host.paths, record.id);
+  try {
+    return await startConmon(conmonArgv(host.paths, server, record.id, findProgram("runc")), call.signal);
+  } catch (error) {
+    throw failure(host, record, image, error);
+  }
+}
+
+function failure(host: HostContext, record: ServerRecord, image: HostImage, error: unknown): KilnError {
+  const known = toKilnError(error);
+  if (known.code !== "server_failed" && known.code !== "command_failed") return known;
+  const message = lastRuncError(serverPaths(host.paths, record.id)) ?? known.message;
+  return startFailure(record.id, image.argv[0] ?? "", message);
+}
+
+function writeBundle(host: HostContext, record: ServerRecord, image: HostImage, port: Port): void {
+  const server = serverPaths(host.paths, record.id);
+  const hostname = hostnameOf(record.id);
+  for (const folder of [host.paths.exits, host.paths.sockets])
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+  rmSync(server.exit, { force: true });
+  writeForEverybody(server.hosts, hostsFile(record.address, hostname));
+  writeForEverybody(server.hostname, `${hostname}\n`);
+  writeForEverybody(server.resolvers, resolversFile(readResolvers()));
+  const config = ociConfig({
+    id: record.id,
+    service: record.release.service,
+    release: record.release.number,
+    hostname,
+    image,
+    shape: record.release.shape,
+    root: rootPath(host.paths, record.root),
+    networkNamespace: namespacePath(port.namespace),
+    cgroup: serverCgroup(host.tag, record.id),
+    cgroups: host.cgroups,
+    openFiles: openFilesLimit(),
+    files: server,
+  });
+  writeFileSync(server.config, JSON.stringify(config), { mode: 0o600 });
+}
+
+/** Readable for a server's user, whatever the umask is. */
+function writeForEverybody(path: string, text: string): void {
+  writeFileSync(path, text);
+  chmodSync(path, 0o644);
+}
+
+/** Like Promise.all, but nothing goes on in the background when it throws. */
+async function allDone<A, B>(work: readonly [Promise<A>, Promise<B>]): Promise<readonly [A, B]> {
+  await Promise.allSettled(work);
+  return Promise.all(work);
+}
+
+/** What could not be started leaves nothing, not even a record: its failure is told by the error. */
+async function giveUp(host: HostContext, record: ServerRecord): Promise<void> {
+  try {
+    await freeServer(host, record);
+    host.records.remove(record.id);
+  } catch (error) {
+    host.log.warn({ server: record.id, error: toKilnError(error).message }, "left for the next destroy");
+  }
+}

@@ -1,0 +1,152 @@
+import { existsSync, readFileSync, rmSync } from "node:fs";
+import type { Clock } from "../../lib/clock.ts";
+import { isErrno, KilnError } from "../../lib/errors.ts";
+import { parseAddress } from "./addresses.ts";
+import { hasCgroup, removeCgroup, removeParentCgroup } from "./cgroups.ts";
+import type { HostContext } from "./context.ts";
+import { detachPort, recordedNetwork } from "./network.ts";
+import { portOf } from "./network-commands.ts";
+import { serverPaths } from "./paths.ts";
+import {
+  bootId,
+  isAlive,
+  killNow,
+  type ProcessRef,
+  processesWithArgument,
+  signalProcess,
+} from "./processes.ts";
+import type { ServerRecord } from "./records.ts";
+import { removeSkeletons, sweepRoots } from "./roots.ts";
+import { runcDelete, runcResume } from "./runc.ts";
+import { findExit, readMoment } from "./server-state.ts";
+
+const killed = 9;
+/** How long the kernel may take to end a killed process before we give up for this time. */
+const killDeadlineMs = 5_000;
+/** A frozen server does not notice that it was killed; this long after it we suspect that. */
+const suspectFrozenMs = 300;
+/** How long conmon may take to tell about a process that has ended. */
+const exitReportMs = 2_000;
+
+/**
+ * Ends the server's process and frees all that it used on the machine: process, cgroup, namespace, mounts. Its
+ * record, marked as freed, and its logs stay. Every step may be repeated. Throws `timed_out` when a process does not
+ * end (it may hang in the kernel); repeating later goes on from there.
+ */
+export async function freeServer(host: HostContext, record: ServerRecord): Promise<void> {
+  if (record.freed) return;
+  const sameBoot = record.bootId === bootId();
+  if (sameBoot) await endProcesses(host, record);
+  await Promise.all([deleteRuntime(host, record, sameBoot), detach(host, record)]);
+  await removeCgroups(host, record);
+  const exit = findExit(host.paths, record, readMoment(host.paths, host.clock.now()));
+  const server = serverPaths(host.paths, record.id);
+  host.records.write({ ...record, exit: exit ?? { atMs: host.clock.now(), oomKilled: false }, freed: true });
+  rmSync(server.exit, { force: true });
+  rmSync(server.socket, { force: true });
+  await host.shared(() => sweepShared(host));
+}
+
+async function endProcesses(host: HostContext, record: ServerRecord): Promise<void> {
+  if (!record.running) return endHalfMade(host, record);
+  const { process, monitor } = record.running;
+  await kill(host, record.id, process);
+  if (!monitor) return;
+  const exitFile = serverPaths(host.paths, record.id).exit;
+  await waitUntil(host.clock, exitReportMs, () => existsSync(exitFile) || !isAlive(monitor));
+}
+
+async function kill(host: HostContext, id: string, process: ProcessRef): Promise<void> {
+  signalProcess(process, killed);
+  if (await waitUntil(host.clock, suspectFrozenMs, () => !isAlive(process))) return;
+  await runcResume(host.paths, id);
+  if (await waitUntil(host.clock, killDeadlineMs, () => !isAlive(process))) return;
+  throw new KilnError(
+    "timed_out",
+    `The process ${process.pid} of ${id} does not end although it was killed.`,
+    {
+      hint: "It probably waits for a disk or a network file system. Kiln tries again.",
+      retry: true,
+    },
+  );
+}
+
+/** A crash in the middle of `create` may have left conmon and runc at work; nothing may go on behind our back. */
+async function endHalfMade(host: HostContext, record: ServerRecord): Promise<void> {
+  const server = serverPaths(host.paths, record.id);
+  const ours = () => [...processesWithArgument(server.folder), ...waitingProcess(server.processId, record)];
+  for (const pid of ours()) killNow(pid);
+  if (await waitUntil(host.clock, killDeadlineMs, () => processesWithArgument(server.folder).length === 0))
+    return;
+  throw new KilnError("timed_out", `conmon or runc of ${record.id} do not end although they were killed.`, {
+    retry: true,
+  });
+}
+
+/** The server's process that waits for `runc start`. Whether the number is still its own, its cgroup tells. */
+function waitingProcess(processIdFile: string, record: ServerRecord): readonly number[] {
+  try {
+    const pid = Number(readFileSync(processIdFile, "utf8"));
+    return readFileSync(`/proc/${pid}/cgroup`, "utf8").includes(`/${record.id}\n`) ? [pid] : [];
+  } catch (error) {
+    if (isErrno(error, "ENOENT") || isErrno(error, "ESRCH")) return [];
+    throw error;
+  }
+}
+
+/** After a restart of the machine runc's notes are about processes that may be anybody's now. */
+async function deleteRuntime(host: HostContext, record: ServerRecord, sameBoot: boolean): Promise<void> {
+  const { runcState } = serverPaths(host.paths, record.id);
+  if (sameBoot && existsSync(runcState)) await runcDelete(host.paths, record.id);
+  rmSync(runcState, { recursive: true, force: true });
+}
+
+async function detach(host: HostContext, record: ServerRecord): Promise<void> {
+  const network = recordedNetwork(host.paths, host.tag);
+  const address = parseAddress(record.address);
+  if (network && address !== undefined) await detachPort(portOf(network, record.id, address));
+}
+
+async function removeCgroups(host: HostContext, record: ServerRecord): Promise<void> {
+  const gone = await waitUntil(host.clock, killDeadlineMs, () => {
+    removeCgroup(host.tag, record.id);
+    return !hasCgroup(host.tag, record.id);
+  });
+  if (gone) return;
+  throw new KilnError(
+    "timed_out",
+    `The cgroup of ${record.id} cannot be removed: processes in it do not end.`,
+    {
+      retry: true,
+    },
+  );
+}
+
+/** Removes what only servers that are gone have used. Callers hold the host's lock. */
+export async function sweepShared(host: HostContext): Promise<void> {
+  const inUse = host.records.all().filter(({ freed }) => !freed);
+  await sweepRoots(host.paths, {
+    roots: new Set(inUse.map(({ root }) => root)),
+    layers: new Set(inUse.flatMap(({ layers }) => layers)),
+  });
+  if (inUse.length > 0) return;
+  await host.network.remove();
+  removeParentCgroup(host.tag);
+  removeSkeletons(host.paths);
+}
+
+/** Looks often at first: most things end within milliseconds. False when the time is over. */
+export async function waitUntil(
+  clock: Clock,
+  withinMs: number,
+  condition: () => boolean,
+  signal?: AbortSignal,
+): Promise<boolean> {
+  const startMs = clock.now();
+  for (let pauseMs = 1; !condition(); pauseMs = Math.min(pauseMs * 2, 25)) {
+    const leftMs = startMs + withinMs - clock.now();
+    if (leftMs <= 0) return false;
+    await clock.sleep(Math.min(pauseMs, leftMs), signal);
+  }
+  return true;
+}

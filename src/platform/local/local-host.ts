@@ -1,0 +1,125 @@
+import { mkdirSync, watch } from "node:fs";
+import { parseServerId, type ServerId } from "../../domain/ids.ts";
+import type { Clock } from "../../lib/clock.ts";
+import { KilnError } from "../../lib/errors.ts";
+import type { Logger } from "../../lib/log.ts";
+import type { StateFolder } from "../../lib/state-folder.ts";
+import type { Host, HostServer } from "../fleet/host.ts";
+import type { Call, ImageSource } from "../platform.ts";
+import { readCgroupSupport } from "./cgroups.ts";
+import type { HostContext } from "./context.ts";
+import { createServer } from "./create-server.ts";
+import { freeServer, sweepShared, waitUntil } from "./free-server.ts";
+import { createKeyedLocks, createLock } from "./locks.ts";
+import { readLog } from "./log-reader.ts";
+import { rotateLog } from "./log-rotation.ts";
+import { localNetwork } from "./network.ts";
+import { hostPaths } from "./paths.ts";
+import { probeLocalHost } from "./probe.ts";
+import { signalProcess } from "./processes.ts";
+import { openRecords, type ServerRecord } from "./records.ts";
+import { findExit, hostServer, readMoment } from "./server-state.ts";
+
+export interface LocalHostOptions {
+  readonly state: StateFolder;
+  readonly images: ImageSource;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/**
+ * Servers as containers on this machine: runc makes them, conmon watches over them, and both outlive the controller.
+ * One process at a time may have a host open on a state folder. See docs/local-platform.md.
+ */
+export function localHost(options: LocalHostOptions): Host {
+  const host = openContext(options);
+  const oneAtATime = createKeyedLocks();
+  const perServer = <T>(id: ServerId, work: () => Promise<T>) => oneAtATime(checked(id), work);
+  let swept = false;
+  return {
+    name: "local",
+    probe: () => probeLocalHost(host),
+    list: async () => {
+      // A crash may have left mounts that no record names; later, whoever frees a server looks after them.
+      if (!swept) await host.shared(() => sweepShared(host));
+      swept = true;
+      return listServers(host);
+    },
+    create: (server, call) => perServer(server.id, () => createServer(host, server, call)),
+    stop: (id, graceMs, call) => perServer(id, () => stopServer(host, id, graceMs, call)),
+    destroy: (id) => perServer(id, () => destroyServer(host, id)),
+    watch: (ended) => watchExits(host, ended),
+    prepare: async (release, call) => {
+      await options.images.open(release.image, call);
+    },
+    logs: {
+      read: (id, how, signal) => readLog(host, checked(id), how, signal),
+    },
+  };
+}
+
+function openContext({ state, images, clock, log }: LocalHostOptions): HostContext {
+  const paths = hostPaths(state);
+  return {
+    tag: state.tag,
+    paths,
+    records: openRecords(paths),
+    images,
+    network: localNetwork(paths, state.tag, clock),
+    cgroups: readCgroupSupport(),
+    shared: createLock(),
+    clock,
+    log,
+  };
+}
+
+/** Ids become names of files, namespaces and cgroups. */
+function checked(id: ServerId): ServerId {
+  if (parseServerId(id)) return id;
+  throw new KilnError("server_unknown", `${JSON.stringify(id)} is no server's id.`);
+}
+
+async function listServers(host: HostContext): Promise<readonly HostServer[]> {
+  const records = host.records.all();
+  const moment = readMoment(host.paths, host.clock.now());
+  const servers = records.map((record) => hostServer(record, remembered(host, record, moment)));
+  for (const { id, state } of servers) {
+    if (state === "running") await rotateLog(host, id);
+  }
+  return servers;
+}
+
+/** The moment at which an end was noticed is all that is known when conmon could not tell; it must not move. */
+function remembered(host: HostContext, record: ServerRecord, moment: ReturnType<typeof readMoment>) {
+  const exit = findExit(host.paths, record, moment);
+  if (exit && !record.exit) host.records.write({ ...record, exit });
+  return exit;
+}
+
+async function stopServer(host: HostContext, id: ServerId, graceMs: number, call: Call): Promise<void> {
+  const record = host.records.read(id);
+  if (!record || record.freed) return;
+  const ended = () => findExit(host.paths, record, readMoment(host.paths, host.clock.now())) !== undefined;
+  if (record.running && !ended()) {
+    signalProcess(record.running.process, record.stopSignal);
+    await waitUntil(host.clock, graceMs, ended, call.signal);
+  }
+  await freeServer(host, record);
+}
+
+async function destroyServer(host: HostContext, id: ServerId): Promise<void> {
+  const record = host.records.read(id);
+  if (!record) return;
+  await freeServer(host, record);
+  host.records.remove(id);
+}
+
+/** conmon writes the exit file under another name and renames it; only whole ones are named like servers. */
+function watchExits(host: HostContext, ended: (id: ServerId) => void): Disposable {
+  mkdirSync(host.paths.exits, { recursive: true, mode: 0o700 });
+  const watcher = watch(host.paths.exits, { persistent: false }, (_event, name) => {
+    if (name && host.records.read(name)) ended(name);
+  });
+  watcher.on("error", (error) => host.log.warn({ error: error.message }, "exits are not watched any more"));
+  return { [Symbol.dispose]: () => watcher.close() };
+}

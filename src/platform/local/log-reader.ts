@@ -1,0 +1,161 @@
+import { type FileHandle, open, stat } from "node:fs/promises";
+import type { ServerId } from "../../domain/ids.ts";
+import { isErrno, KilnError } from "../../lib/errors.ts";
+import type { LogLine, LogReader } from "../platform.ts";
+import type { HostContext } from "./context.ts";
+import { createLineSplitter, createLogJoiner } from "./log-format.ts";
+import { logFiles } from "./log-rotation.ts";
+import { serverPaths } from "./paths.ts";
+import { findExit, readMoment } from "./server-state.ts";
+
+const chunkBytes = 64 * 1024;
+const followPauseMs = 100;
+
+type ReadOptions = Parameters<LogReader["read"]>[1];
+
+/** See `LogReader.read`. */
+export async function* readLog(
+  host: HostContext,
+  id: ServerId,
+  { tail, follow }: ReadOptions,
+  signal: AbortSignal,
+): AsyncIterable<LogLine> {
+  if (!host.records.read(id)) throw new KilnError("server_unknown", `There is no server ${id}.`);
+  const files = await openNewestFirst(logFiles(serverPaths(host.paths, id)));
+  try {
+    yield* present(files, tail, signal, follow ? () => followLog(host, id, files, signal) : undefined);
+  } finally {
+    await Promise.all(files.map(({ handle }) => handle.close()));
+  }
+}
+
+interface OpenFile {
+  readonly handle: FileHandle;
+  readonly inode: number;
+  /** Where to go on reading. */
+  position: number;
+}
+
+/** Newest first, so that a rotation in between shows a file twice rather than not at all. */
+async function openNewestFirst(paths: readonly string[]): Promise<OpenFile[]> {
+  const files: OpenFile[] = [];
+  for (const path of paths) {
+    const file = await openIfPresent(path);
+    if (file && !files.some(({ inode }) => inode === file.inode)) files.push(file);
+    else await file?.handle.close();
+  }
+  return files;
+}
+
+async function openIfPresent(path: string): Promise<OpenFile | undefined> {
+  try {
+    const handle = await open(path, "r");
+    return { handle, inode: (await handle.stat()).ino, position: 0 };
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return undefined;
+    throw error;
+  }
+}
+
+/** What is there now, oldest first; then what `more` brings, through the same joiner. */
+async function* present(
+  files: readonly OpenFile[],
+  tail: number | undefined,
+  signal: AbortSignal,
+  more: (() => AsyncIterable<Buffer>) | undefined,
+): AsyncIterable<LogLine> {
+  const joiner = createLogJoiner();
+  const split = createLineSplitter();
+  const joined = (chunk: Buffer) => split(chunk).flatMap((line) => joiner.push(line));
+  const oldestFirst = (tail === undefined ? files : await placeForTail(files, tail)).toReversed();
+  const last: LogLine[] = [];
+  for (const file of oldestFirst) {
+    for await (const chunk of chunksOf(file)) {
+      if (signal.aborted) return;
+      if (tail === undefined) yield* joined(chunk);
+      else last.push(...joined(chunk));
+    }
+  }
+  if (!more) last.push(...joiner.flush());
+  yield* tail === undefined || tail > 0 ? last.slice(-(tail ?? 0)) : [];
+  if (!more) return;
+  for await (const chunk of more()) yield* joined(chunk);
+  yield* joiner.flush();
+}
+
+/** Places each file where its part of the last `tail` lines begins, and leaves out files that have none of them. */
+async function placeForTail(files: readonly OpenFile[], tail: number): Promise<readonly OpenFile[]> {
+  const needed: OpenFile[] = [];
+  let missing = tail;
+  for (const file of files) {
+    const { size } = await file.handle.stat();
+    const lines = missing > 0 ? await placeForLines(file, size, missing) : 0;
+    if (missing <= 0) file.position = size;
+    needed.push(file);
+    missing -= lines;
+  }
+  return needed;
+}
+
+/** Looks at ever more of the file's end until it holds `wanted` lines; returns how many it found. */
+async function placeForLines(file: OpenFile, size: number, wanted: number): Promise<number> {
+  for (let bytes = chunkBytes; ; bytes *= 4) {
+    const start = Math.max(0, size - bytes);
+    const buffer = Buffer.alloc(size - start);
+    await file.handle.read(buffer, 0, buffer.length, start);
+    const lines = buffer.toString("latin1").split("\n");
+    const firstWhole = start === 0 ? 0 : (lines[0]?.length ?? 0) + 1;
+    file.position = start + firstWhole;
+    const found = lines.slice(start === 0 ? 0 : 1).filter((line) => / F /.test(line.slice(0, 50))).length;
+    if (found > wanted || start === 0) return found;
+  }
+}
+
+async function* chunksOf(file: OpenFile): AsyncIterable<Buffer> {
+  for (;;) {
+    const buffer = Buffer.alloc(chunkBytes);
+    const { bytesRead } = await file.handle.read(buffer, 0, chunkBytes, file.position);
+    if (bytesRead === 0) return;
+    file.position += bytesRead;
+    yield buffer.subarray(0, bytesRead);
+  }
+}
+
+/**
+ * New bytes as they come. conmon opens the new file only after its last write to the old one, so an old file that is
+ * read to its end once there is a new one is complete. `files` owns what is opened here.
+ */
+async function* followLog(
+  host: HostContext,
+  id: ServerId,
+  files: OpenFile[],
+  signal: AbortSignal,
+): AsyncIterable<Buffer> {
+  const path = serverPaths(host.paths, id).log;
+  let current = files[0];
+  while (!signal.aborted) {
+    const ended = hasEnded(host, id);
+    const replaced = (await inodeOf(path)) !== current?.inode;
+    if (current) yield* chunksOf(current);
+    if (ended) return;
+    const next = replaced ? await openIfPresent(path) : undefined;
+    if (next) {
+      files.push(next);
+      current = next;
+    } else await host.clock.sleep(followPauseMs, signal).catch(() => {});
+  }
+}
+
+function hasEnded(host: HostContext, id: ServerId): boolean {
+  const record = host.records.read(id);
+  return !record || findExit(host.paths, record, readMoment(host.paths, host.clock.now())) !== undefined;
+}
+
+async function inodeOf(path: string): Promise<number | undefined> {
+  try {
+    return (await stat(path)).ino;
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,212 @@
+import type { ServerShape } from "../../domain/spec.ts";
+import type { HostImage } from "../platform.ts";
+import type { CgroupSupport } from "./cgroups.ts";
+import { type Seccomp, seccomp } from "./seccomp.ts";
+import { isForEverybody, mountOrder } from "./skeleton.ts";
+
+/** Everything that decides what a server's process finds around it. */
+export interface ConfigInput {
+  readonly id: string;
+  readonly service: string;
+  readonly release: number;
+  readonly hostname: string;
+  readonly image: HostImage;
+  readonly shape: ServerShape;
+  /** Absolute path of the mounted root file system. */
+  readonly root: string;
+  /** Absolute path of the network namespace. */
+  readonly networkNamespace: string;
+  readonly cgroup: string;
+  readonly cgroups: CgroupSupport;
+  /** Most files that a process may have open: what this machine lets us give, at most `maxOpenFiles`. */
+  readonly openFiles: number;
+  /** Absolute paths of the files that stand for /etc/hosts and its like. */
+  readonly files: { readonly hosts: string; readonly hostname: string; readonly resolvers: string };
+}
+
+interface Mount {
+  readonly destination: string;
+  readonly type: string;
+  readonly source: string;
+  readonly options: readonly string[];
+}
+
+/** The parts of the OCI runtime specification 1.0 (`config.json`) that we use. */
+export interface OciConfig {
+  readonly ociVersion: "1.0.2";
+  readonly process: object;
+  readonly root: { readonly path: string; readonly readonly: true };
+  readonly hostname: string;
+  readonly mounts: readonly Mount[];
+  readonly linux: { readonly seccomp: Seccomp } & Readonly<Record<string, unknown>>;
+}
+
+export const maxOpenFiles = 65_536;
+export const maxProcesses = 1024;
+const sharedMemoryBytes = 64 * 1024 * 1024;
+const tmpfsBytesWithoutLimit = 256 * 1024 * 1024;
+const tmpfsInodes = 65_536;
+const cpuPeriodUs = 100_000;
+const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/** What runc is told about a server: OCI runtime specification 1.0, `config.json`. */
+export function ociConfig(input: ConfigInput): OciConfig {
+  return {
+    ociVersion: "1.0.2",
+    process: processOf(input),
+    root: { path: input.root, readonly: true },
+    hostname: input.hostname,
+    mounts: [...systemMounts, ...writableMounts(input), ...fileMounts(input)],
+    linux: {
+      namespaces: [
+        { type: "pid" },
+        { type: "ipc" },
+        { type: "uts" },
+        { type: "mount" },
+        { type: "cgroup" },
+        { type: "network", path: input.networkNamespace },
+      ],
+      rootfsPropagation: "rprivate",
+      cgroupsPath: input.cgroup,
+      resources: resources(input.shape, input.cgroups),
+      // Without capabilities nobody could listen below 1024 otherwise; the namespace has no one else to protect.
+      sysctl: { "net.ipv4.ip_unprivileged_port_start": "0" },
+      seccomp,
+      maskedPaths: [
+        "/proc/acpi",
+        "/proc/asound",
+        "/proc/kcore",
+        "/proc/keys",
+        "/proc/latency_stats",
+        "/proc/sched_debug",
+        "/proc/scsi",
+        "/proc/timer_list",
+        "/proc/timer_stats",
+        "/sys/devices/virtual/powercap",
+        "/sys/firmware",
+      ],
+      readonlyPaths: [
+        "/proc/bus",
+        "/proc/fs",
+        "/proc/irq",
+        "/proc/sys",
+        "/proc/sysrq-trigger",
+        // With version 1, runc leaves the tmpfs that holds the hierarchies writable for root.
+        "/sys/fs/cgroup",
+      ],
+    },
+  };
+}
+
+function processOf(input: ConfigInput) {
+  const { image } = input;
+  return {
+    terminal: false,
+    user: { uid: image.uid, gid: image.gid, additionalGids: image.groups },
+    args: image.argv,
+    env: environment(input),
+    cwd: image.workingFolder || "/",
+    capabilities: { bounding: [], effective: [], inheritable: [], permitted: [], ambient: [] },
+    noNewPrivileges: true,
+    rlimits: [
+      { type: "RLIMIT_NOFILE", soft: input.openFiles, hard: input.openFiles },
+      { type: "RLIMIT_CORE", soft: 0, hard: 0 },
+    ],
+  };
+}
+
+/** The image's, then ours, then the release's: what the user wrote last in `kiln.yaml` wins. */
+function environment({ id, service, release, image, shape }: ConfigInput): readonly string[] {
+  const values = new Map<string, string>([["PATH", defaultPath]]);
+  for (const line of image.env) {
+    const at = line.indexOf("=");
+    if (at > 0) values.set(line.slice(0, at), line.slice(at + 1));
+  }
+  values.set("KILN_SERVICE", service).set("KILN_RELEASE", String(release)).set("KILN_SERVER", id);
+  if (shape.port !== undefined) values.set("PORT", String(shape.port));
+  for (const [name, value] of Object.entries(shape.env)) values.set(name, value);
+  return [...values].map(([name, value]) => `${name}=${value}`);
+}
+
+const systemMounts: readonly Mount[] = [
+  { destination: "/proc", type: "proc", source: "proc", options: ["nosuid", "noexec", "nodev"] },
+  // Read-only once runc has put the devices there: it would be writable for root otherwise.
+  {
+    destination: "/dev",
+    type: "tmpfs",
+    source: "tmpfs",
+    options: ["nosuid", "noexec", "strictatime", "mode=755", "size=65536k", "ro"],
+  },
+  {
+    destination: "/dev/pts",
+    type: "devpts",
+    source: "devpts",
+    options: ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"],
+  },
+  {
+    destination: "/dev/shm",
+    type: "tmpfs",
+    source: "shm",
+    options: ["nosuid", "noexec", "nodev", "mode=1777", `size=${sharedMemoryBytes}`],
+  },
+  { destination: "/dev/mqueue", type: "mqueue", source: "mqueue", options: ["nosuid", "noexec", "nodev"] },
+  { destination: "/sys", type: "sysfs", source: "sysfs", options: ["nosuid", "noexec", "nodev", "ro"] },
+  {
+    destination: "/sys/fs/cgroup",
+    type: "cgroup",
+    source: "cgroup",
+    options: ["nosuid", "noexec", "nodev", "relatime", "ro"],
+  },
+];
+
+function writableMounts({ image, shape }: ConfigInput): readonly Mount[] {
+  const bytes = shape.memoryBytes === undefined ? tmpfsBytesWithoutLimit : Math.ceil(shape.memoryBytes / 2);
+  return mountOrder(shape.writable).map((destination) => ({
+    destination,
+    type: "tmpfs",
+    source: "tmpfs",
+    options: [
+      "noexec",
+      "nosuid",
+      "nodev",
+      `mode=${isForEverybody(destination) ? "1777" : "0755"}`,
+      `uid=${image.uid}`,
+      `gid=${image.gid}`,
+      `size=${bytes}`,
+      `nr_inodes=${tmpfsInodes}`,
+    ],
+  }));
+}
+
+/** After the tmpfs mounts, which may lie above them. */
+function fileMounts({ files }: ConfigInput): readonly Mount[] {
+  const options = ["bind", "ro", "nosuid", "nodev", "noexec"];
+  return [
+    { destination: "/etc/hosts", type: "bind", source: files.hosts, options },
+    { destination: "/etc/hostname", type: "bind", source: files.hostname, options },
+    { destination: "/etc/resolv.conf", type: "bind", source: files.resolvers, options },
+  ];
+}
+
+function resources(shape: ServerShape, cgroups: CgroupSupport) {
+  return {
+    devices: [{ allow: false, access: "rwm" }],
+    ...(cgroups.pids ? { pids: { limit: maxProcesses } } : {}),
+    ...(cgroups.memory && shape.memoryBytes !== undefined
+      ? { memory: memory(shape.memoryBytes, cgroups) }
+      : {}),
+    ...(cgroups.cpu && shape.cpus !== undefined ? { cpu: cpu(shape.cpus) } : {}),
+    // A server that has lost one of its processes is no longer what was started: all of it ends.
+    ...(cgroups.version === 2 && cgroups.memory ? { unified: { "memory.oom.group": "1" } } : {}),
+  };
+}
+
+/** `swap` is memory and swap together, so equal values mean: no swap. */
+function memory(bytes: number, cgroups: CgroupSupport) {
+  return cgroups.swap ? { limit: bytes, swap: bytes } : { limit: bytes };
+}
+
+/** The kernel takes no quota below 1 ms. */
+function cpu(cores: number) {
+  return { period: cpuPeriodUs, quota: Math.max(1000, Math.round(cores * cpuPeriodUs)) };
+}

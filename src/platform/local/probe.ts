@@ -1,0 +1,145 @@
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { KilnError, toKilnError } from "../../lib/errors.ts";
+import { exec } from "../../lib/exec.ts";
+import type { Gap, Readiness } from "../platform.ts";
+import type { CgroupSupport } from "./cgroups.ts";
+import type { HostContext } from "./context.ts";
+import { layerMountArgv, mount, readMountPoints, rootMountArgv, unmount } from "./mounts.ts";
+import { filterRules } from "./network-commands.ts";
+import { findProgram } from "./programs.ts";
+import { readResolvers } from "./resolvers.ts";
+
+/** What one look at the machine has brought. */
+interface Finding {
+  readonly facts?: readonly string[];
+  readonly gaps?: readonly Gap[];
+}
+
+/** The programs that the host runs, the Debian package of each, and how to ask for its version. */
+const programs = [
+  { name: "runc", package: "runc", version: ["--version"] },
+  { name: "conmon", package: "conmon", version: ["--version"] },
+  { name: "mkfs.erofs", package: "erofs-utils", version: ["-V"] },
+  { name: "ip", package: "iproute2", version: ["-V"] },
+  { name: "nft", package: "nftables", version: ["--version"] },
+  { name: "nsenter", package: "util-linux", version: ["--version"] },
+  { name: "mount", package: "mount", version: ["--version"] },
+] as const;
+
+/** See `Host.probe`. Tries what can only be found out by trying, and leaves nothing behind. */
+export async function probeLocalHost(host: HostContext): Promise<Readiness> {
+  const isRoot = process.getuid?.() === 0;
+  const found: Finding[] = [isRoot ? {} : notRoot(), ...(await Promise.all(programs.map(probeProgram)))];
+  found.push(probeCgroups(host.cgroups), probeResolvers());
+  const complete = found.every(({ gaps = [] }) => gaps.every(({ severity }) => severity !== "fatal"));
+  if (complete) found.push(...(await Promise.all([probeMounts(host), probeNetwork(host)])));
+  const gaps = found.flatMap((finding) => finding.gaps ?? []);
+  return {
+    usable: gaps.every(({ severity }) => severity !== "fatal"),
+    gaps,
+    facts: found.flatMap((finding) => finding.facts ?? []),
+  };
+}
+
+function notRoot(): Finding {
+  return fatal(
+    "Starting servers on this machine needs root: it mounts images and makes network namespaces.",
+    "Run kiln as root, or with sudo.",
+  );
+}
+
+async function probeProgram({ name, package: pkg, version }: (typeof programs)[number]): Promise<Finding> {
+  try {
+    const { stdout, stderr } = await exec([findProgram(name), ...version], {
+      accept: "any",
+      timeoutMs: 5_000,
+    });
+    const number = /\d+\.\d+[\w.+~-]*/.exec(stdout || stderr)?.[0];
+    return { facts: [number === undefined ? name : `${name} ${number}`] };
+  } catch (error) {
+    if (!(error instanceof KilnError) || error.code !== "tool_missing") throw error;
+    return fatal(`The program ${name} is not installed.`, `apt-get install ${pkg}`);
+  }
+}
+
+function probeCgroups({ version, memory, cpu, pids }: CgroupSupport): Finding {
+  const limits = [
+    { has: memory, what: "memory" },
+    { has: cpu, what: "cpu" },
+    { has: pids, what: "pids" },
+  ];
+  const missing = limits.filter(({ has }) => !has).map(({ what }) => what);
+  return {
+    facts: [`cgroup v${version}`],
+    gaps: missing.map((what) => ({
+      what: `The kernel cannot limit ${what}: the cgroup controller is not there.`,
+      remedy: `Start the kernel with cgroup_enable=${what}, or accept servers without that limit.`,
+      severity: "degraded" as const,
+    })),
+  };
+}
+
+function probeResolvers(): Finding {
+  if (readResolvers().addresses.length > 0) return {};
+  return degraded(
+    "No name server of this machine can be reached from a server: names do not resolve there.",
+    "Name one that is not 127.0.0.1 in /etc/resolv.conf.",
+  );
+}
+
+async function probeMounts(host: HostContext): Promise<Finding> {
+  mkdirSync(host.paths.host, { recursive: true, mode: 0o700 });
+  const folder = mkdtempSync(join(host.paths.host, "probe-"));
+  const layer = join(folder, "layer");
+  const root = join(folder, "root");
+  try {
+    for (const name of ["content", "layer", "root"]) mkdirSync(join(folder, name));
+    await exec(["mkfs.erofs", join(folder, "image"), join(folder, "content")]);
+    await mount(layerMountArgv(join(folder, "image"), layer));
+    await mount(rootMountArgv(["content", "layer"], root), folder);
+    return { facts: ["erofs", "overlayfs"] };
+  } catch (error) {
+    return fatal(
+      `Images cannot be mounted: ${toKilnError(error).message}`,
+      "Kiln needs a kernel with erofs and overlayfs (Linux 5.4), and the right to mount.",
+    );
+  } finally {
+    for (const path of readMountPoints()
+      .filter((path) => path === root || path === layer)
+      .toReversed()) {
+      await unmount(path);
+    }
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** A bridge and a veth pair that exist for a moment, and rules that are checked but not set. */
+async function probeNetwork({ tag }: HostContext): Promise<Finding> {
+  const [bridge, link] = [`kp${tag}b`, `kp${tag}v`];
+  const make = `link add ${bridge} type bridge\nlink add ${link} type veth peer name ${link}p\n`;
+  const remove = `link del ${bridge}\nlink del ${link}\n`;
+  const network = { tag, subnet: { base: 0, bits: 32 }, mtu: 1500 };
+  try {
+    await Promise.all([
+      exec(["ip", "-batch", "-"], { input: make }),
+      exec(["nft", "--check", "-f", "-"], { input: filterRules(network) }),
+    ]);
+    return { facts: ["bridge, veth, nftables; IPv4 forwarding is switched on while servers run"] };
+  } catch (error) {
+    return fatal(
+      `Networks for servers cannot be made: ${toKilnError(error).message}`,
+      "Kiln needs a kernel with bridge, veth and nftables, and the right to use them.",
+    );
+  } finally {
+    await exec(["ip", "-force", "-batch", "-"], { input: remove, accept: "any" });
+  }
+}
+
+function fatal(what: string, remedy: string): Finding {
+  return { gaps: [{ what, remedy, severity: "fatal" }] };
+}
+
+function degraded(what: string, remedy: string): Finding {
+  return { gaps: [{ what, remedy, severity: "degraded" }] };
+}

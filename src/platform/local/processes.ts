@@ -1,0 +1,67 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { isErrno } from "../../lib/errors.ts";
+
+/** A process that cannot be mistaken for a later one with the same number. */
+export interface ProcessRef {
+  readonly pid: number;
+  /** Clock ticks after boot: field 22 of /proc/PID/stat, proc(5). */
+  readonly startTicks: number;
+}
+
+/** Changes with every start of the machine: random(4). */
+export function bootId(): string {
+  return readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
+}
+
+/** When the machine was started (Unix time in ms): `btime` of /proc/stat, proc(5). */
+export function bootedAtMs(): number {
+  return Number(/^btime (\d+)$/m.exec(readFileSync("/proc/stat", "utf8"))?.[1] ?? 0) * 1000;
+}
+
+/** The process with this number as it is now, or undefined when there is none or only its zombie. */
+export function findProcess(pid: number): ProcessRef | undefined {
+  const stat = readProcText(`/proc/${pid}/stat`);
+  const fields = stat?.slice(stat.lastIndexOf(")") + 2).split(" ");
+  if (!fields || fields[0] === "Z" || fields[0] === "X") return undefined;
+  return { pid, startTicks: Number(fields[19]) };
+}
+
+export function isAlive(process: ProcessRef): boolean {
+  return findProcess(process.pid)?.startTicks === process.startTicks;
+}
+
+/** Sends a signal, unless the process has ended. `signal` is a number: images may name real-time signals. */
+export function signalProcess(target: ProcessRef, signal: number): void {
+  if (isAlive(target)) kill(target.pid, signal);
+}
+
+/** Numbers of all processes that have `argument` as one of theirs. */
+export function processesWithArgument(argument: string): readonly number[] {
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .filter((pid) => readProcText(`/proc/${pid}/cmdline`)?.split("\0").includes(argument))
+    .map(Number);
+}
+
+/** SIGKILL; a process that has just ended is no error. */
+export function killNow(pid: number): void {
+  kill(pid, 9);
+}
+
+function kill(pid: number, signal: number): void {
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    if (!isErrno(error, "ESRCH")) throw error;
+  }
+}
+
+/** Files of a process vanish with it, before or while they are read. */
+function readProcText(path: string): string | undefined {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    if (isErrno(error, "ENOENT") || isErrno(error, "ESRCH")) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,31 @@
+import { accessSync, constants, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { KilnError } from "../../lib/errors.ts";
+import { maxOpenFiles } from "./oci-config.ts";
+
+/** Absolute path of a program, looked up in PATH and where Debian keeps programs for root. Throws `tool_missing`. */
+export function findProgram(name: string): string {
+  const folders = [...(process.env.PATH ?? "").split(":"), "/usr/local/sbin", "/usr/sbin", "/sbin"];
+  const found = folders
+    .map((folder) => join(folder, name))
+    .find((path) => path.startsWith("/") && isExecutable(path));
+  if (found) return found;
+  throw new KilnError("tool_missing", `The program ${name} is not installed.`, {
+    hint: "`kiln doctor` lists what is missing and how to install it.",
+  });
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Nobody can give a server more open files than this process may have itself: getrlimit(2). */
+export function openFilesLimit(limits = readFileSync("/proc/self/limits", "utf8")): number {
+  const hard = /^Max open files\s+\S+\s+(\S+)/m.exec(limits)?.[1];
+  return hard === undefined || hard === "unlimited" ? maxOpenFiles : Math.min(maxOpenFiles, Number(hard));
+}

@@ -1,0 +1,60 @@
+import { readFileSync } from "node:fs";
+import { isErrno } from "../../lib/errors.ts";
+
+/** What a server's /etc/resolv.conf is made of. */
+export interface Resolvers {
+  /** IP addresses that a server can reach, in order. */
+  readonly addresses: readonly string[];
+  /** `search` and `options` lines, as they stand. */
+  readonly lines: readonly string[];
+}
+
+/**
+ * resolv.conf(5) of the machine; where that names only resolvers on the machine itself, the files in which
+ * systemd-resolved and NetworkManager keep the real ones.
+ */
+const candidates = [
+  "/etc/resolv.conf",
+  "/run/systemd/resolve/resolv.conf",
+  "/run/NetworkManager/no-stub-resolv.conf",
+];
+
+/** No addresses when none of the machine's resolvers can be reached from a server: names then don't resolve there. */
+export function readResolvers(files: readonly string[] = candidates): Resolvers {
+  const all = files.map((file) => parseResolvers(readIfPresent(file)));
+  return all.find(({ addresses }) => addresses.length > 0) ?? { addresses: [], lines: [] };
+}
+
+/** Leaves out loopback addresses, and IPv6 ones: servers have none. */
+export function parseResolvers(text: string): Resolvers {
+  const lines = text.split("\n").map((line) => line.trim());
+  return {
+    addresses: lines
+      .map((line) => /^nameserver\s+(\d+\.\d+\.\d+\.\d+)/.exec(line)?.[1])
+      .filter((address) => address !== undefined)
+      .filter((address) => !address.startsWith("127.") && address !== "0.0.0.0"),
+    lines: lines.filter((line) => /^(search|domain|options)\s/.test(line)),
+  };
+}
+
+export function resolversFile({ addresses, lines }: Resolvers): string {
+  return [...addresses.map((address) => `nameserver ${address}`), ...lines, ""].join("\n");
+}
+
+export function hostsFile(address: string, hostname: string): string {
+  return `127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n${address} ${hostname}\n`;
+}
+
+/** sethostname(2) takes at most 64 bytes; longer ids keep their end, which tells them apart. */
+export function hostnameOf(id: string): string {
+  return id.length <= 64 ? id : id.slice(-64).replace(/^[^a-z0-9]+/, "");
+}
+
+function readIfPresent(file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return "";
+    throw error;
+  }
+}

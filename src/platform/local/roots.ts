@@ -1,0 +1,167 @@
+import { createHash } from "node:crypto";
+import { chmodSync, existsSync, mkdirSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { isErrno, KilnError } from "../../lib/errors.ts";
+import type { HostImage } from "../platform.ts";
+import { layerMountArgv, mount, readMountPoints, rootMountArgv, unmount } from "./mounts.ts";
+import type { HostPaths } from "./paths.ts";
+import { resolveInRoot } from "./paths-in-root.ts";
+import { isForEverybody, type MountPoint } from "./skeleton.ts";
+
+/** A root file system that servers of one image with the same mount points share. */
+export interface Root {
+  /** Names it and its mount point: a digest of all that decides what it holds. */
+  readonly name: string;
+  /** Bottom first; `name` is that of the layer's mount point. */
+  readonly layers: readonly { readonly name: string; readonly file: string }[];
+  readonly points: readonly MountPoint[];
+}
+
+/** Which mounts are still needed. */
+export interface RootsInUse {
+  readonly roots: ReadonlySet<string>;
+  readonly layers: ReadonlySet<string>;
+}
+
+export function describeRoot(image: HostImage, points: readonly MountPoint[]): Root {
+  const digests = image.layers.map(({ sha256 }) => sha256.replace(/^sha256:/, ""));
+  return {
+    name: shortDigest(JSON.stringify([digests, points])),
+    layers: image.layers.map(({ file }, i) => ({ name: digests[i]?.slice(0, 32) ?? "", file })),
+    points,
+  };
+}
+
+export function rootPath(paths: HostPaths, name: string): string {
+  return join(paths.roots, name);
+}
+
+/**
+ * Mounts the root and its layers where they are not mounted. One at a time: callers hold a lock.
+ * Throws `image_invalid` when the image has something at a mount point that nothing can be mounted on.
+ */
+export async function ensureRoot(paths: HostPaths, root: Root): Promise<void> {
+  const mounted = new Set(readMountPoints());
+  const target = rootPath(paths, root.name);
+  if (mounted.has(target) && existsSync(readyMark(paths, root))) return;
+  if (mounted.has(target)) await unmount(target);
+  const missing = root.layers.filter(({ name }) => !mounted.has(join(paths.layers, name)));
+  await Promise.all(
+    uniqueByName(missing).map(({ name, file }) => mountLayer(join(paths.layers, name), file)),
+  );
+  extendSkeleton(paths, root, root.points);
+  await mountOverlay(paths, root);
+  await completeSkeleton(paths, root);
+}
+
+async function mountLayer(target: string, file: string): Promise<void> {
+  mkdirSync(target, { recursive: true, mode: 0o700 });
+  await mount(layerMountArgv(file, target));
+}
+
+async function mountOverlay(paths: HostPaths, root: Root): Promise<void> {
+  const target = rootPath(paths, root.name);
+  mkdirSync(target, { recursive: true, mode: 0o700 });
+  const layers = root.layers.map(({ name }) => `layers/${name}`);
+  await mount(rootMountArgv([`skeletons/${root.name}`, ...layers], target), paths.host);
+}
+
+/**
+ * The image wins over the skeleton, also where it has a symbolic link that leads nowhere: then the skeleton gets
+ * what the link points to. The mark says that this has been looked at; it must not be looked at in a mounted root
+ * that is not complete.
+ */
+async function completeSkeleton(paths: HostPaths, root: Root): Promise<void> {
+  const missing = missingPoints(rootPath(paths, root.name), root.points);
+  if (missing.length > 0) {
+    await unmount(rootPath(paths, root.name));
+    extendSkeleton(paths, root, missing);
+    await mountOverlay(paths, root);
+  }
+  writeFileSync(readyMark(paths, root), "");
+}
+
+function missingPoints(target: string, points: readonly MountPoint[]): readonly MountPoint[] {
+  return points.flatMap(({ path, type }) => {
+    const { path: resolved, stats } = resolveInRoot(target, path);
+    if (!stats) return [{ path: resolved, type }];
+    if (stats.isDirectory() !== (type === "folder")) throw wrongType(path, type);
+    return [];
+  });
+}
+
+function wrongType(path: string, type: "folder" | "file"): KilnError {
+  return new KilnError(
+    "image_invalid",
+    `The image has ${path}, but not as a ${type}: a server needs a ${type} there.`,
+    {
+      hint: `Remove ${path} from the image, or make it a ${type}.`,
+    },
+  );
+}
+
+function extendSkeleton(paths: HostPaths, root: Root, points: readonly MountPoint[]): void {
+  const skeleton = join(paths.skeletons, root.name);
+  makeFolders(skeleton, "/");
+  for (const { path, type } of points) {
+    makeFolders(skeleton, type === "folder" ? path : dirname(path));
+    // runc gives a tmpfs the mode of the folder that it is mounted on.
+    if (isForEverybody(path)) chmodSync(join(skeleton, path), 0o1777);
+    if (type === "file") writeFileSync(join(skeleton, path), "");
+  }
+}
+
+/** Readable for everybody, whatever the umask is: a server's user walks through them. */
+function makeFolders(skeleton: string, path: string): void {
+  const umask = process.umask(0o022);
+  try {
+    mkdirSync(join(skeleton, path), { recursive: true, mode: 0o755 });
+  } finally {
+    process.umask(umask);
+  }
+}
+
+function readyMark(paths: HostPaths, root: Root): string {
+  return join(paths.skeletons, `${root.name}.ready`);
+}
+
+/** Unmounts what nobody uses: roots first, then the layers below them. Callers hold the same lock. */
+export async function sweepRoots(paths: HostPaths, inUse: RootsInUse): Promise<void> {
+  const mounted = readMountPoints();
+  await unmountUnused(mounted, paths.roots, inUse.roots);
+  await unmountUnused(mounted, paths.layers, inUse.layers);
+}
+
+async function unmountUnused(
+  mounted: readonly string[],
+  folder: string,
+  used: ReadonlySet<string>,
+): Promise<void> {
+  const unused = mounted.filter((path) => dirname(path) === folder && !used.has(basename(path)));
+  await Promise.all(
+    [...new Set(unused)].map((path) => unmountAll(path, mounted.filter((m) => m === path).length)),
+  );
+}
+
+/** The same place may have been mounted on more than once, by a crash between looking and mounting. */
+async function unmountAll(path: string, times: number): Promise<void> {
+  for (let i = 0; i < times; i++) await unmount(path);
+  try {
+    rmdirSync(path);
+  } catch (error) {
+    if (!isErrno(error, "EBUSY") && !isErrno(error, "ENOENT")) throw error;
+  }
+}
+
+/** Removes the folders of roots that are not mounted any more. */
+export function removeSkeletons(paths: HostPaths): void {
+  rmSync(paths.skeletons, { recursive: true, force: true });
+}
+
+function uniqueByName<T extends { readonly name: string }>(items: readonly T[]): readonly T[] {
+  return [...new Map(items.map((item) => [item.name, item])).values()];
+}
+
+function shortDigest(text: string): string {
+  return createHash("sha256").update(text).digest("hex").slice(0, 32);
+}

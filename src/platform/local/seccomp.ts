@@ -1,0 +1,66 @@
+/** Part of `linux.seccomp` of the OCI runtime specification. */
+interface SyscallRule {
+  readonly names: readonly string[];
+  readonly action: "SCMP_ACT_ERRNO";
+  readonly errnoRet: number;
+  readonly args?: readonly {
+    readonly index: number;
+    readonly value: number;
+    readonly valueTwo: number;
+    readonly op: "SCMP_CMP_MASKED_EQ";
+  }[];
+}
+
+export interface Seccomp {
+  readonly defaultAction: "SCMP_ACT_ALLOW";
+  readonly syscalls: readonly SyscallRule[];
+}
+
+const notPermitted = 1; // EPERM
+const notImplemented = 38; // ENOSYS
+
+/** What a server that never changes has no use for: most of it needs capabilities too, which servers don't have. */
+const denied = [
+  // mounts and namespaces
+  ..."mount umount umount2 pivot_root chroot setns unshare".split(" "),
+  ..."fsopen fsconfig fsmount fspick move_mount open_tree open_tree_attr mount_setattr".split(" "),
+  // other processes' memory and files
+  ..."ptrace process_vm_readv process_vm_writev process_madvise pidfd_getfd kcmp".split(" "),
+  // files by handle pass by the borders of the mount namespace
+  ..."open_by_handle_at name_to_handle_at".split(" "),
+  // kernel: programs in it, its keys, modules, images, tracing
+  ..."bpf add_key request_key keyctl init_module finit_module delete_module create_module".split(" "),
+  ..."query_module get_kernel_syms kexec_load kexec_file_load perf_event_open lookup_dcookie".split(" "),
+  // wide attack surfaces with a history
+  ..."userfaultfd io_uring_setup io_uring_enter io_uring_register vm86 vm86old modify_ldt".split(" "),
+  // the machine as a whole
+  ..."swapon swapoff reboot acct quotactl quotactl_fd syslog vhangup sethostname setdomainname".split(" "),
+  ..."settimeofday stime clock_settime clock_settime64 clock_adjtime clock_adjtime64 adjtimex".split(" "),
+  ..."iopl ioperm nfsservctl _sysctl sysfs uselib ustat".split(" "),
+  // memory placement of other processes
+  ..."move_pages migrate_pages set_mempolicy_home_node fanotify_init".split(" "),
+] as const;
+
+/** CLONE_NEW* of clone(2), each refused by itself: seccomp can ask for "these bits equal", not for "any of these". */
+const newNamespaceFlags = [
+  0x0002_0000, 0x0200_0000, 0x0400_0000, 0x0800_0000, 0x1000_0000, 0x2000_0000, 0x4000_0000,
+];
+
+/**
+ * Everything is allowed but a deny list. Only the machine's own architecture is listed, so system calls of another
+ * one (32-bit x86, x32) end the process: they would pass by the rules.
+ */
+export const seccomp: Seccomp = {
+  defaultAction: "SCMP_ACT_ALLOW",
+  syscalls: [
+    { names: denied, action: "SCMP_ACT_ERRNO", errnoRet: notPermitted },
+    ...newNamespaceFlags.map((flag) => ({
+      names: ["clone"],
+      action: "SCMP_ACT_ERRNO" as const,
+      errnoRet: notPermitted,
+      args: [{ index: 0, value: flag, valueTwo: flag, op: "SCMP_CMP_MASKED_EQ" as const }],
+    })),
+    // Its flags lie in memory, where seccomp cannot look; C libraries fall back to clone.
+    { names: ["clone3"], action: "SCMP_ACT_ERRNO", errnoRet: notImplemented },
+  ],
+};
