@@ -10,6 +10,8 @@ export const errorCodes = {
   spec_unreadable: { status: 400, exit: 2 },
   file_missing: { status: 400, exit: 2 },
   file_unsupported: { status: 400, exit: 2 },
+  file_unreadable: { status: 400, exit: 2 },
+  file_changed: { status: 409, exit: 1 },
   path_escapes: { status: 400, exit: 2 },
   lock_stale: { status: 409, exit: 2 },
   lock_invalid: { status: 400, exit: 2 },

@@ -1,0 +1,82 @@
+import type { ImageSpec } from "../domain/spec.ts";
+import { readAccounts } from "./accounts.ts";
+import type { Base } from "./base.ts";
+import type { LayerReport } from "./build-report.ts";
+import { filesLayer } from "./files-layer.ts";
+import { imageConfig, imageManifest, processConfig } from "./image-config.ts";
+import { putBlob } from "./image-store.ts";
+import { type CheckedEntry, cachedLayer, type Layer, type LayerPlace, layerTree } from "./layers.ts";
+import { mediaTypes } from "./oci-types.ts";
+import type { LockedPackages } from "./packages/contract.ts";
+import type { ProjectFile } from "./project-files.ts";
+import { mergeLayers } from "./tree.ts";
+
+/** Everything that decides what is in an image, besides the spec's own words. */
+export interface Inputs {
+  readonly base: Base;
+  readonly packages: LockedPackages | undefined;
+  readonly files: readonly ProjectFile[];
+}
+
+/** Makes the layers that are not there yet, then configuration and manifest; returns the manifest's digest. */
+export async function assembleImage(
+  spec: ImageSpec,
+  inputs: Inputs,
+  place: LayerPlace,
+  report: LayerReport,
+): Promise<string> {
+  const layers = await lowerLayers(inputs, place, report);
+  const trees = await Promise.all(
+    layers.map((layer) => layerTree(place.store, place.cache, layer, place.pace)),
+  );
+  const lower = mergeLayers(trees);
+  const files = filesLayer(inputs.files, lower, readAccounts(lower));
+  const root = mergeLayers([lower, files]);
+  const process = processConfig(spec, inputs.base.process, root);
+  if (files.size > 0) {
+    layers.push(
+      await report.run("files", () => cachedLayer(place, "files", layerInputs(files), async () => files)),
+    );
+  }
+  return writeImage(place, process, layers);
+}
+
+async function lowerLayers(
+  { base, packages }: Inputs,
+  place: LayerPlace,
+  report: LayerReport,
+): Promise<Layer[]> {
+  const layers: Layer[] = [];
+  for (const open of base.layers) layers.push(await report.run("base", () => open(place)));
+  if (packages) {
+    const inputs = [packages.inputDigest];
+    layers.push(
+      await report.run("packages", () => cachedLayer(place, "packages", inputs, () => packages.tree())),
+    );
+  }
+  return layers;
+}
+
+/** Every entry by what it becomes in the archive; its bytes by their digest, wherever they lie. */
+function layerInputs(tree: ReadonlyMap<string, CheckedEntry>): readonly unknown[] {
+  return [...tree.values()].map(({ content: _, xattrs, ...entry }) => ({
+    ...entry,
+    ...(xattrs
+      ? { xattrs: Object.entries(xattrs).map(([k, v]) => [k, Buffer.from(v).toString("hex")]) }
+      : {}),
+  }));
+}
+
+async function writeImage(
+  { store }: LayerPlace,
+  process: ReturnType<typeof processConfig>,
+  layers: readonly Layer[],
+): Promise<string> {
+  const config = await putBlob(store, toJson(imageConfig(process, layers)), mediaTypes.config);
+  const manifest = await putBlob(store, toJson(imageManifest(config, layers)), mediaTypes.manifest);
+  return manifest.digest;
+}
+
+function toJson(value: unknown): Buffer {
+  return Buffer.from(JSON.stringify(value));
+}

@@ -1,0 +1,19 @@
+import type { ImageBase } from "../domain/spec.ts";
+import type { InputIndex } from "./input-index.ts";
+import type { Layer, LayerPlace } from "./layers.ts";
+import type { ProcessConfig } from "./oci-types.ts";
+
+/** What an image is built on. */
+export interface Base {
+  /** Changes whenever the base's content does; cheap to find. */
+  readonly identity: string;
+  readonly process: ProcessConfig;
+  /** Each brings one layer into the image store; bottom first. */
+  readonly layers: readonly ((place: LayerPlace) => Promise<Layer>)[];
+}
+
+/** Opens the base. `debian` has no layers of its own: all it consists of comes with the packages. */
+export async function openBase(base: ImageBase, place: LayerPlace, index: InputIndex): Promise<Base> {
+  if (base.kind === "oci") return (await import("./oci-base.ts")).openOciBase(base, place, index);
+  return { identity: base.kind === "debian" ? `debian:${base.suite}` : "scratch", process: {}, layers: [] };
+}

@@ -1,0 +1,57 @@
+import type { Clock } from "../lib/clock.ts";
+import type { Layer } from "./layers.ts";
+import { annotations, type Manifest } from "./oci-types.ts";
+
+export type BuildEvent =
+  | { readonly kind: "layer-started"; readonly layer: string }
+  | ({ readonly kind: "layer-done" } & BuiltLayer)
+  /** One sentence about what goes on. */
+  | { readonly kind: "message"; readonly text: string };
+
+export interface BuiltLayer {
+  /** `base`, `packages` or `files`. */
+  readonly name: string;
+  readonly digest: string;
+  readonly bytes: number;
+  readonly cached: boolean;
+  readonly ms: number;
+}
+
+/** Tells of layers as they are made, and remembers them for the result. */
+export class LayerReport {
+  readonly layers: BuiltLayer[] = [];
+  readonly #clock: Clock;
+  readonly #progress: (event: BuildEvent) => void;
+
+  constructor(clock: Clock, progress: (event: BuildEvent) => void) {
+    this.#clock = clock;
+    this.#progress = progress;
+  }
+
+  async run(layer: string, work: () => Promise<Layer>): Promise<Layer> {
+    const startedAtMs = this.#clock.now();
+    this.#progress({ kind: "layer-started", layer });
+    const made = await work();
+    this.#done({ ...made, ms: this.#clock.now() - startedAtMs });
+    return made;
+  }
+
+  /** For a build that found the whole image made before. */
+  allCached(manifest: Manifest): readonly BuiltLayer[] {
+    for (const { annotations: notes, digest, size } of manifest.layers) {
+      this.#done({
+        name: notes?.[annotations.layerName] ?? "base",
+        digest,
+        bytes: size,
+        cached: true,
+        ms: 0,
+      });
+    }
+    return this.layers;
+  }
+
+  #done(layer: BuiltLayer): void {
+    this.layers.push(layer);
+    this.#progress({ kind: "layer-done", ...layer });
+  }
+}

@@ -1,0 +1,137 @@
+import { chmodSync, mkdirSync, readdirSync, renameSync, symlinkSync, utimesSync } from "node:fs";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { buildImage } from "./build.ts";
+import { imageStore, readConfig, readManifest } from "./image-store.ts";
+import { serviceSpec, treeOf, workshop } from "./test-kit.ts";
+
+const files = (from: string, extra = {}) => [
+  { from, to: "/srv", mode: undefined, owner: undefined, ...extra },
+];
+
+test("an image of a folder has one layer, a numeric user and the command", async () => {
+  using shop = workshop();
+  shop.write("app/run", "#!", 0o755);
+  const spec = serviceSpec({ files: files(join(shop.project, "app")), command: ["/srv/run"], user: "33" });
+  const built = await buildImage(spec, shop.options);
+  expect(built).toMatchObject({ version: "1", changed: true, layers: [{ name: "files", cached: false }] });
+  const manifest = readManifest(imageStore(shop.state), built.digest);
+  const config = readConfig(imageStore(shop.state), manifest);
+  expect(config.config).toEqual({
+    User: "33:0",
+    Env: ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"],
+    Cmd: ["/srv/run"],
+    WorkingDir: "/",
+    StopSignal: "SIGTERM",
+  });
+  expect(config.rootfs.diff_ids).toEqual(manifest.layers.map(({ digest }) => digest));
+});
+
+test("building again changes nothing; a changed file makes another version", async () => {
+  using shop = workshop();
+  shop.write("app/run", "#!", 0o755);
+  const spec = serviceSpec({ files: files(join(shop.project, "app")), command: ["/srv/run"] });
+  const first = await buildImage(spec, shop.options);
+  const again = await buildImage(spec, shop.options);
+  expect(again).toMatchObject({
+    digest: first.digest,
+    version: "1",
+    changed: false,
+    layers: [{ cached: true }],
+  });
+  shop.write("app/run", "##", 0o755);
+  expect(await buildImage(spec, shop.options)).toMatchObject({ version: "2", changed: true });
+});
+
+test("times, and where the project lies, do not matter", async () => {
+  using shop = workshop();
+  shop.write("app/run", "#!", 0o755);
+  const spec = (folder: string) => serviceSpec({ files: files(join(folder, "app")), command: ["/srv/run"] });
+  const first = await buildImage(spec(shop.project), shop.options);
+  const moved = join(shop.folder, "elsewhere");
+  renameSync(shop.project, moved);
+  utimesSync(join(moved, "app/run"), 5, 5);
+  const again = await buildImage(spec(moved), { ...shop.options, projectFolder: moved });
+  expect(again).toMatchObject({ digest: first.digest, changed: false });
+});
+
+test("a version points to one image for ever", async () => {
+  using shop = workshop();
+  shop.write("app/run", "#!", 0o755);
+  const spec = serviceSpec({
+    version: "1.0",
+    files: files(join(shop.project, "app")),
+    command: ["/srv/run"],
+  });
+  await buildImage(spec, shop.options);
+  shop.write("app/run", "other", 0o755);
+  await expect(buildImage(spec, shop.options)).rejects.toMatchObject({ code: "version_taken" });
+});
+
+test("what cannot be copied is named", async () => {
+  using shop = workshop();
+  shop.write("app/run", "#!", 0o755);
+  const build = (from: string) =>
+    buildImage(serviceSpec({ files: files(join(shop.project, from)), command: ["/srv/run"] }), shop.options);
+  await expect(build("nothing")).rejects.toMatchObject({ code: "file_missing" });
+  symlinkSync("../../etc/passwd", join(shop.project, "app/out"));
+  await expect(build("app")).rejects.toMatchObject({ code: "path_escapes" });
+  symlinkSync("/etc", join(shop.project, "etc"));
+  await expect(build("etc")).rejects.toMatchObject({ code: "path_escapes" });
+  mkdirSync(join(shop.project, "with-socket"));
+  const server = createServer().listen(join(shop.project, "with-socket/s"));
+  await new Promise((resolve) => server.once("listening", resolve));
+  await expect(build("with-socket")).rejects.toMatchObject({ code: "file_unsupported" });
+  server.close();
+});
+
+test.skipIf(process.getuid?.() === 0)("an unreadable file is named", async () => {
+  using shop = workshop();
+  shop.write("app/run", "#!", 0o755);
+  chmodSync(join(shop.project, "app/run"), 0);
+  const spec = serviceSpec({ files: files(join(shop.project, "app")) });
+  await expect(buildImage(spec, shop.options)).rejects.toMatchObject({ code: "file_unreadable" });
+});
+
+test("a command or a user that the image lacks names the nearest", async () => {
+  using shop = workshop();
+  const root = treeOf({
+    "etc/passwd": "www-data:x:33:33::/:\n",
+    usr: null,
+    "usr/bin": null,
+    bin: { to: "usr/bin" },
+    "usr/bin/nginx": "!",
+  });
+  const packages = async () => ({ inputDigest: "0", tree: async () => root });
+  const options = { ...shop.options, packages };
+  const from = { kind: "debian", suite: "bookworm" } as const;
+  const build = (image: object) => buildImage(serviceSpec({ from, packages: ["nginx"], ...image }), options);
+  await expect(build({ command: ["ngnix"] })).rejects.toMatchObject({
+    code: "command_missing",
+    hint: 'Did you mean "nginx"?',
+  });
+  await expect(build({ command: ["nginx"], user: "www-dat" })).rejects.toMatchObject({
+    code: "user_missing",
+    hint: 'Did you mean "www-data"?',
+  });
+  expect(await build({ command: ["nginx"], user: "www-data" })).toMatchObject({
+    layers: [{ name: "packages" }],
+  });
+});
+
+test("a cancelled build leaves nothing half made", async () => {
+  using shop = workshop();
+  shop.write("app/run", "#!", 0o755);
+  const spec = serviceSpec({ files: files(join(shop.project, "app")), command: ["/srv/run"] });
+  const stop = new AbortController();
+  const options = {
+    ...shop.options,
+    signal: stop.signal,
+    progress: () => stop.abort(),
+  };
+  await expect(buildImage(spec, options)).rejects.toMatchObject({ code: "cancelled" });
+  expect(readdirSync(join(shop.state.images, "blobs/sha256"))).toEqual([]);
+  expect(readdirSync(join(shop.state.images, "temporary"))).toEqual([]);
+  expect(await buildImage(spec, shop.options)).toMatchObject({ changed: true });
+});

@@ -1,0 +1,178 @@
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import type { ServiceSpec } from "../domain/spec.ts";
+import type { Clock } from "../lib/clock.ts";
+import { KilnError, toKilnError } from "../lib/errors.ts";
+import { readTextIfExists, writeFileAtomic } from "../lib/files.ts";
+import { pacer } from "../lib/pace.ts";
+import { sha256 } from "../lib/sha256.ts";
+import type { StateFolder } from "../lib/state-folder.ts";
+import { sweepTemporary } from "../lib/temporary.ts";
+import { assembleImage, type Inputs } from "./assemble.ts";
+import { openBase } from "./base.ts";
+import { type BuildEvent, type BuiltLayer, LayerReport } from "./build-report.ts";
+import { ensureStore, hasBlob, imageStore, readManifest } from "./image-store.ts";
+import { InputIndex } from "./input-index.ts";
+import type { LayerPlace } from "./layers.ts";
+import { annotations, hostArchitecture } from "./oci-types.ts";
+import type { LockedPackages, PackagesTree } from "./packages/contract.ts";
+import { readProjectFiles } from "./project-files.ts";
+import { publish } from "./publish.ts";
+import { readGitState } from "./version.ts";
+
+/** Part of every build's cache key: raise it when the same inputs would give another image. */
+const recipe = 1;
+
+export interface BuildOptions {
+  readonly state: StateFolder;
+  /** Absolute path; `kiln.lock` lies in it, and git is asked about it. */
+  readonly projectFolder: string;
+  readonly updateLock: boolean;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  readonly progress: (event: BuildEvent) => void;
+  /** Resolves packages; the default is the real one. */
+  readonly packages?: PackagesTree;
+}
+
+export interface BuildResult {
+  /** Of the image's manifest. */
+  readonly digest: string;
+  /** Of its layers alone: the ChainID over their diff ids. */
+  readonly contentDigest: string;
+  readonly version: string;
+  /** Of all layers, uncompressed. */
+  readonly bytes: number;
+  readonly layers: readonly BuiltLayer[];
+  readonly ms: number;
+  /** False when the image store had this image under this version already. */
+  readonly changed: boolean;
+}
+
+/**
+ * Builds the image of a service and gives it its version. The same inputs and lock give the same digest anywhere. Until
+ * the very last step nothing refers to what has been written, so a build may be cancelled or die at any point.
+ *
+ * Throws what is wrong with the spec's files, packages, user and command, `version_taken`, `disk_full`, `cancelled`.
+ */
+export async function buildImage(spec: ServiceSpec, options: BuildOptions): Promise<BuildResult> {
+  try {
+    return await build(spec, options);
+  } catch (error) {
+    if (options.signal.aborted) throw new KilnError("cancelled", "The build was cancelled.", { retry: true });
+    throw toKilnError(error);
+  }
+}
+
+async function build(spec: ServiceSpec, options: BuildOptions): Promise<BuildResult> {
+  const { state, clock, signal } = options;
+  const startedAtMs = clock.now();
+  const store = imageStore(state);
+  const place = { store, cache: state.cache, nowMs: startedAtMs, pace: pacer(signal) };
+  await ensureStore(store);
+  sweepTemporary(store.temporary);
+  const asked = readGitState(options.projectFolder, signal);
+  asked.catch(() => {}); // awaited below; a failure before that must not count as unhandled
+  const inputs = await readInputs(spec, options, place);
+  const report = new LayerReport(clock, options.progress);
+  const key = buildKey(spec, inputs);
+  const known = await knownImage(place, key);
+  const digest = known ?? (await assembleImage(spec.image, inputs, place, report));
+  if (known === undefined) await remember(place, key, digest);
+  const git = spec.image.version === undefined ? await asked : undefined;
+  const question = { service: spec.service, wanted: spec.image.version, git, digest };
+  const published = await publish(store, question, clock.now(), signal);
+  const manifest = readManifest(store, digest);
+  return {
+    digest,
+    contentDigest: manifest.annotations?.[annotations.contentDigest] ?? "",
+    ...published,
+    bytes: manifest.layers.reduce((sum, layer) => sum + layer.size, 0),
+    layers: known === undefined ? report.layers : report.allCached(manifest),
+    ms: clock.now() - startedAtMs,
+  };
+}
+
+async function readInputs(spec: ServiceSpec, options: BuildOptions, place: LayerPlace): Promise<Inputs> {
+  const { projectFolder, state } = options;
+  const index = await InputIndex.open(
+    join(state.cache, "inputs", `${sha256(projectFolder)}-${spec.service}.json`),
+  );
+  const [base, packages] = await Promise.all([
+    openBase(spec.image.from, place, index),
+    lockPackages(spec, options),
+  ]);
+  const walk = { projectFolder, stateFolder: state.home, index, nowMs: place.nowMs, pace: place.pace };
+  const files = await readProjectFiles(spec.image.files, walk);
+  await index.save();
+  return { base, packages, files };
+}
+
+async function lockPackages(spec: ServiceSpec, options: BuildOptions): Promise<LockedPackages | undefined> {
+  const { image, service } = spec;
+  if (image.from.kind !== "debian") {
+    if (image.packages.length === 0) return undefined;
+    throw new KilnError("spec_invalid", "Packages can only be added to a Debian base.", {
+      hint: "Write `from: debian:bookworm`, or leave `packages` out.",
+    });
+  }
+  const packagesTree = options.packages ?? (await importPackages());
+  return packagesTree({
+    suite: image.from.suite,
+    packages: image.packages,
+    sources: image.sources,
+    skipScripts: image.skipScripts,
+    architecture: hostArchitecture(),
+    lockFile: join(options.projectFolder, "kiln.lock"),
+    service,
+    updateLock: options.updateLock,
+    cacheFolder: join(options.state.cache, "packages"),
+    signal: options.signal,
+    progress: (text) => options.progress({ kind: "message", text }),
+  });
+}
+
+async function importPackages(): Promise<PackagesTree> {
+  const path = "./packages/packages.ts";
+  return ((await import(path)) as { readonly packagesTree: PackagesTree }).packagesTree;
+}
+
+/** Absolute paths of the project are no input: the same files elsewhere make the same image. */
+function buildKey({ image }: ServiceSpec, { base, packages, files }: Inputs): string {
+  const contents = files.map(({ source, ...file }) => ({ ...file, sha256: source?.sha256 }));
+  return sha256(
+    JSON.stringify([
+      recipe,
+      hostArchitecture(),
+      base.identity,
+      packages?.inputDigest,
+      image.user,
+      image.command,
+      contents,
+    ]),
+  );
+}
+
+/** The image that these inputs have made before, when all of it is still there. */
+async function knownImage(place: LayerPlace, key: string): Promise<string | undefined> {
+  const digest = await readTextIfExists(join(place.cache, "builds", key));
+  if (!digest) return undefined;
+  try {
+    return isComplete(place, digest) ? digest : undefined;
+  } catch (error) {
+    if (error instanceof KilnError) return undefined;
+    throw error;
+  }
+}
+
+function isComplete({ store, nowMs }: LayerPlace, digest: string): boolean {
+  const manifest = readManifest(store, digest);
+  return [manifest.config, ...manifest.layers].every((part) =>
+    hasBlob(store, part.digest, part.size, { nowMs }),
+  );
+}
+
+async function remember(place: LayerPlace, key: string, digest: string): Promise<void> {
+  mkdirSync(join(place.cache, "builds"), { recursive: true, mode: 0o700 });
+  await writeFileAtomic(join(place.cache, "builds", key), digest, { durable: false });
+}

@@ -1,0 +1,62 @@
+import { closeSync, openSync, readSync } from "node:fs";
+import { KilnError } from "../lib/errors.ts";
+import type { Content } from "./entry.ts";
+
+const chunkBytes = 1 << 20;
+
+export function contentLength(content: Content | undefined): number {
+  if (content === undefined) return 0;
+  return content.kind === "bytes" ? content.bytes.byteLength : content.length;
+}
+
+/** The bytes in chunks; each chunk is overwritten by the next. Throws `file_changed` when the file has become shorter. */
+export function* contentChunks(content: Content): Generator<Uint8Array> {
+  if (content.kind === "bytes") {
+    yield content.bytes;
+    return;
+  }
+  const file = openSync(content.path, "r");
+  try {
+    yield* sliceChunks(file, content.path, content.offset, content.length);
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** As `contentChunks`, of an open file. */
+export function* sliceChunks(
+  file: number,
+  path: string,
+  offset: number,
+  length: number,
+): Generator<Uint8Array> {
+  const buffer = Buffer.allocUnsafe(Math.min(chunkBytes, length));
+  for (let done = 0; done < length; ) {
+    const read = readSync(file, buffer, 0, Math.min(buffer.length, length - done), offset + done);
+    if (read === 0) throw fileChanged(path);
+    done += read;
+    yield buffer.subarray(0, read);
+  }
+}
+
+/** All bytes at once; for small files. Throws `image_invalid` above `limit` bytes. */
+export function contentBytes(content: Content, limit: number): Buffer {
+  const length = contentLength(content);
+  if (length > limit) {
+    throw new KilnError(
+      "image_invalid",
+      `A file of ${length} bytes is larger than the ${limit} expected at most.`,
+    );
+  }
+  return Buffer.concat(
+    [...contentChunks(content)].map((chunk) => Buffer.from(chunk)),
+    length,
+  );
+}
+
+export function fileChanged(path: string): KilnError {
+  return new KilnError("file_changed", `The file changed while it was being read: ${path}`, {
+    hint: "Build again when nothing writes to it.",
+    retry: true,
+  });
+}

@@ -1,0 +1,186 @@
+import { spawn } from "node:child_process";
+import { createHash } from "node:crypto";
+import { once } from "node:events";
+import {
+  type BigIntStats,
+  chmodSync,
+  closeSync,
+  createReadStream,
+  fdatasyncSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from "node:fs";
+import { join } from "node:path";
+import type { Writable } from "node:stream";
+import { KilnError } from "../lib/errors.ts";
+import { exec } from "../lib/exec.ts";
+import { readTextIfExists, writeFileAtomic } from "../lib/files.ts";
+import { temporaryPath } from "../lib/temporary.ts";
+import { contentChunks } from "./content.ts";
+import type { Tree } from "./entry.ts";
+import { overlayTree } from "./overlay-tree.ts";
+import { tarParts } from "./tar-writer.ts";
+
+/** A layer as a file that can be mounted. */
+export interface LayerFile {
+  readonly file: string;
+  /** 64 hex digits. */
+  readonly sha256: string;
+}
+
+/** What is kept beside the file: its digest, and what stat(2) said when the file was last seen to have it. */
+interface Seal {
+  readonly sha256: string;
+  readonly mark: string;
+}
+
+export function layerFilePath(folder: string, digest: string): string {
+  return join(folder, `${digest.slice("sha256:".length)}.erofs`);
+}
+
+/**
+ * The layer's file when it is there and is what was made: by its seal if nothing has touched it since, otherwise by
+ * reading it all. Undefined when it has to be made (again).
+ */
+export async function presentLayerFile(
+  path: string,
+  options: { readonly full?: boolean } = {},
+): Promise<LayerFile | undefined> {
+  const stat = statSync(path, { bigint: true, throwIfNoEntry: false });
+  const seal = parseSeal(await readTextIfExists(`${path}.json`));
+  if (stat === undefined || seal === undefined) return undefined;
+  if (!options.full && markOf(stat) === seal.mark) return { file: path, sha256: seal.sha256 };
+  if ((await hashFile(path)) !== seal.sha256) return undefined;
+  await writeSeal(path, { sha256: seal.sha256, mark: markOf(stat) });
+  return { file: path, sha256: seal.sha256 };
+}
+
+export function markOf(stat: BigIntStats): string {
+  return [stat.size, stat.mtimeNs, stat.ctimeNs, stat.dev, stat.ino].join(":");
+}
+
+function parseSeal(text: string | undefined): Seal | undefined {
+  try {
+    return text === undefined ? undefined : (JSON.parse(text) as Seal);
+  } catch {
+    return undefined;
+  }
+}
+
+function writeSeal(path: string, seal: Seal): Promise<void> {
+  return writeFileAtomic(`${path}.json`, JSON.stringify(seal));
+}
+
+async function hashFile(path: string, signal?: AbortSignal): Promise<string> {
+  const hash = createHash("sha256");
+  const stream = createReadStream(path, { highWaterMark: 1 << 20, ...(signal ? { signal } : {}) });
+  for await (const chunk of stream) hash.update(chunk as Buffer);
+  return hash.digest("hex");
+}
+
+/**
+ * Makes the layer's file: the tree is unpacked by tar(1), which can set owners, devices and extended attributes, and
+ * packed by mkfs.erofs(1). `path` appears only when it is whole and on the disk. Needs root (`not_root`).
+ */
+export async function makeLayerFile(path: string, layer: Tree, signal: AbortSignal): Promise<LayerFile> {
+  if (process.getuid?.() !== 0) {
+    throw new KilnError(
+      "not_root",
+      "Only root can prepare an image for servers: files get their owners then.",
+      {
+        hint: "Run it with sudo.",
+      },
+    );
+  }
+  const work = temporaryPath(join(path, "../temporary"));
+  try {
+    const root = join(work, "root");
+    mkdirSync(root, { recursive: true, mode: 0o755 });
+    await unpack(overlayTree(layer), root, signal);
+    const image = join(work, "image");
+    await exec(mkfsArgv(image, root), { signal });
+    settle(image);
+    const sha256 = await hashFile(image, signal);
+    renameSync(image, path);
+    await writeSeal(path, { sha256, mark: markOf(statSync(path, { bigint: true })) });
+    return { file: path, sha256 };
+  } finally {
+    rmSync(work, { recursive: true, force: true });
+  }
+}
+
+/** Each file keeps its own time, which needs the extended form of inodes; nothing is compressed. */
+export function mkfsArgv(image: string, root: string): [string, ...string[]] {
+  const uuid = "00000000-0000-0000-0000-000000000000";
+  return [
+    "mkfs.erofs",
+    "--quiet",
+    "-U",
+    uuid,
+    "--preserve-mtime",
+    "-Eforce-inode-extended,nosbcrc",
+    image,
+    root,
+  ];
+}
+
+/**
+ * mkfs.erofs writes the time of day into the superblock (`build_time` and `build_time_nsec`, 12 bytes from byte 24 of
+ * the block at 1024: `struct erofs_super_block` in the kernel's fs/erofs/erofs_fs.h). Without it, and without the
+ * superblock's checksum, the same layer gives the same file.
+ */
+function settle(image: string): void {
+  chmodSync(image, 0o600);
+  const file = openSync(image, "r+");
+  try {
+    writeSync(file, Buffer.alloc(12), 0, 12, 1024 + 24);
+    fdatasyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+}
+
+const tarArgs = ["-x", "-f", "-", "-p", "--same-owner", "--numeric-owner", "--xattrs", "--xattrs-include=*"];
+
+async function unpack(tree: Tree, root: string, signal: AbortSignal): Promise<void> {
+  const tar = spawn("tar", [...tarArgs, "-C", root], { stdio: ["pipe", "ignore", "pipe"], signal });
+  const complaints: Buffer[] = [];
+  tar.stderr.on("data", (chunk: Buffer) => complaints.push(chunk));
+  const ended = new Promise<number>((resolve, reject) => {
+    tar.on("error", reject);
+    tar.on("close", (code) => resolve(code ?? 128));
+  });
+  ended.catch(() => {}); // awaited below; feeding it fails first
+  let broken: unknown;
+  tar.stdin.on("error", (error) => {
+    broken = error;
+  });
+  await feed(tree, tar.stdin, () => broken !== undefined || tar.exitCode !== null, ended);
+  const code = await ended;
+  if (code === 0) return;
+  const text = Buffer.concat(complaints).toString().trim().split("\n").slice(-3).join("\n");
+  if (/No space left on device|Disk quota exceeded/.test(text)) {
+    throw Object.assign(new Error(text), { code: "ENOSPC", path: root });
+  }
+  throw new KilnError("image_invalid", `A layer could not be unpacked: ${text}`);
+}
+
+async function feed(
+  tree: Tree,
+  to: Writable,
+  stopped: () => boolean,
+  ended: Promise<unknown>,
+): Promise<void> {
+  for (const part of tarParts(tree)) {
+    for (const chunk of contentChunks(part.content)) {
+      if (stopped()) return;
+      // A copy: the pipe may hold on to the chunk, which the next one overwrites.
+      if (!to.write(Buffer.from(chunk))) await Promise.race([once(to, "drain").catch(() => {}), ended]);
+    }
+  }
+  to.end();
+}

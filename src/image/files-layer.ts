@@ -1,0 +1,98 @@
+import { KilnError } from "../lib/errors.ts";
+import { type Accounts, type Identity, resolveIdentity } from "./accounts.ts";
+import type { Entry, Tree } from "./entry.ts";
+import type { CheckedEntry } from "./layers.ts";
+import type { ProjectFile } from "./project-files.ts";
+import { parentOf, parentsOf, resolvePath } from "./tree.ts";
+
+/** 1980-01-01: no earlier time survives every archive format. */
+export const imageEpoch = 315_532_800;
+
+/**
+ * The layer that `files` makes on top of `lower` (the merged layers below): owners as numbers, targets through the
+ * image's own symlinks, and the folders above them as they are below, or 0755 of root.
+ */
+export function filesLayer(
+  files: readonly ProjectFile[],
+  lower: Tree,
+  accounts: Accounts,
+): Map<string, CheckedEntry> {
+  const layer = new Map<string, CheckedEntry>();
+  const identities = new Map<string, Identity>();
+  for (const file of files) {
+    const identity =
+      identities.get(file.owner) ?? resolveIdentity(file.owner, accounts, `owner of /${file.to}`);
+    identities.set(file.owner, identity);
+    const path = targetIn(lower, file);
+    for (const parent of parentsOf(path)) addParent(layer, lower, parent, file);
+    const present = layer.get(path) ?? lower.get(path);
+    const kept = file.keepsPresent && present?.type === "folder" ? present : undefined;
+    addEntry(layer, kept ?? toEntry(file, path, identity));
+  }
+  return layer;
+}
+
+function targetIn(lower: Tree, file: ProjectFile): string {
+  // A folder is merged into what is there, so it follows a symlink of the image; a file takes the symlink's place.
+  const path = resolvePath(lower, file.to, { last: file.type === "folder" });
+  if (path) return path;
+  throw new KilnError("path_escapes", `/${file.to} lies behind a loop of symlinks in the image.`, {
+    hint: "Choose another target in `files`.",
+  });
+}
+
+function addParent(layer: Map<string, CheckedEntry>, lower: Tree, path: string, file: ProjectFile): void {
+  const present = layer.get(path) ?? lower.get(path);
+  if (present === undefined) {
+    layer.set(path, { path, type: "folder", mode: 0o755, uid: 0, gid: 0, mtime: imageEpoch });
+  } else if (present.type === "folder") {
+    if (!layer.has(path)) layer.set(path, present);
+  } else {
+    throw new KilnError(
+      "file_unsupported",
+      `/${file.to} cannot be made: /${path} is a ${present.type}, not a folder.`,
+      {
+        hint: "Choose another target in `files`.",
+      },
+    );
+  }
+}
+
+function addEntry(layer: Map<string, CheckedEntry>, entry: CheckedEntry): void {
+  const present = layer.get(entry.path);
+  if (present && present.type !== entry.type && (present.type === "folder" || entry.type === "folder")) {
+    throw new KilnError(
+      "file_unsupported",
+      `\`files\` puts both a folder and a ${present.type === "folder" ? entry.type : present.type} at /${entry.path}.`,
+      {
+        hint: `Give one of them another target than ${parentOf(entry.path) || "/"}.`,
+      },
+    );
+  }
+  layer.set(entry.path, entry);
+}
+
+function toEntry(file: ProjectFile, path: string, identity: Identity): CheckedEntry {
+  const common = { path, mode: file.mode, ...identity };
+  if (file.source === undefined) {
+    const link = file.link === undefined ? {} : { link: file.link };
+    return { ...common, type: file.type, mtime: imageEpoch, ...link };
+  }
+  const { sha256, length } = file.source;
+  return {
+    ...common,
+    type: "file",
+    mtime: contentTime(sha256),
+    content: { kind: "slice", path: file.source.path, offset: 0, length },
+    sha256,
+  } satisfies Entry & { sha256: string };
+}
+
+/**
+ * A file's time follows from its content: it is the same wherever and whenever the image is built, and it changes when
+ * the content does, which is what ETag and Last-Modified of web servers, and Python's compiled files, rely on. It lies
+ * within the 17 years (2^29 s) from 1980.
+ */
+export function contentTime(sha256: string): number {
+  return imageEpoch + (Number.parseInt(sha256.slice(0, 8), 16) >>> 3);
+}

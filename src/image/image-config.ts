@@ -1,0 +1,85 @@
+import type { ImageSpec } from "../domain/spec.ts";
+import { digestOf } from "../lib/sha256.ts";
+import { readAccounts, resolveIdentity } from "./accounts.ts";
+import { checkCommand } from "./command.ts";
+import type { Tree } from "./entry.ts";
+import { imageEpoch } from "./files-layer.ts";
+import type { Layer } from "./layers.ts";
+import {
+  annotations,
+  type Descriptor,
+  hostArchitecture,
+  type ImageConfig,
+  type Manifest,
+  mediaTypes,
+  type ProcessConfig,
+} from "./oci-types.ts";
+
+/** What a shell's own default would be, with the `sbin` folders in which Debian keeps its servers. */
+const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/**
+ * How the image's process runs: what the spec says, over what the base image says. Throws `user_missing` and
+ * `command_missing` for what the image cannot do.
+ */
+export function processConfig(spec: ImageSpec, base: ProcessConfig, root: Tree): ProcessConfig {
+  const { uid, gid } = resolveIdentity(spec.user ?? (base.User || "0:0"), readAccounts(root), "user");
+  const env = withPath(base.Env ?? []);
+  const workingFolder = base.WorkingDir || "/";
+  const start = spec.command
+    ? { Cmd: spec.command }
+    : { ...(base.Entrypoint ? { Entrypoint: base.Entrypoint } : {}), ...(base.Cmd ? { Cmd: base.Cmd } : {}) };
+  checkCommand(root, argvOf(start), searchPathOf(env), workingFolder);
+  return {
+    User: `${uid}:${gid}`,
+    Env: env,
+    ...start,
+    WorkingDir: workingFolder,
+    StopSignal: base.StopSignal || "SIGTERM",
+    ...(base.Labels ? { Labels: base.Labels } : {}),
+  };
+}
+
+export function argvOf(config: ProcessConfig): readonly string[] {
+  return [...(config.Entrypoint ?? []), ...(config.Cmd ?? [])];
+}
+
+function withPath(env: readonly string[]): readonly string[] {
+  return env.some((pair) => pair.startsWith("PATH=")) ? env : [`PATH=${defaultPath}`, ...env];
+}
+
+function searchPathOf(env: readonly string[]): string {
+  return env.find((pair) => pair.startsWith("PATH="))?.slice("PATH=".length) ?? defaultPath;
+}
+
+/** Nothing of the machine, the user or the day is in it. */
+export function imageConfig(process: ProcessConfig, layers: readonly Layer[]): ImageConfig {
+  return {
+    created: new Date(imageEpoch * 1000).toISOString(),
+    architecture: hostArchitecture(),
+    os: "linux",
+    config: process,
+    rootfs: { type: "layers", diff_ids: layers.map(({ digest }) => digest) },
+  };
+}
+
+export function imageManifest(config: Descriptor, layers: readonly Layer[]): Manifest {
+  return {
+    schemaVersion: 2,
+    mediaType: mediaTypes.manifest,
+    config,
+    layers: layers.map(({ digest, bytes, name }) => ({
+      mediaType: mediaTypes.layer,
+      digest,
+      size: bytes,
+      annotations: { [annotations.layerName]: name },
+    })),
+    annotations: { [annotations.contentDigest]: chainId(layers.map(({ digest }) => digest)) },
+  };
+}
+
+/** The ChainID of the OCI image specification (config.md, "Layer ChainID"); of no layers, the digest of nothing. */
+export function chainId(diffIds: readonly string[]): string {
+  const [first, ...rest] = diffIds;
+  return rest.reduce((chain, diffId) => digestOf(`${chain} ${diffId}`), first ?? digestOf(""));
+}

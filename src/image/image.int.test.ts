@@ -1,0 +1,161 @@
+import { spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { systemClock } from "../lib/clock.ts";
+import { exec } from "../lib/exec.ts";
+import type { ImageSource } from "../platform/platform.ts";
+import { buildImage } from "./build.ts";
+import type { Entry } from "./entry.ts";
+import { damagedLayers, imageSource } from "./image-source.ts";
+import { serviceSpec, treeOf, type Workshop, workshop } from "./test-kit.ts";
+
+function without(...programs: string[]): boolean {
+  const missing = programs.filter((program) => spawnSync("which", [program]).status !== 0);
+  const lacks = [...missing, ...(process.getuid?.() === 0 ? [] : ["root"])];
+  if (lacks.length > 0) console.log(`skipped: ${lacks.join(", ")} not here`);
+  return lacks.length > 0;
+}
+
+const call = () => ({ signal: AbortSignal.timeout(60_000), deadline: Date.now() + 60_000 });
+
+/** A program that needs nothing of an image, so that a scratch image can be run. */
+async function staticProgram(to: string): Promise<void> {
+  const source = `${to}.c`;
+  writeFileSync(source, '#include <stdio.h>\nint main(void) { puts("hello from kiln"); return 7; }\n');
+  await exec(["gcc", "-static", "-Os", "-o", to, source]);
+  rmSync(source);
+}
+
+async function buildHello(shop: Workshop) {
+  mkdirSync(join(shop.project, "app/with a long name ".repeat(8)), { recursive: true });
+  await staticProgram(join(shop.project, "app/hello"));
+  shop.write("app/ümlaut.txt", "text");
+  const files = [{ from: join(shop.project, "app"), to: "/opt/app", mode: undefined, owner: "12:34" }];
+  const spec = serviceSpec({ version: "1.4.0", files, command: ["/opt/app/hello"], user: "1000:1000" });
+  return buildImage(spec, shop.options);
+}
+
+test.skipIf(without("skopeo", "umoci", "runc", "gcc"))(
+  "other tools read and run the image as it is",
+  async () => {
+    using shop = workshop();
+    const built = await buildHello(shop);
+    const image = `oci:${shop.state.images}:shop:1.4.0`;
+    const inspected = JSON.parse((await exec(["skopeo", "inspect", image])).stdout);
+    expect(inspected).toMatchObject({ Digest: built.digest, Architecture: "amd64", Os: "linux" });
+    await exec(["skopeo", "copy", image, `docker-archive:${shop.folder}/d.tar:shop:1.4.0`]);
+    const bundle = join(shop.folder, "bundle");
+    await exec(["umoci", "unpack", "--image", image.slice("oci:".length), bundle]);
+    const owners = await exec(
+      ["stat", "-c", "%u:%g %a %n", "opt", "opt/app", "opt/app/hello", "opt/app/ümlaut.txt"],
+      {
+        cwd: join(bundle, "rootfs"),
+      },
+    );
+    expect(owners.stdout.trim().split("\n")).toEqual([
+      "0:0 755 opt",
+      "12:34 755 opt/app",
+      "12:34 755 opt/app/hello",
+      "12:34 644 opt/app/ümlaut.txt",
+    ]);
+    const config = JSON.parse(readFileSync(join(bundle, "config.json"), "utf8"));
+    config.process.terminal = false;
+    writeFileSync(join(bundle, "config.json"), JSON.stringify(config));
+    const run = await exec(["runc", "run", "--bundle", bundle, `kiln-test-${process.pid}`], {
+      accept: "any",
+    });
+    expect(run).toMatchObject({ code: 7, stdout: "hello from kiln\n" });
+  },
+);
+
+test.skipIf(without("mkfs.erofs", "gcc"))(
+  "a layer becomes one file that is checked before it is used",
+  async () => {
+    using shop = workshop();
+    const built = await buildHello(shop);
+    const open = () => (imageSource(shop.state) satisfies ImageSource).open(built.digest, call());
+    const opened = await open();
+    expect(opened).toMatchObject({ argv: ["/opt/app/hello"], uid: 1000, gid: 1000, stopSignal: "TERM" });
+    const [layer] = opened.layers;
+    if (!layer) throw new Error("no layer");
+    expect(await exec(["sha256sum", layer.file])).toMatchObject({
+      stdout: expect.stringContaining(layer.sha256),
+    });
+    // The same layer gives the same file, also later and elsewhere.
+    rmSync(layer.file);
+    expect(await damagedLayers(shop.state, built.digest)).toHaveLength(1);
+    expect((await open()).layers).toEqual(opened.layers);
+    writeFileSync(layer.file, "damaged");
+    expect((await open()).layers).toEqual(opened.layers);
+    expect(await damagedLayers(shop.state, built.digest)).toEqual([]);
+    const source = imageSource(shop.state);
+    await source.open(built.digest, call());
+    const before = performance.now();
+    await source.open(built.digest, call());
+    expect(performance.now() - before).toBeLessThan(5);
+  },
+);
+
+test.skipIf(without("mkfs.erofs"))(
+  "whiteouts, owners, times, capabilities and links survive into the mount",
+  async () => {
+    using shop = workshop();
+    const extra: Entry[] = [
+      { path: "bin/ping", type: "hardlink", mode: 0o755, uid: 0, gid: 0, mtime: 1, link: "run" },
+      {
+        path: "caps",
+        type: "file",
+        mode: 0o4755,
+        uid: 5,
+        gid: 6,
+        mtime: 400_000_000,
+        content: { kind: "bytes", bytes: Buffer.from("x") },
+        xattrs: { "security.capability": Buffer.from("0100000200200000000000000000000000000000", "hex") },
+      },
+    ];
+    const words = {
+      run: "!",
+      "gone/.wh.file": "",
+      "emptied/.wh..wh..opq": "",
+      "emptied/new": "n",
+      link: { to: "/run" },
+      bin: null,
+    };
+    const root = new Map([...treeOf(words), ...extra.map((entry) => [entry.path, entry] as const)]);
+    const packages = async () => ({ inputDigest: "0", tree: async () => root });
+    const spec = serviceSpec({ from: { kind: "debian", suite: "bookworm" } });
+    const built = await buildImage(spec, { ...shop.options, packages, clock: systemClock });
+    const { layers } = await imageSource(shop.state).open(built.digest, call());
+    using mounted = mountErofs(layers[0]?.file ?? "");
+    const shown = await exec(
+      ["stat", "-c", "%n %F %u:%g %a %Y %h", "run", "bin/ping", "caps", "gone/file", "link"],
+      { cwd: mounted.at },
+    );
+    expect(shown.stdout.trim().split("\n")).toEqual([
+      "run regular file 0:0 755 1 2",
+      "bin/ping regular file 0:0 755 1 2",
+      "caps regular file 5:6 4755 400000000 1",
+      "gone/file character special file 0:0 0 315532800 1",
+      "link symbolic link 0:0 777 1 1",
+    ]);
+    const code =
+      "import os,sys; print(os.getxattr('emptied','trusted.overlay.opaque'), os.getxattr('caps','security.capability').hex())";
+    expect((await exec(["python3", "-c", code], { cwd: mounted.at })).stdout.trim()).toBe(
+      "b'y' 0100000200200000000000000000000000000000",
+    );
+  },
+);
+
+function mountErofs(file: string): { readonly at: string } & Disposable {
+  const at = mkdtempSync("/tmp/kiln-mount-");
+  const mounted = spawnSync("mount", ["-t", "erofs", "-o", "loop,ro", file, at]);
+  if (mounted.status !== 0) throw new Error(mounted.stderr.toString());
+  return {
+    at,
+    [Symbol.dispose]: () => {
+      spawnSync("umount", [at]);
+      rmSync(at, { recursive: true });
+    },
+  };
+}

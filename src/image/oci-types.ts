@@ -1,0 +1,61 @@
+/** The parts of the OCI image specification 1.1 that Kiln reads and writes. */
+
+export const mediaTypes = {
+  index: "application/vnd.oci.image.index.v1+json",
+  manifest: "application/vnd.oci.image.manifest.v1+json",
+  config: "application/vnd.oci.image.config.v1+json",
+  layer: "application/vnd.oci.image.layer.v1.tar",
+} as const;
+
+/** descriptor.md. */
+export interface Descriptor {
+  readonly mediaType: string;
+  readonly digest: string;
+  readonly size: number;
+  readonly annotations?: Readonly<Record<string, string>>;
+}
+
+/** manifest.md. */
+export interface Manifest {
+  readonly schemaVersion: 2;
+  readonly mediaType: string;
+  readonly config: Descriptor;
+  readonly layers: readonly Descriptor[];
+  readonly annotations?: Readonly<Record<string, string>>;
+}
+
+/** config.md, member `config`. */
+export interface ProcessConfig {
+  /** `uid:gid` in images of Kiln. */
+  readonly User?: string;
+  readonly Env?: readonly string[];
+  readonly Entrypoint?: readonly string[];
+  readonly Cmd?: readonly string[];
+  readonly WorkingDir?: string;
+  /** `SIGTERM` or a number. */
+  readonly StopSignal?: string;
+  readonly Labels?: Readonly<Record<string, string>>;
+}
+
+/** config.md. */
+export interface ImageConfig {
+  readonly created?: string;
+  readonly architecture: string;
+  readonly os: string;
+  readonly config?: ProcessConfig;
+  readonly rootfs: { readonly type: "layers"; readonly diff_ids: readonly string[] };
+}
+
+/** annotations.md; the two that start with `kiln.` are Kiln's own, on manifests and their layers. */
+export const annotations = {
+  refName: "org.opencontainers.image.ref.name",
+  version: "org.opencontainers.image.version",
+  created: "org.opencontainers.image.created",
+  contentDigest: "kiln.content.digest",
+  layerName: "kiln.layer.name",
+} as const;
+
+/** GOARCH of this machine, as `architecture` in config.md. */
+export function hostArchitecture(): string {
+  return process.arch === "x64" ? "amd64" : process.arch;
+}

@@ -1,0 +1,95 @@
+import type { Entry, Tree } from "./entry.ts";
+
+/** layer.md, "Whiteouts". */
+const whiteoutPrefix = ".wh.";
+const opaqueMarker = ".wh..wh..opq";
+
+/** What a whiteout entry hides in lower layers, or undefined when the entry is none. */
+export function whiteoutOf(
+  path: string,
+): { readonly kind: "opaque" | "path"; readonly path: string } | undefined {
+  const folder = parentOf(path);
+  const name = path.slice(folder === "" ? 0 : folder.length + 1);
+  if (name === opaqueMarker) return { kind: "opaque", path: folder };
+  if (!name.startsWith(whiteoutPrefix)) return undefined;
+  return { kind: "path", path: joinPath(folder, name.slice(whiteoutPrefix.length)) };
+}
+
+/** The root file system that the layers (bottom first) make. */
+export function mergeLayers(layers: readonly Tree[]): Map<string, Entry> {
+  const merged = new Map<string, Entry>();
+  for (const layer of layers) {
+    for (const path of layer.keys()) hide(merged, whiteoutOf(path));
+    for (const entry of layer.values()) if (!whiteoutOf(entry.path)) place(merged, entry);
+  }
+  return merged;
+}
+
+function hide(merged: Map<string, Entry>, whiteout: ReturnType<typeof whiteoutOf>): void {
+  if (!whiteout) return;
+  removeBelow(merged, whiteout.path);
+  if (whiteout.kind === "path") merged.delete(whiteout.path);
+}
+
+function place(merged: Map<string, Entry>, entry: Entry): void {
+  if (entry.type !== "folder" && merged.get(entry.path)?.type === "folder") removeBelow(merged, entry.path);
+  merged.set(entry.path, entry);
+}
+
+function removeBelow(merged: Map<string, Entry>, folder: string): void {
+  const prefix = folder === "" ? "" : `${folder}/`;
+  for (const path of merged.keys()) if (path.startsWith(prefix)) merged.delete(path);
+}
+
+/** The folder of a path; empty for the root's own children. */
+export function parentOf(path: string): string {
+  return path.slice(0, Math.max(0, path.lastIndexOf("/")));
+}
+
+export function joinPath(folder: string, name: string): string {
+  return folder === "" ? name : `${folder}/${name}`;
+}
+
+/** The folders above a path, top first, without the root. */
+export function parentsOf(path: string): string[] {
+  const parts = path.split("/");
+  return parts.slice(1).map((_, i) => parts.slice(0, i + 1).join("/"));
+}
+
+/**
+ * Where a path (in the form of `Entry.path`) leads once every symlink on the way, and with `last` the final one, is
+ * followed. Parts that do not exist stay as they are. Undefined for a loop: 40 links, as path_resolution(7) says.
+ */
+export function resolvePath(
+  tree: Tree,
+  path: string,
+  options: { readonly last: boolean },
+): string | undefined {
+  const todo = path.split("/");
+  let done: string[] = [];
+  for (let links = 0; todo.length > 0; ) {
+    const part = todo.shift() ?? "";
+    if (part === "" || part === ".") continue;
+    if (part === "..") {
+      done.pop();
+      continue;
+    }
+    const entry = tree.get([...done, part].join("/"));
+    if (entry?.type !== "symlink" || (todo.length === 0 && !options.last)) {
+      done.push(part);
+      continue;
+    }
+    if (++links > 40) return undefined;
+    const target = entry.link ?? "";
+    if (target.startsWith("/")) done = [];
+    todo.unshift(...target.split("/"));
+  }
+  return done.join("/");
+}
+
+/** The entry that a path leads to through symlinks and hard links, or undefined. */
+export function lookUp(tree: Tree, path: string): Entry | undefined {
+  const resolved = resolvePath(tree, path.replace(/^\/+/, ""), { last: true });
+  const entry = resolved === undefined ? undefined : tree.get(resolved);
+  return entry?.type === "hardlink" ? tree.get(entry.link ?? "") : entry;
+}

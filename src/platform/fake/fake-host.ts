@@ -1,0 +1,116 @@
+import type { ServerId } from "../../domain/ids.ts";
+import { KilnError } from "../../lib/errors.ts";
+import type { Host, HostServer, ServerSpec } from "../fleet/host.ts";
+import type { Call, LogLine } from "../platform.ts";
+import type { FakeServer, FakeWorld } from "./world.ts";
+
+/** A host in memory: its servers live in `world` and outlast every controller. */
+export function fakeHost(world: FakeWorld): Host {
+  const perform = <T>(
+    operation: string,
+    subject: string | undefined,
+    call: Call,
+    work: () => T | Promise<T>,
+  ) => world.perform({ part: "host", operation, subject }, call.signal, work);
+  return {
+    name: "fake",
+    probe: (call) =>
+      perform("probe", undefined, call, () => ({ usable: true, gaps: [], facts: ["a fake host in memory"] })),
+    list: (call) => perform("list", undefined, call, () => [...world.servers.values()].map((s) => s.record)),
+    create: (spec, call) => perform("create", spec.id, call, () => create(world, spec, call.signal)),
+    stop: (id, _graceMs, call) => perform("stop", id, call, () => stop(world, id)),
+    destroy: (id, call) => perform("destroy", id, call, () => void world.servers.delete(id)),
+    watch: (ended) => watch(world, ended),
+    prepare: (release, call) =>
+      perform("prepare", release.service, call, () => requireImage(world, release.image)),
+    quarantine: (server, _reason, call) =>
+      perform("quarantine", server, call, () => ({ server, digest: undefined })),
+    logs: { read: (id, options, signal) => readLogs(world, id, options, signal) },
+  };
+}
+
+async function create(
+  world: FakeWorld,
+  { id, release }: ServerSpec,
+  signal: AbortSignal,
+): Promise<HostServer> {
+  const present = world.servers.get(id);
+  if (present !== undefined && present.record.state !== "creating") return present.record;
+  requireImage(world, release.image);
+  const { startMs = 0, createError, lines = [] } = world.behaviourOf(id);
+  const now = world.clock.now();
+  const record: HostServer = {
+    id,
+    release,
+    createdAtMs: now,
+    state: "creating",
+    address: freeAddress(world),
+    exit: undefined,
+  };
+  const server: FakeServer = { record, release, startedAtMs: now, released: false, lines: [] };
+  world.servers.set(id, server);
+  if (startMs > 0) await world.clock.sleep(startMs, signal);
+  if (createError !== undefined) throw createError;
+  if (world.servers.get(id) !== server)
+    throw new KilnError("server_failed", `${id} was destroyed meanwhile.`);
+  server.startedAtMs = world.clock.now();
+  server.record = { ...record, state: "running" };
+  for (const text of lines) server.lines.push({ atMs: server.startedAtMs, text });
+  scheduleExit(world, id);
+  return server.record;
+}
+
+function scheduleExit(world: FakeWorld, id: ServerId): void {
+  const { exitAfterMs, exitCode = 1, oomKilled = false } = world.behaviourOf(id);
+  if (exitAfterMs !== undefined) {
+    void world.clock.sleep(exitAfterMs).then(() => world.exit(id, exitCode, oomKilled));
+  }
+}
+
+async function stop(world: FakeWorld, id: ServerId): Promise<void> {
+  const { stopMs = 0 } = world.behaviourOf(id);
+  const server = world.servers.get(id);
+  if (server === undefined) return;
+  if (server.record.state === "running" && stopMs > 0) await world.clock.sleep(stopMs);
+  world.exit(id, 0);
+  server.released = true;
+}
+
+/** The lowest free one: addresses are used again soon, so that traffic to a former holder shows. */
+function freeAddress(world: FakeWorld): string {
+  const holders = [...world.servers.values()].filter((s) => !s.released);
+  const taken = new Set(holders.map((s) => s.record.address));
+  for (let n = 1; ; n++) {
+    const address = `10.0.${n >> 8}.${n & 255}`;
+    if (!taken.has(address)) return address;
+  }
+}
+
+function requireImage(world: FakeWorld, image: string): void {
+  if (world.missingImages.has(image)) throw new KilnError("image_unknown", `There is no image ${image}.`);
+}
+
+function watch(world: FakeWorld, ended: (id: ServerId) => void): Disposable {
+  const callback = (id: ServerId) => ended(id);
+  world.ended.add(callback);
+  return { [Symbol.dispose]: () => void world.ended.delete(callback) };
+}
+
+async function* readLogs(
+  world: FakeWorld,
+  id: ServerId,
+  { tail, follow }: { readonly tail?: number; readonly follow?: boolean },
+  signal: AbortSignal,
+): AsyncIterable<LogLine> {
+  const server = world.servers.get(id);
+  if (server === undefined) throw new KilnError("server_unknown", `There is no server ${id}.`);
+  let next = tail === undefined ? 0 : Math.max(0, server.lines.length - tail);
+  for (;;) {
+    for (; next < server.lines.length; next++) {
+      const line = server.lines[next];
+      if (line !== undefined) yield { ...line, stream: "stdout" };
+    }
+    if (!follow || signal.aborted || world.servers.get(id) !== server) return;
+    await world.clock.sleep(100, signal).catch(() => {});
+  }
+}

@@ -1,0 +1,27 @@
+import type { Clock } from "../../lib/clock.ts";
+import { type Logger, silentLog } from "../../lib/log.ts";
+import { createFleet, type Fleet } from "../fleet/fleet.ts";
+import { fakeHost } from "./fake-host.ts";
+import { fakeProber } from "./fake-prober.ts";
+import { fakeRouter } from "./fake-router.ts";
+import { FakeWorld } from "./world.ts";
+
+/**
+ * A platform in memory: the real fleet over a fake host and router. Calling it again with the same world is what a new
+ * controller finds after the former one has ended; dispose of the former one first.
+ */
+export function fakePlatform(
+  clock: Clock,
+  options: { readonly world?: FakeWorld; readonly parallelism?: number; readonly log?: Logger } = {},
+): { readonly platform: Fleet; readonly world: FakeWorld } {
+  const world = options.world ?? new FakeWorld(clock);
+  const platform = createFleet({
+    host: fakeHost(world),
+    router: fakeRouter(world),
+    prober: fakeProber(world),
+    clock,
+    log: options.log ?? silentLog,
+    ...(options.parallelism === undefined ? {} : { parallelism: options.parallelism }),
+  });
+  return { platform, world };
+}

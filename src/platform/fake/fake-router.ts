@@ -1,0 +1,55 @@
+import type { ServiceKey } from "../../domain/ids.ts";
+import type { TrafficSpec } from "../../domain/spec.ts";
+import { KilnError } from "../../lib/errors.ts";
+import type { Router, RouterOptions } from "../../router/router.ts";
+import type { FakeWorld } from "./world.ts";
+
+/** A router in memory: its routes live in `world` and outlast every controller. */
+export function fakeRouter(world: FakeWorld): Router {
+  const perform = <T>(
+    operation: string,
+    subject: string | undefined,
+    { signal }: RouterOptions,
+    work: () => T | Promise<T>,
+  ) => world.perform({ part: "router", operation, subject }, signal, work);
+  return {
+    probe: (options) =>
+      perform("probe", undefined, options, () => ({ facts: ["a fake router"], problems: [] })),
+    observe: (options) => perform("observe", undefined, options, () => [...world.routes.values()]),
+    apply: (routed, options) =>
+      perform("apply", routed.service, options, () => {
+        requireDoors(world, routed.service, routed.doors);
+        world.routes.set(routed.service, routed);
+      }),
+    remove: (service, options) =>
+      perform("remove", service, options, () => void world.routes.delete(service)),
+    open: (service, id, options) =>
+      perform("open", service, options, () => {
+        const known = world.routes.get(service)?.targets.some((t) => t.id === id) ?? false;
+        return known ? (world.openRequests.get(id) ?? 0) : 0;
+      }),
+    check: (service, doors, options) =>
+      perform("check", service, options, () => requireDoors(world, service, doors)),
+    stop: (options) => perform("stop", undefined, options, () => world.routes.clear()),
+  };
+}
+
+function requireDoors(world: FakeWorld, service: ServiceKey, doors: readonly TrafficSpec[]): void {
+  for (const door of doors) {
+    if (world.takenPorts.has(door.listen)) {
+      throw new KilnError("port_taken", `Port ${door.listen} is taken by another program.`);
+    }
+    for (const other of world.routes.values()) {
+      if (other.service !== service && other.doors.some((d) => inConflict(d, door))) {
+        throw new KilnError(
+          "traffic_conflict",
+          `The service ${other.service} has port ${door.listen} already.`,
+        );
+      }
+    }
+  }
+}
+
+function inConflict(a: TrafficSpec, b: TrafficSpec): boolean {
+  return a.listen === b.listen && (a.mode === "tcp" || b.mode === "tcp" || a.host === b.host);
+}

@@ -1,0 +1,28 @@
+import type { HostServer } from "./host.ts";
+
+/** `0.2 s`, `45 s`, `5 min`. */
+export function durationWords(ms: number): string {
+  if (ms < 10_000) return `${Math.round(ms / 100) / 10} s`;
+  if (ms < 120_000) return `${Math.round(ms / 1000)} s`;
+  return `${Math.round(ms / 6000) / 10} min`;
+}
+
+/** How a server's process ended, as the end of a sentence whose subject is the server. */
+export function exitWords(exit: HostServer["exit"], sinceMs: number): string {
+  if (exit === undefined) return "disappeared from its host";
+  const after = `after ${durationWords(Math.max(0, exit.atMs - sinceMs))}`;
+  if (exit.oomKilled) return `was ended by the kernel ${after}: it used more memory than it may`;
+  if (exit.code === undefined) return `ended ${after}; its exit code is not known`;
+  return `exited with code ${exit.code}${signalWords(exit.code)} ${after}`;
+}
+
+/** Shells and runtimes report a death by signal n as 128 + n. */
+function signalWords(code: number): string {
+  const names: Readonly<Record<number, string>> = { 134: "ABRT", 137: "KILL", 139: "SEGV", 143: "TERM" };
+  const name = names[code];
+  return name === undefined ? "" : ` (SIG${name})`;
+}
+
+export function overdueWords(deadlineMs: number, lastResult: string | undefined): string {
+  return `was not ready within ${durationWords(deadlineMs)}${lastResult ? `: ${lastResult}` : ""}`;
+}

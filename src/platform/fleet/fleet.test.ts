@@ -1,0 +1,401 @@
+import { expect, test } from "vitest";
+import { KilnError } from "../../lib/errors.ts";
+import { call, release, TestFleet } from "../fake/testing.ts";
+
+test("a group of three becomes ready, and its servers get traffic when they are routed", async () => {
+  await using fleet = new TestFleet();
+  await fleet.resize(1, 3);
+  await fleet.untilReady(1, 3);
+  expect(fleet.weights()).toEqual({});
+  await fleet.route([{ release: 1, share: 1 }]);
+  expect(fleet.weights()).toEqual({ "shop-1-1-1": 256, "shop-1-2-1": 256, "shop-1-3-1": 256 });
+  const observed = await fleet.platform.observe(call);
+  expect(observed.routed).toEqual(["shop"]);
+  expect(observed.groups[0]).toMatchObject({ size: 3, share: 1, failed: 0 });
+  expect(observed.groups[0]?.servers.every((s) => s.inTraffic)).toBe(true);
+});
+
+test("a server that is healthy at once is ready within 100 ms", async () => {
+  await using fleet = new TestFleet();
+  const before = fleet.clock.now();
+  await fleet.resize(1, 1);
+  await fleet.untilReady(1, 1);
+  expect(fleet.clock.now() - before).toBeLessThanOrEqual(100);
+});
+
+test("at most four servers are created at once", async () => {
+  await using fleet = new TestFleet();
+  fleet.world.behave("shop", { startMs: 100 });
+  await fleet.resize(1, 10);
+  await fleet.clock.advance(50);
+  expect([...fleet.world.servers.values()].map((s) => s.record.state)).toEqual(Array(4).fill("creating"));
+  expect(await fleet.ids(1, "creating")).toHaveLength(10);
+  await fleet.untilReady(1, 10);
+});
+
+test("surplus is drained before it is stopped, and requests that are open may finish", async () => {
+  await using fleet = new TestFleet();
+  await fleet.serve(1, 3);
+  fleet.world.openRequests.set("shop-1-3-1", 1);
+  await fleet.resize(1, 2);
+  await fleet.clock.advance(5000);
+  expect(await fleet.ids(1, "draining")).toEqual(["shop-1-3-1"]);
+  expect(fleet.weights()).toEqual({ "shop-1-1-1": 256, "shop-1-2-1": 256, "shop-1-3-1": 0 });
+  expect(fleet.world.servers.get("shop-1-3-1")?.record.state).toBe("running");
+  fleet.world.openRequests.delete("shop-1-3-1");
+  await fleet.clock.advance(200);
+  expect(fleet.world.servers.has("shop-1-3-1")).toBe(false);
+  expect(fleet.weights()).toEqual({ "shop-1-1-1": 256, "shop-1-2-1": 256 });
+});
+
+test("a request that never ends holds a server up for the drain time and no longer", async () => {
+  await using fleet = new TestFleet();
+  await fleet.serve(1, 1);
+  fleet.world.openRequests.set("shop-1-1-1", 1);
+  await fleet.resize(1, 0);
+  await fleet.clock.advance(29_000);
+  expect(await fleet.ids(1, "draining")).toHaveLength(1);
+  await fleet.clock.advance(1500);
+  expect(fleet.world.servers.size).toBe(0);
+});
+
+test("a drain that the router does not acknowledge keeps the server running until it does", async () => {
+  await using fleet = new TestFleet();
+  await fleet.serve(1, 2);
+  fleet.world.failNext("apply", 4);
+  await fleet.resize(1, 1);
+  await fleet.clock.advance(2000);
+  expect(fleet.world.servers.get("shop-1-2-1")?.record.state).toBe("running");
+  await fleet.clock.advance(60_000);
+  expect(fleet.world.servers.has("shop-1-2-1")).toBe(false);
+});
+
+test("a lower size first takes what serves least", async () => {
+  await using fleet = new TestFleet();
+  fleet.world.behave("shop-1-1-1", { readyMs: Number.POSITIVE_INFINITY });
+  await fleet.resize(1, 3);
+  await fleet.untilReady(1, 2);
+  await fleet.resize(1, 2);
+  await fleet.clock.advance(1000);
+  expect(await fleet.ids(1, "ready")).toEqual(["shop-1-2-1", "shop-1-3-1"]);
+});
+
+test("a resize that is turned back during creation leaves nothing", async () => {
+  await using fleet = new TestFleet();
+  fleet.world.behave("shop", { startMs: 1000 });
+  await fleet.resize(1, 8);
+  await fleet.clock.advance(500);
+  await fleet.resize(1, 0);
+  await fleet.clock.advance(2000);
+  expect(fleet.world.servers.size).toBe(0);
+  expect((await fleet.platform.observe(call)).groups).toEqual([]);
+  expect(fleet.world.calls.filter((c) => c.operation === "create")).toHaveLength(4);
+});
+
+test("a server that exits is replaced at once, with the next attempt, and its failure is told", async () => {
+  await using fleet = new TestFleet();
+  await fleet.serve(1, 2);
+  fleet.world.servers.get("shop-1-1-1")?.lines.push({ atMs: 1, text: "out of cheese" });
+  await fleet.clock.advance(2000);
+  fleet.world.exit("shop-1-1-1", 3);
+  await fleet.clock.advance(100);
+  expect(fleet.weights()).toEqual({ "shop-1-1-2": 256, "shop-1-2-1": 256 });
+  const group = await fleet.group(1);
+  expect(group?.failed).toBe(1);
+  expect(group?.failures[0]).toMatchObject({
+    id: "shop-1-1-1",
+    kind: "exited",
+    reason: expect.stringMatching(/^exited with code 3 after 2\.\d s$/),
+    logTail: ["out of cheese"],
+    probes: expect.arrayContaining(["GET / answered 200"]),
+  });
+});
+
+test("a server that fails again and again is replaced more and more slowly", async () => {
+  await using fleet = new TestFleet();
+  fleet.world.behave("shop-1", { exitAfterMs: 0 });
+  await fleet.resize(1, 1);
+  const attempts = async (ms: number) => {
+    await fleet.clock.advance(ms);
+    return fleet.world.calls.filter((c) => c.operation === "create").length;
+  };
+  expect(await attempts(500)).toBe(2);
+  expect(await attempts(1000)).toBe(3);
+  expect(await attempts(2000)).toBe(4);
+  expect(await attempts(4000)).toBe(5);
+  expect(await attempts(60_000)).toBe(8);
+  expect(await attempts(10 * 60_000)).toBeLessThanOrEqual(19);
+  expect(fleet.world.servers.size).toBeLessThanOrEqual(4);
+});
+
+test("the newest three records of failed servers are kept, and go with the group; their failures stay visible", async () => {
+  await using fleet = new TestFleet();
+  fleet.world.behave("shop-1", { exitAfterMs: 0, lines: ["no such file"] });
+  await fleet.resize(1, 1);
+  await fleet.clock.advance(30_000);
+  const kept = [...fleet.world.servers.keys()];
+  expect(kept).toEqual(["shop-1-1-4", "shop-1-1-5", "shop-1-1-6"]);
+  await fleet.resize(1, 0);
+  await fleet.clock.advance(1000);
+  expect(fleet.world.servers.size).toBe(0);
+  expect((await fleet.group(1))?.failures.at(-1)).toMatchObject({
+    id: "shop-1-1-6",
+    logTail: ["no such file"],
+  });
+  await fleet.clock.advance(11 * 60_000);
+  expect(await fleet.group(1)).toBeUndefined();
+});
+
+test("a server that does not become ready in time is stopped and replaced, and the last answer is told", async () => {
+  await using fleet = new TestFleet();
+  fleet.world.behave("shop-1-1-1", { status: 500 });
+  await fleet.resize(1, 1);
+  await fleet.clock.advance(59_000);
+  expect(await fleet.ids(1, "starting")).toEqual(["shop-1-1-1"]);
+  await fleet.untilReady(1, 1);
+  expect(await fleet.ids(1, "ready")).toEqual(["shop-1-1-2"]);
+  expect(fleet.world.servers.get("shop-1-1-1")?.record.state).toBe("exited");
+  const [failure] = (await fleet.group(1))?.failures ?? [];
+  expect(failure).toMatchObject({ kind: "unready", reason: "was not ready within 60 s: GET / answered 500" });
+});
+
+test("three failed checks take a server out of traffic, two passes bring it back", async () => {
+  await using fleet = new TestFleet();
+  await fleet.serve(1, 2);
+  fleet.world.behave("shop-1-2-1", { status: 503 });
+  await fleet.clock.advance(1900);
+  expect(fleet.weights()["shop-1-2-1"]).toBe(256);
+  await fleet.clock.advance(2000);
+  expect(fleet.weights()).toEqual({ "shop-1-1-1": 256, "shop-1-2-1": 0 });
+  expect(await fleet.ids(1, "starting")).toEqual(["shop-1-2-1"]);
+  fleet.world.behave("shop-1-2-1", {});
+  await fleet.clock.advance(2000);
+  expect(fleet.weights()["shop-1-2-1"]).toBe(256);
+});
+
+test("a server that cannot be created is told as such, and nothing of it stays", async () => {
+  await using fleet = new TestFleet();
+  fleet.world.behave("shop-1-1-1", {
+    createError: new KilnError("server_failed", "the program /bin/shop does not exist"),
+  });
+  await fleet.resize(1, 1);
+  await fleet.untilReady(1, 1);
+  expect([...fleet.world.servers.keys()]).toEqual(["shop-1-1-2"]);
+  const [failure] = (await fleet.group(1))?.failures ?? [];
+  expect(failure).toMatchObject({
+    kind: "not-created",
+    reason: "could not be started: the program /bin/shop does not exist",
+  });
+});
+
+test("a fault that may pass is tried again with the same server", async () => {
+  await using fleet = new TestFleet();
+  const full = new KilnError("disk_full", "No space left on the disk.", { retry: true });
+  fleet.world.behave("shop-1-1-1", { createError: full });
+  await fleet.resize(1, 1);
+  await fleet.clock.advance(500);
+  fleet.world.behave("shop-1-1-1", {});
+  await fleet.untilReady(1, 1);
+  expect(await fleet.ids(1, "ready")).toEqual(["shop-1-1-1"]);
+  expect((await fleet.group(1))?.failed).toBe(0);
+});
+
+test("a lost answer of a creation leaves no second server behind", async () => {
+  await using fleet = new TestFleet();
+  fleet.world.failNext("create", 1, "lose");
+  await fleet.resize(1, 1);
+  await fleet.untilReady(1, 1);
+  expect([...fleet.world.servers.keys()]).toEqual(["shop-1-1-2"]);
+});
+
+test("traffic is shared between releases, and a switch to a warm group is one step", async () => {
+  await using fleet = new TestFleet();
+  await fleet.serve(1, 3);
+  await fleet.resize(2, 1);
+  await fleet.untilReady(2, 1);
+  expect(fleet.weights()["shop-2-1-1"]).toBe(0);
+  await fleet.route([
+    { release: 1, share: 0.9 },
+    { release: 2, share: 0.1 },
+  ]);
+  expect(fleet.weights()).toEqual({
+    "shop-1-1-1": 256,
+    "shop-1-2-1": 256,
+    "shop-1-3-1": 256,
+    "shop-2-1-1": 85,
+  });
+  expect((await fleet.group(1))?.share).toBe(0.9);
+  const before = fleet.world.calls.filter((c) => c.operation === "apply").length;
+  await fleet.route([{ release: 2, share: 1 }]);
+  expect(fleet.weights()).toEqual({ "shop-1-1-1": 0, "shop-1-2-1": 0, "shop-1-3-1": 0, "shop-2-1-1": 256 });
+  expect(fleet.world.calls.filter((c) => c.operation === "apply").length - before).toBe(1);
+});
+
+test("a port that is taken changes nothing", async () => {
+  await using fleet = new TestFleet();
+  await fleet.serve(1, 1);
+  await fleet.resize(2, 1);
+  await fleet.untilReady(2, 1);
+  const moved = release(2, { traffic: { mode: "http", listen: 9090, host: undefined } });
+  fleet.world.takenPorts.add(9090);
+  const routing = fleet.platform.route("shop", [{ release: 2, share: 1 }], [moved], call);
+  await expect(routing).rejects.toMatchObject({ code: "port_taken" });
+  expect((await fleet.group(1))?.share).toBe(1);
+  await fleet.clock.advance(5000);
+  expect(fleet.weights()["shop-1-1-1"]).toBe(256);
+  expect(fleet.world.routes.get("shop")?.doors.map((d) => d.listen)).toEqual([8080]);
+});
+
+test("a new controller takes over without a gap: what has traffic is ready, the rest starts over", async () => {
+  await using fleet = new TestFleet();
+  await fleet.serve(1, 3);
+  await fleet.resize(2, 1);
+  await fleet.untilReady(2, 1);
+  const before = fleet.weights();
+  await fleet.restart();
+  expect(await fleet.group(1)).toMatchObject({ size: undefined, share: 1 });
+  expect(await fleet.ids(1, "ready")).toHaveLength(3);
+  expect(await fleet.ids(2, "starting")).toHaveLength(1);
+  expect(fleet.weights()).toEqual(before);
+  await fleet.clock.advance(10_000);
+  expect(fleet.weights()).toEqual(before);
+  expect(await fleet.ids(2, "ready")).toHaveLength(1);
+  await fleet.resize(1, 0);
+  await fleet.route([{ release: 2, share: 1 }]);
+  await fleet.untilGone(1);
+  expect(fleet.weights()).toEqual({ "shop-2-1-1": 256 });
+});
+
+test("a new controller completes what was half made and goes on counting attempts", async () => {
+  await using fleet = new TestFleet();
+  fleet.world.behave("shop-1-1-1", { exitAfterMs: 0 });
+  fleet.world.behave("shop-1-2-1", { startMs: 1000 });
+  await fleet.resize(1, 2);
+  await fleet.clock.advance(500);
+  await fleet.restart();
+  fleet.world.exit("shop-1-1-2", 1);
+  fleet.world.behave("shop-1-2-1", {});
+  await fleet.resize(1, 2);
+  await fleet.untilReady(1, 2);
+  expect(await fleet.ids(1, "ready")).toEqual(["shop-1-2-1", "shop-1-1-3"]);
+});
+
+test("after a restart of the machine every server is made anew, and no release is blamed", async () => {
+  await using fleet = new TestFleet();
+  await fleet.serve(1, 2);
+  await fleet.platform[Symbol.asyncDispose]();
+  fleet.world.restartMachine();
+  await fleet.restart();
+  expect(await fleet.group(1)).toBeUndefined();
+  await fleet.serve(1, 2);
+  expect(fleet.weights()).toEqual({ "shop-1-1-2": 256, "shop-1-2-2": 256 });
+  expect((await fleet.group(1))?.failed).toBe(0);
+});
+
+test("observe throws rather than tell a part", async () => {
+  await using fleet = new TestFleet();
+  await fleet.serve(1, 1);
+  fleet.world.failNext("list");
+  await expect(fleet.platform.observe(call)).rejects.toThrow(/list/);
+  fleet.world.failNext("router.observe");
+  await expect(fleet.platform.observe(call)).rejects.toThrow(/observe/);
+  await expect(fleet.platform.observe(call)).resolves.toMatchObject({ routed: ["shop"] });
+});
+
+test("a server that somebody else removed is replaced", async () => {
+  await using fleet = new TestFleet();
+  await fleet.serve(1, 1);
+  fleet.world.servers.delete("shop-1-1-1");
+  await fleet.untilReady(1, 1);
+  await fleet.clock.until(async () => (await fleet.ids(1, "ready")).includes("shop-1-1-2"));
+  expect((await fleet.group(1))?.failures[0]?.reason).toBe("disappeared from its host");
+});
+
+test("a router that lost its routes gets them back", async () => {
+  await using fleet = new TestFleet();
+  await fleet.serve(1, 2);
+  fleet.world.routes.clear();
+  await fleet.platform.observe(call);
+  await fleet.clock.advance(0);
+  expect(fleet.weights()).toEqual({ "shop-1-1-1": 256, "shop-1-2-1": 256 });
+});
+
+test("a quarantined server leaves the router for good and its place is filled", async () => {
+  await using fleet = new TestFleet();
+  await fleet.serve(1, 2);
+  await fleet.platform.quarantine("shop-1-1-1", { kind: "process", detail: "sh", atMs: 1 }, call);
+  expect(Object.keys(fleet.weights())).toEqual(["shop-1-2-1"]);
+  await fleet.clock.advance(1000);
+  expect(Object.keys(fleet.weights())).toEqual(["shop-1-1-2", "shop-1-2-1"]);
+  expect(await fleet.ids(1, "quarantined")).toEqual(["shop-1-1-1"]);
+  await fleet.platform.destroy("shop-1-1-1", call);
+  expect(fleet.world.servers.has("shop-1-1-1")).toBe(false);
+});
+
+test("destroy takes a server out of traffic first, and knows no unknown server", async () => {
+  await using fleet = new TestFleet();
+  await fleet.serve(1, 1);
+  await fleet.restart();
+  await fleet.platform.destroy("shop-1-1-1", call);
+  expect(fleet.weights()).toEqual({});
+  expect(fleet.world.servers.size).toBe(0);
+  await fleet.platform.destroy("shop-1-1-1", call);
+  expect(await fleet.group(1)).toMatchObject({ servers: [] });
+});
+
+test("a service without a way in has shares all the same", async () => {
+  await using fleet = new TestFleet();
+  const worker = release(1, { traffic: undefined });
+  await fleet.platform.resize({ release: worker, drainMs: 0 }, 1, call);
+  await fleet.untilReady(1, 1);
+  await fleet.platform.route("shop", [{ release: 1, share: 1 }], [worker], call);
+  expect(await fleet.platform.observe(call)).toMatchObject({ routed: ["shop"], groups: [{ share: 1 }] });
+  expect(fleet.world.routes.size).toBe(0);
+  await fleet.platform.route("shop", [], [], call);
+  expect(await fleet.platform.observe(call)).toMatchObject({ routed: [], groups: [{ share: 0 }] });
+});
+
+test("while releases with different checks are behind one router it only connects", async () => {
+  await using fleet = new TestFleet();
+  await fleet.serve(1, 1);
+  const health = { ...release(2).health, check: { kind: "http" as const, path: "/health" } };
+  await fleet.platform.resize({ release: release(2, { health }), drainMs: 0 }, 1, call);
+  await fleet.untilReady(2, 1);
+  await fleet.clock.advance(10);
+  expect(fleet.world.routes.get("shop")?.health.check).toEqual({ kind: "tcp" });
+  await fleet.platform.route("shop", [{ release: 2, share: 1 }], [release(2, { health })], call);
+  await fleet.resize(1, 0);
+  await fleet.untilGone(1);
+  expect(fleet.world.routes.get("shop")?.health.check).toEqual({ kind: "http", path: "/health" });
+});
+
+test("watchers hear of changes until they stop listening", async () => {
+  await using fleet = new TestFleet();
+  const heard: string[] = [];
+  const watch = fleet.platform.watch((service) => heard.push(service));
+  await fleet.resize(1, 1);
+  await fleet.clock.advance(100);
+  expect(new Set(heard)).toEqual(new Set(["shop"]));
+  watch[Symbol.dispose]();
+  const count = heard.length;
+  fleet.world.exit("shop-1-1-1", 1);
+  await fleet.clock.advance(1000);
+  expect(heard).toHaveLength(count);
+});
+
+test("a disposed fleet sleeps no more and leaves servers and routes alone", async () => {
+  const fleet = new TestFleet();
+  await fleet.serve(1, 2);
+  await fleet.platform[Symbol.asyncDispose]();
+  expect(fleet.clock.sleepers).toBe(0);
+  expect(fleet.world.servers.size).toBe(2);
+  expect(Object.keys(fleet.weights())).toHaveLength(2);
+});
+
+test("preflight finds a taken port and an image that is gone before anything is made", async () => {
+  await using fleet = new TestFleet();
+  fleet.world.takenPorts.add(8080);
+  await expect(fleet.platform.preflight?.(release(1), call)).rejects.toMatchObject({ code: "port_taken" });
+  fleet.world.missingImages.add(release(2).image);
+  await expect(fleet.platform.preflight?.(release(2), call)).rejects.toMatchObject({ code: "image_unknown" });
+});

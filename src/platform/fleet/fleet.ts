@@ -1,0 +1,281 @@
+import assert from "node:assert";
+import type { ServerId, ServiceKey } from "../../domain/ids.ts";
+import { parseServerId } from "../../domain/ids.ts";
+import type { Observation } from "../../domain/observation.ts";
+import type { Shares } from "../../domain/plan.ts";
+import type { Release } from "../../domain/release.ts";
+import type { Clock } from "../../lib/clock.ts";
+import type { Logger } from "../../lib/log.ts";
+import type { RoutedService, Router } from "../../router/router.ts";
+import type { Call, Evidence, GroupSpec, LogReader, Platform, Readiness, Taint } from "../platform.ts";
+import { Background } from "./background.ts";
+import type { Host, HostServer } from "./host.ts";
+import { takingTurns } from "./limiter.ts";
+import { observation } from "./look.ts";
+import { type Group, type Member, Memory, viewOf } from "./memory.ts";
+import type { Prober } from "./prober.ts";
+import { type GroupAction, reconcileGroup } from "./reconcile.ts";
+import { Servers } from "./servers.ts";
+import { Traffic } from "./traffic.ts";
+
+export interface FleetOptions {
+  readonly host: Host;
+  readonly router: Router;
+  readonly clock: Clock;
+  readonly prober: Prober;
+  readonly log: Logger;
+  /** How many servers are created at once; 4 by default. */
+  readonly parallelism?: number;
+}
+
+/** A platform made of a host and a router. Disposing of it ends its timers and waits; servers and router live on. */
+export type Fleet = Platform & AsyncDisposable;
+
+/** How long the failures of a group that is gone can still be observed. */
+const failuresKeptMs = 10 * 60_000;
+/** A doubt about a process is looked into at most this often, for all servers together. */
+const doubtPauseMs = 1000;
+/** Servers without a health check of their own are looked after this often, beside the host's own word. */
+const aliveMs = 5000;
+const listTimeoutMs = 10_000;
+
+/** Nothing happens before the first call: it reads what a former controller left behind, and goes on from there. */
+export function createFleet(options: FleetOptions): Fleet {
+  return new HostFleet(options);
+}
+
+class HostFleet implements Fleet {
+  readonly name: Host["name"];
+  readonly logs: LogReader;
+  readonly #host: Host;
+  readonly #router: Router;
+  readonly #clock: Clock;
+  readonly #log: Logger;
+  readonly #memory = new Memory();
+  readonly #background: Background;
+  readonly #traffic: Traffic;
+  readonly #servers: Servers;
+  readonly #watchers = new Set<(service: ServiceKey) => void>();
+  readonly #emptySince = new Map<Group, number>();
+  #adoption: Promise<void> | undefined;
+  #hostWatch: Disposable | undefined;
+  #doubtedMs = Number.NEGATIVE_INFINITY;
+  readonly #changed = new Set<Group>();
+  readonly #lookOnce: () => Promise<void>;
+
+  constructor({ host, router, clock, prober, log, parallelism = 4 }: FleetOptions) {
+    this.name = host.name;
+    this.logs = host.logs;
+    this.#host = host;
+    this.#router = router;
+    this.#clock = clock;
+    this.#log = log;
+    this.#background = new Background(clock, log);
+    this.#traffic = new Traffic(router, this.#memory, this.#background);
+    this.#servers = new Servers({
+      host,
+      router,
+      prober,
+      memory: this.#memory,
+      traffic: this.#traffic,
+      background: this.#background,
+      parallelism,
+      onChange: (group) => this.#onChange(group),
+      onDoubt: (member) => this.#doubt(member.release.health.check.kind === "alive" ? aliveMs : doubtPauseMs),
+    });
+    this.#lookOnce = takingTurns(async () => {
+      await this.#look(this.#background.call(listTimeoutMs));
+    });
+  }
+
+  async probe(call: Call): Promise<Readiness> {
+    const [host, router] = await Promise.all([this.#host.probe(call), this.#router.probe(call)]);
+    const gaps = router.problems.map((problem) => ({ ...problem, severity: "fatal" as const }));
+    return {
+      usable: host.usable && gaps.length === 0,
+      gaps: [...host.gaps, ...gaps],
+      facts: [...host.facts, ...router.facts],
+    };
+  }
+
+  async observe(call: Call): Promise<Observation> {
+    await this.#adopted();
+    const routed = await this.#look(call);
+    this.#forgetOldFailures();
+    return observation(this.#memory.groups.values(), routed, this.#traffic);
+  }
+
+  async resize(spec: GroupSpec, size: number, _call: Call): Promise<void> {
+    assert(Number.isInteger(size) && size >= 0, "a group's size is a whole number");
+    await this.#adopted();
+    const { release, drainMs } = spec;
+    const group = this.#memory.group(release.service, release.number);
+    group.wanted = { size, release, drainMs };
+    this.#makeWhole(group);
+  }
+
+  async route(service: ServiceKey, shares: Shares, releases: readonly Release[], _call: Call): Promise<void> {
+    await this.#adopted();
+    for (const { release } of shares) this.#memory.group(service, release);
+    await this.#traffic.set(service, shares, releases);
+  }
+
+  async quarantine(server: ServerId, reason: Taint, call: Call): Promise<Evidence> {
+    await this.#adopted();
+    const member = this.#memory.find(server);
+    if (member !== undefined && member.state !== "leaving") await this.#servers.quarantine(member);
+    return (await this.#host.quarantine?.(server, reason, call)) ?? { server, digest: undefined };
+  }
+
+  async destroy(server: ServerId, call: Call): Promise<void> {
+    await this.#adopted();
+    const member = this.#memory.find(server);
+    if (member === undefined) await this.#host.destroy(server, call);
+    else await this.#servers.destroy(member, call);
+  }
+
+  watch(changed: (service: ServiceKey) => void): Disposable {
+    const watcher = (service: ServiceKey) => changed(service);
+    this.#watchers.add(watcher);
+    return { [Symbol.dispose]: () => void this.#watchers.delete(watcher) };
+  }
+
+  async preflight(release: Release, call: Call): Promise<void> {
+    await this.#host.prepare(release, call);
+    if (release.traffic !== undefined) await this.#router.check(release.service, [release.traffic], call);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#hostWatch?.[Symbol.dispose]();
+    this.#watchers.clear();
+    await this.#background[Symbol.asyncDispose]();
+  }
+
+  /** What is there is known before anything is done about it. */
+  #adopted(): Promise<void> {
+    this.#background.signal.throwIfAborted();
+    this.#adoption ??= this.#adopt().catch((error: unknown) => {
+      this.#adoption = undefined;
+      throw error;
+    });
+    return this.#adoption;
+  }
+
+  async #adopt(): Promise<void> {
+    this.#hostWatch ??= this.#host.watch(() => this.#lookInBackground());
+    await this.#look(this.#background.call(listTimeoutMs));
+  }
+
+  /** Reads host and router and takes in the difference. Resolves to what the router has. */
+  async #look(call: Call): Promise<readonly RoutedService[]> {
+    const version = this.#memory.version;
+    const mark = this.#traffic.quietMark();
+    const [listed, routed] = await Promise.all([this.#host.list(call), this.#router.observe(call)]);
+    this.#learn(listed, routed, version);
+    const quiet = mark !== undefined && mark === this.#traffic.quietMark();
+    this.#traffic.learn(routed, quiet);
+    return routed;
+  }
+
+  #learn(listed: readonly HostServer[], routed: readonly RoutedService[], version: number): void {
+    const weights = new Map(routed.flatMap((s) => s.targets.map((t) => [t.id, t.weight] as const)));
+    for (const found of listed) this.#learnServer(found, weights.get(found.id), version);
+    const ids = new Set(listed.map((s) => s.id));
+    for (const group of this.#memory.groups.values()) {
+      for (const member of group.members.values()) {
+        if (!ids.has(member.id) && member.version <= version) this.#learnAbsence(member);
+      }
+    }
+    this.#memory.prune(version);
+  }
+
+  #learnServer(found: HostServer, weight: number | undefined, version: number): void {
+    const member = this.#memory.find(found.id);
+    if (member === undefined) {
+      const name = parseServerId(found.id);
+      if (name === undefined)
+        this.#log.warn({ server: found.id }, "The host lists a server that has no name of ours");
+      else if (!this.#memory.isGoneSince(found.id, version)) this.#servers.adopt(found, name, weight);
+    } else if (found.state === "exited" && isRunning(member) && member.version <= version) {
+      this.#servers.ended(member, found.exit);
+    }
+  }
+
+  /** Something that the host should have is not there: removed by somebody else. */
+  #learnAbsence(member: Member): void {
+    if (isRunning(member)) this.#servers.ended(member, undefined);
+    else if (member.state === "failed" || member.state === "quarantined") this.#memory.forget(member);
+  }
+
+  #lookInBackground(): void {
+    void this.#background.run("Looking after ended servers", this.#lookOnce);
+  }
+
+  /** A process may have ended unseen: the host is asked, but not for each doubt of each server. */
+  #doubt(pauseMs: number): void {
+    if (this.#clock.now() - this.#doubtedMs < pauseMs) return;
+    this.#doubtedMs = this.#clock.now();
+    this.#lookInBackground();
+  }
+
+  /** Many servers change at once; their group is looked at when all that happens now has happened. */
+  #onChange(group: Group): void {
+    if (!this.#changed.has(group)) queueMicrotask(() => this.#settle(group));
+    this.#changed.add(group);
+  }
+
+  #settle(group: Group): void {
+    this.#changed.delete(group);
+    if (this.#background.signal.aborted) return;
+    this.#makeWhole(group);
+    for (const changed of this.#watchers) changed(group.service);
+  }
+
+  #makeWhole(group: Group): void {
+    const { actions, wakeAtMs } = reconcileGroup(viewOf(group), this.#clock.now());
+    for (const action of actions) this.#act(group, action);
+    this.#wake(group, wakeAtMs);
+  }
+
+  #act(group: Group, action: GroupAction): void {
+    if (action.kind === "create") {
+      assert(group.wanted, "only a wanted group gets servers");
+      this.#servers.create(group, group.wanted.release, action.slot, action.attempt);
+      return;
+    }
+    const member = group.members.get(action.id);
+    assert(member, "an action is about a server of the group");
+    if (action.kind === "leave") this.#servers.leave(member);
+    else this.#servers.discard(member);
+  }
+
+  #wake(group: Group, atMs: number | undefined): void {
+    group.timer?.abort();
+    group.timer = undefined;
+    if (atMs === undefined) return;
+    const timer = new AbortController();
+    group.timer = timer;
+    const signal = AbortSignal.any([timer.signal, this.#background.signal]);
+    void this.#background.run(`Waiting to replace a server of ${group.service}`, async () => {
+      await this.#clock.sleep(atMs - this.#clock.now(), signal).catch(() => {});
+      if (!signal.aborted) this.#makeWhole(group);
+    });
+  }
+
+  #forgetOldFailures(): void {
+    const now = this.#clock.now();
+    for (const group of this.#memory.groups.values()) {
+      if (group.members.size > 0 || (group.wanted?.size ?? 0) > 0) {
+        this.#emptySince.delete(group);
+        continue;
+      }
+      const since = this.#emptySince.get(group) ?? now;
+      this.#emptySince.set(group, since);
+      if (now - since >= failuresKeptMs) group.failures = [];
+    }
+  }
+}
+
+function isRunning(member: Member): boolean {
+  return member.state === "starting" || member.state === "ready";
+}

@@ -1,0 +1,60 @@
+import type { ServerId, ServiceKey } from "../../domain/ids.ts";
+import type {
+  GroupObservation,
+  Observation,
+  ServerObservation,
+  ServerState,
+} from "../../domain/observation.ts";
+import type { RoutedService } from "../../router/router.ts";
+import type { Group, Member } from "./memory.ts";
+import type { SlotState } from "./reconcile.ts";
+import type { Traffic } from "./traffic.ts";
+
+/** What the platform reports: the fleet's memory, and the router's own word on who has traffic. */
+export function observation(
+  groups: Iterable<Group>,
+  routed: readonly RoutedService[],
+  traffic: Pick<Traffic, "shares" | "withoutDoors">,
+): Observation {
+  const inTraffic = new Set(routed.flatMap((s) => s.targets.filter((t) => t.weight > 0).map((t) => t.id)));
+  const doors: ServiceKey[] = routed.filter((s) => s.doors.length > 0).map((s) => s.service);
+  return {
+    groups: [...groups].map((g) => groupObservation(g, inTraffic, traffic)).filter(isWorthTelling),
+    routed: [...new Set([...doors, ...traffic.withoutDoors()])],
+  };
+}
+
+/** A group stays visible while anything of it is there: servers, a wish, a share, a failure to be read. */
+function isWorthTelling(group: GroupObservation): boolean {
+  const { servers, size, share, failures } = group;
+  return servers.length > 0 || (size ?? 0) > 0 || share > 0 || failures.length > 0;
+}
+
+function groupObservation(
+  group: Group,
+  inTraffic: ReadonlySet<ServerId>,
+  traffic: Pick<Traffic, "shares">,
+): GroupObservation {
+  const { service, release, wanted, failures, failed } = group;
+  const servers = [...group.members.values()].flatMap((m) => serverObservation(m, inTraffic.has(m.id)));
+  const share = traffic.shares(service).find((s) => s.release === release)?.share ?? 0;
+  return { service, release, size: wanted?.size, share, servers, failures, failed };
+}
+
+const shownAs: Readonly<Record<SlotState, ServerState | undefined>> = {
+  "half-made": "creating",
+  creating: "creating",
+  starting: "starting",
+  ready: "ready",
+  leaving: "draining",
+  quarantined: "quarantined",
+  failing: undefined,
+  failed: undefined,
+};
+
+function serverObservation(member: Member, inTraffic: boolean): readonly ServerObservation[] {
+  const state = shownAs[member.state];
+  if (state === undefined) return [];
+  const { id, sinceMs, createdAtMs, address } = member;
+  return [{ id, state, sinceMs, createdAtMs, address, inTraffic, health: member.health?.recent.at(-1) }];
+}

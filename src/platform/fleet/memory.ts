@@ -1,0 +1,127 @@
+import { parseServerId, type ServerId, type ServerName, type ServiceKey } from "../../domain/ids.ts";
+import type { ServerFailure } from "../../domain/observation.ts";
+import type { Release } from "../../domain/release.ts";
+import type { Health } from "./health.ts";
+import type { GroupView, SlotHistory, SlotState } from "./reconcile.ts";
+
+/** A server as the fleet knows it. */
+export interface Member {
+  readonly id: ServerId;
+  readonly name: ServerName;
+  readonly release: Release;
+  createdAtMs: number;
+  state: SlotState;
+  sinceMs: number;
+  address: string | undefined;
+  health: Health | undefined;
+  /** The router has or had it with a weight above 0: requests may be open. */
+  wasInTraffic: boolean;
+  /** The router need not know it any more. */
+  drained: boolean;
+  /** Ends what only a wanted server needs: its creation, its health checks. */
+  readonly wanted: AbortController;
+  /** Its creation while that goes on; never rejects. */
+  creation: Promise<void> | undefined;
+  /** The memory's version when it last changed. */
+  version: number;
+}
+
+/** All servers of one release, and what is wanted of them. */
+export interface Group {
+  readonly service: ServiceKey;
+  readonly release: number;
+  /** What `resize` was last asked for; undefined when that is not known. */
+  wanted: { readonly size: number; readonly release: Release; readonly drainMs: number } | undefined;
+  readonly members: Map<ServerId, Member>;
+  readonly slots: Map<number, SlotHistory>;
+  failures: ServerFailure[];
+  failed: number;
+  /** Cancels the timer of a back-off. */
+  timer: AbortController | undefined;
+}
+
+/** All that the fleet holds of groups and servers. Host and router have the truth; this is how it is known here. */
+export class Memory {
+  readonly groups = new Map<string, Group>();
+  /** Grows with every change: what was read from the host before a change says nothing about the changed server. */
+  version = 0;
+  readonly #gone = new Map<ServerId, number>();
+
+  group(service: ServiceKey, release: number): Group {
+    const key = `${service}-${release}`;
+    const known = this.groups.get(key);
+    if (known !== undefined) return known;
+    const group: Group = {
+      service,
+      release,
+      wanted: undefined,
+      members: new Map(),
+      slots: new Map(),
+      failures: [],
+      failed: 0,
+      timer: undefined,
+    };
+    this.groups.set(key, group);
+    return group;
+  }
+
+  groupOf(member: Member): Group {
+    return this.group(member.name.service, member.name.release);
+  }
+
+  groupsOf(service: ServiceKey): readonly Group[] {
+    return [...this.groups.values()].filter((g) => g.service === service);
+  }
+
+  add(member: Omit<Member, "version">): Member {
+    const added = { ...member, version: ++this.version };
+    const group = this.groupOf(added);
+    group.members.set(added.id, added);
+    const { slot, attempt } = added.name;
+    const history = group.slots.get(slot) ?? { attempts: 0, failures: 0, lastFailureMs: 0 };
+    group.slots.set(slot, { ...history, attempts: Math.max(history.attempts, attempt) });
+    return added;
+  }
+
+  find(id: ServerId): Member | undefined {
+    const name = parseServerId(id);
+    return name && this.groups.get(`${name.service}-${name.release}`)?.members.get(id);
+  }
+
+  move(member: Member, state: SlotState, nowMs: number): void {
+    member.state = state;
+    member.sinceMs = nowMs;
+    member.version = ++this.version;
+  }
+
+  forget(member: Member): void {
+    member.wanted.abort();
+    this.groupOf(member).members.delete(member.id);
+    this.#gone.set(member.id, ++this.version);
+  }
+
+  /** True when this server went after the host was asked, as of `version`: that it was listed means nothing. */
+  isGoneSince(id: ServerId, version: number): boolean {
+    return (this.#gone.get(id) ?? -1) > version;
+  }
+
+  /** Drops what can matter only to listings that began before `version`. */
+  prune(version: number): void {
+    for (const [id, at] of this.#gone) if (at <= version) this.#gone.delete(id);
+  }
+}
+
+/** The group as the reconciler sees it. */
+export function viewOf(group: Group): GroupView {
+  return {
+    size: group.wanted?.size,
+    slots: group.slots,
+    servers: [...group.members.values()].map(({ id, name, state, sinceMs }) => ({
+      id,
+      slot: name.slot,
+      attempt: name.attempt,
+      state,
+      sinceMs,
+    })),
+  };
+}

@@ -1,0 +1,110 @@
+import type { ServiceKey } from "../../domain/ids.ts";
+import { parseServerId } from "../../domain/ids.ts";
+import type { Shares } from "../../domain/plan.ts";
+import type { Release } from "../../domain/release.ts";
+import type { HealthSpec, TrafficSpec } from "../../domain/spec.ts";
+import type { RoutedService, Target } from "../../router/router.ts";
+
+/** A server that the router may know. Only one that `takes` gets new requests; the others have weight 0. */
+export interface RoutableServer {
+  readonly id: string;
+  readonly release: Release;
+  readonly address: string;
+  readonly takes: boolean;
+}
+
+/** How a service is to be reached. */
+export interface Way {
+  readonly shares: Shares;
+  readonly doors: readonly TrafficSpec[];
+  /** Used while no server of a known release is behind the doors. */
+  readonly health: HealthSpec;
+}
+
+/** HAProxy's highest weight (Configuration Manual 5.2, `weight`); the scale of every router here. */
+const highestWeight = 256;
+
+/** The ways in: those of every release that has a share, without repetition. */
+export function doorsOf(shares: Shares, releases: readonly Release[]): readonly TrafficSpec[] {
+  const open = new Set(shares.filter((s) => s.share > 0).map((s) => s.release));
+  const doors = new Map<string, TrafficSpec>();
+  for (const { number, traffic } of releases) {
+    if (open.has(number) && traffic !== undefined)
+      doors.set(JSON.stringify([traffic.listen, traffic.host]), traffic);
+  }
+  return [...doors.values()];
+}
+
+/** What the router shall have. Pure. */
+export function routedService(
+  service: ServiceKey,
+  way: Way,
+  servers: readonly RoutableServer[],
+): RoutedService {
+  const known = servers
+    .filter((s) => s.release.shape.port !== undefined && s.release.traffic !== undefined)
+    .sort((a, b) => (a.id < b.id ? -1 : 1));
+  const weights = weightsByRelease(way.shares, known);
+  const targets = known.map(
+    (server): Target => ({
+      id: server.id,
+      address: server.address,
+      port: server.release.shape.port ?? 0,
+      weight: server.takes ? (weights.get(server.release.number) ?? 0) : 0,
+    }),
+  );
+  return { service, doors: way.doors, targets, health: commonHealth(known, way.health) };
+}
+
+/** Each server's weight, so that its release gets its share: scaled to the router's range, at least 1 for any share. */
+function weightsByRelease(shares: Shares, servers: readonly RoutableServer[]): ReadonlyMap<number, number> {
+  const raw = new Map<number, number>();
+  for (const { release, share } of shares) {
+    const taking = servers.filter((s) => s.takes && s.release.number === release).length;
+    if (taking > 0 && share > 0) raw.set(release, share / taking);
+  }
+  const highest = Math.max(...raw.values());
+  return new Map(
+    [...raw].map(([release, weight]) => [
+      release,
+      Math.max(1, Math.round((weight / highest) * highestWeight)),
+    ]),
+  );
+}
+
+/**
+ * The router has one check per service. While releases with different checks are behind it, it only connects: a path
+ * that the other release does not know must not take its servers out.
+ */
+function commonHealth(servers: readonly RoutableServer[], fallback: HealthSpec): HealthSpec {
+  const newest = servers.reduce<Release | undefined>(
+    (best, { release }) => (best === undefined || release.number > best.number ? release : best),
+    undefined,
+  );
+  if (newest === undefined) return fallback;
+  const check = JSON.stringify(newest.health.check);
+  const same = servers.every((s) => JSON.stringify(s.release.health.check) === check);
+  return same ? newest.health : { ...newest.health, check: { kind: "tcp" } };
+}
+
+/** The shares that the router's weights amount to. */
+export function sharesOf(routed: RoutedService): Shares {
+  const weights = new Map<number, number>();
+  for (const { id, weight } of routed.targets) {
+    const release = parseServerId(id)?.release;
+    if (release !== undefined && weight > 0) weights.set(release, (weights.get(release) ?? 0) + weight);
+  }
+  const total = [...weights.values()].reduce((sum, weight) => sum + weight, 0);
+  return [...weights].map(([release, weight]) => ({ release, share: weight / total }));
+}
+
+/** Whether the router has just these doors and targets; its checks are its own business. */
+export function isSameRoute(a: RoutedService, b: RoutedService): boolean {
+  return routeKey(a) === routeKey(b);
+}
+
+function routeKey({ doors, targets }: RoutedService): string {
+  const ways = doors.map((d) => JSON.stringify([d.mode, d.listen, d.host ?? null])).sort();
+  const behind = targets.map((t) => JSON.stringify([t.id, t.address, t.port, t.weight])).sort();
+  return JSON.stringify([ways, behind]);
+}

@@ -1,0 +1,202 @@
+import type { ServiceKey } from "../../domain/ids.ts";
+import type { Shares } from "../../domain/plan.ts";
+import type { Release } from "../../domain/release.ts";
+import { KilnError } from "../../lib/errors.ts";
+import type { RoutedService, Router } from "../../router/router.ts";
+import type { Background } from "./background.ts";
+import { takingTurns } from "./limiter.ts";
+import type { Member, Memory } from "./memory.ts";
+import { doorsOf, isSameRoute, type RoutableServer, routedService, sharesOf, type Way } from "./routing.ts";
+
+interface Route {
+  readonly service: ServiceKey;
+  /** Undefined: closed. */
+  way: Way | undefined;
+  /** What the router has; undefined when that is not known. */
+  applied: RoutedService | "nothing" | undefined;
+  /** The shares that the router has taken. */
+  confirmed: Shares;
+  /** A change waits for the run in the background, and whether that goes on. */
+  stale: boolean;
+  nudged: boolean;
+  readonly apply: () => Promise<void>;
+}
+
+/** Keeps the router as it has to be: shares as they were asked for, servers as they are. */
+export class Traffic {
+  readonly #router: Router;
+  readonly #memory: Memory;
+  readonly #background: Background;
+  readonly #routes = new Map<ServiceKey, Route>();
+  #asked = 0;
+  #asking = 0;
+
+  constructor(router: Router, memory: Memory, background: Background) {
+    this.#router = router;
+    this.#memory = memory;
+    this.#background = background;
+  }
+
+  /** New shares. Resolves when the router has them; a door that cannot be opened leaves everything as it was. */
+  async set(service: ServiceKey, shares: Shares, releases: readonly Release[]): Promise<void> {
+    const route = this.#route(service);
+    const former = route.way;
+    const way = wayOf(shares, releases);
+    route.way = way;
+    try {
+      await route.apply();
+    } catch (error) {
+      const refused = error instanceof KilnError && ["port_taken", "traffic_conflict"].includes(error.code);
+      if (refused && route.way === way) route.way = former;
+      this.nudge(service);
+      throw error;
+    }
+  }
+
+  /** Resolves when the router has the service's servers as they are now. */
+  refresh(service: ServiceKey): Promise<void> {
+    return this.#route(service).apply();
+  }
+
+  /** The same in the background, as often as it takes. */
+  nudge(service: ServiceKey): void {
+    const route = this.#route(service);
+    route.stale = true;
+    if (route.nudged) return;
+    route.nudged = true;
+    void this.#background.run(`Routing ${service}`, async () => {
+      try {
+        while (route.stale) await this.#background.persist(`Routing ${service}`, () => this.#catchUp(route));
+      } finally {
+        route.nudged = false;
+      }
+    });
+  }
+
+  async #catchUp(route: Route): Promise<void> {
+    route.stale = false;
+    await route.apply();
+  }
+
+  /** Equal numbers at two moments, none of them undefined: the router was asked for nothing in between. */
+  quietMark(): number | undefined {
+    return this.#asking > 0 ? undefined : this.#asked;
+  }
+
+  /**
+   * Takes in what the running router has. A service that is unknown here is adopted with the shares that its weights
+   * amount to; one that the router has differently is applied again.
+   */
+  learn(observed: readonly RoutedService[], quiet: boolean): void {
+    const seen = new Map(observed.map((s) => [s.service, s]));
+    for (const [service, routed] of seen) {
+      if (!this.#routes.has(service)) this.#adopt(service, routed);
+    }
+    if (!quiet) return;
+    for (const route of this.#routes.values()) {
+      const now = seen.get(route.service) ?? "nothing";
+      if (!isSame(route.applied, now)) {
+        route.applied = now;
+        this.nudge(route.service);
+      }
+    }
+  }
+
+  /** The shares that the router has taken; for a service without a way in, those that were last asked for. */
+  shares(service: ServiceKey): Shares {
+    return this.#routes.get(service)?.confirmed ?? [];
+  }
+
+  /** Services that have shares but no way in from outside: a rollout moves their shares like any others. */
+  withoutDoors(): readonly ServiceKey[] {
+    return [...this.#routes.values()]
+      .filter(({ way, confirmed }) => way !== undefined && way.doors.length === 0 && confirmed.length > 0)
+      .map((route) => route.service);
+  }
+
+  #route(service: ServiceKey): Route {
+    const known = this.#routes.get(service);
+    if (known !== undefined) return known;
+    const route: Route = {
+      service,
+      way: undefined,
+      applied: "nothing",
+      confirmed: [],
+      stale: false,
+      nudged: false,
+      apply: takingTurns(() => this.#apply(route)),
+    };
+    this.#routes.set(service, route);
+    return route;
+  }
+
+  #adopt(service: ServiceKey, routed: RoutedService): void {
+    const route = this.#route(service);
+    route.way = { shares: sharesOf(routed), doors: routed.doors, health: routed.health };
+    route.applied = routed;
+    route.confirmed = route.way.shares;
+  }
+
+  async #apply(route: Route): Promise<void> {
+    const { service, way } = route;
+    const open = way !== undefined && way.doors.length > 0;
+    const wanted = open ? routedService(service, way, this.#servers(service)) : "nothing";
+    if (!isSame(route.applied, wanted)) await this.#ask(route, wanted);
+    route.confirmed = way?.shares ?? [];
+  }
+
+  async #ask(route: Route, wanted: RoutedService | "nothing"): Promise<void> {
+    const signal = this.#background.signal;
+    route.applied = undefined;
+    this.#asked++;
+    this.#asking++;
+    this.#markInTraffic(wanted);
+    try {
+      if (wanted === "nothing") await this.#router.remove(route.service, { signal });
+      else await this.#router.apply(wanted, { signal });
+      route.applied = wanted;
+    } finally {
+      this.#asking--;
+    }
+  }
+
+  #servers(service: ServiceKey): readonly RoutableServer[] {
+    const members = this.#memory.groupsOf(service).flatMap((g) => [...g.members.values()]);
+    return members.filter(isRoutable).map((m) => ({
+      id: m.id,
+      release: m.release,
+      address: m.address ?? "",
+      takes: m.state === "ready",
+    }));
+  }
+
+  /** Before the router is asked, so that a crash or a lost answer cannot make it wrong. */
+  #markInTraffic(wanted: RoutedService | "nothing"): void {
+    if (wanted === "nothing") return;
+    for (const { id, weight } of wanted.targets) {
+      const member = weight > 0 ? this.#memory.find(id) : undefined;
+      if (member !== undefined) member.wasInTraffic = true;
+    }
+  }
+}
+
+function wayOf(shares: Shares, releases: readonly Release[]): Way | undefined {
+  const newest = releases.reduce<Release | undefined>(
+    (best, r) => (best === undefined || r.number > best.number ? r : best),
+    undefined,
+  );
+  if (shares.length === 0 || newest === undefined) return undefined;
+  return { shares, doors: doorsOf(shares, releases), health: newest.health };
+}
+
+/** Ready servers, and those whose requests may still be open: with weight 0 they can finish them. */
+function isRoutable(member: Member): boolean {
+  if (member.address === undefined || member.drained) return false;
+  if (member.state === "ready") return true;
+  return member.wasInTraffic && (member.state === "starting" || member.state === "leaving");
+}
+
+function isSame(a: RoutedService | "nothing" | undefined, b: RoutedService | "nothing"): boolean {
+  if (a === undefined || a === "nothing" || b === "nothing") return a === b;
+  return isSameRoute(a, b);
+}
