@@ -1,0 +1,127 @@
+import { expect, test } from "vitest";
+import { openStateFolder } from "../../lib/state-folder.ts";
+import { parseConfig, parseRecords, type RouterMachine, renderConfig } from "./config.ts";
+import { health, httpDoor, target, tcpDoor } from "./fixtures.ts";
+import { routerPaths } from "./paths.ts";
+
+const machine: RouterMachine = {
+  paths: routerPaths(openStateFolder({ KILN_HOME: "/k" })),
+  account: { user: "haproxy", group: "haproxy" },
+  ipv6: true,
+};
+const shop = {
+  service: "shop",
+  doors: [httpDoor(8080, "shop.example.com")],
+  health,
+  targets: [target("shop-1-2-1", 80, 0, "10.0.0.2"), target("shop-1-1-1", 80, 100, "fd00::1")],
+};
+const blog = {
+  service: "blog.staging",
+  doors: [httpDoor(8080)],
+  health: { ...health, check: { kind: "http" as const, path: "/it's" } },
+  targets: [],
+};
+const db = {
+  service: "db",
+  doors: [tcpDoor(5432)],
+  health: { ...health, check: { kind: "tcp" as const } },
+  targets: [target("db-1-1-1", 5432, 1)],
+};
+
+test("what belongs to a service: its door, its host name, its servers and its record", () => {
+  expect(withoutDefaults(renderConfig([shop, db, blog], machine))).toMatchInlineSnapshot(`
+    "# Written by Kiln with every change; edits are overwritten.
+    global
+      nbthread 2
+      fd-hard-limit 20000
+      hard-stop-after 12h
+      mworker-max-reloads 50
+      stats socket '/k/router/runtime.sock' mode 600 level admin
+      user haproxy
+      group haproxy
+      chroot '/k/router/empty'
+      setenv kiln:blog.staging '{"doors":[{"mode":"http","listen":8080}],"health":{"check":{"kind":"http","path":"/it\\u0027s"},"intervalMs":200,"timeoutMs":500,"ready":2,"unready":3,"deadlineMs":60000}}'
+      setenv kiln:db '{"doors":[{"mode":"tcp","listen":5432}],"health":{"check":{"kind":"tcp"},"intervalMs":200,"timeoutMs":500,"ready":2,"unready":3,"deadlineMs":60000}}'
+      setenv kiln:shop '{"doors":[{"mode":"http","listen":8080,"host":"shop.example.com"}],"health":{"check":{"kind":"http","path":"/health"},"intervalMs":200,"timeoutMs":500,"ready":2,"unready":3,"deadlineMs":60000}}'
+
+    frontend door:5432 from tcp
+      bind 0.0.0.0:5432
+      bind [::]:5432 v6only
+      default_backend tcp:db
+
+    frontend door:8080 from http
+      bind 0.0.0.0:8080
+      bind [::]:8080 v6only
+      http-request disable-l7-retry unless { method GET HEAD OPTIONS TRACE PUT DELETE }
+      http-after-response set-header Keep-Alive "timeout=70"
+      use_backend next:8080 if { stopping }
+      use_backend http:shop if { req.hdr(host),host_only,lower -m str shop.example.com }
+      default_backend http:blog.staging
+
+    backend next:8080 from http
+      server next 127.0.0.1:8080
+
+    backend unknown-host from http
+      http-request return status 404 content-type text/plain string "No service has this host name here.\\n"
+
+    backend http:blog.staging from http
+      timeout check 500ms
+      option httpchk
+      http-check send meth GET uri '/it'\\''s' ver HTTP/1.1 hdr Host localhost hdr Connection close
+      http-check expect status 200-499
+
+    backend tcp:db from tcp
+      timeout check 500ms
+      server db-1-1-1 127.0.0.1:5432 weight 1 check inter 200ms rise 2 fall 3
+
+    backend http:shop from http
+      timeout check 500ms
+      option httpchk
+      http-check send meth GET uri '/health' ver HTTP/1.1 hdr Host shop.example.com hdr Connection close
+      http-check expect status 200-499
+      server shop-1-1-1 [fd00::1]:80 weight 100 check inter 200ms rise 2 fall 3
+      server shop-1-2-1 10.0.0.2:80 weight 0 check inter 200ms rise 2 fall 3
+    "
+  `);
+});
+
+test("services on one port without a catch-all: other hosts are unknown", () => {
+  const text = renderConfig([shop], { ...machine, ipv6: false, account: undefined });
+  expect(text).toContain("  default_backend unknown-host\n");
+  expect(text).not.toMatch(/v6only|user|chroot/);
+});
+
+test("the order in which services are given does not matter", () => {
+  expect(renderConfig([shop, db, blog], machine)).toBe(renderConfig([blog, shop, db], machine));
+});
+
+test("without a check nothing is checked", () => {
+  const alive = { ...db, health: { ...health, check: { kind: "alive" as const } } };
+  expect(renderConfig([alive], machine)).toMatch(/server db-1-1-1 127.0.0.1:5432 weight 1\n/);
+});
+
+test("a service that goes from http to tcp has a backend for each", () => {
+  const both = { ...shop, doors: [httpDoor(8080), tcpDoor(8081)] };
+  const text = renderConfig([both], machine);
+  expect(text).toContain("\nbackend http:shop from http\n");
+  expect(text).toContain("\nbackend tcp:shop from tcp\n");
+});
+
+test("a file that is not ours holds no services", () => {
+  expect(parseConfig("")).toEqual([]);
+  expect(parseConfig("global\n  daemon\n\nbackend shop\n  server a 1.2.3.4:5\n")).toEqual([]);
+});
+
+test("records are found among the rest of the environment", () => {
+  const json = JSON.stringify({ doors: db.doors, health: db.health });
+  expect(parseRecords(`PATH=/bin\nkiln:db=${json}\n\n`)).toEqual([
+    { service: "db", doors: db.doors, health: db.health },
+  ]);
+});
+
+function withoutDefaults(text: string): string {
+  return text
+    .split("\n\n")
+    .filter((block) => !block.startsWith("defaults "))
+    .join("\n\n");
+}

@@ -1,0 +1,234 @@
+import type { RoutedService, Target } from "../router.ts";
+import type { RouterPaths } from "./paths.ts";
+
+/** What the configuration needs to know of the machine. */
+export interface RouterMachine {
+  readonly paths: RouterPaths;
+  /** Started by root: the account that the worker changes to. Absent: it stays who it is. */
+  readonly account: { readonly user: string; readonly group: string } | undefined;
+  readonly ipv6: boolean;
+}
+
+type Mode = "http" | "tcp";
+
+/** A service's record in the environment of HAProxy carries this before the service key. */
+const recordPrefix = "kiln:";
+
+/**
+ * The whole configuration file: the same services in any order give the same text. Keywords as in the HAProxy 2.6
+ * Configuration Manual. `parseConfig` reads the services back.
+ */
+export function renderConfig(services: readonly RoutedService[], machine: RouterMachine): string {
+  const sorted = [...services].sort((a, b) => (a.service < b.service ? -1 : 1));
+  const ports = [...new Set(sorted.flatMap((s) => s.doors.map((d) => d.listen)))].sort((a, b) => a - b);
+  const blocks = [
+    globalBlock(sorted, machine),
+    httpDefaults,
+    tcpDefaults,
+    ...ports.flatMap((port) => doorBlocks(port, sorted, machine.ipv6)),
+    unknownHost,
+    ...sorted.flatMap((service) => modesOf(service).map((mode) => backendBlock(service, mode))),
+  ];
+  return blocks.map((lines) => `${lines.join("\n  ")}\n`).join("\n");
+}
+
+/** The services that a configuration file of ours describes. Lines that are not ours are passed over. */
+export function parseConfig(text: string): readonly RoutedService[] {
+  const records = [...text.matchAll(/^ {2}setenv (kiln:\S+) '(.*)'$/gm)].map((m) => `${m[1]}=${m[2]}`);
+  return parseRecords(records.join("\n")).map((record) => ({
+    ...record,
+    targets: targetsIn(text, backendName(record.service, modesOf(record)[0] ?? "http")),
+  }));
+}
+
+/** What a service's record holds: all that can't be read from its servers. */
+export type ServiceRecord = Omit<RoutedService, "targets">;
+
+/** The records among `NAME=value` lines, as `show env` prints them (HAProxy Management Guide, section 9.3). */
+export function parseRecords(lines: string): readonly ServiceRecord[] {
+  return [...lines.matchAll(/^kiln:([^=\n]+)=(.*)$/gm)].map(([, service = "", json = ""]) => {
+    // Written by `recordOf` below and by nobody else: the folder is ours alone.
+    const { doors, health } = JSON.parse(json) as Omit<ServiceRecord, "service">;
+    // JSON has no `undefined`, but a door has always a `host`.
+    return { service, doors: doors.map((door) => ({ ...door, host: door.host })), health };
+  });
+}
+
+/** One backend for each mode of the service's doors: a backend has only one. Names of services hold no colon. */
+export function backendName(service: string, mode: Mode): string {
+  return `${mode}:${service}`;
+}
+
+export function modesOf(service: Pick<RoutedService, "doors">): readonly Mode[] {
+  const modes = new Set(service.doors.map((door) => door.mode));
+  return modes.size === 0 ? ["http"] : [...modes].sort();
+}
+
+/** What follows `server NAME` in the file and `add server BACKEND/NAME` on the socket. */
+export function serverArguments(target: Target, health: RoutedService["health"]): string {
+  const address = `${endpoint(target)} weight ${target.weight}`;
+  if (health.check.kind === "alive") return address;
+  return `${address} check inter ${health.intervalMs}ms rise ${health.ready} fall ${health.unready}`;
+}
+
+function endpoint(target: Target): string {
+  return target.address.includes(":")
+    ? `[${target.address}]:${target.port}`
+    : `${target.address}:${target.port}`;
+}
+
+function globalBlock(services: readonly RoutedService[], machine: RouterMachine): readonly string[] {
+  const { account, paths } = machine;
+  return [
+    "# Written by Kiln with every change; edits are overwritten.\nglobal",
+    "nbthread 2",
+    "fd-hard-limit 20000",
+    "hard-stop-after 12h",
+    "mworker-max-reloads 50",
+    `stats socket ${quote(paths.runtimeSocket)} mode 600 level admin`,
+    ...(account ? [`user ${account.user}`, `group ${account.group}`, `chroot ${quote(paths.empty)}`] : []),
+    ...services.map((s) => `setenv ${recordPrefix}${s.service} ${recordOf(s)}`),
+  ];
+}
+
+function recordOf(service: RoutedService): string {
+  const json = JSON.stringify({ doors: service.doors, health: service.health });
+  return `'${json.replaceAll("'", "\\u0027")}'`;
+}
+
+const httpDefaults = [
+  "defaults http",
+  "mode http",
+  "balance roundrobin",
+  "timeout connect 3s",
+  "timeout client 10m",
+  "timeout server 10m",
+  "timeout http-request 30s",
+  "timeout http-keep-alive 75s",
+  "timeout queue 30s",
+  "timeout tunnel 1h",
+  "timeout client-fin 30s",
+  "timeout server-fin 30s",
+  // At a reload an idle client gets one more answer, with `Connection: close`, rather than a closed connection.
+  "option idle-close-on-response",
+  // A server may close an idle connection just as a request is sent to it, and a POST can't be sent twice.
+  "option http-server-close",
+  "option redispatch 1",
+  "retries 3",
+  "retry-on conn-failure empty-response junk-response",
+  "option forwardfor except 127.0.0.0/8",
+  "option splice-auto",
+  plainError(400, "The request is malformed."),
+  plainError(408, "The request did not arrive in time."),
+  plainError(502, "The server broke off before it had answered."),
+  plainError(503, "No server of this service can answer now."),
+  plainError(504, "The server did not answer in time."),
+];
+
+const tcpDefaults = [
+  "defaults tcp",
+  "mode tcp",
+  "balance roundrobin",
+  "timeout connect 3s",
+  "timeout client 24h",
+  "timeout server 24h",
+  "timeout queue 30s",
+  "option clitcpka",
+  "option srvtcpka",
+  "clitcpka-idle 60s",
+  "srvtcpka-idle 60s",
+  "option redispatch 1",
+  "retries 3",
+];
+
+const unknownHost = [
+  "backend unknown-host from http",
+  'http-request return status 404 content-type text/plain string "No service has this host name here.\\n"',
+];
+
+function plainError(status: number, words: string): string {
+  return `http-error status ${status} content-type text/plain string "${words}\\n"`;
+}
+
+function doorBlocks(
+  port: number,
+  services: readonly RoutedService[],
+  ipv6: boolean,
+): readonly (readonly string[])[] {
+  const behind = services.flatMap((s) =>
+    s.doors
+      .filter((door) => door.listen === port)
+      .map((door) => ({ door, backend: backendName(s.service, door.mode) })),
+  );
+  const binds = [`bind 0.0.0.0:${port}`, ...(ipv6 ? [`bind [::]:${port} v6only`] : [])];
+  const open = behind.find(({ door }) => door.host === undefined)?.backend;
+  if (behind[0]?.door.mode === "tcp") {
+    return [[`frontend door:${port} from tcp`, ...binds, `default_backend ${behind[0].backend}`]];
+  }
+  const hosts = behind
+    .filter(({ door }) => door.host !== undefined)
+    .map(
+      ({ door, backend }) =>
+        `use_backend ${backend} if { req.hdr(host),host_only,lower -m str ${door.host} }`,
+    );
+  return [
+    [
+      `frontend door:${port} from http`,
+      ...binds,
+      "http-request disable-l7-retry unless { method GET HEAD OPTIONS TRACE PUT DELETE }",
+      // Told before it happens, a client does not send a request just when its idle connection is closed.
+      'http-after-response set-header Keep-Alive "timeout=70"',
+      // A worker that leaves has an old list of servers: what still comes in goes to the worker that has the new one.
+      `use_backend next:${port} if { stopping }`,
+      ...hosts,
+      `default_backend ${open ?? "unknown-host"}`,
+    ],
+    [`backend next:${port} from http`, `server next 127.0.0.1:${port}`],
+  ];
+}
+
+function backendBlock(service: RoutedService, mode: Mode): readonly string[] {
+  return [
+    `backend ${backendName(service.service, mode)} from ${mode}`,
+    ...checkLines(service),
+    ...[...service.targets]
+      .sort((a, b) => (a.id < b.id ? -1 : 1))
+      .map((target) => `server ${target.id} ${serverArguments(target, service.health)}`),
+  ];
+}
+
+/**
+ * Any answer below 500 passes here: the router takes out only what is dead or says that it is broken. Kiln's own,
+ * stricter check decides what is ready. The two may differ in host name, and during a rollout old servers are asked
+ * for the new release's path; neither may take a good server out.
+ */
+function checkLines(service: RoutedService): readonly string[] {
+  const { check, timeoutMs } = service.health;
+  if (check.kind === "alive") return [];
+  const timeout = `timeout check ${timeoutMs}ms`;
+  if (check.kind === "tcp") return [timeout];
+  const host = service.doors.find((door) => door.host !== undefined)?.host ?? "localhost";
+  return [
+    timeout,
+    "option httpchk",
+    `http-check send meth GET uri ${quote(check.path)} ver HTTP/1.1 hdr Host ${host} hdr Connection close`,
+    "http-check expect status 200-499",
+  ];
+}
+
+function targetsIn(config: string, backend: string): readonly Target[] {
+  const start = config.indexOf(`\nbackend ${backend} `);
+  const block = start < 0 ? "" : (config.slice(start + 1).split("\n\n")[0] ?? "");
+  const server = /^ {2}server (\S+) (?:\[(\S+)\]|([^\s:]+)):(\d+) weight (\d+)/gm;
+  return [...block.matchAll(server)].map(([, id = "", v6, v4, port, weight]) => ({
+    id,
+    address: v6 ?? v4 ?? "",
+    port: Number(port),
+    weight: Number(weight),
+  }));
+}
+
+/** Strong quotes: nothing inside is special (Configuration Manual, section 2.2). */
+function quote(word: string): string {
+  return `'${word.replaceAll("'", "'\\''")}'`;
+}

@@ -1,0 +1,36 @@
+import { expect, test } from "vitest";
+import { assertNoConflict, uniqueDoors } from "./doors.ts";
+import { httpDoor, tcpDoor } from "./fixtures.ts";
+
+const blog = { service: "blog", doors: [httpDoor(80, "blog.example.com"), httpDoor(81), tcpDoor(82)] };
+
+test.each([
+  ["the same host name on the same port", httpDoor(80, "blog.example.com"), "blog.example.com on port 80"],
+  ["a second catch-all", httpDoor(81), "port 81"],
+  ["http where there is tcp", httpDoor(82), "port 82"],
+  ["tcp where there is http", tcpDoor(80), "port 80"],
+])("%s is a conflict that names the other service", (_, door, what) => {
+  expect(() => assertNoConflict({ service: "shop", doors: [door] }, [blog])).toThrow(
+    expect.objectContaining({
+      code: "traffic_conflict",
+      message: `The service blog already has ${what}.`,
+    }),
+  );
+});
+
+test.each([
+  ["another host name", httpDoor(80, "shop.example.com")],
+  ["a catch-all beside host names", httpDoor(80)],
+  ["another port", tcpDoor(83)],
+])("%s is none", (_, door) => {
+  expect(() => assertNoConflict({ service: "shop", doors: [door] }, [blog])).not.toThrow();
+});
+
+test("a service is in nobody's way by what it has itself", () => {
+  expect(() => assertNoConflict(blog, [blog])).not.toThrow();
+  expect(() => assertNoConflict({ service: "blog", doors: [httpDoor(80), tcpDoor(80)] }, [])).toThrow();
+});
+
+test("repetitions are left out", () => {
+  expect(uniqueDoors([httpDoor(81), httpDoor(80), httpDoor(81)])).toEqual([httpDoor(80), httpDoor(81)]);
+});

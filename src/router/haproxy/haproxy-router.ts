@@ -1,0 +1,239 @@
+import { rm } from "node:fs/promises";
+import { isDeepStrictEqual } from "node:util";
+import type { ServerId, ServiceKey } from "../../domain/ids.ts";
+import type { TrafficSpec } from "../../domain/spec.ts";
+import type { Clock } from "../../lib/clock.ts";
+import { KilnError } from "../../lib/errors.ts";
+import { readTextIfExists, writeFileAtomic } from "../../lib/files.ts";
+import type { Logger } from "../../lib/log.ts";
+import type { StateFolder } from "../../lib/state-folder.ts";
+import type { RoutedService, Router, RouterOptions } from "../router.ts";
+import { serverCommands, trustCommands } from "./commands.ts";
+import { backendName, modesOf, parseConfig, parseRecords, renderConfig } from "./config.ts";
+import { assertNoConflict, uniqueDoors } from "./doors.ts";
+import { readMachine } from "./machine.ts";
+import { routerPaths } from "./paths.ts";
+import { assertPortsFree, listeners } from "./ports.ts";
+import { probeHaproxy } from "./probe.ts";
+import { endAll, installConfig, type ProcessContext, processes, reload, start } from "./process.ts";
+import { serialQueue } from "./queue.ts";
+import { type LiveServer, parseOpenSessions, parseServers } from "./replies.ts";
+import { ask } from "./socket.ts";
+
+export interface HaproxyRouterOptions {
+  readonly state: StateFolder;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** What the running HAProxy has. */
+interface Running {
+  readonly services: readonly RoutedService[];
+  readonly servers: readonly LiveServer[];
+}
+
+interface Context extends ProcessContext {
+  readonly state: StateFolder;
+  readonly log: Logger;
+}
+
+/**
+ * The router of one machine: HAProxy 2.6 or newer. It holds nothing in memory: what runs is read from HAProxy's
+ * runtime socket with every call, so a router made later, by another process, takes it over as it is.
+ */
+export function haproxyRouter({ state, clock, log }: HaproxyRouterOptions): Router {
+  const inTurn = serialQueue();
+  const paths = routerPaths(state);
+  const context = ({ signal }: RouterOptions): Context => ({ state, paths, clock, log, signal });
+  return {
+    probe: probeHaproxy,
+    observe: (options) => inTurn(async () => (await observe(context(options)))?.services ?? []),
+    apply: (service, options) => inTurn(() => apply(service, context(options))),
+    remove: (service, options) => inTurn(() => remove(service, context(options))),
+    open: (service, target, options) => inTurn(() => openSessions(service, target, context(options))),
+    check: (service, doors, options) => inTurn(() => checkDoors({ service, doors }, context(options))),
+    stop: (options) => inTurn(() => stop(context(options))),
+  };
+}
+
+/** Undefined when HAProxy does not run. */
+async function observe({ paths, signal }: Context): Promise<Running | undefined> {
+  const reply = await ask(paths.runtimeSocket, ["show env", "show servers state"], signal);
+  if (reply === undefined) return undefined;
+  const servers = parseServers(reply);
+  const backends = await backendsOf(paths.runtimeSocket, signal);
+  const services = parseRecords(reply)
+    // The environment outlives a reload, also the record of a service that is no more; its backend does not.
+    .filter((record) => backends.has(mainBackend(record)))
+    .map((record) => ({ ...record, targets: targetsOf(mainBackend(record), servers) }));
+  return { services, servers };
+}
+
+async function backendsOf(socket: string, signal: AbortSignal): Promise<ReadonlySet<string>> {
+  const reply = (await ask(socket, ["show backend"], signal)) ?? "";
+  return new Set(reply.split("\n"));
+}
+
+function mainBackend(service: Pick<RoutedService, "service" | "doors">): string {
+  return backendName(service.service, modesOf(service)[0] ?? "http");
+}
+
+function targetsOf(backend: string, servers: readonly LiveServer[]): RoutedService["targets"] {
+  return servers
+    .filter((s) => s.backend === backend && !s.maintenance)
+    .map(({ name, address, port, weight }) => ({ id: name, address, port, weight }));
+}
+
+async function apply(asked: RoutedService, context: Context): Promise<void> {
+  const service = { ...asked, doors: uniqueDoors(asked.doors) };
+  const running = await observe(context);
+  const known = running?.services ?? (await servicesOnFile(context));
+  const others = known.filter((s) => s.service !== service.service);
+  assertNoConflict(service, others);
+  await assertPortsFree(newPorts(service.doors, running));
+  if (!running) return startWith(service, others, context);
+  const present = running.services.find((s) => s.service === service.service);
+  if (present && isDeepStrictEqual(structureOf(present), structureOf(service))) {
+    return changeServers(service, [...others, service], running, context);
+  }
+  await reloadWith([...others, service], running, context);
+  await confirm(service, context);
+}
+
+/** What only a reload can change. */
+function structureOf({ doors, health }: RoutedService): unknown {
+  return JSON.parse(JSON.stringify({ doors, health }));
+}
+
+function newPorts(doors: readonly TrafficSpec[], running: Running | undefined): readonly number[] {
+  const ours = (running?.services ?? []).flatMap((s) => s.doors.map((d) => d.listen));
+  return doors.map((d) => d.listen).filter((port) => !ours.includes(port));
+}
+
+async function servicesOnFile({ paths }: Context): Promise<readonly RoutedService[]> {
+  return parseConfig((await readTextIfExists(paths.config)) ?? "");
+}
+
+/** A service whose port was taken while the router was down must not keep the others from being served. */
+async function startWith(
+  service: RoutedService,
+  others: readonly RoutedService[],
+  context: Context,
+): Promise<void> {
+  await endAll(context);
+  const taken = new Set((await listeners()).map((l) => l.port));
+  const servable = others.filter((s) => !s.doors.some((d) => taken.has(d.listen)));
+  for (const left of others.filter((s) => !servable.includes(s))) {
+    context.log.warn({ service: left.service }, "left out of the router: its port is taken");
+  }
+  await installConfig(renderConfig([...servable, service], await readMachine(context.state)), context);
+  await start(context);
+  context.log.info("started HAProxy");
+  const running = await observe(context);
+  await trust(running?.servers ?? [], context);
+  await confirm(service, context);
+}
+
+/** Without a reload. The file is written first: a crash in between leaves it newer, and the next call compares with HAProxy. */
+async function changeServers(
+  service: RoutedService,
+  all: readonly RoutedService[],
+  running: Running,
+  context: Context,
+): Promise<void> {
+  const text = renderConfig(all, await readMachine(context.state));
+  if (text !== (await readTextIfExists(context.paths.config))) {
+    // Not forced to the disk: after a power failure no HAProxy runs, and the next call brings every target anew.
+    await writeFileAtomic(context.paths.config, text, { durable: false });
+  }
+  const commands = serverCommands(service, running.servers);
+  if (commands.length === 0) return;
+  const reply = await ask(context.paths.runtimeSocket, commands, context.signal);
+  await confirm(service, context, reply);
+}
+
+async function reloadWith(
+  services: readonly RoutedService[],
+  running: Running,
+  context: Context,
+): Promise<void> {
+  const before = (await readTextIfExists(context.paths.config)) ?? "";
+  await installConfig(renderConfig(services, await readMachine(context.state)), context);
+  try {
+    await reload(context);
+  } catch (error) {
+    await writeFileAtomic(context.paths.config, before, { durable: false });
+    throw error;
+  }
+  await trust(running.servers, context);
+}
+
+/** After a start one failed check takes a server out. Those that were healthy keep the tolerance that was asked for. */
+async function trust(before: readonly LiveServer[], context: Context): Promise<void> {
+  const healthy = new Set(before.filter((s) => s.up).map((s) => `${s.backend}/${s.name}`));
+  const now = (await observe(context))?.servers ?? [];
+  const commands = trustCommands(now.filter((s) => healthy.has(`${s.backend}/${s.name}`)));
+  await ask(context.paths.runtimeSocket, commands, context.signal);
+}
+
+/** Reads back that HAProxy has what was asked for; its own words on what it refused are in `reply`. */
+async function confirm(service: RoutedService, context: Context, reply = ""): Promise<void> {
+  const running = await observe(context);
+  const present = running?.services.find((s) => s.service === service.service);
+  if (running && present && isDeepStrictEqual(weights(present), weights(service))) {
+    const missing = serverCommands(service, running.servers).filter((c) => !c.startsWith("del server "));
+    if (missing.length === 0) return;
+  }
+  const words = reply.split("\n").filter((line) => line.trim() !== "");
+  throw new KilnError(
+    "router_failed",
+    `HAProxy does not have the servers of ${service.service} that it was given${words.length > 0 ? `: ${words.slice(-4).join("; ")}` : "."}`,
+    {
+      hint: "The call is repeated by itself; `router/haproxy.log` in the state folder has the details.",
+      retry: true,
+    },
+  );
+}
+
+function weights(service: RoutedService): ReadonlyMap<ServerId, string> {
+  return new Map(service.targets.map((t) => [t.id, `${t.address} ${t.port} ${t.weight}`]));
+}
+
+async function remove(service: ServiceKey, context: Context): Promise<void> {
+  const running = await observe(context);
+  const known = running?.services ?? (await servicesOnFile(context));
+  const rest = known.filter((s) => s.service !== service);
+  if (rest.length === known.length) return;
+  if (running) return reloadWith(rest, running, context);
+  await writeFileAtomic(context.paths.config, renderConfig(rest, await readMachine(context.state)));
+}
+
+/** Workers that leave after a reload still have connections to the target, so they are asked too. */
+async function openSessions(service: ServiceKey, target: ServerId, context: Context): Promise<number> {
+  const { paths, signal } = context;
+  const leaving = (await processes(context))?.leaving ?? [];
+  const counts = (["http", "tcp"] as const).flatMap((mode) => {
+    const backend = backendName(service, mode);
+    const question = `show stat ${backend} 4 -1`; // 4: servers; -1: all of them
+    const replies = [
+      ask(paths.runtimeSocket, [question], signal),
+      ...leaving.map((pid) => ask(paths.masterSocket, [`@!${pid} ${question}`], signal)),
+    ];
+    return replies.map(async (reply) => parseOpenSessions((await reply) ?? "", backend, target));
+  });
+  return (await Promise.all(counts)).reduce((sum, open) => sum + open, 0);
+}
+
+async function checkDoors(
+  asked: { readonly service: ServiceKey; readonly doors: readonly TrafficSpec[] },
+  context: Context,
+): Promise<void> {
+  const running = await observe(context);
+  assertNoConflict(asked, running?.services ?? (await servicesOnFile(context)));
+  await assertPortsFree(newPorts(asked.doors, running));
+}
+
+async function stop(context: Context): Promise<void> {
+  await endAll(context);
+  await rm(context.paths.folder, { recursive: true, force: true });
+}

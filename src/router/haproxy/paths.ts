@@ -1,0 +1,31 @@
+import { join } from "node:path";
+import type { StateFolder } from "../../lib/state-folder.ts";
+
+/** The files of one router, all in `state.router`, which only their owner can enter. */
+export interface RouterPaths {
+  readonly folder: string;
+  readonly config: string;
+  /** A configuration that is being checked. */
+  readonly candidate: string;
+  readonly log: string;
+  /** Commands to the worker that serves now. */
+  readonly runtimeSocket: string;
+  /** Commands to the master: reload, and questions to workers that leave. */
+  readonly masterSocket: string;
+  /** An empty folder: the root of the worker. */
+  readonly empty: string;
+}
+
+/** HAProxy binds a socket under its name with `.<pid>.tmp` behind it first: the names here leave room for that. */
+export function routerPaths(state: StateFolder): RouterPaths {
+  const folder = state.router;
+  return {
+    folder,
+    config: join(folder, "haproxy.cfg"),
+    candidate: join(folder, "haproxy.cfg.new"),
+    log: join(folder, "haproxy.log"),
+    runtimeSocket: join(folder, "runtime.sock"),
+    masterSocket: join(folder, "master.sock"),
+    empty: join(folder, "empty"),
+  };
+}

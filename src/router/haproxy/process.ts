@@ -1,0 +1,179 @@
+import { spawn } from "node:child_process";
+import { mkdir, open, readdir, readFile, rename, rm, stat, truncate } from "node:fs/promises";
+import type { Clock } from "../../lib/clock.ts";
+import { isErrno, KilnError } from "../../lib/errors.ts";
+import { exec } from "../../lib/exec.ts";
+import { writeFileAtomic } from "../../lib/files.ts";
+import type { RouterPaths } from "./paths.ts";
+import { portTaken } from "./ports.ts";
+import { type Processes, parseProcesses } from "./replies.ts";
+import { ask } from "./socket.ts";
+
+const startTimeoutMs = 15_000;
+const pollMs = 10;
+const longestLogBytes = 4 * 1024 * 1024;
+
+export interface ProcessContext {
+  readonly paths: RouterPaths;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+}
+
+/** Writes the configuration in place of the present one, after HAProxy itself has found no fault in it. */
+export async function installConfig(text: string, { paths, signal }: ProcessContext): Promise<void> {
+  await mkdir(paths.empty, { recursive: true, mode: 0o700 });
+  await writeFileAtomic(paths.candidate, text, { durable: false });
+  const argv = ["haproxy", "-c", "-f", paths.candidate] as const;
+  const result = await exec([...argv], { signal, accept: "any", env: cleanEnv() });
+  if (result.code !== 0) throw failed("HAProxy refused its configuration", result.stderr);
+  await rename(paths.candidate, paths.config);
+}
+
+/** The processes behind the master socket; undefined when there are none. */
+export async function processes({ paths, signal }: ProcessContext): Promise<Processes | undefined> {
+  return parseProcesses((await ask(paths.masterSocket, ["show proc"], signal)) ?? "");
+}
+
+/**
+ * Starts HAProxy from its configuration file, in a session of its own so that it outlives its starter, and resolves
+ * when it serves. Throws `port_taken`, or `router_failed` with HAProxy's own words.
+ */
+export async function start(context: ProcessContext): Promise<void> {
+  const { paths, clock, signal } = context;
+  await endAll(context);
+  await Promise.all([paths.runtimeSocket, paths.masterSocket].map((path) => rm(path, { force: true })));
+  const from = await prepareLog(paths);
+  const hasEnded = await launch(paths);
+  const untilMs = clock.now() + startTimeoutMs;
+  while ((await ask(paths.runtimeSocket, ["show info"], signal)) === undefined) {
+    if (hasEnded()) throw failed("HAProxy did not start", await logSince(paths, from));
+    if (clock.now() > untilMs) throw failed("HAProxy did not serve within 15 s", await logSince(paths, from));
+    await clock.sleep(pollMs, signal);
+  }
+}
+
+/** Returns a function that tells whether the process has ended. */
+async function launch(paths: RouterPaths): Promise<() => boolean> {
+  let ended = false;
+  const log = await open(paths.log, "a", 0o600);
+  try {
+    const master = `${paths.masterSocket},mode,600,level,admin`;
+    const child = spawn("haproxy", ["-W", "-S", master, "-f", paths.config], {
+      cwd: "/",
+      detached: true,
+      env: cleanEnv(),
+      stdio: ["ignore", log.fd, log.fd],
+    });
+    child.once("exit", () => {
+      ended = true;
+    });
+    child.once("error", () => {
+      ended = true;
+    });
+    child.unref();
+    return () => ended;
+  } finally {
+    await log.close();
+  }
+}
+
+/**
+ * Makes the running HAProxy read its file again: a new worker takes over the listening sockets, the old one finishes
+ * what it has. Resolves when the new worker serves; throws like `start`, and then the old one still does.
+ */
+export async function reload(context: ProcessContext): Promise<void> {
+  const { paths, clock, signal } = context;
+  const from = await prepareLog(paths);
+  const before = await processesNow(context);
+  await ask(paths.masterSocket, ["reload"], signal);
+  const untilMs = clock.now() + startTimeoutMs;
+  for (;;) {
+    const now = await processes(context);
+    if (now && now.reloads > before.reloads) {
+      if (now.failedReloads > 0) throw failed("HAProxy could not reload", await logSince(paths, from));
+      if (now.worker !== undefined && (await answering(context)) === now.worker) return;
+    }
+    if (clock.now() > untilMs)
+      throw failed("HAProxy did not reload within 15 s", await logSince(paths, from));
+    await clock.sleep(pollMs, signal);
+  }
+}
+
+/** The master replaces itself at a reload and is deaf for some milliseconds. */
+async function processesNow(context: ProcessContext): Promise<Processes> {
+  for (let tries = 0; tries < 100; tries++) {
+    const found = await processes(context);
+    if (found) return found;
+    await context.clock.sleep(pollMs, context.signal);
+  }
+  throw failed("HAProxy's master process does not answer", "");
+}
+
+/** The pid of the worker that answers on the runtime socket. */
+async function answering({ paths, signal }: ProcessContext): Promise<number | undefined> {
+  const pid = /^Pid: (\d+)$/m.exec((await ask(paths.runtimeSocket, ["show info"], signal)) ?? "")?.[1];
+  return pid === undefined ? undefined : Number(pid);
+}
+
+/** Ends every HAProxy that runs on this configuration file, and waits until it is gone. */
+export async function endAll({ paths, clock, signal }: ProcessContext): Promise<void> {
+  const patienceMs = clock.now() + 5_000;
+  for (let pids = await findAll(paths); pids.length > 0; pids = await findAll(paths)) {
+    for (const pid of pids) kill(pid, clock.now() > patienceMs ? "SIGKILL" : "SIGTERM");
+    await clock.sleep(pollMs, signal);
+  }
+}
+
+/** By their arguments, since the sockets say nothing of a master that was killed while its worker was not. */
+async function findAll(paths: RouterPaths): Promise<readonly number[]> {
+  const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
+  const found = await Promise.all(
+    pids.map(async (pid) => {
+      const line = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
+      const argv = line.split("\0");
+      return argv[0]?.endsWith("haproxy") && argv[argv.lastIndexOf("-f") + 1] === paths.config
+        ? Number(pid)
+        : 0;
+    }),
+  );
+  return found.filter((pid) => pid > 0);
+}
+
+function kill(pid: number, signal: "SIGTERM" | "SIGKILL"): void {
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    if (!isErrno(error, "ESRCH")) throw error;
+  }
+}
+
+/** Keeps the log bounded; returns where what comes now begins. HAProxy appends, so cutting it short is safe. */
+async function prepareLog(paths: RouterPaths): Promise<number> {
+  const size = await stat(paths.log).then(
+    (file) => file.size,
+    () => 0,
+  );
+  if (size <= longestLogBytes) return size;
+  await truncate(paths.log, 0);
+  return 0;
+}
+
+async function logSince(paths: RouterPaths, offset: number): Promise<string> {
+  return (await readFile(paths.log)).subarray(offset).toString();
+}
+
+/** HAProxy shows its environment on the runtime socket: it shall hold nothing of ours but our records. */
+function cleanEnv(): Record<string, string> {
+  return { PATH: process.env.PATH ?? "/usr/sbin:/usr/bin:/sbin:/bin" };
+}
+
+function failed(what: string, words: string): KilnError {
+  const taken = /\(Address already in use\) for \[.*:(\d+)\]/.exec(words)?.[1];
+  if (taken !== undefined) return portTaken(Number(taken), undefined);
+  const alerts = words.split("\n").filter((line) => line.startsWith("[ALERT]"));
+  const tail = (alerts.length > 0 ? alerts : words.trim().split("\n")).slice(-4).join("\n");
+  return new KilnError("router_failed", tail ? `${what}: ${tail}` : `${what}.`, {
+    hint: "HAProxy's own log is `router/haproxy.log` in the state folder.",
+    retry: true,
+  });
+}

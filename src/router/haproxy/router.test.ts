@@ -1,0 +1,54 @@
+import { expect, test } from "vitest";
+import { openStateFolder } from "../../lib/state-folder.ts";
+import { routerPaths } from "./paths.ts";
+import { parseListeners } from "./ports.ts";
+import { readinessOf } from "./probe.ts";
+import { serialQueue } from "./queue.ts";
+import { batches } from "./socket.ts";
+
+test("an old HAProxy is a problem with a remedy", () => {
+  expect(readinessOf("HAProxy version 2.6.12-1+deb12u4 2026/10/17")).toEqual({
+    facts: ["HAProxy 2.6.12"],
+    problems: [],
+  });
+  expect(readinessOf("HAProxy version 3.0-dev1").problems).toEqual([]);
+  expect(readinessOf("HA-Proxy version 2.2.9").problems[0]?.what).toBe("HAProxy 2.2.9 is older than 2.6.");
+  expect(readinessOf("").problems).toHaveLength(1);
+});
+
+test("listeners are told from other sockets", () => {
+  const table = [
+    "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode",
+    "   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 4242 1 0",
+    "   1: 0100007F:1F91 0100007F:1F90 01 00000000:00000000 00:00000000 00000000     0        0 4243 1 0",
+  ].join("\n");
+  expect(parseListeners(table)).toEqual([{ port: 8080, inode: "4242" }]);
+});
+
+test("commands are joined up to what HAProxy can read at once", () => {
+  const command = "x".repeat(5_000);
+  expect(batches(["a", "b"])).toEqual(["a;b"]);
+  expect(batches([command, command, command]).map((line) => line.length)).toEqual([10_001, 5_000]);
+  expect(batches([])).toEqual([]);
+});
+
+test("work goes one after the other, and a failure holds up nothing", async () => {
+  const inTurn = serialQueue();
+  const seen: string[] = [];
+  const first = inTurn(async () => {
+    await Promise.resolve();
+    seen.push("first");
+    throw new Error("no");
+  });
+  const second = inTurn(async () => seen.push("second"));
+  await expect(first).rejects.toThrow("no");
+  await second;
+  expect(seen).toEqual(["first", "second"]);
+});
+
+test("the socket names fit below the longest state folder, with HAProxy's temporary suffix", () => {
+  const paths = routerPaths(openStateFolder({ KILN_HOME: `/${"k".repeat(66)}` }));
+  for (const path of [paths.runtimeSocket, paths.masterSocket]) {
+    expect(`${path}.4194304.tmp`.length).toBeLessThanOrEqual(107);
+  }
+});
