@@ -212,7 +212,10 @@ const rollout = z
         .duration("1s")
         .prefault("10m")
         .describe("How long a rollout may go without more servers becoming ready."),
-      onFailure: leaf.oneOf("rollback", "stop").prefault("rollback").describe("What a failed rollout does."),
+      onFailure: leaf
+        .oneOf("rollback", "stop")
+        .prefault("rollback")
+        .describe("What a failed rollout does: return to the last good release, or stop where it is."),
     },
     { error: "a mapping that says how servers are replaced" },
   )
@@ -223,12 +226,8 @@ const name = (what: string) =>
     expected: `${what} of lower-case letters, digits and hyphens, a letter first, at most 32 characters`,
     pattern: v.namePattern,
     hint: (found) => {
-      const tidy = String(found)
-        .toLowerCase()
-        .replaceAll(/[^a-z0-9]+/g, "-")
-        .replace(/^[^a-z]+/, "")
-        .replace(/-$/, "");
-      return v.namePattern.test(tidy) ? `Write ${tidy}.` : undefined;
+      const tidy = v.tidyName(String(found));
+      return tidy && `Write ${tidy}.`;
     },
   });
 

@@ -76,3 +76,14 @@ export const envNamePattern = /^[A-Za-z_][A-Za-z0-9_]*$/;
 export const namePattern = /^[a-z][a-z0-9-]{0,31}$/;
 
 export const modePattern = /^[0-7]{3,4}$/;
+
+/** The nearest name of that form, or undefined when nothing is left of the text. */
+export function tidyName(text: string): string | undefined {
+  const tidy = text
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9]+/g, "-")
+    .replace(/^[^a-z]+/, "")
+    .slice(0, 32)
+    .replace(/-$/, "");
+  return namePattern.test(tidy) ? tidy : undefined;
+}

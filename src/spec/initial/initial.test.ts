@@ -1,0 +1,143 @@
+import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { ServiceSpec } from "../../domain/spec.ts";
+import { loadSpecs } from "../load.ts";
+import { initialSpec } from "./initial.ts";
+import { nginxConf } from "./site-files.ts";
+
+let outer: string;
+let folder: string;
+
+beforeEach(async () => {
+  outer = await mkdtemp("/tmp/kiln-");
+  folder = join(outer, "My Shop");
+  await mkdir(folder);
+});
+
+afterEach(() => rm(outer, { recursive: true }));
+
+async function put(files: Readonly<Record<string, string>>): Promise<void> {
+  for (const [path, text] of Object.entries(files)) {
+    await mkdir(dirname(join(folder, path)), { recursive: true });
+    await writeFile(join(folder, path), text);
+  }
+}
+
+/** Writes what `kiln init` would, and reads it back. */
+async function init(): Promise<ServiceSpec> {
+  const { files } = await initialSpec(folder);
+  await put(Object.fromEntries(files.map(({ path, text }) => [path, text])));
+  const [spec] = await loadSpecs(join(folder, "kiln.yaml"));
+  if (!spec) throw new Error("no service");
+  return spec;
+}
+
+const targets = (spec: ServiceSpec) => spec.image.files.map((file) => file.to);
+
+test("an empty folder gets a page to begin with", async () => {
+  const spec = await init();
+  expect(spec).toMatchObject({ service: "my-shop", image: { packages: ["nginx"], user: "www-data" } });
+  expect(targets(spec)).toEqual(["/srv/www", "/etc/nginx/nginx.conf"]);
+  expect(await readFile(join(folder, "site/index.html"), "utf8")).toContain("It works");
+});
+
+describe("a site", () => {
+  test("in a folder of its own", async () => {
+    await put({ "public/index.html": "", "site/notes.md": "" });
+    const spec = await init();
+    expect(spec.image.files[0]).toMatchObject({ from: join(folder, "public"), to: "/srv/www" });
+    expect(spec.health.check).toEqual({ kind: "http", path: "/" });
+  });
+
+  test("right here: only what belongs on the web goes into the image", async () => {
+    await put({
+      "index.html": "",
+      "a b: #1.css": "",
+      "true.html": "",
+      "img/x.png": "",
+      ".env": "",
+      "secret.key": "",
+      "node_modules/x": "",
+      "package.json": "{}",
+    });
+    expect(targets(await init())).toEqual([
+      "/srv/www/img",
+      "/srv/www/a b: #1.css",
+      "/srv/www/index.html",
+      "/srv/www/true.html",
+      "/etc/nginx/nginx.conf",
+    ]);
+  });
+
+  test("an nginx.conf that is there already is left alone", async () => {
+    await put({ "index.html": "", "nginx.conf": "theirs" });
+    await init();
+    expect(await readFile(join(folder, "nginx.conf"), "utf8")).toBe("theirs");
+    expect(await readFile(join(folder, "kiln.nginx.conf"), "utf8")).toBe(nginxConf);
+  });
+});
+
+describe("a Node.js program", () => {
+  test.each([
+    [{ scripts: { start: "NODE_ENV=x node --enable-source-maps ./src/api.js" } }, "src/api.js"],
+    [{ main: "lib/gone.js" }, "server.js"],
+    [{ main: "./app.mjs", scripts: { start: "next start" } }, "app.mjs"],
+    [{ scripts: { start: "node ../outside.js" } }, "server.js"],
+    [[], "server.js"],
+  ])("%j starts %s", async (manifest, entry) => {
+    await put({
+      "package.json": JSON.stringify(manifest),
+      "src/api.js": "",
+      "server.js": "",
+      "app.mjs": "",
+      "test/a.js": "",
+      "README.md": "",
+    });
+    const spec = await init();
+    expect(spec.image).toMatchObject({ packages: ["nodejs"], command: ["node", `/app/${entry}`] });
+    expect(targets(spec)).toEqual(["/app/src", "/app/app.mjs", "/app/package.json", "/app/server.js"]);
+  });
+
+  test("a package.json that starts nothing is no program", async () => {
+    await put({ "package.json": "not json", "dist/index.html": "" });
+    expect((await init()).image.packages).toEqual(["nginx"]);
+  });
+});
+
+test("a Python program, with Debian's names for what it needs", async () => {
+  await put({
+    "requirements.txt": "# web\nFlask==3.0\npython_dateutil\n-r more.txt\n",
+    "main.py": "",
+    "tool.py": "",
+    "venv/x": "",
+  });
+  const spec = await init();
+  expect(spec.image).toMatchObject({ packages: ["python3"], command: ["python3", "/app/main.py"] });
+  expect(targets(spec)).toEqual(["/app/main.py", "/app/requirements.txt", "/app/tool.py"]);
+  const text = await readFile(join(folder, "kiln.yaml"), "utf8");
+  expect(text).toContain("  # python3-flask, python3-dateutil\n");
+});
+
+test("links are left out, and a folder without a usable name is called app", async () => {
+  folder = join(outer, "123");
+  await put({ "index.html": "" });
+  await symlink("/etc/passwd", join(folder, "passwd.html"));
+  const spec = await init();
+  expect(spec.service).toBe("app");
+  expect(targets(spec)).toEqual(["/srv/www/index.html", "/etc/nginx/nginx.conf"]);
+});
+
+describe("the examples", () => {
+  const examples = join(import.meta.dirname, "../../../examples");
+
+  test.each(["site", "node-api"])("%s is valid, in every environment", async (name) => {
+    const file = join(examples, name, "kiln.yaml");
+    expect(await loadSpecs(file)).toMatchObject([{ service: name }]);
+    expect(await loadSpecs(file, { environment: "staging" })).toMatchObject([{ count: 1 }]);
+  });
+
+  test("the site has the nginx.conf that `kiln init` writes", async () => {
+    expect(await readFile(join(examples, "site/nginx.conf"), "utf8")).toBe(nginxConf);
+  });
+});

@@ -1,0 +1,35 @@
+import { basename, resolve } from "node:path";
+import { readTextIfExists } from "../../lib/files.ts";
+import { tidyName } from "../values.ts";
+import { viewFolder } from "./folder.ts";
+import { recogniseNode, recognisePython } from "./programs.ts";
+import { recogniseSite, starterSite } from "./site.ts";
+import { specText } from "./yaml.ts";
+
+export interface InitialFiles {
+  /** Paths relative to the folder; `kiln.yaml` is the first. Only kiln.yaml may exist already: the caller looks. */
+  readonly files: readonly { readonly path: string; readonly text: string }[];
+}
+
+/**
+ * What `kiln init` writes for a folder, by what lies in it: a Node.js or Python program, a site, or else a page to
+ * begin with. It is valid and can be built as it is. Writes nothing itself.
+ */
+export async function initialSpec(folder: string): Promise<InitialFiles> {
+  const view = await viewFolder(folder);
+  const recipe =
+    (await recogniseNode(view)) ??
+    (await recogniseSite(view)) ??
+    (await recognisePython(view)) ??
+    starterSite(view);
+  const service = tidyName(basename(resolve(folder))) ?? "app";
+  const text = specText(service, await debianSuite(), recipe);
+  return { files: [{ path: "kiln.yaml", text }, ...recipe.extra] };
+}
+
+/** This machine's own suite where it runs Debian, as its package sources fit that one (os-release(5)). */
+async function debianSuite(): Promise<string> {
+  const release = (await readTextIfExists("/etc/os-release")) ?? "";
+  const isDebian = /^ID="?debian"?$/m.test(release);
+  return (isDebian && /^VERSION_CODENAME="?([a-z]+)"?$/m.exec(release)?.[1]) || "bookworm";
+}

@@ -1,0 +1,19 @@
+/** What a folder was recognised as: everything that differs between the specs that `kiln init` writes. */
+export interface Recipe {
+  /** One sentence for the head of the file. */
+  readonly about: string;
+  readonly packages: readonly string[];
+  /** Lines of comment above `packages`. */
+  readonly packageNotes: readonly string[];
+  readonly files: readonly { readonly from: string; readonly to: string }[];
+  readonly user: string;
+  readonly command: readonly string[];
+  readonly port: number;
+  readonly env: Readonly<Record<string, string>>;
+  readonly memory: string;
+  readonly writable: readonly string[];
+  /** Path for the HTTP check; undefined: a TCP check, as nobody knows what the service answers. */
+  readonly http: string | undefined;
+  /** Files to write beside kiln.yaml. */
+  readonly extra: readonly { readonly path: string; readonly text: string }[];
+}
