@@ -24,10 +24,10 @@ export interface EventQuery {
   /** Events with a higher sequence number; all without it. */
   readonly after?: number;
   readonly service?: ServiceKey;
-  /** At most this many, the oldest first; 1,000 without it. */
-  readonly limit?: number;
-  /** In place of `limit`: only the newest so many. */
+  /** Of those, only so many of the newest. */
   readonly newest?: number;
+  /** Of those, only so many of the oldest; 1,000 when neither this nor `newest` is given. */
+  readonly limit?: number;
 }
 
 /** Adds an event at the end of the chain. Call it in the transaction of the change that it tells of. */
@@ -55,21 +55,21 @@ export function insertEvent(db: Database, event: NewEvent, atMs: number): KilnEv
 
 /** Oldest first. */
 export function selectEvents(db: Database, query: EventQuery): readonly KilnEvent[] {
-  const { after = 0, service, limit = mostEvents, newest } = query;
-  const ofService = service === undefined ? "" : "service = ? AND";
-  const order = newest === undefined ? "ASC" : "DESC";
-  const rows = db.all<EventRow>(
-    `SELECT * FROM events WHERE ${ofService} sequence > ? ORDER BY sequence ${order} LIMIT ?`,
-    ...(service === undefined ? [] : [service]),
-    ...[after, newest ?? limit],
-  );
-  const events = rows.map(toEvent);
-  return newest === undefined ? events : events.reverse();
+  const { after = 0, service, newest, limit = mostEvents } = query;
+  const where = `sequence > ? AND ${service === undefined ? "? IS NULL" : "service = ?"}`;
+  const values = [after, service ?? null, newest ?? limit];
+  const rows =
+    newest === undefined
+      ? db.all<EventRow>(`SELECT * FROM events WHERE ${where} ORDER BY sequence LIMIT ?`, ...values)
+      : db
+          .all<EventRow>(`SELECT * FROM events WHERE ${where} ORDER BY sequence DESC LIMIT ?`, ...values)
+          .toReversed();
+  return rows.map(toEvent);
 }
 
 /** The sequence number of the newest event; 0 when there is none. */
-export function lastSequence(db: Database): number {
-  return db.get<{ last: number | null }>("SELECT max(sequence) AS last FROM events")?.last ?? 0;
+export function selectLastSequence(db: Database): number {
+  return db.get<{ readonly last: number | null }>("SELECT max(sequence) AS last FROM events")?.last ?? 0;
 }
 
 /**

@@ -82,17 +82,8 @@ export function prune({ db, log }: Workbench, service: ServiceKey, keep: number)
   return releases;
 }
 
-/** What happened to servers. A failure that is already known changes nothing. */
-export function recordServers(
-  bench: Workbench,
-  events: readonly NewEvent[],
-  failures: readonly (readonly [ServiceKey, ServerFailure])[],
-): void {
-  for (const event of events) bench.log.append(event);
-  for (const [service, failure] of failures) recordFailure(bench, service, failure);
-}
-
-function recordFailure({ db, log }: Workbench, service: ServiceKey, failure: ServerFailure): void {
+/** Keeps why a server was given up; once, however often it is told. */
+export function recordFailure({ db, log }: Workbench, service: ServiceKey, failure: ServerFailure): void {
   if (!insertFailure(db, service, failure)) return;
   log.append({
     service,
@@ -100,6 +91,16 @@ function recordFailure({ db, log }: Workbench, service: ServiceKey, failure: Ser
     message: `Server ${failure.id} ${failure.reason}.`,
     data: { server: failure.id, failure: failure.kind, reason: failure.reason },
   });
+}
+
+/** Keeps what was noticed of servers: failures with what helps to understand them, the rest as events alone. */
+export function recordServers(
+  bench: Workbench,
+  news: readonly NewEvent[],
+  failures: readonly (readonly [ServiceKey, ServerFailure])[],
+): void {
+  for (const event of news) bench.log.append(event);
+  for (const [service, failure] of failures) recordFailure(bench, service, failure);
 }
 
 function noRollout(service: ServiceKey): KilnError {

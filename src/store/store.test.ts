@@ -224,7 +224,7 @@ test("a removed service takes no orders, and is gone with all but its events", (
   deployed(t.store, aDraft(1), "other");
   deployed(t.store, aDraft(1));
   const { rollout } = begin(t.store, aDraft(2));
-  t.store.recordServers([], [["shop", aFailure()]]);
+  t.store.recordFailure("shop", aFailure());
   expect(t.store.apply("shop", { kind: "gone" }, "nothing is left")).toBe(false);
   t.store.markRemoved("shop", by);
   t.store.markRemoved("shop", by);
@@ -273,12 +273,23 @@ test("the newest 20 failures of each release are kept, each once", () => {
   deployed(t.store, aDraft(1));
   begin(t.store, aDraft(2));
   const failures = Array.from({ length: 25 }, (_, i) => aFailure({ id: `shop-2-1-${i + 1}`, atMs: i }));
-  for (const failure of [...failures, ...failures.slice(-3)]) t.store.recordServers([], [["shop", failure]]);
+  for (const failure of [...failures, ...failures.slice(-3)]) t.store.recordFailure("shop", failure);
   const other = aFailure({ id: "shop-1-1-1", atMs: 99, logTail: ["bye"] });
-  t.store.recordServers([], [["shop", other]]);
+  t.store.recordFailure("shop", other);
   expect(t.store.failures("shop", 2)).toEqual(failures.slice(5));
   expect(t.store.failures("shop")).toEqual([...failures.slice(5), other]);
   expect(kinds(t.store).filter((kind) => kind === "server.failed").length).toBe(26);
+});
+
+test("what was noticed of servers is recorded at once, and a failure once", () => {
+  using t = aStore();
+  deployed(t.store, aDraft(1));
+  const news = { service: "shop", kind: "server.ready", message: "shop-1-1-1 is ready.", data: {} };
+  const failure = aFailure({ id: "shop-1-2-1" });
+  t.store.recordServers([news], [["shop", failure]]);
+  t.store.recordServers([], [["shop", failure]]);
+  expect(kinds(t.store).slice(3)).toEqual(["server.ready", "server.failed"]);
+  expect(t.store.failures("shop")).toEqual([failure]);
 });
 
 test("images in use name the releases that hold them", () => {
@@ -316,4 +327,8 @@ test("events are found by service and after a sequence number", () => {
   expect(blog.every((event) => event.service === "blog")).toBe(true);
   expect(t.store.events({ service: "blog", after: blog[0]?.sequence ?? 0 })).toEqual(blog.slice(1));
   expect(t.store.events({ after: 999 })).toEqual([]);
+  expect(t.store.events({ newest: 2 })).toEqual(t.store.events().slice(-2));
+  expect(t.store.events({ newest: 2, service: "shop" }).map((event) => event.sequence)).toEqual([2, 3]);
+  expect(t.store.events({ newest: 5, after: 5 }).map((event) => event.sequence)).toEqual([6]);
+  expect([t.store.events({ newest: 0 }), t.store.lastSequence()]).toEqual([[], 6]);
 });

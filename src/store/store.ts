@@ -9,9 +9,9 @@ import type { Clock } from "../lib/clock.ts";
 import { applyChange } from "./apply.ts";
 import { selectAllDesired, selectDesired } from "./desired.ts";
 import { type EventListener, EventLog } from "./event-log.ts";
-import { type EventQuery, firstBadEvent, lastSequence, selectEvents } from "./events.ts";
+import { type EventQuery, firstBadEvent, selectEvents, selectLastSequence } from "./events.ts";
 import { selectFailures } from "./failures.ts";
-import { abort, markRemoved, prune, recordServers, setCount, setPolicy } from "./manage.ts";
+import { abort, markRemoved, prune, recordFailure, recordServers, setCount, setPolicy } from "./manage.ts";
 import { openDatabase } from "./migrations.ts";
 import { selectImagesInUse, selectLastGood, selectReleases } from "./releases.ts";
 import { selectRollout, selectRollouts } from "./rollouts.ts";
@@ -64,21 +64,17 @@ export interface Store extends Disposable {
   pruneReleases(service: ServiceKey, keep?: number): readonly number[];
   /** Image digests that kept releases use, each with those releases in words. */
   imagesInUse(): ReadonlyMap<ImageDigest, readonly string[]>;
-  /**
-   * What happened to servers, in one transaction. Of the failures the newest 20 of each release are kept; one that is
-   * already known changes nothing.
-   */
-  recordServers(
-    events: readonly NewEvent[],
-    failures: readonly (readonly [ServiceKey, ServerFailure])[],
-  ): void;
+  /** Keeps the newest 20 of each release. A failure that is already known changes nothing. */
+  recordFailure(service: ServiceKey, failure: ServerFailure): void;
+  /** What was noticed of servers since the last look, in one transaction. */
+  recordServers(news: readonly NewEvent[], failures: readonly (readonly [ServiceKey, ServerFailure])[]): void;
   /** Of one release, or of all that are kept; oldest first. */
   failures(service: ServiceKey, release?: number): readonly ServerFailure[];
   /** For what happened outside the recorded state. */
   appendEvent(event: NewEvent): void;
   /** Oldest first. */
   events(query?: EventQuery): readonly KilnEvent[];
-  /** Of the newest event; 0 when there is none. */
+  /** The sequence number of the newest event; 0 when there is none. */
   lastSequence(): number;
   /** Calls the listener with every event once it is on the disk, until disposed. */
   subscribe(listener: EventListener): Disposable;
@@ -115,11 +111,12 @@ export function openStore(path: string, options: { readonly clock: Clock }): Sto
     lastGood: (service) => selectLastGood(db, service),
     pruneReleases: (service, keep = keptReleases) => changing(() => prune(bench, service, keep)),
     imagesInUse: () => selectImagesInUse(db),
-    recordServers: (events, failures) => changing(() => recordServers(bench, events, failures)),
+    recordFailure: (service, failure) => changing(() => recordFailure(bench, service, failure)),
+    recordServers: (news, failures) => changing(() => recordServers(bench, news, failures)),
     failures: (service, release) => selectFailures(db, service, release),
     appendEvent: (event) => changing(() => log.append(event)),
     events: (query = {}) => selectEvents(db, query),
-    lastSequence: () => lastSequence(db),
+    lastSequence: () => selectLastSequence(db),
     subscribe: (listener) => log.subscribe(listener),
     verifyChain: () => firstBadEvent(db),
     close: () => db.close(),

@@ -1,0 +1,161 @@
+import { spawn } from "node:child_process";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { exec } from "../../src/lib/exec.ts";
+import { openStateFolder } from "../../src/lib/state-folder.ts";
+
+/** The launcher that users run. */
+export const kilnPath = new URL("../../kiln", import.meta.url).pathname;
+
+export interface Ran {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface RunOptions {
+  readonly cwd?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly input?: string;
+  /** Called with the running process, to send it signals. */
+  readonly started?: (pid: number) => void;
+}
+
+/** An installation of its own, as a user has one: a state folder, projects, and the `kiln` command. */
+export interface Installation extends AsyncDisposable {
+  readonly home: string;
+  /** Runs `kiln ...args`; never throws for a failing command. */
+  run(args: readonly string[], options?: RunOptions): Promise<Ran>;
+  /** Like `run`, for a command that must succeed; throws with what it printed. */
+  ok(args: readonly string[], options?: RunOptions): Promise<Ran>;
+  /** The command's `--json` document. */
+  json<T>(args: readonly string[], options?: RunOptions): Promise<T>;
+  /** Writes a project folder; returns its path. */
+  project(files: Readonly<Record<string, string>>): Promise<string>;
+  controllerPid(): Promise<number | undefined>;
+  /** What this installation has outside its state folder, one thing a line; empty when nothing is left. */
+  leftovers(): Promise<readonly string[]>;
+}
+
+export async function install(): Promise<Installation> {
+  const root = await mkdtemp("/tmp/ke-");
+  const home = join(root, "state");
+  let projects = 0;
+
+  const run = (args: readonly string[], options: RunOptions = {}) => runKiln(args, home, root, options);
+  async function ok(args: readonly string[], options?: RunOptions): Promise<Ran> {
+    const ran = await run(args, options);
+    if (ran.code === 0) return ran;
+    throw new Error(`kiln ${args.join(" ")} exited with ${ran.code}\n${ran.stdout}\n${ran.stderr}`);
+  }
+  async function project(files: Readonly<Record<string, string>>): Promise<string> {
+    const folder = join(root, `project-${++projects}`);
+    await writeFiles(folder, files);
+    return folder;
+  }
+  async function controllerPid(): Promise<number | undefined> {
+    const text = await readFile(join(home, "controller.lock.json"), "utf8").catch(() => undefined);
+    const pid = text === undefined ? undefined : (JSON.parse(text) as { pid: number }).pid;
+    return pid !== undefined && isRunning(pid) ? pid : undefined;
+  }
+  const leftovers = () => findLeftovers(home);
+
+  async function dispose(): Promise<void> {
+    const status = await run(["status", "--json"]);
+    if (status.code === 0) {
+      for (const { service } of servicesOf(status.stdout)) await run(["remove", service, "--yes"]);
+    }
+    await run(["controller", "stop"]);
+    await waitUntil(async () => (await controllerPid()) === undefined, 20_000, "the controller has ended");
+    const left = await leftovers();
+    await rm(root, { recursive: true, force: true });
+    if (left.length > 0) throw new Error(`Left behind by ${home}:\n${left.join("\n")}`);
+  }
+
+  return {
+    home,
+    run,
+    ok,
+    json: async <T>(args: readonly string[], options?: RunOptions) =>
+      JSON.parse((await ok([...args, "--json"], options)).stdout) as T,
+    project,
+    controllerPid,
+    leftovers,
+    [Symbol.asyncDispose]: dispose,
+  };
+}
+
+/** Resolves when `condition` holds; throws, naming what was waited for, when it does not within the time. */
+export async function waitUntil(
+  condition: () => Promise<boolean> | boolean,
+  timeoutMs: number,
+  what: string,
+): Promise<void> {
+  const end = Date.now() + timeoutMs;
+  while (!(await condition())) {
+    if (Date.now() > end) throw new Error(`Waited ${timeoutMs} ms in vain until ${what}.`);
+    await new Promise((resolve) => setTimeout(resolve, 25));
+  }
+}
+
+export async function writeFiles(folder: string, files: Readonly<Record<string, string>>): Promise<void> {
+  for (const [name, text] of Object.entries(files)) {
+    const path = join(folder, name);
+    await mkdir(dirname(path), { recursive: true });
+    await writeFile(path, text);
+  }
+}
+
+/** Why tests with real servers cannot run here, or undefined when they can. */
+export function whyNoServers(): string | undefined {
+  return process.getuid?.() === 0 ? undefined : "real servers need root";
+}
+
+function runKiln(args: readonly string[], home: string, cwd: string, options: RunOptions): Promise<Ran> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(kilnPath, args, {
+      cwd: options.cwd ?? cwd,
+      env: { ...process.env, KILN_HOME: home, NO_COLOR: "1", ...options.env },
+      stdio: ["pipe", "pipe", "pipe"],
+    });
+    let stdout = "";
+    let stderr = "";
+    child.stdout.on("data", (chunk) => (stdout += chunk));
+    child.stderr.on("data", (chunk) => (stderr += chunk));
+    child.stdin.end(options.input ?? "");
+    child.on("error", reject);
+    child.on("close", (code) => resolve({ code: code ?? 128, stdout, stderr }));
+    if (child.pid !== undefined) options.started?.(child.pid);
+  });
+}
+
+function servicesOf(json: string): readonly { readonly service: string }[] {
+  const parsed = JSON.parse(json) as { services?: { service: string }[] } | { service: string }[];
+  return Array.isArray(parsed) ? parsed : (parsed.services ?? []);
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function findLeftovers(home: string): Promise<readonly string[]> {
+  const { tag } = openStateFolder({ KILN_HOME: home });
+  const mounts = (await readFile("/proc/self/mountinfo", "utf8"))
+    .split("\n")
+    .filter((line) => line.includes(home));
+  const links = (await exec(["ip", "-o", "link", "show"])).stdout
+    .split("\n")
+    .filter((line) => line.includes(`kiln-${tag.slice(0, 6)}`));
+  const spaces = (await exec(["ip", "netns", "list"])).stdout
+    .split("\n")
+    .filter((line) => line.includes(tag.slice(0, 6)));
+  const running = (await exec(["ps", "-eo", "pid,args"])).stdout
+    .split("\n")
+    .filter((line) => line.includes(home));
+  return [...mounts, ...links, ...spaces, ...running].map((line) => line.trim());
+}
