@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import type { ReleaseDraft } from "../domain/release.ts";
 
 /** What a draft changes against the release that serves: one sentence each, values of the environment left out. */
@@ -15,7 +16,7 @@ export function differences(before: ReleaseDraft | undefined, after: ReleaseDraf
     ...changed("cpus", shape.cpus, after.shape.cpus),
     ...changed("writable paths", shape.writable.join(", "), after.shape.writable.join(", ")),
     ...environment(shape.env, after.shape.env),
-    ...(JSON.stringify(health) === JSON.stringify(after.health) ? [] : ["the health check changes"]),
+    ...(isDeepStrictEqual(health, after.health) ? [] : ["the health check changes"]),
     ...changed("traffic", door(before.traffic), door(after.traffic)),
   ];
 }

@@ -1,0 +1,274 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, expect, test } from "vitest";
+import type { KilnEvent } from "../domain/event.ts";
+import { aPolicy, aRelease } from "../domain/testing.ts";
+import { FakeClock } from "../lib/fake-clock.ts";
+import { silentLog } from "../lib/log.ts";
+import { fakePlatform } from "../platform/fake/fake-platform.ts";
+import { FakeWorld } from "../platform/fake/world.ts";
+import type { Fleet } from "../platform/fleet/fleet.ts";
+import { openStore, type Store } from "../store/store.ts";
+import { type Controller, startController } from "./controller.ts";
+import type { DeployRequest, ServiceStatus } from "./operations.ts";
+
+/** A controller with its store, over a fake machine that outlives it. */
+class TestInstallation implements AsyncDisposable {
+  readonly clock = new FakeClock(1_000_000);
+  readonly world = new FakeWorld(this.clock);
+  readonly folder = mkdtempSync("/tmp/kiln-c-");
+  store!: Store;
+  platform!: Fleet;
+  controller!: Controller;
+
+  constructor() {
+    this.start();
+  }
+
+  start(): void {
+    this.store = openStore(join(this.folder, "kiln.db"), { clock: this.clock });
+    this.platform = fakePlatform(this.clock, { world: this.world }).platform;
+    this.controller = startController({
+      store: this.store,
+      platform: this.platform,
+      clock: this.clock,
+      log: silentLog,
+      hasImage: async (image) => !this.world.missingImages.has(image),
+      self: { pid: 1, version: "0.0.0", home: this.folder },
+      onShutdown: () => {},
+    });
+  }
+
+  async stop(): Promise<void> {
+    await this.controller.close();
+    await this.platform[Symbol.asyncDispose]();
+    this.store.close();
+  }
+
+  async status(): Promise<ServiceStatus> {
+    const [status] = await this.controller.status("shop");
+    if (status === undefined) throw new Error("a known service has a status");
+    return status;
+  }
+
+  deploy(number: number, overrides: Partial<DeployRequest> = {}) {
+    const { image, version, shape, health, traffic } = aRelease(number);
+    const draft = { image, version, shape, health, traffic };
+    return this.controller.deploy({
+      service: "shop",
+      count: 3,
+      draft,
+      policy: aPolicy(),
+      by: "ada@example",
+      ...overrides,
+    });
+  }
+
+  /** Lets time pass until no rollout runs. */
+  async settled(): Promise<ServiceStatus> {
+    await this.clock.until(async () => (await this.status()).rollout === undefined, 30 * 60_000);
+    return this.status();
+  }
+
+  async deployed(number: number, overrides: Partial<DeployRequest> = {}): Promise<ServiceStatus> {
+    await this.deploy(number, overrides);
+    return this.settled();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+    rmSync(this.folder, { recursive: true });
+  }
+}
+
+let t: TestInstallation;
+const installation = () => {
+  t = new TestInstallation();
+  return t;
+};
+afterEach(async () => t?.[Symbol.asyncDispose]());
+
+const releasesOf = (status: ServiceStatus) => [...new Set(status.servers.map((s) => s.release))].sort();
+
+test("a first deploy serves with all its servers", async () => {
+  const status = await installation().deployed(1);
+  expect(status.serving?.number).toBe(1);
+  expect(status.servers.map((s) => [s.id, s.state, s.inTraffic])).toEqual([
+    ["shop-1-1-1", "ready", true],
+    ["shop-1-2-1", "ready", true],
+    ["shop-1-3-1", "ready", true],
+  ]);
+});
+
+test("every later deploy replaces all servers, and the old ones go when they are not warm any more", async () => {
+  const { clock } = installation();
+  await t.deployed(1);
+  const status = await t.deployed(2);
+  expect([status.serving?.number, releasesOf(status)]).toEqual([2, [1, 2]]);
+  expect(t.world.request("shop")).toMatch(/^shop-2-/);
+  await clock.advance(6 * 60_000);
+  expect(releasesOf(await t.status())).toEqual([2]);
+});
+
+test("the same draft again makes no release; with another count it scales", async () => {
+  installation();
+  await t.deployed(1);
+  expect(await t.deploy(1)).toEqual({ service: "shop", release: 1, rollout: undefined, scaled: undefined });
+  expect(await t.deploy(1, { count: 5 })).toMatchObject({
+    release: 1,
+    rollout: undefined,
+    scaled: { from: 3, to: 5 },
+  });
+  await t.clock.until(async () => (await t.status()).servers.filter((s) => s.inTraffic).length === 5);
+});
+
+test("a release whose servers end at once is rolled back, with what they wrote last", async () => {
+  const { world } = installation();
+  await t.deployed(1);
+  world.behave("shop-2", { exitAfterMs: 10, exitCode: 3, lines: ["no such table"] });
+  const status = await t.deployed(2);
+  expect(status.serving?.number).toBe(1);
+  expect(status.failures.at(-1)).toMatchObject({
+    kind: "exited",
+    logTail: [expect.stringContaining("no such table")],
+  });
+  const [rollout] = (await t.controller.history("shop")).rollouts;
+  expect(rollout).toMatchObject({ phase: "rolled-back", to: 2, reason: expect.stringContaining("code 3") });
+  await t.clock.until(async () => releasesOf(await t.status()).join() === "1");
+});
+
+test("a first release that fails leaves nothing running", async () => {
+  const { world } = installation();
+  world.behave("shop-1", { status: 500, readyMs: 0 });
+  const status = await t.deployed(1);
+  expect(status.serving).toBeUndefined();
+  expect(status.servers).toEqual([]);
+});
+
+test("rollback to a warm group is one switch", async () => {
+  installation();
+  await t.deployed(1);
+  await t.deployed(2);
+  const before = t.clock.now();
+  await t.controller.rollback("shop", undefined, "ada@example");
+  await t.clock.until(async () => t.world.request("shop")?.startsWith("shop-1-") ?? false);
+  expect(t.clock.now() - before).toBeLessThan(100);
+  expect((await t.settled()).serving?.number).toBe(1);
+});
+
+test("rollback to a cold release makes its servers anew", async () => {
+  installation();
+  await t.deployed(1);
+  await t.deployed(2);
+  await t.clock.advance(10 * 60_000);
+  await t.controller.rollback("shop", 1, "ada@example");
+  const status = await t.settled();
+  expect(status.serving?.number).toBe(1);
+});
+
+test("rollback is refused beforehand when the image is gone", async () => {
+  installation();
+  await t.deployed(1);
+  await t.deployed(2);
+  t.world.missingImages.add(aRelease(1).image);
+  await expect(t.controller.rollback("shop", 1, "ada")).rejects.toMatchObject({
+    code: "rollback_impossible",
+  });
+  await expect(t.controller.rollback("shop", 7, "ada")).rejects.toMatchObject({ code: "release_unknown" });
+});
+
+test("rollback in the middle of a deploy turns it back", async () => {
+  installation();
+  await t.deployed(1);
+  t.world.behave("shop-2", { readyMs: Number.POSITIVE_INFINITY });
+  const { rollout } = await t.deploy(2);
+  await t.clock.advance(1000);
+  expect(await t.controller.rollback("shop", undefined, "eve@example")).toMatchObject({
+    release: 1,
+    rollout,
+  });
+  expect((await t.settled()).serving?.number).toBe(1);
+});
+
+test("a second deploy is refused with what runs and who started it; the same one is followed", async () => {
+  installation();
+  await t.deployed(1);
+  const { rollout } = await t.deploy(2);
+  await expect(t.deploy(3, { by: "eve@example" })).rejects.toMatchObject({
+    code: "rollout_running",
+    message: expect.stringContaining("ada@example"),
+  });
+  expect(await t.deploy(2)).toMatchObject({ rollout });
+});
+
+test("a controller that is killed in the middle of a rollout is replaced by one that finishes it", async () => {
+  for (let moment = 0; moment < 40; moment++) {
+    installation();
+    await t.deployed(1);
+    await t.deploy(2);
+    for (let i = 0; i < moment; i++) await t.clock.advance(137);
+    await t.stop();
+    expect(t.world.request("shop"), `at moment ${moment}`).toBeDefined();
+    t.start();
+    expect((await t.settled()).serving?.number, `at moment ${moment}`).toBe(2);
+    await t[Symbol.asyncDispose]();
+  }
+  installation();
+});
+
+test("after a restart of the machine the servers are made anew", async () => {
+  installation();
+  await t.deployed(1);
+  await t.stop();
+  t.world.restartMachine();
+  t.start();
+  await t.clock.until(async () => (await t.status()).servers.filter((s) => s.inTraffic).length === 3);
+});
+
+test("a platform that cannot be observed leads to no destroy, and is asked again", async () => {
+  const { world } = installation();
+  await t.deployed(1);
+  world.failNext("list", 8);
+  await t.deploy(2);
+  await t.clock.advance(60_000);
+  expect(world.calls.filter((call) => call.operation === "destroy")).toEqual([]);
+  expect(world.request("shop")).toMatch(/^shop-1-/);
+  expect((await t.settled()).serving?.number).toBe(2);
+});
+
+test("remove leaves nothing of the service", async () => {
+  const { world } = installation();
+  await t.deployed(1);
+  await t.controller.remove("shop", "ada@example");
+  await t.clock.until(async () => (await t.controller.status()).length === 0);
+  expect([world.servers.size, world.routes.size]).toEqual([0, 0]);
+});
+
+test("a preview says what a deploy would do and changes nothing", async () => {
+  installation();
+  await t.deployed(1);
+  const { image, version, shape, health, traffic } = aRelease(2);
+  const env = { LOG_LEVEL: "debug" };
+  const draft = { image, version, shape: { ...shape, env }, health, traffic };
+  const plan = await t.controller.preview({ service: "shop", count: 3, draft, policy: aPolicy(), by: "ada" });
+  expect(plan.changes).toEqual([expect.stringContaining("image: 1.1.0"), "environment LOG_LEVEL: new"]);
+  expect(plan).toMatchObject({ peakServers: 6, fewestInTraffic: 3, downtime: "none" });
+  expect(plan.actions.at(-1)).toMatchObject({ kind: "record", change: { kind: "end", phase: "complete" } });
+  expect((await t.status()).rollout).toBeUndefined();
+});
+
+test("events tell the whole story, and can be followed", async () => {
+  installation();
+  const stop = new AbortController();
+  const kinds: string[] = [];
+  const following = (async () => {
+    for await (const event of t.controller.events({ service: "shop", signal: stop.signal }))
+      kinds.push((event as KilnEvent).kind);
+  })();
+  await t.deployed(1);
+  stop.abort();
+  await following;
+  const story = kinds.filter((kind) => kind.startsWith("r") && kind !== "rollout.progress");
+  expect(story).toEqual(["release.created", "rollout.started", "rollout.moved", "rollout.completed"]);
+  expect(kinds.filter((kind) => kind === "server.ready")).toHaveLength(3);
+});
