@@ -7,6 +7,8 @@ export interface ExecOptions {
   readonly input?: string | Buffer;
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
+  /** A file descriptor that takes the output; `stdout` of the result is then empty. */
+  readonly output?: number;
   /** Exit codes that are not failures; 0 alone by default. "any" to look at the code yourself. */
   readonly accept?: readonly number[] | "any";
 }
@@ -29,7 +31,7 @@ export function exec(argv: readonly [string, ...string[]], options: ExecOptions 
     const child = spawn(program, args, {
       cwd: options.cwd,
       env: options.env ? { ...process.env, ...options.env } : process.env,
-      stdio: [options.input === undefined ? "ignore" : "pipe", "pipe", "pipe"],
+      stdio: [options.input === undefined ? "ignore" : "pipe", options.output ?? "pipe", "pipe"],
     });
     const out: Buffer[] = [];
     const err: Buffer[] = [];
