@@ -48,10 +48,11 @@ export function contentBytes(content: Content, limit: number): Buffer {
       `A file of ${length} bytes is larger than the ${limit} expected at most.`,
     );
   }
-  return Buffer.concat(
-    [...contentChunks(content)].map((chunk) => Buffer.from(chunk)),
-    length,
-  );
+  // copied one by one: each chunk is overwritten by the next
+  const chunks = contentChunks(content)
+    .map((chunk) => Buffer.from(chunk))
+    .toArray();
+  return Buffer.concat(chunks, length);
 }
 
 export function fileChanged(path: string): KilnError {
