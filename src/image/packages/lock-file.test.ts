@@ -1,0 +1,96 @@
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import {
+  checkUpToDate,
+  formatLock,
+  type LockSection,
+  lockDigest,
+  parseLock,
+  readLockSection,
+  writeLockSection,
+} from "./lock-file.ts";
+
+const section: LockSection = {
+  suite: "bookworm",
+  architecture: "amd64",
+  requested: ["nginx"],
+  packages: [
+    {
+      name: "nginx",
+      version: "1.22.1-9+deb12u1",
+      architecture: "amd64",
+      size: 500,
+      sha256: "a".repeat(64),
+      path: "pool/main/n/nginx/nginx_1.22.1-9+deb12u1_amd64.deb",
+      suite: "bookworm",
+    },
+  ],
+};
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp("/tmp/kiln-lock-");
+});
+afterEach(() => rm(folder, { recursive: true }));
+
+test("sections are written side by side, one package a line", async () => {
+  const path = join(folder, "kiln.lock");
+  await Promise.all([writeLockSection(path, "shop", section), writeLockSection(path, "api", section)]);
+  expect(await readLockSection(path, "shop")).toEqual(section);
+  expect(await readLockSection(path, "other")).toBeUndefined();
+  const text = await readFile(path, "utf8");
+  expect(text.split("\n").filter((line) => line.includes('"sha256"'))).toHaveLength(2);
+  expect(text.indexOf('"api"')).toBeLessThan(text.indexOf('"shop"'));
+});
+
+test("writing one section keeps the others byte for byte", async () => {
+  const path = join(folder, "kiln.lock");
+  await writeLockSection(path, "shop", section);
+  const before = await readFile(path, "utf8");
+  await writeLockSection(path, "zoo", section);
+  expect(await readFile(path, "utf8")).toContain(before.slice(0, before.indexOf("\n    }\n")));
+});
+
+describe("a damaged lock", () => {
+  const text = formatLock({ version: 1, services: { shop: section } });
+
+  test.each([
+    ["a changed digest", text.replace(/a{64}/, "b".repeat(63)), 9],
+    ["a path that climbs out", text.replace("pool/main/n", "pool/../../n"), 9],
+    ["a misspelt field", text.replace('"suite": "bookworm"', '"siute": "bookworm"'), 4],
+    ["a merge conflict", text.replace('      "requested"', '<<<<<<< ours\n      "requested"'), 7],
+  ])("%s is named with its place", async (_, damaged, line) => {
+    await expect(parseLock(damaged, "/p/kiln.lock")).rejects.toMatchObject({
+      code: "lock_invalid",
+      problems: expect.arrayContaining([
+        expect.objectContaining({ place: expect.objectContaining({ file: "/p/kiln.lock", line }) }),
+      ]),
+    });
+  });
+
+  test("it is never written over", async () => {
+    const path = join(folder, "kiln.lock");
+    await writeFile(path, "{");
+    await expect(writeLockSection(path, "shop", section)).rejects.toMatchObject({ code: "lock_invalid" });
+    expect(await readFile(path, "utf8")).toBe("{");
+  });
+});
+
+test("a lock for something else is stale, and says what changed", () => {
+  const wanted = { suite: "trixie", architecture: "amd64", requested: ["curl"] };
+  expect(() => checkUpToDate(section, wanted, "shop")).toThrow(
+    "kiln.lock is out of date for shop: suite bookworm became trixie, curl was added, nginx was removed.",
+  );
+  expect(() =>
+    checkUpToDate(section, { ...wanted, suite: "bookworm", requested: ["nginx"] }, "shop"),
+  ).not.toThrow();
+});
+
+test("the digest follows the locked set", () => {
+  const [one] = section.packages;
+  const other = { ...section, packages: one ? [{ ...one, sha256: "b".repeat(64) }] : [] };
+  expect(lockDigest(section, "1")).not.toBe(lockDigest(other, "1"));
+  expect(lockDigest(section, "1")).not.toBe(lockDigest(section, "2"));
+  expect(lockDigest(section, "1")).toMatch(/^[0-9a-f]{64}$/);
+});

@@ -1,0 +1,155 @@
+import { createHash } from "node:crypto";
+import { z } from "zod";
+import { KilnError, type Place } from "../../lib/errors.ts";
+import { readTextIfExists, writeFileAtomic } from "../../lib/files.ts";
+
+const lockedPackage = z.strictObject({
+  name: z.string().regex(/^[a-z0-9][a-z0-9+.-]+$/),
+  version: z.string().regex(/^[A-Za-z0-9.+:~-]+$/),
+  architecture: z.string().regex(/^[a-z0-9-]+$/),
+  size: z.number().int().positive(),
+  sha256: z.string().regex(/^[0-9a-f]{64}$/),
+  /** Path below the archive's root, without `..`: it is joined to a URI. */
+  path: z.string().regex(/^(?!\/)(?!(.*\/)?\.\.(\/|$))[A-Za-z0-9+.:~_/-]+\.deb$/),
+  suite: z.string().regex(/^[A-Za-z0-9./_-]+$/),
+});
+
+const lockSection = z.strictObject({
+  suite: z.string(),
+  architecture: z.string(),
+  requested: z.array(z.string()),
+  packages: z.array(lockedPackage).min(1),
+});
+
+const lockFile = z.strictObject({ version: z.literal(1), services: z.record(z.string(), lockSection) });
+
+/** One package, pinned. */
+export type LockedPackage = Readonly<z.infer<typeof lockedPackage>>;
+/** What one service's image is made from. */
+export type LockSection = Readonly<z.infer<typeof lockSection>>;
+type LockFile = Readonly<z.infer<typeof lockFile>>;
+
+const invalidHint = "Restore kiln.lock from version control, or remove it to make a new one.";
+
+/** This service's section of a `kiln.lock`, or undefined. Throws `lock_invalid` with the place. */
+export async function readLockSection(path: string, service: string): Promise<LockSection | undefined> {
+  return (await readLock(path)).services[service];
+}
+
+async function readLock(path: string): Promise<LockFile> {
+  const text = await readTextIfExists(path);
+  return text === undefined ? { version: 1, services: {} } : parseLock(text, path);
+}
+
+/** A lock file's content. Throws `lock_invalid` with line and column of everything that is wrong. */
+export async function parseLock(text: string, file: string): Promise<LockFile> {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    const conflict = text.search(/^<<<<<<< /m);
+    if (conflict >= 0) {
+      const line = text.slice(0, conflict).split("\n").length;
+      throw invalid([
+        { place: { file, line, column: 1 }, message: "It holds an unresolved merge conflict." },
+      ]);
+    }
+    throw invalid([{ place: await placeOf(text, file, []), message: "This is not JSON." }], error);
+  }
+  const parsed = lockFile.safeParse(value);
+  if (parsed.success) return parsed.data;
+  throw invalid(
+    await Promise.all(
+      parsed.error.issues.slice(0, 10).map(async (issue) => ({
+        place: await placeOf(text, file, issue.path),
+        message: `${issue.path.join(".") || "The file"}: ${issue.message}`,
+      })),
+    ),
+  );
+}
+
+function invalid(problems: readonly { place: Place; message: string }[], cause?: unknown): KilnError {
+  const first = problems[0];
+  const where = first ? `${first.place.file}:${first.place.line ?? 1}` : "kiln.lock";
+  return new KilnError("lock_invalid", `The lock file is damaged at ${where}: ${first?.message ?? ""}`, {
+    hint: invalidHint,
+    problems,
+    cause,
+  });
+}
+
+/** JSON is YAML, and the yaml parser knows places; it is loaded only when something is wrong. */
+async function placeOf(text: string, file: string, path: readonly PropertyKey[]): Promise<Place> {
+  const { LineCounter, parseDocument, isNode } = await import("yaml");
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, logLevel: "silent" });
+  const broken = document.errors[0]?.pos[0];
+  for (let length = path.length; length >= 0 && broken === undefined; length--) {
+    const node: unknown = document.getIn(path.slice(0, length), true);
+    if (isNode(node) && node.range) return at(file, lines.linePos(node.range[0]));
+  }
+  return at(file, lines.linePos(broken ?? 0));
+}
+
+function at(file: string, position: { line: number; col: number }): Place {
+  return { file, line: position.line, column: position.col };
+}
+
+/** One package a line, names sorted: a change of one package is a change of one line. */
+export function formatLock(lock: LockFile): string {
+  const services = Object.entries(lock.services)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, section]) => `    ${JSON.stringify(name)}: ${formatSection(section)}`);
+  return `{\n  "version": 1,\n  "services": {\n${services.join(",\n")}\n  }\n}\n`;
+}
+
+function formatSection(section: LockSection): string {
+  const { packages, ...head } = section;
+  const fields = Object.entries(head).map(([name, value]) => `      "${name}": ${JSON.stringify(value)}`);
+  const lines = packages.map((one) => `        ${JSON.stringify(one)}`);
+  return `{\n${fields.join(",\n")},\n      "packages": [\n${lines.join(",\n")}\n      ]\n    }`;
+}
+
+let writing: Promise<unknown> = Promise.resolve();
+
+/** Replaces one service's section; the others stay as they are. Writers of one process take turns. */
+export function writeLockSection(path: string, service: string, section: LockSection): Promise<void> {
+  const turn = writing.then(async () => {
+    const lock = await readLock(path);
+    const text = formatLock({ version: 1, services: { ...lock.services, [service]: section } });
+    await writeFileAtomic(path, text, { mode: 0o644 });
+  });
+  writing = turn.catch(() => {});
+  return turn;
+}
+
+/** Throws `lock_stale` when the spec asks for something else than what was locked. */
+export function checkUpToDate(
+  section: LockSection,
+  wanted: { readonly suite: string; readonly architecture: string; readonly requested: readonly string[] },
+  service: string,
+): void {
+  const differences = [
+    ...(section.suite === wanted.suite ? [] : [`suite ${section.suite} became ${wanted.suite}`]),
+    ...(section.architecture === wanted.architecture
+      ? []
+      : [`architecture ${section.architecture} became ${wanted.architecture}`]),
+    ...wanted.requested
+      .filter((name) => !section.requested.includes(name))
+      .map((name) => `${name} was added`),
+    ...section.requested
+      .filter((name) => !wanted.requested.includes(name))
+      .map((name) => `${name} was removed`),
+  ];
+  if (differences.length === 0) return;
+  throw new KilnError("lock_stale", `kiln.lock is out of date for ${service}: ${differences.join(", ")}.`, {
+    hint: "`kiln build --update` resolves the packages anew and rewrites the lock.",
+  });
+}
+
+/** 64 hex digits over the locked set and whatever else decides the layer's content. */
+export function lockDigest(section: LockSection, ...rest: readonly string[]): string {
+  return createHash("sha256")
+    .update(JSON.stringify([section.suite, section.architecture, section.requested, section.packages, rest]))
+    .digest("hex");
+}

@@ -1,0 +1,90 @@
+import { availableParallelism } from "node:os";
+import type { Tree } from "../entry.ts";
+import { findSources, openApt } from "./apt.ts";
+import type { LockedPackages, PackagesRequest } from "./contract.ts";
+import {
+  checkUpToDate,
+  type LockSection,
+  lockDigest,
+  readLockSection,
+  writeLockSection,
+} from "./lock-file.ts";
+import { recipeVersion } from "./recipe.ts";
+
+/**
+ * The packages of a service's image. With a lock that holds the service this reads the lock only; without one, or
+ * with `updateLock`, apt resolves them and the lock is written.
+ *
+ * Throws `lock_stale`, `lock_invalid`, `package_unknown`, `package_conflict` and `apt_failed`; `tree` throws
+ * `package_gone`, `package_corrupt`, `package_needs_script`, `package_conflict` and `apt_failed`.
+ */
+export async function packagesTree(request: PackagesRequest): Promise<LockedPackages> {
+  const section = (await lockedSection(request)) ?? (await resolveAndLock(request));
+  const skipped = [...request.skipScripts].sort();
+  return {
+    inputDigest: lockDigest(section, `recipe ${recipeVersion}`, ...skipped),
+    tree: () => makeTree(section, request),
+  };
+}
+
+async function lockedSection(request: PackagesRequest): Promise<LockSection | undefined> {
+  if (request.updateLock) return undefined;
+  const section = await readLockSection(request.lockFile, request.service);
+  if (section) checkUpToDate(section, { ...request, requested: requestedOf(request) }, request.service);
+  return section;
+}
+
+function requestedOf(request: PackagesRequest): string[] {
+  return [...new Set(request.packages)].sort();
+}
+
+async function resolveAndLock(request: PackagesRequest): Promise<LockSection> {
+  const { suite, architecture, signal, cacheFolder } = request;
+  // a lock that cannot be read must fail before the work, not after it
+  await readLockSection(request.lockFile, request.service);
+  const { resolvePackages } = await import("./resolve.ts");
+  const sources = await findSources(request.sources, suite, signal);
+  const apt = await openApt(cacheFolder, architecture, sources, signal);
+  const requested = requestedOf(request);
+  const packages = [...(await resolvePackages(apt, requested, request.progress))];
+  const section = { suite, architecture, requested, packages };
+  await writeLockSection(request.lockFile, request.service, section);
+  return section;
+}
+
+async function makeTree(section: LockSection, request: PackagesRequest): Promise<Tree> {
+  const [{ fetchPackages }, { unpack }, { assemble }] = await Promise.all([
+    import("./fetch.ts"),
+    import("./unpack.ts"),
+    import("./assemble.ts"),
+  ]);
+  await fetchPackages(section.packages, request);
+  request.progress(`Unpacking ${section.packages.length} packages`);
+  const unpacked = await inParallel(section.packages, Math.max(2, availableParallelism()), (one) =>
+    unpack(one, request.cacheFolder, request.signal),
+  );
+  return assemble(unpacked, request.skipScripts);
+}
+
+/** `work` on every item, at most `limit` at once. After a failure nothing new is begun; it waits for what runs. */
+async function inParallel<T, R>(
+  items: readonly T[],
+  limit: number,
+  work: (item: T) => Promise<R>,
+): Promise<R[]> {
+  const results: R[] = [];
+  const queue = items.entries();
+  let failed = false;
+  const worker = async () => {
+    for (const [i, item] of queue) {
+      if (failed) return;
+      results[i] = await work(item).catch((error) => {
+        failed = true;
+        throw error;
+      });
+    }
+  };
+  const outcomes = await Promise.allSettled(Array.from({ length: limit }, worker));
+  for (const outcome of outcomes) if (outcome.status === "rejected") throw outcome.reason;
+  return results;
+}
