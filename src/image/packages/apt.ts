@@ -79,6 +79,8 @@ export function aptConfig(folder: string, architecture: string): string {
     "APT::Architectures": architecture,
     "APT::Default-Release": "",
     "APT::Get::AllowUnauthenticated": "false",
+    // else apt replaces a pretended package by the real one when a library of the same source is chosen
+    "APT::Get::Upgrade-By-Source-Package": "false",
     "APT::Install-Recommends": "false",
     "APT::Install-Suggests": "false",
     "APT::Sandbox::User": "root",

@@ -40,6 +40,11 @@ export const assumptions: readonly Assumption[] = [
   { name: "sysvinit-utils", notFor: ["sysv-rc", "sysvinit-core"] },
   { name: "ucf" },
   { name: "usr-is-merged" },
+  // the JRE asks `mountpoint` in its postinst whether /proc is there
+  {
+    name: "util-linux",
+    onlyFor: ["11", "17", "21", "25"].map((version) => `openjdk-${version}-jre-headless`),
+  },
 ];
 
 /**

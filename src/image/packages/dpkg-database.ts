@@ -11,6 +11,8 @@ export function addDpkgDatabase(draft: Draft, packages: readonly Unpacked[]): vo
   putFolder(draft, "var/lib/dpkg/info", { mode: 0o755 });
   putFolder(draft, "var/lib/dpkg/updates", { mode: 0o755 });
   putFile(draft, "var/lib/dpkg/status", packages.map(installed).join("\n"), { mode: 0o644 });
+  // so that dpkg looks for `name:architecture.list`
+  putFile(draft, "var/lib/dpkg/info/format", "1\n", { mode: 0o644 });
   for (const one of packages) {
     const base = `var/lib/dpkg/info/${infoName(one)}`;
     const paths = [...one.tree.keys()].sort().map((path) => `/${path}\n`);

@@ -103,6 +103,15 @@ export const recipes: readonly Recipe[] = [
       { kind: "file", path: "etc/environment", text: "" },
     ],
   },
+  {
+    packages: ["libglib2.0-0"],
+    why: "Compiles desktop settings and lists plug-ins of gio, which looks for them itself when there is no list.",
+  },
+  { packages: ["util-linux"], why: "Names more as a pager, one of several." },
+  {
+    packages: ["javascript-common"],
+    why: "Configures web servers to serve JavaScript libraries, when debconf was told so.",
+  },
   { packages: ["libpam0g"], why: "Restarts services after an upgrade." },
   {
     packages: ["libwrap0"],

@@ -101,7 +101,7 @@ function installedStanza(stanza: Stanza): string {
     const value = stanza.get(name.toLowerCase());
     return value === undefined ? [] : [`${name}: ${value}`];
   });
-  return `${fields.join("\n")}\nStatus: install ok installed\n`;
+  return `${fields.join("\n")}\nStatus: hold ok installed\n`;
 }
 
 async function show(apt: Apt, names: readonly string[]): Promise<readonly Stanza[]> {
