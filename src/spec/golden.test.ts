@@ -1,10 +1,10 @@
-import { execFileSync } from "node:child_process";
 import { once } from "node:events";
 import { copyFile, mkdir, mkdtemp, readdir, rm, symlink, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { KilnError } from "../lib/errors.ts";
+import { exec } from "../lib/exec.ts";
 import { loadSpecs } from "./load.ts";
 
 /**
@@ -29,7 +29,7 @@ beforeAll(async () => {
   await symlink("../outside", join(project, "link-out"));
   await symlink("link-loop", join(project, "link-loop"));
   await symlink("/dev/null", join(project, "link-to-device"));
-  execFileSync("mkfifo", [join(project, "pipe")]);
+  await exec(["mkfifo", join(project, "pipe")]);
   socket = createServer().listen(join(project, "socket"));
   await once(socket, "listening");
 });

@@ -137,6 +137,15 @@ test("several services in one file, all or one", async () => {
   expect((await load(text, { only: "b" })).map((spec) => spec.service)).toEqual(["b"]);
 });
 
+test("an environment must be named by every service that is asked for", async () => {
+  const text = `${minimal("a")}environments: { staging: {} }\n---\n${minimal("b")}`;
+  expect(await load(text, { environment: "staging", only: "a" })).toHaveLength(1);
+  await expect(load(text, { environment: "staging" })).rejects.toMatchObject({
+    code: "usage",
+    message: `There is no environment \`staging\` in the service \`b\` of ${file}.`,
+  });
+});
+
 test.each([
   ["", "alive"],
   ["servers: { port: 80 }", "tcp"],

@@ -57,7 +57,7 @@ function choose(file: string, documents: readonly ValidatedDocument[], options: 
   return chosen.map(({ base, environments }) => {
     const variant = environment === undefined ? base : environments.get(environment);
     if (variant?.document) return { ...variant, document: variant.document };
-    const where = documents.length === 1 ? file : `\`${base.document?.service}\` in ${file}`;
+    const where = documents.length === 1 ? file : `the service \`${base.document?.service}\` of ${file}`;
     throw unknown("environment", environment ?? "", [...environments.keys()], where);
   });
 }

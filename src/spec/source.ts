@@ -3,7 +3,7 @@ import { open } from "node:fs/promises";
 import { isErrno, KilnError } from "../lib/errors.ts";
 
 /** 1 MiB: a thousand services need a tenth of it. */
-export const largestSpecBytes = 1024 * 1024;
+const largestSpecBytes = 1024 * 1024;
 
 /**
  * The text of a `kiln.yaml`, without its byte order mark. Reads no more than the largest size allowed, so that a
