@@ -5,7 +5,7 @@ import { KilnError, toKilnError } from "../../lib/errors.ts";
 import type { Router } from "../../router/router.ts";
 import type { Background } from "./background.ts";
 import { exitWords, overdueWords } from "./failure.ts";
-import { judge, newHealth, probeDelayMs } from "./health.ts";
+import { judge, newHealth, nextProbeMs } from "./health.ts";
 import type { Host, HostServer } from "./host.ts";
 import { type Limiter, limiter } from "./limiter.ts";
 import type { Group, Member, Memory } from "./memory.ts";
@@ -182,10 +182,7 @@ export class Servers {
         if (!result.ok || spec.check.kind === "alive") this.#o.onDoubt(member);
         const health = judge(member.health, result, spec, this.#now());
         this.#takeHealth(member, health);
-        await background.clock.sleep(
-          startedMs + probeDelayMs(health, spec, this.#now()) - this.#now(),
-          signal,
-        );
+        await background.clock.sleep(Math.max(0, nextProbeMs(health, spec, startedMs) - this.#now()), signal);
       }
     } catch (error) {
       if (!signal.aborted) throw error;

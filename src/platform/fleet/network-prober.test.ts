@@ -1,0 +1,115 @@
+import { createServer, type Server } from "node:net";
+import { afterEach, expect, test } from "vitest";
+import { networkProber, statusOf } from "./network-prober.ts";
+import type { ProbeTarget } from "./prober.ts";
+
+const open: Server[] = [];
+const never = new AbortController().signal;
+
+afterEach(async () => {
+  await Promise.all(open.splice(0).map((server) => new Promise((done) => server.close(done))));
+});
+
+/** A TCP server that answers whatever it is asked with these pieces, then closes unless told to hold. */
+async function serve(
+  pieces: readonly string[],
+  options: { hold?: boolean } = {},
+): Promise<{ port: number; asked: string[] }> {
+  const asked: string[] = [];
+  const server = createServer((socket) => {
+    socket.on("error", () => {});
+    socket.on("data", (data) => {
+      asked.push(data.toString());
+      for (const piece of pieces) socket.write(piece);
+      if (!options.hold) socket.end();
+    });
+  });
+  open.push(server);
+  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
+  const address = server.address();
+  return { port: typeof address === "object" && address !== null ? address.port : 0, asked };
+}
+
+function target(port: number, overrides: Partial<ProbeTarget> = {}): ProbeTarget {
+  const check = { kind: "http", path: "/health" } as const;
+  return {
+    id: "shop-1-1-1",
+    address: "127.0.0.1",
+    port,
+    host: undefined,
+    check,
+    timeoutMs: 500,
+    ...overrides,
+  };
+}
+
+test.each([
+  ["HTTP/1.1 200 OK\r\n\r\nhello", true, "GET /health answered 200"],
+  ["HTTP/1.0 302 Found\r\nLocation: /\r\n\r\n", true, "GET /health answered 302"],
+  [
+    "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n",
+    true,
+    "GET /health answered 204",
+  ],
+  ["HTTP/1.1 500 Oops\r\n\r\n", false, "GET /health answered 500"],
+  ["HTTP/1.1 404 Not Found\r\n\r\n", false, "GET /health answered 404"],
+  ["SSH-2.0-OpenSSH_9.2\r\n", false, "GET /health answered something that is not HTTP"],
+  ["", false, "GET /health was cut off without an answer"],
+])("%j is %s: %s", async (answer, ok, words) => {
+  const { port } = await serve([answer]);
+  expect(await networkProber.probe(target(port), never)).toEqual({ ok, words });
+});
+
+test("an answer may come in pieces, with a body longer than is read", async () => {
+  const { port } = await serve(["HTT", "P/1.1 2", "00 OK\r\n\r\n", "x".repeat(300_000)]);
+  expect(await networkProber.probe(target(port), never)).toMatchObject({ ok: true });
+});
+
+test("it asks for the service's host name, or the address, and closes", async () => {
+  const { port, asked } = await serve(["HTTP/1.1 200 OK\r\n\r\n"]);
+  await networkProber.probe(target(port, { host: "shop.example.com" }), never);
+  await networkProber.probe(target(port, { check: { kind: "http", path: "/a b\r\nX: y" } }), never);
+  expect(asked[0]).toMatch(/^GET \/health HTTP\/1\.1\r\nHost: shop\.example\.com\r\n/);
+  expect(asked[0]).toContain("\r\nConnection: close\r\n\r\n");
+  expect(asked[1]).toMatch(
+    new RegExp(`^GET /a%20b%0D%0AX:%20y HTTP/1\\.1\r\nHost: 127\\.0\\.0\\.1:${port}\r\n`),
+  );
+});
+
+test("a server that is silent is given its time and no more", async () => {
+  const { port } = await serve([], { hold: true });
+  const result = await networkProber.probe(target(port, { timeoutMs: 100 }), never);
+  expect(result).toEqual({ ok: false, words: "GET /health had no answer within 0.1 s" });
+});
+
+test("nobody listens", async () => {
+  const { port } = await serve([]);
+  await new Promise((done) => open.pop()?.close(done));
+  expect(await networkProber.probe(target(port), never)).toEqual({ ok: false, words: "connection refused" });
+});
+
+test("a tcp check connects and asks nothing; an alive check does not even that", async () => {
+  const { port, asked } = await serve([]);
+  expect(await networkProber.probe(target(port, { check: { kind: "tcp" } }), never)).toEqual({
+    ok: true,
+    words: "connected",
+  });
+  expect(await networkProber.probe(target(port, { check: { kind: "alive" } }), never)).toMatchObject({
+    ok: true,
+  });
+  expect(asked).toEqual([]);
+});
+
+test("a signal ends the check", async () => {
+  const { port } = await serve([], { hold: true });
+  const controller = new AbortController();
+  const probing = networkProber.probe(target(port, { timeoutMs: 60_000 }), controller.signal);
+  controller.abort();
+  expect(await probing).toEqual({ ok: false, words: "cancelled" });
+});
+
+test("a status is read only when it is whole", () => {
+  expect(statusOf("HTTP/1.1 2")).toBeUndefined();
+  expect(statusOf("HTTP/1.1 100 Continue\r\n")).toBeUndefined();
+  expect(statusOf("HTTP/1.1 200")).toBe(200);
+});
