@@ -7,7 +7,7 @@ import { chooseAddress, formatAddress, parseAddress } from "./addresses.ts";
 import { serverCgroup } from "./cgroups.ts";
 import { conmonArgv, startConmon } from "./conmon.ts";
 import type { HostContext } from "./context.ts";
-import { freeServer, sweepShared } from "./free-server.ts";
+import { removeServer, sweepShared } from "./free-server.ts";
 import { attachPort, configurePort } from "./network.ts";
 import { type Network, namespacePath, type Port, portOf } from "./network-commands.ts";
 import { ociConfig } from "./oci-config.ts";
@@ -28,7 +28,7 @@ export async function createServer(host: HostContext, spec: ServerSpec, call: Ca
   if (known?.running || known?.freed) {
     return hostServer(known, findExit(host.paths, known, readMoment(host.paths, host.clock.now())));
   }
-  if (known) await freeServer(host, known);
+  if (known) await removeServer(host, known);
   const image = await host.images.open(spec.release.image, call);
   const { record, network } = await claim(host, spec, image);
   try {
@@ -142,10 +142,10 @@ async function makeProcess(
   }
 }
 
-function failure(host: HostContext, record: ServerRecord, image: HostImage, error: unknown): KilnError {
-  const known = toKilnError(error);
-  if (known.code !== "server_failed" && known.code !== "command_failed") return known;
-  const message = lastRuncError(serverPaths(host.paths, record.id)) ?? known.message;
+function failure(host: HostContext, record: ServerRecord, image: HostImage, error: unknown): unknown {
+  if (!(error instanceof KilnError) || !["server_failed", "command_failed"].includes(error.code))
+    return error;
+  const message = lastRuncError(serverPaths(host.paths, record.id)) ?? error.message;
   return startFailure(record.id, image.argv[0] ?? "", message);
 }
 
@@ -190,8 +190,7 @@ async function allDone<A, B>(work: readonly [Promise<A>, Promise<B>]): Promise<r
 /** What could not be started leaves nothing, not even a record: its failure is told by the error. */
 async function giveUp(host: HostContext, record: ServerRecord): Promise<void> {
   try {
-    await freeServer(host, record);
-    host.records.remove(record.id);
+    await removeServer(host, record);
   } catch (error) {
     host.log.warn({ server: record.id, error: toKilnError(error).message }, "left for the next destroy");
   }

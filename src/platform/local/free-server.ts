@@ -34,7 +34,19 @@ const exitReportMs = 2_000;
  * end (it may hang in the kernel); repeating later goes on from there.
  */
 export async function freeServer(host: HostContext, record: ServerRecord): Promise<void> {
-  if (record.freed) return;
+  // Of a freed one too: a crash may have come between its last line and the sweep.
+  if (!record.freed) await freeOwn(host, record);
+  await host.shared(() => sweepShared(host));
+}
+
+/** Frees it, then removes its record and its logs. */
+export async function removeServer(host: HostContext, record: ServerRecord): Promise<void> {
+  await freeServer(host, record);
+  host.records.remove(record.id);
+}
+
+/** Frees what the server shares with no other. */
+async function freeOwn(host: HostContext, record: ServerRecord): Promise<void> {
   const sameBoot = record.bootId === bootId();
   if (sameBoot) await endProcesses(host, record);
   await Promise.all([deleteRuntime(host, record, sameBoot), detach(host, record)]);
@@ -44,7 +56,6 @@ export async function freeServer(host: HostContext, record: ServerRecord): Promi
   host.records.write({ ...record, exit: exit ?? { atMs: host.clock.now(), oomKilled: false }, freed: true });
   rmSync(server.exit, { force: true });
   rmSync(server.socket, { force: true });
-  await host.shared(() => sweepShared(host));
 }
 
 async function endProcesses(host: HostContext, record: ServerRecord): Promise<void> {

@@ -9,7 +9,7 @@ import type { Call, ImageSource } from "../platform.ts";
 import { readCgroupSupport } from "./cgroups.ts";
 import type { HostContext } from "./context.ts";
 import { createServer } from "./create-server.ts";
-import { freeServer, sweepShared, waitUntil } from "./free-server.ts";
+import { freeServer, removeServer, sweepShared, waitUntil } from "./free-server.ts";
 import { createKeyedLocks, createLock } from "./locks.ts";
 import { readLog } from "./log-reader.ts";
 import { rotateLog } from "./log-rotation.ts";
@@ -34,7 +34,8 @@ export interface LocalHostOptions {
 export function localHost(options: LocalHostOptions): Host {
   const host = openContext(options);
   const oneAtATime = createKeyedLocks();
-  const perServer = <T>(id: ServerId, work: () => Promise<T>) => oneAtATime(checked(id), work);
+  const perServer = <T>(id: ServerId, call: Call, work: () => Promise<T>) =>
+    oneAtATime(checked(id), () => work().catch((error) => Promise.reject(cancelledOr(error, call))));
   let swept = false;
   return {
     name: "local",
@@ -45,9 +46,9 @@ export function localHost(options: LocalHostOptions): Host {
       swept = true;
       return listServers(host);
     },
-    create: (server, call) => perServer(server.id, () => createServer(host, server, call)),
-    stop: (id, graceMs, call) => perServer(id, () => stopServer(host, id, graceMs, call)),
-    destroy: (id) => perServer(id, () => destroyServer(host, id)),
+    create: (server, call) => perServer(server.id, call, () => createServer(host, server, call)),
+    stop: (id, graceMs, call) => perServer(id, call, () => stopServer(host, id, graceMs, call)),
+    destroy: (id, call) => perServer(id, call, () => destroyServer(host, id)),
     watch: (ended) => watchExits(host, ended),
     prepare: async (release, call) => {
       await options.images.open(release.image, call);
@@ -77,6 +78,15 @@ function openContext({ state, images, clock, log }: LocalHostOptions): HostConte
 function checked(id: ServerId): ServerId {
   if (parseServerId(id)) return id;
   throw new KilnError("server_unknown", `${JSON.stringify(id)} is no server's id.`);
+}
+
+/** Node.js has errors of its own for signals that fire; ours say what it means. */
+function cancelledOr(error: unknown, { signal }: Call): unknown {
+  if (error instanceof KilnError || !signal.aborted) return error;
+  return new KilnError("cancelled", "The call was cancelled or took too long.", {
+    cause: error,
+    retry: true,
+  });
 }
 
 async function listServers(host: HostContext): Promise<readonly HostServer[]> {
@@ -109,9 +119,7 @@ async function stopServer(host: HostContext, id: ServerId, graceMs: number, call
 
 async function destroyServer(host: HostContext, id: ServerId): Promise<void> {
   const record = host.records.read(id);
-  if (!record) return;
-  await freeServer(host, record);
-  host.records.remove(id);
+  if (record) await removeServer(host, record);
 }
 
 /** conmon writes the exit file under another name and renames it; only whole ones are named like servers. */

@@ -122,8 +122,8 @@ async function* chunksOf(file: OpenFile): AsyncIterable<Buffer> {
 }
 
 /**
- * New bytes as they come. conmon opens the new file only after its last write to the old one, so an old file that is
- * read to its end once there is a new one is complete. `files` owns what is opened here.
+ * New bytes as they come. conmon opens a new file only after its last write to the old one, so an old file that is
+ * read to its end once there is a newer one is complete. `files` owns what is opened here.
  */
 async function* followLog(
   host: HostContext,
@@ -131,19 +131,26 @@ async function* followLog(
   files: OpenFile[],
   signal: AbortSignal,
 ): AsyncIterable<Buffer> {
-  const path = serverPaths(host.paths, id).log;
+  const paths = logFiles(serverPaths(host.paths, id));
   let current = files[0];
   while (!signal.aborted) {
     const ended = hasEnded(host, id);
-    const replaced = (await inodeOf(path)) !== current?.inode;
+    const next = await openNext(paths, current?.inode);
+    if (next) files.push(next);
     if (current) yield* chunksOf(current);
-    if (ended) return;
-    const next = replaced ? await openIfPresent(path) : undefined;
-    if (next) {
-      files.push(next);
-      current = next;
-    } else await host.clock.sleep(followPauseMs, signal).catch(() => {});
+    if (next) current = next;
+    else if (ended) return;
+    else await host.clock.sleep(followPauseMs, signal).catch(() => {}); // aborted: the loop sees it
   }
+}
+
+/** The file that follows the one with this inode; the oldest when that has been rotated away. */
+async function openNext(paths: readonly string[], inode: number | undefined): Promise<OpenFile | undefined> {
+  const inodes = await Promise.all(paths.map(inodeOf));
+  const present = paths.filter((_, i) => inodes[i] !== undefined);
+  const at = present.findIndex((path) => inodes[paths.indexOf(path)] === inode);
+  const next = at < 0 ? present.at(-1) : present[at - 1];
+  return next === undefined ? undefined : openIfPresent(next);
 }
 
 function hasEnded(host: HostContext, id: ServerId): boolean {

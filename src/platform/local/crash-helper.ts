@@ -1,0 +1,23 @@
+import { systemClock } from "../../lib/clock.ts";
+import { silentLog } from "../../lib/log.ts";
+import { openStateFolder } from "../../lib/state-folder.ts";
+import type { HostImage } from "../platform.ts";
+import { localHost } from "./local-host.ts";
+import { testRelease } from "./test-image.ts";
+
+// For tests: a controller that is killed in the middle of its work. It does what its arguments say and prints what
+// it has done, and its test decides how far it comes.
+const [home = "", imageJson = "", action = "", id = ""] = process.argv.slice(2);
+const image: HostImage = JSON.parse(imageJson);
+const host = localHost({
+  state: openStateFolder({ KILN_HOME: home }),
+  images: { open: async () => image },
+  clock: systemClock,
+  log: silentLog,
+});
+const call = { signal: AbortSignal.timeout(60_000), deadline: Date.now() + 60_000 };
+process.stdout.write("begun\n");
+if (action === "create") await host.create({ id, release: testRelease("any") }, call);
+else await host.destroy(id, call);
+process.stdout.write("done\n");
+setInterval(() => {}, 1000);

@@ -1,0 +1,128 @@
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import type { ServerShape } from "../../domain/spec.ts";
+import { systemClock } from "../../lib/clock.ts";
+import { exec } from "../../lib/exec.ts";
+import { silentLog } from "../../lib/log.ts";
+import { openStateFolder, type StateFolder } from "../../lib/state-folder.ts";
+import type { Host, HostServer } from "../fleet/host.ts";
+import type { Call, HostImage, LogLine } from "../platform.ts";
+import { localHost } from "./local-host.ts";
+import { findProgram } from "./programs.ts";
+import { makeTestImages, shellImage, type TestImages, testRelease } from "./test-image.ts";
+
+/** Why tests with real containers cannot run here, or undefined when they can. */
+export function whyNoContainers(): string | undefined {
+  if (process.getuid?.() !== 0) return "not root";
+  for (const program of ["runc", "conmon", "mkfs.erofs", "ip", "nft"]) {
+    try {
+      findProgram(program);
+    } catch {
+      return `${program} is not installed`;
+    }
+  }
+  return undefined;
+}
+
+/** A real local host on a state folder of its own, with images made of shell scripts. */
+export class TestHost implements AsyncDisposable {
+  readonly state: StateFolder;
+  readonly host: Host;
+  readonly images: TestImages;
+
+  constructor(images: TestImages, home = mkdtempSync("/tmp/kiln-")) {
+    this.images = images;
+    this.state = openStateFolder({ KILN_HOME: home });
+    this.host = this.reopen();
+  }
+
+  /** What a new controller would see. */
+  reopen(): Host {
+    return localHost({ state: this.state, images: this.images, clock: systemClock, log: silentLog });
+  }
+
+  /** Creates a server that runs `script`. */
+  run(
+    id: string,
+    script: string,
+    shape: Partial<ServerShape> = {},
+    image: Partial<HostImage> = {},
+  ): Promise<HostServer> {
+    this.images.images.set(id, shellImage(script, image));
+    return this.host.create({ id, release: testRelease(id, shape) }, aCall());
+  }
+
+  async find(id: string): Promise<HostServer | undefined> {
+    return (await this.host.list(aCall())).find((server) => server.id === id);
+  }
+
+  async lines(id: string, options: { tail?: number; follow?: boolean } = {}): Promise<readonly string[]> {
+    const lines: LogLine[] = [];
+    for await (const line of this.host.logs.read(id, options, aCall().signal)) lines.push(line);
+    return lines.map(({ text }) => text);
+  }
+
+  /** Waits for the server's end and returns all that it wrote. */
+  async output(id: string): Promise<string> {
+    await until(async () => (await this.find(id))?.state === "exited");
+    return (await this.lines(id)).join("\n");
+  }
+
+  async destroyAll(): Promise<void> {
+    const servers = await this.host.list(aCall());
+    await Promise.all(servers.map(({ id }) => this.host.destroy(id, aCall())));
+  }
+
+  /** Everything outside the state folder that carries its tag or its path. */
+  async traces(): Promise<readonly string[]> {
+    const { tag, home } = this.state;
+    const outputs = await Promise.all([
+      exec(["ip", "-o", "link"]),
+      exec(["nft", "list", "tables"]),
+      exec(["find", "/sys/fs/cgroup", "-maxdepth", "3", "-name", `*${tag}*`]),
+    ]);
+    const lines = [...outputs.map(({ stdout }) => stdout), readFileSync("/proc/self/mountinfo", "utf8")]
+      .join("\n")
+      .split("\n");
+    const namespaces = existsSync("/run/netns") ? readdirSync("/run/netns") : [];
+    return [...lines, ...namespaces, ...commandLines()].filter(
+      (line) => line.includes(tag) || line.includes(`${home}/`),
+    );
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.destroyAll();
+    rmSync(this.state.home, { recursive: true, force: true });
+  }
+}
+
+function commandLines(): readonly string[] {
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
+    .map((pid) => {
+      try {
+        return readFileSync(join("/proc", pid, "cmdline"), "utf8").replaceAll("\0", " ");
+      } catch {
+        return "";
+      }
+    });
+}
+
+export function aCall(withinMs = 60_000): Call {
+  return { signal: AbortSignal.timeout(withinMs), deadline: Date.now() + withinMs };
+}
+
+export async function until(condition: () => boolean | Promise<boolean>, withinMs = 20_000): Promise<void> {
+  const endMs = Date.now() + withinMs;
+  while (!(await condition())) {
+    if (Date.now() > endMs) throw new Error(`not so within ${withinMs} ms: ${condition}`);
+    await systemClock.sleep(10);
+  }
+}
+
+/** Image layers are made once per test file. */
+export async function openImages(): Promise<TestImages & Disposable> {
+  const folder = mkdtempSync("/tmp/kiln-im-");
+  const images = await makeTestImages(folder);
+  return { ...images, [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }) };
+}
