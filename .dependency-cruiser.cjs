@@ -53,7 +53,14 @@ module.exports = {
       "domain/",
       "lib/",
     ),
-    only("api-contract", "api/contract", "controller/operations\\.ts", "domain/", "lib/"),
+    only(
+      "api-contract",
+      "api/contract",
+      "controller/operations\\.ts",
+      "platform/platform\\.ts",
+      "domain/",
+      "lib/",
+    ),
     only("api-client", "api/client", "controller/operations\\.ts", "api/contract", "domain/", "lib/"),
     only("api-routes", "api/routes", "controller/", "api/contract", "domain/", "lib/"),
     only(

@@ -48,6 +48,8 @@ export const errorCodes = {
   state_held: { status: 409, exit: 3 },
   state_newer: { status: 409, exit: 3 },
   state_corrupt: { status: 500, exit: 1 },
+  route_unknown: { status: 404, exit: 1 },
+  request_too_large: { status: 413, exit: 2 },
   controller_unreachable: { status: 503, exit: 1 },
   timed_out: { status: 504, exit: 1 },
   cancelled: { status: 499, exit: 1 },

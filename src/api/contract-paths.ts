@@ -1,0 +1,49 @@
+/**
+ * Where each operation is found: method and path, `:name` for a parameter. Apart from contract.ts so that the client,
+ * which must start fast, does not load the schemas.
+ */
+export const paths = {
+  openapi: { method: "GET", path: "/v1/openapi.json" },
+  info: { method: "GET", path: "/v1/controller" },
+  shutdown: { method: "POST", path: "/v1/controller/shutdown" },
+  statusAll: { method: "GET", path: "/v1/services" },
+  status: { method: "GET", path: "/v1/services/:service" },
+  history: { method: "GET", path: "/v1/services/:service/history" },
+  deploy: { method: "POST", path: "/v1/services/:service/deploy" },
+  preview: { method: "POST", path: "/v1/services/:service/preview" },
+  rollback: { method: "POST", path: "/v1/services/:service/rollback" },
+  scale: { method: "POST", path: "/v1/services/:service/scale" },
+  abort: { method: "POST", path: "/v1/services/:service/abort" },
+  remove: { method: "POST", path: "/v1/services/:service/remove" },
+  rollout: { method: "GET", path: "/v1/rollouts/:id" },
+  imagesInUse: { method: "GET", path: "/v1/images/in-use" },
+  events: { method: "GET", path: "/v1/events" },
+  logs: { method: "GET", path: "/v1/servers/:server/logs" },
+} as const satisfies Record<string, Endpoint>;
+
+export interface Endpoint {
+  readonly method: "GET" | "POST";
+  readonly path: string;
+}
+
+export type RouteName = keyof typeof paths;
+
+/** Names of the server-sent events of a stream (WHATWG HTML, section 9.2); its items have the default name, `message`. */
+export const streamEvents = {
+  /** An ErrorJson; nothing comes after it. */
+  fault: "fault",
+  /** There is nothing more to come: a stream that closes without it was cut off. */
+  end: "end",
+} as const;
+
+type Values = Readonly<Record<string, string | number | boolean | undefined>>;
+
+/** The path with its parameters filled in, and those of the query that are defined. */
+export function pathOf(name: RouteName, params: Values = {}, query: Values = {}): string {
+  const path = paths[name].path.replaceAll(/:([a-z]+)/g, (_, key: string) =>
+    encodeURIComponent(String(params[key])),
+  );
+  const given = new URLSearchParams();
+  for (const [key, value] of Object.entries(query)) if (value !== undefined) given.set(key, String(value));
+  return given.size === 0 ? path : `${path}?${given}`;
+}

@@ -1,0 +1,317 @@
+import { z } from "zod";
+import type {
+  Accepted as AcceptedType,
+  ControllerStatus as ControllerStatusType,
+  DeployRequest,
+  History as HistoryType,
+  PlanPreview as PlanPreviewType,
+  ServerStatus as ServerStatusType,
+  ServiceStatus as ServiceStatusType,
+} from "../controller/operations.ts";
+import type { KilnEvent as KilnEventType } from "../domain/event.ts";
+import type { ServerFailure as ServerFailureType } from "../domain/observation.ts";
+import type { Action as ActionType } from "../domain/plan.ts";
+import type { ReleaseDraft as ReleaseDraftType, Release as ReleaseType } from "../domain/release.ts";
+import type { Rollout as RolloutType } from "../domain/rollout.ts";
+import type {
+  HealthSpec,
+  RolloutPolicy as RolloutPolicyType,
+  ServerShape,
+  TrafficSpec,
+} from "../domain/spec.ts";
+import { type ErrorCode, errorCodes } from "../lib/error-codes.ts";
+import type { ErrorJson as ErrorJsonType } from "../lib/errors.ts";
+import type { LogLine as LogLineType } from "../platform/platform.ts";
+
+/** The shapes that travel. Each `satisfies` the type that the rest of Kiln knows it by, so that the two cannot part. */
+
+/** Every named schema, for OpenAPI's `components`. */
+export const schemas = z.registry<{ readonly id: string }>();
+
+/**
+ * JSON has no undefined: what may be undefined in Kiln's types may be absent here. (The type keeps the key, as those
+ * types do; that is all the cast says.)
+ */
+function maybe<Schema extends z.ZodType>(schema: Schema): z.ZodType<z.output<Schema> | undefined> {
+  return schema.optional() as unknown as z.ZodType<z.output<Schema> | undefined>;
+}
+
+const atMs = z.number().int().min(0).describe("Unix time in ms.");
+/** A year: nobody waits longer, and timers take no more than 2^31 ms in steps. */
+const durationMs = z.number().int().min(0).max(31_536_000_000);
+const releaseNumber = z.number().int().min(1);
+const amount = z.number().int().min(0);
+const count = amount.max(1_000);
+const printable = (most: number) =>
+  z
+    .string()
+    .min(1)
+    .max(most)
+    .regex(/^[^\p{Cc}]*$/u, "no control characters");
+
+export const by = printable(200).describe("Who asks, for history: `user@machine`.");
+
+/** A service key as a deploy may make it; other calls take any text and say when there is no such service. */
+export const newServiceKey = z
+  .string()
+  .regex(/^[a-z][a-z0-9-]{0,31}(\.[a-z][a-z0-9-]{0,31})?$/, "a service's name, optionally with .ENVIRONMENT");
+
+const shape = z.strictObject({
+  port: maybe(z.number().int().min(1).max(65_535)),
+  env: z.record(
+    z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "a name of letters, digits and underscores"),
+    z.string().regex(/^[^\0]*$/, "no NUL"),
+  ),
+  memoryBytes: maybe(z.number().int().min(1)),
+  cpus: maybe(z.number().positive().max(1_024)),
+  writable: z.array(z.string().regex(/^\/[^\0]*$/, "an absolute path")).max(100),
+}) satisfies z.ZodType<ServerShape>;
+
+const health = z.strictObject({
+  check: z.discriminatedUnion("kind", [
+    z.strictObject({
+      kind: z.literal("http"),
+      path: z.string().regex(/^\/[!-~]*$/, "a path such as /healthz"),
+    }),
+    z.strictObject({ kind: z.literal("tcp") }),
+    z.strictObject({ kind: z.literal("alive") }),
+  ]),
+  intervalMs: durationMs.min(1),
+  timeoutMs: durationMs.min(1),
+  ready: z.number().int().min(1).max(100),
+  unready: z.number().int().min(1).max(100),
+  deadlineMs: durationMs.min(1),
+}) satisfies z.ZodType<HealthSpec>;
+
+const traffic = z.strictObject({
+  mode: z.enum(["http", "tcp"]),
+  listen: z.number().int().min(1).max(65_535),
+  host: maybe(
+    z.string().regex(/^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/, "a host name in lower case, without port"),
+  ),
+}) satisfies z.ZodType<TrafficSpec>;
+
+export const ReleaseDraft = z
+  .strictObject({
+    image: z.string().regex(/^sha256:[0-9a-f]{64}$/, "sha256: and 64 hex digits"),
+    version: z.string().regex(/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/, "a version label"),
+    shape,
+    health,
+    traffic: maybe(traffic),
+  })
+  .register(schemas, { id: "ReleaseDraft" }) satisfies z.ZodType<ReleaseDraftType>;
+
+export const RolloutPolicy = z
+  .strictObject({
+    strategy: z.enum(["rolling", "blue-green", "recreate"]),
+    surge: count,
+    unavailable: count,
+    bakeMs: durationMs,
+    drainMs: durationMs,
+    keepWarmMs: durationMs,
+    progressDeadlineMs: durationMs.min(1),
+    onFailure: z.enum(["rollback", "stop"]),
+  })
+  .register(schemas, { id: "RolloutPolicy" }) satisfies z.ZodType<RolloutPolicyType>;
+
+export const DeployBody = z
+  .strictObject({ count, draft: ReleaseDraft, policy: RolloutPolicy, by })
+  .register(schemas, { id: "DeployBody" }) satisfies z.ZodType<Omit<DeployRequest, "service">>;
+
+export const RollbackBody = z
+  .strictObject({ release: maybe(releaseNumber.describe("The last good one when absent.")), by })
+  .register(schemas, { id: "RollbackBody" });
+
+export const ScaleBody = z.strictObject({ count, by }).register(schemas, { id: "ScaleBody" });
+
+export const ByBody = z.strictObject({ by }).register(schemas, { id: "ByBody" });
+
+export const Release = z
+  .object({
+    ...ReleaseDraft.shape,
+    service: z.string(),
+    number: releaseNumber,
+    createdAtMs: atMs,
+    createdBy: z.string(),
+  })
+  .register(schemas, { id: "Release" }) satisfies z.ZodType<ReleaseType>;
+
+export const Rollout = z
+  .object({
+    id: z.number().int(),
+    service: z.string(),
+    kind: z.enum(["deploy", "rollback"]),
+    from: maybe(releaseNumber),
+    to: releaseNumber,
+    policy: RolloutPolicy,
+    steps: z.array(z.object({ share: z.number(), holdMs: durationMs })),
+    phase: z.enum(["forward", "back", "stopped", "complete", "rolled-back", "failed", "superseded"]),
+    step: amount,
+    startedAtMs: atMs,
+    startedBy: z.string(),
+    movedAtMs: maybe(atMs),
+    highestReady: amount,
+    progressAtMs: atMs,
+    endedAtMs: maybe(atMs),
+    reason: maybe(z.string()),
+  })
+  .register(schemas, { id: "Rollout" }) satisfies z.ZodType<RolloutType>;
+
+export const Accepted = z
+  .object({
+    service: z.string(),
+    release: z.number().int(),
+    rollout: maybe(z.number().int()).describe("Absent when nothing has to be rolled out."),
+    scaled: maybe(z.object({ from: count, to: count })),
+  })
+  .register(schemas, { id: "Accepted" }) satisfies z.ZodType<AcceptedType>;
+
+const warm = z.object({ release: releaseNumber, untilMs: atMs });
+const reason = z.string();
+const change = z.discriminatedUnion("kind", [
+  z.object({ kind: z.literal("progress"), rollout: z.number(), highestReady: amount, atMs }),
+  z.object({ kind: z.literal("moved"), rollout: z.number(), atMs }),
+  z.object({ kind: z.literal("step"), rollout: z.number(), step: amount, atMs }),
+  z.object({ kind: z.literal("turn-back"), rollout: z.number(), atMs }),
+  z.object({ kind: z.literal("stop"), rollout: z.number() }),
+  z.object({
+    kind: z.literal("end"),
+    rollout: z.number(),
+    phase: z.enum(["complete", "rolled-back", "failed"]),
+    serving: maybe(releaseNumber),
+    warm: z.array(warm),
+    atMs,
+  }),
+  z.object({ kind: z.literal("warm-over"), release: releaseNumber }),
+  z.object({ kind: z.literal("gone") }),
+]);
+
+export const Action = z
+  .discriminatedUnion("kind", [
+    z.object({ kind: z.literal("resize"), service: z.string(), release: releaseNumber, size: count, reason }),
+    z.object({
+      kind: z.literal("route"),
+      service: z.string(),
+      shares: z.array(z.object({ release: releaseNumber, share: z.number() })),
+      reason,
+    }),
+    z.object({ kind: z.literal("destroy"), service: z.string(), server: z.string(), reason }),
+    z.object({ kind: z.literal("record"), service: z.string(), change, reason }),
+  ])
+  .register(schemas, { id: "Action" }) satisfies z.ZodType<ActionType>;
+
+export const PlanPreview = z
+  .object({
+    service: z.string(),
+    serving: maybe(Release),
+    changes: z.array(z.string()),
+    actions: z.array(Action),
+    peakServers: amount,
+    fewestInTraffic: amount,
+    downtime: z.string(),
+  })
+  .register(schemas, { id: "PlanPreview" }) satisfies z.ZodType<PlanPreviewType>;
+
+export const ServerFailure = z
+  .object({
+    id: z.string(),
+    atMs,
+    kind: z.enum(["exited", "unready", "not-created"]),
+    reason: z.string(),
+    probes: z.array(z.string()),
+    logTail: z.array(z.string()),
+  })
+  .register(schemas, { id: "ServerFailure" }) satisfies z.ZodType<ServerFailureType>;
+
+export const ServerStatus = z
+  .object({
+    id: z.string(),
+    service: z.string(),
+    release: releaseNumber,
+    version: z.string(),
+    state: z.enum(["creating", "starting", "ready", "draining", "quarantined"]),
+    sinceMs: atMs,
+    createdAtMs: atMs,
+    address: maybe(z.string()),
+    inTraffic: z.boolean(),
+    health: maybe(z.string()),
+  })
+  .register(schemas, { id: "ServerStatus" }) satisfies z.ZodType<ServerStatusType>;
+
+export const ServiceStatus = z
+  .object({
+    service: z.string(),
+    count,
+    serving: maybe(Release),
+    rollout: maybe(Rollout),
+    warm: z.array(warm),
+    removing: z.boolean(),
+    servers: z.array(ServerStatus),
+    failures: z.array(ServerFailure),
+  })
+  .register(schemas, { id: "ServiceStatus" }) satisfies z.ZodType<ServiceStatusType>;
+
+export const ServiceStatusList = z.array(ServiceStatus).register(schemas, { id: "ServiceStatusList" });
+
+export const History = z
+  .object({
+    releases: z.array(
+      z.object({ release: Release, state: z.enum(["serving", "warm", "kept", "image gone"]) }),
+    ),
+    rollouts: z.array(Rollout).describe("Newest first."),
+  })
+  .register(schemas, { id: "History" }) satisfies z.ZodType<HistoryType>;
+
+export const ImagesInUse = z
+  .record(z.string(), z.array(z.string()))
+  .describe("By image digest, the kept releases that use it.")
+  .register(schemas, { id: "ImagesInUse" });
+
+export const KilnEvent = z
+  .object({
+    sequence: z.number().int().min(1),
+    atMs,
+    service: maybe(z.string()),
+    kind: z.string(),
+    message: z.string(),
+    data: z.record(z.string(), z.unknown()),
+  })
+  .register(schemas, { id: "KilnEvent" }) satisfies z.ZodType<KilnEventType>;
+
+export const LogLine = z
+  .object({ atMs, stream: z.enum(["stdout", "stderr"]), text: z.string() })
+  .register(schemas, { id: "LogLine" }) satisfies z.ZodType<LogLineType>;
+
+const gap = z.object({ what: z.string(), remedy: z.string(), severity: z.enum(["fatal", "degraded"]) });
+
+export const ControllerStatus = z
+  .object({
+    pid: z.number().int(),
+    version: z.string(),
+    home: z.string(),
+    startedAtMs: atMs,
+    services: amount,
+    servers: amount,
+    readiness: z.object({ usable: z.boolean(), gaps: z.array(gap), facts: z.array(z.string()) }),
+  })
+  .register(schemas, { id: "ControllerStatus" }) satisfies z.ZodType<ControllerStatusType>;
+
+const place = z.object({
+  file: z.string(),
+  line: z.number().exactOptional(),
+  column: z.number().exactOptional(),
+});
+
+export const ErrorAnswer = z
+  .object({
+    code: z.enum(Object.keys(errorCodes) as [ErrorCode, ...ErrorCode[]]),
+    message: z.string(),
+    hint: z.string().exactOptional().describe("What can be done about it."),
+    retry: z.boolean().describe("The same call may succeed later."),
+    problems: z
+      .array(
+        z.object({ place: place.exactOptional(), message: z.string(), hint: z.string().exactOptional() }),
+      )
+      .exactOptional(),
+  })
+  .register(schemas, { id: "Error" }) satisfies z.ZodType<ErrorJsonType>;

@@ -1,0 +1,110 @@
+import { z } from "zod";
+import { type Endpoint, paths, type RouteName } from "./contract-paths.ts";
+import * as s from "./contract-schemas.ts";
+
+/** What one route takes and gives. Validation, OpenAPI and the tests all read this. */
+export interface Route extends Endpoint {
+  /** One sentence, for OpenAPI. */
+  readonly summary: string;
+  readonly params?: z.ZodObject;
+  readonly query?: z.ZodObject;
+  readonly body?: z.ZodType;
+  /** Absent: status 204, no body. */
+  readonly answer?: z.ZodType;
+  /** The answer is a stream of server-sent events, each with one of these as its data. */
+  readonly item?: z.ZodType;
+}
+
+const service = { params: z.object({ service: z.string().min(1).max(128) }) };
+const newService = { params: z.object({ service: s.newServiceKey }) };
+
+/** A query holds texts only. */
+const wholeNumber = z
+  .string()
+  .regex(/^\d{1,15}$/, "a whole number")
+  .transform(Number);
+const flag = z.enum(["true", "false"]).transform((text) => text === "true");
+
+export const contract = {
+  openapi: { ...paths.openapi, summary: "This description, as OpenAPI 3.1.", answer: z.looseObject({}) },
+  info: {
+    ...paths.info,
+    summary: "The controller and what its platform can do.",
+    answer: s.ControllerStatus,
+  },
+  shutdown: { ...paths.shutdown, summary: "Stops the controller; servers and router live on." },
+  statusAll: { ...paths.statusAll, summary: "Every service with its servers.", answer: s.ServiceStatusList },
+  status: { ...paths.status, ...service, summary: "One service with its servers.", answer: s.ServiceStatus },
+  history: { ...paths.history, ...service, summary: "Releases and rollouts.", answer: s.History },
+  deploy: {
+    ...paths.deploy,
+    ...newService,
+    summary: "Makes a release from the draft, unless an equal one serves, and starts its rollout.",
+    body: s.DeployBody,
+    answer: s.Accepted,
+  },
+  preview: {
+    ...paths.preview,
+    ...newService,
+    summary: "What deploy would do now; nothing is done.",
+    body: s.DeployBody,
+    answer: s.PlanPreview,
+  },
+  rollback: {
+    ...paths.rollback,
+    ...service,
+    summary: "Starts a rollout back to a kept release.",
+    body: s.RollbackBody,
+    answer: s.Accepted,
+  },
+  scale: {
+    ...paths.scale,
+    ...service,
+    summary: "More or fewer servers of the same release.",
+    body: s.ScaleBody,
+    answer: s.Accepted,
+  },
+  abort: {
+    ...paths.abort,
+    ...service,
+    summary: "Turns the running rollout back.",
+    body: s.ByBody,
+    answer: s.Rollout,
+  },
+  remove: {
+    ...paths.remove,
+    ...service,
+    summary: "Removes the service. It is gone when its status is 404.",
+    body: s.ByBody,
+  },
+  rollout: {
+    ...paths.rollout,
+    params: z.object({ id: wholeNumber }),
+    summary: "One rollout.",
+    answer: s.Rollout,
+  },
+  imagesInUse: { ...paths.imagesInUse, summary: "Images that kept releases use.", answer: s.ImagesInUse },
+  events: {
+    ...paths.events,
+    query: z.strictObject({
+      after: wholeNumber
+        .optional()
+        .describe("Only events with a higher sequence number. `Last-Event-ID` goes first."),
+      newest: wholeNumber.exactOptional().describe("Of those, only so many of the newest."),
+      service: z.string().exactOptional(),
+      follow: flag.exactOptional().describe("Go on with events as they happen."),
+    }),
+    summary: "The event log, oldest first. Each id is the event's sequence number.",
+    item: s.KilnEvent,
+  },
+  logs: {
+    ...paths.logs,
+    params: z.object({ server: z.string().min(1).max(200) }),
+    query: z.strictObject({
+      tail: wholeNumber.exactOptional().describe("Only so many of the last lines."),
+      follow: flag.exactOptional().describe("Go on with lines as they are written."),
+    }),
+    summary: "What a server wrote, oldest first.",
+    item: s.LogLine,
+  },
+} as const satisfies Record<RouteName, Route>;

@@ -1,0 +1,91 @@
+import { once } from "node:events";
+import type { ServerResponse } from "node:http";
+import type { FastifyReply } from "fastify";
+import { errorToJson } from "../lib/errors.ts";
+import { streamEvents } from "./contract-paths.ts";
+
+/** Keeps connections open through whatever stands between, and finds the ones whose other end is gone. */
+const heartbeatMs = 15_000;
+
+/** How long the first item, or fault, may take before the answer begins without it. */
+const headAfterMs = 100;
+
+export interface StreamOptions<Item> {
+  /** Must end when the signal fires. */
+  readonly open: (signal: AbortSignal) => AsyncIterable<Item>;
+  readonly idOf?: (item: Item) => number;
+}
+
+/** The streams that are open, so that they can be ended. */
+export class Streams {
+  readonly #open = new Set<AbortController>();
+
+  /**
+   * Answers with server-sent events (WHATWG HTML, section 9.2) until the items end or the client goes. A fault that
+   * comes at once is thrown, so that it gets a status of its own; a later one is sent as the last event.
+   */
+  async send<Item>(reply: FastifyReply, options: StreamOptions<Item>): Promise<void> {
+    const stop = new AbortController();
+    const raw = reply.raw;
+    raw.once("close", () => stop.abort());
+    this.#open.add(stop);
+    try {
+      const items = options.open(stop.signal)[Symbol.asyncIterator]();
+      const first = items.next();
+      await settledOrLate(first);
+      reply.hijack();
+      await write(raw, first, items, options.idOf, stop.signal);
+    } finally {
+      this.#open.delete(stop);
+      stop.abort();
+    }
+  }
+
+  /** Ends all streams, without the event that says there is nothing more to come. */
+  endAll(): void {
+    for (const stop of this.#open) stop.abort();
+  }
+}
+
+/** Throws what the promise throws if it does so soon; otherwise leaves it be. */
+async function settledOrLate(first: Promise<unknown>): Promise<void> {
+  const late = Promise.withResolvers<void>();
+  const timer = setTimeout(late.resolve, headAfterMs);
+  try {
+    await Promise.race([first, late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function write<Item>(
+  raw: ServerResponse,
+  first: Promise<IteratorResult<Item>>,
+  items: AsyncIterator<Item>,
+  idOf: StreamOptions<Item>["idOf"],
+  signal: AbortSignal,
+): Promise<void> {
+  raw.writeHead(200, {
+    "content-type": "text/event-stream",
+    "cache-control": "no-store",
+    connection: "close",
+  });
+  raw.flushHeaders();
+  const heartbeat = setInterval(() => raw.write(":\n\n"), heartbeatMs);
+  const aborted = once(signal, "abort").catch(() => {});
+  try {
+    for (let next = await first; !next.done && !signal.aborted; next = await items.next()) {
+      const id = idOf === undefined ? "" : `id: ${idOf(next.value)}\n`;
+      const room = raw.write(`${id}data: ${JSON.stringify(next.value)}\n\n`);
+      if (!room) await Promise.race([once(raw, "drain"), aborted]);
+    }
+    if (!signal.aborted) raw.write(`event: ${streamEvents.end}\ndata: {}\n\n`);
+  } catch (error) {
+    if (!signal.aborted)
+      raw.write(`event: ${streamEvents.fault}\ndata: ${JSON.stringify(errorToJson(error))}\n\n`);
+  } finally {
+    clearInterval(heartbeat);
+    await items.return?.();
+    raw.end();
+  }
+}

@@ -1,0 +1,189 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { request } from "node:http";
+import { join } from "node:path";
+import type { FastifyInstance } from "fastify";
+import type { DeployRequest, Operations } from "../controller/operations.ts";
+import { aFailure, aPolicy, aRelease, aRollout } from "../domain/testing.ts";
+import { silentLog } from "../lib/log.ts";
+import { type Client, createClient } from "./client.ts";
+import { createApi } from "./routes.ts";
+
+export const by = "ada@example.com";
+
+export function aDeployRequest(): DeployRequest {
+  const { image, version, shape, health, traffic } = aRelease(1);
+  return {
+    service: "shop",
+    count: 3,
+    draft: { image, version, shape, health, traffic },
+    policy: aPolicy(),
+    by,
+  };
+}
+
+/** What the fake operations answer, and what they were asked: one entry for each call, its name first. */
+export interface FakeOperations {
+  readonly operations: Operations;
+  readonly calls: readonly (readonly unknown[])[];
+}
+
+/** Operations that answer with full values, except where others are given. */
+export function fakeOperations(overrides: Partial<Operations> = {}): FakeOperations {
+  const calls: unknown[][] = [];
+  const plain = { ...answers, ...overrides };
+  const operations = Object.fromEntries(
+    Object.entries(plain).map(([name, answer]) => [
+      name,
+      (...args: unknown[]) => {
+        calls.push([name, ...args]);
+        return (answer as (...args: unknown[]) => unknown)(...args);
+      },
+    ]),
+  ) as unknown as Operations;
+  return { operations, calls };
+}
+
+const accepted = { service: "shop", release: 2, rollout: 7, scaled: { from: 3, to: 5 } };
+
+const status = {
+  service: "shop",
+  count: 3,
+  serving: aRelease(1),
+  rollout: aRollout({ reason: "because", movedAtMs: 4, endedAtMs: undefined }),
+  warm: [{ release: 1, untilMs: 9 }],
+  removing: false,
+  servers: [
+    {
+      ...{ id: "shop-1-1-1", service: "shop", release: 1, version: "1.1.0", state: "ready" as const },
+      ...{ sinceMs: 1, createdAtMs: 0, address: "10.0.0.1", inTraffic: true, health: "GET / answered 200" },
+    },
+  ],
+  failures: [aFailure()],
+};
+
+export const answers: Operations = {
+  deploy: async () => accepted,
+  preview: async () => ({
+    service: "shop",
+    serving: aRelease(1),
+    changes: ["image: one -> other"],
+    actions: [
+      { kind: "resize", service: "shop", release: 2, size: 3, reason: "it must" },
+      { kind: "route", service: "shop", shares: [{ release: 2, share: 1 }], reason: "it is ready" },
+      { kind: "destroy", service: "shop", server: "shop-9-1-1", reason: "nobody knows it" },
+      {
+        kind: "record",
+        service: "shop",
+        change: { kind: "end", rollout: 7, phase: "complete", serving: 2, warm: [], atMs: 5 },
+        reason: "done",
+      },
+    ],
+    peakServers: 4,
+    fewestInTraffic: 3,
+    downtime: "none",
+  }),
+  rollback: async () => accepted,
+  scale: async () => ({ service: "shop", release: 1, rollout: undefined, scaled: undefined }),
+  remove: async () => {},
+  abort: async () => aRollout({ phase: "back", reason: "aborted" }),
+  status: async () => [status],
+  rollout: async (id) => aRollout({ id }),
+  history: async () => ({
+    releases: [
+      { release: aRelease(1), state: "serving" },
+      { release: aRelease(2, { traffic: undefined }), state: "image gone" },
+    ],
+    rollouts: [aRollout()],
+  }),
+  imagesInUse: async () => new Map([["sha256:ab", ["shop release 1", "shop release 2"]]]),
+  events: async function* ({ after = 0 }) {
+    for (let sequence = after + 1; sequence <= 3; sequence++) yield anEvent(sequence);
+  },
+  logs: async function* () {
+    yield { atMs: 1, stream: "stdout", text: "hello\nworld" };
+    yield { atMs: 2, stream: "stderr", text: "ünïcode \u2028 data: x" };
+  },
+  info: async () => ({
+    ...{ pid: 1, version: "0.1.0", home: "/var/lib/kiln", startedAtMs: 1, services: 1, servers: 3 },
+    readiness: {
+      usable: true,
+      gaps: [{ what: "no dm-verity", remedy: "none needed", severity: "degraded" }],
+      facts: ["runc 1.1.5"],
+    },
+  }),
+  shutdown: async () => {},
+};
+
+export function anEvent(sequence: number) {
+  return {
+    sequence,
+    atMs: 5,
+    service: "shop",
+    kind: "rollout.moved",
+    message: "It moved.",
+    data: { step: 1 },
+  };
+}
+
+export async function allOf<Item>(items: AsyncIterable<Item>): Promise<readonly Item[]> {
+  const all: Item[] = [];
+  for await (const item of items) all.push(item);
+  return all;
+}
+
+export interface TestApi extends AsyncDisposable {
+  readonly app: FastifyInstance;
+  readonly socketPath: string;
+  readonly client: Client;
+}
+
+/** The API listening on a Unix socket in a folder of its own. */
+export async function anApi(operations: Operations): Promise<TestApi> {
+  const folder = mkdtempSync("/tmp/kiln-api-");
+  const socketPath = join(folder, "s");
+  const app = createApi(operations, silentLog);
+  await app.listen({ path: socketPath });
+  return {
+    app,
+    socketPath,
+    client: createClient(socketPath),
+    [Symbol.asyncDispose]: async () => {
+      await app.close();
+      rmSync(folder, { recursive: true });
+    },
+  };
+}
+
+export interface RawAnswer {
+  readonly status: number;
+  readonly type: string | undefined;
+  readonly text: string;
+}
+
+/** A request as any program could send it, without the client. */
+export function rawRequest(
+  { socketPath }: Pick<TestApi, "socketPath">,
+  method: string,
+  path: string,
+  options: { readonly body?: string; readonly headers?: Readonly<Record<string, string>> } = {},
+): Promise<RawAnswer> {
+  const headers = {
+    ...(options.body === undefined ? {} : { "content-type": "application/json" }),
+    ...options.headers,
+  };
+  return new Promise((resolve, reject) => {
+    const call = request({ socketPath, method, path, headers, agent: false }, (answer) => {
+      let text = "";
+      answer.setEncoding("utf8");
+      answer.on("data", (chunk: string) => {
+        text += chunk;
+      });
+      answer.on("error", reject);
+      answer.on("end", () =>
+        resolve({ status: answer.statusCode ?? 0, type: answer.headers["content-type"], text }),
+      );
+    });
+    call.on("error", reject);
+    call.end(options.body);
+  });
+}
