@@ -1,13 +1,212 @@
+import { createHash, type Hash } from "node:crypto";
+import { pipeline } from "node:stream/promises";
+import { createGunzip, createZstdDecompress } from "node:zlib";
+import type { z } from "zod";
 import type { ImageBase } from "../domain/spec.ts";
 import { KilnError } from "../lib/errors.ts";
 import type { Base } from "./base.ts";
+import { BlobWriter } from "./blob-writer.ts";
+import { contentChunks } from "./content.ts";
+import type { Content } from "./entry.ts";
+import { blobSize } from "./image-store.ts";
 import type { InputIndex } from "./input-index.ts";
-import type { LayerPlace } from "./layers.ts";
+import { type Layer, type LayerPlace, layerTree } from "./layers.ts";
+import { type ForeignDescriptor, foreignConfig, foreignIndex, foreignManifest } from "./oci-schema.ts";
+import { damagedBlob, jsonOf, type OciSource, openOciSource, sizedBlob } from "./oci-source.ts";
+import { annotations, hostArchitecture, type ProcessConfig } from "./oci-types.ts";
 
-export async function openOciBase(
-  base: Extract<ImageBase, { kind: "oci" }>,
-  _place: LayerPlace,
-  _index: InputIndex,
-): Promise<Base> {
-  throw new KilnError("image_invalid", `${base.path} cannot be read yet.`);
+/** More than any image in use, and little enough to stop an archive that unpacks without end. */
+const maxLayerBytes = 32 * 2 ** 30;
+
+type OciImageBase = Extract<ImageBase, { kind: "oci" }>;
+
+/**
+ * An OCI image layout as a base. It may come from anywhere: everything is checked against its digest and its schema.
+ * Throws `file_missing`, `image_unknown` (no image of that name, or none for this machine), `image_invalid`.
+ */
+export async function openOciBase(base: OciImageBase, place: LayerPlace, index: InputIndex): Promise<Base> {
+  const source = await openOciSource(base.path, place, index);
+  const chosen = chooseManifest(source, base.ref);
+  const manifest = parse(foreignManifest, source, chosen);
+  const config = parse(foreignConfig, source, manifest.config);
+  if (config.os !== "linux" || config.architecture !== hostArchitecture()) {
+    throw notForThisMachine(source, [`${config.os}/${config.architecture}`]);
+  }
+  if (config.rootfs.diff_ids.length !== manifest.layers.length) {
+    throw new KilnError(
+      "image_invalid",
+      `${source.path}: its manifest and its configuration name different layers.`,
+    );
+  }
+  return {
+    identity: chosen.digest,
+    process: config.config ? withoutUndefined(config.config) : {},
+    layers: manifest.layers.map((layer, i) => {
+      const diffId = config.rootfs.diff_ids[i] ?? "";
+      return (target) => importLayer(source, layer, diffId, target);
+    }),
+  };
+}
+
+function parse<T extends z.ZodType>(schema: T, source: OciSource, from: ForeignDescriptor): z.infer<T> {
+  return checked(schema, source, from.digest, jsonOf(source, sizedBlob(source, from), from.digest));
+}
+
+function checked<T extends z.ZodType>(
+  schema: T,
+  source: OciSource,
+  what: string,
+  value: unknown,
+): z.infer<T> {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const issue = result.error.issues[0];
+  const where = issue?.path.length ? ` at ${issue.path.join(".")}` : "";
+  throw new KilnError("image_invalid", `${source.path}: ${what} is malformed${where}: ${issue?.message}.`);
+}
+
+function withoutUndefined(config: Record<string, unknown>): ProcessConfig {
+  return Object.fromEntries(Object.entries(config).filter(([, value]) => value !== undefined));
+}
+
+/** The manifest that `ref` (a name or a digest) picks, or the only one there is; through indexes to this machine's. */
+function chooseManifest(source: OciSource, ref: string | undefined): ForeignDescriptor {
+  const content = source.file("index.json");
+  const index = checked(foreignIndex, source, "index.json", content && jsonOf(source, content));
+  const named = index.manifests.filter(
+    ({ digest, annotations: notes }) =>
+      ref === undefined || digest === ref || notes?.[annotations.refName] === ref,
+  );
+  if (named.length === 0) throw noSuchImage(source, ref, index.manifests);
+  const fitting = forThisMachine(source, named, 0);
+  const [only, ...others] = new Map(fitting.map((one) => [one.digest, one])).values();
+  if (only === undefined) throw notForThisMachine(source, named.map(platformOf));
+  if (others.length > 0) throw ambiguous(source, index.manifests);
+  return only;
+}
+
+/** Indexes may name indexes (image-index.md); three deep is more than anybody makes. */
+function forThisMachine(
+  source: OciSource,
+  candidates: readonly ForeignDescriptor[],
+  depth: number,
+): ForeignDescriptor[] {
+  return candidates.flatMap((candidate) => {
+    const { platform } = candidate;
+    if (platform && (platform.os !== "linux" || platform.architecture !== hostArchitecture())) return [];
+    if (!/(image\.index|manifest\.list)\.v\d\+json$/.test(candidate.mediaType)) return [candidate];
+    if (depth === 3) return [];
+    return forThisMachine(source, parse(foreignIndex, source, candidate).manifests, depth + 1);
+  });
+}
+
+function namesOf(candidates: readonly ForeignDescriptor[]): string {
+  return candidates
+    .slice(0, 10)
+    .map(({ digest, annotations: notes }) => notes?.[annotations.refName] ?? digest)
+    .join(", ");
+}
+
+function platformOf({ platform }: ForeignDescriptor): string {
+  return platform ? `${platform.os}/${platform.architecture}` : "unknown";
+}
+
+function noSuchImage(
+  source: OciSource,
+  ref: string | undefined,
+  all: readonly ForeignDescriptor[],
+): KilnError {
+  const what = ref === undefined ? "no image" : `no image "${ref}"`;
+  return new KilnError("image_unknown", `${source.path} has ${what}.`, {
+    ...(all.length > 0 ? { hint: `It has: ${namesOf(all)}.` } : {}),
+  });
+}
+
+function ambiguous(source: OciSource, all: readonly ForeignDescriptor[]): KilnError {
+  return new KilnError("image_unknown", `${source.path} has several images; say which one.`, {
+    hint: `Write \`oci:PATH#REF\` with one of: ${namesOf(all)}.`,
+  });
+}
+
+function notForThisMachine(source: OciSource, found: readonly string[]): KilnError {
+  return new KilnError(
+    "image_unknown",
+    `${source.path} has no image for linux/${hostArchitecture()}, only for ${[...new Set(found)].join(", ")}.`,
+    { hint: "Copy the image of this machine's architecture." },
+  );
+}
+
+/** Into the image store, uncompressed. The configuration vouches for the diff id, so a stored blob of it is the layer. */
+async function importLayer(
+  source: OciSource,
+  layer: ForeignDescriptor,
+  diffId: string,
+  place: LayerPlace,
+): Promise<Layer> {
+  const present = blobSize(place.store, diffId);
+  const bytes = present ?? (await copyLayer(source, layer, diffId, place));
+  await layerTree(place.store, place.cache, { digest: diffId, bytes }, place.pace);
+  return { name: "base", digest: diffId, bytes, cached: present !== undefined };
+}
+
+async function copyLayer(
+  source: OciSource,
+  layer: ForeignDescriptor,
+  diffId: string,
+  place: LayerPlace,
+): Promise<number> {
+  const content = sizedBlob(source, layer);
+  const hash = createHash("sha256");
+  const writer = new BlobWriter(place.store);
+  try {
+    await decompressed(content, hash, async (chunk) => {
+      if (writer.bytes + chunk.byteLength > maxLayerBytes) throw tooLarge(source, layer);
+      writer.write(chunk);
+      await place.pace();
+    }).catch((error) => {
+      throw isDecoding(error) ? damagedBlob(source, layer.digest) : error;
+    });
+    if (`sha256:${hash.digest("hex")}` !== layer.digest) throw damagedBlob(source, layer.digest);
+    const written = writer.commit();
+    if (written.digest !== diffId) throw damagedBlob(source, diffId);
+    return written.bytes;
+  } finally {
+    writer.discard();
+  }
+}
+
+function tooLarge(source: OciSource, { digest }: ForeignDescriptor): KilnError {
+  return new KilnError("image_invalid", `${source.path}: the layer ${digest} unpacks to more than 32 GiB.`);
+}
+
+/** Errors of zlib carry its own codes: `Z_DATA_ERROR`, `ZSTD_error_…`. */
+function isDecoding(error: unknown): boolean {
+  return error instanceof Error && /^(Z_|ZSTD_)/.test((error as NodeJS.ErrnoException).code ?? "");
+}
+
+/** Hands on the plain bytes chunk by chunk; `hash` sees the stored ones. */
+async function decompressed(
+  content: Content,
+  hash: Hash,
+  each: (chunk: Uint8Array) => Promise<void>,
+): Promise<void> {
+  async function* stored() {
+    for (const chunk of contentChunks(content)) {
+      hash.update(chunk);
+      yield Buffer.from(chunk); // decompressors keep chunks, and the next one overwrites this
+    }
+  }
+  const sink = async (chunks: AsyncIterable<Uint8Array>) => {
+    for await (const chunk of chunks) await each(chunk);
+  };
+  const decompressor = decompressorOf(content);
+  await (decompressor ? pipeline(stored, decompressor, sink) : pipeline(stored, sink));
+}
+
+/** By the first bytes, not by the media type, which producers get wrong: RFC 1952 (gzip), RFC 8878 (zstd). */
+function decompressorOf(content: Content) {
+  const [first = new Uint8Array()] = contentChunks(content);
+  const start = Buffer.from(first).toString("hex", 0, 4);
+  if (start.startsWith("1f8b")) return createGunzip();
+  return start === "28b52ffd" ? createZstdDecompress() : undefined;
 }

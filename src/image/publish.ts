@@ -47,7 +47,7 @@ export async function publish(
 
 async function presentVersion(store: ImageStore, request: PublishRequest): Promise<string | undefined> {
   const entries = await readIndex(store);
-  const version = chooseVersion({ ...request, given: await readVersions(store), present: entries });
+  const version = chooseVersion({ ...request, given: await readVersions(store) });
   return entries.some((entry) => isEntry(entry, request, version)) ? version : undefined;
 }
 
@@ -59,7 +59,7 @@ async function record(store: ImageStore, request: PublishRequest, nowMs: number)
   checkComplete(store, request.digest);
   const entries = await readIndex(store);
   const given = await readVersions(store);
-  const version = chooseVersion({ ...request, given, present: entries });
+  const version = chooseVersion({ ...request, given });
   const name = `${request.service}:${version}`;
   // First the promise that the version points here for ever, then what shows it.
   if (given[name] === undefined) await writeVersions(store, { ...given, [name]: request.digest });

@@ -1,6 +1,6 @@
 import { isErrno, KilnError } from "../lib/errors.ts";
 import { exec } from "../lib/exec.ts";
-import type { GivenVersions, IndexEntry } from "./image-store.ts";
+import type { GivenVersions } from "./image-store.ts";
 
 /** What git says of the project folder. */
 export interface GitState {
@@ -53,7 +53,6 @@ export interface VersionQuestion {
   readonly git: GitState | undefined;
   readonly digest: string;
   readonly given: GivenVersions;
-  readonly present: readonly IndexEntry[];
 }
 
 /**
@@ -80,12 +79,11 @@ function checked({ service, digest, given }: VersionQuestion, wanted: string): s
   );
 }
 
-function counted({ service, digest, given, present }: VersionQuestion): string {
-  const same = present.find((entry) => entry.service === service && entry.descriptor.digest === digest);
-  if (same && /^\d+$/.test(same.version)) return same.version;
-  const prefix = `${service}:`;
-  const numbers = Object.keys(given)
-    .filter((name) => name.startsWith(prefix) && /^\d{1,15}$/.test(name.slice(prefix.length)))
-    .map((name) => Number(name.slice(prefix.length)));
-  return `${Math.max(0, ...numbers) + 1}`;
+function counted({ service, digest, given }: VersionQuestion): string {
+  const numbers = Object.entries(given).flatMap(([name, holder]) => {
+    const number = name.startsWith(`${service}:`) ? name.slice(service.length + 1) : "";
+    return /^\d{1,15}$/.test(number) ? [{ number: Number(number), holder }] : [];
+  });
+  const same = numbers.find(({ holder }) => holder === digest);
+  return `${same?.number ?? Math.max(0, ...numbers.map(({ number }) => number)) + 1}`;
 }
