@@ -25,9 +25,12 @@ describe.skipIf(reason)("a local host, when things go wrong,", () => {
   afterEach(async () => {
     for (const controller of controllers) controller.kill("SIGKILL");
     controllers = [];
-    await t.destroyAll();
-    expect(await t.traces()).toEqual([]);
-    await t[Symbol.asyncDispose]();
+    try {
+      await t.destroyAll();
+      expect(await t.traces()).toEqual([]);
+    } finally {
+      await t[Symbol.asyncDispose]();
+    }
   });
 
   const id = "shop-1-1-1";

@@ -18,9 +18,12 @@ describe.skipIf(reason)("a local host", () => {
     t = new TestHost(images);
   });
   afterEach(async () => {
-    await t.destroyAll();
-    expect(await t.traces()).toEqual([]);
-    await t[Symbol.asyncDispose]();
+    try {
+      await t.destroyAll();
+      expect(await t.traces()).toEqual([]);
+    } finally {
+      await t[Symbol.asyncDispose]();
+    }
   });
 
   const id = "shop-1-1-1";

@@ -1,0 +1,42 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { readCgroupSupport } from "./cgroups.ts";
+
+let root = "";
+beforeEach(() => {
+  root = mkdtempSync("/tmp/kiln-");
+});
+afterEach(() => rmSync(root, { recursive: true }));
+
+function have(...files: readonly string[]): void {
+  for (const file of files) {
+    mkdirSync(dirname(join(root, file)), { recursive: true });
+    writeFileSync(join(root, file), "cpu memory pids\n");
+  }
+}
+
+test("version 2 says what it has in one file", () => {
+  have("cgroup.controllers");
+  expect(readCgroupSupport(root)).toMatchObject({ version: 2, memory: true, cpu: true, pids: true });
+});
+
+test("a hybrid machine has the controllers of version 1", () => {
+  have(
+    "unified/cgroup.controllers",
+    "memory/memory.limit_in_bytes",
+    "cpu,cpuacct/cpu.cfs_quota_us",
+    "pids/x",
+  );
+  expect(readCgroupSupport(root)).toEqual({ version: 1, memory: true, swap: false, cpu: true, pids: true });
+});
+
+test("what is missing is said", () => {
+  expect(readCgroupSupport(root)).toEqual({
+    version: 1,
+    memory: false,
+    swap: false,
+    cpu: false,
+    pids: false,
+  });
+});

@@ -1,0 +1,84 @@
+import { expect, test } from "vitest";
+import {
+  attachBatch,
+  bridgeBatch,
+  configureBatch,
+  detachBatch,
+  filterRules,
+  forwardRules,
+  portOf,
+  removeForwardRules,
+} from "./network-commands.ts";
+
+const network = { tag: "0123abcd", subnet: { base: 0x0ac0_0400, bits: 22 }, mtu: 1400 };
+const port = portOf(network, "shop-1-1-1", 0x0ac0_0402);
+
+test("the bridge has its own MAC address, the first IP address and the way out's packet size", () => {
+  expect(bridgeBatch(network).split("\n")).toEqual([
+    "link add name kiln-0123abcd address 02:6b:0a:c0:04:01 mtu 1400 type bridge mcast_snooping 0",
+    "addr add 10.192.4.1/22 dev kiln-0123abcd",
+    "link set kiln-0123abcd up",
+    "",
+  ]);
+});
+
+test("a server's port: namespace and veth pair, isolated on the bridge", () => {
+  expect(attachBatch(network, port).split("\n")).toEqual([
+    "netns add kiln-0123abcd-shop-1-1-1",
+    "link add name k0123abcd.2 mtu 1400 type veth peer name eth0 address 02:6b:0a:c0:04:02 mtu 1400 netns kiln-0123abcd-shop-1-1-1",
+    "link set k0123abcd.2 master kiln-0123abcd up",
+    "link set k0123abcd.2 type bridge_slave isolated on",
+    "",
+  ]);
+  expect(configureBatch(network, port).split("\n")).toEqual([
+    "link set lo up",
+    "addr add 10.192.4.2/22 dev eth0",
+    "link set eth0 up",
+    "route add default via 10.192.4.1",
+    "",
+  ]);
+  expect(detachBatch(port)).toBe("link del k0123abcd.2\nnetns del kiln-0123abcd-shop-1-1-1\n");
+});
+
+test("names of links fit into the kernel's 15 bytes, up to the last address", () => {
+  expect(portOf(network, "x-1-1-1", network.subnet.base + 1022).link.length).toBeLessThanOrEqual(15);
+});
+
+test("filter rules replace themselves in one transaction", () => {
+  expect(filterRules(network)).toBe(`add table inet kiln-0123abcd
+delete table inet kiln-0123abcd
+table inet kiln-0123abcd {
+  chain postrouting {
+    type nat hook postrouting priority srcnat; policy accept;
+    ip saddr 10.192.4.0/22 oifname != "kiln-0123abcd" masquerade
+  }
+  chain forward {
+    type filter hook forward priority filter; policy accept;
+    oifname "kiln-0123abcd" iifname != "kiln-0123abcd" ct state established,related accept
+    oifname "kiln-0123abcd" drop
+  }
+}
+`);
+});
+
+const ours = [
+  "-A FORWARD -i kiln-0123abcd -j ACCEPT",
+  "-A FORWARD -o kiln-0123abcd -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
+];
+
+test("forwarding is opened only where something else has closed it, and each rule once", () => {
+  expect(forwardRules("0123abcd", "-P FORWARD ACCEPT\n")).toEqual([]);
+  expect(
+    forwardRules("0123abcd", "-P FORWARD DROP\n-A FORWARD -j DOCKER-USER\n").map((rule) => rule.join(" ")),
+  ).toEqual(ours.map((rule) => rule.replace("-A", "-w -I")));
+  expect(forwardRules("0123abcd", `-P FORWARD DROP\n${ours.join("\n")}\n`)).toEqual([]);
+});
+
+test("what was opened is closed again, and nothing of others", () => {
+  expect(removeForwardRules("0123abcd", "-P FORWARD DROP\n-A FORWARD -i kiln-ffffffff -j ACCEPT\n")).toEqual(
+    [],
+  );
+  expect(removeForwardRules("0123abcd", ours.join("\n")).map((rule) => rule.join(" "))).toEqual(
+    ours.map((rule) => rule.replace("-A", "-w -D")),
+  );
+});

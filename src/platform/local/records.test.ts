@@ -1,0 +1,75 @@
+import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { openStateFolder } from "../../lib/state-folder.ts";
+import { type HostPaths, hostPaths } from "./paths.ts";
+import { findProcess } from "./processes.ts";
+import { openRecords, type Records, type ServerRecord } from "./records.ts";
+import { findExit, hostServer } from "./server-state.ts";
+import { testRelease } from "./test-image.ts";
+
+let paths: HostPaths;
+let records: Records;
+beforeEach(() => {
+  paths = hostPaths(openStateFolder({ KILN_HOME: mkdtempSync("/tmp/kiln-") }));
+  records = openRecords(paths);
+});
+afterEach(() => rmSync(join(paths.servers, ".."), { recursive: true }));
+
+const record: ServerRecord = {
+  format: 1,
+  id: "shop-1-1-1",
+  release: testRelease("sha256:00"),
+  createdAtMs: 5,
+  bootId: "this",
+  address: "10.192.0.2",
+  root: "r",
+  layers: ["l"],
+  stopSignal: 15,
+  freed: false,
+};
+
+test("a record is read as it was written, by its owner only", () => {
+  records.write(record);
+  expect(openRecords(paths).all()).toEqual([JSON.parse(JSON.stringify(record))]);
+  expect(statSync(join(paths.servers, record.id, "record.json")).mode & 0o777).toBe(0o600);
+  records.remove(record.id);
+  records.remove(record.id);
+  expect(records.all()).toEqual([]);
+});
+
+test("what a crash has left without a record goes away", () => {
+  mkdirSync(join(paths.servers, record.id), { recursive: true });
+  writeFileSync(join(paths.servers, record.id, "record.json"), "");
+  expect(records.all()).toEqual([]);
+  expect(existsSync(join(paths.servers, record.id))).toBe(false);
+});
+
+test("a record of a later format is refused", () => {
+  records.write(record);
+  writeFileSync(join(paths.servers, record.id, "record.json"), JSON.stringify({ ...record, format: 2 }));
+  expect(() => records.all()).toThrow(expect.objectContaining({ code: "state_corrupt" }));
+});
+
+test("a server counts as running until conmon has said how it ended, or is gone too", () => {
+  const gone = { pid: 2 ** 22 + 1, startTicks: 1 };
+  const self = findProcess(process.pid) ?? gone;
+  const moment = { bootId: "this", exits: new Set<string>(), nowMs: 9 };
+  const running = (p: typeof gone, monitor: typeof gone) => ({ ...record, running: { process: p, monitor } });
+  expect(findExit(paths, record, moment)).toBeUndefined();
+  expect(findExit(paths, running(self, gone), moment)).toBeUndefined();
+  expect(findExit(paths, running(gone, self), moment)).toBeUndefined();
+  expect(findExit(paths, running(gone, gone), moment)).toEqual({ atMs: 9, oomKilled: false });
+
+  mkdirSync(paths.exits, { recursive: true });
+  writeFileSync(join(paths.exits, record.id), "3");
+  const told = findExit(paths, running(gone, self), { ...moment, exits: new Set([record.id]) });
+  expect(told).toMatchObject({ code: 3, oomKilled: false });
+  expect(hostServer(record, undefined)).toMatchObject({ state: "creating", address: "10.192.0.2" });
+  expect(hostServer({ ...record, freed: true }, told)).toMatchObject({
+    state: "exited",
+    address: undefined,
+    exit: { code: 3 },
+  });
+  expect(findExit(paths, running(self, self), { ...moment, bootId: "next" })?.code).toBeUndefined();
+});
