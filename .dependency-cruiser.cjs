@@ -67,6 +67,7 @@ module.exports = {
       "cli",
       "cli/",
       "controller/operations\\.ts",
+      "platform/platform\\.ts",
       "api/contract",
       "api/client",
       "spec/",

@@ -1,0 +1,314 @@
+import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import type { Rollout, RolloutPhase } from "../../domain/rollout.ts";
+import { aFailure, aRelease, aRollout } from "../../domain/testing.ts";
+import { KilnError } from "../../lib/errors.ts";
+import type { Client, KilnEvent } from "../api.ts";
+import { aServer, aStatus, cli } from "../test-kit.ts";
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "kiln-cli-"));
+});
+afterEach(() => rm(folder, { recursive: true }));
+
+const shop = { status: async () => [aStatus()] } satisfies Partial<Client>;
+
+async function* none(): AsyncGenerator<KilnEvent> {}
+
+/** A client whose rollout passes through these phases, one a look. */
+function rollingOut(...phases: readonly RolloutPhase[]): Partial<Client> {
+  const left = [...phases];
+  const rollout = (): Rollout => {
+    const phase = left.length > 1 ? left.shift() : left[0];
+    const ended = phase !== "forward" && phase !== "back";
+    return aRollout({
+      phase: phase ?? "forward",
+      endedAtMs: ended ? 2_000 : undefined,
+      reason: phase === "complete" ? undefined : "2 servers failed.",
+    });
+  };
+  return {
+    status: async () => [
+      aStatus({
+        failures: [aFailure({ atMs: 5, logTail: ["bind: \u001b[31mno"], probes: ["GET / refused"] })],
+      }),
+    ],
+    rollout: async () => rollout(),
+    rollback: async () => ({ service: "shop", release: 2, rollout: 1, scaled: undefined }),
+    events: async function* ({ signal }) {
+      yield { sequence: 1, atMs: 10, service: "shop", kind: "rollout.started", message: "Begun.", data: {} };
+      await new Promise((resolve) => signal?.addEventListener("abort", resolve));
+    },
+  };
+}
+
+test("status without a kiln.yaml lists every service", async () => {
+  expect((await cli(["status"], { client: shop, cwd: folder })).stdout).toBe(
+    [
+      "SERVICE  RELEASE  VERSION  READY  ADDRESS                STATE",
+      "shop     2        1.2.0    3/3    http://localhost:8080  serving",
+      "",
+    ].join("\n"),
+  );
+});
+
+test("status beside a kiln.yaml is about its service, even while the file is broken", async () => {
+  await writeFile(join(folder, "kiln.yaml"), "service: shop # ours\nimage: {{{\n");
+  const client = {
+    status: async () => [
+      aStatus({
+        serving: undefined,
+        servers: [aServer({ state: "starting", health: "connection refused" })],
+      }),
+    ],
+  };
+  const { stdout } = await cli(["status"], { client, cwd: folder });
+  expect(stdout).toContain("shop  nothing serves\n");
+  expect(stdout).toMatch(/shop-2-1-1 {2}starting {2}2 {8}10\.0\.0\.2 {2}\d+ d {2}connection refused/);
+});
+
+test("a service that is not deployed yet is no error, unless it was named", async () => {
+  await writeFile(join(folder, "kiln.yaml"), "service: shop\n");
+  const client: Partial<Client> = {
+    status: async (service) => (service === undefined ? [aStatus({ service: "shop2" })] : []),
+  };
+  expect(await cli(["status"], { client, cwd: folder })).toMatchObject({
+    code: 0,
+    stdout: "shop is not deployed yet. `kiln deploy` does that.\n",
+  });
+  const named = await cli(["status", "shpo2"], { client, cwd: folder });
+  expect(named.code).toBe(1);
+  expect(named.stderr).toBe(
+    "error [service_unknown] No service shpo2 is deployed here.\nhint Did you mean shop2?\n",
+  );
+});
+
+test("a command that needs a service says so where there is none", async () => {
+  const { code, stderr } = await cli(["history"], { client: shop, cwd: folder });
+  expect(code).toBe(2);
+  expect(stderr).toContain(`There is no kiln.yaml in ${folder}.`);
+  expect(stderr).toContain("`kiln init` writes one");
+});
+
+test("several services in one file must be told apart", async () => {
+  await writeFile(join(folder, "kiln.yaml"), "service: shop\n---\nservice: cart\n");
+  const { code, stderr } = await cli(["history"], { client: shop, cwd: folder });
+  expect(code).toBe(2);
+  expect(stderr).toContain("describes several services: shop, cart.");
+});
+
+test("--env names the service's key", async () => {
+  const asked: unknown[] = [];
+  const client: Partial<Client> = {
+    status: async (service) => {
+      asked.push(service);
+      return [aStatus({ service: "shop.staging" })];
+    },
+  };
+  await cli(["servers", "shop", "--env", "staging"], { client, cwd: folder });
+  await cli(["servers", "shop.staging", "--env", "staging"], { client, cwd: folder });
+  expect(asked).toEqual(["shop.staging", "shop.staging"]);
+});
+
+test("servers as JSON is exactly one document", async () => {
+  const { stdout, stderr } = await cli(["servers", "--json"], { client: shop, cwd: folder });
+  expect(stderr).toBe("");
+  expect(JSON.parse(stdout)).toHaveLength(3);
+});
+
+test("history shows what a rollback would find", async () => {
+  const client: Partial<Client> = {
+    ...shop,
+    history: async () => ({
+      releases: [
+        { release: aRelease(1), state: "warm" },
+        { release: aRelease(2), state: "serving" },
+      ],
+      rollouts: [aRollout({ phase: "complete", endedAtMs: 3_500 })],
+    }),
+  };
+  const { stdout } = await cli(["history", "shop"], { client, cwd: folder });
+  expect(stdout.split("\n").map((line) => line.replace(/\d{4}-\d\d-\d\d \d\d:\d\d:\d\d/, "TIME"))).toEqual([
+    "RELEASE  VERSION  IMAGE                MADE                 BY           STATE",
+    "2        1.2.0    sha256:000000000000  TIME  ada@example  serving",
+    "1        1.1.0    sha256:000000000000  TIME  ada@example  warm",
+    "",
+    "ROLLOUT  KIND    RELEASES  STARTED              TOOK   BY           END",
+    "1        deploy  1 -> 2    TIME  3.5 s  ada@example  complete",
+    "",
+  ]);
+});
+
+test("a rollback is followed to its end", async () => {
+  const client = rollingOut("forward", "forward", "complete");
+  const { code, stdout, stderr } = await cli(["rollback", "--service", "shop"], { client, cwd: folder });
+  expect(code).toBe(0);
+  expect(stderr).toContain("Begun.");
+  expect(stdout).toBe(
+    "Done shop release 2 (1.2.0) serves with 3 servers, in 2.0 s.\n  http://localhost:8080\n",
+  );
+});
+
+test("a rollout that was rolled back ends with 4, and shows what the failed server said", async () => {
+  const client = rollingOut("forward", "back", "rolled-back");
+  const { code, stdout, stderr } = await cli(["rollback", "-s", "shop"], { client, cwd: folder });
+  expect(code).toBe(4);
+  expect(stderr).toMatch(
+    /failed shop-2-1-1 exited with code 1 .*\n {2}probe {2}GET \/ refused\n {2}The last it wrote:\n {2}\| bind: no\n/,
+  );
+  expect(stdout).toBe(
+    "Rolled back shop, release 1 -> 2, after 2.0 s. 2 servers failed.\n  Release 1 serves as before.\n",
+  );
+});
+
+test.each<[RolloutPhase, number]>([
+  ["complete", 0],
+  ["failed", 1],
+  ["superseded", 1],
+  ["stopped", 1],
+  ["rolled-back", 4],
+])("a rollout that ends as %s makes the exit code %i, also with --json", async (phase, expected) => {
+  const { code, stdout, stderr } = await cli(["rollback", "-s", "shop", "--json"], {
+    client: rollingOut(phase),
+    cwd: folder,
+  });
+  expect([code, stderr]).toEqual([expected, ""]);
+  expect(JSON.parse(stdout)).toMatchObject({ service: "shop", release: 2, phase });
+});
+
+test("following goes on with the controller that comes after", async () => {
+  const client = rollingOut("forward", "forward", "forward", "complete");
+  let ended = false;
+  const events: Client["events"] = async function* (options) {
+    if (!ended) {
+      ended = true;
+      throw new KilnError("controller_unreachable", "gone");
+    }
+    yield* client.events?.(options) ?? none();
+  };
+  const { code, stderr } = await cli(["rollback", "-s", "shop"], {
+    client: { ...client, events },
+    cwd: folder,
+  });
+  expect(code).toBe(0);
+  expect(stderr).toContain("The controller is gone; starting it again.");
+});
+
+test("Ctrl-C stops following and says that the rollout goes on", async () => {
+  const stop = new AbortController();
+  const client = rollingOut("forward");
+  const status: Client["status"] = async () => {
+    setImmediate(() => stop.abort());
+    return [aStatus()];
+  };
+  const { code, stderr } = await cli(["rollback", "-s", "shop"], {
+    client: { ...client, status },
+    cwd: folder,
+    signal: stop.signal,
+  });
+  expect(code).toBe(1);
+  expect(stderr).toContain(
+    "error [cancelled] Rollout 1 of shop goes on in the controller; only following it has stopped.",
+  );
+  expect(stderr).toContain(
+    "`kiln rollout show shop -f` follows it again; `kiln rollout abort shop` turns it back.",
+  );
+});
+
+test("--detach returns at once", async () => {
+  const { code, stdout } = await cli(["rollback", "-s", "shop", "-d"], {
+    client: rollingOut("forward"),
+    cwd: folder,
+  });
+  expect(code).toBe(0);
+  expect(stdout).toContain("Rollout 1 of shop to release 2 has begun.");
+});
+
+test("an abort that brings the old release back is a success", async () => {
+  const client = {
+    ...rollingOut("back", "back", "rolled-back"),
+    abort: async () => aRollout({ phase: "back" }),
+  };
+  expect((await cli(["rollout", "abort", "shop"], { client, cwd: folder })).code).toBe(0);
+});
+
+test("scale waits until all are ready", async () => {
+  let looks = 0;
+  const client: Partial<Client> = {
+    scale: async () => ({ service: "shop", release: 2, rollout: undefined, scaled: { from: 3, to: 4 } }),
+    status: async () => {
+      looks += 1;
+      const newcomer = aServer({ id: "shop-2-4-1", state: looks < 4 ? "starting" : "ready" });
+      return [aStatus({ count: 4, servers: [...aStatus().servers, newcomer] })];
+    },
+  };
+  const { code, stdout } = await cli(["scale", "4", "-s", "shop"], { client, cwd: folder });
+  expect([code, stdout]).toEqual([0, "shop went from 3 to 4 servers.\n"]);
+  expect(looks).toBe(4);
+});
+
+test("scale tells of a server that fails meanwhile", async () => {
+  const client: Partial<Client> = {
+    scale: async () => ({ service: "shop", release: 2, rollout: undefined, scaled: { from: 3, to: 4 } }),
+    status: async () => [aStatus({ count: 4, failures: [aFailure({ atMs: Date.now() + 60_000 })] })],
+  };
+  const { code, stderr } = await cli(["scale", "4", "-s", "shop"], { client, cwd: folder });
+  expect(code).toBe(1);
+  expect(stderr).toContain("error [server_failed] shop-2-1-1 failed: exited with code 1");
+});
+
+test("remove asks, and where nobody can answer wants --yes", async () => {
+  const removed: string[] = [];
+  const client: Partial<Client> = {
+    status: async () => (removed.length === 0 ? [aStatus()] : []),
+    remove: async (service) => void removed.push(service),
+  };
+  const refused = await cli(["remove", "shop", "--json"], { client, cwd: folder });
+  expect([refused.code, removed]).toEqual([2, []]);
+  expect(JSON.parse(refused.stdout).error.message).toBe(
+    "This removes shop with its 3 servers and all its releases.",
+  );
+  const done = await cli(["remove", "shop", "--yes"], { client, cwd: folder });
+  expect([done.code, removed]).toEqual([0, ["shop"]]);
+  expect(done.stdout).toMatch(/^shop is gone, after /);
+});
+
+test("logs of a service are in the order of time, and say whose they are", async () => {
+  const client: Partial<Client> = {
+    status: async () => [
+      aStatus({ servers: [aServer({ id: "shop-2-1-1" }), aServer({ id: "shop-2-2-1" })] }),
+    ],
+    logs: async function* (server) {
+      yield { atMs: server === "shop-2-1-1" ? 2 : 1, stream: "stdout", text: `from ${server}` };
+    },
+  };
+  const all = await cli(["logs", "shop"], { client, cwd: folder });
+  expect(all.stdout).toBe("shop-2-2-1 from shop-2-2-1\nshop-2-1-1 from shop-2-1-1\n");
+  const one = await cli(["logs", "shop-2-1-1", "--json"], { client, cwd: folder });
+  expect(one.stdout).toBe('{"server":"shop-2-1-1","atMs":2,"stream":"stdout","text":"from shop-2-1-1"}\n');
+});
+
+test("events are lines, or lines of JSON", async () => {
+  const client = { events: rollingOut("forward").events } as Partial<Client>;
+  const stop = AbortSignal.timeout(50);
+  const { stdout } = await cli(["events", "-f", "--json"], { client, cwd: folder, signal: stop });
+  expect(JSON.parse(stdout)).toMatchObject({ sequence: 1, message: "Begun." });
+});
+
+test("init writes a kiln.yaml that loads, and never over one that is there", async () => {
+  const first = await cli(["init"], { cwd: folder });
+  expect(first).toMatchObject({ code: 0, stderr: "" });
+  expect(await readdir(folder)).toContain("kiln.yaml");
+  const second = await cli(["init"], { cwd: folder });
+  expect(second.code).toBe(2);
+  expect(second.stderr).toContain("kiln.yaml exists already.");
+});
+
+test("schema is a JSON Schema either way", async () => {
+  const plain = await cli(["schema"]);
+  expect(JSON.parse(plain.stdout)).toEqual(JSON.parse((await cli(["schema", "--json"])).stdout));
+  expect(JSON.parse(plain.stdout)).toHaveProperty("$schema");
+});

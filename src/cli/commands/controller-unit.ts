@@ -1,0 +1,55 @@
+import type { Context, Outcome } from "../context.ts";
+import { controllerArgv, controllerEnv } from "../local-controller/command-line.ts";
+
+export async function run(context: Context): Outcome {
+  const { home } = context.state;
+  const env = controllerEnv({ PATH: context.env.PATH }, home);
+  const unit = systemdUnit({ argv: controllerArgv(), path: env.PATH ?? "", home });
+  context.output.result({ unit }, [unit]);
+  return 0;
+}
+
+/**
+ * A unit for systemd.service(5). `KillMode=process` and `Delegate=yes`: servers and router are children that outlive
+ * the controller. Whatever would put it into a mount namespace of its own (`ProtectSystem=`, `PrivateTmp=` and their
+ * like) is left out: the servers' mounts must be seen by the controller that comes after it. What processes inherit
+ * (`OOMScoreAdjust=`, `RestrictSUIDSGID=`) is left out too: it would bind the servers and the making of images.
+ */
+export function systemdUnit(unit: {
+  readonly argv: readonly string[];
+  readonly path: string;
+  readonly home: string;
+}): string {
+  return `# Install: kiln controller unit > /etc/systemd/system/kiln.service
+#          systemctl daemon-reload && systemctl enable --now kiln
+# Stop it with systemctl: after \`kiln controller stop\`, systemd starts it again.
+[Unit]
+Description=Kiln controller
+After=network-online.target local-fs.target
+Wants=network-online.target
+RequiresMountsFor=${quote(unit.home)}
+
+[Service]
+Type=simple
+ExecStart=${unit.argv.map(quote).join(" ")}
+Environment=${quote(`KILN_HOME=${unit.home}`)} ${quote(`PATH=${unit.path}`)}
+Restart=always
+RestartSec=1
+KillMode=process
+Delegate=yes
+TasksMax=infinity
+LimitNOFILE=524288
+UMask=0077
+WorkingDirectory=/
+LockPersonality=yes
+RestrictRealtime=yes
+
+[Install]
+WantedBy=multi-user.target`;
+}
+
+/** systemd.syntax(7) and "Command lines" of systemd.service(5): quotes, with \`%\` and \`$\` taken literally. */
+function quote(word: string): string {
+  if (/^[\w@:,./=+-]+$/.test(word)) return word;
+  return `"${word.replaceAll(/["\\]/g, "\\$&").replaceAll("%", "%%").replaceAll("$", "$$$$")}"`;
+}

@@ -1,0 +1,162 @@
+import { access, constants, statfs } from "node:fs/promises";
+import { delimiter, dirname, join } from "node:path";
+import { isErrno } from "../../lib/errors.ts";
+import { exec } from "../../lib/exec.ts";
+import type { Gap, Readiness } from "../api.ts";
+import type { Context, Outcome } from "../context.ts";
+import { controllerArgv, controllerEnv } from "../local-controller/command-line.ts";
+import type { Style } from "../output/style.ts";
+import { formatBytes } from "../output/units.ts";
+
+/** Less free space than this is worth a word, and less than that makes builds fail. */
+const wantedBytes = 2 * 1024 ** 3;
+const neededBytes = 256 * 1024 ** 2;
+
+/** The version that `package.json` pins; older ones lack what the sources use. */
+const neededNode = 24;
+
+interface Section {
+  readonly name: string;
+  readonly facts: readonly string[];
+  readonly gaps: readonly Gap[];
+}
+
+/** Works without a controller and without root. 0: images can be built and servers run here; 1: they can't. */
+export async function run(context: Context): Outcome {
+  const sections = await Promise.all([
+    checkProgram(),
+    checkState(context),
+    checkBuildTools(context),
+    checkPlatform(context),
+  ]);
+  const usable = sections.every((section) => section.gaps.every((gap) => gap.severity !== "fatal"));
+  context.output.result({ usable, sections }, doctorLines(sections, context.output.style));
+  return usable ? 0 : 1;
+}
+
+/** Per section: what was found, then each gap with its remedy; the verdict at the end. */
+export function doctorLines(sections: readonly Section[], style: Style): string[] {
+  const gaps = sections.flatMap((section) => section.gaps);
+  const fatal = gaps.filter((gap) => gap.severity === "fatal").length;
+  const verdict =
+    fatal > 0
+      ? style.bad(`Kiln cannot run servers here yet: ${fatal} of ${gaps.length} gaps must be closed.`)
+      : style.good(
+          gaps.length > 0 ? "Kiln can be used here, with less than everything." : "Kiln can be used here.",
+        );
+  return [...sections.flatMap((section) => [...sectionLines(section, style), ""]), verdict];
+}
+
+function sectionLines(section: Section, style: Style): string[] {
+  return [
+    style.bold(section.name),
+    ...section.facts.map((fact) => `  ${style.good("ok")}    ${fact}`),
+    ...section.gaps.flatMap((gap) => [
+      `  ${gap.severity === "fatal" ? style.bad("lacks") : style.warn("less ")} ${gap.what}`,
+      `        ${style.dim(gap.remedy)}`,
+    ]),
+  ];
+}
+
+async function checkProgram(): Promise<Section> {
+  const fact = `Node.js ${process.versions.node}`;
+  const isOld = Number(process.versions.node.split(".")[0]) < neededNode;
+  const remedy = `Run \`npm ci\` in Kiln's folder: it brings Node.js ${neededNode}.`;
+  const gap: Gap = { what: `${fact} is too old`, remedy, severity: "fatal" };
+  return { name: "Kiln", facts: isOld ? [] : [fact], gaps: isOld ? [gap] : [] };
+}
+
+async function checkState(context: Context): Promise<Section> {
+  const { home } = context.state;
+  const folder = await nearestFolder(home);
+  const facts = [`state folder ${home}`];
+  const gaps: Gap[] = [];
+  if (!(await isAccessible(folder, constants.W_OK))) {
+    const remedy = "Run Kiln as the folder's owner (root, for a machine's own), or set KILN_HOME.";
+    gaps.push({ what: `the state folder ${home} cannot be written`, remedy, severity: "fatal" });
+  }
+  const disk = await statfs(folder);
+  const free = disk.bavail * disk.bsize;
+  if (free >= wantedBytes) facts.push(`${formatBytes(free)} free`);
+  else gaps.push(spaceGap(home, free));
+  return { name: "State", facts, gaps };
+}
+
+function spaceGap(home: string, free: number): Gap {
+  return {
+    what: `only ${formatBytes(free)} free for ${home}`,
+    remedy: `Free some: ${formatBytes(wantedBytes)} leave room for images. \`kiln gc\` removes unused ones.`,
+    severity: free < neededBytes ? "fatal" : "degraded",
+  };
+}
+
+async function checkBuildTools(context: Context): Promise<Section> {
+  const needed = [
+    {
+      name: "apt-get",
+      use: "images with `from: debian:...`",
+      remedy: "Build on Debian or a system derived from it.",
+    },
+    { name: "dpkg-deb", use: "images with `from: debian:...`", remedy: "apt-get install dpkg" },
+    {
+      name: "git",
+      use: "versions that name the commit",
+      remedy: "apt-get install git, or set `image.version`.",
+    },
+  ];
+  const found = await Promise.all(needed.map(({ name }) => findProgram(name, context.env.PATH)));
+  const gaps = needed.flatMap(({ name, use, remedy }, i): Gap[] =>
+    found[i] === undefined ? [{ what: `${name} is missing, for ${use}`, remedy, severity: "degraded" }] : [],
+  );
+  return { name: "Building", facts: found.filter((path) => path !== undefined), gaps };
+}
+
+/** The local platform looks for itself; it is asked in a process of its own, so that no controller has to run. */
+async function checkPlatform(context: Context): Promise<Section> {
+  try {
+    const { stdout } = await exec(controllerArgv("probe"), {
+      env: controllerEnv(context.env, context.state.home),
+      signal: context.signal,
+      timeoutMs: 30_000,
+    });
+    const readiness = JSON.parse(stdout) as Readiness;
+    return { name: "Running servers", facts: readiness.facts, gaps: readiness.gaps };
+  } catch (error) {
+    if (context.signal.aborted) throw error;
+    const what = `the platform's probe failed: ${error instanceof Error ? error.message : String(error)}`;
+    return {
+      name: "Running servers",
+      facts: [],
+      gaps: [{ what, remedy: "Run `npm ci` in Kiln's folder.", severity: "fatal" }],
+    };
+  }
+}
+
+async function findProgram(name: string, path: string | undefined): Promise<string | undefined> {
+  const folders = [...(path ?? "").split(delimiter), "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
+  for (const folder of folders.filter((f) => f !== "")) {
+    const candidate = join(folder, name);
+    if (await isAccessible(candidate, constants.X_OK)) return candidate;
+  }
+  return undefined;
+}
+
+async function isAccessible(path: string, mode: number): Promise<boolean> {
+  try {
+    await access(path, mode);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** The folder itself, or the nearest one above it that exists. */
+async function nearestFolder(path: string): Promise<string> {
+  try {
+    await access(path);
+    return path;
+  } catch (error) {
+    if (isErrno(error, "ENOENT") && path !== "/") return nearestFolder(dirname(path));
+    return path;
+  }
+}

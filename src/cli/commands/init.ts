@@ -1,0 +1,42 @@
+import { access, mkdir, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { isErrno, KilnError } from "../../lib/errors.ts";
+import type { Context, Outcome } from "../context.ts";
+
+/** Writes what `initialSpec` suggests; never over a file that is there. */
+export async function run(context: Context): Outcome {
+  const { initialSpec } = await import("../../spec/initial/initial.ts");
+  const { files } = await initialSpec(context.cwd);
+  for (const { path } of files) await requireAbsent(context.cwd, path);
+  for (const { path, text } of files) await writeNew(join(context.cwd, path), text);
+  context.output.result({ files: files.map((file) => file.path) }, [
+    ...files.map((file) => `Wrote ${file.path}`),
+    "  Look through kiln.yaml, then run `kiln deploy`.",
+  ]);
+  return 0;
+}
+
+async function requireAbsent(folder: string, path: string): Promise<void> {
+  try {
+    await access(join(folder, path));
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return;
+    throw error;
+  }
+  throw alreadyThere(join(folder, path));
+}
+
+async function writeNew(path: string, text: string): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  try {
+    await writeFile(path, text, { flag: "wx" });
+  } catch (error) {
+    throw isErrno(error, "EEXIST") ? alreadyThere(path) : error;
+  }
+}
+
+function alreadyThere(path: string): KilnError {
+  return new KilnError("usage", `${path} exists already.`, {
+    hint: "It is not overwritten. Rename or delete it first, or run `kiln init` in another folder.",
+  });
+}

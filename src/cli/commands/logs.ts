@@ -1,0 +1,102 @@
+import { parseServerId, type ServerId, type ServiceKey } from "../../domain/ids.ts";
+import type { Client, LogLine } from "../api.ts";
+import type { Context, Outcome } from "../context.ts";
+import { formatTime } from "../output/units.ts";
+import { requireService, type ServiceOptions } from "../project.ts";
+import { requireStatus, statusOf } from "../services.ts";
+
+interface LogsOptions extends ServiceOptions {
+  readonly follow?: boolean;
+  readonly tail: number;
+  readonly timestamps?: boolean;
+}
+
+interface ServerLine extends LogLine {
+  readonly server: ServerId;
+}
+
+/** With `--follow`, servers that have come since are looked for this often. */
+const lookAgainMs = 500;
+
+export async function run(context: Context, options: LogsOptions, target?: string): Outcome {
+  const client = await context.connect();
+  const print = printer(context, options, target);
+  try {
+    if (target !== undefined && parseServerId(target) !== undefined) {
+      for await (const line of client.logs(target, readOptions(options), context.signal)) {
+        print({ server: target, ...line });
+      }
+      return 0;
+    }
+    const key = await requireService(context.cwd, options, target);
+    const servers = (await requireStatus(client, key)).servers.map((server) => server.id);
+    if (options.follow) await followAll(context, client, key, options, print);
+    else for (const line of await readAll(context, client, servers, options)) print(line);
+  } catch (error) {
+    if (!context.signal.aborted) throw error;
+  }
+  return 0;
+}
+
+function readOptions(options: LogsOptions): { readonly tail?: number; readonly follow?: boolean } {
+  return {
+    ...(Number.isFinite(options.tail) ? { tail: options.tail } : {}),
+    ...(options.follow ? { follow: true } : {}),
+  };
+}
+
+/** The lines of a server are printed as it wrote them; those of several say whose they are. */
+function printer(
+  context: Context,
+  options: LogsOptions,
+  target: string | undefined,
+): (line: ServerLine) => void {
+  const one = target !== undefined && parseServerId(target) !== undefined;
+  const { output } = context;
+  return (line) => {
+    const time = options.timestamps ? `${output.style.dim(formatTime(line.atMs))} ` : "";
+    const server = one ? "" : `${output.style.bold(line.server)} `;
+    output.entry(line, `${time}${server}${line.text}`);
+  };
+}
+
+/** Every server's last lines, in the order of time. */
+async function readAll(
+  context: Context,
+  client: Client,
+  servers: readonly ServerId[],
+  options: LogsOptions,
+): Promise<readonly ServerLine[]> {
+  const read = async (server: ServerId) => {
+    const lines: ServerLine[] = [];
+    for await (const line of client.logs(server, readOptions(options), context.signal))
+      lines.push({ server, ...line });
+    return lines;
+  };
+  const all = await Promise.all(servers.map(read));
+  return all.flat().sort((a, b) => a.atMs - b.atMs);
+}
+
+/** Follows the servers that are there and those that come, until the service is gone or the signal fires. */
+async function followAll(
+  context: Context,
+  client: Client,
+  key: ServiceKey,
+  options: LogsOptions,
+  print: (line: ServerLine) => void,
+): Promise<void> {
+  const followed = new Set<ServerId>();
+  const follow = async (server: ServerId, tail: number) => {
+    const read = readOptions({ ...options, tail });
+    for await (const line of client.logs(server, read, context.signal)) print({ server, ...line });
+  };
+  let tail = options.tail;
+  for (let status = await statusOf(client, key); status !== undefined; status = await statusOf(client, key)) {
+    for (const { id } of status.servers.filter((server) => !followed.has(server.id))) {
+      followed.add(id);
+      follow(id, tail).catch(() => followed.delete(id)); // not started yet, or just gone: the next look tells
+    }
+    tail = Number.POSITIVE_INFINITY; // of servers that come later, everything
+    await context.clock.sleep(lookAgainMs, context.signal);
+  }
+}

@@ -1,0 +1,135 @@
+import { expect, test } from "vitest";
+import { aRelease } from "../../domain/testing.ts";
+import type { StoredImage } from "../../image/images.ts";
+import type { PlanPreview } from "../api.ts";
+import { createStyle } from "../output/style.ts";
+import { reportLines, verdictLine } from "../quickstart/report.ts";
+import { systemdUnit } from "./controller-unit.ts";
+import { doctorLines } from "./doctor.ts";
+import { findImages } from "./image-rm.ts";
+import { planLines } from "./plan.ts";
+
+const style = createStyle(false);
+
+const preview: PlanPreview = {
+  service: "shop",
+  serving: aRelease(1),
+  changes: ["image: 1.1.0 -> 1.2.0"],
+  actions: [
+    { kind: "resize", service: "shop", release: 2, size: 1, reason: "raise the new group" },
+    {
+      kind: "route",
+      service: "shop",
+      shares: [
+        { release: 1, share: 2 / 3 },
+        { release: 2, share: 1 / 3 },
+      ],
+      reason: "ready",
+    },
+    { kind: "resize", service: "shop", release: 1, size: 2, reason: "lower the old group" },
+    { kind: "resize", service: "shop", release: 2, size: 3, reason: "raise the new group" },
+    {
+      kind: "record",
+      service: "shop",
+      change: { kind: "step", rollout: 1, step: 1, atMs: 0 },
+      reason: "noted",
+    },
+    { kind: "resize", service: "shop", release: 1, size: 0, reason: "lower the old group" },
+  ],
+  peakServers: 4,
+  fewestInTraffic: 3,
+  downtime: "none",
+};
+
+test("a plan says what, why, for how long and how many", () => {
+  expect(planLines(preview, style)).toEqual([
+    "shop: release 1 (1.1.0) serves.",
+    "",
+    "Changes",
+    "  image: 1.1.0 -> 1.2.0",
+    "",
+    "Actions",
+    "  1.  release 2: 1 server                            raise the new group",
+    "  2.  traffic: 67 % to release 1, 33 % to release 2  ready",
+    "  3.  release 1: 2 servers                           lower the old group",
+    "  4.  release 2: 3 servers                           raise the new group",
+    "  5.  release 1: 0 servers                           lower the old group",
+    "",
+    "Downtime: none",
+    "Servers: at most 4 at one time, never fewer than 3 with traffic.",
+  ]);
+});
+
+test("a plan of nothing says so", () => {
+  const nothing = { ...preview, changes: [], actions: [] };
+  expect(planLines(nothing, style)).toEqual(["shop: release 1 (1.1.0) serves.", "Nothing would change."]);
+});
+
+test("the doctor names each gap with its remedy, and the verdict", () => {
+  const gap = { what: "runc is missing", remedy: "apt-get install runc", severity: "fatal" } as const;
+  const less = { what: "no git", remedy: "apt-get install git", severity: "degraded" } as const;
+  expect(doctorLines([{ name: "Running servers", facts: ["cgroup v2"], gaps: [gap, less] }], style)).toEqual([
+    "Running servers",
+    "  ok    cgroup v2",
+    "  lacks runc is missing",
+    "        apt-get install runc",
+    "  less  no git",
+    "        apt-get install git",
+    "",
+    "Kiln cannot run servers here yet: 1 of 2 gaps must be closed.",
+  ]);
+  expect(doctorLines([{ name: "A", facts: [], gaps: [less] }], style).at(-1)).toBe(
+    "Kiln can be used here, with less than everything.",
+  );
+});
+
+test("the systemd unit quotes what needs it", () => {
+  const unit = systemdUnit({
+    argv: ["/opt/kiln 100%/node", "main.ts"],
+    path: "/usr/bin",
+    home: "/var/lib/kiln",
+  });
+  expect(unit).toContain('ExecStart="/opt/kiln 100%%/node" main.ts\n');
+  expect(unit).toContain("Environment=KILN_HOME=/var/lib/kiln PATH=/usr/bin\n");
+  for (const line of ["Type=simple", "KillMode=process", "Delegate=yes", "Restart=always"]) {
+    expect(unit.split("\n")).toContain(line);
+  }
+});
+
+test("images are found by version or by digest, and the nearest is named", () => {
+  const image = (service: string, version: string, digit: string): StoredImage => ({
+    service,
+    version,
+    digest: `sha256:${digit.repeat(64)}`,
+    contentDigest: "",
+    bytes: 1,
+    createdAtMs: 0,
+  });
+  const images = [image("shop", "1.0.0", "a"), image("shop", "1.1.0", "b"), image("cart", "7", "b")];
+  expect(findImages(images, "shop:1.0.0")).toEqual([images[0]]);
+  expect(findImages(images, "bbbbbbbb")).toEqual([images[1], images[2]]);
+  expect(findImages(images, `sha256:${"a".repeat(64)}`)).toEqual([images[0]]);
+  expect(() => findImages(images, "shop:1.0.1")).toThrow(
+    expect.objectContaining({ code: "image_unknown", hint: "Did you mean shop:1.0.0?" }),
+  );
+  expect(() => findImages(images, "bbb")).toThrow(expect.objectContaining({ code: "image_unknown" }));
+});
+
+test("the quickstart's table counts what was served and lost", () => {
+  const load = { served: 1200, lost: 0, losses: [], medianMs: 1.23, p99Ms: 8 };
+  const steps = [
+    { step: "Build", ms: 6_100 },
+    { step: "Deploy again", ms: 3_000, load },
+    { step: "Roll back", ms: 400, load: { ...load, served: 1, lost: 1, losses: ["status 503"] } },
+  ];
+  expect(reportLines(steps, style)).toEqual([
+    "STEP          TIME    SERVED  LOST  MEDIAN  P99",
+    "Build         6.1 s   -       -     -       -",
+    "Deploy again  3.0 s   1200    0     1.2 ms  8.0 ms",
+    "Roll back     0.40 s  1       1     1.2 ms  8.0 ms",
+    "",
+    "Lost requests:",
+    "  status 503",
+  ]);
+  expect(verdictLine(steps, style)).toBe("1201 requests served, 1 lost, while all servers changed twice.");
+});

@@ -1,0 +1,159 @@
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { KilnError } from "../../lib/errors.ts";
+import type { Client } from "../api.ts";
+import { buildProject } from "../build-progress.ts";
+import { createConnect } from "../connect.ts";
+import type { Context, ExitCode, Outcome } from "../context.ts";
+import { deployRequest } from "../deploy-request.ts";
+import { formatDuration } from "../output/units.ts";
+import { whoAmI } from "../people.ts";
+import { openProject, type Project } from "../project.ts";
+import { cleanUp } from "../quickstart/cleanup.ts";
+import { type Load, startLoad } from "../quickstart/load.ts";
+import {
+  createPlayground,
+  disownPlayground,
+  type Playground,
+  playgroundState,
+  requireAlone,
+} from "../quickstart/playground.ts";
+import { lostIn, nextLines, reportLines, type StepResult, verdictLine } from "../quickstart/report.ts";
+import { installSystemPackages } from "../quickstart/system-packages.ts";
+import { followRollout } from "../rollout/follow.ts";
+import { failureLines } from "../rollout/summary.ts";
+import { statusOf } from "../services.ts";
+
+interface QuickstartOptions {
+  readonly keep?: boolean;
+}
+
+/** The main job in about a minute, on a real nginx in a place of its own. 1 when a request was lost. */
+export async function run(given: Context, options: QuickstartOptions): Outcome {
+  requireRoot();
+  await requireAlone();
+  const state = playgroundState();
+  const context = { ...given, state, connect: createConnect(given, state) };
+  await installSystemPackages(context);
+  await cleanUp(context); // what an earlier quickstart kept, or left when it was killed
+  const playground = await createPlayground();
+  let kept = false;
+  try {
+    const steps = await playAll(context, playground);
+    kept = options.keep ?? false;
+    if (!kept) await cleanUp(context);
+    return finish(context, playground, steps, kept);
+  } catch (error) {
+    if (!kept) await tidy(context).catch((failure: unknown) => context.output.error(failure));
+    throw error;
+  } finally {
+    await disownPlayground();
+  }
+}
+
+function requireRoot(): void {
+  if (process.getuid?.() === 0) return;
+  throw new KilnError(
+    "not_root",
+    "The quickstart runs real servers in network namespaces of their own, which needs root.",
+    {
+      hint: "Run `sudo ./kiln quickstart`. It keeps to /var/lib/kiln-quickstart, and removes everything at the end.",
+    },
+  );
+}
+
+async function tidy(context: Context): Promise<void> {
+  context.output.note("Removing everything ...");
+  await cleanUp(context);
+}
+
+async function playAll(context: Context, playground: Playground): Promise<readonly StepResult[]> {
+  const { project: folder, port } = playground;
+  const steps: StepResult[] = [];
+  const step = async (name: string, load: Load | undefined, work: () => Promise<unknown>) => {
+    context.output.note("", context.output.noteStyle.bold(`${steps.length + 1}. ${name}`));
+    const beganAtMs = context.clock.now();
+    await work();
+    const ms = context.clock.now() - beganAtMs;
+    const counts = await load?.take();
+    steps.push({ step: name, ms, ...(counts === undefined ? {} : { load: counts }) });
+    context.output.note(`  ${formatDuration(ms)}`);
+  };
+
+  let project = await openProject(folder, {}, undefined);
+  const client = await context.connect();
+  await step("Build the image: Debian's nginx and a site", undefined, () => build(context, project));
+  await step("Deploy 3 servers", undefined, () => deploy(context, client, project));
+  const pages = await editions(folder);
+  using load = startLoad({ url: `http://127.0.0.1:${port}/`, pages });
+  await step("Edit the site and deploy again, under load", load, async () => {
+    await writeFile(indexOf(folder), pages[1]);
+    project = await openProject(folder, {}, undefined);
+    await deploy(context, client, project);
+  });
+  await step("Roll back, under load", load, () => rollback(context, client, project));
+  return steps;
+}
+
+/** The page as it is, and as it will be. */
+async function editions(folder: string): Promise<readonly [string, string]> {
+  const first = await readFile(indexOf(folder), "utf8");
+  return [first, first.replace("</body>", "<p>The second edition.</p>\n</body>")];
+}
+
+function indexOf(folder: string): string {
+  return join(folder, "site/index.html");
+}
+
+function build(context: Context, project: Project) {
+  return buildProject(context, project, { updateLock: false });
+}
+
+async function deploy(context: Context, client: Client, project: Project): Promise<void> {
+  const built = await build(context, project);
+  const accepted = await client.deploy(deployRequest(project.spec, built, whoAmI(context.env)));
+  await untilComplete(context, client, accepted.rollout);
+}
+
+async function rollback(context: Context, client: Client, project: Project): Promise<void> {
+  const accepted = await client.rollback(project.spec.service, undefined, whoAmI(context.env));
+  await untilComplete(context, client, accepted.rollout);
+}
+
+async function untilComplete(context: Context, client: Client, id: number | undefined): Promise<void> {
+  if (id === undefined) return;
+  const rollout = await followRollout(context, client, id);
+  if (rollout.phase === "complete") return;
+  const failures = (await statusOf(client, rollout.service))?.failures ?? [];
+  context.output.note(
+    ...failures.slice(-1).flatMap((failure) => failureLines(failure, context.output.noteStyle)),
+  );
+  throw new KilnError(
+    "server_failed",
+    `The rollout ended as ${rollout.phase}. ${rollout.reason ?? ""}`.trim(),
+    {
+      hint: "`kiln doctor` shows what this machine lacks.",
+    },
+  );
+}
+
+function finish(
+  context: Context,
+  playground: Playground,
+  steps: readonly StepResult[],
+  kept: boolean,
+): ExitCode {
+  const { output } = context;
+  const address = `http://localhost:${playground.port}`;
+  const place = { home: playground.state.home, project: playground.project, address };
+  const lost = lostIn(steps);
+  output.result({ steps, lost, kept: kept ? place : null }, [
+    "",
+    ...reportLines(steps, output.style),
+    "",
+    verdictLine(steps, output.style),
+    "",
+    ...nextLines(kept ? place : undefined),
+  ]);
+  return lost === 0 ? 0 : 1;
+}

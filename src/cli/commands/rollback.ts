@@ -1,0 +1,24 @@
+import { KilnError } from "../../lib/errors.ts";
+import type { Context, Outcome } from "../context.ts";
+import { whoAmI } from "../people.ts";
+import { requireService, type ServiceOptions } from "../project.ts";
+import { finishRollout } from "../rollout/finish.ts";
+import { requireStatus } from "../services.ts";
+
+interface RollbackOptions extends ServiceOptions {
+  readonly service?: string;
+  readonly detach?: boolean;
+}
+
+export async function run(context: Context, options: RollbackOptions, release?: number): Outcome {
+  const key = await requireService(context.cwd, options, options.service);
+  const client = await context.connect();
+  await requireStatus(client, key);
+  const accepted = await client.rollback(key, release, whoAmI(context.env));
+  if (accepted.rollout === undefined) {
+    throw new KilnError("rollback_impossible", `Release ${accepted.release} of ${key} serves already.`, {
+      hint: `\`kiln history ${key}\` lists the releases.`,
+    });
+  }
+  return finishRollout(context, client, accepted.rollout, !options.detach);
+}

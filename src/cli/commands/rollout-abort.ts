@@ -1,0 +1,21 @@
+import type { Context, Outcome } from "../context.ts";
+import { whoAmI } from "../people.ts";
+import { requireService, type ServiceOptions } from "../project.ts";
+import { finishRollout } from "../rollout/finish.ts";
+import { exitCodeOf } from "../rollout/summary.ts";
+import { requireStatus } from "../services.ts";
+
+interface AbortOptions extends ServiceOptions {
+  readonly detach?: boolean;
+}
+
+/** Turned back as asked is what was wanted: exit code 0. */
+export async function run(context: Context, options: AbortOptions, service?: string): Outcome {
+  const key = await requireService(context.cwd, options, service);
+  const client = await context.connect();
+  await requireStatus(client, key);
+  const rollout = await client.abort(key, whoAmI(context.env));
+  await finishRollout(context, client, rollout.id, !options.detach);
+  const ended = await client.rollout(rollout.id);
+  return exitCodeOf(ended) === 4 || rollout.from === undefined || options.detach ? 0 : 1;
+}

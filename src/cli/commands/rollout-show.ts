@@ -1,0 +1,47 @@
+import type { Rollout } from "../../domain/rollout.ts";
+import { KilnError } from "../../lib/errors.ts";
+import type { Context, Outcome } from "../context.ts";
+import { facts } from "../output/text.ts";
+import { formatTime } from "../output/units.ts";
+import { requireService, type ServiceOptions } from "../project.ts";
+import { finishRollout } from "../rollout/finish.ts";
+import { failureLines } from "../rollout/summary.ts";
+import { journey, liveLines } from "../rollout/view.ts";
+import { requireStatus } from "../services.ts";
+
+interface ShowOptions extends ServiceOptions {
+  readonly follow?: boolean;
+}
+
+/** The running rollout, or the last one; with `--follow` to its end. */
+export async function run(context: Context, options: ShowOptions, service?: string): Outcome {
+  const key = await requireService(context.cwd, options, service);
+  const client = await context.connect();
+  const status = await requireStatus(client, key);
+  const rollout = status.rollout ?? (await client.history(key)).rollouts[0];
+  if (rollout === undefined) throw new KilnError("rollout_none", `${key} has had no rollout.`);
+  if (options.follow && rollout.endedAtMs === undefined)
+    return finishRollout(context, client, rollout.id, true);
+  const failures = status.failures.filter((failure) => failure.atMs >= rollout.startedAtMs);
+  const { style } = context.output;
+  const running = rollout.endedAtMs === undefined;
+  context.output.result({ rollout, servers: status.servers, failures }, [
+    ...(running
+      ? liveLines({ rollout, status }, context.clock.now(), style)
+      : [`${style.bold(key)}  ${journey(rollout)}`]),
+    ...facts(rolloutFacts(rollout)),
+    ...failures.flatMap((failure) => ["", ...failureLines(failure, style)]),
+  ]);
+  return 0;
+}
+
+function rolloutFacts(rollout: Rollout): (readonly [string, string])[] {
+  return [
+    ["rollout", `${rollout.id} (${rollout.kind}, ${rollout.policy.strategy})`],
+    ["phase", rollout.phase],
+    ["step", `${rollout.step + 1} of ${rollout.steps.length}`],
+    ["started", `${formatTime(rollout.startedAtMs)} by ${rollout.startedBy}`],
+    ...(rollout.endedAtMs === undefined ? [] : [["ended", formatTime(rollout.endedAtMs)] as const]),
+    ...(rollout.reason === undefined ? [] : [["reason", rollout.reason] as const]),
+  ];
+}

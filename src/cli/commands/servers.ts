@@ -1,0 +1,33 @@
+import type { ServerStatus } from "../api.ts";
+import type { Context, Outcome } from "../context.ts";
+import type { Style } from "../output/style.ts";
+import { plainText, table } from "../output/text.ts";
+import { formatAge } from "../output/units.ts";
+import { findService, type ServiceOptions } from "../project.ts";
+import { requireStatus, statusOf } from "../services.ts";
+
+export async function run(context: Context, options: ServiceOptions, service?: string): Outcome {
+  const key = await findService(context.cwd, options, service);
+  const client = await context.connect();
+  const one = service === undefined ? statusOf : requireStatus;
+  const statuses = key === undefined ? await client.status() : [await one(client, key)];
+  const servers = statuses.flatMap((status) => status?.servers ?? []);
+  context.output.result(servers, serverLines(servers, context.clock.now(), context.output.style));
+  return 0;
+}
+
+/** One line per server. */
+export function serverLines(servers: readonly ServerStatus[], nowMs: number, style: Style): string[] {
+  if (servers.length === 0) return ["No servers."];
+  const rows = servers.map((server) => [
+    server.id,
+    server.state === "ready" ? style.good("ready") : style.warn(server.state),
+    `${server.release}`,
+    server.version,
+    server.address ?? "-",
+    server.inTraffic ? "yes" : "no",
+    formatAge(nowMs - server.createdAtMs),
+    plainText(server.health ?? ""),
+  ]);
+  return table(["SERVER", "STATE", "RELEASE", "VERSION", "ADDRESS", "TRAFFIC", "AGE", "HEALTH"], rows);
+}

@@ -1,0 +1,113 @@
+import { addressOf } from "../address.ts";
+import type { ServiceStatus } from "../api.ts";
+import type { Context, Outcome } from "../context.ts";
+import type { Style } from "../output/style.ts";
+import { facts, plainText, table } from "../output/text.ts";
+import { formatAge, formatTime, plural } from "../output/units.ts";
+import { findService, type ServiceOptions } from "../project.ts";
+import { journey } from "../rollout/view.ts";
+import { requireStatus, statusOf } from "../services.ts";
+
+export async function run(context: Context, options: ServiceOptions, service?: string): Outcome {
+  const key = await findService(context.cwd, options, service);
+  const client = await context.connect();
+  const { output } = context;
+  if (key === undefined) {
+    const all = await client.status();
+    output.result(all, allLines(all, output.style, isOthersMachine(context)));
+    return 0;
+  }
+  const status = service === undefined ? await statusOf(client, key) : await requireStatus(client, key);
+  if (status === undefined) output.result([], [`${key} is not deployed yet. \`kiln deploy\` does that.`]);
+  else output.result([status], oneLines(status, context.clock.now(), output.style));
+  return 0;
+}
+
+/** Without root one sees one's own installation, not the machine's: easily mistaken for an empty one. */
+function isOthersMachine(context: Context): boolean {
+  return process.getuid?.() !== 0 && !context.env.KILN_HOME;
+}
+
+/** One line per service. */
+export function allLines(all: readonly ServiceStatus[], style: Style, remarkOnRoot: boolean): string[] {
+  if (all.length === 0) {
+    const remark = remarkOnRoot
+      ? ["This is your own installation; the machine's is root's: `sudo kiln status`."]
+      : [];
+    return ["No service is deployed. `kiln init` and `kiln deploy` make the first.", ...remark];
+  }
+  const rows = all.map((status) => [
+    style.bold(status.service),
+    status.serving === undefined ? "-" : `${status.serving.number}`,
+    status.serving?.version ?? "-",
+    readyCell(status, style),
+    addressOf(status.serving?.traffic) ?? "-",
+    stateCell(status, style),
+  ]);
+  return table(["SERVICE", "RELEASE", "VERSION", "READY", "ADDRESS", "STATE"], rows);
+}
+
+/** Everything about one service. */
+export function oneLines(status: ServiceStatus, nowMs: number, style: Style): string[] {
+  const { serving } = status;
+  const address = addressOf(serving?.traffic);
+  return [
+    `${style.bold(status.service)}  ${stateCell(status, style)}`,
+    ...facts([
+      ...(serving === undefined
+        ? [["release", "none serves yet"] as const]
+        : [["release", `${serving.number} (${serving.version}), by ${serving.createdBy}`] as const]),
+      ["servers", readyCell(status, style)],
+      ...(address === undefined ? [] : [["address", address] as const]),
+      ...status.warm.map(
+        ({ release, untilMs }) =>
+          [
+            "warm",
+            `release ${release}, for a rollback in one switch, for ${formatAge(untilMs - nowMs)}`,
+          ] as const,
+      ),
+      ...(status.rollout?.reason === undefined
+        ? []
+        : [["reason", plainText(status.rollout.reason)] as const]),
+    ]),
+    ...(status.servers.length === 0 ? [] : ["", ...serverLines(status, nowMs, style)]),
+    ...failureRemark(status),
+  ];
+}
+
+function serverLines(status: ServiceStatus, nowMs: number, style: Style): string[] {
+  const rows = status.servers.map((server) => [
+    server.id,
+    server.state === "ready" ? style.good("ready") : style.warn(server.state),
+    `${server.release}`,
+    server.address ?? "-",
+    formatAge(nowMs - server.createdAtMs),
+    plainText(server.health ?? ""),
+  ]);
+  return table(["SERVER", "STATE", "RELEASE", "ADDRESS", "AGE", "HEALTH"], rows);
+}
+
+function failureRemark(status: ServiceStatus): string[] {
+  const last = status.failures.at(-1);
+  if (last === undefined) return [];
+  const count = plural(status.failures.length, "server");
+  return [
+    "",
+    `${count} failed lately; the last, ${last.id}, at ${formatTime(last.atMs)}: ${plainText(last.reason)}`,
+    `  \`kiln rollout show ${status.service}\` has its last words.`,
+  ];
+}
+
+function readyCell(status: ServiceStatus, style: Style): string {
+  const ready = status.servers.filter(
+    (s) => s.state === "ready" && s.release === status.serving?.number,
+  ).length;
+  const text = `${ready}/${status.count}`;
+  return ready >= status.count ? style.good(text) : style.warn(text);
+}
+
+function stateCell(status: ServiceStatus, style: Style): string {
+  if (status.removing) return style.warn("being removed");
+  if (status.rollout !== undefined) return style.warn(`${journey(status.rollout)} (${status.rollout.phase})`);
+  return status.serving === undefined ? style.warn("nothing serves") : style.good("serving");
+}

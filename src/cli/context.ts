@@ -1,0 +1,22 @@
+import type { Clock } from "../lib/clock.ts";
+import type { StateFolder } from "../lib/state-folder.ts";
+import type { Client } from "./api.ts";
+import type { Output } from "./output/output.ts";
+
+/** What every command gets: the world around it, so that tests can make another one. */
+export interface Context {
+  readonly output: Output;
+  readonly cwd: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly clock: Clock;
+  /** Fires on the first Ctrl-C. A command that runs longer than a moment ends itself, tidily. */
+  readonly signal: AbortSignal;
+  readonly state: StateFolder;
+  /** A client of the state folder's controller, which is started when none runs. */
+  connect(): Promise<Client>;
+}
+
+/** 0 done, 1 failed, 4 rolled back; usage errors and refusals (2, 3) are thrown as KilnErrors. */
+export type ExitCode = 0 | 1 | 4;
+
+export type Outcome = Promise<ExitCode>;

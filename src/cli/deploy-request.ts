@@ -1,0 +1,39 @@
+import { serviceKey } from "../domain/ids.ts";
+import type { ServiceSpec } from "../domain/spec.ts";
+import { KilnError } from "../lib/errors.ts";
+import type { Client, DeployRequest } from "./api.ts";
+
+/** What a spec and its built image ask of the controller. */
+export function deployRequest(
+  spec: ServiceSpec,
+  image: { readonly digest: string; readonly version: string },
+  by: string,
+): DeployRequest {
+  return {
+    service: serviceKey(spec.service, spec.environment),
+    count: spec.count,
+    draft: {
+      image: image.digest,
+      version: image.version,
+      shape: spec.shape,
+      health: spec.health,
+      traffic: spec.traffic,
+    },
+    policy: spec.rollout,
+    by,
+  };
+}
+
+/** Throws `platform_unusable` (or `not_root`) before minutes go into a build that could not be deployed. */
+export async function requireUsablePlatform(client: Client): Promise<void> {
+  const { readiness } = await client.info();
+  if (readiness.usable) return;
+  const fatal = readiness.gaps.filter((gap) => gap.severity === "fatal");
+  const root = process.getuid?.() === 0;
+  throw new KilnError(root ? "platform_unusable" : "not_root", "Servers cannot run here.", {
+    problems: fatal.map((gap) => ({ message: gap.what, hint: gap.remedy })),
+    hint: root
+      ? "`kiln doctor` shows everything that this machine lacks."
+      : "Repeat it as root: `sudo kiln deploy`.",
+  });
+}

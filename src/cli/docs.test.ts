@@ -1,0 +1,29 @@
+import { readFileSync } from "node:fs";
+import type { Command } from "commander";
+import { expect, test } from "vitest";
+import { createProgram } from "./program.ts";
+
+const docs = readFileSync(new URL("../../docs/cli.md", import.meta.url), "utf8");
+const program = createProgram("0.0.0", { run: async () => {}, write: () => {} });
+
+/** `build`, `controller start`: every command that does something. */
+function leaves(command: Command, names: readonly string[] = []): string[] {
+  if (command.commands.length === 0) return [names.join(" ")];
+  return command.commands.flatMap((sub) => leaves(sub, [...names, sub.name()]));
+}
+
+test("docs/cli.md has each command, and no other", () => {
+  const documented = [...docs.matchAll(/^\| `kiln ([a-z]+(?: [a-z]+)?)[^`]*` \| [A-Z]/gm)].map(
+    ([, name]) => name,
+  );
+  expect(documented.toSorted()).toEqual([...leaves(program), "help"].toSorted());
+});
+
+test("each command has a summary without a full stop, and --json", () => {
+  const all = (command: Command): Command[] => [command, ...command.commands.flatMap(all)];
+  for (const command of program.commands.flatMap(all)) {
+    expect(command.description(), command.name()).toMatch(/^[a-z].*[^.]$/);
+    const json = command.options.some((option) => option.long === "--json");
+    expect(json || command.commands.length > 0, command.name()).toBe(true);
+  }
+});

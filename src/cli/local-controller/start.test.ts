@@ -1,0 +1,108 @@
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { systemClock } from "../../lib/clock.ts";
+import { openStateFolder, type StateFolder } from "../../lib/state-folder.ts";
+import { controllerArgv, controllerEnv } from "./command-line.ts";
+import { ensureController, listens } from "./start.ts";
+
+/** A stand-in for the controller: takes the lock or says who holds it, writes down its world, listens until told. */
+const standIn = `
+import { appendFileSync, existsSync, openSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+const home = process.env.KILN_HOME;
+if (existsSync(home + "/refuse")) {
+  process.stderr.write('noise\\n{"code":"state_newer","message":"The database is newer.","hint":"Upgrade.","retry":false}\\n');
+  process.exit(3);
+}
+if (existsSync(home + "/crash")) process.exit(7);
+try { openSync(home + "/lock", "wx"); } catch {
+  process.stderr.write('{"code":"state_held","message":"Held.","retry":false}\\n');
+  process.exit(3);
+}
+writeFileSync(home + "/pid", String(process.pid));
+writeFileSync(home + "/world", JSON.stringify({ cwd: process.cwd(), umask: process.umask(), env: process.env }));
+createServer().listen(home + "/controller.sock");
+`;
+
+let state: StateFolder;
+let program: string;
+beforeEach(() => {
+  state = openStateFolder({ KILN_HOME: mkdtempSync("/tmp/kiln-") });
+  program = join(state.home, "stand-in.mjs");
+  writeFileSync(program, standIn);
+});
+afterEach(() => {
+  try {
+    process.kill(Number(readFileSync(join(state.home, "pid"), "utf8")), "SIGKILL");
+  } catch {
+    // none was started
+  }
+  rmSync(state.home, { recursive: true });
+});
+
+function start() {
+  return ensureController({
+    state,
+    env: { ...process.env, AWS_SECRET: "hush" },
+    clock: systemClock,
+    signal: AbortSignal.timeout(20_000),
+    argv: [process.execPath, program],
+  });
+}
+
+test("starts a controller in a world of its own, and finds it the next time", async () => {
+  expect(await listens(state.controllerSocket)).toBe(false);
+  expect(await start()).toEqual({ started: true });
+  expect(await start()).toEqual({ started: false });
+  const world = JSON.parse(readFileSync(join(state.home, "world"), "utf8"));
+  expect(world).toMatchObject({ cwd: "/", umask: 0o077, env: { KILN_HOME: state.home } });
+  expect(Object.keys(world.env)).not.toContain("AWS_SECRET");
+  expect(statSync(state.controllerLog).mode & 0o777).toBe(0o600);
+  const pid = Number(readFileSync(join(state.home, "pid"), "utf8"));
+  const [session] = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ").slice(3) ?? [];
+  expect(Number(session)).toBe(pid);
+});
+
+test("any number may start at once: all find the one that stays", async () => {
+  const all = await Promise.all([start(), start(), start(), start()]);
+  expect(all).toHaveLength(4);
+  expect(await listens(state.controllerSocket)).toBe(true);
+});
+
+test("a controller that ends says why, in its own words", async () => {
+  writeFileSync(join(state.home, "refuse"), "");
+  await expect(start()).rejects.toMatchObject({
+    code: "state_newer",
+    message: "The database is newer.",
+    hint: "Upgrade.",
+  });
+});
+
+test("one that ends without a word leaves its exit code and the way to its log", async () => {
+  writeFileSync(join(state.home, "crash"), "");
+  await expect(start()).rejects.toMatchObject({
+    code: "controller_unreachable",
+    message: "The controller was started, but it ended with exit code 7.",
+  });
+});
+
+test("a socket that a killed controller left behind is no controller", async () => {
+  await start();
+  process.kill(Number(readFileSync(join(state.home, "pid"), "utf8")), "SIGKILL");
+  await expect.poll(() => listens(state.controllerSocket), { timeout: 5_000 }).toBe(false);
+});
+
+test("the command line is this Node.js on src/main.ts, and the environment has what tools need", () => {
+  expect(controllerArgv("probe")).toEqual([
+    process.execPath,
+    "--disable-warning=ExperimentalWarning",
+    new URL("../../main.ts", import.meta.url).pathname,
+    "probe",
+  ]);
+  expect(controllerEnv({ PATH: "/usr/bin:.:relative", TOKEN: "x", TZ: "UTC" }, "/state")).toEqual({
+    TZ: "UTC",
+    PATH: "/usr/bin:/usr/local/sbin:/usr/sbin:/sbin:/bin",
+    KILN_HOME: "/state",
+  });
+});

@@ -1,0 +1,159 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { closeSync, fstatSync, mkdirSync, openSync, readSync } from "node:fs";
+import { connect } from "node:net";
+import type { Clock } from "../../lib/clock.ts";
+import { type ErrorCode, errorCodes } from "../../lib/error-codes.ts";
+import { type ErrorJson, isErrno, KilnError } from "../../lib/errors.ts";
+import type { StateFolder } from "../../lib/state-folder.ts";
+import { controllerArgv, controllerEnv } from "./command-line.ts";
+
+/** What starting a controller needs. */
+export interface StartOptions {
+  readonly state: StateFolder;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  /** The program and its arguments; the controller's own by default. */
+  readonly argv?: readonly [string, ...string[]];
+}
+
+/** A controller answers within this time, or its start has failed. */
+const startDeadlineMs = 15_000;
+const retryMs = 10;
+
+/**
+ * Resolves once a controller listens on the state folder's socket, starting one where none does. Any number of
+ * callers may do so at once: the controllers settle among themselves which one stays, and every caller finds that one.
+ * Returns whether one was already running. Throws the error that the controller ended with.
+ */
+export async function ensureController(options: StartOptions): Promise<{ readonly started: boolean }> {
+  if (await listens(options.state.controllerSocket)) return { started: false };
+  const log = openControllerLog(options.state);
+  try {
+    const child = launch(options, log.fd);
+    await untilListening(options, child, () => lastError(log));
+  } finally {
+    closeSync(log.fd);
+  }
+  return { started: true };
+}
+
+/** Whether something accepts connections on this Unix socket. */
+export function listens(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(path);
+    const answer = (yes: boolean) => {
+      socket.destroy();
+      resolve(yes);
+    };
+    socket.once("connect", () => answer(true));
+    socket.once("error", () => answer(false));
+  });
+}
+
+interface OpenLog {
+  readonly fd: number;
+  /** Where this start's lines begin. */
+  readonly from: number;
+  readonly path: string;
+}
+
+function openControllerLog(state: StateFolder): OpenLog {
+  try {
+    mkdirSync(state.home, { recursive: true, mode: 0o700 });
+    const fd = openSync(state.controllerLog, "a+", 0o600);
+    return { fd, from: fstatSync(fd).size, path: state.controllerLog };
+  } catch (error) {
+    if (!isErrno(error, "EACCES") && !isErrno(error, "EPERM") && !isErrno(error, "EROFS")) throw error;
+    throw new KilnError("not_root", `The state folder ${state.home} cannot be written: ${error.code}.`, {
+      hint: "Run the command as the user who owns it (root, for a machine's own), or set KILN_HOME to a folder of yours.",
+      cause: error,
+    });
+  }
+}
+
+/** In a session of its own, so that neither Ctrl-C nor a closed terminal reaches it. */
+function launch(options: StartOptions, logFd: number): ChildProcess {
+  const [program, ...args] = options.argv ?? controllerArgv();
+  const umask = process.umask(0o077);
+  try {
+    const child = spawn(program, args, {
+      cwd: "/",
+      detached: true,
+      env: controllerEnv(options.env, options.state.home),
+      stdio: ["ignore", "ignore", logFd],
+    });
+    child.once("error", () => {}); // its exit is seen by `untilListening`
+    child.unref();
+    return child;
+  } finally {
+    process.umask(umask);
+  }
+}
+
+/**
+ * A child that has ended is no failure yet: it may have met another start's controller, which then answers soon.
+ */
+async function untilListening(
+  options: StartOptions,
+  child: ChildProcess,
+  lastError: () => ErrorJson | undefined,
+): Promise<void> {
+  const { clock, signal, state } = options;
+  const deadline = clock.now() + startDeadlineMs;
+  let graceUntil = Number.POSITIVE_INFINITY;
+  while (!(await listens(state.controllerSocket))) {
+    const now = clock.now();
+    if (hasEnded(child) && graceUntil === Number.POSITIVE_INFINITY) {
+      graceUntil = lastError()?.code === "state_held" ? now + 5_000 : now + 50;
+    }
+    if (now >= Math.min(deadline, graceUntil)) throw startFailed(state, child, lastError());
+    await clock.sleep(retryMs, signal);
+  }
+}
+
+function hasEnded(child: ChildProcess): boolean {
+  return child.exitCode !== null || child.signalCode !== null || child.pid === undefined;
+}
+
+function startFailed(state: StateFolder, child: ChildProcess, error: ErrorJson | undefined): KilnError {
+  if (error !== undefined) return new KilnError(error.code, error.message, error);
+  const how = hasEnded(child)
+    ? `ended with ${child.signalCode ?? `exit code ${child.exitCode}`}`
+    : `did not answer within ${startDeadlineMs / 1000} s`;
+  return new KilnError("controller_unreachable", `The controller was started, but it ${how}.`, {
+    hint: `Its log is ${state.controllerLog}. \`kiln controller run\` shows what it does.`,
+  });
+}
+
+/** The last line of this start's log that is an error as JSON. */
+function lastError(log: OpenLog): ErrorJson | undefined {
+  const size = Math.min(fstatSync(log.fd).size - log.from, 64 * 1024);
+  const bytes = Buffer.alloc(Math.max(0, size));
+  readSync(log.fd, bytes, 0, bytes.length, log.from);
+  return bytes
+    .toString()
+    .split("\n")
+    .reverse()
+    .map(parseError)
+    .find((found) => found !== undefined);
+}
+
+function parseError(line: string): ErrorJson | undefined {
+  try {
+    const value: unknown = JSON.parse(line);
+    return isErrorJson(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function isErrorJson(value: unknown): value is ErrorJson {
+  if (typeof value !== "object" || value === null || !("code" in value) || !("message" in value))
+    return false;
+  return typeof value.message === "string" && isErrorCode(value.code);
+}
+
+function isErrorCode(code: unknown): code is ErrorCode {
+  return typeof code === "string" && Object.hasOwn(errorCodes, code);
+}

@@ -1,0 +1,72 @@
+import { errorToJson } from "../../lib/errors.ts";
+import { errorLines } from "./error-lines.ts";
+import { LiveArea } from "./live-area.ts";
+import type { Sink } from "./sink.ts";
+import { createStyle, type Style, wantsColour } from "./style.ts";
+
+/**
+ * Where a command speaks. Results go to stdout; remarks and progress to stderr. With `--json`, stdout gets exactly
+ * one JSON document (or, from streams, one per line) and stderr stays silent.
+ */
+export class Output {
+  readonly json: boolean;
+  /** For what goes to stdout. */
+  readonly style: Style;
+  /** For what goes to stderr. */
+  readonly noteStyle: Style;
+  readonly #stdout: Sink;
+  readonly #stderr: Sink;
+
+  constructor(options: {
+    readonly json: boolean;
+    readonly env: Readonly<Record<string, string | undefined>>;
+    readonly stdout: Sink;
+    readonly stderr: Sink;
+  }) {
+    this.json = options.json;
+    this.#stdout = options.stdout;
+    this.#stderr = options.stderr;
+    this.style = createStyle(wantsColour(options.env, options.stdout));
+    this.noteStyle = createStyle(wantsColour(options.env, options.stderr));
+  }
+
+  /** Whether progress can be drawn over itself. */
+  get live(): boolean {
+    return !this.json && this.#stderr.isTTY === true;
+  }
+
+  /** A command's answer: the value with `--json`, the lines otherwise. */
+  result(value: unknown, lines: readonly string[]): void {
+    this.#stdout.write(this.json ? `${JSON.stringify(value, null, 2)}\n` : joined(lines));
+  }
+
+  /** One entry of a stream: a line of JSON, or a line. */
+  entry(value: unknown, line: string): void {
+    this.#stdout.write(this.json ? `${JSON.stringify(value)}\n` : `${line}\n`);
+  }
+
+  /** Lines on stdout that `--json` leaves out. */
+  print(...lines: string[]): void {
+    if (!this.json) this.#stdout.write(joined(lines));
+  }
+
+  /** Remarks and progress on stderr, which `--json` leaves out. */
+  note(...lines: string[]): void {
+    if (!this.json) this.#stderr.write(joined(lines));
+  }
+
+  /** Only to be used where `live` is true. */
+  liveArea(): LiveArea {
+    return new LiveArea(this.#stderr);
+  }
+
+  /** The end of a command that failed: people read it on stderr, programs as one line of JSON on stdout. */
+  error(error: unknown): void {
+    if (this.json) this.#stdout.write(`${JSON.stringify({ error: errorToJson(error) })}\n`);
+    else this.#stderr.write(joined(errorLines(error, this.noteStyle)));
+  }
+}
+
+function joined(lines: readonly string[]): string {
+  return lines.map((line) => `${line}\n`).join("");
+}

@@ -1,0 +1,286 @@
+import { Command } from "commander";
+import type { Context, Outcome } from "./context.ts";
+import { parseCount, parseRelease, parseTail } from "./numbers.ts";
+
+/** What a command's module exports. `options` are what its declaration below makes of the command line. */
+interface CommandModule<Options, Args extends readonly unknown[]> {
+  run(context: Context, options: Options, ...args: Args): Outcome;
+}
+
+/** What the program asks of the process around it. */
+export interface Host {
+  /** Gives a command its world and sees to its outcome. */
+  run(json: boolean, work: (context: Context) => Outcome): Promise<void>;
+  /** Help and version. */
+  write(text: string): void;
+}
+
+/** Commander's action for a module that is loaded only when its command was chosen. */
+type Load = <Options extends object, Args extends readonly unknown[]>(
+  load: () => Promise<CommandModule<Options, Args>>,
+) => (...given: unknown[]) => Promise<void>;
+
+/**
+ * Every command: its words, arguments and options. One command's start never pays for another's imports. Wrong usage
+ * is thrown as commander's CommanderError.
+ */
+export function createProgram(version: string, host: Host): Command {
+  const program = new Command("kiln")
+    .description(
+      "Immutable infrastructure as one tool: servers are made from versioned images and never changed after they start.",
+    )
+    .version(version, "-V, --version", "print the version")
+    .helpOption("-h, --help", "print help")
+    .configureHelp({
+      subcommandTerm: (sub) => [sub.name(), sub.usage().replace(/\[(options|command)\] ?/g, "")].join(" "),
+    })
+    .addHelpText("after", "\nBegin with `kiln quickstart`, or with `kiln init` in a project's folder.\n")
+    .exitOverride()
+    .configureOutput({ writeOut: (text) => host.write(text), writeErr: () => {} });
+  const load: Load =
+    (module) =>
+    async (...given) => {
+      // commander hands over the arguments, the options, and the command itself
+      const options = given.at(-2) as Parameters<Awaited<ReturnType<typeof module>>["run"]>[1];
+      const args = given.slice(0, -2) as never;
+      const json = "json" in options && options.json === true;
+      await host.run(json, async (context) =>
+        (await module()).run(context, options, ...(args as never[] as never)),
+      );
+    };
+  addProjectCommands(program, load);
+  addServiceCommands(program, load);
+  addChangeCommands(program, load);
+  addImageCommands(program, load);
+  addMachineCommands(program, load);
+  return program.helpCommand("help [COMMAND]", "print help for a command");
+}
+
+function addProjectCommands(program: Command, load: Load): void {
+  program.commandsGroup("Make and deploy:");
+  const which = "which service, where kiln.yaml has several";
+  command(program, "init", "write a commented kiln.yaml for this folder", "kiln init").action(
+    load(() => import("./commands/init.ts")),
+  );
+  fromFile(command(program, "build", "build a service's image", "kiln build", "kiln build --update"))
+    .argument("[SERVICE]", which)
+    .option("-u, --update", "resolve the packages anew and write kiln.lock")
+    .action(load(() => import("./commands/build.ts")));
+  fromFile(
+    command(program, "plan", "show what deploy would do, and why", "kiln plan", "kiln plan --env staging"),
+  )
+    .argument("[SERVICE]", which)
+    .action(load(() => import("./commands/plan.ts")));
+  fromFile(
+    command(
+      program,
+      "deploy",
+      "build, make a release, and roll it out",
+      "kiln deploy",
+      "kiln deploy --env staging",
+      "kiln deploy --detach",
+    ),
+  )
+    .argument("[SERVICE]", which)
+    .option("-d, --detach", "return as soon as the rollout has begun")
+    .action(load(() => import("./commands/deploy.ts")));
+  command(program, "schema", "print the JSON Schema of kiln.yaml", "kiln schema > kiln.schema.json").action(
+    load(() => import("./commands/schema.ts")),
+  );
+}
+
+function addServiceCommands(program: Command, load: Load): void {
+  program.commandsGroup("Look at services:");
+  const oneOrAll = "one service; otherwise that of ./kiln.yaml, or all";
+  fromFile(
+    command(
+      program,
+      "status",
+      "show all services, or everything about one",
+      "kiln status",
+      "kiln status shop",
+    ),
+  )
+    .argument("[SERVICE]", oneOrAll)
+    .action(load(() => import("./commands/status.ts")));
+  fromFile(command(program, "servers", "list servers", "kiln servers", "kiln servers shop --json"))
+    .argument("[SERVICE]", oneOrAll)
+    .action(load(() => import("./commands/servers.ts")));
+  fromFile(
+    command(
+      program,
+      "history",
+      "list a service's releases and rollouts",
+      "kiln history",
+      "kiln history shop.staging",
+    ),
+  )
+    .argument("[SERVICE]", theOne)
+    .action(load(() => import("./commands/history.ts")));
+  following(
+    command(
+      program,
+      "logs",
+      "print what servers have written",
+      "kiln logs -f",
+      "kiln logs --tail 20 shop",
+      "kiln logs shop-3-1-1",
+    ),
+  )
+    .argument("[SERVER|SERVICE]", "one server, or all of a service; otherwise those of ./kiln.yaml")
+    .option("-n, --tail <N>", "the last N lines of each server, or `all`", parseTail, 100)
+    .option("-t, --timestamps", "print the time of each line")
+    .action(load(() => import("./commands/logs.ts")));
+  following(
+    command(program, "events", "print what has happened", "kiln events --tail 50", "kiln events -f --json"),
+  )
+    .argument("[SERVICE]", oneOrAll)
+    .option("-n, --tail <N>", "only the newest N, or `all`", parseTail, 100)
+    .action(load(() => import("./commands/events.ts")));
+}
+
+const theOne = "which service; otherwise that of ./kiln.yaml";
+
+function addChangeCommands(program: Command, load: Load): void {
+  program.commandsGroup("Change services:");
+  fromFile(
+    command(
+      program,
+      "rollback",
+      "return to the last good release, or to a named one",
+      "kiln rollback",
+      "kiln rollback 6",
+      "kiln rollback --service shop",
+    ),
+  )
+    .argument("[RELEASE]", "the release's number; otherwise the last good one", parseRelease)
+    .option("-s, --service <SERVICE>", theOne)
+    .option("-d, --detach", "return as soon as the rollout has begun")
+    .action(load(() => import("./commands/rollback.ts")));
+  fromFile(
+    command(
+      program,
+      "scale",
+      "have more or fewer servers of the same release",
+      "kiln scale 5",
+      "kiln scale 5 --service shop",
+    ),
+  )
+    .argument("<N>", "how many servers, 0 to 1000", parseCount)
+    .option("-s, --service <SERVICE>", theOne)
+    .option("-d, --detach", "do not wait until they are ready")
+    .action(load(() => import("./commands/scale.ts")));
+  fromFile(
+    command(
+      program,
+      "remove",
+      "remove a service and everything it left on the machine",
+      "kiln remove",
+      "kiln remove shop --yes",
+    ),
+  )
+    .argument("[SERVICE]", theOne)
+    .option("-y, --yes", "do not ask")
+    .option("-d, --detach", "do not wait until it is gone")
+    .action(load(() => import("./commands/remove.ts")));
+  const rollout = group(program, "rollout", "look at a rollout, or turn it back");
+  following(
+    command(
+      rollout,
+      "show",
+      "show the running rollout, or the last one",
+      "kiln rollout show",
+      "kiln rollout show shop -f",
+    ),
+  )
+    .argument("[SERVICE]", theOne)
+    .action(load(() => import("./commands/rollout-show.ts")));
+  fromFile(command(rollout, "abort", "turn the running rollout back", "kiln rollout abort"))
+    .argument("[SERVICE]", theOne)
+    .option("-d, --detach", "do not wait until it is back")
+    .action(load(() => import("./commands/rollout-abort.ts")));
+}
+
+function addImageCommands(program: Command, load: Load): void {
+  program.commandsGroup("Images:");
+  command(program, "images", "list images, and the releases that use them", "kiln images", "kiln images shop")
+    .argument("[SERVICE]", "only those of one service")
+    .action(load(() => import("./commands/images.ts")));
+  const image = group(program, "image", "remove images");
+  command(
+    image,
+    "rm",
+    "remove images that no kept release uses",
+    "kiln image rm shop:1.4.0",
+    "kiln image rm sha256:4f1c...",
+  )
+    .argument("<IMAGE...>", "SERVICE:VERSION, or a digest or its beginning")
+    .action(load(() => import("./commands/image-rm.ts")));
+  command(program, "gc", "remove images and cached data that nothing uses", "kiln gc").action(
+    load(() => import("./commands/gc.ts")),
+  );
+}
+
+function addMachineCommands(program: Command, load: Load): void {
+  program.commandsGroup("This machine:");
+  command(
+    program,
+    "quickstart",
+    "see it work: build, deploy, change and roll back a real site, in about a minute",
+    "kiln quickstart",
+    "kiln quickstart --keep",
+  )
+    .option("-k, --keep", "leave the example running at the end")
+    .action(load(() => import("./commands/quickstart.ts")));
+  command(program, "doctor", "show what this machine can and cannot do", "kiln doctor").action(
+    load(() => import("./commands/doctor.ts")),
+  );
+  const controller = group(program, "controller", "start, stop or look at the controller");
+  command(controller, "start", "start the controller in the background").action(
+    load(() => import("./commands/controller-start.ts")),
+  );
+  command(controller, "stop", "stop it; servers and router live on").action(
+    load(() => import("./commands/controller-stop.ts")),
+  );
+  command(controller, "status", "say whether it runs; exit code 1 when not").action(
+    load(() => import("./commands/controller-status.ts")),
+  );
+  command(controller, "run", "run it in the foreground, for service managers").action(
+    load(() => import("./commands/controller-run.ts")),
+  );
+  command(
+    controller,
+    "unit",
+    "print a systemd unit",
+    "kiln controller unit > /etc/systemd/system/kiln.service",
+  ).action(load(() => import("./commands/controller-unit.ts")));
+}
+
+/** A command without an action of its own: it prints the help of those below it. */
+function group(program: Command, name: string, summary: string): Command {
+  return program.command(name).description(summary).helpCommand(false);
+}
+
+function command(parent: Command, name: string, summary: string, ...examples: readonly string[]): Command {
+  const help = examples.map((example) => `\n  $ ${example}`).join("");
+  return parent
+    .command(name)
+    .description(summary)
+    .option("--json", "print JSON for programs")
+    .addHelpText("after", help === "" ? "" : `\nExamples:${help}\n`);
+}
+
+/** Which file and environment name the service. */
+function fromFile(command: Command): Command {
+  return command
+    .option("-f, --file <FILE>", "in place of ./kiln.yaml")
+    .option("-e, --env <ENVIRONMENT>", "one of the environments in kiln.yaml");
+}
+
+/** The same where `-f` says that the command shall go on as things happen. */
+function following(command: Command): Command {
+  return command
+    .option("-f, --follow", "go on as things happen")
+    .option("--file <FILE>", "in place of ./kiln.yaml")
+    .option("-e, --env <ENVIRONMENT>", "one of the environments in kiln.yaml");
+}

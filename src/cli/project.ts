@@ -1,0 +1,125 @@
+import { readFile, stat } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
+import { type ServiceKey, serviceKey } from "../domain/ids.ts";
+import type { ServiceSpec } from "../domain/spec.ts";
+import { isErrno, KilnError } from "../lib/errors.ts";
+
+/** The options that help to say which service is meant. */
+export interface ServiceOptions {
+  readonly file?: string;
+  readonly env?: string;
+}
+
+/** One service of a project, ready to be built. */
+export interface Project {
+  readonly spec: ServiceSpec;
+  /** The folder that `kiln.yaml` lies in. */
+  readonly folder: string;
+}
+
+/**
+ * The validated spec of the one service that is meant. Throws `spec_unreadable` without a file, `spec_invalid`,
+ * and `usage` when the file holds several services and none was named.
+ */
+export async function openProject(
+  cwd: string,
+  options: ServiceOptions,
+  service: string | undefined,
+): Promise<Project> {
+  const file = await requireFile(cwd, options.file);
+  const { loadSpecs } = await import("../spec/load.ts");
+  const specs = await loadSpecs(file, {
+    ...(options.env === undefined ? {} : { environment: options.env }),
+    ...(service === undefined ? {} : { only: service }),
+  });
+  const names = specs.map((spec) => spec.service);
+  const name = chooseOne(names, file);
+  const spec = specs.find((s) => s.service === name);
+  if (spec === undefined) throw unknownService(service ?? name, names, file);
+  return { spec, folder: dirname(file) };
+}
+
+/**
+ * The key of the service that is meant: the one that was named, else the only one in `kiln.yaml`. Its name alone is
+ * read, so that a rollback works while the file is being edited.
+ */
+export async function requireService(
+  cwd: string,
+  options: ServiceOptions,
+  service: string | undefined,
+): Promise<ServiceKey> {
+  if (service !== undefined) return keyOf(service, options.env);
+  const file = await requireFile(cwd, options.file);
+  return serviceKey(chooseOne(await serviceNames(file), file), options.env);
+}
+
+/** Like `requireService`, but undefined (all services) where neither a name nor a `kiln.yaml` says which. */
+export async function findService(
+  cwd: string,
+  options: ServiceOptions,
+  service: string | undefined,
+): Promise<ServiceKey | undefined> {
+  const named = service !== undefined || options.file !== undefined || options.env !== undefined;
+  if (named) return requireService(cwd, options, service);
+  const file = join(cwd, "kiln.yaml");
+  if (!(await isFile(file))) return undefined;
+  const names = await serviceNames(file);
+  return names.length === 1 ? names[0] : undefined;
+}
+
+/** `shop` with `--env staging` is `shop.staging`; the key itself is understood too. */
+function keyOf(service: string, env: string | undefined): ServiceKey {
+  return env === undefined || service.endsWith(`.${env}`) ? service : serviceKey(service, env);
+}
+
+async function requireFile(cwd: string, file: string | undefined): Promise<string> {
+  const given = resolve(cwd, file ?? "kiln.yaml");
+  const path = (await isFolder(given)) ? join(given, "kiln.yaml") : given;
+  if (await isFile(path)) return path;
+  throw new KilnError(
+    "spec_unreadable",
+    file === undefined ? `There is no kiln.yaml in ${cwd}.` : `There is no file ${path}.`,
+    { hint: "`kiln init` writes one for the folder it is run in; `-f FILE` names another." },
+  );
+}
+
+/** `service: NAME` in the first column can only be the top-level key: YAML indents whatever is inside of it. */
+async function serviceNames(file: string): Promise<readonly string[]> {
+  const text = await readFile(file, "utf8");
+  const found = [...text.matchAll(/^service:[ \t]+["']?([a-z][a-z0-9-]*)["']?[ \t]*(?:#.*)?\r?$/gm)];
+  const names = found.flatMap(([, name]) => name ?? []);
+  if (names.length > 0) return names;
+  const { loadSpecs } = await import("../spec/load.ts");
+  return (await loadSpecs(file, {})).map((spec) => spec.service);
+}
+
+function chooseOne(names: readonly string[], file: string): string {
+  const [first, ...others] = names;
+  if (first !== undefined && others.length === 0) return first;
+  throw new KilnError("usage", `${file} describes several services: ${names.join(", ")}.`, {
+    hint: `Say which one, e.g. \`${first ?? "NAME"}\` as the last argument.`,
+  });
+}
+
+function unknownService(service: string, names: readonly string[], file: string): KilnError {
+  return new KilnError("service_unknown", `${file} describes no service ${service}.`, {
+    hint: `It describes: ${names.join(", ")}.`,
+  });
+}
+
+async function isFile(path: string): Promise<boolean> {
+  return (await statIfExists(path))?.isFile() ?? false;
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  return (await statIfExists(path))?.isDirectory() ?? false;
+}
+
+async function statIfExists(path: string) {
+  try {
+    return await stat(path);
+  } catch (error) {
+    if (isErrno(error, "ENOENT") || isErrno(error, "ENOTDIR")) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,32 @@
+import { KilnError } from "../../lib/errors.ts";
+import { createConnect } from "../connect.ts";
+import type { Context } from "../context.ts";
+import { stopController } from "../local-controller/stop.ts";
+import { whoAmI } from "../people.ts";
+import { waitForStatus } from "../wait.ts";
+import { deletePlayground, playgroundExists } from "./playground.ts";
+
+/** How long servers get to end, drains included. */
+const deadlineMs = 90_000;
+
+/**
+ * Removes every service of the playground, then the controller, then the files; nothing where there is none. Goes on
+ * when the context's signal has fired: cleaning up is what Ctrl-C asks for.
+ */
+export async function cleanUp(context: Context): Promise<void> {
+  if (!(await playgroundExists())) return;
+  const signal = AbortSignal.timeout(deadlineMs);
+  const within = { ...context, signal, connect: createConnect({ ...context, signal }, context.state) };
+  const client = await within.connect();
+  for (const { service } of await client.status()) {
+    await client.remove(service, whoAmI(context.env));
+    await waitForStatus(within, client, service, (status) => status === undefined).catch((cause: unknown) => {
+      throw new KilnError("timed_out", `${service} was not gone within ${deadlineMs / 1000} s.`, {
+        hint: "`kiln quickstart` tries again when it is run the next time.",
+        cause,
+      });
+    });
+  }
+  await stopController(within);
+  await deletePlayground();
+}

@@ -1,0 +1,67 @@
+import type { Style } from "../output/style.ts";
+import { plainText, table } from "../output/text.ts";
+import { formatDuration, plural } from "../output/units.ts";
+import type { LoadCounts } from "./load.ts";
+
+/** One step of the quickstart as it went. Without `load`, nothing was asked for meanwhile. */
+export interface StepResult {
+  readonly step: string;
+  readonly ms: number;
+  readonly load?: LoadCounts;
+}
+
+/** The table at the end. */
+export function reportLines(steps: readonly StepResult[], style: Style): string[] {
+  const rows = steps.map(({ step, ms, load }) => [
+    step,
+    formatDuration(ms),
+    load === undefined ? "-" : `${load.served}`,
+    load === undefined ? "-" : lostCell(load.lost, style),
+    load === undefined ? "-" : `${load.medianMs.toFixed(1)} ms`,
+    load === undefined ? "-" : `${load.p99Ms.toFixed(1)} ms`,
+  ]);
+  const losses = steps.flatMap(({ load }) => load?.losses ?? []);
+  return [
+    ...table(["STEP", "TIME", "SERVED", "LOST", "MEDIAN", "P99"], rows),
+    ...(losses.length === 0 ? [] : ["", "Lost requests:", ...losses.map((loss) => `  ${plainText(loss)}`)]),
+  ];
+}
+
+/** What to do next, with the example gone or kept. */
+export function nextLines(
+  kept: { readonly home: string; readonly project: string; readonly address: string } | undefined,
+): string[] {
+  if (kept === undefined) {
+    return [
+      "Everything the quickstart made is removed again. Next:",
+      "  kiln init && kiln deploy     in a folder of yours",
+      "  kiln quickstart --keep       to look around in the example",
+      "  docs/kiln-yaml.md            every key of kiln.yaml",
+    ];
+  }
+  const env = `KILN_HOME=${kept.home}`;
+  return [
+    `The example goes on at ${kept.address}. Look around, with its project in ${kept.project}:`,
+    `  cd ${kept.project} && export ${env}`,
+    "  kiln status                  also: servers, history, logs, events",
+    "  kiln deploy                  after changing something in site/",
+    "  kiln remove                  and everything is gone again but the folder:",
+    "  kiln controller stop && rm -r /var/lib/kiln-quickstart",
+  ];
+}
+
+/** All that was asked for and got no answer. */
+export function lostIn(steps: readonly StepResult[]): number {
+  return steps.reduce((sum, { load }) => sum + (load?.lost ?? 0), 0);
+}
+
+export function verdictLine(steps: readonly StepResult[], style: Style): string {
+  const served = steps.reduce((sum, { load }) => sum + (load?.served ?? 0), 0);
+  const lost = lostIn(steps);
+  const text = `${plural(served, "request")} served, ${lost} lost, while all servers changed twice.`;
+  return lost === 0 ? style.good(text) : style.bad(text);
+}
+
+function lostCell(lost: number, style: Style): string {
+  return lost === 0 ? style.good("0") : style.bad(`${lost}`);
+}

@@ -1,0 +1,123 @@
+import type { ServiceKey } from "../../domain/ids.ts";
+import type { Rollout, RolloutPhase } from "../../domain/rollout.ts";
+import { KilnError } from "../../lib/errors.ts";
+import type { Client, KilnEvent } from "../api.ts";
+import type { Context } from "../context.ts";
+import { statusOf } from "../services.ts";
+import { createReporter, type Reporter } from "./reporter.ts";
+import type { RolloutLook } from "./view.ts";
+
+/** Without an event, the controller is asked again after this time. */
+const lookAgainMs = 250;
+/** A rollout's first events are among the newest so many. */
+const recentEvents = 50;
+
+/** Phases that a rollout does not leave by itself. */
+const settled: readonly RolloutPhase[] = ["complete", "rolled-back", "failed", "superseded", "stopped"];
+
+/**
+ * Watches a rollout until it has settled, and shows what happens. A controller that ends meanwhile is started again,
+ * and the rollout with it. Throws `cancelled` when the context's signal fires: the rollout itself goes on.
+ */
+export async function followRollout(context: Context, first: Client, id: number): Promise<Rollout> {
+  const { service, startedAtMs } = await first.rollout(id);
+  const reporter = createReporter(context, startedAtMs);
+  let client = first;
+  try {
+    for (;;) {
+      try {
+        return await watchUntilSettled(context, client, { id, service }, reporter);
+      } catch (error) {
+        if (context.signal.aborted || !isUnreachable(error)) throw error;
+        reporter.say("The controller is gone; starting it again.");
+        client = await context.connect();
+      }
+    }
+  } catch (error) {
+    throw context.signal.aborted ? new KilnError("cancelled", "Following has stopped.") : error;
+  } finally {
+    reporter.end();
+  }
+}
+
+async function watchUntilSettled(
+  context: Context,
+  client: Client,
+  { id, service }: Pick<Rollout, "id" | "service">,
+  reporter: Reporter,
+): Promise<Rollout> {
+  using events = subscribe(context, client, service, (event) => reporter.event(event));
+  for (;;) {
+    events.arm();
+    const look = await lookAt(client, id, service);
+    reporter.look(look);
+    if (settled.includes(look.rollout.phase)) {
+      await events.quiet();
+      return look.rollout;
+    }
+    await events.next();
+  }
+}
+
+async function lookAt(client: Client, id: number, service: ServiceKey): Promise<RolloutLook> {
+  const [rollout, status] = await Promise.all([client.rollout(id), statusOf(client, service)]);
+  return { rollout, status };
+}
+
+interface Subscription extends Disposable {
+  /** From now on an event makes the next `next` resolve. */
+  arm(): void;
+  /** Resolves soon after an event, or after `lookAgainMs`. Throws what ended the stream. */
+  next(): Promise<void>;
+  /** Lets events that are on their way arrive. */
+  quiet(): Promise<void>;
+}
+
+function subscribe(
+  context: Context,
+  client: Client,
+  service: ServiceKey,
+  onEvent: (event: KilnEvent) => void,
+): Subscription {
+  const stop = new AbortController();
+  const signal = AbortSignal.any([context.signal, stop.signal]);
+  let wake = Promise.withResolvers<void>();
+  let failure: unknown;
+  const fail = (error: unknown) => {
+    failure = error;
+    wake.resolve();
+  };
+  void (async () => {
+    for await (const event of client.events({ newest: recentEvents, service, signal })) {
+      onEvent(event);
+      wake.resolve();
+    }
+    fail(
+      new KilnError("controller_unreachable", "The controller closed the stream of events.", { retry: true }),
+    );
+  })().catch(fail);
+  const rest = async (ms: number, until?: Promise<void>) => {
+    const timer = new AbortController();
+    const sleep = context.clock.sleep(ms, AbortSignal.any([context.signal, timer.signal]));
+    await Promise.race([sleep, ...(until === undefined ? [] : [until])]).finally(() => {
+      sleep.catch(() => {}); // ended by the line below, which is no news
+      timer.abort();
+    });
+  };
+  return {
+    arm: () => {
+      wake = Promise.withResolvers<void>();
+      if (failure !== undefined) wake.resolve();
+    },
+    next: async () => {
+      await rest(lookAgainMs, wake.promise);
+      if (failure !== undefined) throw failure;
+    },
+    quiet: () => rest(20),
+    [Symbol.dispose]: () => stop.abort(),
+  };
+}
+
+function isUnreachable(error: unknown): boolean {
+  return error instanceof KilnError && error.code === "controller_unreachable";
+}

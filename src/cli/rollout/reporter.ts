@@ -1,0 +1,52 @@
+import type { KilnEvent } from "../api.ts";
+import type { Context } from "../context.ts";
+import { plainText } from "../output/text.ts";
+import { formatDuration } from "../output/units.ts";
+import { changeLines, liveLines, type RolloutLook } from "./view.ts";
+
+/** Shows a rollout as it goes: redrawn lines on a terminal, plain lines elsewhere, nothing with `--json`. */
+export interface Reporter {
+  look(look: RolloutLook): void;
+  event(event: KilnEvent): void;
+  say(line: string): void;
+  end(): void;
+}
+
+/** Between two looks the time and nothing else is redrawn this often. */
+const redrawMs = 100;
+
+/** Times are counted, and events shown, from `sinceMs` (Unix time) on. */
+export function createReporter(context: Context, sinceMs: number): Reporter {
+  const { output, clock } = context;
+  const area = output.live ? output.liveArea() : undefined;
+  let latest: RolloutLook | undefined;
+  let lastSequence = 0;
+
+  const redraw = () => {
+    if (latest !== undefined) area?.show(liveLines(latest, clock.now(), output.noteStyle));
+  };
+  const timer = area === undefined ? undefined : setInterval(redraw, redrawMs);
+  const say = (line: string, atMs = clock.now()) => {
+    const stamped = `${output.noteStyle.dim(formatDuration(atMs - sinceMs).padStart(7))}  ${line}`;
+    if (area === undefined) output.note(stamped);
+    else area.print([stamped]);
+  };
+
+  return {
+    look: (look) => {
+      if (area === undefined) for (const line of changeLines(latest, look)) say(line);
+      latest = look;
+      redraw();
+    },
+    event: (event) => {
+      if (event.sequence <= lastSequence || event.atMs < sinceMs) return;
+      lastSequence = event.sequence;
+      say(plainText(event.message), event.atMs);
+    },
+    say: (line) => say(line),
+    end: () => {
+      clearInterval(timer);
+      area?.clear();
+    },
+  };
+}

@@ -1,0 +1,102 @@
+import type { ServerFailure } from "../../domain/observation.ts";
+import type { Rollout } from "../../domain/rollout.ts";
+import { addressOf } from "../address.ts";
+import type { Client, ServiceStatus } from "../api.ts";
+import type { Context, ExitCode } from "../context.ts";
+import type { Style } from "../output/style.ts";
+import { plainText } from "../output/text.ts";
+import { formatDuration, formatTime, plural } from "../output/units.ts";
+import { statusOf } from "../services.ts";
+import { journey } from "./view.ts";
+
+/** How many failed servers are told of in full. */
+const shownFailures = 2;
+
+/** Says how a rollout has ended, with the failed servers' last words where it did not succeed. Returns the exit code. */
+export async function reportEnd(context: Context, client: Client, rollout: Rollout): Promise<ExitCode> {
+  const status = await statusOf(client, rollout.service);
+  const failures = rollout.phase === "complete" ? [] : failuresOf(rollout, status);
+  const durationMs = (rollout.endedAtMs ?? context.clock.now()) - rollout.startedAtMs;
+  const { output } = context;
+  for (const failure of failures.slice(-shownFailures))
+    output.note(...failureLines(failure, output.noteStyle), "");
+  const address = addressOf(status?.serving?.traffic);
+  output.result(
+    {
+      service: rollout.service,
+      release: rollout.to,
+      phase: rollout.phase,
+      durationMs,
+      address,
+      rollout,
+      failures,
+    },
+    endLines(rollout, status, durationMs, output.style),
+  );
+  return exitCodeOf(rollout);
+}
+
+/** 0 complete, 4 when the old release serves again, 1 otherwise. */
+export function exitCodeOf(rollout: Rollout): ExitCode {
+  if (rollout.phase === "complete") return 0;
+  return rollout.phase === "rolled-back" ? 4 : 1;
+}
+
+/** What a failed server leaves to think about. */
+export function failureLines(failure: ServerFailure, style: Style): string[] {
+  const probes = failure.probes.slice(-5).map((probe) => `  probe  ${plainText(probe)}`);
+  const log = failure.logTail.slice(-20).map((line) => `  ${style.dim("|")} ${plainText(line)}`);
+  return [
+    `${style.bad("failed")} ${style.bold(failure.id)} ${plainText(failure.reason)} ${style.dim(formatTime(failure.atMs))}`,
+    ...probes,
+    ...(log.length === 0 ? ["  It wrote nothing."] : ["  The last it wrote:", ...log]),
+  ];
+}
+
+function failuresOf(rollout: Rollout, status: ServiceStatus | undefined): readonly ServerFailure[] {
+  return (status?.failures ?? []).filter((failure) => failure.atMs >= rollout.startedAtMs);
+}
+
+function endLines(
+  rollout: Rollout,
+  status: ServiceStatus | undefined,
+  durationMs: number,
+  style: Style,
+): string[] {
+  const took = formatDuration(durationMs);
+  const why = rollout.reason === undefined ? "" : ` ${plainText(rollout.reason)}`;
+  switch (rollout.phase) {
+    case "complete":
+      return completeLines(rollout, status, took, style);
+    case "rolled-back":
+      return [
+        `${style.warn("Rolled back")} ${rollout.service}, ${journey(rollout)}, after ${took}.${why}`,
+        `  Release ${rollout.from ?? "none"} serves as before.`,
+      ];
+    case "superseded":
+      return [`${style.warn("Superseded")} ${rollout.service}, ${journey(rollout)}.${why}`];
+    case "stopped":
+      return [
+        `${style.bad("Stopped")} ${rollout.service}, ${journey(rollout)}, after ${took}.${why}`,
+        `  Its policy says stop on failure. \`kiln rollout abort ${rollout.service}\` goes back.`,
+      ];
+    default:
+      return [`${style.bad("Failed")} ${rollout.service}, ${journey(rollout)}, after ${took}.${why}`];
+  }
+}
+
+function completeLines(
+  rollout: Rollout,
+  status: ServiceStatus | undefined,
+  took: string,
+  style: Style,
+): string[] {
+  const release = status?.serving;
+  const version = release === undefined ? "" : ` (${release.version})`;
+  const address = addressOf(release?.traffic);
+  const servers = status === undefined ? "" : ` with ${plural(status.count, "server")}`;
+  return [
+    `${style.good("Done")} ${style.bold(rollout.service)} release ${rollout.to}${version} serves${servers}, in ${took}.`,
+    ...(address === undefined ? [] : [`  ${address}`]),
+  ];
+}

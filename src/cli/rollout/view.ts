@@ -1,0 +1,80 @@
+import type { Rollout } from "../../domain/rollout.ts";
+import type { ServerStatus, ServiceStatus } from "../api.ts";
+import type { Style } from "../output/style.ts";
+import { plainText, table } from "../output/text.ts";
+import { formatDuration } from "../output/units.ts";
+
+/** One look at a rollout. */
+export interface RolloutLook {
+  readonly rollout: Rollout;
+  /** Undefined once the service is gone. */
+  readonly status: ServiceStatus | undefined;
+}
+
+/** At most this many servers get a line of their own. */
+const listedServers = 8;
+
+/** What a terminal shows while a rollout runs: a heading, a line per group, and the servers that are not ready yet. */
+export function liveLines(look: RolloutLook, nowMs: number, style: Style): string[] {
+  const { rollout, status } = look;
+  const elapsed = formatDuration(nowMs - rollout.startedAtMs);
+  const heading = `${style.bold(rollout.service)}  ${journey(rollout)}  ${style.dim(elapsed)}`;
+  const servers = status?.servers ?? [];
+  const releases = [...new Set([rollout.to, ...servers.map((server) => server.release)])].sort(
+    (a, b) => b - a,
+  );
+  const groups = releases.map((release) => groupCells(release, servers, style));
+  const waiting = servers.filter((server) => server.release === rollout.to && server.state !== "ready");
+  return [
+    heading,
+    ...table([], groups).map((line) => `  ${line}`),
+    ...table([], waiting.slice(0, listedServers).map(serverCells)).map((line) => style.dim(`    ${line}`)),
+  ];
+}
+
+/**
+ * What changed from one look to the next, in a line: how many servers of the new release are ready. Nothing when that
+ * is as before. Everything else that happens is an event, with words of its own.
+ */
+export function changeLines(before: RolloutLook | undefined, now: RolloutLook): string[] {
+  const { rollout, status } = now;
+  if (status === undefined) return [];
+  const target = rollout.phase === "back" ? (rollout.from ?? rollout.to) : rollout.to;
+  const ready = readyOf(target, status.servers);
+  const same =
+    before?.status !== undefined &&
+    before.rollout.phase === rollout.phase &&
+    readyOf(target, before.status.servers) === ready;
+  return same || ready === 0 ? [] : [`Release ${target}: ${ready} of ${status.count} ready.`];
+}
+
+/** `release 6 -> 7`, or `release 1` for the first. */
+export function journey(rollout: Rollout): string {
+  const releases = rollout.from === undefined ? `${rollout.to}` : `${rollout.from} -> ${rollout.to}`;
+  return `release ${releases}${rollout.phase === "back" ? ", turning back" : ""}`;
+}
+
+function readyOf(release: number, servers: readonly ServerStatus[]): number {
+  return servers.filter((server) => server.release === release && server.state === "ready").length;
+}
+
+function groupCells(release: number, servers: readonly ServerStatus[], style: Style): string[] {
+  const group = servers.filter((server) => server.release === release);
+  const states = ["ready", "starting", "creating", "draining", "quarantined"] as const;
+  const counts = states.flatMap((state) => {
+    const count = group.filter((server) => server.state === state).length;
+    return count === 0 ? [] : [`${count} ${state}`];
+  });
+  const dots = group.slice(0, 40).map((server) => dot(server, style));
+  return [`release ${release}`, dots.join(""), counts.join(", ") || "no servers yet"];
+}
+
+/** Filled: ready. In colour: with traffic. */
+function dot(server: ServerStatus, style: Style): string {
+  if (server.state === "ready") return server.inTraffic ? style.good("●") : "●";
+  return server.state === "quarantined" ? style.bad("×") : style.dim("○");
+}
+
+function serverCells(server: ServerStatus): string[] {
+  return [server.id, server.state, plainText(server.health ?? "")];
+}

@@ -1,0 +1,88 @@
+import { aRelease } from "../domain/testing.ts";
+import type { Clock } from "../lib/clock.ts";
+import { systemClock } from "../lib/clock.ts";
+import { KilnError } from "../lib/errors.ts";
+import type { Client, ServerStatus, ServiceStatus } from "./api.ts";
+import type { Sink } from "./output/sink.ts";
+import { runCli } from "./run.ts";
+
+/** What one command line led to. */
+export interface CliResult {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs a command line in this process, with a controller that has only the given operations. */
+export async function cli(
+  argv: readonly string[],
+  options: {
+    readonly client?: Partial<Client>;
+    readonly cwd?: string;
+    readonly home?: string;
+    readonly clock?: Clock;
+    readonly signal?: AbortSignal;
+    readonly env?: Readonly<Record<string, string>>;
+  } = {},
+): Promise<CliResult> {
+  const out: string[] = [];
+  const err: string[] = [];
+  const code = await runCli(argv, {
+    env: { KILN_HOME: options.home ?? "/nowhere/kiln", ...options.env },
+    cwd: () => options.cwd ?? "/nowhere",
+    stdout: sink(out),
+    stderr: sink(err),
+    clock: options.clock ?? systemClock,
+    signal: options.signal ?? new AbortController().signal,
+    connect: async () => fakeClient(options.client ?? {}),
+  });
+  return { code, stdout: out.join(""), stderr: err.join("") };
+}
+
+function sink(into: string[]): Sink {
+  return { write: (text) => into.push(text) };
+}
+
+/** Operations that were not given say so when they are called. */
+function fakeClient(operations: Partial<Client>): Client {
+  return new Proxy(operations, {
+    get: (target, name: keyof Client) =>
+      name in target || String(name) === "then" // asked of whatever a promise resolves to
+        ? target[name]
+        : () => {
+            throw new KilnError("internal", `The test's client has no ${String(name)}.`);
+          },
+  }) as Client;
+}
+
+/** A service `shop` with three ready servers of release 2. */
+export function aStatus(overrides: Partial<ServiceStatus> = {}): ServiceStatus {
+  return {
+    service: "shop",
+    count: 3,
+    serving: aRelease(2),
+    rollout: undefined,
+    warm: [],
+    removing: false,
+    servers: [1, 2, 3].map((slot) => aServer({ id: `shop-2-${slot}-1` })),
+    failures: [],
+    ...overrides,
+  };
+}
+
+/** A ready server of release 2, made at time 0. */
+export function aServer(overrides: Partial<ServerStatus> = {}): ServerStatus {
+  return {
+    id: "shop-2-1-1",
+    service: "shop",
+    release: 2,
+    version: "1.2.0",
+    state: "ready",
+    sinceMs: 0,
+    createdAtMs: 0,
+    address: "10.0.0.2",
+    inTraffic: true,
+    health: "GET / answered 200",
+    ...overrides,
+  };
+}

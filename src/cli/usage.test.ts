@@ -1,0 +1,61 @@
+import { expect, test } from "vitest";
+import { cli } from "./test-kit.ts";
+
+async function usage(...argv: string[]): Promise<string> {
+  const { code, stdout, stderr } = await cli(argv);
+  expect([code, stdout]).toEqual([2, ""]);
+  return stderr;
+}
+
+test("an unknown command names the nearest", async () => {
+  expect(await usage("buidl")).toBe(
+    "error [usage] Unknown command 'buidl'.\nhint Did you mean build? `kiln help` explains everything.\n",
+  );
+  expect(await usage("controller", "strat")).toContain(
+    "Did you mean start? `kiln help controller` explains it.",
+  );
+});
+
+test("an unknown option names the nearest, and the command's help", async () => {
+  expect(await usage("deploy", "--detch")).toContain(
+    "Did you mean --detach? `kiln help deploy` explains it.",
+  );
+});
+
+test("a group without a command lists its commands", async () => {
+  expect(await usage("controller")).toBe(
+    "error [usage] `kiln controller` needs a command.\nhint One of: start, stop, status, run, unit.\n",
+  );
+});
+
+test.each([["x"], ["-1"], ["1.5"], ["1001"], [""], ["1e3"]])("scale to %j is refused", async (count) => {
+  expect(await usage("scale", "--", count)).toContain("Expected a whole number from 0 to 1000.");
+});
+
+test("other numbers are checked too", async () => {
+  expect(await usage("rollback", "0")).toContain("Expected a release's number");
+  expect(await usage("logs", "--tail", "few")).toContain("Expected a whole number, or `all`.");
+  expect(await usage("scale")).toContain("Missing required argument 'N'");
+  expect(await usage("status", "a", "b")).toContain("Too many arguments for 'status'");
+});
+
+test("with --json the error is one JSON document on stdout", async () => {
+  const { code, stdout, stderr } = await cli(["status", "--json", "--nonsense"]);
+  expect([code, stderr]).toEqual([2, ""]);
+  expect(JSON.parse(stdout)).toEqual({
+    error: {
+      code: "usage",
+      message: "Unknown option '--nonsense'.",
+      hint: "`kiln help status` explains it.",
+      retry: false,
+    },
+  });
+});
+
+test("help and version are no errors", async () => {
+  expect(await cli(["--version"])).toEqual({ code: 0, stdout: "0.1.0\n", stderr: "" });
+  const help = await cli(["help", "scale"]);
+  expect(help.code).toBe(0);
+  expect(help.stdout).toContain("Examples:\n  $ kiln scale 5\n");
+  expect((await cli([])).stdout).toContain("Make and deploy:");
+});
