@@ -49,7 +49,7 @@ const printable = (most: number) =>
     .max(most)
     .regex(/^[^\p{Cc}]*$/u, "no control characters");
 
-export const by = printable(200).describe("Who asks, for history: `user@machine`.");
+const by = printable(200).describe("Who asks, for history: `user@machine`.");
 
 /** A service key as a deploy may make it; other calls take any text and say when there is no such service. */
 export const newServiceKey = z
@@ -91,7 +91,7 @@ const traffic = z.strictObject({
   ),
 }) satisfies z.ZodType<TrafficSpec>;
 
-export const ReleaseDraft = z
+const ReleaseDraft = z
   .strictObject({
     image: z.string().regex(/^sha256:[0-9a-f]{64}$/, "sha256: and 64 hex digits"),
     version: z.string().regex(/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/, "a version label"),
@@ -101,7 +101,7 @@ export const ReleaseDraft = z
   })
   .register(schemas, { id: "ReleaseDraft" }) satisfies z.ZodType<ReleaseDraftType>;
 
-export const RolloutPolicy = z
+const RolloutPolicy = z
   .strictObject({
     strategy: z.enum(["rolling", "blue-green", "recreate"]),
     surge: count,
@@ -126,7 +126,7 @@ export const ScaleBody = z.strictObject({ count, by }).register(schemas, { id: "
 
 export const ByBody = z.strictObject({ by }).register(schemas, { id: "ByBody" });
 
-export const Release = z
+const Release = z
   .object({
     ...ReleaseDraft.shape,
     service: z.string(),
@@ -186,7 +186,7 @@ const change = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("gone") }),
 ]);
 
-export const Action = z
+const Action = z
   .discriminatedUnion("kind", [
     z.object({ kind: z.literal("resize"), service: z.string(), release: releaseNumber, size: count, reason }),
     z.object({
@@ -212,7 +212,7 @@ export const PlanPreview = z
   })
   .register(schemas, { id: "PlanPreview" }) satisfies z.ZodType<PlanPreviewType>;
 
-export const ServerFailure = z
+const ServerFailure = z
   .object({
     id: z.string(),
     atMs,
@@ -223,7 +223,7 @@ export const ServerFailure = z
   })
   .register(schemas, { id: "ServerFailure" }) satisfies z.ZodType<ServerFailureType>;
 
-export const ServerStatus = z
+const ServerStatus = z
   .object({
     id: z.string(),
     service: z.string(),
