@@ -1,0 +1,88 @@
+/**
+ * The composition root: the only place that knows every implementation. Started as a process of its own by the CLI or
+ * by systemd; `probe` as its argument prints what this machine can do and ends.
+ */
+import { chmod, mkdir, rm } from "node:fs/promises";
+import { enableCompileCache } from "node:module";
+import { createApi } from "./api/routes.ts";
+import { type Controller, startController } from "./controller/controller.ts";
+import { imageSource } from "./image/image-source.ts";
+import { listImages } from "./image/images.ts";
+import { systemClock } from "./lib/clock.ts";
+import { errorToJson } from "./lib/errors.ts";
+import { type Logger, openLog, silentLog } from "./lib/log.ts";
+import { openStateFolder, type StateFolder } from "./lib/state-folder.ts";
+import { version } from "./lib/version.ts";
+import { createFleet } from "./platform/fleet/fleet.ts";
+import { networkProber } from "./platform/fleet/network-prober.ts";
+import { localHost } from "./platform/local/local-host.ts";
+import { haproxyRouter } from "./router/haproxy/haproxy-router.ts";
+import { holdState } from "./store/lock.ts";
+import { openStore } from "./store/store.ts";
+
+enableCompileCache();
+
+function openPlatform(state: StateFolder, log: Logger) {
+  const clock = systemClock;
+  const host = localHost({ state, images: imageSource(state), clock, log });
+  const router = haproxyRouter({ state, clock, log });
+  return createFleet({ host, router, clock, prober: networkProber, log });
+}
+
+async function probe(state: StateFolder): Promise<void> {
+  const timeoutMs = 30_000;
+  const platform = openPlatform(state, silentLog);
+  const signal = AbortSignal.timeout(timeoutMs);
+  const readiness = await platform.probe({ signal, deadline: systemClock.now() + timeoutMs });
+  process.stdout.write(`${JSON.stringify(readiness)}\n`);
+}
+
+async function run(state: StateFolder): Promise<void> {
+  process.umask(0o077);
+  await mkdir(state.home, { recursive: true, mode: 0o700 });
+  using _lock = await holdState(state.controllerLock, process.pid);
+  const log = openLog(state.controllerLog);
+  using store = openStore(state.database, { clock: systemClock });
+  const platform = openPlatform(state, log);
+  const stopped = Promise.withResolvers<void>();
+  const controller = startController({
+    store,
+    platform,
+    clock: systemClock,
+    log,
+    hasImage: async (image) => (await listImages(state)).some((stored) => stored.digest === image),
+    self: { pid: process.pid, version, home: state.home },
+    onShutdown: stopped.resolve,
+  });
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => stopped.resolve());
+  const api = await listen(controller, state, log);
+  log.info({ pid: process.pid, version }, "the controller has started");
+  await stopped.promise;
+  await api.close();
+  await controller.close();
+  await platform[Symbol.asyncDispose]();
+  log.info("the controller has stopped");
+}
+
+/** The lock is ours, so a socket that is still there belongs to nobody. */
+async function listen(controller: Controller, state: StateFolder, log: Logger) {
+  await rm(state.controllerSocket, { force: true });
+  const api = createApi(controller, log);
+  await api.listen({ path: state.controllerSocket });
+  await chmod(state.controllerSocket, 0o660);
+  return api;
+}
+
+async function main(): Promise<void> {
+  const state = openStateFolder(process.env);
+  if (process.argv[2] === "probe") await probe(state);
+  else await run(state);
+}
+
+main().then(
+  () => process.exit(0),
+  (error: unknown) => {
+    process.stderr.write(`${JSON.stringify(errorToJson(error))}\n`);
+    process.exit(1);
+  },
+);
