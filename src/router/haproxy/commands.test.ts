@@ -23,7 +23,7 @@ test("nothing to do for what is so already", () => {
 
 test("a new server takes traffic at once and is checked from then on", () => {
   expect(serverCommands({ ...shop, targets: [target("a", 1)] }, [])).toEqual([
-    "add server http:shop/a 127.0.0.1:1 weight 100 check inter 200ms rise 2 fall 3",
+    "add server http:shop/a 127.0.0.1:1 weight 100 check inter 200ms rise 2 fall 3 observe layer4 error-limit 10 on-error mark-down",
     "enable health http:shop/a",
     "enable server http:shop/a",
     "set server http:shop/a health up",

@@ -72,15 +72,15 @@ test("what belongs to a service: its door, its host name, its servers and its re
 
     backend tcp:db from tcp
       timeout check 500ms
-      server db-1-1-1 127.0.0.1:5432 weight 1 check inter 200ms rise 2 fall 3
+      server db-1-1-1 127.0.0.1:5432 weight 1 check inter 200ms rise 2 fall 3 observe layer4 error-limit 10 on-error mark-down
 
     backend http:shop from http
       timeout check 500ms
       option httpchk
       http-check send meth GET uri '/health' ver HTTP/1.1 hdr Host shop.example.com hdr Connection close
       http-check expect status 200-499
-      server shop-1-1-1 [fd00::1]:80 weight 100 check inter 200ms rise 2 fall 3
-      server shop-1-2-1 10.0.0.2:80 weight 0 check inter 200ms rise 2 fall 3
+      server shop-1-1-1 [fd00::1]:80 weight 100 check inter 200ms rise 2 fall 3 observe layer4 error-limit 10 on-error mark-down
+      server shop-1-2-1 10.0.0.2:80 weight 0 check inter 200ms rise 2 fall 3 observe layer4 error-limit 10 on-error mark-down
     "
   `);
 });

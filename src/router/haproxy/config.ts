@@ -64,11 +64,15 @@ export function modesOf(service: Pick<RoutedService, "doors">): readonly Mode[] 
   return modes.size === 0 ? ["http"] : [...modes].sort();
 }
 
+/** After so many failed connections without one that succeeds, a server is dead, whatever its last check said. */
+const refusals = 10;
+
 /** What follows `server NAME` in the file and `add server BACKEND/NAME` on the socket. */
 export function serverArguments(target: Target, health: RoutedService["health"]): string {
   const address = `${endpoint(target)} weight ${target.weight}`;
   if (health.check.kind === "alive") return address;
-  return `${address} check inter ${health.intervalMs}ms rise ${health.ready} fall ${health.unready}`;
+  const checks = `check inter ${health.intervalMs}ms rise ${health.ready} fall ${health.unready}`;
+  return `${address} ${checks} observe layer4 error-limit ${refusals} on-error mark-down`;
 }
 
 function endpoint(target: Target): string {
@@ -114,7 +118,7 @@ const httpDefaults = [
   // A server may close an idle connection just as a request is sent to it, and a POST can't be sent twice.
   "option http-server-close",
   "option redispatch 1",
-  "retries 3",
+  "retries 10",
   "retry-on conn-failure empty-response junk-response",
   "option forwardfor except 127.0.0.0/8",
   "option splice-auto",
@@ -138,7 +142,7 @@ const tcpDefaults = [
   "clitcpka-idle 60s",
   "srvtcpka-idle 60s",
   "option redispatch 1",
-  "retries 3",
+  "retries 10",
 ];
 
 const unknownHost = [

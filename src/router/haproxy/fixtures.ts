@@ -36,7 +36,7 @@ export async function httpBackend(id: string, address = "127.0.0.1"): Promise<Ba
   let answered = 0;
   const server = createServer((request, response) => {
     if (request.url !== "/health") answered += 1;
-    void answer(id, request, response);
+    answer(id, request, response).catch(() => response.destroy()); // the client went away
   });
   server.keepAliveTimeout = 30;
   const port = await listen(server, address);

@@ -15,9 +15,9 @@ import { readMachine } from "./machine.ts";
 import { routerPaths } from "./paths.ts";
 import { assertPortsFree, listeners } from "./ports.ts";
 import { probeHaproxy } from "./probe.ts";
-import { endAll, installConfig, type ProcessContext, processes, reload, start } from "./process.ts";
+import { endAll, installConfig, type ProcessContext, pidIn, processes, reload, start } from "./process.ts";
 import { serialQueue } from "./queue.ts";
-import { type LiveServer, parseOpenSessions, parseServers } from "./replies.ts";
+import { type LiveServer, type Processes, parseOpenSessions, parseServers } from "./replies.ts";
 import { ask } from "./socket.ts";
 
 export interface HaproxyRouterOptions {
@@ -30,7 +30,11 @@ export interface HaproxyRouterOptions {
 interface Running {
   readonly services: readonly RoutedService[];
   readonly servers: readonly LiveServer[];
+  readonly processes: Processes;
 }
+
+const settleMs = 10_000;
+const pollMs = 10;
 
 interface Context extends ProcessContext {
   readonly state: StateFolder;
@@ -56,22 +60,41 @@ export function haproxyRouter({ state, clock, log }: HaproxyRouterOptions): Rout
   };
 }
 
-/** Undefined when HAProxy does not run. */
-async function observe({ paths, signal }: Context): Promise<Running | undefined> {
-  const reply = await ask(paths.runtimeSocket, ["show env", "show servers state"], signal);
-  if (reply === undefined) return undefined;
-  const servers = parseServers(reply);
-  const backends = await backendsOf(paths.runtimeSocket, signal);
-  const services = parseRecords(reply)
-    // The environment outlives a reload, also the record of a service that is no more; its backend does not.
-    .filter((record) => backends.has(mainBackend(record)))
-    .map((record) => ({ ...record, targets: targetsOf(mainBackend(record), servers) }));
-  return { services, servers };
+/**
+ * Undefined when HAProxy does not run. While it is starting, ending or reloading, its processes may say different
+ * things: then they are asked again.
+ */
+async function observe(context: Context): Promise<Running | undefined> {
+  const { paths, clock, signal } = context;
+  const untilMs = clock.now() + settleMs;
+  while (clock.now() < untilMs) {
+    const [reply, now] = await Promise.all([
+      ask(paths.runtimeSocket, ["show info", "show env", "show servers state", "show backend"], signal),
+      processes(context),
+    ]);
+    if (reply === undefined) return undefined;
+    if (now?.worker !== undefined && now.worker === pidIn(reply)) return read(reply, now);
+    await clock.sleep(pollMs, signal);
+  }
+  context.log.warn("HAProxy's worker and master do not agree; it is taken for dead");
+  return undefined;
 }
 
-async function backendsOf(socket: string, signal: AbortSignal): Promise<ReadonlySet<string>> {
-  const reply = (await ask(socket, ["show backend"], signal)) ?? "";
-  return new Set(reply.split("\n"));
+/** As `observe`; what is left of a dead HAProxy, and may still hold its ports, is ended. */
+async function observeOrClear(context: Context): Promise<Running | undefined> {
+  const running = await observe(context);
+  if (!running) await endAll(context);
+  return running;
+}
+
+function read(reply: string, now: Processes): Running {
+  const servers = parseServers(reply);
+  const lines = new Set(reply.split("\n"));
+  const services = parseRecords(reply)
+    // The environment outlives a reload, also the record of a service that is no more; its backend does not.
+    .filter((record) => lines.has(mainBackend(record)))
+    .map((record) => ({ ...record, targets: targetsOf(mainBackend(record), servers) }));
+  return { services, servers, processes: now };
 }
 
 function mainBackend(service: Pick<RoutedService, "service" | "doors">): string {
@@ -86,7 +109,7 @@ function targetsOf(backend: string, servers: readonly LiveServer[]): RoutedServi
 
 async function apply(asked: RoutedService, context: Context): Promise<void> {
   const service = { ...asked, doors: uniqueDoors(asked.doors) };
-  const running = await observe(context);
+  const running = await observeOrClear(context);
   const known = running?.services ?? (await servicesOnFile(context));
   const others = known.filter((s) => s.service !== service.service);
   assertNoConflict(service, others);
@@ -120,7 +143,6 @@ async function startWith(
   others: readonly RoutedService[],
   context: Context,
 ): Promise<void> {
-  await endAll(context);
   const taken = new Set((await listeners()).map((l) => l.port));
   const servable = others.filter((s) => !s.doors.some((d) => taken.has(d.listen)));
   for (const left of others.filter((s) => !servable.includes(s))) {
@@ -160,7 +182,7 @@ async function reloadWith(
   const before = (await readTextIfExists(context.paths.config)) ?? "";
   await installConfig(renderConfig(services, await readMachine(context.state)), context);
   try {
-    await reload(context);
+    await reload(running.processes, context);
   } catch (error) {
     await writeFileAtomic(context.paths.config, before, { durable: false });
     throw error;
@@ -211,7 +233,7 @@ async function remove(service: ServiceKey, context: Context): Promise<void> {
 /** Workers that leave after a reload still have connections to the target, so they are asked too. */
 async function openSessions(service: ServiceKey, target: ServerId, context: Context): Promise<number> {
   const { paths, signal } = context;
-  const leaving = (await processes(context))?.leaving ?? [];
+  const leaving = (await observe(context))?.processes.leaving ?? [];
   const counts = (["http", "tcp"] as const).flatMap((mode) => {
     const backend = backendName(service, mode);
     const question = `show stat ${backend} 4 -1`; // 4: servers; -1: all of them
@@ -228,7 +250,7 @@ async function checkDoors(
   asked: { readonly service: ServiceKey; readonly doors: readonly TrafficSpec[] },
   context: Context,
 ): Promise<void> {
-  const running = await observe(context);
+  const running = await observeOrClear(context);
   assertNoConflict(asked, running?.services ?? (await servicesOnFile(context)));
   await assertPortsFree(newPorts(asked.doors, running));
 }

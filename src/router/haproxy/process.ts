@@ -79,19 +79,19 @@ async function launch(paths: RouterPaths): Promise<() => boolean> {
 
 /**
  * Makes the running HAProxy read its file again: a new worker takes over the listening sockets, the old one finishes
- * what it has. Resolves when the new worker serves; throws like `start`, and then the old one still does.
+ * what it has. Resolves when only the new worker takes connections; throws like `start`, and then the old one does.
  */
-export async function reload(context: ProcessContext): Promise<void> {
+export async function reload(before: Processes, context: ProcessContext): Promise<void> {
   const { paths, clock, signal } = context;
   const from = await prepareLog(paths);
-  const before = await processesNow(context);
   await ask(paths.masterSocket, ["reload"], signal);
   const untilMs = clock.now() + startTimeoutMs;
+  // The master replaces itself and is deaf for some milliseconds.
   for (;;) {
     const now = await processes(context);
     if (now && now.reloads > before.reloads) {
       if (now.failedReloads > 0) throw failed("HAProxy could not reload", await logSince(paths, from));
-      if (now.worker !== undefined && (await answering(context)) === now.worker) return;
+      if (await hasTakenOver(now, context)) return;
     }
     if (clock.now() > untilMs)
       throw failed("HAProxy did not reload within 15 s", await logSince(paths, from));
@@ -99,19 +99,19 @@ export async function reload(context: ProcessContext): Promise<void> {
   }
 }
 
-/** The master replaces itself at a reload and is deaf for some milliseconds. */
-async function processesNow(context: ProcessContext): Promise<Processes> {
-  for (let tries = 0; tries < 100; tries++) {
-    const found = await processes(context);
-    if (found) return found;
-    await context.clock.sleep(pollMs, context.signal);
-  }
-  throw failed("HAProxy's master process does not answer", "");
+/** For a moment both workers accept from the same sockets, the runtime socket among them. */
+async function hasTakenOver(now: Processes, { paths, signal }: ProcessContext): Promise<boolean> {
+  const infos = now.leaving.map((pid) => ask(paths.masterSocket, [`@!${pid} show info`], signal));
+  const leaving = (await Promise.all(infos)).filter((info) => info !== undefined && /^Pid: /m.test(info));
+  if (leaving.some((info) => /^Stopping: 0$/m.test(info ?? ""))) return false;
+  return (
+    now.worker !== undefined && pidIn(await ask(paths.runtimeSocket, ["show info"], signal)) === now.worker
+  );
 }
 
-/** The pid of the worker that answers on the runtime socket. */
-async function answering({ paths, signal }: ProcessContext): Promise<number | undefined> {
-  const pid = /^Pid: (\d+)$/m.exec((await ask(paths.runtimeSocket, ["show info"], signal)) ?? "")?.[1];
+/** The pid in an answer to `show info`. */
+export function pidIn(reply: string | undefined): number | undefined {
+  const pid = /^Pid: (\d+)$/m.exec(reply ?? "")?.[1];
   return pid === undefined ? undefined : Number(pid);
 }
 

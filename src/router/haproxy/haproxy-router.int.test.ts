@@ -1,0 +1,301 @@
+import { once } from "node:events";
+import { readFile, stat } from "node:fs/promises";
+import { connect, createServer, type Socket } from "node:net";
+import { expect, test, vi } from "vitest";
+import type { RoutedService } from "../router.ts";
+import { childBackend } from "./child-backend.ts";
+import { freePort, health, httpBackend, httpDoor, listen, target, tcpBackend, tcpDoor } from "./fixtures.ts";
+import { installation, missingHaproxy } from "./installation.ts";
+import { send } from "./load.ts";
+import { parseServers } from "./replies.ts";
+import { ask } from "./socket.ts";
+
+const missing = await missingHaproxy();
+if (missing) console.log(`skipped: ${missing}`);
+const withHaproxy = test.skipIf(missing);
+const options = { signal: AbortSignal.timeout(110_000) };
+
+withHaproxy("what was applied is what runs, and applying it again changes nothing", async () => {
+  await using it = await installation();
+  await using a = await httpBackend("shop-1-1-1");
+  const port = await freePort();
+  const shop = service("shop", [httpDoor(port)], [a.target]);
+  expect(await it.router.observe(options)).toEqual([]);
+  await it.router.apply(shop, options);
+  expect(await it.router.observe(options)).toEqual([shop]);
+  const before = await readFile(`${it.state.router}/haproxy.cfg`, "utf8");
+  await it.router.apply(shop, options);
+  expect(await readFile(`${it.state.router}/haproxy.cfg`, "utf8")).toBe(before);
+  expect((await send({ port, keepAlive: false, kind: "GET" })).server).toBe(a.id);
+});
+
+withHaproxy("only their owner can talk to the sockets or read the files", async () => {
+  await using it = await installation();
+  await it.router.apply(service("shop", [httpDoor(await freePort())], []), options);
+  const modes = ["", "/runtime.sock", "/master.sock", "/haproxy.cfg", "/haproxy.log"].map(async (path) =>
+    ((await stat(`${it.state.router}${path}`)).mode & 0o777).toString(8),
+  );
+  expect(await Promise.all(modes)).toEqual(["700", "600", "600", "600", "600"]);
+});
+
+withHaproxy("host names share a port; case and port number do not matter; others get 404", async () => {
+  await using it = await installation();
+  await using shop = await httpBackend("shop-1-1-1");
+  await using blog = await httpBackend("blog-1-1-1");
+  const port = await freePort();
+  await it.router.apply(service("shop", [httpDoor(port, "shop.example.com")], [shop.target]), options);
+  await it.router.apply(service("blog", [httpDoor(port, "blog.example.com")], [blog.target]), options);
+  const get = (host: string) => send({ port, host, keepAlive: false, kind: "GET" });
+  expect((await get("Shop.Example.com")).server).toBe(shop.id);
+  expect((await get(`blog.example.com:${port}`)).server).toBe(blog.id);
+  expect(await get("other.example.com")).toMatchObject({
+    status: 404,
+    body: "No service has this host name here.\n",
+  });
+  await it.router.apply(service("shop", [httpDoor(port)], [shop.target]), options);
+  expect((await get("other.example.com")).server).toBe(shop.id);
+  await it.router.apply(service("blog", [httpDoor(port, "blog.example.com")], []), options);
+  expect(await get("blog.example.com")).toMatchObject({
+    status: 503,
+    body: "No server of this service can answer now.\n",
+  });
+});
+
+withHaproxy("HTTP/2 without TLS finds its service by :authority", async () => {
+  const { connect: connectHttp2 } = await import("node:http2");
+  await using it = await installation();
+  await using shop = await httpBackend("shop-1-1-1");
+  const port = await freePort();
+  await it.router.apply(service("shop", [httpDoor(port, "shop.example.com")], [shop.target]), options);
+  const session = connectHttp2(`http://127.0.0.1:${port}`);
+  const stream = session.request({ ":path": "/", ":authority": "shop.example.com" });
+  const [headers] = await once(stream, "response");
+  expect(headers[":status"]).toBe(200);
+  session.destroy();
+});
+
+withHaproxy("plain TCP: an open connection goes on while its server is drained, and is counted", async () => {
+  await using it = await installation();
+  await using a = await tcpBackend("db-1-1-1");
+  await using b = await tcpBackend("db-2-1-1");
+  const port = await freePort();
+  const db = (...targets: RoutedService["targets"]) =>
+    service("db", [tcpDoor(port)], targets, { ...health, check: { kind: "tcp" } });
+  await it.router.apply(db(a.target), options);
+  const old = connect(port, "127.0.0.1");
+  expect(await echo(old, "1")).toBe("db-1-1-1:1");
+  await it.router.apply(db({ ...a.target, weight: 0 }, b.target), options);
+  const fresh = connect(port, "127.0.0.1");
+  expect(await echo(fresh, "2")).toBe("db-2-1-1:2");
+  expect(await echo(old, "3")).toBe("db-1-1-1:3");
+  expect(await it.router.open("db", a.id, options)).toBe(1);
+  // A reload leaves the connection in the old worker, where it still counts.
+  await it.router.apply(service("shop", [httpDoor(await freePort())], []), options);
+  expect(await echo(old, "4")).toBe("db-1-1-1:4");
+  expect(await it.router.open("db", a.id, options)).toBe(1);
+  old.destroy();
+  await vi.waitFor(async () => expect(await it.router.open("db", a.id, options)).toBe(0), 5_000);
+  expect(await it.router.open("nobody", "nobody-1-1-1", options)).toBe(0);
+  fresh.destroy();
+});
+
+withHaproxy("weights are shares of new requests", async () => {
+  await using it = await installation();
+  await using a = await httpBackend("shop-1-1-1");
+  await using b = await httpBackend("shop-2-1-1");
+  const port = await freePort();
+  const targets = [
+    { ...a.target, weight: 150 },
+    { ...b.target, weight: 50 },
+  ];
+  await it.router.apply(service("shop", [httpDoor(port)], targets), options);
+  for (let i = 0; i < 100; i++) await send({ port, keepAlive: false, kind: "GET" });
+  expect([a.answered(), b.answered()]).toEqual([75, 25]);
+});
+
+withHaproxy("a port of another program is refused, with its name, and nothing changes", async () => {
+  await using it = await installation();
+  const [port, taken] = [await freePort(), await freePort()];
+  const shop = service("shop", [httpDoor(port)], []);
+  await it.router.apply(shop, options);
+  const other = createServer();
+  await listen(other, "127.0.0.1", taken);
+  const refusal = expect.objectContaining({
+    code: "port_taken",
+    message: expect.stringMatching(new RegExp(`^Port ${taken} is taken by .+ \\(pid ${process.pid}\\)`)),
+  });
+  const blog = service("blog", [httpDoor(taken)], []);
+  await expect(it.router.check("blog", blog.doors, options)).rejects.toEqual(refusal);
+  await expect(it.router.apply(blog, options)).rejects.toEqual(refusal);
+  expect(await it.router.observe(options)).toEqual([shop]);
+  await new Promise((resolve) => other.close(resolve));
+  await it.router.check("blog", blog.doors, options);
+  await it.router.apply(blog, options);
+});
+
+withHaproxy("a port of another service is refused, whether HAProxy runs or not", async () => {
+  await using it = await installation();
+  const port = await freePort();
+  await it.router.apply(service("shop", [httpDoor(port, "a.example.com")], []), options);
+  const refusal = expect.objectContaining({
+    code: "traffic_conflict",
+    message: expect.stringContaining("shop"),
+  });
+  const twice = [httpDoor(port, "a.example.com")];
+  await expect(it.router.apply(service("blog", twice, []), options)).rejects.toEqual(refusal);
+  await expect(it.router.check("blog", [tcpDoor(port)], options)).rejects.toEqual(refusal);
+  await killRouter(it.state.router);
+  await expect(it.router.apply(service("blog", twice, []), options)).rejects.toEqual(refusal);
+});
+
+withHaproxy("a killed HAProxy is noticed, and the next apply brings every service back", async () => {
+  await using it = await installation();
+  await using a = await httpBackend("shop-1-1-1");
+  await using b = await httpBackend("blog-1-1-1");
+  const ports = [await freePort(), await freePort(), await freePort()] as const;
+  const shop = service("shop", [httpDoor(ports[0])], [{ ...a.target, weight: 7 }]);
+  const blog = service("blog", [httpDoor(ports[1])], [b.target]);
+  const gone = service("gone", [httpDoor(ports[2])], []);
+  for (const each of [shop, blog, gone]) await it.router.apply(each, options);
+  await killRouter(it.state.router);
+  expect(await it.router.observe(options)).toEqual([]);
+  expect(await it.router.open("shop", a.id, options)).toBe(0);
+  // Whose port was taken meanwhile is left out, and hears of it when it is applied itself.
+  const other = createServer();
+  await listen(other, "127.0.0.1", ports[2]);
+  await it.another().apply(blog, options);
+  expect(await it.router.observe(options)).toEqual(expect.arrayContaining([shop, blog]));
+  expect((await send({ port: ports[0], keepAlive: false, kind: "GET" })).server).toBe(a.id);
+  await expect(it.router.apply(gone, options)).rejects.toMatchObject({ code: "port_taken" });
+  await new Promise((resolve) => other.close(resolve));
+});
+
+withHaproxy("removing closes the doors; stop leaves nothing", async () => {
+  await using it = await installation();
+  const port = await freePort();
+  await it.router.apply(service("shop", [httpDoor(port)], []), options);
+  await it.router.remove("shop", options);
+  await it.router.remove("shop", options);
+  expect(await it.router.observe(options)).toEqual([]);
+  await listenable(port);
+  await it.router.apply(service("shop", [httpDoor(port)], []), options);
+  const { master, worker } = await processIds(it.state.router);
+  await it.router.stop(options);
+  expect([master, worker].filter(isAlive)).toEqual([]);
+  await expect(stat(it.state.router)).rejects.toMatchObject({ code: "ENOENT" });
+  await it.router.stop(options);
+});
+
+withHaproxy(
+  "a server that hangs leaves the rotation without a controller; one that answers 500 does not",
+  async () => {
+    await using it = await installation();
+    await using good = await httpBackend("shop-1-1-1");
+    const port = await freePort();
+    await using bad = await childBackend("shop-1-2-1");
+    await it.router.apply(service("shop", [httpDoor(port)], [good.target, bad.target]), options);
+    for (let i = 0; i < 60; i++) await send({ port, keepAlive: false, kind: "POST", path: "/500" });
+    expect(await upServers(it.state.router)).toEqual([good.id, bad.id]);
+    bad.signal("SIGSTOP");
+    await vi.waitFor(async () => expect(await upServers(it.state.router)).toEqual([good.id]), 10_000);
+    for (let i = 0; i < 20; i++) {
+      expect((await send({ port, keepAlive: false, kind: "POST" })).server).toBe(good.id);
+    }
+    bad.signal("SIGCONT");
+    await vi.waitFor(async () => expect(await upServers(it.state.router)).toHaveLength(2), 10_000);
+  },
+);
+
+withHaproxy("a server with an open request stays until it is answered, and is gone afterwards", async () => {
+  await using it = await installation();
+  await using a = await httpBackend("shop-1-1-1");
+  await using b = await httpBackend("shop-2-1-1");
+  const port = await freePort();
+  const shop = (...targets: RoutedService["targets"]) => service("shop", [httpDoor(port)], targets);
+  await it.router.apply(shop(a.target), options);
+  const slow = send({ port, keepAlive: false, kind: "GET", path: "/?ms=500" });
+  await vi.waitFor(async () => expect(await it.router.open("shop", a.id, options)).toBe(1), 5_000);
+  await it.router.apply(shop(b.target), options);
+  expect(await it.router.observe(options)).toEqual([shop(b.target)]);
+  expect((await slow).server).toBe(a.id);
+  await vi.waitFor(async () => {
+    await it.router.apply(shop(b.target), options);
+    const reply = await ask(`${it.state.router}/runtime.sock`, ["show servers state"], options.signal);
+    expect(parseServers(reply ?? "").map((s) => s.name)).toEqual(["next", b.id]);
+  }, 5_000);
+});
+
+withHaproxy("300 servers and 20 services are set and read back", async () => {
+  await using it = await installation();
+  const port = await freePort();
+  for (let i = 0; i < 20; i++) {
+    await it.router.apply(service(`s${i}`, [httpDoor(port, `s${i}.example.com`)], []), options);
+  }
+  const targets = Array.from({ length: 300 }, (_, i) =>
+    target(`s0-1-${i + 1}-1`, 9, 100, `127.1.${i >> 8}.${i & 255}`),
+  );
+  const quiet = { ...health, intervalMs: 60_000 };
+  const big = service("s0", [httpDoor(port, "s0.example.com")], targets, quiet);
+  await it.router.apply({ ...big, targets: [] }, options);
+  const startMs = performance.now();
+  await it.router.apply(big, options);
+  const switchMs = performance.now();
+  await it.router.apply({ ...big, targets: targets.map((t) => ({ ...t, weight: 0 })) }, options);
+  console.log(
+    `300 servers added in ${(switchMs - startMs).toFixed(0)} ms, all weights set in ${(performance.now() - switchMs).toFixed(0)} ms`,
+  );
+  const observed = await it.router.observe(options);
+  expect(observed).toHaveLength(20);
+  expect(observed.find((s) => s.service === "s0")?.targets.every((t) => t.weight === 0)).toBe(true);
+});
+
+function service(
+  name: string,
+  doors: RoutedService["doors"],
+  targets: RoutedService["targets"],
+  checks = health,
+): RoutedService {
+  return { service: name, doors, targets, health: checks };
+}
+
+async function echo(socket: Socket, text: string): Promise<string> {
+  const answer = once(socket, "data");
+  socket.write(text);
+  return String((await answer)[0]);
+}
+
+async function processIds(folder: string): Promise<{ master: number; worker: number }> {
+  const reply = (await ask(`${folder}/master.sock`, ["show proc"], options.signal)) ?? "";
+  const id = (kind: string) => Number(new RegExp(`^(\\d+)\\s+${kind}`, "m").exec(reply)?.[1]);
+  return { master: id("master"), worker: id("worker") };
+}
+
+/** `kill -9` of the worker; its master then ends too. */
+async function killRouter(folder: string): Promise<void> {
+  const { master, worker } = await processIds(folder);
+  process.kill(worker, "SIGKILL");
+  await vi.waitFor(() => expect(isAlive(master)).toBe(false), 5_000);
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
+async function listenable(port: number): Promise<void> {
+  await vi.waitFor(async () => {
+    const server = createServer();
+    await listen(server, "0.0.0.0", port);
+    await new Promise((resolve) => server.close(resolve));
+  }, 5_000);
+}
+
+async function upServers(folder: string): Promise<readonly string[]> {
+  const reply = await ask(`${folder}/runtime.sock`, ["show servers state http:shop"], options.signal);
+  return parseServers(reply ?? "")
+    .filter((s) => s.up)
+    .map((s) => s.name);
+}
