@@ -1,4 +1,5 @@
-import { KilnError } from "../../lib/errors.ts";
+import { KilnError, toKilnError } from "../../lib/errors.ts";
+import { nearest } from "../../lib/nearest.ts";
 
 interface AptOutput {
   readonly stdout: string;
@@ -7,9 +8,20 @@ interface AptOutput {
 
 const updateHint = "`kiln build --update` resolves the packages anew.";
 
-/** What a failed apt program means for the user. `names` are all packages of the suite, for the nearest words. */
+/** What a failed apt program means for the user. `names` are all packages of the suite, for the nearest word. */
 export function aptError(output: AptOutput, names: readonly string[] = []): KilnError {
-  return unknownPackage(output, names) ?? unknownVersion(output) ?? conflict(output) ?? failure(output);
+  return (
+    diskFull(output) ??
+    unknownPackage(output, names) ??
+    unknownVersion(output) ??
+    conflict(output) ??
+    failure(output)
+  );
+}
+
+function diskFull({ stderr }: AptOutput): KilnError | undefined {
+  if (!/No space left on device|Not enough free space/i.test(stderr)) return undefined;
+  return toKilnError(Object.assign(new Error(stderr.trim()), { code: "ENOSPC" }));
 }
 
 function unknownPackage(output: AptOutput, names: readonly string[]): KilnError | undefined {
@@ -17,11 +29,21 @@ function unknownPackage(output: AptOutput, names: readonly string[]): KilnError 
     output.stderr.match(/Unable to locate package (\S+)/)?.[1] ??
     output.stderr.match(/Package '(\S+)' has no installation candidate/)?.[1];
   if (!name) return undefined;
-  const providers = [...output.stdout.matchAll(/^ {2}(\S+)(?: \S+)?$/gm)].flatMap((m) => m[1] ?? []);
-  const near = providers.length > 0 ? providers.slice(0, 5) : nearestNames(name, names);
+  const providers = providersOf(output.stdout);
+  if (providers.length > 0) {
+    return new KilnError("package_unknown", `${name} is no package; it is what several packages provide.`, {
+      hint: `Name the one you want: ${providers.slice(0, 5).join(", ")}.`,
+    });
+  }
+  const near = nearest(name, names);
   return new KilnError("package_unknown", `There is no package ${name} in the package sources.`, {
-    ...(near.length > 0 ? { hint: `Did you mean ${near.join(", ")}?` } : {}),
+    ...(near === undefined ? {} : { hint: `Did you mean ${near}?` }),
   });
+}
+
+function providersOf(stdout: string): readonly string[] {
+  const list = stdout.match(/is a virtual package provided by:\n((?: {2}\S.*\n)+)/)?.[1] ?? "";
+  return [...list.matchAll(/^ {2}(\S+)/gm)].flatMap(([, name]) => name ?? []);
 }
 
 function unknownVersion(output: AptOutput): KilnError | undefined {
@@ -75,31 +97,5 @@ export function fetchError(name: string, version: string, said: string): KilnErr
       hint: updateHint,
     });
   }
-  return failure({ stdout: "", stderr: said });
-}
-
-/** The five names nearest to `name`, at most a third of it different. */
-export function nearestNames(name: string, names: readonly string[]): readonly string[] {
-  const limit = Math.max(1, Math.floor(name.length / 3));
-  return names
-    .filter((other) => Math.abs(other.length - name.length) <= limit)
-    .map((other) => ({ other, distance: editDistance(name, other) }))
-    .filter(({ distance }) => distance <= limit)
-    .sort((a, b) => a.distance - b.distance || (a.other < b.other ? -1 : 1))
-    .slice(0, 5)
-    .map(({ other }) => other);
-}
-
-/** Levenshtein's distance, one row at a time. */
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const change = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(change, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
-    }
-    row = next;
-  }
-  return row[b.length] ?? 0;
+  return diskFull({ stdout: "", stderr: said }) ?? failure({ stdout: "", stderr: said });
 }

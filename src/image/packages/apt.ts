@@ -21,11 +21,19 @@ export async function findSources(
   suite: string,
   signal: AbortSignal,
 ): Promise<readonly Source[]> {
-  if (lines.length > 0) return parseOneLine(lines.join("\n"));
+  if (lines.length > 0) return lines.flatMap(readLine);
   const sources = adaptSources(await machineSources(signal), suite);
   if (sources.length > 0) return sources;
   throw new KilnError("apt_failed", `This machine's apt has no source for Debian ${suite}.`, {
     hint: "Name one under `image.sources`, as a line of sources.list(5).",
+  });
+}
+
+function readLine(line: string): readonly Source[] {
+  const sources = parseOneLine(line);
+  if (sources.length > 0) return sources;
+  throw new KilnError("spec_invalid", `This is not a package source: ${line}`, {
+    hint: "Expected a line of sources.list(5): `deb URI SUITE COMPONENT`.",
   });
 }
 

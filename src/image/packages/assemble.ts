@@ -5,6 +5,7 @@ import { addCertificates } from "./certificates.ts";
 import { addDpkgDatabase } from "./dpkg-database.ts";
 import { applyPath, completed, type Draft, putFile, putFolder, putLink, readEntry } from "./draft.ts";
 import { layoutLinks, libraryLinks, slimTree } from "./layout.ts";
+import { addedLibraryFolders } from "./library-folders.ts";
 import { mergePackages } from "./merge.ts";
 import { findRecipe, type Recipe } from "./recipe.ts";
 import { recipes } from "./recipes.ts";
@@ -42,10 +43,11 @@ function findingsOf(one: Unpacked): ScriptFindings {
   const [before, after] = [one.members.get("preinst") ?? "", one.members.get("postinst") ?? ""].map(
     readScript,
   );
+  const libraries = addedLibraryFolders(one.tree).map((folder) => `the loader to search ${folder}`);
   return {
     alternatives: [...(before?.alternatives ?? []), ...(after?.alternatives ?? [])],
     nginxModules: after?.nginxModules ?? [],
-    rest: [...(before?.rest ?? []), ...(after?.rest ?? [])],
+    rest: [...(before?.rest ?? []), ...(after?.rest ?? []), ...libraries],
   };
 }
 

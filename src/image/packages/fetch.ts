@@ -1,5 +1,6 @@
-import { mkdir, mkdtemp, rename, rm, stat } from "node:fs/promises";
+import { mkdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { temporaryPath } from "../../lib/temporary.ts";
 import { type Apt, findSources, openApt, runApt } from "./apt.ts";
 import { fetchError } from "./apt-errors.ts";
 import type { LockedPackage } from "./lock-file.ts";
@@ -35,9 +36,9 @@ export async function fetchPackages(
   if (missing.length === 0) return;
   const sources = await findSources(request.sources, request.suite, request.signal);
   const apt = await openApt(request.cacheFolder, request.architecture, sources, request.signal);
-  const folder = join(request.cacheFolder, "debs");
-  await mkdir(folder, { recursive: true, mode: 0o700 });
-  const temporary = await mkdtemp(join(folder, "fetch-"));
+  await mkdir(join(request.cacheFolder, "debs"), { recursive: true, mode: 0o700 });
+  const temporary = temporaryPath(join(request.cacheFolder, "temporary"));
+  await mkdir(temporary, { mode: 0o700 });
   try {
     await fetchAll(apt, missing, temporary, request);
   } finally {
@@ -125,7 +126,8 @@ function downloadArgs(asked: readonly Asked[], temporary: string): readonly stri
 export function uriOf(one: LockedPackage, all: readonly Archive[], round: number): string | undefined {
   const inOrder = [...all.filter(({ suite }) => suite === one.suite), ...all].map(({ uri }) => uri);
   const uri = [...new Set(inOrder)][round];
-  return uri === undefined ? undefined : `${uri}/${one.path}`;
+  // apt would only link to a `file:`, and the cache must not change with it
+  return uri === undefined ? undefined : `${uri.replace(/^file:/, "copy:")}/${one.path}`;
 }
 
 async function keep(one: LockedPackage, temporary: string, cacheFolder: string): Promise<void> {

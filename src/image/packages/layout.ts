@@ -85,10 +85,12 @@ function currentTarget(entry: Entry): string {
 }
 
 function withoutEmptyDocs(tree: Map<string, Entry>): Tree {
-  const used = new Set([...tree.keys()].flatMap((path) => [posix.dirname(path)]));
-  for (const entry of [...tree.values()].reverse()) {
-    if (entry.type !== "folder" || !entry.path.startsWith("usr/share/doc/") || used.has(entry.path)) continue;
-    tree.delete(entry.path);
+  const used = new Set<string>();
+  // children come after their folder in this order, so backwards each folder is seen when its children are settled
+  for (const path of [...tree.keys()].sort().reverse()) {
+    const isEmpty = tree.get(path)?.type === "folder" && !used.has(path);
+    if (isEmpty && path.startsWith("usr/share/doc/")) tree.delete(path);
+    else used.add(posix.dirname(path));
   }
   return tree;
 }

@@ -36,7 +36,8 @@ afterEach(() => rm(folder, { recursive: true }));
 
 test("sections are written side by side, one package a line", async () => {
   const path = join(folder, "kiln.lock");
-  await Promise.all([writeLockSection(path, "shop", section), writeLockSection(path, "api", section)]);
+  await writeLockSection(path, "shop", section);
+  await writeLockSection(path, "api", section);
   expect(await readLockSection(path, "shop")).toEqual(section);
   expect(await readLockSection(path, "other")).toBeUndefined();
   const text = await readFile(path, "utf8");

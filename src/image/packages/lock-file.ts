@@ -110,17 +110,11 @@ function formatSection(section: LockSection): string {
   return `{\n${fields.join(",\n")},\n      "packages": [\n${lines.join(",\n")}\n      ]\n    }`;
 }
 
-let writing: Promise<unknown> = Promise.resolve();
-
-/** Replaces one service's section; the others stay as they are. Writers of one process take turns. */
-export function writeLockSection(path: string, service: string, section: LockSection): Promise<void> {
-  const turn = writing.then(async () => {
-    const lock = await readLock(path);
-    const text = formatLock({ version: 1, services: { ...lock.services, [service]: section } });
-    await writeFileAtomic(path, text, { mode: 0o644 });
-  });
-  writing = turn.catch(() => {});
-  return turn;
+/** Replaces one service's section; the others stay as they are. Only one writer at a time: the caller sees to that. */
+export async function writeLockSection(path: string, service: string, section: LockSection): Promise<void> {
+  const lock = await readLock(path);
+  const text = formatLock({ version: 1, services: { ...lock.services, [service]: section } });
+  await writeFileAtomic(path, text, { mode: 0o644 });
 }
 
 /** Throws `lock_stale` when the spec asks for something else than what was locked. */

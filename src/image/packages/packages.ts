@@ -1,4 +1,6 @@
 import { availableParallelism } from "node:os";
+import { join } from "node:path";
+import { sweepTemporary } from "../../lib/temporary.ts";
 import type { Tree } from "../entry.ts";
 import { findSources, openApt } from "./apt.ts";
 import type { LockedPackages, PackagesRequest } from "./contract.ts";
@@ -38,32 +40,55 @@ function requestedOf(request: PackagesRequest): string[] {
   return [...new Set(request.packages)].sort();
 }
 
+/** How long another resolution from the same sources may take before this one gives up. */
+const resolveTimeoutMs = 300_000;
+
 async function resolveAndLock(request: PackagesRequest): Promise<LockSection> {
   const { suite, architecture, signal, cacheFolder } = request;
   // a lock that cannot be read must fail before the work, not after it
   await readLockSection(request.lockFile, request.service);
-  const { resolvePackages } = await import("./resolve.ts");
+  const [{ resolvePackages }, { withFileLock }] = await Promise.all([
+    import("./resolve.ts"),
+    import("../../lib/file-lock.ts"),
+  ]);
   const sources = await findSources(request.sources, suite, signal);
   const apt = await openApt(cacheFolder, architecture, sources, signal);
   const requested = requestedOf(request);
-  const packages = [...(await resolvePackages(apt, requested, request.progress))];
-  const section = { suite, architecture, requested, packages };
-  await writeLockSection(request.lockFile, request.service, section);
+  const packages = await withFileLock(
+    join(apt.folder, "lock"),
+    () => resolvePackages(apt, requested, request.progress),
+    { signal, timeoutMs: resolveTimeoutMs },
+  );
+  const section = { suite, architecture, requested, packages: [...packages] };
+  await withFileLock(
+    join(cacheFolder, "lock-writer"),
+    () => writeLockSection(request.lockFile, request.service, section),
+    { signal },
+  );
   return section;
 }
 
 async function makeTree(section: LockSection, request: PackagesRequest): Promise<Tree> {
-  const [{ fetchPackages }, { unpack }, { assemble }] = await Promise.all([
+  const [{ fetchPackages }, { unpack }, { assemble }, { missingInterpreters }] = await Promise.all([
     import("./fetch.ts"),
     import("./unpack.ts"),
     import("./assemble.ts"),
+    import("./interpreters.ts"),
   ]);
+  sweepTemporary(join(request.cacheFolder, "temporary"));
   await fetchPackages(section.packages, request);
   request.progress(`Unpacking ${section.packages.length} packages`);
   const unpacked = await inParallel(section.packages, Math.max(2, availableParallelism()), (one) =>
     unpack(one, request.cacheFolder, request.signal),
   );
-  return assemble(unpacked, request.skipScripts);
+  const tree = assemble(unpacked, request.skipScripts);
+  const asked = unpacked.filter(({ name }) => section.requested.some((one) => one.split("=")[0] === name));
+  for (const one of asked) {
+    for (const { path, interpreter } of missingInterpreters(tree, one.tree.keys())) {
+      request.progress(`/${path} of ${one.name} needs ${interpreter}, which the image does not have`);
+    }
+  }
+  return tree;
 }
 
 /** `work` on every item, at most `limit` at once. After a failure nothing new is begun; it waits for what runs. */

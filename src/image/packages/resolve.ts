@@ -119,13 +119,8 @@ interface Simulation {
 }
 
 async function simulate(apt: Apt, names: readonly string[]): Promise<Simulation> {
-  const args = ["-q=2", "--simulate", "--no-remove", "--no-install-recommends", "install", "--", ...names];
-  const result = await runApt(
-    apt,
-    "apt-get",
-    args.filter((arg) => arg !== "--no-remove"),
-    { ignoreFailure: true },
-  );
+  const args = ["-q=1", "--simulate", "install", "--", ...names];
+  const result = await runApt(apt, "apt-get", args, { ignoreFailure: true });
   if (result.code === 0) return parseSimulation(result.stdout);
   const all = await runApt(apt, "apt-cache", ["pkgnames"], { ignoreFailure: true });
   throw aptError(result, all.stdout.split("\n"));
@@ -169,7 +164,7 @@ export function parseUriLine(line: string, apt: Pick<Apt, "sources">): LockedPac
     architecture,
     size: Number(size),
     sha256,
-    path: uri.slice(decodeURIComponent(archive.uri).length + 1).replace(/^\/+/, ""),
+    path: uri.slice(decodeURIComponent(archive.uri).length + 1).replace(/^(\.?\/+)+/, ""),
     suite: archive.suite,
   };
 }

@@ -1,8 +1,11 @@
-import { mkdir, mkdtemp, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { isErrno, KilnError } from "../../lib/errors.ts";
 import { exec } from "../../lib/exec.ts";
 import { pacer } from "../../lib/pace.ts";
+import { temporaryPath } from "../../lib/temporary.ts";
 import type { Tree } from "../entry.ts";
 import { readTar } from "../tar-reader.ts";
 import { parseStanzas, type Stanza } from "./control.ts";
@@ -43,11 +46,12 @@ async function unpackInto(
   cacheFolder: string,
   signal: AbortSignal,
 ): Promise<void> {
-  const parent = join(cacheFolder, "unpacked");
-  await mkdir(parent, { recursive: true, mode: 0o700 });
-  const temporary = await mkdtemp(join(parent, "new-"));
+  const deb = debPath(cacheFolder, one);
+  await checkDigest(deb, one);
+  await mkdir(join(cacheFolder, "unpacked"), { recursive: true, mode: 0o700 });
+  const temporary = temporaryPath(join(cacheFolder, "temporary"));
+  await mkdir(temporary, { mode: 0o700 });
   try {
-    const deb = debPath(cacheFolder, one);
     await Promise.all([
       dpkgDeb(["--control", deb, join(temporary, "control")], one, signal),
       dataTar(deb, join(temporary, "data.tar"), one, signal),
@@ -58,6 +62,18 @@ async function unpackInto(
   } finally {
     await rm(temporary, { recursive: true, force: true });
   }
+}
+
+/** apt has checked what it fetched; this finds what has happened to the cache since. */
+async function checkDigest(deb: string, one: LockedPackage): Promise<void> {
+  const hash = createHash("sha256");
+  for await (const chunk of createReadStream(deb, { highWaterMark: 1 << 20 })) hash.update(chunk);
+  if (hash.digest("hex") === one.sha256) return;
+  await rm(deb, { force: true });
+  throw new KilnError("package_corrupt", `${one.name} ${one.version} was damaged in the cache.`, {
+    hint: "It has been removed: build again to fetch it anew.",
+    retry: true,
+  });
 }
 
 async function dataTar(deb: string, path: string, one: LockedPackage, signal: AbortSignal): Promise<void> {
