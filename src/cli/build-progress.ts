@@ -37,6 +37,7 @@ function createBuildProgress(output: Output): { event(event: BuildEvent): void; 
   return {
     event: (event) => {
       const line = eventLine(event, style);
+      if (event.kind === "layer-done" && event.cached) return;
       if (event.kind === "layer-done") {
         area?.clear();
         output.note(line);

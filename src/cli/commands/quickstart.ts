@@ -44,7 +44,7 @@ export async function run(given: Context, options: QuickstartOptions): Outcome {
     if (!kept) await cleanUp(context);
     return finish(context, playground, steps, kept);
   } catch (error) {
-    if (!kept) await tidy(context).catch((failure: unknown) => context.output.error(failure));
+    if (!kept) await cleanUp(context).catch((failure: unknown) => context.output.error(failure));
     throw error;
   } finally {
     await disownPlayground();
@@ -60,11 +60,6 @@ function requireRoot(): void {
       hint: "Run `sudo ./kiln quickstart`. It keeps to /var/lib/kiln-quickstart, and removes everything at the end.",
     },
   );
-}
-
-async function tidy(context: Context): Promise<void> {
-  context.output.note("Removing everything ...");
-  await cleanUp(context);
 }
 
 async function playAll(context: Context, playground: Playground): Promise<readonly StepResult[]> {
@@ -85,13 +80,19 @@ async function playAll(context: Context, playground: Playground): Promise<readon
   await step("Build the image: Debian's nginx and a site", undefined, () => build(context, project));
   await step("Deploy 3 servers", undefined, () => deploy(context, client, project));
   const pages = await editions(folder);
-  using load = startLoad({ url: `http://127.0.0.1:${port}/`, pages });
+  const url = `http://127.0.0.1:${port}/`;
+  await requirePage(url, pages[0]);
+  using load = startLoad({ url, pages });
   await step("Edit the site and deploy again, under load", load, async () => {
     await writeFile(indexOf(folder), pages[1]);
     project = await openProject(folder, {}, undefined);
     await deploy(context, client, project);
+    await requirePage(url, pages[1]);
   });
-  await step("Roll back, under load", load, () => rollback(context, client, project));
+  await step("Roll back, under load", load, async () => {
+    await rollback(context, client, project);
+    await requirePage(url, pages[0]);
+  });
   return steps;
 }
 
@@ -99,6 +100,16 @@ async function playAll(context: Context, playground: Playground): Promise<readon
 async function editions(folder: string): Promise<readonly [string, string]> {
   const first = await readFile(indexOf(folder), "utf8");
   return [first, first.replace("</body>", "<p>The second edition.</p>\n</body>")];
+}
+
+/** Sees with its own eyes which edition is served. */
+async function requirePage(url: string, page: string): Promise<void> {
+  const response = await fetch(url);
+  if ((await response.text()) === page) return;
+  throw new KilnError(
+    "router_failed",
+    `${url} answered ${response.status}, with another page than expected.`,
+  );
 }
 
 function indexOf(folder: string): string {

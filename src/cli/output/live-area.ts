@@ -16,7 +16,8 @@ export class LiveArea {
 
   /** Shows these lines in place of the former ones; lines that do not cutTo are cut. */
   show(lines: readonly string[]): void {
-    const { columns = 80, rows = 24 } = this.#terminal;
+    const columns = this.#terminal.columns || 80; // a terminal that does not know its size says 0
+    const rows = this.#terminal.rows || 24;
     const kept = lines.slice(0, Math.max(1, rows - 1)).map((line) => cutTo(line, Math.max(1, columns - 1)));
     const text = kept.map((line) => `${line}\n`).join("");
     if (text === this.#last) return;

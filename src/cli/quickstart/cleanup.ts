@@ -15,6 +15,7 @@ const deadlineMs = 90_000;
  */
 export async function cleanUp(context: Context): Promise<void> {
   if (!(await playgroundExists())) return;
+  context.output.note("Removing everything that the quickstart made ...");
   const signal = AbortSignal.timeout(deadlineMs);
   const within = { ...context, signal, connect: createConnect({ ...context, signal }, context.state) };
   const client = await within.connect();

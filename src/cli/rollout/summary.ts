@@ -44,13 +44,24 @@ export function exitCodeOf(rollout: Rollout): ExitCode {
 
 /** What a failed server leaves to think about. */
 export function failureLines(failure: ServerFailure, style: Style): string[] {
-  const probes = failure.probes.slice(-5).map((probe) => `  probe  ${plainText(probe)}`);
+  const probes = counted(failure.probes.map(plainText)).map((probe) => `  probe  ${probe}`);
   const log = failure.logTail.slice(-20).map((line) => `  ${style.dim("|")} ${plainText(line)}`);
   return [
     `${style.bad("failed")} ${style.bold(failure.id)} ${plainText(failure.reason)} ${style.dim(formatTime(failure.atMs))}`,
     ...probes,
     ...(log.length === 0 ? ["  It wrote nothing."] : ["  The last it wrote:", ...log]),
   ];
+}
+
+/** `connection refused (5 times)`: equal neighbours become one line. */
+function counted(lines: readonly string[]): string[] {
+  const runs: { readonly line: string; times: number }[] = [];
+  for (const line of lines) {
+    const last = runs.at(-1);
+    if (last?.line === line) last.times += 1;
+    else runs.push({ line, times: 1 });
+  }
+  return runs.map(({ line, times }) => (times === 1 ? line : `${line} (${times} times)`));
 }
 
 function failuresOf(rollout: Rollout, status: ServiceStatus | undefined): readonly ServerFailure[] {

@@ -32,30 +32,10 @@ export function liveLines(look: RolloutLook, nowMs: number, style: Style): strin
   ];
 }
 
-/**
- * What changed from one look to the next, in a line: how many servers of the new release are ready. Nothing when that
- * is as before. Everything else that happens is an event, with words of its own.
- */
-export function changeLines(before: RolloutLook | undefined, now: RolloutLook): string[] {
-  const { rollout, status } = now;
-  if (status === undefined) return [];
-  const target = rollout.phase === "back" ? (rollout.from ?? rollout.to) : rollout.to;
-  const ready = readyOf(target, status.servers);
-  const same =
-    before?.status !== undefined &&
-    before.rollout.phase === rollout.phase &&
-    readyOf(target, before.status.servers) === ready;
-  return same || ready === 0 ? [] : [`Release ${target}: ${ready} of ${status.count} ready.`];
-}
-
 /** `release 6 -> 7`, or `release 1` for the first. */
 export function journey(rollout: Rollout): string {
   const releases = rollout.from === undefined ? `${rollout.to}` : `${rollout.from} -> ${rollout.to}`;
   return `release ${releases}${rollout.phase === "back" ? ", turning back" : ""}`;
-}
-
-function readyOf(release: number, servers: readonly ServerStatus[]): number {
-  return servers.filter((server) => server.release === release && server.state === "ready").length;
 }
 
 function groupCells(release: number, servers: readonly ServerStatus[], style: Style): string[] {
