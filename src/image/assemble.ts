@@ -2,7 +2,8 @@ import type { ImageSpec } from "../domain/spec.ts";
 import { readAccounts } from "./accounts.ts";
 import type { Base } from "./base.ts";
 import type { LayerReport } from "./build-report.ts";
-import { filesLayer } from "./files-layer.ts";
+import type { Tree } from "./entry.ts";
+import { filesLayer, groupFiles } from "./files-layer.ts";
 import { imageConfig, imageManifest, processConfig } from "./image-config.ts";
 import { putBlob } from "./image-store.ts";
 import { type CheckedEntry, cachedLayer, type Layer, type LayerPlace, layerTree } from "./layers.ts";
@@ -29,14 +30,16 @@ export async function assembleImage(
   const trees = await Promise.all(
     layers.map((layer) => layerTree(place.store, place.cache, layer, place.pace)),
   );
-  const lower = mergeLayers(trees);
-  const files = filesLayer(inputs.files, lower, readAccounts(lower));
-  const root = mergeLayers([lower, files]);
+  let root: Tree = mergeLayers(trees);
+  const fileTrees = groupFiles(inputs.files).map((group) => {
+    const tree = filesLayer(group, root, readAccounts(root));
+    root = mergeLayers([root, tree]);
+    return tree;
+  });
   const process = processConfig(spec, inputs.base.process, root);
-  if (files.size > 0) {
-    layers.push(
-      await report.run("files", () => cachedLayer(place, "files", layerInputs(files), async () => files)),
-    );
+  for (const tree of fileTrees) {
+    const make = () => cachedLayer(place, "files", layerInputs(tree), async () => tree);
+    layers.push(await report.run("files", make));
   }
   return writeImage(place, process, layers);
 }

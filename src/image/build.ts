@@ -8,7 +8,7 @@ import { pacer } from "../lib/pace.ts";
 import { sha256 } from "../lib/sha256.ts";
 import type { StateFolder } from "../lib/state-folder.ts";
 import { sweepTemporary } from "../lib/temporary.ts";
-import { assembleImage, type Inputs } from "./assemble.ts";
+import type { Inputs } from "./assemble.ts";
 import { openBase } from "./base.ts";
 import { type BuildEvent, type BuiltLayer, LayerReport } from "./build-report.ts";
 import { ensureStore, hasBlob, imageStore, readManifest } from "./image-store.ts";
@@ -77,8 +77,7 @@ async function build(spec: ServiceSpec, options: BuildOptions): Promise<BuildRes
   const report = new LayerReport(clock, options.progress);
   const key = buildKey(spec, inputs);
   const known = await knownImage(place, key);
-  const digest = known ?? (await assembleImage(spec.image, inputs, place, report));
-  if (known === undefined) await remember(place, key, digest);
+  const digest = known ?? (await makeImage(spec, inputs, place, report, key));
   const git = spec.image.version === undefined ? await asked : undefined;
   const question = { service: spec.service, wanted: spec.image.version, git, digest };
   const published = await publish(store, question, clock.now(), signal);
@@ -172,7 +171,17 @@ function isComplete({ store, nowMs }: LayerPlace, digest: string): boolean {
   );
 }
 
-async function remember(place: LayerPlace, key: string, digest: string): Promise<void> {
+/** Loaded only when there is something to make: an unchanged build is over before. */
+async function makeImage(
+  spec: ServiceSpec,
+  inputs: Inputs,
+  place: LayerPlace,
+  report: LayerReport,
+  key: string,
+): Promise<string> {
+  const { assembleImage } = await import("./assemble.ts");
+  const digest = await assembleImage(spec.image, inputs, place, report);
   mkdirSync(join(place.cache, "builds"), { recursive: true, mode: 0o700 });
   await writeFileAtomic(join(place.cache, "builds", key), digest, { durable: false });
+  return digest;
 }

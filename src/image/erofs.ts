@@ -1,19 +1,8 @@
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
-import {
-  type BigIntStats,
-  chmodSync,
-  closeSync,
-  createReadStream,
-  fdatasyncSync,
-  mkdirSync,
-  openSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeSync,
-} from "node:fs";
+import { type BigIntStats, createReadStream, mkdirSync, renameSync, statSync } from "node:fs";
+import { open, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Writable } from "node:stream";
 import { KilnError } from "../lib/errors.ts";
@@ -103,13 +92,12 @@ export async function makeLayerFile(path: string, layer: Tree, signal: AbortSign
     await unpack(overlayTree(layer), root, signal);
     const image = join(work, "image");
     await exec(mkfsArgv(image, root), { signal });
-    settle(image);
-    const sha256 = await hashFile(image, signal);
+    const sha256 = await settle(image, signal);
     renameSync(image, path);
     await writeSeal(path, { sha256, mark: markOf(statSync(path, { bigint: true })) });
     return { file: path, sha256 };
   } finally {
-    rmSync(work, { recursive: true, force: true });
+    await rm(work, { recursive: true, force: true });
   }
 }
 
@@ -131,19 +119,21 @@ export function mkfsArgv(image: string, root: string): [string, ...string[]] {
 /**
  * mkfs.erofs writes the time of day into the superblock (`build_time` and `build_time_nsec`, 12 bytes from byte 24 of
  * the block at 1024: `struct erofs_super_block` in the kernel's fs/erofs/erofs_fs.h). Without it, and without the
- * superblock's checksum, the same layer gives the same file.
+ * superblock's checksum, the same layer gives the same file. Returns its sha256 once it has reached the disk.
  */
-function settle(image: string): void {
-  chmodSync(image, 0o600);
-  const file = openSync(image, "r+");
+async function settle(image: string, signal: AbortSignal): Promise<string> {
+  const file = await open(image, "r+");
   try {
-    writeSync(file, Buffer.alloc(12), 0, 12, 1024 + 24);
-    fdatasyncSync(file);
+    await file.chmod(0o600);
+    await file.write(Buffer.alloc(12), 0, 12, 1024 + 24);
+    const [sha256] = await Promise.all([hashFile(image, signal), file.datasync()]);
+    return sha256;
   } finally {
-    closeSync(file);
+    await file.close();
   }
 }
 
+const chunkBytes = 1 << 20;
 const tarArgs = ["-x", "-f", "-", "-p", "--same-owner", "--numeric-owner", "--xattrs", "--xattrs-include=*"];
 
 async function unpack(tree: Tree, root: string, signal: AbortSignal): Promise<void> {
@@ -175,12 +165,30 @@ async function feed(
   stopped: () => boolean,
   ended: Promise<unknown>,
 ): Promise<void> {
-  for (const part of tarParts(tree)) {
-    for (const chunk of contentChunks(part.content)) {
-      if (stopped()) return;
-      // A copy: the pipe may hold on to the chunk, which the next one overwrites.
-      if (!to.write(Buffer.from(chunk))) await Promise.race([once(to, "drain").catch(() => {}), ended]);
-    }
+  for (const chunk of largeChunks(tree)) {
+    if (stopped()) return;
+    if (!to.write(chunk)) await Promise.race([once(to, "drain").catch(() => {}), ended]);
   }
   to.end();
+}
+
+/** The archive in chunks of a megabyte, each of its own: the pipe may hold on to them. */
+function* largeChunks(tree: Tree): Generator<Buffer> {
+  let buffer = Buffer.allocUnsafe(chunkBytes);
+  let used = 0;
+  for (const part of tarParts(tree)) {
+    for (const chunk of contentChunks(part.content)) {
+      for (let done = 0; done < chunk.byteLength; ) {
+        const take = Math.min(chunk.byteLength - done, chunkBytes - used);
+        buffer.set(chunk.subarray(done, done + take), used);
+        used += take;
+        done += take;
+        if (used < chunkBytes) continue;
+        yield buffer;
+        buffer = Buffer.allocUnsafe(chunkBytes);
+        used = 0;
+      }
+    }
+  }
+  yield buffer.subarray(0, used);
 }

@@ -8,6 +8,24 @@ import { parentOf, parentsOf, resolvePath } from "./tree.ts";
 /** 1980-01-01: no earlier time survives every archive format. */
 export const imageEpoch = 315_532_800;
 
+/** From which size on an entry of `files` is a layer of its own, in bytes. */
+const largeEntryBytes = 16 << 20;
+
+/**
+ * Which files share a layer: an entry of `files` that brings much has one of its own, so that a change elsewhere leaves
+ * it alone; the others share those between. The order of the spec is kept.
+ */
+export function groupFiles(files: readonly ProjectFile[]): ProjectFile[][] {
+  const groups: { readonly large: boolean; readonly files: ProjectFile[] }[] = [];
+  for (const entry of Map.groupBy(files, (file) => file.entry).values()) {
+    const bytes = entry.reduce((sum, { source }) => sum + (source?.length ?? 0), 0);
+    const last = groups.at(-1);
+    if (bytes < largeEntryBytes && last?.large === false) last.files.push(...entry);
+    else groups.push({ large: bytes >= largeEntryBytes, files: entry });
+  }
+  return groups.map((group) => group.files);
+}
+
 /**
  * The layer that `files` makes on top of `lower` (the merged layers below): owners as numbers, targets through the
  * image's own symlinks, and the folders above them as they are below, or 0755 of root.

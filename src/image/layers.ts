@@ -9,7 +9,6 @@ import { contentChunks, contentLength, fileChanged } from "./content.ts";
 import type { Entry, Tree } from "./entry.ts";
 import { blobPath, hasBlob, type ImageStore } from "./image-store.ts";
 import { layerIndexPath, loadLayerIndex, saveLayerIndex } from "./layer-index.ts";
-import { readTar } from "./tar-reader.ts";
 import { tarFormat, tarParts } from "./tar-writer.ts";
 
 /** A layer in the image store. Layers are stored uncompressed, so its digest is also its diff id (config.md). */
@@ -127,6 +126,7 @@ export async function layerTree(
   const index = layerIndexPath(cache, blob.digest);
   const known = loadLayerIndex(index, path);
   if (known) return known;
+  const { readTar } = await import("./tar-reader.ts"); // only layers of others need it
   const tree = await readTar({ path, offset: 0, length: blob.bytes }, pace);
   await saveLayerIndex(index, tree);
   return tree;

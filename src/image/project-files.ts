@@ -8,6 +8,8 @@ import { type InputIndex, unreadable } from "./input-index.ts";
 
 /** One path that `files` brings into the image; its owner and the folders above it are still open. */
 export interface ProjectFile {
+  /** Which entry of `files` brings it, from 0. */
+  readonly entry: number;
   /** In the form of `Entry.path`, before symlinks of the image are followed. */
   readonly to: string;
   readonly type: Extract<Entry["type"], "file" | "folder" | "symlink">;
@@ -41,15 +43,16 @@ export async function readProjectFiles(
 ): Promise<ProjectFile[]> {
   const project = realpathSync(options.projectFolder);
   const found: ProjectFile[] = [];
-  for (const spec of specs) {
+  for (const [entry, spec] of specs.entries()) {
     const from = sourceOf(spec, project);
     const to = targetOf(spec, from);
-    await walk({ spec, root: from, found, ...options }, from, to, statOf(from));
+    await walk({ entry, spec, root: from, found, ...options }, from, to, statOf(from));
   }
   return found;
 }
 
 interface Walk extends WalkOptions {
+  readonly entry: number;
   readonly spec: FileSpec;
   /** The real path of what `from` names. */
   readonly root: string;
@@ -86,19 +89,19 @@ function isInside(folder: string, path: string): boolean {
 }
 
 async function walk(context: Walk, path: string, to: string, stat: BigIntStats): Promise<void> {
-  const owner = context.spec.owner ?? "0:0";
+  const common = { entry: context.entry, to, owner: context.spec.owner ?? "0:0" };
   if (stat.isDirectory()) {
     const keepsPresent = context.spec.mode === undefined && context.spec.owner === undefined;
     if (to !== "") {
-      context.found.push({ to, type: "folder", mode: folderMode(context.spec), owner, keepsPresent });
+      context.found.push({ ...common, type: "folder", mode: folderMode(context.spec), keepsPresent });
     }
     await walkChildren(context, path, to);
   } else if (stat.isSymbolicLink()) {
-    context.found.push({ to, type: "symlink", mode: 0o777, owner, link: linkOf(context.root, path) });
+    context.found.push({ ...common, type: "symlink", mode: 0o777, link: linkOf(context.root, path) });
   } else if (stat.isFile()) {
     const sha256 = await context.index.digest(path, stat, context.nowMs, context.pace);
     const source = { path, length: Number(stat.size), sha256 };
-    context.found.push({ to, type: "file", mode: fileMode(context.spec, stat), owner, source });
+    context.found.push({ ...common, type: "file", mode: fileMode(context.spec, stat), source });
   } else throw unsupported(path, stat);
 }
 

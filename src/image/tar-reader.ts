@@ -44,12 +44,17 @@ export async function readTar(file: TarFile, pace: Pace): Promise<Tree> {
   try {
     return await readEntries(stream, raw, file, pace);
   } catch (error) {
-    if (error instanceof KilnError) throw error;
+    if (error instanceof KilnError || isSystemError(error)) throw error;
     throw invalid(error instanceof Error ? error.message : String(error), error);
   } finally {
     stream.destroy();
     closeSync(raw);
   }
+}
+
+/** A fault of this machine, not of the archive. */
+function isSystemError(error: unknown): boolean {
+  return error instanceof Error && (error as NodeJS.ErrnoException).syscall !== undefined;
 }
 
 async function readEntries(stream: Readable, raw: number, file: TarFile, pace: Pace): Promise<Tree> {
