@@ -1,5 +1,6 @@
-import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { systemClock } from "../lib/clock.ts";
@@ -66,6 +67,82 @@ test.skipIf(without("skopeo", "umoci", "runc", "gcc"))(
       accept: "any",
     });
     expect(run).toMatchObject({ code: 7, stdout: "hello from kiln\n" });
+  },
+);
+
+test.skipIf(without("skopeo", "dockerd", "docker", "gcc"))("Docker runs the image as it is", async () => {
+  using shop = workshop();
+  await buildHello(shop);
+  const archive = `${shop.folder}/d.tar`;
+  await exec([
+    "skopeo",
+    "copy",
+    `oci:${shop.state.images}:shop:1.4.0`,
+    `docker-archive:${archive}:shop:1.4.0`,
+  ]);
+  await using docker = await startDocker(shop.folder);
+  await docker.run(["load", "-i", archive]);
+  const args = ["run", "--rm", "--network", "none", "shop:1.4.0"];
+  expect(await docker.run(args)).toMatchObject({ code: 7, stdout: "hello from kiln\n" });
+});
+
+/** A Docker daemon of our own that touches nothing of the machine's. */
+async function startDocker(folder: string) {
+  const socket = `unix://${folder}/docker.sock`;
+  const places = [
+    "--data-root",
+    `${folder}/data`,
+    "--exec-root",
+    `${folder}/exec`,
+    "--pidfile",
+    `${folder}/pid`,
+  ];
+  const network = ["--bridge", "none", "--iptables=false", "--ip-masq=false"];
+  const args = [...places, ...network, "-H", socket, "--storage-driver", "vfs"];
+  const daemon = spawn("dockerd", args, { stdio: "ignore" });
+  const run = (argv: readonly string[]) =>
+    exec(["docker", "-H", socket, ...argv], { accept: "any", timeoutMs: 60_000 });
+  await expect.poll(async () => (await run(["version"])).code, { timeout: 30_000, interval: 100 }).toBe(0);
+  return {
+    run,
+    async [Symbol.asyncDispose]() {
+      daemon.kill("SIGTERM");
+      await once(daemon, "exit");
+    },
+  };
+}
+
+test.skipIf(without("skopeo", "umoci", "gcc"))(
+  "an image of another tool is a base, in every form",
+  async () => {
+    using shop = workshop();
+    await buildHello(shop);
+    // umoci adds a layer, compressed, that removes a file and changes another.
+    const base = join(shop.project, "base");
+    await exec(["skopeo", "copy", `oci:${shop.state.images}:shop:1.4.0`, `oci:${base}:v1`]);
+    const bundle = join(shop.folder, "bundle");
+    await exec(["umoci", "unpack", "--image", `${base}:v1`, bundle]);
+    rmSync(join(bundle, "rootfs/opt/app/ümlaut.txt"));
+    writeFileSync(join(bundle, "rootfs/opt/app/added"), "a", { mode: 0o600 });
+    await exec(["umoci", "repack", "--image", `${base}:v2`, bundle]);
+    const archive = join(shop.project, "base.tar");
+    await exec(["skopeo", "copy", `oci:${base}:v2`, `oci-archive:${archive}`]);
+    const build = (path: string, ref: string | undefined) =>
+      buildImage(serviceSpec({ from: { kind: "oci", path, ref }, command: undefined }), shop.options);
+    const built = await build(base, "v2");
+    expect(built.layers.length).toBeGreaterThan(1);
+    expect(await build(archive, undefined)).toMatchObject({ digest: built.digest, changed: false });
+    await expect(build(base, undefined)).rejects.toMatchObject({ code: "image_unknown" });
+    const again = join(shop.folder, "again");
+    await exec(["umoci", "unpack", "--image", `${shop.state.images}:shop:${built.version}`, again]);
+    expect(readdirSync(join(again, "rootfs/opt/app")).filter((name) => !name.startsWith("with"))).toEqual([
+      "added",
+      "hello",
+    ]);
+    const { uid, argv } = await imageSource(shop.state).open(built.digest, call());
+    expect({ uid, argv }).toEqual({ uid: 1000, argv: ["/opt/app/hello"] });
+    await exec(["skopeo", "copy", `oci:${base}:v2`, `docker-archive:${archive}.docker`]);
+    await expect(build(`${archive}.docker`, undefined)).rejects.toMatchObject({ code: "image_invalid" });
   },
 );
 

@@ -1,6 +1,4 @@
-import { closeSync, createReadStream, openSync, readSync } from "node:fs";
-import type { Readable } from "node:stream";
-import { extract, type Header } from "tar-stream";
+import { closeSync, openSync, readSync } from "node:fs";
 import { KilnError } from "../lib/errors.ts";
 import type { Pace } from "../lib/pace.ts";
 import type { Entry, Tree } from "./entry.ts";
@@ -18,100 +16,210 @@ const maxExtended = 8 << 20;
 /** PATH_MAX of Linux, with its NUL. */
 const maxPath = 4095;
 
+/** POSIX.1-2017, pax, "ustar Interchange Format", typeflag; NUL is how old archives write a file, 7 a contiguous one. */
 const entryTypes: Readonly<Partial<Record<string, Entry["type"]>>> = {
-  file: "file",
-  "contiguous-file": "file",
-  link: "hardlink",
-  symlink: "symlink",
-  directory: "folder",
-  "character-device": "char",
-  "block-device": "block",
-  fifo: "fifo",
+  "0": "file",
+  "\0": "file",
+  "7": "file",
+  "1": "hardlink",
+  "2": "symlink",
+  "3": "char",
+  "4": "block",
+  "5": "folder",
+  "6": "fifo",
 };
 
+/** Extended headers: pax (for one entry, for all), GNU's long path and long link. */
+type Extended = "x" | "g" | "L" | "K";
+
+/** What stands before an entry and changes how it is read. */
+interface Pending {
+  /** pax records by key, as bytes: extended attributes are not text. */
+  records: Map<string, Buffer>;
+  longPath: string | undefined;
+  longLink: string | undefined;
+}
+
 /**
- * What is in a tar archive (ustar, pax, GNU), contents as slices of the archive; of several entries with one path the
- * last counts. The archive may come from anywhere: throws `image_invalid` for what is cut short or malformed, for
- * paths that climb out, and for kinds of entries that no image has.
+ * What is in a tar archive (ustar, pax, GNU), contents as slices of the archive, of which only headers are read; of
+ * several entries with one path the last counts. The archive may come from anywhere: throws `image_invalid` for what
+ * is cut short or malformed, for paths that climb out, and for kinds of entries that no image has.
  */
 export async function readTar(file: TarFile, pace: Pace): Promise<Tree> {
-  const raw = openSync(file.path, "r");
-  const stream = createReadStream(file.path, {
-    start: file.offset,
-    end: file.offset + file.length - 1,
-    highWaterMark: 1 << 20,
-  });
+  const handle = openSync(file.path, "r");
   try {
-    return await readEntries(stream, raw, file, pace);
-  } catch (error) {
-    if (error instanceof KilnError || isSystemError(error)) throw error;
-    throw invalid(error instanceof Error ? error.message : String(error), error);
+    return await readEntries({ file, handle }, pace);
   } finally {
-    stream.destroy();
-    closeSync(raw);
+    closeSync(handle);
   }
 }
 
-/** A fault of this machine, not of the archive. */
-function isSystemError(error: unknown): boolean {
-  return error instanceof Error && (error as NodeJS.ErrnoException).syscall !== undefined;
+interface Archive {
+  readonly file: TarFile;
+  readonly handle: number;
 }
 
-async function readEntries(stream: Readable, raw: number, file: TarFile, pace: Pace): Promise<Tree> {
+async function readEntries(archive: Archive, pace: Pace): Promise<Tree> {
   const tree = new Map<string, Entry>();
-  const tar = extract();
-  stream.on("error", (error) => tar.destroy(error));
-  let end = 0;
-  for await (const item of stream.pipe(tar)) {
-    const start = (item.header as Header & { byteOffset: number }).byteOffset;
-    // What lies between the last entry's end and this one's header is its extended headers.
-    const records = extendedRecords(raw, file.offset + end, file.offset + start - block);
-    const entry = toEntry(item.header, records, { path: file.path, start: file.offset + start });
-    end = start + Math.ceil(contentSize(item.header) / block) * block;
-    item.resume();
-    if (entry) {
-      tree.delete(entry.path);
-      tree.set(entry.path, entry);
+  const global = new Map<string, Buffer>();
+  let pending = nothingPending(global);
+  for (let at = 0; ; ) {
+    const header = readHeader(archive, at);
+    if (header === undefined) return tree;
+    const size = sizeOf(header, pending);
+    const start = at + block;
+    if (start + size > archive.file.length) throw invalid("it is cut short");
+    if (isExtended(header.typeflag)) {
+      apply(header.typeflag, readBytes(archive, start, size), pending, global);
+    } else {
+      add(
+        tree,
+        toEntry(header, pending, { path: archive.file.path, offset: archive.file.offset + start, size }),
+      );
+      pending = nothingPending(global);
     }
-    if (tree.size > maxEntries) throw invalid(`it has more than ${maxEntries} entries`);
+    at = start + Math.ceil(size / block) * block;
     const wait = pace();
     if (wait) await wait;
   }
-  return tree;
+}
+
+function add(tree: Map<string, Entry>, entry: Entry | undefined): void {
+  if (entry === undefined) return;
+  tree.delete(entry.path);
+  tree.set(entry.path, entry);
+  if (tree.size > maxEntries) throw invalid(`it has more than ${maxEntries} entries`);
+}
+
+function nothingPending(global: ReadonlyMap<string, Buffer>): Pending {
+  return { records: new Map(global), longPath: undefined, longLink: undefined };
+}
+
+interface Header {
+  readonly bytes: Buffer;
+  readonly typeflag: string;
+}
+
+/** The header at `at`; undefined at the end, which is a block of zeros, or none. */
+function readHeader(archive: Archive, at: number): Header | undefined {
+  if (at === archive.file.length && at > 0) return undefined;
+  if (at + block > archive.file.length) throw invalid("it is cut short");
+  const bytes = Buffer.alloc(block);
+  readInto(archive, bytes, at);
+  if (bytes.every((byte) => byte === 0)) return undefined;
+  let sum = 0;
+  for (let i = 0; i < block; i++) sum += i >= 148 && i < 156 ? 0x20 : (bytes[i] ?? 0);
+  if (sum !== numberAt(bytes, 148, 8)) throw invalid("a header is damaged");
+  return { bytes, typeflag: bytes.toString("latin1", 156, 157) };
+}
+
+function isExtended(typeflag: string): typeflag is Extended {
+  return ["x", "g", "L", "K"].includes(typeflag);
+}
+
+/** Extended headers and folders aside, pax may state the size that the header has no room for. */
+function sizeOf({ bytes, typeflag }: Header, { records }: Pending): number {
+  const size = numberAt(bytes, 124, 12);
+  if (isExtended(typeflag)) {
+    if (size > maxExtended)
+      throw invalid(`it has more than ${maxExtended} bytes of extended headers at once`);
+    return size;
+  }
+  return entryTypes[typeflag] === "file" ? numberOf(records, "size", size) : 0;
+}
+
+function apply(typeflag: Extended, data: Buffer, pending: Pending, global: Map<string, Buffer>): void {
+  if (typeflag === "L") pending.longPath = textOf(data);
+  else if (typeflag === "K") pending.longLink = textOf(data);
+  else {
+    parseRecords(data, pending.records);
+    if (typeflag === "g") parseRecords(data, global);
+  }
+}
+
+function readBytes(archive: Archive, at: number, length: number): Buffer {
+  const bytes = Buffer.alloc(length);
+  readInto(archive, bytes, at);
+  return bytes;
+}
+
+function readInto({ file, handle }: Archive, bytes: Buffer, at: number): void {
+  if (readSync(handle, bytes, 0, bytes.length, file.offset + at) !== bytes.length)
+    throw invalid("it is cut short");
+}
+
+/** Octal digits, or, with the first bit set, GNU's big-endian binary. */
+function numberAt(bytes: Buffer, offset: number, width: number): number {
+  const field = bytes.subarray(offset, offset + width);
+  if ((field[0] ?? 0) >= 0x80) {
+    const value = field.subarray(1).reduce((sum, byte) => sum * 256 + byte, (field[0] ?? 0) & 0x3f);
+    if (!Number.isSafeInteger(value) || field[0] === 0xff) throw invalid("a number in it is too large");
+    return value;
+  }
+  const digits = textOf(field).trim();
+  if (!/^[0-7]*$/.test(digits)) throw invalid("a header is malformed");
+  return Number.parseInt(digits || "0", 8);
+}
+
+function textOf(bytes: Uint8Array): string {
+  const end = bytes.indexOf(0);
+  return Buffer.from(end < 0 ? bytes : bytes.subarray(0, end)).toString("utf8");
+}
+
+function headerPath(bytes: Buffer): string {
+  const name = textOf(bytes.subarray(0, 100));
+  const prefix = bytes.toString("latin1", 257, 263) === "ustar\0" ? textOf(bytes.subarray(345, 500)) : "";
+  return prefix === "" ? name : `${prefix}/${name}`;
 }
 
 function toEntry(
-  header: Header,
-  records: ReadonlyMap<string, Buffer>,
-  at: { readonly path: string; readonly start: number },
+  { bytes, typeflag }: Header,
+  { records, longPath, longLink }: Pending,
+  at: { readonly path: string; readonly offset: number; readonly size: number },
 ): Entry | undefined {
-  const path = normalizePath(header.name);
-  const type = entryTypes[header.type ?? ""];
+  const name = records.get("path")?.toString() ?? longPath ?? headerPath(bytes);
+  const path = normalizePath(name);
+  // Old archives mark a folder by a slash at the end of a file's name.
+  const type = entryTypes[typeflag] === "file" && name.endsWith("/") ? "folder" : entryTypes[typeflag];
   if (type === undefined)
-    throw invalid(`"${path}" is of a kind that no image has (${header.type ?? "unknown"})`);
-  if (records.has("GNU.sparse.major")) throw invalid(`"${path}" is a sparse file`);
+    throw invalid(`"${path}" is of a kind that no image has (${JSON.stringify(typeflag)})`);
+  if ([...records.keys()].some((key) => key.startsWith("GNU.sparse.")))
+    throw invalid(`"${path}" is a sparse file`);
   if (path === "") return undefined;
-  const size = contentSize(header);
+  const link = records.get("linkpath")?.toString() ?? longLink ?? textOf(bytes.subarray(157, 257));
   const xattrs = xattrsOf(records);
   return {
     path,
     type,
-    mode: (header.mode ?? 0) & 0o7777,
-    uid: numberOf(records, "uid", header.uid),
-    gid: numberOf(records, "gid", header.gid),
-    mtime: Math.max(0, numberOf(records, "mtime", (header.mtime?.getTime() ?? 0) / 1000)),
-    ...(type === "symlink" ? { link: symlinkTarget(path, header.linkname) } : {}),
-    ...(type === "hardlink" ? { link: normalizePath(header.linkname ?? "") } : {}),
+    mode: numberAt(bytes, 100, 8) & 0o7777,
+    uid: numberOf(records, "uid", numberAt(bytes, 108, 8)),
+    gid: numberOf(records, "gid", numberAt(bytes, 116, 8)),
+    mtime: mtimeOf(bytes, records),
+    ...(type === "symlink" ? { link: symlinkTarget(path, link) } : {}),
+    ...(type === "hardlink" ? { link: normalizePath(link) } : {}),
     ...(type === "char" || type === "block"
-      ? { device: { major: header.devmajor ?? 0, minor: header.devminor ?? 0 } }
+      ? { device: { major: numberAt(bytes, 329, 8), minor: numberAt(bytes, 337, 8) } }
       : {}),
-    ...(type === "file" ? { content: { kind: "slice", path: at.path, offset: at.start, length: size } } : {}),
+    ...(type === "file"
+      ? { content: { kind: "slice", path: at.path, offset: at.offset, length: at.size } }
+      : {}),
     ...(xattrs === undefined ? {} : { xattrs }),
   };
 }
 
-function contentSize(header: Header): number {
-  return header.type === "directory" ? 0 : (header.size ?? 0);
+/** Whole seconds; times before 1970 count as 1970. */
+function mtimeOf(bytes: Buffer, records: ReadonlyMap<string, Buffer>): number {
+  const text = records.get("mtime")?.toString();
+  if (text === undefined) return (bytes[136] ?? 0) === 0xff ? 0 : numberAt(bytes, 136, 12);
+  if (!/^-?\d{1,15}(\.\d*)?$/.test(text)) throw invalid("it has a bad mtime");
+  return Math.max(0, Math.floor(Number(text)));
+}
+
+function numberOf(records: ReadonlyMap<string, Buffer>, key: string, fallback: number): number {
+  const text = records.get(key)?.toString();
+  if (text === undefined) return fallback;
+  if (!/^\d{1,15}$/.test(text)) throw invalid(`it has a bad ${key}`);
+  return Number(text);
 }
 
 function symlinkTarget(path: string, target: string | null | undefined): string {
@@ -131,13 +239,6 @@ function normalizePath(name: string): string {
   return parts.join("/");
 }
 
-function numberOf(records: ReadonlyMap<string, Buffer>, key: string, fallback: number | undefined): number {
-  const text = records.get(key)?.toString();
-  const value = Math.floor(text === undefined ? (fallback ?? 0) : Number(text));
-  if (!Number.isSafeInteger(value) || (key !== "mtime" && value < 0)) throw invalid(`it has a bad ${key}`);
-  return value;
-}
-
 const xattrPrefix = "SCHILY.xattr.";
 
 function xattrsOf(records: ReadonlyMap<string, Buffer>): Entry["xattrs"] {
@@ -146,29 +247,15 @@ function xattrsOf(records: ReadonlyMap<string, Buffer>): Entry["xattrs"] {
   return Object.fromEntries(found.map(([key, value]) => [key.slice(xattrPrefix.length), value]));
 }
 
-/** The pax records before an entry, as bytes: tar-stream would read the values as text, which extended attributes are not. */
-function extendedRecords(raw: number, from: number, to: number): Map<string, Buffer> {
-  const records = new Map<string, Buffer>();
-  if (to - from > maxExtended) throw invalid(`it has more than ${maxExtended} bytes of extended headers`);
-  if (to <= from) return records;
-  const bytes = Buffer.alloc(to - from);
-  readSync(raw, bytes, 0, bytes.length, from);
-  for (let at = 0; at + block <= bytes.length; ) {
-    const size = Number.parseInt(bytes.toString("latin1", at + 124, at + 136), 8) || 0;
-    if (bytes[at + 156] === 0x78) parseRecords(bytes.subarray(at + block, at + block + size), records);
-    at += block + Math.ceil(size / block) * block;
-  }
-  return records;
-}
-
 /** `<length> <key>=<value>\n`, one after the other (POSIX.1-2017, pax, "pax Extended Header"). */
 function parseRecords(bytes: Buffer, records: Map<string, Buffer>): void {
   for (let at = 0; at < bytes.length; ) {
     const space = bytes.indexOf(0x20, at);
-    const length = space < 0 ? 0 : Number(bytes.toString("latin1", at, space));
+    const digits = space < 0 ? "" : bytes.toString("latin1", at, space);
+    const length = /^\d{1,9}$/.test(digits) ? Number(digits) : 0;
     const equals = bytes.indexOf(0x3d, space);
     const end = at + length;
-    if (!(length > 0) || equals < 0 || equals >= end || end > bytes.length)
+    if (length === 0 || equals < 0 || space < at || equals >= end || end > bytes.length)
       throw invalid("an extended header is malformed");
     records.set(bytes.toString("utf8", space + 1, equals), bytes.subarray(equals + 1, end - 1));
     at = end;
