@@ -52,7 +52,7 @@ export class FakeClock implements Clock {
     const endMs = this.#nowMs + ms;
     await settleMicrotasks();
     while ((this.#timers.at(-1)?.atMs ?? Number.POSITIVE_INFINITY) <= endMs) await this.#wakeNext();
-    this.#nowMs = endMs;
+    this.#nowMs = Math.max(this.#nowMs, endMs);
     await settleMicrotasks();
   }
 

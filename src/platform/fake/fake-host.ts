@@ -18,7 +18,7 @@ export function fakeHost(world: FakeWorld): Host {
       perform("probe", undefined, call, () => ({ usable: true, gaps: [], facts: ["a fake host in memory"] })),
     list: (call) => perform("list", undefined, call, () => [...world.servers.values()].map((s) => s.record)),
     create: (spec, call) => perform("create", spec.id, call, () => create(world, spec, call.signal)),
-    stop: (id, _graceMs, call) => perform("stop", id, call, () => stop(world, id)),
+    stop: (id, _graceMs, call) => perform("stop", id, call, () => stop(world, id, call.signal)),
     destroy: (id, call) => perform("destroy", id, call, () => void world.servers.delete(id)),
     watch: (ended) => watch(world, ended),
     prepare: (release, call) =>
@@ -67,11 +67,11 @@ function scheduleExit(world: FakeWorld, id: ServerId): void {
   }
 }
 
-async function stop(world: FakeWorld, id: ServerId): Promise<void> {
+async function stop(world: FakeWorld, id: ServerId, signal: AbortSignal): Promise<void> {
   const { stopMs = 0 } = world.behaviourOf(id);
   const server = world.servers.get(id);
   if (server === undefined) return;
-  if (server.record.state === "running" && stopMs > 0) await world.clock.sleep(stopMs);
+  if (server.record.state === "running" && stopMs > 0) await world.clock.sleep(stopMs, signal);
   world.exit(id, 0);
   server.released = true;
 }

@@ -47,7 +47,7 @@ export class TestFleet implements AsyncDisposable {
 
   /** A new controller takes over what is there. */
   async restart(): Promise<void> {
-    await this.platform[Symbol.asyncDispose]();
+    await this[Symbol.asyncDispose]();
     this.platform = fakePlatform(this.clock, { world: this.world }).platform;
   }
 
@@ -91,6 +91,6 @@ export class TestFleet implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.platform[Symbol.asyncDispose]();
+    await this.clock.settle(Promise.resolve(this.platform[Symbol.asyncDispose]()));
   }
 }

@@ -1,0 +1,130 @@
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { ServerId } from "../../domain/ids.ts";
+import type { Host, HostServer, ServerSpec } from "../fleet/host.ts";
+import { call, eventually, type Subject } from "./subject.ts";
+
+/** A host that has no servers yet. Optional members are tested when they are there. */
+export interface HostSubject extends Subject {
+  readonly host: Host;
+  /** A server that runs until it is stopped and writes the line `hello` when it starts. */
+  server(slot: number): ServerSpec;
+  /** A server that writes `last words` and exits with code 3. */
+  exiting?(slot: number): ServerSpec;
+  /** A new controller's host over the same servers. */
+  restart?(): Promise<void>;
+}
+
+/** Every promise of the Host contract, as a test. */
+export function describeHost(name: string, open: () => Promise<HostSubject>): void {
+  describe(`${name} keeps the host contract`, () => {
+    let subject: HostSubject;
+
+    beforeEach(async () => {
+      subject = await open();
+    });
+    afterEach(() => subject.cleanup());
+
+    const list = () => subject.host.list(call);
+    const find = async (id: ServerId): Promise<HostServer | undefined> =>
+      (await list()).find((s) => s.id === id);
+    const create = (slot: number) => subject.host.create(subject.server(slot), call);
+    const lines = async (id: ServerId, tail?: number): Promise<readonly string[]> => {
+      const texts: string[] = [];
+      const options = tail === undefined ? {} : { tail };
+      for await (const { text } of subject.host.logs.read(id, options, call.signal)) texts.push(text);
+      return texts;
+    };
+
+    test("it can be used and is empty", async () => {
+      expect(await subject.host.probe(call)).toMatchObject({ usable: true });
+      expect(await list()).toEqual([]);
+    });
+
+    test("a created server runs, has an address and is listed as it was returned", async () => {
+      const server = await create(1);
+      expect(server).toMatchObject({ ...subject.server(1), state: "running", exit: undefined });
+      expect(server.address).toMatch(/^\d+\.\d+\.\d+\.\d+$/);
+      expect(await list()).toEqual([server]);
+    });
+
+    test("creating it again returns the present one", async () => {
+      expect(await create(1)).toEqual(await create(1));
+      expect(await list()).toHaveLength(1);
+    });
+
+    test("servers that are created at once have addresses of their own", async () => {
+      const servers = await Promise.all([1, 2, 3, 4].map(create));
+      expect(new Set(servers.map((s) => s.address)).size).toBe(4);
+      expect((await list()).map((s) => s.id).sort()).toEqual(servers.map((s) => s.id).sort());
+    });
+
+    test("a stopped server keeps its record and its lines; stopping it again is no error", async () => {
+      const { id } = await create(1);
+      await eventually(subject, "its first line", async () => (await lines(id)).includes("hello"));
+      await subject.host.stop(id, 2000, call);
+      await subject.host.stop(id, 2000, call);
+      const stopped = await eventually(subject, "its end", async () => {
+        const found = await find(id);
+        return found?.state === "exited" && found;
+      });
+      expect(stopped.exit).toMatchObject({ oomKilled: false });
+      expect(await lines(id)).toContain("hello");
+      expect(await lines(id, 0)).toEqual([]);
+    });
+
+    test("a destroyed server is gone, running or not; unknown ids are no error", async () => {
+      const [running, stopped] = [await create(1), await create(2)];
+      await subject.host.stop(stopped.id, 2000, call);
+      for (const { id } of [running, stopped, running]) await subject.host.destroy(id, call);
+      expect(await list()).toEqual([]);
+      await expect(lines(running.id)).rejects.toMatchObject({ code: "server_unknown" });
+    });
+
+    test("an address may be used again only after its server has gone", async () => {
+      const first = await create(1);
+      const second = await create(2);
+      expect(second.address).not.toBe(first.address);
+      await subject.host.destroy(first.id, call);
+      expect((await create(3)).address).not.toBe(second.address);
+    });
+
+    test("the end of a process is called back, and its code and last words are kept", async ({ skip }) => {
+      if (subject.exiting === undefined) return skip("this subject has no exiting servers");
+      const ended = new Set<ServerId>();
+      using _watch = subject.host.watch((id) => ended.add(id));
+      const { id } = await subject.host.create(subject.exiting(1), call);
+      const exited = await eventually(subject, "its end", async () => {
+        const found = await find(id);
+        return found?.state === "exited" && found;
+      });
+      expect(exited.exit).toMatchObject({ code: 3, oomKilled: false });
+      await eventually(subject, "the call back", async () => ended.has(id));
+      await eventually(subject, "its last words", async () => (await lines(id)).includes("last words"));
+    });
+
+    test("a cancelled creation can be repeated, and cleaned up", async () => {
+      const spec = subject.server(1);
+      await subject.host.create(spec, { ...call, signal: AbortSignal.abort() }).catch(() => {});
+      expect(await create(1)).toMatchObject({ id: spec.id, state: "running" });
+      await subject.host.destroy(spec.id, call);
+      expect(await list()).toEqual([]);
+    });
+
+    test("a release that can run is prepared", async () => {
+      await subject.host.prepare(subject.server(1).release, call);
+      expect(await list()).toEqual([]);
+    });
+
+    test("a new controller's host finds the same", async ({ skip }) => {
+      if (subject.restart === undefined) return skip("this subject has no controller to restart");
+      const servers = [await create(1), await create(2)];
+      await subject.host.stop(servers[1]?.id ?? "", 2000, call);
+      const before = await list();
+      await subject.restart();
+      const byId = (a: HostServer, b: HostServer) => (a.id < b.id ? -1 : 1);
+      expect((await list()).toSorted(byId)).toEqual(before.toSorted(byId));
+      await subject.host.destroy(servers[0]?.id ?? "", call);
+      expect(await list()).toHaveLength(1);
+    });
+  });
+}

@@ -1,0 +1,346 @@
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { parseServerId, type ServerId, type ServiceKey } from "../../domain/ids.ts";
+import type { GroupObservation, ServerObservation } from "../../domain/observation.ts";
+import type { Shares } from "../../domain/plan.ts";
+import type { Release } from "../../domain/release.ts";
+import type { Platform } from "../platform.ts";
+import { call, eventually, type Subject } from "./subject.ts";
+
+/** A platform with a service of the test's own. Optional members are tested when they are there. */
+export interface PlatformSubject extends Subject {
+  readonly platform: Platform;
+  readonly service: ServiceKey;
+  /** Healthy servers that write the line `hello` when they start. */
+  release(number: number): Release;
+  /** Servers that write `last words` and exit with code 3. */
+  exiting?(number: number): Release;
+  /** Servers that run and never become healthy within a short deadline. */
+  unhealthy?(number: number): Release;
+  /** One request through the service's way in: the release that answered it, or undefined when it was lost. */
+  request?(): Promise<number | undefined>;
+  /** Ends a server's process from outside. */
+  kill?(server: ServerId): Promise<void>;
+  /** Ends the controller's half of the platform and starts a new one over the same servers. */
+  restart?(): Promise<void>;
+}
+
+/** Every promise of the Platform contract, as a test. */
+export function describePlatform(name: string, open: () => Promise<PlatformSubject>): void {
+  describe(`${name} keeps the platform contract`, () => {
+    let subject: PlatformSubject;
+    let world: Conversation;
+
+    beforeEach(async () => {
+      subject = await open();
+      world = new Conversation(subject);
+    });
+    afterEach(() => subject.cleanup());
+
+    test("it can be used", async () => {
+      expect(await subject.platform.probe(call)).toMatchObject({ usable: true });
+    });
+
+    test("an unknown service has no groups and no way in", async () => {
+      const { groups, routed } = await subject.platform.observe(call);
+      expect(groups.filter((g) => g.service === subject.service)).toEqual([]);
+      expect(routed).not.toContain(subject.service);
+    });
+
+    test("a cancelled observation throws rather than tell a part", async () => {
+      await expect(subject.platform.observe({ ...call, signal: AbortSignal.abort() })).rejects.toThrow();
+    });
+
+    test("a group is raised: each server has a place and an address of its own", async () => {
+      await world.raise(1, 3);
+      const group = await world.group(1);
+      expect(group).toMatchObject({ size: 3, share: 0, failed: 0, failures: [] });
+      const names = group?.servers.map((s) => parseServerId(s.id));
+      expect(names?.map((n) => [n?.service, n?.release])).toEqual(Array(3).fill([subject.service, 1]));
+      expect(names?.map((n) => n?.slot).sort()).toEqual([1, 2, 3]);
+      expect(new Set(group?.servers.map((s) => s.address)).size).toBe(3);
+    });
+
+    test("asking again for the same changes nothing", async () => {
+      const before = await world.raise(1, 2);
+      await world.resize(1, 2);
+      await subject.pause(200);
+      expect(await world.ids(1)).toEqual(before);
+    });
+
+    test("scaling replaces nothing", async () => {
+      const two = await world.raise(1, 2);
+      const three = await world.raise(1, 3);
+      expect(three).toEqual(expect.arrayContaining([...two]));
+      const one = await world.raise(1, 1);
+      expect(three).toEqual(expect.arrayContaining([...one]));
+    });
+
+    test("a new size supersedes the one that is still on its way", async () => {
+      await world.resize(1, 5);
+      await world.resize(1, 1);
+      await world.settled(1, 1);
+      await world.resize(1, 4);
+      await world.resize(1, 0);
+      await world.gone(1);
+    });
+
+    test("a removed group leaves nothing behind", async () => {
+      await world.serve(1, 2);
+      await world.route([]);
+      await world.resize(1, 0);
+      await world.gone(1);
+      expect((await subject.platform.observe(call)).routed).not.toContain(subject.service);
+    });
+
+    test("to lower a group that is not there is no error", async () => {
+      await world.resize(7, 0);
+      expect(await world.servers(7)).toEqual([]);
+    });
+
+    test("servers have no traffic before it is given to them, and all of it afterwards", async () => {
+      await world.raise(1, 2);
+      expect((await world.servers(1)).map((s) => s.inTraffic)).toEqual([false, false]);
+      await world.route([[1, 1]]);
+      const observed = await subject.platform.observe(call);
+      expect(observed.routed).toContain(subject.service);
+      expect((await world.group(1))?.share).toBeCloseTo(1, 2);
+      expect((await world.servers(1)).map((s) => s.inTraffic)).toEqual([true, true]);
+      expect(await world.ask(4)).toEqual(new Set([1]));
+    });
+
+    test("a switch is done when route resolves, and the old servers stay for the way back", async () => {
+      await world.serve(1, 2);
+      await world.raise(2, 2);
+      await world.route([[2, 1]]);
+      expect(await world.ask(8)).toEqual(new Set([2]));
+      expect((await world.servers(1)).map((s) => [s.state, s.inTraffic])).toEqual(
+        Array(2).fill(["ready", false]),
+      );
+      await world.route([[1, 1]]);
+      expect(await world.ask(8)).toEqual(new Set([1]));
+      expect([(await world.group(1))?.share, (await world.group(2))?.share]).toEqual([1, 0]);
+    });
+
+    test("two releases share the traffic", async () => {
+      await world.raise(1, 1);
+      await world.raise(2, 1);
+      await world.route([
+        [1, 0.5],
+        [2, 0.5],
+      ]);
+      expect(await world.ask(40)).toEqual(new Set([1, 2]));
+      expect((await world.group(2))?.share).toBeCloseTo(0.5, 1);
+    });
+
+    test("no request is lost while servers come and go", async () => {
+      await world.serve(1, 3);
+      world.asking = true;
+      await world.raise(1, 1);
+      await world.raise(2, 2);
+      await world.route([[2, 1]]);
+      await world.resize(1, 0);
+      await world.gone(1);
+      expect(world.lost).toBe(0);
+    });
+
+    test("closing the way in keeps the servers", async () => {
+      const before = await world.serve(1, 1);
+      await world.route([]);
+      expect((await subject.platform.observe(call)).routed).not.toContain(subject.service);
+      expect(await world.ids(1)).toEqual(before);
+    });
+
+    test("destroy removes a server; unknown ones are no error", async () => {
+      const [id = ""] = await world.serve(1, 1);
+      await subject.platform.destroy(id, call);
+      await subject.platform.destroy(id, call);
+      expect(await world.ids(1)).not.toContain(id);
+      await world.settled(1, 1);
+    });
+
+    test("a quarantined server has no traffic any more, and the group makes another", async () => {
+      const [id = "", other = ""] = await world.serve(1, 2);
+      const taint = { kind: "process", detail: "an unknown process", atMs: 0 };
+      expect(await subject.platform.quarantine(id, taint, call)).toMatchObject({ server: id });
+      expect((await world.servers(1)).find((s) => s.id === id)?.inTraffic ?? false).toBe(false);
+      await eventually(subject, "a replacement", async () => {
+        const ready = (await world.servers(1)).filter((s) => s.state === "ready").map((s) => s.id);
+        return ready.length === 2 && ready.includes(other) && !ready.includes(id);
+      });
+    });
+
+    test("watchers are told that something has changed", async () => {
+      const heard = new Set<ServiceKey>();
+      using _watch = subject.platform.watch((service) => heard.add(service));
+      await world.raise(1, 1);
+      expect(heard).toContain(subject.service);
+    });
+
+    test("preflight accepts what can be made", async () => {
+      await subject.platform.preflight?.(subject.release(1), call);
+      expect(await world.servers(1)).toEqual([]);
+    });
+
+    test("a server's lines can be read; an unknown server has none", async ({ skip }) => {
+      const { logs } = subject.platform;
+      if (logs === undefined) return skip("this platform has no logs");
+      const [id = ""] = await world.raise(1, 1);
+      await eventually(
+        subject,
+        "its first line",
+        async () => (await linesOf(logs.read(id, {}, call.signal)))[0] === "hello",
+      );
+      const unknown = `${subject.service}-1-99-1`;
+      await expect(linesOf(logs.read(unknown, {}, call.signal))).rejects.toMatchObject({
+        code: "server_unknown",
+      });
+    });
+
+    test("a server that exits is given up with its last words, and replaced", async ({ skip }) => {
+      if (subject.exiting === undefined) return skip("this subject has no exiting servers");
+      await world.resize(subject.exiting(1), 1);
+      const group = await eventually(subject, "two failures", async () => {
+        const found = await world.group(1);
+        return (found?.failed ?? 0) >= 2 && found;
+      });
+      expect(group.failures[0]).toMatchObject({
+        kind: "exited",
+        reason: expect.stringContaining("exited with code 3"),
+      });
+      expect(group.failures[0]?.logTail).toContain("last words");
+      expect(new Set(group.failures.map((f) => f.id)).size).toBe(group.failures.length);
+      await world.resize(subject.exiting(1), 0);
+      await world.gone(1);
+      expect((await world.group(1))?.failures.length).toBeGreaterThanOrEqual(2);
+    });
+
+    test("a server that does not become healthy is given up with its last answers", async ({ skip }) => {
+      if (subject.unhealthy === undefined) return skip("this subject has no unhealthy servers");
+      await world.resize(subject.unhealthy(1), 1);
+      const failure = await eventually(subject, "a failure", async () => (await world.group(1))?.failures[0]);
+      expect(failure).toMatchObject({
+        kind: "unready",
+        reason: expect.stringContaining("was not ready within"),
+      });
+      expect(failure.probes.length).toBeGreaterThan(0);
+    });
+
+    test("a server whose process is killed is replaced, and costs no request", async ({ skip }) => {
+      if (subject.kill === undefined) return skip("this subject kills no servers");
+      const [id = ""] = await world.serve(1, 2);
+      world.asking = true;
+      await subject.kill(id);
+      await eventually(subject, "a replacement", async () => {
+        const ready = (await world.servers(1)).filter((s) => s.state === "ready").map((s) => s.id);
+        return ready.length === 2 && !ready.includes(id);
+      });
+      expect((await world.group(1))?.failed).toBe(1);
+      expect(world.lost).toBe(0);
+    });
+
+    test("a new controller finds servers and traffic as they were, and goes on", async ({ skip }) => {
+      if (subject.restart === undefined) return skip("this subject has no controller to restart");
+      const before = await world.serve(1, 2);
+      await subject.restart();
+      world.asking = true;
+      expect(await world.ids(1)).toEqual(before);
+      expect(await world.group(1)).toMatchObject({ size: undefined });
+      expect((await world.group(1))?.share).toBeCloseTo(1, 2);
+      await world.resize(1, 2);
+      await subject.pause(500);
+      expect((await world.servers(1)).map((s) => [s.id, s.state])).toEqual(before.map((id) => [id, "ready"]));
+      await world.raise(2, 1);
+      await world.route([[2, 1]]);
+      await world.resize(1, 0);
+      await world.gone(1);
+      expect(world.lost).toBe(0);
+    });
+  });
+}
+
+/** What the tests say to a platform, with the waiting in between. */
+class Conversation {
+  readonly #subject: PlatformSubject;
+  /** While it waits, it sends requests and counts those that are lost. */
+  asking = false;
+  lost = 0;
+
+  constructor(subject: PlatformSubject) {
+    this.#subject = subject;
+  }
+
+  async group(release: number): Promise<GroupObservation | undefined> {
+    if (this.asking) await this.ask(1);
+    const { groups } = await this.#subject.platform.observe(call);
+    return groups.find((g) => g.service === this.#subject.service && g.release === release);
+  }
+
+  async servers(release: number): Promise<readonly ServerObservation[]> {
+    const servers = (await this.group(release))?.servers ?? [];
+    return servers.toSorted((a, b) => (a.id < b.id ? -1 : 1));
+  }
+
+  async ids(release: number): Promise<readonly ServerId[]> {
+    return (await this.servers(release)).map((s) => s.id);
+  }
+
+  resize(release: number | Release, size: number): Promise<void> {
+    const spec = typeof release === "number" ? this.#subject.release(release) : release;
+    return this.#subject.platform.resize({ release: spec, drainMs: 2000 }, size, call);
+  }
+
+  /** Resolves with the ids of the servers when the group has exactly so many, all of them ready. */
+  async raise(release: number, size: number): Promise<readonly ServerId[]> {
+    await this.resize(release, size);
+    return this.settled(release, size);
+  }
+
+  settled(release: number, size: number): Promise<readonly ServerId[]> {
+    return eventually(this.#subject, `${size} ready servers of release ${release}`, async () => {
+      const servers = await this.servers(release);
+      return servers.length === size && servers.every((s) => s.state === "ready") && servers.map((s) => s.id);
+    });
+  }
+
+  async serve(release: number, size: number): Promise<readonly ServerId[]> {
+    const ids = await this.raise(release, size);
+    await this.route([[release, 1]]);
+    return ids;
+  }
+
+  async route(pairs: readonly (readonly [number, number])[]): Promise<void> {
+    const shares: Shares = pairs.map(([release, share]) => ({ release, share }));
+    const releases = shares.map((s) => this.#subject.release(s.release));
+    await this.#subject.platform.route(this.#subject.service, shares, releases, call);
+  }
+
+  async gone(release: number): Promise<void> {
+    await eventually(
+      this.#subject,
+      `release ${release} to be gone`,
+      async () => (await this.servers(release)).length === 0,
+    );
+  }
+
+  /** Which releases answer so many requests. Without a way to ask, it is what the platform says has traffic. */
+  async ask(times: number): Promise<ReadonlySet<number>> {
+    const { request, platform, service } = this.#subject;
+    if (request === undefined) {
+      const { groups } = await platform.observe(call);
+      return new Set(groups.filter((g) => g.service === service && g.share > 0).map((g) => g.release));
+    }
+    const answers = new Set<number>();
+    for (let i = 0; i < times; i++) {
+      const release = await request();
+      if (release === undefined) this.lost++;
+      else answers.add(release);
+    }
+    return answers;
+  }
+}
+
+async function linesOf(lines: AsyncIterable<{ readonly text: string }>): Promise<readonly string[]> {
+  const texts: string[] = [];
+  for await (const { text } of lines) texts.push(text);
+  return texts;
+}

@@ -1,0 +1,29 @@
+import type { Call } from "../platform.ts";
+
+/** What every suite needs of its subject. */
+export interface Subject {
+  /** Lets some time pass: real time, or that of a fake clock. */
+  pause(ms: number): Promise<void>;
+  /** Removes everything the test made. */
+  cleanup(): Promise<void>;
+}
+
+const stepMs = 20;
+const limitMs = 60_000;
+
+/** A call that is never cancelled. */
+export const call: Call = { signal: new AbortController().signal, deadline: Number.POSITIVE_INFINITY };
+
+/** Waits until `look` returns something; throws, with `what` was waited for, when that takes more than a minute. */
+export async function eventually<T>(
+  subject: Subject,
+  what: string,
+  look: () => Promise<T | undefined | false>,
+): Promise<T> {
+  for (let waitedMs = 0; waitedMs <= limitMs; waitedMs += stepMs) {
+    const found = await look();
+    if (found !== undefined && found !== false) return found;
+    await subject.pause(stepMs);
+  }
+  throw new Error(`Waited for more than a minute: ${what}`);
+}

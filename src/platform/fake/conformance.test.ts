@@ -1,0 +1,93 @@
+import { FakeClock } from "../../lib/fake-clock.ts";
+import { describeHost, type HostSubject } from "../conformance/describe-host.ts";
+import { describePlatform, type PlatformSubject } from "../conformance/describe-platform.ts";
+import { describeRouter, type RouterSubject } from "../conformance/describe-router.ts";
+import { fakeHost } from "./fake-host.ts";
+import { fakePlatform } from "./fake-platform.ts";
+import { fakeRouter } from "./fake-router.ts";
+import { release } from "./testing.ts";
+import { FakeWorld } from "./world.ts";
+
+describePlatform("the fake platform", async () => {
+  const clock = new FakeClock(1_000_000);
+  let { platform, world } = fakePlatform(clock);
+  let turn = 0;
+  world.behave("*", { lines: ["hello"], startMs: 30, readyMs: 40, stopMs: 20 });
+  return {
+    get platform() {
+      return platform;
+    },
+    service: "shop",
+    release,
+    exiting(number) {
+      world.behave(`shop-${number}`, { lines: ["last words"], exitAfterMs: 10, exitCode: 3 });
+      return release(number);
+    },
+    unhealthy(number) {
+      world.behave(`shop-${number}`, { status: 500 });
+      return release(number, { health: { ...release(number).health, deadlineMs: 2000 } });
+    },
+    request: async () => {
+      const id = world.request("shop", turn++);
+      return id === undefined ? undefined : world.servers.get(id)?.release.number;
+    },
+    kill: async (server) => world.exit(server, 137),
+    restart: async () => {
+      await platform[Symbol.asyncDispose]();
+      platform = fakePlatform(clock, { world }).platform;
+    },
+    pause: (ms) => clock.advance(ms),
+    cleanup: async () => platform[Symbol.asyncDispose](),
+  } satisfies PlatformSubject;
+});
+
+describeHost("the fake host", async () => {
+  const clock = new FakeClock();
+  const world = new FakeWorld(clock);
+  world.behave("*", { lines: ["hello"] });
+  let host = fakeHost(world);
+  const server = (slot: number) => ({ id: `shop-1-${slot}-1`, release: release(1) });
+  return {
+    get host() {
+      return host;
+    },
+    server,
+    exiting(slot) {
+      world.behave(server(slot).id, { lines: ["last words"], exitAfterMs: 10, exitCode: 3 });
+      return server(slot);
+    },
+    restart: async () => {
+      host = fakeHost(world);
+    },
+    pause: (ms) => clock.advance(ms),
+    cleanup: async () => {},
+  } satisfies HostSubject;
+});
+
+describeRouter("the fake router", async () => {
+  const clock = new FakeClock();
+  const world = new FakeWorld(clock);
+  let router = fakeRouter(world);
+  let turn = 0;
+  return {
+    get router() {
+      return router;
+    },
+    doors: [door(8080), door(8081), door(8082)],
+    backend: async (id) => ({ id, address: "10.0.0.1", port: 8080, weight: 256 }),
+    request: async (door) => {
+      const routed = [...world.routes.values()].find((r) => r.doors.some((d) => d.listen === door.listen));
+      const targets = routed?.targets.filter((t) => t.weight > 0) ?? [];
+      return targets[turn++ % Math.max(1, targets.length)]?.id;
+    },
+    restart: async () => {
+      router = fakeRouter(world);
+    },
+    pause: (ms) => clock.advance(ms),
+    cleanup: async () => {},
+  } satisfies RouterSubject;
+});
+
+function door(listen: number) {
+  return { mode: "http" as const, listen, host: undefined };
+}
