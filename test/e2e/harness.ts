@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
 import { dirname, join } from "node:path";
 import { exec } from "../../src/lib/exec.ts";
 import { openStateFolder } from "../../src/lib/state-folder.ts";
@@ -158,4 +159,16 @@ async function findLeftovers(home: string): Promise<readonly string[]> {
     .split("\n")
     .filter((line) => line.includes(home));
   return [...mounts, ...links, ...spaces, ...running].map((line) => line.trim());
+}
+
+/** A TCP port that nobody listens on now. */
+export function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once("error", reject);
+    server.listen(0, "127.0.0.1", () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === "object" && address !== null ? address.port : 0));
+    });
+  });
 }
