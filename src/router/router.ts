@@ -48,6 +48,8 @@ export interface Router {
   open(service: ServiceKey, target: ServerId, options: RouterOptions): Promise<number>;
   /** Checks that these doors could be opened for this service, changing nothing. Throws like `apply`. */
   check(service: ServiceKey, doors: readonly TrafficSpec[], options: RouterOptions): Promise<void>;
+  /** Ends the router as `stop` does if it has no service left; otherwise nothing happens. */
+  stopIdle(options: RouterOptions): Promise<void>;
   /** Ends the router and removes its files. For a machine that shall be left clean. */
   stop(options: RouterOptions): Promise<void>;
 }

@@ -30,6 +30,7 @@ export function fakeRouter(world: FakeWorld): Router {
       }),
     check: (service, doors, options) =>
       perform("check", service, options, () => requireDoors(world, service, doors)),
+    stopIdle: (options) => perform("stopIdle", undefined, options, () => {}),
     stop: (options) => perform("stop", undefined, options, () => world.routes.clear()),
   };
 }

@@ -228,7 +228,15 @@ class HostFleet implements Fleet {
     this.#changed.delete(group);
     if (this.#background.signal.aborted) return;
     this.#makeWhole(group);
+    if (this.#memory.isEmpty) this.#stopRouter();
     for (const changed of this.#watchers) changed(group.service);
+  }
+
+  /** No server is left: unless a service still has a way in, the router is not needed any more. */
+  #stopRouter(): void {
+    void this.#background.run("Stopping the router", () =>
+      this.#router.stopIdle(this.#background.call(listTimeoutMs)),
+    );
   }
 
   #makeWhole(group: Group): void {

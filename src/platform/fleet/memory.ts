@@ -73,6 +73,11 @@ export class Memory {
     return [...this.groups.values()].filter((g) => g.service === service);
   }
 
+  /** True when no server is left, in whatever state. */
+  get isEmpty(): boolean {
+    return this.groups.values().every((group) => group.members.size === 0);
+  }
+
   add(member: Omit<Member, "version">): Member {
     const added = { ...member, version: ++this.version };
     const group = this.groupOf(added);

@@ -56,6 +56,7 @@ export function haproxyRouter({ state, clock, log }: HaproxyRouterOptions): Rout
     remove: (service, options) => inTurn(() => remove(service, context(options))),
     open: (service, target, options) => inTurn(() => openSessions(service, target, context(options))),
     check: (service, doors, options) => inTurn(() => checkDoors({ service, doors }, context(options))),
+    stopIdle: (options) => inTurn(() => stopIdle(context(options))),
     stop: (options) => inTurn(() => stop(context(options))),
   };
 }
@@ -253,6 +254,11 @@ async function checkDoors(
   const running = await observeOrClear(context);
   assertNoConflict(asked, running?.services ?? (await servicesOnFile(context)));
   await assertPortsFree(newPorts(asked.doors, running));
+}
+
+async function stopIdle(context: Context): Promise<void> {
+  const running = await observe(context);
+  if (running && running.services.length === 0) await stop(context);
 }
 
 async function stop(context: Context): Promise<void> {
