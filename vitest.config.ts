@@ -11,8 +11,6 @@ export default defineConfig({
           testTimeout: 30_000, // a machine that does much else at the same time is no failure
           include: ["{src,test,scripts}/**/*.test.ts"],
           exclude: ["**/*.int.test.ts", "test/e2e/**"],
-          // Properties and simulated crashes take seconds on a machine that does other things too.
-          testTimeout: 30_000,
         },
       },
       {
