@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { readFile, stat } from "node:fs/promises";
+import { createServer as createHttpServer } from "node:http";
 import { connect, createServer, type Socket } from "node:net";
 import { expect, test, vi } from "vitest";
 import type { RoutedService } from "../router.ts";
@@ -13,7 +14,7 @@ import { ask } from "./socket.ts";
 const missing = await missingHaproxy();
 if (missing) console.log(`skipped: ${missing}`);
 const withHaproxy = test.skipIf(missing);
-const options = { signal: AbortSignal.timeout(110_000) };
+const options = { signal: AbortSignal.timeout(600_000) };
 
 withHaproxy("what was applied is what runs, and applying it again changes nothing", async () => {
   await using it = await installation();
@@ -97,6 +98,33 @@ withHaproxy("plain TCP: an open connection goes on while its server is drained, 
   await vi.waitFor(async () => expect(await it.router.open("db", a.id, options)).toBe(0), 5_000);
   expect(await it.router.open("nobody", "nobody-1-1-1", options)).toBe(0);
   fresh.destroy();
+});
+
+withHaproxy("a WebSocket goes on across a reload and is counted", async () => {
+  await using it = await installation();
+  // Key and answer of RFC 6455, section 1.3: HAProxy compares them.
+  const server = createHttpServer().on("upgrade", (_, socket) => {
+    socket.write("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n");
+    socket.write("Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n");
+    socket.on("data", (data: Buffer) => socket.write(`echo ${data}`)).on("end", () => socket.end());
+    socket.on("error", () => {});
+  });
+  const a = target("shop-1-1-1", await listen(server, "127.0.0.1"));
+  const port = await freePort();
+  await it.router.apply(
+    service("shop", [httpDoor(port)], [a], { ...health, check: { kind: "tcp" } }),
+    options,
+  );
+  const client = connect(port, "127.0.0.1");
+  const ask = "GET / HTTP/1.1\r\nHost: shop\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n";
+  const key = "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+  expect(await echo(client, ask + key)).toMatch(/^HTTP\/1.1 101 /);
+  expect(await echo(client, "1")).toBe("echo 1");
+  await it.router.apply(service("other", [httpDoor(await freePort())], []), options);
+  expect(await echo(client, "2")).toBe("echo 2");
+  expect(await it.router.open("shop", a.id, options)).toBe(1);
+  client.destroy();
+  await new Promise((resolve) => server.close(resolve));
 });
 
 withHaproxy("weights are shares of new requests", async () => {

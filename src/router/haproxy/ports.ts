@@ -8,11 +8,31 @@ export interface Listener {
   readonly inode: string;
 }
 
-/** Throws `port_taken`, naming the program where /proc tells it, when one of the ports has a listener. */
+/**
+ * Throws `port_taken`, naming the program where /proc tells it, when one of the ports has a listener, and `not_root`
+ * when the system keeps it for privileged programs. Found before a reload is tried: a failing one holds up the others.
+ */
 export async function assertPortsFree(ports: readonly number[]): Promise<void> {
   if (ports.length === 0) return;
+  const [status = "", lowest] = await Promise.all(
+    ["/proc/self/status", "/proc/sys/net/ipv4/ip_unprivileged_port_start"].map(readTextIfExists),
+  );
+  const refused = ports.find((port) => port < Number(lowest ?? 1024) && !mayBindAnyPort(status));
+  if (refused !== undefined) throw portPrivileged(refused, Number(lowest ?? 1024));
   const taken = (await listeners()).find((l) => ports.includes(l.port));
   if (taken) throw portTaken(taken.port, await holderOf(taken.inode));
+}
+
+/** CAP_NET_BIND_SERVICE of capabilities(7), number 10, in the form of `/proc/self/status`. */
+export function mayBindAnyPort(status: string): boolean {
+  const effective = /^CapEff:\s+([0-9a-f]+)$/m.exec(status)?.[1] ?? "0";
+  return ((BigInt(`0x${effective}`) >> 10n) & 1n) === 1n;
+}
+
+function portPrivileged(port: number, lowest: number): KilnError {
+  return new KilnError("not_root", `Port ${port} can only be opened by root on this machine.`, {
+    hint: `Choose a \`traffic.listen\` of ${lowest} or above, or run the controller as root.`,
+  });
 }
 
 /** Every listening TCP socket, of both address families: a door wants the port on all addresses. */

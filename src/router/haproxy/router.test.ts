@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { openStateFolder } from "../../lib/state-folder.ts";
 import { routerPaths } from "./paths.ts";
-import { parseListeners } from "./ports.ts";
+import { mayBindAnyPort, parseListeners } from "./ports.ts";
 import { readinessOf } from "./probe.ts";
 import { serialQueue } from "./queue.ts";
 import { batches } from "./socket.ts";
@@ -23,6 +23,12 @@ test("listeners are told from other sockets", () => {
     "   1: 0100007F:1F91 0100007F:1F90 01 00000000:00000000 00:00000000 00000000     0        0 4243 1 0",
   ].join("\n");
   expect(parseListeners(table)).toEqual([{ port: 8080, inode: "4242" }]);
+});
+
+test("who may open low ports is told by a capability, not by a name", () => {
+  expect(mayBindAnyPort("Name:\tnode\nCapEff:\t0000000000000400\n")).toBe(true);
+  expect(mayBindAnyPort("Name:\tnode\nCapEff:\t0000000000000000\n")).toBe(false);
+  expect(mayBindAnyPort("")).toBe(false);
 });
 
 test("commands are joined up to what HAProxy can read at once", () => {

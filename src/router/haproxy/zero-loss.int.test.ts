@@ -9,7 +9,7 @@ import { mixedClients, send, startLoad, type Tally } from "./load.ts";
 const missing = await missingHaproxy();
 if (missing) console.log(`skipped: ${missing}`);
 const withHaproxy = test.skipIf(missing);
-const options = { signal: AbortSignal.timeout(110_000) };
+const options = { signal: AbortSignal.timeout(600_000) };
 
 withHaproxy("servers are added, switched, drained and removed", async () => {
   await using it = await installation();
