@@ -8,9 +8,9 @@ import type {
   ServerStatus as ServerStatusType,
   ServiceStatus as ServiceStatusType,
 } from "../controller/operations.ts";
+import type { Action as ActionType } from "../domain/actions.ts";
 import type { KilnEvent as KilnEventType } from "../domain/event.ts";
 import type { ServerFailure as ServerFailureType } from "../domain/observation.ts";
-import type { Action as ActionType } from "../domain/plan.ts";
 import type { ReleaseDraft as ReleaseDraftType, Release as ReleaseType } from "../domain/release.ts";
 import type { Rollout as RolloutType } from "../domain/rollout.ts";
 import type {

@@ -1,5 +1,5 @@
 import { strict as assert } from "node:assert";
-import type { Action } from "../domain/plan.ts";
+import type { Action } from "../domain/actions.ts";
 import type { Call, Platform } from "../platform/platform.ts";
 import type { Store } from "../store/store.ts";
 

@@ -1,7 +1,7 @@
+import type { Action } from "../domain/actions.ts";
 import type { ServiceKey } from "../domain/ids.ts";
 import type { Observation } from "../domain/observation.ts";
-import type { Action } from "../domain/plan.ts";
-import { planService } from "../domain/plan-service.ts";
+import { planService } from "../domain/plan.ts";
 import { emptyView, type ServiceView, viewsOf } from "../domain/service-view.ts";
 import type { Clock } from "../lib/clock.ts";
 import { toKilnError } from "../lib/errors.ts";

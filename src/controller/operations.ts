@@ -1,7 +1,7 @@
+import type { Plan } from "../domain/actions.ts";
 import type { KilnEvent } from "../domain/event.ts";
 import type { ImageDigest, ServerId, ServiceKey } from "../domain/ids.ts";
 import type { ServerFailure, ServerObservation } from "../domain/observation.ts";
-import type { Plan } from "../domain/plan.ts";
 import type { Release, ReleaseDraft } from "../domain/release.ts";
 import type { Rollout, WarmRelease } from "../domain/rollout.ts";
 import type { RolloutPolicy } from "../domain/spec.ts";

@@ -1,5 +1,5 @@
+import type { Action, Plan, RecordChange, Shares } from "./actions.ts";
 import type { ServerFailure } from "./observation.ts";
-import type { Action, Plan, RecordChange, Shares } from "./plan.ts";
 import type { DesiredService, Rollout, Step, WarmRelease } from "./rollout.ts";
 import { isGone, readyCount, resizeTo, routeTo, type ServiceView } from "./service-view.ts";
 import { sizeAtStep } from "./steps.ts";

@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import type { Action } from "./actions.ts";
 import type { ServerObservation, ServerState } from "./observation.ts";
-import type { Action } from "./plan.ts";
-import { planService } from "./plan-service.ts";
+import { planService } from "./plan.ts";
 import { applyChange } from "./record.ts";
 import type { DesiredService } from "./rollout.ts";
 import type { ServiceView } from "./service-view.ts";

@@ -1,7 +1,6 @@
 import { describe, expect, test } from "vitest";
-import type { Action } from "./plan.ts";
-import { plan } from "./plan.ts";
-import { planService } from "./plan-service.ts";
+import type { Action } from "./actions.ts";
+import { plan, planService } from "./plan.ts";
 import { preview } from "./preview.ts";
 import { emptyView } from "./service-view.ts";
 import { aFailure, aGroup, aPolicy, aRelease, aRollout, aService, aView, minute, second } from "./testing.ts";

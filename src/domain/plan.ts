@@ -1,66 +1,8 @@
-import type { ServerId, ServiceKey } from "./ids.ts";
+import type { Action, Plan } from "./actions.ts";
 import type { Observation } from "./observation.ts";
-import { planService } from "./plan-service.ts";
-import type { DesiredService, RolloutPhase, WarmRelease } from "./rollout.ts";
-import { emptyView, viewsOf } from "./service-view.ts";
-
-/** Shares of new traffic by release; they add up to 1, or the list is empty (no traffic at all). */
-export type Shares = readonly { readonly release: number; readonly share: number }[];
-
-/** One thing to do, with the reason a person reads in `kiln plan`. Each is idempotent. */
-export type Action =
-  | {
-      readonly kind: "resize";
-      readonly service: ServiceKey;
-      readonly release: number;
-      readonly size: number;
-      readonly reason: string;
-    }
-  | { readonly kind: "route"; readonly service: ServiceKey; readonly shares: Shares; readonly reason: string }
-  /** For a server whose release is no longer known: nothing else can be said of it. */
-  | {
-      readonly kind: "destroy";
-      readonly service: ServiceKey;
-      readonly server: ServerId;
-      readonly reason: string;
-    }
-  /** A change of what is recorded of the rollout; the store makes it and its event in one transaction. */
-  | {
-      readonly kind: "record";
-      readonly service: ServiceKey;
-      readonly change: RecordChange;
-      readonly reason: string;
-    };
-
-export type RecordChange =
-  | {
-      readonly kind: "progress";
-      readonly rollout: number;
-      readonly highestReady: number;
-      readonly atMs: number;
-    }
-  | { readonly kind: "moved"; readonly rollout: number; readonly atMs: number }
-  | { readonly kind: "step"; readonly rollout: number; readonly step: number; readonly atMs: number }
-  | { readonly kind: "turn-back"; readonly rollout: number; readonly atMs: number }
-  /** It failed and its policy says stop: everything stays as it is until somebody decides. */
-  | { readonly kind: "stop"; readonly rollout: number }
-  | {
-      readonly kind: "end";
-      readonly rollout: number;
-      readonly phase: Extract<RolloutPhase, "complete" | "rolled-back" | "failed">;
-      readonly serving: number | undefined;
-      readonly warm: readonly WarmRelease[];
-      readonly atMs: number;
-    }
-  | { readonly kind: "warm-over"; readonly release: number }
-  /** Nothing of the service is left: forget it. */
-  | { readonly kind: "gone" };
-
-export interface Plan {
-  readonly actions: readonly Action[];
-  /** When time alone will change the plan (Unix time in ms); undefined when only an event can. */
-  readonly wakeAtMs: number | undefined;
-}
+import { planRollout } from "./plan-rollout.ts";
+import type { DesiredService } from "./rollout.ts";
+import { emptyView, isGone, resizeTo, routeTo, type ServiceView, viewsOf } from "./service-view.ts";
 
 /**
  * What to do now: a pure function of what is desired, what is observed and the time (Unix time in ms). Groups of
@@ -74,4 +16,72 @@ export function plan(desired: readonly DesiredService[], observed: Observation, 
     actions: plans.flatMap((p) => p.actions),
     wakeAtMs: wakes.length === 0 ? undefined : Math.min(...wakes),
   };
+}
+
+/** What to do now for one service. Pure: the same arguments give the same plan. `nowMs` is Unix time in ms. */
+export function planService(desired: DesiredService, view: ServiceView, nowMs: number): Plan {
+  if (desired.removed) return planRemoval(desired, view);
+  if (desired.rollout === undefined) return planSteady(desired, view, nowMs);
+  return planRollout(desired, desired.rollout, view, nowMs);
+}
+
+/** Close the doors, let every group go, then forget the service. */
+function planRemoval(desired: DesiredService, view: ServiceView): Plan {
+  const reason = "the service is being removed";
+  const closing = routeTo(desired, view, [], reason);
+  const lowering = [...view.groups.keys()].flatMap((release) => resizeTo(desired, view, release, 0, reason));
+  const gone = !view.routed && [...view.groups.keys()].every((release) => isGone(view, release));
+  const forgetting: Action[] = gone
+    ? [
+        {
+          kind: "record",
+          service: desired.service,
+          change: { kind: "gone" },
+          reason: "nothing of it is left",
+        },
+      ]
+    : [];
+  return { actions: [...closing, ...lowering, ...forgetting], wakeAtMs: undefined };
+}
+
+/** No rollout: the serving release has `count` servers and all the traffic, warm ones wait, all others go. */
+function planSteady(desired: DesiredService, view: ServiceView, nowMs: number): Plan {
+  const { serving, count } = desired;
+  const warm = desired.warm.filter((w) => w.release !== serving);
+  const actions: Action[] = [];
+  if (serving !== undefined) {
+    actions.push(
+      ...resizeTo(desired, view, serving, count, `release ${serving} serves with ${count} servers`),
+    );
+  }
+  const shares = serving === undefined || count === 0 ? [] : [{ release: serving, share: 1 }];
+  const reason = shares.length === 0 ? "nothing serves" : `release ${serving} serves`;
+  actions.push(...routeTo(desired, view, shares, reason));
+  for (const { release, untilMs } of warm) actions.push(...planWarm(desired, view, release, untilMs, nowMs));
+  const kept = new Set([serving, ...warm.map((w) => w.release)]);
+  for (const release of view.groups.keys()) {
+    if (kept.has(release)) continue;
+    actions.push(...resizeTo(desired, view, release, 0, `release ${release} is not needed any more`));
+  }
+  const ends = warm.map((w) => w.untilMs).filter((at) => at > nowMs);
+  return { actions, wakeAtMs: ends.length === 0 ? undefined : Math.min(...ends) };
+}
+
+function planWarm(
+  desired: DesiredService,
+  view: ServiceView,
+  release: number,
+  untilMs: number,
+  nowMs: number,
+): readonly Action[] {
+  if (nowMs < untilMs) {
+    return resizeTo(desired, view, release, desired.count, `release ${release} is kept warm for a rollback`);
+  }
+  const over: Action = {
+    kind: "record",
+    service: desired.service,
+    change: { kind: "warm-over", release },
+    reason: `release ${release} was kept warm long enough`,
+  };
+  return [...resizeTo(desired, view, release, 0, over.reason), over];
 }

@@ -1,7 +1,7 @@
+import type { Action, Shares } from "./actions.ts";
 import { serverId } from "./ids.ts";
 import type { GroupObservation, ServerObservation } from "./observation.ts";
-import type { Action, Shares } from "./plan.ts";
-import { planService } from "./plan-service.ts";
+import { planService } from "./plan.ts";
 import { applyChange } from "./record.ts";
 import type { DesiredService } from "./rollout.ts";
 import type { ServiceView } from "./service-view.ts";

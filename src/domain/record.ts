@@ -1,4 +1,4 @@
-import type { RecordChange } from "./plan.ts";
+import type { RecordChange } from "./actions.ts";
 import type { DesiredService, Rollout } from "./rollout.ts";
 
 /**

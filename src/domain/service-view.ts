@@ -1,6 +1,6 @@
+import type { Action, Shares } from "./actions.ts";
 import type { ServiceKey } from "./ids.ts";
 import type { GroupObservation, Observation } from "./observation.ts";
-import type { Action, Shares } from "./plan.ts";
 import type { DesiredService } from "./rollout.ts";
 
 /** What is observed of one service, and small questions about it. */

@@ -1,6 +1,6 @@
+import type { Shares } from "../domain/actions.ts";
 import type { ImageDigest, ServerId, ServiceKey } from "../domain/ids.ts";
 import type { Observation } from "../domain/observation.ts";
-import type { Shares } from "../domain/plan.ts";
 import type { Release } from "../domain/release.ts";
 
 export type PlatformName = "local" | "docker" | "vm" | "kubernetes" | "terraform" | "fake";

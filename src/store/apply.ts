@@ -1,5 +1,5 @@
+import type { RecordChange } from "../domain/actions.ts";
 import type { ServiceKey } from "../domain/ids.ts";
-import type { RecordChange } from "../domain/plan.ts";
 import { changeRollout } from "../domain/record.ts";
 import type { Rollout } from "../domain/rollout.ts";
 import { markGood, markServedUntil } from "./releases.ts";

@@ -1,7 +1,7 @@
+import type { RecordChange } from "../domain/actions.ts";
 import type { KilnEvent, NewEvent } from "../domain/event.ts";
 import type { ImageDigest, ServiceKey } from "../domain/ids.ts";
 import type { ServerFailure } from "../domain/observation.ts";
-import type { RecordChange } from "../domain/plan.ts";
 import type { Release, ReleaseDraft } from "../domain/release.ts";
 import type { DesiredService, Rollout } from "../domain/rollout.ts";
 import type { RolloutPolicy } from "../domain/spec.ts";

@@ -1,4 +1,4 @@
-import type { Action } from "../../domain/plan.ts";
+import type { Action } from "../../domain/actions.ts";
 import type { PlanPreview } from "../api.ts";
 import { buildProject } from "../build-progress.ts";
 import type { Context, Outcome } from "../context.ts";

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { Shares } from "../../domain/actions.ts";
 import { parseServerId, type ServerId, type ServiceKey } from "../../domain/ids.ts";
 import type { GroupObservation, ServerObservation } from "../../domain/observation.ts";
-import type { Shares } from "../../domain/plan.ts";
 import type { Release } from "../../domain/release.ts";
 import type { Platform } from "../platform.ts";
 import { call, eventually, type Subject } from "./subject.ts";

@@ -1,5 +1,5 @@
+import type { Shares } from "../../domain/actions.ts";
 import type { GroupObservation, ServerState } from "../../domain/observation.ts";
-import type { Shares } from "../../domain/plan.ts";
 import type { Release } from "../../domain/release.ts";
 import { FakeClock } from "../../lib/fake-clock.ts";
 import type { Fleet } from "../fleet/fleet.ts";

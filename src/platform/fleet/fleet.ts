@@ -1,8 +1,8 @@
 import assert from "node:assert";
+import type { Shares } from "../../domain/actions.ts";
 import type { ServerId, ServiceKey } from "../../domain/ids.ts";
 import { parseServerId } from "../../domain/ids.ts";
 import type { Observation } from "../../domain/observation.ts";
-import type { Shares } from "../../domain/plan.ts";
 import type { Release } from "../../domain/release.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Logger } from "../../lib/log.ts";

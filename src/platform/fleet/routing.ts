@@ -1,6 +1,6 @@
+import type { Shares } from "../../domain/actions.ts";
 import type { ServiceKey } from "../../domain/ids.ts";
 import { parseServerId } from "../../domain/ids.ts";
-import type { Shares } from "../../domain/plan.ts";
 import type { Release } from "../../domain/release.ts";
 import type { HealthSpec, TrafficSpec } from "../../domain/spec.ts";
 import type { RoutedService, Target } from "../../router/router.ts";

@@ -1,5 +1,5 @@
+import type { Shares } from "../../domain/actions.ts";
 import type { ServiceKey } from "../../domain/ids.ts";
-import type { Shares } from "../../domain/plan.ts";
 import type { Release } from "../../domain/release.ts";
 import { KilnError } from "../../lib/errors.ts";
 import type { RoutedService, Router } from "../../router/router.ts";

@@ -1,0 +1,60 @@
+import type { ServerId, ServiceKey } from "./ids.ts";
+import type { RolloutPhase, WarmRelease } from "./rollout.ts";
+
+/** Shares of new traffic by release; they add up to 1, or the list is empty (no traffic at all). */
+export type Shares = readonly { readonly release: number; readonly share: number }[];
+
+/** One thing to do, with the reason a person reads in `kiln plan`. Each is idempotent. */
+export type Action =
+  | {
+      readonly kind: "resize";
+      readonly service: ServiceKey;
+      readonly release: number;
+      readonly size: number;
+      readonly reason: string;
+    }
+  | { readonly kind: "route"; readonly service: ServiceKey; readonly shares: Shares; readonly reason: string }
+  /** For a server whose release is no longer known: nothing else can be said of it. */
+  | {
+      readonly kind: "destroy";
+      readonly service: ServiceKey;
+      readonly server: ServerId;
+      readonly reason: string;
+    }
+  /** A change of what is recorded of the rollout; the store makes it and its event in one transaction. */
+  | {
+      readonly kind: "record";
+      readonly service: ServiceKey;
+      readonly change: RecordChange;
+      readonly reason: string;
+    };
+
+export type RecordChange =
+  | {
+      readonly kind: "progress";
+      readonly rollout: number;
+      readonly highestReady: number;
+      readonly atMs: number;
+    }
+  | { readonly kind: "moved"; readonly rollout: number; readonly atMs: number }
+  | { readonly kind: "step"; readonly rollout: number; readonly step: number; readonly atMs: number }
+  | { readonly kind: "turn-back"; readonly rollout: number; readonly atMs: number }
+  /** It failed and its policy says stop: everything stays as it is until somebody decides. */
+  | { readonly kind: "stop"; readonly rollout: number }
+  | {
+      readonly kind: "end";
+      readonly rollout: number;
+      readonly phase: Extract<RolloutPhase, "complete" | "rolled-back" | "failed">;
+      readonly serving: number | undefined;
+      readonly warm: readonly WarmRelease[];
+      readonly atMs: number;
+    }
+  | { readonly kind: "warm-over"; readonly release: number }
+  /** Nothing of the service is left: forget it. */
+  | { readonly kind: "gone" };
+
+export interface Plan {
+  readonly actions: readonly Action[];
+  /** When time alone will change the plan (Unix time in ms); undefined when only an event can. */
+  readonly wakeAtMs: number | undefined;
+}
