@@ -115,7 +115,7 @@ async function lockPackages(spec: ServiceSpec, options: BuildOptions): Promise<L
       hint: "Write `from: debian:bookworm`, or leave `packages` out.",
     });
   }
-  const packagesTree = options.packages ?? (await importPackages());
+  const packagesTree = options.packages ?? (await import("./packages/packages.ts")).packagesTree;
   return packagesTree({
     suite: image.from.suite,
     packages: image.packages,
@@ -129,11 +129,6 @@ async function lockPackages(spec: ServiceSpec, options: BuildOptions): Promise<L
     signal: options.signal,
     progress: (text) => options.progress({ kind: "message", text }),
   });
-}
-
-async function importPackages(): Promise<PackagesTree> {
-  const path = "./packages/packages.ts";
-  return ((await import(path)) as { readonly packagesTree: PackagesTree }).packagesTree;
 }
 
 /** Absolute paths of the project are no input: the same files elsewhere make the same image. */
