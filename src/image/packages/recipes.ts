@@ -87,6 +87,10 @@ export const recipes: readonly Recipe[] = [
     paths: [copy("etc/inputrc", "usr/share/readline/inputrc")],
   },
   {
+    packages: ["libreadline8t64"],
+    why: "Diverts the libraries' old paths, which are the new ones in the merged /usr.",
+  },
+  {
     packages: ["openssl"],
     why: "Links /usr/lib/ssl where it does not exist; the package brings it.",
   },
