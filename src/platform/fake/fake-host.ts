@@ -16,7 +16,7 @@ export function fakeHost(world: FakeWorld): Host {
     name: "fake",
     probe: (call) =>
       perform("probe", undefined, call, () => ({ usable: true, gaps: [], facts: ["a fake host in memory"] })),
-    list: (call) => perform("list", undefined, call, () => [...world.servers.values()].map((s) => s.record)),
+    list: (call) => perform("list", undefined, call, () => list(world, call.signal)),
     create: (spec, call) => perform("create", spec.id, call, () => create(world, spec, call.signal)),
     stop: (id, _graceMs, call) => perform("stop", id, call, () => stop(world, id, call.signal)),
     destroy: (id, call) => perform("destroy", id, call, () => void world.servers.delete(id)),
@@ -27,6 +27,12 @@ export function fakeHost(world: FakeWorld): Host {
       perform("quarantine", server, call, () => ({ server, digest: undefined })),
     logs: { read: (id, options, signal) => readLogs(world, id, options, signal) },
   };
+}
+
+async function list(world: FakeWorld, signal: AbortSignal): Promise<readonly HostServer[]> {
+  const records = [...world.servers.values()].map((s) => s.record);
+  if (world.listMs > 0) await world.clock.sleep(world.listMs, signal);
+  return records;
 }
 
 async function create(

@@ -59,6 +59,8 @@ export class FakeWorld {
   readonly takenPorts = new Set<number>();
   /** Images that are gone. */
   readonly missingImages = new Set<string>();
+  /** How long the host takes to list its servers: what it tells is as old as that. */
+  listMs = 0;
   /** Every call so far, in order. */
   readonly calls: FakeCall[] = [];
   /** Decides on every call; a simulation's source of faults. */

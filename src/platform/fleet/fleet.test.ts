@@ -311,6 +311,35 @@ test("a server that somebody else removed is replaced", async () => {
   expect((await fleet.group(1))?.failures[0]?.reason).toBe("disappeared from its host");
 });
 
+test("what a slow host listed says nothing of servers that have come, gone or ended since", async () => {
+  await using fleet = new TestFleet();
+  await fleet.serve(1, 1);
+  fleet.world.listMs = 400;
+  const first = fleet.platform.observe(call);
+  await fleet.resize(1, 2);
+  await fleet.clock.advance(100);
+  await fleet.platform.destroy("shop-1-1-1", call);
+  const { groups } = await fleet.clock.settle(first);
+  expect(groups[0]?.servers.map((s) => s.id)).toEqual(["shop-1-2-1", "shop-1-1-2"]);
+  await fleet.clock.advance(5000);
+  expect([...fleet.world.servers.keys()].sort()).toEqual(["shop-1-1-2", "shop-1-2-1"]);
+  fleet.world.listMs = 0;
+  expect((await fleet.group(1))?.failed).toBe(0);
+});
+
+test("an ended server gives its address free only when the router has forgotten it", async () => {
+  await using fleet = new TestFleet();
+  await fleet.serve(1, 2);
+  fleet.world.failNext("apply", 2);
+  fleet.world.exit("shop-1-1-1", 1);
+  await fleet.clock.advance(500);
+  expect(fleet.weights()["shop-1-1-1"]).toBe(256);
+  expect(fleet.world.servers.get("shop-1-1-1")?.released).toBe(false);
+  await fleet.clock.advance(5000);
+  expect(fleet.weights()).toEqual({ "shop-1-1-2": 256, "shop-1-2-1": 256 });
+  expect(fleet.world.servers.get("shop-1-1-1")?.released).toBe(true);
+});
+
 test("a router that lost its routes gets them back", async () => {
   await using fleet = new TestFleet();
   await fleet.serve(1, 2);

@@ -1,0 +1,49 @@
+import { request } from "node:http";
+import { describe } from "vitest";
+import { systemClock } from "../../lib/clock.ts";
+import { type Backend, freePort, httpBackend, httpDoor } from "../../router/haproxy/fixtures.ts";
+import { installation, missingHaproxy } from "../../router/haproxy/installation.ts";
+import { describeRouter, type RouterSubject } from "./describe-router.ts";
+
+const missing = await missingHaproxy();
+if (missing) console.log(`HAProxy is not tested: ${missing}`);
+
+describe.skipIf(missing)("on this machine", () => {
+  describeRouter("HAProxy", async (): Promise<RouterSubject> => {
+    const it = await installation();
+    let router = it.router;
+    const backends = new Map<string, Backend>();
+    return {
+      get router() {
+        return router;
+      },
+      doors: [httpDoor(await freePort()), httpDoor(await freePort()), httpDoor(await freePort())],
+      backend: async (id) => {
+        const backend = backends.get(id) ?? (await httpBackend(id));
+        backends.set(id, backend);
+        return backend.target;
+      },
+      request: ({ listen }) => ask(listen),
+      restart: async () => {
+        router = it.another();
+      },
+      pause: systemClock.sleep,
+      cleanup: async () => {
+        await it[Symbol.asyncDispose]();
+        for (const backend of backends.values()) await backend[Symbol.asyncDispose]();
+      },
+    };
+  });
+});
+
+function ask(port: number): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const asked = request({ port, agent: false, timeout: 5000 }, async (response) => {
+      const body = await response.setEncoding("utf8").toArray();
+      resolve(response.statusCode === 200 ? JSON.parse(body.join("")).id : undefined);
+    });
+    asked.on("timeout", () => asked.destroy());
+    asked.on("error", () => resolve(undefined));
+    asked.end();
+  });
+}
