@@ -197,6 +197,16 @@ test("following goes on with the controller that comes after", async () => {
   expect(stderr).toContain("The controller is gone; starting it again.");
 });
 
+test("rollout show -f ends with the exit code of the rollout, also of one that has ended", async () => {
+  const history = async () => ({
+    releases: [],
+    rollouts: [aRollout({ phase: "rolled-back", endedAtMs: 1 })],
+  });
+  const client = { ...rollingOut("rolled-back"), history };
+  expect((await cli(["rollout", "show", "shop"], { client, cwd: folder })).code).toBe(0);
+  expect((await cli(["rollout", "show", "shop", "-f"], { client, cwd: folder })).code).toBe(4);
+});
+
 test("Ctrl-C stops following and says that the rollout goes on", async () => {
   const stop = new AbortController();
   const client = rollingOut("forward");

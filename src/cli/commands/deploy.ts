@@ -1,4 +1,5 @@
-import type { Accepted, Client } from "../api.ts";
+import { KilnError } from "../../lib/errors.ts";
+import type { Accepted, Client, DeployRequest } from "../api.ts";
 import { buildProject } from "../build-progress.ts";
 import type { Context, ExitCode, Outcome } from "../context.ts";
 import { deployRequest, requireUsablePlatform } from "../deploy-request.ts";
@@ -15,17 +16,37 @@ interface DeployOptions extends ServiceOptions {
 /** Build, release, rollout. 0 done, 4 rolled back, 1 failed without a way back. */
 export async function run(context: Context, options: DeployOptions, service?: string): Outcome {
   const project = await openProject(context.cwd, options, service);
-  const client = await context.connect();
-  await requireUsablePlatform(client);
+  await requireUsablePlatform(await context.connect());
   const built = await buildProject(context, project, { updateLock: false });
   const { output } = context;
   const age = built.changed ? `built in ${formatDuration(built.ms)}` : "nothing to build";
   output.note(`Image ${project.spec.service}:${built.version}, ${formatBytes(built.bytes)}, ${age}.`);
   const beganAtMs = context.clock.now();
-  const accepted = await client.deploy(deployRequest(project.spec, built, whoAmI(context.env)));
+  const request = deployRequest(project.spec, built, whoAmI(context.env));
+  const { client, accepted } = await requestDeploy(context, request);
   if (accepted.rollout !== undefined)
     return finishRollout(context, client, accepted.rollout, !options.detach);
   return finishWithoutRollout(context, client, accepted, options.detach ? undefined : beganAtMs);
+}
+
+/**
+ * A controller that ends in the middle is started again and asked again: a deploy that it has recorded already is
+ * found, not made twice.
+ */
+async function requestDeploy(context: Context, request: DeployRequest, attempts = 3): Promise<Requested> {
+  const client = await context.connect();
+  try {
+    return { client, accepted: await client.deploy(request) };
+  } catch (error) {
+    const gone = error instanceof KilnError && error.code === "controller_unreachable";
+    if (!gone || attempts === 1) throw error;
+    return requestDeploy(context, request, attempts - 1);
+  }
+}
+
+interface Requested {
+  readonly client: Client;
+  readonly accepted: Accepted;
 }
 
 /** The release serves already; at most the number of servers is another. */
