@@ -6,6 +6,7 @@ import { buildProject } from "../build-progress.ts";
 import { createConnect } from "../connect.ts";
 import type { Context, ExitCode, Outcome } from "../context.ts";
 import { deployRequest } from "../deploy-request.ts";
+import { errorLines } from "../output/error-lines.ts";
 import { formatDuration } from "../output/units.ts";
 import { whoAmI } from "../people.ts";
 import { openProject, type Project } from "../project.ts";
@@ -14,11 +15,17 @@ import { type Load, startLoad } from "../quickstart/load.ts";
 import {
   createPlayground,
   disownPlayground,
-  type Playground,
-  playgroundState,
+  playgroundBeside,
   requireAlone,
 } from "../quickstart/playground.ts";
-import { lostIn, nextLines, reportLines, type StepResult, verdictLine } from "../quickstart/report.ts";
+import {
+  type KeptPlayground,
+  lostIn,
+  nextLines,
+  reportLines,
+  type StepResult,
+  verdictLine,
+} from "../quickstart/report.ts";
 import { installSystemPackages } from "../quickstart/system-packages.ts";
 import { followRollout } from "../rollout/follow.ts";
 import { failureLines } from "../rollout/summary.ts";
@@ -30,24 +37,29 @@ interface QuickstartOptions {
 
 /** The main job in about a minute, on a real nginx in a place of its own. 1 when a request was lost. */
 export async function run(given: Context, options: QuickstartOptions): Outcome {
+  const playground = playgroundBeside(given.state);
   requireRoot();
-  await requireAlone();
-  const state = playgroundState();
+  await requireAlone(playground);
+  const { state } = playground;
   const context = { ...given, state, connect: createConnect(given, state) };
   await installSystemPackages(context);
-  await cleanUp(context); // what an earlier quickstart kept, or left when it was killed
-  const playground = await createPlayground();
-  let kept = false;
+  await cleanUp(context, playground); // what an earlier quickstart kept, or left when it was killed
   try {
-    const steps = await playAll(context, playground);
-    kept = options.keep ?? false;
-    if (!kept) await cleanUp(context);
-    return finish(context, playground, steps, kept);
+    const port = await createPlayground(playground);
+    const steps = await playAll(context, playground.project, port);
+    if (!options.keep) await cleanUp(context, playground);
+    return finish(
+      context,
+      steps,
+      options.keep ? { ...playground, address: `http://localhost:${port}` } : undefined,
+    );
   } catch (error) {
-    if (!kept) await cleanUp(context).catch((failure: unknown) => context.output.error(failure));
+    await cleanUp(context, playground).catch((failure: unknown) =>
+      context.output.note(...errorLines(failure, context.output.noteStyle)),
+    );
     throw error;
   } finally {
-    await disownPlayground();
+    await disownPlayground(playground);
   }
 }
 
@@ -57,13 +69,12 @@ function requireRoot(): void {
     "not_root",
     "The quickstart runs real servers in network namespaces of their own, which needs root.",
     {
-      hint: "Run `sudo ./kiln quickstart`. It keeps to /var/lib/kiln-quickstart, and removes everything at the end.",
+      hint: "Run `sudo ./kiln quickstart`. It keeps to its own folder (for root: /var/lib/kiln-quickstart), and removes everything at the end.",
     },
   );
 }
 
-async function playAll(context: Context, playground: Playground): Promise<readonly StepResult[]> {
-  const { project: folder, port } = playground;
+async function playAll(context: Context, folder: string, port: number): Promise<readonly StepResult[]> {
   const steps: StepResult[] = [];
   const step = async (name: string, load: Load | undefined, work: () => Promise<unknown>) => {
     context.output.note("", context.output.noteStyle.bold(`${steps.length + 1}. ${name}`));
@@ -148,23 +159,17 @@ async function untilComplete(context: Context, client: Client, id: number | unde
   );
 }
 
-function finish(
-  context: Context,
-  playground: Playground,
-  steps: readonly StepResult[],
-  kept: boolean,
-): ExitCode {
+function finish(context: Context, steps: readonly StepResult[], kept: KeptPlayground | undefined): ExitCode {
   const { output } = context;
-  const address = `http://localhost:${playground.port}`;
-  const place = { home: playground.state.home, project: playground.project, address };
   const lost = lostIn(steps);
-  output.result({ steps, lost, kept: kept ? place : null }, [
+  const place = kept && { home: kept.state.home, project: kept.project, address: kept.address };
+  output.result({ steps, lost, kept: place ?? null }, [
     "",
     ...reportLines(steps, output.style),
     "",
     verdictLine(steps, output.style),
     "",
-    ...nextLines(kept ? place : undefined),
+    ...nextLines(kept),
   ]);
   return lost === 0 ? 0 : 1;
 }

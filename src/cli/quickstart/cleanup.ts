@@ -4,7 +4,7 @@ import type { Context } from "../context.ts";
 import { stopController } from "../local-controller/stop.ts";
 import { whoAmI } from "../people.ts";
 import { waitForStatus } from "../wait.ts";
-import { deletePlayground, playgroundExists } from "./playground.ts";
+import { deletePlayground, type Playground, playgroundExists } from "./playground.ts";
 
 /** How long servers get to end, drains included. */
 const deadlineMs = 90_000;
@@ -13,8 +13,8 @@ const deadlineMs = 90_000;
  * Removes every service of the playground, then the controller, then the files; nothing where there is none. Goes on
  * when the context's signal has fired: cleaning up is what Ctrl-C asks for.
  */
-export async function cleanUp(context: Context): Promise<void> {
-  if (!(await playgroundExists())) return;
+export async function cleanUp(context: Context, playground: Playground): Promise<void> {
+  if (!(await playgroundExists(playground))) return;
   context.output.note("Removing everything that the quickstart made ...");
   const signal = AbortSignal.timeout(deadlineMs);
   const within = { ...context, signal, connect: createConnect({ ...context, signal }, context.state) };
@@ -29,5 +29,5 @@ export async function cleanUp(context: Context): Promise<void> {
     });
   }
   await stopController(within);
-  await deletePlayground();
+  await deletePlayground(playground);
 }

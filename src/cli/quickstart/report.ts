@@ -2,6 +2,7 @@ import type { Style } from "../output/style.ts";
 import { plainText, table } from "../output/text.ts";
 import { formatDuration, plural } from "../output/units.ts";
 import type { LoadCounts } from "./load.ts";
+import type { Playground } from "./playground.ts";
 
 /** One step of the quickstart as it went. Without `load`, nothing was asked for meanwhile. */
 export interface StepResult {
@@ -27,26 +28,28 @@ export function reportLines(steps: readonly StepResult[], style: Style): string[
   ];
 }
 
+/** A playground that was not removed at the end. */
+export interface KeptPlayground extends Playground {
+  readonly address: string;
+}
+
 /** What to do next, with the example gone or kept. */
-export function nextLines(
-  kept: { readonly home: string; readonly project: string; readonly address: string } | undefined,
-): string[] {
+export function nextLines(kept: KeptPlayground | undefined): string[] {
   if (kept === undefined) {
     return [
-      "Everything the quickstart made is removed again. Next:",
+      "Everything that the quickstart made is removed again. Next:",
       "  kiln init && kiln deploy     in a folder of yours",
       "  kiln quickstart --keep       to look around in the example",
       "  docs/kiln-yaml.md            every key of kiln.yaml",
     ];
   }
-  const env = `KILN_HOME=${kept.home}`;
   return [
-    `The example goes on at ${kept.address}. Look around, with its project in ${kept.project}:`,
-    `  cd ${kept.project} && export ${env}`,
+    `The example goes on at ${kept.address}. To look around:`,
+    `  cd ${kept.project} && export KILN_HOME=${kept.state.home}`,
     "  kiln status                  also: servers, history, logs, events",
     "  kiln deploy                  after changing something in site/",
-    "  kiln remove                  and everything is gone again but the folder:",
-    "  kiln controller stop && rm -r /var/lib/kiln-quickstart",
+    "To remove it all:",
+    `  kiln remove --yes && kiln controller stop && cd / && rm -r ${kept.folder}`,
   ];
 }
 
