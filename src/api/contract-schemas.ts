@@ -145,7 +145,7 @@ export const Rollout = z
     to: releaseNumber,
     policy: RolloutPolicy,
     steps: z.array(z.object({ share: z.number(), holdMs: durationMs })),
-    phase: z.enum(["forward", "back", "stopped", "complete", "rolled-back", "failed", "superseded"]),
+    phase: z.enum(["forward", "back", "paused", "complete", "rolled-back", "failed", "superseded"]),
     step: amount,
     startedAtMs: atMs,
     startedBy: z.string(),
@@ -173,7 +173,7 @@ const change = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("moved"), rollout: z.number(), atMs }),
   z.object({ kind: z.literal("step"), rollout: z.number(), step: amount, atMs }),
   z.object({ kind: z.literal("turn-back"), rollout: z.number(), atMs }),
-  z.object({ kind: z.literal("stop"), rollout: z.number() }),
+  z.object({ kind: z.literal("pause"), rollout: z.number() }),
   z.object({
     kind: z.literal("end"),
     rollout: z.number(),

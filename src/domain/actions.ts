@@ -39,8 +39,8 @@ export type RecordChange =
   | { readonly kind: "moved"; readonly rollout: number; readonly atMs: number }
   | { readonly kind: "step"; readonly rollout: number; readonly step: number; readonly atMs: number }
   | { readonly kind: "turn-back"; readonly rollout: number; readonly atMs: number }
-  /** It failed and its policy says stop: everything stays as it is until somebody decides. */
-  | { readonly kind: "stop"; readonly rollout: number }
+  /** Everything stays as it is until somebody decides. */
+  | { readonly kind: "pause"; readonly rollout: number }
   | {
       readonly kind: "end";
       readonly rollout: number;

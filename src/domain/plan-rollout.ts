@@ -1,19 +1,19 @@
 import type { Action, Plan, RecordChange, Shares } from "./actions.ts";
-import type { ServerFailure } from "./observation.ts";
+import { planBack } from "./plan-back.ts";
 import type { DesiredService, Rollout, Step, WarmRelease } from "./rollout.ts";
-import { isGone, readyCount, resizeTo, routeTo, type ServiceView } from "./service-view.ts";
+import { failureOf, giveUp } from "./rollout-failure.ts";
+import {
+  act,
+  currentStep,
+  deadlineMs,
+  end,
+  keepsOld,
+  type Look,
+  record,
+  withDeadline,
+} from "./rollout-look.ts";
+import { isGone, lowerOthers, readyCount, resizeTo, routeTo, type ServiceView } from "./service-view.ts";
 import { sizeAtStep } from "./steps.ts";
-
-/** Servers that may end or fail to start before the release counts as broken: one may be bad luck, three are not. */
-const toleratedFailures = 2;
-
-/** Everything that one look at a running rollout needs. */
-interface Look {
-  readonly desired: DesiredService;
-  readonly rollout: Rollout;
-  readonly view: ServiceView;
-  readonly nowMs: number;
-}
 
 /** The next actions of a running rollout. Each is planned only when the one it builds on is observed to be done. */
 export function planRollout(
@@ -28,8 +28,8 @@ export function planRollout(
       return planForward(look);
     case "back":
       return planBack(look);
-    case "stopped":
-      return planStopped(look);
+    case "paused":
+      return planPaused(look);
     default:
       return { actions: [], wakeAtMs: undefined };
   }
@@ -46,49 +46,59 @@ function planForward(look: Look): Plan {
       ? act(giveUp(look, `release ${rollout.from} did not go in time`))
       : withDeadline(look, making);
   }
-  const others = planOthers(look);
-  const raise = resizeTo(
-    desired,
-    view,
-    rollout.to,
-    size,
-    `release ${rollout.to} needs ${size} of ${desired.count} servers`,
-  );
   const ready = readyCount(view, rollout.to);
   const progress = recordProgress(look, ready);
-  const before = [...others, ...making, ...raise, ...progress];
-
   const failure = failureOf(look, ready, size);
   if (failure !== undefined) return act([...progress, ...giveUp(look, failure)]);
-  if (raise.length > 0 || ready < size) return withDeadline(look, before);
 
-  const shares = forwardShares(look, step);
-  const route = routeTo(desired, view, shares, moveReason(rollout, step));
+  const raise = raiseNew(look, size);
+  const others = lowerOthers(desired, view, [rollout.from, rollout.to]);
+  const before = [...others, ...making, ...raise, ...progress];
+  if (raise.length > 0 || ready < size) return withDeadline(look, [...before, ...keepTraffic(look)]);
+  return planMove(look, step, before);
+}
+
+/** All servers of the step are ready: the traffic moves, the step holds, then it is done. */
+function planMove(look: Look, step: Step, before: readonly Action[]): Plan {
+  const { desired, rollout, view, nowMs } = look;
+  const reason = moveReason(rollout, step);
+  const route = routeTo(desired, view, sharesAt(look, step.share), reason);
   if (route.length > 0 || rollout.movedAtMs === undefined) {
     return act([
       ...before,
       ...route,
-      record(look, { kind: "moved", rollout: rollout.id, atMs: look.nowMs }, moveReason(rollout, step)),
+      record(look, { kind: "moved", rollout: rollout.id, atMs: nowMs }, reason),
     ]);
   }
   const holdEndsMs = holdStartMs(look) + step.holdMs;
-  if (look.nowMs < holdEndsMs) return { actions: before, wakeAtMs: holdEndsMs };
+  if (nowMs < holdEndsMs) return { actions: before, wakeAtMs: holdEndsMs };
   return act([...before, finishStep(look)]);
 }
 
-/** A group that is neither old nor new has no part in this rollout: whatever was kept warm goes. */
-function planOthers({ desired, rollout, view }: Look): readonly Action[] {
-  const part = new Set([rollout.from, rollout.to]);
-  return [...view.groups.keys()]
-    .filter((release) => !part.has(release))
-    .flatMap((release) =>
-      resizeTo(desired, view, release, 0, `release ${release} has no part in this rollout`),
-    );
+/** Nothing moves; what is there stays there, also across a restart of the machine. */
+function planPaused(look: Look): Plan {
+  const size = sizeAtStep(currentStep(look.rollout), look.desired.count);
+  const making = makeRoom(look, size);
+  if (mustWaitForRoom(look)) return act(making);
+  return act([...making, ...raiseNew(look, size), ...keepTraffic(look)]);
 }
 
-/** True when the old group stays whole beside the new one, ready for a rollback in one switch. */
-export function keepsOld(rollout: Rollout): boolean {
-  return rollout.policy.strategy !== "recreate" && rollout.policy.keepWarmMs > 0;
+function raiseNew({ desired, rollout, view }: Look, size: number): readonly Action[] {
+  const reason = `release ${rollout.to} needs ${size} of ${desired.count} servers`;
+  return resizeTo(desired, view, rollout.to, size, reason);
+}
+
+/** The traffic stays where the rollout has brought it so far; a router that was started anew is told so. */
+function keepTraffic(look: Look): readonly Action[] {
+  const { desired, rollout, view } = look;
+  const share =
+    rollout.movedAtMs === undefined
+      ? (rollout.steps[rollout.step - 1]?.share ?? 0)
+      : currentStep(rollout).share;
+  const shares = sharesAt(look, share).filter((s) => s.share > 0);
+  const present = shares.every((s) => view.groups.has(s.release));
+  if (rollout.from === undefined || !present) return [];
+  return routeTo(desired, view, shares, "the traffic stays where it is");
 }
 
 /** What has to go before the new servers may come: all of the old for `recreate`, `unavailable` of them otherwise. */
@@ -137,14 +147,16 @@ function inTrafficCount({ rollout, view }: Look): number {
   return (view.groups.get(rollout.to)?.share ?? 0) > 0 ? readyCount(view, rollout.to) : 0;
 }
 
-function forwardShares({ desired, rollout, view }: Look, step: Step): Shares {
+/** Shares when the new group has `share` of the traffic. An old group without a ready server gets none. */
+function sharesAt({ desired, rollout, view }: Look, share: number): Shares {
   if (desired.count === 0) return [];
   const { from, to } = rollout;
-  if (from === undefined || step.share === 1 || readyCount(view, from) === 0)
-    return [{ release: to, share: 1 }];
+  if (from === undefined || share === 1) return [{ release: to, share: 1 }];
+  if (share === 0) return [{ release: from, share: 1 }];
+  if (readyCount(view, from) === 0) return [{ release: to, share: 1 }];
   return [
-    { release: to, share: step.share },
-    { release: from, share: 1 - step.share },
+    { release: to, share },
+    { release: from, share: 1 - share },
   ];
 }
 
@@ -180,123 +192,4 @@ function finishStep(look: Look): Action {
       ? [{ release: rollout.from, untilMs: nowMs + rollout.policy.keepWarmMs }]
       : [];
   return end(look, "complete", rollout.to, warm, `release ${rollout.to} serves with all its servers healthy`);
-}
-
-/** Why the release has to be given up, or undefined while there is hope. */
-function failureOf(look: Look, ready: number, size: number): string | undefined {
-  const { rollout, view, nowMs } = look;
-  const failures = (view.groups.get(rollout.to)?.failures ?? []).filter((f) => f.atMs >= rollout.startedAtMs);
-  const latest = failures.at(-1);
-  const unready = failures.find((f) => f.kind === "unready");
-  if (unready !== undefined) return describe(unready);
-  if (latest !== undefined && failures.length > toleratedFailures) {
-    return `${failures.length} servers failed, the last one: ${describe(latest)}`;
-  }
-  if (ready < size && nowMs >= deadlineMs(rollout)) {
-    const minutes = Math.round(rollout.policy.progressDeadlineMs / 6000) / 10;
-    return `no further server became ready within ${minutes} min (${ready} of ${size} are)${latest ? `: ${describe(latest)}` : ""}`;
-  }
-  return undefined;
-}
-
-function describe(failure: ServerFailure): string {
-  return `${failure.id} ${failure.reason}`;
-}
-
-/** When a rollout without a new highest number of ready servers fails. A long hold is no lack of progress. */
-function deadlineMs(rollout: Rollout): number {
-  const held = rollout.movedAtMs === undefined ? 0 : rollout.movedAtMs + currentStep(rollout).holdMs;
-  return Math.max(rollout.progressAtMs, held) + rollout.policy.progressDeadlineMs;
-}
-
-/** A deploy turns back, or stops if its policy says so. A rollback is never rolled back: the traffic stays where it is. */
-function giveUp(look: Look, why: string): readonly Action[] {
-  const { rollout, nowMs } = look;
-  if (rollout.kind === "rollback") {
-    const serving = rollout.movedAtMs === undefined ? rollout.from : rollout.to;
-    return [end(look, "failed", serving, [], why)];
-  }
-  if (rollout.policy.onFailure === "stop") return [record(look, { kind: "stop", rollout: rollout.id }, why)];
-  return [record(look, { kind: "turn-back", rollout: rollout.id, atMs: nowMs }, why)];
-}
-
-/** Back to the old release: its group whole again, then the traffic, then the end. */
-function planBack(look: Look): Plan {
-  const { desired, rollout, view } = look;
-  const why = rollout.reason ?? "it was turned back";
-  if (rollout.from === undefined) return planBackToNothing(look, why);
-  const from = rollout.from;
-  const recreate = rollout.policy.strategy === "recreate";
-  const stop = recreate ? stopNew(look, why) : [];
-  if (recreate && !isGone(view, rollout.to)) return withDeadline(look, stop);
-  const raise = resizeTo(desired, view, from, desired.count, `release ${from} takes over again: ${why}`);
-  const ready = readyCount(view, from);
-  const enough = ready >= neededToGoBack(look) || (ready > 0 && readyCount(view, rollout.to) === 0);
-  const actions = [...planOthers(look), ...stop, ...raise];
-  if (!enough) {
-    if (look.nowMs < deadlineMs(rollout)) return withDeadline(look, actions);
-    const serving = readyCount(view, from) === 0 && readyCount(view, rollout.to) > 0 ? rollout.to : from;
-    return act([
-      ...actions,
-      end(look, "failed", serving, [], `${why}; and release ${from} did not come back in time`),
-    ]);
-  }
-  const route = routeTo(desired, view, desired.count === 0 ? [] : [{ release: from, share: 1 }], why);
-  return act([...actions, ...route, end(look, "rolled-back", from, [], why)]);
-}
-
-function neededToGoBack({ desired, rollout }: Look): number {
-  const missing = rollout.policy.strategy === "rolling" ? rollout.policy.unavailable : 0;
-  return Math.max(Math.min(1, desired.count), desired.count - missing);
-}
-
-function stopNew({ desired, rollout, view }: Look, why: string): readonly Action[] {
-  return resizeTo(desired, view, rollout.to, 0, why);
-}
-
-/** The first release of a service failed: nothing served before, so nothing serves now. */
-function planBackToNothing(look: Look, why: string): Plan {
-  const gone = isGone(look.view, look.rollout.to);
-  const ending = gone ? [end(look, "failed", undefined, [], why)] : [];
-  return act([...routeTo(look.desired, look.view, [], why), ...stopNew(look, why), ...ending]);
-}
-
-/** Nothing moves; only what a new controller has forgotten is asked for again. */
-function planStopped({ desired, rollout, view }: Look): Plan {
-  const forgotten = (release: number | undefined, size: number) =>
-    release !== undefined && view.groups.has(release) && view.groups.get(release)?.size === undefined
-      ? resizeTo(desired, view, release, size, "the rollout has stopped; its servers stay")
-      : [];
-  const size = sizeAtStep(currentStep(rollout), desired.count);
-  return act([...forgotten(rollout.from, desired.count), ...forgotten(rollout.to, size)]);
-}
-
-function currentStep(rollout: Rollout): Step {
-  return rollout.steps[rollout.step] ?? { share: 1, holdMs: 0 };
-}
-
-function record(look: Look, change: RecordChange, reason: string): Action {
-  return { kind: "record", service: look.desired.service, change, reason };
-}
-
-function end(
-  look: Look,
-  phase: "complete" | "rolled-back" | "failed",
-  serving: number | undefined,
-  warm: readonly WarmRelease[],
-  reason: string,
-): Action {
-  return record(
-    look,
-    { kind: "end", rollout: look.rollout.id, phase, serving, warm, atMs: look.nowMs },
-    reason,
-  );
-}
-
-function act(actions: readonly Action[]): Plan {
-  return { actions, wakeAtMs: undefined };
-}
-
-function withDeadline(look: Look, actions: readonly Action[]): Plan {
-  return { actions, wakeAtMs: deadlineMs(look.rollout) };
 }

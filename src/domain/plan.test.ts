@@ -136,9 +136,20 @@ describe("a rollout that goes wrong", () => {
     const rollout = aRollout({ policy: aPolicy({ onFailure: "stop" }) });
     const failures = [aFailure(), aFailure(), aFailure()];
     const view = aView(old, aGroup(2, ["starting"], { failures }));
-    expect(brief(planService(aService({ serving: 1, rollout }), view, 1).actions)).toBe("[stop]");
-    const stopped = aService({ serving: 1, rollout: { ...rollout, phase: "stopped" } });
-    expect(planService(stopped, view, 20 * minute).actions).toEqual([]);
+    expect(brief(planService(aService({ serving: 1, rollout }), view, 1).actions)).toBe("[pause]");
+    const paused = aService({ serving: 1, rollout: { ...rollout, phase: "paused" } });
+    expect(planService(paused, view, 20 * minute).actions).toEqual([]);
+  });
+
+  test("after a restart of the machine the traffic goes back to where the rollout had brought it", () => {
+    const restarted = aView(aGroup(1, ["ready", "ready", "ready"]), aGroup(2, ["starting"]));
+    expect(brief(planService(running, restarted, 1).actions)).toBe("->1:100");
+    const second = aService({ serving: 1, rollout: aRollout({ step: 1 }) });
+    const later = aView(aGroup(1, ["ready", "ready", "ready"]), aGroup(2, ["ready", "starting"]));
+    expect(brief(planService(second, later, 1).actions)).toBe("[progress] ->2:33,1:67");
+    const paused = aService({ serving: 1, rollout: aRollout({ phase: "paused" }) });
+    expect(brief(planService(paused, emptyView("shop"), 1).actions)).toBe("1=3 2=1");
+    expect(brief(planService(paused, restarted, 1).actions)).toBe("->1:100");
   });
 
   test("recreate stops the new server before the old one starts again", () => {

@@ -2,7 +2,15 @@ import type { Action, Plan } from "./actions.ts";
 import type { Observation } from "./observation.ts";
 import { planRollout } from "./plan-rollout.ts";
 import type { DesiredService } from "./rollout.ts";
-import { emptyView, isGone, resizeTo, routeTo, type ServiceView, viewsOf } from "./service-view.ts";
+import {
+  emptyView,
+  isGone,
+  lowerOthers,
+  resizeTo,
+  routeTo,
+  type ServiceView,
+  viewsOf,
+} from "./service-view.ts";
 
 /**
  * What to do now: a pure function of what is desired, what is observed and the time (Unix time in ms). Groups of
@@ -58,11 +66,7 @@ function planSteady(desired: DesiredService, view: ServiceView, nowMs: number): 
   const reason = shares.length === 0 ? "nothing serves" : `release ${serving} serves`;
   actions.push(...routeTo(desired, view, shares, reason));
   for (const { release, untilMs } of warm) actions.push(...planWarm(desired, view, release, untilMs, nowMs));
-  const kept = new Set([serving, ...warm.map((w) => w.release)]);
-  for (const release of view.groups.keys()) {
-    if (kept.has(release)) continue;
-    actions.push(...resizeTo(desired, view, release, 0, `release ${release} is not needed any more`));
-  }
+  actions.push(...lowerOthers(desired, view, [serving, ...warm.map((w) => w.release)]));
   const ends = warm.map((w) => w.untilMs).filter((at) => at > nowMs);
   return { actions, wakeAtMs: ends.length === 0 ? undefined : Math.min(...ends) };
 }

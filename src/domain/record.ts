@@ -33,8 +33,8 @@ export function changeRollout(
       return { ...rollout, step: change.step, movedAtMs: undefined, progressAtMs: change.atMs };
     case "turn-back":
       return { ...rollout, phase: "back", movedAtMs: undefined, progressAtMs: change.atMs, reason };
-    case "stop":
-      return { ...rollout, phase: "stopped", reason };
+    case "pause":
+      return { ...rollout, phase: "paused", reason };
     case "end":
       return { ...rollout, phase: change.phase, endedAtMs: change.atMs, reason: reason ?? rollout.reason };
   }

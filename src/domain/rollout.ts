@@ -15,8 +15,8 @@ export type RolloutPhase =
   | "forward"
   /** On its way back to the old one. */
   | "back"
-  /** Failed, and its policy says stop: nothing moves until it is aborted. */
-  | "stopped"
+  /** Nothing moves until it is resumed, promoted or aborted; `reason` says why. */
+  | "paused"
   | "complete"
   /** Failed or aborted, and the old release serves again. */
   | "rolled-back"

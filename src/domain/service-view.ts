@@ -86,3 +86,14 @@ export function routeTo(
   if (hasShares(view, shares)) return [];
   return [{ kind: "route", service: desired.service, shares, reason }];
 }
+
+/** Every group that has no part in what goes on goes. */
+export function lowerOthers(
+  desired: DesiredService,
+  view: ServiceView,
+  kept: readonly (number | undefined)[],
+): readonly Action[] {
+  return [...view.groups.keys()]
+    .filter((release) => !kept.includes(release))
+    .flatMap((release) => resizeTo(desired, view, release, 0, `release ${release} is not needed any more`));
+}

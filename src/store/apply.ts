@@ -83,7 +83,7 @@ function isStale(rollout: Rollout, change: RolloutChange): boolean {
 function leadsAway(change: RolloutChange): boolean {
   return (
     change.kind === "turn-back" ||
-    change.kind === "stop" ||
+    change.kind === "pause" ||
     (change.kind === "end" && change.phase !== "complete")
   );
 }
@@ -112,7 +112,7 @@ const eventKinds = {
   moved: "rollout.moved",
   step: "rollout.step",
   "turn-back": "rollout.turned-back",
-  stop: "rollout.stopped",
+  pause: "rollout.paused",
   complete: "rollout.completed",
   "rolled-back": "rollout.rolled-back",
   failed: "rollout.failed",
@@ -129,8 +129,8 @@ function sentence(rollout: Rollout, change: RolloutChange): string {
       return `${name} begins step ${change.step + 1} of ${rollout.steps.length}`;
     case "turn-back":
       return `${name} turns back`;
-    case "stop":
-      return `${name} has stopped`;
+    case "pause":
+      return `${name} pauses`;
     case "end":
       return `${name} ${endings[change.phase]}`;
   }

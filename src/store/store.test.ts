@@ -118,9 +118,9 @@ test("progress, moved and step are recorded one by one, each with its event", ()
   expect(t.store.rollout(id)).toMatchObject({ highestReady: 2, progressAtMs: 11, movedAtMs: 12 });
   t.store.apply("shop", { kind: "step", rollout: id, step: 1, atMs: 13 }, "step 1 is done");
   expect(t.store.rollout(id)).toMatchObject({ step: 1, movedAtMs: undefined, progressAtMs: 13 });
-  t.store.apply("shop", { kind: "stop", rollout: id }, "a server failed");
+  t.store.apply("shop", { kind: "pause", rollout: id }, "a server failed");
   expect(t.store.rollout(id)).toMatchObject({
-    phase: "stopped",
+    phase: "paused",
     reason: "a server failed",
     endedAtMs: undefined,
   });
@@ -128,7 +128,7 @@ test("progress, moved and step are recorded one by one, each with its event", ()
     "rollout.progress",
     "rollout.moved",
     "rollout.step",
-    "rollout.stopped",
+    "rollout.paused",
   ]);
   expect(t.store.events({ after: 2, limit: 1 })[0]).toEqual({
     sequence: 3,

@@ -168,7 +168,7 @@ test.each<[RolloutPhase, number]>([
   ["complete", 0],
   ["failed", 1],
   ["superseded", 1],
-  ["stopped", 1],
+  ["paused", 1],
   ["rolled-back", 4],
 ])("a rollout that ends as %s makes the exit code %i, also with --json", async (phase, expected) => {
   const { code, stdout, stderr } = await cli(["rollback", "-s", "shop", "--json"], {

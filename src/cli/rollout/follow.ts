@@ -13,7 +13,7 @@ const lookAgainMs = 250;
 const recentEvents = 50;
 
 /** Phases that a rollout does not leave by itself. */
-const settled: readonly RolloutPhase[] = ["complete", "rolled-back", "failed", "superseded", "stopped"];
+const settled: readonly RolloutPhase[] = ["complete", "rolled-back", "failed", "superseded", "paused"];
 
 /**
  * Watches a rollout until it has settled, and shows what happens. A controller that ends meanwhile is started again,

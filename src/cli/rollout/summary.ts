@@ -86,10 +86,10 @@ function endLines(
       ];
     case "superseded":
       return [`${style.warn("Superseded")} ${rollout.service}, ${journey(rollout)}.${why}`];
-    case "stopped":
+    case "paused":
       return [
-        `${style.bad("Stopped")} ${rollout.service}, ${journey(rollout)}, after ${took}.${why}`,
-        `  Its policy says stop on failure. \`kiln rollout abort ${rollout.service}\` goes back.`,
+        `${style.bad("Paused")} ${rollout.service}, ${journey(rollout)}, after ${took}.${why}`,
+        `  \`kiln rollout abort ${rollout.service}\` goes back.`,
       ];
     default:
       return [`${style.bad("Failed")} ${rollout.service}, ${journey(rollout)}, after ${took}.${why}`];

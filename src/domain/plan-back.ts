@@ -1,0 +1,44 @@
+import type { Action, Plan } from "./actions.ts";
+import { act, deadlineMs, end, type Look, withDeadline } from "./rollout-look.ts";
+import { isGone, lowerOthers, readyCount, resizeTo, routeTo } from "./service-view.ts";
+
+/** Back to the old release: its group whole again, then the traffic, then the end. */
+export function planBack(look: Look): Plan {
+  const { desired, rollout, view } = look;
+  const why = rollout.reason ?? "it was turned back";
+  if (rollout.from === undefined) return planBackToNothing(look, why);
+  const from = rollout.from;
+  const recreate = rollout.policy.strategy === "recreate";
+  const stop = recreate ? stopNew(look, why) : [];
+  if (recreate && !isGone(view, rollout.to)) return withDeadline(look, stop);
+  const raise = resizeTo(desired, view, from, desired.count, `release ${from} takes over again: ${why}`);
+  const ready = readyCount(view, from);
+  const enough = ready >= neededToGoBack(look) || (ready > 0 && readyCount(view, rollout.to) === 0);
+  const actions = [...lowerOthers(desired, view, [from, rollout.to]), ...stop, ...raise];
+  if (!enough) {
+    if (look.nowMs < deadlineMs(rollout)) return withDeadline(look, actions);
+    const serving = readyCount(view, from) === 0 && readyCount(view, rollout.to) > 0 ? rollout.to : from;
+    return act([
+      ...actions,
+      end(look, "failed", serving, [], `${why}; and release ${from} did not come back in time`),
+    ]);
+  }
+  const route = routeTo(desired, view, desired.count === 0 ? [] : [{ release: from, share: 1 }], why);
+  return act([...actions, ...route, end(look, "rolled-back", from, [], why)]);
+}
+
+function neededToGoBack({ desired, rollout }: Look): number {
+  const missing = rollout.policy.strategy === "rolling" ? rollout.policy.unavailable : 0;
+  return Math.max(Math.min(1, desired.count), desired.count - missing);
+}
+
+function stopNew({ desired, rollout, view }: Look, why: string): readonly Action[] {
+  return resizeTo(desired, view, rollout.to, 0, why);
+}
+
+/** The first release of a service failed: nothing served before, so nothing serves now. */
+function planBackToNothing(look: Look, why: string): Plan {
+  const gone = isGone(look.view, look.rollout.to);
+  const ending = gone ? [end(look, "failed", undefined, [], why)] : [];
+  return act([...routeTo(look.desired, look.view, [], why), ...stopNew(look, why), ...ending]);
+}

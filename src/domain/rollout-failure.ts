@@ -1,0 +1,38 @@
+import type { Action } from "./actions.ts";
+import type { ServerFailure } from "./observation.ts";
+import { deadlineMs, end, type Look, record } from "./rollout-look.ts";
+
+/** Servers that may end or fail to start before the release counts as broken: one may be bad luck, three are not. */
+const toleratedFailures = 2;
+
+/** Why the release has to be given up, or undefined while there is hope. */
+export function failureOf(look: Look, ready: number, size: number): string | undefined {
+  const { rollout, view, nowMs } = look;
+  const failures = (view.groups.get(rollout.to)?.failures ?? []).filter((f) => f.atMs >= rollout.startedAtMs);
+  const latest = failures.at(-1);
+  const unready = failures.find((f) => f.kind === "unready");
+  if (unready !== undefined) return describe(unready);
+  if (latest !== undefined && failures.length > toleratedFailures) {
+    return `${failures.length} servers failed, the last one: ${describe(latest)}`;
+  }
+  if (ready < size && nowMs >= deadlineMs(rollout)) {
+    const minutes = Math.round(rollout.policy.progressDeadlineMs / 6000) / 10;
+    return `no further server became ready within ${minutes} min (${ready} of ${size} are)${latest ? `: ${describe(latest)}` : ""}`;
+  }
+  return undefined;
+}
+
+function describe(failure: ServerFailure): string {
+  return `${failure.id} ${failure.reason}`;
+}
+
+/** A deploy turns back, or stops if its policy says so. A rollback is never rolled back: the traffic stays where it is. */
+export function giveUp(look: Look, why: string): readonly Action[] {
+  const { rollout, nowMs } = look;
+  if (rollout.kind === "rollback") {
+    const serving = rollout.movedAtMs === undefined ? rollout.from : rollout.to;
+    return [end(look, "failed", serving, [], why)];
+  }
+  if (rollout.policy.onFailure === "stop") return [record(look, { kind: "pause", rollout: rollout.id }, why)];
+  return [record(look, { kind: "turn-back", rollout: rollout.id, atMs: nowMs }, why)];
+}
