@@ -43,7 +43,7 @@ export function isGone(view: ServiceView, release: number): boolean {
 }
 
 /** True when the router gives each release exactly this share of the traffic. */
-export function hasShares(view: ServiceView, shares: Shares): boolean {
+function hasShares(view: ServiceView, shares: Shares): boolean {
   const wanted = new Map(shares.map((s) => [s.release, s.share]));
   if (shares.length > 0 && !view.routed) return false;
   const near = (release: number, share: number) => Math.abs((wanted.get(release) ?? 0) - share) < 0.005;

@@ -102,7 +102,7 @@ export async function makeLayerFile(path: string, layer: Tree, signal: AbortSign
 }
 
 /** Each file keeps its own time, which needs the extended form of inodes; nothing is compressed. */
-export function mkfsArgv(image: string, root: string): [string, ...string[]] {
+function mkfsArgv(image: string, root: string): [string, ...string[]] {
   const uuid = "00000000-0000-0000-0000-000000000000";
   return [
     "mkfs.erofs",

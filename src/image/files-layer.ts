@@ -111,6 +111,6 @@ function toEntry(file: ProjectFile, path: string, identity: Identity): CheckedEn
  * the content does, which is what ETag and Last-Modified of web servers, and Python's compiled files, rely on. It lies
  * within the 17 years (2^29 s) from 1980.
  */
-export function contentTime(sha256: string): number {
+function contentTime(sha256: string): number {
   return imageEpoch + (Number.parseInt(sha256.slice(0, 8), 16) >>> 3);
 }

@@ -79,7 +79,7 @@ export function imageManifest(config: Descriptor, layers: readonly Layer[]): Man
 }
 
 /** The ChainID of the OCI image specification (config.md, "Layer ChainID"); of no layers, the digest of nothing. */
-export function chainId(diffIds: readonly string[]): string {
+function chainId(diffIds: readonly string[]): string {
   const [first, ...rest] = diffIds;
   return rest.reduce((chain, diffId) => digestOf(`${chain} ${diffId}`), first ?? digestOf(""));
 }

@@ -64,10 +64,7 @@ function parseRecord(text: string | undefined): WrittenBlob | undefined {
 }
 
 /** Writes the tree as a layer and keeps its index. Throws `file_changed` when a checked entry has other bytes. */
-export async function writeLayer(
-  place: LayerPlace,
-  tree: ReadonlyMap<string, CheckedEntry>,
-): Promise<WrittenBlob> {
+async function writeLayer(place: LayerPlace, tree: ReadonlyMap<string, CheckedEntry>): Promise<WrittenBlob> {
   const writer = new BlobWriter(place.store);
   try {
     const offsets = new Map<string, number>();

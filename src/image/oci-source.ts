@@ -76,7 +76,7 @@ function noLayout(path: string): KilnError {
   });
 }
 
-export function blobOf(source: OciSource, digest: string): Content {
+function blobOf(source: OciSource, digest: string): Content {
   const content = source.file(`blobs/sha256/${digest.slice("sha256:".length)}`);
   if (content) return content;
   throw new KilnError("image_invalid", `${source.path} lacks the blob ${digest}.`, {

@@ -58,7 +58,7 @@ function bytesPart(bytes: Uint8Array): TarPart {
 }
 
 /** The entry's header, with an extended header before it when it needs one. */
-export function entryHeader(entry: Entry, length: number): Buffer {
+function entryHeader(entry: Entry, length: number): Buffer {
   const path = entry.type === "folder" ? `${entry.path}/` : entry.path;
   const link = entry.link ?? "";
   const mtime = Math.max(0, Math.floor(entry.mtime));

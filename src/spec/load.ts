@@ -1,9 +1,9 @@
 import { dirname } from "node:path";
 import type { ServiceSpec } from "../domain/spec.ts";
 import { KilnError } from "../lib/errors.ts";
+import { nearest } from "../lib/nearest.ts";
 import { sameDoors, sameServices } from "./file-rules.ts";
 import { type Finding, invalidSpec } from "./findings.ts";
-import { nearest } from "./nearest.ts";
 import { parseYaml } from "./parse.ts";
 import { assumeProjectFiles, findProjectFiles, type ProjectFiles } from "./project-files.ts";
 import type { SpecDocument } from "./schema.ts";

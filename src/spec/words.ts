@@ -1,6 +1,6 @@
 import type { z } from "zod";
+import { nearest } from "../lib/nearest.ts";
 import type { Finding } from "./findings.ts";
-import { nearest } from "./nearest.ts";
 import { findSpot, type Path, pathText, type Spot, type Tree } from "./tree.ts";
 
 type Issue = z.core.$ZodIssue;

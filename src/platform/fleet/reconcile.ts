@@ -51,7 +51,7 @@ export interface GroupPlan {
 }
 
 /** Records of failed servers that a group keeps, for their logs. */
-export const keptRecords = 3;
+const keptRecords = 3;
 
 const longestBackOffMs = 60_000;
 

@@ -46,7 +46,7 @@ function supportOfVersion2(controllers: string): CgroupSupport {
 }
 
 /** The parent of all cgroups of one installation, as runc's `cgroupsPath` wants it. */
-export function parentCgroup(tag: string): string {
+function parentCgroup(tag: string): string {
   return `/kiln-${tag}`;
 }
 

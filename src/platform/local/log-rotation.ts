@@ -6,7 +6,7 @@ import { waitUntil } from "./free-server.ts";
 import { type ServerPaths, serverPaths } from "./paths.ts";
 
 /** A log file of this size is put aside. */
-export const logBytes = 10 * 1024 * 1024;
+const logBytes = 10 * 1024 * 1024;
 /** conmon's command 2: open the log files again. */
 const reopen = "2 0 0\n";
 const reopenMs = 1_000;

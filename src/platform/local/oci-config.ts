@@ -42,7 +42,7 @@ export interface OciConfig {
 }
 
 export const maxOpenFiles = 65_536;
-export const maxProcesses = 1024;
+const maxProcesses = 1024;
 const sharedMemoryBytes = 64 * 1024 * 1024;
 const tmpfsBytesWithoutLimit = 256 * 1024 * 1024;
 const tmpfsInodes = 65_536;
