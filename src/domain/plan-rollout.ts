@@ -88,17 +88,15 @@ function raiseNew({ desired, rollout, view }: Look, size: number): readonly Acti
   return resizeTo(desired, view, rollout.to, size, reason);
 }
 
-/** The traffic stays where the rollout has brought it so far; a router that was started anew is told so. */
+/** A router that was started anew is told where the rollout had brought the traffic. */
 function keepTraffic(look: Look): readonly Action[] {
   const { desired, rollout, view } = look;
-  const share =
-    rollout.movedAtMs === undefined
-      ? (rollout.steps[rollout.step - 1]?.share ?? 0)
-      : currentStep(rollout).share;
-  const shares = sharesAt(look, share).filter((s) => s.share > 0);
-  const present = shares.every((s) => view.groups.has(s.release));
-  if (rollout.from === undefined || !present) return [];
-  return routeTo(desired, view, shares, "the traffic stays where it is");
+  const forgotten = view.groups.values().every((group) => group.share === 0);
+  if (!forgotten || rollout.from === undefined) return [];
+  const before = rollout.steps[rollout.step - 1]?.share ?? 0;
+  const share = rollout.movedAtMs === undefined ? before : currentStep(rollout).share;
+  const shares = sharesAt(look, share).filter((s) => view.groups.has(s.release));
+  return shares.length === 0 ? [] : routeTo(desired, view, shares, "the traffic stays where it was");
 }
 
 /** What has to go before the new servers may come: all of the old for `recreate`, `unavailable` of them otherwise. */
