@@ -1,0 +1,18 @@
+import type { Case } from "./case.ts";
+import { buildCase, coldCase } from "./cases/build.ts";
+import { cliCase } from "./cases/cli.ts";
+import { createCase } from "./cases/create.ts";
+import { planCase } from "./cases/plan.ts";
+import { replaceCase } from "./cases/replace.ts";
+import { rollbackCase } from "./cases/rollback.ts";
+
+/** Every case, in the order of a whole run. */
+export const cases: readonly Case[] = [
+  planCase,
+  cliCase,
+  buildCase,
+  coldCase,
+  createCase,
+  replaceCase,
+  rollbackCase,
+];

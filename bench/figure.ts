@@ -1,0 +1,43 @@
+import { summarize } from "./stats.ts";
+
+export type Unit = "ms" | "MiB" | "% of a core" | "lost";
+
+/** One thing that was measured, several times over. */
+export interface Figure {
+  /** The work, as in docs/benchmarks.md. */
+  readonly work: string;
+  /** Who did it: Kiln, or a peer with its version. */
+  readonly by: string;
+  readonly unit: Unit;
+  /** At most this much; undefined: measured to understand the others. */
+  readonly target: number | undefined;
+  readonly samples: readonly number[];
+  /** What else was seen: one short sentence. */
+  readonly note?: string;
+}
+
+export const kiln = "kiln";
+
+export function figure(
+  work: string,
+  unit: Unit,
+  target: number | undefined,
+  samples: readonly number[],
+  note?: string,
+): Figure {
+  return { work, by: kiln, unit, target, samples, ...(note === undefined ? {} : { note }) };
+}
+
+/** The number that stands for the figure: the median, but the sum of what was lost. */
+export function amountOf({ unit, samples }: Figure): number {
+  return unit === "lost" ? samples.reduce((sum, lost) => sum + lost, 0) : summarize(samples).median;
+}
+
+/** At most 1 when the target is reached; undefined without a target, or when the target is nothing at all. */
+export function ratioOf(figure: Figure): number | undefined {
+  return figure.target ? amountOf(figure) / figure.target : undefined;
+}
+
+export function isReached(figure: Figure): boolean {
+  return figure.target === undefined || amountOf(figure) <= figure.target;
+}

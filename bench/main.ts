@@ -1,0 +1,98 @@
+import { parseArgs } from "node:util";
+import { cases } from "./cases.ts";
+import { amountOf, type Figure, isReached, kiln, ratioOf } from "./figure.ts";
+import { machineFacts } from "./machine.ts";
+import { summarize } from "./stats.ts";
+import { renderTable } from "./table.ts";
+import { openWorkshop, type Workshop } from "./workshop.ts";
+
+const help = `Measures Kiln on this machine. Takes some minutes; wants root, and nothing else going on.
+
+npm run bench -- [--only NAME]... [--peers] [--json]
+
+  --only NAME  only these: ${cases.map(({ name }) => name).join(", ")}
+  --peers      the same work also by what else is installed
+  --json       print JSON for programs
+`;
+
+interface Asked {
+  readonly only: readonly string[];
+  readonly peers: boolean;
+  readonly json: boolean;
+}
+
+async function main(): Promise<number> {
+  const asked = readArguments();
+  if (asked === undefined) return 2;
+  if (process.getuid?.() !== 0) return refuse("The benchmark runs real servers, which needs root.");
+  const { figures, faults } = await measureAll(asked);
+  print(asked, figures, faults);
+  return faults.length > 0 ? 1 : 0;
+}
+
+function readArguments(): Asked | undefined {
+  try {
+    const { values } = parseArgs({
+      options: {
+        only: { type: "string", multiple: true, default: [] },
+        peers: { type: "boolean", default: false },
+        json: { type: "boolean", default: false },
+        help: { type: "boolean", short: "h", default: false },
+      },
+    });
+    const unknown = values.only.filter((name) => cases.every((c) => c.name !== name));
+    if (unknown.length > 0) throw new TypeError(`There is no case ${unknown.join(", ")}.`);
+    if (!values.help) return values;
+    process.stderr.write(help);
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : error}\n\n${help}`);
+  }
+  return undefined;
+}
+
+/** A case that fails does not keep the others from being measured. */
+async function measureAll({ only, peers }: Asked): Promise<{ figures: Figure[]; faults: string[] }> {
+  await using workshop = await openWorkshop((words) => process.stderr.write(`  ${words}\n`));
+  const figures: Figure[] = [];
+  const faults: string[] = [];
+  const measure = async (name: string, about: string, run: (w: Workshop) => Promise<readonly Figure[]>) => {
+    process.stderr.write(`${name}: ${about}\n`);
+    try {
+      figures.push(...(await run(workshop)));
+    } catch (error) {
+      faults.push(`${name}: ${error instanceof Error ? error.message : error}`);
+    }
+  };
+  for (const { name, about, run } of cases) {
+    if (only.length === 0 || only.includes(name)) await measure(name, about, run);
+  }
+  if (peers) {
+    const { measurePeers } = await import("./peers/peers.ts");
+    await measure("peers", "the same work by what else is installed", measurePeers);
+  }
+  return { figures, faults };
+}
+
+function print({ json }: Asked, figures: readonly Figure[], faults: readonly string[]): void {
+  const machine = machineFacts();
+  if (json) {
+    const rows = figures.map((f) => ({
+      ...f,
+      ...summarize(f.samples),
+      value: amountOf(f),
+      ratio: ratioOf(f),
+      ...(f.by === kiln ? { reached: isReached(f) } : {}),
+    }));
+    process.stdout.write(`${JSON.stringify({ machine, figures: rows, faults }, null, 2)}\n`);
+    return;
+  }
+  process.stdout.write(`\n${machine.join(", ")}\n\n${renderTable(figures)}\n`);
+  for (const fault of faults) process.stdout.write(`\nNOT MEASURED ${fault}\n`);
+}
+
+function refuse(words: string): number {
+  process.stderr.write(`${words}\n`);
+  return 1;
+}
+
+process.exitCode = await main();

@@ -1,0 +1,15 @@
+import { expect, test } from "vitest";
+import { repeat, summarize } from "./stats.ts";
+
+test("the middle of the samples, whatever their order, and both ends", () => {
+  expect(summarize([30, 10, 20])).toEqual({ count: 3, median: 20, min: 10, max: 30 });
+  expect(summarize([4, 1, 3, 2])).toEqual({ count: 4, median: 2.5, min: 1, max: 4 });
+});
+
+test("nothing measured is no figure", () => {
+  expect(() => summarize([])).toThrow(RangeError);
+});
+
+test("repeats one after the other", async () => {
+  expect(await repeat(3, async (round) => round * 2)).toEqual([2, 4, 6]);
+});

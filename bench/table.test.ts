@@ -1,0 +1,21 @@
+import { expect, test } from "vitest";
+import { figure } from "./figure.ts";
+import { renderTable } from "./table.ts";
+
+test("Kiln's figures with target, ratio and verdict; others beside them", () => {
+  const text = renderTable([
+    figure("build", "ms", 300, [150, 140, 160]),
+    figure("start", "ms", 100, [2000]),
+    figure("requests", "lost", 0, [0, 0], "1200 served"),
+    { ...figure("build", "ms", undefined, [450]), by: "other 1.0" },
+  ]);
+  expect(text.split("\n")).toEqual([
+    "work      figure     min     max  runs  target  ratio",
+    "build     150 ms  140 ms  160 ms     3  300 ms   0.50  ok",
+    "start     2.00 s  2.00 s  2.00 s     1  100 ms  20.00  MISSED",
+    "requests  0 lost  0 lost  0 lost     2  0 lost         ok      1200 served",
+    "",
+    "the same by  work   figure     min     max  runs  against Kiln",
+    "other 1.0    build  450 ms  450 ms  450 ms     1         3.0 x",
+  ]);
+});
