@@ -2,8 +2,10 @@ import type { Case } from "./case.ts";
 import { buildCase, coldCase } from "./cases/build.ts";
 import { cliCase } from "./cases/cli.ts";
 import { createCase } from "./cases/create.ts";
+import { lostCase } from "./cases/lost.ts";
 import { planCase } from "./cases/plan.ts";
 import { replaceCase } from "./cases/replace.ts";
+import { restCase } from "./cases/rest.ts";
 import { rollbackCase } from "./cases/rollback.ts";
 
 /** Every case, in the order of a whole run. */
@@ -15,4 +17,6 @@ export const cases: readonly Case[] = [
   createCase,
   replaceCase,
   rollbackCase,
+  lostCase,
+  restCase,
 ];

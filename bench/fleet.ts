@@ -30,7 +30,8 @@ export async function openFleet(
   options: ProjectOptions & { count: number },
 ): Promise<Fleet> {
   const port = await freePort();
-  const bench = await workshop.open(siteProject({ ...options, port }));
+  const secondPort = await freePort();
+  const bench = await workshop.open(siteProject({ ...options, port, secondPort }));
   const { installation, folder } = bench;
   const client = createClient(openStateFolder({ KILN_HOME: installation.home }).controllerSocket);
   let editions = 0;

@@ -18,9 +18,10 @@ test("a server's release is in its id", () => {
   expect(releaseOf(undefined)).toBe(0);
 });
 
-test("traffic has moved with the last answer of the old release", () => {
+test("traffic has moved with the release's first answer and the last one of others", () => {
   expect(movedAtMs(answers, 2)).toBe(30);
-  expect(movedAtMs(answers.slice(1, 2), 2)).toBeUndefined();
+  expect(movedAtMs(answers.slice(1, 2), 2)).toBe(20);
+  expect(movedAtMs(answers.slice(0, 1), 2)).toBeUndefined();
 });
 
 test("all serve once each has answered", () => {

@@ -54,10 +54,15 @@ export function releaseOf(server: string | undefined): number {
   return Number(/-(\d+)-\d+-\d+$/.exec(server ?? "")?.[1] ?? 0);
 }
 
-/** When the last answer of another release had come. Undefined when there was none: nothing has moved. */
+/**
+ * When the traffic had moved to the release: its first answer had come, and the last one of another release too.
+ * Undefined while no answer has come from it.
+ */
 export function movedAtMs(answers: readonly Answer[], release: number): number | undefined {
-  const others = answers.filter(({ server }) => server !== undefined && releaseOf(server) !== release);
-  return others.at(-1)?.endedAtMs;
+  const served = answers.filter(({ server }) => server !== undefined);
+  const first = served.find(({ server }) => releaseOf(server) === release);
+  const last = served.findLast(({ server }) => releaseOf(server) !== release);
+  return first && Math.max(first.endedAtMs, last?.endedAtMs ?? 0);
 }
 
 /** When the `count`th server of the release had answered for the first time; undefined while it has not. */

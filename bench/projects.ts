@@ -6,6 +6,8 @@ export type ProjectFiles = Readonly<Record<string, string>>;
 export interface ProjectOptions {
   readonly count?: number;
   readonly port?: number;
+  /** Where the environment `second`, a service of its own with one server, takes its traffic. */
+  readonly secondPort?: number;
   /** Lines of YAML below `rollout:`. */
   readonly rollout?: readonly string[];
 }
@@ -14,7 +16,12 @@ export interface ProjectOptions {
 export const service = "bench";
 
 /** nginx and a small site. Every answer says which server gave it. */
-export function siteProject({ count = 1, port = 18_080, rollout = [] }: ProjectOptions = {}): ProjectFiles {
+export function siteProject({
+  count = 1,
+  port = 18_080,
+  secondPort = 18_081,
+  rollout = [],
+}: ProjectOptions = {}): ProjectFiles {
   return {
     "kiln.yaml": lines(
       `service: ${service}`,
@@ -30,6 +37,8 @@ export function siteProject({ count = 1, port = 18_080, rollout = [] }: ProjectO
       "health: { http: / }",
       `traffic: { listen: ${port} }`,
       ...(rollout.length === 0 ? [] : ["rollout:", ...rollout.map((line) => `  ${line}`)]),
+      "environments:",
+      `  second: { servers: { count: 1 }, traffic: { listen: ${secondPort} } }`,
     ),
     "nginx.conf": nginxConf,
     "site/index.html": page("first"),
