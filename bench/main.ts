@@ -60,7 +60,7 @@ async function measureAll({ only, peers }: Asked): Promise<{ figures: Figure[]; 
     try {
       figures.push(...(await run(workshop)));
     } catch (error) {
-      faults.push(`${name}: ${error instanceof Error ? error.message : error}`);
+      faults.push(`${name}: ${wordsOf(error)}`);
     }
   };
   for (const { name, about, run } of cases) {
@@ -88,6 +88,13 @@ function print({ json }: Asked, figures: readonly Figure[], faults: readonly str
   }
   process.stdout.write(`\n${machine.join(", ")}\n\n${renderTable(figures)}\n`);
   for (const fault of faults) process.stdout.write(`\nNOT MEASURED ${fault}\n`);
+}
+
+/** What went wrong first, and what then went wrong while tidying up. */
+function wordsOf(error: unknown): string {
+  if (error instanceof SuppressedError)
+    return `${wordsOf(error.suppressed)}\nand then: ${wordsOf(error.error)}`;
+  return error instanceof Error ? error.message : String(error);
 }
 
 function refuse(words: string): number {
