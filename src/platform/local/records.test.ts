@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { openStateFolder } from "../../lib/state-folder.ts";
@@ -63,8 +63,9 @@ test("a server counts as running until conmon has said how it ended, or is gone 
 
   mkdirSync(paths.exits, { recursive: true });
   writeFileSync(join(paths.exits, record.id), "3");
+  utimesSync(join(paths.exits, record.id), 1.0005, 1.0005); // file systems know fractions of a millisecond
   const told = findExit(paths, running(gone, self), { ...moment, exits: new Set([record.id]) });
-  expect(told).toMatchObject({ code: 3, oomKilled: false });
+  expect(told).toEqual({ code: 3, oomKilled: false, atMs: 1000 });
   expect(hostServer(record, undefined)).toMatchObject({ state: "creating", address: "10.192.0.2" });
   expect(hostServer({ ...record, freed: true }, told)).toMatchObject({
     state: "exited",

@@ -41,7 +41,7 @@ function readExit(server: ServerPaths): Exit | undefined {
     // One of its processes may have been killed for memory long before the server ended well.
     return {
       code,
-      atMs: statSync(server.exit).mtimeMs,
+      atMs: Math.floor(statSync(server.exit).mtimeMs),
       oomKilled: code !== 0 && existsSync(server.outOfMemory),
     };
   } catch (error) {
