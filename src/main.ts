@@ -1,17 +1,19 @@
 /**
  * The composition root: the only place that knows every implementation. Started as a process of its own by the CLI or
- * by systemd; `probe` as its argument prints what this machine can do and ends.
+ * by systemd; `probe` as its argument prints what this machine can do and ends. With `--json` a fault is told as JSON.
  */
-import { chmod, mkdir, rm } from "node:fs/promises";
+import { chmod, rm } from "node:fs/promises";
 import { enableCompileCache } from "node:module";
 import { createApi } from "./api/routes.ts";
+import { errorLines } from "./cli/output/error-lines.ts";
+import { createStyle } from "./cli/output/style.ts";
 import { type Controller, startController } from "./controller/controller.ts";
 import { imageSource } from "./image/image-source.ts";
 import { listImages } from "./image/images.ts";
 import { systemClock } from "./lib/clock.ts";
-import { errorToJson } from "./lib/errors.ts";
+import { errorToJson, toKilnError } from "./lib/errors.ts";
 import { type Logger, openLog, silentLog } from "./lib/log.ts";
-import { openStateFolder, type StateFolder } from "./lib/state-folder.ts";
+import { ensureStateFolder, openStateFolder, type StateFolder } from "./lib/state-folder.ts";
 import { version } from "./lib/version.ts";
 import { createFleet } from "./platform/fleet/fleet.ts";
 import { networkProber } from "./platform/fleet/network-prober.ts";
@@ -21,6 +23,9 @@ import { holdState } from "./store/lock.ts";
 import { openStore } from "./store/store.ts";
 
 enableCompileCache();
+
+/** Whoever started this process reads why it ended from its log. */
+const asJson = process.argv.includes("--json");
 
 function openPlatform(state: StateFolder, log: Logger) {
   const clock = systemClock;
@@ -39,7 +44,7 @@ async function probe(state: StateFolder): Promise<void> {
 
 async function run(state: StateFolder): Promise<void> {
   process.umask(0o077);
-  await mkdir(state.home, { recursive: true, mode: 0o700 });
+  ensureStateFolder(state);
   using _lock = await holdState(state.controllerLock, process.pid);
   const log = openLog(state.controllerLog);
   using store = openStore(state.database, { clock: systemClock });
@@ -82,7 +87,9 @@ async function main(): Promise<void> {
 main().then(
   () => process.exit(0),
   (error: unknown) => {
-    process.stderr.write(`${JSON.stringify(errorToJson(error))}\n`);
-    process.exit(1);
+    const found = toKilnError(error, process.env.KILN_HOME);
+    const lines = asJson ? [JSON.stringify(errorToJson(found))] : errorLines(found, createStyle(false));
+    process.stderr.write(`${lines.join("\n")}\n`);
+    process.exit(found.exitCode);
   },
 );

@@ -248,6 +248,9 @@ export const ServiceStatus = z
     removing: z.boolean(),
     servers: z.array(ServerStatus),
     failures: z.array(ServerFailure),
+    trouble: maybe(z.object({ message: z.string(), hint: maybe(z.string()), sinceMs: atMs })).describe(
+      "What keeps the controller from going on; it tries again by itself.",
+    ),
   })
   .register(schemas, { id: "ServiceStatus" }) satisfies z.ZodType<ServiceStatusType>;
 

@@ -59,6 +59,7 @@ const status = {
     },
   ],
   failures: [aFailure()],
+  trouble: undefined,
 };
 
 export const answers: Operations = {

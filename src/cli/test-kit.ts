@@ -66,6 +66,7 @@ export function aStatus(overrides: Partial<ServiceStatus> = {}): ServiceStatus {
     removing: false,
     servers: [1, 2, 3].map((slot) => aServer({ id: `shop-2-${slot}-1` })),
     failures: [],
+    trouble: undefined,
     ...overrides,
   };
 }

@@ -2,12 +2,13 @@ import type { ServiceKey } from "../domain/ids.ts";
 import { KilnError } from "../lib/errors.ts";
 import type { Client, ServiceStatus } from "./api.ts";
 import type { Context } from "./context.ts";
+import { troubleLines } from "./rollout/view.ts";
 import { statusOf } from "./services.ts";
 
 const lookAgainMs = 100;
 
 /**
- * Looks at a service until it is as wished; its status is undefined once it is gone. Throws `cancelled` on Ctrl-C,
+ * Looks at a service until it is as wished, and says what holds it up; its status is undefined once it is gone. Throws `cancelled` on Ctrl-C,
  * which changes nothing in the controller.
  */
 export async function waitForStatus(
@@ -16,7 +17,12 @@ export async function waitForStatus(
   service: ServiceKey,
   asWished: (status: ServiceStatus | undefined) => boolean,
 ): Promise<void> {
-  while (!asWished(await statusOf(client, service))) {
+  const look = () => statusOf(client, service);
+  let told: string | undefined;
+  for (let status = await look(); !asWished(status); status = await look()) {
+    const trouble = status?.trouble?.message;
+    if (status !== undefined && trouble !== told) context.output.note(...troubleLines(status));
+    told = trouble;
     await context.clock.sleep(lookAgainMs, context.signal).catch(() => {
       throw new KilnError("cancelled", "Waiting has stopped; the controller goes on.", {
         hint: `\`kiln status ${service}\` shows how far it is.`,

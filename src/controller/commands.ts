@@ -157,11 +157,12 @@ async function assertPossible(platform: Platform, release: Release, call: Call):
 }
 
 async function previewDeploy(parts: CommandParts, request: DeployRequest): Promise<PlanPreview> {
-  const { store, clock, loop } = parts;
+  const { store, platform, clock, loop } = parts;
   const { service, draft, by } = request;
   const before = store.desired(service);
   const serving = before?.serving === undefined ? undefined : before.releases.get(before.serving);
   const release = store.draftRelease(service, draft, by);
+  await platform.preflight?.(release, parts.call());
   const desired = asThoughDeployed(before, release, request, clock.now());
   const view = viewsOf(await loop.observe()).get(service) ?? emptyView(service);
   const { actions, peakServers, fewestInTraffic } = preview(desired, whole(view), clock.now());

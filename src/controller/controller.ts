@@ -42,7 +42,7 @@ export function startController(options: ControllerOptions): Controller {
   });
   return {
     ...createCommands({ store, platform, clock, loop, call }),
-    ...createQueries({ store, observe: loop.observe, hasImage: options.hasImage }),
+    ...createQueries({ store, observe: loop.observe, trouble: loop.trouble, hasImage: options.hasImage }),
     logs: (server, how, signal) => {
       if (platform.logs !== undefined) return platform.logs.read(server, how, signal);
       throw new KilnError("platform_unusable", `The platform ${platform.name} keeps no logs.`);

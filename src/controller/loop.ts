@@ -11,6 +11,7 @@ import type { Store } from "../store/store.ts";
 import { createActor } from "./act.ts";
 import { failuresBetween, newsBetween } from "./notice.ts";
 import { createObserver } from "./observer.ts";
+import type { Trouble } from "./operations.ts";
 import { createQueue } from "./queue.ts";
 
 /** How often everything is looked at without a cause. Events make it fast; this makes it right. */
@@ -35,6 +36,8 @@ export interface Loop {
   readonly seen: () => Observation | undefined;
   /** A look at the platform that begins after this call. */
   readonly observe: () => Promise<Observation>;
+  /** What made the last pass over the service fail. */
+  readonly trouble: (service: ServiceKey) => Trouble | undefined;
   close(): Promise<void>;
 }
 
@@ -46,6 +49,7 @@ export function startLoop({ store, platform, clock, log }: LoopOptions): Loop {
   };
   const act = createActor({ store, platform, call });
   const retries = new Map<ServiceKey, { readonly plan: string; readonly delayMs: number }>();
+  const troubles = new Map<ServiceKey, Trouble>();
   let seen: Observation | undefined;
 
   const observe = createObserver(async () => {
@@ -65,19 +69,27 @@ export function startLoop({ store, platform, clock, log }: LoopOptions): Loop {
     try {
       const observation = await observe();
       const desired = store.desired(service);
-      if (desired === undefined) return void retries.delete(service);
+      if (desired === undefined) return forget(service);
       const view = viewsOf(observation).get(service) ?? emptyView(service);
       const { actions, wakeAtMs } = planService(desired, view, clock.now());
       if (wakeAtMs !== undefined) queue.addAt(service, wakeAtMs);
       for (const action of actions) await act(action);
+      troubles.delete(service);
       if (actions.length === 0 && desired.rollout === undefined) tidy(service, view);
       lookAgain(service, actions);
     } catch (error) {
       if (signal.aborted) return;
-      const { code, message } = toKilnError(error);
+      const { code, message, hint } = toKilnError(error);
+      const known = troubles.get(service);
+      if (known?.message !== message) troubles.set(service, { message, hint, sinceMs: clock.now() });
       log.warn({ service, code, message }, "a pass failed and will be repeated");
       lookAgain(service, `${code}: ${message}`);
     }
+  }
+
+  function forget(service: ServiceKey): void {
+    retries.delete(service);
+    troubles.delete(service);
   }
 
   /** Old releases are forgotten only when the service is at rest and none of their servers is left. */
@@ -113,5 +125,11 @@ export function startLoop({ store, platform, clock, log }: LoopOptions): Loop {
     await Promise.all([queue.close(), resyncing]);
   }
 
-  return { poke: (service) => queue.add(service), seen: () => seen, observe, close };
+  return {
+    poke: (service) => queue.add(service),
+    seen: () => seen,
+    observe,
+    trouble: (service) => troubles.get(service),
+    close,
+  };
 }

@@ -50,6 +50,17 @@ export interface ServiceStatus {
   readonly removing: boolean;
   readonly servers: readonly ServerStatus[];
   readonly failures: readonly ServerFailure[];
+  /** What keeps the controller from going on; it tries again by itself. Undefined while all goes well. */
+  readonly trouble: Trouble | undefined;
+}
+
+/** Why the last pass over a service failed. */
+export interface Trouble {
+  readonly message: string;
+  /** What the user can do about it. */
+  readonly hint: string | undefined;
+  /** When it was first met (Unix time in ms). */
+  readonly sinceMs: number;
 }
 
 export interface ServerStatus extends ServerObservation {

@@ -4,11 +4,19 @@ import type { GroupObservation, Observation } from "../domain/observation.ts";
 import type { DesiredService } from "../domain/rollout.ts";
 import { KilnError } from "../lib/errors.ts";
 import type { Store } from "../store/store.ts";
-import type { History, Operations, ReleaseSummary, ServerStatus, ServiceStatus } from "./operations.ts";
+import type {
+  History,
+  Operations,
+  ReleaseSummary,
+  ServerStatus,
+  ServiceStatus,
+  Trouble,
+} from "./operations.ts";
 
 export interface QueryParts {
   readonly store: Store;
   readonly observe: () => Promise<Observation>;
+  readonly trouble: (service: ServiceKey) => Trouble | undefined;
   readonly hasImage: (image: ImageDigest) => Promise<boolean>;
 }
 
@@ -16,12 +24,12 @@ export interface QueryParts {
 export function createQueries(
   parts: QueryParts,
 ): Pick<Operations, "status" | "rollout" | "history" | "imagesInUse" | "events"> {
-  const { store, observe } = parts;
+  const { observe, store } = parts;
   return {
     status: async (service) => {
       const services = service === undefined ? store.desiredAll() : [required(store, service)];
       const observation = await observe();
-      return services.map((desired) => statusOf(store, desired, observation));
+      return services.map((desired) => statusOf(parts, desired, observation));
     },
     rollout: async (id) => {
       const rollout = store.rollout(id);
@@ -45,7 +53,11 @@ function required(store: Store, service: ServiceKey): DesiredService {
   });
 }
 
-function statusOf(store: Store, desired: DesiredService, observation: Observation): ServiceStatus {
+function statusOf(
+  { store, trouble }: QueryParts,
+  desired: DesiredService,
+  observation: Observation,
+): ServiceStatus {
   const { service, count, serving, rollout, warm, removed } = desired;
   const groups = observation.groups.filter((g) => g.service === service);
   return {
@@ -57,6 +69,7 @@ function statusOf(store: Store, desired: DesiredService, observation: Observatio
     removing: removed,
     servers: groups.flatMap((group) => serversOf(group, desired)),
     failures: store.failures(service),
+    trouble: trouble(service),
   };
 }
 

@@ -6,7 +6,7 @@ import { KilnError, toKilnError } from "../lib/errors.ts";
 import { readTextIfExists, writeFileAtomic } from "../lib/files.ts";
 import { pacer } from "../lib/pace.ts";
 import { sha256 } from "../lib/sha256.ts";
-import type { StateFolder } from "../lib/state-folder.ts";
+import { ensureStateFolder, type StateFolder, stateError } from "../lib/state-folder.ts";
 import { sweepTemporary } from "../lib/temporary.ts";
 import type { Inputs } from "./assemble.ts";
 import { openBase } from "./base.ts";
@@ -60,13 +60,14 @@ export async function buildImage(spec: ServiceSpec, options: BuildOptions): Prom
     return await build(spec, options);
   } catch (error) {
     if (options.signal.aborted) throw new KilnError("cancelled", "The build was cancelled.", { retry: true });
-    throw toKilnError(error);
+    throw toKilnError(stateError(options.state.home, error), options.state.home);
   }
 }
 
 async function build(spec: ServiceSpec, options: BuildOptions): Promise<BuildResult> {
   const { state, clock, signal } = options;
   const startedAtMs = clock.now();
+  ensureStateFolder(state);
   const store = imageStore(state);
   const place = { store, cache: state.cache, nowMs: startedAtMs, pace: pacer(signal) };
   await ensureStore(store);

@@ -45,10 +45,13 @@ export async function collectGarbage(state: StateFolder, options: GarbageOptions
     const entries = await readIndex(store);
     const images = entries.filter((entry) => mayGo(entry, entries, options));
     const left = entries.filter((entry) => !images.includes(entry));
-    if (images.length > 0) await writeIndex(store, left);
-    const needed = neededBlobs(store, left, options.keepDigests);
     const freed = new Freed(options);
-    removeUnneeded(state, needed, freed);
+    // First what belongs to no image at all: on a full disk that makes room for the new index.
+    removeUnneeded(state, neededBlobs(store, entries, options.keepDigests), freed);
+    if (images.length > 0) {
+      await writeIndex(store, left);
+      removeUnneeded(state, neededBlobs(store, left, options.keepDigests), freed);
+    }
     return {
       images: images.map(({ service, version, descriptor }) => ({
         service,

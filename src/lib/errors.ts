@@ -71,18 +71,24 @@ export function errorToJson(error: unknown): ErrorJson {
   };
 }
 
-/** Any thrown value as a KilnError; a full disk, which any write can meet, gets its own code. */
-export function toKilnError(error: unknown): KilnError {
+/**
+ * Any thrown value as a KilnError; a full disk, which any write can meet, gets its own code. `place` is the folder that
+ * was written to, for system calls that tell no path.
+ */
+export function toKilnError(error: unknown, place?: string): KilnError {
   if (error instanceof KilnError) return error;
-  if (isErrno(error, "ENOSPC") || isErrno(error, "EDQUOT")) {
-    return new KilnError("disk_full", `No space left on the disk${error.path ? ` at ${error.path}` : ""}.`, {
-      hint: "Free some space (`kiln gc` removes unused images), then repeat the command.",
-      cause: error,
-      retry: true,
-    });
-  }
+  if (isErrno(error, "ENOSPC") || isErrno(error, "EDQUOT")) return diskFull(error.path ?? place, error);
   const message = error instanceof Error ? error.message : String(error);
   return new KilnError("internal", message, { cause: error });
+}
+
+/** What a full disk means for the user. */
+export function diskFull(path: string | undefined, cause?: unknown): KilnError {
+  return new KilnError("disk_full", `No space left on the disk${path ? ` at ${path}` : ""}.`, {
+    hint: "Free some space (`kiln gc` removes unused images), then repeat the command.",
+    cause,
+    retry: true,
+  });
 }
 
 /** True for a Node.js system error with this code, e.g. `ENOENT`. */

@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { isErrno, KilnError } from "./errors.ts";
+import { diskFull, isErrno, KilnError } from "./errors.ts";
 
 export interface ExecOptions {
   readonly signal?: AbortSignal;
@@ -22,7 +22,7 @@ export interface ExecResult {
 /**
  * Runs a program to its end. No shell is involved: `argv[0]` is looked up in PATH, the rest are its arguments.
  * Throws `tool_missing` when the program does not exist, `command_failed` (with the last lines of its stderr)
- * when it fails, `timed_out` and `cancelled` after killing it.
+ * when it fails, `disk_full` when it says that this was why, `timed_out` and `cancelled` after killing it.
  */
 export function exec(argv: readonly [string, ...string[]], options: ExecOptions = {}): Promise<ExecResult> {
   const [program, ...args] = argv;
@@ -81,6 +81,9 @@ function missing(program: string, cause: unknown): KilnError {
 }
 
 function failed(argv: readonly string[], result: ExecResult): KilnError {
+  if (/No space left on device|Disk quota exceeded/.test(result.stderr)) {
+    return diskFull(undefined, new Error(result.stderr.trim()));
+  }
   const tail = result.stderr.trim().split("\n").slice(-4).join("\n");
   return new KilnError(
     "command_failed",

@@ -23,6 +23,7 @@ export async function withFileLock<T>(
   createPrivately(path);
   const database = new DatabaseSync(path);
   try {
+    database.exec("PRAGMA journal_mode = MEMORY"); // a lock must be had on a full disk too: what frees it needs one
     await acquire(database, path, options);
     return await work();
   } finally {

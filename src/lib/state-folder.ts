@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
-import { realpathSync } from "node:fs";
+import { accessSync, constants, mkdirSync, realpathSync } from "node:fs";
 import { homedir } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
-import { KilnError } from "./errors.ts";
+import { isErrno, KilnError } from "./errors.ts";
 
 /**
  * The paths of one installation. Everything it keeps lies below `home`; what must have a name outside it
@@ -63,6 +63,48 @@ export function openStateFolder(
     servers: join(home, "servers"),
     router: join(home, "router"),
   };
+}
+
+/** Makes the state folder, for its owner alone, where there is none. Throws `state_unwritable`, `disk_full`. */
+export function ensureStateFolder({ home }: StateFolder): void {
+  try {
+    makeFolder(home);
+    accessSync(home, constants.W_OK | constants.X_OK);
+  } catch (error) {
+    throw stateError(home, error);
+  }
+}
+
+/** Node.js's own `recursive` tells ENOENT where a file system is read-only, and tries for ever below /proc. */
+function makeFolder(path: string): void {
+  try {
+    mkdirSync(path, { mode: 0o700 });
+  } catch (error) {
+    if (isErrno(error, "EEXIST")) return;
+    if (!isErrno(error, "ENOENT") || path === dirname(path)) throw error;
+    makeFolder(dirname(path));
+    mkdirSync(path, { mode: 0o700 });
+  }
+}
+
+const unwritable: Readonly<Record<string, string>> = {
+  EACCES: "no permission",
+  EPERM: "no permission",
+  EROFS: "its file system is read-only",
+  ENOTDIR: "it is no folder",
+  ENOENT: "it cannot be made there",
+};
+
+/** `state_unwritable` for a fault that says so of something in the state folder; any other error as it is. */
+export function stateError(home: string, error: unknown): unknown {
+  const { code, path } = error as NodeJS.ErrnoException;
+  const why = code === undefined ? undefined : unwritable[code];
+  if (why === undefined || !path?.startsWith(home)) return error;
+  const where = path === home ? "" : ` at ${path}`;
+  return new KilnError("state_unwritable", `The state folder ${home} cannot be written${where}: ${why}.`, {
+    hint: "Run the command as the user who owns it (root, for a machine's own), or set KILN_HOME to a folder of yours.",
+    cause: error,
+  });
 }
 
 /** The real path, also of what does not exist yet: then that of its nearest existing folder, with the rest behind it. */

@@ -2,6 +2,9 @@ import { DatabaseSync } from "node:sqlite";
 import { KilnError } from "../lib/errors.ts";
 import { readTextIfExists, writeFileAtomic } from "../lib/files.ts";
 
+/** SQLITE_BUSY (https://sqlite.org/rescode.html#busy). */
+const busy = 5;
+
 /** Who holds a state folder. */
 interface Holder {
   readonly pid: number;
@@ -15,9 +18,11 @@ interface Holder {
 export async function holdState(lockPath: string, pid: number): Promise<Disposable> {
   const database = new DatabaseSync(lockPath, { timeout: 0 });
   try {
+    database.exec("PRAGMA journal_mode = MEMORY"); // a lock writes nothing
     database.exec("BEGIN EXCLUSIVE");
   } catch (cause) {
     database.close();
+    if ((cause as { errcode?: number }).errcode !== busy) throw cause;
     const holder = await readHolder(lockPath);
     throw new KilnError(
       "state_held",

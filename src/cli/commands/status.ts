@@ -5,7 +5,7 @@ import type { Style } from "../output/style.ts";
 import { facts, plainText, table } from "../output/text.ts";
 import { formatAge, formatTime, plural } from "../output/units.ts";
 import { findService, type ServiceOptions } from "../project.ts";
-import { journey } from "../rollout/view.ts";
+import { journey, troubleLines } from "../rollout/view.ts";
 import { requireStatus, statusOf } from "../services.ts";
 
 export async function run(context: Context, options: ServiceOptions, service?: string): Outcome {
@@ -70,6 +70,7 @@ export function oneLines(status: ServiceStatus, nowMs: number, style: Style): st
         ? []
         : [["reason", plainText(status.rollout.reason)] as const]),
     ]),
+    ...troubleLines(status).map((line) => `  ${style.warn(line)}`),
     ...(status.servers.length === 0 ? [] : ["", ...serverLines(status, nowMs, style)]),
     ...failureRemark(status),
   ];
@@ -109,5 +110,7 @@ function readyCell(status: ServiceStatus, style: Style): string {
 function stateCell(status: ServiceStatus, style: Style): string {
   if (status.removing) return style.warn("being removed");
   if (status.rollout !== undefined) return style.warn(`${journey(status.rollout)} (${status.rollout.phase})`);
-  return status.serving === undefined ? style.warn("nothing serves") : style.good("serving");
+  if (status.trouble !== undefined) return style.warn("held up");
+  if (status.serving === undefined) return style.warn("nothing serves");
+  return status.count === 0 ? style.warn("scaled to 0") : style.good("serving");
 }

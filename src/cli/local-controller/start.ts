@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync, fstatSync, mkdirSync, openSync, readSync } from "node:fs";
+import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { connect } from "node:net";
 import type { Clock } from "../../lib/clock.ts";
 import { type ErrorCode, errorCodes } from "../../lib/error-codes.ts";
-import { type ErrorJson, isErrno, KilnError } from "../../lib/errors.ts";
-import type { StateFolder } from "../../lib/state-folder.ts";
+import { type ErrorJson, KilnError } from "../../lib/errors.ts";
+import { ensureStateFolder, type StateFolder, stateError } from "../../lib/state-folder.ts";
 import { controllerArgv, controllerEnv } from "./command-line.ts";
 
 /** What starting a controller needs. */
@@ -59,22 +59,18 @@ interface OpenLog {
 }
 
 function openControllerLog(state: StateFolder): OpenLog {
+  ensureStateFolder(state);
   try {
-    mkdirSync(state.home, { recursive: true, mode: 0o700 });
     const fd = openSync(state.controllerLog, "a+", 0o600);
     return { fd, from: fstatSync(fd).size, path: state.controllerLog };
   } catch (error) {
-    if (!isErrno(error, "EACCES") && !isErrno(error, "EPERM") && !isErrno(error, "EROFS")) throw error;
-    throw new KilnError("not_root", `The state folder ${state.home} cannot be written: ${error.code}.`, {
-      hint: "Run the command as the user who owns it (root, for a machine's own), or set KILN_HOME to a folder of yours.",
-      cause: error,
-    });
+    throw stateError(state.home, error);
   }
 }
 
 /** In a session of its own, so that neither Ctrl-C nor a closed terminal reaches it. */
 function launch(options: StartOptions, logFd: number): ChildProcess {
-  const [program, ...args] = options.argv ?? controllerArgv();
+  const [program, ...args] = options.argv ?? controllerArgv("--json");
   const umask = process.umask(0o077);
   try {
     const child = spawn(program, args, {

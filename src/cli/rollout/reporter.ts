@@ -2,7 +2,7 @@ import type { KilnEvent } from "../api.ts";
 import type { Context } from "../context.ts";
 import { plainText } from "../output/text.ts";
 import { formatDuration } from "../output/units.ts";
-import { liveLines, type RolloutLook } from "./view.ts";
+import { liveLines, newTroubleLines, type RolloutLook } from "./view.ts";
 
 /** Shows a rollout as it goes: redrawn lines on a terminal, plain lines elsewhere, nothing with `--json`. */
 export interface Reporter {
@@ -34,6 +34,7 @@ export function createReporter(context: Context, sinceMs: number): Reporter {
 
   return {
     look: (look) => {
+      if (area === undefined) for (const line of newTroubleLines(latest, look)) say(line);
       latest = look;
       redraw();
     },

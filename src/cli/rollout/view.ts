@@ -27,9 +27,23 @@ export function liveLines(look: RolloutLook, nowMs: number, style: Style): strin
   const waiting = servers.filter((server) => server.release === rollout.to && server.state !== "ready");
   return [
     heading,
+    ...(status === undefined ? [] : troubleLines(status).map((line) => `  ${style.warn(line)}`)),
     ...table([], groups).map((line) => `  ${line}`),
     ...table([], waiting.slice(0, listedServers).map(serverCells)).map((line) => style.dim(`    ${line}`)),
   ];
+}
+
+/** What holds a service up and what can be done about it; nothing while all goes well. */
+export function troubleLines({ trouble }: Pick<ServiceStatus, "trouble">): string[] {
+  if (trouble === undefined) return [];
+  const remedy = trouble.hint === undefined ? "" : ` ${plainText(trouble.hint)}`;
+  return [`Held up: ${plainText(trouble.message)}${remedy} Kiln goes on trying.`];
+}
+
+/** What holds it up, where that is another thing than at the last look. */
+export function newTroubleLines(before: RolloutLook | undefined, { status }: RolloutLook): string[] {
+  const isNews = status?.trouble?.message !== before?.status?.trouble?.message;
+  return isNews && status !== undefined ? troubleLines(status) : [];
 }
 
 /** `release 6 -> 7`, or `release 1` for the first. */

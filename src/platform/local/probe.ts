@@ -100,8 +100,10 @@ async function probeMounts(host: HostContext): Promise<Finding> {
     await mount(rootMountArgv(["content", "layer"], root), folder);
     return { facts: ["erofs", "overlayfs"] };
   } catch (error) {
+    const { code, message } = toKilnError(error, host.paths.host);
+    if (code === "disk_full") return fatal(message, "Free some space: `kiln gc` removes unused images.");
     return fatal(
-      `Images cannot be mounted: ${toKilnError(error).message}`,
+      `Images cannot be mounted: ${message}`,
       "Kiln needs a kernel with erofs and overlayfs (Linux 5.4), and the right to mount.",
     );
   } finally {
