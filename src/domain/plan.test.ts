@@ -107,6 +107,15 @@ describe("a rollout that goes wrong", () => {
     expect(brief(planService(running, view, 10 * minute).actions)).toBe("[turn-back]");
   });
 
+  test("a router that cannot take the traffic in time", () => {
+    const ready = aView(old, aGroup(2, ["ready"]));
+    const held = aService({ serving: 1, rollout: aRollout({ highestReady: 1 }) });
+    expect(brief(planService(held, ready, 9 * minute).actions)).toBe("->2:33,1:67 [moved]");
+    const [given] = planService(held, ready, 10 * minute).actions;
+    expect(given?.reason).toBe("the traffic could not be moved to release 2 within 10 min");
+    expect(brief(planService(running, ready, 10 * minute).actions)).toContain("[moved]");
+  });
+
   test("the way back: traffic to the old group at once, and the new one goes", () => {
     const back = aService({ serving: 1, rollout: aRollout({ phase: "back", reason: "it broke" }) });
     const half = aView(

@@ -15,11 +15,14 @@ export function failureOf(look: Look, ready: number, size: number): string | und
   if (latest !== undefined && failures.length > toleratedFailures) {
     return `${failures.length} servers failed, the last one: ${describe(latest)}`;
   }
-  if (ready < size && nowMs >= deadlineMs(rollout)) {
-    const minutes = Math.round(rollout.policy.progressDeadlineMs / 6000) / 10;
+  if (nowMs < deadlineMs(rollout)) return undefined;
+  const minutes = Math.round(rollout.policy.progressDeadlineMs / 6000) / 10;
+  if (ready < size) {
     return `no further server became ready within ${minutes} min (${ready} of ${size} are)${latest ? `: ${describe(latest)}` : ""}`;
   }
-  return undefined;
+  const isNews = ready > rollout.highestReady; // the traffic may move with this very look
+  if (rollout.movedAtMs !== undefined || isNews) return undefined;
+  return `the traffic could not be moved to release ${rollout.to} within ${minutes} min`;
 }
 
 function describe(failure: ServerFailure): string {

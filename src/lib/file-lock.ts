@@ -23,7 +23,6 @@ export async function withFileLock<T>(
   createPrivately(path);
   const database = new DatabaseSync(path);
   try {
-    database.exec("PRAGMA journal_mode = MEMORY"); // a lock must be had on a full disk too: what frees it needs one
     await acquire(database, path, options);
     return await work();
   } finally {
@@ -58,7 +57,8 @@ async function acquire(database: DatabaseSync, path: string, options: FileLockOp
 /** Result code 5 is SQLITE_BUSY (https://sqlite.org/rescode.html#busy). */
 function tryBegin(database: DatabaseSync): boolean {
   try {
-    database.exec("BEGIN EXCLUSIVE");
+    // Without a journal file: what frees a full disk needs a lock first.
+    database.exec("PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE");
     return true;
   } catch (error) {
     if ((error as { errcode?: number }).errcode === 5) return false;
