@@ -2,8 +2,7 @@ import { spawn } from "node:child_process";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { dirname, join } from "node:path";
-import { exec } from "../../src/lib/exec.ts";
-import { openStateFolder } from "../../src/lib/state-folder.ts";
+import { cutPower, isRunning, remainsOf } from "./machine.ts";
 
 /** The launcher that users run. */
 export const kilnPath = new URL("../../kiln", import.meta.url).pathname;
@@ -38,8 +37,9 @@ export interface Installation extends AsyncDisposable {
   leftovers(): Promise<readonly string[]>;
 }
 
-export async function install(): Promise<Installation> {
-  const root = await mkdtemp("/tmp/ke-");
+/** `parent`: the folder that it is made in. */
+export async function install(parent = "/tmp"): Promise<Installation> {
+  const root = await mkdtemp(`${parent}/ke-`);
   const home = join(root, "state");
   let projects = 0;
 
@@ -59,16 +59,17 @@ export async function install(): Promise<Installation> {
     const pid = text === undefined ? undefined : (JSON.parse(text) as { pid: number }).pid;
     return pid !== undefined && isRunning(pid) ? pid : undefined;
   }
-  const leftovers = () => findLeftovers(home);
+  const leftovers = () => remainsOf(home);
 
   async function dispose(): Promise<void> {
     const status = await run(["status", "--json"]);
     if (status.code === 0) {
-      for (const { service } of servicesOf(status.stdout)) await run(["remove", service, "--yes"]);
+      const names = servicesOf(status.stdout).map(({ service }) => service);
+      await Promise.all(names.map((name) => run(["remove", name, "--yes"])));
     }
     await run(["controller", "stop"]);
-    await waitUntil(async () => (await controllerPid()) === undefined, 20_000, "the controller has ended");
     const left = await leftovers();
+    await cutPower(home);
     await rm(root, { recursive: true, force: true });
     if (left.length > 0) throw new Error(`Left behind by ${home}:\n${left.join("\n")}`);
   }
@@ -133,32 +134,6 @@ function runKiln(args: readonly string[], home: string, cwd: string, options: Ru
 function servicesOf(json: string): readonly { readonly service: string }[] {
   const parsed = JSON.parse(json) as { services?: { service: string }[] } | { service: string }[];
   return Array.isArray(parsed) ? parsed : (parsed.services ?? []);
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-async function findLeftovers(home: string): Promise<readonly string[]> {
-  const { tag } = openStateFolder({ KILN_HOME: home });
-  const mounts = (await readFile("/proc/self/mountinfo", "utf8"))
-    .split("\n")
-    .filter((line) => line.includes(home));
-  const links = (await exec(["ip", "-o", "link", "show"])).stdout
-    .split("\n")
-    .filter((line) => line.includes(`kiln-${tag.slice(0, 6)}`));
-  const spaces = (await exec(["ip", "netns", "list"])).stdout
-    .split("\n")
-    .filter((line) => line.includes(tag.slice(0, 6)));
-  const running = (await exec(["ps", "-eo", "pid,args"])).stdout
-    .split("\n")
-    .filter((line) => line.includes(home));
-  return [...mounts, ...links, ...spaces, ...running].map((line) => line.trim());
 }
 
 /** A TCP port that nobody listens on now. */

@@ -1,0 +1,118 @@
+import { existsSync } from "node:fs";
+import { copyFile, mkdir, readdir, rename, writeFile } from "node:fs/promises";
+import { get } from "node:http";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { exec } from "../../src/lib/exec.ts";
+import { freePort, type Installation } from "./harness.ts";
+
+const httpd = "/bin/busybox httpd -f -p 8080 -h /www";
+const answer500 = "printf 'HTTP/1.1 500 Oops\\nContent-Length: 0\\n\\n'";
+
+/** Scripts for busybox's shell: ways for a server to behave. Process 1 ends at SIGTERM only where it says so. */
+export const behaviours = {
+  serves: `trap exit TERM; ${httpd} & wait`,
+  "serves after a second": `trap exit TERM; /bin/busybox sleep 1; ${httpd} & wait`,
+  "serves after five seconds": `trap exit TERM; /bin/busybox sleep 5 & wait; ${httpd} & wait`,
+  "exits at once": "echo no configuration; echo giving up >&2; exit 7",
+  "never answers": "trap exit TERM; echo thinking; /bin/busybox sleep 1000 & wait",
+  "answers 500": `trap exit TERM; /bin/busybox nc -ll -p 8080 -e /bin/busybox sh -c "${answer500}" & wait`,
+} as const;
+
+export type Behaviour = keyof typeof behaviours;
+
+/** A service whose servers are one static program of 2 MB: built in a moment, without packages. */
+export interface LittleService {
+  readonly name: string;
+  readonly folder: string;
+  readonly port: number;
+  /** Writes kiln.yaml anew. */
+  configure(options: Partial<ServiceOptions>): Promise<void>;
+  /** What its servers answer with; another one makes another image. */
+  setPage(words: string): Promise<void>;
+  /** Asks the router; undefined when nobody answers 200. */
+  page(host?: string): Promise<string | undefined>;
+}
+
+interface ServiceOptions {
+  readonly behaviour: Behaviour;
+  readonly count: number;
+  readonly port: number;
+  readonly host: string | undefined;
+  /** As YAML, in place of the program's own command. */
+  readonly command: string;
+  /** More of `rollout`, as YAML. */
+  readonly rollout: string;
+  /** More items of `files`, as YAML. */
+  readonly files: readonly string[];
+}
+
+/** Debian's static busybox, fetched once per installation and removed with it. */
+async function staticProgram(kiln: Installation): Promise<string> {
+  const folder = join(kiln.home, "../program");
+  const path = join(folder, "busybox");
+  if (existsSync(path)) return path;
+  await mkdir(folder);
+  const download = ["apt-get", "-qq", "-o", "APT::Sandbox::User=root", "download", "busybox-static"] as const;
+  await exec([...download], { cwd: folder });
+  const [archive = ""] = await readdir(folder);
+  await exec(["dpkg-deb", "-x", archive, "unpacked"], { cwd: folder });
+  const { stdout } = await exec(["find", "unpacked", "-path", "*bin/busybox"], { cwd: folder });
+  await rename(join(folder, stdout.trim()), path);
+  return path;
+}
+
+/** Makes the project folder of a service. */
+export async function littleService(
+  kiln: Installation,
+  name: string,
+  options: Partial<ServiceOptions> = {},
+): Promise<LittleService> {
+  const port = options.port ?? (await freePort());
+  const folder = await kiln.project({ "www/index.html": "one" });
+  await copyFile(await staticProgram(kiln), join(folder, "busybox"));
+  const configure = (more: Partial<ServiceOptions>) =>
+    writeFile(join(folder, "kiln.yaml"), specText(name, { port, ...options, ...more }));
+  await configure({});
+  return {
+    name,
+    folder,
+    port,
+    configure,
+    setPage: (words) => writeFile(join(folder, "www/index.html"), words),
+    page: (host) => ask(port, host),
+  };
+}
+
+function specText(name: string, options: Partial<ServiceOptions>): string {
+  const { behaviour = "serves", count = 2, port = 0, host, rollout = "", files = [] } = options;
+  const command = options.command ?? JSON.stringify(["/bin/busybox", "sh", "-c", behaviours[behaviour]]);
+  return `
+service: ${name}
+image:
+  from: scratch
+  files:
+    - { from: ./busybox, to: /bin/busybox, mode: "0755" }
+    - { from: ./www, to: /www }
+${files.map((file) => `    - ${file}\n`).join("")}
+  command: ${command}
+servers: { count: ${count}, port: 8080 }
+health: { http: /, interval: 50ms, timeout: 300ms, ready: 1, unready: 2, deadline: 3s }
+traffic: { listen: ${port}${host === undefined ? "" : `, host: ${host}`} }
+rollout: { bake: 50ms, drain: 1s, keepWarm: 200ms ${rollout} }
+`;
+}
+
+function ask(port: number, host = "localhost"): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const asked = get(
+      { host: "127.0.0.1", port, headers: { host }, agent: false, timeout: 5000 },
+      async (answer) => {
+        const body = await text(answer).catch(() => undefined);
+        resolve(answer.statusCode === 200 ? body : undefined);
+      },
+    );
+    asked.on("timeout", () => asked.destroy());
+    asked.on("error", () => resolve(undefined));
+  });
+}
