@@ -30,6 +30,9 @@ const calls: readonly (readonly [keyof Operations, readonly unknown[], (client: 
   ["scale", ["shop", 0, by], (c) => c.scale("shop", 0, by)],
   ["remove", ["shop.staging", by], (c) => c.remove("shop.staging", by)],
   ["abort", ["shop", by], (c) => c.abort("shop", by)],
+  ["pause", ["shop", by], (c) => c.pause("shop", by)],
+  ["resume", ["shop", by], (c) => c.resume("shop", by)],
+  ["promote", ["shop", by], (c) => c.promote("shop", by)],
   ["status", [], (c) => c.status()],
   ["status", ["shop"], (c) => c.status("shop")],
   ["rollout", [7], (c) => c.rollout(7)],
@@ -65,7 +68,15 @@ test("every answer is what the contract says", async () => {
   await using api = await anApi(answers);
   const params = { service: "shop", id: 7, server: "shop-1-1-1" };
   const bodies: Partial<Record<RouteName, object>> = {
-    ...{ rollback: { by }, scale: { count: 2, by }, abort: { by }, remove: { by } },
+    ...{
+      rollback: { by },
+      scale: { count: 2, by },
+      abort: { by },
+      pause: { by },
+      resume: { by },
+      promote: { by },
+      remove: { by },
+    },
   };
   const { service: _, ...draft } = aDeployRequest();
   for (const [name, route] of Object.entries<Route>(contract) as [RouteName, Route][]) {

@@ -31,6 +31,9 @@ export function createClient(socketPath: string): Client {
     scale: (service, count, by) => ask("scale", { params: { service }, body: { count, by } }),
     remove: (service, by) => ask("remove", { params: { service }, body: { by } }),
     abort: (service, by) => ask("abort", { params: { service }, body: { by } }),
+    pause: (service, by) => ask("pause", { params: { service }, body: { by } }),
+    resume: (service, by) => ask("resume", { params: { service }, body: { by } }),
+    promote: (service, by) => ask("promote", { params: { service }, body: { by } }),
     status: async (service) =>
       service === undefined ? ask("statusAll") : [await ask("status", { params: { service } })],
     rollout: (id) => ask("rollout", { params: { id } }),

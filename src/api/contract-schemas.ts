@@ -12,11 +12,13 @@ import type { Action as ActionType } from "../domain/actions.ts";
 import type { KilnEvent as KilnEventType } from "../domain/event.ts";
 import type { ServerFailure as ServerFailureType } from "../domain/observation.ts";
 import type { ReleaseDraft as ReleaseDraftType, Release as ReleaseType } from "../domain/release.ts";
-import type { Rollout as RolloutType } from "../domain/rollout.ts";
+import type { Rollout as RolloutType, Verdict } from "../domain/rollout.ts";
 import type {
+  AnalysisSpec,
   HealthSpec,
   RolloutPolicy as RolloutPolicyType,
   ServerShape,
+  Step,
   TrafficSpec,
 } from "../domain/spec.ts";
 import { type ErrorCode, errorCodes } from "../lib/error-codes.ts";
@@ -101,9 +103,30 @@ const ReleaseDraft = z
   })
   .register(schemas, { id: "ReleaseDraft" }) satisfies z.ZodType<ReleaseDraftType>;
 
+const url = z.string().regex(/^https?:\/\/[!-~]+$/, "an http or https URL");
+
+const analysis = z.strictObject({
+  minRequests: amount,
+  maxErrorRate: z.number().min(0).max(1),
+  maxLatencyRatio: z.number().positive(),
+  intervalMs: durationMs.min(1),
+  query: maybe(
+    z.strictObject({ url, query: printable(4_000), min: maybe(z.number()), max: maybe(z.number()) }),
+  ),
+  http: maybe(url),
+}) satisfies z.ZodType<AnalysisSpec>;
+
+const step = z.strictObject({
+  share: z.number().positive().max(1),
+  holdMs: durationMs,
+  analysis: maybe(analysis),
+}) satisfies z.ZodType<Step>;
+
 const RolloutPolicy = z
   .strictObject({
-    strategy: z.enum(["rolling", "blue-green", "recreate"]),
+    strategy: z.enum(["rolling", "blue-green", "canary", "recreate"]),
+    steps: z.array(step).max(100),
+    promote: z.enum(["auto", "manual"]),
     surge: count,
     unavailable: count,
     bakeMs: durationMs,
@@ -115,7 +138,13 @@ const RolloutPolicy = z
   .register(schemas, { id: "RolloutPolicy" }) satisfies z.ZodType<RolloutPolicyType>;
 
 export const DeployBody = z
-  .strictObject({ count, draft: ReleaseDraft, policy: RolloutPolicy, by })
+  .strictObject({
+    count,
+    draft: ReleaseDraft,
+    policy: RolloutPolicy,
+    by,
+    supersede: maybe(z.boolean()).describe("End a running rollout in favour of this one."),
+  })
   .register(schemas, { id: "DeployBody" }) satisfies z.ZodType<Omit<DeployRequest, "service">>;
 
 export const RollbackBody = z
@@ -136,6 +165,12 @@ const Release = z
   })
   .register(schemas, { id: "Release" }) satisfies z.ZodType<ReleaseType>;
 
+const verdict = z.object({
+  outcome: z.enum(["pass", "fail", "inconclusive"]),
+  reason: z.string(),
+  atMs,
+}) satisfies z.ZodType<Verdict>;
+
 export const Rollout = z
   .object({
     id: z.number().int(),
@@ -144,7 +179,7 @@ export const Rollout = z
     from: maybe(releaseNumber),
     to: releaseNumber,
     policy: RolloutPolicy,
-    steps: z.array(z.object({ share: z.number(), holdMs: durationMs })),
+    steps: z.array(step),
     phase: z.enum(["forward", "back", "paused", "complete", "rolled-back", "failed", "superseded"]),
     step: amount,
     startedAtMs: atMs,
@@ -152,6 +187,9 @@ export const Rollout = z
     movedAtMs: maybe(atMs),
     highestReady: amount,
     progressAtMs: atMs,
+    judgedFromMs: atMs,
+    promoted: z.boolean(),
+    verdict: maybe(verdict),
     endedAtMs: maybe(atMs),
     reason: maybe(z.string()),
   })
@@ -174,6 +212,7 @@ const change = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("step"), rollout: z.number(), step: amount, atMs }),
   z.object({ kind: z.literal("turn-back"), rollout: z.number(), atMs }),
   z.object({ kind: z.literal("pause"), rollout: z.number() }),
+  z.object({ kind: z.literal("judged"), rollout: z.number(), verdict }),
   z.object({
     kind: z.literal("end"),
     rollout: z.number(),
@@ -195,6 +234,7 @@ const Action = z
       shares: z.array(z.object({ release: releaseNumber, share: z.number() })),
       reason,
     }),
+    z.object({ kind: z.literal("analyse"), service: z.string(), rollout: z.number(), reason }),
     z.object({ kind: z.literal("destroy"), service: z.string(), server: z.string(), reason }),
     z.object({ kind: z.literal("record"), service: z.string(), change, reason }),
   ])

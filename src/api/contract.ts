@@ -71,6 +71,27 @@ export const contract = {
     body: s.ByBody,
     answer: s.Rollout,
   },
+  pause: {
+    ...paths.pause,
+    ...service,
+    summary: "Stops the running rollout where it is.",
+    body: s.ByBody,
+    answer: s.Rollout,
+  },
+  resume: {
+    ...paths.resume,
+    ...service,
+    summary: "Goes on with a paused rollout.",
+    body: s.ByBody,
+    answer: s.Rollout,
+  },
+  promote: {
+    ...paths.promote,
+    ...service,
+    summary: "Ends the waiting of the rollout's present step.",
+    body: s.ByBody,
+    answer: s.Rollout,
+  },
   remove: {
     ...paths.remove,
     ...service,

@@ -83,6 +83,7 @@ function addProjectCommands(program: Command, load: Load): void {
   )
     .argument("[SERVICE]", which)
     .option("-d, --detach", "return as soon as the rollout has begun")
+    .option("--supersede", "end a running rollout in favour of this one")
     .action(load(() => import("./commands/deploy.ts")));
   command(program, "schema", "print the JSON Schema of kiln.yaml", "kiln schema > kiln.schema.json").action(
     load(() => import("./commands/schema.ts")),
@@ -183,7 +184,7 @@ function addChangeCommands(program: Command, load: Load): void {
     .option("-y, --yes", "do not ask")
     .option("-d, --detach", "do not wait until it is gone")
     .action(load(() => import("./commands/remove.ts")));
-  const rollout = group(program, "rollout", "look at a rollout, or turn it back");
+  const rollout = group(program, "rollout", "look at a rollout, and steer it");
   following(
     command(
       rollout,
@@ -195,6 +196,17 @@ function addChangeCommands(program: Command, load: Load): void {
   )
     .argument("[SERVICE]", theOne)
     .action(load(() => import("./commands/rollout-show.ts")));
+  fromFile(command(rollout, "pause", "stop the running rollout where it is", "kiln rollout pause"))
+    .argument("[SERVICE]", theOne)
+    .action(load(() => import("./commands/rollout-pause.ts")));
+  fromFile(command(rollout, "resume", "go on with a paused rollout", "kiln rollout resume"))
+    .argument("[SERVICE]", theOne)
+    .option("-d, --detach", "do not wait for its end")
+    .action(load(() => import("./commands/rollout-resume.ts")));
+  fromFile(command(rollout, "promote", "end the waiting of the present step", "kiln rollout promote"))
+    .argument("[SERVICE]", theOne)
+    .option("-d, --detach", "do not wait for its end")
+    .action(load(() => import("./commands/rollout-promote.ts")));
   fromFile(command(rollout, "abort", "turn the running rollout back", "kiln rollout abort"))
     .argument("[SERVICE]", theOne)
     .option("-d, --detach", "do not wait until it is back")

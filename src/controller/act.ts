@@ -2,15 +2,22 @@ import { strict as assert } from "node:assert";
 import type { Action } from "../domain/actions.ts";
 import type { Call, Platform } from "../platform/platform.ts";
 import type { Store } from "../store/store.ts";
+import type { Analyst } from "./analyst.ts";
 
 export interface ActorOptions {
+  readonly analyst: Analyst;
   readonly store: Store;
   readonly platform: Platform;
   readonly call: () => Call;
 }
 
 /** Carries out one action; each may be repeated. Throws what the platform or the store throws. */
-export function createActor({ store, platform, call }: ActorOptions): (action: Action) => Promise<void> {
+export function createActor({
+  analyst,
+  store,
+  platform,
+  call,
+}: ActorOptions): (action: Action) => Promise<void> {
   return async (action) => {
     switch (action.kind) {
       case "resize": {
@@ -29,6 +36,15 @@ export function createActor({ store, platform, call }: ActorOptions): (action: A
       }
       case "destroy":
         return platform.destroy(action.server, call());
+      case "analyse": {
+        const desired = store.desired(action.service);
+        const rollout = desired?.rollout;
+        const spec = rollout?.steps[rollout.step]?.analysis;
+        if (desired === undefined || rollout?.id !== action.rollout || spec === undefined) return;
+        const verdict = await analyst.judge(desired, rollout, spec, call());
+        store.apply(action.service, { kind: "judged", rollout: rollout.id, verdict }, verdict.reason);
+        return;
+      }
       case "record":
         store.apply(action.service, action.change, action.reason);
     }

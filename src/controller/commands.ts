@@ -24,7 +24,10 @@ export interface CommandParts {
 /** The operations that change something: each checks, records, and leaves the doing to the loop. */
 export function createCommands(
   parts: CommandParts,
-): Pick<Operations, "deploy" | "preview" | "rollback" | "scale" | "remove" | "abort"> {
+): Pick<
+  Operations,
+  "deploy" | "preview" | "rollback" | "scale" | "remove" | "abort" | "pause" | "resume" | "promote"
+> {
   return {
     deploy: (request) => deploy(parts, request),
     preview: (request) => previewDeploy(parts, request),
@@ -34,12 +37,16 @@ export function createCommands(
       parts.store.markRemoved(service, by);
       parts.loop.poke(service);
     },
-    abort: async (service, by) => {
-      const rollout = parts.store.abort(service, by);
-      parts.loop.poke(service);
-      return rollout;
-    },
+    abort: async (service, by) => steer(parts, service, parts.store.abort(service, by)),
+    pause: async (service, by) => steer(parts, service, parts.store.pause(service, by)),
+    resume: async (service, by) => steer(parts, service, parts.store.resume(service, by)),
+    promote: async (service, by) => steer(parts, service, parts.store.promote(service, by)),
   };
+}
+
+function steer({ loop }: CommandParts, service: ServiceKey, rollout: Rollout): Rollout {
+  loop.poke(service);
+  return rollout;
 }
 
 async function deploy(parts: CommandParts, request: DeployRequest): Promise<Accepted> {
@@ -61,7 +68,8 @@ async function deploy(parts: CommandParts, request: DeployRequest): Promise<Acce
   }
   const before = desired?.count;
   const steps = compileSteps(policy, count, desired?.serving === undefined);
-  const rollout = store.startDeploy({ release, count, policy, steps, by });
+  const supersede = request.supersede ?? false;
+  const rollout = store.startDeploy({ release, count, policy, steps, by, supersede });
   loop.poke(service);
   const scaled = before === undefined || before === count ? undefined : { from: before, to: count };
   return { service, release: release.number, rollout: rollout.id, scaled };
@@ -227,6 +235,9 @@ function asThoughDeployed(
     movedAtMs: undefined,
     highestReady: 0,
     progressAtMs: nowMs,
+    judgedFromMs: nowMs,
+    promoted: false,
+    verdict: undefined,
     endedAtMs: undefined,
     reason: undefined,
   };

@@ -201,6 +201,48 @@ test("a second deploy is refused with what runs and who started it; the same one
   expect(await t.deploy(2)).toMatchObject({ rollout });
 });
 
+test("pause, resume and promote steer a rollout; nothing moves while it is paused", async () => {
+  installation();
+  await t.deployed(1);
+  await t.deploy(2, { policy: aPolicy({ strategy: "blue-green", promote: "manual" }) });
+  await t.clock.until(async () => (await t.status()).rollout?.phase === "paused");
+  await t.clock.advance(60 * 60_000);
+  expect(t.world.request("shop")).toMatch(/^shop-1-/);
+  await t.controller.promote("shop", "ada@example");
+  expect((await t.settled()).serving?.number).toBe(2);
+  await expect(t.controller.pause("shop", "ada")).rejects.toMatchObject({ code: "rollout_none" });
+});
+
+test("an analysis without traffic pauses the rollout and says so", async () => {
+  installation();
+  await t.deployed(1);
+  const analysis = { minRequests: 50, maxErrorRate: 0.01, maxLatencyRatio: 1.5, intervalMs: 10_000 };
+  await t.deploy(2, {
+    policy: aPolicy({ strategy: "canary", steps: [{ share: 0.5, holdMs: 30_000, analysis }] }),
+  });
+  await t.clock.until(async () => (await t.status()).rollout?.phase === "paused");
+  expect((await t.status()).rollout?.reason).toContain("0 of the 50 requests");
+  await t.controller.rollback("shop", undefined, "ada@example");
+  expect((await t.settled()).serving?.number).toBe(1);
+});
+
+test("a deploy that supersedes ends the running one, and everything of it", async () => {
+  installation();
+  await t.deployed(1);
+  await t.deploy(2);
+  await t.clock.advance(400);
+  await t.deploy(3, { supersede: true });
+  const status = await t.settled();
+  expect(status.serving?.number).toBe(3);
+  expect((await t.controller.history("shop")).rollouts.map((r) => r.phase)).toEqual([
+    "complete",
+    "superseded",
+    "complete",
+  ]);
+  await t.clock.advance(6 * 60_000);
+  expect(releasesOf(await t.status())).toEqual([3]);
+});
+
 test("a controller that is killed in the middle of a rollout is replaced by one that finishes it", async () => {
   for (let moment = 0; moment < 40; moment++) {
     installation();

@@ -9,6 +9,7 @@ import type { Logger } from "../lib/log.ts";
 import type { Call, Platform } from "../platform/platform.ts";
 import type { Store } from "../store/store.ts";
 import { createActor } from "./act.ts";
+import { createAnalyst } from "./analyst.ts";
 import { failuresBetween, newsBetween } from "./notice.ts";
 import { createObserver } from "./observer.ts";
 import type { Trouble } from "./operations.ts";
@@ -47,7 +48,7 @@ export function startLoop({ store, platform, clock, log }: LoopOptions): Loop {
     const signal = AbortSignal.any([stop.signal, AbortSignal.timeout(callTimeoutMs)]);
     return { signal, deadline: clock.now() + callTimeoutMs };
   };
-  const act = createActor({ store, platform, call });
+  const act = createActor({ analyst: createAnalyst({ platform, clock }), store, platform, call });
   const retries = new Map<ServiceKey, { readonly plan: string; readonly delayMs: number }>();
   const troubles = new Map<ServiceKey, Trouble>();
   let seen: Observation | undefined;

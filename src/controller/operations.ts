@@ -15,6 +15,8 @@ export interface DeployRequest {
   readonly policy: RolloutPolicy;
   /** `user@machine`, for history. */
   readonly by: string;
+  /** End a running rollout in favour of this one instead of being refused. */
+  readonly supersede?: boolean | undefined;
 }
 
 /** What a request led to. `rollout` is undefined when nothing had to be rolled out (same release, or only scaled). */
@@ -103,6 +105,12 @@ export interface Operations {
   remove(service: ServiceKey, by: string): Promise<void>;
   /** Turns the running rollout back. Throws `rollout_none`. */
   abort(service: ServiceKey, by: string): Promise<Rollout>;
+  /** Everything stays as it is until resumed. Throws `rollout_none`. */
+  pause(service: ServiceKey, by: string): Promise<Rollout>;
+  /** Goes on, with failures so far forgiven. Throws `rollout_none`. */
+  resume(service: ServiceKey, by: string): Promise<Rollout>;
+  /** Goes on at once: the present step waits no longer, neither for its hold nor for a person. Throws `rollout_none`. */
+  promote(service: ServiceKey, by: string): Promise<Rollout>;
   status(service?: ServiceKey): Promise<readonly ServiceStatus[]>;
   rollout(id: number): Promise<Rollout>;
   history(service: ServiceKey): Promise<History>;

@@ -1,5 +1,5 @@
 import type { ServerId, ServiceKey } from "./ids.ts";
-import type { RolloutPhase, WarmRelease } from "./rollout.ts";
+import type { RolloutPhase, Verdict, WarmRelease } from "./rollout.ts";
 
 /** Shares of new traffic by release; they add up to 1, or the list is empty (no traffic at all). */
 export type Shares = readonly { readonly release: number; readonly share: number }[];
@@ -19,6 +19,13 @@ export type Action =
       readonly kind: "destroy";
       readonly service: ServiceKey;
       readonly server: ServerId;
+      readonly reason: string;
+    }
+  /** Ask how the new release does against the old one; what is found is recorded as `judged`. */
+  | {
+      readonly kind: "analyse";
+      readonly service: ServiceKey;
+      readonly rollout: number;
       readonly reason: string;
     }
   /** A change of what is recorded of the rollout; the store makes it and its event in one transaction. */
@@ -41,6 +48,7 @@ export type RecordChange =
   | { readonly kind: "turn-back"; readonly rollout: number; readonly atMs: number }
   /** Everything stays as it is until somebody decides. */
   | { readonly kind: "pause"; readonly rollout: number }
+  | { readonly kind: "judged"; readonly rollout: number; readonly verdict: Verdict }
   | {
       readonly kind: "end";
       readonly rollout: number;
@@ -52,6 +60,16 @@ export type RecordChange =
   | { readonly kind: "warm-over"; readonly release: number }
   /** Nothing of the service is left: forget it. */
   | { readonly kind: "gone" };
+
+/** What a person decides about a running rollout, beside pausing it and turning it back. */
+export type Steering =
+  /** Go on, with failures so far forgiven. */
+  | { readonly kind: "resume"; readonly rollout: number; readonly atMs: number }
+  /** As `resume`, and the present step does not wait any longer. */
+  | { readonly kind: "promote"; readonly rollout: number; readonly atMs: number };
+
+/** Whatever changes a rollout's record. */
+export type RolloutChange = Exclude<RecordChange, { readonly kind: "warm-over" | "gone" }> | Steering;
 
 export interface Plan {
   readonly actions: readonly Action[];

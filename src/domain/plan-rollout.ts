@@ -1,6 +1,7 @@
 import type { Action, Plan, RecordChange, Shares } from "./actions.ts";
+import { planAnalysis } from "./plan-analysis.ts";
 import { planBack } from "./plan-back.ts";
-import type { DesiredService, Rollout, Step, WarmRelease } from "./rollout.ts";
+import type { DesiredService, Rollout, WarmRelease } from "./rollout.ts";
 import { failureOf, giveUp } from "./rollout-failure.ts";
 import {
   act,
@@ -13,6 +14,7 @@ import {
   withDeadline,
 } from "./rollout-look.ts";
 import { isGone, lowerOthers, readyCount, resizeTo, routeTo, type ServiceView } from "./service-view.ts";
+import type { Step } from "./spec.ts";
 import { sizeAtStep } from "./steps.ts";
 
 /** The next actions of a running rollout. Each is planned only when the one it builds on is observed to be done. */
@@ -52,7 +54,7 @@ function planForward(look: Look): Plan {
   if (failure !== undefined) return act([...progress, ...giveUp(look, failure)]);
 
   const raise = raiseNew(look, size);
-  const others = lowerOthers(desired, view, [rollout.from, rollout.to]);
+  const others = lowerOthersWhenSafe(look);
   const before = [...others, ...making, ...raise, ...progress];
   if (raise.length > 0 || ready < size) return withDeadline(look, [...before, ...keepTraffic(look)]);
   return planMove(look, step, before);
@@ -62,6 +64,10 @@ function planForward(look: Look): Plan {
 function planMove(look: Look, step: Step, before: readonly Action[]): Plan {
   const { desired, rollout, view, nowMs } = look;
   const reason = moveReason(rollout, step);
+  if (mustBePromoted(look)) {
+    const why = `release ${rollout.to} is ready and waits for \`kiln rollout promote\``;
+    return act([...before, ...keepTraffic(look), record(look, { kind: "pause", rollout: rollout.id }, why)]);
+  }
   const route = routeTo(desired, view, sharesAt(look, step.share), reason);
   if (route.length > 0 || rollout.movedAtMs === undefined) {
     return act([
@@ -70,9 +76,31 @@ function planMove(look: Look, step: Step, before: readonly Action[]): Plan {
       record(look, { kind: "moved", rollout: rollout.id, atMs: nowMs }, reason),
     ]);
   }
-  const holdEndsMs = holdStartMs(look) + step.holdMs;
+  const holdEndsMs = rollout.promoted ? nowMs : holdStartMs(look) + step.holdMs;
+  if (step.analysis !== undefined && !rollout.promoted && rollout.from !== undefined) {
+    return planAnalysis(look, step.analysis, holdEndsMs, before, () => finishStep(look));
+  }
   if (nowMs < holdEndsMs) return { actions: before, wakeAtMs: holdEndsMs };
   return act([...before, finishStep(look)]);
+}
+
+/** The last switch of a manually promoted rollout waits for a person; the first release has nobody to wait for. */
+function mustBePromoted({ rollout }: Look): boolean {
+  const { policy, promoted, from, movedAtMs, step, steps } = rollout;
+  const isSwitch = step === steps.length - 1 && movedAtMs === undefined;
+  return (
+    policy.promote === "manual" && isSwitch && !promoted && from !== undefined && rollout.kind === "deploy"
+  );
+}
+
+/** What has no part in this rollout, a superseded release for one, goes when the rest can carry the load. */
+function lowerOthersWhenSafe(look: Look): readonly Action[] {
+  const { desired, rollout, view } = look;
+  const part = [rollout.from, rollout.to];
+  const carrying = [...view.groups.values()].some((g) => !part.includes(g.release) && g.share > 0);
+  const needed = desired.count - (rollout.policy.strategy === "rolling" ? rollout.policy.unavailable : 0);
+  const enough = readyCount(view, rollout.from) + inTrafficCount(look) >= needed;
+  return carrying && !enough ? [] : lowerOthers(desired, view, part);
 }
 
 /** Nothing moves; what is there stays there, also across a restart of the machine. */
@@ -135,8 +163,6 @@ function lowerOld(look: Look, size: number): readonly Action[] {
   const needed = Math.max(successors > 0 ? 0 : 1, desired.count - missing - successors);
   const allowed = Math.max(0, desired.count + extra - size);
   const target = Math.max(needed, allowed);
-  const present = view.groups.get(from)?.size ?? desired.count;
-  if (target > present && view.groups.get(from)?.size !== undefined) return [];
   return resizeTo(desired, view, from, target, `release ${rollout.to} has taken over their traffic`);
 }
 

@@ -13,6 +13,7 @@ function brief(actions: readonly Action[]): string {
       if (a.kind === "route")
         return `->${a.shares.map((s) => `${s.release}:${Math.round(s.share * 100)}`).join(",") || "none"}`;
       if (a.kind === "destroy") return `x${a.server}`;
+      if (a.kind === "analyse") return "?";
       return `[${a.change.kind === "end" ? a.change.phase : a.change.kind}]`;
     })
     .join(" ");
@@ -166,6 +167,96 @@ describe("a rollout that goes wrong", () => {
     const back = aService({ serving: 1, count: 1, rollout: aRollout({ phase: "back", policy }) });
     const { actions } = preview(back, aView(aGroup(2, ["starting"])), 0);
     expect(brief(actions)).toBe("2=0 1=1 ->1:100 [rolled-back]");
+  });
+});
+
+describe("canary", () => {
+  const analysis = { minRequests: 50, maxErrorRate: 0.01, maxLatencyRatio: 1.5, intervalMs: 10 * second };
+  const policy = aPolicy({
+    strategy: "canary",
+    steps: [
+      { share: 0.05, holdMs: 2 * minute },
+      { share: 0.5, holdMs: minute, analysis },
+    ],
+  });
+  const rollout = aRollout({ policy });
+  const old = aGroup(1, ["ready", "ready", "ready"], { share: 0.5 });
+  const half = aView(old, aGroup(2, ["ready", "ready"], { share: 0.5 }));
+  const second2 = aRollout({ policy, step: 1, movedAtMs: 0, highestReady: 2 });
+  const at = (overrides: object, nowMs: number) =>
+    brief(planService(aService({ serving: 1, rollout: { ...second2, ...overrides } }), half, nowMs).actions);
+
+  test("goes by its stated shares, then to all the traffic", () => {
+    const { actions } = preview(aService({ serving: 1, rollout }), serving, 0);
+    expect(brief(actions)).toBe(
+      "2=1 [progress] ->2:5,1:95 [moved] [step] 2=2 [progress] ->2:50,1:50 [moved] ? [step] 2=3 [progress] ->2:100 [moved] [complete]",
+    );
+  });
+
+  test("looks at its interval, and once more when the hold is over", () => {
+    expect(at({}, 1)).toBe("?");
+    const verdict = { outcome: "pass" as const, reason: "fine", atMs: 5 * second };
+    expect(at({ verdict }, 6 * second)).toBe("");
+    expect(at({ verdict }, 15 * second)).toBe("?");
+    expect(at({ verdict }, minute)).toBe("?");
+    expect(at({ verdict: { ...verdict, atMs: minute } }, minute)).toBe("[step]");
+  });
+
+  test("worse turns back at once; too little to tell pauses, and only at the end", () => {
+    expect(at({ verdict: { outcome: "fail", reason: "slow", atMs: second } }, 2 * second)).toBe(
+      "[turn-back]",
+    );
+    expect(at({ verdict: { outcome: "inconclusive", reason: "few", atMs: second } }, 2 * second)).toBe("");
+    expect(at({ verdict: { outcome: "inconclusive", reason: "few", atMs: minute } }, minute)).toBe("[pause]");
+  });
+
+  test("promoted, a step waits for nothing", () => {
+    expect(at({ promoted: true }, 1)).toBe("[step]");
+  });
+});
+
+describe("people who steer", () => {
+  const policy = aPolicy({ strategy: "blue-green", promote: "manual" });
+  const whole = aView(
+    aGroup(1, ["ready", "ready", "ready"], { share: 1 }),
+    aGroup(2, ["ready", "ready", "ready"]),
+  );
+  const rollout = aRollout({ policy, highestReady: 3 });
+
+  test("a manual promotion is waited for, and then is one switch", () => {
+    const [only] = planService(aService({ serving: 1, rollout }), whole, 1).actions;
+    expect(only).toMatchObject({
+      change: { kind: "pause" },
+      reason: expect.stringContaining("kiln rollout promote"),
+    });
+    const promoted = aService({ serving: 1, rollout: { ...rollout, promoted: true } });
+    expect(brief(planService(promoted, whole, 1).actions)).toBe("->2:100 [moved]");
+  });
+
+  test("resuming forgives the failures so far", () => {
+    const failures = [aFailure(), aFailure(), aFailure()];
+    const broken = aView(
+      aGroup(1, ["ready", "ready", "ready"], { share: 1 }),
+      aGroup(2, ["starting"], { failures }),
+    );
+    const resumed = aRollout({ judgedFromMs: minute, progressAtMs: minute });
+    expect(brief(planService(aService({ serving: 1, rollout: resumed }), broken, minute).actions)).toBe("");
+  });
+
+  test("a superseded release keeps its share of the load until the others carry it", () => {
+    const noWarm = aRollout({ from: 1, to: 3, policy: aPolicy({ keepWarmMs: 0 }) });
+    const loaded = aView(
+      aGroup(1, ["ready", "ready"], { share: 0.67 }),
+      aGroup(2, ["ready"], { share: 0.33 }),
+      aGroup(3, ["starting"]),
+    );
+    expect(brief(planService(aService({ serving: 1, rollout: noWarm }), loaded, 1).actions)).toBe("1=3");
+    const whole = aView(
+      aGroup(1, ["ready", "ready", "ready"], { share: 0.67 }),
+      aGroup(2, ["ready"], { share: 0.33 }),
+      aGroup(3, ["starting"]),
+    );
+    expect(brief(planService(aService({ serving: 1, rollout: noWarm }), whole, 1).actions)).toBe("2=0");
   });
 });
 

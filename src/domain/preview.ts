@@ -60,9 +60,21 @@ function play(world: World, action: Action): World {
       return { ...world, view: routed(world.view, action.shares) };
     case "record":
       return { ...world, desired: applyChange(world.desired, action.change) ?? world.desired };
+    case "analyse":
+      return { ...world, desired: judgedWell(world, action.rollout) };
     case "destroy":
       return world;
   }
+}
+
+/** The preview speaks of a good release, and says once that it is analysed. */
+function judgedWell({ desired }: World, rollout: number): DesiredService {
+  const verdict = {
+    outcome: "pass",
+    reason: "as good as the old release",
+    atMs: Number.MAX_SAFE_INTEGER,
+  } as const;
+  return applyChange(desired, { kind: "judged", rollout, verdict }) ?? desired;
 }
 
 function resized({ view, nowMs }: World, release: number, size: number): ServiceView {

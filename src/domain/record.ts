@@ -1,4 +1,4 @@
-import type { RecordChange } from "./actions.ts";
+import type { RecordChange, RolloutChange } from "./actions.ts";
 import type { DesiredService, Rollout } from "./rollout.ts";
 
 /**
@@ -19,23 +19,34 @@ export function applyChange(desired: DesiredService, change: RecordChange): Desi
 }
 
 /** The rollout's record after a change of it. */
-export function changeRollout(
-  rollout: Rollout,
-  change: Exclude<RecordChange, { kind: "gone" | "warm-over" }>,
-  reason?: string,
-): Rollout {
+export function changeRollout(rollout: Rollout, change: RolloutChange, reason?: string): Rollout {
   switch (change.kind) {
     case "progress":
       return { ...rollout, highestReady: change.highestReady, progressAtMs: change.atMs };
     case "moved":
-      return { ...rollout, movedAtMs: change.atMs };
+      return { ...rollout, movedAtMs: change.atMs, promoted: false, verdict: undefined };
     case "step":
-      return { ...rollout, step: change.step, movedAtMs: undefined, progressAtMs: change.atMs };
+      return { ...atRest(rollout), step: change.step, progressAtMs: change.atMs };
+    case "judged":
+      return { ...rollout, verdict: change.verdict };
     case "turn-back":
-      return { ...rollout, phase: "back", movedAtMs: undefined, progressAtMs: change.atMs, reason };
+      return { ...atRest(rollout), phase: "back", progressAtMs: change.atMs, reason };
     case "pause":
       return { ...rollout, phase: "paused", reason };
+    case "resume":
+      return { ...resumed(rollout, change.atMs), verdict: undefined };
+    case "promote":
+      return { ...resumed(rollout, change.atMs), promoted: true };
     case "end":
       return { ...rollout, phase: change.phase, endedAtMs: change.atMs, reason: reason ?? rollout.reason };
   }
+}
+
+/** Before the traffic of a step has moved. */
+function atRest(rollout: Rollout): Rollout {
+  return { ...rollout, movedAtMs: undefined, promoted: false, verdict: undefined };
+}
+
+function resumed(rollout: Rollout, atMs: number): Rollout {
+  return { ...rollout, phase: "forward", progressAtMs: atMs, judgedFromMs: atMs, reason: undefined };
 }

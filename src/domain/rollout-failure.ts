@@ -8,7 +8,9 @@ const toleratedFailures = 2;
 /** Why the release has to be given up, or undefined while there is hope. */
 export function failureOf(look: Look, ready: number, size: number): string | undefined {
   const { rollout, view, nowMs } = look;
-  const failures = (view.groups.get(rollout.to)?.failures ?? []).filter((f) => f.atMs >= rollout.startedAtMs);
+  const failures = (view.groups.get(rollout.to)?.failures ?? []).filter(
+    (f) => f.atMs >= rollout.judgedFromMs,
+  );
   const latest = failures.at(-1);
   const unready = failures.find((f) => f.kind === "unready");
   if (unready !== undefined) return describe(unready);

@@ -1,6 +1,7 @@
 import type { Action, Plan, RecordChange } from "./actions.ts";
-import type { DesiredService, Rollout, Step, WarmRelease } from "./rollout.ts";
+import type { DesiredService, Rollout, WarmRelease } from "./rollout.ts";
 import type { ServiceView } from "./service-view.ts";
+import type { Step } from "./spec.ts";
 
 /** Everything that one look at a running rollout needs. */
 export interface Look {

@@ -1,13 +1,13 @@
 import type { ServiceKey } from "./ids.ts";
 import type { Release } from "./release.ts";
-import type { RolloutPolicy } from "./spec.ts";
+import type { RolloutPolicy, Step } from "./spec.ts";
 
-/** One step of a rollout. Strategies are data: all compile to a list of these, and the planner knows nothing else. */
-export interface Step {
-  /** Share of the servers and of the traffic that the new group has at the end of the step; above 0, at most 1. */
-  readonly share: number;
-  /** How long the step must stay healthy once the traffic has moved. */
-  readonly holdMs: number;
+/** What an analysis has found so far in the present step. */
+export interface Verdict {
+  readonly outcome: "pass" | "fail" | "inconclusive";
+  /** One sentence with the figures it rests on. */
+  readonly reason: string;
+  readonly atMs: number;
 }
 
 export type RolloutPhase =
@@ -33,6 +33,7 @@ export interface Rollout {
   readonly from: number | undefined;
   readonly to: number;
   readonly policy: RolloutPolicy;
+  /** Strategies are data: all compile to a list of steps, and the planner knows nothing else. */
   readonly steps: readonly Step[];
   readonly phase: RolloutPhase;
   /** Index into `steps`. */
@@ -44,6 +45,12 @@ export interface Rollout {
   /** The highest number of ready servers of the new group so far, and when it was reached. */
   readonly highestReady: number;
   readonly progressAtMs: number;
+  /** Failures of servers before this time are forgiven: the start, or the last time that somebody resumed it. */
+  readonly judgedFromMs: number;
+  /** Somebody wants the present step to go on without further waiting. */
+  readonly promoted: boolean;
+  /** Of the present step's analysis. */
+  readonly verdict: Verdict | undefined;
   readonly endedAtMs: number | undefined;
   /** Why it failed, was aborted or superseded: one sentence. */
   readonly reason: string | undefined;

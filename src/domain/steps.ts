@@ -1,5 +1,4 @@
-import type { Step } from "./rollout.ts";
-import type { RolloutPolicy } from "./spec.ts";
+import type { RolloutPolicy, Step } from "./spec.ts";
 
 /**
  * Compiles a strategy to steps. `first`: nothing serves yet, so there is nothing to protect and all servers come at
@@ -7,7 +6,9 @@ import type { RolloutPolicy } from "./spec.ts";
  */
 export function compileSteps(policy: RolloutPolicy, count: number, first: boolean): readonly Step[] {
   const last: Step = { share: 1, holdMs: policy.bakeMs };
-  if (first || policy.strategy !== "rolling") return [last];
+  if (first) return [last];
+  if (policy.strategy === "canary") return [...policy.steps.filter((step) => step.share < 1), last];
+  if (policy.strategy !== "rolling") return [last];
   const batch = Math.max(1, policy.surge + policy.unavailable);
   const steps: Step[] = [];
   for (let raised = batch; raised < count; raised += batch) steps.push({ share: raised / count, holdMs: 0 });

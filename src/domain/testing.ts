@@ -14,6 +14,8 @@ export const minute = 60 * second;
 export function aPolicy(overrides: Partial<RolloutPolicy> = {}): RolloutPolicy {
   return {
     strategy: "rolling",
+    steps: [],
+    promote: "auto",
     surge: 1,
     unavailable: 0,
     bakeMs: 10 * second,
@@ -79,6 +81,9 @@ export function aRollout(overrides: Partial<Rollout> = {}, count = 3): Rollout {
     movedAtMs: undefined,
     highestReady: 0,
     progressAtMs: 0,
+    judgedFromMs: overrides.startedAtMs ?? 0,
+    promoted: false,
+    verdict: undefined,
     endedAtMs: undefined,
     reason: undefined,
     ...overrides,

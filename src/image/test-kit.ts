@@ -68,6 +68,8 @@ export function serviceSpec(image: Partial<ImageSpec>): ServiceSpec {
     traffic: undefined,
     rollout: {
       strategy: "rolling",
+      steps: [],
+      promote: "auto",
       surge: 1,
       unavailable: 0,
       bakeMs: 0,

@@ -1,4 +1,5 @@
 import type { Shares } from "../domain/actions.ts";
+import type { ReleaseTraffic } from "../domain/analysis.ts";
 import type { ImageDigest, ServerId, ServiceKey } from "../domain/ids.ts";
 import type { Observation } from "../domain/observation.ts";
 import type { Release } from "../domain/release.ts";
@@ -70,6 +71,12 @@ export interface Platform {
   /** What stands against this release here, found before anything is made: a taken port, an image that is gone. */
   preflight?(release: Release, call: Call): Promise<void>;
   readonly logs?: LogReader;
+  readonly traffic?: TrafficStats;
+}
+
+export interface TrafficStats {
+  /** What the data plane has counted for each release of the service that it gives traffic to. */
+  read(service: ServiceKey, call: Call): Promise<readonly ReleaseTraffic[]>;
 }
 
 export interface LogReader {

@@ -166,3 +166,24 @@ export const user = (expected: string) =>
     examples: ["www-data", "1000:1000"],
     parse: (found) => (v.userInRange(found) ? found : undefined),
   });
+
+/** A share of the whole, 0 to 1, written in percent. At least `least`. */
+export function share(least: "0%" | "1%") {
+  return text({
+    expected: `a share such as 5% or 12.5%, from ${least} to 100%`,
+    pattern: /^\d{1,3}(\.\d{1,3})?%$/,
+    examples: ["5%"],
+    parse: (written) => {
+      const percent = Number.parseFloat(written);
+      return percent >= Number.parseFloat(least) && percent <= 100 ? percent / 100 : undefined;
+    },
+  });
+}
+
+export function url() {
+  return text({
+    expected: "an http or https URL",
+    pattern: /^https?:\/\/[!-~]{1,2000}$/,
+    examples: ["http://localhost:9090"],
+  });
+}

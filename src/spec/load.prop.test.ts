@@ -61,6 +61,8 @@ const traffic: fc.Arbitrary<TrafficSpec> = fc.oneof(
 
 const rollout: fc.Arbitrary<RolloutPolicy> = fc.record({
   strategy: fc.constant("rolling" as const),
+  steps: fc.constant([]),
+  promote: fc.constant("auto" as const),
   surge: fc.integer({ min: 1, max: 1000 }),
   unavailable: fc.integer({ min: 0, max: 1000 }),
   bakeMs: durationMs(0),

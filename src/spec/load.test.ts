@@ -92,6 +92,8 @@ test("every key arrives, with units made plain and paths made absolute", async (
     traffic: { mode: "http", listen: 8080, host: "shop.example.com" },
     rollout: {
       strategy: "rolling",
+      steps: [],
+      promote: "auto",
       surge: 1,
       unavailable: 0,
       bakeMs: 10_000,

@@ -34,6 +34,7 @@ const rules: readonly Rule[] = [
   trafficNeedsPort,
   hostNeedsHttp,
   rolloutNumbers,
+  canarySteps,
 ];
 
 function* packagesNeedDebian({ document: { image } }: RuleInput): Generator<Breach> {
@@ -182,6 +183,49 @@ function* rolloutNumbers({ document: { rollout }, given }: RuleInput): Generator
       message:
         "`rollout.surge` and `rollout.unavailable` are both 0; expected at least one above 0, or nothing could ever be replaced.",
       hint: "Write `surge: 1` to add before removing, or `unavailable: 1` to remove before adding.",
+    };
+  }
+}
+
+function* canarySteps({ document: { rollout }, given }: RuleInput): Generator<Breach> {
+  if (!rollout) return;
+  const isCanary = rollout.strategy === "canary";
+  if (!isCanary && given(["rollout", "steps"])) {
+    yield {
+      path: ["rollout", "steps"],
+      message: `\`rollout.steps\` belongs to \`strategy: canary\`; found \`strategy: ${rollout.strategy}\`.`,
+      hint: "Write `strategy: canary`, or remove `steps`.",
+    };
+  }
+  if (isCanary && (rollout.steps ?? []).length === 0) {
+    yield {
+      path: ["rollout", "strategy"],
+      message: "`strategy: canary` needs `steps`.",
+      hint: "Write for example `steps: [{ share: 5%, hold: 2m }, { share: 50%, hold: 5m }]`.",
+    };
+  }
+  for (const [i, step] of (rollout.steps ?? []).entries()) {
+    const before = rollout.steps?.[i - 1]?.share ?? 0;
+    if (step.share <= before) {
+      yield {
+        path: ["rollout", "steps", i, "share"],
+        message: `The share of step ${i + 1} is not higher than the one before; expected rising shares.`,
+        hint: "Order the steps by their shares.",
+      };
+    }
+    if (step.analysis !== undefined && step.hold === 0) {
+      yield {
+        path: ["rollout", "steps", i, "analysis"],
+        message: `Step ${i + 1} has an analysis but no time for one; expected a \`hold\` above 0s.`,
+        hint: "Write for example `hold: 2m`.",
+      };
+    }
+  }
+  if (rollout.promote === "manual" && rollout.strategy === "recreate") {
+    yield {
+      path: ["rollout", "promote"],
+      message: "`promote: manual` does not go with `strategy: recreate`: nothing would serve while it waits.",
+      hint: "Use `strategy: blue-green`.",
     };
   }
 }

@@ -179,13 +179,78 @@ const traffic = z
   )
   .describe("How traffic reaches the servers; without it the router gives them none.");
 
+const analysis = z
+  .strictObject(
+    {
+      requests: leaf
+        .whole(1, 1_000_000)
+        .prefault(50)
+        .describe("Requests to the new release that make a sample; fewer pause the rollout."),
+      errorRate: leaf
+        .share("0%")
+        .prefault("1%")
+        .describe("How much higher the new release's share of failed requests may be."),
+      latency: z
+        .number({ error: "a number from 1, such as 1.5" })
+        .min(1, { error: "a number from 1, such as 1.5" })
+        .prefault(1.5)
+        .describe("How many times the old release's 95th percentile of response times the new one's may be."),
+      interval: leaf
+        .duration("1s")
+        .prefault("10s")
+        .describe("How often it is looked at while the step holds."),
+      query: z
+        .strictObject(
+          {
+            url: leaf.url().describe("A Prometheus-compatible server."),
+            query: leaf
+              .text({ expected: "a query", pattern: /^[^\0]{1,4000}$/ })
+              .describe("An instant query that gives one value."),
+            min: z.number({ error: "a number" }).optional().describe("The value must not be lower."),
+            max: z.number({ error: "a number" }).optional().describe("The value must not be higher."),
+          },
+          { error: "a mapping with a URL, a query and its bounds" },
+        )
+        .optional()
+        .describe("A query whose value must lie within bounds."),
+      http: leaf.url().optional().describe("A URL that must answer with a status of 200 to 299."),
+    },
+    { error: "a mapping that says what is compared" },
+  )
+  .describe(
+    "Compares the new release with the old one; worse turns the rollout back, too little to tell pauses it.",
+  );
+
 const rollout = z
   .strictObject(
     {
       strategy: leaf
-        .oneOf("rolling", "blue-green", "recreate")
+        .oneOf("rolling", "blue-green", "canary", "recreate")
         .prefault("rolling")
-        .describe("Replace in steps; raise all new servers and switch once; or stop the old ones first."),
+        .describe(
+          "Replace in steps; raise all new servers and switch once; go by stated shares; or stop the old ones first.",
+        ),
+      steps: leaf
+        .list(
+          z.strictObject(
+            {
+              share: leaf.share("1%").describe("Share of servers and traffic that the new release gets."),
+              hold: leaf.duration("0s").prefault("0s").describe("How long the step must stay healthy."),
+              analysis: analysis.optional(),
+            },
+            { error: "a mapping with a share" },
+          ),
+          "steps",
+        )
+        .optional()
+        .describe("`canary`: the stages before all the traffic, with rising shares."),
+      promote: leaf
+        .oneOf("auto", "manual")
+        .optional()
+        .meta({ default: "auto" })
+        .describe(
+          "`manual`: the whole new group waits for `kiln rollout promote` before it gets all the traffic.",
+        ),
       surge: leaf
         .whole(0, 1000)
         .optional()

@@ -1,4 +1,12 @@
-import type { FileSpec, HealthSpec, ImageSpec, RolloutPolicy, ServiceSpec } from "../domain/spec.ts";
+import type {
+  AnalysisSpec,
+  FileSpec,
+  HealthSpec,
+  ImageSpec,
+  RolloutPolicy,
+  ServiceSpec,
+  Step,
+} from "../domain/spec.ts";
 import type { ProjectFiles } from "./project-files.ts";
 import type { SpecDocument } from "./schema.ts";
 
@@ -62,6 +70,8 @@ function checkOf(http: string | undefined, port: number | undefined): HealthSpec
 function toRollout(rollout: SpecDocument["rollout"]): RolloutPolicy {
   return {
     strategy: rollout.strategy,
+    steps: (rollout.steps ?? []).map(toStep),
+    promote: rollout.promote ?? "auto",
     surge: rollout.surge ?? 1,
     unavailable: rollout.unavailable ?? 0,
     bakeMs: rollout.bake,
@@ -69,5 +79,24 @@ function toRollout(rollout: SpecDocument["rollout"]): RolloutPolicy {
     keepWarmMs: rollout.keepWarm,
     progressDeadlineMs: rollout.progressDeadline,
     onFailure: rollout.onFailure,
+  };
+}
+
+function toStep(step: NonNullable<SpecDocument["rollout"]["steps"]>[number]): Step {
+  const { share, hold, analysis } = step;
+  return { share, holdMs: hold, ...(analysis === undefined ? {} : { analysis: toAnalysis(analysis) }) };
+}
+
+function toAnalysis(
+  analysis: NonNullable<NonNullable<SpecDocument["rollout"]["steps"]>[number]["analysis"]>,
+): AnalysisSpec {
+  const { requests, errorRate, latency, interval, query, http } = analysis;
+  return {
+    minRequests: requests,
+    maxErrorRate: errorRate,
+    maxLatencyRatio: latency,
+    intervalMs: interval,
+    ...(query === undefined ? {} : { query }),
+    ...(http === undefined ? {} : { http }),
   };
 }

@@ -9,7 +9,7 @@ import { deleteService, selectService, upsertService } from "./services.ts";
 import { deleteWarm, replaceWarm } from "./warm.ts";
 import type { Workbench } from "./workbench.ts";
 
-type RolloutChange = Exclude<RecordChange, { readonly kind: "warm-over" | "gone" }>;
+type PlannedChange = Exclude<RecordChange, { readonly kind: "warm-over" | "gone" }>;
 type EndChange = Extract<RecordChange, { readonly kind: "end" }>;
 
 /**
@@ -53,7 +53,7 @@ function endWarm({ db, log }: Workbench, service: ServiceKey, release: number, r
 function changeRunning(
   bench: Workbench,
   service: ServiceKey,
-  change: RolloutChange,
+  change: PlannedChange,
   reason: string,
 ): boolean {
   const before = selectRunningRollout(bench.db, service);
@@ -72,7 +72,7 @@ function changeRunning(
 }
 
 /** Whether this change was planned for another rollout, or for another phase of this one. */
-function isStale(rollout: Rollout, change: RolloutChange): boolean {
+function isStale(rollout: Rollout, change: PlannedChange): boolean {
   if (rollout.id !== change.rollout) return true;
   if (change.kind !== "end") return rollout.phase !== "forward";
   if (change.phase === "complete") return rollout.phase !== "forward";
@@ -80,7 +80,7 @@ function isStale(rollout: Rollout, change: RolloutChange): boolean {
 }
 
 /** Whether the reason is one that the rollout's record keeps. */
-function leadsAway(change: RolloutChange): boolean {
+function leadsAway(change: PlannedChange): boolean {
   return (
     change.kind === "turn-back" ||
     change.kind === "pause" ||
@@ -89,7 +89,7 @@ function leadsAway(change: RolloutChange): boolean {
 }
 
 /** A release that completes its rollout is good; one that fails on the way is not. A user who aborts judges nothing. */
-function judge({ db }: Workbench, before: Rollout, change: RolloutChange): void {
+function judge({ db }: Workbench, before: Rollout, change: PlannedChange): void {
   if (before.phase !== "forward") return;
   if (change.kind === "end" && change.phase === "complete") markGood(db, before.service, before.to, true);
   else if (leadsAway(change)) markGood(db, before.service, before.to, false);
@@ -113,12 +113,13 @@ const eventKinds = {
   step: "rollout.step",
   "turn-back": "rollout.turned-back",
   pause: "rollout.paused",
+  judged: "rollout.judged",
   complete: "rollout.completed",
   "rolled-back": "rollout.rolled-back",
   failed: "rollout.failed",
 } as const;
 
-function sentence(rollout: Rollout, change: RolloutChange): string {
+function sentence(rollout: Rollout, change: PlannedChange): string {
   const name = `The ${rollout.kind} of ${rollout.service} to release ${rollout.to}`;
   switch (change.kind) {
     case "progress":
@@ -131,6 +132,8 @@ function sentence(rollout: Rollout, change: RolloutChange): string {
       return `${name} turns back`;
     case "pause":
       return `${name} pauses`;
+    case "judged":
+      return `${name} is analysed (${change.verdict.outcome})`;
     case "end":
       return `${name} ${endings[change.phase]}`;
   }

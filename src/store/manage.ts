@@ -1,14 +1,11 @@
 import type { NewEvent } from "../domain/event.ts";
 import type { ServiceKey } from "../domain/ids.ts";
 import type { ServerFailure } from "../domain/observation.ts";
-import { changeRollout } from "../domain/record.ts";
-import type { Rollout } from "../domain/rollout.ts";
 import type { RolloutPolicy } from "../domain/spec.ts";
 import { canonicalJson } from "../lib/canonical-json.ts";
-import { KilnError } from "../lib/errors.ts";
 import { insertFailure } from "./failures.ts";
 import { deleteOldReleases } from "./releases.ts";
-import { deleteOldRollouts, rolloutData, selectRunningRollout, updateRollout } from "./rollouts.ts";
+import { deleteOldRollouts, selectRunningRollout } from "./rollouts.ts";
 import { requireService, selectService, unknownService, upsertService } from "./services.ts";
 import { endSuperseded, tellScaled } from "./start.ts";
 import type { Workbench } from "./workbench.ts";
@@ -50,23 +47,6 @@ export function markRemoved(bench: Workbench, service: ServiceKey, by: string): 
   bench.log.append({ service, kind: "service.removing", message: `${by} removes ${service}.`, data: { by } });
 }
 
-/** Turns the running rollout back at a user's wish; its release is not judged by that. */
-export function abort({ db, log, clock }: Workbench, service: ServiceKey, by: string): Rollout {
-  const running = selectRunningRollout(db, service);
-  if (running === undefined) throw noRollout(service);
-  if (running.phase === "back") return running;
-  const reason = `${by} aborted it`;
-  const after = changeRollout(running, { kind: "turn-back", rollout: running.id, atMs: clock.now() }, reason);
-  updateRollout(db, after);
-  log.append({
-    service,
-    kind: "rollout.turned-back",
-    message: `The ${running.kind} of ${service} to release ${running.to} turns back: ${reason}.`,
-    data: { ...rolloutData(after, reason), by },
-  });
-  return after;
-}
-
 /** Forgets old releases, and old rollouts with them. */
 export function prune({ db, log }: Workbench, service: ServiceKey, keep: number): readonly number[] {
   const releases = deleteOldReleases(db, service, keep);
@@ -101,10 +81,4 @@ export function recordServers(
 ): void {
   for (const event of news) bench.log.append(event);
   for (const [service, failure] of failures) recordFailure(bench, service, failure);
-}
-
-function noRollout(service: ServiceKey): KilnError {
-  return new KilnError("rollout_none", `No rollout of ${service} is running.`, {
-    hint: "`kiln history` lists the ones that have ended.",
-  });
 }

@@ -86,6 +86,15 @@ const migrations: readonly string[] = [
   CREATE TRIGGER events_are_never_deleted BEFORE DELETE ON events
     BEGIN SELECT RAISE(ABORT, 'an event is never deleted'); END;
   `,
+  `
+  -- Failures before judged_from_ms are forgiven; promoted and verdict are of the present step.
+  ALTER TABLE rollouts ADD COLUMN judged_from_ms INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE rollouts ADD COLUMN promoted INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE rollouts ADD COLUMN verdict TEXT;
+  -- Policies that were written before there was a choice.
+  UPDATE services SET policy = json_set(policy, '$.steps', json('[]'), '$.promote', 'auto');
+  UPDATE rollouts SET policy = json_set(policy, '$.steps', json('[]'), '$.promote', 'auto');
+  `,
 ];
 
 /** The version that this Kiln writes. */

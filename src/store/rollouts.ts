@@ -1,6 +1,6 @@
 import type { ServiceKey } from "../domain/ids.ts";
-import type { Rollout, RolloutPhase, Step } from "../domain/rollout.ts";
-import type { RolloutPolicy } from "../domain/spec.ts";
+import type { Rollout, RolloutPhase, Verdict } from "../domain/rollout.ts";
+import type { RolloutPolicy, Step } from "../domain/spec.ts";
 import { canonicalJson } from "../lib/canonical-json.ts";
 import type { Database } from "./database.ts";
 
@@ -19,6 +19,9 @@ interface RolloutRow {
   readonly moved_at_ms: number | null;
   readonly highest_ready: number;
   readonly progress_at_ms: number;
+  readonly judged_from_ms: number;
+  readonly promoted: number;
+  readonly verdict: string | null;
   readonly ended_at_ms: number | null;
   readonly reason: string | null;
 }
@@ -50,12 +53,13 @@ export function selectAllRunningRollouts(db: Database): readonly Rollout[] {
 export function insertRollout(db: Database, rollout: Omit<Rollout, "id">): Rollout {
   const { id } = db.run(
     `INSERT INTO rollouts (service, kind, from_release, to_release, policy, steps, phase, step,
-       started_at_ms, started_by, moved_at_ms, highest_ready, progress_at_ms, ended_at_ms, reason)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+       started_at_ms, started_by, moved_at_ms, highest_ready, progress_at_ms, ended_at_ms, reason, judged_from_ms)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     ...[rollout.service, rollout.kind, rollout.from ?? null, rollout.to],
     ...[canonicalJson(rollout.policy), canonicalJson(rollout.steps)],
     ...[rollout.phase, rollout.step, rollout.startedAtMs, rollout.startedBy, rollout.movedAtMs ?? null],
     ...[rollout.highestReady, rollout.progressAtMs, rollout.endedAtMs ?? null, rollout.reason ?? null],
+    rollout.judgedFromMs,
   );
   return { id, ...rollout };
 }
@@ -64,9 +68,10 @@ export function insertRollout(db: Database, rollout: Omit<Rollout, "id">): Rollo
 export function updateRollout(db: Database, rollout: Rollout): void {
   db.run(
     `UPDATE rollouts SET phase = ?, step = ?, moved_at_ms = ?, highest_ready = ?, progress_at_ms = ?,
-       ended_at_ms = ?, reason = ? WHERE id = ?`,
+       ended_at_ms = ?, reason = ?, judged_from_ms = ?, promoted = ?, verdict = ? WHERE id = ?`,
     ...[rollout.phase, rollout.step, rollout.movedAtMs ?? null, rollout.highestReady, rollout.progressAtMs],
-    ...[rollout.endedAtMs ?? null, rollout.reason ?? null, rollout.id],
+    ...[rollout.endedAtMs ?? null, rollout.reason ?? null, rollout.judgedFromMs, rollout.promoted ? 1 : 0],
+    ...[rollout.verdict === undefined ? null : canonicalJson(rollout.verdict), rollout.id],
   );
 }
 
@@ -103,6 +108,9 @@ function toRollout(row: RolloutRow): Rollout {
     movedAtMs: row.moved_at_ms ?? undefined,
     highestReady: row.highest_ready,
     progressAtMs: row.progress_at_ms,
+    judgedFromMs: row.judged_from_ms,
+    promoted: row.promoted === 1,
+    verdict: row.verdict === null ? undefined : (JSON.parse(row.verdict) as Verdict),
     endedAtMs: row.ended_at_ms ?? undefined,
     reason: row.reason ?? undefined,
   };

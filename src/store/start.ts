@@ -1,8 +1,8 @@
 import { strict as assert } from "node:assert";
 import type { ServiceKey } from "../domain/ids.ts";
 import type { Release, ReleaseDraft } from "../domain/release.ts";
-import type { Rollout, Step } from "../domain/rollout.ts";
-import type { RolloutPolicy } from "../domain/spec.ts";
+import type { Rollout } from "../domain/rollout.ts";
+import type { RolloutPolicy, Step } from "../domain/spec.ts";
 import { KilnError } from "../lib/errors.ts";
 import { insertRelease, selectEqualRelease, selectRelease } from "./releases.ts";
 import { insertRollout, rolloutData, selectRunningRollout, updateRollout } from "./rollouts.ts";
@@ -105,7 +105,15 @@ function addRollout(
   const rollout = insertRollout(db, {
     ...{ service, kind, from, to, policy, steps },
     ...{ phase: "forward", step: 0, startedAtMs: now, startedBy: by, movedAtMs: undefined },
-    ...{ highestReady: 0, progressAtMs: now, endedAtMs: undefined, reason: undefined },
+    ...{
+      highestReady: 0,
+      progressAtMs: now,
+      judgedFromMs: now,
+      promoted: false,
+      verdict: undefined,
+      endedAtMs: undefined,
+      reason: undefined,
+    },
   });
   const journey = from === undefined ? `to release ${to}` : `from release ${from} to release ${to}`;
   log.append({

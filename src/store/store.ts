@@ -11,12 +11,13 @@ import { selectAllDesired, selectDesired } from "./desired.ts";
 import { type EventListener, EventLog } from "./event-log.ts";
 import { type EventQuery, firstBadEvent, selectEvents, selectLastSequence } from "./events.ts";
 import { selectFailures } from "./failures.ts";
-import { abort, markRemoved, prune, recordFailure, recordServers, setCount, setPolicy } from "./manage.ts";
+import { markRemoved, prune, recordFailure, recordServers, setCount, setPolicy } from "./manage.ts";
 import { openDatabase } from "./migrations.ts";
 import { selectImagesInUse, selectLastGood, selectReleases } from "./releases.ts";
 import { selectRollout, selectRollouts } from "./rollouts.ts";
 import { selectService } from "./services.ts";
 import { draftRelease, type StartDeploy, type StartRollback, startDeploy, startRollback } from "./start.ts";
+import { abort, pause, promote, resume } from "./steer.ts";
 import type { Workbench } from "./workbench.ts";
 
 export type { EventListener, EventQuery, StartDeploy, StartRollback };
@@ -50,6 +51,12 @@ export interface Store extends Disposable {
   apply(service: ServiceKey, change: RecordChange, reason: string): boolean;
   /** Turns the running rollout back; one that is on its way back already is returned as it is. Throws `rollout_none`. */
   abort(service: ServiceKey, by: string): Rollout;
+  /** Stops it where it is; one that is paused already is returned as it is. Throws `rollout_none`. */
+  pause(service: ServiceKey, by: string): Rollout;
+  /** Goes on with one that is paused. Throws `rollout_none`. */
+  resume(service: ServiceKey, by: string): Rollout;
+  /** Ends the waiting of the present step. Throws `rollout_none`. */
+  promote(service: ServiceKey, by: string): Rollout;
   rollout(id: number): Rollout | undefined;
   /** Newest first; the newest 100 without `limit`. */
   rollouts(service: ServiceKey, limit?: number): readonly Rollout[];
@@ -105,6 +112,9 @@ export function openStore(path: string, options: { readonly clock: Clock }): Sto
     markRemoved: (service, by) => changing(() => markRemoved(bench, service, by)),
     apply: (service, change, reason) => changing(() => applyChange(bench, service, change, reason)),
     abort: (service, by) => changing(() => abort(bench, service, by)),
+    pause: (service, by) => changing(() => pause(bench, service, by)),
+    resume: (service, by) => changing(() => resume(bench, service, by)),
+    promote: (service, by) => changing(() => promote(bench, service, by)),
     rollout: (id) => selectRollout(db, id),
     rollouts: (service, limit = 100) => selectRollouts(db, service, limit),
     releases: (service) => selectReleases(db, service),

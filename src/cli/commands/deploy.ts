@@ -11,6 +11,7 @@ import { untilScaled } from "./scale.ts";
 
 interface DeployOptions extends ServiceOptions {
   readonly detach?: boolean;
+  readonly supersede?: boolean;
 }
 
 /** Build, release, rollout. 0 done, 4 rolled back, 1 failed without a way back. */
@@ -22,7 +23,8 @@ export async function run(context: Context, options: DeployOptions, service?: st
   const age = built.changed ? `built in ${formatDuration(built.ms)}` : "nothing to build";
   output.note(`Image ${project.spec.service}:${built.version}, ${formatBytes(built.bytes)}, ${age}.`);
   const beganAtMs = context.clock.now();
-  const request = deployRequest(project.spec, built, whoAmI(context.env));
+  const asked = deployRequest(project.spec, built, whoAmI(context.env));
+  const request = options.supersede ? { ...asked, supersede: true } : asked;
   const { client, accepted } = await requestDeploy(context, request);
   if (accepted.rollout !== undefined)
     return finishRollout(context, client, accepted.rollout, !options.detach);

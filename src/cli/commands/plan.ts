@@ -47,6 +47,8 @@ function actionCells(action: Action): [string, string][] {
       return [[`traffic: ${sharesText(action.shares)}`, action.reason]];
     case "destroy":
       return [[`destroy ${action.server}`, action.reason]];
+    case "analyse":
+      return [["analysis", action.reason]];
     case "record":
       return action.change.kind === "end" ? [[`end: ${action.change.phase}`, action.reason]] : [];
   }

@@ -89,7 +89,7 @@ function endLines(
     case "paused":
       return [
         `${style.bad("Paused")} ${rollout.service}, ${journey(rollout)}, after ${took}.${why}`,
-        `  \`kiln rollout abort ${rollout.service}\` goes back.`,
+        `  \`kiln rollout resume ${rollout.service}\` goes on, \`promote\` goes on without waiting, \`abort\` goes back.`,
       ];
     default:
       return [`${style.bad("Failed")} ${rollout.service}, ${journey(rollout)}, after ${took}.${why}`];

@@ -1,0 +1,17 @@
+import type { Context, Outcome } from "../context.ts";
+import { whoAmI } from "../people.ts";
+import { requireService, type ServiceOptions } from "../project.ts";
+import { requireStatus } from "../services.ts";
+
+/** Everything stays as it is, for as long as it takes. */
+export async function run(context: Context, options: ServiceOptions, service?: string): Outcome {
+  const key = await requireService(context.cwd, options, service);
+  const client = await context.connect();
+  await requireStatus(client, key);
+  const rollout = await client.pause(key, whoAmI(context.env));
+  context.output.result(rollout, [
+    `The ${rollout.kind} of ${key} to release ${rollout.to} is paused.`,
+    `  \`kiln rollout resume ${key}\` goes on, \`kiln rollout abort ${key}\` goes back.`,
+  ]);
+  return 0;
+}

@@ -1,0 +1,18 @@
+import type { Context, Outcome } from "../context.ts";
+import { whoAmI } from "../people.ts";
+import { requireService, type ServiceOptions } from "../project.ts";
+import { finishRollout } from "../rollout/finish.ts";
+import { requireStatus } from "../services.ts";
+
+interface Options extends ServiceOptions {
+  readonly detach?: boolean;
+}
+
+/** Goes on with a paused rollout and follows it, as deploy does. */
+export async function run(context: Context, options: Options, service?: string): Outcome {
+  const key = await requireService(context.cwd, options, service);
+  const client = await context.connect();
+  await requireStatus(client, key);
+  const rollout = await client.resume(key, whoAmI(context.env));
+  return finishRollout(context, client, rollout.id, !options.detach);
+}

@@ -1,0 +1,124 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { compare, type ReleaseTraffic, trafficBetween, worstOf } from "../domain/analysis.ts";
+import type { DesiredService, Rollout, Verdict } from "../domain/rollout.ts";
+import type { AnalysisSpec } from "../domain/spec.ts";
+import type { Clock } from "../lib/clock.ts";
+import { toKilnError } from "../lib/errors.ts";
+import type { Call, Platform } from "../platform/platform.ts";
+
+/** A question to another program gets this long; no answer by then is inconclusive. */
+const questionTimeoutMs = 5_000;
+
+type Finding = Omit<Verdict, "atMs">;
+
+export interface Analyst {
+  /** What can be said of the present step now. Never throws: what cannot be asked is inconclusive. */
+  judge(desired: DesiredService, rollout: Rollout, analysis: AnalysisSpec, call: Call): Promise<Verdict>;
+}
+
+export interface AnalystOptions {
+  readonly platform: Platform;
+  readonly clock: Clock;
+  /** For queries and checks; `fetch` in production. */
+  readonly ask?: typeof fetch;
+}
+
+/**
+ * Counts of the router are compared from the first time that a step is looked at. A controller that has started in
+ * between begins the comparison anew, so it asks for a sample of its own.
+ */
+export function createAnalyst({ platform, clock, ask = fetch }: AnalystOptions): Analyst {
+  const baselines = new Map<string, readonly ReleaseTraffic[]>();
+
+  async function compareTraffic(
+    { service }: DesiredService,
+    rollout: Rollout,
+    spec: AnalysisSpec,
+    call: Call,
+  ) {
+    const now = (await platform.traffic?.read(service, call)) ?? [];
+    const key = `${rollout.id}/${rollout.step}`;
+    const before = baselines.get(key);
+    if (before === undefined) {
+      baselines.clear();
+      baselines.set(key, now);
+    }
+    const since = (release: number | undefined) => {
+      const after = now.find((t) => t.release === release);
+      return (
+        after &&
+        trafficBetween(
+          (before ?? now).find((t) => t.release === release),
+          after,
+        )
+      );
+    };
+    return compare(spec, since(rollout.from), since(rollout.to));
+  }
+
+  return {
+    judge: async (desired, rollout, spec, call) => {
+      const asked: Promise<Finding>[] = [
+        compareTraffic(desired, rollout, spec, call),
+        ...(spec.query === undefined ? [] : [query(ask, spec.query)]),
+        ...(spec.http === undefined ? [] : [check(ask, spec.http)]),
+      ];
+      const findings = await Promise.all(asked.map((finding) => finding.catch(unanswered)));
+      return { ...worstOf(findings), atMs: clock.now() };
+    },
+  };
+}
+
+function unanswered(error: unknown): Finding {
+  return { outcome: "inconclusive", reason: `the analysis got no answer: ${toKilnError(error).message}` };
+}
+
+/** An instant query of the Prometheus HTTP API (`/api/v1/query`): exactly one value, within the bounds. */
+async function query(
+  ask: typeof fetch,
+  { url, query, min, max }: NonNullable<AnalysisSpec["query"]>,
+): Promise<Finding> {
+  const address = new URL("api/v1/query", url.endsWith("/") ? url : `${url}/`);
+  address.searchParams.set("query", query);
+  const answer = await inTime(ask, address);
+  const value = answer.ok ? singleValue(await answer.json()) : undefined;
+  if (value === undefined) {
+    return {
+      outcome: "inconclusive",
+      reason: `the query at ${url} did not give one value (status ${answer.status})`,
+    };
+  }
+  const within = value >= (min ?? Number.NEGATIVE_INFINITY) && value <= (max ?? Number.POSITIVE_INFINITY);
+  const bounds = [
+    min === undefined ? [] : `at least ${min}`,
+    max === undefined ? [] : `at most ${max}`,
+  ].flat();
+  return {
+    outcome: within ? "pass" : "fail",
+    reason: `the query gave ${value} (${bounds.join(" and ")} is expected)`,
+  };
+}
+
+function singleValue(body: unknown): number | undefined {
+  const result = (body as { data?: { result?: unknown } } | null)?.data?.result;
+  const single =
+    Array.isArray(result) && result.length === 1 ? (result[0] as { value?: unknown }).value : undefined;
+  const value = Array.isArray(single) ? Number(single[1]) : Number.NaN;
+  return Number.isFinite(value) ? value : undefined;
+}
+
+async function check(ask: typeof fetch, url: string): Promise<Finding> {
+  const { ok, status } = await inTime(ask, new URL(url));
+  return { outcome: ok ? "pass" : "fail", reason: `${url} answered ${status}` };
+}
+
+/** The limit is kept here as well: a peer that accepts and then says nothing must not hold up the rollout. */
+async function inTime(ask: typeof fetch, url: URL): Promise<Response> {
+  const signal = AbortSignal.timeout(questionTimeoutMs);
+  return Promise.race([
+    ask(url, { signal, redirect: "follow" }),
+    delay(questionTimeoutMs + 1000, undefined, { ref: false }).then(() => {
+      throw new Error(`no answer within ${questionTimeoutMs / 1000} s`);
+    }),
+  ]);
+}
