@@ -26,6 +26,7 @@ test("an image of a folder has one layer, a numeric user and the command", async
     StopSignal: "SIGTERM",
   });
   expect(config.rootfs.diff_ids).toEqual(manifest.layers.map(({ digest }) => digest));
+  expect(config.history).toMatchObject([{ created_by: "kiln: files" }]);
 });
 
 test("building again changes nothing; a changed file makes another version", async () => {

@@ -52,14 +52,19 @@ function searchPathOf(env: readonly string[]): string {
   return env.find((pair) => pair.startsWith("PATH="))?.slice("PATH=".length) ?? defaultPath;
 }
 
-/** Nothing of the machine, the user or the day is in it. */
+/**
+ * Nothing of the machine, the user or the day is in it. The history names each layer: Buildah adds nothing to an image
+ * whose history it can't match with its layers.
+ */
 export function imageConfig(process: ProcessConfig, layers: readonly Layer[]): ImageConfig {
+  const created = new Date(imageEpoch * 1000).toISOString();
   return {
-    created: new Date(imageEpoch * 1000).toISOString(),
+    created,
     architecture: hostArchitecture(),
     os: "linux",
     config: process,
     rootfs: { type: "layers", diff_ids: layers.map(({ digest }) => digest) },
+    history: layers.map(({ name }) => ({ created, created_by: `kiln: ${name}` })),
   };
 }
 

@@ -44,6 +44,8 @@ export interface ImageConfig {
   readonly os: string;
   readonly config?: ProcessConfig;
   readonly rootfs: { readonly type: "layers"; readonly diff_ids: readonly string[] };
+  /** One entry per layer, bottom up. */
+  readonly history?: readonly { readonly created: string; readonly created_by: string }[];
 }
 
 /** annotations.md; the two that start with `kiln.` are Kiln's own, on manifests and their layers. */
