@@ -5,9 +5,12 @@ type Env = Readonly<Record<string, string | undefined>>;
 /** The composition root, relative to this file. */
 const entry = fileURLToPath(new URL("../../main.ts", import.meta.url));
 
+/** The young generation, in MiB. A rollout fills V8's usual 16 three times over, and that memory is kept for good. */
+const semiSpace = "--max-semi-space-size=2";
+
 /** How the controller's program is started: `argv[0]` is this very Node.js. */
 export function controllerArgv(...args: readonly string[]): readonly [string, ...string[]] {
-  return [process.execPath, "--disable-warning=ExperimentalWarning", entry, ...args];
+  return [process.execPath, "--disable-warning=ExperimentalWarning", semiSpace, entry, ...args];
 }
 
 /**

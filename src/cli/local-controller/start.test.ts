@@ -97,6 +97,7 @@ test("the command line is this Node.js on src/main.ts, and the environment has w
   expect(controllerArgv("probe")).toEqual([
     process.execPath,
     "--disable-warning=ExperimentalWarning",
+    "--max-semi-space-size=2",
     new URL("../../main.ts", import.meta.url).pathname,
     "probe",
   ]);
