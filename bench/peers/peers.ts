@@ -1,8 +1,29 @@
 import type { Figure } from "../figure.ts";
+import { siteProject } from "../projects.ts";
 import type { Workshop } from "../workshop.ts";
+import { baseArchive } from "./base-image.ts";
+import { measureBuildah } from "./buildah.ts";
+import { measureDocker } from "./docker.ts";
+import type { Peer } from "./peer.ts";
+import { measurePodman } from "./podman.ts";
 
-/** Not yet. */
+const peers: Readonly<Record<string, Peer>> = {
+  docker: measureDocker,
+  buildah: measureBuildah,
+  podman: measurePodman,
+};
+
+/** Every peer that is here works on the image that Kiln has built, so that none needs a registry. */
 export async function measurePeers(workshop: Workshop): Promise<readonly Figure[]> {
-  workshop.say("no peers");
-  return [];
+  await using bench = await workshop.open(siteProject());
+  const base = await baseArchive(bench, workshop.folder);
+  const figures: Figure[] = [];
+  for (const [name, measure] of Object.entries(peers)) {
+    const measured = await measure(base, workshop.folder).catch((error: unknown) => ({
+      skipped: error instanceof Error ? error.message : String(error),
+    }));
+    if ("skipped" in measured) workshop.say(`${name}: skipped, ${measured.skipped}`);
+    else figures.push(...measured.figures);
+  }
+  return figures;
 }

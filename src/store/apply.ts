@@ -65,7 +65,7 @@ function changeRunning(
   bench.log.append({
     service,
     kind: eventKinds[change.kind === "end" ? change.phase : change.kind],
-    message: `${sentence(after, change, reason)}.`,
+    message: `${sentence(after, change)}: ${reason}.`,
     data: rolloutData(after, reason),
   });
   return true;
@@ -119,32 +119,24 @@ const eventKinds = {
   failed: "rollout.failed",
 } as const;
 
-/** What has happened, for people. */
-function sentence(rollout: Rollout, change: PlannedChange, reason: string): string {
+function sentence(rollout: Rollout, change: PlannedChange): string {
   const name = `The ${rollout.kind} of ${rollout.service} to release ${rollout.to}`;
   switch (change.kind) {
     case "progress":
-      return `${name}: ${reason}`;
+      return `${name} has come forward`;
     case "moved":
-      return movedSentence(rollout);
+      return `${name} has moved traffic`;
     case "step":
       return `${name} begins step ${change.step + 1} of ${rollout.steps.length}`;
     case "turn-back":
-      return `${name} turns back: ${reason}`;
+      return `${name} turns back`;
     case "pause":
-      return `${name} pauses: ${reason}`;
+      return `${name} pauses`;
     case "judged":
-      return `${name} is analysed (${change.verdict.outcome}): ${reason}`;
+      return `${name} is analysed (${change.verdict.outcome})`;
     case "end":
-      return `${name} ${endings[change.phase]}: ${reason}`;
+      return `${name} ${endings[change.phase]}`;
   }
-}
-
-function movedSentence({ service, to, steps, step }: Rollout): string {
-  const { share = 1, holdMs = 0 } = steps[step] ?? {};
-  const part = share === 1 ? "all the traffic" : `${Math.round(share * 100)} % of the traffic`;
-  const proof = holdMs === 0 ? "" : ` and has to stay healthy for ${holdMs / 1000} s`;
-  return `Release ${to} of ${service} has ${part}${proof}`;
 }
 
 const endings = {
