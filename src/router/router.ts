@@ -21,6 +21,16 @@ export interface RoutedService {
   readonly health: HealthSpec;
 }
 
+/** Since the router was started, or last reloaded. */
+export interface TargetCounts {
+  readonly id: ServerId;
+  readonly requests: number;
+  /** Answers of 500 and above. */
+  readonly errors: number;
+  /** Answers by response time: one count for each of `latencyBoundsMs`, and one for what was slower. */
+  readonly latency: readonly number[];
+}
+
 export interface RouterOptions {
   readonly signal: AbortSignal;
 }
@@ -46,6 +56,8 @@ export interface Router {
   remove(service: ServiceKey, options: RouterOptions): Promise<void>;
   /** Open requests or connections of one target now; 0 for an unknown one. */
   open(service: ServiceKey, target: ServerId, options: RouterOptions): Promise<number>;
+  /** What each of the service's targets has answered so far; nothing for a service of plain TCP. */
+  counts(service: ServiceKey, options: RouterOptions): Promise<readonly TargetCounts[]>;
   /** Checks that these doors could be opened for this service, changing nothing. Throws like `apply`. */
   check(service: ServiceKey, doors: readonly TrafficSpec[], options: RouterOptions): Promise<void>;
   /** Ends the router as `stop` does if it has no service left; otherwise nothing happens. */

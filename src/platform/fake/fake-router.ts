@@ -28,6 +28,11 @@ export function fakeRouter(world: FakeWorld): Router {
         const known = world.routes.get(service)?.targets.some((t) => t.id === id) ?? false;
         return known ? (world.openRequests.get(id) ?? 0) : 0;
       }),
+    counts: (service, options) =>
+      perform("counts", service, options, () => {
+        const ids = world.routes.get(service)?.targets.map((t) => t.id) ?? [];
+        return ids.flatMap((id) => world.counts.get(id) ?? []);
+      }),
     check: (service, doors, options) =>
       perform("check", service, options, () => requireDoors(world, service, doors)),
     stopIdle: (options) => perform("stopIdle", undefined, options, () => {}),

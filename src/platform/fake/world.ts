@@ -2,7 +2,7 @@ import { parseServerId, type ServerId, type ServiceKey } from "../../domain/ids.
 import type { Release } from "../../domain/release.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { KilnError } from "../../lib/errors.ts";
-import type { RoutedService } from "../../router/router.ts";
+import type { RoutedService, TargetCounts } from "../../router/router.ts";
 import type { HostServer } from "../fleet/host.ts";
 
 /** How a fake server behaves; every part has a harmless default. */
@@ -55,6 +55,8 @@ export class FakeWorld {
   readonly routes = new Map<ServiceKey, RoutedService>();
   /** Open requests by server; 0 where absent. */
   readonly openRequests = new Map<ServerId, number>();
+  /** What the router has counted for a server. */
+  readonly counts = new Map<ServerId, TargetCounts>();
   /** Ports that another program listens on. */
   readonly takenPorts = new Set<number>();
   /** Images that are gone. */

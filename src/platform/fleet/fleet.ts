@@ -1,5 +1,6 @@
 import assert from "node:assert";
 import type { Shares } from "../../domain/actions.ts";
+import type { ReleaseTraffic } from "../../domain/analysis.ts";
 import type { ServerId, ServiceKey } from "../../domain/ids.ts";
 import { parseServerId } from "../../domain/ids.ts";
 import type { Observation } from "../../domain/observation.ts";
@@ -7,8 +8,18 @@ import type { Release } from "../../domain/release.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Logger } from "../../lib/log.ts";
 import type { RoutedService, Router } from "../../router/router.ts";
-import type { Call, Evidence, GroupSpec, LogReader, Platform, Readiness, Taint } from "../platform.ts";
+import type {
+  Call,
+  Evidence,
+  GroupSpec,
+  LogReader,
+  Platform,
+  Readiness,
+  Taint,
+  TrafficStats,
+} from "../platform.ts";
 import { Background } from "./background.ts";
+import { trafficByRelease } from "./counts.ts";
 import type { Host, HostServer } from "./host.ts";
 import { takingTurns } from "./limiter.ts";
 import { observation } from "./look.ts";
@@ -47,6 +58,7 @@ export function createFleet(options: FleetOptions): Fleet {
 class HostFleet implements Fleet {
   readonly name: Host["name"];
   readonly logs: LogReader;
+  readonly traffic: TrafficStats = { read: (service, call) => this.#countTraffic(service, call) };
   readonly #host: Host;
   readonly #router: Router;
   readonly #clock: Clock;
@@ -138,6 +150,10 @@ class HostFleet implements Fleet {
     const watcher = (service: ServiceKey) => changed(service);
     this.#watchers.add(watcher);
     return { [Symbol.dispose]: () => void this.#watchers.delete(watcher) };
+  }
+
+  async #countTraffic(service: ServiceKey, call: Call): Promise<readonly ReleaseTraffic[]> {
+    return trafficByRelease(await this.#router.counts(service, call));
   }
 
   async preflight(release: Release, call: Call): Promise<void> {

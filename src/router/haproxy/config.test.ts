@@ -64,11 +64,32 @@ test("what belongs to a service: its door, its host name, its servers and its re
     backend unknown-host from http
       http-request return status 404 content-type text/plain string "No service has this host name here.\\n"
 
+    backend response-times from http
+      stick-table type string len 128 size 20k expire 24h store gpc(15)
+
     backend http:blog.staging from http
       timeout check 500ms
       option httpchk
       http-check send meth GET uri '/it'\\''s' ver HTTP/1.1 hdr Host localhost hdr Connection close
       http-check expect status 200-499
+      http-request set-var(txn.began) date(0,ms)
+      http-response set-var(txn.took) date(0,ms),sub(txn.began)
+      http-response track-sc0 srv_name table response-times
+      http-response sc-inc-gpc(0,0) if { var(txn.took) -m int le 1 }
+      http-response sc-inc-gpc(1,0) if { var(txn.took) -m int gt 1 } { var(txn.took) -m int le 2 }
+      http-response sc-inc-gpc(2,0) if { var(txn.took) -m int gt 2 } { var(txn.took) -m int le 5 }
+      http-response sc-inc-gpc(3,0) if { var(txn.took) -m int gt 5 } { var(txn.took) -m int le 10 }
+      http-response sc-inc-gpc(4,0) if { var(txn.took) -m int gt 10 } { var(txn.took) -m int le 20 }
+      http-response sc-inc-gpc(5,0) if { var(txn.took) -m int gt 20 } { var(txn.took) -m int le 50 }
+      http-response sc-inc-gpc(6,0) if { var(txn.took) -m int gt 50 } { var(txn.took) -m int le 100 }
+      http-response sc-inc-gpc(7,0) if { var(txn.took) -m int gt 100 } { var(txn.took) -m int le 200 }
+      http-response sc-inc-gpc(8,0) if { var(txn.took) -m int gt 200 } { var(txn.took) -m int le 500 }
+      http-response sc-inc-gpc(9,0) if { var(txn.took) -m int gt 500 } { var(txn.took) -m int le 1000 }
+      http-response sc-inc-gpc(10,0) if { var(txn.took) -m int gt 1000 } { var(txn.took) -m int le 2000 }
+      http-response sc-inc-gpc(11,0) if { var(txn.took) -m int gt 2000 } { var(txn.took) -m int le 5000 }
+      http-response sc-inc-gpc(12,0) if { var(txn.took) -m int gt 5000 } { var(txn.took) -m int le 10000 }
+      http-response sc-inc-gpc(13,0) if { var(txn.took) -m int gt 10000 } { var(txn.took) -m int le 30000 }
+      http-response sc-inc-gpc(14,0) if { var(txn.took) -m int gt 30000 }
 
     backend tcp:db from tcp
       timeout check 500ms
@@ -79,6 +100,24 @@ test("what belongs to a service: its door, its host name, its servers and its re
       option httpchk
       http-check send meth GET uri '/health' ver HTTP/1.1 hdr Host shop.example.com hdr Connection close
       http-check expect status 200-499
+      http-request set-var(txn.began) date(0,ms)
+      http-response set-var(txn.took) date(0,ms),sub(txn.began)
+      http-response track-sc0 srv_name table response-times
+      http-response sc-inc-gpc(0,0) if { var(txn.took) -m int le 1 }
+      http-response sc-inc-gpc(1,0) if { var(txn.took) -m int gt 1 } { var(txn.took) -m int le 2 }
+      http-response sc-inc-gpc(2,0) if { var(txn.took) -m int gt 2 } { var(txn.took) -m int le 5 }
+      http-response sc-inc-gpc(3,0) if { var(txn.took) -m int gt 5 } { var(txn.took) -m int le 10 }
+      http-response sc-inc-gpc(4,0) if { var(txn.took) -m int gt 10 } { var(txn.took) -m int le 20 }
+      http-response sc-inc-gpc(5,0) if { var(txn.took) -m int gt 20 } { var(txn.took) -m int le 50 }
+      http-response sc-inc-gpc(6,0) if { var(txn.took) -m int gt 50 } { var(txn.took) -m int le 100 }
+      http-response sc-inc-gpc(7,0) if { var(txn.took) -m int gt 100 } { var(txn.took) -m int le 200 }
+      http-response sc-inc-gpc(8,0) if { var(txn.took) -m int gt 200 } { var(txn.took) -m int le 500 }
+      http-response sc-inc-gpc(9,0) if { var(txn.took) -m int gt 500 } { var(txn.took) -m int le 1000 }
+      http-response sc-inc-gpc(10,0) if { var(txn.took) -m int gt 1000 } { var(txn.took) -m int le 2000 }
+      http-response sc-inc-gpc(11,0) if { var(txn.took) -m int gt 2000 } { var(txn.took) -m int le 5000 }
+      http-response sc-inc-gpc(12,0) if { var(txn.took) -m int gt 5000 } { var(txn.took) -m int le 10000 }
+      http-response sc-inc-gpc(13,0) if { var(txn.took) -m int gt 10000 } { var(txn.took) -m int le 30000 }
+      http-response sc-inc-gpc(14,0) if { var(txn.took) -m int gt 30000 }
       server shop-1-1-1 [fd00::1]:80 weight 100 check inter 200ms rise 2 fall 3 observe layer4 error-limit 10 on-error mark-down
       server shop-1-2-1 10.0.0.2:80 weight 0 check inter 200ms rise 2 fall 3 observe layer4 error-limit 10 on-error mark-down
     "

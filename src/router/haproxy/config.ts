@@ -1,3 +1,4 @@
+import { latencyBoundsMs } from "../../domain/analysis.ts";
 import type { RoutedService, Target } from "../router.ts";
 import type { RouterPaths } from "./paths.ts";
 
@@ -27,6 +28,7 @@ export function renderConfig(services: readonly RoutedService[], machine: Router
     tcpDefaults,
     ...ports.flatMap((port) => doorBlocks(port, sorted, machine.ipv6)),
     unknownHost,
+    responseTimes,
     ...sorted.flatMap((service) => modesOf(service).map((mode) => backendBlock(service, mode))),
   ];
   return blocks.map((lines) => `${lines.join("\n  ")}\n`).join("\n");
@@ -150,6 +152,25 @@ const unknownHost = [
   'http-request return status 404 content-type text/plain string "No service has this host name here.\\n"',
 ];
 
+/** Response times are counted by server, in the classes of `latencyBoundsMs` and one for what is slower. */
+export const responseTimesTable = "response-times";
+
+const responseTimes = [
+  `backend ${responseTimesTable} from http`,
+  `stick-table type string len 128 size 20k expire 24h store gpc(${latencyBoundsMs.length + 1})`,
+];
+
+const countLines: readonly string[] = [
+  "http-request set-var(txn.began) date(0,ms)",
+  "http-response set-var(txn.took) date(0,ms),sub(txn.began)",
+  `http-response track-sc0 srv_name table ${responseTimesTable}`,
+  ...[...latencyBoundsMs, undefined].map((most, i) => {
+    const above = i === 0 ? [] : [`{ var(txn.took) -m int gt ${latencyBoundsMs[i - 1]} }`];
+    const within = most === undefined ? [] : [`{ var(txn.took) -m int le ${most} }`];
+    return `http-response sc-inc-gpc(${i},0) if ${[...above, ...within].join(" ")}`;
+  }),
+];
+
 function plainError(status: number, words: string): string {
   return `http-error status ${status} content-type text/plain string "${words}\\n"`;
 }
@@ -195,6 +216,7 @@ function backendBlock(service: RoutedService, mode: Mode): readonly string[] {
   return [
     `backend ${backendName(service.service, mode)} from ${mode}`,
     ...checkLines(service),
+    ...(mode === "http" ? countLines : []),
     ...[...service.targets]
       .sort((a, b) => (a.id < b.id ? -1 : 1))
       .map((target) => `server ${target.id} ${serverArguments(target, service.health)}`),

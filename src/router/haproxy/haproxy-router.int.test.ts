@@ -3,6 +3,7 @@ import { readFile, stat } from "node:fs/promises";
 import { createServer as createHttpServer } from "node:http";
 import { connect, createServer, type Socket } from "node:net";
 import { expect, test, vi } from "vitest";
+import { latencyBoundsMs } from "../../domain/analysis.ts";
 import type { RoutedService } from "../router.ts";
 import { childBackend } from "./child-backend.ts";
 import { freePort, health, httpBackend, httpDoor, listen, target, tcpBackend, tcpDoor } from "./fixtures.ts";
@@ -327,3 +328,25 @@ async function upServers(folder: string): Promise<readonly string[]> {
     .filter((s) => s.up)
     .map((s) => s.name);
 }
+
+withHaproxy("answers are counted by server, with their errors and response times", async () => {
+  await using it = await installation();
+  await using fast = await httpBackend("shop-1-1-1");
+  await using slow = await httpBackend("shop-2-1-1");
+  const port = await freePort();
+  const of = (backend: typeof fast) => service("shop", [httpDoor(port)], [backend.target]);
+  await it.router.apply(of(fast), options);
+  for (let i = 0; i < 5; i++) await fetch(`http://127.0.0.1:${port}/`);
+  await it.router.apply(
+    service("shop", [httpDoor(port)], [{ ...fast.target, weight: 0 }, slow.target]),
+    options,
+  );
+  for (let i = 0; i < 3; i++) await fetch(`http://127.0.0.1:${port}/slow?ms=120`);
+  const counts = await it.router.counts("shop", options);
+  const byId = new Map(counts.map((c) => [c.id, c]));
+  expect(byId.get(fast.id)).toMatchObject({ requests: 5, errors: 0 });
+  expect(byId.get(slow.id)).toMatchObject({ requests: 3, errors: 0 });
+  const slower = byId.get(slow.id)?.latency.slice(latencyBoundsMs.indexOf(100) + 1) ?? [];
+  expect(slower.reduce((sum, count) => sum + count, 0)).toBe(3);
+  expect(await it.router.counts("unknown", options)).toEqual([]);
+});

@@ -7,9 +7,16 @@ import { KilnError } from "../../lib/errors.ts";
 import { readTextIfExists, writeFileAtomic } from "../../lib/files.ts";
 import type { Logger } from "../../lib/log.ts";
 import type { StateFolder } from "../../lib/state-folder.ts";
-import type { RoutedService, Router, RouterOptions } from "../router.ts";
+import type { RoutedService, Router, RouterOptions, TargetCounts } from "../router.ts";
 import { serverCommands, trustCommands } from "./commands.ts";
-import { backendName, modesOf, parseConfig, parseRecords, renderConfig } from "./config.ts";
+import {
+  backendName,
+  modesOf,
+  parseConfig,
+  parseRecords,
+  renderConfig,
+  responseTimesTable,
+} from "./config.ts";
 import { assertNoConflict, uniqueDoors } from "./doors.ts";
 import { readMachine } from "./machine.ts";
 import { routerPaths } from "./paths.ts";
@@ -17,7 +24,7 @@ import { assertPortsFree, listeners } from "./ports.ts";
 import { probeHaproxy } from "./probe.ts";
 import { endAll, installConfig, type ProcessContext, pidIn, processes, reload, start } from "./process.ts";
 import { serialQueue } from "./queue.ts";
-import { type LiveServer, type Processes, parseOpenSessions, parseServers } from "./replies.ts";
+import { type LiveServer, type Processes, parseCounts, parseOpenSessions, parseServers } from "./replies.ts";
 import { ask } from "./socket.ts";
 
 export interface HaproxyRouterOptions {
@@ -55,6 +62,7 @@ export function haproxyRouter({ state, clock, log }: HaproxyRouterOptions): Rout
     apply: (service, options) => inTurn(() => apply(service, context(options))),
     remove: (service, options) => inTurn(() => remove(service, context(options))),
     open: (service, target, options) => inTurn(() => openSessions(service, target, context(options))),
+    counts: (service, options) => counts(service, context(options)),
     check: (service, doors, options) => inTurn(() => checkDoors({ service, doors }, context(options))),
     stopIdle: (options) => inTurn(() => stopIdle(context(options))),
     stop: (options) => inTurn(() => stop(context(options))),
@@ -245,6 +253,16 @@ async function openSessions(service: ServiceKey, target: ServerId, context: Cont
     return replies.map(async (reply) => parseOpenSessions((await reply) ?? "", backend, target));
   });
   return (await Promise.all(counts)).reduce((sum, open) => sum + open, 0);
+}
+
+/** Read without waiting for a turn: nothing is changed, and an old figure does no harm. */
+async function counts(service: ServiceKey, { paths, signal }: Context): Promise<readonly TargetCounts[]> {
+  const backend = backendName(service, "http");
+  const [csv, table] = await Promise.all([
+    ask(paths.runtimeSocket, [`show stat ${backend} 4 -1`], signal),
+    ask(paths.runtimeSocket, [`show table ${responseTimesTable}`], signal),
+  ]);
+  return parseCounts(csv ?? "", table ?? "", backend);
 }
 
 async function checkDoors(

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { parseOpenSessions, parseProcesses, parseServers } from "./replies.ts";
+import { parseCounts, parseOpenSessions, parseProcesses, parseServers } from "./replies.ts";
 
 const columns =
   "# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight srv_iweight srv_time_since_last_change srv_check_status srv_check_result srv_check_health srv_check_state srv_agent_state bk_f_forced_id srv_f_forced_id srv_fqdn srv_port srvrecord srv_use_ssl srv_check_port srv_check_addr srv_agent_addr srv_agent_port";
@@ -57,4 +57,14 @@ test("open sessions are those that are served and those that wait", () => {
   expect(parseOpenSessions(csv, "http:shop", "shop-1-1-1")).toBe(5);
   expect(parseOpenSessions(csv, "http:shop", "shop-1-2-1")).toBe(0);
   expect(parseOpenSessions("No such proxy.\n", "http:shop", "shop-1-1-1")).toBe(0);
+});
+
+test("counts come from the server's row and its line in the table", () => {
+  const csv =
+    "# pxname,svname,hrsp_1xx,hrsp_2xx,hrsp_3xx,hrsp_4xx,hrsp_5xx,hrsp_other,\nhttp:shop,shop-1-1-1,0,5,1,1,3,0,\nhttp:other,other-1-1-1,0,9,0,0,0,0,\n";
+  const table =
+    "# table: response-times, type: string\n0x5: key=shop-1-1-1 use=0 exp=0 gpc0=4 gpc1=6 gpc2=0\n";
+  expect(parseCounts(csv, table, "http:shop")).toEqual([
+    { id: "shop-1-1-1", requests: 10, errors: 3, latency: [4, 6, 0] },
+  ]);
 });

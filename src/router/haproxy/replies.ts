@@ -1,3 +1,5 @@
+import type { TargetCounts } from "../router.ts";
+
 /** A server as the running HAProxy has it. */
 export interface LiveServer {
   readonly backend: string;
@@ -70,4 +72,32 @@ export function parseOpenSessions(csv: string, backend: string, server: string):
   if (!row) return 0;
   const at = (column: string) => Number(row[header.indexOf(column)] || 0);
   return at("scur") + at("qcur");
+}
+
+/**
+ * Answers of every server of a backend, from the CSV of `show stat` (Management Guide, section 9.1) and the counters
+ * of `show table` (section 9.3).
+ */
+export function parseCounts(csv: string, table: string, backend: string): readonly TargetCounts[] {
+  const rows = csv.split("\n").map((line) => line.split(","));
+  const header = rows.find((row) => row[0] === "# pxname") ?? [];
+  const classes = new Map(
+    [...table.matchAll(/ key=(\S+) .*$/gm)].map(([line, id = ""]) => [id, latencyIn(line)] as const),
+  );
+  return rows
+    .filter((row) => row[0] === backend && row[1] !== "BACKEND")
+    .map((row) => {
+      const at = (column: string) => Number(row[header.indexOf(column)] || 0);
+      const answers = ["1xx", "2xx", "3xx", "4xx", "5xx", "other"].map((kind) => at(`hrsp_${kind}`));
+      return {
+        id: row[1] ?? "",
+        requests: answers.reduce((sum, count) => sum + count, 0),
+        errors: at("hrsp_5xx"),
+        latency: classes.get(row[1] ?? "") ?? [],
+      };
+    });
+}
+
+function latencyIn(line: string): readonly number[] {
+  return [...line.matchAll(/ gpc\d+=(\d+)/g)].map((match) => Number(match[1]));
 }
