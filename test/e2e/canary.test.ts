@@ -1,0 +1,99 @@
+import { chmod, mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { ServiceStatus } from "../../src/controller/operations.ts";
+import { type Installation, install, waitUntil, whyNoServers } from "./harness.ts";
+import { type LittleService, littleService } from "./little-service.ts";
+
+const why = whyNoServers();
+if (why !== undefined) console.log(`Skipped: canary rollouts, because ${why}.`);
+
+const steps = "steps: [{ share: 50%, hold: 4s, analysis: { requests: 20, interval: 1s, latency: 3 } }]";
+const canary = `, strategy: canary, ${steps}`;
+
+describe.skipIf(why !== undefined)("canary, judged by the router's own counts", () => {
+  let kiln: Installation;
+  let shop: LittleService;
+  const status = async () => (await kiln.json<readonly ServiceStatus[]>(["status", "shop"]))[0];
+
+  /** Makes a release whose answers take this long. */
+  async function setPace(seconds: number): Promise<void> {
+    const script = join(shop.folder, "www/cgi-bin/pace");
+    await mkdir(join(shop.folder, "www/cgi-bin"), { recursive: true });
+    const lines = [
+      "#!/bin/busybox sh",
+      `/bin/busybox sleep ${seconds}`,
+      "echo 'Content-Type: text/plain'",
+      "echo",
+      `echo ${seconds}`,
+    ];
+    await writeFile(script, `${lines.join("\n")}\n`);
+    await chmod(script, 0o755);
+  }
+
+  /** Asks for the page over and over until the work is done; the number of answers that were not 200. */
+  async function underLoad(work: () => Promise<void>): Promise<number> {
+    let done = false;
+    let lost = 0;
+    const ask = async () => {
+      while (!done) {
+        const answer = await fetch(`http://127.0.0.1:${shop.port}/cgi-bin/pace`).catch(() => undefined);
+        if (answer?.status !== 200) lost += 1;
+        await answer?.text();
+      }
+    };
+    const asking = Array.from({ length: 4 }, ask);
+    await work().finally(() => {
+      done = true;
+    });
+    await Promise.all(asking);
+    return lost;
+  }
+
+  beforeAll(async () => {
+    kiln = await install();
+    shop = await littleService(kiln, "shop", { rollout: canary });
+    await setPace(0.01);
+    await kiln.ok(["deploy"], { cwd: shop.folder });
+  });
+  afterAll(() => kiln[Symbol.asyncDispose]());
+
+  test("a release as good as the old one goes through", async () => {
+    await setPace(0.011);
+    const lost = await underLoad(async () => {
+      await kiln.ok(["deploy"], { cwd: shop.folder });
+    });
+    expect([(await status())?.serving?.number, lost]).toEqual([2, 0]);
+  });
+
+  test("one that is slower is turned back, with the figures", async () => {
+    await setPace(0.4);
+    const lost = await underLoad(async () => {
+      const { code, stdout } = await kiln.run(["deploy"], { cwd: shop.folder });
+      expect([code, stdout]).toEqual([4, expect.stringMatching(/95 % were answered within (500|1000) ms/)]);
+    });
+    expect([(await status())?.serving?.number, lost]).toEqual([2, 0]);
+  });
+
+  test("without traffic nothing can be told: it pauses, and promoting it goes on", async () => {
+    await setPace(0.012);
+    const { code, stdout } = await kiln.run(["deploy"], { cwd: shop.folder });
+    expect([code, stdout]).toEqual([1, expect.stringContaining("0 of the 20 requests")]);
+    expect((await status())?.rollout?.phase).toBe("paused");
+    await kiln.ok(["rollout", "promote"], { cwd: shop.folder });
+    await waitUntil(async () => (await status())?.serving?.number === 4, 15_000, "release 4 serves");
+  });
+
+  test("blue-green with manual promotion waits; another deploy supersedes it", async () => {
+    await shop.configure({ rollout: ", strategy: blue-green, promote: manual" });
+    await setPace(0.013);
+    expect((await kiln.run(["deploy"], { cwd: shop.folder })).stdout).toContain("kiln rollout promote");
+    expect((await status())?.servers.filter((s) => s.inTraffic).every((s) => s.release === 4)).toBe(true);
+    await setPace(0.014);
+    const refused = await kiln.run(["deploy"], { cwd: shop.folder });
+    expect([refused.code, refused.stderr]).toEqual([3, expect.stringContaining("rollout_running")]);
+    await kiln.run(["deploy", "--supersede"], { cwd: shop.folder });
+    await kiln.ok(["rollout", "promote"], { cwd: shop.folder });
+    expect((await status())?.serving?.number).toBe(6);
+  });
+});
