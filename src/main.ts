@@ -74,7 +74,7 @@ async function listen(controller: Controller, state: StateFolder, log: Logger) {
   await rm(state.controllerSocket, { force: true });
   const api = createApi(controller, log);
   await api.listen({ path: state.controllerSocket });
-  await chmod(state.controllerSocket, 0o660);
+  await chmod(state.controllerSocket, 0o600);
   return api;
 }
 

@@ -49,7 +49,11 @@ export async function requireService(
   service: string | undefined,
 ): Promise<ServiceKey> {
   if (service !== undefined) return keyOf(service, options.env);
-  const file = await requireFile(cwd, options.file);
+  const file = await requireFile(
+    cwd,
+    options.file,
+    "Name the service, as `kiln status` lists it, or go to its folder.",
+  );
   return serviceKey(chooseOne(await serviceNames(file), file), options.env);
 }
 
@@ -72,14 +76,16 @@ function keyOf(service: string, env: string | undefined): ServiceKey {
   return env === undefined || service.endsWith(`.${env}`) ? service : serviceKey(service, env);
 }
 
-async function requireFile(cwd: string, file: string | undefined): Promise<string> {
+const initHint = "`kiln init` writes one for the folder it is run in; `-f FILE` names another.";
+
+async function requireFile(cwd: string, file: string | undefined, hint = initHint): Promise<string> {
   const given = resolve(cwd, file ?? "kiln.yaml");
   const path = (await isFolder(given)) ? join(given, "kiln.yaml") : given;
   if (await isFile(path)) return path;
   throw new KilnError(
     "spec_unreadable",
     file === undefined ? `There is no kiln.yaml in ${cwd}.` : `There is no file ${path}.`,
-    { hint: "`kiln init` writes one for the folder it is run in; `-f FILE` names another." },
+    { hint },
   );
 }
 
@@ -97,7 +103,7 @@ function chooseOne(names: readonly string[], file: string): string {
   const [first, ...others] = names;
   if (first !== undefined && others.length === 0) return first;
   throw new KilnError("usage", `${file} describes several services: ${names.join(", ")}.`, {
-    hint: `Say which one, e.g. \`${first ?? "NAME"}\` as the last argument.`,
+    hint: `Say which one: \`${first ?? "NAME"}\` as the last argument, or \`--service ${first ?? "NAME"}\` for rollback and scale.`,
   });
 }
 

@@ -1,6 +1,7 @@
 import type { Command, CommanderError } from "commander";
 import { KilnError } from "../lib/errors.ts";
 import { nearest } from "../lib/nearest.ts";
+import { sentence } from "./output/text.ts";
 
 /** A wrong command line in our words: what is wrong, the nearest right word, and where to read more. */
 export function usageError(error: CommanderError, argv: readonly string[], program: Command): KilnError {
@@ -9,7 +10,14 @@ export function usageError(error: CommanderError, argv: readonly string[], progr
   const command = commandOf(argv, program);
   const did = rest.join(" ").replace(/^\((.*)\)$/, "$1") || suggestion(error, first, command);
   const help = `\`${["kiln help", ...namesOf(command)].join(" ")}\` explains ${command === program ? "everything" : "it"}.`;
-  return new KilnError("usage", sentence(first), { hint: did ? `${did} ${help}` : help });
+  return new KilnError("usage", sentence(inOurWords(first)), { hint: did ? `${did} ${help}` : help });
+}
+
+/** commander: `command-argument value 'x' is invalid for argument 'N'. Expected ...`. */
+function inOurWords(message: string): string {
+  return message
+    .replace(/^command-argument value '(.*)' is invalid for argument '(.*?)'\./, "$2 cannot be '$1'.")
+    .replace(/^option '(.*?)' argument '(.*)' is invalid\./, "$1 cannot be '$2'.");
 }
 
 /** `kiln controller` alone, or `kiln controller strat`. */
@@ -42,9 +50,4 @@ function commandOf(argv: readonly string[], program: Command): Command {
 
 function namesOf(command: Command): string[] {
   return command.parent === null ? [] : [...namesOf(command.parent), command.name()];
-}
-
-function sentence(text: string): string {
-  const capital = text.charAt(0).toUpperCase() + text.slice(1);
-  return /[.!?]$/.test(capital) ? capital : `${capital}.`;
 }

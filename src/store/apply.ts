@@ -65,7 +65,7 @@ function changeRunning(
   bench.log.append({
     service,
     kind: eventKinds[change.kind === "end" ? change.phase : change.kind],
-    message: `${sentence(after, change)}: ${reason}.`,
+    message: `${sentence(after, change, reason)}.`,
     data: rolloutData(after, reason),
   });
   return true;
@@ -119,24 +119,32 @@ const eventKinds = {
   failed: "rollout.failed",
 } as const;
 
-function sentence(rollout: Rollout, change: PlannedChange): string {
+/** What has happened, for people. */
+function sentence(rollout: Rollout, change: PlannedChange, reason: string): string {
   const name = `The ${rollout.kind} of ${rollout.service} to release ${rollout.to}`;
   switch (change.kind) {
     case "progress":
-      return `${name} has come forward`;
+      return `${name}: ${reason}`;
     case "moved":
-      return `${name} has moved traffic`;
+      return movedSentence(rollout);
     case "step":
       return `${name} begins step ${change.step + 1} of ${rollout.steps.length}`;
     case "turn-back":
-      return `${name} turns back`;
+      return `${name} turns back: ${reason}`;
     case "pause":
-      return `${name} pauses`;
+      return `${name} pauses: ${reason}`;
     case "judged":
-      return `${name} is analysed (${change.verdict.outcome})`;
+      return `${name} is analysed (${change.verdict.outcome}): ${reason}`;
     case "end":
-      return `${name} ${endings[change.phase]}`;
+      return `${name} ${endings[change.phase]}: ${reason}`;
   }
+}
+
+function movedSentence({ service, to, steps, step }: Rollout): string {
+  const { share = 1, holdMs = 0 } = steps[step] ?? {};
+  const part = share === 1 ? "all the traffic" : `${Math.round(share * 100)} % of the traffic`;
+  const proof = holdMs === 0 ? "" : ` and has to stay healthy for ${holdMs / 1000} s`;
+  return `Release ${to} of ${service} has ${part}${proof}`;
 }
 
 const endings = {

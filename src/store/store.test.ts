@@ -138,7 +138,7 @@ test("progress, moved and step are recorded one by one, each with its event", ()
     atMs: 1_000,
     service: "shop",
     kind: "rollout.progress",
-    message: "The deploy of shop to release 1 has come forward: 2 of 3 are ready.",
+    message: "The deploy of shop to release 1: 2 of 3 are ready.",
     data: {
       rollout: 1,
       to: 1,

@@ -40,6 +40,7 @@ function rollingOut(...phases: readonly RolloutPhase[]): Partial<Client> {
     rollback: async () => ({ service: "shop", release: 2, rollout: 1, scaled: undefined }),
     events: async function* ({ signal }) {
       yield { sequence: 1, atMs: 10, service: "shop", kind: "rollout.started", message: "Begun.", data: {} };
+      yield { sequence: 2, atMs: 11, service: "shop", kind: "rollout.progress", message: "Again.", data: {} };
       await new Promise((resolve) => signal?.addEventListener("abort", resolve));
     },
   };
@@ -90,7 +91,7 @@ test("a command that needs a service says so where there is none", async () => {
   const { code, stderr } = await cli(["history"], { client: shop, cwd: folder });
   expect(code).toBe(2);
   expect(stderr).toContain(`There is no kiln.yaml in ${folder}.`);
-  expect(stderr).toContain("`kiln init` writes one");
+  expect(stderr).toContain("Name the service");
 });
 
 test("several services in one file must be told apart", async () => {
@@ -147,6 +148,7 @@ test("a rollback is followed to its end", async () => {
   const { code, stdout, stderr } = await cli(["rollback", "--service", "shop"], { client, cwd: folder });
   expect(code).toBe(0);
   expect(stderr).toContain("Begun.");
+  expect(stderr).not.toContain("Again.");
   expect(stdout).toBe(
     "Done shop release 2 (1.2.0) serves with 3 servers, in 2.0 s.\n  http://localhost:8080\n",
   );
@@ -305,7 +307,15 @@ test("events are lines, or lines of JSON", async () => {
   const client = { events: rollingOut("forward").events } as Partial<Client>;
   const stop = AbortSignal.timeout(50);
   const { stdout } = await cli(["events", "-f", "--json"], { client, cwd: folder, signal: stop });
-  expect(JSON.parse(stdout)).toMatchObject({ sequence: 1, message: "Begun." });
+  expect(
+    stdout
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line)),
+  ).toMatchObject([
+    { sequence: 1, message: "Begun." },
+    { sequence: 2, message: "Again." },
+  ]);
 });
 
 test("init writes a kiln.yaml that loads, and never over one that is there", async () => {

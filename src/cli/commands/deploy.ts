@@ -65,6 +65,6 @@ async function finishWithoutRollout(
     scaled === undefined
       ? `Nothing to do: release ${release} of ${service} serves already.`
       : `Release ${release} of ${service} serves already; scaled from ${scaled.from} to ${plural(scaled.to, "server")}.`;
-  context.output.result(accepted, [said]);
+  context.output.result({ ...accepted, phase: "complete" }, [said]);
   return 0;
 }

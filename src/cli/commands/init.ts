@@ -2,14 +2,19 @@ import { access, mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { isErrno, KilnError } from "../../lib/errors.ts";
 import type { Context, Outcome } from "../context.ts";
+import { findFreePort } from "../free-port.ts";
+
+/** The next one where another service of this machine has the first. */
+const usualPorts = Array.from({ length: 20 }, (_, i) => 8080 + i);
 
 /** Writes what `initialSpec` suggests; never over a file that is there. */
 export async function run(context: Context): Outcome {
   const { initialSpec } = await import("../../spec/initial/initial.ts");
-  const { files } = await initialSpec(context.cwd);
+  const { about, files } = await initialSpec(context.cwd, await findFreePort(usualPorts));
   for (const { path } of files) await requireAbsent(context.cwd, path);
   for (const { path, text } of files) await writeNew(join(context.cwd, path), text);
-  context.output.result({ files: files.map((file) => file.path) }, [
+  context.output.result({ about, files: files.map((file) => file.path) }, [
+    about,
     ...files.map((file) => `Wrote ${file.path}`),
     "  Look through kiln.yaml, then run `kiln deploy`.",
   ]);

@@ -39,3 +39,9 @@ export function table(header: readonly string[], rows: readonly (readonly string
 export function facts(rows: readonly (readonly [string, string])[]): string[] {
   return table([], rows).map((line) => `  ${line}`);
 }
+
+/** With a capital letter and a full stop. */
+export function sentence(text: string): string {
+  const capital = text.charAt(0).toUpperCase() + text.slice(1);
+  return /[.!?]$/.test(capital) ? capital : `${capital}.`;
+}

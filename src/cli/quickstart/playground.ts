@@ -1,11 +1,11 @@
 import { cp, mkdir, readFile, rm, stat, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { KilnError } from "../../lib/errors.ts";
 import { readTextIfExists } from "../../lib/files.ts";
 import { isProcessAlive } from "../../lib/process-alive.ts";
 import { openStateFolder, type StateFolder } from "../../lib/state-folder.ts";
+import { findFreePort } from "../free-port.ts";
 
 /** The quickstart's own place on the machine, beside the installation that it never meets. */
 export interface Playground {
@@ -48,7 +48,7 @@ export async function createPlayground(playground: Playground): Promise<number> 
   await mkdir(playground.folder, { recursive: true, mode: 0o700 });
   await writeFile(pidFile(playground), `${process.pid}`);
   await cp(example, playground.project, { recursive: true });
-  const port = await freePort();
+  const port = await findFreePort([usualPort, 0]);
   const file = join(playground.project, "kiln.yaml");
   const text = await readFile(file, "utf8");
   await writeFile(file, text.replace(/\blisten: *\d+/, `listen: ${port}`));
@@ -66,20 +66,4 @@ export async function deletePlayground({ folder }: Playground): Promise<void> {
 
 function pidFile({ folder }: Playground): string {
   return join(folder, "pid");
-}
-
-/** The usual one, or whichever the system has. */
-async function freePort(): Promise<number> {
-  return (await tryListen(usualPort)) ?? (await tryListen(0)) ?? usualPort;
-}
-
-function tryListen(port: number): Promise<number | undefined> {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.once("error", () => resolve(undefined));
-    server.listen(port, () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === "object" ? address?.port : undefined));
-    });
-  });
 }

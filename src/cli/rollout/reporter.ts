@@ -15,6 +15,15 @@ export interface Reporter {
 /** Between two looks the time and nothing else is redrawn this often. */
 const redrawMs = 100;
 
+/** What another line says already: each server that is ready, the traffic that has moved, the summary at the end. */
+const saidElsewhere: ReadonlySet<string> = new Set([
+  "rollout.progress",
+  "rollout.step",
+  "rollout.completed",
+  "rollout.rolled-back",
+  "rollout.failed",
+]);
+
 /** Times are counted, and events shown, from `sinceMs` (Unix time) on. */
 export function createReporter(context: Context, sinceMs: number): Reporter {
   const { output, clock } = context;
@@ -41,7 +50,7 @@ export function createReporter(context: Context, sinceMs: number): Reporter {
     event: (event) => {
       if (event.sequence <= lastSequence || event.atMs < sinceMs) return;
       lastSequence = event.sequence;
-      say(plainText(event.message), event.atMs);
+      if (!saidElsewhere.has(event.kind)) say(plainText(event.message), event.atMs);
     },
     say: (line) => say(line),
     end: () => {

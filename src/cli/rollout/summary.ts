@@ -4,7 +4,7 @@ import { addressOf } from "../address.ts";
 import type { Client, ServiceStatus } from "../api.ts";
 import type { Context, ExitCode } from "../context.ts";
 import type { Style } from "../output/style.ts";
-import { plainText } from "../output/text.ts";
+import { plainText, sentence } from "../output/text.ts";
 import { formatDuration, formatTime, plural } from "../output/units.ts";
 import { statusOf } from "../services.ts";
 import { journey } from "./view.ts";
@@ -75,7 +75,7 @@ function endLines(
   style: Style,
 ): string[] {
   const took = formatDuration(durationMs);
-  const why = rollout.reason === undefined ? "" : ` ${plainText(rollout.reason)}`;
+  const why = rollout.reason === undefined ? "" : ` ${sentence(plainText(rollout.reason))}`;
   switch (rollout.phase) {
     case "complete":
       return completeLines(rollout, status, took, style);

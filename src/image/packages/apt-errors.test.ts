@@ -19,6 +19,16 @@ test("a failure gives apt's own words", () => {
   });
 });
 
+test("a suite that a source does not have is named", () => {
+  const stderr =
+    "E: The repository 'http://deb.example.com/debian bookwurm Release' does not have a Release file.\n";
+  expect(aptError({ stdout: "", stderr })).toMatchObject({
+    code: "apt_failed",
+    retry: false,
+    message: "The package source http://deb.example.com/debian has no suite bookwurm.",
+  });
+});
+
 test.each([
   ["E: Failed to fetch http://x  404  Not Found [IP: 192.0.2.1 80]", "package_gone"],
   ["E: Failed to fetch http://x  Hash Sum mismatch", "package_corrupt"],

@@ -12,6 +12,7 @@ const updateHint = "`kiln build --update` resolves the packages anew.";
 export function aptError(output: AptOutput, names: readonly string[] = []): KilnError {
   return (
     diskFull(output) ??
+    unknownSuite(output) ??
     unknownPackage(output, names) ??
     unknownVersion(output) ??
     conflict(output) ??
@@ -22,6 +23,16 @@ export function aptError(output: AptOutput, names: readonly string[] = []): Kiln
 function diskFull({ stderr }: AptOutput): KilnError | undefined {
   if (!/No space left on device|Not enough free space/i.test(stderr)) return undefined;
   return toKilnError(Object.assign(new Error(stderr.trim()), { code: "ENOSPC" }));
+}
+
+/** apt words it so when a source answers, but not for this suite. */
+function unknownSuite({ stderr }: AptOutput): KilnError | undefined {
+  const [, archive, suite] =
+    stderr.match(/The repository '(\S+) (\S+) Release' does not have a Release file/) ?? [];
+  if (archive === undefined || suite === undefined) return undefined;
+  return new KilnError("apt_failed", `The package source ${archive} has no suite ${suite}.`, {
+    hint: "Check `image.from` (such as debian:bookworm) and `image.sources` in kiln.yaml.",
+  });
 }
 
 function unknownPackage(output: AptOutput, names: readonly string[]): KilnError | undefined {

@@ -7,15 +7,17 @@ import { recogniseSite, starterSite } from "./site.ts";
 import { specText } from "./yaml.ts";
 
 export interface InitialFiles {
+  /** What the folder was taken for: one sentence. */
+  readonly about: string;
   /** Paths relative to the folder; `kiln.yaml` is the first. Only kiln.yaml may exist already: the caller looks. */
   readonly files: readonly { readonly path: string; readonly text: string }[];
 }
 
 /**
  * What `kiln init` writes for a folder, by what lies in it: a Node.js or Python program, a site, or else a page to
- * begin with. It is valid and can be built as it is. Writes nothing itself.
+ * begin with. It is valid and can be built as it is; the router listens on `listen`. Writes nothing itself.
  */
-export async function initialSpec(folder: string): Promise<InitialFiles> {
+export async function initialSpec(folder: string, listen = 8080): Promise<InitialFiles> {
   const view = await viewFolder(folder);
   const recipe =
     (await recogniseNode(view)) ??
@@ -23,8 +25,8 @@ export async function initialSpec(folder: string): Promise<InitialFiles> {
     (await recognisePython(view)) ??
     starterSite(view);
   const service = tidyName(basename(resolve(folder))) ?? "app";
-  const text = specText(service, await debianSuite(), recipe);
-  return { files: [{ path: "kiln.yaml", text }, ...recipe.extra] };
+  const text = specText(service, await debianSuite(), recipe, listen);
+  return { about: recipe.about, files: [{ path: "kiln.yaml", text }, ...recipe.extra] };
 }
 
 /** This machine's own suite where it runs Debian, as its package sources fit that one (os-release(5)). */

@@ -1,8 +1,8 @@
 import type { Recipe } from "./recipe.ts";
 
 /** The commented kiln.yaml of a recipe. */
-export function specText(service: string, suite: string, recipe: Recipe): string {
-  return `# ${recipe.about} \`kiln deploy\` makes it so. Every key: docs/kiln-yaml.md
+export function specText(service: string, suite: string, recipe: Recipe, listen: number): string {
+  return `# ${recipe.about} \`kiln deploy\` makes it so. Every key: Kiln's docs/kiln-yaml.md
 service: ${service}
 
 image:
@@ -24,7 +24,7 @@ health:
 ${recipe.http === undefined ? "  tcp: true   # better, where there is such a path: `http: /healthz`" : `  http: ${recipe.http}`}
 
 traffic:
-  listen: 8080   # port of this machine
+  listen: ${listen}   # port of this machine
   # host: shop.example.com   # when several services share the port
 
 rollout:
