@@ -20,6 +20,7 @@ import type {
 } from "../platform.ts";
 import { Background } from "./background.ts";
 import { trafficByRelease } from "./counts.ts";
+import { Endings } from "./endings.ts";
 import type { Host, HostServer } from "./host.ts";
 import { takingTurns } from "./limiter.ts";
 import { observation } from "./look.ts";
@@ -66,6 +67,7 @@ class HostFleet implements Fleet {
   readonly #memory = new Memory();
   readonly #background: Background;
   readonly #traffic: Traffic;
+  readonly #endings: Endings;
   readonly #servers: Servers;
   readonly #watchers = new Set<(service: ServiceKey) => void>();
   readonly #emptySince = new Map<Group, number>();
@@ -84,15 +86,20 @@ class HostFleet implements Fleet {
     this.#log = log;
     this.#background = new Background(clock, log);
     this.#traffic = new Traffic(router, this.#memory, this.#background);
-    this.#servers = new Servers({
+    const shared = {
       host,
-      router,
-      prober,
       memory: this.#memory,
       traffic: this.#traffic,
       background: this.#background,
+      onChange: (group: Group) => this.#onChange(group),
+    };
+    // Whoever stops a server mostly waits for its process to end.
+    this.#endings = new Endings({ ...shared, router, parallelism: parallelism * 4 });
+    this.#servers = new Servers({
+      ...shared,
+      prober,
+      endings: this.#endings,
       parallelism,
-      onChange: (group) => this.#onChange(group),
       onDoubt: (member) => this.#doubt(member.release.health.check.kind === "alive" ? aliveMs : doubtPauseMs),
     });
     this.#lookOnce = takingTurns(async () => {
@@ -135,7 +142,7 @@ class HostFleet implements Fleet {
   async quarantine(server: ServerId, reason: Taint, call: Call): Promise<Evidence> {
     await this.#adopted();
     const member = this.#memory.find(server);
-    if (member !== undefined && member.state !== "leaving") await this.#servers.quarantine(member);
+    if (member !== undefined && member.state !== "leaving") await this.#endings.quarantine(member);
     return (await this.#host.quarantine?.(server, reason, call)) ?? { server, digest: undefined };
   }
 
@@ -143,7 +150,7 @@ class HostFleet implements Fleet {
     await this.#adopted();
     const member = this.#memory.find(server);
     if (member === undefined) await this.#host.destroy(server, call);
-    else await this.#servers.destroy(member, call);
+    else await this.#endings.destroy(member, call);
   }
 
   watch(changed: (service: ServiceKey) => void): Disposable {
@@ -213,13 +220,13 @@ class HostFleet implements Fleet {
         this.#log.warn({ server: found.id }, "The host lists a server that has no name of ours");
       else if (!this.#memory.isGoneSince(found.id, version)) this.#servers.adopt(found, name, weight);
     } else if (found.state === "exited" && isRunning(member) && member.version <= version) {
-      this.#servers.ended(member, found.exit);
+      this.#endings.ended(member, found.exit);
     }
   }
 
   /** Something that the host should have is not there: removed by somebody else. */
   #learnAbsence(member: Member): void {
-    if (isRunning(member)) this.#servers.ended(member, undefined);
+    if (isRunning(member)) this.#endings.ended(member, undefined);
     else if (member.state === "failed" || member.state === "quarantined") this.#memory.forget(member);
   }
 
@@ -269,8 +276,8 @@ class HostFleet implements Fleet {
     }
     const member = group.members.get(action.id);
     assert(member, "an action is about a server of the group");
-    if (action.kind === "leave") this.#servers.leave(member);
-    else this.#servers.discard(member);
+    if (action.kind === "leave") this.#endings.leave(member);
+    else this.#endings.discard(member);
   }
 
   #wake(group: Group, atMs: number | undefined): void {
