@@ -12,7 +12,7 @@ import type { Action as ActionType } from "../domain/actions.ts";
 import type { KilnEvent as KilnEventType } from "../domain/event.ts";
 import type { ServerFailure as ServerFailureType } from "../domain/observation.ts";
 import type { ReleaseDraft as ReleaseDraftType, Release as ReleaseType } from "../domain/release.ts";
-import type { Rollout as RolloutType, Verdict } from "../domain/rollout.ts";
+import type { Origin, Rollout as RolloutType, Verdict } from "../domain/rollout.ts";
 import type {
   AnalysisSpec,
   HealthSpec,
@@ -122,6 +122,12 @@ const step = z.strictObject({
   analysis: maybe(analysis),
 }) satisfies z.ZodType<Step>;
 
+const origin = z.strictObject({
+  commit: maybe(z.string().regex(/^[0-9a-f]{40,64}$/, "a git commit id")),
+  dirty: maybe(z.boolean()),
+  ci: maybe(printable(500)),
+}) satisfies z.ZodType<Origin>;
+
 const RolloutPolicy = z
   .strictObject({
     strategy: z.enum(["rolling", "blue-green", "canary", "recreate"]),
@@ -143,6 +149,7 @@ export const DeployBody = z
     draft: ReleaseDraft,
     policy: RolloutPolicy,
     by,
+    origin: maybe(origin),
     supersede: maybe(z.boolean()).describe("End a running rollout in favour of this one."),
   })
   .register(schemas, { id: "DeployBody" }) satisfies z.ZodType<Omit<DeployRequest, "service">>;
@@ -184,6 +191,8 @@ export const Rollout = z
     step: amount,
     startedAtMs: atMs,
     startedBy: z.string(),
+    origin: maybe(origin),
+    changes: z.array(z.string()),
     movedAtMs: maybe(atMs),
     highestReady: amount,
     progressAtMs: atMs,
@@ -296,12 +305,21 @@ export const ServiceStatus = z
 
 export const ServiceStatusList = z.array(ServiceStatus).register(schemas, { id: "ServiceStatusList" });
 
+const PastRollout = Rollout.extend({
+  phases: z.object({
+    raisingMs: maybe(durationMs),
+    movingMs: maybe(durationMs),
+    holdingMs: maybe(durationMs),
+    backMs: maybe(durationMs),
+  }),
+});
+
 export const History = z
   .object({
     releases: z.array(
       z.object({ release: Release, state: z.enum(["serving", "warm", "kept", "image gone"]) }),
     ),
-    rollouts: z.array(Rollout).describe("Newest first."),
+    rollouts: z.array(PastRollout).describe("Newest first."),
   })
   .register(schemas, { id: "History" }) satisfies z.ZodType<HistoryType>;
 

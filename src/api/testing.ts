@@ -97,7 +97,7 @@ export const answers: Operations = {
       { release: aRelease(1), state: "serving" },
       { release: aRelease(2, { traffic: undefined }), state: "image gone" },
     ],
-    rollouts: [aRollout()],
+    rollouts: [{ ...aRollout(), phases: {} }],
   }),
   imagesInUse: async () => new Map([["sha256:ab", ["shop release 1", "shop release 2"]]]),
   events: async function* ({ after = 0 }) {

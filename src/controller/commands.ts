@@ -69,7 +69,10 @@ async function deploy(parts: CommandParts, request: DeployRequest): Promise<Acce
   const before = desired?.count;
   const steps = compileSteps(policy, count, desired?.serving === undefined);
   const supersede = request.supersede ?? false;
-  const rollout = store.startDeploy({ release, count, policy, steps, by, supersede });
+  const serving = desired?.serving === undefined ? undefined : desired.releases.get(desired.serving);
+  const changes = differences(serving, request.draft);
+  const { origin } = request;
+  const rollout = store.startDeploy({ release, count, policy, steps, by, supersede, origin, changes });
   loop.poke(service);
   const scaled = before === undefined || before === count ? undefined : { from: before, to: count };
   return { service, release: release.number, rollout: rollout.id, scaled };
@@ -115,13 +118,10 @@ async function rollback(
   const target = targetOf(store, desired, release);
   await assertPossible(platform, target, parts.call());
   const policy = policyOf(store, service);
-  const started = store.startRollback({
-    service,
-    to: target.number,
-    policy,
-    steps: rollbackSteps(policy),
-    by,
-  });
+  const serving = desired.serving === undefined ? undefined : desired.releases.get(desired.serving);
+  const changes = differences(serving, target);
+  const steps = rollbackSteps(policy);
+  const started = store.startRollback({ service, to: target.number, policy, steps, by, changes });
   loop.poke(service);
   return { service, release: target.number, rollout: started.id, scaled: undefined };
 }
@@ -235,6 +235,8 @@ function asThoughDeployed(
     movedAtMs: undefined,
     highestReady: 0,
     progressAtMs: nowMs,
+    origin: undefined,
+    changes: [],
     judgedFromMs: nowMs,
     promoted: false,
     verdict: undefined,

@@ -3,7 +3,7 @@ import type { KilnEvent } from "../domain/event.ts";
 import type { ImageDigest, ServerId, ServiceKey } from "../domain/ids.ts";
 import type { ServerFailure, ServerObservation } from "../domain/observation.ts";
 import type { Release, ReleaseDraft } from "../domain/release.ts";
-import type { Rollout, WarmRelease } from "../domain/rollout.ts";
+import type { Origin, Rollout, WarmRelease } from "../domain/rollout.ts";
 import type { RolloutPolicy } from "../domain/spec.ts";
 import type { LogLine, LogReader, Readiness } from "../platform/platform.ts";
 
@@ -15,6 +15,7 @@ export interface DeployRequest {
   readonly policy: RolloutPolicy;
   /** `user@machine`, for history. */
   readonly by: string;
+  readonly origin?: Origin | undefined;
   /** End a running rollout in favour of this one instead of being refused. */
   readonly supersede?: boolean | undefined;
 }
@@ -80,7 +81,24 @@ export interface ReleaseSummary {
 export interface History {
   readonly releases: readonly ReleaseSummary[];
   /** Newest first. */
-  readonly rollouts: readonly Rollout[];
+  readonly rollouts: readonly PastRollout[];
+}
+
+/** A rollout with how long each part of it took; a part that did not come about is absent. */
+export interface PastRollout extends Rollout {
+  readonly phases: Phases;
+}
+
+/** Durations in ms. */
+export interface Phases {
+  /** From the start until traffic moved for the first time. */
+  readonly raisingMs?: number | undefined;
+  /** From there until it moved for the last time. */
+  readonly movingMs?: number | undefined;
+  /** From there to the end. */
+  readonly holdingMs?: number | undefined;
+  /** From the turn to the end. */
+  readonly backMs?: number | undefined;
 }
 
 export interface ControllerStatus {

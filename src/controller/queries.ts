@@ -12,6 +12,10 @@ import type {
   ServiceStatus,
   Trouble,
 } from "./operations.ts";
+import { phasesOf } from "./phases.ts";
+
+/** More than the rollouts that are kept are likely to have. */
+const eventsOfHistory = 20_000;
 
 export interface QueryParts {
   readonly store: Store;
@@ -86,7 +90,11 @@ async function historyOf({ store, hasImage }: QueryParts, desired: DesiredServic
     if (warm.has(release.number)) return { release, state: "warm" };
     return { release, state: (await hasImage(release.image)) ? "kept" : "image gone" };
   });
-  return { releases: await Promise.all(releases), rollouts: store.rollouts(desired.service) };
+  const events = store.events({ service: desired.service, newest: eventsOfHistory });
+  const rollouts = store
+    .rollouts(desired.service)
+    .map((rollout) => ({ ...rollout, phases: phasesOf(rollout, events) }));
+  return { releases: await Promise.all(releases), rollouts };
 }
 
 /** What is recorded, then what comes: the log is read on from where it was left, so nothing is missed or told twice. */

@@ -24,6 +24,16 @@ export type RolloutPhase =
   | "failed"
   | "superseded";
 
+/** Where a deploy came from, as far as it is known. */
+export interface Origin {
+  /** Full id of the git commit that the project stood at. */
+  readonly commit?: string | undefined;
+  /** Whether the project differed from that commit. */
+  readonly dirty?: boolean | undefined;
+  /** The CI run: its URL, or its number. */
+  readonly ci?: string | undefined;
+}
+
 /** The journey of a service from one release to another. */
 export interface Rollout {
   readonly id: number;
@@ -40,6 +50,9 @@ export interface Rollout {
   readonly step: number;
   readonly startedAtMs: number;
   readonly startedBy: string;
+  readonly origin: Origin | undefined;
+  /** What changes against the release before: one sentence each. */
+  readonly changes: readonly string[];
   /** When the present step's traffic had moved; undefined before that. */
   readonly movedAtMs: number | undefined;
   /** The highest number of ready servers of the new group so far, and when it was reached. */

@@ -81,6 +81,8 @@ export function aRollout(overrides: Partial<Rollout> = {}, count = 3): Rollout {
     movedAtMs: undefined,
     highestReady: 0,
     progressAtMs: 0,
+    origin: undefined,
+    changes: [],
     judgedFromMs: overrides.startedAtMs ?? 0,
     promoted: false,
     verdict: undefined,

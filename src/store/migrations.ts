@@ -91,6 +91,8 @@ const migrations: readonly string[] = [
   ALTER TABLE rollouts ADD COLUMN judged_from_ms INTEGER NOT NULL DEFAULT 0;
   ALTER TABLE rollouts ADD COLUMN promoted INTEGER NOT NULL DEFAULT 0;
   ALTER TABLE rollouts ADD COLUMN verdict TEXT;
+  ALTER TABLE rollouts ADD COLUMN origin TEXT;
+  ALTER TABLE rollouts ADD COLUMN changes TEXT NOT NULL DEFAULT '[]';
   -- Policies that were written before there was a choice.
   UPDATE services SET policy = json_set(policy, '$.steps', json('[]'), '$.promote', 'auto');
   UPDATE rollouts SET policy = json_set(policy, '$.steps', json('[]'), '$.promote', 'auto');

@@ -1,5 +1,5 @@
 import type { ServiceKey } from "../domain/ids.ts";
-import type { Rollout, RolloutPhase, Verdict } from "../domain/rollout.ts";
+import type { Origin, Rollout, RolloutPhase, Verdict } from "../domain/rollout.ts";
 import type { RolloutPolicy, Step } from "../domain/spec.ts";
 import { canonicalJson } from "../lib/canonical-json.ts";
 import type { Database } from "./database.ts";
@@ -21,6 +21,8 @@ interface RolloutRow {
   readonly progress_at_ms: number;
   readonly judged_from_ms: number;
   readonly promoted: number;
+  readonly origin: string | null;
+  readonly changes: string;
   readonly verdict: string | null;
   readonly ended_at_ms: number | null;
   readonly reason: string | null;
@@ -53,13 +55,14 @@ export function selectAllRunningRollouts(db: Database): readonly Rollout[] {
 export function insertRollout(db: Database, rollout: Omit<Rollout, "id">): Rollout {
   const { id } = db.run(
     `INSERT INTO rollouts (service, kind, from_release, to_release, policy, steps, phase, step,
-       started_at_ms, started_by, moved_at_ms, highest_ready, progress_at_ms, ended_at_ms, reason, judged_from_ms)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+       started_at_ms, started_by, moved_at_ms, highest_ready, progress_at_ms, ended_at_ms, reason, judged_from_ms, origin, changes)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     ...[rollout.service, rollout.kind, rollout.from ?? null, rollout.to],
     ...[canonicalJson(rollout.policy), canonicalJson(rollout.steps)],
     ...[rollout.phase, rollout.step, rollout.startedAtMs, rollout.startedBy, rollout.movedAtMs ?? null],
     ...[rollout.highestReady, rollout.progressAtMs, rollout.endedAtMs ?? null, rollout.reason ?? null],
     rollout.judgedFromMs,
+    ...[rollout.origin === undefined ? null : canonicalJson(rollout.origin), canonicalJson(rollout.changes)],
   );
   return { id, ...rollout };
 }
@@ -108,6 +111,8 @@ function toRollout(row: RolloutRow): Rollout {
     movedAtMs: row.moved_at_ms ?? undefined,
     highestReady: row.highest_ready,
     progressAtMs: row.progress_at_ms,
+    origin: row.origin === null ? undefined : (JSON.parse(row.origin) as Origin),
+    changes: JSON.parse(row.changes) as readonly string[],
     judgedFromMs: row.judged_from_ms,
     promoted: row.promoted === 1,
     verdict: row.verdict === null ? undefined : (JSON.parse(row.verdict) as Verdict),

@@ -1,7 +1,7 @@
 import { strict as assert } from "node:assert";
 import type { ServiceKey } from "../domain/ids.ts";
 import type { Release, ReleaseDraft } from "../domain/release.ts";
-import type { Rollout } from "../domain/rollout.ts";
+import type { Origin, Rollout } from "../domain/rollout.ts";
 import type { RolloutPolicy, Step } from "../domain/spec.ts";
 import { KilnError } from "../lib/errors.ts";
 import { insertRelease, selectEqualRelease, selectRelease } from "./releases.ts";
@@ -18,6 +18,9 @@ export interface StartDeploy {
   readonly steps: readonly Step[];
   /** `user@machine`. */
   readonly by: string;
+  readonly origin?: Origin | undefined;
+  /** What changes against the release that serves. */
+  readonly changes?: readonly string[];
   /** End a running rollout in favour of this one; otherwise it is in the way. */
   readonly supersede?: boolean;
 }
@@ -29,6 +32,7 @@ export interface StartRollback {
   readonly policy: RolloutPolicy;
   readonly steps: readonly Step[];
   readonly by: string;
+  readonly changes?: readonly string[];
   readonly supersede?: boolean;
 }
 
@@ -98,12 +102,16 @@ function addRelease({ db, log }: Workbench, release: Release, last: number): voi
 
 function addRollout(
   { db, log, clock }: Workbench,
-  start: Pick<Rollout, "service" | "kind" | "from" | "to" | "policy" | "steps"> & { readonly by: string },
+  start: Pick<Rollout, "service" | "kind" | "from" | "to" | "policy" | "steps"> & {
+    readonly by: string;
+    readonly origin?: Origin | undefined;
+    readonly changes?: readonly string[];
+  },
 ): Rollout {
-  const { service, kind, from, to, policy, steps, by } = start;
+  const { service, kind, from, to, policy, steps, by, origin, changes = [] } = start;
   const now = clock.now();
   const rollout = insertRollout(db, {
-    ...{ service, kind, from, to, policy, steps },
+    ...{ service, kind, from, to, policy, steps, origin, changes },
     ...{ phase: "forward", step: 0, startedAtMs: now, startedBy: by, movedAtMs: undefined },
     ...{
       highestReady: 0,

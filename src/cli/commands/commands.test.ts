@@ -128,7 +128,7 @@ test("history shows what a rollback would find", async () => {
         { release: aRelease(1), state: "warm" },
         { release: aRelease(2), state: "serving" },
       ],
-      rollouts: [aRollout({ phase: "complete", endedAtMs: 3_500 })],
+      rollouts: [{ ...aRollout({ phase: "complete", endedAtMs: 3_500 }), phases: {} }],
     }),
   };
   const { stdout } = await cli(["history", "shop"], { client, cwd: folder });
@@ -202,7 +202,7 @@ test("following goes on with the controller that comes after", async () => {
 test("rollout show -f ends with the exit code of the rollout, also of one that has ended", async () => {
   const history = async () => ({
     releases: [],
-    rollouts: [aRollout({ phase: "rolled-back", endedAtMs: 1 })],
+    rollouts: [{ ...aRollout({ phase: "rolled-back", endedAtMs: 1 }), phases: {} }],
   });
   const client = { ...rollingOut("rolled-back"), history };
   expect((await cli(["rollout", "show", "shop"], { client, cwd: folder })).code).toBe(0);

@@ -3,6 +3,7 @@ import type { Accepted, Client, DeployRequest } from "../api.ts";
 import { buildProject } from "../build-progress.ts";
 import type { Context, ExitCode, Outcome } from "../context.ts";
 import { deployRequest, requireUsablePlatform } from "../deploy-request.ts";
+import { originOf } from "../origin.ts";
 import { formatBytes, formatDuration, plural } from "../output/units.ts";
 import { whoAmI } from "../people.ts";
 import { openProject, type ServiceOptions } from "../project.ts";
@@ -24,7 +25,12 @@ export async function run(context: Context, options: DeployOptions, service?: st
   output.note(`Image ${project.spec.service}:${built.version}, ${formatBytes(built.bytes)}, ${age}.`);
   const beganAtMs = context.clock.now();
   const asked = deployRequest(project.spec, built, whoAmI(context.env));
-  const request = options.supersede ? { ...asked, supersede: true } : asked;
+  const origin = await originOf(project.folder, context.env);
+  const request: DeployRequest = {
+    ...asked,
+    ...(origin === undefined ? {} : { origin }),
+    ...(options.supersede ? { supersede: true } : {}),
+  };
   const { client, accepted } = await requestDeploy(context, request);
   if (accepted.rollout !== undefined)
     return finishRollout(context, client, accepted.rollout, !options.detach);

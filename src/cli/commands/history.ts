@@ -1,5 +1,5 @@
 import type { Rollout } from "../../domain/rollout.ts";
-import type { History } from "../api.ts";
+import type { History, PastRollout } from "../api.ts";
 import type { Context, Outcome } from "../context.ts";
 import type { Style } from "../output/style.ts";
 import { plainText, table } from "../output/text.ts";
@@ -35,6 +35,29 @@ export function historyLines(history: History, style: Style): string[] {
       ["ROLLOUT", "KIND", "RELEASES", "STARTED", "TOOK", "BY", "END"],
       history.rollouts.map((r) => rolloutCells(r, style)),
     ),
+    ...history.rollouts.slice(0, detailed).flatMap((r) => ["", ...detailLines(r, style)]),
+  ];
+}
+
+/** The newest rollouts are told of in full; `--json` has all. */
+const detailed = 3;
+
+function detailLines(rollout: PastRollout, style: Style): string[] {
+  const { origin, phases } = rollout;
+  const dirty = origin?.dirty ? ", with changes on top" : "";
+  const spans = [
+    ["raising", phases.raisingMs],
+    ["moving traffic", phases.movingMs],
+    ["holding", phases.holdingMs],
+    ["back", phases.backMs],
+  ] as const;
+  const took = spans.flatMap(([name, ms]) => (ms === undefined ? [] : [`${name} ${formatDuration(ms)}`]));
+  return [
+    style.bold(`Rollout ${rollout.id}`),
+    ...rollout.changes.map((change) => `  ${plainText(change)}`),
+    ...(origin?.commit === undefined ? [] : [`  git ${origin.commit.slice(0, 12)}${dirty}`]),
+    ...(origin?.ci === undefined ? [] : [`  CI ${plainText(origin.ci)}`]),
+    ...(took.length === 0 ? [] : [`  ${took.join(", ")}`]),
   ];
 }
 

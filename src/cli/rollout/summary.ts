@@ -36,9 +36,16 @@ export async function reportEnd(context: Context, client: Client, rollout: Rollo
   return exitCodeOf(rollout);
 }
 
-/** 0 complete, 4 when the old release serves again, 1 otherwise. */
+/** It is ready and asks for a person, as its policy says: nothing has gone wrong. */
+function waitsForPromotion({ phase, policy, movedAtMs, step, steps }: Rollout): boolean {
+  return (
+    phase === "paused" && policy.promote === "manual" && movedAtMs === undefined && step === steps.length - 1
+  );
+}
+
+/** 0 complete or waiting for promotion, 4 when the old release serves again, 1 otherwise. */
 export function exitCodeOf(rollout: Rollout): ExitCode {
-  if (rollout.phase === "complete") return 0;
+  if (rollout.phase === "complete" || waitsForPromotion(rollout)) return 0;
   return rollout.phase === "rolled-back" ? 4 : 1;
 }
 

@@ -1,0 +1,21 @@
+import type { KilnEvent } from "../domain/event.ts";
+import type { Rollout } from "../domain/rollout.ts";
+import type { Phases } from "./operations.ts";
+
+/** How long the parts of a rollout took, read from the events that tell of it. */
+export function phasesOf(rollout: Rollout, events: readonly KilnEvent[]): Phases {
+  const own = events.filter((event) => event.data.rollout === rollout.id);
+  const at = (kind: string) => own.filter((event) => event.kind === kind).map((event) => event.atMs);
+  const moves = at("rollout.moved");
+  const first = moves[0];
+  const last = moves.at(-1);
+  const turned = at("rollout.turned-back")[0];
+  const ended = rollout.endedAtMs;
+  const forwardEnd = turned ?? ended;
+  return {
+    ...(first === undefined ? {} : { raisingMs: first - rollout.startedAtMs }),
+    ...(first === undefined || last === undefined ? {} : { movingMs: last - first }),
+    ...(last === undefined || forwardEnd === undefined ? {} : { holdingMs: Math.max(0, forwardEnd - last) }),
+    ...(turned === undefined || ended === undefined ? {} : { backMs: ended - turned }),
+  };
+}
