@@ -48,6 +48,8 @@ test("a draft records nothing; a deploy records release, rollout and service at 
     movedAtMs: undefined,
     highestReady: 0,
     progressAtMs: 1_000,
+    origin: undefined,
+    changes: [],
     judgedFromMs: 1_000,
     promoted: false,
     verdict: undefined,

@@ -128,7 +128,13 @@ test("history shows what a rollback would find", async () => {
         { release: aRelease(1), state: "warm" },
         { release: aRelease(2), state: "serving" },
       ],
-      rollouts: [{ ...aRollout({ phase: "complete", endedAtMs: 3_500 }), phases: {} }],
+      rollouts: [
+        {
+          ...aRollout({ phase: "complete", endedAtMs: 3_500, changes: ["port: 80 -> 8080"] }),
+          origin: { commit: "a".repeat(40), dirty: true, ci: "https://ci.example.com/7" },
+          phases: { raisingMs: 1_000, movingMs: 0, holdingMs: 2_500 },
+        },
+      ],
     }),
   };
   const { stdout } = await cli(["history", "shop"], { client, cwd: folder });
@@ -139,6 +145,12 @@ test("history shows what a rollback would find", async () => {
     "",
     "ROLLOUT  KIND    RELEASES  STARTED              TOOK   BY           END",
     "1        deploy  1 -> 2    TIME  3.5 s  ada@example  complete",
+    "",
+    "Rollout 1",
+    "  port: 80 -> 8080",
+    "  git aaaaaaaaaaaa, with changes on top",
+    "  CI https://ci.example.com/7",
+    "  raising 1.0 s, moving traffic 0.00 s, holding 2.5 s",
     "",
   ]);
 });
