@@ -19,10 +19,14 @@ export async function run(context: Context, options: EventsOptions, service?: st
       ...(key === undefined ? {} : { service: key }),
       ...(options.follow ? { signal } : {}),
     });
+    let count = 0;
     for await (const event of events) {
+      count += 1;
       const kind = output.style.dim(event.kind);
       output.entry(event, `${formatTime(event.atMs)}  ${kind}  ${plainText(event.message)}`);
     }
+    if (count === 0 && !options.follow)
+      output.note(`Nothing has happened${key === undefined ? "" : ` to ${key}`} yet.`);
   } catch (error) {
     if (!signal.aborted) throw error;
   }

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { systemClock } from "../../lib/clock.ts";
 import { openStateFolder, type StateFolder } from "../../lib/state-folder.ts";
+import { killNow, processesWithArgument } from "../../platform/local/processes.ts";
 import { controllerArgv, controllerEnv } from "./command-line.ts";
 import { ensureController, listens } from "./start.ts";
 
@@ -32,14 +33,18 @@ beforeEach(() => {
   program = join(state.home, "stand-in.mjs");
   writeFileSync(program, standIn);
 });
-afterEach(() => {
-  try {
-    process.kill(Number(readFileSync(join(state.home, "pid"), "utf8")), "SIGKILL");
-  } catch {
-    // none was started
-  }
+afterEach(async () => {
+  // Of several that were started at once, some may only now begin.
+  await expect.poll(endStandIns, { timeout: 10_000 }).toBe(0);
   rmSync(state.home, { recursive: true });
 });
+
+/** Ends every stand-in of this test, and returns how many there were. */
+function endStandIns(): number {
+  const found = processesWithArgument(program);
+  for (const pid of found) killNow(pid);
+  return found.length;
+}
 
 function start() {
   return ensureController({

@@ -5,7 +5,9 @@ import type { Style } from "./style.ts";
 export function errorLines(error: unknown, style: Style): string[] {
   const e = toKilnError(error);
   const first = `${style.bad("error")}${style.dim(` [${e.code}]`)} ${e.message}`;
-  const lines = [...first.split("\n"), ...e.problems.flatMap((problem) => problemLines(problem, style))];
+  const said = e.message.split("\n"); // a problem without a place may be the message itself
+  const problems = e.problems.filter(({ place, message }) => place !== undefined || !said.includes(message));
+  const lines = [...first.split("\n"), ...problems.flatMap((problem) => problemLines(problem, style))];
   return e.hint === undefined ? lines : [...lines, `${style.bold("hint")} ${e.hint}`];
 }
 
