@@ -55,15 +55,21 @@ export function startLoop({ store, platform, clock, log }: LoopOptions): Loop {
 
   const observe = createObserver(async () => {
     const observation = await platform.observe(call());
-    if (seen !== undefined) keepNews(seen, observation);
-    seen = observation;
+    if (seen === undefined || keepNews(seen, observation)) seen = observation;
     return observation;
   });
 
-  function keepNews(before: Observation, after: Observation): void {
+  /** False when they cannot be recorded, on a full disk for one: the next look tells them again. */
+  function keepNews(before: Observation, after: Observation): boolean {
     const news = newsBetween(before, after);
     const failures = failuresBetween(before, after);
-    if (news.length + failures.length > 0) store.recordServers(news, failures);
+    try {
+      if (news.length + failures.length > 0) store.recordServers(news, failures);
+      return true;
+    } catch (error) {
+      log.warn({ err: toKilnError(error) }, "what happened to servers could not be recorded");
+      return false;
+    }
   }
 
   async function pass(service: ServiceKey, signal: AbortSignal): Promise<void> {

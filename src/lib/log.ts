@@ -1,15 +1,22 @@
+import { openSync, writeSync } from "node:fs";
 import { type Logger, pino } from "pino";
 
 export type { Logger };
 
 /** JSON lines on `destination` (a path, or 2 for stderr). Values are never secrets: callers log names only. */
 export function openLog(destination: string | 2): Logger {
-  const target =
-    typeof destination === "string" ? { dest: destination, mode: 0o600, mkdir: true } : { dest: destination };
-  return pino(
-    { level: "info", base: null, timestamp: pino.stdTimeFunctions.isoTime },
-    pino.destination({ ...target, sync: false }),
-  );
+  const file = typeof destination === "string" ? openSync(destination, "a", 0o600) : destination;
+  const write = (line: string) => writeOrDrop(file, line);
+  return pino({ level: "info", base: null, timestamp: pino.stdTimeFunctions.isoTime }, { write });
+}
+
+/** What cannot be logged, on a full disk for one, must not end the program: pino's own streams do, and block its exit. */
+function writeOrDrop(file: number, line: string): void {
+  try {
+    writeSync(file, line);
+  } catch {
+    // lost
+  }
 }
 
 /** For tests and one-shot commands that report by other means. */

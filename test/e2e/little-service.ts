@@ -41,6 +41,7 @@ interface ServiceOptions {
   readonly host: string | undefined;
   /** As YAML, in place of the program's own command. */
   readonly command: string;
+  readonly bake: string;
   /** More of `rollout`, as YAML. */
   readonly rollout: string;
   /** More items of `files`, as YAML. */
@@ -85,7 +86,15 @@ export async function littleService(
 }
 
 function specText(name: string, options: Partial<ServiceOptions>): string {
-  const { behaviour = "serves", count = 2, port = 0, host, rollout = "", files = [] } = options;
+  const {
+    behaviour = "serves",
+    count = 2,
+    port = 0,
+    host,
+    rollout = "",
+    bake = "50ms",
+    files = [],
+  } = options;
   const command = options.command ?? JSON.stringify(["/bin/busybox", "sh", "-c", behaviours[behaviour]]);
   return `
 service: ${name}
@@ -99,7 +108,7 @@ ${files.map((file) => `    - ${file}\n`).join("")}
 servers: { count: ${count}, port: 8080 }
 health: { http: /, interval: 50ms, timeout: 300ms, ready: 1, unready: 2, deadline: 3s }
 traffic: { listen: ${port}${host === undefined ? "" : `, host: ${host}`} }
-rollout: { bake: 50ms, drain: 1s, keepWarm: 200ms ${rollout} }
+rollout: { bake: ${bake}, drain: 1s, keepWarm: 200ms ${rollout} }
 `;
 }
 

@@ -7,13 +7,13 @@ import { openStateFolder } from "../../src/lib/state-folder.ts";
 /** What an installation has on the machine outside its state folder, one thing a line; empty when nothing is left. */
 export async function remainsOf(home: string): Promise<readonly string[]> {
   const { tag } = openStateFolder({ KILN_HOME: home });
-  const [mounts, links, spaces, processes, rules] = await Promise.all([
+  const [mounts, links, spaces, rules] = await Promise.all([
     mountsBelow(home),
     linesWith(["ip", "-o", "link", "show"], `kiln-${tag}`),
     linesWith(["ip", "netns", "list"], `kiln-${tag}`),
-    linesWith(["ps", "-eo", "pid,args"], home),
     linesWith(["nft", "list", "tables"], tag),
   ]);
+  const processes = daemonsOf(home).map(({ pid, args }) => `${pid} ${args}`);
   return [...mounts, ...links, ...spaces, ...processes, ...rules, ...cgroupsOf(tag)];
 }
 
@@ -32,10 +32,14 @@ export async function restartMachine(home: string): Promise<void> {
 
 /** Ends and removes all that an installation has outside its state folder, whatever state it is in. */
 export async function cutPower(home: string): Promise<void> {
+  // What was being made when its maker was killed may come after it.
+  for (let tries = 0; tries < 50 && (await remainsOf(home)).length > 0; tries++) await cutOnce(home);
+}
+
+async function cutOnce(home: string): Promise<void> {
   const { tag } = openStateFolder({ KILN_HOME: home });
-  const pids = await pidsOf(home);
-  for (const pid of pids) kill(pid);
-  while ((await pidsOf(home)).some(isRunning)) await new Promise((resolve) => setTimeout(resolve, 10));
+  for (const { pid } of daemonsOf(home)) kill(pid);
+  for (const pid of serverPids(home)) kill(pid);
   for (const mount of (await mountsBelow(home)).toReversed()) await exec(["umount", "-l", mount], anyway);
   for (const line of await linesWith(["ip", "netns", "list"], `kiln-${tag}`)) {
     await exec(["ip", "netns", "del", line.split(" ")[0] ?? ""], anyway);
@@ -77,27 +81,41 @@ function recordsBelow(home: string): readonly string[] {
     .filter((path) => existsSync(path));
 }
 
-/** Controller, router and conmon name the state folder; servers are named by their records. */
-async function pidsOf(home: string): Promise<readonly number[]> {
-  const daemons = (await linesWith(["ps", "-eo", "pid,args"], home)).map((line) => Number(words(line)[0]));
-  const servers = recordsBelow(home).map((path) => {
+/** Router and conmon name the state folder in their arguments, the controller in its environment. */
+function daemonsOf(home: string): readonly { readonly pid: number; readonly args: string }[] {
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .map((pid) => ({
+      pid: Number(pid),
+      args: readProc(`/proc/${pid}/cmdline`).replaceAll("\0", " ").trim(),
+      environment: readProc(`/proc/${pid}/environ`).split("\0"),
+    }))
+    .filter(({ args, environment }) => args.includes(home) || environment.includes(`KILN_HOME=${home}`));
+}
+
+function serverPids(home: string): readonly number[] {
+  const processes = recordsBelow(home).flatMap((path) => {
     const record = JSON.parse(readFileSync(path, "utf8")) as {
       readonly running?: { readonly process: { readonly pid: number; readonly startTicks: number } };
     };
-    const found = record.running?.process;
-    return found !== undefined && startTicks(found.pid) === found.startTicks ? found.pid : 0;
+    return record.running?.process ?? [];
   });
-  return [...daemons, ...servers].filter((pid) => pid > 0);
+  return processes.filter(({ pid, startTicks }) => startTicksOf(pid) === startTicks).map(({ pid }) => pid);
+}
+
+/** Processes vanish while they are looked at. */
+function readProc(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return "";
+  }
 }
 
 /** Field 22 of /proc/PID/stat, proc(5): that this is still the process and not another one of the same number. */
-function startTicks(pid: number): number | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19]);
-  } catch {
-    return undefined;
-  }
+function startTicksOf(pid: number): number | undefined {
+  const stat = readProc(`/proc/${pid}/stat`);
+  return stat === "" ? undefined : Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19]);
 }
 
 function cgroupsOf(tag: string): readonly string[] {
@@ -121,10 +139,6 @@ function kill(pid: number): void {
 
 /** A zombie has ended; whoever should reap it may take its time. */
 export function isRunning(pid: number): boolean {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    return !/^ [ZX]/.test(stat.slice(stat.lastIndexOf(")") + 1));
-  } catch {
-    return false;
-  }
+  const stat = readProc(`/proc/${pid}/stat`);
+  return stat !== "" && !/^ [ZX]/.test(stat.slice(stat.lastIndexOf(")") + 1));
 }

@@ -20,5 +20,8 @@ export async function run(context: Context, options: RollbackOptions, release?: 
       hint: `\`kiln history ${key}\` lists the releases.`,
     });
   }
-  return finishRollout(context, client, accepted.rollout, !options.detach);
+  const code = await finishRollout(context, client, accepted.rollout, !options.detach);
+  // A deploy that was running has been turned back: that is what was asked for.
+  const { kind } = await (await context.connect()).rollout(accepted.rollout);
+  return code === 4 && kind === "deploy" ? 0 : code;
 }
