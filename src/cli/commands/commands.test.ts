@@ -25,6 +25,7 @@ function rollingOut(...phases: readonly RolloutPhase[]): Partial<Client> {
     const phase = left.length > 1 ? left.shift() : left[0];
     const ended = phase !== "forward" && phase !== "back";
     return aRollout({
+      kind: "rollback",
       phase: phase ?? "forward",
       endedAtMs: ended ? 2_000 : undefined,
       reason: phase === "complete" ? undefined : "2 servers failed.",
@@ -176,6 +177,12 @@ test("a rollout that was rolled back ends with 4, and shows what the failed serv
   expect(stdout).toBe(
     "Rolled back shop, release 1 -> 2, after 2.0 s. 2 servers failed.\n  Release 1 serves as before.\n",
   );
+});
+
+test("a rollback that turns a running deploy back has done what was asked for", async () => {
+  const rollout = async () => aRollout({ kind: "deploy", phase: "rolled-back", endedAtMs: 2_000 });
+  const client = { ...rollingOut("rolled-back"), rollout };
+  expect((await cli(["rollback", "-s", "shop"], { client, cwd: folder })).code).toBe(0);
 });
 
 test.each<[RolloutPhase, number]>([
