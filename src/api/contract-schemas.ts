@@ -85,12 +85,18 @@ const health = z.strictObject({
   deadlineMs: durationMs.min(1),
 }) satisfies z.ZodType<HealthSpec>;
 
+const machinePath = z
+  .string()
+  .max(1_024)
+  .regex(/^\/[^\p{Cc}\p{Zl}\p{Zp}]*$/u, "an absolute path");
+
 const traffic = z.strictObject({
   mode: z.enum(["http", "tcp"]),
   listen: z.number().int().min(1).max(65_535),
   host: maybe(
     z.string().regex(/^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/, "a host name in lower case, without port"),
   ),
+  tls: z.strictObject({ certificate: machinePath, key: machinePath }).exactOptional(),
 }) satisfies z.ZodType<TrafficSpec>;
 
 const ReleaseDraft = z
@@ -300,6 +306,9 @@ export const ServiceStatus = z
     trouble: maybe(z.object({ message: z.string(), hint: maybe(z.string()), sinceMs: atMs })).describe(
       "What keeps the controller from going on; it tries again by itself.",
     ),
+    warnings: z
+      .array(z.object({ message: z.string(), hint: maybe(z.string()) }))
+      .describe("What goes on serving for now but will not always."),
   })
   .register(schemas, { id: "ServiceStatus" }) satisfies z.ZodType<ServiceStatusType>;
 

@@ -60,6 +60,7 @@ const status = {
   ],
   failures: [aFailure()],
   trouble: undefined,
+  warnings: [],
 };
 
 export const answers: Operations = {

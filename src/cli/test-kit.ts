@@ -67,6 +67,7 @@ export function aStatus(overrides: Partial<ServiceStatus> = {}): ServiceStatus {
     servers: [1, 2, 3].map((slot) => aServer({ id: `shop-2-${slot}-1` })),
     failures: [],
     trouble: undefined,
+    warnings: [],
     ...overrides,
   };
 }

@@ -315,3 +315,18 @@ test("events tell the whole story, and can be followed", async () => {
   expect(story).toEqual(["release.created", "rollout.started", "rollout.moved", "rollout.completed"]);
   expect(kinds.filter((kind) => kind === "server.ready")).toHaveLength(3);
 });
+
+test("a warning is told by the status as long as it lasts, and once by an event", async () => {
+  const it = installation();
+  await it.deployed(1);
+  const warning = { message: "The certificate expires.", hint: "Renew it." };
+  it.world.warnings.push({ service: "shop", ...warning });
+  await it.clock.advance(20_000);
+  expect((await it.status()).warnings).toEqual([warning]);
+  const events: KilnEvent[] = [];
+  for await (const event of it.controller.events({})) if (event.kind === "service.warned") events.push(event);
+  expect(events).toMatchObject([{ service: "shop", message: warning.message, data: { hint: warning.hint } }]);
+  it.world.warnings.length = 0;
+  await it.clock.advance(10_000);
+  expect((await it.status()).warnings).toEqual([]);
+});

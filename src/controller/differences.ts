@@ -40,7 +40,8 @@ function environment(
 
 function door(traffic: ReleaseDraft["traffic"]): string | undefined {
   if (traffic === undefined) return undefined;
-  return `${traffic.mode} :${traffic.listen}${traffic.host ? ` for ${traffic.host}` : ""}`;
+  const tls = traffic.tls === undefined ? "" : ` with TLS (${traffic.tls.certificate}, ${traffic.tls.key})`;
+  return `${traffic.mode} :${traffic.listen}${traffic.host ? ` for ${traffic.host}` : ""}${tls}`;
 }
 
 function mebibytes(bytes: number | undefined): string | undefined {

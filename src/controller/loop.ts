@@ -10,7 +10,7 @@ import type { Call, Platform } from "../platform/platform.ts";
 import type { Store } from "../store/store.ts";
 import { createActor } from "./act.ts";
 import { createAnalyst } from "./analyst.ts";
-import { failuresBetween, newsBetween } from "./notice.ts";
+import { failuresBetween, newsBetween, warningsBetween } from "./notice.ts";
 import { createObserver } from "./observer.ts";
 import type { Trouble } from "./operations.ts";
 import { createQueue } from "./queue.ts";
@@ -61,7 +61,7 @@ export function startLoop({ store, platform, clock, log }: LoopOptions): Loop {
 
   /** False when they cannot be recorded, on a full disk for one: the next look tells them again. */
   function keepNews(before: Observation, after: Observation): boolean {
-    const news = newsBetween(before, after);
+    const news = [...newsBetween(before, after), ...warningsBetween(before, after)];
     const failures = failuresBetween(before, after);
     try {
       if (news.length + failures.length > 0) store.recordServers(news, failures);

@@ -14,6 +14,13 @@ export interface ServerNews {
   readonly data: { readonly server: string; readonly release: number };
 }
 
+export interface WarningNews {
+  readonly service: ServiceKey;
+  readonly kind: "service.warned";
+  readonly message: string;
+  readonly data: { readonly hint?: string };
+}
+
 /** What two looks at the platform tell apart: pure, so that events say what was seen and nothing else. */
 export function newsBetween(before: Observation, after: Observation): readonly ServerNews[] {
   const old = serversOf(before);
@@ -24,6 +31,18 @@ export function newsBetween(before: Observation, after: Observation): readonly S
   });
   const gone = [...old.values()].filter(({ server }) => !now.has(server.id));
   return [...changed, ...gone.map(({ group, server }) => news(group, server, "destroyed"))];
+}
+
+/** Warnings about a service in `after` that `before` did not have. */
+export function warningsBetween(before: Observation, after: Observation): readonly WarningNews[] {
+  const known = new Set(before.warnings?.map(({ service, message }) => `${service} ${message}`));
+  const fresh = after.warnings?.filter(({ service, message }) => !known.has(`${service} ${message}`)) ?? [];
+  return fresh.map(({ service, message, hint }) => ({
+    service,
+    kind: "service.warned",
+    message,
+    data: hint === undefined ? {} : { hint },
+  }));
 }
 
 /** Failures in `after` that `before` did not have. */

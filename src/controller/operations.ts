@@ -1,7 +1,7 @@
 import type { Plan } from "../domain/actions.ts";
 import type { KilnEvent } from "../domain/event.ts";
 import type { ImageDigest, ServerId, ServiceKey } from "../domain/ids.ts";
-import type { ServerFailure, ServerObservation } from "../domain/observation.ts";
+import type { ServerFailure, ServerObservation, ServiceWarning } from "../domain/observation.ts";
 import type { Release, ReleaseDraft } from "../domain/release.ts";
 import type { Origin, Rollout, WarmRelease } from "../domain/rollout.ts";
 import type { RolloutPolicy } from "../domain/spec.ts";
@@ -55,6 +55,8 @@ export interface ServiceStatus {
   readonly failures: readonly ServerFailure[];
   /** What keeps the controller from going on; it tries again by itself. Undefined while all goes well. */
   readonly trouble: Trouble | undefined;
+  /** What goes on serving for now but will not always: a certificate that was not renewed. */
+  readonly warnings: readonly Omit<ServiceWarning, "service">[];
 }
 
 /** Why the last pass over a service failed. */

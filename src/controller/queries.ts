@@ -74,6 +74,9 @@ function statusOf(
     servers: groups.flatMap((group) => serversOf(group, desired)),
     failures: store.failures(service),
     trouble: trouble(service),
+    warnings: (observation.warnings ?? [])
+      .filter((warning) => warning.service === service)
+      .map(({ message, hint }) => ({ message, hint })),
   };
 }
 

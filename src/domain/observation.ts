@@ -5,6 +5,16 @@ export interface Observation {
   readonly groups: readonly GroupObservation[];
   /** Services that have a way in through the router, with or without servers behind it. */
   readonly routed: readonly ServiceKey[];
+  /** What is wrong with services that goes on serving for now. Absent: nothing is known to be. */
+  readonly warnings?: readonly ServiceWarning[];
+}
+
+/** Something that will, or may, cost a service its traffic unless somebody sees to it. */
+export interface ServiceWarning {
+  readonly service: ServiceKey;
+  /** One sentence each: what is wrong, and what to do about it. */
+  readonly message: string;
+  readonly hint: string | undefined;
 }
 
 /** All servers of one release of one service. */

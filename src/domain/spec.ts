@@ -86,6 +86,19 @@ export interface TrafficSpec {
   readonly listen: number;
   /** Host name (RFC 9110 section 7.2), lower case, without port. Absent: every host that no other service names. */
   readonly host: string | undefined;
+  /** The router ends TLS with this certificate. Absent: traffic comes in plain. */
+  readonly tls?: TlsSpec | undefined;
+}
+
+/**
+ * A certificate in PEM form (RFC 7468): absolute paths on the machine of the router, inside the project or not. Other
+ * tools renew these files, so a release holds the paths and never what is in the files.
+ */
+export interface TlsSpec {
+  /** The server's certificate first, then those that lead to its authority. */
+  readonly certificate: string;
+  /** Its private key, not encrypted. */
+  readonly key: string;
 }
 
 /** One stage of a rollout: how far it goes, how long it holds there, and what must hold meanwhile. */

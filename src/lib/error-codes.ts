@@ -37,6 +37,7 @@ export const errorCodes = {
   rollback_impossible: { status: 409, exit: 3 },
   port_taken: { status: 409, exit: 3 },
   traffic_conflict: { status: 409, exit: 3 },
+  certificate_invalid: { status: 422, exit: 2 },
   disk_full: { status: 507, exit: 1 },
   not_root: { status: 403, exit: 3 },
   tool_missing: { status: 503, exit: 1 },

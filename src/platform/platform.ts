@@ -60,7 +60,8 @@ export interface Platform {
   resize(group: GroupSpec, size: number, call: Call): Promise<void>;
   /**
    * Shares of new traffic by release, for a service whose ways in are `releases[].traffic`. An empty list closes them.
-   * Resolves when the data plane has it. Throws `port_taken` when another program listens there.
+   * Resolves when the data plane has it. Throws `port_taken` when another program listens there, `certificate_invalid`
+   * when a way in can't be opened with its certificate.
    */
   route(service: ServiceKey, shares: Shares, releases: readonly Release[], call: Call): Promise<void>;
   /** Out of traffic for good, frozen where that can be done, evidence kept. The group makes another. */

@@ -1,4 +1,5 @@
 import type { ServerId, ServiceKey } from "../domain/ids.ts";
+import type { ServiceWarning } from "../domain/observation.ts";
 import type { HealthSpec, TrafficSpec } from "../domain/spec.ts";
 
 /** One server behind the router. */
@@ -49,7 +50,8 @@ export interface Router {
   observe(options: RouterOptions): Promise<readonly RoutedService[]>;
   /**
    * Makes exactly this so, starting the router if needed; without a reload unless doors change. Resolves when the
-   * running router has it. Throws `port_taken` or `traffic_conflict` and changes nothing when a door cannot be opened.
+   * running router has it. Throws `port_taken`, `traffic_conflict` or `certificate_invalid` and changes nothing when a
+   * door cannot be opened.
    */
   apply(service: RoutedService, options: RouterOptions): Promise<void>;
   /** Closes the service's doors. Unknown services are no error. */
@@ -58,8 +60,17 @@ export interface Router {
   open(service: ServiceKey, target: ServerId, options: RouterOptions): Promise<number>;
   /** What each of the service's targets has answered so far; nothing for a service of plain TCP. */
   counts(service: ServiceKey, options: RouterOptions): Promise<readonly TargetCounts[]>;
-  /** Checks that these doors could be opened for this service, changing nothing. Throws like `apply`. */
+  /**
+   * Checks that these doors could be opened for this service, changing nothing. Throws like `apply`. A certificate that
+   * the service has at that door already is not looked at again: what serves must not stand against a rollback.
+   */
   check(service: ServiceKey, doors: readonly TrafficSpec[], options: RouterOptions): Promise<void>;
+  /**
+   * Takes over certificates that were renewed, for services as they were just observed; to be called every few seconds.
+   * A renewal that can't be used leaves the former certificate in use. Resolves to what is wrong with those in use.
+   * Absent: the router ends no TLS.
+   */
+  renew?(observed: readonly RoutedService[], options: RouterOptions): Promise<readonly ServiceWarning[]>;
   /** Ends the router as `stop` does if it has no service left; otherwise nothing happens. */
   stopIdle(options: RouterOptions): Promise<void>;
   /** Ends the router and removes its files. For a machine that shall be left clean. */

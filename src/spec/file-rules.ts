@@ -35,15 +35,32 @@ export function* sameDoors(
     const other = doors.find((before) => collide(before.traffic, door.traffic));
     doors.push(door);
     if (!other) continue;
-    const { listen } = door.traffic;
-    yield {
-      offset: findSpot(tree, ["traffic", "listen"]).offset,
-      message: `\`traffic.listen\` is ${listen}, which \`${other.service}\` listens on too; expected another port, or another host name.`,
-      hint: "Several http services can share a port when their `host` differs.",
-    };
+    yield { offset: findSpot(tree, ["traffic", "listen"]).offset, ...collision(other, door.traffic) };
   }
 }
 
+function collision(
+  { service, traffic }: Door,
+  { listen, mode, tls }: Door["traffic"],
+): Omit<Finding, "offset"> {
+  const where = `\`traffic.listen\` is ${listen}, which \`${service}\` listens on`;
+  if (mode === "http" && traffic.mode === "http" && isMixed(traffic, { tls })) {
+    return {
+      message: `${where} ${tls === undefined ? "with" : "without"} TLS; expected the same for all services of a port.`,
+      hint: "Give each of them a `traffic.tls`, or choose another port.",
+    };
+  }
+  return {
+    message: `${where} too; expected another port, or another host name.`,
+    hint: "Several http services can share a port when their `host` differs.",
+  };
+}
+
 function collide(a: Door["traffic"], b: Door["traffic"]): boolean {
-  return a.listen === b.listen && (a.mode === "tcp" || b.mode === "tcp" || a.host === b.host);
+  if (a.listen !== b.listen) return false;
+  return a.mode === "tcp" || b.mode === "tcp" || a.host === b.host || isMixed(a, b);
+}
+
+function isMixed(a: Pick<Door["traffic"], "tls">, b: Pick<Door["traffic"], "tls">): boolean {
+  return (a.tls === undefined) !== (b.tls === undefined);
 }

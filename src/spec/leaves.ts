@@ -122,6 +122,17 @@ export const containerPath = (expected = "an absolute path in the image, such as
     },
   });
 
+/** A path of this machine, inside the project or not; relative ones count from the folder of kiln.yaml. */
+export const machinePath = (expected: string) =>
+  text({
+    expected,
+    pattern: v.machinePathPattern,
+    hint: (found) =>
+      typeof found === "string" && found.startsWith("~")
+        ? "Write the path out: `~` is known to shells only."
+        : undefined,
+  });
+
 export const hostName = () =>
   text({
     expected: "a host name such as shop.example.com",

@@ -1,5 +1,5 @@
 import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { ServiceSpec } from "../domain/spec.ts";
 import { loadSpecs } from "./load.ts";
@@ -239,4 +239,24 @@ test("no more than fifty problems are shown", async () => {
   const error = await load(minimal("a") + keys).catch((e) => e);
   expect(error.message).toBe(`${file} has 60 problems; the first 50 are shown.`);
   expect(error.problems).toHaveLength(50);
+});
+
+test("certificates are named by absolute paths, inside the project or not, whether or not they are there", async () => {
+  const text = (tls: string) =>
+    `${minimal("a")}servers: { port: 80 }\ntraffic: { listen: 443, tls: ${tls} }\n`;
+  const folder = dirname(file);
+  const [spec] = await load(text("{ certificate: ./a/../c.pem, key: ../k.pem }"));
+  expect(spec?.traffic?.tls).toEqual({
+    certificate: join(folder, "c.pem"),
+    key: join(dirname(folder), "k.pem"),
+  });
+  const [other] = await load(text("{ certificate: /c.pem, key: /k.pem }"), { files: false });
+  expect(other?.traffic?.tls).toEqual({ certificate: "/c.pem", key: "/k.pem" });
+  const [plain] = await load(
+    `${text("{ certificate: c, key: k }")}environments: { dev: { traffic: { tls: null } } }`,
+    {
+      environment: "dev",
+    },
+  );
+  expect(plain?.traffic).toEqual({ mode: "http", listen: 443, host: undefined });
 });

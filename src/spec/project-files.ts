@@ -1,6 +1,7 @@
 import { constants, type Stats } from "node:fs";
 import { access, realpath, stat } from "node:fs/promises";
 import { isAbsolute, relative, resolve } from "node:path";
+import type { TlsSpec } from "../domain/spec.ts";
 import { isErrno } from "../lib/errors.ts";
 import { type Breach, isAtOrBelow } from "./rules.ts";
 import type { SpecDocument } from "./schema.ts";
@@ -11,6 +12,8 @@ export interface ProjectFiles {
   readonly sources: readonly (string | undefined)[];
   /** Real path of the `oci:` base. */
   readonly base: string | undefined;
+  /** Absolute paths of `traffic.tls`. */
+  readonly tls: TlsSpec | undefined;
   readonly breaches: readonly Breach[];
 }
 
@@ -18,6 +21,7 @@ export interface ProjectFiles {
 export interface NamesFiles {
   readonly image: SpecDocument["image"];
   readonly servers?: SpecDocument["servers"] | undefined;
+  readonly traffic?: SpecDocument["traffic"];
 }
 
 interface Found {
@@ -31,7 +35,7 @@ interface Found {
  */
 export async function findProjectFiles(
   project: string,
-  { image, servers }: NamesFiles,
+  { image, servers, traffic }: NamesFiles,
 ): Promise<ProjectFiles> {
   const breaches: Breach[] = [];
   const root = await realpath(project);
@@ -51,7 +55,22 @@ export async function findProjectFiles(
     isFolder: found[index]?.isFolder ?? true,
   }));
   breaches.push(...filesAsFolders(targets, servers?.writable ?? []));
-  return { sources: found.map((entry) => entry?.real), base: base?.real, breaches };
+  return {
+    sources: found.map((entry) => entry?.real),
+    base: base?.real,
+    tls: tlsFiles(project, traffic),
+    breaches,
+  };
+}
+
+/**
+ * Only made absolute: whether they can be used is for the controller to see, which may run as another user, and symbolic
+ * links in them move with every renewal.
+ */
+function tlsFiles(project: string, traffic: NamesFiles["traffic"]): TlsSpec | undefined {
+  if (traffic?.tls === undefined) return undefined;
+  const { certificate, key } = traffic.tls;
+  return { certificate: resolve(project, certificate), key: resolve(project, key) };
 }
 
 async function catching(
@@ -140,10 +159,11 @@ function* filesAsFolders(
 }
 
 /** The same paths without a look at the disk. */
-export function assumeProjectFiles(project: string, { image }: NamesFiles): ProjectFiles {
+export function assumeProjectFiles(project: string, { image, traffic }: NamesFiles): ProjectFiles {
   return {
     sources: image.files.map(({ from }) => resolve(project, from)),
     base: image.from.kind === "oci" ? resolve(project, image.from.path) : undefined,
+    tls: tlsFiles(project, traffic),
     breaches: [],
   };
 }

@@ -174,6 +174,24 @@ const traffic = z
         .oneOf("http", "tcp")
         .prefault("http")
         .describe("Requests of HTTP, or connections of plain TCP."),
+      tls: z
+        .strictObject(
+          {
+            certificate: leaf
+              .machinePath("the path of a certificate in PEM form, such as ./fullchain.pem")
+              .describe(
+                "Certificate of the server in PEM form, followed by those that lead to its authority.",
+              ),
+            key: leaf
+              .machinePath("the path of a private key in PEM form, such as ./key.pem")
+              .describe("Private key of the certificate in PEM form, not encrypted."),
+          },
+          { error: "a mapping with certificate and key" },
+        )
+        .optional()
+        .describe(
+          "The router ends TLS, and takes renewed files over by itself; without it, traffic comes in plain.",
+        ),
     },
     { error: "a mapping that says how traffic comes in" },
   )

@@ -6,6 +6,7 @@ import type {
   RolloutPolicy,
   ServiceSpec,
   Step,
+  TrafficSpec,
 } from "../domain/spec.ts";
 import type { ProjectFiles } from "./project-files.ts";
 import type { SpecDocument } from "./schema.ts";
@@ -14,7 +15,7 @@ import type { SpecDocument } from "./schema.ts";
 export function toServiceSpec(
   document: SpecDocument,
   environment: string | undefined,
-  files: Pick<ProjectFiles, "sources" | "base">,
+  files: Pick<ProjectFiles, "sources" | "base" | "tls">,
 ): ServiceSpec {
   const { servers, traffic } = document;
   return {
@@ -30,9 +31,16 @@ export function toServiceSpec(
       writable: servers.writable,
     },
     health: toHealth(document),
-    traffic: traffic && { mode: traffic.mode, listen: traffic.listen, host: traffic.host },
+    traffic: traffic && toTraffic(traffic, files.tls),
     rollout: toRollout(document.rollout),
   };
+}
+
+function toTraffic(
+  { mode, listen, host }: NonNullable<SpecDocument["traffic"]>,
+  tls: ProjectFiles["tls"],
+): TrafficSpec {
+  return { mode, listen, host, ...(tls === undefined ? {} : { tls }) };
 }
 
 function toImage(image: SpecDocument["image"], files: Pick<ProjectFiles, "sources" | "base">): ImageSpec {

@@ -38,6 +38,9 @@ export function parseSize(text: string): number | undefined {
 /** Absolute, and the only way to write that path: no `.`, `..`, `//`, no slash at the end, not `/` itself. */
 export const containerPathPattern = /^(\/(?!\.{1,2}(\/|$))[^/]+)+$/;
 
+/** Of any form, but not so long that the router could not take it. */
+export const machinePathPattern = /^[^~].{0,999}$/u;
+
 /** The path that was probably meant, or undefined when it cannot be told. */
 export function normalisedPath(text: string): string | undefined {
   const parts = text.split("/").filter((part) => part !== "" && part !== ".");

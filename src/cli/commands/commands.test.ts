@@ -57,6 +57,21 @@ test("status without a kiln.yaml lists every service", async () => {
   );
 });
 
+test("status tells the address with TLS, and what will not go on for ever", async () => {
+  const traffic = {
+    mode: "http",
+    listen: 443,
+    host: undefined,
+    tls: { certificate: "/c", key: "/k" },
+  } as const;
+  const warnings = [{ message: "The certificate expires in 2 days.", hint: "Renew it." }];
+  const client = { status: async () => [aStatus({ serving: { ...aRelease(2), traffic }, warnings })] };
+  const all = (await cli(["status"], { client, cwd: folder })).stdout;
+  expect(all).toMatch(/https:\/\/localhost +serving, with a warning/);
+  const one = (await cli(["status", "shop"], { client, cwd: folder })).stdout;
+  expect(one).toContain("  Warning: The certificate expires in 2 days. Renew it.\n");
+});
+
 test("status beside a kiln.yaml is about its service, even while the file is broken", async () => {
   await writeFile(join(folder, "kiln.yaml"), "service: shop # ours\nimage: {{{\n");
   const client = {

@@ -2,11 +2,12 @@ import { access, constants, statfs } from "node:fs/promises";
 import { delimiter, dirname, join } from "node:path";
 import { isErrno } from "../../lib/errors.ts";
 import { exec } from "../../lib/exec.ts";
-import type { Gap, Readiness } from "../api.ts";
+import type { Gap, Readiness, ServiceStatus } from "../api.ts";
 import type { Context, Outcome } from "../context.ts";
 import { controllerArgv, controllerEnv } from "../local-controller/command-line.ts";
+import { listens } from "../local-controller/start.ts";
 import type { Style } from "../output/style.ts";
-import { formatBytes } from "../output/units.ts";
+import { formatBytes, plural } from "../output/units.ts";
 
 /** Less free space than this is worth a word, and less than that makes builds fail. */
 const wantedBytes = 2 * 1024 ** 3;
@@ -28,6 +29,7 @@ export async function run(context: Context): Outcome {
     checkState(context),
     checkBuildTools(context),
     checkPlatform(context),
+    checkServices(context),
   ]);
   const usable = sections.every((section) => section.gaps.every((gap) => gap.severity !== "fatal"));
   context.output.result({ usable, sections }, doctorLines(sections, context.output.style));
@@ -130,6 +132,28 @@ async function checkPlatform(context: Context): Promise<Section> {
       gaps: [{ what, remedy: "Run `npm ci` in Kiln's folder.", severity: "fatal" }],
     };
   }
+}
+
+/** What a running controller warns of; none is started for it. */
+async function checkServices(context: Context): Promise<Section> {
+  const name = "Services";
+  if (!(await listens(context.state.controllerSocket)))
+    return { name, facts: ["no controller runs"], gaps: [] };
+  try {
+    const all = await (await context.connect()).status();
+    return { name, facts: [`${plural(all.length, "service")} deployed`], gaps: all.flatMap(warningGaps) };
+  } catch (error) {
+    if (context.signal.aborted) throw error;
+    const what = `the controller does not tell: ${error instanceof Error ? error.message : String(error)}`;
+    const remedy = "`kiln controller status` names its log.";
+    return { name, facts: [], gaps: [{ what, remedy, severity: "degraded" }] };
+  }
+}
+
+function warningGaps({ service, warnings }: ServiceStatus): Gap[] {
+  return warnings.map(({ message, hint = `\`kiln status ${service}\` says more.` }) => {
+    return { what: `${service}: ${message}`, remedy: hint, severity: "degraded" };
+  });
 }
 
 async function findProgram(name: string, path: string | undefined): Promise<string | undefined> {

@@ -70,10 +70,14 @@ export function oneLines(status: ServiceStatus, nowMs: number, style: Style): st
         ? []
         : [["reason", plainText(status.rollout.reason)] as const]),
     ]),
-    ...troubleLines(status).map((line) => `  ${style.warn(line)}`),
+    ...[...troubleLines(status), ...warningLines(status)].map((line) => `  ${style.warn(line)}`),
     ...(status.servers.length === 0 ? [] : ["", ...serverLines(status, nowMs, style)]),
     ...failureRemark(status),
   ];
+}
+
+function warningLines({ warnings }: ServiceStatus): string[] {
+  return warnings.map(({ message, hint = "" }) => plainText(`Warning: ${message} ${hint}`.trim()));
 }
 
 function serverLines(status: ServiceStatus, nowMs: number, style: Style): string[] {
@@ -112,5 +116,6 @@ function stateCell(status: ServiceStatus, style: Style): string {
   if (status.rollout !== undefined) return style.warn(`${journey(status.rollout)} (${status.rollout.phase})`);
   if (status.trouble !== undefined) return style.warn("held up");
   if (status.serving === undefined) return style.warn("nothing serves");
-  return status.count === 0 ? style.warn("scaled to 0") : style.good("serving");
+  if (status.count === 0) return style.warn("scaled to 0");
+  return status.warnings.length > 0 ? style.warn("serving, with a warning") : style.good("serving");
 }

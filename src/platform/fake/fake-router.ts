@@ -35,6 +35,7 @@ export function fakeRouter(world: FakeWorld): Router {
       }),
     check: (service, doors, options) =>
       perform("check", service, options, () => requireDoors(world, service, doors)),
+    renew: (_observed, options) => perform("renew", undefined, options, () => [...world.warnings]),
     stopIdle: (options) => perform("stopIdle", undefined, options, () => {}),
     stop: (options) => perform("stop", undefined, options, () => world.routes.clear()),
   };

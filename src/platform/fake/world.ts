@@ -1,4 +1,5 @@
 import { parseServerId, type ServerId, type ServiceKey } from "../../domain/ids.ts";
+import type { ServiceWarning } from "../../domain/observation.ts";
 import type { Release } from "../../domain/release.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { KilnError } from "../../lib/errors.ts";
@@ -57,6 +58,8 @@ export class FakeWorld {
   readonly openRequests = new Map<ServerId, number>();
   /** What the router has counted for a server. */
   readonly counts = new Map<ServerId, TargetCounts>();
+  /** What the router warns of. */
+  readonly warnings: ServiceWarning[] = [];
   /** Ports that another program listens on. */
   readonly takenPorts = new Set<number>();
   /** Images that are gone. */

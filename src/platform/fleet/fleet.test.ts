@@ -428,3 +428,13 @@ test("preflight finds a taken port and an image that is gone before anything is 
   fleet.world.missingImages.add(release(2).image);
   await expect(fleet.platform.preflight?.(release(2), call)).rejects.toMatchObject({ code: "image_unknown" });
 });
+
+test("what the router warns of is observed; when it can't say, the rest is observed all the same", async () => {
+  await using fleet = new TestFleet();
+  await fleet.serve(1, 1);
+  const warning = { service: "shop", message: "The certificate expires.", hint: "Renew it." };
+  fleet.world.warnings.push(warning);
+  expect((await fleet.platform.observe(call)).warnings).toEqual([warning]);
+  fleet.world.failNext("renew");
+  expect(await fleet.platform.observe(call)).toMatchObject({ warnings: [], routed: ["shop"] });
+});

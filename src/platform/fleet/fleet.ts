@@ -3,7 +3,7 @@ import type { Shares } from "../../domain/actions.ts";
 import type { ReleaseTraffic } from "../../domain/analysis.ts";
 import type { ServerId, ServiceKey } from "../../domain/ids.ts";
 import { parseServerId } from "../../domain/ids.ts";
-import type { Observation } from "../../domain/observation.ts";
+import type { Observation, ServiceWarning } from "../../domain/observation.ts";
 import type { Release } from "../../domain/release.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Logger } from "../../lib/log.ts";
@@ -121,7 +121,8 @@ class HostFleet implements Fleet {
     await this.#adopted();
     const routed = await this.#look(call);
     this.#forgetOldFailures();
-    return observation(this.#memory.groups.values(), routed, this.#traffic);
+    const seen = observation(this.#memory.groups.values(), routed, this.#traffic);
+    return { ...seen, warnings: await this.#renewCertificates(routed, call) };
   }
 
   async resize(spec: GroupSpec, size: number, _call: Call): Promise<void> {
@@ -172,6 +173,16 @@ class HostFleet implements Fleet {
     this.#hostWatch?.[Symbol.dispose]();
     this.#watchers.clear();
     await this.#background[Symbol.asyncDispose]();
+  }
+
+  /** What goes wrong with it must not keep anybody from seeing the rest. */
+  async #renewCertificates(routed: readonly RoutedService[], call: Call): Promise<readonly ServiceWarning[]> {
+    try {
+      return (await this.#router.renew?.(routed, call)) ?? [];
+    } catch (error) {
+      if (!call.signal.aborted) this.#log.warn({ err: error }, "Looking after certificates failed");
+      return [];
+    }
   }
 
   /** What is there is known before anything is done about it. */

@@ -56,9 +56,29 @@ test("doors are those of the releases that have a share, each once", () => {
   expect(ports([1, 0.5], [3, 0.5])).toEqual([8080]);
 });
 
+test("what a port is, is what the newest release with a share wants", () => {
+  const tls = { certificate: "/c", key: "/k" };
+  const plain = release(1, { traffic: { mode: "http", listen: 443, host: "a.example.com" } });
+  const secure = release(2, { traffic: { mode: "http", listen: 443, host: "b.example.com", tls } });
+  const renamed = release(3, { traffic: { mode: "http", listen: 443, host: "c.example.com", tls } });
+  const hosts = (...numbers: number[]) =>
+    doorsOf(
+      numbers.map((number) => ({ release: number, share: 1 / numbers.length })),
+      [renamed, secure, plain],
+    ).map((door) => door.host);
+  expect(hosts(1)).toEqual(["a.example.com"]);
+  expect(hosts(1, 2)).toEqual(["b.example.com"]);
+  expect(hosts(2, 3)).toEqual(["b.example.com", "c.example.com"]);
+});
+
 test("routes are compared by doors and targets, in any order", () => {
   const way = { shares: [{ release: 1, share: 1 }], doors: doorsOf([], []), health: release(1).health };
   const routed = routedService("shop", way, servers(1, 2));
   expect(isSameRoute(routed, { ...routed, targets: routed.targets.toReversed() })).toBe(true);
   expect(isSameRoute(routed, { ...routed, targets: routed.targets.slice(1) })).toBe(false);
+  const open = { mode: "http", listen: 443, host: undefined } as const;
+  const secure = (key: string) => ({ ...routed, doors: [{ ...open, tls: { certificate: "/c", key } }] });
+  expect(isSameRoute({ ...routed, doors: [open] }, secure("/k"))).toBe(false);
+  expect(isSameRoute(secure("/k"), secure("/l"))).toBe(false);
+  expect(isSameRoute(secure("/k"), secure("/k"))).toBe(true);
 });

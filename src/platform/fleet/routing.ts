@@ -24,15 +24,25 @@ export interface Way {
 /** HAProxy's highest weight (Configuration Manual 5.2, `weight`); the scale of every router here. */
 const highestWeight = 256;
 
-/** The ways in: those of every release that has a share, without repetition. */
+/**
+ * The ways in: those of every release that has a share, without repetition. Where releases want different things of the
+ * same port, plain and TLS or HTTP and TCP, it is the newest that has its will: a port can only be one of them.
+ */
 export function doorsOf(shares: Shares, releases: readonly Release[]): readonly TrafficSpec[] {
   const open = new Set(shares.filter((s) => s.share > 0).map((s) => s.release));
+  const oldestFirst = releases.filter((r) => open.has(r.number)).sort((a, b) => a.number - b.number);
   const doors = new Map<string, TrafficSpec>();
-  for (const { number, traffic } of releases) {
-    if (open.has(number) && traffic !== undefined)
-      doors.set(JSON.stringify([traffic.listen, traffic.host]), traffic);
+  for (const { traffic } of oldestFirst) {
+    if (traffic === undefined) continue;
+    for (const [key, other] of doors)
+      if (other.listen === traffic.listen && !isAlike(other, traffic)) doors.delete(key);
+    doors.set(JSON.stringify([traffic.listen, traffic.host]), traffic);
   }
   return [...doors.values()];
+}
+
+function isAlike(a: TrafficSpec, b: TrafficSpec): boolean {
+  return a.mode === b.mode && (a.tls === undefined) === (b.tls === undefined);
 }
 
 /** What the router shall have. Pure. */
@@ -104,7 +114,7 @@ export function isSameRoute(a: RoutedService, b: RoutedService): boolean {
 }
 
 function routeKey({ doors, targets }: RoutedService): string {
-  const ways = doors.map((d) => JSON.stringify([d.mode, d.listen, d.host ?? null])).sort();
+  const ways = doors.map((d) => JSON.stringify([d.mode, d.listen, d.host ?? null, d.tls ?? null])).sort();
   const behind = targets.map((t) => JSON.stringify([t.id, t.address, t.port, t.weight])).sort();
   return JSON.stringify([ways, behind]);
 }

@@ -8,6 +8,9 @@ import { takingTurns } from "./limiter.ts";
 import type { Member, Memory } from "./memory.ts";
 import { doorsOf, isSameRoute, type RoutableServer, routedService, sharesOf, type Way } from "./routing.ts";
 
+/** What the router throws when a door cannot be opened as it is asked for. */
+const refusals: readonly string[] = ["port_taken", "traffic_conflict", "certificate_invalid"];
+
 interface Route {
   readonly service: ServiceKey;
   /** Undefined: closed. */
@@ -46,7 +49,7 @@ export class Traffic {
     try {
       await route.apply();
     } catch (error) {
-      const refused = error instanceof KilnError && ["port_taken", "traffic_conflict"].includes(error.code);
+      const refused = error instanceof KilnError && refusals.includes(error.code);
       if (refused && route.way === way) route.way = former;
       this.nudge(service);
       throw error;

@@ -14,6 +14,8 @@ const machine = {
 const name = fc.stringMatching(/^[a-z][a-z0-9-]{0,8}(\.[a-z][a-z0-9-]{0,8})?$/);
 const port = fc.integer({ min: 1, max: 65535 });
 
+const path = fc.stringMatching(/^[^\p{Cc}\p{Zl}\p{Zp}]{0,20}$/u).map((rest) => `/${rest}`);
+
 function service(key: string): fc.Arbitrary<RoutedService> {
   return fc.record({
     service: fc.constant(key),
@@ -21,6 +23,7 @@ function service(key: string): fc.Arbitrary<RoutedService> {
       fc.record({
         mode: fc.constantFrom("http" as const, "tcp" as const),
         listen: port,
+        tls: fc.option(fc.record({ certificate: path, key: path }), { nil: undefined }),
         host: fc.option(fc.constantFrom("a.example.com", "b.example.com"), { nil: undefined }),
       }),
       { maxLength: 3 },

@@ -1,8 +1,9 @@
 import { expect, test } from "vitest";
 import { openStateFolder } from "../../lib/state-folder.ts";
 import { parseConfig, parseRecords, type RouterMachine, renderConfig } from "./config.ts";
-import { health, httpDoor, target, tcpDoor } from "./fixtures.ts";
+import { health, httpDoor, target, tcpDoor, tlsDoor } from "./fixtures.ts";
 import { routerPaths } from "./paths.ts";
+import { certificateLists } from "./tls-config.ts";
 
 const machine: RouterMachine = {
   paths: routerPaths(openStateFolder({ KILN_HOME: "/k" })),
@@ -132,6 +133,29 @@ test("services on one port without a catch-all: other hosts are unknown", () => 
 
 test("the order in which services are given does not matter", () => {
   expect(renderConfig([shop, db, blog], machine)).toBe(renderConfig([blog, shop, db], machine));
+});
+
+test("TLS: a certificate for each host name, the service without one first", () => {
+  const tls = (name: string) => ({ certificate: `/certs/${name}.pem`, key: `/certs/${name}.key` });
+  const services = [
+    { ...shop, doors: [tlsDoor(httpDoor(443, "shop.example.com"), tls("shop"))] },
+    { ...blog, doors: [tlsDoor(httpDoor(443), tls("blog"))] },
+    { ...db, doors: [tlsDoor(tcpDoor(5432), tls("db"))] },
+  ];
+  const text = renderConfig(services, { ...machine, ipv6: false });
+  const [second, first] = certificateLists(services).toReversed();
+  expect([first?.port, second?.port]).toEqual([443, 5432]);
+  expect(first?.text).toMatch(/^[0-9a-f]{16}\.pem !\*\n[0-9a-f]{16}\.pem shop\.example\.com\n$/);
+  const lines = text.split("\n").filter((line) => /crt|ssl|https/.test(line) && !line.includes("setenv"));
+  expect(lines).toEqual([
+    "  crt-base '/k/router/tls'",
+    "  ssl-default-bind-options ssl-min-ver TLSv1.2",
+    expect.stringMatching(/^ {2}ssl-default-bind-ciphers ECDHE-[A-Z0-9:-]+$/),
+    `  bind 0.0.0.0:443 ssl crt-list '/k/router/tls/${first?.file}' alpn h2,http/1.1`,
+    "  http-request set-header X-Forwarded-Proto https",
+    "  server next 127.0.0.1:443 ssl verify none",
+    `  bind 0.0.0.0:5432 ssl crt-list '/k/router/tls/${second?.file}'`,
+  ]);
 });
 
 test("without a check nothing is checked", () => {

@@ -1,6 +1,8 @@
 import { latencyBoundsMs } from "../../domain/analysis.ts";
 import type { RoutedService, Target } from "../router.ts";
 import type { RouterPaths } from "./paths.ts";
+import { quote } from "./quote.ts";
+import { bindTls, tlsGlobals } from "./tls-config.ts";
 
 /** What the configuration needs to know of the machine. */
 export interface RouterMachine {
@@ -26,7 +28,7 @@ export function renderConfig(services: readonly RoutedService[], machine: Router
     globalBlock(sorted, machine),
     httpDefaults,
     tcpDefaults,
-    ...ports.flatMap((port) => doorBlocks(port, sorted, machine.ipv6)),
+    ...ports.flatMap((port) => doorBlocks(port, sorted, machine)),
     unknownHost,
     responseTimes,
     ...sorted.flatMap((service) => modesOf(service).map((mode) => backendBlock(service, mode))),
@@ -93,6 +95,7 @@ function globalBlock(services: readonly RoutedService[], machine: RouterMachine)
     "mworker-max-reloads 50",
     `stats socket ${quote(paths.runtimeSocket)} mode 600 level admin`,
     ...(account ? [`user ${account.user}`, `group ${account.group}`, `chroot ${quote(paths.empty)}`] : []),
+    ...tlsGlobals(services, paths),
     ...services.map((s) => `setenv ${recordPrefix}${s.service} ${recordOf(s)}`),
   ];
 }
@@ -178,14 +181,15 @@ function plainError(status: number, words: string): string {
 function doorBlocks(
   port: number,
   services: readonly RoutedService[],
-  ipv6: boolean,
+  { ipv6, paths }: RouterMachine,
 ): readonly (readonly string[])[] {
   const behind = services.flatMap((s) =>
     s.doors
       .filter((door) => door.listen === port)
       .map((door) => ({ door, backend: backendName(s.service, door.mode) })),
   );
-  const binds = [`bind 0.0.0.0:${port}`, ...(ipv6 ? [`bind [::]:${port} v6only`] : [])];
+  const tls = bindTls(port, services, paths);
+  const binds = [`bind 0.0.0.0:${port}${tls}`, ...(ipv6 ? [`bind [::]:${port} v6only${tls}`] : [])];
   const open = behind.find(({ door }) => door.host === undefined)?.backend;
   if (behind[0]?.door.mode === "tcp") {
     return [[`frontend door:${port} from tcp`, ...binds, `default_backend ${behind[0].backend}`]];
@@ -200,6 +204,7 @@ function doorBlocks(
     [
       `frontend door:${port} from http`,
       ...binds,
+      ...(tls === "" ? [] : ["http-request set-header X-Forwarded-Proto https"]),
       "http-request disable-l7-retry unless { method GET HEAD OPTIONS TRACE PUT DELETE }",
       // Told before it happens, a client does not send a request just when its idle connection is closed.
       'http-after-response set-header Keep-Alive "timeout=70"',
@@ -208,7 +213,10 @@ function doorBlocks(
       ...hosts,
       `default_backend ${open ?? "unknown-host"}`,
     ],
-    [`backend next:${port} from http`, `server next 127.0.0.1:${port}`],
+    [
+      `backend next:${port} from http`,
+      `server next 127.0.0.1:${port}${tls === "" ? "" : " ssl verify none"}`,
+    ],
   ];
 }
 
@@ -252,9 +260,4 @@ function targetsIn(config: string, backend: string): readonly Target[] {
     port: Number(port),
     weight: Number(weight),
   }));
-}
-
-/** Strong quotes: nothing inside is special (Configuration Manual, section 2.2). */
-function quote(word: string): string {
-  return `'${word.replaceAll("'", "'\\''")}'`;
 }

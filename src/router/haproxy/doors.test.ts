@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { assertNoConflict, uniqueDoors } from "./doors.ts";
-import { httpDoor, tcpDoor } from "./fixtures.ts";
+import { httpDoor, tcpDoor, tlsDoor } from "./fixtures.ts";
 
 const blog = { service: "blog", doors: [httpDoor(80, "blog.example.com"), httpDoor(81), tcpDoor(82)] };
 
@@ -29,6 +29,16 @@ test.each([
 test("a service is in nobody's way by what it has itself", () => {
   expect(() => assertNoConflict(blog, [blog])).not.toThrow();
   expect(() => assertNoConflict({ service: "blog", doors: [httpDoor(80), tcpDoor(80)] }, [])).toThrow();
+});
+
+test("a port has TLS or has not, whatever the host names", () => {
+  const secure = { service: "shop", doors: [tlsDoor(httpDoor(80, "shop.example.com"))] };
+  expect(() => assertNoConflict(secure, [blog])).toThrow(
+    "Port 80 can't be opened with TLS: the service blog has it without TLS.",
+  );
+  expect(() => assertNoConflict(blog, [secure])).toThrow("without TLS: the service shop has it with TLS.");
+  const both = { service: "pay", doors: [tlsDoor(httpDoor(80, "pay.example.com"))] };
+  expect(() => assertNoConflict(both, [secure])).not.toThrow();
 });
 
 test("repetitions are left out", () => {

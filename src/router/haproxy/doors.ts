@@ -10,13 +10,13 @@ export interface DoorOwner {
 
 /**
  * Throws `traffic_conflict` when one of the doors can't stand beside another one of this or another service: the same
- * port and host name, or the same port where either is plain TCP.
+ * port and host name, or the same port where either is plain TCP or only one of them has TLS.
  */
 export function assertNoConflict(asked: DoorOwner, others: readonly DoorOwner[]): void {
   const taken = others.filter((o) => o.service !== asked.service).flatMap(doorsOf);
   for (const mine of doorsOf(asked)) {
     const other = taken.find((t) => collides(mine.door, t.door));
-    if (other) throw conflict(mine.door, other.service);
+    if (other) throw conflict(mine.door, other);
     taken.push(mine);
   }
 }
@@ -33,12 +33,25 @@ export function uniqueDoors(doors: readonly TrafficSpec[]): readonly TrafficSpec
 
 function collides(a: TrafficSpec, b: TrafficSpec): boolean {
   if (a.listen !== b.listen) return false;
-  return a.mode === "tcp" || b.mode === "tcp" || a.host === b.host;
+  return a.mode === "tcp" || b.mode === "tcp" || a.host === b.host || isMixed(a, b);
 }
 
-function conflict(door: TrafficSpec, other: ServiceKey): KilnError {
+/** What comes in at a port is encrypted or not: HAProxy decides it before it knows the host name. */
+function isMixed(a: TrafficSpec, b: TrafficSpec): boolean {
+  return (a.tls === undefined) !== (b.tls === undefined);
+}
+
+function conflict(door: TrafficSpec, other: { readonly service: ServiceKey; readonly door: TrafficSpec }) {
+  if (door.mode === "http" && other.door.mode === "http" && isMixed(door, other.door)) {
+    const [mine, theirs] = door.tls === undefined ? ["without", "with"] : ["with", "without"];
+    return new KilnError(
+      "traffic_conflict",
+      `Port ${door.listen} can't be opened ${mine} TLS: the service ${other.service} has it ${theirs} TLS.`,
+      { hint: "Give all services of the port a `traffic.tls`, or choose another `traffic.listen`." },
+    );
+  }
   const what = door.host === undefined ? `port ${door.listen}` : `${door.host} on port ${door.listen}`;
-  return new KilnError("traffic_conflict", `The service ${other} already has ${what}.`, {
+  return new KilnError("traffic_conflict", `The service ${other.service} already has ${what}.`, {
     hint:
       door.mode === "tcp"
         ? "Plain TCP needs a port of its own: choose another `traffic.listen`."

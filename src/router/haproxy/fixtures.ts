@@ -21,6 +21,11 @@ export function tcpDoor(listen: number): TrafficSpec {
   return { mode: "tcp", listen, host: undefined };
 }
 
+/** The door with TLS; the files need not be there. */
+export function tlsDoor(door: TrafficSpec, tls = { certificate: "/c.pem", key: "/k.pem" }): TrafficSpec {
+  return { ...door, tls };
+}
+
 export function target(id: string, port: number, weight = 100, address = "127.0.0.1"): Target {
   return { id, address, port, weight };
 }

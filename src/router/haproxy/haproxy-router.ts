@@ -1,6 +1,7 @@
 import { rm } from "node:fs/promises";
 import { isDeepStrictEqual } from "node:util";
 import type { ServerId, ServiceKey } from "../../domain/ids.ts";
+import type { ServiceWarning } from "../../domain/observation.ts";
 import type { TrafficSpec } from "../../domain/spec.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { KilnError } from "../../lib/errors.ts";
@@ -8,6 +9,13 @@ import { readTextIfExists, writeFileAtomic } from "../../lib/files.ts";
 import type { Logger } from "../../lib/log.ts";
 import type { StateFolder } from "../../lib/state-folder.ts";
 import type { RoutedService, Router, RouterOptions, TargetCounts } from "../router.ts";
+import {
+  checkCertificates,
+  clearCertificates,
+  placeCertificates,
+  placeLists,
+  servableCertificates,
+} from "./certificates.ts";
 import { serverCommands, trustCommands } from "./commands.ts";
 import {
   backendName,
@@ -24,6 +32,7 @@ import { assertPortsFree, listeners } from "./ports.ts";
 import { probeHaproxy } from "./probe.ts";
 import { endAll, installConfig, type ProcessContext, pidIn, processes, reload, start } from "./process.ts";
 import { serialQueue } from "./queue.ts";
+import { type Renewal, renewal } from "./renewal.ts";
 import { type LiveServer, type Processes, parseCounts, parseOpenSessions, parseServers } from "./replies.ts";
 import { ask } from "./socket.ts";
 
@@ -55,6 +64,7 @@ interface Context extends ProcessContext {
 export function haproxyRouter({ state, clock, log }: HaproxyRouterOptions): Router {
   const inTurn = serialQueue();
   const paths = routerPaths(state);
+  const renewed = renewal();
   const context = ({ signal }: RouterOptions): Context => ({ state, paths, clock, log, signal });
   return {
     probe: probeHaproxy,
@@ -64,6 +74,7 @@ export function haproxyRouter({ state, clock, log }: HaproxyRouterOptions): Rout
     open: (service, target, options) => inTurn(() => openSessions(service, target, context(options))),
     counts: (service, options) => counts(service, context(options)),
     check: (service, doors, options) => inTurn(() => checkDoors({ service, doors }, context(options))),
+    renew: (observed, options) => inTurn(() => renew(observed, renewed, context(options))),
     stopIdle: (options) => inTurn(() => stopIdle(context(options))),
     stop: (options) => inTurn(() => stop(context(options))),
   };
@@ -123,6 +134,7 @@ async function apply(asked: RoutedService, context: Context): Promise<void> {
   const others = known.filter((s) => s.service !== service.service);
   assertNoConflict(service, others);
   await assertPortsFree(newPorts(service.doors, running));
+  await placeCertificates(service, context);
   if (!running) return startWith(service, others, context);
   const present = running.services.find((s) => s.service === service.service);
   if (present && isDeepStrictEqual(structureOf(present), structureOf(service))) {
@@ -146,19 +158,22 @@ async function servicesOnFile({ paths }: Context): Promise<readonly RoutedServic
   return parseConfig((await readTextIfExists(paths.config)) ?? "");
 }
 
-/** A service whose port was taken while the router was down must not keep the others from being served. */
+/** A service whose port was taken, or whose certificate was lost, while the router was down must not keep the others from being served. */
 async function startWith(
   service: RoutedService,
   others: readonly RoutedService[],
   context: Context,
 ): Promise<void> {
   const taken = new Set((await listeners()).map((l) => l.port));
-  const servable = others.filter((s) => !s.doors.some((d) => taken.has(d.listen)));
+  const free = others.filter((s) => !s.doors.some((d) => taken.has(d.listen)));
+  const servable = await servableCertificates(free, context);
   for (const left of others.filter((s) => !servable.includes(s))) {
-    context.log.warn({ service: left.service }, "left out of the router: its port is taken");
+    const why = free.includes(left) ? "its certificate can't be used" : "its port is taken";
+    context.log.warn({ service: left.service }, `left out of the router: ${why}`);
   }
-  await installConfig(renderConfig([...servable, service], await readMachine(context.state)), context);
+  await install([...servable, service], context);
   await start(context);
+  await clearCertificates([...servable, service], context);
   context.log.info("started HAProxy");
   const running = await observe(context);
   await trust(running?.servers ?? [], context);
@@ -189,14 +204,20 @@ async function reloadWith(
   context: Context,
 ): Promise<void> {
   const before = (await readTextIfExists(context.paths.config)) ?? "";
-  await installConfig(renderConfig(services, await readMachine(context.state)), context);
+  await install(services, context);
   try {
     await reload(running.processes, context);
   } catch (error) {
     await writeFileAtomic(context.paths.config, before, { durable: false });
     throw error;
   }
+  await clearCertificates(services, context);
   await trust(running.servers, context);
+}
+
+async function install(services: readonly RoutedService[], context: Context): Promise<void> {
+  await placeLists(services, context);
+  await installConfig(renderConfig(services, await readMachine(context.state)), context);
 }
 
 /** After a start one failed check takes a server out. Those that were healthy keep the tolerance that was asked for. */
@@ -272,6 +293,23 @@ async function checkDoors(
   const running = await observeOrClear(context);
   assertNoConflict(asked, running?.services ?? (await servicesOnFile(context)));
   await assertPortsFree(newPorts(asked.doors, running));
+  const present = running?.services.find((s) => s.service === asked.service);
+  const isOpen = (door: TrafficSpec) => present?.doors.some((open) => isDeepStrictEqual(open, door)) ?? false;
+  await checkCertificates(
+    uniqueDoors(asked.doors).filter((door) => !isOpen(door)),
+    context,
+  );
+}
+
+async function renew(
+  observed: readonly RoutedService[],
+  renewed: Renewal,
+  context: Context,
+): Promise<readonly ServiceWarning[]> {
+  const { warnings, tooLarge } = await renewed(observed, context);
+  const running = tooLarge ? await observe(context) : undefined;
+  if (running) await reloadWith(running.services, running, context);
+  return warnings;
 }
 
 async function stopIdle(context: Context): Promise<void> {

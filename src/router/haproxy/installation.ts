@@ -6,6 +6,8 @@ import { silentLog } from "../../lib/log.ts";
 import { openStateFolder, type StateFolder } from "../../lib/state-folder.ts";
 import type { Router } from "../router.ts";
 import { haproxyRouter } from "./haproxy-router.ts";
+import { type Processes, parseProcesses } from "./replies.ts";
+import { ask } from "./socket.ts";
 
 /** A router with a state folder of its own, for tests; HAProxy ends with it, and with the test process. */
 export interface Installation extends AsyncDisposable {
@@ -46,4 +48,21 @@ const guardScript = `
 export async function missingHaproxy(): Promise<string | undefined> {
   const found = await exec(["haproxy", "-v"]).catch((error: Error) => error.message);
   return typeof found === "string" ? found : undefined;
+}
+
+/** The processes of the HAProxy whose files are in this folder. */
+async function processesIn(folder: string): Promise<Processes> {
+  const signal = AbortSignal.timeout(10_000);
+  const found = parseProcesses((await ask(`${folder}/master.sock`, ["show proc"], signal)) ?? "");
+  if (!found) throw new Error("HAProxy does not run");
+  return found;
+}
+
+/** The process that takes connections: another one after a reload. */
+export async function workerOf(folder: string): Promise<number | undefined> {
+  return (await processesIn(folder)).worker;
+}
+
+export async function killMaster(folder: string): Promise<void> {
+  process.kill((await processesIn(folder)).master, "SIGKILL");
 }

@@ -8,6 +8,8 @@ export interface RouterPaths {
   /** A configuration that is being checked. */
   readonly candidate: string;
   readonly log: string;
+  /** The certificates that HAProxy loads, with their keys, and the lists that name them by port. */
+  readonly certificates: string;
   /** Commands to the worker that serves now. */
   readonly runtimeSocket: string;
   /** Commands to the master: reload, and questions to workers that leave. */
@@ -23,6 +25,7 @@ export function routerPaths(state: StateFolder): RouterPaths {
     folder,
     config: join(folder, "haproxy.cfg"),
     candidate: join(folder, "haproxy.cfg.new"),
+    certificates: join(folder, "tls"),
     log: join(folder, "haproxy.log"),
     runtimeSocket: join(folder, "runtime.sock"),
     masterSocket: join(folder, "master.sock"),

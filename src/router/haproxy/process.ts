@@ -13,6 +13,7 @@ const startTimeoutMs = 15_000;
 const pollMs = 10;
 const longestLogBytes = 4 * 1024 * 1024;
 
+/** What every step of work on the running HAProxy needs. */
 export interface ProcessContext {
   readonly paths: RouterPaths;
   readonly clock: Clock;

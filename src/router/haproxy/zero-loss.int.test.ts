@@ -3,7 +3,7 @@ import { expect, test, vi } from "vitest";
 import type { RoutedService, Router } from "../router.ts";
 import { childBackend } from "./child-backend.ts";
 import { type Backend, freePort, health, httpBackend, httpDoor, tcpDoor } from "./fixtures.ts";
-import { installation, missingHaproxy } from "./installation.ts";
+import { installation, killMaster, missingHaproxy } from "./installation.ts";
 import { mixedClients, send, startLoad, type Tally } from "./load.ts";
 
 const missing = await missingHaproxy();
@@ -128,14 +128,6 @@ async function retire(router: Router, port: number, old: Backend, fresh: Backend
   await vi.waitUntil(async () => (await router.open("shop", old.id, options)) === 0, 10_000);
   await router.apply(shop(port, fresh.target), options);
   await old[Symbol.asyncDispose]();
-}
-
-async function killMaster(folder: string): Promise<void> {
-  const { parseProcesses } = await import("./replies.ts");
-  const { ask } = await import("./socket.ts");
-  const found = parseProcesses((await ask(`${folder}/master.sock`, ["show proc"], options.signal)) ?? "");
-  if (!found?.worker) throw new Error("HAProxy does not run");
-  process.kill(found.master, "SIGKILL");
 }
 
 function report(what: string, tally: Tally): void {

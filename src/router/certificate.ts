@@ -1,0 +1,200 @@
+import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
+import { readFile, stat } from "node:fs/promises";
+import type { TlsSpec } from "../domain/spec.ts";
+import { isErrno, KilnError } from "../lib/errors.ts";
+
+/** A certificate with its key. `pem` holds the key: it goes to the proxy and nowhere else. */
+export interface Certificate {
+  /** Where it was read from. */
+  readonly path: string;
+  /** The whole chain in the file's order, then the key, each block written anew: no byte between them is the file's own. */
+  readonly pem: string;
+  readonly leaf: X509Certificate;
+  /** First and last moment of its validity (Unix time in ms). */
+  readonly fromMs: number;
+  readonly toMs: number;
+}
+
+/** Long chains have some 10 KiB. */
+const longestFileBytes = 256 * 1024;
+/** NIST SP 800-131A; OpenSSL's default security level refuses weaker ones. */
+const shortestRsaBits = 2048;
+
+/**
+ * Reads a certificate and its key and checks that they belong together. Throws `certificate_invalid`; no error holds
+ * anything of a file's content. Whether it is valid now, and for which host, is for `assertServes` to say.
+ */
+export async function readCertificate({ certificate: path, key: keyPath }: TlsSpec): Promise<Certificate> {
+  const [text, keyText] = await Promise.all([readPem(path, "certificate"), readPem(keyPath, "key")]);
+  const chain = parseChain(text, path);
+  const key = parseKey(keyText, keyPath);
+  const [leaf] = chain;
+  if (leaf === undefined) throw notPem(path, "certificate", text);
+  if (!leaf.checkPrivateKey(key)) throw mismatch(chain, key, path, keyPath);
+  assertStrong(leaf, path);
+  const blocks = [...chain.map(String), key.export({ type: "pkcs8", format: "pem" })];
+  return {
+    path,
+    leaf,
+    pem: blocks.map((block) => `${String(block).trim()}\n`).join(""),
+    fromMs: Date.parse(leaf.validFrom),
+    toMs: Date.parse(leaf.validTo),
+  };
+}
+
+/** Throws `certificate_invalid` unless clients that ask for this host would accept it now. Any host when undefined. */
+export function assertServes(
+  { leaf, path, fromMs, toMs }: Certificate,
+  host: string | undefined,
+  nowMs: number,
+) {
+  if (nowMs < fromMs) {
+    throw invalid(
+      `The certificate ${path} is not valid before ${day(fromMs)}.`,
+      "If it was just issued, the clock of this machine may be wrong.",
+    );
+  }
+  if (nowMs > toMs) {
+    throw invalid(`The certificate ${path} has expired on ${day(toMs)}.`, "Renew it, or name a newer one.");
+  }
+  // Names only, as browsers do it: the common name has no say (RFC 9525 section 2).
+  if (host === undefined || leaf.checkHost(host, { subject: "never" }) !== undefined) return;
+  throw invalid(
+    `The certificate ${path} does not cover ${host}; it covers ${names(leaf)}.`,
+    "Every client would refuse it: use one that names `traffic.host`.",
+  );
+}
+
+async function readPem(path: string, what: "certificate" | "key"): Promise<string> {
+  try {
+    const file = await stat(path);
+    if (!file.isFile()) throw invalid(`The ${what} ${path} is no regular file.`, `Name a file in PEM form.`);
+    if (file.size > longestFileBytes) throw notPem(path, what, "");
+    return await readFile(path, "latin1");
+  } catch (error) {
+    if (isErrno(error, "ENOENT") || isErrno(error, "ENOTDIR")) {
+      throw invalid(
+        `The ${what} ${path} does not exist.`,
+        "Paths of `traffic.tls` are on the machine of the controller; relative ones count from kiln.yaml.",
+      );
+    }
+    if (isErrno(error, "EACCES") || isErrno(error, "EPERM")) {
+      throw invalid(
+        `The ${what} ${path} cannot be read: permission denied.`,
+        "Make it readable for the user that the controller runs as.",
+      );
+    }
+    if (isErrno(error, "ELOOP")) throw invalid(`The ${what} ${path} is a symbolic link that leads nowhere.`);
+    throw error;
+  }
+}
+
+/** RFC 7468 section 2. */
+function blocks(text: string, label: RegExp): readonly string[] {
+  const pem = new RegExp(`-----BEGIN (${label.source})-----[\\s\\S]*?-----END \\1-----`, "g");
+  return text.match(pem) ?? [];
+}
+
+function parseChain(text: string, path: string): readonly X509Certificate[] {
+  const found = blocks(text, /CERTIFICATE/);
+  const begun = text.match(/-----BEGIN CERTIFICATE/g)?.length ?? 0;
+  if (begun > found.length && found.length > 0) throw damaged(path, begun);
+  return found.map((block, index) => {
+    try {
+      return new X509Certificate(block);
+    } catch {
+      throw damaged(path, index + 1);
+    }
+  });
+}
+
+function damaged(path: string, block: number): KilnError {
+  return invalid(
+    `The certificate ${path} is damaged: its block ${block} can't be read.`,
+    "It may be half written; issue or copy it again.",
+  );
+}
+
+function parseKey(text: string, path: string): KeyObject {
+  const [block] = blocks(text, /(?:[A-Z0-9]+ )?PRIVATE KEY/);
+  if (block === undefined) throw notPem(path, "key", text);
+  if (/BEGIN ENCRYPTED PRIVATE KEY|^Proc-Type: 4,ENCRYPTED/m.test(block)) {
+    throw invalid(
+      `The key ${path} is encrypted, and nobody could type its passphrase when the router starts.`,
+      "Store it decrypted, readable for its owner alone: `openssl pkey -in KEY -out NEW`.",
+    );
+  }
+  try {
+    return createPrivateKey(block);
+  } catch {
+    throw invalid(`The key ${path} is damaged.`, "It may be half written; copy it again.");
+  }
+}
+
+function notPem(path: string, what: "certificate" | "key", text: string): KilnError {
+  const other = what === "key" ? /BEGIN CERTIFICATE/ : /BEGIN [A-Z ]*PRIVATE KEY/;
+  if (other.test(text)) {
+    const found = what === "key" ? "a certificate" : "a private key";
+    return invalid(
+      `The ${what} ${path} holds ${found} and no ${what}.`,
+      "`certificate` and `key` may be swapped.",
+    );
+  }
+  const begun = /-----BEGIN /.test(text);
+  const command = what === "key" ? "openssl pkey -inform der" : "openssl x509 -inform der";
+  return invalid(
+    begun
+      ? `The ${what} ${path} is damaged: it has no whole block.`
+      : `The ${what} ${path} is not in PEM form.`,
+    begun
+      ? "It may be half written; copy it again."
+      : `A PEM file has lines such as \`-----BEGIN ${what === "key" ? "PRIVATE KEY" : "CERTIFICATE"}-----\`; \`${command} -in FILE -out NEW\` makes one of a DER file.`,
+  );
+}
+
+function mismatch(
+  chain: readonly X509Certificate[],
+  key: KeyObject,
+  path: string,
+  keyPath: string,
+): KilnError {
+  const index = chain.findIndex((certificate) => certificate.checkPrivateKey(key));
+  if (index > 0) {
+    return invalid(
+      `In ${path} the certificate of the key ${keyPath} is number ${index + 1}; expected it first.`,
+      "The server's own certificate comes first, then those that lead to its authority.",
+    );
+  }
+  return invalid(
+    `The key ${keyPath} does not belong to the certificate ${path}.`,
+    "The two must be issued together; one of them may be from before a renewal.",
+  );
+}
+
+function assertStrong(leaf: X509Certificate, path: string): void {
+  const { asymmetricKeyType: type, asymmetricKeyDetails: details } = leaf.publicKey;
+  const bits = details?.modulusLength;
+  if (type !== "rsa" || bits === undefined || bits >= shortestRsaBits) return;
+  throw invalid(
+    `The certificate ${path} has an RSA key of ${bits} bits; expected at least ${shortestRsaBits}.`,
+    "Issue it anew with a longer key, or with one on an elliptic curve.",
+  );
+}
+
+/** `a.example.com, *.b.example.com`, shortened. */
+function names(leaf: X509Certificate): string {
+  const all = [...(leaf.subjectAltName ?? "").matchAll(/DNS:("?)([^",]+)\1/g)].map((match) => match[2]);
+  if (all.length === 0) return "no host name";
+  return all.length > 5 ? `${all.slice(0, 5).join(", ")} and ${all.length - 5} more` : all.join(", ");
+}
+
+function day(ms: number): string {
+  return new Date(ms)
+    .toISOString()
+    .replace("T", " ")
+    .replace(/:\d\d\.\d+Z/, " UTC");
+}
+
+function invalid(message: string, hint?: string): KilnError {
+  return new KilnError("certificate_invalid", message, hint === undefined ? {} : { hint });
+}

@@ -1,0 +1,164 @@
+import assert from "node:assert";
+import { stat } from "node:fs/promises";
+import { join } from "node:path";
+import type { ServiceWarning } from "../../domain/observation.ts";
+import type { TlsSpec } from "../../domain/spec.ts";
+import { KilnError, toKilnError } from "../../lib/errors.ts";
+import { assertServes, type Certificate, readCertificate } from "../certificate.ts";
+import type { RoutedService } from "../router.ts";
+import { type CertificateContext, storeCertificate, storedCertificate } from "./certificates.ts";
+import { ask } from "./socket.ts";
+import { certificateFile, type TlsDoor, tlsDoors } from "./tls-config.ts";
+
+/** Who renews writes two files, perhaps in several steps: what has changed is looked at when it has been still for so long. */
+const stillMs = 1000;
+/** A command and its payload must fit into one buffer of HAProxy (`tune.bufsize`, 16 KiB). */
+const longestPayload = 15_000;
+const dayMs = 24 * 3_600_000;
+
+/**
+ * Takes over what was renewed, without a reload where HAProxy can take it by its socket. `tooLarge`: a certificate is in
+ * place that it can't, and a reload is needed.
+ */
+export type Renewal = (
+  services: readonly RoutedService[],
+  context: CertificateContext,
+) => Promise<{ readonly warnings: readonly ServiceWarning[]; readonly tooLarge: boolean }>;
+
+/** What was found in a pair of files, as long as they do not change. Speed only: a new controller looks again. */
+interface Look extends Taken {
+  readonly signature: string;
+  readonly sinceMs: number;
+}
+
+interface Taken {
+  /** Undefined until the files have been still. */
+  readonly found: Certificate | KilnError | undefined;
+  /** It is in place, but only a reload can bring it to HAProxy. */
+  readonly tooLarge: boolean;
+}
+
+export function renewal(): Renewal {
+  const looks = new Map<string, Look>();
+  return async (services, context) => {
+    const pairs = Map.groupBy(tlsDoors(services), ({ tls }) => certificateFile(tls));
+    for (const file of looks.keys()) if (!pairs.has(file)) looks.delete(file);
+    let tooLarge = false;
+    for (const [file, doors] of pairs) {
+      const look = await lookAgain(doors, looks.get(file), context);
+      looks.set(file, look);
+      tooLarge ||= look.tooLarge;
+    }
+    const nowMs = context.clock.now();
+    const warnings = [...pairs].flatMap(([file, doors]) =>
+      doors.flatMap((door) => warningsOf(door, looks.get(file)?.found, nowMs)),
+    );
+    return { warnings, tooLarge };
+  };
+}
+
+async function lookAgain(
+  doors: readonly TlsDoor[],
+  before: Look | undefined,
+  context: CertificateContext,
+): Promise<Look> {
+  const [first] = doors;
+  assert(first, "a pair of files belongs to a door");
+  const nowMs = context.clock.now();
+  const signature = await signatureOf(first.tls);
+  if (before?.signature !== signature)
+    return { signature, sinceMs: nowMs, found: undefined, tooLarge: false };
+  if (before.found !== undefined || nowMs - before.sinceMs < stillMs) return { ...before, tooLarge: false };
+  const found = await usable(first.tls, doors, context);
+  return { ...before, ...(await takeOver(first.tls, found, context)) };
+}
+
+/** Differs when one of the files was written or replaced, also behind a symbolic link. */
+async function signatureOf({ certificate, key }: TlsSpec): Promise<string> {
+  const stats = await Promise.all([certificate, key].map((path) => stat(path).catch(() => undefined)));
+  return stats.map((file) => `${file?.dev}:${file?.ino}:${file?.mtimeMs}:${file?.size}`).join(" ");
+}
+
+async function usable(
+  tls: TlsSpec,
+  doors: readonly TlsDoor[],
+  { clock, log }: CertificateContext,
+): Promise<Certificate | KilnError> {
+  try {
+    const certificate = await readCertificate(tls);
+    for (const { host } of doors) assertServes(certificate, host, clock.now());
+    return certificate;
+  } catch (error) {
+    const { code, message } = toKilnError(error);
+    log.warn({ code }, `${message} The router goes on with the certificate that it has.`);
+    return toKilnError(error);
+  }
+}
+
+async function takeOver(
+  tls: TlsSpec,
+  found: Certificate | KilnError,
+  context: CertificateContext,
+): Promise<Taken> {
+  if (found instanceof KilnError) return { found, tooLarge: false };
+  if (found.pem === (await storedCertificate(tls, context))) return { found, tooLarge: false };
+  const tooLarge = found.pem.length > longestPayload;
+  const refusal = tooLarge ? undefined : await hand(tls, found, context);
+  if (refusal !== undefined) return { found: refusal, tooLarge: false };
+  // Behind HAProxy's word: after a crash in between it is only handed over once more.
+  await storeCertificate(tls, found, context);
+  const until = new Date(found.toMs).toISOString();
+  context.log.info({ certificate: found.path, until }, "renewed a certificate");
+  return { found, tooLarge };
+}
+
+/**
+ * Gives HAProxy another certificate in place of the one that it loaded from this file; returns why it refuses. Throws
+ * `router_failed` when nobody answers.
+ */
+async function hand(
+  tls: TlsSpec,
+  { pem, path }: Certificate,
+  { paths, log, signal }: CertificateContext,
+): Promise<KilnError | undefined> {
+  const name = join(paths.certificates, certificateFile(tls)).replaceAll(/[\\ ]/g, "\\$&");
+  const given = await ask(paths.runtimeSocket, [`set ssl cert ${name} <<\n${pem}`], signal);
+  const committed = await ask(paths.runtimeSocket, [`commit ssl cert ${name}`], signal);
+  if (committed?.includes("Success!")) return undefined;
+  if (committed === undefined) throw new KilnError("router_failed", "HAProxy has ended.", { retry: true });
+  await ask(paths.runtimeSocket, [`abort ssl cert ${name}`], signal);
+  const words = `${given ?? ""}${committed ?? ""}`.split("\n").filter((line) => line.trim() !== "");
+  log.warn({ certificate: path, words: words.slice(-4) }, "HAProxy refused a renewed certificate");
+  return new KilnError("router_failed", `HAProxy does not take the renewed certificate ${path}.`, {
+    hint: "The controller's log has its words.",
+  });
+}
+
+function warningsOf(door: TlsDoor, found: Look["found"], nowMs: number): readonly ServiceWarning[] {
+  if (found === undefined) return [];
+  const { service, host } = door;
+  if (found instanceof KilnError) {
+    const hint = `${found.hint ?? ""} Until then the router goes on with the certificate that it has.`.trim();
+    return [{ service, message: found.message, hint }];
+  }
+  try {
+    assertServes(found, host, nowMs);
+  } catch (error) {
+    const { message, hint } = toKilnError(error);
+    return [{ service, message, hint }];
+  }
+  const leftMs = found.toMs - nowMs;
+  if (leftMs > warningMs(found)) return [];
+  const message = `The certificate ${found.path} expires in ${timeWords(leftMs)} and was not renewed yet.`;
+  return [{ service, message, hint: "Renew it; the router takes the new one over by itself." }];
+}
+
+/** A week; for certificates that live only for days, the last fifth of their life. */
+function warningMs({ fromMs, toMs }: Certificate): number {
+  return Math.min(7 * dayMs, (toMs - fromMs) / 5);
+}
+
+function timeWords(ms: number): string {
+  const days = Math.floor(ms / dayMs);
+  return days === 0 ? "less than a day" : days === 1 ? "1 day" : `${days} days`;
+}
