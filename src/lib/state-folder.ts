@@ -99,7 +99,9 @@ const unwritable: Readonly<Record<string, string>> = {
 export function stateError(home: string, error: unknown): unknown {
   const { code, path } = error as NodeJS.ErrnoException;
   const why = code === undefined ? undefined : unwritable[code];
-  if (why === undefined || !path?.startsWith(home)) return error;
+  // Of something in it, or of a folder that it would lie in.
+  if (why === undefined || path === undefined || !(path.startsWith(home) || home.startsWith(path)))
+    return error;
   const where = path === home ? "" : ` at ${path}`;
   return new KilnError("state_unwritable", `The state folder ${home} cannot be written${where}: ${why}.`, {
     hint: "Run the command as the user who owns it (root, for a machine's own), or set KILN_HOME to a folder of yours.",

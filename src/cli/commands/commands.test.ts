@@ -352,6 +352,18 @@ test("events are lines, or lines of JSON", async () => {
   ]);
 });
 
+test("events --tail all asks for no number", async () => {
+  const asked: unknown[] = [];
+  const client: Partial<Client> = {
+    events: (query) => {
+      asked.push(query);
+      return (async function* () {})();
+    },
+  };
+  const { code, stderr } = await cli(["events", "--tail", "all"], { client, cwd: folder });
+  expect([code, stderr, asked]).toEqual([0, "Nothing has happened yet.\n", [{}]]);
+});
+
 test("init writes a kiln.yaml that loads, and never over one that is there", async () => {
   const first = await cli(["init"], { cwd: folder });
   expect(first).toMatchObject({ code: 0, stderr: "" });

@@ -6,7 +6,7 @@ import { findService, type ServiceOptions } from "../project.ts";
 
 interface EventsOptions extends ServiceOptions {
   readonly follow?: boolean;
-  readonly tail?: number;
+  readonly tail: number;
 }
 
 export async function run(context: Context, options: EventsOptions, service?: string): Outcome {
@@ -15,7 +15,7 @@ export async function run(context: Context, options: EventsOptions, service?: st
   const { output, signal } = context;
   try {
     const events = client.events({
-      ...(options.tail === undefined ? {} : { newest: options.tail }),
+      ...(Number.isFinite(options.tail) ? { newest: options.tail } : {}),
       ...(key === undefined ? {} : { service: key }),
       ...(options.follow ? { signal } : {}),
     });

@@ -35,6 +35,14 @@ describe.skipIf(reason)("a local host", () => {
     expect(readiness.facts).toContainEqual(expect.stringMatching(/^runc \d/));
   });
 
+  test("can be looked at by many at once, which leaves nothing", async () => {
+    const looks = await Promise.all(Array.from({ length: 6 }, () => t.host.probe(aCall())));
+    expect(looks.map(({ usable, gaps }) => ({ usable, gaps }))).toEqual(
+      looks.map(() => ({ usable: true, gaps: looks[0]?.gaps })),
+    );
+    expect(await t.traces()).toEqual([]);
+  });
+
   test("takes a server from its start to its end, and a new host finds the same", async () => {
     const made = await t.run(id, `trap 'echo bye; exit 7' TERM; echo hello; ${forever}`);
     expect(made).toMatchObject({ id, state: "running", exit: undefined, release: { service: "shop" } });

@@ -1,6 +1,6 @@
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
-import { join } from "node:path";
-import { KilnError, toKilnError } from "../../lib/errors.ts";
+import { mkdirSync, mkdtempSync, rmdirSync, rmSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { isErrno, KilnError, toKilnError } from "../../lib/errors.ts";
 import { exec } from "../../lib/exec.ts";
 import type { Gap, Readiness } from "../platform.ts";
 import type { CgroupSupport } from "./cgroups.ts";
@@ -89,7 +89,7 @@ function probeResolvers(): Finding {
 }
 
 async function probeMounts(host: HostContext): Promise<Finding> {
-  mkdirSync(host.paths.host, { recursive: true, mode: 0o700 });
+  const made = mkdirSync(host.paths.host, { recursive: true, mode: 0o700 });
   const folder = mkdtempSync(join(host.paths.host, "probe-"));
   const layer = join(folder, "layer");
   const root = join(folder, "root");
@@ -113,18 +113,30 @@ async function probeMounts(host: HostContext): Promise<Finding> {
       await unmount(path);
     }
     rmSync(folder, { recursive: true, force: true });
+    if (made !== undefined) removeEmptyFolders(host.paths.host, made);
   }
 }
 
-/** A bridge and a veth pair that exist for a moment, and rules that are checked but not set. */
+/** From `path` up to `top`, as far as nobody else has begun to use them. */
+function removeEmptyFolders(path: string, top: string): void {
+  try {
+    rmdirSync(path);
+    if (path !== top) removeEmptyFolders(dirname(path), top);
+  } catch (error) {
+    if (!isErrno(error, "ENOTEMPTY") && !isErrno(error, "ENOENT")) throw error;
+  }
+}
+
+/**
+ * A bridge and a veth pair in a namespace that ends with `ip`, so that any number may look at once, and rules that are
+ * checked but not set.
+ */
 async function probeNetwork({ tag }: HostContext): Promise<Finding> {
-  const [bridge, link] = [`kp${tag}b`, `kp${tag}v`];
-  const make = `link add ${bridge} type bridge\nlink add ${link} type veth peer name ${link}p\n`;
-  const remove = `link del ${bridge}\nlink del ${link}\n`;
+  const links = "link add probe type bridge\nlink add probe0 type veth peer name probe1\n";
   const network = { tag, subnet: { base: 0, bits: 32 }, mtu: 1500 };
   try {
     await Promise.all([
-      exec(["ip", "-batch", "-"], { input: make }),
+      exec(["unshare", "--net", "ip", "-batch", "-"], { input: links }),
       exec(["nft", "--check", "-f", "-"], { input: filterRules(network) }),
     ]);
     return { facts: ["bridge, veth, nftables; IPv4 forwarding is switched on while servers run"] };
@@ -133,8 +145,6 @@ async function probeNetwork({ tag }: HostContext): Promise<Finding> {
       `Networks for servers cannot be made: ${toKilnError(error).message}`,
       "Kiln needs a kernel with bridge, veth and nftables, and the right to use them.",
     );
-  } finally {
-    await exec(["ip", "-force", "-batch", "-"], { input: remove, accept: "any" });
   }
 }
 
