@@ -8,6 +8,8 @@ export interface BaseArchive {
   readonly path: string;
   /** What it is called after loading. */
   readonly name: string;
+  /** The image as it lies in Kiln's store, as `FOLDER:NAME`. */
+  readonly layout: string;
 }
 
 /** Builds the project's image and lets skopeo write it as an archive. Throws `tool_missing` without skopeo. */
@@ -15,7 +17,7 @@ export async function baseArchive({ installation, folder }: Bench, target: strin
   const { version } = await installation.json<{ version: string }>(["build"], { cwd: folder });
   const path = join(target, "base.tar");
   const name = `localhost/${service}:base`;
-  const image = `oci:${join(installation.home, "images")}:${service}:${version}`;
-  await exec(["skopeo", "copy", "--quiet", image, `docker-archive:${path}:${name}`]);
-  return { path, name };
+  const layout = `${join(installation.home, "images")}:${service}:${version}`;
+  await exec(["skopeo", "copy", "--quiet", `oci:${layout}`, `docker-archive:${path}:${name}`]);
+  return { path, name, layout };
 }

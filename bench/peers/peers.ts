@@ -6,11 +6,13 @@ import { measureBuildah } from "./buildah.ts";
 import { measureDocker } from "./docker.ts";
 import type { Peer } from "./peer.ts";
 import { measurePodman } from "./podman.ts";
+import { measureRunc } from "./runc.ts";
 
 const peers: Readonly<Record<string, Peer>> = {
   docker: measureDocker,
   buildah: measureBuildah,
   podman: measurePodman,
+  runc: measureRunc,
 };
 
 /** Every peer that is here works on the image that Kiln has built, so that none needs a registry. */
