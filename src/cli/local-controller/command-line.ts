@@ -5,12 +5,15 @@ type Env = Readonly<Record<string, string | undefined>>;
 /** The composition root, relative to this file. */
 const entry = fileURLToPath(new URL("../../main.ts", import.meta.url));
 
-/** The young generation, in MiB. A rollout fills V8's usual 16 three times over, and that memory is kept for good. */
-const semiSpace = "--max-semi-space-size=2";
+/**
+ * Memory before speed: a controller that waits for weeks would keep what one rollout took. The young generation, in
+ * MiB, is 16 three times over if nothing is said. Together they halve what it holds after deploying 100 servers.
+ */
+const memoryFlags = ["--max-semi-space-size=2", "--optimize-for-size"];
 
 /** How the controller's program is started: `argv[0]` is this very Node.js. */
 export function controllerArgv(...args: readonly string[]): readonly [string, ...string[]] {
-  return [process.execPath, "--disable-warning=ExperimentalWarning", semiSpace, entry, ...args];
+  return [process.execPath, "--disable-warning=ExperimentalWarning", ...memoryFlags, entry, ...args];
 }
 
 /**

@@ -103,6 +103,7 @@ test("the command line is this Node.js on src/main.ts, and the environment has w
     process.execPath,
     "--disable-warning=ExperimentalWarning",
     "--max-semi-space-size=2",
+    "--optimize-for-size",
     new URL("../../main.ts", import.meta.url).pathname,
     "probe",
   ]);
