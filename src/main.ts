@@ -20,16 +20,24 @@ import { networkProber } from "./platform/fleet/network-prober.ts";
 import { localHost } from "./platform/local/local-host.ts";
 import { haproxyRouter } from "./router/haproxy/haproxy-router.ts";
 import { holdState } from "./store/lock.ts";
-import { openStore } from "./store/store.ts";
+import { openStore, type Store } from "./store/store.ts";
 
 enableCompileCache();
 
 /** Whoever started this process reads why it ended from its log. */
 const asJson = process.argv.includes("--json");
 
-function openPlatform(state: StateFolder, log: Logger) {
+/** Without a store nothing can be made: that is enough to probe. */
+function openPlatform(state: StateFolder, log: Logger, store?: Store) {
   const clock = systemClock;
-  const host = localHost({ state, images: imageSource(state), clock, log });
+  const host = localHost({
+    state,
+    images: imageSource(state),
+    secrets: { open: async (service, secrets) => store?.secrets.open(service, secrets) ?? new Map() },
+    configs: { open: async (digest) => store?.content(digest) ?? new Uint8Array() },
+    clock,
+    log,
+  });
   const router = haproxyRouter({ state, clock, log });
   return createFleet({ host, router, clock, prober: networkProber, log });
 }
@@ -48,7 +56,7 @@ async function run(state: StateFolder): Promise<void> {
   using _lock = await holdState(state.controllerLock, process.pid);
   const log = openLog(state.controllerLog);
   using store = openStore(state.database, { clock: systemClock });
-  const platform = openPlatform(state, log);
+  const platform = openPlatform(state, log, store);
   const stopped = Promise.withResolvers<void>();
   const controller = startController({
     store,

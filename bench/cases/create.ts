@@ -22,7 +22,11 @@ export const createCase: Case = {
     await using bench = await workshop.open(siteProject());
     const release = await buildRelease(bench);
     const state = openStateFolder({ KILN_HOME: bench.installation.home });
-    const host = localHost({ state, images: imageSource(state), clock: systemClock, log: silentLog });
+    const host = localHost({
+      ...{ state, images: imageSource(state), clock: systemClock, log: silentLog },
+      secrets: { open: async () => new Map() },
+      configs: { open: async () => new Uint8Array() },
+    });
     await host.prepare(release, aCall());
     try {
       const first = await timed(() => create(host, release, 1));
@@ -63,6 +67,8 @@ async function buildRelease({ installation, folder }: Bench): Promise<Release> {
     shape,
     health,
     traffic,
+    secrets: [],
+    files: [],
   };
 }
 

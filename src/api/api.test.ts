@@ -37,6 +37,10 @@ const calls: readonly (readonly [keyof Operations, readonly unknown[], (client: 
   ["status", ["shop"], (c) => c.status("shop")],
   ["rollout", [7], (c) => c.rollout(7)],
   ["history", ["shop"], (c) => c.history("shop")],
+  ["secrets", [undefined], (c) => c.secrets()],
+  ["secrets", ["shop"], (c) => c.secrets("shop")],
+  ["setSecret", ["shop", "DB_PASSWORD", "aGk=", by], (c) => c.setSecret("shop", "DB_PASSWORD", "aGk=", by)],
+  ["removeSecret", ["shop", "DB_PASSWORD", by], (c) => c.removeSecret("shop", "DB_PASSWORD", by)],
   ["imagesInUse", [], (c) => c.imagesInUse()],
   [
     "events",
@@ -66,7 +70,7 @@ test("no operation is without a test of its route", () => {
 
 test("every answer is what the contract says", async () => {
   await using api = await anApi(answers);
-  const params = { service: "shop", id: 7, server: "shop-1-1-1" };
+  const params = { service: "shop", id: 7, server: "shop-1-1-1", name: "DB_PASSWORD" };
   const bodies: Partial<Record<RouteName, object>> = {
     ...{
       rollback: { by },
@@ -76,6 +80,8 @@ test("every answer is what the contract says", async () => {
       resume: { by },
       promote: { by },
       remove: { by },
+      setSecret: { value: "aGk=", by },
+      removeSecret: { by },
     },
   };
   const { service: _, ...draft } = aDeployRequest();
@@ -152,6 +158,24 @@ const badBodies: readonly (readonly [string, unknown, readonly string[]])[] = [
     },
     ["body.draft.shape.writable[1]: an absolute path"],
   ],
+  [
+    "a file that would leave its place, and more than 1 MiB",
+    {
+      ...good,
+      service: undefined,
+      draft: {
+        ...good.draft,
+        files: [
+          { to: "/run/../etc/shadow", mode: 0o444, content: "" },
+          { to: "/a", mode: 0o444, content: Buffer.alloc(1024 * 1024 + 1).toString("base64") },
+        ],
+      },
+    },
+    [
+      "body.draft.files[0].to: an absolute path in its shortest form",
+      "body.draft.files: at most 1048576 bytes together",
+    ],
+  ],
 ];
 
 test.each(badBodies)("a body with %s is refused, and its fields are named", async (_, body, messages) => {
@@ -191,7 +215,7 @@ test("malformed JSON, a body that is too large, another type and an unknown rout
     return [raw.status, JSON.parse(raw.text).code];
   };
   expect(await codeOf("POST", path, { body: '{"count": 3,' })).toEqual([400, "usage"]);
-  expect(await codeOf("POST", path, { body: JSON.stringify({ by: "x".repeat(1024 * 1024) }) })).toEqual([
+  expect(await codeOf("POST", path, { body: JSON.stringify({ by: "x".repeat(2 * 1024 * 1024) }) })).toEqual([
     ...[413, "request_too_large"],
   ]);
   const form = { body: "count=3", headers: { "content-type": "application/x-www-form-urlencoded" } };

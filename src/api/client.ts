@@ -38,6 +38,10 @@ export function createClient(socketPath: string): Client {
       service === undefined ? ask("statusAll") : [await ask("status", { params: { service } })],
     rollout: (id) => ask("rollout", { params: { id } }),
     history: (service) => ask("history", { params: { service } }),
+    secrets: (service) => ask("secrets", { query: { service } }),
+    setSecret: (service, name, value, by) =>
+      ask("setSecret", { params: { service, name }, body: { value, by } }),
+    removeSecret: (service, name, by) => ask("removeSecret", { params: { service, name }, body: { by } }),
     imagesInUse: async () =>
       new Map(Object.entries(await ask<Record<string, readonly string[]>>("imagesInUse"))),
     events: ({ signal, ...query }) =>

@@ -5,18 +5,21 @@ import type {
   DeployRequest,
   History as HistoryType,
   PlanPreview as PlanPreviewType,
+  SecretSet as SecretSetType,
+  SecretVersion as SecretVersionType,
   ServerStatus as ServerStatusType,
   ServiceStatus as ServiceStatusType,
 } from "../controller/operations.ts";
 import type { Action as ActionType } from "../domain/actions.ts";
 import type { KilnEvent as KilnEventType } from "../domain/event.ts";
 import type { ServerFailure as ServerFailureType } from "../domain/observation.ts";
-import type { ReleaseDraft as ReleaseDraftType, Release as ReleaseType } from "../domain/release.ts";
+import type { Release as ReleaseType, WantedRelease as WantedReleaseType } from "../domain/release.ts";
 import type { Origin, Rollout as RolloutType, Verdict } from "../domain/rollout.ts";
 import type {
   AnalysisSpec,
   HealthSpec,
   RolloutPolicy as RolloutPolicyType,
+  SecretSpec,
   ServerShape,
   Step,
   TrafficSpec,
@@ -99,15 +102,54 @@ const traffic = z.strictObject({
   tls: z.strictObject({ certificate: machinePath, key: machinePath }).exactOptional(),
 }) satisfies z.ZodType<TrafficSpec>;
 
-const ReleaseDraft = z
+/** As kiln.yaml writes it: no `.`, `..` or `//` in it, so it leads nowhere else. */
+const placedPath = z
+  .string()
+  .max(4_000)
+  .regex(/^(\/(?!\.{1,2}(\/|$))[^/\0]+)+$/, "an absolute path in its shortest form");
+
+export const secretName = z.string().regex(/^[A-Z][A-Z0-9_]{0,63}$/, "a secret's name, such as DB_PASSWORD");
+
+const secret = z.strictObject({
+  name: secretName,
+  delivery: z.discriminatedUnion("kind", [
+    z.strictObject({ kind: z.literal("file"), path: placedPath }),
+    z.strictObject({
+      kind: z.literal("env"),
+      variable: z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "a name of letters, digits and underscores"),
+    }),
+  ]),
+}) satisfies z.ZodType<SecretSpec>;
+
+const mode = z.number().int().min(0).max(0o7777).describe("Permission bits.");
+const base64 = z.base64();
+const mostFiles = 64;
+const mostFileBytes = 1024 * 1024;
+
+const file = z.strictObject({ to: placedPath, mode, content: base64.describe("Its bytes, as base64.") });
+
+const draft = {
+  image: z.string().regex(/^sha256:[0-9a-f]{64}$/, "sha256: and 64 hex digits"),
+  version: z.string().regex(/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/, "a version label"),
+  shape,
+  health,
+  traffic: maybe(traffic),
+};
+
+const WantedRelease = z
   .strictObject({
-    image: z.string().regex(/^sha256:[0-9a-f]{64}$/, "sha256: and 64 hex digits"),
-    version: z.string().regex(/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/, "a version label"),
-    shape,
-    health,
-    traffic: maybe(traffic),
+    ...draft,
+    secrets: z.array(secret).max(64).describe("Servers get the newest version of each."),
+    files: z
+      .array(file)
+      .max(mostFiles)
+      .refine((files) => bytesOf(files) <= mostFileBytes, `at most ${mostFileBytes} bytes together`),
   })
-  .register(schemas, { id: "ReleaseDraft" }) satisfies z.ZodType<ReleaseDraftType>;
+  .register(schemas, { id: "WantedRelease" }) satisfies z.ZodType<WantedReleaseType>;
+
+function bytesOf(files: readonly { readonly content: string }[]): number {
+  return files.reduce((sum, { content }) => sum + Buffer.byteLength(content, "base64"), 0);
+}
 
 const url = z.string().regex(/^https?:\/\/[!-~]+$/, "an http or https URL");
 
@@ -152,7 +194,7 @@ const RolloutPolicy = z
 export const DeployBody = z
   .strictObject({
     count,
-    draft: ReleaseDraft,
+    draft: WantedRelease,
     policy: RolloutPolicy,
     by,
     origin: maybe(origin),
@@ -170,7 +212,9 @@ export const ByBody = z.strictObject({ by }).register(schemas, { id: "ByBody" })
 
 const Release = z
   .object({
-    ...ReleaseDraft.shape,
+    ...draft,
+    secrets: z.array(secret.extend({ version: z.number().int().min(1) })),
+    files: z.array(z.object({ to: z.string(), mode, digest: z.string() })),
     service: z.string(),
     number: releaseNumber,
     createdAtMs: atMs,
@@ -331,6 +375,27 @@ export const History = z
     rollouts: z.array(PastRollout).describe("Newest first."),
   })
   .register(schemas, { id: "History" }) satisfies z.ZodType<HistoryType>;
+
+export const SecretBody = z
+  .strictObject({ value: base64.max(100_000).describe("At most 64 KiB, as base64."), by })
+  .register(schemas, { id: "SecretBody" });
+
+export const SecretSet = z
+  .object({ version: releaseNumber, changed: z.boolean() })
+  .register(schemas, { id: "SecretSet" }) satisfies z.ZodType<SecretSetType>;
+
+const SecretVersion = z
+  .object({
+    service: z.string(),
+    name: z.string(),
+    version: z.number().int().min(1),
+    createdAtMs: atMs,
+    createdBy: z.string(),
+    releases: z.array(releaseNumber).describe("The kept releases whose servers get it."),
+  })
+  .register(schemas, { id: "SecretVersion" }) satisfies z.ZodType<SecretVersionType>;
+
+export const Secrets = z.array(SecretVersion).register(schemas, { id: "Secrets" });
 
 export const ImagesInUse = z
   .record(z.string(), z.array(z.string()))

@@ -98,6 +98,25 @@ export const contract = {
     summary: "Removes the service. It is gone when its status is 404.",
     body: s.ByBody,
   },
+  secrets: {
+    ...paths.secrets,
+    query: z.strictObject({ service: z.string().optional().describe("Only those of one service.") }),
+    summary: "Secrets with their versions; never a value.",
+    answer: s.Secrets,
+  },
+  setSecret: {
+    ...paths.setSecret,
+    params: z.object({ service: s.newServiceKey, name: s.secretName }),
+    summary: "A new version of a secret, for the next deploy.",
+    body: s.SecretBody,
+    answer: s.SecretSet,
+  },
+  removeSecret: {
+    ...paths.removeSecret,
+    params: z.object({ service: z.string().min(1).max(128), name: z.string().min(1).max(128) }),
+    summary: "Removes a secret that no kept release uses.",
+    body: s.ByBody,
+  },
   rollout: {
     ...paths.rollout,
     params: z.object({ id: wholeNumber }),

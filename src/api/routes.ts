@@ -8,8 +8,8 @@ import { openApi } from "./contract-openapi.ts";
 import { type StreamOptions, Streams } from "./routes-stream.ts";
 import { validated } from "./routes-validate.ts";
 
-/** A release's draft is a few KiB; nothing that is asked of a controller comes near this. */
-const bodyLimitBytes = 1024 * 1024;
+/** A deploy's configuration files, 1 MiB as base64, are the most that is asked of a controller. */
+const bodyLimitBytes = 2 * 1024 * 1024;
 
 type Values<Schema> = Schema extends z.ZodType ? z.output<Schema> : Record<never, never>;
 
@@ -80,6 +80,9 @@ function answersOf(operations: Operations): Answers {
     resume: ({ params, body }) => operations.resume(params.service, body.by),
     promote: ({ params, body }) => operations.promote(params.service, body.by),
     remove: ({ params, body }) => operations.remove(params.service, body.by),
+    secrets: ({ query }) => operations.secrets(query.service),
+    setSecret: ({ params, body }) => operations.setSecret(params.service, params.name, body.value, body.by),
+    removeSecret: ({ params, body }) => operations.removeSecret(params.service, params.name, body.by),
     rollout: ({ params }) => operations.rollout(params.id),
     imagesInUse: async () => Object.fromEntries(await operations.imagesInUse()),
     events: ({ query: { follow, ...query }, lastEventId }) =>

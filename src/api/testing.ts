@@ -3,6 +3,7 @@ import { request } from "node:http";
 import { join } from "node:path";
 import type { FastifyInstance } from "fastify";
 import type { DeployRequest, Operations } from "../controller/operations.ts";
+import { draftOf } from "../domain/release.ts";
 import { aFailure, aPolicy, aRelease, aRollout } from "../domain/testing.ts";
 import { silentLog } from "../lib/log.ts";
 import { type Client, createClient } from "./client.ts";
@@ -11,11 +12,17 @@ import { createApi } from "./routes.ts";
 export const by = "ada@example.com";
 
 export function aDeployRequest(): DeployRequest {
-  const { image, version, shape, health, traffic } = aRelease(1);
   return {
     service: "shop",
     count: 3,
-    draft: { image, version, shape, health, traffic },
+    draft: {
+      ...draftOf(aRelease(1)),
+      secrets: [
+        { name: "DB_PASSWORD", delivery: { kind: "file", path: "/run/secrets/DB_PASSWORD" } },
+        { name: "API_KEY", delivery: { kind: "env", variable: "TOKEN" } },
+      ],
+      files: [{ to: "/etc/app.conf", mode: 0o444, content: "aGVsbG8=" }],
+    },
     policy: aPolicy(),
     by,
   };
@@ -100,6 +107,14 @@ export const answers: Operations = {
     ],
     rollouts: [{ ...aRollout(), phases: {} }],
   }),
+  secrets: async () => [
+    {
+      ...{ service: "shop", name: "DB_PASSWORD", version: 2, createdAtMs: 1, createdBy: by },
+      releases: [1, 2],
+    },
+  ],
+  setSecret: async () => ({ version: 3, changed: true }),
+  removeSecret: async () => {},
   imagesInUse: async () => new Map([["sha256:ab", ["shop release 1", "shop release 2"]]]),
   events: async function* ({ after = 0 }) {
     for (let sequence = after + 1; sequence <= 3; sequence++) yield anEvent(sequence);

@@ -3,11 +3,19 @@ import type { StateFolder } from "../lib/state-folder.ts";
 import type { Client } from "./api.ts";
 import type { Output } from "./output/output.ts";
 
+/** Where a command reads from: `process.stdin`, as far as commands know it. */
+export interface Input extends AsyncIterable<Uint8Array | string> {
+  readonly isTTY?: boolean;
+  setRawMode?(on: boolean): unknown;
+}
+
 /** What every command gets: the world around it, so that tests can make another one. */
 export interface Context {
   readonly output: Output;
   readonly cwd: string;
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** Standard input; nothing is read or opened before it is asked for. */
+  readonly stdin: () => Input;
   readonly clock: Clock;
   /** Fires on the first Ctrl-C. A command that runs longer than a moment ends itself, tidily. */
   readonly signal: AbortSignal;

@@ -1,14 +1,16 @@
+import { readFile } from "node:fs/promises";
 import { serviceKey } from "../domain/ids.ts";
-import type { ServiceSpec } from "../domain/spec.ts";
-import { KilnError } from "../lib/errors.ts";
+import type { ConfigFile } from "../domain/release.ts";
+import type { ConfigFileSpec, ServiceSpec } from "../domain/spec.ts";
+import { isErrno, KilnError } from "../lib/errors.ts";
 import type { Client, DeployRequest } from "./api.ts";
 
-/** What a spec and its built image ask of the controller. */
-export function deployRequest(
+/** What a spec and its built image ask of the controller. Throws `file_missing`, `file_unreadable`. */
+export async function deployRequest(
   spec: ServiceSpec,
   image: { readonly digest: string; readonly version: string },
   by: string,
-): DeployRequest {
+): Promise<DeployRequest> {
   return {
     service: serviceKey(spec.service, spec.environment),
     count: spec.count,
@@ -18,10 +20,22 @@ export function deployRequest(
       shape: spec.shape,
       health: spec.health,
       traffic: spec.traffic,
+      secrets: spec.secrets,
+      files: await Promise.all(spec.files.map(readConfigFile)),
     },
     policy: spec.rollout,
     by,
   };
+}
+
+async function readConfigFile({ from, to, mode }: ConfigFileSpec): Promise<ConfigFile> {
+  try {
+    return { to, mode, content: await readFile(from, "base64") };
+  } catch (cause) {
+    const code = isErrno(cause, "ENOENT") ? "file_missing" : "file_unreadable";
+    const hint = "`servers.files` in kiln.yaml names it.";
+    throw new KilnError(code, `${from} cannot be read: ${String(cause)}`, { cause, hint });
+  }
 }
 
 /** Throws `platform_unusable` (or `not_root`) before minutes go into a build that could not be deployed. */

@@ -16,6 +16,7 @@ for (const stream of [process.stdout, process.stderr]) {
 const code = await runCli(process.argv.slice(2), {
   env: process.env,
   cwd: process.cwd,
+  stdin: () => process.stdin,
   stdout: process.stdout,
   stderr: process.stderr,
   clock: systemClock,

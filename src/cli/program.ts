@@ -51,6 +51,7 @@ export function createProgram(version: string, host: Host): Command {
   addProjectCommands(program, load);
   addServiceCommands(program, load);
   addChangeCommands(program, load);
+  addSecretCommands(program, load);
   addImageCommands(program, load);
   addMachineCommands(program, load);
   return program.helpCommand("help [COMMAND]", "print help for a command");
@@ -211,6 +212,42 @@ function addChangeCommands(program: Command, load: Load): void {
     .argument("[SERVICE]", theOne)
     .option("-d, --detach", "do not wait until it is back")
     .action(load(() => import("./commands/rollout-abort.ts")));
+}
+
+function addSecretCommands(program: Command, load: Load): void {
+  program.commandsGroup("Secrets:");
+  const secret = group(program, "secret", "set, list or remove secrets");
+  fromFile(
+    command(
+      secret,
+      "set",
+      "give a secret a new value, read from standard input",
+      "kiln secret set DB_PASSWORD",
+      'printf %s "$TOKEN" | kiln secret set API_KEY shop',
+      "kiln secret set TLS_KEY --env staging --keep-newline < tls.key",
+    ),
+  )
+    .argument("<NAME>", "as in kiln.yaml")
+    .argument("[SERVICE]", theOne)
+    .option("--keep-newline", "take a line end at the end as part of the value")
+    .action(load(() => import("./commands/secret-set.ts")));
+  fromFile(
+    command(
+      secret,
+      "ls",
+      "list secrets with their versions and the releases that use them; never values",
+      "kiln secret ls",
+      "kiln secret ls shop.staging",
+    ),
+  )
+    .argument("[SERVICE]", "one service; otherwise that of ./kiln.yaml, or all")
+    .action(load(() => import("./commands/secret-ls.ts")));
+  fromFile(
+    command(secret, "rm", "remove a secret that no kept release uses", "kiln secret rm DB_PASSWORD shop"),
+  )
+    .argument("<NAME>", "as in kiln.yaml")
+    .argument("[SERVICE]", theOne)
+    .action(load(() => import("./commands/secret-rm.ts")));
 }
 
 function addImageCommands(program: Command, load: Load): void {

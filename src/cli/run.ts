@@ -5,7 +5,7 @@ import { openStateFolder } from "../lib/state-folder.ts";
 import { version } from "../lib/version.ts";
 import type { Client } from "./api.ts";
 import { createConnect } from "./connect.ts";
-import type { Context } from "./context.ts";
+import type { Context, Input } from "./context.ts";
 import { Output } from "./output/output.ts";
 import type { Sink } from "./output/sink.ts";
 import { createProgram } from "./program.ts";
@@ -16,6 +16,7 @@ export interface World {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Throws when the folder is gone. */
   cwd(): string;
+  stdin(): Input;
   readonly stdout: Sink;
   readonly stderr: Sink;
   readonly clock: Clock;
@@ -44,10 +45,11 @@ export async function runCli(argv: readonly string[], world: World): Promise<num
 }
 
 function createContext(world: World, json: boolean): Context {
-  const { env, clock, signal } = world;
+  const { env, stdin, clock, signal } = world;
   const state = openStateFolder(env);
   return {
     env,
+    stdin,
     clock,
     signal,
     state,

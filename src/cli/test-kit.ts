@@ -1,8 +1,10 @@
+import { Readable } from "node:stream";
 import { aRelease } from "../domain/testing.ts";
 import type { Clock } from "../lib/clock.ts";
 import { systemClock } from "../lib/clock.ts";
 import { KilnError } from "../lib/errors.ts";
 import type { Client, ServerStatus, ServiceStatus } from "./api.ts";
+import type { Input } from "./context.ts";
 import type { Sink } from "./output/sink.ts";
 import { runCli } from "./run.ts";
 
@@ -23,12 +25,14 @@ export async function cli(
     readonly clock?: Clock;
     readonly signal?: AbortSignal;
     readonly env?: Readonly<Record<string, string>>;
+    readonly stdin?: string | Input;
   } = {},
 ): Promise<CliResult> {
   const out: string[] = [];
   const err: string[] = [];
   const code = await runCli(argv, {
     env: { KILN_HOME: options.home ?? "/nowhere/kiln", ...options.env },
+    stdin: () => (typeof options.stdin === "object" ? options.stdin : Readable.from([options.stdin ?? ""])),
     cwd: () => options.cwd ?? "/nowhere",
     stdout: sink(out),
     stderr: sink(err),

@@ -12,6 +12,7 @@ import type { Store } from "../store/store.ts";
 import { differences } from "./differences.ts";
 import type { Loop } from "./loop.ts";
 import type { Accepted, DeployRequest, Operations, PlanPreview } from "./operations.ts";
+import { freeze, requireSecrets } from "./release-content.ts";
 
 export interface CommandParts {
   readonly store: Store;
@@ -52,9 +53,12 @@ function steer({ loop }: CommandParts, service: ServiceKey, rollout: Rollout): R
 async function deploy(parts: CommandParts, request: DeployRequest): Promise<Accepted> {
   const { store, platform, loop } = parts;
   const { service, count, policy, by } = request;
-  const wanted = store.draftRelease(service, request.draft, by);
+  const wanted = store.draftRelease(service, freeze(store, service, request.draft).draft, by);
+  requireSecrets(store, wanted);
   await platform.preflight?.(wanted, parts.call());
-  const release = store.draftRelease(service, request.draft, by); // another deploy may have come while we looked
+  // Another deploy may have come while we looked, or another version of a secret.
+  const { draft, contents } = freeze(store, service, request.draft);
+  const release = store.draftRelease(service, draft, by);
   const desired = store.desired(service);
   const running = desired?.rollout;
   if (running?.to === release.number && running.phase === "forward") {
@@ -70,9 +74,10 @@ async function deploy(parts: CommandParts, request: DeployRequest): Promise<Acce
   const steps = compileSteps(policy, count, desired?.serving === undefined);
   const supersede = request.supersede ?? false;
   const serving = desired?.serving === undefined ? undefined : desired.releases.get(desired.serving);
-  const changes = differences(serving, request.draft);
+  const changes = differences(serving, draft);
   const { origin } = request;
-  const rollout = store.startDeploy({ release, count, policy, steps, by, supersede, origin, changes });
+  const start = { release, contents, count, policy, steps, by, supersede, origin, changes };
+  const rollout = store.startDeploy(start);
   loop.poke(service);
   const scaled = before === undefined || before === count ? undefined : { from: before, to: count };
   return { service, release: release.number, rollout: rollout.id, scaled };
@@ -102,7 +107,7 @@ async function rollback(
   release: number | undefined,
   by: string,
 ): Promise<Accepted> {
-  const { store, platform, loop } = parts;
+  const { store, loop } = parts;
   const desired = required(store, service);
   const { rollout } = desired;
   if (
@@ -116,7 +121,7 @@ async function rollback(
     return { service, release: rollout.from, rollout: turned.id, scaled: undefined };
   }
   const target = targetOf(store, desired, release);
-  await assertPossible(platform, target, parts.call());
+  await assertPossible(parts, target);
   const policy = policyOf(store, service);
   const serving = desired.serving === undefined ? undefined : desired.releases.get(desired.serving);
   const changes = differences(serving, target);
@@ -147,29 +152,30 @@ function targetOf(store: Store, desired: DesiredService, wanted: number | undefi
   return release;
 }
 
-/** A rollback that cannot work is refused before anything moves. */
-async function assertPossible(platform: Platform, release: Release, call: Call): Promise<void> {
-  try {
-    await platform.preflight?.(release, call);
-  } catch (cause) {
-    const { message, hint } = toKilnError(cause);
-    throw new KilnError(
-      "rollback_impossible",
-      `Release ${release.number} cannot be brought back: ${message}`,
-      {
-        cause,
-        ...(hint === undefined ? {} : { hint }),
-      },
-    );
-  }
+/** A rollback that cannot work is refused before anything moves, with all that stands against it. */
+async function assertPossible({ store, platform, call }: CommandParts, release: Release): Promise<void> {
+  const checks = await Promise.allSettled([
+    platform.preflight?.(release, call()),
+    (async () => requireSecrets(store, release))(),
+  ]);
+  const reasons = checks.flatMap((c) => (c.status === "rejected" ? [toKilnError(c.reason)] : []));
+  const [first] = reasons;
+  if (first === undefined) return;
+  throw new KilnError(
+    "rollback_impossible",
+    `Release ${release.number} cannot be brought back: ${reasons.map(({ message }) => message).join(" ")}`,
+    { cause: first, ...(first.hint === undefined ? {} : { hint: first.hint }) },
+  );
 }
 
 async function previewDeploy(parts: CommandParts, request: DeployRequest): Promise<PlanPreview> {
   const { store, platform, clock, loop } = parts;
-  const { service, draft, by } = request;
+  const { service, by } = request;
+  const { draft } = freeze(store, service, request.draft);
   const before = store.desired(service);
   const serving = before?.serving === undefined ? undefined : before.releases.get(before.serving);
   const release = store.draftRelease(service, draft, by);
+  requireSecrets(store, release);
   await platform.preflight?.(release, parts.call());
   const desired = asThoughDeployed(before, release, request, clock.now());
   const view = viewsOf(await loop.observe()).get(service) ?? emptyView(service);

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
 import type { KilnEvent } from "../domain/event.ts";
+import { draftOf } from "../domain/release.ts";
 import { aPolicy, aRelease } from "../domain/testing.ts";
 import { FakeClock } from "../lib/fake-clock.ts";
 import { silentLog } from "../lib/log.ts";
@@ -52,12 +53,10 @@ class TestInstallation implements AsyncDisposable {
   }
 
   deploy(number: number, overrides: Partial<DeployRequest> = {}) {
-    const { image, version, shape, health, traffic } = aRelease(number);
-    const draft = { image, version, shape, health, traffic };
     return this.controller.deploy({
       service: "shop",
       count: 3,
-      draft,
+      draft: { ...draftOf(aRelease(number)), files: [] },
       policy: aPolicy(),
       by: "ada@example",
       ...overrides,
@@ -290,9 +289,8 @@ test("remove leaves nothing of the service", async () => {
 test("a preview says what a deploy would do and changes nothing", async () => {
   installation();
   await t.deployed(1);
-  const { image, version, shape, health, traffic } = aRelease(2);
-  const env = { LOG_LEVEL: "debug" };
-  const draft = { image, version, shape: { ...shape, env }, health, traffic };
+  const { shape, ...rest } = draftOf(aRelease(2));
+  const draft = { ...rest, shape: { ...shape, env: { LOG_LEVEL: "debug" } }, files: [] };
   const plan = await t.controller.preview({ service: "shop", count: 3, draft, policy: aPolicy(), by: "ada" });
   expect(plan.changes).toEqual([expect.stringContaining("image: 1.1.0"), "environment LOG_LEVEL: new"]);
   expect(plan).toMatchObject({ peakServers: 6, fewestInTraffic: 3, downtime: "none" });
@@ -329,4 +327,94 @@ test("a warning is told by the status as long as it lasts, and once by an event"
   it.world.warnings.length = 0;
   await it.clock.advance(10_000);
   expect((await it.status()).warnings).toEqual([]);
+});
+
+const secretly = (...names: readonly string[]) => ({
+  draft: {
+    ...{ ...draftOf(aRelease(1)), files: [] },
+    secrets: names.map(
+      (name) => ({ name, delivery: { kind: "file", path: `/run/secrets/${name}` } }) as const,
+    ),
+  },
+});
+const valued = (text: string | Uint8Array) => Buffer.from(text).toString("base64");
+
+test("a deploy without its secrets is refused with all that are missing; with them it freezes the newest", async () => {
+  installation();
+  await t.controller.setSecret("shop", "A", valued("first-value"), "ada@example");
+  await expect(t.deploy(1, secretly("A", "B", "C"))).rejects.toMatchObject({
+    code: "secret_missing",
+    message: "shop lacks the secrets B, C.",
+  });
+  expect(await t.controller.status()).toEqual([]);
+
+  await t.deployed(1, secretly("A"));
+  await t.controller.setSecret("shop", "A", valued("second-value"), "ada@example");
+  expect((await t.status()).serving?.number).toBe(1);
+  const plan = await t.controller.preview({
+    ...{ service: "shop", count: 3, policy: aPolicy(), by: "ada" },
+    draft: { ...secretly("A").draft, files: [{ to: "/etc/app.conf", mode: 0o444, content: valued("x") }] },
+  });
+  expect(plan.changes).toEqual(["secret A: changed", "file /etc/app.conf: new"]);
+  const { serving } = await t.deployed(1, secretly("A"));
+  expect([serving?.number, serving?.secrets.map(({ version }) => version)]).toEqual([2, [2]]);
+
+  await t.controller.rollback("shop", undefined, "ada@example");
+  const back = (await t.settled()).serving;
+  expect([back?.number, back?.secrets.map(({ version }) => version)]).toEqual([1, [1]]);
+  expect(await t.controller.secrets("shop")).toMatchObject([
+    { name: "A", version: 1, releases: [1] },
+    { name: "A", version: 2, releases: [2] },
+  ]);
+  expect(JSON.stringify(t.store.events())).not.toMatch(/-value|Zmlyc3|c2Vjb25k/);
+});
+
+test("a rollback is refused with all that stands against it: the image and the secrets' key", async () => {
+  const { world, folder } = installation();
+  await t.controller.setSecret("shop", "A", valued("one"), "ada@example");
+  await t.deployed(1, secretly("A"));
+  await t.deployed(2);
+  rmSync(join(folder, "secrets.key"));
+  world.missingImages.add(aRelease(1).image);
+  const refused = t.controller.rollback("shop", 1, "ada@example");
+  await expect(refused).rejects.toMatchObject({ code: "rollback_impossible" });
+  await expect(refused).rejects.toThrow(/image.*The key file .*secrets\.key is missing/);
+  expect((await t.status()).rollout).toBeUndefined();
+  await expect(t.deploy(3, secretly("A"))).rejects.toMatchObject({ code: "secret_key_invalid" });
+});
+
+test("a configuration file is kept with its release, and another content is another release", async () => {
+  installation();
+  const withFile = (text: string) => ({
+    draft: { ...draftOf(aRelease(1)), files: [{ to: "/etc/app.conf", mode: 0o444, content: valued(text) }] },
+  });
+  const numbers = [];
+  for (const text of ["one", "two", "two"])
+    numbers.push((await t.deployed(1, withFile(text))).serving?.number);
+  expect(numbers).toEqual([1, 2, 2]);
+  const contents = t.store.releases("shop").map(({ files }) => t.store.content(files[0]?.digest ?? ""));
+  expect(contents.map((bytes) => Buffer.from(bytes).toString())).toEqual(["one", "two"]);
+});
+
+test.each([
+  ["empty", "", /is empty/],
+  ["too large", "x".repeat(64 * 1024 + 1), /has 65537 bytes/],
+])("a value that is %s is no secret", async (_, value, message) => {
+  installation();
+  const set = t.controller.setSecret("shop", "A", valued(value), "ada@example");
+  await expect(set).rejects.toMatchObject({ code: "secret_invalid" });
+  await expect(set).rejects.toThrow(message);
+});
+
+test.each([
+  ["NUL", Buffer.from("a\0b")],
+  ["no UTF-8", Buffer.from([0xff, 0xfe])],
+])("a value with %s is refused as an environment variable, and welcome as a file", async (_, value) => {
+  installation();
+  await t.controller.setSecret("shop", "A", valued(value), "ada@example");
+  const { draft } = secretly("A");
+  const asVariable = [{ name: "A", delivery: { kind: "env", variable: "A" } } as const];
+  const refused = t.deploy(1, { draft: { ...draft, secrets: asVariable } });
+  await expect(refused).rejects.toMatchObject({ code: "secret_invalid" });
+  await t.deployed(1, { draft });
 });

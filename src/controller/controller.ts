@@ -8,6 +8,7 @@ import { createCommands } from "./commands.ts";
 import { startLoop } from "./loop.ts";
 import type { Operations } from "./operations.ts";
 import { createQueries } from "./queries.ts";
+import { createSecretCommands } from "./secrets.ts";
 
 export interface ControllerOptions {
   readonly store: Store;
@@ -42,6 +43,7 @@ export function startController(options: ControllerOptions): Controller {
   });
   return {
     ...createCommands({ store, platform, clock, loop, call }),
+    ...createSecretCommands(store),
     ...createQueries({ store, observe: loop.observe, trouble: loop.trouble, hasImage: options.hasImage }),
     logs: (server, how, signal) => {
       if (platform.logs !== undefined) return platform.logs.read(server, how, signal);

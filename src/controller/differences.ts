@@ -15,7 +15,9 @@ export function differences(before: ReleaseDraft | undefined, after: ReleaseDraf
     ...changed("memory", mebibytes(shape.memoryBytes), mebibytes(after.shape.memoryBytes)),
     ...changed("cpus", shape.cpus, after.shape.cpus),
     ...changed("writable paths", shape.writable.join(", "), after.shape.writable.join(", ")),
-    ...environment(shape.env, after.shape.env),
+    ...named("environment", new Map(Object.entries(shape.env)), new Map(Object.entries(after.shape.env))),
+    ...named("secret", byKey(before.secrets, "name"), byKey(after.secrets, "name")),
+    ...named("file", byKey(before.files, "to"), byKey(after.files, "to")),
     ...(isDeepStrictEqual(health, after.health) ? [] : ["the health check changes"]),
     ...changed("traffic", door(before.traffic), door(after.traffic)),
   ];
@@ -26,16 +28,25 @@ function changed(what: string, before: unknown, after: unknown): readonly string
   return words(before) === words(after) ? [] : [`${what}: ${words(before)} -> ${words(after)}`];
 }
 
-function environment(
-  before: Readonly<Record<string, string>>,
-  after: Readonly<Record<string, string>>,
+/** What is new, gone or changed, by name alone: the values may be nobody else's business. */
+function named(
+  what: string,
+  before: ReadonlyMap<string, unknown>,
+  after: ReadonlyMap<string, unknown>,
 ): readonly string[] {
-  const names = [...new Set([...Object.keys(before), ...Object.keys(after)])].sort();
+  const names = [...new Set([...before.keys(), ...after.keys()])].sort();
   return names.flatMap((name) => {
-    if (before[name] === after[name]) return [];
-    const how = before[name] === undefined ? "new" : after[name] === undefined ? "gone" : "changed";
-    return [`environment ${name}: ${how}`];
+    if (isDeepStrictEqual(before.get(name), after.get(name))) return [];
+    const how = !before.has(name) ? "new" : !after.has(name) ? "gone" : "changed";
+    return [`${what} ${name}: ${how}`];
   });
+}
+
+function byKey<Key extends string, Item extends Readonly<Record<Key, string>>>(
+  items: readonly Item[],
+  key: Key,
+): ReadonlyMap<string, Item> {
+  return new Map(items.map((item) => [item[key], item]));
 }
 
 function door(traffic: ReleaseDraft["traffic"]): string | undefined {

@@ -2,7 +2,7 @@ import type { Plan } from "../domain/actions.ts";
 import type { KilnEvent } from "../domain/event.ts";
 import type { ImageDigest, ServerId, ServiceKey } from "../domain/ids.ts";
 import type { ServerFailure, ServerObservation, ServiceWarning } from "../domain/observation.ts";
-import type { Release, ReleaseDraft } from "../domain/release.ts";
+import type { Release, WantedRelease } from "../domain/release.ts";
 import type { Origin, Rollout, WarmRelease } from "../domain/rollout.ts";
 import type { RolloutPolicy } from "../domain/spec.ts";
 import type { LogLine, LogReader, Readiness } from "../platform/platform.ts";
@@ -11,7 +11,7 @@ import type { LogLine, LogReader, Readiness } from "../platform/platform.ts";
 export interface DeployRequest {
   readonly service: ServiceKey;
   readonly count: number;
-  readonly draft: ReleaseDraft;
+  readonly draft: WantedRelease;
   readonly policy: RolloutPolicy;
   /** `user@machine`, for history. */
   readonly by: string;
@@ -113,9 +113,30 @@ export interface ControllerStatus {
   readonly readiness: Readiness;
 }
 
+/** What can be said of one version of a secret: all but its value. */
+export interface SecretVersion {
+  readonly service: ServiceKey;
+  readonly name: string;
+  /** From 1; never given twice. */
+  readonly version: number;
+  readonly createdAtMs: number;
+  readonly createdBy: string;
+  /** The kept releases whose servers get this version. */
+  readonly releases: readonly number[];
+}
+
+export interface SecretSet {
+  readonly version: number;
+  /** False when it was the newest version's value already. */
+  readonly changed: boolean;
+}
+
 /** Everything that can be asked of a controller; the API's routes translate to it and nothing else. */
 export interface Operations {
-  /** Throws `rollout_running`, `image_unknown`, `port_taken`, `traffic_conflict`, `version_taken`. */
+  /**
+   * Servers get the newest version of each secret. Throws `rollout_running`, `image_unknown`, `port_taken`,
+   * `traffic_conflict`, `version_taken`, `secret_missing`, `secret_invalid`, `secret_key_invalid`, `secret_corrupt`.
+   */
   deploy(request: DeployRequest): Promise<Accepted>;
   preview(request: DeployRequest): Promise<PlanPreview>;
   /** To `release`, or to the last good one. Throws `service_unknown`, `release_unknown`, `rollback_impossible`, `rollout_running`. */
@@ -134,6 +155,15 @@ export interface Operations {
   status(service?: ServiceKey): Promise<readonly ServiceStatus[]>;
   rollout(id: number): Promise<Rollout>;
   history(service: ServiceKey): Promise<History>;
+  /** Of one service or of all, by service and name, the oldest version first. */
+  secrets(service?: ServiceKey): Promise<readonly SecretVersion[]>;
+  /**
+   * A new version for the next deploy; no server changes by it. `value` is base64. Throws `secret_invalid`,
+   * `secret_key_invalid`.
+   */
+  setSecret(service: ServiceKey, name: string, value: string, by: string): Promise<SecretSet>;
+  /** With all its versions. Throws `secret_unknown`, `secret_in_use`. */
+  removeSecret(service: ServiceKey, name: string, by: string): Promise<void>;
   /** Digests that a kept release uses, with the releases that do. */
   imagesInUse(): Promise<ReadonlyMap<ImageDigest, readonly string[]>>;
   /**

@@ -1,5 +1,5 @@
 import type { ImageDigest, ServiceKey } from "./ids.ts";
-import type { HealthSpec, ServerShape, TrafficSpec } from "./spec.ts";
+import type { HealthSpec, SecretSpec, ServerShape, TrafficSpec } from "./spec.ts";
 
 /** What a release freezes. Two drafts that are equal make no new release. */
 export interface ReleaseDraft {
@@ -9,6 +9,24 @@ export interface ReleaseDraft {
   readonly shape: ServerShape;
   readonly health: HealthSpec;
   readonly traffic: TrafficSpec | undefined;
+  /** With the versions that servers of this release get, for as long as it is kept. */
+  readonly secrets: readonly ReleaseSecret[];
+  readonly files: readonly ReleaseFile[];
+}
+
+export interface ReleaseSecret extends SecretSpec {
+  /** From 1 within its service and name; never given twice. */
+  readonly version: number;
+}
+
+/** A configuration file. The store keeps its content for as long as a kept release names it. */
+export interface ReleaseFile {
+  /** Absolute path in every server. */
+  readonly to: string;
+  /** Permission bits. */
+  readonly mode: number;
+  /** `sha256:<64 hex digits>` of its content. */
+  readonly digest: string;
 }
 
 /** Numbered from 1 within its service, and frozen. */
@@ -17,4 +35,25 @@ export interface Release extends ReleaseDraft {
   readonly number: number;
   readonly createdAtMs: number;
   readonly createdBy: string;
+}
+
+/** What a deploy asks for: which secrets rather than which versions of them, and files with their content. */
+export interface WantedRelease extends Omit<ReleaseDraft, "secrets" | "files"> {
+  readonly secrets: readonly SecretSpec[];
+  readonly files: readonly ConfigFile[];
+}
+
+export interface ConfigFile {
+  /** Absolute path in every server. */
+  readonly to: string;
+  /** Permission bits. */
+  readonly mode: number;
+  /** Its bytes, as base64 (RFC 4648 section 4). */
+  readonly content: string;
+}
+
+/** The draft that a release was made from. */
+export function draftOf(release: ReleaseDraft): ReleaseDraft {
+  const { image, version, shape, health, traffic, secrets, files } = release;
+  return { image, version, shape, health, traffic, secrets, files };
 }

@@ -12,6 +12,9 @@ export interface ServiceSpec {
   /** How many servers. Not part of a release: changing only this scales. */
   readonly count: number;
   readonly shape: ServerShape;
+  /** Each name once. Which version of a secret servers get, the controller decides when it makes a release. */
+  readonly secrets: readonly SecretSpec[];
+  readonly files: readonly ConfigFileSpec[];
   readonly health: HealthSpec;
   /** Absent: the service takes no traffic from the router. */
   readonly traffic: TrafficSpec | undefined;
@@ -62,6 +65,31 @@ export interface ServerShape {
   readonly cpus: number | undefined;
   /** Absolute paths that are tmpfs; all else is read-only. */
   readonly writable: readonly string[];
+}
+
+/** A secret that servers get. */
+export interface SecretSpec {
+  /** Upper-case letters, digits and underscores; a letter first. */
+  readonly name: string;
+  readonly delivery: SecretDelivery;
+}
+
+/** Where secrets are files when their spec names no path. The whole folder is read-only and in memory. */
+export const secretsFolder = "/run/secrets";
+
+/** As a file in memory, at an absolute path; or, where a program can take it no other way, as environment variable. */
+export type SecretDelivery =
+  | { readonly kind: "file"; readonly path: string }
+  | { readonly kind: "env"; readonly variable: string };
+
+/** A small file of the project that belongs to the release rather than to its image. */
+export interface ConfigFileSpec {
+  /** Absolute path of a regular file inside the project. */
+  readonly from: string;
+  /** Absolute path in every server. */
+  readonly to: string;
+  /** Permission bits. */
+  readonly mode: number;
 }
 
 export interface HealthSpec {

@@ -45,6 +45,8 @@ export function aRelease(number: number, overrides: Partial<Release> = {}): Rele
       deadlineMs: 5 * minute,
     },
     traffic: { mode: "http", listen: 8080, host: undefined },
+    secrets: [],
+    files: [],
     ...overrides,
   };
 }

@@ -57,6 +57,8 @@ export function serviceSpec(image: Partial<ImageSpec>): ServiceSpec {
     },
     count: 1,
     shape: { port: undefined, env: {}, memoryBytes: undefined, cpus: undefined, writable: [] },
+    secrets: [],
+    files: [],
     health: {
       check: { kind: "alive" },
       intervalMs: 1000,

@@ -2,7 +2,7 @@ import type { Shares } from "../domain/actions.ts";
 import type { ReleaseTraffic } from "../domain/analysis.ts";
 import type { ImageDigest, ServerId, ServiceKey } from "../domain/ids.ts";
 import type { Observation } from "../domain/observation.ts";
-import type { Release } from "../domain/release.ts";
+import type { Release, ReleaseSecret } from "../domain/release.ts";
 
 export type PlatformName = "local" | "docker" | "vm" | "kubernetes" | "terraform" | "fake";
 
@@ -102,6 +102,18 @@ export interface LogLine {
 export interface ImageSource {
   /** Throws `image_unknown`, `image_invalid`. Makes what is missing (one erofs file per layer); repeating it is cheap. */
   open(image: ImageDigest, call: Call): Promise<HostImage>;
+}
+
+/** Values of secrets as a host needs them when it makes a server; the composition root hands it in. */
+export interface SecretSource {
+  /** All of them, by name. Throws `secret_missing`, `secret_key_invalid`, `secret_corrupt`. */
+  open(service: ServiceKey, secrets: readonly ReleaseSecret[]): Promise<ReadonlyMap<string, Uint8Array>>;
+}
+
+/** Contents of configuration files; the composition root hands it in. */
+export interface ConfigSource {
+  /** By the digest that a kept release names. Throws `state_corrupt`. */
+  open(digest: string): Promise<Uint8Array>;
 }
 
 export interface HostImage {

@@ -10,6 +10,9 @@ export function knownKeys(): KnownKeys {
 function* keysOf(schema: z.core.$ZodType, path: string): Generator<[string, readonly string[]]> {
   const bare = unwrap(schema);
   if (bare instanceof z.ZodArray) return yield* keysOf(bare.element, `${path}[]`);
+  if (bare instanceof z.ZodUnion) {
+    for (const option of bare.options) yield* keysOf(option, path);
+  }
   if (!(bare instanceof z.ZodObject)) return;
   yield [path, Object.keys(bare.shape)];
   for (const [key, value] of Object.entries(bare.shape)) {

@@ -3,7 +3,14 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { stringify } from "yaml";
-import type { HealthSpec, ImageSpec, RolloutPolicy, ServiceSpec, TrafficSpec } from "../domain/spec.ts";
+import type {
+  HealthSpec,
+  ImageSpec,
+  RolloutPolicy,
+  SecretSpec,
+  ServiceSpec,
+  TrafficSpec,
+} from "../domain/spec.ts";
 import { KilnError } from "../lib/errors.ts";
 import { loadSpecs } from "./load.ts";
 
@@ -72,6 +79,17 @@ const rollout: fc.Arbitrary<RolloutPolicy> = fc.record({
   onFailure: fc.constantFrom("rollback", "stop"),
 });
 
+const secret: fc.Arbitrary<SecretSpec> = fc
+  .record({
+    name: fc.stringMatching(/^[A-Z][A-Z0-9_]{0,20}$/),
+    how: fc.constantFrom("default", "path", "env"),
+  })
+  .map(({ name, how }) => {
+    if (how === "env") return { name, delivery: { kind: "env", variable: `its_${name}` } };
+    const folder = how === "path" ? "/run/secrets/deeper" : "/run/secrets";
+    return { name, delivery: { kind: "file", path: `${folder}/${name}` } };
+  });
+
 const spec: fc.Arbitrary<ServiceSpec> = fc.boolean().chain((hasPort) =>
   fc.record({
     service: name,
@@ -96,6 +114,11 @@ const spec: fc.Arbitrary<ServiceSpec> = fc.boolean().chain((hasPort) =>
         { maxLength: 4 },
       ),
     }),
+    secrets: fc.uniqueArray(secret, {
+      maxLength: 4,
+      selector: ({ name }) => name,
+    }),
+    files: fc.constantFrom([], [{ from: join(folder, "a file"), to: "/etc/0.conf", mode: 0o440 }]),
     health: health(hasPort),
     traffic: hasPort ? fc.option(traffic, { nil: undefined }) : fc.constant(undefined),
     rollout,
@@ -109,6 +132,8 @@ function toDocument({
   image,
   count,
   shape,
+  secrets,
+  files,
   health,
   traffic,
   rollout,
@@ -122,6 +147,11 @@ function toDocument({
     memory: shape.memoryBytes && `${shape.memoryBytes / 1024}KiB`,
     cpus: shape.cpus,
     writable: shape.writable,
+    secrets: secrets.map(({ name, delivery }) => {
+      if (delivery.kind === "env") return { name, env: delivery.variable };
+      return delivery.path === `/run/secrets/${name}` ? name : { name, path: delivery.path };
+    }),
+    files: files.map(({ to, mode }) => ({ from: "a file", to, mode: mode.toString(8).padStart(4, "0") })),
   };
   const whole = {
     image: {
@@ -177,7 +207,11 @@ const valid = stringify({
     files: [{ from: "site", to: "/srv" }],
     command: ["nginx"],
   },
-  servers: { count: 3, port: 8080, env: { A: "1" }, writable: ["/run"] },
+  servers: {
+    ...{ count: 3, port: 8080, env: { A: "1" }, writable: ["/run"] },
+    secrets: ["DB_PASSWORD", { name: "TLS_KEY", path: "/run/secrets/tls.key" }],
+    files: [{ from: "site", to: "/etc/site.conf" }],
+  },
   health: { http: "/", interval: "1s" },
   traffic: { listen: 8080, host: "shop.example.com" },
   environments: { staging: { servers: { count: 1 }, traffic: { host: null } } },

@@ -12,6 +12,7 @@ beforeAll(async () => {
   file = join(folder, "kiln.yaml");
   await mkdir(join(folder, "site"));
   await writeFile(join(folder, "nginx.conf"), "");
+  await writeFile(join(folder, "app.conf"), "");
   await symlink("site", join(folder, "linked-site"));
 });
 
@@ -49,6 +50,10 @@ servers:
   memory: 256MiB
   cpus: 0.5
   writable: [/run, /tmp]
+  secrets: [DB_PASSWORD, { name: TLS_KEY, path: /etc/tls/key.pem }, { name: API_KEY, env: TOKEN }]
+  files:
+    - { from: app.conf, to: /etc/app/app.conf }
+    - { from: app.conf, to: /etc/app/more.conf, mode: "0400" }
 health: { http: "/healthz?full=1", interval: 500ms, deadline: 1h30m }
 traffic: { listen: 8080, host: Shop.Example.com }
 environments:
@@ -81,6 +86,15 @@ test("every key arrives, with units made plain and paths made absolute", async (
       cpus: 0.5,
       writable: ["/run", "/tmp"],
     },
+    secrets: [
+      { name: "DB_PASSWORD", delivery: { kind: "file", path: "/run/secrets/DB_PASSWORD" } },
+      { name: "TLS_KEY", delivery: { kind: "file", path: "/etc/tls/key.pem" } },
+      { name: "API_KEY", delivery: { kind: "env", variable: "TOKEN" } },
+    ],
+    files: [
+      { from: join(folder, "app.conf"), to: "/etc/app/app.conf", mode: 0o444 },
+      { from: join(folder, "app.conf"), to: "/etc/app/more.conf", mode: 0o400 },
+    ],
     health: {
       check: { kind: "http", path: "/healthz?full=1" },
       intervalMs: 500,

@@ -3,13 +3,17 @@ import { access, realpath, stat } from "node:fs/promises";
 import { isAbsolute, relative, resolve } from "node:path";
 import type { TlsSpec } from "../domain/spec.ts";
 import { isErrno } from "../lib/errors.ts";
-import { type Breach, isAtOrBelow } from "./rules.ts";
+import { isAtOrBelow } from "./paths.ts";
+import { placedFiles } from "./placed-rules.ts";
+import type { Breach } from "./rules.ts";
 import type { SpecDocument } from "./schema.ts";
 
 /** What the paths of a document lead to on this machine. */
 export interface ProjectFiles {
   /** Real path of each `image.files[].from`, in order; undefined where something is wrong. */
   readonly sources: readonly (string | undefined)[];
+  /** The same for `servers.files[].from`. */
+  readonly configSources: readonly (string | undefined)[];
   /** Real path of the `oci:` base. */
   readonly base: string | undefined;
   /** Absolute paths of `traffic.tls`. */
@@ -27,10 +31,11 @@ export interface NamesFiles {
 interface Found {
   readonly real: string;
   readonly isFolder: boolean;
+  readonly bytes: number;
 }
 
 /**
- * Looks up what a document names. `image.files` must lie inside `project`, also behind symbolic links; an `oci:`
+ * Looks up what a document names. `image.files` and `servers.files` must lie inside `project`, also behind symbolic links; an `oci:`
  * base may lie anywhere. Symbolic links further down are the image builder's to judge.
  */
 export async function findProjectFiles(
@@ -54,9 +59,16 @@ export async function findProjectFiles(
     to: file.to,
     isFolder: found[index]?.isFolder ?? true,
   }));
-  breaches.push(...filesAsFolders(targets, servers?.writable ?? []));
+  breaches.push(...filesAsFolders(targets, servers));
+  const configs = await Promise.all(
+    (servers?.files ?? []).map(({ from }, index) =>
+      catching(breaches, ["servers", "files", index, "from"], () => findConfigFile(root, from)),
+    ),
+  );
+  breaches.push(...tooLarge(configs));
   return {
     sources: found.map((entry) => entry?.real),
+    configSources: configs.map((entry) => entry?.real),
     base: base?.real,
     tls: tlsFiles(project, traffic),
     breaches,
@@ -71,6 +83,28 @@ function tlsFiles(project: string, traffic: NamesFiles["traffic"]): TlsSpec | un
   if (traffic?.tls === undefined) return undefined;
   const { certificate, key } = traffic.tls;
   return { certificate: resolve(project, certificate), key: resolve(project, key) };
+}
+
+async function findConfigFile(root: string, from: string): Promise<Found | Omit<Breach, "path">> {
+  const found = await findInside(root, from);
+  if (!("real" in found) || !found.isFolder) return found;
+  return {
+    message: `${from} is a folder; expected a regular file.`,
+    hint: "Name each file; whole folders belong in `image.files`.",
+  };
+}
+
+/** Together, because they travel with the release and are kept with it. */
+const mostConfigBytes = 1024 * 1024;
+
+function* tooLarge(configs: readonly (Found | undefined)[]): Generator<Breach> {
+  const bytes = configs.reduce((sum, file) => sum + (file?.bytes ?? 0), 0);
+  if (bytes <= mostConfigBytes) return;
+  yield {
+    path: ["servers", "files"],
+    message: `\`servers.files\` has ${bytes} bytes together; expected at most ${mostConfigBytes}.`,
+    hint: "Put large files into the image, with `image.files`.",
+  };
 }
 
 async function catching(
@@ -115,7 +149,7 @@ async function lookUp(root: string, path: string): Promise<Found | Omit<Breach, 
       return { message: `${path} is ${kindOf(stats)}; expected a regular file or a folder.` };
     }
     await access(real, isFolder ? constants.R_OK | constants.X_OK : constants.R_OK);
-    return { real, isFolder };
+    return { real, isFolder, bytes: stats.size };
   } catch (error) {
     return wrongWith(path, error);
   }
@@ -144,11 +178,12 @@ function kindOf(stats: Stats): string {
 /** A path cannot be a file and a folder at once. */
 function* filesAsFolders(
   targets: readonly { readonly index: number; readonly to: string; readonly isFolder: boolean }[],
-  writable: readonly string[],
+  servers: NamesFiles["servers"],
 ): Generator<Breach> {
   const below = [
     ...targets.map(({ to, index }) => ({ at: to, path: ["image", "files", index, "to"] })),
-    ...writable.map((at, index) => ({ at, path: ["servers", "writable", index] })),
+    ...(servers?.writable ?? []).map((at, index) => ({ at, path: ["servers", "writable", index] })),
+    ...placedFiles(servers),
   ];
   for (const { at, path } of below) {
     const file = targets.find(({ to, isFolder }) => !isFolder && to !== at && isAtOrBelow(at, to));
@@ -159,8 +194,9 @@ function* filesAsFolders(
 }
 
 /** The same paths without a look at the disk. */
-export function assumeProjectFiles(project: string, { image, traffic }: NamesFiles): ProjectFiles {
+export function assumeProjectFiles(project: string, { image, servers, traffic }: NamesFiles): ProjectFiles {
   return {
+    configSources: (servers?.files ?? []).map(({ from }) => resolve(project, from)),
     sources: image.files.map(({ from }) => resolve(project, from)),
     base: image.from.kind === "oci" ? resolve(project, image.from.path) : undefined,
     tls: tlsFiles(project, traffic),

@@ -19,8 +19,13 @@ function* schemaRows(schema: JsonSchema, path = ""): Generator<Row> {
     const absent = required.includes(name) ? "required" : "none";
     yield { key, default: defaultOf(child) ?? absent, meaning: String(child.description) };
     yield* schemaRows(child, key);
-    if (child.items) yield* schemaRows(child.items as JsonSchema, `${key}[]`);
+    for (const item of itemsOf(child)) yield* schemaRows(item, `${key}[]`);
   }
+}
+
+function itemsOf({ items }: JsonSchema): readonly JsonSchema[] {
+  const one = items as JsonSchema | undefined;
+  return one === undefined ? [] : ((one.anyOf as readonly JsonSchema[] | undefined) ?? [one]);
 }
 
 function defaultOf({ default: value }: JsonSchema): string | undefined {

@@ -1,3 +1,5 @@
+import { isAtOrBelow } from "./paths.ts";
+import { placedFiles, placedRules } from "./placed-rules.ts";
 import type { SpecDocument } from "./schema.ts";
 import type { Path } from "./tree.ts";
 
@@ -15,7 +17,7 @@ export interface RuleInput {
   readonly given: (path: Path) => boolean;
 }
 
-type Rule = (input: RuleInput) => Iterable<Breach>;
+export type Rule = (input: RuleInput) => Iterable<Breach>;
 
 /** Everything that one section alone cannot know, or that a schema cannot say. */
 export function breaches(input: RuleInput): Breach[] {
@@ -30,6 +32,7 @@ const rules: readonly Rule[] = [
   reservedTargets,
   writableApart,
   writableHidesNoFile,
+  ...placedRules,
   healthCheck,
   trafficNeedsPort,
   hostNeedsHttp,
@@ -91,7 +94,7 @@ const kernelFolders = ["/proc", "/sys", "/dev"];
 function* reservedTargets({ document: { image, servers } }: RuleInput): Generator<Breach> {
   const targets = (image?.files ?? []).map((file, i) => ({ path: ["image", "files", i, "to"], at: file.to }));
   const writable = (servers?.writable ?? []).map((at, i) => ({ path: ["servers", "writable", i], at }));
-  for (const { path, at } of [...targets, ...writable]) {
+  for (const { path, at } of [...targets, ...writable, ...placedFiles(servers)]) {
     const folder = kernelFolders.find((kernel) => isAtOrBelow(at, kernel));
     if (!folder) continue;
     yield {
@@ -228,9 +231,4 @@ function* canarySteps({ document: { rollout }, given }: RuleInput): Generator<Br
       hint: "Use `strategy: blue-green`.",
     };
   }
-}
-
-/** True for the folder itself and everything in it. Both are absolute and normalised. */
-export function isAtOrBelow(path: string, folder: string): boolean {
-  return path === folder || path.startsWith(`${folder}/`);
 }

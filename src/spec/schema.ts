@@ -94,6 +94,58 @@ const image = z
   )
   .describe("What the image is made of.");
 
+const secretName = () =>
+  leaf.text({
+    expected: "the name of a secret, of upper-case letters, digits and underscores, such as DB_PASSWORD",
+    pattern: v.secretNamePattern,
+    examples: ["DB_PASSWORD"],
+    hint: (found) => {
+      const upper = String(found)
+        .toUpperCase()
+        .replaceAll(/[^A-Z0-9]+/g, "_");
+      return v.secretNamePattern.test(upper) ? `Write ${upper}.` : undefined;
+    },
+  });
+
+const secret = z.union(
+  [
+    secretName()
+      .describe("Name of a secret, which becomes the file /run/secrets/NAME.")
+      .transform((name) => ({ name, path: undefined, env: undefined })),
+    z.strictObject({
+      name: secretName().describe("Name that `kiln secret set` gives it."),
+      path: leaf
+        .containerPath("an absolute path in the server, such as /run/secrets/tls.key")
+        .optional()
+        .describe("File in every server, in memory and read-only; /run/secrets/NAME when absent."),
+      env: leaf
+        .text({
+          expected: "a name of letters, digits and underscores that begins with no digit",
+          pattern: v.envNamePattern,
+        })
+        .optional()
+        .describe("Environment variable that servers get it as, instead of a file."),
+    }),
+  ],
+  { error: "the name of a secret, or a mapping with name and path or env" },
+);
+
+const configFile = z
+  .strictObject(
+    {
+      from: z
+        .string({ error: "the path of a file, relative to kiln.yaml" })
+        .min(1, { error: "the path of a file, relative to kiln.yaml" })
+        .describe("File inside the project, relative to the folder of kiln.yaml."),
+      to: leaf
+        .containerPath("an absolute path in the server, such as /etc/app/app.conf")
+        .describe("Absolute path in every server, over what the image has there."),
+      mode: leaf.mode().optional().describe("Permission bits, octal and in quotes; 0444 when absent."),
+    },
+    { error: "a mapping with from and to" },
+  )
+  .describe("One file of the project.");
+
 const servers = z
   .strictObject(
     {
@@ -120,6 +172,16 @@ const servers = z
         .list(leaf.containerPath("an absolute path in the server, such as /run"), "paths")
         .prefault([])
         .describe("Folders that are writable, in memory and empty at the start; all else is read-only."),
+      secrets: leaf
+        .list(secret, "secrets")
+        .max(64, { error: "at most 64 secrets" })
+        .prefault([])
+        .describe("Secrets that servers get, each as a file in memory or as an environment variable."),
+      files: leaf
+        .list(configFile, "files")
+        .max(64, { error: "at most 64 files" })
+        .prefault([])
+        .describe("Configuration files that belong to the release rather than to the image; 1 MiB together."),
     },
     { error: "a mapping that says what each server has" },
   )

@@ -1,21 +1,25 @@
-import type {
-  AnalysisSpec,
-  FileSpec,
-  HealthSpec,
-  ImageSpec,
-  RolloutPolicy,
-  ServiceSpec,
-  Step,
-  TrafficSpec,
+import {
+  type AnalysisSpec,
+  type FileSpec,
+  type HealthSpec,
+  type ImageSpec,
+  type RolloutPolicy,
+  type SecretSpec,
+  type ServiceSpec,
+  type Step,
+  secretsFolder,
+  type TrafficSpec,
 } from "../domain/spec.ts";
 import type { ProjectFiles } from "./project-files.ts";
 import type { SpecDocument } from "./schema.ts";
+
+type Found = Omit<ProjectFiles, "breaches">;
 
 /** A valid document in the words of the domain. Paths come from `files`, where they were looked up. */
 export function toServiceSpec(
   document: SpecDocument,
   environment: string | undefined,
-  files: Pick<ProjectFiles, "sources" | "base" | "tls">,
+  files: Found,
 ): ServiceSpec {
   const { servers, traffic } = document;
   return {
@@ -30,6 +34,10 @@ export function toServiceSpec(
       cpus: servers.cpus,
       writable: servers.writable,
     },
+    secrets: servers.secrets.map(toSecret),
+    files: servers.files.map(({ from, to, mode }, index) => {
+      return { from: files.configSources[index] ?? from, to, mode: mode ?? 0o444 };
+    }),
     health: toHealth(document),
     traffic: traffic && toTraffic(traffic, files.tls),
     rollout: toRollout(document.rollout),
@@ -43,7 +51,7 @@ function toTraffic(
   return { mode, listen, host, ...(tls === undefined ? {} : { tls }) };
 }
 
-function toImage(image: SpecDocument["image"], files: Pick<ProjectFiles, "sources" | "base">): ImageSpec {
+function toImage(image: SpecDocument["image"], files: Found): ImageSpec {
   const { from } = image;
   return {
     version: image.version,
@@ -57,6 +65,11 @@ function toImage(image: SpecDocument["image"], files: Pick<ProjectFiles, "source
     user: image.user,
     command: image.command,
   };
+}
+
+function toSecret({ name, path, env }: SpecDocument["servers"]["secrets"][number]): SecretSpec {
+  if (env !== undefined) return { name, delivery: { kind: "env", variable: env } };
+  return { name, delivery: { kind: "file", path: path ?? `${secretsFolder}/${name}` } };
 }
 
 function toHealth({ health, servers }: SpecDocument): HealthSpec {

@@ -75,6 +75,9 @@ export const httpPathPattern = /^\/[A-Za-z0-9._~!$&'()*+,;=:@%/?-]{0,2000}$/;
 
 export const envNamePattern = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
+/** Names of files and of environment variables alike. */
+export const secretNamePattern = /^[A-Z][A-Z0-9_]{0,63}$/;
+
 /** As in `domain/ids.ts`: no dots, so that a service key can be taken apart again. */
 export const namePattern = /^[a-z][a-z0-9-]{0,31}$/;
 

@@ -14,11 +14,29 @@ export function issueFindings(issues: readonly Issue[], root: Tree, keys: KnownK
     const path = issue.path.map((step) => (typeof step === "symbol" ? String(step) : step));
     const spot = findSpot(root, path);
     if (spot.tree?.kind === "broken") return [];
+    if (issue.code === "invalid_union") {
+      const meant = issue.errors.find((errors) => errors.every((error) => !isOtherKind(error)));
+      if (meant)
+        return issueFindings(
+          meant.map((error) => below(error, path)),
+          root,
+          keys,
+        );
+    }
     if (issue.code === "unrecognized_keys") {
       return issue.keys.map((key) => unknownKey(findSpot(root, [...path, key]), path, key, keys));
     }
     return [issue.code === "invalid_key" ? wrongName(issue, spot) : wrongValue(issue, spot)];
   });
+}
+
+/** Whether a value is not even of the kind (text, mapping) that this branch of a union is for. */
+function isOtherKind(issue: Issue): boolean {
+  return issue.code === "invalid_type" && issue.path.length === 0;
+}
+
+function below(issue: Issue, path: Path): Issue {
+  return { ...issue, path: [...path, ...issue.path] };
 }
 
 function wrongName(issue: Issue & { code: "invalid_key" }, spot: Spot): Finding {
@@ -69,13 +87,13 @@ function unknownKey(spot: Spot, parent: Path, key: string, known: KnownKeys): Fi
 }
 
 function keyHint(key: string, siblings: readonly string[], known: KnownKeys): string | undefined {
+  const other = synonyms.get(key.toLowerCase());
+  if (other) return `Kiln's word for it is \`${other}\`.`;
   const elsewhere = [...known].find(([, keys]) => keys.includes(key));
   if (elsewhere)
     return `\`${key}\` belongs in ${elsewhere[0] === "" ? "the service itself" : `\`${elsewhere[0]}\``}.`;
   const meant = nearest(key, siblings);
-  if (meant) return `Did you mean \`${meant}\`?`;
-  const other = synonyms.get(key.toLowerCase());
-  return other ? `Kiln's word for it is \`${other}\`.` : undefined;
+  return meant && `Did you mean \`${meant}\`?`;
 }
 
 /** Words that other tools use for what Kiln has under another name. */

@@ -2,8 +2,10 @@ import type { RecordChange } from "../domain/actions.ts";
 import type { ServiceKey } from "../domain/ids.ts";
 import { changeRollout } from "../domain/record.ts";
 import type { Rollout } from "../domain/rollout.ts";
+import { deleteUnusedContents } from "./contents.ts";
 import { markGood, markServedUntil } from "./releases.ts";
 import { rolloutData, selectRunningRollout, updateRollout } from "./rollouts.ts";
+import { deleteUnusedVersions } from "./secret-versions.ts";
 import { deleteService, selectService, upsertService } from "./services.ts";
 
 import { deleteWarm, replaceWarm } from "./warm.ts";
@@ -35,6 +37,8 @@ export function applyChange(
 function forgetService({ db, log }: Workbench, service: ServiceKey): boolean {
   if (!selectService(db, service)?.removed) return false;
   deleteService(db, service);
+  deleteUnusedVersions(db, service);
+  deleteUnusedContents(db);
   log.append({ service, kind: "service.gone", message: `Nothing of ${service} is left.`, data: {} });
   return true;
 }

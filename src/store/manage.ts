@@ -3,9 +3,11 @@ import type { ServiceKey } from "../domain/ids.ts";
 import type { ServerFailure } from "../domain/observation.ts";
 import type { RolloutPolicy } from "../domain/spec.ts";
 import { canonicalJson } from "../lib/canonical-json.ts";
+import { deleteUnusedContents } from "./contents.ts";
 import { insertFailure } from "./failures.ts";
 import { deleteOldReleases } from "./releases.ts";
 import { deleteOldRollouts, selectRunningRollout } from "./rollouts.ts";
+import { deleteUnusedVersions } from "./secret-versions.ts";
 import { requireService, selectService, unknownService, upsertService } from "./services.ts";
 import { endSuperseded, tellScaled } from "./start.ts";
 import type { Workbench } from "./workbench.ts";
@@ -51,6 +53,8 @@ export function markRemoved(bench: Workbench, service: ServiceKey, by: string): 
 export function prune({ db, log }: Workbench, service: ServiceKey, keep: number): readonly number[] {
   const releases = deleteOldReleases(db, service, keep);
   deleteOldRollouts(db, service);
+  deleteUnusedVersions(db, service);
+  deleteUnusedContents(db);
   if (releases.length > 0) {
     log.append({
       service,

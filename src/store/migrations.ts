@@ -97,13 +97,46 @@ const migrations: readonly string[] = [
   UPDATE services SET policy = json_set(policy, '$.steps', json('[]'), '$.promote', 'auto');
   UPDATE rollouts SET policy = json_set(policy, '$.steps', json('[]'), '$.promote', 'auto');
   `,
+  `
+  -- A row outlives the versions, so that a number is never given twice. Secrets may come before their service and
+  -- stay after it.
+  CREATE TABLE secrets (
+    service TEXT NOT NULL,
+    name TEXT NOT NULL,
+    last_version INTEGER NOT NULL,
+    PRIMARY KEY (service, name)
+  ) STRICT, WITHOUT ROWID;
+
+  -- key_id tells which key file has sealed it; sealed is ciphertext and tag.
+  CREATE TABLE secret_versions (
+    service TEXT NOT NULL,
+    name TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    key_id TEXT NOT NULL,
+    nonce BLOB NOT NULL,
+    sealed BLOB NOT NULL,
+    created_at_ms INTEGER NOT NULL,
+    created_by TEXT NOT NULL,
+    PRIMARY KEY (service, name, version),
+    FOREIGN KEY (service, name) REFERENCES secrets
+  ) STRICT, WITHOUT ROWID;
+
+  -- Configuration files of kept releases.
+  CREATE TABLE contents (
+    digest TEXT PRIMARY KEY,
+    bytes BLOB NOT NULL
+  ) STRICT;
+  `,
 ];
 
 /** The version that this Kiln writes. */
 export const latestVersion = migrations.length;
 
 /** The tables that hold what is desired. The event log has its own check, the chain of digests. */
-const stateTables = ["services", "releases", "rollouts", "warm", "failures"];
+const stateTables = [
+  ...["services", "releases", "rollouts", "warm", "failures"],
+  ...["secrets", "secret_versions", "contents"],
+];
 
 /**
  * The database at `path` at the latest version, made if it is not there. Throws `state_newer` without touching a

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { ImageDigest, ServiceKey } from "../domain/ids.ts";
-import type { Release, ReleaseDraft } from "../domain/release.ts";
+import { draftOf, type Release, type ReleaseDraft } from "../domain/release.ts";
 import { canonicalJson } from "../lib/canonical-json.ts";
 import type { Database } from "./database.ts";
 
@@ -52,10 +52,9 @@ export function selectEqualRelease(
 }
 
 export function insertRelease(db: Database, release: Release): void {
-  const draft = draftOf(release);
   db.run(
     "INSERT INTO releases (service, number, image, draft, draft_digest, created_at_ms, created_by) VALUES (?, ?, ?, ?, ?, ?, ?)",
-    ...[release.service, release.number, release.image, canonicalJson(draft), draftDigest(draft)],
+    ...[release.service, release.number, release.image, draftText(release), draftDigest(release)],
     ...[release.createdAtMs, release.createdBy],
   );
 }
@@ -116,20 +115,26 @@ export function selectImagesInUse(db: Database): ReadonlyMap<ImageDigest, readon
   return users;
 }
 
-function draftOf({ image, version, shape, health, traffic }: ReleaseDraft): ReleaseDraft {
-  return { image, version, shape, health, traffic };
+/** What is kept. Without secrets or files it is what was kept before there were any, so that equal drafts stay equal. */
+function draftText(draft: ReleaseDraft): string {
+  const { secrets, files, ...rest } = draftOf(draft);
+  return canonicalJson({
+    ...rest,
+    ...(secrets.length === 0 ? {} : { secrets }),
+    ...(files.length === 0 ? {} : { files }),
+  });
 }
 
 function draftDigest(draft: ReleaseDraft): string {
-  return `sha256:${createHash("sha256")
-    .update(canonicalJson(draftOf(draft)))
-    .digest("hex")}`;
+  return `sha256:${createHash("sha256").update(draftText(draft)).digest("hex")}`;
 }
 
 function toRelease(row: ReleaseRow): Release {
-  const draft = JSON.parse(row.draft) as ReleaseDraft;
+  const draft = JSON.parse(row.draft) as Omit<ReleaseDraft, "secrets" | "files"> & Partial<ReleaseDraft>;
   return {
     ...draft,
+    secrets: draft.secrets ?? [],
+    files: draft.files ?? [],
     service: row.service,
     number: row.number,
     createdAtMs: row.created_at_ms,

@@ -1,9 +1,10 @@
 import { strict as assert } from "node:assert";
 import type { ServiceKey } from "../domain/ids.ts";
-import type { Release, ReleaseDraft } from "../domain/release.ts";
+import { draftOf, type Release, type ReleaseDraft } from "../domain/release.ts";
 import type { Origin, Rollout } from "../domain/rollout.ts";
 import type { RolloutPolicy, Step } from "../domain/spec.ts";
 import { KilnError } from "../lib/errors.ts";
+import { insertContents } from "./contents.ts";
 import { insertRelease, selectEqualRelease, selectRelease } from "./releases.ts";
 import { insertRollout, rolloutData, selectRunningRollout, updateRollout } from "./rollouts.ts";
 import { requireService, type ServiceRecord, selectService, upsertService } from "./services.ts";
@@ -16,6 +17,8 @@ export interface StartDeploy {
   readonly count: number;
   readonly policy: RolloutPolicy;
   readonly steps: readonly Step[];
+  /** By digest, the content of every file of the release. */
+  readonly contents?: ReadonlyMap<string, Uint8Array>;
   /** `user@machine`. */
   readonly by: string;
   readonly origin?: Origin | undefined;
@@ -48,9 +51,8 @@ export function draftRelease(
 ): Release {
   const equal = selectEqualRelease(db, service, draft);
   if (equal) return equal;
-  const { image, version, shape, health, traffic } = draft;
   const number = (selectService(db, service)?.lastRelease ?? 0) + 1;
-  return { image, version, shape, health, traffic, service, number, createdAtMs: clock.now(), createdBy: by };
+  return { ...draftOf(draft), service, number, createdAtMs: clock.now(), createdBy: by };
 }
 
 /** Records release, count, policy and rollout. Throws `rollout_running`, `service_removing`. */
@@ -73,7 +75,10 @@ export function startDeploy(bench: Workbench, start: StartDeploy): Rollout {
     policy,
     lastRelease: Math.max(base.lastRelease, release.number),
   });
-  if (release.number > base.lastRelease) addRelease(bench, release, base.lastRelease);
+  if (release.number > base.lastRelease) {
+    insertContents(bench.db, start.contents ?? new Map());
+    addRelease(bench, release, base.lastRelease);
+  }
   tellScaled(bench, service, base.count, count, start.by);
   return addRollout(bench, { ...start, kind: "deploy", service, from: base.serving, to: release.number });
 }

@@ -7,6 +7,7 @@ import type { DesiredService, Rollout } from "../domain/rollout.ts";
 import type { RolloutPolicy } from "../domain/spec.ts";
 import type { Clock } from "../lib/clock.ts";
 import { applyChange } from "./apply.ts";
+import { selectContent } from "./contents.ts";
 import { selectAllDesired, selectDesired } from "./desired.ts";
 import { type EventListener, EventLog } from "./event-log.ts";
 import { type EventQuery, firstBadEvent, selectEvents, selectLastSequence } from "./events.ts";
@@ -15,12 +16,14 @@ import { markRemoved, prune, recordFailure, recordServers, setCount, setPolicy }
 import { openDatabase } from "./migrations.ts";
 import { selectImagesInUse, selectLastGood, selectReleases } from "./releases.ts";
 import { selectRollout, selectRollouts } from "./rollouts.ts";
+import { keyFileBeside } from "./secret-key.ts";
+import { openSecrets, type SecretStore } from "./secrets.ts";
 import { selectService } from "./services.ts";
 import { draftRelease, type StartDeploy, type StartRollback, startDeploy, startRollback } from "./start.ts";
 import { abort, pause, promote, resume } from "./steer.ts";
 import type { Workbench } from "./workbench.ts";
 
-export type { EventListener, EventQuery, StartDeploy, StartRollback };
+export type { EventListener, EventQuery, SecretStore, StartDeploy, StartRollback };
 
 const keptReleases = 10;
 
@@ -71,6 +74,9 @@ export interface Store extends Disposable {
   pruneReleases(service: ServiceKey, keep?: number): readonly number[];
   /** Image digests that kept releases use, each with those releases in words. */
   imagesInUse(): ReadonlyMap<ImageDigest, readonly string[]>;
+  readonly secrets: SecretStore;
+  /** Of a configuration file that a kept release has, by its digest. Throws `state_corrupt`. */
+  content(digest: string): Uint8Array;
   /** Keeps the newest 20 of each release. A failure that is already known changes nothing. */
   recordFailure(service: ServiceKey, failure: ServerFailure): void;
   /** What was noticed of servers since the last look, in one transaction. */
@@ -121,6 +127,8 @@ export function openStore(path: string, options: { readonly clock: Clock }): Sto
     lastGood: (service) => selectLastGood(db, service),
     pruneReleases: (service, keep = keptReleases) => changing(() => prune(bench, service, keep)),
     imagesInUse: () => selectImagesInUse(db),
+    secrets: openSecrets(bench, keyFileBeside(path)),
+    content: (digest) => selectContent(db, digest),
     recordFailure: (service, failure) => changing(() => recordFailure(bench, service, failure)),
     recordServers: (news, failures) => changing(() => recordServers(bench, news, failures)),
     failures: (service, release) => selectFailures(db, service, release),

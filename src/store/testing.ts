@@ -1,6 +1,6 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import type { Release, ReleaseDraft } from "../domain/release.ts";
+import { draftOf, type Release, type ReleaseDraft } from "../domain/release.ts";
 import type { Rollout, WarmRelease } from "../domain/rollout.ts";
 import { aPolicy, aRelease } from "../domain/testing.ts";
 import type { Clock } from "../lib/clock.ts";
@@ -48,8 +48,7 @@ export function aStore(): Disposable & { readonly store: Store; readonly clock: 
 
 /** A draft that is equal for equal numbers only. */
 export function aDraft(number: number, overrides: Partial<ReleaseDraft> = {}): ReleaseDraft {
-  const { image, version, shape, health, traffic } = aRelease(number);
-  return { image, version, shape, health, traffic, ...overrides };
+  return { ...draftOf(aRelease(number)), ...overrides };
 }
 
 /** Starts a deploy of a draft and leaves it running. */

@@ -24,7 +24,7 @@ export async function run(context: Context, options: DeployOptions, service?: st
   const age = built.changed ? `built in ${formatDuration(built.ms)}` : "nothing to build";
   output.note(`Image ${project.spec.service}:${built.version}, ${formatBytes(built.bytes)}, ${age}.`);
   const beganAtMs = context.clock.now();
-  const asked = deployRequest(project.spec, built, whoAmI(context.env));
+  const asked = await deployRequest(project.spec, built, whoAmI(context.env));
   const origin = await originOf(project.folder, context.env);
   const request: DeployRequest = {
     ...asked,

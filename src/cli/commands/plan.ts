@@ -14,7 +14,7 @@ export async function run(context: Context, options: ServiceOptions, service?: s
   const project = await openProject(context.cwd, options, service);
   const client = await context.connect();
   const built = await buildProject(context, project, { updateLock: false });
-  const preview = await client.preview(deployRequest(project.spec, built, whoAmI(context.env)));
+  const preview = await client.preview(await deployRequest(project.spec, built, whoAmI(context.env)));
   context.output.result(preview, planLines(preview, context.output.style));
   return 0;
 }

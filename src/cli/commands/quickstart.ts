@@ -133,7 +133,7 @@ function build(context: Context, project: Project) {
 
 async function deploy(context: Context, client: Client, project: Project): Promise<void> {
   const built = await build(context, project);
-  const accepted = await client.deploy(deployRequest(project.spec, built, whoAmI(context.env)));
+  const accepted = await client.deploy(await deployRequest(project.spec, built, whoAmI(context.env)));
   await untilComplete(context, client, accepted.rollout);
 }
 

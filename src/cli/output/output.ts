@@ -55,6 +55,11 @@ export class Output {
     if (!this.json) this.#stderr.write(joined(lines));
   }
 
+  /** A question on stderr, its answer to follow on the same line. */
+  prompt(text: string): void {
+    if (!this.json) this.#stderr.write(text);
+  }
+
   /** Only to be used where `live` is true. */
   liveArea(): LiveArea {
     return new LiveArea(this.#stderr);

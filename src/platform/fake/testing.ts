@@ -28,6 +28,8 @@ export function release(number: number, overrides: Partial<Release> = {}): Relea
       unready: 3,
       deadlineMs: 60_000,
     },
+    secrets: [],
+    files: [],
     traffic: { mode: "http", listen: 8080, host: undefined },
     ...overrides,
   };

@@ -1,6 +1,6 @@
 import type { Clock } from "../../lib/clock.ts";
 import type { Logger } from "../../lib/log.ts";
-import type { ImageSource } from "../platform.ts";
+import type { ConfigSource, ImageSource, SecretSource } from "../platform.ts";
 import type { CgroupSupport } from "./cgroups.ts";
 import type { Lock } from "./locks.ts";
 import type { LocalNetwork } from "./network.ts";
@@ -13,6 +13,8 @@ export interface HostContext {
   readonly paths: HostPaths;
   readonly records: Records;
   readonly images: ImageSource;
+  readonly secrets: SecretSource;
+  readonly configs: ConfigSource;
   readonly network: LocalNetwork;
   readonly cgroups: CgroupSupport;
   /** Held while something that servers share (mounts, bridge) is made or removed. */

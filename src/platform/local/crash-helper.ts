@@ -12,12 +12,16 @@ const image: HostImage = JSON.parse(imageJson);
 const host = localHost({
   state: openStateFolder({ KILN_HOME: home }),
   images: { open: async () => image },
+  secrets: { open: async () => new Map([["A", Buffer.from("value")]]) },
+  configs: { open: async () => new Uint8Array() },
   clock: systemClock,
   log: silentLog,
 });
 const call = { signal: AbortSignal.timeout(60_000), deadline: Date.now() + 60_000 };
 process.stdout.write("begun\n");
-if (action === "create") await host.create({ id, release: testRelease("any") }, call);
+const secret = { name: "A", version: 1, delivery: { kind: "file", path: "/run/secrets/A" } } as const;
+const release = { ...testRelease("any"), secrets: [secret] };
+if (action === "create") await host.create({ id, release }, call);
 else await host.destroy(id, call);
 process.stdout.write("done\n");
 setInterval(() => {}, 1000);

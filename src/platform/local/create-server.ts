@@ -12,6 +12,15 @@ import { attachPort, configurePort } from "./network.ts";
 import { type Network, namespacePath, type Port, portOf } from "./network-commands.ts";
 import { ociConfig } from "./oci-config.ts";
 import { serverPaths } from "./paths.ts";
+import {
+  forgetSecretConfig,
+  openContent,
+  type PlacedContent,
+  placeContent,
+  placedPoints,
+  secretVariables,
+  writeConfig,
+} from "./placed-content.ts";
 import { bootId, findProcess } from "./processes.ts";
 import { findProgram, openFilesLimit } from "./programs.ts";
 import type { ServerRecord } from "./records.ts";
@@ -30,9 +39,10 @@ export async function createServer(host: HostContext, spec: ServerSpec, call: Ca
   }
   if (known) await removeServer(host, known);
   const image = await host.images.open(spec.release.image, call);
+  const content = await openContent(host, spec.release);
   const { record, network } = await claim(host, spec, image);
   try {
-    const running = await start(host, record, image, network, call);
+    const running = await start(host, { record, image, content }, network, call);
     host.records.write(running);
     return hostServer(running, undefined);
   } catch (error) {
@@ -47,7 +57,9 @@ function claim(
   spec: ServerSpec,
   image: HostImage,
 ): Promise<{ readonly record: ServerRecord; readonly network: Network }> {
-  const root = describeRoot(image, mountPoints(spec.release.shape.writable, image.workingFolder));
+  const { release } = spec;
+  const points = mountPoints(release.shape.writable, image.workingFolder, placedPoints(release));
+  const root = describeRoot(image, points);
   return host.shared(async () => {
     try {
       const [network] = await Promise.all([host.network.ensure(), ensureRoot(host.paths, root)]);
@@ -104,18 +116,20 @@ function freeAddress(host: HostContext, { subnet }: Network): number {
   return address;
 }
 
-async function start(
-  host: HostContext,
-  record: ServerRecord,
-  image: HostImage,
-  network: Network,
-  call: Call,
-): Promise<ServerRecord> {
+/** What a server is made from. */
+interface Making {
+  readonly record: ServerRecord;
+  readonly image: HostImage;
+  readonly content: PlacedContent;
+}
+
+async function start(host: HostContext, making: Making, network: Network, call: Call): Promise<ServerRecord> {
+  const { record, image } = making;
   const server = serverPaths(host.paths, record.id);
   const address = parseAddress(record.address);
   assert(address !== undefined);
   const port = portOf(network, record.id, address);
-  writeBundle(host, record, image, port);
+  await writeBundle(host, making, port);
   await attachPort(network, port);
   const [pid] = await allDone([makeProcess(host, record, image, call), configurePort(network, port)]);
   const process = findProcess(pid);
@@ -124,6 +138,7 @@ async function start(
   await runcStart(host.paths, server, record.id).catch((error) => {
     throw failure(host, record, image, error);
   });
+  forgetSecretConfig(server);
   return { ...record, running: { process, monitor } };
 }
 
@@ -149,7 +164,7 @@ function failure(host: HostContext, record: ServerRecord, image: HostImage, erro
   return startFailure(record.id, image.argv[0] ?? "", message);
 }
 
-function writeBundle(host: HostContext, record: ServerRecord, image: HostImage, port: Port): void {
+async function writeBundle(host: HostContext, { record, image, content }: Making, port: Port): Promise<void> {
   const server = serverPaths(host.paths, record.id);
   const hostname = hostnameOf(record.id);
   for (const folder of [host.paths.exits, host.paths.sockets])
@@ -165,6 +180,8 @@ function writeBundle(host: HostContext, record: ServerRecord, image: HostImage, 
     hostname,
     image,
     shape: record.release.shape,
+    variables: secretVariables(content),
+    binds: await placeContent(server, image, content),
     root: rootPath(host.paths, record.root),
     networkNamespace: namespacePath(port.namespace),
     cgroup: serverCgroup(host.tag, record.id),
@@ -172,7 +189,7 @@ function writeBundle(host: HostContext, record: ServerRecord, image: HostImage, 
     openFiles: openFilesLimit(),
     files: server,
   });
-  writeFileSync(server.config, JSON.stringify(config), { mode: 0o600 });
+  writeConfig(server, content, config);
 }
 
 /** Readable for a server's user, whatever the umask is. */

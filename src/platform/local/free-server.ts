@@ -7,6 +7,7 @@ import type { HostContext } from "./context.ts";
 import { detachPort, recordedNetwork } from "./network.ts";
 import { portOf } from "./network-commands.ts";
 import { serverPaths } from "./paths.ts";
+import { freeSecrets } from "./placed-content.ts";
 import {
   bootId,
   isAlive,
@@ -51,6 +52,7 @@ async function freeOwn(host: HostContext, record: ServerRecord): Promise<void> {
   if (sameBoot) await endProcesses(host, record);
   await Promise.all([deleteRuntime(host, record, sameBoot), detach(host, record)]);
   await removeCgroups(host, record);
+  await freeSecrets(serverPaths(host.paths, record.id));
   const exit = findExit(host.paths, record, readMoment(host.paths, host.clock.now()));
   const server = serverPaths(host.paths, record.id);
   host.records.write({ ...record, exit: exit ?? { atMs: host.clock.now(), oomKilled: false }, freed: true });

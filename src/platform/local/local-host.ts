@@ -5,7 +5,7 @@ import { KilnError } from "../../lib/errors.ts";
 import type { Logger } from "../../lib/log.ts";
 import type { StateFolder } from "../../lib/state-folder.ts";
 import type { Host, HostServer } from "../fleet/host.ts";
-import type { Call, ImageSource } from "../platform.ts";
+import type { Call, ConfigSource, ImageSource, SecretSource } from "../platform.ts";
 import { readCgroupSupport } from "./cgroups.ts";
 import type { HostContext } from "./context.ts";
 import { createServer } from "./create-server.ts";
@@ -23,6 +23,8 @@ import { findExit, hostServer, readMoment } from "./server-state.ts";
 export interface LocalHostOptions {
   readonly state: StateFolder;
   readonly images: ImageSource;
+  readonly secrets: SecretSource;
+  readonly configs: ConfigSource;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -59,13 +61,15 @@ export function localHost(options: LocalHostOptions): Host {
   };
 }
 
-function openContext({ state, images, clock, log }: LocalHostOptions): HostContext {
+function openContext({ state, images, secrets, configs, clock, log }: LocalHostOptions): HostContext {
   const paths = hostPaths(state);
   return {
     tag: state.tag,
     paths,
     records: openRecords(paths),
     images,
+    secrets,
+    configs,
     network: localNetwork(paths, state.tag, clock),
     cgroups: readCgroupSupport(),
     shared: createLock(),

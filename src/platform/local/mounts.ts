@@ -34,6 +34,16 @@ export function rootMountArgv(layers: readonly string[], target: string): [strin
   return ["mount", "-t", "overlay", "-o", `ro,nodev,nosuid,lowerdir=${lower}`, "overlay", target];
 }
 
+/** Memory that only root reaches, and that `swap: false` (Linux 6.4) keeps off the disk. */
+export function memoryMountArgv(
+  target: string,
+  bytes: number,
+  { swap }: { readonly swap: boolean },
+): [string, ...string[]] {
+  const options = `nosuid,nodev,noexec,mode=0700,size=${bytes}${swap ? "" : ",noswap"}`;
+  return ["mount", "-t", "tmpfs", "-o", options, "tmpfs", target];
+}
+
 export async function mount(argv: [string, ...string[]], folder = "/"): Promise<void> {
   // The newer mount API takes at most 256 bytes per option, too few for `lowerdir`.
   await exec(argv, { cwd: folder, env: { LIBMOUNT_FORCE_MOUNT2: "always" } });

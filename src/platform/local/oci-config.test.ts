@@ -27,6 +27,8 @@ const input: ConfigInput = {
     cpus: 0.5,
     writable: ["/var/lib/nginx", "/tmp"],
   },
+  variables: [],
+  binds: [],
   root: "/state/roots/r",
   networkNamespace: "/run/netns/n",
   cgroup: "/kiln-0123abcd/shop-3-1-2",
@@ -349,4 +351,26 @@ test("the deny list names the calls that would change a server from inside", () 
   expect(new Set(denied?.names).size).toBe(denied?.names.length);
   expect(rest.filter(({ names }) => names.includes("clone"))).toHaveLength(7);
   expect(rest.at(-1)).toEqual({ names: ["clone3"], action: "SCMP_ACT_ERRNO", errnoRet: 38 });
+});
+
+test("what the release brings lies over all else, and its variables win", () => {
+  const { mounts, process } = ociConfig({
+    ...input,
+    variables: [
+      ["LOG_LEVEL", "debug"],
+      ["TOKEN", "a=b\nc"],
+    ],
+    binds: [{ source: "/b/secrets/folder", destination: "/run/secrets" }],
+  });
+  expect(mounts.slice(-4).map(({ destination }) => destination)).toEqual([
+    ...["/run/secrets", "/etc/hosts", "/etc/hostname", "/etc/resolv.conf"],
+  ]);
+  expect(mounts.at(-4)).toEqual({
+    destination: "/run/secrets",
+    type: "bind",
+    source: "/b/secrets/folder",
+    options: ["bind", "ro", "nosuid", "nodev", "noexec"],
+  });
+  const { env } = process as { readonly env: readonly string[] };
+  expect(env.filter((line) => /^(LOG_LEVEL|TOKEN)=/.test(line))).toEqual(["LOG_LEVEL=debug", "TOKEN=a=b\nc"]);
 });

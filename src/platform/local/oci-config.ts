@@ -1,6 +1,7 @@
 import type { ServerShape } from "../../domain/spec.ts";
 import type { HostImage } from "../platform.ts";
 import type { CgroupSupport } from "./cgroups.ts";
+import type { Bind } from "./placed-content.ts";
 import { type Seccomp, seccomp } from "./seccomp.ts";
 import { isForEverybody, mountOrder } from "./skeleton.ts";
 
@@ -12,6 +13,10 @@ export interface ConfigInput {
   readonly hostname: string;
   readonly image: HostImage;
   readonly shape: ServerShape;
+  /** Environment variables that win over all others. */
+  readonly variables: readonly (readonly [name: string, value: string])[];
+  /** Read-only files and folders, over all that the image and the writable paths have there. */
+  readonly binds: readonly Bind[];
   /** Absolute path of the mounted root file system. */
   readonly root: string;
   /** Absolute path of the network namespace. */
@@ -116,7 +121,7 @@ function processOf(input: ConfigInput) {
 }
 
 /** The image's, then ours, then the release's: what the user wrote last in `kiln.yaml` wins. */
-function environment({ id, service, release, image, shape }: ConfigInput): readonly string[] {
+function environment({ id, service, release, image, shape, variables }: ConfigInput): readonly string[] {
   const values = new Map<string, string>([["PATH", defaultPath]]);
   for (const line of image.env) {
     const at = line.indexOf("=");
@@ -124,7 +129,7 @@ function environment({ id, service, release, image, shape }: ConfigInput): reado
   }
   values.set("KILN_SERVICE", service).set("KILN_RELEASE", String(release)).set("KILN_SERVER", id);
   if (shape.port !== undefined) values.set("PORT", String(shape.port));
-  for (const [name, value] of Object.entries(shape.env)) values.set(name, value);
+  for (const [name, value] of [...Object.entries(shape.env), ...variables]) values.set(name, value);
   return [...values].map(([name, value]) => `${name}=${value}`);
 }
 
@@ -179,9 +184,10 @@ function writableMounts({ image, shape }: ConfigInput): readonly Mount[] {
 }
 
 /** After the tmpfs mounts, which may lie above them. */
-function fileMounts({ files }: ConfigInput): readonly Mount[] {
+function fileMounts({ files, binds }: ConfigInput): readonly Mount[] {
   const options = ["bind", "ro", "nosuid", "nodev", "noexec"];
   return [
+    ...binds.map(({ source, destination }) => ({ destination, type: "bind", source, options })),
     { destination: "/etc/hosts", type: "bind", source: files.hosts, options },
     { destination: "/etc/hostname", type: "bind", source: files.hostname, options },
     { destination: "/etc/resolv.conf", type: "bind", source: files.resolvers, options },

@@ -50,6 +50,12 @@ export interface ServerPaths {
   readonly hosts: string;
   readonly hostname: string;
   readonly resolvers: string;
+  /** Configuration files of the release. */
+  readonly files: string;
+  /** Memory: the only place where values of secrets are. Whoever copies the folder leaves this out. */
+  readonly secrets: string;
+  /** In place of `config` where that holds secrets. */
+  readonly secretConfig: string;
   /** conmon's fifo for commands. */
   readonly control: string;
   /** conmon makes this file when the kernel has killed for want of memory. */
@@ -72,6 +78,9 @@ export function serverPaths(paths: HostPaths, id: ServerId): ServerPaths {
     hosts: join(folder, "hosts"),
     hostname: join(folder, "hostname"),
     resolvers: join(folder, "resolv.conf"),
+    files: join(folder, "files"),
+    secrets: join(folder, "secrets"),
+    secretConfig: join(folder, "secrets/config.json"),
     control: join(folder, "ctl"),
     outOfMemory: join(folder, "oom"),
     exit: join(paths.exits, id),

@@ -12,14 +12,20 @@ export function mountOrder(paths: readonly string[]): readonly string[] {
   );
 }
 
-/** The places that every server needs in its root file system, whatever its image holds. */
-export function mountPoints(writable: readonly string[], workingFolder: string): readonly MountPoint[] {
-  const folders = ["/proc", "/dev", "/sys", workingFolder || "/", ...writable];
+/** The places that a server needs in its root file system, whatever its image holds; `placed` are those of its release. */
+export function mountPoints(
+  writable: readonly string[],
+  workingFolder: string,
+  placed: readonly MountPoint[],
+): readonly MountPoint[] {
+  const placedFolders = placed.filter(({ type }) => type === "folder").map(({ path }) => path);
+  const folders = ["/proc", "/dev", "/sys", workingFolder || "/", ...writable, ...placedFolders];
   return [
     ...mountOrder(folders)
       .filter((path) => path !== "/")
       .map((path) => ({ path, type: "folder" as const })),
     ...["/etc/hostname", "/etc/hosts", "/etc/resolv.conf"].map((path) => ({ path, type: "file" as const })),
+    ...placed.filter(({ type }) => type === "file"),
   ];
 }
 

@@ -2,9 +2,10 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createKeyedLocks } from "./locks.ts";
-import { layerMountArgv, parseMountPoints, rootMountArgv } from "./mounts.ts";
+import { layerMountArgv, memoryMountArgv, parseMountPoints, rootMountArgv } from "./mounts.ts";
 import { hostPaths, serverPaths } from "./paths.ts";
 import { resolveInRoot } from "./paths-in-root.ts";
+import { placedPoints } from "./placed-content.ts";
 import { findProcess, isAlive } from "./processes.ts";
 import { openFilesLimit } from "./programs.ts";
 import { hostnameOf, hostsFile, parseResolvers, readResolvers, resolversFile } from "./resolvers.ts";
@@ -20,7 +21,7 @@ test("signals by name, number and place among the real-time ones", () => {
 
 test("mount points come with parents first and once", () => {
   expect(mountOrder(["/var/lib/nginx/", "/run", "/var", "/run"])).toEqual(["/run", "/var", "/var/lib/nginx"]);
-  expect(mountPoints(["/run"], "/srv").map(({ path, type }) => `${path} ${type}`)).toEqual([
+  expect(mountPoints(["/run"], "/srv", []).map(({ path, type }) => `${path} ${type}`)).toEqual([
     "/dev folder",
     "/proc folder",
     "/run folder",
@@ -30,6 +31,32 @@ test("mount points come with parents first and once", () => {
     "/etc/hosts file",
     "/etc/resolv.conf file",
   ]);
+});
+
+test("places for what a release brings: the secrets' folder once, everything else by itself", () => {
+  const file = (name: string, path: string) =>
+    ({ name, version: 1, delivery: { kind: "file", path } }) as const;
+  const secrets = [
+    ...[file("A", "/run/secrets/A"), file("B", "/run/secrets/b/b.key"), file("C", "/etc/c.key")],
+    { name: "D", version: 1, delivery: { kind: "env", variable: "D" } } as const,
+  ];
+  const files = [{ to: "/etc/app.conf", mode: 0o444, digest: "" }];
+  const points = placedPoints({ secrets, files });
+  expect(points.map(({ path, type }) => `${path} ${type}`)).toEqual([
+    ...["/run/secrets folder", "/etc/c.key file", "/etc/app.conf file"],
+  ]);
+  expect(mountPoints([], "", points).map(({ path }) => path)).toEqual([
+    ...["/dev", "/proc", "/sys", "/run/secrets"],
+    ...["/etc/hostname", "/etc/hosts", "/etc/resolv.conf", "/etc/c.key", "/etc/app.conf"],
+  ]);
+  expect(placedPoints({ secrets: secrets.slice(3), files: [] })).toEqual([]);
+});
+
+test("memory for secrets is bounded and stays off the disk where the kernel can do that", () => {
+  expect(memoryMountArgv("/s/secrets", 8192, { swap: false }).join(" ")).toBe(
+    "mount -t tmpfs -o nosuid,nodev,noexec,mode=0700,size=8192,noswap tmpfs /s/secrets",
+  );
+  expect(memoryMountArgv("/s/secrets", 8192, { swap: true })[4]).not.toContain("noswap");
 });
 
 test("mount points are read with blanks in them", () => {

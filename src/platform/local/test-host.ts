@@ -1,7 +1,9 @@
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import type { Release, ReleaseSecret } from "../../domain/release.ts";
 import type { ServerShape } from "../../domain/spec.ts";
 import { systemClock } from "../../lib/clock.ts";
+import { KilnError } from "../../lib/errors.ts";
 import { exec } from "../../lib/exec.ts";
 import { silentLog } from "../../lib/log.ts";
 import { openStateFolder, type StateFolder } from "../../lib/state-folder.ts";
@@ -29,6 +31,8 @@ export class TestHost implements AsyncDisposable {
   readonly state: StateFolder;
   readonly host: Host;
   readonly images: TestImages;
+  /** Values of secrets, by `NAME VERSION`. */
+  readonly values = new Map<string, string | Uint8Array>();
 
   constructor(images: TestImages, home = mkdtempSync("/tmp/kiln-")) {
     this.images = images;
@@ -38,7 +42,17 @@ export class TestHost implements AsyncDisposable {
 
   /** What a new controller would see. */
   reopen(): Host {
-    return localHost({ state: this.state, images: this.images, clock: systemClock, log: silentLog });
+    return localHost({
+      ...{ state: this.state, images: this.images, clock: systemClock, log: silentLog },
+      secrets: { open: async (_service, secrets) => new Map(secrets.map((s) => [s.name, this.#value(s)])) },
+      configs: { open: async (digest) => Buffer.from(`content of ${digest}`) },
+    });
+  }
+
+  #value({ name, version }: ReleaseSecret): Uint8Array {
+    const value = this.values.get(`${name} ${version}`);
+    if (value !== undefined) return Buffer.from(value);
+    throw new KilnError("secret_missing", `There is no version ${version} of ${name}.`);
   }
 
   /** Creates a server that runs `script`. */
@@ -47,9 +61,10 @@ export class TestHost implements AsyncDisposable {
     script: string,
     shape: Partial<ServerShape> = {},
     image: Partial<HostImage> = {},
+    release: Partial<Release> = {},
   ): Promise<HostServer> {
     this.images.images.set(id, shellImage(script, image));
-    return this.host.create({ id, release: testRelease(id, shape) }, aCall());
+    return this.host.create({ id, release: { ...testRelease(id, shape), ...release } }, aCall());
   }
 
   async find(id: string): Promise<HostServer | undefined> {

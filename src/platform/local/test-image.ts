@@ -113,6 +113,8 @@ export function testRelease(digest: string, shape: Partial<ServerShape> = {}): R
       deadlineMs: 1000,
     },
     traffic: undefined,
+    secrets: [],
+    files: [],
     createdAtMs: 0,
     createdBy: "test",
   };

@@ -1,0 +1,18 @@
+import type { Context, Outcome } from "../context.ts";
+import { whoAmI } from "../people.ts";
+import { requireService, type ServiceOptions } from "../project.ts";
+import { requireSecretName } from "../secret-name.ts";
+
+export async function run(
+  context: Context,
+  options: ServiceOptions,
+  name: string,
+  service?: string,
+): Outcome {
+  requireSecretName(name);
+  const key = await requireService(context.cwd, options, service);
+  const client = await context.connect();
+  await client.removeSecret(key, name, whoAmI(context.env));
+  context.output.result({ service: key, name }, [`${name} of ${key} is removed.`]);
+  return 0;
+}
