@@ -58,6 +58,12 @@ export interface Router {
   remove(service: ServiceKey, options: RouterOptions): Promise<void>;
   /** Open requests or connections of one target now; 0 for an unknown one. */
   open(service: ServiceKey, target: ServerId, options: RouterOptions): Promise<number>;
+  /**
+   * Closes connections of one target that only pass bytes on, WebSockets and plain TCP, one after the other: each has a
+   * moment of its own between 0 and 1, spread evenly, and those whose moment is not behind `progress` are closed. Requests go
+   * on. Absent: the router leaves them to the end of the server.
+   */
+  closeLong?(service: ServiceKey, target: ServerId, progress: number, options: RouterOptions): Promise<void>;
   /** What each of the service's targets has answered so far; nothing for a service of plain TCP. */
   counts(service: ServiceKey, options: RouterOptions): Promise<readonly TargetCounts[]>;
   /**

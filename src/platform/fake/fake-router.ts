@@ -26,7 +26,13 @@ export function fakeRouter(world: FakeWorld): Router {
     open: (service, id, options) =>
       perform("open", service, options, () => {
         const known = world.routes.get(service)?.targets.some((t) => t.id === id) ?? false;
-        return known ? (world.openRequests.get(id) ?? 0) : 0;
+        const open = (world.openRequests.get(id) ?? 0) + (world.longConnections.get(id)?.length ?? 0);
+        return known ? open : 0;
+      }),
+    closeLong: (service, id, progress, options) =>
+      perform("closeLong", service, options, () => {
+        const stay = world.longConnections.get(id)?.filter((moment) => moment > progress);
+        if (stay !== undefined) world.longConnections.set(id, stay);
       }),
     counts: (service, options) =>
       perform("counts", service, options, () => {

@@ -58,6 +58,8 @@ export class FakeWorld {
   readonly openRequests = new Map<ServerId, number>();
   /** What the router has counted for a server. */
   readonly counts = new Map<ServerId, TargetCounts>();
+  /** Connections without an end of their own, by server: the moments at which the router would close them, 0 to 1. */
+  readonly longConnections = new Map<ServerId, readonly number[]>();
   /** What the router warns of. */
   readonly warnings: ServiceWarning[] = [];
   /** Ports that another program listens on. */

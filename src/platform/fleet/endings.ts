@@ -11,6 +11,10 @@ import type { Traffic } from "./traffic.ts";
 const stopGraceMs = 10_000;
 const stopTimeoutMs = 30_000;
 const drainPollMs = 50;
+/** The last part of the drain time, over which long connections are closed: their clients come back one by one. */
+const closingPart = 1 / 4;
+/** So often in that time, if the poll allows. */
+const closings = 30;
 const tailLines = 20;
 const tailTimeoutMs = 1000;
 const keptFailures = 10;
@@ -165,13 +169,22 @@ export class Endings {
     await this.#destroy(member);
   }
 
-  /** Waits until no request is open or the drain time is over; one that was on its way when first asked counts too. */
+  /**
+   * Waits until no request is open or the drain time is over; one that was on its way when first asked counts too. What
+   * may stay open for hours is not cut all at once at the end, but bit by bit before it.
+   */
   async #drain(member: Member): Promise<void> {
     const { background } = this.#o;
     const drainMs = this.#o.memory.groupOf(member).wanted?.drainMs ?? 0;
     const endMs = this.#now() + drainMs;
+    const closingMs = drainMs * closingPart;
+    let closeAtMs = endMs - closingMs;
     for (let idle = 0; idle < 2 && !member.drained && this.#now() < endMs; ) {
       idle = (await this.#openRequests(member)) === 0 ? idle + 1 : 0;
+      if (idle === 0 && this.#now() >= closeAtMs) {
+        await this.#closeLong(member, 1 - (endMs - this.#now()) / closingMs);
+        closeAtMs = this.#now() + closingMs / closings;
+      }
       if (idle < 2)
         await background.clock.sleep(Math.min(drainPollMs, endMs - this.#now()), background.signal);
     }
@@ -182,6 +195,16 @@ export class Endings {
       return await this.#o.router.open(member.name.service, member.id, { signal: this.#o.background.signal });
     } catch {
       return 1; // not known: wait as long as the drain time allows
+    }
+  }
+
+  /** A help for clients only: what stays open ends with the server. */
+  async #closeLong(member: Member, progress: number): Promise<void> {
+    const { router, background } = this.#o;
+    try {
+      await router.closeLong?.(member.name.service, member.id, progress, { signal: background.signal });
+    } catch (error) {
+      background.log.debug({ err: error }, `Closing long connections of ${member.id} failed`);
     }
   }
 

@@ -59,6 +59,24 @@ test("a request that never ends holds a server up for the drain time and no long
   expect(fleet.world.servers.size).toBe(0);
 });
 
+test("long connections are closed one after the other in the last quarter of the drain time", async () => {
+  await using fleet = new TestFleet();
+  await fleet.serve(1, 1);
+  const open = () => fleet.world.longConnections.get("shop-1-1-1")?.length;
+  fleet.world.longConnections.set("shop-1-1-1", [0.1, 0.3, 0.5, 0.7, 0.9]);
+  await fleet.resize(1, 0);
+  await fleet.clock.advance(22_000);
+  expect(open()).toBe(5);
+  const seen = [];
+  for (let part = 0; part < 5; part++) {
+    await fleet.clock.advance(1600);
+    seen.push(open());
+  }
+  expect(seen).toEqual([4, 3, 2, 1, 0]);
+  await fleet.clock.advance(500);
+  expect(fleet.world.servers.size).toBe(0);
+});
+
 test("a drain that the router does not acknowledge keeps the server running until it does", async () => {
   await using fleet = new TestFleet();
   await fleet.serve(1, 2);

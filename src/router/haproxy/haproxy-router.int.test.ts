@@ -128,6 +128,41 @@ withHaproxy("a WebSocket goes on across a reload and is counted", async () => {
   await new Promise((resolve) => server.close(resolve));
 });
 
+withHaproxy(
+  "long connections are closed bit by bit, also in a worker that leaves; requests are not",
+  async () => {
+    await using it = await installation();
+    await using db = await tcpBackend("db-1-1-1");
+    await using shop = await httpBackend("shop-1-1-1");
+    const [port, webPort] = [await freePort(), await freePort()];
+    const tcp = { ...health, check: { kind: "tcp" } } as const;
+    await it.router.apply(service("db", [tcpDoor(port)], [db.target], tcp), options);
+    const clients = Array.from({ length: 20 }, () => connect(port, "127.0.0.1"));
+    for (const client of clients.slice(0, 10)) await echo(client, "1");
+    await it.router.apply(service("shop", [httpDoor(webPort)], [shop.target]), options);
+    for (const client of clients.slice(10)) await echo(client, "1");
+    const slow = send({ port: webPort, keepAlive: false, kind: "GET", path: "/slow?ms=2000" });
+    await vi.waitUntil(async () => (await it.router.open("shop", shop.id, options)) === 1, 5_000);
+    const left: number[] = [];
+    for (const progress of [0, 0.5, 1]) {
+      for (const [name, id] of [
+        ["db", db.id],
+        ["shop", shop.id],
+        ["db", "db-1-2-1"],
+      ] as const)
+        await it.router.closeLong?.(name, id, progress, options);
+      left.push(await it.router.open("db", db.id, options));
+    }
+    expect(left[0]).toBe(20);
+    expect(left[1]).toBeGreaterThan(0);
+    expect(left[1]).toBeLessThan(20);
+    expect(left[2]).toBe(0);
+    await vi.waitUntil(() => clients.every((client) => client.readableEnded), 5_000);
+    expect((await slow).status).toBe(200);
+    for (const client of clients) client.destroy();
+  },
+);
+
 withHaproxy("weights are shares of new requests", async () => {
   await using it = await installation();
   await using a = await httpBackend("shop-1-1-1");

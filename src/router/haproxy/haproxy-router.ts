@@ -26,6 +26,7 @@ import {
   responseTimesTable,
 } from "./config.ts";
 import { assertNoConflict, uniqueDoors } from "./doors.ts";
+import { longConnections, momentOf } from "./long-connections.ts";
 import { readMachine } from "./machine.ts";
 import { routerPaths } from "./paths.ts";
 import { assertPortsFree, listeners } from "./ports.ts";
@@ -72,6 +73,8 @@ export function haproxyRouter({ state, clock, log }: HaproxyRouterOptions): Rout
     apply: (service, options) => inTurn(() => apply(service, context(options))),
     remove: (service, options) => inTurn(() => remove(service, context(options))),
     open: (service, target, options) => inTurn(() => openSessions(service, target, context(options))),
+    closeLong: (service, target, progress, options) =>
+      closeLong({ service, target, progress }, context(options)),
     counts: (service, options) => counts(service, context(options)),
     check: (service, doors, options) => inTurn(() => checkDoors({ service, doors }, context(options))),
     renew: (observed, options) => inTurn(() => renew(observed, renewed, context(options))),
@@ -284,6 +287,27 @@ async function counts(service: ServiceKey, { paths, signal }: Context): Promise<
     ask(paths.runtimeSocket, [`show table ${responseTimesTable}`], signal),
   ]);
   return parseCounts(csv ?? "", table ?? "", backend);
+}
+
+async function closeLong(
+  asked: { readonly service: ServiceKey; readonly target: ServerId; readonly progress: number },
+  context: Context,
+): Promise<void> {
+  const { paths, signal } = context;
+  const leaving = (await processes(context))?.leaving ?? [];
+  const places = [
+    { socket: paths.runtimeSocket, prefix: "" },
+    ...leaving.map((pid) => ({ socket: paths.masterSocket, prefix: `@!${pid} ` })),
+  ];
+  const work = places.map(async ({ socket, prefix }) => {
+    const reply = (await ask(socket, [`${prefix}show sess`], signal)) ?? "";
+    const due = longConnections(reply, asked.service, asked.target).filter(
+      (session) => momentOf(session) <= asked.progress,
+    );
+    // One by one: on the master socket a prefix counts for all that follows on its line.
+    for (const session of due) await ask(socket, [`${prefix}shutdown session ${session}`], signal);
+  });
+  await Promise.all(work);
 }
 
 async function checkDoors(

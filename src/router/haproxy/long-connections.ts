@@ -1,0 +1,20 @@
+import { sha256 } from "../../lib/sha256.ts";
+import { backendName } from "./config.ts";
+
+/**
+ * Reads, from the answer to `show sess` (Management Guide, section 9.3), the sessions of one server that only pass bytes on:
+ * WebSockets and plain TCP. No analyser (`an`) is left in either direction of those, while a request always has one.
+ */
+export function longConnections(reply: string, service: string, server: string): readonly string[] {
+  const backends = (["http", "tcp"] as const).map((mode) => backendName(service, mode));
+  return reply.split("\n").flatMap((line) => {
+    const session = /^(0x[0-9a-f]+): .* be=(\S+) srv=(\S+) .* rq\[\S*an=00h,\S* rp\[\S*an=00h,/.exec(line);
+    const [, id = "", backend = "", name = ""] = session ?? [];
+    return name === server && backends.includes(backend) ? [id] : [];
+  });
+}
+
+/** The moment of a session, from 0 to 1: as good as random, and the same whoever asks and whenever. */
+export function momentOf(session: string): number {
+  return Number.parseInt(sha256(session).slice(0, 8), 16) / 2 ** 32;
+}
