@@ -45,6 +45,15 @@ describe.skipIf(why !== undefined)("rollouts that are disturbed", () => {
     (JSON.parse(stdout) as { error: { code: string } }).error.code,
   ];
 
+  /** Sends Ctrl-C when the condition holds. */
+  function interrupted(args: readonly string[], when: () => Promise<boolean>): Promise<Ran> {
+    let sent: Promise<void> | undefined;
+    const started = (pid: number) => {
+      sent = waitUntil(when, 20_000, "it runs").then(() => void process.kill(pid, "SIGINT"));
+    };
+    return kiln.run(args, { cwd: shop.folder, started }).finally(() => sent);
+  }
+
   describe("of a service that serves", () => {
     beforeAll(async () => {
       await newPage();
@@ -91,13 +100,6 @@ describe.skipIf(why !== undefined)("rollouts that are disturbed", () => {
     });
 
     test("Ctrl-C in a rollback and in following logs", async () => {
-      const interrupted = (args: readonly string[], when: () => Promise<boolean>) => {
-        let sent: Promise<void> | undefined;
-        const started = (pid: number) => {
-          sent = waitUntil(when, 20_000, "it runs").then(() => void process.kill(pid, "SIGINT"));
-        };
-        return kiln.run(args, { cwd: shop.folder, started }).finally(() => sent);
-      };
       const rolling = async () => (await status()).rollout !== undefined;
       expect(await interrupted(["rollback"], rolling)).toMatchObject({
         code: 1,
@@ -158,7 +160,8 @@ describe.skipIf(why !== undefined)("rollouts that are disturbed", () => {
       const anHour = 3_600_000;
       const later = { keepDigests: new Set(inUse.keys()), nowMs: Date.now() + anHour, minAgeMs: anHour / 2 };
       const { images: gone } = await collectGarbage(state, later);
-      expect(gone).toHaveLength(1);
+      expect(gone.length).toBeGreaterThan(0);
+      expect(gone.filter(({ digest }) => inUse.has(digest))).toEqual([]);
       const before = await status();
       await kiln.ok(["rollback", "1"], { cwd: shop.folder });
       expect(await shop.page()).toBe("edition 1");
@@ -181,7 +184,11 @@ describe.skipIf(why !== undefined)("rollouts that are disturbed", () => {
 
     test("a removal during a rollout ends it", async () => {
       await begin();
-      await kiln.ok(["remove", "--yes"], { cwd: shop.folder });
+      const leaving = async () => (await status()).removing;
+      const { code, stderr } = await interrupted(["remove", "--yes"], leaving);
+      expect([code, stderr]).toEqual([1, expect.stringContaining("the controller goes on")]);
+      const known = async () => (await kiln.json<readonly object[]>(["status"])).length > 0;
+      await waitUntil(async () => !(await known()), 20_000, "the service is gone");
       expect(refusal(await inShop("rollout", "show", "--json", "shop"))).toEqual([1, "service_unknown"]);
       expect(await shop.page()).toBeUndefined();
     });

@@ -5,11 +5,11 @@ import { type Health, judge, newHealth, nextProbeMs } from "./health.ts";
 const spec = { ...release(1).health, ready: 2, unready: 3, deadlineMs: 10_000 };
 
 /** Probes a second apart: `+` passes, `-` fails. */
-function after(results: string, start: Health = newHealth("starting", 0)): Health {
+function after(results: string, start: Health = newHealth("starting", 0), by = spec): Health {
   let nowMs = start.sinceMs;
   return [...results].reduce((health, result) => {
     nowMs += 1000;
-    return judge(health, { ok: result === "+", words: `${nowMs}` }, spec, nowMs);
+    return judge(health, { ok: result === "+", words: `${nowMs}` }, by, nowMs);
   }, start);
 }
 
@@ -27,6 +27,13 @@ test.each([
   ["+-+-+-+-+-", "overdue"],
 ])("%s makes it %s", (results, phase) => {
   expect(after(results).phase).toBe(phase);
+});
+
+test("a server that answers after two minutes has the five that are usual, and not the one of a stricter spec", () => {
+  const late = `${"-".repeat(120)}++`;
+  const usual = { ...spec, deadlineMs: 5 * 60_000 };
+  expect(after(late, undefined, usual).phase).toBe("ready");
+  expect(after("-".repeat(60), undefined, { ...spec, deadlineMs: 60_000 }).phase).toBe("overdue");
 });
 
 test("the deadline starts anew when a ready server loses its health", () => {
