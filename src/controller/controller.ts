@@ -2,7 +2,7 @@ import type { ImageDigest } from "../domain/ids.ts";
 import type { Clock } from "../lib/clock.ts";
 import { KilnError } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
-import type { Call, Platform } from "../platform/platform.ts";
+import type { Call, Platform, Readiness } from "../platform/platform.ts";
 import type { Store } from "../store/store.ts";
 import { createCommands } from "./commands.ts";
 import { startLoop } from "./loop.ts";
@@ -31,6 +31,9 @@ export interface Controller extends Operations {
 /** A call made for a user may take this long: preparing an image for the first time is the slowest. */
 const requestTimeoutMs = 120_000;
 
+/** How long a good answer of the platform's probe counts. `kiln doctor` always asks anew. */
+const probeLastsMs = 60_000;
+
 /** Starts the loop over everything desired, and answers what can be asked. */
 export function startController(options: ControllerOptions): Controller {
   const { store, platform, clock, log, self } = options;
@@ -41,6 +44,7 @@ export function startController(options: ControllerOptions): Controller {
     signal: AbortSignal.timeout(requestTimeoutMs),
     deadline: clock.now() + requestTimeoutMs,
   });
+  const probe = remembered(() => platform.probe(call()), clock);
   return {
     ...createCommands({ store, platform, clock, loop, call }),
     ...createSecretCommands(store),
@@ -50,12 +54,23 @@ export function startController(options: ControllerOptions): Controller {
       throw new KilnError("platform_unusable", `The platform ${platform.name} keeps no logs.`);
     },
     info: async () => {
-      const [readiness, observation] = await Promise.all([platform.probe(call()), loop.observe()]);
+      const [readiness, observation] = await Promise.all([probe(), loop.observe()]);
       const servers = observation.groups.reduce((sum, g) => sum + g.servers.length, 0);
       return { ...self, startedAtMs, services: store.desiredAll().length, servers, readiness };
     },
     shutdown: async () => options.onShutdown(),
     close: () => loop.close(),
+  };
+}
+
+/** A probe really tries what it reports, mounts among it; a machine that was found usable is not asked again at once. */
+function remembered(probe: () => Promise<Readiness>, clock: Clock): () => Promise<Readiness> {
+  let last: { readonly readiness: Readiness; readonly atMs: number } | undefined;
+  return async () => {
+    if (last?.readiness.usable && clock.now() - last.atMs < probeLastsMs) return last.readiness;
+    const readiness = await probe();
+    last = { readiness, atMs: clock.now() };
+    return readiness;
   };
 }
 
