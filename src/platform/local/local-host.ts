@@ -10,13 +10,13 @@ import { readCgroupSupport } from "./cgroups.ts";
 import type { HostContext } from "./context.ts";
 import { createServer } from "./create-server.ts";
 import { freeServer, removeServer, sweepShared, waitUntil } from "./free-server.ts";
-import { createKeyedLocks, createLock } from "./locks.ts";
+import { createKeyedLocks, createLock, type Lock } from "./locks.ts";
 import { readLog } from "./log-reader.ts";
 import { rotateLog } from "./log-rotation.ts";
 import { localNetwork } from "./network.ts";
 import { hostPaths } from "./paths.ts";
 import { probeLocalHost } from "./probe.ts";
-import { signalProcess } from "./processes.ts";
+import { isMounting, signalProcess } from "./processes.ts";
 import { openRecords, type ServerRecord } from "./records.ts";
 import { findExit, hostServer, readMoment } from "./server-state.ts";
 
@@ -72,10 +72,25 @@ function openContext({ state, images, secrets, configs, clock, log }: LocalHostO
     configs,
     network: localNetwork(paths, state.tag, clock),
     cgroups: readCgroupSupport(),
-    shared: createLock(),
+    shared: lockAfterOthers(paths.servers, clock),
     clock,
     log,
   };
+}
+
+/** How long what a killed controller has begun may take to end. */
+const othersMs = 5_000;
+
+/** The first to get it waits until mounts are over that a killed controller has left on their way. */
+function lockAfterOthers(folder: string, clock: Clock): Lock {
+  const lock = createLock();
+  let quiet: Promise<boolean> | undefined;
+  return (work) =>
+    lock(async () => {
+      quiet ??= waitUntil(clock, othersMs, () => !isMounting(folder));
+      await quiet;
+      return work();
+    });
 }
 
 /** Ids become names of files, namespaces and cgroups. */

@@ -37,10 +37,21 @@ export function signalProcess(target: ProcessRef, signal: number): void {
 
 /** Numbers of all processes that have `argument` as one of theirs. */
 export function processesWithArgument(argument: string): readonly number[] {
+  return commandLines().flatMap(({ pid, argv }) => (argv.includes(argument) ? [pid] : []));
+}
+
+/** Whether mount(8) or umount(8) is at work below the folder, by whomever it was started. */
+export function isMounting(folder: string): boolean {
+  return commandLines().some(
+    ({ argv: [program, ...rest] }) =>
+      (program === "mount" || program === "umount") && rest.some((part) => part.startsWith(`${folder}/`)),
+  );
+}
+
+function commandLines(): readonly { readonly pid: number; readonly argv: readonly string[] }[] {
   return readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name))
-    .filter((pid) => readProcText(`/proc/${pid}/cmdline`)?.split("\0").includes(argument))
-    .map(Number);
+    .map((pid) => ({ pid: Number(pid), argv: readProcText(`/proc/${pid}/cmdline`)?.split("\0") ?? [] }));
 }
 
 /** SIGKILL; a process that has just ended is no error. */

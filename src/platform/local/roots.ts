@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import { chmodSync, existsSync, mkdirSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { dirname, join } from "node:path";
 import { isErrno, KilnError } from "../../lib/errors.ts";
+import { namesIn } from "../../lib/temporary.ts";
 import type { HostImage } from "../platform.ts";
 import { layerMountArgv, mount, readMountPoints, rootMountArgv, unmount } from "./mounts.ts";
 import type { HostPaths } from "./paths.ts";
@@ -127,29 +128,30 @@ function readyMark(paths: HostPaths, root: Root): string {
 
 /** Unmounts what nobody uses: roots first, then the layers below them. Callers hold the same lock. */
 export async function sweepRoots(paths: HostPaths, inUse: RootsInUse): Promise<void> {
+  await sweepMounts(paths.roots, inUse.roots);
+  await sweepMounts(paths.layers, inUse.layers);
+}
+
+async function sweepMounts(folder: string, used: ReadonlySet<string>): Promise<void> {
+  const unused = namesIn(folder).filter((name) => !used.has(name));
+  if (unused.length === 0) return;
   const mounted = readMountPoints();
-  await unmountUnused(mounted, paths.roots, inUse.roots);
-  await unmountUnused(mounted, paths.layers, inUse.layers);
+  await Promise.all(unused.map((name) => removeMountPoint(join(folder, name), mounted)));
 }
 
-async function unmountUnused(
-  mounted: readonly string[],
-  folder: string,
-  used: ReadonlySet<string>,
-): Promise<void> {
-  const unused = mounted.filter((path) => dirname(path) === folder && !used.has(basename(path)));
-  await Promise.all(
-    [...new Set(unused)].map((path) => unmountAll(path, mounted.filter((m) => m === path).length)),
-  );
-}
-
-/** The same place may have been mounted on more than once, by a crash between looking and mounting. */
-async function unmountAll(path: string, times: number): Promise<void> {
-  for (let i = 0; i < times; i++) await unmount(path);
+/**
+ * Without its mount point, what a killed controller has left on its way cannot mount any more; where it was faster,
+ * the folder is busy and looked at again. The same place may have been mounted on more than once.
+ */
+async function removeMountPoint(path: string, mounted: readonly string[]): Promise<void> {
+  for (const mount of mounted) if (mount === path) await unmount(path);
   try {
     rmdirSync(path);
   } catch (error) {
-    if (!isErrno(error, "EBUSY") && !isErrno(error, "ENOENT")) throw error;
+    if (isErrno(error, "ENOENT")) return;
+    if (!isErrno(error, "EBUSY")) throw error;
+    const still = readMountPoints();
+    if (still.includes(path)) await removeMountPoint(path, still);
   }
 }
 
