@@ -1,5 +1,6 @@
 import { strict as assert } from "node:assert";
-import type { Action } from "../domain/actions.ts";
+import type { Action, RecordChange } from "../domain/actions.ts";
+import type { Clock } from "../lib/clock.ts";
 import type { Call, Platform } from "../platform/platform.ts";
 import type { Store } from "../store/store.ts";
 import type { Analyst } from "./analyst.ts";
@@ -8,6 +9,7 @@ export interface ActorOptions {
   readonly analyst: Analyst;
   readonly store: Store;
   readonly platform: Platform;
+  readonly clock: Clock;
   readonly call: () => Call;
 }
 
@@ -16,6 +18,7 @@ export function createActor({
   analyst,
   store,
   platform,
+  clock,
   call,
 }: ActorOptions): (action: Action) => Promise<void> {
   return async (action) => {
@@ -46,7 +49,12 @@ export function createActor({
         return;
       }
       case "record":
-        store.apply(action.service, action.change, action.reason);
+        store.apply(action.service, asOfNow(action.change, clock), action.reason);
     }
   };
+}
+
+/** A router that is slow takes its time from the pass, not from the hold that begins when the traffic has moved. */
+function asOfNow(change: RecordChange, clock: Clock): RecordChange {
+  return change.kind === "moved" ? { ...change, atMs: clock.now() } : change;
 }

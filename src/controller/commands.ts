@@ -70,6 +70,12 @@ async function deploy(parts: CommandParts, request: DeployRequest): Promise<Acce
     const scaled = setCount(parts, service, count, by);
     return { service, release: release.number, rollout: undefined, scaled };
   }
+  if (running !== undefined && request.supersede && desired?.serving === release.number) {
+    // What is asked for serves already: the rollout that leads away from it turns back.
+    const turned = store.abort(service, by);
+    const scaled = setCount(parts, service, count, by);
+    return { service, release: release.number, rollout: turned.id, scaled };
+  }
   const before = desired?.count;
   const steps = compileSteps(policy, count, desired?.serving === undefined);
   const supersede = request.supersede ?? false;

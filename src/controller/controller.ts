@@ -77,7 +77,7 @@ function remembered(probe: () => Promise<Readiness>, clock: Clock): () => Promis
 /** While no controller ran, no rollout could make progress: its deadline begins anew instead of being over at once. */
 function freshLook(store: Store, nowMs: number): void {
   for (const { service, rollout } of store.desiredAll()) {
-    if (rollout?.phase !== "forward") continue;
+    if (rollout === undefined || rollout.phase === "paused") continue;
     const { id, highestReady } = rollout;
     const change = { kind: "progress", rollout: id, highestReady, atMs: nowMs } as const;
     store.apply(service, change, "the controller has started again");

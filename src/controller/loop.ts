@@ -48,7 +48,7 @@ export function startLoop({ store, platform, clock, log }: LoopOptions): Loop {
     const signal = AbortSignal.any([stop.signal, AbortSignal.timeout(callTimeoutMs)]);
     return { signal, deadline: clock.now() + callTimeoutMs };
   };
-  const act = createActor({ analyst: createAnalyst({ platform, clock }), store, platform, call });
+  const act = createActor({ analyst: createAnalyst({ platform, clock }), store, platform, clock, call });
   const retries = new Map<ServiceKey, { readonly plan: string; readonly delayMs: number }>();
   const troubles = new Map<ServiceKey, Trouble>();
   let seen: Observation | undefined;

@@ -27,6 +27,8 @@ export interface GroupObservation {
   readonly share: number;
   /** Present servers: failed and destroyed ones are not among them. */
   readonly servers: readonly ServerObservation[];
+  /** Servers that were given up and are not quite gone: being stopped, or kept for their logs. */
+  readonly remains: readonly ServerId[];
   /** The newest failures, oldest first. */
   readonly failures: readonly ServerFailure[];
   /** How many servers of this group have failed in all, as far as is known. */

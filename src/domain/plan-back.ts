@@ -1,6 +1,15 @@
 import type { Action, Plan } from "./actions.ts";
-import { act, deadlineMs, end, type Look, withDeadline } from "./rollout-look.ts";
-import { isGone, lowerOthers, readyCount, resizeTo, routeTo } from "./service-view.ts";
+import {
+  act,
+  deadlineMs,
+  end,
+  type Look,
+  lowerOthersWhenSafe,
+  neededOf,
+  othersCarry,
+  withDeadline,
+} from "./rollout-look.ts";
+import { closeWhenGone, isGone, readyCount, resizeTo, routeTo } from "./service-view.ts";
 
 /** Back to the old release: its group whole again, then the traffic, then the end. */
 export function planBack(look: Look): Plan {
@@ -13,8 +22,9 @@ export function planBack(look: Look): Plan {
   if (recreate && !isGone(view, rollout.to)) return withDeadline(look, stop);
   const raise = resizeTo(desired, view, from, desired.count, `release ${from} takes over again: ${why}`);
   const ready = readyCount(view, from);
-  const enough = ready >= neededToGoBack(look) || (ready > 0 && readyCount(view, rollout.to) === 0);
-  const actions = [...lowerOthers(desired, view, [from, rollout.to]), ...stop, ...raise];
+  const alone = readyCount(view, rollout.to) === 0 && !othersCarry(look);
+  const enough = ready >= neededOf(rollout, desired.count) || (ready > 0 && alone);
+  const actions = [...lowerOthersWhenSafe(look), ...stop, ...raise];
   if (!enough) {
     if (look.nowMs < deadlineMs(rollout)) return withDeadline(look, actions);
     const serving = readyCount(view, from) === 0 && readyCount(view, rollout.to) > 0 ? rollout.to : from;
@@ -23,13 +33,8 @@ export function planBack(look: Look): Plan {
       end(look, "failed", serving, [], `${why}; and release ${from} did not come back in time`),
     ]);
   }
-  const route = routeTo(desired, view, desired.count === 0 ? [] : [{ release: from, share: 1 }], why);
+  const route = desired.count === 0 ? [] : routeTo(desired, view, [{ release: from, share: 1 }], why);
   return act([...actions, ...route, end(look, "rolled-back", from, [], why)]);
-}
-
-function neededToGoBack({ desired, rollout }: Look): number {
-  const missing = rollout.policy.strategy === "rolling" ? rollout.policy.unavailable : 0;
-  return Math.max(Math.min(1, desired.count), desired.count - missing);
 }
 
 function stopNew({ desired, rollout, view }: Look, why: string): readonly Action[] {
@@ -40,5 +45,5 @@ function stopNew({ desired, rollout, view }: Look, why: string): readonly Action
 function planBackToNothing(look: Look, why: string): Plan {
   const gone = isGone(look.view, look.rollout.to);
   const ending = gone ? [end(look, "failed", undefined, [], why)] : [];
-  return act([...routeTo(look.desired, look.view, [], why), ...stopNew(look, why), ...ending]);
+  return act([...stopNew(look, why), ...closeWhenGone(look.desired, look.view, why), ...ending]);
 }

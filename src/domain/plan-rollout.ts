@@ -8,12 +8,16 @@ import {
   currentStep,
   deadlineMs,
   end,
+  inTrafficCount,
   keepsOld,
   type Look,
+  lowerOthersWhenSafe,
+  neededOf,
+  othersCarry,
   record,
   withDeadline,
 } from "./rollout-look.ts";
-import { isGone, lowerOthers, readyCount, resizeTo, routeTo, type ServiceView } from "./service-view.ts";
+import { isGone, readyCount, resizeTo, routeTo, type ServiceView } from "./service-view.ts";
 import type { Step } from "./spec.ts";
 import { sizeAtStep } from "./steps.ts";
 
@@ -68,7 +72,9 @@ function planMove(look: Look, step: Step, before: readonly Action[]): Plan {
     const why = `release ${rollout.to} is ready and waits for \`kiln rollout promote\``;
     return act([...before, ...keepTraffic(look), record(look, { kind: "pause", rollout: rollout.id }, why)]);
   }
-  const route = routeTo(desired, view, sharesAt(look, step.share), reason);
+  if (mustWaitForOld(look)) return withDeadline(look, before);
+  const shares = sharesAt(look, step.share);
+  const route = shares.length === 0 ? [] : routeTo(desired, view, shares, reason); // doors are closed at the end
   if (route.length > 0 || rollout.movedAtMs === undefined) {
     return act([
       ...before,
@@ -91,16 +97,6 @@ function mustBePromoted({ rollout }: Look): boolean {
   return (
     policy.promote === "manual" && isSwitch && !promoted && from !== undefined && rollout.kind === "deploy"
   );
-}
-
-/** What has no part in this rollout, a superseded release for one, goes when the rest can carry the load. */
-function lowerOthersWhenSafe(look: Look): readonly Action[] {
-  const { desired, rollout, view } = look;
-  const part = [rollout.from, rollout.to];
-  const carrying = [...view.groups.values()].some((g) => !part.includes(g.release) && g.share > 0);
-  const needed = desired.count - (rollout.policy.strategy === "rolling" ? rollout.policy.unavailable : 0);
-  const enough = readyCount(view, rollout.from) + inTrafficCount(look) >= needed;
-  return carrying && !enough ? [] : lowerOthers(desired, view, part);
 }
 
 /** Nothing moves; what is there stays there, also across a restart of the machine. */
@@ -147,6 +143,13 @@ function makeRoom(look: Look, size: number): readonly Action[] {
   return lowerOld(look, size);
 }
 
+/** A release that is neither old nor new has the traffic, and the two cannot carry it yet. */
+function mustWaitForOld(look: Look): boolean {
+  const { desired, rollout, view } = look;
+  const ready = readyCount(view, rollout.from) + readyCount(view, rollout.to);
+  return othersCarry(look) && ready < neededOf(rollout, desired.count);
+}
+
 function mustWaitForRoom({ rollout, view }: Look): boolean {
   return rollout.policy.strategy === "recreate" && rollout.from !== undefined && !isGone(view, rollout.from);
 }
@@ -156,19 +159,14 @@ function lowerOld(look: Look, size: number): readonly Action[] {
   const { desired, rollout, view } = look;
   const { from, policy } = rollout;
   if (from === undefined || keepsOld(rollout) || policy.strategy === "recreate") return [];
-  const missing = policy.strategy === "rolling" ? policy.unavailable : 0;
   const extra = policy.strategy === "rolling" ? policy.surge : desired.count;
-  const successors = inTrafficCount(look);
+  const successors = inTrafficCount(look, rollout.to);
   // The last old server stays until a successor serves, whatever `unavailable` says.
-  const needed = Math.max(successors > 0 ? 0 : 1, desired.count - missing - successors);
+  const last = successors > 0 ? 0 : Math.min(1, desired.count);
+  const needed = Math.max(last, neededOf(rollout, desired.count) - successors);
   const allowed = Math.max(0, desired.count + extra - size);
-  const target = Math.max(needed, allowed);
+  const target = Math.min(desired.count, Math.max(needed, allowed));
   return resizeTo(desired, view, from, target, `release ${rollout.to} has taken over their traffic`);
-}
-
-/** Ready servers of the new group that have traffic: those that the old one's may leave for. */
-function inTrafficCount({ rollout, view }: Look): number {
-  return (view.groups.get(rollout.to)?.share ?? 0) > 0 ? readyCount(view, rollout.to) : 0;
 }
 
 /** Shares when the new group has `share` of the traffic. An old group without a ready server gets none. */

@@ -197,6 +197,12 @@ function change(world: World, pick: number, from: ServerState, to: ServerState):
 }
 
 function mapGroups(world: World, to: (group: ReturnType<typeof aGroup>) => ReturnType<typeof aGroup>): void {
-  const groups = new Map([...world.view.groups].map(([release, group]) => [release, to(group)]));
+  const groups = new Map([...world.view.groups].map(([release, group]) => [release, withTraffic(to(group))]));
   world.view = { ...world.view, groups };
+}
+
+/** The router gives a group's share to its ready servers. */
+function withTraffic(group: ReturnType<typeof aGroup>): ReturnType<typeof aGroup> {
+  const servers = group.servers.map((s) => ({ ...s, inTraffic: s.state === "ready" && group.share > 0 }));
+  return { ...group, servers };
 }

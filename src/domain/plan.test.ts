@@ -260,6 +260,39 @@ describe("people who steer", () => {
   });
 });
 
+describe("traffic without servers that can take it", () => {
+  const old = aGroup(1, ["ready", "ready", "ready"]);
+  const dead = aGroup(2, ["starting", "starting", "starting"], { share: 1 });
+
+  test("a deploy turns back when all of its servers fail while it has all the traffic", () => {
+    const rollout = aRollout({ step: 2, movedAtMs: 0 });
+    const { actions } = planService(aService({ serving: 1, rollout }), aView(old, dead), 1);
+    expect(brief(actions)).toBe("[turn-back]");
+  });
+
+  test("a rollback does not, and nothing does while the old ones could not serve either", () => {
+    const rollback = aRollout({ kind: "rollback", step: 2, movedAtMs: 0 });
+    expect(brief(planService(aService({ serving: 1, rollout: rollback }), aView(old, dead), 1).actions)).toBe(
+      "",
+    );
+    const rollout = aRollout({ step: 2, movedAtMs: 0 });
+    const starting = aGroup(1, ["starting", "starting", "starting"]);
+    expect(brief(planService(aService({ serving: 1, rollout }), aView(starting, dead), 1).actions)).toBe("");
+  });
+
+  test("a superseded release keeps all of the traffic until those that take part can carry it", () => {
+    const rollout = aRollout({ from: 1, to: 3, step: 2 });
+    const superseded = aGroup(2, ["ready", "ready", "ready"], { share: 1 });
+    const coming = aGroup(3, ["ready", "starting", "starting"]);
+    expect(
+      brief(planService(aService({ serving: 1, rollout }), aView(old, superseded, coming), 1).actions),
+    ).toBe("[progress]");
+    const first = aRollout({ from: 1, to: 3, highestReady: 1 });
+    const few = aView(aGroup(1, ["ready", "starting", "starting"]), superseded, aGroup(3, ["ready"]));
+    expect(brief(planService(aService({ serving: 1, rollout: first }), few, 1).actions)).toBe("");
+  });
+});
+
 describe("no rollout", () => {
   const steady = (overrides = {}) => aService({ serving: 1, ...overrides });
 
@@ -269,7 +302,7 @@ describe("no rollout", () => {
 
   test("changing only count scales", () => {
     expect(brief(planService(steady({ count: 5 }), serving, 0).actions)).toBe("1=5");
-    expect(brief(planService(steady({ count: 0 }), serving, 0).actions)).toBe("1=0 ->none");
+    expect(brief(planService(steady({ count: 0 }), serving, 0).actions)).toBe("1=0");
   });
 
   test("a controller that has forgotten asks again", () => {
@@ -296,9 +329,29 @@ describe("no rollout", () => {
     expect(brief(planService(steady(), view, 0).actions)).toBe("xshop-9-1-1");
   });
 
-  test("removal closes the doors, lowers every group, then forgets", () => {
+  test("doors are closed when nobody is left behind them: who finishes requests needs the router", () => {
+    const draining = aView(aGroup(1, ["draining"], { share: 1, size: 0 }));
+    const gone = aView(aGroup(1, [], { share: 1, size: 0 }));
+    expect(brief(planService(steady({ count: 0 }), draining, 0).actions)).toBe("");
+    expect(brief(planService(steady({ count: 0 }), gone, 0).actions)).toBe("->none");
+  });
+
+  test("doors that are open are closed, also when no release has a share", () => {
+    const open = { ...aView(aGroup(1, [], { size: undefined })), routed: true };
+    expect(brief(planService(steady({ removed: true }), open, 0).actions)).toBe("->none");
+  });
+
+  test("what is left of failed servers goes with its release, also when the controller is a new one", () => {
+    const left = aGroup(2, [], { size: undefined, remains: ["shop-2-1-1"] });
+    const present = aGroup(1, ["ready", "ready", "ready"], { share: 1 });
+    expect(brief(planService(steady(), aView(present, left), 0).actions)).toBe("2=0");
+    const unknown = aGroup(9, [], { size: undefined, remains: ["shop-9-1-1"] });
+    expect(brief(planService(steady(), aView(present, unknown), 0).actions)).toBe("xshop-9-1-1");
+  });
+
+  test("removal lowers every group, closes the doors, then forgets", () => {
     const removed = steady({ removed: true });
-    expect(brief(planService(removed, serving, 0).actions)).toBe("->none 1=0");
+    expect(brief(planService(removed, serving, 0).actions)).toBe("1=0");
     expect(brief(planService(removed, emptyView("shop"), 0).actions)).toBe("[gone]");
   });
 

@@ -3,6 +3,7 @@ import type { Observation } from "./observation.ts";
 import { planRollout } from "./plan-rollout.ts";
 import type { DesiredService } from "./rollout.ts";
 import {
+  closeWhenGone,
   emptyView,
   isGone,
   lowerOthers,
@@ -33,10 +34,10 @@ export function planService(desired: DesiredService, view: ServiceView, nowMs: n
   return planRollout(desired, desired.rollout, view, nowMs);
 }
 
-/** Close the doors, let every group go, then forget the service. */
+/** Let every group go, close the doors, then forget the service. */
 function planRemoval(desired: DesiredService, view: ServiceView): Plan {
   const reason = "the service is being removed";
-  const closing = routeTo(desired, view, [], reason);
+  const closing = closeWhenGone(desired, view, reason);
   const lowering = [...view.groups.keys()].flatMap((release) => resizeTo(desired, view, release, 0, reason));
   const gone = !view.routed && [...view.groups.keys()].every((release) => isGone(view, release));
   const forgetting: Action[] = gone
@@ -49,7 +50,7 @@ function planRemoval(desired: DesiredService, view: ServiceView): Plan {
         },
       ]
     : [];
-  return { actions: [...closing, ...lowering, ...forgetting], wakeAtMs: undefined };
+  return { actions: [...lowering, ...closing, ...forgetting], wakeAtMs: undefined };
 }
 
 /** No rollout: the serving release has `count` servers and all the traffic, warm ones wait, all others go. */
@@ -62,9 +63,8 @@ function planSteady(desired: DesiredService, view: ServiceView, nowMs: number): 
       ...resizeTo(desired, view, serving, count, `release ${serving} serves with ${count} servers`),
     );
   }
-  const shares = serving === undefined || count === 0 ? [] : [{ release: serving, share: 1 }];
-  const reason = shares.length === 0 ? "nothing serves" : `release ${serving} serves`;
-  actions.push(...routeTo(desired, view, shares, reason));
+  if (serving === undefined || count === 0) actions.push(...closeWhenGone(desired, view, "nothing serves"));
+  else actions.push(...routeTo(desired, view, [{ release: serving, share: 1 }], `release ${serving} serves`));
   for (const { release, untilMs } of warm) actions.push(...planWarm(desired, view, release, untilMs, nowMs));
   actions.push(...lowerOthers(desired, view, [serving, ...warm.map((w) => w.release)]));
   const ends = warm.map((w) => w.untilMs).filter((at) => at > nowMs);

@@ -97,7 +97,7 @@ function routed(view: ServiceView, shares: Shares): ServiceView {
 }
 
 function emptyGroup(service: string, release: number): GroupObservation {
-  return { service, release, size: 0, share: 0, servers: [], failures: [], failed: 0 };
+  return { service, release, size: 0, share: 0, servers: [], remains: [], failures: [], failed: 0 };
 }
 
 function readyServer(service: string, release: number, slot: number, nowMs: number): ServerObservation {

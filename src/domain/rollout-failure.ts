@@ -1,6 +1,7 @@
 import type { Action } from "./actions.ts";
 import type { ServerFailure } from "./observation.ts";
-import { deadlineMs, end, type Look, record } from "./rollout-look.ts";
+import { currentStep, deadlineMs, end, type Look, record } from "./rollout-look.ts";
+import { readyCount } from "./service-view.ts";
 
 /** Servers that may end or fail to start before the release counts as broken: one may be bad luck, three are not. */
 const toleratedFailures = 2;
@@ -17,6 +18,9 @@ export function failureOf(look: Look, ready: number, size: number): string | und
   if (latest !== undefined && failures.length > toleratedFailures) {
     return `${failures.length} servers failed, the last one: ${describe(latest)}`;
   }
+  if (ready === 0 && size > 0 && couldServeAgain(look)) {
+    return `none of its servers is healthy any more${latest ? `: ${describe(latest)}` : ""}`;
+  }
   if (nowMs < deadlineMs(rollout)) return undefined;
   const minutes = Math.round(rollout.policy.progressDeadlineMs / 6000) / 10;
   if (ready < size) {
@@ -25,6 +29,13 @@ export function failureOf(look: Look, ready: number, size: number): string | und
   const isNews = ready > rollout.highestReady; // the traffic may move with this very look
   if (rollout.movedAtMs !== undefined || isNews) return undefined;
   return `the traffic could not be moved to release ${rollout.to} within ${minutes} min`;
+}
+
+/** All the traffic has moved to servers none of which can take it, and the old ones could. */
+function couldServeAgain({ rollout, view }: Look): boolean {
+  const { kind, from, movedAtMs } = rollout;
+  if (kind !== "deploy" || movedAtMs === undefined || currentStep(rollout).share < 1) return false;
+  return readyCount(view, from) > 0;
 }
 
 function describe(failure: ServerFailure): string {

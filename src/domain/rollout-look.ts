@@ -1,6 +1,6 @@
 import type { Action, Plan, RecordChange } from "./actions.ts";
 import type { DesiredService, Rollout, WarmRelease } from "./rollout.ts";
-import type { ServiceView } from "./service-view.ts";
+import { lowerOthers, type ServiceView } from "./service-view.ts";
 import type { Step } from "./spec.ts";
 
 /** Everything that one look at a running rollout needs. */
@@ -24,6 +24,38 @@ export function keepsOld(rollout: Rollout): boolean {
 export function deadlineMs(rollout: Rollout): number {
   const held = rollout.movedAtMs === undefined ? 0 : rollout.movedAtMs + currentStep(rollout).holdMs;
   return Math.max(rollout.progressAtMs, held) + rollout.policy.progressDeadlineMs;
+}
+
+/** The fewest ready servers with traffic that the policy allows while the rollout goes on; one, if any are wanted. */
+export function neededOf({ policy }: Rollout, count: number): number {
+  const missing = policy.strategy === "rolling" ? policy.unavailable : 0;
+  return Math.max(Math.min(1, count), count - missing);
+}
+
+/** True when a release that has no part in this rollout, a superseded one for example, has traffic. */
+export function othersCarry({ rollout, view }: Look): boolean {
+  return view.groups
+    .values()
+    .some((g) => g.share > 0 && g.release !== rollout.from && g.release !== rollout.to);
+}
+
+/** What has no part in this rollout goes, once those that have can carry its traffic with their own. */
+export function lowerOthersWhenSafe(look: Look): readonly Action[] {
+  const { desired, rollout, view } = look;
+  const enough = inTrafficCount(look, rollout.from) + inTrafficCount(look, rollout.to);
+  const safe = !othersCarry(look) || enough >= neededOf(rollout, desired.count);
+  return safe ? lowerOthers(desired, view, [rollout.from, rollout.to]) : [];
+}
+
+/**
+ * Ready servers of a release that have traffic: those that others may leave for. The router's own word counts, except
+ * for a release that takes no traffic from it: there the share is all there is.
+ */
+export function inTrafficCount({ desired, view }: Look, release: number | undefined): number {
+  const group = release === undefined ? undefined : view.groups.get(release);
+  if (group === undefined || group.share === 0) return 0;
+  const isRouted = desired.releases.get(group.release)?.traffic !== undefined;
+  return group.servers.filter((s) => s.state === "ready" && (s.inTraffic || !isRouted)).length;
 }
 
 export function record(look: Look, change: RecordChange, reason: string): Action {

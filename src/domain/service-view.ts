@@ -36,16 +36,17 @@ export function readyCount(view: ServiceView, release: number | undefined): numb
   return group?.servers.filter((s) => s.state === "ready").length ?? 0;
 }
 
-/** True when no server of the release is left, on its way out or not. */
+/** True when nothing of the release is left: no server, on its way out or not, and no remains of one. */
 export function isGone(view: ServiceView, release: number): boolean {
   const group = view.groups.get(release);
-  return group === undefined || (group.servers.length === 0 && (group.size ?? 0) === 0);
+  if (group === undefined) return true;
+  return group.servers.length === 0 && group.remains.length === 0 && (group.size ?? 0) === 0;
 }
 
 /** True when the router gives each release exactly this share of the traffic. */
 function hasShares(view: ServiceView, shares: Shares): boolean {
   const wanted = new Map(shares.map((s) => [s.release, s.share]));
-  if (shares.length > 0 && !view.routed) return false;
+  if (view.routed !== shares.length > 0) return false;
   const near = (release: number, share: number) => Math.abs((wanted.get(release) ?? 0) - share) < 0.005;
   return (
     [...view.groups.values()].every((g) => near(g.release, g.share)) &&
@@ -66,11 +67,11 @@ export function resizeTo(
   if (size === 0 ? isGone(view, release) : group?.size === size) return [];
   if (size === 0 && group?.size === 0) return []; // on its way out
   if (desired.releases.has(release)) return [{ kind: "resize", service, release, size, reason }];
-  const strays = group?.servers ?? [];
-  return strays.map((s) => ({
+  const strays = [...(group?.servers.map((s) => s.id) ?? []), ...(group?.remains ?? [])];
+  return strays.map((server) => ({
     kind: "destroy",
     service,
-    server: s.id,
+    server,
     reason: `release ${release} is not known any more`,
   }));
 }
@@ -82,9 +83,14 @@ export function routeTo(
   shares: Shares,
   reason: string,
 ): readonly Action[] {
-  if (shares.length === 0 && !view.routed && [...view.groups.values()].every((g) => g.share === 0)) return [];
   if (hasShares(view, shares)) return [];
   return [{ kind: "route", service: desired.service, shares, reason }];
+}
+
+/** Closes the doors, once nobody is left behind them: servers that finish their requests need the router. */
+export function closeWhenGone(desired: DesiredService, view: ServiceView, reason: string): readonly Action[] {
+  const gone = [...view.groups.keys()].every((release) => isGone(view, release));
+  return gone ? routeTo(desired, view, [], reason) : [];
 }
 
 /** Every group that has no part in what goes on goes. */

@@ -116,6 +116,7 @@ export function aGroup(
     size: states.length,
     share,
     servers,
+    remains: [],
     failures: [],
     failed: 0,
     ...overrides,

@@ -47,11 +47,17 @@ export class FakeClock implements Clock {
     return this.#timers.length;
   }
 
-  /** Lets `ms` pass: every sleeper that is due by then wakes at its own time. */
-  async advance(ms: number): Promise<void> {
+  /**
+   * Lets `ms` pass: every sleeper that is due by then wakes at its own time. `afterEach` is called when everything
+   * that one of them wakes has run.
+   */
+  async advance(ms: number, afterEach?: () => void): Promise<void> {
     const endMs = this.#nowMs + ms;
     await settleMicrotasks();
-    while ((this.#timers.at(-1)?.atMs ?? Number.POSITIVE_INFINITY) <= endMs) await this.#wakeNext();
+    while ((this.#timers.at(-1)?.atMs ?? Number.POSITIVE_INFINITY) <= endMs) {
+      await this.#wakeNext();
+      afterEach?.();
+    }
     this.#nowMs = Math.max(this.#nowMs, endMs);
     await settleMicrotasks();
   }

@@ -61,7 +61,8 @@ export interface Platform {
   /**
    * Shares of new traffic by release, for a service whose ways in are `releases[].traffic`. An empty list closes them.
    * Resolves when the data plane has it. Throws `port_taken` when another program listens there, `certificate_invalid`
-   * when a way in can't be opened with its certificate.
+   * when a way in can't be opened with its certificate, `server_failed` when no server of these releases is ready and
+   * one that has the traffic now is: then the traffic stays where it is.
    */
   route(service: ServiceKey, shares: Shares, releases: readonly Release[], call: Call): Promise<void>;
   /** Out of traffic for good, frozen where that can be done, evidence kept. The group makes another. */

@@ -78,6 +78,7 @@ function changeRunning(
 /** Whether this change was planned for another rollout, or for another phase of this one. */
 function isStale(rollout: Rollout, change: PlannedChange): boolean {
   if (rollout.id !== change.rollout) return true;
+  if (change.kind === "progress") return rollout.phase !== "forward" && rollout.phase !== "back";
   if (change.kind !== "end") return rollout.phase !== "forward";
   if (change.phase === "complete") return rollout.phase !== "forward";
   return change.phase === "rolled-back" && rollout.phase !== "back";

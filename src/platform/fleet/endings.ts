@@ -104,6 +104,7 @@ export class Endings {
     this.#noteFailure(member, atMs, 0);
     this.#move(member, "failing");
     void this.#o.background.run(`Burying ${member.id}`, async () => {
+      await Promise.resolve(); // until all that was listed is taken in: the router must not be told of a part of it
       if (found.exit?.code !== undefined) {
         await this.#report(member, "exited", exitWords(found.exit, found.createdAtMs), atMs);
       }

@@ -202,13 +202,17 @@ class HostFleet implements Fleet {
 
   /** Reads host and router and takes in the difference. Resolves to what the router has. */
   async #look(call: Call): Promise<readonly RoutedService[]> {
-    const version = this.#memory.version;
-    const mark = this.#traffic.quietMark();
-    const [listed, routed] = await Promise.all([this.#host.list(call), this.#router.observe(call)]);
-    this.#learn(listed, routed, version);
-    const quiet = mark !== undefined && mark === this.#traffic.quietMark();
-    this.#traffic.learn(routed, quiet);
-    return routed;
+    const version = this.#memory.beginLook();
+    try {
+      const mark = this.#traffic.quietMark();
+      const [listed, routed] = await Promise.all([this.#host.list(call), this.#router.observe(call)]);
+      this.#learn(listed, routed, version);
+      const quiet = mark !== undefined && mark === this.#traffic.quietMark();
+      this.#traffic.learn(routed, quiet);
+      return routed;
+    } finally {
+      this.#memory.endLook(version);
+    }
   }
 
   #learn(listed: readonly HostServer[], routed: readonly RoutedService[], version: number): void {
@@ -220,7 +224,6 @@ class HostFleet implements Fleet {
         if (!ids.has(member.id) && member.version <= version) this.#learnAbsence(member);
       }
     }
-    this.#memory.prune(version);
   }
 
   #learnServer(found: HostServer, weight: number | undefined, version: number): void {

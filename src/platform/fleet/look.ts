@@ -26,8 +26,8 @@ export function observation(
 
 /** A group stays visible while anything of it is there: servers, a wish, a share, a failure to be read. */
 function isWorthTelling(group: GroupObservation): boolean {
-  const { servers, size, share, failures } = group;
-  return servers.length > 0 || (size ?? 0) > 0 || share > 0 || failures.length > 0;
+  const { servers, remains, size, share, failures } = group;
+  return servers.length > 0 || remains.length > 0 || (size ?? 0) > 0 || share > 0 || failures.length > 0;
 }
 
 function groupObservation(
@@ -36,9 +36,11 @@ function groupObservation(
   traffic: Pick<Traffic, "shares">,
 ): GroupObservation {
   const { service, release, wanted, failures, failed } = group;
-  const servers = [...group.members.values()].flatMap((m) => serverObservation(m, inTraffic.has(m.id)));
+  const members = [...group.members.values()];
+  const servers = members.flatMap((m) => serverObservation(m, inTraffic.has(m.id)));
+  const remains = members.filter((m) => shownAs[m.state] === undefined).map((m) => m.id);
   const share = traffic.shares(service).find((s) => s.release === release)?.share ?? 0;
-  return { service, release, size: wanted?.size, share, servers, failures, failed };
+  return { service, release, size: wanted?.size, share, servers, remains, failures, failed };
 }
 
 const shownAs: Readonly<Record<SlotState, ServerState | undefined>> = {

@@ -46,6 +46,8 @@ export class Memory {
   /** Grows with every change: what was read from the host before a change says nothing about the changed server. */
   version = 0;
   readonly #gone = new Map<ServerId, number>();
+  /** The versions as of which the host is being asked: looks may overlap, and the slowest knows least. */
+  readonly #looks: number[] = [];
 
   group(service: ServiceKey, release: number): Group {
     const key = `${service}-${release}`;
@@ -110,9 +112,17 @@ export class Memory {
     return (this.#gone.get(id) ?? -1) > version;
   }
 
-  /** Drops what can matter only to listings that began before `version`. */
-  prune(version: number): void {
-    for (const [id, at] of this.#gone) if (at <= version) this.#gone.delete(id);
+  /** The host is about to be asked. What has changed by the returned version is known to be in its answer. */
+  beginLook(): number {
+    this.#looks.push(this.version);
+    return this.version;
+  }
+
+  /** Its answer has been taken in, or will not come. Drops what matters to no answer that is still to come. */
+  endLook(version: number): void {
+    this.#looks.splice(this.#looks.indexOf(version), 1);
+    const oldest = Math.min(this.version, ...this.#looks);
+    for (const [id, at] of this.#gone) if (at <= oldest) this.#gone.delete(id);
   }
 }
 

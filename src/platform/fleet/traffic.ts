@@ -9,7 +9,12 @@ import type { Member, Memory } from "./memory.ts";
 import { doorsOf, isSameRoute, type RoutableServer, routedService, sharesOf, type Way } from "./routing.ts";
 
 /** What the router throws when a door cannot be opened as it is asked for. */
-const refusals: readonly string[] = ["port_taken", "traffic_conflict", "certificate_invalid"];
+const refusals: readonly string[] = [
+  "port_taken",
+  "traffic_conflict",
+  "certificate_invalid",
+  "server_failed",
+];
 
 interface Route {
   readonly service: ServiceKey;
@@ -17,8 +22,9 @@ interface Route {
   way: Way | undefined;
   /** What the router has; undefined when that is not known. */
   applied: RoutedService | "nothing" | undefined;
-  /** The shares that the router has taken. */
+  /** The shares that the router has taken, and the way that they belong to. */
   confirmed: Shares;
+  taken: Way | undefined;
   /** A change waits for the run in the background, and whether that goes on. */
   stale: boolean;
   nudged: boolean;
@@ -40,7 +46,7 @@ export class Traffic {
     this.#background = background;
   }
 
-  /** New shares. Resolves when the router has them; a door that cannot be opened leaves everything as it was. */
+  /** New shares. Resolves when the router has them; a door that cannot be opened, or servers that all have failed, leave it as it was. */
   async set(service: ServiceKey, shares: Shares, releases: readonly Release[]): Promise<void> {
     const route = this.#route(service);
     const former = route.way;
@@ -125,6 +131,7 @@ export class Traffic {
       way: undefined,
       applied: "nothing",
       confirmed: [],
+      taken: undefined,
       stale: false,
       nudged: false,
       apply: takingTurns(() => this.#apply(route)),
@@ -138,14 +145,28 @@ export class Traffic {
     route.way = { shares: sharesOf(routed), doors: routed.doors, health: routed.health };
     route.applied = routed;
     route.confirmed = route.way.shares;
+    route.taken = route.way;
   }
 
   async #apply(route: Route): Promise<void> {
     const { service, way } = route;
     const open = way !== undefined && way.doors.length > 0;
+    if (open) this.#assertTakers(route, way);
     const wanted = open ? routedService(service, way, this.#servers(service)) : "nothing";
     if (!isSame(route.applied, wanted)) await this.#ask(route, wanted);
     route.confirmed = way?.shares ?? [];
+    route.taken = way;
+  }
+
+  /** Servers can fail between the decision to switch to them and the switch: then it does not take place. */
+  #assertTakers({ service, taken }: Route, way: Way): void {
+    if (way === taken || taken === undefined) return;
+    const servers = this.#servers(service);
+    const hasTakers = (w: Way) => routedService(service, w, servers).targets.some((t) => t.weight > 0);
+    if (hasTakers(way) || !hasTakers(taken)) return;
+    const releases = way.shares.map((s) => s.release).join(" and ");
+    const message = `No server of release ${releases} of ${service} is ready any more: the traffic stays where it is.`;
+    throw new KilnError("server_failed", message, { retry: true });
   }
 
   async #ask(route: Route, wanted: RoutedService | "nothing"): Promise<void> {

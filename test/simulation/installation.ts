@@ -1,0 +1,207 @@
+import { copyFileSync, existsSync, mkdtempSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { type Controller, startController } from "../../src/controller/controller.ts";
+import type { Clock } from "../../src/lib/clock.ts";
+import { KilnError } from "../../src/lib/errors.ts";
+import { type Logger, silentLog } from "../../src/lib/log.ts";
+import { fakeHost } from "../../src/platform/fake/fake-host.ts";
+import { fakeProber } from "../../src/platform/fake/fake-prober.ts";
+import { fakeRouter } from "../../src/platform/fake/fake-router.ts";
+import { createFleet, type Fleet } from "../../src/platform/fleet/fleet.ts";
+import type { Host } from "../../src/platform/fleet/host.ts";
+import type { Router } from "../../src/router/router.ts";
+import { holdState } from "../../src/store/lock.ts";
+import { openStore, type Store } from "../../src/store/store.ts";
+import type { Faults } from "./faults.ts";
+import { Killed, Life } from "./life.ts";
+import type { Machine } from "./machine.ts";
+import type { Referee } from "./referee.ts";
+import {
+  injected,
+  type Seams,
+  seamClock,
+  seamHost,
+  seamPlatform,
+  seamProber,
+  seamRouter,
+  seamStore,
+} from "./seams.ts";
+import type { Trace } from "./trace.ts";
+
+/** A deliberate bug, between the product and the simulated world: for tests of the simulation itself. */
+export interface Mutation {
+  readonly host?: (host: Host, machine: Machine) => Host;
+  readonly router?: (router: Router, machine: Machine) => Router;
+  readonly platform?: (platform: Fleet) => Fleet;
+  readonly store?: (store: Store) => Store;
+  /** The controller's clock; the fleet keeps a sound one. */
+  readonly clock?: (clock: Clock) => Clock;
+}
+
+export interface InstallationParts {
+  readonly machine: Machine;
+  readonly referee: Referee;
+  readonly faults: Faults;
+  readonly trace: Trace;
+  /** What the machine's clock shows. */
+  readonly now: () => number;
+  readonly mutation: Mutation;
+}
+
+/** A tmpfs where there is one: SQLite then syncs, as always, and the simulation does not wait for a disk. */
+const memoryFolder = existsSync("/dev/shm") ? "/dev/shm" : "/tmp";
+
+let blank: string | undefined;
+
+/** An empty database of the present version: made once, copied for each run. */
+function blankDatabase(clock: Clock): string {
+  if (blank !== undefined) return blank;
+  const folder = mkdtempSync(join(memoryFolder, "kiln-s-"));
+  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
+  blank = join(folder, "blank.db");
+  openStore(blank, { clock }).close();
+  return blank;
+}
+
+/** A state folder on the simulated machine, and the controllers that come and go over it, one at a time. */
+export class Installation implements Disposable {
+  readonly #parts: InstallationParts;
+  readonly #folder = mkdtempSync(join(memoryFolder, "kiln-s-"));
+  #life: Life | undefined;
+  #store: Store | undefined;
+  #fleet: Fleet | undefined;
+  #lock: Disposable | undefined;
+  controller: Controller | undefined;
+  /** What the controllers have done and met. */
+  readonly tally = { kills: 0, lives: 0, started: 0, complete: 0 };
+
+  constructor(parts: InstallationParts) {
+    this.#parts = parts;
+    copyFileSync(blankDatabase(parts.machine.clock), this.#database);
+  }
+
+  get life(): Life | undefined {
+    return this.#life;
+  }
+
+  get #database(): string {
+    return join(this.#folder, "kiln.db");
+  }
+
+  async start(): Promise<void> {
+    const { machine, referee, faults, trace, now, mutation } = this.#parts;
+    this.#lock = await holdState(join(this.#folder, "lock"), process.pid);
+    const life = new Life(++this.tally.lives, (where) => this.#died(where));
+    trace.add(() => `controller ${life.number} starts`);
+    const { time } = machine;
+    const fateOf: Seams["fateOf"] = (call) => faults.fateOf(call, time.now());
+    const seams: Seams = { life, referee, time, fateOf };
+    const clock = seamClock(now, seams);
+    const log = listening(referee, life, trace);
+    const store = openStore(this.#database, { clock });
+    store.subscribe(({ kind }) => {
+      if (kind === "rollout.started") this.tally.started++;
+      if (kind === "rollout.completed") this.tally.complete++;
+    });
+    this.#store = store;
+    this.#life = life;
+    referee.begin(life, store);
+    const host = seamHost(fakeHost(machine), seams);
+    const router = seamRouter(fakeRouter(machine), seams);
+    const fleet = createFleet({
+      host: mutation.host?.(host, machine) ?? host,
+      router: mutation.router?.(router, machine) ?? router,
+      prober: seamProber(fakeProber(machine), seams),
+      clock,
+      log,
+    });
+    this.#fleet = fleet;
+    const platform = seamPlatform(fleet, seams);
+    const guarded = seamStore(store, seams);
+    try {
+      this.controller = startController({
+        store: mutation.store?.(guarded) ?? guarded,
+        platform: mutation.platform?.(platform) ?? platform,
+        clock: mutation.clock?.(clock) ?? clock,
+        log,
+        hasImage: async () => true,
+        self: { pid: process.pid, version: "0.0.0", home: this.#folder },
+        onShutdown: () => {},
+      });
+    } catch (error) {
+      if (!(error instanceof Killed)) throw error;
+    }
+  }
+
+  /** Whether a second controller would get in beside the present one. */
+  async letsAnotherIn(): Promise<boolean> {
+    try {
+      using _lock = await holdState(join(this.#folder, "lock"), process.pid + 1);
+      return true;
+    } catch (error) {
+      if (error instanceof KilnError && error.code === "state_held") return false;
+      throw error;
+    }
+  }
+
+  /** Ends the controller as SIGTERM does. */
+  async stop(): Promise<void> {
+    this.#parts.trace.add(() => `controller ${this.#life?.number} is asked to stop`);
+    await this.controller?.close();
+    await this.#fleet?.[Symbol.asyncDispose]();
+    if (this.#life?.isOver === false) {
+      this.#parts.referee.end();
+      this.#life.kill("its end");
+    }
+  }
+
+  /** What is in the database, read past all seams; the controller must be alive. */
+  get store(): Store {
+    if (this.#store === undefined) throw new Error("no controller has been started");
+    return this.#store;
+  }
+
+  get platform(): Fleet {
+    if (this.#fleet === undefined) throw new Error("no controller has been started");
+    return this.#fleet;
+  }
+
+  #died(where: string): void {
+    const { trace, referee } = this.#parts;
+    trace.add(() => `controller ${this.#life?.number} is gone: ${where}`);
+    if (where !== "its end") this.tally.kills++;
+    referee.end();
+    this.controller = undefined;
+    this.#store?.close();
+    this.#lock?.[Symbol.dispose]();
+  }
+
+  [Symbol.dispose](): void {
+    this.#life?.kill("its end");
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+}
+
+/** A log that takes every fault that nobody injected for a finding. */
+function listening(referee: Referee, life: Life, trace: Trace): Logger {
+  const hear = (level: string) => (fields: Record<string, unknown>, message: string) => {
+    if (life.isOver) return;
+    const words = faultWords(fields);
+    trace.add(() => `  log ${level}: ${message} ${words ?? ""}`);
+    if (words !== undefined && !isExpected(words))
+      referee.verdict.fail("no-unexpected-fault", `${message}: ${words}`);
+  };
+  const log = Object.create(silentLog) as Logger;
+  return Object.assign(log, { warn: hear("warn"), error: hear("error") });
+}
+
+function faultWords({ err, message }: Record<string, unknown>): string | undefined {
+  if (err instanceof Error) return err.stack ?? err.message;
+  return typeof message === "string" ? message : undefined;
+}
+
+function isExpected(words: string): boolean {
+  return (
+    words.includes(injected) || /was destroyed meanwhile|is ready any more: the traffic stays/.test(words)
+  );
+}

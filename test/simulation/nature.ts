@@ -1,0 +1,83 @@
+import { KilnError } from "../../src/lib/errors.ts";
+import type { FakeBehaviour } from "../../src/platform/fake/world.ts";
+import type { Random } from "./random.ts";
+
+/** What a release is like; its servers are like it, with exceptions. */
+export type Quality =
+  | "good"
+  | "slow"
+  /** Never answers. */
+  | "mute"
+  | "exits"
+  | "error"
+  /** Cannot be started. */
+  | "unstartable"
+  /** Healthy and unhealthy in turn. */
+  | "flapping"
+  /** Ready, and then broken for good. */
+  | "liar"
+  /** Ready, and then its process ends. */
+  | "mortal";
+
+export const qualities = {
+  good: 60,
+  slow: 8,
+  mute: 4,
+  exits: 5,
+  error: 4,
+  unstartable: 3,
+  flapping: 8,
+  liar: 5,
+  mortal: 4,
+} as const satisfies Record<Quality, number>;
+
+export function isQuality(word: string | undefined): word is Quality {
+  return word !== undefined && word in qualities;
+}
+
+/** How one server lives. */
+export interface Nature extends FakeBehaviour {
+  readonly quality: Quality;
+  readonly readyMs: number;
+  /** From its first good answer until it answers 500 for good. */
+  readonly breaksAfterMs: number;
+  /** Good for `upMs`, bad for `downMs`, and so on. */
+  readonly flap: { readonly upMs: number; readonly downMs: number } | undefined;
+}
+
+export function natureOf(quality: Quality, random: Random): Nature {
+  const base: Nature = {
+    quality,
+    startMs: random.int(5, 800),
+    readyMs: random.int(0, 1500),
+    stopMs: random.int(0, 900),
+    answerMs: random.chance(0.2) ? random.int(1, 400) : 0,
+    breaksAfterMs: Number.POSITIVE_INFINITY,
+    flap: undefined,
+    lines: ["hello"],
+  };
+  switch (quality) {
+    case "good":
+      return base;
+    case "slow":
+      return { ...base, readyMs: random.int(3_000, 25_000) };
+    case "mute":
+      return { ...base, readyMs: Number.POSITIVE_INFINITY };
+    case "exits":
+      return { ...base, exitAfterMs: random.int(5, 2_000), exitCode: random.int(0, 3) };
+    case "error":
+      return { ...base, breaksAfterMs: 0 };
+    case "unstartable":
+      return { ...base, createError: unstartable(random.chance(0.5)) };
+    case "flapping":
+      return { ...base, flap: { upMs: random.int(3_000, 15_000), downMs: random.int(3_000, 15_000) } };
+    case "liar":
+      return { ...base, breaksAfterMs: random.int(1_000, 40_000) };
+    case "mortal":
+      return { ...base, exitAfterMs: random.int(3_000, 60_000), oomKilled: random.chance(0.3) };
+  }
+}
+
+function unstartable(retry: boolean): KilnError {
+  return new KilnError("server_failed", "injected: its command is not there.", { retry });
+}

@@ -1,0 +1,169 @@
+import type { Controller } from "../../src/controller/controller.ts";
+import type { DeployRequest } from "../../src/controller/operations.ts";
+import type { ServiceKey } from "../../src/domain/ids.ts";
+import type { RolloutPolicy, Step } from "../../src/domain/spec.ts";
+import { aRelease } from "../../src/domain/testing.ts";
+import { KilnError } from "../../src/lib/errors.ts";
+import { Killed } from "./life.ts";
+import { type Quality, qualities } from "./nature.ts";
+import type { Random } from "./random.ts";
+import { injected } from "./seams.ts";
+import type { Trace } from "./trace.ts";
+import type { Verdict } from "./verdict.ts";
+
+/** What an operator may be told: all of these are answers, not faults. */
+const answers = new Set([
+  "rollout_running",
+  "rollout_none",
+  "rollback_impossible",
+  "release_unknown",
+  "service_unknown",
+  "service_removing",
+  "traffic_conflict",
+]);
+
+/** A person who asks for this and that at any time. */
+export class Operator {
+  readonly #random: Random;
+  readonly #verdict: Verdict;
+  readonly #trace: Trace;
+  readonly #drafts = new Map<ServiceKey, DeployRequest["draft"][]>();
+  #versions = 0;
+  /** How often each thing was asked for. */
+  readonly asked = new Map<string, number>();
+
+  constructor(random: Random, verdict: Verdict, trace: Trace) {
+    this.#random = random;
+    this.#verdict = verdict;
+    this.#trace = trace;
+  }
+
+  /** A first deploy that works: what most runs begin with. */
+  begin(controller: Controller, service: ServiceKey): void {
+    this.#ask("deploy", service, controller.deploy(this.#request(service, "good")));
+  }
+
+  /** Asks for something, and does not wait for it. */
+  act(controller: Controller, service: ServiceKey): void {
+    const wishes = {
+      ...{ deploy: 12, rollback: 4, scale: 4, abort: 3, pause: 1, resume: 2, promote: 2 },
+      remove: 0.6,
+    };
+    const what = this.#random.weighted(wishes);
+    this.#ask(what, service, this.#do(what, controller, service));
+  }
+
+  /** Decides on a rollout that waits for a person. */
+  decide(controller: Controller, service: ServiceKey): void {
+    const what = this.#random.pick(["abort", "promote", "resume", "abort"]);
+    this.#ask(what, service, this.#do(what, controller, service));
+  }
+
+  #do(what: string, controller: Controller, service: ServiceKey): Promise<unknown> {
+    const random = this.#random;
+    switch (what) {
+      case "rollback": {
+        const named = random.chance(0.3) ? random.int(1, Math.max(1, this.#versions)) : undefined;
+        return controller.rollback(service, named, "eve@example.com");
+      }
+      case "scale":
+        return controller.scale(service, this.#count(), "ada@example.com");
+      case "abort":
+        return controller.abort(service, "eve@example.com");
+      case "pause":
+      case "resume":
+      case "promote":
+        return controller[what](service, "ada@example.com");
+      case "remove":
+        return controller.remove(service, "ada@example.com");
+      default:
+        return controller.deploy(this.#request(service, random.weighted(qualities)));
+    }
+  }
+
+  #ask(what: string, service: ServiceKey, answer: Promise<unknown>): void {
+    this.asked.set(what, (this.asked.get(what) ?? 0) + 1);
+    this.#trace.add(() => `operator: ${what} ${service}`);
+    answer.then(
+      (value) => this.#trace.add(() => `operator: ${what} ${service} -> ${inShort(value)}`),
+      (error: unknown) => this.#hear(what, error),
+    );
+  }
+
+  #hear(what: string, error: unknown): void {
+    if (error instanceof Killed) return;
+    this.#trace.add(() => `operator: ${what} is refused: ${error instanceof Error ? error.message : error}`);
+    const expected =
+      error instanceof KilnError && (answers.has(error.code) || error.message.includes(injected));
+    if (!expected) this.#verdict.fail("every-request-has-an-answer", `${what}: ${stackOf(error)}`);
+  }
+
+  #request(service: ServiceKey, quality: Quality): DeployRequest {
+    const random = this.#random;
+    const again = random.chance(0.12) ? random.any(this.#drafts.get(service) ?? []) : undefined;
+    const draft = again ?? this.#draft(service, quality);
+    const supersede = random.chance(0.3);
+    const policy = aRandomPolicy(random);
+    return { service, count: this.#count(), draft, policy, by: "ada@example.com", supersede };
+  }
+
+  #draft(service: ServiceKey, quality: Quality): DeployRequest["draft"] {
+    const random = this.#random;
+    const { image, version, shape, health, traffic } = aRelease(++this.#versions);
+    const draft: DeployRequest["draft"] = {
+      image,
+      version,
+      shape: { ...shape, env: { QUALITY: quality } },
+      health: {
+        ...health,
+        intervalMs: random.pick([1_000, 2_000, 5_000]),
+        ready: random.int(1, 3),
+        unready: random.int(2, 4),
+        deadlineMs: random.pick([20_000, 45_000, 90_000]),
+      },
+      traffic: traffic && { ...traffic, host: `${service}.example.com` },
+      secrets: [],
+      files: [],
+    };
+    this.#drafts.set(service, [...(this.#drafts.get(service) ?? []), draft]);
+    return draft;
+  }
+
+  #count(): number {
+    return this.#random.pick([1, 1, 2, 2, 3, 3, 3, 4, 5, 0]);
+  }
+}
+
+function aRandomPolicy(random: Random): RolloutPolicy {
+  const surge = random.int(0, 2);
+  const strategy = random.weighted({ rolling: 6, "blue-green": 3, canary: 3, recreate: 1 });
+  return {
+    strategy,
+    steps: strategy === "canary" ? someSteps(random) : [],
+    promote: strategy === "blue-green" && random.chance(0.2) ? "manual" : "auto",
+    surge,
+    unavailable: random.int(surge === 0 ? 1 : 0, 2),
+    bakeMs: random.pick([0, 2_000, 10_000]),
+    drainMs: random.pick([0, 1_000, 5_000, 15_000]),
+    keepWarmMs: random.pick([0, 0, 10_000, 60_000]),
+    progressDeadlineMs: random.pick([20_000, 40_000, 90_000]),
+    onFailure: random.chance(0.1) ? "stop" : "rollback",
+  };
+}
+
+function someSteps(random: Random): readonly Step[] {
+  const analysis = { minRequests: 20, maxErrorRate: 0.05, maxLatencyRatio: 2, intervalMs: 2_000 };
+  return random.pick([[0.2], [0.5], [0.1, 0.5]]).map((share) => ({
+    share,
+    holdMs: random.pick([0, 3_000, 15_000]),
+    ...(random.chance(0.4) ? { analysis } : {}),
+  }));
+}
+
+function inShort(value: unknown): string {
+  return (JSON.stringify(value) ?? "done").slice(0, 120);
+}
+
+function stackOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}

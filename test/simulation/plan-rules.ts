@@ -1,0 +1,172 @@
+import type { RecordChange, Shares } from "../../src/domain/actions.ts";
+import { parseServerId, type ServerId, type ServiceKey } from "../../src/domain/ids.ts";
+import type { Observation } from "../../src/domain/observation.ts";
+import { ceilingOf, floorOf, type Knowledge } from "./knowledge.ts";
+import type { Life } from "./life.ts";
+import type { Verdict } from "./verdict.ts";
+
+interface Sight {
+  readonly atMs: number;
+  /** Ready servers with traffic, as they were seen. */
+  readonly capacity: ReadonlySet<ServerId>;
+  /** All ready servers, with traffic or without. */
+  readonly ready: ReadonlySet<ServerId>;
+}
+
+/** What the planner may ask of the platform, given what it has seen. */
+export class PlanRules {
+  readonly #k: Knowledge;
+  readonly #verdict: Verdict;
+  readonly #sights = new Map<ServiceKey, Sight>();
+  /** The lowest floor, and the highest ceiling, of all that was desired since the last look. */
+  readonly #floors = new Map<ServiceKey, number>();
+  readonly #ceilings = new Map<ServiceKey, number>();
+  readonly #sizes = new Map<ServiceKey, Map<number, number>>();
+  /** Services whose last rollout found no way back: what serves then is what there is. */
+  readonly #stranded = new Set<ServiceKey>();
+  #lookFailed = false;
+
+  constructor(knowledge: Knowledge, verdict: Verdict) {
+    this.#k = knowledge;
+    this.#verdict = verdict;
+  }
+
+  begin(): void {
+    this.#lookFailed = false;
+    this.#sights.clear();
+    this.#sizes.clear();
+  }
+
+  seenMs(service: ServiceKey): number {
+    return this.#sights.get(service)?.atMs ?? Number.NEGATIVE_INFINITY;
+  }
+
+  /** Whether this takes servers away, as far as the present controller has said before how many there shall be. */
+  lowers(service: ServiceKey, release: number, size: number): boolean {
+    return size < (this.#sizes.get(service)?.get(release) ?? Number.POSITIVE_INFINITY);
+  }
+
+  onDesired(service: ServiceKey): void {
+    const desired = this.#k.desired.get(service);
+    this.#floors.set(service, Math.min(this.#floors.get(service) ?? 0, floorOf(desired)));
+    this.#ceilings.set(service, Math.max(this.#ceilings.get(service) ?? 0, ceilingOf(desired)));
+  }
+
+  onObserved(observation: Observation): void {
+    this.#lookFailed = false;
+    for (const service of this.#k.services) {
+      const servers = observation.groups.filter((g) => g.service === service).flatMap((g) => g.servers);
+      const ready = servers.filter((s) => s.state === "ready");
+      const capacity = new Set(ready.filter((s) => s.inTraffic).map((s) => s.id));
+      this.#sights.set(service, { atMs: this.#k.now(), capacity, ready: new Set(ready.map((s) => s.id)) });
+      this.#floors.set(service, floorOf(this.#k.desired.get(service)));
+      this.#ceilings.set(service, ceilingOf(this.#k.desired.get(service)));
+    }
+    this.#mustBeComplete(observation);
+    this.#mustBeBounded(observation);
+  }
+
+  onObserveFailed(): void {
+    this.#lookFailed = true;
+  }
+
+  /** Every server that takes requests is among what is seen. */
+  #mustBeComplete({ groups }: Observation): void {
+    const seen = new Set(groups.flatMap((g) => g.servers.map((s) => s.id)));
+    for (const service of this.#k.services) {
+      for (const id of this.#k.readyTakers(service)) {
+        this.#verdict.expect(seen.has(id), "observed-is-complete", () => `${id} serves and is not observed`);
+      }
+    }
+  }
+
+  #mustBeBounded({ groups }: Observation): void {
+    for (const group of groups) {
+      const live = group.servers.filter((s) => s.state !== "draining" && s.state !== "quarantined");
+      this.#verdict.expect(
+        group.size === undefined || live.length <= group.size || this.#k.isTampered(group.service),
+        "servers-bounded",
+        () =>
+          `${group.service} release ${group.release} has ${live.length} servers, ${group.size} are wanted`,
+      );
+    }
+  }
+
+  /** Nothing is done on the strength of a look that failed. */
+  #mustHaveSeen(what: string): void {
+    this.#verdict.expect(
+      !this.#lookFailed || this.#k.services.length > 1,
+      "failed-observe-does-nothing",
+      () => `${what}, although the last look at the platform failed`,
+    );
+  }
+
+  onResize(service: ServiceKey, release: number, size: number): void {
+    this.#mustHaveSeen(`release ${release} is resized to ${size}`);
+    const group = this.#capacity(service).filter((id) => parseServerId(id)?.release === release);
+    this.#mayLose(service, Math.max(0, group.length - size), `resize release ${release} to ${size}`);
+    this.#mustNotSwell(service, release, size);
+  }
+
+  onRoute(service: ServiceKey, shares: Shares): void {
+    this.#mustHaveSeen("traffic is moved");
+    const now = this.#capacity(service);
+    const sharing = shares.filter((s) => s.share > 0).map((s) => s.release);
+    const ready = new Set([...this.#k.readyOf(service), ...(this.#sights.get(service)?.ready ?? [])]);
+    const then = [...ready].filter((id) => sharing.includes(parseServerId(id)?.release ?? 0));
+    this.#mayLose(service, now.length - then.length, `route to ${sharing.join(", ") || "nobody"}`);
+  }
+
+  onDestroy(id: ServerId): void {
+    this.#mustHaveSeen(`${id} is destroyed`);
+  }
+
+  onRecord(service: ServiceKey, change: RecordChange, _life: Life): void {
+    this.#mustHaveSeen(`${change.kind} is recorded`);
+    if (change.kind === "end" && change.phase === "failed") this.#stranded.add(service);
+    else if (change.kind !== "warm-over") this.#stranded.delete(service);
+    if (change.kind === "turn-back") {
+      this.#verdict.expect(
+        this.#k.desired.get(service)?.rollout?.kind !== "rollback",
+        "rollback-is-never-rolled-back",
+        () => `rollout ${change.rollout} of ${service} is a rollback and turns back`,
+      );
+    }
+  }
+
+  /** Ready servers with traffic, and those that were when the planner looked: it cannot know what was lost since. */
+  #capacity(service: ServiceKey): readonly ServerId[] {
+    const seen = this.#sights.get(service)?.capacity ?? new Set<ServerId>();
+    return [...new Set([...this.#k.readyTakers(service), ...[...seen].filter((id) => !this.#k.isReady(id))])];
+  }
+
+  #mayLose(service: ServiceKey, loss: number, what: string): void {
+    if (loss <= 0 || this.#k.isTampered(service)) return;
+    const before = this.#capacity(service).length;
+    const least = this.#stranded.has(service) ? 1 : before;
+    const floor = Math.min(this.#floors.get(service) ?? 0, floorOf(this.#k.desired.get(service)), least);
+    this.#verdict.expect(
+      before - loss >= floor,
+      "capacity-kept",
+      () => `to ${what} takes ${loss} of ${before} ready servers with traffic away; ${floor} have to stay`,
+    );
+  }
+
+  #mustNotSwell(service: ServiceKey, release: number, size: number): void {
+    const sizes = this.#sizes.get(service) ?? new Map<number, number>();
+    const raised = size > (sizes.get(release) ?? 0);
+    this.#sizes.set(service, sizes.set(release, size));
+    if (!raised) return;
+    const { rollout, serving, warm = [] } = this.#k.desired.get(service) ?? {};
+    const part = rollout ? [rollout.from, rollout.to] : [serving, ...warm.map((w) => w.release)];
+    // Others go, as soon as they have no traffic any more.
+    const counted = [...sizes].filter(([r]) => part.includes(r));
+    const wanted = counted.reduce((sum, [, n]) => sum + n, 0);
+    const most = Math.max(this.#ceilings.get(service) ?? 0, ceilingOf(this.#k.desired.get(service)));
+    this.#verdict.expect(
+      wanted <= most,
+      "servers-bounded",
+      () => `${wanted} servers of ${service} are wanted at once; the policy allows ${most}`,
+    );
+  }
+}

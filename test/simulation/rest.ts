@@ -1,0 +1,64 @@
+import { parseServerId, type ServiceKey } from "../../src/domain/ids.ts";
+import type { Observation } from "../../src/domain/observation.ts";
+import { planService } from "../../src/domain/plan.ts";
+import type { DesiredService } from "../../src/domain/rollout.ts";
+import { emptyView, viewsOf } from "../../src/domain/service-view.ts";
+import type { Store } from "../../src/store/store.ts";
+import type { Machine } from "./machine.ts";
+
+/** Releases whose servers never come to rest: they are replaced for ever, and that is right. */
+const restless = new Set(["mute", "exits", "error", "unstartable", "flapping", "liar", "mortal", "slow"]);
+
+/** Whether the store holds nothing that time alone will change. */
+export function isAtRest(store: Store): boolean {
+  return store
+    .desiredAll()
+    .every(({ rollout, warm, removed }) => rollout === undefined && warm.length === 0 && !removed);
+}
+
+/** What is not yet as it is to be for good; empty when all has come to rest. */
+export function restProblems(
+  store: Store,
+  observation: Observation,
+  machine: Machine,
+  services: readonly ServiceKey[],
+  nowMs: number,
+): readonly string[] {
+  return services.flatMap((service) => {
+    const desired = store.desired(service);
+    if (desired === undefined) return leftOvers(service, machine, undefined);
+    const view = viewsOf(observation).get(service) ?? emptyView(service);
+    const { actions } = planService(desired, view, nowMs);
+    const pending = actions.map((a) => `${service}: still to be done: ${JSON.stringify(a)}`);
+    return [...pending, ...leftOvers(service, machine, desired), ...missing(desired, machine)];
+  });
+}
+
+/** No server outlives its release: neither its process nor its record. */
+function leftOvers(
+  service: ServiceKey,
+  machine: Machine,
+  desired: DesiredService | undefined,
+): readonly string[] {
+  const serving = desired?.count === 0 ? undefined : desired?.serving;
+  const strays = [...machine.servers.keys()].filter((id) => {
+    const name = parseServerId(id);
+    return name?.service === service && name.release !== serving;
+  });
+  const routed = serving === undefined && machine.routes.has(service) ? [`${service} still has a route`] : [];
+  return [...routed, ...strays.map((id) => `${id} is left over (${machine.servers.get(id)?.record.state})`)];
+}
+
+/** As many servers as were asked for, all of them with traffic; unless the release is such that none can stay. */
+function missing({ service, serving, count }: DesiredService, machine: Machine): readonly string[] {
+  if (serving === undefined) return [];
+  const running = machine.running().filter((id) => parseServerId(id)?.service === service);
+  if (running.length > count) return [`${service} has ${running.length} servers instead of ${count}`];
+  if (restless.has(machine.qualityOf(service, serving))) return [];
+  const takers = machine.takers(service).filter((t) => machine.answers(t.id));
+  return running.length === count && takers.length === count
+    ? []
+    : [
+        `${service} has ${running.length} servers, ${takers.length} of them with traffic, instead of ${count}`,
+      ];
+}
