@@ -9,8 +9,8 @@ test("the invariants hold over a dozen faulty worlds", async () => {
 });
 
 test("a seed is a run: the same one takes the same course", async () => {
-  const [first, second, other] = await Promise.all([7, 7, 8].map((seed) => simulate({ seed, traced: true })));
-  expect(first?.trace.length).toBeGreaterThan(100);
-  expect(second?.trace).toEqual(first?.trace);
-  expect(other?.trace).not.toEqual(first?.trace);
+  const first = await simulate({ seed: 7, traced: true });
+  expect(first.trace.length).toBeGreaterThan(100);
+  expect((await simulate({ seed: 7, traced: true })).trace).toEqual(first.trace);
+  expect((await simulate({ seed: 8, traced: true })).trace).not.toEqual(first.trace);
 });
