@@ -377,7 +377,7 @@ export const History = z
   .register(schemas, { id: "History" }) satisfies z.ZodType<HistoryType>;
 
 export const SecretBody = z
-  .strictObject({ value: base64.max(100_000).describe("At most 64 KiB, as base64."), by })
+  .strictObject({ value: base64.max(1_500_000).describe("At most 64 KiB, as base64."), by })
   .register(schemas, { id: "SecretBody" });
 
 export const SecretSet = z
