@@ -269,11 +269,13 @@ class HostFleet implements Fleet {
     for (const changed of this.#watchers) changed(group.service);
   }
 
-  /** No server is left: unless a service still has a way in, the router is not needed any more. */
+  /**
+   * No server is left: unless a service still has a way in, the router is not needed any more. Once begun this is
+   * finished, also when the controller is asked to end meanwhile: nobody would look after that router again.
+   */
   #stopRouter(): void {
-    void this.#background.run("Stopping the router", () =>
-      this.#router.stopIdle(this.#background.call(listTimeoutMs)),
-    );
+    const signal = AbortSignal.timeout(listTimeoutMs);
+    void this.#background.run("Stopping the router", () => this.#router.stopIdle({ signal }));
   }
 
   #makeWhole(group: Group): void {
