@@ -10,6 +10,8 @@ import { type Processes, parseProcesses } from "./replies.ts";
 import { ask } from "./socket.ts";
 
 const startTimeoutMs = 15_000;
+const endTimeoutMs = 15_000;
+const patienceMs = 5_000;
 const pollMs = 10;
 const longestLogBytes = 4 * 1024 * 1024;
 
@@ -116,12 +118,17 @@ export function pidIn(reply: string | undefined): number | undefined {
   return pid === undefined ? undefined : Number(pid);
 }
 
-/** Ends every HAProxy that runs on this configuration file, and waits until it is gone. */
-export async function endAll({ paths, clock, signal }: ProcessContext): Promise<void> {
-  const patienceMs = clock.now() + 5_000;
+/**
+ * Ends every HAProxy that runs on this configuration file, and waits until it is gone. Once begun it is not cancelled: a
+ * worker whose master has ended would be left to nobody. Throws `router_failed` after 15 s.
+ */
+export async function endAll({ paths, clock }: Pick<ProcessContext, "paths" | "clock">): Promise<void> {
+  const startMs = clock.now();
   for (let pids = await findAll(paths); pids.length > 0; pids = await findAll(paths)) {
-    for (const pid of pids) kill(pid, clock.now() > patienceMs ? "SIGKILL" : "SIGTERM");
-    await clock.sleep(pollMs, signal);
+    const waitedMs = clock.now() - startMs;
+    if (waitedMs > endTimeoutMs) throw failed(`HAProxy does not end (pid ${pids.join(", ")})`, "");
+    for (const pid of pids) kill(pid, waitedMs > patienceMs ? "SIGKILL" : "SIGTERM");
+    await clock.sleep(pollMs);
   }
 }
 
