@@ -138,6 +138,7 @@ class HostFleet implements Fleet {
     await this.#adopted();
     for (const { release } of shares) this.#memory.group(service, release);
     await this.#traffic.set(service, shares, releases);
+    if (shares.length === 0 && this.#memory.isEmpty) this.#stopRouter();
   }
 
   async quarantine(server: ServerId, reason: Taint, call: Call): Promise<Evidence> {
