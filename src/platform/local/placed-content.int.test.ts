@@ -82,7 +82,7 @@ describe.skipIf(reason)("what a release brings besides its image", () => {
     t.values.set("B 1", `${value}-b`);
     const script = `echo up; [ "$TOKEN" = "$(cat /run/secrets/A)-b" ] && echo both; ${forever}`;
     await run(script, { secrets: [asFile("A"), asVariable("B", "TOKEN")] });
-    await until(async () => (await t.lines(id)).includes("up"));
+    await until(async () => (await t.lines(id)).includes("both"));
     expect(await t.lines(id)).toEqual(["up", "both"]);
     const memory = join(t.state.servers, id, "secrets");
     expect(await filesWith(value)).toEqual([join(memory, "folder/A")]);
