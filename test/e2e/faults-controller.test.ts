@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { copyFile, mkdir, open, readFile, rm, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, mkdtemp, open, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
@@ -210,14 +210,15 @@ describe.skipIf(why !== undefined)("controllers and machines that fail", () => {
 });
 
 describe.skipIf(why !== undefined)("a full disk", () => {
-  const disk = "/tmp/kd";
+  let disk: string;
+  let fill: string;
   let kiln: Installation;
   let shop: LittleService;
-  const fill = join(disk, "fill");
   const fillUp = () => exec(["dd", "if=/dev/zero", `of=${fill}`, "bs=4096"], { accept: "any" });
 
   beforeAll(async () => {
-    await mkdir(disk, { recursive: true });
+    disk = await mkdtemp("/tmp/kd-");
+    fill = join(disk, "fill");
     await exec(["mount", "-t", "tmpfs", "-o", "size=48m", "kiln-e2e", disk]);
     kiln = await install(disk);
     shop = await littleService(kiln, "shop", { behaviour: "serves after a second" });
