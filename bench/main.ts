@@ -70,7 +70,7 @@ async function measureAll({ only, peers }: Asked): Promise<{ figures: Figure[]; 
     const { measurePeers } = await import("./peers/peers.ts");
     await measure("peers", "the same work by what else is installed", measurePeers);
   }
-  return { figures, faults };
+  return { figures, faults: [...faults, ...workshop.faults] };
 }
 
 function print({ json }: Asked, figures: readonly Figure[], faults: readonly string[]): void {
@@ -87,7 +87,7 @@ function print({ json }: Asked, figures: readonly Figure[], faults: readonly str
     return;
   }
   process.stdout.write(`\n${machine.join(", ")}\n\n${renderTable(figures)}\n`);
-  for (const fault of faults) process.stdout.write(`\nNOT MEASURED ${fault}\n`);
+  for (const fault of faults) process.stdout.write(`\nFAULT ${fault}\n`);
 }
 
 /** What went wrong first, and what then went wrong while tidying up. */

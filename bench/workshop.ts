@@ -13,6 +13,8 @@ export interface Bench extends AsyncDisposable {
 export interface Workshop extends AsyncDisposable {
   /** A folder for whatever else a case needs; gone at the end. */
   readonly folder: string;
+  /** What installations left behind: faults of Kiln, but no reason to throw away what was measured. */
+  readonly faults: readonly string[];
   /** What goes on, for people who wait. */
   say(words: string): void;
   /** A new installation with this project, whose packages are locked and fetched, and nothing is built. */
@@ -22,6 +24,7 @@ export interface Workshop extends AsyncDisposable {
 export async function openWorkshop(say: (words: string) => void): Promise<Workshop> {
   const folder = await mkdtemp("/tmp/kb-");
   const fetched = join(folder, "packages");
+  const faults: string[] = [];
   const locks = new Map<string, string | undefined>();
 
   async function open(files: ProjectFiles): Promise<Bench> {
@@ -32,11 +35,15 @@ export async function openWorkshop(say: (words: string) => void): Promise<Worksh
     const installation = await install();
     await keepPackages(fetched, packagesOf(installation));
     const project = await installation.project({ ...files, ...(lock ? { "kiln.lock": lock } : {}) });
-    return {
-      installation,
-      folder: project,
-      [Symbol.asyncDispose]: () => installation[Symbol.asyncDispose](),
-    };
+    return { installation, folder: project, [Symbol.asyncDispose]: () => close(installation) };
+  }
+
+  async function close(installation: Installation): Promise<void> {
+    try {
+      await installation[Symbol.asyncDispose]();
+    } catch (error) {
+      faults.push(error instanceof Error ? error.message : String(error));
+    }
   }
 
   async function fetchPackages(files: ProjectFiles): Promise<string> {
@@ -51,6 +58,7 @@ export async function openWorkshop(say: (words: string) => void): Promise<Worksh
 
   return {
     folder,
+    faults,
     say,
     open,
     [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }),
