@@ -41,8 +41,8 @@ export async function measureBuilds(
     return timed(build);
   });
   return [
-    peerFigure(by, "build, nothing changed", unchanged),
-    peerFigure(by, "build, one file changed", oneFile),
+    peerFigure(by, "site build, nothing changed", unchanged),
+    peerFigure(by, "site build, one file changed", oneFile),
   ];
 }
 

@@ -1,10 +1,10 @@
-import type { Figure } from "../figure.ts";
+import { type Figure, kiln } from "../figure.ts";
 import { siteProject } from "../projects.ts";
 import type { Workshop } from "../workshop.ts";
 import { baseArchive } from "./base-image.ts";
 import { measureBuildah } from "./buildah.ts";
 import { measureDocker } from "./docker.ts";
-import type { Peer } from "./peer.ts";
+import { measureBuilds, type Peer } from "./peer.ts";
 import { measurePodman } from "./podman.ts";
 import { measureRunc } from "./runc.ts";
 
@@ -19,7 +19,8 @@ const peers: Readonly<Record<string, Peer>> = {
 export async function measurePeers(workshop: Workshop): Promise<readonly Figure[]> {
   await using bench = await workshop.open(siteProject());
   const base = await baseArchive(bench, workshop.folder);
-  const figures: Figure[] = [];
+  const build = () => bench.installation.ok(["build"], { cwd: bench.folder });
+  const figures = [...(await measureBuilds(kiln, bench.folder, build))];
   for (const [name, measure] of Object.entries(peers)) {
     const measured = await measure(base, workshop.folder).catch((error: unknown) => ({
       skipped: error instanceof Error ? error.message : String(error),
