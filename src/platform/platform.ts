@@ -1,5 +1,6 @@
 import type { Shares } from "../domain/actions.ts";
 import type { ReleaseTraffic } from "../domain/analysis.ts";
+import type { Finding, IntegrityTier } from "../domain/drift.ts";
 import type { ImageDigest, ServerId, ServiceKey } from "../domain/ids.ts";
 import type { Observation } from "../domain/observation.ts";
 import type { Release, ReleaseSecret } from "../domain/release.ts";
@@ -26,6 +27,8 @@ export interface Readiness {
   readonly gaps: readonly Gap[];
   /** What was found, for `kiln doctor`: `runc 1.1.5`, `cgroup v2`. */
   readonly facts: readonly string[];
+  /** Absent where servers are not looked at. */
+  readonly integrity?: IntegrityTier;
 }
 
 /** A group as its platform needs to know it. */
@@ -35,11 +38,8 @@ export interface GroupSpec {
   readonly drainMs: number;
 }
 
-export interface Taint {
-  readonly kind: string;
-  readonly detail: string;
-  readonly atMs: number;
-}
+/** The mark that drift leaves on a server, for ever: the finding that led to it. */
+export type Taint = Pick<Finding, "kind" | "detail" | "atMs">;
 
 export interface Evidence {
   readonly server: ServerId;
@@ -74,6 +74,45 @@ export interface Platform {
   preflight?(release: Release, call: Call): Promise<void>;
   readonly logs?: LogReader;
   readonly traffic?: TrafficStats;
+  readonly sight?: Sight;
+}
+
+/** Lets detectors of drift look at running servers; presence is the capability. */
+export interface Sight {
+  /** Every server whose process runs. From memory: cheap enough for every event of the kernel. */
+  subjects(): readonly Subject[];
+  /** Calls back when a server has been started or has ended. */
+  watch(changed: () => void): Disposable;
+  /** Stops all processes of the server where they are, before it returns. False when it could not be done. */
+  freeze(server: ServerId): boolean;
+  /** Lets them go on. */
+  thaw(server: ServerId): void;
+}
+
+/** A running server as a detector sees it: what it was made as. */
+export interface Subject {
+  readonly server: ServerId;
+  /** Its first process; `startTicks` is field 22 of /proc/PID/stat, proc(5). */
+  readonly process: { readonly pid: number; readonly startTicks: number };
+  /** Path of its cgroup, the same in every hierarchy. */
+  readonly cgroup: string;
+  /** The folders of its cgroup, one for each hierarchy that it is in. */
+  readonly cgroupFolders: readonly string[];
+  readonly baseline: Baseline;
+  /** The files that its root file system is mounted from, with their recorded digests (`sha256:…`). */
+  readonly imageFiles: readonly { readonly file: string; readonly sha256: string }[];
+}
+
+/** Read when the server was made and nothing of its image had run yet. */
+export interface Baseline {
+  /** Lines of /proc/PID/mountinfo without the numbers that mean nothing elsewhere. */
+  readonly mounts: readonly string[];
+  /** By kind (`mnt`, `pid`, `net`…): what /proc/PID/ns/KIND links to. */
+  readonly namespaces: Readonly<Record<string, string>>;
+  /** Files of its cgroup and what they held. */
+  readonly limits: readonly { readonly file: string; readonly value: string }[];
+  /** Files of its bundle and the digests (`sha256:…`) of what they held. */
+  readonly bundle: readonly { readonly file: string; readonly sha256: string }[];
 }
 
 export interface TrafficStats {

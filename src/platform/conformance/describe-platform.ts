@@ -160,7 +160,7 @@ export function describePlatform(name: string, open: () => Promise<PlatformSubje
 
     test("a quarantined server has no traffic any more, and the group makes another", async () => {
       const [id = "", other = ""] = await world.serve(1, 2);
-      const taint = { kind: "process", detail: "an unknown process", atMs: 0 };
+      const taint = { kind: "process" as const, detail: "an unknown process", atMs: 0 };
       expect(await subject.platform.quarantine(id, taint, call)).toMatchObject({ server: id });
       expect((await world.servers(1)).find((s) => s.id === id)?.inTraffic ?? false).toBe(false);
       await eventually(subject, "a replacement", async () => {

@@ -1,0 +1,63 @@
+import type { ServerId } from "./ids.ts";
+
+/** In what a server differs from its release. */
+export type DriftKind =
+  /** A process in it that is not a descendant of its own first process. */
+  | "process"
+  /** A process of it runs a program that is not a file of its image. */
+  | "program"
+  /** A process of it is in another namespace than it was made with. */
+  | "namespace"
+  /** Somebody traces a process of it. */
+  | "traced"
+  /** Its mount table: something mounted, unmounted or remounted. */
+  | "mount"
+  /** Its cgroup limits. */
+  | "limit"
+  /** It was stopped where it was, by somebody else than Kiln. */
+  | "paused"
+  /** A file of its image on this machine is altered, replaced or gone. */
+  | "image"
+  /** A file that it was made from: its runtime configuration, its host names. */
+  | "bundle"
+  /** A writable place is full: nothing was changed, but it cannot work. */
+  | "full";
+
+/** Who did it, as far as the kernel tells. */
+export interface Culprit {
+  readonly pid: number;
+  /** User id; -1 when the process was gone before it could be asked. */
+  readonly uid: number;
+  /** The user id that logged in, proc(5) `loginuid`; undefined when none did or it is not known. */
+  readonly loginUid: number | undefined;
+  /** Absolute path on the machine; undefined when it was gone. */
+  readonly executable: string | undefined;
+  /** The name of its thread, proc(5) `comm`. */
+  readonly name: string;
+}
+
+/** One difference between a server and its release. */
+export interface Finding {
+  readonly server: ServerId;
+  readonly kind: DriftKind;
+  /** What of that kind: a mount point, a file, a limit's name, `pid 4711`. With server and kind it tells findings apart. */
+  readonly subject: string;
+  /** One sentence for people. */
+  readonly detail: string;
+  /** When it was seen (Unix time in ms). */
+  readonly atMs: number;
+  readonly culprit: Culprit | undefined;
+  /** Which detector saw it: `trace`, `watch`, `scan`, `files`. */
+  readonly seenBy: string;
+}
+
+/** How soon a platform sees what kind of change. */
+export type Speed = "prevented" | "milliseconds" | "seconds" | "minutes" | "unseen";
+
+/** How well a platform sees drift: what was probed, never what is hoped for. */
+export interface IntegrityTier {
+  /** `kernel`: kernel events and scan; `scan`: only the scan and slower; `none`: nothing is looked at. */
+  readonly name: "kernel" | "scan" | "none";
+  /** One line for each thing that somebody could do: how it is met here, and why not better. */
+  readonly facts: readonly { readonly what: string; readonly speed: Speed; readonly how: string }[];
+}
