@@ -1,4 +1,5 @@
 import { KilnError } from "../lib/errors.ts";
+import { sha256 } from "../lib/sha256.ts";
 import { type Accounts, type Identity, resolveIdentity } from "./accounts.ts";
 import type { Entry, Tree } from "./entry.ts";
 import type { CheckedEntry } from "./layers.ts";
@@ -8,22 +9,39 @@ import { parentOf, parentsOf, resolvePath } from "./tree.ts";
 /** 1980-01-01: no earlier time survives every archive format. */
 export const imageEpoch = 315_532_800;
 
-/** From which size on an entry of `files` is a layer of its own, in bytes. */
-const largeEntryBytes = 16 << 20;
+/** From which size on an entry of `files` has layers of its own, and about how large each is, in bytes. */
+const largeBytes = 16 << 20;
+/** An image has room for about 100 layers in all. */
+const mostParts = 16;
+/** Smaller files stay beside the others of their folder: a layer holds every folder above its files once more. */
+const soloBytes = 64 << 10;
 
 /**
- * Which files share a layer: an entry of `files` that brings much has one of its own, so that a change elsewhere leaves
- * it alone; the others share those between. The order of the spec is kept.
+ * Which files share a layer: an entry of `files` that brings much is dealt out to layers of its own, so that one changed
+ * file costs one of them; the others share those between. The order of the spec is kept.
  */
 export function groupFiles(files: readonly ProjectFile[]): ProjectFile[][] {
   const groups: { readonly large: boolean; readonly files: ProjectFile[] }[] = [];
   for (const entry of Map.groupBy(files, (file) => file.entry).values()) {
     const bytes = entry.reduce((sum, { source }) => sum + (source?.length ?? 0), 0);
     const last = groups.at(-1);
-    if (bytes < largeEntryBytes && last?.large === false) last.files.push(...entry);
-    else groups.push({ large: bytes >= largeEntryBytes, files: entry });
+    if (bytes >= largeBytes)
+      groups.push(...dealOut(entry, bytes).map((part) => ({ large: true, files: part })));
+    else if (last?.large === false) last.files.push(...entry);
+    else groups.push({ large: false, files: entry });
   }
   return groups.map((group) => group.files);
+}
+
+/** A power of two, by names alone: a file stays in its part while others come, go and grow. */
+function dealOut(files: readonly ProjectFile[], bytes: number): readonly ProjectFile[][] {
+  const count = Math.min(mostParts, 2 ** Math.floor(Math.log2(bytes / largeBytes)));
+  const parts = Map.groupBy(files, (file) => Number.parseInt(sha256(placeOf(file)).slice(0, 8), 16) % count);
+  return [...parts].sort(([a], [b]) => a - b).map(([, part]) => part);
+}
+
+function placeOf({ type, to, source }: ProjectFile): string {
+  return type === "folder" || (source?.length ?? 0) >= soloBytes ? to : parentOf(to);
 }
 
 /**
@@ -96,13 +114,13 @@ function toEntry(file: ProjectFile, path: string, identity: Identity): CheckedEn
     const link = file.link === undefined ? {} : { link: file.link };
     return { ...common, type: file.type, mtime: imageEpoch, ...link };
   }
-  const { sha256, length } = file.source;
+  const { sha256: digest, length } = file.source;
   return {
     ...common,
     type: "file",
-    mtime: contentTime(sha256),
+    mtime: contentTime(digest),
     content: { kind: "slice", path: file.source.path, offset: 0, length },
-    sha256,
+    sha256: digest,
   } satisfies Entry & { sha256: string };
 }
 
@@ -111,6 +129,6 @@ function toEntry(file: ProjectFile, path: string, identity: Identity): CheckedEn
  * the content does, which is what ETag and Last-Modified of web servers, and Python's compiled files, rely on. It lies
  * within the 17 years (2^29 s) from 1980.
  */
-function contentTime(sha256: string): number {
-  return imageEpoch + (Number.parseInt(sha256.slice(0, 8), 16) >>> 3);
+function contentTime(digest: string): number {
+  return imageEpoch + (Number.parseInt(digest.slice(0, 8), 16) >>> 3);
 }
