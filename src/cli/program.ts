@@ -79,11 +79,11 @@ function addProjectCommands(program: Command, load: Load): void {
       "build, make a release, and roll it out",
       "kiln deploy",
       "kiln deploy --env staging",
-      "kiln deploy --detach",
+      "kiln deploy --no-wait",
     ),
   )
     .argument("[SERVICE]", which)
-    .option("-d, --detach", "return as soon as the rollout has begun")
+    .option("--no-wait", "return as soon as the rollout has begun")
     .option("--supersede", "end a running rollout in favour of this one")
     .action(load(() => import("./commands/deploy.ts")));
   command(program, "schema", "print the JSON Schema of kiln.yaml", "kiln schema > kiln.schema.json").action(
@@ -157,7 +157,7 @@ function addChangeCommands(program: Command, load: Load): void {
   )
     .argument("[RELEASE]", "the release's number; otherwise the last good one", parseRelease)
     .option("-s, --service <SERVICE>", theOne)
-    .option("-d, --detach", "return as soon as the rollout has begun")
+    .option("--no-wait", "return as soon as the rollout has begun")
     .action(load(() => import("./commands/rollback.ts")));
   fromFile(
     command(
@@ -170,7 +170,7 @@ function addChangeCommands(program: Command, load: Load): void {
   )
     .argument("<N>", "how many servers, 0 to 1000", parseCount)
     .option("-s, --service <SERVICE>", theOne)
-    .option("-d, --detach", "do not wait until they are ready")
+    .option("--no-wait", "do not wait until they are ready")
     .action(load(() => import("./commands/scale.ts")));
   fromFile(
     command(
@@ -183,7 +183,7 @@ function addChangeCommands(program: Command, load: Load): void {
   )
     .argument("[SERVICE]", theOne)
     .option("-y, --yes", "do not ask")
-    .option("-d, --detach", "do not wait until it is gone")
+    .option("--no-wait", "do not wait until it is gone")
     .action(load(() => import("./commands/remove.ts")));
   const rollout = group(program, "rollout", "look at a rollout, and steer it");
   following(
@@ -202,15 +202,15 @@ function addChangeCommands(program: Command, load: Load): void {
     .action(load(() => import("./commands/rollout-pause.ts")));
   fromFile(command(rollout, "resume", "go on with a paused rollout", "kiln rollout resume"))
     .argument("[SERVICE]", theOne)
-    .option("-d, --detach", "do not wait for its end")
+    .option("--no-wait", "do not wait for its end")
     .action(load(() => import("./commands/rollout-resume.ts")));
   fromFile(command(rollout, "promote", "end the waiting of the present step", "kiln rollout promote"))
     .argument("[SERVICE]", theOne)
-    .option("-d, --detach", "do not wait for its end")
+    .option("--no-wait", "do not wait for its end")
     .action(load(() => import("./commands/rollout-promote.ts")));
   fromFile(command(rollout, "abort", "turn the running rollout back", "kiln rollout abort"))
     .argument("[SERVICE]", theOne)
-    .option("-d, --detach", "do not wait until it is back")
+    .option("--no-wait", "do not wait until it is back")
     .action(load(() => import("./commands/rollout-abort.ts")));
 }
 

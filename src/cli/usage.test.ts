@@ -17,8 +17,8 @@ test("an unknown command names the nearest", async () => {
 });
 
 test("an unknown option names the nearest, and the command's help", async () => {
-  expect(await usage("deploy", "--detch")).toContain(
-    "Did you mean --detach? `kiln help deploy` explains it.",
+  expect(await usage("deploy", "--nowait")).toContain(
+    "Did you mean --no-wait? `kiln help deploy` explains it.",
   );
 });
 

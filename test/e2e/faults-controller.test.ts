@@ -66,7 +66,7 @@ describe.skipIf(why !== undefined)("controllers and machines that fail", () => {
       await kiln.ok(["rollout", "show", "shop"]);
       await waitUntil(async () => (await status()).rollout === undefined, 20_000, "no rollout runs");
       const page = await newPage();
-      await kiln.ok(["deploy", "--detach"], { cwd: shop.folder });
+      await kiln.ok(["deploy", "--no-wait"], { cwd: shop.folder });
       await waitUntil(async () => reached(await status()), 20_000, "the moment has come");
       const { rollout } = await status();
       expect(rollout?.phase).toBe("forward");
@@ -170,7 +170,7 @@ describe.skipIf(why !== undefined)("controllers and machines that fail", () => {
 
   test("the machine restarts during a rollout: it is finished", async () => {
     const page = await newPage();
-    await kiln.ok(["deploy", "--detach"], { cwd: shop.folder });
+    await kiln.ok(["deploy", "--no-wait"], { cwd: shop.folder });
     await waitUntil(async () => (await status()).servers.length > 2, 20_000, "the rollout has made a server");
     await restartMachine(kiln.home);
     expect((await kiln.run(["rollout", "show", "shop", "-f"])).code).toBe(0);
@@ -264,7 +264,7 @@ describe.skipIf(why !== undefined)("a full disk", () => {
 
   test("during a deploy: the old servers serve, and it goes on when there is space", async () => {
     await shop.setPage("three");
-    await kiln.ok(["deploy", "--detach"], { cwd: shop.folder });
+    await kiln.ok(["deploy", "--no-wait"], { cwd: shop.folder });
     const created = async () => (await kiln.ok(["servers", "--json"])).stdout.includes("shop-3-1-1");
     await waitUntil(created, 20_000, "the first new server is there");
     await fillUp();

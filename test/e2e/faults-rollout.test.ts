@@ -35,7 +35,7 @@ describe.skipIf(why !== undefined)("rollouts that are disturbed", () => {
   async function begin(): Promise<{ readonly before: string | undefined; readonly page: string }> {
     const before = await shop.page();
     const page = await newPage();
-    expect(await inShop("deploy", "--detach")).toMatchObject({ code: 0 });
+    expect(await inShop("deploy", "--no-wait")).toMatchObject({ code: 0 });
     return { before, page };
   }
   const atRest = () =>
@@ -116,7 +116,7 @@ describe.skipIf(why !== undefined)("rollouts that are disturbed", () => {
 
     test("scaling during a rollout counts for the new release", async () => {
       const { page } = await begin();
-      expect(await inShop("scale", "3", "--detach")).toMatchObject({ code: 0 });
+      expect(await inShop("scale", "3", "--no-wait")).toMatchObject({ code: 0 });
       await atRest();
       const { servers, serving } = await status();
       expect(servers.filter((s) => s.release === serving?.number && s.inTraffic)).toHaveLength(3);
@@ -220,7 +220,7 @@ describe.skipIf(why !== undefined)("rollouts that are disturbed", () => {
 
     test("meanwhile: the rollout says what holds it up, and goes on when the port is free", async () => {
       const late = await littleService(kiln, "late", { behaviour: "serves after a second" });
-      await kiln.ok(["deploy", "--detach"], { cwd: late.folder });
+      await kiln.ok(["deploy", "--no-wait"], { cwd: late.folder });
       const close = await listener(late.port);
       const following = kiln.run(["rollout", "show", "late", "-f"]);
       const held = async () => (await status("late")).trouble !== undefined;

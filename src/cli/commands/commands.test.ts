@@ -264,8 +264,8 @@ test("Ctrl-C stops following and says that the rollout goes on", async () => {
   );
 });
 
-test("--detach returns at once", async () => {
-  const { code, stdout } = await cli(["rollback", "-s", "shop", "-d"], {
+test("--no-wait returns at once", async () => {
+  const { code, stdout } = await cli(["rollback", "-s", "shop", "--no-wait"], {
     client: rollingOut("forward"),
     cwd: folder,
   });

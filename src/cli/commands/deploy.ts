@@ -11,7 +11,7 @@ import { finishRollout } from "../rollout/finish.ts";
 import { untilScaled } from "./scale.ts";
 
 interface DeployOptions extends ServiceOptions {
-  readonly detach?: boolean;
+  readonly wait: boolean;
   readonly supersede?: boolean;
 }
 
@@ -32,9 +32,8 @@ export async function run(context: Context, options: DeployOptions, service?: st
     ...(options.supersede ? { supersede: true } : {}),
   };
   const { client, accepted } = await requestDeploy(context, request);
-  if (accepted.rollout !== undefined)
-    return finishRollout(context, client, accepted.rollout, !options.detach);
-  return finishWithoutRollout(context, client, accepted, options.detach ? undefined : beganAtMs);
+  if (accepted.rollout !== undefined) return finishRollout(context, client, accepted.rollout, options.wait);
+  return finishWithoutRollout(context, client, accepted, options.wait ? beganAtMs : undefined);
 }
 
 /**

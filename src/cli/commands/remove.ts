@@ -9,7 +9,7 @@ import { waitForStatus } from "../wait.ts";
 
 interface RemoveOptions extends ServiceOptions {
   readonly yes?: boolean;
-  readonly detach?: boolean;
+  readonly wait: boolean;
 }
 
 export async function run(context: Context, options: RemoveOptions, service?: string): Outcome {
@@ -19,11 +19,11 @@ export async function run(context: Context, options: RemoveOptions, service?: st
   if (!options.yes) await requireConsent(context, status);
   const beganAtMs = context.clock.now();
   await client.remove(key, whoAmI(context.env));
-  if (!options.detach) await waitForStatus(context, client, key, (now) => now === undefined);
+  if (options.wait) await waitForStatus(context, client, key, (now) => now === undefined);
   const durationMs = context.clock.now() - beganAtMs;
-  const said = options.detach
-    ? `${key} is being removed.`
-    : `${key} is gone, after ${formatDuration(durationMs)}.`;
+  const said = options.wait
+    ? `${key} is gone, after ${formatDuration(durationMs)}.`
+    : `${key} is being removed.`;
   context.output.result({ service: key, durationMs }, [
     said,
     "  Its images and secrets are kept: `kiln gc`, `kiln image rm` and `kiln secret rm` remove them.",

@@ -7,7 +7,7 @@ import { requireStatus } from "../services.ts";
 
 interface RollbackOptions extends ServiceOptions {
   readonly service?: string;
-  readonly detach?: boolean;
+  readonly wait: boolean;
 }
 
 export async function run(context: Context, options: RollbackOptions, release?: number): Outcome {
@@ -20,7 +20,7 @@ export async function run(context: Context, options: RollbackOptions, release?: 
       hint: `\`kiln history ${key}\` lists the releases.`,
     });
   }
-  const code = await finishRollout(context, client, accepted.rollout, !options.detach);
+  const code = await finishRollout(context, client, accepted.rollout, options.wait);
   // A deploy that was running has been turned back: that is what was asked for.
   const { kind } = await (await context.connect()).rollout(accepted.rollout);
   return code === 4 && kind === "deploy" ? 0 : code;

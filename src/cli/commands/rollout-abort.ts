@@ -6,7 +6,7 @@ import { exitCodeOf } from "../rollout/summary.ts";
 import { requireStatus } from "../services.ts";
 
 interface AbortOptions extends ServiceOptions {
-  readonly detach?: boolean;
+  readonly wait: boolean;
 }
 
 /** Turned back as asked is what was wanted: exit code 0. */
@@ -15,7 +15,7 @@ export async function run(context: Context, options: AbortOptions, service?: str
   const client = await context.connect();
   await requireStatus(client, key);
   const rollout = await client.abort(key, whoAmI(context.env));
-  await finishRollout(context, client, rollout.id, !options.detach);
+  await finishRollout(context, client, rollout.id, options.wait);
   const ended = await client.rollout(rollout.id);
-  return exitCodeOf(ended) === 4 || rollout.from === undefined || options.detach ? 0 : 1;
+  return exitCodeOf(ended) === 4 || rollout.from === undefined || !options.wait ? 0 : 1;
 }

@@ -5,7 +5,7 @@ import { finishRollout } from "../rollout/finish.ts";
 import { requireStatus } from "../services.ts";
 
 interface Options extends ServiceOptions {
-  readonly detach?: boolean;
+  readonly wait: boolean;
 }
 
 /** Goes on with a paused rollout and follows it, as deploy does. */
@@ -14,5 +14,5 @@ export async function run(context: Context, options: Options, service?: string):
   const client = await context.connect();
   await requireStatus(client, key);
   const rollout = await client.resume(key, whoAmI(context.env));
-  return finishRollout(context, client, rollout.id, !options.detach);
+  return finishRollout(context, client, rollout.id, options.wait);
 }

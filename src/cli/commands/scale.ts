@@ -11,7 +11,7 @@ import { waitForStatus } from "../wait.ts";
 
 interface ScaleOptions extends ServiceOptions {
   readonly service?: string;
-  readonly detach?: boolean;
+  readonly wait: boolean;
 }
 
 export async function run(context: Context, options: ScaleOptions, count: number): Outcome {
@@ -21,8 +21,8 @@ export async function run(context: Context, options: ScaleOptions, count: number
   const beganAtMs = context.clock.now();
   const accepted = await client.scale(key, count, whoAmI(context.env));
   const from = accepted.scaled?.from ?? count;
-  if (!options.detach) await untilScaled(context, client, key, beganAtMs);
-  const said = from === count ? "has" : options.detach ? `goes from ${from} to` : `went from ${from} to`;
+  if (options.wait) await untilScaled(context, client, key, beganAtMs);
+  const said = from === count ? "has" : options.wait ? `went from ${from} to` : `goes from ${from} to`;
   context.output.result(accepted, [`${key} ${said} ${plural(count, "server")}.`]);
   return 0;
 }
