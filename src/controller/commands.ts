@@ -128,8 +128,10 @@ async function rollback(
   }
   const target = targetOf(store, desired, release);
   await assertPossible(parts, target);
+  const now = required(store, service); // a rollout may have ended while we looked, or the service
+  targetOf(store, now, target.number);
   const policy = policyOf(store, service);
-  const serving = desired.serving === undefined ? undefined : desired.releases.get(desired.serving);
+  const serving = now.serving === undefined ? undefined : now.releases.get(now.serving);
   const changes = differences(serving, target);
   const steps = rollbackSteps(policy);
   const started = store.startRollback({ service, to: target.number, policy, steps, by, changes });

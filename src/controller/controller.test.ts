@@ -176,6 +176,22 @@ test("rollback is refused beforehand when the image is gone", async () => {
   await expect(t.controller.rollback("shop", 7, "ada")).rejects.toMatchObject({ code: "release_unknown" });
 });
 
+test("a rollback is checked again once it is known that it can work: what serves may have changed meanwhile", async () => {
+  installation();
+  await t.deployed(1);
+  await t.deployed(2);
+  let looks = 0;
+  t.platform.preflight = async () => {
+    if (looks++ > 0) return;
+    await t.controller.rollback("shop", 1, "eve@example");
+    await t.clock.advance(5 * 60_000);
+  };
+  await expect(t.controller.rollback("shop", 1, "ada@example")).rejects.toMatchObject({
+    code: "rollback_impossible",
+    message: "Release 1 of shop serves already.",
+  });
+});
+
 test("rollback in the middle of a deploy turns it back", async () => {
   installation();
   await t.deployed(1);

@@ -1,12 +1,12 @@
 import type { Action, Plan } from "./actions.ts";
 import {
   act,
+  carrying,
   deadlineMs,
   end,
   type Look,
   lowerOthersWhenSafe,
   neededOf,
-  othersCarry,
   withDeadline,
 } from "./rollout-look.ts";
 import { closeWhenGone, isGone, readyCount, resizeTo, routeTo } from "./service-view.ts";
@@ -22,7 +22,7 @@ export function planBack(look: Look): Plan {
   if (recreate && !isGone(view, rollout.to)) return withDeadline(look, stop);
   const raise = resizeTo(desired, view, from, desired.count, `release ${from} takes over again: ${why}`);
   const ready = readyCount(view, from);
-  const alone = readyCount(view, rollout.to) === 0 && !othersCarry(look);
+  const alone = carrying(look).every((release) => release === from);
   const enough = ready >= neededOf(rollout, desired.count) || (ready > 0 && alone);
   const actions = [...lowerOthersWhenSafe(look), ...stop, ...raise];
   if (!enough) {

@@ -5,6 +5,7 @@ import type { DesiredService, Rollout, WarmRelease } from "./rollout.ts";
 import { failureOf, giveUp } from "./rollout-failure.ts";
 import {
   act,
+  carrying,
   currentStep,
   deadlineMs,
   end,
@@ -112,14 +113,13 @@ function raiseNew({ desired, rollout, view }: Look, size: number): readonly Acti
   return resizeTo(desired, view, rollout.to, size, reason);
 }
 
-/** A router that was started anew is told where the rollout had brought the traffic. */
+/** Where nobody serves, after a restart of the router for one, it is told where the rollout had brought the traffic. */
 function keepTraffic(look: Look): readonly Action[] {
   const { desired, rollout, view } = look;
-  const forgotten = view.groups.values().every((group) => group.share === 0);
-  if (!forgotten || rollout.from === undefined) return [];
+  if (carrying(look).length > 0 || rollout.from === undefined) return [];
   const before = rollout.steps[rollout.step - 1]?.share ?? 0;
   const share = rollout.movedAtMs === undefined ? before : currentStep(rollout).share;
-  const shares = sharesAt(look, share).filter((s) => view.groups.has(s.release));
+  const shares = sharesAt(look, share).filter((s) => readyCount(view, s.release) > 0);
   return shares.length === 0 ? [] : routeTo(desired, view, shares, "the traffic stays where it was");
 }
 

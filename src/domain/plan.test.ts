@@ -108,6 +108,14 @@ describe("a rollout that goes wrong", () => {
     expect(brief(planService(running, view, 10 * minute).actions)).toBe("[turn-back]");
   });
 
+  test("a new highest number that is seen only after the deadline still counts", () => {
+    const second = aService({ serving: 1, rollout: aRollout({ step: 1, highestReady: 1 }) });
+    const one = aView(old, aGroup(2, ["ready", "starting"]));
+    expect(brief(planService(second, one, 11 * minute).actions)).toBe("[turn-back]");
+    const first = aService({ serving: 1, rollout: aRollout({ step: 1, highestReady: 0 }) });
+    expect(brief(planService(first, one, 11 * minute).actions)).toBe("[progress]");
+  });
+
   test("a router that cannot take the traffic in time", () => {
     const ready = aView(old, aGroup(2, ["ready"]));
     const held = aService({ serving: 1, rollout: aRollout({ highestReady: 1 }) });
@@ -124,6 +132,15 @@ describe("a rollout that goes wrong", () => {
       aGroup(2, ["ready"], { share: 0.33 }),
     );
     expect(brief(preview(back, half, 0).actions)).toBe("->1:100 [rolled-back] 2=0");
+  });
+
+  test("the way back: a single ready server takes over when nobody else serves, and not otherwise", () => {
+    const back = aService({ serving: 1, rollout: aRollout({ phase: "back", reason: "it broke" }) });
+    const coming = aGroup(1, ["ready", "starting", "starting"]);
+    const idle = aView(coming, aGroup(2, ["ready"]));
+    expect(brief(planService(back, idle, 1).actions)).toBe("->1:100 [rolled-back]");
+    const serves = aView(coming, aGroup(2, ["ready", "ready", "ready"], { share: 1 }));
+    expect(brief(planService(back, serves, 1).actions)).toBe("");
   });
 
   test("a first release that fails leaves nothing", () => {
@@ -278,6 +295,24 @@ describe("traffic without servers that can take it", () => {
     const rollout = aRollout({ step: 2, movedAtMs: 0 });
     const starting = aGroup(1, ["starting", "starting", "starting"]);
     expect(brief(planService(aService({ serving: 1, rollout }), aView(starting, dead), 1).actions)).toBe("");
+  });
+
+  test("a superseded release without a ready server keeps nothing up", () => {
+    const rollout = aRollout({ from: 1, to: 3, policy: aPolicy({ keepWarmMs: 0 }) });
+    const superseded = aGroup(2, ["starting"], { share: 1 });
+    const view = aView(aGroup(1, ["ready", "starting", "starting"]), superseded, aGroup(3, ["ready"]));
+    expect(brief(planService(aService({ serving: 1, rollout }), view, 1).actions)).toBe(
+      "2=0 [progress] ->3:33,1:67 [moved]",
+    );
+  });
+
+  test("those that are ready get it back while a rollout waits for more", () => {
+    const rollout = aRollout({ step: 2, highestReady: 2 });
+    const dark = aView(
+      aGroup(1, ["starting", "starting", "starting"], { share: 0.33 }),
+      aGroup(2, ["ready", "ready", "starting"]),
+    );
+    expect(brief(planService(aService({ serving: 1, rollout }), dark, 1).actions)).toBe("->2:100");
   });
 
   test("a superseded release keeps all of the traffic until those that take part can carry it", () => {

@@ -21,13 +21,13 @@ export function failureOf(look: Look, ready: number, size: number): string | und
   if (ready === 0 && size > 0 && couldServeAgain(look)) {
     return `none of its servers is healthy any more${latest ? `: ${describe(latest)}` : ""}`;
   }
-  if (nowMs < deadlineMs(rollout)) return undefined;
+  const isNews = ready > rollout.highestReady; // the traffic may move with this very look
+  if (isNews || nowMs < deadlineMs(rollout)) return undefined;
   const minutes = Math.round(rollout.policy.progressDeadlineMs / 6000) / 10;
   if (ready < size) {
     return `no further server became ready within ${minutes} min (${ready} of ${size} are)${latest ? `: ${describe(latest)}` : ""}`;
   }
-  const isNews = ready > rollout.highestReady; // the traffic may move with this very look
-  if (rollout.movedAtMs !== undefined || isNews) return undefined;
+  if (rollout.movedAtMs !== undefined) return undefined;
   return `the traffic could not be moved to release ${rollout.to} within ${minutes} min`;
 }
 

@@ -32,11 +32,15 @@ export function neededOf({ policy }: Rollout, count: number): number {
   return Math.max(Math.min(1, count), count - missing);
 }
 
-/** True when a release that has no part in this rollout, a superseded one for example, has traffic. */
-export function othersCarry({ rollout, view }: Look): boolean {
-  return view.groups
-    .values()
-    .some((g) => g.share > 0 && g.release !== rollout.from && g.release !== rollout.to);
+/** True when servers of a release that has no part in this rollout, a superseded one for example, have traffic. */
+export function othersCarry(look: Look): boolean {
+  const { from, to } = look.rollout;
+  return carrying(look).some((release) => release !== from && release !== to);
+}
+
+/** The releases that have ready servers with traffic. */
+export function carrying(look: Look): readonly number[] {
+  return [...look.view.groups.keys()].filter((release) => inTrafficCount(look, release) > 0);
 }
 
 /** What has no part in this rollout goes, once those that have can carry its traffic with their own. */

@@ -9,6 +9,7 @@ import { fakeProber } from "../../src/platform/fake/fake-prober.ts";
 import { fakeRouter } from "../../src/platform/fake/fake-router.ts";
 import { createFleet, type Fleet } from "../../src/platform/fleet/fleet.ts";
 import type { Host } from "../../src/platform/fleet/host.ts";
+import type { Prober } from "../../src/platform/fleet/prober.ts";
 import type { Router } from "../../src/router/router.ts";
 import { holdState } from "../../src/store/lock.ts";
 import { openStore, type Store } from "../../src/store/store.ts";
@@ -32,8 +33,9 @@ import type { Trace } from "./trace.ts";
 export interface Mutation {
   readonly host?: (host: Host, machine: Machine) => Host;
   readonly router?: (router: Router, machine: Machine) => Router;
+  readonly prober?: (prober: Prober) => Prober;
   readonly platform?: (platform: Fleet) => Fleet;
-  readonly store?: (store: Store) => Store;
+  readonly store?: (store: Store, now: () => number) => Store;
   /** The controller's clock; the fleet keeps a sound one. */
   readonly clock?: (clock: Clock) => Clock;
 }
@@ -68,6 +70,7 @@ export class Installation implements Disposable {
   readonly #parts: InstallationParts;
   readonly #folder = mkdtempSync(join(memoryFolder, "kiln-s-"));
   #life: Life | undefined;
+  readonly #lives: Life[] = [];
   #store: Store | undefined;
   #fleet: Fleet | undefined;
   #lock: Disposable | undefined;
@@ -92,6 +95,7 @@ export class Installation implements Disposable {
     const { machine, referee, faults, trace, now, mutation } = this.#parts;
     this.#lock = await holdState(join(this.#folder, "lock"), process.pid);
     const life = new Life(++this.tally.lives, (where) => this.#died(where));
+    this.#lives.push(life);
     trace.add(() => `controller ${life.number} starts`);
     const { time } = machine;
     const fateOf: Seams["fateOf"] = (call) => faults.fateOf(call, time.now());
@@ -108,10 +112,11 @@ export class Installation implements Disposable {
     referee.begin(life, store);
     const host = seamHost(fakeHost(machine), seams);
     const router = seamRouter(fakeRouter(machine), seams);
+    const prober = seamProber(fakeProber(machine), seams);
     const fleet = createFleet({
       host: mutation.host?.(host, machine) ?? host,
       router: mutation.router?.(router, machine) ?? router,
-      prober: seamProber(fakeProber(machine), seams),
+      prober: mutation.prober?.(prober) ?? prober,
       clock,
       log,
     });
@@ -120,7 +125,7 @@ export class Installation implements Disposable {
     const guarded = seamStore(store, seams);
     try {
       this.controller = startController({
-        store: mutation.store?.(guarded) ?? guarded,
+        store: mutation.store?.(guarded, now) ?? guarded,
         platform: mutation.platform?.(platform) ?? platform,
         clock: mutation.clock?.(clock) ?? clock,
         log,
@@ -131,6 +136,12 @@ export class Installation implements Disposable {
     } catch (error) {
       if (!(error instanceof Killed)) throw error;
     }
+  }
+
+  /** All processes end, also those that a dead controller left at work. */
+  powerOff(): void {
+    this.#life?.kill("the machine restarts");
+    for (const life of this.#lives) life.cutOff();
   }
 
   /** Whether a second controller would get in beside the present one. */

@@ -42,6 +42,12 @@ export class Life {
     return this.#over;
   }
 
+  /** What it had begun and goes on after its end, ends now. */
+  cutOff(): void {
+    this.orphansGoOn = false;
+    this.#cut.abort();
+  }
+
   kill(where: string): void {
     if (this.#over) return;
     this.#over = true;

@@ -22,6 +22,8 @@ export class Machine extends FakeWorld {
   readonly vanished = new Set<ServerId>();
   /** Servers with traffic that have lost it: when that was (real time). */
   readonly outSince = new Map<ServerId, number>();
+  /** When servers last got traffic that had none (real time). */
+  readonly inSince = new Map<ServerId, number>();
   /** Single servers behave worse than their release; false once the faults have stopped. */
   haunted = true;
 
@@ -119,7 +121,10 @@ export class Machine extends FakeWorld {
   /** The router has changed: whoever lost its traffic may have requests open, for a while. */
   trafficChanged(service: ServiceKey, before: readonly Target[]): void {
     const now = new Set(this.takers(service).map((t) => t.id));
-    for (const id of now) this.outSince.delete(id);
+    for (const id of now) {
+      this.outSince.delete(id);
+      if (!before.some((t) => t.id === id)) this.inSince.set(id, this.time.now());
+    }
     for (const { id } of before) if (!now.has(id)) this.#loseTraffic(id);
   }
 
@@ -167,7 +172,8 @@ export class Machine extends FakeWorld {
 
 function isBad(nature: Nature, upMs: number): boolean {
   const { flap, breaksAfterMs } = nature;
-  return upMs >= breaksAfterMs || (flap !== undefined && upMs % (flap.upMs + flap.downMs) >= flap.upMs);
+  if (upMs >= breaksAfterMs) return true;
+  return flap !== undefined && (upMs + flap.atMs) % (flap.upMs + flap.downMs) >= flap.upMs;
 }
 
 function parts(id: ServerId): { readonly service: ServiceKey; readonly release: number } {

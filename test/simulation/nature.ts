@@ -19,6 +19,9 @@ export type Quality =
   /** Ready, and then its process ends. */
   | "mortal";
 
+/** How often the releases that are deployed are like what. */
+export type QualityMix = Readonly<Record<Quality, number>>;
+
 export const qualities = {
   good: 60,
   slow: 8,
@@ -26,10 +29,10 @@ export const qualities = {
   exits: 5,
   error: 4,
   unstartable: 3,
-  flapping: 8,
+  flapping: 12,
   liar: 5,
   mortal: 4,
-} as const satisfies Record<Quality, number>;
+} as const satisfies QualityMix;
 
 export function isQuality(word: string | undefined): word is Quality {
   return word !== undefined && word in qualities;
@@ -41,8 +44,8 @@ export interface Nature extends FakeBehaviour {
   readonly readyMs: number;
   /** From its first good answer until it answers 500 for good. */
   readonly breaksAfterMs: number;
-  /** Good for `upMs`, bad for `downMs`, and so on. */
-  readonly flap: { readonly upMs: number; readonly downMs: number } | undefined;
+  /** Good for `upMs`, bad for `downMs`, and so on; `atMs` of that have passed when it begins. */
+  readonly flap: { readonly upMs: number; readonly downMs: number; readonly atMs: number } | undefined;
 }
 
 export function natureOf(quality: Quality, random: Random): Nature {
@@ -70,12 +73,19 @@ export function natureOf(quality: Quality, random: Random): Nature {
     case "unstartable":
       return { ...base, createError: unstartable(random.chance(0.5)) };
     case "flapping":
-      return { ...base, flap: { upMs: random.int(3_000, 15_000), downMs: random.int(3_000, 15_000) } };
+      return { ...base, flap: aFlap(random) };
     case "liar":
       return { ...base, breaksAfterMs: random.int(1_000, 40_000) };
     case "mortal":
       return { ...base, exitAfterMs: random.int(3_000, 60_000), oomKilled: random.chance(0.3) };
   }
+}
+
+/** Often down for long enough to be noticed, and not for as long as a deadline. */
+function aFlap(random: Random): NonNullable<Nature["flap"]> {
+  const upMs = random.int(2_000, 8_000);
+  const downMs = random.int(5_000, 25_000);
+  return { upMs, downMs, atMs: random.int(0, upMs + downMs) };
 }
 
 function unstartable(retry: boolean): KilnError {

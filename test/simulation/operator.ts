@@ -5,7 +5,7 @@ import type { RolloutPolicy, Step } from "../../src/domain/spec.ts";
 import { aRelease } from "../../src/domain/testing.ts";
 import { KilnError } from "../../src/lib/errors.ts";
 import { Killed } from "./life.ts";
-import { type Quality, qualities } from "./nature.ts";
+import type { Quality, QualityMix } from "./nature.ts";
 import type { Random } from "./random.ts";
 import { injected } from "./seams.ts";
 import type { Trace } from "./trace.ts";
@@ -25,6 +25,7 @@ const answers = new Set([
 /** A person who asks for this and that at any time. */
 export class Operator {
   readonly #random: Random;
+  readonly #mix: QualityMix;
   readonly #verdict: Verdict;
   readonly #trace: Trace;
   readonly #drafts = new Map<ServiceKey, DeployRequest["draft"][]>();
@@ -32,8 +33,9 @@ export class Operator {
   /** How often each thing was asked for. */
   readonly asked = new Map<string, number>();
 
-  constructor(random: Random, verdict: Verdict, trace: Trace) {
+  constructor(random: Random, mix: QualityMix, verdict: Verdict, trace: Trace) {
     this.#random = random;
+    this.#mix = mix;
     this.#verdict = verdict;
     this.#trace = trace;
   }
@@ -77,7 +79,7 @@ export class Operator {
       case "remove":
         return controller.remove(service, "ada@example.com");
       default:
-        return controller.deploy(this.#request(service, random.weighted(qualities)));
+        return controller.deploy(this.#request(service, random.weighted(this.#mix)));
     }
   }
 

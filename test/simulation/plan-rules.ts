@@ -52,13 +52,14 @@ export class PlanRules {
     this.#ceilings.set(service, Math.max(this.#ceilings.get(service) ?? 0, ceilingOf(desired)));
   }
 
-  onObserved(observation: Observation): void {
+  /** `sinceMs`: when the look began; what it tells may be as old as that. */
+  onObserved(observation: Observation, sinceMs: number): void {
     this.#lookFailed = false;
     for (const service of this.#k.services) {
       const servers = observation.groups.filter((g) => g.service === service).flatMap((g) => g.servers);
       const ready = servers.filter((s) => s.state === "ready");
       const capacity = new Set(ready.filter((s) => s.inTraffic).map((s) => s.id));
-      this.#sights.set(service, { atMs: this.#k.now(), capacity, ready: new Set(ready.map((s) => s.id)) });
+      this.#sights.set(service, { atMs: sinceMs, capacity, ready: new Set(ready.map((s) => s.id)) });
       this.#floors.set(service, floorOf(this.#k.desired.get(service)));
       this.#ceilings.set(service, ceilingOf(this.#k.desired.get(service)));
     }
@@ -103,17 +104,18 @@ export class PlanRules {
 
   onResize(service: ServiceKey, release: number, size: number): void {
     this.#mustHaveSeen(`release ${release} is resized to ${size}`);
-    const group = this.#capacity(service).filter((id) => parseServerId(id)?.release === release);
+    const group = this.#knownCapacity(service).filter((id) => parseServerId(id)?.release === release);
     this.#mayLose(service, Math.max(0, group.length - size), `resize release ${release} to ${size}`);
     this.#mustNotSwell(service, release, size);
   }
 
   onRoute(service: ServiceKey, shares: Shares): void {
     this.#mustHaveSeen("traffic is moved");
-    const now = this.#capacity(service);
+    const now = this.#knownCapacity(service);
     const sharing = shares.filter((s) => s.share > 0).map((s) => s.release);
     const ready = new Set([...this.#k.readyOf(service), ...(this.#sights.get(service)?.ready ?? [])]);
     const then = [...ready].filter((id) => sharing.includes(parseServerId(id)?.release ?? 0));
+    if (then.length === 0) return; // the fleet refuses that, while others have the traffic and can take it
     this.#mayLose(service, now.length - then.length, `route to ${sharing.join(", ") || "nobody"}`);
   }
 
@@ -138,6 +140,13 @@ export class PlanRules {
   #capacity(service: ServiceKey): readonly ServerId[] {
     const seen = this.#sights.get(service)?.capacity ?? new Set<ServerId>();
     return [...new Set([...this.#k.readyTakers(service), ...[...seen].filter((id) => !this.#k.isReady(id))])];
+  }
+
+  /** Those of them that the planner knows to have traffic: not the ones that got it since it looked. */
+  #knownCapacity(service: ServiceKey): readonly ServerId[] {
+    const { atMs = 0, capacity = new Set<ServerId>() } = this.#sights.get(service) ?? {};
+    const { inSince } = this.#k.machine;
+    return this.#capacity(service).filter((id) => capacity.has(id) || (inSince.get(id) ?? 0) <= atMs);
   }
 
   #mayLose(service: ServiceKey, loss: number, what: string): void {

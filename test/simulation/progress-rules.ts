@@ -22,7 +22,12 @@ interface Course {
   readonly movedAtMs: number | undefined;
   /** Since when all servers of the step have been ready, as far as was seen. */
   readonly wholeMs: number | undefined;
+  /** Looks in a row that showed too few ready servers after its time was over. */
+  readonly lateLooks: number;
 }
+
+/** A pass that failed between one look and the next is no excuse for not giving up at the third. */
+const mostLateLooks = 3;
 
 /** Reckons, apart from the product, how far each rollout has come and how long it may take. */
 export class ProgressRules {
@@ -38,7 +43,8 @@ export class ProgressRules {
   /** A new controller: what stood still while there was none gets a fresh look. */
   begin(): void {
     const atMs = this.#k.now();
-    for (const [service, course] of this.#courses) this.#courses.set(service, { ...course, atMs });
+    for (const [service, course] of this.#courses)
+      this.#courses.set(service, { ...course, atMs, lateLooks: 0 });
   }
 
   onDesired(service: ServiceKey): void {
@@ -60,7 +66,7 @@ export class ProgressRules {
     const highest = before?.rollout === id ? before.highest : 0;
     const atMs = this.#k.now();
     const at = { rollout: id, phase, step, judgedFromMs, movedAtMs };
-    this.#courses.set(service, { ...at, highest, atMs, movedMs, wholeMs: undefined });
+    this.#courses.set(service, { ...at, highest, atMs, movedMs, wholeMs: undefined, lateLooks: 0 });
   }
 
   onObserved({ groups }: Observation): void {
@@ -70,10 +76,13 @@ export class ProgressRules {
       const ready = group?.servers.filter((s) => s.state === "ready").length ?? 0;
       const whole = group !== undefined && ready >= (group.size ?? Number.POSITIVE_INFINITY);
       const further = course.phase === "forward" && ready > course.highest;
+      const now = this.#k.now();
+      const late = !whole && !further && rollout !== undefined && now > this.#deadlineMs(course, rollout);
       this.#courses.set(service, {
         ...course,
-        ...(further ? { highest: ready, atMs: this.#k.now() } : {}),
-        wholeMs: whole ? (course.wholeMs ?? this.#k.now()) : undefined,
+        ...(further ? { highest: ready, atMs: now } : {}),
+        wholeMs: whole ? (course.wholeMs ?? now) : undefined,
+        lateLooks: late ? course.lateLooks + 1 : 0,
       });
     }
   }
@@ -97,14 +106,18 @@ export class ProgressRules {
     const desired = this.#k.desired.get(service);
     const rollout = desired?.rollout;
     if (course === undefined || rollout === undefined || course.phase === "paused") return;
+    const stuck = () =>
+      `rollout ${rollout.id} of ${service} is ${course.phase} at step ${course.step} and came forward last ${now - course.atMs} ms ago`;
     const now = this.#k.now();
+    // Looks are all that giving up needs. Where two services share them, one may wait for its calls meanwhile.
+    if (course.phase === "forward" && this.#k.services.length === 1) {
+      this.#verdict.expect(course.lateLooks < mostLateLooks, "no-rollout-is-stuck", stuck);
+    }
     const holdMs = rollout.steps[rollout.step]?.holdMs ?? 0;
     const lateMs = this.#deadlineMs(course, rollout) + (desired?.drainMs ?? 0) + passMs;
     const heldMs = course.wholeMs === undefined ? 0 : course.wholeMs + holdMs + passMs;
     if (now < Math.max(lateMs, heldMs) || !this.#k.isUndisturbed(passMs)) return;
-    this.#verdict.expect(false, "no-rollout-is-stuck", () => {
-      return `rollout ${rollout.id} of ${service} is ${course.phase} at step ${course.step} and came forward last ${now - course.atMs} ms ago`;
-    });
+    this.#verdict.fail("no-rollout-is-stuck", stuck());
   }
 
   #deadlineMs(course: Course, { policy, steps, step }: Rollout): number {

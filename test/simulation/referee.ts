@@ -68,9 +68,9 @@ export class Referee {
     this.#progress.onRecord(service, change, reason);
   }
 
-  onObserved(observation: Observation, life: Life): void {
+  onObserved(observation: Observation, sinceMs: number, life: Life): void {
     if (this.#isOver(life)) return;
-    this.#plan.onObserved(observation);
+    this.#plan.onObserved(observation, sinceMs);
     this.#progress.onObserved(observation);
   }
 

@@ -140,15 +140,16 @@ export function seamClock(now: () => number, { life, time }: Seams): Clock {
 }
 
 /** Calls of the controller to its platform: what the planner decided, seen before the fleet acts on it. */
-export function seamPlatform(fleet: Fleet, { referee, life }: Seams): Fleet {
+export function seamPlatform(fleet: Fleet, { referee, life, time }: Seams): Fleet {
   return {
     name: fleet.name,
     ...(fleet.logs === undefined ? {} : { logs: fleet.logs }),
     probe: (c) => fleet.probe(c),
     observe: async (c) => {
+      const sinceMs = time.now();
       try {
         const observation = await fleet.observe(c);
-        referee.onObserved(observation, life);
+        referee.onObserved(observation, sinceMs, life);
         return observation;
       } catch (error) {
         referee.onObserveFailed(error, life);

@@ -3,6 +3,7 @@ import { FakeClock } from "../../src/lib/fake-clock.ts";
 import { Faults } from "./faults.ts";
 import { Installation, type Mutation } from "./installation.ts";
 import { Machine } from "./machine.ts";
+import { type QualityMix, qualities } from "./nature.ts";
 import { Operator } from "./operator.ts";
 import { Random } from "./random.ts";
 import { Referee } from "./referee.ts";
@@ -14,6 +15,8 @@ export interface SimulationOptions {
   /** Whether to keep the trace; without it a run is faster. */
   readonly traced?: boolean;
   readonly mutation?: Mutation;
+  /** What the releases are like, where that is not what they mostly are. */
+  readonly qualities?: QualityMix;
 }
 
 export interface SimulationResult {
@@ -58,7 +61,7 @@ class Run implements Disposable {
   #skewMs = 0;
   #events = 0;
 
-  constructor({ seed, traced = false, mutation = {} }: SimulationOptions) {
+  constructor({ seed, traced = false, mutation = {}, qualities: mix = qualities }: SimulationOptions) {
     this.#seed = seed;
     this.#random = new Random(seed);
     this.#trace = new Trace(traced, () => this.#time.now());
@@ -68,7 +71,7 @@ class Run implements Disposable {
     this.#machine = new Machine(wall, this.#time, this.#random.fork("machine"));
     this.#services = this.#random.chance(0.15) ? ["shop", "api.staging"] : ["shop"];
     this.#referee = new Referee(this.#machine, this.#services, this.#trace);
-    this.#operator = new Operator(this.#random.fork("operator"), this.#referee.verdict, this.#trace);
+    this.#operator = new Operator(this.#random.fork("operator"), mix, this.#referee.verdict, this.#trace);
     this.#installation = new Installation({
       machine: this.#machine,
       referee: this.#referee,
@@ -203,8 +206,7 @@ class Run implements Disposable {
 
   /** All processes end with the machine, the controller's among them. */
   async #reboot(): Promise<void> {
-    this.#installation.life?.killAt(1, false);
-    this.#installation.life?.kill("the machine restarts");
+    this.#installation.powerOff();
     this.#machine.restartMachine();
     this.#referee.knowledge.tamper(undefined);
     await this.#pass(this.#random.int(1, 30_000));

@@ -264,6 +264,36 @@ test("a port that is taken changes nothing", async () => {
   expect(fleet.world.routes.get("shop")?.doors.map((d) => d.listen)).toEqual([8080]);
 });
 
+test("servers that fail just before a switch to them are not switched to, and what waits beside it is done", async () => {
+  await using fleet = new TestFleet();
+  await fleet.serve(1, 2);
+  await fleet.resize(2, 1);
+  await fleet.untilReady(2, 1);
+  fleet.world.behave("shop-2", { status: 500 });
+  await fleet.clock.until(async () => (await fleet.ids(2, "ready")).length === 0);
+  await expect(fleet.route([{ release: 2, share: 1 }])).rejects.toMatchObject({ code: "server_failed" });
+  expect((await fleet.group(1))?.share).toBe(1);
+  const lowering = fleet.resize(1, 1);
+  const split = fleet.route([1, 2].map((number) => ({ release: number, share: 0.5 })));
+  const switching = expect(fleet.route([{ release: 2, share: 1 }])).rejects.toMatchObject({
+    code: "server_failed",
+  });
+  await fleet.clock.advance(500);
+  await Promise.all([lowering, split, switching]);
+  expect(fleet.weights()).toEqual({ "shop-1-1-1": 256 });
+  expect(fleet.world.servers.has("shop-1-2-1")).toBe(false);
+});
+
+test("of two switches at one time the later one counts, and neither fails", async () => {
+  await using fleet = new TestFleet();
+  await fleet.serve(1, 1);
+  await fleet.resize(2, 1);
+  await fleet.untilReady(2, 1);
+  const asked = [2, 1, 2].map((number) => fleet.route([{ release: number, share: 1 }]));
+  await fleet.clock.settle(Promise.all(asked));
+  expect(fleet.weights()).toEqual({ "shop-1-1-1": 0, "shop-2-1-1": 256 });
+});
+
 test("a new controller takes over without a gap: what has traffic is ready, the rest starts over", async () => {
   await using fleet = new TestFleet();
   await fleet.serve(1, 3);

@@ -9,12 +9,7 @@ import type { Member, Memory } from "./memory.ts";
 import { doorsOf, isSameRoute, type RoutableServer, routedService, sharesOf, type Way } from "./routing.ts";
 
 /** What the router throws when a door cannot be opened as it is asked for. */
-const refusals: readonly string[] = [
-  "port_taken",
-  "traffic_conflict",
-  "certificate_invalid",
-  "server_failed",
-];
+const refusals: readonly string[] = ["port_taken", "traffic_conflict", "certificate_invalid"];
 
 interface Route {
   readonly service: ServiceKey;
@@ -25,6 +20,8 @@ interface Route {
   /** The shares that the router has taken, and the way that they belong to. */
   confirmed: Shares;
   taken: Way | undefined;
+  /** The last way that was not taken, because none of its servers was ready and others served. */
+  refused: Way | undefined;
   /** A change waits for the run in the background, and whether that goes on. */
   stale: boolean;
   nudged: boolean;
@@ -54,6 +51,7 @@ export class Traffic {
     route.way = way;
     try {
       await route.apply();
+      if (route.refused === way && way !== undefined) throw nobodyReady(service, shares);
     } catch (error) {
       const refused = error instanceof KilnError && refusals.includes(error.code);
       if (refused && route.way === way) route.way = former;
@@ -132,6 +130,7 @@ export class Traffic {
       applied: "nothing",
       confirmed: [],
       taken: undefined,
+      refused: undefined,
       stale: false,
       nudged: false,
       apply: takingTurns(() => this.#apply(route)),
@@ -149,9 +148,12 @@ export class Traffic {
   }
 
   async #apply(route: Route): Promise<void> {
+    if (!this.#canSwitch(route)) {
+      route.refused = route.way;
+      route.way = route.taken;
+    }
     const { service, way } = route;
     const open = way !== undefined && way.doors.length > 0;
-    if (open) this.#assertTakers(route, way);
     const wanted = open ? routedService(service, way, this.#servers(service)) : "nothing";
     if (!isSame(route.applied, wanted)) await this.#ask(route, wanted);
     route.confirmed = way?.shares ?? [];
@@ -159,14 +161,11 @@ export class Traffic {
   }
 
   /** Servers can fail between the decision to switch to them and the switch: then it does not take place. */
-  #assertTakers({ service, taken }: Route, way: Way): void {
-    if (way === taken || taken === undefined) return;
+  #canSwitch({ service, way, taken }: Route): boolean {
+    if (way === taken || way === undefined || taken === undefined || way.doors.length === 0) return true;
     const servers = this.#servers(service);
     const hasTakers = (w: Way) => routedService(service, w, servers).targets.some((t) => t.weight > 0);
-    if (hasTakers(way) || !hasTakers(taken)) return;
-    const releases = way.shares.map((s) => s.release).join(" and ");
-    const message = `No server of release ${releases} of ${service} is ready any more: the traffic stays where it is.`;
-    throw new KilnError("server_failed", message, { retry: true });
+    return hasTakers(way) || !hasTakers(taken);
   }
 
   async #ask(route: Route, wanted: RoutedService | "nothing"): Promise<void> {
@@ -202,6 +201,15 @@ export class Traffic {
       if (member !== undefined) member.wasInTraffic = true;
     }
   }
+}
+
+function nobodyReady(service: ServiceKey, shares: Shares): KilnError {
+  const releases = shares.map((s) => s.release).join(" and ");
+  return new KilnError(
+    "server_failed",
+    `No server of release ${releases} of ${service} is ready any more: the traffic stays where it is.`,
+    { retry: true },
+  );
 }
 
 function wayOf(shares: Shares, releases: readonly Release[]): Way | undefined {

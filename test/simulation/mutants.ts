@@ -1,0 +1,122 @@
+import type { Observation } from "../../src/domain/observation.ts";
+import type { Store } from "../../src/store/store.ts";
+import type { Mutation } from "./installation.ts";
+import { type QualityMix, qualities } from "./nature.ts";
+
+/** A bug, and the rule of the referee that is there to catch it. */
+export interface Mutant extends Mutation {
+  readonly caughtBy: string;
+  /** What the releases are like, so that it shows soon. */
+  readonly qualities?: QualityMix;
+}
+
+/** Bugs as they happen in programs like this one, put back in at the seams: what the simulation is there to find. */
+export const mutants: Readonly<Record<string, Mutant>> = {
+  "requests that are open when a server leaves are not waited for": {
+    caughtBy: "drained-before-stopped",
+    router: (router) => ({ ...router, open: async () => 0 }),
+  },
+  "a server that leaves keeps its traffic until it stops": {
+    caughtBy: "drained-before-stopped",
+    router: (router) => ({
+      ...router,
+      apply: (routed, options) => {
+        const targets = routed.targets.map((target) => ({ ...target, weight: 256 }));
+        return router.apply({ ...routed, targets }, options);
+      },
+    }),
+  },
+  "a server that is ready again counts as progress": {
+    caughtBy: "no-rollout-is-stuck",
+    qualities: { ...qualities, flapping: 100 },
+    store: (store, now) => ({
+      ...store,
+      recordServers: (news, failures) => {
+        store.recordServers(news, failures);
+        for (const { service, kind } of news) if (kind === "server.ready") comeForward(store, service, now());
+      },
+    }),
+  },
+  "a rollback that fails is rolled back": {
+    caughtBy: "rollback-is-never-rolled-back",
+    qualities: { ...qualities, mortal: 60 },
+    store: (store) => ({
+      ...store,
+      apply: (service, change, reason) => {
+        const isRollback = store.desired(service)?.rollout?.kind === "rollback";
+        if (!isRollback || change.kind !== "end" || change.phase !== "failed") {
+          return store.apply(service, change, reason);
+        }
+        const { rollout, atMs } = change;
+        return store.apply(service, { kind: "turn-back", rollout, atMs }, reason);
+      },
+    }),
+  },
+  "a look at the platform that fails sees nothing": {
+    caughtBy: "failed-observe-does-nothing",
+    platform: (platform) => ({
+      ...platform,
+      observe: (call) => platform.observe(call).catch(() => ({ groups: [], routed: [] })),
+    }),
+  },
+  "a host that cannot list its servers has none": {
+    caughtBy: "observed-is-complete",
+    host: (host) => ({ ...host, list: (call) => host.list(call).catch(() => []) }),
+  },
+  "a connection that is refused makes a server ready": {
+    caughtBy: "traffic-only-to-ready",
+    prober: (prober) => ({
+      probe: async (target, signal) => ({ ...(await prober.probe(target, signal)), ok: true }),
+    }),
+  },
+  "a server that has started counts as ready and in traffic": {
+    caughtBy: "capacity-kept",
+    platform: (platform) => ({ ...platform, observe: async (call) => rosy(await platform.observe(call)) }),
+  },
+  "what failed is not tried again": {
+    caughtBy: "no-rollout-is-stuck",
+    clock: (clock) => ({
+      ...clock,
+      sleep: (ms, signal) => (ms >= 200 ? untilAborted(signal) : clock.sleep(ms, signal)),
+    }),
+  },
+  "the router's refusals are taken for success": {
+    caughtBy: "stopped-only-out-of-traffic",
+    router: (router) => ({
+      ...router,
+      apply: (routed, options) => router.apply(routed, options).catch(() => {}),
+    }),
+  },
+  "deadlines are counted twice as fast": {
+    caughtBy: "deadline-in-full",
+    clock: (clock) => {
+      const startMs = clock.now();
+      return { ...clock, now: () => startMs + 2 * (clock.now() - startMs) };
+    },
+  },
+};
+
+/** What the store must not do: the highest number stays as it is, and its time begins anew. */
+function comeForward(store: Store, service: string | undefined, atMs: number): void {
+  const rollout = service === undefined ? undefined : store.desired(service)?.rollout;
+  if (service === undefined || rollout?.phase !== "forward") return;
+  const { id, highestReady } = rollout;
+  const change = { kind: "progress", rollout: id, highestReady, atMs } as const;
+  store.apply(service, change, "a server has become ready");
+}
+
+function rosy({ groups, ...rest }: Observation): Observation {
+  const ready = groups.map((group) => ({
+    ...group,
+    servers: group.servers.map((s) =>
+      s.state === "starting" ? { ...s, state: "ready" as const, inTraffic: true } : s,
+    ),
+  }));
+  return { ...rest, groups: ready };
+}
+
+function untilAborted(signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((_, reject) => {
+    signal?.addEventListener("abort", () => reject(signal.reason), { once: true });
+  });
+}
