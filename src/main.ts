@@ -8,6 +8,7 @@ import { createApi } from "./api/routes.ts";
 import { errorLines } from "./cli/output/error-lines.ts";
 import { createStyle } from "./cli/output/style.ts";
 import { type Controller, startController } from "./controller/controller.ts";
+import { type DriftWatch, startDriftWatch } from "./drift/drift-watch.ts";
 import { imageSource } from "./image/image-source.ts";
 import { listImages } from "./image/images.ts";
 import { systemClock } from "./lib/clock.ts";
@@ -18,6 +19,7 @@ import { version } from "./lib/version.ts";
 import { createFleet } from "./platform/fleet/fleet.ts";
 import { networkProber } from "./platform/fleet/network-prober.ts";
 import { localHost } from "./platform/local/local-host.ts";
+import type { Platform } from "./platform/platform.ts";
 import { haproxyRouter } from "./router/haproxy/haproxy-router.ts";
 import { holdState } from "./store/lock.ts";
 import { openStore, type Store } from "./store/store.ts";
@@ -57,12 +59,14 @@ async function run(state: StateFolder): Promise<void> {
   const log = openLog(state.controllerLog);
   using store = openStore(state.database, { clock: systemClock });
   const platform = openPlatform(state, log, store);
+  await using drift = watchDrift(platform, log);
   const stopped = Promise.withResolvers<void>();
   const controller = startController({
     store,
     platform,
     clock: systemClock,
     log,
+    ...(drift ? { drift } : {}),
     hasImage: async (image) => (await listImages(state)).some((stored) => stored.digest === image),
     self: { pid: process.pid, version, home: state.home },
     onShutdown: stopped.resolve,
@@ -75,6 +79,10 @@ async function run(state: StateFolder): Promise<void> {
   await controller.close();
   await platform[Symbol.asyncDispose]();
   log.info("the controller has stopped");
+}
+
+function watchDrift({ sight }: Platform, log: Logger): DriftWatch | undefined {
+  return sight && startDriftWatch({ sight, clock: systemClock, log });
 }
 
 /** The lock is ours, so a socket that is still there belongs to nobody. */

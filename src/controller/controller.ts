@@ -1,10 +1,12 @@
 import type { ImageDigest } from "../domain/ids.ts";
+import type { DriftWatch } from "../drift/drift-watch.ts";
 import type { Clock } from "../lib/clock.ts";
 import { KilnError } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Call, Platform, Readiness } from "../platform/platform.ts";
 import type { Store } from "../store/store.ts";
 import { createCommands } from "./commands.ts";
+import { recordDrift } from "./drift.ts";
 import { startLoop } from "./loop.ts";
 import type { Operations } from "./operations.ts";
 import { createQueries } from "./queries.ts";
@@ -15,6 +17,8 @@ export interface ControllerOptions {
   readonly platform: Platform;
   readonly clock: Clock;
   readonly log: Logger;
+  /** Absent where servers are not looked at. */
+  readonly drift?: DriftWatch;
   /** Whether the image store has it. */
   readonly hasImage: (image: ImageDigest) => Promise<boolean>;
   /** What `kiln controller status` says of this process. */
@@ -40,6 +44,7 @@ export function startController(options: ControllerOptions): Controller {
   const startedAtMs = clock.now();
   freshLook(store, startedAtMs);
   const loop = startLoop({ store, platform, clock, log });
+  const recording = options.drift && recordDrift(options.drift, store, log);
   const call = (): Call => ({
     signal: AbortSignal.timeout(requestTimeoutMs),
     deadline: clock.now() + requestTimeoutMs,
@@ -59,7 +64,10 @@ export function startController(options: ControllerOptions): Controller {
       return { ...self, startedAtMs, services: store.desiredAll().length, servers, readiness };
     },
     shutdown: async () => options.onShutdown(),
-    close: () => loop.close(),
+    close: async () => {
+      recording?.[Symbol.dispose]();
+      await loop.close();
+    },
   };
 }
 

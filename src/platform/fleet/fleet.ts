@@ -15,6 +15,7 @@ import type {
   LogReader,
   Platform,
   Readiness,
+  Sight,
   Taint,
   TrafficStats,
 } from "../platform.ts";
@@ -59,6 +60,7 @@ export function createFleet(options: FleetOptions): Fleet {
 class HostFleet implements Fleet {
   readonly name: Host["name"];
   readonly logs: LogReader;
+  readonly sight?: Sight;
   readonly traffic: TrafficStats = { read: (service, call) => this.#countTraffic(service, call) };
   readonly #host: Host;
   readonly #router: Router;
@@ -80,6 +82,7 @@ class HostFleet implements Fleet {
   constructor({ host, router, clock, prober, log, parallelism = 4 }: FleetOptions) {
     this.name = host.name;
     this.logs = host.logs;
+    if (host.sight) this.sight = host.sight;
     this.#host = host;
     this.#router = router;
     this.#clock = clock;
@@ -114,6 +117,7 @@ class HostFleet implements Fleet {
       usable: host.usable && gaps.length === 0,
       gaps: [...host.gaps, ...gaps],
       facts: [...host.facts, ...router.facts],
+      ...(host.integrity ? { integrity: host.integrity } : {}),
     };
   }
 

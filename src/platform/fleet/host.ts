@@ -1,6 +1,6 @@
 import type { ServerId } from "../../domain/ids.ts";
 import type { Release } from "../../domain/release.ts";
-import type { Call, Evidence, LogReader, Readiness, Taint } from "../platform.ts";
+import type { Call, Evidence, LogReader, Readiness, Sight, Taint } from "../platform.ts";
 
 /** What a host is asked to start. */
 export interface ServerSpec {
@@ -43,5 +43,7 @@ export interface Host {
   /** Throws when the image is gone or does not fit this machine. Prepares what all servers of the release share. */
   prepare(release: Release, call: Call): Promise<void>;
   readonly logs: LogReader;
+  /** Absent where detectors of drift cannot look. */
+  readonly sight?: Sight;
   quarantine?(id: ServerId, reason: Taint, call: Call): Promise<Evidence>;
 }

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, rmdirSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, realpathSync, rmdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { isErrno } from "../../lib/errors.ts";
 import { killNow } from "./processes.ts";
@@ -70,6 +70,36 @@ export function removeParentCgroup(tag: string): void {
 /** Whether anything of the server's cgroup exists. */
 export function hasCgroup(tag: string, id: string): boolean {
   return hierarchies().some((hierarchy) => existsSync(join(hierarchy, serverCgroup(tag, id))));
+}
+
+/** The folders of this cgroup, one for each hierarchy that has it. */
+export function cgroupFolders(cgroup: string): readonly string[] {
+  const folders = hierarchies().map((hierarchy) => join(hierarchy, cgroup));
+  // With version 1, `cpu` may be a link to `cpu,cpuacct`.
+  return [...new Set(folders.filter((folder) => existsSync(folder)).map((folder) => realpathSync(folder)))];
+}
+
+/**
+ * Stops all processes of a cgroup where they are, or lets them go on: one write to the folder that has a freezer, of
+ * version 1 or 2. False when there is none.
+ */
+export function setFrozen(folders: readonly string[], frozen: boolean): boolean {
+  return (
+    writeToFirst(folders, "freezer.state", frozen ? "FROZEN" : "THAWED") ||
+    writeToFirst(folders, "cgroup.freeze", frozen ? "1" : "0")
+  );
+}
+
+function writeToFirst(folders: readonly string[], name: string, value: string): boolean {
+  return folders.some((folder) => {
+    try {
+      writeFileSync(join(folder, name), value, { flag: "r+" });
+      return true;
+    } catch (error) {
+      if (isErrno(error, "ENOENT") || isErrno(error, "ENODEV")) return false;
+      throw error;
+    }
+  });
 }
 
 function hierarchies(): readonly string[] {

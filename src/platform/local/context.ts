@@ -6,6 +6,7 @@ import type { Lock } from "./locks.ts";
 import type { LocalNetwork } from "./network.ts";
 import type { HostPaths } from "./paths.ts";
 import type { Records } from "./records.ts";
+import type { LocalSight } from "./sight.ts";
 
 /** What all parts of the local host work with. */
 export interface HostContext {
@@ -17,6 +18,7 @@ export interface HostContext {
   readonly configs: ConfigSource;
   readonly network: LocalNetwork;
   readonly cgroups: CgroupSupport;
+  readonly sight: LocalSight;
   /** Held while something that servers share (mounts, bridge) is made or removed. */
   readonly shared: Lock;
   readonly clock: Clock;

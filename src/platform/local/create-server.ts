@@ -1,13 +1,15 @@
 import assert from "node:assert";
 import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { KilnError, toKilnError } from "../../lib/errors.ts";
+import { findProcess } from "../../lib/proc.ts";
 import type { HostServer, ServerSpec } from "../fleet/host.ts";
 import type { Call, HostImage } from "../platform.ts";
 import { chooseAddress, formatAddress, parseAddress } from "./addresses.ts";
+import { keepBaseline, programOf, readBaseline, subjectOf } from "./baseline.ts";
 import { serverCgroup } from "./cgroups.ts";
 import { conmonArgv, startConmon } from "./conmon.ts";
 import type { HostContext } from "./context.ts";
-import { removeServer, sweepShared } from "./free-server.ts";
+import { removeServer, sweepShared, waitUntil } from "./free-server.ts";
 import { attachPort, configurePort } from "./network.ts";
 import { type Network, namespacePath, type Port, portOf } from "./network-commands.ts";
 import { ociConfig } from "./oci-config.ts";
@@ -21,7 +23,7 @@ import {
   secretVariables,
   writeConfig,
 } from "./placed-content.ts";
-import { bootId, findProcess } from "./processes.ts";
+import { bootId } from "./processes.ts";
 import { findProgram, openFilesLimit } from "./programs.ts";
 import type { ServerRecord } from "./records.ts";
 import { hostnameOf, hostsFile, readResolvers, resolversFile } from "./resolvers.ts";
@@ -30,6 +32,9 @@ import { lastRuncError, runcStart, startFailure } from "./runc.ts";
 import { findExit, hostServer, readMoment } from "./server-state.ts";
 import { signalNumber } from "./signals.ts";
 import { mountPoints } from "./skeleton.ts";
+
+/** How long the server's program may take to be in place of runc once runc has been told to start it. */
+const programMs = 1_000;
 
 /** See `Host.create`. The caller holds the server's lock. */
 export async function createServer(host: HostContext, spec: ServerSpec, call: Call): Promise<HostServer> {
@@ -44,6 +49,8 @@ export async function createServer(host: HostContext, spec: ServerSpec, call: Ca
   try {
     const running = await start(host, { record, image, content }, network, call);
     host.records.write(running);
+    const subject = subjectOf(host.paths, host.tag, running);
+    if (subject) host.sight.add(subject);
     return hostServer(running, undefined);
   } catch (error) {
     await giveUp(host, record);
@@ -134,11 +141,14 @@ async function start(host: HostContext, making: Making, network: Network, call: 
   const [pid] = await allDone([makeProcess(host, record, image, call), configurePort(network, port)]);
   const process = findProcess(pid);
   assert(process, "runc has reported a process that is not there");
+  keepBaseline(server, readBaseline(host.paths, host.tag, record.id, pid, image));
+  const waiting = programOf(process);
   const monitor = findProcess(Number(readFileSync(server.monitorId, "utf8")));
   await runcStart(host.paths, server, record.id).catch((error) => {
     throw failure(host, record, image, error);
   });
   forgetSecretConfig(server);
+  await waitUntil(host.clock, programMs, () => programOf(process) !== waiting);
   return { ...record, running: { process, monitor } };
 }
 

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import type { Clock } from "../../lib/clock.ts";
 import { isErrno, KilnError } from "../../lib/errors.ts";
+import { isAlive, type ProcessRef } from "../../lib/proc.ts";
 import { parseAddress } from "./addresses.ts";
 import { hasCgroup, removeCgroup, removeParentCgroup } from "./cgroups.ts";
 import type { HostContext } from "./context.ts";
@@ -8,14 +9,7 @@ import { detachPort, recordedNetwork } from "./network.ts";
 import { portOf } from "./network-commands.ts";
 import { serverPaths } from "./paths.ts";
 import { freeSecrets } from "./placed-content.ts";
-import {
-  bootId,
-  isAlive,
-  killNow,
-  type ProcessRef,
-  processesWithArgument,
-  signalProcess,
-} from "./processes.ts";
+import { bootId, killNow, processesWithArgument, signalProcess } from "./processes.ts";
 import type { ServerRecord } from "./records.ts";
 import { removeSkeletons, sweepRoots } from "./roots.ts";
 import { runcDelete, runcResume } from "./runc.ts";
@@ -35,6 +29,7 @@ const exitReportMs = 2_000;
  * end (it may hang in the kernel); repeating later goes on from there.
  */
 export async function freeServer(host: HostContext, record: ServerRecord): Promise<void> {
+  host.sight.drop(record.id);
   // Of a freed one too: a crash may have come between its last line and the sweep.
   if (!record.freed) await freeOwn(host, record);
   await host.shared(() => sweepShared(host));

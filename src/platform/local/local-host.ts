@@ -6,6 +6,7 @@ import type { Logger } from "../../lib/log.ts";
 import type { StateFolder } from "../../lib/state-folder.ts";
 import type { Host, HostServer } from "../fleet/host.ts";
 import type { Call, ConfigSource, ImageSource, SecretSource } from "../platform.ts";
+import { subjectOf } from "./baseline.ts";
 import { readCgroupSupport } from "./cgroups.ts";
 import type { HostContext } from "./context.ts";
 import { createServer } from "./create-server.ts";
@@ -19,6 +20,7 @@ import { probeLocalHost } from "./probe.ts";
 import { isMounting, signalProcess } from "./processes.ts";
 import { openRecords, type ServerRecord } from "./records.ts";
 import { findExit, hostServer, readMoment } from "./server-state.ts";
+import { createSight } from "./sight.ts";
 
 export interface LocalHostOptions {
   readonly state: StateFolder;
@@ -45,8 +47,11 @@ export function localHost(options: LocalHostOptions): Host {
     list: async () => {
       // A crash may have left mounts that no record names; later, whoever frees a server looks after them.
       if (!swept) await host.shared(() => sweepShared(host));
+      const first = !swept;
       swept = true;
-      return listServers(host);
+      const servers = await listServers(host);
+      if (first) adopt(host, servers);
+      return servers;
     },
     create: (server, call) => perServer(server.id, call, () => createServer(host, server, call)),
     stop: (id, graceMs, call) => perServer(id, call, () => stopServer(host, id, graceMs, call)),
@@ -55,10 +60,22 @@ export function localHost(options: LocalHostOptions): Host {
     prepare: async (release, call) => {
       await options.images.open(release.image, call);
     },
+    sight: host.sight,
     logs: {
       read: (id, how, signal) => readLog(host, checked(id), how, signal),
     },
   };
+}
+
+/** Servers that a former controller has made are looked at from now on. */
+function adopt(host: HostContext, servers: readonly HostServer[]): void {
+  const known = new Set(host.sight.subjects().map(({ server }) => server));
+  for (const { id, state } of servers) {
+    const record = state === "running" && !known.has(id) ? host.records.read(id) : undefined;
+    const subject = record && subjectOf(host.paths, host.tag, record);
+    if (subject) host.sight.add(subject);
+    else if (record) host.log.warn({ server: id }, "it has no baseline: nobody sees whether it is changed");
+  }
 }
 
 function openContext({ state, images, secrets, configs, clock, log }: LocalHostOptions): HostContext {
@@ -72,6 +89,7 @@ function openContext({ state, images, secrets, configs, clock, log }: LocalHostO
     configs,
     network: localNetwork(paths, state.tag, clock),
     cgroups: readCgroupSupport(),
+    sight: createSight(),
     shared: lockAfterOthers(paths.servers, clock),
     clock,
     log,
@@ -114,6 +132,7 @@ async function listServers(host: HostContext): Promise<readonly HostServer[]> {
   const servers = records.map((record) => hostServer(record, remembered(host, record, moment)));
   for (const { id, state } of servers) {
     if (state === "running") await rotateLog(host, id);
+    else host.sight.drop(id);
   }
   return servers;
 }
@@ -129,6 +148,7 @@ async function stopServer(host: HostContext, id: ServerId, graceMs: number, call
   const record = host.records.read(id);
   if (!record || record.freed) return;
   const ended = () => findExit(host.paths, record, readMoment(host.paths, host.clock.now())) !== undefined;
+  host.sight.drop(id);
   if (record.running && !ended()) {
     signalProcess(record.running.process, record.stopSignal);
     await waitUntil(host.clock, graceMs, ended, call.signal);
@@ -145,7 +165,9 @@ async function destroyServer(host: HostContext, id: ServerId): Promise<void> {
 function watchExits(host: HostContext, ended: (id: ServerId) => void): Disposable {
   mkdirSync(host.paths.exits, { recursive: true, mode: 0o700 });
   const watcher = watch(host.paths.exits, { persistent: false }, (_event, name) => {
-    if (name && host.records.read(name)) ended(name);
+    if (!name || !host.records.read(name)) return;
+    host.sight.drop(name);
+    ended(name);
   });
   watcher.on("error", (error) => host.log.warn({ error: error.message }, "exits are not watched any more"));
   return { [Symbol.dispose]: () => watcher.close() };

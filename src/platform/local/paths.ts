@@ -42,6 +42,8 @@ export interface ServerPaths {
   readonly folder: string;
   readonly record: string;
   readonly config: string;
+  /** What the server was made as. */
+  readonly baseline: string;
   readonly processId: string;
   readonly monitorId: string;
   readonly log: string;
@@ -71,6 +73,7 @@ export function serverPaths(paths: HostPaths, id: ServerId): ServerPaths {
     folder,
     record: join(folder, "record.json"),
     config: join(folder, "config.json"),
+    baseline: join(folder, "baseline.json"),
     processId: join(folder, "pid"),
     monitorId: join(folder, "monitor.pid"),
     log: join(folder, "log"),

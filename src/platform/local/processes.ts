@@ -1,12 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { isErrno } from "../../lib/errors.ts";
-
-/** A process that cannot be mistaken for a later one with the same number. */
-export interface ProcessRef {
-  readonly pid: number;
-  /** Clock ticks after boot: field 22 of /proc/PID/stat, proc(5). */
-  readonly startTicks: number;
-}
+import { isAlive, type ProcessRef, readIfThere } from "../../lib/proc.ts";
 
 /** Changes with every start of the machine: random(4). */
 export function bootId(): string {
@@ -16,18 +10,6 @@ export function bootId(): string {
 /** When the machine was started (Unix time in ms): `btime` of /proc/stat, proc(5). */
 export function bootedAtMs(): number {
   return Number(/^btime (\d+)$/m.exec(readFileSync("/proc/stat", "utf8"))?.[1] ?? 0) * 1000;
-}
-
-/** The process with this number as it is now, or undefined when there is none or only its zombie. */
-export function findProcess(pid: number): ProcessRef | undefined {
-  const stat = readProcText(`/proc/${pid}/stat`);
-  const fields = stat?.slice(stat.lastIndexOf(")") + 2).split(" ");
-  if (!fields || fields[0] === "Z" || fields[0] === "X") return undefined;
-  return { pid, startTicks: Number(fields[19]) };
-}
-
-export function isAlive(process: ProcessRef): boolean {
-  return findProcess(process.pid)?.startTicks === process.startTicks;
 }
 
 /** Sends a signal, unless the process has ended. `signal` is a number: images may name real-time signals. */
@@ -51,7 +33,7 @@ export function isMounting(folder: string): boolean {
 function commandLines(): readonly { readonly pid: number; readonly argv: readonly string[] }[] {
   return readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name))
-    .map((pid) => ({ pid: Number(pid), argv: readProcText(`/proc/${pid}/cmdline`)?.split("\0") ?? [] }));
+    .map((pid) => ({ pid: Number(pid), argv: readIfThere(`/proc/${pid}/cmdline`)?.split("\0") ?? [] }));
 }
 
 /** SIGKILL; a process that has just ended is no error. */
@@ -64,15 +46,5 @@ function kill(pid: number, signal: number): void {
     process.kill(pid, signal);
   } catch (error) {
     if (!isErrno(error, "ESRCH")) throw error;
-  }
-}
-
-/** Files of a process vanish with it, before or while they are read. */
-function readProcText(path: string): string | undefined {
-  try {
-    return readFileSync(path, "utf8");
-  } catch (error) {
-    if (isErrno(error, "ENOENT") || isErrno(error, "ESRCH")) return undefined;
-    throw error;
   }
 }

@@ -1,9 +1,9 @@
 import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { findProcess } from "../../lib/proc.ts";
 import { openStateFolder } from "../../lib/state-folder.ts";
 import { type HostPaths, hostPaths } from "./paths.ts";
-import { findProcess } from "./processes.ts";
 import { openRecords, type Records, type ServerRecord } from "./records.ts";
 import { findExit, hostServer } from "./server-state.ts";
 import { testRelease } from "./test-image.ts";

@@ -1,9 +1,10 @@
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { isErrno } from "../../lib/errors.ts";
+import { isAlive } from "../../lib/proc.ts";
 import type { HostServer } from "../fleet/host.ts";
 import type { HostPaths, ServerPaths } from "./paths.ts";
 import { serverPaths } from "./paths.ts";
-import { bootedAtMs, bootId, isAlive } from "./processes.ts";
+import { bootedAtMs, bootId } from "./processes.ts";
 import type { ServerRecord } from "./records.ts";
 
 export type Exit = NonNullable<ServerRecord["exit"]>;

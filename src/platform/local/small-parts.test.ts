@@ -1,12 +1,12 @@
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { findProcess, isAlive } from "../../lib/proc.ts";
 import { createKeyedLocks } from "./locks.ts";
 import { layerMountArgv, memoryMountArgv, parseMountPoints, rootMountArgv } from "./mounts.ts";
 import { hostPaths, serverPaths } from "./paths.ts";
 import { resolveInRoot } from "./paths-in-root.ts";
 import { placedPoints } from "./placed-content.ts";
-import { findProcess, isAlive } from "./processes.ts";
 import { openFilesLimit } from "./programs.ts";
 import { hostnameOf, hostsFile, parseResolvers, readResolvers, resolversFile } from "./resolvers.ts";
 import { startFailure } from "./runc.ts";

@@ -1,0 +1,110 @@
+import { statSync } from "node:fs";
+import { join } from "node:path";
+import { parseMountLine } from "../lib/mount-table.ts";
+import { linkIfThere, readIfThere } from "../lib/proc.ts";
+import type { Subject } from "../platform/platform.ts";
+import { culpritOf } from "./culprit.ts";
+import type { Difference } from "./detector.ts";
+import { descends, type ProcessStatus, readStatus } from "./process-tree.ts";
+
+/** Looks at all processes of a server: whose they are, what they run, where they are and who traces them. */
+export type ProcessCheck = (subject: Subject) => readonly Difference[];
+
+/** What is known of the processes of one server since the last look. */
+type Known = Map<number, { readonly program: string | undefined }>;
+
+export function createProcessCheck(): ProcessCheck {
+  const memory = new WeakMap<Subject, Known>();
+  return (subject) => {
+    const before: Known = memory.get(subject) ?? new Map();
+    const now: Known = new Map();
+    const differences = members(subject).flatMap((pid) => checkProcess(subject, pid, before, now));
+    memory.set(subject, now);
+    return [
+      ...differences,
+      ...checkNamespaces(subject, subject.process.pid, Object.keys(subject.baseline.namespaces)),
+    ];
+  };
+}
+
+/** Of one hierarchy: whoever is missing in it or only in another is found by its namespaces. */
+export function members({ cgroupFolders }: Subject): readonly number[] {
+  const folder = cgroupFolders.find((path) => path.includes("/freezer/")) ?? cgroupFolders[0];
+  const text = folder === undefined ? undefined : readIfThere(join(folder, "cgroup.procs"));
+  return (
+    text
+      ?.split("\n")
+      .filter((line) => line !== "")
+      .map(Number) ?? []
+  );
+}
+
+function checkProcess(subject: Subject, pid: number, before: Known, now: Known): readonly Difference[] {
+  const status = readStatus(pid);
+  if (!status || status.state === "Z") return [];
+  const known = before.get(pid);
+  if (!known && isStranger(subject, pid)) return [stranger(pid, "its cgroup")];
+  const program = linkIfThere(`/proc/${pid}/exe`);
+  const wrong =
+    program === undefined || program === known?.program ? undefined : checkProgram(subject, pid, program);
+  now.set(pid, { program: wrong ? undefined : program });
+  return [
+    ...(wrong ? [wrong] : []),
+    ...checkTracer(pid, status),
+    ...checkNamespaces(subject, pid, ["mnt", "net"]),
+  ];
+}
+
+/** Whether the process is not a descendant of the server's first one. */
+export function isStranger({ process }: Subject, pid: number): boolean {
+  return descends(pid, process.pid, (at) => readStatus(at)?.parent) === false;
+}
+
+export function stranger(pid: number, where: string): Difference {
+  const culprit = culpritOf(pid);
+  const detail = `pid ${pid} (${culprit.name}) came into ${where} from outside`;
+  return { kind: "process", subject: `pid ${pid}`, detail, culprit };
+}
+
+/** A server's programs are files of its image: nothing else that it sees may be run from. */
+function checkProgram(subject: Subject, pid: number, program: string): Difference | undefined {
+  if (isImageFile(subject, pid, program)) return undefined;
+  const detail = `pid ${pid} runs ${program}, which is not a file of its image`;
+  return { kind: "program", subject: `pid ${pid}`, detail, culprit: culpritOf(pid) };
+}
+
+function isImageFile(subject: Subject, pid: number, program: string): boolean {
+  const found = statSync(`/proc/${pid}/exe`, { throwIfNoEntry: false });
+  if (!found) return true; // it has ended
+  if (!program.startsWith("/") || mountPointOf(subject, program) !== "/") return false;
+  const wanted = statSync(`/proc/${subject.process.pid}/root${program}`, { throwIfNoEntry: false });
+  return wanted?.dev === found.dev && wanted.ino === found.ino;
+}
+
+function mountPointOf({ baseline }: Subject, path: string): string {
+  const points = baseline.mounts.map((line) => parseMountLine(line).point);
+  const above = points.filter(
+    (point) => path === point || path.startsWith(point === "/" ? "/" : `${point}/`),
+  );
+  return above.reduce((longest, point) => (point.length > longest.length ? point : longest), "");
+}
+
+function checkTracer(pid: number, { tracer }: ProcessStatus): readonly Difference[] {
+  if (tracer === 0) return [];
+  const culprit = culpritOf(tracer);
+  const detail = `pid ${pid} is traced by pid ${tracer} (${culprit.name})`;
+  return [{ kind: "traced", subject: `pid ${pid}`, detail, culprit }];
+}
+
+function checkNamespaces(
+  { baseline }: Subject,
+  pid: number,
+  kinds: readonly string[],
+): readonly Difference[] {
+  return kinds.flatMap((kind) => {
+    const now = linkIfThere(`/proc/${pid}/ns/${kind}`);
+    if (now === undefined || now === baseline.namespaces[kind]) return [];
+    const detail = `pid ${pid} is in another ${kind} namespace than its server`;
+    return [{ kind: "namespace", subject: `pid ${pid} ${kind}`, detail }];
+  });
+}

@@ -1,0 +1,24 @@
+import type { Culprit, DriftKind } from "../domain/drift.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { Logger } from "../lib/log.ts";
+import type { Sight, Subject } from "../platform/platform.ts";
+
+/** One thing in which a server is not what it was made as. */
+export interface Difference {
+  readonly kind: DriftKind;
+  readonly subject: string;
+  readonly detail: string;
+  readonly culprit?: Culprit | undefined;
+}
+
+/** What every detector is given. */
+export interface DetectorParts {
+  readonly sight: Sight;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Takes what was seen; telling the same again is fine. What comes of a server on its way out is dropped there. */
+  readonly tell: (subject: Subject, difference: Difference) => void;
+}
+
+/** Looks at one thing on one server, at once and from the kernel's files; what it may cost is tens of microseconds. */
+export type Check = (subject: Subject) => readonly Difference[];

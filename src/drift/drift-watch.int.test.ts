@@ -1,0 +1,123 @@
+import { spawn } from "node:child_process";
+import { appendFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import type { DriftKind, Finding } from "../domain/drift.ts";
+import { systemClock } from "../lib/clock.ts";
+import { exec } from "../lib/exec.ts";
+import { silentLog } from "../lib/log.ts";
+import { aCall, openImages, TestHost, until, whyNoContainers } from "../platform/local/test-host.ts";
+import type { Sight, Subject } from "../platform/platform.ts";
+import { type DriftWatch, startDriftWatch } from "./drift-watch.ts";
+
+const reason = whyNoContainers();
+if (reason) console.log(`Drift is not tested: ${reason}.`);
+
+describe.skipIf(reason)("a server that somebody changes", () => {
+  let images: Awaited<ReturnType<typeof openImages>>;
+  let t: TestHost;
+  let sight: Sight;
+  let drift: DriftWatch;
+  const id = "shop-1-1-1";
+  const forever = "while :; do sleep 0.2; done";
+
+  beforeAll(async () => {
+    images = await openImages();
+  });
+  afterAll(() => images[Symbol.dispose]());
+  beforeEach(async () => {
+    t = new TestHost(images);
+    if (!t.host.sight) throw new Error("the local host has sight");
+    sight = t.host.sight;
+    drift = startDriftWatch({ sight, clock: systemClock, log: silentLog });
+    await t.run(id, forever, { memoryBytes: 64 << 20 });
+    await drift.inspect(aCall());
+    expect(drift.findings()).toEqual([]);
+  });
+  afterEach(async () => {
+    await drift[Symbol.asyncDispose]();
+    await t[Symbol.asyncDispose]();
+  });
+
+  function subject(): Subject {
+    const found = sight.subjects().find(({ server }) => server === id);
+    if (!found) throw new Error("no such subject");
+    return found;
+  }
+
+  async function finding(kind: DriftKind, what?: string | RegExp): Promise<Finding> {
+    const find = () =>
+      drift
+        .findings()
+        .find((f) => f.kind === kind && (what === undefined || new RegExp(what).test(f.subject)));
+    await until(() => find() !== undefined);
+    const found = find();
+    if (!found) throw new Error("found before");
+    return found;
+  }
+
+  const nsenter = (...args: string[]) => exec(["nsenter", "-t", String(subject().process.pid), ...args]);
+
+  test("is found when a process enters it with runc", async () => {
+    const runc = spawn("runc", [`--root=${t.state.servers}/.host/runc`, "exec", id, "sleep", "100"]);
+    try {
+      expect(await finding("process")).toMatchObject({ server: id, culprit: { uid: 1000, name: "sleep" } });
+    } finally {
+      runc.kill("SIGKILL");
+    }
+  });
+
+  test.each(["mount", "net", "uts", "ipc", "cgroup", "pid"])(
+    "is found when a process enters its %s namespace",
+    async (kind) => {
+      const child = spawn("nsenter", ["-t", String(subject().process.pid), `--${kind}`, "/bin/sleep", "100"]);
+      try {
+        expect(await finding("process")).toMatchObject({ server: id, culprit: { uid: 0 } });
+      } finally {
+        child.kill("SIGKILL");
+      }
+    },
+  );
+
+  test("is found when its root is made writable, and when something is mounted over it", async () => {
+    await nsenter("-m", "/bin/mount", "-n", "-t", "tmpfs", "none", "/etc");
+    expect(await finding("mount", "^/etc$")).toMatchObject({ detail: expect.stringContaining("tmpfs") });
+    await nsenter("-m", "/bin/mount", "-n", "-o", "remount,bind,rw", "/");
+    expect(await finding("mount", "^/$")).toMatchObject({ detail: expect.stringContaining("rw") });
+  });
+
+  test("is found when its limits are changed", async () => {
+    await exec(["runc", `--root=${t.state.servers}/.host/runc`, "update", "--pids-limit", "2000", id]);
+    expect(await finding("limit")).toMatchObject({
+      subject: "pids.max",
+      detail: "pids.max is 2000, it was 1024",
+    });
+  });
+
+  test("is found when it is paused, but not when Kiln itself freezes it", async () => {
+    expect(sight.freeze(id)).toBe(true);
+    await drift.inspect(aCall());
+    sight.thaw(id);
+    await drift.inspect(aCall());
+    expect(drift.findings()).toEqual([]);
+    await exec(["runc", `--root=${t.state.servers}/.host/runc`, "pause", id]);
+    expect(await finding("paused")).toMatchObject({ subject: "cgroup" });
+  });
+
+  test("is found when its bundle is edited", async () => {
+    appendFileSync(join(t.state.servers, id, "hosts"), "192.0.2.1 elsewhere\n");
+    expect(await finding("bundle")).toMatchObject({ subject: "hosts" });
+  });
+
+  test("is found when somebody traces it", async () => {
+    const { pid } = subject().process;
+    const attach =
+      "import ctypes,sys,time; ctypes.CDLL(None).ptrace(0x4206,int(sys.argv[1]),0,0); time.sleep(100)";
+    const child = spawn("python3", ["-c", attach, String(pid)]);
+    try {
+      expect(await finding("traced")).toMatchObject({ subject: `pid ${pid}`, culprit: { pid: child.pid } });
+    } finally {
+      child.kill("SIGKILL");
+    }
+  });
+});

@@ -1,0 +1,69 @@
+import { readIfThere } from "../lib/proc.ts";
+
+/** What /proc/PID/status tells, proc(5); numbers are those that this process sees. */
+export interface ProcessStatus {
+  readonly name: string;
+  /** `R`, `S`, `T`, `Z`… */
+  readonly state: string;
+  readonly parent: number;
+  /** Who traces it; 0 when nobody does. */
+  readonly tracer: number;
+}
+
+/** Undefined when it is gone. */
+export function readStatus(pid: number): ProcessStatus | undefined {
+  const text = readIfThere(`/proc/${pid}/status`);
+  return text === undefined ? undefined : parseStatus(text);
+}
+
+/** The kernel writes newlines and backslashes of a name escaped, so that a line is a line. */
+export function parseStatus(text: string): ProcessStatus {
+  const field = (name: string) => {
+    const at = text.indexOf(`\n${name}:\t`) + name.length + 3;
+    return text.slice(at, text.indexOf("\n", at));
+  };
+  return {
+    name: text.slice("Name:\t".length, text.indexOf("\n")),
+    state: field("State").charAt(0),
+    parent: Number(field("PPid")),
+    tracer: Number(field("TracerPid")),
+  };
+}
+
+/** A process may end while its line is followed up; so often the line is begun anew. */
+const tries = 5;
+
+/**
+ * Whether `first` is `pid` or above it. Within a process-id namespace every orphan becomes a child of its first process
+ * (pid_namespaces(7)), and one that came in from outside keeps a parent outside: so this tells who belongs there.
+ * Undefined when the process has ended. `parentOf` reads as it is now.
+ */
+export function descends(
+  pid: number,
+  first: number,
+  parentOf: (pid: number) => number | undefined,
+): boolean | undefined {
+  for (let left = tries; left > 0; left -= 1) {
+    if (parentOf(pid) === undefined) return undefined;
+    const answer = follow(pid, first, parentOf);
+    if (answer !== undefined) return answer;
+  }
+  return false;
+}
+
+/** Undefined when a process on the way up ended meanwhile. */
+function follow(
+  pid: number,
+  first: number,
+  parentOf: (pid: number) => number | undefined,
+): boolean | undefined {
+  const seen = new Set<number>();
+  for (let at = pid; at > 1 && !seen.has(at); ) {
+    if (at === first) return true;
+    seen.add(at);
+    const parent = parentOf(at);
+    if (parent === undefined) return undefined;
+    at = parent;
+  }
+  return false;
+}

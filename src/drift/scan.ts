@@ -1,0 +1,105 @@
+import { setImmediate as breathe } from "node:timers/promises";
+import { toKilnError } from "../lib/errors.ts";
+import type { Subject } from "../platform/platform.ts";
+import { createBundleCheck } from "./check-files.ts";
+import { checkLimits, checkPaused } from "./check-limits.ts";
+import { createMountCheck } from "./check-mounts.ts";
+import { createProcessCheck, members } from "./check-processes.ts";
+import { createSpaceCheck } from "./check-space.ts";
+import type { Check, DetectorParts } from "./detector.ts";
+import { allProcesses, judge, namespaceOwners } from "./strangers.ts";
+
+const periodMs = 1_000;
+/** While the kernel tells who enters a server, the machine's other processes are gone through in so many parts. */
+const parts = 8;
+
+export interface Scan extends AsyncDisposable {
+  /** Looks at everything on all servers, now. */
+  all(): Promise<void>;
+  /** Looks at one server, at once. */
+  one(subject: Subject): void;
+}
+
+export interface ScanParts extends DetectorParts {
+  /** Whether somebody else sees at once who enters a server. */
+  readonly isTraced: () => boolean;
+  /** Called after each pass over all servers. */
+  readonly passed: () => void;
+  /** Called after a server was looked at with those of its places that are full. */
+  readonly spaceSeen: (subject: Subject, full: ReadonlySet<string>) => void;
+}
+
+/** Looks at all servers once a second: slower than the kernel's events, but at what is and not at what happened. */
+export function startScan({ sight, clock, log, tell, isTraced, passed, spaceSeen }: ScanParts): Scan {
+  const stop = new AbortController();
+  const space = createSpaceCheck();
+  const checks: readonly Check[] = [
+    createMountCheck(),
+    createProcessCheck(),
+    createBundleCheck(),
+    checkLimits,
+    checkPaused,
+  ];
+  let pass = 0;
+
+  function one(subject: Subject): void {
+    try {
+      for (const check of checks) for (const difference of check(subject)) tell(subject, difference);
+      const full = space(subject);
+      for (const difference of full) tell(subject, difference);
+      spaceSeen(subject, new Set(full.map((difference) => difference.subject)));
+    } catch (error) {
+      log.warn(
+        { server: subject.server, error: toKilnError(error).message },
+        "a server could not be looked at",
+      );
+    }
+  }
+
+  /** Other work goes on between two servers: events of the kernel are more urgent. */
+  async function servers(): Promise<void> {
+    for (const subject of sight.subjects()) {
+      one(subject);
+      await breathe();
+    }
+  }
+
+  async function strangers(among: (pid: number) => boolean): Promise<void> {
+    const subjects = sight.subjects();
+    if (subjects.length === 0) return;
+    const own = new Set(subjects.flatMap((subject) => members(subject)));
+    const owners = namespaceOwners(subjects);
+    const others = allProcesses().filter((pid) => !own.has(pid) && among(pid));
+    for (const [at, pid] of others.entries()) {
+      const judged = judge(pid, owners);
+      if (judged) tell(...judged);
+      if (at % 32 === 31) await breathe();
+    }
+  }
+
+  async function all(): Promise<void> {
+    await servers();
+    await strangers(() => true);
+  }
+
+  async function run(): Promise<void> {
+    while (!stop.signal.aborted) {
+      const part = pass % parts;
+      pass += 1;
+      await servers();
+      await strangers((pid) => !isTraced() || pid % parts === part);
+      passed();
+      await clock.sleep(periodMs, stop.signal).catch(() => {});
+    }
+  }
+  const running = run();
+
+  return {
+    all,
+    one,
+    async [Symbol.asyncDispose]() {
+      stop.abort();
+      await running;
+    },
+  };
+}

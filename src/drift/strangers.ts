@@ -1,0 +1,56 @@
+import { readdirSync } from "node:fs";
+import { linkIfThere, readIfThere } from "../lib/proc.ts";
+import type { Subject } from "../platform/platform.ts";
+import { isStranger, stranger } from "./check-processes.ts";
+import type { Difference } from "./detector.ts";
+
+/** In the order in which somebody who comes in is most likely to be found by. */
+const kinds = ["mnt", "pid", "net", "uts", "ipc", "cgroup", "pid_for_children"] as const;
+
+/** Whose a namespace is: the servers' own ones, not those that they share with the machine. */
+export type NamespaceOwners = ReadonlyMap<string, Subject>;
+
+export function namespaceOwners(subjects: readonly Subject[]): NamespaceOwners {
+  const machine = new Set(kinds.map((kind) => linkIfThere(`/proc/self/ns/${kind}`)));
+  return new Map(
+    subjects.flatMap((subject) =>
+      Object.values(subject.baseline.namespaces)
+        .filter((link) => !machine.has(link))
+        .map((link) => [link, subject] as const),
+    ),
+  );
+}
+
+/**
+ * What it means that a process (or thread) is in a namespace of a server: nothing, or that it came in from outside, or
+ * that it is one of the server's and was taken out of its cgroup. Undefined when it is in none, or has ended.
+ */
+export function judge(pid: number, owners: NamespaceOwners): readonly [Subject, Difference] | undefined {
+  for (const kind of kinds) {
+    const link = linkIfThere(`/proc/${pid}/ns/${kind}`);
+    if (link === undefined) return undefined;
+    const subject = owners.get(link);
+    if (!subject) continue;
+    if (isStranger(subject, pid)) return [subject, stranger(pid, `its ${kind.replace(/_.*/, "")} namespace`)];
+    return hasLeft(subject, pid) ? [subject, left(pid)] : undefined;
+  }
+  return undefined;
+}
+
+/** All of a server's processes are in the same cgroups: they cannot make any within. */
+function hasLeft({ process }: Subject, pid: number): boolean {
+  const own = readIfThere(`/proc/${process.pid}/cgroup`);
+  const its = readIfThere(`/proc/${pid}/cgroup`);
+  return own !== undefined && its !== undefined && own !== its;
+}
+
+function left(pid: number): Difference {
+  return { kind: "limit", subject: `pid ${pid}`, detail: `pid ${pid} was taken out of the server's cgroup` };
+}
+
+/** Numbers of all processes of the machine. */
+export function allProcesses(): readonly number[] {
+  return readdirSync("/proc")
+    .map(Number)
+    .filter((pid) => pid > 0);
+}

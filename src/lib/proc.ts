@@ -1,0 +1,49 @@
+import { readFileSync, readlinkSync } from "node:fs";
+import { isErrno } from "./errors.ts";
+
+/** A process that cannot be mistaken for a later one with the same number. */
+export interface ProcessRef {
+  readonly pid: number;
+  /** Clock ticks after boot: field 22 of /proc/PID/stat, proc(5). */
+  readonly startTicks: number;
+}
+
+/** The process with this number as it is now, or undefined when there is none or only its zombie. */
+export function findProcess(pid: number): ProcessRef | undefined {
+  const stat = readIfThere(`/proc/${pid}/stat`);
+  const fields = stat?.slice(stat.lastIndexOf(")") + 2).split(" ");
+  if (!fields || fields[0] === "Z" || fields[0] === "X") return undefined;
+  return { pid, startTicks: Number(fields[19]) };
+}
+
+export function isAlive(process: ProcessRef): boolean {
+  return findProcess(process.pid)?.startTicks === process.startTicks;
+}
+
+/** A file of the kernel's: those of a process or a cgroup vanish with it, before or while they are read. */
+export function readIfThere(path: string): string | undefined {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    if (isGone(error)) return undefined;
+    throw error;
+  }
+}
+
+/**
+ * What a symbolic link below /proc says; undefined when its process is gone, has nothing there, or may do more than
+ * this one and so cannot be looked at (ptrace(2), access mode checking).
+ */
+export function linkIfThere(path: string): string | undefined {
+  try {
+    return readlinkSync(path);
+  } catch (error) {
+    if (isGone(error) || isErrno(error, "EACCES")) return undefined;
+    throw error;
+  }
+}
+
+/** EINVAL: the mount table of a process that has ended but is not yet reaped. */
+function isGone(error: unknown): boolean {
+  return ["ENOENT", "ESRCH", "ENODEV", "EINVAL"].some((code) => isErrno(error, code));
+}
