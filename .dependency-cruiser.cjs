@@ -1,6 +1,6 @@
 // Which folder may import which: the arrows of docs/architecture.md, as a check that fails.
 const ours = (...folders) => folders.map((f) => `^src/${f}`);
-const tests = "\\.test\\.ts$";
+const tests = "(\\.test|/testing)\\.ts$";
 /** Files in `from` may import only `to` (and npm packages). */
 const only = (name, from, ...to) => ({
   name,

@@ -6,7 +6,9 @@ import { lostCase } from "./cases/lost.ts";
 import { planCase } from "./cases/plan.ts";
 import { replaceCase } from "./cases/replace.ts";
 import { restCase } from "./cases/rest.ts";
+import { resumeCase } from "./cases/resume.ts";
 import { rollbackCase } from "./cases/rollback.ts";
+import { switchCase } from "./cases/switch.ts";
 
 /** Every case, in the order of a whole run. */
 export const cases: readonly Case[] = [
@@ -17,6 +19,8 @@ export const cases: readonly Case[] = [
   createCase,
   replaceCase,
   rollbackCase,
+  switchCase,
+  resumeCase,
   lostCase,
   restCase,
 ];

@@ -1,4 +1,4 @@
-import { summarize } from "./stats.ts";
+import { percentileOf, summarize } from "./stats.ts";
 
 export type Unit = "ms" | "MiB" | "% of a core" | "lost";
 
@@ -12,6 +12,8 @@ export interface Figure {
   /** At most this much; undefined: measured to understand the others. */
   readonly target: number | undefined;
   readonly samples: readonly number[];
+  /** From 0 to 1: this percentile stands for the figure. Absent: the median does. */
+  readonly percentile?: number;
   /** What else was seen: one short sentence. */
   readonly note?: string;
 }
@@ -28,9 +30,10 @@ export function figure(
   return { work, by: kiln, unit, target, samples, ...(note === undefined ? {} : { note }) };
 }
 
-/** The number that stands for the figure: the median, but the sum of what was lost. */
-export function amountOf({ unit, samples }: Figure): number {
-  return unit === "lost" ? samples.reduce((sum, lost) => sum + lost, 0) : summarize(samples).median;
+/** The number that stands for the figure: the median or another percentile, but the sum of what was lost. */
+export function amountOf({ unit, samples, percentile }: Figure): number {
+  if (unit === "lost") return samples.reduce((sum, lost) => sum + lost, 0);
+  return percentile === undefined ? summarize(samples).median : percentileOf(samples, percentile);
 }
 
 /** At most 1 when the target is reached; undefined without a target, or when the target is nothing at all. */

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { repeat, summarize } from "./stats.ts";
+import { percentileOf, repeat, summarize } from "./stats.ts";
 
 test("the middle of the samples, whatever their order, and both ends", () => {
   expect(summarize([30, 10, 20])).toEqual({ count: 3, median: 20, min: 10, max: 30 });
@@ -8,6 +8,13 @@ test("the middle of the samples, whatever their order, and both ends", () => {
 
 test("nothing measured is no figure", () => {
   expect(() => summarize([])).toThrow(RangeError);
+});
+
+test("a percentile is the nearest rank", () => {
+  const samples = Array.from({ length: 50 }, (_, i) => 50 - i);
+  expect([0.5, 0.9, 0.98, 0.99, 1].map((part) => percentileOf(samples, part))).toEqual([25, 45, 49, 50, 50]);
+  expect(percentileOf([7], 0.5)).toBe(7);
+  expect(() => percentileOf([], 0.5)).toThrow(RangeError);
 });
 
 test("repeats one after the other", async () => {

@@ -24,6 +24,14 @@ function median(sorted: readonly number[]): number {
   return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? 0) + upper) / 2;
 }
 
+/** The smallest sample that so many (from 0 to 1) do not exceed: the nearest rank. Throws a RangeError without samples. */
+export function percentileOf(samples: readonly number[], part: number): number {
+  const sorted = [...samples].sort((a, b) => a - b);
+  const found = sorted[Math.max(0, Math.ceil(part * sorted.length) - 1)];
+  if (found === undefined) throw new RangeError("no samples");
+  return found;
+}
+
 /** How long `work` takes, in ms. */
 export async function timed(work: () => Promise<unknown> | unknown): Promise<number> {
   const beganAt = performance.now();

@@ -1,0 +1,79 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { draftOf } from "../domain/release.ts";
+import { aPolicy, aRelease } from "../domain/testing.ts";
+import { FakeClock } from "../lib/fake-clock.ts";
+import { silentLog } from "../lib/log.ts";
+import { fakePlatform } from "../platform/fake/fake-platform.ts";
+import { FakeWorld } from "../platform/fake/world.ts";
+import type { Fleet } from "../platform/fleet/fleet.ts";
+import { openStore, type Store } from "../store/store.ts";
+import { type Controller, startController } from "./controller.ts";
+import type { DeployRequest, ServiceStatus } from "./operations.ts";
+
+/** A controller with its store, over a fake machine that outlives it. */
+export class TestInstallation implements AsyncDisposable {
+  readonly clock = new FakeClock(1_000_000);
+  readonly world = new FakeWorld(this.clock);
+  readonly folder = mkdtempSync("/tmp/kiln-c-");
+  store!: Store;
+  platform!: Fleet;
+  controller!: Controller;
+
+  constructor() {
+    this.start();
+  }
+
+  start(): void {
+    this.store = openStore(join(this.folder, "kiln.db"), { clock: this.clock });
+    this.platform = fakePlatform(this.clock, { world: this.world }).platform;
+    this.controller = startController({
+      store: this.store,
+      platform: this.platform,
+      clock: this.clock,
+      log: silentLog,
+      hasImage: async (image) => !this.world.missingImages.has(image),
+      self: { pid: 1, version: "0.0.0", home: this.folder },
+      onShutdown: () => {},
+    });
+  }
+
+  async stop(): Promise<void> {
+    await this.controller.close();
+    await this.platform[Symbol.asyncDispose]();
+    this.store.close();
+  }
+
+  async status(): Promise<ServiceStatus> {
+    const [status] = await this.controller.status("shop");
+    if (status === undefined) throw new Error("a known service has a status");
+    return status;
+  }
+
+  deploy(number: number, overrides: Partial<DeployRequest> = {}) {
+    return this.controller.deploy({
+      service: "shop",
+      count: 3,
+      draft: { ...draftOf(aRelease(number)), files: [] },
+      policy: aPolicy(),
+      by: "ada@example",
+      ...overrides,
+    });
+  }
+
+  /** Lets time pass until no rollout runs. */
+  async settled(): Promise<ServiceStatus> {
+    await this.clock.until(async () => (await this.status()).rollout === undefined, 30 * 60_000);
+    return this.status();
+  }
+
+  async deployed(number: number, overrides: Partial<DeployRequest> = {}): Promise<ServiceStatus> {
+    await this.deploy(number, overrides);
+    return this.settled();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+    rmSync(this.folder, { recursive: true });
+  }
+}

@@ -1,0 +1,75 @@
+import { http1 } from "./http1-client.ts";
+import { http2 } from "./http2-client.ts";
+import { tcpSession, webSocketSession } from "./sessions.ts";
+
+/** Where the services of the test are. */
+export interface Doors {
+  readonly http: number;
+  readonly https: number;
+  readonly tcp: number;
+}
+
+/**
+ * One client. Each call asks once, or holds one conversation, and resolves to the number of answers it got; it throws
+ * what became of the request when any part of it was lost.
+ */
+export type Ask = (signal: AbortSignal) => Promise<number>;
+
+/** A kind of client. */
+export interface Kind {
+  readonly name: string;
+  /** The router may ask another server when the first one dies: idempotent, and no part of the answer has come yet. */
+  readonly repeatable: boolean;
+  readonly clients: number;
+  readonly make: (doors: Doors) => Ask;
+}
+
+/** All of them. What is slow takes longer than a rollout step, and far less than the drain time. */
+export const kinds: readonly Kind[] = [
+  {
+    name: "keep-alive",
+    repeatable: true,
+    clients: 3,
+    make: ({ http }) => http1({ port: http, keepAlive: true }),
+  },
+  { name: "one-shot", repeatable: true, clients: 3, make: ({ http }) => http1({ port: http }) },
+  {
+    name: "TLS",
+    repeatable: true,
+    clients: 2,
+    make: ({ https }) => http1({ port: https, keepAlive: true, tls: true }),
+  },
+  {
+    name: "POST",
+    repeatable: false,
+    clients: 2,
+    make: ({ http }) => http1({ port: http, keepAlive: true, body: 1000 }),
+  },
+  { name: "h2", repeatable: true, clients: 3, make: ({ http }) => http2(`http://127.0.0.1:${http}`) },
+  {
+    name: "h2 TLS",
+    repeatable: true,
+    clients: 3,
+    make: ({ https }) => http2(`https://127.0.0.1:${https}`),
+  },
+  {
+    name: "late answer",
+    repeatable: true,
+    clients: 4,
+    make: ({ http }) => http1({ port: http, path: "/late?ms=2500" }),
+  },
+  {
+    name: "slow answer",
+    repeatable: false,
+    clients: 4,
+    make: ({ http }) => http1({ port: http, path: "/trickle?ms=2500", size: 100 }),
+  },
+  {
+    name: "upload",
+    repeatable: false,
+    clients: 4,
+    make: ({ http }) => http1({ port: http, body: 15_000, slowly: true }),
+  },
+  { name: "WebSocket", repeatable: false, clients: 4, make: ({ http }) => webSocketSession(http) },
+  { name: "TCP", repeatable: false, clients: 4, make: ({ tcp }) => tcpSession(tcp) },
+];

@@ -1,0 +1,86 @@
+import { mkdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { deployRequest } from "../../../src/cli/deploy-request.ts";
+import type { DeployRequest } from "../../../src/controller/operations.ts";
+import type { RolloutPolicy, TrafficSpec } from "../../../src/domain/spec.ts";
+import { issue } from "../../../src/router/test-certificates.ts";
+import { loadSpecs } from "../../../src/spec/load.ts";
+import { freePort, type Installation } from "../harness.ts";
+import type { Doors } from "./kinds.ts";
+
+/** HTTP, HTTPS and plain TCP, all of one image. */
+export const services = ["web", "secure", "raw"] as const;
+export type Service = (typeof services)[number];
+
+export const by = "zero-loss@example.com";
+
+/** What can be asked for: each request is for a release of its own. */
+export interface Requests {
+  readonly doors: Doors;
+  make(service: Service, policy: Partial<RolloutPolicy>): DeployRequest;
+  /** A service of its own that listens on this port. */
+  another(service: string, port: number): DeployRequest;
+  /** Puts another certificate in the place of the one that `secure` shows. */
+  renewCertificate(): Promise<void>;
+}
+
+/** Builds the image. */
+export async function prepareRequests(kiln: Installation): Promise<Requests> {
+  const folder = await kiln.project({
+    "kiln.yaml": specText,
+    "server.js": await readFile(new URL("app/server.js", import.meta.url), "utf8"),
+    "package.json": '{ "type": "module" }',
+  });
+  const image = await kiln.json<{ digest: string; version: string }>(["build"], { cwd: folder });
+  const [spec] = await loadSpecs(join(folder, "kiln.yaml"));
+  if (spec === undefined) throw new Error("the file has a service");
+  const asked = await deployRequest(spec, image, by);
+  const doors = { http: await freePort(), https: await freePort(), tcp: await freePort() };
+  const certificates = join(folder, "tls");
+  await mkdir(certificates);
+  const tls = await issue(certificates, "secure");
+  const traffic: Record<Service, TrafficSpec> = {
+    web: { mode: "http", listen: doors.http, host: undefined },
+    secure: { mode: "http", listen: doors.https, host: undefined, tls },
+    raw: { mode: "tcp", listen: doors.tcp, host: undefined },
+  };
+  let editions = 0;
+  function draft(way: TrafficSpec): DeployRequest["draft"] {
+    const { shape, health } = asked.draft;
+    const env = { ...shape.env, EDITION: String(++editions), MODE: way.mode };
+    const check = way.mode === "tcp" ? ({ kind: "tcp" } as const) : health.check;
+    return { ...asked.draft, traffic: way, shape: { ...shape, env }, health: { ...health, check } };
+  }
+  return {
+    doors,
+    make: (service, policy) => ({
+      ...asked,
+      service,
+      draft: draft(traffic[service]),
+      policy: { ...asked.policy, ...policy },
+    }),
+    another: (service, port) => ({
+      ...asked,
+      service,
+      count: 1,
+      draft: draft({ mode: "http", listen: port, host: undefined }),
+    }),
+    renewCertificate: async () => void (await issue(certificates, "secure")),
+  };
+}
+
+const specText = `
+service: web
+image:
+  from: debian:bookworm
+  packages: [nodejs]
+  files:
+    - { from: ./server.js, to: /app/server.js }
+    - { from: ./package.json, to: /app/package.json }
+  user: nobody
+  command: [node, /app/server.js]
+servers: { count: 2, port: 8080, env: { PORT: 8080 } }
+health: { http: /healthz, interval: 250ms, timeout: 2s }
+traffic: { listen: 8080 }
+rollout: { bake: 500ms, drain: 6s, keepWarm: 0s }
+`;
