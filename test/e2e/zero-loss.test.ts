@@ -83,13 +83,11 @@ describe.skipIf(why !== undefined)("no request is lost", () => {
     under("canary", () => rollOut({ strategy: "canary", steps: [{ share: 0.5, holdMs: 1500 }] })));
 
   test("a rollback to a group that is warm", async () => {
-    await rollOut({});
     await cluster.ended(await cluster.deploy({ keepWarmMs: 300_000 }), "complete");
     await under("rollback, warm", async () => cluster.ended(await cluster.rollback(), "complete"));
   });
 
   test("a rollback to a group that is gone", async () => {
-    await rollOut({});
     await rollOut({});
     await under("rollback, cold", async () => {
       await cluster.ended(await cluster.rollback(), "complete");
