@@ -7,7 +7,9 @@ import { enableCompileCache } from "node:module";
 import { createApi } from "./api/routes.ts";
 import { errorLines } from "./cli/output/error-lines.ts";
 import { createStyle } from "./cli/output/style.ts";
-import { type Controller, startController } from "./controller/controller.ts";
+import { startController } from "./controller/controller.ts";
+import { startNotary } from "./controller/notary.ts";
+import type { Operations } from "./controller/operations.ts";
 import { type DriftWatch, startDriftWatch } from "./drift/drift-watch.ts";
 import { imageSource } from "./image/image-source.ts";
 import { listImages } from "./image/images.ts";
@@ -58,6 +60,10 @@ async function run(state: StateFolder): Promise<void> {
   using _lock = await holdState(state.controllerLock, process.pid);
   const log = openLog(state.controllerLog);
   using store = openStore(state.database, { clock: systemClock });
+  const notary = startNotary({
+    ...{ store, clock: systemClock, log },
+    ...{ keyPath: state.auditKey, checkpointPath: state.auditCheckpoint },
+  });
   const platform = openPlatform(state, log, store);
   await using drift = watchDrift(platform, log);
   const stopped = Promise.withResolvers<void>();
@@ -72,12 +78,13 @@ async function run(state: StateFolder): Promise<void> {
     onShutdown: stopped.resolve,
   });
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => stopped.resolve());
-  const api = await listen(controller, state, log);
+  const api = await listen({ ...controller, ...notary }, state, log);
   log.info({ pid: process.pid, version }, "the controller has started");
   await stopped.promise;
   await api.close();
   await controller.close();
   await platform[Symbol.asyncDispose]();
+  await notary.close();
   log.info("the controller has stopped");
 }
 
@@ -86,9 +93,9 @@ function watchDrift({ sight }: Platform, log: Logger): DriftWatch | undefined {
 }
 
 /** The lock is ours, so a socket that is still there belongs to nobody. */
-async function listen(controller: Controller, state: StateFolder, log: Logger) {
+async function listen(operations: Operations, state: StateFolder, log: Logger) {
   await rm(state.controllerSocket, { force: true });
-  const api = createApi(controller, log);
+  const api = createApi(operations, log);
   await api.listen({ path: state.controllerSocket });
   await chmod(state.controllerSocket, 0o600);
   return api;

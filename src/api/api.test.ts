@@ -48,6 +48,14 @@ const calls: readonly (readonly [keyof Operations, readonly unknown[], (client: 
     (c) => allOf(c.events({ after: 1, newest: 5, service: "shop" })),
   ],
   [
+    "events",
+    [{ sinceMs: 4, server: "shop-1-1-1" }],
+    (c) => allOf(c.events({ sinceMs: 4, server: "shop-1-1-1" })),
+  ],
+  ["audit", [], (c) => c.audit()],
+  ["checkpoint", [], (c) => c.checkpoint()],
+  ["rotateAuditKey", [by], (c) => c.rotateAuditKey(by)],
+  [
     "logs",
     ["shop-1-1-1", { tail: 3 }, expect.any(AbortSignal)],
     (c) => allOf(c.logs("shop-1-1-1", { tail: 3 }, signal)),
@@ -82,6 +90,7 @@ test("every answer is what the contract says", async () => {
       remove: { by },
       setSecret: { value: "aGk=", by },
       removeSecret: { by },
+      rotateAuditKey: { by },
     },
   };
   const { service: _, ...draft } = aDeployRequest();

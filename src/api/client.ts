@@ -46,6 +46,9 @@ export function createClient(socketPath: string): Client {
       new Map(Object.entries(await ask<Record<string, readonly string[]>>("imagesInUse"))),
     events: ({ signal, ...query }) =>
       stream("events", { query: { ...query, ...(signal ? { follow: true } : {}) }, signal }),
+    audit: () => ask("audit"),
+    checkpoint: () => ask("checkpoint"),
+    rotateAuditKey: (by) => ask("rotateAuditKey", { body: { by } }),
     logs: (server, query, signal) => stream("logs", { params: { server }, query: { ...query }, signal }),
     info: () => ask("info"),
     shutdown: () => ask("shutdown"),

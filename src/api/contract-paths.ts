@@ -24,6 +24,9 @@ export const paths = {
   rollout: { method: "GET", path: "/v1/rollouts/:id" },
   imagesInUse: { method: "GET", path: "/v1/images/in-use" },
   events: { method: "GET", path: "/v1/events" },
+  audit: { method: "GET", path: "/v1/audit" },
+  checkpoint: { method: "POST", path: "/v1/audit/checkpoint" },
+  rotateAuditKey: { method: "POST", path: "/v1/audit/rotate" },
   logs: { method: "GET", path: "/v1/servers/:server/logs" },
 } as const satisfies Record<string, Endpoint>;
 

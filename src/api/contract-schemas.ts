@@ -1,6 +1,9 @@
 import { z } from "zod";
+import type { ExportedCheckpoint as ExportedCheckpointType } from "../audit/checkpoint.ts";
 import type {
   Accepted as AcceptedType,
+  AuditKey as AuditKeyType,
+  AuditStatus as AuditStatusType,
   ControllerStatus as ControllerStatusType,
   DeployRequest,
   History as HistoryType,
@@ -322,6 +325,8 @@ const ServerFailure = z
   })
   .register(schemas, { id: "ServerFailure" }) satisfies z.ZodType<ServerFailureType>;
 
+const trouble = z.object({ message: z.string(), hint: maybe(z.string()), sinceMs: atMs });
+
 const ServerStatus = z
   .object({
     id: z.string(),
@@ -347,9 +352,7 @@ export const ServiceStatus = z
     removing: z.boolean(),
     servers: z.array(ServerStatus),
     failures: z.array(ServerFailure),
-    trouble: maybe(z.object({ message: z.string(), hint: maybe(z.string()), sinceMs: atMs })).describe(
-      "What keeps the controller from going on; it tries again by itself.",
-    ),
+    trouble: maybe(trouble).describe("What keeps the controller from going on; it tries again by itself."),
     warnings: z
       .array(z.object({ message: z.string(), hint: maybe(z.string()) }))
       .describe("What goes on serving for now but will not always."),
@@ -412,6 +415,31 @@ export const KilnEvent = z
     data: z.record(z.string(), z.unknown()),
   })
   .register(schemas, { id: "KilnEvent" }) satisfies z.ZodType<KilnEventType>;
+
+const checkpoint = z.object({
+  sequence: amount.describe("The last entry that it covers."),
+  digest: z.string(),
+  atMs,
+  keyId: z.string(),
+  signature: base64.describe("Ed25519, over the canonical JSON (RFC 8785) of the members above."),
+});
+
+export const ExportedCheckpoint = checkpoint
+  .extend({ publicKey: z.string().describe("PEM.") })
+  .register(schemas, { id: "Checkpoint" }) satisfies z.ZodType<ExportedCheckpointType>;
+
+export const AuditKey = z
+  .object({ keyId: z.string(), publicKey: z.string().describe("PEM.") })
+  .register(schemas, { id: "AuditKey" }) satisfies z.ZodType<AuditKeyType>;
+
+export const AuditStatus = z
+  .object({
+    entries: amount,
+    checkpoint: maybe(checkpoint).describe("The last that was signed."),
+    key: maybe(AuditKey),
+    troubles: z.array(trouble),
+  })
+  .register(schemas, { id: "AuditStatus" }) satisfies z.ZodType<AuditStatusType>;
 
 export const LogLine = z
   .object({ atMs, stream: z.enum(["stdout", "stderr"]), text: z.string() })

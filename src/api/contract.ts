@@ -131,11 +131,29 @@ export const contract = {
         .optional()
         .describe("Only events with a higher sequence number. `Last-Event-ID` goes first."),
       newest: wholeNumber.exactOptional().describe("Of those, only so many of the newest."),
+      sinceMs: wholeNumber.exactOptional().describe("Only events of this Unix time in ms or later."),
       service: z.string().exactOptional(),
+      server: z.string().exactOptional().describe("Only events of this server."),
       follow: flag.exactOptional().describe("Go on with events as they happen."),
     }),
     summary: "The event log, oldest first. Each id is the event's sequence number.",
     item: s.KilnEvent,
+  },
+  audit: {
+    ...paths.audit,
+    summary: "The state of the event log, without replaying it.",
+    answer: s.AuditStatus,
+  },
+  checkpoint: {
+    ...paths.checkpoint,
+    summary: "A signed checkpoint of the event log as it is now.",
+    answer: s.ExportedCheckpoint,
+  },
+  rotateAuditKey: {
+    ...paths.rotateAuditKey,
+    summary: "Signs checkpoints with a new key from now on.",
+    body: s.ByBody,
+    answer: s.AuditKey,
   },
   logs: {
     ...paths.logs,

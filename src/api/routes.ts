@@ -91,6 +91,9 @@ function answersOf(operations: Operations): Answers {
           operations.events({ ...resumed(query, lastEventId), ...(follow ? { signal } : {}) }),
         idOf: (event) => event.sequence,
       }),
+    audit: () => operations.audit(),
+    checkpoint: () => operations.checkpoint(),
+    rotateAuditKey: ({ body }) => operations.rotateAuditKey(body.by),
     logs: ({ params, query }) =>
       new Stream({ open: (signal) => operations.logs(params.server, query, signal) }),
   };

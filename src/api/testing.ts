@@ -119,6 +119,17 @@ export const answers: Operations = {
   events: async function* ({ after = 0 }) {
     for (let sequence = after + 1; sequence <= 3; sequence++) yield anEvent(sequence);
   },
+  audit: async () => ({
+    entries: 9,
+    checkpoint: { sequence: 8, digest: "sha256:ab", atMs: 5, keyId: "0123456789abcdef", signature: "aGk=" },
+    key: { keyId: "0123456789abcdef", publicKey: "PEM" },
+    troubles: [{ message: "It was changed.", hint: "Look.", sinceMs: 4 }],
+  }),
+  checkpoint: async () => ({
+    ...{ sequence: 8, digest: "sha256:ab", atMs: 5, keyId: "0123456789abcdef", signature: "aGk=" },
+    publicKey: "PEM",
+  }),
+  rotateAuditKey: async () => ({ keyId: "0123456789abcdef", publicKey: "PEM" }),
   logs: async function* () {
     yield { atMs: 1, stream: "stdout", text: "hello\nworld" };
     yield { atMs: 2, stream: "stderr", text: "ünïcode \u2028 data: x" };

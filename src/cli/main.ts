@@ -8,7 +8,7 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
 }
 for (const stream of [process.stdout, process.stderr]) {
   stream.on("error", (error: NodeJS.ErrnoException) => {
-    if (error.code === "EPIPE") process.exit(0); // `kiln events | head`: the reader has seen enough
+    if (error.code === "EPIPE") process.exit(0); // `kiln audit | head`: the reader has seen enough
     throw error;
   });
 }

@@ -27,6 +27,23 @@ export function parseTail(text: string): number {
   return value;
 }
 
+const unitMs = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 } as const;
+
+/** A time in the past, before `nowMs`: `2h` ago, or a date of ISO 8601 (without a zone: local). Unix time in ms. */
+export function parseSince(text: string): (nowMs: number) => number {
+  const [, amount, unit] = /^(\d{1,6})([smhdw])$/.exec(text) ?? [];
+  if (amount !== undefined && unit !== undefined)
+    return (nowMs) => Math.max(0, nowMs - Number(amount) * unitMs[unit as keyof typeof unitMs]);
+  const atMs = /^\d{4}-\d\d-\d\d/.test(text)
+    ? Date.parse(text.length === 10 ? `${text}T00:00` : text)
+    : Number.NaN;
+  if (Number.isNaN(atMs))
+    throw new InvalidArgumentError(
+      "Expected how long ago (30m, 2h, 3d) or a time (2026-05-01, 2026-05-01T08:00Z).",
+    );
+  return () => Math.max(0, atMs);
+}
+
 function wholeNumber(text: string): number | undefined {
   return /^\d{1,9}$/.test(text) ? Number(text) : undefined;
 }

@@ -1,6 +1,6 @@
 import { Command } from "commander";
 import type { Context, Outcome } from "./context.ts";
-import { parseCount, parseRelease, parseTail } from "./numbers.ts";
+import { parseCount, parseRelease, parseSince, parseTail } from "./numbers.ts";
 
 /** What a command's module exports. `options` are what its declaration below makes of the command line. */
 interface CommandModule<Options, Args extends readonly unknown[]> {
@@ -52,6 +52,7 @@ export function createProgram(version: string, host: Host): Command {
   addServiceCommands(program, load);
   addChangeCommands(program, load);
   addSecretCommands(program, load);
+  addAuditCommands(program, load);
   addImageCommands(program, load);
   addMachineCommands(program, load);
   return program.helpCommand("help [COMMAND]", "print help for a command");
@@ -133,12 +134,6 @@ function addServiceCommands(program: Command, load: Load): void {
     .option("-n, --tail <N>", "the last N lines of each server, or `all`", parseTail, 100)
     .option("-t, --timestamps", "print the time of each line")
     .action(load(() => import("./commands/logs.ts")));
-  following(
-    command(program, "events", "print what has happened", "kiln events --tail 50", "kiln events -f --json"),
-  )
-    .argument("[SERVICE]", oneOrAll)
-    .option("-n, --tail <N>", "only the newest N, or `all`", parseTail, 100)
-    .action(load(() => import("./commands/events.ts")));
 }
 
 const theOne = "which service; otherwise that of ./kiln.yaml";
@@ -212,6 +207,62 @@ function addChangeCommands(program: Command, load: Load): void {
     .argument("[SERVICE]", theOne)
     .option("--no-wait", "do not wait until it is back")
     .action(load(() => import("./commands/rollout-abort.ts")));
+}
+
+function addAuditCommands(program: Command, load: Load): void {
+  program.commandsGroup("What has happened:");
+  const audit = group(
+    program,
+    "audit",
+    "the log of everything that has happened, and proof that it is whole",
+  );
+  described(
+    audit.command("log", { isDefault: true }),
+    "print what has happened; `kiln audit` alone does the same",
+    "kiln audit --since 2h",
+    "kiln audit --subject shop-3-1-1 --tail all",
+    "kiln audit -f --json",
+  )
+    .option("-s, --subject <SUBJECT>", "only what concerns a service or a server")
+    .option("--since <TIME>", "only from a time on: 2h, 3d, 2026-05-01, 2026-05-01T08:00Z", parseSince)
+    .option("-n, --tail <N>", "only the newest N, or `all`; 100 without --since", parseTail)
+    .option("-f, --follow", "go on as things happen")
+    .action(load(() => import("./commands/audit-log.ts")));
+  command(
+    audit,
+    "verify",
+    "replay the log and name the first entry that is not what was written",
+    "kiln audit verify",
+    "kiln audit verify --checkpoint monday.json --key kiln.pub",
+  )
+    .option("-c, --checkpoint <FILE>", "one that `kiln audit checkpoint` wrote; may be repeated", collected)
+    .option("-k, --key <FILE>", "public keys that you trust, in PEM; may be repeated", collected)
+    .action(load(() => import("./commands/audit-verify.ts")));
+  command(audit, "checkpoint", "sign the log as it is now", "kiln audit checkpoint --output monday.json")
+    .option("-o, --output <FILE>", "write it there")
+    .action(load(() => import("./commands/audit-checkpoint.ts")));
+  command(
+    audit,
+    "export",
+    "print the log as lines that anybody can verify",
+    "kiln audit export --output log.jsonl",
+  )
+    .option("-o, --output <FILE>", "write them there")
+    .action(load(() => import("./commands/audit-export.ts")));
+  command(
+    audit,
+    "key",
+    "print the public key that checkpoints are signed with",
+    "kiln audit key > kiln.pub",
+  ).action(load(() => import("./commands/audit-key.ts")));
+  command(audit, "rotate", "sign with a new key from now on").action(
+    load(() => import("./commands/audit-rotate.ts")),
+  );
+}
+
+/** An option that may be given several times. */
+function collected(value: string, before: readonly string[] = []): readonly string[] {
+  return [...before, value];
 }
 
 function addSecretCommands(program: Command, load: Load): void {
@@ -311,9 +362,12 @@ function group(program: Command, name: string, summary: string): Command {
 }
 
 function command(parent: Command, name: string, summary: string, ...examples: readonly string[]): Command {
+  return described(parent.command(name), summary, ...examples);
+}
+
+function described(command: Command, summary: string, ...examples: readonly string[]): Command {
   const help = examples.map((example) => `\n  $ ${example}`).join("");
-  return parent
-    .command(name)
+  return command
     .description(summary)
     .option("--json", "print JSON for programs")
     .addHelpText("after", help === "" ? "" : `\nExamples:${help}\n`);

@@ -47,8 +47,17 @@ function sink(into: string[]): Sink {
   return { write: (text) => into.push(text) };
 }
 
+/** Nothing is wrong with the event log. */
+const audit: Client["audit"] = async () => ({
+  entries: 0,
+  checkpoint: undefined,
+  key: undefined,
+  troubles: [],
+});
+
 /** Operations that were not given say so when they are called. */
-function fakeClient(operations: Partial<Client>): Client {
+function fakeClient(given: Partial<Client>): Client {
+  const operations: Partial<Client> = { audit, ...given };
   return new Proxy(operations, {
     get: (target, name: keyof Client) =>
       name in target || String(name) === "then" // asked of whatever a promise resolves to

@@ -8,6 +8,7 @@ import type { Store } from "../store/store.ts";
 import { createCommands } from "./commands.ts";
 import { recordDrift } from "./drift.ts";
 import { startLoop } from "./loop.ts";
+import type { Notary } from "./notary.ts";
 import type { Operations } from "./operations.ts";
 import { createQueries } from "./queries.ts";
 import { createSecretCommands } from "./secrets.ts";
@@ -27,7 +28,8 @@ export interface ControllerOptions {
   readonly onShutdown: () => void;
 }
 
-export interface Controller extends Operations {
+/** Everything but what the notary answers. */
+export interface Controller extends Omit<Operations, keyof Notary> {
   /** Ends all passes; servers and router live on. */
   close(): Promise<void>;
 }

@@ -1,3 +1,4 @@
+import type { Checkpoint, ExportedCheckpoint } from "../audit/checkpoint.ts";
 import type { Plan } from "../domain/actions.ts";
 import type { KilnEvent } from "../domain/event.ts";
 import type { ImageDigest, ServerId, ServiceKey } from "../domain/ids.ts";
@@ -131,6 +132,26 @@ export interface SecretSet {
   readonly changed: boolean;
 }
 
+/** What can be said of the event log without replaying it. */
+export interface AuditStatus {
+  /** How many entries it has. */
+  readonly entries: number;
+  /** The last that was signed. */
+  readonly checkpoint: Checkpoint | undefined;
+  /** The key that signs now; undefined as long as there is none. */
+  readonly key: AuditKey | undefined;
+  /** That somebody else has changed it, or that it cannot be signed. */
+  readonly troubles: readonly Trouble[];
+}
+
+/** The public half of a key that signs checkpoints. */
+export interface AuditKey {
+  /** Sixteen hex digits. */
+  readonly keyId: string;
+  /** PEM. */
+  readonly publicKey: string;
+}
+
 /** Everything that can be asked of a controller; the API's routes translate to it and nothing else. */
 export interface Operations {
   /**
@@ -167,15 +188,22 @@ export interface Operations {
   /** Digests that a kept release uses, with the releases that do. */
   imagesInUse(): Promise<ReadonlyMap<ImageDigest, readonly string[]>>;
   /**
-   * Events after `after` (a sequence number), of those only the `newest` ones (0: none that has happened yet), oldest
-   * first; with the signal they go on as they happen.
+   * Events after `after` (a sequence number) and not before `sinceMs` (Unix time), of a service or a server; of those
+   * only the `newest` ones (0: none that has happened yet), oldest first; with the signal they go on as they happen.
    */
   events(options: {
     readonly after?: number;
     readonly newest?: number;
+    readonly sinceMs?: number;
     readonly service?: ServiceKey;
+    readonly server?: ServerId;
     readonly signal?: AbortSignal;
   }): AsyncIterable<KilnEvent>;
+  audit(): Promise<AuditStatus>;
+  /** A signed checkpoint of the log as it is now. Throws `audit_key_invalid`. */
+  checkpoint(): Promise<ExportedCheckpoint>;
+  /** Checkpoints are signed with a new key from now on. */
+  rotateAuditKey(by: string): Promise<AuditKey>;
   logs(
     server: ServerId,
     options: Parameters<LogReader["read"]>[1],

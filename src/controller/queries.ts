@@ -103,22 +103,21 @@ async function historyOf({ store, hasImage }: QueryParts, desired: DesiredServic
 /** What is recorded, then what comes: the log is read on from where it was left, so nothing is missed or told twice. */
 async function* eventsOf(
   store: Store,
-  { after = 0, newest, service, signal }: Parameters<Operations["events"]>[0],
+  { after = 0, newest, signal, ...which }: Parameters<Operations["events"]>[0],
 ): AsyncIterable<KilnEvent> {
   let wake = () => {};
   using _news = store.subscribe(() => wake());
   const onAbort = () => wake();
   signal?.addEventListener("abort", onAbort);
-  const ofService = service === undefined ? {} : { service };
   let last = after;
   try {
     if (newest !== undefined) {
       const end = store.lastSequence();
-      yield* store.events({ after, newest, ...ofService });
+      yield* store.events({ after, newest, ...which });
       last = Math.max(after, end);
     }
     for (;;) {
-      const more = store.events({ after: last, ...ofService });
+      const more = store.events({ after: last, ...which });
       yield* more;
       last = more.at(-1)?.sequence ?? last;
       if (more.length > 0) continue;

@@ -1,17 +1,20 @@
 /**
- * JSON with sorted keys and no spaces: equal values give equal text, whatever the order their keys were written in.
- * Members that are undefined are left out, as `JSON.stringify` does. Keys that are whole numbers come first, in
- * their numeric order, as in every JavaScript object.
+ * JSON in the one form of RFC 8785 (JSON Canonicalization Scheme): keys in the order of their UTF-16 code units, no
+ * spaces. Equal values give equal text, whatever the order their keys were written in. Members that are undefined are
+ * left out, as `JSON.stringify` does; half a surrogate pair, which the RFC refuses, becomes U+FFFD.
  */
 export function canonicalJson(value: unknown): string {
-  return JSON.stringify(value, (_key, member: unknown) => (isPlainObject(member) ? sorted(member) : member));
+  if (typeof value === "string") return JSON.stringify(value.toWellFormed());
+  if (Array.isArray(value)) return `[${value.map((member) => canonicalJson(member)).join(",")}]`;
+  if (isObject(value)) return `{${membersOf(value).join(",")}}`;
+  return JSON.stringify(value) ?? "null";
 }
 
-function isPlainObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null;
 }
 
-function sorted(value: Record<string, unknown>): Record<string, unknown> {
-  const keys = Object.keys(value).sort();
-  return Object.fromEntries(keys.map((key) => [key, value[key]]));
+function membersOf(value: Record<string, unknown>): string[] {
+  const keys = Object.keys(value).filter((key) => value[key] !== undefined);
+  return keys.sort().map((key) => `${canonicalJson(key)}:${canonicalJson(value[key])}`);
 }

@@ -36,6 +36,8 @@ export const errorCodes = {
   secret_invalid: { status: 422, exit: 2 },
   secret_corrupt: { status: 500, exit: 1 },
   secret_key_invalid: { status: 500, exit: 1 },
+  audit_key_invalid: { status: 500, exit: 1 },
+  checkpoint_invalid: { status: 400, exit: 2 },
   server_unknown: { status: 404, exit: 1 },
   rollout_unknown: { status: 404, exit: 1 },
   rollout_running: { status: 409, exit: 3 },

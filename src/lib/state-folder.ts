@@ -13,6 +13,10 @@ export interface StateFolder {
   /** Eight hex digits that only this state folder has: a digest of its real path. */
   readonly tag: string;
   readonly database: string;
+  /** The private key that signs checkpoints of the event log. */
+  readonly auditKey: string;
+  /** The newest checkpoint, apart from the database that it vouches for. */
+  readonly auditCheckpoint: string;
   readonly controllerSocket: string;
   readonly controllerLock: string;
   readonly controllerLog: string;
@@ -54,6 +58,8 @@ export function openStateFolder(
     home,
     tag: createHash("sha256").update(realPath(home)).digest("hex").slice(0, 8),
     database: join(home, "kiln.db"),
+    auditKey: join(home, "audit.key"),
+    auditCheckpoint: join(home, "audit.checkpoint"),
     controllerSocket: join(home, "controller.sock"),
     controllerLock: join(home, "controller.lock"),
     controllerLog: join(home, "controller.log"),

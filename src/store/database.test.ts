@@ -49,7 +49,7 @@ test("what was written is there after closing and opening", () => {
   using file = aDatabasePath();
   written(file.path);
   using store = openStore(file.path, { clock });
-  expect([store.desired("shop")?.serving, store.verifyChain()]).toEqual([1, undefined]);
+  expect([store.desired("shop")?.serving, store.log.check()]).toEqual([1, undefined]);
 });
 
 test("every former version is brought up to the present one", () => {

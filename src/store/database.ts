@@ -17,6 +17,7 @@ export class Database implements Disposable {
   readonly #connection: DatabaseSync;
   readonly #statements = new Map<string, StatementSync>();
   readonly #afterCommit: (() => void)[] = [];
+  #transactions = 0;
 
   /** Opens or makes the file. Throws `state_corrupt`, `state_held`, `disk_full`. */
   constructor(path: string) {
@@ -71,9 +72,20 @@ export class Database implements Disposable {
   transaction<Result>(work: () => Result): Result {
     if (this.#connection.isTransaction) return work();
     this.exec("BEGIN IMMEDIATE");
+    this.#transactions += 1;
     const result = this.#committed(work);
     for (const then of this.#afterCommit.splice(0)) then();
     return result;
+  }
+
+  /** Differs from one outermost transaction to the next. */
+  get transactionNumber(): number {
+    return this.#transactions;
+  }
+
+  /** Differs once another connection has changed the database (https://www.sqlite.org/pragma.html#pragma_data_version). */
+  dataVersion(): number {
+    return this.get<{ readonly data_version: number }>("PRAGMA data_version")?.data_version ?? 0;
   }
 
   /** Runs `then` once the present transaction is on the disk; never if it is rolled back. */

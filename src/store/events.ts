@@ -1,102 +1,159 @@
-import { createHash } from "node:crypto";
+import { ChainCheck, type Finding } from "../audit/chain-check.ts";
+import type { Checkpoint } from "../audit/checkpoint.ts";
+import { digestOfEntry, type Entry, genesis, type Mark } from "../audit/entry.ts";
+import { type AnnouncedKey, KeyRing } from "../audit/key-ring.ts";
 import type { KilnEvent, NewEvent } from "../domain/event.ts";
-import type { ServiceKey } from "../domain/ids.ts";
+import { parseServerId, type ServerId, type ServiceKey } from "../domain/ids.ts";
 import { canonicalJson } from "../lib/canonical-json.ts";
 import type { Database } from "./database.ts";
 
-/** What the first event names as the digest of the one before it. */
-const genesisDigest = `sha256:${"0".repeat(64)}`;
-
 const mostEvents = 1_000;
-
-interface EventRow {
-  readonly sequence: number;
-  readonly at_ms: number;
-  readonly service: string | null;
-  readonly kind: string;
-  readonly message: string;
-  readonly data: string;
-  readonly previous: string;
-  readonly digest: string;
-}
 
 export interface EventQuery {
   /** Events with a higher sequence number; all without it. */
   readonly after?: number;
+  /** Not those before this time (Unix time in ms). */
+  readonly sinceMs?: number;
   readonly service?: ServiceKey;
+  readonly server?: ServerId;
   /** Of those, only so many of the newest. */
   readonly newest?: number;
   /** Of those, only so many of the oldest; 1,000 when neither this nor `newest` is given. */
   readonly limit?: number;
 }
 
-/** Adds an event at the end of the chain. Call it in the transaction of the change that it tells of. */
-export function insertEvent(db: Database, event: NewEvent, atMs: number): KilnEvent {
-  const last = db.get<Pick<EventRow, "sequence" | "digest">>(
-    "SELECT sequence, digest FROM events ORDER BY sequence DESC LIMIT 1",
-  );
-  const previous = last?.digest ?? genesisDigest;
+/** Adds an event after `last`, the end of the chain. Call it in the transaction of the change that it tells of. */
+export function insertEvent(db: Database, event: NewEvent, atMs: number, last: Mark): Entry {
   const row = {
-    sequence: (last?.sequence ?? 0) + 1,
+    sequence: last.sequence + 1,
     at_ms: atMs,
     service: event.service ?? null,
     kind: event.kind,
-    message: event.message,
+    message: event.message.toWellFormed(),
     data: canonicalJson(event.data),
-    previous,
+    previous: last.digest,
   };
-  const { sequence, at_ms, service, kind, message, data } = row;
+  const entry: Entry = { ...row, digest: digestOfEntry(row) };
+  const { sequence, at_ms, service, kind, message, data, previous, digest } = entry;
   db.run(
     "INSERT INTO events (sequence, at_ms, service, kind, message, data, previous, digest) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-    ...[sequence, at_ms, service, kind, message, data, previous, digestOf(row)],
+    ...[sequence, at_ms, service, kind, message, data, previous, digest],
   );
-  return toEvent({ ...row, digest: "" });
+  return entry;
 }
 
 /** Oldest first. */
 export function selectEvents(db: Database, query: EventQuery): readonly KilnEvent[] {
-  const { after = 0, service, newest, limit = mostEvents } = query;
-  const where = `sequence > ? AND ${service === undefined ? "? IS NULL" : "service = ?"}`;
-  const values = [after, service ?? null, newest ?? limit];
+  const { newest, limit = mostEvents } = query;
+  const { where, values } = conditions(db, query);
   const rows =
     newest === undefined
-      ? db.all<EventRow>(`SELECT * FROM events WHERE ${where} ORDER BY sequence LIMIT ?`, ...values)
+      ? db.all<Entry>(`SELECT * FROM events WHERE ${where} ORDER BY sequence LIMIT ?`, ...values, limit)
       : db
-          .all<EventRow>(`SELECT * FROM events WHERE ${where} ORDER BY sequence DESC LIMIT ?`, ...values)
+          .all<Entry>(`SELECT * FROM events WHERE ${where} ORDER BY sequence DESC LIMIT ?`, ...values, newest)
           .toReversed();
   return rows.map(toEvent);
 }
 
-/** The sequence number of the newest event; 0 when there is none. */
-export function selectLastSequence(db: Database): number {
-  return db.get<{ readonly last: number | null }>("SELECT max(sequence) AS last FROM events")?.last ?? 0;
+function conditions(
+  db: Database,
+  { after = 0, sinceMs, server, service = server && parseServerId(server)?.service }: EventQuery,
+): { readonly where: string; readonly values: readonly (string | number)[] } {
+  const first = sinceMs === undefined ? 0 : sequenceAt(db, sinceMs) - 1;
+  const parts: readonly { readonly where: string; readonly values: readonly (string | number)[] }[] = [
+    { where: "sequence > ?", values: [Math.max(after, first)] },
+    ...(service === undefined ? [] : [{ where: "service = ?", values: [service] }]),
+    ...(server === undefined ? [] : [{ where: "data ->> '$.server' = ?", values: [server] }]),
+  ];
+  return {
+    where: parts.map((part) => part.where).join(" AND "),
+    values: parts.flatMap((part) => part.values),
+  };
 }
 
 /**
- * The sequence number of the first event that is not what was written, or undefined when the chain holds. Events
- * cut off at the end cannot be seen from the log alone: compare the last digest with one kept elsewhere.
+ * The sequence number of the first event of this time or later, found by halves: time has no index. A clock that was
+ * set back makes it one that is near.
  */
-export function firstBadEvent(db: Database): number | undefined {
-  let expected = { sequence: 1, previous: genesisDigest };
-  for (const row of db.each<EventRow>("SELECT * FROM events ORDER BY sequence")) {
-    const holds =
-      row.sequence === expected.sequence &&
-      row.previous === expected.previous &&
-      row.digest === digestOf(row);
-    if (!holds) return expected.sequence;
-    expected = { sequence: row.sequence + 1, previous: row.digest };
+function sequenceAt(db: Database, atMs: number): number {
+  let low = 1;
+  let high = selectLast(db).sequence + 1;
+  while (low < high) {
+    const middle = Math.floor((low + high) / 2);
+    const event = db.get<Pick<Entry, "at_ms">>(
+      "SELECT at_ms FROM events WHERE sequence >= ? LIMIT 1",
+      middle,
+    );
+    if (event !== undefined && event.at_ms < atMs) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/** The newest entry; where there is none, what stands for the one before the first. */
+export function selectLast(db: Database): Mark & { readonly entry?: Entry } {
+  const entry = db.get<Entry>("SELECT * FROM events ORDER BY sequence DESC LIMIT 1");
+  return entry === undefined ? genesis : { sequence: entry.sequence, digest: entry.digest, entry };
+}
+
+/** The condition is that of their index, word for word. */
+const ofTheLogItself = "kind GLOB 'audit.*'";
+
+/** The newest event of a kind `audit....`, which tell of the log itself. */
+export function selectNewestAudit(db: Database, kind: `audit.${string}`): KilnEvent | undefined {
+  const row = db.get<Entry>(
+    `SELECT * FROM events WHERE ${ofTheLogItself} AND kind = ? ORDER BY sequence DESC LIMIT 1`,
+    kind,
+  );
+  return row && toEvent(row);
+}
+
+/** The first entry that is not what was written, or undefined when the chain holds. */
+export function checkChain(db: Database): Finding | undefined {
+  return firstFinding(new ChainCheck(), db.each<Entry>("SELECT * FROM events ORDER BY sequence"));
+}
+
+/**
+ * The same of the newest `count` entries alone, and of checkpoints for them. Keys are taken as the log announces them:
+ * whether somebody vouches for each is for the whole log to tell.
+ */
+export function checkTail(
+  db: Database,
+  count: number,
+  checkpoints: readonly Checkpoint[],
+): Finding | undefined {
+  const after = selectLast(db).sequence - count;
+  const from = db.get<Entry>("SELECT * FROM events WHERE sequence = ?", after);
+  if (from === undefined && after > 0) return { sequence: after, message: "The log lacks it." };
+  const rows = db.each<Entry>(
+    "SELECT * FROM events WHERE sequence > ? ORDER BY sequence",
+    Math.max(after, 0),
+  );
+  const announced = announcedKeys(db);
+  const known = announced.filter(({ sequence }) => sequence <= after).map(({ key }) => key);
+  const keys = new KeyRing(
+    announced.map(({ key }) => key.keyId),
+    known,
+  );
+  return firstFinding(new ChainCheck({ keys, checkpoints, ...(from === undefined ? {} : { from }) }), rows);
+}
+
+function announcedKeys(db: Database): readonly { readonly sequence: number; readonly key: AnnouncedKey }[] {
+  const rows = db.all<Entry>(
+    `SELECT * FROM events WHERE ${ofTheLogItself} AND kind = 'audit.key' ORDER BY sequence`,
+  );
+  return rows.map((row) => ({ sequence: row.sequence, key: toEvent(row).data as unknown as AnnouncedKey }));
+}
+
+function firstFinding(check: ChainCheck, entries: Iterable<Entry>): Finding | undefined {
+  for (const entry of entries) {
+    const finding = check.add(entry);
+    if (finding !== undefined) return finding;
   }
   return undefined;
 }
 
-/** The digest covers everything that is stored of an event, and through `previous` all events before it. */
-function digestOf(row: Omit<EventRow, "digest">): string {
-  const { sequence, at_ms, service, kind, message, data, previous } = row;
-  const text = canonicalJson({ sequence, at_ms, service, kind, message, data, previous });
-  return `sha256:${createHash("sha256").update(text).digest("hex")}`;
-}
-
-function toEvent(row: EventRow): KilnEvent {
+export function toEvent(row: Entry): KilnEvent {
   return {
     sequence: row.sequence,
     atMs: row.at_ms,

@@ -127,6 +127,10 @@ const migrations: readonly string[] = [
     bytes BLOB NOT NULL
   ) STRICT;
   `,
+  `
+  -- What the log tells of itself: keys, checkpoints, breaks.
+  CREATE INDEX events_of_audit ON events (kind, sequence) WHERE kind GLOB 'audit.*';
+  `,
 ];
 
 /** The version that this Kiln writes. */

@@ -1,3 +1,6 @@
+import type { Finding } from "../audit/chain-check.ts";
+import type { Checkpoint } from "../audit/checkpoint.ts";
+import type { Mark } from "../audit/entry.ts";
 import type { RecordChange } from "../domain/actions.ts";
 import type { KilnEvent, NewEvent } from "../domain/event.ts";
 import type { ImageDigest, ServiceKey } from "../domain/ids.ts";
@@ -10,7 +13,14 @@ import { applyChange } from "./apply.ts";
 import { selectContent } from "./contents.ts";
 import { selectAllDesired, selectDesired } from "./desired.ts";
 import { type EventListener, EventLog } from "./event-log.ts";
-import { type EventQuery, firstBadEvent, selectEvents, selectLastSequence } from "./events.ts";
+import {
+  checkChain,
+  checkTail,
+  type EventQuery,
+  selectEvents,
+  selectLast,
+  selectNewestAudit,
+} from "./events.ts";
 import { selectFailures } from "./failures.ts";
 import { markRemoved, prune, recordFailure, recordServers, setCount, setPolicy } from "./manage.ts";
 import { openDatabase } from "./migrations.ts";
@@ -84,16 +94,33 @@ export interface Store extends Disposable {
   /** Of one release, or of all that are kept; oldest first. */
   failures(service: ServiceKey, release?: number): readonly ServerFailure[];
   /** For what happened outside the recorded state. */
-  appendEvent(event: NewEvent): void;
+  appendEvent(event: NewEvent): KilnEvent;
+  readonly log: LogOfStore;
   /** Oldest first. */
   events(query?: EventQuery): readonly KilnEvent[];
   /** The sequence number of the newest event; 0 when there is none. */
   lastSequence(): number;
   /** Calls the listener with every event once it is on the disk, until disposed. */
   subscribe(listener: EventListener): Disposable;
-  /** The sequence number of the first event that is not what was written; undefined when the chain holds. */
-  verifyChain(): number | undefined;
   close(): void;
+}
+
+/** The event log as a thing of its own: its chain, and what it tells of itself. */
+export interface LogOfStore {
+  /** Where it is known to end. */
+  end(): Mark;
+  /** It is known to have gone as far as this: an end before it is told as a loss. */
+  expect(mark: Mark): void;
+  /** Looks whether another program has changed it; then the log tells so in an event of its own. */
+  look(): void;
+  /** Adds an event that is made from the place of the one before it. */
+  appendAfter(make: (last: Mark) => NewEvent): KilnEvent;
+  /** The newest event of a kind `audit....`. */
+  newest(kind: `audit.${string}`): KilnEvent | undefined;
+  /** The first entry that is not what was written; undefined when the chain holds. */
+  check(): Finding | undefined;
+  /** The same of the newest `count` entries alone, and of checkpoints for them. */
+  checkTail(count: number, checkpoints: readonly Checkpoint[]): Finding | undefined;
 }
 
 /**
@@ -134,9 +161,17 @@ export function openStore(path: string, options: { readonly clock: Clock }): Sto
     failures: (service, release) => selectFailures(db, service, release),
     appendEvent: (event) => changing(() => log.append(event)),
     events: (query = {}) => selectEvents(db, query),
-    lastSequence: () => selectLastSequence(db),
+    lastSequence: () => selectLast(db).sequence,
     subscribe: (listener) => log.subscribe(listener),
-    verifyChain: () => firstBadEvent(db),
+    log: {
+      end: () => log.end,
+      expect: (mark) => log.expect(mark),
+      look: () => changing(() => log.look()),
+      appendAfter: (make) => changing(() => log.appendAfter(make)),
+      newest: (kind) => selectNewestAudit(db, kind),
+      check: () => checkChain(db),
+      checkTail: (count, checkpoints) => checkTail(db, count, checkpoints),
+    },
     close: () => db.close(),
     [Symbol.dispose]: () => db.close(),
   };

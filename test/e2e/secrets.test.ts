@@ -131,7 +131,7 @@ describe.skipIf(why !== undefined)("secrets and configuration files, from end to
   test("no value is anywhere else: disk, arguments, output, history", async () => {
     const history = JSON.parse(await ok(["history", "--json"])) as History;
     expect(history.rollouts.flatMap(({ changes }) => changes ?? [])).toContain("secret PASSWORD: changed");
-    await ok(["events", "--tail", "all"]);
+    await ok(["audit", "--tail", "all"]);
     await ok(["logs"]);
     const memory = new RegExp(`^${kiln.home}/servers/shop-[\\d-]+/secrets/folder/PASSWORD$`);
     expect(await holders()).toEqual([expect.stringMatching(memory), expect.stringMatching(memory)]);

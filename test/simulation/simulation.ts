@@ -230,11 +230,11 @@ class Run implements Disposable {
     }
     if (!this.#isWell) return;
     this.#referee.verdict.expect(rest.length === 0, "comes-to-rest", () => rest.join("; "));
-    const bad = this.#installation.store.verifyChain();
+    const bad = this.#installation.store.log.check();
     this.#referee.verdict.expect(
       bad === undefined,
       "events-verify",
-      () => `event ${bad} is not what was written`,
+      () => `event ${bad?.sequence}: ${bad?.message}`,
     );
   }
 

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { Rollout, RolloutPhase } from "../../domain/rollout.ts";
 import { aFailure, aRelease, aRollout } from "../../domain/testing.ts";
+import { systemClock } from "../../lib/clock.ts";
 import { KilnError } from "../../lib/errors.ts";
 import type { Client, KilnEvent } from "../api.ts";
 import { aServer, aStatus, cli } from "../test-kit.ts";
@@ -340,7 +341,7 @@ test("logs of a service are in the order of time, and say whose they are", async
 test("events are lines, or lines of JSON", async () => {
   const client = { events: rollingOut("forward").events } as Partial<Client>;
   const stop = AbortSignal.timeout(50);
-  const { stdout } = await cli(["events", "-f", "--json"], { client, cwd: folder, signal: stop });
+  const { stdout } = await cli(["audit", "-f", "--json"], { client, cwd: folder, signal: stop });
   expect(
     stdout
       .trim()
@@ -352,16 +353,34 @@ test("events are lines, or lines of JSON", async () => {
   ]);
 });
 
-test("events --tail all asks for no number", async () => {
+test.each<[readonly string[], object, string]>([
+  [["--tail", "all"], {}, "Nothing has happened yet."],
+  [[], { newest: 100 }, "Nothing has happened yet."],
+  [["--since", "2h"], { sinceMs: Date.UTC(2026, 4, 1, 6) }, "Nothing has happened since then."],
+  [
+    ["--since", "2026-05-01T07:00Z", "-n", "5"],
+    { sinceMs: Date.UTC(2026, 4, 1, 7), newest: 5 },
+    "since then.",
+  ],
+  [["log", "-s", "shop.staging"], { newest: 100, service: "shop.staging" }, "happened to shop.staging yet."],
+  [["--subject", "shop-3-1-1"], { newest: 100, server: "shop-3-1-1" }, "happened to shop-3-1-1 yet."],
+])("audit %j asks for what was meant", async (args, query, remark) => {
   const asked: unknown[] = [];
   const client: Partial<Client> = {
-    events: (query) => {
-      asked.push(query);
+    events: (given) => {
+      asked.push(given);
       return (async function* () {})();
     },
   };
-  const { code, stderr } = await cli(["events", "--tail", "all"], { client, cwd: folder });
-  expect([code, stderr, asked]).toEqual([0, "Nothing has happened yet.\n", [{}]]);
+  const clock = { ...systemClock, now: () => Date.UTC(2026, 4, 1, 8) };
+  const { code, stderr } = await cli(["audit", ...args], { client, cwd: folder, clock });
+  expect([code, asked]).toEqual([0, [query]]);
+  expect(stderr).toContain(remark);
+});
+
+test("audit --since wants a time", async () => {
+  const { code, stderr } = await cli(["audit", "--since", "yesterday"], { cwd: folder });
+  expect([code, stderr]).toEqual([2, expect.stringContaining("30m, 2h, 3d")]);
 });
 
 test("init writes a kiln.yaml that loads, and never over one that is there", async () => {

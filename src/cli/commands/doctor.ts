@@ -2,7 +2,7 @@ import { access, constants, statfs } from "node:fs/promises";
 import { delimiter, dirname, join } from "node:path";
 import { isErrno } from "../../lib/errors.ts";
 import { exec } from "../../lib/exec.ts";
-import type { Gap, Readiness, ServiceStatus } from "../api.ts";
+import type { Gap, Readiness, ServiceStatus, Trouble } from "../api.ts";
 import type { Context, Outcome } from "../context.ts";
 import { controllerArgv, controllerEnv } from "../local-controller/command-line.ts";
 import { listens } from "../local-controller/start.ts";
@@ -140,8 +140,10 @@ async function checkServices(context: Context): Promise<Section> {
   if (!(await listens(context.state.controllerSocket)))
     return { name, facts: ["no controller runs"], gaps: [] };
   try {
-    const all = await (await context.connect()).status();
-    return { name, facts: [`${plural(all.length, "service")} deployed`], gaps: all.flatMap(warningGaps) };
+    const client = await context.connect();
+    const [all, { troubles }] = await Promise.all([client.status(), client.audit()]);
+    const gaps = [...all.flatMap(warningGaps), ...troubles.map(troubleGap)];
+    return { name, facts: [`${plural(all.length, "service")} deployed`], gaps };
   } catch (error) {
     if (context.signal.aborted) throw error;
     const what = `the controller does not tell: ${error instanceof Error ? error.message : String(error)}`;
@@ -154,6 +156,11 @@ function warningGaps({ service, warnings }: ServiceStatus): Gap[] {
   return warnings.map(({ message, hint = `\`kiln status ${service}\` says more.` }) => {
     return { what: `${service}: ${message}`, remedy: hint, severity: "degraded" };
   });
+}
+
+/** Of the event log. */
+function troubleGap({ message, hint = "docs/audit.md says more." }: Trouble): Gap {
+  return { what: message, remedy: hint, severity: "degraded" };
 }
 
 async function findProgram(name: string, path: string | undefined): Promise<string | undefined> {

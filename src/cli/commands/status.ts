@@ -1,5 +1,5 @@
 import { addressOf } from "../address.ts";
-import type { ServiceStatus } from "../api.ts";
+import type { ServiceStatus, Trouble } from "../api.ts";
 import type { Context, Outcome } from "../context.ts";
 import type { Style } from "../output/style.ts";
 import { facts, plainText, table } from "../output/text.ts";
@@ -13,14 +13,21 @@ export async function run(context: Context, options: ServiceOptions, service?: s
   const client = await context.connect();
   const { output } = context;
   if (key === undefined) {
-    const all = await client.status();
-    output.result(all, allLines(all, output.style, isOthersMachine(context)));
+    const [all, { troubles }] = await Promise.all([client.status(), client.audit()]);
+    const services = allLines(all, output.style, isOthersMachine(context));
+    output.result(all, [...services, ...logLines(troubles, output.style)]);
     return 0;
   }
   const status = service === undefined ? await statusOf(client, key) : await requireStatus(client, key);
   if (status === undefined) output.result([], [`${key} is not deployed yet. \`kiln deploy\` does that.`]);
   else output.result([status], oneLines(status, context.clock.now(), output.style));
   return 0;
+}
+
+/** What is wrong with the event log concerns all services. */
+function logLines(troubles: readonly Trouble[], style: Style): string[] {
+  const lines = troubles.map(({ message, hint = "" }) => plainText(`${message} ${hint}`.trim()));
+  return lines.length === 0 ? [] : ["", ...lines.map((line) => style.bad(line))];
 }
 
 /** Without root one sees one's own installation, not the machine's: easily mistaken for an empty one. */

@@ -45,6 +45,11 @@ export class Output {
     this.#stdout.write(this.json ? `${JSON.stringify(value)}\n` : `${line}\n`);
   }
 
+  /** Text on stdout that is the same with and without `--json`. */
+  raw(text: string): void {
+    this.#stdout.write(text);
+  }
+
   /** Lines on stdout that `--json` leaves out. */
   print(...lines: string[]): void {
     if (!this.json) this.#stdout.write(joined(lines));

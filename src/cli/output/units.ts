@@ -44,8 +44,8 @@ export function shortDigest(digest: string): string {
 }
 
 /** `1 server`, `3 servers`. */
-export function plural(count: number, word: string): string {
-  return `${count} ${word}${count === 1 ? "" : "s"}`;
+export function plural(count: number, word: string, many = `${word}s`): string {
+  return `${count} ${count === 1 ? word : many}`;
 }
 
 function two(total: number, base: number, large: string, small: string): string {

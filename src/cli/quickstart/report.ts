@@ -46,7 +46,7 @@ export function nextLines(kept: KeptPlayground | undefined): string[] {
   return [
     `The example goes on at ${kept.address}. To look around:`,
     `  cd ${kept.project} && export KILN_HOME=${kept.state.home}`,
-    "  kiln status                  also: servers, history, logs, events",
+    "  kiln status                  also: servers, history, logs, audit",
     "  kiln deploy                  after changing something in site/",
     "To remove it all:",
     `  kiln remove --yes && kiln controller stop && cd / && rm -r ${kept.folder}`,

@@ -1,0 +1,41 @@
+import { hash } from "node:crypto";
+
+/** One entry of the event log as the database has it. */
+export interface Entry {
+  readonly sequence: number;
+  readonly at_ms: number;
+  readonly service: string | null;
+  readonly kind: string;
+  readonly message: string;
+  /** Canonical JSON. */
+  readonly data: string;
+  /** The digest of the entry before. */
+  readonly previous: string;
+  /** `sha256:` and the SHA-256 of the entry's line. */
+  readonly digest: string;
+}
+
+/** A place in the log, and the digest that says what stands there and in all of it before. */
+export interface Mark {
+  readonly sequence: number;
+  readonly digest: string;
+}
+
+/** Where a log begins: what the first entry names as the one before it. */
+export const genesis: Mark = { sequence: 0, digest: `sha256:${"0".repeat(64)}` };
+
+/**
+ * The entry as one line of canonical JSON (RFC 8785), which is what is digested and exported. `data` goes in as it is
+ * stored: nothing is parsed, and no two entries have the same line, because every other member is a number or a text
+ * with its quotes escaped.
+ */
+export function lineOf(entry: Omit<Entry, "digest">): string {
+  const { at_ms, data, kind, message, previous, sequence, service } = entry;
+  const texts = [kind, message, previous].map((text) => JSON.stringify(text));
+  return `{"atMs":${at_ms},"data":${data},"kind":${texts[0]},"message":${texts[1]},"previous":${texts[2]},"sequence":${sequence},"service":${JSON.stringify(service)}}`;
+}
+
+/** The digest that the entry should have. */
+export function digestOfEntry(entry: Omit<Entry, "digest">): string {
+  return `sha256:${hash("sha256", lineOf(entry), "hex")}`;
+}

@@ -1,0 +1,75 @@
+import {
+  createHash,
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  type KeyObject,
+  sign,
+  verify,
+} from "node:crypto";
+import { canonicalJson } from "../lib/canonical-json.ts";
+import { KilnError } from "../lib/errors.ts";
+import { type PrivateFileWords, readPrivateFile } from "../lib/private-file.ts";
+
+/** What signs checkpoints: Ed25519 (RFC 8032). */
+export interface SigningKey {
+  /** Sixteen hex digits that only this key has. */
+  readonly id: string;
+  /** PEM (SubjectPublicKeyInfo, RFC 8410). */
+  readonly publicKey: string;
+  /** The data with its signature, which covers the canonical JSON of all the rest. */
+  signed<Data extends object>(data: Data): Data & { readonly signature: string };
+}
+
+const words: PrivateFileWords = {
+  code: "audit_key_invalid",
+  missing: "checkpoints of the event log are signed with it",
+  restore:
+    "Restore it from a backup. If it is lost, `kiln audit rotate` begins with a new one: see docs/audit.md.",
+  exposed: "If somebody may have read it, `kiln audit rotate` makes a new one.",
+};
+
+/** A new private key, in PEM (PKCS #8). */
+export function newPrivateKey(): string {
+  return generateKeyPairSync("ed25519").privateKey.export({ type: "pkcs8", format: "pem" }).toString();
+}
+
+/** Reads the private key file, anew each time it is needed. Throws `audit_key_invalid` unless it is this user's alone. */
+export function readSigningKey(path: string): SigningKey {
+  const privateKey = parsePrivateKey(readPrivateFile(path, words), path);
+  const publicKey = createPublicKey(privateKey).export({ type: "spki", format: "pem" }).toString();
+  return {
+    id: keyIdOf(publicKey),
+    publicKey,
+    signed: (data) => ({ ...data, signature: sign(null, bytesOf(data), privateKey).toString("base64") }),
+  };
+}
+
+function parsePrivateKey(pem: Buffer, path: string): KeyObject {
+  try {
+    const key = createPrivateKey(pem);
+    if (key.asymmetricKeyType === "ed25519") return key;
+  } catch {
+    // not a key at all: the same remedy
+  }
+  throw new KilnError("audit_key_invalid", `${path} is no Ed25519 private key in PEM.`, {
+    hint: words.restore,
+  });
+}
+
+/** The first sixteen hex digits of the SHA-256 of the key's DER form. Throws for what is no public key. */
+export function keyIdOf(publicKey: string): string {
+  const der = createPublicKey(publicKey).export({ type: "spki", format: "der" });
+  return createHash("sha256").update(der).digest("hex").slice(0, 16);
+}
+
+/** Whether `signature` was made with the private half of this key (PEM) for all the rest. */
+export function isSigned(data: object, publicKey: string): boolean {
+  const { signature, ...rest } = data as { readonly signature?: unknown };
+  if (typeof signature !== "string") return false;
+  return verify(null, bytesOf(rest), createPublicKey(publicKey), Buffer.from(signature, "base64"));
+}
+
+function bytesOf(data: object): Buffer {
+  return Buffer.from(canonicalJson(data));
+}

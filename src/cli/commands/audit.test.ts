@@ -1,0 +1,134 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { startNotary } from "../../controller/notary.ts";
+import { systemClock } from "../../lib/clock.ts";
+import { exec } from "../../lib/exec.ts";
+import { silentLog } from "../../lib/log.ts";
+import { openStateFolder } from "../../lib/state-folder.ts";
+import { openStore } from "../../store/store.ts";
+import { type CliResult, cli } from "../test-kit.ts";
+
+let folder: string;
+let home: string;
+const at = (name: string) => join(folder, name);
+beforeEach(() => {
+  folder = mkdtempSync("/tmp/kiln-a-");
+  home = at("state");
+  mkdirSync(home);
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+/** What a controller leaves: `events` entries of its own, a checkpoint before the last of them and one at the end. */
+async function history(events: number): Promise<void> {
+  const state = openStateFolder({ KILN_HOME: home });
+  using store = openStore(state.database, { clock: systemClock });
+  const notary = startNotary({
+    ...{ store, clock: systemClock, log: silentLog },
+    ...{ keyPath: state.auditKey, checkpointPath: state.auditCheckpoint },
+  });
+  const note = (message: string) =>
+    store.appendEvent({
+      service: "shop",
+      kind: "x.y",
+      message,
+      data: { b: 1e-7, a: ["é", { z: null, 1: "\u2028" }] },
+    });
+  for (let i = 1; i < events; i++) note(`Number ${i}, “ü” \u0000.`);
+  writeFileSync(at("checkpoint.json"), JSON.stringify(await notary.checkpoint()));
+  writeFileSync(at("kiln.pub"), (await notary.audit()).key?.publicKey ?? "");
+  note("The last.");
+  await notary.close();
+}
+function tamper(sql: string): void {
+  using raw = new DatabaseSync(join(home, "kiln.db"));
+  raw.exec("DROP TRIGGER events_are_never_changed; DROP TRIGGER events_are_never_deleted;");
+  raw.exec(sql);
+}
+const audit = (...args: readonly string[]) => cli(["audit", ...args], { home, cwd: folder });
+const found = ({ code, stdout }: CliResult) => [code, JSON.parse(stdout).finding?.sequence];
+
+test("a log that is whole is said to be, and how far it is signed", async () => {
+  await history(5);
+  const { code, stdout } = await audit("verify", "--checkpoint", "checkpoint.json", "--key", "kiln.pub");
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/^The log is whole: 8 entries, none altered, dropped or moved\.$/m);
+  expect(stdout).toMatch(/Signed up to entry 7, with the key [0-9a-f]{16}\./);
+  expect(stdout).toMatch(/It has what the checkpoint of .* saw: entry 5 and all before\./);
+});
+
+test("an installation without a log has none to be wrong", async () => {
+  expect((await audit("verify")).stdout).toContain("0 entries");
+  expect(await audit("export")).toEqual({ code: 0, stdout: "", stderr: "" });
+});
+
+test("the first entry that is wrong is named, with exit code 1", async () => {
+  await history(5);
+  tamper("UPDATE events SET message = 'nothing' WHERE sequence = 3");
+  const { code, stdout } = await audit("verify");
+  expect([code, stdout]).toEqual([
+    1,
+    `The log is not what was written, from entry 3 on.
+  It was altered: it does not have the content of its digest.
+  The 2 entries up to 2 were found right.
+`,
+  ]);
+  expect(found(await audit("verify", "--json"))).toEqual([1, 3]);
+});
+
+test("what is cut off is seen by the checkpoint of the installation, and by one kept elsewhere", async () => {
+  await history(5);
+  tamper("DELETE FROM events WHERE sequence > 4");
+  expect(found(await audit("verify", "--json"))).toEqual([1, 5]);
+  rmSync(join(home, "audit.checkpoint"));
+  expect(found(await audit("verify", "--json"))).toEqual([0, undefined]);
+  expect(found(await audit("verify", "--json", "-c", "checkpoint.json"))).toEqual([1, 5]);
+});
+
+test("what cannot be read is named as well", async () => {
+  await history(5);
+  tamper("UPDATE events SET at_ms = 9223372036854775807 WHERE sequence = 4");
+  expect(found(await audit("verify", "--json"))).toEqual([1, 4]);
+});
+
+test("files that are no checkpoint and no key are refused", async () => {
+  await history(2);
+  const checkpoint = JSON.parse(readFileSync(at("checkpoint.json"), "utf8"));
+  writeFileSync(at("forged.json"), JSON.stringify({ ...checkpoint, sequence: 1 }));
+  expect(await audit("verify", "-c", "forged.json")).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining("checkpoint_invalid"),
+  });
+  expect((await audit("verify", "-c", "absent.json")).stderr).toContain("file_missing");
+  expect((await audit("verify", "-k", "checkpoint.json")).stderr).toContain("holds no public key in PEM");
+});
+
+/** The program in docs/audit.md, run as a stranger would. */
+async function stranger(): Promise<readonly [number, string]> {
+  const docs = readFileSync(new URL("../../../docs/audit.md", import.meta.url), "utf8");
+  const [, program = ""] = /```js\n(.*?)```/s.exec(docs) ?? [];
+  writeFileSync(at("verify.mjs"), program);
+  const argv = [process.execPath, at("verify.mjs"), at("log.jsonl"), at("checkpoint.json")] as const;
+  const { code, stdout } = await exec(argv, { accept: [0, 1] });
+  return [code, stdout.trim()];
+}
+
+test("a stranger verifies an export with the program of the docs alone", async () => {
+  await history(5);
+  expect((await audit("export")).stdout.split("\n").length).toBe(9);
+  const { code, stdout } = await audit("export", "--output", "log.jsonl", "--json");
+  expect([code, JSON.parse(stdout)]).toMatchObject([0, { entries: 8, output: at("log.jsonl") }]);
+  expect(statSync(at("log.jsonl")).mode & 0o777).toBe(0o600);
+  expect(await stranger()).toEqual([0, "8 entries, whole"]);
+  const lines = readFileSync(at("log.jsonl"), "utf8").split("\n");
+  const write = (changed: readonly string[]) => writeFileSync(at("log.jsonl"), changed.join("\n"));
+  write(lines.with(2, (lines[2] ?? "").replace("Number 2", "Number 3")));
+  expect(await stranger()).toEqual([1, "entry 4: does not follow the one before"]);
+  write(lines.toSpliced(2, 1));
+  expect(await stranger()).toEqual([1, "entry 3: does not follow the one before"]);
+  write([...lines.slice(0, 3), ""]);
+  expect(await stranger()).toEqual([1, "entry 4: is not what the checkpoint saw"]);
+  write(lines.with(5, (lines[5] ?? "").replace(/"signature":"./, '"signature":"!')));
+  expect((await stranger())[0]).toBe(1);
+});

@@ -1,0 +1,214 @@
+import {
+  chmodSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { readCheckpoint } from "../audit/checkpoint.ts";
+import { verifyLog } from "../audit/verify-log.ts";
+import { FakeClock } from "../lib/fake-clock.ts";
+import { silentLog } from "../lib/log.ts";
+import { openStore, type Store } from "../store/store.ts";
+import { type Notary, startNotary } from "./notary.ts";
+
+const hour = 3_600_000;
+let folder: string;
+let clock: FakeClock;
+let store: Store;
+let notary: Notary;
+const at = (name: string) => join(folder, name);
+
+function start(): void {
+  store = openStore(at("kiln.db"), { clock });
+  const paths = { keyPath: at("audit.key"), checkpointPath: at("audit.checkpoint") };
+  notary = startNotary({ store, clock, log: silentLog, ...paths });
+}
+async function stop(): Promise<void> {
+  await notary.close();
+  store.close();
+}
+async function restart(meanwhile: () => void = () => {}): Promise<void> {
+  await stop();
+  meanwhile();
+  start();
+}
+beforeEach(() => {
+  folder = mkdtempSync("/tmp/kiln-n-");
+  clock = new FakeClock(1_000_000);
+  start();
+});
+afterEach(async () => {
+  await stop();
+  rmSync(folder, { recursive: true });
+});
+
+function note(count = 1): void {
+  for (let i = 0; i < count; i++)
+    store.appendEvent({ service: "shop", kind: "x.y", message: `${i}`, data: {} });
+}
+function tamper(sql: string): void {
+  using raw = new DatabaseSync(at("kiln.db"));
+  raw.exec("DROP TRIGGER events_are_never_changed; DROP TRIGGER events_are_never_deleted;");
+  raw.exec(sql);
+}
+const verify = (trusted: readonly string[] = [], withCheckpoint = true) =>
+  verifyLog(at("kiln.db"), {
+    checkpoints:
+      withCheckpoint && existsSync(at("audit.checkpoint")) ? [readCheckpoint(at("audit.checkpoint"))] : [],
+    trusted,
+    signal: new AbortController().signal,
+  });
+const kinds = () => store.events().map(({ kind }) => kind);
+const troubles = async () => (await notary.audit()).troubles.map(({ message }) => message);
+
+test("the key is made at the first start, for this user alone, and announced once", async () => {
+  await restart();
+  expect(kinds()).toEqual(["audit.key", "audit.checkpoint"]);
+  expect(statSync(at("audit.key")).mode & 0o777).toBe(0o600);
+  expect((await notary.audit()).key?.publicKey).toMatch(/^-----BEGIN PUBLIC KEY-----/);
+  const secret = readFileSync(at("audit.key"), "utf8").split("\n")[1] ?? "";
+  expect(JSON.stringify(store.events())).not.toContain(secret);
+});
+
+test("a checkpoint comes after a thousand events, after an hour, and at the end; none while nothing happens", async () => {
+  note(997);
+  await clock.advance(20_000);
+  expect(store.log.newest("audit.checkpoint")).toBe(undefined);
+  note(2);
+  await clock.advance(20_000);
+  expect(store.log.newest("audit.checkpoint")?.data.sequence).toBe(1_000);
+  note();
+  await clock.advance(hour - 60_000);
+  expect(store.log.newest("audit.checkpoint")?.data.sequence).toBe(1_000);
+  await clock.advance(90_000);
+  expect(store.log.newest("audit.checkpoint")?.data.sequence).toBe(1_002);
+  note();
+  await restart();
+  await restart();
+  await clock.advance(2 * hour);
+  expect(store.log.end().sequence).toBe(1_005);
+  expect(await verify()).toMatchObject({ finding: undefined, signed: 1_004, last: { sequence: 1_005 } });
+});
+
+test("a checkpoint that is asked for is one of the log as it is, and the same while nothing happens", async () => {
+  note();
+  const checkpoint = await notary.checkpoint();
+  expect(checkpoint.sequence).toBe(2);
+  expect(await notary.checkpoint()).toEqual(checkpoint);
+  expect(readCheckpoint(at("audit.checkpoint"))).toEqual(checkpoint);
+});
+
+test.each([
+  ["is missing", () => rmSync(at("audit.key")), "audit.key is missing"],
+  ["can be read by others", () => chmodSync(at("audit.key"), 0o640), "has mode 0640"],
+  ["is no key", () => writeFileSync(at("audit.key"), "hello"), "is no Ed25519 private key"],
+])("a key that %s is told, and the log goes on without checkpoints", async (_, spoil, words) => {
+  const key = readFileSync(at("audit.key"));
+  note();
+  spoil();
+  await restart();
+  expect(await troubles()).toEqual([expect.stringContaining(words)]);
+  await expect(notary.checkpoint()).rejects.toMatchObject({ code: "audit_key_invalid" });
+  note();
+  rmSync(at("audit.key"), { force: true });
+  writeFileSync(at("audit.key"), key, { mode: 0o600 });
+  await clock.advance(20_000);
+  expect(await troubles()).toEqual([]);
+  expect((await notary.checkpoint()).sequence).toBe(3);
+  expect((await verify()).finding).toBe(undefined);
+});
+
+test("another key in its place signs nothing", async () => {
+  await stop();
+  renameSync(at("kiln.db"), at("old.db"));
+  rmSync(at("audit.checkpoint"));
+  const old = readFileSync(at("audit.key"));
+  rmSync(at("audit.key"));
+  start();
+  await restart(() => writeFileSync(at("audit.key"), old, { mode: 0o600 }));
+  expect(await troubles()).toEqual([expect.stringMatching(/is the key [0-9a-f]{16}; the event log names/)]);
+});
+
+test("after a rotation old and new signatures count, also for one who trusts only the old key", async () => {
+  note();
+  const { key: first } = await notary.audit();
+  await notary.checkpoint();
+  const second = await notary.rotateAuditKey("ada@example");
+  await restart();
+  expect((await notary.audit()).key).toEqual(second);
+  expect(second.keyId).not.toBe(first?.keyId);
+  const report = await verify([first?.keyId ?? ""]);
+  expect(report).toMatchObject({ finding: undefined, keys: [first?.keyId, second.keyId] });
+  expect((await verify([second.keyId])).finding?.sequence).toBe(1);
+});
+
+test("after a loss the new key counts for those who say that they trust it", async () => {
+  const { key: first } = await notary.audit();
+  rmSync(at("audit.key"));
+  note();
+  const second = await notary.rotateAuditKey("ada@example");
+  await restart();
+  expect(await troubles()).toEqual([]);
+  expect((await verify()).finding).toMatchObject({
+    sequence: 3,
+    message: expect.stringContaining("vouches"),
+  });
+  expect((await verify([first?.keyId ?? "", second.keyId])).finding).toBe(undefined);
+});
+
+test.each([
+  ["before the log names the new key", false],
+  ["after it", true],
+])("a rotation that is cut off %s is finished or undone at the next start", async (_, announced) => {
+  const before = readFileSync(at("audit.key"));
+  await notary.rotateAuditKey("ada@example");
+  const fresh = readFileSync(at("audit.key"));
+  await restart(() => {
+    // The world as a crash leaves it: the new key beside the old one.
+    writeFileSync(at("audit.key"), announced ? before : fresh, { mode: 0o600 });
+    writeFileSync(at("audit.key.new"), announced ? fresh : before, { mode: 0o600 });
+  });
+  expect(existsSync(at("audit.key.new"))).toBe(false);
+  expect([readFileSync(at("audit.key")).equals(fresh), await troubles()]).toEqual([true, []]);
+});
+
+test.each([
+  ["altered", "UPDATE events SET message = 'nothing' WHERE sequence = 3", 3],
+  ["dropped", "DELETE FROM events WHERE sequence = 3", 3],
+  ["cut off", "DELETE FROM events WHERE sequence > 3", 4],
+  ["emptied", "DELETE FROM events", 1],
+])(
+  "a log that was %s while no controller ran is told at the start, and for ever after",
+  async (_, sql, first) => {
+    note(5);
+    await restart(() => tamper(sql));
+    expect((await troubles())[0]).toMatch(/^The event log was changed/);
+    expect((await verify()).finding?.sequence).toBe(first);
+    const { sequence } = store.log.end();
+    await restart();
+    note();
+    await restart();
+    expect(store.events({ after: sequence }).filter(({ kind }) => kind === "audit.broken")).toEqual([]);
+    expect((await verify([], false)).finding?.sequence).toBe(first);
+    await clock.advance(8 * 24 * hour);
+    expect(await troubles()).toEqual([]);
+  },
+);
+
+test("a change while it runs is told within seconds", async () => {
+  note();
+  tamper("UPDATE services SET count = 5");
+  await clock.advance(10_000);
+  expect(await troubles()).toEqual([expect.stringContaining("Another program has written")]);
+  using raw = new DatabaseSync(at("kiln.db"));
+  raw.exec("DELETE FROM events WHERE sequence > 1");
+  await clock.advance(10_000);
+  expect((await troubles())[0]).toContain("The event log was changed");
+});

@@ -1,0 +1,121 @@
+import type { KilnEvent } from "../domain/event.ts";
+import { toKilnError } from "../lib/errors.ts";
+import type { Logger } from "../lib/log.ts";
+import type { Operations, Trouble } from "./operations.ts";
+import { createSigner, keptCheckpoint, type SignerParts } from "./signer.ts";
+
+/** How often it is looked whether somebody else has changed the database, and whether a checkpoint is due. */
+const lookMs = 10_000;
+/** A checkpoint comes after so many events, or so long after the first that it does not cover. */
+const checkpointAfter = { events: 1_000, ms: 3_600_000 };
+/** What is looked at again at every start; `kiln audit verify` looks at all. */
+const tailEvents = 1_000;
+/** How long `kiln status` tells of a change by others; the log tells it for ever. */
+const rememberedMs = 7 * 24 * 3_600_000;
+
+export interface NotaryOptions extends SignerParts {
+  readonly log: Logger;
+}
+
+/** Vouches for the event log with signed checkpoints, and notices when others have changed it. */
+export interface Notary extends Pick<Operations, "audit" | "checkpoint" | "rotateAuditKey"> {
+  /** Signs what has happened since the last checkpoint. */
+  close(): Promise<void>;
+}
+
+/** Looks at the end of the log, makes the key if need be, and goes on by itself until closed. Never throws. */
+export function startNotary(options: NotaryOptions): Notary {
+  const { store, clock, log } = options;
+  const signer = createSigner(options);
+  const stop = new AbortController();
+  let keyTrouble: Trouble | undefined;
+
+  /** What fails is told, and tried again. */
+  function attempt(work: () => void): void {
+    try {
+      work();
+      keyTrouble = undefined;
+    } catch (error) {
+      const { code, message, hint } = toKilnError(error);
+      if (keyTrouble?.message !== message)
+        log.warn({ code, message }, "the event log could not be vouched for");
+      keyTrouble = { message, hint, sinceMs: keyTrouble?.sinceMs ?? clock.now() };
+    }
+  }
+
+  function look(): void {
+    store.log.look();
+    if (isDue()) signer.checkpoint();
+    else if (keyTrouble !== undefined) signer.ready();
+  }
+
+  function isDue(): boolean {
+    const signed = store.log.newest("audit.checkpoint")?.sequence ?? 0;
+    const open = store.log.end().sequence - signed;
+    if (open === 0) return false;
+    const [oldest] = store.events({ after: signed, limit: 1 });
+    return open >= checkpointAfter.events || clock.now() - (oldest?.atMs ?? 0) >= checkpointAfter.ms;
+  }
+
+  async function goOn(): Promise<void> {
+    while (!stop.signal.aborted) {
+      await clock.sleep(lookMs, stop.signal).catch(() => {});
+      if (!stop.signal.aborted) attempt(look);
+    }
+  }
+
+  attempt(() => {
+    lookBack(options);
+    signer.ready();
+  });
+  const going = goOn();
+
+  return {
+    audit: async () => {
+      const broken = [store.log.newest("audit.broken"), store.log.newest("audit.touched")];
+      const troubles = broken.flatMap((event) => troubleOf(event, clock.now()));
+      const key = signer.announced();
+      return {
+        entries: store.log.end().sequence,
+        checkpoint: signer.last(),
+        key: key && { keyId: key.keyId, publicKey: key.publicKey },
+        troubles: [...troubles, ...(keyTrouble === undefined ? [] : [keyTrouble])],
+      };
+    },
+    checkpoint: async () => signer.checkpoint(),
+    rotateAuditKey: async (by) => {
+      const key = signer.rotate(by);
+      keyTrouble = undefined;
+      return key;
+    },
+    close: async () => {
+      stop.abort();
+      await going;
+      attempt(signer.checkpoint);
+    },
+  };
+}
+
+/** What somebody did while no controller ran: the end of the log is checked, and compared with the kept checkpoint. */
+function lookBack({ store, checkpointPath }: NotaryOptions): void {
+  const kept = keptCheckpoint(checkpointPath);
+  const found = store.log.checkTail(tailEvents, kept === undefined ? [] : [kept]);
+  if (kept !== undefined) store.log.expect(kept);
+  store.log.look();
+  const told = store.log.newest("audit.broken")?.data.first;
+  if (found === undefined || found.sequence === told) return;
+  const { sequence, digest } = store.log.end();
+  store.appendEvent({
+    service: undefined,
+    kind: "audit.broken",
+    message: `The event log was changed while no controller ran. Entry ${found.sequence}: ${found.message}`,
+    data: { sequence, digest, first: found.sequence },
+  });
+}
+
+function troubleOf(event: KilnEvent | undefined, nowMs: number): readonly Trouble[] {
+  if (event === undefined || nowMs - event.atMs > rememberedMs) return [];
+  const hint =
+    "`kiln audit verify` names the first entry that is not what was written; docs/audit.md says what then.";
+  return [{ message: event.message, hint, sinceMs: event.atMs }];
+}
