@@ -26,6 +26,7 @@ import type {
   ServerShape,
   Step,
   TrafficSpec,
+  UpkeepPolicy as UpkeepPolicyType,
 } from "../domain/spec.ts";
 import { type ErrorCode, errorCodes } from "../lib/error-codes.ts";
 import type { ErrorJson as ErrorJsonType } from "../lib/errors.ts";
@@ -194,11 +195,28 @@ const RolloutPolicy = z
   })
   .register(schemas, { id: "RolloutPolicy" }) satisfies z.ZodType<RolloutPolicyType>;
 
+const UpkeepPolicy = z
+  .strictObject({
+    drift: z.strictObject({
+      response: z.enum(["replace", "quarantine", "report"]),
+      maxConcurrent: z.union([
+        z.strictObject({ servers: count.min(1) }),
+        z.strictObject({ share: z.number().min(0).max(1) }),
+      ]),
+      ignore: z.array(z.string().max(300)).max(64),
+    }),
+    maxAgeMs: maybe(durationMs.min(1)),
+  })
+  .register(schemas, { id: "UpkeepPolicy" }) satisfies z.ZodType<UpkeepPolicyType>;
+
 export const DeployBody = z
   .strictObject({
     count,
     draft: WantedRelease,
     policy: RolloutPolicy,
+    upkeep: maybe(UpkeepPolicy).describe(
+      "What is done about drift and age of its servers; as it is when absent.",
+    ),
     by,
     origin: maybe(origin),
     supersede: maybe(z.boolean()).describe("End a running rollout in favour of this one."),

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { FastifyInstance } from "fastify";
 import type { DeployRequest, Operations } from "../controller/operations.ts";
 import { draftOf } from "../domain/release.ts";
+import { defaultUpkeep } from "../domain/spec.ts";
 import { aFailure, aPolicy, aRelease, aRollout } from "../domain/testing.ts";
 import { silentLog } from "../lib/log.ts";
 import { type Client, createClient } from "./client.ts";
@@ -24,6 +25,7 @@ export function aDeployRequest(): DeployRequest {
       files: [{ to: "/etc/app.conf", mode: 0o444, content: "aGVsbG8=" }],
     },
     policy: aPolicy(),
+    upkeep: defaultUpkeep,
     by,
   };
 }

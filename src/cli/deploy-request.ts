@@ -24,6 +24,7 @@ export async function deployRequest(
       files: await Promise.all(spec.files.map(readConfigFile)),
     },
     policy: spec.rollout,
+    upkeep: spec.upkeep,
     by,
   };
 }

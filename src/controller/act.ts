@@ -4,9 +4,11 @@ import type { Clock } from "../lib/clock.ts";
 import type { Call, Platform } from "../platform/platform.ts";
 import type { Store } from "../store/store.ts";
 import type { Analyst } from "./analyst.ts";
+import type { Quarantine } from "./quarantine.ts";
 
 export interface ActorOptions {
   readonly analyst: Analyst;
+  readonly quarantine: Quarantine;
   readonly store: Store;
   readonly platform: Platform;
   readonly clock: Clock;
@@ -16,6 +18,7 @@ export interface ActorOptions {
 /** Carries out one action; each may be repeated. Throws what the platform or the store throws. */
 export function createActor({
   analyst,
+  quarantine,
   store,
   platform,
   clock,
@@ -30,7 +33,9 @@ export function createActor({
           desired !== undefined && release !== undefined,
           "the planner resizes only releases that are known",
         );
-        return platform.resize({ release, drainMs: desired.drainMs }, action.size, call());
+        const { size, replacing } = action;
+        const beside = replacing === undefined ? {} : { replacing };
+        return platform.resize({ release, drainMs: desired.drainMs, ...beside }, size, call());
       }
       case "route": {
         const releases = store.desired(action.service)?.releases;
@@ -39,6 +44,10 @@ export function createActor({
       }
       case "destroy":
         return platform.destroy(action.server, call());
+      case "quarantine":
+        return quarantine(action.server);
+      case "retire":
+        return platform.retire(action.server, call());
       case "analyse": {
         const desired = store.desired(action.service);
         const rollout = desired?.rollout;

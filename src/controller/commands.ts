@@ -3,7 +3,7 @@ import { preview } from "../domain/preview.ts";
 import type { Release } from "../domain/release.ts";
 import type { DesiredService, Rollout } from "../domain/rollout.ts";
 import { emptyView, type ServiceView, viewsOf } from "../domain/service-view.ts";
-import type { RolloutPolicy } from "../domain/spec.ts";
+import { defaultUpkeep, type RolloutPolicy } from "../domain/spec.ts";
 import { compileSteps, rollbackSteps } from "../domain/steps.ts";
 import type { Clock } from "../lib/clock.ts";
 import { KilnError, toKilnError } from "../lib/errors.ts";
@@ -67,6 +67,7 @@ async function deploy(parts: CommandParts, request: DeployRequest): Promise<Acce
   }
   if (running === undefined && desired?.serving === release.number) {
     store.setPolicy(service, policy, by);
+    if (request.upkeep !== undefined) store.setUpkeep(service, request.upkeep, by);
     const scaled = setCount(parts, service, count, by);
     return { service, release: release.number, rollout: undefined, scaled };
   }
@@ -82,7 +83,8 @@ async function deploy(parts: CommandParts, request: DeployRequest): Promise<Acce
   const serving = desired?.serving === undefined ? undefined : desired.releases.get(desired.serving);
   const changes = differences(serving, draft);
   const { origin } = request;
-  const start = { release, contents, count, policy, steps, by, supersede, origin, changes };
+  const upkeep = request.upkeep === undefined ? {} : { upkeep: request.upkeep };
+  const start = { ...upkeep, release, contents, count, policy, steps, by, supersede, origin, changes };
   const rollout = store.startDeploy(start);
   loop.poke(service);
   const scaled = before === undefined || before === count ? undefined : { from: before, to: count };
@@ -230,6 +232,11 @@ function asThoughDeployed(
     rollout: undefined,
     warm: [],
     drainMs: policy.drainMs,
+    upkeep: defaultUpkeep,
+    unavailable: 0,
+    alone: false,
+    taints: [],
+    suspendedUntilMs: undefined,
     removed: false,
   };
   const releases = new Map(base.releases).set(release.number, release);

@@ -6,7 +6,6 @@ import type { Logger } from "../lib/log.ts";
 import type { Call, Platform, Readiness } from "../platform/platform.ts";
 import type { Store } from "../store/store.ts";
 import { createCommands } from "./commands.ts";
-import { recordDrift } from "./drift.ts";
 import { startLoop } from "./loop.ts";
 import type { Notary } from "./notary.ts";
 import type { Operations } from "./operations.ts";
@@ -45,8 +44,7 @@ export function startController(options: ControllerOptions): Controller {
   const { store, platform, clock, log, self } = options;
   const startedAtMs = clock.now();
   freshLook(store, startedAtMs);
-  const loop = startLoop({ store, platform, clock, log });
-  const recording = options.drift && recordDrift(options.drift, store, log);
+  const loop = startLoop({ store, platform, clock, log, drift: options.drift });
   const call = (): Call => ({
     signal: AbortSignal.timeout(requestTimeoutMs),
     deadline: clock.now() + requestTimeoutMs,
@@ -66,10 +64,7 @@ export function startController(options: ControllerOptions): Controller {
       return { ...self, startedAtMs, services: store.desiredAll().length, servers, readiness };
     },
     shutdown: async () => options.onShutdown(),
-    close: async () => {
-      recording?.[Symbol.dispose]();
-      await loop.close();
-    },
+    close: () => loop.close(),
   };
 }
 

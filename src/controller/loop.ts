@@ -3,6 +3,7 @@ import type { ServiceKey } from "../domain/ids.ts";
 import type { Observation } from "../domain/observation.ts";
 import { planService } from "../domain/plan.ts";
 import { emptyView, type ServiceView, viewsOf } from "../domain/service-view.ts";
+import type { DriftWatch } from "../drift/drift-watch.ts";
 import type { Clock } from "../lib/clock.ts";
 import { toKilnError } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
@@ -13,7 +14,9 @@ import { createAnalyst } from "./analyst.ts";
 import { failuresBetween, newsBetween, warningsBetween } from "./notice.ts";
 import { createObserver } from "./observer.ts";
 import type { Trouble } from "./operations.ts";
+import { createQuarantine } from "./quarantine.ts";
 import { createQueue } from "./queue.ts";
+import { createResponder } from "./response.ts";
 
 /** How often everything is looked at without a cause. Events make it fast; this makes it right. */
 const resyncMs = 5_000;
@@ -27,6 +30,8 @@ export interface LoopOptions {
   readonly platform: Platform;
   readonly clock: Clock;
   readonly log: Logger;
+  /** What looks for drift; without it nothing is found. */
+  readonly drift?: DriftWatch | undefined;
 }
 
 /** The controller's heart: observe, plan, act, for one service at a time and for all of them for ever. */
@@ -42,13 +47,15 @@ export interface Loop {
   close(): Promise<void>;
 }
 
-export function startLoop({ store, platform, clock, log }: LoopOptions): Loop {
+export function startLoop({ store, platform, clock, log, drift }: LoopOptions): Loop {
   const stop = new AbortController();
   const call = (): Call => {
     const signal = AbortSignal.any([stop.signal, AbortSignal.timeout(callTimeoutMs)]);
     return { signal, deadline: clock.now() + callTimeoutMs };
   };
-  const act = createActor({ analyst: createAnalyst({ platform, clock }), store, platform, clock, call });
+  const quarantine = createQuarantine({ store, platform, clock, call });
+  const analyst = createAnalyst({ platform, clock });
+  const act = createActor({ analyst, quarantine, store, platform, clock, call });
   const retries = new Map<ServiceKey, { readonly plan: string; readonly delayMs: number }>();
   const troubles = new Map<ServiceKey, Trouble>();
   let seen: Observation | undefined;
@@ -117,6 +124,11 @@ export function startLoop({ store, platform, clock, log }: LoopOptions): Loop {
 
   const queue = createQueue({ clock, work: pass, parallel: 8 });
   const watching = platform.watch((service) => queue.add(service));
+  const respond = createResponder({
+    ...{ store, platform, clock, log, quarantine },
+    loop: { poke: (service) => queue.add(service), seen: () => seen },
+  });
+  const looking = drift?.watch(respond);
 
   async function resync(): Promise<void> {
     while (!stop.signal.aborted) {
@@ -128,6 +140,7 @@ export function startLoop({ store, platform, clock, log }: LoopOptions): Loop {
 
   async function close(): Promise<void> {
     watching[Symbol.dispose]();
+    looking?.[Symbol.dispose]();
     stop.abort();
     await Promise.all([queue.close(), resyncing]);
   }

@@ -5,7 +5,7 @@ import type { ImageDigest, ServerId, ServiceKey } from "../domain/ids.ts";
 import type { ServerFailure, ServerObservation, ServiceWarning } from "../domain/observation.ts";
 import type { Release, WantedRelease } from "../domain/release.ts";
 import type { Origin, Rollout, WarmRelease } from "../domain/rollout.ts";
-import type { RolloutPolicy } from "../domain/spec.ts";
+import type { RolloutPolicy, UpkeepPolicy } from "../domain/spec.ts";
 import type { LogLine, LogReader, Readiness } from "../platform/platform.ts";
 
 /** What `kiln deploy` asks for. The image is already in the image store. */
@@ -14,6 +14,8 @@ export interface DeployRequest {
   readonly count: number;
   readonly draft: WantedRelease;
   readonly policy: RolloutPolicy;
+  /** Absent: as it is. */
+  readonly upkeep?: UpkeepPolicy | undefined;
   /** `user@machine`, for history. */
   readonly by: string;
   readonly origin?: Origin | undefined;

@@ -11,12 +11,28 @@ export type Action =
       readonly service: ServiceKey;
       readonly release: number;
       readonly size: number;
+      /** Servers of it that stand beside the `size` others until they are taken out. Absent: none. */
+      readonly replacing?: readonly ServerId[];
       readonly reason: string;
     }
   | { readonly kind: "route"; readonly service: ServiceKey; readonly shares: Shares; readonly reason: string }
-  /** For a server whose release is no longer known: nothing else can be said of it. */
+  /** Nobody needs it any more: its release is not known, or it was in quarantine. */
   | {
       readonly kind: "destroy";
+      readonly service: ServiceKey;
+      readonly server: ServerId;
+      readonly reason: string;
+    }
+  /** It has drifted: out of traffic for good, frozen, its evidence kept. */
+  | {
+      readonly kind: "quarantine";
+      readonly service: ServiceKey;
+      readonly server: ServerId;
+      readonly reason: string;
+    }
+  /** It has had its time: drained, then destroyed. */
+  | {
+      readonly kind: "retire";
       readonly service: ServiceKey;
       readonly server: ServerId;
       readonly reason: string;
@@ -58,6 +74,8 @@ export type RecordChange =
       readonly atMs: number;
     }
   | { readonly kind: "warm-over"; readonly release: number }
+  /** A tainted server is gone. */
+  | { readonly kind: "taint-over"; readonly server: ServerId }
   /** Nothing of the service is left: forget it. */
   | { readonly kind: "gone" };
 
@@ -69,7 +87,9 @@ export type Steering =
   | { readonly kind: "promote"; readonly rollout: number; readonly atMs: number };
 
 /** Whatever changes a rollout's record. */
-export type RolloutChange = Exclude<RecordChange, { readonly kind: "warm-over" | "gone" }> | Steering;
+export type RolloutChange =
+  | Exclude<RecordChange, { readonly kind: "warm-over" | "taint-over" | "gone" }>
+  | Steering;
 
 export interface Plan {
   readonly actions: readonly Action[];

@@ -23,6 +23,8 @@ export interface GroupObservation {
   readonly release: number;
   /** What `resize` was last asked for; undefined when the platform has forgotten (a new controller). */
   readonly size: number | undefined;
+  /** What `resize` was last told to be replaced. Absent: nothing. */
+  readonly replacing?: readonly ServerId[];
   /** Share of new traffic that the router gives this group, 0 to 1. */
   readonly share: number;
   /** Present servers: failed and destroyed ones are not among them. */

@@ -14,6 +14,7 @@ function brief(actions: readonly Action[]): string {
         return `->${a.shares.map((s) => `${s.release}:${Math.round(s.share * 100)}`).join(",") || "none"}`;
       if (a.kind === "destroy") return `x${a.server}`;
       if (a.kind === "analyse") return "?";
+      if (a.kind === "quarantine" || a.kind === "retire") return `${a.kind} ${a.server}`;
       return `[${a.change.kind === "end" ? a.change.phase : a.change.kind}]`;
     })
     .join(" ");

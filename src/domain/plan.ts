@@ -1,5 +1,6 @@
 import type { Action, Plan } from "./actions.ts";
 import type { Observation } from "./observation.ts";
+import { planDrift } from "./plan-drift.ts";
 import { planRollout } from "./plan-rollout.ts";
 import type { DesiredService } from "./rollout.ts";
 import {
@@ -20,18 +21,31 @@ import {
 export function plan(desired: readonly DesiredService[], observed: Observation, nowMs: number): Plan {
   const views = viewsOf(observed);
   const plans = desired.map((d) => planService(d, views.get(d.service) ?? emptyView(d.service), nowMs));
-  const wakes = plans.flatMap((p) => (p.wakeAtMs === undefined ? [] : [p.wakeAtMs]));
   return {
     actions: plans.flatMap((p) => p.actions),
-    wakeAtMs: wakes.length === 0 ? undefined : Math.min(...wakes),
+    wakeAtMs: earliest(...plans.map((p) => p.wakeAtMs)),
   };
 }
 
 /** What to do now for one service. Pure: the same arguments give the same plan. `nowMs` is Unix time in ms. */
 export function planService(desired: DesiredService, view: ServiceView, nowMs: number): Plan {
   if (desired.removed) return planRemoval(desired, view);
+  const drift = planDrift(desired, view, nowMs);
+  const next = planTraffic(desired, { ...view, replacing: drift.replacing }, nowMs);
+  return {
+    actions: [...drift.actions, ...next.actions],
+    wakeAtMs: earliest(drift.wakeAtMs, next.wakeAtMs),
+  };
+}
+
+function planTraffic(desired: DesiredService, view: ServiceView, nowMs: number): Plan {
   if (desired.rollout === undefined) return planSteady(desired, view, nowMs);
   return planRollout(desired, desired.rollout, view, nowMs);
+}
+
+function earliest(...times: readonly (number | undefined)[]): number | undefined {
+  const known = times.filter((at) => at !== undefined);
+  return known.length === 0 ? undefined : Math.min(...known);
 }
 
 /** Let every group go, close the doors, then forget the service. */

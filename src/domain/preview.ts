@@ -63,6 +63,8 @@ function play(world: World, action: Action): World {
     case "analyse":
       return { ...world, desired: judgedWell(world, action.rollout) };
     case "destroy":
+    case "quarantine":
+    case "retire":
       return world;
   }
 }

@@ -10,6 +10,9 @@ export function applyChange(desired: DesiredService, change: RecordChange): Desi
   if (change.kind === "warm-over") {
     return { ...desired, warm: desired.warm.filter((w) => w.release !== change.release) };
   }
+  if (change.kind === "taint-over") {
+    return { ...desired, taints: desired.taints.filter((t) => t.server !== change.server) };
+  }
   const rollout = desired.rollout;
   if (rollout === undefined || rollout.id !== change.rollout) return desired;
   if (change.kind === "end") {

@@ -1,6 +1,7 @@
 import type { ServiceKey } from "./ids.ts";
 import type { Release } from "./release.ts";
-import type { RolloutPolicy, Step } from "./spec.ts";
+import type { RolloutPolicy, Step, UpkeepPolicy } from "./spec.ts";
+import type { TaintedServer } from "./taint.ts";
 
 /** What an analysis has found so far in the present step. */
 export interface Verdict {
@@ -87,6 +88,15 @@ export interface DesiredService {
   readonly rollout: Rollout | undefined;
   readonly warm: readonly WarmRelease[];
   readonly drainMs: number;
+  readonly upkeep: UpkeepPolicy;
+  /** How many ready servers may be missing, as the rollout policy has it. */
+  readonly unavailable: number;
+  /** Its servers never stand beside their successors: the strategy is `recreate`. */
+  readonly alone: boolean;
+  /** Of servers that may still be there, the oldest first. */
+  readonly taints: readonly TaintedServer[];
+  /** Too much has drifted in the whole installation: until then (Unix time in ms) no server is taken out for it. */
+  readonly suspendedUntilMs: number | undefined;
   /** True once `kiln remove` was asked for: nothing shall be left. */
   readonly removed: boolean;
 }

@@ -1,5 +1,5 @@
 import type { Action, Shares } from "./actions.ts";
-import type { ServiceKey } from "./ids.ts";
+import type { ServerId, ServiceKey } from "./ids.ts";
 import type { GroupObservation, Observation } from "./observation.ts";
 import type { DesiredService } from "./rollout.ts";
 
@@ -9,6 +9,8 @@ export interface ServiceView {
   readonly groups: ReadonlyMap<number, GroupObservation>;
   /** Whether the router has a way in for it. */
   readonly routed: boolean;
+  /** Servers that others are to take the place of, chosen when a plan begins. */
+  readonly replacing?: readonly ServerId[];
 }
 
 /** One view per service that has anything observed. */
@@ -64,9 +66,14 @@ export function resizeTo(
 ): readonly Action[] {
   const service = desired.service;
   const group = view.groups.get(release);
-  if (size === 0 ? isGone(view, release) : group?.size === size) return [];
+  const replacing = size === 0 ? [] : replacedIn(view, group);
+  if (size === 0 ? isGone(view, release) : group?.size === size && isSame(replacing, group.replacing))
+    return [];
   if (size === 0 && group?.size === 0) return []; // on its way out
-  if (desired.releases.has(release)) return [{ kind: "resize", service, release, size, reason }];
+  if (desired.releases.has(release)) {
+    const beside = replacing.length === 0 ? {} : { replacing };
+    return [{ kind: "resize", service, release, size, ...beside, reason }];
+  }
   const strays = [...(group?.servers.map((s) => s.id) ?? []), ...(group?.remains ?? [])];
   return strays.map((server) => ({
     kind: "destroy",
@@ -74,6 +81,14 @@ export function resizeTo(
     server,
     reason: `release ${release} is not known any more`,
   }));
+}
+
+function replacedIn(view: ServiceView, group: GroupObservation | undefined): readonly ServerId[] {
+  return view.replacing?.filter((id) => group?.servers.some((s) => s.id === id)) ?? [];
+}
+
+function isSame(a: readonly ServerId[], b: readonly ServerId[] = []): boolean {
+  return a.length === b.length && a.every((id) => b.includes(id));
 }
 
 /** The action that moves the traffic, or none when the router has it so. */

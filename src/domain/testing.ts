@@ -1,10 +1,12 @@
+import type { Finding } from "./drift.ts";
 import { serverId } from "./ids.ts";
 import type { GroupObservation, ServerFailure, ServerState } from "./observation.ts";
 import type { Release } from "./release.ts";
 import type { DesiredService, Rollout } from "./rollout.ts";
 import type { ServiceView } from "./service-view.ts";
-import type { RolloutPolicy } from "./spec.ts";
+import { defaultUpkeep, type RolloutPolicy } from "./spec.ts";
 import { compileSteps } from "./steps.ts";
+import type { TaintedServer } from "./taint.ts";
 
 /** Builders of domain values for tests: each takes only what the test is about. */
 
@@ -60,6 +62,11 @@ export function aService(overrides: Partial<DesiredService> = {}): DesiredServic
     rollout: undefined,
     warm: [],
     drainMs: 30 * second,
+    upkeep: defaultUpkeep,
+    unavailable: 0,
+    alone: false,
+    taints: [],
+    suspendedUntilMs: undefined,
     removed: false,
     ...overrides,
   };
@@ -139,6 +146,34 @@ export function aFailure(overrides: Partial<ServerFailure> = {}): ServerFailure 
     reason: "exited with code 1",
     probes: [],
     logTail: [],
+    ...overrides,
+  };
+}
+
+export function aFinding(overrides: Partial<Finding> = {}): Finding {
+  return {
+    server: "shop-1-1-1",
+    kind: "process",
+    subject: "pid 4711",
+    detail: "process 4711 (sh) is not one of its own",
+    atMs: 1,
+    culprit: undefined,
+    seenBy: "trace",
+    ...overrides,
+  };
+}
+
+/** Of the server in that slot of release 1. */
+export function aTaint(slot: number, overrides: Partial<TaintedServer> = {}): TaintedServer {
+  const server = serverId({ service: "shop", release: 1, slot, attempt: 1 });
+  return {
+    server,
+    finding: aFinding({ server }),
+    response: "replace",
+    taintedAtMs: 1,
+    takenAtMs: undefined,
+    evidenceAtMs: undefined,
+    evidence: undefined,
     ...overrides,
   };
 }

@@ -1,6 +1,6 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import type { ImageSpec, ServiceSpec } from "../domain/spec.ts";
+import { defaultUpkeep, type ImageSpec, type ServiceSpec } from "../domain/spec.ts";
 import { systemClock } from "../lib/clock.ts";
 import { openStateFolder, type StateFolder } from "../lib/state-folder.ts";
 import type { BuildOptions } from "./build.ts";
@@ -68,6 +68,7 @@ export function serviceSpec(image: Partial<ImageSpec>): ServiceSpec {
       deadlineMs: 300_000,
     },
     traffic: undefined,
+    upkeep: defaultUpkeep,
     rollout: {
       strategy: "rolling",
       steps: [],

@@ -36,14 +36,40 @@ export interface GroupSpec {
   readonly release: Release;
   /** How long open connections of a server that leaves may take. */
   readonly drainMs: number;
+  /**
+   * Servers of it that others take the place of: while they are there they stand beside `size` others. Absent: none.
+   */
+  readonly replacing?: readonly ServerId[];
 }
 
 /** The mark that drift leaves on a server, for ever: the finding that led to it. */
-export type Taint = Pick<Finding, "kind" | "detail" | "atMs">;
+export type Taint = Omit<Finding, "server">;
 
 export interface Evidence {
   readonly server: ServerId;
+  /** Names what was kept: `sha256:…`. Undefined where nothing can be. */
   readonly digest: string | undefined;
+}
+
+/** A server in quarantine, as whoever keeps its evidence needs to know it. */
+export interface Exhibit {
+  readonly server: ServerId;
+  readonly release: Release;
+  readonly taint: Taint;
+  /** Its first process; undefined when that has ended. */
+  readonly pid: number | undefined;
+  /** Absolute paths in it that are tmpfs, without those that hold secrets. */
+  readonly writable: readonly string[];
+  /** Processes in its cgroup. */
+  readonly processes: readonly number[];
+  /** The last lines that it wrote, oldest first. */
+  readonly log: readonly string[];
+}
+
+/** Keeps evidence; `src/drift` implements it, the composition root hands it in. */
+export interface EvidenceKeeper {
+  /** Resolves to the digest that names it. Repeating it keeps it anew. */
+  keep(exhibit: Exhibit, call: Call): Promise<string>;
 }
 
 /** A place that runs groups of servers. Calls may be repeated: each is idempotent. */
@@ -65,8 +91,13 @@ export interface Platform {
    * one that has the traffic now is: then the traffic stays where it is.
    */
   route(service: ServiceKey, shares: Shares, releases: readonly Release[], call: Call): Promise<void>;
-  /** Out of traffic for good, frozen where that can be done, evidence kept. The group makes another. */
+  /**
+   * Out of traffic for good, frozen where that can be done, evidence kept. The group makes another, unless `replacing`
+   * named it. Lasts until it is destroyed or its group goes. Throws `server_unknown`.
+   */
   quarantine(server: ServerId, reason: Taint, call: Call): Promise<Evidence>;
+  /** Takes no new requests, is drained, then destroyed. The group makes another, unless `replacing` named it. */
+  retire(server: ServerId, call: Call): Promise<void>;
   destroy(server: ServerId, call: Call): Promise<void>;
   /** Something changed: observe again. Speed only; correctness never needs it. */
   watch(changed: (service: ServiceKey) => void): Disposable;

@@ -54,7 +54,7 @@ export function list<T extends z.ZodType>(item: T, what: string) {
 const longestDurationMs = 7 * 24 * 3_600_000;
 
 /** Milliseconds. At least `leastMs`, at most seven days. */
-export function duration(least: "0s" | "10ms" | "1s") {
+export function duration(least: "0s" | "10ms" | "1s" | "1m") {
   const leastMs = v.parseDuration(least) ?? 0;
   return text({
     expected: `a duration such as 500ms, 10s, 5m or 1h30m, from ${least} to 168h`,

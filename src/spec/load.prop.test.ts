@@ -10,6 +10,7 @@ import type {
   SecretSpec,
   ServiceSpec,
   TrafficSpec,
+  UpkeepPolicy,
 } from "../domain/spec.ts";
 import { KilnError } from "../lib/errors.ts";
 import { loadSpecs } from "./load.ts";
@@ -79,6 +80,21 @@ const rollout: fc.Arbitrary<RolloutPolicy> = fc.record({
   onFailure: fc.constantFrom("rollback", "stop"),
 });
 
+const upkeep: fc.Arbitrary<UpkeepPolicy> = fc.record(
+  {
+    drift: fc.record({
+      response: fc.constantFrom("replace", "quarantine", "report"),
+      maxConcurrent: fc.oneof(
+        fc.record({ servers: fc.integer({ min: 1, max: 1000 }) }),
+        fc.record({ share: fc.constantFrom(0.01, 0.1, 1) }),
+      ),
+      ignore: fc.subarray(["full", "mount:/var/cache/*", "limit:pids.max"]),
+    }),
+    maxAgeMs: fc.integer({ min: 1, max: 1000 }).map((n) => n * 60_000),
+  },
+  { requiredKeys: ["drift"] },
+);
+
 const secret: fc.Arbitrary<SecretSpec> = fc
   .record({
     name: fc.stringMatching(/^[A-Z][A-Z0-9_]{0,20}$/),
@@ -122,6 +138,7 @@ const spec: fc.Arbitrary<ServiceSpec> = fc.boolean().chain((hasPort) =>
     health: health(hasPort),
     traffic: hasPort ? fc.option(traffic, { nil: undefined }) : fc.constant(undefined),
     rollout,
+    upkeep,
   }),
 );
 
@@ -137,6 +154,7 @@ function toDocument({
   health,
   traffic,
   rollout,
+  upkeep,
 }: ServiceSpec): object {
   const { kind } = health.check;
   const ms = (n: number) => `${n}ms`;
@@ -147,13 +165,19 @@ function toDocument({
     memory: shape.memoryBytes && `${shape.memoryBytes / 1024}KiB`,
     cpus: shape.cpus,
     writable: shape.writable,
+    ...(upkeep.maxAgeMs === undefined ? {} : { maxAge: ms(upkeep.maxAgeMs) }),
     secrets: secrets.map(({ name, delivery }) => {
       if (delivery.kind === "env") return { name, env: delivery.variable };
       return delivery.path === `/run/secrets/${name}` ? name : { name, path: delivery.path };
     }),
     files: files.map(({ to, mode }) => ({ from: "a file", to, mode: mode.toString(8).padStart(4, "0") })),
   };
+  const { maxConcurrent } = upkeep.drift;
   const whole = {
+    drift: {
+      ...upkeep.drift,
+      maxConcurrent: "servers" in maxConcurrent ? maxConcurrent.servers : `${maxConcurrent.share * 100}%`,
+    },
     image: {
       ...image,
       from: image.from.kind === "debian" ? `debian:${image.from.suite}` : "scratch",

@@ -116,6 +116,7 @@ test("every key arrives, with units made plain and paths made absolute", async (
       progressDeadlineMs: 600_000,
       onFailure: "rollback",
     },
+    upkeep: { drift: { response: "replace", maxConcurrent: { share: 0.1 }, ignore: [] } },
   } satisfies ServiceSpec);
 });
 

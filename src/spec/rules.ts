@@ -38,6 +38,7 @@ const rules: readonly Rule[] = [
   hostNeedsHttp,
   rolloutNumbers,
   canarySteps,
+  maxAgeNeedsRoom,
 ];
 
 function* packagesNeedDebian({ document: { image } }: RuleInput): Generator<Breach> {
@@ -188,6 +189,16 @@ function* rolloutNumbers({ document: { rollout }, given }: RuleInput): Generator
       hint: "Write `surge: 1` to add before removing, or `unavailable: 1` to remove before adding.",
     };
   }
+}
+
+function* maxAgeNeedsRoom({ document: { servers, rollout } }: RuleInput): Generator<Breach> {
+  if (servers?.maxAge === undefined || rollout?.strategy !== "recreate") return;
+  yield {
+    path: ["servers", "maxAge"],
+    message:
+      "`servers.maxAge` needs servers that may stand beside their successors; found `strategy: recreate`.",
+    hint: "Remove `maxAge`, or choose another `rollout.strategy`.",
+  };
 }
 
 function* canarySteps({ document: { rollout }, given }: RuleInput): Generator<Breach> {

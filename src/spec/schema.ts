@@ -168,6 +168,12 @@ const servers = z
         .max(1024, { error: "a number of CPU cores from 0.01 to 1024, such as 0.5" })
         .optional()
         .describe("Most CPU cores that one server may use; no limit when absent."),
+      maxAge: leaf
+        .duration("1m")
+        .optional()
+        .describe(
+          "Older servers are replaced, one by one, by others of the same release; as old as they get when absent.",
+        ),
       writable: leaf
         .list(leaf.containerPath("an absolute path in the server, such as /run"), "paths")
         .prefault([])
@@ -366,6 +372,42 @@ const rollout = z
   )
   .describe("How a new release replaces the old one.");
 
+const drift = z
+  .strictObject(
+    {
+      response: leaf
+        .oneOf("replace", "quarantine", "report")
+        .prefault("replace")
+        .describe(
+          "Replace a server that has drifted; keep it too, frozen and out of traffic; or only tell about it.",
+        ),
+      maxConcurrent: z
+        .union(
+          [
+            leaf.whole(1, 1000).transform((servers) => ({ servers })),
+            leaf.share("1%").transform((share) => ({ share })),
+          ],
+          { error: "a number of servers from 1 to 1000, or a share such as 10%" },
+        )
+        .prefault("10%")
+        .describe("How many servers may be missing at once because they were taken out; at least one."),
+      ignore: leaf
+        .list(
+          leaf.text({
+            expected: `a kind of drift (${v.driftKinds.join(", ")}), optionally with a pattern for its subject, such as mount:/var/cache/*`,
+            pattern: v.driftPattern,
+            examples: ["full", "mount:/var/cache/*"],
+          }),
+          "kinds of drift",
+        )
+        .max(64, { error: "at most 64 kinds of drift" })
+        .prefault([])
+        .describe("What is no drift here: `kind`, or `kind:pattern` where `*` stands for any characters."),
+    },
+    { error: "a mapping that says what is done about drift" },
+  )
+  .describe("What is done when a running server differs from its release.");
+
 const name = (what: string) =>
   leaf.text({
     expected: `${what} of lower-case letters, digits and hyphens, a letter first, at most 32 characters`,
@@ -385,6 +427,7 @@ export const documentSchema = z.strictObject(
     health: health.prefault({}),
     traffic: traffic.optional(),
     rollout: rollout.prefault({}),
+    drift: drift.prefault({}),
     environments: z
       .record(
         z.string().regex(v.namePattern, {

@@ -9,6 +9,7 @@ import {
   type Step,
   secretsFolder,
   type TrafficSpec,
+  type UpkeepPolicy,
 } from "../domain/spec.ts";
 import type { ProjectFiles } from "./project-files.ts";
 import type { SpecDocument } from "./schema.ts";
@@ -41,6 +42,7 @@ export function toServiceSpec(
     health: toHealth(document),
     traffic: traffic && toTraffic(traffic, files.tls),
     rollout: toRollout(document.rollout),
+    upkeep: toUpkeep(document),
   };
 }
 
@@ -101,6 +103,10 @@ function toRollout(rollout: SpecDocument["rollout"]): RolloutPolicy {
     progressDeadlineMs: rollout.progressDeadline,
     onFailure: rollout.onFailure,
   };
+}
+
+function toUpkeep({ drift, servers }: SpecDocument): UpkeepPolicy {
+  return { drift, ...(servers.maxAge === undefined ? {} : { maxAgeMs: servers.maxAge }) };
 }
 
 function toStep(step: NonNullable<SpecDocument["rollout"]["steps"]>[number]): Step {

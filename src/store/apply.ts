@@ -8,10 +8,11 @@ import { rolloutData, selectRunningRollout, updateRollout } from "./rollouts.ts"
 import { deleteUnusedVersions } from "./secret-versions.ts";
 import { deleteService, selectService, upsertService } from "./services.ts";
 
+import { endTaint } from "./taints.ts";
 import { deleteWarm, replaceWarm } from "./warm.ts";
 import type { Workbench } from "./workbench.ts";
 
-type PlannedChange = Exclude<RecordChange, { readonly kind: "warm-over" | "gone" }>;
+type PlannedChange = Exclude<RecordChange, { readonly kind: "warm-over" | "taint-over" | "gone" }>;
 type EndChange = Extract<RecordChange, { readonly kind: "end" }>;
 
 /**
@@ -29,6 +30,8 @@ export function applyChange(
       return forgetService(bench, service);
     case "warm-over":
       return endWarm(bench, service, change.release, reason);
+    case "taint-over":
+      return endTaint(bench, change.server);
     default:
       return changeRunning(bench, service, change, reason);
   }

@@ -127,7 +127,11 @@ test("a disk that is full is said to be so, and nothing is half written", () => 
   const fill = () => {
     db.transaction(() => {
       for (let i = 0; i < 1_000; i++) {
-        db.run("INSERT INTO services VALUES (?, 1, ?, NULL, 0, 0)", `s${i}`, "x".repeat(1_000));
+        db.run(
+          "INSERT INTO services (key, count, policy, last_release) VALUES (?, 1, ?, 0)",
+          `s${i}`,
+          "x".repeat(1_000),
+        );
       }
     });
     return db;

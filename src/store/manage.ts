@@ -1,7 +1,7 @@
 import type { NewEvent } from "../domain/event.ts";
 import type { ServiceKey } from "../domain/ids.ts";
 import type { ServerFailure } from "../domain/observation.ts";
-import type { RolloutPolicy } from "../domain/spec.ts";
+import type { RolloutPolicy, UpkeepPolicy } from "../domain/spec.ts";
 import { canonicalJson } from "../lib/canonical-json.ts";
 import { deleteUnusedContents } from "./contents.ts";
 import { insertFailure } from "./failures.ts";
@@ -35,6 +35,24 @@ export function setPolicy(
     kind: "service.policy",
     message: `${by} changed how ${service} is rolled out.`,
     data: { policy, by },
+  });
+}
+
+/** Records what is done about its servers from now on. */
+export function setUpkeep(
+  { db, log }: Workbench,
+  service: ServiceKey,
+  upkeep: UpkeepPolicy,
+  by: string,
+): void {
+  const record = requireService(db, service);
+  if (canonicalJson(record.upkeep) === canonicalJson(upkeep)) return;
+  upsertService(db, { ...record, upkeep });
+  log.append({
+    service,
+    kind: "service.upkeep",
+    message: `${by} changed what is done about drift and age of ${service}.`,
+    data: { upkeep, by },
   });
 }
 

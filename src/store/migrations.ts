@@ -131,6 +131,26 @@ const migrations: readonly string[] = [
   -- What the log tells of itself: keys, checkpoints, breaks.
   CREATE INDEX events_of_audit ON events (kind, sequence) WHERE kind GLOB 'audit.*';
   `,
+  `
+  ALTER TABLE services ADD COLUMN upkeep TEXT;
+
+  -- Servers that have drifted. over_at_ms: the server is gone; an id may come again then.
+  CREATE TABLE taints (
+    id INTEGER PRIMARY KEY,
+    service TEXT NOT NULL REFERENCES services ON DELETE CASCADE,
+    server TEXT NOT NULL,
+    finding TEXT NOT NULL,
+    response TEXT NOT NULL,
+    tainted_at_ms INTEGER NOT NULL,
+    taken_at_ms INTEGER,
+    evidence_at_ms INTEGER,
+    evidence TEXT,
+    over_at_ms INTEGER
+  ) STRICT;
+  CREATE UNIQUE INDEX one_open_taint ON taints (server) WHERE over_at_ms IS NULL;
+  CREATE INDEX taints_by_service ON taints (service, id);
+  CREATE INDEX taints_by_time ON taints (tainted_at_ms);
+  `,
 ];
 
 /** The version that this Kiln writes. */
@@ -139,7 +159,7 @@ export const latestVersion = migrations.length;
 /** The tables that hold what is desired. The event log has its own check, the chain of digests. */
 const stateTables = [
   ...["services", "releases", "rollouts", "warm", "failures"],
-  ...["secrets", "secret_versions", "contents"],
+  ...["secrets", "secret_versions", "contents", "taints"],
 ];
 
 /**

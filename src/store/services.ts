@@ -1,5 +1,5 @@
 import type { ServiceKey } from "../domain/ids.ts";
-import type { RolloutPolicy } from "../domain/spec.ts";
+import { defaultUpkeep, type RolloutPolicy, type UpkeepPolicy } from "../domain/spec.ts";
 import { canonicalJson } from "../lib/canonical-json.ts";
 import { KilnError } from "../lib/errors.ts";
 import type { Database } from "./database.ts";
@@ -10,6 +10,8 @@ export interface ServiceRecord {
   readonly count: number;
   /** Of the last deploy. */
   readonly policy: RolloutPolicy;
+  /** Of the last deploy too. */
+  readonly upkeep: UpkeepPolicy;
   readonly serving: number | undefined;
   /** The highest number that a release of it has had; numbers are never given twice. */
   readonly lastRelease: number;
@@ -20,6 +22,7 @@ interface ServiceRow {
   readonly key: string;
   readonly count: number;
   readonly policy: string;
+  readonly upkeep: string | null;
   readonly serving: number | null;
   readonly last_release: number;
   readonly removed: number;
@@ -45,11 +48,11 @@ export function requireService(db: Database, service: ServiceKey): ServiceRecord
 /** Makes the record, or replaces the one that is there. */
 export function upsertService(db: Database, record: ServiceRecord): void {
   db.run(
-    `INSERT INTO services (key, count, policy, serving, last_release, removed) VALUES (?, ?, ?, ?, ?, ?)
-     ON CONFLICT (key) DO UPDATE SET count = excluded.count, policy = excluded.policy, serving = excluded.serving,
-       last_release = excluded.last_release, removed = excluded.removed`,
-    ...[record.service, record.count, canonicalJson(record.policy), record.serving ?? null],
-    ...[record.lastRelease, record.removed ? 1 : 0],
+    `INSERT INTO services (key, count, policy, upkeep, serving, last_release, removed) VALUES (?, ?, ?, ?, ?, ?, ?)
+     ON CONFLICT (key) DO UPDATE SET count = excluded.count, policy = excluded.policy, upkeep = excluded.upkeep,
+       serving = excluded.serving, last_release = excluded.last_release, removed = excluded.removed`,
+    ...[record.service, record.count, canonicalJson(record.policy), canonicalJson(record.upkeep)],
+    ...[record.serving ?? null, record.lastRelease, record.removed ? 1 : 0],
   );
 }
 
@@ -76,6 +79,7 @@ function toRecord(row: ServiceRow): ServiceRecord {
     service: row.key,
     count: row.count,
     policy: JSON.parse(row.policy) as RolloutPolicy,
+    upkeep: row.upkeep === null ? defaultUpkeep : (JSON.parse(row.upkeep) as UpkeepPolicy),
     serving: row.serving ?? undefined,
     lastRelease: row.last_release,
     removed: row.removed !== 0,

@@ -2,7 +2,7 @@ import { strict as assert } from "node:assert";
 import type { ServiceKey } from "../domain/ids.ts";
 import { draftOf, type Release, type ReleaseDraft } from "../domain/release.ts";
 import type { Origin, Rollout } from "../domain/rollout.ts";
-import type { RolloutPolicy, Step } from "../domain/spec.ts";
+import { defaultUpkeep, type RolloutPolicy, type Step, type UpkeepPolicy } from "../domain/spec.ts";
 import { KilnError } from "../lib/errors.ts";
 import { insertContents } from "./contents.ts";
 import { insertRelease, selectEqualRelease, selectRelease } from "./releases.ts";
@@ -17,6 +17,8 @@ export interface StartDeploy {
   readonly count: number;
   readonly policy: RolloutPolicy;
   readonly steps: readonly Step[];
+  /** Absent: as it is. */
+  readonly upkeep?: UpkeepPolicy;
   /** By digest, the content of every file of the release. */
   readonly contents?: ReadonlyMap<string, Uint8Array>;
   /** `user@machine`. */
@@ -65,6 +67,7 @@ export function startDeploy(bench: Workbench, start: StartDeploy): Rollout {
     service,
     count,
     policy,
+    upkeep: defaultUpkeep,
     serving: undefined,
     lastRelease: 0,
     removed: false,
@@ -73,6 +76,7 @@ export function startDeploy(bench: Workbench, start: StartDeploy): Rollout {
     ...base,
     count,
     policy,
+    upkeep: start.upkeep ?? base.upkeep,
     lastRelease: Math.max(base.lastRelease, release.number),
   });
   if (release.number > base.lastRelease) {

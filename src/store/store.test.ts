@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import type { KilnEvent } from "../domain/event.ts";
 import type { ReleaseDraft } from "../domain/release.ts";
+import { defaultUpkeep } from "../domain/spec.ts";
 import { aFailure, aPolicy } from "../domain/testing.ts";
 import { KilnError } from "../lib/errors.ts";
 import type { Store } from "./store.ts";
@@ -32,6 +33,11 @@ test("a draft records nothing; a deploy records release, rollout and service at 
     rollout,
     warm: [],
     drainMs: 30_000,
+    upkeep: defaultUpkeep,
+    unavailable: 0,
+    alone: false,
+    taints: [],
+    suspendedUntilMs: undefined,
     removed: false,
   });
   expect(rollout).toEqual({

@@ -3,11 +3,11 @@ import type { Checkpoint } from "../audit/checkpoint.ts";
 import type { Mark } from "../audit/entry.ts";
 import type { RecordChange } from "../domain/actions.ts";
 import type { KilnEvent, NewEvent } from "../domain/event.ts";
-import type { ImageDigest, ServiceKey } from "../domain/ids.ts";
+import type { ImageDigest, ServerId, ServiceKey } from "../domain/ids.ts";
 import type { ServerFailure } from "../domain/observation.ts";
 import type { Release, ReleaseDraft } from "../domain/release.ts";
 import type { DesiredService, Rollout } from "../domain/rollout.ts";
-import type { RolloutPolicy } from "../domain/spec.ts";
+import type { RolloutPolicy, UpkeepPolicy } from "../domain/spec.ts";
 import type { Clock } from "../lib/clock.ts";
 import { applyChange } from "./apply.ts";
 import { selectContent } from "./contents.ts";
@@ -22,7 +22,15 @@ import {
   selectNewestAudit,
 } from "./events.ts";
 import { selectFailures } from "./failures.ts";
-import { markRemoved, prune, recordFailure, recordServers, setCount, setPolicy } from "./manage.ts";
+import {
+  markRemoved,
+  prune,
+  recordFailure,
+  recordServers,
+  setCount,
+  setPolicy,
+  setUpkeep,
+} from "./manage.ts";
 import { openDatabase } from "./migrations.ts";
 import { selectImagesInUse, selectLastGood, selectReleases } from "./releases.ts";
 import { selectRollout, selectRollouts } from "./rollouts.ts";
@@ -31,9 +39,17 @@ import { openSecrets, type SecretStore } from "./secrets.ts";
 import { selectService } from "./services.ts";
 import { draftRelease, type StartDeploy, type StartRollback, startDeploy, startRollback } from "./start.ts";
 import { abort, pause, promote, resume } from "./steer.ts";
+import {
+  insertTaint,
+  type NewTaint,
+  type PastTaint,
+  recordEvidence,
+  selectTaints,
+  takeTainted,
+} from "./taints.ts";
 import type { Workbench } from "./workbench.ts";
 
-export type { EventListener, EventQuery, SecretStore, StartDeploy, StartRollback };
+export type { EventListener, EventQuery, NewTaint, PastTaint, SecretStore, StartDeploy, StartRollback };
 
 const keptReleases = 10;
 
@@ -58,6 +74,19 @@ export interface Store extends Disposable {
   setCount(service: ServiceKey, count: number, by: string): number;
   /** For a deploy that changes nothing else. Throws `service_unknown`, `service_removing`. */
   setPolicy(service: ServiceKey, policy: RolloutPolicy, by: string): void;
+  /** The same for what is done about its servers. */
+  setUpkeep(service: ServiceKey, upkeep: UpkeepPolicy, by: string): void;
+  /**
+   * The mark that drift leaves, for as long as the server is there; with `take` the decision to take it out now. False
+   * when it has one already: then nothing is changed.
+   */
+  taint(taint: NewTaint): boolean;
+  /** The tainted server is taken out now. */
+  takeTainted(server: ServerId): void;
+  /** Its evidence is kept under this name, or (undefined) could not be, for this reason. */
+  recordEvidence(server: ServerId, digest: string | undefined, reason: string): void;
+  /** Newest first, also of servers that are gone; of all services without one. */
+  taints(service?: ServiceKey): readonly PastTaint[];
   /** Nothing of the service shall be left. A running rollout ends. Repeating it is fine. Throws `service_unknown`. */
   markRemoved(service: ServiceKey, by: string): void;
   /** Records what the planner decided; false when something has happened since that makes it void. */
@@ -142,6 +171,11 @@ export function openStore(path: string, options: { readonly clock: Clock }): Sto
     startRollback: (start) => changing(() => startRollback(bench, start)),
     setCount: (service, count, by) => changing(() => setCount(bench, service, count, by)),
     setPolicy: (service, policy, by) => changing(() => setPolicy(bench, service, policy, by)),
+    setUpkeep: (service, upkeep, by) => changing(() => setUpkeep(bench, service, upkeep, by)),
+    taint: (taint) => changing(() => insertTaint(bench, taint)),
+    takeTainted: (server) => changing(() => takeTainted(bench, server)),
+    recordEvidence: (server, digest, reason) => changing(() => recordEvidence(bench, server, digest, reason)),
+    taints: (service) => selectTaints(db, service),
     markRemoved: (service, by) => changing(() => markRemoved(bench, service, by)),
     apply: (service, change, reason) => changing(() => applyChange(bench, service, change, reason)),
     abort: (service, by) => changing(() => abort(bench, service, by)),

@@ -165,6 +165,7 @@ export function seamPlatform(fleet: Fleet, { referee, life, time }: Seams): Flee
       return fleet.route(service, shares, releases, c);
     },
     quarantine: (server, reason, c) => fleet.quarantine(server, reason, c),
+    retire: (server, c) => fleet.retire(server, c),
     destroy: (server, c) => {
       referee.onDestroy(server, life);
       return fleet.destroy(server, c);

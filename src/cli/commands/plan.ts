@@ -47,6 +47,9 @@ function actionCells(action: Action): [string, string][] {
       return [[`traffic: ${sharesText(action.shares)}`, action.reason]];
     case "destroy":
       return [[`destroy ${action.server}`, action.reason]];
+    case "quarantine":
+    case "retire":
+      return [[`${action.kind} ${action.server}`, action.reason]];
     case "analyse":
       return [["analysis", action.reason]];
     case "record":

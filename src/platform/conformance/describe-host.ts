@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { ServerId } from "../../domain/ids.ts";
 import type { Host, HostServer, ServerSpec } from "../fleet/host.ts";
-import { call, eventually, type Subject } from "./subject.ts";
+import { call, eventually, type Subject, taint } from "./subject.ts";
 
 /** A host that has no servers yet. Optional members are tested when they are there. */
 export interface HostSubject extends Subject {
@@ -108,6 +108,19 @@ export function describeHost(name: string, open: () => Promise<HostSubject>): vo
       expect(await create(1)).toMatchObject({ id: spec.id, state: "running" });
       await subject.host.destroy(spec.id, call);
       expect(await list()).toEqual([]);
+    });
+
+    test("a server in quarantine is known as one, also to a new controller's host", async () => {
+      const { id } = await create(1);
+      expect(await subject.host.quarantine(id, taint, call)).toMatchObject({ server: id });
+      await subject.host.quarantine(id, taint, call);
+      await subject.restart?.();
+      expect((await find(id))?.quarantinedAtMs).toBeTypeOf("number");
+      await subject.host.destroy(id, call);
+      expect(await list()).toEqual([]);
+      await expect(subject.host.quarantine(id, taint, call)).rejects.toMatchObject({
+        code: "server_unknown",
+      });
     });
 
     test("a release that can run is prepared", async () => {

@@ -4,7 +4,7 @@ import { parseServerId, type ServerId, type ServiceKey } from "../../domain/ids.
 import type { GroupObservation, ServerObservation } from "../../domain/observation.ts";
 import type { Release } from "../../domain/release.ts";
 import type { Platform } from "../platform.ts";
-import { call, eventually, type Subject } from "./subject.ts";
+import { call, eventually, type Subject, taint } from "./subject.ts";
 
 /** A platform with a service of the test's own. Optional members are tested when they are there. */
 export interface PlatformSubject extends Subject {
@@ -160,13 +160,44 @@ export function describePlatform(name: string, open: () => Promise<PlatformSubje
 
     test("a quarantined server has no traffic any more, and the group makes another", async () => {
       const [id = "", other = ""] = await world.serve(1, 2);
-      const taint = { kind: "process" as const, detail: "an unknown process", atMs: 0 };
       expect(await subject.platform.quarantine(id, taint, call)).toMatchObject({ server: id });
       expect((await world.servers(1)).find((s) => s.id === id)?.inTraffic ?? false).toBe(false);
       await eventually(subject, "a replacement", async () => {
         const ready = (await world.servers(1)).filter((s) => s.state === "ready").map((s) => s.id);
         return ready.length === 2 && ready.includes(other) && !ready.includes(id);
       });
+    });
+
+    test("a server in quarantine stays there under a new controller, and can be destroyed", async ({
+      skip,
+    }) => {
+      if (subject.restart === undefined) return skip("this subject has no controller to restart");
+      const [id = ""] = await world.serve(1, 2);
+      await subject.platform.quarantine(id, taint, call);
+      await subject.restart();
+      await subject.platform.quarantine(id, taint, call);
+      const found = (await world.servers(1)).find((s) => s.id === id);
+      expect(found).toMatchObject({ state: "quarantined", inTraffic: false });
+      await subject.platform.destroy(id, call);
+      expect(await world.ids(1)).not.toContain(id);
+    });
+
+    test("quarantine knows no unknown server", async () => {
+      const unknown = `${subject.service}-1-9-9`;
+      const refused = subject.platform.quarantine(unknown, taint, call);
+      await expect(refused).rejects.toMatchObject({ code: "server_unknown" });
+    });
+
+    test("a server that is replaced stays beside the others until it is retired", async () => {
+      const [id = "", other = ""] = await world.serve(1, 2);
+      const group = { release: subject.release(1), drainMs: 1000, replacing: [id] };
+      await subject.platform.resize(group, 2, call);
+      const ready = async () => (await world.servers(1)).filter((s) => s.state === "ready").map((s) => s.id);
+      await eventually(subject, "a third server", async () => (await ready()).length === 3);
+      expect(await ready()).toEqual(expect.arrayContaining([id, other]));
+      await subject.platform.retire(id, call);
+      await eventually(subject, "the end of the first", async () => !(await world.ids(1)).includes(id));
+      expect(await ready()).toHaveLength(2);
     });
 
     test("watchers are told that something has changed", async () => {

@@ -1,4 +1,4 @@
-import type { Call } from "../platform.ts";
+import type { Call, Taint } from "../platform.ts";
 
 /** What every suite needs of its subject. */
 export interface Subject {
@@ -10,6 +10,16 @@ export interface Subject {
 
 const stepMs = 20;
 const limitMs = 60_000;
+
+/** What a server is put in quarantine for. */
+export const taint: Taint = {
+  kind: "process",
+  subject: "pid 4711",
+  detail: "an unknown process runs in it",
+  atMs: 1,
+  culprit: undefined,
+  seenBy: "scan",
+};
 
 /** A call that is never cancelled. */
 export const call: Call = { signal: new AbortController().signal, deadline: Number.POSITIVE_INFINITY };

@@ -1,7 +1,7 @@
 import type { ServerId } from "../../domain/ids.ts";
 import { KilnError } from "../../lib/errors.ts";
 import type { Host, HostServer, ServerSpec } from "../fleet/host.ts";
-import type { Call, LogLine } from "../platform.ts";
+import type { Call, Evidence, LogLine } from "../platform.ts";
 import type { FakeServer, FakeWorld } from "./world.ts";
 
 /** A host in memory: its servers live in `world` and outlast every controller. */
@@ -24,7 +24,7 @@ export function fakeHost(world: FakeWorld): Host {
     prepare: (release, call) =>
       perform("prepare", release.service, call, () => requireImage(world, release.image)),
     quarantine: (server, _reason, call) =>
-      perform("quarantine", server, call, () => ({ server, digest: undefined })),
+      perform("quarantine", server, call, () => quarantine(world, server)),
     logs: { read: (id, options, signal) => readLogs(world, id, options, signal) },
   };
 }
@@ -52,6 +52,7 @@ async function create(
     state: "creating",
     address: freeAddress(world),
     exit: undefined,
+    quarantinedAtMs: undefined,
   };
   const server: FakeServer = { record, release, startedAtMs: now, released: false, lines: [] };
   world.servers.set(id, server);
@@ -60,7 +61,7 @@ async function create(
   if (world.servers.get(id) !== server)
     throw new KilnError("server_failed", `${id} was destroyed meanwhile.`);
   server.startedAtMs = world.clock.now();
-  server.record = { ...record, state: "running" };
+  server.record = { ...server.record, state: "running" };
   for (const text of lines) server.lines.push({ atMs: server.startedAtMs, text });
   scheduleExit(world, id);
   return server.record;
@@ -80,6 +81,14 @@ async function stop(world: FakeWorld, id: ServerId, signal: AbortSignal): Promis
   if (server.record.state === "running" && stopMs > 0) await world.clock.sleep(stopMs, signal);
   world.exit(id, 0);
   server.released = true;
+}
+
+function quarantine(world: FakeWorld, id: ServerId): Evidence {
+  const server = world.servers.get(id);
+  if (server === undefined) throw new KilnError("server_unknown", `There is no server ${id}.`);
+  const quarantinedAtMs = server.record.quarantinedAtMs ?? world.clock.now();
+  server.record = { ...server.record, quarantinedAtMs };
+  return { server: id, digest: `sha256:${"e".repeat(64)}` };
 }
 
 /** The lowest free one: addresses are used again soon, so that traffic to a former holder shows. */

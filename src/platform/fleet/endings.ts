@@ -67,13 +67,24 @@ export class Endings {
     this.#forget(member);
   }
 
-  /** Out of traffic for good; stays as it is otherwise. */
+  /** Out of traffic for good; stays as it is otherwise. Whoever is given up already is not stopped on its way. */
   async quarantine(member: Member): Promise<void> {
     member.drained = true;
     member.wanted.abort();
-    this.#move(member, "quarantined");
-    this.#changed(member);
+    if (["half-made", "creating", "starting", "ready"].includes(member.state)) {
+      this.#move(member, "quarantined");
+      this.#changed(member);
+    }
     await this.#o.traffic.refresh(member.name.service);
+  }
+
+  /** One that a former controller has put in quarantine. */
+  keepAway(member: Member, sinceMs: number): void {
+    member.drained = true;
+    member.wanted.abort();
+    this.#move(member, "quarantined");
+    member.sinceMs = sinceMs;
+    this.#o.traffic.nudge(member.name.service);
   }
 
   /** Removes the record of a failed server. */

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { KilnError } from "../../lib/errors.ts";
+import { taint } from "../conformance/subject.ts";
 import { call, release, TestFleet } from "../fake/testing.ts";
 
 test("a group of three becomes ready, and its servers get traffic when they are routed", async () => {
@@ -400,7 +401,7 @@ test("a router that lost its routes gets them back", async () => {
 test("a quarantined server leaves the router for good and its place is filled", async () => {
   await using fleet = new TestFleet();
   await fleet.serve(1, 2);
-  await fleet.platform.quarantine("shop-1-1-1", { kind: "process", detail: "sh", atMs: 1 }, call);
+  await fleet.platform.quarantine("shop-1-1-1", taint, call);
   expect(Object.keys(fleet.weights())).toEqual(["shop-1-2-1"]);
   await fleet.clock.advance(1000);
   expect(Object.keys(fleet.weights())).toEqual(["shop-1-1-2", "shop-1-2-1"]);

@@ -6,6 +6,7 @@ import { parseServerId } from "../../domain/ids.ts";
 import type { Observation, ServiceWarning } from "../../domain/observation.ts";
 import type { Release } from "../../domain/release.ts";
 import type { Clock } from "../../lib/clock.ts";
+import { KilnError } from "../../lib/errors.ts";
 import type { Logger } from "../../lib/log.ts";
 import type { RoutedService, Router } from "../../router/router.ts";
 import type {
@@ -132,9 +133,9 @@ class HostFleet implements Fleet {
   async resize(spec: GroupSpec, size: number, _call: Call): Promise<void> {
     assert(Number.isInteger(size) && size >= 0, "a group's size is a whole number");
     await this.#adopted();
-    const { release, drainMs } = spec;
+    const { release } = spec;
     const group = this.#memory.group(release.service, release.number);
-    group.wanted = { size, release, drainMs };
+    group.wanted = { ...spec, size };
     this.#makeWhole(group);
   }
 
@@ -148,8 +149,15 @@ class HostFleet implements Fleet {
   async quarantine(server: ServerId, reason: Taint, call: Call): Promise<Evidence> {
     await this.#adopted();
     const member = this.#memory.find(server);
-    if (member !== undefined && member.state !== "leaving") await this.#endings.quarantine(member);
-    return (await this.#host.quarantine?.(server, reason, call)) ?? { server, digest: undefined };
+    if (member === undefined) throw new KilnError("server_unknown", `There is no server ${server}.`);
+    await this.#endings.quarantine(member);
+    return this.#host.quarantine(server, reason, call);
+  }
+
+  async retire(server: ServerId, _call: Call): Promise<void> {
+    await this.#adopted();
+    const member = this.#memory.find(server);
+    if (member !== undefined && isRunning(member)) this.#endings.leave(member);
   }
 
   async destroy(server: ServerId, call: Call): Promise<void> {

@@ -21,6 +21,8 @@ export interface HostServer {
   readonly exit:
     | { readonly code: number | undefined; readonly atMs: number; readonly oomKilled: boolean }
     | undefined;
+  /** When it was put in quarantine; undefined for all others. */
+  readonly quarantinedAtMs: number | undefined;
 }
 
 /**
@@ -45,5 +47,6 @@ export interface Host {
   readonly logs: LogReader;
   /** Absent where detectors of drift cannot look. */
   readonly sight?: Sight;
-  quarantine?(id: ServerId, reason: Taint, call: Call): Promise<Evidence>;
+  /** Freezes it where that can be done, remembers that, then keeps its evidence. Throws `server_unknown`. */
+  quarantine(id: ServerId, reason: Taint, call: Call): Promise<Evidence>;
 }

@@ -40,7 +40,9 @@ function groupObservation(
   const servers = members.flatMap((m) => serverObservation(m, inTraffic.has(m.id)));
   const remains = members.filter((m) => shownAs[m.state] === undefined).map((m) => m.id);
   const share = traffic.shares(service).find((s) => s.release === release)?.share ?? 0;
-  return { service, release, size: wanted?.size, share, servers, remains, failures, failed };
+  const replacing = wanted?.replacing;
+  const beside = replacing === undefined ? {} : { replacing };
+  return { service, release, size: wanted?.size, ...beside, share, servers, remains, failures, failed };
 }
 
 const shownAs: Readonly<Record<SlotState, ServerState | undefined>> = {

@@ -1,6 +1,7 @@
 import { parseServerId, type ServerId, type ServerName, type ServiceKey } from "../../domain/ids.ts";
 import type { ServerFailure } from "../../domain/observation.ts";
 import type { Release } from "../../domain/release.ts";
+import type { GroupSpec } from "../platform.ts";
 import type { Health } from "./health.ts";
 import type { GroupView, SlotHistory, SlotState } from "./reconcile.ts";
 
@@ -31,7 +32,7 @@ export interface Group {
   readonly service: ServiceKey;
   readonly release: number;
   /** What `resize` was last asked for; undefined when that is not known. */
-  wanted: { readonly size: number; readonly release: Release; readonly drainMs: number } | undefined;
+  wanted: (GroupSpec & { readonly size: number }) | undefined;
   readonly members: Map<ServerId, Member>;
   readonly slots: Map<number, SlotHistory>;
   failures: ServerFailure[];
@@ -130,6 +131,7 @@ export class Memory {
 export function viewOf(group: Group): GroupView {
   return {
     size: group.wanted?.size,
+    replacing: group.wanted?.replacing ?? [],
     slots: group.slots,
     servers: [...group.members.values()].map(({ id, name, state, sinceMs }) => ({
       id,

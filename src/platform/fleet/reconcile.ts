@@ -34,6 +34,8 @@ export interface GroupView {
   readonly size: number | undefined;
   readonly servers: readonly SlotServer[];
   readonly slots: ReadonlyMap<number, SlotHistory>;
+  /** Servers that stand beside the wanted ones. Absent: none. */
+  readonly replacing?: readonly ServerId[];
 }
 
 export type GroupAction =
@@ -78,10 +80,12 @@ export function withFailure(
 /** What makes the group as it is wanted. Pure; applying it and asking again gives nothing more to do. */
 export function reconcileGroup(view: GroupView, nowMs: number): GroupPlan {
   if (view.size === undefined) return { actions: [], wakeAtMs: undefined };
-  const live = view.servers.filter(isLive).sort(worstFirst);
+  const beside = new Set(view.size === 0 ? [] : view.replacing);
+  const live = view.servers.filter((s) => isLive(s) && !beside.has(s.id)).sort(worstFirst);
   const surplus = live.slice(0, Math.max(0, live.length - view.size));
   const kept = live.slice(surplus.length);
-  const vacant = vacantSlots(view, kept, view.size - kept.length);
+  const stay = view.servers.filter((s) => isLive(s) && beside.has(s.id));
+  const vacant = vacantSlots(view, [...kept, ...stay], view.size - kept.length);
   const due = vacant.filter((v) => v.readyAtMs <= nowMs);
   const later = vacant.filter((v) => v.readyAtMs > nowMs).map((v) => v.readyAtMs);
   return {

@@ -52,7 +52,8 @@ export class Servers {
     const member = this.#add(name, found.release, found.createdAtMs);
     member.address = found.address;
     member.wasInTraffic = weight !== undefined;
-    if (found.state === "creating") this.#move(member, "half-made");
+    if (found.quarantinedAtMs !== undefined) this.#o.endings.keepAway(member, found.quarantinedAtMs);
+    else if (found.state === "creating") this.#move(member, "half-made");
     else if (found.state === "exited") this.#o.endings.buryLeftOver(member, found);
     else this.#start(member, found, weight !== undefined && weight > 0 ? "ready" : "starting");
   }

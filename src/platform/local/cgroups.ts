@@ -57,7 +57,7 @@ export function serverCgroup(tag: string, id: string): string {
 /** Kills what still runs in the cgroup and removes it from every hierarchy; then its parent, when that is empty. */
 export function removeCgroup(tag: string, id: string): void {
   for (const hierarchy of hierarchies()) {
-    killMembers(join(hierarchy, serverCgroup(tag, id)));
+    killIn(join(hierarchy, serverCgroup(tag, id)));
     removeEmpty(join(hierarchy, serverCgroup(tag, id)));
   }
 }
@@ -107,7 +107,12 @@ function hierarchies(): readonly string[] {
   return readdirSync(mountPoint).map((name) => join(mountPoint, name));
 }
 
-function killMembers(cgroup: string): void {
+/** SIGKILL to all that is in the server's cgroup. */
+export function killMembers(tag: string, id: string): void {
+  for (const hierarchy of hierarchies()) killIn(join(hierarchy, serverCgroup(tag, id)));
+}
+
+function killIn(cgroup: string): void {
   for (const pid of readIfPresent(join(cgroup, "cgroup.procs"))?.split("\n") ?? []) {
     if (pid !== "") killNow(Number(pid));
   }

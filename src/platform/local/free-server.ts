@@ -3,7 +3,15 @@ import type { Clock } from "../../lib/clock.ts";
 import { isErrno, KilnError } from "../../lib/errors.ts";
 import { isAlive, type ProcessRef } from "../../lib/proc.ts";
 import { parseAddress } from "./addresses.ts";
-import { hasCgroup, removeCgroup, removeParentCgroup } from "./cgroups.ts";
+import {
+  cgroupFolders,
+  hasCgroup,
+  killMembers,
+  removeCgroup,
+  removeParentCgroup,
+  serverCgroup,
+  setFrozen,
+} from "./cgroups.ts";
 import type { HostContext } from "./context.ts";
 import { detachPort, recordedNetwork } from "./network.ts";
 import { portOf } from "./network-commands.ts";
@@ -58,10 +66,17 @@ async function freeOwn(host: HostContext, record: ServerRecord): Promise<void> {
 async function endProcesses(host: HostContext, record: ServerRecord): Promise<void> {
   if (!record.running) return endHalfMade(host, record);
   const { process, monitor } = record.running;
+  if (record.quarantinedAtMs !== undefined) killFrozen(host, record.id);
   await kill(host, record.id, process);
   if (!monitor) return;
   const exitFile = serverPaths(host.paths, record.id).exit;
   await waitUntil(host.clock, exitReportMs, () => existsSync(exitFile) || !isAlive(monitor));
+}
+
+/** Nobody in a frozen server must run on when it thaws: all have their signal by then. */
+function killFrozen(host: HostContext, id: string): void {
+  killMembers(host.tag, id);
+  setFrozen(cgroupFolders(serverCgroup(host.tag, id)), false);
 }
 
 async function kill(host: HostContext, id: string, process: ProcessRef): Promise<void> {

@@ -5,7 +5,7 @@ import { KilnError } from "../../lib/errors.ts";
 import type { Logger } from "../../lib/log.ts";
 import type { StateFolder } from "../../lib/state-folder.ts";
 import type { Host, HostServer } from "../fleet/host.ts";
-import type { Call, ConfigSource, ImageSource, SecretSource } from "../platform.ts";
+import type { Call, ConfigSource, EvidenceKeeper, ImageSource, SecretSource } from "../platform.ts";
 import { subjectOf } from "./baseline.ts";
 import { readCgroupSupport } from "./cgroups.ts";
 import type { HostContext } from "./context.ts";
@@ -18,6 +18,7 @@ import { localNetwork } from "./network.ts";
 import { hostPaths } from "./paths.ts";
 import { probeLocalHost } from "./probe.ts";
 import { isMounting, signalProcess } from "./processes.ts";
+import { quarantineServer } from "./quarantine-server.ts";
 import { openRecords, type ServerRecord } from "./records.ts";
 import { findExit, hostServer, readMoment } from "./server-state.ts";
 import { createSight } from "./sight.ts";
@@ -27,6 +28,8 @@ export interface LocalHostOptions {
   readonly images: ImageSource;
   readonly secrets: SecretSource;
   readonly configs: ConfigSource;
+  /** Absent: no evidence is kept. */
+  readonly evidence?: EvidenceKeeper | undefined;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -56,6 +59,8 @@ export function localHost(options: LocalHostOptions): Host {
     create: (server, call) => perServer(server.id, call, () => createServer(host, server, call)),
     stop: (id, graceMs, call) => perServer(id, call, () => stopServer(host, id, graceMs, call)),
     destroy: (id, call) => perServer(id, call, () => destroyServer(host, id)),
+    quarantine: (id, taint, call) =>
+      perServer(id, call, () => quarantineServer(host, options.evidence, id, taint, call)),
     watch: (ended) => watchExits(host, ended),
     prepare: async (release, call) => {
       await options.images.open(release.image, call);
@@ -72,6 +77,7 @@ function adopt(host: HostContext, servers: readonly HostServer[]): void {
   const known = new Set(host.sight.subjects().map(({ server }) => server));
   for (const { id, state } of servers) {
     const record = state === "running" && !known.has(id) ? host.records.read(id) : undefined;
+    if (record?.quarantinedAtMs !== undefined) continue;
     const subject = record && subjectOf(host.paths, host.tag, record);
     if (subject) host.sight.add(subject);
     else if (record) host.log.warn({ server: id }, "it has no baseline: nobody sees whether it is changed");

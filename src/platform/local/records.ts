@@ -22,6 +22,7 @@ const recordSchema = z.object({
   /** Absent until its process runs. */
   running: z.object({ process: processSchema, monitor: processSchema.optional() }).optional(),
   exit: z.object({ code: z.int().optional(), atMs: z.number(), oomKilled: z.boolean() }).optional(),
+  quarantinedAtMs: z.number().optional(),
   /** Nothing of it is left on the machine but this record and its logs. */
   freed: z.boolean(),
 });

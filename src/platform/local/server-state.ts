@@ -53,7 +53,7 @@ function readExit(server: ServerPaths): Exit | undefined {
 
 /** The server as its record and `exit` say it is. */
 export function hostServer(record: ServerRecord, exit: Exit | undefined): HostServer {
-  const { id, release, createdAtMs } = record;
+  const { id, release, createdAtMs, quarantinedAtMs } = record;
   return {
     id,
     release,
@@ -61,6 +61,7 @@ export function hostServer(record: ServerRecord, exit: Exit | undefined): HostSe
     state: exit ? "exited" : record.running ? "running" : "creating",
     address: record.freed ? undefined : record.address,
     exit: exit && { code: exit.code, atMs: exit.atMs, oomKilled: exit.oomKilled },
+    quarantinedAtMs,
   };
 }
 

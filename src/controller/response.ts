@@ -1,0 +1,96 @@
+import type { Finding } from "../domain/drift.ts";
+import { carriers, decide, fewestCarrying, type Situation } from "../domain/drift-response.ts";
+import { parseServerId, type ServerId } from "../domain/ids.ts";
+import type { Observation } from "../domain/observation.ts";
+import type { DesiredService } from "../domain/rollout.ts";
+import { emptyView, viewsOf } from "../domain/service-view.ts";
+import type { Clock } from "../lib/clock.ts";
+import { toKilnError } from "../lib/errors.ts";
+import type { Logger } from "../lib/log.ts";
+import type { Platform } from "../platform/platform.ts";
+import type { Store } from "../store/store.ts";
+import type { Loop } from "./loop.ts";
+import type { Quarantine } from "./quarantine.ts";
+
+export interface ResponderOptions {
+  readonly store: Store;
+  readonly platform: Platform;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly loop: Pick<Loop, "poke" | "seen">;
+  readonly quarantine: Quarantine;
+}
+
+/**
+ * What happens when drift is found. Freezing comes first and waits for nothing; then the taint is recorded; the rest is
+ * begun at once and carried on by the planner, whatever becomes of this controller.
+ */
+export function createResponder(options: ResponderOptions): (finding: Finding) => void {
+  const { store, platform, clock, log, loop, quarantine } = options;
+  function respond(finding: Finding): void {
+    const { server } = finding;
+    const service = parseServerId(server)?.service;
+    const desired = service === undefined ? undefined : store.desired(service);
+    if (service === undefined || desired === undefined) return;
+    const situation = situationOf(desired, loop.seen(), server, clock.now());
+    const decision = decide(finding, situation);
+    if (decision.kind === "ignore") return;
+    if (desired.taints.some((taint) => taint.server === server)) {
+      tell(service, finding);
+      return;
+    }
+    const take = decision.kind === "quarantine" && decision.wait === undefined;
+    if (take) platform.sight?.freeze(server);
+    const { response } = desired.upkeep.drift;
+    const why = decision.kind === "quarantine" ? decision.wait : undefined;
+    const isNew = store.taint({ service, finding, response, take, why });
+    if (isNew && take) void takeOut(service, finding);
+    tell(service, finding);
+    loop.poke(service);
+  }
+
+  /** What fails here is seen to by the next pass over the service. */
+  async function takeOut(service: string, finding: Finding): Promise<void> {
+    await quarantine(finding.server).catch((error: unknown) => {
+      const { code, message } = toKilnError(error);
+      log.warn({ server: finding.server, code, message }, "a quarantine failed and will be repeated");
+    });
+    loop.poke(service);
+  }
+
+  function tell(service: string, { server, kind, subject, detail, culprit, seenBy }: Finding): void {
+    const message = `${server} is not what it was made as: ${detail}.`;
+    const data = { server, finding: kind, subject, seenBy, ...(culprit ? { culprit } : {}) };
+    store.appendEvent({ service, kind: "drift.found", message, data });
+  }
+
+  return (finding) => {
+    try {
+      respond(finding);
+    } catch (error) {
+      const { code, message } = toKilnError(error);
+      log.error({ server: finding.server, code, message }, "drift could not be responded to");
+    }
+  };
+}
+
+function situationOf(
+  desired: DesiredService,
+  seen: Observation | undefined,
+  server: ServerId,
+  nowMs: number,
+): Situation {
+  const view =
+    (seen === undefined ? undefined : viewsOf(seen).get(desired.service)) ?? emptyView(desired.service);
+  const carrying = carriers(desired, view);
+  const servers = [...view.groups.values()].flatMap((group) => group.servers);
+  const state = servers.find((s) => s.id === server)?.state;
+  return {
+    policy: desired.upkeep.drift,
+    // Of a server that was not seen yet nobody knows; the next pass does.
+    carries: state === undefined || carrying.some((s) => s.id === server),
+    leaves: state === "draining",
+    spare: carrying.length - fewestCarrying(desired),
+    suspended: nowMs < (desired.suspendedUntilMs ?? 0),
+  };
+}

@@ -1,0 +1,116 @@
+import type { Finding } from "./drift.ts";
+import type { ServerObservation } from "./observation.ts";
+import type { DesiredService } from "./rollout.ts";
+import type { ServiceView } from "./service-view.ts";
+import type { DriftPolicy } from "./spec.ts";
+
+/** What is known of the service when something was found on one of its servers. */
+export interface Situation {
+  readonly policy: DriftPolicy;
+  /** Whether the server is one of those that answer requests now. */
+  readonly carries: boolean;
+  /** Whether it is on its way out already. */
+  readonly leaves: boolean;
+  /** How many more of those may be missing. */
+  readonly spare: number;
+  /** Whether too much drifts in the whole installation. */
+  readonly suspended: boolean;
+}
+
+export type Decision =
+  /** No drift, says the service's policy. */
+  | { readonly kind: "ignore" }
+  /** The taint is recorded, and nothing is done. */
+  | { readonly kind: "report" }
+  /** Out of traffic, frozen, evidence; at once unless `wait` says why not yet. */
+  | { readonly kind: "quarantine"; readonly wait: string | undefined };
+
+/** What follows from a finding on a server that is not tainted yet. Pure. */
+export function decide(finding: Finding, situation: Situation): Decision {
+  const { policy } = situation;
+  if (policy.ignore.some((entry) => isMatch(entry, finding))) return { kind: "ignore" };
+  if (policy.response === "report") return { kind: "report" };
+  return { kind: "quarantine", wait: reasonToWait(situation) };
+}
+
+/** Why a tainted server is not taken out yet: one sentence, or undefined when it can be. */
+export function reasonToWait({
+  carries,
+  leaves,
+  spare,
+  suspended,
+}: Omit<Situation, "policy">): string | undefined {
+  if (suspended) return "too many servers drift at once: until that is over none is taken out";
+  if (leaves) return "it is on its way out already";
+  if (carries && spare < 1)
+    return "the servers that are left could not carry its traffic: it waits for others";
+  return undefined;
+}
+
+/** `kind`, or `kind:pattern` in which `*` stands for any characters. */
+function isMatch(entry: string, { kind, subject }: Finding): boolean {
+  const [wanted, ...rest] = entry.split(":");
+  if (wanted !== kind) return false;
+  return rest.length === 0 || isLike(rest.join(":"), subject);
+}
+
+function isLike(pattern: string, text: string): boolean {
+  const [first = "", ...parts] = pattern.split("*");
+  if (parts.length === 0) return text === pattern;
+  const last = parts.pop() ?? "";
+  if (!text.startsWith(first) || text.length < first.length + last.length || !text.endsWith(last))
+    return false;
+  let from = first.length;
+  for (const part of parts) {
+    const at = text.indexOf(part, from);
+    if (at === -1 || at + part.length > text.length - last.length) return false;
+    from = at + part.length;
+  }
+  return true;
+}
+
+/**
+ * The fewest servers that must carry the traffic while others are taken out: what the rollout policy or `maxConcurrent`
+ * lets be missing, whichever is more, but never the last one. A service whose servers never stand beside their
+ * successors has none to wait for.
+ */
+export function fewestCarrying({ count, unavailable, alone, upkeep }: DesiredService): number {
+  if (alone) return 0;
+  const { maxConcurrent } = upkeep.drift;
+  const concurrent =
+    "servers" in maxConcurrent ? maxConcurrent.servers : Math.max(1, Math.floor(count * maxConcurrent.share));
+  return Math.max(Math.min(1, count), count - Math.max(unavailable, concurrent));
+}
+
+/** The servers that answer requests now and are not taken out: those whose loss would be felt. */
+export function carriers(desired: DesiredService, view: ServiceView): readonly ServerObservation[] {
+  const taken = new Set(desired.taints.filter((t) => t.takenAtMs !== undefined).map((t) => t.server));
+  return [...view.groups.values()]
+    .filter((group) => group.share > 0)
+    .flatMap((group) => {
+      // The router's own word counts, except for a release that takes no traffic from it.
+      const isRouted = desired.releases.get(group.release)?.traffic !== undefined;
+      return group.servers.filter(
+        (s) => s.state === "ready" && (s.inTraffic || !isRouted) && !taken.has(s.id),
+      );
+    });
+}
+
+/** More servers of the installation than this in `burstMs` are too many at once. */
+export function mostAtOnce(servers: number): number {
+  return Math.max(10, Math.ceil(servers * 0.2));
+}
+
+/** How long a burst of drift is remembered. */
+export const burstMs = 2 * 60_000;
+
+/**
+ * Until when (Unix time in ms) no server is taken out, because too many have drifted at once: detection must not
+ * become a weapon. `taintedAtMs`: when servers were tainted, in any order. Undefined when there was no burst.
+ */
+export function suspendedUntilMs(taintedAtMs: readonly number[], servers: number): number | undefined {
+  const newestFirst = [...taintedAtMs].sort((a, b) => b - a);
+  const most = mostAtOnce(servers);
+  const last = newestFirst[most];
+  return last === undefined ? undefined : last + burstMs;
+}

@@ -1,0 +1,19 @@
+import type { Finding } from "./drift.ts";
+import type { ServerId } from "./ids.ts";
+import type { DriftPolicy } from "./spec.ts";
+
+/** A server that has drifted, and how far the response to it has come. */
+export interface TaintedServer {
+  readonly server: ServerId;
+  /** The first that was found. */
+  readonly finding: Finding;
+  /** What the service's policy asked for when it was found. */
+  readonly response: DriftPolicy["response"];
+  readonly taintedAtMs: number;
+  /** When it was decided to take it out; undefined: it waits for its turn, or is only reported. */
+  readonly takenAtMs: number | undefined;
+  /** When its evidence was written, or could not be. */
+  readonly evidenceAtMs: number | undefined;
+  /** Names the evidence: `sha256:…`. Undefined when there is none. */
+  readonly evidence: string | undefined;
+}

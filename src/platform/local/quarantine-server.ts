@@ -1,0 +1,58 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { ServerId } from "../../domain/ids.ts";
+import { isErrno, KilnError } from "../../lib/errors.ts";
+import type { Call, Evidence, EvidenceKeeper, Exhibit, Taint } from "../platform.ts";
+import { cgroupFolders, serverCgroup, setFrozen } from "./cgroups.ts";
+import type { HostContext } from "./context.ts";
+import { readLog } from "./log-reader.ts";
+import type { ServerRecord } from "./records.ts";
+
+/** Lines of its log that go with the evidence. */
+const logLines = 1000;
+
+/** See `Host.quarantine`. The caller holds the server's lock. */
+export async function quarantineServer(
+  host: HostContext,
+  evidence: EvidenceKeeper | undefined,
+  server: ServerId,
+  taint: Taint,
+  call: Call,
+): Promise<Evidence> {
+  const record = host.records.read(server);
+  if (record === undefined) throw new KilnError("server_unknown", `There is no server ${server}.`);
+  const folders = cgroupFolders(serverCgroup(host.tag, server));
+  if (!record.freed && !host.sight.freeze(server)) setFrozen(folders, true);
+  if (record.quarantinedAtMs === undefined) {
+    host.records.write({ ...record, quarantinedAtMs: host.clock.now() });
+  }
+  const digest = await evidence?.keep(await exhibit(host, record, taint, folders, call), call);
+  return { server, digest };
+}
+
+async function exhibit(
+  host: HostContext,
+  record: ServerRecord,
+  taint: Taint,
+  folders: readonly string[],
+  call: Call,
+): Promise<Exhibit> {
+  const { id, release, running } = record;
+  const log: string[] = [];
+  for await (const { text } of readLog(host, id, { tail: logLines }, call.signal)) log.push(text);
+  const processes = new Set(folders.flatMap(members));
+  // A process that has ended may have left its number to another one.
+  const pid = running !== undefined && processes.has(running.process.pid) ? running.process.pid : undefined;
+  const { writable } = release.shape;
+  return { server: id, release, taint, pid, writable, processes: [...processes], log };
+}
+
+function members(folder: string): readonly number[] {
+  try {
+    const text = readFileSync(join(folder, "cgroup.procs"), "utf8");
+    return text.split("\n").flatMap((line) => (line === "" ? [] : [Number(line)]));
+  } catch (error) {
+    if (isErrno(error, "ENOENT") || isErrno(error, "ENODEV")) return [];
+    throw error;
+  }
+}

@@ -1,0 +1,177 @@
+import type { Finding } from "../domain/drift.ts";
+import { burstMs, suspendedUntilMs } from "../domain/drift-response.ts";
+import type { ServerId, ServiceKey } from "../domain/ids.ts";
+import type { TaintedServer } from "../domain/taint.ts";
+import { canonicalJson } from "../lib/canonical-json.ts";
+import type { Database } from "./database.ts";
+import { selectService } from "./services.ts";
+import type { Workbench } from "./workbench.ts";
+
+/** What is recorded when drift is found on a server that has no taint. */
+export interface NewTaint {
+  readonly service: ServiceKey;
+  readonly finding: Finding;
+  readonly response: TaintedServer["response"];
+  /** Whether it is taken out now; otherwise `why` says what it waits for. */
+  readonly take: boolean;
+  readonly why: string | undefined;
+}
+
+/** A taint with the service that its server belongs to. */
+export interface PastTaint extends TaintedServer {
+  readonly service: ServiceKey;
+  /** When the server was found to be gone. */
+  readonly overAtMs: number | undefined;
+}
+
+interface TaintRow {
+  readonly service: string;
+  readonly server: string;
+  readonly finding: string;
+  readonly response: string;
+  readonly tainted_at_ms: number;
+  readonly taken_at_ms: number | null;
+  readonly evidence_at_ms: number | null;
+  readonly evidence: string | null;
+  readonly over_at_ms: number | null;
+}
+
+/** More than anybody reads; older ones are in the events. */
+const mostTaints = 1000;
+
+/** False, and nothing is recorded, when the server is tainted already, or its service is gone. */
+export function insertTaint(bench: Workbench, { service, finding, response, take, why }: NewTaint): boolean {
+  const { db, log, clock } = bench;
+  if (selectService(db, service) === undefined) return false;
+  const before = selectSuspension(db) ?? 0;
+  const now = clock.now();
+  const { changes } = db.run(
+    `INSERT INTO taints (service, server, finding, response, tainted_at_ms, taken_at_ms) VALUES (?, ?, ?, ?, ?, ?)
+     ON CONFLICT DO NOTHING`,
+    ...[service, finding.server, canonicalJson(finding), response, now, take ? now : null],
+  );
+  if (changes === 0) return false;
+  const { server, kind, subject, detail } = finding;
+  log.append({
+    service,
+    kind: "server.tainted",
+    message: `${server} is tainted: ${detail}. ${whatFollows(response, take, why)}`,
+    data: { server, finding: kind, subject, response, taken: take },
+  });
+  tellSuspension(bench, before);
+  return true;
+}
+
+function whatFollows(response: TaintedServer["response"], take: boolean, why: string | undefined): string {
+  if (response === "report") return "It is only reported, as the service asks.";
+  return take ? "It is taken out." : `It is not taken out yet: ${why}.`;
+}
+
+/** One event when a burst of drift begins. */
+function tellSuspension({ db, log, clock }: Workbench, before: number): void {
+  const now = clock.now();
+  const until = selectSuspension(db) ?? 0;
+  if (before > now || until <= now) return;
+  log.append({
+    service: undefined,
+    kind: "drift.suspended",
+    message:
+      "Too many servers drift at once: until that is over it is reported, and no server is taken out for it.",
+    data: { untilMs: until },
+  });
+}
+
+/** The decision to take a tainted server out, before it is done. */
+export function takeTainted({ db, clock }: Workbench, server: ServerId): void {
+  db.run(
+    "UPDATE taints SET taken_at_ms = ? WHERE server = ? AND over_at_ms IS NULL AND taken_at_ms IS NULL",
+    ...[clock.now(), server],
+  );
+}
+
+/** Once for each taint. */
+export function recordEvidence(
+  { db, log, clock }: Workbench,
+  server: ServerId,
+  digest: string | undefined,
+  reason: string,
+): void {
+  const { changes } = db.run(
+    "UPDATE taints SET evidence_at_ms = ?, evidence = ? WHERE server = ? AND over_at_ms IS NULL AND evidence_at_ms IS NULL",
+    ...[clock.now(), digest ?? null, server],
+  );
+  if (changes === 0) return;
+  const service = db.get<{ readonly service: string }>(
+    "SELECT service FROM taints WHERE server = ? AND over_at_ms IS NULL",
+    server,
+  )?.service;
+  log.append({
+    service,
+    kind: digest === undefined ? "evidence.missing" : "evidence.kept",
+    message:
+      digest === undefined
+        ? `No evidence of ${server} could be kept: ${reason}`
+        : `The evidence of ${server} is kept: \`kiln evidence show ${server}\` shows it.`,
+    data: { server, ...(digest === undefined ? { reason } : { digest }) },
+  });
+}
+
+/** The server is gone. False when that is known. */
+export function endTaint({ db, clock }: Workbench, server: ServerId): boolean {
+  const sql = "UPDATE taints SET over_at_ms = ? WHERE server = ? AND over_at_ms IS NULL";
+  return db.run(sql, clock.now(), server).changes > 0;
+}
+
+/** Of servers that may still be there, the oldest first. */
+export function selectOpenTaints(db: Database, service: ServiceKey): readonly TaintedServer[] {
+  return db
+    .all<TaintRow>("SELECT * FROM taints WHERE service = ? AND over_at_ms IS NULL ORDER BY id", service)
+    .map(toTainted);
+}
+
+export function selectAllOpenTaints(
+  db: Database,
+): readonly { readonly service: ServiceKey; readonly taint: TaintedServer }[] {
+  return db
+    .all<TaintRow>("SELECT * FROM taints WHERE over_at_ms IS NULL ORDER BY id")
+    .map((row) => ({ service: row.service, taint: toTainted(row) }));
+}
+
+/** Newest first. */
+export function selectTaints(db: Database, service: ServiceKey | undefined): readonly PastTaint[] {
+  return db
+    .all<TaintRow>(
+      "SELECT * FROM taints WHERE ?1 IS NULL OR service = ?1 ORDER BY id DESC LIMIT ?2",
+      service ?? null,
+      mostTaints,
+    )
+    .map((row) => ({ ...toTainted(row), service: row.service, overAtMs: row.over_at_ms ?? undefined }));
+}
+
+/** See `suspendedUntilMs`. Times that can't matter any more are not read. */
+export function selectSuspension(db: Database): number | undefined {
+  const newest = db.get<{ readonly at: number | null }>("SELECT max(tainted_at_ms) AS at FROM taints")?.at;
+  if (newest === null || newest === undefined) return undefined;
+  const rows = db.all<{ readonly at: number }>(
+    "SELECT tainted_at_ms AS at FROM taints WHERE tainted_at_ms > ? AND response <> 'report'",
+    newest - burstMs,
+  );
+  const servers =
+    db.get<{ readonly all: number | null }>('SELECT sum(count) AS "all" FROM services')?.all ?? 0;
+  return suspendedUntilMs(
+    rows.map((row) => row.at),
+    servers,
+  );
+}
+
+function toTainted(row: TaintRow): TaintedServer {
+  return {
+    server: row.server,
+    finding: JSON.parse(row.finding) as Finding,
+    response: row.response as TaintedServer["response"],
+    taintedAtMs: row.tainted_at_ms,
+    takenAtMs: row.taken_at_ms ?? undefined,
+    evidenceAtMs: row.evidence_at_ms ?? undefined,
+    evidence: row.evidence ?? undefined,
+  };
+}
