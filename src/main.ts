@@ -65,7 +65,7 @@ async function run(state: StateFolder): Promise<void> {
     ...{ keyPath: state.auditKey, checkpointPath: state.auditCheckpoint },
   });
   const platform = openPlatform(state, log, store);
-  await using drift = watchDrift(platform, log);
+  await using drift = watchDrift(platform, state, log);
   const stopped = Promise.withResolvers<void>();
   const controller = startController({
     store,
@@ -88,8 +88,8 @@ async function run(state: StateFolder): Promise<void> {
   log.info("the controller has stopped");
 }
 
-function watchDrift({ sight }: Platform, log: Logger): DriftWatch | undefined {
-  return sight && startDriftWatch({ sight, clock: systemClock, log });
+function watchDrift({ sight }: Platform, { tag }: StateFolder, log: Logger): DriftWatch | undefined {
+  return sight && startDriftWatch({ sight, tag, clock: systemClock, log });
 }
 
 /** The lock is ours, so a socket that is still there belongs to nobody. */

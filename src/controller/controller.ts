@@ -11,6 +11,7 @@ import type { Notary } from "./notary.ts";
 import type { Operations } from "./operations.ts";
 import { createQueries } from "./queries.ts";
 import { createSecretCommands } from "./secrets.ts";
+import { recordTier } from "./tier.ts";
 
 export interface ControllerOptions {
   readonly store: Store;
@@ -45,6 +46,7 @@ export function startController(options: ControllerOptions): Controller {
   const startedAtMs = clock.now();
   freshLook(store, startedAtMs);
   const loop = startLoop({ store, platform, clock, log, drift: options.drift });
+  const telling = options.drift && recordTier(options.drift, store, log);
   const call = (): Call => ({
     signal: AbortSignal.timeout(requestTimeoutMs),
     deadline: clock.now() + requestTimeoutMs,
@@ -64,7 +66,10 @@ export function startController(options: ControllerOptions): Controller {
       return { ...self, startedAtMs, services: store.desiredAll().length, servers, readiness };
     },
     shutdown: async () => options.onShutdown(),
-    close: () => loop.close(),
+    close: async () => {
+      telling?.[Symbol.dispose]();
+      await loop.close();
+    },
   };
 }
 

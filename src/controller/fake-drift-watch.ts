@@ -11,6 +11,7 @@ export function fakeDriftWatch(): DriftWatch & { find(finding: Finding): void } 
       callbacks.add(own);
       return { [Symbol.dispose]: () => void callbacks.delete(own) };
     },
+    watchTier: () => ({ [Symbol.dispose]: () => {} }),
     findings: () => found,
     tier: () => "scan",
     inspect: async () => found,

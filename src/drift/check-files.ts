@@ -1,5 +1,6 @@
-import { type BigIntStats, readFileSync, statSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { basename } from "node:path";
+import { markOf } from "../lib/file-mark.ts";
 import { digestOf } from "../lib/sha256.ts";
 import type { Subject } from "../platform/platform.ts";
 import type { Check, Difference } from "./detector.ts";
@@ -22,9 +23,4 @@ export function createBundleCheck(): Check {
       return [];
     });
   };
-}
-
-/** Changes whenever a file is written to, replaced, or has its owner or rights changed. */
-function markOf({ size, mtimeNs, ctimeNs, dev, ino }: BigIntStats): string {
-  return [size, mtimeNs, ctimeNs, dev, ino].join(":");
 }

@@ -48,8 +48,10 @@ function checkProcess(subject: Subject, pid: number, before: Known, now: Known):
   const wrong =
     program === undefined || program === known?.program ? undefined : checkProgram(subject, pid, program);
   now.set(pid, { program: wrong ? undefined : program });
+  const out = outOfCgroup(subject, pid);
   return [
     ...(wrong ? [wrong] : []),
+    ...(out ? [out] : []),
     ...checkTracer(pid, status),
     ...checkNamespaces(subject, pid, ["mnt", "net"]),
   ];
@@ -64,6 +66,16 @@ export function stranger(pid: number, where: string): Difference {
   const culprit = culpritOf(pid);
   const detail = `pid ${pid} (${culprit.name}) came into ${where} from outside`;
   return { kind: "process", subject: `pid ${pid}`, detail, culprit };
+}
+
+/** In every hierarchy a server's processes are in its cgroup, or in one below: they cannot leave by themselves. */
+export function outOfCgroup({ cgroup, cgroupFolders }: Subject, pid: number): Difference | undefined {
+  const text = readIfThere(`/proc/${pid}/cgroup`);
+  if (text === undefined) return undefined;
+  const paths = text.split("\n").map((line) => line.slice(line.indexOf(":", line.indexOf(":") + 1) + 1));
+  const within = paths.filter((path) => path === cgroup || path.startsWith(`${cgroup}/`));
+  if (within.length >= cgroupFolders.length) return undefined;
+  return { kind: "limit", subject: `pid ${pid}`, detail: `pid ${pid} was taken out of the server's cgroup` };
 }
 
 /** A server's programs are files of its image: nothing else that it sees may be run from. */

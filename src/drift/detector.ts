@@ -2,6 +2,7 @@ import type { Culprit, DriftKind } from "../domain/drift.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Sight, Subject } from "../platform/platform.ts";
+import type { Checks } from "./checks.ts";
 
 /** One thing in which a server is not what it was made as. */
 export interface Difference {
@@ -14,6 +15,7 @@ export interface Difference {
 /** What every detector is given. */
 export interface DetectorParts {
   readonly sight: Sight;
+  readonly checks: Checks;
   readonly clock: Clock;
   readonly log: Logger;
   /** Takes what was seen; telling the same again is fine. What comes of a server on its way out is dropped there. */

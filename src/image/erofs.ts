@@ -1,12 +1,13 @@
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { type BigIntStats, createReadStream, mkdirSync, renameSync, statSync } from "node:fs";
+import { createReadStream, mkdirSync, renameSync, statSync } from "node:fs";
 import { open, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Writable } from "node:stream";
 import { KilnError } from "../lib/errors.ts";
 import { exec } from "../lib/exec.ts";
+import { markOf } from "../lib/file-mark.ts";
 import { readTextIfExists, writeFileAtomic } from "../lib/files.ts";
 import { temporaryPath } from "../lib/temporary.ts";
 import { contentChunks } from "./content.ts";
@@ -46,10 +47,6 @@ export async function presentLayerFile(
   if ((await hashFile(path)) !== seal.sha256) return undefined;
   await writeSeal(path, { sha256: seal.sha256, mark: markOf(stat) });
   return { file: path, sha256: seal.sha256 };
-}
-
-export function markOf(stat: BigIntStats): string {
-  return [stat.size, stat.mtimeNs, stat.ctimeNs, stat.dev, stat.ino].join(":");
 }
 
 function parseSeal(text: string | undefined): Seal | undefined {

@@ -1,0 +1,157 @@
+import { spawn } from "node:child_process";
+import { existsSync, readdirSync } from "node:fs";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { systemClock } from "../lib/clock.ts";
+import { exec } from "../lib/exec.ts";
+import { silentLog } from "../lib/log.ts";
+import { readIfThere } from "../lib/proc.ts";
+import { openImages, TestHost, until, whyNoContainers } from "../platform/local/test-host.ts";
+import type { Sight } from "../platform/platform.ts";
+import { createChecks } from "./checks.ts";
+import type { Difference } from "./detector.ts";
+import { startTrace, type Trace } from "./trace.ts";
+
+const reason =
+  whyNoContainers() ?? (existsSync("/sys/kernel/tracing") ? undefined : "the kernel has no tracefs");
+if (reason) console.log(`Kernel events are not tested: ${reason}.`);
+
+describe.skipIf(reason)("the kernel's events", () => {
+  let images: Awaited<ReturnType<typeof openImages>>;
+  let t: TestHost;
+  let sight: Sight;
+  let trace: Trace;
+  let seen: Difference[];
+  let changes: (string | undefined)[];
+  const id = "shop-1-1-1";
+
+  const open = () =>
+    startTrace({
+      ...{ sight, checks: createChecks(silentLog), clock: systemClock, log: silentLog },
+      ...{ name: `kiln-${t.state.tag}` },
+      tell: (_subject, difference) => seen.push(difference),
+      changed: (why) => changes.push(why),
+      missed: () => {},
+    });
+
+  beforeAll(async () => {
+    images = await openImages();
+  });
+  afterAll(() => images[Symbol.dispose]());
+  beforeEach(async () => {
+    t = new TestHost(images);
+    if (!t.host.sight) throw new Error("the local host has sight");
+    sight = t.host.sight;
+    seen = [];
+    changes = [];
+    trace = open();
+    await t.run(id, "while :; do sleep 0.2; done");
+    await until(() => trace.sees());
+  });
+  afterEach(async () => {
+    await trace[Symbol.asyncDispose]();
+    expect(readdirSync("/sys/kernel/tracing/instances").filter((name) => name.includes(t.state.tag))).toEqual(
+      [],
+    );
+    await t[Symbol.asyncDispose]();
+  });
+
+  const first = () => String(sight.subjects()[0]?.process.pid);
+  const runc = (...args: string[]) => exec(["runc", `--root=${t.state.servers}/.host/runc`, ...args]);
+  const kinds = () => [...new Set(seen.map(({ kind }) => kind))];
+
+  /** The processes that read this installation's events. */
+  const readers = () =>
+    readdirSync("/proc")
+      .filter((pid) => /^\d+$/.test(pid))
+      .filter((pid) => {
+        const argv = readIfThere(`/proc/${pid}/cmdline`) ?? "";
+        return argv.startsWith("cat\0") && argv.includes(`kiln-${t.state.tag}`);
+      })
+      .map(Number);
+
+  test.each(["mount", "net", "uts", "ipc", "cgroup", "pid"])(
+    "tell who enters a %s namespace",
+    async (kind) => {
+      const child = spawn("nsenter", ["-t", first(), `--${kind}`, "/bin/sleep", "100"]);
+      try {
+        await until(() => seen.length > 0);
+        expect(seen).toContainEqual(
+          expect.objectContaining({ kind: "process", subject: `pid ${child.pid}` }),
+        );
+        expect(kinds()).toEqual(["process"]);
+      } finally {
+        child.kill("SIGKILL");
+      }
+    },
+  );
+
+  test("tell who was put into a server's cgroup", async () => {
+    const child = spawn("sleep", ["100"]);
+    try {
+      const folder = sight.subjects()[0]?.cgroupFolders[0];
+      await exec(["sh", "-c", `echo ${child.pid} > ${folder}/cgroup.procs`]);
+      await until(() => seen.length > 0);
+      expect(seen[0]).toMatchObject({
+        kind: "process",
+        subject: `pid ${child.pid}`,
+        culprit: { name: "sleep" },
+      });
+    } finally {
+      child.kill("SIGKILL");
+    }
+  });
+
+  test("tell that a process was taken out of its server's cgroup", async () => {
+    const folder =
+      sight.subjects()[0]?.cgroupFolders.find((path) => path.includes("pids")) ?? "/sys/fs/cgroup/x/y";
+    await exec(["sh", "-c", `echo ${first()} > ${folder.split("/").slice(0, -2).join("/")}/cgroup.procs`]);
+    await until(() => seen.length > 0);
+    expect(kinds()).toEqual(["limit"]);
+  });
+
+  test("tell who runs something with runc, and who mounts", async () => {
+    await runc("exec", id, "true");
+    await until(() => kinds().includes("process"));
+    await exec(["nsenter", "-t", first(), "-m", "/bin/mount", "-n", "-t", "tmpfs", "none", "/etc"]);
+    await until(() => kinds().includes("mount"));
+    expect(seen.find(({ kind }) => kind === "mount")).toMatchObject({ subject: "/etc" });
+  });
+
+  test("tell who traces and who writes to its memory, but not who fails to", async () => {
+    const call = (number: number, ...args: (number | string)[]) =>
+      exec(["python3", "-c", `import ctypes; ctypes.CDLL(None).syscall(${[number, ...args].join(",")})`]);
+    const numbers = { ptrace: 101, processVmWritev: 311 };
+    await call(numbers.ptrace, 16, first(), 0, 0);
+    await until(() => seen.some(({ detail }) => detail.includes("traced")));
+    expect(seen.every(({ subject }) => subject === `pid ${first()}`)).toBe(true);
+    seen = [];
+    await call(numbers.processVmWritev, first(), 0, 1, 0, 1, 0);
+    await runc("exec", id, "true");
+    await until(() => kinds().includes("process"));
+    expect(kinds()).toEqual(["process"]);
+  });
+
+  test("are missed when their reader is killed, which is told, and come again", async () => {
+    const [pid] = readers();
+    if (pid === undefined) throw new Error("somebody reads");
+    process.kill(pid, "SIGKILL");
+    await until(() => changes.length >= 3);
+    expect(changes).toEqual([undefined, expect.stringContaining("has ended"), undefined]);
+    expect(trace.sees()).toBe(true);
+    expect(readers()).not.toContain(pid);
+  });
+
+  test("arrive whole, also while somebody else reads what a killed controller has left", async () => {
+    await using other = open();
+    await until(() => other.sees());
+    expect(trace.sees()).toBe(true);
+    expect(readers()).toHaveLength(2);
+  });
+
+  test("say nothing of what Kiln itself does", async () => {
+    await t.run("shop-1-2-1", "while :; do sleep 0.2; done");
+    await t.host.stop("shop-1-2-1", 5_000, { signal: AbortSignal.timeout(30_000), deadline: 0 });
+    await t.host.destroy(id, { signal: AbortSignal.timeout(30_000), deadline: 0 });
+    expect(seen).toEqual([]);
+  });
+});
