@@ -11,6 +11,7 @@ import type { Call, Platform } from "../platform/platform.ts";
 import type { Store } from "../store/store.ts";
 import { createActor } from "./act.ts";
 import { createAnalyst } from "./analyst.ts";
+import { createIntents } from "./intents.ts";
 import { failuresBetween, newsBetween, warningsBetween } from "./notice.ts";
 import { createObserver } from "./observer.ts";
 import type { Trouble } from "./operations.ts";
@@ -56,6 +57,7 @@ export function startLoop({ store, platform, clock, log, drift }: LoopOptions): 
   const quarantine = createQuarantine({ store, platform, clock, call });
   const analyst = createAnalyst({ platform, clock });
   const act = createActor({ analyst, quarantine, store, platform, clock, call });
+  const intents = createIntents(store);
   const retries = new Map<ServiceKey, { readonly plan: string; readonly delayMs: number }>();
   const troubles = new Map<ServiceKey, Trouble>();
   let seen: Observation | undefined;
@@ -87,7 +89,8 @@ export function startLoop({ store, platform, clock, log, drift }: LoopOptions): 
       const view = viewsOf(observation).get(service) ?? emptyView(service);
       const { actions, wakeAtMs } = planService(desired, view, clock.now());
       if (wakeAtMs !== undefined) queue.addAt(service, wakeAtMs);
-      for (const action of actions) await act(action);
+      intents.planned(service, actions);
+      for (const action of actions) await intents.during(action, () => act(action));
       troubles.delete(service);
       if (actions.length === 0 && desired.rollout === undefined) tidy(service, view);
       lookAgain(service, actions);
@@ -102,6 +105,7 @@ export function startLoop({ store, platform, clock, log, drift }: LoopOptions): 
   }
 
   function forget(service: ServiceKey): void {
+    intents.planned(service, []);
     retries.delete(service);
     troubles.delete(service);
   }

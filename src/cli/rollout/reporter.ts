@@ -15,8 +15,11 @@ export interface Reporter {
 /** Between two looks the time and nothing else is redrawn this often. */
 const redrawMs = 100;
 
-/** What another line says already: each server that is ready, the traffic that has moved, the summary at the end. */
+/** What another line says already: each server that is ready, the traffic that has moved, the summary, what fails. */
 const saidElsewhere: ReadonlySet<string> = new Set([
+  "action.intended",
+  "action.done",
+  "action.failed",
   "rollout.progress",
   "rollout.step",
   "rollout.completed",
