@@ -1,4 +1,5 @@
 import type { Case } from "./case.ts";
+import { auditCase } from "./cases/audit.ts";
 import { buildCase, coldCase } from "./cases/build.ts";
 import { cliCase } from "./cases/cli.ts";
 import { createCase } from "./cases/create.ts";
@@ -13,6 +14,7 @@ import { switchCase } from "./cases/switch.ts";
 /** Every case, in the order of a whole run. */
 export const cases: readonly Case[] = [
   planCase,
+  auditCase,
   cliCase,
   buildCase,
   coldCase,

@@ -3,6 +3,7 @@ import type { Action } from "../domain/actions.ts";
 import { KilnError } from "../lib/errors.ts";
 import { aStore } from "../store/testing.ts";
 import { createIntents } from "./intents.ts";
+import { TestInstallation } from "./testing.ts";
 
 const resize: Action = { kind: "resize", service: "shop", release: 2, size: 3, reason: "it serves" };
 const route: Action = {
@@ -81,4 +82,34 @@ test("what changes nothing on the platform has no intent", async () => {
   await t.done({ kind: "record", service: "shop", change: { kind: "gone" }, reason: "it is" });
   await t.done({ kind: "analyse", service: "shop", rollout: 1, reason: "time" });
   expect(t.told()).toEqual([]);
+});
+
+test("every action of a rollout has its intent before it and one result, and a service at rest adds nothing", async () => {
+  await using t = new TestInstallation();
+  await t.deployed(1);
+  await t.deployed(2);
+  await t.clock.advance(30 * 60_000);
+  const end = t.store.lastSequence();
+  await t.clock.advance(60 * 60_000);
+  expect(t.store.lastSequence()).toBe(end);
+  const events = t.store.events();
+  const intents = events.filter(({ kind }) => kind === "action.intended");
+  const results = events.filter(({ kind }) => kind === "action.done");
+  expect(new Set(intents.map(({ data }) => data.action))).toEqual(new Set(["resize", "route"]));
+  expect(results.map(({ data }) => data.intent)).toEqual(intents.map(({ sequence }) => sequence));
+  const moved = events.filter(({ kind }) => kind === "rollout.moved").map(({ sequence }) => sequence);
+  for (const sequence of moved)
+    expect(intents.some((event) => event.data.action === "route" && event.sequence < sequence)).toBe(true);
+  expect(t.store.log.check()).toBe(undefined);
+});
+
+test("a service that cannot be served adds a few entries, not one with every try", async () => {
+  await using t = new TestInstallation();
+  await t.deployed(1);
+  const before = t.store.lastSequence();
+  t.platform.resize = () => Promise.reject(new KilnError("platform_unusable", "It is gone."));
+  await t.controller.scale("shop", 5, "ada@example");
+  await t.clock.advance(60 * 60_000);
+  const kinds = t.store.events({ after: before }).map(({ kind }) => kind);
+  expect(kinds).toEqual(["service.scaled", "action.intended", "action.failed"]);
 });
