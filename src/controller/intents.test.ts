@@ -77,9 +77,10 @@ test("an action whose intent cannot be written is not begun", async () => {
   expect(begun).toBe(false);
 });
 
-test("what changes nothing on the platform has no intent", async () => {
+test("what changes nothing on the platform, or tells of itself, has no intent", async () => {
   using t = aRig();
   await t.done({ kind: "record", service: "shop", change: { kind: "gone" }, reason: "it is" });
+  await t.done({ kind: "quarantine", service: "shop", server: "shop-1-1-1", reason: "it has drifted" });
   await t.done({ kind: "analyse", service: "shop", rollout: 1, reason: "time" });
   expect(t.told()).toEqual([]);
 });

@@ -61,7 +61,7 @@ export function createIntents(store: Store): Intents {
 
   return {
     during: async (action, work) => {
-      if (!changesThePlatform(action)) return work();
+      if (!isTold(action)) return work();
       const intent = intentOf(action);
       try {
         await work();
@@ -80,9 +80,12 @@ export function createIntents(store: Store): Intents {
   };
 }
 
-/** The others change what is recorded, with an event of their own, or only look. */
-function changesThePlatform({ kind }: Action): boolean {
-  return kind !== "record" && kind !== "analyse";
+/**
+ * Of the others, `record` is a transaction with its own event, `analyse` only looks, and a quarantine is told by the
+ * server's taint before it and by its evidence after it, in the few milliseconds that it has.
+ */
+function isTold({ kind }: Action): boolean {
+  return kind !== "record" && kind !== "analyse" && kind !== "quarantine";
 }
 
 /** The reason may change from one pass to the next while the action is the same. */
@@ -100,6 +103,8 @@ function wordsOf(action: Action): string {
         : `traffic to ${action.shares.map(({ release, share }) => `release ${release} (${percent(share)})`).join(", ")}`;
     case "destroy":
       return `server ${action.server} destroyed`;
+    case "retire":
+      return `server ${action.server} retired`;
     default:
       return action.kind;
   }
