@@ -4,7 +4,6 @@
  */
 import { chmod, rm } from "node:fs/promises";
 import { enableCompileCache } from "node:module";
-import { createApi } from "./api/routes.ts";
 import { errorLines } from "./cli/output/error-lines.ts";
 import { createStyle } from "./cli/output/style.ts";
 import { startController } from "./controller/controller.ts";
@@ -92,8 +91,12 @@ function watchDrift({ sight }: Platform, { tag }: StateFolder, log: Logger): Dri
   return sight && startDriftWatch({ sight, tag, clock: systemClock, log });
 }
 
-/** The lock is ours, so a socket that is still there belongs to nobody. */
+/**
+ * The lock is ours, so a socket that is still there belongs to nobody. The API is loaded only now: what was begun before a
+ * restart goes on meanwhile.
+ */
 async function listen(operations: Operations, state: StateFolder, log: Logger) {
+  const { createApi } = await import("./api/routes.ts");
   await rm(state.controllerSocket, { force: true });
   const api = createApi(operations, log);
   await api.listen({ path: state.controllerSocket });

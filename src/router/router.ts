@@ -60,8 +60,9 @@ export interface Router {
   open(service: ServiceKey, target: ServerId, options: RouterOptions): Promise<number>;
   /**
    * Closes connections of one target that only pass bytes on, WebSockets and plain TCP, one after the other: each has a
-   * moment of its own between 0 and 1, spread evenly, and those whose moment is not behind `progress` are closed. Requests go
-   * on. Absent: the router leaves them to the end of the server.
+   * moment of its own between 0 and 1, spread evenly, and those whose moment is not behind `progress` are closed; one over
+   * which bytes are coming just then a little later, and all of them at 1. Requests go on. Absent: the router leaves them
+   * to the end of the server.
    */
   closeLong?(service: ServiceKey, target: ServerId, progress: number, options: RouterOptions): Promise<void>;
   /** What each of the service's targets has answered so far; nothing for a service of plain TCP. */

@@ -16,6 +16,7 @@ import {
   placeLists,
   servableCertificates,
 } from "./certificates.ts";
+import { closeLong } from "./close-long.ts";
 import { serverCommands, trustCommands } from "./commands.ts";
 import {
   backendName,
@@ -26,7 +27,6 @@ import {
   responseTimesTable,
 } from "./config.ts";
 import { assertNoConflict, uniqueDoors } from "./doors.ts";
-import { longConnections, momentOf } from "./long-connections.ts";
 import { readMachine } from "./machine.ts";
 import { routerPaths } from "./paths.ts";
 import { assertPortsFree, listeners } from "./ports.ts";
@@ -287,27 +287,6 @@ async function counts(service: ServiceKey, { paths, signal }: Context): Promise<
     ask(paths.runtimeSocket, [`show table ${responseTimesTable}`], signal),
   ]);
   return parseCounts(csv ?? "", table ?? "", backend);
-}
-
-async function closeLong(
-  asked: { readonly service: ServiceKey; readonly target: ServerId; readonly progress: number },
-  context: Context,
-): Promise<void> {
-  const { paths, signal } = context;
-  const leaving = (await processes(context))?.leaving ?? [];
-  const places = [
-    { socket: paths.runtimeSocket, prefix: "" },
-    ...leaving.map((pid) => ({ socket: paths.masterSocket, prefix: `@!${pid} ` })),
-  ];
-  const work = places.map(async ({ socket, prefix }) => {
-    const reply = (await ask(socket, [`${prefix}show sess`], signal)) ?? "";
-    const due = longConnections(reply, asked.service, asked.target).filter(
-      (session) => momentOf(session) <= asked.progress,
-    );
-    // One by one: on the master socket a prefix counts for all that follows on its line.
-    for (const session of due) await ask(socket, [`${prefix}shutdown session ${session}`], signal);
-  });
-  await Promise.all(work);
 }
 
 async function checkDoors(

@@ -18,3 +18,25 @@ export function longConnections(reply: string, service: string, server: string):
 export function momentOf(session: string): number {
   return Number.parseInt(sha256(session).slice(0, 8), 16) / 2 ** 32;
 }
+
+/** How much longer than its moment one is left in which messages come and go all the time, from 0 to 1. */
+const patience = 0.2;
+
+/** Closed as soon as nothing comes over it. */
+export function isDue(session: string, progress: number): boolean {
+  return momentOf(session) * (1 - patience) <= progress;
+}
+
+/** Closed, whatever comes over it. */
+export function isOverdue(session: string, progress: number): boolean {
+  return momentOf(session) * (1 - patience) + patience <= progress;
+}
+
+/**
+ * The bytes that have been passed on in both directions, from the answer to `show sess ID` (Management Guide, section 9.3):
+ * as long as it is the same, nothing has come. Undefined when there is no such session any more.
+ */
+export function passedOn(reply: string): string | undefined {
+  const totals = [...reply.matchAll(/^ +(?:req|res)=.* total=(\d+)/gm)].map((match) => match[1]);
+  return totals.length === 2 ? totals.join(" ") : undefined;
+}

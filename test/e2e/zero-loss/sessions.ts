@@ -24,6 +24,8 @@ interface Protocol {
 
 const conversationMs = 2000;
 const pauseMs = 50;
+/** As in a chat: again and again there is a moment in which nothing is said. */
+const longPauseMs = () => 200 + 200 * Math.random();
 
 /** RFC 6455: text frames to and fro for two seconds, then a close by the client. Any other end is a loss. */
 export function webSocketSession(port: number): Ask {
@@ -60,12 +62,12 @@ export interface LongEnd {
 export async function speakUntilClosed(opening: Promise<Line>): Promise<LongEnd> {
   using line = await opening;
   for (let answers = 0; ; answers++) {
-    const isAnswered = await line.exchange(`words ${answers}`).then(
+    const isAnswered = await line.exchange(`think ${answers}`).then(
       () => true,
       () => false,
     );
     if (!isAnswered) return { atMs: await line.closed, answers, inMessage: true };
-    const atMs = await Promise.race([line.closed, sleep(pauseMs)]);
+    const atMs = await Promise.race([line.closed, sleep(longPauseMs())]);
     if (atMs !== undefined) return { atMs, answers: answers + 1, inMessage: false };
   }
 }

@@ -45,7 +45,7 @@ function upgrade(request, socket) {
     while (rest.length >= 6 && rest.length >= 6 + (rest[1] & 0x7f)) {
       const length = rest[1] & 0x7f;
       const text = rest.subarray(6, 6 + length).map((byte, i) => byte ^ rest[2 + (i % 4)]);
-      socket.write(Buffer.concat([Buffer.from([rest[0], length]), text]));
+      say(socket, text, Buffer.concat([Buffer.from([rest[0], length]), text]));
       if ((rest[0] & 0x0f) === 8) socket.end(); // a close is answered, and that was all
       rest = rest.subarray(6 + length);
     }
@@ -55,8 +55,14 @@ function upgrade(request, socket) {
 }
 
 function lines(socket) {
-  socket.on("data", (chunk) => socket.write(`${id}:${chunk}`));
+  socket.on("data", (chunk) => say(socket, chunk, `${id}:${chunk}`));
   keep(socket);
+}
+
+/** Questions that begin so take a while to answer. */
+function say(socket, question, words) {
+  if (!question.toString().startsWith("think")) return socket.write(words);
+  setTimeout(() => socket.writable && socket.write(words), 60);
 }
 
 function keep(socket) {
