@@ -10,6 +10,7 @@ import { startController } from "./controller/controller.ts";
 import { startNotary } from "./controller/notary.ts";
 import type { Operations } from "./controller/operations.ts";
 import { type DriftWatch, startDriftWatch } from "./drift/drift-watch.ts";
+import { type EvidenceStore, openEvidence } from "./drift/evidence.ts";
 import { imageSource } from "./image/image-source.ts";
 import { listImages } from "./image/images.ts";
 import { systemClock } from "./lib/clock.ts";
@@ -31,12 +32,13 @@ enableCompileCache();
 const asJson = process.argv.includes("--json");
 
 /** Without a store nothing can be made: that is enough to probe. */
-function openPlatform(state: StateFolder, log: Logger, store?: Store) {
+function openPlatform(state: StateFolder, log: Logger, store?: Store, evidence?: EvidenceStore) {
   const clock = systemClock;
   const host = localHost({
     state,
     images: imageSource(state),
     secrets: { open: async (service, secrets) => store?.secrets.open(service, secrets) ?? new Map() },
+    evidence,
     configs: { open: async (digest) => store?.content(digest) ?? new Uint8Array() },
     clock,
     log,
@@ -63,7 +65,8 @@ async function run(state: StateFolder): Promise<void> {
     ...{ store, clock: systemClock, log },
     ...{ keyPath: state.auditKey, checkpointPath: state.auditCheckpoint },
   });
-  const platform = openPlatform(state, log, store);
+  const evidence = openEvidence(state.evidence, systemClock);
+  const platform = openPlatform(state, log, store, evidence);
   await using drift = watchDrift(platform, state, log);
   const stopped = Promise.withResolvers<void>();
   const controller = startController({
@@ -71,6 +74,7 @@ async function run(state: StateFolder): Promise<void> {
     platform,
     clock: systemClock,
     log,
+    evidence,
     ...(drift ? { drift } : {}),
     hasImage: async (image) => (await listImages(state)).some((stored) => stored.digest === image),
     self: { pid: process.pid, version, home: state.home },

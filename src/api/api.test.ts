@@ -55,6 +55,20 @@ const calls: readonly (readonly [keyof Operations, readonly unknown[], (client: 
   ["audit", [], (c) => c.audit()],
   ["checkpoint", [], (c) => c.checkpoint()],
   ["rotateAuditKey", [by], (c) => c.rotateAuditKey(by)],
+  ["drift", [{}], (c) => c.drift({})],
+  [
+    "drift",
+    [{ server: "shop-1-1-1", inspect: true }],
+    (c) => c.drift({ server: "shop-1-1-1", inspect: true }),
+  ],
+  ["evidence", [], (c) => c.evidence()],
+  ["evidenceOf", ["shop-1-1-1"], (c) => c.evidenceOf("shop-1-1-1")],
+  [
+    "exportEvidence",
+    ["shop-1-1-1", expect.any(AbortSignal)],
+    (c) => allOf(c.exportEvidence("shop-1-1-1", signal)),
+  ],
+  ["destroyServer", ["shop-1-1-1", by], (c) => c.destroyServer("shop-1-1-1", by)],
   [
     "logs",
     ["shop-1-1-1", { tail: 3 }, expect.any(AbortSignal)],
@@ -91,6 +105,7 @@ test("every answer is what the contract says", async () => {
       setSecret: { value: "aGk=", by },
       removeSecret: { by },
       rotateAuditKey: { by },
+      destroyServer: { by },
     },
   };
   const { service: _, ...draft } = aDeployRequest();

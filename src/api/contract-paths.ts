@@ -27,6 +27,11 @@ export const paths = {
   audit: { method: "GET", path: "/v1/audit" },
   checkpoint: { method: "POST", path: "/v1/audit/checkpoint" },
   rotateAuditKey: { method: "POST", path: "/v1/audit/rotate" },
+  drift: { method: "GET", path: "/v1/drift" },
+  evidence: { method: "GET", path: "/v1/evidence" },
+  evidenceOf: { method: "GET", path: "/v1/evidence/:server" },
+  exportEvidence: { method: "GET", path: "/v1/evidence/:server/archive" },
+  destroyServer: { method: "POST", path: "/v1/servers/:server/destroy" },
   logs: { method: "GET", path: "/v1/servers/:server/logs" },
 } as const satisfies Record<string, Endpoint>;
 

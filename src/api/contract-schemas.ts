@@ -2,18 +2,24 @@ import { z } from "zod";
 import type { ExportedCheckpoint as ExportedCheckpointType } from "../audit/checkpoint.ts";
 import type {
   Accepted as AcceptedType,
+  ArchivePiece as ArchivePieceType,
   AuditKey as AuditKeyType,
   AuditStatus as AuditStatusType,
   ControllerStatus as ControllerStatusType,
   DeployRequest,
+  DriftReport,
+  EvidenceReport as EvidenceReportType,
+  EvidenceSummary,
   History as HistoryType,
   PlanPreview as PlanPreviewType,
   SecretSet as SecretSetType,
   SecretVersion as SecretVersionType,
   ServerStatus as ServerStatusType,
+  ServerTaint,
   ServiceStatus as ServiceStatusType,
 } from "../controller/operations.ts";
 import type { Action as ActionType } from "../domain/actions.ts";
+import { driftKinds } from "../domain/drift.ts";
 import type { KilnEvent as KilnEventType } from "../domain/event.ts";
 import type { ServerFailure as ServerFailureType } from "../domain/observation.ts";
 import type { Release as ReleaseType, WantedRelease as WantedReleaseType } from "../domain/release.ts";
@@ -302,12 +308,24 @@ const change = z.discriminatedUnion("kind", [
     atMs,
   }),
   z.object({ kind: z.literal("warm-over"), release: releaseNumber }),
+  z.object({ kind: z.literal("taint-over"), server: z.string() }),
   z.object({ kind: z.literal("gone") }),
 ]);
 
 const Action = z
   .discriminatedUnion("kind", [
-    z.object({ kind: z.literal("resize"), service: z.string(), release: releaseNumber, size: count, reason }),
+    z.object({
+      kind: z.literal("resize"),
+      service: z.string(),
+      release: releaseNumber,
+      size: count,
+      replacing: maybe(
+        z.array(z.string()).describe("Servers that stand beside the others until they are taken out."),
+      ),
+      reason,
+    }),
+    z.object({ kind: z.literal("quarantine"), service: z.string(), server: z.string(), reason }),
+    z.object({ kind: z.literal("retire"), service: z.string(), server: z.string(), reason }),
     z.object({
       kind: z.literal("route"),
       service: z.string(),
@@ -345,6 +363,80 @@ const ServerFailure = z
 
 const trouble = z.object({ message: z.string(), hint: maybe(z.string()), sinceMs: atMs });
 
+const finding = z.object({
+  server: z.string(),
+  kind: z.enum(driftKinds),
+  subject: z.string().describe("What of that kind: a mount point, a file, a limit's name."),
+  detail: z.string(),
+  atMs,
+  culprit: maybe(
+    z.object({
+      pid: z.number().int(),
+      uid: z.number().int(),
+      loginUid: maybe(z.number().int()),
+      executable: maybe(z.string()),
+      name: z.string(),
+    }),
+  ).describe("Who did it, as far as the kernel tells."),
+  seenBy: z.string(),
+});
+
+const response = z.enum(["replace", "quarantine", "report"]);
+
+const serverTaint = z.object({
+  finding,
+  response,
+  taintedAtMs: atMs,
+  takenAtMs: maybe(atMs).describe("When it was taken out; absent while it waits, or is only reported."),
+  evidenceAtMs: maybe(atMs),
+  evidence: maybe(z.string()),
+  replacedBy: maybe(z.string()),
+}) satisfies z.ZodType<ServerTaint>;
+
+export const DriftReports = z
+  .array(finding.extend({ service: z.string(), response: maybe(response) }))
+  .register(schemas, { id: "DriftReports" }) satisfies z.ZodType<DriftReport[]>;
+
+const evidenceSummary = z.object({
+  digest: z.string().describe("Of the archive."),
+  server: z.string(),
+  release: releaseNumber,
+  image: z.string(),
+  taint: z.object({ kind: z.string(), subject: z.string(), detail: z.string(), atMs }),
+  atMs,
+  bytes: amount,
+  left: z.array(z.string()).describe("Paths of writable places that had no room."),
+}) satisfies z.ZodType<EvidenceSummary>;
+
+export const EvidenceList = z.array(evidenceSummary).register(schemas, { id: "EvidenceList" });
+
+export const EvidenceReport = evidenceSummary
+  .extend({
+    culprit: finding.shape.culprit,
+    processes: z.array(
+      z.object({
+        pid: z.number().int(),
+        parent: z.number().int(),
+        uid: z.number().int(),
+        name: z.string(),
+        state: z.string(),
+        argv: z.array(z.string()),
+        executable: maybe(z.string()),
+        workingFolder: maybe(z.string()),
+        namespaces: z.record(z.string(), z.string()),
+        files: z.record(z.string(), z.string()),
+        own: z.boolean().describe("Whether it is of the server's cgroup."),
+      }),
+    ),
+    mounts: z.array(z.string()),
+    log: z.array(z.string()),
+  })
+  .register(schemas, { id: "EvidenceReport" }) satisfies z.ZodType<EvidenceReportType>;
+
+export const ArchivePiece = z
+  .object({ data: base64 })
+  .register(schemas, { id: "ArchivePiece" }) satisfies z.ZodType<ArchivePieceType>;
+
 const ServerStatus = z
   .object({
     id: z.string(),
@@ -357,6 +449,7 @@ const ServerStatus = z
     address: maybe(z.string()),
     inTraffic: z.boolean(),
     health: maybe(z.string()),
+    taint: maybe(serverTaint).describe("Absent while it is what it was made as."),
   })
   .register(schemas, { id: "ServerStatus" }) satisfies z.ZodType<ServerStatusType>;
 

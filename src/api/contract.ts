@@ -16,6 +16,7 @@ export interface Route extends Endpoint {
 }
 
 const service = { params: z.object({ service: z.string().min(1).max(128) }) };
+const oneServer = { params: z.object({ server: z.string().min(1).max(200) }) };
 const newService = { params: z.object({ service: s.newServiceKey }) };
 
 /** A query holds texts only. */
@@ -155,9 +156,37 @@ export const contract = {
     body: s.ByBody,
     answer: s.AuditKey,
   },
+  drift: {
+    ...paths.drift,
+    query: z.strictObject({
+      server: z.string().exactOptional().describe("Only of this server."),
+      inspect: flag.exactOptional().describe("Look at every server once more."),
+    }),
+    summary: "Every difference between a server and its release.",
+    answer: s.DriftReports,
+  },
+  evidence: { ...paths.evidence, summary: "What is kept of servers in quarantine.", answer: s.EvidenceList },
+  evidenceOf: {
+    ...paths.evidenceOf,
+    ...oneServer,
+    summary: "What a server in quarantine was: processes, mounts, last lines.",
+    answer: s.EvidenceReport,
+  },
+  exportEvidence: {
+    ...paths.exportEvidence,
+    ...oneServer,
+    summary: "All that is kept of it, as a tar archive in pieces.",
+    item: s.ArchivePiece,
+  },
+  destroyServer: {
+    ...paths.destroyServer,
+    ...oneServer,
+    summary: "Destroys a server that is kept in quarantine.",
+    body: s.ByBody,
+  },
   logs: {
     ...paths.logs,
-    params: z.object({ server: z.string().min(1).max(200) }),
+    ...oneServer,
     query: z.strictObject({
       tail: wholeNumber.exactOptional().describe("Only so many of the last lines."),
       follow: flag.exactOptional().describe("Go on with lines as they are written."),

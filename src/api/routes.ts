@@ -94,6 +94,12 @@ function answersOf(operations: Operations): Answers {
     audit: () => operations.audit(),
     checkpoint: () => operations.checkpoint(),
     rotateAuditKey: ({ body }) => operations.rotateAuditKey(body.by),
+    drift: ({ query }) => operations.drift(query),
+    evidence: () => operations.evidence(),
+    evidenceOf: ({ params }) => operations.evidenceOf(params.server),
+    exportEvidence: ({ params }) =>
+      new Stream({ open: (signal) => operations.exportEvidence(params.server, signal) }),
+    destroyServer: ({ params, body }) => operations.destroyServer(params.server, body.by),
     logs: ({ params, query }) =>
       new Stream({ open: (signal) => operations.logs(params.server, query, signal) }),
   };

@@ -5,7 +5,7 @@ import type { FastifyInstance } from "fastify";
 import type { DeployRequest, Operations } from "../controller/operations.ts";
 import { draftOf } from "../domain/release.ts";
 import { defaultUpkeep } from "../domain/spec.ts";
-import { aFailure, aPolicy, aRelease, aRollout } from "../domain/testing.ts";
+import { aFailure, aFinding, aPolicy, aRelease, aRollout, aTaint } from "../domain/testing.ts";
 import { silentLog } from "../lib/log.ts";
 import { type Client, createClient } from "./client.ts";
 import { createApi } from "./routes.ts";
@@ -54,6 +54,15 @@ export function fakeOperations(overrides: Partial<Operations> = {}): FakeOperati
 
 const accepted = { service: "shop", release: 2, rollout: 7, scaled: { from: 3, to: 5 } };
 
+const evidence = {
+  digest: `sha256:${"e".repeat(64)}`,
+  ...{ server: "shop-1-1-1", release: 1, image: `sha256:${"1".repeat(64)}` },
+  taint: { kind: "process", subject: "pid 4711", detail: "a shell", atMs: 1 },
+  ...{ atMs: 2, bytes: 10_240, left: ["/tmp/large"] },
+};
+
+const { server: _, ...taint } = aTaint(1);
+
 const status = {
   service: "shop",
   count: 3,
@@ -65,6 +74,7 @@ const status = {
     {
       ...{ id: "shop-1-1-1", service: "shop", release: 1, version: "1.1.0", state: "ready" as const },
       ...{ sinceMs: 1, createdAtMs: 0, address: "10.0.0.1", inTraffic: true, health: "GET / answered 200" },
+      taint: { ...taint, replacedBy: "shop-1-1-2" },
     },
   ],
   failures: [aFailure()],
@@ -109,6 +119,25 @@ export const answers: Operations = {
     ],
     rollouts: [{ ...aRollout(), phases: {} }],
   }),
+  drift: async () => [{ ...aFinding(), service: "shop", response: "replace" }],
+  evidence: async () => [evidence],
+  evidenceOf: async () => ({
+    ...evidence,
+    culprit: { pid: 4711, uid: 0, loginUid: 1000, executable: "/usr/sbin/runc", name: "runc" },
+    processes: [
+      {
+        ...{ pid: 4711, parent: 1, uid: 0, name: "sh", state: "S", argv: ["sh", "-i"], own: true },
+        ...{ executable: "/bin/sh", workingFolder: "/", namespaces: { mnt: "mnt:[1]" }, files: {} },
+      },
+    ],
+    mounts: ["36 35 98:0 / / rw - overlay kiln rw"],
+    log: ["hello"],
+  }),
+  exportEvidence: async function* () {
+    yield { data: "aGVsbG8=" };
+    yield { data: "IQ==" };
+  },
+  destroyServer: async () => {},
   secrets: async () => [
     {
       ...{ service: "shop", name: "DB_PASSWORD", version: 2, createdAtMs: 1, createdBy: by },

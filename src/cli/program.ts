@@ -53,6 +53,7 @@ export function createProgram(version: string, host: Host): Command {
   addChangeCommands(program, load);
   addSecretCommands(program, load);
   addAuditCommands(program, load);
+  addDriftCommands(program, load);
   addImageCommands(program, load);
   addMachineCommands(program, load);
   return program.helpCommand("help [COMMAND]", "print help for a command");
@@ -258,6 +259,42 @@ function addAuditCommands(program: Command, load: Load): void {
   command(audit, "rotate", "sign with a new key from now on").action(
     load(() => import("./commands/audit-rotate.ts")),
   );
+}
+
+function addDriftCommands(program: Command, load: Load): void {
+  program.commandsGroup("Servers that were changed:");
+  command(
+    program,
+    "drift",
+    "list how servers differ from their releases; exit code 1 when one does",
+    "kiln drift",
+    "kiln drift shop-3-1-1 --json",
+    "kiln drift --watch",
+  )
+    .argument("[SERVER]", "one server; otherwise all")
+    .option("-i, --inspect", "look at every server once more")
+    .option("-w, --watch", "go on as differences are found")
+    .action(load(() => import("./commands/drift.ts")));
+  const evidence = group(program, "evidence", "what servers in quarantine were");
+  command(evidence, "ls", "list what is kept", "kiln evidence ls").action(
+    load(() => import("./commands/evidence-ls.ts")),
+  );
+  command(evidence, "show", "print processes, mounts and last lines", "kiln evidence show shop-3-1-1")
+    .argument("<SERVER>", "as `kiln evidence ls` lists it")
+    .action(load(() => import("./commands/evidence-show.ts")));
+  command(
+    evidence,
+    "export",
+    "write all that is kept of a server as a tar archive",
+    "kiln evidence export shop-3-1-1 --output case.tar",
+  )
+    .argument("<SERVER>", "as `kiln evidence ls` lists it")
+    .option("-o, --output <FILE>", "in place of ./SERVER.tar")
+    .action(load(() => import("./commands/evidence-export.ts")));
+  const server = group(program, "server", "act on one server");
+  command(server, "destroy", "destroy a server that is kept in quarantine", "kiln server destroy shop-3-1-1")
+    .argument("<SERVER>", "as `kiln servers` lists it")
+    .action(load(() => import("./commands/server-destroy.ts")));
 }
 
 /** An option that may be given several times. */

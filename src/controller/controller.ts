@@ -1,11 +1,13 @@
 import type { ImageDigest } from "../domain/ids.ts";
 import type { DriftWatch } from "../drift/drift-watch.ts";
+import type { EvidenceStore } from "../drift/evidence.ts";
 import type { Clock } from "../lib/clock.ts";
 import { KilnError } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Call, Platform, Readiness } from "../platform/platform.ts";
 import type { Store } from "../store/store.ts";
 import { createCommands } from "./commands.ts";
+import { createDriftOperations } from "./drift.ts";
 import { startLoop } from "./loop.ts";
 import type { Notary } from "./notary.ts";
 import type { Operations } from "./operations.ts";
@@ -20,6 +22,8 @@ export interface ControllerOptions {
   readonly log: Logger;
   /** Absent where servers are not looked at. */
   readonly drift?: DriftWatch;
+  /** Absent where no evidence is kept. */
+  readonly evidence?: EvidenceStore;
   /** Whether the image store has it. */
   readonly hasImage: (image: ImageDigest) => Promise<boolean>;
   /** What `kiln controller status` says of this process. */
@@ -56,6 +60,10 @@ export function startController(options: ControllerOptions): Controller {
     ...createCommands({ store, platform, clock, loop, call }),
     ...createSecretCommands(store),
     ...createQueries({ store, observe: loop.observe, trouble: loop.trouble, hasImage: options.hasImage }),
+    ...createDriftOperations({
+      ...{ store, platform, call, observe: loop.observe, poke: loop.poke },
+      ...{ drift: options.drift, evidence: options.evidence },
+    }),
     logs: (server, how, signal) => {
       if (platform.logs !== undefined) return platform.logs.read(server, how, signal);
       throw new KilnError("platform_unusable", `The platform ${platform.name} keeps no logs.`);

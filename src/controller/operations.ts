@@ -1,12 +1,17 @@
 import type { Checkpoint, ExportedCheckpoint } from "../audit/checkpoint.ts";
 import type { Plan } from "../domain/actions.ts";
+import type { Finding } from "../domain/drift.ts";
 import type { KilnEvent } from "../domain/event.ts";
 import type { ImageDigest, ServerId, ServiceKey } from "../domain/ids.ts";
 import type { ServerFailure, ServerObservation, ServiceWarning } from "../domain/observation.ts";
 import type { Release, WantedRelease } from "../domain/release.ts";
 import type { Origin, Rollout, WarmRelease } from "../domain/rollout.ts";
 import type { RolloutPolicy, UpkeepPolicy } from "../domain/spec.ts";
+import type { TaintedServer } from "../domain/taint.ts";
+import type { EvidenceReport, EvidenceSummary } from "../drift/evidence.ts";
 import type { LogLine, LogReader, Readiness } from "../platform/platform.ts";
+
+export type { EvidenceReport, EvidenceSummary };
 
 /** What `kiln deploy` asks for. The image is already in the image store. */
 export interface DeployRequest {
@@ -75,6 +80,26 @@ export interface ServerStatus extends ServerObservation {
   readonly service: ServiceKey;
   readonly release: number;
   readonly version: string;
+  /** Absent while it is what it was made as. */
+  readonly taint?: ServerTaint | undefined;
+}
+
+export interface ServerTaint extends Omit<TaintedServer, "server"> {
+  /** The server that takes its place. */
+  readonly replacedBy: ServerId | undefined;
+}
+
+/** A difference between a server and its release. */
+export interface DriftReport extends Finding {
+  readonly service: ServiceKey;
+  /** What is done about the server; undefined when the service's policy ignores it. */
+  readonly response: TaintedServer["response"] | undefined;
+}
+
+/** A piece of an archive. */
+export interface ArchivePiece {
+  /** As base64 (RFC 4648 section 4). */
+  readonly data: string;
 }
 
 export interface ReleaseSummary {
@@ -187,6 +212,16 @@ export interface Operations {
   setSecret(service: ServiceKey, name: string, value: string, by: string): Promise<SecretSet>;
   /** With all its versions. Throws `secret_unknown`, `secret_in_use`. */
   removeSecret(service: ServiceKey, name: string, by: string): Promise<void>;
+  /** What differs now, by server and time; of one server, or of all. With `inspect` all are looked at once more. */
+  drift(options: { readonly server?: ServerId; readonly inspect?: boolean }): Promise<readonly DriftReport[]>;
+  /** Newest first. */
+  evidence(): Promise<readonly EvidenceSummary[]>;
+  /** Throws `evidence_unknown`. */
+  evidenceOf(server: ServerId): Promise<EvidenceReport>;
+  /** The whole archive, in pieces. Throws `evidence_unknown`. */
+  exportEvidence(server: ServerId, signal: AbortSignal): AsyncIterable<ArchivePiece>;
+  /** Of one in quarantine. Throws `server_unknown`, `server_in_use`. */
+  destroyServer(server: ServerId, by: string): Promise<void>;
   /** Digests that a kept release uses, with the releases that do. */
   imagesInUse(): Promise<ReadonlyMap<ImageDigest, readonly string[]>>;
   /**

@@ -1,7 +1,8 @@
 import type { KilnEvent } from "../domain/event.ts";
-import type { ImageDigest, ServiceKey } from "../domain/ids.ts";
+import { type ImageDigest, parseServerId, type ServiceKey } from "../domain/ids.ts";
 import type { GroupObservation, Observation } from "../domain/observation.ts";
 import type { DesiredService } from "../domain/rollout.ts";
+import type { TaintedServer } from "../domain/taint.ts";
 import { KilnError } from "../lib/errors.ts";
 import type { Store } from "../store/store.ts";
 import type {
@@ -9,6 +10,7 @@ import type {
   Operations,
   ReleaseSummary,
   ServerStatus,
+  ServerTaint,
   ServiceStatus,
   Trouble,
 } from "./operations.ts";
@@ -83,7 +85,19 @@ function statusOf(
 function serversOf(group: GroupObservation, desired: DesiredService): readonly ServerStatus[] {
   const { service, release } = group;
   const version = desired.releases.get(release)?.version ?? "unknown";
-  return group.servers.map((server) => ({ ...server, service, release, version }));
+  return group.servers.map((server) => {
+    const taint = desired.taints.find((t) => t.server === server.id);
+    return { ...server, service, release, version, ...(taint && { taint: taintOf(taint, group) }) };
+  });
+}
+
+function taintOf({ server: id, ...taint }: TaintedServer, group: GroupObservation): ServerTaint {
+  const own = parseServerId(id);
+  const successor = group.servers.find((server) => {
+    const name = parseServerId(server.id);
+    return own !== undefined && name?.slot === own.slot && name.attempt > own.attempt;
+  });
+  return { ...taint, replacedBy: successor?.id };
 }
 
 async function historyOf({ store, hasImage }: QueryParts, desired: DesiredService): Promise<History> {

@@ -12,7 +12,7 @@ export type Action =
       readonly release: number;
       readonly size: number;
       /** Servers of it that stand beside the `size` others until they are taken out. Absent: none. */
-      readonly replacing?: readonly ServerId[];
+      readonly replacing?: readonly ServerId[] | undefined;
       readonly reason: string;
     }
   | { readonly kind: "route"; readonly service: ServiceKey; readonly shares: Shares; readonly reason: string }

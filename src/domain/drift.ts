@@ -23,6 +23,12 @@ export type DriftKind =
   /** A writable place is full: nothing was changed, but it cannot work. */
   | "full";
 
+/** All of them. */
+export const driftKinds = [
+  ...(["process", "program", "namespace", "traced", "mount", "limit"] as const),
+  ...(["paused", "image", "bundle", "full"] as const),
+] satisfies readonly DriftKind[];
+
 /** Who did it, as far as the kernel tells. */
 export interface Culprit {
   readonly pid: number;

@@ -30,6 +30,8 @@ export const errorCodes = {
   service_unknown: { status: 404, exit: 1 },
   service_removing: { status: 409, exit: 3 },
   release_unknown: { status: 404, exit: 1 },
+  evidence_unknown: { status: 404, exit: 1 },
+  server_in_use: { status: 409, exit: 3 },
   secret_unknown: { status: 404, exit: 1 },
   secret_missing: { status: 409, exit: 3 },
   secret_in_use: { status: 409, exit: 3 },

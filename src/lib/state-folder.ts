@@ -28,6 +28,8 @@ export interface StateFolder {
   readonly erofs: string;
   readonly servers: string;
   readonly router: string;
+  /** What servers in quarantine were: one archive each. */
+  readonly evidence: string;
 }
 
 /** `sun_path` of unix(7) holds 107 bytes; the longest socket below `home` takes 40 of them. */
@@ -68,6 +70,7 @@ export function openStateFolder(
     erofs: join(home, "erofs"),
     servers: join(home, "servers"),
     router: join(home, "router"),
+    evidence: join(home, "evidence"),
   };
 }
 

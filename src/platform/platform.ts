@@ -39,7 +39,7 @@ export interface GroupSpec {
   /**
    * Servers of it that others take the place of: while they are there they stand beside `size` others. Absent: none.
    */
-  readonly replacing?: readonly ServerId[];
+  readonly replacing?: readonly ServerId[] | undefined;
 }
 
 /** The mark that drift leaves on a server, for ever: the finding that led to it. */
@@ -58,8 +58,8 @@ export interface Exhibit {
   readonly taint: Taint;
   /** Its first process; undefined when that has ended. */
   readonly pid: number | undefined;
-  /** Absolute paths in it that are tmpfs, without those that hold secrets. */
-  readonly writable: readonly string[];
+  /** Absolute paths in it where secrets are. */
+  readonly secrets: readonly string[];
   /** Processes in its cgroup. */
   readonly processes: readonly number[];
   /** The last lines that it wrote, oldest first. */

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { driftKinds } from "../domain/drift.ts";
 import { baseHint, basePattern, parseBase } from "./image-base.ts";
 import * as leaf from "./leaves.ts";
 import type { Path } from "./tree.ts";
@@ -394,7 +395,7 @@ const drift = z
       ignore: leaf
         .list(
           leaf.text({
-            expected: `a kind of drift (${v.driftKinds.join(", ")}), optionally with a pattern for its subject, such as mount:/var/cache/*`,
+            expected: `a kind of drift (${driftKinds.join(", ")}), optionally with a pattern for its subject, such as mount:/var/cache/*`,
             pattern: v.driftPattern,
             examples: ["full", "mount:/var/cache/*"],
           }),

@@ -1,4 +1,4 @@
-import type { DriftKind } from "../domain/drift.ts";
+import { driftKinds } from "../domain/drift.ts";
 
 /** The small grammars of kiln.yaml. Each parser returns undefined for what is not of its grammar; `schema.ts` says so. */
 
@@ -82,12 +82,6 @@ export const secretNamePattern = /^[A-Z][A-Z0-9_]{0,63}$/;
 
 /** As in `domain/ids.ts`: no dots, so that a service key can be taken apart again. */
 export const namePattern = /^[a-z][a-z0-9-]{0,31}$/;
-
-/** As `DriftKind` in `domain/drift.ts` has them. */
-export const driftKinds = [
-  ...(["process", "program", "namespace", "traced", "mount", "limit"] as const),
-  ...(["paused", "image", "bundle", "full"] as const),
-] satisfies readonly DriftKind[];
 
 /** A kind of drift, optionally with a pattern for its subject. */
 export const driftPattern = new RegExp(`^(${driftKinds.join("|")})(:.{1,200})?$`);

@@ -44,6 +44,10 @@ interface ServiceOptions {
   readonly bake: string;
   /** More of `rollout`, as YAML. */
   readonly rollout: string;
+  /** More of `servers`, as YAML. */
+  readonly servers: string;
+  /** More keys, as YAML. */
+  readonly more: string;
   /** More items of `files`, as YAML. */
   readonly files: readonly string[];
 }
@@ -94,6 +98,8 @@ function specText(name: string, options: Partial<ServiceOptions>): string {
     rollout = "",
     bake = "50ms",
     files = [],
+    servers = "",
+    more = "",
   } = options;
   const command = options.command ?? JSON.stringify(["/bin/busybox", "sh", "-c", behaviours[behaviour]]);
   return `
@@ -105,10 +111,11 @@ image:
     - { from: ./www, to: /www }
 ${files.map((file) => `    - ${file}\n`).join("")}
   command: ${command}
-servers: { count: ${count}, port: 8080 }
+servers: { count: ${count}, port: 8080 ${servers} }
 health: { http: /, interval: 50ms, timeout: 300ms, ready: 1, unready: 2, deadline: 3s }
 traffic: { listen: ${port}${host === undefined ? "" : `, host: ${host}`} }
 rollout: { bake: ${bake}, drain: 1s, keepWarm: 200ms ${rollout} }
+${more}
 `;
 }
 

@@ -27,7 +27,14 @@ export function serverLines(servers: readonly ServerStatus[], nowMs: number, sty
     server.address ?? "-",
     server.inTraffic ? "yes" : "no",
     formatAge(nowMs - server.createdAtMs),
-    plainText(server.health ?? ""),
+    plainText(noteOf(server)),
   ]);
   return table(["SERVER", "STATE", "RELEASE", "VERSION", "ADDRESS", "TRAFFIC", "AGE", "HEALTH"], rows);
+}
+
+/** What was found on it, and who takes its place; of all others, the last health check. */
+function noteOf({ taint, health }: ServerStatus): string {
+  if (taint === undefined) return health ?? "";
+  const successor = taint.replacedBy === undefined ? "" : `; ${taint.replacedBy} takes its place`;
+  return `tainted: ${taint.finding.detail}${successor}`;
 }

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { ServerId } from "../../domain/ids.ts";
+import { secretsFolder } from "../../domain/spec.ts";
 import { isErrno, KilnError } from "../../lib/errors.ts";
 import type { Call, Evidence, EvidenceKeeper, Exhibit, Taint } from "../platform.ts";
 import { cgroupFolders, serverCgroup, setFrozen } from "./cgroups.ts";
@@ -43,8 +44,9 @@ async function exhibit(
   const processes = new Set(folders.flatMap(members));
   // A process that has ended may have left its number to another one.
   const pid = running !== undefined && processes.has(running.process.pid) ? running.process.pid : undefined;
-  const { writable } = release.shape;
-  return { server: id, release, taint, pid, writable, processes: [...processes], log };
+  const paths = release.secrets.flatMap((s) => (s.delivery.kind === "file" ? [s.delivery.path] : []));
+  const secrets = [secretsFolder, ...paths];
+  return { server: id, release, taint, pid, secrets, processes: [...processes], log };
 }
 
 function members(folder: string): readonly number[] {

@@ -1,0 +1,8 @@
+import type { Context, Outcome } from "../context.ts";
+import { whoAmI } from "../people.ts";
+
+export async function run(context: Context, _options: object, server: string): Outcome {
+  await (await context.connect()).destroyServer(server, whoAmI(context.env));
+  context.output.result({ server }, [`${server} is destroyed. Its evidence stays.`]);
+  return 0;
+}

@@ -1,0 +1,84 @@
+import type { Finding } from "../domain/drift.ts";
+import { parseServerId, type ServerId } from "../domain/ids.ts";
+import type { Observation } from "../domain/observation.ts";
+import type { DriftWatch } from "../drift/drift-watch.ts";
+import type { EvidenceStore } from "../drift/evidence.ts";
+import { KilnError } from "../lib/errors.ts";
+import type { Call, Platform } from "../platform/platform.ts";
+import type { Store } from "../store/store.ts";
+import type { ArchivePiece, DriftReport, Operations } from "./operations.ts";
+
+export interface DriftParts {
+  readonly store: Store;
+  readonly platform: Platform;
+  readonly drift: DriftWatch | undefined;
+  readonly evidence: EvidenceStore | undefined;
+  readonly observe: () => Promise<Observation>;
+  readonly poke: (service: string) => void;
+  readonly call: () => Call;
+}
+
+/** The operations about servers that are not what they were made as. */
+export function createDriftOperations(
+  parts: DriftParts,
+): Pick<Operations, "drift" | "evidence" | "evidenceOf" | "exportEvidence" | "destroyServer"> {
+  const { drift, evidence, call } = parts;
+  return {
+    drift: async ({ server, inspect }) => {
+      const found = (inspect ? await drift?.inspect(call()) : drift?.findings()) ?? [];
+      const reports = reportsOf(parts.store, found);
+      return server === undefined ? reports : reports.filter((report) => report.server === server);
+    },
+    evidence: async () => (await evidence?.list()) ?? [],
+    evidenceOf: (server) => kept(evidence).show(server),
+    exportEvidence: (server, signal) => pieces(kept(evidence).read(server, signal)),
+    destroyServer: (server, by) => destroyServer(parts, server, by),
+  };
+}
+
+/** What is seen now, and what led to a taint of a server that may still be there. */
+function reportsOf(store: Store, found: readonly Finding[]): readonly DriftReport[] {
+  const taints = store.desiredAll().flatMap((desired) => desired.taints);
+  const responses = new Map(taints.map((taint) => [taint.server, taint.response]));
+  const all = [...found, ...taints.map((taint) => taint.finding)];
+  const once = new Map(
+    all.map((finding) => [`${finding.server} ${finding.kind} ${finding.subject}`, finding]),
+  );
+  return [...once.values()]
+    .map((finding) => ({
+      ...finding,
+      service: parseServerId(finding.server)?.service ?? "",
+      response: responses.get(finding.server),
+    }))
+    .sort((a, b) => (a.server === b.server ? a.atMs - b.atMs : a.server < b.server ? -1 : 1));
+}
+
+function kept(evidence: EvidenceStore | undefined): EvidenceStore {
+  if (evidence !== undefined) return evidence;
+  throw new KilnError("evidence_unknown", "This installation keeps no evidence.");
+}
+
+async function* pieces(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<ArchivePiece> {
+  for await (const chunk of chunks) yield { data: Buffer.from(chunk).toString("base64") };
+}
+
+async function destroyServer(parts: DriftParts, server: ServerId, by: string): Promise<void> {
+  const { store, platform, observe, poke, call } = parts;
+  const { groups } = await observe();
+  const group = groups.find((g) => g.servers.some((s) => s.id === server));
+  const found = group?.servers.find((s) => s.id === server);
+  if (group === undefined || found === undefined) {
+    throw new KilnError("server_unknown", `There is no server ${server}.`, {
+      hint: "`kiln servers` lists them.",
+    });
+  }
+  if (found.state !== "quarantined") {
+    throw new KilnError("server_in_use", `${server} is not in quarantine: it is ${found.state}.`, {
+      hint: "`kiln scale` and `kiln deploy` say how many servers there are.",
+    });
+  }
+  const message = `${by} destroys ${server}, which was kept in quarantine.`;
+  store.appendEvent({ service: group.service, kind: "server.discarded", message, data: { server, by } });
+  await platform.destroy(server, call());
+  poke(group.service);
+}

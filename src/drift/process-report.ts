@@ -1,0 +1,88 @@
+import { readdirSync } from "node:fs";
+import { linkIfThere, readIfThere } from "../lib/proc.ts";
+import { readStatus } from "./process-tree.ts";
+
+/** Open files of one process that are written down, and processes of one server. */
+const most = { files: 256, processes: 4096 };
+
+/** One process as it was, without its environment: that may hold secrets. */
+export interface ProcessReport {
+  readonly pid: number;
+  readonly parent: number;
+  readonly uid: number;
+  readonly name: string;
+  readonly state: string;
+  readonly argv: readonly string[];
+  readonly executable: string | undefined;
+  readonly workingFolder: string | undefined;
+  /** By kind, what /proc/PID/ns/KIND links to. */
+  readonly namespaces: Readonly<Record<string, string>>;
+  /** By number; `socket:[…]` and `pipe:[…]` stand for themselves. */
+  readonly files: Readonly<Record<string, string>>;
+  /** False: it is not of the server's cgroup, but shares one of its namespaces. */
+  readonly own: boolean;
+}
+
+/** Kinds of namespace that say that a process has come in; the others may be the machine's own. */
+const inside = ["mnt", "pid", "net", "ipc", "uts"];
+
+/** The processes of a server's cgroup, and those that share its namespaces without being in it. */
+export function processReports(own: readonly number[], first: number | undefined): readonly ProcessReport[] {
+  const foreign = first === undefined ? [] : strangers(new Set(own), first);
+  return [...own.map((pid) => reportOf(pid, true)), ...foreign.map((pid) => reportOf(pid, false))]
+    .filter((report) => report !== undefined)
+    .slice(0, most.processes);
+}
+
+function strangers(own: ReadonlySet<number>, first: number): readonly number[] {
+  const wanted = namespacesOf(first, inside);
+  const machine = namespacesOf(process.pid, inside);
+  const kinds = inside.filter((kind) => wanted[kind] !== undefined && wanted[kind] !== machine[kind]);
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name) && !own.has(Number(name)))
+    .map(Number)
+    .filter((pid) => kinds.some((kind) => linkIfThere(`/proc/${pid}/ns/${kind}`) === wanted[kind]));
+}
+
+function reportOf(pid: number, own: boolean): ProcessReport | undefined {
+  const status = readStatus(pid);
+  if (status === undefined) return undefined;
+  return {
+    pid,
+    parent: status.parent,
+    uid: uidOf(pid),
+    name: status.name,
+    state: status.state,
+    argv: (readIfThere(`/proc/${pid}/cmdline`) ?? "").split("\0").slice(0, -1),
+    executable: linkIfThere(`/proc/${pid}/exe`),
+    workingFolder: linkIfThere(`/proc/${pid}/cwd`),
+    namespaces: namespacesOf(pid, namesIn(`/proc/${pid}/ns`)),
+    files: linksIn(`/proc/${pid}/fd`),
+    own,
+  };
+}
+
+function uidOf(pid: number): number {
+  return Number(/^Uid:\t(\d+)/m.exec(readIfThere(`/proc/${pid}/status`) ?? "")?.[1] ?? -1);
+}
+
+function namespacesOf(pid: number, kinds: readonly string[]): Readonly<Record<string, string>> {
+  return linksOf(`/proc/${pid}/ns`, kinds);
+}
+
+function linksIn(folder: string): Readonly<Record<string, string>> {
+  return linksOf(folder, namesIn(folder).slice(0, most.files));
+}
+
+function linksOf(folder: string, names: readonly string[]): Readonly<Record<string, string>> {
+  const links = names.map((name) => [name, linkIfThere(`${folder}/${name}`)] as const);
+  return Object.fromEntries(links.filter((link): link is readonly [string, string] => link[1] !== undefined));
+}
+
+function namesIn(folder: string): readonly string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return []; // its process has ended
+  }
+}
