@@ -16,7 +16,7 @@ export default defineConfig({
       {
         test: {
           name: "integration",
-          include: ["src/**/*.int.test.ts", "test/e2e/**/*.test.ts"],
+          include: ["{src,test}/**/*.int.test.ts", "test/e2e/**/*.test.ts"],
           testTimeout: 120_000,
           hookTimeout: 120_000,
           fileParallelism: false,

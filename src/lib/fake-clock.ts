@@ -4,6 +4,8 @@ interface Timer {
   readonly atMs: number;
   readonly order: number;
   readonly wake: () => void;
+  /** Stops listening to its signal. */
+  readonly letGo: () => void;
 }
 
 /**
@@ -11,7 +13,7 @@ interface Timer {
  * times (and of their calls, for equal times), and everything that one wakes has run before the next one wakes, so
  * the same program takes the same course each time, as long as it waits for nothing but this clock.
  */
-export class FakeClock implements Clock {
+export class FakeClock implements Clock, Disposable {
   #nowMs: number;
   #order = 0;
   /** Latest first, so that the next one is popped off the end. */
@@ -28,18 +30,26 @@ export class FakeClock implements Clock {
   sleep(ms: number, signal?: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
       if (signal?.aborted) return reject(abortError());
-      const timer: Timer = { atMs: this.#nowMs + Math.max(0, ms), order: this.#order++, wake };
+      const timer: Timer = { atMs: this.#nowMs + Math.max(0, ms), order: this.#order++, wake, letGo };
       const onAbort = () => {
         this.#remove(timer);
         reject(abortError());
       };
-      function wake() {
+      function letGo() {
         signal?.removeEventListener("abort", onAbort);
+      }
+      function wake() {
+        letGo();
         resolve();
       }
       this.#insert(timer);
       signal?.addEventListener("abort", onAbort, { once: true });
     });
+  }
+
+  /** Time has come to its end: whoever sleeps never wakes, and its signal (which Node.js keeps for it) can go. */
+  [Symbol.dispose](): void {
+    for (const { letGo } of this.#timers.splice(0)) letGo();
   }
 
   /** How many sleep now. */

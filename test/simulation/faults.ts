@@ -1,5 +1,6 @@
 import type { FakeCall } from "../../src/platform/fake/world.ts";
 import type { Random } from "./random.ts";
+import type { Tally } from "./tally.ts";
 
 /** What befalls one call to the host or the router. */
 export interface Fate {
@@ -33,17 +34,23 @@ const calm: Rates = { failed: 0, lost: 0, forgotten: 0, late: 0 };
 /** Calls that change something: only those can be accepted and forgotten. */
 const forgettable = new Set(["apply", "remove", "stop", "destroy"]);
 
+const names = {
+  failed: "a call failed",
+  lost: "a call's answer was lost",
+  forgotten: "a call was accepted and forgotten",
+} as const;
+
 /** Decides, from the seed alone, what goes wrong. */
 export class Faults {
-  /** How many of each kind have been met. */
-  readonly met = { failed: 0, lost: 0, forgotten: 0, late: 0 };
   readonly #random: Random;
+  readonly #tally: Tally;
   readonly #rates: { readonly host: Rates; readonly router: Rates };
   #outages: readonly Outage[] = [];
   #over = false;
 
-  constructor(random: Random) {
+  constructor(random: Random, tally: Tally) {
     this.#random = random;
+    this.#tally = tally;
     this.#rates = { host: ratesFrom(random), router: ratesFrom(random) };
   }
 
@@ -63,9 +70,16 @@ export class Faults {
     const beforeMs = late ? this.#random.int(1, 4_000) : 0;
     const afterMs = late && this.#random.chance(0.5) ? this.#random.int(1, 2_000) : 0;
     const outcome = this.#isOut(operation, nowMs) ? "failed" : this.#outcome(this.#rates[part], operation);
-    if (outcome !== "done") this.met[outcome]++;
-    if (late) this.met.late++;
+    if (late) this.#tally.add("a call was late");
+    if (outcome !== "done") this.#tally.add(names[outcome]);
+    if (outcome === "failed" || outcome === "lost") this.#countLook(operation);
     return late || outcome !== "done" ? { beforeMs, outcome, afterMs } : noFault;
+  }
+
+  /** Half of a look is none: what the other half has told must not count. */
+  #countLook(operation: string): void {
+    if (operation === "list") this.#tally.add("a listing of the host failed");
+    if (operation === "observe") this.#tally.add("a look at the router failed");
   }
 
   #outcome({ failed, lost, forgotten }: Rates, operation: string): Fate["outcome"] {

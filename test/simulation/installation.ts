@@ -27,6 +27,7 @@ import {
   seamRouter,
   seamStore,
 } from "./seams.ts";
+import type { Tally } from "./tally.ts";
 import type { Trace } from "./trace.ts";
 
 /** A deliberate bug, between the product and the simulated world: for tests of the simulation itself. */
@@ -47,6 +48,7 @@ export interface InstallationParts {
   readonly trace: Trace;
   /** What the machine's clock shows. */
   readonly now: () => number;
+  readonly tally: Tally;
   readonly mutation: Mutation;
 }
 
@@ -75,8 +77,9 @@ export class Installation implements Disposable {
   #fleet: Fleet | undefined;
   #lock: Disposable | undefined;
   controller: Controller | undefined;
-  /** What the controllers have done and met. */
-  readonly tally = { kills: 0, lives: 0, started: 0, complete: 0 };
+  /** What the controllers have done. */
+  readonly done = { lives: 0, started: 0, complete: 0 };
+  #goneMs = 0;
 
   constructor(parts: InstallationParts) {
     this.#parts = parts;
@@ -94,7 +97,7 @@ export class Installation implements Disposable {
   async start(): Promise<void> {
     const { machine, referee, faults, trace, now, mutation } = this.#parts;
     this.#lock = await holdState(join(this.#folder, "lock"), process.pid);
-    const life = new Life(++this.tally.lives, (where) => this.#died(where));
+    const life = new Life(++this.done.lives, (where) => this.#died(where));
     this.#lives.push(life);
     trace.add(() => `controller ${life.number} starts`);
     const { time } = machine;
@@ -104,11 +107,12 @@ export class Installation implements Disposable {
     const log = listening(referee, life, trace);
     const store = openStore(this.#database, { clock });
     store.subscribe(({ kind }) => {
-      if (kind === "rollout.started") this.tally.started++;
-      if (kind === "rollout.completed") this.tally.complete++;
+      if (kind === "rollout.started") this.done.started++;
+      if (kind === "rollout.completed") this.done.complete++;
     });
     this.#store = store;
     this.#life = life;
+    this.#countAbsence(store, time.now() - this.#goneMs);
     referee.begin(life, store);
     const host = seamHost(fakeHost(machine), seams);
     const router = seamRouter(fakeRouter(machine), seams);
@@ -177,10 +181,20 @@ export class Installation implements Disposable {
     return this.#fleet;
   }
 
+  #countAbsence(store: Store, awayMs: number): void {
+    if (this.done.lives === 1) return;
+    for (const { rollout } of store.desiredAll()) {
+      if (rollout === undefined || awayMs <= rollout.policy.progressDeadlineMs) continue;
+      this.#parts.tally.add("the controller was away for longer than a deadline");
+    }
+  }
+
   #died(where: string): void {
-    const { trace, referee } = this.#parts;
+    const { trace, referee, tally, machine } = this.#parts;
     trace.add(() => `controller ${this.#life?.number} is gone: ${where}`);
-    if (where !== "its end") this.tally.kills++;
+    if (where !== "its end") tally.add("the controller was killed");
+    if (this.#life?.orphansGoOn) tally.add("calls of a killed controller went on");
+    this.#goneMs = machine.time.now();
     referee.end();
     this.controller = undefined;
     this.#store?.close();

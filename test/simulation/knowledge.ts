@@ -19,7 +19,7 @@ export class Knowledge {
   disturbedMs = Number.NEGATIVE_INFINITY;
   /** The last time that the router was not as it had said to be. */
   readonly #tamperedMs = new Map<ServiceKey, number>();
-  /** The last time that a server with traffic was lost through no doing of the controller's. */
+  /** The last time that a server that had traffic, or could have it, was lost through no doing of the controller's. */
   readonly lossMs = new Map<ServiceKey, number>();
 
   constructor(machine: Machine, services: readonly ServiceKey[]) {

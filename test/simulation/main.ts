@@ -1,6 +1,7 @@
 import { parseArgs } from "node:util";
+import { simulateMany } from "./many.ts";
 import { simulate } from "./simulation.ts";
-import { addCounts, noCounts, summaryLines } from "./summary.ts";
+import { summaryLines } from "./summary.ts";
 
 const usage = `npm run simulate -- --seed N          one run, with its trace
 npm run simulate -- --runs N          many runs, from seed 1 on (or --from N), with a summary
@@ -19,20 +20,9 @@ async function replay(seed: number): Promise<boolean> {
 }
 
 async function many(from: number, runs: number, rollouts: number): Promise<boolean> {
-  const before = process.cpuUsage();
-  let counts = noCounts;
-  let failed = 0;
-  let done = 0;
-  for (; done < runs && counts.rollouts < rollouts && failed < 10; done++) {
-    const { seed, found, counts: more } = await simulate({ seed: from + done });
-    counts = addCounts(counts, more);
-    if (found === undefined) continue;
-    failed++;
-    console.log(`seed ${seed}: ${found.rule}: ${found.words}\n  replay: npm run simulate -- --seed ${seed}`);
-  }
-  const { user, system } = process.cpuUsage(before);
-  for (const line of summaryLines(done, failed, counts, (user + system) / 1e6)) console.log(line);
-  return failed === 0;
+  const result = await simulateMany({ from, runs, rollouts, say: console.log });
+  for (const line of summaryLines(result)) console.log(line);
+  return result.findings.length === 0;
 }
 
 async function main(): Promise<boolean> {

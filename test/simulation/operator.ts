@@ -1,6 +1,7 @@
 import type { Controller } from "../../src/controller/controller.ts";
 import type { DeployRequest } from "../../src/controller/operations.ts";
 import type { ServiceKey } from "../../src/domain/ids.ts";
+import type { Rollout } from "../../src/domain/rollout.ts";
 import type { RolloutPolicy, Step } from "../../src/domain/spec.ts";
 import { aRelease } from "../../src/domain/testing.ts";
 import { KilnError } from "../../src/lib/errors.ts";
@@ -8,8 +9,17 @@ import { Killed } from "./life.ts";
 import type { Quality, QualityMix } from "./nature.ts";
 import type { Random } from "./random.ts";
 import { injected } from "./seams.ts";
+import type { Request, Tally } from "./tally.ts";
 import type { Trace } from "./trace.ts";
 import type { Verdict } from "./verdict.ts";
+
+/** What an operator asks for, and how often. */
+const wishes = {
+  ...{ deploy: 12, rollback: 4, scale: 4, abort: 3, pause: 1, resume: 2, promote: 2 },
+  remove: 0.6,
+};
+
+type Wish = keyof typeof wishes;
 
 /** What an operator may be told: all of these are answers, not faults. */
 const answers = new Set([
@@ -22,46 +32,52 @@ const answers = new Set([
   "traffic_conflict",
 ]);
 
+export interface OperatorParts {
+  readonly random: Random;
+  /** What the releases are like that are deployed. */
+  readonly mix: QualityMix;
+  readonly verdict: Verdict;
+  readonly trace: Trace;
+  readonly tally: Tally;
+}
+
 /** A person who asks for this and that at any time. */
 export class Operator {
   readonly #random: Random;
   readonly #mix: QualityMix;
   readonly #verdict: Verdict;
   readonly #trace: Trace;
+  readonly #tally: Tally;
   readonly #drafts = new Map<ServiceKey, DeployRequest["draft"][]>();
   #versions = 0;
-  /** How often each thing was asked for. */
-  readonly asked = new Map<string, number>();
 
-  constructor(random: Random, mix: QualityMix, verdict: Verdict, trace: Trace) {
+  constructor({ random, mix, verdict, trace, tally }: OperatorParts) {
     this.#random = random;
     this.#mix = mix;
+    this.#tally = tally;
     this.#verdict = verdict;
     this.#trace = trace;
   }
 
   /** A first deploy that works: what most runs begin with. */
   begin(controller: Controller, service: ServiceKey): void {
-    this.#ask("deploy", service, controller.deploy(this.#request(service, "good")));
+    const answer = controller.deploy(this.#request(service, "good"));
+    this.#ask("deploy", service, undefined, answer);
   }
 
-  /** Asks for something, and does not wait for it. */
-  act(controller: Controller, service: ServiceKey): void {
-    const wishes = {
-      ...{ deploy: 12, rollback: 4, scale: 4, abort: 3, pause: 1, resume: 2, promote: 2 },
-      remove: 0.6,
-    };
+  /** Asks for something while this rollout is running, if any, and does not wait for it. */
+  act(controller: Controller, service: ServiceKey, running: Rollout | undefined): void {
     const what = this.#random.weighted(wishes);
-    this.#ask(what, service, this.#do(what, controller, service));
+    this.#ask(what, service, running, this.#do(what, controller, service));
   }
 
   /** Decides on a rollout that waits for a person. */
-  decide(controller: Controller, service: ServiceKey): void {
-    const what = this.#random.pick(["abort", "promote", "resume", "abort"]);
-    this.#ask(what, service, this.#do(what, controller, service));
+  decide(controller: Controller, service: ServiceKey, paused: Rollout): void {
+    const what = this.#random.pick<Wish>(["abort", "promote", "resume", "abort"]);
+    this.#ask(what, service, paused, this.#do(what, controller, service));
   }
 
-  #do(what: string, controller: Controller, service: ServiceKey): Promise<unknown> {
+  #do(what: Wish, controller: Controller, service: ServiceKey): Promise<unknown> {
     const random = this.#random;
     switch (what) {
       case "rollback": {
@@ -78,22 +94,27 @@ export class Operator {
         return controller[what](service, "ada@example.com");
       case "remove":
         return controller.remove(service, "ada@example.com");
-      default:
+      case "deploy":
         return controller.deploy(this.#request(service, random.weighted(this.#mix)));
     }
   }
 
-  #ask(what: string, service: ServiceKey, answer: Promise<unknown>): void {
-    this.asked.set(what, (this.asked.get(what) ?? 0) + 1);
+  #ask(what: Wish, service: ServiceKey, running: Rollout | undefined, answer: Promise<unknown>): void {
     this.#trace.add(() => `operator: ${what} ${service}`);
     answer.then(
-      (value) => this.#trace.add(() => `operator: ${what} ${service} -> ${inShort(value)}`),
-      (error: unknown) => this.#hear(what, error),
+      (value) => {
+        this.#trace.add(() => `operator: ${what} ${service} -> ${inShort(value)}`);
+        for (const name of namesOf(what, running)) this.#tally.add(name);
+      },
+      (error: unknown) => this.#hear(what, running, error),
     );
   }
 
-  #hear(what: string, error: unknown): void {
+  #hear(what: Wish, running: Rollout | undefined, error: unknown): void {
     if (error instanceof Killed) return;
+    if (what === "abort" && running !== undefined) {
+      this.#verdict.fail("abort-always-works", `rollout ${running.id} is ${running.phase}: ${error}`);
+    }
     this.#trace.add(() => `operator: ${what} is refused: ${error instanceof Error ? error.message : error}`);
     const expected =
       error instanceof KilnError && (answers.has(error.code) || error.message.includes(injected));
@@ -160,6 +181,19 @@ function someSteps(random: Random): readonly Step[] {
     holdMs: random.pick([0, 3_000, 15_000]),
     ...(random.chance(0.4) ? { analysis } : {}),
   }));
+}
+
+/** What was accepted, by the names of the tally; a deploy or a rollback may have been refused in favour of what ran. */
+function namesOf(what: Wish, running: Rollout | undefined): readonly Request[] {
+  if (what === "abort") {
+    const ways = { forward: "on the way forward", back: "on the way back", paused: "while paused" } as const;
+    const { phase, kind } = running ?? {};
+    if (phase !== "forward" && phase !== "back" && phase !== "paused") return [];
+    return [`abort ${ways[phase]}`, ...(kind === "rollback" ? (["abort of a rollback"] as const) : [])];
+  }
+  if (running === undefined || what === "resume" || what === "promote") return [what];
+  if (what === "pause") return running.kind === "rollback" ? [what, "pause of a rollback"] : [what];
+  return [what, what === "deploy" ? "deploy over a rollout" : `${what} during a rollout`];
 }
 
 function inShort(value: unknown): string {

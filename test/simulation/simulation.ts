@@ -1,3 +1,4 @@
+import type { Controller } from "../../src/controller/controller.ts";
 import { parseServerId, type ServerId, type ServiceKey } from "../../src/domain/ids.ts";
 import { FakeClock } from "../../src/lib/fake-clock.ts";
 import { Faults } from "./faults.ts";
@@ -8,6 +9,7 @@ import { Operator } from "./operator.ts";
 import { Random } from "./random.ts";
 import { Referee } from "./referee.ts";
 import { isAtRest, restProblems } from "./rest.ts";
+import { type Counts, Tally } from "./tally.ts";
 import { Trace } from "./trace.ts";
 
 export interface SimulationOptions {
@@ -24,18 +26,32 @@ export interface SimulationResult {
   /** The first invariant that did not hold. */
   readonly found: { readonly rule: string; readonly words: string } | undefined;
   readonly trace: readonly string[];
-  readonly counts: Counts;
+  readonly outcome: Outcome;
 }
 
-/** What a run has seen. */
-export interface Counts {
+/** What a run has done. */
+export interface Outcome {
   readonly rollouts: number;
   readonly complete: number;
-  readonly faults: number;
-  readonly kills: number;
   readonly lives: number;
   readonly checks: number;
   readonly simulatedMs: number;
+  readonly happened: Counts;
+}
+
+/** What happens to the world outside, by the names of the tally. */
+const hauntings = {
+  exit: "a server's process ended",
+  error: "a server answered errors",
+  hang: "a server hung",
+  vanish: "a server was removed by others",
+  outage: "an operation failed for a while",
+  router: "the router forgot its routes",
+  reboot: "the machine restarted",
+} as const;
+
+function needsVictim(what: keyof typeof hauntings): boolean {
+  return what === "exit" || what === "error" || what === "hang" || what === "vanish";
 }
 
 const startMs = 1_000_000_000_000;
@@ -51,6 +67,7 @@ class Run implements Disposable {
   readonly #random: Random;
   readonly #time = new FakeClock(startMs);
   readonly #trace: Trace;
+  readonly #tally = new Tally();
   readonly #faults: Faults;
   readonly #machine: Machine;
   readonly #referee: Referee;
@@ -65,19 +82,26 @@ class Run implements Disposable {
     this.#seed = seed;
     this.#random = new Random(seed);
     this.#trace = new Trace(traced, () => this.#time.now());
-    this.#faults = new Faults(this.#random.fork("faults"));
+    this.#faults = new Faults(this.#random.fork("faults"), this.#tally);
     const now = () => this.#time.now() + this.#skewMs;
     const wall = { now, sleep: (ms: number, signal?: AbortSignal) => this.#time.sleep(ms, signal) };
     this.#machine = new Machine(wall, this.#time, this.#random.fork("machine"));
     this.#services = this.#random.chance(0.15) ? ["shop", "api.staging"] : ["shop"];
     this.#referee = new Referee(this.#machine, this.#services, this.#trace);
-    this.#operator = new Operator(this.#random.fork("operator"), mix, this.#referee.verdict, this.#trace);
+    this.#operator = new Operator({
+      random: this.#random.fork("operator"),
+      mix,
+      verdict: this.#referee.verdict,
+      trace: this.#trace,
+      tally: this.#tally,
+    });
     this.#installation = new Installation({
       machine: this.#machine,
       referee: this.#referee,
       faults: this.#faults,
       trace: this.#trace,
       now,
+      tally: this.#tally,
       mutation,
     });
   }
@@ -130,7 +154,7 @@ class Run implements Disposable {
       return;
     }
     const what = this.#random.weighted({ operator: 8, haunt: 5, kill: 2.5, stop: 0.5, rival: 0.2 });
-    if (what === "operator") this.#operator.act(controller, this.#random.pick(this.#services));
+    if (what === "operator") this.#request(controller, this.#random.pick(this.#services));
     else if (what === "haunt") await this.#haunt();
     else if (what === "kill")
       this.#installation.life?.killAt(this.#random.int(1, 25), this.#random.chance(0.5));
@@ -138,16 +162,24 @@ class Run implements Disposable {
     else await this.#rival();
   }
 
+  #request(controller: Controller, service: ServiceKey): void {
+    const running = this.#installation.store.desired(service)?.rollout;
+    this.#operator.act(controller, service, running);
+  }
+
   /** The clock may have been set while no controller ran. */
   async #startAgain(): Promise<void> {
     if (this.#random.chance(0.15)) {
-      this.#skewMs += this.#random.int(-60_000, 120_000);
+      const byMs = this.#random.int(-60_000, 120_000);
+      this.#skewMs += byMs;
+      this.#tally.add(byMs < 0 ? "the clock was set back" : "the clock was set forward");
       this.#trace.add(() => `the clock shows ${this.#skewMs} ms more than real time`);
     }
     await this.#installation.start();
   }
 
   async #stop(): Promise<void> {
+    this.#tally.add("the controller was stopped");
     let stopped = false;
     const stopping = this.#installation.stop().then(() => {
       stopped = true;
@@ -161,6 +193,7 @@ class Run implements Disposable {
   }
 
   async #rival(): Promise<void> {
+    this.#tally.add("a second controller came");
     const lets = await this.#installation.letsAnotherIn();
     this.#referee.verdict.expect(
       !lets,
@@ -183,6 +216,7 @@ class Run implements Disposable {
       reboot: 0.5,
     });
     this.#trace.add(() => `world: ${what} ${victim ?? ""}`);
+    if (victim !== undefined || !needsVictim(what)) this.#tally.add(hauntings[what]);
     if (what === "outage") {
       const operation = random.pick(["list", "observe", "apply", "create", "stop", "destroy", "open", "all"]);
       this.#faults.breakDown(operation, this.#time.now() + random.int(500, 30_000));
@@ -242,7 +276,8 @@ class Run implements Disposable {
   #decide(): void {
     const { store, controller } = this.#installation;
     for (const { service, rollout } of store.desiredAll()) {
-      if (rollout?.phase === "paused" && controller !== undefined) this.#operator.decide(controller, service);
+      if (rollout?.phase !== "paused" || controller === undefined) continue;
+      this.#operator.decide(controller, service, rollout);
     }
   }
 
@@ -256,26 +291,25 @@ class Run implements Disposable {
 
   #result(): SimulationResult {
     const { checks, found } = this.#referee.verdict;
-    const { failed, lost, forgotten, late } = this.#faults.met;
-    const { started, complete, kills, lives } = this.#installation.tally;
+    const { started, complete, lives } = this.#installation.done;
     return {
       seed: this.#seed,
       found,
       trace: this.#trace.lines,
-      counts: {
+      outcome: {
         rollouts: started,
         complete,
-        faults: failed + lost + forgotten + late + this.#events,
-        kills,
         lives,
         checks,
         simulatedMs: this.#time.now() - startMs,
+        happened: this.#tally.counts,
       },
     };
   }
 
   [Symbol.dispose](): void {
     this.#installation[Symbol.dispose]();
+    this.#time[Symbol.dispose]();
   }
 }
 

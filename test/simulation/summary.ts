@@ -1,39 +1,42 @@
-import type { Counts } from "./simulation.ts";
+import type { ManyRuns } from "./many.ts";
+import type { Outcome } from "./simulation.ts";
+import { type Counts, faults, requests } from "./tally.ts";
 
-export const noCounts: Counts = {
+export const noOutcome: Outcome = {
   rollouts: 0,
   complete: 0,
-  faults: 0,
-  kills: 0,
   lives: 0,
   checks: 0,
   simulatedMs: 0,
+  happened: {},
 };
 
-export function addCounts(a: Counts, b: Counts): Counts {
+export function addOutcomes(a: Outcome, b: Outcome): Outcome {
   return {
     rollouts: a.rollouts + b.rollouts,
     complete: a.complete + b.complete,
-    faults: a.faults + b.faults,
-    kills: a.kills + b.kills,
     lives: a.lives + b.lives,
     checks: a.checks + b.checks,
     simulatedMs: a.simulatedMs + b.simulatedMs,
+    happened: addCounts(a.happened, b.happened),
   };
 }
 
-/** What a person reads after many runs; `cpuSeconds` is the processor time that they took. */
-export function summaryLines(
-  runs: number,
-  failed: number,
-  counts: Counts,
-  cpuSeconds: number,
-): readonly string[] {
-  const { rollouts, complete, faults, kills, lives, checks, simulatedMs } = counts;
+function addCounts(a: Counts, b: Counts): Counts {
+  const names = [...faults, ...requests];
+  return Object.fromEntries(names.map((name) => [name, (a[name] ?? 0) + (b[name] ?? 0)]));
+}
+
+/** What a person reads after many runs: how often each fault and each request has happened, and all of it in short. */
+export function summaryLines({ runs, findings, total, cpuSeconds }: ManyRuns): readonly string[] {
+  const { rollouts, complete, lives, checks, simulatedMs, happened } = total;
   const perThousand = (cpuSeconds / Math.max(1, rollouts)) * 1000;
+  const faultCount = faults.reduce((sum, name) => sum + (happened[name] ?? 0), 0);
+  const kills = happened["the controller was killed"] ?? 0;
   return [
-    `${runs} runs, ${failed} with a finding; ${(simulatedMs / 3_600_000).toFixed(1)} simulated hours`,
-    `${rollouts} rollouts (${complete} complete), ${faults} faults, ${kills} kills, ${lives} controllers, ${checks} checks`,
+    ...[...faults, ...requests].map((name) => `${String(happened[name] ?? 0).padStart(8)}  ${name}`),
+    `${runs} runs, ${findings.length} with a finding; ${(simulatedMs / 3_600_000).toFixed(1)} simulated hours`,
+    `${rollouts} rollouts (${complete} complete), ${faultCount} faults, ${kills} kills, ${lives} controllers, ${checks} checks`,
     `${cpuSeconds.toFixed(1)} s of CPU; ${perThousand.toFixed(1)} s for a thousand rollouts`,
   ];
 }

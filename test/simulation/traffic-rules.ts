@@ -12,7 +12,9 @@ const firstTrafficMs = 15_000;
 export class TrafficRules {
   readonly #k: Knowledge;
   readonly #verdict: Verdict;
+  /** Servers with traffic, and ready ones that may get it, that answer. */
   readonly #answering = new Map<ServiceKey, ReadonlySet<ServerId>>();
+  readonly #stopped = new Set<ServerId>();
   /** Since when a server with traffic has not answered. */
   readonly #brokenMs = new Map<ServerId, number>();
   /** Since when nobody could be reached although somebody was ready. */
@@ -78,6 +80,7 @@ export class TrafficRules {
   onStop(id: ServerId, asked: boolean): void {
     const { machine } = this.#k;
     const name = parseServerId(id);
+    this.#stopped.add(id);
     if (name === undefined || !machine.isRunning(id) || this.#k.isTampered(name.service)) return;
     this.#verdict.expect(
       machine.weightOf(id) === 0,
@@ -132,15 +135,15 @@ export class TrafficRules {
   step(service: ServiceKey): void {
     const { machine } = this.#k;
     const takers = machine.takers(service).map((t) => t.id);
-    const answering = new Set(takers.filter((id) => machine.answers(id)));
-    for (const id of this.#answering.get(service) ?? []) {
-      if (!answering.has(id) && (takers.includes(id) || !machine.isRunning(id))) {
-        this.#k.lossMs.set(service, this.#k.now());
-      }
-    }
-    this.#answering.set(service, answering);
-    for (const id of takers) this.#mustLeave(id, answering.has(id));
-    this.#mustBeLit(service, answering.size > 0);
+    const lost = [...(this.#answering.get(service) ?? [])].filter((id) => !machine.answers(id));
+    if (lost.some((id) => !this.#stopped.has(id))) this.#k.lossMs.set(service, this.#k.now());
+    const usable = [...takers, ...this.#k.readyOf(service)];
+    this.#answering.set(service, new Set(usable.filter((id) => machine.answers(id))));
+    for (const id of takers) this.#mustLeave(id, machine.answers(id));
+    this.#mustBeLit(
+      service,
+      takers.some((id) => machine.answers(id)),
+    );
   }
 
   /** A server that has stopped answering loses its traffic within the time that its health checks take. */

@@ -1,0 +1,17 @@
+import { expect, test } from "vitest";
+import { simulateMany } from "./many.ts";
+import { summaryLines } from "./summary.ts";
+import { faults, requests } from "./tally.ts";
+
+const runs = 1_500;
+/** Of each fault and each request, so that none is there by luck. */
+const least = 10;
+
+test(`the invariants hold over ${runs} faulty worlds, in which everything happens that can`, async () => {
+  const result = await simulateMany({ from: 1, runs, say: console.log });
+  for (const line of summaryLines(result)) console.log(line);
+  expect(result.findings).toEqual([]);
+  const { happened } = result.total;
+  const rare = [...faults, ...requests].filter((name) => (happened[name] ?? 0) < least);
+  expect(rare, "what hardly happens proves nothing").toEqual([]);
+}, 1_800_000);
