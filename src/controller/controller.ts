@@ -96,8 +96,11 @@ function remembered(probe: () => Promise<Readiness>, clock: Clock): () => Promis
 function freshLook(store: Store, nowMs: number): void {
   for (const { service, rollout } of store.desiredAll()) {
     if (rollout === undefined || rollout.phase === "paused") continue;
-    const { id, highestReady } = rollout;
-    const change = { kind: "progress", rollout: id, highestReady, atMs: nowMs } as const;
-    store.apply(service, change, "the controller has started again");
+    const { id, highestReady, movedAtMs } = rollout;
+    const reason = "the controller has started again";
+    store.apply(service, { kind: "progress", rollout: id, highestReady, atMs: nowMs }, reason);
+    // The clock was set back meanwhile: a hold must not last for as long as that.
+    if (movedAtMs === undefined || movedAtMs <= nowMs) continue;
+    store.apply(service, { kind: "moved", rollout: id, atMs: nowMs }, reason);
   }
 }

@@ -16,4 +16,5 @@ test.each(Object.entries(mutants))(
     }
     expect.fail(`${mostSeeds} seeds do not find it`);
   },
+  180_000,
 );

@@ -39,7 +39,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   },
   "a rollback that fails is rolled back": {
     caughtBy: "rollback-is-never-rolled-back",
-    qualities: { ...qualities, mortal: 60 },
+    qualities: { ...qualities, mortal: 100, exits: 60, liar: 40 },
     store: (store) => ({
       ...store,
       apply: (service, change, reason) => {
