@@ -30,24 +30,24 @@ export function asCheckpoint(data: unknown): Checkpoint | undefined {
   return isOne ? ({ sequence, digest, atMs, keyId, signature } as Checkpoint) : undefined;
 }
 
-/** An exported checkpoint. Throws `checkpoint_invalid` when the file holds none, or its signature does not fit. */
+/** An exported checkpoint. Throws `file_missing`, and `checkpoint_invalid` when its signature does not fit. */
 export function readCheckpoint(path: string): ExportedCheckpoint {
-  const checkpoint = readCheckpointIfExists(path);
-  if (checkpoint !== undefined) return checkpoint;
-  throw new KilnError("file_missing", `There is no file ${path}.`, {
-    hint: "`kiln audit checkpoint --output FILE` writes a checkpoint.",
-  });
-}
-
-/** Like `readCheckpoint`, but undefined where there is no file. */
-export function readCheckpointIfExists(path: string): ExportedCheckpoint | undefined {
-  const text = readText(path);
-  if (text === undefined) return undefined;
-  const found = parsed(text);
-  if (found !== undefined) return found;
+  const found = readKeptCheckpoint(path);
+  if (found === undefined) {
+    throw new KilnError("file_missing", `There is no file ${path}.`, {
+      hint: "`kiln audit checkpoint --output FILE` writes a checkpoint.",
+    });
+  }
+  if (found !== "altered") return found;
   throw new KilnError("checkpoint_invalid", `${path} is not a checkpoint with a signature that fits.`, {
     hint: "Use the file as `kiln audit checkpoint --output FILE` wrote it.",
   });
+}
+
+/** The checkpoint that a controller left beside its database; `altered` when its signature does not fit. */
+export function readKeptCheckpoint(path: string): ExportedCheckpoint | "altered" | undefined {
+  const text = readText(path);
+  return text === undefined ? undefined : (parsed(text) ?? "altered");
 }
 
 function readText(path: string): string | undefined {

@@ -202,6 +202,19 @@ test.each([
   },
 );
 
+test.each([
+  ["altered", () => writeFileSync(at("audit.checkpoint"), "{}")],
+  ["taken away", () => rmSync(at("audit.checkpoint"))],
+])("a kept checkpoint that was %s is told once", async (what, spoil) => {
+  await restart(spoil);
+  await restart();
+  expect(await troubles()).toEqual([
+    expect.stringContaining(`audit.checkpoint was ${what} while no controller ran`),
+  ]);
+  expect(kinds().filter((kind) => kind === "audit.touched").length).toBe(1);
+  expect((await verify()).finding).toBe(undefined);
+});
+
 test("a change while it runs is told within seconds", async () => {
   note();
   tamper("UPDATE services SET count = 5");

@@ -1,8 +1,9 @@
+import { readKeptCheckpoint } from "../audit/checkpoint.ts";
 import type { KilnEvent } from "../domain/event.ts";
 import { toKilnError } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Operations, Trouble } from "./operations.ts";
-import { createSigner, keptCheckpoint, type SignerParts } from "./signer.ts";
+import { createSigner, type SignerParts } from "./signer.ts";
 
 /** How often it is looked whether somebody else has changed the database, and whether a checkpoint is due. */
 const lookMs = 10_000;
@@ -98,10 +99,13 @@ export function startNotary(options: NotaryOptions): Notary {
 
 /** What somebody did while no controller ran: the end of the log is checked, and compared with the kept checkpoint. */
 function lookBack({ store, checkpointPath }: NotaryOptions): void {
-  const kept = keptCheckpoint(checkpointPath);
-  const found = store.log.checkTail(tailEvents, kept === undefined ? [] : [kept]);
-  if (kept !== undefined) store.log.expect(kept);
+  const kept = readKeptCheckpoint(checkpointPath);
+  const checkpoints = kept === undefined || kept === "altered" ? [] : [kept];
+  const found = store.log.checkTail(tailEvents, checkpoints);
+  for (const checkpoint of checkpoints) store.log.expect(checkpoint);
   store.log.look();
+  if (checkpoints.length === 0 && store.log.newest("audit.checkpoint") !== undefined)
+    tellOfCheckpoint(store, checkpointPath, kept === "altered" ? "altered" : "taken away");
   const told = store.log.newest("audit.broken")?.data.first;
   if (found === undefined || found.sequence === told) return;
   const { sequence, digest } = store.log.end();
@@ -111,6 +115,12 @@ function lookBack({ store, checkpointPath }: NotaryOptions): void {
     message: `The event log was changed while no controller ran. Entry ${found.sequence}: ${found.message}`,
     data: { sequence, digest, first: found.sequence },
   });
+}
+
+/** Without it an end that was cut off cannot be seen from here. */
+function tellOfCheckpoint(store: NotaryOptions["store"], path: string, what: string): void {
+  const message = `The checkpoint ${path} was ${what} while no controller ran: compare the log with one kept elsewhere.`;
+  store.appendEvent({ service: undefined, kind: "audit.touched", message, data: {} });
 }
 
 function troubleOf(event: KilnEvent | undefined, nowMs: number): readonly Trouble[] {

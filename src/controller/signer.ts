@@ -1,10 +1,5 @@
 import { existsSync, rmSync } from "node:fs";
-import {
-  asCheckpoint,
-  type Checkpoint,
-  type ExportedCheckpoint,
-  readCheckpointIfExists,
-} from "../audit/checkpoint.ts";
+import { asCheckpoint, type Checkpoint, type ExportedCheckpoint } from "../audit/checkpoint.ts";
 import type { AnnouncedKey } from "../audit/key-ring.ts";
 import { newPrivateKey, readSigningKey, type SigningKey } from "../audit/signing-key.ts";
 import type { NewEvent } from "../domain/event.ts";
@@ -116,16 +111,6 @@ function orUndefined(key: () => SigningKey): SigningKey | undefined {
     return key();
   } catch (error) {
     if (error instanceof KilnError && error.code === "audit_key_invalid") return undefined;
-    throw error;
-  }
-}
-
-/** The checkpoint that the last controller left beside the database; undefined when there is none that can be trusted. */
-export function keptCheckpoint(path: string): ExportedCheckpoint | undefined {
-  try {
-    return readCheckpointIfExists(path);
-  } catch (error) {
-    if (error instanceof KilnError && error.code === "checkpoint_invalid") return undefined;
     throw error;
   }
 }

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
-import { type ExportedCheckpoint, readCheckpoint, readCheckpointIfExists } from "../../audit/checkpoint.ts";
+import { type ExportedCheckpoint, readCheckpoint, readKeptCheckpoint } from "../../audit/checkpoint.ts";
 import { keyIdOf } from "../../audit/signing-key.ts";
 import { type LogReport, verifyLog } from "../../audit/verify-log.ts";
 import { isErrno, KilnError } from "../../lib/errors.ts";
@@ -17,14 +17,20 @@ interface VerifyOptions {
 /** Needs no controller: the database is read as it is. 1 when the log is not what was written. */
 export async function run(context: Context, options: VerifyOptions): Outcome {
   const { state, signal, output, cwd } = context;
-  const own = readCheckpointIfExists(state.auditCheckpoint);
+  const own = readKeptCheckpoint(state.auditCheckpoint);
   const given = (options.checkpoint ?? []).map((file) => readCheckpoint(resolve(cwd, file)));
-  const checkpoints = [...(own === undefined ? [] : [own]), ...given];
+  const checkpoints = [...(own === undefined || own === "altered" ? [] : [own]), ...given];
   const trusted = (options.key ?? []).flatMap((file) => keysIn(resolve(cwd, file)));
   const report = await verifyLog(state.database, { checkpoints, trusted, signal });
   const whole = report.finding === undefined;
-  output.result({ whole, ...report }, reportLines(report, given, output.style));
-  return whole ? 0 : 1;
+  // A file that somebody has spoilt is no reason not to look at the log.
+  const remarks =
+    own === "altered"
+      ? [output.style.bad(`${state.auditCheckpoint} was altered: it does not show what was cut off.`)]
+      : [];
+  const value = { whole, ...report, ...(own === "altered" ? { alteredFile: state.auditCheckpoint } : {}) };
+  output.result(value, [...reportLines(report, given, output.style), ...remarks]);
+  return whole && own !== "altered" ? 0 : 1;
 }
 
 function reportLines(

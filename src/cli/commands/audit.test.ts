@@ -86,6 +86,16 @@ test("what is cut off is seen by the checkpoint of the installation, and by one 
   expect(found(await audit("verify", "--json", "-c", "checkpoint.json"))).toEqual([1, 5]);
 });
 
+test("a checkpoint of the installation that was altered is told, and the log verified all the same", async () => {
+  await history(5);
+  writeFileSync(join(home, "audit.checkpoint"), "{}");
+  const { code, stdout } = await audit("verify");
+  expect([code, stdout]).toEqual([
+    1,
+    expect.stringMatching(/The log is whole.*audit\.checkpoint was altered/s),
+  ]);
+});
+
 test("what cannot be read is named as well", async () => {
   await history(5);
   tamper("UPDATE events SET at_ms = 9223372036854775807 WHERE sequence = 4");
