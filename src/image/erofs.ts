@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { createReadStream, mkdirSync, renameSync, statSync } from "node:fs";
+import { createReadStream, existsSync, mkdirSync, renameSync, statSync } from "node:fs";
 import { open, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Writable } from "node:stream";
@@ -90,12 +90,18 @@ export async function makeLayerFile(path: string, layer: Tree, signal: AbortSign
     const image = join(work, "image");
     await exec(mkfsArgv(image, root), { signal });
     const sha256 = await settle(image, signal);
+    await release(path);
     renameSync(image, path);
     await writeSeal(path, { sha256, mark: markOf(statSync(path, { bigint: true })) });
     return { file: path, sha256 };
   } finally {
     await rm(work, { recursive: true, force: true });
   }
+}
+
+/** A file in use is protected from changes where the file system has that; a damaged one is replaced nevertheless. */
+async function release(path: string): Promise<void> {
+  if (existsSync(path)) await exec(["chattr", "-i", path], { accept: "any" }).catch(() => {});
 }
 
 /** Each file keeps its own time, which needs the extended form of inodes; nothing is compressed. */

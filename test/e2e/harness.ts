@@ -37,8 +37,14 @@ export interface Installation extends AsyncDisposable {
   leftovers(): Promise<readonly string[]>;
 }
 
-/** `parent`: the folder that it is made in. */
-export async function install(parent = "/tmp"): Promise<Installation> {
+/**
+ * `parent`: the folder that it is made in. Unless `drifts` says that the test changes servers behind Kiln's back, any drift
+ * that is found is a false alarm, and fails the test when the installation is disposed of.
+ */
+export async function install(
+  parent = "/tmp",
+  { drifts = false }: { readonly drifts?: boolean } = {},
+): Promise<Installation> {
   const root = await mkdtemp(`${parent}/ke-`);
   const home = join(root, "state");
   let projects = 0;
@@ -69,9 +75,11 @@ export async function install(parent = "/tmp"): Promise<Installation> {
     }
     await run(["controller", "stop"]);
     const left = await leftovers();
+    const alarms = drifts ? [] : await driftIn(join(home, "controller.log"));
     await cutPower(home);
     await rm(root, { recursive: true, force: true });
     if (left.length > 0) throw new Error(`Left behind by ${home}:\n${left.join("\n")}`);
+    if (alarms.length > 0) throw new Error(`False alarms of ${home}:\n${alarms.join("\n")}`);
   }
 
   return {
@@ -85,6 +93,12 @@ export async function install(parent = "/tmp"): Promise<Installation> {
     leftovers,
     [Symbol.asyncDispose]: dispose,
   };
+}
+
+/** What the controller's log tells of drift. */
+async function driftIn(log: string): Promise<readonly string[]> {
+  const text = await readFile(log, "utf8").catch(() => "");
+  return text.split("\n").filter((line) => line.includes('"a server is not what it was made as"'));
 }
 
 /** Resolves when `condition` holds; throws, naming what was waited for, when it does not within the time. */

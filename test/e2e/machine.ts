@@ -51,6 +51,7 @@ async function cutOnce(home: string): Promise<void> {
   for (const line of await linesWith(["iptables", "-S", "FORWARD"], tag)) {
     await exec(["iptables", "-D", ...words(line).slice(1)], anyway);
   }
+  await exec(["chattr", "-R", "-f", "-i", join(home, "erofs")], anyway);
   await exec(["rmdir", ...cgroupsOf(tag).flatMap((folder) => [...childrenOf(folder), folder])], anyway);
 }
 

@@ -1,5 +1,6 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { memoryProgramsFile } from "./oci-config.ts";
 import { openImages, TestHost, until, whyNoContainers } from "./test-host.ts";
 
 const reason =
@@ -118,6 +119,17 @@ describe.skipIf(reason)("a server, even one that runs as root,", () => {
     );
     expect(lines.slice(0, -1)).toEqual(["exec 126", "size 1"]);
     expect(Number(lines.at(-1)?.split(/\s+/)[4])).toBeLessThanOrEqual(16 * 2 ** 20);
+  });
+
+  test.skipIf(!existsSync(memoryProgramsFile))("runs nothing from memory, but may use it", async () => {
+    const [memory, executable] = [319, 0x10];
+    const run = (flags: number) => `
+      $n = "x"; $fd = syscall(${memory}, $n, ${flags}); if ($fd < 0) { print "made ", $!+0, "\\n"; exit }
+      open(I, "<", "/usr/bin/true"); local $/; $program = <I>; open(M, ">&=", $fd); print M $program; M->flush;
+      if (!fork) { exec("/proc/$$/fd/$fd") or print "run ", $!+0, "\\n" } else { wait }`;
+    const script = (flags: number) => `perl -MIO::Handle -e '${run(flags).replaceAll("\\\\", "\\")}'`;
+    const lines = await asRoot(`${script(0)}; ${script(executable)}`);
+    expect(lines).toEqual([`run ${errno.EACCES}`, `made ${errno.EACCES}`]);
   });
 
   test("sees its own processes, name and environment only", async () => {

@@ -2,6 +2,7 @@ import type { Clock } from "../../lib/clock.ts";
 import type { Logger } from "../../lib/log.ts";
 import type { ConfigSource, ImageSource, SecretSource } from "../platform.ts";
 import type { CgroupSupport } from "./cgroups.ts";
+import type { VerifyLayer } from "./layer-files.ts";
 import type { Lock } from "./locks.ts";
 import type { LocalNetwork } from "./network.ts";
 import type { HostPaths } from "./paths.ts";
@@ -19,6 +20,7 @@ export interface HostContext {
   readonly network: LocalNetwork;
   readonly cgroups: CgroupSupport;
   readonly sight: LocalSight;
+  readonly verifyLayer: VerifyLayer;
   /** Held while something that servers share (mounts, bridge) is made or removed. */
   readonly shared: Lock;
   readonly clock: Clock;

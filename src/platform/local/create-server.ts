@@ -1,5 +1,5 @@
 import assert from "node:assert";
-import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { KilnError, toKilnError } from "../../lib/errors.ts";
 import { findProcess } from "../../lib/proc.ts";
 import type { HostServer, ServerSpec } from "../fleet/host.ts";
@@ -12,7 +12,7 @@ import type { HostContext } from "./context.ts";
 import { removeServer, sweepShared, waitUntil } from "./free-server.ts";
 import { attachPort, configurePort } from "./network.ts";
 import { type Network, namespacePath, type Port, portOf } from "./network-commands.ts";
-import { ociConfig } from "./oci-config.ts";
+import { memoryProgramsFile, ociConfig } from "./oci-config.ts";
 import { serverPaths } from "./paths.ts";
 import {
   forgetSecretConfig,
@@ -69,7 +69,10 @@ function claim(
   const root = describeRoot(image, points);
   return host.shared(async () => {
     try {
-      const [network] = await Promise.all([host.network.ensure(), ensureRoot(host.paths, root)]);
+      const [network] = await Promise.all([
+        host.network.ensure(),
+        ensureRoot(host.paths, root, host.verifyLayer),
+      ]);
       const record = newRecord(host, spec, image, root, network);
       host.records.write(record);
       return { record, network };
@@ -196,6 +199,7 @@ async function writeBundle(host: HostContext, { record, image, content }: Making
     networkNamespace: namespacePath(port.namespace),
     cgroup: serverCgroup(host.tag, record.id),
     cgroups: host.cgroups,
+    memoryWithoutPrograms: existsSync(memoryProgramsFile),
     openFiles: openFilesLimit(),
     files: server,
   });

@@ -11,6 +11,7 @@ import { readCgroupSupport } from "./cgroups.ts";
 import type { HostContext } from "./context.ts";
 import { createServer } from "./create-server.ts";
 import { freeServer, removeServer, sweepShared, waitUntil } from "./free-server.ts";
+import { layerVerifier } from "./layer-files.ts";
 import { createKeyedLocks, createLock, type Lock } from "./locks.ts";
 import { readLog } from "./log-reader.ts";
 import { rotateLog } from "./log-rotation.ts";
@@ -96,6 +97,7 @@ function openContext({ state, images, secrets, configs, clock, log }: LocalHostO
     network: localNetwork(paths, state.tag, clock),
     cgroups: readCgroupSupport(),
     sight: createSight(),
+    verifyLayer: layerVerifier(),
     shared: lockAfterOthers(paths.servers, clock),
     clock,
     log,

@@ -13,6 +13,8 @@ export interface HostPaths {
   readonly runc: string;
   /** One mounted erofs per layer. */
   readonly layers: string;
+  /** For each layer whose file is protected from changes, that file's path. */
+  readonly immutable: string;
   /** One mounted root file system per image and set of writable paths. */
   readonly roots: string;
   /** Skeletons: the lowest layer of each root. */
@@ -30,6 +32,7 @@ export function hostPaths(state: StateFolder): HostPaths {
     exits: join(host, "exits"),
     runc: join(host, "runc"),
     layers: join(host, "layers"),
+    immutable: join(host, "immutable"),
     roots: join(host, "roots"),
     skeletons: join(host, "skeletons"),
     sockets: join(host, "s"),

@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import { isErrno, KilnError } from "../../lib/errors.ts";
 import { namesIn } from "../../lib/temporary.ts";
 import type { HostImage } from "../platform.ts";
+import { type LayerFile, protectLayer, releaseLayers, type VerifyLayer } from "./layer-files.ts";
 import { layerMountArgv, mount, readMountPoints, rootMountArgv, unmount } from "./mounts.ts";
 import type { HostPaths } from "./paths.ts";
 import { resolveInRoot } from "./paths-in-root.ts";
@@ -14,7 +15,7 @@ export interface Root {
   /** Names it and its mount point: a digest of all that decides what it holds. */
   readonly name: string;
   /** Bottom first; `name` is that of the layer's mount point. */
-  readonly layers: readonly { readonly name: string; readonly file: string }[];
+  readonly layers: readonly LayerFile[];
   readonly points: readonly MountPoint[];
 }
 
@@ -28,7 +29,10 @@ export function describeRoot(image: HostImage, points: readonly MountPoint[]): R
   const digests = image.layers.map(({ sha256 }) => sha256.replace(/^sha256:/, ""));
   return {
     name: shortDigest(JSON.stringify([digests, points])),
-    layers: image.layers.map(({ file }, i) => ({ name: digests[i]?.slice(0, 32) ?? "", file })),
+    layers: image.layers.map(({ file }, i) => {
+      const sha256 = digests[i] ?? "";
+      return { name: sha256.slice(0, 32), file, sha256 };
+    }),
     points,
   };
 }
@@ -39,25 +43,28 @@ export function rootPath(paths: HostPaths, name: string): string {
 
 /**
  * Mounts the root and its layers where they are not mounted. One at a time: callers hold a lock.
- * Throws `image_invalid` when the image has something at a mount point that nothing can be mounted on.
+ * Throws `image_invalid` when the image has something at a mount point that nothing can be mounted on, and what
+ * `verify` throws of a layer that is about to be mounted.
  */
-export async function ensureRoot(paths: HostPaths, root: Root): Promise<void> {
+export async function ensureRoot(paths: HostPaths, root: Root, verify: VerifyLayer): Promise<void> {
   const mounted = new Set(readMountPoints());
   const target = rootPath(paths, root.name);
   if (mounted.has(target) && existsSync(readyMark(paths, root))) return;
   if (mounted.has(target)) await unmount(target);
   const missing = root.layers.filter(({ name }) => !mounted.has(join(paths.layers, name)));
-  await Promise.all(
-    uniqueByName(missing).map(({ name, file }) => mountLayer(join(paths.layers, name), file)),
-  );
+  await Promise.all(uniqueByName(missing).map((layer) => mountLayer(paths, layer, verify)));
   extendSkeleton(paths, root, root.points);
   await mountOverlay(paths, root);
   await completeSkeleton(paths, root);
 }
 
-async function mountLayer(target: string, file: string): Promise<void> {
+/** Protected first: what is checked then is what is mounted. */
+async function mountLayer(paths: HostPaths, layer: LayerFile, verify: VerifyLayer): Promise<void> {
+  const target = join(paths.layers, layer.name);
   mkdirSync(target, { recursive: true, mode: 0o700 });
-  await mount(layerMountArgv(file, target));
+  await protectLayer(paths, layer);
+  await verify(layer);
+  await mount(layerMountArgv(layer.file, target));
 }
 
 async function mountOverlay(paths: HostPaths, root: Root): Promise<void> {
@@ -130,6 +137,7 @@ function readyMark(paths: HostPaths, root: Root): string {
 export async function sweepRoots(paths: HostPaths, inUse: RootsInUse): Promise<void> {
   await sweepMounts(paths.roots, inUse.roots);
   await sweepMounts(paths.layers, inUse.layers);
+  await releaseLayers(paths, inUse.layers);
 }
 
 async function sweepMounts(folder: string, used: ReadonlySet<string>): Promise<void> {

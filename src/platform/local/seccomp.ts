@@ -17,7 +17,10 @@ export interface Seccomp {
 }
 
 const notPermitted = 1; // EPERM
+const accessDenied = 13; // EACCES
 const notImplemented = 38; // ENOSYS
+/** MFD_EXEC of memfd_create(2). */
+const executableMemory = 0x10;
 
 /** What a server that never changes has no use for: most of it needs capabilities too, which servers don't have. */
 const denied = [
@@ -60,6 +63,13 @@ export const seccomp: Seccomp = {
       errnoRet: notPermitted,
       args: [{ index: 0, value: flag, valueTwo: flag, op: "SCMP_CMP_MASKED_EQ" as const }],
     })),
+    // A program that asks for memory to run from; one that does not ask gets none on Linux 6.3 (see ociConfig).
+    {
+      names: ["memfd_create"],
+      action: "SCMP_ACT_ERRNO",
+      errnoRet: accessDenied,
+      args: [{ index: 1, value: executableMemory, valueTwo: executableMemory, op: "SCMP_CMP_MASKED_EQ" }],
+    },
     // Its flags lie in memory, where seccomp cannot look; C libraries fall back to clone.
     { names: ["clone3"], action: "SCMP_ACT_ERRNO", errnoRet: notImplemented },
   ],

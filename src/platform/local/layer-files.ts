@@ -1,0 +1,89 @@
+import { createHash } from "node:crypto";
+import { createReadStream, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { isErrno, KilnError } from "../../lib/errors.ts";
+import { exec } from "../../lib/exec.ts";
+import { markOf } from "../../lib/file-mark.ts";
+import { namesIn } from "../../lib/temporary.ts";
+import type { HostPaths } from "./paths.ts";
+
+/** A layer as a file; `sha256` is 64 hex digits, `name` that of its mount point. */
+export interface LayerFile {
+  readonly name: string;
+  readonly file: string;
+  readonly sha256: string;
+}
+
+/** Throws `image_invalid` when the file is not what was recorded. */
+export type VerifyLayer = (layer: LayerFile) => Promise<void>;
+
+/** Reads each file once, and again only when stat(2) says that something has touched it. */
+export function layerVerifier(): VerifyLayer {
+  const right = new Map<string, string>();
+  return async ({ file, sha256 }) => {
+    const mark = markNow(file);
+    if (mark !== undefined && right.get(file) === mark) return;
+    if (mark === undefined || (await hashOf(file)) !== sha256) throw altered(file);
+    right.set(file, mark);
+  };
+}
+
+function markNow(file: string): string | undefined {
+  const stat = statSync(file, { bigint: true, throwIfNoEntry: false });
+  return stat && markOf(stat);
+}
+
+async function hashOf(file: string): Promise<string> {
+  const hash = createHash("sha256");
+  for await (const chunk of createReadStream(file, { highWaterMark: 1 << 20 })) hash.update(chunk as Buffer);
+  return hash.digest("hex");
+}
+
+function altered(file: string): KilnError {
+  return new KilnError(
+    "image_invalid",
+    `A file of the image is not what was made of it, and is not used: ${file}`,
+    {
+      hint: "Try again: Kiln makes it anew from the stored image. When that is damaged too, build it again.",
+    },
+  );
+}
+
+/**
+ * Nobody writes to, replaces or removes the file by mistake while it is mounted: chattr(1) `+i`, where the file system has
+ * that. A note says so until it is taken back, whatever happens in between.
+ */
+export async function protectLayer(paths: HostPaths, { name, file }: LayerFile): Promise<void> {
+  mkdirSync(paths.immutable, { recursive: true, mode: 0o700 });
+  writeFileSync(join(paths.immutable, name), file);
+  await setImmutable(file, true);
+}
+
+/** Takes it back for layers that are not in use. */
+export async function releaseLayers(paths: HostPaths, used: ReadonlySet<string>): Promise<void> {
+  const unused = namesIn(paths.immutable).filter((name) => !used.has(name));
+  await Promise.all(
+    unused.map(async (name) => {
+      const note = join(paths.immutable, name);
+      const file = readNote(note);
+      if (file) await setImmutable(file, false);
+      rmSync(note, { force: true });
+    }),
+  );
+}
+
+function readNote(note: string): string | undefined {
+  try {
+    return readFileSync(note, "utf8");
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return undefined;
+    throw error;
+  }
+}
+
+async function setImmutable(file: string, on: boolean): Promise<void> {
+  // Not every file system knows it, and not every machine has the program: it is a help, not a need.
+  await exec(["chattr", on ? "+i" : "-i", file], { accept: "any" }).catch((error) => {
+    if (!(error instanceof KilnError) || error.code !== "tool_missing") throw error;
+  });
+}
