@@ -11,6 +11,7 @@ import { startNotary } from "./controller/notary.ts";
 import type { Operations } from "./controller/operations.ts";
 import { type DriftWatch, startDriftWatch } from "./drift/drift-watch.ts";
 import { type EvidenceStore, openEvidence } from "./drift/evidence.ts";
+import { probeDrift } from "./drift/probe-drift.ts";
 import { imageSource } from "./image/image-source.ts";
 import { listImages } from "./image/images.ts";
 import { systemClock } from "./lib/clock.ts";
@@ -52,7 +53,8 @@ async function probe(state: StateFolder): Promise<void> {
   const platform = openPlatform(state, silentLog);
   const signal = AbortSignal.timeout(timeoutMs);
   const readiness = await platform.probe({ signal, deadline: systemClock.now() + timeoutMs });
-  process.stdout.write(`${JSON.stringify(readiness)}\n`);
+  const integrity = readiness.integrity && (await probeDrift(state.tag, readiness.integrity.facts));
+  process.stdout.write(`${JSON.stringify({ ...readiness, ...(integrity ? { integrity } : {}) })}\n`);
 }
 
 async function run(state: StateFolder): Promise<void> {

@@ -24,6 +24,8 @@ const events: readonly { readonly event: string; readonly filter?: string; reado
 export interface TraceInstance {
   /** The file that gives each event once, to whom reads it first. */
   readonly pipe: string;
+  /** The file that shows all events that nobody has taken from the pipe. */
+  readonly buffer: string;
   /** Whether everything is still traced as it was asked for. */
   isIntact(): boolean;
   /** Stops tracing and gives the buffer back; the kernel refuses while somebody reads. */
@@ -51,6 +53,7 @@ export async function openTrace(name: string): Promise<TraceInstance> {
   const asked = states.map((path) => readFileSync(path, "utf8"));
   return {
     pipe: join(instance, "trace_pipe"),
+    buffer: join(instance, "trace"),
     isIntact: () => states.every((path, i) => readIfThere(path) === asked[i]),
     remove: () => void removeInstance(instance),
   };

@@ -51,8 +51,18 @@ async function cutOnce(home: string): Promise<void> {
   for (const line of await linesWith(["iptables", "-S", "FORWARD"], tag)) {
     await exec(["iptables", "-D", ...words(line).slice(1)], anyway);
   }
+  for (const instance of traceInstances(tag)) await exec(["rmdir", instance], anyway);
   await exec(["chattr", "-R", "-f", "-i", join(home, "erofs")], anyway);
   await exec(["rmdir", ...cgroupsOf(tag).flatMap((folder) => [...childrenOf(folder), folder])], anyway);
+}
+
+/** Where the kernel writes events down for the installation. */
+function traceInstances(tag: string): readonly string[] {
+  const folder = "/sys/kernel/tracing/instances";
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder)
+    .filter((name) => name.startsWith(`kiln-${tag}`))
+    .map((name) => join(folder, name));
 }
 
 const anyway = { accept: "any" } as const;

@@ -1,5 +1,6 @@
 import { access, constants, statfs } from "node:fs/promises";
 import { delimiter, dirname, join } from "node:path";
+import type { IntegrityTier, Speed } from "../../domain/drift.ts";
 import { isErrno } from "../../lib/errors.ts";
 import { exec } from "../../lib/exec.ts";
 import type { Gap, Readiness, ServiceStatus, Trouble } from "../api.ts";
@@ -20,6 +21,8 @@ interface Section {
   readonly name: string;
   readonly facts: readonly string[];
   readonly gaps: readonly Gap[];
+  /** How changes of servers are met, each with how soon. */
+  readonly integrity?: IntegrityTier | undefined;
 }
 
 /** Works without a controller and without root. 0: images can be built and servers run here; 1: they can't. */
@@ -53,10 +56,31 @@ function sectionLines(section: Section, style: Style): string[] {
   return [
     style.bold(section.name),
     ...section.facts.map((fact) => `  ${style.good("ok")}    ${fact}`),
+    ...integrityLines(section.integrity, style),
     ...section.gaps.flatMap((gap) => [
       `  ${gap.severity === "fatal" ? style.bad("lacks") : style.warn("less ")} ${gap.what}`,
       `        ${style.dim(gap.remedy)}`,
     ]),
+  ];
+}
+
+const speeds: Readonly<Record<Speed, string>> = {
+  prevented: "prevented",
+  milliseconds: "seen within milliseconds",
+  seconds: "seen within seconds",
+  minutes: "seen within minutes",
+  unseen: "not seen",
+};
+
+function integrityLines(integrity: IntegrityTier | undefined, style: Style): readonly string[] {
+  if (integrity === undefined) return [];
+  const width = Math.max(...Object.values(speeds).map((words) => words.length));
+  return [
+    `  When somebody changes a server (integrity tier \`${integrity.name}\`):`,
+    ...integrity.facts.map(({ what, speed, how }) => {
+      const color = speed === "unseen" ? style.warn : style.good;
+      return `    ${color(speeds[speed].padEnd(width))}  ${what} ${style.dim(`(${how})`)}`;
+    }),
   ];
 }
 
@@ -122,7 +146,12 @@ async function checkPlatform(context: Context): Promise<Section> {
       timeoutMs: 30_000,
     });
     const readiness = JSON.parse(stdout) as Readiness;
-    return { name: "Running servers", facts: readiness.facts, gaps: readiness.gaps };
+    return {
+      name: "Running servers",
+      facts: readiness.facts,
+      gaps: readiness.gaps,
+      integrity: readiness.integrity,
+    };
   } catch (error) {
     if (context.signal.aborted) throw error;
     const what = `the platform's probe failed: ${error instanceof Error ? error.message : String(error)}`;

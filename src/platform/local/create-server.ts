@@ -69,7 +69,7 @@ function claim(
   const root = describeRoot(image, points);
   return host.shared(async () => {
     try {
-      const [network] = await Promise.all([
+      const [network] = await allDone([
         host.network.ensure(),
         ensureRoot(host.paths, root, host.verifyLayer),
       ]);

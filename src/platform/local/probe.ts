@@ -7,6 +7,7 @@ import type { CgroupSupport } from "./cgroups.ts";
 import type { HostContext } from "./context.ts";
 import { layerMountArgv, mount, readMountPoints, rootMountArgv, unmount } from "./mounts.ts";
 import { filterRules } from "./network-commands.ts";
+import { probeIntegrity } from "./probe-integrity.ts";
 import { findProgram } from "./programs.ts";
 import { readResolvers } from "./resolvers.ts";
 
@@ -39,6 +40,7 @@ export async function probeLocalHost(host: HostContext): Promise<Readiness> {
     usable: gaps.every(({ severity }) => severity !== "fatal"),
     gaps,
     facts: found.flatMap((finding) => finding.facts ?? []),
+    ...(complete ? { integrity: { name: "none", facts: await probeIntegrity(host) } } : {}),
   };
 }
 

@@ -1,0 +1,62 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import type { IntegrityTier } from "../domain/drift.ts";
+import { toKilnError } from "../lib/errors.ts";
+import { openTrace } from "./trace-instance.ts";
+
+type Fact = IntegrityTier["facts"][number];
+
+/**
+ * How well drift would be seen on this machine: an event of the kernel is caused and looked for. `prevented` is what the
+ * platform has found out itself.
+ */
+export async function probeDrift(tag: string, prevented: readonly Fact[]): Promise<IntegrityTier> {
+  const blind = await whyBlind(`kiln-${tag}-probe-${process.pid}`);
+  const events =
+    blind === undefined
+      ? "kernel events tell"
+      : `kernel events are not to be had (${blind}): the scan sees it`;
+  const speed = blind === undefined ? "milliseconds" : "seconds";
+  return {
+    name: blind === undefined ? "kernel" : "scan",
+    facts: [
+      ...prevented,
+      { what: "entering it from the machine (runc exec, nsenter)", speed, how: events },
+      { what: "mounting in it", speed, how: events },
+      { what: "tracing it, or writing to its memory with a system call", speed, how: events },
+      {
+        what: "altering a file of its image or bundle",
+        speed: "milliseconds",
+        how: "inotify tells, and the file is read again",
+      },
+      {
+        what: "altering an image below its file system",
+        speed: "minutes",
+        how: "files are read again slowly",
+      },
+      {
+        what: "patching its memory through /proc or the kernel",
+        speed: "unseen",
+        how: "servers.maxAge bounds it",
+      },
+    ],
+  };
+}
+
+/** Why events do not arrive; undefined when they do. */
+async function whyBlind(name: string): Promise<string | undefined> {
+  try {
+    const instance = await openTrace(name);
+    try {
+      const child = spawn("nsenter", [`--net=/proc/${process.pid}/ns/net`, "true"], { stdio: "ignore" });
+      await once(child, "exit");
+      const seen = readFileSync(instance.buffer, "utf8").includes(`-${child.pid} `);
+      return seen ? undefined : "an event that was made for a test did not arrive";
+    } finally {
+      instance.remove();
+    }
+  } catch (error) {
+    return toKilnError(error).message;
+  }
+}
