@@ -3,6 +3,7 @@ import { auditCase } from "./cases/audit.ts";
 import { buildCase, coldCase } from "./cases/build.ts";
 import { cliCase } from "./cases/cli.ts";
 import { createCase } from "./cases/create.ts";
+import { driftCase } from "./cases/drift.ts";
 import { lostCase } from "./cases/lost.ts";
 import { planCase } from "./cases/plan.ts";
 import { replaceCase } from "./cases/replace.ts";
@@ -25,4 +26,5 @@ export const cases: readonly Case[] = [
   resumeCase,
   lostCase,
   restCase,
+  driftCase,
 ];

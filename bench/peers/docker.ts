@@ -104,5 +104,7 @@ async function measure({ docker }: Daemon, base: BaseArchive, own: string, by: s
   const run = () => docker("run", "--detach", "--read-only", "--tmpfs", "/tmp", "bench:new");
   await run();
   const started: Figure = peerFigure(by, "create one server", await repeat(10, () => timed(run)));
-  return { figures: [...builds, started] };
+  const { stdout: id } = (await run()) as { stdout: string };
+  const diff = await repeat(7, () => timed(() => docker("diff", id.trim())));
+  return { figures: [...builds, started, peerFigure(by, "check one server for changes", diff)] };
 }

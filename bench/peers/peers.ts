@@ -1,6 +1,7 @@
 import { type Figure, kiln } from "../figure.ts";
 import { siteProject } from "../projects.ts";
 import type { Workshop } from "../workshop.ts";
+import { measureAide } from "./aide.ts";
 import { baseArchive } from "./base-image.ts";
 import { measureBuildah } from "./buildah.ts";
 import { measureDocker } from "./docker.ts";
@@ -13,6 +14,7 @@ const peers: Readonly<Record<string, Peer>> = {
   buildah: measureBuildah,
   podman: measurePodman,
   runc: measureRunc,
+  aide: measureAide,
 };
 
 /** Every peer that is here works on the image that Kiln has built, so that none needs a registry. */

@@ -1,0 +1,143 @@
+import { spawn } from "node:child_process";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Finding } from "../../src/domain/drift.ts";
+import { createChecks } from "../../src/drift/checks.ts";
+import { type DriftWatch, startDriftWatch } from "../../src/drift/drift-watch.ts";
+import { systemClock } from "../../src/lib/clock.ts";
+import { silentLog } from "../../src/lib/log.ts";
+import type { Sight, Subject } from "../../src/platform/platform.ts";
+import { waitUntil } from "../../test/e2e/harness.ts";
+import type { Case } from "../case.ts";
+import { type Figure, figure } from "../figure.ts";
+import { openLocalServers } from "../local-servers.ts";
+import { usageOf } from "../process-stats.ts";
+import { siteProject } from "../projects.ts";
+import { repeat, timed } from "../stats.ts";
+import type { Workshop } from "../workshop.ts";
+
+const count = 100;
+const windowMs = 15_000;
+
+export const driftCase: Case = {
+  name: "drift",
+  about: `from a change of a server until it is found and frozen, and what looking at ${count} of them costs`,
+  async run(workshop) {
+    await using bench = await workshop.open(siteProject());
+    await using local = await openLocalServers(bench);
+    workshop.say(`creating ${count} servers ...`);
+    for (let slot = 1; slot <= count; slot++) await local.create(slot);
+    const { sight } = local.host;
+    if (sight === undefined) throw new Error("the local host has sight");
+    const scans = scanCost(sight);
+    await using drift = startDriftWatch({ sight, tag: local.tag, clock: systemClock, log: silentLog });
+    await waitUntil(() => drift.tier() === "kernel", 10_000, "the kernel's events arrive");
+    await sleep(2_000);
+    return [
+      figure("check one server for changes", "ms", 0.5, scans, `CPU time, as one of ${count}`),
+      figure(`all detection, ${count} servers, CPU`, "% of a core", 3, await restingCost()),
+      ...(await latencies(drift, sight, workshop)),
+    ];
+  },
+};
+
+function scanCost(sight: Sight): readonly number[] {
+  const checks = createChecks(silentLog);
+  const pass = () => {
+    for (const subject of sight.subjects()) for (const name of checks.names) checks.look(subject, name);
+  };
+  pass();
+  return Array.from({ length: 10 }, () => {
+    const before = process.cpuUsage();
+    pass();
+    const { user, system } = process.cpuUsage(before);
+    return (user + system) / 1000 / sight.subjects().length;
+  });
+}
+
+/** Of this process, which does nothing else meanwhile, and its children. */
+function restingCost(): Promise<readonly number[]> {
+  return repeat(3, async () => {
+    const before = usageOf([process.pid]).cpuMs;
+    const elapsed = await timed(() => sleep(windowMs));
+    return ((usageOf([process.pid]).cpuMs - before) / elapsed) * 100;
+  });
+}
+
+interface Seen {
+  readonly foundMs: number;
+  readonly frozenMs: number;
+}
+
+/** A process put into each server's cgroup, which the kernel's events tell, and its limits written to, which inotify does. */
+async function latencies(drift: DriftWatch, sight: Sight, workshop: Workshop): Promise<readonly Figure[]> {
+  const entered: Seen[] = [];
+  const limited: Seen[] = [];
+  for (const subject of sight.subjects()) {
+    const child = spawn("sleep", ["60"], { stdio: "ignore" });
+    try {
+      entered.push(await see(drift, sight, subject, fileOf(subject, "cgroup.procs"), String(child.pid)));
+      limited.push(await see(drift, sight, subject, fileOf(subject, "pids.max"), "900"));
+    } finally {
+      child.kill("SIGKILL");
+    }
+  }
+  if (drift.findings().length !== 2 * entered.length) workshop.say(`${drift.findings().length} findings`);
+  return [
+    ...["a process enters a server", "a limit is written to"].flatMap((what, i) => {
+      const seen = i === 0 ? entered : limited;
+      const found = seen.map(({ foundMs }) => foundMs);
+      const frozen = seen.map(({ frozenMs }) => frozenMs);
+      return [
+        figure(`${what} → found`, "ms", undefined, found),
+        figure(`${what} → frozen`, "ms", 5, frozen),
+        { ...figure(`${what} → frozen, 99 %`, "ms", 20, frozen), percentile: 0.99 },
+      ];
+    }),
+  ];
+}
+
+function fileOf({ cgroupFolders }: Subject, name: string): string {
+  const folder = cgroupFolders.find((path) => path.includes("/pids/")) ?? cgroupFolders[0] ?? "";
+  return join(folder, name);
+}
+
+async function see(
+  drift: DriftWatch,
+  sight: Sight,
+  subject: Subject,
+  file: string,
+  value: string,
+): Promise<Seen> {
+  const done = Promise.withResolvers<Seen>();
+  let beganAt = 0;
+  using _watching = drift.watch(({ server }: Finding) => {
+    if (server !== subject.server) return;
+    const foundMs = performance.now() - beganAt;
+    sight.freeze(server);
+    while (!isFrozen(subject)) {}
+    done.resolve({ foundMs, frozenMs: performance.now() - beganAt });
+  });
+  // What another server's thaw has set off is over by then: one change at a time is measured.
+  await sleep(5 + Math.random() * 20);
+  beganAt = performance.now();
+  writeFileSync(file, value);
+  const seen = await done.promise;
+  sight.thaw(subject.server);
+  return seen;
+}
+
+function isFrozen({ cgroupFolders }: Subject): boolean {
+  return cgroupFolders.some((folder) => {
+    for (const [name, state] of [
+      ["freezer.state", "FROZEN"],
+      ["cgroup.events", "frozen 1"],
+    ] as const) {
+      try {
+        if (readFileSync(join(folder, name), "utf8").includes(state)) return true;
+      } catch {}
+    }
+    return false;
+  });
+}
