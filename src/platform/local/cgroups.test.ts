@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { readCgroupSupport } from "./cgroups.ts";
+import { isRootOccupied, readCgroupSupport } from "./cgroups.ts";
 
 let root = "";
 beforeEach(() => {
@@ -39,4 +39,13 @@ test("what is missing is said", () => {
     cpu: false,
     pids: false,
   });
+});
+
+test("a container with processes in its root cgroup of version 2 can limit nothing beside them", () => {
+  writeFileSync(join(root, "cgroup.procs"), "1\n7\n");
+  expect(isRootOccupied(root)).toBe(false); // the machine's own root
+  writeFileSync(join(root, "cgroup.type"), "domain\n");
+  expect(isRootOccupied(root)).toBe(true);
+  writeFileSync(join(root, "cgroup.procs"), "");
+  expect(isRootOccupied(root)).toBe(false);
 });

@@ -45,6 +45,14 @@ function supportOfVersion2(controllers: string): CgroupSupport {
   };
 }
 
+/**
+ * Whether processes stand where version 2 wants none, so that no cgroup with limits can be made beside them
+ * (cgroups(7), "no internal processes"). It happens in containers: a machine's own root, which has no type, is exempt.
+ */
+export function isRootOccupied(root = mountPoint): boolean {
+  return existsSync(join(root, "cgroup.type")) && readIfPresent(join(root, "cgroup.procs"))?.trim() !== "";
+}
+
 /** The parent of all cgroups of one installation, as runc's `cgroupsPath` wants it. */
 function parentCgroup(tag: string): string {
   return `/kiln-${tag}`;

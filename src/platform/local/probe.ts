@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 import { isErrno, KilnError, toKilnError } from "../../lib/errors.ts";
 import { exec } from "../../lib/exec.ts";
 import type { Gap, Readiness } from "../platform.ts";
-import type { CgroupSupport } from "./cgroups.ts";
+import { type CgroupSupport, isRootOccupied } from "./cgroups.ts";
 import type { HostContext } from "./context.ts";
 import { layerMountArgv, mount, readMountPoints, rootMountArgv, unmount } from "./mounts.ts";
 import { filterRules } from "./network-commands.ts";
@@ -66,6 +66,12 @@ async function probeProgram({ name, package: pkg, version }: (typeof programs)[n
 }
 
 function probeCgroups({ version, memory, cpu, pids }: CgroupSupport): Finding {
+  if (isRootOccupied()) {
+    return fatal(
+      "This container's root cgroup has processes of its own, so servers beside them cannot have limits.",
+      "Run Kiln on the machine itself, or start the container with systemd or with `--cgroupns=host`.",
+    );
+  }
   const limits = [
     { has: memory, what: "memory" },
     { has: cpu, what: "cpu" },
@@ -106,7 +112,7 @@ async function probeMounts(host: HostContext): Promise<Finding> {
     if (code === "disk_full") return fatal(message, "Free some space: `kiln gc` removes unused images.");
     return fatal(
       `Images cannot be mounted: ${message}`,
-      "Kiln needs a kernel with erofs and overlayfs (Linux 5.4), and the right to mount.",
+      "Kiln needs a kernel with erofs and overlayfs (Linux 5.4), loop devices before Linux 6.12, and the right to mount.",
     );
   } finally {
     for (const path of readMountPoints()
