@@ -78,6 +78,8 @@ export interface Router {
    * Absent: the router ends no TLS.
    */
   renew?(observed: readonly RoutedService[], options: RouterOptions): Promise<readonly ServiceWarning[]>;
+  /** Calls back soon after the router has ended. Speed only; absent: the next look tells. */
+  watch?(ended: () => void): Disposable;
   /** Ends the router as `stop` does if it has no service left; otherwise nothing happens. */
   stopIdle(options: RouterOptions): Promise<void>;
   /** Ends the router and removes its files. For a machine that shall be left clean. */

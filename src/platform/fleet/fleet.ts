@@ -76,6 +76,7 @@ class HostFleet implements Fleet {
   readonly #emptySince = new Map<Group, number>();
   #adoption: Promise<void> | undefined;
   #hostWatch: Disposable | undefined;
+  #routerWatch: Disposable | undefined;
   #doubtedMs = Number.NEGATIVE_INFINITY;
   readonly #changed = new Set<Group>();
   readonly #lookOnce: () => Promise<void>;
@@ -184,6 +185,7 @@ class HostFleet implements Fleet {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#hostWatch?.[Symbol.dispose]();
+    this.#routerWatch?.[Symbol.dispose]();
     this.#watchers.clear();
     await this.#background[Symbol.asyncDispose]();
   }
@@ -210,6 +212,7 @@ class HostFleet implements Fleet {
 
   async #adopt(): Promise<void> {
     this.#hostWatch ??= this.#host.watch(() => this.#lookInBackground());
+    this.#routerWatch ??= this.#router.watch?.(() => this.#tellOfAll());
     await this.#look(this.#background.call(listTimeoutMs));
   }
 
@@ -255,6 +258,12 @@ class HostFleet implements Fleet {
   #learnAbsence(member: Member): void {
     if (isRunning(member)) this.#endings.ended(member, undefined);
     else if (member.state === "failed" || member.state === "quarantined") this.#memory.forget(member);
+  }
+
+  /** A router that has ended is started again by whoever is told. */
+  #tellOfAll(): void {
+    const services = new Set([...this.#memory.groups.values()].map(({ service }) => service));
+    for (const changed of this.#watchers) for (const service of services) changed(service);
   }
 
   #lookInBackground(): void {

@@ -36,6 +36,7 @@ import { serialQueue } from "./queue.ts";
 import { type Renewal, renewal } from "./renewal.ts";
 import { type LiveServer, type Processes, parseCounts, parseOpenSessions, parseServers } from "./replies.ts";
 import { ask } from "./socket.ts";
+import { watchMaster } from "./watch.ts";
 
 export interface HaproxyRouterOptions {
   readonly state: StateFolder;
@@ -78,6 +79,7 @@ export function haproxyRouter({ state, clock, log }: HaproxyRouterOptions): Rout
     counts: (service, options) => counts(service, context(options)),
     check: (service, doors, options) => inTurn(() => checkDoors({ service, doors }, context(options))),
     renew: (observed, options) => inTurn(() => renew(observed, renewed, context(options))),
+    watch: (ended) => watchMaster(paths.masterSocket, ended),
     stopIdle: (options) => inTurn(() => stopIdle(context(options))),
     stop: (options) => inTurn(() => stop(context(options))),
   };

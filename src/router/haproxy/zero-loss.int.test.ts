@@ -101,6 +101,17 @@ withHaproxy(
   },
 );
 
+withHaproxy("HAProxy is killed: whoever watches is told at once", async () => {
+  await using it = await installation();
+  await using a = await httpBackend("shop-1-1-1");
+  await it.router.apply(shop(await freePort(), a.target), options);
+  let told = 0;
+  using _watch = it.router.watch?.(() => told++);
+  await it.router.observe(options); // the watch has connected by then
+  await killMaster(it.state.router);
+  await vi.waitUntil(() => told > 0, 5_000);
+});
+
 withHaproxy("HAProxy is killed: its service comes back with the next apply", async () => {
   await using it = await installation();
   await using a = await httpBackend("shop-1-1-1");
