@@ -54,6 +54,7 @@ async function buildRelease({ installation, folder }: Bench): Promise<Release> {
     traffic,
     secrets: [],
     files: [],
+    jobs: [],
   };
 }
 

@@ -23,10 +23,11 @@ import { driftKinds } from "../domain/drift.ts";
 import type { KilnEvent as KilnEventType } from "../domain/event.ts";
 import type { ServerFailure as ServerFailureType } from "../domain/observation.ts";
 import type { Release as ReleaseType, WantedRelease as WantedReleaseType } from "../domain/release.ts";
-import type { Origin, Rollout as RolloutType, Verdict } from "../domain/rollout.ts";
+import type { JobRun, Origin, Rollout as RolloutType, Verdict } from "../domain/rollout.ts";
 import type {
   AnalysisSpec,
   HealthSpec,
+  JobSpec,
   RolloutPolicy as RolloutPolicyType,
   SecretSpec,
   ServerShape,
@@ -138,12 +139,25 @@ const mostFileBytes = 1024 * 1024;
 
 const file = z.strictObject({ to: placedPath, mode, content: base64.describe("Its bytes, as base64.") });
 
+const job = z.strictObject({
+  name: z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, "a name of lower-case letters, digits and hyphens"),
+  when: z.enum(["before", "after"]),
+  command: z.array(z.string().regex(/^[^\0]*$/, "no NUL")).min(1),
+  deadlineMs: durationMs.min(1),
+}) satisfies z.ZodType<JobSpec>;
+
+const jobs = z
+  .array(job)
+  .max(32)
+  .refine((all) => new Set(all.map(({ name }) => name)).size === all.length, "each name once");
+
 const draft = {
   image: z.string().regex(/^sha256:[0-9a-f]{64}$/, "sha256: and 64 hex digits"),
   version: z.string().regex(/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/, "a version label"),
   shape,
   health,
   traffic: maybe(traffic),
+  jobs,
 };
 
 const WantedRelease = z
@@ -255,6 +269,22 @@ const verdict = z.object({
   atMs,
 }) satisfies z.ZodType<Verdict>;
 
+const jobEnd = z.object({
+  outcome: z.enum(["succeeded", "failed", "stopped"]),
+  atMs,
+  exitCode: maybe(z.number().int()),
+  reason: z.string(),
+  logTail: z.array(z.string()),
+});
+
+const jobRun = z.object({
+  name: z.string(),
+  when: z.enum(["before", "after"]),
+  startedAtMs: atMs,
+  deadlineMs: durationMs,
+  end: maybe(jobEnd).describe("Absent while it runs."),
+}) satisfies z.ZodType<JobRun>;
+
 export const Rollout = z
   .object({
     id: z.number().int(),
@@ -275,6 +305,7 @@ export const Rollout = z
     progressAtMs: atMs,
     judgedFromMs: atMs,
     promoted: z.boolean(),
+    jobs: z.array(jobRun).describe("Jobs that have begun."),
     verdict: maybe(verdict),
     endedAtMs: maybe(atMs),
     reason: maybe(z.string()),
@@ -299,6 +330,8 @@ const change = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("turn-back"), rollout: z.number(), atMs }),
   z.object({ kind: z.literal("pause"), rollout: z.number() }),
   z.object({ kind: z.literal("judged"), rollout: z.number(), verdict }),
+  z.object({ kind: z.literal("job-started"), rollout: z.number(), job, atMs }),
+  z.object({ kind: z.literal("job-ended"), rollout: z.number(), job: z.string(), end: jobEnd, atMs }),
   z.object({
     kind: z.literal("end"),
     rollout: z.number(),
@@ -333,6 +366,15 @@ const Action = z
       reason,
     }),
     z.object({ kind: z.literal("analyse"), service: z.string(), rollout: z.number(), reason }),
+    z.object({
+      kind: z.literal("run-job"),
+      service: z.string(),
+      rollout: z.number(),
+      job: z.string(),
+      reason,
+    }),
+    z.object({ kind: z.literal("end-job"), service: z.string(), job: z.string(), reason }),
+    z.object({ kind: z.literal("forget-job"), service: z.string(), job: z.string(), reason }),
     z.object({ kind: z.literal("destroy"), service: z.string(), server: z.string(), reason }),
     z.object({ kind: z.literal("record"), service: z.string(), change, reason }),
   ])
@@ -462,6 +504,17 @@ export const ServiceStatus = z
     warm: z.array(warm),
     removing: z.boolean(),
     servers: z.array(ServerStatus),
+    jobs: z
+      .array(
+        z.object({
+          id: z.string().describe("Its lines are read like a server's."),
+          release: releaseNumber,
+          rollout: z.number().int(),
+          name: z.string(),
+          state: z.enum(["unstarted", "creating", "running", "succeeded", "failed"]),
+        }),
+      )
+      .describe("Running ones, and those whose logs are kept."),
     failures: z.array(ServerFailure),
     trouble: maybe(trouble).describe("What keeps the controller from going on; it tries again by itself."),
     warnings: z

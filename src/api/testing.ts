@@ -77,6 +77,7 @@ const status = {
       taint: { ...taint, replacedBy: "shop-1-1-2" },
     },
   ],
+  jobs: [{ id: "shop-2-7_migrate", release: 2, rollout: 7, name: "migrate", state: "succeeded" as const }],
   failures: [aFailure()],
   trouble: undefined,
   warnings: [],

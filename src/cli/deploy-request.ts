@@ -22,6 +22,7 @@ export async function deployRequest(
       traffic: spec.traffic,
       secrets: spec.secrets,
       files: await Promise.all(spec.files.map(readConfigFile)),
+      jobs: spec.jobs,
     },
     policy: spec.rollout,
     upkeep: spec.upkeep,

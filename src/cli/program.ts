@@ -125,14 +125,16 @@ function addServiceCommands(program: Command, load: Load): void {
     command(
       program,
       "logs",
-      "print what servers have written",
+      "print what servers and jobs have written",
       "kiln logs -f",
       "kiln logs --tail 20 shop",
       "kiln logs shop-3-1-1",
+      "kiln logs --job migrate",
     ),
   )
     .argument("[SERVER|SERVICE]", "one server, or all of a service; otherwise those of ./kiln.yaml")
     .option("-n, --tail <N>", "the last N lines of each server, or `all`", parseTail, 100)
+    .option("--job <NAME>", "the last run of this job")
     .option("-t, --timestamps", "print the time of each line")
     .action(load(() => import("./commands/logs.ts")));
 }

@@ -78,6 +78,7 @@ export function aStatus(overrides: Partial<ServiceStatus> = {}): ServiceStatus {
     warm: [],
     removing: false,
     servers: [1, 2, 3].map((slot) => aServer({ id: `shop-2-${slot}-1` })),
+    jobs: [],
     failures: [],
     trouble: undefined,
     warnings: [],

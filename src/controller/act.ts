@@ -24,6 +24,18 @@ export function createActor({
   clock,
   call,
 }: ActorOptions): (action: Action) => Promise<void> {
+  /** What is recorded first runs at most once, whatever happens in between. */
+  async function runJob({ service, rollout: id, job, reason }: RunJob): Promise<void> {
+    const desired = store.desired(service);
+    const release = desired?.releases.get(desired.rollout?.to ?? 0);
+    const spec = release?.jobs.find(({ name }) => name === job);
+    assert(platform.jobs !== undefined, "a release with jobs is refused where none can run");
+    if (release === undefined || spec === undefined) return;
+    const started = { kind: "job-started", rollout: id, job: spec, atMs: clock.now() } as const;
+    if (store.apply(service, started, reason))
+      await platform.jobs.run({ release, rollout: id, job: spec }, call());
+  }
+
   return async (action) => {
     switch (action.kind) {
       case "resize": {
@@ -57,11 +69,19 @@ export function createActor({
         store.apply(action.service, { kind: "judged", rollout: rollout.id, verdict }, verdict.reason);
         return;
       }
+      case "run-job":
+        return runJob(action);
+      case "end-job":
+        return platform.jobs?.end(action.job, call());
+      case "forget-job":
+        return platform.jobs?.forget(action.job, call());
       case "record":
         store.apply(action.service, asOfNow(action.change, clock), action.reason);
     }
   };
 }
+
+type RunJob = Extract<Action, { readonly kind: "run-job" }>;
 
 /** A router that is slow takes its time from the pass, not from the hold that begins when the traffic has moved. */
 function asOfNow(change: RecordChange, clock: Clock): RecordChange {

@@ -55,6 +55,7 @@ async function deploy(parts: CommandParts, request: DeployRequest): Promise<Acce
   const { service, count, policy, by } = request;
   const wanted = store.draftRelease(service, freeze(store, service, request.draft).draft, by);
   requireSecrets(store, wanted);
+  requireJobs(platform, wanted);
   await platform.preflight?.(wanted, parts.call());
   // Another deploy may have come while we looked, or another version of a secret.
   const { draft, contents } = freeze(store, service, request.draft);
@@ -89,6 +90,19 @@ async function deploy(parts: CommandParts, request: DeployRequest): Promise<Acce
   loop.poke(service);
   const scaled = before === undefined || before === count ? undefined : { from: before, to: count };
   return { service, release: release.number, rollout: rollout.id, scaled };
+}
+
+/** Refused before anything is made. */
+function requireJobs({ name, jobs }: Platform, release: Release): void {
+  if (jobs !== undefined || release.jobs.length === 0) return;
+  const names = release.jobs.map((job) => job.name).join(", ");
+  throw new KilnError(
+    "jobs_unsupported",
+    `The platform ${name} runs no jobs, and the release has: ${names}.`,
+    {
+      hint: "Remove `jobs` from kiln.yaml, or deploy to a platform that runs them.",
+    },
+  );
 }
 
 function setCount(
@@ -186,6 +200,7 @@ async function previewDeploy(parts: CommandParts, request: DeployRequest): Promi
   const serving = before?.serving === undefined ? undefined : before.releases.get(before.serving);
   const release = store.draftRelease(service, draft, by);
   requireSecrets(store, release);
+  requireJobs(platform, release);
   await platform.preflight?.(release, parts.call());
   const desired = asThoughDeployed(before, release, request, clock.now());
   const view = viewsOf(await loop.observe()).get(service) ?? emptyView(service);
@@ -260,6 +275,7 @@ function asThoughDeployed(
     changes: [],
     judgedFromMs: nowMs,
     promoted: false,
+    jobs: [],
     verdict: undefined,
     endedAtMs: undefined,
     reason: undefined,

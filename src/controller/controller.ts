@@ -1,4 +1,6 @@
 import type { ImageDigest } from "../domain/ids.ts";
+import type { Rollout } from "../domain/rollout.ts";
+import type { JobSpec } from "../domain/spec.ts";
 import type { DriftWatch } from "../drift/drift-watch.ts";
 import type { EvidenceStore } from "../drift/evidence.ts";
 import type { Clock } from "../lib/clock.ts";
@@ -94,13 +96,23 @@ function remembered(probe: () => Promise<Readiness>, clock: Clock): () => Promis
 
 /** While no controller ran, no rollout could make progress: its deadline begins anew instead of being over at once. */
 function freshLook(store: Store, nowMs: number): void {
-  for (const { service, rollout } of store.desiredAll()) {
+  for (const { service, rollout, releases } of store.desiredAll()) {
     if (rollout === undefined || rollout.phase === "paused") continue;
     const { id, highestReady, movedAtMs } = rollout;
     const reason = "the controller has started again";
     store.apply(service, { kind: "progress", rollout: id, highestReady, atMs: nowMs }, reason);
+    beginAgain(store, rollout, releases.get(rollout.to)?.jobs ?? [], nowMs);
     // The clock was set back meanwhile: a hold must not last for as long as that.
     if (movedAtMs === undefined || movedAtMs <= nowMs) continue;
     store.apply(service, { kind: "moved", rollout: id, atMs: nowMs }, reason);
+  }
+}
+
+/** The clock was set back while a job ran: its deadline must not come as much later. */
+function beginAgain(store: Store, rollout: Rollout, jobs: readonly JobSpec[], nowMs: number): void {
+  const future = rollout.jobs.filter((run) => run.end === undefined && run.startedAtMs > nowMs);
+  for (const job of jobs.filter(({ name }) => future.some((run) => run.name === name))) {
+    const change = { kind: "job-started", rollout: rollout.id, job, atMs: nowMs } as const;
+    store.apply(rollout.service, change, "the clock was set back");
   }
 }

@@ -18,6 +18,7 @@ export function differences(before: ReleaseDraft | undefined, after: ReleaseDraf
     ...named("environment", new Map(Object.entries(shape.env)), new Map(Object.entries(after.shape.env))),
     ...named("secret", byKey(before.secrets, "name"), byKey(after.secrets, "name")),
     ...named("file", byKey(before.files, "to"), byKey(after.files, "to")),
+    ...named("job", byKey(before.jobs, "name"), byKey(after.jobs, "name")),
     ...(isDeepStrictEqual(health, after.health) ? [] : ["the health check changes"]),
     ...changed("traffic", door(before.traffic), door(after.traffic)),
   ];

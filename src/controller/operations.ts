@@ -3,7 +3,12 @@ import type { Plan } from "../domain/actions.ts";
 import type { Finding } from "../domain/drift.ts";
 import type { KilnEvent } from "../domain/event.ts";
 import type { ImageDigest, ServerId, ServiceKey } from "../domain/ids.ts";
-import type { ServerFailure, ServerObservation, ServiceWarning } from "../domain/observation.ts";
+import type {
+  JobObservation,
+  ServerFailure,
+  ServerObservation,
+  ServiceWarning,
+} from "../domain/observation.ts";
 import type { Release, WantedRelease } from "../domain/release.ts";
 import type { Origin, Rollout, WarmRelease } from "../domain/rollout.ts";
 import type { RolloutPolicy, UpkeepPolicy } from "../domain/spec.ts";
@@ -60,6 +65,8 @@ export interface ServiceStatus {
   readonly warm: readonly WarmRelease[];
   readonly removing: boolean;
   readonly servers: readonly ServerStatus[];
+  /** Running ones, and those whose logs are kept. */
+  readonly jobs: readonly JobStatus[];
   readonly failures: readonly ServerFailure[];
   /** What keeps the controller from going on; it tries again by itself. Undefined while all goes well. */
   readonly trouble: Trouble | undefined;
@@ -102,6 +109,8 @@ export interface ArchivePiece {
   readonly data: string;
 }
 
+export type JobStatus = Pick<JobObservation, "id" | "release" | "rollout" | "name" | "state">;
+
 export interface ReleaseSummary {
   readonly release: Release;
   /** What a rollback to it would find: still running, to be made anew from its image, or nothing. */
@@ -121,7 +130,7 @@ export interface PastRollout extends Rollout {
 
 /** Durations in ms. */
 export interface Phases {
-  /** From the start until traffic moved for the first time. */
+  /** From the start, or the end of the last `before` job, until traffic moved for the first time. */
   readonly raisingMs?: number | undefined;
   /** From there until it moved for the last time. */
   readonly movingMs?: number | undefined;
@@ -183,7 +192,7 @@ export interface AuditKey {
 export interface Operations {
   /**
    * Servers get the newest version of each secret. Throws `rollout_running`, `image_unknown`, `port_taken`,
-   * `traffic_conflict`, `version_taken`, `secret_missing`, `secret_invalid`, `secret_key_invalid`, `secret_corrupt`.
+   * `traffic_conflict`, `version_taken`, `jobs_unsupported`, `secret_missing`, `secret_invalid`, `secret_key_invalid`, `secret_corrupt`.
    */
   deploy(request: DeployRequest): Promise<Accepted>;
   preview(request: DeployRequest): Promise<PlanPreview>;

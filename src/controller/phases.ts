@@ -11,9 +11,11 @@ export function phasesOf(rollout: Rollout, events: readonly KilnEvent[]): Phases
   const last = moves.at(-1);
   const turned = at("rollout.turned-back")[0];
   const ended = rollout.endedAtMs;
+  const before = rollout.jobs.filter((run) => run.when === "before");
+  const raisedFromMs = Math.max(rollout.startedAtMs, ...before.map((run) => run.end?.atMs ?? 0));
   const forwardEnd = turned ?? ended;
   return {
-    ...(first === undefined ? {} : { raisingMs: first - rollout.startedAtMs }),
+    ...(first === undefined ? {} : { raisingMs: first - raisedFromMs }),
     ...(first === undefined || last === undefined ? {} : { movingMs: last - first }),
     ...(last === undefined || forwardEnd === undefined ? {} : { holdingMs: Math.max(0, forwardEnd - last) }),
     ...(turned === undefined || ended === undefined ? {} : { backMs: ended - turned }),

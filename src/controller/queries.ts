@@ -74,6 +74,9 @@ function statusOf(
     warm,
     removing: removed,
     servers: groups.flatMap((group) => serversOf(group, desired)),
+    jobs: (observation.jobs ?? [])
+      .filter((job) => job.service === service)
+      .map(({ id, release, rollout, name, state }) => ({ id, release, rollout, name, state })),
     failures: store.failures(service),
     trouble: trouble(service),
     warnings: (observation.warnings ?? [])

@@ -1,5 +1,6 @@
-import type { ServerId, ServiceKey } from "./ids.ts";
-import type { RolloutPhase, Verdict, WarmRelease } from "./rollout.ts";
+import type { JobId, ServerId, ServiceKey } from "./ids.ts";
+import type { JobEnd, RolloutPhase, Verdict, WarmRelease } from "./rollout.ts";
+import type { JobSpec } from "./spec.ts";
 
 /** Shares of new traffic by release; they add up to 1, or the list is empty (no traffic at all). */
 export type Shares = readonly { readonly release: number; readonly share: number }[];
@@ -44,6 +45,23 @@ export type Action =
       readonly rollout: number;
       readonly reason: string;
     }
+  /** Records that the job begins, then runs it. What is recorded to have begun never begins again. */
+  | {
+      readonly kind: "run-job";
+      readonly service: ServiceKey;
+      readonly rollout: number;
+      readonly job: string;
+      readonly reason: string;
+    }
+  /** Whatever runs of it ends; its logs stay. */
+  | { readonly kind: "end-job"; readonly service: ServiceKey; readonly job: JobId; readonly reason: string }
+  /** With its logs. */
+  | {
+      readonly kind: "forget-job";
+      readonly service: ServiceKey;
+      readonly job: JobId;
+      readonly reason: string;
+    }
   /** A change of what is recorded of the rollout; the store makes it and its event in one transaction. */
   | {
       readonly kind: "record";
@@ -65,6 +83,14 @@ export type RecordChange =
   /** Everything stays as it is until somebody decides. */
   | { readonly kind: "pause"; readonly rollout: number }
   | { readonly kind: "judged"; readonly rollout: number; readonly verdict: Verdict }
+  | { readonly kind: "job-started"; readonly rollout: number; readonly job: JobSpec; readonly atMs: number }
+  | {
+      readonly kind: "job-ended";
+      readonly rollout: number;
+      readonly job: string;
+      readonly end: JobEnd;
+      readonly atMs: number;
+    }
   | {
       readonly kind: "end";
       readonly rollout: number;

@@ -4,6 +4,12 @@ export type ServiceKey = string;
 /** `<service key>-<release>-<slot>-<attempt>`: everything that tells one server from all others, and no randomness. */
 export type ServerId = string;
 
+/**
+ * `<service key>-<release>-<rollout>_<name>`: one run of one job. No server's id and no name holds an underscore, so it
+ * cannot be taken for anything else; and as a job runs once in a rollout, asking for it twice asks for the same.
+ */
+export type JobId = string;
+
 /** `sha256:<64 hex digits>`: the digest of an image's manifest. */
 export type ImageDigest = string;
 
@@ -30,4 +36,30 @@ export function parseServerId(id: string): ServerName | undefined {
   if (!match) return undefined;
   const [, service = "", release, slot, attempt] = match;
   return { service, release: Number(release), slot: Number(slot), attempt: Number(attempt) };
+}
+
+export interface JobName {
+  readonly service: ServiceKey;
+  readonly release: number;
+  readonly rollout: number;
+  readonly name: string;
+}
+
+export function jobId({ service, release, rollout, name }: JobName): JobId {
+  return `${service}-${release}-${rollout}_${name}`;
+}
+
+/** Whether this is the id of a server or of a job. */
+export function isHostedId(id: string): boolean {
+  return parseServerId(id) !== undefined || parseJobId(id) !== undefined;
+}
+
+/** The parts of a job's id, or undefined when it is none. */
+export function parseJobId(id: string): JobName | undefined {
+  const match = /^([a-z][a-z0-9-]*(?:\.[a-z][a-z0-9-]*)?)-([1-9]\d*)-([1-9]\d*)_([a-z][a-z0-9-]{0,31})$/.exec(
+    id,
+  );
+  if (!match) return undefined;
+  const [, service = "", release, rollout, name = ""] = match;
+  return { service, release: Number(release), rollout: Number(rollout), name };
 }

@@ -1,10 +1,12 @@
-import type { ServerId, ServiceKey } from "./ids.ts";
+import type { JobId, ServerId, ServiceKey } from "./ids.ts";
 
 /** What a platform sees: every group and server of ours, complete. */
 export interface Observation {
   readonly groups: readonly GroupObservation[];
   /** Services that have a way in through the router, with or without servers behind it. */
   readonly routed: readonly ServiceKey[];
+  /** Jobs, those that have ended among them for as long as their logs are kept. Absent: the platform runs none. */
+  readonly jobs?: readonly JobObservation[];
   /** What is wrong with services that goes on serving for now. Absent: nothing is known to be. */
   readonly warnings?: readonly ServiceWarning[];
 }
@@ -15,6 +17,34 @@ export interface ServiceWarning {
   /** One sentence each: what is wrong, and what to do about it. */
   readonly message: string;
   readonly hint: string | undefined;
+}
+
+/** One run of one job. */
+export interface JobObservation {
+  readonly id: JobId;
+  readonly service: ServiceKey;
+  readonly release: number;
+  readonly rollout: number;
+  readonly name: string;
+  /**
+   * unstarted: a crash left its creation unfinished, and its command has certainly not begun; creating: on its way;
+   * succeeded: it ended with exit code 0.
+   */
+  readonly state: "unstarted" | "creating" | "running" | "succeeded" | "failed";
+  /** Of one that has ended. */
+  readonly end: JobExit | undefined;
+}
+
+/** How a job has ended. */
+export interface JobExit {
+  /** Unix time in ms. */
+  readonly atMs: number;
+  /** Undefined when it is not known, or when the job could not be started. */
+  readonly exitCode: number | undefined;
+  /** The end of a sentence whose subject is the job: `exited with code 3 after 0.2 s`. */
+  readonly reason: string;
+  /** The last lines it wrote. */
+  readonly logTail: readonly string[];
 }
 
 /** All servers of one release of one service. */

@@ -1,6 +1,8 @@
 import type { Action, Plan, RecordChange, Shares } from "./actions.ts";
+import { earliest } from "./earliest.ts";
 import { planAnalysis } from "./plan-analysis.ts";
 import { planBack } from "./plan-back.ts";
+import { endJobsFirst, planBefore, planJobs, tendJobs } from "./plan-jobs.ts";
 import type { DesiredService, Rollout, WarmRelease } from "./rollout.ts";
 import { failureOf, giveUp } from "./rollout-failure.ts";
 import {
@@ -34,7 +36,7 @@ export function planRollout(
     case "forward":
       return planForward(look);
     case "back":
-      return planBack(look);
+      return endJobsFirst(look, planBack(look));
     case "paused":
       return planPaused(look);
     default:
@@ -43,6 +45,8 @@ export function planRollout(
 }
 
 function planForward(look: Look): Plan {
+  const waiting = planBefore(look, () => stayAsItWas(look));
+  if (waiting !== undefined) return waiting;
   const { desired, rollout, view } = look;
   const step = currentStep(rollout);
   const size = sizeAtStep(step, desired.count);
@@ -60,9 +64,22 @@ function planForward(look: Look): Plan {
 
   const raise = raiseNew(look, size);
   const others = lowerOthersWhenSafe(look);
-  const before = [...others, ...making, ...raise, ...progress];
-  if (raise.length > 0 || ready < size) return withDeadline(look, [...before, ...keepTraffic(look)]);
-  return planMove(look, step, before);
+  const tending = tendJobs(look);
+  const before = [...others, ...making, ...raise, ...progress, ...tending.actions];
+  const isRaised = raise.length === 0 && ready >= size;
+  const plan = isRaised
+    ? planMove(look, step, before)
+    : withDeadline(look, [...before, ...keepTraffic(look)]);
+  return { ...plan, wakeAtMs: earliest(plan.wakeAtMs, tending.wakeAtMs) };
+}
+
+/** Before anything of the new release exists: the old one serves, whole. */
+function stayAsItWas(look: Look): readonly Action[] {
+  const { desired, rollout, view } = look;
+  const { from } = rollout;
+  const reason = `release ${from} serves until the jobs are done`;
+  const whole = from === undefined ? [] : resizeTo(desired, view, from, desired.count, reason);
+  return [...lowerOthersWhenSafe(look), ...whole, ...keepTraffic(look)];
 }
 
 /** All servers of the step are ready: the traffic moves, the step holds, then it is done. */
@@ -83,6 +100,11 @@ function planMove(look: Look, step: Step, before: readonly Action[]): Plan {
       record(look, { kind: "moved", rollout: rollout.id, atMs: nowMs }, reason),
     ]);
   }
+  const jobs = planJobs(look, "after");
+  if (isLastStep(rollout) && jobs.failure !== undefined) {
+    return act([...before, ...giveUp(look, jobs.failure)]);
+  }
+  if (isLastStep(rollout) && !jobs.isDone) return act([...before, ...jobs.starting]);
   const holdEndsMs = rollout.promoted ? nowMs : holdStartMs(look) + step.holdMs;
   if (step.analysis !== undefined && !rollout.promoted && rollout.from !== undefined) {
     return planAnalysis(look, step.analysis, holdEndsMs, before, () => finishStep(look));
@@ -93,19 +115,29 @@ function planMove(look: Look, step: Step, before: readonly Action[]): Plan {
 
 /** The last switch of a manually promoted rollout waits for a person; the first release has nobody to wait for. */
 function mustBePromoted({ rollout }: Look): boolean {
-  const { policy, promoted, from, movedAtMs, step, steps } = rollout;
-  const isSwitch = step === steps.length - 1 && movedAtMs === undefined;
+  const { policy, promoted, from, movedAtMs } = rollout;
+  const isSwitch = isLastStep(rollout) && movedAtMs === undefined;
   return (
     policy.promote === "manual" && isSwitch && !promoted && from !== undefined && rollout.kind === "deploy"
   );
 }
 
+function isLastStep({ step, steps }: Rollout): boolean {
+  return step === steps.length - 1;
+}
+
 /** Nothing moves; what is there stays there, also across a restart of the machine. */
 function planPaused(look: Look): Plan {
+  const { actions, wakeAtMs } = tendJobs(look);
+  const staying = planJobs(look, "before").isDone ? stayPaused(look) : stayAsItWas(look);
+  return { actions: [...actions, ...staying], wakeAtMs };
+}
+
+function stayPaused(look: Look): readonly Action[] {
   const size = sizeAtStep(currentStep(look.rollout), look.desired.count);
   const making = makeRoom(look, size);
-  if (mustWaitForRoom(look)) return act(making);
-  return act([...making, ...raiseNew(look, size), ...keepTraffic(look)]);
+  if (mustWaitForRoom(look)) return making;
+  return [...making, ...raiseNew(look, size), ...keepTraffic(look)];
 }
 
 function raiseNew({ desired, rollout, view }: Look, size: number): readonly Action[] {
@@ -204,7 +236,7 @@ function holdStartMs({ rollout, view, nowMs }: Look): number {
 
 function finishStep(look: Look): Action {
   const { rollout, nowMs } = look;
-  if (rollout.step < rollout.steps.length - 1) {
+  if (!isLastStep(rollout)) {
     const change: RecordChange = { kind: "step", rollout: rollout.id, step: rollout.step + 1, atMs: nowMs };
     return record(look, change, `step ${rollout.step + 1} of ${rollout.steps.length} is done`);
   }

@@ -1,6 +1,8 @@
 import type { Action, Plan } from "./actions.ts";
+import { earliest } from "./earliest.ts";
 import type { Observation } from "./observation.ts";
 import { planDrift } from "./plan-drift.ts";
+import { tidyJobs } from "./plan-jobs.ts";
 import { planRollout } from "./plan-rollout.ts";
 import type { DesiredService } from "./rollout.ts";
 import {
@@ -29,6 +31,11 @@ export function plan(desired: readonly DesiredService[], observed: Observation, 
 
 /** What to do now for one service. Pure: the same arguments give the same plan. `nowMs` is Unix time in ms. */
 export function planService(desired: DesiredService, view: ServiceView, nowMs: number): Plan {
+  const { actions, wakeAtMs } = planGroups(desired, view, nowMs);
+  return { actions: [...tidyJobs(desired, view, nowMs), ...actions], wakeAtMs };
+}
+
+function planGroups(desired: DesiredService, view: ServiceView, nowMs: number): Plan {
   if (desired.removed) return planRemoval(desired, view);
   const drift = planDrift(desired, view, nowMs);
   const next = planTraffic(desired, { ...view, replacing: drift.replacing }, nowMs);
@@ -43,17 +50,15 @@ function planTraffic(desired: DesiredService, view: ServiceView, nowMs: number):
   return planRollout(desired, desired.rollout, view, nowMs);
 }
 
-function earliest(...times: readonly (number | undefined)[]): number | undefined {
-  const known = times.filter((at) => at !== undefined);
-  return known.length === 0 ? undefined : Math.min(...known);
-}
-
 /** Let every group go, close the doors, then forget the service. */
 function planRemoval(desired: DesiredService, view: ServiceView): Plan {
   const reason = "the service is being removed";
   const closing = closeWhenGone(desired, view, reason);
   const lowering = [...view.groups.keys()].flatMap((release) => resizeTo(desired, view, release, 0, reason));
-  const gone = !view.routed && [...view.groups.keys()].every((release) => isGone(view, release));
+  const gone =
+    !view.routed &&
+    view.jobs.length === 0 &&
+    [...view.groups.keys()].every((release) => isGone(view, release));
   const forgetting: Action[] = gone
     ? [
         {

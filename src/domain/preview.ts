@@ -62,9 +62,13 @@ function play(world: World, action: Action): World {
       return { ...world, desired: applyChange(world.desired, action.change) ?? world.desired };
     case "analyse":
       return { ...world, desired: judgedWell(world, action.rollout) };
+    case "run-job":
+      return { ...world, desired: succeeded(world, action) };
     case "destroy":
     case "quarantine":
     case "retire":
+    case "end-job":
+    case "forget-job":
       return world;
   }
 }
@@ -77,6 +81,18 @@ function judgedWell({ desired }: World, rollout: number): DesiredService {
     atMs: Number.MAX_SAFE_INTEGER,
   } as const;
   return applyChange(desired, { kind: "judged", rollout, verdict }) ?? desired;
+}
+
+/** Its jobs succeed at once. */
+function succeeded(
+  { desired, nowMs }: World,
+  { rollout, job }: Extract<Action, { readonly kind: "run-job" }>,
+): DesiredService {
+  const spec = desired.releases.get(desired.rollout?.to ?? 0)?.jobs.find(({ name }) => name === job);
+  const end = { outcome: "succeeded", atMs: nowMs, exitCode: 0, reason: "succeeded", logTail: [] } as const;
+  if (spec === undefined) return desired;
+  const begun = applyChange(desired, { kind: "job-started", rollout, job: spec, atMs: nowMs }) ?? desired;
+  return applyChange(begun, { kind: "job-ended", rollout, job, end, atMs: nowMs }) ?? begun;
 }
 
 function resized({ view, nowMs }: World, release: number, size: number): ServiceView {

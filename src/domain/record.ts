@@ -1,5 +1,5 @@
 import type { RecordChange, RolloutChange } from "./actions.ts";
-import type { DesiredService, Rollout } from "./rollout.ts";
+import type { DesiredService, JobRun, Rollout } from "./rollout.ts";
 
 /**
  * What is desired after a change; undefined when the service is gone. A change that speaks of another rollout than
@@ -30,6 +30,14 @@ export function changeRollout(rollout: Rollout, change: RolloutChange, reason?: 
       return { ...rollout, movedAtMs: change.atMs, promoted: false, verdict: undefined };
     case "step":
       return { ...atRest(rollout), step: change.step, progressAtMs: change.atMs };
+    case "job-started":
+      return jobStarted(rollout, change);
+    case "job-ended":
+      return {
+        ...rollout,
+        jobs: rollout.jobs.map((run) => (run.name === change.job ? { ...run, end: change.end } : run)),
+        progressAtMs: change.atMs,
+      };
     case "judged":
       return { ...rollout, verdict: change.verdict };
     case "turn-back":
@@ -43,6 +51,17 @@ export function changeRollout(rollout: Rollout, change: RolloutChange, reason?: 
     case "end":
       return { ...rollout, phase: change.phase, endedAtMs: change.atMs, reason: reason ?? rollout.reason };
   }
+}
+
+type JobStarted = Extract<RolloutChange, { readonly kind: "job-started" }>;
+
+/** One whose creation a crash has left unfinished begins anew; one that has ended stays as it is. */
+function jobStarted(rollout: Rollout, { job, atMs }: JobStarted): Rollout {
+  const { name, when, deadlineMs } = job;
+  const known = rollout.jobs.find((run) => run.name === name);
+  if (known?.end !== undefined) return rollout;
+  const run: JobRun = { name, when, deadlineMs, startedAtMs: atMs, end: undefined };
+  return { ...rollout, jobs: [...rollout.jobs.filter((other) => other !== known), run], progressAtMs: atMs };
 }
 
 /** Before the traffic of a step has moved. */

@@ -1,5 +1,5 @@
 import type { ImageDigest, ServiceKey } from "./ids.ts";
-import type { HealthSpec, SecretSpec, ServerShape, TrafficSpec } from "./spec.ts";
+import type { HealthSpec, JobSpec, SecretSpec, ServerShape, TrafficSpec } from "./spec.ts";
 
 /** What a release freezes. Two drafts that are equal make no new release. */
 export interface ReleaseDraft {
@@ -12,6 +12,7 @@ export interface ReleaseDraft {
   /** With the versions that servers of this release get, for as long as it is kept. */
   readonly secrets: readonly ReleaseSecret[];
   readonly files: readonly ReleaseFile[];
+  readonly jobs: readonly JobSpec[];
 }
 
 export interface ReleaseSecret extends SecretSpec {
@@ -54,6 +55,6 @@ export interface ConfigFile {
 
 /** The draft that a release was made from. */
 export function draftOf(release: ReleaseDraft): ReleaseDraft {
-  const { image, version, shape, health, traffic, secrets, files } = release;
-  return { image, version, shape, health, traffic, secrets, files };
+  const { image, version, shape, health, traffic, secrets, files, jobs } = release;
+  return { image, version, shape, health, traffic, secrets, files, jobs };
 }

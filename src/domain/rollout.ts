@@ -1,4 +1,5 @@
 import type { ServiceKey } from "./ids.ts";
+import type { JobExit } from "./observation.ts";
 import type { Release } from "./release.ts";
 import type { RolloutPolicy, Step, UpkeepPolicy } from "./spec.ts";
 import type { TaintedServer } from "./taint.ts";
@@ -9,6 +10,21 @@ export interface Verdict {
   /** One sentence with the figures it rests on. */
   readonly reason: string;
   readonly atMs: number;
+}
+
+/** One job of a rollout that has begun. */
+export interface JobRun {
+  readonly name: string;
+  readonly when: "before" | "after";
+  readonly startedAtMs: number;
+  readonly deadlineMs: number;
+  /** Undefined while it runs. */
+  readonly end: JobEnd | undefined;
+}
+
+/** How a job of a rollout has ended. `stopped`: its rollout was given up meanwhile. */
+export interface JobEnd extends JobExit {
+  readonly outcome: "succeeded" | "failed" | "stopped";
 }
 
 export type RolloutPhase =
@@ -63,6 +79,8 @@ export interface Rollout {
   readonly judgedFromMs: number;
   /** Somebody wants the present step to go on without further waiting. */
   readonly promoted: boolean;
+  /** Jobs that have begun, in the order in which they did. */
+  readonly jobs: readonly JobRun[];
   /** Of the present step's analysis. */
   readonly verdict: Verdict | undefined;
   readonly endedAtMs: number | undefined;

@@ -1,6 +1,6 @@
 import type { Action, Shares } from "./actions.ts";
 import type { ServerId, ServiceKey } from "./ids.ts";
-import type { GroupObservation, Observation } from "./observation.ts";
+import type { GroupObservation, JobObservation, Observation } from "./observation.ts";
 import type { DesiredService } from "./rollout.ts";
 
 /** What is observed of one service, and small questions about it. */
@@ -11,6 +11,7 @@ export interface ServiceView {
   readonly routed: boolean;
   /** Servers that others are to take the place of, chosen when a plan begins. */
   readonly replacing?: readonly ServerId[];
+  readonly jobs: readonly JobObservation[];
 }
 
 /** One view per service that has anything observed. */
@@ -22,14 +23,19 @@ export function viewsOf(observed: Observation): ReadonlyMap<ServiceKey, ServiceV
     const known = groups.get(group.service) ?? new Map<number, GroupObservation>();
     groups.set(group.service, known.set(group.release, group));
   }
+  const jobs = Map.groupBy(observed.jobs ?? [], (job) => job.service);
+  for (const service of jobs.keys()) if (!groups.has(service)) groups.set(service, new Map());
   const routed = new Set(observed.routed);
   return new Map(
-    [...groups].map(([service, of]) => [service, { service, groups: of, routed: routed.has(service) }]),
+    [...groups].map(([service, of]) => [
+      service,
+      { service, groups: of, routed: routed.has(service), jobs: jobs.get(service) ?? [] },
+    ]),
   );
 }
 
 export function emptyView(service: ServiceKey): ServiceView {
-  return { service, groups: new Map(), routed: false };
+  return { service, groups: new Map(), routed: false, jobs: [] };
 }
 
 /** Ready servers of a release; 0 when it has no group. */

@@ -20,6 +20,22 @@ export interface ServiceSpec {
   readonly traffic: TrafficSpec | undefined;
   readonly rollout: RolloutPolicy;
   readonly upkeep: UpkeepPolicy;
+  readonly jobs: readonly JobSpec[];
+}
+
+/**
+ * Work that is done once in each deploy, by a server of its own: made from the new release, without traffic, health
+ * check or successor. Those of one kind run one after another, in their order.
+ */
+export interface JobSpec {
+  /** Lower-case letters, digits and hyphens; a letter first. Each once in a release. */
+  readonly name: string;
+  /** `before`: before any server of the new release exists; `after`: once those have all the traffic. */
+  readonly when: "before" | "after";
+  /** argv, in place of the image's own. */
+  readonly command: readonly string[];
+  /** How long it may take, from its start to its end. */
+  readonly deadlineMs: number;
 }
 
 export interface ImageSpec {

@@ -49,6 +49,7 @@ export function aRelease(number: number, overrides: Partial<Release> = {}): Rele
     traffic: { mode: "http", listen: 8080, host: undefined },
     secrets: [],
     files: [],
+    jobs: [],
     ...overrides,
   };
 }
@@ -94,6 +95,7 @@ export function aRollout(overrides: Partial<Rollout> = {}, count = 3): Rollout {
     changes: [],
     judgedFromMs: overrides.startedAtMs ?? 0,
     promoted: false,
+    jobs: [],
     verdict: undefined,
     endedAtMs: undefined,
     reason: undefined,
@@ -135,6 +137,7 @@ export function aView(...groups: readonly GroupObservation[]): ServiceView {
     service: "shop",
     groups: new Map(groups.map((g) => [g.release, g])),
     routed: groups.some((g) => g.share > 0),
+    jobs: [],
   };
 }
 

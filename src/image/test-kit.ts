@@ -59,6 +59,7 @@ export function serviceSpec(image: Partial<ImageSpec>): ServiceSpec {
     shape: { port: undefined, env: {}, memoryBytes: undefined, cpus: undefined, writable: [] },
     secrets: [],
     files: [],
+    jobs: [],
     health: {
       check: { kind: "alive" },
       intervalMs: 1000,

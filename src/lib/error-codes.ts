@@ -26,6 +26,7 @@ export const errorCodes = {
   image_unknown: { status: 404, exit: 1 },
   image_invalid: { status: 422, exit: 1 },
   image_in_use: { status: 409, exit: 3 },
+  jobs_unsupported: { status: 422, exit: 3 },
   version_taken: { status: 409, exit: 3 },
   service_unknown: { status: 404, exit: 1 },
   service_removing: { status: 409, exit: 3 },

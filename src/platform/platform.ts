@@ -1,9 +1,10 @@
 import type { Shares } from "../domain/actions.ts";
 import type { ReleaseTraffic } from "../domain/analysis.ts";
 import type { Finding, IntegrityTier } from "../domain/drift.ts";
-import type { ImageDigest, ServerId, ServiceKey } from "../domain/ids.ts";
+import type { ImageDigest, JobId, ServerId, ServiceKey } from "../domain/ids.ts";
 import type { Observation } from "../domain/observation.ts";
 import type { Release, ReleaseSecret } from "../domain/release.ts";
+import type { JobSpec } from "../domain/spec.ts";
 
 export type PlatformName = "local" | "docker" | "vm" | "kubernetes" | "terraform" | "fake";
 
@@ -106,6 +107,7 @@ export interface Platform {
   readonly logs?: LogReader;
   readonly traffic?: TrafficStats;
   readonly sight?: Sight;
+  readonly jobs?: JobRunner;
 }
 
 /** Lets detectors of drift look at running servers; presence is the capability. */
@@ -146,6 +148,29 @@ export interface Baseline {
   readonly bundle: readonly { readonly file: string; readonly sha256: string }[];
 }
 
+/** One job of a release, as one rollout runs it. */
+export interface JobOrder {
+  readonly release: Release;
+  readonly rollout: number;
+  readonly job: JobSpec;
+}
+
+/**
+ * Runs jobs: one-off servers of a release with a command of their own, without traffic and in no group. `observe` tells
+ * how they do. When the main process of one ends, everything of it ends; what is left is its logs.
+ */
+export interface JobRunner {
+  /**
+   * Resolves when that is accepted. The id follows from service, release, rollout and name, and the command of one id
+   * is never started twice: not when `run` is repeated, nor after a crash, nor when the machine has restarted.
+   */
+  run(order: JobOrder, call: Call): Promise<void>;
+  /** Stop signal, some seconds, SIGKILL. Resolves when that is accepted; unknown ids are no error. */
+  end(job: JobId, call: Call): Promise<void>;
+  /** Ends it without grace if it still runs, and removes its logs. Unknown ids are no error. */
+  forget(job: JobId, call: Call): Promise<void>;
+}
+
 export interface TrafficStats {
   /** What the data plane has counted for each release of the service that it gives traffic to. */
   read(service: ServiceKey, call: Call): Promise<readonly ReleaseTraffic[]>;
@@ -153,7 +178,7 @@ export interface TrafficStats {
 
 export interface LogReader {
   /**
-   * The server's lines, oldest first: the last `tail` of them (all without it), then, with `follow`, new ones until
+   * The lines of a server or job, oldest first: the last `tail` of them (all without it), then, with `follow`, new ones until
    * the signal fires or the server is gone. Throws `server_unknown`.
    */
   read(

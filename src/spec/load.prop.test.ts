@@ -6,6 +6,7 @@ import { stringify } from "yaml";
 import type {
   HealthSpec,
   ImageSpec,
+  JobSpec,
   RolloutPolicy,
   SecretSpec,
   ServiceSpec,
@@ -106,6 +107,17 @@ const secret: fc.Arbitrary<SecretSpec> = fc
     return { name, delivery: { kind: "file", path: `${folder}/${name}` } };
   });
 
+const job: fc.Arbitrary<JobSpec> = fc.record({
+  name,
+  when: fc.constantFrom("before", "after"),
+  command: fc.array(printable, { minLength: 1, maxLength: 3 }),
+  deadlineMs: durationMs(1000),
+});
+
+function inOrder(jobs: readonly JobSpec[]): readonly JobSpec[] {
+  return jobs.toSorted((a, b) => (a.when < b.when ? 1 : a.when > b.when ? -1 : 0));
+}
+
 const spec: fc.Arbitrary<ServiceSpec> = fc.boolean().chain((hasPort) =>
   fc.record({
     service: name,
@@ -139,6 +151,7 @@ const spec: fc.Arbitrary<ServiceSpec> = fc.boolean().chain((hasPort) =>
     traffic: hasPort ? fc.option(traffic, { nil: undefined }) : fc.constant(undefined),
     rollout,
     upkeep,
+    jobs: fc.uniqueArray(job, { selector: ({ name }) => name, maxLength: 3 }).map(inOrder),
   }),
 );
 
@@ -155,6 +168,7 @@ function toDocument({
   traffic,
   rollout,
   upkeep,
+  jobs,
 }: ServiceSpec): object {
   const { kind } = health.check;
   const ms = (n: number) => `${n}ms`;
@@ -193,6 +207,7 @@ function toDocument({
       deadline: ms(health.deadlineMs),
     },
     traffic,
+    jobs: { before: jobsOf(jobs, "before"), after: jobsOf(jobs, "after") },
     rollout: {
       strategy: rollout.strategy,
       surge: rollout.surge,
@@ -206,6 +221,11 @@ function toDocument({
   };
   if (environment === undefined) return { service, ...whole, servers };
   return { service, ...whole, servers: { port: shape.port }, environments: { [environment]: { servers } } };
+}
+
+function jobsOf(jobs: readonly JobSpec[], when: JobSpec["when"]): readonly object[] {
+  const wanted = jobs.filter((job) => job.when === when);
+  return wanted.map(({ name, command, deadlineMs }) => ({ name, command, deadline: `${deadlineMs}ms` }));
 }
 
 test("what is written is what arrives", async () => {
@@ -238,6 +258,7 @@ const valid = stringify({
   },
   health: { http: "/", interval: "1s" },
   traffic: { listen: 8080, host: "shop.example.com" },
+  jobs: { before: [{ name: "migrate", command: ["/app"], deadline: "10m" }] },
   environments: { staging: { servers: { count: 1 }, traffic: { host: null } } },
 });
 

@@ -117,6 +117,7 @@ test("every key arrives, with units made plain and paths made absolute", async (
       onFailure: "rollback",
     },
     upkeep: { drift: { response: "replace", maxConcurrent: { share: 0.1 }, ignore: [] } },
+    jobs: [],
   } satisfies ServiceSpec);
 });
 

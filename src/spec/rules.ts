@@ -39,6 +39,8 @@ const rules: readonly Rule[] = [
   rolloutNumbers,
   canarySteps,
   maxAgeNeedsRoom,
+  holdsFitDeadline,
+  jobsOnce,
 ];
 
 function* packagesNeedDebian({ document: { image } }: RuleInput): Generator<Breach> {
@@ -241,5 +243,36 @@ function* canarySteps({ document: { rollout }, given }: RuleInput): Generator<Br
       message: "`promote: manual` does not go with `strategy: recreate`: nothing would serve while it waits.",
       hint: "Use `strategy: blue-green`.",
     };
+  }
+}
+
+function* holdsFitDeadline({ document: { rollout } }: RuleInput): Generator<Breach> {
+  for (const [i, { hold }] of (rollout?.steps ?? []).entries()) {
+    if (rollout === undefined || hold <= rollout.progressDeadline) continue;
+    yield {
+      path: ["rollout", "steps", i, "hold"],
+      message: `Step ${i + 1} holds for longer than \`rollout.progressDeadline\` (${seconds(hold)} and ${seconds(rollout.progressDeadline)}); expected at most as long.`,
+      hint: "Make the hold shorter, split it into several steps, or write a longer `progressDeadline`.",
+    };
+  }
+}
+
+function seconds(ms: number): string {
+  return `${ms / 1000} s`;
+}
+
+function* jobsOnce({ document: { jobs } }: RuleInput): Generator<Breach> {
+  const seen = new Map<string, string>();
+  for (const when of ["before", "after"] as const) {
+    for (const [index, { name }] of (jobs?.[when] ?? []).entries()) {
+      const before = seen.get(name);
+      seen.set(name, before ?? `jobs.${when}[${index}]`);
+      if (before === undefined) continue;
+      yield {
+        path: ["jobs", when, index, "name"],
+        message: `The name ${name} is taken by \`${before}\`; expected another one for each job.`,
+        hint: "Logs and history know jobs by their names.",
+      };
+    }
   }
 }

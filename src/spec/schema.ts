@@ -409,6 +409,50 @@ const drift = z
   )
   .describe("What is done when a running server differs from its release.");
 
+const job = z
+  .strictObject(
+    {
+      name: leaf
+        .text({
+          expected:
+            "a name of lower-case letters, digits and hyphens, a letter first, at most 32 characters, such as migrate",
+          pattern: v.namePattern,
+          examples: ["migrate"],
+          hint: (found) => {
+            const tidy = v.tidyName(String(found));
+            return tidy && `Write ${tidy}.`;
+          },
+        })
+        .describe("Name of the job; each once in a service."),
+      command: leaf
+        .list(z.string({ error: "a text" }), "texts, the program first")
+        .min(1, { error: "at least the program" })
+        .describe("Program and arguments, in place of the image's own."),
+      deadline: leaf
+        .duration("1s")
+        .prefault("5m")
+        .describe("How long the job may take; then it is ended and has failed."),
+    },
+    { error: "a mapping with name and command" },
+  )
+  .describe("A one-off server of the new release.");
+
+const jobList = () => leaf.list(job, "jobs").max(16, { error: "at most 16 jobs" }).prefault([]);
+
+const jobs = z
+  .strictObject(
+    {
+      before: jobList().describe(
+        "Run before any server of the new release exists; one that fails stops the rollout.",
+      ),
+      after: jobList().describe(
+        "Run when the new servers have all the traffic; one that fails fails the rollout.",
+      ),
+    },
+    { error: "a mapping with before or after" },
+  )
+  .describe("Work that each deploy does once, one job after the other; a rollback runs none.");
+
 const name = (what: string) =>
   leaf.text({
     expected: `${what} of lower-case letters, digits and hyphens, a letter first, at most 32 characters`,
@@ -429,6 +473,7 @@ export const documentSchema = z.strictObject(
     traffic: traffic.optional(),
     rollout: rollout.prefault({}),
     drift: drift.prefault({}),
+    jobs: jobs.prefault({}),
     environments: z
       .record(
         z.string().regex(v.namePattern, {
@@ -454,6 +499,8 @@ const writtenAsText = [
   "image.command.*",
   "image.files.*.owner",
   "servers.env.*",
+  "jobs.before.*.command.*",
+  "jobs.after.*.command.*",
 ].map((path) => path.split("."));
 
 export function isWrittenText(path: Path): boolean {

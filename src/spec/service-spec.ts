@@ -3,6 +3,7 @@ import {
   type FileSpec,
   type HealthSpec,
   type ImageSpec,
+  type JobSpec,
   type RolloutPolicy,
   type SecretSpec,
   type ServiceSpec,
@@ -43,6 +44,13 @@ export function toServiceSpec(
     traffic: traffic && toTraffic(traffic, files.tls),
     rollout: toRollout(document.rollout),
     upkeep: toUpkeep(document),
+    jobs: [...document.jobs.before.map(toJob("before")), ...document.jobs.after.map(toJob("after"))],
+  };
+}
+
+function toJob(when: JobSpec["when"]) {
+  return ({ name, command, deadline }: SpecDocument["jobs"]["before"][number]): JobSpec => {
+    return { name, when, command, deadlineMs: deadline };
   };
 }
 

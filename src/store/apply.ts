@@ -1,7 +1,7 @@
 import type { RecordChange } from "../domain/actions.ts";
 import type { ServiceKey } from "../domain/ids.ts";
 import { changeRollout } from "../domain/record.ts";
-import type { Rollout } from "../domain/rollout.ts";
+import type { JobRun, Rollout } from "../domain/rollout.ts";
 import { deleteUnusedContents } from "./contents.ts";
 import { markGood, markServedUntil } from "./releases.ts";
 import { rolloutData, selectRunningRollout, updateRollout } from "./rollouts.ts";
@@ -71,9 +71,9 @@ function changeRunning(
   if (change.kind === "end") handOver(bench, after, change);
   bench.log.append({
     service,
-    kind: eventKinds[change.kind === "end" ? change.phase : change.kind],
+    kind: eventOf(change),
     message: `${sentence(after, change, reason)}.`,
-    data: rolloutData(after, reason),
+    data: { ...rolloutData(after, reason), ...jobData(change) },
   });
   return true;
 }
@@ -82,9 +82,19 @@ function changeRunning(
 function isStale(rollout: Rollout, change: PlannedChange): boolean {
   if (rollout.id !== change.rollout) return true;
   if (change.kind === "progress") return rollout.phase !== "forward" && rollout.phase !== "back";
+  if (change.kind === "job-ended") return !rollout.jobs.some((run) => isUnderWay(run, change.job));
+  if (change.kind === "job-started") return rollout.phase !== "forward" || hasEnded(rollout, change.job.name);
   if (change.kind !== "end") return rollout.phase !== "forward";
   if (change.phase === "complete") return rollout.phase !== "forward";
   return change.phase === "rolled-back" && rollout.phase !== "back";
+}
+
+function isUnderWay(run: JobRun, name: string): boolean {
+  return run.name === name && run.end === undefined;
+}
+
+function hasEnded({ jobs }: Rollout, name: string): boolean {
+  return jobs.some((run) => run.name === name && run.end !== undefined);
 }
 
 /** Whether the reason is one that the rollout's record keeps. */
@@ -122,10 +132,21 @@ const eventKinds = {
   "turn-back": "rollout.turned-back",
   pause: "rollout.paused",
   judged: "rollout.judged",
+  "job-started": "job.started",
   complete: "rollout.completed",
   "rolled-back": "rollout.rolled-back",
   failed: "rollout.failed",
 } as const;
+
+function eventOf(change: PlannedChange): string {
+  if (change.kind === "end") return eventKinds[change.phase];
+  return change.kind === "job-ended" ? `job.${change.end.outcome}` : eventKinds[change.kind];
+}
+
+function jobData(change: PlannedChange): Readonly<Record<string, unknown>> {
+  if (change.kind === "job-started") return { job: change.job.name };
+  return change.kind === "job-ended" ? { job: change.job, exitCode: change.end.exitCode } : {};
+}
 
 /** What has happened, for people. */
 function sentence(rollout: Rollout, change: PlannedChange, reason: string): string {
@@ -143,6 +164,10 @@ function sentence(rollout: Rollout, change: PlannedChange, reason: string): stri
       return `${name} pauses: ${reason}`;
     case "judged":
       return `${name} is analysed (${change.verdict.outcome}): ${reason}`;
+    case "job-started":
+      return `${name} begins job ${change.job.name}`;
+    case "job-ended":
+      return `${name}: ${reason}`;
     case "end":
       return `${name} ${endings[change.phase]}: ${reason}`;
   }

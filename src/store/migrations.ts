@@ -151,6 +151,10 @@ const migrations: readonly string[] = [
   CREATE INDEX taints_by_service ON taints (service, id);
   CREATE INDEX taints_by_time ON taints (tainted_at_ms);
   `,
+  `
+  -- The jobs of a rollout that have begun, with how they ended.
+  ALTER TABLE rollouts ADD COLUMN jobs TEXT NOT NULL DEFAULT '[]';
+  `,
 ];
 
 /** The version that this Kiln writes. */

@@ -115,13 +115,14 @@ export function selectImagesInUse(db: Database): ReadonlyMap<ImageDigest, readon
   return users;
 }
 
-/** What is kept. Without secrets or files it is what was kept before there were any, so that equal drafts stay equal. */
+/** What is kept. Without secrets, files and jobs it is what was kept before there were any, so that equal drafts stay equal. */
 function draftText(draft: ReleaseDraft): string {
-  const { secrets, files, ...rest } = draftOf(draft);
+  const { secrets, files, jobs, ...rest } = draftOf(draft);
   return canonicalJson({
     ...rest,
     ...(secrets.length === 0 ? {} : { secrets }),
     ...(files.length === 0 ? {} : { files }),
+    ...(jobs.length === 0 ? {} : { jobs }),
   });
 }
 
@@ -130,11 +131,13 @@ function draftDigest(draft: ReleaseDraft): string {
 }
 
 function toRelease(row: ReleaseRow): Release {
-  const draft = JSON.parse(row.draft) as Omit<ReleaseDraft, "secrets" | "files"> & Partial<ReleaseDraft>;
+  const draft = JSON.parse(row.draft) as Omit<ReleaseDraft, "secrets" | "files" | "jobs"> &
+    Partial<ReleaseDraft>;
   return {
     ...draft,
     secrets: draft.secrets ?? [],
     files: draft.files ?? [],
+    jobs: draft.jobs ?? [],
     service: row.service,
     number: row.number,
     createdAtMs: row.created_at_ms,

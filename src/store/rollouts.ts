@@ -1,5 +1,5 @@
 import type { ServiceKey } from "../domain/ids.ts";
-import type { Origin, Rollout, RolloutPhase, Verdict } from "../domain/rollout.ts";
+import type { JobRun, Origin, Rollout, RolloutPhase, Verdict } from "../domain/rollout.ts";
 import type { RolloutPolicy, Step } from "../domain/spec.ts";
 import { canonicalJson } from "../lib/canonical-json.ts";
 import type { Database } from "./database.ts";
@@ -23,6 +23,7 @@ interface RolloutRow {
   readonly promoted: number;
   readonly origin: string | null;
   readonly changes: string;
+  readonly jobs: string;
   readonly verdict: string | null;
   readonly ended_at_ms: number | null;
   readonly reason: string | null;
@@ -71,10 +72,11 @@ export function insertRollout(db: Database, rollout: Omit<Rollout, "id">): Rollo
 export function updateRollout(db: Database, rollout: Rollout): void {
   db.run(
     `UPDATE rollouts SET phase = ?, step = ?, moved_at_ms = ?, highest_ready = ?, progress_at_ms = ?,
-       ended_at_ms = ?, reason = ?, judged_from_ms = ?, promoted = ?, verdict = ? WHERE id = ?`,
+       ended_at_ms = ?, reason = ?, judged_from_ms = ?, promoted = ?, verdict = ?, jobs = ? WHERE id = ?`,
     ...[rollout.phase, rollout.step, rollout.movedAtMs ?? null, rollout.highestReady, rollout.progressAtMs],
     ...[rollout.endedAtMs ?? null, rollout.reason ?? null, rollout.judgedFromMs, rollout.promoted ? 1 : 0],
-    ...[rollout.verdict === undefined ? null : canonicalJson(rollout.verdict), rollout.id],
+    ...[rollout.verdict === undefined ? null : canonicalJson(rollout.verdict), canonicalJson(rollout.jobs)],
+    rollout.id,
   );
 }
 
@@ -113,6 +115,7 @@ function toRollout(row: RolloutRow): Rollout {
     progressAtMs: row.progress_at_ms,
     origin: row.origin === null ? undefined : (JSON.parse(row.origin) as Origin),
     changes: JSON.parse(row.changes) as readonly string[],
+    jobs: JSON.parse(row.jobs) as readonly JobRun[],
     judgedFromMs: row.judged_from_ms,
     promoted: row.promoted === 1,
     verdict: row.verdict === null ? undefined : (JSON.parse(row.verdict) as Verdict),

@@ -127,6 +127,7 @@ function addRollout(
       progressAtMs: now,
       judgedFromMs: now,
       promoted: false,
+      jobs: [],
       verdict: undefined,
       endedAtMs: undefined,
       reason: undefined,

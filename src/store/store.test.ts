@@ -59,6 +59,7 @@ test("a draft records nothing; a deploy records release, rollout and service at 
     changes: [],
     judgedFromMs: 1_000,
     promoted: false,
+    jobs: [],
     verdict: undefined,
     endedAtMs: undefined,
     reason: undefined,

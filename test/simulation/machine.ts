@@ -1,9 +1,16 @@
-import { parseServerId, type ServerId, type ServiceKey } from "../../src/domain/ids.ts";
+import {
+  type JobId,
+  jobId,
+  parseJobId,
+  parseServerId,
+  type ServerId,
+  type ServiceKey,
+} from "../../src/domain/ids.ts";
 import type { Release } from "../../src/domain/release.ts";
 import type { Clock } from "../../src/lib/clock.ts";
 import { type FakeServer, FakeWorld } from "../../src/platform/fake/world.ts";
 import type { Target } from "../../src/router/router.ts";
-import { isQuality, type Nature, natureOf, type Quality } from "./nature.ts";
+import { isJobQuality, isQuality, jobNatureOf, type Nature, natureOf, type Quality } from "./nature.ts";
 import type { Random } from "./random.ts";
 
 export type Affliction = "error" | "hang";
@@ -20,6 +27,10 @@ export class Machine extends FakeWorld {
   readonly #afflictions = new Map<ServerId, Affliction>();
   readonly #born = new WeakMap<FakeServer, number>();
   readonly vanished = new Set<ServerId>();
+  /** The first word of each job's command, by service, release and name. */
+  readonly #commands = new Map<string, string | undefined>();
+  /** How jobs have ended, whoever knows of it. */
+  readonly jobExits = new Map<JobId, number | undefined>();
   /** Servers with traffic that have lost it: when that was (real time). */
   readonly outSince = new Map<ServerId, number>();
   /** When servers last got traffic that had none (real time). */
@@ -35,7 +46,8 @@ export class Machine extends FakeWorld {
   }
 
   /** Learns what a release is like: its environment tells. */
-  meet({ service, number, shape }: Release): void {
+  meet({ service, number, shape, jobs }: Release): void {
+    for (const { name, command } of jobs) this.#commands.set(`${service}-${number}_${name}`, command[0]);
     const quality = shape.env.QUALITY;
     if (isQuality(quality)) this.#qualities.set(`${service}-${number}`, quality);
   }
@@ -80,6 +92,20 @@ export class Machine extends FakeWorld {
     if (upMs < 0) return { ok: false, words: "connection refused" };
     const bad = this.#afflictions.get(id) === "error" || isBad(nature, upMs);
     return bad ? { ok: false, words: "answered 500" } : { ok: true, words: "answered 200" };
+  }
+
+  override exit(id: ServerId, code: number | undefined, oomKilled = false): void {
+    if (parseJobId(id) !== undefined && this.isRunning(id)) this.jobExits.set(id, code);
+    super.exit(id, code, oomKilled);
+  }
+
+  runningJobs(service: ServiceKey): readonly JobId[] {
+    return this.running().filter((id) => parseJobId(id)?.service === service);
+  }
+
+  /** Whether the job did its work in this rollout. */
+  hasSucceeded(job: Parameters<typeof jobId>[0]): boolean {
+    return this.jobExits.get(jobId(job)) === 0;
   }
 
   /** Whether a request to this server would be answered well, now. */
@@ -154,8 +180,13 @@ export class Machine extends FakeWorld {
   }
 
   #natureBy(id: ServerId): Nature {
-    const { service, release } = parts(id);
     const random = this.#random.fork(id);
+    const job = parseJobId(id);
+    if (job !== undefined) {
+      const command = this.#commands.get(`${job.service}-${job.release}_${job.name}`);
+      return jobNatureOf(isJobQuality(command) ? command : "fine", random);
+    }
+    const { service, release } = parts(id);
     const odd = this.haunted && random.chance(0.06);
     const exceptions = {
       slow: 2,

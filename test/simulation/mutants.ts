@@ -87,6 +87,42 @@ export const mutants: Readonly<Record<string, Mutant>> = {
       apply: (routed, options) => router.apply(routed, options).catch(() => {}),
     }),
   },
+  "a job that has failed counts as done": {
+    caughtBy: "before-jobs-first",
+    store: (store) => ({
+      ...store,
+      apply: (service, change, reason) => {
+        if (change.kind !== "job-ended") return store.apply(service, change, reason);
+        const end = { ...change.end, outcome: "succeeded" } as const;
+        return store.apply(service, { ...change, end }, reason);
+      },
+    }),
+  },
+  "a job that is not needed any more goes on": {
+    caughtBy: "jobs-end",
+    platform: (platform) => {
+      const { jobs } = platform;
+      return jobs === undefined
+        ? platform
+        : { ...platform, jobs: { run: jobs.run, forget: jobs.forget, end: async () => {} } };
+    },
+  },
+  "a job is begun again by every controller": {
+    caughtBy: "jobs-run-once",
+    host: (host, machine) => ({
+      ...host,
+      list: async (call) => {
+        const ended = (id: string) => machine.jobExits.has(id);
+        const servers = await host.list(call);
+        return servers.map((s) => (ended(s.id) ? { ...s, state: "creating" as const, exit: undefined } : s));
+      },
+      runJob: async (job, call) => {
+        machine.servers.delete(job.id);
+        if (host.runJob === undefined) throw new Error("the fake host runs jobs");
+        return host.runJob(job, call);
+      },
+    }),
+  },
   "deadlines are counted twice as fast": {
     caughtBy: "deadline-in-full",
     clock: (clock) => {

@@ -48,6 +48,31 @@ export interface Nature extends FakeBehaviour {
   readonly flap: { readonly upMs: number; readonly downMs: number; readonly atMs: number } | undefined;
 }
 
+/** What a job is like; the first word of its command says it. */
+export const jobQualities = { fine: 10, long: 4, fails: 2, hangs: 2, unstartable: 1 } as const;
+
+type JobQuality = keyof typeof jobQualities;
+
+export function isJobQuality(word: string | undefined): word is JobQuality {
+  return word !== undefined && word in jobQualities;
+}
+
+export function jobNatureOf(quality: JobQuality, random: Random): Nature {
+  const base = { ...natureOf("good", random), exitAfterMs: random.int(5, 3_000), exitCode: 0 };
+  switch (quality) {
+    case "fine":
+      return base;
+    case "long":
+      return { ...base, exitAfterMs: random.int(3_000, 40_000) };
+    case "fails":
+      return { ...base, exitCode: random.int(1, 3) };
+    case "hangs":
+      return { ...base, exitAfterMs: Number.POSITIVE_INFINITY };
+    case "unstartable":
+      return { ...base, createError: unstartable(random.chance(0.5)) };
+  }
+}
+
 export function natureOf(quality: Quality, random: Random): Nature {
   const base: Nature = {
     quality,

@@ -2,11 +2,11 @@ import type { Controller } from "../../src/controller/controller.ts";
 import type { DeployRequest } from "../../src/controller/operations.ts";
 import type { ServiceKey } from "../../src/domain/ids.ts";
 import type { Rollout } from "../../src/domain/rollout.ts";
-import type { RolloutPolicy, Step } from "../../src/domain/spec.ts";
+import type { JobSpec, RolloutPolicy, Step } from "../../src/domain/spec.ts";
 import { aRelease } from "../../src/domain/testing.ts";
 import { KilnError } from "../../src/lib/errors.ts";
 import { Killed } from "./life.ts";
-import type { Quality, QualityMix } from "./nature.ts";
+import { jobQualities, type Quality, type QualityMix } from "./nature.ts";
 import type { Random } from "./random.ts";
 import { injected } from "./seams.ts";
 import type { Request, Tally } from "./tally.ts";
@@ -147,6 +147,7 @@ export class Operator {
       traffic: traffic && { ...traffic, host: `${service}.example.com` },
       secrets: [],
       files: [],
+      jobs: someJobs(random.fork(`jobs ${this.#versions}`)),
     };
     this.#drafts.set(service, [...(this.#drafts.get(service) ?? []), draft]);
     return draft;
@@ -155,6 +156,19 @@ export class Operator {
   #count(): number {
     return this.#random.pick([1, 1, 2, 2, 3, 3, 3, 4, 5, 0]);
   }
+}
+
+function someJobs(random: Random): readonly JobSpec[] {
+  if (random.chance(0.6)) return [];
+  const job = (name: string, when: JobSpec["when"]): JobSpec => {
+    const deadlineMs = random.pick([5_000, 20_000, 60_000]);
+    return { name, when, command: [random.weighted(jobQualities)], deadlineMs };
+  };
+  return [
+    ...(random.chance(0.8) ? [job("migrate", "before")] : []),
+    ...(random.chance(0.3) ? [job("seed", "before")] : []),
+    ...(random.chance(0.5) ? [job("smoke", "after")] : []),
+  ];
 }
 
 function aRandomPolicy(random: Random): RolloutPolicy {

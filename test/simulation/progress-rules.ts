@@ -7,11 +7,15 @@ import type { Verdict } from "./verdict.ts";
 
 /** Until a pass that is due has been made: the loop's longest pause and a look. */
 const passMs = 20_000;
+/** From a job's deadline until it counts as failed, whatever becomes of it; and a pass. */
+const jobEndMs = 60_000 + passMs;
 
 interface Course {
   readonly rollout: number;
   readonly phase: Rollout["phase"];
   readonly step: number;
+  /** Changes when a job begins or ends. */
+  readonly jobs: number;
   readonly highest: number;
   /** Changes when a person resumes or promotes it. */
   readonly judgedFromMs: number;
@@ -52,12 +56,14 @@ export class ProgressRules {
     if (rollout === undefined) return void this.#courses.delete(service);
     const before = this.#courses.get(service);
     const { id, phase, step, judgedFromMs, movedAtMs } = rollout;
+    const jobs = rollout.jobs.length + rollout.jobs.filter((job) => job.end !== undefined).length;
     const moved = movedAtMs === before?.movedAtMs ? before?.movedMs : this.#k.now();
     const movedMs = movedAtMs === undefined ? undefined : moved;
     if (
       before?.rollout === id &&
       before.phase === phase &&
       before.step === step &&
+      before.jobs === jobs &&
       before.judgedFromMs === judgedFromMs
     ) {
       this.#courses.set(service, { ...before, movedMs, movedAtMs });
@@ -65,7 +71,7 @@ export class ProgressRules {
     }
     const highest = before?.rollout === id ? before.highest : 0;
     const atMs = this.#k.now();
-    const at = { rollout: id, phase, step, judgedFromMs, movedAtMs };
+    const at = { rollout: id, phase, step, jobs, judgedFromMs, movedAtMs };
     this.#courses.set(service, { ...at, highest, atMs, movedMs, wholeMs: undefined, lateLooks: 0 });
   }
 
@@ -77,7 +83,7 @@ export class ProgressRules {
       const whole = group !== undefined && ready >= (group.size ?? Number.POSITIVE_INFINITY);
       const further = course.phase === "forward" && ready > course.highest;
       const now = this.#k.now();
-      const late = !whole && !further && rollout !== undefined && now > this.#deadlineMs(course, rollout);
+      const late = !whole && !further && rollout !== undefined && now > this.#latestMs(course, rollout);
       this.#courses.set(service, {
         ...course,
         ...(further ? { highest: ready, atMs: now } : {}),
@@ -114,10 +120,17 @@ export class ProgressRules {
       this.#verdict.expect(course.lateLooks < mostLateLooks, "no-rollout-is-stuck", stuck);
     }
     const holdMs = rollout.steps[rollout.step]?.holdMs ?? 0;
-    const lateMs = this.#deadlineMs(course, rollout) + (desired?.drainMs ?? 0) + passMs;
+    const lateMs = this.#latestMs(course, rollout) + (desired?.drainMs ?? 0) + passMs;
     const heldMs = course.wholeMs === undefined ? 0 : course.wholeMs + holdMs + passMs;
     if (now < Math.max(lateMs, heldMs) || !this.#k.isUndisturbed(passMs)) return;
     this.#verdict.fail("no-rollout-is-stuck", stuck());
+  }
+
+  /** As long as a job runs, its own deadline counts. */
+  #latestMs(course: Course, rollout: Rollout): number {
+    const job = rollout.jobs.find((run) => run.end === undefined);
+    const jobMs = job === undefined ? 0 : course.atMs + job.deadlineMs + jobEndMs;
+    return Math.max(jobMs, this.#deadlineMs(course, rollout));
   }
 
   #deadlineMs(course: Course, { policy, steps, step }: Rollout): number {

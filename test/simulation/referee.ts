@@ -2,12 +2,13 @@ import type { Shares } from "../../src/domain/actions.ts";
 import { parseServerId, type ServerId, type ServiceKey } from "../../src/domain/ids.ts";
 import type { Observation } from "../../src/domain/observation.ts";
 import type { FakeCall } from "../../src/platform/fake/world.ts";
-import type { ServerSpec } from "../../src/platform/fleet/host.ts";
+import type { HostJob, ServerSpec } from "../../src/platform/fleet/host.ts";
 import type { GroupSpec } from "../../src/platform/platform.ts";
 import type { RoutedService } from "../../src/router/router.ts";
 import type { Store } from "../../src/store/store.ts";
 import type { Fate } from "./faults.ts";
 import { HealthOracle } from "./health-oracle.ts";
+import { JobRules } from "./job-rules.ts";
 import { Knowledge } from "./knowledge.ts";
 import type { Life } from "./life.ts";
 import type { Machine } from "./machine.ts";
@@ -28,6 +29,7 @@ export class Referee {
   readonly #traffic: TrafficRules;
   readonly #plan: PlanRules;
   readonly #progress: ProgressRules;
+  readonly #jobs: JobRules;
   /** Servers that the planner wants gone without a drain: their release is not known any more. */
   readonly #strays = new Set<ServerId>();
   #life: Life | undefined;
@@ -39,6 +41,7 @@ export class Referee {
     this.#traffic = new TrafficRules(this.knowledge, this.verdict);
     this.#plan = new PlanRules(this.knowledge, this.verdict);
     this.#progress = new ProgressRules(this.knowledge, this.verdict);
+    this.#jobs = new JobRules(this.knowledge, this.verdict);
   }
 
   /** A controller begins its life. Servers that have traffic are its own to keep. */
@@ -94,6 +97,7 @@ export class Referee {
     }
     this.#traffic.drains(group, drainMs);
     this.#plan.onResize(service, number, size);
+    this.#jobs.onResize(service, number, size);
   }
 
   onRoute(service: ServiceKey, shares: Shares, life: Life): void {
@@ -123,6 +127,13 @@ export class Referee {
   onCreate({ id }: ServerSpec, life: Life): void {
     if (this.#isOver(life)) return;
     this.knowledge.oracle.forget(id);
+  }
+
+  onRunJob({ id, release }: HostJob, life: Life): void {
+    this.knowledge.machine.meet(release);
+    if (this.#isOver(life)) return;
+    this.#trace.add(() => `    run ${id}`);
+    this.#jobs.onRun(id);
   }
 
   onStop(id: ServerId, how: "stop" | "destroy", life: Life): void {
@@ -158,6 +169,7 @@ export class Referee {
     if (operation === "list" || operation === "observe" || operation === "open") return;
     if (this.#isOver(life)) this.knowledge.tamper(part === "router" ? subject : undefined);
     const { machine, services } = this.knowledge;
+    this.#jobs.checkOnce();
     for (const service of services) {
       for (const { id } of machine.takers(service)) {
         const name = parseServerId(id);
@@ -173,6 +185,7 @@ export class Referee {
     for (const service of this.knowledge.services) {
       this.#traffic.step(service);
       this.#progress.step(service);
+      this.#jobs.step(service);
     }
   }
 

@@ -1,4 +1,4 @@
-import { parseServerId, type ServiceKey } from "../../src/domain/ids.ts";
+import { parseJobId, parseServerId, type ServiceKey } from "../../src/domain/ids.ts";
 import type { Observation } from "../../src/domain/observation.ts";
 import { planService } from "../../src/domain/plan.ts";
 import type { DesiredService } from "../../src/domain/rollout.ts";
@@ -45,8 +45,16 @@ function leftOvers(
     const name = parseServerId(id);
     return name?.service === service && name.release !== serving;
   });
+  const jobs = [...machine.servers.keys()].filter((id) => {
+    const job = parseJobId(id);
+    if (job?.service !== service) return false;
+    return machine.isRunning(id) || desired?.releases.has(job.release) !== true;
+  });
   const routed = serving === undefined && machine.routes.has(service) ? [`${service} still has a route`] : [];
-  return [...routed, ...strays.map((id) => `${id} is left over (${machine.servers.get(id)?.record.state})`)];
+  return [
+    ...routed,
+    ...[...strays, ...jobs].map((id) => `${id} is left over (${machine.servers.get(id)?.record.state})`),
+  ];
 }
 
 /** As many servers as were asked for, all of them with traffic; unless the release is such that none can stay. */

@@ -1,3 +1,4 @@
+import { strict as assert } from "node:assert";
 import type { Clock } from "../../src/lib/clock.ts";
 import { KilnError } from "../../src/lib/errors.ts";
 import type { FakeCall } from "../../src/platform/fake/world.ts";
@@ -71,6 +72,13 @@ export function seamHost(host: Host, seams: Seams): Host {
     destroy: (id, c) => {
       referee.onStop(id, "destroy", life);
       return through(seams, call("destroy", id), c.signal, () => host.destroy(id, c));
+    },
+    runJob: (job, c) => {
+      referee.onRunJob(job, life);
+      const { runJob } = host;
+      assert(runJob !== undefined, "the fake host runs jobs");
+      const signal = AbortSignal.any([c.signal, life.cut]);
+      return through(seams, call("create", job.id), c.signal, () => runJob(job, { ...c, signal }));
     },
     prepare: (release, c) =>
       through(seams, call("prepare", release.service), c.signal, () => host.prepare(release, c)),
@@ -172,6 +180,7 @@ export function seamPlatform(fleet: Fleet, { referee, life, time }: Seams): Flee
     },
     watch: (changed) => fleet.watch((service) => !life.isOver && changed(service)),
     ...(fleet.traffic === undefined ? {} : { traffic: fleet.traffic }),
+    ...(fleet.jobs === undefined ? {} : { jobs: fleet.jobs }),
     preflight: async (release, c) => fleet.preflight?.(release, c),
     [Symbol.asyncDispose]: () => fleet[Symbol.asyncDispose](),
   };

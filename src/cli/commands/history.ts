@@ -45,7 +45,11 @@ const detailed = 3;
 function detailLines(rollout: PastRollout, style: Style): string[] {
   const { origin, phases } = rollout;
   const dirty = origin?.dirty ? ", with changes on top" : "";
+  const jobs = rollout.jobs.flatMap(({ name, startedAtMs, end }) =>
+    end === undefined ? [] : [[`job ${name}`, end.atMs - startedAtMs] as const],
+  );
   const spans = [
+    ...jobs,
     ["raising", phases.raisingMs],
     ["moving traffic", phases.movingMs],
     ["holding", phases.holdingMs],

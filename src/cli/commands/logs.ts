@@ -1,5 +1,6 @@
-import { parseServerId, type ServerId, type ServiceKey } from "../../domain/ids.ts";
-import type { Client, LogLine } from "../api.ts";
+import { isHostedId, type JobId, type ServerId, type ServiceKey } from "../../domain/ids.ts";
+import { KilnError } from "../../lib/errors.ts";
+import type { Client, LogLine, ServiceStatus } from "../api.ts";
 import type { Context, Outcome } from "../context.ts";
 import { formatTime } from "../output/units.ts";
 import { requireService, type ServiceOptions } from "../project.ts";
@@ -9,10 +10,11 @@ interface LogsOptions extends ServiceOptions {
   readonly follow?: boolean;
   readonly tail: number;
   readonly timestamps?: boolean;
+  readonly job?: string;
 }
 
 interface ServerLine extends LogLine {
-  readonly server: ServerId;
+  readonly server: ServerId | JobId;
 }
 
 /** With `--follow`, servers that have come since are looked for this often. */
@@ -22,20 +24,45 @@ export async function run(context: Context, options: LogsOptions, target?: strin
   const client = await context.connect();
   const print = printer(context, options, target);
   try {
-    if (target !== undefined && parseServerId(target) !== undefined) {
-      for await (const line of client.logs(target, readOptions(options), context.signal)) {
-        print({ server: target, ...line });
+    const one = await oneOf(context, client, options, target);
+    if (one !== undefined) {
+      for await (const line of client.logs(one, readOptions(options), context.signal)) {
+        print({ server: one, ...line });
       }
       return 0;
     }
     const key = await requireService(context.cwd, options, target);
-    const servers = (await requireStatus(client, key)).servers.map((server) => server.id);
+    const servers = sourcesOf(await requireStatus(client, key));
     if (options.follow) await followAll(context, client, key, options, print);
     else for (const line of await readAll(context, client, servers, options)) print(line);
   } catch (error) {
     if (!context.signal.aborted) throw error;
   }
   return 0;
+}
+
+/** The one server or job whose lines are asked for, if it is one. */
+async function oneOf(
+  context: Context,
+  client: Client,
+  options: LogsOptions,
+  target: string | undefined,
+): Promise<ServerId | JobId | undefined> {
+  if (target !== undefined && isHostedId(target)) return target;
+  if (options.job === undefined) return undefined;
+  const { service, jobs } = await requireStatus(client, await requireService(context.cwd, options, target));
+  const newest = jobs.filter(({ name }) => name === options.job).sort((a, b) => b.rollout - a.rollout)[0];
+  if (newest !== undefined) return newest.id;
+  const names = [...new Set(jobs.map(({ name }) => name))];
+  throw new KilnError("server_unknown", `${service} has kept nothing of a job ${options.job}.`, {
+    hint: names.length === 0 ? "It has run no jobs." : `There is: ${names.join(", ")}.`,
+  });
+}
+
+/** The servers of a service, and the job that runs. */
+function sourcesOf({ servers, jobs }: ServiceStatus): readonly (ServerId | JobId)[] {
+  const running = jobs.filter(({ state }) => state === "running");
+  return [...servers, ...running].map(({ id }) => id);
 }
 
 function readOptions(options: LogsOptions): { readonly tail?: number; readonly follow?: boolean } {
@@ -51,7 +78,7 @@ function printer(
   options: LogsOptions,
   target: string | undefined,
 ): (line: ServerLine) => void {
-  const one = target !== undefined && parseServerId(target) !== undefined;
+  const one = options.job !== undefined || (target !== undefined && isHostedId(target));
   const { output } = context;
   return (line) => {
     const time = options.timestamps ? `${output.style.dim(formatTime(line.atMs))} ` : "";
@@ -64,10 +91,10 @@ function printer(
 async function readAll(
   context: Context,
   client: Client,
-  servers: readonly ServerId[],
+  servers: readonly (ServerId | JobId)[],
   options: LogsOptions,
 ): Promise<readonly ServerLine[]> {
-  const read = async (server: ServerId) => {
+  const read = async (server: ServerId | JobId) => {
     const lines: ServerLine[] = [];
     for await (const line of client.logs(server, readOptions(options), context.signal))
       lines.push({ server, ...line });
@@ -85,14 +112,14 @@ async function followAll(
   options: LogsOptions,
   print: (line: ServerLine) => void,
 ): Promise<void> {
-  const followed = new Set<ServerId>();
-  const follow = async (server: ServerId, tail: number) => {
+  const followed = new Set<ServerId | JobId>();
+  const follow = async (server: ServerId | JobId, tail: number) => {
     const read = readOptions({ ...options, tail });
     for await (const line of client.logs(server, read, context.signal)) print({ server, ...line });
   };
   let tail = options.tail;
   for (let status = await statusOf(client, key); status !== undefined; status = await statusOf(client, key)) {
-    for (const { id } of status.servers.filter((server) => !followed.has(server.id))) {
+    for (const id of sourcesOf(status).filter((source) => !followed.has(source))) {
       followed.add(id);
       follow(id, tail).catch(() => followed.delete(id)); // not started yet, or just gone: the next look tells
     }

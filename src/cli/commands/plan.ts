@@ -50,6 +50,12 @@ function actionCells(action: Action): [string, string][] {
     case "quarantine":
     case "retire":
       return [[`${action.kind} ${action.server}`, action.reason]];
+    case "run-job":
+      return [[`job ${action.job}`, action.reason]];
+    case "end-job":
+      return [[`end ${action.job}`, action.reason]];
+    case "forget-job":
+      return [];
     case "analyse":
       return [["analysis", action.reason]];
     case "record":

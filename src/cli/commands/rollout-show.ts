@@ -5,8 +5,8 @@ import { facts } from "../output/text.ts";
 import { formatTime } from "../output/units.ts";
 import { requireService, type ServiceOptions } from "../project.ts";
 import { finishRollout } from "../rollout/finish.ts";
-import { failureLines } from "../rollout/summary.ts";
-import { journey, liveLines } from "../rollout/view.ts";
+import { failedJobLines, failureLines } from "../rollout/summary.ts";
+import { jobLines, journey, liveLines } from "../rollout/view.ts";
 import { requireStatus } from "../services.ts";
 
 interface ShowOptions extends ServiceOptions {
@@ -28,7 +28,9 @@ export async function run(context: Context, options: ShowOptions, service?: stri
     ...(running
       ? liveLines({ rollout, status }, context.clock.now(), style)
       : [`${style.bold(key)}  ${journey(rollout)}`]),
+    ...(running ? [] : jobLines(rollout, context.clock.now()).map((line) => `  ${line}`)),
     ...facts(rolloutFacts(rollout)),
+    ...failedJobLines(rollout, style),
     ...failures.flatMap((failure) => ["", ...failureLines(failure, style)]),
   ]);
   return 0;

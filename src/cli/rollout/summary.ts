@@ -20,6 +20,7 @@ export async function reportEnd(context: Context, client: Client, rollout: Rollo
   const { output } = context;
   for (const failure of failures.slice(-shownFailures))
     output.note(...failureLines(failure, output.noteStyle), "");
+  if (rollout.phase !== "complete") output.note(...failedJobLines(rollout, output.noteStyle));
   const address = addressOf(status?.serving?.traffic);
   output.result(
     {
@@ -52,12 +53,25 @@ export function exitCodeOf(rollout: Rollout): ExitCode {
 /** What a failed server leaves to think about. */
 export function failureLines(failure: ServerFailure, style: Style): string[] {
   const probes = counted(failure.probes.map(plainText)).map((probe) => `  probe  ${probe}`);
-  const log = failure.logTail.slice(-20).map((line) => `  ${style.dim("|")} ${plainText(line)}`);
   return [
     `${style.bad("failed")} ${style.bold(failure.id)} ${plainText(failure.reason)} ${style.dim(formatTime(failure.atMs))}`,
     ...probes,
-    ...(log.length === 0 ? ["  It wrote nothing."] : ["  The last it wrote:", ...log]),
+    ...lastWords(failure.logTail, style),
   ];
+}
+
+/** What a failed job leaves to think about. */
+export function failedJobLines({ jobs }: Rollout, style: Style): string[] {
+  return jobs.flatMap(({ name, end }) => {
+    if (end?.outcome !== "failed") return [];
+    const heading = `${style.bad("failed")} ${style.bold(`job ${name}`)} ${plainText(end.reason)} ${style.dim(formatTime(end.atMs))}`;
+    return [heading, ...lastWords(end.logTail, style), ""];
+  });
+}
+
+function lastWords(logTail: readonly string[], style: Style): string[] {
+  const log = logTail.slice(-20).map((line) => `  ${style.dim("|")} ${plainText(line)}`);
+  return log.length === 0 ? ["  It wrote nothing."] : ["  The last it wrote:", ...log];
 }
 
 /** `connection refused (5 times)`: equal neighbours become one line. */

@@ -27,10 +27,19 @@ export function liveLines(look: RolloutLook, nowMs: number, style: Style): strin
   const waiting = servers.filter((server) => server.release === rollout.to && server.state !== "ready");
   return [
     heading,
+    ...jobLines(rollout, nowMs).map((line) => `  ${line}`),
     ...(status === undefined ? [] : troubleLines(status).map((line) => `  ${style.warn(line)}`)),
     ...table([], groups).map((line) => `  ${line}`),
     ...table([], waiting.slice(0, listedServers).map(serverCells)).map((line) => style.dim(`    ${line}`)),
   ];
+}
+
+/** `job migrate: running 12 s of 10 min`, and how those before it have ended. */
+export function jobLines({ jobs }: Rollout, nowMs: number): string[] {
+  return jobs.map(({ name, startedAtMs, deadlineMs, end }) => {
+    if (end !== undefined) return `job ${name}: ${plainText(end.reason)}`;
+    return `job ${name}: running ${formatDuration(nowMs - startedAtMs)} of ${formatDuration(deadlineMs)}`;
+  });
 }
 
 /** What holds a service up and what can be done about it; nothing while all goes well. */

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { ServerId } from "../../domain/ids.ts";
-import type { Host, HostServer, ServerSpec } from "../fleet/host.ts";
+import type { Host, HostJob, HostServer, ServerSpec } from "../fleet/host.ts";
 import { call, eventually, type Subject, taint } from "./subject.ts";
 
 /** A host that has no servers yet. Optional members are tested when they are there. */
@@ -10,6 +10,8 @@ export interface HostSubject extends Subject {
   server(slot: number): ServerSpec;
   /** A server that writes `last words` and exits with code 3. */
   exiting?(slot: number): ServerSpec;
+  /** A job that writes `once` and ends well. */
+  job?(): HostJob;
   /** A new controller's host over the same servers. */
   restart?(): Promise<void>;
 }
@@ -125,6 +127,26 @@ export function describeHost(name: string, open: () => Promise<HostSubject>): vo
 
     test("a release that can run is prepared", async () => {
       await subject.host.prepare(subject.server(1).release, call);
+      expect(await list()).toEqual([]);
+    });
+
+    test("a job has a command of its own, which never runs a second time", async ({ skip }) => {
+      const { runJob } = subject.host;
+      if (subject.job === undefined || runJob === undefined) return skip("this host runs no jobs");
+      const spec = subject.job();
+      const begun = await runJob(spec, call);
+      expect(begun).toMatchObject({ id: spec.id, createdAtMs: begun.createdAtMs });
+      const ended = await eventually(subject, "its end", async () => {
+        const found = await find(spec.id);
+        return found?.state === "exited" && found;
+      });
+      expect(ended.exit).toMatchObject({ code: 0 });
+      expect(await runJob(spec, call)).toEqual(ended);
+      await subject.host.stop(spec.id, 0, call);
+      await subject.restart?.();
+      expect(await subject.host.runJob?.(spec, call)).toMatchObject({ state: "exited", exit: { code: 0 } });
+      expect(await lines(spec.id)).toEqual(["once"]);
+      await subject.host.destroy(spec.id, call);
       expect(await list()).toEqual([]);
     });
 

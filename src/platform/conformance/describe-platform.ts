@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Shares } from "../../domain/actions.ts";
-import { parseServerId, type ServerId, type ServiceKey } from "../../domain/ids.ts";
-import type { GroupObservation, ServerObservation } from "../../domain/observation.ts";
+import { jobId, parseServerId, type ServerId, type ServiceKey } from "../../domain/ids.ts";
+import type { GroupObservation, JobObservation, ServerObservation } from "../../domain/observation.ts";
 import type { Release } from "../../domain/release.ts";
-import type { Platform } from "../platform.ts";
+import type { JobOrder, Platform } from "../platform.ts";
 import { call, eventually, type Subject, taint } from "./subject.ts";
 
 /** A platform with a service of the test's own. Optional members are tested when they are there. */
@@ -16,6 +16,11 @@ export interface PlatformSubject extends Subject {
   exiting?(number: number): Release;
   /** Servers that run and never become healthy within a short deadline. */
   unhealthy?(number: number): Release;
+  /**
+   * A job of release 1 and rollout 7 that writes `begun`, and then ends well, exits with code 3, or runs until it is
+   * stopped.
+   */
+  job?(kind: "fine" | "failing" | "endless"): JobOrder;
   /** One request through the service's way in: the release that answered it, or undefined when it was lost. */
   request?(): Promise<number | undefined>;
   /** Ends a server's process from outside. */
@@ -227,6 +232,65 @@ export function describePlatform(name: string, open: () => Promise<PlatformSubje
       });
     });
 
+    test("a job runs beside the groups and without traffic, and is seen to succeed", async ({ skip }) => {
+      const order = subject.job?.("fine");
+      if (order === undefined) return skip("this subject has no jobs");
+      await world.serve(1, 1);
+      const id = await world.runJob(order);
+      await world.runJob(order);
+      const job = await world.jobEnded(id);
+      expect(job).toMatchObject({ release: 1, rollout: 7, name: order.job.name, state: "succeeded" });
+      expect(job.end).toMatchObject({ exitCode: 0, logTail: ["begun"] });
+      await world.runJob(order);
+      expect((await world.job(id))?.end).toEqual(job.end);
+      expect(await world.group(1)).toMatchObject({ size: 1, failed: 0 });
+      expect(await world.ids(1)).toHaveLength(1);
+      const { logs } = subject.platform;
+      if (logs !== undefined) expect(await linesOf(logs.read(id, {}, call.signal))).toEqual(["begun"]);
+    });
+
+    test("a job that fails tells how, and is not tried again", async ({ skip }) => {
+      const order = subject.job?.("failing");
+      if (order === undefined) return skip("this subject has no jobs");
+      const job = await world.jobEnded(await world.runJob(order));
+      expect(job).toMatchObject({ state: "failed", end: { exitCode: 3, logTail: ["begun"] } });
+      expect(job.end?.reason).toContain("exited with code 3");
+      await subject.pause(500);
+      expect((await world.job(job.id))?.end).toEqual(job.end);
+    });
+
+    test("a job is ended on demand, keeps its logs, and is forgotten with them", async ({ skip }) => {
+      const order = subject.job?.("endless");
+      if (order === undefined) return skip("this subject has no jobs");
+      const id = await world.runJob(order);
+      await eventually(subject, "its start", async () => (await world.job(id))?.state === "running");
+      await subject.platform.jobs?.end(id, call);
+      await subject.platform.jobs?.end(id, call);
+      expect(await world.jobEnded(id)).toMatchObject({ state: "failed" });
+      await subject.platform.jobs?.forget(id, call);
+      await subject.platform.jobs?.forget(id, call);
+      expect(await world.job(id)).toBeUndefined();
+      const { logs } = subject.platform;
+      if (logs === undefined) return;
+      await expect(linesOf(logs.read(id, {}, call.signal))).rejects.toMatchObject({ code: "server_unknown" });
+    });
+
+    test("a new controller finds running and ended jobs, and starts none again", async ({ skip }) => {
+      const { job, restart } = subject;
+      if (job === undefined || restart === undefined)
+        return skip("this subject has no jobs or no controller");
+      const fine = await world.jobEnded(await world.runJob(job("fine")));
+      const running = await world.runJob(job("endless"));
+      await eventually(subject, "its start", async () => (await world.job(running))?.state === "running");
+      await restart();
+      await eventually(subject, "the ended one", async () => (await world.job(fine.id))?.end !== undefined);
+      expect((await world.job(fine.id))?.end).toEqual(fine.end);
+      await world.runJob(job("endless"));
+      expect(await world.job(running)).toMatchObject({ state: "running" });
+      await subject.platform.jobs?.end(running, call);
+      expect((await world.jobEnded(running)).end?.logTail).toEqual(["begun"]);
+    });
+
     test("a server that exits is given up with its last words, and replaced", async ({ skip }) => {
       if (subject.exiting === undefined) return skip("this subject has no exiting servers");
       await world.resize(subject.exiting(1), 1);
@@ -304,6 +368,23 @@ class Conversation {
     if (this.asking) await this.ask(1);
     const { groups } = await this.#subject.platform.observe(call);
     return groups.find((g) => g.service === this.#subject.service && g.release === release);
+  }
+
+  async runJob(order: JobOrder): Promise<string> {
+    await this.#subject.platform.jobs?.run(order, call);
+    const { release, rollout, job } = order;
+    return jobId({ service: release.service, release: release.number, rollout, name: job.name });
+  }
+
+  async job(id: string): Promise<JobObservation | undefined> {
+    return (await this.#subject.platform.observe(call)).jobs?.find((job) => job.id === id);
+  }
+
+  jobEnded(id: string): Promise<JobObservation> {
+    return eventually(this.#subject, `the end of ${id}`, async () => {
+      const job = await this.job(id);
+      return job?.end !== undefined && job;
+    });
   }
 
   async servers(release: number): Promise<readonly ServerObservation[]> {

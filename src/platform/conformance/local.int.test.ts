@@ -20,6 +20,12 @@ if (reason) console.log(`The local platform is not tested: ${reason}.`);
 const hello = "trap 'exit 0' TERM; echo hello; while :; do sleep 1; done";
 const lastWords = "echo last words; exit 3";
 
+const jobs = {
+  fine: "echo begun",
+  failing: "echo begun; exit 3",
+  endless: "trap 'exit 4' TERM; echo begun; while :; do sleep 1; done",
+} as const;
+
 let images: TestImages & Disposable;
 
 describe.skipIf(reason)("on this machine", () => {
@@ -45,6 +51,7 @@ async function openHost(): Promise<HostSubject> {
     },
     server: (slot) => server(slot, hello),
     exiting: (slot) => server(slot, lastWords),
+    job: () => ({ ...server(9, hello), id: "shop-1-7_migrate", command: ["/bin/sh", "-c", "echo once"] }),
     restart: async () => {
       host = t.reopen();
     },
@@ -74,6 +81,11 @@ async function openPlatform(): Promise<PlatformSubject> {
     release: (number) => release(number, listen, webServer(number)),
     exiting: (number) => release(number, listen, lastWords),
     unhealthy: (number) => release(number, listen, hello),
+    job: (kind) => ({
+      release: release(1, listen, webServer(1)),
+      rollout: 7,
+      job: { name: kind, when: "before", command: ["/bin/sh", "-c", jobs[kind]], deadlineMs: 60_000 },
+    }),
     request: () => ask(listen),
     kill: async (server) => {
       process.kill(processOf(server), "SIGKILL");

@@ -27,6 +27,17 @@ describePlatform("the fake platform", async () => {
       world.behave(`shop-${number}`, { status: 500 });
       return release(number, { health: { ...release(number).health, deadlineMs: 2000 } });
     },
+    job(kind) {
+      const lines = ["begun"];
+      world.behave("fine", { lines });
+      world.behave("failing", { lines, exitAfterMs: 10, exitCode: 3 });
+      world.behave("endless", { lines, exitAfterMs: Number.POSITIVE_INFINITY });
+      return {
+        release: release(1),
+        rollout: 7,
+        job: { name: kind, when: "before", command: [kind], deadlineMs: 60_000 },
+      };
+    },
     request: async () => {
       const id = world.request("shop", turn++);
       return id === undefined ? undefined : world.servers.get(id)?.release.number;
@@ -55,6 +66,10 @@ describeHost("the fake host", async () => {
     exiting(slot) {
       world.behave(server(slot).id, { lines: ["last words"], exitAfterMs: 10, exitCode: 3 });
       return server(slot);
+    },
+    job() {
+      world.behave("migrate", { lines: ["once"] });
+      return { id: "shop-1-7_migrate", release: release(1), command: ["/migrate"] };
     },
     restart: async () => {
       host = fakeHost(world);

@@ -1,4 +1,4 @@
-import type { ServerId } from "../../domain/ids.ts";
+import { parseJobId, type ServerId } from "../../domain/ids.ts";
 import { KilnError } from "../../lib/errors.ts";
 import type { Host, HostServer, ServerSpec } from "../fleet/host.ts";
 import type { Call, Evidence, LogLine } from "../platform.ts";
@@ -20,6 +20,7 @@ export function fakeHost(world: FakeWorld): Host {
     create: (spec, call) => perform("create", spec.id, call, () => create(world, spec, call.signal)),
     stop: (id, _graceMs, call) => perform("stop", id, call, () => stop(world, id, call.signal)),
     destroy: (id, call) => perform("destroy", id, call, () => void world.servers.delete(id)),
+    runJob: (job, call) => perform("runJob", job.id, call, () => create(world, job, call.signal)),
     watch: (ended) => watch(world, ended),
     prepare: (release, call) =>
       perform("prepare", release.service, call, () => requireImage(world, release.image)),
@@ -62,14 +63,17 @@ async function create(
     throw new KilnError("server_failed", `${id} was destroyed meanwhile.`);
   server.startedAtMs = world.clock.now();
   server.record = { ...server.record, state: "running" };
+  world.starts.set(id, (world.starts.get(id) ?? 0) + 1);
   for (const text of lines) server.lines.push({ atMs: server.startedAtMs, text });
   scheduleExit(world, id);
   return server.record;
 }
 
 function scheduleExit(world: FakeWorld, id: ServerId): void {
-  const { exitAfterMs, exitCode = 1, oomKilled = false } = world.behaviourOf(id);
-  if (exitAfterMs !== undefined) {
+  // A server runs until it is stopped; a job, if nothing else is said, does its work.
+  const job = parseJobId(id) === undefined ? {} : { exitAfterMs: 10, exitCode: 0 };
+  const { exitAfterMs, exitCode = 1, oomKilled = false } = { ...job, ...world.behaviourOf(id) };
+  if (exitAfterMs !== undefined && Number.isFinite(exitAfterMs)) {
     void world.clock.sleep(exitAfterMs).then(() => world.exit(id, exitCode, oomKilled));
   }
 }
@@ -79,7 +83,7 @@ async function stop(world: FakeWorld, id: ServerId, signal: AbortSignal): Promis
   const server = world.servers.get(id);
   if (server === undefined) return;
   if (server.record.state === "running" && stopMs > 0) await world.clock.sleep(stopMs, signal);
-  world.exit(id, 0);
+  world.exit(id, parseJobId(id) === undefined ? 0 : 143);
   server.released = true;
 }
 

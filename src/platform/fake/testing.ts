@@ -30,6 +30,7 @@ export function release(number: number, overrides: Partial<Release> = {}): Relea
     },
     secrets: [],
     files: [],
+    jobs: [],
     traffic: { mode: "http", listen: 8080, host: undefined },
     ...overrides,
   };

@@ -1,4 +1,4 @@
-import { parseServerId, type ServerId, type ServiceKey } from "../../domain/ids.ts";
+import { parseJobId, parseServerId, type ServerId, type ServiceKey } from "../../domain/ids.ts";
 import type { ServiceWarning } from "../../domain/observation.ts";
 import type { Release } from "../../domain/release.ts";
 import type { Clock } from "../../lib/clock.ts";
@@ -72,6 +72,8 @@ export class FakeWorld {
   readonly calls: FakeCall[] = [];
   /** Decides on every call; a simulation's source of faults. */
   fault: (call: FakeCall) => FakeFault = () => "none";
+  /** How often the process of each server or job has been started. */
+  readonly starts = new Map<ServerId, number>();
   readonly ended = new Set<(id: ServerId) => void>();
   readonly #behaviours = new Map<string, FakeBehaviour>();
   readonly #planned: { operation: string; fault: FakeFault; times: number }[] = [];
@@ -80,14 +82,15 @@ export class FakeWorld {
     this.clock = clock;
   }
 
-  /** `who`: a server id, a group (`shop-2`), a service, or `*`; the nearest that is told counts. Takes effect at once. */
+  /** `who`: a server id, a group (`shop-2`), a service, the name of a job, or `*`; the nearest that is told counts. Takes effect at once. */
   behave(who: string, behaviour: FakeBehaviour): void {
     this.#behaviours.set(who, behaviour);
   }
 
   behaviourOf(id: ServerId): FakeBehaviour {
     const name = parseServerId(id);
-    const names = name === undefined ? [id] : [id, `${name.service}-${name.release}`, name.service];
+    const job = parseJobId(id)?.name ?? id;
+    const names = name === undefined ? [id, job] : [id, `${name.service}-${name.release}`, name.service];
     const found = [...names, "*"].find((who) => this.#behaviours.has(who));
     return (found === undefined ? undefined : this.#behaviours.get(found)) ?? {};
   }

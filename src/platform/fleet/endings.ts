@@ -4,6 +4,7 @@ import type { Background } from "./background.ts";
 import { exitWords } from "./failure.ts";
 import type { Host, HostServer } from "./host.ts";
 import { type Limiter, limiter } from "./limiter.ts";
+import { lastLines } from "./log-tail.ts";
 import type { Group, Member, Memory } from "./memory.ts";
 import { withFailure } from "./reconcile.ts";
 import type { Traffic } from "./traffic.ts";
@@ -15,8 +16,6 @@ const drainPollMs = 50;
 const closingPart = 1 / 4;
 /** So often in that time, if the poll allows. */
 const closings = 30;
-const tailLines = 20;
-const tailTimeoutMs = 1000;
 const keptFailures = 10;
 
 export interface EndingsOptions {
@@ -132,7 +131,7 @@ export class Endings {
   }
 
   async #report(member: Member, kind: ServerFailure["kind"], reason: string, atMs: number): Promise<void> {
-    const logTail = await this.#logTail(member);
+    const logTail = await lastLines(this.#o.host, this.#o.background, member.id);
     const group = this.#o.memory.groupOf(member);
     const probes = member.health?.recent ?? [];
     const failure = { id: member.id, atMs, kind, reason, probes, logTail };
@@ -140,22 +139,6 @@ export class Endings {
     group.failed++;
     this.#o.background.log.warn({ server: member.id, kind }, `${member.id} ${reason}`);
     this.#changed(member);
-  }
-
-  /** What helps to understand a failure must not hold it up: none rather than late. */
-  async #logTail(member: Member): Promise<readonly string[]> {
-    const { host, background } = this.#o;
-    const end = new AbortController();
-    const signal = AbortSignal.any([end.signal, background.signal]);
-    const lines: string[] = [];
-    const read = async () => {
-      for await (const { text } of host.logs.read(member.id, { tail: tailLines }, signal)) lines.push(text);
-    };
-    const late = background.clock.sleep(tailTimeoutMs, signal);
-    await Promise.race([read(), late]).catch(() => {});
-    late.catch(() => {});
-    end.abort();
-    return lines.slice(-tailLines);
   }
 
   /** Stops what still runs; its record and logs stay. */

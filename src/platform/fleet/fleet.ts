@@ -2,7 +2,7 @@ import assert from "node:assert";
 import type { Shares } from "../../domain/actions.ts";
 import type { ReleaseTraffic } from "../../domain/analysis.ts";
 import type { ServerId, ServiceKey } from "../../domain/ids.ts";
-import { parseServerId } from "../../domain/ids.ts";
+import { parseJobId, parseServerId } from "../../domain/ids.ts";
 import type { Observation, ServiceWarning } from "../../domain/observation.ts";
 import type { Release } from "../../domain/release.ts";
 import type { Clock } from "../../lib/clock.ts";
@@ -13,6 +13,7 @@ import type {
   Call,
   Evidence,
   GroupSpec,
+  JobRunner,
   LogReader,
   Platform,
   Readiness,
@@ -24,6 +25,7 @@ import { Background } from "./background.ts";
 import { trafficByRelease } from "./counts.ts";
 import { Endings } from "./endings.ts";
 import type { Host, HostServer } from "./host.ts";
+import { Jobs } from "./jobs.ts";
 import { takingTurns } from "./limiter.ts";
 import { observation } from "./look.ts";
 import { type Group, type Member, Memory, viewOf } from "./memory.ts";
@@ -62,6 +64,7 @@ class HostFleet implements Fleet {
   readonly name: Host["name"];
   readonly logs: LogReader;
   readonly sight?: Sight;
+  readonly jobs?: JobRunner;
   readonly traffic: TrafficStats = { read: (service, call) => this.#countTraffic(service, call) };
   readonly #host: Host;
   readonly #router: Router;
@@ -72,6 +75,7 @@ class HostFleet implements Fleet {
   readonly #traffic: Traffic;
   readonly #endings: Endings;
   readonly #servers: Servers;
+  readonly #jobs: Jobs | undefined;
   readonly #watchers = new Set<(service: ServiceKey) => void>();
   readonly #emptySince = new Map<Group, number>();
   #adoption: Promise<void> | undefined;
@@ -107,6 +111,12 @@ class HostFleet implements Fleet {
       parallelism,
       onDoubt: (member) => this.#doubt(member.release.health.check.kind === "alive" ? aliveMs : doubtPauseMs),
     });
+    const { runJob } = host;
+    if (runJob !== undefined) {
+      const onChange = (service: ServiceKey) => this.#tell(service);
+      this.#jobs = new Jobs({ ...shared, runJob, onChange });
+      this.jobs = this.#adopting(this.#jobs);
+    }
     this.#lookOnce = takingTurns(async () => {
       await this.#look(this.#background.call(listTimeoutMs));
     });
@@ -128,7 +138,11 @@ class HostFleet implements Fleet {
     const routed = await this.#look(call);
     this.#forgetOldFailures();
     const seen = observation(this.#memory.groups.values(), routed, this.#traffic);
-    return { ...seen, warnings: await this.#renewCertificates(routed, call) };
+    return {
+      ...seen,
+      ...(this.#jobs === undefined ? {} : { jobs: this.#jobs.observed() }),
+      warnings: await this.#renewCertificates(routed, call),
+    };
   }
 
   async resize(spec: GroupSpec, size: number, _call: Call): Promise<void> {
@@ -233,6 +247,7 @@ class HostFleet implements Fleet {
 
   #learn(listed: readonly HostServer[], routed: readonly RoutedService[], version: number): void {
     const weights = new Map(routed.flatMap((s) => s.targets.map((t) => [t.id, t.weight] as const)));
+    this.#jobs?.learn(listed, version);
     for (const found of listed) this.#learnServer(found, weights.get(found.id), version);
     const ids = new Set(listed.map((s) => s.id));
     for (const group of this.#memory.groups.values()) {
@@ -245,6 +260,7 @@ class HostFleet implements Fleet {
   #learnServer(found: HostServer, weight: number | undefined, version: number): void {
     const member = this.#memory.find(found.id);
     if (member === undefined) {
+      if (parseJobId(found.id) !== undefined) return;
       const name = parseServerId(found.id);
       if (name === undefined)
         this.#log.warn({ server: found.id }, "The host lists a server that has no name of ours");
@@ -288,7 +304,26 @@ class HostFleet implements Fleet {
     if (this.#background.signal.aborted) return;
     this.#makeWhole(group);
     if (this.#memory.isEmpty) this.#stopRouter();
-    for (const changed of this.#watchers) changed(group.service);
+    this.#tell(group.service);
+  }
+
+  #tell(service: ServiceKey): void {
+    if (this.#background.signal.aborted) return;
+    for (const changed of this.#watchers) changed(service);
+  }
+
+  #adopting(jobs: Jobs): JobRunner {
+    const after =
+      <Args extends readonly unknown[]>(work: (...args: Args) => Promise<void>) =>
+      async (...args: Args) => {
+        await this.#adopted();
+        await work(...args);
+      };
+    return {
+      run: after((order, call) => jobs.run(order, call)),
+      end: after((id, call) => jobs.end(id, call)),
+      forget: after((id, call) => jobs.forget(id, call)),
+    };
   }
 
   /**

@@ -1,4 +1,4 @@
-import type { ServerId } from "../../domain/ids.ts";
+import type { JobId, ServerId } from "../../domain/ids.ts";
 import type { Release } from "../../domain/release.ts";
 import type { Call, Evidence, LogReader, Readiness, Sight, Taint } from "../platform.ts";
 
@@ -8,12 +8,20 @@ export interface ServerSpec {
   readonly release: Release;
 }
 
+/** A job, as a host is asked to start it: a server with a command of its own. */
+export interface HostJob {
+  readonly id: JobId;
+  readonly release: Release;
+  /** argv, in place of the image's. */
+  readonly command: readonly string[];
+}
+
 /** A server as its host knows it, from the host's own durable record: a new controller finds the same. */
 export interface HostServer {
   readonly id: ServerId;
   readonly release: Release;
   readonly createdAtMs: number;
-  /** `creating` when a crash left it half made: `create` may be repeated, `destroy` cleans it up. */
+  /** `creating` when a crash left it half made, its command not begun: `create` may be repeated, `destroy` cleans it up. */
   readonly state: "creating" | "running" | "exited";
   /** IP address that the router and health checks reach it at. */
   readonly address: string | undefined;
@@ -47,6 +55,11 @@ export interface Host {
   readonly logs: LogReader;
   /** Absent where detectors of drift cannot look. */
   readonly sight?: Sight;
+  /**
+   * Starts a job, which is then listed, stopped, destroyed and read like a server. A command that may have begun is never
+   * started again: one that is there, running or not, is returned as it is. Absent: this host runs no jobs.
+   */
+  runJob?(job: HostJob, call: Call): Promise<HostServer>;
   /** Freezes it where that can be done, remembers that, then keeps its evidence. Throws `server_unknown`. */
   quarantine(id: ServerId, reason: Taint, call: Call): Promise<Evidence>;
 }

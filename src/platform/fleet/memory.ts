@@ -1,4 +1,10 @@
-import { parseServerId, type ServerId, type ServerName, type ServiceKey } from "../../domain/ids.ts";
+import {
+  type JobId,
+  parseServerId,
+  type ServerId,
+  type ServerName,
+  type ServiceKey,
+} from "../../domain/ids.ts";
 import type { ServerFailure } from "../../domain/observation.ts";
 import type { Release } from "../../domain/release.ts";
 import type { GroupSpec } from "../platform.ts";
@@ -46,7 +52,7 @@ export class Memory {
   readonly groups = new Map<string, Group>();
   /** Grows with every change: what was read from the host before a change says nothing about the changed server. */
   version = 0;
-  readonly #gone = new Map<ServerId, number>();
+  readonly #gone = new Map<ServerId | JobId, number>();
   /** The versions as of which the host is being asked: looks may overlap, and the slowest knows least. */
   readonly #looks: number[] = [];
 
@@ -105,11 +111,16 @@ export class Memory {
   forget(member: Member): void {
     member.wanted.abort();
     this.groupOf(member).members.delete(member.id);
-    this.#gone.set(member.id, ++this.version);
+    this.noteGone(member.id);
+  }
+
+  /** It is gone from the host by our own doing. */
+  noteGone(id: ServerId | JobId): void {
+    this.#gone.set(id, ++this.version);
   }
 
   /** True when this server went after the host was asked, as of `version`: that it was listed means nothing. */
-  isGoneSince(id: ServerId, version: number): boolean {
+  isGoneSince(id: ServerId | JobId, version: number): boolean {
     return (this.#gone.get(id) ?? -1) > version;
   }
 

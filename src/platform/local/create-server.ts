@@ -1,8 +1,9 @@
 import assert from "node:assert";
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { parseJobId } from "../../domain/ids.ts";
 import { KilnError, toKilnError } from "../../lib/errors.ts";
-import { findProcess } from "../../lib/proc.ts";
-import type { HostServer, ServerSpec } from "../fleet/host.ts";
+import { findProcess, isAlive } from "../../lib/proc.ts";
+import type { HostJob, HostServer, ServerSpec } from "../fleet/host.ts";
 import type { Call, HostImage } from "../platform.ts";
 import { chooseAddress, formatAddress, parseAddress } from "./addresses.ts";
 import { keepBaseline, programOf, readBaseline, subjectOf } from "./baseline.ts";
@@ -23,7 +24,7 @@ import {
   secretVariables,
   writeConfig,
 } from "./placed-content.ts";
-import { bootId } from "./processes.ts";
+import { bootId, isRuncInit } from "./processes.ts";
 import { findProgram, openFilesLimit } from "./programs.ts";
 import type { ServerRecord } from "./records.ts";
 import { hostnameOf, hostsFile, readResolvers, resolversFile } from "./resolvers.ts";
@@ -36,14 +37,19 @@ import { mountPoints } from "./skeleton.ts";
 /** How long the server's program may take to be in place of runc once runc has been told to start it. */
 const programMs = 1_000;
 
-/** See `Host.create`. The caller holds the server's lock. */
-export async function createServer(host: HostContext, spec: ServerSpec, call: Call): Promise<HostServer> {
-  const known = host.records.read(spec.id);
-  if (known?.running || known?.freed) {
+/** See `Host.create` and `Host.runJob`. The caller holds the server's lock. */
+export async function createServer(
+  host: HostContext,
+  spec: ServerSpec | HostJob,
+  call: Call,
+): Promise<HostServer> {
+  const known = settled(host, host.records.read(spec.id));
+  if ((known?.running && !known.waiting) || known?.freed) {
     return hostServer(known, findExit(host.paths, known, readMoment(host.paths, host.clock.now())));
   }
   if (known) await removeServer(host, known);
-  const image = await host.images.open(spec.release.image, call);
+  const ofRelease = await host.images.open(spec.release.image, call);
+  const image = "command" in spec ? { ...ofRelease, argv: spec.command } : ofRelease;
   const content = await openContent(host, spec.release);
   const { record, network } = await claim(host, spec, image);
   try {
@@ -58,10 +64,20 @@ export async function createServer(host: HostContext, spec: ServerSpec, call: Ca
   }
 }
 
+/** Of a job that was about to be started when its controller was killed: whether it was. */
+function settled(host: HostContext, record: ServerRecord | undefined): ServerRecord | undefined {
+  if (!record?.running || !record.waiting) return record;
+  const isSameBoot = record.bootId === bootId();
+  if (isSameBoot && isAlive(record.running.process) && isRuncInit(record.running.process)) return record;
+  const { waiting: _, ...started } = record;
+  host.records.write(started);
+  return started;
+}
+
 /** Mounts, bridge and record in one go under the lock: whoever cleans up sees all of it or none. */
 function claim(
   host: HostContext,
-  spec: ServerSpec,
+  spec: Pick<ServerSpec, "id" | "release">,
   image: HostImage,
 ): Promise<{ readonly record: ServerRecord; readonly network: Network }> {
   const { release } = spec;
@@ -85,7 +101,7 @@ function claim(
 
 function newRecord(
   host: HostContext,
-  { id, release }: ServerSpec,
+  { id, release }: Pick<ServerSpec, "id" | "release">,
   image: HostImage,
   root: Root,
   network: Network,
@@ -147,12 +163,15 @@ async function start(host: HostContext, making: Making, network: Network, call: 
   keepBaseline(server, readBaseline(host.paths, host.tag, record.id, pid, image));
   const waiting = programOf(process);
   const monitor = findProcess(Number(readFileSync(server.monitorId, "utf8")));
+  const running = { process, monitor };
+  // What a job does must not be done twice: that it may have begun is known before it does.
+  if (isJob(record.id)) host.records.write({ ...record, running, waiting: true });
   await runcStart(host.paths, server, record.id).catch((error) => {
     throw failure(host, record, image, error);
   });
   forgetSecretConfig(server);
   await waitUntil(host.clock, programMs, () => programOf(process) !== waiting);
-  return { ...record, running: { process, monitor } };
+  return { ...record, running };
 }
 
 /** The process with everything around it, waiting for `runc start`. */
@@ -174,7 +193,8 @@ function failure(host: HostContext, record: ServerRecord, image: HostImage, erro
   if (!(error instanceof KilnError) || !["server_failed", "command_failed"].includes(error.code))
     return error;
   const message = lastRuncError(serverPaths(host.paths, record.id)) ?? error.message;
-  return startFailure(record.id, image.argv[0] ?? "", message);
+  const key = isJob(record.id) ? "jobs" : "image.command";
+  return startFailure(record.id, image.argv[0] ?? "", message, key);
 }
 
 async function writeBundle(host: HostContext, { record, image, content }: Making, port: Port): Promise<void> {
@@ -204,6 +224,10 @@ async function writeBundle(host: HostContext, { record, image, content }: Making
     files: server,
   });
   writeConfig(server, content, config);
+}
+
+function isJob(id: string): boolean {
+  return parseJobId(id) !== undefined;
 }
 
 /** Readable for a server's user, whatever the umask is. */

@@ -1,5 +1,5 @@
 import { mkdirSync, watch } from "node:fs";
-import { parseServerId, type ServerId } from "../../domain/ids.ts";
+import { isHostedId, type ServerId } from "../../domain/ids.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { KilnError } from "../../lib/errors.ts";
 import type { Logger } from "../../lib/log.ts";
@@ -58,6 +58,7 @@ export function localHost(options: LocalHostOptions): Host {
       return servers;
     },
     create: (server, call) => perServer(server.id, call, () => createServer(host, server, call)),
+    runJob: (job, call) => perServer(job.id, call, () => createServer(host, job, call)),
     stop: (id, graceMs, call) => perServer(id, call, () => stopServer(host, id, graceMs, call)),
     destroy: (id, call) => perServer(id, call, () => destroyServer(host, id)),
     quarantine: (id, taint, call) =>
@@ -121,7 +122,7 @@ function lockAfterOthers(folder: string, clock: Clock): Lock {
 
 /** Ids become names of files, namespaces and cgroups. */
 function checked(id: ServerId): ServerId {
-  if (parseServerId(id)) return id;
+  if (isHostedId(id)) return id;
   throw new KilnError("server_unknown", `${JSON.stringify(id)} is no server's id.`);
 }
 

@@ -12,6 +12,11 @@ export function bootedAtMs(): number {
   return Number(/^btime (\d+)$/m.exec(readFileSync("/proc/stat", "utf8"))?.[1] ?? 0) * 1000;
 }
 
+/** Whether it still waits for `runc start`, which makes another program of it. */
+export function isRuncInit({ pid }: ProcessRef): boolean {
+  return readIfThere(`/proc/${pid}/cmdline`)?.split("\0")[1] === "init";
+}
+
 /** Sends a signal, unless the process has ended. `signal` is a number: images may name real-time signals. */
 export function signalProcess(target: ProcessRef, signal: number): void {
   if (isAlive(target)) kill(target.pid, signal);

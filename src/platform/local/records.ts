@@ -1,6 +1,6 @@
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { z } from "zod";
-import { parseServerId, type ServerId } from "../../domain/ids.ts";
+import { isHostedId, type ServerId } from "../../domain/ids.ts";
 import type { Release } from "../../domain/release.ts";
 import { isErrno, KilnError } from "../../lib/errors.ts";
 import { type HostPaths, type ServerPaths, serverPaths } from "./paths.ts";
@@ -21,6 +21,8 @@ const recordSchema = z.object({
   stopSignal: z.int(),
   /** Absent until its process runs. */
   running: z.object({ process: processSchema, monitor: processSchema.optional() }).optional(),
+  /** `running` is of a job that waits for its start: whether that came about, its process tells. */
+  waiting: z.boolean().optional(),
   exit: z.object({ code: z.int().optional(), atMs: z.number(), oomKilled: z.boolean() }).optional(),
   quarantinedAtMs: z.number().optional(),
   /** Nothing of it is left on the machine but this record and its logs. */
@@ -60,7 +62,7 @@ export function openRecords(paths: HostPaths): Records {
 
 function serverFolders(paths: HostPaths): readonly ServerId[] {
   try {
-    return readdirSync(paths.servers).filter((name) => parseServerId(name) !== undefined);
+    return readdirSync(paths.servers).filter((name) => isHostedId(name));
   } catch (error) {
     if (isErrno(error, "ENOENT")) return [];
     throw error;

@@ -37,7 +37,7 @@ function parseMessage(line: string): string | undefined {
 }
 
 /** What runc says, in words for the person who wrote the image. */
-export function startFailure(id: string, command: string, message: string): KilnError {
+export function startFailure(id: string, command: string, message: string, key = "image.command"): KilnError {
   const init = { cause: message };
   if (/executable file not found in \$PATH|exec: .*no such file or directory/.test(message)) {
     return new KilnError(
@@ -45,7 +45,7 @@ export function startFailure(id: string, command: string, message: string): Kiln
       `${id} cannot start: there is no program ${command} in its image.`,
       {
         ...init,
-        hint: "Check `image.command` and `image.packages` in kiln.yaml.",
+        hint: `Check \`${key}\` and \`image.packages\` in kiln.yaml.`,
       },
     );
   }

@@ -58,7 +58,7 @@ export function hostServer(record: ServerRecord, exit: Exit | undefined): HostSe
     id,
     release,
     createdAtMs,
-    state: exit ? "exited" : record.running ? "running" : "creating",
+    state: exit ? "exited" : record.running && !record.waiting ? "running" : "creating",
     address: record.freed ? undefined : record.address,
     exit: exit && { code: exit.code, atMs: exit.atMs, oomKilled: exit.oomKilled },
     quarantinedAtMs,

@@ -115,6 +115,7 @@ export function testRelease(digest: string, shape: Partial<ServerShape> = {}): R
     traffic: undefined,
     secrets: [],
     files: [],
+    jobs: [],
     createdAtMs: 0,
     createdBy: "test",
   };

@@ -1,0 +1,207 @@
+import { type JobId, type JobName, jobId, parseJobId, type ServiceKey } from "../../domain/ids.ts";
+import type { JobExit, JobObservation } from "../../domain/observation.ts";
+import { toKilnError } from "../../lib/errors.ts";
+import type { Call, JobOrder, JobRunner } from "../platform.ts";
+import type { Background } from "./background.ts";
+import { exitWords } from "./failure.ts";
+import type { Host, HostServer } from "./host.ts";
+import { lastLines } from "./log-tail.ts";
+import type { Memory } from "./memory.ts";
+
+const createTimeoutMs = 60_000;
+const listTimeoutMs = 10_000;
+const stopGraceMs = 10_000;
+const stopTimeoutMs = 30_000;
+
+export interface JobsOptions {
+  readonly host: Host;
+  readonly runJob: NonNullable<Host["runJob"]>;
+  readonly memory: Memory;
+  readonly background: Background;
+  readonly onChange: (service: ServiceKey) => void;
+}
+
+/** A job as the fleet knows it. */
+interface Job {
+  readonly id: JobId;
+  readonly name: JobName;
+  /** `ending`: its process has ended, and its last words are being read. */
+  state: JobObservation["state"] | "ending";
+  startedAtMs: number;
+  end: JobExit | undefined;
+  /** False for one that could not be started: the host does not know it. */
+  onHost: boolean;
+  /** The memory's version when it last changed. */
+  version: number;
+  /** Ends its creation. */
+  readonly wanted: AbortController;
+  creation: Promise<void> | undefined;
+  /** It is being ended; asked again afterwards, it is tried again. */
+  ending: boolean;
+}
+
+/** The jobs of a host: how they come to life, and what has become of them. */
+export class Jobs implements JobRunner {
+  readonly #o: JobsOptions;
+  readonly #jobs = new Map<JobId, Job>();
+
+  constructor(options: JobsOptions) {
+    this.#o = options;
+  }
+
+  observed(): readonly JobObservation[] {
+    return [...this.#jobs.values()].map(({ id, name, state, end }) => {
+      return { id, ...name, state: state === "ending" ? "running" : state, end };
+    });
+  }
+
+  async run({ release, rollout, job }: JobOrder, _call: Call): Promise<void> {
+    const name: JobName = { service: release.service, release: release.number, rollout, name: job.name };
+    const known = this.#jobs.get(jobId(name));
+    if (known !== undefined && known.state !== "unstarted") return;
+    const entry = known ?? this.#add(name);
+    this.#move(entry, "creating");
+    const spec = { id: entry.id, release, command: job.command };
+    entry.creation = this.#o.background.run(`Running ${entry.id}`, async () => {
+      const { background, runJob } = this.#o;
+      const signal = AbortSignal.any([entry.wanted.signal, background.signal]);
+      try {
+        this.#take(entry, await runJob(spec, background.call(createTimeoutMs, signal)));
+      } catch (error) {
+        if (!background.signal.aborted) await this.#notCreated(entry, error);
+      }
+    });
+  }
+
+  async end(id: JobId, _call: Call): Promise<void> {
+    const job = this.#jobs.get(id);
+    if (job === undefined || job.end !== undefined || job.ending) return;
+    job.ending = true;
+    job.wanted.abort();
+    void this.#o.background
+      .run(`Ending ${id}`, async () => {
+        await job.creation;
+        if (!isOver(job)) await this.#stop(job);
+        if (!isOver(job)) await this.#notCreated(job, undefined);
+      })
+      .finally(() => {
+        job.ending = false;
+      });
+  }
+
+  async forget(id: JobId, call: Call): Promise<void> {
+    const job = this.#jobs.get(id);
+    job?.wanted.abort();
+    await job?.creation;
+    await this.#o.host.destroy(id, call);
+    this.#jobs.delete(id);
+    this.#o.memory.noteGone(id);
+  }
+
+  /** Takes in what the host has listed, as of `version`. */
+  learn(listed: readonly HostServer[], version: number): void {
+    const found = new Map(listed.map((server) => [server.id, server]));
+    for (const server of listed) this.#learnOne(server, version);
+    for (const job of this.#jobs.values()) {
+      if (found.has(job.id) || !job.onHost || job.state === "creating" || job.version > version) continue;
+      this.#jobs.delete(job.id); // somebody else has removed it
+      this.#o.onChange(job.name.service);
+    }
+  }
+
+  #learnOne(server: HostServer, version: number): void {
+    const name = parseJobId(server.id);
+    if (name === undefined) return;
+    const known = this.#jobs.get(server.id);
+    if (known === undefined) {
+      if (!this.#o.memory.isGoneSince(server.id, version)) this.#take(this.#add(name), server);
+    } else if (known.state === "running" && known.version <= version) this.#take(known, server);
+  }
+
+  #add(name: JobName): Job {
+    const job: Job = {
+      id: jobId(name),
+      name,
+      state: "unstarted",
+      startedAtMs: this.#o.background.clock.now(),
+      end: undefined,
+      onHost: true,
+      version: ++this.#o.memory.version,
+      wanted: new AbortController(),
+      creation: undefined,
+      ending: false,
+    };
+    this.#jobs.set(job.id, job);
+    return job;
+  }
+
+  /** What the host says of it. */
+  #take(job: Job, { state, createdAtMs, exit }: HostServer): void {
+    job.startedAtMs = createdAtMs;
+    if (state === "creating") this.#move(job, "unstarted");
+    else if (state === "running" && job.state !== "running") this.#move(job, "running");
+    else if (state === "exited") this.#bury(job, exit);
+  }
+
+  /** Its end counts once its last words are read; what it used is freed. */
+  #bury(job: Job, exit: HostServer["exit"]): void {
+    this.#move(job, "ending");
+    void this.#o.background.run(`Burying ${job.id}`, async () => {
+      const { host, background } = this.#o;
+      const logTail = await lastLines(host, background, job.id);
+      const atMs = exit?.atMs ?? background.clock.now();
+      this.#close(job, { atMs, exitCode: exit?.code, reason: exitWords(exit, job.startedAtMs), logTail });
+      await this.#stop(job);
+    });
+  }
+
+  #close(job: Job, end: JobExit): void {
+    job.end = end;
+    this.#move(job, end.exitCode === 0 ? "succeeded" : "failed");
+  }
+
+  /** An answer may have been lost on its way: what is there tells whether it has begun. */
+  async #notCreated(job: Job, error: unknown): Promise<void> {
+    if (await this.#look(job)) return;
+    const { host, background } = this.#o;
+    const reason = job.wanted.signal.aborted
+      ? "was stopped before it began"
+      : `could not be started: ${toKilnError(error).message}`;
+    await background.persist(`Removing ${job.id}`, () =>
+      host.destroy(job.id, background.call(stopTimeoutMs)),
+    );
+    job.onHost = false;
+    this.#close(job, { atMs: background.clock.now(), exitCode: undefined, reason, logTail: [] });
+  }
+
+  /** Asks the host about it; true when its process runs or has run. */
+  async #look(job: Job): Promise<boolean> {
+    const { host, background } = this.#o;
+    let found: HostServer | undefined;
+    await background.persist(`Looking after ${job.id}`, async () => {
+      found = (await host.list(background.call(listTimeoutMs))).find(({ id }) => id === job.id);
+    });
+    if (found === undefined || found.state === "creating") return false;
+    if (!isOver(job)) this.#take(job, found);
+    return true;
+  }
+
+  async #stop(job: Job): Promise<void> {
+    const { host, background } = this.#o;
+    await background.persist(`Stopping ${job.id}`, async () => {
+      if (this.#jobs.get(job.id) === job) {
+        await host.stop(job.id, stopGraceMs, background.call(stopTimeoutMs));
+      }
+    });
+  }
+
+  #move(job: Job, state: Job["state"]): void {
+    job.state = state;
+    job.version = ++this.#o.memory.version;
+    this.#o.onChange(job.name.service);
+  }
+}
+
+function isOver({ state, end }: Job): boolean {
+  return state === "ending" || end !== undefined;
+}
