@@ -1,7 +1,9 @@
+import { existsSync } from "node:fs";
 import { basename, join } from "node:path";
 import { readIfThere } from "../lib/proc.ts";
 import type { Subject } from "../platform/platform.ts";
-import type { Difference } from "./detector.ts";
+import type { Check, Difference } from "./detector.ts";
+import { readStatus } from "./process-tree.ts";
 
 /** Each limit that is not what it was set to. */
 export function checkLimits({ baseline }: Subject): readonly Difference[] {
@@ -21,13 +23,31 @@ function shown(value: string): string {
  * Whether it stands still: its own cgroup or one above it is frozen, or its first process is stopped, which no process
  * within can do to it (signals of the own namespace that have no handler do not reach it: pid_namespaces(7)).
  */
-export function checkPaused({ process, cgroupFolders }: Subject): readonly Difference[] {
-  const frozen = cgroupFolders.some((folder) => {
-    const state = readIfThere(join(folder, "freezer.state"));
-    if (state !== undefined) return state.trim() !== "THAWED";
-    return /^frozen 1$/m.test(readIfThere(join(folder, "cgroup.events")) ?? "");
-  });
-  if (frozen) return [{ kind: "paused", subject: "cgroup", detail: "its processes are frozen" }];
-  if (!/^State:\tT /m.test(readIfThere(`/proc/${process.pid}/status`) ?? "")) return [];
-  return [{ kind: "paused", subject: `pid ${process.pid}`, detail: "its first process is stopped" }];
+export function createPausedCheck(): Check {
+  const freezers = new WeakMap<Subject, Freezer | "none">();
+  return (subject) => {
+    const freezer = freezers.get(subject) ?? freezerOf(subject) ?? "none";
+    freezers.set(subject, freezer);
+    if (freezer !== "none" && freezer.frozen.test(readIfThere(freezer.file) ?? "")) {
+      return [{ kind: "paused", subject: "cgroup", detail: "its processes are frozen" }];
+    }
+    const { pid } = subject.process;
+    if (readStatus(pid)?.state !== "T") return [];
+    return [{ kind: "paused", subject: `pid ${pid}`, detail: "its first process is stopped" }];
+  };
+}
+
+interface Freezer {
+  readonly file: string;
+  readonly frozen: RegExp;
+}
+
+/** Of version 1 or 2; both files tell what is, also when a cgroup above was frozen. */
+function freezerOf({ cgroupFolders }: Subject): Freezer | undefined {
+  const files = (name: string) =>
+    cgroupFolders.map((folder) => join(folder, name)).find((file) => existsSync(file));
+  const first = files("freezer.state");
+  if (first !== undefined) return { file: first, frozen: /^FR/ };
+  const second = files("cgroup.events");
+  return second === undefined ? undefined : { file: second, frozen: /^frozen 1$/m };
 }

@@ -2,7 +2,7 @@ import { toKilnError } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Subject } from "../platform/platform.ts";
 import { createBundleCheck } from "./check-files.ts";
-import { checkLimits, checkPaused } from "./check-limits.ts";
+import { checkLimits, createPausedCheck } from "./check-limits.ts";
 import { createMountCheck } from "./check-mounts.ts";
 import { createProcessCheck } from "./check-processes.ts";
 import { createSpaceCheck } from "./check-space.ts";
@@ -23,7 +23,7 @@ export function createChecks(log: Logger): Checks {
     processes: createProcessCheck(),
     bundle: createBundleCheck(),
     limits: checkLimits,
-    paused: checkPaused,
+    paused: createPausedCheck(),
     space: createSpaceCheck(),
   };
   return {

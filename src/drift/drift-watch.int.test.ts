@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { appendFileSync } from "node:fs";
+import { appendFileSync, copyFileSync, openSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { DriftKind, Finding } from "../domain/drift.ts";
@@ -120,4 +120,69 @@ describe.skipIf(reason)("a server that somebody changes", () => {
       child.kill("SIGKILL");
     }
   });
+
+  describe("whose image files are copies of their own", () => {
+    let file: string;
+    beforeEach(async () => {
+      const { layers } = await images.open("any", aCall());
+      const [base, ...others] = layers;
+      if (!base) throw new Error("the test image has layers");
+      file = `${base.file}.copy`;
+      copyFileSync(base.file, file);
+      await t.run("shop-1-2-1", forever, {}, { layers: [{ ...base, file }, ...others] });
+      await drift.inspect(aCall());
+      await exec(["chattr", "-i", file], { accept: "any" });
+    });
+    afterEach(async () => {
+      await t.destroyAll();
+      rmSync(file, { force: true });
+    });
+
+    test.each([
+      ["altered", () => appendFileSync(file, "x"), "is not what"],
+      ["replaced", () => renameSync(tmpCopy(file), file), "is not what"],
+      ["removed", () => rmSync(file), "is gone"],
+    ] as const)("is found when one is %s, and the server beside it is not", async (_how, change, detail) => {
+      change();
+      const found = await finding("image");
+      expect(found).toMatchObject({ server: "shop-1-2-1", detail: expect.stringContaining(detail) });
+      await drift.inspect(aCall());
+      expect(drift.findings().map(({ server }) => server)).toEqual(["shop-1-2-1"]);
+    });
+
+    test("is not found when one was only looked at, or given another time", async () => {
+      await exec(["touch", file]);
+      await exec(["cat", file], { output: openSync("/dev/null", "w") });
+      await drift.inspect(aCall());
+      expect(drift.findings()).toEqual([]);
+    });
+  });
+
+  test("is told to be full, until it is not any more", async () => {
+    const fill =
+      "while [ ! -e /tmp/go ]; do sleep 0.1; done; cat /dev/zero > /tmp/big; sleep 2; true > /tmp/big; ";
+    await t.run("shop-1-3-1", `${fill} ${forever}`, { memoryBytes: 64 << 20 });
+    const pid = sight.subjects().find(({ server }) => server === "shop-1-3-1")?.process.pid;
+    writeFileSync(`/proc/${pid}/root/tmp/go`, "");
+    expect(await finding("full")).toMatchObject({ server: "shop-1-3-1", subject: "/tmp" });
+    await until(() => drift.findings().length === 0);
+  });
+
+  test("and its baseline are found again by the next controller", async () => {
+    await drift[Symbol.asyncDispose]();
+    appendFileSync(join(t.state.servers, id, "hosts"), "192.0.2.1 elsewhere\n");
+    const next = t.reopen();
+    if (!next.sight) throw new Error("the local host has sight");
+    sight = next.sight;
+    drift = startDriftWatch({ sight, tag: t.state.tag, clock: systemClock, log: silentLog });
+    await next.list(aCall());
+    expect(sight.subjects()).toHaveLength(1);
+    expect(await finding("bundle")).toMatchObject({ server: id, subject: "hosts" });
+  });
 });
+
+function tmpCopy(file: string): string {
+  copyFileSync(file, `${file}.new`);
+  appendFileSync(`${file}.new`, "x");
+  return `${file}.new`;
+}

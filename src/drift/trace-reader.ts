@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { constants, setPriority } from "node:os";
 
 export interface TraceReader extends AsyncDisposable {
   /** The process that reads, of ours. */
@@ -14,6 +15,7 @@ export function readTrace(pipe: string, read: (chunk: string) => void, ended: ()
   const child = spawn("setpriv", ["--pdeathsig", "KILL", "cat", pipe], {
     stdio: ["ignore", "pipe", "ignore"],
   });
+  beFast(child.pid);
   child.stdout.setEncoding("latin1");
   child.stdout.on("data", read);
   const gone = once(child, "close").catch(() => {});
@@ -29,4 +31,13 @@ export function readTrace(pipe: string, read: (chunk: string) => void, ended: ()
       await gone;
     },
   };
+}
+
+/** It does next to nothing, but must not wait for its turn on a machine that has much to do. */
+function beFast(pid: number | undefined): void {
+  try {
+    if (pid !== undefined) setPriority(pid, constants.priority.PRIORITY_HIGHEST);
+  } catch {
+    // not allowed here: then it waits
+  }
 }
