@@ -105,6 +105,12 @@ function wordsOf(action: Action): string {
       return `server ${action.server} destroyed`;
     case "retire":
       return `server ${action.server} retired`;
+    case "run-job":
+      return `job ${action.job} begun`;
+    case "end-job":
+      return `job ${action.job} ended`;
+    case "forget-job":
+      return `job ${action.job} forgotten`;
     default:
       return action.kind;
   }
