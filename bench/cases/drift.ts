@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -70,62 +71,75 @@ interface Seen {
   readonly frozenMs: number;
 }
 
-/** A process put into each server's cgroup, which the kernel's events tell, and its limits written to, which inotify does. */
+/** Each server is entered by a process, which the kernel's events tell, and a limit of it written to, which inotify tells. */
 async function latencies(drift: DriftWatch, sight: Sight, workshop: Workshop): Promise<readonly Figure[]> {
   const entered: Seen[] = [];
   const limited: Seen[] = [];
   for (const subject of sight.subjects()) {
-    const child = spawn("sleep", ["60"], { stdio: "ignore" });
-    try {
-      entered.push(await see(drift, sight, subject, fileOf(subject, "cgroup.procs"), String(child.pid)));
-      limited.push(await see(drift, sight, subject, fileOf(subject, "pids.max"), "900"));
-    } finally {
-      child.kill("SIGKILL");
-    }
+    entered.push(await see(drift, sight, subject, () => enter(subject)));
+    limited.push(await see(drift, sight, subject, () => write(subject)));
   }
-  if (drift.findings().length !== 2 * entered.length) workshop.say(`${drift.findings().length} findings`);
+  const { length } = drift.findings();
+  if (length !== entered.length + limited.length)
+    workshop.say(`${length} findings of ${2 * entered.length} changes`);
+  return [...figuresOf("a process enters a server", entered), ...figuresOf("a limit is written to", limited)];
+}
+
+function figuresOf(what: string, seen: readonly Seen[]): readonly Figure[] {
+  const found = seen.map(({ foundMs }) => foundMs);
+  const frozen = seen.map(({ frozenMs }) => frozenMs);
   return [
-    ...["a process enters a server", "a limit is written to"].flatMap((what, i) => {
-      const seen = i === 0 ? entered : limited;
-      const found = seen.map(({ foundMs }) => foundMs);
-      const frozen = seen.map(({ frozenMs }) => frozenMs);
-      return [
-        figure(`${what} → found`, "ms", undefined, found),
-        figure(`${what} → frozen`, "ms", 5, frozen),
-        { ...figure(`${what} → frozen, 99 %`, "ms", 20, frozen), percentile: 0.99 },
-      ];
-    }),
+    figure(`${what} → found`, "ms", undefined, found),
+    figure(`${what} → frozen`, "ms", 5, frozen),
+    { ...figure(`${what} → frozen, 99 %`, "ms", 20, frozen), percentile: 0.99 },
   ];
 }
 
-function fileOf({ cgroupFolders }: Subject, name: string): string {
-  const folder = cgroupFolders.find((path) => path.includes("/pids/")) ?? cgroupFolders[0] ?? "";
-  return join(folder, name);
+/** When a change began, on the clock of `performance.now`; and how to end what it has started. */
+interface Change {
+  readonly beganAt: Promise<number>;
+  readonly end: () => void;
 }
 
-async function see(
-  drift: DriftWatch,
-  sight: Sight,
-  subject: Subject,
-  file: string,
-  value: string,
-): Promise<Seen> {
-  const done = Promise.withResolvers<Seen>();
-  let beganAt = 0;
+function write({ cgroupFolders }: Subject): Change {
+  const folder = cgroupFolders.find((path) => path.includes("/pids/")) ?? cgroupFolders[0] ?? "";
+  const beganAt = performance.now();
+  writeFileSync(join(folder, "pids.max"), "900");
+  return { beganAt: Promise.resolve(beganAt), end: () => {} };
+}
+
+/** setns(2) */
+const enterCall: Readonly<Record<string, number>> = { x64: 308, arm64: 268 };
+
+/** The process itself reads the clock just before it enters: starting it is not measured. */
+function enter({ process: { pid } }: Subject): Change {
+  const script = `use Time::HiRes "clock_gettime"; open(N, "<", "/proc/${pid}/ns/uts") or die; $| = 1;
+    $now = clock_gettime(1); syscall(${enterCall[process.arch]}, fileno(N), 0) == 0 or die; print $now; sleep 60`;
+  const child = spawn("perl", ["-e", script], { stdio: ["ignore", "pipe", "inherit"] });
+  const monotonicMs = once(child.stdout, "data").then(([text]) => Number(text) * 1000);
+  const offsetMs = performance.now() - Number(process.hrtime.bigint()) / 1e6;
+  return { beganAt: monotonicMs.then((at) => at + offsetMs), end: () => void child.kill("SIGKILL") };
+}
+
+async function see(drift: DriftWatch, sight: Sight, subject: Subject, change: () => Change): Promise<Seen> {
+  const done = Promise.withResolvers<readonly [number, number]>();
   using _watching = drift.watch(({ server }: Finding) => {
     if (server !== subject.server) return;
-    const foundMs = performance.now() - beganAt;
+    const foundAt = performance.now();
     sight.freeze(server);
     while (!isFrozen(subject)) {}
-    done.resolve({ foundMs, frozenMs: performance.now() - beganAt });
+    done.resolve([foundAt, performance.now()]);
   });
   // What another server's thaw has set off is over by then: one change at a time is measured.
   await sleep(5 + Math.random() * 20);
-  beganAt = performance.now();
-  writeFileSync(file, value);
-  const seen = await done.promise;
-  sight.thaw(subject.server);
-  return seen;
+  const { beganAt, end } = change();
+  try {
+    const [[foundAt, frozenAt], began] = await Promise.all([done.promise, beganAt]);
+    return { foundMs: foundAt - began, frozenMs: frozenAt - began };
+  } finally {
+    end();
+    sight.thaw(subject.server);
+  }
 }
 
 function isFrozen({ cgroupFolders }: Subject): boolean {

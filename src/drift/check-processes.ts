@@ -53,7 +53,7 @@ function checkProcess(subject: Subject, pid: number, before: Known, now: Known):
     ...(wrong ? [wrong] : []),
     ...(out ? [out] : []),
     ...checkTracer(pid, status),
-    ...checkNamespaces(subject, pid, ["mnt", "net"]),
+    ...(pid === subject.process.pid ? [] : checkNamespaces(subject, pid, ["mnt", "net"])),
   ];
 }
 

@@ -1,4 +1,4 @@
-import { setImmediate as breathe } from "node:timers/promises";
+import { pacer } from "../lib/pace.ts";
 import type { Subject } from "../platform/platform.ts";
 import { members } from "./check-processes.ts";
 import type { DetectorParts } from "./detector.ts";
@@ -7,8 +7,6 @@ import { allProcesses, judge, namespaceOwners } from "./strangers.ts";
 const periodMs = 1_000;
 /** While the kernel tells who enters a server, the machine's other processes are gone through in so many parts. */
 const parts = 8;
-/** So many processes are looked at before other work has its turn. */
-const processesAtOnce = 32;
 
 export interface Scan extends AsyncDisposable {
   /** Looks at everything on all servers, now. */
@@ -35,11 +33,13 @@ export function startScan({ sight, checks, clock, tell, isTraced, passed, spaceS
     spaceSeen(subject, new Set(differences.filter(({ kind }) => kind === "full").map((d) => d.subject)));
   }
 
-  /** Other work goes on between two servers: events of the kernel are more urgent. */
+  /** Other work goes on in between: events of the kernel are more urgent. */
   async function servers(): Promise<void> {
+    const pace = pacer();
     for (const subject of sight.subjects()) {
       one(subject);
-      await breathe();
+      const wait = pace();
+      if (wait) await wait;
     }
   }
 
@@ -49,10 +49,12 @@ export function startScan({ sight, checks, clock, tell, isTraced, passed, spaceS
     const own = new Set(subjects.flatMap((subject) => members(subject)));
     const owners = namespaceOwners(subjects);
     const others = allProcesses().filter((pid) => !own.has(pid) && among(pid));
-    for (const [at, pid] of others.entries()) {
+    const pace = pacer();
+    for (const pid of others) {
       const judged = judge(pid, owners);
       if (judged) tell(...judged);
-      if (at % processesAtOnce === processesAtOnce - 1) await breathe();
+      const wait = pace();
+      if (wait) await wait;
     }
   }
 
