@@ -168,9 +168,13 @@ test.skipIf(without("mkfs.erofs", "gcc"))(
     expect(await damagedLayers(shop.state, built.digest)).toEqual([]);
     const source = imageSource(shop.state);
     await source.open(built.digest, call());
-    const before = performance.now();
-    await source.open(built.digest, call());
-    expect(performance.now() - before).toBeLessThan(5);
+    const timesMs: number[] = [];
+    for (let again = 0; again < 10; again++) {
+      const before = performance.now();
+      await source.open(built.digest, call());
+      timesMs.push(performance.now() - before);
+    }
+    expect(Math.min(...timesMs)).toBeLessThan(5);
   },
 );
 
