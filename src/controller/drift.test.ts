@@ -170,6 +170,21 @@ test("when too much drifts at once no server is taken out until that is over", a
   await t.clock.until(() => isGone("shop-1-12-1"), 5 * 60_000);
 });
 
+test("servers that are too old are replaced one by one by the same release, never below what is wanted", async () => {
+  installation();
+  const upkeep = { ...defaultUpkeep, maxAgeMs: 3_600_000 };
+  await t.deployed(1, { count: 3, upkeep, policy: aPolicy({ bakeMs: 0, drainMs: 100 }) });
+  let fewest = 3;
+  let most = 0;
+  await t.clock.until(async () => {
+    const servers = await t.servers();
+    fewest = Math.min(fewest, (await t.ready()).length);
+    most = Math.max(most, servers.length);
+    return servers.length === 3 && servers.every((server) => !/-[123]-1$/.test(server.id));
+  }, 2 * 3_600_000);
+  expect([fewest, most, t.store.desired("shop")?.serving]).toEqual([3, 4, 1]);
+});
+
 test("evidence that cannot be had is given up after a while", async () => {
   installation();
   await t.serving(3);

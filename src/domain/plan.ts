@@ -1,6 +1,7 @@
 import type { Action, Plan } from "./actions.ts";
 import { earliest } from "./earliest.ts";
 import type { Observation } from "./observation.ts";
+import { planAge } from "./plan-age.ts";
 import { planDrift } from "./plan-drift.ts";
 import { tidyJobs } from "./plan-jobs.ts";
 import { planRollout } from "./plan-rollout.ts";
@@ -38,10 +39,12 @@ export function planService(desired: DesiredService, view: ServiceView, nowMs: n
 function planGroups(desired: DesiredService, view: ServiceView, nowMs: number): Plan {
   if (desired.removed) return planRemoval(desired, view);
   const drift = planDrift(desired, view, nowMs);
-  const next = planTraffic(desired, { ...view, replacing: drift.replacing }, nowMs);
+  const age = planAge(desired, view, nowMs);
+  const replacing = [...drift.replacing, ...age.replacing];
+  const next = planTraffic(desired, { ...view, replacing }, nowMs);
   return {
-    actions: [...drift.actions, ...next.actions],
-    wakeAtMs: earliest(drift.wakeAtMs, next.wakeAtMs),
+    actions: [...drift.actions, ...age.actions, ...next.actions],
+    wakeAtMs: earliest(drift.wakeAtMs, age.wakeAtMs, next.wakeAtMs),
   };
 }
 
