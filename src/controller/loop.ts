@@ -54,7 +54,8 @@ export function startLoop({ store, platform, clock, log, drift }: LoopOptions): 
     const signal = AbortSignal.any([stop.signal, AbortSignal.timeout(callTimeoutMs)]);
     return { signal, deadline: clock.now() + callTimeoutMs };
   };
-  const quarantine = createQuarantine({ store, platform, clock, call });
+  const poke = (service: ServiceKey) => queue.add(service);
+  const quarantine = createQuarantine({ store, platform, clock, log, call, poke });
   const analyst = createAnalyst({ platform, clock });
   const act = createActor({ analyst, quarantine, store, platform, clock, call });
   const intents = createIntents(store);
@@ -130,7 +131,7 @@ export function startLoop({ store, platform, clock, log, drift }: LoopOptions): 
   const watching = platform.watch((service) => queue.add(service));
   const respond = createResponder({
     ...{ store, platform, clock, log, quarantine },
-    loop: { poke: (service) => queue.add(service), seen: () => seen },
+    loop: { poke, seen: () => seen },
   });
   const looking = drift?.watch(respond);
 
@@ -150,7 +151,7 @@ export function startLoop({ store, platform, clock, log, drift }: LoopOptions): 
   }
 
   return {
-    poke: (service) => queue.add(service),
+    poke,
     seen: () => seen,
     observe,
     trouble: (service) => troubles.get(service),

@@ -1,12 +1,16 @@
-import { parseServerId, type ServerId } from "../domain/ids.ts";
+import { parseServerId, type ServerId, type ServiceKey } from "../domain/ids.ts";
 import type { TaintedServer } from "../domain/taint.ts";
 import type { Clock } from "../lib/clock.ts";
 import { toKilnError } from "../lib/errors.ts";
+import type { Logger } from "../lib/log.ts";
 import type { Call, Evidence, Platform } from "../platform/platform.ts";
 import type { Store } from "../store/store.ts";
 
-/** Takes a tainted server out: records that, has the platform do it, records its evidence. May be repeated. */
-export type Quarantine = (server: ServerId) => Promise<void>;
+/**
+ * Takes a tainted server out, in the background: records that, has the platform do it, records its evidence. What goes
+ * on for this server already is not begun again; what fails is logged, and the planner asks again.
+ */
+export type Quarantine = (server: ServerId) => void;
 
 /** After this long a frozen server waits no longer for evidence that cannot be had. */
 const evidenceLimitMs = 60_000;
@@ -15,38 +19,52 @@ export interface QuarantineOptions {
   readonly store: Store;
   readonly platform: Platform;
   readonly clock: Clock;
+  readonly log: Logger;
   readonly call: () => Call;
+  readonly poke: (service: ServiceKey) => void;
 }
 
-/** Whoever asks while it goes on for the same server gets the same. */
-export function createQuarantine({ store, platform, clock, call }: QuarantineOptions): Quarantine {
-  const running = new Map<ServerId, Promise<void>>();
+/** Evidence may take its time; neither a detector nor a pass over the service waits for it. */
+export function createQuarantine(options: QuarantineOptions): Quarantine {
+  const { store, platform, clock, log, call, poke } = options;
+  const running = new Set<ServerId>();
 
   async function quarantine(server: ServerId): Promise<void> {
-    const taint = taintOf(store, server);
-    if (taint === undefined) return;
-    if (taint.takenAtMs === undefined) store.takeTainted(server);
-    const evidence = await orNothingAtLast(taint);
-    store.recordEvidence(server, evidence.digest, evidence.reason);
+    const { signal, ...rest } = call();
+    try {
+      const taint = taintOf(store, server);
+      if (taint === undefined) return;
+      if (taint.takenAtMs === undefined) store.takeTainted(server);
+      const evidence = await orNothingAtLast(taint, { signal, ...rest });
+      store.recordEvidence(server, evidence.digest, evidence.reason);
+      poke(parseServerId(server)?.service ?? "");
+    } catch (error) {
+      const { code, message } = toKilnError(error);
+      // It ended meanwhile: the next pass sees that.
+      if (signal.aborted || code === "server_unknown") return;
+      log.warn({ server, code, message }, "a quarantine failed and will be repeated");
+    }
   }
 
-  async function orNothingAtLast(taint: TaintedServer): Promise<Evidence & { readonly reason: string }> {
+  async function orNothingAtLast(
+    taint: TaintedServer,
+    call: Call,
+  ): Promise<Evidence & { readonly reason: string }> {
     const { server, finding, takenAtMs } = taint;
     try {
-      const evidence = await platform.quarantine(server, finding, call());
+      const evidence = await platform.quarantine(server, finding, call);
       return { ...evidence, reason: "this platform keeps none." };
     } catch (error) {
-      if (takenAtMs === undefined || clock.now() - takenAtMs < evidenceLimitMs) throw error;
+      const tooLate = takenAtMs !== undefined && clock.now() - takenAtMs >= evidenceLimitMs;
+      if (!tooLate || call.signal.aborted) throw error;
       return { server, digest: undefined, reason: toKilnError(error).message };
     }
   }
 
   return (server) => {
-    const known = running.get(server);
-    if (known !== undefined) return known;
-    const work = quarantine(server).finally(() => running.delete(server));
-    running.set(server, work);
-    return work;
+    if (running.has(server)) return;
+    running.add(server);
+    void quarantine(server).finally(() => running.delete(server));
   };
 }
 

@@ -44,17 +44,8 @@ export function createResponder(options: ResponderOptions): (finding: Finding) =
     const { response } = desired.upkeep.drift;
     const why = decision.kind === "quarantine" ? decision.wait : undefined;
     const isNew = store.taint({ service, finding, response, take, why });
-    if (isNew && take) void takeOut(service, finding);
+    if (isNew && take) quarantine(server);
     tell(service, finding);
-    loop.poke(service);
-  }
-
-  /** What fails here is seen to by the next pass over the service. */
-  async function takeOut(service: string, finding: Finding): Promise<void> {
-    await quarantine(finding.server).catch((error: unknown) => {
-      const { code, message } = toKilnError(error);
-      log.warn({ server: finding.server, code, message }, "a quarantine failed and will be repeated");
-    });
     loop.poke(service);
   }
 
@@ -83,13 +74,12 @@ function situationOf(
   const view =
     (seen === undefined ? undefined : viewsOf(seen).get(desired.service)) ?? emptyView(desired.service);
   const carrying = carriers(desired, view);
-  const servers = [...view.groups.values()].flatMap((group) => group.servers);
-  const state = servers.find((s) => s.id === server)?.state;
+  const group = [...view.groups.values()].find((g) => g.servers.some((s) => s.id === server));
   return {
     policy: desired.upkeep.drift,
-    // Of a server that was not seen yet nobody knows; the next pass does.
-    carries: state === undefined || carrying.some((s) => s.id === server),
-    leaves: state === "draining",
+    // What was seen may be seconds old: it may have become ready, and have traffic. The next pass looks anew.
+    carries: group === undefined || group.share > 0,
+    leaves: group?.servers.some((s) => s.id === server && s.state === "draining") ?? false,
     spare: carrying.length - fewestCarrying(desired),
     suspended: nowMs < (desired.suspendedUntilMs ?? 0),
   };

@@ -86,3 +86,8 @@ test("a rollout goes on while servers of both groups are taken out", () => {
   const view = aView(aGroup(1, full, { share: 1 }), aGroup(2, ["starting"]));
   expect(actions(desired, view, 0)).toContain(`quarantine ${id(1)}`);
 });
+
+test("one in quarantine whose case is closed is destroyed: the platform had said that it was", () => {
+  const view = aView(aGroup(1, ["quarantined", ...full], { share: 1, size: 3 }));
+  expect(actions(aService({ serving: 1 }), view, 0)).toEqual([`destroy ${id(1)}`]);
+});

@@ -28,7 +28,6 @@ interface Case {
  * destroyed. Nothing is remembered between plans but the taint, so a crash at any point needs no more than the next plan.
  */
 export function planDrift(desired: DesiredService, view: ServiceView, nowMs: number): DriftPlan {
-  if (desired.taints.length === 0) return { actions: [], replacing: [], wakeAtMs: undefined };
   const present = new Map([...view.groups.values()].flatMap((g) => g.servers.map((s) => [s.id, s] as const)));
   const remains = new Set([...view.groups.values()].flatMap((g) => g.remains));
   const gone = desired.taints.filter((t) => !present.has(t.server) && !remains.has(t.server));
@@ -39,10 +38,26 @@ export function planDrift(desired: DesiredService, view: ServiceView, nowMs: num
   const quarantined = planQuarantined(desired, cases.filter(isQuarantined), nowMs);
   const wakes = [live.wakeAtMs, quarantined.wakeAtMs].filter((at) => at !== undefined);
   return {
-    actions: [...gone.map((taint) => forget(desired, taint)), ...live.actions, ...quarantined.actions],
+    actions: [
+      ...gone.map((taint) => forget(desired, taint)),
+      ...live.actions,
+      ...quarantined.actions,
+      ...strays(desired, present.values()),
+    ],
     replacing: live.replacing,
     wakeAtMs: wakes.length === 0 ? undefined : Math.min(...wakes),
   };
+}
+
+/** In quarantine although its case is closed: the platform had said that it was destroyed. */
+function strays(
+  { service, taints }: DesiredService,
+  servers: Iterable<ServerObservation>,
+): readonly Action[] {
+  const known = new Set(taints.map((t) => t.server));
+  return [...servers]
+    .filter((s) => s.state === "quarantined" && !known.has(s.id))
+    .map(({ id }) => ({ kind: "destroy", service, server: id, reason: "nobody needs it any more" }));
 }
 
 function isLive({ server }: Case): boolean {

@@ -1,6 +1,7 @@
 import { copyFileSync, existsSync, mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { type Controller, startController } from "../../src/controller/controller.ts";
+import { fakeDriftWatch } from "../../src/controller/fake-drift-watch.ts";
 import type { Clock } from "../../src/lib/clock.ts";
 import { KilnError } from "../../src/lib/errors.ts";
 import { type Logger, silentLog } from "../../src/lib/log.ts";
@@ -77,6 +78,8 @@ export class Installation implements Disposable {
   #fleet: Fleet | undefined;
   #lock: Disposable | undefined;
   controller: Controller | undefined;
+  /** What tells the present controller of drift. */
+  drift = fakeDriftWatch();
   /** What the controllers have done. */
   readonly done = { lives: 0, started: 0, complete: 0 };
   #goneMs = 0;
@@ -126,6 +129,7 @@ export class Installation implements Disposable {
     });
     this.#fleet = fleet;
     const platform = seamPlatform(fleet, seams);
+    this.drift = fakeDriftWatch();
     const guarded = seamStore(store, seams);
     try {
       this.controller = startController({
@@ -133,6 +137,7 @@ export class Installation implements Disposable {
         platform: mutation.platform?.(platform) ?? platform,
         clock: mutation.clock?.(clock) ?? clock,
         log,
+        drift: this.drift,
         hasImage: async () => true,
         self: { pid: process.pid, version: "0.0.0", home: this.#folder },
         onShutdown: () => {},

@@ -87,6 +87,7 @@ export class Machine extends FakeWorld {
   override answer(id: ServerId): { readonly ok: boolean; readonly words: string } {
     const server = this.servers.get(id);
     if (server?.record.state !== "running") return { ok: false, words: "connection refused" };
+    if (server.record.quarantinedAtMs !== undefined) return { ok: false, words: "no answer" };
     const nature = this.nature(id);
     const upMs = this.time.now() - this.#bornAt(server) - nature.readyMs;
     if (upMs < 0) return { ok: false, words: "connection refused" };

@@ -74,7 +74,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     platform: (platform) => ({ ...platform, observe: async (call) => rosy(await platform.observe(call)) }),
   },
   "what failed is not tried again": {
-    caughtBy: "no-rollout-is-stuck",
+    caughtBy: "comes-to-rest",
     clock: (clock) => ({
       ...clock,
       sleep: (ms, signal) => (ms >= 200 ? untilAborted(signal) : clock.sleep(ms, signal)),

@@ -2,7 +2,7 @@ import type { Controller } from "../../src/controller/controller.ts";
 import type { DeployRequest } from "../../src/controller/operations.ts";
 import type { ServiceKey } from "../../src/domain/ids.ts";
 import type { Rollout } from "../../src/domain/rollout.ts";
-import type { JobSpec, RolloutPolicy, Step } from "../../src/domain/spec.ts";
+import type { JobSpec, RolloutPolicy, Step, UpkeepPolicy } from "../../src/domain/spec.ts";
 import { aRelease } from "../../src/domain/testing.ts";
 import { KilnError } from "../../src/lib/errors.ts";
 import { Killed } from "./life.ts";
@@ -44,6 +44,7 @@ export interface OperatorParts {
 /** A person who asks for this and that at any time. */
 export class Operator {
   readonly #random: Random;
+  readonly #upkeep: Random;
   readonly #mix: QualityMix;
   readonly #verdict: Verdict;
   readonly #trace: Trace;
@@ -53,6 +54,7 @@ export class Operator {
 
   constructor({ random, mix, verdict, trace, tally }: OperatorParts) {
     this.#random = random;
+    this.#upkeep = random.fork("upkeep");
     this.#mix = mix;
     this.#tally = tally;
     this.#verdict = verdict;
@@ -127,7 +129,8 @@ export class Operator {
     const draft = again ?? this.#draft(service, quality);
     const supersede = random.chance(0.3);
     const policy = aRandomPolicy(random);
-    return { service, count: this.#count(), draft, policy, by: "ada@example.com", supersede };
+    const upkeep = aRandomUpkeep(this.#upkeep);
+    return { service, count: this.#count(), draft, policy, upkeep, by: "ada@example.com", supersede };
   }
 
   #draft(service: ServiceKey, quality: Quality): DeployRequest["draft"] {
@@ -186,6 +189,13 @@ function aRandomPolicy(random: Random): RolloutPolicy {
     progressDeadlineMs: random.pick([20_000, 40_000, 90_000]),
     onFailure: random.chance(0.1) ? "stop" : "rollback",
   };
+}
+
+function aRandomUpkeep(random: Random): UpkeepPolicy {
+  const response = random.weighted({ replace: 6, quarantine: 2, report: 1 });
+  const maxConcurrent = random.pick([{ share: 0.1 }, { share: 0.5 }, { servers: 2 }]);
+  const drift = { response, maxConcurrent, ignore: [] };
+  return random.chance(0.3) ? { drift, maxAgeMs: random.int(5, 60) * 60_000 } : { drift };
 }
 
 function someSteps(random: Random): readonly Step[] {

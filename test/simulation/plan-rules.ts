@@ -1,4 +1,5 @@
 import type { RecordChange, Shares } from "../../src/domain/actions.ts";
+import { fewestCarrying, mostAtOnce } from "../../src/domain/drift-response.ts";
 import { parseServerId, type ServerId, type ServiceKey } from "../../src/domain/ids.ts";
 import type { Observation } from "../../src/domain/observation.ts";
 import { ceilingOf, floorOf, type Knowledge } from "./knowledge.ts";
@@ -83,7 +84,11 @@ export class PlanRules {
 
   #mustBeBounded({ groups }: Observation): void {
     for (const group of groups) {
-      const live = group.servers.filter((s) => s.state !== "draining" && s.state !== "quarantined");
+      const beside = new Set(group.replacing);
+      const live = group.servers.filter(
+        (s) => s.state !== "draining" && s.state !== "quarantined" && !beside.has(s.id),
+      );
+      this.#verdict.expect(beside.size <= 2, "servers-bounded", () => `${beside.size} are replaced at once`);
       this.#verdict.expect(
         group.size === undefined || live.length <= group.size || this.#k.isTampered(group.service),
         "servers-bounded",
@@ -121,6 +126,51 @@ export class PlanRules {
 
   onDestroy(id: ServerId): void {
     this.#mustHaveSeen(`${id} is destroyed`);
+  }
+
+  onQuarantine(id: ServerId): void {
+    const desired = this.#k.desired.get(parseServerId(id)?.service ?? "");
+    const taint = desired?.taints.find((t) => t.server === id);
+    this.#verdict.expect(
+      taint?.takenAtMs !== undefined && taint.response !== "report",
+      "only-tainted-in-quarantine",
+      () => `${id} is put in quarantine, and nobody has recorded why`,
+    );
+  }
+
+  /** It is decided that a server which has drifted goes: the others must be enough, as far as was seen. */
+  onTaken(id: ServerId): void {
+    const service = parseServerId(id)?.service ?? "";
+    const desired = this.#k.desired.get(service);
+    if (desired === undefined || this.#k.isTampered(service)) return;
+    const out = new Set(desired.taints.filter((t) => t.takenAtMs !== undefined).map((t) => t.server));
+    const before = this.#capacity(service).filter((other) => other === id || !out.has(other));
+    const fewest = fewestCarrying(desired);
+    this.#verdict.expect(
+      !before.includes(id) || before.length - 1 >= fewest,
+      "capacity-kept",
+      () => `${id} is taken out of ${before.length} servers with traffic; ${fewest} have to stay`,
+    );
+    this.#verdict.expect(
+      (desired.suspendedUntilMs ?? 0) <= (desired.taints.at(-1)?.taintedAtMs ?? 0) ||
+        out.size <= mostAtOnce(0) + 1,
+      "detection-is-no-weapon",
+      () => `${out.size} servers are taken out in a burst`,
+    );
+  }
+
+  /** A server that is too old goes only when as many others as are wanted carry the traffic. */
+  onRetire(id: ServerId): void {
+    const service = parseServerId(id)?.service ?? "";
+    const desired = this.#k.desired.get(service);
+    this.#mustHaveSeen(`${id} is retired`);
+    if (desired === undefined || this.#k.isTampered(service)) return;
+    const others = this.#capacity(service).filter((other) => other !== id).length;
+    this.#verdict.expect(
+      others >= desired.count && desired.rollout === undefined,
+      "capacity-kept",
+      () => `${id} is retired, and ${others} of ${desired.count} servers carry the traffic without it`,
+    );
   }
 
   onRecord(service: ServiceKey, change: RecordChange, _life: Life): void {

@@ -5,7 +5,7 @@ import type { FakeCall } from "../../src/platform/fake/world.ts";
 import type { HostJob, ServerSpec } from "../../src/platform/fleet/host.ts";
 import type { GroupSpec } from "../../src/platform/platform.ts";
 import type { RoutedService } from "../../src/router/router.ts";
-import type { Store } from "../../src/store/store.ts";
+import type { NewTaint, Store } from "../../src/store/store.ts";
 import type { Fate } from "./faults.ts";
 import { HealthOracle } from "./health-oracle.ts";
 import { JobRules } from "./job-rules.ts";
@@ -67,6 +67,8 @@ export class Referee {
     if (method !== "recordServers") this.#trace.add(() => `  store ${method} ${JSON.stringify(args)}`);
     if (recordsOnly.has(method)) return;
     for (const service of this.knowledge.services) this.#refresh(service, store);
+    const taken = takenIn(method, args);
+    if (taken !== undefined) this.#plan.onTaken(taken);
   }
 
   onRecord([service, change, reason]: Parameters<Store["apply"]>, life: Life): void {
@@ -107,6 +109,25 @@ export class Referee {
     );
     this.#traffic.decided(service, service, this.#plan.seenMs(service));
     this.#plan.onRoute(service, shares);
+  }
+
+  onQuarantine(id: ServerId, life: Life): void {
+    if (this.#isOver(life)) return;
+    this.#trace.add(() => `  quarantine ${id}`);
+    this.#plan.onQuarantine(id);
+    this.#strays.add(id);
+    this.knowledge.lose(id);
+  }
+
+  /** It is out of traffic and about to be frozen. */
+  onFreeze(id: ServerId, life: Life): void {
+    if (!this.#isOver(life)) this.knowledge.oracle.forget(id);
+  }
+
+  onRetire(id: ServerId, life: Life): void {
+    if (this.#isOver(life)) return;
+    this.#trace.add(() => `  retire ${id}`);
+    this.#plan.onRetire(id);
   }
 
   onDestroy(id: ServerId, life: Life): void {
@@ -200,4 +221,12 @@ export class Referee {
   #isOver(life: Life): boolean {
     return life.isOver || life !== this.#life;
   }
+}
+
+/** The server that the controller has decided to take out, if that is what it has just recorded. */
+function takenIn(method: string, [first]: readonly unknown[]): ServerId | undefined {
+  if (method === "takeTainted") return first as ServerId;
+  if (method !== "taint") return undefined;
+  const { take, finding } = first as NewTaint;
+  return take ? finding.server : undefined;
 }

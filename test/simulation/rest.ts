@@ -30,7 +30,12 @@ export function restProblems(
     const view = viewsOf(observation).get(service) ?? emptyView(service);
     const { actions } = planService(desired, view, nowMs);
     const pending = actions.map((a) => `${service}: still to be done: ${JSON.stringify(a)}`);
-    return [...pending, ...leftOvers(service, machine, desired), ...missing(desired, machine)];
+    return [
+      ...pending,
+      ...leftOvers(service, machine, desired),
+      ...missing(desired, machine),
+      ...tainted(desired, machine),
+    ];
   });
 }
 
@@ -57,10 +62,22 @@ function leftOvers(
   ];
 }
 
+/** Whoever has drifted is replaced, unless the service wants no more than a report or its servers never can be ready. */
+function tainted({ service, serving, taints }: DesiredService, machine: Machine): readonly string[] {
+  if (serving !== undefined && restless.has(machine.qualityOf(service, serving))) return [];
+  return taints
+    .filter((taint) => taint.response !== "report" && taint.evidenceAtMs === undefined)
+    .filter((taint) => machine.isRunning(taint.server))
+    .map((taint) => `${taint.server} has drifted and is still there`);
+}
+
 /** As many servers as were asked for, all of them with traffic; unless the release is such that none can stay. */
 function missing({ service, serving, count }: DesiredService, machine: Machine): readonly string[] {
   if (serving === undefined) return [];
-  const running = machine.running().filter((id) => parseServerId(id)?.service === service);
+  const running = machine
+    .running()
+    .filter((id) => parseServerId(id)?.service === service)
+    .filter((id) => machine.servers.get(id)?.record.quarantinedAtMs === undefined);
   if (running.length > count) return [`${service} has ${running.length} servers instead of ${count}`];
   if (restless.has(machine.qualityOf(service, serving))) return [];
   const takers = machine.takers(service).filter((t) => machine.answers(t.id));

@@ -80,6 +80,10 @@ export function seamHost(host: Host, seams: Seams): Host {
       const signal = AbortSignal.any([c.signal, life.cut]);
       return through(seams, call("create", job.id), c.signal, () => runJob(job, { ...c, signal }));
     },
+    quarantine: (id, reason, c) => {
+      referee.onFreeze(id, life);
+      return through(seams, call("quarantine", id), c.signal, () => host.quarantine(id, reason, c));
+    },
     prepare: (release, c) =>
       through(seams, call("prepare", release.service), c.signal, () => host.prepare(release, c)),
     watch: (ended) => host.watch((id) => !life.isOver && ended(id)),
@@ -172,8 +176,14 @@ export function seamPlatform(fleet: Fleet, { referee, life, time }: Seams): Flee
       referee.onRoute(service, shares, life);
       return fleet.route(service, shares, releases, c);
     },
-    quarantine: (server, reason, c) => fleet.quarantine(server, reason, c),
-    retire: (server, c) => fleet.retire(server, c),
+    quarantine: (server, reason, c) => {
+      referee.onQuarantine(server, life);
+      return fleet.quarantine(server, reason, c);
+    },
+    retire: (server, c) => {
+      referee.onRetire(server, life);
+      return fleet.retire(server, c);
+    },
     destroy: (server, c) => {
       referee.onDestroy(server, life);
       return fleet.destroy(server, c);
@@ -210,6 +220,10 @@ const changes = new Set([
   "startRollback",
   "setCount",
   "setPolicy",
+  "setUpkeep",
+  "taint",
+  "takeTainted",
+  "recordEvidence",
   "markRemoved",
   "apply",
   "abort",

@@ -65,6 +65,7 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
 class Run implements Disposable {
   readonly #seed: number;
   readonly #random: Random;
+  readonly #intruder: Random;
   readonly #time = new FakeClock(startMs);
   readonly #trace: Trace;
   readonly #tally = new Tally();
@@ -81,6 +82,7 @@ class Run implements Disposable {
   constructor({ seed, traced = false, mutation = {}, qualities: mix = qualities }: SimulationOptions) {
     this.#seed = seed;
     this.#random = new Random(seed);
+    this.#intruder = this.#random.fork("intruder");
     this.#trace = new Trace(traced, () => this.#time.now());
     this.#faults = new Faults(this.#random.fork("faults"), this.#tally);
     const now = () => this.#time.now() + this.#skewMs;
@@ -114,6 +116,7 @@ class Run implements Disposable {
       while (this.#events++ < events && this.#isWell) {
         await this.#pass(this.#pause());
         await this.#happen();
+        if (this.#intruder.chance(0.15)) this.#intrude();
       }
       if (this.#isWell) await this.#settle();
     } catch (error) {
@@ -228,6 +231,25 @@ class Run implements Disposable {
       if (what === "exit") this.#machine.exit(victim, random.pick([0, 1, 137]));
       else if (what === "vanish") this.#vanish(victim);
       else this.#machine.afflict(victim, what);
+    }
+    this.#referee.step();
+  }
+
+  /** Somebody changes a running server, or all of them. */
+  #intrude(): void {
+    const { controller, drift } = this.#installation;
+    const running = this.#machine.running();
+    const victims = this.#intruder.chance(0.15)
+      ? running
+      : [this.#intruder.any(running)].filter((id) => id !== undefined);
+    if (controller === undefined) return;
+    for (const server of victims) {
+      this.#trace.add(() => `world: somebody enters ${server}`);
+      drift.find({
+        ...{ server, kind: "process", subject: "pid 4711", detail: "process 4711 is not one of its own" },
+        ...{ atMs: this.#time.now(), culprit: undefined, seenBy: "trace" },
+      });
+      if (this.#installation.life?.isOver !== false) return;
     }
     this.#referee.step();
   }

@@ -34,6 +34,7 @@ export interface EndingsOptions {
 export class Endings {
   readonly #o: EndingsOptions;
   readonly #stops: Limiter;
+  readonly #destroying = new WeakSet<Member>();
 
   constructor(options: EndingsOptions) {
     this.#o = options;
@@ -61,9 +62,24 @@ export class Endings {
     member.wanted.abort();
     if (member.state !== "leaving") this.#move(member, "leaving");
     await member.creation;
-    await this.#o.traffic.refresh(member.name.service);
-    await this.#o.host.destroy(member.id, call);
+    try {
+      await this.#o.traffic.refresh(member.name.service);
+      await this.#o.host.destroy(member.id, call);
+    } catch (error) {
+      this.#destroyLater(member);
+      throw error;
+    }
     this.#forget(member);
+  }
+
+  /** Once begun it is finished: who leaves is not asked for again. */
+  #destroyLater(member: Member): void {
+    if (this.#destroying.has(member)) return;
+    this.#destroying.add(member);
+    void this.#o.background.run(`Destroying ${member.id}`, async () => {
+      await this.#o.background.persist(`Routing around ${member.id}`, () => this.#refresh(member));
+      await this.#destroy(member);
+    });
   }
 
   /** Out of traffic for good; stays as it is otherwise. Whoever is given up already is not stopped on its way. */
@@ -83,7 +99,12 @@ export class Endings {
     member.wanted.abort();
     this.#move(member, "quarantined");
     member.sinceMs = sinceMs;
-    this.#o.traffic.nudge(member.name.service);
+    this.#changed(member);
+    if (!member.wasInTraffic) return;
+    void this.#o.background.run(`Routing around ${member.id}`, async () => {
+      await Promise.resolve(); // until all that was listed is taken in: the router must not be told of a part of it
+      await this.#o.background.persist(`Routing around ${member.id}`, () => this.#refresh(member));
+    });
   }
 
   /** Removes the record of a failed server. */

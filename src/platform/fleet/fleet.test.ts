@@ -410,6 +410,26 @@ test("a quarantined server leaves the router for good and its place is filled", 
   expect(fleet.world.servers.has("shop-1-1-1")).toBe(false);
 });
 
+test("a server in quarantine is destroyed in the end, although the host fails at first", async () => {
+  await using fleet = new TestFleet();
+  await fleet.serve(1, 2);
+  await fleet.platform.quarantine("shop-1-1-1", taint, call);
+  fleet.world.failNext("destroy", 2);
+  await expect(fleet.platform.destroy("shop-1-1-1", call)).rejects.toThrow();
+  await fleet.clock.until(() => !fleet.world.servers.has("shop-1-1-1"));
+});
+
+test("a new controller leaves the router as it is when it finds a server in quarantine", async () => {
+  await using fleet = new TestFleet();
+  await fleet.serve(1, 2);
+  await fleet.platform.quarantine("shop-1-1-1", taint, call);
+  await fleet.untilReady(1, 2);
+  fleet.world.calls.length = 0;
+  await fleet.restart();
+  await fleet.platform.observe(call);
+  expect(fleet.world.calls.filter((c) => c.operation === "remove")).toEqual([]);
+});
+
 test("destroy takes a server out of traffic first, and knows no unknown server", async () => {
   await using fleet = new TestFleet();
   await fleet.serve(1, 1);
