@@ -18,7 +18,7 @@ export function planBack(look: Look): Plan {
   if (rollout.from === undefined) return planBackToNothing(look, why);
   const from = rollout.from;
   const recreate = rollout.policy.strategy === "recreate";
-  const stop = recreate ? stopNew(look, why) : [];
+  const stop = recreate ? stopNew(look, why) : trimNew(look);
   if (recreate && !isGone(view, rollout.to)) return withDeadline(look, stop);
   const raise = resizeTo(desired, view, from, desired.count, `release ${from} takes over again: ${why}`);
   const ready = readyCount(view, from);
@@ -39,6 +39,14 @@ export function planBack(look: Look): Plan {
 
 function stopNew({ desired, rollout, view }: Look, why: string): readonly Action[] {
   return resizeTo(desired, view, rollout.to, 0, why);
+}
+
+/** The new group does not grow any more; what a scale-down has made too many of it goes before the old ones come. */
+function trimNew({ desired, rollout, view }: Look): readonly Action[] {
+  const { count } = desired;
+  const size = view.groups.get(rollout.to)?.size ?? 0;
+  if (size <= count) return [];
+  return resizeTo(desired, view, rollout.to, count, `${count} servers of release ${rollout.to} are enough`);
 }
 
 /** The first release of a service failed: nothing served before, so nothing serves now. */

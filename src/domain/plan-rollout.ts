@@ -47,9 +47,9 @@ export function planRollout(
 function planForward(look: Look): Plan {
   const waiting = planBefore(look, () => stayAsItWas(look));
   if (waiting !== undefined) return waiting;
-  const { desired, rollout, view } = look;
+  const { rollout, view } = look;
   const step = currentStep(rollout);
-  const size = sizeAtStep(step, desired.count);
+  const size = newSize(look);
   const making = makeRoom(look, size);
   if (mustWaitForRoom(look)) {
     const late = look.nowMs >= deadlineMs(rollout);
@@ -134,10 +134,23 @@ function planPaused(look: Look): Plan {
 }
 
 function stayPaused(look: Look): readonly Action[] {
-  const size = sizeAtStep(currentStep(look.rollout), look.desired.count);
+  const size = newSize(look);
   const making = makeRoom(look, size);
   if (mustWaitForRoom(look)) return making;
   return [...making, ...raiseNew(look, size), ...keepTraffic(look)];
+}
+
+/**
+ * How many servers the new group has now. A scale-down in the middle of a rollout makes the step smaller: of the
+ * servers that have traffic none goes as long as `count` allows them, for the old group may not stand in for them yet.
+ */
+function newSize(look: Look): number {
+  const { desired, rollout, view } = look;
+  const atStep = sizeAtStep(currentStep(rollout), desired.count);
+  const serving = inTrafficCount(look, rollout.to);
+  // Beyond the size that was asked for there are only servers that others take the place of.
+  const asked = view.groups.get(rollout.to)?.size ?? serving;
+  return Math.max(atStep, Math.min(desired.count, serving, asked));
 }
 
 function raiseNew({ desired, rollout, view }: Look, size: number): readonly Action[] {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { Action } from "./actions.ts";
+import type { ServerState } from "./observation.ts";
 import { plan, planService } from "./plan.ts";
 import { preview } from "./preview.ts";
 import { emptyView } from "./service-view.ts";
@@ -276,6 +277,43 @@ describe("people who steer", () => {
       aGroup(3, ["starting"]),
     );
     expect(brief(planService(aService({ serving: 1, rollout: noWarm }), whole, 1).actions)).toBe("2=0");
+  });
+});
+
+describe("scaled down in the middle of a rollout", () => {
+  const policy = aPolicy({ strategy: "canary", steps: [{ share: 0.5, holdMs: minute }] });
+  const canary = aRollout({ policy, movedAtMs: 0, highestReady: 2 });
+  const scaled = aService({ serving: 1, count: 2, rollout: canary });
+
+  test("a step keeps the servers that have traffic: the old ones may not stand in for them yet", () => {
+    const alone = aView(
+      aGroup(1, ["ready", "ready", "starting"]),
+      aGroup(2, ["ready", "ready"], { share: 1 }),
+    );
+    expect(brief(planService(scaled, alone, 1).actions)).toBe("1=2 ->2:50,1:50 [moved]");
+    const paused = aService({ ...scaled, rollout: { ...canary, phase: "paused" } });
+    expect(brief(planService(paused, alone, 1).actions)).toBe("1=2");
+  });
+
+  test("a step lowers the new group where its servers have no traffic, and never keeps more than the count", () => {
+    const old = aGroup(1, ["ready", "ready"], { share: 1 });
+    expect(brief(planService(scaled, aView(old, aGroup(2, ["ready", "ready"])), 1).actions)).toContain("2=1");
+    const many = aView(old, aGroup(2, ["ready", "ready", "ready"], { share: 1 }));
+    expect(brief(planService(scaled, many, 1).actions)).toContain("2=2");
+  });
+
+  test("a server beside the one that takes its place does not make the new group larger", () => {
+    const servers = aGroup(2, ["ready", "ready"], { share: 0.5, size: 1 });
+    const view = aView(aGroup(1, ["ready", "ready"], { share: 0.5 }), servers);
+    expect(brief(planService(scaled, view, 1).actions)).toBe("");
+  });
+
+  test("the way back: surplus new servers go before the old ones come again", () => {
+    const back = aService({ serving: 1, count: 2, rollout: aRollout({ phase: "back", reason: "it broke" }) });
+    const old = aGroup(1, ["ready"], { share: 0.5 });
+    const view = (states: readonly ServerState[]) => aView(old, aGroup(2, states, { share: 0.5 }));
+    expect(brief(planService(back, view(["ready", "starting", "starting"]), 1).actions)).toBe("2=2 1=2");
+    expect(brief(planService(back, view(["ready"]), 1).actions)).toBe("1=2");
   });
 });
 
