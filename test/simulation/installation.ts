@@ -1,4 +1,4 @@
-import { copyFileSync, existsSync, mkdtempSync, rmSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Controller, startController } from "../../src/controller/controller.ts";
 import { fakeDriftWatch } from "../../src/controller/fake-drift-watch.ts";
@@ -18,6 +18,7 @@ import type { Faults } from "./faults.ts";
 import { Killed, Life } from "./life.ts";
 import type { Machine } from "./machine.ts";
 import type { Referee } from "./referee.ts";
+import { Scratch } from "./scratch.ts";
 import {
   injected,
   type Seams,
@@ -53,25 +54,21 @@ export interface InstallationParts {
   readonly mutation: Mutation;
 }
 
-/** A tmpfs where there is one: SQLite then syncs, as always, and the simulation does not wait for a disk. */
-const memoryFolder = existsSync("/dev/shm") ? "/dev/shm" : "/tmp";
+let blank: Buffer | undefined;
 
-let blank: string | undefined;
-
-/** An empty database of the present version: made once, copied for each run. */
-function blankDatabase(clock: Clock): string {
+/** An empty database of the present version: made once, written for each run. */
+function blankDatabase(folder: string, clock: Clock): Buffer {
   if (blank !== undefined) return blank;
-  const folder = mkdtempSync(join(memoryFolder, "kiln-s-"));
-  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
-  blank = join(folder, "blank.db");
-  openStore(blank, { clock }).close();
+  const path = join(folder, "blank.db");
+  openStore(path, { clock }).close();
+  blank = readFileSync(path);
   return blank;
 }
 
 /** A state folder on the simulated machine, and the controllers that come and go over it, one at a time. */
 export class Installation implements Disposable {
   readonly #parts: InstallationParts;
-  readonly #folder = mkdtempSync(join(memoryFolder, "kiln-s-"));
+  readonly #scratch = new Scratch();
   #life: Life | undefined;
   readonly #lives: Life[] = [];
   #store: Store | undefined;
@@ -86,7 +83,7 @@ export class Installation implements Disposable {
 
   constructor(parts: InstallationParts) {
     this.#parts = parts;
-    copyFileSync(blankDatabase(parts.machine.clock), this.#database);
+    writeFileSync(this.#database, blankDatabase(this.#scratch.folder, parts.machine.clock));
   }
 
   get life(): Life | undefined {
@@ -94,12 +91,12 @@ export class Installation implements Disposable {
   }
 
   get #database(): string {
-    return join(this.#folder, "kiln.db");
+    return join(this.#scratch.folder, "kiln.db");
   }
 
   async start(): Promise<void> {
     const { machine, referee, faults, trace, now, mutation } = this.#parts;
-    this.#lock = await holdState(join(this.#folder, "lock"), process.pid);
+    this.#lock = await holdState(join(this.#scratch.folder, "lock"), process.pid);
     const life = new Life(++this.done.lives, (where) => this.#died(where));
     this.#lives.push(life);
     trace.add(() => `controller ${life.number} starts`);
@@ -139,7 +136,7 @@ export class Installation implements Disposable {
         log,
         drift: this.drift,
         hasImage: async () => true,
-        self: { pid: process.pid, version: "0.0.0", home: this.#folder },
+        self: { pid: process.pid, version: "0.0.0", home: this.#scratch.folder },
         onShutdown: () => {},
       });
     } catch (error) {
@@ -156,7 +153,7 @@ export class Installation implements Disposable {
   /** Whether a second controller would get in beside the present one. */
   async letsAnotherIn(): Promise<boolean> {
     try {
-      using _lock = await holdState(join(this.#folder, "lock"), process.pid + 1);
+      using _lock = await holdState(join(this.#scratch.folder, "lock"), process.pid + 1);
       return true;
     } catch (error) {
       if (error instanceof KilnError && error.code === "state_held") return false;
@@ -208,7 +205,7 @@ export class Installation implements Disposable {
 
   [Symbol.dispose](): void {
     this.#life?.kill("its end");
-    rmSync(this.#folder, { recursive: true, force: true });
+    this.#scratch[Symbol.dispose]();
   }
 }
 

@@ -45,6 +45,8 @@ export interface OperatorParts {
 export class Operator {
   readonly #random: Random;
   readonly #upkeep: Random;
+  /** Few of all requests meet a rollback that runs: without it hardly one would be paused. */
+  readonly #hesitation: Random;
   readonly #mix: QualityMix;
   readonly #verdict: Verdict;
   readonly #trace: Trace;
@@ -55,6 +57,7 @@ export class Operator {
   constructor({ random, mix, verdict, trace, tally }: OperatorParts) {
     this.#random = random;
     this.#upkeep = random.fork("upkeep");
+    this.#hesitation = random.fork("hesitation");
     this.#mix = mix;
     this.#tally = tally;
     this.#verdict = verdict;
@@ -69,7 +72,8 @@ export class Operator {
 
   /** Asks for something while this rollout is running, if any, and does not wait for it. */
   act(controller: Controller, service: ServiceKey, running: Rollout | undefined): void {
-    const what = this.#random.weighted(wishes);
+    const wish = this.#random.weighted(wishes);
+    const what = running?.kind === "rollback" && this.#hesitation.chance(0.1) ? "pause" : wish;
     this.#ask(what, service, running, this.#do(what, controller, service));
   }
 

@@ -1,0 +1,25 @@
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { join } from "node:path";
+
+/** A tmpfs where there is one: SQLite then syncs, as always, and the simulation does not wait for a disk. */
+const memoryFolder = existsSync("/dev/shm") ? "/dev/shm" : "/tmp";
+
+/** The folder of one run. It goes with the run, also when SIGINT or SIGTERM ends the process in its middle. */
+export class Scratch implements Disposable {
+  readonly folder = mkdtempSync(join(memoryFolder, "kiln-s-"));
+
+  constructor() {
+    process.on("SIGINT", this.#interrupt).on("SIGTERM", this.#interrupt);
+  }
+
+  /** Once nobody listens any more the signal ends the process, as it does without us. */
+  readonly #interrupt = (signal: NodeJS.Signals) => {
+    this[Symbol.dispose]();
+    if (process.listenerCount(signal) === 0) process.kill(process.pid, signal);
+  };
+
+  [Symbol.dispose](): void {
+    process.off("SIGINT", this.#interrupt).off("SIGTERM", this.#interrupt);
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
