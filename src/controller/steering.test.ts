@@ -157,3 +157,14 @@ describe("a controller that was away for longer than every deadline", () => {
     expect((await t.controller.history("shop")).rollouts[0]).toMatchObject({ to: 2, phase: "rolled-back" });
   });
 });
+
+test("a hold does not last longer because the clock was set back while no controller ran", async () => {
+  t = new TestInstallation();
+  await t.deployed(1);
+  await t.deploy(2, { policy: aPolicy({ strategy: "blue-green", bakeMs: minute }) });
+  await t.clock.until(allTraffic, minute);
+  await t.stop();
+  t.start(60 * minute);
+  await t.clock.until(async () => (await rollout()) === undefined, 3 * minute);
+  expect((await t.status()).serving?.number).toBe(2);
+});

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { draftOf } from "../domain/release.ts";
 import { aPolicy, aRelease } from "../domain/testing.ts";
+import type { Clock } from "../lib/clock.ts";
 import { FakeClock } from "../lib/fake-clock.ts";
 import { silentLog } from "../lib/log.ts";
 import { fakePlatform } from "../platform/fake/fake-platform.ts";
@@ -24,13 +25,18 @@ export class TestInstallation implements AsyncDisposable {
     this.start();
   }
 
-  start(): void {
-    this.store = openStore(join(this.folder, "kiln.db"), { clock: this.clock });
-    this.platform = fakePlatform(this.clock, { world: this.world }).platform;
+  /** `setBackMs`: by so much the machine's clock was set back. */
+  start(setBackMs = 0): void {
+    const clock: Clock = {
+      now: () => this.clock.now() - setBackMs,
+      sleep: (ms, signal) => this.clock.sleep(ms, signal),
+    };
+    this.store = openStore(join(this.folder, "kiln.db"), { clock });
+    this.platform = fakePlatform(clock, { world: this.world }).platform;
     this.controller = startController({
       store: this.store,
       platform: this.platform,
-      clock: this.clock,
+      clock,
       log: silentLog,
       hasImage: async (image) => !this.world.missingImages.has(image),
       self: { pid: 1, version: "0.0.0", home: this.folder },

@@ -93,13 +93,12 @@ function planMove(look: Look, step: Step, before: readonly Action[]): Plan {
   if (mustWaitForOld(look)) return withDeadline(look, before);
   const shares = sharesAt(look, step.share);
   const route = shares.length === 0 ? [] : routeTo(desired, view, shares, reason); // doors are closed at the end
-  if (route.length > 0 || rollout.movedAtMs === undefined) {
-    return act([
-      ...before,
-      ...route,
-      record(look, { kind: "moved", rollout: rollout.id, atMs: nowMs }, reason),
-    ]);
+  if (rollout.movedAtMs === undefined) {
+    const moved = record(look, { kind: "moved", rollout: rollout.id, atMs: nowMs }, reason);
+    return act([...before, ...route, moved]);
   }
+  // What comes and goes and comes again does not begin the step anew: it would never end.
+  if (route.length > 0) return act([...before, ...route]);
   const jobs = planJobs(look, "after");
   if (isLastStep(rollout) && jobs.failure !== undefined) {
     return act([...before, ...giveUp(look, jobs.failure)]);

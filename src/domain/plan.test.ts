@@ -230,6 +230,12 @@ describe("canary", () => {
     expect(at({ verdict: { outcome: "inconclusive", reason: "few", atMs: minute } }, minute)).toBe("[pause]");
   });
 
+  test("traffic that has to be moved once more does not begin the step anew", () => {
+    const away = aView(aGroup(1, ["ready", "ready", "ready"], { share: 1 }), aGroup(2, ["ready", "ready"]));
+    const held = aService({ serving: 1, rollout: second2 });
+    expect(brief(planService(held, away, minute).actions)).toBe("->2:50,1:50");
+  });
+
   test("promoted, a step waits for nothing", () => {
     expect(at({ promoted: true }, 1)).toBe("[step]");
   });
@@ -290,7 +296,7 @@ describe("scaled down in the middle of a rollout", () => {
       aGroup(1, ["ready", "ready", "starting"]),
       aGroup(2, ["ready", "ready"], { share: 1 }),
     );
-    expect(brief(planService(scaled, alone, 1).actions)).toBe("1=2 ->2:50,1:50 [moved]");
+    expect(brief(planService(scaled, alone, 1).actions)).toBe("1=2 ->2:50,1:50");
     const paused = aService({ ...scaled, rollout: { ...canary, phase: "paused" } });
     expect(brief(planService(paused, alone, 1).actions)).toBe("1=2");
   });

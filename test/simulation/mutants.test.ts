@@ -3,18 +3,20 @@ import { mutants } from "./mutants.ts";
 import { qualities as usual } from "./nature.ts";
 import { simulate } from "./simulation.ts";
 
-const mostSeeds = 150;
+const mostSeeds = 300;
 
 test.each(Object.entries(mutants))(
   "the simulation finds that %s",
   async (_name, { caughtBy, qualities = usual, ...mutation }) => {
+    const others = new Set<string>(); // what one bug leads to may break another rule first
     for (let seed = 1; seed <= mostSeeds; seed++) {
       const { found } = await simulate({ seed, mutation, qualities });
-      if (found === undefined) continue;
-      expect(found.rule, found.words).toBe(caughtBy);
-      return;
+      if (found?.rule === caughtBy) return;
+      if (found !== undefined) others.add(found.rule);
     }
-    expect.fail(`${mostSeeds} seeds do not find it`);
+    expect.fail(
+      `${mostSeeds} seeds do not find it by ${caughtBy}, only by ${[...others].join(", ") || "none"}`,
+    );
   },
   300_000,
 );

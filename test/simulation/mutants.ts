@@ -82,10 +82,19 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   },
   "the router's refusals are taken for success": {
     caughtBy: "stopped-only-out-of-traffic",
-    router: (router) => ({
-      ...router,
-      apply: (routed, options) => router.apply(routed, options).catch(() => {}),
-    }),
+    router: (router) => {
+      const takers = new Map<string, number>();
+      return {
+        ...router,
+        apply: async (routed, options) => {
+          const { length } = routed.targets.filter((target) => target.weight > 0);
+          // It refuses to take servers away, so that it shows soon.
+          if (length > 0 && length < (takers.get(routed.service) ?? 0)) return;
+          takers.set(routed.service, length);
+          await router.apply(routed, options).catch(() => {});
+        },
+      };
+    },
   },
   "a job that has failed counts as done": {
     caughtBy: "before-jobs-first",
