@@ -1,10 +1,11 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { chmod } from "node:fs/promises";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { startLoad } from "../../src/cli/quickstart/load.ts";
 import type { DriftReport, EvidenceReport, ServiceStatus } from "../../src/controller/operations.ts";
-import { type Installation, install, waitUntil, whyNoServers } from "./harness.ts";
+import { type Installation, install, waitUntil, whyNoServers, writeFiles } from "./harness.ts";
 import { behaviours, type LittleService, littleService } from "./little-service.ts";
 
 const why = whyNoServers();
@@ -25,6 +26,9 @@ describe.skipIf(why !== undefined)("a server that somebody enters", () => {
       ...{ count: 3, servers: ", writable: [/tmp]" },
       command: JSON.stringify(["/bin/busybox", "sh", "-c", script]),
     });
+    const page = "#!/bin/busybox sh\n/bin/busybox sleep 1\nprintf 'Content-Type: text/plain\\n\\nslow\\n'\n";
+    await writeFiles(shop.folder, { "www/cgi-bin/slow": page });
+    await chmod(join(shop.folder, "www/cgi-bin/slow"), 0o755);
     await kiln.ok(["deploy"], { cwd: shop.folder });
   });
   afterAll(async () => {
@@ -82,10 +86,16 @@ describe.skipIf(why !== undefined)("a server that somebody enters", () => {
     await shop.configure({ more: "drift: { response: quarantine }" });
     await kiln.ok(["deploy"], { cwd: shop.folder });
     const server = await someServer();
+    using load = startLoad({ url: `http://127.0.0.1:${shop.port}/`, pages: ["one"] });
+    const slow = Array.from({ length: 6 }, () => fetch(`http://127.0.0.1:${shop.port}/cgi-bin/slow`));
     enter(server);
     const isKept = async () => (await servers()).find((s) => s.id === server)?.taint?.evidence !== undefined;
     await waitUntil(isKept, limitMs, "its evidence is kept");
     await waitUntil(async () => (await ready()).length === 3, limitMs, "three serve again");
+    expect((await load.take()).losses).toEqual([]);
+    // Those that it was working on were sent to another server.
+    const pages = await Promise.all(slow.map(async (answer) => (await answer).text()));
+    expect(pages).toEqual(Array.from({ length: 6 }, () => "slow\n"));
     const drift = await kiln.run(["drift", server, "--json"]);
     expect(drift.code).toBe(1);
     expect((JSON.parse(drift.stdout) as readonly DriftReport[])[0]).toMatchObject({

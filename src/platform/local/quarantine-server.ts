@@ -2,7 +2,8 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { ServerId } from "../../domain/ids.ts";
 import { secretsFolder } from "../../domain/spec.ts";
-import { isErrno, KilnError } from "../../lib/errors.ts";
+import { isErrno, KilnError, toKilnError } from "../../lib/errors.ts";
+import { exec } from "../../lib/exec.ts";
 import type { Call, Evidence, EvidenceKeeper, Exhibit, Taint } from "../platform.ts";
 import { cgroupFolders, serverCgroup, setFrozen } from "./cgroups.ts";
 import type { HostContext } from "./context.ts";
@@ -27,8 +28,22 @@ export async function quarantineServer(
   if (record.quarantinedAtMs === undefined) {
     host.records.write({ ...record, quarantinedAtMs: host.clock.now() });
   }
+  const cutting = cutConnections(host, record);
   const digest = await evidence?.keep(await exhibit(host, record, taint, folders, call), call);
+  await cutting;
   return { server, digest };
+}
+
+/**
+ * Ends the machine's connections to the frozen server, the router's among them: it sends what may be sent twice to
+ * another server, instead of waiting for an answer that does not come. A help only: a kernel may be unable to do it.
+ */
+async function cutConnections(host: HostContext, { id, address }: ServerRecord): Promise<void> {
+  try {
+    await exec(["ss", "--kill", "--tcp", "dst", address], { accept: "any" });
+  } catch (error) {
+    host.log.debug({ server: id, error: toKilnError(error).message }, "its connections were not cut");
+  }
 }
 
 async function exhibit(
