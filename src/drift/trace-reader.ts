@@ -14,6 +14,7 @@ export interface TraceReader extends AsyncDisposable {
 export function readTrace(pipe: string, read: (chunk: string) => void, ended: () => void): TraceReader {
   const child = spawn("setpriv", ["--pdeathsig", "KILL", "cat", pipe], {
     stdio: ["ignore", "pipe", "ignore"],
+    env: { PATH: process.env.PATH },
   });
   beFast(child.pid);
   child.stdout.setEncoding("latin1");

@@ -1,5 +1,5 @@
 import assert from "node:assert";
-import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { parseJobId } from "../../domain/ids.ts";
 import { KilnError, toKilnError } from "../../lib/errors.ts";
 import { findProcess, isAlive } from "../../lib/proc.ts";
@@ -11,9 +11,10 @@ import { serverCgroup } from "./cgroups.ts";
 import { conmonArgv, startConmon } from "./conmon.ts";
 import type { HostContext } from "./context.ts";
 import { removeServer, sweepShared, waitUntil } from "./free-server.ts";
+import { forbidProgramsInMemory } from "./memory-programs.ts";
 import { attachPort, configurePort } from "./network.ts";
 import { type Network, namespacePath, type Port, portOf } from "./network-commands.ts";
-import { memoryProgramsFile, ociConfig } from "./oci-config.ts";
+import { ociConfig } from "./oci-config.ts";
 import { serverPaths } from "./paths.ts";
 import {
   forgetSecretConfig,
@@ -166,9 +167,11 @@ async function start(host: HostContext, making: Making, network: Network, call: 
   const running = { process, monitor };
   // What a job does must not be done twice: that it may have begun is known before it does.
   if (isJob(record.id)) host.records.write({ ...record, running, waiting: true });
-  await runcStart(host.paths, server, record.id).catch((error) => {
+  const started = runcStart(host.paths, server, record.id).catch((error) => {
     throw failure(host, record, image, error);
   });
+  // runc takes many times as long: the server's program finds it done.
+  await allDone([started, forbidProgramsInMemory(host, process)]);
   forgetSecretConfig(server);
   await waitUntil(host.clock, programMs, () => programOf(process) !== waiting);
   return { ...record, running };
@@ -219,7 +222,6 @@ async function writeBundle(host: HostContext, { record, image, content }: Making
     networkNamespace: namespacePath(port.namespace),
     cgroup: serverCgroup(host.tag, record.id),
     cgroups: host.cgroups,
-    memoryWithoutPrograms: existsSync(memoryProgramsFile),
     openFiles: openFilesLimit(),
     files: server,
   });

@@ -33,7 +33,6 @@ const input: ConfigInput = {
   networkNamespace: "/run/netns/n",
   cgroup: "/kiln-0123abcd/shop-3-1-2",
   cgroups: version1,
-  memoryWithoutPrograms: true,
   openFiles: 65_536,
   files: { hosts: "/b/hosts", hostname: "/b/hostname", resolvers: "/b/resolv.conf" },
 };
@@ -43,18 +42,6 @@ test("a server's whole configuration", () => {
   const { seccomp: _, ...linuxWithoutSeccomp } = linux;
   expect({ ...rest, linux: linuxWithoutSeccomp }).toMatchInlineSnapshot(`
     {
-      "hooks": {
-        "createContainer": [
-          {
-            "args": [
-              "sh",
-              "-c",
-              "echo 1 > /proc/sys/vm/memfd_noexec",
-            ],
-            "path": "/bin/sh",
-          },
-        ],
-      },
       "hostname": "shop-3-1-2",
       "linux": {
         "cgroupsPath": "/kiln-0123abcd/shop-3-1-2",

@@ -23,8 +23,6 @@ export interface ConfigInput {
   readonly networkNamespace: string;
   readonly cgroup: string;
   readonly cgroups: CgroupSupport;
-  /** Whether the kernel can keep programs in memory from being run. */
-  readonly memoryWithoutPrograms: boolean;
   /** Most files that a process may have open: what this machine lets us give, at most `maxOpenFiles`. */
   readonly openFiles: number;
   /** Absolute paths of the files that stand for /etc/hosts and its like. */
@@ -38,24 +36,15 @@ interface Mount {
   readonly options: readonly string[];
 }
 
-interface Hook {
-  readonly path: string;
-  readonly args: readonly string[];
-}
-
 /** The parts of the OCI runtime specification 1.0 (`config.json`) that we use. */
 export interface OciConfig {
   readonly ociVersion: "1.0.2";
   readonly process: object;
   readonly root: { readonly path: string; readonly readonly: true };
   readonly hostname: string;
-  readonly hooks?: { readonly createContainer: readonly Hook[] };
   readonly mounts: readonly Mount[];
   readonly linux: { readonly seccomp: Seccomp } & Readonly<Record<string, unknown>>;
 }
-
-/** Exists since Linux 6.3. */
-export const memoryProgramsFile = "/proc/sys/vm/memfd_noexec";
 
 export const maxOpenFiles = 65_536;
 const maxProcesses = 1024;
@@ -65,15 +54,6 @@ const tmpfsInodes = 65_536;
 const cpuPeriodUs = 100_000;
 const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/**
- * Nothing in a memfd can be run, whoever makes it: memfd_create(2), `vm.memfd_noexec` of a process-id namespace. runc sets
- * no such sysctl, but runs this within the namespace, before any of the image's files is there.
- */
-const forbidProgramsInMemory: Hook = {
-  path: "/bin/sh",
-  args: ["sh", "-c", `echo 1 > ${memoryProgramsFile}`],
-};
-
 /** What runc is told about a server: OCI runtime specification 1.0, `config.json`. */
 export function ociConfig(input: ConfigInput): OciConfig {
   return {
@@ -81,7 +61,6 @@ export function ociConfig(input: ConfigInput): OciConfig {
     process: processOf(input),
     root: { path: input.root, readonly: true },
     hostname: input.hostname,
-    ...(input.memoryWithoutPrograms ? { hooks: { createContainer: [forbidProgramsInMemory] } } : {}),
     mounts: [...systemMounts, ...writableMounts(input), ...fileMounts(input)],
     linux: {
       namespaces: [

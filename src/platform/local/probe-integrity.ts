@@ -14,7 +14,7 @@ import type { Clock } from "../../lib/clock.ts";
 import { exec } from "../../lib/exec.ts";
 import { cgroupFolders, setFrozen } from "./cgroups.ts";
 import type { HostContext } from "./context.ts";
-import { memoryProgramsFile } from "./oci-config.ts";
+import { memoryProgramsFile } from "./memory-programs.ts";
 
 type Fact = IntegrityTier["facts"][number];
 

@@ -63,7 +63,7 @@ export const seccomp: Seccomp = {
       errnoRet: notPermitted,
       args: [{ index: 0, value: flag, valueTwo: flag, op: "SCMP_CMP_MASKED_EQ" as const }],
     })),
-    // A program that asks for memory to run from; one that does not ask gets none on Linux 6.3 (see ociConfig).
+    // A program that asks for memory to run from; one that does not ask gets none on Linux 6.3 (memory-programs.ts).
     {
       names: ["memfd_create"],
       action: "SCMP_ACT_ERRNO",
