@@ -77,10 +77,9 @@ function situationOf(
   const group = [...view.groups.values()].find((g) => g.servers.some((s) => s.id === server));
   return {
     policy: desired.upkeep.drift,
-    // What was seen may be seconds old: it may have become ready, and have traffic. The next pass looks anew.
     carries: group === undefined || group.share > 0,
     leaves: group?.servers.some((s) => s.id === server && s.state === "draining") ?? false,
-    spare: carrying.length - fewestCarrying(desired),
+    spare: carrying.filter((s) => s.id !== server).length - fewestCarrying(desired),
     suspended: nowMs < (desired.suspendedUntilMs ?? 0),
   };
 }

@@ -8,7 +8,7 @@ const policy = (overrides: Partial<DriftPolicy> = {}): DriftPolicy => ({
   ...overrides,
 });
 const situation = (overrides: Partial<Situation> = {}): Situation => {
-  return { policy: policy(), carries: true, leaves: false, spare: 1, suspended: false, ...overrides };
+  return { policy: policy(), carries: true, leaves: false, spare: 0, suspended: false, ...overrides };
 };
 
 describe("what follows from a finding", () => {
@@ -17,9 +17,9 @@ describe("what follows from a finding", () => {
   });
 
   test("one that cannot be spared waits; one without traffic need not", () => {
-    const decision = decide(aFinding(), situation({ spare: 0 }));
+    const decision = decide(aFinding(), situation({ spare: -1 }));
     expect(decision).toMatchObject({ kind: "quarantine", wait: expect.stringContaining("could not carry") });
-    expect(decide(aFinding(), situation({ spare: 0, carries: false }))).toMatchObject({ wait: undefined });
+    expect(decide(aFinding(), situation({ spare: -1, carries: false }))).toMatchObject({ wait: undefined });
   });
 
   test("while too much drifts, nothing is taken out; nor what leaves anyway", () => {

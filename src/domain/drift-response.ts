@@ -7,11 +7,11 @@ import type { DriftPolicy } from "./spec.ts";
 /** What is known of the service when something was found on one of its servers. */
 export interface Situation {
   readonly policy: DriftPolicy;
-  /** Whether the server is one of those that answer requests now. */
+  /** Whether the server may have traffic: what was seen of it may be seconds old. */
   readonly carries: boolean;
   /** Whether it is on its way out already. */
   readonly leaves: boolean;
-  /** How many more of those may be missing. */
+  /** How many servers more than are needed carry the traffic without it; below 0: too few. */
   readonly spare: number;
   /** Whether too much drifts in the whole installation. */
   readonly suspended: boolean;
@@ -42,7 +42,7 @@ export function reasonToWait({
 }: Omit<Situation, "policy">): string | undefined {
   if (suspended) return "too many servers drift at once: until that is over none is taken out";
   if (leaves) return "it is on its way out already";
-  if (carries && spare < 1)
+  if (carries && spare < 0)
     return "the servers that are left could not carry its traffic: it waits for others";
   return undefined;
 }

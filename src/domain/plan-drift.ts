@@ -76,13 +76,16 @@ function planLive(
   nowMs: number,
 ): DriftPlan {
   const carrying = new Set(carriers(desired, view).map((s) => s.id));
+  const exposed = new Set(
+    [...view.groups.values()].filter((g) => g.share > 0).flatMap((g) => g.servers.map((s) => s.id)),
+  );
   const fewest = fewestCarrying(desired);
   const suspended = nowMs < (desired.suspendedUntilMs ?? 0);
   const actions: Action[] = [];
   const waiting: ServerId[] = [];
   for (const { taint } of cases) {
-    const carries = carrying.has(taint.server);
-    const spare = carrying.size - fewest;
+    const carries = exposed.has(taint.server);
+    const spare = carrying.size - (carrying.has(taint.server) ? 1 : 0) - fewest;
     const taken = taint.takenAtMs !== undefined;
     if (!taken && reasonToWait({ carries, leaves: false, spare, suspended }) !== undefined) {
       waiting.push(taint.server);
