@@ -108,6 +108,22 @@ test("the only server stays until its successor has the traffic", async () => {
   expect([fewest, (await t.ready()).length]).toEqual([1, 1]);
 });
 
+test("what was seen before the last action does not count: who is left alone by it stays", async () => {
+  installation();
+  await t.serving(3);
+  const resize = t.platform.resize.bind(t.platform);
+  const resizeThenFind = async (...args: Parameters<typeof resize>) => {
+    await resize(...args);
+    t.drift.find(aFinding());
+  };
+  Object.assign(t.platform, { resize: resizeThenFind });
+  await t.controller.scale("shop", 1, "ada@example");
+  await t.clock.until(() => t.store.taints("shop").length > 0);
+  expect(t.frozen).toEqual([]);
+  await t.clock.until(() => isGone(first));
+  expect(await t.ready()).toHaveLength(1);
+});
+
 test("of three that drift at once one goes at a time, and all are replaced", async () => {
   installation();
   await t.serving(3);

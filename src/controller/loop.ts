@@ -62,12 +62,28 @@ export function startLoop({ store, platform, clock, log, drift }: LoopOptions): 
   const retries = new Map<ServiceKey, { readonly plan: string; readonly delayMs: number }>();
   const troubles = new Map<ServiceKey, Trouble>();
   let seen: Observation | undefined;
+  /** The last action on each service that `seen` may be from before. */
+  const acted = new Map<ServiceKey, object>();
 
   const observe = createObserver(async () => {
+    const before = [...acted];
     const observation = await platform.observe(call());
-    if (seen === undefined || keepNews(seen, observation)) seen = observation;
+    if (seen === undefined || keepNews(seen, observation)) {
+      seen = observation;
+      for (const [service, action] of before) if (acted.get(service) === action) acted.delete(service);
+    }
     return observation;
   });
+
+  /** What is done may take effect while a look goes on: it counts from its beginning, and once more from its end. */
+  async function carryOut(action: Action): Promise<void> {
+    acted.set(action.service, {});
+    try {
+      await intents.during(action, () => act(action));
+    } finally {
+      acted.set(action.service, {});
+    }
+  }
 
   /** False when they cannot be recorded, on a full disk for one: the next look tells them again. */
   function keepNews(before: Observation, after: Observation): boolean {
@@ -91,7 +107,7 @@ export function startLoop({ store, platform, clock, log, drift }: LoopOptions): 
       const { actions, wakeAtMs } = planService(desired, view, clock.now());
       if (wakeAtMs !== undefined) queue.addAt(service, wakeAtMs);
       intents.planned(service, actions);
-      for (const action of actions) await intents.during(action, () => act(action));
+      for (const action of actions) await carryOut(action);
       troubles.delete(service);
       if (actions.length === 0 && desired.rollout === undefined) tidy(service, view);
       lookAgain(service, actions);
@@ -131,7 +147,7 @@ export function startLoop({ store, platform, clock, log, drift }: LoopOptions): 
   const watching = platform.watch((service) => queue.add(service));
   const respond = createResponder({
     ...{ store, platform, clock, log, quarantine },
-    loop: { poke, seen: () => seen },
+    loop: { poke, seen: (service) => (acted.has(service) ? undefined : seen) },
   });
   const looking = drift?.watch(respond);
 

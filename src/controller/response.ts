@@ -1,6 +1,6 @@
 import type { Finding } from "../domain/drift.ts";
 import { carriers, decide, fewestCarrying, type Situation } from "../domain/drift-response.ts";
-import { parseServerId, type ServerId } from "../domain/ids.ts";
+import { parseServerId, type ServerId, type ServiceKey } from "../domain/ids.ts";
 import type { Observation } from "../domain/observation.ts";
 import type { DesiredService } from "../domain/rollout.ts";
 import { emptyView, viewsOf } from "../domain/service-view.ts";
@@ -17,7 +17,10 @@ export interface ResponderOptions {
   readonly platform: Platform;
   readonly clock: Clock;
   readonly log: Logger;
-  readonly loop: Pick<Loop, "poke" | "seen">;
+  readonly loop: Pick<Loop, "poke"> & {
+    /** What the last pass saw of the service; undefined when something was done to it since. */
+    readonly seen: (service: ServiceKey) => Observation | undefined;
+  };
   readonly quarantine: Quarantine;
 }
 
@@ -32,7 +35,7 @@ export function createResponder(options: ResponderOptions): (finding: Finding) =
     const service = parseServerId(server)?.service;
     const desired = service === undefined ? undefined : store.desired(service);
     if (service === undefined || desired === undefined) return;
-    const situation = situationOf(desired, loop.seen(), server, clock.now());
+    const situation = situationOf(desired, loop.seen(service), server, clock.now());
     const decision = decide(finding, situation);
     if (decision.kind === "ignore") return;
     if (desired.taints.some((taint) => taint.server === server)) {
