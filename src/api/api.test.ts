@@ -22,6 +22,11 @@ const faultOf = async (work: Promise<unknown>): Promise<KilnError> => {
   throw error;
 };
 
+const anExec = {
+  ...{ server: "shop-1-1-1", command: ["sh"], reason: "it hangs", terminal: true },
+  ...{ pid: 4711, by },
+};
+
 const calls: readonly (readonly [keyof Operations, readonly unknown[], (client: Operations) => unknown])[] = [
   ["deploy", [aDeployRequest()], (c) => c.deploy(aDeployRequest())],
   ["preview", [aDeployRequest()], (c) => c.preview(aDeployRequest())],
@@ -69,6 +74,8 @@ const calls: readonly (readonly [keyof Operations, readonly unknown[], (client: 
     (c) => allOf(c.exportEvidence("shop-1-1-1", signal)),
   ],
   ["destroyServer", ["shop-1-1-1", by], (c) => c.destroyServer("shop-1-1-1", by)],
+  ["exec", [anExec], (c) => c.exec(anExec)],
+  ["endExec", [7, 137], (c) => c.endExec(7, 137)],
   [
     "logs",
     ["shop-1-1-1", { tail: 3 }, expect.any(AbortSignal)],
@@ -92,7 +99,7 @@ test("no operation is without a test of its route", () => {
 
 test("every answer is what the contract says", async () => {
   await using api = await anApi(answers);
-  const params = { service: "shop", id: 7, server: "shop-1-1-1", name: "DB_PASSWORD" };
+  const params = { service: "shop", id: 7, server: "shop-1-1-1", session: 7, name: "DB_PASSWORD" };
   const bodies: Partial<Record<RouteName, object>> = {
     ...{
       rollback: { by },
@@ -106,6 +113,8 @@ test("every answer is what the contract says", async () => {
       removeSecret: { by },
       rotateAuditKey: { by },
       destroyServer: { by },
+      exec: { command: ["sh"], reason: "it hangs", terminal: true, pid: 4711, by },
+      endExec: { exitCode: 0 },
     },
   };
   const { service: _, ...draft } = aDeployRequest();

@@ -32,6 +32,8 @@ export const paths = {
   evidenceOf: { method: "GET", path: "/v1/evidence/:server" },
   exportEvidence: { method: "GET", path: "/v1/evidence/:server/archive" },
   destroyServer: { method: "POST", path: "/v1/servers/:server/destroy" },
+  exec: { method: "POST", path: "/v1/servers/:server/exec" },
+  endExec: { method: "POST", path: "/v1/sessions/:session/end" },
   logs: { method: "GET", path: "/v1/servers/:server/logs" },
 } as const satisfies Record<string, Endpoint>;
 

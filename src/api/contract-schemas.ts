@@ -10,6 +10,7 @@ import type {
   DriftReport,
   EvidenceReport as EvidenceReportType,
   EvidenceSummary,
+  ExecGrant as ExecGrantType,
   History as HistoryType,
   PlanPreview as PlanPreviewType,
   SecretSet as SecretSetType,
@@ -251,6 +252,28 @@ export const ScaleBody = z.strictObject({ count, by }).register(schemas, { id: "
 
 export const ByBody = z.strictObject({ by }).register(schemas, { id: "ByBody" });
 
+export const ExecBody = z
+  .strictObject({
+    command: z.array(z.string().max(100_000)).min(1).max(1_000),
+    reason: z.string().trim().min(1).max(1_000),
+    terminal: z.boolean(),
+    pid: z.number().int().min(1).describe("The process that runs it, and ends with the session."),
+    by,
+  })
+  .register(schemas, { id: "ExecBody" });
+
+export const EndExecBody = z
+  .strictObject({ exitCode: z.number().int().min(0).max(255) })
+  .register(schemas, { id: "EndExecBody" });
+
+export const ExecGrant = z
+  .object({
+    session: z.number().int(),
+    argv: z.array(z.string()).describe("What to run on the server's machine."),
+    transcript: z.string().describe("A file there that takes the transcript."),
+  })
+  .register(schemas, { id: "ExecGrant" }) satisfies z.ZodType<ExecGrantType>;
+
 const Release = z
   .object({
     ...draft,
@@ -407,7 +430,7 @@ const trouble = z.object({ message: z.string(), hint: maybe(z.string()), sinceMs
 
 const finding = z.object({
   server: z.string(),
-  kind: z.enum(driftKinds),
+  kind: z.enum([...driftKinds, "exec"]),
   subject: z.string().describe("What of that kind: a mount point, a file, a limit's name."),
   detail: z.string(),
   atMs,
@@ -432,6 +455,7 @@ const serverTaint = z.object({
   takenAtMs: maybe(atMs).describe("When it was taken out; absent while it waits, or is only reported."),
   evidenceAtMs: maybe(atMs),
   evidence: maybe(z.string()),
+  held: z.boolean().describe("Somebody is in it with `kiln exec`."),
   replacedBy: maybe(z.string()),
 }) satisfies z.ZodType<ServerTaint>;
 
@@ -471,6 +495,7 @@ export const EvidenceReport = evidenceSummary
       }),
     ),
     mounts: z.array(z.string()),
+    transcripts: z.array(z.string()).exactOptional().describe("Paths in the archive: what people did in it."),
     log: z.array(z.string()),
   })
   .register(schemas, { id: "EvidenceReport" }) satisfies z.ZodType<EvidenceReportType>;

@@ -184,6 +184,20 @@ export const contract = {
     summary: "Destroys a server that is kept in quarantine.",
     body: s.ByBody,
   },
+  exec: {
+    ...paths.exec,
+    ...oneServer,
+    summary:
+      "Taints a server and lets somebody run a command in it; answers with what to run on its machine.",
+    body: s.ExecBody,
+    answer: s.ExecGrant,
+  },
+  endExec: {
+    ...paths.endExec,
+    params: z.object({ session: wholeNumber }),
+    summary: "Somebody is out of a server again.",
+    body: s.EndExecBody,
+  },
   logs: {
     ...paths.logs,
     ...oneServer,

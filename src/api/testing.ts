@@ -139,6 +139,8 @@ export const answers: Operations = {
     yield { data: "IQ==" };
   },
   destroyServer: async () => {},
+  exec: async () => ({ session: 7, argv: ["runc", "exec"], transcript: "/state/session-7.cast" }),
+  endExec: async () => {},
   secrets: async () => [
     {
       ...{ service: "shop", name: "DB_PASSWORD", version: 2, createdAtMs: 1, createdBy: by },

@@ -27,4 +27,5 @@ export interface Context {
 /** 0 done, 1 failed, 4 rolled back; usage errors and refusals (2, 3) are thrown as KilnErrors. */
 export type ExitCode = 0 | 1 | 4;
 
-export type Outcome = Promise<ExitCode>;
+/** A number in its own right is that of a command that was run for the user. */
+export type Outcome = Promise<ExitCode | number>;

@@ -293,6 +293,17 @@ function addDriftCommands(program: Command, load: Load): void {
     .argument("<SERVER>", "as `kiln evidence ls` lists it")
     .option("-o, --output <FILE>", "in place of ./SERVER.tar")
     .action(load(() => import("./commands/evidence-export.ts")));
+  command(
+    program,
+    "exec",
+    "run a command in a server, which is tainted first and replaced",
+    'kiln exec shop-3-1-1 --reason "hangs since noon" -- sh',
+    "kiln exec shop-3-1-1 -r KILN-7 -- cat /proc/1/status",
+  )
+    .argument("<SERVER>", "as `kiln servers` lists it")
+    .argument("<COMMAND...>", "what to run, behind `--`")
+    .option("-r, --reason <TEXT>", "why, for the log; asked for on a terminal")
+    .action(load(() => import("./commands/exec.ts")));
   const server = group(program, "server", "act on one server");
   command(server, "destroy", "destroy a server that is kept in quarantine", "kiln server destroy shop-3-1-1")
     .argument("<SERVER>", "as `kiln servers` lists it")

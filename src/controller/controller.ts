@@ -10,6 +10,7 @@ import type { Call, Platform, Readiness } from "../platform/platform.ts";
 import type { Store } from "../store/store.ts";
 import { createCommands } from "./commands.ts";
 import { createDriftOperations } from "./drift.ts";
+import { createExec } from "./exec.ts";
 import { startLoop } from "./loop.ts";
 import type { Notary } from "./notary.ts";
 import type { Operations } from "./operations.ts";
@@ -66,6 +67,7 @@ export function startController(options: ControllerOptions): Controller {
       ...{ store, platform, call, observe: loop.observe, poke: loop.poke },
       ...{ drift: options.drift, evidence: options.evidence },
     }),
+    ...createExec({ store, platform, clock, call, observe: loop.observe, poke: loop.poke }),
     logs: (server, how, signal) => {
       if (platform.logs !== undefined) return platform.logs.read(server, how, signal);
       throw new KilnError("platform_unusable", `The platform ${platform.name} keeps no logs.`);

@@ -11,6 +11,7 @@ import type { Call, Platform } from "../platform/platform.ts";
 import type { Store } from "../store/store.ts";
 import { createActor } from "./act.ts";
 import { createAnalyst } from "./analyst.ts";
+import { endSessions } from "./exec.ts";
 import { createIntents } from "./intents.ts";
 import { failuresBetween, newsBetween, warningsBetween } from "./notice.ts";
 import { createObserver } from "./observer.ts";
@@ -151,8 +152,17 @@ export function startLoop({ store, platform, clock, log, drift }: LoopOptions): 
   });
   const looking = drift?.watch(respond);
 
+  function endLostSessions(): void {
+    try {
+      endSessions(store, clock.now());
+    } catch (error) {
+      log.warn({ err: toKilnError(error) }, "lost sessions could not be ended");
+    }
+  }
+
   async function resync(): Promise<void> {
     while (!stop.signal.aborted) {
+      endLostSessions();
       for (const { service } of store.desiredAll()) queue.add(service);
       await clock.sleep(resyncMs, stop.signal).catch(() => {});
     }

@@ -188,6 +188,28 @@ export interface AuditKey {
   readonly publicKey: string;
 }
 
+/** Somebody wants to run a command in a server. */
+export interface ExecRequest {
+  readonly server: ServerId;
+  readonly command: readonly string[];
+  /** Why, for the log. */
+  readonly reason: string;
+  /** Whether the command gets a terminal; otherwise three pipes. */
+  readonly terminal: boolean;
+  /** The process that runs it and ends with the session, on this machine. */
+  readonly pid: number;
+  /** `user@machine`. */
+  readonly by: string;
+}
+
+/** What whoever asked has to run now. */
+export interface ExecGrant {
+  readonly session: number;
+  readonly argv: readonly string[];
+  /** A file that takes the transcript. */
+  readonly transcript: string;
+}
+
 /** Everything that can be asked of a controller; the API's routes translate to it and nothing else. */
 export interface Operations {
   /**
@@ -231,6 +253,13 @@ export interface Operations {
   exportEvidence(server: ServerId, signal: AbortSignal): AsyncIterable<ArchivePiece>;
   /** Of one in quarantine. Throws `server_unknown`, `server_in_use`. */
   destroyServer(server: ServerId, by: string): Promise<void>;
+  /**
+   * Taints the server, then lets somebody in: it is taken out of traffic and replaced, but neither frozen nor destroyed
+   * before the session is over. Throws `server_unknown`, `exec_refused`, `command_missing`, `usage`.
+   */
+  exec(request: ExecRequest): Promise<ExecGrant>;
+  /** The session is over; one that is over already is no error. */
+  endExec(session: number, exitCode: number): Promise<void>;
   /** Digests that a kept release uses, with the releases that do. */
   imagesInUse(): Promise<ReadonlyMap<ImageDigest, readonly string[]>>;
   /**

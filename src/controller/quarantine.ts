@@ -35,8 +35,9 @@ export function createQuarantine(options: QuarantineOptions): Quarantine {
       const taint = taintOf(store, server);
       if (taint === undefined) return;
       if (taint.takenAtMs === undefined) store.takeTainted(server);
-      const evidence = await orNothingAtLast(taint, { signal, ...rest });
-      store.recordEvidence(server, evidence.digest, evidence.reason);
+      await (taint.held
+        ? platform.exec?.isolate(server, { signal, ...rest })
+        : keep(taint, { signal, ...rest }));
       poke(parseServerId(server)?.service ?? "");
     } catch (error) {
       const { code, message } = toKilnError(error);
@@ -44,6 +45,11 @@ export function createQuarantine(options: QuarantineOptions): Quarantine {
       if (signal.aborted || code === "server_unknown") return;
       log.warn({ server, code, message }, "a quarantine failed and will be repeated");
     }
+  }
+
+  async function keep(taint: TaintedServer, call: Call): Promise<void> {
+    const evidence = await orNothingAtLast(taint, call);
+    store.recordEvidence(taint.server, evidence.digest, evidence.reason);
   }
 
   async function orNothingAtLast(

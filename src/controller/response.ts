@@ -68,7 +68,8 @@ export function createResponder(options: ResponderOptions): (finding: Finding) =
   };
 }
 
-function situationOf(
+/** What is known of the service when something is found on that server. */
+export function situationOf(
   desired: DesiredService,
   seen: Observation | undefined,
   server: ServerId,

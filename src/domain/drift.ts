@@ -21,9 +21,11 @@ export type DriftKind =
   /** A file that it was made from: its runtime configuration, its host names. */
   | "bundle"
   /** A writable place is full: nothing was changed, but it cannot work. */
-  | "full";
+  | "full"
+  /** Somebody ran a command in it with `kiln exec`. */
+  | "exec";
 
-/** All of them. */
+/** Those that are found by looking; a service may ignore them. */
 export const driftKinds = [
   ...(["process", "program", "namespace", "traced", "mount", "limit"] as const),
   ...(["paused", "image", "bundle", "full"] as const),
@@ -53,7 +55,7 @@ export interface Finding {
   /** When it was seen (Unix time in ms). */
   readonly atMs: number;
   readonly culprit: Culprit | undefined;
-  /** Which detector saw it: `trace`, `watch`, `scan`, `files`. */
+  /** Which detector saw it: `trace`, `watch`, `scan`, `files`; `kiln` for what it did itself. */
   readonly seenBy: string;
 }
 

@@ -91,3 +91,20 @@ test("one in quarantine whose case is closed is destroyed: the platform had said
   const view = aView(aGroup(1, ["quarantined", ...full], { share: 1, size: 3 }));
   expect(actions(aService({ serving: 1 }), view, 0)).toEqual([`destroy ${id(1)}`]);
 });
+
+test("a server that somebody is in is neither frozen nor destroyed, and outlasts its group, until its evidence is kept", () => {
+  const service = (overrides: object, more: object = {}) =>
+    aService({ serving: 1, taints: [aTaint(1, { takenAtMs: 1, ...overrides })], ...more });
+  const out = aView(aGroup(1, ["quarantined", ...full], { share: 1, size: 3 }));
+  expect(actions(service({ held: true }), out, 0)).toEqual([]);
+  expect(actions(service({ held: false }), out, 0)).toEqual([`quarantine ${id(1)}`]);
+  const old = aView(aGroup(1, ["quarantined", "ready"], { size: 3 }), aGroup(2, full, { share: 1, size: 3 }));
+  const newer = { serving: 2 };
+  expect(actions(service({ held: true }, newer), old, 0)).toEqual([`1=0 beside ${id(1)}`]);
+  expect(actions(service({ held: false }, newer), old, 0)).toEqual([
+    `quarantine ${id(1)}`,
+    `1=0 beside ${id(1)}`,
+  ]);
+  expect(actions(service({ evidenceAtMs: 2 }, newer), old, 0)).toEqual([`destroy ${id(1)}`, "1=0"]);
+  expect(actions(service({ held: true }, { removed: true }), old, 0)).toEqual(["1=0", "2=0"]);
+});

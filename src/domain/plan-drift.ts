@@ -35,7 +35,11 @@ export function planDrift(desired: DesiredService, view: ServiceView, nowMs: num
     .filter((t) => t.response !== "report")
     .map((taint): Case => ({ taint, server: present.get(taint.server) }));
   const live = planLive(desired, view, cases.filter(isLive), nowMs);
-  const quarantined = planQuarantined(desired, cases.filter(isQuarantined), nowMs);
+  const quarantined = planQuarantined(
+    desired,
+    cases.filter((c) => isQuarantined(c) && !c.taint.held),
+    nowMs,
+  );
   const wakes = [live.wakeAtMs, quarantined.wakeAtMs].filter((at) => at !== undefined);
   return {
     actions: [

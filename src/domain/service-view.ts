@@ -72,10 +72,9 @@ export function resizeTo(
 ): readonly Action[] {
   const service = desired.service;
   const group = view.groups.get(release);
-  const replacing = size === 0 ? [] : replacedIn(view, group);
-  if (size === 0 ? isGone(view, release) : group?.size === size && isSame(replacing, group.replacing))
-    return [];
-  if (size === 0 && group?.size === 0) return []; // on its way out
+  const replacing = size === 0 ? outlasting(desired, group) : replacedIn(view, group);
+  if (size === 0 && isGone(view, release)) return [];
+  if (group?.size === size && isSame(replacing, group.replacing)) return []; // of size 0: on its way out
   if (desired.releases.has(release)) {
     const beside = replacing.length === 0 ? {} : { replacing };
     return [{ kind: "resize", service, release, size, ...beside, reason }];
@@ -87,6 +86,18 @@ export function resizeTo(
     server,
     reason: `release ${release} is not known any more`,
   }));
+}
+
+/** Servers in quarantine that somebody is in, or whose evidence is not kept yet: their group goes without them. */
+function outlasting(
+  { taints, removed }: DesiredService,
+  group: GroupObservation | undefined,
+): readonly ServerId[] {
+  if (removed) return [];
+  return taints
+    .filter((taint) => taint.takenAtMs !== undefined && taint.evidenceAtMs === undefined)
+    .map((taint) => taint.server)
+    .filter((id) => group?.servers.some((s) => s.id === id));
 }
 
 function replacedIn(view: ServiceView, group: GroupObservation | undefined): readonly ServerId[] {

@@ -177,6 +177,7 @@ export function aTaint(slot: number, overrides: Partial<TaintedServer> = {}): Ta
     takenAtMs: undefined,
     evidenceAtMs: undefined,
     evidence: undefined,
+    held: false,
     ...overrides,
   };
 }

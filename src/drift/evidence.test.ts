@@ -22,7 +22,13 @@ afterEach(() => rmSync(join(folder, ".."), { recursive: true }));
 const server = "shop-1-1-1";
 function exhibit(overrides: Partial<Exhibit> = {}): Exhibit {
   const { server: _, ...taint } = aFinding();
-  const rest = { pid: undefined, secrets: [], processes: [process.pid], log: ["last words"] };
+  const rest = {
+    pid: undefined,
+    secrets: [],
+    processes: [process.pid],
+    log: ["last words"],
+    transcripts: [],
+  };
   return { server, release: aRelease(1), taint, ...rest, ...overrides };
 }
 

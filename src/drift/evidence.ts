@@ -1,10 +1,11 @@
 import { createHash } from "node:crypto";
-import { constants } from "node:fs";
+import { constants, statSync } from "node:fs";
 import { type FileHandle, mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { z } from "zod";
 import type { Culprit } from "../domain/drift.ts";
 import type { ServerId } from "../domain/ids.ts";
+import { transcriptBytes } from "../domain/session.ts";
 import type { Content, Entry } from "../image/entry.ts";
 import { tarParts } from "../image/tar-writer.ts";
 import type { Clock } from "../lib/clock.ts";
@@ -19,6 +20,7 @@ import { writableContents } from "./writable-contents.ts";
 export const evidenceLimits = {
   serverBytes: 64 * 1024 ** 2,
   serverFiles: 10_000,
+  transcriptBytes,
   allBytes: 1024 ** 3,
   ageMs: 30 * 24 * 3_600_000,
 };
@@ -47,6 +49,8 @@ export interface EvidenceReport extends EvidenceSummary {
   readonly mounts: readonly string[];
   /** The last lines that it wrote. */
   readonly log: readonly string[];
+  /** Paths in the archive of what people did in it with `kiln exec`; absent in what an older Kiln has written. */
+  readonly transcripts?: readonly string[];
 }
 
 /** The evidence of an installation: one tar archive for each server, named by its digest, for its owner alone. */
@@ -83,6 +87,7 @@ async function keep(folder: string, clock: Clock, exhibit: Exhibit, call: Call):
     ...{ digest, server, release: release.number, image: release.image },
     ...{ taint: { kind, subject, detail, atMs: taint.atMs }, atMs, bytes, left: [...left] },
     ...{ culprit: taint.culprit, processes, mounts: mounts.split("\n").slice(0, -1), log: exhibit.log },
+    transcripts: exhibit.transcripts.map(transcriptName),
   };
   await writeFileAtomic(`${archiveOf(folder, digest)}.json`, JSON.stringify(report), { mode: 0o600 });
   await prune(folder, atMs);
@@ -119,9 +124,24 @@ function entriesOf(exhibit: Exhibit, atMs: number) {
     text("processes.json", json(processes)),
     ...sockets,
     text("log", log.map((line) => `${line}\n`).join("")),
+    ...exhibit.transcripts.map((path) => transcriptEntry(path, atMs)),
     ...contents.entries,
   ];
   return { entries, left: contents.left, processes, mounts };
+}
+
+function transcriptName(path: string): string {
+  return `sessions/${basename(path)}`;
+}
+
+/** Whoever writes it keeps the limit; it is not relied on. */
+function transcriptEntry(path: string, atMs: number): Entry {
+  const { size = 0 } = statSync(path, { throwIfNoEntry: false }) ?? {};
+  const length = Math.min(size, evidenceLimits.transcriptBytes);
+  return {
+    ...textEntry(transcriptName(path), "", atMs),
+    content: { kind: "slice", path, offset: 0, length },
+  };
 }
 
 function json(value: unknown): string {

@@ -32,6 +32,7 @@ export const errorCodes = {
   service_removing: { status: 409, exit: 3 },
   release_unknown: { status: 404, exit: 1 },
   evidence_unknown: { status: 404, exit: 1 },
+  exec_refused: { status: 409, exit: 3 },
   server_in_use: { status: 409, exit: 3 },
   secret_unknown: { status: 404, exit: 1 },
   secret_missing: { status: 409, exit: 3 },

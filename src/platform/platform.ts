@@ -38,7 +38,8 @@ export interface GroupSpec {
   /** How long open connections of a server that leaves may take. */
   readonly drainMs: number;
   /**
-   * Servers of it that others take the place of: while they are there they stand beside `size` others. Absent: none.
+   * Servers of it that others take the place of: while they are there they stand beside `size` others. With size 0:
+   * those in quarantine that outlast their group. Absent: none.
    */
   readonly replacing?: readonly ServerId[] | undefined;
 }
@@ -65,6 +66,8 @@ export interface Exhibit {
   readonly processes: readonly number[];
   /** The last lines that it wrote, oldest first. */
   readonly log: readonly string[];
+  /** Transcripts of the sessions of people in it: absolute paths. */
+  readonly transcripts: readonly string[];
 }
 
 /** Keeps evidence; `src/drift` implements it, the composition root hands it in. */
@@ -108,6 +111,39 @@ export interface Platform {
   readonly traffic?: TrafficStats;
   readonly sight?: Sight;
   readonly jobs?: JobRunner;
+  readonly exec?: Access;
+}
+
+/**
+ * Lets people run commands in servers; presence is the capability. The command is run by whoever asks, not by the
+ * controller: it has their terminal, and lives when the controller ends.
+ */
+export interface Access {
+  /** Throws `server_unknown`, and `command_missing` when the server's image cannot run the command. */
+  check(server: ServerId, command: readonly string[], call: Call): Promise<void>;
+  /**
+   * Out of traffic for good, as in quarantine, but it runs on until `quarantine`. The group makes another, unless
+   * `replacing` named it. Throws `server_unknown`.
+   */
+  isolate(server: ServerId, call: Call): Promise<void>;
+  /** What to run on this machine; from now on nobody looks at the server. Throws `server_unknown`. */
+  enter(order: ExecOrder, call: Call): Promise<Entrance>;
+}
+
+export interface ExecOrder {
+  readonly server: ServerId;
+  /** Tells the sessions of an installation apart. */
+  readonly session: number;
+  readonly command: readonly string[];
+  /** Whether it gets a terminal; otherwise three pipes. */
+  readonly terminal: boolean;
+}
+
+export interface Entrance {
+  /** Runs the command in the server as one of its own processes: same user, no capabilities. */
+  readonly argv: readonly string[];
+  /** A file that takes the transcript; what is in it goes to the server's evidence. */
+  readonly transcript: string;
 }
 
 /** Lets detectors of drift look at running servers; presence is the capability. */

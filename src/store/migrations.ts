@@ -155,6 +155,19 @@ const migrations: readonly string[] = [
   -- The jobs of a rollout that have begun, with how they ended.
   ALTER TABLE rollouts ADD COLUMN jobs TEXT NOT NULL DEFAULT '[]';
   `,
+  `
+  -- People who are in a server now. pid and start_ticks: the process that ends with their session.
+  CREATE TABLE sessions (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    service TEXT NOT NULL REFERENCES services ON DELETE CASCADE,
+    server TEXT NOT NULL,
+    by TEXT NOT NULL,
+    pid INTEGER NOT NULL,
+    start_ticks INTEGER NOT NULL,
+    started_at_ms INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX sessions_by_server ON sessions (server);
+  `,
 ];
 
 /** The version that this Kiln writes. */
@@ -163,7 +176,7 @@ export const latestVersion = migrations.length;
 /** The tables that hold what is desired. The event log has its own check, the chain of digests. */
 const stateTables = [
   ...["services", "releases", "rollouts", "warm", "failures"],
-  ...["secrets", "secret_versions", "contents", "taints"],
+  ...["secrets", "secret_versions", "contents", "taints", "sessions"],
 ];
 
 /**

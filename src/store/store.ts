@@ -37,6 +37,14 @@ import { selectRollout, selectRollouts } from "./rollouts.ts";
 import { keyFileBeside } from "./secret-key.ts";
 import { openSecrets, type SecretStore } from "./secrets.ts";
 import { selectService } from "./services.ts";
+import {
+  deleteSession,
+  insertSession,
+  type NewSession,
+  type OpenSession,
+  type SessionEnd,
+  selectSessions,
+} from "./sessions.ts";
 import { draftRelease, type StartDeploy, type StartRollback, startDeploy, startRollback } from "./start.ts";
 import { abort, pause, promote, resume } from "./steer.ts";
 import {
@@ -49,7 +57,18 @@ import {
 } from "./taints.ts";
 import type { Workbench } from "./workbench.ts";
 
-export type { EventListener, EventQuery, NewTaint, PastTaint, SecretStore, StartDeploy, StartRollback };
+export type {
+  EventListener,
+  EventQuery,
+  NewSession,
+  NewTaint,
+  OpenSession,
+  PastTaint,
+  SecretStore,
+  SessionEnd,
+  StartDeploy,
+  StartRollback,
+};
 
 const keptReleases = 10;
 
@@ -85,6 +104,15 @@ export interface Store extends Disposable {
   takeTainted(server: ServerId): void;
   /** Its evidence is kept under this name, or (undefined) could not be, for this reason. */
   recordEvidence(server: ServerId, digest: string | undefined, reason: string): void;
+  /**
+   * Somebody is about to be let into a server: from here on its taint, if it is to have one, is held. Returns the
+   * session's number.
+   */
+  openSession(session: NewSession): number;
+  /** False when it is known to be over. */
+  endSession(id: number, end: SessionEnd): boolean;
+  /** Those that are not over, the oldest first. */
+  sessions(): readonly OpenSession[];
   /** Newest first, also of servers that are gone; of all services without one. */
   taints(service?: ServiceKey): readonly PastTaint[];
   /** Nothing of the service shall be left. A running rollout ends. Repeating it is fine. Throws `service_unknown`. */
@@ -175,6 +203,9 @@ export function openStore(path: string, options: { readonly clock: Clock }): Sto
     taint: (taint) => changing(() => insertTaint(bench, taint)),
     takeTainted: (server) => changing(() => takeTainted(bench, server)),
     recordEvidence: (server, digest, reason) => changing(() => recordEvidence(bench, server, digest, reason)),
+    openSession: (session) => changing(() => insertSession(bench, session)),
+    endSession: (id, end) => changing(() => deleteSession(bench, id, end)),
+    sessions: () => selectSessions(db),
     taints: (service) => selectTaints(db, service),
     markRemoved: (service, by) => changing(() => markRemoved(bench, service, by)),
     apply: (service, change, reason) => changing(() => applyChange(bench, service, change, reason)),

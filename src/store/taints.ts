@@ -34,7 +34,10 @@ interface TaintRow {
   readonly evidence_at_ms: number | null;
   readonly evidence: string | null;
   readonly over_at_ms: number | null;
+  readonly held: number;
 }
+
+const columns = "*, EXISTS (SELECT 1 FROM sessions WHERE sessions.server = taints.server) AS held";
 
 /** More than anybody reads; older ones are in the events. */
 const mostTaints = 1000;
@@ -81,6 +84,13 @@ function tellSuspension({ db, log, clock }: Workbench, before: number): void {
   });
 }
 
+/** Of a server that somebody has been let into: it is replaced, whatever was to be done about it before. */
+export function replaceReported({ db }: Workbench, server: ServerId): void {
+  const sql =
+    "UPDATE taints SET response = 'replace' WHERE server = ? AND over_at_ms IS NULL AND response = 'report'";
+  db.run(sql, server);
+}
+
 /** The decision to take a tainted server out, before it is done. */
 export function takeTainted({ db, clock }: Workbench, server: ServerId): void {
   db.run(
@@ -125,7 +135,10 @@ export function endTaint({ db, clock }: Workbench, server: ServerId): boolean {
 /** Of servers that may still be there, the oldest first. */
 export function selectOpenTaints(db: Database, service: ServiceKey): readonly TaintedServer[] {
   return db
-    .all<TaintRow>("SELECT * FROM taints WHERE service = ? AND over_at_ms IS NULL ORDER BY id", service)
+    .all<TaintRow>(
+      `SELECT ${columns} FROM taints WHERE service = ? AND over_at_ms IS NULL ORDER BY id`,
+      service,
+    )
     .map(toTainted);
 }
 
@@ -133,7 +146,7 @@ export function selectAllOpenTaints(
   db: Database,
 ): readonly { readonly service: ServiceKey; readonly taint: TaintedServer }[] {
   return db
-    .all<TaintRow>("SELECT * FROM taints WHERE over_at_ms IS NULL ORDER BY id")
+    .all<TaintRow>(`SELECT ${columns} FROM taints WHERE over_at_ms IS NULL ORDER BY id`)
     .map((row) => ({ service: row.service, taint: toTainted(row) }));
 }
 
@@ -141,7 +154,7 @@ export function selectAllOpenTaints(
 export function selectTaints(db: Database, service: ServiceKey | undefined): readonly PastTaint[] {
   return db
     .all<TaintRow>(
-      "SELECT * FROM taints WHERE ?1 IS NULL OR service = ?1 ORDER BY id DESC LIMIT ?2",
+      `SELECT ${columns} FROM taints WHERE ?1 IS NULL OR service = ?1 ORDER BY id DESC LIMIT ?2`,
       service ?? null,
       mostTaints,
     )
@@ -173,5 +186,6 @@ function toTainted(row: TaintRow): TaintedServer {
     takenAtMs: row.taken_at_ms ?? undefined,
     evidenceAtMs: row.evidence_at_ms ?? undefined,
     evidence: row.evidence ?? undefined,
+    held: row.held !== 0 && row.over_at_ms === null,
   };
 }

@@ -28,6 +28,8 @@ function reportLines(report: EvidenceReport): string[] {
     ...[`${process.pid}`, `${process.parent}`, `${process.uid}`, process.own ? "" : "foreign"],
     ...[plainText(process.executable ?? "-"), plainText(process.argv.join(" "))],
   ]);
+  const { transcripts = [] } = report;
+  if (transcripts.length > 0) about.push(["sessions", transcripts.join(", ")]);
   return [
     ...table([], about),
     ...["", "Processes", ...table(["PID", "PARENT", "UID", "", "PROGRAM", "ARGUMENTS"], processes)],

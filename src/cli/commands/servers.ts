@@ -36,5 +36,6 @@ export function serverLines(servers: readonly ServerStatus[], nowMs: number, sty
 function noteOf({ taint, health }: ServerStatus): string {
   if (taint === undefined) return health ?? "";
   const successor = taint.replacedBy === undefined ? "" : `; ${taint.replacedBy} takes its place`;
-  return `tainted: ${taint.finding.detail}${successor}`;
+  const held = taint.held ? "; somebody is in it" : "";
+  return `tainted: ${taint.finding.detail}${held}${successor}`;
 }

@@ -26,6 +26,15 @@ export function fakeHost(world: FakeWorld): Host {
       perform("prepare", release.service, call, () => requireImage(world, release.image)),
     quarantine: (server, _reason, call) =>
       perform("quarantine", server, call, () => quarantine(world, server)),
+    access: {
+      check: async (server, [program = ""]) => {
+        if (world.servers.has(server) && program !== "nonsense") return;
+        throw new KilnError("command_missing", `The command "${program}" is not in the image.`);
+      },
+      isolate: (server, call) => perform("isolate", server, call, () => void quarantine(world, server)),
+      enter: (order, call) =>
+        perform("enter", order.server, call, () => ({ argv: order.command, transcript: "/dev/null" })),
+    },
     logs: { read: (id, options, signal) => readLogs(world, id, options, signal) },
   };
 }

@@ -10,6 +10,7 @@ import { KilnError } from "../../lib/errors.ts";
 import type { Logger } from "../../lib/log.ts";
 import type { RoutedService, Router } from "../../router/router.ts";
 import type {
+  Access,
   Call,
   Evidence,
   GroupSpec,
@@ -65,6 +66,7 @@ class HostFleet implements Fleet {
   readonly logs: LogReader;
   readonly sight?: Sight;
   readonly jobs?: JobRunner;
+  readonly exec?: Access;
   readonly traffic: TrafficStats = { read: (service, call) => this.#countTraffic(service, call) };
   readonly #host: Host;
   readonly #router: Router;
@@ -89,6 +91,7 @@ class HostFleet implements Fleet {
     this.name = host.name;
     this.logs = host.logs;
     if (host.sight) this.sight = host.sight;
+    if (host.access) this.exec = this.#letIn(host.access);
     this.#host = host;
     this.#router = router;
     this.#clock = clock;
@@ -162,11 +165,25 @@ class HostFleet implements Fleet {
   }
 
   async quarantine(server: ServerId, reason: Taint, call: Call): Promise<Evidence> {
+    await this.#keepAway(server);
+    return this.#host.quarantine(server, reason, call);
+  }
+
+  async #keepAway(server: ServerId): Promise<void> {
     await this.#adopted();
     const member = this.#memory.find(server);
     if (member === undefined) throw new KilnError("server_unknown", `There is no server ${server}.`);
     await this.#endings.quarantine(member);
-    return this.#host.quarantine(server, reason, call);
+  }
+
+  #letIn(access: Access): Access {
+    return {
+      ...access,
+      isolate: async (server, call) => {
+        await this.#keepAway(server);
+        await access.isolate(server, call);
+      },
+    };
   }
 
   async retire(server: ServerId, _call: Call): Promise<void> {

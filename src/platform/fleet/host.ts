@@ -1,6 +1,6 @@
 import type { JobId, ServerId } from "../../domain/ids.ts";
 import type { Release } from "../../domain/release.ts";
-import type { Call, Evidence, LogReader, Readiness, Sight, Taint } from "../platform.ts";
+import type { Access, Call, Evidence, LogReader, Readiness, Sight, Taint } from "../platform.ts";
 
 /** What a host is asked to start. */
 export interface ServerSpec {
@@ -60,6 +60,8 @@ export interface Host {
    * started again: one that is there, running or not, is returned as it is. Absent: this host runs no jobs.
    */
   runJob?(job: HostJob, call: Call): Promise<HostServer>;
+  /** Absent: nobody is let into its servers. `isolate` remembers that it is out of traffic for good. */
+  readonly access?: Access;
   /** Freezes it where that can be done, remembers that, then keeps its evidence. Throws `server_unknown`. */
   quarantine(id: ServerId, reason: Taint, call: Call): Promise<Evidence>;
 }

@@ -80,7 +80,7 @@ export function withFailure(
 /** What makes the group as it is wanted. Pure; applying it and asking again gives nothing more to do. */
 export function reconcileGroup(view: GroupView, nowMs: number): GroupPlan {
   if (view.size === undefined) return { actions: [], wakeAtMs: undefined };
-  const beside = new Set(view.size === 0 ? [] : view.replacing);
+  const beside = new Set(view.replacing);
   const live = view.servers.filter((s) => isLive(s) && !beside.has(s.id)).sort(worstFirst);
   const surplus = live.slice(0, Math.max(0, live.length - view.size));
   const kept = live.slice(surplus.length);
@@ -138,9 +138,10 @@ function create({ slot, attempt }: { readonly slot: number; readonly attempt: nu
   return { kind: "create", slot, attempt };
 }
 
-/** A group that is removed takes its quarantined servers along. */
-function leftovers(view: GroupView): readonly SlotServer[] {
-  return view.size === 0 ? view.servers.filter((s) => s.state === "quarantined") : [];
+/** A group that is removed takes its quarantined servers along, but for those that outlast it. */
+function leftovers({ size, servers, replacing = [] }: GroupView): readonly SlotServer[] {
+  if (size !== 0) return [];
+  return servers.filter((s) => s.state === "quarantined" && !replacing.includes(s.id));
 }
 
 /**

@@ -10,6 +10,7 @@ import { subjectOf } from "./baseline.ts";
 import { readCgroupSupport } from "./cgroups.ts";
 import type { HostContext } from "./context.ts";
 import { createServer } from "./create-server.ts";
+import { checkProgram, enterServer, isolateServer } from "./enter-server.ts";
 import { freeServer, removeServer, sweepShared, waitUntil } from "./free-server.ts";
 import { layerVerifier } from "./layer-files.ts";
 import { createKeyedLocks, createLock, type Lock } from "./locks.ts";
@@ -68,6 +69,11 @@ export function localHost(options: LocalHostOptions): Host {
       await options.images.open(release.image, call);
     },
     sight: host.sight,
+    access: {
+      check: (id, command, call) => checkProgram(host, checked(id), command, call),
+      isolate: (id, call) => perServer(id, call, async () => isolateServer(host, id)),
+      enter: (order, call) => perServer(order.server, call, () => enterServer(host, order, call)),
+    },
     logs: {
       read: (id, how, signal) => readLog(host, checked(id), how, signal),
     },
@@ -79,7 +85,7 @@ function adopt(host: HostContext, servers: readonly HostServer[]): void {
   const known = new Set(host.sight.subjects().map(({ server }) => server));
   for (const { id, state } of servers) {
     const record = state === "running" && !known.has(id) ? host.records.read(id) : undefined;
-    if (record?.quarantinedAtMs !== undefined) continue;
+    if (record?.quarantinedAtMs !== undefined || record?.openedAtMs !== undefined) continue;
     const subject = record && subjectOf(host.paths, host.tag, record);
     if (subject) host.sight.add(subject);
     else if (record) host.log.warn({ server: id }, "it has no baseline: nobody sees whether it is changed");

@@ -5,16 +5,22 @@ import type { Bind } from "./placed-content.ts";
 import { type Seccomp, seccomp } from "./seccomp.ts";
 import { isForEverybody, mountOrder } from "./skeleton.ts";
 
-/** Everything that decides what a server's process finds around it. */
-export interface ConfigInput {
+/** Everything that decides how a process of a server is run. */
+export interface ProcessInput {
   readonly id: string;
   readonly service: string;
   readonly release: number;
-  readonly hostname: string;
   readonly image: HostImage;
   readonly shape: ServerShape;
   /** Environment variables that win over all others. */
   readonly variables: readonly (readonly [name: string, value: string])[];
+  /** Most files that a process may have open: what this machine lets us give, at most `maxOpenFiles`. */
+  readonly openFiles: number;
+}
+
+/** Everything that decides what a server's process finds around it. */
+export interface ConfigInput extends ProcessInput {
+  readonly hostname: string;
   /** Read-only files and folders, over all that the image and the writable paths have there. */
   readonly binds: readonly Bind[];
   /** Absolute path of the mounted root file system. */
@@ -23,8 +29,6 @@ export interface ConfigInput {
   readonly networkNamespace: string;
   readonly cgroup: string;
   readonly cgroups: CgroupSupport;
-  /** Most files that a process may have open: what this machine lets us give, at most `maxOpenFiles`. */
-  readonly openFiles: number;
   /** Absolute paths of the files that stand for /etc/hosts and its like. */
   readonly files: { readonly hosts: string; readonly hostname: string; readonly resolvers: string };
 }
@@ -103,10 +107,11 @@ export function ociConfig(input: ConfigInput): OciConfig {
   };
 }
 
-function processOf(input: ConfigInput) {
+/** What a process of the server is run as; its first one has no terminal. */
+export function processOf(input: ProcessInput, terminal = false) {
   const { image } = input;
   return {
-    terminal: false,
+    terminal,
     user: { uid: image.uid, gid: image.gid, additionalGids: image.groups },
     args: image.argv,
     env: environment(input),
@@ -121,7 +126,8 @@ function processOf(input: ConfigInput) {
 }
 
 /** The image's, then ours, then the release's: what the user wrote last in `kiln.yaml` wins. */
-function environment({ id, service, release, image, shape, variables }: ConfigInput): readonly string[] {
+export function environment(input: ProcessInput): readonly string[] {
+  const { id, service, release, image, shape, variables } = input;
   const values = new Map<string, string>([["PATH", defaultPath]]);
   for (const line of image.env) {
     const at = line.indexOf("=");

@@ -7,7 +7,9 @@ import { exec } from "../../lib/exec.ts";
 import type { Call, Evidence, EvidenceKeeper, Exhibit, Taint } from "../platform.ts";
 import { cgroupFolders, serverCgroup, setFrozen } from "./cgroups.ts";
 import type { HostContext } from "./context.ts";
+import { transcriptsOf } from "./enter-server.ts";
 import { readLog } from "./log-reader.ts";
+import { serverPaths } from "./paths.ts";
 import type { ServerRecord } from "./records.ts";
 
 /** Lines of its log that go with the evidence. */
@@ -61,7 +63,8 @@ async function exhibit(
   const pid = running !== undefined && processes.has(running.process.pid) ? running.process.pid : undefined;
   const paths = release.secrets.flatMap((s) => (s.delivery.kind === "file" ? [s.delivery.path] : []));
   const secrets = [secretsFolder, ...paths];
-  return { server: id, release, taint, pid, secrets, processes: [...processes], log };
+  const transcripts = transcriptsOf(serverPaths(host.paths, id));
+  return { server: id, release, taint, pid, secrets, processes: [...processes], log, transcripts };
 }
 
 function members(folder: string): readonly number[] {

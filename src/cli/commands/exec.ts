@@ -1,0 +1,101 @@
+import { PassThrough } from "node:stream";
+import { KilnError } from "../../lib/errors.ts";
+import type { Client, ExecGrant } from "../api.ts";
+import type { Context, Outcome } from "../context.ts";
+import { runRecorded } from "../exec/run-recorded.ts";
+import { openTranscript } from "../exec/transcript.ts";
+import { whoAmI } from "../people.ts";
+
+interface ExecOptions {
+  readonly reason?: string;
+}
+
+/** With `--json`, so much of each stream is told. */
+const mostBytes = 1024 ** 2;
+
+export async function run(
+  context: Context,
+  options: ExecOptions,
+  server: string,
+  command: readonly string[],
+): Outcome {
+  const reason = (options.reason ?? (await askReason(context, server))).trim();
+  if (reason === "") throw noReason(server);
+  const terminal = !context.output.json && isTerminal();
+  const client = await context.connect();
+  const by = whoAmI(context.env);
+  const grant = await client.exec({ server, command, reason, terminal, pid: process.pid, by });
+  context.output.note(`${server} is tainted: another server takes its place, and this session is recorded.`);
+  return withEnd(client, grant, () =>
+    context.output.json ? tell(context, server, command, grant) : connect(context, command, grant, terminal),
+  );
+}
+
+function isTerminal(): boolean {
+  return process.stdin.isTTY === true && process.stdout.isTTY === true && process.stderr.isTTY === true;
+}
+
+/** Should the controller not answer, it sees for itself that this process has ended. */
+async function withEnd(client: Client, { session }: ExecGrant, work: () => Promise<number>): Promise<number> {
+  let exitCode = 255;
+  try {
+    exitCode = await work();
+    return exitCode;
+  } finally {
+    await client.endExec(session, exitCode).catch(() => {});
+  }
+}
+
+async function connect(
+  { clock, signal }: Context,
+  command: readonly string[],
+  { argv, transcript: path }: ExecGrant,
+  terminal: boolean,
+): Promise<number> {
+  const { columns: width = 80, rows: height = 24 } = process.stdout;
+  using transcript = openTranscript(path, { command, width, height }, () => clock.now());
+  return await runRecorded(argv, process, { terminal, transcript, signal }); // before the transcript is closed
+}
+
+/** What the command wrote, as one document. */
+async function tell(
+  { clock, signal, output }: Context,
+  server: string,
+  command: readonly string[],
+  { argv, session, transcript: path }: ExecGrant,
+): Promise<number> {
+  using transcript = openTranscript(path, { command, width: 80, height: 24 }, () => clock.now());
+  const [stdout, stderr] = [collector(), collector()];
+  const streams = { stdin: process.stdin, stdout: stdout.stream, stderr: stderr.stream };
+  const exitCode = await runRecorded(argv, streams, { terminal: false, transcript, signal });
+  output.result({ server, session, exitCode, stdout: stdout.text(), stderr: stderr.text() }, []);
+  return exitCode;
+}
+
+function collector() {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  const stream = new PassThrough().on("data", (chunk: Buffer) => {
+    if (bytes < mostBytes) chunks.push(chunk);
+    bytes += chunk.length;
+  });
+  return { stream, text: () => Buffer.concat(chunks).subarray(0, mostBytes).toString() };
+}
+
+/** On a terminal; elsewhere nobody can answer. */
+async function askReason({ output, signal }: Context, server: string): Promise<string> {
+  if (!process.stdin.isTTY || output.json) throw noReason(server);
+  const { createInterface } = await import("node:readline/promises");
+  const dialog = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    return await dialog.question(`Why does somebody have to get into ${server}? `, { signal });
+  } finally {
+    dialog.close();
+  }
+}
+
+function noReason(server: string): KilnError {
+  return new KilnError("usage", `Nobody is let into ${server} without a reason.`, {
+    hint: "Give one with --reason: it is kept in the log. The server is tainted and replaced by this.",
+  });
+}

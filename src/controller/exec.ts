@@ -1,0 +1,130 @@
+import { reasonToWait } from "../domain/drift-response.ts";
+import type { ServerId } from "../domain/ids.ts";
+import type { Observation } from "../domain/observation.ts";
+import type { DesiredService } from "../domain/rollout.ts";
+import { longestSessionMs } from "../domain/session.ts";
+import type { Clock } from "../lib/clock.ts";
+import { KilnError } from "../lib/errors.ts";
+import { findProcess, isAlive, type ProcessRef } from "../lib/proc.ts";
+import type { Access, Call, Platform } from "../platform/platform.ts";
+import type { NewTaint, Store } from "../store/store.ts";
+import type { ExecGrant, ExecRequest, Operations } from "./operations.ts";
+import { situationOf } from "./response.ts";
+
+export interface ExecParts {
+  readonly store: Store;
+  readonly platform: Platform;
+  readonly clock: Clock;
+  readonly observe: () => Promise<Observation>;
+  readonly poke: (service: string) => void;
+  readonly call: () => Call;
+}
+
+/** Break-glass: people in servers. */
+export function createExec(parts: ExecParts): Pick<Operations, "exec" | "endExec"> {
+  return {
+    exec: (request) => exec(parts, request),
+    endExec: async (session, exitCode) => {
+      const open = parts.store.sessions().find(({ id }) => id === session);
+      parts.store.endSession(session, { exitCode, reason: `ended with exit code ${exitCode}` });
+      if (open !== undefined) parts.poke(open.service);
+    },
+  };
+}
+
+/**
+ * Ends the sessions whose process is gone, and those that have lasted too long: what became of them is not known, but
+ * nobody must keep a server for ever by it.
+ */
+export function endSessions(store: Store, nowMs: number): void {
+  for (const { id, process, startedAtMs } of store.sessions()) {
+    const reason = !isAlive(process)
+      ? "was lost: its process is gone"
+      : nowMs - startedAtMs >= longestSessionMs
+        ? `was ended after ${longestSessionMs / 3_600_000} hours`
+        : undefined;
+    if (reason !== undefined) store.endSession(id, { exitCode: undefined, reason });
+  }
+}
+
+/** First it is on record and in the taint; whatever fails afterwards, the server is replaced. */
+async function exec(parts: ExecParts, request: ExecRequest): Promise<ExecGrant> {
+  const { store, platform, call, poke } = parts;
+  const access = requireAccess(platform);
+  const { server, command, terminal } = request;
+  const process = requireProcess(request.pid);
+  const observation = await parts.observe();
+  requireOpen(store, server, observation);
+  await access.check(server, command, call());
+  const desired = requireOpen(store, server, observation); // somebody may have found drift while we looked
+  const { service } = desired;
+  const taint = taintOf(parts, desired, request, observation);
+  const { by, reason } = request;
+  const session = store.openSession({ service, server, by, reason, command, process, taint });
+  try {
+    if (taint.take) await access.isolate(server, call());
+    return { session, ...(await access.enter({ server, session, command, terminal }, call())) };
+  } catch (error) {
+    store.endSession(session, { exitCode: undefined, reason: "could not begin" });
+    throw error;
+  } finally {
+    poke(service);
+  }
+}
+
+function requireAccess({ name, exec }: Platform): Access {
+  if (exec !== undefined) return exec;
+  throw new KilnError("exec_refused", `On the platform ${name} no command can be run in a server.`, {
+    hint: "`kiln logs` tells what its servers have written.",
+  });
+}
+
+function requireProcess(pid: number): ProcessRef {
+  const process = findProcess(pid);
+  if (process !== undefined) return process;
+  throw new KilnError("usage", `There is no process ${pid} on this machine to hold the session.`, {
+    hint: "Run `kiln exec` on the machine that the server is on.",
+  });
+}
+
+/** Nobody is let into what is frozen, on its way out or not there yet. Returns the service that it belongs to. */
+function requireOpen(store: Store, server: ServerId, { groups }: Observation): DesiredService {
+  const group = groups.find(({ servers }) => servers.some(({ id }) => id === server));
+  const state = group?.servers.find(({ id }) => id === server)?.state;
+  const desired = group && store.desired(group.service);
+  if (desired === undefined || state === undefined) {
+    throw new KilnError("server_unknown", `There is no server ${server}.`, {
+      hint: "`kiln servers` lists them.",
+    });
+  }
+  const taint = desired.taints.find((t) => t.server === server);
+  const isTaken = taint?.takenAtMs !== undefined && !taint.held;
+  if (!isTaken && state !== "creating" && state !== "draining") return desired;
+  const why = isTaken ? "it is taken out, because it has drifted" : `it is ${state}`;
+  throw new KilnError("exec_refused", `Nobody can be let into ${server}: ${why}.`, {
+    hint: "`kiln servers` lists the others; `kiln evidence show` tells what a drifted one was.",
+  });
+}
+
+/** Whoever asks knows that the server is not to be trusted any more: it is never only reported. */
+function taintOf(
+  { clock }: ExecParts,
+  desired: DesiredService,
+  { server, by, reason }: ExecRequest,
+  observation: Observation,
+): Omit<NewTaint, "service"> {
+  const atMs = clock.now();
+  const why = reasonToWait(situationOf(desired, observation, server, atMs));
+  const detail = `${by} was let in: ${reason}`;
+  const finding = {
+    server,
+    kind: "exec",
+    subject: by,
+    detail,
+    atMs,
+    culprit: undefined,
+    seenBy: "kiln",
+  } as const;
+  const response = desired.upkeep.drift.response === "quarantine" ? "quarantine" : "replace";
+  return { finding, response, take: why === undefined, why };
+}
