@@ -1,4 +1,5 @@
 import { hostname, userInfo } from "node:os";
+import type { Culprit } from "../domain/drift.ts";
 
 /** `user@machine`, for history. Behind sudo it is the person, not root. */
 export function whoAmI(env: Readonly<Record<string, string | undefined>>): string {
@@ -12,4 +13,12 @@ function userName(): string {
   } catch {
     return `uid ${process.getuid?.() ?? "?"}`;
   }
+}
+
+/** Who changed a server, as far as the kernel tells. */
+export function culpritText(culprit: Culprit | undefined): string {
+  if (culprit === undefined) return "not known";
+  const { pid, uid, loginUid, executable, name } = culprit;
+  const login = loginUid === undefined || loginUid === uid ? "" : ` (login ${loginUid})`;
+  return `${executable ?? name} pid ${pid}${uid < 0 ? "" : ` uid ${uid}`}${login}`;
 }

@@ -2,6 +2,7 @@ import type { DriftReport } from "../api.ts";
 import type { Context, Outcome } from "../context.ts";
 import { plainText, table } from "../output/text.ts";
 import { formatAge, formatTime } from "../output/units.ts";
+import { culpritText } from "../people.ts";
 
 interface DriftOptions {
   readonly watch?: boolean;
@@ -38,7 +39,7 @@ function driftLines(reports: readonly DriftReport[], nowMs: number): string[] {
     report.server,
     report.kind,
     formatAge(nowMs - report.atMs),
-    plainText(whoOf(report)),
+    plainText(culpritText(report.culprit)),
     report.response ?? "ignored",
     plainText(report.detail),
   ]);
@@ -47,12 +48,4 @@ function driftLines(reports: readonly DriftReport[], nowMs: number): string[] {
 
 function lineOf(report: DriftReport): string {
   return `${formatTime(report.atMs)}  ${report.server}: ${plainText(report.detail)}.`;
-}
-
-/** As far as the kernel tells. */
-function whoOf({ culprit }: DriftReport): string {
-  if (culprit === undefined) return "-";
-  const { pid, uid, loginUid, executable, name } = culprit;
-  const login = loginUid === undefined || loginUid === uid ? "" : ` (login ${loginUid})`;
-  return `${executable ?? name} pid ${pid}${uid < 0 ? "" : ` uid ${uid}`}${login}`;
 }

@@ -2,6 +2,7 @@ import type { EvidenceReport } from "../api.ts";
 import type { Context, Outcome } from "../context.ts";
 import { plainText, table } from "../output/text.ts";
 import { formatBytes, formatTime } from "../output/units.ts";
+import { culpritText } from "../people.ts";
 
 export async function run(context: Context, _options: object, server: string): Outcome {
   const report = await (await context.connect()).evidenceOf(server);
@@ -18,7 +19,7 @@ function reportLines(report: EvidenceReport): string[] {
     ["server", server],
     ["release", `${release}, image ${image}`],
     ["found", `${formatTime(taint.atMs)}: ${taint.kind} ${plainText(`${taint.subject}: ${taint.detail}`)}`],
-    ["by", culprit === undefined ? "not known" : plainText(JSON.stringify(culprit))],
+    ["by", plainText(culpritText(culprit))],
     ["kept", `${formatTime(atMs)}, ${formatBytes(bytes)}, ${digest}`],
     ...(left.length === 0
       ? []
