@@ -145,6 +145,12 @@ export class Endings {
     });
   }
 
+  /** One that was given up and stopped, and that its host runs all the same. */
+  stopAgain(member: Member): void {
+    this.#move(member, "failing");
+    void this.#o.background.run(`Stopping ${member.id} once more`, () => this.#rest(member));
+  }
+
   #noteFailure(member: Member, atMs: number, readyForMs: number): void {
     const { slots } = this.#o.memory.groupOf(member);
     const { slot, attempt } = member.name;

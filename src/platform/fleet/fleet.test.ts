@@ -1,3 +1,4 @@
+import assert from "node:assert";
 import { expect, test } from "vitest";
 import { KilnError } from "../../lib/errors.ts";
 import { taint } from "../conformance/subject.ts";
@@ -176,6 +177,18 @@ test("a server that does not become ready in time is stopped and replaced, and t
   expect(fleet.world.servers.get("shop-1-1-1")?.record.state).toBe("exited");
   const [failure] = (await fleet.group(1))?.failures ?? [];
   expect(failure).toMatchObject({ kind: "unready", reason: "was not ready within 60 s: GET / answered 500" });
+});
+
+test("a server that its host says it has stopped, and runs all the same, is stopped again", async () => {
+  await using fleet = new TestFleet();
+  fleet.world.behave("shop-1-1-1", { status: 500 });
+  await fleet.resize(1, 1);
+  await fleet.untilReady(1, 1);
+  const server = fleet.world.servers.get("shop-1-1-1");
+  assert(server?.record.state === "exited");
+  server.record = { ...server.record, state: "running", exit: undefined };
+  await fleet.platform.observe(call);
+  await fleet.clock.until(() => server.record.state === "exited");
 });
 
 test("three failed checks take a server out of traffic, two passes bring it back", async () => {

@@ -284,6 +284,8 @@ class HostFleet implements Fleet {
       else if (!this.#memory.isGoneSince(found.id, version)) this.#servers.adopt(found, name, weight);
     } else if (found.state === "exited" && isRunning(member) && member.version <= version) {
       this.#endings.ended(member, found.exit);
+    } else if (found.state === "running" && member.state === "failed" && member.version <= version) {
+      this.#endings.stopAgain(member);
     }
   }
 
