@@ -88,7 +88,8 @@ export class PlanRules {
       const live = group.servers.filter(
         (s) => s.state !== "draining" && s.state !== "quarantined" && !beside.has(s.id),
       );
-      this.#verdict.expect(beside.size <= 2, "servers-bounded", () => `${beside.size} are replaced at once`);
+      const atWork = group.servers.filter((s) => beside.has(s.id) && s.state !== "quarantined").length;
+      this.#verdict.expect(atWork <= 2, "servers-bounded", () => `${atWork} are replaced at once`);
       this.#verdict.expect(
         group.size === undefined || live.length <= group.size || this.#k.isTampered(group.service),
         "servers-bounded",
