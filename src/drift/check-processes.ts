@@ -1,7 +1,7 @@
 import { statSync } from "node:fs";
 import { join } from "node:path";
 import { parseMountLine } from "../lib/mount-table.ts";
-import { linkIfThere, readIfThere } from "../lib/proc.ts";
+import { isEnding, linkIfThere, readIfThere } from "../lib/proc.ts";
 import type { Subject } from "../platform/platform.ts";
 import { culpritOf } from "./culprit.ts";
 import type { Difference } from "./detector.ts";
@@ -74,7 +74,7 @@ export function outOfCgroup({ cgroup, cgroupFolders }: Subject, pid: number): Di
   if (text === undefined) return undefined;
   const paths = text.split("\n").map((line) => line.slice(line.indexOf(":", line.indexOf(":") + 1) + 1));
   const within = paths.filter((path) => path === cgroup || path.startsWith(`${cgroup}/`));
-  if (within.length >= cgroupFolders.length) return undefined;
+  if (within.length >= cgroupFolders.length || isEnding(pid)) return undefined;
   return { kind: "limit", subject: `pid ${pid}`, detail: `pid ${pid} was taken out of the server's cgroup` };
 }
 

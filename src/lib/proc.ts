@@ -10,10 +10,24 @@ export interface ProcessRef {
 
 /** The process with this number as it is now, or undefined when there is none or only its zombie. */
 export function findProcess(pid: number): ProcessRef | undefined {
-  const stat = readIfThere(`/proc/${pid}/stat`);
-  const fields = stat?.slice(stat.lastIndexOf(")") + 2).split(" ");
+  const fields = statOf(pid);
   if (!fields || fields[0] === "Z" || fields[0] === "X") return undefined;
   return { pid, startTicks: Number(fields[19]) };
+}
+
+/** PF_EXITING of include/linux/sched.h, one of the flags in field 9 of /proc/PID/stat. */
+const exiting = 0x4;
+
+/** Whether the process has ended, or has begun to: then it leaves its cgroups before it is a zombie. */
+export function isEnding(pid: number): boolean {
+  const flags = statOf(pid)?.[6];
+  return flags === undefined || (Number(flags) & exiting) !== 0;
+}
+
+/** The fields of /proc/PID/stat from the third on; the second may hold anything. */
+function statOf(pid: number): readonly string[] | undefined {
+  const stat = readIfThere(`/proc/${pid}/stat`);
+  return stat?.slice(stat.lastIndexOf(")") + 2).split(" ");
 }
 
 export function isAlive(process: ProcessRef): boolean {

@@ -1,0 +1,23 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { expect, test } from "vitest";
+import { findProcess, isEnding } from "./proc.ts";
+
+test("a process is ending from the moment that it has begun to, also while nobody has asked how it ended", async () => {
+  // `exec` leaves the child to a program that never waits for it: it stays a zombie.
+  const parent = spawn("sh", ["-c", "true & echo $!; exec sleep 60"], {
+    stdio: ["ignore", "pipe", "ignore"],
+  });
+  try {
+    const [printed] = (await once(parent.stdout, "data")) as [Buffer];
+    const zombie = Number(printed.toString());
+    await expect.poll(() => isEnding(zombie)).toBe(true);
+    expect(findProcess(zombie)).toBeUndefined();
+    expect(isEnding(parent.pid ?? 0)).toBe(false);
+    expect(isEnding(process.pid)).toBe(false);
+  } finally {
+    parent.kill("SIGKILL");
+    await once(parent, "exit");
+  }
+  expect(isEnding(parent.pid ?? 0)).toBe(true);
+});
