@@ -108,6 +108,7 @@ const machinePath = z
 const traffic = z.strictObject({
   mode: z.enum(["http", "tcp"]),
   listen: z.number().int().min(1).max(65_535),
+  preview: z.number().int().min(1).max(65_535).exactOptional(),
   host: maybe(
     z.string().regex(/^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/, "a host name in lower case, without port"),
   ),
@@ -388,6 +389,12 @@ const Action = z
       shares: z.array(z.object({ release: releaseNumber, share: z.number() })),
       reason,
     }),
+    z.object({
+      kind: z.literal("preview"),
+      service: z.string(),
+      release: maybe(releaseNumber.describe("Absent: none.")),
+      reason,
+    }),
     z.object({ kind: z.literal("analyse"), service: z.string(), rollout: z.number(), reason }),
     z.object({
       kind: z.literal("run-job"),
@@ -526,6 +533,9 @@ export const ServiceStatus = z
     count,
     serving: maybe(Release),
     rollout: maybe(Rollout),
+    preview: maybe(z.object({ release: releaseNumber, address: z.string() })).describe(
+      "The release that can be tried before it has the traffic, and where.",
+    ),
     warm: z.array(warm),
     removing: z.boolean(),
     servers: z.array(ServerStatus),

@@ -68,6 +68,7 @@ const status = {
   count: 3,
   serving: aRelease(1),
   rollout: aRollout({ reason: "because", movedAtMs: 4, endedAtMs: undefined }),
+  preview: { release: 2, address: "http://localhost:8081" },
   warm: [{ release: 1, untilMs: 9 }],
   removing: false,
   servers: [
@@ -92,6 +93,7 @@ export const answers: Operations = {
     actions: [
       { kind: "resize", service: "shop", release: 2, size: 3, reason: "it must" },
       { kind: "route", service: "shop", shares: [{ release: 2, share: 1 }], reason: "it is ready" },
+      { kind: "preview", service: "shop", release: 2, reason: "it can be tried" },
       { kind: "destroy", service: "shop", server: "shop-9-1-1", reason: "nobody knows it" },
       {
         kind: "record",

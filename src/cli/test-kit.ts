@@ -75,6 +75,7 @@ export function aStatus(overrides: Partial<ServiceStatus> = {}): ServiceStatus {
     count: 3,
     serving: aRelease(2),
     rollout: undefined,
+    preview: undefined,
     warm: [],
     removing: false,
     servers: [1, 2, 3].map((slot) => aServer({ id: `shop-2-${slot}-1` })),

@@ -54,6 +54,11 @@ export function createActor({
         const routed = action.shares.flatMap((s) => releases?.get(s.release) ?? []);
         return platform.route(action.service, action.shares, routed, call());
       }
+      case "preview": {
+        const releases = store.desired(action.service)?.releases;
+        const release = action.release === undefined ? undefined : releases?.get(action.release);
+        return platform.preview(action.service, release, call());
+      }
       case "destroy":
         return platform.destroy(action.server, call());
       case "quarantine":

@@ -179,7 +179,7 @@ function targetOf(store: Store, desired: DesiredService, wanted: number | undefi
 /** A rollback that cannot work is refused before anything moves, with all that stands against it. */
 async function assertPossible({ store, platform, call }: CommandParts, release: Release): Promise<void> {
   const checks = await Promise.allSettled([
-    platform.preflight?.(release, call()),
+    platform.preflight?.(withoutPreview(release), call()),
     (async () => requireSecrets(store, release))(),
   ]);
   const reasons = checks.flatMap((c) => (c.status === "rejected" ? [toKilnError(c.reason)] : []));
@@ -190,6 +190,11 @@ async function assertPossible({ store, platform, call }: CommandParts, release: 
     `Release ${release.number} cannot be brought back: ${reasons.map(({ message }) => message).join(" ")}`,
     { cause: first, ...(first.hint === undefined ? {} : { hint: first.hint }) },
   );
+}
+
+/** A rollback has nothing to be tried first; a port for that must not stand against it. */
+function withoutPreview({ traffic, ...rest }: Release): Release {
+  return { ...rest, traffic: traffic && { ...traffic, preview: undefined } };
 }
 
 async function previewDeploy(parts: CommandParts, request: DeployRequest): Promise<PlanPreview> {

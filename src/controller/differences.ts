@@ -53,7 +53,8 @@ function byKey<Key extends string, Item extends Readonly<Record<Key, string>>>(
 function door(traffic: ReleaseDraft["traffic"]): string | undefined {
   if (traffic === undefined) return undefined;
   const tls = traffic.tls === undefined ? "" : ` with TLS (${traffic.tls.certificate}, ${traffic.tls.key})`;
-  return `${traffic.mode} :${traffic.listen}${traffic.host ? ` for ${traffic.host}` : ""}${tls}`;
+  const preview = traffic.preview === undefined ? "" : `, preview :${traffic.preview}`;
+  return `${traffic.mode} :${traffic.listen}${traffic.host ? ` for ${traffic.host}` : ""}${tls}${preview}`;
 }
 
 function mebibytes(bytes: number | undefined): string | undefined {

@@ -101,6 +101,8 @@ function wordsOf(action: Action): string {
       return action.shares.length === 0
         ? "no traffic"
         : `traffic to ${action.shares.map(({ release, share }) => `release ${release} (${percent(share)})`).join(", ")}`;
+    case "preview":
+      return action.release === undefined ? "preview closed" : `preview of release ${action.release}`;
     case "destroy":
       return `server ${action.server} destroyed`;
     case "retire":

@@ -108,7 +108,7 @@ export function startLoop({ store, platform, clock, log, drift }: LoopOptions): 
       const { actions, wakeAtMs } = planService(desired, view, clock.now());
       if (wakeAtMs !== undefined) queue.addAt(service, wakeAtMs);
       intents.planned(service, actions);
-      for (const action of actions) await carryOut(action);
+      await carryOutAll(actions);
       troubles.delete(service);
       if (actions.length === 0 && desired.rollout === undefined) tidy(service, view);
       lookAgain(service, actions);
@@ -120,6 +120,20 @@ export function startLoop({ store, platform, clock, log, drift }: LoopOptions): 
       log.warn({ service, code, message }, "a pass failed and will be repeated");
       lookAgain(service, `${code}: ${message}`);
     }
+  }
+
+  /** One after the other, until one fails; but a preview that fails holds up nothing. */
+  async function carryOutAll(actions: readonly Action[]): Promise<void> {
+    const faults: unknown[] = [];
+    for (const action of actions) {
+      try {
+        await carryOut(action);
+      } catch (error) {
+        if (action.kind !== "preview") throw error;
+        faults.push(error);
+      }
+    }
+    if (faults.length > 0) throw faults[0];
   }
 
   function forget(service: ServiceKey): void {

@@ -62,6 +62,8 @@ export interface ServiceStatus {
   readonly count: number;
   readonly serving: Release | undefined;
   readonly rollout: Rollout | undefined;
+  /** What the preview port reaches now. */
+  readonly preview: { readonly release: number; readonly address: string } | undefined;
   readonly warm: readonly WarmRelease[];
   readonly removing: boolean;
   readonly servers: readonly ServerStatus[];

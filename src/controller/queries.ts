@@ -1,3 +1,4 @@
+import { addressOf, previewDoor } from "../domain/address.ts";
 import type { KilnEvent } from "../domain/event.ts";
 import { type ImageDigest, parseServerId, type ServiceKey } from "../domain/ids.ts";
 import type { GroupObservation, Observation } from "../domain/observation.ts";
@@ -71,6 +72,7 @@ function statusOf(
     count,
     serving: serving === undefined ? undefined : desired.releases.get(serving),
     rollout,
+    preview: previewOf(groups, desired),
     warm,
     removing: removed,
     servers: groups.flatMap((group) => serversOf(group, desired)),
@@ -83,6 +85,15 @@ function statusOf(
       .filter((warning) => warning.service === service)
       .map(({ message, hint }) => ({ message, hint })),
   };
+}
+
+function previewOf(
+  groups: readonly GroupObservation[],
+  { releases }: DesiredService,
+): ServiceStatus["preview"] {
+  const release = groups.find((g) => g.previewed)?.release;
+  const address = release === undefined ? undefined : addressOf(previewDoor(releases.get(release)?.traffic));
+  return release === undefined || address === undefined ? undefined : { release, address };
 }
 
 function serversOf(group: GroupObservation, desired: DesiredService): readonly ServerStatus[] {

@@ -17,6 +17,13 @@ export type Action =
       readonly reason: string;
     }
   | { readonly kind: "route"; readonly service: ServiceKey; readonly shares: Shares; readonly reason: string }
+  /** Which release the preview port reaches; undefined: none. */
+  | {
+      readonly kind: "preview";
+      readonly service: ServiceKey;
+      readonly release: number | undefined;
+      readonly reason: string;
+    }
   /** Nobody needs it any more: its release is not known, or it was in quarantine. */
   | {
       readonly kind: "destroy";

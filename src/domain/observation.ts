@@ -57,6 +57,8 @@ export interface GroupObservation {
   readonly replacing?: readonly ServerId[];
   /** Share of new traffic that the router gives this group, 0 to 1. */
   readonly share: number;
+  /** Whether the preview port reaches this group. Absent: it does not. */
+  readonly previewed?: boolean;
   /** Present servers: failed and destroyed ones are not among them. */
   readonly servers: readonly ServerObservation[];
   /** Servers that were given up and are not quite gone: being stopped, or kept for their logs. */

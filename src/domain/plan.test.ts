@@ -16,6 +16,7 @@ function brief(actions: readonly Action[]): string {
       if (a.kind === "destroy") return `x${a.server}`;
       if (a.kind === "analyse") return "?";
       if (a.kind === "quarantine" || a.kind === "retire") return `${a.kind} ${a.server}`;
+      if (a.kind === "preview") return `see ${a.release ?? "none"}`;
       if (a.kind !== "record") return `${a.kind} ${a.job}`;
       return `[${a.change.kind === "end" ? a.change.phase : a.change.kind}]`;
     })

@@ -4,6 +4,7 @@ import type { Observation } from "./observation.ts";
 import { planAge } from "./plan-age.ts";
 import { planDrift } from "./plan-drift.ts";
 import { tidyJobs } from "./plan-jobs.ts";
+import { planPreview } from "./plan-preview.ts";
 import { planRollout } from "./plan-rollout.ts";
 import type { DesiredService } from "./rollout.ts";
 import {
@@ -33,7 +34,8 @@ export function plan(desired: readonly DesiredService[], observed: Observation, 
 /** What to do now for one service. Pure: the same arguments give the same plan. `nowMs` is Unix time in ms. */
 export function planService(desired: DesiredService, view: ServiceView, nowMs: number): Plan {
   const { actions, wakeAtMs } = planGroups(desired, view, nowMs);
-  return { actions: [...tidyJobs(desired, view, nowMs), ...actions], wakeAtMs };
+  const others = [...tidyJobs(desired, view, nowMs), ...planPreview(desired, view)];
+  return { actions: [...others, ...actions], wakeAtMs };
 }
 
 function planGroups(desired: DesiredService, view: ServiceView, nowMs: number): Plan {

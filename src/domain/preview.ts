@@ -58,6 +58,8 @@ function play(world: World, action: Action): World {
       return { ...world, view: resized(world, action.release, action.size) };
     case "route":
       return { ...world, view: routed(world.view, action.shares) };
+    case "preview":
+      return { ...world, view: previewing(world.view, action.release) };
     case "record":
       return { ...world, desired: applyChange(world.desired, action.change) ?? world.desired };
     case "analyse":
@@ -99,9 +101,9 @@ function resized({ view, nowMs }: World, release: number, size: number): Service
   const groups = new Map(view.groups);
   if (size === 0) groups.delete(release);
   else {
-    const share = groups.get(release)?.share ?? 0;
+    const { share = 0, previewed = false } = groups.get(release) ?? {};
     const servers = Array.from({ length: size }, (_, i) => readyServer(view.service, release, i + 1, nowMs));
-    groups.set(release, { ...emptyGroup(view.service, release), size, share, servers });
+    groups.set(release, { ...emptyGroup(view.service, release), size, share, previewed, servers });
   }
   return { ...view, groups };
 }
@@ -112,6 +114,11 @@ function routed(view: ServiceView, shares: Shares): ServiceView {
     ([release, g]) => [release, { ...g, share: share.get(release) ?? 0 }] as const,
   );
   return { ...view, groups: new Map(groups), routed: shares.length > 0 };
+}
+
+function previewing(view: ServiceView, shown: number | undefined): ServiceView {
+  const groups = [...view.groups].map(([n, g]) => [n, { ...g, previewed: n === shown }] as const);
+  return { ...view, groups: new Map(groups) };
 }
 
 function emptyGroup(service: string, release: number): GroupObservation {

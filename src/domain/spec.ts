@@ -129,6 +129,11 @@ export interface TrafficSpec {
   readonly mode: "http" | "tcp";
   /** TCP port on the machine. Several http services may share one, told apart by `host`. */
   readonly listen: number;
+  /**
+   * Another TCP port, of the same mode and certificate, for any host: while a rollout is on its way it reaches the servers
+   * of the new release alone, and nobody at other times.
+   */
+  readonly preview?: number | undefined;
   /** Host name (RFC 9110 section 7.2), lower case, without port. Absent: every host that no other service names. */
   readonly host: string | undefined;
   /** The router ends TLS with this certificate. Absent: traffic comes in plain. */

@@ -96,6 +96,12 @@ export interface Platform {
    */
   route(service: ServiceKey, shares: Shares, releases: readonly Release[], call: Call): Promise<void>;
   /**
+   * Which release the preview port reaches: that of its `traffic.preview`, with its ready servers and no others. Undefined:
+   * nobody. The port is open as long as a release with traffic has one. Resolves when the data plane has it; throws
+   * `port_taken`, `traffic_conflict` or `certificate_invalid` when the port can't be opened.
+   */
+  preview(service: ServiceKey, release: Release | undefined, call: Call): Promise<void>;
+  /**
    * Out of traffic for good, frozen where that can be done, evidence kept. The group makes another, unless `replacing`
    * named it. Lasts until it is destroyed or its group goes. Throws `server_unknown`.
    */

@@ -14,6 +14,7 @@ export interface Target {
 
 /** Everything the router shall know of one service. */
 export interface RoutedService {
+  /** Of a service, or of its preview (`previewKey`): to the router that is another service. */
   readonly service: ServiceKey;
   /** The ways in. More than one while a rollout changes the port or the host name. */
   readonly doors: readonly TrafficSpec[];
@@ -65,11 +66,12 @@ export interface Router {
    * to the end of the server.
    */
   closeLong?(service: ServiceKey, target: ServerId, progress: number, options: RouterOptions): Promise<void>;
-  /** What each of the service's targets has answered so far; nothing for a service of plain TCP. */
+  /** What each of the service's targets has answered so far; nothing for a service of plain TCP or a preview. */
   counts(service: ServiceKey, options: RouterOptions): Promise<readonly TargetCounts[]>;
   /**
    * Checks that these doors could be opened for this service, changing nothing. Throws like `apply`. A certificate that
-   * the service has at that door already is not looked at again: what serves must not stand against a rollback.
+   * the service has at that door already is not looked at again: what serves must not stand against a rollback. A service
+   * and its preview are not in each other's way.
    */
   check(service: ServiceKey, doors: readonly TrafficSpec[], options: RouterOptions): Promise<void>;
   /**

@@ -21,29 +21,42 @@ export function* sameServices(documents: readonly MapTree[]): Generator<Finding>
 
 interface Door {
   readonly service: string;
-  readonly traffic: NonNullable<SpecDocument["traffic"]>;
+  /** Where in `traffic` its port is. */
+  readonly key: "listen" | "preview";
+  readonly traffic: Omit<NonNullable<SpecDocument["traffic"]>, "preview">;
 }
 
 /** Services of one file that could not have their traffic on one machine. */
 export function* sameDoors(
   variants: readonly { readonly tree: MapTree; readonly document: SpecDocument | undefined }[],
 ): Generator<Finding> {
-  const doors: Door[] = [];
+  const before: Door[] = [];
   for (const { tree, document } of variants) {
-    if (!document?.traffic) continue;
-    const door = { service: document.service, traffic: document.traffic };
-    const other = doors.find((before) => collide(before.traffic, door.traffic));
-    doors.push(door);
-    if (!other) continue;
-    yield { offset: findSpot(tree, ["traffic", "listen"]).offset, ...collision(other, door.traffic) };
+    const doors = doorsOf(document);
+    for (const door of doors) {
+      const other = before.find(({ traffic }) => collide(traffic, door.traffic));
+      if (!other) continue;
+      yield { offset: findSpot(tree, ["traffic", door.key]).offset, ...collision(other, door) };
+    }
+    before.push(...doors);
   }
 }
 
+function doorsOf(document: SpecDocument | undefined): readonly Door[] {
+  if (!document?.traffic) return [];
+  const { service, traffic } = document;
+  const { preview, ...own } = traffic;
+  const door: Door = { service, key: "listen", traffic: own };
+  if (preview === undefined) return [door];
+  return [door, { service, key: "preview", traffic: { ...own, listen: preview, host: undefined } }];
+}
+
 function collision(
-  { service, traffic }: Door,
-  { listen, mode, tls }: Door["traffic"],
+  { service, key: otherKey, traffic }: Door,
+  { key, traffic: { listen, mode, tls } }: Door,
 ): Omit<Finding, "offset"> {
-  const where = `\`traffic.listen\` is ${listen}, which \`${service}\` listens on`;
+  const use = otherKey === "listen" ? "listens on" : "has for its preview";
+  const where = `\`traffic.${key}\` is ${listen}, which \`${service}\` ${use}`;
   if (mode === "http" && traffic.mode === "http" && isMixed(traffic, { tls })) {
     return {
       message: `${where} ${tls === undefined ? "with" : "without"} TLS; expected the same for all services of a port.`,

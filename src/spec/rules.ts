@@ -36,6 +36,7 @@ const rules: readonly Rule[] = [
   healthCheck,
   trafficNeedsPort,
   hostNeedsHttp,
+  previewApart,
   rolloutNumbers,
   canarySteps,
   maxAgeNeedsRoom,
@@ -169,6 +170,15 @@ function* hostNeedsHttp({ document: { traffic } }: RuleInput): Generator<Breach>
     path: ["traffic", "host"],
     message: "`traffic.host` needs `mode: http`; plain TCP carries no host name.",
     hint: "Remove `host`, or give each service a port of its own.",
+  };
+}
+
+function* previewApart({ document: { traffic } }: RuleInput): Generator<Breach> {
+  if (traffic?.preview === undefined || traffic.preview !== traffic.listen) return;
+  yield {
+    path: ["traffic", "preview"],
+    message: `\`traffic.preview\` is ${traffic.preview}, as \`traffic.listen\` is; expected another port.`,
+    hint: "The one is for the traffic, the other for the new release alone.",
   };
 }
 

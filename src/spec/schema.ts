@@ -233,6 +233,12 @@ const traffic = z
   .strictObject(
     {
       listen: leaf.port().describe("TCP port of the machine that the router listens on."),
+      preview: leaf
+        .port()
+        .optional()
+        .describe(
+          "TCP port that reaches the new release alone, for any host, while a rollout is on its way; nobody at other times.",
+        ),
       host: leaf
         .hostName()
         .optional()

@@ -55,10 +55,16 @@ function toJob(when: JobSpec["when"]) {
 }
 
 function toTraffic(
-  { mode, listen, host }: NonNullable<SpecDocument["traffic"]>,
+  { mode, listen, preview, host }: NonNullable<SpecDocument["traffic"]>,
   tls: ProjectFiles["tls"],
 ): TrafficSpec {
-  return { mode, listen, host, ...(tls === undefined ? {} : { tls }) };
+  return {
+    mode,
+    listen,
+    ...(preview === undefined ? {} : { preview }),
+    host,
+    ...(tls === undefined ? {} : { tls }),
+  };
 }
 
 function toImage(image: SpecDocument["image"], files: Found): ImageSpec {

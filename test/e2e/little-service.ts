@@ -44,6 +44,8 @@ interface ServiceOptions {
   readonly bake: string;
   /** More of `rollout`, as YAML. */
   readonly rollout: string;
+  /** More of `traffic`, as YAML. */
+  readonly traffic: string;
   /** More of `servers`, as YAML. */
   readonly servers: string;
   /** More keys, as YAML. */
@@ -96,6 +98,7 @@ function specText(name: string, options: Partial<ServiceOptions>): string {
     port = 0,
     host,
     rollout = "",
+    traffic = "",
     bake = "50ms",
     files = [],
     servers = "",
@@ -113,7 +116,7 @@ ${files.map((file) => `    - ${file}\n`).join("")}
   command: ${command}
 servers: { count: ${count}, port: 8080 ${servers} }
 health: { http: /, interval: 50ms, timeout: 300ms, ready: 1, unready: 2, deadline: 3s }
-traffic: { listen: ${port}${host === undefined ? "" : `, host: ${host}`} }
+traffic: { listen: ${port}${host === undefined ? "" : `, host: ${host}`} ${traffic} }
 rollout: { bake: ${bake}, drain: 1s, keepWarm: 200ms ${rollout} }
 ${more}
 `;

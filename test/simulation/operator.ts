@@ -2,7 +2,7 @@ import type { Controller } from "../../src/controller/controller.ts";
 import type { DeployRequest } from "../../src/controller/operations.ts";
 import type { ServiceKey } from "../../src/domain/ids.ts";
 import type { Rollout } from "../../src/domain/rollout.ts";
-import type { JobSpec, RolloutPolicy, Step, UpkeepPolicy } from "../../src/domain/spec.ts";
+import type { JobSpec, RolloutPolicy, Step, TrafficSpec, UpkeepPolicy } from "../../src/domain/spec.ts";
 import { aRelease } from "../../src/domain/testing.ts";
 import { KilnError } from "../../src/lib/errors.ts";
 import { Killed } from "./life.ts";
@@ -151,13 +151,21 @@ export class Operator {
         unready: random.int(2, 4),
         deadlineMs: random.pick([20_000, 45_000, 90_000]),
       },
-      traffic: traffic && { ...traffic, host: `${service}.example.com` },
+      traffic: traffic && this.#door(service, traffic),
       secrets: [],
       files: [],
       jobs: someJobs(random.fork(`jobs ${this.#versions}`)),
     };
     this.#drafts.set(service, [...(this.#drafts.get(service) ?? []), draft]);
     return draft;
+  }
+
+  /** Most services have a preview, on one of two ports. */
+  #door(service: ServiceKey, traffic: TrafficSpec): TrafficSpec {
+    const random = this.#random.fork(`door ${this.#versions}`);
+    const door = { ...traffic, host: `${service}.example.com` };
+    const first = 9_000 + 2 * service.charCodeAt(0);
+    return random.chance(0.7) ? { ...door, preview: first + random.int(0, 1) } : door;
   }
 
   #count(): number {

@@ -1,5 +1,11 @@
 import type { Shares } from "../../src/domain/actions.ts";
-import { parseServerId, type ServerId, type ServiceKey } from "../../src/domain/ids.ts";
+import {
+  parseServerId,
+  previewedBy,
+  previewKey,
+  type ServerId,
+  type ServiceKey,
+} from "../../src/domain/ids.ts";
 import type { Observation } from "../../src/domain/observation.ts";
 import type { FakeCall } from "../../src/platform/fake/world.ts";
 import type { HostJob, ServerSpec } from "../../src/platform/fleet/host.ts";
@@ -13,6 +19,7 @@ import { Knowledge } from "./knowledge.ts";
 import type { Life } from "./life.ts";
 import type { Machine } from "./machine.ts";
 import { PlanRules } from "./plan-rules.ts";
+import { PreviewRules } from "./preview-rules.ts";
 import { ProgressRules } from "./progress-rules.ts";
 import type { Trace } from "./trace.ts";
 import { TrafficRules } from "./traffic-rules.ts";
@@ -30,6 +37,7 @@ export class Referee {
   readonly #plan: PlanRules;
   readonly #progress: ProgressRules;
   readonly #jobs: JobRules;
+  readonly #preview: PreviewRules;
   /** Servers that the planner wants gone without a drain: their release is not known any more. */
   readonly #strays = new Set<ServerId>();
   #life: Life | undefined;
@@ -42,6 +50,7 @@ export class Referee {
     this.#plan = new PlanRules(this.knowledge, this.verdict);
     this.#progress = new ProgressRules(this.knowledge, this.verdict);
     this.#jobs = new JobRules(this.knowledge, this.verdict);
+    this.#preview = new PreviewRules(this.knowledge, this.verdict);
   }
 
   /** A controller begins its life. Servers that have traffic are its own to keep. */
@@ -51,10 +60,12 @@ export class Referee {
     this.knowledge.upSinceMs = this.knowledge.now();
     this.knowledge.oracle = new HealthOracle();
     for (const service of services) {
-      for (const { id } of machine.takers(service)) this.knowledge.oracle.adopt(id);
+      const previewed = machine.takers(previewKey(service));
+      for (const { id } of [...machine.takers(service), ...previewed]) this.knowledge.oracle.adopt(id);
       this.#refresh(service, store);
     }
     this.#plan.begin();
+    this.#preview.begin();
     this.#progress.begin();
   }
 
@@ -109,6 +120,12 @@ export class Referee {
     );
     this.#traffic.decided(service, service, this.#plan.seenMs(service));
     this.#plan.onRoute(service, shares);
+  }
+
+  onPreview(service: ServiceKey, release: number | undefined, life: Life): void {
+    if (this.#isOver(life)) return;
+    this.#trace.add(() => `  preview ${service} ${release ?? "none"}`);
+    this.#preview.onPreview(service, release);
   }
 
   onQuarantine(id: ServerId, life: Life): void {
@@ -167,13 +184,14 @@ export class Referee {
     if (this.#isOver(life)) return;
     const targets = () => routed.targets.map((t) => `${t.id}=${t.weight}`).join(" ");
     this.#trace.add(() => `    apply ${routed.service}: ${targets()}`);
-    this.#traffic.onApply(routed);
+    if (previewedBy(routed.service) !== undefined) this.#preview.onApply(routed);
+    else this.#traffic.onApply(routed);
   }
 
   onRemove(service: ServiceKey, life: Life): void {
     if (this.#isOver(life)) return;
     this.#trace.add(() => `    remove ${service}`);
-    this.#traffic.onRemove(service);
+    if (previewedBy(service) === undefined) this.#traffic.onRemove(service);
   }
 
   onCall({ part, operation, subject }: FakeCall, { outcome, beforeMs, afterMs }: Fate): void {
@@ -182,13 +200,13 @@ export class Referee {
       () => `    fault: ${part} ${operation} ${subject ?? ""} ${outcome} ${beforeMs}+${afterMs} ms`,
     );
     this.knowledge.disturbedMs = this.knowledge.now() + beforeMs + afterMs;
-    if (outcome === "forgotten") this.knowledge.tamper(part === "router" ? subject : undefined);
+    if (outcome === "forgotten") this.knowledge.tamper(tampered(part, subject));
   }
 
   /** A call has taken effect; one of a dead controller's comes as a surprise to its successor. */
   onEffect({ part, operation, subject }: FakeCall, _fate: Fate, life: Life): void {
     if (operation === "list" || operation === "observe" || operation === "open") return;
-    if (this.#isOver(life)) this.knowledge.tamper(part === "router" ? subject : undefined);
+    if (this.#isOver(life)) this.knowledge.tamper(tampered(part, subject));
     const { machine, services } = this.knowledge;
     this.#jobs.checkOnce();
     for (const service of services) {
@@ -207,6 +225,7 @@ export class Referee {
       this.#traffic.step(service);
       this.#progress.step(service);
       this.#jobs.step(service);
+      this.#preview.step(service);
     }
   }
 
@@ -229,4 +248,10 @@ function takenIn(method: string, [first]: readonly unknown[]): ServerId | undefi
   if (method !== "taint") return undefined;
   const { take, finding } = first as NewTaint;
   return take ? finding.server : undefined;
+}
+
+/** The service that a call of the router was about; undefined: all of them. */
+function tampered(part: FakeCall["part"], subject: string | undefined): ServiceKey | undefined {
+  if (part !== "router" || subject === undefined) return undefined;
+  return previewedBy(subject) ?? subject;
 }

@@ -1,4 +1,4 @@
-import { parseJobId, parseServerId, type ServiceKey } from "../../src/domain/ids.ts";
+import { parseJobId, parseServerId, previewKey, type ServiceKey } from "../../src/domain/ids.ts";
 import type { Observation } from "../../src/domain/observation.ts";
 import { planService } from "../../src/domain/plan.ts";
 import type { DesiredService } from "../../src/domain/rollout.ts";
@@ -56,7 +56,13 @@ function leftOvers(
     return machine.isRunning(id) || desired?.releases.has(job.release) !== true;
   });
   const routed = serving === undefined && machine.routes.has(service) ? [`${service} still has a route`] : [];
+  const preview = machine.routes.get(previewKey(service));
+  const previewed =
+    preview !== undefined && (serving === undefined || preview.targets.length > 0)
+      ? [`${service} still has a preview`]
+      : [];
   return [
+    ...previewed,
     ...routed,
     ...[...strays, ...jobs].map((id) => `${id} is left over (${machine.servers.get(id)?.record.state})`),
   ];

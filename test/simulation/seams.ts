@@ -1,4 +1,5 @@
 import { strict as assert } from "node:assert";
+import { previewedBy } from "../../src/domain/ids.ts";
 import type { Clock } from "../../src/lib/clock.ts";
 import { KilnError } from "../../src/lib/errors.ts";
 import type { FakeCall } from "../../src/platform/fake/world.ts";
@@ -98,7 +99,7 @@ export function seamRouter(router: Router, seams: Seams): Router {
     through(seams, call(operation, service), signal, async () => {
       const before = machine.takers(service);
       await work();
-      machine.trafficChanged(service, before);
+      if (previewedBy(service) === undefined) machine.trafficChanged(service, before);
     });
   return {
     ...router,
@@ -175,6 +176,10 @@ export function seamPlatform(fleet: Fleet, { referee, life, time }: Seams): Flee
     route: (service, shares, releases, c) => {
       referee.onRoute(service, shares, life);
       return fleet.route(service, shares, releases, c);
+    },
+    preview: (service, release, c) => {
+      referee.onPreview(service, release?.number, life);
+      return fleet.preview(service, release, c);
     },
     quarantine: (server, reason, c) => {
       referee.onQuarantine(server, life);

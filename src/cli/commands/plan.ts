@@ -45,6 +45,10 @@ function actionCells(action: Action): [string, string][] {
       return [[`release ${action.release}: ${plural(action.size, "server")}`, action.reason]];
     case "route":
       return [[`traffic: ${sharesText(action.shares)}`, action.reason]];
+    case "preview":
+      return [
+        [`preview: ${action.release === undefined ? "none" : `release ${action.release}`}`, action.reason],
+      ];
     case "destroy":
       return [[`destroy ${action.server}`, action.reason]];
     case "quarantine":

@@ -5,7 +5,7 @@ import { facts } from "../output/text.ts";
 import { formatTime } from "../output/units.ts";
 import { requireService, type ServiceOptions } from "../project.ts";
 import { finishRollout } from "../rollout/finish.ts";
-import { failedJobLines, failureLines } from "../rollout/summary.ts";
+import { failedJobLines, failureLines, previewLines } from "../rollout/summary.ts";
 import { jobLines, journey, liveLines } from "../rollout/view.ts";
 import { requireStatus } from "../services.ts";
 
@@ -24,12 +24,13 @@ export async function run(context: Context, options: ShowOptions, service?: stri
   const failures = status.failures.filter((failure) => failure.atMs >= rollout.startedAtMs);
   const { style } = context.output;
   const running = rollout.endedAtMs === undefined;
-  context.output.result({ rollout, servers: status.servers, failures }, [
+  context.output.result({ rollout, preview: status.preview?.address, servers: status.servers, failures }, [
     ...(running
       ? liveLines({ rollout, status }, context.clock.now(), style)
       : [`${style.bold(key)}  ${journey(rollout)}`]),
     ...(running ? [] : jobLines(rollout, context.clock.now()).map((line) => `  ${line}`)),
     ...facts(rolloutFacts(rollout)),
+    ...(running ? previewLines(status) : []),
     ...failedJobLines(rollout, style),
     ...failures.flatMap((failure) => ["", ...failureLines(failure, style)]),
   ]);

@@ -1,4 +1,4 @@
-import { addressOf } from "../address.ts";
+import { addressOf } from "../../domain/address.ts";
 import type { ServiceStatus, Trouble } from "../api.ts";
 import type { Context, Outcome } from "../context.ts";
 import type { Style } from "../output/style.ts";
@@ -66,6 +66,9 @@ export function oneLines(status: ServiceStatus, nowMs: number, style: Style): st
         : [["release", `${serving.number} (${serving.version}), by ${serving.createdBy}`] as const]),
       ["servers", readyCell(status, style)],
       ...(address === undefined ? [] : [["address", address] as const]),
+      ...(status.preview === undefined
+        ? []
+        : [["preview", `${status.preview.address} (release ${status.preview.release} alone)`] as const]),
       ...status.warm.map(
         ({ release, untilMs }) =>
           [

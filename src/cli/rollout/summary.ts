@@ -1,6 +1,7 @@
+import { addressOf } from "../../domain/address.ts";
 import type { ServerFailure } from "../../domain/observation.ts";
 import type { Rollout } from "../../domain/rollout.ts";
-import { addressOf } from "../address.ts";
+
 import type { Client, ServiceStatus } from "../api.ts";
 import type { Context, ExitCode } from "../context.ts";
 import type { Style } from "../output/style.ts";
@@ -29,6 +30,7 @@ export async function reportEnd(context: Context, client: Client, rollout: Rollo
       phase: rollout.phase,
       durationMs,
       address,
+      preview: status?.preview?.address,
       rollout,
       failures,
     },
@@ -110,11 +112,19 @@ function endLines(
     case "paused":
       return [
         `${style.bad("Paused")} ${rollout.service}, ${journey(rollout)}, after ${took}.${why}`,
+        ...previewLines(status),
         `  \`kiln rollout resume ${rollout.service}\` goes on, \`promote\` goes on without waiting, \`abort\` goes back.`,
       ];
     default:
       return [`${style.bad("Failed")} ${rollout.service}, ${journey(rollout)}, after ${took}.${why}`];
   }
+}
+
+/** Where the new release can be tried before it has the traffic. */
+export function previewLines(status: ServiceStatus | undefined): string[] {
+  return status?.preview === undefined
+    ? []
+    : [`  preview ${status.preview.address} (release ${status.preview.release} alone)`];
 }
 
 function completeLines(

@@ -23,6 +23,8 @@ export interface PlatformSubject extends Subject {
   job?(kind: "fine" | "failing" | "endless"): JobOrder;
   /** One request through the service's way in: the release that answered it, or undefined when it was lost. */
   request?(): Promise<number | undefined>;
+  /** The same through the preview port, which every `release` here has. */
+  requestPreview?(): Promise<number | undefined>;
   /** Ends a server's process from outside. */
   kill?(server: ServerId): Promise<void>;
   /** Ends the controller's half of the platform and starts a new one over the same servers. */
@@ -146,6 +148,34 @@ export function describePlatform(name: string, open: () => Promise<PlatformSubje
       await world.resize(1, 0);
       await world.gone(1);
       expect(world.lost).toBe(0);
+    });
+
+    test("a preview reaches one release while another has the traffic, and nobody when it is closed", async () => {
+      await world.serve(1, 1);
+      expect(await world.previewed()).toBeUndefined();
+      await world.raise(2, 2);
+      await world.preview(2);
+      await world.preview(2);
+      expect(await world.previewed()).toBe(2);
+      expect([await world.ask(4), (await world.group(2))?.share]).toEqual([new Set([1]), 0]);
+      expect((await world.servers(2)).map((s) => s.inTraffic)).toEqual([false, false]);
+      await world.route([[2, 1]]);
+      await world.preview(undefined);
+      expect(await world.previewed()).toBeUndefined();
+      expect(await world.ask(4)).toEqual(new Set([2]));
+      expect((await subject.platform.observe(call)).routed).toEqual([subject.service]);
+    });
+
+    test("a preview loses its servers with its release, and its port with the way in", async () => {
+      await world.serve(1, 1);
+      await world.raise(2, 1);
+      await world.preview(2);
+      await world.resize(2, 0);
+      await world.gone(2);
+      if (subject.requestPreview !== undefined) expect(await subject.requestPreview()).toBeUndefined();
+      await world.preview(undefined);
+      await world.route([]);
+      expect((await subject.platform.observe(call)).routed).not.toContain(subject.service);
     });
 
     test("closing the way in keeps the servers", async () => {
@@ -424,6 +454,21 @@ class Conversation {
     const shares: Shares = pairs.map(([release, share]) => ({ release, share }));
     const releases = shares.map((s) => this.#subject.release(s.release));
     await this.#subject.platform.route(this.#subject.service, shares, releases, call);
+  }
+
+  async preview(release: number | undefined): Promise<void> {
+    const { platform, service } = this.#subject;
+    const shown = release === undefined ? undefined : this.#subject.release(release);
+    await platform.preview(service, shown, call);
+  }
+
+  /** The release that the preview reaches, as the platform tells and as a request finds out. */
+  async previewed(): Promise<number | undefined> {
+    const { platform, requestPreview, service } = this.#subject;
+    const { groups } = await platform.observe(call);
+    const told = groups.find((g) => g.service === service && g.previewed)?.release;
+    if (requestPreview !== undefined) expect(await requestPreview()).toBe(told);
+    return told;
   }
 
   async gone(release: number): Promise<void> {

@@ -117,6 +117,30 @@ export function describeRouter(name: string, open: () => Promise<RouterSubject>)
       expect(await observed("blog")).toBeUndefined();
     });
 
+    test("a preview is a service beside its own, not in its way, and not counted", async () => {
+      const service = await shop(256);
+      const preview = { ...service, service: "shop_preview", doors: [subject.doors[1]] };
+      await subject.router.apply(service, call);
+      await subject.router.apply(preview, call);
+      expect([await observed(), await observed("shop_preview")]).toEqual(
+        [service, preview].map((s) => comparable(s)),
+      );
+      await subject.router.check("shop", [subject.doors[1]], call);
+      await subject.router.check("shop_preview", [subject.doors[0]], call);
+      await expect(subject.router.check("blog", [subject.doors[1]], call)).rejects.toThrow(
+        "preview of shop already has",
+      );
+      if (subject.request !== undefined)
+        expect(await answers(3, subject.doors[1])).toEqual(new Set(["shop-1-1-1"]));
+      const counted = await subject.router.counts("shop", call);
+      expect(counted.flatMap((c) => [c.requests, ...c.latency]).every((count) => count === 0)).toBe(true);
+      await subject.router.apply({ ...preview, targets: [] }, call);
+      if (subject.request !== undefined)
+        expect(await answers(1, subject.doors[1])).toEqual(new Set([undefined]));
+      await subject.router.remove("shop_preview", call);
+      expect(await observed()).toEqual(comparable(service));
+    });
+
     test("check changes nothing", async () => {
       await subject.router.check("shop", [subject.doors[0], subject.doors[2]], call);
       expect(await subject.router.observe(call)).toEqual([]);

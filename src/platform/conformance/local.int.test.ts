@@ -72,13 +72,17 @@ async function openPlatform(): Promise<PlatformSubject> {
       log: silentLog,
     });
   const listen = await freePort();
+  const preview = await freePort();
   let platform = open();
   return {
     get platform() {
       return platform;
     },
     service: "shop",
-    release: (number) => release(number, listen, webServer(number)),
+    release: (number) => {
+      const made = release(number, listen, webServer(number));
+      return { ...made, traffic: made.traffic && { ...made.traffic, preview } };
+    },
     exiting: (number) => release(number, listen, lastWords),
     unhealthy: (number) => release(number, listen, hello),
     job: (kind) => ({
@@ -87,6 +91,7 @@ async function openPlatform(): Promise<PlatformSubject> {
       job: { name: kind, when: "before", command: ["/bin/sh", "-c", jobs[kind]], deadlineMs: 60_000 },
     }),
     request: () => ask(listen),
+    requestPreview: () => ask(preview),
     kill: async (server) => {
       process.kill(processOf(server), "SIGKILL");
     },

@@ -18,7 +18,7 @@ describePlatform("the fake platform", async () => {
       return platform;
     },
     service: "shop",
-    release,
+    release: (number) => release(number, { traffic: { ...door(8080), preview: 8081 } }),
     exiting(number) {
       world.behave(`shop-${number}`, { lines: ["last words"], exitAfterMs: 10, exitCode: 3 });
       return release(number);
@@ -40,6 +40,10 @@ describePlatform("the fake platform", async () => {
     },
     request: async () => {
       const id = world.request("shop", turn++);
+      return id === undefined ? undefined : world.servers.get(id)?.release.number;
+    },
+    requestPreview: async () => {
+      const id = world.request("shop_preview", turn++);
       return id === undefined ? undefined : world.servers.get(id)?.release.number;
     },
     kill: async (server) => world.exit(server, 137),

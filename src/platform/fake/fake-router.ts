@@ -1,4 +1,4 @@
-import type { ServiceKey } from "../../domain/ids.ts";
+import { previewedBy, type ServiceKey } from "../../domain/ids.ts";
 import type { TrafficSpec } from "../../domain/spec.ts";
 import { KilnError } from "../../lib/errors.ts";
 import type { Router, RouterOptions } from "../../router/router.ts";
@@ -40,23 +40,33 @@ export function fakeRouter(world: FakeWorld): Router {
         return ids.flatMap((id) => world.counts.get(id) ?? []);
       }),
     check: (service, doors, options) =>
-      perform("check", service, options, () => requireDoors(world, service, doors)),
+      perform("check", service, options, () => requireDoors(world, service, doors, ownerOf)),
     renew: (_observed, options) => perform("renew", undefined, options, () => [...world.warnings]),
     stopIdle: (options) => perform("stopIdle", undefined, options, () => {}),
     stop: (options) => perform("stop", undefined, options, () => world.routes.clear()),
   };
 }
 
-function requireDoors(world: FakeWorld, service: ServiceKey, doors: readonly TrafficSpec[]): void {
+function ownerOf(key: ServiceKey): ServiceKey {
+  return previewedBy(key) ?? key;
+}
+
+/** `nameOf`: those who have the same name are in nobody's way. */
+function requireDoors(
+  world: FakeWorld,
+  service: ServiceKey,
+  doors: readonly TrafficSpec[],
+  nameOf = (key: ServiceKey) => key,
+): void {
   for (const door of doors) {
     if (world.takenPorts.has(door.listen)) {
       throw new KilnError("port_taken", `Port ${door.listen} is taken by another program.`);
     }
     for (const other of world.routes.values()) {
-      if (other.service !== service && other.doors.some((d) => inConflict(d, door))) {
+      if (nameOf(other.service) !== nameOf(service) && other.doors.some((d) => inConflict(d, door))) {
         throw new KilnError(
           "traffic_conflict",
-          `The service ${other.service} has port ${door.listen} already.`,
+          `The ${previewedBy(other.service) === undefined ? "service" : "preview of"} ${ownerOf(other.service)} already has port ${door.listen}.`,
         );
       }
     }

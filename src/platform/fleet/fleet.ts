@@ -1,8 +1,9 @@
 import assert from "node:assert";
 import type { Shares } from "../../domain/actions.ts";
+import { previewDoor } from "../../domain/address.ts";
 import type { ReleaseTraffic } from "../../domain/analysis.ts";
 import type { ServerId, ServiceKey } from "../../domain/ids.ts";
-import { parseJobId, parseServerId } from "../../domain/ids.ts";
+import { parseJobId, parseServerId, previewedBy, previewKey } from "../../domain/ids.ts";
 import type { Observation, ServiceWarning } from "../../domain/observation.ts";
 import type { Release } from "../../domain/release.ts";
 import type { Clock } from "../../lib/clock.ts";
@@ -164,6 +165,11 @@ class HostFleet implements Fleet {
     if (shares.length === 0 && this.#memory.isEmpty) this.#stopRouter();
   }
 
+  async preview(service: ServiceKey, release: Release | undefined, _call: Call): Promise<void> {
+    await this.#adopted();
+    await this.#traffic.show(service, release);
+  }
+
   async quarantine(server: ServerId, reason: Taint, call: Call): Promise<Evidence> {
     await this.#keepAway(server);
     return this.#host.quarantine(server, reason, call);
@@ -211,7 +217,10 @@ class HostFleet implements Fleet {
 
   async preflight(release: Release, call: Call): Promise<void> {
     await this.#host.prepare(release, call);
-    if (release.traffic !== undefined) await this.#router.check(release.service, [release.traffic], call);
+    const { service, traffic } = release;
+    if (traffic !== undefined) await this.#router.check(service, [traffic], call);
+    const preview = previewDoor(traffic);
+    if (preview !== undefined) await this.#router.check(previewKey(service), [preview], call);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -224,7 +233,8 @@ class HostFleet implements Fleet {
   /** What goes wrong with it must not keep anybody from seeing the rest. */
   async #renewCertificates(routed: readonly RoutedService[], call: Call): Promise<readonly ServiceWarning[]> {
     try {
-      return (await this.#router.renew?.(routed, call)) ?? [];
+      const warnings = (await this.#router.renew?.(routed, call)) ?? [];
+      return warnings.filter(({ service }) => previewedBy(service) === undefined); // it has its service's certificate
     } catch (error) {
       if (!call.signal.aborted) this.#log.warn({ err: error }, "Looking after certificates failed");
       return [];
@@ -263,7 +273,8 @@ class HostFleet implements Fleet {
   }
 
   #learn(listed: readonly HostServer[], routed: readonly RoutedService[], version: number): void {
-    const weights = new Map(routed.flatMap((s) => s.targets.map((t) => [t.id, t.weight] as const)));
+    const own = routed.filter((s) => previewedBy(s.service) === undefined);
+    const weights = new Map(own.flatMap((s) => s.targets.map((t) => [t.id, t.weight] as const)));
     this.#jobs?.learn(listed, version);
     for (const found of listed) this.#learnServer(found, weights.get(found.id), version);
     const ids = new Set(listed.map((s) => s.id));

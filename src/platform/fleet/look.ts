@@ -1,4 +1,4 @@
-import type { ServerId, ServiceKey } from "../../domain/ids.ts";
+import { previewedBy, type ServerId, type ServiceKey } from "../../domain/ids.ts";
 import type {
   GroupObservation,
   Observation,
@@ -14,10 +14,11 @@ import type { Traffic } from "./traffic.ts";
 export function observation(
   groups: Iterable<Group>,
   routed: readonly RoutedService[],
-  traffic: Pick<Traffic, "shares" | "withoutDoors">,
+  traffic: Pick<Traffic, "shares" | "shown" | "withoutDoors">,
 ): Observation {
-  const inTraffic = new Set(routed.flatMap((s) => s.targets.filter((t) => t.weight > 0).map((t) => t.id)));
-  const doors: ServiceKey[] = routed.filter((s) => s.doors.length > 0).map((s) => s.service);
+  const own = routed.filter((s) => previewedBy(s.service) === undefined);
+  const inTraffic = new Set(own.flatMap((s) => s.targets.filter((t) => t.weight > 0).map((t) => t.id)));
+  const doors: ServiceKey[] = own.filter((s) => s.doors.length > 0).map((s) => s.service);
   return {
     groups: [...groups].map((g) => groupObservation(g, inTraffic, traffic)).filter(isWorthTelling),
     routed: [...new Set([...doors, ...traffic.withoutDoors()])],
@@ -26,14 +27,15 @@ export function observation(
 
 /** A group stays visible while anything of it is there: servers, a wish, a share, a failure to be read. */
 function isWorthTelling(group: GroupObservation): boolean {
-  const { servers, remains, size, share, failures } = group;
+  const { servers, remains, size, share, previewed, failures } = group;
+  if (previewed) return true;
   return servers.length > 0 || remains.length > 0 || (size ?? 0) > 0 || share > 0 || failures.length > 0;
 }
 
 function groupObservation(
   group: Group,
   inTraffic: ReadonlySet<ServerId>,
-  traffic: Pick<Traffic, "shares">,
+  traffic: Pick<Traffic, "shares" | "shown">,
 ): GroupObservation {
   const { service, release, wanted, failures, failed } = group;
   const members = [...group.members.values()];
@@ -42,7 +44,19 @@ function groupObservation(
   const share = traffic.shares(service).find((s) => s.release === release)?.share ?? 0;
   const replacing = wanted?.replacing;
   const beside = replacing === undefined ? {} : { replacing };
-  return { service, release, size: wanted?.size, ...beside, share, servers, remains, failures, failed };
+  const shown = traffic.shown(service) === release ? { previewed: true } : {};
+  return {
+    service,
+    release,
+    size: wanted?.size,
+    ...beside,
+    share,
+    ...shown,
+    servers,
+    remains,
+    failures,
+    failed,
+  };
 }
 
 const shownAs: Readonly<Record<SlotState, ServerState | undefined>> = {

@@ -17,6 +17,8 @@ export interface RoutableServer {
 export interface Way {
   readonly shares: Shares;
   readonly doors: readonly TrafficSpec[];
+  /** The way in of the preview while it reaches nobody. Absent: it is closed then. */
+  readonly preview?: TrafficSpec | undefined;
   /** Used while no server of a known release is behind the doors. */
   readonly health: HealthSpec;
 }

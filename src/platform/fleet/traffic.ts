@@ -1,11 +1,13 @@
 import type { Shares } from "../../domain/actions.ts";
-import type { ServiceKey } from "../../domain/ids.ts";
+import { previewedBy, previewKey, type ServiceKey } from "../../domain/ids.ts";
 import type { Release } from "../../domain/release.ts";
-import { KilnError } from "../../lib/errors.ts";
+import type { TrafficSpec } from "../../domain/spec.ts";
+import { KilnError, toKilnError } from "../../lib/errors.ts";
 import type { RoutedService, Router } from "../../router/router.ts";
 import type { Background } from "./background.ts";
 import { takingTurns } from "./limiter.ts";
 import type { Member, Memory } from "./memory.ts";
+import { idlePreview, routedPreview } from "./preview.ts";
 import { doorsOf, isSameRoute, type RoutableServer, routedService, sharesOf, type Way } from "./routing.ts";
 
 /** What the router throws when a door cannot be opened as it is asked for. */
@@ -25,7 +27,20 @@ interface Route {
   /** A change waits for the run in the background, and whether that goes on. */
   stale: boolean;
   nudged: boolean;
+  readonly preview: Preview;
   readonly apply: () => Promise<void>;
+}
+
+/** What stands beside the traffic of a service: what goes wrong with it must not hold that up. */
+interface Preview {
+  /** The release that it shall reach. */
+  wanted: number | undefined;
+  /** The one that it reaches. */
+  shown: number | undefined;
+  /** What the router has; undefined when that is not known. */
+  applied: RoutedService | "nothing" | undefined;
+  /** Why the last try was in vain. */
+  fault: unknown;
 }
 
 /** Keeps the router as it has to be: shares as they were asked for, servers as they are. */
@@ -58,6 +73,23 @@ export class Traffic {
       this.nudge(service);
       throw error;
     }
+  }
+
+  /** The release that the preview reaches from now on. Resolves when the router has it; throws when its port can't be opened. */
+  async show(service: ServiceKey, release: Release | undefined): Promise<void> {
+    const { apply, preview, way } = this.#route(service);
+    const port = release?.traffic?.preview;
+    const isOwn = way?.doors.some(({ listen }) => listen === port) ?? false;
+    if (release !== undefined) this.#memory.group(service, release.number);
+    preview.wanted = isOwn ? undefined : release?.number;
+    await apply();
+    if (preview.fault !== undefined) throw preview.fault;
+    if (isOwn) throw ownPort(service, port);
+  }
+
+  /** The release that the preview reaches. */
+  shown(service: ServiceKey): number | undefined {
+    return this.#routes.get(service)?.preview.shown;
   }
 
   /** Resolves when the router has the service's servers as they are now. */
@@ -96,16 +128,18 @@ export class Traffic {
    */
   learn(observed: readonly RoutedService[], quiet: boolean): void {
     const seen = new Map(observed.map((s) => [s.service, s]));
-    for (const [service, routed] of seen) {
-      if (!this.#routes.has(service)) this.#adopt(service, routed);
+    for (const key of seen.keys()) {
+      const service = previewedBy(key) ?? key;
+      if (!this.#routes.has(service)) this.#adopt(service, seen.get(service), seen.get(previewKey(service)));
     }
     if (!quiet) return;
     for (const route of this.#routes.values()) {
       const now = seen.get(route.service) ?? "nothing";
-      if (!isSame(route.applied, now)) {
-        route.applied = now;
-        this.nudge(route.service);
-      }
+      const preview = seen.get(previewKey(route.service)) ?? "nothing";
+      if (isSame(route.applied, now) && isSame(route.preview.applied, preview)) continue;
+      route.applied = now;
+      route.preview.applied = preview;
+      this.nudge(route.service);
     }
   }
 
@@ -133,18 +167,41 @@ export class Traffic {
       refused: undefined,
       stale: false,
       nudged: false,
+      preview: { wanted: undefined, shown: undefined, applied: "nothing", fault: undefined },
       apply: takingTurns(() => this.#apply(route)),
     };
     this.#routes.set(service, route);
     return route;
   }
 
-  #adopt(service: ServiceKey, routed: RoutedService): void {
+  #adopt(service: ServiceKey, routed: RoutedService | undefined, previewed: RoutedService | undefined): void {
     const route = this.#route(service);
-    route.way = { shares: sharesOf(routed), doors: routed.doors, health: routed.health };
+    this.#adoptPreview(route, previewed);
+    if (routed === undefined) {
+      this.nudge(service); // a preview that is left over
+      return;
+    }
+    const shares = sharesOf(routed);
+    const preview = previewed?.doors[0] ?? this.#previewDoorOf(service, shares);
+    route.way = { shares, doors: routed.doors, preview, health: routed.health };
     route.applied = routed;
-    route.confirmed = route.way.shares;
+    route.confirmed = shares;
     route.taken = route.way;
+  }
+
+  #adoptPreview({ preview, service }: Route, routed: RoutedService | undefined): void {
+    if (routed === undefined) return;
+    preview.applied = routed;
+    preview.wanted = sharesOf(routed)[0]?.release;
+    preview.shown = preview.wanted;
+    if (preview.shown !== undefined) this.#memory.group(service, preview.shown);
+  }
+
+  #previewDoorOf(service: ServiceKey, shares: Shares): TrafficSpec | undefined {
+    return idlePreview(
+      shares,
+      this.#servers(service).map((s) => s.release),
+    );
   }
 
   async #apply(route: Route): Promise<void> {
@@ -152,10 +209,22 @@ export class Traffic {
       route.refused = route.way;
       route.way = route.taken;
     }
+    const previewFirst = isInTheWay(route);
+    if (previewFirst) await this.#applyPreview(route);
+    await this.#applyTraffic(route);
+    if (!previewFirst) await this.#applyPreview(route);
+  }
+
+  async #applyTraffic(route: Route): Promise<void> {
     const { service, way } = route;
     const open = way !== undefined && way.doors.length > 0;
     const wanted = open ? routedService(service, way, this.#servers(service)) : "nothing";
-    if (!isSame(route.applied, wanted)) await this.#ask(route, wanted);
+    if (!isSame(route.applied, wanted)) {
+      route.applied = undefined;
+      this.#markInTraffic(wanted);
+      await this.#ask(service, wanted);
+      route.applied = wanted;
+    }
     route.confirmed = way?.shares ?? [];
     route.taken = way;
   }
@@ -168,16 +237,33 @@ export class Traffic {
     return hasTakers(way) || !hasTakers(taken);
   }
 
-  async #ask(route: Route, wanted: RoutedService | "nothing"): Promise<void> {
-    const signal = this.#background.signal;
-    route.applied = undefined;
+  /** What was in vain is tried again after the next look. */
+  async #applyPreview({ service, way, preview }: Route): Promise<void> {
+    const { wanted: release } = preview;
+    const wanted = routedPreview(service, way, release, this.#servers(service));
+    try {
+      if (!isSame(preview.applied, wanted)) {
+        preview.applied = undefined;
+        await this.#ask(previewKey(service), wanted);
+        preview.applied = wanted;
+      }
+      preview.shown = release;
+      preview.fault = undefined;
+    } catch (error) {
+      this.#background.signal.throwIfAborted();
+      if (preview.fault === undefined)
+        this.#background.log.warn({ service, err: toKilnError(error) }, "the preview could not be changed");
+      preview.fault = error;
+    }
+  }
+
+  async #ask(key: ServiceKey, wanted: RoutedService | "nothing"): Promise<void> {
+    const { signal } = this.#background;
     this.#asked++;
     this.#asking++;
-    this.#markInTraffic(wanted);
     try {
-      if (wanted === "nothing") await this.#router.remove(route.service, { signal });
+      if (wanted === "nothing") await this.#router.remove(key, { signal });
       else await this.#router.apply(wanted, { signal });
-      route.applied = wanted;
     } finally {
       this.#asking--;
     }
@@ -203,6 +289,21 @@ export class Traffic {
   }
 }
 
+/** Whether the preview holds a port that is needed for the traffic. */
+function isInTheWay({ way, preview: { applied } }: Route): boolean {
+  if (applied === undefined || applied === "nothing") return false;
+  const ports = applied.doors.map(({ listen }) => listen);
+  return way?.doors.some(({ listen }) => ports.includes(listen)) ?? false;
+}
+
+function ownPort(service: ServiceKey, port: number | undefined): KilnError {
+  return new KilnError(
+    "traffic_conflict",
+    `${service} can't have its preview on port ${port} now: that is where its traffic comes in until this rollout is over.`,
+    { hint: "The rollout goes on without a preview; another `traffic.preview` has one at once." },
+  );
+}
+
 function nobodyReady(service: ServiceKey, shares: Shares): KilnError {
   const releases = shares.map((s) => s.release).join(" and ");
   return new KilnError(
@@ -218,7 +319,8 @@ function wayOf(shares: Shares, releases: readonly Release[]): Way | undefined {
     undefined,
   );
   if (shares.length === 0 || newest === undefined) return undefined;
-  return { shares, doors: doorsOf(shares, releases), health: newest.health };
+  const preview = idlePreview(shares, releases);
+  return { shares, doors: doorsOf(shares, releases), preview, health: newest.health };
 }
 
 /** Ready servers, and those whose requests may still be open: with weight 0 they can finish them. */

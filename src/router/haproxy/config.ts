@@ -1,4 +1,5 @@
 import { latencyBoundsMs } from "../../domain/analysis.ts";
+import { previewedBy } from "../../domain/ids.ts";
 import type { RoutedService, Target } from "../router.ts";
 import type { RouterPaths } from "./paths.ts";
 import { quote } from "./quote.ts";
@@ -224,7 +225,8 @@ function backendBlock(service: RoutedService, mode: Mode): readonly string[] {
   return [
     `backend ${backendName(service.service, mode)} from ${mode}`,
     ...checkLines(service),
-    ...(mode === "http" ? countLines : []),
+    // Servers have the same names behind a preview, and what comes that way must not count.
+    ...(mode === "http" && previewedBy(service.service) === undefined ? countLines : []),
     ...[...service.targets]
       .sort((a, b) => (a.id < b.id ? -1 : 1))
       .map((target) => `server ${target.id} ${serverArguments(target, service.health)}`),

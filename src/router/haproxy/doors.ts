@@ -1,4 +1,4 @@
-import type { ServiceKey } from "../../domain/ids.ts";
+import { previewedBy, type ServiceKey } from "../../domain/ids.ts";
 import type { TrafficSpec } from "../../domain/spec.ts";
 import { KilnError } from "../../lib/errors.ts";
 
@@ -46,15 +46,21 @@ function conflict(door: TrafficSpec, other: { readonly service: ServiceKey; read
     const [mine, theirs] = door.tls === undefined ? ["without", "with"] : ["with", "without"];
     return new KilnError(
       "traffic_conflict",
-      `Port ${door.listen} can't be opened ${mine} TLS: the service ${other.service} has it ${theirs} TLS.`,
+      `Port ${door.listen} can't be opened ${mine} TLS: ${nameOf(other.service, "the")} has it ${theirs} TLS.`,
       { hint: "Give all services of the port a `traffic.tls`, or choose another `traffic.listen`." },
     );
   }
+  const owner = nameOf(other.service);
   const what = door.host === undefined ? `port ${door.listen}` : `${door.host} on port ${door.listen}`;
-  return new KilnError("traffic_conflict", `The service ${other.service} already has ${what}.`, {
+  return new KilnError("traffic_conflict", `${owner} already has ${what}.`, {
     hint:
       door.mode === "tcp"
         ? "Plain TCP needs a port of its own: choose another `traffic.listen`."
         : "Choose another `traffic.listen`, or, where both are http, another `traffic.host`.",
   });
+}
+
+function nameOf(key: ServiceKey, the = "The"): string {
+  const previewed = previewedBy(key);
+  return previewed === undefined ? `${the} service ${key}` : `${the} preview of ${previewed}`;
 }

@@ -1,6 +1,6 @@
 import { rm } from "node:fs/promises";
 import { isDeepStrictEqual } from "node:util";
-import type { ServerId, ServiceKey } from "../../domain/ids.ts";
+import { previewedBy, type ServerId, type ServiceKey } from "../../domain/ids.ts";
 import type { ServiceWarning } from "../../domain/observation.ts";
 import type { TrafficSpec } from "../../domain/spec.ts";
 import type { Clock } from "../../lib/clock.ts";
@@ -296,7 +296,12 @@ async function checkDoors(
   context: Context,
 ): Promise<void> {
   const running = await observeOrClear(context);
-  assertNoConflict(asked, running?.services ?? (await servicesOnFile(context)));
+  const known = running?.services ?? (await servicesOnFile(context));
+  // A service and its preview make room for each other.
+  assertNoConflict(
+    asked,
+    known.filter((s) => ownerOf(s.service) !== ownerOf(asked.service)),
+  );
   await assertPortsFree(newPorts(asked.doors, running));
   const present = running?.services.find((s) => s.service === asked.service);
   const isOpen = (door: TrafficSpec) => present?.doors.some((open) => isDeepStrictEqual(open, door)) ?? false;
@@ -304,6 +309,10 @@ async function checkDoors(
     uniqueDoors(asked.doors).filter((door) => !isOpen(door)),
     context,
   );
+}
+
+function ownerOf(key: ServiceKey): ServiceKey {
+  return previewedBy(key) ?? key;
 }
 
 async function renew(
