@@ -119,6 +119,27 @@ test("a rollback is checked again once it is known that it can work: what serves
   });
 });
 
+test("a preview whose port is lost holds up nothing, and what is wrong is told", async () => {
+  installation();
+  const draft = (number: number) => {
+    const release = aRelease(number);
+    const traffic = release.traffic && { ...release.traffic, preview: 8081 };
+    return { ...draftOf({ ...release, traffic }), files: [] };
+  };
+  const policy = aPolicy({ strategy: "blue-green", promote: "manual" });
+  await t.deployed(1, { draft: draft(1) });
+  await t.deploy(2, { draft: draft(2), policy });
+  t.world.takenPorts.add(8081);
+  t.world.routes.delete("shop_preview");
+  await t.clock.until(async () => (await t.status()).rollout?.phase === "paused");
+  expect(await t.status()).toMatchObject({
+    preview: undefined,
+    trouble: { message: expect.stringContaining("8081") },
+  });
+  await t.controller.promote("shop", "ada@example");
+  await t.clock.until(async () => (await t.status()).serving?.number === 2);
+});
+
 test("rollback in the middle of a deploy turns it back", async () => {
   installation();
   await t.deployed(1);

@@ -1,3 +1,4 @@
+import { previewedBy, previewKey } from "../../src/domain/ids.ts";
 import type { Observation } from "../../src/domain/observation.ts";
 import type { Store } from "../../src/store/store.ts";
 import type { Mutation } from "./installation.ts";
@@ -72,6 +73,28 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   "a server that has started counts as ready and in traffic": {
     caughtBy: "capacity-kept",
     platform: (platform) => ({ ...platform, observe: async (call) => rosy(await platform.observe(call)) }),
+  },
+  "a preview reaches whatever has an address": {
+    caughtBy: "preview-only-of-the-new",
+    router: (router) => ({
+      ...router,
+      apply: async (routed, options) => {
+        await router.apply(routed, options);
+        if (previewedBy(routed.service) !== undefined) return;
+        const key = previewKey(routed.service);
+        const preview = (await router.observe(options)).find(({ service }) => service === key);
+        if (preview !== undefined) await router.apply({ ...preview, targets: routed.targets }, options);
+      },
+    }),
+  },
+  "a preview is left open": {
+    caughtBy: "preview-only-of-the-new",
+    platform: (platform) => ({
+      ...platform,
+      preview: async (service, release, call) => {
+        if (release !== undefined) await platform.preview(service, release, call);
+      },
+    }),
   },
   "what failed is not tried again": {
     caughtBy: "comes-to-rest",

@@ -48,6 +48,18 @@ function rollingOut(...phases: readonly RolloutPhase[]): Partial<Client> {
   };
 }
 
+test("status and rollout show name the address of the preview", async () => {
+  const preview = { release: 3, address: "http://localhost:8081" };
+  const rollout = aRollout({ phase: "paused", from: 2, to: 3 });
+  const client: Partial<Client> = { status: async () => [aStatus({ preview, rollout })] };
+  const shown = await cli(["rollout", "show", "shop"], { client, cwd: folder });
+  expect(shown.stdout).toContain("preview http://localhost:8081 (release 3 alone)");
+  const { stdout } = await cli(["status", "shop"], { client, cwd: folder });
+  expect(stdout).toMatch(/preview +http:\/\/localhost:8081 \(release 3 alone\)/);
+  const json = JSON.parse((await cli(["status", "shop", "--json"], { client, cwd: folder })).stdout);
+  expect(json[0].preview).toEqual(preview);
+});
+
 test("status without a kiln.yaml lists every service", async () => {
   expect((await cli(["status"], { client: shop, cwd: folder })).stdout).toBe(
     [

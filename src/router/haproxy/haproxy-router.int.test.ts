@@ -385,3 +385,19 @@ withHaproxy("answers are counted by server, with their errors and response times
   expect(slower.reduce((sum, count) => sum + count, 0)).toBe(3);
   expect(await it.router.counts("unknown", options)).toEqual([]);
 });
+
+withHaproxy(
+  "without a server a port of plain TCP closes what comes in, and one of http answers 503",
+  async () => {
+    await using it = await installation();
+    const [tcp, http] = [await freePort(), await freePort()];
+    await it.router.apply(service("shop_preview", [tcpDoor(tcp)], []), options);
+    await it.router.apply(service("blog_preview", [httpDoor(http)], []), options);
+    const socket = connect(tcp, "127.0.0.1");
+    const data: Buffer[] = [];
+    socket.on("data", (chunk) => data.push(chunk)).on("error", () => {});
+    await once(socket, "close");
+    expect(data).toEqual([]);
+    expect((await fetch(`http://127.0.0.1:${http}/`)).status).toBe(503);
+  },
+);
