@@ -1,5 +1,5 @@
 import { parseServerId, type ServerId, type ServiceKey } from "../domain/ids.ts";
-import type { TaintedServer } from "../domain/taint.ts";
+import { evidenceLimitMs, type TaintedServer } from "../domain/taint.ts";
 import type { Clock } from "../lib/clock.ts";
 import { toKilnError } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
@@ -11,9 +11,6 @@ import type { Store } from "../store/store.ts";
  * on for this server already is not begun again; what fails is logged, and the planner asks again.
  */
 export type Quarantine = (server: ServerId) => void;
-
-/** After this long a frozen server waits no longer for evidence that cannot be had. */
-const evidenceLimitMs = 60_000;
 
 export interface QuarantineOptions {
   readonly store: Store;
@@ -49,7 +46,7 @@ export function createQuarantine(options: QuarantineOptions): Quarantine {
 
   async function keep(taint: TaintedServer, call: Call): Promise<void> {
     const evidence = await orNothingAtLast(taint, call);
-    store.recordEvidence(taint.server, evidence.digest, evidence.reason);
+    store.recordEvidence(evidence, evidence.reason);
   }
 
   async function orNothingAtLast(

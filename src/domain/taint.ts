@@ -2,6 +2,9 @@ import type { Finding } from "./drift.ts";
 import type { ServerId } from "./ids.ts";
 import type { DriftPolicy } from "./spec.ts";
 
+/** After this long a frozen server waits no longer for evidence that cannot be had. */
+export const evidenceLimitMs = 60_000;
+
 /** A server that has drifted, and how far the response to it has come. */
 export interface TaintedServer {
   readonly server: ServerId;

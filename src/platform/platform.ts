@@ -51,6 +51,8 @@ export interface Evidence {
   readonly server: ServerId;
   /** Names what was kept: `sha256:…`. Undefined where nothing can be. */
   readonly digest: string | undefined;
+  /** Processes from outside that were in it and were killed once that was kept, as `pid 123 (name)`. Absent: none. */
+  readonly killed?: readonly string[];
 }
 
 /** A server in quarantine, as whoever keeps its evidence needs to know it. */

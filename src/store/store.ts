@@ -49,6 +49,7 @@ import { draftRelease, type StartDeploy, type StartRollback, startDeploy, startR
 import { abort, pause, promote, resume } from "./steer.ts";
 import {
   insertTaint,
+  type KeptEvidence,
   type NewTaint,
   type PastTaint,
   recordEvidence,
@@ -102,8 +103,8 @@ export interface Store extends Disposable {
   taint(taint: NewTaint): boolean;
   /** The tainted server is taken out now. */
   takeTainted(server: ServerId): void;
-  /** Its evidence is kept under this name, or (undefined) could not be, for this reason. */
-  recordEvidence(server: ServerId, digest: string | undefined, reason: string): void;
+  /** Evidence is kept under this name, or (undefined) could not be, for this reason. */
+  recordEvidence(evidence: KeptEvidence, reason: string): void;
   /**
    * Somebody is about to be let into a server: from here on its taint, if it is to have one, is held. Returns the
    * session's number.
@@ -202,7 +203,7 @@ export function openStore(path: string, options: { readonly clock: Clock }): Sto
     setUpkeep: (service, upkeep, by) => changing(() => setUpkeep(bench, service, upkeep, by)),
     taint: (taint) => changing(() => insertTaint(bench, taint)),
     takeTainted: (server) => changing(() => takeTainted(bench, server)),
-    recordEvidence: (server, digest, reason) => changing(() => recordEvidence(bench, server, digest, reason)),
+    recordEvidence: (evidence, reason) => changing(() => recordEvidence(bench, evidence, reason)),
     openSession: (session) => changing(() => insertSession(bench, session)),
     endSession: (id, end) => changing(() => deleteSession(bench, id, end)),
     sessions: () => selectSessions(db),

@@ -17,6 +17,13 @@ export interface NewTaint {
   readonly why: string | undefined;
 }
 
+/** What was kept of a server (nothing, without `digest`), and which processes from outside were killed after that. */
+export interface KeptEvidence {
+  readonly server: ServerId;
+  readonly digest: string | undefined;
+  readonly killed?: readonly string[];
+}
+
 /** A taint with the service that its server belongs to. */
 export interface PastTaint extends TaintedServer {
   readonly service: ServiceKey;
@@ -102,8 +109,7 @@ export function takeTainted({ db, clock }: Workbench, server: ServerId): void {
 /** Once for each taint. */
 export function recordEvidence(
   { db, log, clock }: Workbench,
-  server: ServerId,
-  digest: string | undefined,
+  { server, digest, killed = [] }: KeptEvidence,
   reason: string,
 ): void {
   const { changes } = db.run(
@@ -121,9 +127,17 @@ export function recordEvidence(
     message:
       digest === undefined
         ? `No evidence of ${server} could be kept: ${reason}`
-        : `The evidence of ${server} is kept: \`kiln evidence show ${server}\` shows it.`,
-    data: { server, ...(digest === undefined ? { reason } : { digest }) },
+        : `The evidence of ${server} is kept: \`kiln evidence show ${server}\` shows it.${whoWasKilled(killed)}`,
+    data: {
+      server,
+      ...(digest === undefined ? { reason } : { digest }),
+      ...(killed.length > 0 ? { killed } : {}),
+    },
   });
+}
+
+function whoWasKilled(killed: readonly string[]): string {
+  return killed.length === 0 ? "" : ` Killed, because it was in it from outside: ${killed.join(", ")}.`;
 }
 
 /** The server is gone. False when that is known. */

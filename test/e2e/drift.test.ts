@@ -54,6 +54,25 @@ describe.skipIf(why !== undefined)("a server that somebody enters", () => {
     return `frozen and marked within ${after(row.tainted_at_ms)}, replacement begun within ${after(newest)}, evidence kept within ${after(row.evidence_at_ms)}`;
   }
 
+  /** In its namespaces, in a cgroup of the machine's: neither freezing nor ending the server reaches it. */
+  function enterByNamespaces(server: string): ChildProcess {
+    const list = execFileSync("runc", [`--root=${kiln.home}/servers/.host/runc`, "state", server], {
+      encoding: "utf8",
+    });
+    const { pid } = JSON.parse(list) as { readonly pid: number };
+    const intruder = spawn("nsenter", [
+      `--target=${pid}`,
+      "--mount",
+      "--net",
+      "--ipc",
+      "/bin/busybox",
+      "sleep",
+      "1000",
+    ]);
+    intruders.push(intruder);
+    return intruder;
+  }
+
   function enter(server: string): void {
     const argv = [`--root=${kiln.home}/servers/.host/runc`, "exec", server, "/bin/busybox", "sleep", "1000"];
     intruders.push(spawn("runc", argv, { stdio: "ignore" }));
@@ -88,11 +107,14 @@ describe.skipIf(why !== undefined)("a server that somebody enters", () => {
     const server = await someServer();
     using load = startLoad({ url: `http://127.0.0.1:${shop.port}/`, pages: ["one"] });
     const slow = Array.from({ length: 6 }, () => fetch(`http://127.0.0.1:${shop.port}/cgi-bin/slow`));
-    enter(server);
+    const stranger = enterByNamespaces(server);
     const isKept = async () => (await servers()).find((s) => s.id === server)?.taint?.evidence !== undefined;
     await waitUntil(isKept, limitMs, "its evidence is kept");
     await waitUntil(async () => (await ready()).length === 3, limitMs, "three serve again");
     expect((await load.take()).losses).toEqual([]);
+    expect(stranger.signalCode).toBe("SIGKILL");
+    const told = await kiln.ok(["audit", "--subject", server, "--tail", "all"]);
+    expect(told.stdout).toContain(`pid ${stranger.pid} (`);
     // Those that it was working on were sent to another server.
     const pages = await Promise.all(slow.map(async (answer) => (await answer).text()));
     expect(pages).toEqual(Array.from({ length: 6 }, () => "slow\n"));

@@ -78,6 +78,11 @@ export function subjectOf(paths: HostPaths, tag: string, record: ServerRecord): 
   };
 }
 
+/** By kind, the namespaces that it was made in; none when that was not kept. */
+export function recallNamespaces(paths: HostPaths, id: string): Kept["baseline"]["namespaces"] {
+  return recall(serverPaths(paths, id))?.baseline.namespaces ?? {};
+}
+
 function recall(server: ServerPaths): Kept | undefined {
   try {
     return keptSchema.parse(JSON.parse(readFileSync(server.baseline, "utf8")));

@@ -54,12 +54,12 @@ export function isRootOccupied(root = mountPoint): boolean {
 }
 
 /** The parent of all cgroups of one installation, as runc's `cgroupsPath` wants it. */
-function parentCgroup(tag: string): string {
+export function installationCgroup(tag: string): string {
   return `/kiln-${tag}`;
 }
 
 export function serverCgroup(tag: string, id: string): string {
-  return `${parentCgroup(tag)}/${id}`;
+  return `${installationCgroup(tag)}/${id}`;
 }
 
 /** Kills what still runs in the cgroup and removes it from every hierarchy; then its parent, when that is empty. */
@@ -72,7 +72,7 @@ export function removeCgroup(tag: string, id: string): void {
 
 /** Removes the parent cgroup where no server is left in it. */
 export function removeParentCgroup(tag: string): void {
-  for (const hierarchy of hierarchies()) removeEmpty(join(hierarchy, parentCgroup(tag)));
+  for (const hierarchy of hierarchies()) removeEmpty(join(hierarchy, installationCgroup(tag)));
 }
 
 /** Whether anything of the server's cgroup exists. */

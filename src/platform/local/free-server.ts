@@ -13,6 +13,7 @@ import {
   setFrozen,
 } from "./cgroups.ts";
 import type { HostContext } from "./context.ts";
+import { killStrangers } from "./kill-strangers.ts";
 import { detachPort, recordedNetwork } from "./network.ts";
 import { portOf } from "./network-commands.ts";
 import { serverPaths } from "./paths.ts";
@@ -52,6 +53,8 @@ export async function removeServer(host: HostContext, record: ServerRecord): Pro
 /** Frees what the server shares with no other. */
 async function freeOwn(host: HostContext, record: ServerRecord): Promise<void> {
   const sameBoot = record.bootId === bootId();
+  // While the namespaces still have an owner.
+  killStrangers(host, record);
   if (sameBoot) await endProcesses(host, record);
   await Promise.all([deleteRuntime(host, record, sameBoot), detach(host, record)]);
   await removeCgroups(host, record);

@@ -1,6 +1,10 @@
+import { spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { createConnection } from "node:net";
+import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { exec } from "../../lib/exec.ts";
+import { linkIfThere } from "../../lib/proc.ts";
 import { aCall, openImages, TestHost, until, whyNoContainers } from "./test-host.ts";
 import { testRelease } from "./test-image.ts";
 
@@ -42,6 +46,38 @@ describe.skipIf(reason)("a local host", () => {
     );
     expect(await t.traces()).toEqual([]);
   });
+
+  test("leaves nobody in the namespaces of a server that is gone, and kills nobody else", async () => {
+    using near = sleeper([]);
+    const enter = (pid: number) =>
+      sleeper(["nsenter", `--target=${pid}`, "--mount", "--net", "--ipc", "--uts"]);
+    for (const how of ["destroy", "stop"] as const) {
+      const { pid } = await runningServer();
+      using stranger = enter(pid);
+      await until(() => linkIfThere(`/proc/${stranger.pid}/ns/mnt`) === linkIfThere(`/proc/${pid}/ns/mnt`));
+      if (how === "stop") await t.host.stop(id, 10, aCall());
+      await t.host.destroy(id, aCall());
+      await until(() => stranger.ended());
+      expect(near.ended()).toBe(false);
+    }
+  });
+
+  test("leaves nobody in the network of a server whose first process was killed", async () => {
+    const { pid } = await runningServer();
+    using stranger = sleeper(["nsenter", `--target=${pid}`, "--mount", "--net"]);
+    await until(() => linkIfThere(`/proc/${stranger.pid}/ns/mnt`) === linkIfThere(`/proc/${pid}/ns/mnt`));
+    process.kill(pid, "SIGKILL");
+    await until(async () => (await t.find(id))?.state === "exited");
+    await t.host.destroy(id, aCall());
+    await until(() => stranger.ended());
+  });
+
+  /** Its first process. */
+  async function runningServer(): Promise<{ readonly pid: number }> {
+    await t.run(id, forever);
+    const text = readFileSync(join(t.state.home, "servers", id, "record.json"), "utf8");
+    return (JSON.parse(text) as { running: { process: { pid: number } } }).running.process;
+  }
 
   test("takes a server from its start to its end, and a new host finds the same", async () => {
     const made = await t.run(id, `trap 'echo bye; exit 7' TERM; echo hello; ${forever}`);
@@ -187,4 +223,15 @@ function greeting(host: string): Promise<string | undefined> {
     socket.on("end", () => resolve(text));
     socket.on("error", () => resolve(undefined));
   });
+}
+
+/** A process of the machine's that waits; `prefix` may take it elsewhere. */
+function sleeper(prefix: readonly string[]) {
+  const [program = "sleep", ...rest] = [...prefix, "sleep", "1000"];
+  const child = spawn(program, rest, { stdio: "ignore" });
+  return {
+    pid: child.pid ?? 0,
+    ended: () => child.exitCode !== null || child.signalCode !== null,
+    [Symbol.dispose]: () => void child.kill("SIGKILL"),
+  };
 }

@@ -12,6 +12,7 @@ import type { HostContext } from "./context.ts";
 import { createServer } from "./create-server.ts";
 import { checkProgram, enterServer, isolateServer } from "./enter-server.ts";
 import { freeServer, removeServer, sweepShared, waitUntil } from "./free-server.ts";
+import { killStrangers } from "./kill-strangers.ts";
 import { layerVerifier } from "./layer-files.ts";
 import { createKeyedLocks, createLock, type Lock } from "./locks.ts";
 import { readLog } from "./log-reader.ts";
@@ -165,6 +166,7 @@ async function stopServer(host: HostContext, id: ServerId, graceMs: number, call
   const ended = () => findExit(host.paths, record, readMoment(host.paths, host.clock.now())) !== undefined;
   host.sight.drop(id);
   if (record.running && !ended()) {
+    killStrangers(host, record);
     signalProcess(record.running.process, record.stopSignal);
     await waitUntil(host.clock, graceMs, ended, call.signal);
   }

@@ -2,12 +2,14 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { ServerId } from "../../domain/ids.ts";
 import { secretsFolder } from "../../domain/spec.ts";
+import { evidenceLimitMs } from "../../domain/taint.ts";
 import { isErrno, KilnError, toKilnError } from "../../lib/errors.ts";
 import { exec } from "../../lib/exec.ts";
 import type { Call, Evidence, EvidenceKeeper, Exhibit, Taint } from "../platform.ts";
 import { cgroupFolders, serverCgroup, setFrozen } from "./cgroups.ts";
 import type { HostContext } from "./context.ts";
 import { transcriptsOf } from "./enter-server.ts";
+import { killStrangers } from "./kill-strangers.ts";
 import { readLog } from "./log-reader.ts";
 import { serverPaths } from "./paths.ts";
 import type { ServerRecord } from "./records.ts";
@@ -31,9 +33,25 @@ export async function quarantineServer(
     host.records.write({ ...record, quarantinedAtMs: host.clock.now() });
   }
   const cutting = cutConnections(host, record);
-  const digest = await evidence?.keep(await exhibit(host, record, taint, folders, call), call);
+  const digest = await keepEvidence(host, evidence, record, taint, call);
   await cutting;
-  return { server, digest };
+  return { server, digest, killed: killStrangers(host, record) };
+}
+
+/** Strangers are part of the evidence, and live until it is kept; for as long as it may take, and no longer. */
+async function keepEvidence(
+  host: HostContext,
+  evidence: EvidenceKeeper | undefined,
+  record: ServerRecord,
+  taint: Taint,
+  call: Call,
+): Promise<string | undefined> {
+  try {
+    return await evidence?.keep(await exhibit(host, record, taint, call), call);
+  } catch (error) {
+    if (host.clock.now() - taint.atMs >= evidenceLimitMs) killStrangers(host, record);
+    throw error;
+  }
 }
 
 /**
@@ -48,17 +66,11 @@ async function cutConnections(host: HostContext, { id, address }: ServerRecord):
   }
 }
 
-async function exhibit(
-  host: HostContext,
-  record: ServerRecord,
-  taint: Taint,
-  folders: readonly string[],
-  call: Call,
-): Promise<Exhibit> {
+async function exhibit(host: HostContext, record: ServerRecord, taint: Taint, call: Call): Promise<Exhibit> {
   const { id, release, running } = record;
   const log: string[] = [];
   for await (const { text } of readLog(host, id, { tail: logLines }, call.signal)) log.push(text);
-  const processes = new Set(folders.flatMap(members));
+  const processes = new Set(cgroupFolders(serverCgroup(host.tag, id)).flatMap(members));
   // A process that has ended may have left its number to another one.
   const pid = running !== undefined && processes.has(running.process.pid) ? running.process.pid : undefined;
   const paths = release.secrets.flatMap((s) => (s.delivery.kind === "file" ? [s.delivery.path] : []));

@@ -1,0 +1,101 @@
+import { readdirSync, statSync } from "node:fs";
+import { findProcess, isAlive, linkIfThere, type ProcessRef, readIfThere } from "../../lib/proc.ts";
+import { parseAddress } from "./addresses.ts";
+import { recallNamespaces } from "./baseline.ts";
+import { installationCgroup } from "./cgroups.ts";
+import type { HostContext } from "./context.ts";
+import { recordedNetwork } from "./network.ts";
+import { namespacePath, portOf } from "./network-commands.ts";
+import { bootId, signalProcess } from "./processes.ts";
+import type { ServerRecord } from "./records.ts";
+
+/** What /proc tells of a process, by which it is known whose it is. */
+export interface Whereabouts {
+  /** What /proc/PID/ns/KIND links to, of every kind. */
+  readonly namespaces: readonly string[];
+  /** /proc/PID/cgroup: cgroups(7). */
+  readonly cgroups: string;
+}
+
+const killed = 9;
+
+/**
+ * SIGKILL to all that is in a namespace of the server and in no cgroup of the installation: it came in from the machine,
+ * so neither freezing nor destroying the server would end it. Returns who that was, as `pid 123 (name)`.
+ */
+export function killStrangers(host: HostContext, record: ServerRecord): readonly string[] {
+  const spaces = record.bootId === bootId() ? ownNamespaces(host, record) : new Set<string>();
+  if (spaces.size === 0) return [];
+  const parent = installationCgroup(host.tag);
+  const first = record.running?.process.pid;
+  const found = processesThat((there) => isStranger(there, spaces, parent)).filter(
+    ({ pid }) => pid !== first,
+  );
+  const names = found.map(nameOf);
+  for (const process of found) signalProcess(process, killed);
+  if (names.length > 0)
+    host.log.warn({ server: record.id, killed: names }, "strangers in a server were killed");
+  return names;
+}
+
+/**
+ * Whether it is in one of these namespaces, but in no cgroup below `parent` that is frozen and emptied with its server:
+ * with version 1 it may stand elsewhere in every hierarchy, and the one that freezes is meant.
+ */
+export function isStranger(there: Whereabouts, spaces: ReadonlySet<string>, parent: string): boolean {
+  const lines = there.cgroups.split("\n");
+  const line =
+    lines.find((l) => /^\d+:(.*,)?freezer(,.*)?:/.test(l)) ?? lines.find((l) => l.startsWith("0::"));
+  const isOurs = line?.replace(/^\d+:[^:]*:/, "").startsWith(`${parent}/`);
+  return !isOurs && there.namespaces.some((link) => spaces.has(link));
+}
+
+/**
+ * The namespaces that are this server's and nobody else's at this moment. Their numbers are given to others as soon as the
+ * last process has left, so only those count that something of ours holds: its first process, or the name of the network.
+ */
+function ownNamespaces(host: HostContext, record: ServerRecord): ReadonlySet<string> {
+  const made = Object.entries(recallNamespaces(host.paths, record.id));
+  const held = new Set([...heldByProcess(record.running?.process, made), heldByName(host, record)]);
+  const own = made.filter(([kind, link]) => held.has(link) && linkIfThere(`/proc/self/ns/${kind}`) !== link);
+  return new Set(own.map(([, link]) => link));
+}
+
+function heldByProcess(
+  first: ProcessRef | undefined,
+  made: readonly (readonly [string, string])[],
+): readonly string[] {
+  if (first === undefined) return [];
+  const links = made.flatMap(([kind]) => linkIfThere(`/proc/${first.pid}/ns/${kind}`) ?? []);
+  return isAlive(first) ? links : [];
+}
+
+function heldByName(host: HostContext, { id, address }: ServerRecord): string | undefined {
+  const network = recordedNetwork(host.paths, host.tag);
+  const number = parseAddress(address);
+  if (!network || number === undefined) return undefined;
+  const path = namespacePath(portOf(network, id, number).namespace);
+  const stat = statSync(path, { throwIfNoEntry: false });
+  return stat && `net:[${stat.ino}]`;
+}
+
+function processesThat(isOne: (there: Whereabouts) => boolean): readonly ProcessRef[] {
+  return readdirSync("/proc").flatMap((name) => {
+    const process = /^\d+$/.test(name) ? findProcess(Number(name)) : undefined;
+    const there = process && whereabouts(process);
+    return process && there && isOne(there) ? [process] : [];
+  });
+}
+
+function whereabouts({ pid }: ProcessRef): Whereabouts | undefined {
+  const cgroups = readIfThere(`/proc/${pid}/cgroup`);
+  if (cgroups === undefined) return undefined;
+  const namespaces = ["mnt", "pid", "net", "ipc", "uts", "cgroup", "user", "time"].flatMap(
+    (kind) => linkIfThere(`/proc/${pid}/ns/${kind}`) ?? [],
+  );
+  return { namespaces, cgroups };
+}
+
+function nameOf({ pid }: ProcessRef): string {
+  return `pid ${pid} (${readIfThere(`/proc/${pid}/comm`)?.trim() ?? ""})`;
+}
