@@ -101,7 +101,7 @@ export interface ServerTaint extends Omit<TaintedServer, "server"> {
 /** A difference between a server and its release. */
 export interface DriftReport extends Finding {
   readonly service: ServiceKey;
-  /** What is done about the server; undefined when the service's policy ignores it. */
+  /** What is done about the server; undefined when nothing is: the policy ignores it, or it may pass (`full`). */
   readonly response: TaintedServer["response"] | undefined;
 }
 

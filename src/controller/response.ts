@@ -38,7 +38,7 @@ export function createResponder(options: ResponderOptions): (finding: Finding) =
     const situation = situationOf(desired, loop.seen(service), server, clock.now());
     const decision = decide(finding, situation);
     if (decision.kind === "ignore") return;
-    if (desired.taints.some((taint) => taint.server === server)) {
+    if (decision.kind === "tell" || desired.taints.some((taint) => taint.server === server)) {
       tell(service, finding);
       return;
     }

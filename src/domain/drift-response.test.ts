@@ -29,6 +29,10 @@ describe("what follows from a finding", () => {
     }
   });
 
+  test("a writable place that is full is told, and leaves no mark that would hide what comes later", () => {
+    expect(decide({ ...aFinding(), kind: "full" }, situation())).toEqual({ kind: "tell" });
+  });
+
   test("a service that asks for reports gets no more", () => {
     expect(decide(aFinding(), situation({ policy: policy({ response: "report" }) }))).toEqual({
       kind: "report",

@@ -20,6 +20,8 @@ export interface Situation {
 export type Decision =
   /** No drift, says the service's policy. */
   | { readonly kind: "ignore" }
+  /** It is told, and leaves no taint: nothing was changed, and it may pass. */
+  | { readonly kind: "tell" }
   /** The taint is recorded, and nothing is done. */
   | { readonly kind: "report" }
   /** Out of traffic, frozen, evidence; at once unless `wait` says why not yet. */
@@ -29,6 +31,8 @@ export type Decision =
 export function decide(finding: Finding, situation: Situation): Decision {
   const { policy } = situation;
   if (policy.ignore.some((entry) => isMatch(entry, finding))) return { kind: "ignore" };
+  // Whoever sends a server enough to fill it must not be able to take it out; whether it can work, its health tells.
+  if (finding.kind === "full") return { kind: "tell" };
   if (policy.response === "report") return { kind: "report" };
   return { kind: "quarantine", wait: reasonToWait(situation) };
 }
