@@ -74,6 +74,7 @@ const calls: readonly (readonly [keyof Operations, readonly unknown[], (client: 
     (c) => allOf(c.exportEvidence("shop-1-1-1", signal)),
   ],
   ["destroyServer", ["shop-1-1-1", by], (c) => c.destroyServer("shop-1-1-1", by)],
+  ["reproduce", ["shop-1-1-1", by], (c) => c.reproduce("shop-1-1-1", by)],
   ["exec", [anExec], (c) => c.exec(anExec)],
   ["endExec", [7, 137], (c) => c.endExec(7, 137)],
   [
@@ -113,6 +114,7 @@ test("every answer is what the contract says", async () => {
       removeSecret: { by },
       rotateAuditKey: { by },
       destroyServer: { by },
+      reproduce: { by },
       exec: { command: ["sh"], reason: "it hangs", terminal: true, pid: 4711, by },
       endExec: { exitCode: 0 },
     },

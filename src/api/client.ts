@@ -54,6 +54,7 @@ export function createClient(socketPath: string): Client {
     evidenceOf: (server) => ask("evidenceOf", { params: { server } }),
     exportEvidence: (server, signal) => stream("exportEvidence", { params: { server }, signal }),
     destroyServer: (server, by) => ask("destroyServer", { params: { server }, body: { by } }),
+    reproduce: (server, by) => ask("reproduce", { params: { server }, body: { by } }),
     exec: ({ server, ...body }) => ask("exec", { params: { server }, body }),
     endExec: (session, exitCode) => ask("endExec", { params: { session }, body: { exitCode } }),
     logs: (server, query, signal) => stream("logs", { params: { server }, query: { ...query }, signal }),

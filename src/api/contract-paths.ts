@@ -32,6 +32,7 @@ export const paths = {
   evidenceOf: { method: "GET", path: "/v1/evidence/:server" },
   exportEvidence: { method: "GET", path: "/v1/evidence/:server/archive" },
   destroyServer: { method: "POST", path: "/v1/servers/:server/destroy" },
+  reproduce: { method: "POST", path: "/v1/servers/:server/reproduce" },
   exec: { method: "POST", path: "/v1/servers/:server/exec" },
   endExec: { method: "POST", path: "/v1/sessions/:session/end" },
   logs: { method: "GET", path: "/v1/servers/:server/logs" },

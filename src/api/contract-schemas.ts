@@ -13,6 +13,7 @@ import type {
   ExecGrant as ExecGrantType,
   History as HistoryType,
   PlanPreview as PlanPreviewType,
+  ReproductionStatus,
   SecretSet as SecretSetType,
   SecretVersion as SecretVersionType,
   ServerStatus as ServerStatusType,
@@ -527,6 +528,20 @@ const ServerStatus = z
   })
   .register(schemas, { id: "ServerStatus" }) satisfies z.ZodType<ServerStatusType>;
 
+const reproduction = z.object({
+  id: z.string(),
+  reproduces: z.string().describe("The server that it is like."),
+  service: z.string(),
+  release: releaseNumber,
+  version: z.string(),
+  state: z.enum(["unstarted", "creating", "running", "ended"]),
+  createdAtMs: atMs,
+  address: maybe(z.string()),
+  reason: maybe(z.string()).describe("How it ended."),
+}) satisfies z.ZodType<ReproductionStatus>;
+
+export const Reproduced = z.object({ id: z.string() }).register(schemas, { id: "Reproduced" });
+
 export const ServiceStatus = z
   .object({
     service: z.string(),
@@ -550,6 +565,7 @@ export const ServiceStatus = z
         }),
       )
       .describe("Running ones, and those whose logs are kept."),
+    reproductions: z.array(reproduction).describe("Servers that were made like others, to look into."),
     failures: z.array(ServerFailure),
     trouble: maybe(trouble).describe("What keeps the controller from going on; it tries again by itself."),
     warnings: z

@@ -184,6 +184,13 @@ export const contract = {
     summary: "Destroys a server that is kept in quarantine.",
     body: s.ByBody,
   },
+  reproduce: {
+    ...paths.reproduce,
+    ...oneServer,
+    summary: "Makes a server like this one, in no group and without traffic.",
+    body: s.ByBody,
+    answer: s.Reproduced,
+  },
   exec: {
     ...paths.exec,
     ...oneServer,

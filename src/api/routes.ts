@@ -100,6 +100,7 @@ function answersOf(operations: Operations): Answers {
     exportEvidence: ({ params }) =>
       new Stream({ open: (signal) => operations.exportEvidence(params.server, signal) }),
     destroyServer: ({ params, body }) => operations.destroyServer(params.server, body.by),
+    reproduce: ({ params, body }) => operations.reproduce(params.server, body.by),
     exec: ({ params, body }) => operations.exec({ ...params, ...body }),
     endExec: ({ params, body }) => operations.endExec(params.session, body.exitCode),
     logs: ({ params, query }) =>

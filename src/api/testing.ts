@@ -78,6 +78,12 @@ const status = {
       taint: { ...taint, replacedBy: "shop-1-1-2" },
     },
   ],
+  reproductions: [
+    {
+      ...{ id: "shop-2-1-1__copy", reproduces: "shop-2-1-1", service: "shop", release: 2, version: "1.2.0" },
+      ...{ state: "running" as const, createdAtMs: 5, address: "10.0.0.9", reason: undefined },
+    },
+  ],
   jobs: [{ id: "shop-2-7_migrate", release: 2, rollout: 7, name: "migrate", state: "succeeded" as const }],
   failures: [aFailure()],
   trouble: undefined,
@@ -141,6 +147,7 @@ export const answers: Operations = {
     yield { data: "IQ==" };
   },
   destroyServer: async () => {},
+  reproduce: async () => ({ id: "shop-1-1-1__copy" }),
   exec: async () => ({ session: 7, argv: ["runc", "exec"], transcript: "/state/session-7.cast" }),
   endExec: async () => {},
   secrets: async () => [

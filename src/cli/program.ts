@@ -305,7 +305,20 @@ function addDriftCommands(program: Command, load: Load): void {
     .option("-r, --reason <TEXT>", "why, for the log; asked for on a terminal")
     .action(load(() => import("./commands/exec.ts")));
   const server = group(program, "server", "act on one server");
-  command(server, "destroy", "destroy a server that is kept in quarantine", "kiln server destroy shop-3-1-1")
+  command(
+    server,
+    "reproduce",
+    "make a server like this one to look into, without traffic",
+    "kiln server reproduce shop-3-1-1",
+  )
+    .argument("<SERVER>", "as `kiln servers` lists it")
+    .action(load(() => import("./commands/server-reproduce.ts")));
+  command(
+    server,
+    "destroy",
+    "destroy a server that is kept in quarantine, or a reproduction",
+    "kiln server destroy shop-3-1-1",
+  )
     .argument("<SERVER>", "as `kiln servers` lists it")
     .action(load(() => import("./commands/server-destroy.ts")));
 }

@@ -80,6 +80,7 @@ export function aStatus(overrides: Partial<ServiceStatus> = {}): ServiceStatus {
     removing: false,
     servers: [1, 2, 3].map((slot) => aServer({ id: `shop-2-${slot}-1` })),
     jobs: [],
+    reproductions: [],
     failures: [],
     trouble: undefined,
     warnings: [],

@@ -15,6 +15,7 @@ import { startLoop } from "./loop.ts";
 import type { Notary } from "./notary.ts";
 import type { Operations } from "./operations.ts";
 import { createQueries } from "./queries.ts";
+import { createReproduce } from "./reproduce.ts";
 import { createSecretCommands } from "./secrets.ts";
 import { recordTier } from "./tier.ts";
 
@@ -67,6 +68,7 @@ export function startController(options: ControllerOptions): Controller {
       ...{ store, platform, call, observe: loop.observe, poke: loop.poke },
       ...{ drift: options.drift, evidence: options.evidence },
     }),
+    ...createReproduce({ store, platform, call, observe: loop.observe, poke: loop.poke }),
     ...createExec({ store, platform, clock, call, observe: loop.observe, poke: loop.poke }),
     logs: (server, how, signal) => {
       if (platform.logs !== undefined) return platform.logs.read(server, how, signal);

@@ -1,5 +1,5 @@
 import type { Finding } from "../domain/drift.ts";
-import { parseServerId, type ServerId } from "../domain/ids.ts";
+import { parseServerId, type ServerId, type ServiceKey } from "../domain/ids.ts";
 import type { Observation } from "../domain/observation.ts";
 import type { DriftWatch } from "../drift/drift-watch.ts";
 import type { EvidenceStore } from "../drift/evidence.ts";
@@ -63,8 +63,10 @@ async function* pieces(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Archiv
 }
 
 async function destroyServer(parts: DriftParts, server: ServerId, by: string): Promise<void> {
-  const { store, platform, observe, poke, call } = parts;
-  const { groups } = await observe();
+  const { observe } = parts;
+  const { groups, reproductions = [] } = await observe();
+  const copy = reproductions.find(({ id }) => id === server);
+  if (copy !== undefined) return discard(parts, copy.service, server, `which is like ${copy.reproduces}`, by);
   const group = groups.find((g) => g.servers.some((s) => s.id === server));
   const found = group?.servers.find((s) => s.id === server);
   if (group === undefined || found === undefined) {
@@ -77,8 +79,18 @@ async function destroyServer(parts: DriftParts, server: ServerId, by: string): P
       hint: "`kiln scale` and `kiln deploy` say how many servers there are.",
     });
   }
-  const message = `${by} destroys ${server}, which was kept in quarantine.`;
-  store.appendEvent({ service: group.service, kind: "server.discarded", message, data: { server, by } });
+  await discard(parts, group.service, server, "which was kept in quarantine", by);
+}
+
+async function discard(
+  { store, platform, poke, call }: DriftParts,
+  service: ServiceKey,
+  server: ServerId,
+  what: string,
+  by: string,
+): Promise<void> {
+  const message = `${by} destroys ${server}, ${what}.`;
+  store.appendEvent({ service, kind: "server.discarded", message, data: { server, by } });
   await platform.destroy(server, call());
-  poke(group.service);
+  poke(service);
 }

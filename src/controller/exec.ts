@@ -7,7 +7,7 @@ import type { Clock } from "../lib/clock.ts";
 import { KilnError } from "../lib/errors.ts";
 import { findProcess, isAlive, type ProcessRef } from "../lib/proc.ts";
 import type { Access, Call, Platform } from "../platform/platform.ts";
-import type { NewTaint, Store } from "../store/store.ts";
+import type { NewSession, NewTaint, Store } from "../store/store.ts";
 import type { ExecGrant, ExecRequest, Operations } from "./operations.ts";
 import { situationOf } from "./response.ts";
 
@@ -51,18 +51,15 @@ export function endSessions(store: Store, nowMs: number): void {
 async function exec(parts: ExecParts, request: ExecRequest): Promise<ExecGrant> {
   const { store, platform, call, poke } = parts;
   const access = requireAccess(platform);
-  const { server, command, terminal } = request;
+  const { server, command, terminal, by, reason } = request;
   const process = requireProcess(request.pid);
   const observation = await parts.observe();
-  requireOpen(store, server, observation);
+  admit(parts, request, observation);
   await access.check(server, command, call());
-  const desired = requireOpen(store, server, observation); // somebody may have found drift while we looked
-  const { service } = desired;
-  const taint = taintOf(parts, desired, request, observation);
-  const { by, reason } = request;
+  const { service, taint } = admit(parts, request, observation); // drift may have been found while we looked
   const session = store.openSession({ service, server, by, reason, command, process, taint });
   try {
-    if (taint.take) await access.isolate(server, call());
+    if (taint?.take) await access.isolate(server, call());
     return { session, ...(await access.enter({ server, session, command, terminal }, call())) };
   } catch (error) {
     store.endSession(session, { exitCode: undefined, reason: "could not begin" });
@@ -70,6 +67,19 @@ async function exec(parts: ExecParts, request: ExecRequest): Promise<ExecGrant> 
   } finally {
     poke(service);
   }
+}
+
+/** Whose server it is, and the mark that being let into it leaves: none on one that is there for that. */
+function admit(
+  parts: ExecParts,
+  request: ExecRequest,
+  observation: Observation,
+): Pick<NewSession, "service" | "taint"> {
+  const copy = observation.reproductions?.find(({ id }) => id === request.server);
+  if (copy?.state === "running") return { service: copy.service, taint: undefined };
+  if (copy !== undefined) throw refused(copy.id, copy.reason ?? "it does not run yet");
+  const desired = requireOpen(parts.store, request.server, observation);
+  return { service: desired.service, taint: taintOf(parts, desired, request, observation) };
 }
 
 function requireAccess({ name, exec }: Platform): Access {
@@ -100,8 +110,11 @@ function requireOpen(store: Store, server: ServerId, { groups }: Observation): D
   const taint = desired.taints.find((t) => t.server === server);
   const isTaken = taint?.takenAtMs !== undefined && !taint.held;
   if (!isTaken && state !== "creating" && state !== "draining") return desired;
-  const why = isTaken ? "it is taken out, because it has drifted" : `it is ${state}`;
-  throw new KilnError("exec_refused", `Nobody can be let into ${server}: ${why}.`, {
+  throw refused(server, isTaken ? "it is taken out, because it has drifted" : `it is ${state}`);
+}
+
+function refused(server: ServerId, why: string): KilnError {
+  return new KilnError("exec_refused", `Nobody can be let into ${server}: ${why}.`, {
     hint: "`kiln servers` lists the others; `kiln evidence show` tells what a drifted one was.",
   });
 }

@@ -2,9 +2,10 @@ import type { Checkpoint, ExportedCheckpoint } from "../audit/checkpoint.ts";
 import type { Plan } from "../domain/actions.ts";
 import type { Finding } from "../domain/drift.ts";
 import type { KilnEvent } from "../domain/event.ts";
-import type { ImageDigest, ServerId, ServiceKey } from "../domain/ids.ts";
+import type { ImageDigest, ReproductionId, ServerId, ServiceKey } from "../domain/ids.ts";
 import type {
   JobObservation,
+  ReproductionObservation,
   ServerFailure,
   ServerObservation,
   ServiceWarning,
@@ -69,6 +70,7 @@ export interface ServiceStatus {
   readonly servers: readonly ServerStatus[];
   /** Running ones, and those whose logs are kept. */
   readonly jobs: readonly JobStatus[];
+  readonly reproductions: readonly ReproductionStatus[];
   readonly failures: readonly ServerFailure[];
   /** What keeps the controller from going on; it tries again by itself. Undefined while all goes well. */
   readonly trouble: Trouble | undefined;
@@ -109,6 +111,11 @@ export interface DriftReport extends Finding {
 export interface ArchivePiece {
   /** As base64 (RFC 4648 section 4). */
   readonly data: string;
+}
+
+/** A server like another one, to look into. */
+export interface ReproductionStatus extends ReproductionObservation {
+  readonly version: string;
 }
 
 export type JobStatus = Pick<JobObservation, "id" | "release" | "rollout" | "name" | "state">;
@@ -253,11 +260,17 @@ export interface Operations {
   evidenceOf(server: ServerId): Promise<EvidenceReport>;
   /** The whole archive, in pieces. Throws `evidence_unknown`. */
   exportEvidence(server: ServerId, signal: AbortSignal): AsyncIterable<ArchivePiece>;
-  /** Of one in quarantine. Throws `server_unknown`, `server_in_use`. */
+  /**
+   * Makes a server like this one, of the same release, in no group and without traffic. Resolves to its id when that is
+   * on its way; there is one for each server, and one that is there is left as it is. Throws `server_unknown`,
+   * `platform_unusable`.
+   */
+  reproduce(server: ServerId, by: string): Promise<{ readonly id: ReproductionId }>;
+  /** Of one in quarantine, or a reproduction. Throws `server_unknown`, `server_in_use`. */
   destroyServer(server: ServerId, by: string): Promise<void>;
   /**
    * Taints the server, then lets somebody in: it is taken out of traffic and replaced, but neither frozen nor destroyed
-   * before the session is over. Throws `server_unknown`, `exec_refused`, `command_missing`, `usage`.
+   * before the session is over. A reproduction is only entered. Throws `server_unknown`, `exec_refused`, `command_missing`, `usage`.
    */
   exec(request: ExecRequest): Promise<ExecGrant>;
   /** The session is over; one that is over already is no error. */

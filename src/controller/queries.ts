@@ -79,6 +79,9 @@ function statusOf(
     jobs: (observation.jobs ?? [])
       .filter((job) => job.service === service)
       .map(({ id, release, rollout, name, state }) => ({ id, release, rollout, name, state })),
+    reproductions: (observation.reproductions ?? [])
+      .filter((copy) => copy.service === service)
+      .map((copy) => ({ ...copy, version: desired.releases.get(copy.release)?.version ?? "unknown" })),
     failures: store.failures(service),
     trouble: trouble(service),
     warnings: (observation.warnings ?? [])

@@ -10,6 +10,9 @@ export type ServerId = string;
  */
 export type JobId = string;
 
+/** `<server id>__copy`. No job's id has two underscores. */
+export type ReproductionId = string;
+
 /** `sha256:<64 hex digits>`: the digest of an image's manifest. */
 export type ImageDigest = string;
 
@@ -61,10 +64,25 @@ export function jobId({ service, release, rollout, name }: JobName): JobId {
   return `${service}-${release}-${rollout}_${name}`;
 }
 
-/** Whether this is the id of a server or of a job. */
+/** Whether this is the id of a server, of a job or of a reproduction. */
 export function isHostedId(id: string): boolean {
-  return parseServerId(id) !== undefined || parseJobId(id) !== undefined;
+  return [parseServerId, parseJobId, parseReproductionId].some((parse) => parse(id) !== undefined);
 }
+
+/** The reproduction of a server: each has at most one. */
+export function reproductionId(server: ServerId): ReproductionId {
+  return `${server}${reproductionMark}`;
+}
+
+/** The server that is reproduced, or undefined when it is no such id. */
+export function parseReproductionId(id: string): (ServerName & { readonly server: ServerId }) | undefined {
+  if (!id.endsWith(reproductionMark)) return undefined;
+  const server = id.slice(0, -reproductionMark.length);
+  const name = parseServerId(server);
+  return name && { ...name, server };
+}
+
+const reproductionMark = "__copy";
 
 /** The parts of a job's id, or undefined when it is none. */
 export function parseJobId(id: string): JobName | undefined {

@@ -1,4 +1,4 @@
-import type { JobId, ServerId, ServiceKey } from "./ids.ts";
+import type { JobId, ReproductionId, ServerId, ServiceKey } from "./ids.ts";
 
 /** What a platform sees: every group and server of ours, complete. */
 export interface Observation {
@@ -7,6 +7,8 @@ export interface Observation {
   readonly routed: readonly ServiceKey[];
   /** Jobs, those that have ended among them for as long as their logs are kept. Absent: the platform runs none. */
   readonly jobs?: readonly JobObservation[];
+  /** Absent: the platform makes none. */
+  readonly reproductions?: readonly ReproductionObservation[];
   /** What is wrong with services that goes on serving for now. Absent: nothing is known to be. */
   readonly warnings?: readonly ServiceWarning[];
 }
@@ -45,6 +47,21 @@ export interface JobExit {
   readonly reason: string;
   /** The last lines it wrote. */
   readonly logTail: readonly string[];
+}
+
+/** A server like another one, to look into: of no group, without traffic, never replaced. */
+export interface ReproductionObservation {
+  readonly id: ReproductionId;
+  /** The server that it is like. */
+  readonly reproduces: ServerId;
+  readonly service: ServiceKey;
+  readonly release: number;
+  /** unstarted: a crash left its creation unfinished; ended: by itself, or it could not be started. */
+  readonly state: "unstarted" | "creating" | "running" | "ended";
+  readonly createdAtMs: number;
+  readonly address: string | undefined;
+  /** How it ended: `exited with code 3 after 0.2 s`. */
+  readonly reason: string | undefined;
 }
 
 /** All servers of one release of one service. */

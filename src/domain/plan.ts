@@ -5,6 +5,7 @@ import { planAge } from "./plan-age.ts";
 import { planDrift } from "./plan-drift.ts";
 import { tidyJobs } from "./plan-jobs.ts";
 import { planPreview } from "./plan-preview.ts";
+import { planReproductions } from "./plan-reproductions.ts";
 import { planRollout } from "./plan-rollout.ts";
 import type { DesiredService } from "./rollout.ts";
 import {
@@ -34,8 +35,9 @@ export function plan(desired: readonly DesiredService[], observed: Observation, 
 /** What to do now for one service. Pure: the same arguments give the same plan. `nowMs` is Unix time in ms. */
 export function planService(desired: DesiredService, view: ServiceView, nowMs: number): Plan {
   const { actions, wakeAtMs } = planGroups(desired, view, nowMs);
-  const others = [...tidyJobs(desired, view, nowMs), ...planPreview(desired, view)];
-  return { actions: [...others, ...actions], wakeAtMs };
+  const copies = planReproductions(desired, view, nowMs);
+  const others = [...tidyJobs(desired, view, nowMs), ...copies.actions, ...planPreview(desired, view)];
+  return { actions: [...others, ...actions], wakeAtMs: earliest(copies.wakeAtMs, wakeAtMs) };
 }
 
 function planGroups(desired: DesiredService, view: ServiceView, nowMs: number): Plan {
@@ -63,6 +65,7 @@ function planRemoval(desired: DesiredService, view: ServiceView): Plan {
   const gone =
     !view.routed &&
     view.jobs.length === 0 &&
+    (view.reproductions ?? []).length === 0 &&
     [...view.groups.keys()].every((release) => isGone(view, release));
   const forgetting: Action[] = gone
     ? [

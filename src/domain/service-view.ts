@@ -1,6 +1,11 @@
 import type { Action, Shares } from "./actions.ts";
 import type { ServerId, ServiceKey } from "./ids.ts";
-import type { GroupObservation, JobObservation, Observation } from "./observation.ts";
+import type {
+  GroupObservation,
+  JobObservation,
+  Observation,
+  ReproductionObservation,
+} from "./observation.ts";
 import type { DesiredService } from "./rollout.ts";
 
 /** What is observed of one service, and small questions about it. */
@@ -12,6 +17,8 @@ export interface ServiceView {
   /** Servers that others are to take the place of, chosen when a plan begins. */
   readonly replacing?: readonly ServerId[];
   readonly jobs: readonly JobObservation[];
+  /** Absent: none. */
+  readonly reproductions?: readonly ReproductionObservation[];
 }
 
 /** One view per service that has anything observed. */
@@ -24,12 +31,17 @@ export function viewsOf(observed: Observation): ReadonlyMap<ServiceKey, ServiceV
     groups.set(group.service, known.set(group.release, group));
   }
   const jobs = Map.groupBy(observed.jobs ?? [], (job) => job.service);
-  for (const service of jobs.keys()) if (!groups.has(service)) groups.set(service, new Map());
+  const copies = Map.groupBy(observed.reproductions ?? [], (copy) => copy.service);
+  for (const service of [...jobs.keys(), ...copies.keys()])
+    if (!groups.has(service)) groups.set(service, new Map());
   const routed = new Set(observed.routed);
   return new Map(
     [...groups].map(([service, of]) => [
       service,
-      { service, groups: of, routed: routed.has(service), jobs: jobs.get(service) ?? [] },
+      {
+        ...{ service, groups: of, routed: routed.has(service), jobs: jobs.get(service) ?? [] },
+        reproductions: copies.get(service) ?? [],
+      },
     ]),
   );
 }

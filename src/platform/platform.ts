@@ -115,6 +115,12 @@ export interface Platform {
   watch(changed: (service: ServiceKey) => void): Disposable;
   /** What stands against this release here, found before anything is made: a taken port, an image that is gone. */
   preflight?(release: Release, call: Call): Promise<void>;
+  /**
+   * A one-off server, made exactly as that server of the release is, in no group and without traffic, which nobody looks
+   * at for drift. Resolves when that is accepted; `observe` tells how it does, `destroy` removes it. A server has at most
+   * one, which is not started anew when it has ended.
+   */
+  reproduce?(server: ServerId, release: Release, call: Call): Promise<void>;
   readonly logs?: LogReader;
   readonly traffic?: TrafficStats;
   readonly sight?: Sight;

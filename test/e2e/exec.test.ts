@@ -2,7 +2,7 @@ import { execFileSync, spawn } from "node:child_process";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { startLoad } from "../../src/cli/quickstart/load.ts";
-import type { EvidenceReport, ServiceStatus } from "../../src/controller/operations.ts";
+import type { EvidenceReport, ReproductionStatus, ServiceStatus } from "../../src/controller/operations.ts";
 import { type Installation, install, kilnPath, waitUntil, whyNoServers } from "./harness.ts";
 import { type LittleService, littleService } from "./little-service.ts";
 
@@ -144,6 +144,32 @@ describe.skipIf(why !== undefined)("kiln exec", () => {
     await waitUntil(() => isGone(server), limitMs, "the server is gone");
     expect(await events(server)).toContain("was lost");
     await waitUntil(isWhole, limitMs, "three serve again");
+  });
+
+  test("a server like another one has no traffic, is entered without a taint, and is destroyed on demand", async () => {
+    const server = await someServer();
+    const made = await kiln.json<ReproductionStatus>(["server", "reproduce", server]);
+    expect(made).toMatchObject({ id: `${server}__copy`, reproduces: server, state: "running" });
+    expect((await kiln.json<ReproductionStatus>(["server", "reproduce", server])).id).toBe(made.id);
+    const page = await fetch(`http://${made.address}:8080/`);
+    expect(await page.text()).toBe(await shop.page());
+    const script = "echo $KILN_SERVER $TOKEN; echo mark > /tmp/mark; /bin/busybox cat /tmp/mark";
+    const ran = await kiln.ok(["exec", made.id, ...why, ...shell(script)]);
+    expect(ran.stdout).toBe(`${made.id} ${token}\nmark\n`);
+    expect((await kiln.ok(["servers", "shop"])).stdout).toMatch(
+      new RegExp(`${made.id} +running .* no +.*like ${server}`),
+    );
+    const real = await servers();
+    expect(real).toHaveLength(3);
+    expect(real.every((s) => s.inTraffic && s.taint === undefined && s.address !== made.address)).toBe(true);
+    expect((await kiln.run(["logs", made.id])).code).toBe(0);
+    process.kill((await kiln.controllerPid()) ?? 0, "SIGKILL");
+    await kiln.ok(["controller", "start"]);
+    expect((await kiln.json<ReproductionStatus>(["server", "reproduce", server])).address).toBe(made.address);
+    await kiln.ok(["server", "destroy", made.id]);
+    expect((await kiln.ok(["servers", "shop"])).stdout).not.toContain("__copy");
+    await kiln.ok(["server", "reproduce", server]); // goes with its service: nothing of it may be left in the end
+    expect((await kiln.run(["server", "reproduce", "shop-9-9-9"])).code).toBe(1);
   });
 
   test("bad input costs no server", async () => {

@@ -1,4 +1,4 @@
-import type { ServerStatus } from "../api.ts";
+import type { ReproductionStatus, ServerStatus } from "../api.ts";
 import type { Context, Outcome } from "../context.ts";
 import type { Style } from "../output/style.ts";
 import { plainText, table } from "../output/text.ts";
@@ -12,13 +12,20 @@ export async function run(context: Context, options: ServiceOptions, service?: s
   const one = service === undefined ? statusOf : requireStatus;
   const statuses = key === undefined ? await client.status() : [await one(client, key)];
   const servers = statuses.flatMap((status) => status?.servers ?? []);
-  context.output.result(servers, serverLines(servers, context.clock.now(), context.output.style));
+  const copies = statuses.flatMap((status) => status?.reproductions ?? []);
+  const lines = serverLines(servers, context.clock.now(), context.output.style, copies);
+  context.output.result([...servers, ...copies], lines);
   return 0;
 }
 
-/** One line per server. */
-export function serverLines(servers: readonly ServerStatus[], nowMs: number, style: Style): string[] {
-  if (servers.length === 0) return ["No servers."];
+/** One line per server, then one per reproduction. */
+export function serverLines(
+  servers: readonly ServerStatus[],
+  nowMs: number,
+  style: Style,
+  copies: readonly ReproductionStatus[] = [],
+): string[] {
+  if (servers.length + copies.length === 0) return ["No servers."];
   const rows = servers.map((server) => [
     server.id,
     server.state === "ready" ? style.good("ready") : style.warn(server.state),
@@ -29,7 +36,15 @@ export function serverLines(servers: readonly ServerStatus[], nowMs: number, sty
     formatAge(nowMs - server.createdAtMs),
     plainText(noteOf(server)),
   ]);
+  rows.push(...copies.map((copy) => copyRow(copy, nowMs, style)));
   return table(["SERVER", "STATE", "RELEASE", "VERSION", "ADDRESS", "TRAFFIC", "AGE", "HEALTH"], rows);
+}
+
+function copyRow(copy: ReproductionStatus, nowMs: number, style: Style): string[] {
+  const { id, state, release, version, address = "-", createdAtMs, reproduces, reason } = copy;
+  const note = `like ${reproduces}, to look into${reason === undefined ? "" : `; ${reason}`}`;
+  const age = formatAge(nowMs - createdAtMs);
+  return [id, style.warn(state), `${release}`, version, address, "no", age, plainText(note)];
 }
 
 /** What was found on it, and who takes its place; of all others, the last health check. */

@@ -217,6 +217,26 @@ export function describePlatform(name: string, open: () => Promise<PlatformSubje
       expect(await world.ids(1)).not.toContain(id);
     });
 
+    test("a server that somebody is let into runs on without traffic, and comes into quarantine afterwards", async ({
+      skip,
+    }) => {
+      const { exec } = subject.platform;
+      if (exec === undefined) return skip("this subject lets nobody in");
+      const [id = ""] = await world.serve(1, 2);
+      const order = { server: id, session: 1, command: ["/bin/busybox", "true"], terminal: false };
+      for (const _ of [1, 2]) await exec.isolate(id, call);
+      expect((await exec.enter(order, call)).argv).not.toEqual([]);
+      await subject.restart?.();
+      const find = async () => (await world.servers(1)).find((s) => s.id === id);
+      expect(await find()).toMatchObject({ state: "quarantined", inTraffic: false });
+      await subject.platform.quarantine(id, taint, call);
+      await subject.platform.destroy(id, call);
+      expect(await find()).toBeUndefined();
+      await expect(subject.platform.exec?.isolate(id, call)).rejects.toMatchObject({
+        code: "server_unknown",
+      });
+    });
+
     test("quarantine knows no unknown server", async () => {
       const unknown = `${subject.service}-1-9-9`;
       const refused = subject.platform.quarantine(unknown, taint, call);
@@ -319,6 +339,32 @@ export function describePlatform(name: string, open: () => Promise<PlatformSubje
       expect(await world.job(running)).toMatchObject({ state: "running" });
       await subject.platform.jobs?.end(running, call);
       expect((await world.jobEnded(running)).end?.logTail).toEqual(["begun"]);
+    });
+
+    test("a reproduction runs beside its server, in no group and without traffic, until it is destroyed", async ({
+      skip,
+    }) => {
+      const { restart } = subject;
+      if (subject.platform.reproduce === undefined) return skip("this subject reproduces no servers");
+      await world.serve(1, 1);
+      const [server = ""] = await world.ids(1);
+      const release = subject.release(1);
+      const copies = async () => (await subject.platform.observe(call)).reproductions ?? [];
+      for (const _ of [1, 2]) await subject.platform.reproduce(server, release, call);
+      await eventually(subject, "its start", async () => (await copies())[0]?.state === "running");
+      const before = await copies();
+      expect(before).toMatchObject([{ reproduces: server, service: subject.service, release: 1 }]);
+      expect(await world.ids(1)).toEqual([server]);
+      expect(await world.group(1)).toMatchObject({ size: 1, remains: [], failed: 0 });
+      if (subject.request) for (const _ of [1, 2, 3]) expect(await subject.request()).toBe(1);
+      if (restart) {
+        await restart();
+        await eventually(subject, "it again", async () => (await copies())[0]?.state === "running");
+        expect(await copies()).toEqual(before);
+      }
+      for (const _ of [1, 2]) await subject.platform.destroy(before[0]?.id ?? "", call);
+      expect(await copies()).toEqual([]);
+      expect(await world.ids(1)).toEqual([server]);
     });
 
     test("a server that exits is given up with its last words, and replaced", async ({ skip }) => {

@@ -3,7 +3,7 @@ import type { Shares } from "../../domain/actions.ts";
 import { previewDoor } from "../../domain/address.ts";
 import type { ReleaseTraffic } from "../../domain/analysis.ts";
 import type { ServerId, ServiceKey } from "../../domain/ids.ts";
-import { parseJobId, parseServerId, previewedBy, previewKey } from "../../domain/ids.ts";
+import { parseJobId, parseReproductionId, parseServerId, previewedBy, previewKey } from "../../domain/ids.ts";
 import type { Observation, ServiceWarning } from "../../domain/observation.ts";
 import type { Release } from "../../domain/release.ts";
 import type { Clock } from "../../lib/clock.ts";
@@ -68,6 +68,7 @@ class HostFleet implements Fleet {
   readonly sight?: Sight;
   readonly jobs?: JobRunner;
   readonly exec?: Access;
+  readonly reproduce?: NonNullable<Platform["reproduce"]>;
   readonly traffic: TrafficStats = { read: (service, call) => this.#countTraffic(service, call) };
   readonly #host: Host;
   readonly #router: Router;
@@ -120,6 +121,7 @@ class HostFleet implements Fleet {
       const onChange = (service: ServiceKey) => this.#tell(service);
       this.#jobs = new Jobs({ ...shared, runJob, onChange });
       this.jobs = this.#adopting(this.#jobs);
+      this.reproduce = this.#reproducing(this.#jobs);
     }
     this.#lookOnce = takingTurns(async () => {
       await this.#look(this.#background.call(listTimeoutMs));
@@ -144,7 +146,9 @@ class HostFleet implements Fleet {
     const seen = observation(this.#memory.groups.values(), routed, this.#traffic);
     return {
       ...seen,
-      ...(this.#jobs === undefined ? {} : { jobs: this.#jobs.observed() }),
+      ...(this.#jobs === undefined
+        ? {}
+        : { jobs: this.#jobs.observed(), reproductions: this.#jobs.reproductions() }),
       warnings: await this.#renewCertificates(routed, call),
     };
   }
@@ -201,7 +205,8 @@ class HostFleet implements Fleet {
   async destroy(server: ServerId, call: Call): Promise<void> {
     await this.#adopted();
     const member = this.#memory.find(server);
-    if (member === undefined) await this.#host.destroy(server, call);
+    if (this.#jobs && parseReproductionId(server)) await this.#jobs.forget(server, call);
+    else if (member === undefined) await this.#host.destroy(server, call);
     else await this.#endings.destroy(member, call);
   }
 
@@ -288,7 +293,7 @@ class HostFleet implements Fleet {
   #learnServer(found: HostServer, weight: number | undefined, version: number): void {
     const member = this.#memory.find(found.id);
     if (member === undefined) {
-      if (parseJobId(found.id) !== undefined) return;
+      if (parseJobId(found.id) ?? parseReproductionId(found.id)) return;
       const name = parseServerId(found.id);
       if (name === undefined)
         this.#log.warn({ server: found.id }, "The host lists a server that has no name of ours");
@@ -353,6 +358,13 @@ class HostFleet implements Fleet {
       run: after((order, call) => jobs.run(order, call)),
       end: after((id, call) => jobs.end(id, call)),
       forget: after((id, call) => jobs.forget(id, call)),
+    };
+  }
+
+  #reproducing(jobs: Jobs): NonNullable<Platform["reproduce"]> {
+    return async (server, release) => {
+      await this.#adopted();
+      await jobs.reproduce(server, release);
     };
   }
 

@@ -1,5 +1,15 @@
-import { type JobId, type JobName, jobId, parseJobId, type ServiceKey } from "../../domain/ids.ts";
-import type { JobExit, JobObservation } from "../../domain/observation.ts";
+import {
+  type JobId,
+  jobId,
+  parseJobId,
+  parseReproductionId,
+  type ReproductionId,
+  reproductionId,
+  type ServerId,
+  type ServiceKey,
+} from "../../domain/ids.ts";
+import type { JobExit, JobObservation, ReproductionObservation } from "../../domain/observation.ts";
+import type { Release } from "../../domain/release.ts";
 import { toKilnError } from "../../lib/errors.ts";
 import type { Call, JobOrder, JobRunner } from "../platform.ts";
 import type { Background } from "./background.ts";
@@ -21,13 +31,14 @@ export interface JobsOptions {
   readonly onChange: (service: ServiceKey) => void;
 }
 
-/** A job as the fleet knows it. */
+/** A job as the fleet knows it, or a reproduction: that is one whose command is the image's. */
 interface Job {
-  readonly id: JobId;
-  readonly name: JobName;
+  readonly id: JobId | ReproductionId;
+  readonly service: ServiceKey;
   /** `ending`: its process has ended, and its last words are being read. */
   state: JobObservation["state"] | "ending";
   startedAtMs: number;
+  address: string | undefined;
   end: JobExit | undefined;
   /** False for one that could not be started: the host does not know it. */
   onHost: boolean;
@@ -40,7 +51,7 @@ interface Job {
   ending: boolean;
 }
 
-/** The jobs of a host: how they come to life, and what has become of them. */
+/** The one-off servers of a host, jobs and reproductions: how they come to life, and what has become of them. */
 export class Jobs implements JobRunner {
   readonly #o: JobsOptions;
   readonly #jobs = new Map<JobId, Job>();
@@ -50,23 +61,52 @@ export class Jobs implements JobRunner {
   }
 
   observed(): readonly JobObservation[] {
-    return [...this.#jobs.values()].map(({ id, name, state, end }) => {
-      return { id, ...name, state: state === "ending" ? "running" : state, end };
+    return [...this.#jobs.values()].flatMap(({ id, state, end }) => {
+      const name = parseJobId(id);
+      return name ? [{ id, ...name, state: state === "ending" ? "running" : state, end }] : [];
+    });
+  }
+
+  reproductions(): readonly ReproductionObservation[] {
+    return [...this.#jobs.values()].flatMap(({ id, service, state, startedAtMs, address, end }) => {
+      const name = parseReproductionId(id);
+      const isThere = state === "unstarted" || state === "creating" || state === "running";
+      return name === undefined
+        ? []
+        : [
+            {
+              ...{ id, reproduces: name.server, service, release: name.release, address },
+              ...{
+                state: isThere ? state : ("ended" as const),
+                createdAtMs: startedAtMs,
+                reason: end?.reason,
+              },
+            },
+          ];
     });
   }
 
   async run({ release, rollout, job }: JobOrder, _call: Call): Promise<void> {
-    const name: JobName = { service: release.service, release: release.number, rollout, name: job.name };
-    const known = this.#jobs.get(jobId(name));
+    const { service, number } = release;
+    const id = jobId({ service, release: number, rollout, name: job.name });
+    this.#begin(id, service, (call) => this.#o.runJob({ id, release, command: job.command }, call));
+  }
+
+  async reproduce(server: ServerId, release: Release): Promise<void> {
+    const id = reproductionId(server);
+    this.#begin(id, release.service, (call) => this.#o.host.create({ id, release }, call));
+  }
+
+  #begin(id: Job["id"], service: ServiceKey, create: (call: Call) => Promise<HostServer>): void {
+    const known = this.#jobs.get(id);
     if (known !== undefined && known.state !== "unstarted") return;
-    const entry = known ?? this.#add(name);
+    const entry = known ?? this.#add(id, service);
     this.#move(entry, "creating");
-    const spec = { id: entry.id, release, command: job.command };
     entry.creation = this.#o.background.run(`Running ${entry.id}`, async () => {
-      const { background, runJob } = this.#o;
+      const { background } = this.#o;
       const signal = AbortSignal.any([entry.wanted.signal, background.signal]);
       try {
-        this.#take(entry, await runJob(spec, background.call(createTimeoutMs, signal)));
+        this.#take(entry, await create(background.call(createTimeoutMs, signal)));
       } catch (error) {
         if (!background.signal.aborted) await this.#notCreated(entry, error);
       }
@@ -105,25 +145,27 @@ export class Jobs implements JobRunner {
     for (const job of this.#jobs.values()) {
       if (found.has(job.id) || !job.onHost || job.state === "creating" || job.version > version) continue;
       this.#jobs.delete(job.id); // somebody else has removed it
-      this.#o.onChange(job.name.service);
+      this.#o.onChange(job.service);
     }
   }
 
   #learnOne(server: HostServer, version: number): void {
-    const name = parseJobId(server.id);
+    const name = parseJobId(server.id) ?? parseReproductionId(server.id);
     if (name === undefined) return;
     const known = this.#jobs.get(server.id);
     if (known === undefined) {
-      if (!this.#o.memory.isGoneSince(server.id, version)) this.#take(this.#add(name), server);
+      if (!this.#o.memory.isGoneSince(server.id, version))
+        this.#take(this.#add(server.id, name.service), server);
     } else if (known.state === "running" && known.version <= version) this.#take(known, server);
   }
 
-  #add(name: JobName): Job {
+  #add(id: Job["id"], service: ServiceKey): Job {
     const job: Job = {
-      id: jobId(name),
-      name,
+      id,
+      service,
       state: "unstarted",
       startedAtMs: this.#o.background.clock.now(),
+      address: undefined,
       end: undefined,
       onHost: true,
       version: ++this.#o.memory.version,
@@ -136,8 +178,9 @@ export class Jobs implements JobRunner {
   }
 
   /** What the host says of it. */
-  #take(job: Job, { state, createdAtMs, exit }: HostServer): void {
+  #take(job: Job, { state, createdAtMs, address, exit }: HostServer): void {
     job.startedAtMs = createdAtMs;
+    job.address = address;
     if (state === "creating") this.#move(job, "unstarted");
     else if (state === "running" && job.state !== "running") this.#move(job, "running");
     else if (state === "exited") this.#bury(job, exit);
@@ -198,7 +241,7 @@ export class Jobs implements JobRunner {
   #move(job: Job, state: Job["state"]): void {
     job.state = state;
     job.version = ++this.#o.memory.version;
-    this.#o.onChange(job.name.service);
+    this.#o.onChange(job.service);
   }
 }
 

@@ -1,7 +1,7 @@
 import { lstatSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { z } from "zod";
-import { parseJobId } from "../../domain/ids.ts";
+import { parseServerId } from "../../domain/ids.ts";
 import { isErrno } from "../../lib/errors.ts";
 import { mountLines } from "../../lib/mount-table.ts";
 import { linkIfThere, type ProcessRef, readIfThere } from "../../lib/proc.ts";
@@ -63,9 +63,9 @@ export function keepBaseline(server: ServerPaths, kept: Kept): void {
   writeFileSync(server.baseline, JSON.stringify(kept), { mode: 0o600 });
 }
 
-/** The server as detectors see it; undefined for a job, which lives for its command alone, and where no baseline was kept, or none that can be read. */
+/** The server as detectors see it; undefined for a job, which lives for its command alone, and for a reproduction, which is there to be entered, and where no baseline was kept, or none that can be read. */
 export function subjectOf(paths: HostPaths, tag: string, record: ServerRecord): Subject | undefined {
-  if (!record.running || parseJobId(record.id) !== undefined) return undefined;
+  if (!record.running || parseServerId(record.id) === undefined) return undefined;
   const kept = recall(serverPaths(paths, record.id));
   if (!kept) return undefined;
   return {

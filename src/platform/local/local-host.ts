@@ -1,5 +1,5 @@
 import { mkdirSync, watch } from "node:fs";
-import { isHostedId, type ServerId } from "../../domain/ids.ts";
+import { isHostedId, parseServerId, type ServerId } from "../../domain/ids.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { KilnError } from "../../lib/errors.ts";
 import type { Logger } from "../../lib/log.ts";
@@ -89,7 +89,8 @@ function adopt(host: HostContext, servers: readonly HostServer[]): void {
     if (record?.quarantinedAtMs !== undefined || record?.openedAtMs !== undefined) continue;
     const subject = record && subjectOf(host.paths, host.tag, record);
     if (subject) host.sight.add(subject);
-    else if (record) host.log.warn({ server: id }, "it has no baseline: nobody sees whether it is changed");
+    else if (record && parseServerId(id))
+      host.log.warn({ server: id }, "it has no baseline: nobody sees whether it is changed");
   }
 }
 

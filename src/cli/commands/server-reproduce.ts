@@ -1,0 +1,35 @@
+import { parseReproductionId } from "../../domain/ids.ts";
+import { KilnError } from "../../lib/errors.ts";
+import type { Client, ReproductionStatus } from "../api.ts";
+import type { Context, Outcome } from "../context.ts";
+import { whoAmI } from "../people.ts";
+import { statusOf } from "../services.ts";
+
+const lookAgainMs = 50;
+
+export async function run(context: Context, _options: object, server: string): Outcome {
+  const client = await context.connect();
+  const { id } = await client.reproduce(server, whoAmI(context.env));
+  const copy = await settled(context, client, id);
+  if (copy.state === "ended") {
+    throw new KilnError("server_failed", `${id} does not run: it ${copy.reason ?? "has ended"}.`, {
+      hint: `\`kiln logs ${id}\` tells what it wrote, \`kiln server destroy ${id}\` removes it.`,
+    });
+  }
+  context.output.result(copy, [
+    `${id} runs at ${copy.address ?? "an unknown address"}: release ${copy.release}, without traffic.`,
+    `  \`kiln exec ${id} --reason TEXT -- COMMAND\` gets into it. It is removed after a day, or by`,
+    `  \`kiln server destroy ${id}\`.`,
+  ]);
+  return 0;
+}
+
+async function settled({ clock, signal }: Context, client: Client, id: string): Promise<ReproductionStatus> {
+  for (;;) {
+    const status = await statusOf(client, parseReproductionId(id)?.service ?? "");
+    const copy = status?.reproductions.find((other) => other.id === id);
+    if (copy === undefined) throw new KilnError("server_unknown", `${id} was removed meanwhile.`);
+    if (copy.state === "running" || copy.state === "ended") return copy;
+    await clock.sleep(lookAgainMs, signal);
+  }
+}

@@ -1,0 +1,56 @@
+import { parseServerId, reproductionId, type ServerId } from "../domain/ids.ts";
+import type { Observation } from "../domain/observation.ts";
+import type { Release } from "../domain/release.ts";
+import { KilnError } from "../lib/errors.ts";
+import type { Call, Platform } from "../platform/platform.ts";
+import type { Store } from "../store/store.ts";
+import type { Operations } from "./operations.ts";
+
+export interface ReproduceParts {
+  readonly store: Store;
+  readonly platform: Platform;
+  readonly observe: () => Promise<Observation>;
+  readonly poke: (service: string) => void;
+  readonly call: () => Call;
+}
+
+/** Servers like others, to look into. Their end is the planner's. */
+export function createReproduce(parts: ReproduceParts): Pick<Operations, "reproduce"> {
+  const { store, platform, observe, poke, call } = parts;
+  return {
+    reproduce: async (server, by) => {
+      const { reproduce } = platform;
+      if (reproduce === undefined) throw unable(platform);
+      const { groups, reproductions = [] } = await observe();
+      const release = releaseOf(store, server);
+      const isThere = groups.some(({ servers }) => servers.some((s) => s.id === server));
+      if (release === undefined || !isThere) throw unknown(server);
+      const id = reproductionId(server);
+      const { service, number } = release;
+      if (!reproductions.some((copy) => copy.id === id)) {
+        const message = `${by} has a server made like ${server}: ${id}.`;
+        const data = { server, release: number, reproduction: id, by };
+        store.appendEvent({ service, kind: "server.reproduced", message, data });
+      }
+      await reproduce.call(platform, server, release, call());
+      poke(service);
+      return { id };
+    },
+  };
+}
+
+function releaseOf(store: Store, server: ServerId): Release | undefined {
+  const name = parseServerId(server);
+  const desired = name && store.desired(name.service);
+  return desired?.removed ? undefined : desired?.releases.get(name?.release ?? 0);
+}
+
+function unable({ name }: Platform): KilnError {
+  return new KilnError("platform_unusable", `The platform ${name} cannot reproduce a server.`);
+}
+
+function unknown(server: ServerId): KilnError {
+  return new KilnError("server_unknown", `There is no server ${server}.`, {
+    hint: "`kiln servers` lists them.",
+  });
+}
