@@ -17,7 +17,9 @@ export interface Whereabouts {
   readonly cgroups: string;
 }
 
-const killed = 9;
+const sigkill = 9;
+/** Who is about to be killed may have begun another just before. */
+const rounds = 10;
 
 /**
  * SIGKILL to all that is in a namespace of the server and in no cgroup of the installation: it came in from the machine,
@@ -28,14 +30,24 @@ export function killStrangers(host: HostContext, record: ServerRecord): readonly
   if (spaces.size === 0) return [];
   const parent = installationCgroup(host.tag);
   const first = record.running?.process.pid;
-  const found = processesThat((there) => isStranger(there, spaces, parent)).filter(
-    ({ pid }) => pid !== first,
-  );
-  const names = found.map(nameOf);
-  for (const process of found) signalProcess(process, killed);
+  const killed = new Map<string, string>();
+  for (let left = rounds; left > 0; left -= 1) {
+    const found = processesThat((there) => isStranger(there, spaces, parent));
+    const fresh = found.filter((one) => one.pid !== first && !killed.has(keyOf(one)));
+    if (fresh.length === 0) break;
+    for (const one of fresh) {
+      killed.set(keyOf(one), nameOf(one));
+      signalProcess(one, sigkill);
+    }
+  }
+  const names = [...killed.values()];
   if (names.length > 0)
     host.log.warn({ server: record.id, killed: names }, "strangers in a server were killed");
   return names;
+}
+
+function keyOf({ pid, startTicks }: ProcessRef): string {
+  return `${pid} ${startTicks}`;
 }
 
 /**
