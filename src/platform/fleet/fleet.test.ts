@@ -411,6 +411,15 @@ test("a router that lost its routes gets them back", async () => {
   expect(fleet.weights()).toEqual({ "shop-1-1-1": 256, "shop-1-2-1": 256 });
 });
 
+test("a service is still routed while the router gets back what it has lost", async () => {
+  await using fleet = new TestFleet();
+  await fleet.serve(1, 1);
+  fleet.world.failNext("router.apply", 1);
+  fleet.world.routes.clear();
+  await fleet.platform.observe(call);
+  expect((await fleet.platform.observe(call)).routed).toEqual(["shop"]);
+});
+
 test("a quarantined server leaves the router for good and its place is filled", async () => {
   await using fleet = new TestFleet();
   await fleet.serve(1, 2);

@@ -14,14 +14,14 @@ import type { Traffic } from "./traffic.ts";
 export function observation(
   groups: Iterable<Group>,
   routed: readonly RoutedService[],
-  traffic: Pick<Traffic, "shares" | "shown" | "withoutDoors">,
+  traffic: Pick<Traffic, "shares" | "shown" | "routed">,
 ): Observation {
   const own = routed.filter((s) => previewedBy(s.service) === undefined);
   const inTraffic = new Set(own.flatMap((s) => s.targets.filter((t) => t.weight > 0).map((t) => t.id)));
   const doors: ServiceKey[] = own.filter((s) => s.doors.length > 0).map((s) => s.service);
   return {
     groups: [...groups].map((g) => groupObservation(g, inTraffic, traffic)).filter(isWorthTelling),
-    routed: [...new Set([...doors, ...traffic.withoutDoors()])],
+    routed: [...new Set([...doors, ...traffic.routed()])],
   };
 }
 

@@ -148,10 +148,13 @@ export class Traffic {
     return this.#routes.get(service)?.confirmed ?? [];
   }
 
-  /** Services that have shares but no way in from outside: a rollout moves their shares like any others. */
-  withoutDoors(): readonly ServiceKey[] {
+  /**
+   * Services that have a way in or shares: also those without a way in from outside, whose shares a rollout moves like
+   * any others, and those that the router has forgotten, because it gets them back.
+   */
+  routed(): readonly ServiceKey[] {
     return [...this.#routes.values()]
-      .filter(({ way, confirmed }) => way !== undefined && way.doors.length === 0 && confirmed.length > 0)
+      .filter(({ way, confirmed }) => way !== undefined && way.doors.length + confirmed.length > 0)
       .map((route) => route.service);
   }
 
