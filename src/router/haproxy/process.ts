@@ -4,6 +4,7 @@ import type { Clock } from "../../lib/clock.ts";
 import { isErrno, KilnError } from "../../lib/errors.ts";
 import { exec } from "../../lib/exec.ts";
 import { writeFileAtomic } from "../../lib/files.ts";
+import { findProcess, isEnding } from "../../lib/proc.ts";
 import type { RouterPaths } from "./paths.ts";
 import { portTaken } from "./ports.ts";
 import { type Processes, parseProcesses } from "./replies.ts";
@@ -139,12 +140,17 @@ async function findAll(paths: RouterPaths): Promise<readonly number[]> {
     pids.map(async (pid) => {
       const line = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
       const argv = line.split("\0");
-      return argv[0]?.endsWith("haproxy") && argv[argv.lastIndexOf("-f") + 1] === paths.config
-        ? Number(pid)
-        : 0;
+      const isOurs = argv[0]?.endsWith("haproxy") && argv[argv.lastIndexOf("-f") + 1] === paths.config;
+      return isOurs || (line === "" && (await isLeaving(pid))) ? Number(pid) : 0;
     }),
   );
   return found.filter((pid) => pid > 0);
+}
+
+/** One that is about to end has no arguments any more, whosever it was, and may still hold its ports. */
+async function isLeaving(pid: string): Promise<boolean> {
+  const name = await readFile(`/proc/${pid}/comm`, "utf8").catch(() => "");
+  return name === "haproxy\n" && findProcess(Number(pid)) !== undefined && isEnding(Number(pid));
 }
 
 function kill(pid: number, signal: "SIGTERM" | "SIGKILL"): void {
