@@ -1,4 +1,5 @@
 import { PassThrough } from "node:stream";
+import { parseReproductionId } from "../../domain/ids.ts";
 import { KilnError } from "../../lib/errors.ts";
 import type { Client, ExecGrant } from "../api.ts";
 import type { Context, Outcome } from "../context.ts";
@@ -25,10 +26,15 @@ export async function run(
   const client = await context.connect();
   const by = whoAmI(context.env);
   const grant = await client.exec({ server, command, reason, terminal, pid: process.pid, by });
-  context.output.note(`${server} is tainted: another server takes its place, and this session is recorded.`);
+  context.output.note(toldFirst(server));
   return withEnd(client, grant, () =>
     context.output.json ? tell(context, server, command, grant) : connect(context, command, grant, terminal),
   );
+}
+
+function toldFirst(server: string): string {
+  if (parseReproductionId(server) !== undefined) return `That somebody is in ${server} is in the log.`;
+  return `${server} is tainted: another server takes its place, and this session is recorded.`;
 }
 
 function isTerminal(): boolean {
