@@ -150,7 +150,9 @@ async function findAll(paths: RouterPaths): Promise<readonly number[]> {
 /** One that is about to end has no arguments any more, whosever it was, and may still hold its ports. */
 async function isLeaving(pid: string): Promise<boolean> {
   const name = await readFile(`/proc/${pid}/comm`, "utf8").catch(() => "");
-  return name === "haproxy\n" && findProcess(Number(pid)) !== undefined && isEnding(Number(pid));
+  if (name !== "haproxy\n" || !isEnding(Number(pid))) return false;
+  const threads = await readdir(`/proc/${pid}/task`).catch(() => []); // the first may be a zombie before the others are
+  return findProcess(Number(pid)) !== undefined || threads.length > 1;
 }
 
 function kill(pid: number, signal: "SIGTERM" | "SIGKILL"): void {
