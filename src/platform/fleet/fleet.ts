@@ -314,7 +314,7 @@ class HostFleet implements Fleet {
   /** A router that has ended is started again by whoever is told. */
   #tellOfAll(): void {
     const services = new Set([...this.#memory.groups.values()].map(({ service }) => service));
-    for (const changed of this.#watchers) for (const service of services) changed(service);
+    for (const service of services) this.#tell(service);
   }
 
   #lookInBackground(): void {
