@@ -1,5 +1,5 @@
 import { createClient } from "../src/api/client.ts";
-import { deployRequest } from "../src/cli/deploy-request.ts";
+import { deployRequest, unbuiltRelease } from "../src/cli/deploy-request.ts";
 import { openProject } from "../src/cli/project.ts";
 import type { Accepted, DeployRequest, Operations } from "../src/controller/operations.ts";
 import type { Rollout } from "../src/domain/rollout.ts";
@@ -39,7 +39,8 @@ export async function openFleet(
     const { spec } = await openProject(folder, {}, undefined);
     const image = await installation.json<{ digest: string; version: string }>(["build"], { cwd: folder });
     const shape = { ...spec.shape, env: { EDITION: String(++editions) } };
-    return deployRequest({ ...spec, shape }, image, "bench@example.com");
+    const release = await unbuiltRelease({ ...spec, shape });
+    return deployRequest(spec, release, image, "bench@example.com");
   }
   try {
     await installation.ok(["deploy"], { cwd: folder });

@@ -10,7 +10,17 @@ import { createClient } from "./client.ts";
 import { connectionError } from "./client-errors.ts";
 import { contract, type Route } from "./contract.ts";
 import { pathOf, paths, type RouteName } from "./contract-paths.ts";
-import { aDeployRequest, allOf, anApi, anEvent, answers, by, fakeOperations, rawRequest } from "./testing.ts";
+import {
+  aCheckRequest,
+  aDeployRequest,
+  allOf,
+  anApi,
+  anEvent,
+  answers,
+  by,
+  fakeOperations,
+  rawRequest,
+} from "./testing.ts";
 
 const { signal } = new AbortController();
 const faultOf = async (work: Promise<unknown>): Promise<KilnError> => {
@@ -28,6 +38,7 @@ const anExec = {
 };
 
 const calls: readonly (readonly [keyof Operations, readonly unknown[], (client: Operations) => unknown])[] = [
+  ["check", [aCheckRequest()], (c) => c.check(aCheckRequest())],
   ["deploy", [aDeployRequest()], (c) => c.deploy(aDeployRequest())],
   ["preview", [aDeployRequest()], (c) => c.preview(aDeployRequest())],
   ["rollback", ["shop", 4, by], (c) => c.rollback("shop", 4, by)],
@@ -103,6 +114,7 @@ test("every answer is what the contract says", async () => {
   const params = { service: "shop", id: 7, server: "shop-1-1-1", session: 7, name: "DB_PASSWORD" };
   const bodies: Partial<Record<RouteName, object>> = {
     ...{
+      check: { draft: aCheckRequest().draft },
       rollback: { by },
       scale: { count: 2, by },
       abort: { by },

@@ -25,6 +25,7 @@ export function createClient(socketPath: string): Client {
   const ask = <Answer>(name: RouteName, what: Ask = {}) => askJson<Answer>(socketPath, name, what);
   const stream = <Item>(name: RouteName, what: Ask) => askStream<Item>(socketPath, name, what);
   return {
+    check: ({ service, ...body }) => ask("check", { params: { service }, body }),
     deploy: ({ service, ...body }) => ask("deploy", { params: { service }, body }),
     preview: ({ service, ...body }) => ask("preview", { params: { service }, body }),
     rollback: (service, release, by) => ask("rollback", { params: { service }, body: { release, by } }),

@@ -9,6 +9,7 @@ export const paths = {
   statusAll: { method: "GET", path: "/v1/services" },
   status: { method: "GET", path: "/v1/services/:service" },
   history: { method: "GET", path: "/v1/services/:service/history" },
+  check: { method: "POST", path: "/v1/services/:service/check" },
   deploy: { method: "POST", path: "/v1/services/:service/deploy" },
   preview: { method: "POST", path: "/v1/services/:service/preview" },
   rollback: { method: "POST", path: "/v1/services/:service/rollback" },

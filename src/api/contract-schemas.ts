@@ -5,6 +5,7 @@ import type {
   ArchivePiece as ArchivePieceType,
   AuditKey as AuditKeyType,
   AuditStatus as AuditStatusType,
+  CheckRequest,
   ControllerStatus as ControllerStatusType,
   DeployRequest,
   DriftReport,
@@ -24,7 +25,11 @@ import type { Action as ActionType } from "../domain/actions.ts";
 import { driftKinds } from "../domain/drift.ts";
 import type { KilnEvent as KilnEventType } from "../domain/event.ts";
 import type { ServerFailure as ServerFailureType } from "../domain/observation.ts";
-import type { Release as ReleaseType, WantedRelease as WantedReleaseType } from "../domain/release.ts";
+import type {
+  Release as ReleaseType,
+  UnbuiltRelease as UnbuiltReleaseType,
+  WantedRelease as WantedReleaseType,
+} from "../domain/release.ts";
 import type { JobRun, Origin, Rollout as RolloutType, Verdict } from "../domain/rollout.ts";
 import type {
   AnalysisSpec,
@@ -154,24 +159,28 @@ const jobs = z
   .max(32)
   .refine((all) => new Set(all.map(({ name }) => name)).size === all.length, "each name once");
 
-const draft = {
+const built = {
   image: z.string().regex(/^sha256:[0-9a-f]{64}$/, "sha256: and 64 hex digits"),
   version: z.string().regex(/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/, "a version label"),
-  shape,
-  health,
-  traffic: maybe(traffic),
-  jobs,
 };
 
+const draft = { ...built, shape, health, traffic: maybe(traffic), jobs };
+
+const unbuilt = {
+  ...{ shape, health, traffic: maybe(traffic), jobs },
+  secrets: z.array(secret).max(64).describe("Servers get the newest version of each."),
+  files: z
+    .array(file)
+    .max(mostFiles)
+    .refine((files) => bytesOf(files) <= mostFileBytes, `at most ${mostFileBytes} bytes together`),
+};
+
+const UnbuiltRelease = z
+  .strictObject(unbuilt)
+  .register(schemas, { id: "UnbuiltRelease" }) satisfies z.ZodType<UnbuiltReleaseType>;
+
 const WantedRelease = z
-  .strictObject({
-    ...draft,
-    secrets: z.array(secret).max(64).describe("Servers get the newest version of each."),
-    files: z
-      .array(file)
-      .max(mostFiles)
-      .refine((files) => bytesOf(files) <= mostFileBytes, `at most ${mostFileBytes} bytes together`),
-  })
+  .strictObject({ ...built, ...unbuilt })
   .register(schemas, { id: "WantedRelease" }) satisfies z.ZodType<WantedReleaseType>;
 
 function bytesOf(files: readonly { readonly content: string }[]): number {
@@ -232,6 +241,12 @@ const UpkeepPolicy = z
   })
   .register(schemas, { id: "UpkeepPolicy" }) satisfies z.ZodType<UpkeepPolicyType>;
 
+const supersede = maybe(z.boolean()).describe("End a running rollout in favour of this one.");
+
+export const CheckBody = z
+  .strictObject({ draft: UnbuiltRelease, supersede })
+  .register(schemas, { id: "CheckBody" }) satisfies z.ZodType<Omit<CheckRequest, "service">>;
+
 export const DeployBody = z
   .strictObject({
     count,
@@ -242,7 +257,7 @@ export const DeployBody = z
     ),
     by,
     origin: maybe(origin),
-    supersede: maybe(z.boolean()).describe("End a running rollout in favour of this one."),
+    supersede,
   })
   .register(schemas, { id: "DeployBody" }) satisfies z.ZodType<Omit<DeployRequest, "service">>;
 

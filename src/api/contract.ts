@@ -37,6 +37,12 @@ export const contract = {
   statusAll: { ...paths.statusAll, summary: "Every service with its servers.", answer: s.ServiceStatusList },
   status: { ...paths.status, ...service, summary: "One service with its servers.", answer: s.ServiceStatus },
   history: { ...paths.history, ...service, summary: "Releases and rollouts.", answer: s.History },
+  check: {
+    ...paths.check,
+    ...newService,
+    summary: "Refuses what deploy would refuse, before there is an image; nothing is done.",
+    body: s.CheckBody,
+  },
   deploy: {
     ...paths.deploy,
     ...newService,

@@ -71,6 +71,7 @@ function answersOf(operations: Operations): Answers {
     statusAll: () => operations.status(),
     status: async ({ params }) => (await operations.status(params.service))[0],
     history: ({ params }) => operations.history(params.service),
+    check: ({ params, body }) => operations.check({ ...params, ...body }),
     deploy: ({ params, body }) => operations.deploy({ ...params, ...body }),
     preview: ({ params, body }) => operations.preview({ ...params, ...body }),
     rollback: ({ params, body }) => operations.rollback(params.service, body.release, body.by),

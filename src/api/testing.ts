@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { request } from "node:http";
 import { join } from "node:path";
 import type { FastifyInstance } from "fastify";
-import type { DeployRequest, Operations } from "../controller/operations.ts";
+import type { CheckRequest, DeployRequest, Operations } from "../controller/operations.ts";
 import { draftOf } from "../domain/release.ts";
 import { defaultUpkeep } from "../domain/spec.ts";
 import { aFailure, aFinding, aPolicy, aRelease, aRollout, aTaint } from "../domain/testing.ts";
@@ -28,6 +28,12 @@ export function aDeployRequest(): DeployRequest {
     upkeep: defaultUpkeep,
     by,
   };
+}
+
+export function aCheckRequest(): CheckRequest {
+  const { service, draft } = aDeployRequest();
+  const { image: _image, version: _version, ...unbuilt } = draft;
+  return { service, draft: unbuilt, supersede: true };
 }
 
 /** What the fake operations answer, and what they were asked: one entry for each call, its name first. */
@@ -91,6 +97,7 @@ const status = {
 };
 
 export const answers: Operations = {
+  check: async () => {},
   deploy: async () => accepted,
   preview: async () => ({
     service: "shop",

@@ -1,33 +1,53 @@
 import { readFile } from "node:fs/promises";
 import { serviceKey } from "../domain/ids.ts";
-import type { ConfigFile } from "../domain/release.ts";
+import type { ConfigFile, UnbuiltRelease } from "../domain/release.ts";
 import type { ConfigFileSpec, ServiceSpec } from "../domain/spec.ts";
 import { isErrno, KilnError } from "../lib/errors.ts";
 import type { Client, DeployRequest } from "./api.ts";
 
-/** What a spec and its built image ask of the controller. Throws `file_missing`, `file_unreadable`. */
-export async function deployRequest(
+/** What a spec asks for, all but the image. Throws `file_missing`, `file_unreadable`. */
+export async function unbuiltRelease(spec: ServiceSpec): Promise<UnbuiltRelease> {
+  return {
+    shape: spec.shape,
+    health: spec.health,
+    traffic: spec.traffic,
+    secrets: spec.secrets,
+    files: await Promise.all(spec.files.map(readConfigFile)),
+    jobs: spec.jobs,
+  };
+}
+
+/** What a spec and its built image ask of the controller. */
+export function deployRequest(
   spec: ServiceSpec,
+  release: UnbuiltRelease,
   image: { readonly digest: string; readonly version: string },
   by: string,
-): Promise<DeployRequest> {
+): DeployRequest {
   return {
     service: serviceKey(spec.service, spec.environment),
     count: spec.count,
-    draft: {
-      image: image.digest,
-      version: image.version,
-      shape: spec.shape,
-      health: spec.health,
-      traffic: spec.traffic,
-      secrets: spec.secrets,
-      files: await Promise.all(spec.files.map(readConfigFile)),
-      jobs: spec.jobs,
-    },
+    draft: { ...release, image: image.digest, version: image.version },
     policy: spec.rollout,
     upkeep: spec.upkeep,
     by,
   };
+}
+
+/**
+ * The same release, if nothing that can be known before its image is built stands against it: minutes may go into
+ * that. Throws what the controller's `check` throws, and `platform_unusable` or `not_root`.
+ */
+export async function checkedRelease(
+  client: Client,
+  spec: ServiceSpec,
+  how: { readonly command: "deploy" | "plan"; readonly supersede?: boolean | undefined },
+): Promise<UnbuiltRelease> {
+  const release = await unbuiltRelease(spec);
+  await requireUsablePlatform(client, how.command);
+  const service = serviceKey(spec.service, spec.environment);
+  await client.check({ service, draft: release, supersede: how.supersede ?? false });
+  return release;
 }
 
 async function readConfigFile({ from, to, mode }: ConfigFileSpec): Promise<ConfigFile> {
@@ -40,8 +60,7 @@ async function readConfigFile({ from, to, mode }: ConfigFileSpec): Promise<Confi
   }
 }
 
-/** Throws `platform_unusable` (or `not_root`) before minutes go into a build that could not be deployed. */
-export async function requireUsablePlatform(client: Client): Promise<void> {
+async function requireUsablePlatform(client: Client, command: string): Promise<void> {
   const { readiness } = await client.info();
   if (readiness.usable) return;
   const fatal = readiness.gaps.filter((gap) => gap.severity === "fatal");
@@ -50,6 +69,6 @@ export async function requireUsablePlatform(client: Client): Promise<void> {
     problems: fatal.map((gap) => ({ message: gap.what, hint: gap.remedy })),
     hint: root
       ? "`kiln doctor` shows everything that this machine lacks."
-      : "Repeat it as root: `sudo kiln deploy`.",
+      : `Repeat it as root: \`sudo kiln ${command}\`.`,
   });
 }

@@ -6,13 +6,14 @@ import { emptyView, type ServiceView, viewsOf } from "../domain/service-view.ts"
 import { defaultUpkeep, type RolloutPolicy } from "../domain/spec.ts";
 import { compileSteps, rollbackSteps } from "../domain/steps.ts";
 import type { Clock } from "../lib/clock.ts";
-import { KilnError, toKilnError } from "../lib/errors.ts";
+import { KilnError } from "../lib/errors.ts";
 import type { Call, Platform } from "../platform/platform.ts";
 import type { Store } from "../store/store.ts";
+import { requireBeginning, requireDeployable, requireRollback } from "./checks.ts";
 import { differences } from "./differences.ts";
 import type { Loop } from "./loop.ts";
 import type { Accepted, DeployRequest, Operations, PlanPreview } from "./operations.ts";
-import { freeze, requireSecrets } from "./release-content.ts";
+import { freeze } from "./release-content.ts";
 
 export interface CommandParts {
   readonly store: Store;
@@ -27,9 +28,10 @@ export function createCommands(
   parts: CommandParts,
 ): Pick<
   Operations,
-  "deploy" | "preview" | "rollback" | "scale" | "remove" | "abort" | "pause" | "resume" | "promote"
+  "check" | "deploy" | "preview" | "rollback" | "scale" | "remove" | "abort" | "pause" | "resume" | "promote"
 > {
   return {
+    check: (request) => requireBeginning(parts, request),
     deploy: (request) => deploy(parts, request),
     preview: (request) => previewDeploy(parts, request),
     rollback: (service, release, by) => rollback(parts, service, release, by),
@@ -51,12 +53,9 @@ function steer({ loop }: CommandParts, service: ServiceKey, rollout: Rollout): R
 }
 
 async function deploy(parts: CommandParts, request: DeployRequest): Promise<Accepted> {
-  const { store, platform, loop } = parts;
+  const { store, loop } = parts;
   const { service, count, policy, by } = request;
-  const wanted = store.draftRelease(service, freeze(store, service, request.draft).draft, by);
-  requireSecrets(store, wanted);
-  requireJobs(platform, wanted);
-  await platform.preflight?.(wanted, parts.call());
+  await requireDeployable(parts, service, request.draft);
   // Another deploy may have come while we looked, or another version of a secret.
   const { draft, contents } = freeze(store, service, request.draft);
   const release = store.draftRelease(service, draft, by);
@@ -90,19 +89,6 @@ async function deploy(parts: CommandParts, request: DeployRequest): Promise<Acce
   loop.poke(service);
   const scaled = before === undefined || before === count ? undefined : { from: before, to: count };
   return { service, release: release.number, rollout: rollout.id, scaled };
-}
-
-/** Refused before anything is made. */
-function requireJobs({ name, jobs }: Platform, release: Release): void {
-  if (jobs !== undefined || release.jobs.length === 0) return;
-  const names = release.jobs.map((job) => job.name).join(", ");
-  throw new KilnError(
-    "jobs_unsupported",
-    `The platform ${name} runs no jobs, and the release has: ${names}.`,
-    {
-      hint: "Remove `jobs` from kiln.yaml, or deploy to a platform that runs them.",
-    },
-  );
 }
 
 function setCount(
@@ -143,7 +129,7 @@ async function rollback(
     return { service, release: rollout.from, rollout: turned.id, scaled: undefined };
   }
   const target = targetOf(store, desired, release);
-  await assertPossible(parts, target);
+  await requireRollback(parts, target);
   const now = required(store, service); // a rollout may have ended while we looked, or the service
   targetOf(store, now, target.number);
   const policy = policyOf(store, service);
@@ -176,37 +162,14 @@ function targetOf(store: Store, desired: DesiredService, wanted: number | undefi
   return release;
 }
 
-/** A rollback that cannot work is refused before anything moves, with all that stands against it. */
-async function assertPossible({ store, platform, call }: CommandParts, release: Release): Promise<void> {
-  const checks = await Promise.allSettled([
-    platform.preflight?.(withoutPreview(release), call()),
-    (async () => requireSecrets(store, release))(),
-  ]);
-  const reasons = checks.flatMap((c) => (c.status === "rejected" ? [toKilnError(c.reason)] : []));
-  const [first] = reasons;
-  if (first === undefined) return;
-  throw new KilnError(
-    "rollback_impossible",
-    `Release ${release.number} cannot be brought back: ${reasons.map(({ message }) => message).join(" ")}`,
-    { cause: first, ...(first.hint === undefined ? {} : { hint: first.hint }) },
-  );
-}
-
-/** A rollback has nothing to be tried first; a port for that must not stand against it. */
-function withoutPreview({ traffic, ...rest }: Release): Release {
-  return { ...rest, traffic: traffic && { ...traffic, preview: undefined } };
-}
-
 async function previewDeploy(parts: CommandParts, request: DeployRequest): Promise<PlanPreview> {
-  const { store, platform, clock, loop } = parts;
+  const { store, clock, loop } = parts;
   const { service, by } = request;
+  await requireDeployable(parts, service, request.draft);
   const { draft } = freeze(store, service, request.draft);
   const before = store.desired(service);
   const serving = before?.serving === undefined ? undefined : before.releases.get(before.serving);
   const release = store.draftRelease(service, draft, by);
-  requireSecrets(store, release);
-  requireJobs(platform, release);
-  await platform.preflight?.(release, parts.call());
   const desired = asThoughDeployed(before, release, request, clock.now());
   const view = viewsOf(await loop.observe()).get(service) ?? emptyView(service);
   const { actions, peakServers, fewestInTraffic } = preview(desired, whole(view), clock.now());

@@ -2,7 +2,7 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
 import type { KilnEvent } from "../domain/event.ts";
-import { draftOf } from "../domain/release.ts";
+import { draftOf, type WantedRelease } from "../domain/release.ts";
 import { aPolicy, aRelease } from "../domain/testing.ts";
 import type { ServiceStatus } from "./operations.ts";
 import { TestInstallation } from "./testing.ts";
@@ -162,6 +162,37 @@ test("a second deploy is refused with what runs and who started it; the same one
     message: expect.stringContaining("ada@example"),
   });
   expect(await t.deploy(2)).toMatchObject({ rollout });
+});
+
+const unbuilt = (draft: WantedRelease) => {
+  const { image: _image, version: _version, ...rest } = draft;
+  return rest;
+};
+
+test("before the image is built a deploy is refused for all that is known by then, and nothing is recorded", async () => {
+  installation();
+  const draft = unbuilt({ ...draftOf(aRelease(2)), files: [] });
+  const check = (supersede = false) => t.controller.check({ service: "shop", draft, supersede });
+  t.world.takenPorts.add(8080);
+  await expect(check()).rejects.toMatchObject({ code: "port_taken" });
+  t.world.takenPorts.clear();
+  const secret = { draft: unbuilt(secretly("A").draft), service: "shop" };
+  await expect(t.controller.check(secret)).rejects.toMatchObject({ code: "secret_missing" });
+  await check();
+  await t.deployed(1);
+  await check();
+  const before = t.store.lastSequence();
+  await t.deploy(2);
+  await expect(check()).rejects.toMatchObject({
+    code: "rollout_running",
+    message: expect.stringContaining("ada@example"),
+  });
+  await check(true);
+  await t.settled();
+  await t.controller.remove("shop", "ada@example");
+  await expect(check(true)).rejects.toMatchObject({ code: "service_removing" });
+  const kinds = t.store.events({ after: before }).map(({ kind }) => kind);
+  expect(kinds.filter((kind) => kind === "rollout.started")).toHaveLength(1);
 });
 
 test("pause, resume and promote steer a rollout; nothing moves while it is paused", async () => {

@@ -10,7 +10,7 @@ import type {
   ServerObservation,
   ServiceWarning,
 } from "../domain/observation.ts";
-import type { Release, WantedRelease } from "../domain/release.ts";
+import type { Release, UnbuiltRelease, WantedRelease } from "../domain/release.ts";
 import type { Origin, Rollout, WarmRelease } from "../domain/rollout.ts";
 import type { RolloutPolicy, UpkeepPolicy } from "../domain/spec.ts";
 import type { TaintedServer } from "../domain/taint.ts";
@@ -32,6 +32,11 @@ export interface DeployRequest {
   readonly origin?: Origin | undefined;
   /** End a running rollout in favour of this one instead of being refused. */
   readonly supersede?: boolean | undefined;
+}
+
+/** The same before the image is built: what is known of it by then. */
+export interface CheckRequest extends Pick<DeployRequest, "service" | "supersede"> {
+  readonly draft: UnbuiltRelease;
 }
 
 /** What a request led to. `rollout` is undefined when nothing had to be rolled out (same release, or only scaled). */
@@ -221,6 +226,11 @@ export interface ExecGrant {
 
 /** Everything that can be asked of a controller; the API's routes translate to it and nothing else. */
 export interface Operations {
+  /**
+   * Whether a deploy can begin, before minutes go into its image; `deploy` looks again. Throws what `deploy` throws, but
+   * for the image, and `rollout_running` whichever release that leads to.
+   */
+  check(request: CheckRequest): Promise<void>;
   /**
    * Servers get the newest version of each secret. Throws `rollout_running`, `image_unknown`, `port_taken`,
    * `traffic_conflict`, `version_taken`, `jobs_unsupported`, `secret_missing`, `secret_invalid`, `secret_key_invalid`, `secret_corrupt`.

@@ -1,6 +1,6 @@
 import { isUtf8 } from "node:buffer";
 import type { ServiceKey } from "../domain/ids.ts";
-import type { Release, ReleaseDraft, WantedRelease } from "../domain/release.ts";
+import type { ReleaseDraft, ReleaseSecret, WantedRelease } from "../domain/release.ts";
 import { KilnError } from "../lib/errors.ts";
 import { digestOf } from "../lib/sha256.ts";
 import type { Store } from "../store/store.ts";
@@ -32,7 +32,7 @@ export function freeze(store: Store, service: ServiceKey, wanted: WantedRelease)
  * `secret_missing`, `secret_key_invalid`, `secret_corrupt`, and `secret_invalid` for what cannot be an environment
  * variable.
  */
-export function requireSecrets(store: Store, { service, secrets }: Release): void {
+export function requireSecrets(store: Store, service: ServiceKey, secrets: readonly ReleaseSecret[]): void {
   const values = store.secrets.open(service, secrets);
   for (const { name, version, delivery } of secrets) {
     const value = values.get(name);

@@ -44,6 +44,9 @@ export interface WantedRelease extends Omit<ReleaseDraft, "secrets" | "files"> {
   readonly files: readonly ConfigFile[];
 }
 
+/** All of it that is known before its image is built. */
+export type UnbuiltRelease = Omit<WantedRelease, "image" | "version">;
+
 export interface ConfigFile {
   /** Absolute path in every server. */
   readonly to: string;

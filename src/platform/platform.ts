@@ -8,6 +8,11 @@ import type { JobSpec } from "../domain/spec.ts";
 
 export type PlatformName = "local" | "docker" | "vm" | "kubernetes" | "terraform" | "fake";
 
+/** A release that may come: before its image is built, what is known of it. */
+export interface Candidate extends Pick<Release, "service" | "traffic"> {
+  readonly image: ImageDigest | undefined;
+}
+
 /** What every call carries: when to give up. */
 export interface Call {
   readonly signal: AbortSignal;
@@ -113,8 +118,11 @@ export interface Platform {
   destroy(server: ServerId, call: Call): Promise<void>;
   /** Something changed: observe again. Speed only; correctness never needs it. */
   watch(changed: (service: ServiceKey) => void): Disposable;
-  /** What stands against this release here, found before anything is made: a taken port, an image that is gone. */
-  preflight?(release: Release, call: Call): Promise<void>;
+  /**
+   * What stands against this release here, found before anything is made: a taken port, a certificate that can't be used,
+   * an image that is gone.
+   */
+  preflight?(release: Candidate, call: Call): Promise<void>;
   /**
    * A one-off server, made exactly as that server of the release is, in no group and without traffic, which nobody looks
    * at for drift. Resolves when that is accepted; `observe` tells how it does, `destroy` removes it. A server has at most

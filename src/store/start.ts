@@ -61,8 +61,8 @@ export function draftRelease(
 export function startDeploy(bench: Workbench, start: StartDeploy): Rollout {
   const { release, count, policy } = start;
   const { service } = release;
-  const record = selectService(bench.db, service) && requireService(bench.db, service);
   makeWay(bench, service, start.by, start.supersede ?? false);
+  const record = selectService(bench.db, service);
   const base: ServiceRecord = record ?? {
     service,
     count,
@@ -151,12 +151,18 @@ function addRollout(
   return rollout;
 }
 
+/** Whether a deploy may begin. Records nothing. Throws `rollout_running`, `service_removing`. */
+export function requireWay({ db }: Workbench, service: ServiceKey, supersede: boolean): void {
+  if (selectService(db, service) !== undefined) requireService(db, service);
+  const running = selectRunningRollout(db, service);
+  if (running !== undefined && !supersede) throw rolloutRunning(running);
+}
+
 /** Ends the running rollout, or refuses: one rollout per service. */
 function makeWay(bench: Workbench, service: ServiceKey, by: string, supersede: boolean): void {
+  requireWay(bench, service, supersede);
   const running = selectRunningRollout(bench.db, service);
-  if (running === undefined) return;
-  if (!supersede) throw rolloutRunning(running);
-  endSuperseded(bench, running, `superseded by ${by}`);
+  if (running !== undefined) endSuperseded(bench, running, `superseded by ${by}`);
 }
 
 /** Ends a rollout where it is; the next plan starts from there. */
@@ -195,7 +201,7 @@ function rolloutRunning(rollout: Rollout): KilnError {
     "rollout_running",
     `A ${kind} of ${service} to release ${to} is running; ${startedBy} started it at ${since}.`,
     {
-      hint: "`kiln rollout show` follows it and `kiln rollout abort` turns it back; `--supersede` puts this one in its place.",
+      hint: "`kiln rollout show` follows it and `kiln rollout abort` turns it back; `kiln deploy --supersede` puts another one in its place.",
       retry: true,
     },
   );

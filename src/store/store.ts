@@ -45,7 +45,14 @@ import {
   type SessionEnd,
   selectSessions,
 } from "./sessions.ts";
-import { draftRelease, type StartDeploy, type StartRollback, startDeploy, startRollback } from "./start.ts";
+import {
+  draftRelease,
+  requireWay,
+  type StartDeploy,
+  type StartRollback,
+  startDeploy,
+  startRollback,
+} from "./start.ts";
 import { abort, pause, promote, resume } from "./steer.ts";
 import {
   insertTaint,
@@ -86,6 +93,8 @@ export interface Store extends Disposable {
   policy(service: ServiceKey): RolloutPolicy | undefined;
   /** The release that a deploy of this draft would go to. Records nothing. */
   draftRelease(service: ServiceKey, draft: ReleaseDraft, by: string): Release;
+  /** Whether `startDeploy` would be refused. Records nothing. Throws `rollout_running`, `service_removing`. */
+  requireWay(service: ServiceKey, supersede: boolean): void;
   /** Throws `rollout_running`, `service_removing`. */
   startDeploy(start: StartDeploy): Rollout;
   /** Throws `service_unknown`, `service_removing`, `release_unknown`, `rollout_running`. */
@@ -196,6 +205,7 @@ export function openStore(path: string, options: { readonly clock: Clock }): Sto
     desiredAll: () => selectAllDesired(db),
     policy: (service) => selectService(db, service)?.policy,
     draftRelease: (service, draft, by) => draftRelease(bench, service, draft, by),
+    requireWay: (service, supersede) => requireWay(bench, service, supersede),
     startDeploy: (start) => changing(() => startDeploy(bench, start)),
     startRollback: (start) => changing(() => startRollback(bench, start)),
     setCount: (service, count, by) => changing(() => setCount(bench, service, count, by)),

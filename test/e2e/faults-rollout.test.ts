@@ -70,8 +70,11 @@ describe.skipIf(why !== undefined)("rollouts that are disturbed", () => {
     test("a second deploy is refused with what runs and who started it; the first goes on", async () => {
       const { page } = await begin();
       await newPage();
+      const images = (await kiln.json<readonly object[]>(["images", "shop"])).length;
+      expect(refusal(await inShop("plan", "--json"))).toEqual([3, "rollout_running"]);
       const second = await inShop("deploy");
       expect(second.code).toBe(3);
+      expect(await kiln.json(["images", "shop"])).toHaveLength(images); // nothing was built for it
       expect(second.stderr).toMatch(
         /\[rollout_running\] A deploy of shop to release 2 is running; \S+@\S+ started it at /,
       );
@@ -216,6 +219,7 @@ describe.skipIf(why !== undefined)("rollouts that are disturbed", () => {
       }
       await close();
       expect((await kiln.run(["status", "late"])).code).toBe(1);
+      expect(await kiln.json(["images"])).not.toContainEqual(expect.objectContaining({ service: "late" }));
     });
 
     test("meanwhile: the rollout says what holds it up, and goes on when the port is free", async () => {

@@ -73,6 +73,7 @@ describe.skipIf(why !== undefined)("secrets and configuration files, from end to
       { code: "secret_missing", message: "shop lacks the secrets PASSWORD, TOKEN." },
     ]);
     expect(JSON.parse(await ok(["status", "--json"]))).toEqual([]);
+    expect(JSON.parse(await ok(["images", "--json"]))).toEqual([]);
   });
 
   test("with them, servers get both, and the file", async () => {

@@ -2,7 +2,7 @@ import { KilnError } from "../../lib/errors.ts";
 import type { Accepted, Client, DeployRequest } from "../api.ts";
 import { buildProject } from "../build-progress.ts";
 import type { Context, ExitCode, Outcome } from "../context.ts";
-import { deployRequest, requireUsablePlatform } from "../deploy-request.ts";
+import { checkedRelease, deployRequest } from "../deploy-request.ts";
 import { originOf } from "../origin.ts";
 import { formatBytes, formatDuration, plural } from "../output/units.ts";
 import { whoAmI } from "../people.ts";
@@ -15,21 +15,25 @@ interface DeployOptions extends ServiceOptions {
   readonly supersede?: boolean;
 }
 
-/** Build, release, rollout. 0 done, 4 rolled back, 1 failed without a way back. */
+/** Checks, build, release, rollout. 0 done, 4 rolled back, 1 failed without a way back. */
 export async function run(context: Context, options: DeployOptions, service?: string): Outcome {
   const project = await openProject(context.cwd, options, service);
-  await requireUsablePlatform(await context.connect());
+  const { supersede } = options;
+  const checked = await checkedRelease(await context.connect(), project.spec, {
+    command: "deploy",
+    supersede,
+  });
   const built = await buildProject(context, project, { updateLock: false });
   const { output } = context;
   const age = built.changed ? `built in ${formatDuration(built.ms)}` : "nothing to build";
   output.note(`Image ${project.spec.service}:${built.version}, ${formatBytes(built.bytes)}, ${age}.`);
   const beganAtMs = context.clock.now();
-  const asked = await deployRequest(project.spec, built, whoAmI(context.env));
+  const asked = deployRequest(project.spec, checked, built, whoAmI(context.env));
   const origin = await originOf(project.folder, context.env);
   const request: DeployRequest = {
     ...asked,
     ...(origin === undefined ? {} : { origin }),
-    ...(options.supersede ? { supersede: true } : {}),
+    ...(supersede ? { supersede: true } : {}),
   };
   const { client, accepted } = await requestDeploy(context, request);
   if (accepted.rollout !== undefined) return finishRollout(context, client, accepted.rollout, options.wait);

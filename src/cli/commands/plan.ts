@@ -2,7 +2,7 @@ import type { Action } from "../../domain/actions.ts";
 import type { PlanPreview } from "../api.ts";
 import { buildProject } from "../build-progress.ts";
 import type { Context, Outcome } from "../context.ts";
-import { deployRequest } from "../deploy-request.ts";
+import { checkedRelease, deployRequest } from "../deploy-request.ts";
 import type { Style } from "../output/style.ts";
 import { table } from "../output/text.ts";
 import { plural } from "../output/units.ts";
@@ -13,8 +13,9 @@ import { openProject, type ServiceOptions } from "../project.ts";
 export async function run(context: Context, options: ServiceOptions, service?: string): Outcome {
   const project = await openProject(context.cwd, options, service);
   const client = await context.connect();
+  const checked = await checkedRelease(client, project.spec, { command: "plan" });
   const built = await buildProject(context, project, { updateLock: false });
-  const preview = await client.preview(await deployRequest(project.spec, built, whoAmI(context.env)));
+  const preview = await client.preview(deployRequest(project.spec, checked, built, whoAmI(context.env)));
   context.output.result(preview, planLines(preview, context.output.style));
   return 0;
 }

@@ -5,7 +5,7 @@ import type { Client } from "../api.ts";
 import { buildProject } from "../build-progress.ts";
 import { createConnect } from "../connect.ts";
 import type { Context, ExitCode, Outcome } from "../context.ts";
-import { deployRequest } from "../deploy-request.ts";
+import { deployRequest, unbuiltRelease } from "../deploy-request.ts";
 import { errorLines } from "../output/error-lines.ts";
 import { formatDuration } from "../output/units.ts";
 import { whoAmI } from "../people.ts";
@@ -133,7 +133,8 @@ function build(context: Context, project: Project) {
 
 async function deploy(context: Context, client: Client, project: Project): Promise<void> {
   const built = await build(context, project);
-  const accepted = await client.deploy(await deployRequest(project.spec, built, whoAmI(context.env)));
+  const release = await unbuiltRelease(project.spec);
+  const accepted = await client.deploy(deployRequest(project.spec, release, built, whoAmI(context.env)));
   await untilComplete(context, client, accepted.rollout);
 }
 

@@ -264,6 +264,7 @@ export function describePlatform(name: string, open: () => Promise<PlatformSubje
 
     test("preflight accepts what can be made", async () => {
       await subject.platform.preflight?.(subject.release(1), call);
+      await subject.platform.preflight?.({ ...subject.release(1), image: undefined }, call);
       expect(await world.servers(1)).toEqual([]);
     });
 

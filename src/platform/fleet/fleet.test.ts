@@ -518,6 +518,10 @@ test("preflight finds a taken port and an image that is gone before anything is 
   await expect(fleet.platform.preflight?.(release(1), call)).rejects.toMatchObject({ code: "port_taken" });
   fleet.world.missingImages.add(release(2).image);
   await expect(fleet.platform.preflight?.(release(2), call)).rejects.toMatchObject({ code: "image_unknown" });
+  const unbuilt = { ...release(2), image: undefined };
+  await expect(fleet.platform.preflight?.(unbuilt, call)).rejects.toMatchObject({ code: "port_taken" });
+  fleet.world.takenPorts.clear();
+  await fleet.platform.preflight?.(unbuilt, call);
 });
 
 test("what the router warns of is observed; when it can't say, the rest is observed all the same", async () => {

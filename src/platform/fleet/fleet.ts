@@ -13,6 +13,7 @@ import type { RoutedService, Router } from "../../router/router.ts";
 import type {
   Access,
   Call,
+  Candidate,
   Evidence,
   GroupSpec,
   JobRunner,
@@ -220,9 +221,8 @@ class HostFleet implements Fleet {
     return trafficByRelease(await this.#router.counts(service, call));
   }
 
-  async preflight(release: Release, call: Call): Promise<void> {
-    await this.#host.prepare(release, call);
-    const { service, traffic } = release;
+  async preflight({ service, image, traffic }: Candidate, call: Call): Promise<void> {
+    if (image !== undefined) await this.#host.prepare({ service, image }, call);
     if (traffic !== undefined) await this.#router.check(service, [traffic], call);
     const preview = previewDoor(traffic);
     if (preview !== undefined) await this.#router.check(previewKey(service), [preview], call);

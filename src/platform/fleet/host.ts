@@ -51,7 +51,7 @@ export interface Host {
   /** Calls back soon after a server's process has ended. Speed only. */
   watch(ended: (id: ServerId) => void): Disposable;
   /** Throws when the image is gone or does not fit this machine. Prepares what all servers of the release share. */
-  prepare(release: Release, call: Call): Promise<void>;
+  prepare(release: Pick<Release, "service" | "image">, call: Call): Promise<void>;
   readonly logs: LogReader;
   /** Absent where detectors of drift cannot look. */
   readonly sight?: Sight;

@@ -1,6 +1,6 @@
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { deployRequest } from "../../../src/cli/deploy-request.ts";
+import { deployRequest, unbuiltRelease } from "../../../src/cli/deploy-request.ts";
 import type { DeployRequest } from "../../../src/controller/operations.ts";
 import type { RolloutPolicy, TrafficSpec } from "../../../src/domain/spec.ts";
 import { issue } from "../../../src/router/test-certificates.ts";
@@ -34,7 +34,7 @@ export async function prepareRequests(kiln: Installation): Promise<Requests> {
   const image = await kiln.json<{ digest: string; version: string }>(["build"], { cwd: folder });
   const [spec] = await loadSpecs(join(folder, "kiln.yaml"));
   if (spec === undefined) throw new Error("the file has a service");
-  const asked = await deployRequest(spec, image, by);
+  const asked = deployRequest(spec, await unbuiltRelease(spec), image, by);
   const doors = { http: await freePort(), https: await freePort(), tcp: await freePort() };
   const certificates = join(folder, "tls");
   await mkdir(certificates);

@@ -1,0 +1,70 @@
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { KilnError } from "../../lib/errors.ts";
+import type { CheckRequest, Client, ControllerStatus } from "../api.ts";
+import { cli } from "../test-kit.ts";
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync("/tmp/kiln-d-");
+  writeFileSync(join(folder, "hello"), "#!/bin/sh\n");
+  writeFileSync(
+    join(folder, "kiln.yaml"),
+    `service: shop
+image: { from: scratch, files: [{ from: ./hello, to: /hello, mode: "0755" }], command: [/hello] }
+servers: { count: 1, port: 8080, secrets: [{ name: TOKEN }] }
+traffic: { listen: 8081 }
+`,
+  );
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+const readiness = { usable: true, gaps: [], facts: [] };
+const info = async () => ({ readiness }) as unknown as ControllerStatus;
+const home = () => join(folder, "state");
+const run = (command: readonly string[], client: Partial<Client>) =>
+  cli(command, { client: { info, ...client }, cwd: folder, home: home() });
+
+test.each([
+  ["deploy", false],
+  ["plan", false],
+  ["deploy --supersede", true],
+])("%s asks before it builds, and builds nothing when that is refused", async (command, supersede) => {
+  const asked: CheckRequest[] = [];
+  const check: Client["check"] = async (request) => {
+    asked.push(request);
+    throw new KilnError("port_taken", "Port 8081 is taken.");
+  };
+  const { code, stderr } = await run(command.split(" "), { check });
+  expect([code, stderr]).toEqual([3, "error [port_taken] Port 8081 is taken.\n"]);
+  expect(asked).toMatchObject([{ service: "shop", supersede, draft: { traffic: { listen: 8081 } } }]);
+  expect(Object.keys(asked[0]?.draft ?? {})).not.toContain("image");
+  expect(existsSync(home())).toBe(false);
+});
+
+test.each(["deploy", "plan"])("%s builds nothing for a machine that cannot run servers", async (command) => {
+  const gap = { what: "runc is missing", remedy: "apt-get install runc", severity: "fatal" };
+  const unusable = async () =>
+    ({ readiness: { usable: false, gaps: [gap], facts: [] } }) as unknown as ControllerStatus;
+  const { code, stderr } = await run([command], { info: unusable });
+  expect(code).not.toBe(0);
+  expect(stderr).toContain("runc is missing");
+  expect(existsSync(home())).toBe(false);
+});
+
+test("what the image is asked for is what was checked, with the image", async () => {
+  const asked: unknown[] = [];
+  const check: Client["check"] = async ({ draft }) => void asked.push(draft);
+  const deploy: Client["deploy"] = async ({ draft }) => {
+    asked.push(draft);
+    throw new KilnError("disk_full", "Enough was seen.");
+  };
+  expect((await run(["deploy"], { check, deploy })).code).toBe(1);
+  const [before, after] = asked;
+  expect(after).toEqual({
+    ...(before as object),
+    image: expect.stringMatching(/^sha256:/),
+    version: "1",
+  });
+});

@@ -1,0 +1,75 @@
+import type { ImageDigest, ServiceKey } from "../domain/ids.ts";
+import type { Release, UnbuiltRelease } from "../domain/release.ts";
+import type { JobSpec } from "../domain/spec.ts";
+import { KilnError, toKilnError } from "../lib/errors.ts";
+import type { Call, Platform } from "../platform/platform.ts";
+import type { Store } from "../store/store.ts";
+import type { CheckRequest } from "./operations.ts";
+import { requireSecrets } from "./release-content.ts";
+
+/** What the checks look into. None of them changes anything. */
+export interface CheckParts {
+  readonly store: Store;
+  readonly platform: Platform;
+  readonly call: () => Call;
+}
+
+/** What a deploy asks for; its image only once it is built. */
+type Draft = UnbuiltRelease & { readonly image?: ImageDigest };
+
+/**
+ * Before the image is built: all that can stand against the deploy by then. Which release a running rollout leads to can
+ * only be compared with an image, so each is in the way.
+ */
+export async function requireBeginning(parts: CheckParts, request: CheckRequest): Promise<void> {
+  const { service, draft, supersede = false } = request;
+  parts.store.requireWay(service, supersede);
+  await requireDeployable(parts, service, draft);
+}
+
+/** Secrets, jobs, and what the platform says of it: before the build, and again with the image. */
+export async function requireDeployable(
+  { store, platform, call }: CheckParts,
+  service: ServiceKey,
+  { image, jobs, secrets, traffic }: Draft,
+): Promise<void> {
+  requireSecrets(store, service, store.secrets.freeze(service, secrets));
+  requireJobs(platform, jobs);
+  await platform.preflight?.({ service, image, traffic }, call());
+}
+
+function requireJobs(platform: Platform, jobs: readonly JobSpec[]): void {
+  if (platform.jobs !== undefined || jobs.length === 0) return;
+  const names = jobs.map((job) => job.name).join(", ");
+  throw new KilnError(
+    "jobs_unsupported",
+    `The platform ${platform.name} runs no jobs, and the release has: ${names}.`,
+    {
+      hint: "Remove `jobs` from kiln.yaml, or deploy to a platform that runs them.",
+    },
+  );
+}
+
+/** A rollback that cannot work is refused before anything moves, with all that stands against it. */
+export async function requireRollback(
+  { store, platform, call }: CheckParts,
+  release: Release,
+): Promise<void> {
+  const checks = await Promise.allSettled([
+    platform.preflight?.(withoutPreview(release), call()),
+    (async () => requireSecrets(store, release.service, release.secrets))(),
+  ]);
+  const reasons = checks.flatMap((c) => (c.status === "rejected" ? [toKilnError(c.reason)] : []));
+  const [first] = reasons;
+  if (first === undefined) return;
+  throw new KilnError(
+    "rollback_impossible",
+    `Release ${release.number} cannot be brought back: ${reasons.map(({ message }) => message).join(" ")}`,
+    { cause: first, ...(first.hint === undefined ? {} : { hint: first.hint }) },
+  );
+}
+
+/** A rollback has nothing to be tried first; a port for that must not stand against it. */
+function withoutPreview({ traffic, ...rest }: Release): Release {
+  return { ...rest, traffic: traffic && { ...traffic, preview: undefined } };
+}
