@@ -16,8 +16,9 @@ import type { RolloutPolicy, UpkeepPolicy } from "../domain/spec.ts";
 import type { TaintedServer } from "../domain/taint.ts";
 import type { EvidenceReport, EvidenceSummary } from "../drift/evidence.ts";
 import type { LogLine, LogReader, Readiness } from "../platform/platform.ts";
+import type { SecretVersion } from "../store/secrets.ts";
 
-export type { EvidenceReport, EvidenceSummary };
+export type { EvidenceReport, EvidenceSummary, SecretVersion };
 
 /** What `kiln deploy` asks for. The image is already in the image store. */
 export interface DeployRequest {
@@ -162,18 +163,6 @@ export interface ControllerStatus {
   readonly services: number;
   readonly servers: number;
   readonly readiness: Readiness;
-}
-
-/** What can be said of one version of a secret: all but its value. */
-export interface SecretVersion {
-  readonly service: ServiceKey;
-  readonly name: string;
-  /** From 1; never given twice. */
-  readonly version: number;
-  readonly createdAtMs: number;
-  readonly createdBy: string;
-  /** The kept releases whose servers get this version. */
-  readonly releases: readonly number[];
 }
 
 export interface SecretSet {

@@ -20,13 +20,14 @@ import {
 import type { Workbench } from "./workbench.ts";
 
 /** What can be said of one version of a secret: all but its value. */
-interface SecretVersion {
+export interface SecretVersion {
   readonly service: ServiceKey;
   readonly name: string;
+  /** From 1; never given twice. */
   readonly version: number;
   readonly createdAtMs: number;
   readonly createdBy: string;
-  /** The kept releases that have it. */
+  /** The kept releases whose servers get this version. */
   readonly releases: readonly number[];
 }
 
