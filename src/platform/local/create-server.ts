@@ -2,7 +2,7 @@ import assert from "node:assert";
 import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { parseJobId } from "../../domain/ids.ts";
 import { KilnError, toKilnError } from "../../lib/errors.ts";
-import { findProcess, isAlive } from "../../lib/proc.ts";
+import { findProcess } from "../../lib/proc.ts";
 import type { HostJob, HostServer, ServerSpec } from "../fleet/host.ts";
 import type { Call, HostImage } from "../platform.ts";
 import { chooseAddress, formatAddress, parseAddress } from "./addresses.ts";
@@ -25,13 +25,13 @@ import {
   secretVariables,
   writeConfig,
 } from "./placed-content.ts";
-import { bootId, isRuncInit } from "./processes.ts";
+import { bootId } from "./processes.ts";
 import { findProgram, openFilesLimit } from "./programs.ts";
 import type { ServerRecord } from "./records.ts";
 import { hostnameOf, hostsFile, readResolvers, resolversFile } from "./resolvers.ts";
 import { describeRoot, ensureRoot, type Root, rootPath } from "./roots.ts";
 import { lastRuncError, runcStart, startFailure } from "./runc.ts";
-import { findExit, hostServer, readMoment } from "./server-state.ts";
+import { findExit, hostServer, readMoment, settled } from "./server-state.ts";
 import { signalNumber } from "./signals.ts";
 import { mountPoints } from "./skeleton.ts";
 
@@ -44,7 +44,8 @@ export async function createServer(
   spec: ServerSpec | HostJob,
   call: Call,
 ): Promise<HostServer> {
-  const known = settled(host, host.records.read(spec.id));
+  const found = host.records.read(spec.id);
+  const known = found && settled(host.records, found);
   if ((known?.running && !known.waiting) || known?.freed) {
     return hostServer(known, findExit(host.paths, known, readMoment(host.paths, host.clock.now())));
   }
@@ -63,16 +64,6 @@ export async function createServer(
     await giveUp(host, record);
     throw error;
   }
-}
-
-/** Of a job that was about to be started when its controller was killed: whether it was. */
-function settled(host: HostContext, record: ServerRecord | undefined): ServerRecord | undefined {
-  if (!record?.running || !record.waiting) return record;
-  const isSameBoot = record.bootId === bootId();
-  if (isSameBoot && isAlive(record.running.process) && isRuncInit(record.running.process)) return record;
-  const { waiting: _, ...started } = record;
-  host.records.write(started);
-  return started;
 }
 
 /** Mounts, bridge and record in one go under the lock: whoever cleans up sees all of it or none. */

@@ -23,7 +23,7 @@ import { probeLocalHost } from "./probe.ts";
 import { isMounting, signalProcess } from "./processes.ts";
 import { quarantineServer } from "./quarantine-server.ts";
 import { openRecords, type ServerRecord } from "./records.ts";
-import { findExit, hostServer, readMoment } from "./server-state.ts";
+import { findExit, hostServer, readMoment, settled } from "./server-state.ts";
 import { createSight } from "./sight.ts";
 
 export interface LocalHostOptions {
@@ -144,7 +144,7 @@ function cancelledOr(error: unknown, { signal }: Call): unknown {
 }
 
 async function listServers(host: HostContext): Promise<readonly HostServer[]> {
-  const records = host.records.all();
+  const records = host.records.all().map((record) => settled(host.records, record));
   const moment = readMoment(host.paths, host.clock.now());
   const servers = records.map((record) => hostServer(record, remembered(host, record, moment)));
   for (const { id, state } of servers) {

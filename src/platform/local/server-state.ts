@@ -4,8 +4,8 @@ import { isAlive } from "../../lib/proc.ts";
 import type { HostServer } from "../fleet/host.ts";
 import type { HostPaths, ServerPaths } from "./paths.ts";
 import { serverPaths } from "./paths.ts";
-import { bootedAtMs, bootId } from "./processes.ts";
-import type { ServerRecord } from "./records.ts";
+import { bootedAtMs, bootId, isRuncInit } from "./processes.ts";
+import type { Records, ServerRecord } from "./records.ts";
 
 export type Exit = NonNullable<ServerRecord["exit"]>;
 
@@ -49,6 +49,16 @@ function readExit(server: ServerPaths): Exit | undefined {
     if (isErrno(error, "ENOENT")) return undefined;
     throw error;
   }
+}
+
+/** The record of a job that was about to be started when its controller was killed: it tells whether it was. */
+export function settled(records: Records, record: ServerRecord): ServerRecord {
+  if (!record.running || !record.waiting) return record;
+  const isSameBoot = record.bootId === bootId();
+  if (isSameBoot && isAlive(record.running.process) && isRuncInit(record.running.process)) return record;
+  const { waiting: _, ...started } = record;
+  records.write(started);
+  return started;
 }
 
 /** The server as its record and `exit` say it is. */
