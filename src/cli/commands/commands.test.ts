@@ -43,7 +43,7 @@ function rollingOut(...phases: readonly RolloutPhase[]): Partial<Client> {
     events: async function* ({ signal }) {
       yield { sequence: 1, atMs: 10, service: "shop", kind: "rollout.started", message: "Begun.", data: {} };
       yield { sequence: 2, atMs: 11, service: "shop", kind: "rollout.progress", message: "Again.", data: {} };
-      await new Promise((resolve) => signal?.addEventListener("abort", resolve));
+      if (!signal?.aborted) await new Promise((resolve) => signal?.addEventListener("abort", resolve));
     },
   };
 }

@@ -31,6 +31,7 @@ export async function runRecorded(
     setTimeout(() => child.kill("SIGKILL"), endMs).unref();
   };
   signal.addEventListener("abort", stop, { once: true });
+  if (signal.aborted) stop();
   const record = (direction: "i" | "o" | "e") => (bytes: Buffer) => transcript.record(direction, bytes);
   child.stdin.on("error", () => {}); // it may end before it has read everything
   child.stdout.on("data", record("o")).pipe(stdout, { end: false });

@@ -137,7 +137,7 @@ describe.skipIf(reason)("a server, even one that runs as root,", () => {
 
   test("sees its own processes, name and environment only", async () => {
     const lines = await asRoot(
-      "ls -d /proc/[1-9]*; cat /etc/hostname /proc/sys/kernel/hostname; echo $KILN_SERVER $PORT $FROM_IMAGE $MINE",
+      "for p in /proc/[1-9]*; do echo $p; done; cat /etc/hostname /proc/sys/kernel/hostname; echo $KILN_SERVER $PORT $FROM_IMAGE $MINE",
       { port: 8080, env: { MINE: "yes" } },
     );
     const id = `root-1-1-${count}`;
