@@ -3,9 +3,9 @@ import { simulateMany } from "./many.ts";
 import { summaryLines } from "./summary.ts";
 import { faults, requests } from "./tally.ts";
 
-const runs = 800;
+const runs = 2_000;
 /** Of each fault and each request. All are likely enough to happen several times over, whatever course the runs take. */
-const least = 2;
+const least = 5;
 
 test(`the invariants hold over ${runs} faulty worlds, in which everything happens that can`, async () => {
   const result = await simulateMany({ from: 1, runs, say: console.log });

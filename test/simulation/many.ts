@@ -1,4 +1,7 @@
-import { type Outcome, simulate } from "./simulation.ts";
+import { once } from "node:events";
+import { availableParallelism } from "node:os";
+import { Worker } from "node:worker_threads";
+import type { Outcome, SimulationResult } from "./simulation.ts";
 import { addOutcomes, noOutcome } from "./summary.ts";
 
 export interface ManyOptions {
@@ -21,7 +24,7 @@ export interface ManyRuns {
 const mostFindings = 10;
 const progressMs = 15_000;
 
-/** Plays one seed after the other. */
+/** Plays one seed after the other, on each processor. */
 export async function simulateMany({
   from,
   runs,
@@ -31,22 +34,47 @@ export async function simulateMany({
   const before = process.cpuUsage();
   const findings: string[] = [];
   let total = noOutcome;
-  let done = 0;
+  let [begun, done] = [0, 0];
   let saidMs = performance.now();
-  while (done < runs && total.rollouts < rollouts && findings.length < mostFindings) {
-    const { seed, found, outcome } = await simulate({ seed: from + done++ });
+
+  function next(): number | undefined {
+    const enough = begun >= runs || total.rollouts >= rollouts || findings.length >= mostFindings;
+    return enough ? undefined : from + begun++;
+  }
+
+  function take({ seed, found, outcome }: SimulationResult): void {
+    done++;
     total = addOutcomes(total, outcome);
     if (found !== undefined) {
       const finding = `seed ${seed}: ${found.rule}: ${found.words}\n  replay: ${replay(seed)}`;
       findings.push(finding);
       say(finding);
     }
-    if (performance.now() - saidMs < progressMs) continue;
+    if (performance.now() - saidMs < progressMs) return;
     saidMs = performance.now();
     say(`${done} of ${runs} runs, ${total.rollouts} rollouts, ${findings.length} findings`);
   }
+
+  await Promise.all(Array.from({ length: availableParallelism() }, () => playSeeds(next, take)));
   const { user, system } = process.cpuUsage(before);
   return { runs: done, findings, total, cpuSeconds: (user + system) / 1e6 };
+}
+
+/** A thread of its own: a run is all computing. */
+async function playSeeds(
+  next: () => number | undefined,
+  take: (run: SimulationResult) => void,
+): Promise<void> {
+  const player = new Worker(new URL("player.ts", import.meta.url));
+  try {
+    for (let seed = next(); seed !== undefined; seed = next()) {
+      player.postMessage(seed);
+      const [run] = (await once(player, "message")) as [SimulationResult];
+      take(run);
+    }
+  } finally {
+    await player.terminate();
+  }
 }
 
 /** The command that plays a seed again and shows its trace. */

@@ -117,7 +117,8 @@ export class PlanRules {
 
   onRoute(service: ServiceKey, shares: Shares): void {
     this.#mustHaveSeen("traffic is moved");
-    const now = this.#knownCapacity(service);
+    const taken = this.#taken(service); // that these go was judged when it was decided
+    const now = this.#knownCapacity(service).filter((id) => !taken.has(id));
     const sharing = shares.filter((s) => s.share > 0).map((s) => s.release);
     const ready = new Set([...this.#k.readyOf(service), ...(this.#sights.get(service)?.ready ?? [])]);
     const then = [...ready].filter((id) => sharing.includes(parseServerId(id)?.release ?? 0));
@@ -144,7 +145,7 @@ export class PlanRules {
     const service = parseServerId(id)?.service ?? "";
     const desired = this.#k.desired.get(service);
     if (desired === undefined || this.#k.isTampered(service)) return;
-    const out = new Set(desired.taints.filter((t) => t.takenAtMs !== undefined).map((t) => t.server));
+    const out = this.#taken(service);
     const before = this.#capacity(service).filter((other) => other === id || !out.has(other));
     const fewest = fewestCarrying(desired);
     this.#verdict.expect(
@@ -185,6 +186,12 @@ export class PlanRules {
         () => `rollout ${change.rollout} of ${service} is a rollback and turns back`,
       );
     }
+  }
+
+  /** Servers that go because they have drifted. */
+  #taken(service: ServiceKey): ReadonlySet<ServerId> {
+    const taints = this.#k.desired.get(service)?.taints ?? [];
+    return new Set(taints.filter((t) => t.takenAtMs !== undefined).map((t) => t.server));
   }
 
   /** Ready servers with traffic, and those that were when the planner looked: it cannot know what was lost since. */
