@@ -7,6 +7,7 @@ import { driftCase } from "./cases/drift.ts";
 import { lostCase } from "./cases/lost.ts";
 import { planCase } from "./cases/plan.ts";
 import { replaceCase } from "./cases/replace.ts";
+import { respondCase } from "./cases/respond.ts";
 import { restCase } from "./cases/rest.ts";
 import { resumeCase } from "./cases/resume.ts";
 import { rollbackCase } from "./cases/rollback.ts";
@@ -27,4 +28,5 @@ export const cases: readonly Case[] = [
   lostCase,
   restCase,
   driftCase,
+  respondCase,
 ];

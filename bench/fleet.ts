@@ -8,7 +8,7 @@ import { waitUntil } from "../test/e2e/harness.ts";
 import { freePort } from "./free-port.ts";
 import { type Answer, allServedAtMs, type Load, movedAtMs, startLoad } from "./load.ts";
 import { type ProjectOptions, service, siteProject } from "./projects.ts";
-import type { Bench, Workshop } from "./workshop.ts";
+import type { Bench, BenchOptions, Workshop } from "./workshop.ts";
 
 /** A deployed site with its controller, router and servers. */
 export interface Fleet extends AsyncDisposable {
@@ -27,11 +27,11 @@ const settleTimeoutMs = 120_000;
 /** Builds and deploys the site; all its servers are ready when this resolves. */
 export async function openFleet(
   workshop: Workshop,
-  options: ProjectOptions & { count: number },
+  { drifts = false, ...options }: ProjectOptions & BenchOptions & { count: number },
 ): Promise<Fleet> {
   const port = await freePort();
   const secondPort = await freePort();
-  const bench = await workshop.open(siteProject({ ...options, port, secondPort }));
+  const bench = await workshop.open(siteProject({ ...options, port, secondPort }), { drifts });
   const { installation, folder } = bench;
   const client = createClient(openStateFolder({ KILN_HOME: installation.home }).controllerSocket);
   let editions = 0;

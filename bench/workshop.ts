@@ -18,7 +18,12 @@ export interface Workshop extends AsyncDisposable {
   /** What goes on, for people who wait. */
   say(words: string): void;
   /** A new installation with this project, whose packages are locked and fetched, and nothing is built. */
-  open(files: ProjectFiles): Promise<Bench>;
+  open(files: ProjectFiles, options?: BenchOptions): Promise<Bench>;
+}
+
+export interface BenchOptions {
+  /** Whether servers are changed behind Kiln's back; where they are not, drift that is found is a fault. */
+  readonly drifts?: boolean;
 }
 
 export async function openWorkshop(say: (words: string) => void): Promise<Workshop> {
@@ -27,12 +32,12 @@ export async function openWorkshop(say: (words: string) => void): Promise<Worksh
   const faults: string[] = [];
   const locks = new Map<string, string | undefined>();
 
-  async function open(files: ProjectFiles): Promise<Bench> {
+  async function open(files: ProjectFiles, { drifts = false }: BenchOptions = {}): Promise<Bench> {
     const spec = files["kiln.yaml"] ?? "";
     const wanted = /packages: .*/.exec(spec)?.[0] ?? "";
     if (!locks.has(wanted)) locks.set(wanted, wanted === "" ? undefined : await fetchPackages(files));
     const lock = locks.get(wanted);
-    const installation = await install();
+    const installation = await install("/tmp", { drifts });
     await keepPackages(fetched, packagesOf(installation));
     const project = await installation.project({ ...files, ...(lock ? { "kiln.lock": lock } : {}) });
     return { installation, folder: project, [Symbol.asyncDispose]: () => close(installation) };

@@ -1,5 +1,3 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -12,6 +10,7 @@ import type { Sight, Subject } from "../../src/platform/platform.ts";
 import { waitUntil } from "../../test/e2e/harness.ts";
 import type { Case } from "../case.ts";
 import { type Figure, figure } from "../figure.ts";
+import { type Change, enter } from "../intruder.ts";
 import { openLocalServers } from "../local-servers.ts";
 import { usageOf } from "../process-stats.ts";
 import { siteProject } from "../projects.ts";
@@ -76,7 +75,7 @@ async function latencies(drift: DriftWatch, sight: Sight, workshop: Workshop): P
   const entered: Seen[] = [];
   const limited: Seen[] = [];
   for (const subject of sight.subjects()) {
-    entered.push(await see(drift, sight, subject, () => enter(subject)));
+    entered.push(await see(drift, sight, subject, () => enter(subject.process.pid)));
     limited.push(await see(drift, sight, subject, () => write(subject)));
   }
   const { length } = drift.findings();
@@ -95,30 +94,11 @@ function figuresOf(what: string, seen: readonly Seen[]): readonly Figure[] {
   ];
 }
 
-/** When a change began, on the clock of `performance.now`; and how to end what it has started. */
-interface Change {
-  readonly beganAt: Promise<number>;
-  readonly end: () => void;
-}
-
 function write({ cgroupFolders }: Subject): Change {
   const folder = cgroupFolders.find((path) => path.includes("/pids/")) ?? cgroupFolders[0] ?? "";
   const beganAt = performance.now();
   writeFileSync(join(folder, "pids.max"), "900");
   return { beganAt: Promise.resolve(beganAt), end: () => {} };
-}
-
-/** setns(2) */
-const enterCall: Readonly<Record<string, number>> = { x64: 308, arm64: 268 };
-
-/** The process itself reads the clock just before it enters: starting it is not measured. */
-function enter({ process: { pid } }: Subject): Change {
-  const script = `use Time::HiRes "clock_gettime"; open(N, "<", "/proc/${pid}/ns/uts") or die; $| = 1;
-    $now = clock_gettime(1); syscall(${enterCall[process.arch]}, fileno(N), 0) == 0 or die; print $now; sleep 60`;
-  const child = spawn("perl", ["-e", script], { stdio: ["ignore", "pipe", "inherit"] });
-  const monotonicMs = once(child.stdout, "data").then(([text]) => Number(text) * 1000);
-  const offsetMs = performance.now() - Number(process.hrtime.bigint()) / 1e6;
-  return { beganAt: monotonicMs.then((at) => at + offsetMs), end: () => void child.kill("SIGKILL") };
 }
 
 async function see(drift: DriftWatch, sight: Sight, subject: Subject, change: () => Change): Promise<Seen> {

@@ -3,7 +3,6 @@ import { basename, join } from "node:path";
 import { readIfThere } from "../lib/proc.ts";
 import type { Subject } from "../platform/platform.ts";
 import type { Check, Difference } from "./detector.ts";
-import { readStatus } from "./process-tree.ts";
 
 /** Each limit that is not what it was set to. */
 export function checkLimits({ baseline }: Subject): readonly Difference[] {
@@ -19,21 +18,14 @@ function shown(value: string): string {
   return value.trim().replaceAll("\n", "; ") || "empty";
 }
 
-/**
- * Whether it stands still: its own cgroup or one above it is frozen, or its first process is stopped, which no process
- * within can do to it (signals of the own namespace that have no handler do not reach it: pid_namespaces(7)).
- */
+/** Whether it stands still: its own cgroup or one above it is frozen. */
 export function createPausedCheck(): Check {
   const freezers = new WeakMap<Subject, Freezer | "none">();
   return (subject) => {
     const freezer = freezers.get(subject) ?? freezerOf(subject) ?? "none";
     freezers.set(subject, freezer);
-    if (freezer !== "none" && freezer.frozen.test(readIfThere(freezer.file) ?? "")) {
-      return [{ kind: "paused", subject: "cgroup", detail: "its processes are frozen" }];
-    }
-    const { pid } = subject.process;
-    if (readStatus(pid)?.state !== "T") return [];
-    return [{ kind: "paused", subject: `pid ${pid}`, detail: "its first process is stopped" }];
+    if (freezer === "none" || !freezer.frozen.test(readIfThere(freezer.file) ?? "")) return [];
+    return [{ kind: "paused", subject: "cgroup", detail: "its processes are frozen" }];
   };
 }
 

@@ -4,31 +4,45 @@ import { parseMountLine } from "../lib/mount-table.ts";
 import { isEnding, linkIfThere, readIfThere } from "../lib/proc.ts";
 import type { Subject } from "../platform/platform.ts";
 import { culpritOf } from "./culprit.ts";
-import type { Difference } from "./detector.ts";
+import type { Check, Difference } from "./detector.ts";
 import { descends, type ProcessStatus, readStatus } from "./process-tree.ts";
 
-/** Looks at all processes of a server: whose they are, what they run, where they are and who traces them. */
-export type ProcessCheck = (subject: Subject) => readonly Difference[];
+/** Looks at all processes of a server: whose they are, what they run, where they are and who traces or stops them. */
+export interface ProcessCheck {
+  readonly look: Check;
+  /** Numbers of the processes that were in the server's cgroup at the last look. */
+  members(subject: Subject): readonly number[];
+}
 
-/** What is known of the processes of one server since the last look. */
-type Known = Map<number, { readonly program: string | undefined }>;
+/** What was right about a process at the last look: taking the same apart again costs more than reading it. */
+interface Known {
+  readonly program: string | undefined;
+  readonly cgroups: string | undefined;
+}
 
 export function createProcessCheck(): ProcessCheck {
-  const memory = new WeakMap<Subject, Known>();
-  return (subject) => {
-    const before: Known = memory.get(subject) ?? new Map();
-    const now: Known = new Map();
-    const differences = members(subject).flatMap((pid) => checkProcess(subject, pid, before, now));
-    memory.set(subject, now);
-    return [
-      ...differences,
-      ...checkNamespaces(subject, subject.process.pid, Object.keys(subject.baseline.namespaces)),
-    ];
+  const memory = new WeakMap<Subject, ReadonlyMap<number, Known | undefined>>();
+  return {
+    look(subject) {
+      const before = memory.get(subject);
+      const now = new Map<number, Known | undefined>();
+      const differences = members(subject).flatMap((pid) => {
+        const { known, found } = checkProcess(subject, pid, before?.get(pid));
+        now.set(pid, known);
+        return found;
+      });
+      memory.set(subject, now);
+      return [
+        ...differences,
+        ...checkNamespaces(subject, subject.process.pid, Object.keys(subject.baseline.namespaces)),
+      ];
+    },
+    members: (subject) => [...(memory.get(subject)?.keys() ?? [])],
   };
 }
 
 /** Of one hierarchy: whoever is missing in it or only in another is found by its namespaces. */
-export function members({ cgroupFolders }: Subject): readonly number[] {
+function members({ cgroupFolders }: Subject): readonly number[] {
   const folder = cgroupFolders.find((path) => path.includes("/freezer/")) ?? cgroupFolders[0];
   const text = folder === undefined ? undefined : readIfThere(join(folder, "cgroup.procs"));
   return (
@@ -39,22 +53,31 @@ export function members({ cgroupFolders }: Subject): readonly number[] {
   );
 }
 
-function checkProcess(subject: Subject, pid: number, before: Known, now: Known): readonly Difference[] {
+function checkProcess(
+  subject: Subject,
+  pid: number,
+  before: Known | undefined,
+): { readonly known?: Known; readonly found: readonly Difference[] } {
   const status = readStatus(pid);
-  if (!status || status.state === "Z") return [];
-  const known = before.get(pid);
-  if (!known && isStranger(subject, pid)) return [stranger(pid, "its cgroup")];
+  if (!status || status.state === "Z") return { found: [] };
+  if (!before && isStranger(subject, pid)) return { found: [stranger(pid, "its cgroup")] };
   const program = linkIfThere(`/proc/${pid}/exe`);
   const wrong =
-    program === undefined || program === known?.program ? undefined : checkProgram(subject, pid, program);
-  now.set(pid, { program: wrong ? undefined : program });
-  const out = outOfCgroup(subject, pid);
-  return [
-    ...(wrong ? [wrong] : []),
-    ...(out ? [out] : []),
-    ...checkTracer(pid, status),
-    ...(pid === subject.process.pid ? [] : checkNamespaces(subject, pid, ["mnt", "net"])),
-  ];
+    program === undefined || program === before?.program ? undefined : checkProgram(subject, pid, program);
+  const cgroups = cgroupsOf(pid);
+  const out =
+    cgroups === undefined || cgroups === before?.cgroups ? undefined : checkCgroups(subject, pid, cgroups);
+  return {
+    known: { program: wrong ? undefined : program, cgroups: out ? undefined : cgroups },
+    found: [
+      ...(wrong ? [wrong] : []),
+      ...(out ? [out] : []),
+      ...checkTracer(pid, status),
+      ...(pid === subject.process.pid
+        ? checkStopped(pid, status)
+        : checkNamespaces(subject, pid, ["mnt", "net"])),
+    ],
+  };
 }
 
 /** Whether the process is not a descendant of the server's first one. */
@@ -69,9 +92,16 @@ export function stranger(pid: number, where: string): Difference {
 }
 
 /** In every hierarchy a server's processes are in its cgroup, or in one below: they cannot leave by themselves. */
-export function outOfCgroup({ cgroup, cgroupFolders }: Subject, pid: number): Difference | undefined {
-  const text = readIfThere(`/proc/${pid}/cgroup`);
-  if (text === undefined) return undefined;
+export function outOfCgroup(subject: Subject, pid: number): Difference | undefined {
+  const cgroups = cgroupsOf(pid);
+  return cgroups === undefined ? undefined : checkCgroups(subject, pid, cgroups);
+}
+
+function cgroupsOf(pid: number): string | undefined {
+  return readIfThere(`/proc/${pid}/cgroup`);
+}
+
+function checkCgroups({ cgroup, cgroupFolders }: Subject, pid: number, text: string): Difference | undefined {
   const paths = text.split("\n").map((line) => line.slice(line.indexOf(":", line.indexOf(":") + 1) + 1));
   const within = paths.filter((path) => path === cgroup || path.startsWith(`${cgroup}/`));
   if (within.length >= cgroupFolders.length || isEnding(pid)) return undefined;
@@ -106,6 +136,12 @@ function checkTracer(pid: number, { tracer }: ProcessStatus): readonly Differenc
   const culprit = culpritOf(tracer);
   const detail = `pid ${pid} is traced by pid ${tracer} (${culprit.name})`;
   return [{ kind: "traced", subject: `pid ${pid}`, detail, culprit }];
+}
+
+/** No process within can stop the first one: its own namespace's signals reach it only if it handles them (pid_namespaces(7)). */
+function checkStopped(pid: number, { state }: ProcessStatus): readonly Difference[] {
+  if (state !== "T") return [];
+  return [{ kind: "paused", subject: `pid ${pid}`, detail: "its first process is stopped" }];
 }
 
 function checkNamespaces(

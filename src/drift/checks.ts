@@ -15,18 +15,22 @@ export interface Checks {
   readonly names: readonly CheckName[];
   /** What cannot be looked at is logged, and counts as unchanged. */
   look(subject: Subject, name: CheckName): readonly Difference[];
+  /** Numbers of the processes that were in the server's cgroup when they were looked at last. */
+  members(subject: Subject): readonly number[];
 }
 
 export function createChecks(log: Logger): Checks {
+  const processes = createProcessCheck();
   const checks: Readonly<Record<CheckName, Check>> = {
     mounts: createMountCheck(),
-    processes: createProcessCheck(),
+    processes: processes.look,
     bundle: createBundleCheck(),
     limits: checkLimits,
     paused: createPausedCheck(),
     space: createSpaceCheck(),
   };
   return {
+    members: processes.members,
     names: Object.keys(checks) as CheckName[],
     look(subject, name) {
       try {

@@ -1,6 +1,5 @@
 import { pacer } from "../lib/pace.ts";
 import type { Subject } from "../platform/platform.ts";
-import { members } from "./check-processes.ts";
 import type { DetectorParts } from "./detector.ts";
 import { allProcesses, judge, namespaceOwners } from "./strangers.ts";
 
@@ -46,7 +45,7 @@ export function startScan({ sight, checks, clock, tell, isTraced, passed, spaceS
   async function strangers(among: (pid: number) => boolean): Promise<void> {
     const subjects = sight.subjects();
     if (subjects.length === 0) return;
-    const own = new Set(subjects.flatMap((subject) => members(subject)));
+    const own = new Set(subjects.flatMap((subject) => checks.members(subject)));
     const owners = namespaceOwners(subjects);
     const others = allProcesses().filter((pid) => !own.has(pid) && among(pid));
     const pace = pacer();
