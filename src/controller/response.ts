@@ -1,5 +1,5 @@
 import type { Finding } from "../domain/drift.ts";
-import { carriers, decide, fewestCarrying, type Situation } from "../domain/drift-response.ts";
+import { carriers, decide, fewestCarrying, isExposed, type Situation } from "../domain/drift-response.ts";
 import { parseServerId, type ServerId, type ServiceKey } from "../domain/ids.ts";
 import type { Observation } from "../domain/observation.ts";
 import type { DesiredService } from "../domain/rollout.ts";
@@ -81,7 +81,7 @@ export function situationOf(
   const group = [...view.groups.values()].find((g) => g.servers.some((s) => s.id === server));
   return {
     policy: desired.upkeep.drift,
-    carries: group === undefined || group.share > 0,
+    carries: group === undefined || isExposed(desired, group),
     leaves: group?.servers.some((s) => s.id === server && s.state === "draining") ?? false,
     spare: carrying.filter((s) => s.id !== server).length - fewestCarrying(desired),
     suspended: nowMs < (desired.suspendedUntilMs ?? 0),

@@ -1,5 +1,5 @@
 import type { Finding } from "./drift.ts";
-import type { ServerObservation } from "./observation.ts";
+import type { GroupObservation, ServerObservation } from "./observation.ts";
 import type { DesiredService } from "./rollout.ts";
 import type { ServiceView } from "./service-view.ts";
 import type { DriftPolicy } from "./spec.ts";
@@ -98,6 +98,14 @@ export function carriers(desired: DesiredService, view: ServiceView): readonly S
         (s) => s.state === "ready" && (s.inTraffic || !isRouted) && !taken.has(s.id),
       );
     });
+}
+
+/**
+ * Whether servers of that group may have traffic, also since it was looked at: while a rollout moves it, either group may
+ * get some at any moment, and a router that has not answered may have given it.
+ */
+export function isExposed({ rollout }: DesiredService, { release, share }: GroupObservation): boolean {
+  return share > 0 || release === rollout?.to || release === rollout?.from;
 }
 
 /** More servers of the installation than this in `burstMs` are too many at once. */

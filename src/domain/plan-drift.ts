@@ -1,5 +1,5 @@
 import type { Action } from "./actions.ts";
-import { carriers, fewestCarrying, reasonToWait } from "./drift-response.ts";
+import { carriers, fewestCarrying, isExposed, reasonToWait } from "./drift-response.ts";
 import type { ServerId } from "./ids.ts";
 import type { ServerObservation } from "./observation.ts";
 import type { DesiredService } from "./rollout.ts";
@@ -81,7 +81,7 @@ function planLive(
 ): DriftPlan {
   const carrying = new Set(carriers(desired, view).map((s) => s.id));
   const exposed = new Set(
-    [...view.groups.values()].filter((g) => g.share > 0).flatMap((g) => g.servers.map((s) => s.id)),
+    [...view.groups.values()].filter((g) => isExposed(desired, g)).flatMap((g) => g.servers.map((s) => s.id)),
   );
   const fewest = fewestCarrying(desired);
   const suspended = nowMs < (desired.suspendedUntilMs ?? 0);

@@ -25,6 +25,8 @@ export class PlanRules {
   readonly #sizes = new Map<ServiceKey, Map<number, number>>();
   /** Services whose last rollout found no way back: what serves then is what there is. */
   readonly #stranded = new Set<ServiceKey>();
+  /** Servers that the present controller has begun, or has seen before: of others it could not know. */
+  readonly #met = new Set<ServerId>();
   #lookFailed = false;
 
   constructor(knowledge: Knowledge, verdict: Verdict) {
@@ -36,6 +38,11 @@ export class PlanRules {
     this.#lookFailed = false;
     this.#sights.clear();
     this.#sizes.clear();
+    this.#met.clear();
+  }
+
+  onCreate(id: ServerId): void {
+    this.#met.add(id);
   }
 
   seenMs(service: ServiceKey): number {
@@ -66,6 +73,7 @@ export class PlanRules {
     }
     this.#mustBeComplete(observation);
     this.#mustBeBounded(observation);
+    for (const { servers } of observation.groups) for (const { id } of servers) this.#met.add(id);
   }
 
   onObserveFailed(): void {
@@ -86,7 +94,9 @@ export class PlanRules {
     for (const group of groups) {
       const beside = new Set(group.replacing);
       const live = group.servers.filter(
-        (s) => s.state !== "draining" && s.state !== "quarantined" && !beside.has(s.id),
+        // What a killed controller has begun may come to life late.
+        ({ id, state }) =>
+          state !== "draining" && state !== "quarantined" && !beside.has(id) && this.#met.has(id),
       );
       const atWork = group.servers.filter((s) => beside.has(s.id) && s.state !== "quarantined").length;
       this.#verdict.expect(atWork <= 2, "servers-bounded", () => `${atWork} are replaced at once`);

@@ -8,6 +8,11 @@ const reactionMs = 5_000;
 /** From a first ready server until it has traffic. */
 const firstTrafficMs = 15_000;
 
+interface Decision {
+  readonly atMs: number;
+  readonly seenMs: number;
+}
+
 /** Who may have traffic, and who may lose it. */
 export class TrafficRules {
   readonly #k: Knowledge;
@@ -19,8 +24,8 @@ export class TrafficRules {
   readonly #brokenMs = new Map<ServerId, number>();
   /** Since when nobody could be reached although somebody was ready. */
   readonly #darkMs = new Map<ServiceKey, number>();
-  /** When what led to a group's lowering, or to the present shares, was seen. */
-  readonly #seenMs = new Map<string, number>();
+  /** When a group was lowered or the shares were moved, and when what led to it was seen; oldest first. */
+  readonly #decisions = new Map<string, Decision[]>();
   readonly #drainMs = new Map<string, number>();
 
   constructor(knowledge: Knowledge, verdict: Verdict) {
@@ -30,7 +35,11 @@ export class TrafficRules {
 
   decided(service: ServiceKey, group: string, seenMs: number): void {
     // What was decided when nothing had to serve is carried out, also when that has changed meanwhile.
-    this.#seenMs.set(group, this.#k.mustServe(service) ? seenMs : Number.NEGATIVE_INFINITY);
+    const since = this.#k.mustServe(service) ? seenMs : Number.NEGATIVE_INFINITY;
+    this.#decisions.set(group, [
+      ...(this.#decisions.get(group) ?? []),
+      { atMs: this.#k.now(), seenMs: since },
+    ]);
   }
 
   /** The shortest drain that any release of the group was told of. */
@@ -73,15 +82,22 @@ export class TrafficRules {
   #unlucky(id: ServerId): boolean {
     const name = parseServerId(id);
     const service = name?.service ?? "";
-    const since = this.#seenMs.get(`${service}-${name?.release}`) ?? this.#seenMs.get(service) ?? 0;
+    const since = this.#seenMs(`${service}-${name?.release}`, id) ?? this.#seenMs(service, id) ?? 0;
     return (this.#k.lossMs.get(service) ?? Number.NEGATIVE_INFINITY) >= since;
+  }
+
+  /** What led to the decision by which the server lost its traffic, or to the last one where it has it. */
+  #seenMs(group: string, id: ServerId): number | undefined {
+    const outMs = this.#k.machine.outSince.get(id) ?? Number.POSITIVE_INFINITY;
+    return this.#decisions.get(group)?.findLast(({ atMs }) => atMs <= outMs)?.seenMs;
   }
 
   onStop(id: ServerId, asked: boolean): void {
     const { machine } = this.#k;
     const name = parseServerId(id);
+    if (name === undefined || !machine.isRunning(id)) return;
     this.#stopped.add(id);
-    if (name === undefined || !machine.isRunning(id) || this.#k.isTampered(name.service)) return;
+    if (this.#k.isTampered(name.service)) return;
     this.#verdict.expect(
       machine.weightOf(id) === 0,
       "stopped-only-out-of-traffic",
