@@ -8,6 +8,10 @@ import { type LittleService, littleService } from "./little-service.ts";
 const why = whyNoServers();
 if (why !== undefined) console.log(`Skipped: ordinary operation without alarms, because ${why}.`);
 
+/** How long it goes on for: an hour is what a release is judged by, and too long for every change. */
+const soakMinutes = Number(process.env.KILN_SOAK_MINUTES ?? 0);
+if (soakMinutes === 0) console.log("Skipped: an hour of ordinary operation; KILN_SOAK_MINUTES=60 plays it.");
+
 /** Between its start and `kiln remove` an installation does all that it does in a year; the harness counts alarms. */
 describe.skipIf(why !== undefined)("ordinary operation", () => {
   let kiln: Installation;
@@ -35,12 +39,16 @@ describe.skipIf(why !== undefined)("ordinary operation", () => {
     await waitUntil(async () => (await status())?.servers.length === 2, 60_000, "two servers are left");
   });
 
-  test("stops the controller, and starts it again", async () => {
-    await kiln.ok(["controller", "stop"]);
-    expect(await ready()).toBe(2);
+  async function killController(): Promise<void> {
     const pid = await kiln.controllerPid();
     if (pid !== undefined) process.kill(pid, "SIGKILL");
     await waitUntil(async () => (await kiln.controllerPid()) === undefined, 10_000, "it has ended");
+  }
+
+  test("stops the controller, and starts it again", async () => {
+    await kiln.ok(["controller", "stop"]);
+    expect(await ready()).toBe(2);
+    await killController();
     expect(await ready()).toBe(2);
   });
 
@@ -83,4 +91,35 @@ describe.skipIf(why !== undefined)("ordinary operation", () => {
     await kiln.run(["doctor"]);
     expect(await ready()).toBe(2);
   });
+
+  /** What operators do in a day, one after the other. */
+  const round: readonly ((n: number) => Promise<unknown>)[] = [
+    (n) => shop.setPage(`round ${n}`).then(() => kiln.ok(["deploy"], { cwd: shop.folder })),
+    () => kiln.ok(["rollback"], { cwd: shop.folder }),
+    () => kiln.ok(["scale", "6"], { cwd: shop.folder }),
+    () => kiln.ok(["controller", "stop"]),
+    () => kiln.ok(["scale", "2"], { cwd: shop.folder }),
+    killController,
+    () => kiln.ok(["secret", "ls"], { cwd: shop.folder }),
+    () => kiln.ok(["gc"]),
+    () => kiln.ok(["audit", "verify"]),
+  ];
+
+  test.skipIf(soakMinutes === 0)(
+    `goes on like that for ${soakMinutes} minutes`,
+    async () => {
+      const end = Date.now() + soakMinutes * 60_000;
+      let [rounds, asked] = [0, 0];
+      while (Date.now() < end) {
+        const step = round[asked % round.length];
+        await step?.(rounds);
+        expect(await shop.page(), "what serves").toBeDefined();
+        await new Promise((resolve) => setTimeout(resolve, 3_000));
+        asked++;
+        rounds = Math.floor(asked / round.length);
+      }
+      console.log(`${rounds} rounds of ordinary operation in ${soakMinutes} minutes`);
+    },
+    (soakMinutes + 5) * 60_000,
+  );
 });

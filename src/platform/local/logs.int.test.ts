@@ -42,9 +42,12 @@ describe.skipIf(reason)("logs", () => {
   test("are followed until the server ends", async () => {
     await t.run(id, "trap 'echo bye; exit 0' TERM; echo one; echo two; while :; do sleep 0.1; done");
     await until(async () => (await t.lines(id)).length === 2);
-    const followed = t.lines(id, { tail: 1, follow: true });
-    await t.host.stop(id, 10_000, aCall());
-    expect(await followed).toEqual(["two", "bye"]);
+    const followed: string[] = [];
+    for await (const { text } of t.host.logs.read(id, { tail: 1, follow: true }, aCall().signal)) {
+      followed.push(text);
+      if (text === "two") void t.host.stop(id, 10_000, aCall());
+    }
+    expect(followed).toEqual(["two", "bye"]);
   });
 
   test("stop being followed when the reader has had enough", async () => {
