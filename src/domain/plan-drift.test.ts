@@ -87,6 +87,15 @@ test("a rollout goes on while servers of both groups are taken out", () => {
   expect(actions(desired, view, 0)).toContain(`quarantine ${id(1)}`);
 });
 
+test("one that a rollout may be giving the traffic stays until others can carry it, whatever the router said last", () => {
+  const taints = [{ ...aTaint(1), server: "shop-2-1-1" }];
+  const desired = aService({ serving: 1, count: 1, rollout: aRollout({}, 1), taints });
+  const dark = aView(aGroup(1, ["starting"], { share: 1, size: 1 }), aGroup(2, ["ready"], { size: 1 }));
+  expect(actions(desired, dark, 0)).not.toContain("quarantine shop-2-1-1");
+  const lit = aView(aGroup(1, ["ready"], { share: 1, size: 1 }), aGroup(2, ["ready"], { size: 1 }));
+  expect(actions(desired, lit, 0)).toContain("quarantine shop-2-1-1");
+});
+
 test("one in quarantine whose case is closed is destroyed: the platform had said that it was", () => {
   const view = aView(aGroup(1, ["quarantined", ...full], { share: 1, size: 3 }));
   expect(actions(aService({ serving: 1 }), view, 0)).toEqual([`destroy ${id(1)}`]);
