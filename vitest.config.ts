@@ -17,8 +17,8 @@ export default defineConfig({
         test: {
           name: "integration",
           include: ["{src,test}/**/*.int.test.ts", "test/e2e/**/*.test.ts"],
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
+          testTimeout: 300_000, // as above
+          hookTimeout: 300_000,
           fileParallelism: false,
         },
       },

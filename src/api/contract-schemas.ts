@@ -358,6 +358,10 @@ export const Accepted = z
     release: z.number().int(),
     rollout: maybe(z.number().int()).describe("Absent when nothing has to be rolled out."),
     scaled: maybe(z.object({ from: count, to: count })),
+    adopted: z
+      .array(z.string())
+      .exactOptional()
+      .describe("What changes of how the service is rolled out and looked after. Absent: nothing."),
   })
   .register(schemas, { id: "Accepted" }) satisfies z.ZodType<AcceptedType>;
 

@@ -58,7 +58,13 @@ export function fakeOperations(overrides: Partial<Operations> = {}): FakeOperati
   return { operations, calls };
 }
 
-const accepted = { service: "shop", release: 2, rollout: 7, scaled: { from: 3, to: 5 } };
+const accepted = {
+  service: "shop",
+  release: 2,
+  rollout: 7,
+  scaled: { from: 3, to: 5 },
+  adopted: ["rollout.bake: 10s -> 2s"],
+};
 
 const evidence = {
   digest: `sha256:${"e".repeat(64)}`,

@@ -1,9 +1,7 @@
 import type { ServiceKey } from "../domain/ids.ts";
-import { preview } from "../domain/preview.ts";
 import type { Release } from "../domain/release.ts";
 import type { DesiredService, Rollout } from "../domain/rollout.ts";
-import { emptyView, type ServiceView, viewsOf } from "../domain/service-view.ts";
-import { defaultUpkeep, type RolloutPolicy } from "../domain/spec.ts";
+import type { RolloutPolicy } from "../domain/spec.ts";
 import { compileSteps, rollbackSteps } from "../domain/steps.ts";
 import type { Clock } from "../lib/clock.ts";
 import { KilnError } from "../lib/errors.ts";
@@ -12,7 +10,9 @@ import type { Store } from "../store/store.ts";
 import { requireBeginning, requireDeployable, requireRollback } from "./checks.ts";
 import { differences } from "./differences.ts";
 import type { Loop } from "./loop.ts";
-import type { Accepted, DeployRequest, Operations, PlanPreview } from "./operations.ts";
+import type { Accepted, DeployRequest, Operations } from "./operations.ts";
+import { newPolicies } from "./policy-differences.ts";
+import { previewDeploy } from "./preview-deploy.ts";
 import { freeze } from "./release-content.ts";
 
 export interface CommandParts {
@@ -62,33 +62,39 @@ async function deploy(parts: CommandParts, request: DeployRequest): Promise<Acce
   const desired = store.desired(service);
   const running = desired?.rollout;
   if (running?.to === release.number && running.phase === "forward") {
-    const scaled = setCount(parts, service, count, by);
-    return { service, release: release.number, rollout: running.id, scaled };
+    return { service, release: release.number, rollout: running.id, ...adopt(parts, request) };
   }
   if (running === undefined && desired?.serving === release.number) {
-    store.setPolicy(service, policy, by);
-    if (request.upkeep !== undefined) store.setUpkeep(service, request.upkeep, by);
-    const scaled = setCount(parts, service, count, by);
-    return { service, release: release.number, rollout: undefined, scaled };
+    return { service, release: release.number, rollout: undefined, ...adopt(parts, request) };
   }
   if (running !== undefined && request.supersede && desired?.serving === release.number) {
     // What is asked for serves already: the rollout that leads away from it turns back.
     const turned = store.abort(service, by);
-    const scaled = setCount(parts, service, count, by);
-    return { service, release: release.number, rollout: turned.id, scaled };
+    return { service, release: release.number, rollout: turned.id, ...adopt(parts, request) };
   }
   const before = desired?.count;
+  const adopted = newPolicies(store, request);
   const steps = compileSteps(policy, count, desired?.serving === undefined);
   const supersede = request.supersede ?? false;
   const serving = desired?.serving === undefined ? undefined : desired.releases.get(desired.serving);
-  const changes = differences(serving, draft);
+  const changes = [...differences(serving, draft), ...adopted];
   const { origin } = request;
   const upkeep = request.upkeep === undefined ? {} : { upkeep: request.upkeep };
   const start = { ...upkeep, release, contents, count, policy, steps, by, supersede, origin, changes };
   const rollout = store.startDeploy(start);
   loop.poke(service);
   const scaled = before === undefined || before === count ? undefined : { from: before, to: count };
-  return { service, release: release.number, rollout: rollout.id, scaled };
+  return { service, release: release.number, rollout: rollout.id, scaled, adopted };
+}
+
+/** Takes over what needs no other release: how many servers, how they are rolled out and what is done about them. */
+function adopt(parts: CommandParts, request: DeployRequest): Pick<Accepted, "scaled" | "adopted"> {
+  const { store } = parts;
+  const { service, count, policy, upkeep, by } = request;
+  const adopted = newPolicies(store, request);
+  store.setPolicy(service, policy, by);
+  if (upkeep !== undefined) store.setUpkeep(service, upkeep, by);
+  return { scaled: setCount(parts, service, count, by), adopted };
 }
 
 function setCount(
@@ -160,100 +166,6 @@ function targetOf(store: Store, desired: DesiredService, wanted: number | undefi
     });
   }
   return release;
-}
-
-async function previewDeploy(parts: CommandParts, request: DeployRequest): Promise<PlanPreview> {
-  const { store, clock, loop } = parts;
-  const { service, by } = request;
-  await requireDeployable(parts, service, request.draft);
-  const { draft } = freeze(store, service, request.draft);
-  const before = store.desired(service);
-  const serving = before?.serving === undefined ? undefined : before.releases.get(before.serving);
-  const release = store.draftRelease(service, draft, by);
-  const desired = asThoughDeployed(before, release, request, clock.now());
-  const view = viewsOf(await loop.observe()).get(service) ?? emptyView(service);
-  const { actions, peakServers, fewestInTraffic } = preview(desired, whole(view), clock.now());
-  return {
-    service,
-    serving,
-    changes: [
-      ...differences(serving, draft),
-      ...(before !== undefined && before.count !== request.count
-        ? [`servers: ${before.count} -> ${request.count}`]
-        : []),
-    ],
-    actions,
-    peakServers,
-    fewestInTraffic,
-    downtime: downtimeOf(desired.rollout, fewestInTraffic),
-  };
-}
-
-/** The preview speaks of a healthy start: what is on its way counts as arrived. */
-function whole(view: ServiceView): ServiceView {
-  const groups = [...view.groups].map(
-    ([release, group]) =>
-      [
-        release,
-        { ...group, failures: [], servers: group.servers.map((s) => ({ ...s, state: "ready" as const })) },
-      ] as const,
-  );
-  return { ...view, groups: new Map(groups) };
-}
-
-function asThoughDeployed(
-  before: DesiredService | undefined,
-  release: Release,
-  { service, count, policy }: DeployRequest,
-  nowMs: number,
-): DesiredService {
-  const base: DesiredService = before ?? {
-    service,
-    count,
-    releases: new Map(),
-    serving: undefined,
-    rollout: undefined,
-    warm: [],
-    drainMs: policy.drainMs,
-    upkeep: defaultUpkeep,
-    unavailable: 0,
-    alone: false,
-    taints: [],
-    suspendedUntilMs: undefined,
-    removed: false,
-  };
-  const releases = new Map(base.releases).set(release.number, release);
-  if (base.rollout !== undefined || base.serving === release.number) return { ...base, count, releases };
-  const rollout: Rollout = {
-    id: 0,
-    service,
-    kind: "deploy",
-    from: base.serving,
-    to: release.number,
-    policy,
-    steps: compileSteps(policy, count, base.serving === undefined),
-    phase: "forward",
-    step: 0,
-    startedAtMs: nowMs,
-    startedBy: "",
-    movedAtMs: undefined,
-    highestReady: 0,
-    progressAtMs: nowMs,
-    origin: undefined,
-    changes: [],
-    judgedFromMs: nowMs,
-    promoted: false,
-    jobs: [],
-    verdict: undefined,
-    endedAtMs: undefined,
-    reason: undefined,
-  };
-  return { ...base, count, releases, rollout };
-}
-
-function downtimeOf(rollout: Rollout | undefined, fewestInTraffic: number): string {
-  if (rollout?.from === undefined || fewestInTraffic > 0) return "none";
-  return `from the stop of release ${rollout.from} until release ${rollout.to} is ready`;
 }
 
 function required(store: Store, service: ServiceKey): DesiredService {

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
 import type { KilnEvent } from "../domain/event.ts";
 import { draftOf, type WantedRelease } from "../domain/release.ts";
+import { defaultUpkeep, type UpkeepPolicy } from "../domain/spec.ts";
 import { aPolicy, aRelease } from "../domain/testing.ts";
 import type { ServiceStatus } from "./operations.ts";
 import { TestInstallation } from "./testing.ts";
@@ -39,13 +40,32 @@ test("every later deploy replaces all servers, and the old ones go when they are
 test("the same draft again makes no release; with another count it scales", async () => {
   installation();
   await t.deployed(1);
-  expect(await t.deploy(1)).toEqual({ service: "shop", release: 1, rollout: undefined, scaled: undefined });
+  const nothing = { service: "shop", release: 1, rollout: undefined, scaled: undefined, adopted: [] };
+  expect(await t.deploy(1)).toEqual(nothing);
   expect(await t.deploy(1, { count: 5 })).toMatchObject({
     release: 1,
     rollout: undefined,
     scaled: { from: 3, to: 5 },
   });
   await t.clock.until(async () => (await t.status()).servers.filter((s) => s.inTraffic).length === 5);
+});
+
+test("what needs no other release is told and taken over, also by a deploy that joins a running one", async () => {
+  installation();
+  await t.deployed(1);
+  const policy = aPolicy({ bakeMs: 2_000 });
+  const upkeep: UpkeepPolicy = { ...defaultUpkeep, drift: { ...defaultUpkeep.drift, response: "report" } };
+  const request = { service: "shop", count: 3, draft: { ...draftOf(aRelease(1)), files: [] }, by: "ada" };
+  const bake = `rollout.bake: ${aPolicy().bakeMs / 1_000}s -> 2s`;
+  expect((await t.controller.preview({ ...request, policy })).changes).toEqual([bake]);
+  expect((await t.deploy(1, { policy })).adopted).toEqual([bake]);
+  const { rollout } = await t.deploy(2, { policy });
+  const joined = await t.deploy(2, { policy, upkeep });
+  expect(joined).toMatchObject({ rollout, adopted: ["drift.response: replace -> report"] });
+  expect(t.store.desired("shop")?.upkeep).toEqual(upkeep);
+  await t.settled();
+  const { rollout: next } = await t.deploy(3, { policy: aPolicy(), upkeep });
+  expect((await t.controller.rollout(next ?? 0)).changes).toContain(bake.replace(/(\S+) -> 2s/, "2s -> $1"));
 });
 
 test("a release whose servers end at once is rolled back, with what they wrote last", async () => {

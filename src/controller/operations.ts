@@ -46,6 +46,8 @@ export interface Accepted {
   readonly release: number;
   readonly rollout: number | undefined;
   readonly scaled: { readonly from: number; readonly to: number } | undefined;
+  /** What changes of how the service is rolled out and looked after: no release is made for it. One sentence each; absent: nothing. */
+  readonly adopted?: readonly string[];
 }
 
 /** `kiln plan`: what deploy would do now, without doing it. */

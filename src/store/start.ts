@@ -195,13 +195,17 @@ export function tellScaled(
 }
 
 function rolloutRunning(rollout: Rollout): KilnError {
-  const { kind, service, to, startedBy, startedAtMs } = rollout;
+  const { kind, service, to, phase, startedBy, startedAtMs } = rollout;
   const since = new Date(startedAtMs).toISOString();
+  const [state, goOn] =
+    phase === "paused"
+      ? ["paused", "`kiln rollout resume` or `promote` lets it go on"]
+      : ["running", "`kiln rollout show` follows it"];
   return new KilnError(
     "rollout_running",
-    `A ${kind} of ${service} to release ${to} is running; ${startedBy} started it at ${since}.`,
+    `A ${kind} of ${service} to release ${to} is ${state}; ${startedBy} started it at ${since}.`,
     {
-      hint: "`kiln rollout show` follows it and `kiln rollout abort` turns it back; `kiln deploy --supersede` puts another one in its place.",
+      hint: `${goOn} and \`kiln rollout abort\` turns it back; \`kiln deploy --supersede\` puts another one in its place.`,
       retry: true,
     },
   );

@@ -36,6 +36,7 @@ export async function run(context: Context, options: DeployOptions, service?: st
     ...(supersede ? { supersede: true } : {}),
   };
   const { client, accepted } = await requestDeploy(context, request);
+  for (const change of accepted.adopted ?? []) output.note(change);
   if (accepted.rollout !== undefined) return finishRollout(context, client, accepted.rollout, options.wait);
   return finishWithoutRollout(context, client, accepted, options.wait ? beganAtMs : undefined);
 }
@@ -60,20 +61,24 @@ interface Requested {
   readonly accepted: Accepted;
 }
 
-/** The release serves already; at most the number of servers is another. */
+/** The release serves already: at most the number of servers is another, or what is done about them. */
 async function finishWithoutRollout(
   context: Context,
   client: Client,
   accepted: Accepted,
   waitSinceMs: number | undefined,
 ): Promise<ExitCode> {
-  const { scaled, service, release } = accepted;
+  const { scaled, service, release, adopted = [] } = accepted;
   if (scaled !== undefined && waitSinceMs !== undefined)
     await untilScaled(context, client, service, waitSinceMs);
+  const did = [
+    ...(scaled === undefined ? [] : [`scaled from ${scaled.from} to ${plural(scaled.to, "server")}`]),
+    ...(adopted.length === 0 ? [] : ["what has changed needs no new servers"]),
+  ];
   const said =
-    scaled === undefined
+    did.length === 0
       ? `Nothing to do: release ${release} of ${service} serves already.`
-      : `Release ${release} of ${service} serves already; scaled from ${scaled.from} to ${plural(scaled.to, "server")}.`;
+      : `Release ${release} of ${service} serves already; ${did.join("; ")}.`;
   context.output.result({ ...accepted, phase: "complete" }, [said]);
   return 0;
 }
