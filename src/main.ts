@@ -1,6 +1,7 @@
 /**
  * The composition root: the only place that knows every implementation. Started as a process of its own by the CLI or
- * by systemd; `probe` as its argument prints what this machine can do and ends. With `--json` a fault is told as JSON.
+ * by systemd; `probe` as its argument prints what this machine can do and ends. A command that starts it says `--json`: then
+ * a fault is told as JSON; `--replace`: it takes the place of the controller that runs.
  */
 import { chmod, rm } from "node:fs/promises";
 import { enableCompileCache } from "node:module";
@@ -15,7 +16,9 @@ import { probeDrift } from "./drift/probe-drift.ts";
 import { imageSource } from "./image/image-source.ts";
 import { listImages } from "./image/images.ts";
 import { systemClock } from "./lib/clock.ts";
+import { readCode } from "./lib/code.ts";
 import { errorToJson, toKilnError } from "./lib/errors.ts";
+import { readHolder, type Starter } from "./lib/holder.ts";
 import { type Logger, openLog, silentLog } from "./lib/log.ts";
 import { ensureStateFolder, openStateFolder, type StateFolder } from "./lib/state-folder.ts";
 import { version } from "./lib/version.ts";
@@ -25,12 +28,13 @@ import { localHost } from "./platform/local/local-host.ts";
 import type { Platform } from "./platform/platform.ts";
 import { haproxyRouter } from "./router/haproxy/haproxy-router.ts";
 import { holdState } from "./store/lock.ts";
+import { requireKnownVersion } from "./store/migrations.ts";
 import { openStore, type Store } from "./store/store.ts";
 
 enableCompileCache();
 
-/** Whoever started this process reads why it ended from its log. */
-const asJson = process.argv.includes("--json");
+/** The command that started this process reads why it ended from its log. */
+const byCommand = process.argv.includes("--json");
 
 /** Without a store nothing can be made: that is enough to probe. */
 function openPlatform(state: StateFolder, log: Logger, store?: Store, evidence?: EvidenceStore) {
@@ -60,7 +64,9 @@ async function probe(state: StateFolder): Promise<void> {
 async function run(state: StateFolder): Promise<void> {
   process.umask(0o077);
   ensureStateFolder(state);
-  using _lock = await holdState(state.controllerLock, process.pid);
+  const code = readCode();
+  if (process.argv.includes("--replace")) await endFormer(state);
+  using _lock = await holdState(state.controllerLock, { pid: process.pid, code, startedBy: starter() });
   const log = openLog(state.controllerLog);
   using store = openStore(state.database, { clock: systemClock });
   const notary = startNotary({
@@ -93,6 +99,29 @@ async function run(state: StateFolder): Promise<void> {
   log.info("the controller has stopped");
 }
 
+/**
+ * All that could keep this controller from taking its place is looked at first: its own code is loaded, and it knows the
+ * database. So nobody is left without a controller.
+ */
+async function endFormer(state: StateFolder): Promise<void> {
+  requireKnownVersion(state.database);
+  const [former, { createClient }, { endController }] = await Promise.all([
+    readHolder(state.controllerLock),
+    import("./api/client.ts"),
+    import("./cli/local-controller/stop.ts"),
+    import("./api/routes.ts"),
+  ]);
+  if (former === undefined) return;
+  const client = createClient(state.controllerSocket);
+  await endController(client, former.pid, { clock: systemClock, signal: new AbortController().signal });
+}
+
+/** systemd.exec(5): `$SYSTEMD_EXEC_PID` is the process that systemd itself has started. */
+function starter(): Starter {
+  if (byCommand) return "command";
+  return process.env.SYSTEMD_EXEC_PID === `${process.pid}` ? "service" : "person";
+}
+
 function watchDrift({ sight }: Platform, { tag }: StateFolder, log: Logger): DriftWatch | undefined {
   return sight && startDriftWatch({ sight, tag, clock: systemClock, log });
 }
@@ -120,7 +149,7 @@ main().then(
   () => process.exit(0),
   (error: unknown) => {
     const found = toKilnError(error, process.env.KILN_HOME);
-    const lines = asJson ? [JSON.stringify(errorToJson(found))] : errorLines(found, createStyle(false));
+    const lines = byCommand ? [JSON.stringify(errorToJson(found))] : errorLines(found, createStyle(false));
     process.stderr.write(`${lines.join("\n")}\n`);
     process.exit(found.exitCode);
   },

@@ -1,18 +1,30 @@
+import type { Holder } from "../lib/holder.ts";
 import type { StateFolder } from "../lib/state-folder.ts";
 import type { Client } from "./api.ts";
 import type { Context } from "./context.ts";
 
-/** Connects to the controller of a state folder, starting one when none runs. */
+/**
+ * Connects to the controller of a state folder, starting one when none runs. The first time it is one of this command's
+ * code; later, whichever runs: two commands of different code that follow a rollout must not replace each other's for ever.
+ */
 export function createConnect(
-  { env, clock, signal }: Pick<Context, "env" | "clock" | "signal">,
+  { env, clock, signal, output }: Pick<Context, "env" | "clock" | "signal" | "output">,
   state: StateFolder,
 ): () => Promise<Client> {
+  let asItIs = false;
   return async () => {
     const [{ ensureController }, { createClient }] = await Promise.all([
       import("./local-controller/start.ts"),
       import("../api/client.ts"),
     ]);
-    await ensureController({ state, env, clock, signal });
+    const { replaced } = await ensureController({ state, env, clock, signal, asItIs });
+    asItIs = true;
+    if (replaced !== undefined) output.note(await replacedWords(replaced));
     return createClient(state.controllerSocket);
   };
+}
+
+async function replacedWords({ code }: Holder): Promise<string> {
+  const { codeWords } = await import("./local-controller/outdated.ts");
+  return `The controller ran ${codeWords(code)}; another took its place. Servers live on.`;
 }

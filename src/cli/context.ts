@@ -20,7 +20,7 @@ export interface Context {
   /** Fires on the first Ctrl-C. A command that runs longer than a moment ends itself, tidily. */
   readonly signal: AbortSignal;
   readonly state: StateFolder;
-  /** A client of the state folder's controller, which is started when none runs. */
+  /** A client of the state folder's controller, which is started when none runs, or replaced when it runs other code. */
   connect(): Promise<Client>;
 }
 

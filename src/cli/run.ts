@@ -47,6 +47,7 @@ export async function runCli(argv: readonly string[], world: World): Promise<num
 function createContext(world: World, json: boolean): Context {
   const { env, stdin, clock, signal } = world;
   const state = openStateFolder(env);
+  const output = new Output({ json, env, stdout: world.stdout, stderr: world.stderr });
   return {
     env,
     stdin,
@@ -54,8 +55,8 @@ function createContext(world: World, json: boolean): Context {
     signal,
     state,
     cwd: world.cwd(),
-    output: new Output({ json, env, stdout: world.stdout, stderr: world.stderr }),
-    connect: world.connect ?? createConnect(world, state),
+    output,
+    connect: world.connect ?? createConnect({ env, clock, signal, output }, state),
   };
 }
 

@@ -65,6 +65,7 @@ export const errorCodes = {
   route_unknown: { status: 404, exit: 1 },
   request_too_large: { status: 413, exit: 2 },
   controller_unreachable: { status: 503, exit: 1 },
+  controller_outdated: { status: 409, exit: 3 },
   timed_out: { status: 504, exit: 1 },
   cancelled: { status: 499, exit: 1 },
   internal: { status: 500, exit: 1 },

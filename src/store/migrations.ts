@@ -184,8 +184,7 @@ const stateTables = [
  * database that a newer Kiln has written, and `state_corrupt`.
  */
 export function openDatabase(path: string): Database {
-  const version = readVersion(path);
-  if (version > latestVersion) throw newer(path, version);
+  requireKnownVersion(path);
   const db = new Database(path);
   try {
     migrate(db);
@@ -195,6 +194,12 @@ export function openDatabase(path: string): Database {
     db.close();
     throw error;
   }
+}
+
+/** Throws `state_newer` for a database that a newer Kiln has written; reads it and no more. */
+export function requireKnownVersion(path: string): void {
+  const version = readVersion(path);
+  if (version > latestVersion) throw newer(path, version);
 }
 
 /** Brings the database up to version `to`, each step in a transaction of its own: a crash leaves one version or the next. */

@@ -17,6 +17,8 @@ export interface RunOptions {
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
   readonly input?: string;
+  /** The launcher of another checkout. */
+  readonly launcher?: string;
   /** Called with the running process, to send it signals. */
   readonly started?: (pid: number) => void;
 }
@@ -129,7 +131,7 @@ export function whyNoServers(): string | undefined {
 
 function runKiln(args: readonly string[], home: string, cwd: string, options: RunOptions): Promise<Ran> {
   return new Promise((resolve, reject) => {
-    const child = spawn(kilnPath, args, {
+    const child = spawn(options.launcher ?? kilnPath, args, {
       cwd: options.cwd ?? cwd,
       env: { ...process.env, KILN_HOME: home, NO_COLOR: "1", ...options.env },
       stdio: ["pipe", "pipe", "pipe"],

@@ -96,7 +96,7 @@ export class Installation implements Disposable {
 
   async start(): Promise<void> {
     const { machine, referee, faults, trace, now, mutation } = this.#parts;
-    this.#lock = await holdState(join(this.#scratch.folder, "lock"), process.pid);
+    this.#lock = await holdState(join(this.#scratch.folder, "lock"), { pid: process.pid });
     const life = new Life(++this.done.lives, (where) => this.#died(where));
     this.#lives.push(life);
     trace.add(() => `controller ${life.number} starts`);
@@ -153,7 +153,7 @@ export class Installation implements Disposable {
   /** Whether a second controller would get in beside the present one. */
   async letsAnotherIn(): Promise<boolean> {
     try {
-      using _lock = await holdState(join(this.#scratch.folder, "lock"), process.pid + 1);
+      using _lock = await holdState(join(this.#scratch.folder, "lock"), { pid: process.pid + 1 });
       return true;
     } catch (error) {
       if (error instanceof KilnError && error.code === "state_held") return false;

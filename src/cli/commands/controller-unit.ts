@@ -23,6 +23,7 @@ export function systemdUnit(unit: {
   return `# Install: kiln controller unit > /etc/systemd/system/kiln.service
 #          systemctl daemon-reload && systemctl enable --now kiln
 # Stop it with systemctl: after \`kiln controller stop\`, systemd starts it again.
+# After an upgrade of Kiln: systemctl restart kiln
 [Unit]
 Description=Kiln controller
 After=network-online.target local-fs.target

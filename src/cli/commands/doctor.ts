@@ -1,7 +1,7 @@
 import { access, constants, statfs } from "node:fs/promises";
 import { delimiter, dirname, join } from "node:path";
 import type { IntegrityTier, Speed } from "../../domain/drift.ts";
-import { isErrno } from "../../lib/errors.ts";
+import { isErrno, KilnError } from "../../lib/errors.ts";
 import { exec } from "../../lib/exec.ts";
 import type { Gap, Readiness, ServiceStatus, Trouble } from "../api.ts";
 import type { Context, Outcome } from "../context.ts";
@@ -176,7 +176,8 @@ async function checkServices(context: Context): Promise<Section> {
   } catch (error) {
     if (context.signal.aborted) throw error;
     const what = `the controller does not tell: ${error instanceof Error ? error.message : String(error)}`;
-    const remedy = "`kiln controller status` names its log.";
+    const hint = error instanceof KilnError ? error.hint : undefined;
+    const remedy = hint ?? "`kiln controller status` names its log.";
     return { name, facts: [], gaps: [{ what, remedy, severity: "degraded" }] };
   }
 }

@@ -2,6 +2,8 @@ import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { systemClock } from "../../lib/clock.ts";
+import { readCode } from "../../lib/code.ts";
+import { type Holder, readHolder, writeHolder } from "../../lib/holder.ts";
 import { openStateFolder, type StateFolder } from "../../lib/state-folder.ts";
 import { killNow, processesWithArgument } from "../../platform/local/processes.ts";
 import { controllerArgv, controllerEnv } from "./command-line.ts";
@@ -9,19 +11,28 @@ import { ensureController, listens } from "./start.ts";
 
 /** A stand-in for the controller: takes the lock or says who holds it, writes down its world, listens until told. */
 const standIn = `
-import { appendFileSync, existsSync, openSync, writeFileSync } from "node:fs";
+import { existsSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 const home = process.env.KILN_HOME;
+const code = ${JSON.stringify(readCode())};
 if (existsSync(home + "/refuse")) {
   process.stderr.write('noise\\n{"code":"state_newer","message":"The database is newer.","hint":"Upgrade.","retry":false}\\n');
   process.exit(3);
 }
 if (existsSync(home + "/crash")) process.exit(7);
+const former = process.argv.includes("--replace") && JSON.parse(readFileSync(home + "/controller.lock.json", "utf8"));
+if (former) {
+  process.kill(former.pid);
+  rmSync(home + "/lock");
+}
 try { openSync(home + "/lock", "wx"); } catch {
   process.stderr.write('{"code":"state_held","message":"Held.","retry":false}\\n');
   process.exit(3);
 }
 writeFileSync(home + "/pid", String(process.pid));
+writeFileSync(home + "/holder", JSON.stringify({ pid: process.pid, code, startedBy: "command" }));
+renameSync(home + "/holder", home + "/controller.lock.json");
+if (former) rmSync(home + "/controller.sock", { force: true });
 writeFileSync(home + "/world", JSON.stringify({ cwd: process.cwd(), umask: process.umask(), env: process.env }));
 createServer().listen(home + "/controller.sock");
 `;
@@ -46,8 +57,9 @@ function endStandIns(): number {
   return found.length;
 }
 
-function start() {
+function start(asItIs = false) {
   return ensureController({
+    asItIs,
     state,
     env: { ...process.env, AWS_SECRET: "hush" },
     clock: systemClock,
@@ -67,6 +79,57 @@ test("starts a controller in a world of its own, and finds it the next time", as
   const pid = Number(readFileSync(join(state.home, "pid"), "utf8"));
   const [session] = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ").slice(3) ?? [];
   expect(Number(session)).toBe(pid);
+});
+
+/** The stand-in that runs has become one of other code, as after an upgrade. */
+async function upgrade(holder: Partial<Holder>): Promise<number> {
+  await start();
+  const { pid = 0, code = readCode() } = (await readHolder(state.controllerLock)) ?? {};
+  await writeHolder(state.controllerLock, {
+    pid,
+    code: { ...code, version: "0.0.9", revision: "0".repeat(64) },
+    ...holder,
+  });
+  return pid;
+}
+
+test("one of other code is replaced once, however many commands find it", async () => {
+  const former = await upgrade({ startedBy: "command" });
+  const all = await Promise.all([start(), start(), start()]);
+  expect(all.flatMap(({ replaced }) => replaced ?? [])).toMatchObject([{ pid: former }]);
+  expect(await start()).toEqual({ started: false });
+  expect((await readHolder(state.controllerLock))?.pid).not.toBe(former);
+});
+
+test("one of other code that could not be replaced goes on, and why is said", async () => {
+  const former = await upgrade({ startedBy: "command" });
+  writeFileSync(join(state.home, "refuse"), "");
+  await expect(start()).rejects.toMatchObject({ code: "state_newer", message: "The database is newer." });
+  expect(await listens(state.controllerSocket)).toBe(true);
+  expect((await readHolder(state.controllerLock))?.pid).toBe(former);
+});
+
+test.each([
+  ["systemd", { startedBy: "service" }, /systemctl restart kiln/],
+  ["a person", { startedBy: "person" }, /kiln controller stop/],
+] as const)("one of other code that %s has started is theirs to end", async (_, holder, hint) => {
+  const former = await upgrade(holder);
+  await expect(start()).rejects.toMatchObject({
+    code: "controller_outdated",
+    message: expect.stringMatching(/version 0\.0\.9 in .* \(revision 00000000\), and this is version /),
+    hint: expect.stringMatching(hint),
+  });
+  expect(await start(true)).toEqual({ started: false });
+  expect((await readHolder(state.controllerLock))?.pid).toBe(former);
+});
+
+test("one that is older than the record of its code is left alone as well", async () => {
+  await start();
+  await writeHolder(state.controllerLock, { pid: 1 });
+  await expect(start()).rejects.toMatchObject({
+    code: "controller_outdated",
+    message: expect.stringContaining("an earlier version"),
+  });
 });
 
 test("any number may start at once: all find the one that stays", async () => {

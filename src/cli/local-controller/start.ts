@@ -4,8 +4,11 @@ import { connect } from "node:net";
 import type { Clock } from "../../lib/clock.ts";
 import { type ErrorCode, errorCodes } from "../../lib/error-codes.ts";
 import { type ErrorJson, KilnError } from "../../lib/errors.ts";
+import { withFileLock } from "../../lib/file-lock.ts";
+import { type Holder, readHolder } from "../../lib/holder.ts";
 import { ensureStateFolder, type StateFolder, stateError } from "../../lib/state-folder.ts";
 import { controllerArgv, controllerEnv } from "./command-line.ts";
+import { findOutdated, outdatedController } from "./outdated.ts";
 
 /** What starting a controller needs. */
 export interface StartOptions {
@@ -15,27 +18,72 @@ export interface StartOptions {
   readonly signal: AbortSignal;
   /** The program and its arguments; the controller's own by default. */
   readonly argv?: readonly [string, ...string[]];
+  /** Take the controller that runs, whatever code it runs. */
+  readonly asItIs?: boolean;
+}
+
+/** What came of `ensureController`. */
+export interface Ensured {
+  /** False: the controller that ran already is used. */
+  readonly started: boolean;
+  /** The controller with other code whose place was taken. */
+  readonly replaced?: Holder;
 }
 
 /** A controller answers within this time, or its start has failed. */
 const startDeadlineMs = 15_000;
+/** One that takes the place of another waits for that to end. */
+const replaceDeadlineMs = 50_000;
 const retryMs = 10;
 
 /**
- * Resolves once a controller listens on the state folder's socket, starting one where none does. Any number of
- * callers may do so at once: the controllers settle among themselves which one stays, and every caller finds that one.
- * Returns whether one was already running. Throws the error that the controller ended with.
+ * Resolves once a controller of this command's code listens on the state folder's socket, starting one where none does.
+ * Any number of callers may do so at once: the controllers settle among themselves which one stays, and every caller finds
+ * that one. One of other code is replaced if a command has started it. Throws the error that the controller ended with, and
+ * `controller_outdated` for one of other code that somebody else has started.
  */
-export async function ensureController(options: StartOptions): Promise<{ readonly started: boolean }> {
-  if (await listens(options.state.controllerSocket)) return { started: false };
+export async function ensureController(options: StartOptions): Promise<Ensured> {
+  const { asItIs = false, state } = options;
+  const isThere = () => listens(state.controllerSocket);
+  if (await isThere()) return asItIs ? { started: false } : replaceOutdated(options);
+  await startController(options, [], startDeadlineMs, isThere);
+  return { started: true };
+}
+
+/** The newcomer itself asks the other one to end, once it has seen that it can take its place: see `src/main.ts`. */
+async function replaceOutdated(options: StartOptions): Promise<Ensured> {
+  const { clock, signal, state } = options;
+  const found = await findOutdated(state);
+  if (found === undefined) return { started: false };
+  if (found.holder.startedBy !== "command") throw outdatedController(found);
+  const isReplaced = async () => {
+    const holder = await readHolder(state.controllerLock);
+    return holder?.code?.revision === found.code.revision && listens(state.controllerSocket);
+  };
+  return withFileLock(
+    `${state.controllerLock}.replace`,
+    async () => {
+      if (await isReplaced()) return { started: false }; // by another command, meanwhile
+      await startController(options, ["--replace"], replaceDeadlineMs, isReplaced);
+      return { started: true, replaced: found.holder };
+    },
+    { clock, signal },
+  );
+}
+
+async function startController(
+  options: StartOptions,
+  args: readonly string[],
+  deadlineMs: number,
+  isThere: () => Promise<boolean>,
+): Promise<void> {
   const log = openControllerLog(options.state);
   try {
-    const child = launch(options, log.fd);
-    await untilListening(options, child, () => lastError(log));
+    const child = launch(options, args, log.fd);
+    await untilThere(options, { child, deadlineMs, isThere }, () => lastError(log));
   } finally {
     closeSync(log.fd);
   }
-  return { started: true };
 }
 
 /** Whether something accepts connections on this Unix socket. */
@@ -49,6 +97,13 @@ export function listens(path: string): Promise<boolean> {
     socket.once("connect", () => answer(true));
     socket.once("error", () => answer(false));
   });
+}
+
+/** A process on its way. */
+interface Start {
+  readonly child: ChildProcess;
+  readonly deadlineMs: number;
+  readonly isThere: () => Promise<boolean>;
 }
 
 interface OpenLog {
@@ -69,8 +124,8 @@ function openControllerLog(state: StateFolder): OpenLog {
 }
 
 /** In a session of its own, so that neither Ctrl-C nor a closed terminal reaches it. */
-function launch(options: StartOptions, logFd: number): ChildProcess {
-  const [program, ...args] = options.argv ?? controllerArgv("--json");
+function launch(options: StartOptions, more: readonly string[], logFd: number): ChildProcess {
+  const [program, ...args] = [...(options.argv ?? controllerArgv("--json")), ...more] as const;
   const umask = process.umask(0o077);
   try {
     const child = spawn(program, args, {
@@ -79,7 +134,7 @@ function launch(options: StartOptions, logFd: number): ChildProcess {
       env: controllerEnv(options.env, options.state.home),
       stdio: ["ignore", "ignore", logFd],
     });
-    child.once("error", () => {}); // its exit is seen by `untilListening`
+    child.once("error", () => {}); // its exit is seen by `untilThere`
     child.unref();
     return child;
   } finally {
@@ -90,20 +145,19 @@ function launch(options: StartOptions, logFd: number): ChildProcess {
 /**
  * A child that has ended is no failure yet: it may have met another start's controller, which then answers soon.
  */
-async function untilListening(
-  options: StartOptions,
-  child: ChildProcess,
+async function untilThere(
+  { clock, signal, state }: StartOptions,
+  { child, deadlineMs, isThere }: Start,
   lastError: () => ErrorJson | undefined,
 ): Promise<void> {
-  const { clock, signal, state } = options;
-  const deadline = clock.now() + startDeadlineMs;
+  const deadline = clock.now() + deadlineMs;
   let graceUntil = Number.POSITIVE_INFINITY;
-  while (!(await listens(state.controllerSocket))) {
+  while (!(await isThere())) {
     const now = clock.now();
     if (hasEnded(child) && graceUntil === Number.POSITIVE_INFINITY) {
       graceUntil = lastError()?.code === "state_held" ? now + 5_000 : now + 50;
     }
-    if (now >= Math.min(deadline, graceUntil)) throw startFailed(state, child, lastError());
+    if (now >= Math.min(deadline, graceUntil)) throw startFailed(state, { child, deadlineMs }, lastError());
     await clock.sleep(retryMs, signal);
   }
 }
@@ -112,11 +166,15 @@ function hasEnded(child: ChildProcess): boolean {
   return child.exitCode !== null || child.signalCode !== null || child.pid === undefined;
 }
 
-function startFailed(state: StateFolder, child: ChildProcess, error: ErrorJson | undefined): KilnError {
+function startFailed(
+  state: StateFolder,
+  { child, deadlineMs }: Pick<Start, "child" | "deadlineMs">,
+  error: ErrorJson | undefined,
+): KilnError {
   if (error !== undefined) return new KilnError(error.code, error.message, error);
   const how = hasEnded(child)
     ? `ended with ${child.signalCode ?? `exit code ${child.exitCode}`}`
-    : `did not answer within ${startDeadlineMs / 1000} s`;
+    : `did not answer within ${deadlineMs / 1000} s`;
   return new KilnError("controller_unreachable", `The controller was started, but it ${how}.`, {
     hint: `Its log is ${state.controllerLog}. \`kiln controller run\` shows what it does.`,
   });

@@ -1,8 +1,11 @@
+import type { Clock } from "../../lib/clock.ts";
 import { KilnError } from "../../lib/errors.ts";
 import { isProcessAlive } from "../../lib/process-alive.ts";
+import type { Client } from "../api.ts";
 import type { Context } from "../context.ts";
 import { listens } from "./start.ts";
 
+/** A controller ends within this time: it finishes the requests that it has begun. */
 const deadlineMs = 30_000;
 
 /** What a controller said of itself before it ended. */
@@ -12,17 +15,32 @@ export interface Stopped {
   readonly servers: number;
 }
 
-/** Ends the state folder's controller and resolves when its process is gone; undefined when none runs. */
+/** Ends the state folder's controller, whatever code it runs; undefined when none runs. */
 export async function stopController(context: Context): Promise<Stopped | undefined> {
-  const { state, clock, signal } = context;
+  const { state } = context;
   if (!(await listens(state.controllerSocket))) return undefined;
-  const client = await context.connect();
+  const { createClient } = await import("../../api/client.ts");
+  const client = createClient(state.controllerSocket);
   const { pid, servers } = await client.info();
-  await client.shutdown();
+  await endController(client, pid, context);
+  return { pid, servers };
+}
+
+/** Asks the controller to end and resolves when its process is gone. Throws `timed_out`. */
+export async function endController(
+  client: Pick<Client, "shutdown">,
+  pid: number,
+  { clock, signal }: { readonly clock: Clock; readonly signal: AbortSignal },
+): Promise<void> {
+  await client.shutdown().catch(orGone);
   const deadline = clock.now() + deadlineMs;
   while (isProcessAlive(pid)) {
     if (clock.now() > deadline) throw new KilnError("timed_out", `The controller (pid ${pid}) does not end.`);
     await clock.sleep(20, signal);
   }
-  return { pid, servers };
+}
+
+/** One that does not answer any more may be on its way out: another command has asked it. */
+function orGone(error: unknown): void {
+  if (!(error instanceof KilnError) || error.code !== "controller_unreachable") throw error;
 }
