@@ -89,11 +89,11 @@ export function startController(options: ControllerOptions): Controller {
 
 /** A probe really tries what it reports, mounts among it; a machine that was found usable is not asked again at once. */
 function remembered(probe: () => Promise<Readiness>, clock: Clock): () => Promise<Readiness> {
-  let last: { readonly readiness: Readiness; readonly atMs: number } | undefined;
+  let last: { readonly readiness: Readiness; readonly sinceMs: number } | undefined;
   return async () => {
-    if (last?.readiness.usable && clock.now() - last.atMs < probeLastsMs) return last.readiness;
+    if (last?.readiness.usable && clock.elapsed() - last.sinceMs < probeLastsMs) return last.readiness;
     const readiness = await probe();
-    last = { readiness, atMs: clock.now() };
+    last = { readiness, sinceMs: clock.elapsed() };
     return readiness;
   };
 }

@@ -22,7 +22,7 @@ export function createQueue(options: QueueOptions): Queue {
   const closing = new AbortController();
   const waiting = new Set<string>();
   const running = new Map<string, Promise<void>>();
-  const timers = new Map<string, { readonly atMs: number; readonly stop: AbortController }>();
+  const timers = new Map<string, { readonly dueMs: number; readonly stop: AbortController }>();
 
   function add(key: string): void {
     if (closing.signal.aborted) return;
@@ -47,11 +47,13 @@ export function createQueue(options: QueueOptions): Queue {
 
   function addAt(key: string, atMs: number): void {
     const known = timers.get(key);
-    if (closing.signal.aborted || (known !== undefined && known.atMs <= atMs)) return;
+    const waitMs = Math.max(0, atMs - clock.now());
+    const dueMs = clock.elapsed() + waitMs;
+    if (closing.signal.aborted || (known !== undefined && known.dueMs <= dueMs)) return;
     known?.stop.abort();
     const stop = new AbortController();
-    timers.set(key, { atMs, stop });
-    clock.sleep(Math.max(0, atMs - clock.now()), stop.signal).then(
+    timers.set(key, { dueMs, stop });
+    clock.sleep(waitMs, stop.signal).then(
       () => {
         timers.delete(key);
         add(key);

@@ -2,7 +2,6 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { draftOf } from "../domain/release.ts";
 import { aPolicy, aRelease } from "../domain/testing.ts";
-import type { Clock } from "../lib/clock.ts";
 import { FakeClock } from "../lib/fake-clock.ts";
 import { silentLog } from "../lib/log.ts";
 import { fakePlatform } from "../platform/fake/fake-platform.ts";
@@ -25,12 +24,8 @@ export class TestInstallation implements AsyncDisposable {
     this.start();
   }
 
-  /** `setBackMs`: by so much the machine's clock was set back. */
-  start(setBackMs = 0): void {
-    const clock: Clock = {
-      now: () => this.clock.now() - setBackMs,
-      sleep: (ms, signal) => this.clock.sleep(ms, signal),
-    };
+  start(): void {
+    const { clock } = this;
     this.store = openStore(join(this.folder, "kiln.db"), { clock });
     this.platform = fakePlatform(clock, { world: this.world }).platform;
     this.controller = startController({

@@ -18,11 +18,11 @@ export function createCanary(clock: Clock): Canary {
   let arrived = Promise.withResolvers<void>();
 
   async function isSeen(pid: number, signal: AbortSignal): Promise<boolean> {
-    const end = clock.now() + patienceMs;
-    while (!recent.has(pid) && clock.now() < end && !signal.aborted) {
+    const end = clock.elapsed() + patienceMs;
+    while (!recent.has(pid) && clock.elapsed() < end && !signal.aborted) {
       const timer = new AbortController();
       const either = AbortSignal.any([timer.signal, signal]);
-      await Promise.race([arrived.promise, clock.sleep(end - clock.now(), either).catch(() => {})]);
+      await Promise.race([arrived.promise, clock.sleep(end - clock.elapsed(), either).catch(() => {})]);
       timer.abort();
     }
     return recent.has(pid);

@@ -36,7 +36,7 @@ export function startFileCheck(parts: DetectorParts & { readonly random?: () => 
   const known = new Map<string, Known>();
   const reading = new Map<string, Promise<void>>();
 
-  const next = () => clock.now() + periodMs * (0.5 + random());
+  const next = () => clock.elapsed() + periodMs * (0.5 + random());
 
   function found(file: string, detail: string): void {
     const difference: Difference = { kind: "image", subject: file, detail };
@@ -86,7 +86,7 @@ export function startFileCheck(parts: DetectorParts & { readonly random?: () => 
   async function run(): Promise<void> {
     while (!stop.signal.aborted) {
       const due = [...files()].find(
-        ([file]) => (known.get(file)?.nextMs ?? Number.POSITIVE_INFINITY) <= clock.now(),
+        ([file]) => (known.get(file)?.nextMs ?? Number.POSITIVE_INFINITY) <= clock.elapsed(),
       );
       if (due) await read(...due, pauseMs, stop.signal);
       else await clock.sleep(1_000, stop.signal).catch(() => {});

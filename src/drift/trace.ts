@@ -56,8 +56,8 @@ export function startTrace(options: TraceParts): Trace {
   }
 
   function lookAtAllMounts(pid: number): void {
-    if (clock.now() < mountsAt) return;
-    mountsAt = clock.now() + mountsMs;
+    if (clock.elapsed() < mountsAt) return;
+    mountsAt = clock.elapsed() + mountsMs;
     later(() => {
       for (const subject of sight.subjects()) lookAtMounts(subject, pid);
     }, mountsMs);
@@ -120,14 +120,15 @@ export function startTrace(options: TraceParts): Trace {
   async function run(): Promise<void> {
     let delayMs = reopen.firstMs;
     while (!stop.signal.aborted) {
-      const startedMs = clock.now();
+      const startedMs = clock.elapsed();
       const reason = await session().catch((error) => toKilnError(error).message);
       set(false, reason);
       if (stop.signal.aborted) return;
       log.warn({ reason }, "kernel events are not seen");
       missed();
       // After a while that went well, the next try is at once.
-      delayMs = clock.now() - startedMs > canaryMs ? reopen.firstMs : Math.min(delayMs * 2, reopen.mostMs);
+      delayMs =
+        clock.elapsed() - startedMs > canaryMs ? reopen.firstMs : Math.min(delayMs * 2, reopen.mostMs);
       await clock.sleep(delayMs, stop.signal).catch(() => {});
     }
   }

@@ -29,10 +29,10 @@ export class LayerReport {
   }
 
   async run(layer: string, work: () => Promise<Layer>): Promise<Layer> {
-    const startedAtMs = this.#clock.now();
+    const begunMs = this.#clock.elapsed();
     this.#progress({ kind: "layer-started", layer });
     const made = await work();
-    this.#done({ ...made, ms: this.#clock.now() - startedAtMs });
+    this.#done({ ...made, ms: this.#clock.elapsed() - begunMs });
     return made;
   }
 

@@ -66,10 +66,10 @@ export async function buildImage(spec: ServiceSpec, options: BuildOptions): Prom
 
 async function build(spec: ServiceSpec, options: BuildOptions): Promise<BuildResult> {
   const { state, clock, signal } = options;
-  const startedAtMs = clock.now();
+  const begunMs = clock.elapsed();
   ensureStateFolder(state);
   const store = imageStore(state);
-  const place = { store, cache: state.cache, nowMs: startedAtMs, pace: pacer(signal) };
+  const place = { store, cache: state.cache, nowMs: clock.now(), pace: pacer(signal) };
   await ensureStore(store);
   sweepTemporary(store.temporary);
   const asked = readGitState(options.projectFolder, signal);
@@ -89,7 +89,7 @@ async function build(spec: ServiceSpec, options: BuildOptions): Promise<BuildRes
     ...published,
     bytes: manifest.layers.reduce((sum, layer) => sum + layer.size, 0),
     layers: known === undefined ? report.layers : report.allCached(manifest),
-    ms: clock.now() - startedAtMs,
+    ms: clock.elapsed() - begunMs,
   };
 }
 

@@ -15,6 +15,8 @@ interface Timer {
  */
 export class FakeClock implements Clock, Disposable {
   #nowMs: number;
+  /** By how much it was set, in all. */
+  #setMs = 0;
   #order = 0;
   /** Latest first, so that the next one is popped off the end. */
   readonly #timers: Timer[] = [];
@@ -24,7 +26,16 @@ export class FakeClock implements Clock, Disposable {
   }
 
   now(): number {
+    return this.#nowMs + this.#setMs;
+  }
+
+  elapsed(): number {
     return this.#nowMs;
+  }
+
+  /** Somebody sets the clock, forward or (below 0) back: no time passes, and nobody wakes. */
+  set(byMs: number): void {
+    this.#setMs += byMs;
   }
 
   sleep(ms: number, signal?: AbortSignal): Promise<void> {

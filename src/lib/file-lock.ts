@@ -41,10 +41,10 @@ function createPrivately(path: string): void {
 
 async function acquire(database: DatabaseSync, path: string, options: FileLockOptions): Promise<void> {
   const clock = options.clock ?? systemClock;
-  const giveUpAt = clock.now() + (options.timeoutMs ?? 60_000);
+  const giveUpAt = clock.elapsed() + (options.timeoutMs ?? 60_000);
   for (let waitMs = 2; !tryBegin(database); waitMs = Math.min(waitMs * 2, 100)) {
     if (options.signal?.aborted) throw new KilnError("cancelled", "Cancelled while waiting for a lock.");
-    if (clock.now() >= giveUpAt) {
+    if (clock.elapsed() >= giveUpAt) {
       throw new KilnError("state_held", `Another process has held ${path} for too long.`, {
         hint: "Wait until the other kiln command has ended, then repeat this one.",
         retry: true,

@@ -15,6 +15,7 @@ export function aClock(startMs = 1_000): TestClock {
   let nowMs = startMs;
   return {
     now: () => nowMs,
+    elapsed: () => nowMs,
     set: (atMs) => {
       nowMs = atMs;
     },

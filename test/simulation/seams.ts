@@ -139,6 +139,7 @@ export function seamProber(prober: Prober, { life, referee }: Seams): Prober {
 export function seamClock(now: () => number, { life, time }: Seams): Clock {
   return {
     now,
+    elapsed: () => time.elapsed(),
     sleep: async (ms, signal) => {
       if (life.beat("before a sleep")) return life.never();
       try {

@@ -86,7 +86,11 @@ class Run implements Disposable {
     this.#trace = new Trace(traced, () => this.#time.now());
     this.#faults = new Faults(this.#random.fork("faults"), this.#tally);
     const now = () => this.#time.now() + this.#skewMs;
-    const wall = { now, sleep: (ms: number, signal?: AbortSignal) => this.#time.sleep(ms, signal) };
+    const wall = {
+      now,
+      elapsed: () => this.#time.elapsed(),
+      sleep: (ms: number, signal?: AbortSignal) => this.#time.sleep(ms, signal),
+    };
     this.#machine = new Machine(wall, this.#time, this.#random.fork("machine"));
     this.#services = this.#random.chance(0.15) ? ["shop", "api.staging"] : ["shop"];
     this.#referee = new Referee(this.#machine, this.#services, this.#trace);

@@ -78,9 +78,9 @@ async function playAll(context: Context, folder: string, port: number): Promise<
   const steps: StepResult[] = [];
   const step = async (name: string, load: Load | undefined, work: () => Promise<unknown>) => {
     context.output.note("", context.output.noteStyle.bold(`${steps.length + 1}. ${name}`));
-    const beganAtMs = context.clock.now();
+    const begunMs = context.clock.elapsed();
     await work();
-    const ms = context.clock.now() - beganAtMs;
+    const ms = context.clock.elapsed() - begunMs;
     const counts = await load?.take();
     steps.push({ step: name, ms, ...(counts === undefined ? {} : { load: counts }) });
     context.output.note(`  ${formatDuration(ms)}`);

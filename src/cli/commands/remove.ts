@@ -17,10 +17,10 @@ export async function run(context: Context, options: RemoveOptions, service?: st
   const client = await context.connect();
   const status = await requireStatus(client, key);
   if (!options.yes) await requireConsent(context, status);
-  const beganAtMs = context.clock.now();
+  const begunMs = context.clock.elapsed();
   await client.remove(key, whoAmI(context.env));
   if (options.wait) await waitForStatus(context, client, key, (now) => now === undefined);
-  const durationMs = context.clock.now() - beganAtMs;
+  const durationMs = context.clock.elapsed() - begunMs;
   const said = options.wait
     ? `${key} is gone, after ${formatDuration(durationMs)}.`
     : `${key} is being removed.`;

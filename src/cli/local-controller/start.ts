@@ -150,10 +150,10 @@ async function untilThere(
   { child, deadlineMs, isThere }: Start,
   lastError: () => ErrorJson | undefined,
 ): Promise<void> {
-  const deadline = clock.now() + deadlineMs;
+  const deadline = clock.elapsed() + deadlineMs;
   let graceUntil = Number.POSITIVE_INFINITY;
   while (!(await isThere())) {
-    const now = clock.now();
+    const now = clock.elapsed();
     if (hasEnded(child) && graceUntil === Number.POSITIVE_INFINITY) {
       graceUntil = lastError()?.code === "state_held" ? now + 5_000 : now + 50;
     }

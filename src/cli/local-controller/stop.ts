@@ -33,9 +33,10 @@ export async function endController(
   { clock, signal }: { readonly clock: Clock; readonly signal: AbortSignal },
 ): Promise<void> {
   await client.shutdown().catch(orGone);
-  const deadline = clock.now() + deadlineMs;
+  const deadline = clock.elapsed() + deadlineMs;
   while (isProcessAlive(pid)) {
-    if (clock.now() > deadline) throw new KilnError("timed_out", `The controller (pid ${pid}) does not end.`);
+    if (clock.elapsed() > deadline)
+      throw new KilnError("timed_out", `The controller (pid ${pid}) does not end.`);
     await clock.sleep(20, signal);
   }
 }

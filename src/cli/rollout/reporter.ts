@@ -51,7 +51,9 @@ export function createReporter(context: Context, sinceMs: number): Reporter {
       redraw();
     },
     event: (event) => {
-      if (event.sequence <= lastSequence || event.atMs < sinceMs) return;
+      // What follows on one that was shown is shown, also when the clock was set back in between.
+      const isOld = lastSequence === 0 && event.atMs < sinceMs;
+      if (isOld || event.sequence <= lastSequence) return;
       lastSequence = event.sequence;
       if (!saidElsewhere.has(event.kind)) say(plainText(event.message), event.atMs);
     },

@@ -64,16 +64,22 @@ async function create(
     exit: undefined,
     quarantinedAtMs: undefined,
   };
-  const server: FakeServer = { record, release, startedAtMs: now, released: false, lines: [] };
+  const server: FakeServer = {
+    record,
+    release,
+    startedMs: world.clock.elapsed(),
+    released: false,
+    lines: [],
+  };
   world.servers.set(id, server);
   if (startMs > 0) await world.clock.sleep(startMs, signal);
   if (createError !== undefined) throw createError;
   if (world.servers.get(id) !== server)
     throw new KilnError("server_failed", `${id} was destroyed meanwhile.`);
-  server.startedAtMs = world.clock.now();
+  server.startedMs = world.clock.elapsed();
   server.record = { ...server.record, state: "running" };
   world.starts.set(id, (world.starts.get(id) ?? 0) + 1);
-  for (const text of lines) server.lines.push({ atMs: server.startedAtMs, text });
+  for (const text of lines) server.lines.push({ atMs: world.clock.now(), text });
   scheduleExit(world, id);
   return server.record;
 }

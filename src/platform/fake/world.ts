@@ -43,7 +43,7 @@ export type FakeFault = "none" | "fail" | "lose";
 export interface FakeServer {
   record: HostServer;
   readonly release: Release;
-  startedAtMs: number;
+  startedMs: number;
   /** Stopped or destroyed: its address may go to another server. A process that ends by itself keeps it. */
   released: boolean;
   readonly lines: { readonly atMs: number; readonly text: string }[];
@@ -138,7 +138,7 @@ export class FakeWorld {
     const server = this.servers.get(id);
     if (server?.record.state !== "running") return { ok: false, words: "connection refused" };
     const { readyMs = 0, status = 200 } = this.behaviourOf(id);
-    if (this.clock.now() - server.startedAtMs < readyMs) return { ok: false, words: "connection refused" };
+    if (this.clock.elapsed() - server.startedMs < readyMs) return { ok: false, words: "connection refused" };
     return { ok: status < 400, words: `answered ${status}` };
   }
 

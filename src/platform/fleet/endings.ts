@@ -1,4 +1,5 @@
 import type { ServerFailure } from "../../domain/observation.ts";
+import { elapsedAt } from "../../lib/clock.ts";
 import type { Router } from "../../router/router.ts";
 import type { Background } from "./background.ts";
 import { exitWords } from "./failure.ts";
@@ -94,11 +95,11 @@ export class Endings {
   }
 
   /** One that a former controller has put in quarantine. */
-  keepAway(member: Member, sinceMs: number): void {
+  keepAway(member: Member, quarantinedAtMs: number): void {
     member.drained = true;
     member.wanted.abort();
     this.#move(member, "quarantined");
-    member.sinceMs = sinceMs;
+    member.sinceMs = elapsedAt(this.#o.background.clock, quarantinedAtMs);
     this.#changed(member);
     if (!member.wasInTraffic) return;
     void this.#o.background.run(`Routing around ${member.id}`, async () => {
@@ -131,17 +132,18 @@ export class Endings {
 
   /** A server that ended while no controller ran. One that ended with the machine is no failure of its release. */
   buryLeftOver(member: Member, found: HostServer): void {
-    const atMs = found.exit?.atMs ?? this.#now();
-    this.#noteFailure(member, atMs, 0);
+    const { clock } = this.#o.background;
+    const endedMs = found.exit === undefined ? this.#now() : elapsedAt(clock, found.exit.atMs);
+    this.#noteFailure(member, endedMs, 0);
     this.#move(member, "failing");
     void this.#o.background.run(`Burying ${member.id}`, async () => {
       await Promise.resolve(); // until all that was listed is taken in: the router must not be told of a part of it
       if (found.exit?.code !== undefined) {
-        await this.#report(member, "exited", exitWords(found.exit, found.createdAtMs), atMs);
+        await this.#report(member, "exited", exitWords(found.exit, found.createdAtMs), endedMs);
       }
       await this.#o.background.persist(`Routing around ${member.id}`, () => this.#refresh(member));
       await this.#rest(member);
-      member.sinceMs = atMs;
+      member.sinceMs = endedMs;
     });
   }
 
@@ -151,18 +153,25 @@ export class Endings {
     void this.#o.background.run(`Stopping ${member.id} once more`, () => this.#rest(member));
   }
 
-  #noteFailure(member: Member, atMs: number, readyForMs: number): void {
+  #noteFailure(member: Member, failedMs: number, readyForMs: number): void {
     const { slots } = this.#o.memory.groupOf(member);
     const { slot, attempt } = member.name;
-    slots.set(slot, withFailure(slots.get(slot), attempt, atMs, readyForMs));
+    slots.set(slot, withFailure(slots.get(slot), attempt, failedMs, readyForMs));
   }
 
-  async #report(member: Member, kind: ServerFailure["kind"], reason: string, atMs: number): Promise<void> {
+  async #report(
+    member: Member,
+    kind: ServerFailure["kind"],
+    reason: string,
+    failedMs: number,
+  ): Promise<void> {
     const logTail = await lastLines(this.#o.host, this.#o.background, member.id);
     const group = this.#o.memory.groupOf(member);
     const probes = member.health?.recent ?? [];
-    const failure = { id: member.id, atMs, kind, reason, probes, logTail };
-    group.failures = [...group.failures, failure].sort((a, b) => a.atMs - b.atMs).slice(-keptFailures);
+    const failure = { id: member.id, failedMs, kind, reason, probes, logTail };
+    group.failures = [...group.failures, failure]
+      .sort((a, b) => a.failedMs - b.failedMs)
+      .slice(-keptFailures);
     group.failed++;
     this.#o.background.log.warn({ server: member.id, kind }, `${member.id} ${reason}`);
     this.#changed(member);
@@ -269,6 +278,6 @@ export class Endings {
   }
 
   #now(): number {
-    return this.#o.background.clock.now();
+    return this.#o.background.clock.elapsed();
   }
 }

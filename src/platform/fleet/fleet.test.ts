@@ -191,6 +191,45 @@ test("a server that its host says it has stopped, and runs all the same, is stop
   await fleet.clock.until(() => server.record.state === "exited");
 });
 
+test.each([
+  ["forward", 1],
+  ["back", -1],
+])("a clock that is set %s ends and prolongs nothing that the fleet waits for", async (_way, sign) => {
+  const day = sign * 24 * 3_600_000;
+  await using fleet = new TestFleet();
+  await fleet.serve(1, 1);
+  fleet.world.behave("shop-2-1-1", { readyMs: Number.POSITIVE_INFINITY });
+  fleet.world.openRequests.set("shop-1-1-1", 1);
+  await fleet.resize(2, 1);
+  await fleet.resize(1, 0);
+  await fleet.clock.advance(20_000);
+  fleet.clock.set(day);
+  await fleet.clock.advance(9_000);
+  expect(await fleet.ids(1, "draining")).toHaveLength(1);
+  await fleet.clock.advance(2_000);
+  expect(await fleet.ids(1, "draining")).toEqual([]);
+  expect((await fleet.group(2))?.servers[0]?.sinceMs).toBe(fleet.clock.now() - 31_000);
+  await fleet.clock.advance(28_000);
+  expect((await fleet.group(2))?.failed).toBe(0);
+  await fleet.clock.advance(2_000);
+  const failedAtMs = (await fleet.group(2))?.failures[0]?.atMs ?? 0;
+  fleet.clock.set(day);
+  expect((await fleet.group(2))?.failures[0]?.atMs).toBe(failedAtMs + day);
+  expect(await fleet.ids(2, "ready")).toEqual(["shop-2-1-2"]);
+});
+
+test("a server that ended before the clock was set back is replaced at once by the next controller", async () => {
+  await using fleet = new TestFleet();
+  await fleet.serve(1, 1);
+  await fleet[Symbol.asyncDispose]();
+  fleet.world.exit("shop-1-1-1", 1);
+  fleet.clock.set(-3_600_000);
+  await fleet.restart();
+  await fleet.resize(1, 1);
+  await fleet.clock.advance(1_000);
+  expect(await fleet.ids(1, "ready")).toEqual(["shop-1-1-2"]);
+});
+
 test("three failed checks take a server out of traffic, two passes bring it back", async () => {
   await using fleet = new TestFleet();
   await fleet.serve(1, 2);

@@ -144,7 +144,7 @@ class HostFleet implements Fleet {
     await this.#adopted();
     const routed = await this.#look(call);
     this.#forgetOldFailures();
-    const seen = observation(this.#memory.groups.values(), routed, this.#traffic);
+    const seen = observation(this.#memory.groups.values(), routed, this.#traffic, this.#clock);
     return {
       ...seen,
       ...(this.#jobs === undefined
@@ -323,8 +323,8 @@ class HostFleet implements Fleet {
 
   /** A process may have ended unseen: the host is asked, but not for each doubt of each server. */
   #doubt(pauseMs: number): void {
-    if (this.#clock.now() - this.#doubtedMs < pauseMs) return;
-    this.#doubtedMs = this.#clock.now();
+    if (this.#clock.elapsed() - this.#doubtedMs < pauseMs) return;
+    this.#doubtedMs = this.#clock.elapsed();
     this.#lookInBackground();
   }
 
@@ -378,7 +378,7 @@ class HostFleet implements Fleet {
   }
 
   #makeWhole(group: Group): void {
-    const { actions, wakeAtMs } = reconcileGroup(viewOf(group), this.#clock.now());
+    const { actions, wakeAtMs } = reconcileGroup(viewOf(group), this.#clock.elapsed());
     for (const action of actions) this.#act(group, action);
     this.#wake(group, wakeAtMs);
   }
@@ -403,13 +403,13 @@ class HostFleet implements Fleet {
     group.timer = timer;
     const signal = AbortSignal.any([timer.signal, this.#background.signal]);
     void this.#background.run(`Waiting to replace a server of ${group.service}`, async () => {
-      await this.#clock.sleep(atMs - this.#clock.now(), signal).catch(() => {});
+      await this.#clock.sleep(atMs - this.#clock.elapsed(), signal).catch(() => {});
       if (!signal.aborted) this.#makeWhole(group);
     });
   }
 
   #forgetOldFailures(): void {
-    const now = this.#clock.now();
+    const now = this.#clock.elapsed();
     for (const group of this.#memory.groups.values()) {
       if (group.members.size > 0 || (group.wanted?.size ?? 0) > 0) {
         this.#emptySince.delete(group);

@@ -10,7 +10,7 @@ export interface ProbeResult {
 export interface Health {
   /** `overdue`: it had until its deadline to become ready (first or again), and did not. */
   readonly phase: "starting" | "ready" | "overdue";
-  /** When this phase began (Unix time in ms). */
+  /** When this phase began; like all times here as `Clock.elapsed` counts. */
   readonly sinceMs: number;
   /** Passes in a row while starting, failures in a row while ready. */
   readonly streak: number;

@@ -5,22 +5,27 @@ import type {
   ServerObservation,
   ServerState,
 } from "../../domain/observation.ts";
+import { type Clock, momentOf } from "../../lib/clock.ts";
 import type { RoutedService } from "../../router/router.ts";
 import type { Group, Member } from "./memory.ts";
 import type { SlotState } from "./reconcile.ts";
 import type { Traffic } from "./traffic.ts";
 
-/** What the platform reports: the fleet's memory, and the router's own word on who has traffic. */
+/**
+ * What the platform reports: the fleet's memory, and the router's own word on who has traffic. What the fleet counts in
+ * time that has elapsed becomes moments as the clock shows them now, also when it was set in between.
+ */
 export function observation(
   groups: Iterable<Group>,
   routed: readonly RoutedService[],
   traffic: Pick<Traffic, "shares" | "shown" | "routed">,
+  clock: Clock,
 ): Observation {
   const own = routed.filter((s) => previewedBy(s.service) === undefined);
   const inTraffic = new Set(own.flatMap((s) => s.targets.filter((t) => t.weight > 0).map((t) => t.id)));
   const doors: ServiceKey[] = own.filter((s) => s.doors.length > 0).map((s) => s.service);
   return {
-    groups: [...groups].map((g) => groupObservation(g, inTraffic, traffic)).filter(isWorthTelling),
+    groups: [...groups].map((g) => groupObservation(g, inTraffic, traffic, clock)).filter(isWorthTelling),
     routed: [...new Set([...doors, ...traffic.routed()])],
   };
 }
@@ -36,10 +41,11 @@ function groupObservation(
   group: Group,
   inTraffic: ReadonlySet<ServerId>,
   traffic: Pick<Traffic, "shares" | "shown">,
+  clock: Clock,
 ): GroupObservation {
   const { service, release, wanted, failures, failed } = group;
   const members = [...group.members.values()];
-  const servers = members.flatMap((m) => serverObservation(m, inTraffic.has(m.id)));
+  const servers = members.flatMap((m) => serverObservation(m, inTraffic.has(m.id), clock));
   const remains = members.filter((m) => shownAs[m.state] === undefined).map((m) => m.id);
   const share = traffic.shares(service).find((s) => s.release === release)?.share ?? 0;
   const replacing = wanted?.replacing;
@@ -54,7 +60,7 @@ function groupObservation(
     ...shown,
     servers,
     remains,
-    failures,
+    failures: failures.map(({ failedMs, ...rest }) => ({ ...rest, atMs: momentOf(clock, failedMs) })),
     failed,
   };
 }
@@ -70,9 +76,10 @@ const shownAs: Readonly<Record<SlotState, ServerState | undefined>> = {
   failed: undefined,
 };
 
-function serverObservation(member: Member, inTraffic: boolean): readonly ServerObservation[] {
+function serverObservation(member: Member, inTraffic: boolean, clock: Clock): readonly ServerObservation[] {
   const state = shownAs[member.state];
   if (state === undefined) return [];
-  const { id, sinceMs, createdAtMs, address } = member;
+  const { id, createdAtMs, address } = member;
+  const sinceMs = momentOf(clock, member.sinceMs);
   return [{ id, state, sinceMs, createdAtMs, address, inTraffic, health: member.health?.recent.at(-1) }];
 }

@@ -11,11 +11,15 @@ import type { GroupSpec } from "../platform.ts";
 import type { Health } from "./health.ts";
 import type { GroupView, SlotHistory, SlotState } from "./reconcile.ts";
 
-/** A server as the fleet knows it. */
+/**
+ * A server as the fleet knows it. How long it is in its state is counted as `Clock.elapsed` does, as all that the fleet
+ * waits for is: nobody's setting of the clock must end a drain, a back-off or a server's time to become ready.
+ */
 export interface Member {
   readonly id: ServerId;
   readonly name: ServerName;
   readonly release: Release;
+  /** Unix time in ms: it outlasts the controller. */
   createdAtMs: number;
   state: SlotState;
   sinceMs: number;
@@ -33,6 +37,11 @@ export interface Member {
   version: number;
 }
 
+export type KnownFailure = Omit<ServerFailure, "atMs"> & {
+  /** When that was, as `Clock.elapsed` counts. */
+  readonly failedMs: number;
+};
+
 /** All servers of one release, and what is wanted of them. */
 export interface Group {
   readonly service: ServiceKey;
@@ -41,7 +50,7 @@ export interface Group {
   wanted: (GroupSpec & { readonly size: number }) | undefined;
   readonly members: Map<ServerId, Member>;
   readonly slots: Map<number, SlotHistory>;
-  failures: ServerFailure[];
+  failures: KnownFailure[];
   failed: number;
   /** Cancels the timer of a back-off. */
   timer: AbortController | undefined;
@@ -92,7 +101,11 @@ export class Memory {
     const group = this.groupOf(added);
     group.members.set(added.id, added);
     const { slot, attempt } = added.name;
-    const history = group.slots.get(slot) ?? { attempts: 0, failures: 0, lastFailureMs: 0 };
+    const history = group.slots.get(slot) ?? {
+      attempts: 0,
+      failures: 0,
+      lastFailureMs: Number.NEGATIVE_INFINITY,
+    };
     group.slots.set(slot, { ...history, attempts: Math.max(history.attempts, attempt) });
     return added;
   }

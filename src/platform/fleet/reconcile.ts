@@ -16,7 +16,7 @@ export interface SlotServer {
   readonly slot: number;
   readonly attempt: number;
   readonly state: SlotState;
-  /** When it came into its state (Unix time in ms). */
+  /** When it came into its state; like all times here as `Clock.elapsed` counts. */
   readonly sinceMs: number;
 }
 
@@ -48,7 +48,7 @@ export type GroupAction =
 
 export interface GroupPlan {
   readonly actions: readonly GroupAction[];
-  /** When a back-off ends (Unix time in ms). */
+  /** When a back-off ends. */
   readonly wakeAtMs: number | undefined;
 }
 
@@ -77,7 +77,7 @@ export function withFailure(
   };
 }
 
-/** What makes the group as it is wanted. Pure; applying it and asking again gives nothing more to do. */
+/** What makes the group as it is wanted, at `nowMs`. Pure; applying it and asking again gives nothing more to do. */
 export function reconcileGroup(view: GroupView, nowMs: number): GroupPlan {
   if (view.size === undefined) return { actions: [], wakeAtMs: undefined };
   const beside = new Set(view.replacing);
@@ -128,7 +128,8 @@ function vacantSlots(view: GroupView, live: readonly SlotServer[], missing: numb
   for (let slot = 1; vacant.length < missing; slot++) {
     if (taken.has(slot)) continue;
     const history = view.slots.get(slot);
-    const readyAtMs = history === undefined ? 0 : history.lastFailureMs + backOffMs(history.failures);
+    const readyAtMs =
+      history === undefined ? Number.NEGATIVE_INFINITY : history.lastFailureMs + backOffMs(history.failures);
     vacant.push({ slot, attempt: (history?.attempts ?? 0) + 1, readyAtMs });
   }
   return vacant;

@@ -58,7 +58,7 @@ export class Servers {
     else this.#start(member, found, weight !== undefined && weight > 0 ? "ready" : "starting");
   }
 
-  #add(name: ServerName, release: Release, createdAtMs = this.#now()): Member {
+  #add(name: ServerName, release: Release, createdAtMs = this.#o.background.clock.now()): Member {
     return this.#o.memory.add({
       id: serverId(name),
       name,
@@ -164,7 +164,7 @@ export class Servers {
   }
 
   #now(): number {
-    return this.#o.background.clock.now();
+    return this.#o.background.clock.elapsed();
   }
 }
 

@@ -168,9 +168,9 @@ export async function waitUntil(
   condition: () => boolean,
   signal?: AbortSignal,
 ): Promise<boolean> {
-  const startMs = clock.now();
+  const startMs = clock.elapsed();
   for (let pauseMs = 1; !condition(); pauseMs = Math.min(pauseMs * 2, 25)) {
-    const leftMs = startMs + withinMs - clock.now();
+    const leftMs = startMs + withinMs - clock.elapsed();
     if (leftMs <= 0) return false;
     await clock.sleep(Math.min(pauseMs, leftMs), signal);
   }

@@ -42,9 +42,9 @@ export function localNetwork(paths: HostPaths, tag: string, clock: Clock): Local
       const network = await readNetwork(paths, tag);
       const bridgeMissing = !linkExists(bridgeName(tag));
       if (bridgeMissing) await makeBridge(network);
-      if (bridgeMissing || clock.now() - rulesAtMs > rulesFreshMs) {
+      if (bridgeMissing || clock.elapsed() - rulesAtMs > rulesFreshMs) {
         await writeRules(network);
-        rulesAtMs = clock.now();
+        rulesAtMs = clock.elapsed();
       }
       return network;
     },

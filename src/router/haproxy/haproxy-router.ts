@@ -91,8 +91,8 @@ export function haproxyRouter({ state, clock, log }: HaproxyRouterOptions): Rout
  */
 async function observe(context: Context): Promise<Running | undefined> {
   const { paths, clock, signal } = context;
-  const untilMs = clock.now() + settleMs;
-  while (clock.now() < untilMs) {
+  const untilMs = clock.elapsed() + settleMs;
+  while (clock.elapsed() < untilMs) {
     const [reply, now] = await Promise.all([
       ask(paths.runtimeSocket, ["show info", "show env", "show servers state", "show backend"], signal),
       processes(context),

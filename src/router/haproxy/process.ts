@@ -48,10 +48,11 @@ export async function start(context: ProcessContext): Promise<void> {
   await Promise.all([paths.runtimeSocket, paths.masterSocket].map((path) => rm(path, { force: true })));
   const from = await prepareLog(paths);
   const hasEnded = await launch(paths);
-  const untilMs = clock.now() + startTimeoutMs;
+  const untilMs = clock.elapsed() + startTimeoutMs;
   while ((await ask(paths.runtimeSocket, ["show info"], signal)) === undefined) {
     if (hasEnded()) throw failed("HAProxy did not start", await logSince(paths, from));
-    if (clock.now() > untilMs) throw failed("HAProxy did not serve within 15 s", await logSince(paths, from));
+    if (clock.elapsed() > untilMs)
+      throw failed("HAProxy did not serve within 15 s", await logSince(paths, from));
     await clock.sleep(pollMs, signal);
   }
 }
@@ -89,7 +90,7 @@ export async function reload(before: Processes, context: ProcessContext): Promis
   const { paths, clock, signal } = context;
   const from = await prepareLog(paths);
   await ask(paths.masterSocket, ["reload"], signal);
-  const untilMs = clock.now() + startTimeoutMs;
+  const untilMs = clock.elapsed() + startTimeoutMs;
   // The master replaces itself and is deaf for some milliseconds.
   for (;;) {
     const now = await processes(context);
@@ -97,7 +98,7 @@ export async function reload(before: Processes, context: ProcessContext): Promis
       if (now.failedReloads > 0) throw failed("HAProxy could not reload", await logSince(paths, from));
       if (await hasTakenOver(now, context)) return;
     }
-    if (clock.now() > untilMs)
+    if (clock.elapsed() > untilMs)
       throw failed("HAProxy did not reload within 15 s", await logSince(paths, from));
     await clock.sleep(pollMs, signal);
   }
@@ -124,9 +125,9 @@ export function pidIn(reply: string | undefined): number | undefined {
  * worker whose master has ended would be left to nobody. Throws `router_failed` after 15 s.
  */
 export async function endAll({ paths, clock }: Pick<ProcessContext, "paths" | "clock">): Promise<void> {
-  const startMs = clock.now();
+  const startMs = clock.elapsed();
   for (let pids = await findAll(paths); pids.length > 0; pids = await findAll(paths)) {
-    const waitedMs = clock.now() - startMs;
+    const waitedMs = clock.elapsed() - startMs;
     if (waitedMs > endTimeoutMs) throw failed(`HAProxy does not end (pid ${pids.join(", ")})`, "");
     for (const pid of pids) kill(pid, waitedMs > patienceMs ? "SIGKILL" : "SIGTERM");
     await clock.sleep(pollMs);

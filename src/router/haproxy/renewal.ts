@@ -64,7 +64,7 @@ async function lookAgain(
 ): Promise<Look> {
   const [first] = doors;
   assert(first, "a pair of files belongs to a door");
-  const nowMs = context.clock.now();
+  const nowMs = context.clock.elapsed();
   const signature = await signatureOf(first.tls);
   if (before?.signature !== signature)
     return { signature, sinceMs: nowMs, found: undefined, tooLarge: false };
