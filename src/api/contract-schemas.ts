@@ -62,6 +62,8 @@ function maybe<Schema extends z.ZodType>(schema: Schema): z.ZodType<z.output<Sch
 const atMs = z.number().int().min(0).describe("Unix time in ms.");
 /** A year: nobody waits longer, and timers take no more than 2^31 ms in steps. */
 const durationMs = z.number().int().min(0).max(31_536_000_000);
+/** How long something took, by the clock: one that was set meanwhile may have shown years. */
+const tookMs = z.number().int().min(0);
 const releaseNumber = z.number().int().min(1);
 const amount = z.number().int().min(0);
 const count = amount.max(1_000);
@@ -597,10 +599,10 @@ export const ServiceStatusList = z.array(ServiceStatus).register(schemas, { id: 
 
 const PastRollout = Rollout.extend({
   phases: z.object({
-    raisingMs: maybe(durationMs),
-    movingMs: maybe(durationMs),
-    holdingMs: maybe(durationMs),
-    backMs: maybe(durationMs),
+    raisingMs: maybe(tookMs),
+    movingMs: maybe(tookMs),
+    holdingMs: maybe(tookMs),
+    backMs: maybe(tookMs),
   }),
 });
 

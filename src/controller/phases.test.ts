@@ -20,3 +20,14 @@ test("one that turned back before any traffic had moved was only on its way back
   const events = [event("rollout.turned-back", 30)];
   expect(phasesOf(aRollout({ endedAtMs: 40, phase: "rolled-back" }), events)).toEqual({ backMs: 10 });
 });
+
+test("a clock that was set back in between makes no part last less than nothing", () => {
+  const events = [
+    event("rollout.moved", 5_000),
+    event("rollout.moved", 25),
+    event("rollout.turned-back", 20),
+  ];
+  expect(phasesOf(aRollout({ startedAtMs: 9, endedAtMs: 15, phase: "rolled-back" }), events)).toEqual({
+    ...{ raisingMs: 4_991, movingMs: 0, holdingMs: 0, backMs: 0 },
+  });
+});

@@ -15,9 +15,14 @@ export function phasesOf(rollout: Rollout, events: readonly KilnEvent[]): Phases
   const raisedFromMs = Math.max(rollout.startedAtMs, ...before.map((run) => run.end?.atMs ?? 0));
   const forwardEnd = turned ?? ended;
   return {
-    ...(first === undefined ? {} : { raisingMs: first - raisedFromMs }),
-    ...(first === undefined || last === undefined ? {} : { movingMs: last - first }),
-    ...(last === undefined || forwardEnd === undefined ? {} : { holdingMs: Math.max(0, forwardEnd - last) }),
-    ...(turned === undefined || ended === undefined ? {} : { backMs: ended - turned }),
+    ...(first === undefined ? {} : { raisingMs: lasting(raisedFromMs, first) }),
+    ...(first === undefined || last === undefined ? {} : { movingMs: lasting(first, last) }),
+    ...(last === undefined || forwardEnd === undefined ? {} : { holdingMs: lasting(last, forwardEnd) }),
+    ...(turned === undefined || ended === undefined ? {} : { backMs: lasting(turned, ended) }),
   };
+}
+
+/** What the log tells stays as it was told: across a step of the clock it says less than nothing, or too much. */
+function lasting(fromMs: number, toMs: number): number {
+  return Math.max(0, toMs - fromMs);
 }
