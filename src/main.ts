@@ -21,6 +21,7 @@ import { errorToJson, toKilnError } from "./lib/errors.ts";
 import { readHolder, type Starter } from "./lib/holder.ts";
 import { type Logger, openLog, silentLog } from "./lib/log.ts";
 import { ensureStateFolder, openStateFolder, type StateFolder } from "./lib/state-folder.ts";
+import { steadyClock } from "./lib/steady-clock.ts";
 import { version } from "./lib/version.ts";
 import { createFleet } from "./platform/fleet/fleet.ts";
 import { networkProber } from "./platform/fleet/network-prober.ts";
@@ -36,9 +37,11 @@ enableCompileCache();
 /** The command that started this process reads why it ended from its log. */
 const byCommand = process.argv.includes("--json");
 
+/** Everything in this process goes by it. */
+const clock = steadyClock(systemClock);
+
 /** Without a store nothing can be made: that is enough to probe. */
 function openPlatform(state: StateFolder, log: Logger, store?: Store, evidence?: EvidenceStore) {
-  const clock = systemClock;
   const host = localHost({
     state,
     images: imageSource(state),
@@ -56,7 +59,7 @@ async function probe(state: StateFolder): Promise<void> {
   const timeoutMs = 30_000;
   const platform = openPlatform(state, silentLog);
   const signal = AbortSignal.timeout(timeoutMs);
-  const readiness = await platform.probe({ signal, deadline: systemClock.now() + timeoutMs });
+  const readiness = await platform.probe({ signal, deadline: clock.now() + timeoutMs });
   const integrity = readiness.integrity && (await probeDrift(state.tag, readiness.integrity.facts));
   process.stdout.write(`${JSON.stringify({ ...readiness, ...(integrity ? { integrity } : {}) })}\n`);
 }
@@ -68,19 +71,19 @@ async function run(state: StateFolder): Promise<void> {
   if (process.argv.includes("--replace")) await endFormer(state);
   using _lock = await holdState(state.controllerLock, { pid: process.pid, code, startedBy: starter() });
   const log = openLog(state.controllerLog);
-  using store = openStore(state.database, { clock: systemClock });
+  using store = openStore(state.database, { clock });
   const notary = startNotary({
-    ...{ store, clock: systemClock, log },
+    ...{ store, clock, log },
     ...{ keyPath: state.auditKey, checkpointPath: state.auditCheckpoint },
   });
-  const evidence = openEvidence(state.evidence, systemClock);
+  const evidence = openEvidence(state.evidence, clock);
   const platform = openPlatform(state, log, store, evidence);
   await using drift = watchDrift(platform, state, log);
   const stopped = Promise.withResolvers<void>();
   const controller = startController({
     store,
     platform,
-    clock: systemClock,
+    clock,
     log,
     evidence,
     ...(drift ? { drift } : {}),
@@ -123,7 +126,7 @@ function starter(): Starter {
 }
 
 function watchDrift({ sight }: Platform, { tag }: StateFolder, log: Logger): DriftWatch | undefined {
-  return sight && startDriftWatch({ sight, tag, clock: systemClock, log });
+  return sight && startDriftWatch({ sight, tag, clock, log });
 }
 
 /**

@@ -1,11 +1,10 @@
 import type { ImageDigest } from "../domain/ids.ts";
-import type { Rollout } from "../domain/rollout.ts";
-import type { JobSpec } from "../domain/spec.ts";
 import type { DriftWatch } from "../drift/drift-watch.ts";
 import type { EvidenceStore } from "../drift/evidence.ts";
-import type { Clock } from "../lib/clock.ts";
+import { type Clock, momentOf } from "../lib/clock.ts";
 import { KilnError } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
+import type { SteadyClock } from "../lib/steady-clock.ts";
 import type { Call, Platform, Readiness } from "../platform/platform.ts";
 import type { Store } from "../store/store.ts";
 import { createCommands } from "./commands.ts";
@@ -18,11 +17,13 @@ import { createQueries } from "./queries.ts";
 import { createReproduce } from "./reproduce.ts";
 import { createSecretCommands } from "./secrets.ts";
 import { recordTier } from "./tier.ts";
+import { freshLook } from "./timekeeper.ts";
 
 export interface ControllerOptions {
   readonly store: Store;
   readonly platform: Platform;
-  readonly clock: Clock;
+  /** The one that platform, store and drift watch have as well. */
+  readonly clock: SteadyClock;
   readonly log: Logger;
   /** Absent where servers are not looked at. */
   readonly drift?: DriftWatch;
@@ -51,8 +52,8 @@ const probeLastsMs = 60_000;
 /** Starts the loop over everything desired, and answers what can be asked. */
 export function startController(options: ControllerOptions): Controller {
   const { store, platform, clock, log, self } = options;
-  const startedAtMs = clock.now();
-  freshLook(store, startedAtMs);
+  const startedMs = clock.elapsed();
+  freshLook(store, clock.now());
   const loop = startLoop({ store, platform, clock, log, drift: options.drift });
   const telling = options.drift && recordTier(options.drift, store, log);
   const call = (): Call => ({
@@ -77,7 +78,13 @@ export function startController(options: ControllerOptions): Controller {
     info: async () => {
       const [readiness, observation] = await Promise.all([probe(), loop.observe()]);
       const servers = observation.groups.reduce((sum, g) => sum + g.servers.length, 0);
-      return { ...self, startedAtMs, services: store.desiredAll().length, servers, readiness };
+      return {
+        ...self,
+        startedAtMs: momentOf(clock, startedMs),
+        services: store.desiredAll().length,
+        servers,
+        readiness,
+      };
     },
     shutdown: async () => options.onShutdown(),
     close: async () => {
@@ -96,27 +103,4 @@ function remembered(probe: () => Promise<Readiness>, clock: Clock): () => Promis
     last = { readiness, sinceMs: clock.elapsed() };
     return readiness;
   };
-}
-
-/** While no controller ran, no rollout could make progress: its deadline begins anew instead of being over at once. */
-function freshLook(store: Store, nowMs: number): void {
-  for (const { service, rollout, releases } of store.desiredAll()) {
-    if (rollout === undefined || rollout.phase === "paused") continue;
-    const { id, highestReady, movedAtMs } = rollout;
-    const reason = "the controller has started again";
-    store.apply(service, { kind: "progress", rollout: id, highestReady, atMs: nowMs }, reason);
-    beginAgain(store, rollout, releases.get(rollout.to)?.jobs ?? [], nowMs);
-    // The clock was set back meanwhile: a hold must not last for as long as that.
-    if (movedAtMs === undefined || movedAtMs <= nowMs) continue;
-    store.apply(service, { kind: "moved", rollout: id, atMs: nowMs }, reason);
-  }
-}
-
-/** The clock was set back while a job ran: its deadline must not come as much later. */
-function beginAgain(store: Store, rollout: Rollout, jobs: readonly JobSpec[], nowMs: number): void {
-  const future = rollout.jobs.filter((run) => run.end === undefined && run.startedAtMs > nowMs);
-  for (const job of jobs.filter(({ name }) => future.some((run) => run.name === name))) {
-    const change = { kind: "job-started", rollout: rollout.id, job, atMs: nowMs } as const;
-    store.apply(rollout.service, change, "the clock was set back");
-  }
 }

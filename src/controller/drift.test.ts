@@ -5,6 +5,7 @@ import { type DriftPolicy, defaultUpkeep } from "../domain/spec.ts";
 import { aFinding, aPolicy } from "../domain/testing.ts";
 import type { DriftWatch } from "../drift/drift-watch.ts";
 import { silentLog } from "../lib/log.ts";
+import { steadyClock } from "../lib/steady-clock.ts";
 import { fakePlatform } from "../platform/fake/fake-platform.ts";
 import { openStore } from "../store/store.ts";
 import { startController } from "./controller.ts";
@@ -18,8 +19,9 @@ class DriftInstallation extends TestInstallation {
 
   override start(): void {
     this.frozen = [];
-    this.store = openStore(join(this.folder, "kiln.db"), { clock: this.clock });
-    this.platform = fakePlatform(this.clock, { world: this.world }).platform;
+    const clock = steadyClock(this.clock);
+    this.store = openStore(join(this.folder, "kiln.db"), { clock });
+    this.platform = fakePlatform(clock, { world: this.world }).platform;
     this.drift = fakeDriftWatch();
     const { frozen } = this;
     const sight = {
@@ -31,7 +33,7 @@ class DriftInstallation extends TestInstallation {
     this.controller = startController({
       store: this.store,
       platform: Object.assign(this.platform, { sight }),
-      clock: this.clock,
+      clock,
       log: silentLog,
       drift: this.drift,
       hasImage: async () => true,

@@ -6,6 +6,7 @@ import type { JobSpec } from "../domain/spec.ts";
 import { aPolicy, aRelease, minute, second } from "../domain/testing.ts";
 import { FakeClock } from "../lib/fake-clock.ts";
 import { silentLog } from "../lib/log.ts";
+import { steadyClock } from "../lib/steady-clock.ts";
 import { fakeHost } from "../platform/fake/fake-host.ts";
 import { fakeProber } from "../platform/fake/fake-prober.ts";
 import { fakeRouter } from "../platform/fake/fake-router.ts";
@@ -31,7 +32,8 @@ class Installation implements AsyncDisposable {
   }
 
   start(runsJobs = true): void {
-    const { clock, world } = this;
+    const { world } = this;
+    const clock = steadyClock(this.clock);
     const { runJob, ...host } = fakeHost(world);
     this.store = openStore(join(this.folder, "kiln.db"), { clock });
     this.platform = createFleet({
@@ -133,6 +135,29 @@ test("a new controller goes on with the running job, and does not start it again
   it.start();
   expect(await it.ended(rollout)).toMatchObject({ phase: "complete" });
   expect(it.started("migrate")).toBe(1);
+});
+
+test.each([
+  ["forward", 60 * minute],
+  ["back", -60 * minute],
+])("a job has its time and no more when the clock is set %s", async (_way, byMs) => {
+  await using it = new Installation();
+  it.world.behave("migrate", { exitAfterMs: 50 * second, exitCode: 0 });
+  const working = await it.deploy(1, [migrate]);
+  await it.clock.advance(20 * second);
+  it.clock.set(byMs);
+  expect(await it.ended(working.rollout ?? 0)).toMatchObject({ phase: "complete" });
+  it.world.behave("migrate", { exitAfterMs: Number.POSITIVE_INFINITY });
+  const hanging = await it.deploy(2, [migrate]);
+  await it.clock.advance(20 * second);
+  it.clock.set(-byMs);
+  await it.clock.advance(30 * second);
+  expect(it.store.desired("shop")?.rollout?.phase).toBe("forward");
+  await it.clock.advance(40 * second);
+  expect(it.store.rollout(hanging.rollout ?? 0)).toMatchObject({
+    phase: "rolled-back",
+    reason: "job migrate did not end within 60 s",
+  });
 });
 
 test("a machine that restarts in the middle of a job: its outcome is not known, and it is not repeated", async () => {

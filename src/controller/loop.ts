@@ -4,9 +4,9 @@ import type { Observation } from "../domain/observation.ts";
 import { planService } from "../domain/plan.ts";
 import { emptyView, type ServiceView, viewsOf } from "../domain/service-view.ts";
 import type { DriftWatch } from "../drift/drift-watch.ts";
-import type { Clock } from "../lib/clock.ts";
 import { toKilnError } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
+import type { SteadyClock } from "../lib/steady-clock.ts";
 import type { Call, Platform } from "../platform/platform.ts";
 import type { Store } from "../store/store.ts";
 import { createActor } from "./act.ts";
@@ -19,6 +19,7 @@ import type { Trouble } from "./operations.ts";
 import { createQuarantine } from "./quarantine.ts";
 import { createQueue } from "./queue.ts";
 import { createResponder } from "./response.ts";
+import { createTimekeeper } from "./timekeeper.ts";
 
 /** How often everything is looked at without a cause. Events make it fast; this makes it right. */
 const resyncMs = 5_000;
@@ -30,7 +31,7 @@ const retry = { firstMs: 200, mostMs: 10_000 };
 export interface LoopOptions {
   readonly store: Store;
   readonly platform: Platform;
-  readonly clock: Clock;
+  readonly clock: SteadyClock;
   readonly log: Logger;
   /** What looks for drift; without it nothing is found. */
   readonly drift?: DriftWatch | undefined;
@@ -60,6 +61,7 @@ export function startLoop({ store, platform, clock, log, drift }: LoopOptions): 
   const analyst = createAnalyst({ platform, clock });
   const act = createActor({ analyst, quarantine, store, platform, clock, call });
   const intents = createIntents(store);
+  const timekeeper = createTimekeeper(store, clock);
   const retries = new Map<ServiceKey, { readonly plan: string; readonly delayMs: number }>();
   const troubles = new Map<ServiceKey, Trouble>();
   let seen: Observation | undefined;
@@ -101,14 +103,16 @@ export function startLoop({ store, platform, clock, log, drift }: LoopOptions): 
 
   async function pass(service: ServiceKey, signal: AbortSignal): Promise<void> {
     try {
+      const setting = timekeeper.setting();
       const observation = await observe();
+      if (timekeeper.setting() !== setting) return poke(service);
       const desired = store.desired(service);
       if (desired === undefined) return forget(service);
       const view = viewsOf(observation).get(service) ?? emptyView(service);
       const { actions, wakeAtMs } = planService(desired, view, clock.now());
       if (wakeAtMs !== undefined) queue.addAt(service, wakeAtMs);
       intents.planned(service, actions);
-      await carryOutAll(actions);
+      if (!(await carryOutAll(actions, setting))) return poke(service);
       troubles.delete(service);
       if (actions.length === 0 && desired.rollout === undefined) tidy(service, view);
       lookAgain(service, actions);
@@ -122,10 +126,14 @@ export function startLoop({ store, platform, clock, log, drift }: LoopOptions): 
     }
   }
 
-  /** One after the other, until one fails; but a preview that fails holds up nothing. */
-  async function carryOutAll(actions: readonly Action[]): Promise<void> {
+  /**
+   * One after the other, until one fails; but a preview that fails holds up nothing. False when the clock was set in
+   * between: what is left was planned in another time.
+   */
+  async function carryOutAll(actions: readonly Action[], setting: number): Promise<boolean> {
     const faults: unknown[] = [];
     for (const action of actions) {
+      if (timekeeper.setting() !== setting) return false;
       try {
         await carryOut(action);
       } catch (error) {
@@ -134,6 +142,7 @@ export function startLoop({ store, platform, clock, log, drift }: LoopOptions): 
       }
     }
     if (faults.length > 0) throw faults[0];
+    return true;
   }
 
   function forget(service: ServiceKey): void {
@@ -166,18 +175,20 @@ export function startLoop({ store, platform, clock, log, drift }: LoopOptions): 
   });
   const looking = drift?.watch(respond);
 
-  function endLostSessions(): void {
+  /** What has to be noticed also where there is no service to look at. */
+  function lookAround(): void {
     try {
+      timekeeper.setting();
       endSessions(store, clock.now());
     } catch (error) {
-      log.warn({ err: toKilnError(error) }, "lost sessions could not be ended");
+      log.warn({ err: toKilnError(error) }, "a new time or the end of sessions could not be recorded");
     }
   }
 
   async function resync(): Promise<void> {
     while (!stop.signal.aborted) {
-      endLostSessions();
       for (const { service } of store.desiredAll()) queue.add(service);
+      lookAround();
       await clock.sleep(resyncMs, stop.signal).catch(() => {});
     }
   }

@@ -55,7 +55,8 @@ export function startNotary(options: NotaryOptions): Notary {
     const open = store.log.end().sequence - signed;
     if (open === 0) return false;
     const [oldest] = store.events({ after: signed, limit: 1 });
-    return open >= checkpointAfter.events || clock.now() - (oldest?.atMs ?? 0) >= checkpointAfter.ms;
+    const sinceMs = Math.abs(clock.now() - (oldest?.atMs ?? 0)); // below 0 on a clock that was set back
+    return open >= checkpointAfter.events || sinceMs >= checkpointAfter.ms;
   }
 
   async function goOn(): Promise<void> {

@@ -53,11 +53,12 @@ export function createQuarantine(options: QuarantineOptions): Quarantine {
     taint: TaintedServer,
     call: Call,
   ): Promise<Evidence & { readonly reason: string }> {
-    const { server, finding, takenAtMs } = taint;
+    const { server, finding } = taint;
     try {
       const evidence = await platform.quarantine(server, finding, call);
       return { ...evidence, reason: "this platform keeps none." };
     } catch (error) {
+      const takenAtMs = taintOf(store, server)?.takenAtMs; // as it is now: it moves with a clock that is set
       const tooLate = takenAtMs !== undefined && clock.now() - takenAtMs >= evidenceLimitMs;
       if (!tooLate || call.signal.aborted) throw error;
       return { server, digest: undefined, reason: toKilnError(error).message };

@@ -4,6 +4,7 @@ import { draftOf } from "../domain/release.ts";
 import { aPolicy, aRelease } from "../domain/testing.ts";
 import { FakeClock } from "../lib/fake-clock.ts";
 import { silentLog } from "../lib/log.ts";
+import { steadyClock } from "../lib/steady-clock.ts";
 import { fakePlatform } from "../platform/fake/fake-platform.ts";
 import { FakeWorld } from "../platform/fake/world.ts";
 import type { Fleet } from "../platform/fleet/fleet.ts";
@@ -25,7 +26,7 @@ export class TestInstallation implements AsyncDisposable {
   }
 
   start(): void {
-    const { clock } = this;
+    const clock = steadyClock(this.clock);
     this.store = openStore(join(this.folder, "kiln.db"), { clock });
     this.platform = fakePlatform(clock, { world: this.world }).platform;
     this.controller = startController({

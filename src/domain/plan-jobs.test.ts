@@ -112,6 +112,13 @@ test("over its deadline it is ended, and has failed even if it then ends well", 
   ]);
 });
 
+test("one that ended just before the clock was set back has not ended late", () => {
+  const d = desired([aJob("a")], { jobs: [aRun("a")] });
+  const ended = seen("a", { state: "succeeded", end: anExit({ atMs: 60 * minute }) });
+  const { actions } = planService(d, view([ended]), second);
+  expect(actions).toMatchObject([{ change: { end: { outcome: "succeeded", atMs: second } } }]);
+});
+
 test("one that cannot be ended counts as failed a minute later", () => {
   const d = desired([aJob("a")], { jobs: [aRun("a")] });
   expect(plan(d, view([seen("a")]), 2 * minute)).toEqual(["end-job shop-2-1_a", "a failed"]);

@@ -138,7 +138,7 @@ function tend(look: Look, run: JobRun): readonly Action[] {
   const due = dueMs(run);
   if (seen === undefined) return [endOf(look, run, "failed", undefined)];
   if (seen.end !== undefined) {
-    const late = seen.end.atMs >= due;
+    const late = notLater(seen.end, nowMs).atMs >= due;
     return [endOf(look, run, seen.state === "succeeded" && !late ? "succeeded" : "failed", seen.end)];
   }
   if (nowMs >= due + endingMs) return [endOf(look, run, "failed", { ...unknownEnd(nowMs), atMs: nowMs })];
@@ -149,7 +149,7 @@ function tend(look: Look, run: JobRun): readonly Action[] {
 
 function endOf(look: Look, run: JobRun, outcome: JobEnd["outcome"], exit: JobExit | undefined): Action {
   const { rollout, nowMs } = look;
-  const known = exit ?? unknownEnd(nowMs);
+  const known = exit === undefined ? unknownEnd(nowMs) : notLater(exit, nowMs);
   const late = outcome === "failed" && known.atMs >= dueMs(run);
   const reason = late ? `did not end within ${timeWords(run.deadlineMs)}` : known.reason;
   const end: JobEnd = {
@@ -162,6 +162,11 @@ function endOf(look: Look, run: JobRun, outcome: JobEnd["outcome"], exit: JobExi
     { kind: "job-ended", rollout: rollout.id, job: run.name, end, atMs: nowMs },
     `job ${run.name} ${end.reason}`,
   );
+}
+
+/** An end in the future was told by a clock that was set back since: it is over all the same, and may have been in time. */
+function notLater(exit: JobExit, nowMs: number): JobExit {
+  return { ...exit, atMs: Math.min(exit.atMs, nowMs) };
 }
 
 /** It never runs a second time: what it has done is not known, and a migration may not bear it twice. */

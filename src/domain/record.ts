@@ -53,6 +53,25 @@ export function changeRollout(rollout: Rollout, change: RolloutChange, reason?: 
   }
 }
 
+/** The rollout as it would be if everything in it had happened so much later: on a clock that was set forward by that. */
+export function shiftRollout(rollout: Rollout, byMs: number): Rollout {
+  const { movedAtMs, verdict } = rollout;
+  return {
+    ...rollout,
+    startedAtMs: rollout.startedAtMs + byMs,
+    progressAtMs: rollout.progressAtMs + byMs,
+    judgedFromMs: rollout.judgedFromMs + byMs,
+    movedAtMs: movedAtMs === undefined ? undefined : movedAtMs + byMs,
+    verdict: verdict && { ...verdict, atMs: verdict.atMs + byMs },
+    jobs: rollout.jobs.map((run) => shiftJob(run, byMs)),
+  };
+}
+
+function shiftJob(run: JobRun, byMs: number): JobRun {
+  const end = run.end && { ...run.end, atMs: run.end.atMs + byMs };
+  return { ...run, startedAtMs: run.startedAtMs + byMs, end };
+}
+
 type JobStarted = Extract<RolloutChange, { readonly kind: "job-started" }>;
 
 /** One whose creation a crash has left unfinished begins anew; one that has ended stays as it is. */

@@ -62,7 +62,7 @@ test("every kind of event that the store writes is explained in docs/events.md",
     sources.flatMap((name) =>
       [
         ...readFileSync(new URL(name, folder), "utf8").matchAll(
-          /"((?:release|rollout|server|service)\.[a-z-]+)"/g,
+          /"((?:release|rollout|server|service|clock)\.[a-z-]+)"/g,
         ),
       ].map((match) => match[1]),
     ),

@@ -72,11 +72,11 @@ export function insertRollout(db: Database, rollout: Omit<Rollout, "id">): Rollo
 export function updateRollout(db: Database, rollout: Rollout): void {
   db.run(
     `UPDATE rollouts SET phase = ?, step = ?, moved_at_ms = ?, highest_ready = ?, progress_at_ms = ?,
-       ended_at_ms = ?, reason = ?, judged_from_ms = ?, promoted = ?, verdict = ?, jobs = ? WHERE id = ?`,
+       ended_at_ms = ?, reason = ?, judged_from_ms = ?, promoted = ?, verdict = ?, jobs = ?, started_at_ms = ? WHERE id = ?`,
     ...[rollout.phase, rollout.step, rollout.movedAtMs ?? null, rollout.highestReady, rollout.progressAtMs],
     ...[rollout.endedAtMs ?? null, rollout.reason ?? null, rollout.judgedFromMs, rollout.promoted ? 1 : 0],
     ...[rollout.verdict === undefined ? null : canonicalJson(rollout.verdict), canonicalJson(rollout.jobs)],
-    rollout.id,
+    ...[rollout.startedAtMs, rollout.id],
   );
 }
 

@@ -32,6 +32,7 @@ import {
   setUpkeep,
 } from "./manage.ts";
 import { openDatabase } from "./migrations.ts";
+import { moveMoments, selectLatestMoment } from "./moments.ts";
 import { selectImagesInUse, selectLastGood, selectReleases } from "./releases.ts";
 import { selectRollout, selectRollouts } from "./rollouts.ts";
 import { keyFileBeside } from "./secret-key.ts";
@@ -129,6 +130,13 @@ export interface Store extends Disposable {
   markRemoved(service: ServiceKey, by: string): void;
   /** Records what the planner decided; false when something has happened since that makes it void. */
   apply(service: ServiceKey, change: RecordChange, reason: string): boolean;
+  /** The latest moment that anything which runs counts from; undefined when nothing does. */
+  latestMoment(): number | undefined;
+  /**
+   * The clock was set by so much: whatever counts from a moment, or until one, is moved along and lasts as long as it
+   * would have. `what` has happened, as the beginning of a sentence.
+   */
+  moveMoments(byMs: number, what: string): void;
   /** Turns the running rollout back; one that is on its way back already is returned as it is. Throws `rollout_none`. */
   abort(service: ServiceKey, by: string): Rollout;
   /** Stops it where it is; one that is paused already is returned as it is. Throws `rollout_none`. */
@@ -220,6 +228,8 @@ export function openStore(path: string, options: { readonly clock: Clock }): Sto
     taints: (service) => selectTaints(db, service),
     markRemoved: (service, by) => changing(() => markRemoved(bench, service, by)),
     apply: (service, change, reason) => changing(() => applyChange(bench, service, change, reason)),
+    latestMoment: () => selectLatestMoment(db),
+    moveMoments: (byMs, what) => changing(() => moveMoments(bench, byMs, what)),
     abort: (service, by) => changing(() => abort(bench, service, by)),
     pause: (service, by) => changing(() => pause(bench, service, by)),
     resume: (service, by) => changing(() => resume(bench, service, by)),

@@ -5,6 +5,7 @@ import { fakeDriftWatch } from "../../src/controller/fake-drift-watch.ts";
 import type { Clock } from "../../src/lib/clock.ts";
 import { KilnError } from "../../src/lib/errors.ts";
 import { type Logger, silentLog } from "../../src/lib/log.ts";
+import type { SteadyClock } from "../../src/lib/steady-clock.ts";
 import { fakeHost } from "../../src/platform/fake/fake-host.ts";
 import { fakeProber } from "../../src/platform/fake/fake-prober.ts";
 import { fakeRouter } from "../../src/platform/fake/fake-router.ts";
@@ -40,7 +41,7 @@ export interface Mutation {
   readonly platform?: (platform: Fleet) => Fleet;
   readonly store?: (store: Store, now: () => number) => Store;
   /** The controller's clock; the fleet keeps a sound one. */
-  readonly clock?: (clock: Clock) => Clock;
+  readonly clock?: (clock: SteadyClock) => SteadyClock;
 }
 
 export interface InstallationParts {

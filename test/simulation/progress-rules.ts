@@ -51,6 +51,15 @@ export class ProgressRules {
       this.#courses.set(service, { ...course, atMs, lateLooks: 0 });
   }
 
+  /** The clock was set, and what is recorded is told in its new time; for how long all of it lasts stays as it was. */
+  onMoments(byMs: number): void {
+    for (const [service, course] of this.#courses) {
+      const { judgedFromMs, movedAtMs } = course;
+      const moved = movedAtMs === undefined ? {} : { movedAtMs: movedAtMs + byMs };
+      this.#courses.set(service, { ...course, judgedFromMs: judgedFromMs + byMs, ...moved });
+    }
+  }
+
   onDesired(service: ServiceKey): void {
     const rollout = this.#k.desired.get(service)?.rollout;
     if (rollout === undefined) return void this.#courses.delete(service);

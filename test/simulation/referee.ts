@@ -77,6 +77,7 @@ export class Referee {
   onStored(store: Store, method: string, args: readonly unknown[]): void {
     if (method !== "recordServers") this.#trace.add(() => `  store ${method} ${JSON.stringify(args)}`);
     if (recordsOnly.has(method)) return;
+    if (method === "moveMoments") this.#progress.onMoments(args[0] as number);
     for (const service of this.knowledge.services) this.#refresh(service, store);
     const taken = takenIn(method, args);
     if (taken !== undefined) this.#plan.onTaken(taken);

@@ -2,6 +2,7 @@ import { strict as assert } from "node:assert";
 import { previewedBy } from "../../src/domain/ids.ts";
 import type { Clock } from "../../src/lib/clock.ts";
 import { KilnError } from "../../src/lib/errors.ts";
+import { type SteadyClock, steadyClock } from "../../src/lib/steady-clock.ts";
 import type { FakeCall } from "../../src/platform/fake/world.ts";
 import type { Fleet } from "../../src/platform/fleet/fleet.ts";
 import type { Host } from "../../src/platform/fleet/host.ts";
@@ -136,10 +137,11 @@ export function seamProber(prober: Prober, { life, referee }: Seams): Prober {
   };
 }
 
-export function seamClock(now: () => number, { life, time }: Seams): Clock {
-  return {
+/** What one controller goes by. `now`: what the machine's clock shows. */
+export function seamClock(now: () => number, { life, time }: Seams): SteadyClock {
+  return steadyClock({
     now,
-    elapsed: () => time.elapsed(),
+    elapsed: () => time.now(),
     sleep: async (ms, signal) => {
       if (life.beat("before a sleep")) return life.never();
       try {
@@ -150,7 +152,7 @@ export function seamClock(now: () => number, { life, time }: Seams): Clock {
       }
       if (life.isOver) return life.never();
     },
-  };
+  });
 }
 
 /** Calls of the controller to its platform: what the planner decided, seen before the fleet acts on it. */
@@ -238,4 +240,5 @@ const changes = new Set([
   "pause",
   "resume",
   "promote",
+  "moveMoments",
 ]);
