@@ -155,6 +155,10 @@ export const mutants: Readonly<Record<string, Mutant>> = {
       },
     }),
   },
+  "a clock that is set takes the deadlines with it": {
+    caughtBy: "deadline-in-full",
+    clock: (clock) => ({ ...clock, now: () => clock.now() + clock.stepMs(), stepMs: () => 0 }),
+  },
   "deadlines are counted twice as fast": {
     caughtBy: "deadline-in-full",
     clock: (clock) => {

@@ -66,6 +66,7 @@ class Run implements Disposable {
   readonly #seed: number;
   readonly #random: Random;
   readonly #intruder: Random;
+  readonly #clockmaker: Random;
   readonly #time = new FakeClock(startMs);
   readonly #trace: Trace;
   readonly #tally = new Tally();
@@ -83,12 +84,13 @@ class Run implements Disposable {
     this.#seed = seed;
     this.#random = new Random(seed);
     this.#intruder = this.#random.fork("intruder");
+    this.#clockmaker = this.#random.fork("clockmaker");
     this.#trace = new Trace(traced, () => this.#time.now());
     this.#faults = new Faults(this.#random.fork("faults"), this.#tally);
     const now = () => this.#time.now() + this.#skewMs;
     const wall = {
       now,
-      elapsed: () => this.#time.elapsed(),
+      elapsed: () => this.#time.now(),
       sleep: (ms: number, signal?: AbortSignal) => this.#time.sleep(ms, signal),
     };
     this.#machine = new Machine(wall, this.#time, this.#random.fork("machine"));
@@ -121,6 +123,7 @@ class Run implements Disposable {
         await this.#pass(this.#pause());
         await this.#happen();
         if (this.#intruder.chance(0.15)) this.#intrude();
+        if (this.#clockmaker.chance(0.1)) void this.#setClock();
       }
       if (this.#isWell) await this.#settle();
     } catch (error) {
@@ -178,11 +181,26 @@ class Run implements Disposable {
   async #startAgain(): Promise<void> {
     if (this.#random.chance(0.15)) {
       const byMs = this.#random.int(-60_000, 120_000);
-      this.#skewMs += byMs;
       this.#tally.add(byMs < 0 ? "the clock was set back" : "the clock was set forward");
-      this.#trace.add(() => `the clock shows ${this.#skewMs} ms more than real time`);
+      this.#skew(byMs);
     }
     await this.#installation.start();
+  }
+
+  /** By a little, as a time server does it, or by days, as an operator, a suspended machine or a dead battery do. */
+  async #setClock(): Promise<void> {
+    await this.#time.sleep(this.#clockmaker.int(0, 5_000)); // amid whatever goes on then
+    if (this.#installation.controller === undefined) return;
+    const most = this.#clockmaker.pick([5_000, 120_000, 3_600_000, 10 * 24 * 3_600_000]);
+    const byMs = this.#clockmaker.int(1_000, most) * this.#clockmaker.pick([-1, 1]);
+    const way = byMs < 0 ? "back" : "forward";
+    this.#tally.add(`the clock was set ${way} while a controller ran`);
+    this.#skew(byMs);
+  }
+
+  #skew(byMs: number): void {
+    this.#skewMs += byMs;
+    this.#trace.add(() => `the clock shows ${this.#skewMs} ms more than real time`);
   }
 
   async #stop(): Promise<void> {

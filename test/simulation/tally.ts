@@ -15,6 +15,8 @@ export const faults = [
   "the machine restarted",
   "the clock was set forward",
   "the clock was set back",
+  "the clock was set forward while a controller ran",
+  "the clock was set back while a controller ran",
   "the controller was killed",
   "calls of a killed controller went on",
   "the controller was stopped",
