@@ -6,6 +6,9 @@ import { ceilingOf, floorOf, type Knowledge } from "./knowledge.ts";
 import type { Life } from "./life.ts";
 import type { Verdict } from "./verdict.ts";
 
+/** The longest that a plan is carried out, with calls that are late. */
+const planMs = 20_000;
+
 interface Sight {
   readonly atMs: number;
   /** Ready servers with traffic, as they were seen. */
@@ -22,6 +25,8 @@ export class PlanRules {
   /** The lowest floor, and the highest ceiling, of all that was desired since the last look. */
   readonly #floors = new Map<ServiceKey, number>();
   readonly #ceilings = new Map<ServiceKey, number>();
+  /** The bounds of what is desired now, and since when. */
+  readonly #bounds = new Map<ServiceKey, { readonly words: string; readonly sinceMs: number }>();
   readonly #sizes = new Map<ServiceKey, Map<number, number>>();
   /** Services whose last rollout found no way back: what serves then is what there is. */
   readonly #stranded = new Set<ServiceKey>();
@@ -56,8 +61,19 @@ export class PlanRules {
 
   onDesired(service: ServiceKey): void {
     const desired = this.#k.desired.get(service);
-    this.#floors.set(service, Math.min(this.#floors.get(service) ?? 0, floorOf(desired)));
-    this.#ceilings.set(service, Math.max(this.#ceilings.get(service) ?? 0, ceilingOf(desired)));
+    const floor = floorOf(desired);
+    const ceiling = ceilingOf(desired);
+    const words = `${floor} to ${ceiling}`;
+    if (this.#bounds.get(service)?.words !== words)
+      this.#bounds.set(service, { words, sinceMs: this.#k.now() });
+    this.#floors.set(service, Math.min(this.#floors.get(service) ?? 0, floor));
+    this.#ceilings.set(service, Math.max(this.#ceilings.get(service) ?? 0, ceiling));
+  }
+
+  /** Of two services a look may be the other one's, amid a plan for this one that goes by what was desired before. */
+  #mayGoOnByOldBounds(service: ServiceKey): boolean {
+    const { sinceMs = Number.NEGATIVE_INFINITY } = this.#bounds.get(service) ?? {};
+    return this.#k.services.length > 1 && this.#k.now() - sinceMs < planMs;
   }
 
   /** `sinceMs`: when the look began; what it tells may be as old as that. */
@@ -68,6 +84,7 @@ export class PlanRules {
       const ready = servers.filter((s) => s.state === "ready");
       const capacity = new Set(ready.filter((s) => s.inTraffic).map((s) => s.id));
       this.#sights.set(service, { atMs: sinceMs, capacity, ready: new Set(ready.map((s) => s.id)) });
+      if (this.#mayGoOnByOldBounds(service)) continue;
       this.#floors.set(service, floorOf(this.#k.desired.get(service)));
       this.#ceilings.set(service, ceilingOf(this.#k.desired.get(service)));
     }
