@@ -137,7 +137,15 @@ async function settle(image: string, signal: AbortSignal): Promise<string> {
 }
 
 const chunkBytes = 1 << 20;
-const tarArgs = ["-x", "-f", "-", "-p", "--same-owner", "--numeric-owner", "--xattrs", "--xattrs-include=*"];
+/**
+ * tar(1) sets a folder's time as soon as an entry outside of it comes, and does not come back when more of it follows
+ * (`etc/ca/`, `etc/ca.conf`, `etc/ca/update.d/`; hard links are last): without the delay, that folder would have the
+ * time of day.
+ */
+const tarArgs = [
+  ...["-x", "-f", "-", "-p", "--delay-directory-restore"],
+  ...["--same-owner", "--numeric-owner", "--xattrs", "--xattrs-include=*"],
+];
 
 async function unpack(tree: Tree, root: string, signal: AbortSignal): Promise<void> {
   const tar = spawn("tar", [...tarArgs, "-C", root], { stdio: ["pipe", "ignore", "pipe"], signal });

@@ -65,6 +65,40 @@ test.skipIf(skip)(
   },
 );
 
+const noErofs = skip || spawnSync("which", ["mkfs.erofs"]).status !== 0;
+if (noErofs) console.log("skipped: a layer's file needs root and mkfs.erofs");
+
+/** A layer whose folders have more put into them after others came between, by name, hard link and absolute link. */
+const layerScript = (file: string) => `
+  import { makeLayerFile } from ${JSON.stringify(new URL("./erofs.ts", import.meta.url).href)};
+  const of = (path, type, more) => [path, { path, type, mode: 0o755, uid: 1, gid: 2, mtime: 400_000_000, ...more }];
+  const content = { kind: "bytes", bytes: Buffer.from("text") };
+  const layer = new Map([
+    of("etc", "folder"), of("etc/ca", "folder"), of("etc/ca.conf", "file", { content }),
+    of("etc/ca/update.d", "folder"), of("etc/ca/update.d/hook", "symlink", { link: "/etc/ca.conf" }),
+    of("usr", "folder"), of("usr/same", "hardlink", { link: "etc/ca.conf" }),
+  ]);
+  const made = await makeLayerFile(${JSON.stringify(file)}, layer, new AbortController().signal);
+  process.stdout.write(made.sha256);`;
+
+test.skipIf(noErofs)(
+  "time, umask, host name, time zone and file system do not change a layer's file",
+  async () => {
+    using shop = workshop();
+    const node = [process.execPath, "--input-type=module", "-e"] as const;
+    const first = await exec([...node, layerScript(join(shop.folder, "first.erofs"))]);
+    const elsewhere = join(shop.folder, "elsewhere");
+    mkdirSync(elsewhere);
+    const strange = `hostname other.example.com && umask 0077 && mount -t tmpfs none ${elsewhere} && exec "$@"`;
+    const script = layerScript(join(elsewhere, "second.erofs"));
+    const second = await exec(["unshare", "-um", "sh", "-c", strange, "sh", ...node, script], {
+      env: { TZ: "Pacific/Kiritimati", LC_ALL: "C" },
+    });
+    expect(first.stdout).toMatch(/^[0-9a-f]{64}$/);
+    expect(second.stdout).toBe(first.stdout);
+  },
+);
+
 /** Other owners, other times, and modes that say the same of who may execute. */
 function makeStrange(folder: string): void {
   for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
