@@ -2,7 +2,6 @@ import { createHash } from "node:crypto";
 import { createReadStream, statSync } from "node:fs";
 import { toKilnError } from "../lib/errors.ts";
 import { markOf } from "../lib/file-mark.ts";
-import type { Subject } from "../platform/platform.ts";
 import type { DetectorParts, Difference } from "./detector.ts";
 
 /** Reading an image again must be felt by nobody: so many bytes, then a pause. */
@@ -21,14 +20,17 @@ export interface FileCheck extends AsyncDisposable {
 }
 
 interface Known {
-  /** What stat(2) said when it was last found to be right; undefined when it was found wrong. */
-  mark: string | undefined;
-  nextMs: number;
+  /** What stat(2) said when it was last looked at. */
+  readonly mark: string;
+  /** What it held then; undefined as long as it was not read: before it was mounted it was found right. */
+  readonly sha256: string | undefined;
+  readonly nextMs: number;
 }
 
 /**
  * Compares the files that root file systems are mounted from with their recorded digests: at once when something has
- * touched them, and otherwise slowly, one after the other.
+ * touched them, and otherwise slowly, one after the other. A file is read once for all its users, but each is compared
+ * with what it was made from: of a file that was made again, older servers may have recorded another digest than newer.
  */
 export function startFileCheck(parts: DetectorParts & { readonly random?: () => number }): FileCheck {
   const { sight, clock, log, tell, random = Math.random } = parts;
@@ -38,27 +40,30 @@ export function startFileCheck(parts: DetectorParts & { readonly random?: () => 
 
   const next = () => clock.elapsed() + periodMs * (0.5 + random());
 
-  function found(file: string, detail: string): void {
+  /** Tells each user of the file that was not made from what it holds now; undefined: it is gone. */
+  function judge(file: string, sha256: string | undefined): void {
+    const detail = sha256 === undefined ? `${file} is gone` : `${file} is not what the image was made of`;
     const difference: Difference = { kind: "image", subject: file, detail };
-    for (const subject of usersOf(file)) tell(subject, difference);
+    for (const subject of sight.subjects()) {
+      const differs = subject.imageFiles.some((used) => used.file === file && used.sha256 !== sha256);
+      if (differs) tell(subject, difference);
+    }
   }
 
-  const usersOf = (file: string): readonly Subject[] =>
-    sight.subjects().filter(({ imageFiles }) => imageFiles.some((used) => used.file === file));
-
-  function look(file: string, sha256: string): void {
+  function look(file: string): void {
     const mark = markNow(file);
     const before = known.get(file);
-    if (mark === undefined) found(file, `${file} is gone`);
-    else if (before === undefined) known.set(file, { mark, nextMs: next() });
-    else if (before.mark !== mark) void read(file, sha256, 0, stop.signal);
+    if (mark === undefined) judge(file, undefined);
+    else if (before === undefined) known.set(file, { mark, sha256: undefined, nextMs: next() });
+    else if (before.mark !== mark) void read(file, 0, stop.signal);
+    else if (before.sha256 !== undefined) judge(file, before.sha256);
   }
 
   /** One read of a file at a time. */
-  function read(file: string, sha256: string, pause: number, signal: AbortSignal): Promise<void> {
+  function read(file: string, pause: number, signal: AbortSignal): Promise<void> {
     const running = reading.get(file);
     if (running) return running;
-    const work = compare(file, sha256, pause, signal)
+    const work = compare(file, pause, signal)
       .catch((error) => {
         if (!signal.aborted)
           log.warn({ file, error: toKilnError(error).message }, "an image file could not be read");
@@ -68,27 +73,29 @@ export function startFileCheck(parts: DetectorParts & { readonly random?: () => 
     return work;
   }
 
-  async function compare(file: string, sha256: string, pause: number, signal: AbortSignal): Promise<void> {
+  async function compare(file: string, pause: number, signal: AbortSignal): Promise<void> {
     const mark = markNow(file);
+    // What cannot be read is not tried again at once either.
+    known.set(file, { mark: "", sha256: undefined, ...known.get(file), nextMs: next() });
+    if (mark === undefined) return judge(file, undefined);
     const hash = createHash("sha256");
     for await (const chunk of createReadStream(file, { highWaterMark: chunkBytes, signal })) {
       hash.update(chunk as Buffer);
       if (pause > 0) await clock.sleep(pause, signal);
     }
-    const right = `sha256:${hash.digest("hex")}` === sha256;
-    known.set(file, { mark: right ? mark : undefined, nextMs: next() });
-    if (!right) found(file, `${file} is not what the image was made of`);
+    const sha256 = `sha256:${hash.digest("hex")}`;
+    known.set(file, { mark, sha256, nextMs: next() });
+    judge(file, sha256);
   }
 
-  const files = () =>
-    new Map(sight.subjects().flatMap((s) => s.imageFiles.map((f) => [f.file, f.sha256] as const)));
+  const files = () => new Set(sight.subjects().flatMap((s) => s.imageFiles.map(({ file }) => file)));
 
   async function run(): Promise<void> {
     while (!stop.signal.aborted) {
       const due = [...files()].find(
-        ([file]) => (known.get(file)?.nextMs ?? Number.POSITIVE_INFINITY) <= clock.elapsed(),
+        (file) => (known.get(file)?.nextMs ?? Number.POSITIVE_INFINITY) <= clock.elapsed(),
       );
-      if (due) await read(...due, pauseMs, stop.signal);
+      if (due !== undefined) await read(due, pauseMs, stop.signal);
       else await clock.sleep(1_000, stop.signal).catch(() => {});
     }
   }
@@ -98,14 +105,13 @@ export function startFileCheck(parts: DetectorParts & { readonly random?: () => 
     glance() {
       const used = files();
       for (const file of known.keys()) if (!used.has(file)) known.delete(file);
-      for (const [file, sha256] of used) look(file, sha256);
+      for (const file of used) look(file);
     },
     touched(file) {
-      const sha256 = files().get(file);
-      if (sha256 !== undefined) look(file, sha256);
+      if (files().has(file)) look(file);
     },
     async all(signal) {
-      for (const [file, sha256] of files()) await read(file, sha256, 0, signal);
+      for (const file of files()) await read(file, 0, signal);
     },
     async [Symbol.asyncDispose]() {
       stop.abort();
