@@ -270,10 +270,11 @@ function addDriftCommands(program: Command, load: Load): void {
     "drift",
     "list how servers differ from their releases; exit code 1 when one does",
     "kiln drift",
+    "kiln drift shop",
     "kiln drift shop-3-1-1 --json",
     "kiln drift --watch",
   )
-    .argument("[SERVER]", "one server; otherwise all")
+    .argument("[SERVER|SERVICE]", "one server, or all of a service; otherwise all there are")
     .option("-i, --inspect", "look at every server once more")
     .option("-w, --watch", "go on as differences are found")
     .action(load(() => import("./commands/drift.ts")));

@@ -211,3 +211,13 @@ test("evidence that cannot be had is given up after a while", async () => {
   await t.clock.until(() => isGone(first), 5 * 60_000);
   expect(t.kinds()).toContain("evidence.missing");
 });
+
+test("asked about a server that is not there, nobody is told that it is well", async () => {
+  installation();
+  await t.serving(2);
+  expect(await t.controller.drift({ server: first })).toEqual([]);
+  await expect(t.controller.drift({ server: "shop-1-9-1" })).rejects.toMatchObject({
+    code: "server_unknown",
+    hint: "Did you mean shop-1-1-1?",
+  });
+});

@@ -7,6 +7,7 @@ import { KilnError } from "../lib/errors.ts";
 import type { Call, Platform } from "../platform/platform.ts";
 import type { Store } from "../store/store.ts";
 import type { ArchivePiece, DriftReport, Operations } from "./operations.ts";
+import { idsOf, unknownServer } from "./unknown-server.ts";
 
 export interface DriftParts {
   readonly store: Store;
@@ -22,12 +23,12 @@ export interface DriftParts {
 export function createDriftOperations(
   parts: DriftParts,
 ): Pick<Operations, "drift" | "evidence" | "evidenceOf" | "exportEvidence" | "destroyServer"> {
-  const { drift, evidence, call } = parts;
+  const { drift, evidence, call, observe } = parts;
   return {
     drift: async ({ server, inspect }) => {
       const found = (inspect ? await drift?.inspect(call()) : drift?.findings()) ?? [];
       const reports = reportsOf(parts.store, found);
-      return server === undefined ? reports : reports.filter((report) => report.server === server);
+      return server === undefined ? reports : reportsOn(server, reports, await observe());
     },
     evidence: async () => (await evidence?.list()) ?? [],
     evidenceOf: (server) => kept(evidence).show(server),
@@ -53,6 +54,17 @@ function reportsOf(store: Store, found: readonly Finding[]): readonly DriftRepor
     .sort((a, b) => (a.server === b.server ? a.atMs - b.atMs : a.server < b.server ? -1 : 1));
 }
 
+/** Nothing to report is good news only of a server that is there. */
+function reportsOn(
+  server: ServerId,
+  reports: readonly DriftReport[],
+  observation: Observation,
+): readonly DriftReport[] {
+  const own = reports.filter((report) => report.server === server);
+  if (own.length === 0 && !idsOf(observation).includes(server)) throw unknownServer(server, observation);
+  return own;
+}
+
 function kept(evidence: EvidenceStore | undefined): EvidenceStore {
   if (evidence !== undefined) return evidence;
   throw new KilnError("evidence_unknown", "This installation keeps no evidence.");
@@ -63,17 +75,13 @@ async function* pieces(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Archiv
 }
 
 async function destroyServer(parts: DriftParts, server: ServerId, by: string): Promise<void> {
-  const { observe } = parts;
-  const { groups, reproductions = [] } = await observe();
+  const observation = await parts.observe();
+  const { groups, reproductions = [] } = observation;
   const copy = reproductions.find(({ id }) => id === server);
   if (copy !== undefined) return discard(parts, copy.service, server, `which is like ${copy.reproduces}`, by);
   const group = groups.find((g) => g.servers.some((s) => s.id === server));
   const found = group?.servers.find((s) => s.id === server);
-  if (group === undefined || found === undefined) {
-    throw new KilnError("server_unknown", `There is no server ${server}.`, {
-      hint: "`kiln servers` lists them.",
-    });
-  }
+  if (group === undefined || found === undefined) throw unknownServer(server, observation);
   if (found.state !== "quarantined") {
     throw new KilnError("server_in_use", `${server} is not in quarantine: it is ${found.state}.`, {
       hint: "`kiln scale` and `kiln deploy` say how many servers there are.",

@@ -10,6 +10,7 @@ import type { Access, Call, Platform } from "../platform/platform.ts";
 import type { NewSession, NewTaint, Store } from "../store/store.ts";
 import type { ExecGrant, ExecRequest, Operations } from "./operations.ts";
 import { situationOf } from "./response.ts";
+import { unknownServer } from "./unknown-server.ts";
 
 export interface ExecParts {
   readonly store: Store;
@@ -98,15 +99,11 @@ function requireProcess(pid: number): ProcessRef {
 }
 
 /** Nobody is let into what is frozen, on its way out or not there yet. Returns the service that it belongs to. */
-function requireOpen(store: Store, server: ServerId, { groups }: Observation): DesiredService {
-  const group = groups.find(({ servers }) => servers.some(({ id }) => id === server));
+function requireOpen(store: Store, server: ServerId, observation: Observation): DesiredService {
+  const group = observation.groups.find(({ servers }) => servers.some(({ id }) => id === server));
   const state = group?.servers.find(({ id }) => id === server)?.state;
   const desired = group && store.desired(group.service);
-  if (desired === undefined || state === undefined) {
-    throw new KilnError("server_unknown", `There is no server ${server}.`, {
-      hint: "`kiln servers` lists them.",
-    });
-  }
+  if (desired === undefined || state === undefined) throw unknownServer(server, observation);
   const taint = desired.taints.find((t) => t.server === server);
   const isTaken = taint?.takenAtMs !== undefined && !taint.held;
   if (!isTaken && state !== "creating" && state !== "draining") return desired;

@@ -253,7 +253,10 @@ export interface Operations {
   setSecret(service: ServiceKey, name: string, value: string, by: string): Promise<SecretSet>;
   /** With all its versions. Throws `secret_unknown`, `secret_in_use`. */
   removeSecret(service: ServiceKey, name: string, by: string): Promise<void>;
-  /** What differs now, by server and time; of one server, or of all. With `inspect` all are looked at once more. */
+  /**
+   * What differs now, by server and time; of one server, or of all. With `inspect` all are looked at once more. Throws
+   * `server_unknown`: a name that is none must not read like a server that is well.
+   */
   drift(options: { readonly server?: ServerId; readonly inspect?: boolean }): Promise<readonly DriftReport[]>;
   /** Newest first. */
   evidence(): Promise<readonly EvidenceSummary[]>;

@@ -5,6 +5,7 @@ import { KilnError } from "../lib/errors.ts";
 import type { Call, Platform } from "../platform/platform.ts";
 import type { Store } from "../store/store.ts";
 import type { Operations } from "./operations.ts";
+import { unknownServer } from "./unknown-server.ts";
 
 export interface ReproduceParts {
   readonly store: Store;
@@ -21,10 +22,11 @@ export function createReproduce(parts: ReproduceParts): Pick<Operations, "reprod
     reproduce: async (server, by) => {
       const { reproduce } = platform;
       if (reproduce === undefined) throw unable(platform);
-      const { groups, reproductions = [] } = await observe();
+      const observation = await observe();
+      const { groups, reproductions = [] } = observation;
       const release = releaseOf(store, server);
       const isThere = groups.some(({ servers }) => servers.some((s) => s.id === server));
-      if (release === undefined || !isThere) throw unknown(server);
+      if (release === undefined || !isThere) throw unknownServer(server, observation);
       const id = reproductionId(server);
       const { service, number } = release;
       if (!reproductions.some((copy) => copy.id === id)) {
@@ -47,10 +49,4 @@ function releaseOf(store: Store, server: ServerId): Release | undefined {
 
 function unable({ name }: Platform): KilnError {
   return new KilnError("platform_unusable", `The platform ${name} cannot reproduce a server.`);
-}
-
-function unknown(server: ServerId): KilnError {
-  return new KilnError("server_unknown", `There is no server ${server}.`, {
-    hint: "`kiln servers` lists them.",
-  });
 }

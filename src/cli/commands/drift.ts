@@ -1,18 +1,21 @@
-import type { DriftReport } from "../api.ts";
+import { isHostedId } from "../../domain/ids.ts";
+import type { Client, DriftReport } from "../api.ts";
 import type { Context, Outcome } from "../context.ts";
 import { plainText, table } from "../output/text.ts";
 import { formatAge, formatTime } from "../output/units.ts";
 import { culpritText } from "../people.ts";
+import { requireStatus } from "../services.ts";
 
 interface DriftOptions {
   readonly watch?: boolean;
   readonly inspect?: boolean;
 }
 
-export async function run(context: Context, options: DriftOptions, server?: string): Outcome {
+/** A name that is none fails: whoever watches by exit code must not take a slip of the pen for good news. */
+export async function run(context: Context, options: DriftOptions, target?: string): Outcome {
   const client = await context.connect();
-  const which = server === undefined ? {} : { server };
-  const reports = await client.drift({ ...which, ...(options.inspect ? { inspect: true } : {}) });
+  const which = target === undefined ? {} : await subjectOf(client, target);
+  const reports = await reportsOf(client, which, options.inspect ?? false);
   const { output, clock, signal } = context;
   if (!options.watch) {
     output.result(reports, driftLines(reports, clock.now()));
@@ -30,6 +33,24 @@ export async function run(context: Context, options: DriftOptions, server?: stri
     if (!signal.aborted) throw error;
   }
   return found === 0 ? 0 : 1;
+}
+
+type Subject = { readonly server?: string; readonly service?: string };
+
+/** A server's id says whose it is; anything else is a service. Throws `service_unknown`. */
+async function subjectOf(client: Client, target: string): Promise<Subject> {
+  if (isHostedId(target)) return { server: target };
+  return { service: (await requireStatus(client, target)).service };
+}
+
+async function reportsOf(
+  client: Client,
+  { server, service }: Subject,
+  inspect: boolean,
+): Promise<readonly DriftReport[]> {
+  const which = server === undefined ? {} : { server };
+  const reports = await client.drift({ ...which, ...(inspect ? { inspect } : {}) });
+  return service === undefined ? reports : reports.filter((report) => report.service === service);
 }
 
 /** One line per difference. */
