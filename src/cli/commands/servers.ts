@@ -1,4 +1,5 @@
 import type { ReproductionStatus, ServerStatus } from "../api.ts";
+import { conditionOf, isWell } from "../condition.ts";
 import type { Context, Outcome } from "../context.ts";
 import type { Style } from "../output/style.ts";
 import { plainText, table } from "../output/text.ts";
@@ -28,16 +29,16 @@ export function serverLines(
   if (servers.length + copies.length === 0) return ["No servers."];
   const rows = servers.map((server) => [
     server.id,
-    server.state === "ready" ? style.good("ready") : style.warn(server.state),
+    isWell(server) ? style.good(server.state) : style.warn(server.state),
     `${server.release}`,
     server.version,
     server.address ?? "-",
     server.inTraffic ? "yes" : "no",
     formatAge(nowMs - server.createdAtMs),
-    plainText(noteOf(server)),
+    conditionOf(server),
   ]);
   rows.push(...copies.map((copy) => copyRow(copy, nowMs, style)));
-  return table(["SERVER", "STATE", "RELEASE", "VERSION", "ADDRESS", "TRAFFIC", "AGE", "HEALTH"], rows);
+  return table(["SERVER", "STATE", "RELEASE", "VERSION", "ADDRESS", "TRAFFIC", "AGE", "CONDITION"], rows);
 }
 
 function copyRow(copy: ReproductionStatus, nowMs: number, style: Style): string[] {
@@ -45,12 +46,4 @@ function copyRow(copy: ReproductionStatus, nowMs: number, style: Style): string[
   const note = `like ${reproduces}, to look into${reason === undefined ? "" : `; ${reason}`}`;
   const age = formatAge(nowMs - createdAtMs);
   return [id, style.warn(state), `${release}`, version, address, "no", age, plainText(note)];
-}
-
-/** What was found on it, and who takes its place; of all others, the last health check. */
-function noteOf({ taint, health }: ServerStatus): string {
-  if (taint === undefined) return health ?? "";
-  const successor = taint.replacedBy === undefined ? "" : `; ${taint.replacedBy} takes its place`;
-  const held = taint.held ? "; somebody is in it" : "";
-  return `tainted: ${taint.finding.detail}${held}${successor}`;
 }

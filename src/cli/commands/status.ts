@@ -1,5 +1,6 @@
 import { addressOf } from "../../domain/address.ts";
 import type { ServiceStatus, Trouble } from "../api.ts";
+import { conditionOf, isWell } from "../condition.ts";
 import type { Context, Outcome } from "../context.ts";
 import type { Style } from "../output/style.ts";
 import { facts, plainText, table } from "../output/text.ts";
@@ -93,13 +94,13 @@ function warningLines({ warnings }: ServiceStatus): string[] {
 function serverLines(status: ServiceStatus, nowMs: number, style: Style): string[] {
   const rows = status.servers.map((server) => [
     server.id,
-    server.state === "ready" ? style.good("ready") : style.warn(server.state),
+    isWell(server) ? style.good(server.state) : style.warn(server.state),
     `${server.release}`,
     server.address ?? "-",
     formatAge(nowMs - server.createdAtMs),
-    plainText(server.health ?? ""),
+    conditionOf(server),
   ]);
-  return table(["SERVER", "STATE", "RELEASE", "ADDRESS", "AGE", "HEALTH"], rows);
+  return table(["SERVER", "STATE", "RELEASE", "ADDRESS", "AGE", "CONDITION"], rows);
 }
 
 function failureRemark(status: ServiceStatus): string[] {
@@ -127,5 +128,14 @@ function stateCell(status: ServiceStatus, style: Style): string {
   if (status.trouble !== undefined) return style.warn("held up");
   if (status.serving === undefined) return style.warn("nothing serves");
   if (status.count === 0) return style.warn("scaled to 0");
-  return status.warnings.length > 0 ? style.warn("serving, with a warning") : style.good("serving");
+  const remarks = remarksOn(status);
+  return remarks.length > 0 ? style.warn(["serving", ...remarks].join(", ")) : style.good("serving");
+}
+
+function remarksOn({ warnings, servers }: ServiceStatus): string[] {
+  const tainted = servers.filter(({ taint }) => taint !== undefined).length;
+  return [
+    ...(warnings.length > 0 ? ["with a warning"] : []),
+    ...(tainted > 0 ? [`${plural(tainted, "server")} tainted`] : []),
+  ];
 }

@@ -1,5 +1,6 @@
 import type { Rollout } from "../../domain/rollout.ts";
 import type { ServerStatus, ServiceStatus } from "../api.ts";
+import { conditionOf } from "../condition.ts";
 import type { Style } from "../output/style.ts";
 import { plainText, table } from "../output/text.ts";
 import { formatDuration } from "../output/units.ts";
@@ -79,5 +80,5 @@ function dot(server: ServerStatus, style: Style): string {
 }
 
 function serverCells(server: ServerStatus): string[] {
-  return [server.id, server.state, plainText(server.health ?? "")];
+  return [server.id, server.state, conditionOf(server)];
 }
