@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { aFinding, aTaint } from "../../domain/testing.ts";
+import { aFailure, aFinding, aRelease, aTaint } from "../../domain/testing.ts";
+import { systemClock } from "../../lib/clock.ts";
 import type { Client, ServerStatus } from "../api.ts";
 import { aServer, aStatus, cli } from "../test-kit.ts";
 
@@ -21,4 +22,34 @@ test.each<[string, Partial<ServerStatus>]>([
     expect(stdout).toMatch(/shop-2-2-1 .* GET \/ answered 200\n/);
   }
   expect((await cli(["status"], { client })).stdout).toContain("serving, 1 server tainted\n");
+});
+
+const dayMs = 86_400_000;
+const failures = [
+  aFailure({ id: "shop-3-1-1", atMs: 10 }),
+  aFailure({
+    id: "shop-3-2-1",
+    atMs: 20,
+    probes: ["GET / refused"],
+    logTail: ["no \u001b[31mconfiguration"],
+  }),
+];
+
+/** What status says of failed servers. */
+async function told(nowMs: number, serving: number): Promise<string | undefined> {
+  const client: Partial<Client> = { status: async () => [aStatus({ failures, serving: aRelease(serving) })] };
+  const { stdout } = await cli(["status", "shop"], { client, clock: { ...systemClock, now: () => nowMs } });
+  return /\n\n\d+ servers? failed .*/s.exec(stdout)?.[0];
+}
+
+test("the last words of a server that failed are where it is told that it failed", async () => {
+  expect(await told(30, 2)).toMatch(
+    /2 servers failed lately; `kiln status shop --json` tells of all\. The last:\nfailed shop-3-2-1 .*\n {2}probe {2}GET \/ refused\n {2}The last it wrote:\n {2}\| no configuration\n/,
+  );
+});
+
+test("failures are history after a day, and after a rollout that went well", async () => {
+  expect(await told(dayMs + 15, 3)).toMatch(/1 server failed lately:\nfailed shop-3-2-1 /);
+  expect(await told(dayMs + 25, 3)).toBeUndefined();
+  expect(await told(30, 4)).toBeUndefined();
 });

@@ -1,11 +1,14 @@
 import { addressOf } from "../../domain/address.ts";
+import { parseServerId } from "../../domain/ids.ts";
+import type { ServerFailure } from "../../domain/observation.ts";
 import type { ServiceStatus, Trouble } from "../api.ts";
 import { conditionOf, isWell } from "../condition.ts";
 import type { Context, Outcome } from "../context.ts";
 import type { Style } from "../output/style.ts";
 import { facts, plainText, table } from "../output/text.ts";
-import { formatAge, formatTime, plural } from "../output/units.ts";
+import { formatAge, plural } from "../output/units.ts";
 import { findService, type ServiceOptions } from "../project.ts";
+import { failureLines } from "../rollout/summary.ts";
 import { journey, troubleLines } from "../rollout/view.ts";
 import { requireStatus, statusOf } from "../services.ts";
 
@@ -83,7 +86,7 @@ export function oneLines(status: ServiceStatus, nowMs: number, style: Style): st
     ]),
     ...[...troubleLines(status), ...warningLines(status)].map((line) => `  ${style.warn(line)}`),
     ...(status.servers.length === 0 ? [] : ["", ...serverLines(status, nowMs, style)]),
-    ...failureRemark(status),
+    ...failedLines(status, nowMs, style),
   ];
 }
 
@@ -103,15 +106,23 @@ function serverLines(status: ServiceStatus, nowMs: number, style: Style): string
   return table(["SERVER", "STATE", "RELEASE", "ADDRESS", "AGE", "CONDITION"], rows);
 }
 
-function failureRemark(status: ServiceStatus): string[] {
-  const last = status.failures.at(-1);
+/** A failure is told of for a day. */
+const failureAgeMs = 86_400_000;
+
+/** How many servers have failed lately, with the last one's last words: nothing else has those of every failure. */
+function failedLines(status: ServiceStatus, nowMs: number, style: Style): string[] {
+  const failures = status.failures.filter((failure) => isOfInterest(failure, status, nowMs));
+  const last = failures.at(-1);
   if (last === undefined) return [];
-  const count = plural(status.failures.length, "server");
-  return [
-    "",
-    `${count} failed lately; the last, ${last.id}, at ${formatTime(last.atMs)}: ${plainText(last.reason)}`,
-    `  \`kiln rollout show ${status.service}\` has its last words.`,
-  ];
+  const all =
+    failures.length === 1 ? ":" : `; \`kiln status ${status.service} --json\` tells of all. The last:`;
+  return ["", `${plural(failures.length, "server")} failed lately${all}`, ...failureLines(last, style)];
+}
+
+/** A rollout that went well since has made those of older releases history. */
+function isOfInterest({ id, atMs }: ServerFailure, { serving }: ServiceStatus, nowMs: number): boolean {
+  const release = parseServerId(id)?.release ?? 0;
+  return nowMs - atMs < failureAgeMs && release >= (serving?.number ?? 0);
 }
 
 function readyCell(status: ServiceStatus, style: Style): string {
