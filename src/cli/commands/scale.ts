@@ -1,6 +1,7 @@
-import type { ServiceKey } from "../../domain/ids.ts";
+import { parseServerId, type ServiceKey } from "../../domain/ids.ts";
+import type { ServerFailure } from "../../domain/observation.ts";
 import { KilnError } from "../../lib/errors.ts";
-import type { Client, ServiceStatus } from "../api.ts";
+import type { Client, ServerStatus, ServiceStatus } from "../api.ts";
 import type { Context, Outcome } from "../context.ts";
 import { plural } from "../output/units.ts";
 import { whoAmI } from "../people.ts";
@@ -27,7 +28,10 @@ export async function run(context: Context, options: ScaleOptions, count: number
   return 0;
 }
 
-/** Ends when exactly the wanted servers are there and ready; throws `server_failed` as soon as one has failed. */
+/**
+ * Ends when exactly the wanted servers are there and ready; throws `server_failed` as soon as one of those that are
+ * still missing has failed.
+ */
 export async function untilScaled(
   context: Context,
   client: Client,
@@ -35,7 +39,7 @@ export async function untilScaled(
   beganAtMs: number,
 ): Promise<void> {
   await waitForStatus(context, client, key, (status) => {
-    const failure = status?.failures.find((f) => f.atMs >= beganAtMs);
+    const failure = status && failureOf(status, beganAtMs);
     if (failure !== undefined) {
       context.output.note(...failureLines(failure, context.output.noteStyle), "");
       throw new KilnError("server_failed", `${failure.id} failed: ${failure.reason}`, {
@@ -46,8 +50,27 @@ export async function untilScaled(
   });
 }
 
+/**
+ * With enough ready servers no failure matters, and one in a place beyond the wanted number belongs to a larger size
+ * that was asked for before.
+ */
+function failureOf(status: ServiceStatus, beganAtMs: number): ServerFailure | undefined {
+  const { serving, count, failures } = status;
+  if (inState(status, "ready") >= count) return undefined;
+  return failures.find(({ id, atMs }) => {
+    const name = parseServerId(id);
+    return atMs >= beganAtMs && name?.release === serving?.number && (name?.slot ?? 0) <= count;
+  });
+}
+
+/** Those in quarantine may be kept for as long as the policy says. */
 function isScaled(status: ServiceStatus): boolean {
-  const ready = status.servers.filter((s) => s.release === status.serving?.number && s.state === "ready");
-  const leaving = status.servers.filter((s) => s.release === status.serving?.number && s.state !== "ready");
-  return status.serving === undefined || (ready.length === status.count && leaving.length === 0);
+  const ready = inState(status, "ready");
+  const others = inState(status, "creating", "starting", "draining");
+  return status.serving === undefined || (ready === status.count && others === 0);
+}
+
+/** How many servers of the serving release are in one of these states. */
+function inState({ servers, serving }: ServiceStatus, ...states: readonly ServerStatus["state"][]): number {
+  return servers.filter((s) => s.release === serving?.number && states.includes(s.state)).length;
 }
