@@ -241,17 +241,19 @@ function addAuditCommands(program: Command, load: Load): void {
     .option("-c, --checkpoint <FILE>", "one that `kiln audit checkpoint` wrote; may be repeated", collected)
     .option("-k, --key <FILE>", "public keys that you trust, in PEM; may be repeated", collected)
     .action(load(() => import("./commands/audit-verify.ts")));
-  command(audit, "checkpoint", "sign the log as it is now", "kiln audit checkpoint --output monday.json")
-    .option("-o, --output <FILE>", "write it there")
-    .action(load(() => import("./commands/audit-checkpoint.ts")));
-  command(
-    audit,
-    "export",
-    "print the log as lines that anybody can verify",
-    "kiln audit export --output log.jsonl",
-  )
-    .option("-o, --output <FILE>", "write them there")
-    .action(load(() => import("./commands/audit-export.ts")));
+  intoFile(
+    command(audit, "checkpoint", "sign the log as it is now", "kiln audit checkpoint --output monday.json"),
+    "write it there; `-` is standard output",
+  ).action(load(() => import("./commands/audit-checkpoint.ts")));
+  intoFile(
+    command(
+      audit,
+      "export",
+      "print the log as lines that anybody can verify",
+      "kiln audit export --output log.jsonl",
+    ),
+    "write them there; `-` is standard output",
+  ).action(load(() => import("./commands/audit-export.ts")));
   command(
     audit,
     "key",
@@ -285,14 +287,17 @@ function addDriftCommands(program: Command, load: Load): void {
   command(evidence, "show", "print processes, mounts and last lines", "kiln evidence show shop-3-1-1")
     .argument("<SERVER>", "as `kiln evidence ls` lists it")
     .action(load(() => import("./commands/evidence-show.ts")));
-  command(
-    evidence,
-    "export",
-    "write all that is kept of a server as a tar archive",
-    "kiln evidence export shop-3-1-1 --output case.tar",
+  intoFile(
+    command(
+      evidence,
+      "export",
+      "write all that is kept of a server as a tar archive",
+      "kiln evidence export shop-3-1-1 --output case.tar",
+      "kiln evidence export shop-3-1-1 --output - | tar t",
+    ),
+    "in place of ./SERVER.tar; `-` is standard output",
   )
     .argument("<SERVER>", "as `kiln evidence ls` lists it")
-    .option("-o, --output <FILE>", "in place of ./SERVER.tar")
     .action(load(() => import("./commands/evidence-export.ts")));
   command(
     program,
@@ -450,4 +455,9 @@ function following(command: Command): Command {
     .option("-f, --follow", "go on as things happen")
     .option("--file <FILE>", "in place of ./kiln.yaml")
     .option("-e, --env <ENVIRONMENT>", "one of the environments in kiln.yaml");
+}
+
+/** What goes into a file that is never overwritten unasked. */
+function intoFile(command: Command, summary: string): Command {
+  return command.option("-o, --output <FILE>", summary).option("--force", "replace the file if it is there");
 }

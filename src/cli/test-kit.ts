@@ -44,7 +44,7 @@ export async function cli(
 }
 
 function sink(into: string[]): Sink {
-  return { write: (text) => into.push(text) };
+  return { write: (piece) => into.push(typeof piece === "string" ? piece : Buffer.from(piece).toString()) };
 }
 
 /** Nothing is wrong with the event log. */

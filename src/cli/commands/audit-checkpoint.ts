@@ -1,23 +1,27 @@
-import { writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import type { Context, Outcome } from "../context.ts";
+import { isStdout, type OutputFileOptions, writeOutputFile } from "../output/output-file.ts";
 
-interface CheckpointOptions {
-  readonly output?: string;
-}
-
-export async function run(context: Context, options: CheckpointOptions): Outcome {
-  const checkpoint = await (await context.connect()).checkpoint();
-  const text = JSON.stringify(checkpoint, null, 2);
-  if (options.output === undefined) {
-    context.output.result(checkpoint, [text]);
+export async function run(context: Context, { output = "-", force }: OutputFileOptions): Outcome {
+  const client = await context.connect();
+  if (isStdout(output)) {
+    const checkpoint = await client.checkpoint();
+    context.output.result(checkpoint, [textOf(checkpoint)]);
     return 0;
   }
-  const path = resolve(context.cwd, options.output);
-  await writeFile(path, `${text}\n`);
+  const path = resolve(context.cwd, output);
+  const checkpoint = await writeOutputFile(path, { force }, async (write) => {
+    const made = await client.checkpoint();
+    await write(`${textOf(made)}\n`);
+    return made;
+  });
   context.output.result({ ...checkpoint, output: path }, [
     `The log up to entry ${checkpoint.sequence} is signed in ${path}.`,
     "  Keep it on another machine: `kiln audit verify --checkpoint FILE` then sees what is cut off or rewritten.",
   ]);
   return 0;
+}
+
+function textOf(checkpoint: object): string {
+  return JSON.stringify(checkpoint, null, 2);
 }

@@ -1,39 +1,34 @@
-import { closeSync, openSync, writeSync } from "node:fs";
 import { resolve } from "node:path";
 import { genesis, lineOf } from "../../audit/entry.ts";
 import { readEntries } from "../../audit/read-entries.ts";
 import type { Context, Outcome } from "../context.ts";
+import { isStdout, type OutputFileOptions, writeOutputFile } from "../output/output-file.ts";
 import { plural } from "../output/units.ts";
-
-interface ExportOptions {
-  readonly output?: string;
-}
 
 /** Lines are handed on in pieces of about this size. */
 const pieceLength = 256 * 1024;
 
 /** Needs no controller. The log goes out as it is: whoever verifies it finds what is wrong with it. */
-export async function run(context: Context, options: ExportOptions): Outcome {
+export async function run(context: Context, options: OutputFileOptions): Outcome {
   const { output, cwd, state, signal } = context;
-  if (options.output === undefined) {
+  const { output: file = "-", force } = options;
+  if (isStdout(file)) {
     for (const { piece } of pieces(state.database)) {
       signal.throwIfAborted();
       output.raw(piece);
     }
     return 0;
   }
-  const path = resolve(cwd, options.output);
-  const file = openSync(path, "w", 0o600);
-  let last = { entries: 0, digest: genesis.digest };
-  try {
-    for (const { piece, ...upTo } of pieces(state.database)) {
+  const path = resolve(cwd, file);
+  const last = await writeOutputFile(path, { force, mode: 0o600 }, async (write) => {
+    let upTo = { entries: 0, digest: genesis.digest };
+    for (const { piece, ...reached } of pieces(state.database)) {
       signal.throwIfAborted();
-      writeSync(file, piece);
-      last = upTo;
+      await write(piece);
+      upTo = reached;
     }
-  } finally {
-    closeSync(file);
-  }
+    return upTo;
+  });
   output.result({ ...last, output: path }, [
     `${plural(last.entries, "entry", "entries")} written to ${path}.`,
     `  Last: ${last.digest}`,

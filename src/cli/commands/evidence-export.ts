@@ -1,27 +1,32 @@
-import { open } from "node:fs/promises";
 import { resolve } from "node:path";
+import type { Client } from "../api.ts";
 import type { Context, Outcome } from "../context.ts";
+import { isStdout, type OutputFileOptions, writeOutputFile } from "../output/output-file.ts";
 import { formatBytes } from "../output/units.ts";
 
 /** Into a file for its owner alone: what a server held in memory may be private. */
-export async function run(context: Context, options: { readonly output?: string }, server: string): Outcome {
+export async function run(context: Context, options: OutputFileOptions, server: string): Outcome {
+  const { output = `${server}.tar`, force } = options;
   const client = await context.connect();
-  const pieces = client.exportEvidence(server, context.signal)[Symbol.asyncIterator]();
-  const first = await pieces.next(); // nothing is written where there is no evidence
-  const path = resolve(context.cwd, options.output ?? `${server}.tar`);
-  const file = await open(path, "w", 0o600);
-  let bytes = 0;
-  try {
-    for (let next = first; !next.done; next = await pieces.next()) {
-      const piece = Buffer.from(next.value.data, "base64");
-      await file.writeFile(piece);
-      bytes += piece.length;
-    }
-  } finally {
-    await file.close();
+  if (isStdout(output)) {
+    for await (const piece of piecesOf(context, client, server)) context.output.raw(piece);
+    return 0;
   }
+  const path = resolve(context.cwd, output);
+  const bytes = await writeOutputFile(path, { force, mode: 0o600 }, async (write) => {
+    let written = 0;
+    for await (const piece of piecesOf(context, client, server)) {
+      await write(piece);
+      written += piece.length;
+    }
+    return written;
+  });
   context.output.result({ server, path, bytes }, [
     `${path} holds the evidence of ${server} (${formatBytes(bytes)}).`,
   ]);
   return 0;
+}
+
+async function* piecesOf({ signal }: Context, client: Client, server: string): AsyncGenerator<Buffer> {
+  for await (const { data } of client.exportEvidence(server, signal)) yield Buffer.from(data, "base64");
 }

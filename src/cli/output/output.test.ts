@@ -101,7 +101,7 @@ test("an error shows every problem with its place, and what to do", () => {
 
 test("live lines are written over, and printed lines stay above them", () => {
   const written: string[] = [];
-  const area = new LiveArea({ columns: 10, rows: 4, write: (text) => written.push(text) });
+  const area = new LiveArea({ columns: 10, rows: 4, write: (text) => written.push(`${text}`) });
   area.show(["one", "two"]);
   area.show(["one", "two"]); // nothing new, nothing written
   area.show(["a line that is too long"]);
@@ -117,7 +117,7 @@ test("live lines are written over, and printed lines stay above them", () => {
 
 test("live lines never take more than the terminal has", () => {
   const written: string[] = [];
-  const area = new LiveArea({ columns: 80, rows: 3, write: (text) => written.push(text) });
+  const area = new LiveArea({ columns: 80, rows: 3, write: (text) => written.push(`${text}`) });
   area.show(["1", "2", "3", "4"]);
   expect(written).toEqual(["1\n2\n"]);
 });

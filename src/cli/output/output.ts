@@ -45,9 +45,9 @@ export class Output {
     this.#stdout.write(this.json ? `${JSON.stringify(value)}\n` : `${line}\n`);
   }
 
-  /** Text on stdout that is the same with and without `--json`. */
-  raw(text: string): void {
-    this.#stdout.write(text);
+  /** What goes to stdout as it is, with and without `--json`. */
+  raw(piece: string | Uint8Array): void {
+    this.#stdout.write(piece);
   }
 
   /** Lines on stdout that `--json` leaves out. */

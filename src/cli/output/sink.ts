@@ -3,5 +3,5 @@ export interface Sink {
   readonly isTTY?: boolean;
   readonly columns?: number;
   readonly rows?: number;
-  write(text: string): unknown;
+  write(piece: string | Uint8Array): unknown;
 }
