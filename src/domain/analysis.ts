@@ -1,10 +1,6 @@
+import { compareLatency } from "./latency.ts";
 import type { Verdict } from "./rollout.ts";
 import type { AnalysisSpec } from "./spec.ts";
-
-/** Upper bounds in ms of the classes that response times are counted in; one more class holds what is slower. */
-export const latencyBoundsMs = [
-  1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 30_000,
-] as const;
 
 /** What a router has counted for one release since it was started; it only grows, unless the router starts anew. */
 export interface ReleaseTraffic {
@@ -27,18 +23,6 @@ export function trafficBetween(before: ReleaseTraffic | undefined, after: Releas
   };
 }
 
-/** The response time in ms that 95 of 100 answers did not exceed: the bound of its class. Undefined without answers. */
-export function p95Ms({ latency }: ReleaseTraffic): number | undefined {
-  const total = latency.reduce((sum, count) => sum + count, 0);
-  if (total === 0) return undefined;
-  let seen = 0;
-  for (const [i, count] of latency.entries()) {
-    seen += count;
-    if (seen >= total * 0.95) return latencyBoundsMs[i] ?? Number.POSITIVE_INFINITY;
-  }
-  return Number.POSITIVE_INFINITY;
-}
-
 type Finding = Omit<Verdict, "atMs">;
 
 /** Compares the new release with the old one over the same span of time. Too small a sample is never a pass. */
@@ -54,17 +38,17 @@ export function compare(
       reason: `the new release had ${requests} of the ${spec.minRequests} requests that a verdict needs`,
     };
   }
-  const errors = compareErrors(spec, old, fresh);
-  const latency = compareLatency(spec, old, fresh);
-  const outcome = errors.worse || latency.worse ? "fail" : "pass";
-  const worse = [errors, latency]
-    .filter((part) => part.worse || outcome === "pass")
-    .map((part) => part.words);
-  return { outcome, reason: `of ${requests} requests to the new release, ${worse.join(", and ")}` };
+  const parts = [
+    compareErrors(spec, old, fresh),
+    compareLatency(old?.latency ?? [], fresh.latency, spec.maxLatencyRatio),
+  ];
+  const outcome = worstOutcome(parts);
+  const words = parts.filter((part) => part.outcome === outcome).map((part) => part.words);
+  return { outcome, reason: `of ${requests} requests to the new release, ${words.join(", and ")}` };
 }
 
 interface Part {
-  readonly worse: boolean;
+  readonly outcome: Verdict["outcome"];
   readonly words: string;
 }
 
@@ -72,19 +56,8 @@ function compareErrors(spec: AnalysisSpec, old: ReleaseTraffic | undefined, fres
   const before = rateOf(old);
   const after = rateOf(fresh);
   return {
-    worse: after > before + spec.maxErrorRate,
+    outcome: after > before + spec.maxErrorRate ? "fail" : "pass",
     words: `${percent(after)} failed (${percent(before)} of the old one's; ${percent(spec.maxErrorRate)} more is allowed)`,
-  };
-}
-
-function compareLatency(spec: AnalysisSpec, old: ReleaseTraffic | undefined, fresh: ReleaseTraffic): Part {
-  const before = old === undefined ? undefined : p95Ms(old);
-  const after = p95Ms(fresh);
-  if (before === undefined || after === undefined)
-    return { worse: false, words: "response times are not known" };
-  return {
-    worse: after > before * spec.maxLatencyRatio,
-    words: `95 % were answered within ${after} ms (the old one's within ${before} ms; ${spec.maxLatencyRatio} times that is allowed)`,
   };
 }
 
@@ -98,7 +71,14 @@ function percent(share: number): string {
 
 /** The worst of several findings: one failure fails, and one that cannot be told is no pass. */
 export function worstOf(findings: readonly Finding[]): Finding {
-  const failed = findings.find((f) => f.outcome === "fail");
-  const unknown = findings.find((f) => f.outcome === "inconclusive");
-  return failed ?? unknown ?? { outcome: "pass", reason: findings.map((f) => f.reason).join("; ") };
+  const outcome = worstOutcome(findings);
+  const worst = findings.find((finding) => finding.outcome === outcome);
+  if (worst !== undefined && outcome !== "pass") return worst;
+  return { outcome, reason: findings.map((f) => f.reason).join("; ") };
+}
+
+function worstOutcome(parts: readonly Pick<Verdict, "outcome">[]): Verdict["outcome"] {
+  const has = (outcome: Verdict["outcome"]) => parts.some((part) => part.outcome === outcome);
+  if (has("fail")) return "fail";
+  return has("inconclusive") ? "inconclusive" : "pass";
 }

@@ -167,7 +167,7 @@ export interface AnalysisSpec {
   readonly minRequests: number;
   /** How much higher the new release's share of failed requests (5xx, no answer) may be than the old one's, 0 to 1. */
   readonly maxErrorRate: number;
-  /** How many times the old release's 95th percentile of response times the new one's may be. */
+  /** How many times the old release's 95th percentile of response times the new one's may be, as far as it can be counted. */
   readonly maxLatencyRatio: number;
   readonly intervalMs: number;
   /** A Prometheus-compatible server: an instant query whose single value must lie within the bounds. */

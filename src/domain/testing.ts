@@ -1,5 +1,6 @@
 import type { Finding } from "./drift.ts";
 import { serverId } from "./ids.ts";
+import { latencyBoundsMs } from "./latency.ts";
 import type { GroupObservation, ServerFailure, ServerState } from "./observation.ts";
 import type { Release } from "./release.ts";
 import type { DesiredService, Rollout } from "./rollout.ts";
@@ -180,4 +181,15 @@ export function aTaint(slot: number, overrides: Partial<TaintedServer> = {}): Ta
     held: false,
     ...overrides,
   };
+}
+
+/** Response times in ms as a router counts them: one count for each class. */
+export function countsOf(timesMs: readonly number[]): readonly number[] {
+  const counts = [...latencyBoundsMs, Number.POSITIVE_INFINITY].map(() => 0);
+  for (const time of timesMs) {
+    const fits = latencyBoundsMs.findIndex((bound) => Math.round(time) <= bound);
+    const index = fits < 0 ? latencyBoundsMs.length : fits;
+    counts[index] = (counts[index] ?? 0) + 1;
+  }
+  return counts;
 }

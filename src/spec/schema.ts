@@ -287,7 +287,9 @@ const analysis = z
         .number({ error: "a number from 1, such as 1.5" })
         .min(1, { error: "a number from 1, such as 1.5" })
         .prefault(1.5)
-        .describe("How many times the old release's 95th percentile of response times the new one's may be."),
+        .describe(
+          "How many times the old release's 95th percentile of response times the new one's may be; less than 5 ms more never counts.",
+        ),
       interval: leaf
         .duration("1s")
         .prefault("10s")

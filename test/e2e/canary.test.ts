@@ -70,7 +70,12 @@ describe.skipIf(why !== undefined)("canary, judged by the router's own counts", 
     await setPace(0.4);
     const lost = await underLoad(async () => {
       const { code, stdout } = await kiln.run(["deploy"], { cwd: shop.folder });
-      expect([code, stdout]).toEqual([4, expect.stringMatching(/95 % were answered within (500|1000) ms/)]);
+      expect([code, stdout]).toEqual([
+        4,
+        expect.stringMatching(
+          /95 % were answered within (390|470|560|680|820|1000) ms \(the old one's within \d+ ms; up to \d+ ms is allowed/,
+        ),
+      ]);
     });
     expect([(await status())?.serving?.number, lost]).toEqual([2, 0]);
   });

@@ -66,63 +66,42 @@ test("what belongs to a service: its door, its host name, its servers and its re
       http-request return status 404 content-type text/plain string "No service has this host name here.\\n"
 
     backend response-times from http
-      stick-table type string len 128 size 20k expire 24h store gpc(15)
+      stick-table type string len 128 size 20k expire 24h store gpc(52)
 
-    backend http:blog.staging from http
+    backend http:blog.staging from counted
       timeout check 500ms
       option httpchk
       http-check send meth GET uri '/it'\\''s' ver HTTP/1.1 hdr Host localhost hdr Connection close
       http-check expect status 200-499
-      http-request set-var(txn.began) date(0,ms)
-      http-response set-var(txn.took) date(0,ms),sub(txn.began)
-      http-response track-sc0 srv_name table response-times
-      http-response sc-inc-gpc(0,0) if { var(txn.took) -m int le 1 }
-      http-response sc-inc-gpc(1,0) if { var(txn.took) -m int gt 1 } { var(txn.took) -m int le 2 }
-      http-response sc-inc-gpc(2,0) if { var(txn.took) -m int gt 2 } { var(txn.took) -m int le 5 }
-      http-response sc-inc-gpc(3,0) if { var(txn.took) -m int gt 5 } { var(txn.took) -m int le 10 }
-      http-response sc-inc-gpc(4,0) if { var(txn.took) -m int gt 10 } { var(txn.took) -m int le 20 }
-      http-response sc-inc-gpc(5,0) if { var(txn.took) -m int gt 20 } { var(txn.took) -m int le 50 }
-      http-response sc-inc-gpc(6,0) if { var(txn.took) -m int gt 50 } { var(txn.took) -m int le 100 }
-      http-response sc-inc-gpc(7,0) if { var(txn.took) -m int gt 100 } { var(txn.took) -m int le 200 }
-      http-response sc-inc-gpc(8,0) if { var(txn.took) -m int gt 200 } { var(txn.took) -m int le 500 }
-      http-response sc-inc-gpc(9,0) if { var(txn.took) -m int gt 500 } { var(txn.took) -m int le 1000 }
-      http-response sc-inc-gpc(10,0) if { var(txn.took) -m int gt 1000 } { var(txn.took) -m int le 2000 }
-      http-response sc-inc-gpc(11,0) if { var(txn.took) -m int gt 2000 } { var(txn.took) -m int le 5000 }
-      http-response sc-inc-gpc(12,0) if { var(txn.took) -m int gt 5000 } { var(txn.took) -m int le 10000 }
-      http-response sc-inc-gpc(13,0) if { var(txn.took) -m int gt 10000 } { var(txn.took) -m int le 30000 }
-      http-response sc-inc-gpc(14,0) if { var(txn.took) -m int gt 30000 }
 
     backend tcp:db from tcp
       timeout check 500ms
       server db-1-1-1 127.0.0.1:5432 weight 1 check inter 200ms rise 2 fall 3 observe layer4 error-limit 10 on-error mark-down
 
-    backend http:shop from http
+    backend http:shop from counted
       timeout check 500ms
       option httpchk
       http-check send meth GET uri '/health' ver HTTP/1.1 hdr Host shop.example.com hdr Connection close
       http-check expect status 200-499
-      http-request set-var(txn.began) date(0,ms)
-      http-response set-var(txn.took) date(0,ms),sub(txn.began)
-      http-response track-sc0 srv_name table response-times
-      http-response sc-inc-gpc(0,0) if { var(txn.took) -m int le 1 }
-      http-response sc-inc-gpc(1,0) if { var(txn.took) -m int gt 1 } { var(txn.took) -m int le 2 }
-      http-response sc-inc-gpc(2,0) if { var(txn.took) -m int gt 2 } { var(txn.took) -m int le 5 }
-      http-response sc-inc-gpc(3,0) if { var(txn.took) -m int gt 5 } { var(txn.took) -m int le 10 }
-      http-response sc-inc-gpc(4,0) if { var(txn.took) -m int gt 10 } { var(txn.took) -m int le 20 }
-      http-response sc-inc-gpc(5,0) if { var(txn.took) -m int gt 20 } { var(txn.took) -m int le 50 }
-      http-response sc-inc-gpc(6,0) if { var(txn.took) -m int gt 50 } { var(txn.took) -m int le 100 }
-      http-response sc-inc-gpc(7,0) if { var(txn.took) -m int gt 100 } { var(txn.took) -m int le 200 }
-      http-response sc-inc-gpc(8,0) if { var(txn.took) -m int gt 200 } { var(txn.took) -m int le 500 }
-      http-response sc-inc-gpc(9,0) if { var(txn.took) -m int gt 500 } { var(txn.took) -m int le 1000 }
-      http-response sc-inc-gpc(10,0) if { var(txn.took) -m int gt 1000 } { var(txn.took) -m int le 2000 }
-      http-response sc-inc-gpc(11,0) if { var(txn.took) -m int gt 2000 } { var(txn.took) -m int le 5000 }
-      http-response sc-inc-gpc(12,0) if { var(txn.took) -m int gt 5000 } { var(txn.took) -m int le 10000 }
-      http-response sc-inc-gpc(13,0) if { var(txn.took) -m int gt 10000 } { var(txn.took) -m int le 30000 }
-      http-response sc-inc-gpc(14,0) if { var(txn.took) -m int gt 30000 }
       server shop-1-1-1 [fd00::1]:80 weight 100 check inter 200ms rise 2 fall 3 observe layer4 error-limit 10 on-error mark-down
       server shop-1-2-1 10.0.0.2:80 weight 0 check inter 200ms rise 2 fall 3 observe layer4 error-limit 10 on-error mark-down
     "
   `);
+});
+
+test("the first class that a response time fits is counted, and what comes by a preview is not", () => {
+  const text = renderConfig([shop, { ...shop, service: "shop_preview" }], machine);
+  const [first, second] = [5, 6].map((ms) => `if { var(txn.took) -m int le ${ms} }`);
+  expect(text).toContain(
+    [
+      `  http-response sc-inc-gpc(4,0) ${first}`,
+      `  http-response allow ${first}`,
+      `  http-response sc-inc-gpc(5,0) ${second}`,
+      `  http-response allow ${second}`,
+    ].join("\n"),
+  );
+  expect(text).toContain("\nbackend http:shop from counted\n");
+  expect(text).toContain("\nbackend http:shop_preview from http\n");
 });
 
 test("services on one port without a catch-all: other hosts are unknown", () => {
@@ -166,7 +145,7 @@ test("without a check nothing is checked", () => {
 test("a service that goes from http to tcp has a backend for each", () => {
   const both = { ...shop, doors: [httpDoor(8080), tcpDoor(8081)] };
   const text = renderConfig([both], machine);
-  expect(text).toContain("\nbackend http:shop from http\n");
+  expect(text).toContain("\nbackend http:shop from counted\n");
   expect(text).toContain("\nbackend tcp:shop from tcp\n");
 });
 

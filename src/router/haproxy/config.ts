@@ -1,8 +1,8 @@
-import { latencyBoundsMs } from "../../domain/analysis.ts";
 import { previewedBy } from "../../domain/ids.ts";
 import type { RoutedService, Target } from "../router.ts";
 import type { RouterPaths } from "./paths.ts";
 import { quote } from "./quote.ts";
+import { countedDefaults, responseTimes } from "./response-times.ts";
 import { bindTls, tlsGlobals } from "./tls-config.ts";
 
 /** What the configuration needs to know of the machine. */
@@ -28,6 +28,7 @@ export function renderConfig(services: readonly RoutedService[], machine: Router
   const blocks = [
     globalBlock(sorted, machine),
     httpDefaults,
+    countedDefaults,
     tcpDefaults,
     ...ports.flatMap((port) => doorBlocks(port, sorted, machine)),
     unknownHost,
@@ -156,25 +157,6 @@ const unknownHost = [
   'http-request return status 404 content-type text/plain string "No service has this host name here.\\n"',
 ];
 
-/** Response times are counted by server, in the classes of `latencyBoundsMs` and one for what is slower. */
-export const responseTimesTable = "response-times";
-
-const responseTimes = [
-  `backend ${responseTimesTable} from http`,
-  `stick-table type string len 128 size 20k expire 24h store gpc(${latencyBoundsMs.length + 1})`,
-];
-
-const countLines: readonly string[] = [
-  "http-request set-var(txn.began) date(0,ms)",
-  "http-response set-var(txn.took) date(0,ms),sub(txn.began)",
-  `http-response track-sc0 srv_name table ${responseTimesTable}`,
-  ...[...latencyBoundsMs, undefined].map((most, i) => {
-    const above = i === 0 ? [] : [`{ var(txn.took) -m int gt ${latencyBoundsMs[i - 1]} }`];
-    const within = most === undefined ? [] : [`{ var(txn.took) -m int le ${most} }`];
-    return `http-response sc-inc-gpc(${i},0) if ${[...above, ...within].join(" ")}`;
-  }),
-];
-
 function plainError(status: number, words: string): string {
   return `http-error status ${status} content-type text/plain string "${words}\\n"`;
 }
@@ -222,11 +204,11 @@ function doorBlocks(
 }
 
 function backendBlock(service: RoutedService, mode: Mode): readonly string[] {
+  // Servers have the same names behind a preview, and what comes that way must not count.
+  const isCounted = mode === "http" && previewedBy(service.service) === undefined;
   return [
-    `backend ${backendName(service.service, mode)} from ${mode}`,
+    `backend ${backendName(service.service, mode)} from ${isCounted ? "counted" : mode}`,
     ...checkLines(service),
-    // Servers have the same names behind a preview, and what comes that way must not count.
-    ...(mode === "http" && previewedBy(service.service) === undefined ? countLines : []),
     ...[...service.targets]
       .sort((a, b) => (a.id < b.id ? -1 : 1))
       .map((target) => `server ${target.id} ${serverArguments(target, service.health)}`),

@@ -18,14 +18,7 @@ import {
 } from "./certificates.ts";
 import { closeLong } from "./close-long.ts";
 import { serverCommands, trustCommands } from "./commands.ts";
-import {
-  backendName,
-  modesOf,
-  parseConfig,
-  parseRecords,
-  renderConfig,
-  responseTimesTable,
-} from "./config.ts";
+import { backendName, modesOf, parseConfig, parseRecords, renderConfig } from "./config.ts";
 import { assertNoConflict, uniqueDoors } from "./doors.ts";
 import { readMachine } from "./machine.ts";
 import { routerPaths } from "./paths.ts";
@@ -35,6 +28,7 @@ import { endAll, installConfig, type ProcessContext, pidIn, processes, reload, s
 import { serialQueue } from "./queue.ts";
 import { type Renewal, renewal } from "./renewal.ts";
 import { type LiveServer, type Processes, parseCounts, parseOpenSessions, parseServers } from "./replies.ts";
+import { responseTimesTable } from "./response-times.ts";
 import { ask } from "./socket.ts";
 import { watchMaster } from "./watch.ts";
 

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { latencyBoundsMs } from "../../domain/latency.ts";
 import { parseCounts, parseOpenSessions, parseProcesses, parseServers } from "./replies.ts";
 
 const columns =
@@ -62,9 +63,11 @@ test("open sessions are those that are served and those that wait", () => {
 test("counts come from the server's row and its line in the table", () => {
   const csv =
     "# pxname,svname,hrsp_1xx,hrsp_2xx,hrsp_3xx,hrsp_4xx,hrsp_5xx,hrsp_other,\nhttp:shop,shop-1-1-1,0,5,1,1,3,0,\nhttp:other,other-1-1-1,0,9,0,0,0,0,\n";
-  const table =
-    "# table: response-times, type: string\n0x5: key=shop-1-1-1 use=0 exp=0 gpc0=4 gpc1=6 gpc2=0\n";
-  expect(parseCounts(csv, table, "http:shop")).toEqual([
-    { id: "shop-1-1-1", requests: 10, errors: 3, latency: [4, 6, 0] },
-  ]);
+  const latency = [4, 6, ...latencyBoundsMs.slice(1).map(() => 0)];
+  const table = (counts: readonly number[]) =>
+    `# table: response-times, type: string\n0x5: key=shop-1-1-1 use=0 exp=0 ${counts.map((count, i) => `gpc${i}=${count}`).join(" ")}\n`;
+  const counts = { id: "shop-1-1-1", requests: 10, errors: 3 };
+  expect(parseCounts(csv, table(latency), "http:shop")).toEqual([{ ...counts, latency }]);
+  // In other classes than ours they say nothing.
+  expect(parseCounts(csv, table([4, 6, 0]), "http:shop")).toEqual([{ ...counts, latency: [] }]);
 });

@@ -1,3 +1,4 @@
+import { latencyBoundsMs } from "../../domain/latency.ts";
 import type { TargetCounts } from "../router.ts";
 
 /** A server as the running HAProxy has it. */
@@ -98,6 +99,8 @@ export function parseCounts(csv: string, table: string, backend: string): readon
     });
 }
 
+/** Nothing, of a router that was configured by a Kiln with other classes and has not been reloaded since. */
 function latencyIn(line: string): readonly number[] {
-  return [...line.matchAll(/ gpc\d+=(\d+)/g)].map((match) => Number(match[1]));
+  const counts = [...line.matchAll(/ gpc\d+=(\d+)/g)].map((match) => Number(match[1]));
+  return counts.length === latencyBoundsMs.length + 1 ? counts : [];
 }
