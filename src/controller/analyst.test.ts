@@ -71,3 +71,18 @@ test("an HTTP check passes with 2xx and fails with anything else", async () => {
   expect(await judge({ http: await peer({ status: 204, body: "" }) })).toMatchObject({ outcome: "pass" });
   expect(await judge({ http: await peer({ status: 500, body: "" }) })).toMatchObject({ outcome: "fail" });
 });
+
+test("requests are counted from the first look on, and anew when somebody has resumed the rollout", async () => {
+  const clock = new FakeClock(1000);
+  let requests = 0;
+  const traffic = { read: async () => [{ release: 2, requests, errors: 0, latency: [] }] };
+  const analyst = createAnalyst({ platform: { ...fakePlatform(clock).platform, traffic }, clock });
+  const look = async (of: typeof rollout) => {
+    requests += 30;
+    return (await analyst.judge(desired, of, { ...spec, minRequests: 50 }, call)).reason;
+  };
+  expect(await look(rollout)).toContain("had 0 of the 50 requests");
+  expect(await look(rollout)).toContain("had 30 of the 50 requests");
+  expect(await look({ ...rollout, judgedFromMs: 2000 })).toContain("had 0 of the 50 requests");
+  expect(await look({ ...rollout, judgedFromMs: 2000 })).toContain("had 30 of the 50 requests");
+});

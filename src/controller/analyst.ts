@@ -24,8 +24,8 @@ export interface AnalystOptions {
 }
 
 /**
- * Counts of the router are compared from the first time that a step is looked at. A controller that has started in
- * between begins the comparison anew, so it asks for a sample of its own.
+ * Counts of the router are compared from the first time that a step is looked at. Somebody who resumes the rollout begins the
+ * comparison anew, and so does a controller that has started in between: it asks for a sample of its own.
  */
 export function createAnalyst({ platform, clock, ask = fetch }: AnalystOptions): Analyst {
   const baselines = new Map<string, readonly ReleaseTraffic[]>();
@@ -37,7 +37,7 @@ export function createAnalyst({ platform, clock, ask = fetch }: AnalystOptions):
     call: Call,
   ) {
     const now = (await platform.traffic?.read(service, call)) ?? [];
-    const key = `${rollout.id}/${rollout.step}`;
+    const key = `${rollout.id}/${rollout.step}/${rollout.judgedFromMs}`;
     const before = baselines.get(key);
     if (before === undefined) {
       baselines.clear();

@@ -236,6 +236,10 @@ test("an analysis without traffic pauses the rollout and says so", async () => {
   });
   await t.clock.until(async () => (await t.status()).rollout?.phase === "paused");
   expect((await t.status()).rollout?.reason).toContain("0 of the 50 requests");
+  await t.controller.resume("shop", "ada@example");
+  await t.clock.advance(25_000);
+  expect((await t.status()).rollout?.phase).toBe("forward");
+  await t.clock.until(async () => (await t.status()).rollout?.phase === "paused");
   await t.controller.rollback("shop", undefined, "ada@example");
   expect((await t.settled()).serving?.number).toBe(1);
 });

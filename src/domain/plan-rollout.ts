@@ -239,11 +239,14 @@ function recordProgress(look: Look, ready: number): readonly Action[] {
   return [record(look, change, `${ready} of ${look.desired.count} servers are ready`)];
 }
 
-/** The hold begins when the traffic has moved and the last of the servers has become ready, whichever is later. */
+/**
+ * The hold begins when the traffic has moved, the last of the servers has become ready, or somebody has resumed the rollout,
+ * whichever is last: what was forgiven then has yet to be proven.
+ */
 function holdStartMs({ rollout, view, nowMs }: Look): number {
   const servers = view.groups.get(rollout.to)?.servers ?? [];
   const since = servers.filter((s) => s.state === "ready").map((s) => s.sinceMs);
-  return Math.max(rollout.movedAtMs ?? nowMs, ...since);
+  return Math.max(rollout.movedAtMs ?? nowMs, rollout.judgedFromMs, ...since);
 }
 
 function finishStep(look: Look): Action {

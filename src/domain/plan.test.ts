@@ -231,6 +231,27 @@ describe("canary", () => {
     expect(at({ verdict: { outcome: "inconclusive", reason: "few", atMs: minute } }, minute)).toBe("[pause]");
   });
 
+  test("resumed, the step holds anew, and only the end of that hold pauses it again", () => {
+    const resumed = { judgedFromMs: 5 * minute, progressAtMs: 5 * minute };
+    const few = (atMs: number) => ({ outcome: "inconclusive" as const, reason: "few", atMs });
+    expect(at(resumed, 5 * minute)).toBe("?");
+    expect(at({ ...resumed, verdict: few(5 * minute) }, 5 * minute)).toBe("");
+    expect(at({ ...resumed, verdict: few(6 * minute) }, 6 * minute)).toBe("[pause]");
+    expect(at({ ...resumed, verdict: { ...few(6 * minute), outcome: "pass" } }, 6 * minute)).toBe("[step]");
+  });
+
+  test("a hold without an analysis begins anew as well", () => {
+    const baking = { step: 2, movedAtMs: 0, highestReady: 3, judgedFromMs: 5 * minute };
+    const all = aView(
+      aGroup(2, ["ready", "ready", "ready"], { share: 1 }),
+      aGroup(1, ["ready", "ready", "ready"]),
+    );
+    const held = aService({ serving: 1, rollout: { ...second2, ...baking, progressAtMs: 5 * minute } });
+    const endMs = 5 * minute + policy.bakeMs;
+    expect(brief(planService(held, all, endMs - 1).actions)).toBe("");
+    expect(brief(planService(held, all, endMs).actions)).toBe("[complete]");
+  });
+
   test("traffic that has to be moved once more does not begin the step anew", () => {
     const away = aView(aGroup(1, ["ready", "ready", "ready"], { share: 1 }), aGroup(2, ["ready", "ready"]));
     const held = aService({ serving: 1, rollout: second2 });

@@ -22,8 +22,9 @@ export function keepsOld(rollout: Rollout): boolean {
 
 /** When a rollout without a new highest number of ready servers fails. A long hold is no lack of progress. */
 export function deadlineMs(rollout: Rollout): number {
-  const held = rollout.movedAtMs === undefined ? 0 : rollout.movedAtMs + currentStep(rollout).holdMs;
-  return Math.max(rollout.progressAtMs, held) + rollout.policy.progressDeadlineMs;
+  const { movedAtMs, judgedFromMs, progressAtMs, policy } = rollout;
+  const held = movedAtMs === undefined ? 0 : Math.max(movedAtMs, judgedFromMs) + currentStep(rollout).holdMs;
+  return Math.max(progressAtMs, held) + policy.progressDeadlineMs;
 }
 
 /** The fewest ready servers with traffic that the policy allows while the rollout goes on; one, if any are wanted. */

@@ -80,25 +80,38 @@ describe.skipIf(why !== undefined)("canary, judged by the router's own counts", 
     expect([(await status())?.serving?.number, lost]).toEqual([2, 0]);
   });
 
-  test("without traffic nothing can be told: it pauses, and promoting it goes on", async () => {
-    await setPace(0.012);
+  /** Deploys a release that nobody asks for anything. */
+  async function pauseUnasked(pace: number): Promise<void> {
+    await setPace(pace);
     const { code, stdout } = await kiln.run(["deploy"], { cwd: shop.folder });
     expect([code, stdout]).toEqual([1, expect.stringContaining("0 of the 20 requests")]);
     expect((await status())?.rollout?.phase).toBe("paused");
+  }
+
+  test("without traffic nothing can be told: it pauses, and resumed it gathers requests in a new hold", async () => {
+    await pauseUnasked(0.012);
+    await underLoad(async () => {
+      await kiln.ok(["rollout", "resume"], { cwd: shop.folder });
+      await waitUntil(async () => (await status())?.serving?.number === 4, 60_000, "release 4 serves");
+    });
+  });
+
+  test("promoted, it goes on without a verdict", async () => {
+    await pauseUnasked(0.0125);
     await kiln.ok(["rollout", "promote"], { cwd: shop.folder });
-    await waitUntil(async () => (await status())?.serving?.number === 4, 15_000, "release 4 serves");
+    await waitUntil(async () => (await status())?.serving?.number === 5, 15_000, "release 5 serves");
   });
 
   test("blue-green with manual promotion waits; another deploy supersedes it", async () => {
     await shop.configure({ rollout: ", strategy: blue-green, promote: manual" });
     await setPace(0.013);
     expect((await kiln.run(["deploy"], { cwd: shop.folder })).stdout).toContain("kiln rollout promote");
-    expect((await status())?.servers.filter((s) => s.inTraffic).every((s) => s.release === 4)).toBe(true);
+    expect((await status())?.servers.filter((s) => s.inTraffic).every((s) => s.release === 5)).toBe(true);
     await setPace(0.014);
     const refused = await kiln.run(["deploy"], { cwd: shop.folder });
     expect([refused.code, refused.stderr]).toEqual([3, expect.stringContaining("rollout_running")]);
     await kiln.run(["deploy", "--supersede"], { cwd: shop.folder });
     await kiln.ok(["rollout", "promote"], { cwd: shop.folder });
-    expect((await status())?.serving?.number).toBe(6);
+    expect((await status())?.serving?.number).toBe(7);
   });
 });
