@@ -63,7 +63,8 @@ async function replaceOutdated(options: StartOptions): Promise<Ensured> {
   return withFileLock(
     `${state.controllerLock}.replace`,
     async () => {
-      if (await isReplaced()) return { started: false }; // by another command, meanwhile
+      // Another command may have done it meanwhile: then the newcomer is there, or about to be.
+      if ((await findOutdated(state)) === undefined) return ensureController({ ...options, asItIs: true });
       await startController(options, ["--replace"], replaceDeadlineMs, isReplaced);
       return { started: true, replaced: found.holder };
     },
