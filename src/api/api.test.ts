@@ -14,6 +14,7 @@ import {
   aCheckRequest,
   aDeployRequest,
   allOf,
+  anAcceptRequest,
   anApi,
   anEvent,
   answers,
@@ -70,6 +71,7 @@ const calls: readonly (readonly [keyof Operations, readonly unknown[], (client: 
   ],
   ["audit", [], (c) => c.audit()],
   ["checkpoint", [], (c) => c.checkpoint()],
+  ["acceptBreaks", [anAcceptRequest], (c) => c.acceptBreaks(anAcceptRequest)],
   ["rotateAuditKey", [by], (c) => c.rotateAuditKey(by)],
   ["drift", [{}], (c) => c.drift({})],
   [
@@ -124,6 +126,7 @@ test("every answer is what the contract says", async () => {
       remove: { by },
       setSecret: { value: "aGk=", by },
       removeSecret: { by },
+      acceptBreaks: anAcceptRequest,
       rotateAuditKey: { by },
       destroyServer: { by },
       reproduce: { by },

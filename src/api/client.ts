@@ -49,6 +49,7 @@ export function createClient(socketPath: string): Client {
       stream("events", { query: { ...query, ...(signal ? { follow: true } : {}) }, signal }),
     audit: () => ask("audit"),
     checkpoint: () => ask("checkpoint"),
+    acceptBreaks: (body) => ask("acceptBreaks", { body }),
     rotateAuditKey: (by) => ask("rotateAuditKey", { body: { by } }),
     drift: (query) => ask("drift", { query: { ...query } }),
     evidence: () => ask("evidence"),

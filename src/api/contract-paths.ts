@@ -27,6 +27,7 @@ export const paths = {
   events: { method: "GET", path: "/v1/events" },
   audit: { method: "GET", path: "/v1/audit" },
   checkpoint: { method: "POST", path: "/v1/audit/checkpoint" },
+  acceptBreaks: { method: "POST", path: "/v1/audit/accept" },
   rotateAuditKey: { method: "POST", path: "/v1/audit/rotate" },
   drift: { method: "GET", path: "/v1/drift" },
   evidence: { method: "GET", path: "/v1/evidence" },

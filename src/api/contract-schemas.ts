@@ -1,7 +1,9 @@
 import { z } from "zod";
 import type { ExportedCheckpoint as ExportedCheckpointType } from "../audit/checkpoint.ts";
+import { mostFindings } from "../audit/replay.ts";
 import type {
   Accepted as AcceptedType,
+  AcceptRequest,
   ArchivePiece as ArchivePieceType,
   AuditKey as AuditKeyType,
   AuditStatus as AuditStatusType,
@@ -271,10 +273,26 @@ export const ScaleBody = z.strictObject({ count, by }).register(schemas, { id: "
 
 export const ByBody = z.strictObject({ by }).register(schemas, { id: "ByBody" });
 
+const givenReason = z.string().trim().min(1).max(1_000);
+
+export const AcceptBody = z
+  .strictObject({
+    breaks: z.array(z.string().regex(/^[0-9a-f]{32}$/, "32 hex digits")).max(mostFindings),
+    first: maybe(amount).describe("Where the first of them is."),
+    upTo: amount.describe("The last entry that was replayed."),
+    reason: givenReason,
+    by,
+  })
+  .register(schemas, { id: "AcceptBody" }) satisfies z.ZodType<AcceptRequest>;
+
+export const Recorded = z
+  .object({ sequence: z.number().int().describe("Its place in the event log.") })
+  .register(schemas, { id: "Recorded" });
+
 export const ExecBody = z
   .strictObject({
     command: z.array(z.string().max(100_000)).min(1).max(1_000),
-    reason: z.string().trim().min(1).max(1_000),
+    reason: givenReason,
     terminal: z.boolean(),
     pid: z.number().int().min(1).describe("The process that runs it, and ends with the session."),
     by,

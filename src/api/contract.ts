@@ -156,6 +156,12 @@ export const contract = {
     summary: "A signed checkpoint of the event log as it is now.",
     answer: s.ExportedCheckpoint,
   },
+  acceptBreaks: {
+    ...paths.acceptBreaks,
+    summary: "Records that what is wrong with the event log is known, and why it is so.",
+    body: s.AcceptBody,
+    answer: s.Recorded,
+  },
   rotateAuditKey: {
     ...paths.rotateAuditKey,
     summary: "Signs checkpoints with a new key from now on.",

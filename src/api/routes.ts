@@ -94,6 +94,7 @@ function answersOf(operations: Operations): Answers {
       }),
     audit: () => operations.audit(),
     checkpoint: () => operations.checkpoint(),
+    acceptBreaks: ({ body }) => operations.acceptBreaks(body),
     rotateAuditKey: ({ body }) => operations.rotateAuditKey(body.by),
     drift: ({ query }) => operations.drift(query),
     evidence: () => operations.evidence(),

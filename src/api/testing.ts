@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { request } from "node:http";
 import { join } from "node:path";
 import type { FastifyInstance } from "fastify";
-import type { CheckRequest, DeployRequest, Operations } from "../controller/operations.ts";
+import type { AcceptRequest, CheckRequest, DeployRequest, Operations } from "../controller/operations.ts";
 import { draftOf } from "../domain/release.ts";
 import { defaultUpkeep } from "../domain/spec.ts";
 import { aFailure, aFinding, aPolicy, aRelease, aRollout, aTaint } from "../domain/testing.ts";
@@ -35,6 +35,10 @@ export function aCheckRequest(): CheckRequest {
   const { image: _image, version: _version, ...unbuilt } = draft;
   return { service, draft: unbuilt, supersede: true };
 }
+
+export const anAcceptRequest: AcceptRequest = {
+  ...{ breaks: ["0123456789abcdef".repeat(2)], first: 3, upTo: 9, reason: "A restored backup.", by },
+};
 
 /** What the fake operations answer, and what they were asked: one entry for each call, its name first. */
 export interface FakeOperations {
@@ -185,6 +189,7 @@ export const answers: Operations = {
     ...{ sequence: 8, digest: "sha256:ab", atMs: 5, keyId: "0123456789abcdef", signature: "aGk=" },
     publicKey: "PEM",
   }),
+  acceptBreaks: async () => ({ sequence: 12 }),
   rotateAuditKey: async () => ({ keyId: "0123456789abcdef", publicKey: "PEM" }),
   logs: async function* () {
     yield { atMs: 1, stream: "stdout", text: "hello\nworld" };

@@ -48,7 +48,7 @@ function logOf(contents: readonly Content[], every: number): Entry[] {
 function findingIn(log: readonly Entry[], options: ChainCheckOptions = {}): Finding | undefined {
   const check = new ChainCheck(options);
   for (const entry of log) {
-    const finding = check.add(entry);
+    const [finding] = check.add(entry);
     if (finding) return finding;
   }
   return check.end();
@@ -93,6 +93,48 @@ test("an entry that was altered and given a digest that fits is named by the one
       const entry = after(entries[i - 1] ?? genesis, forged);
       fc.pre(entry.digest !== entries[i]?.digest);
       expect(findingIn(entries.with(i, entry))?.sequence).toBe(i + 1);
+    }),
+  );
+});
+
+/** The ids of all findings. */
+function idsIn(log: readonly Entry[]): ReadonlySet<string> {
+  const check = new ChainCheck();
+  const found: readonly (Finding | undefined)[] = [...log.flatMap((entry) => check.add(entry)), check.end()];
+  return new Set(found.flatMap((finding) => finding?.id ?? []));
+}
+
+const plainly = fc.tuple(place, content, fc.nat()).filter(([[entries, i]]) => {
+  return entries[i]?.kind.startsWith("audit.") === false;
+});
+
+test("what comes after a break is checked as before: a second one is found as well", () => {
+  fc.assert(
+    fc.property(plainly, ([[entries, i], { message }, at]) => {
+      const j = i + 1 + (at % Math.max(1, entries.length - i - 1));
+      const [one, two] = [entries[i], entries[j]];
+      fc.pre(one !== undefined && two !== undefined && one.message !== message && two.message !== message);
+      const once = entries.with(i, { ...one, message });
+      const both = once.with(j, { ...two, message });
+      expect([...idsIn(once)].filter((id) => !idsIn(both).has(id))).toEqual([]);
+      expect(idsIn(both).size).toBeGreaterThan(idsIn(once).size);
+    }),
+  );
+});
+
+test("a place that is changed once more is another finding", () => {
+  fc.assert(
+    fc.property(plainly, text, ([[entries, i], forged], message) => {
+      const one = entries[i];
+      fc.pre(one !== undefined && i < entries.length - 1);
+      const versions = [forged.message, message].map((words) => ({ ...one, message: words }));
+      fc.pre(new Set([one.message, forged.message, message]).size === 3);
+      // Altered as it stands, and with a digest that fits.
+      for (const version of [versions, versions.map((row) => ({ ...row, digest: digestOfEntry(row) }))]) {
+        const [first, second] = version.map((row) => idsIn(entries.with(i, row)));
+        expect([...(first ?? [])].filter((id) => second?.has(id))).toEqual([]);
+        expect(first?.size).toBeGreaterThan(0);
+      }
     }),
   );
 });
@@ -191,4 +233,28 @@ test("a checkpoint of a key that the log has not announced does not count", () =
   const entries = logOf([plain], 9);
   const last = entries.at(-1) ?? genesis;
   expect(findingIn([...entries, after(last, signedByOther(last))])?.sequence).toBe(3);
+});
+
+test("an acceptance counts with a signature that counts, and is a break without one", () => {
+  const entries = logOf([plain], 9);
+  const last = entries.at(-1) ?? genesis;
+  const accepting = (by: SigningKey, forged = {}) =>
+    after(last, {
+      ...{ kind: "audit.accepted", message: "", service: null },
+      data: canonicalJson({
+        ...by.signed({ breaks: [], by: "ada", keyId: by.id, reason: "x", upTo: 2 }),
+        ...forged,
+      }),
+    });
+  expect(findingIn([...entries, accepting(key)])).toBe(undefined);
+  for (const entry of [accepting(other), accepting(key, { breaks: ["0"] })])
+    expect(findingIn([...entries, entry])).toMatchObject({ sequence: 3, fault: "signature" });
+});
+
+test("a checkpoint from elsewhere is not silenced by another fault of the same entry", () => {
+  const entries = logOf([plain, plain], 9);
+  const forged = entries.with(2, { ...(entries[2] as Entry), digest: genesis.digest });
+  const check = new ChainCheck({ checkpoints: [checkpointOf(entries[2] ?? genesis)] });
+  const faults = forged.flatMap((entry) => check.add(entry)).map(({ fault }) => fault);
+  expect(faults).toEqual(["altered", "rewritten"]);
 });

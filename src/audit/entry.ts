@@ -39,3 +39,12 @@ export function lineOf(entry: Omit<Entry, "digest">): string {
 export function digestOfEntry(entry: Omit<Entry, "digest">): string {
   return `sha256:${hash("sha256", lineOf(entry), "hex")}`;
 }
+
+/** Undefined for what is no JSON: whoever can write to the database can put anything there. */
+export function dataOf({ data }: Pick<Entry, "data">): unknown {
+  try {
+    return JSON.parse(data);
+  } catch {
+    return undefined;
+  }
+}

@@ -2,20 +2,20 @@ import { setImmediate as breathe } from "node:timers/promises";
 import { KilnError } from "../lib/errors.ts";
 import { ChainCheck, type Finding } from "./chain-check.ts";
 import type { Checkpoint } from "./checkpoint.ts";
-import type { Mark } from "./entry.ts";
 import { KeyRing } from "./key-ring.ts";
 import { readEntries } from "./read-entries.ts";
+import { Replay, type Replayed } from "./replay.ts";
 
 /** What a replay of the whole log has shown. */
-export interface LogReport {
-  /** The newest entry that was found right. */
-  readonly last: Mark;
+export interface LogReport extends Replayed {
   /** Up to this entry a signed checkpoint vouches for it; 0 when none does. */
   readonly signed: number;
   /** Ids of the keys whose signatures counted. */
   readonly keys: readonly string[];
-  /** Undefined when the log is what was written. */
+  /** The first that is wrong and that nobody has accepted. */
   readonly finding: Finding | undefined;
+  /** Where the log ends. */
+  readonly end: number;
 }
 
 export interface VerifyOptions {
@@ -32,24 +32,26 @@ const entriesAtOnce = 10_000;
 export async function verifyLog(path: string, options: VerifyOptions): Promise<LogReport> {
   const keys = new KeyRing(options.trusted);
   const check = new ChainCheck({ keys, checkpoints: options.checkpoints });
-  const finding = await firstFinding(path, check, options.signal);
-  return { last: check.last, signed: check.signed, keys: keys.ids, finding };
+  const replay = new Replay(check);
+  await replayAll(path, replay, check, options.signal);
+  const replayed = replay.end();
+  const finding = replayed.open[0];
+  return { ...replayed, signed: check.signed, keys: keys.ids, finding, end: check.last.sequence };
 }
 
-async function firstFinding(
+async function replayAll(
   path: string,
+  replay: Replay,
   check: ChainCheck,
   signal: AbortSignal,
-): Promise<Finding | undefined> {
+): Promise<void> {
   try {
     for (const entry of readEntries(path)) {
-      const finding = check.add(entry);
-      if (finding !== undefined) return finding;
+      replay.add(entry);
       if (entry.sequence % entriesAtOnce === 0) await breathe(undefined, { signal });
     }
-    return check.end();
   } catch (error) {
     if (!(error instanceof KilnError) || error.code !== "state_corrupt") throw error;
-    return { sequence: check.last.sequence + 1, message: error.message };
+    replay.note(check.unreadable(error.message));
   }
 }

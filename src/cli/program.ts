@@ -241,6 +241,16 @@ function addAuditCommands(program: Command, load: Load): void {
     .option("-c, --checkpoint <FILE>", "one that `kiln audit checkpoint` wrote; may be repeated", collected)
     .option("-k, --key <FILE>", "public keys that you trust, in PEM; may be repeated", collected)
     .action(load(() => import("./commands/audit-verify.ts")));
+  command(
+    audit,
+    "accept",
+    "record that what is wrong with the log is known, and why it is so",
+    'kiln audit accept --reason "restored from the backup of Monday"',
+  )
+    .option("-r, --reason <TEXT>", "why, for the log; asked for on a terminal")
+    .option("-c, --checkpoint <FILE>", "as for verify", collected)
+    .option("-k, --key <FILE>", "as for verify", collected)
+    .action(load(() => import("./commands/audit-accept.ts")));
   intoFile(
     command(audit, "checkpoint", "sign the log as it is now", "kiln audit checkpoint --output monday.json"),
     "write it there; `-` is standard output",

@@ -58,6 +58,10 @@ function tamper(sql: string): void {
   raw.exec("DROP TRIGGER events_are_never_changed; DROP TRIGGER events_are_never_deleted;");
   raw.exec(sql);
 }
+function tamperAgain(sql: string): void {
+  using raw = new DatabaseSync(at("kiln.db"));
+  raw.exec(sql);
+}
 const verify = (trusted: readonly string[] = [], withCheckpoint = true) =>
   verifyLog(at("kiln.db"), {
     checkpoints:
@@ -201,6 +205,91 @@ test.each([
     expect(await troubles()).toEqual([]);
   },
 );
+
+async function accept(): Promise<void> {
+  const { open, end } = await verify();
+  const breaks = open.map(({ id }) => id);
+  const first = open[0] && { first: open[0].sequence };
+  await notary.acceptBreaks({ breaks, ...first, upTo: end, reason: "A backup.", by: "ada@example" });
+}
+const broken = () => store.events().filter(({ kind }) => kind === "audit.broken").length;
+
+test("nobody is warned of a break that was accepted; another one is told again, also one of the same place", async () => {
+  note(8);
+  await restart(() => tamper("UPDATE events SET message = 'nothing' WHERE sequence = 3"));
+  expect(await troubles()).toHaveLength(1);
+  await accept();
+  expect(await troubles()).toEqual([]);
+  expect(store.log.newest("audit.accepted")).toMatchObject({
+    message: "ada@example accepted that the log is not what was written, first in entry 3: A backup.",
+    data: { by: "ada@example", reason: "A backup.", first: 3 },
+  });
+  await restart();
+  expect([await troubles(), broken()]).toEqual([[], 1]);
+  expect(await verify()).toMatchObject({ finding: undefined, accepted: [{ by: "ada@example" }] });
+  const again = ["sequence = 5", "sequence = 3"];
+  for (const [i, where] of again.entries()) {
+    await restart(() => tamperAgain(`UPDATE events SET message = 'other' WHERE ${where}`));
+    expect([(await troubles()).length, broken()]).toEqual([1, i + 2]);
+    expect((await verify()).finding).toBeDefined();
+    await accept();
+    await restart();
+    expect([await troubles(), broken()]).toEqual([[], i + 2]);
+  }
+});
+
+test("a second break is told at the start although the first one was not accepted", async () => {
+  note(8);
+  await restart(() => tamper("UPDATE events SET message = 'nothing' WHERE sequence = 3"));
+  await restart(() => tamperAgain("UPDATE events SET message = 'nothing' WHERE sequence = 6"));
+  expect(store.events().filter(({ kind }) => kind === "audit.broken")).toMatchObject([
+    { data: { first: 3 } },
+    { data: { first: 6 } },
+  ]);
+});
+
+test("what was seen while it ran can be accepted as well", async () => {
+  note(3);
+  tamper("DELETE FROM events WHERE sequence > 2");
+  await clock.advance(10_000);
+  expect(await troubles()).toHaveLength(1);
+  await accept();
+  expect(await troubles()).toEqual([]);
+  await restart();
+  expect([await troubles(), (await verify()).finding]).toEqual([[], undefined]);
+  tamperAgain("CREATE TABLE strange (x)");
+  await clock.advance(10_000);
+  expect(await troubles()).toHaveLength(1);
+  await accept();
+  expect(await troubles()).toEqual([]);
+});
+
+test("an acceptance that was forged while no controller ran is itself a break, and silences nothing", async () => {
+  note(5);
+  await restart(() => tamper("UPDATE events SET message = 'nothing' WHERE sequence = 3"));
+  const { open } = await verify();
+  const data = { by: "eve", reason: "Trust me.", breaks: open.map(({ id }) => id), first: 3, upTo: 1e9 };
+  await stop();
+  {
+    using forging = openStore(at("kiln.db"), { clock });
+    forging.appendEvent({ service: undefined, kind: "audit.accepted", message: "", data });
+  }
+  start();
+  expect(await troubles()).toEqual([
+    expect.stringContaining("an acceptance without a signature that counts"),
+  ]);
+  expect((await verify()).finding?.sequence).toBe(3);
+});
+
+test("nothing is accepted without the key", async () => {
+  note(5);
+  await restart(() => tamper("UPDATE events SET message = 'nothing' WHERE sequence = 3"));
+  chmodSync(at("audit.key"), 0o640);
+  const end = store.log.end();
+  await expect(accept()).rejects.toMatchObject({ code: "audit_key_invalid" });
+  expect(store.log.end()).toEqual(end);
+  chmodSync(at("audit.key"), 0o600);
+});
 
 test.each([
   ["altered", () => writeFileSync(at("audit.checkpoint"), "{}")],

@@ -1,3 +1,4 @@
+import type { Finding } from "../audit/chain-check.ts";
 import { readKeptCheckpoint } from "../audit/checkpoint.ts";
 import type { KilnEvent } from "../domain/event.ts";
 import { toKilnError } from "../lib/errors.ts";
@@ -19,7 +20,7 @@ export interface NotaryOptions extends SignerParts {
 }
 
 /** Vouches for the event log with signed checkpoints, and notices when others have changed it. */
-export interface Notary extends Pick<Operations, "audit" | "checkpoint" | "rotateAuditKey"> {
+export interface Notary extends Pick<Operations, "audit" | "acceptBreaks" | "checkpoint" | "rotateAuditKey"> {
   /** Signs what has happened since the last checkpoint. */
   close(): Promise<void>;
 }
@@ -75,7 +76,8 @@ export function startNotary(options: NotaryOptions): Notary {
   return {
     audit: async () => {
       const broken = [store.log.newest("audit.broken"), store.log.newest("audit.touched")];
-      const troubles = broken.flatMap((event) => troubleOf(event, clock.now()));
+      const accepted = acceptedUpTo(store);
+      const troubles = broken.flatMap((event) => troubleOf(event, accepted, clock.now()));
       const key = signer.announced();
       return {
         entries: store.log.end().sequence,
@@ -85,6 +87,8 @@ export function startNotary(options: NotaryOptions): Notary {
       };
     },
     checkpoint: async () => signer.checkpoint(),
+    acceptBreaks: async ({ first, ...request }) =>
+      signer.accept({ ...request, ...(first === undefined ? {} : { first }) }),
     rotateAuditKey: async (by) => {
       const key = signer.rotate(by);
       keyTrouble = undefined;
@@ -102,20 +106,42 @@ export function startNotary(options: NotaryOptions): Notary {
 function lookBack({ store, checkpointPath }: NotaryOptions): void {
   const kept = readKeptCheckpoint(checkpointPath);
   const checkpoints = kept === undefined || kept === "altered" ? [] : [kept];
-  const found = store.log.checkTail(tailEvents, checkpoints);
+  const { open } = store.log.checkTail(tailEvents, checkpoints);
   for (const checkpoint of checkpoints) store.log.expect(checkpoint);
   store.log.look();
   if (checkpoints.length === 0 && store.log.newest("audit.checkpoint") !== undefined)
     tellOfCheckpoint(store, checkpointPath, kept === "altered" ? "altered" : "taken away");
-  const told = store.log.newest("audit.broken")?.data.first;
-  if (found === undefined || found.sequence === told) return;
+  const isTold = whatIsTold(store);
+  const fresh = open.filter((finding) => !isTold(finding));
+  const [first] = fresh;
+  if (first === undefined) return;
   const { sequence, digest } = store.log.end();
   store.appendEvent({
     service: undefined,
     kind: "audit.broken",
-    message: `The event log was changed while no controller ran. Entry ${found.sequence}: ${found.message}`,
-    data: { sequence, digest, first: found.sequence },
+    message: `The event log was changed while no controller ran. Entry ${first.sequence}: ${first.message}`,
+    data: { sequence, digest, first: first.sequence, found: fresh.map(({ id }) => id) },
   });
+}
+
+/**
+ * Whether the log tells of a finding already. What was noticed while a controller ran is known by its place alone, until somebody
+ * accepts it: then all that was found there is.
+ */
+function whatIsTold(store: NotaryOptions["store"]): (finding: Finding) => boolean {
+  const told = store.log.all("audit.broken");
+  const ids = new Set(told.flatMap(({ data: { found } }) => (Array.isArray(found) ? found : [])));
+  const accepted = acceptedUpTo(store);
+  const places = told.filter(({ sequence, data: { found } }) => found === undefined && sequence > accepted);
+  const firsts = new Set(places.map(({ data: { first } }) => first));
+  return ({ fault, id, sequence }) => fault === "told" || ids.has(id) || firsts.has(sequence);
+}
+
+/** Up to this entry somebody has accepted what the log tells of itself. */
+function acceptedUpTo(store: NotaryOptions["store"]): number {
+  const newest = store.log.newest("audit.accepted");
+  // A forged one says what it likes, but nothing of the entry that tells of it.
+  return newest === undefined ? 0 : Math.min(Number(newest.data.upTo), newest.sequence);
 }
 
 /** Without it an end that was cut off cannot be seen from here. */
@@ -124,9 +150,9 @@ function tellOfCheckpoint(store: NotaryOptions["store"], path: string, what: str
   store.appendEvent({ service: undefined, kind: "audit.touched", message, data: {} });
 }
 
-function troubleOf(event: KilnEvent | undefined, nowMs: number): readonly Trouble[] {
-  if (event === undefined || nowMs - event.atMs > rememberedMs) return [];
+function troubleOf(event: KilnEvent | undefined, accepted: number, nowMs: number): readonly Trouble[] {
+  if (event === undefined || event.sequence <= accepted || nowMs - event.atMs > rememberedMs) return [];
   const hint =
-    "`kiln audit verify` names the first entry that is not what was written; docs/audit.md says what then.";
+    "`kiln audit verify` names the first entry that is not what was written; docs/audit.md says what then. `kiln audit accept` records that somebody knows.";
   return [{ message: event.message, hint, sinceMs: event.atMs }];
 }

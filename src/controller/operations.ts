@@ -185,6 +185,19 @@ export interface AuditStatus {
   readonly troubles: readonly Trouble[];
 }
 
+/** Somebody has looked into what is wrong with the log, and says why it is so. */
+export interface AcceptRequest {
+  /** Ids of what a replay has found. */
+  readonly breaks: readonly string[];
+  /** Where the first of them is; absent when another program has only written to the database. */
+  readonly first?: number | undefined;
+  /** The last entry that was replayed. */
+  readonly upTo: number;
+  readonly reason: string;
+  /** `user@machine`. */
+  readonly by: string;
+}
+
 /** The public half of a key that signs checkpoints. */
 export interface AuditKey {
   /** Sixteen hex digits. */
@@ -296,6 +309,11 @@ export interface Operations {
   audit(): Promise<AuditStatus>;
   /** A signed checkpoint of the log as it is now. Throws `audit_key_invalid`. */
   checkpoint(): Promise<ExportedCheckpoint>;
+  /**
+   * Records that these breaks are known, and signs that: from then on nobody is warned of them. Resolves to its place in
+   * the log. Throws `audit_key_invalid`.
+   */
+  acceptBreaks(request: AcceptRequest): Promise<{ readonly sequence: number }>;
   /** Checkpoints are signed with a new key from now on. */
   rotateAuditKey(by: string): Promise<AuditKey>;
   logs(

@@ -1,4 +1,5 @@
 import { existsSync, rmSync } from "node:fs";
+import type { Acceptance } from "../audit/acceptance.ts";
 import { asCheckpoint, type Checkpoint, type ExportedCheckpoint } from "../audit/checkpoint.ts";
 import type { AnnouncedKey } from "../audit/key-ring.ts";
 import { newPrivateKey, readSigningKey, type SigningKey } from "../audit/signing-key.ts";
@@ -23,6 +24,8 @@ export interface Signer {
   ready(): void;
   /** A signed checkpoint of the log as it is; the last one when nothing has happened since. */
   checkpoint(): ExportedCheckpoint;
+  /** Records an acceptance, signed. Returns its place. */
+  accept(acceptance: Acceptance): { readonly sequence: number };
   /** The last one that was signed. */
   last(): Checkpoint | undefined;
   /** What the log says of the present key. */
@@ -88,7 +91,13 @@ export function createSigner({ store, clock, keyPath, checkpointPath }: SignerPa
     return { keyId: id, publicKey };
   }
 
-  return { ready, checkpoint, last, announced, rotate };
+  function accept(acceptance: Acceptance): { readonly sequence: number } {
+    const { sequence } = store.appendEvent(acceptanceEvent(acceptance, key()));
+    checkpoint();
+    return { sequence };
+  }
+
+  return { ready, accept, checkpoint, last, announced, rotate };
 }
 
 function keyEvent(message: string, data: AnnouncedKey): NewEvent {
@@ -103,6 +112,21 @@ function checkpointEvent(
   const message = `The log up to entry ${sequence} is signed with the key ${key.id}.`;
   const data = key.signed({ atMs, digest, keyId: key.id, sequence });
   return { service: undefined, kind: "audit.checkpoint", message, data };
+}
+
+function acceptanceEvent(acceptance: Acceptance, key: SigningKey): NewEvent {
+  const { by, first, reason } = acceptance;
+  const what =
+    first === undefined
+      ? "another program has written to the state database"
+      : `the log is not what was written, first in entry ${first}`;
+  const message = `${by} accepted that ${what}: ${reason}`;
+  return {
+    service: undefined,
+    kind: "audit.accepted",
+    message,
+    data: key.signed({ ...acceptance, keyId: key.id }),
+  };
 }
 
 /** Undefined for a key that cannot be used. */

@@ -2,6 +2,7 @@ import { ChainCheck, type Finding } from "../audit/chain-check.ts";
 import type { Checkpoint } from "../audit/checkpoint.ts";
 import { digestOfEntry, type Entry, genesis, type Mark } from "../audit/entry.ts";
 import { type AnnouncedKey, KeyRing } from "../audit/key-ring.ts";
+import { Replay, type Replayed } from "../audit/replay.ts";
 import type { KilnEvent, NewEvent } from "../domain/event.ts";
 import { parseServerId, type ServerId, type ServiceKey } from "../domain/ids.ts";
 import { canonicalJson } from "../lib/canonical-json.ts";
@@ -108,49 +109,54 @@ export function selectNewestAudit(db: Database, kind: `audit.${string}`): KilnEv
   return row && toEvent(row);
 }
 
+/** All events of a kind `audit....`, oldest first. */
+export function selectAudit(db: Database, kind: `audit.${string}`): readonly KilnEvent[] {
+  const rows = db.all<Entry>(
+    `SELECT * FROM events WHERE ${ofTheLogItself} AND kind = ? ORDER BY sequence`,
+    kind,
+  );
+  return rows.map(toEvent);
+}
+
 /** The first entry that is not what was written, or undefined when the chain holds. */
 export function checkChain(db: Database): Finding | undefined {
-  return firstFinding(new ChainCheck(), db.each<Entry>("SELECT * FROM events ORDER BY sequence"));
+  const check = new ChainCheck();
+  for (const entry of db.each<Entry>("SELECT * FROM events ORDER BY sequence")) {
+    const [finding] = check.add(entry);
+    if (finding !== undefined) return finding;
+  }
+  return undefined;
 }
 
 /**
- * The same of the newest `count` entries alone, and of checkpoints for them. Keys are taken as the log announces them:
- * whether somebody vouches for each is for the whole log to tell.
+ * The newest `count` entries alone, with checkpoints for them. Keys are taken as the log announces them: whether somebody
+ * vouches for each is for the whole log to tell.
  */
-export function checkTail(
-  db: Database,
-  count: number,
-  checkpoints: readonly Checkpoint[],
-): Finding | undefined {
-  const after = selectLast(db).sequence - count;
-  const from = db.get<Entry>("SELECT * FROM events WHERE sequence = ?", after);
-  if (from === undefined && after > 0) return { sequence: after, message: "The log lacks it." };
-  const rows = db.each<Entry>(
-    "SELECT * FROM events WHERE sequence > ? ORDER BY sequence",
-    Math.max(after, 0),
+export function checkTail(db: Database, count: number, checkpoints: readonly Checkpoint[]): Replayed {
+  const wanted = selectLast(db).sequence - count;
+  // It may be missing: then the gap is seen from the one before.
+  const from = db.get<Entry>(
+    "SELECT * FROM events WHERE sequence BETWEEN 1 AND ? ORDER BY sequence DESC LIMIT 1",
+    wanted,
   );
+  const after = from?.sequence ?? 0;
+  const rows = db.each<Entry>("SELECT * FROM events WHERE sequence > ? ORDER BY sequence", after);
   const announced = announcedKeys(db);
   const known = announced.filter(({ sequence }) => sequence <= after).map(({ key }) => key);
   const keys = new KeyRing(
     announced.map(({ key }) => key.keyId),
     known,
   );
-  return firstFinding(new ChainCheck({ keys, checkpoints, ...(from === undefined ? {} : { from }) }), rows);
+  const check = new ChainCheck({ keys, checkpoints, ...(from === undefined ? {} : { from }) });
+  const replay = new Replay(check);
+  for (const entry of rows) replay.add(entry);
+  return replay.end();
 }
 
 function announcedKeys(db: Database): readonly { readonly sequence: number; readonly key: AnnouncedKey }[] {
-  const rows = db.all<Entry>(
-    `SELECT * FROM events WHERE ${ofTheLogItself} AND kind = 'audit.key' ORDER BY sequence`,
-  );
-  return rows.map((row) => ({ sequence: row.sequence, key: toEvent(row).data as unknown as AnnouncedKey }));
-}
-
-function firstFinding(check: ChainCheck, entries: Iterable<Entry>): Finding | undefined {
-  for (const entry of entries) {
-    const finding = check.add(entry);
-    if (finding !== undefined) return finding;
-  }
-  return undefined;
+  return selectAudit(db, "audit.key").map(({ sequence, data }) => {
+    return { sequence, key: data as unknown as AnnouncedKey };
+  });
 }
 
 export function toEvent(row: Entry): KilnEvent {

@@ -1,6 +1,7 @@
 import type { Finding } from "../audit/chain-check.ts";
 import type { Checkpoint } from "../audit/checkpoint.ts";
 import type { Mark } from "../audit/entry.ts";
+import type { Replayed } from "../audit/replay.ts";
 import type { RecordChange } from "../domain/actions.ts";
 import type { KilnEvent, NewEvent } from "../domain/event.ts";
 import type { ImageDigest, ServerId, ServiceKey } from "../domain/ids.ts";
@@ -17,6 +18,7 @@ import {
   checkChain,
   checkTail,
   type EventQuery,
+  selectAudit,
   selectEvents,
   selectLast,
   selectNewestAudit,
@@ -192,10 +194,12 @@ export interface LogOfStore {
   appendAfter(make: (last: Mark) => NewEvent): KilnEvent;
   /** The newest event of a kind `audit....`. */
   newest(kind: `audit.${string}`): KilnEvent | undefined;
+  /** All of them, oldest first. */
+  all(kind: `audit.${string}`): readonly KilnEvent[];
   /** The first entry that is not what was written; undefined when the chain holds. */
   check(): Finding | undefined;
-  /** The same of the newest `count` entries alone, and of checkpoints for them. */
-  checkTail(count: number, checkpoints: readonly Checkpoint[]): Finding | undefined;
+  /** What the newest `count` entries alone show, with checkpoints for them. */
+  checkTail(count: number, checkpoints: readonly Checkpoint[]): Replayed;
 }
 
 /**
@@ -255,6 +259,7 @@ export function openStore(path: string, options: { readonly clock: Clock }): Sto
       look: () => changing(() => log.look()),
       appendAfter: (make) => changing(() => log.appendAfter(make)),
       newest: (kind) => selectNewestAudit(db, kind),
+      all: (kind) => selectAudit(db, kind),
       check: () => checkChain(db),
       checkTail: (count, checkpoints) => checkTail(db, count, checkpoints),
     },

@@ -14,6 +14,7 @@ interface Verified {
   readonly whole: boolean;
   readonly last: { readonly sequence: number };
   readonly signed: number;
+  readonly open: readonly object[];
   readonly finding?: { readonly sequence: number; readonly message: string };
 }
 
@@ -130,6 +131,31 @@ describe.skipIf(why !== undefined)("the audit log, from end to end", () => {
     await kiln.ok(["status"]);
     expect((await verify()).finding).toMatchObject({ sequence: last.sequence });
     expect(await status()).toContain("event log was changed");
+  });
+
+  test("somebody accepts that: it is known and nobody is warned of it, until the log is changed again", async () => {
+    const accepted = await kiln.ok(["audit", "accept", "--reason", "I deleted it."]);
+    expect(accepted.stdout).toMatch(/^Entry \d+ records that \S+@\S+ has accepted this\./);
+    const status = async () => (await kiln.ok(["status"], { cwd: kiln.home })).stdout;
+    expect(await status()).not.toContain("event log");
+    expect((await kiln.run(["doctor"])).stdout).not.toContain("event log was changed");
+    const known = await audit("verify");
+    expect([known.code, known.stdout]).toEqual([
+      0,
+      expect.stringMatching(/all of that is known.*accepted by \S+@\S+.*I deleted it\./s),
+    ]);
+    expect(await verify()).toMatchObject({ whole: false, open: [] });
+    await stop();
+    await kiln.ok(["status"]);
+    expect(await status()).not.toContain("event log");
+    await stop();
+    tamper("UPDATE events SET message = 'nothing' WHERE sequence = 5");
+    expect(await status()).toContain("The event log was changed while no controller ran. Entry 5");
+    expect(await verify()).toMatchObject({
+      finding: { sequence: 5 },
+      accepted: [{ reason: "I deleted it." }],
+    });
+    expect((await audit("verify")).code).toBe(1);
   });
 
   test("a key that others can read signs nothing, and the remedy is said", async () => {

@@ -43,7 +43,9 @@ async function history(events: number): Promise<void> {
 }
 function tamper(sql: string): void {
   using raw = new DatabaseSync(join(home, "kiln.db"));
-  raw.exec("DROP TRIGGER events_are_never_changed; DROP TRIGGER events_are_never_deleted;");
+  raw.exec(
+    "DROP TRIGGER IF EXISTS events_are_never_changed; DROP TRIGGER IF EXISTS events_are_never_deleted;",
+  );
   raw.exec(sql);
 }
 const audit = (...args: readonly string[]) => cli(["audit", ...args], { home, cwd: folder });
@@ -56,6 +58,79 @@ test("a log that is whole is said to be, and how far it is signed", async () => 
   expect(stdout).toMatch(/^The log is whole: 8 entries, none altered, dropped or moved\.$/m);
   expect(stdout).toMatch(/Signed up to entry 7, with the key [0-9a-f]{16}\./);
   expect(stdout).toMatch(/It has what the checkpoint of .* saw: entry 5 and all before\./);
+});
+
+/** `kiln audit accept`, with a controller that does nothing else. */
+async function accept(...args: readonly string[]): Promise<CliResult> {
+  const state = openStateFolder({ KILN_HOME: home });
+  using store = openStore(state.database, { clock: systemClock });
+  const notary = startNotary({
+    ...{ store, clock: systemClock, log: silentLog },
+    ...{ keyPath: state.auditKey, checkpointPath: state.auditCheckpoint },
+  });
+  const given = { home, cwd: folder, client: { acceptBreaks: notary.acceptBreaks } };
+  const result = await cli(["audit", "accept", ...args], given);
+  await notary.close();
+  return result;
+}
+
+test("what was accepted is told as known, by whom and why, and what comes later is told again", async () => {
+  await history(5);
+  tamper("UPDATE events SET message = 'nothing' WHERE sequence = 3");
+  const { code, stderr, stdout } = await accept("--reason", "The intern of Monday.");
+  expect([code, stderr]).toEqual([0, expect.stringMatching(/in 2 places, first in entry 3: It was altered/)]);
+  expect(stdout).toMatch(/^Entry 10 records that \S+@\S+ has accepted this\./);
+  const known = await audit("verify");
+  expect([known.code, known.stdout]).toEqual([
+    0,
+    expect.stringMatching(
+      /^The log is not what was written, and all of that is known: 11 entries.*\n {2}2 places, first in entry 3: accepted by \S+@\S+, \S+Z, in entry 10\.\n {4}The intern of Monday\.\n {2}Signed up to entry 10/,
+    ),
+  ]);
+  expect(JSON.parse((await audit("verify", "--json")).stdout)).toMatchObject({
+    whole: false,
+    open: [],
+    accepted: [{ sequence: 10, first: 3, reason: "The intern of Monday." }],
+  });
+
+  tamper("UPDATE events SET message = 'other' WHERE sequence = 5");
+  const fresh = await audit("verify");
+  expect([fresh.code, fresh.stdout]).toEqual([
+    1,
+    expect.stringMatching(
+      /not what was written, from entry 5 on\.\n.*\n {2}The 4 entries up to 4 were found right, but for what was accepted\.\n {2}2 places, first in entry 3/,
+    ),
+  ]);
+  expect((await accept("-r", "The same intern.")).code).toBe(0);
+  expect(JSON.parse((await audit("verify", "--json")).stdout).accepted).toHaveLength(2);
+});
+
+test("an accepted place that is changed once more is told again", async () => {
+  await history(5);
+  tamper("UPDATE events SET message = 'nothing' WHERE sequence = 3");
+  expect((await accept("--reason", "Known.")).code).toBe(0);
+  tamper("UPDATE events SET message = 'anything' WHERE sequence = 3");
+  expect(found(await audit("verify", "--json"))).toEqual([1, 3]);
+});
+
+test("nothing is accepted without a reason, and nothing of a log that is whole", async () => {
+  await history(5);
+  expect(await accept()).toMatchObject({ code: 0, stdout: expect.stringContaining("nothing to accept") });
+  tamper("UPDATE events SET message = 'nothing' WHERE sequence = 3");
+  expect(await accept()).toMatchObject({ code: 2, stderr: expect.stringContaining("without a reason") });
+  expect((await accept("--reason", " ")).code).toBe(2);
+  expect(found(await audit("verify", "--json"))).toEqual([1, 3]);
+});
+
+test("a checkpoint that was kept elsewhere is contradicted until that is accepted too", async () => {
+  await history(5);
+  rmSync(join(home, "audit.checkpoint"));
+  tamper("DELETE FROM events WHERE sequence > 4");
+  expect((await accept("--reason", "A backup.")).code).toBe(0); // that the file is gone
+  expect((await audit("verify")).code).toBe(0);
+  expect(found(await audit("verify", "-c", "checkpoint.json", "--json"))[0]).toBe(1);
+  expect((await accept("--reason", "A backup.", "-c", "checkpoint.json")).code).toBe(0);
+  expect((await audit("verify", "-c", "checkpoint.json")).code).toBe(0);
 });
 
 test("an installation without a log has none to be wrong", async () => {

@@ -2,6 +2,7 @@ import { PassThrough } from "node:stream";
 import { parseReproductionId } from "../../domain/ids.ts";
 import { KilnError } from "../../lib/errors.ts";
 import type { Client, ExecGrant } from "../api.ts";
+import { askReason } from "../ask-reason.ts";
 import type { Context, Outcome } from "../context.ts";
 import { runRecorded } from "../exec/run-recorded.ts";
 import { openTranscript } from "../exec/transcript.ts";
@@ -20,12 +21,13 @@ export async function run(
   server: string,
   command: readonly string[],
 ): Outcome {
-  const reason = (options.reason ?? (await askReason(context, server))).trim();
-  if (reason === "") throw noReason(server);
+  const question = `Why does somebody have to get into ${server}?`;
+  const reason = options.reason ?? (await askReason(context, question, noReason(server)));
+  if (reason.trim() === "") throw noReason(server);
   const terminal = !context.output.json && isTerminal();
   const client = await context.connect();
   const by = whoAmI(context.env);
-  const grant = await client.exec({ server, command, reason, terminal, pid: process.pid, by });
+  const grant = await client.exec({ server, command, reason: reason.trim(), terminal, pid: process.pid, by });
   context.output.note(toldFirst(server));
   return withEnd(client, grant, () =>
     context.output.json ? tell(context, server, command, grant) : connect(context, command, grant, terminal),
@@ -86,18 +88,6 @@ function collector() {
     bytes += chunk.length;
   });
   return { stream, text: () => Buffer.concat(chunks).subarray(0, mostBytes).toString() };
-}
-
-/** On a terminal; elsewhere nobody can answer. */
-async function askReason({ output, signal }: Context, server: string): Promise<string> {
-  if (!process.stdin.isTTY || output.json) throw noReason(server);
-  const { createInterface } = await import("node:readline/promises");
-  const dialog = createInterface({ input: process.stdin, output: process.stderr });
-  try {
-    return await dialog.question(`Why does somebody have to get into ${server}? `, { signal });
-  } finally {
-    dialog.close();
-  }
 }
 
 function noReason(server: string): KilnError {

@@ -1,0 +1,61 @@
+import { acceptanceIn, type RecordedAcceptance } from "./acceptance.ts";
+import type { ChainCheck, Finding } from "./chain-check.ts";
+import type { Entry, Mark } from "./entry.ts";
+
+/** More are not told apart: a log that was changed in so many places is none any more. */
+export const mostFindings = 10_000;
+
+/** What the whole of a log, or of its end, has shown. */
+export interface Replayed {
+  /** The newest entry before the first of `open`; of all without one. */
+  readonly last: Mark;
+  /** What is wrong and nobody has accepted, in the log's order, `mostFindings` at most. */
+  readonly open: readonly Finding[];
+  /** Acceptances of something that is still wrong. */
+  readonly accepted: readonly RecordedAcceptance[];
+  /** The newest `audit.touched` that nobody has accepted. */
+  readonly touched: number | undefined;
+}
+
+/** Goes through a log with a check, and takes from its findings what somebody has accepted. */
+export class Replay {
+  readonly #check: ChainCheck;
+  readonly #found: { readonly finding: Finding; readonly before: Mark }[] = [];
+  readonly #accepted: RecordedAcceptance[] = [];
+  #touched: number | undefined;
+
+  constructor(check: ChainCheck) {
+    this.#check = check;
+  }
+
+  add(entry: Entry): void {
+    const before = this.#check.last;
+    const findings = this.#check.add(entry);
+    for (const finding of findings) this.note(finding, before);
+    if (findings.length > 0) return;
+    if (entry.kind === "audit.touched") this.#touched = entry.sequence;
+    const acceptance = acceptanceIn(entry);
+    if (acceptance !== undefined) this.#accepted.push(acceptance);
+  }
+
+  /** A finding that no entry has led to. */
+  note(finding: Finding, before = this.#check.last): void {
+    if (this.#found.length < mostFindings) this.#found.push({ finding, before });
+  }
+
+  /** Call it after the last entry. */
+  end(): Replayed {
+    const cut = this.#check.end();
+    if (cut !== undefined) this.note(cut);
+    const known = new Set(this.#accepted.flatMap(({ breaks }) => breaks));
+    const open = this.#found.filter(({ finding }) => !known.has(finding.id));
+    const there = new Set(this.#found.map(({ finding }) => finding.id));
+    const upTo = Math.max(0, ...this.#accepted.map((one) => one.upTo));
+    return {
+      last: open[0]?.before ?? this.#check.last,
+      open: open.map(({ finding }) => finding),
+      accepted: this.#accepted.filter(({ breaks }) => breaks.some((id) => there.has(id))),
+      touched: this.#touched !== undefined && this.#touched > upTo ? this.#touched : undefined,
+    };
+  }
+}
