@@ -41,20 +41,26 @@ export async function openProject(
 
 /**
  * The key of the service that is meant: the one that was named, else the only one in `kiln.yaml`. Its name alone is
- * read, so that a rollback works while the file is being edited.
+ * read, so that a rollback works while the file is being edited. Throws `usage` for an environment that the file of the
+ * service does not have, as far as it can be read.
  */
 export async function requireService(
   cwd: string,
   options: ServiceOptions,
   service: string | undefined,
 ): Promise<ServiceKey> {
-  if (service !== undefined) return keyOf(service, options.env);
+  if (service !== undefined) {
+    await checkEnvironmentOf(cwd, options, service);
+    return keyOf(service, options.env);
+  }
   const file = await requireFile(
     cwd,
     options.file,
     "Name the service, as `kiln status` lists it, or go to its folder.",
   );
-  return serviceKey(chooseOne(await serviceNames(file), file), options.env);
+  const name = chooseOne(await serviceNames(file), file);
+  await checkEnvironment(file, name, options.env);
+  return serviceKey(name, options.env);
 }
 
 /** Like `requireService`, but undefined (all services) where neither a name nor a `kiln.yaml` says which. */
@@ -74,6 +80,30 @@ export async function findService(
 /** `shop` with `--env staging` is `shop.staging`; the key itself is understood too. */
 function keyOf(service: string, env: string | undefined): ServiceKey {
   return env === undefined || service.endsWith(`.${env}`) ? service : serviceKey(service, env);
+}
+
+/** Of a service that was named, where its file is at hand. */
+async function checkEnvironmentOf(
+  cwd: string,
+  { file, env }: ServiceOptions,
+  service: string,
+): Promise<void> {
+  if (env === undefined) return;
+  const path = resolve(cwd, file ?? "kiln.yaml");
+  const name = service.replace(/\..*$/, "");
+  if ((await isFile(path)) && (await serviceNames(path)).includes(name))
+    await checkEnvironment(path, name, env);
+}
+
+/** A slip of the pen must not become an environment: nothing else would ever tell. */
+async function checkEnvironment(file: string, service: string, env: string | undefined): Promise<void> {
+  if (env === undefined) return;
+  const { loadSpecs } = await import("../spec/load.ts");
+  try {
+    await loadSpecs(file, { environment: env, only: service, files: false });
+  } catch (error) {
+    if (!(error instanceof KilnError) || error.code === "usage") throw error; // any other: it is being edited
+  }
 }
 
 const initHint = "`kiln init` writes one for the folder it is run in; `-f FILE` names another.";

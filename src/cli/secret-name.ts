@@ -1,3 +1,4 @@
+import type { ServiceKey } from "../domain/ids.ts";
 import { KilnError } from "../lib/errors.ts";
 
 /** As in kiln.yaml. Throws `usage`; most of all for `NAME=VALUE`, whose value is by then known to all who look. */
@@ -15,5 +16,15 @@ export function requireSecretName(name: string): void {
           ? "For example DB_PASSWORD."
           : "Standard input takes it. Choose another value: this one may be in the shell's history.",
     },
+  );
+}
+
+/** A secret may be set before its service is there, so its name alone can be checked. Throws `usage`. */
+export function requireServiceKey(service: ServiceKey): void {
+  if (/^[a-z][a-z0-9-]{0,31}(\.[a-z][a-z0-9-]{0,31})?$/.test(service)) return;
+  throw new KilnError(
+    "usage",
+    `${JSON.stringify(service)} is not the name of a service: expected lower-case letters, digits and hyphens, a letter first.`,
+    { hint: "For example shop, or shop.staging for its environment staging." },
   );
 }

@@ -143,6 +143,35 @@ test("--env names the service's key", async () => {
   expect(asked).toEqual(["shop.staging", "shop.staging"]);
 });
 
+const stagedFile = `service: shop
+image: { from: scratch, command: [/bin/true] }
+environments: { staging: { servers: { count: 1 } } }
+`;
+
+test.each([
+  [["status"]],
+  [["status", "shop"]],
+  [["servers"]],
+  [["secret", "set", "TOKEN"]],
+  [["secret", "ls", "shop"]],
+])("%j refuses an environment that kiln.yaml does not have, as deploy does", async (argv) => {
+  await writeFile(join(folder, "kiln.yaml"), stagedFile);
+  const { code, stderr } = await cli([...argv, "--env", "stagin"], { cwd: folder, stdin: "x" });
+  expect(code).toBe(2);
+  expect(stderr).toContain(`There is no environment \`stagin\` in ${join(folder, "kiln.yaml")}.`);
+  expect(stderr).toContain("Did you mean `staging`?");
+});
+
+test("an environment is taken as it is where the file cannot be read, and for a service of another file", async () => {
+  await writeFile(join(folder, "kiln.yaml"), "service: shop\nimage: {{{\n");
+  const client: Partial<Client> = { status: async (service) => [aStatus({ service: service ?? "" })] };
+  const status = async (...argv: readonly string[]) =>
+    (await cli(["status", ...argv, "--env", "new"], { client, cwd: folder })).stdout.split(" ")[0];
+  expect(await status()).toBe("shop.new");
+  await writeFile(join(folder, "kiln.yaml"), stagedFile);
+  expect(await status("cart")).toBe("cart.new");
+});
+
 test("servers as JSON is exactly one document", async () => {
   const { stdout, stderr } = await cli(["servers", "--json"], { client: shop, cwd: folder });
   expect(stderr).toBe("");

@@ -1,12 +1,15 @@
+import { mkdtempSync, rmSync } from "node:fs";
 import { expect, test } from "vitest";
 import { aRelease } from "../../domain/testing.ts";
 import type { StoredImage } from "../../image/images.ts";
 import type { PlanPreview } from "../api.ts";
 import { createStyle } from "../output/style.ts";
 import { reportLines, verdictLine } from "../quickstart/report.ts";
+import { cli } from "../test-kit.ts";
 import { systemdUnit } from "./controller-unit.ts";
 import { doctorLines } from "./doctor.ts";
 import { findImages } from "./image-rm.ts";
+import { ofService } from "./images.ts";
 import { planLines } from "./plan.ts";
 
 const style = createStyle(false);
@@ -40,6 +43,25 @@ const preview: PlanPreview = {
   fewestInTraffic: 3,
   downtime: "none",
 };
+
+test("images of a service that has none are not taken for an empty store", async () => {
+  const home = mkdtempSync("/tmp/kiln-m-");
+  const { code, stderr } = await cli(["images", "nope"], {
+    home,
+    client: { imagesInUse: async () => new Map() },
+  });
+  rmSync(home, { recursive: true });
+  expect([code, stderr]).toEqual([
+    1,
+    "error [image_unknown] There is no image of nope.\nhint `kiln build` makes one.\n",
+  ]);
+  const images = [{ service: "shop" }, { service: "cart" }] as StoredImage[];
+  expect(() => ofService(images, "shpo")).toThrow(expect.objectContaining({ hint: "Did you mean shop?" }));
+  expect(() => ofService(images, "nope")).toThrow(
+    expect.objectContaining({ hint: "There are of: shop, cart." }),
+  );
+  expect(ofService(images, "cart")).toEqual([{ service: "cart" }]);
+});
 
 test("a plan says what, why, for how long and how many", () => {
   expect(planLines(preview, style)).toEqual([

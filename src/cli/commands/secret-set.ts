@@ -3,7 +3,7 @@ import type { Context, Outcome } from "../context.ts";
 import { whoAmI } from "../people.ts";
 import { requireService, type ServiceOptions } from "../project.ts";
 import { readValue } from "../read-value.ts";
-import { requireSecretName } from "../secret-name.ts";
+import { requireSecretName, requireServiceKey } from "../secret-name.ts";
 import { statusOf } from "../services.ts";
 
 interface SecretSetOptions extends ServiceOptions {
@@ -18,6 +18,7 @@ export async function run(
 ): Outcome {
   requireSecretName(name);
   const key = await requireService(context.cwd, options, service);
+  requireServiceKey(key);
   const value = await readValue(context.stdin(), {
     keepNewline: options.keepNewline ?? false,
     prompt: (text) => context.output.prompt(text),

@@ -56,6 +56,7 @@ test.each([
     "does not belong on the command line",
   ],
   ["a name of another kind", ["t0ken", "shop"], "x", "usage", "upper-case letters"],
+  ["what is no service", ["TOKEN", "bad name!"], "x", "usage", '"bad name!" is not the name of a service'],
 ])("secret set refuses %s, and repeats no value", async (_, args, stdin, code, message) => {
   const { client, set } = aClient();
   const { code: exit, stdout } = await cli(["secret", "set", ...args, "--json"], { client, stdin });
