@@ -44,6 +44,11 @@ const preview: PlanPreview = {
   downtime: "none",
 };
 
+test("a first release has nothing in traffic that could become fewer", () => {
+  const first: PlanPreview = { ...preview, serving: undefined };
+  expect(planLines(first, style).at(-1)).toBe("Servers: at most 4 at one time.");
+});
+
 test("images of a service that has none are not taken for an empty store", async () => {
   const home = mkdtempSync("/tmp/kiln-m-");
   const { code, stderr } = await cli(["images", "nope"], {

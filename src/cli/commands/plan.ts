@@ -35,8 +35,14 @@ export function planLines(preview: PlanPreview, style: Style): string[] {
     ...(steps.length === 0 ? [] : ["", "Actions", ...table([], steps).map((line) => `  ${line}`)]),
     "",
     `Downtime: ${preview.downtime}`,
-    `Servers: at most ${preview.peakServers} at one time, never fewer than ${preview.fewestInTraffic} with traffic.`,
+    serversLine(preview),
   ];
+}
+
+/** Of a first release there is nothing that could become fewer. */
+function serversLine({ serving, peakServers, fewestInTraffic }: PlanPreview): string {
+  const most = `Servers: at most ${peakServers} at one time`;
+  return serving === undefined ? `${most}.` : `${most}, never fewer than ${fewestInTraffic} with traffic.`;
 }
 
 /** What is only recorded is of no concern to the reader, except the end of it all. */
