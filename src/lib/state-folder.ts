@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { accessSync, constants, mkdirSync, realpathSync } from "node:fs";
 import { homedir } from "node:os";
-import { basename, dirname, join, resolve } from "node:path";
+import { basename, dirname, isAbsolute, join, resolve } from "node:path";
 import { isErrno, KilnError } from "./errors.ts";
 
 /**
@@ -37,16 +37,13 @@ const longestHome = 67;
 
 /**
  * Where the state lies: `$KILN_HOME`; else the system's state folder for root, the user's for others
- * (XDG Base Directory Specification, `XDG_STATE_HOME`).
+ * (XDG Base Directory Specification, `XDG_STATE_HOME`). Throws `usage`, `state_path_too_long`.
  */
 export function openStateFolder(
   env: Readonly<Record<string, string | undefined>>,
   uid = process.getuid?.() ?? -1,
 ): StateFolder {
-  const chosen =
-    env.KILN_HOME ||
-    (uid === 0 ? "/var/lib/kiln" : join(env.XDG_STATE_HOME || join(homedir(), ".local/state"), "kiln"));
-  const home = resolve(chosen);
+  const home = env.KILN_HOME ? absolute(env.KILN_HOME) : usualHome(env, uid);
   if (Buffer.byteLength(home) > longestHome) {
     throw new KilnError(
       "state_path_too_long",
@@ -72,6 +69,23 @@ export function openStateFolder(
     router: join(home, "router"),
     evidence: join(home, "evidence"),
   };
+}
+
+/** A relative one would be another installation in each folder that a command is run in. */
+function absolute(chosen: string): string {
+  if (isAbsolute(chosen)) return resolve(chosen);
+  throw new KilnError("usage", `KILN_HOME is ${chosen}; expected an absolute path.`, {
+    hint: `For example KILN_HOME=${resolve(chosen)}.`,
+  });
+}
+
+/** That specification has relative paths ignored. */
+function usualHome(
+  { XDG_STATE_HOME = "" }: Readonly<Record<string, string | undefined>>,
+  uid: number,
+): string {
+  if (uid === 0) return "/var/lib/kiln";
+  return resolve(isAbsolute(XDG_STATE_HOME) ? XDG_STATE_HOME : join(homedir(), ".local/state"), "kiln");
 }
 
 /** Makes the state folder, for its owner alone, where there is none. Throws `state_unwritable`, `disk_full`. */
