@@ -105,6 +105,16 @@ test("nobody is let into a server that has drifted and is taken out", async () =
   await expect(t.controller.exec(request())).rejects.toMatchObject({ code: "exec_refused" });
 });
 
+test("of a server that somebody was in it is said that nobody else is let in, and not that it has drifted", async () => {
+  await t.deployed(1, { policy });
+  const { session } = await t.controller.exec(request());
+  await t.controller.endExec(session, 0);
+  await expect(t.controller.exec(request({ by: "bob@example" }))).rejects.toMatchObject({
+    code: "exec_refused",
+    message: `Nobody can be let into ${server}: it is taken out, because ada@example was in it.`,
+  });
+});
+
 test("when nobody can be let in after all, the server is replaced", async () => {
   await t.deployed(1, { policy });
   t.world.failNext("enter", 1);

@@ -1,3 +1,4 @@
+import type { Finding } from "../domain/drift.ts";
 import { reasonToWait } from "../domain/drift-response.ts";
 import type { ServerId } from "../domain/ids.ts";
 import type { Observation } from "../domain/observation.ts";
@@ -107,12 +108,18 @@ function requireOpen(store: Store, server: ServerId, observation: Observation): 
   const taint = desired.taints.find((t) => t.server === server);
   const isTaken = taint?.takenAtMs !== undefined && !taint.held;
   if (!isTaken && state !== "creating" && state !== "draining") return desired;
-  throw refused(server, isTaken ? "it is taken out, because it has drifted" : `it is ${state}`);
+  throw refused(server, isTaken ? whyTaken(taint.finding) : `it is ${state}`);
+}
+
+function whyTaken({ kind, subject }: Finding): string {
+  return kind === "exec"
+    ? `it is taken out, because ${subject} was in it`
+    : "it is taken out, because it has drifted";
 }
 
 function refused(server: ServerId, why: string): KilnError {
   return new KilnError("exec_refused", `Nobody can be let into ${server}: ${why}.`, {
-    hint: "`kiln servers` lists the others; `kiln evidence show` tells what a drifted one was.",
+    hint: "`kiln servers` lists the others; `kiln evidence show` tells what one was that is taken out.",
   });
 }
 

@@ -38,6 +38,13 @@ test("what goes in and out is recorded with its time, and letters in pieces are 
   expect(statSync(path).mode & 0o777).toBe(0o600);
 });
 
+test("the command is told so that its arguments can be told apart", () => {
+  const path = join(folder, "a.cast");
+  const command = ["sh", "-c", "echo it's; date", "", "--at=/x,y"];
+  openTranscript(path, { ...about, command }, () => 0)[Symbol.dispose]();
+  expect(JSON.parse(linesOf(path)[0] ?? "").command).toBe(`sh -c 'echo it'\\''s; date' '' --at=/x,y`);
+});
+
 test("what has no room is left out, and every line that is there is whole", () => {
   const path = join(folder, "a.cast");
   {

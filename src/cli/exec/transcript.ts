@@ -10,6 +10,12 @@ export interface Transcript extends Disposable {
   record(direction: Direction, bytes: Uint8Array): void;
 }
 
+/** As one could type it into a shell (POSIX.1-2024, 2.2.2): where an argument begins and ends is part of the record. */
+function shellText(command: readonly string[]): string {
+  const quoted = (word: string) => `'${word.replaceAll("'", `'\\''`)}'`;
+  return command.map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : quoted(word))).join(" ");
+}
+
 /** What cannot be written, or has no room, is left out: the session goes on. */
 export function openTranscript(
   path: string,
@@ -21,7 +27,7 @@ export function openTranscript(
   const decoders = { i: new StringDecoder(), o: new StringDecoder(), e: new StringDecoder() };
   let left = transcriptBytes;
   const { width, height, command } = about;
-  write({ version: 2, width, height, timestamp: Math.floor(startMs / 1000), command: command.join(" ") });
+  write({ version: 2, width, height, timestamp: Math.floor(startMs / 1000), command: shellText(command) });
 
   function write(value: unknown): void {
     const line = Buffer.from(`${JSON.stringify(value)}\n`);
