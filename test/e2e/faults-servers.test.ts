@@ -40,7 +40,7 @@ describe.skipIf(why !== undefined)("servers that fail", () => {
       const { code, stdout, stderr } = await kiln.run(["deploy"], { cwd: shop.folder });
       expect(code).toBe(4);
       expect(stdout).toMatch(
-        /^Rolled back shop, release 1 -> \d+, after .*\n {2}Release 1 serves as before\.$/m,
+        /^Rolled back shop, release \d+ -> 1, after .*\n {2}Release 1 serves as before\.$/m,
       );
       expect(stdout).toMatch(reason);
       if (probe !== undefined) expect(stderr).toContain(`  probe  ${probe}`);

@@ -41,8 +41,9 @@ function rollingOut(...phases: readonly RolloutPhase[]): Partial<Client> {
     rollout: async () => rollout(),
     rollback: async () => ({ service: "shop", release: 2, rollout: 1, scaled: undefined }),
     events: async function* ({ signal }) {
-      yield { sequence: 1, atMs: 10, service: "shop", kind: "rollout.started", message: "Begun.", data: {} };
-      yield { sequence: 2, atMs: 11, service: "shop", kind: "rollout.progress", message: "Again.", data: {} };
+      const atMs = Date.now();
+      yield { sequence: 1, atMs, service: "shop", kind: "rollout.started", message: "Begun.", data: {} };
+      yield { sequence: 2, atMs, service: "shop", kind: "rollout.progress", message: "Again.", data: {} };
       if (!signal?.aborted) await new Promise((resolve) => signal?.addEventListener("abort", resolve));
     },
   };
@@ -232,7 +233,7 @@ test("a rollout that was rolled back ends with 4, and shows what the failed serv
     /failed shop-2-1-1 exited with code 1 .*\n {2}probe {2}GET \/ refused\n {2}The last it wrote:\n {2}\| bind: no\n/,
   );
   expect(stdout).toBe(
-    "Rolled back shop, release 1 -> 2, after 2.0 s. 2 servers failed.\n  Release 1 serves as before.\n",
+    "Rolled back shop, release 2 -> 1, after 2.0 s: 2 servers failed.\n  Release 1 serves as before.\n",
   );
 });
 

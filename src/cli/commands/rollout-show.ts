@@ -5,7 +5,7 @@ import { facts } from "../output/text.ts";
 import { formatTime } from "../output/units.ts";
 import { requireService, type ServiceOptions } from "../project.ts";
 import { finishRollout } from "../rollout/finish.ts";
-import { failedJobLines, failureLines, previewLines } from "../rollout/summary.ts";
+import { failedJobs, failureLines, previewLines } from "../rollout/summary.ts";
 import { jobLines, journey, liveLines } from "../rollout/view.ts";
 import { requireStatus } from "../services.ts";
 
@@ -31,7 +31,7 @@ export async function run(context: Context, options: ShowOptions, service?: stri
     ...(running ? [] : jobLines(rollout, context.clock.now()).map((line) => `  ${line}`)),
     ...facts(rolloutFacts(rollout)),
     ...(running ? previewLines(status) : []),
-    ...failedJobLines(rollout, style),
+    ...failedJobs(rollout, style).flatMap((lines) => ["", ...lines]),
     ...failures.flatMap((failure) => ["", ...failureLines(failure, style)]),
   ]);
   return 0;

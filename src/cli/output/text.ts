@@ -40,8 +40,12 @@ export function facts(rows: readonly (readonly [string, string])[]): string[] {
   return table([], rows).map((line) => `  ${line}`);
 }
 
-/** With a capital letter and a full stop. */
+/** With a capital letter and a full stop. Not for what may begin with a name. */
 export function sentence(text: string): string {
-  const capital = text.charAt(0).toUpperCase() + text.slice(1);
-  return /[.!?]$/.test(capital) ? capital : `${capital}.`;
+  return withFullStop(text.charAt(0).toUpperCase() + text.slice(1));
+}
+
+/** As the end of a sentence. */
+export function withFullStop(text: string): string {
+  return /[.!?]$/.test(text) ? text : `${text}.`;
 }

@@ -5,10 +5,10 @@ import type { Rollout } from "../../domain/rollout.ts";
 import type { Client, ServiceStatus } from "../api.ts";
 import type { Context, ExitCode } from "../context.ts";
 import type { Style } from "../output/style.ts";
-import { plainText, sentence } from "../output/text.ts";
+import { plainText, withFullStop } from "../output/text.ts";
 import { formatDuration, formatTime, plural } from "../output/units.ts";
 import { statusOf } from "../services.ts";
-import { journey } from "./view.ts";
+import { journey, journeyBack } from "./view.ts";
 
 /** How many failed servers are told of in full. */
 const shownFailures = 2;
@@ -19,9 +19,9 @@ export async function reportEnd(context: Context, client: Client, rollout: Rollo
   const failures = rollout.phase === "complete" ? [] : failuresOf(rollout, status);
   const durationMs = (rollout.endedAtMs ?? context.clock.now()) - rollout.startedAtMs;
   const { output } = context;
-  for (const failure of failures.slice(-shownFailures))
-    output.note(...failureLines(failure, output.noteStyle), "");
-  if (rollout.phase !== "complete") output.note(...failedJobLines(rollout, output.noteStyle));
+  output.note(...failuresLines(rollout, failures, output.noteStyle));
+  if (rollout.phase !== "complete")
+    output.note(...failedJobs(rollout, output.noteStyle).flatMap((lines) => [...lines, ""]));
   const address = addressOf(status?.serving?.traffic);
   output.result(
     {
@@ -37,6 +37,14 @@ export async function reportEnd(context: Context, client: Client, rollout: Rollo
     endLines(rollout, status, durationMs, output.style),
   );
   return exitCodeOf(rollout);
+}
+
+/** The last of them, and how many more there were. */
+function failuresLines({ service }: Rollout, failures: readonly ServerFailure[], style: Style): string[] {
+  const more = failures.length - shownFailures;
+  const shown = failures.slice(-shownFailures).flatMap((failure) => [...failureLines(failure, style), ""]);
+  if (more <= 0) return shown;
+  return [...shown, `and ${more} more: \`kiln rollout show ${service}\` has their last words.`, ""];
 }
 
 /** It is ready and asks for a person, as its policy says: nothing has gone wrong. */
@@ -62,12 +70,12 @@ export function failureLines(failure: ServerFailure, style: Style): string[] {
   ];
 }
 
-/** What a failed job leaves to think about. */
-export function failedJobLines({ jobs }: Rollout, style: Style): string[] {
+/** What each failed job leaves to think about. */
+export function failedJobs({ jobs }: Rollout, style: Style): string[][] {
   return jobs.flatMap(({ name, end }) => {
     if (end?.outcome !== "failed") return [];
     const heading = `${style.bad("failed")} ${style.bold(`job ${name}`)} ${plainText(end.reason)} ${style.dim(formatTime(end.atMs))}`;
-    return [heading, ...lastWords(end.logTail, style), ""];
+    return [[heading, ...lastWords(end.logTail, style)]];
   });
 }
 
@@ -98,25 +106,25 @@ function endLines(
   style: Style,
 ): string[] {
   const took = formatDuration(durationMs);
-  const why = rollout.reason === undefined ? "" : ` ${sentence(plainText(rollout.reason))}`;
+  const why = rollout.reason === undefined ? "." : `: ${withFullStop(plainText(rollout.reason))}`;
   switch (rollout.phase) {
     case "complete":
       return completeLines(rollout, status, took, style);
     case "rolled-back":
       return [
-        `${style.warn("Rolled back")} ${rollout.service}, ${journey(rollout)}, after ${took}.${why}`,
+        `${style.warn("Rolled back")} ${rollout.service}, ${journeyBack(rollout)}, after ${took}${why}`,
         `  Release ${rollout.from ?? "none"} serves as before.`,
       ];
     case "superseded":
-      return [`${style.warn("Superseded")} ${rollout.service}, ${journey(rollout)}.${why}`];
+      return [`${style.warn("Superseded")} ${rollout.service}, ${journey(rollout)}${why}`];
     case "paused":
       return [
-        `${style.bad("Paused")} ${rollout.service}, ${journey(rollout)}, after ${took}.${why}`,
+        `${style.bad("Paused")} ${rollout.service}, ${journey(rollout)}, after ${took}${why}`,
         ...previewLines(status),
         `  \`kiln rollout resume ${rollout.service}\` goes on, \`promote\` goes on without waiting, \`abort\` goes back.`,
       ];
     default:
-      return [`${style.bad("Failed")} ${rollout.service}, ${journey(rollout)}, after ${took}.${why}`];
+      return [`${style.bad("Failed")} ${rollout.service}, ${journey(rollout)}, after ${took}${why}`];
   }
 }
 

@@ -62,6 +62,11 @@ export function journey(rollout: Rollout): string {
   return `release ${releases}${rollout.phase === "back" ? ", turning back" : ""}`;
 }
 
+/** What a rollout that was turned back has come to: `release 7 -> 6`. */
+export function journeyBack({ from, to }: Rollout): string {
+  return from === undefined ? `release ${to}` : `release ${to} -> ${from}`;
+}
+
 function groupCells(release: number, servers: readonly ServerStatus[], style: Style): string[] {
   const group = servers.filter((server) => server.release === release);
   const states = ["ready", "starting", "creating", "draining", "quarantined"] as const;
