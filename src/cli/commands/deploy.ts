@@ -37,7 +37,8 @@ export async function run(context: Context, options: DeployOptions, service?: st
   };
   const { client, accepted } = await requestDeploy(context, request);
   for (const change of accepted.adopted ?? []) output.note(change);
-  if (accepted.rollout !== undefined) return finishRollout(context, client, accepted.rollout, options.wait);
+  if (accepted.rollout !== undefined)
+    return finishRollout(context, client, accepted.rollout, { wait: options.wait });
   return finishWithoutRollout(context, client, accepted, options.wait ? beganAtMs : undefined);
 }
 

@@ -14,13 +14,14 @@ export async function run(context: Context, options: RollbackOptions, release?: 
   const key = await requireService(context.cwd, options, options.service);
   const client = await context.connect();
   await requireStatus(client, key);
+  const fromMs = context.clock.now(); // a running deploy that is turned back has a past
   const accepted = await client.rollback(key, release, whoAmI(context.env));
   if (accepted.rollout === undefined) {
     throw new KilnError("rollback_impossible", `Release ${accepted.release} of ${key} serves already.`, {
       hint: `\`kiln history ${key}\` lists the releases.`,
     });
   }
-  const code = await finishRollout(context, client, accepted.rollout, options.wait);
+  const code = await finishRollout(context, client, accepted.rollout, { wait: options.wait, fromMs });
   // A deploy that was running has been turned back: that is what was asked for.
   const { kind } = await (await context.connect()).rollout(accepted.rollout);
   return code === 4 && kind === "deploy" ? 0 : code;

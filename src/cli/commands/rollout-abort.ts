@@ -14,8 +14,9 @@ export async function run(context: Context, options: AbortOptions, service?: str
   const key = await requireService(context.cwd, options, service);
   const client = await context.connect();
   await requireStatus(client, key);
+  const fromMs = context.clock.now();
   const rollout = await client.abort(key, whoAmI(context.env));
-  await finishRollout(context, client, rollout.id, options.wait);
+  await finishRollout(context, client, rollout.id, { wait: options.wait, fromMs });
   const ended = await client.rollout(rollout.id);
   return exitCodeOf(ended) === 4 || rollout.from === undefined || !options.wait ? 0 : 1;
 }

@@ -13,6 +13,7 @@ export async function run(context: Context, options: Options, service?: string):
   const key = await requireService(context.cwd, options, service);
   const client = await context.connect();
   await requireStatus(client, key);
+  const fromMs = context.clock.now();
   const rollout = await client.resume(key, whoAmI(context.env));
-  return finishRollout(context, client, rollout.id, options.wait);
+  return finishRollout(context, client, rollout.id, { wait: options.wait, fromMs });
 }

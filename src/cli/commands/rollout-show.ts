@@ -20,7 +20,7 @@ export async function run(context: Context, options: ShowOptions, service?: stri
   const status = await requireStatus(client, key);
   const rollout = status.rollout ?? (await client.history(key)).rollouts[0];
   if (rollout === undefined) throw new KilnError("rollout_none", `${key} has had no rollout.`);
-  if (options.follow) return finishRollout(context, client, rollout.id, true);
+  if (options.follow) return finishRollout(context, client, rollout.id, { fromMs: context.clock.now() });
   const failures = status.failures.filter((failure) => failure.atMs >= rollout.startedAtMs);
   const { style } = context.output;
   const running = rollout.endedAtMs === undefined;

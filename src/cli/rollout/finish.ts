@@ -6,13 +6,14 @@ import { reportEnd } from "./summary.ts";
 
 /**
  * Follows a rollout that has begun to its end and reports it; without `wait`, only says that it runs. On Ctrl-C the
- * rollout goes on in the controller, and the error says how to follow or abort it.
+ * rollout goes on in the controller, and the error says how to follow or abort it. What happened before `fromMs` (Unix
+ * time), when somebody came to it, is not told again.
  */
 export async function finishRollout(
   context: Context,
   client: Client,
   id: number,
-  wait: boolean,
+  { wait = true, fromMs }: { readonly wait?: boolean; readonly fromMs?: number },
 ): Promise<ExitCode> {
   const begun = await client.rollout(id);
   if (!wait) {
@@ -22,7 +23,7 @@ export async function finishRollout(
     ]);
     return 0;
   }
-  const ended = await followRollout(context, client, id).catch((error: unknown) => {
+  const ended = await followRollout(context, client, id, fromMs).catch((error: unknown) => {
     throw context.signal.aborted ? leftRunning(id, begun.service) : error;
   });
   return reportEnd(context, await context.connect(), ended);

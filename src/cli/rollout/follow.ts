@@ -17,11 +17,16 @@ const settled: readonly RolloutPhase[] = ["complete", "rolled-back", "failed", "
 
 /**
  * Watches a rollout until it has settled, and shows what happens. A controller that ends meanwhile is started again,
- * and the rollout with it. Throws `cancelled` when the context's signal fires: the rollout itself goes on.
+ * and the rollout with it. What happened before `fromMs` (by default, before its start) is not shown. Throws `cancelled` when the context's signal fires: the rollout itself goes on.
  */
-export async function followRollout(context: Context, first: Client, id: number): Promise<Rollout> {
+export async function followRollout(
+  context: Context,
+  first: Client,
+  id: number,
+  fromMs?: number,
+): Promise<Rollout> {
   const { service, startedAtMs } = await first.rollout(id);
-  const reporter = createReporter(context, startedAtMs);
+  const reporter = createReporter(context, startedAtMs, fromMs);
   let client = first;
   try {
     for (;;) {

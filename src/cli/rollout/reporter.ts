@@ -27,8 +27,8 @@ const saidElsewhere: ReadonlySet<string> = new Set([
   "rollout.failed",
 ]);
 
-/** Times are counted, and events shown, from `sinceMs` (Unix time) on. */
-export function createReporter(context: Context, sinceMs: number): Reporter {
+/** Times are counted from `sinceMs` (Unix time) on, and events shown from `fromMs` until the rollout's end. */
+export function createReporter(context: Context, sinceMs: number, fromMs = sinceMs): Reporter {
   const { output, clock } = context;
   const area = output.live ? output.liveArea() : undefined;
   let latest: RolloutLook | undefined;
@@ -52,8 +52,9 @@ export function createReporter(context: Context, sinceMs: number): Reporter {
     },
     event: (event) => {
       // What follows on one that was shown is shown, also when the clock was set back in between.
-      const isOld = lastSequence === 0 && event.atMs < sinceMs;
-      if (isOld || event.sequence <= lastSequence) return;
+      const isOld = lastSequence === 0 && event.atMs < fromMs;
+      const untilMs = latest?.rollout.endedAtMs ?? Number.POSITIVE_INFINITY;
+      if (isOld || event.atMs > untilMs || event.sequence <= lastSequence) return;
       lastSequence = event.sequence;
       if (!saidElsewhere.has(event.kind)) say(plainText(event.message), event.atMs);
     },

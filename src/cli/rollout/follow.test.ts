@@ -1,0 +1,40 @@
+import { expect, test } from "vitest";
+import { aRollout } from "../../domain/testing.ts";
+import { systemClock } from "../../lib/clock.ts";
+import type { Client, KilnEvent } from "../api.ts";
+import { aStatus, cli } from "../test-kit.ts";
+
+const nowMs = 60_000;
+const event = (sequence: number, atMs: number): KilnEvent => {
+  return { sequence, atMs, service: "shop", kind: "x.y", message: `Event at ${atMs}.`, data: {} };
+};
+
+/** A rollout that began at 0 and was met at 60 s; it ends at 61 s, and more happens to the service afterwards. */
+function follow(...argv: readonly string[]) {
+  const running = aRollout({ phase: "forward" });
+  let looks = 0;
+  const client: Partial<Client> = {
+    status: async () => [aStatus({ rollout: running })],
+    rollout: async () => (looks++ < 2 ? running : aRollout({ phase: "complete", endedAtMs: nowMs + 1_000 })),
+    events: async function* ({ signal }) {
+      yield event(1, 0);
+      yield event(2, nowMs - 1);
+      yield event(3, nowMs + 500);
+      while (looks < 3) await systemClock.sleep(1);
+      yield event(4, nowMs + 2_000);
+      await new Promise((resolve) => signal?.addEventListener("abort", resolve));
+    },
+    resume: async () => running,
+    promote: async () => running,
+    abort: async () => running,
+  };
+  return cli(argv, { client, clock: { ...systemClock, now: () => nowMs } });
+}
+
+test.each([["show", "-f"], ["resume"], ["promote"], ["abort"]])(
+  "rollout %s tells what happens from then on, until the rollout's end",
+  async (command, ...options) => {
+    const { stderr } = await follow("rollout", command, "shop", ...options.filter((o) => o !== undefined));
+    expect(stderr.trim().split("\n")).toEqual(["1 min 1 s  Event at 60500."]);
+  },
+);
