@@ -22,4 +22,10 @@ const code = await runCli(process.argv.slice(2), {
   clock: systemClock,
   signal: stop.signal,
 });
+await Promise.all([process.stdout, process.stderr].map(written));
 process.exit(code);
+
+/** A pipe takes 64 KiB at a time (pipe(7)); what its reader has not made room for yet would be lost by the exit. */
+function written(stream: NodeJS.WriteStream): Promise<void> {
+  return new Promise((resolve) => stream.write("", () => resolve()));
+}

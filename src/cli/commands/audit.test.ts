@@ -199,6 +199,16 @@ async function stranger(): Promise<readonly [number, string]> {
   return [code, stdout.trim()];
 }
 
+test("an export through a pipe arrives whole", async () => {
+  const state = openStateFolder({ KILN_HOME: home });
+  using store = openStore(state.database, { clock: systemClock });
+  store.appendEvent({ service: "shop", kind: "x.y", message: "x".repeat(1_000_000), data: {} });
+  const main = new URL("../main.ts", import.meta.url).pathname;
+  const counted = `'${process.execPath}' '${main}' audit export | wc -c`;
+  const { stdout } = await exec(["sh", "-c", counted], { env: { ...process.env, KILN_HOME: home } });
+  expect(Number(stdout)).toBeGreaterThan(1_000_000);
+});
+
 test("a stranger verifies an export with the program of the docs alone", async () => {
   await history(5);
   expect((await audit("export")).stdout.split("\n").length).toBe(9);
