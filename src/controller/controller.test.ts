@@ -305,6 +305,23 @@ test("remove leaves nothing of the service", async () => {
   expect([world.servers.size, world.routes.size]).toEqual([0, 0]);
 });
 
+test("a service of no servers keeps its way in until it is removed", async () => {
+  const { world } = installation();
+  await t.deployed(1);
+  await t.controller.scale("shop", 0, "ada@example");
+  await t.clock.until(() => world.servers.size === 0);
+  expect(world.routes.get("shop")?.doors).toHaveLength(1);
+  await t.controller.scale("shop", 2, "ada@example");
+  await t.clock.until(
+    () => world.routes.get("shop")?.targets.filter((target) => target.weight > 0).length === 2,
+  );
+  await t.controller.scale("shop", 0, "ada@example");
+  await t.clock.until(() => world.servers.size === 0);
+  await t.controller.remove("shop", "ada@example");
+  await t.clock.until(async () => (await t.controller.status()).length === 0);
+  expect(world.routes.size).toBe(0);
+});
+
 test("a preview says what a deploy would do and changes nothing", async () => {
   installation();
   await t.deployed(1);

@@ -33,7 +33,7 @@ export function planBack(look: Look): Plan {
       end(look, "failed", serving, [], `${why}; and release ${from} did not come back in time`),
     ]);
   }
-  const route = desired.count === 0 ? [] : routeTo(desired, view, [{ release: from, share: 1 }], why);
+  const route = routeTo(desired, view, [{ release: from, share: 1 }], why);
   return act([...actions, ...route, end(look, "rolled-back", from, [], why)]);
 }
 

@@ -91,8 +91,7 @@ function planMove(look: Look, step: Step, before: readonly Action[]): Plan {
     return act([...before, ...keepTraffic(look), record(look, { kind: "pause", rollout: rollout.id }, why)]);
   }
   if (mustWaitForOld(look)) return withDeadline(look, before);
-  const shares = sharesAt(look, step.share);
-  const route = shares.length === 0 ? [] : routeTo(desired, view, shares, reason); // doors are closed at the end
+  const route = routeTo(desired, view, sharesAt(look, step.share), reason);
   if (rollout.movedAtMs === undefined) {
     const moved = record(look, { kind: "moved", rollout: rollout.id, atMs: nowMs }, reason);
     return act([...before, ...route, moved]);
@@ -214,8 +213,7 @@ function lowerOld(look: Look, size: number): readonly Action[] {
 }
 
 /** Shares when the new group has `share` of the traffic. An old group without a ready server gets none. */
-function sharesAt({ desired, rollout, view }: Look, share: number): Shares {
-  if (desired.count === 0) return [];
+function sharesAt({ rollout, view }: Look, share: number): Shares {
   const { from, to } = rollout;
   if (from === undefined || share === 1) return [{ release: to, share: 1 }];
   if (share === 0) return [{ release: from, share: 1 }];

@@ -159,7 +159,9 @@ function act(world: World, action: Action): void {
     world.desired = applyChange(world.desired, action.change);
   if (action.kind === "route") {
     const shares = new Map(action.shares.map((s) => [s.release, s.share]));
-    world.view = { ...world.view, routed: shares.size > 0 };
+    const unknown = [...shares.keys()].filter((release) => !world.view.groups.has(release));
+    const groups = new Map([...world.view.groups, ...unknown.map((n) => [n, aGroup(n, [])] as const)]);
+    world.view = { ...world.view, groups, routed: shares.size > 0 };
     mapGroups(world, (g) => ({ ...g, share: shares.get(g.release) ?? 0 }));
   }
   if (action.kind === "resize") {
@@ -169,7 +171,7 @@ function act(world: World, action: Action): void {
     const servers = kept.slice(0, action.size);
     while (servers.length < action.size)
       servers.push({ ...aServer(action.release, servers.length), sinceMs: world.nowMs });
-    if (action.size === 0) groups.delete(action.release);
+    if (action.size === 0 && group.share === 0) groups.delete(action.release);
     else groups.set(action.release, { ...group, size: action.size, servers });
     world.view = { ...world.view, groups };
   }

@@ -435,8 +435,23 @@ describe("no rollout", () => {
   test("doors are closed when nobody is left behind them: who finishes requests needs the router", () => {
     const draining = aView(aGroup(1, ["draining"], { share: 1, size: 0 }));
     const gone = aView(aGroup(1, [], { share: 1, size: 0 }));
-    expect(brief(planService(steady({ count: 0 }), draining, 0).actions)).toBe("");
-    expect(brief(planService(steady({ count: 0 }), gone, 0).actions)).toBe("->none");
+    expect(brief(planService(steady({ removed: true }), draining, 0).actions)).toBe("");
+    expect(brief(planService(steady({ removed: true }), gone, 0).actions)).toBe("->none");
+  });
+
+  test("scaled to none, the door stays open, also for a controller and on a machine that have started anew", () => {
+    const none = steady({ count: 0 });
+    expect(brief(planService(none, aView(aGroup(1, [], { share: 1, size: 0 })), 0).actions)).toBe("");
+    expect(brief(planService(none, { ...emptyView("shop"), routed: true }, 0).actions)).toBe("->1:100");
+    expect(brief(planService(none, emptyView("shop"), 0).actions)).toBe("->1:100");
+  });
+
+  test("a deploy of none moves the door to the new release, and one that turns back moves it back", () => {
+    const closed = aView(aGroup(1, [], { share: 1, size: 0 }));
+    const none = (overrides: object) => steady({ count: 0, rollout: aRollout(overrides, 0) });
+    expect(brief(preview(none({}), closed, 0).actions)).toBe("->2:100 [moved] [complete]");
+    const moved = aView(aGroup(2, [], { share: 1, size: 0 }));
+    expect(brief(preview(none({ phase: "back" }), moved, 0).actions)).toBe("->1:100 [rolled-back]");
   });
 
   test("doors that are open are closed, also when no release has a share", () => {

@@ -80,7 +80,10 @@ function planRemoval(desired: DesiredService, view: ServiceView): Plan {
   return { actions: [...lowering, ...closing, ...forgetting], wakeAtMs: undefined };
 }
 
-/** No rollout: the serving release has `count` servers and all the traffic, warm ones wait, all others go. */
+/**
+ * No rollout: the serving release has `count` servers and all the traffic, warm ones wait, all others go. With no servers the
+ * door stays open all the same: clients are told that nobody answers, and no other program takes the port meanwhile.
+ */
 function planSteady(desired: DesiredService, view: ServiceView, nowMs: number): Plan {
   const { serving, count } = desired;
   const warm = desired.warm.filter((w) => w.release !== serving);
@@ -90,7 +93,7 @@ function planSteady(desired: DesiredService, view: ServiceView, nowMs: number): 
       ...resizeTo(desired, view, serving, count, `release ${serving} serves with ${count} servers`),
     );
   }
-  if (serving === undefined || count === 0) actions.push(...closeWhenGone(desired, view, "nothing serves"));
+  if (serving === undefined) actions.push(...closeWhenGone(desired, view, "nothing serves"));
   else actions.push(...routeTo(desired, view, [{ release: serving, share: 1 }], `release ${serving} serves`));
   for (const { release, untilMs } of warm) actions.push(...planWarm(desired, view, release, untilMs, nowMs));
   actions.push(...lowerOthers(desired, view, [serving, ...warm.map((w) => w.release)]));

@@ -99,9 +99,9 @@ function succeeded(
 
 function resized({ view, nowMs }: World, release: number, size: number): ServiceView {
   const groups = new Map(view.groups);
-  if (size === 0) groups.delete(release);
+  const { share = 0, previewed = false } = groups.get(release) ?? {};
+  if (size === 0 && share === 0) groups.delete(release);
   else {
-    const { share = 0, previewed = false } = groups.get(release) ?? {};
     const servers = Array.from({ length: size }, (_, i) => readyServer(view.service, release, i + 1, nowMs));
     groups.set(release, { ...emptyGroup(view.service, release), size, share, previewed, servers });
   }
@@ -109,11 +109,12 @@ function resized({ view, nowMs }: World, release: number, size: number): Service
 }
 
 function routed(view: ServiceView, shares: Shares): ServiceView {
-  const share = new Map(shares.map((s) => [s.release, s.share]));
-  const groups = [...view.groups].map(
-    ([release, g]) => [release, { ...g, share: share.get(release) ?? 0 }] as const,
-  );
-  return { ...view, groups: new Map(groups), routed: shares.length > 0 };
+  const groups = new Map<number, GroupObservation>();
+  for (const [release, group] of view.groups) groups.set(release, { ...group, share: 0 });
+  for (const { release, share } of shares) {
+    groups.set(release, { ...(groups.get(release) ?? emptyGroup(view.service, release)), share });
+  }
+  return { ...view, groups, routed: shares.length > 0 };
 }
 
 function previewing(view: ServiceView, shown: number | undefined): ServiceView {

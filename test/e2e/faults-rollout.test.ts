@@ -137,8 +137,11 @@ describe.skipIf(why !== undefined)("rollouts that are disturbed", () => {
     test("to none and back", async () => {
       const page = await shop.page();
       await kiln.ok(["scale", "0"], { cwd: shop.folder });
-      expect(await shop.page()).toBeUndefined();
+      const answer = async () => (await fetch(`http://127.0.0.1:${shop.port}/`)).status;
+      expect(await answer()).toBe(503);
       expect((await kiln.ok(["status", "shop"])).stdout).toContain("scaled to 0");
+      await kiln.ok(["controller", "stop"]);
+      expect(await answer()).toBe(503);
       await kiln.ok(["scale", "2"], { cwd: shop.folder });
       expect(await shop.page()).toBe(page);
     });

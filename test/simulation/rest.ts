@@ -34,6 +34,7 @@ export function restProblems(
       ...pending,
       ...leftOvers(service, machine, desired),
       ...missing(desired, machine),
+      ...shut(desired, machine),
       ...tainted(desired, machine),
     ];
   });
@@ -45,10 +46,10 @@ function leftOvers(
   machine: Machine,
   desired: DesiredService | undefined,
 ): readonly string[] {
-  const serving = desired?.count === 0 ? undefined : desired?.serving;
+  const serving = desired?.serving;
   const strays = [...machine.servers.keys()].filter((id) => {
     const name = parseServerId(id);
-    return name?.service === service && name.release !== serving;
+    return name?.service === service && (name.release !== serving || desired?.count === 0);
   });
   const jobs = [...machine.servers.keys()].filter((id) => {
     const job = parseJobId(id);
@@ -75,6 +76,12 @@ function tainted({ service, serving, taints }: DesiredService, machine: Machine)
     .filter((taint) => taint.response !== "report" && taint.evidenceAtMs === undefined)
     .filter((taint) => machine.isRunning(taint.server))
     .map((taint) => `${taint.server} has drifted and is still there`);
+}
+
+/** A service without servers has its door all the same. */
+function shut({ service, serving, releases }: DesiredService, machine: Machine): readonly string[] {
+  if (serving === undefined || releases.get(serving)?.traffic === undefined) return [];
+  return (machine.routes.get(service)?.doors ?? []).length > 0 ? [] : [`${service} has no way in`];
 }
 
 /** As many servers as were asked for, all of them with traffic; unless the release is such that none can stay. */

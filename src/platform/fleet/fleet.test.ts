@@ -528,6 +528,26 @@ test("while releases with different checks are behind one router it only connect
   expect(fleet.world.routes.get("shop")?.health.check).toEqual({ kind: "http", path: "/health" });
 });
 
+test("a group of none keeps the door, a new controller leaves it open, and servers come back behind it", async () => {
+  await using fleet = new TestFleet();
+  await fleet.serve(1, 2);
+  await fleet.resize(1, 0);
+  await fleet.untilGone(1);
+  await fleet.restart();
+  const open = await fleet.platform.observe(call);
+  expect(open).toMatchObject({ routed: ["shop"], groups: [] });
+  await fleet.platform.route("shop", [{ release: 1, share: 1 }], [release(1)], call);
+  expect(await fleet.platform.observe(call)).toMatchObject({
+    routed: ["shop"],
+    groups: [{ share: 1, servers: [] }],
+  });
+  expect(fleet.world.routes.get("shop")).toMatchObject({ doors: [release(1).traffic], targets: [] });
+  await fleet.resize(1, 1);
+  await fleet.untilReady(1, 1);
+  await fleet.clock.advance(100);
+  expect(Object.values(fleet.weights())).toEqual([256]);
+});
+
 test("watchers hear of changes until they stop listening", async () => {
   await using fleet = new TestFleet();
   const heard: string[] = [];
