@@ -24,6 +24,7 @@ export async function buildProject(
       clock,
       signal,
       progress: progress.event,
+      findPlace: async (path) => (await import("../spec/locate.ts")).locate(project.file, project.spec, path),
     });
   } finally {
     progress.end();

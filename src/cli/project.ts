@@ -13,7 +13,9 @@ export interface ServiceOptions {
 /** One service of a project, ready to be built. */
 export interface Project {
   readonly spec: ServiceSpec;
-  /** The folder that `kiln.yaml` lies in. */
+  /** Absolute path of its `kiln.yaml`. */
+  readonly file: string;
+  /** The folder that it lies in. */
   readonly folder: string;
 }
 
@@ -36,7 +38,7 @@ export async function openProject(
   const name = chooseOne(names, file);
   const spec = specs.find((s) => s.service === name);
   if (spec === undefined) throw unknownService(service ?? name, names, file);
-  return { spec, folder: dirname(file) };
+  return { spec, file, folder: dirname(file) };
 }
 
 /**

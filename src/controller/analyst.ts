@@ -3,7 +3,7 @@ import { compare, type ReleaseTraffic, trafficBetween, worstOf } from "../domain
 import type { DesiredService, Rollout, Verdict } from "../domain/rollout.ts";
 import type { AnalysisSpec } from "../domain/spec.ts";
 import type { Clock } from "../lib/clock.ts";
-import { toKilnError } from "../lib/errors.ts";
+import { clauseOf } from "../lib/errors.ts";
 import type { Call, Platform } from "../platform/platform.ts";
 
 /** A question to another program gets this long; no answer by then is inconclusive. */
@@ -70,7 +70,7 @@ export function createAnalyst({ platform, clock, ask = fetch }: AnalystOptions):
 }
 
 function unanswered(error: unknown): Finding {
-  return { outcome: "inconclusive", reason: `the analysis got no answer: ${toKilnError(error).message}` };
+  return { outcome: "inconclusive", reason: `the analysis got no answer: ${clauseOf(error)}` };
 }
 
 /** An instant query of the Prometheus HTTP API (`/api/v1/query`): exactly one value, within the bounds. */

@@ -1,7 +1,8 @@
-import type { ImageSpec } from "../domain/spec.ts";
+import type { ServiceSpec } from "../domain/spec.ts";
 import { readAccounts } from "./accounts.ts";
 import type { Base } from "./base.ts";
 import type { LayerReport } from "./build-report.ts";
+import { checkCommands, type FindPlace } from "./commands.ts";
 import type { Tree } from "./entry.ts";
 import { filesLayer, groupFiles } from "./files-layer.ts";
 import { imageConfig, imageManifest, processConfig } from "./image-config.ts";
@@ -21,10 +22,11 @@ export interface Inputs {
 
 /** Makes the layers that are not there yet, then configuration and manifest; returns the manifest's digest. */
 export async function assembleImage(
-  spec: ImageSpec,
+  spec: ServiceSpec,
   inputs: Inputs,
   place: LayerPlace,
   report: LayerReport,
+  findPlace: FindPlace,
 ): Promise<string> {
   const layers = await lowerLayers(inputs, place, report);
   const trees = await Promise.all(
@@ -36,7 +38,8 @@ export async function assembleImage(
     root = mergeLayers([root, tree]);
     return tree;
   });
-  const process = processConfig(spec, inputs.base.process, root);
+  const process = processConfig(spec.image, inputs.base.process, root);
+  await checkCommands(spec, process, root, findPlace);
   for (const tree of fileTrees) {
     const make = () => cachedLayer(place, "files", layerInputs(tree), async () => tree);
     layers.push(await report.run("files", make));

@@ -1,7 +1,8 @@
 import { chmodSync, mkdirSync, readdirSync, renameSync, symlinkSync, utimesSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
+import type { JobSpec, ServiceSpec } from "../domain/spec.ts";
 import { buildImage } from "./build.ts";
 import { imageStore, readConfig, readManifest } from "./image-store.ts";
 import { serviceSpec, treeOf, workshop } from "./test-kit.ts";
@@ -121,6 +122,51 @@ test("a command or a user that the image lacks names the nearest", async () => {
   });
   expect(await build({ command: ["nginx"], user: "www-data" })).toMatchObject({
     layers: [{ name: "packages" }],
+  });
+});
+
+describe("commands of jobs", () => {
+  function build(shop: ReturnType<typeof workshop>, spec: Partial<ServiceSpec>) {
+    shop.write("app/run", "#!", 0o755);
+    const image = serviceSpec({ files: files(join(shop.project, "app")), command: ["/srv/run"] });
+    const findPlace = async (path: readonly (string | number)[]) => ({ file: path.join("/"), line: 7 });
+    return buildImage({ ...image, ...spec }, { ...shop.options, findPlace });
+  }
+  const job = (name: string, when: JobSpec["when"], program: string): JobSpec => {
+    return { name, when, command: [program, "up"], deadlineMs: 1000 };
+  };
+
+  test("one that the image lacks is named with its place, also when the image is there already", async () => {
+    using shop = workshop();
+    const { digest } = await build(shop, {});
+    const jobs = [
+      job("migrate", "before", "/srv/run"),
+      job("first", "after", "/srv/run"),
+      job("smoke", "after", "/srv/rnu"),
+    ];
+    await expect(build(shop, { jobs })).rejects.toMatchObject({
+      code: "command_missing",
+      message: 'The command "/srv/rnu" of job smoke is not in the image.',
+      hint: 'Did you mean "/srv/run"?',
+      problems: [
+        { place: { file: "jobs/after/1/command", line: 7 }, message: "`jobs.after[1].command` asks for it." },
+      ],
+    });
+    expect(await build(shop, { jobs: jobs.slice(0, 2) })).toMatchObject({ digest, changed: false });
+  });
+
+  test("they are looked for as servers would look", async () => {
+    using shop = workshop();
+    const jobs = [job("smoke", "after", "run")];
+    await expect(build(shop, { jobs })).rejects.toMatchObject({ code: "command_missing" });
+    const { shape } = serviceSpec({});
+    expect(await build(shop, { jobs, shape: { ...shape, env: { PATH: "/bin:/srv" } } })).toMatchObject({
+      version: "1",
+    });
+    const delivered = [{ from: "/x", to: "/etc/smoke", mode: 0o755 }];
+    const script = [job("smoke", "after", "/etc/smoke")];
+    await expect(build(shop, { jobs: script })).rejects.toMatchObject({ code: "command_missing" });
+    expect(await build(shop, { jobs: script, files: delivered })).toMatchObject({ version: "1" });
   });
 });
 

@@ -11,6 +11,7 @@ import { sweepTemporary } from "../lib/temporary.ts";
 import type { Inputs } from "./assemble.ts";
 import { openBase } from "./base.ts";
 import { type BuildEvent, type BuiltLayer, LayerReport } from "./build-report.ts";
+import type { FindPlace } from "./commands.ts";
 import { ensureStore, hasBlob, imageStore, readManifest } from "./image-store.ts";
 import { InputIndex } from "./input-index.ts";
 import type { LayerPlace } from "./layers.ts";
@@ -31,6 +32,8 @@ export interface BuildOptions {
   readonly clock: Clock;
   readonly signal: AbortSignal;
   readonly progress: (event: BuildEvent) => void;
+  /** Where a key of the spec stands in the user's file, for what is wrong with it; absent: nowhere. */
+  readonly findPlace?: FindPlace;
   /** Resolves packages; the default is the real one. */
   readonly packages?: PackagesTree;
 }
@@ -53,7 +56,7 @@ export interface BuildResult {
  * Builds the image of a service and gives it its version. The same inputs and lock give the same digest anywhere. Until
  * the very last step nothing refers to what has been written, so a build may be cancelled or die at any point.
  *
- * Throws what is wrong with the spec's files, packages, user and command, `version_taken`, `disk_full`, `cancelled`.
+ * Throws what is wrong with the spec's files, packages, user and commands, `version_taken`, `disk_full`, `cancelled`.
  */
 export async function buildImage(spec: ServiceSpec, options: BuildOptions): Promise<BuildResult> {
   try {
@@ -78,7 +81,8 @@ async function build(spec: ServiceSpec, options: BuildOptions): Promise<BuildRes
   const report = new LayerReport(clock, options.progress);
   const key = buildKey(spec, inputs);
   const known = await knownImage(place, key);
-  const digest = known ?? (await makeImage(spec, inputs, place, report, key));
+  const { findPlace = async () => undefined } = options;
+  const digest = known ?? (await makeImage(spec, inputs, place, report, key, findPlace));
   const git = spec.image.version === undefined ? await asked : undefined;
   const question = { service: spec.service, wanted: spec.image.version, git, digest };
   const published = await publish(store, question, clock.now(), signal);
@@ -132,8 +136,20 @@ async function lockPackages(spec: ServiceSpec, options: BuildOptions): Promise<L
   });
 }
 
-/** Absolute paths of the project are no input: the same files elsewhere make the same image. */
-function buildKey({ image }: ServiceSpec, { base, packages, files }: Inputs): string {
+/**
+ * Absolute paths of the project are no input: the same files elsewhere make the same image. What jobs run is no part of the
+ * image, but is checked against it.
+ */
+function buildKey(
+  { image, jobs, shape, secrets, files: delivered }: ServiceSpec,
+  { base, packages, files }: Inputs,
+): string {
+  const checked = [
+    jobs.map(({ command }) => command[0]),
+    shape.env.PATH,
+    delivered.map(({ to }) => to),
+    secrets,
+  ];
   const contents = files.map(({ source, ...file }) => ({ ...file, sha256: source?.sha256 }));
   return sha256(
     JSON.stringify([
@@ -144,6 +160,7 @@ function buildKey({ image }: ServiceSpec, { base, packages, files }: Inputs): st
       image.user,
       image.command,
       contents,
+      checked,
     ]),
   );
 }
@@ -174,9 +191,10 @@ async function makeImage(
   place: LayerPlace,
   report: LayerReport,
   key: string,
+  findPlace: FindPlace,
 ): Promise<string> {
   const { assembleImage } = await import("./assemble.ts");
-  const digest = await assembleImage(spec.image, inputs, place, report);
+  const digest = await assembleImage(spec, inputs, place, report, findPlace);
   mkdirSync(join(place.cache, "builds"), { recursive: true, mode: 0o700 });
   await writeFileAtomic(join(place.cache, "builds", key), digest, { durable: false });
   return digest;

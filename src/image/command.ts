@@ -3,26 +3,35 @@ import { nearest } from "../lib/nearest.ts";
 import type { Entry, Tree } from "./entry.ts";
 import { joinPath, lookUp, parentOf } from "./tree.ts";
 
-/** Throws `command_missing` unless the image can run `argv`: its program is there, found as execvp(3) would, and executable. */
-export function checkCommand(
-  root: Tree,
-  argv: readonly string[],
-  searchPath: string,
-  workingFolder: string,
-): void {
-  const program = argv[0];
+/** What is to be run in servers of an image. */
+export interface Command {
+  readonly argv: readonly string[];
+  /** As in `PATH`. */
+  readonly searchPath: string;
+  readonly workingFolder: string;
+  /** Whose command it is, for messages: empty for the image's own, ` of job smoke`. */
+  readonly of: string;
+  /** Paths that servers have besides the image: what lies there is no matter of the image. */
+  readonly delivered: ReadonlySet<string>;
+}
+
+/** Throws `command_missing` unless the image can run it: its program is there, found as execvp(3) would, and executable. */
+export function checkCommand(root: Tree, command: Command): void {
+  const program = command.argv[0];
   if (!program) {
     throw new KilnError("command_missing", "The image has no command to run.", {
       hint: 'Add one to the spec, for example `command: [nginx, -g, "daemon off;"]`.',
     });
   }
-  const found = candidates(program, searchPath, workingFolder).map((path) => lookUp(root, path));
+  const paths = candidates(program, command);
+  if (paths.some((path) => command.delivered.has(path))) return;
+  const found = paths.map((path) => lookUp(root, path));
   if (found.some(isProgram)) return;
   const present = found.find((entry) => entry !== undefined);
-  throw present ? notExecutable(program, present) : notFound(root, program, searchPath);
+  throw present ? notExecutable(program, command, present) : notFound(root, program, command);
 }
 
-function candidates(program: string, searchPath: string, workingFolder: string): string[] {
+function candidates(program: string, { searchPath, workingFolder }: Command): string[] {
   if (program.startsWith("/")) return [program];
   if (program.includes("/")) return [`${workingFolder}/${program}`];
   return searchPath.split(":").map((folder) => `${folder}/${program}`);
@@ -32,16 +41,16 @@ function isProgram(entry: Entry | undefined): boolean {
   return entry?.type === "file" && (entry.mode & 0o111) !== 0;
 }
 
-function notExecutable(program: string, entry: Entry): KilnError {
+function notExecutable(program: string, { of }: Command, entry: Entry): KilnError {
   const why = entry.type === "file" ? "is not executable" : `is a ${entry.type}`;
-  return new KilnError("command_missing", `The command "${program}" is in the image but ${why}.`, {
+  return new KilnError("command_missing", `The command "${program}"${of} is in the image but ${why}.`, {
     hint: 'Give the file an executable mode: `mode: "0755"`.',
   });
 }
 
-function notFound(root: Tree, program: string, searchPath: string): KilnError {
+function notFound(root: Tree, program: string, { of, searchPath }: Command): KilnError {
   const near = nearest(program, programNames(root, program, searchPath));
-  return new KilnError("command_missing", `The command "${program}" is not in the image.`, {
+  return new KilnError("command_missing", `The command "${program}"${of} is not in the image.`, {
     hint: near
       ? `Did you mean "${near}"?`
       : "Add the package or the file that brings it, or name it by its full path.",

@@ -1,7 +1,6 @@
 import type { ImageSpec } from "../domain/spec.ts";
 import { digestOf } from "../lib/sha256.ts";
 import { readAccounts, resolveIdentity } from "./accounts.ts";
-import { checkCommand } from "./command.ts";
 import type { Tree } from "./entry.ts";
 import { imageEpoch } from "./files-layer.ts";
 import type { Layer } from "./layers.ts";
@@ -19,8 +18,8 @@ import {
 const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /**
- * How the image's process runs: what the spec says, over what the base image says. Throws `user_missing` and
- * `command_missing` for what the image cannot do.
+ * How the image's process runs: what the spec says, over what the base image says. Throws `user_missing`; whether the command
+ * can be run is for `checkCommands` to say.
  */
 export function processConfig(spec: ImageSpec, base: ProcessConfig, root: Tree): ProcessConfig {
   const { uid, gid } = resolveIdentity(spec.user ?? (base.User || "0:0"), readAccounts(root), "user");
@@ -29,7 +28,6 @@ export function processConfig(spec: ImageSpec, base: ProcessConfig, root: Tree):
   const start = spec.command
     ? { Cmd: spec.command }
     : { ...(base.Entrypoint ? { Entrypoint: base.Entrypoint } : {}), ...(base.Cmd ? { Cmd: base.Cmd } : {}) };
-  checkCommand(root, argvOf(start), searchPathOf(env), workingFolder);
   return {
     User: `${uid}:${gid}`,
     Env: env,
@@ -48,7 +46,8 @@ function withPath(env: readonly string[]): readonly string[] {
   return env.some((pair) => pair.startsWith("PATH=")) ? env : [`PATH=${defaultPath}`, ...env];
 }
 
-function searchPathOf(env: readonly string[]): string {
+/** `PATH` among `NAME=value` pairs. */
+export function searchPathOf(env: readonly string[]): string {
   return env.find((pair) => pair.startsWith("PATH="))?.slice("PATH=".length) ?? defaultPath;
 }
 

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { errorToJson, KilnError, toKilnError } from "./errors.ts";
+import { clauseOf, errorToJson, KilnError, toKilnError } from "./errors.ts";
 
 test("a code decides exit code and HTTP status", () => {
   const error = new KilnError("rollout_running", "A rollout is running.");
@@ -13,4 +13,9 @@ test("a full disk met by any write is said in Kiln's words", () => {
     retry: true,
     message: "No space left on the disk at /state/x.",
   });
+});
+
+test("a message within another sentence has no full stop of its own", () => {
+  expect(clauseOf(new KilnError("server_failed", "There is no program x."))).toBe("There is no program x");
+  expect(clauseOf(new Error("spawn failed"))).toBe("spawn failed");
 });

@@ -82,6 +82,11 @@ export function toKilnError(error: unknown, place?: string): KilnError {
   return new KilnError("internal", message, { cause: error });
 }
 
+/** An error's message as the end of another sentence, which has a full stop of its own. */
+export function clauseOf(error: unknown): string {
+  return toKilnError(error).message.replace(/\.$/, "");
+}
+
 /** What a full disk means for the user. */
 export function diskFull(path: string | undefined, cause?: unknown): KilnError {
   return new KilnError("disk_full", `No space left on the disk${path ? ` at ${path}` : ""}.`, {

@@ -1,5 +1,5 @@
 import { LineCounter } from "yaml";
-import { KilnError, type Problem } from "../lib/errors.ts";
+import { KilnError, type Place, type Problem } from "../lib/errors.ts";
 
 /** Something wrong, before its place is counted in lines and columns. */
 export interface Finding {
@@ -38,6 +38,12 @@ function toProblems(file: string, text: string, findings: readonly Finding[]): P
       const { line, col } = counter.linePos(Math.min(offset, text.length));
       return { place: { file, line, column: col }, message, ...(hint === undefined ? {} : { hint }) };
     });
+}
+
+/** A place in a file, given in characters from its start. */
+export function placeAt(file: string, text: string, offset: number): Place {
+  const { line, col } = countLines(text).linePos(Math.min(offset, text.length));
+  return { file, line, column: col };
 }
 
 function countLines(text: string): LineCounter {

@@ -37,7 +37,24 @@ describe("builds that cannot be", () => {
       code: "command_missing",
       message: 'The command "/bin/busybux" is not in the image.',
       hint: 'Did you mean "/bin/busybox"?',
+      problems: [{ place: { file: join(shop.folder, "kiln.yaml"), line: expect.any(Number) } }],
     });
+  });
+
+  test("a command of a job that is not in the image, before anything is made, and with its place", async () => {
+    await shop.configure({ more: "jobs: { after: [{ name: smoke, command: [nosuchprog] }] }\n" });
+    const text = readFileSync(join(shop.folder, "kiln.yaml"), "utf8");
+    const line = text.split("\n").findIndex((written) => written.includes("nosuchprog")) + 1;
+    const problem = { place: { line }, message: "`jobs.after[0].command` asks for it." };
+    expect(await refused()).toMatchObject({
+      code: "command_missing",
+      message: 'The command "nosuchprog" of job smoke is not in the image.',
+      problems: [problem],
+    });
+    for (const command of whyNoServers() === undefined ? ["plan", "deploy"] : []) {
+      const { code, stdout } = await kiln.run([command, "--json"], { cwd: shop.folder });
+      expect([code, (JSON.parse(stdout) as Told).error.code]).toEqual([2, "command_missing"]);
+    }
   });
 
   test("a file that is missing, with its place in kiln.yaml", async () => {

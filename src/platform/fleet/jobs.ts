@@ -10,7 +10,7 @@ import {
 } from "../../domain/ids.ts";
 import type { JobExit, JobObservation, ReproductionObservation } from "../../domain/observation.ts";
 import type { Release } from "../../domain/release.ts";
-import { toKilnError } from "../../lib/errors.ts";
+import { clauseOf } from "../../lib/errors.ts";
 import type { Call, JobOrder, JobRunner } from "../platform.ts";
 import type { Background } from "./background.ts";
 import { exitWords } from "./failure.ts";
@@ -209,7 +209,7 @@ export class Jobs implements JobRunner {
     const { host, background } = this.#o;
     const reason = job.wanted.signal.aborted
       ? "was stopped before it began"
-      : `could not be started: ${toKilnError(error).message}`;
+      : `could not be started: ${clauseOf(error)}`;
     await background.persist(`Removing ${job.id}`, () =>
       host.destroy(job.id, background.call(stopTimeoutMs)),
     );

@@ -1,6 +1,6 @@
 import { type ServerName, serverId } from "../../domain/ids.ts";
 import type { Release } from "../../domain/release.ts";
-import { KilnError, toKilnError } from "../../lib/errors.ts";
+import { clauseOf, KilnError } from "../../lib/errors.ts";
 import type { Background } from "./background.ts";
 import type { Endings } from "./endings.ts";
 import { overdueWords } from "./failure.ts";
@@ -83,7 +83,7 @@ export class Servers {
     } catch (error) {
       member.creation = undefined;
       if (this.#o.background.signal.aborted || member.state !== "creating") return;
-      this.#o.endings.fail(member, "not-created", `could not be started: ${toKilnError(error).message}`);
+      this.#o.endings.fail(member, "not-created", `could not be started: ${clauseOf(error)}`);
     }
   }
 
