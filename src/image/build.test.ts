@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 import type { JobSpec, ServiceSpec } from "../domain/spec.ts";
 import { buildImage } from "./build.ts";
 import { imageStore, readConfig, readManifest } from "./image-store.ts";
-import { serviceSpec, treeOf, workshop } from "./test-kit.ts";
+import { elf, serviceSpec, treeOf, workshop } from "./test-kit.ts";
 
 const files = (from: string, extra = {}) => [
   { from, to: "/srv", mode: undefined, owner: undefined, ...extra },
@@ -122,6 +122,49 @@ test("a command or a user that the image lacks names the nearest", async () => {
   });
   expect(await build({ command: ["nginx"], user: "www-data" })).toMatchObject({
     layers: [{ name: "packages" }],
+  });
+});
+
+describe("what a program is run by", () => {
+  const build = (shop: ReturnType<typeof workshop>, command = "/srv/run", from = "app") =>
+    buildImage(serviceSpec({ files: files(join(shop.project, from)), command: [command] }), shop.options);
+
+  test("a dynamically linked program needs its loader, and a static one nothing", async () => {
+    using shop = workshop();
+    const loader = "/lib64/ld-linux-x86-64.so.2";
+    shop.write("app/run", elf({ interpreter: loader }), 0o755);
+    await expect(build(shop)).rejects.toMatchObject({
+      code: "command_missing",
+      message: `The command "/srv/run" is dynamically linked: it is loaded by "${loader}", which is not in the image.`,
+      hint: expect.stringMatching(/statically.*from: debian/),
+    });
+    shop.write("app/run", elf({}), 0o755);
+    expect(await build(shop)).toMatchObject({ version: "1" });
+    shop.write("app/run", elf({ interpreter: "/srv/ld.so" }), 0o755);
+    shop.write("app/ld.so", elf({}), 0o755);
+    expect(await build(shop)).toMatchObject({ version: "2" });
+  });
+
+  test("a script needs its interpreter, and what that is run by", async () => {
+    using shop = workshop();
+    const refused = (message: string) =>
+      expect(build(shop)).rejects.toMatchObject({ code: "command_missing", message });
+    shop.write("app/run", "#! /bin/sh -e\nexit\n", 0o755);
+    await refused('The command "/srv/run" is a script that is run by "/bin/sh", which is not in the image.');
+    shop.write("app/run", "#!/srv/sh\r\n", 0o755);
+    shop.write("app/sh", elf({ interpreter: "/lib/ld.so" }), 0o755);
+    await refused(
+      'The command "/srv/run" is a script that is run by "/srv/sh\\r", which is not in the image.',
+    );
+    shop.write("app/run", "#!/srv/sh\n", 0o755);
+    await refused(
+      'The command "/srv/sh" is dynamically linked: it is loaded by "/lib/ld.so", which is not in the image.',
+    );
+    shop.write("app/env", elf({}), 0o755);
+    shop.write("app/run", "#!/srv/env python3\n", 0o755);
+    await refused('The command "/srv/run" is a script that is run by "python3", which is not in the image.');
+    shop.write("app/run", "#!/srv/env\n", 0o755);
+    expect(await build(shop)).toMatchObject({ version: "1" });
   });
 });
 

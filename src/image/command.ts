@@ -1,6 +1,7 @@
 import { KilnError } from "../lib/errors.ts";
 import { nearest } from "../lib/nearest.ts";
 import type { Entry, Tree } from "./entry.ts";
+import { type Interpreter, interpreterOf } from "./interpreter.ts";
 import { joinPath, lookUp, parentOf } from "./tree.ts";
 
 /** What is to be run in servers of an image. */
@@ -15,7 +16,10 @@ export interface Command {
   readonly delivered: ReadonlySet<string>;
 }
 
-/** Throws `command_missing` unless the image can run it: its program is there, found as execvp(3) would, and executable. */
+/**
+ * Throws `command_missing` unless the image can run it: its program is there, found as execvp(3) would, and executable, and so
+ * is what the kernel needs to run it.
+ */
 export function checkCommand(root: Tree, command: Command): void {
   const program = command.argv[0];
   if (!program) {
@@ -26,15 +30,54 @@ export function checkCommand(root: Tree, command: Command): void {
   const paths = candidates(program, command);
   if (paths.some((path) => command.delivered.has(path))) return;
   const found = paths.map((path) => lookUp(root, path));
-  if (found.some(isProgram)) return;
-  const present = found.find((entry) => entry !== undefined);
-  throw present ? notExecutable(program, command, present) : notFound(root, program, command);
+  const entry = found.find(isProgram);
+  if (entry === undefined) {
+    const present = found.find((at) => at !== undefined);
+    throw present ? notExecutable(program, command, present) : notFound(root, program, command);
+  }
+  checkInterpreter(root, command, entry, program);
 }
 
 function candidates(program: string, { searchPath, workingFolder }: Command): string[] {
   if (program.startsWith("/")) return [program];
   if (program.includes("/")) return [`${workingFolder}/${program}`];
   return searchPath.split(":").map((folder) => `${folder}/${program}`);
+}
+
+/** Scripts may be run by scripts, but not deeper than this (execve(2), "Interpreter scripts"). */
+const deepest = 5;
+
+/** What the program names to be run by is there as well, and what that names in turn. */
+function checkInterpreter(root: Tree, command: Command, entry: Entry, program: string, depth = 0): void {
+  const interpreter = interpreterOf(entry.content);
+  if (interpreter === undefined || depth === deepest) return;
+  for (const sought of soughtBy(interpreter)) {
+    const paths = candidates(sought, command);
+    if (paths.some((path) => command.delivered.has(path))) continue;
+    const found = paths.map((path) => lookUp(root, path)).find((at) => at?.type === "file");
+    if (found === undefined) throw notRunnable(program, command, interpreter, sought);
+    checkInterpreter(root, command, found, sought, depth + 1);
+  }
+}
+
+/** `#!/usr/bin/env NAME` needs a second program, which is looked for as a command is. */
+function soughtBy({ kind, path, argument }: Interpreter): readonly string[] {
+  const isEnv = kind === "script" && path.endsWith("/env") && /^\w[\w.+-]*$/.test(argument);
+  return isEnv ? [path, argument] : [path];
+}
+
+function notRunnable(program: string, { of }: Command, { kind }: Interpreter, sought: string): KilnError {
+  const why = kind === "loader" ? "is dynamically linked: it is loaded" : "is a script that is run";
+  return new KilnError(
+    "command_missing",
+    `The command "${program}"${of} ${why} by ${JSON.stringify(sought)}, which is not in the image.`,
+    {
+      hint:
+        kind === "loader"
+          ? "Link it statically (Go: `CGO_ENABLED=0`; Rust: a `musl` target), or build on `from: debian:bookworm` with `packages: [libc6]`."
+          : "Add the package or the file that brings it, or correct the script's first line.",
+    },
+  );
 }
 
 function isProgram(entry: Entry | undefined): boolean {

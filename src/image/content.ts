@@ -55,6 +55,15 @@ export function contentBytes(content: Content, limit: number): Buffer {
   return Buffer.concat(chunks, length);
 }
 
+/** The bytes from `offset` on, at most `length` of them; fewer where the content ends. */
+export function contentRange(content: Content, offset: number, length: number): Buffer {
+  const end = contentLength(content);
+  const start = Math.min(offset, end);
+  const size = Math.min(length, end - start);
+  if (content.kind === "bytes") return Buffer.from(content.bytes.subarray(start, start + size));
+  return contentBytes({ ...content, offset: content.offset + start, length: size }, size);
+}
+
 export function fileChanged(path: string): KilnError {
   return new KilnError("file_changed", `The file changed while it was being read: ${path}`, {
     hint: "Build again when nothing writes to it.",

@@ -12,7 +12,7 @@ export interface Workshop extends Disposable {
   readonly project: string;
   readonly state: StateFolder;
   readonly options: BuildOptions;
-  write(path: string, text: string, mode?: number): void;
+  write(path: string, text: string | Uint8Array, mode?: number): void;
 }
 
 export function workshop(): Workshop {
@@ -95,4 +95,35 @@ function entryOf(path: string, what: string | { readonly to: string } | null): E
   if (what === null) return { ...common, type: "folder", mode: 0o755 };
   if (typeof what !== "string") return { ...common, type: "symlink", mode: 0o777, link: what.to };
   return { ...common, type: "file", mode: 0o755, content: { kind: "bytes", bytes: Buffer.from(what) } };
+}
+
+interface ElfOptions {
+  /** Absent: statically linked. */
+  readonly interpreter?: string;
+  readonly bits?: 32 | 64;
+  readonly big?: boolean;
+}
+
+/** The headers of an ELF program (elf(5)): one segment that is loaded, and one that names the interpreter. */
+export function elf({ interpreter, bits = 64, big = false }: ElfOptions): Buffer {
+  const wide = bits === 64;
+  const [headerSize, entrySize] = wide ? [64, 56] : [52, 32];
+  const name = Buffer.from(`${interpreter ?? ""}\0`);
+  const nameAt = headerSize + 2 * entrySize;
+  const file = Buffer.alloc(nameAt + name.length + 64);
+  const half = (value: number, at: number) =>
+    void (big ? file.writeUInt16BE(value, at) : file.writeUInt16LE(value, at));
+  const word = (value: number, at: number) =>
+    void (big ? file.writeUInt32BE(value, at) : file.writeUInt32LE(value, at));
+  const address = (value: number, at: number) => word(value, wide && big ? at + 4 : at);
+  file.set([0x7f, 0x45, 0x4c, 0x46, wide ? 2 : 1, big ? 2 : 1, 1]);
+  address(headerSize, wide ? 32 : 28);
+  half(entrySize, wide ? 54 : 42);
+  half(interpreter === undefined ? 1 : 2, wide ? 56 : 44);
+  word(1, headerSize);
+  word(3, headerSize + entrySize);
+  address(nameAt, headerSize + entrySize + (wide ? 8 : 4));
+  address(name.length, headerSize + entrySize + (wide ? 32 : 16));
+  file.set(name, nameAt);
+  return file;
 }

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { chmod, chown, mkdir, readdir, rm, symlink, writeFile } from "node:fs/promises";
+import { chmod, chown, copyFile, mkdir, readdir, rm, symlink, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -55,6 +55,19 @@ describe("builds that cannot be", () => {
       const { code, stdout } = await kiln.run([command, "--json"], { cwd: shop.folder });
       expect([code, (JSON.parse(stdout) as Told).error.code]).toEqual([2, "command_missing"]);
     }
+  });
+
+  test("a program whose loader is not in the image", async () => {
+    await copyFile(process.execPath, join(shop.folder, "program"));
+    await shop.configure({ files: ["{ from: ./program, to: /program }"], command: "[/program]" });
+    expect(await refused()).toMatchObject({
+      code: "command_missing",
+      message: expect.stringMatching(
+        /^The command "\/program" is dynamically linked: it is loaded by "\/lib.*", which is not in the image\.$/,
+      ),
+      hint: expect.stringContaining("Link it statically"),
+    });
+    await rm(join(shop.folder, "program"));
   });
 
   test("a file that is missing, with its place in kiln.yaml", async () => {
