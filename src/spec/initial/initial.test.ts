@@ -119,6 +119,60 @@ test("a Python program, with Debian's names for what it needs", async () => {
   expect(text).toContain("  # python3-flask, python3-dateutil\n");
 });
 
+describe("a program that is compiled", () => {
+  const headOf = async () => (await initialSpec(folder)).about;
+
+  test.each([
+    ["main.go", "."],
+    ["cmd/api/main.go", "./cmd/api"],
+  ])("Go, with %s", async (file, main) => {
+    await put({
+      "go.mod": "module example.com/shop\n",
+      [file]: "// Shop\npackage main\n",
+      "web/index.html": "",
+    });
+    expect(await headOf()).toContain(`Build it first: \`CGO_ENABLED=0 go build -o bin/my-shop ${main}\`.`);
+    await expect(init()).rejects.toMatchObject({
+      problems: [{ message: expect.stringContaining("./bin/my-shop does not exist") }],
+    });
+    await put({ "bin/my-shop": "" });
+    expect(await init()).toMatchObject({
+      image: { from: { kind: "scratch" }, packages: [], user: "65534", command: ["/my-shop"] },
+      shape: { port: 8080 },
+    });
+  });
+
+  test("Rust", async () => {
+    const cargo = '[package]\nversion = "1.0.0"\nname = "the-shop"\n\n[dependencies]\nname = "x"\n';
+    await put({ "Cargo.toml": cargo, "src/main.rs": "" });
+    const head = await headOf();
+    const [, target = ""] = /cargo build --release --target (\S+-unknown-linux-musl)`/.exec(head) ?? [];
+    await put({ [`target/${target}/release/the-shop`]: "" });
+    const spec = await init();
+    expect(spec.image).toMatchObject({ from: { kind: "scratch" }, command: ["/my-shop"] });
+    expect(targets(spec)).toEqual(["/my-shop"]);
+  });
+});
+
+describe("a project of a known kind that nobody can tell how to run", () => {
+  test.each([
+    ["go.mod", "from: scratch"],
+    ["Cargo.toml", "from: scratch"],
+    ["package.json", "packages: [nodejs]"],
+    ["requirements.txt", "packages: [python3]"],
+    ["pyproject.toml", "packages: [python3]"],
+  ])("%s: the page says what it is not, and what to put", async (sign, instead) => {
+    await put({ [sign]: "" });
+    const { about } = await initialSpec(folder);
+    expect(about).toContain(`and not your program. ${sign} `);
+    await init();
+    const text = await readFile(join(folder, "kiln.yaml"), "utf8");
+    const comments = text.split("\n").filter((line) => line.startsWith("#"));
+    expect(comments.join("\n")).toContain(`${sign} `);
+    expect(comments.some((line) => line.includes(instead))).toBe(true);
+  });
+});
+
 test("links are left out, and a folder without a usable name is called app", async () => {
   folder = join(outer, "123");
   await put({ "index.html": "" });

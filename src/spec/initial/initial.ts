@@ -1,32 +1,38 @@
 import { basename, resolve } from "node:path";
 import { readTextIfExists } from "../../lib/files.ts";
 import { tidyName } from "../values.ts";
+import { recogniseGo, recogniseRust } from "./binaries.ts";
 import { viewFolder } from "./folder.ts";
 import { recogniseNode, recognisePython } from "./programs.ts";
 import { recogniseSite, starterSite } from "./site.ts";
+import { withoutSupport } from "./unsupported.ts";
 import { specText } from "./yaml.ts";
 
 export interface InitialFiles {
-  /** What the folder was taken for: one sentence. */
+  /** What the folder was taken for, and what is left to do, in a sentence or two. */
   readonly about: string;
   /** Paths relative to the folder; `kiln.yaml` is the first. Only kiln.yaml may exist already: the caller looks. */
   readonly files: readonly { readonly path: string; readonly text: string }[];
 }
 
 /**
- * What `kiln init` writes for a folder, by what lies in it: a Node.js or Python program, a site, or else a page to
- * begin with. It is valid and can be built as it is; the router listens on `listen`. Writes nothing itself.
+ * What `kiln init` writes for a folder, by what lies in it: a Go, Rust, Node.js or Python program, a site, or else a page
+ * to begin with, and what to put instead where that is not what the project is. It is valid and can be built as it is, once what
+ * has to be compiled is; the router listens on `listen`. Writes nothing itself.
  */
 export async function initialSpec(folder: string, listen = 8080): Promise<InitialFiles> {
   const view = await viewFolder(folder);
+  const service = tidyName(basename(resolve(folder))) ?? "app";
   const recipe =
+    (await recogniseGo(view, service)) ??
+    (await recogniseRust(view, service)) ??
     (await recogniseNode(view)) ??
     (await recogniseSite(view)) ??
     (await recognisePython(view)) ??
-    starterSite(view);
-  const service = tidyName(basename(resolve(folder))) ?? "app";
+    withoutSupport(view, starterSite(view));
   const text = specText(service, await debianSuite(), recipe, listen);
-  return { about: recipe.about, files: [{ path: "kiln.yaml", text }, ...recipe.extra] };
+  const about = [recipe.about, ...(recipe.todo === undefined ? [] : [recipe.todo])].join(" ");
+  return { about, files: [{ path: "kiln.yaml", text }, ...recipe.extra] };
 }
 
 /** This machine's own suite where it runs Debian, as its package sources fit that one (os-release(5)). */

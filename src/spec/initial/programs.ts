@@ -93,6 +93,8 @@ function program(folder: FolderView, leftOut: RegExp) {
   const ours = /^(kiln\..*|readme.*|licen[cs]e.*|changelog.*|dockerfile|.*\.md|docker-compose.*)$/i;
   const kept = [...folder.folders, ...folder.files].filter((name) => !ours.test(name) && !leftOut.test(name));
   return {
+    notes: () => [],
+    from: "debian" as const,
     packageNotes: [] as readonly string[],
     files: kept.map((name) => ({ from: `./${name}`, to: `/app/${name}` })),
     user: "nobody",

@@ -1,7 +1,14 @@
 /** What a folder was recognised as: everything that differs between the specs that `kiln init` writes. */
 export interface Recipe {
-  /** One sentence for the head of the file. */
+  /** What the folder was taken for: one sentence for the head of the file. */
   readonly about: string;
+  /** What is left for the user to do before a deploy: one sentence for the terminal. Absent: nothing. */
+  readonly todo?: string;
+  /** Lines of comment below the head, for the Debian suite that the file would name. */
+  readonly notes: (suite: string) => readonly string[];
+  /** `debian`: the suite of this machine. */
+  readonly from: "debian" | "scratch";
+  /** Only of a Debian base. */
   readonly packages: readonly string[];
   /** Lines of comment above `packages`. */
   readonly packageNotes: readonly string[];

@@ -37,6 +37,8 @@ function site(folder: FolderView, about: string, pages: Recipe["files"]): Recipe
   const conf = freeName(folder, "nginx.conf", "kiln.nginx.conf", "nginx.kiln.conf");
   return {
     about,
+    notes: () => [],
+    from: "debian",
     packages: ["nginx"],
     packageNotes: [],
     files: [...pages, { from: `./${conf}`, to: "/etc/nginx/nginx.conf" }],

@@ -3,12 +3,12 @@ import type { Recipe } from "./recipe.ts";
 /** The commented kiln.yaml of a recipe. */
 export function specText(service: string, suite: string, recipe: Recipe, listen: number): string {
   return `# ${recipe.about} \`kiln deploy\` makes it so. Every key: Kiln's docs/kiln-yaml.md
+${comments(recipe.notes(suite))}\
 service: ${service}
 
 image:
   # version: 1.0.0   # without one: from git, otherwise a counter
-  from: debian:${suite}
-${recipe.packageNotes.map((note) => `  # ${note}\n`).join("")}  packages: ${flow(recipe.packages)}
+${baseLines(suite, recipe)}\
   files:
 ${recipe.files.map(({ from, to }) => `    - { from: ${scalar(from)}, to: ${scalar(to)} }\n`).join("")}\
   user: ${recipe.user}
@@ -37,6 +37,15 @@ rollout:
 #   staging:
 #     servers: { count: 1 }
 `;
+}
+
+function comments(lines: readonly string[], indent = ""): string {
+  return lines.map((line) => `${indent}# ${line}\n`).join("");
+}
+
+function baseLines(suite: string, { from, packageNotes, packages }: Recipe): string {
+  if (from === "scratch") return "  from: scratch\n";
+  return `  from: debian:${suite}\n${comments(packageNotes, "  ")}  packages: ${flow(packages)}\n`;
 }
 
 function envLines(env: Recipe["env"]): string {
