@@ -28,6 +28,9 @@ import { Verdict } from "./verdict.ts";
 /** Changes of the store that change nothing that is desired: not worth reading it again. */
 const recordsOnly = new Set(["recordServers", "pruneReleases"]);
 
+/** Calls that change nothing. */
+const looks = new Set(["list", "observe", "open"]);
+
 /** Sees everything that passes between the product and the world, and asserts the invariants after every step. */
 export class Referee {
   readonly verdict: Verdict;
@@ -205,9 +208,15 @@ export class Referee {
     if (outcome === "forgotten") this.knowledge.tamper(tampered(part, subject));
   }
 
+  /** A call begins to take effect: a creation shows before it is complete. One of a dead controller's is a surprise. */
+  onBegin({ part, operation, subject }: FakeCall, life: Life): void {
+    if (looks.has(operation) || !this.#isOver(life)) return;
+    this.knowledge.tamper(tampered(part, subject));
+  }
+
   /** A call has taken effect; one of a dead controller's comes as a surprise to its successor. */
   onEffect({ part, operation, subject }: FakeCall, _fate: Fate, life: Life): void {
-    if (operation === "list" || operation === "observe" || operation === "open") return;
+    if (looks.has(operation)) return;
     if (this.#isOver(life)) this.knowledge.tamper(tampered(part, subject));
     const { machine, services } = this.knowledge;
     this.#jobs.checkOnce();

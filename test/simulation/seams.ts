@@ -41,6 +41,7 @@ async function through<T>(
     if (fate.beforeMs > 0) await time.sleep(fate.beforeMs, signal);
     if (life.isOver && !life.orphansGoOn) return life.never();
     if (fate.outcome === "failed") throw new KilnError("internal", `${injected} ${call.operation} failed`);
+    referee.onBegin(call, life);
     const result = fate.outcome === "forgotten" ? (forgotten as T) : await work();
     referee.onEffect(call, fate, life);
     if (fate.afterMs > 0) await time.sleep(fate.afterMs, signal);
