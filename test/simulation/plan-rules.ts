@@ -227,16 +227,23 @@ export class PlanRules {
     return [...new Set([...this.#k.readyTakers(service), ...[...seen].filter((id) => !this.#k.isReady(id))])];
   }
 
+  /** Without those that have drifted and are taken out: the router may be slow to let them go, and nobody counts on them. */
+  #staying(service: ServiceKey): readonly ServerId[] {
+    const { taints = [] } = this.#k.desired.get(service) ?? {};
+    const taken = new Set(taints.filter((t) => t.takenAtMs !== undefined).map((t) => t.server));
+    return this.#capacity(service).filter((id) => !taken.has(id));
+  }
+
   /** Those of them that the planner knows to have traffic: not the ones that got it since it looked. */
   #knownCapacity(service: ServiceKey): readonly ServerId[] {
     const { atMs = 0, capacity = new Set<ServerId>() } = this.#sights.get(service) ?? {};
     const { inSince } = this.#k.machine;
-    return this.#capacity(service).filter((id) => capacity.has(id) || (inSince.get(id) ?? 0) <= atMs);
+    return this.#staying(service).filter((id) => capacity.has(id) || (inSince.get(id) ?? 0) <= atMs);
   }
 
   #mayLose(service: ServiceKey, loss: number, what: string): void {
     if (loss <= 0 || this.#k.isTampered(service)) return;
-    const before = this.#capacity(service).length;
+    const before = this.#staying(service).length;
     const least = this.#stranded.has(service) ? 1 : before;
     const floor = Math.min(this.#floors.get(service) ?? 0, floorOf(this.#k.desired.get(service)), least);
     this.#verdict.expect(
