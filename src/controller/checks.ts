@@ -5,7 +5,7 @@ import { KilnError, toKilnError } from "../lib/errors.ts";
 import type { Call, Platform } from "../platform/platform.ts";
 import type { Store } from "../store/store.ts";
 import type { CheckRequest } from "./operations.ts";
-import { requireSecrets } from "./release-content.ts";
+import { freeze, requireSecrets } from "./release-content.ts";
 
 /** What the checks look into. None of them changes anything. */
 export interface CheckParts {
@@ -17,14 +17,22 @@ export interface CheckParts {
 /** What a deploy asks for; its image only once it is built. */
 type Draft = UnbuiltRelease & { readonly image?: ImageDigest };
 
-/**
- * Before the image is built: all that can stand against the deploy by then. Which release a running rollout leads to can
- * only be compared with an image, so each is in the way.
- */
+/** Before the image is built: all that can stand against the deploy by then. */
 export async function requireBeginning(parts: CheckParts, request: CheckRequest): Promise<void> {
   const { service, draft, supersede = false } = request;
-  parts.store.requireWay(service, supersede);
+  if (!mayJoin(parts.store, service, draft)) parts.store.requireWay(service, supersede);
   await requireDeployable(parts, service, draft);
+}
+
+/** Whether the running rollout leads to a release that is the same but for the image, which only a build can tell. */
+function mayJoin(store: Store, service: ServiceKey, draft: UnbuiltRelease): boolean {
+  const desired = store.desired(service);
+  const { to, phase } = desired?.rollout ?? {};
+  const release = to === undefined ? undefined : desired?.releases.get(to);
+  if (release === undefined || phase !== "forward") return false;
+  const { image, version } = release;
+  const asThoughBuilt = freeze(store, service, { ...draft, image, version }).draft;
+  return store.draftRelease(service, asThoughBuilt, release.createdBy).number === to;
 }
 
 /** Secrets, jobs, and what the platform says of it: before the build, and again with the image. */

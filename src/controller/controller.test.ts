@@ -203,11 +203,14 @@ test("before the image is built a deploy is refused for all that is known by the
   await check();
   const before = t.store.lastSequence();
   await t.deploy(2);
-  await expect(check()).rejects.toMatchObject({
+  await check(); // the same again, as far as can be told
+  const other = { ...draft, shape: { ...draft.shape, env: { MODE: "other" } } };
+  const checkOther = (supersede = false) => t.controller.check({ service: "shop", draft: other, supersede });
+  await expect(checkOther()).rejects.toMatchObject({
     code: "rollout_running",
     message: expect.stringContaining("ada@example"),
   });
-  await check(true);
+  await checkOther(true);
   await t.settled();
   await t.controller.remove("shop", "ada@example");
   await expect(check(true)).rejects.toMatchObject({ code: "service_removing" });

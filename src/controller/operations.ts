@@ -232,7 +232,7 @@ export interface ExecGrant {
 export interface Operations {
   /**
    * Whether a deploy can begin, before minutes go into its image; `deploy` looks again. Throws what `deploy` throws, but
-   * for the image, and `rollout_running` whichever release that leads to.
+   * for the image, and `rollout_running` unless that leads to the same but for the image.
    */
   check(request: CheckRequest): Promise<void>;
   /**

@@ -69,16 +69,23 @@ describe.skipIf(why !== undefined)("rollouts that are disturbed", () => {
 
     test("a second deploy is refused with what runs and who started it; the first goes on", async () => {
       const { page } = await begin();
-      await newPage();
       const images = (await kiln.json<readonly object[]>(["images", "shop"])).length;
-      expect(refusal(await inShop("plan", "--json"))).toEqual([3, "rollout_running"]);
+      await newPage();
+      await shop.configure({ servers: ", env: { MODE: other }" });
       const second = await inShop("deploy");
+      await shop.configure({});
       expect(second.code).toBe(3);
       expect(await kiln.json(["images", "shop"])).toHaveLength(images); // nothing was built for it
       expect(second.stderr).toMatch(
         /\[rollout_running\] A deploy of shop to release 2 is running; \S+@\S+ started it at /,
       );
       await atRest();
+      expect(await shop.page()).toBe(page);
+    });
+
+    test("a deploy that is repeated while it runs is followed", async () => {
+      const { page } = await begin();
+      expect(await inShop("deploy")).toMatchObject({ code: 0 });
       expect(await shop.page()).toBe(page);
     });
 

@@ -13,7 +13,8 @@ import { openProject, type ServiceOptions } from "../project.ts";
 export async function run(context: Context, options: ServiceOptions, service?: string): Outcome {
   const project = await openProject(context.cwd, options, service);
   const client = await context.connect();
-  const checked = await checkedRelease(client, project.spec, { command: "plan" });
+  // A rollout that runs is in the way of a deploy, but not of a question.
+  const checked = await checkedRelease(client, project.spec, { command: "plan", supersede: true });
   const built = await buildProject(context, project, { updateLock: false });
   const preview = await client.preview(deployRequest(project.spec, checked, built, whoAmI(context.env)));
   context.output.result(preview, planLines(preview, context.output.style));
