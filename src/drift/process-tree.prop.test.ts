@@ -43,6 +43,14 @@ test("a process whose parent ends in this moment is not taken for a stranger", (
   );
 });
 
+test("a process that the kernel takes away in this moment is not taken for a stranger, one from outside is", () => {
+  const ending = [0, undefined];
+  expect(descends(30, 10, () => ending.shift())).toBeUndefined();
+  const parentEnds = [20, 20, 0, 10, 10];
+  expect(descends(30, 10, (pid) => (pid === 10 ? 1 : parentEnds.shift()))).toBe(true);
+  expect(descends(30, 10, () => 0)).toBe(false);
+});
+
 test("one that has ended is nobody's", () => {
   expect(descends(30, 10, () => undefined)).toBeUndefined();
 });

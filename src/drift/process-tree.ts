@@ -51,7 +51,10 @@ export function descends(
   return false;
 }
 
-/** Undefined when a process on the way up ended meanwhile. */
+/**
+ * Undefined when a process on the way up ended meanwhile: it is gone, or, while the kernel takes it away, has 0 for its
+ * parent (task_state of fs/proc/array.c). One with a parent outside of what this process sees has that for ever.
+ */
 function follow(
   pid: number,
   first: number,
@@ -62,7 +65,7 @@ function follow(
     if (at === first) return true;
     seen.add(at);
     const parent = parentOf(at);
-    if (parent === undefined) return undefined;
+    if (parent === undefined || parent === 0) return undefined;
     at = parent;
   }
   return false;
