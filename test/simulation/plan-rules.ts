@@ -30,8 +30,6 @@ export class PlanRules {
   readonly #sizes = new Map<ServiceKey, Map<number, number>>();
   /** Services whose last rollout found no way back: what serves then is what there is. */
   readonly #stranded = new Set<ServiceKey>();
-  /** Servers that the present controller has begun, or has seen before: of others it could not know. */
-  readonly #met = new Set<ServerId>();
   #lookFailed = false;
 
   constructor(knowledge: Knowledge, verdict: Verdict) {
@@ -43,11 +41,6 @@ export class PlanRules {
     this.#lookFailed = false;
     this.#sights.clear();
     this.#sizes.clear();
-    this.#met.clear();
-  }
-
-  onCreate(id: ServerId): void {
-    this.#met.add(id);
   }
 
   seenMs(service: ServiceKey): number {
@@ -90,7 +83,6 @@ export class PlanRules {
     }
     this.#mustBeComplete(observation);
     this.#mustBeBounded(observation);
-    for (const { servers } of observation.groups) for (const { id } of servers) this.#met.add(id);
   }
 
   onObserveFailed(): void {
@@ -111,9 +103,7 @@ export class PlanRules {
     for (const group of groups) {
       const beside = new Set(group.replacing);
       const live = group.servers.filter(
-        // What a killed controller has begun may come to life late.
-        ({ id, state }) =>
-          state !== "draining" && state !== "quarantined" && !beside.has(id) && this.#met.has(id),
+        (s) => s.state !== "draining" && s.state !== "quarantined" && !beside.has(s.id),
       );
       const atWork = group.servers.filter((s) => beside.has(s.id) && s.state !== "quarantined").length;
       this.#verdict.expect(atWork <= 2, "servers-bounded", () => `${atWork} are replaced at once`);
@@ -144,8 +134,7 @@ export class PlanRules {
 
   onRoute(service: ServiceKey, shares: Shares): void {
     this.#mustHaveSeen("traffic is moved");
-    const taken = this.#taken(service); // that these go was judged when it was decided
-    const now = this.#knownCapacity(service).filter((id) => !taken.has(id));
+    const now = this.#knownCapacity(service);
     const sharing = shares.filter((s) => s.share > 0).map((s) => s.release);
     const ready = new Set([...this.#k.readyOf(service), ...(this.#sights.get(service)?.ready ?? [])]);
     const then = [...ready].filter((id) => sharing.includes(parseServerId(id)?.release ?? 0));
@@ -229,8 +218,7 @@ export class PlanRules {
 
   /** Without those that have drifted and are taken out: the router may be slow to let them go, and nobody counts on them. */
   #staying(service: ServiceKey): readonly ServerId[] {
-    const { taints = [] } = this.#k.desired.get(service) ?? {};
-    const taken = new Set(taints.filter((t) => t.takenAtMs !== undefined).map((t) => t.server));
+    const taken = this.#taken(service);
     return this.#capacity(service).filter((id) => !taken.has(id));
   }
 

@@ -169,7 +169,6 @@ export class Referee {
   onCreate({ id }: ServerSpec, life: Life): void {
     if (this.#isOver(life)) return;
     this.knowledge.oracle.forget(id);
-    this.#plan.onCreate(id);
   }
 
   onRunJob({ id, release }: HostJob, life: Life): void {
