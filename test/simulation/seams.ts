@@ -68,6 +68,7 @@ export function seamHost(host: Host, seams: Seams): Host {
       const signal = AbortSignal.any([c.signal, life.cut]);
       return through(seams, call("create", server.id), c.signal, () => host.create(server, { ...c, signal }));
     },
+    retire: (id, c) => through(seams, call("retire", id), c.signal, () => host.retire(id, c)),
     stop: (id, graceMs, c) => {
       referee.onStop(id, "stop", life);
       return through(seams, call("stop", id), c.signal, () => host.stop(id, graceMs, c));

@@ -243,7 +243,17 @@ class Run implements Disposable {
     this.#trace.add(() => `world: ${what} ${victim ?? ""}`);
     if (victim !== undefined || !needsVictim(what)) this.#tally.add(hauntings[what]);
     if (what === "outage") {
-      const operation = random.pick(["list", "observe", "apply", "create", "stop", "destroy", "open", "all"]);
+      const operation = random.pick([
+        "list",
+        "observe",
+        "apply",
+        "create",
+        "retire",
+        "stop",
+        "destroy",
+        "open",
+        "all",
+      ]);
       this.#faults.breakDown(operation, this.#time.now() + random.int(500, 30_000));
     } else if (what === "router") {
       this.#machine.routes.clear();

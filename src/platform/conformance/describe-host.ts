@@ -125,6 +125,20 @@ export function describeHost(name: string, open: () => Promise<HostSubject>): vo
       });
     });
 
+    test("that a server's end is wanted is known before it ends, also to a new controller's host", async () => {
+      const [id, other] = [(await create(1)).id, (await create(2)).id];
+      for (const asked of [id, id, "shop-1-9-1"]) await subject.host.retire(asked, call);
+      await subject.restart?.();
+      expect(await find(id)).toMatchObject({ state: "running", retiredAtMs: expect.any(Number) });
+      await subject.host.stop(id, 2000, call);
+      await subject.host.stop(other, 2000, call);
+      await subject.restart?.();
+      expect(await find(id)).toMatchObject({ state: "exited", retiredAtMs: expect.any(Number) });
+      expect(await find(other)).toMatchObject({ state: "exited", retiredAtMs: undefined });
+      for (const each of [id, other]) await subject.host.destroy(each, call);
+      expect(await list()).toEqual([]);
+    });
+
     test("a release that can run is prepared", async () => {
       await subject.host.prepare(subject.server(1).release, call);
       expect(await list()).toEqual([]);

@@ -18,6 +18,7 @@ export function fakeHost(world: FakeWorld): Host {
       perform("probe", undefined, call, () => ({ usable: true, gaps: [], facts: ["a fake host in memory"] })),
     list: (call) => perform("list", undefined, call, () => list(world, call.signal)),
     create: (spec, call) => perform("create", spec.id, call, () => create(world, spec, call.signal)),
+    retire: (id, call) => perform("retire", id, call, () => retire(world, id)),
     stop: (id, _graceMs, call) => perform("stop", id, call, () => stop(world, id, call.signal)),
     destroy: (id, call) => perform("destroy", id, call, () => void world.servers.delete(id)),
     runJob: (job, call) => perform("runJob", job.id, call, () => create(world, job, call.signal)),
@@ -63,6 +64,7 @@ async function create(
     address: freeAddress(world),
     exit: undefined,
     quarantinedAtMs: undefined,
+    retiredAtMs: undefined,
   };
   const server: FakeServer = {
     record,
@@ -93,13 +95,25 @@ function scheduleExit(world: FakeWorld, id: ServerId): void {
   }
 }
 
+/** Once it has its stop signal it ends, whether or not anybody still waits for that. */
 async function stop(world: FakeWorld, id: ServerId, signal: AbortSignal): Promise<void> {
   const { stopMs = 0 } = world.behaviourOf(id);
   const server = world.servers.get(id);
   if (server === undefined) return;
-  if (server.record.state === "running" && stopMs > 0) await world.clock.sleep(stopMs, signal);
-  world.exit(id, parseJobId(id) === undefined ? 0 : 143);
+  const code = parseJobId(id) === undefined ? 0 : 143;
+  if (server.record.state === "running" && stopMs > 0) {
+    void world.clock.sleep(stopMs).then(() => world.servers.get(id) === server && world.exit(id, code));
+    await world.clock.sleep(stopMs, signal);
+  }
+  world.exit(id, code);
   server.released = true;
+}
+
+function retire(world: FakeWorld, id: ServerId): void {
+  const server = world.servers.get(id);
+  if (server === undefined) return;
+  const retiredAtMs = server.record.retiredAtMs ?? world.clock.now();
+  server.record = { ...server.record, retiredAtMs };
 }
 
 function quarantine(world: FakeWorld, id: ServerId): Evidence {

@@ -47,7 +47,7 @@ export class Endings {
     this.fail(member, "exited", exitWords(exit, member.createdAtMs));
   }
 
-  /** Out of traffic, drained, stopped, destroyed. */
+  /** Out of traffic, drained, stopped, destroyed: from the beginning, or from where a former controller had come to. */
   leave(member: Member): void {
     this.#move(member, "leaving");
     member.wanted.abort();
@@ -196,8 +196,17 @@ export class Endings {
     }
     member.drained = true;
     await background.persist(`Routing around ${member.id}`, refresh);
-    if (member.address !== undefined) await this.#stop(member);
+    if (member.address !== undefined) await this.#retire(member);
     await this.#destroy(member);
+  }
+
+  /** This controller may not live to see the end: it must not look like a failure to the next one. */
+  async #retire(member: Member): Promise<void> {
+    const { host, background } = this.#o;
+    await background.persist(`Retiring ${member.id}`, () =>
+      host.retire(member.id, background.call(stopTimeoutMs)),
+    );
+    await this.#stop(member);
   }
 
   /**

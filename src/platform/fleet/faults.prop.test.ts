@@ -25,7 +25,16 @@ const event = fc.oneof(
     weight: 3,
     arbitrary: fc.record({
       kind: fc.constant("fault" as const),
-      operation: fc.constantFrom("create", "stop", "destroy", "list", "apply", "router.observe", "open"),
+      operation: fc.constantFrom(
+        "create",
+        "retire",
+        "stop",
+        "destroy",
+        "list",
+        "apply",
+        "router.observe",
+        "open",
+      ),
       fault: fc.constantFrom("fail" as const, "lose" as const),
     }),
   },

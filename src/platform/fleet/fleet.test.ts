@@ -381,6 +381,28 @@ test("a new controller completes what was half made and goes on counting attempt
   expect(await fleet.ids(1, "ready")).toEqual(["shop-1-2-1", "shop-1-1-3"]);
 });
 
+test("who was being stopped when the controller died has not failed, whether it has ended since or not", async () => {
+  for (const awayMs of [0, 60_000]) {
+    await using fleet = new TestFleet();
+    fleet.world.behave("shop-1", { stopMs: 5000 });
+    await fleet.serve(1, 2);
+    await fleet.resize(2, 2);
+    await fleet.untilReady(2, 2);
+    await fleet.route([{ release: 2, share: 1 }]);
+    await fleet.resize(1, 0, 0);
+    await fleet.clock.until(() => fleet.world.servers.get("shop-1-1-1")?.record.retiredAtMs !== undefined);
+    await fleet.clock.advance(1000);
+    await fleet.restart();
+    await fleet.clock.advance(awayMs);
+    const failures: unknown[] = [];
+    const look = async () => failures.push(...((await fleet.group(1))?.failures ?? []));
+    await fleet.clock.until(async () => (await look()) > 0 || fleet.world.servers.size === 2);
+    await look();
+    expect(failures).toEqual([]);
+    expect(fleet.weights()).toEqual({ "shop-2-1-1": 256, "shop-2-2-1": 256 });
+  }
+});
+
 test("after a restart of the machine every server is made anew, and no release is blamed", async () => {
   await using fleet = new TestFleet();
   await fleet.serve(1, 2);

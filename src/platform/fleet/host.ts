@@ -31,6 +31,8 @@ export interface HostServer {
     | undefined;
   /** When it was put in quarantine; undefined for all others. */
   readonly quarantinedAtMs: number | undefined;
+  /** When it was retired; undefined for all others. */
+  readonly retiredAtMs: number | undefined;
 }
 
 /**
@@ -44,6 +46,11 @@ export interface Host {
   list(call: Call): Promise<readonly HostServer[]>;
   /** Starts it; resolves when its process runs. Returns the present one when it already does. */
   create(server: ServerSpec, call: Call): Promise<HostServer>;
+  /**
+   * Remembers that its end is wanted, before anything is done about it: whoever finds it ended, or still running after a
+   * crash, goes on and blames nobody. `destroy` does so by itself. Unknown ids are no error.
+   */
+  retire(id: ServerId, call: Call): Promise<void>;
   /** Stop signal, `graceMs`, SIGKILL; then all it used is freed, but its record and logs stay. */
   stop(id: ServerId, graceMs: number, call: Call): Promise<void>;
   /** Stops it without grace if it still runs, and removes everything of it. Unknown ids are no error. */

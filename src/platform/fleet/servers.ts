@@ -53,6 +53,7 @@ export class Servers {
     member.address = found.address;
     member.wasInTraffic = weight !== undefined;
     if (found.quarantinedAtMs !== undefined) this.#o.endings.keepAway(member, found.quarantinedAtMs);
+    else if (found.retiredAtMs !== undefined) this.#o.endings.leave(member);
     else if (found.state === "creating") this.#move(member, "half-made");
     else if (found.state === "exited") this.#o.endings.buryLeftOver(member, found);
     else this.#start(member, found, weight !== undefined && weight > 0 ? "ready" : "starting");

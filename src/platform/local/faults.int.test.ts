@@ -83,6 +83,8 @@ describe.skipIf(reason)("a local host, when things go wrong,", () => {
       await ending.said("begun");
       await systemClock.sleep(delayMs);
       await ending.kill();
+      for (const { state, retiredAtMs } of await t.reopen().list(aCall()))
+        if (state === "exited") expect(retiredAtMs, `after ${delayMs} ms`).toBeTypeOf("number");
       await t.host.destroy(id, aCall());
       expect(await t.host.list(aCall())).toEqual([]);
       expect(await t.traces(), `after ${delayMs} ms`).toEqual([]);

@@ -61,6 +61,7 @@ export function localHost(options: LocalHostOptions): Host {
     },
     create: (server, call) => perServer(server.id, call, () => createServer(host, server, call)),
     runJob: (job, call) => perServer(job.id, call, () => createServer(host, job, call)),
+    retire: (id, call) => perServer(id, call, async () => retireServer(host, id)),
     stop: (id, graceMs, call) => perServer(id, call, () => stopServer(host, id, graceMs, call)),
     destroy: (id, call) => perServer(id, call, () => destroyServer(host, id)),
     quarantine: (id, taint, call) =>
@@ -174,7 +175,15 @@ async function stopServer(host: HostContext, id: ServerId, graceMs: number, call
   await freeServer(host, record);
 }
 
+function retireServer(host: HostContext, id: ServerId): void {
+  const record = host.records.read(id);
+  if (record === undefined || record.retiredAtMs !== undefined) return;
+  host.records.write({ ...record, retiredAtMs: host.clock.now() });
+}
+
+/** Its end may outlive this controller: that it is wanted is on record first. */
 async function destroyServer(host: HostContext, id: ServerId): Promise<void> {
+  retireServer(host, id);
   const record = host.records.read(id);
   if (record) await removeServer(host, record);
 }

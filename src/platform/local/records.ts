@@ -25,6 +25,8 @@ const recordSchema = z.object({
   waiting: z.boolean().optional(),
   exit: z.object({ code: z.int().optional(), atMs: z.number(), oomKilled: z.boolean() }).optional(),
   quarantinedAtMs: z.number().optional(),
+  /** When its end was first asked for, which came before anything was done about it. */
+  retiredAtMs: z.number().optional(),
   /** When somebody was first let in: nobody looks at it any more. */
   openedAtMs: z.number().optional(),
   /** Nothing of it is left on the machine but this record and its logs. */

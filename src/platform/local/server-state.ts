@@ -63,7 +63,7 @@ export function settled(records: Records, record: ServerRecord): ServerRecord {
 
 /** The server as its record and `exit` say it is. */
 export function hostServer(record: ServerRecord, exit: Exit | undefined): HostServer {
-  const { id, release, createdAtMs, quarantinedAtMs } = record;
+  const { id, release, createdAtMs, quarantinedAtMs, retiredAtMs } = record;
   return {
     id,
     release,
@@ -72,6 +72,7 @@ export function hostServer(record: ServerRecord, exit: Exit | undefined): HostSe
     address: record.freed ? undefined : record.address,
     exit: exit && { code: exit.code, atMs: exit.atMs, oomKilled: exit.oomKilled },
     quarantinedAtMs,
+    retiredAtMs,
   };
 }
 
