@@ -1,4 +1,4 @@
-import { appendFileSync, copyFileSync, rmSync } from "node:fs";
+import { appendFileSync, copyFileSync, renameSync, rmSync, statSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { exec } from "../../lib/exec.ts";
 import type { HostImage } from "../platform.ts";
@@ -35,6 +35,31 @@ describe.skipIf(reason)("the files that a server's root is made of", () => {
     expect(() => rmSync(layer.file)).toThrow("EPERM");
     await t.destroyAll();
     appendFileSync(layer.file, "");
+  });
+
+  test("are mounted anew when they were made again, while older servers keep what they have", async () => {
+    const [base, top] = layers;
+    if (!base || !top) throw new Error("the test image has two layers");
+    const file = `${base.file}.again`;
+    copyFileSync(base.file, file);
+    const rootOf = async (id: string) => {
+      await t.run(id, "exec sleep 100", {}, { layers: [{ ...base, file }, top] });
+      const pid = t.host.sight?.subjects().find(({ server }) => server === id)?.process.pid;
+      return statSync(`/proc/${pid}/root`).dev;
+    };
+    const older = [await rootOf("shop-1-1-3"), await rootOf("shop-1-2-3")];
+    await exec(["chattr", "-i", file], { accept: "any" });
+    copyFileSync(base.file, `${file}.new`);
+    renameSync(`${file}.new`, file);
+    const newer = [await rootOf("shop-1-3-3"), await rootOf("shop-1-4-3")];
+    expect(older[0]).toBe(older[1]);
+    expect(newer[0]).toBe(newer[1]);
+    expect(newer[0]).not.toBe(older[0]);
+    for (const slot of [1, 2]) await t.host.destroy(`shop-1-${slot}-3`, aCall());
+    const { code } = await exec(["chattr", "+i", top.file], { accept: "any" });
+    if (code === 0) expect(() => appendFileSync(file, "x"), "newer servers use it").toThrow("EPERM");
+    await t.destroyAll();
+    rmSync(file);
   });
 
   test.each(["altered", "replaced"])("are not used when they were %s", async (how) => {

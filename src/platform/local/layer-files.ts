@@ -59,17 +59,22 @@ export async function protectLayer(paths: HostPaths, { name, file }: LayerFile):
   await setImmutable(file, true);
 }
 
-/** Takes it back for layers that are not in use. */
+/** Takes it back for layers that are not in use; a file that was made again may be in use as another layer. */
 export async function releaseLayers(paths: HostPaths, used: ReadonlySet<string>): Promise<void> {
-  const unused = namesIn(paths.immutable).filter((name) => !used.has(name));
+  const [inUse, unused] = partition(namesIn(paths.immutable), (name) => used.has(name));
+  const kept = new Set(inUse.map((name) => readNote(join(paths.immutable, name))));
   await Promise.all(
     unused.map(async (name) => {
       const note = join(paths.immutable, name);
       const file = readNote(note);
-      if (file) await setImmutable(file, false);
+      if (file && !kept.has(file)) await setImmutable(file, false);
       rmSync(note, { force: true });
     }),
   );
+}
+
+function partition<T>(items: readonly T[], isFirst: (item: T) => boolean): readonly [T[], T[]] {
+  return [items.filter(isFirst), items.filter((item) => !isFirst(item))];
 }
 
 function readNote(note: string): string | undefined {

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { chmodSync, existsSync, mkdirSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, rmdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { isErrno, KilnError } from "../../lib/errors.ts";
 import { namesIn } from "../../lib/temporary.ts";
@@ -26,15 +26,18 @@ export interface RootsInUse {
 }
 
 export function describeRoot(image: HostImage, points: readonly MountPoint[]): Root {
-  const digests = image.layers.map(({ sha256 }) => sha256.replace(/^sha256:/, ""));
-  return {
-    name: shortDigest(JSON.stringify([digests, points])),
-    layers: image.layers.map(({ file }, i) => {
-      const sha256 = digests[i] ?? "";
-      return { name: sha256.slice(0, 32), file, sha256 };
-    }),
-    points,
-  };
+  const layers = image.layers.map(describeLayer);
+  return { name: shortDigest(JSON.stringify([layers.map(({ name }) => name), points])), layers, points };
+}
+
+/**
+ * A file that was made again, because somebody had altered it, has the same digest as before, but what is mounted already
+ * is still the altered one: the inode tells them apart.
+ */
+function describeLayer({ file, sha256 }: HostImage["layers"][number]): LayerFile {
+  const digest = sha256.replace(/^sha256:/, "");
+  const stat = statSync(file, { bigint: true, throwIfNoEntry: false });
+  return { name: shortDigest(`${digest} ${stat?.dev}:${stat?.ino}`), file, sha256: digest };
 }
 
 export function rootPath(paths: HostPaths, name: string): string {
