@@ -16,8 +16,8 @@ import type { Operations } from "./operations.ts";
 import { createQueries } from "./queries.ts";
 import { createReproduce } from "./reproduce.ts";
 import { createSecretCommands } from "./secrets.ts";
-import { recordTier } from "./tier.ts";
 import { freshLook } from "./timekeeper.ts";
+import { recordWatch } from "./watch-events.ts";
 
 export interface ControllerOptions {
   readonly store: Store;
@@ -55,7 +55,7 @@ export function startController(options: ControllerOptions): Controller {
   const startedMs = clock.elapsed();
   freshLook(store, clock.now());
   const loop = startLoop({ store, platform, clock, log, drift: options.drift });
-  const telling = options.drift && recordTier(options.drift, store, log);
+  const telling = options.drift && recordWatch(options.drift, store, log);
   const call = (): Call => ({
     signal: AbortSignal.timeout(requestTimeoutMs),
     deadline: clock.now() + requestTimeoutMs,

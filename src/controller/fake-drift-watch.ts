@@ -1,24 +1,46 @@
 import type { Finding } from "../domain/drift.ts";
-import type { DriftWatch } from "../drift/drift-watch.ts";
+import type { DriftWatch, Tier } from "../drift/drift-watch.ts";
+
+interface FakeDriftWatch extends DriftWatch {
+  find(finding: Finding): void;
+  seeBy(tier: Tier, reason: string): void;
+  /** As if somebody had made this image file changeable. */
+  restore(file: string): void;
+}
 
 /** A watch that finds what the test says. */
-export function fakeDriftWatch(): DriftWatch & { find(finding: Finding): void } {
-  const callbacks = new Set<(finding: Finding) => void>();
+export function fakeDriftWatch(): FakeDriftWatch {
   const found: Finding[] = [];
+  const findings = callbacks<[Finding]>();
+  const tiers = callbacks<[Tier, string]>();
+  const restored = callbacks<[string]>();
   return {
-    watch(callback) {
-      const own = (finding: Finding) => callback(finding);
-      callbacks.add(own);
-      return { [Symbol.dispose]: () => void callbacks.delete(own) };
-    },
-    watchTier: () => ({ [Symbol.dispose]: () => {} }),
+    watch: findings.add,
+    watchTier: tiers.add,
+    watchProtection: restored.add,
     findings: () => found,
     tier: () => "scan",
     inspect: async () => found,
     [Symbol.asyncDispose]: async () => {},
     find(finding) {
       found.push(finding);
-      for (const tell of callbacks) tell(finding);
+      findings.tell(finding);
+    },
+    seeBy: tiers.tell,
+    restore: restored.tell,
+  };
+}
+
+function callbacks<Args extends readonly unknown[]>() {
+  const all = new Set<(...args: Args) => void>();
+  return {
+    tell: (...args: Args) => {
+      for (const callback of all) callback(...args);
+    },
+    add(callback: (...args: Args) => void): Disposable {
+      const own = (...args: Args) => callback(...args);
+      all.add(own);
+      return { [Symbol.dispose]: () => void all.delete(own) };
     },
   };
 }

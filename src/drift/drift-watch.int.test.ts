@@ -1,5 +1,13 @@
-import { spawn } from "node:child_process";
-import { appendFileSync, copyFileSync, openSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { spawn, spawnSync } from "node:child_process";
+import {
+  appendFileSync,
+  copyFileSync,
+  openSync,
+  renameSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { DriftKind, Finding } from "../domain/drift.ts";
@@ -131,18 +139,21 @@ describe.skipIf(reason)("a server that somebody changes", () => {
       copyFileSync(base.file, file);
       await t.run("shop-1-2-1", forever, {}, { layers: [{ ...base, file }, ...others] });
       await drift.inspect(aCall());
-      await exec(["chattr", "-i", file], { accept: "any" });
     });
     afterEach(async () => {
       await t.destroyAll();
       rmSync(file, { force: true });
     });
 
+    /** Nothing else happens in between: a second later it would be immutable again. */
+    const makeChangeable = () => spawnSync("chattr", ["-i", file]).status === 0;
+
     test.each([
       ["altered", () => appendFileSync(file, "x"), "is not what"],
       ["replaced", () => renameSync(tmpCopy(file), file), "is not what"],
       ["removed", () => rmSync(file), "is gone"],
     ] as const)("is found when one is %s, and the server beside it is not", async (_how, change, detail) => {
+      makeChangeable();
       change();
       const found = await finding("image");
       expect(found).toMatchObject({ server: "shop-1-2-1", detail: expect.stringContaining(detail) });
@@ -150,8 +161,19 @@ describe.skipIf(reason)("a server that somebody changes", () => {
       expect(drift.findings().map(({ server }) => server)).toEqual(["shop-1-2-1"]);
     });
 
+    test("is not found when one was made changeable: it is immutable again, and that is told", async () => {
+      const restored = new Set<string>();
+      using _watch = drift.watchProtection((each) => restored.add(each));
+      if (!makeChangeable()) return console.log("Not tested: this file system has no immutable files.");
+      await until(() => restored.size > 0);
+      expect([...restored]).toEqual([file]);
+      expect(() => appendFileSync(file, "x")).toThrow("EPERM");
+      expect(drift.findings()).toEqual([]);
+    });
+
     test("is not found when one was only looked at, or given another time", async () => {
-      await exec(["touch", file]);
+      makeChangeable();
+      utimesSync(file, new Date(), new Date());
       await exec(["cat", file], { output: openSync("/dev/null", "w") });
       await drift.inspect(aCall());
       expect(drift.findings()).toEqual([]);

@@ -29,6 +29,8 @@ export interface DriftWatch extends AsyncDisposable {
   watch(found: (finding: Finding) => void): Disposable;
   /** Calls back when it sees better or worse than before, and why. */
   watchTier(changed: (tier: Tier, reason: string) => void): Disposable;
+  /** Calls back with a file of an image that somebody had made changeable while servers use it; it is protected again. */
+  watchProtection(restored: (file: string) => void): Disposable;
   /** All that was found about servers that are there, oldest first. */
   findings(): readonly Finding[];
   /** Looks at everything now, images too; resolves to all findings. */
@@ -39,6 +41,7 @@ export interface DriftWatch extends AsyncDisposable {
 export function startDriftWatch({ sight, tag, clock, log }: DriftWatchOptions): DriftWatch {
   const found = new Set<(finding: Finding) => void>();
   const changed = new Set<(tier: Tier, reason: string) => void>();
+  const restored = new Set<(file: string) => void>();
   const ledger = createLedger(sight, clock, (finding) => {
     log.warn({ ...finding }, "a server is not what it was made as");
     for (const tell of found) tell(finding);
@@ -50,7 +53,13 @@ export function startDriftWatch({ sight, tag, clock, log }: DriftWatchOptions): 
   });
   const tier = (): Tier => (trace.sees() ? "kernel" : "scan");
 
-  const files = startFileCheck(partsOf("files"));
+  const files = startFileCheck({
+    ...partsOf("files"),
+    unprotected(file) {
+      log.warn({ file }, "somebody had made an image file changeable: it is immutable again");
+      for (const tell of restored) tell(file);
+    },
+  });
   const watching = startWatch({ ...partsOf("watch"), image: files.touched });
   const trace = startTrace({
     ...partsOf("trace"),
@@ -75,6 +84,7 @@ export function startDriftWatch({ sight, tag, clock, log }: DriftWatchOptions): 
     tier,
     watch: (tell) => subscribe(found, tell),
     watchTier: (tell) => subscribe(changed, tell),
+    watchProtection: (tell) => subscribe(restored, tell),
     findings: ledger.findings,
     async inspect(call) {
       await scan.all();
@@ -85,6 +95,7 @@ export function startDriftWatch({ sight, tag, clock, log }: DriftWatchOptions): 
     async [Symbol.asyncDispose]() {
       found.clear();
       changed.clear();
+      restored.clear();
       watching[Symbol.dispose]();
       await Promise.all([trace, scan, files].map((detector) => detector[Symbol.asyncDispose]()));
     },

@@ -13,6 +13,9 @@ let file: string;
 let subjects: Subject[];
 let told: Set<string>;
 let check: FileCheck;
+/** Files that are asked to be protected, and that were found changeable. */
+let protectedFiles: string[];
+let unprotected: string[];
 
 beforeEach(() => {
   folder = mkdtempSync("/tmp/kiln-");
@@ -20,12 +23,15 @@ beforeEach(() => {
   writeFileSync(file, "as built");
   subjects = [];
   told = new Set();
+  [protectedFiles, unprotected] = [[], []];
   const sight = {
     ...{ subjects: () => subjects, watch: () => ({ [Symbol.dispose]() {} }) },
     ...{ freeze: () => true, thaw() {} },
+    protect: async (each: string) => protectedFiles.push(each) === 1,
   };
   check = startFileCheck({
     ...{ sight, checks: createChecks(silentLog), clock: new FakeClock(0), log: silentLog },
+    unprotected: (each) => unprotected.push(each),
     tell: ({ server }, { detail }) => told.add(`${server}: ${detail.slice(file.length + 1)}`),
   });
 });
@@ -67,4 +73,15 @@ test("a file that is gone differs from what anybody was made from", async () => 
   rmSync(file);
   check.touched(file);
   expect([...told]).toEqual(["new: is gone", "old: is gone"]);
+});
+
+test("a file that is right is protected again, and told when that was needed; an altered one is not", async () => {
+  subjects = [made("old", "altered later")];
+  await all();
+  expect(protectedFiles).toEqual([]);
+  subjects.push(made("new", "as built"));
+  await all();
+  await all();
+  expect(protectedFiles).toEqual([file, file]);
+  expect(unprotected).toEqual([file]);
 });

@@ -27,13 +27,19 @@ interface Known {
   readonly nextMs: number;
 }
 
+export interface FileCheckParts extends DetectorParts {
+  /** Called with a file that somebody had made changeable, and that is protected again. */
+  readonly unprotected: (file: string) => void;
+  readonly random?: () => number;
+}
+
 /**
  * Compares the files that root file systems are mounted from with their recorded digests: at once when something has
  * touched them, and otherwise slowly, one after the other. A file is read once for all its users, but each is compared
  * with what it was made from: of a file that was made again, older servers may have recorded another digest than newer.
  */
-export function startFileCheck(parts: DetectorParts & { readonly random?: () => number }): FileCheck {
-  const { sight, clock, log, tell, random = Math.random } = parts;
+export function startFileCheck(parts: FileCheckParts): FileCheck {
+  const { sight, clock, log, tell, unprotected, random = Math.random } = parts;
   const stop = new AbortController();
   const known = new Map<string, Known>();
   const reading = new Map<string, Promise<void>>();
@@ -86,7 +92,12 @@ export function startFileCheck(parts: DetectorParts & { readonly random?: () => 
     const sha256 = `sha256:${hash.digest("hex")}`;
     known.set(file, { mark, sha256, nextMs: next() });
     judge(file, sha256);
+    if (isMadeFrom(file, sha256) && (await sight.protect?.(file))) unprotected(file);
   }
+
+  /** An altered file is not protected: it is about to be made again. */
+  const isMadeFrom = (file: string, sha256: string): boolean =>
+    sight.subjects().some((s) => s.imageFiles.some((used) => used.file === file && used.sha256 === sha256));
 
   const files = () => new Set(sight.subjects().flatMap((s) => s.imageFiles.map(({ file }) => file)));
 

@@ -178,6 +178,11 @@ export interface Sight {
   freeze(server: ServerId): boolean;
   /** Lets them go on. */
   thaw(server: ServerId): void;
+  /**
+   * Makes a file of an image that servers use immutable again; true when somebody had taken that away. Absent where such
+   * files are never protected.
+   */
+  protect?(file: string): Promise<boolean>;
 }
 
 /** A running server as a detector sees it: what it was made as. */

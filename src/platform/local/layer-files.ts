@@ -59,6 +59,17 @@ export async function protectLayer(paths: HostPaths, { name, file }: LayerFile):
   await setImmutable(file, true);
 }
 
+/**
+ * Somebody may have taken it back: true when this was so, and it is protected again. A file without a note is left alone:
+ * no layer of it is mounted any more. Callers hold the lock under which layers are released.
+ */
+export async function protectAgain(paths: HostPaths, file: string): Promise<boolean> {
+  const noted = namesIn(paths.immutable).some((name) => readNote(join(paths.immutable, name)) === file);
+  if (!noted || (await isImmutable(file)) !== false) return false;
+  await setImmutable(file, true);
+  return (await isImmutable(file)) === true;
+}
+
 /** Takes it back for layers that are not in use; a file that was made again may be in use as another layer. */
 export async function releaseLayers(paths: HostPaths, used: ReadonlySet<string>): Promise<void> {
   const [inUse, unused] = partition(namesIn(paths.immutable), (name) => used.has(name));
@@ -87,8 +98,21 @@ function readNote(note: string): string | undefined {
 }
 
 async function setImmutable(file: string, on: boolean): Promise<void> {
-  // Not every file system knows it, and not every machine has the program: it is a help, not a need.
-  await exec(["chattr", on ? "+i" : "-i", file], { accept: "any" }).catch((error) => {
-    if (!(error instanceof KilnError) || error.code !== "tool_missing") throw error;
-  });
+  await attributes(["chattr", on ? "+i" : "-i", file]);
+}
+
+/** Undefined where nobody can say. */
+async function isImmutable(file: string): Promise<boolean | undefined> {
+  return (await attributes(["lsattr", "-d", file]))?.split(" ")[0]?.includes("i");
+}
+
+/** Not every file system knows them, and not every machine has the programs: they are a help, not a need. */
+async function attributes(argv: readonly [string, ...string[]]): Promise<string | undefined> {
+  try {
+    const { code, stdout } = await exec(argv, { accept: "any" });
+    return code === 0 ? stdout : undefined;
+  } catch (error) {
+    if (error instanceof KilnError && error.code === "tool_missing") return undefined;
+    throw error;
+  }
 }

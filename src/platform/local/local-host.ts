@@ -13,7 +13,7 @@ import { createServer } from "./create-server.ts";
 import { checkProgram, enterServer, isolateServer } from "./enter-server.ts";
 import { freeServer, removeServer, sweepShared, waitUntil } from "./free-server.ts";
 import { killStrangers } from "./kill-strangers.ts";
-import { layerVerifier } from "./layer-files.ts";
+import { layerVerifier, protectAgain } from "./layer-files.ts";
 import { createKeyedLocks, createLock, type Lock } from "./locks.ts";
 import { readLog } from "./log-reader.ts";
 import { rotateLog } from "./log-rotation.ts";
@@ -97,6 +97,7 @@ function adopt(host: HostContext, servers: readonly HostServer[]): void {
 
 function openContext({ state, images, secrets, configs, clock, log }: LocalHostOptions): HostContext {
   const paths = hostPaths(state);
+  const shared = lockAfterOthers(paths.servers, clock);
   return {
     tag: state.tag,
     paths,
@@ -106,9 +107,9 @@ function openContext({ state, images, secrets, configs, clock, log }: LocalHostO
     configs,
     network: localNetwork(paths, state.tag, clock),
     cgroups: readCgroupSupport(),
-    sight: createSight(),
+    sight: { ...createSight(), protect: (file) => shared(() => protectAgain(paths, file)) },
     verifyLayer: layerVerifier(),
-    shared: lockAfterOthers(paths.servers, clock),
+    shared,
     clock,
     log,
   };

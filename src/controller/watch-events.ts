@@ -1,0 +1,40 @@
+import type { NewEvent } from "../domain/event.ts";
+import type { DriftWatch, Tier } from "../drift/drift-watch.ts";
+import { toKilnError } from "../lib/errors.ts";
+import type { Logger } from "../lib/log.ts";
+
+type Watched = Pick<DriftWatch, "watchTier" | "watchProtection">;
+
+/** Records what the watch over drift tells of the machine, and not of one server. */
+export function recordWatch(
+  drift: Watched,
+  store: { appendEvent(event: NewEvent): unknown },
+  log: Logger,
+): Disposable {
+  const record = (event: NewEvent) => {
+    try {
+      store.appendEvent(event);
+    } catch (error) {
+      log.warn({ err: toKilnError(error) }, "an event could not be recorded");
+    }
+  };
+  const tiers = drift.watchTier((tier, reason) => record(tierEvent(tier, reason)));
+  const protection = drift.watchProtection((file) => record(protectionEvent(file)));
+  return {
+    [Symbol.dispose]() {
+      tiers[Symbol.dispose]();
+      protection[Symbol.dispose]();
+    },
+  };
+}
+
+function tierEvent(tier: Tier, reason: string): NewEvent {
+  const how = tier === "kernel" ? "within milliseconds" : "by the scan alone, within seconds";
+  const message = `Drift is seen ${how}: ${reason}.`;
+  return { service: undefined, kind: "drift.tier", message, data: { tier, reason } };
+}
+
+function protectionEvent(file: string): NewEvent {
+  const message = `Somebody had made an image file changeable that servers use: ${file}. It is as it was, and immutable again.`;
+  return { service: undefined, kind: "image.unprotected", message, data: { file } };
+}
