@@ -1,5 +1,6 @@
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import type { Context, Outcome } from "./context.ts";
+import { printHelp } from "./help.ts";
 import { parseCount, parseRelease, parseSince, parseTail } from "./numbers.ts";
 
 /** What a command's module exports. `options` are what its declaration below makes of the command line. */
@@ -35,6 +36,9 @@ export function createProgram(version: string, host: Host): Command {
       subcommandTerm: (sub) => [sub.name(), sub.usage().replace(/\[(options|command)\] ?/g, "")].join(" "),
     })
     .addHelpText("after", "\nBegin with `kiln quickstart`, or with `kiln init` in a project's folder.\n")
+    .enablePositionalOptions() // so that exactly one command of a chain takes an option
+    .addOption(jsonAnywhere())
+    .showSuggestionAfterError(false) // ours name fewer words, and only near ones
     .exitOverride()
     .configureOutput({ writeOut: (text) => host.write(text), writeErr: () => {} });
   const load: Load =
@@ -43,7 +47,7 @@ export function createProgram(version: string, host: Host): Command {
       // commander hands over the arguments, the options, and the command itself
       const options = given.at(-2) as Parameters<Awaited<ReturnType<typeof module>>["run"]>[1];
       const args = given.slice(0, -2) as never;
-      const json = "json" in options && options.json === true;
+      const json = (given.at(-1) as Command).optsWithGlobals().json === true;
       await host.run(json, async (context) =>
         (await module()).run(context, options, ...(args as never[] as never)),
       );
@@ -56,7 +60,24 @@ export function createProgram(version: string, host: Host): Command {
   addDriftCommands(program, load);
   addImageCommands(program, load);
   addMachineCommands(program, load);
-  return program.helpCommand("help [COMMAND]", "print help for a command");
+  addHelpCommand(program);
+  return program;
+}
+
+/** commander's own knows one word only, and takes one that it does not know for none. */
+function addHelpCommand(program: Command): void {
+  program
+    .helpCommand(false)
+    .command("help")
+    .addOption(jsonAnywhere())
+    .description("print help for a command")
+    .argument("[COMMAND...]", "its words, such as `secret set`")
+    .action((words: readonly string[]) => printHelp(program, words));
+}
+
+/** `kiln --json status` means the same as `kiln status --json`. */
+function jsonAnywhere(): Option {
+  return new Option("--json", "print JSON for programs").hideHelp();
 }
 
 function addProjectCommands(program: Command, load: Load): void {
@@ -437,7 +458,7 @@ function addMachineCommands(program: Command, load: Load): void {
 
 /** A command without an action of its own: it prints the help of those below it. */
 function group(program: Command, name: string, summary: string): Command {
-  return program.command(name).description(summary).helpCommand(false);
+  return program.command(name).description(summary).helpCommand(false).addOption(jsonAnywhere());
 }
 
 function command(parent: Command, name: string, summary: string, ...examples: readonly string[]): Command {

@@ -1,6 +1,7 @@
 import type { Command, CommanderError } from "commander";
 import { KilnError } from "../lib/errors.ts";
 import { nearest } from "../lib/nearest.ts";
+import { namesOf, unknownCommand, whereExplained } from "./help.ts";
 import { sentence } from "./output/text.ts";
 
 /** A wrong command line in our words: what is wrong, the nearest right word, and where to read more. */
@@ -8,9 +9,22 @@ export function usageError(error: CommanderError, argv: readonly string[], progr
   if (error.code === "commander.help") return missingCommand(argv, program);
   const [first = "", ...rest] = error.message.replace(/^error: /, "").split("\n");
   const command = commandOf(argv, program);
-  const did = rest.join(" ").replace(/^\((.*)\)$/, "$1") || suggestion(error, first, command);
-  const help = `\`${["kiln help", ...namesOf(command)].join(" ")}\` explains ${command === program ? "everything" : "it"}.`;
+  const unknown = unknownWord(error, first, command);
+  if (unknown !== undefined) return unknownCommand(unknown, command);
+  const did = rest.join(" ") || suggestion(error, first, command);
+  const help = whereExplained(command);
   return new KilnError("usage", sentence(inOurWords(first)), { hint: did ? `${did} ${help}` : help });
+}
+
+/** What is no command: also what commander takes for an argument too many of a group's own command (`kiln audit bogus`). */
+function unknownWord({ code }: CommanderError, message: string, command: Command): string | undefined {
+  if (code === "commander.unknownCommand") return quoted(message);
+  const isOfGroup = code === "commander.excessArguments" && command.commands.length > 0;
+  return isOfGroup ? /got \d+: ([^,]*?)(?:,.*)?\.?$/.exec(message)?.[1] : undefined;
+}
+
+function quoted(message: string): string | undefined {
+  return /'([^']*)'/.exec(message)?.[1];
 }
 
 /** commander: `command-argument value 'x' is invalid for argument 'N'. Expected ...`. */
@@ -29,14 +43,13 @@ function missingCommand(argv: readonly string[], program: Command): KilnError {
   });
 }
 
-function suggestion(error: CommanderError, message: string, command: Command): string | undefined {
-  const given = /'([^']*)'/.exec(message)?.[1];
-  if (given === undefined) return undefined;
-  const words =
-    error.code === "commander.unknownOption"
-      ? command.options.flatMap((option) => option.long ?? [])
-      : command.commands.map((sub) => sub.name());
-  const near = nearest(given, words);
+function suggestion({ code }: CommanderError, message: string, command: Command): string | undefined {
+  const given = quoted(message);
+  if (given === undefined || code !== "commander.unknownOption") return undefined;
+  const near = nearest(
+    given,
+    command.options.flatMap((option) => option.long ?? []),
+  );
   return near === undefined ? undefined : `Did you mean ${near}?`;
 }
 
@@ -46,8 +59,4 @@ function commandOf(argv: readonly string[], program: Command): Command {
     .filter((word) => !word.startsWith("-"))
     .slice(0, 2)
     .reduce((command, word) => command.commands.find((sub) => sub.name() === word) ?? command, program);
-}
-
-function namesOf(command: Command): string[] {
-  return command.parent === null ? [] : [...namesOf(command.parent), command.name()];
 }

@@ -16,6 +16,37 @@ test("an unknown command names the nearest", async () => {
   );
 });
 
+test("a word that is near to no command names none", async () => {
+  expect(await usage("bogus")).toBe(
+    "error [usage] Unknown command 'bogus'.\nhint `kiln help` explains everything.\n",
+  );
+});
+
+test("a group that has a command of its own knows an unknown one too", async () => {
+  expect(await usage("audit", "vrify")).toBe(
+    "error [usage] Unknown command 'audit vrify'.\nhint Did you mean verify? `kiln help audit` explains it.\n",
+  );
+  expect(await usage("audit", "--since", "2h", "bogus", "more")).toContain("Unknown command 'audit bogus'.");
+});
+
+test("help of a command below another, and of none", async () => {
+  expect((await cli(["help", "secret", "set"])).stdout).toContain("Usage: kiln secret set ");
+  expect((await cli(["help", "audit", "log"])).stdout).toContain("--since <TIME>");
+  expect((await cli(["help"])).stdout).toContain("Make and deploy:");
+  expect(await usage("help", "nope")).toContain("Unknown command 'nope'.");
+  expect(await usage("help", "secret", "sett")).toContain(
+    "Unknown command 'secret sett'.\nhint Did you mean set?",
+  );
+});
+
+test.each([[["--json", "status"]], [["status", "--json"]], [["controller", "--json", "strat"]]])(
+  "--json may stand anywhere: %j",
+  async (argv) => {
+    const { stdout, stderr } = await cli(argv, { client: { status: async () => [] } });
+    expect([typeof JSON.parse(stdout), stderr]).toEqual(["object", ""]);
+  },
+);
+
 test("an unknown option names the nearest, and the command's help", async () => {
   expect(await usage("deploy", "--nowait")).toContain(
     "Did you mean --no-wait? `kiln help deploy` explains it.",
