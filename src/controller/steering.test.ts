@@ -169,3 +169,18 @@ test("a hold does not last longer because the clock was set back while no contro
   await t.clock.until(async () => (await rollout()) === undefined, 3 * minute);
   expect((await t.status()).serving?.number).toBe(2);
 });
+
+test("nor does one that somebody has resumed", async () => {
+  t = new TestInstallation();
+  await t.deployed(1);
+  await t.deploy(2, { policy: aPolicy({ strategy: "blue-green", bakeMs: minute }) });
+  await t.clock.until(allTraffic, minute);
+  await t.controller.pause("shop", by);
+  await t.clock.advance(30 * minute);
+  await t.controller.resume("shop", by);
+  await t.stop();
+  t.clock.set(-20 * minute);
+  t.start();
+  await t.clock.until(async () => (await rollout()) === undefined, 3 * minute);
+  expect((await t.status()).serving?.number).toBe(2);
+});

@@ -8,7 +8,7 @@ import { cli } from "../test-kit.ts";
 let folder: string;
 beforeEach(() => {
   folder = mkdtempSync("/tmp/kiln-d-");
-  writeFileSync(join(folder, "hello"), "#!/bin/sh\n");
+  writeFileSync(join(folder, "hello"), "hello\n");
   writeFileSync(
     join(folder, "kiln.yaml"),
     `service: shop
@@ -28,7 +28,7 @@ const run = (command: readonly string[], client: Partial<Client>) =>
 
 test.each([
   ["deploy", false],
-  ["plan", false],
+  ["plan", true], // a rollout is not in the way of a question
   ["deploy --supersede", true],
 ])("%s asks before it builds, and builds nothing when that is refused", async (command, supersede) => {
   const asked: CheckRequest[] = [];

@@ -11,7 +11,7 @@ export const responseTimes: readonly string[] = [
 
 /**
  * What the backends share whose answers are counted: rules of a `defaults` are there once, however many backends follow it.
- * The first class that fits ends the counting, so a fast answer costs little, and a slow one a microsecond or two.
+ * The first class that fits ends the counting, so it costs least where answers are fast.
  */
 export const countedDefaults: readonly string[] = [
   "defaults counted from http",
