@@ -54,7 +54,7 @@ describe.skipIf(why !== undefined)("jobs with real servers", () => {
     expect(code).toBe(1);
     expect(stderr).toMatch(/job migrate exited with code 3 after/);
     expect(stderr).toMatch(/no database\n.*giving up/);
-    expect(stdout).toContain("Job migrate exited with code 3");
+    expect(stdout).toContain(": job migrate exited with code 3");
     const { servers, serving } = await status();
     expect([servers, serving]).toEqual([[], undefined]);
   });

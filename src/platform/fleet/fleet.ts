@@ -3,7 +3,7 @@ import type { Shares } from "../../domain/actions.ts";
 import { previewDoor } from "../../domain/address.ts";
 import type { ReleaseTraffic } from "../../domain/analysis.ts";
 import type { ServerId, ServiceKey } from "../../domain/ids.ts";
-import { parseJobId, parseReproductionId, parseServerId, previewedBy, previewKey } from "../../domain/ids.ts";
+import { parseReproductionId, previewedBy, previewKey } from "../../domain/ids.ts";
 import type { Observation, ServiceWarning } from "../../domain/observation.ts";
 import type { Release } from "../../domain/release.ts";
 import type { Clock } from "../../lib/clock.ts";
@@ -27,11 +27,12 @@ import type {
 import { Background } from "./background.ts";
 import { trafficByRelease } from "./counts.ts";
 import { Endings } from "./endings.ts";
-import type { Host, HostServer } from "./host.ts";
+import type { Host } from "./host.ts";
 import { Jobs } from "./jobs.ts";
 import { takingTurns } from "./limiter.ts";
+import { Listing } from "./listing.ts";
 import { observation } from "./look.ts";
-import { type Group, type Member, Memory, viewOf } from "./memory.ts";
+import { type Group, isRunning, Memory, viewOf } from "./memory.ts";
 import type { Prober } from "./prober.ts";
 import { type GroupAction, reconcileGroup } from "./reconcile.ts";
 import { Servers } from "./servers.ts";
@@ -50,8 +51,6 @@ export interface FleetOptions {
 /** A platform made of a host and a router. Disposing of it ends its timers and waits; servers and router live on. */
 export type Fleet = Platform & AsyncDisposable;
 
-/** How long the failures of a group that is gone can still be observed. */
-const failuresKeptMs = 10 * 60_000;
 /** A doubt about a process is looked into at most this often, for all servers together. */
 const doubtPauseMs = 1000;
 /** Servers without a health check of their own are looked after this often, beside the host's own word. */
@@ -81,8 +80,8 @@ class HostFleet implements Fleet {
   readonly #endings: Endings;
   readonly #servers: Servers;
   readonly #jobs: Jobs | undefined;
+  readonly #listing: Listing;
   readonly #watchers = new Set<(service: ServiceKey) => void>();
-  readonly #emptySince = new Map<Group, number>();
   #adoption: Promise<void> | undefined;
   #hostWatch: Disposable | undefined;
   #routerWatch: Disposable | undefined;
@@ -124,6 +123,13 @@ class HostFleet implements Fleet {
       this.jobs = this.#adopting(this.#jobs);
       this.reproduce = this.#reproducing(this.#jobs);
     }
+    this.#listing = new Listing({
+      ...shared,
+      log,
+      servers: this.#servers,
+      endings: this.#endings,
+      jobs: this.#jobs,
+    });
     this.#lookOnce = takingTurns(async () => {
       await this.#look(this.#background.call(listTimeoutMs));
     });
@@ -143,7 +149,7 @@ class HostFleet implements Fleet {
   async observe(call: Call): Promise<Observation> {
     await this.#adopted();
     const routed = await this.#look(call);
-    this.#forgetOldFailures();
+    this.#memory.forgetOldFailures(this.#clock.elapsed());
     const seen = observation(this.#memory.groups.values(), routed, this.#traffic, this.#clock);
     return {
       ...seen,
@@ -268,47 +274,13 @@ class HostFleet implements Fleet {
     try {
       const mark = this.#traffic.quietMark();
       const [listed, routed] = await Promise.all([this.#host.list(call), this.#router.observe(call)]);
-      this.#learn(listed, routed, version);
+      this.#listing.learn(listed, routed, version);
       const quiet = mark !== undefined && mark === this.#traffic.quietMark();
       this.#traffic.learn(routed, quiet);
       return routed;
     } finally {
       this.#memory.endLook(version);
     }
-  }
-
-  #learn(listed: readonly HostServer[], routed: readonly RoutedService[], version: number): void {
-    const own = routed.filter((s) => previewedBy(s.service) === undefined);
-    const weights = new Map(own.flatMap((s) => s.targets.map((t) => [t.id, t.weight] as const)));
-    this.#jobs?.learn(listed, version);
-    for (const found of listed) this.#learnServer(found, weights.get(found.id), version);
-    const ids = new Set(listed.map((s) => s.id));
-    for (const group of this.#memory.groups.values()) {
-      for (const member of group.members.values()) {
-        if (!ids.has(member.id) && member.version <= version) this.#learnAbsence(member);
-      }
-    }
-  }
-
-  #learnServer(found: HostServer, weight: number | undefined, version: number): void {
-    const member = this.#memory.find(found.id);
-    if (member === undefined) {
-      if (parseJobId(found.id) ?? parseReproductionId(found.id)) return;
-      const name = parseServerId(found.id);
-      if (name === undefined)
-        this.#log.warn({ server: found.id }, "The host lists a server that has no name of ours");
-      else if (!this.#memory.isGoneSince(found.id, version)) this.#servers.adopt(found, name, weight);
-    } else if (found.state === "exited" && isRunning(member) && member.version <= version) {
-      this.#endings.ended(member, found.exit);
-    } else if (found.state === "running" && member.state === "failed" && member.version <= version) {
-      this.#endings.stopAgain(member);
-    }
-  }
-
-  /** Something that the host should have is not there: removed by somebody else. */
-  #learnAbsence(member: Member): void {
-    if (isRunning(member)) this.#endings.ended(member, undefined);
-    else if (member.state === "failed" || member.state === "quarantined") this.#memory.forget(member);
   }
 
   /** A router that has ended is started again by whoever is told. */
@@ -407,21 +379,4 @@ class HostFleet implements Fleet {
       if (!signal.aborted) this.#makeWhole(group);
     });
   }
-
-  #forgetOldFailures(): void {
-    const now = this.#clock.elapsed();
-    for (const group of this.#memory.groups.values()) {
-      if (group.members.size > 0 || (group.wanted?.size ?? 0) > 0) {
-        this.#emptySince.delete(group);
-        continue;
-      }
-      const since = this.#emptySince.get(group) ?? now;
-      this.#emptySince.set(group, since);
-      if (now - since >= failuresKeptMs) group.failures = [];
-    }
-  }
-}
-
-function isRunning(member: Member): boolean {
-  return member.state === "starting" || member.state === "ready";
 }

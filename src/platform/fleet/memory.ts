@@ -54,7 +54,12 @@ export interface Group {
   failed: number;
   /** Cancels the timer of a back-off. */
   timer: AbortController | undefined;
+  /** Since when no server is there or wanted, as `Clock.elapsed` counts. */
+  emptySinceMs: number | undefined;
 }
+
+/** How long the failures of a group that is gone can still be observed. */
+const failuresKeptMs = 10 * 60_000;
 
 /** All that the fleet holds of groups and servers. Host and router have the truth; this is how it is known here. */
 export class Memory {
@@ -78,6 +83,7 @@ export class Memory {
       failures: [],
       failed: 0,
       timer: undefined,
+      emptySinceMs: undefined,
     };
     this.groups.set(key, group);
     return group;
@@ -137,6 +143,15 @@ export class Memory {
     return (this.#gone.get(id) ?? -1) > version;
   }
 
+  /** Why servers of a group failed can be observed for a while after the last of them is gone. */
+  forgetOldFailures(nowMs: number): void {
+    for (const group of this.groups.values()) {
+      const isEmpty = group.members.size === 0 && (group.wanted?.size ?? 0) === 0;
+      group.emptySinceMs = isEmpty ? (group.emptySinceMs ?? nowMs) : undefined;
+      if (nowMs - (group.emptySinceMs ?? nowMs) >= failuresKeptMs) group.failures = [];
+    }
+  }
+
   /** The host is about to be asked. What has changed by the returned version is known to be in its answer. */
   beginLook(): number {
     this.#looks.push(this.version);
@@ -149,6 +164,11 @@ export class Memory {
     const oldest = Math.min(this.version, ...this.#looks);
     for (const [id, at] of this.#gone) if (at <= oldest) this.#gone.delete(id);
   }
+}
+
+/** Whether its process may be doing its work. */
+export function isRunning({ state }: Member): boolean {
+  return state === "starting" || state === "ready";
 }
 
 /** The group as the reconciler sees it. */

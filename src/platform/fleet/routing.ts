@@ -110,8 +110,12 @@ export function sharesOf(routed: RoutedService): Shares {
   return [...weights].map(([release, weight]) => ({ release, share: weight / total }));
 }
 
-/** Whether the router has just these doors and targets; its checks are its own business. */
-export function isSameRoute(a: RoutedService, b: RoutedService): boolean {
+/**
+ * Whether the router has just these doors and targets; its checks are its own business. Undefined, that what it has is not
+ * known, is like nothing else.
+ */
+export function isSameRoute(a: RoutedService | "nothing" | undefined, b: RoutedService | "nothing"): boolean {
+  if (a === undefined || a === "nothing" || b === "nothing") return a === b;
   return routeKey(a) === routeKey(b);
 }
 

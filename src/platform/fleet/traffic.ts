@@ -2,13 +2,14 @@ import type { Shares } from "../../domain/actions.ts";
 import { previewedBy, previewKey, type ServiceKey } from "../../domain/ids.ts";
 import type { Release } from "../../domain/release.ts";
 import type { TrafficSpec } from "../../domain/spec.ts";
-import { KilnError, toKilnError } from "../../lib/errors.ts";
+import { KilnError } from "../../lib/errors.ts";
 import type { RoutedService, Router } from "../../router/router.ts";
 import type { Background } from "./background.ts";
 import { takingTurns } from "./limiter.ts";
 import type { Member, Memory } from "./memory.ts";
-import { idlePreview, routedPreview } from "./preview.ts";
+import { idlePreview } from "./preview.ts";
 import { doorsOf, isSameRoute, type RoutableServer, routedService, sharesOf, type Way } from "./routing.ts";
+import { ownPort, ShownPreview } from "./shown-preview.ts";
 
 /** What the router throws when a door cannot be opened as it is asked for. */
 const refusals: readonly string[] = ["port_taken", "traffic_conflict", "certificate_invalid"];
@@ -27,20 +28,8 @@ interface Route {
   /** A change waits for the run in the background, and whether that goes on. */
   stale: boolean;
   nudged: boolean;
-  readonly preview: Preview;
+  readonly preview: ShownPreview;
   readonly apply: () => Promise<void>;
-}
-
-/** What stands beside the traffic of a service: what goes wrong with it must not hold that up. */
-interface Preview {
-  /** The release that it shall reach. */
-  wanted: number | undefined;
-  /** The one that it reaches. */
-  shown: number | undefined;
-  /** What the router has; undefined when that is not known. */
-  applied: RoutedService | "nothing" | undefined;
-  /** Why the last try was in vain. */
-  fault: unknown;
 }
 
 /** Keeps the router as it has to be: shares as they were asked for, servers as they are. */
@@ -81,9 +70,9 @@ export class Traffic {
     const port = release?.traffic?.preview;
     const isOwn = way?.doors.some(({ listen }) => listen === port) ?? false;
     if (release !== undefined) this.#memory.group(service, release.number);
-    preview.wanted = isOwn ? undefined : release?.number;
+    preview.want(isOwn ? undefined : release?.number);
     await apply();
-    if (preview.fault !== undefined) throw preview.fault;
+    preview.throwFault();
     if (isOwn) throw ownPort(service, port);
   }
 
@@ -135,10 +124,9 @@ export class Traffic {
     if (!quiet) return;
     for (const route of this.#routes.values()) {
       const now = seen.get(route.service) ?? "nothing";
-      const preview = seen.get(previewKey(route.service)) ?? "nothing";
-      if (isSame(route.applied, now) && isSame(route.preview.applied, preview)) continue;
+      const isPreviewKnown = route.preview.learn(seen.get(previewKey(route.service)) ?? "nothing");
+      if (isPreviewKnown && isSameRoute(route.applied, now)) continue;
       route.applied = now;
-      route.preview.applied = preview;
       this.nudge(route.service);
     }
   }
@@ -170,7 +158,7 @@ export class Traffic {
       refused: undefined,
       stale: false,
       nudged: false,
-      preview: { wanted: undefined, shown: undefined, applied: "nothing", fault: undefined },
+      preview: new ShownPreview(service, (key, wanted) => this.#ask(key, wanted), this.#background),
       apply: takingTurns(() => this.#apply(route)),
     };
     this.#routes.set(service, route);
@@ -179,7 +167,7 @@ export class Traffic {
 
   #adopt(service: ServiceKey, routed: RoutedService | undefined, previewed: RoutedService | undefined): void {
     const route = this.#route(service);
-    this.#adoptPreview(route, previewed);
+    if (previewed !== undefined) this.#adoptPreview(route, previewed);
     if (routed === undefined) {
       this.nudge(service); // a preview that is left over
       return;
@@ -192,11 +180,8 @@ export class Traffic {
     route.taken = route.way;
   }
 
-  #adoptPreview({ preview, service }: Route, routed: RoutedService | undefined): void {
-    if (routed === undefined) return;
-    preview.applied = routed;
-    preview.wanted = sharesOf(routed)[0]?.release;
-    preview.shown = preview.wanted;
+  #adoptPreview({ preview, service }: Route, routed: RoutedService): void {
+    preview.adopt(routed);
     if (preview.shown !== undefined) this.#memory.group(service, preview.shown);
   }
 
@@ -212,17 +197,19 @@ export class Traffic {
       route.refused = route.way;
       route.way = route.taken;
     }
-    const previewFirst = isInTheWay(route);
-    if (previewFirst) await this.#applyPreview(route);
+    const { service, preview } = route;
+    const showPreview = () => preview.apply(route.way, this.#servers(service));
+    const previewFirst = preview.isInTheWayOf(route.way?.doors ?? []);
+    if (previewFirst) await showPreview();
     await this.#applyTraffic(route);
-    if (!previewFirst) await this.#applyPreview(route);
+    if (!previewFirst) await showPreview();
   }
 
   async #applyTraffic(route: Route): Promise<void> {
     const { service, way } = route;
     const open = way !== undefined && way.doors.length > 0;
     const wanted = open ? routedService(service, way, this.#servers(service)) : "nothing";
-    if (!isSame(route.applied, wanted)) {
+    if (!isSameRoute(route.applied, wanted)) {
       route.applied = undefined;
       this.#markInTraffic(wanted);
       await this.#ask(service, wanted);
@@ -238,26 +225,6 @@ export class Traffic {
     const servers = this.#servers(service);
     const hasTakers = (w: Way) => routedService(service, w, servers).targets.some((t) => t.weight > 0);
     return hasTakers(way) || !hasTakers(taken);
-  }
-
-  /** What was in vain is tried again after the next look. */
-  async #applyPreview({ service, way, preview }: Route): Promise<void> {
-    const { wanted: release } = preview;
-    const wanted = routedPreview(service, way, release, this.#servers(service));
-    try {
-      if (!isSame(preview.applied, wanted)) {
-        preview.applied = undefined;
-        await this.#ask(previewKey(service), wanted);
-        preview.applied = wanted;
-      }
-      preview.shown = release;
-      preview.fault = undefined;
-    } catch (error) {
-      this.#background.signal.throwIfAborted();
-      if (preview.fault === undefined)
-        this.#background.log.warn({ service, err: toKilnError(error) }, "the preview could not be changed");
-      preview.fault = error;
-    }
   }
 
   async #ask(key: ServiceKey, wanted: RoutedService | "nothing"): Promise<void> {
@@ -292,21 +259,6 @@ export class Traffic {
   }
 }
 
-/** Whether the preview holds a port that is needed for the traffic. */
-function isInTheWay({ way, preview: { applied } }: Route): boolean {
-  if (applied === undefined || applied === "nothing") return false;
-  const ports = applied.doors.map(({ listen }) => listen);
-  return way?.doors.some(({ listen }) => ports.includes(listen)) ?? false;
-}
-
-function ownPort(service: ServiceKey, port: number | undefined): KilnError {
-  return new KilnError(
-    "traffic_conflict",
-    `${service} can't have its preview on port ${port} now: that is where its traffic comes in until this rollout is over.`,
-    { hint: "The rollout goes on without a preview; another `traffic.preview` has one at once." },
-  );
-}
-
 function nobodyReady(service: ServiceKey, shares: Shares): KilnError {
   const releases = shares.map((s) => s.release).join(" and ");
   return new KilnError(
@@ -331,9 +283,4 @@ function isRoutable(member: Member): boolean {
   if (member.address === undefined || member.drained) return false;
   if (member.state === "ready") return true;
   return member.wasInTraffic && (member.state === "starting" || member.state === "leaving");
-}
-
-function isSame(a: RoutedService | "nothing" | undefined, b: RoutedService | "nothing"): boolean {
-  if (a === undefined || a === "nothing" || b === "nothing") return a === b;
-  return isSameRoute(a, b);
 }

@@ -1,0 +1,64 @@
+import { parseJobId, parseReproductionId, parseServerId, previewedBy } from "../../domain/ids.ts";
+import type { Logger } from "../../lib/log.ts";
+import type { RoutedService } from "../../router/router.ts";
+import type { Endings } from "./endings.ts";
+import type { HostServer } from "./host.ts";
+import type { Jobs } from "./jobs.ts";
+import { isRunning, type Member, type Memory } from "./memory.ts";
+import type { Servers } from "./servers.ts";
+
+export interface ListingOptions {
+  readonly memory: Memory;
+  readonly servers: Servers;
+  readonly endings: Endings;
+  /** Undefined: the host runs none. */
+  readonly jobs: Jobs | undefined;
+  readonly log: Logger;
+}
+
+/** Takes in what the host has listed: what a former controller has left, and what has happened to what is known. */
+export class Listing {
+  readonly #o: ListingOptions;
+
+  constructor(options: ListingOptions) {
+    this.#o = options;
+  }
+
+  /** What has changed here since `version` is newer than the list, and stays. */
+  learn(listed: readonly HostServer[], routed: readonly RoutedService[], version: number): void {
+    const { jobs, memory } = this.#o;
+    const own = routed.filter((s) => previewedBy(s.service) === undefined);
+    const weights = new Map(own.flatMap((s) => s.targets.map((t) => [t.id, t.weight] as const)));
+    jobs?.learn(listed, version);
+    for (const found of listed) this.#learnServer(found, weights.get(found.id), version);
+    const ids = new Set(listed.map((s) => s.id));
+    for (const group of memory.groups.values()) {
+      for (const member of group.members.values()) {
+        if (!ids.has(member.id) && member.version <= version) this.#learnAbsence(member);
+      }
+    }
+  }
+
+  #learnServer(found: HostServer, weight: number | undefined, version: number): void {
+    const { memory, servers, endings, log } = this.#o;
+    const member = memory.find(found.id);
+    if (member === undefined) {
+      if (parseJobId(found.id) ?? parseReproductionId(found.id)) return;
+      const name = parseServerId(found.id);
+      if (name === undefined)
+        log.warn({ server: found.id }, "The host lists a server that has no name of ours");
+      else if (!memory.isGoneSince(found.id, version)) servers.adopt(found, name, weight);
+    } else if (found.state === "exited" && isRunning(member) && member.version <= version) {
+      endings.ended(member, found.exit);
+    } else if (found.state === "running" && member.state === "failed" && member.version <= version) {
+      endings.stopAgain(member);
+    }
+  }
+
+  /** Something that the host should have is not there: removed by somebody else. */
+  #learnAbsence(member: Member): void {
+    const { endings, memory } = this.#o;
+    if (isRunning(member)) endings.ended(member, undefined);
+    else if (member.state === "failed" || member.state === "quarantined") memory.forget(member);
+  }
+}
