@@ -23,6 +23,8 @@ export interface ManyRuns {
 
 const mostFindings = 10;
 const progressMs = 15_000;
+/** A run takes a fraction of a second, on a busy machine a few: one that takes so much longer does not come to its end. */
+const longestMs = 60_000;
 
 /** Plays one seed after the other, on each processor. */
 export async function simulateMany({
@@ -69,11 +71,21 @@ async function playSeeds(
   try {
     for (let seed = next(); seed !== undefined; seed = next()) {
       player.postMessage(seed);
-      const [run] = (await once(player, "message")) as [SimulationResult];
-      take(run);
+      take(await answer(player, seed));
     }
   } finally {
     await player.terminate();
+  }
+}
+
+async function answer(player: Worker, seed: number): Promise<SimulationResult> {
+  const late = AbortSignal.timeout(longestMs);
+  try {
+    const [run] = (await once(player, "message", { signal: late })) as [SimulationResult];
+    return run;
+  } catch (error) {
+    if (!late.aborted) throw error;
+    throw new Error(`Seed ${seed} does not come to its end.\n  replay: ${replay(seed)}`, { cause: error });
   }
 }
 
