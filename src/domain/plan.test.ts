@@ -138,6 +138,14 @@ describe("a rollout that goes wrong", () => {
     expect(brief(preview(back, half, 0).actions)).toBe("->1:100 [rolled-back] 2=0");
   });
 
+  test("the way back: whoever waits beyond the deadline for servers to go wakes nobody for what has passed", () => {
+    const policy = aPolicy({ strategy: "recreate" });
+    const back = aService({ serving: 1, rollout: aRollout({ phase: "back", policy }) });
+    const view = aView(aGroup(2, ["draining"], { size: 0 }));
+    expect(planService(back, view, 0)).toEqual({ actions: [], wakeAtMs: 10 * minute });
+    expect(planService(back, view, 60 * minute)).toEqual({ actions: [], wakeAtMs: undefined });
+  });
+
   test("the way back: a single ready server takes over when nobody else serves, and not otherwise", () => {
     const back = aService({ serving: 1, rollout: aRollout({ phase: "back", reason: "it broke" }) });
     const coming = aGroup(1, ["ready", "starting", "starting"]);

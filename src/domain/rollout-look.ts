@@ -82,7 +82,8 @@ export function act(actions: readonly Action[]): Plan {
   return { actions, wakeAtMs: undefined };
 }
 
-/** Nothing more to do until something happens, or the deadline passes. */
-export function withDeadline(look: Look, actions: readonly Action[]): Plan {
-  return { actions, wakeAtMs: deadlineMs(look.rollout) };
+/** Nothing more to do until something happens, or the deadline passes; on the way back that may have been. */
+export function withDeadline({ rollout, nowMs }: Look, actions: readonly Action[]): Plan {
+  const atMs = deadlineMs(rollout);
+  return { actions, wakeAtMs: atMs > nowMs ? atMs : undefined };
 }
