@@ -7,6 +7,7 @@ import { type ErrorJson, KilnError } from "../../lib/errors.ts";
 import { withFileLock } from "../../lib/file-lock.ts";
 import { type Holder, readHolder } from "../../lib/holder.ts";
 import { ensureStateFolder, type StateFolder, stateError } from "../../lib/state-folder.ts";
+import { withUmask } from "../../lib/umask.ts";
 import { controllerArgv, controllerEnv } from "./command-line.ts";
 import { findOutdated, outdatedController } from "./outdated.ts";
 
@@ -127,20 +128,17 @@ function openControllerLog(state: StateFolder): OpenLog {
 /** In a session of its own, so that neither Ctrl-C nor a closed terminal reaches it. */
 function launch(options: StartOptions, more: readonly string[], logFd: number): ChildProcess {
   const [program, ...args] = [...(options.argv ?? controllerArgv("--json")), ...more] as const;
-  const umask = process.umask(0o077);
-  try {
-    const child = spawn(program, args, {
+  const child = withUmask(0o077, () =>
+    spawn(program, args, {
       cwd: "/",
       detached: true,
       env: controllerEnv(options.env, options.state.home),
       stdio: ["ignore", "ignore", logFd],
-    });
-    child.once("error", () => {}); // its exit is seen by `untilThere`
-    child.unref();
-    return child;
-  } finally {
-    process.umask(umask);
-  }
+    }),
+  );
+  child.once("error", () => {}); // its exit is seen by `untilThere`
+  child.unref();
+  return child;
 }
 
 /**

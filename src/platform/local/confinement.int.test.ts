@@ -7,7 +7,7 @@ const reason =
   whyNoContainers() ?? (process.arch === "x64" ? undefined : "system call numbers below are those of x86-64");
 if (reason) console.log(`The confinement of servers is not tested: ${reason}.`);
 
-const errno = { EPERM: 1, EACCES: 13, EROFS: 30, ENOSYS: 38 };
+const errno = { EPERM: 1, EACCES: 13, EROFS: 30, ENOSYS: 38, EPROTONOSUPPORT: 93, EAFNOSUPPORT: 97 };
 
 describe.skipIf(reason)("a server, even one that runs as root,", () => {
   let images: Awaited<ReturnType<typeof openImages>>;
@@ -81,6 +81,80 @@ describe.skipIf(reason)("a server, even one that runs as root,", () => {
       clone3: errno.ENOSYS,
       getpid: 0,
     });
+  });
+
+  test("has sockets of the families that programs need, and of no other", async () => {
+    const [unix, inet, inet6, netlink, stream, raw] = [1, 2, 10, 16, 1, 3];
+    const families = {
+      vsock: 40,
+      alg: 38,
+      packet: 17,
+      key: 15,
+      bluetooth: 31,
+      can: 29,
+      xdp: 44,
+      unspecified: 0,
+    };
+    const hidden = "(1 << 32) | 40";
+    const errors = await syscalls({
+      ...Object.fromEntries(
+        [...Object.entries(families), ["long", hidden]].map(([name, f]) => [name, `41, ${f}, ${stream}, 0`]),
+      ),
+      pair: `53, 40, ${stream}, 0, $o`,
+      audit: `41, ${netlink}, ${raw}, 9`,
+      diagnosis: `41, ${netlink}, ${raw}, 4`,
+      unix: `41, ${unix}, ${stream}, 0`,
+      inet: `41, ${inet}, ${stream}, 0`,
+      inet6: `41, ${inet6}, ${stream}, 0`,
+      route: `41, ${netlink}, ${raw}, 0`,
+    });
+    expect(errors).toEqual({
+      ...Object.fromEntries(
+        [...Object.keys(families), "long", "pair"].map((name) => [name, errno.EAFNOSUPPORT]),
+      ),
+      ...{ audit: errno.EPROTONOSUPPORT, diagnosis: errno.EPROTONOSUPPORT },
+      ...{ unix: 0, inet: 0, inet6: 0, route: 0 },
+    });
+  });
+
+  test("ends when it calls the kernel as 32-bit programs do, past the rules for 64-bit ones", async () => {
+    const badSystemCall = 128 + 31; // SIGSYS, as a shell tells of it
+    expect(await asRoot("/srv/legacy-call; echo $?")).toEqual(
+      expect.arrayContaining([String(badSystemCall)]),
+    );
+  });
+
+  test("has no tmpfs without a limit of files", async () => {
+    const mounts = (await asRoot("cat /proc/mounts")).map((line) => line.split(" "));
+    const tmpfs = mounts.filter(([, , type, options]) => type === "tmpfs" && options?.startsWith("rw"));
+    // What holds the hierarchies of version 1: a read-only mount lies over it.
+    const writable = tmpfs.filter(([, path]) => path !== "/sys/fs/cgroup");
+    expect(writable.map(([, path]) => path).sort()).toEqual(["/dev/shm", "/run", "/tmp"]);
+    for (const [, , , options] of writable) expect(options).toMatch(/nr_inodes=65536/);
+    expect(mounts.find(([, path]) => path === "/dev")?.[3]).toMatch(/nr_inodes=128/);
+  });
+
+  test("reads its own limits as any user, whatever the controller's umask is", async () => {
+    const before = process.umask(0o077);
+    try {
+      const id = "nobody-1-1-1";
+      const files =
+        "memory/memory.limit_in_bytes memory.max cpu/cpu.cfs_quota_us cpu.max pids/pids.max pids.max";
+      const script = `cd /sys/fs/cgroup; id -u; umask; for f in ${files}; do cat $f; done 2>/dev/null`;
+      await t.run(id, script, { memoryBytes: 48 * 2 ** 20, cpus: 0.25 }, { uid: 65_534, gid: 65_534 });
+      const lines = (await t.output(id)).split("\n");
+      expect(lines[0]).toBe("65534");
+      expect(lines).toEqual(
+        expect.arrayContaining([
+          "0022",
+          String(48 * 2 ** 20),
+          expect.stringMatching(/^25000( 100000)?$/),
+          "1024",
+        ]),
+      );
+    } finally {
+      process.umask(before);
+    }
   });
 
   test("writes nowhere but to the paths that its spec names", async () => {

@@ -3,6 +3,7 @@ import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { z } from "zod";
 import { isErrno, KilnError } from "../../lib/errors.ts";
+import { withUmask } from "../../lib/umask.ts";
 import { type HostPaths, type ServerPaths, socketName } from "./paths.ts";
 
 /** Disk that the log of one server may fill while no controller is there to rotate it. */
@@ -36,13 +37,16 @@ const answerSchema = z.object({ pid: z.int(), message: z.string().optional() });
  * which waits for `runc start`. The message of a failure is runc's.
  */
 export async function startConmon(argv: readonly string[], signal: AbortSignal): Promise<number> {
-  const child = spawn("conmon", argv, {
-    detached: true,
-    cwd: "/",
-    stdio: ["ignore", "ignore", "ignore", "pipe"],
-    // The fd that it reports the process number, or why there is none, on.
-    env: { ...process.env, _OCI_SYNCPIPE: "3" },
-  });
+  // runc makes the server's cgroups by this umask, and a server's user reads its own limits there.
+  const child = withUmask(0o022, () =>
+    spawn("conmon", argv, {
+      detached: true,
+      cwd: "/",
+      stdio: ["ignore", "ignore", "ignore", "pipe"],
+      // The fd that it reports the process number, or why there is none, on.
+      env: { ...process.env, _OCI_SYNCPIPE: "3" },
+    }),
+  );
   const answered = child.stdio[3] as Readable;
   const failed = new Promise<never>((_, reject) => {
     child.on("error", (error) => reject(isErrno(error, "ENOENT") ? conmonMissing(error) : error));

@@ -37,10 +37,10 @@ export function rootMountArgv(layers: readonly string[], target: string): [strin
 /** Memory that only root reaches, and that `swap: false` (Linux 6.4) keeps off the disk. */
 export function memoryMountArgv(
   target: string,
-  bytes: number,
-  { swap }: { readonly swap: boolean },
+  { bytes, inodes, swap }: { readonly bytes: number; readonly inodes: number; readonly swap: boolean },
 ): [string, ...string[]] {
-  const options = `nosuid,nodev,noexec,mode=0700,size=${bytes}${swap ? "" : ",noswap"}`;
+  const size = `size=${bytes},nr_inodes=${inodes}`;
+  const options = `nosuid,nodev,noexec,mode=0700,${size}${swap ? "" : ",noswap"}`;
   return ["mount", "-t", "tmpfs", "-o", options, "tmpfs", target];
 }
 

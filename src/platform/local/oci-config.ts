@@ -55,6 +55,8 @@ const maxProcesses = 1024;
 const sharedMemoryBytes = 64 * 1024 * 1024;
 const tmpfsBytesWithoutLimit = 256 * 1024 * 1024;
 const tmpfsInodes = 65_536;
+/** runc puts less than 20 devices, links and folders into /dev. */
+const deviceInodes = 128;
 const cpuPeriodUs = 100_000;
 const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -146,7 +148,15 @@ const systemMounts: readonly Mount[] = [
     destination: "/dev",
     type: "tmpfs",
     source: "tmpfs",
-    options: ["nosuid", "noexec", "strictatime", "mode=755", "size=65536k", "ro"],
+    options: [
+      "nosuid",
+      "noexec",
+      "strictatime",
+      "mode=755",
+      "size=65536k",
+      `nr_inodes=${deviceInodes}`,
+      "ro",
+    ],
   },
   {
     destination: "/dev/pts",
@@ -158,7 +168,10 @@ const systemMounts: readonly Mount[] = [
     destination: "/dev/shm",
     type: "tmpfs",
     source: "shm",
-    options: ["nosuid", "noexec", "nodev", "mode=1777", `size=${sharedMemoryBytes}`],
+    options: [
+      ...["nosuid", "noexec", "nodev", "mode=1777"],
+      ...[`size=${sharedMemoryBytes}`, `nr_inodes=${tmpfsInodes}`],
+    ],
   },
   { destination: "/dev/mqueue", type: "mqueue", source: "mqueue", options: ["nosuid", "noexec", "nodev"] },
   { destination: "/sys", type: "sysfs", source: "sysfs", options: ["nosuid", "noexec", "nodev", "ro"] },

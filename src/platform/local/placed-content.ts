@@ -134,6 +134,8 @@ const pageBytes = 4096;
 /** Folders and their names, and the configuration: JSON takes at most six bytes for one, besides some tens of KiB. */
 const spareBytes = 256 * 1024;
 const bytesInJson = 6;
+/** Secrets, their folders, the configuration and sessions: far more than any release has. */
+const secretInodes = 16_384;
 
 async function mountMemory(server: ServerPaths, { secrets }: PlacedContent): Promise<void> {
   const files = secrets.map(({ value }) => Math.ceil(value.length / pageBytes) * pageBytes);
@@ -143,9 +145,9 @@ async function mountMemory(server: ServerPaths, { secrets }: PlacedContent): Pro
   const bytes = [...files, ...variables].reduce((sum, size) => sum + size, spareBytes);
   mkdirSync(server.secrets, { recursive: true, mode: 0o700 });
   try {
-    await mount(memoryMountArgv(server.secrets, bytes, { swap: false }));
+    await mount(memoryMountArgv(server.secrets, { bytes, inodes: secretInodes, swap: false }));
   } catch {
-    await mount(memoryMountArgv(server.secrets, bytes, { swap: true })); // before Linux 6.4
+    await mount(memoryMountArgv(server.secrets, { bytes, inodes: secretInodes, swap: true })); // before Linux 6.4
   }
 }
 

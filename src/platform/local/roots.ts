@@ -3,6 +3,7 @@ import { chmodSync, existsSync, mkdirSync, rmdirSync, rmSync, statSync, writeFil
 import { dirname, join } from "node:path";
 import { isErrno, KilnError } from "../../lib/errors.ts";
 import { namesIn } from "../../lib/temporary.ts";
+import { withUmask } from "../../lib/umask.ts";
 import type { HostImage } from "../platform.ts";
 import { type LayerFile, protectLayer, releaseLayers, type VerifyLayer } from "./layer-files.ts";
 import { layerMountArgv, mount, readMountPoints, rootMountArgv, unmount } from "./mounts.ts";
@@ -124,12 +125,7 @@ function extendSkeleton(paths: HostPaths, root: Root, points: readonly MountPoin
 
 /** Readable for everybody, whatever the umask is: a server's user walks through them. */
 function makeFolders(skeleton: string, path: string): void {
-  const umask = process.umask(0o022);
-  try {
-    mkdirSync(join(skeleton, path), { recursive: true, mode: 0o755 });
-  } finally {
-    process.umask(umask);
-  }
+  withUmask(0o022, () => mkdirSync(join(skeleton, path), { recursive: true, mode: 0o755 }));
 }
 
 function readyMark(paths: HostPaths, root: Root): string {

@@ -3,12 +3,15 @@ interface SyscallRule {
   readonly names: readonly string[];
   readonly action: "SCMP_ACT_ERRNO";
   readonly errnoRet: number;
-  readonly args?: readonly {
-    readonly index: number;
-    readonly value: number;
-    readonly valueTwo: number;
-    readonly op: "SCMP_CMP_MASKED_EQ";
-  }[];
+  readonly args?: readonly Condition[];
+}
+
+/** All conditions of a rule must hold; libseccomp takes one for each argument and compares 64 bits, without sign. */
+interface Condition {
+  readonly index: number;
+  readonly value: number;
+  readonly valueTwo?: number;
+  readonly op: "SCMP_CMP_MASKED_EQ" | "SCMP_CMP_EQ" | "SCMP_CMP_GT";
 }
 
 export interface Seccomp {
@@ -19,6 +22,8 @@ export interface Seccomp {
 const notPermitted = 1; // EPERM
 const accessDenied = 13; // EACCES
 const notImplemented = 38; // ENOSYS
+const familyNotSupported = 97; // EAFNOSUPPORT
+const protocolNotSupported = 93; // EPROTONOSUPPORT
 /** MFD_EXEC of memfd_create(2). */
 const executableMemory = 0x10;
 
@@ -49,6 +54,48 @@ const newNamespaceFlags = [
   0x0002_0000, 0x0200_0000, 0x0400_0000, 0x0800_0000, 0x1000_0000, 0x2000_0000, 0x4000_0000,
 ];
 
+/** Families of socket(2), by their numbers in linux/socket.h. */
+const families = { unspecified: 0, unix: 1, inet: 2, inet6: 10, netlink: 16 };
+/** Of netlink(7), NETLINK_ROUTE: getifaddrs(3) and resolvers ask for addresses and routes with it. */
+const route = 0;
+
+/**
+ * An allow list of socket families, as a list of what is not on it: AF_VSOCK reaches the hypervisor past every network
+ * namespace, and most others (AF_ALG, AF_PACKET, AF_KEY, Bluetooth, CAN, ...) are wide attack surfaces. The errors are
+ * those of a kernel without them, which programs know how to meet. `socketcall` of 32-bit programs keeps its arguments in
+ * memory, where seccomp cannot look, but system calls of another architecture end the process anyway.
+ */
+const socketRules: readonly SyscallRule[] = [
+  ...unlistedFamilies().map((family) => ({
+    names: ["socket", "socketpair"],
+    action: "SCMP_ACT_ERRNO" as const,
+    errnoRet: familyNotSupported,
+    args: [family],
+  })),
+  {
+    names: ["socket", "socketpair"],
+    action: "SCMP_ACT_ERRNO",
+    errnoRet: protocolNotSupported,
+    args: [
+      { index: 0, value: families.netlink, op: "SCMP_CMP_EQ" },
+      { index: 2, value: route, op: "SCMP_CMP_GT" },
+    ],
+  },
+];
+
+/** Every number below the highest that is listed and not itself listed, and all above it. */
+function unlistedFamilies(): readonly Condition[] {
+  const listed = new Set(Object.values(families));
+  const highest = Math.max(...listed);
+  const below = Array.from({ length: highest }, (_, family) => family).filter(
+    (family) => !listed.has(family),
+  );
+  return [
+    ...below.map((value) => ({ index: 0, value, op: "SCMP_CMP_EQ" as const })),
+    { index: 0, value: highest, op: "SCMP_CMP_GT" },
+  ];
+}
+
 /**
  * Everything is allowed but a deny list. Only the machine's own architecture is listed, so system calls of another
  * one (32-bit x86, x32) end the process: they would pass by the rules.
@@ -63,6 +110,7 @@ export const seccomp: Seccomp = {
       errnoRet: notPermitted,
       args: [{ index: 0, value: flag, valueTwo: flag, op: "SCMP_CMP_MASKED_EQ" as const }],
     })),
+    ...socketRules,
     // A program that asks for memory to run from; one that does not ask gets none on Linux 6.3 (memory-programs.ts).
     {
       names: ["memfd_create"],

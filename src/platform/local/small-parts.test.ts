@@ -53,10 +53,10 @@ test("places for what a release brings: the secrets' folder once, everything els
 });
 
 test("memory for secrets is bounded and stays off the disk where the kernel can do that", () => {
-  expect(memoryMountArgv("/s/secrets", 8192, { swap: false }).join(" ")).toBe(
-    "mount -t tmpfs -o nosuid,nodev,noexec,mode=0700,size=8192,noswap tmpfs /s/secrets",
+  expect(memoryMountArgv("/s/secrets", { bytes: 8192, inodes: 64, swap: false }).join(" ")).toBe(
+    "mount -t tmpfs -o nosuid,nodev,noexec,mode=0700,size=8192,nr_inodes=64,noswap tmpfs /s/secrets",
   );
-  expect(memoryMountArgv("/s/secrets", 8192, { swap: true })[4]).not.toContain("noswap");
+  expect(memoryMountArgv("/s/secrets", { bytes: 8192, inodes: 64, swap: true })[4]).not.toContain("noswap");
 });
 
 test("mount points are read with blanks in them", () => {

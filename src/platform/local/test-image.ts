@@ -80,8 +80,21 @@ async function topLayer(folder: string) {
   symlinkSync("../run/systemd/resolve/stub-resolv.conf", join(content, "etc/resolv.conf"));
   writeFileSync(join(content, "etc/hosts"), "from the image\n");
   writeFileSync(join(content, "srv/page"), "hello\n");
+  writeFileSync(join(content, "srv/legacy-call"), legacyCall, { mode: 0o755 });
   return makeLayer(folder, "top");
 }
+
+/** elf(5), x86-64, without sections: `mov eax, 1; xor ebx, ebx; int 0x80`, which is exit(0) as 32-bit programs call it. */
+const legacyCall = Buffer.from(
+  [
+    ...["7f454c4602010100", "0000000000000000", "02003e0001000000", "7800400000000000", "4000000000000000"],
+    ...["0000000000000000", "0000000040003800", "0100000000000000"],
+    ...["0100000005000000", "0000000000000000", "0000400000000000", "0000400000000000"],
+    ...["8100000000000000", "8100000000000000", "0010000000000000"],
+    "b80100000031dbcd80",
+  ].join(""),
+  "hex",
+);
 
 async function makeLayer(folder: string, name: string) {
   const file = join(folder, `${name}.erofs`);
