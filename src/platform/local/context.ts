@@ -4,7 +4,7 @@ import type { ConfigSource, ImageSource, SecretSource } from "../platform.ts";
 import type { CgroupSupport } from "./cgroups.ts";
 import type { VerifyLayer } from "./layer-files.ts";
 import type { Lock } from "./locks.ts";
-import type { LocalNetwork } from "./network.ts";
+import type { LocalNetwork } from "./network/network.ts";
 import type { HostPaths } from "./paths.ts";
 import type { Records } from "./records.ts";
 import type { LocalSight } from "./sight.ts";

@@ -5,15 +5,16 @@ import { KilnError, toKilnError } from "../../lib/errors.ts";
 import { findProcess } from "../../lib/proc.ts";
 import type { HostJob, HostServer, ServerSpec } from "../fleet/host.ts";
 import type { Call, HostImage } from "../platform.ts";
-import { chooseAddress, formatAddress, parseAddress } from "./addresses.ts";
 import { keepBaseline, programOf, readBaseline, subjectOf } from "./baseline.ts";
 import { serverCgroup } from "./cgroups.ts";
 import { conmonArgv, startConmon } from "./conmon.ts";
 import type { HostContext } from "./context.ts";
 import { removeServer, sweepShared, waitUntil } from "./free-server.ts";
 import { forbidProgramsInMemory } from "./memory-programs.ts";
-import { attachPort, configurePort } from "./network.ts";
-import { type Network, namespacePath, type Port, portOf } from "./network-commands.ts";
+import { chooseAddress, formatAddress, parseAddress } from "./network/addresses.ts";
+import { type Network, namespacePath, type Port, portOf } from "./network/commands.ts";
+import { attachPort, configurePort } from "./network/network.ts";
+import { hostnameOf, hostsFile, readResolvers, resolversFile } from "./network/resolvers.ts";
 import { ociConfig } from "./oci-config.ts";
 import { serverPaths } from "./paths.ts";
 import {
@@ -28,7 +29,6 @@ import {
 import { bootId } from "./processes.ts";
 import { findProgram, openFilesLimit } from "./programs.ts";
 import type { ServerRecord } from "./records.ts";
-import { hostnameOf, hostsFile, readResolvers, resolversFile } from "./resolvers.ts";
 import { describeRoot, ensureRoot, type Root, rootPath } from "./roots.ts";
 import { lastRuncError, runcStart, startFailure } from "./runc.ts";
 import { findExit, hostServer, readMoment, settled } from "./server-state.ts";

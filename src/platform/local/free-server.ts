@@ -2,7 +2,6 @@ import { existsSync, readFileSync, rmSync } from "node:fs";
 import type { Clock } from "../../lib/clock.ts";
 import { isErrno, KilnError } from "../../lib/errors.ts";
 import { isAlive, type ProcessRef } from "../../lib/proc.ts";
-import { parseAddress } from "./addresses.ts";
 import {
   cgroupFolders,
   hasCgroup,
@@ -14,8 +13,9 @@ import {
 } from "./cgroups.ts";
 import type { HostContext } from "./context.ts";
 import { killStrangers } from "./kill-strangers.ts";
-import { detachPort, recordedNetwork } from "./network.ts";
-import { portOf } from "./network-commands.ts";
+import { parseAddress } from "./network/addresses.ts";
+import { portOf } from "./network/commands.ts";
+import { detachPort, recordedNetwork } from "./network/network.ts";
 import { serverPaths } from "./paths.ts";
 import { freeSecrets } from "./placed-content.ts";
 import { bootId, killNow, processesWithArgument, signalProcess } from "./processes.ts";

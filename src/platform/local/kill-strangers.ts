@@ -1,11 +1,11 @@
 import { readdirSync, statSync } from "node:fs";
 import { findProcess, isAlive, linkIfThere, type ProcessRef, readIfThere } from "../../lib/proc.ts";
-import { parseAddress } from "./addresses.ts";
 import { recallNamespaces } from "./baseline.ts";
 import { installationCgroup } from "./cgroups.ts";
 import type { HostContext } from "./context.ts";
-import { recordedNetwork } from "./network.ts";
-import { namespacePath, portOf } from "./network-commands.ts";
+import { parseAddress } from "./network/addresses.ts";
+import { namespacePath, portOf } from "./network/commands.ts";
+import { recordedNetwork } from "./network/network.ts";
 import { bootId, signalProcess } from "./processes.ts";
 import type { ServerRecord } from "./records.ts";
 

@@ -17,7 +17,7 @@ import { layerVerifier, protectAgain } from "./layer-files.ts";
 import { createKeyedLocks, createLock, type Lock } from "./locks.ts";
 import { readLog } from "./log-reader.ts";
 import { rotateLog } from "./log-rotation.ts";
-import { localNetwork } from "./network.ts";
+import { localNetwork } from "./network/network.ts";
 import { hostPaths } from "./paths.ts";
 import { probeLocalHost } from "./probe.ts";
 import { isMounting, signalProcess } from "./processes.ts";

@@ -6,10 +6,10 @@ import type { Gap, Readiness } from "../platform.ts";
 import { type CgroupSupport, isRootOccupied } from "./cgroups.ts";
 import type { HostContext } from "./context.ts";
 import { layerMountArgv, mount, readMountPoints, rootMountArgv, unmount } from "./mounts.ts";
-import { filterRules } from "./network-commands.ts";
+import { filterRules } from "./network/commands.ts";
+import { readResolvers } from "./network/resolvers.ts";
 import { probeIntegrity } from "./probe-integrity.ts";
 import { findProgram } from "./programs.ts";
-import { readResolvers } from "./resolvers.ts";
 
 /** What one look at the machine has brought. */
 interface Finding {

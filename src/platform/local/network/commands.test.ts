@@ -8,7 +8,7 @@ import {
   forwardRules,
   portOf,
   removeForwardRules,
-} from "./network-commands.ts";
+} from "./commands.ts";
 
 const network = { tag: "0123abcd", subnet: { base: 0x0ac0_0400, bits: 22 }, mtu: 1400 };
 const port = portOf(network, "shop-1-1-1", 0x0ac0_0402);

@@ -1,9 +1,10 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { z } from "zod";
-import type { Clock } from "../../lib/clock.ts";
-import { isErrno, KilnError } from "../../lib/errors.ts";
-import { exec } from "../../lib/exec.ts";
-import { readTextIfExists, writeFileAtomic } from "../../lib/files.ts";
+import type { Clock } from "../../../lib/clock.ts";
+import { isErrno, KilnError } from "../../../lib/errors.ts";
+import { exec } from "../../../lib/exec.ts";
+import { readTextIfExists, writeFileAtomic } from "../../../lib/files.ts";
+import type { HostPaths } from "../paths.ts";
 import { chooseSubnet, formatSubnet, overlap, parseSubnet, type Subnet } from "./addresses.ts";
 import {
   attachBatch,
@@ -18,8 +19,7 @@ import {
   type Port,
   removeFilterRules,
   removeForwardRules,
-} from "./network-commands.ts";
-import type { HostPaths } from "./paths.ts";
+} from "./commands.ts";
 import { readResolvers } from "./resolvers.ts";
 
 const ipForward = "/proc/sys/net/ipv4/ip_forward";

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { isErrno } from "../../lib/errors.ts";
+import { isErrno } from "../../../lib/errors.ts";
 
 /** What a server's /etc/resolv.conf is made of. */
 export interface Resolvers {
