@@ -20,6 +20,7 @@ export async function buildProject(
     return await buildImage(project.spec, {
       state,
       projectFolder: project.folder,
+      specFile: project.file,
       updateLock: options.updateLock,
       clock,
       signal,
@@ -39,7 +40,7 @@ function createBuildProgress(output: Output): { event(event: BuildEvent): void; 
     event: (event) => {
       const line = eventLine(event, style);
       if (event.kind === "layer-done" && event.cached) return;
-      if (event.kind === "layer-done") {
+      if (event.kind === "layer-done" || event.kind === "note") {
         area?.clear();
         output.note(line);
       } else if (area !== undefined) area.show([line]);
@@ -55,6 +56,7 @@ function eventLine(event: BuildEvent, style: Style): string {
     case "layer-started":
       return style.dim(`  ${event.layer} ...`);
     case "message":
+    case "note":
       return style.dim(`  ${plainText(event.text)}`);
     case "layer-done":
       return `  ${style.good("layer")} ${event.name.padEnd(9)} ${layerWords(event)}`;

@@ -49,6 +49,8 @@ export interface ImageSpec {
   /** Packages whose maintainer scripts the user has declared unneeded. */
   readonly skipScripts: readonly string[];
   readonly files: readonly FileSpec[];
+  /** Patterns of what is left out of `files`, after those of `.dockerignore` and in its syntax. */
+  readonly exclude: readonly string[];
   /** Name, uid, `name:group` or `uid:gid`, as in the OCI image configuration. */
   readonly user: string | undefined;
   /** argv. Absent: that of the base image. */

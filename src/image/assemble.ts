@@ -8,6 +8,7 @@ import { filesLayer, groupFiles } from "./files-layer.ts";
 import { imageConfig, imageManifest, processConfig } from "./image-config.ts";
 import { putBlob } from "./image-store.ts";
 import { type CheckedEntry, cachedLayer, type Layer, type LayerPlace, layerTree } from "./layers.ts";
+import { checkLinks } from "./links.ts";
 import { mediaTypes } from "./oci-types.ts";
 import type { LockedPackages } from "./packages/contract.ts";
 import type { ProjectFile } from "./project-files.ts";
@@ -19,6 +20,8 @@ export interface Inputs {
   readonly packages: LockedPackages | undefined;
   readonly files: readonly ProjectFile[];
 }
+
+const mostLinksTold = 8;
 
 /** Makes the layers that are not there yet, then configuration and manifest; returns the manifest's digest. */
 export async function assembleImage(
@@ -40,6 +43,9 @@ export async function assembleImage(
   });
   const process = processConfig(spec.image, inputs.base.process, root);
   await checkCommands(spec, process, root, findPlace);
+  for (const { to, link } of checkLinks(inputs.files, root, spec).slice(0, mostLinksTold)) {
+    report.note(`the symlink /${to} points to ${link}, which is not in the image`);
+  }
   for (const tree of fileTrees) {
     const make = () => cachedLayer(place, "files", layerInputs(tree), async () => tree);
     layers.push(await report.run("files", make));

@@ -6,7 +6,9 @@ export type BuildEvent =
   | { readonly kind: "layer-started"; readonly layer: string }
   | ({ readonly kind: "layer-done" } & BuiltLayer)
   /** One sentence about what goes on. */
-  | { readonly kind: "message"; readonly text: string };
+  | { readonly kind: "message"; readonly text: string }
+  /** One sentence that stays: about what came of the build. */
+  | { readonly kind: "note"; readonly text: string };
 
 export interface BuiltLayer {
   /** `base`, `packages` or `files`. */
@@ -34,6 +36,10 @@ export class LayerReport {
     const made = await work();
     this.#done({ ...made, ms: this.#clock.elapsed() - begunMs });
     return made;
+  }
+
+  note(text: string): void {
+    this.#progress({ kind: "note", text });
   }
 
   /** For a build that found the whole image made before. */

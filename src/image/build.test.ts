@@ -1,4 +1,12 @@
-import { chmodSync, mkdirSync, readdirSync, renameSync, symlinkSync, utimesSync } from "node:fs";
+import {
+  chmodSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -77,14 +85,32 @@ test("what cannot be copied is named", async () => {
   const build = (from: string) =>
     buildImage(serviceSpec({ files: files(join(shop.project, from)), command: ["/srv/run"] }), shop.options);
   await expect(build("nothing")).rejects.toMatchObject({ code: "file_missing" });
-  symlinkSync("../../etc/passwd", join(shop.project, "app/out"));
-  await expect(build("app")).rejects.toMatchObject({ code: "path_escapes" });
+  shop.write("../outside", "");
+  for (const name of ["out", "more"]) symlinkSync("../../outside", join(shop.project, "app", name));
+  await expect(build("app")).rejects.toMatchObject({
+    code: "path_escapes",
+    message: "2 symlinks lead out of the project, to what the image does not have.",
+    problems: [
+      { message: "/srv/more points to ../../outside, which is not in the image." },
+      { message: "/srv/out points to ../../outside, which is not in the image." },
+    ],
+  });
   symlinkSync("/etc", join(shop.project, "etc"));
   await expect(build("etc")).rejects.toMatchObject({ code: "path_escapes" });
   mkdirSync(join(shop.project, "with-socket"));
   const server = createServer().listen(join(shop.project, "with-socket/s"));
   await new Promise((resolve) => server.once("listening", resolve));
-  await expect(build("with-socket")).rejects.toMatchObject({ code: "file_unsupported" });
+  shop.write("with-socket/.wh.gone", "");
+  writeFileSync(Buffer.from(`${shop.project}/with-socket/\xff`, "latin1"), "");
+  await expect(build("with-socket")).rejects.toMatchObject({
+    code: "file_unsupported",
+    message: "3 paths of the project cannot go into the image.",
+    problems: [
+      { message: expect.stringContaining(".wh.") },
+      { message: expect.stringContaining("socket") },
+      { message: expect.stringContaining("not valid UTF-8") },
+    ],
+  });
   server.close();
 });
 

@@ -17,17 +17,20 @@ import { InputIndex } from "./input-index.ts";
 import type { LayerPlace } from "./layers.ts";
 import { annotations, hostArchitecture } from "./oci-types.ts";
 import type { LockedPackages, PackagesTree } from "./packages/contract.ts";
-import { readProjectFiles } from "./project-files.ts";
+import { type LeftOut, readProjectFiles } from "./project-files.ts";
+import { ProjectIgnore } from "./project-ignore.ts";
 import { publish } from "./publish.ts";
 import { readGitState } from "./version.ts";
 
 /** Part of every build's cache key: raise it when the same inputs would give another image. */
-const recipe = 2;
+const recipe = 3;
 
 export interface BuildOptions {
   readonly state: StateFolder;
   /** Absolute path; `kiln.lock` lies in it, and git is asked about it. */
   readonly projectFolder: string;
+  /** Absolute path of the project's `kiln.yaml`, which is no part of its image; absent: of that name. */
+  readonly specFile?: string;
   readonly updateLock: boolean;
   readonly clock: Clock;
   readonly signal: AbortSignal;
@@ -102,14 +105,38 @@ async function readInputs(spec: ServiceSpec, options: BuildOptions, place: Layer
   const index = await InputIndex.open(
     join(state.cache, "inputs", `${sha256(projectFolder)}-${spec.service}.json`),
   );
+  const ignore = await ProjectIgnore.open(projectFolder, {
+    exclude: spec.image.exclude,
+    specFile: options.specFile,
+  });
   const [base, packages] = await Promise.all([
     openBase(spec.image.from, place, index),
     lockPackages(spec, options),
   ]);
-  const walk = { projectFolder, stateFolder: state.home, index, nowMs: place.nowMs, pace: place.pace };
-  const files = await readProjectFiles(spec.image.files, walk);
+  const walk = {
+    projectFolder,
+    stateFolder: state.home,
+    ignore,
+    index,
+    nowMs: place.nowMs,
+    pace: place.pace,
+  };
+  const { files, leftOut } = await readProjectFiles(spec.image.files, walk);
   await index.save();
+  for (const text of leftOutWords(leftOut)) options.progress({ kind: "note", text });
   return { base, packages, files };
+}
+
+const mostNamed = 8;
+
+/** What patterns left out, by who says so. */
+function leftOutWords(leftOut: readonly LeftOut[]): string[] {
+  return [...Map.groupBy(leftOut, ({ by }) => by)].map(([by, paths]) => {
+    const named = paths.slice(0, mostNamed).map(({ path }) => path);
+    const more = paths.length > mostNamed ? ` and ${paths.length - mostNamed} more` : "";
+    const why = by === "kiln" ? '; `image.exclude: ["!NAME"]` keeps one' : `, as ${by} says`;
+    return `left out: ${named.join(", ")}${more}${why}`;
+  });
 }
 
 async function lockPackages(spec: ServiceSpec, options: BuildOptions): Promise<LockedPackages | undefined> {
@@ -149,6 +176,7 @@ function buildKey(
     shape.env.PATH,
     delivered.map(({ to }) => to),
     secrets,
+    shape.writable,
   ];
   const contents = files.map(({ source, ...file }) => ({ ...file, sha256: source?.sha256 }));
   return sha256(

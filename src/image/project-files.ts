@@ -1,10 +1,12 @@
 import { type BigIntStats, lstatSync, readdirSync, readlinkSync, realpathSync } from "node:fs";
-import { join, relative, resolve, sep } from "node:path";
+import { join, relative, sep } from "node:path";
 import type { FileSpec } from "../domain/spec.ts";
 import { isErrno, KilnError } from "../lib/errors.ts";
 import type { Pace } from "../lib/pace.ts";
 import type { Entry } from "./entry.ts";
 import { type InputIndex, unreadable } from "./input-index.ts";
+import { Offenders } from "./offenders.ts";
+import type { Hits, IgnoreSource, ProjectIgnore } from "./project-ignore.ts";
 
 /** One path that `files` brings into the image; its owner and the folders above it are still open. */
 export interface ProjectFile {
@@ -19,44 +21,65 @@ export interface ProjectFile {
   /** A folder whose mode and owner nobody stated: one that the image has already keeps its own. */
   readonly keepsPresent?: boolean;
   readonly link?: string;
+  /** Of a symlink that leads to something on this machine: whether that lies in the project. */
+  readonly leads?: "inside" | "outside";
   /** Of a file: where its bytes are, how many, and their sha256. */
   readonly source?: { readonly path: string; readonly length: number; readonly sha256: string };
+}
+
+/** A path of the project, relative to its folder, that patterns leave out with all below it. */
+export interface LeftOut {
+  readonly path: string;
+  readonly by: IgnoreSource;
 }
 
 export interface WalkOptions {
   readonly projectFolder: string;
   /** Never copied, wherever it lies. */
   readonly stateFolder: string;
+  readonly ignore: ProjectIgnore;
   readonly index: InputIndex;
   readonly nowMs: number;
   readonly pace: Pace;
 }
 
 /**
- * Everything that `files` names, in the order of the spec. `.git` and Kiln's own state are left out. Throws
- * `file_missing`, `file_unreadable`, `file_unsupported`, `file_changed`, and `path_escapes` for what lies, or points,
- * outside the folder that is copied.
+ * Everything that `files` names, in the order of the spec, without what `ignore` and Kiln's own state leave out. Symlinks
+ * stay symlinks: nothing is ever copied through one. Throws `file_missing`, `path_escapes` for an entry that lies outside the
+ * project, `file_changed`; and `file_unsupported` or `file_unreadable` with all paths that no image can have or nobody can read.
  */
 export async function readProjectFiles(
   specs: readonly FileSpec[],
   options: WalkOptions,
-): Promise<ProjectFile[]> {
+): Promise<{ readonly files: readonly ProjectFile[]; readonly leftOut: readonly LeftOut[] }> {
   const project = realpathSync(options.projectFolder);
-  const found: ProjectFile[] = [];
+  const walk = { ...options, project, found: [], leftOut: [], offenders: new Offenders() };
   for (const [entry, spec] of specs.entries()) {
     const from = sourceOf(spec, project);
     const to = targetOf(spec, from);
-    await walk({ entry, spec, root: from, found, ...options }, from, to, statOf(from));
+    await visit({ entry, spec, ...walk }, { path: from, to, hits: options.ignore.start });
   }
-  return found;
+  walk.offenders.check();
+  return { files: walk.found, leftOut: walk.leftOut };
 }
 
 interface Walk extends WalkOptions {
   readonly entry: number;
   readonly spec: FileSpec;
-  /** The real path of what `from` names. */
-  readonly root: string;
+  /** The real path of the project. */
+  readonly project: string;
   readonly found: ProjectFile[];
+  readonly leftOut: LeftOut[];
+  readonly offenders: Offenders;
+}
+
+/** Where a walk is: a path of this machine, and what becomes of it in the image. */
+interface Spot {
+  readonly path: string;
+  readonly to: string;
+  readonly hits: Hits;
+  /** Patterns leave it out; it is walked for what they bring back. */
+  readonly by?: IgnoreSource | undefined;
 }
 
 /** Where `from` really is; itself a symlink, it may point to another place in the project. */
@@ -77,7 +100,7 @@ function sourceOf(spec: FileSpec, project: string): string {
 
 /** A target that ends in a slash is the folder that a single file goes into. */
 function targetOf(spec: FileSpec, from: string): string {
-  const into = spec.to.endsWith("/") && !statOf(from).isDirectory();
+  const into = spec.to.endsWith("/") && !lstatSync(from).isDirectory();
   return (into ? join(spec.to, spec.from.slice(spec.from.lastIndexOf("/") + 1)) : spec.to).replace(
     /^\/+|\/+$/g,
     "",
@@ -88,51 +111,87 @@ function isInside(folder: string, path: string): boolean {
   return path === folder || path.startsWith(folder === sep ? sep : folder + sep);
 }
 
-async function walk(context: Walk, path: string, to: string, stat: BigIntStats): Promise<void> {
-  const common = { entry: context.entry, to, owner: context.spec.owner ?? "0:0" };
-  if (stat.isDirectory()) {
-    const keepsPresent = context.spec.mode === undefined && context.spec.owner === undefined;
-    if (to !== "") {
-      context.found.push({ ...common, type: "folder", mode: folderMode(context.spec), keepsPresent });
-    }
-    await walkChildren(context, path, to);
-  } else if (stat.isSymbolicLink()) {
-    context.found.push({ ...common, type: "symlink", mode: 0o777, link: linkOf(context.root, path) });
-  } else if (stat.isFile()) {
-    const sha256 = await context.index.digest(path, stat, context.nowMs, context.pace);
-    const source = { path, length: Number(stat.size), sha256 };
-    context.found.push({ ...common, type: "file", mode: fileMode(context.spec, stat), source });
-  } else throw unsupported(path, stat);
-}
-
-async function walkChildren(context: Walk, path: string, to: string): Promise<void> {
-  for (const name of namesOf(path)) {
-    const child = join(path, name);
-    if (name === ".git" || child === context.stateFolder) continue;
-    if (name.includes("\ufffd")) {
-      throw new KilnError("file_unsupported", `The name of ${child} is not valid UTF-8.`, {
-        hint: "Rename it.",
-      });
-    }
-    const wait = context.pace();
-    if (wait) await wait;
-    await walk(context, child, to === "" ? name : `${to}/${name}`, statOf(child));
+async function visit(walk: Walk, spot: Spot, stat = statOf(walk, spot.path)): Promise<void> {
+  if (stat === undefined || walk.offenders.refuses(spot.path, spot.to, stat)) return;
+  const common = { entry: walk.entry, to: spot.to, owner: walk.spec.owner ?? "0:0" };
+  if (stat.isDirectory()) await visitFolder(walk, spot, common);
+  else if (stat.isSymbolicLink()) {
+    walk.found.push({ ...common, type: "symlink", mode: 0o777, ...linkOf(walk.project, spot.path) });
+  } else {
+    const source = await sourceFile(walk, spot.path, stat);
+    if (source) walk.found.push({ ...common, type: "file", mode: fileMode(walk.spec, stat), source });
   }
 }
 
-function namesOf(path: string): string[] {
+/** A folder that is left out is there all the same when something in it is brought back. */
+async function visitFolder(
+  walk: Walk,
+  spot: Spot,
+  common: Pick<ProjectFile, "entry" | "to" | "owner">,
+): Promise<void> {
+  const before = walk.found.length;
+  await visitChildren(walk, spot);
+  if (spot.to === "" || (spot.by !== undefined && walk.found.length === before)) return;
+  const keepsPresent = walk.spec.mode === undefined && walk.spec.owner === undefined;
+  walk.found.splice(before, 0, { ...common, type: "folder", mode: folderMode(walk.spec), keepsPresent });
+}
+
+async function visitChildren(walk: Walk, { path, to, hits }: Spot): Promise<void> {
+  for (const name of namesOf(walk, path)) {
+    const child = join(path, name);
+    if (child === walk.stateFolder) continue;
+    const wait = walk.pace();
+    if (wait) await wait;
+    const stat = statOf(walk, child);
+    if (stat === undefined) continue;
+    const below = relative(walk.project, child);
+    const judged = walk.ignore.judge(below, hits, stat.isFile() ? child : undefined);
+    const spot = { path: child, to: to === "" ? name : `${to}/${name}`, ...judged };
+    if (judged.by === undefined) await visit(walk, spot, stat);
+    else await visitLeftOut(walk, spot, below, stat, judged.by);
+  }
+}
+
+async function visitLeftOut(
+  walk: Walk,
+  spot: Spot,
+  path: string,
+  stat: BigIntStats,
+  by: IgnoreSource,
+): Promise<void> {
+  const before = walk.found.length;
+  if (stat.isDirectory() && walk.ignore.mayHold(path)) await visit(walk, spot, stat);
+  if (walk.found.length === before) walk.leftOut.push({ path, by });
+}
+
+function namesOf({ offenders }: Walk, path: string): string[] {
   try {
     return readdirSync(path).sort();
   } catch (error) {
-    throw unreadable(path, error);
+    offenders.unreadable(path, error);
+    return [];
   }
 }
 
-function statOf(path: string): BigIntStats {
+function statOf({ offenders }: Walk, path: string): BigIntStats | undefined {
   try {
     return lstatSync(path, { bigint: true });
   } catch (error) {
-    throw unreadable(path, error);
+    offenders.unreadable(path, error);
+    return undefined;
+  }
+}
+
+async function sourceFile(
+  { index, nowMs, pace, offenders }: Walk,
+  path: string,
+  stat: BigIntStats,
+): Promise<ProjectFile["source"]> {
+  try {
+    return { path, length: Number(stat.size), sha256: await index.digest(path, stat, nowMs, pace) };
+  } catch (error) {
+    offenders.unreadable(path, error);
+    return undefined;
   }
 }
 
@@ -145,28 +204,12 @@ function folderMode(spec: FileSpec): number {
   return spec.mode === undefined ? 0o755 : spec.mode | ((spec.mode & 0o444) >> 2);
 }
 
-/** A symlink is kept as it is, and must point to something that is copied along with it. */
-function linkOf(root: string, path: string): string {
-  const target = readlinkSync(path);
-  const leadsTo = resolve(path, "..", target);
-  if (!target.startsWith("/") && isInside(root, leadsTo)) return target;
-  throw new KilnError(
-    "path_escapes",
-    `The symlink ${path} points to ${target}, outside the folder that is copied (${root}).`,
-    {
-      hint: "Replace it by what it points to, or by a relative link inside the folder.",
-      problems: [{ place: { file: path }, message: `points outside ${relative(root, leadsTo) || target}` }],
-    },
-  );
-}
-
-function unsupported(path: string, stat: BigIntStats): KilnError {
-  const kind = stat.isSocket() ? "socket" : stat.isFIFO() ? "fifo" : "device";
-  return new KilnError(
-    "file_unsupported",
-    `${path} is a ${kind}; an image holds files, folders and symlinks.`,
-    {
-      hint: "Leave it out of the folder that `files` names.",
-    },
-  );
+/** A symlink is kept as it is. Whether it is right in the image shows when the image is there (`links.ts`). */
+function linkOf(project: string, path: string): Pick<ProjectFile, "link" | "leads"> {
+  const link = readlinkSync(path);
+  try {
+    return { link, leads: isInside(project, realpathSync(path)) ? "inside" : "outside" };
+  } catch {
+    return { link }; // leads nowhere here either
+  }
 }

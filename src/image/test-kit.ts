@@ -51,6 +51,7 @@ export function serviceSpec(image: Partial<ImageSpec>): ServiceSpec {
       sources: [],
       skipScripts: [],
       files: [],
+      exclude: [],
       user: undefined,
       command: ["/run"],
       ...image,

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { parseIgnorePattern } from "../lib/ignore-patterns.ts";
 import * as v from "./values.ts";
 
 /**
@@ -108,6 +109,19 @@ export const mode = () =>
     hint: (found) =>
       typeof found === "number"
         ? 'Put it in quotes, as in "0644": YAML takes it for a decimal number otherwise.'
+        : undefined,
+  });
+
+/** As in a `.dockerignore`. */
+export const ignorePattern = () =>
+  text({
+    expected: "a pattern as in a .dockerignore, such as node_modules, **/*.log or !keep.log",
+    pattern: /^[^\0]{1,1000}$/,
+    examples: ["node_modules", "**/*.log"],
+    parse: (found) => (parseIgnorePattern(found) === undefined ? undefined : found),
+    hint: (found) =>
+      typeof found === "string" && found.startsWith("#")
+        ? "Comments of YAML stand outside quotes."
         : undefined,
   });
 

@@ -43,6 +43,7 @@ const image: fc.Arbitrary<ImageSpec> = fc.record({
   files: fc
     .constantFrom([], [{ from: "a file", to: "/0", mode: 0o640, owner: "www-data:33" }])
     .map((files) => files.map((entry) => ({ ...entry, from: join(folder, entry.from) }))),
+  exclude: fc.subarray(["node_modules", "**/*.log", "!keep.log"]),
   user: fc.option(fc.constantFrom("www-data", "1000", "0:0"), { nil: undefined }),
   command: fc.array(printable, { minLength: 1 }),
 });

@@ -75,6 +75,7 @@ test("every key arrives, with units made plain and paths made absolute", async (
         { from: join(folder, "site"), to: "/srv/www", mode: undefined, owner: undefined },
         { from: join(folder, "nginx.conf"), to: "/etc/nginx/nginx.conf", mode: 0o640, owner: "root:33" },
       ],
+      exclude: [],
       user: "www-data",
       command: ["nginx", "-g", "daemon off;", "1.50", "true"],
     },

@@ -81,6 +81,10 @@ const image = z
         .list(file, "files")
         .prefault([])
         .describe("Files and folders of the project that go into the image."),
+      exclude: leaf
+        .list(leaf.ignorePattern(), "patterns")
+        .prefault([])
+        .describe("Patterns of what `files` leaves out, as in a .dockerignore and after those in it."),
       user: leaf
         .user("a user name or number, optionally with a group, such as www-data or 1000:1000")
         .optional()

@@ -78,6 +78,7 @@ function toImage(image: SpecDocument["image"], files: Found): ImageSpec {
     files: image.files.map((file, index): FileSpec => {
       return { from: files.sources[index] ?? file.from, to: file.to, mode: file.mode, owner: file.owner };
     }),
+    exclude: image.exclude,
     user: image.user,
     command: image.command,
   };

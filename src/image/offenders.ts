@@ -1,0 +1,60 @@
+import type { BigIntStats } from "node:fs";
+import type { ErrorCode } from "../lib/error-codes.ts";
+import { isErrno, KilnError, type Problem } from "../lib/errors.ts";
+import { unreadable } from "./input-index.ts";
+
+interface Offender {
+  readonly code: Extract<ErrorCode, "file_unsupported" | "file_unreadable">;
+  readonly problem: Problem;
+}
+
+/** The kernel fills them in every server, over what the image has there. */
+const kernelFolders = ["proc/", "sys/", "dev/"];
+
+/** Paths of a project that cannot become part of an image, gathered so that one message tells them all. */
+export class Offenders {
+  readonly #found: Offender[] = [];
+
+  /** Whether an image cannot have the path; it is remembered then. */
+  refuses(path: string, to: string, stat: BigIntStats): boolean {
+    const what = unsupported(to, stat);
+    if (what === undefined) return false;
+    this.#found.push({ code: "file_unsupported", problem: { place: { file: path }, message: what } });
+    return true;
+  }
+
+  /** Remembers a path that cannot be read, or whose name Node.js could not give back; throws any other error. */
+  unreadable(path: string, cause: unknown): void {
+    if (isErrno(cause, "ENOENT") && path.includes("\ufffd")) {
+      const message = "Its name is not valid UTF-8; expected a name that is.";
+      this.#found.push({ code: "file_unsupported", problem: { place: { file: path }, message } });
+      return;
+    }
+    const error = unreadable(path, cause);
+    if (!(error instanceof KilnError) || error.code !== "file_unreadable") throw error;
+    const problem = { place: { file: path }, message: "There is no permission to read it." };
+    this.#found.push({ code: "file_unreadable", problem });
+  }
+
+  /** Throws `file_unsupported` or `file_unreadable` with everything that was found. */
+  check(): void {
+    const [first] = this.#found;
+    if (first === undefined) return;
+    const many = this.#found.length > 1 ? `${this.#found.length} paths` : "A path";
+    throw new KilnError(first.code, `${many} of the project cannot go into the image.`, {
+      hint: "Rename or remove them, or leave them out with `image.exclude` or a .dockerignore.",
+      problems: this.#found.map(({ problem }) => problem),
+    });
+  }
+}
+
+function unsupported(to: string, stat: BigIntStats): string | undefined {
+  if (to.split("/").some((part) => part.startsWith(".wh."))) {
+    return "Its name begins with `.wh.`, by which image layers mark what they remove; expected another name.";
+  }
+  const folder = kernelFolders.find((kernel) => to.startsWith(kernel));
+  if (folder) return `It would lie in /${folder}, which the kernel fills in every server.`;
+  if (stat.isFile() || stat.isDirectory() || stat.isSymbolicLink()) return undefined;
+  const kind = stat.isSocket() ? "socket" : stat.isFIFO() ? "fifo" : "device";
+  return `It is a ${kind}; an image holds files, folders and symlinks.`;
+}

@@ -1,0 +1,183 @@
+import { closeSync, constants, openSync, readSync, realpathSync, statSync } from "node:fs";
+import { join, relative } from "node:path";
+import { isErrno, KilnError } from "../lib/errors.ts";
+import { readTextIfExists } from "../lib/files.ts";
+import { ignoreLines, parseIgnorePattern } from "../lib/ignore-patterns.ts";
+
+/** Who says that a path is left out of the image. */
+export type IgnoreSource = "kiln" | ".dockerignore" | "image.exclude";
+
+/** Never of use in an image: changing only `rollout` in `kiln.yaml` must not make another one. */
+const ownFiles = ["kiln.yaml", "kiln.lock", ".dockerignore", "**/.git"];
+
+/** Names under which tools keep passwords, tokens and private keys. */
+const secretFiles = [
+  ...[".env", ".env.*", ".npmrc", ".netrc", "_netrc", ".pypirc", ".pgpass", ".git-credentials"],
+  ...[".aws", ".ssh", ".gnupg", ".kube", ".docker/config.json", ".config/gcloud"],
+  ...["id_rsa", "id_dsa", "id_ecdsa", "id_ed25519", "*.p12", "*.pfx", "*.tfstate"],
+].map((name) => `**/${name}`);
+
+/** Left out when a private key is in them: the certificates of authorities have the same names and are needed. */
+const perhapsKeys = ["**/*.pem", "**/*.key"];
+
+/** Larger than any `.dockerignore` in use. */
+const largestIgnoreFile = 1 << 20;
+
+/** Patterns that follow each other with the same effect, as one regular expression. */
+interface Group {
+  readonly source: IgnoreSource;
+  readonly exception: boolean;
+  readonly regexp: RegExp;
+  readonly onlyKeys: boolean;
+}
+
+/** Which groups match a folder or one above it. */
+export type Hits = readonly boolean[];
+
+/**
+ * What is left out of the image, in Docker's words and order: Kiln's own list first, then `.dockerignore` of the project's
+ * folder, then `image.exclude`; the last pattern that matches decides.
+ */
+export class ProjectIgnore {
+  readonly #groups: readonly Group[];
+  /** Where exceptions may bring back something. */
+  readonly #kept: readonly string[];
+  /** What an entry of `files` names itself is copied, whatever the patterns say: they count for what lies below it. */
+  readonly start: Hits;
+
+  private constructor(groups: readonly Group[], kept: readonly string[]) {
+    this.#groups = groups;
+    this.#kept = kept;
+    this.start = groups.map(() => false);
+  }
+
+  /** Throws `spec_invalid` with its place for a line that is not a pattern, `path_escapes`, `file_unsupported`. */
+  static async open(
+    project: string,
+    options: { readonly exclude: readonly string[]; readonly specFile?: string | undefined },
+  ): Promise<ProjectIgnore> {
+    const spec = options.specFile === undefined ? [] : [escaped(relative(project, options.specFile))];
+    const written = await readIgnoreFile(project);
+    const exclude = options.exclude.map(patternOf).filter((pattern) => pattern !== undefined);
+    const groups = [
+      ...groupsOf("kiln", [...ownFiles, ...spec, ...secretFiles].map(patternOf)),
+      ...groupsOf("kiln", perhapsKeys.map(patternOf), true),
+      ...groupsOf(".dockerignore", written),
+      ...groupsOf("image.exclude", exclude),
+    ];
+    const kept = [...written, ...exclude].filter(({ exception }) => exception).map(({ within }) => within);
+    return new ProjectIgnore(groups, kept);
+  }
+
+  /**
+   * Whether `path` (relative to the project) is left out, by whom, and the hits for what lies below it. `above` are those
+   * of its folder.
+   */
+  judge(path: string, above: Hits, file: string | undefined): { hits: Hits; by: IgnoreSource | undefined } {
+    const hits = this.#groups.map(
+      ({ regexp, onlyKeys }, i) =>
+        above[i] === true ||
+        (regexp.test(path) && (!onlyKeys || (file !== undefined && holdsPrivateKey(file)))),
+    );
+    const last = this.#groups.findLast((_, i) => hits[i]);
+    return { hits, by: last?.exception === false ? last.source : undefined };
+  }
+
+  /** Whether something below a folder that is left out may be brought back. */
+  mayHold(folder: string): boolean {
+    return this.#kept.some(
+      (within) =>
+        within === "" ||
+        within === folder ||
+        within.startsWith(`${folder}/`) ||
+        folder.startsWith(`${within}/`),
+    );
+  }
+}
+
+type Pattern = NonNullable<ReturnType<typeof parseIgnorePattern>>;
+
+function patternOf(text: string): Pattern | undefined {
+  return parseIgnorePattern(text);
+}
+
+function escaped(path: string): string {
+  return path.replaceAll(/[*?[\\]/g, "\\$&");
+}
+
+function groupsOf(
+  source: IgnoreSource,
+  patterns: readonly (Pattern | undefined)[],
+  onlyKeys = false,
+): readonly Group[] {
+  const runs: { readonly exception: boolean; readonly sources: string[] }[] = [];
+  for (const pattern of patterns) {
+    if (pattern === undefined) continue;
+    const last = runs.at(-1);
+    if (last?.exception === pattern.exception) last.sources.push(pattern.source);
+    else runs.push({ exception: pattern.exception, sources: [pattern.source] });
+  }
+  return runs.map(({ exception, sources }) => {
+    return { source, exception, onlyKeys, regexp: new RegExp(`^(?:${sources.join("|")})$`, "su") };
+  });
+}
+
+async function readIgnoreFile(project: string): Promise<readonly Pattern[]> {
+  const file = join(project, ".dockerignore");
+  checkIgnoreFile(project, file);
+  const text = (await readTextIfExists(file)) ?? "";
+  return ignoreLines(text).map(({ line, pattern }) => {
+    const parsed = parseIgnorePattern(pattern);
+    if (parsed !== undefined) return parsed;
+    const message = `Found \`${pattern.trim()}\`; expected a pattern such as \`node_modules\`, \`**/*.log\` or \`!keep.log\`.`;
+    throw new KilnError("spec_invalid", `${file} has 1 problem.`, {
+      problems: [{ place: { file, line, column: 1 }, message }],
+    });
+  });
+}
+
+/** The project may come from anywhere: its `.dockerignore` is a file of it, and no large one. */
+function checkIgnoreFile(project: string, file: string): void {
+  const real = realPathIfExists(file);
+  if (real === undefined) return;
+  if (!real.startsWith(`${realpathSync(project)}/`)) {
+    throw new KilnError("path_escapes", `${file} leads out of the project, to ${real}.`, {
+      hint: "Replace the symlink by a file.",
+    });
+  }
+  const stat = statSync(real);
+  if (stat.isFile() && stat.size <= largestIgnoreFile) return;
+  const found = stat.isFile() ? `has ${stat.size} bytes` : "is not a file";
+  throw new KilnError("file_unsupported", `${file} ${found}; expected a text file of at most 1 MiB.`);
+}
+
+function realPathIfExists(path: string): string | undefined {
+  try {
+    return realpathSync(path);
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return undefined;
+    throw error;
+  }
+}
+
+/** PEM (RFC 7468): `-----BEGIN PRIVATE KEY-----`, with the kind of key before `PRIVATE` in older forms. */
+function holdsPrivateKey(file: string): boolean {
+  const handle = openQuietly(file);
+  if (handle === undefined) return false;
+  try {
+    const head = Buffer.alloc(64 << 10);
+    const length = readSync(handle, head);
+    return /-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(head.toString("latin1", 0, length));
+  } finally {
+    closeSync(handle);
+  }
+}
+
+/** What cannot be opened is told when it is to be copied. */
+function openQuietly(file: string): number | undefined {
+  try {
+    return openSync(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  } catch {
+    return undefined;
+  }
+}
