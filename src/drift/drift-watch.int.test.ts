@@ -2,18 +2,24 @@ import { spawn, spawnSync } from "node:child_process";
 import {
   appendFileSync,
   copyFileSync,
+  mkdirSync,
+  mkdtempSync,
   openSync,
   renameSync,
   rmSync,
+  statSync,
   utimesSync,
   writeFileSync,
 } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { DriftKind, Finding } from "../domain/drift.ts";
 import { systemClock } from "../lib/clock.ts";
 import { exec } from "../lib/exec.ts";
+import { inodeOf } from "../lib/file-mark.ts";
 import { silentLog } from "../lib/log.ts";
+import { loopInode, loopState } from "../lib/loop-device.ts";
+import { loopMountArgv, mountedAt } from "../platform/local/mounts.ts";
 import { aCall, openImages, TestHost, until, whyNoContainers } from "../platform/local/test-host.ts";
 import type { Sight, Subject } from "../platform/platform.ts";
 import { type DriftWatch, startDriftWatch } from "./drift-watch.ts";
@@ -178,6 +184,37 @@ describe.skipIf(reason)("a server that somebody changes", () => {
       await drift.inspect(aCall());
       expect(drift.findings()).toEqual([]);
     });
+  });
+
+  /** As where the kernel mounts block devices alone: LOOP_CHANGE_FD of linux/loop.h, with the name put right after it. */
+  test("is found when the file below its loop device is exchanged", async () => {
+    const folder = mkdtempSync("/tmp/kiln-loop-");
+    const [file, other] = [join(folder, "layer.erofs"), join(folder, "other.erofs")];
+    const layer = subject().imageFiles[0];
+    if (!layer) throw new Error("the test image has layers");
+    copyFileSync(layer.file, file);
+    copyFileSync(layer.file, other);
+    mkdirSync(join(folder, "at"));
+    await exec(loopMountArgv(file, join(folder, "at")));
+    const name = basename(mountedAt(join(folder, "at"))?.source ?? "");
+    try {
+      expect(await loopInode(name)).toBe(inodeOf(statSync(file, { bigint: true })));
+      const loop = { name, state: loopState(name) };
+      const served = { inode: inodeOf(statSync(file, { bigint: true })), loop };
+      const through = { ...subject(), imageFiles: [{ ...layer, file, served }] };
+      await drift[Symbol.asyncDispose]();
+      const looking = { ...sight, subjects: () => [through] };
+      drift = startDriftWatch({ sight: looking, tag: t.state.tag, clock: systemClock, log: silentLog });
+      await drift.inspect(aCall());
+      expect(drift.findings()).toEqual([]);
+      const change =
+        "open($l, '<', shift) && open($f, '<', shift) && ioctl($l, 0x4C06, fileno($f)) or die $!";
+      await exec(["perl", "-e", change, `/dev/${name}`, other]);
+      expect(await finding("image")).toMatchObject({ detail: expect.stringContaining(name) });
+    } finally {
+      await exec(["umount", join(folder, "at")]);
+      rmSync(folder, { recursive: true });
+    }
   });
 
   test("is told to be full, until it is not any more", async () => {

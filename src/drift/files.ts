@@ -1,8 +1,10 @@
 import { createHash } from "node:crypto";
-import { createReadStream, statSync } from "node:fs";
+import { type BigIntStats, createReadStream, statSync } from "node:fs";
 import { toKilnError } from "../lib/errors.ts";
-import { markOf } from "../lib/file-mark.ts";
-import type { DetectorParts, Difference } from "./detector.ts";
+import { inodeOf, markOf } from "../lib/file-mark.ts";
+import { loopState } from "../lib/loop-device.ts";
+import type { ImageFile } from "../platform/platform.ts";
+import type { DetectorParts } from "./detector.ts";
 
 /** Reading an image again must be felt by nobody: so many bytes, then a pause. */
 const chunkBytes = 1 << 20;
@@ -11,7 +13,7 @@ const pauseMs = 250;
 const periodMs = 10 * 60_000;
 
 export interface FileCheck extends AsyncDisposable {
-  /** Compares what stat(2) says of all image files; those that were touched are read at once. */
+  /** Compares what stat(2) says of all image files, and what loop devices serve; files that were touched are read at once. */
   glance(): void;
   /** Something was done to this file. */
   touched(file: string): void;
@@ -19,11 +21,17 @@ export interface FileCheck extends AsyncDisposable {
   all(signal: AbortSignal): Promise<void>;
 }
 
+interface Content {
+  readonly sha256: string;
+  /** Device and inode. */
+  readonly inode: string;
+}
+
 interface Known {
   /** What stat(2) said when it was last looked at. */
   readonly mark: string;
-  /** What it held then; undefined as long as it was not read: before it was mounted it was found right. */
-  readonly sha256: string | undefined;
+  /** What it was then; undefined as long as it was not read: before it was mounted it was found right. */
+  readonly content: Content | undefined;
   readonly nextMs: number;
 }
 
@@ -46,23 +54,42 @@ export function startFileCheck(parts: FileCheckParts): FileCheck {
 
   const next = () => clock.elapsed() + periodMs * (0.5 + random());
 
+  const usersOf = (file: string) =>
+    sight.subjects().flatMap((subject) => {
+      const used = subject.imageFiles.find((each) => each.file === file);
+      return used ? [{ subject, used }] : [];
+    });
+
   /** Tells each user of the file that was not made from what it holds now; undefined: it is gone. */
-  function judge(file: string, sha256: string | undefined): void {
-    const detail = sha256 === undefined ? `${file} is gone` : `${file} is not what the image was made of`;
-    const difference: Difference = { kind: "image", subject: file, detail };
+  function judge(file: string, now: Content | undefined): void {
+    for (const { subject, used } of usersOf(file)) {
+      const detail = complaint(used, now);
+      if (detail !== undefined) tell(subject, { kind: "image", subject: file, detail });
+    }
+  }
+
+  /** A loop device can be given another file under what is mounted from it, and nothing is touched then. */
+  function judgeLoops(): void {
+    const states = new Map<string, string>();
     for (const subject of sight.subjects()) {
-      const differs = subject.imageFiles.some((used) => used.file === file && used.sha256 !== sha256);
-      if (differs) tell(subject, difference);
+      for (const { file, served } of subject.imageFiles) {
+        if (!served?.loop) continue;
+        const { name, state } = served.loop;
+        const now = states.get(name) ?? loopState(name);
+        states.set(name, now);
+        const detail = `the loop device ${name}, which ${file} is mounted through, serves something else`;
+        if (now !== state) tell(subject, { kind: "image", subject: file, detail });
+      }
     }
   }
 
   function look(file: string): void {
-    const mark = markNow(file);
+    const now = statNow(file);
     const before = known.get(file);
-    if (mark === undefined) judge(file, undefined);
-    else if (before === undefined) known.set(file, { mark, sha256: undefined, nextMs: next() });
-    else if (before.mark !== mark) void read(file, 0, stop.signal);
-    else if (before.sha256 !== undefined) judge(file, before.sha256);
+    if (now === undefined) judge(file, undefined);
+    else if (before === undefined) known.set(file, { mark: markOf(now), content: undefined, nextMs: next() });
+    else if (before.mark !== markOf(now)) void read(file, 0, stop.signal);
+    else if (before.content !== undefined) judge(file, before.content);
   }
 
   /** One read of a file at a time. */
@@ -80,19 +107,37 @@ export function startFileCheck(parts: FileCheckParts): FileCheck {
   }
 
   async function compare(file: string, pause: number, signal: AbortSignal): Promise<void> {
-    const mark = markNow(file);
+    const stat = statNow(file);
     // What cannot be read is not tried again at once either.
-    known.set(file, { mark: "", sha256: undefined, ...known.get(file), nextMs: next() });
-    if (mark === undefined) return judge(file, undefined);
+    known.set(file, { mark: "", content: undefined, ...known.get(file), nextMs: next() });
+    if (stat === undefined) return judge(file, undefined);
+    const content = { sha256: await hashOf(file, pause, signal), inode: inodeOf(stat) };
+    known.set(file, { mark: markOf(stat), content, nextMs: next() });
+    judge(file, content);
+    await compareLoops(file, pause, signal);
+    if (isMadeFrom(file, content.sha256) && (await sight.protect?.(file))) unprotected(file);
+  }
+
+  /** What the kernel serves need not be what the file holds: the device has a memory of its own. */
+  async function compareLoops(file: string, pause: number, signal: AbortSignal): Promise<void> {
+    const loops = new Set(usersOf(file).flatMap(({ used }) => used.served?.loop?.name ?? []));
+    for (const loop of loops) {
+      const sha256 = await hashOf(`/dev/${loop}`, pause, signal);
+      for (const { subject, used } of usersOf(file)) {
+        if (used.served?.loop?.name !== loop || used.sha256 === sha256) continue;
+        const detail = `${loop}, which ${file} is mounted through, does not serve what the image was made of`;
+        tell(subject, { kind: "image", subject: file, detail });
+      }
+    }
+  }
+
+  async function hashOf(path: string, pause: number, signal: AbortSignal): Promise<string> {
     const hash = createHash("sha256");
-    for await (const chunk of createReadStream(file, { highWaterMark: chunkBytes, signal })) {
+    for await (const chunk of createReadStream(path, { highWaterMark: chunkBytes, signal })) {
       hash.update(chunk as Buffer);
       if (pause > 0) await clock.sleep(pause, signal);
     }
-    const sha256 = `sha256:${hash.digest("hex")}`;
-    known.set(file, { mark, sha256, nextMs: next() });
-    judge(file, sha256);
-    if (isMadeFrom(file, sha256) && (await sight.protect?.(file))) unprotected(file);
+    return `sha256:${hash.digest("hex")}`;
   }
 
   /** An altered file is not protected: it is about to be made again. */
@@ -117,6 +162,7 @@ export function startFileCheck(parts: FileCheckParts): FileCheck {
       const used = files();
       for (const file of known.keys()) if (!used.has(file)) known.delete(file);
       for (const file of used) look(file);
+      judgeLoops();
     },
     touched(file) {
       if (files().has(file)) look(file);
@@ -131,7 +177,14 @@ export function startFileCheck(parts: FileCheckParts): FileCheck {
   };
 }
 
-function markNow(file: string): string | undefined {
-  const stat = statSync(file, { bigint: true, throwIfNoEntry: false });
-  return stat && markOf(stat);
+function statNow(file: string): BigIntStats | undefined {
+  return statSync(file, { bigint: true, throwIfNoEntry: false });
+}
+
+/** What is wrong for somebody who was made from `used`; undefined when nothing is. */
+function complaint({ file, sha256, served }: ImageFile, now: Content | undefined): string | undefined {
+  if (now === undefined) return `${file} is gone`;
+  if (now.sha256 !== sha256) return `${file} is not what the image was made of`;
+  if (served === undefined || served.inode === now.inode) return undefined;
+  return `${file} was replaced: what is mounted is another file, which nobody can read any more`;
 }

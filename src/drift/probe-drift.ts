@@ -31,9 +31,14 @@ export async function probeDrift(tag: string, prevented: readonly Fact[]): Promi
         how: "inotify tells, and the file is read again",
       },
       {
+        what: "giving a mounted loop device another file",
+        speed: "seconds",
+        how: "device and inode of what is mounted are compared",
+      },
+      {
         what: "altering an image below its file system",
         speed: "minutes",
-        how: "files are read again slowly",
+        how: "files, and loop devices, are read again slowly",
       },
       {
         what: "patching its memory through /proc or the kernel",

@@ -5,6 +5,7 @@ import type { ImageDigest, JobId, ServerId, ServiceKey } from "../domain/ids.ts"
 import type { Observation } from "../domain/observation.ts";
 import type { Release, ReleaseSecret } from "../domain/release.ts";
 import type { JobSpec } from "../domain/spec.ts";
+import type { LoopDevice } from "../lib/loop-device.ts";
 
 export type PlatformName = "local" | "docker" | "vm" | "kubernetes" | "terraform" | "fake";
 
@@ -195,8 +196,16 @@ export interface Subject {
   /** The folders of its cgroup, one for each hierarchy that it is in. */
   readonly cgroupFolders: readonly string[];
   readonly baseline: Baseline;
-  /** The files that its root file system is mounted from, with their recorded digests (`sha256:…`). */
-  readonly imageFiles: readonly { readonly file: string; readonly sha256: string }[];
+  readonly imageFiles: readonly ImageFile[];
+}
+
+/** A file that a root file system is mounted from. */
+export interface ImageFile {
+  readonly file: string;
+  /** The recorded digest, `sha256:…`. */
+  readonly sha256: string;
+  /** What the kernel serves it from: device and inode of the file, and the loop device where it needs one. Undefined: not known. */
+  readonly served?: { readonly inode: string; readonly loop?: LoopDevice | undefined } | undefined;
 }
 
 /** Read when the server was made and nothing of its image had run yet. */

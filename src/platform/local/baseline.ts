@@ -11,6 +11,7 @@ import type { HostImage, Subject } from "../platform.ts";
 import { cgroupFolders, serverCgroup } from "./cgroups.ts";
 import { type HostPaths, type ServerPaths, serverPaths } from "./paths.ts";
 import type { ServerRecord } from "./records.ts";
+import { readServed, servedSchema } from "./served-layers.ts";
 
 /** Of the limits of a cgroup, those that Kiln sets or somebody else could: version 2, then version 1. */
 const limitFiles = new Set([
@@ -23,6 +24,9 @@ const limitFiles = new Set([
 /** Of version 1, the kernel itself changes it when a processor comes or goes. */
 const unsteady = "cpuset/";
 
+const imageSchema = z.array(
+  z.object({ file: z.string(), sha256: z.string(), served: servedSchema.optional() }),
+);
 const digestsSchema = z.array(z.object({ file: z.string(), sha256: z.string() })).readonly();
 const baselineSchema = z.object({
   mounts: z.array(z.string()).readonly(),
@@ -33,14 +37,20 @@ const baselineSchema = z.object({
 const keptSchema = z.object({
   cgroupFolders: z.array(z.string()).readonly(),
   baseline: baselineSchema,
-  image: digestsSchema,
+  image: imageSchema.readonly(),
 });
 
 /** What a server was made as, kept in its folder: a later controller compares with the same. */
 export type Kept = Readonly<z.infer<typeof keptSchema>>;
 
 /** Reads it from the process that waits for `runc start`. */
-export function readBaseline(paths: HostPaths, tag: string, id: string, pid: number, image: HostImage): Kept {
+export function readBaseline(
+  paths: HostPaths,
+  tag: string,
+  { id, layers }: Pick<ServerRecord, "id" | "layers">,
+  pid: number,
+  image: HostImage,
+): Kept {
   const server = serverPaths(paths, id);
   const folders = cgroupFolders(serverCgroup(tag, id));
   return {
@@ -51,9 +61,10 @@ export function readBaseline(paths: HostPaths, tag: string, id: string, pid: num
       limits: folders.flatMap(limitsIn),
       bundle: bundleFiles(server).map((file) => ({ file, sha256: digestOf(readFileSync(file)) })),
     },
-    image: image.layers.map(({ file, sha256 }) => ({
+    image: image.layers.map(({ file, sha256 }, i) => ({
       file,
       sha256: `sha256:${sha256.replace("sha256:", "")}`,
+      served: readServed(paths, layers[i] ?? ""),
     })),
   };
 }

@@ -152,7 +152,7 @@ async function start(host: HostContext, making: Making, network: Network, call: 
   const [pid] = await allDone([makeProcess(host, record, image, call), configurePort(network, port)]);
   const process = findProcess(pid);
   assert(process, "runc has reported a process that is not there");
-  keepBaseline(server, readBaseline(host.paths, host.tag, record.id, pid, image));
+  keepBaseline(server, readBaseline(host.paths, host.tag, record, pid, image));
   const waiting = programOf(process);
   const monitor = findProcess(Number(readFileSync(server.monitorId, "utf8")));
   const running = { process, monitor };

@@ -1,6 +1,8 @@
 import { appendFileSync, copyFileSync, renameSync, rmSync, statSync } from "node:fs";
+import { release } from "node:os";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { exec } from "../../lib/exec.ts";
+import { inodeOf } from "../../lib/file-mark.ts";
 import type { HostImage } from "../platform.ts";
 import { aCall, openImages, TestHost, whyNoContainers } from "./test-host.ts";
 import { shellImage } from "./test-image.ts";
@@ -35,6 +37,18 @@ describe.skipIf(reason)("the files that a server's root is made of", () => {
     expect(() => rmSync(layer.file)).toThrow("EPERM");
     await t.destroyAll();
     appendFileSync(layer.file, "");
+  });
+
+  test("are mounted without a loop device where the kernel can, and it is kept what is mounted", async () => {
+    await t.run("shop-1-1-1", "exec sleep 100");
+    const used = t.host.sight?.subjects()[0]?.imageFiles ?? [];
+    expect(used.length).toBeGreaterThan(0);
+    for (const { file, served } of used) {
+      expect(served?.inode).toBe(inodeOf(statSync(file, { bigint: true })));
+      if (canMountFiles()) expect(served?.loop).toBeUndefined();
+      else expect(served?.loop).toMatchObject({ name: expect.stringMatching(/^loop/) });
+    }
+    await t.destroyAll();
   });
 
   test("are mounted anew when they were made again, while older servers keep what they have", async () => {
@@ -81,3 +95,9 @@ describe.skipIf(reason)("the files that a server's root is made of", () => {
     rmSync(file);
   });
 });
+
+/** Linux 6.12 with CONFIG_EROFS_FS_BACKED_BY_FILE, which all distributions set. */
+function canMountFiles(): boolean {
+  const [major = 0, minor = 0] = release().split(".").map(Number);
+  return major > 6 || (major === 6 && minor >= 12);
+}

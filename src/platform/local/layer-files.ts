@@ -28,7 +28,8 @@ export function layerVerifier(): VerifyLayer {
   };
 }
 
-function markNow(file: string): string | undefined {
+/** Undefined when it is gone. */
+export function markNow(file: string): string | undefined {
   const stat = statSync(file, { bigint: true, throwIfNoEntry: false });
   return stat && markOf(stat);
 }
@@ -39,7 +40,8 @@ async function hashOf(file: string): Promise<string> {
   return hash.digest("hex");
 }
 
-function altered(file: string): KilnError {
+/** Why a file is not mounted. */
+export function altered(file: string): KilnError {
   return new KilnError(
     "image_invalid",
     `A file of the image is not what was made of it, and is not used: ${file}`,

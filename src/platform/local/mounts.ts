@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { KilnError } from "../../lib/errors.ts";
 import { exec } from "../../lib/exec.ts";
 
 /** Mount points of this mount namespace, in the order they were made: /proc/self/mountinfo, proc(5). */
@@ -17,11 +18,33 @@ export function parseMountPoints(mountinfo: string): readonly string[] {
     );
 }
 
+/** mount(2) in the tables of system calls of asm/unistd.h. */
+const mountCalls: Readonly<Partial<Record<NodeJS.Architecture, number>>> = { x64: 165, arm64: 40 };
+/** MS_RDONLY, MS_NOSUID and MS_NODEV of sys/mount.h. */
+const layerFlags = 1 | 2 | 4;
+/** Exit code of `layerMountArgv`: ENOTBLK of errno.h, from a kernel that mounts block devices alone. */
+const needsBlockDevice = 15;
+
+const mountProgram =
+  "my ($call, $flags, $file, $dir) = @ARGV; my ($type, $data) = ('erofs', ''); " +
+  "exit(syscall($call + 0, $file, $dir, $type, $flags + 0, $data) == 0 ? 0 : $! + 0);";
+
 /**
- * One layer. mount(8) mounts the file itself where kernel (6.12) and util-linux (2.41) can, through a loop device
- * that goes away with the mount elsewhere.
+ * One layer, from its file itself: Linux 6.12 can. mount(8) makes a loop device for each file until util-linux 2.41, and
+ * what is below a loop device can be exchanged; perl is in every Debian (perl-base is essential). Undefined where nobody
+ * knows the call's number. Exits with the error's number.
  */
-export function layerMountArgv(file: string, target: string): [string, ...string[]] {
+export function layerMountArgv(
+  file: string,
+  target: string,
+  call = mountCalls[process.arch],
+): [string, ...string[]] | undefined {
+  if (call === undefined) return undefined;
+  return ["perl", "-e", mountProgram, "--", String(call), String(layerFlags), file, target];
+}
+
+/** The same through a loop device that goes away with the mount. */
+export function loopMountArgv(file: string, target: string): [string, ...string[]] {
   return ["mount", "-t", "erofs", "-o", "ro,nodev,nosuid", file, target];
 }
 
@@ -47,6 +70,37 @@ export function memoryMountArgv(
 export async function mount(argv: [string, ...string[]], folder = "/"): Promise<void> {
   // The newer mount API takes at most 256 bytes per option, too few for `lowerdir`.
   await exec(argv, { cwd: folder, env: { LIBMOUNT_FORCE_MOUNT2: "always" } });
+}
+
+/** What the kernel has said once it says of every file. */
+let fromFiles = true;
+
+/** Mounts an erofs file, without a loop device where the kernel can. */
+export async function mountErofs(file: string, target: string): Promise<void> {
+  const argv = fromFiles ? layerMountArgv(file, target) : undefined;
+  const code = argv && (await codeOf(argv));
+  if (code === 0) return;
+  if (code === needsBlockDevice) fromFiles = false;
+  await mount(loopMountArgv(file, target));
+}
+
+/** Undefined without perl. */
+async function codeOf(argv: readonly [string, ...string[]]): Promise<number | undefined> {
+  try {
+    return (await exec(argv, { accept: "any" })).code;
+  } catch (error) {
+    if (error instanceof KilnError && error.code === "tool_missing") return undefined;
+    throw error;
+  }
+}
+
+/** The kernel's number (`MAJOR:MINOR`) of what is mounted last at a place, and what it is mounted from. */
+export function mountedAt(target: string): { readonly device: string; readonly source: string } | undefined {
+  const line = readFileSync("/proc/self/mountinfo", "utf8")
+    .split("\n")
+    .findLast((each) => parseMountPoints(each)[0] === target);
+  if (line === undefined) return undefined;
+  return { device: line.split(" ")[2] ?? "", source: line.split(" - ")[1]?.split(" ")[1] ?? "" };
 }
 
 /** Unmounts; where somebody still reads there, the mount leaves the tree now and the kernel as soon as it can. */

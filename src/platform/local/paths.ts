@@ -15,6 +15,8 @@ export interface HostPaths {
   readonly layers: string;
   /** For each layer whose file is protected from changes, that file's path. */
   readonly immutable: string;
+  /** For each mounted layer, what the kernel serves it from. */
+  readonly served: string;
   /** One mounted root file system per image and set of writable paths. */
   readonly roots: string;
   /** Skeletons: the lowest layer of each root. */
@@ -33,6 +35,7 @@ export function hostPaths(state: StateFolder): HostPaths {
     runc: join(host, "runc"),
     layers: join(host, "layers"),
     immutable: join(host, "immutable"),
+    served: join(host, "served"),
     roots: join(host, "roots"),
     skeletons: join(host, "skeletons"),
     sockets: join(host, "s"),

@@ -5,7 +5,7 @@ import { exec } from "../../lib/exec.ts";
 import type { Gap, Readiness } from "../platform.ts";
 import { type CgroupSupport, isRootOccupied } from "./cgroups.ts";
 import type { HostContext } from "./context.ts";
-import { layerMountArgv, mount, readMountPoints, rootMountArgv, unmount } from "./mounts.ts";
+import { mount, mountErofs, readMountPoints, rootMountArgv, unmount } from "./mounts.ts";
 import { filterRules } from "./network/commands.ts";
 import { readResolvers } from "./network/resolvers.ts";
 import { probeIntegrity } from "./probe-integrity.ts";
@@ -104,7 +104,7 @@ async function probeMounts(host: HostContext): Promise<Finding> {
   try {
     for (const name of ["content", "layer", "root"]) mkdirSync(join(folder, name));
     await exec(["mkfs.erofs", join(folder, "image"), join(folder, "content")]);
-    await mount(layerMountArgv(join(folder, "image"), layer));
+    await mountErofs(join(folder, "image"), layer);
     await mount(rootMountArgv(["content", "layer"], root), folder);
     return { facts: ["erofs", "overlayfs"] };
   } catch (error) {

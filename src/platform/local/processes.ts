@@ -27,11 +27,14 @@ export function processesWithArgument(argument: string): readonly number[] {
   return commandLines().flatMap(({ pid, argv }) => (argv.includes(argument) ? [pid] : []));
 }
 
-/** Whether mount(8) or umount(8) is at work below the folder, by whomever it was started. */
+/** Programs that mount for us: mounts.ts. */
+const mounting = new Set<string | undefined>(["mount", "umount", "perl"]);
+
+/** Whether one of them is at work below the folder, by whomever it was started. */
 export function isMounting(folder: string): boolean {
   return commandLines().some(
     ({ argv: [program, ...rest] }) =>
-      (program === "mount" || program === "umount") && rest.some((part) => part.startsWith(`${folder}/`)),
+      mounting.has(program) && rest.some((part) => part.startsWith(`${folder}/`)),
   );
 }
 

@@ -6,9 +6,10 @@ import { namesIn } from "../../lib/temporary.ts";
 import { withUmask } from "../../lib/umask.ts";
 import type { HostImage } from "../platform.ts";
 import { type LayerFile, protectLayer, releaseLayers, type VerifyLayer } from "./layer-files.ts";
-import { layerMountArgv, mount, readMountPoints, rootMountArgv, unmount } from "./mounts.ts";
+import { mount, readMountPoints, rootMountArgv, unmount } from "./mounts.ts";
 import type { HostPaths } from "./paths.ts";
 import { resolveInRoot } from "./paths-in-root.ts";
+import { forgetServed, serveLayer } from "./served-layers.ts";
 import { isForEverybody, type MountPoint } from "./skeleton.ts";
 
 /** A root file system that servers of one image with the same mount points share. */
@@ -64,11 +65,9 @@ export async function ensureRoot(paths: HostPaths, root: Root, verify: VerifyLay
 
 /** Protected first: what is checked then is what is mounted. */
 async function mountLayer(paths: HostPaths, layer: LayerFile, verify: VerifyLayer): Promise<void> {
-  const target = join(paths.layers, layer.name);
-  mkdirSync(target, { recursive: true, mode: 0o700 });
+  mkdirSync(join(paths.layers, layer.name), { recursive: true, mode: 0o700 });
   await protectLayer(paths, layer);
-  await verify(layer);
-  await mount(layerMountArgv(layer.file, target));
+  await serveLayer(paths, layer, verify);
 }
 
 async function mountOverlay(paths: HostPaths, root: Root): Promise<void> {
@@ -136,6 +135,7 @@ function readyMark(paths: HostPaths, root: Root): string {
 export async function sweepRoots(paths: HostPaths, inUse: RootsInUse): Promise<void> {
   await sweepMounts(paths.roots, inUse.roots);
   await sweepMounts(paths.layers, inUse.layers);
+  forgetServed(paths, inUse.layers);
   await releaseLayers(paths, inUse.layers);
 }
 

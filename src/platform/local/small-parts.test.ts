@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { findProcess, isAlive } from "../../lib/proc.ts";
 import { createKeyedLocks } from "./locks.ts";
-import { layerMountArgv, memoryMountArgv, parseMountPoints, rootMountArgv } from "./mounts.ts";
+import { layerMountArgv, loopMountArgv, memoryMountArgv, parseMountPoints, rootMountArgv } from "./mounts.ts";
 import { hostnameOf, hostsFile, parseResolvers, readResolvers, resolversFile } from "./network/resolvers.ts";
 import { hostPaths, serverPaths } from "./paths.ts";
 import { resolveInRoot } from "./paths-in-root.ts";
@@ -65,7 +65,8 @@ test("mount points are read with blanks in them", () => {
 });
 
 test("mounts are read-only, without devices and set-id programs, and the top layer comes first", () => {
-  expect(layerMountArgv("/e/a.erofs", "/l/a").join(" ")).toBe(
+  expect(layerMountArgv("/e/a.erofs", "/l/a", 165)?.slice(-4)).toEqual(["165", "7", "/e/a.erofs", "/l/a"]);
+  expect(loopMountArgv("/e/a.erofs", "/l/a").join(" ")).toBe(
     "mount -t erofs -o ro,nodev,nosuid /e/a.erofs /l/a",
   );
   expect(rootMountArgv(["skeleton", "one", "two"], "/r").join(" ")).toBe(
