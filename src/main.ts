@@ -4,7 +4,6 @@
  * a fault is told as JSON; `--replace`: it takes the place of the controller that runs.
  */
 import { chmod, rm } from "node:fs/promises";
-import { enableCompileCache } from "node:module";
 import { errorLines } from "./cli/output/error-lines.ts";
 import { createStyle } from "./cli/output/style.ts";
 import { startController } from "./controller/controller.ts";
@@ -31,8 +30,6 @@ import { haproxyRouter } from "./router/haproxy/haproxy-router.ts";
 import { holdState } from "./store/lock.ts";
 import { requireKnownVersion } from "./store/migrations.ts";
 import { openStore, type Store } from "./store/store.ts";
-
-enableCompileCache();
 
 /** The command that started this process reads why it ended from its log. */
 const byCommand = process.argv.includes("--json");

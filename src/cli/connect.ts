@@ -8,7 +8,7 @@ import type { Context } from "./context.ts";
  * code; later, whichever runs: two commands of different code that follow a rollout must not replace each other's for ever.
  */
 export function createConnect(
-  { env, clock, signal, output }: Pick<Context, "env" | "clock" | "signal" | "output">,
+  { clock, signal, output }: Pick<Context, "clock" | "signal" | "output">,
   state: StateFolder,
 ): () => Promise<Client> {
   let asItIs = false;
@@ -17,7 +17,7 @@ export function createConnect(
       import("./local-controller/start.ts"),
       import("../api/client.ts"),
     ]);
-    const { replaced } = await ensureController({ state, env, clock, signal, asItIs });
+    const { replaced } = await ensureController({ state, clock, signal, asItIs });
     asItIs = true;
     if (replaced !== undefined) output.note(await replacedWords(replaced));
     return createClient(state.controllerSocket);

@@ -1,31 +1,23 @@
 import type { Origin } from "../domain/rollout.ts";
-import { exec } from "../lib/exec.ts";
+import { type Checkout, readCheckout } from "../lib/git.ts";
 
 /** Where a deploy of this folder comes from: its git commit, and the CI run if there is one. */
 export async function originOf(
   folder: string,
   env: Readonly<Record<string, string | undefined>>,
 ): Promise<Origin | undefined> {
-  const [commit, changes] = await Promise.all([
-    git(folder, ["rev-parse", "--verify", "-q", "HEAD"]),
-    git(folder, ["status", "--porcelain", "--", "."]),
-  ]);
+  const checkout = await readCheckout(folder);
   const ci = ciRun(env);
   const known = {
-    ...(commit ? { commit, dirty: changes !== "" } : {}),
+    ...(checkout ? { commit: checkout.commit, ...dirtiness(checkout) } : {}),
     ...(ci === undefined ? {} : { ci: ci.slice(0, 500) }),
   };
   return Object.keys(known).length === 0 ? undefined : known;
 }
 
-/** Undefined where git is missing, or the folder is in no repository. */
-async function git(folder: string, args: readonly string[]): Promise<string | undefined> {
-  try {
-    const { code, stdout } = await exec(["git", "-C", folder, ...args], { accept: "any", timeoutMs: 10_000 });
-    return code === 0 ? stdout.trim() : undefined;
-  } catch {
-    return undefined;
-  }
+/** Left out where it is unknown. */
+function dirtiness({ dirty }: Checkout): Pick<Origin, "dirty"> {
+  return dirty === "unknown" ? {} : { dirty };
 }
 
 /** As GitHub Actions, GitLab CI and Jenkins name a run in the environment. */

@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import type { Clock } from "../lib/clock.ts";
+import { cleanEnvironment } from "../lib/environment.ts";
 
 /** How long after the event the source may take to tell of it, on a machine that has much else to do. */
 const patienceMs = 2_000;
@@ -36,7 +37,10 @@ export function createCanary(clock: Clock): Canary {
     },
     async sings(signal) {
       recent.clear();
-      const child = spawn("nsenter", [`--net=/proc/${process.pid}/ns/net`, "true"], { stdio: "ignore" });
+      const child = spawn("nsenter", [`--net=/proc/${process.pid}/ns/net`, "true"], {
+        env: cleanEnvironment,
+        stdio: "ignore",
+      });
       try {
         await once(child, "exit");
       } catch {

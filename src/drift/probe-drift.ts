@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import type { IntegrityTier } from "../domain/drift.ts";
+import { cleanEnvironment } from "../lib/environment.ts";
 import { toKilnError } from "../lib/errors.ts";
 import { openTrace } from "./trace-instance.ts";
 
@@ -54,7 +55,10 @@ async function whyBlind(name: string): Promise<string | undefined> {
   try {
     const instance = await openTrace(name);
     try {
-      const child = spawn("nsenter", [`--net=/proc/${process.pid}/ns/net`, "true"], { stdio: "ignore" });
+      const child = spawn("nsenter", [`--net=/proc/${process.pid}/ns/net`, "true"], {
+        env: cleanEnvironment,
+        stdio: "ignore",
+      });
       await once(child, "exit");
       const seen = readFileSync(instance.buffer, "utf8").includes(`-${child.pid} `);
       return seen ? undefined : "an event that was made for a test did not arrive";

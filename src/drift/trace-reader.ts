@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { constants, setPriority } from "node:os";
+import { cleanEnvironment } from "../lib/environment.ts";
 
 export interface TraceReader extends AsyncDisposable {
   /** The process that reads, of ours. */
@@ -14,7 +15,7 @@ export interface TraceReader extends AsyncDisposable {
 export function readTrace(pipe: string, read: (chunk: string) => void, ended: () => void): TraceReader {
   const child = spawn("setpriv", ["--pdeathsig", "KILL", "cat", pipe], {
     stdio: ["ignore", "pipe", "ignore"],
-    env: { PATH: process.env.PATH },
+    env: cleanEnvironment,
   });
   beFast(child.pid);
   child.stdout.setEncoding("latin1");

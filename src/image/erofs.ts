@@ -5,6 +5,7 @@ import { createReadStream, existsSync, mkdirSync, renameSync, statSync } from "n
 import { open, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Writable } from "node:stream";
+import { cleanEnvironment } from "../lib/environment.ts";
 import { KilnError } from "../lib/errors.ts";
 import { exec } from "../lib/exec.ts";
 import { markOf } from "../lib/file-mark.ts";
@@ -148,7 +149,12 @@ const tarArgs = [
 ];
 
 async function unpack(tree: Tree, root: string, signal: AbortSignal): Promise<void> {
-  const tar = spawn("tar", [...tarArgs, "-C", root], { stdio: ["pipe", "ignore", "pipe"], signal });
+  const tar = spawn("tar", [...tarArgs, "-C", root], {
+    cwd: "/",
+    env: cleanEnvironment,
+    stdio: ["pipe", "ignore", "pipe"],
+    signal,
+  });
   const complaints: Buffer[] = [];
   tar.stderr.on("data", (chunk: Buffer) => complaints.push(chunk));
   const ended = new Promise<number>((resolve, reject) => {

@@ -1,12 +1,17 @@
 import { spawn } from "node:child_process";
+import { cleanEnvironment } from "./environment.ts";
 import { diskFull, isErrno, KilnError } from "./errors.ts";
 
 export interface ExecOptions {
   readonly signal?: AbortSignal;
   readonly timeoutMs?: number;
   readonly input?: string | Buffer;
+  /** On top of `cleanEnvironment`; nothing of this process's own environment is passed on. */
   readonly env?: Readonly<Record<string, string>>;
+  /** `/` by default. */
   readonly cwd?: string;
+  /** Run as this user and group alone; needs root. */
+  readonly as?: { readonly uid: number; readonly gid: number };
   /** A file descriptor that takes the output; `stdout` of the result is then empty. */
   readonly output?: number;
   /** Exit codes that are not failures; 0 alone by default. "any" to look at the code yourself. */
@@ -20,7 +25,8 @@ export interface ExecResult {
 }
 
 /**
- * Runs a program to its end. No shell is involved: `argv[0]` is looked up in PATH, the rest are its arguments.
+ * Runs a program to its end. No shell is involved: `argv[0]` is looked up in `systemPath`, the rest are its
+ * arguments.
  * Throws `tool_missing` when the program does not exist, `command_failed` (with the last lines of its stderr)
  * when it fails, `disk_full` when it says that this was why, `timed_out` and `cancelled` after killing it.
  */
@@ -29,8 +35,9 @@ export function exec(argv: readonly [string, ...string[]], options: ExecOptions 
   return new Promise((resolve, reject) => {
     if (options.signal?.aborted) return reject(cancelled(program));
     const child = spawn(program, args, {
-      cwd: options.cwd,
-      env: options.env ? { ...process.env, ...options.env } : process.env,
+      cwd: options.cwd ?? "/",
+      env: { ...cleanEnvironment, ...options.env },
+      ...options.as,
       stdio: [options.input === undefined ? "ignore" : "pipe", options.output ?? "pipe", "pipe"],
     });
     const out: Buffer[] = [];

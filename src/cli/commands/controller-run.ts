@@ -8,7 +8,9 @@ import { controllerArgv, controllerEnv } from "../local-controller/command-line.
 export async function run(context: Context): Outcome {
   const [program, ...args] = controllerArgv();
   const home = context.state.home;
+  const { SYSTEMD_EXEC_PID } = context.env;
+  const service = SYSTEMD_EXEC_PID === undefined ? {} : { SYSTEMD_EXEC_PID };
   process.umask(0o077);
-  process.execve?.(program, [program, ...args], { ...context.env, ...controllerEnv(context.env, home) });
+  process.execve?.(program, [program, ...args], { ...service, ...controllerEnv(home) });
   return 1;
 }

@@ -2,8 +2,8 @@ import type { Context, Outcome } from "../context.ts";
 import { ensureController } from "../local-controller/start.ts";
 
 export async function run(context: Context): Outcome {
-  const { state, env, clock, signal, output } = context;
-  const { started, replaced } = await ensureController({ state, env, clock, signal });
+  const { state, clock, signal, output } = context;
+  const { started, replaced } = await ensureController({ state, clock, signal });
   const info = await (await context.connect()).info();
   const instead = replaced === undefined ? "" : `, in place of the one with pid ${replaced.pid}`;
   output.result({ started, ...info }, [

@@ -3,8 +3,7 @@ import { controllerArgv, controllerEnv } from "../local-controller/command-line.
 
 export async function run(context: Context): Outcome {
   const { home } = context.state;
-  const env = controllerEnv({ PATH: context.env.PATH }, home);
-  const unit = systemdUnit({ argv: controllerArgv(), path: env.PATH ?? "", home });
+  const unit = systemdUnit({ argv: controllerArgv(), env: controllerEnv(home), home });
   context.output.result({ unit }, [unit]);
   return 0;
 }
@@ -17,7 +16,7 @@ export async function run(context: Context): Outcome {
  */
 export function systemdUnit(unit: {
   readonly argv: readonly string[];
-  readonly path: string;
+  readonly env: Readonly<Record<string, string>>;
   readonly home: string;
 }): string {
   return `# Install: kiln controller unit > /etc/systemd/system/kiln.service
@@ -33,7 +32,9 @@ RequiresMountsFor=${quote(unit.home)}
 [Service]
 Type=simple
 ExecStart=${unit.argv.map(quote).join(" ")}
-Environment=${quote(`KILN_HOME=${unit.home}`)} ${quote(`PATH=${unit.path}`)}
+Environment=${Object.entries(unit.env)
+    .map(([name, value]) => quote(`${name}=${value}`))
+    .join(" ")}
 Restart=always
 RestartSec=1
 KillMode=process

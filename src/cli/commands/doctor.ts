@@ -1,6 +1,7 @@
 import { access, constants, statfs } from "node:fs/promises";
-import { delimiter, dirname, join } from "node:path";
+import { dirname, join } from "node:path";
 import type { IntegrityTier, Speed } from "../../domain/drift.ts";
+import { systemPath } from "../../lib/environment.ts";
 import { isErrno, KilnError } from "../../lib/errors.ts";
 import { exec } from "../../lib/exec.ts";
 import type { Gap, Readiness, ServiceStatus, Trouble } from "../api.ts";
@@ -30,7 +31,7 @@ export async function run(context: Context): Outcome {
   const sections = await Promise.all([
     checkProgram(),
     checkState(context),
-    checkBuildTools(context),
+    checkBuildTools(),
     checkPlatform(context),
     checkServices(context),
   ]);
@@ -116,7 +117,7 @@ function spaceGap(home: string, free: number): Gap {
   };
 }
 
-async function checkBuildTools(context: Context): Promise<Section> {
+async function checkBuildTools(): Promise<Section> {
   const needed = [
     {
       name: "apt-get",
@@ -130,7 +131,7 @@ async function checkBuildTools(context: Context): Promise<Section> {
       remedy: "apt-get install git, or set `image.version`.",
     },
   ];
-  const found = await Promise.all(needed.map(({ name }) => findProgram(name, context.env.PATH)));
+  const found = await Promise.all(needed.map(({ name }) => findProgram(name)));
   const gaps = needed.flatMap(({ name, use, remedy }, i): Gap[] =>
     found[i] === undefined ? [{ what: `${name} is missing, for ${use}`, remedy, severity: "degraded" }] : [],
   );
@@ -141,7 +142,7 @@ async function checkBuildTools(context: Context): Promise<Section> {
 async function checkPlatform(context: Context): Promise<Section> {
   try {
     const { stdout } = await exec(controllerArgv("probe"), {
-      env: controllerEnv(context.env, context.state.home),
+      env: controllerEnv(context.state.home),
       signal: context.signal,
       timeoutMs: 30_000,
     });
@@ -193,9 +194,8 @@ function troubleGap({ message, hint = "docs/audit.md says more." }: Trouble): Ga
   return { what: message, remedy: hint, severity: "degraded" };
 }
 
-async function findProgram(name: string, path: string | undefined): Promise<string | undefined> {
-  const folders = [...(path ?? "").split(delimiter), "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
-  for (const folder of folders.filter((f) => f !== "")) {
+async function findProgram(name: string): Promise<string | undefined> {
+  for (const folder of systemPath.split(":")) {
     const candidate = join(folder, name);
     if (await isAccessible(candidate, constants.X_OK)) return candidate;
   }

@@ -44,7 +44,11 @@ const detailed = 3;
 
 function detailLines(rollout: PastRollout, style: Style): string[] {
   const { origin, phases } = rollout;
-  const dirty = origin?.dirty ? ", with changes on top" : "";
+  const dirty = origin?.dirty
+    ? ", with changes on top"
+    : origin?.dirty === undefined
+      ? ", perhaps with changes"
+      : "";
   const jobs = rollout.jobs.flatMap(({ name, startedAtMs, end }) =>
     end === undefined ? [] : [[`job ${name}`, end.atMs - startedAtMs] as const],
   );

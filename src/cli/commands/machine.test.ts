@@ -113,7 +113,7 @@ test("the doctor names each gap with its remedy, and the verdict", () => {
 test("the systemd unit quotes what needs it", () => {
   const unit = systemdUnit({
     argv: ["/opt/kiln 100%/node", "main.ts"],
-    path: "/usr/bin",
+    env: { KILN_HOME: "/var/lib/kiln", PATH: "/usr/bin" },
     home: "/var/lib/kiln",
   });
   expect(unit).toContain('ExecStart="/opt/kiln 100%%/node" main.ts\n');

@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { constants } from "node:os";
+import { cleanEnvironment } from "../../lib/environment.ts";
 import type { Transcript } from "./transcript.ts";
 
 /** The process's own streams, as the command in the server gets them. */
@@ -23,9 +24,10 @@ export async function runRecorded(
   options: { readonly terminal: boolean; readonly transcript: Transcript; readonly signal: AbortSignal },
 ): Promise<number> {
   const { terminal, transcript, signal } = options;
+  const world = { cwd: "/", env: cleanEnvironment };
   const child = terminal
-    ? spawn(program, args, { stdio: ["pipe", "pipe", "inherit"] })
-    : spawn(program, args, { stdio: "pipe" });
+    ? spawn(program, args, { ...world, stdio: ["pipe", "pipe", "inherit"] })
+    : spawn(program, args, { ...world, stdio: "pipe" });
   const stop = () => {
     child.kill("SIGTERM");
     setTimeout(() => child.kill("SIGKILL"), endMs).unref();

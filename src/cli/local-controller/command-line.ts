@@ -1,9 +1,11 @@
+import { accessSync, constants } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-
-type Env = Readonly<Record<string, string | undefined>>;
+import { cleanEnvironment } from "../../lib/environment.ts";
 
 /** The composition root, relative to this file. */
 const entry = fileURLToPath(new URL("../../main.ts", import.meta.url));
+const packages = fileURLToPath(new URL("../../../node_modules", import.meta.url));
 
 /**
  * Memory before speed: a controller that waits for weeks would keep what one rollout took. The young generation, in
@@ -17,17 +19,19 @@ export function controllerArgv(...args: readonly string[]): readonly [string, ..
 }
 
 /**
- * The controller's environment: what it and the tools that it runs need, and nothing else of the user's. A daemon
- * that lives for months shall not carry somebody's tokens around.
+ * The controller's environment: nothing of the caller's. It runs as root and for months, so what a user or a project has put
+ * into the environment must not choose what it loads, runs or trusts.
  */
-export function controllerEnv(env: Env, home: string): Record<string, string> {
-  const kept = ["PATH", "HOME", "LANG", "TZ", "TMPDIR", "NODE_COMPILE_CACHE"];
-  const own = Object.fromEntries(kept.flatMap((name) => (env[name] ? [[name, env[name]]] : [])));
-  return { ...own, PATH: withSystemTools(env.PATH), KILN_HOME: home };
+export function controllerEnv(home: string): Record<string, string> {
+  return { ...cleanEnvironment, KILN_HOME: home, ...compileCache() };
 }
 
-/** Debian keeps runc, haproxy and iproute2's relatives in sbin, which a user's PATH may lack. */
-function withSystemTools(path: string | undefined): string {
-  const folders = (path ?? "").split(":").filter((folder) => folder.startsWith("/"));
-  return [...new Set([...folders, "/usr/local/sbin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"])].join(":");
+/** As the launcher has it: in the checkout for those who may write that, else none, never where others can write. */
+function compileCache(): Record<string, string> {
+  try {
+    accessSync(packages, constants.W_OK);
+    return { NODE_COMPILE_CACHE: join(packages, ".cache/kiln") };
+  } catch {
+    return { NODE_DISABLE_COMPILE_CACHE: "1" };
+  }
 }

@@ -14,7 +14,6 @@ import { findOutdated, outdatedController } from "./outdated.ts";
 /** What starting a controller needs. */
 export interface StartOptions {
   readonly state: StateFolder;
-  readonly env: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;
   readonly signal: AbortSignal;
   /** The program and its arguments; the controller's own by default. */
@@ -132,7 +131,7 @@ function launch(options: StartOptions, more: readonly string[], logFd: number): 
     spawn(program, args, {
       cwd: "/",
       detached: true,
-      env: controllerEnv(options.env, options.state.home),
+      env: controllerEnv(options.state.home),
       stdio: ["ignore", "ignore", logFd],
     }),
   );

@@ -1,6 +1,7 @@
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
+import { cleanEnvironment } from "../../lib/environment.ts";
 import { KilnError } from "../../lib/errors.ts";
 
 /** What the load generator asks for, and the pages that count as an answer. */
@@ -29,7 +30,11 @@ const worker = fileURLToPath(new URL("load-worker.ts", import.meta.url));
 
 /** Starts asking at once. */
 export function startLoad(order: LoadOrder): Load {
-  const child = fork(worker, { execArgv: ["--disable-warning=ExperimentalWarning"], detached: true });
+  const child = fork(worker, {
+    env: cleanEnvironment,
+    execArgv: ["--disable-warning=ExperimentalWarning"],
+    detached: true,
+  });
   child.send(order);
   return {
     take: async () => {

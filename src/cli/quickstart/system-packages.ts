@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
+import { cleanEnvironment, proxiesOf } from "../../lib/environment.ts";
 import { KilnError } from "../../lib/errors.ts";
 import type { Context } from "../context.ts";
 
@@ -10,6 +11,7 @@ const script = fileURLToPath(new URL("../../../scripts/ensure.sh", import.meta.u
 export async function installSystemPackages(context: Context): Promise<void> {
   const voice = context.output.json ? "ignore" : 2;
   const child = spawn("sh", [script, "--system"], {
+    env: { ...cleanEnvironment, ...proxiesOf(context.env) },
     stdio: ["ignore", voice, voice],
     signal: context.signal,
   });

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { proxiesOf } from "../../lib/environment.ts";
 import { KilnError } from "../../lib/errors.ts";
 import { type ExecResult, exec } from "../../lib/exec.ts";
 import { readTextIfExists, writeFileAtomic } from "../../lib/files.ts";
@@ -122,7 +123,7 @@ export async function runApt(
 ): Promise<ExecResult> {
   const result = await exec([program, "-c", join(apt.folder, "apt.conf"), ...args], {
     signal: apt.signal,
-    env: aptEnv,
+    env: { ...aptEnv, ...proxiesOf(process.env) },
     accept: "any",
   });
   if (result.code !== 0 && !options.ignoreFailure) throw aptError(result);

@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterEach, expect, test } from "vitest";
+import { afterEach, expect, test, vi } from "vitest";
 import { contentBytes } from "../content.ts";
 import type { Tree } from "../entry.ts";
 import { packagesTree } from "./packages.ts";
@@ -49,9 +49,7 @@ const packages: readonly TestPackage[] = [
   { name: "orphan", fields: { Depends: "gone-for-good" } },
 ];
 
-afterEach(() => {
-  delete process.env.APT_CONFIG;
-});
+afterEach(() => vi.unstubAllEnvs());
 
 function text(tree: Tree, path: string): string | undefined {
   const content = tree.get(path)?.content;
@@ -247,9 +245,7 @@ it("a package that is gone, damaged at the mirror, or damaged in the cache", asy
 
 it("without network apt's own words are given, and a later try may work", async () => {
   using archive = await testArchive([]);
-  const config = join(archive.folder, "offline.conf");
-  writeFileSync(config, 'Acquire::http::Proxy "http://127.0.0.1:9";\nAcquire::Retries "0";\n');
-  process.env.APT_CONFIG = config;
+  vi.stubEnv("http_proxy", "http://127.0.0.1:9");
   const sources = ["deb [trusted=yes] http://deb.example.com/debian bookworm main"];
   await expect(packagesTree(archive.request(["hello"], { sources }))).rejects.toMatchObject({
     code: "apt_failed",

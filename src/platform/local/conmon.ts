@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { z } from "zod";
+import { cleanEnvironment } from "../../lib/environment.ts";
 import { isErrno, KilnError } from "../../lib/errors.ts";
 import { withUmask } from "../../lib/umask.ts";
 import { type HostPaths, type ServerPaths, socketName } from "./paths.ts";
@@ -44,7 +45,7 @@ export async function startConmon(argv: readonly string[], signal: AbortSignal):
       cwd: "/",
       stdio: ["ignore", "ignore", "ignore", "pipe"],
       // The fd that it reports the process number, or why there is none, on.
-      env: { ...process.env, _OCI_SYNCPIPE: "3" },
+      env: { ...cleanEnvironment, _OCI_SYNCPIPE: "3" },
     }),
   );
   const answered = child.stdio[3] as Readable;

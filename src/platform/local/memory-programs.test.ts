@@ -2,19 +2,18 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { pino } from "pino";
-import { afterEach, expect, test, vi } from "vitest";
+import { expect, test, vi } from "vitest";
 import { findProcess, type ProcessRef } from "../../lib/proc.ts";
 import { forbidProgramsInMemory, memoryProgramsFile } from "./memory-programs.ts";
 
 const skip = !existsSync(memoryProgramsFile);
 if (skip) console.log(`skipped: this kernel has no ${memoryProgramsFile}`);
 
-afterEach(() => vi.unstubAllEnvs());
+vi.mock("../../lib/exec.ts", () => ({ exec: () => Promise.reject(new Error("nsenter is missing")) }));
 
 /** The lines that are logged while programs in memory are to be forbidden, and nsenter(1) is not to be had. */
 async function warnings(process: ProcessRef): Promise<readonly string[]> {
   const lines: string[] = [];
-  vi.stubEnv("PATH", "/nonexistent");
   await forbidProgramsInMemory(
     { log: pino({}, { write: (line: string) => void lines.push(line) }) },
     process,

@@ -1,14 +1,15 @@
 import { accessSync, constants, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { systemPath } from "../../lib/environment.ts";
 import { KilnError } from "../../lib/errors.ts";
 import { maxOpenFiles } from "./oci-config.ts";
 
-/** Absolute path of a program, looked up in PATH and where Debian keeps programs for root. Throws `tool_missing`. */
-export function findProgram(name: string): string {
-  const folders = [...(process.env.PATH ?? "").split(":"), "/usr/local/sbin", "/usr/sbin", "/sbin"];
+/** Absolute path of a program, looked up in `folders` as `exec` does. Throws `tool_missing`. */
+export function findProgram(name: string, folders = systemPath): string {
   const found = folders
+    .split(":")
     .map((folder) => join(folder, name))
-    .find((path) => path.startsWith("/") && isExecutable(path));
+    .find(isExecutable);
   if (found) return found;
   throw new KilnError("tool_missing", `The program ${name} is not installed.`, {
     hint: "`kiln doctor` lists what is missing and how to install it.",

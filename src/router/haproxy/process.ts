@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { mkdir, open, readdir, readFile, rename, rm, stat, truncate } from "node:fs/promises";
 import type { Clock } from "../../lib/clock.ts";
+import { cleanEnvironment } from "../../lib/environment.ts";
 import { isErrno, KilnError } from "../../lib/errors.ts";
 import { exec } from "../../lib/exec.ts";
 import { writeFileAtomic } from "../../lib/files.ts";
@@ -28,7 +29,7 @@ export async function installConfig(text: string, { paths, signal }: ProcessCont
   await mkdir(paths.empty, { recursive: true, mode: 0o700 });
   await writeFileAtomic(paths.candidate, text, { durable: false });
   const argv = ["haproxy", "-c", "-f", paths.candidate] as const;
-  const result = await exec([...argv], { signal, accept: "any", env: cleanEnv() });
+  const result = await exec([...argv], { signal, accept: "any" });
   if (result.code !== 0) throw failed("HAProxy refused its configuration", result.stderr);
   await rename(paths.candidate, paths.config);
 }
@@ -66,7 +67,7 @@ async function launch(paths: RouterPaths): Promise<() => boolean> {
     const child = spawn("haproxy", ["-W", "-S", master, "-f", paths.config], {
       cwd: "/",
       detached: true,
-      env: cleanEnv(),
+      env: cleanEnvironment, // HAProxy shows its environment on the runtime socket
       stdio: ["ignore", log.fd, log.fd],
     });
     child.once("exit", () => {
@@ -177,11 +178,6 @@ async function prepareLog(paths: RouterPaths): Promise<number> {
 
 async function logSince(paths: RouterPaths, offset: number): Promise<string> {
   return (await readFile(paths.log)).subarray(offset).toString();
-}
-
-/** HAProxy shows its environment on the runtime socket: it shall hold nothing of ours but our records. */
-function cleanEnv(): Record<string, string> {
-  return { PATH: process.env.PATH ?? "/usr/sbin:/usr/bin:/sbin:/bin" };
 }
 
 function failed(what: string, words: string): KilnError {

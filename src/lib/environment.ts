@@ -1,0 +1,23 @@
+type Env = Readonly<Record<string, string | undefined>>;
+
+/** Where programs are looked for: the system's own folders, whatever the caller's PATH says. */
+export const systemPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/**
+ * The environment of every program that Kiln starts. It is made, never inherited: variables such as LD_PRELOAD, NODE_OPTIONS,
+ * GIT_DIR, BASH_ENV or PERL5LIB make programs run other code, and Kiln runs them as root. Messages are in English, because
+ * some are read.
+ */
+export const cleanEnvironment: Readonly<Record<string, string>> = {
+  PATH: systemPath,
+  HOME: "/nonexistent",
+  LANG: "C.UTF-8",
+  TZ: "UTC",
+};
+
+const proxyVariables = ["http_proxy", "https_proxy", "ftp_proxy", "no_proxy"];
+
+/** The caller's proxies, as apt reads them: the one part of the caller's environment that a program gets. */
+export function proxiesOf(env: Env): Record<string, string> {
+  return Object.fromEntries(proxyVariables.flatMap((name) => (env[name] ? [[name, env[name]]] : [])));
+}
