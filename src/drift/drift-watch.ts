@@ -73,6 +73,7 @@ export function startDriftWatch({ sight, tag, clock, log }: DriftWatchOptions): 
   const scan = startScan({
     ...partsOf("scan"),
     isTraced: () => trace.sees(),
+    isTold: (subject, name) => (name === "mounts" ? trace.sees() : watching.tells(subject, name)),
     passed() {
       files.glance();
       ledger.forgetEnded();

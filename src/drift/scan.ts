@@ -1,11 +1,14 @@
 import { pacer } from "../lib/pace.ts";
 import type { Subject } from "../platform/platform.ts";
+import type { CheckName } from "./checks.ts";
 import type { DetectorParts } from "./detector.ts";
 import { allProcesses, judge, namespaceOwners } from "./strangers.ts";
 
 const periodMs = 1_000;
 /** While the kernel tells who enters a server, the machine's other processes are gone through in so many parts. */
 const parts = 8;
+/** What somebody else tells of at once is looked at on so many passes once: a quarter of the servers each second. */
+const turns = 4;
 
 export interface Scan extends AsyncDisposable {
   /** Looks at everything on all servers, now. */
@@ -15,6 +18,8 @@ export interface Scan extends AsyncDisposable {
 export interface ScanParts extends DetectorParts {
   /** Whether somebody else sees at once who enters a server. */
   readonly isTraced: () => boolean;
+  /** Whether somebody else sees at once when this check of the server has something to see. */
+  readonly isTold: (subject: Subject, name: CheckName) => boolean;
   /** Called after each pass over all servers. */
   readonly passed: () => void;
   /** Called after a server was looked at with those of its places that are full. */
@@ -22,21 +27,23 @@ export interface ScanParts extends DetectorParts {
 }
 
 /** Looks at all servers once a second: slower than the kernel's events, but at what is and not at what happened. */
-export function startScan({ sight, checks, clock, tell, isTraced, passed, spaceSeen }: ScanParts): Scan {
+export function startScan(scan: ScanParts): Scan {
+  const { sight, checks, clock, tell, isTraced, isTold, passed, spaceSeen } = scan;
   const stop = new AbortController();
   let pass = 0;
 
-  function one(subject: Subject): void {
-    const differences = checks.names.flatMap((name) => checks.look(subject, name));
+  function one(subject: Subject, isTurn: boolean): void {
+    const due = checks.names.filter((name) => isTurn || !isTold(subject, name));
+    const differences = due.flatMap((name) => checks.look(subject, name));
     for (const difference of differences) tell(subject, difference);
     spaceSeen(subject, new Set(differences.filter(({ kind }) => kind === "full").map((d) => d.subject)));
   }
 
   /** Other work goes on in between: events of the kernel are more urgent. */
-  async function servers(): Promise<void> {
+  async function servers(hasTurn: (index: number) => boolean): Promise<void> {
     const pace = pacer();
-    for (const subject of sight.subjects()) {
-      one(subject);
+    for (const [index, subject] of sight.subjects().entries()) {
+      one(subject, hasTurn(index));
       const wait = pace();
       if (wait) await wait;
     }
@@ -58,16 +65,16 @@ export function startScan({ sight, checks, clock, tell, isTraced, passed, spaceS
   }
 
   async function all(): Promise<void> {
-    await servers();
+    await servers(() => true);
     await strangers(() => true);
   }
 
   async function run(): Promise<void> {
     while (!stop.signal.aborted) {
-      const part = pass % parts;
+      const now = pass;
       pass += 1;
-      await servers();
-      await strangers((pid) => !isTraced() || pid % parts === part);
+      await servers((index) => index % turns === now % turns);
+      await strangers((pid) => !isTraced() || pid % parts === now % parts);
       passed();
       await clock.sleep(periodMs, stop.signal).catch(() => {});
     }

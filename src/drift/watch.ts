@@ -20,12 +20,26 @@ export interface WatchParts extends DetectorParts {
   readonly image: (file: string) => void;
 }
 
+/** The checks of which it tells that there is something to see. */
+const told: ReadonlySet<CheckName> = new Set<CheckName>(["limits", "paused", "bundle"]);
+
+export interface Watch extends Disposable {
+  /** Whether the kernel tells at once when this check of the server has something to see. */
+  tells(subject: Subject, name: CheckName): boolean;
+}
+
+interface Watched {
+  readonly watchers: readonly FSWatcher[];
+  /** False once one of its files or folders could not be watched, or is watched no more. */
+  whole: boolean;
+}
+
 /**
  * Sees writes to the files of servers' cgroups, and changes of their bundles and images, with inotify: the kernel tells
  * of them within a fraction of a millisecond, but not who it was.
  */
-export function startWatch({ sight, checks, log, tell, image }: WatchParts): Disposable {
-  const servers = new Map<Subject, readonly FSWatcher[]>();
+export function startWatch({ sight, checks, log, tell, image }: WatchParts): Watch {
+  const servers = new Map<Subject, Watched>();
   const images = new Map<string, FSWatcher | undefined>();
   const due = new Set<string>();
 
@@ -40,19 +54,31 @@ export function startWatch({ sight, checks, log, tell, image }: WatchParts): Dis
     });
   }
 
-  function open(path: string, changed: (name: string | null) => void): FSWatcher | undefined {
+  function open(
+    path: string,
+    changed: (name: string | null) => void,
+    lost: () => void = () => {},
+  ): FSWatcher | undefined {
     try {
       const watcher = watch(path, { persistent: false }, (_event, name) => changed(name));
       watcher.on("error", () => watcher.close());
+      watcher.on("close", lost);
       return watcher;
     } catch (error) {
       // Gone meanwhile, or no watch is left to give: the scan sees it a second later.
       log.debug({ path, error: toKilnError(error).message }, "not watched");
+      lost();
       return undefined;
     }
   }
 
-  function watchServer(subject: Subject): readonly FSWatcher[] {
+  function watchServer(subject: Subject): Watched {
+    const watchers: FSWatcher[] = [];
+    const watched: Watched = { watchers, whole: true };
+    const lost = () => {
+      watched.whole = false;
+    };
+    const keep = (watcher: FSWatcher | undefined) => void (watcher && watchers.push(watcher));
     const limits = new Set(subject.baseline.limits.map(({ file }) => basename(file)));
     const folders = new Set([
       ...subject.baseline.limits.map(({ file }) => dirname(file)),
@@ -60,21 +86,20 @@ export function startWatch({ sight, checks, log, tell, image }: WatchParts): Dis
         /\/(?:freezer|unified)\/|^\/sys\/fs\/cgroup\/[^/]+\/[^/]+$/.test(folder),
       ),
     ]);
-    const watchers = [
-      ...[...folders].map((folder) =>
-        open(folder, (name) => {
-          const check = limits.has(name ?? "") ? "limits" : cgroupFiles.get(name ?? "");
-          if (check) look(subject, check);
-        }),
-      ),
-      ...subject.baseline.bundle.map(({ file }) => open(file, () => look(subject, "bundle"))),
-    ];
-    return watchers.filter((watcher) => watcher !== undefined);
+    for (const folder of folders) {
+      const changed = (name: string | null) => {
+        const check = limits.has(name ?? "") ? "limits" : cgroupFiles.get(name ?? "");
+        if (check) look(subject, check);
+      };
+      keep(open(folder, changed, lost));
+    }
+    for (const { file } of subject.baseline.bundle) keep(open(file, () => look(subject, "bundle"), lost));
+    return watched;
   }
 
   function learn(): void {
     const subjects = new Set(sight.subjects());
-    for (const [subject, watchers] of servers) {
+    for (const [subject, { watchers }] of servers) {
       if (subjects.has(subject)) continue;
       for (const watcher of watchers) watcher.close();
       servers.delete(subject);
@@ -100,9 +125,10 @@ export function startWatch({ sight, checks, log, tell, image }: WatchParts): Dis
   const learning = sight.watch(learn);
   learn();
   return {
+    tells: (subject, name) => told.has(name) && servers.get(subject)?.whole === true,
     [Symbol.dispose]() {
       learning[Symbol.dispose]();
-      for (const watchers of servers.values()) for (const watcher of watchers) watcher.close();
+      for (const { watchers } of servers.values()) for (const watcher of watchers) watcher.close();
       for (const watcher of images.values()) watcher?.close();
     },
   };
