@@ -13,7 +13,7 @@ import { type DriftWatch, startDriftWatch } from "./drift/drift-watch.ts";
 import { type EvidenceStore, openEvidence } from "./drift/evidence.ts";
 import { probeDrift } from "./drift/probe-drift.ts";
 import { imageSource } from "./image/image-source.ts";
-import { listImages } from "./image/images.ts";
+import { listImages, requireVersion } from "./image/images.ts";
 import { systemClock } from "./lib/clock.ts";
 import { readCode } from "./lib/code.ts";
 import { errorToJson, toKilnError } from "./lib/errors.ts";
@@ -84,7 +84,10 @@ async function run(state: StateFolder): Promise<void> {
     log,
     evidence,
     ...(drift ? { drift } : {}),
-    hasImage: async (image) => (await listImages(state)).some((stored) => stored.digest === image),
+    images: {
+      has: async (image) => (await listImages(state)).some((stored) => stored.digest === image),
+      requireVersion: (service, imageVersion, image) => requireVersion(state, service, imageVersion, image),
+    },
     self: { pid: process.pid, version, home: state.home },
     onShutdown: stopped.resolve,
   });

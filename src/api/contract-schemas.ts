@@ -701,6 +701,17 @@ export const LogLine = z
 
 const gap = z.object({ what: z.string(), remedy: z.string(), severity: z.enum(["fatal", "degraded"]) });
 
+const integrityTier = z.object({
+  name: z.enum(["kernel", "scan", "none"]),
+  facts: z.array(
+    z.object({
+      what: z.string(),
+      speed: z.enum(["prevented", "milliseconds", "seconds", "minutes", "unseen"]),
+      how: z.string(),
+    }),
+  ),
+});
+
 export const ControllerStatus = z
   .object({
     pid: z.number().int(),
@@ -709,7 +720,12 @@ export const ControllerStatus = z
     startedAtMs: atMs,
     services: amount,
     servers: amount,
-    readiness: z.object({ usable: z.boolean(), gaps: z.array(gap), facts: z.array(z.string()) }),
+    readiness: z.object({
+      usable: z.boolean(),
+      gaps: z.array(gap),
+      facts: z.array(z.string()),
+      integrity: integrityTier.exactOptional().describe("Absent where servers are not inspected."),
+    }),
   })
   .register(schemas, { id: "ControllerStatus" }) satisfies z.ZodType<ControllerStatusType>;
 

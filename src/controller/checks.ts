@@ -1,9 +1,10 @@
-import type { ImageDigest, ServiceKey } from "../domain/ids.ts";
+import { type ImageDigest, type ServiceKey, serviceOf } from "../domain/ids.ts";
 import type { Release, UnbuiltRelease } from "../domain/release.ts";
 import type { JobSpec } from "../domain/spec.ts";
 import { KilnError, toKilnError } from "../lib/errors.ts";
 import type { Call, Platform } from "../platform/platform.ts";
 import type { Store } from "../store/store.ts";
+import type { Images } from "./images.ts";
 import type { CheckRequest } from "./operations.ts";
 import { freeze, requireSecrets } from "./release-content.ts";
 
@@ -11,11 +12,12 @@ import { freeze, requireSecrets } from "./release-content.ts";
 export interface CheckParts {
   readonly store: Store;
   readonly platform: Platform;
+  readonly images: Images;
   readonly call: () => Call;
 }
 
 /** What a deploy asks for; its image only once it is built. */
-type Draft = UnbuiltRelease & { readonly image?: ImageDigest };
+type Draft = UnbuiltRelease & { readonly image?: ImageDigest; readonly version?: string };
 
 /** Before the image is built: all that can stand against the deploy by then. */
 export async function requireBeginning(parts: CheckParts, request: CheckRequest): Promise<void> {
@@ -37,10 +39,13 @@ function mayJoin(store: Store, service: ServiceKey, draft: UnbuiltRelease): bool
 
 /** Secrets, jobs, and what the platform says of it: before the build, and again with the image. */
 export async function requireDeployable(
-  { store, platform, call }: CheckParts,
+  { store, platform, images, call }: CheckParts,
   service: ServiceKey,
-  { image, jobs, secrets, traffic }: Draft,
+  { image, version, jobs, secrets, traffic }: Draft,
 ): Promise<void> {
+  if (image !== undefined && version !== undefined) {
+    await images.requireVersion(serviceOf(service), version, image);
+  }
   requireSecrets(store, service, store.secrets.freeze(service, secrets));
   requireJobs(platform, jobs);
   await platform.preflight?.({ service, image, traffic }, call());

@@ -9,6 +9,7 @@ import type { Call, Platform } from "../platform/platform.ts";
 import type { Store } from "../store/store.ts";
 import { requireBeginning, requireDeployable, requireRollback } from "./checks.ts";
 import { differences } from "./differences.ts";
+import type { Images } from "./images.ts";
 import type { Loop } from "./loop.ts";
 import type { Accepted, DeployRequest, Operations } from "./operations.ts";
 import { newPolicies } from "./policy-differences.ts";
@@ -18,6 +19,7 @@ import { freeze } from "./release-content.ts";
 export interface CommandParts {
   readonly store: Store;
   readonly platform: Platform;
+  readonly images: Images;
   readonly clock: Clock;
   readonly loop: Pick<Loop, "poke" | "observe">;
   readonly call: () => Call;

@@ -218,6 +218,19 @@ test("before the image is built a deploy is refused for all that is known by the
   expect(kinds.filter((kind) => kind === "rollout.started")).toHaveLength(1);
 });
 
+test("a request cannot put another image under a version, and changes nothing", async () => {
+  installation();
+  t.versions.set(`shop:${aRelease(1).version}`, aRelease(2).image);
+  const claimed = { service: "shop.staging" };
+  await expect(t.deploy(1, claimed)).rejects.toMatchObject({ code: "version_taken" });
+  expect(await t.controller.status(undefined)).toEqual([]);
+});
+
+test("a rollout that never was is unknown", async () => {
+  installation();
+  await expect(t.controller.rollout(999)).rejects.toMatchObject({ code: "rollout_unknown" });
+});
+
 test("pause, resume and promote steer a rollout; nothing moves while it is paused", async () => {
   installation();
   await t.deployed(1);

@@ -1,4 +1,3 @@
-import type { ImageDigest } from "../domain/ids.ts";
 import type { DriftWatch } from "../drift/drift-watch.ts";
 import type { EvidenceStore } from "../drift/evidence.ts";
 import { type Clock, momentOf } from "../lib/clock.ts";
@@ -10,6 +9,7 @@ import type { Store } from "../store/store.ts";
 import { createCommands } from "./commands.ts";
 import { createDriftOperations } from "./drift.ts";
 import { createExec } from "./exec.ts";
+import type { Images } from "./images.ts";
 import { startLoop } from "./loop.ts";
 import type { Notary } from "./notary.ts";
 import type { Operations } from "./operations.ts";
@@ -29,8 +29,7 @@ export interface ControllerOptions {
   readonly drift?: DriftWatch;
   /** Absent where no evidence is kept. */
   readonly evidence?: EvidenceStore;
-  /** Whether the image store has it. */
-  readonly hasImage: (image: ImageDigest) => Promise<boolean>;
+  readonly images: Images;
   /** What `kiln controller status` says of this process. */
   readonly self: { readonly pid: number; readonly version: string; readonly home: string };
   /** Called when somebody asks the controller to stop. */
@@ -51,7 +50,7 @@ const probeLastsMs = 60_000;
 
 /** Starts the loop over everything desired, and answers what can be asked. */
 export function startController(options: ControllerOptions): Controller {
-  const { store, platform, clock, log, self } = options;
+  const { store, platform, clock, log, images, self } = options;
   const startedMs = clock.elapsed();
   freshLook(store, clock.now());
   const loop = startLoop({ store, platform, clock, log, drift: options.drift });
@@ -62,9 +61,9 @@ export function startController(options: ControllerOptions): Controller {
   });
   const probe = remembered(() => platform.probe(call()), clock);
   return {
-    ...createCommands({ store, platform, clock, loop, call }),
+    ...createCommands({ store, platform, images, clock, loop, call }),
     ...createSecretCommands(store),
-    ...createQueries({ store, observe: loop.observe, trouble: loop.trouble, hasImage: options.hasImage }),
+    ...createQueries({ store, observe: loop.observe, trouble: loop.trouble, images }),
     ...createDriftOperations({
       ...{ store, platform, call, observe: loop.observe, poke: loop.poke },
       ...{ drift: options.drift, evidence: options.evidence },

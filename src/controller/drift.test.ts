@@ -36,7 +36,7 @@ class DriftInstallation extends TestInstallation {
       clock,
       log: silentLog,
       drift: this.drift,
-      hasImage: async () => true,
+      images: { has: async () => true, requireVersion: async () => {} },
       self: { pid: 1, version: "0.0.0", home: this.folder },
       onShutdown: () => {},
     });

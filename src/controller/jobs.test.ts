@@ -45,7 +45,7 @@ class Installation implements AsyncDisposable {
     });
     this.controller = startController({
       ...{ store: this.store, platform: this.platform, clock, log: silentLog, onShutdown: () => {} },
-      hasImage: async () => true,
+      images: { has: async () => true, requireVersion: async () => {} },
       self: { pid: 1, version: "0.0.0", home: this.folder },
     });
   }

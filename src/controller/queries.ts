@@ -1,11 +1,12 @@
 import { addressOf, previewDoor } from "../domain/address.ts";
 import type { KilnEvent } from "../domain/event.ts";
-import { type ImageDigest, parseServerId, type ServiceKey } from "../domain/ids.ts";
+import { parseServerId, type ServiceKey } from "../domain/ids.ts";
 import type { GroupObservation, Observation } from "../domain/observation.ts";
 import type { DesiredService } from "../domain/rollout.ts";
 import type { TaintedServer } from "../domain/taint.ts";
 import { KilnError } from "../lib/errors.ts";
 import type { Store } from "../store/store.ts";
+import type { Images } from "./images.ts";
 import type {
   History,
   Operations,
@@ -24,7 +25,7 @@ export interface QueryParts {
   readonly store: Store;
   readonly observe: () => Promise<Observation>;
   readonly trouble: (service: ServiceKey) => Trouble | undefined;
-  readonly hasImage: (image: ImageDigest) => Promise<boolean>;
+  readonly images: Images;
 }
 
 /** The operations that only look. */
@@ -41,7 +42,7 @@ export function createQueries(
     rollout: async (id) => {
       const rollout = store.rollout(id);
       if (rollout !== undefined) return rollout;
-      throw new KilnError("rollout_none", `There is no rollout ${id}.`, {
+      throw new KilnError("rollout_unknown", `There is no rollout ${id}.`, {
         hint: "`kiln history` lists them.",
       });
     },
@@ -117,12 +118,12 @@ function taintOf({ server: id, ...taint }: TaintedServer, group: GroupObservatio
   return { ...taint, replacedBy: successor?.id };
 }
 
-async function historyOf({ store, hasImage }: QueryParts, desired: DesiredService): Promise<History> {
+async function historyOf({ store, images }: QueryParts, desired: DesiredService): Promise<History> {
   const warm = new Set(desired.warm.map((w) => w.release));
   const releases = [...desired.releases.values()].map(async (release): Promise<ReleaseSummary> => {
     if (release.number === desired.serving) return { release, state: "serving" };
     if (warm.has(release.number)) return { release, state: "warm" };
-    return { release, state: (await hasImage(release.image)) ? "kept" : "image gone" };
+    return { release, state: (await images.has(release.image)) ? "kept" : "image gone" };
   });
   const events = store.events({ service: desired.service, newest: eventsOfHistory });
   const rollouts = store

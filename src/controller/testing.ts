@@ -1,7 +1,9 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import type { ImageDigest } from "../domain/ids.ts";
 import { draftOf } from "../domain/release.ts";
 import { aPolicy, aRelease } from "../domain/testing.ts";
+import { KilnError } from "../lib/errors.ts";
 import { FakeClock } from "../lib/fake-clock.ts";
 import { silentLog } from "../lib/log.ts";
 import { steadyClock } from "../lib/steady-clock.ts";
@@ -17,6 +19,8 @@ export class TestInstallation implements AsyncDisposable {
   readonly clock = new FakeClock(1_000_000);
   readonly world = new FakeWorld(this.clock);
   readonly folder = mkdtempSync("/tmp/kiln-c-");
+  /** Versions that name another image than requests say: `<service>:<version>` to digest. */
+  readonly versions = new Map<string, ImageDigest>();
   store!: Store;
   platform!: Fleet;
   controller!: Controller;
@@ -34,7 +38,13 @@ export class TestInstallation implements AsyncDisposable {
       platform: this.platform,
       clock,
       log: silentLog,
-      hasImage: async (image) => !this.world.missingImages.has(image),
+      images: {
+        has: async (image) => !this.world.missingImages.has(image),
+        requireVersion: async (service, version, image) => {
+          const named = this.versions.get(`${service}:${version}`) ?? image;
+          if (named !== image) throw new KilnError("version_taken", `${service}:${version} is ${named}.`);
+        },
+      },
       self: { pid: 1, version: "0.0.0", home: this.folder },
       onShutdown: () => {},
     });

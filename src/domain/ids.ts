@@ -20,6 +20,11 @@ export function serviceKey(service: string, environment: string | undefined): Se
   return environment === undefined ? service : `${service}.${environment}`;
 }
 
+/** The service's own name: the same in every environment. */
+export function serviceOf(key: ServiceKey): string {
+  return key.replace(/\..*$/, "");
+}
+
 /** What the router knows the preview of a service as. No name holds an underscore, so it can be no service's own key. */
 export function previewKey(service: ServiceKey): ServiceKey {
   return `${service}${previewEnding}`;

@@ -1,19 +1,19 @@
 import { rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { ImageDigest } from "../domain/ids.ts";
-import { KilnError } from "../lib/errors.ts";
 import type { StateFolder } from "../lib/state-folder.ts";
 import { namesIn, sweepTemporary } from "../lib/temporary.ts";
 import {
+  changeIndex,
+  entryOf,
   type ImageStore,
   type IndexEntry,
   imageStore,
-  readIndex,
-  readManifest,
+  readDescriptors,
   withStoreLock,
-  writeIndex,
 } from "./image-store.ts";
-import { annotations } from "./oci-types.ts";
+import { annotations, type Descriptor } from "./oci-types.ts";
+import { partsOf, subjectOf } from "./parts.ts";
 
 export interface GarbageOptions {
   /** Images that must stay: those of kept releases. */
@@ -35,22 +35,26 @@ export interface Collected {
 
 /**
  * Frees what nothing needs: images that no kept release uses (but never a service's newest), then blobs, erofs files
- * and cache entries that belong to no image. A build may run meanwhile: it notices when something it counted on is gone.
+ * and cache entries that belong to no image. What refers to an image, such as a signature, stays and goes with it; what
+ * other tools have put into the index without referring to anything stays. A build may run meanwhile: it notices when something it counted on is gone.
  */
 export async function collectGarbage(state: StateFolder, options: GarbageOptions): Promise<Collected> {
   const store = imageStore(state);
   return withStoreLock(store, async () => {
     sweepTemporary(store.temporary);
     sweepTemporary(join(state.erofs, "temporary"));
-    const entries = await readIndex(store);
+    const all = await readDescriptors(store);
+    const entries = all.flatMap((descriptor) => entryOf(descriptor) ?? []);
     const images = entries.filter((entry) => mayGo(entry, entries, options));
-    const left = entries.filter((entry) => !images.includes(entry));
+    const leaving = new Set(images.map(({ descriptor }) => descriptor));
+    const left = all.filter((descriptor) => !leaving.has(descriptor));
+    const kept = withoutOrphans(store, left, options.keepDigests);
     const freed = new Freed(options);
     // First what belongs to no image at all: on a full disk that makes room for the new index.
-    removeUnneeded(state, neededBlobs(store, entries, options.keepDigests), freed);
-    if (images.length > 0) {
-      await writeIndex(store, left);
-      removeUnneeded(state, neededBlobs(store, left, options.keepDigests), freed);
+    removeUnneeded(state, hexDigits(neededBlobs(store, all, options.keepDigests)), freed);
+    if (kept.length < all.length) {
+      await changeIndex(store, () => kept);
+      removeUnneeded(state, hexDigits(neededBlobs(store, kept, options.keepDigests)), freed);
     }
     return {
       images: images.map(({ service, version, descriptor }) => ({
@@ -71,29 +75,34 @@ function mayGo(entry: IndexEntry, all: readonly IndexEntry[], options: GarbageOp
   return options.nowMs - createdAtMs >= options.minAgeMs;
 }
 
-/** Hex digits of every blob that an image consists of. */
-function neededBlobs(
+/** Without what refers to images that are gone; a signature may have been signed itself. */
+function withoutOrphans(
   store: ImageStore,
-  entries: readonly IndexEntry[],
+  descriptors: readonly Descriptor[],
   keep: ReadonlySet<string>,
-): ReadonlySet<string> {
-  const digests = new Set([...keep, ...entries.map(({ descriptor }) => descriptor.digest)]);
-  return new Set([...digests].flatMap((digest) => partsOf(store, digest)).map(hexOf));
-}
-
-function partsOf(store: ImageStore, digest: string): string[] {
-  try {
-    const manifest = readManifest(store, digest);
-    return [digest, manifest.config.digest, ...manifest.layers.map((layer) => layer.digest)];
-  } catch (error) {
-    // A kept release may outlive its image; an image that is damaged must not keep the rest from being freed.
-    if (error instanceof KilnError) return [digest];
-    throw error;
+): readonly Descriptor[] {
+  const subjects = new Map(descriptors.map((d) => [d, entryOf(d) ? undefined : subjectOf(store, d)]));
+  let kept = descriptors.filter((descriptor) => subjects.get(descriptor) === undefined);
+  for (;;) {
+    const needed = neededBlobs(store, kept, keep);
+    const next = descriptors.filter((d) => kept.includes(d) || needed.has(subjects.get(d) ?? ""));
+    if (next.length === kept.length) return kept;
+    kept = next;
   }
 }
 
-function hexOf(digest: string): string {
-  return digest.slice("sha256:".length);
+/** The digest of every blob that an entry of the index or an image to keep consists of. */
+function neededBlobs(
+  store: ImageStore,
+  descriptors: readonly Descriptor[],
+  keep: ReadonlySet<string>,
+): ReadonlySet<string> {
+  const digests = new Set([...keep, ...descriptors.map(({ digest }) => digest)]);
+  return new Set([...digests].flatMap((digest) => partsOf(store, digest)).map((part) => part.digest));
+}
+
+function hexDigits(digests: ReadonlySet<string>): ReadonlySet<string> {
+  return new Set([...digests].map((digest) => digest.slice("sha256:".length)));
 }
 
 function removeUnneeded(state: StateFolder, needed: ReadonlySet<string>, freed: Freed): void {

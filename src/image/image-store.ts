@@ -1,12 +1,20 @@
 import { createHash } from "node:crypto";
 import { createReadStream, mkdirSync, readFileSync, statSync, utimesSync } from "node:fs";
 import { join } from "node:path";
+import { z } from "zod";
 import { isErrno, KilnError } from "../lib/errors.ts";
 import { withFileLock } from "../lib/file-lock.ts";
 import { readTextIfExists, writeFileAtomic } from "../lib/files.ts";
 import { digestOf } from "../lib/sha256.ts";
 import type { StateFolder } from "../lib/state-folder.ts";
-import { annotations, type Descriptor, type ImageConfig, type Manifest, mediaTypes } from "./oci-types.ts";
+import {
+  annotations,
+  type Descriptor,
+  type ImageConfig,
+  type Index,
+  type Manifest,
+  mediaTypes,
+} from "./oci-types.ts";
 
 /** The images of one installation: an OCI image layout (image-layout.md) that other tools may read at any time. */
 export interface ImageStore {
@@ -53,30 +61,64 @@ export function withStoreLock<T>(
   return withFileLock(store.lock, work, signal ? { signal } : {});
 }
 
+/** The versions of services in the index, oldest first. What else is in it is for other tools. */
 export async function readIndex(store: ImageStore): Promise<IndexEntry[]> {
-  const text = await readTextIfExists(join(store.folder, "index.json"));
-  if (text === undefined) return [];
-  const index = parseOwn<{ manifests: readonly Descriptor[] }>(text, join(store.folder, "index.json"));
-  return index.manifests.flatMap((descriptor) => {
-    const [service, version] = (descriptor.annotations?.[annotations.refName] ?? "").split(/:(.*)/s);
-    return service && version ? [{ service, version, descriptor }] : [];
-  });
+  return (await readDescriptors(store)).flatMap((descriptor) => entryOf(descriptor) ?? []);
 }
 
-/** Only under the store's lock. */
-export async function writeIndex(store: ImageStore, entries: readonly IndexEntry[]): Promise<void> {
-  const index = {
-    schemaVersion: 2,
-    mediaType: mediaTypes.index,
-    manifests: entries.map(({ descriptor }) => descriptor),
-  };
-  await writeFileAtomic(join(store.folder, "index.json"), JSON.stringify(index, undefined, 1));
+/** Everything in the index, oldest first. */
+export async function readDescriptors(store: ImageStore): Promise<readonly Descriptor[]> {
+  return (await readIndexFile(store)).manifests;
 }
+
+/** Undefined when the descriptor names no version of a service: then another tool has put it there. */
+export function entryOf(descriptor: Descriptor): IndexEntry | undefined {
+  const name = descriptor.annotations?.[annotations.refName] ?? "";
+  const [, service, version] = /^([a-z][a-z0-9-]*):([A-Za-z0-9_][A-Za-z0-9._-]*)$/.exec(name) ?? [];
+  return service && version ? { service, version, descriptor } : undefined;
+}
+
+/**
+ * Replaces the list of descriptors. All else in the index, and in descriptors that `change` hands back, stays as it is:
+ * other tools attach signatures and the like. Only under the store's lock.
+ */
+export async function changeIndex(
+  store: ImageStore,
+  change: (all: readonly Descriptor[]) => readonly Descriptor[],
+): Promise<void> {
+  const index = await readIndexFile(store);
+  const changed = { ...index, manifests: change(index.manifests) };
+  await writeFileAtomic(indexPath(store), JSON.stringify(changed, undefined, 1));
+}
+
+/** image-index.md; members that are not named here are kept. */
+const indexSchema = z.looseObject({
+  manifests: z.array(
+    z.looseObject({
+      mediaType: z.string(),
+      digest: z.string(),
+      size: z.int(),
+      annotations: z.record(z.string(), z.string()).exactOptional(),
+    }),
+  ),
+});
+
+async function readIndexFile(store: ImageStore): Promise<z.infer<typeof indexSchema>> {
+  const text = await readTextIfExists(indexPath(store));
+  if (text === undefined) return { schemaVersion: 2, mediaType: mediaTypes.index, manifests: [] };
+  return parseOwn(indexSchema, text, indexPath(store));
+}
+
+function indexPath(store: ImageStore): string {
+  return join(store.folder, "index.json");
+}
+
+const versionsSchema = z.record(z.string(), z.string());
 
 export async function readVersions(store: ImageStore): Promise<GivenVersions> {
   const path = join(store.folder, "versions.json");
   const text = await readTextIfExists(path);
-  return text === undefined ? {} : parseOwn<GivenVersions>(text, path);
+  return text === undefined ? {} : parseOwn(versionsSchema, text, path);
 }
 
 /** Only under the store's lock. */
@@ -84,11 +126,11 @@ export async function writeVersions(store: ImageStore, versions: GivenVersions):
   await writeFileAtomic(join(store.folder, "versions.json"), JSON.stringify(versions, undefined, 1));
 }
 
-function parseOwn<T>(text: string, path: string): T {
+function parseOwn<T>(schema: z.ZodType<T>, text: string, path: string): T {
   try {
-    return JSON.parse(text) as T;
+    return schema.parse(JSON.parse(text));
   } catch (cause) {
-    throw new KilnError("state_corrupt", `${path} is not valid JSON.`, {
+    throw new KilnError("state_corrupt", `${path} does not hold what Kiln writes there.`, {
       hint: "Restore it from a backup, or delete the folder and build the images again.",
       cause,
     });
@@ -132,9 +174,27 @@ export async function putBlob(store: ImageStore, bytes: Buffer, mediaType: strin
   return { mediaType, digest, size: bytes.length };
 }
 
-/** Throws `image_unknown` when the store lacks it, `image_invalid` when its bytes are not those of its digest. */
+/**
+ * The manifest of one image. Throws `image_unknown` when the store lacks it, `image_invalid` when its bytes are not those
+ * of its digest, or when it is an index of several images.
+ */
 export function readManifest(store: ImageStore, digest: string): Manifest {
-  return readJsonBlob<Manifest>(store, digest);
+  const content = readManifestOrIndex(store, digest);
+  if ("layers" in content) return content;
+  throw new KilnError("image_invalid", `${digest} is an index of several images, not an image.`, {
+    hint: "Name one of the images in it by its own digest.",
+  });
+}
+
+/** What a descriptor of the store's index refers to. Throws as `readManifest` does, and takes an index as well. */
+export function readManifestOrIndex(store: ImageStore, digest: string): Manifest | Index {
+  const content = readJsonBlob<Partial<Manifest & Index>>(store, digest);
+  if (content.manifests) return { ...content, manifests: content.manifests };
+  const { schemaVersion = 2, mediaType = mediaTypes.manifest, config, layers } = content;
+  if (config && layers) return { ...content, schemaVersion, mediaType, config, layers };
+  throw new KilnError("image_invalid", `${digest} is neither the manifest of an image nor an index.`, {
+    hint: "Remove the image and build it again.",
+  });
 }
 
 export function readConfig(store: ImageStore, manifest: Manifest): ImageConfig {

@@ -1,9 +1,20 @@
+import assert from "node:assert";
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { buildImage } from "./build.ts";
 import { collectGarbage } from "./collect-garbage.ts";
-import { listImages, removeImage, resolveImage } from "./images.ts";
+import {
+  changeIndex,
+  hasBlob,
+  imageStore,
+  putBlob,
+  readDescriptors,
+  readManifest,
+  withStoreLock,
+} from "./image-store.ts";
+import { listImages, removeImage, requireVersion, resolveImage } from "./images.ts";
+import { annotations, type Descriptor, mediaTypes } from "./oci-types.ts";
 import { serviceSpec, type Workshop, workshop } from "./test-kit.ts";
 
 async function build(shop: Workshop, text: string, image = {}) {
@@ -72,4 +83,70 @@ test("builds at the same time each get their version", async () => {
   );
   expect(built.map(({ version }) => version).sort()).toEqual(["1", "2", "3", "4", "5", "6"]);
   expect(await listImages(shop.state)).toHaveLength(6);
+});
+
+/** Puts an artifact into the index as other tools do: by `subject`, and by a tag made of the digest. */
+async function attach(shop: Workshop, subject: Descriptor, tag?: string): Promise<Descriptor> {
+  const store = imageStore(shop.state);
+  const empty = await putBlob(store, Buffer.from("{}"), "application/vnd.oci.empty.v1+json");
+  const layer = await putBlob(store, Buffer.from(`signature of ${subject.digest}${tag}`), "text/plain");
+  const content = { schemaVersion: 2, mediaType: mediaTypes.manifest, config: empty, layers: [layer] };
+  const manifest = tag === undefined ? { ...content, subject } : content;
+  const stored = await putBlob(store, Buffer.from(JSON.stringify(manifest)), mediaTypes.manifest);
+  const name = tag === undefined ? {} : { annotations: { [annotations.refName]: tag } };
+  const descriptor = { ...stored, ...name, artifactType: "application/vnd.example" };
+  await withStoreLock(store, () => changeIndex(store, (all) => [...all, descriptor]));
+  return descriptor;
+}
+
+test("what other tools attach to an image outlives builds, and goes with the image", async () => {
+  using shop = workshop();
+  const one = await build(shop, "1");
+  const store = imageStore(shop.state);
+  const [image] = await readDescriptors(store);
+  assert(image);
+  const signature = await attach(shop, image);
+  const countersignature = await attach(shop, signature);
+  const tagged = await attach(shop, image, `sha256-${one.digest.slice("sha256:".length)}.sig`);
+  const foreign = await attach(shop, image, "registry.example:5000/team/other:1");
+  await build(shop, "2");
+  await collectGarbage(shop.state, { ...everything, keepDigests: new Set([one.digest]) });
+  expect(await readDescriptors(store)).toEqual(
+    expect.arrayContaining([signature, countersignature, tagged, foreign]),
+  );
+  expect((await listImages(shop.state)).map(({ version }) => version)).toEqual(["1", "2"]);
+  const collected = await collectGarbage(shop.state, everything);
+  expect(collected.images).toMatchObject([{ version: "1" }]);
+  expect((await readDescriptors(store)).map(({ digest }) => digest)).not.toContain(countersignature.digest);
+  expect(await readDescriptors(store)).toHaveLength(2);
+  expect(hasBlob(store, signature.digest, signature.size)).toBe(false);
+  expect(hasBlob(store, foreign.digest, foreign.size)).toBe(true);
+});
+
+test("an index of several images is listed with the size of all, kept whole, and never started", async () => {
+  using shop = workshop();
+  const one = await build(shop, "1");
+  const store = imageStore(shop.state);
+  const [image] = await readDescriptors(store);
+  assert(image);
+  const index = Buffer.from(JSON.stringify({ schemaVersion: 2, manifests: [image] }));
+  const named = {
+    ...(await putBlob(store, index, mediaTypes.index)),
+    annotations: { [annotations.refName]: "shop:all" },
+  };
+  await withStoreLock(store, () => changeIndex(store, () => [named]));
+  expect(await listImages(shop.state)).toMatchObject([{ version: "all", bytes: one.bytes }]);
+  await collectGarbage(shop.state, everything);
+  expect(hasBlob(store, one.digest, image.size)).toBe(true);
+  expect(() => readManifest(store, named.digest)).toThrow("is an index of several images");
+});
+
+test("a version holds for the image that it was given to, and for no other", async () => {
+  using shop = workshop();
+  const one = await build(shop, "1");
+  const two = await build(shop, "2");
+  await requireVersion(shop.state, "shop", "1", one.digest);
+  const claims = (version: string) => requireVersion(shop.state, "shop", version, two.digest);
+  await expect(claims("1")).rejects.toMatchObject({ code: "version_taken" });
+  await expect(claims("9")).rejects.toMatchObject({ code: "image_unknown" });
 });

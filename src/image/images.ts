@@ -3,15 +3,16 @@ import { KilnError } from "../lib/errors.ts";
 import { nearest } from "../lib/nearest.ts";
 import type { StateFolder } from "../lib/state-folder.ts";
 import {
+  changeIndex,
   type ImageStore,
   type IndexEntry,
   imageStore,
   readIndex,
-  readManifest,
+  readVersions,
   withStoreLock,
-  writeIndex,
 } from "./image-store.ts";
-import { annotations } from "./oci-types.ts";
+import { annotations, type Descriptor } from "./oci-types.ts";
+import { contentOf, partsOf } from "./parts.ts";
 
 /** One version of one service's image. */
 export interface StoredImage {
@@ -32,13 +33,14 @@ export async function listImages(state: StateFolder): Promise<StoredImage[]> {
 }
 
 function toStored(store: ImageStore, { service, version, descriptor }: IndexEntry): StoredImage {
-  const manifest = readManifest(store, descriptor.digest);
+  const content = contentOf(store, descriptor.digest);
+  const layers = partsOf(store, descriptor.digest).filter(({ kind }) => kind === "layer");
   return {
     service,
     version,
     digest: descriptor.digest,
-    contentDigest: manifest.annotations?.[annotations.contentDigest] ?? "",
-    bytes: manifest.layers.reduce((sum, layer) => sum + layer.size, 0),
+    contentDigest: content?.annotations?.[annotations.contentDigest] ?? "",
+    bytes: layers.reduce((sum, layer) => sum + layer.bytes, 0),
     createdAtMs: Date.parse(descriptor.annotations?.[annotations.created] ?? "") || 0,
   };
 }
@@ -113,10 +115,36 @@ export async function removeImage(
       });
     }
     const image = toStored(store, entry);
-    await writeIndex(
-      store,
-      entries.filter((other) => other !== entry),
-    );
+    await changeIndex(store, (all) => all.filter((descriptor) => !isSame(descriptor, entry.descriptor)));
     return image;
   });
+}
+
+function isSame(one: Descriptor, other: Descriptor): boolean {
+  const name = annotations.refName;
+  return one.digest === other.digest && one.annotations?.[name] === other.annotations?.[name];
+}
+
+/**
+ * A version, once given, names one image for ever. Throws `version_taken` when it names another than this one, and
+ * `image_unknown` when it was never given.
+ */
+export async function requireVersion(
+  state: StateFolder,
+  service: string,
+  version: string,
+  digest: ImageDigest,
+): Promise<void> {
+  const named = (await readVersions(imageStore(state)))[`${service}:${version}`];
+  if (named === digest) return;
+  if (named === undefined) {
+    throw new KilnError("image_unknown", `${service} has no image with the version ${version}.`, {
+      hint: "`kiln images` lists the versions; `kiln build` makes one.",
+    });
+  }
+  throw new KilnError(
+    "version_taken",
+    `Version ${version} of ${service} is the image ${named.slice(0, 19)}…, not ${digest.slice(0, 19)}….`,
+    { hint: "A version, once given, never points elsewhere. Deploy the image under its own version." },
+  );
 }

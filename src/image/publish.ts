@@ -2,6 +2,7 @@ import { statSync } from "node:fs";
 import { KilnError } from "../lib/errors.ts";
 import {
   blobPath,
+  changeIndex,
   hasBlob,
   type ImageStore,
   type IndexEntry,
@@ -9,10 +10,9 @@ import {
   readManifest,
   readVersions,
   withStoreLock,
-  writeIndex,
   writeVersions,
 } from "./image-store.ts";
-import { annotations, mediaTypes } from "./oci-types.ts";
+import { annotations, type Descriptor, mediaTypes } from "./oci-types.ts";
 import { chooseVersion, type GitState } from "./version.ts";
 
 export interface PublishRequest {
@@ -64,17 +64,17 @@ async function record(store: ImageStore, request: PublishRequest, nowMs: number)
   // First the promise that the version points here for ever, then what shows it.
   if (given[name] === undefined) await writeVersions(store, { ...given, [name]: request.digest });
   if (entries.some((entry) => isEntry(entry, request, version))) return { version, changed: false };
-  await writeIndex(store, [...entries, newEntry(store, request, version, nowMs)]);
+  await changeIndex(store, (all) => [...all, newDescriptor(store, request, version, nowMs)]);
   return { version, changed: true };
 }
 
-function newEntry(
+function newDescriptor(
   store: ImageStore,
   { service, digest }: PublishRequest,
   version: string,
   nowMs: number,
-): IndexEntry {
-  const descriptor = {
+): Descriptor {
+  return {
     mediaType: mediaTypes.manifest,
     digest,
     size: statSync(blobPath(store, digest)).size,
@@ -84,7 +84,6 @@ function newEntry(
       [annotations.created]: new Date(nowMs).toISOString(),
     },
   };
-  return { service, version, descriptor };
 }
 
 function checkComplete(store: ImageStore, digest: string): void {

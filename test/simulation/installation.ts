@@ -136,7 +136,7 @@ export class Installation implements Disposable {
         clock: mutation.clock?.(clock) ?? clock,
         log,
         drift: this.drift,
-        hasImage: async () => true,
+        images: { has: async () => true, requireVersion: async () => {} },
         self: { pid: process.pid, version: "0.0.0", home: this.#scratch.folder },
         onShutdown: () => {},
       });
