@@ -14,6 +14,7 @@ import { type LayerFile, layerFilePath, makeLayerFile, presentLayerFile } from "
 import { argvOf } from "./image-config.ts";
 import { blobFileDigest, type ImageStore, imageStore, readConfig, readManifest } from "./image-store.ts";
 import { layerTree } from "./layers.ts";
+import { workingFolder } from "./oci-schema.ts";
 import type { Descriptor, ImageConfig, Manifest } from "./oci-types.ts";
 import { mergeLayers } from "./tree.ts";
 
@@ -153,9 +154,21 @@ async function processOf(config: ImageConfig, manifest: Manifest, trees: LayerTr
     env: process.Env ?? [],
     ...identity,
     groups: supplementaryGroups(accounts, identity),
-    workingFolder: process.WorkingDir || "/",
+    workingFolder: checkedFolder(process.WorkingDir || "/"),
     stopSignal: signalName(process.StopSignal || "SIGTERM"),
   };
+}
+
+/** The image may have come into the store by other ways than a build. */
+function checkedFolder(path: string): string {
+  if (workingFolder.safeParse(path).success) return path;
+  throw new KilnError(
+    "image_invalid",
+    `The image's WorkingDir is ${JSON.stringify(path)}; expected a folder of the image.`,
+    {
+      hint: "Build the image again with a plain absolute path.",
+    },
+  );
 }
 
 /** `SIGQUIT`, `QUIT` or `3` as `QUIT`. */

@@ -8,6 +8,12 @@ const text = z
   .max(65_536)
   .refine((value) => !value.includes("\0"), "contains a NUL");
 
+/** runc enters it before the server is shut in: nothing of the kernel's, and nowhere else than it says. */
+export const workingFolder = text
+  .regex(/^(\/|$)/, "expected an absolute path")
+  .refine((path) => !path.split("/").includes(".."), "expected a path without `..`")
+  .refine((path) => !/^\/+(\.?\/+)*(proc|sys|dev)(\/|$)/.test(path), "expected a folder of the image");
+
 /** Producers write `null` for what is absent (Go's encoding of an empty member). */
 function orNull<T extends z.ZodType>(type: T) {
   return z
@@ -43,7 +49,7 @@ export const foreignConfig = z.object({
       Env: orNull(z.array(text.regex(/^[^=]+=/, "expected NAME=value")).max(10_000)),
       Entrypoint: orNull(z.array(text).max(10_000)),
       Cmd: orNull(z.array(text).max(10_000)),
-      WorkingDir: orNull(text.regex(/^(\/|$)/, "expected an absolute path")),
+      WorkingDir: orNull(workingFolder),
       StopSignal: orNull(text.regex(/^(SIG[A-Z0-9+-]+|\d{1,2}|)$/, "expected a signal")),
       Labels: orNull(z.record(z.string(), text)),
     }),

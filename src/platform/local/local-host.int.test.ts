@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { createConnection } from "node:net";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
@@ -37,6 +37,26 @@ describe.skipIf(reason)("a local host", () => {
     const readiness = await t.host.probe(aCall());
     expect(readiness).toMatchObject({ usable: true });
     expect(readiness.facts).toContainEqual(expect.stringMatching(/^runc \d/));
+  });
+
+  test("makes nothing outside of a server's root, wherever its image or release says that a folder or file is", async () => {
+    const outside = mkdtempSync("/tmp/kiln-outside-");
+    const up = `/${"../".repeat(12)}`;
+    const out = `${up}${outside}/made`;
+    try {
+      for (const workingFolder of [out, `/srv/..${out}`]) {
+        await expect(t.run(id, forever, {}, { workingFolder })).rejects.toMatchObject({
+          code: "image_invalid",
+        });
+      }
+      await expect(t.run(id, forever, { writable: [out] })).rejects.toMatchObject({ code: "image_invalid" });
+      const files = [{ from: "x", to: `${out}/file`, mode: 0o644, digest: "sha256:0" }];
+      const placed = t.run(id, forever, {}, {}, { files });
+      await expect(placed).rejects.toMatchObject({ code: "image_invalid" });
+      expect(readdirSync(outside)).toEqual([]);
+    } finally {
+      rmSync(outside, { recursive: true });
+    }
   });
 
   test("can be looked at by many at once, which leaves nothing", async () => {

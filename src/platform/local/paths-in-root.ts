@@ -13,6 +13,23 @@ export interface ResolvedPath {
 /** As many as the kernel follows: path_resolution(7). */
 const mostLinks = 40;
 
+/**
+ * Where something is to be made below `root` for this path of an image: links followed, none of which leads out of it. Whatever
+ * makes or writes there on an image's or a release's word goes through this. Throws `image_invalid` for a path with `..`.
+ */
+export function placeInRoot(root: string, path: string): string {
+  if (!isPlainPath(path)) {
+    throw new KilnError("image_invalid", `${JSON.stringify(path)} is not a path inside of an image.`, {
+      hint: "Write the path out from the root, without `..`.",
+    });
+  }
+  return join(root, resolveInRoot(root, path).path);
+}
+
+function isPlainPath(path: string): boolean {
+  return path.startsWith("/") && !path.includes("\0") && !path.split("/").includes("..");
+}
+
 /** Follows symbolic links as a process would that has `root` as its root: none leads out of it. */
 export function resolveInRoot(root: string, path: string): ResolvedPath {
   let current = "/";

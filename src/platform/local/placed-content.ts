@@ -6,6 +6,7 @@ import { secretsFolder } from "../../domain/spec.ts";
 import type { ConfigSource, HostImage, SecretSource } from "../platform.ts";
 import { memoryMountArgv, mount, readMountPoints, unmount } from "./mounts.ts";
 import type { ServerPaths } from "./paths.ts";
+import { placeInRoot } from "./paths-in-root.ts";
 import type { MountPoint } from "./skeleton.ts";
 
 /** The content that a server has besides its image: opened before anything of the server is made. */
@@ -99,7 +100,8 @@ function secretFiles(server: ServerPaths, { secrets }: PlacedContent): readonly 
     const name = isInFolder(delivery.path)
       ? `folder/${delivery.path.slice(secretsFolder.length + 1)}`
       : `apart/${index}`;
-    return [{ source: join(server.secrets, name), destination: delivery.path, bytes: value, mode: 0o400 }];
+    const source = placeInRoot(server.secrets, `/${name}`);
+    return [{ source, destination: delivery.path, bytes: value, mode: 0o400 }];
   });
 }
 

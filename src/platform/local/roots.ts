@@ -8,7 +8,7 @@ import type { HostImage } from "../platform.ts";
 import { type LayerFile, protectLayer, releaseLayers, type VerifyLayer } from "./layer-files.ts";
 import { mount, readMountPoints, rootMountArgv, unmount } from "./mounts.ts";
 import type { HostPaths } from "./paths.ts";
-import { resolveInRoot } from "./paths-in-root.ts";
+import { placeInRoot, resolveInRoot } from "./paths-in-root.ts";
 import { forgetServed, serveLayer } from "./served-layers.ts";
 import { isForEverybody, type MountPoint } from "./skeleton.ts";
 
@@ -117,14 +117,14 @@ function extendSkeleton(paths: HostPaths, root: Root, points: readonly MountPoin
   for (const { path, type } of points) {
     makeFolders(skeleton, type === "folder" ? path : dirname(path));
     // runc gives a tmpfs the mode of the folder that it is mounted on.
-    if (isForEverybody(path)) chmodSync(join(skeleton, path), 0o1777);
-    if (type === "file") writeFileSync(join(skeleton, path), "");
+    if (isForEverybody(path)) chmodSync(placeInRoot(skeleton, path), 0o1777);
+    if (type === "file") writeFileSync(placeInRoot(skeleton, path), "");
   }
 }
 
 /** Readable for everybody, whatever the umask is: a server's user walks through them. */
 function makeFolders(skeleton: string, path: string): void {
-  withUmask(0o022, () => mkdirSync(join(skeleton, path), { recursive: true, mode: 0o755 }));
+  withUmask(0o022, () => mkdirSync(placeInRoot(skeleton, path), { recursive: true, mode: 0o755 }));
 }
 
 function readyMark(paths: HostPaths, root: Root): string {
