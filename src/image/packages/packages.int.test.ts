@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, expect, test, vi } from "vitest";
 import { contentBytes } from "../content.ts";
@@ -237,7 +237,7 @@ it("a package that is gone, damaged at the mirror, or damaged in the cache", asy
   const { sha256 } = JSON.parse(readFileSync(request.lockFile, "utf8")).services.shop.packages.find(
     (one: { name: string }) => one.name === "hello",
   );
-  rmSync(join(request.cacheFolder, "unpacked", sha256), { recursive: true });
+  rmSync(join(request.cacheFolder, "unpacked", `${sha256}.tars`), { recursive: true });
   writeFileSync(join(request.cacheFolder, "debs", `${sha256}.deb`), Buffer.alloc(whole.length));
   await expect(locked.tree()).rejects.toMatchObject({ code: "package_corrupt", retry: true });
   expect(text(await locked.tree(), "usr/bin/hello")).toBe("#!/bin/sh\n");
@@ -252,6 +252,24 @@ it("without network apt's own words are given, and a later try may work", async 
     retry: true,
     message: expect.stringContaining("Could not connect to 127.0.0.1:9"),
   });
+});
+
+it("a package whose control archive links to files of the machine is refused, with its name", async () => {
+  const outside = mkdtempSync("/tmp/kiln-outside-");
+  try {
+    for (const name of ["control", "md5sums", "postinst"]) {
+      const scripts: Record<string, string> = name === "control" ? {} : { [name]: "secret of the machine\n" };
+      const evil = { name: "evil", scripts, links: { [name]: join(outside, name) } };
+      using archive = await testArchive([evil]);
+      const locked = await packagesTree(archive.request(["evil"]));
+      await expect(locked.tree()).rejects.toMatchObject({
+        code: "package_corrupt",
+        message: expect.stringMatching(`evil 1.0 .*${name}`),
+      });
+    }
+  } finally {
+    rmSync(outside, { recursive: true });
+  }
 });
 
 it("it stops when cancelled", async () => {

@@ -1,5 +1,14 @@
 import { createHash } from "node:crypto";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import { exec } from "../../lib/exec.ts";
 import type { PackagesRequest } from "./contract.ts";
@@ -11,6 +20,8 @@ export interface TestPackage {
   readonly fields?: Readonly<Record<string, string>>;
   readonly files?: Readonly<Record<string, string>>;
   readonly scripts?: Readonly<Record<string, string>>;
+  /** Members of its control archive that are symbolic links; what was there before is moved to the target. */
+  readonly links?: Readonly<Record<string, string>>;
 }
 
 /** For tests: a package archive on this machine, and a folder for lock and cache; removed with `using`. */
@@ -81,6 +92,11 @@ async function makeDeb(one: TestPackage, folder: string, archive: string): Promi
   put(join(root, "DEBIAN/control"), control.join(""), 0o644);
   for (const [name, text] of Object.entries(one.scripts ?? {})) put(join(root, "DEBIAN", name), text, 0o755);
   for (const [path, text] of Object.entries(one.files ?? {})) put(join(root, path), text, 0o644);
+  for (const [name, target] of Object.entries(one.links ?? {})) {
+    const member = join(root, "DEBIAN", name);
+    if (existsSync(member)) renameSync(member, target);
+    symlinkSync(target, member);
+  }
   const name = `${one.name}_${version}_amd64.deb`;
   await exec(["dpkg-deb", "--build", "--root-owner-group", "-Zgzip", root, join(archive, name)]);
   const bytes = readFileSync(join(archive, name));

@@ -1,11 +1,12 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { mkdir, open, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { isErrno, KilnError } from "../../lib/errors.ts";
+import { isErrno, KilnError, toKilnError } from "../../lib/errors.ts";
 import { exec } from "../../lib/exec.ts";
 import { pacer } from "../../lib/pace.ts";
 import { temporaryPath } from "../../lib/temporary.ts";
+import { contentBytes } from "../content.ts";
 import type { Tree } from "../entry.ts";
 import { readTar } from "../tar-reader.ts";
 import { parseStanzas, type Stanza } from "./control.ts";
@@ -21,19 +22,27 @@ export interface Unpacked {
   readonly tree: Tree;
 }
 
+/** Debian's largest have 10 MB and 4 GB. */
+const largestControl = 64 << 20;
+const largestData = 16 * 2 ** 30;
+
 /** Unpacks a fetched package once for all builds. Throws `package_corrupt` when the cached file is damaged. */
 export async function unpack(
   one: LockedPackage,
   cacheFolder: string,
   signal: AbortSignal,
 ): Promise<Unpacked> {
-  const folder = join(cacheFolder, "unpacked", one.sha256);
+  const folder = join(cacheFolder, "unpacked", `${one.sha256}.tars`);
   if (!(await exists(folder))) await unpackInto(folder, one, cacheFolder, signal);
-  const data = join(folder, "data.tar");
-  const [members, tree] = await Promise.all([
-    readMembers(join(folder, "control")),
-    stat(data).then(({ size }) => readTar({ path: data, offset: 0, length: size }, pacer(signal))),
+  const treeOf = async (path: string) =>
+    readTar({ path, offset: 0, length: (await stat(path)).size }, pacer(signal)).catch((error) => {
+      throw corrupt(one, toKilnError(error).message);
+    });
+  const [controlTree, tree] = await Promise.all([
+    treeOf(join(folder, "control.tar")),
+    treeOf(join(folder, "data.tar")),
   ]);
+  const members = membersOf(controlTree, one);
   const control = parseStanzas(members.get("control") ?? "")[0];
   if (!control) throw new KilnError("package_corrupt", `${one.name} ${one.version} has no control file.`);
   return { name: one.name, control, members, tree };
@@ -53,8 +62,18 @@ async function unpackInto(
   await mkdir(temporary, { mode: 0o700 });
   try {
     await Promise.all([
-      dpkgDeb(["--control", deb, join(temporary, "control")], one, signal),
-      dataTar(deb, join(temporary, "data.tar"), one, signal),
+      writeTar(
+        ["--ctrl-tarfile", deb],
+        { path: join(temporary, "control.tar"), limit: largestControl },
+        one,
+        signal,
+      ),
+      writeTar(
+        ["--fsys-tarfile", deb],
+        { path: join(temporary, "data.tar"), limit: largestData },
+        one,
+        signal,
+      ),
     ]);
     await rename(temporary, folder).catch(async (error) => {
       if (!(await exists(folder))) throw error;
@@ -76,10 +95,17 @@ async function checkDigest(deb: string, one: LockedPackage): Promise<void> {
   });
 }
 
-async function dataTar(deb: string, path: string, one: LockedPackage, signal: AbortSignal): Promise<void> {
+/** A package of a few kilobytes may unpack to terabytes: the kernel ends the writing at the limit (setrlimit(2)). */
+async function writeTar(
+  args: readonly string[],
+  { path, limit }: { readonly path: string; readonly limit: number },
+  one: LockedPackage,
+  signal: AbortSignal,
+): Promise<void> {
   const file = await open(path, "wx", 0o600);
   try {
-    await dpkgDeb(["--fsys-tarfile", deb], one, signal, file.fd);
+    await dpkgDeb(["prlimit", `--fsize=${limit}`, "dpkg-deb", ...args], one, signal, file.fd);
+    if ((await file.stat()).size >= limit) throw corrupt(one, `it unpacks to more than ${limit} bytes`);
     await file.sync();
   } finally {
     await file.close();
@@ -87,34 +113,33 @@ async function dataTar(deb: string, path: string, one: LockedPackage, signal: Ab
 }
 
 async function dpkgDeb(
-  args: readonly string[],
+  argv: [string, ...string[]],
   one: LockedPackage,
   signal: AbortSignal,
-  output?: number,
+  output: number,
 ): Promise<void> {
-  const options = {
-    signal,
-    accept: "any",
-    env: { LC_ALL: "C" },
-    ...(output === undefined ? {} : { output }),
-  } as const;
-  const { code, stderr } = await exec(["dpkg-deb", ...args], options);
+  const { code, stderr } = await exec(argv, { signal, accept: "any", env: { LC_ALL: "C" }, output });
   if (code === 0) return;
   if (/No space left/.test(stderr)) {
     throw Object.assign(new Error(stderr.trim()), { code: "ENOSPC" });
   }
-  throw new KilnError("package_corrupt", `${one.name} ${one.version} cannot be unpacked: ${stderr.trim()}`, {
-    hint: "Remove Kiln's cache folder and build again.",
+  throw corrupt(one, /File too large/.test(stderr) ? "it unpacks to too much" : stderr.trim());
+}
+
+function corrupt(one: LockedPackage, why: string): KilnError {
+  return new KilnError("package_corrupt", `${one.name} ${one.version} cannot be unpacked: ${why}`, {
+    hint: "Remove Kiln's cache folder and build again; if it stays so, the package itself is wrong.",
   });
 }
 
-async function readMembers(folder: string): Promise<ReadonlyMap<string, string>> {
-  const names = (await readdir(folder)).sort();
+/** Files of the archive alone: a link in it would be followed to a file of this machine, whose text came into the image. */
+function membersOf(tree: Tree, one: LockedPackage): ReadonlyMap<string, string> {
+  const members = [...tree.values()].filter(({ type }) => type !== "folder");
+  const odd = members.find(({ type, path }) => type !== "file" || path.includes("/"));
+  if (odd) throw corrupt(one, `its control archive has ${odd.path} as a ${odd.type}; expected files.`);
   return new Map(
-    await Promise.all(
-      names.map(
-        async (name): Promise<[string, string]> => [name, await readFile(join(folder, name), "utf8")],
-      ),
+    members.flatMap(({ path, content }) =>
+      content ? [[path, contentBytes(content, largestControl).toString("utf8")]] : [],
     ),
   );
 }
