@@ -51,6 +51,14 @@ export interface ImageSpec {
   readonly files: readonly FileSpec[];
   /** Patterns of what is left out of `files`, after those of `.dockerignore` and in its syntax. */
   readonly exclude: readonly string[];
+  /** Users that the image gets, besides those that its base and packages bring. */
+  readonly users: readonly UserSpec[];
+  readonly folders: readonly FolderSpec[];
+  readonly links: readonly LinkSpec[];
+  /** Environment variables, over those of the base. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Labels of the image's configuration, over those of the base. */
+  readonly labels: Readonly<Record<string, string>>;
   /** Name, uid, `name:group` or `uid:gid`, as in the OCI image configuration. */
   readonly user: string | undefined;
   /** argv. Absent: that of the base image. */
@@ -62,6 +70,35 @@ export type ImageBase =
   | { readonly kind: "debian"; readonly suite: string }
   /** An OCI image layout: a folder or a tar archive. `path` is absolute; `ref` picks one of several images. */
   | { readonly kind: "oci"; readonly path: string; readonly ref: string | undefined };
+
+/** A line of passwd(5), and what groups it needs. */
+export interface UserSpec {
+  readonly name: string;
+  /** Absent: the lowest from 1000 on that the image has not. */
+  readonly uid: number | undefined;
+  /** Name of its group, which is made where the image has none of that name. Absent: the user's own name. */
+  readonly group: string | undefined;
+  /** Names of further groups, which the image has. */
+  readonly groups: readonly string[];
+  /** Absolute path, made and owned by the user. Absent: none. */
+  readonly home: string | undefined;
+  readonly shell: string | undefined;
+}
+
+export interface FolderSpec {
+  /** Absolute path in the image. */
+  readonly path: string;
+  readonly mode: number;
+  /** As in `FileSpec`. */
+  readonly owner: string | undefined;
+}
+
+export interface LinkSpec {
+  /** Absolute path in the image. */
+  readonly path: string;
+  /** What it points to, absolute or relative to its folder; need not be there. */
+  readonly target: string;
+}
 
 export interface FileSpec {
   /** Absolute path of a file or folder inside the project. */

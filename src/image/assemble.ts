@@ -13,6 +13,7 @@ import { mediaTypes } from "./oci-types.ts";
 import type { LockedPackages } from "./packages/contract.ts";
 import type { ProjectFile } from "./project-files.ts";
 import { mergeLayers } from "./tree.ts";
+import { usersLayer } from "./users-layer.ts";
 
 /** Everything that decides what is in an image, besides the spec's own words. */
 export interface Inputs {
@@ -36,11 +37,14 @@ export async function assembleImage(
     layers.map((layer) => layerTree(place.store, place.cache, layer, place.pace)),
   );
   let root: Tree = mergeLayers(trees);
-  const fileTrees = groupFiles(inputs.files).map((group) => {
+  const users = await usersLayer(spec.image.users, root, findPlace);
+  const fileTrees = users.size === 0 ? [] : [users];
+  root = mergeLayers([root, users]);
+  for (const group of groupFiles(inputs.files)) {
     const tree = filesLayer(group, root, readAccounts(root));
     root = mergeLayers([root, tree]);
-    return tree;
-  });
+    fileTrees.push(tree);
+  }
   const process = processConfig(spec.image, inputs.base.process, root);
   await checkCommands(spec, process, root, findPlace);
   for (const { to, link } of checkLinks(inputs.files, root, spec).slice(0, mostLinksTold)) {

@@ -29,7 +29,7 @@ test("an image of a folder has one layer, a numeric user and the command", async
   const config = readConfig(imageStore(shop.state), manifest);
   expect(config.config).toEqual({
     User: "33:0",
-    Env: ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"],
+    Env: ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8"],
     Cmd: ["/srv/run"],
     WorkingDir: "/",
     StopSignal: "SIGTERM",

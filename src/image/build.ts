@@ -20,6 +20,7 @@ import type { LockedPackages, PackagesTree } from "./packages/contract.ts";
 import { type LeftOut, readProjectFiles } from "./project-files.ts";
 import { ProjectIgnore } from "./project-ignore.ts";
 import { publish } from "./publish.ts";
+import { statedFolders, statedLinks } from "./stated.ts";
 import { readGitState } from "./version.ts";
 
 /** Part of every build's cache key: raise it when the same inputs would give another image. */
@@ -124,7 +125,7 @@ async function readInputs(spec: ServiceSpec, options: BuildOptions, place: Layer
   const { files, leftOut } = await readProjectFiles(spec.image.files, walk);
   await index.save();
   for (const text of leftOutWords(leftOut)) options.progress({ kind: "note", text });
-  return { base, packages, files };
+  return { base, packages, files: [...statedFolders(spec.image), ...files, ...statedLinks(spec.image)] };
 }
 
 const mostNamed = 8;
@@ -185,6 +186,9 @@ function buildKey(
       hostArchitecture(),
       base.identity,
       packages?.inputDigest,
+      image.users,
+      image.env,
+      image.labels,
       image.user,
       image.command,
       contents,

@@ -59,7 +59,7 @@ export function filesLayer(
     const identity =
       identities.get(file.owner) ?? resolveIdentity(file.owner, accounts, `owner of /${file.to}`);
     identities.set(file.owner, identity);
-    const path = targetIn(lower, file);
+    const path = targetIn({ get: (at) => layer.get(at) ?? lower.get(at) }, file);
     for (const parent of parentsOf(path)) addParent(layer, lower, parent, file);
     const present = layer.get(path) ?? lower.get(path);
     const kept = file.keepsPresent && present?.type === "folder" ? present : undefined;
@@ -68,9 +68,9 @@ export function filesLayer(
   return layer;
 }
 
-function targetIn(lower: Tree, file: ProjectFile): string {
+function targetIn(present: Pick<Tree, "get">, file: ProjectFile): string {
   // A folder is merged into what is there, so it follows a symlink of the image; a file takes the symlink's place.
-  const path = resolvePath(lower, file.to, { last: file.type === "folder" });
+  const path = resolvePath(present, file.to, { last: file.type === "folder" });
   if (path) return path;
   throw new KilnError("path_escapes", `/${file.to} lies behind a loop of symlinks in the image.`, {
     hint: "Choose another target in `files`.",

@@ -23,7 +23,7 @@ const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bi
  */
 export function processConfig(spec: ImageSpec, base: ProcessConfig, root: Tree): ProcessConfig {
   const { uid, gid } = resolveIdentity(spec.user ?? (base.User || "0:0"), readAccounts(root), "user");
-  const env = withPath(base.Env ?? []);
+  const env = environmentOf(base.Env ?? [], spec.env);
   const workingFolder = base.WorkingDir || "/";
   const start = spec.command
     ? { Cmd: spec.command }
@@ -34,7 +34,7 @@ export function processConfig(spec: ImageSpec, base: ProcessConfig, root: Tree):
     ...start,
     WorkingDir: workingFolder,
     StopSignal: base.StopSignal || "SIGTERM",
-    ...(base.Labels ? { Labels: base.Labels } : {}),
+    ...labelsOf({ ...base.Labels, ...spec.labels }),
   };
 }
 
@@ -42,8 +42,24 @@ export function argvOf(config: ProcessConfig): readonly string[] {
   return [...(config.Entrypoint ?? []), ...(config.Cmd ?? [])];
 }
 
-function withPath(env: readonly string[]): readonly string[] {
-  return env.some((pair) => pair.startsWith("PATH=")) ? env : [`PATH=${defaultPath}`, ...env];
+/** What the base has and the spec says, and of what neither does: a search path, and UTF-8 as the encoding of text. */
+function environmentOf(base: readonly string[], own: Readonly<Record<string, string>>): readonly string[] {
+  const pairs = new Map([...base.map(nameAndValue), ...Object.entries(own)]);
+  const hasLocale = ["LANG", "LC_ALL", "LC_CTYPE"].some((name) => pairs.has(name));
+  const defaults = [
+    ...(pairs.has("PATH") ? [] : [`PATH=${defaultPath}`]),
+    ...(hasLocale ? [] : ["LANG=C.UTF-8"]),
+  ];
+  return [...defaults, ...[...pairs].map(([name, value]) => `${name}=${value}`)];
+}
+
+function nameAndValue(pair: string): readonly [string, string] {
+  const at = pair.indexOf("=");
+  return [pair.slice(0, at), pair.slice(at + 1)];
+}
+
+function labelsOf(labels: Readonly<Record<string, string>>): Pick<ProcessConfig, "Labels"> {
+  return Object.keys(labels).length === 0 ? {} : { Labels: labels };
 }
 
 /** `PATH` among `NAME=value` pairs. */

@@ -3,10 +3,16 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { pacer } from "../lib/pace.ts";
 import { buildImage } from "./build.ts";
+import { contentBytes } from "./content.ts";
+import { imageStore, readConfig, readManifest } from "./image-store.ts";
 import { InputIndex } from "./input-index.ts";
+import { layerTree } from "./layers.ts";
 import { readProjectFiles } from "./project-files.ts";
 import { ProjectIgnore } from "./project-ignore.ts";
 import { serviceSpec, treeOf, type Workshop, workshop } from "./test-kit.ts";
+import { lookUp, mergeLayers } from "./tree.ts";
+
+const nothing = { kind: "bytes", bytes: Buffer.alloc(0) } as const;
 
 const entry = (from: string, to = "/app") => ({ from, to, mode: undefined, owner: undefined });
 
@@ -115,6 +121,95 @@ describe("what is left out", () => {
     shop.write("shop.yaml", "rollout: { bake: 2s }");
     expect(await buildImage(spec, options)).toMatchObject({ digest, changed: false });
     expect(notes[0]).toBe('left out: .env, shop.yaml; `image.exclude: ["!NAME"]` keeps one');
+  });
+});
+
+describe("what the spec states itself", () => {
+  const accounts = {
+    "etc/passwd": "root:x:0:0::/root:/bin/sh\nold:x:1000:1000::/:\n",
+    "etc/group": "www-data:x:33:\n",
+  };
+
+  async function built(shop: Workshop, image: Parameters<typeof serviceSpec>[0]) {
+    const packages = async () => ({ inputDigest: "0", tree: async () => treeOf({ etc: null, ...accounts }) });
+    shop.write("app/run", "#!", 0o755);
+    const spec = serviceSpec({
+      from: { kind: "debian", suite: "bookworm" },
+      packages: ["x"],
+      files: [entry(join(shop.project, "app"))],
+      command: ["/app/run"],
+      ...image,
+    });
+    const { digest } = await buildImage(spec, { ...shop.options, packages });
+    const store = imageStore(shop.state);
+    const manifest = readManifest(store, digest);
+    const trees = manifest.layers.map(({ digest: layer, size }) =>
+      layerTree(store, shop.state.cache, { digest: layer, bytes: size }, pacer(shop.options.signal)),
+    );
+    return { root: mergeLayers(await Promise.all(trees)), config: readConfig(store, manifest).config };
+  }
+
+  test("users, folders and links become files, with owners by name", async () => {
+    using shop = workshop();
+    const user = { uid: undefined, group: undefined, groups: [], home: undefined, shell: undefined };
+    const { root, config } = await built(shop, {
+      users: [
+        { ...user, name: "web", groups: ["www-data"], home: "/srv/web" },
+        { ...user, name: "job", uid: 7, group: "web", shell: "/bin/sh" },
+      ],
+      folders: [{ path: "/var/cache/shop", mode: 0o700, owner: "job" }],
+      links: [{ path: "/app/current", target: "run" }],
+      user: "job",
+    });
+    const text = (path: string) => contentBytes(lookUp(root, path)?.content ?? nothing, 1000).toString();
+    expect(text("etc/passwd")).toBe(
+      `${accounts["etc/passwd"]}web:x:1001:1001::/srv/web:/usr/sbin/nologin\njob:x:7:1001::/nonexistent:/bin/sh\n`,
+    );
+    expect(text("etc/group")).toBe("www-data:x:33:web\nweb:x:1001:\n");
+    expect(root.get("srv/web")).toMatchObject({ type: "folder", mode: 0o755, uid: 1001, gid: 1001 });
+    expect(root.get("var/cache/shop")).toMatchObject({ type: "folder", mode: 0o700, uid: 7, gid: 1001 });
+    expect(lookUp(root, "app/current")).toMatchObject({ path: "app/run" });
+    expect(config).toMatchObject({ User: "7:1001" });
+  });
+
+  test("the environment and labels are part of the image; a locale of the spec is kept", async () => {
+    using shop = workshop();
+    const { config } = await built(shop, { env: { LC_ALL: "C", PATH: "/app" }, labels: { a: "b" } });
+    expect(config).toMatchObject({ Env: ["LC_ALL=C", "PATH=/app"], Labels: { a: "b" } });
+  });
+
+  test("a user that the image has, and a group that it has not, are refused", async () => {
+    using shop = workshop();
+    const user = { uid: undefined, group: undefined, groups: [], home: undefined, shell: undefined };
+    await expect(built(shop, { users: [{ ...user, name: "old" }] })).rejects.toMatchObject({
+      code: "spec_invalid",
+    });
+    const users = [{ ...user, name: "web", groups: ["ww-data"] }];
+    await expect(built(shop, { users })).rejects.toMatchObject({
+      code: "user_missing",
+      hint: 'Did you mean "www-data"?',
+    });
+  });
+
+  test("`to: /`, and two entries into one folder, merge as copies do, also through a link of the first", async () => {
+    using shop = workshop();
+    shop.write("a/app/run", "#!", 0o755);
+    shop.write("a/data/x", "1");
+    symlinkSync("data", join(shop.project, "a/current"));
+    shop.write("b/data/x", "2");
+    shop.write("c", "3");
+    const { root } = await built(shop, {
+      files: [
+        entry(join(shop.project, "a"), "/"),
+        entry(join(shop.project, "b"), "/"),
+        entry(join(shop.project, "c"), "/current/c"),
+      ],
+    });
+    expect(root.get("data/x")?.content).toMatchObject({ length: 1 });
+    expect(contentBytes(root.get("data/x")?.content ?? nothing, 10).toString()).toBe("2");
+    expect([...root.keys()].filter((path) => path.startsWith("data") || path === "current").sort()).toEqual([
+      ...["current", "data", "data/c", "data/x"],
+    ]);
   });
 });
 

@@ -61,7 +61,7 @@ export function parentsOf(path: string): string[] {
  * followed. Parts that do not exist stay as they are. Undefined for a loop: 40 links, as path_resolution(7) says.
  */
 export function resolvePath(
-  tree: Tree,
+  tree: Pick<Tree, "get">,
   path: string,
   options: { readonly last: boolean },
 ): string | undefined {

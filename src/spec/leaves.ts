@@ -136,6 +136,17 @@ export const containerPath = (expected = "an absolute path in the image, such as
     },
   });
 
+/** As `containerPath`, or the root itself: a folder's content may land anywhere. */
+export const targetPath = () =>
+  text({
+    expected: "an absolute path in the image, such as /srv/www",
+    pattern: v.targetPathPattern,
+    hint: (found) => {
+      const path = typeof found === "string" ? v.normalisedPath(found) : undefined;
+      return path === undefined ? "Write the path out from the root, without `..`." : `Write ${path}.`;
+    },
+  });
+
 /** A path of this machine, inside the project or not; relative ones count from the folder of kiln.yaml. */
 export const machinePath = (expected: string) =>
   text({

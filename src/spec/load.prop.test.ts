@@ -44,6 +44,14 @@ const image: fc.Arbitrary<ImageSpec> = fc.record({
     .constantFrom([], [{ from: "a file", to: "/0", mode: 0o640, owner: "www-data:33" }])
     .map((files) => files.map((entry) => ({ ...entry, from: join(folder, entry.from) }))),
   exclude: fc.subarray(["node_modules", "**/*.log", "!keep.log"]),
+  users: fc.constantFrom(
+    [],
+    [{ name: "app", uid: 1001, group: "staff", groups: [], home: "/h", shell: "/s" }],
+  ),
+  folders: fc.constantFrom([], [{ path: "/folder", mode: 0o750, owner: "app" }]),
+  links: fc.constantFrom([], [{ path: "/link", target: "../folder" }]),
+  env: fc.constantFrom({}, { LANG: "C" }),
+  labels: fc.constantFrom({}, { "org.example/team": "shop" }),
   user: fc.option(fc.constantFrom("www-data", "1000", "0:0"), { nil: undefined }),
   command: fc.array(printable, { minLength: 1 }),
 });
@@ -197,6 +205,7 @@ function toDocument({
       ...image,
       from: image.from.kind === "debian" ? `debian:${image.from.suite}` : "scratch",
       files: image.files.map((f) => ({ ...f, from: "a file", mode: f.mode?.toString(8).padStart(4, "0") })),
+      folders: image.folders.map((f) => ({ ...f, mode: f.mode.toString(8).padStart(4, "0") })),
     },
     health: {
       ...(health.check.kind === "http" ? { http: health.check.path } : {}),

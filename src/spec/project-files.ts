@@ -59,7 +59,7 @@ export async function findProjectFiles(
     to: file.to,
     isFolder: found[index]?.isFolder ?? true,
   }));
-  breaches.push(...filesAsFolders(targets, servers));
+  breaches.push(...targetsTwice(targets), ...filesAsFolders(targets, servers));
   const configs = await Promise.all(
     (servers?.files ?? []).map(({ from }, index) =>
       catching(breaches, ["servers", "files", index, "from"], () => findConfigFile(root, from)),
@@ -173,6 +173,22 @@ function wrongWith(path: string, error: unknown): Omit<Breach, "path"> {
 function kindOf(stats: Stats): string {
   if (stats.isSocket()) return "a socket";
   return stats.isFIFO() ? "a named pipe" : "a device";
+}
+
+/** Folders with one target merge, as copies into one folder do; a file has its target for itself, and the root is a folder. */
+function* targetsTwice(
+  targets: readonly { readonly index: number; readonly to: string; readonly isFolder: boolean }[],
+): Generator<Breach> {
+  for (const { index, to, isFolder } of targets) {
+    const path = ["image", "files", index, "to"];
+    const before = targets.find((other) => other.to === to && other.index < index);
+    if (to === "/" && !isFolder) {
+      yield { path, message: "/ is a folder; expected the path of a file, such as /srv/file." };
+    } else if (before !== undefined && !(isFolder && before.isFolder)) {
+      const message = `${to} is already the target of \`image.files[${before.index}]\`; expected each file to have its own.`;
+      yield { path, message };
+    }
+  }
 }
 
 /** A path cannot be a file and a folder at once. */

@@ -28,7 +28,8 @@ const rules: readonly Rule[] = [
   packagesNeedDebian,
   packagesOnce,
   commandNeeded,
-  targetsOnce,
+  linksOnce,
+  accountsOnce,
   reservedTargets,
   writableApart,
   writableHidesNoFile,
@@ -79,17 +80,41 @@ function* commandNeeded({ document: { image } }: RuleInput): Generator<Breach> {
   };
 }
 
-function* targetsOnce({ document: { image } }: RuleInput): Generator<Breach> {
-  const seen = new Map<string, number>();
-  for (const [index, file] of (image?.files ?? []).entries()) {
-    const before = seen.get(file.to);
-    if (before === undefined) seen.set(file.to, index);
-    else {
-      yield {
-        path: ["image", "files", index, "to"],
-        message: `${file.to} is already the target of \`image.files[${before}]\`; expected each target once.`,
-      };
-    }
+interface Target {
+  readonly at: string;
+  readonly path: Path;
+}
+
+/** What the image gets besides `image.files`. */
+function linksAndFolders(image: SpecDocument["image"] | undefined): readonly Target[] {
+  const at = (key: "links" | "folders") =>
+    (image?.[key] ?? []).map(({ path }, i) => ({ at: path, path: ["image", key, i, "path"] }));
+  return [...at("folders"), ...at("links")];
+}
+
+/** A link takes the place of whatever is there; a folder may state the mode and owner of one that `files` brings. */
+function* linksOnce({ document: { image } }: RuleInput): Generator<Breach> {
+  const seen = new Map((image?.files ?? []).map(({ to }, i) => [to, `\`image.files[${i}]\``]));
+  for (const { path } of image?.folders ?? []) seen.set(path, "`image.folders`");
+  for (const [index, { path }] of (image?.links ?? []).entries()) {
+    const other = seen.get(path);
+    seen.set(path, `\`image.links[${index}]\``);
+    if (other === undefined) continue;
+    yield {
+      path: ["image", "links", index, "path"],
+      message: `${path} is already the target of ${other}; expected a link to have its path for itself.`,
+    };
+  }
+}
+
+function* accountsOnce({ document: { image } }: RuleInput): Generator<Breach> {
+  const names = (image?.users ?? []).map(({ name }) => name);
+  for (const [index, name] of names.entries()) {
+    if (names.indexOf(name) === index) continue;
+    yield {
+      path: ["image", "users", index, "name"],
+      message: `The user ${name} is there twice; expected it once.`,
+    };
   }
 }
 
@@ -98,7 +123,13 @@ const kernelFolders = ["/proc", "/sys", "/dev"];
 function* reservedTargets({ document: { image, servers } }: RuleInput): Generator<Breach> {
   const targets = (image?.files ?? []).map((file, i) => ({ path: ["image", "files", i, "to"], at: file.to }));
   const writable = (servers?.writable ?? []).map((at, i) => ({ path: ["servers", "writable", i], at }));
-  for (const { path, at } of [...targets, ...writable, ...placedFiles(servers)]) {
+  for (const { path, at } of [...targets, ...linksAndFolders(image), ...writable, ...placedFiles(servers)]) {
+    if (at.split("/").some((part) => part.startsWith(".wh."))) {
+      yield {
+        path,
+        message: `${at} has a name that begins with \`.wh.\`, by which image layers mark what they remove.`,
+      };
+    }
     const folder = kernelFolders.find((kernel) => isAtOrBelow(at, kernel));
     if (!folder) continue;
     yield {
@@ -125,11 +156,13 @@ function* writableApart({ document: { servers } }: RuleInput): Generator<Breach>
 
 function* writableHidesNoFile({ document: { image, servers } }: RuleInput): Generator<Breach> {
   for (const [index, writable] of (servers?.writable ?? []).entries()) {
-    const hidden = (image?.files ?? []).find((file) => isAtOrBelow(file.to, writable));
+    const files = (image?.files ?? []).map(({ to }) => ({ at: to, from: "files" }));
+    const links = (image?.links ?? []).map(({ path }) => ({ at: path, from: "links" }));
+    const hidden = [...files, ...links].find(({ at }) => isAtOrBelow(at, writable));
     if (!hidden) continue;
     yield {
       path: ["servers", "writable", index],
-      message: `${writable} is empty in every server and would hide ${hidden.to} from \`image.files\`; expected them apart.`,
+      message: `${writable} is empty in every server and would hide ${hidden.at} from \`image.${hidden.from}\`; expected them apart.`,
       hint: "Put the file elsewhere, or make a smaller folder writable.",
     };
   }

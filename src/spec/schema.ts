@@ -15,7 +15,7 @@ const file = z
         .min(1, { error: "the path of a file or folder, relative to kiln.yaml" })
         .describe("File or folder inside the project, relative to the folder of kiln.yaml."),
       to: leaf
-        .containerPath()
+        .targetPath()
         .describe("Absolute path in the image that it gets; a folder's content lands below it."),
       mode: leaf
         .mode()
@@ -31,6 +31,79 @@ const file = z
     { error: "a mapping with from and to" },
   )
   .describe("One file or folder of the project.");
+
+const accountName = (what: string) =>
+  leaf.text({
+    expected: `the name of a ${what}, of letters, digits, dots, hyphens and underscores, such as app`,
+    pattern: v.accountPattern,
+    examples: ["app"],
+  });
+
+const user = z
+  .strictObject(
+    {
+      name: accountName("user").describe("Name of the user; the image must not have it."),
+      uid: leaf
+        .whole(1, 2 ** 32 - 2, "a number")
+        .optional()
+        .describe("Number of the user; the lowest from 1000 on that the image does not have, when absent."),
+      group: accountName("group")
+        .optional()
+        .describe("Its group, made where the image has none of that name; named as the user when absent."),
+      groups: leaf
+        .list(accountName("group"), "groups")
+        .prefault([])
+        .describe("Further groups that the user is in; the image must have them."),
+      home: leaf
+        .containerPath("an absolute path in the image, such as /home/app")
+        .optional()
+        .describe("Its home folder, made if it is missing; /nonexistent, which is not made, when absent."),
+      shell: leaf
+        .containerPath("an absolute path in the image, such as /bin/sh")
+        .optional()
+        .describe("Its shell; /usr/sbin/nologin when absent."),
+    },
+    { error: "a mapping with a name" },
+  )
+  .describe("One user.");
+
+const folder = z
+  .strictObject(
+    {
+      path: leaf.containerPath().describe("Absolute path of the folder in the image."),
+      mode: leaf.mode().optional().describe("Permission bits, octal and in quotes; 0755 when absent."),
+      owner: leaf
+        .user("a user name or number, optionally with a group, such as www-data or 33:33")
+        .optional()
+        .describe("User name or number, optionally with `:group`; root when absent."),
+    },
+    { error: "a mapping with a path" },
+  )
+  .describe("One folder.");
+
+const link = z
+  .strictObject(
+    {
+      path: leaf.containerPath().describe("Absolute path of the symbolic link in the image."),
+      target: leaf
+        .text({
+          expected: "the path that the link points to, such as ../lib/tool",
+          pattern: /^[^\0]{1,4095}$/,
+        })
+        .describe("What it points to, absolute or relative to the link's folder; need not be there."),
+    },
+    { error: "a mapping with path and target" },
+  )
+  .describe("One symbolic link.");
+
+const environmentVariables = () =>
+  z.record(
+    z.string().regex(v.envNamePattern, {
+      error: "a name of letters, digits and underscores that begins with no digit",
+    }),
+    z.string({ error: 'a text ("" is the empty one)' }),
+    { error: "a mapping from names to texts" },
+  );
 
 const image = z
   .strictObject(
@@ -85,6 +158,28 @@ const image = z
         .list(leaf.ignorePattern(), "patterns")
         .prefault([])
         .describe("Patterns of what `files` leaves out, as in a .dockerignore and after those in it."),
+      users: leaf
+        .list(user, "users")
+        .prefault([])
+        .describe("Users that the image gets, besides those of its base and packages."),
+      folders: leaf
+        .list(folder, "folders")
+        .prefault([])
+        .describe("Folders that the image gets, or whose mode and owner it states."),
+      links: leaf.list(link, "links").prefault([]).describe("Symbolic links that the image gets."),
+      env: environmentVariables()
+        .prefault({})
+        .describe("Environment variables, over those of the base; LANG is C.UTF-8 when nobody sets it."),
+      labels: z
+        .record(
+          z.string().regex(/^[!-~]{1,200}$/, {
+            error: "a name without blanks, such as org.opencontainers.image.source",
+          }),
+          z.string({ error: 'a text ("" is the empty one)' }),
+          { error: "a mapping from names to texts" },
+        )
+        .prefault({})
+        .describe("Labels of the image, over those of the base."),
       user: leaf
         .user("a user name or number, optionally with a group, such as www-data or 1000:1000")
         .optional()
@@ -156,14 +251,7 @@ const servers = z
     {
       count: leaf.whole(0, 1000).prefault(1).describe("How many servers; changing only this scales."),
       port: leaf.port().optional().describe("TCP port that the process listens on, inside the server."),
-      env: z
-        .record(
-          z.string().regex(v.envNamePattern, {
-            error: "a name of letters, digits and underscores that begins with no digit",
-          }),
-          z.string({ error: 'a text ("" is the empty one)' }),
-          { error: "a mapping from names to texts" },
-        )
+      env: environmentVariables()
         .prefault({})
         .describe("Environment variables; numbers and booleans are taken as they are written."),
       memory: leaf.size().optional().describe("Most memory that one server may use; no limit when absent."),
@@ -510,6 +598,9 @@ const writtenAsText = [
   "image.user",
   "image.command.*",
   "image.files.*.owner",
+  "image.folders.*.owner",
+  "image.env.*",
+  "image.labels.*",
   "servers.env.*",
   "jobs.before.*.command.*",
   "jobs.after.*.command.*",

@@ -79,6 +79,13 @@ function toImage(image: SpecDocument["image"], files: Found): ImageSpec {
       return { from: files.sources[index] ?? file.from, to: file.to, mode: file.mode, owner: file.owner };
     }),
     exclude: image.exclude,
+    users: image.users.map(({ name, uid, group, groups, home, shell }) => {
+      return { name, uid, group, groups, home, shell };
+    }),
+    folders: image.folders.map(({ path, mode, owner }) => ({ path, mode: mode ?? 0o755, owner })),
+    links: image.links,
+    env: image.env,
+    labels: image.labels,
     user: image.user,
     command: image.command,
   };

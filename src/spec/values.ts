@@ -40,6 +40,9 @@ export function parseSize(text: string): number | undefined {
 /** Absolute, and the only way to write that path: no `.`, `..`, `//`, no slash at the end, not `/` itself. */
 export const containerPathPattern = /^(\/(?!\.{1,2}(\/|$))[^/]+)+$/;
 
+/** The same, or `/`. */
+export const targetPathPattern = new RegExp(`^/$|${containerPathPattern.source}`);
+
 /** Of any form, but not so long that the router could not take it. */
 export const machinePathPattern = /^[^~].{0,999}$/u;
 
@@ -66,6 +69,9 @@ export const versionPattern = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/;
 /** Name or number, optionally with a group: OCI Image Configuration, `config.User`. Names as useradd(8) knows them. */
 export const userPattern =
   /^([A-Za-z_][A-Za-z0-9_.-]{0,31}|\d{1,10})(:([A-Za-z_][A-Za-z0-9_.-]{0,31}|\d{1,10}))?$/;
+
+/** Names of users and groups as useradd(8) knows them. */
+export const accountPattern = /^[A-Za-z_][A-Za-z0-9_.-]{0,31}$/;
 
 /** Numbers of a user are at most 2^32 - 2: the last one means "no change" to chown(2). */
 export function userInRange(text: string): boolean {
