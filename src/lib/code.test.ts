@@ -1,7 +1,16 @@
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { readCode } from "./code.ts";
+import { isUntouched, readCode } from "./code.ts";
 import { version } from "./version.ts";
 
 let folder: string;
@@ -20,7 +29,7 @@ test("the same sources are the same revision, in any folder", () => {
   const copy = `${folder}-copy`;
   cpSync(folder, copy, { recursive: true });
   const { revision } = readCode(folder);
-  expect(readCode(copy)).toEqual({ version: "1.2.3", revision, folder: copy });
+  expect(readCode(copy)).toMatchObject({ version: "1.2.3", revision, folder: copy });
   rmSync(copy, { recursive: true });
 });
 
@@ -34,6 +43,37 @@ test.each([
   write(file, "changed");
   expect(readCode(folder).revision !== before).toBe(differs);
 });
+
+test("code that nothing was done to is known without being read", () => {
+  const code = readCode(folder);
+  expect(isUntouched(code, folder)).toBe(true);
+  expect(isUntouched({ ...code, folder: "/elsewhere" }, folder)).toBe(false);
+  const { stamp: _, ...earlier } = code;
+  expect(isUntouched(earlier, folder)).toBe(false);
+});
+
+test.each([
+  ["is written again, as long and as old as it was", () => rewrite("src/lib/part.ts", "owt")],
+  ["is replaced", () => replace("src/main.ts", "eno")],
+  ["is added", () => write("src/lib/other.ts", "")],
+  ["is removed", () => rmSync(join(folder, "src/lib/part.ts"))],
+])("code of which a file %s is not taken for untouched", (_, change) => {
+  const code = readCode(folder);
+  change();
+  expect(isUntouched(code, folder)).toBe(false);
+});
+
+/** With the size and the time that it had: its time of change, which nobody can set, still tells. */
+function rewrite(name: string, text: string): void {
+  const { atime, mtime } = statSync(join(folder, name));
+  write(name, text);
+  utimesSync(join(folder, name), atime, mtime);
+}
+
+function replace(name: string, text: string): void {
+  write("new", text);
+  renameSync(join(folder, "new"), join(folder, name));
+}
 
 test("this checkout's code is read without being told where it lies", () => {
   expect(readCode()).toMatchObject({ version, revision: expect.stringMatching(/^[0-9a-f]{64}$/) });

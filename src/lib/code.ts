@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
-import { readdirSync, readFileSync } from "node:fs";
-import { join, relative } from "node:path";
+import { readdirSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { markOf } from "./file-mark.ts";
 
 /** What a process runs. Two of the same revision do the same, wherever they lie. */
 export interface Code {
@@ -11,6 +12,8 @@ export interface Code {
   readonly revision: string;
   /** The checkout. */
   readonly folder: string;
+  /** What stat(2) said of all its files just before they were read. Absent: it was recorded by an earlier version. */
+  readonly stamp?: string;
 }
 
 const checkout = fileURLToPath(new URL("../..", import.meta.url)).replace(/\/$/, "");
@@ -20,19 +23,39 @@ const checkout = fileURLToPath(new URL("../..", import.meta.url)).replace(/\/$/,
  */
 export function readCode(folder = checkout): Code {
   const { version } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) as { version: string };
+  const files = filesOf(folder);
+  const stamp = stampOf(folder, files);
   const hash = createHash("sha256");
-  for (const file of ["package.json", "package-lock.json", ...sourcesIn(folder)]) {
+  for (const file of files) {
     hash
       .update(`${file}\0`)
       .update(readFileSync(join(folder, file)))
       .update("\0");
   }
-  return { version, revision: hash.digest("hex"), folder };
+  return { version, revision: hash.digest("hex"), folder, stamp };
 }
 
-function sourcesIn(folder: string): readonly string[] {
-  return readdirSync(join(folder, "src"), { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && /(?<!\.test)\.ts$/.test(entry.name))
-    .map((entry) => relative(folder, join(entry.parentPath, entry.name)))
-    .sort();
+/** Whether this is the code of this checkout and nothing of it was written since: tells without reading any file. */
+export function isUntouched({ folder, stamp }: Code, here = checkout): boolean {
+  return folder === here && stamp === stampOf(here, filesOf(here));
+}
+
+function stampOf(folder: string, files: readonly string[]): string {
+  const hash = createHash("sha256");
+  for (const file of files)
+    hash.update(`${file} ${markOf(statSync(`${folder}/${file}`, { bigint: true }))}\n`);
+  return hash.digest("hex");
+}
+
+function filesOf(folder: string): readonly string[] {
+  return ["package.json", "package-lock.json", ...sourcesIn(folder, "src").sort()];
+}
+
+/** Paths within the checkout; put together by hand because this is part of every command's start. */
+function sourcesIn(folder: string, within: string): string[] {
+  return readdirSync(`${folder}/${within}`, { withFileTypes: true }).flatMap((entry) => {
+    const path = `${within}/${entry.name}`;
+    if (entry.isDirectory()) return sourcesIn(folder, path);
+    return entry.isFile() && path.endsWith(".ts") && !path.endsWith(".test.ts") ? [path] : [];
+  });
 }

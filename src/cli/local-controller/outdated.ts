@@ -1,4 +1,4 @@
-import { type Code, readCode } from "../../lib/code.ts";
+import { type Code, isUntouched, readCode } from "../../lib/code.ts";
 import { KilnError } from "../../lib/errors.ts";
 import { type Holder, readHolder } from "../../lib/holder.ts";
 import type { StateFolder } from "../../lib/state-folder.ts";
@@ -16,8 +16,9 @@ export interface Outdated {
  */
 export async function findOutdated({ controllerLock }: StateFolder): Promise<Outdated | undefined> {
   const holder = await readHolder(controllerLock);
+  if (holder === undefined || (holder.code && isUntouched(holder.code))) return undefined;
   const code = readCode();
-  if (holder === undefined || holder.code?.revision === code.revision) return undefined;
+  if (holder.code?.revision === code.revision) return undefined;
   return { holder, code };
 }
 

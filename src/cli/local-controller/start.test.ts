@@ -87,7 +87,7 @@ async function upgrade(holder: Partial<Holder>): Promise<number> {
   const { pid = 0, code = readCode() } = (await readHolder(state.controllerLock)) ?? {};
   await writeHolder(state.controllerLock, {
     pid,
-    code: { ...code, version: "0.0.9", revision: "0".repeat(64) },
+    code: { ...code, version: "0.0.9", revision: "0".repeat(64), stamp: "another" },
     ...holder,
   });
   return pid;
