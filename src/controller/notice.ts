@@ -15,7 +15,7 @@ export interface ServerNews {
 }
 
 export interface WarningNews {
-  readonly service: ServiceKey;
+  readonly service: ServiceKey | undefined;
   readonly kind: "service.warned";
   readonly message: string;
   readonly data: { readonly hint?: string };

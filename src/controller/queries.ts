@@ -86,7 +86,7 @@ function statusOf(
     failures: store.failures(service),
     trouble: trouble(service),
     warnings: (observation.warnings ?? [])
-      .filter((warning) => warning.service === service)
+      .filter((warning) => (warning.service ?? service) === service)
       .map(({ message, hint }) => ({ message, hint })),
   };
 }

@@ -15,7 +15,8 @@ export interface Observation {
 
 /** Something that will, or may, cost a service its traffic unless somebody sees to it. */
 export interface ServiceWarning {
-  readonly service: ServiceKey;
+  /** Undefined: it concerns all services of the platform. */
+  readonly service: ServiceKey | undefined;
   /** One sentence each: what is wrong, and what to do about it. */
   readonly message: string;
   readonly hint: string | undefined;

@@ -36,6 +36,7 @@ export function fakeHost(world: FakeWorld): Host {
       enter: (order, call) =>
         perform("enter", order.server, call, () => ({ argv: order.command, transcript: "/dev/null" })),
     },
+    troubles: () => [...world.troubles],
     logs: { read: (id, options, signal) => readLogs(world, id, options, signal) },
   };
 }

@@ -4,7 +4,7 @@ import type { Release } from "../../domain/release.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { KilnError } from "../../lib/errors.ts";
 import type { RoutedService, TargetCounts } from "../../router/router.ts";
-import type { HostServer } from "../fleet/host.ts";
+import type { HostServer, HostTrouble } from "../fleet/host.ts";
 
 /** How a fake server behaves; every part has a harmless default. */
 export interface FakeBehaviour {
@@ -62,6 +62,8 @@ export class FakeWorld {
   readonly longConnections = new Map<ServerId, readonly number[]>();
   /** What the router warns of. */
   readonly warnings: ServiceWarning[] = [];
+  /** What is wrong with what all servers of the host share. */
+  readonly troubles: HostTrouble[] = [];
   /** Ports that another program listens on. */
   readonly takenPorts = new Set<number>();
   /** Images that are gone. */

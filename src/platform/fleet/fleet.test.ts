@@ -614,3 +614,27 @@ test("what the router warns of is observed; when it can't say, the rest is obser
   fleet.world.failNext("renew");
   expect(await fleet.platform.observe(call)).toMatchObject({ warnings: [], routed: ["shop"] });
 });
+
+test("what is wrong with the machine is a warning of no service alone", async () => {
+  await using fleet = new TestFleet();
+  await fleet.serve(1, 1);
+  const trouble = { message: "The bridge was deleted. It was put right.", hint: undefined };
+  fleet.world.troubles.push(trouble);
+  expect((await fleet.platform.observe(call)).warnings).toEqual([{ service: undefined, ...trouble }]);
+});
+
+test("a server that nothing reaches any more fails at once, with the cause, and is replaced", async () => {
+  await using fleet = new TestFleet();
+  await fleet.serve(1, 2);
+  const server = fleet.world.servers.get("shop-1-1-1");
+  assert(server);
+  server.record = { ...server.record, lost: "its network link was deleted" };
+  await fleet.platform.observe(call);
+  await fleet.clock.advance(10);
+  const [group] = (await fleet.platform.observe(call)).groups;
+  expect(group?.failures).toMatchObject([
+    { id: "shop-1-1-1", kind: "unready", reason: "cannot be reached: its network link was deleted" },
+  ]);
+  await fleet.untilReady(1, 2);
+  expect((await fleet.ids(1, "ready")).toSorted()).toEqual(["shop-1-1-2", "shop-1-2-1"]);
+});

@@ -156,7 +156,7 @@ class HostFleet implements Fleet {
       ...(this.#jobs === undefined
         ? {}
         : { jobs: this.#jobs.observed(), reproductions: this.#jobs.reproductions() }),
-      warnings: await this.#renewCertificates(routed, call),
+      warnings: [...(await this.#renewCertificates(routed, call)), ...this.#hostTroubles()],
     };
   }
 
@@ -241,11 +241,15 @@ class HostFleet implements Fleet {
     await this.#background[Symbol.asyncDispose]();
   }
 
+  #hostTroubles(): readonly ServiceWarning[] {
+    return (this.#host.troubles?.() ?? []).map((trouble) => ({ service: undefined, ...trouble }));
+  }
+
   /** What goes wrong with it must not keep anybody from seeing the rest. */
   async #renewCertificates(routed: readonly RoutedService[], call: Call): Promise<readonly ServiceWarning[]> {
     try {
       const warnings = (await this.#router.renew?.(routed, call)) ?? [];
-      return warnings.filter(({ service }) => previewedBy(service) === undefined); // it has its service's certificate
+      return warnings.filter(({ service = "" }) => previewedBy(service) === undefined); // it has its service's certificate
     } catch (error) {
       if (!call.signal.aborted) this.#log.warn({ err: error }, "Looking after certificates failed");
       return [];

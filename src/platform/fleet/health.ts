@@ -4,6 +4,8 @@ export interface ProbeResult {
   readonly ok: boolean;
   /** What happened, for people: `GET / answered 200`, `connection refused`. */
   readonly words: string;
+  /** Nothing answered, or something else did: the way to it may be broken. Absent: it was reached. */
+  readonly unreached?: boolean;
 }
 
 /** What is known of a server's health. */

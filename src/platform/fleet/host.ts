@@ -33,6 +33,23 @@ export interface HostServer {
   readonly quarantinedAtMs: number | undefined;
   /** When it was retired; undefined for all others. */
   readonly retiredAtMs: number | undefined;
+  /**
+   * Why nothing can reach it any more although it runs: its link is gone. The end of a sentence. Nothing but another server
+   * mends that. Absent: nothing is known to be wrong.
+   */
+  readonly lost?: string;
+  /**
+   * The machine's own address on the link that it is on: what speaks to the server from another one has come to something
+   * else. Absent: not known.
+   */
+  readonly reachedFrom?: string;
+}
+
+/** Something wrong with what all servers of a host share. */
+export interface HostTrouble {
+  /** One sentence each: what is wrong, or was, and what to do about it. */
+  readonly message: string;
+  readonly hint: string | undefined;
 }
 
 /**
@@ -69,6 +86,10 @@ export interface Host {
   runJob?(job: HostJob, call: Call): Promise<HostServer>;
   /** Absent: nobody is let into its servers. `isolate` remembers that it is out of traffic for good. */
   readonly access?: Access;
+  /** A server was not reached: the next `list` looks whether everything around servers is as it should be. */
+  suspect?(): void;
+  /** What the last `list` has found wrong with what servers share, also what was mended lately. From memory. */
+  troubles?(): readonly HostTrouble[];
   /** Freezes it where that can be done, remembers that, then keeps its evidence. Throws `server_unknown`. */
   quarantine(id: ServerId, reason: Taint, call: Call): Promise<Evidence>;
 }

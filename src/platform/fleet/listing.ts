@@ -50,6 +50,8 @@ export class Listing {
       else if (!memory.isGoneSince(found.id, version)) servers.adopt(found, name, weight);
     } else if (found.state === "exited" && isRunning(member) && member.version <= version) {
       endings.ended(member, found.exit);
+    } else if (found.lost !== undefined && isRunning(member) && member.version <= version) {
+      endings.fail(member, "unready", `cannot be reached: ${found.lost}`);
     } else if (found.state === "running" && member.state === "failed" && member.version <= version) {
       endings.stopAgain(member);
     }

@@ -24,6 +24,8 @@ export interface Member {
   state: SlotState;
   sinceMs: number;
   address: string | undefined;
+  /** The machine's own address on the way to it; undefined when that is not known. */
+  reachedFrom: string | undefined;
   health: Health | undefined;
   /** The router has or had it with a weight above 0: requests may be open. */
   wasInTraffic: boolean;

@@ -88,6 +88,15 @@ test("nobody listens", async () => {
   expect(await networkProber.probe(target(port), never)).toEqual({ ok: false, words: "connection refused" });
 });
 
+test("an answer to another address of the machine's than the server's link has is not the server's", async () => {
+  const { port, asked } = await serve(["HTTP/1.1 200 OK\r\n\r\n"], { hold: true });
+  const words = "this machine sends packets for it elsewhere, and something there answers";
+  const elsewhere = target(port, { from: "10.192.4.1" });
+  expect(await networkProber.probe(elsewhere, never)).toEqual({ ok: false, words, unreached: true });
+  expect(asked).toEqual([]);
+  expect(await networkProber.probe(target(port, { from: "127.0.0.1" }), never)).toMatchObject({ ok: true });
+});
+
 test("a tcp check connects and asks nothing; an alive check does not even that", async () => {
   const { port, asked } = await serve([]);
   expect(await networkProber.probe(target(port, { check: { kind: "tcp" } }), never)).toEqual({

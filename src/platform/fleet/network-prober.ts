@@ -50,7 +50,9 @@ class NetworkProbe {
     const onread = { buffer: sharedBuffer, callback: (bytes: number) => this.#read(bytes) };
     this.#socket = connect({ host, port, onread } satisfies TcpNetConnectOpts);
     this.#socket.on("connect", () => this.#connect());
-    this.#socket.on("error", (error: NodeJS.ErrnoException) => this.#decide(false, errorWords(error)));
+    this.#socket.on("error", (error: NodeJS.ErrnoException) =>
+      this.#decide(false, errorWords(error), isUnreached(error)),
+    );
     this.#socket.on("close", () => this.#close());
     signal.addEventListener("abort", this.#end);
     if (signal.aborted) this.#end();
@@ -58,6 +60,12 @@ class NetworkProbe {
 
   #connect(): void {
     this.#connected = true;
+    const { from } = this.#target;
+    if (from !== undefined && this.#socket.localAddress !== from) {
+      this.#decide(false, "this machine sends packets for it elsewhere, and something there answers", true);
+      this.#end();
+      return;
+    }
     if (this.#target.check.kind === "http") this.#socket.write(requestOf(this.#target));
     else {
       this.#decide(true, "connected");
@@ -84,7 +92,7 @@ class NetworkProbe {
 
   #late(): void {
     const missing = this.#connected ? this.#words("had no answer") : "no connection";
-    this.#decide(false, `${missing} within ${durationWords(this.#target.timeoutMs)}`);
+    this.#decide(false, `${missing} within ${durationWords(this.#target.timeoutMs)}`, !this.#connected);
     this.#end();
   }
 
@@ -96,10 +104,10 @@ class NetworkProbe {
   }
 
   /** The first word counts; the timer goes on so that a body without end is cut off. */
-  #decide(ok: boolean, words: string): void {
+  #decide(ok: boolean, words: string, unreached = false): void {
     if (this.#decided) return;
     this.#decided = true;
-    this.#resolve({ ok, words });
+    this.#resolve({ ok, words, ...(unreached ? { unreached } : {}) });
   }
 
   #words(what: string): string {
@@ -122,6 +130,11 @@ function requestOf({ check, host, address = "", port }: ProbeTarget): string {
   const authority = host ?? `${address.includes(":") ? `[${address}]` : address}:${port}`;
   const safePath = path.replace(/[^!-~]/g, encodeURIComponent); // RFC 9112 section 3.2: visible ASCII only
   return `GET ${safePath} HTTP/1.1\r\nHost: ${authority}\r\nUser-Agent: kiln-health\r\nAccept: */*\r\nConnection: close\r\n\r\n`;
+}
+
+/** Refused is reached. */
+function isUnreached({ code = "" }: NodeJS.ErrnoException): boolean {
+  return ["EHOSTUNREACH", "ENETUNREACH", "ETIMEDOUT", "EADDRNOTAVAIL"].includes(code);
 }
 
 function errorWords({ code, message }: NodeJS.ErrnoException): string {

@@ -6,6 +6,8 @@ export interface ProbeTarget {
   readonly id: ServerId;
   readonly address: string | undefined;
   readonly port: number | undefined;
+  /** The machine's own address on the way to the server. Absent: not known. */
+  readonly from?: string | undefined;
   /** The service's host name, if it has one. */
   readonly host: string | undefined;
   readonly check: HealthSpec["check"];

@@ -68,6 +68,7 @@ export class Servers {
       state: "creating",
       sinceMs: this.#now(),
       address: undefined,
+      reachedFrom: undefined,
       health: undefined,
       wasInTraffic: false,
       drained: false,
@@ -109,6 +110,7 @@ export class Servers {
 
   #start(member: Member, found: HostServer, phase: "starting" | "ready"): void {
     member.address = found.address;
+    member.reachedFrom = found.reachedFrom;
     member.createdAtMs = found.createdAtMs;
     if (found.state === "exited") {
       this.#o.endings.ended(member, found.exit);
@@ -130,6 +132,7 @@ export class Servers {
         const startedMs = this.#now();
         const result = await prober.probe(targetOf(member), signal);
         if (signal.aborted) return;
+        if (result.unreached) this.#o.host.suspect?.();
         if (!result.ok || spec.check.kind === "alive") this.#o.onDoubt(member);
         const health = judge(member.health, result, spec, this.#now());
         this.#takeHealth(member, health);
@@ -182,6 +185,7 @@ function targetOf(member: Member): Parameters<Prober["probe"]>[0] {
     id: member.id,
     address: member.address,
     port: shape.port,
+    from: member.reachedFrom,
     host: traffic?.host,
     check: health.check,
     timeoutMs: health.timeoutMs,

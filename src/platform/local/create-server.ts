@@ -11,9 +11,9 @@ import { conmonArgv, startConmon } from "./conmon.ts";
 import type { HostContext } from "./context.ts";
 import { removeServer, sweepShared, waitUntil } from "./free-server.ts";
 import { forbidProgramsInMemory } from "./memory-programs.ts";
-import { chooseAddress, formatAddress, parseAddress } from "./network/addresses.ts";
+import { chooseAddress, formatAddress, gateway, parseAddress } from "./network/addresses.ts";
 import { type Network, namespacePath, type Port, portOf } from "./network/commands.ts";
-import { attachPort, configurePort } from "./network/network.ts";
+import { attachPort, configurePort } from "./network/ports.ts";
 import { hostnameOf, hostsFile, readResolvers, resolversFile } from "./network/resolvers.ts";
 import { ociConfig } from "./oci-config.ts";
 import { serverPaths } from "./paths.ts";
@@ -105,6 +105,7 @@ function newRecord(
     createdAtMs: host.clock.now(),
     bootId: bootId(),
     address: formatAddress(freeAddress(host, network)),
+    gateway: formatAddress(gateway(network.subnet)),
     root: root.name,
     layers: root.layers.map(({ name }) => name),
     stopSignal: signalNumber(image.stopSignal),

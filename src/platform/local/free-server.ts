@@ -14,8 +14,9 @@ import {
 import type { HostContext } from "./context.ts";
 import { killStrangers } from "./kill-strangers.ts";
 import { parseAddress } from "./network/addresses.ts";
+import { recordedNetwork } from "./network/choice.ts";
 import { portOf } from "./network/commands.ts";
-import { detachPort, recordedNetwork } from "./network/network.ts";
+import { detachPort } from "./network/ports.ts";
 import { serverPaths } from "./paths.ts";
 import { freeSecrets } from "./placed-content.ts";
 import { bootId, killNow, processesWithArgument, signalProcess } from "./processes.ts";

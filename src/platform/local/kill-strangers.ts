@@ -4,8 +4,8 @@ import { recallNamespaces } from "./baseline.ts";
 import { installationCgroup } from "./cgroups.ts";
 import type { HostContext } from "./context.ts";
 import { parseAddress } from "./network/addresses.ts";
+import { recordedNetwork } from "./network/choice.ts";
 import { namespacePath, portOf } from "./network/commands.ts";
-import { recordedNetwork } from "./network/network.ts";
 import { bootId, signalProcess } from "./processes.ts";
 import type { ServerRecord } from "./records.ts";
 

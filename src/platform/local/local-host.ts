@@ -22,7 +22,8 @@ import { hostPaths } from "./paths.ts";
 import { probeLocalHost } from "./probe.ts";
 import { isMounting, signalProcess } from "./processes.ts";
 import { quarantineServer } from "./quarantine-server.ts";
-import { openRecords, type ServerRecord } from "./records.ts";
+import { openRecords, type Records, type ServerRecord } from "./records.ts";
+import { serverPorts } from "./server-ports.ts";
 import { findExit, hostServer, readMoment, settled } from "./server-state.ts";
 import { createSight } from "./sight.ts";
 
@@ -70,6 +71,8 @@ export function localHost(options: LocalHostOptions): Host {
     prepare: async (release, call) => {
       await options.images.open(release.image, call);
     },
+    suspect: () => host.network.suspect(),
+    troubles: () => host.network.troubles(),
     sight: host.sight,
     access: {
       check: (id, command, call) => checkProgram(host, checked(id), command, call),
@@ -98,14 +101,18 @@ function adopt(host: HostContext, servers: readonly HostServer[]): void {
 function openContext({ state, images, secrets, configs, clock, log }: LocalHostOptions): HostContext {
   const paths = hostPaths(state);
   const shared = lockAfterOthers(paths.servers, clock);
+  const records = openRecords(paths);
   return {
     tag: state.tag,
     paths,
-    records: openRecords(paths),
+    records,
     images,
     secrets,
     configs,
-    network: localNetwork(paths, state.tag, clock),
+    network: localNetwork({
+      ...{ paths, tag: state.tag, clock, log, lock: shared },
+      inUse: () => isInUse(records),
+    }),
     cgroups: readCgroupSupport(),
     sight: { ...createSight(), protect: (file) => shared(() => protectAgain(paths, file)) },
     verifyLayer: layerVerifier(),
@@ -113,6 +120,10 @@ function openContext({ state, images, secrets, configs, clock, log }: LocalHostO
     clock,
     log,
   };
+}
+
+function isInUse(records: Records): boolean {
+  return records.all().some(({ freed }) => !freed);
 }
 
 /** How long what a killed controller has begun may take to end. */
@@ -148,12 +159,19 @@ function cancelledOr(error: unknown, { signal }: Call): unknown {
 async function listServers(host: HostContext): Promise<readonly HostServer[]> {
   const records = host.records.all().map((record) => settled(host.records, record));
   const moment = readMoment(host.paths, host.clock.now());
-  const servers = records.map((record) => hostServer(record, remembered(host, record, moment)));
+  const listed = records.map((record) => hostServer(record, remembered(host, record, moment)));
+  await host.network.verify(serverPorts(host, records));
+  const servers = listed.map((server) => withLoss(host, server));
   for (const { id, state } of servers) {
     if (state === "running") await rotateLog(host, id);
     else host.sight.drop(id);
   }
   return servers;
+}
+
+function withLoss(host: HostContext, server: HostServer): HostServer {
+  const lost = server.state === "running" ? host.network.lost(server.id) : undefined;
+  return lost === undefined ? server : { ...server, lost };
 }
 
 /** The moment at which an end was noticed is all that is known when conmon could not tell; it must not move. */

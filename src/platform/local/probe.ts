@@ -10,6 +10,7 @@ import { filterRules } from "./network/commands.ts";
 import { readResolvers } from "./network/resolvers.ts";
 import { probeIntegrity } from "./probe-integrity.ts";
 import { findProgram } from "./programs.ts";
+import { serverPorts } from "./server-ports.ts";
 
 /** What one look at the machine has brought. */
 interface Finding {
@@ -139,7 +140,9 @@ function removeEmptyFolders(path: string, top: string): void {
  * A bridge and a veth pair in a namespace that ends with `ip`, so that any number may look at once, and rules that are
  * checked but not set.
  */
-async function probeNetwork({ tag }: HostContext): Promise<Finding> {
+async function probeNetwork(host: HostContext): Promise<Finding> {
+  const { tag } = host;
+  const fact = "bridge, veth, nftables; IPv4 forwarding is switched on while servers run";
   const links = "link add probe type bridge\nlink add probe0 type veth peer name probe1\n";
   const network = { tag, subnet: { base: 0, bits: 32 }, mtu: 1500 };
   try {
@@ -147,13 +150,24 @@ async function probeNetwork({ tag }: HostContext): Promise<Finding> {
       exec(["unshare", "--net", "ip", "-batch", "-"], { input: links }),
       exec(["nft", "--check", "-f", "-"], { input: filterRules(network) }),
     ]);
-    return { facts: ["bridge, veth, nftables; IPv4 forwarding is switched on while servers run"] };
+    return { facts: [fact], gaps: await lookAtNetwork(host) };
   } catch (error) {
     return fatal(
       `Networks for servers cannot be made: ${toKilnError(error).message}`,
       "Kiln needs a kernel with bridge, veth and nftables, and the right to use them.",
     );
   }
+}
+
+/** What is wrong now with the network of the servers that run: the controller mends it, or tells the same. */
+async function lookAtNetwork(host: HostContext): Promise<readonly Gap[]> {
+  if (process.getuid?.() !== 0) return [];
+  const troubles = await host.network.compare(serverPorts(host, host.records.all()));
+  return troubles.map(({ message, hint }) => ({
+    what: message,
+    remedy: hint ?? "A running controller puts it right within seconds.",
+    severity: "degraded",
+  }));
 }
 
 function fatal(what: string, remedy: string): Finding {

@@ -15,6 +15,8 @@ const recordSchema = z.object({
   createdAtMs: z.number(),
   bootId: z.string(),
   address: z.string(),
+  /** The machine's own address on the bridge. Absent in records of Kiln 0.1. */
+  gateway: z.string().optional(),
   /** Name of its root file system, and of the layers below it. */
   root: z.string(),
   layers: z.array(z.string()),

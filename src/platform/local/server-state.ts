@@ -73,6 +73,7 @@ export function hostServer(record: ServerRecord, exit: Exit | undefined): HostSe
     exit: exit && { code: exit.code, atMs: exit.atMs, oomKilled: exit.oomKilled },
     quarantinedAtMs,
     retiredAtMs,
+    ...(record.gateway === undefined ? {} : { reachedFrom: record.gateway }),
   };
 }
 

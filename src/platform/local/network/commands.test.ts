@@ -1,7 +1,6 @@
 import { expect, test } from "vitest";
 import {
   attachBatch,
-  bridgeBatch,
   configureBatch,
   detachBatch,
   filterRules,
@@ -13,25 +12,19 @@ import {
 const network = { tag: "0123abcd", subnet: { base: 0x0ac0_0400, bits: 22 }, mtu: 1400 };
 const port = portOf(network, "shop-1-1-1", 0x0ac0_0402);
 
-test("the bridge has its own MAC address, the first IP address and the way out's packet size", () => {
-  expect(bridgeBatch(network).split("\n")).toEqual([
-    "link add name kiln-0123abcd address 02:6b:0a:c0:04:01 mtu 1400 type bridge mcast_snooping 0",
-    "addr add 10.192.4.1/22 dev kiln-0123abcd",
-    "link set kiln-0123abcd up",
-    "",
-  ]);
-});
-
 test("a server's port: namespace and veth pair, isolated on the bridge", () => {
   expect(attachBatch(network, port).split("\n")).toEqual([
     "netns add kiln-0123abcd-shop-1-1-1",
     "link add name k0123abcd.2 mtu 1400 type veth peer name eth0 address 02:6b:0a:c0:04:02 mtu 1400 netns kiln-0123abcd-shop-1-1-1",
+    "link set k0123abcd.2 addrgenmode none",
     "link set k0123abcd.2 master kiln-0123abcd up",
     "link set k0123abcd.2 type bridge_slave isolated on",
+    "route get 10.192.4.2",
     "",
   ]);
   expect(configureBatch(network, port).split("\n")).toEqual([
     "link set lo up",
+    "link set eth0 addrgenmode none",
     "addr add 10.192.4.2/22 dev eth0",
     "link set eth0 up",
     "route add default via 10.192.4.1",
@@ -48,12 +41,21 @@ test("filter rules replace themselves in one transaction", () => {
   expect(filterRules(network)).toBe(`add table inet kiln-0123abcd
 delete table inet kiln-0123abcd
 table inet kiln-0123abcd {
+  set connections {
+    type ipv4_addr; size 1024; flags dynamic;
+  }
   chain postrouting {
     type nat hook postrouting priority srcnat; policy accept;
     ip saddr 10.192.4.0/22 oifname != "kiln-0123abcd" masquerade
   }
+  chain input {
+    type filter hook input priority filter; policy accept;
+    iifname "kiln-0123abcd" meta nfproto ipv6 drop
+    iifname "kiln-0123abcd" ct state new add @connections { ip saddr ct count over 16384 } drop
+  }
   chain forward {
     type filter hook forward priority filter; policy accept;
+    iifname "kiln-0123abcd" ct state new add @connections { ip saddr ct count over 16384 } drop
     oifname "kiln-0123abcd" iifname != "kiln-0123abcd" ct state established,related accept
     oifname "kiln-0123abcd" drop
   }

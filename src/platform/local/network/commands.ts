@@ -1,4 +1,6 @@
-import { formatAddress, formatSubnet, gateway, macAddress, type Subnet } from "./addresses.ts";
+import { existsSync } from "node:fs";
+import type { ServerId } from "../../../domain/ids.ts";
+import { formatAddress, formatSubnet, gateway, macAddress, type Subnet, subnetSize } from "./addresses.ts";
 
 /** The network of one installation. */
 export interface Network {
@@ -6,6 +8,14 @@ export interface Network {
   readonly subnet: Subnet;
   /** Largest packet in bytes that the way out of the machine takes. */
   readonly mtu: number;
+}
+
+/** What a running server's network is known by. */
+export interface ServerPort {
+  readonly id: ServerId;
+  readonly port: Port;
+  /** Its first process. */
+  readonly pid: number;
 }
 
 /** Names of what one server has in the kernel's network. */
@@ -29,25 +39,27 @@ export function namespacePath(namespace: string): string {
   return `/run/netns/${namespace}`;
 }
 
-/** Lines for `ip -batch`: the bridge. Its MAC address is fixed; by itself it would change with its ports. */
-export function bridgeBatch({ tag, subnet, mtu }: Network): string {
-  const bridge = bridgeName(tag);
-  const own = gateway(subnet);
-  return lines(
-    `link add name ${bridge} address ${macAddress(own)} mtu ${mtu} type bridge mcast_snooping 0`,
-    `addr add ${formatAddress(own)}/${subnet.bits} dev ${bridge}`,
-    `link set ${bridge} up`,
-  );
+/**
+ * The route that takes what no better one does: without the bridge's own route, packets to servers come back as unreachable
+ * and never leave the machine by its default gateway. Protocol and metric tell whose it is.
+ */
+export function guardRoute(tag: string): { readonly protocol: string; readonly metric: number } {
+  return { protocol: "107", metric: 2 ** 31 + (Number.parseInt(tag, 16) % 2 ** 31) };
 }
 
-/** Lines for `ip -batch`, in the host's namespace. Isolated ports of a bridge do not see each other. */
+/**
+ * Lines for `ip -batch`, in the host's namespace. Isolated ports of a bridge do not see each other. The last line asks by
+ * which link the machine's packets to the server leave.
+ */
 export function attachBatch({ tag, mtu }: Network, { namespace, link, address }: Port): string {
   const peer = `peer name eth0 address ${macAddress(address)} mtu ${mtu} netns ${namespace}`;
   return lines(
     `netns add ${namespace}`,
     `link add name ${link} mtu ${mtu} type veth ${peer}`,
+    ...withoutIpv6(link),
     `link set ${link} master ${bridgeName(tag)} up`,
     `link set ${link} type bridge_slave isolated on`,
+    `route get ${formatAddress(address)}`,
   );
 }
 
@@ -55,10 +67,16 @@ export function attachBatch({ tag, mtu }: Network, { namespace, link, address }:
 export function configureBatch({ subnet }: Network, { address }: Port): string {
   return lines(
     "link set lo up",
+    ...withoutIpv6("eth0"),
     `addr add ${formatAddress(address)}/${subnet.bits} dev eth0`,
     "link set eth0 up",
     `route add default via ${formatAddress(gateway(subnet))}`,
   );
+}
+
+/** Link-local addresses would lead past every rule about IPv4. A kernel without IPv6 has none, and refuses the word. */
+export function withoutIpv6(link: string): readonly string[] {
+  return existsSync("/proc/sys/net/ipv6") ? [`link set ${link} addrgenmode none`] : [];
 }
 
 /** Lines for `ip -force -batch`: whichever of them is there. */
@@ -67,20 +85,37 @@ export function detachBatch({ namespace, link }: Port): string {
 }
 
 /**
+ * How many connections of one server's making the machine tracks at once; the table that all share has room for 262,144 on
+ * a machine with 4 GiB (nf_conntrack_max). What would be one more is dropped, and succeeds when others are over.
+ */
+export const mostConnections = 16_384;
+const capped = `add @connections { ip saddr ct count over ${mostConnections} } drop`;
+
+/**
  * For `nft -f -`, as one transaction that may be repeated: servers reach the world through the machine's address;
- * nobody but the machine itself opens connections to them, and they open none to each other.
+ * nobody but the machine itself opens connections to them, and they open none to each other. Nothing of theirs reaches the
+ * machine by IPv6, and no server fills the table of connections that all share.
  */
 export function filterRules({ tag, subnet }: Network): string {
   const bridge = bridgeName(tag);
   return lines(
     ...removeFilterRules(tag).trimEnd().split("\n"),
     `table inet ${bridge} {`,
+    "  set connections {",
+    `    type ipv4_addr; size ${subnetSize(subnet)}; flags dynamic;`,
+    "  }",
     "  chain postrouting {",
     "    type nat hook postrouting priority srcnat; policy accept;",
     `    ip saddr ${formatSubnet(subnet)} oifname != "${bridge}" masquerade`,
     "  }",
+    "  chain input {",
+    "    type filter hook input priority filter; policy accept;",
+    `    iifname "${bridge}" meta nfproto ipv6 drop`,
+    `    iifname "${bridge}" ct state new ${capped}`,
+    "  }",
     "  chain forward {",
     "    type filter hook forward priority filter; policy accept;",
+    `    iifname "${bridge}" ct state new ${capped}`,
     `    oifname "${bridge}" iifname != "${bridge}" ct state established,related accept`,
     `    oifname "${bridge}" drop`,
     "  }",

@@ -1,193 +1,190 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { z } from "zod";
+import { mkdirSync } from "node:fs";
+import type { ServerId } from "../../../domain/ids.ts";
 import type { Clock } from "../../../lib/clock.ts";
-import { isErrno, KilnError } from "../../../lib/errors.ts";
-import { exec } from "../../../lib/exec.ts";
-import { readTextIfExists, writeFileAtomic } from "../../../lib/files.ts";
+import { KilnError, toKilnError } from "../../../lib/errors.ts";
+import type { Logger } from "../../../lib/log.ts";
+import type { HostTrouble } from "../../fleet/host.ts";
+import type { Lock } from "../locks.ts";
 import type { HostPaths } from "../paths.ts";
-import { chooseSubnet, formatSubnet, overlap, parseSubnet, type Subnet } from "./addresses.ts";
-import {
-  attachBatch,
-  bridgeBatch,
-  bridgeName,
-  configureBatch,
-  detachBatch,
-  filterRules,
-  forwardRules,
-  type Network,
-  namespacePath,
-  type Port,
-  removeFilterRules,
-  removeForwardRules,
-} from "./commands.ts";
-import { readResolvers } from "./resolvers.ts";
+import { readNetwork, recordedNetwork } from "./choice.ts";
+import { bridgeName, filterRules, type Network, type ServerPort } from "./commands.ts";
+import { type Broken, compareNetwork } from "./comparison.ts";
+import { describeNetwork } from "./description.ts";
+import { mendAll, removeNetwork } from "./repair.ts";
+import { linkExists, listingOf, readState } from "./state.ts";
 
-const ipForward = "/proc/sys/net/ipv4/ip_forward";
-/** Somebody may flush the machine's packet filter at any time; writing our rules again costs 4 ms. */
-const rulesFreshMs = 10_000;
+/** Without a cause the network is looked at this often, and servers are made relying on the last look; one takes 20 ms of a processor with 100 servers. */
+const slowMs = 10_000;
+/** How long it is told that something was mended. */
+const toldMs = 600_000;
 
-/** Bridge, packet filter and ports of one installation. Callers hold the host's lock for `ensure` and `remove`. */
+/** What one installation has on the machine's network: made, compared with what is there, and mended. */
 export interface LocalNetwork {
-  /** Makes whatever is missing of bridge, filter rules and forwarding. */
+  /**
+   * Makes or mends what all servers share. The caller holds the host's lock. Throws `platform_unusable` when something of
+   * others is in the way.
+   */
   ensure(): Promise<Network>;
-  /** Removes all of it. The choice of addresses stays on record. */
+  /** Compares everything with what should be, when something was suspected or the last time is long ago, and mends it. */
+  verify(servers: readonly ServerPort[]): Promise<void>;
+  /** Something was not reached: the next `verify` looks. */
+  suspect(): void;
+  /** What is wrong now, without mending anything. Nothing while there is no network. */
+  compare(servers: readonly ServerPort[]): Promise<readonly HostTrouble[]>;
+  /** Why nothing can reach a server any more; undefined for all others. */
+  lost(server: ServerId): string | undefined;
+  /** What is wrong with what all servers share, and what was until it was mended. */
+  troubles(): readonly HostTrouble[];
+  /** Removes all of it. The choice of addresses stays on record. The caller holds the host's lock. */
   remove(): Promise<void>;
 }
 
-export function localNetwork(paths: HostPaths, tag: string, clock: Clock): LocalNetwork {
-  let rulesAtMs = Number.NEGATIVE_INFINITY;
-  return {
-    ensure: async () => {
-      mkdirSync(paths.host, { recursive: true, mode: 0o700 });
-      const network = await readNetwork(paths, tag);
-      const bridgeMissing = !linkExists(bridgeName(tag));
-      if (bridgeMissing) await makeBridge(network);
-      if (bridgeMissing || clock.elapsed() - rulesAtMs > rulesFreshMs) {
-        await writeRules(network);
-        rulesAtMs = clock.elapsed();
-      }
-      return network;
-    },
-    remove: async () => {
-      rulesAtMs = Number.NEGATIVE_INFINITY;
-      if (recordedNetwork(paths, tag)) await removeNetwork(tag);
-    },
-  };
+export interface NetworkOptions {
+  readonly paths: HostPaths;
+  readonly tag: string;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Held while something is mended outside `ensure`. */
+  readonly lock: Lock;
+  /** Whether a server has an address of the network. */
+  readonly inUse: () => boolean;
 }
 
-const recordSchema = z.object({ subnet: z.string(), mtu: z.int() });
+export function localNetwork(options: NetworkOptions): LocalNetwork {
+  return new MachineNetwork(options);
+}
 
-/** The addresses of this installation: chosen once, recorded, and chosen anew only while no bridge uses them. */
-async function readNetwork(paths: HostPaths, tag: string): Promise<Network> {
-  const text = await readTextIfExists(paths.network);
-  if (text !== undefined) {
-    const { subnet, mtu } = recordSchema.parse(JSON.parse(text));
-    const recorded = parseSubnet(subnet);
-    if (recorded && (linkExists(bridgeName(tag)) || isFree(recorded, (await readRoutes()).taken))) {
-      return { tag, subnet: recorded, mtu };
+class MachineNetwork implements LocalNetwork {
+  readonly #o: NetworkOptions;
+  readonly #mended = new Map<string, number>();
+  #lost: ReadonlyMap<ServerId, string> = new Map();
+  #wrong: readonly HostTrouble[] = [];
+  #listing: { readonly rules: string; readonly text: string } | undefined;
+  #goodMs = Number.NEGATIVE_INFINITY;
+  #lookedMs = Number.NEGATIVE_INFINITY;
+  #suspected = false;
+
+  constructor(options: NetworkOptions) {
+    this.#o = options;
+  }
+
+  async ensure(): Promise<Network> {
+    const { paths, tag, clock, inUse } = this.#o;
+    mkdirSync(paths.host, { recursive: true, mode: 0o700 });
+    const recorded = recordedNetwork(paths, tag);
+    const isGood = !this.#suspected && clock.elapsed() - this.#goodMs < slowMs;
+    if (recorded && isGood && linkExists(bridgeName(tag))) return recorded;
+    const network = await readNetwork(this.#o);
+    const left = await this.#settle(network, [], inUse());
+    const fatal = left.filter(({ isFatal }) => isFatal);
+    if (fatal.length > 0) throw inTheWay(fatal);
+    return network;
+  }
+
+  async verify(servers: readonly ServerPort[]): Promise<void> {
+    const { paths, tag, clock, lock } = this.#o;
+    const network = recordedNetwork(paths, tag);
+    if (servers.length === 0 || network === undefined) return;
+    if (!this.#suspected && clock.elapsed() - this.#lookedMs < slowMs) return;
+    this.#suspected = false;
+    this.#lookedMs = clock.elapsed();
+    try {
+      const broken = await this.#look(network, servers);
+      const left = broken.length === 0 ? [] : await lock(() => this.#settle(network, servers, true));
+      this.#lost = new Map(
+        left.flatMap(({ server, words, isImplied }) =>
+          server && !isImplied ? [[server, words] as const] : [],
+        ),
+      );
+      this.#wrong = left.filter(({ server }) => server === undefined).map(troubleOf);
+    } catch (error) {
+      const { message, hint } = toKilnError(error);
+      this.#wrong = [{ message: `The network of servers cannot be looked at: ${message}`, hint }];
     }
   }
-  return chooseNetwork(paths, tag);
-}
 
-async function chooseNetwork(paths: HostPaths, tag: string): Promise<Network> {
-  const { taken, uplink } = await readRoutes();
-  const subnet = chooseSubnet(tag, taken);
-  if (!subnet) {
-    throw new KilnError(
-      "platform_unusable",
-      "No free private network is left for servers within 10.192.0.0/10.",
-      {
-        hint: "`ip route show table all` lists the networks that this machine knows.",
-      },
+  suspect(): void {
+    this.#suspected = true;
+  }
+
+  async compare(servers: readonly ServerPort[]): Promise<readonly HostTrouble[]> {
+    const network = recordedNetwork(this.#o.paths, this.#o.tag);
+    if (network === undefined || servers.length === 0) return [];
+    return (await this.#look(network, servers)).filter(({ isImplied }) => !isImplied).map(troubleOf);
+  }
+
+  lost(server: ServerId): string | undefined {
+    return this.#lost.get(server);
+  }
+
+  troubles(): readonly HostTrouble[] {
+    const nowMs = this.#o.clock.elapsed();
+    for (const [message, atMs] of this.#mended) if (nowMs - atMs > toldMs) this.#mended.delete(message);
+    const hint = "Nothing needs to be done, but something on this machine has changed it.";
+    return [...this.#wrong, ...[...this.#mended.keys()].map((message) => ({ message, hint }))];
+  }
+
+  async remove(): Promise<void> {
+    this.#goodMs = Number.NEGATIVE_INFINITY;
+    this.#lost = new Map();
+    this.#wrong = [];
+    this.#mended.clear();
+    const network = recordedNetwork(this.#o.paths, this.#o.tag);
+    if (network) await removeNetwork(network);
+  }
+
+  /** Mends what can be mended; resolves to what is wrong after that. `tells`: it was there before. */
+  async #settle(
+    network: Network,
+    servers: readonly ServerPort[],
+    tells: boolean,
+  ): Promise<readonly Broken[]> {
+    const before = await this.#look(network, servers);
+    const mends = before.flatMap(({ mend }) => mend ?? []);
+    if (mends.length === 0) return before;
+    const said = await mendAll(network, mends);
+    const after = await this.#look(network, servers);
+    if (tells)
+      this.#tell(
+        before.filter(({ words, isImplied }) => !isImplied && !after.some((left) => left.words === words)),
+      );
+    return after.map((left) =>
+      left.mend ? { ...left, remedy: `It could not be put right: ${said}` } : left,
     );
   }
-  const mtu = linkMtu(uplink);
-  await writeFileAtomic(paths.network, JSON.stringify({ subnet: formatSubnet(subnet), mtu }));
-  return { tag, subnet, mtu };
-}
 
-function isFree(subnet: Subnet, taken: readonly Subnet[]): boolean {
-  return !taken.some((other) => overlap(subnet, other));
-}
+  #tell(mended: readonly Broken[]): void {
+    for (const { words } of mended) {
+      this.#o.log.warn(words);
+      this.#mended.set(`${words} It was put right.`, this.#o.clock.elapsed());
+    }
+  }
 
-const routesSchema = z.array(z.object({ dst: z.string(), dev: z.string().optional() }));
+  async #look(network: Network, servers: readonly ServerPort[]): Promise<readonly Broken[]> {
+    const [listing, state] = await Promise.all([this.#listingOf(network), readState(network, servers)]);
+    const broken = compareNetwork(describeNetwork(network, listing, servers), state);
+    if (!broken.some(({ isFatal }) => isFatal)) this.#goodMs = this.#o.clock.elapsed();
+    return broken;
+  }
 
-/** Every network that this machine has a route to or a resolver in, and the link that leads to the world. */
-async function readRoutes(): Promise<{ taken: readonly Subnet[]; uplink: string | undefined }> {
-  const { stdout } = await exec(["ip", "-json", "-4", "route", "show", "table", "all"]);
-  const routes = routesSchema.parse(JSON.parse(stdout || "[]"));
-  const known = [...routes.map(({ dst }) => dst), ...readResolvers().addresses];
-  return {
-    taken: known.map(parseSubnet).filter((subnet) => subnet !== undefined),
-    uplink: routes.find(({ dst }) => dst === "default")?.dev,
-  };
-}
-
-function linkMtu(link: string | undefined): number {
-  if (link === undefined) return 1500;
-  return Number(readFileSync(`/sys/class/net/${link}/mtu`, "utf8"));
-}
-
-function linkExists(link: string): boolean {
-  return existsSync(`/sys/class/net/${link}`);
-}
-
-async function makeBridge(network: Network): Promise<void> {
-  // The first `ip netns add` on a machine mounts /run/netns, and several at once stumble over each other.
-  const warmUp = `netns add kiln-${network.tag}\nnetns del kiln-${network.tag}\n`;
-  await exec(["ip", "-batch", "-"], { input: bridgeBatch(network) + warmUp });
-  if (readFileSync(ipForward, "utf8").trim() !== "1") writeFileSync(ipForward, "1");
-}
-
-async function writeRules(network: Network): Promise<void> {
-  await Promise.all([
-    exec(["nft", "-f", "-"], { input: filterRules(network) }),
-    changeForwarding((present) => forwardRules(network.tag, present)),
-  ]);
-}
-
-async function removeNetwork(tag: string): Promise<void> {
-  await Promise.all([
-    exec(["nft", "-f", "-"], { input: removeFilterRules(tag) }),
-    changeForwarding((present) => removeForwardRules(tag, present)),
-  ]);
-  if (linkExists(bridgeName(tag))) await exec(["ip", "link", "del", bridgeName(tag)]);
-}
-
-/** Only where iptables is installed: without it, nothing else can have set a policy with it. */
-async function changeForwarding(changes: (present: string) => readonly (readonly string[])[]): Promise<void> {
-  const present = await listForwarding();
-  for (const args of changes(present)) await exec(["iptables", ...args]);
-}
-
-async function listForwarding(): Promise<string> {
-  try {
-    return (await exec(["iptables", "-w", "-S", "FORWARD"], { accept: "any" })).stdout;
-  } catch (error) {
-    if (error instanceof KilnError && error.code === "tool_missing") return "";
-    throw error;
+  async #listingOf(network: Network): Promise<string> {
+    const rules = filterRules(network);
+    if (this.#listing?.rules !== rules) {
+      this.#listing = { rules, text: await listingOf(network.tag, rules) };
+    }
+    return this.#listing.text;
   }
 }
 
-/** Makes the server's namespace and its veth pair. `configurePort` completes it. */
-export async function attachPort(network: Network, port: Port): Promise<void> {
-  await exec(["ip", "-batch", "-"], { input: attachBatch(network, port) });
+function troubleOf({ words, remedy }: Broken): HostTrouble {
+  return { message: words, hint: remedy };
 }
 
-/** Gives the server's end its address and its way out. */
-export async function configurePort(network: Network, port: Port): Promise<void> {
-  const argv = ["nsenter", `--net=${namespacePath(port.namespace)}`, "ip", "-batch", "-"] as const;
-  await exec([...argv], { input: configureBatch(network, port) });
-}
-
-/** Removes whatever is there of namespace and veth pair. */
-export async function detachPort(port: Port): Promise<void> {
-  if (!portExists(port)) return;
-  const { stderr } = await exec(["ip", "-force", "-batch", "-"], { input: detachBatch(port), accept: "any" });
-  if (portExists(port)) {
-    throw new KilnError(
-      "command_failed",
-      `The network namespace ${port.namespace} cannot be removed: ${stderr.trim()}`,
-      {
-        retry: true,
-      },
-    );
-  }
-}
-
-function portExists({ link, namespace }: Port): boolean {
-  return linkExists(link) || existsSync(namespacePath(namespace));
-}
-
-/** The choice on record, for what must be found without making anything. */
-export function recordedNetwork(paths: HostPaths, tag: string): Network | undefined {
-  try {
-    const { subnet, mtu } = recordSchema.parse(JSON.parse(readFileSync(paths.network, "utf8")));
-    const parsed = parseSubnet(subnet);
-    return parsed && { tag, subnet: parsed, mtu };
-  } catch (error) {
-    if (isErrno(error, "ENOENT")) return undefined;
-    throw error;
-  }
+function inTheWay(left: readonly Broken[]): KilnError {
+  const hint = left.find(({ remedy }) => remedy !== undefined)?.remedy;
+  return new KilnError(
+    "platform_unusable",
+    `No server can be made: ${left.map(({ words }) => words).join(" ")}`,
+    hint === undefined ? {} : { hint },
+  );
 }

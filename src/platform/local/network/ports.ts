@@ -1,0 +1,52 @@
+import { existsSync } from "node:fs";
+import { KilnError } from "../../../lib/errors.ts";
+import { exec } from "../../../lib/exec.ts";
+import { formatAddress } from "./addresses.ts";
+import {
+  attachBatch,
+  bridgeName,
+  configureBatch,
+  detachBatch,
+  type Network,
+  namespacePath,
+  type Port,
+} from "./commands.ts";
+import { linkExists } from "./state.ts";
+
+/**
+ * Makes the server's namespace and its veth pair. `configurePort` completes it. Throws `platform_unusable` when the machine
+ * would send packets for the server elsewhere: an answer from there must never be taken for one of the server.
+ */
+export async function attachPort(network: Network, port: Port): Promise<void> {
+  const { stdout } = await exec(["ip", "-batch", "-"], { input: attachBatch(network, port) });
+  const dev = / dev (\S+) /.exec(stdout)?.[1];
+  if (dev === bridgeName(network.tag)) return;
+  throw new KilnError(
+    "platform_unusable",
+    `This machine sends packets for ${formatAddress(port.address)} to ${dev ?? "nowhere"}, not to its servers.`,
+    { hint: "`kiln doctor` names the route or rule that takes them.", retry: true },
+  );
+}
+
+/** Gives the server's end its address and its way out. */
+export async function configurePort(network: Network, port: Port): Promise<void> {
+  const argv = ["nsenter", `--net=${namespacePath(port.namespace)}`, "ip", "-batch", "-"] as const;
+  await exec([...argv], { input: configureBatch(network, port) });
+}
+
+/** Removes whatever is there of namespace and veth pair. */
+export async function detachPort(port: Port): Promise<void> {
+  if (!portExists(port)) return;
+  const { stderr } = await exec(["ip", "-force", "-batch", "-"], { input: detachBatch(port), accept: "any" });
+  if (portExists(port)) {
+    throw new KilnError(
+      "command_failed",
+      `The network namespace ${port.namespace} cannot be removed: ${stderr.trim()}`,
+      { retry: true },
+    );
+  }
+}
+
+function portExists({ link, namespace }: Port): boolean {
+  return linkExists(link) || existsSync(namespacePath(namespace));
+}

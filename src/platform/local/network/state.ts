@@ -1,0 +1,209 @@
+import { existsSync, statSync } from "node:fs";
+import { z } from "zod";
+import { isErrno, KilnError } from "../../../lib/errors.ts";
+import { exec } from "../../../lib/exec.ts";
+import { readIfThere } from "../../../lib/proc.ts";
+import { formatAddress, gateway } from "./addresses.ts";
+import { bridgeName, type Network, namespacePath, type ServerPort } from "./commands.ts";
+import { readResolvers } from "./resolvers.ts";
+
+/** What `ip -json -details address` prints of a link, as far as it matters here: ip-address(8). */
+const linkSchema = z.object({
+  ifname: z.string(),
+  flags: z.array(z.string()),
+  mtu: z.number(),
+  address: z.string().optional(),
+  master: z.string().optional(),
+  linkinfo: z
+    .object({ info_slave_data: z.object({ isolated: z.boolean().optional() }).optional() })
+    .optional(),
+  addr_info: z.array(
+    z.object({
+      family: z.string().optional(),
+      local: z.string().optional(),
+      prefixlen: z.number().optional(),
+    }),
+  ),
+});
+
+const routeSchema = z.object({
+  type: z.string().default("unicast"),
+  dst: z.string(),
+  dev: z.string().optional(),
+  protocol: z.string().optional(),
+  metric: z.number().default(0),
+  table: z.string().default("main"),
+});
+
+const ruleSchema = z.looseObject({
+  priority: z.number(),
+  src: z.string().optional(),
+  table: z.string().optional(),
+});
+
+/** Of `ip -json -details route`: ip-route(8). */
+export const routesSchema = z.array(routeSchema);
+
+export type Link = Readonly<z.infer<typeof linkSchema>>;
+export type Route = Readonly<z.infer<typeof routeSchema>>;
+export type Rule = Readonly<z.infer<typeof ruleSchema>>;
+
+/** One look at the machine's network. */
+export interface NetworkState {
+  readonly links: ReadonlyMap<string, Link>;
+  /** Of every routing table. */
+  readonly routes: readonly Route[];
+  /** Policy rules of IPv4: ip-rule(8). */
+  readonly rules: readonly Rule[];
+  /** By address of the subnet: the link that the machine's packets to it leave by. Those without a route are absent. */
+  readonly ways: ReadonlyMap<string, string | undefined>;
+  /** Our packet filter table, as nft lists it; undefined when it is not there. */
+  readonly filter: string | undefined;
+  /** Chains of others that drop forwarded packets unless a rule accepts them: `inet firewalld filter_FORWARD`. */
+  readonly dropping: readonly string[];
+  /** Whether the machine forwards IPv4 packets at all, and those that come from the bridge. */
+  readonly forwards: boolean;
+  /** What `iptables -S FORWARD` prints; empty without iptables. */
+  readonly iptables: string;
+  /** How many name servers of the machine a server can reach. */
+  readonly nameServers: number;
+  /** By server. */
+  readonly insides: ReadonlyMap<string, Inside>;
+}
+
+/** A running server's network namespace, as /proc shows it from outside. */
+export interface Inside {
+  /** Whether the name in /run/netns leads to the namespace that the server's process is in. */
+  readonly isNamed: boolean;
+  /** /proc/PID/net/fib_trie: every address and route. */
+  readonly addresses: string;
+  /** /proc/PID/net/route: proc_net(5). */
+  readonly routes: string;
+}
+
+/** Reads all of it: three short processes, and four files for each server. */
+export async function readState(network: Network, ports: readonly ServerPort[]): Promise<NetworkState> {
+  const [ip, nft, iptables] = await Promise.all([
+    readIp(network, ports),
+    readFilter(network.tag),
+    listForwarding(),
+  ]);
+  return {
+    ...ip,
+    ...nft,
+    iptables,
+    forwards: forwardFiles(network.tag).every((file) => readIfThere(file)?.trim() === "1"),
+    nameServers: readResolvers().addresses.length,
+    insides: new Map(ports.flatMap((port) => insideOf(port))),
+  };
+}
+
+/** The two switches of forwarding; that of the bridge follows the other only when that one changes. */
+export function forwardFiles(tag: string): readonly string[] {
+  return ["/proc/sys/net/ipv4/ip_forward", `/proc/sys/net/ipv4/conf/${bridgeName(tag)}/forwarding`];
+}
+
+type IpState = Pick<NetworkState, "links" | "routes" | "rules" | "ways">;
+
+async function readIp({ subnet }: Network, ports: readonly ServerPort[]): Promise<IpState> {
+  const addresses = [gateway(subnet) + 1, ...ports.map(({ port }) => port.address)].map(formatAddress);
+  const lines = [
+    "address show",
+    "route show table all",
+    "rule show",
+    ...addresses.map((a) => `route get ${a}`),
+  ];
+  const argv = ["ip", "-json", "-details", "-force", "-batch", "-"] as const;
+  // Where there is no route to an address, ip says so on stderr, and goes on with the next line.
+  const { stdout } = await exec([...argv], { input: `${lines.join("\n")}\n`, accept: "any" });
+  const [links, routes, rules, ...ways] = stdout
+    .trim()
+    .split("\n")
+    .map((line): unknown => JSON.parse(line || "[]"));
+  return {
+    links: new Map(
+      z
+        .array(linkSchema)
+        .parse(links)
+        .map((link) => [link.ifname, link]),
+    ),
+    routes: routesSchema.parse(routes),
+    rules: z.array(ruleSchema).parse(rules),
+    ways: new Map(ways.flatMap((way) => routesSchema.parse(way)).map(({ dst, dev }) => [dst, dev])),
+  };
+}
+
+/** Stateless and terse: without counters and without what sets hold. */
+const listArgv = ["nft", "--stateless", "--terse"] as const;
+
+/** Two calls: in one, nft 1.0.6 lists the chains of our table alone. */
+async function readFilter(tag: string): Promise<Pick<NetworkState, "filter" | "dropping">> {
+  const list = (...what: readonly string[]) => exec([...listArgv, "list", ...what], { accept: "any" });
+  const [table, chains] = await Promise.all([list("table", "inet", bridgeName(tag)), list("chains")]);
+  return {
+    filter: table.code === 0 ? table.stdout : undefined,
+    dropping: droppingChains(chains.stdout),
+  };
+}
+
+/** From what `nft list chains` prints: base chains of IPv4's forward hook whose policy is to drop. */
+export function droppingChains(listing: string): readonly string[] {
+  let table = "";
+  let chain = "";
+  const found: string[] = [];
+  for (const line of listing.split("\n")) {
+    table = /^table (\S+ \S+) /.exec(line)?.[1] ?? table;
+    chain = /^\s+chain (\S+) /.exec(line)?.[1] ?? chain;
+    if (/hook forward .*policy drop/.test(line) && /^(ip|inet) /.test(table)) found.push(`${table} ${chain}`);
+  }
+  return found;
+}
+
+/**
+ * The rules as this machine's nft lists them once the kernel has them: tried in a network namespace that nobody uses, so
+ * that what is compared follows from what Kiln asks for and never from what it finds.
+ */
+export async function listingOf(tag: string, rules: string): Promise<string> {
+  const namespace = `${bridgeName(tag)}-${process.pid}`;
+  const inside = ["nsenter", `--net=${namespacePath(namespace)}`] as const;
+  await exec(["ip", "netns", "add", namespace]);
+  try {
+    await exec([...inside, "nft", "-f", "-"], { input: rules });
+    return (await exec([...inside, ...listArgv, "list", "table", "inet", bridgeName(tag)])).stdout;
+  } finally {
+    await exec(["ip", "netns", "del", namespace]);
+  }
+}
+
+/** Without iptables nothing else can have set a policy with it. */
+export async function listForwarding(): Promise<string> {
+  try {
+    return (await exec(["iptables", "-w", "-S", "FORWARD"], { accept: "any" })).stdout;
+  } catch (error) {
+    if (error instanceof KilnError && error.code === "tool_missing") return "";
+    throw error;
+  }
+}
+
+/** Nothing of a server whose process has ended meanwhile. */
+function insideOf({ id, port, pid }: ServerPort): readonly (readonly [string, Inside])[] {
+  const addresses = readIfThere(`/proc/${pid}/net/fib_trie`);
+  const routes = readIfThere(`/proc/${pid}/net/route`);
+  const own = inode(`/proc/${pid}/ns/net`);
+  if (!addresses || routes === undefined || own === undefined) return [];
+  return [[id, { isNamed: inode(namespacePath(port.namespace)) === own, addresses, routes }]];
+}
+
+function inode(path: string): number | undefined {
+  try {
+    return statSync(path).ino;
+  } catch (error) {
+    if (isErrno(error, "ENOENT") || isErrno(error, "ESRCH") || isErrno(error, "EACCES")) return undefined;
+    throw error;
+  }
+}
+
+/** Whether there is a link of this name; cheaper than asking ip, and right in any network namespace. */
+export function linkExists(link: string): boolean {
+  return existsSync(`/proc/sys/net/ipv4/conf/${link}`);
+}

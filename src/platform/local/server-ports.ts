@@ -1,0 +1,20 @@
+import { isAlive } from "../../lib/proc.ts";
+import type { HostContext } from "./context.ts";
+import { parseAddress } from "./network/addresses.ts";
+import { recordedNetwork } from "./network/choice.ts";
+import { portOf, type ServerPort } from "./network/commands.ts";
+import { bootId } from "./processes.ts";
+import type { ServerRecord } from "./records.ts";
+
+/** What the network of running servers is known by. Those that are being made or ended are no part of it. */
+export function serverPorts(host: HostContext, records: readonly ServerRecord[]): readonly ServerPort[] {
+  const network = recordedNetwork(host.paths, host.tag);
+  const boot = bootId();
+  return records.flatMap((record) => {
+    const { id, running, waiting } = record;
+    const address = parseAddress(record.address);
+    if (!network || !running || waiting || record.freed || record.exit || address === undefined) return [];
+    if (record.retiredAtMs !== undefined || record.bootId !== boot || !isAlive(running.process)) return [];
+    return [{ id, port: portOf(network, id, address), pid: running.process.pid }];
+  });
+}
