@@ -1,17 +1,26 @@
 import { existsSync } from "node:fs";
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { readIfThere } from "../lib/proc.ts";
 import type { Subject } from "../platform/platform.ts";
-import type { Check, Difference } from "./detector.ts";
+import type { Check } from "./detector.ts";
 
 /** Each limit that is not what it was set to. */
-export function checkLimits({ baseline }: Subject): readonly Difference[] {
-  return baseline.limits.flatMap(({ file, value }) => {
-    const now = readIfThere(file);
-    if (now === undefined || now === value) return [];
-    const name = basename(file);
-    return [{ kind: "limit", subject: name, detail: `${name} is ${shown(now)}, it was ${shown(value)}` }];
-  });
+export function createLimitCheck(): Check {
+  /** What servers share is read once in a turn of the event loop, for all of them. */
+  const shared = new Map<string, string | undefined>();
+  function readShared(file: string): string | undefined {
+    if (shared.size === 0) setImmediate(() => shared.clear());
+    if (!shared.has(file)) shared.set(file, readIfThere(file));
+    return shared.get(file);
+  }
+  return ({ baseline, cgroup }) =>
+    baseline.limits.flatMap(({ file, value }) => {
+      const isOwn = file.includes(`${cgroup}/`);
+      const now = isOwn ? readIfThere(file) : readShared(file);
+      if (now === undefined || now === value) return [];
+      const name = isOwn ? basename(file) : `${basename(dirname(file))}/${basename(file)}`;
+      return [{ kind: "limit", subject: name, detail: `${name} is ${shown(now)}, it was ${shown(value)}` }];
+    });
 }
 
 function shown(value: string): string {

@@ -2,7 +2,7 @@ import { toKilnError } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Subject } from "../platform/platform.ts";
 import { createBundleCheck } from "./check-files.ts";
-import { checkLimits, createPausedCheck } from "./check-limits.ts";
+import { createLimitCheck, createPausedCheck } from "./check-limits.ts";
 import { createMountCheck } from "./check-mounts.ts";
 import { createProcessCheck } from "./check-processes.ts";
 import { createSpaceCheck } from "./check-space.ts";
@@ -25,7 +25,7 @@ export function createChecks(log: Logger): Checks {
     mounts: createMountCheck(),
     processes: processes.look,
     bundle: createBundleCheck(),
-    limits: checkLimits,
+    limits: createLimitCheck(),
     paused: createPausedCheck(),
     space: createSpaceCheck(),
   };

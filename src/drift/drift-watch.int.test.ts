@@ -2,9 +2,12 @@ import { spawn, spawnSync } from "node:child_process";
 import {
   appendFileSync,
   copyFileSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   openSync,
+  readdirSync,
+  readFileSync,
   renameSync,
   rmSync,
   statSync,
@@ -19,9 +22,13 @@ import { exec } from "../lib/exec.ts";
 import { inodeOf } from "../lib/file-mark.ts";
 import { silentLog } from "../lib/log.ts";
 import { loopInode, loopState } from "../lib/loop-device.ts";
+import { mountLines } from "../lib/mount-table.ts";
+import { askedMounts } from "../platform/local/asked-mounts.ts";
 import { loopMountArgv, mountedAt } from "../platform/local/mounts.ts";
+import type { OciConfig } from "../platform/local/oci-config.ts";
 import { aCall, openImages, TestHost, until, whyNoContainers } from "../platform/local/test-host.ts";
 import type { Sight, Subject } from "../platform/platform.ts";
+import { mountDifferences } from "./check-mounts.ts";
 import { type DriftWatch, startDriftWatch } from "./drift-watch.ts";
 
 const reason = whyNoContainers();
@@ -106,6 +113,54 @@ describe.skipIf(reason)("a server that somebody changes", () => {
       subject: "pids.max",
       detail: "pids.max is 2000, it was 1024",
     });
+  });
+
+  test("is found when limits of the cgroup above it are changed, and soft ones", async () => {
+    const folders = subject().cgroupFolders;
+    const pids = join(folders.find((path) => path.includes("/pids/")) ?? folders[0] ?? "", "..", "pids.max");
+    writeFileSync(pids, "500");
+    expect(await finding("limit")).toMatchObject({
+      subject: expect.stringMatching(/^kiln-.*\/pids\.max$/),
+      detail: expect.stringContaining("is 500, it was max"),
+    });
+    const soft = folders.flatMap((path) =>
+      ["memory.high", "memory.soft_limit_in_bytes"].map((n) => join(path, n)),
+    );
+    for (const file of soft.filter((each) => existsSync(each))) writeFileSync(file, String(32 << 20));
+    expect(await finding("limit", "^memory\\.(high|soft)")).toMatchObject({ server: id });
+  });
+
+  test("and what somebody has mounted over or in its image meanwhile is not taken over", async () => {
+    const root = join(
+      t.state.servers,
+      ".host/roots",
+      readdirSync(join(t.state.servers, ".host/roots"))[0] ?? "",
+    );
+    await exec(["mount", "-t", "tmpfs", "evil", join(root, "srv")]);
+    await exec(["mount", "--bind", "/tmp", root]);
+    await t.run("shop-1-2-1", forever);
+    await drift.inspect(aCall());
+    expect(drift.findings()).toEqual([]);
+    const { pid } = sight.subjects().find(({ server }) => server === "shop-1-2-1")?.process ?? {};
+    expect(readFileSync(`/proc/${pid}/mountinfo`, "utf8")).not.toContain("evil");
+    expect(existsSync(`/proc/${pid}/root/bin/sh`)).toBe(true);
+  });
+
+  test("is compared with what was asked for, not with what was found", async () => {
+    const { pid } = subject().process;
+    const config = JSON.parse(readFileSync(join(t.state.servers, id, "config.json"), "utf8")) as OciConfig;
+    const asked = { config, rootDevice: undefined, inside: `/proc/${pid}/root` };
+    const table = () => readFileSync(`/proc/${pid}/mountinfo`, "utf8");
+    expect(askedMounts(table(), asked).join("\n")).toBe(table().trimEnd());
+    await nsenter("-m", "/bin/mount", "-n", "-t", "tmpfs", "evil", "/srv");
+    await nsenter("-m", "/bin/perl", "-e", "syscall(166, my $at = '/etc/hosts', 0) == 0 or die $!"); // umount2
+    const found = mountDifferences(mountLines(askedMounts(table(), asked).join("\n")), mountLines(table()));
+    expect(found.map(({ subject: point, detail }) => [point, detail.includes("any more")])).toEqual([
+      ["/srv", false],
+      ["/etc/hosts", true],
+    ]);
+    const elsewhere = askedMounts(table(), { ...asked, rootDevice: "0:0" });
+    expect(elsewhere.some((line) => line.includes(" / ro,relatime - overlay"))).toBe(false);
   });
 
   test("is found when it is paused, but not when Kiln itself freezes it", async () => {

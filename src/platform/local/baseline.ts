@@ -1,4 +1,4 @@
-import { lstatSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { lstatSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { z } from "zod";
 import { parseServerId } from "../../domain/ids.ts";
@@ -8,21 +8,14 @@ import { linkIfThere, type ProcessRef, readIfThere } from "../../lib/proc.ts";
 import { digestOf } from "../../lib/sha256.ts";
 import { namesIn } from "../../lib/temporary.ts";
 import type { HostImage, Subject } from "../platform.ts";
-import { cgroupFolders, serverCgroup } from "./cgroups.ts";
+import { askedLimits } from "./asked-limits.ts";
+import { askedMounts } from "./asked-mounts.ts";
+import { cgroupFolders, installationCgroup, serverCgroup } from "./cgroups.ts";
+import type { OciConfig } from "./oci-config.ts";
 import { type HostPaths, type ServerPaths, serverPaths } from "./paths.ts";
 import type { ServerRecord } from "./records.ts";
+import { rootDevice } from "./roots.ts";
 import { readServed, servedSchema } from "./served-layers.ts";
-
-/** Of the limits of a cgroup, those that Kiln sets or somebody else could: version 2, then version 1. */
-const limitFiles = new Set([
-  ..."memory.max memory.high memory.low memory.swap.max memory.oom.group".split(" "),
-  ..."cpu.max cpu.weight cpuset.cpus io.max".split(" "),
-  ..."memory.limit_in_bytes memory.memsw.limit_in_bytes cpu.cfs_quota_us cpu.cfs_period_us".split(" "),
-  ..."cpu.shares devices.list".split(" "),
-  "pids.max",
-]);
-/** Of version 1, the kernel itself changes it when a processor comes or goes. */
-const unsteady = "cpuset/";
 
 const imageSchema = z.array(
   z.object({ file: z.string(), sha256: z.string(), served: servedSchema.optional() }),
@@ -43,28 +36,42 @@ const keptSchema = z.object({
 /** What a server was made as, kept in its folder: a later controller compares with the same. */
 export type Kept = Readonly<z.infer<typeof keptSchema>>;
 
-/** Reads it from the process that waits for `runc start`. */
-export function readBaseline(
-  paths: HostPaths,
-  tag: string,
-  { id, layers }: Pick<ServerRecord, "id" | "layers">,
-  pid: number,
-  image: HostImage,
-): Kept {
-  const server = serverPaths(paths, id);
-  const folders = cgroupFolders(serverCgroup(tag, id));
+/** What a server was asked to be, and the process that waits for `runc start`. */
+export interface Asked {
+  readonly record: Pick<ServerRecord, "id" | "root" | "layers">;
+  readonly image: HostImage;
+  readonly config: OciConfig;
+  readonly bundle: Kept["baseline"]["bundle"];
+  /** Its network namespace, as `netNamespace` named it when Kiln had made it. */
+  readonly network: string;
+  readonly pid: number;
+}
+
+/**
+ * What Kiln has asked for, in the kernel's words. What is found otherwise between `runc create` and `runc start` is not
+ * taken over: it is a difference from the start.
+ */
+export function askedBaseline(paths: HostPaths, tag: string, asked: Asked): Kept {
+  const { record, image, config, bundle, pid } = asked;
+  const folders = cgroupFolders(serverCgroup(tag, record.id));
+  const parents = cgroupFolders(installationCgroup(tag));
+  const mountinfo = readIfThere(`/proc/${pid}/mountinfo`) ?? "";
+  const mounts = { config, rootDevice: rootDevice(paths, record.root), inside: `/proc/${pid}/root` };
   return {
     cgroupFolders: folders,
     baseline: {
-      mounts: mountLines(readIfThere(`/proc/${pid}/mountinfo`) ?? ""),
-      namespaces: namespacesOf(pid),
-      limits: folders.flatMap(limitsIn),
-      bundle: bundleFiles(server).map((file) => ({ file, sha256: digestOf(readFileSync(file)) })),
+      mounts: mountLines(askedMounts(mountinfo, mounts).join("\n")),
+      namespaces: askedNamespaces(config, pid, asked.network),
+      limits: [
+        ...folders.flatMap((folder) => askedLimits(folder, config.linux.resources)),
+        ...parents.flatMap((folder) => askedLimits(folder, {})),
+      ],
+      bundle,
     },
     image: image.layers.map(({ file, sha256 }, i) => ({
       file,
       sha256: `sha256:${sha256.replace("sha256:", "")}`,
-      served: readServed(paths, layers[i] ?? ""),
+      served: readServed(paths, record.layers[i] ?? ""),
     })),
   };
 }
@@ -104,26 +111,41 @@ function recall(server: ServerPaths): Kept | undefined {
   }
 }
 
-function namespacesOf(pid: number): Readonly<Record<string, string>> {
+/** By `runc`'s name for it, what /proc/PID/ns calls a kind of namespace. */
+const linkNames: ReadonlyMap<string, string> = new Map([
+  ["mount", "mnt"],
+  ["network", "net"],
+]);
+
+/** Those that were asked for are not the machine's, the others are; one that is wrong gets a name that none has. */
+function askedNamespaces(
+  { linux }: OciConfig,
+  pid: number,
+  network: string,
+): Readonly<Record<string, string>> {
+  const own = new Set(linux.namespaces.map(({ type }) => linkNames.get(type) ?? type));
   const kinds = readdirSync(`/proc/${pid}/ns`).filter((kind) => !kind.endsWith("_for_children"));
-  return Object.fromEntries(kinds.map((kind) => [kind, linkIfThere(`/proc/${pid}/ns/${kind}`) ?? ""]));
+  return Object.fromEntries(
+    kinds.map((kind) => {
+      if (kind === "net") return [kind, network];
+      const link = linkIfThere(`/proc/${pid}/ns/${kind}`) ?? "";
+      const isMachines = link === linkIfThere(`/proc/self/ns/${kind}`);
+      return [kind, own.has(kind) === isMachines ? "another" : link];
+    }),
+  );
 }
 
-function limitsIn(folder: string): Kept["baseline"]["limits"] {
-  if (folder.includes(unsteady)) return [];
-  return namesIn(folder)
-    .filter((name) => limitFiles.has(name))
-    .flatMap((name) => {
-      const value = readIfThere(join(folder, name));
-      return value === undefined ? [] : [{ file: join(folder, name), value }];
-    });
+/** The name of a network namespace that Kiln has just made: what /proc/PID/ns/net of its processes links to. */
+export function netNamespace(path: string): string {
+  return `net:[${statSync(path).ino}]`;
 }
 
-/** Without the secret ones: a digest would tell about a short secret. */
-function bundleFiles(server: ServerPaths): readonly string[] {
+/** Read when they have just been written. Without the secret ones: a digest would tell about a short secret. */
+export function bundleOf(server: ServerPaths): Kept["baseline"]["bundle"] {
   const config = lstatSync(server.config).isSymbolicLink() ? [] : [server.config];
   const files = namesIn(server.files).map((name) => join(server.files, basename(name)));
-  return [...config, server.hosts, server.hostname, server.resolvers, ...files];
+  const all = [...config, server.hosts, server.hostname, server.resolvers, ...files];
+  return all.map((file) => ({ file, sha256: digestOf(readFileSync(file)) }));
 }
 
 /** Whose program runs there: before `runc start` has taken effect it is still runc's. */

@@ -5,7 +5,7 @@ import { KilnError, toKilnError } from "../../lib/errors.ts";
 import { findProcess } from "../../lib/proc.ts";
 import type { HostJob, HostServer, ServerSpec } from "../fleet/host.ts";
 import type { Call, HostImage } from "../platform.ts";
-import { keepBaseline, programOf, readBaseline, subjectOf } from "./baseline.ts";
+import { askedBaseline, bundleOf, keepBaseline, netNamespace, programOf, subjectOf } from "./baseline.ts";
 import { serverCgroup } from "./cgroups.ts";
 import { conmonArgv, startConmon } from "./conmon.ts";
 import type { HostContext } from "./context.ts";
@@ -15,7 +15,7 @@ import { chooseAddress, formatAddress, gateway, parseAddress } from "./network/a
 import { type Network, namespacePath, type Port, portOf } from "./network/commands.ts";
 import { attachPort, configurePort } from "./network/ports.ts";
 import { hostnameOf, hostsFile, readResolvers, resolversFile } from "./network/resolvers.ts";
-import { ociConfig } from "./oci-config.ts";
+import { type OciConfig, ociConfig } from "./oci-config.ts";
 import { serverPaths } from "./paths.ts";
 import {
   forgetSecretConfig,
@@ -148,12 +148,14 @@ async function start(host: HostContext, making: Making, network: Network, call: 
   const address = parseAddress(record.address);
   assert(address !== undefined);
   const port = portOf(network, record.id, address);
-  await writeBundle(host, making, port);
+  const config = await writeBundle(host, making, port);
+  const bundle = bundleOf(server);
   await attachPort(network, port);
+  const asked = { record, image, config, bundle, network: netNamespace(namespacePath(port.namespace)) };
   const [pid] = await allDone([makeProcess(host, record, image, call), configurePort(network, port)]);
   const process = findProcess(pid);
   assert(process, "runc has reported a process that is not there");
-  keepBaseline(server, readBaseline(host.paths, host.tag, record, pid, image));
+  keepBaseline(server, askedBaseline(host.paths, host.tag, { ...asked, pid }));
   const waiting = programOf(process);
   const monitor = findProcess(Number(readFileSync(server.monitorId, "utf8")));
   const running = { process, monitor };
@@ -192,7 +194,11 @@ function failure(host: HostContext, record: ServerRecord, image: HostImage, erro
   return startFailure(record.id, image.argv[0] ?? "", message, key);
 }
 
-async function writeBundle(host: HostContext, { record, image, content }: Making, port: Port): Promise<void> {
+async function writeBundle(
+  host: HostContext,
+  { record, image, content }: Making,
+  port: Port,
+): Promise<OciConfig> {
   const server = serverPaths(host.paths, record.id);
   const hostname = hostnameOf(record.id);
   for (const folder of [host.paths.exits, host.paths.sockets])
@@ -218,6 +224,7 @@ async function writeBundle(host: HostContext, { record, image, content }: Making
     files: server,
   });
   writeConfig(server, content, config);
+  return config;
 }
 
 function isJob(id: string): boolean {

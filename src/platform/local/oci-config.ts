@@ -40,6 +40,17 @@ interface Mount {
   readonly options: readonly string[];
 }
 
+/** Limits, as far as we set any. */
+export interface Resources {
+  readonly devices?: readonly object[];
+  readonly pids?: { readonly limit: number };
+  /** In bytes; `swap` is both together. */
+  readonly memory?: { readonly limit: number; readonly swap?: number };
+  /** In microseconds. */
+  readonly cpu?: { readonly period: number; readonly quota: number };
+  readonly unified?: Readonly<Record<string, string>>;
+}
+
 /** The parts of the OCI runtime specification 1.0 (`config.json`) that we use. */
 export interface OciConfig {
   readonly ociVersion: "1.0.2";
@@ -47,7 +58,14 @@ export interface OciConfig {
   readonly root: { readonly path: string; readonly readonly: true };
   readonly hostname: string;
   readonly mounts: readonly Mount[];
-  readonly linux: { readonly seccomp: Seccomp } & Readonly<Record<string, unknown>>;
+  readonly linux: {
+    readonly namespaces: readonly { readonly type: string; readonly path?: string }[];
+    readonly cgroupsPath: string;
+    readonly resources: Resources;
+    readonly seccomp: Seccomp;
+    readonly maskedPaths: readonly string[];
+    readonly readonlyPaths: readonly string[];
+  } & Readonly<Record<string, unknown>>;
 }
 
 export const maxOpenFiles = 65_536;
@@ -213,7 +231,7 @@ function fileMounts({ files, binds }: ConfigInput): readonly Mount[] {
   ];
 }
 
-function resources(shape: ServerShape, cgroups: CgroupSupport) {
+function resources(shape: ServerShape, cgroups: CgroupSupport): Resources {
   return {
     devices: [{ allow: false, access: "rwm" }],
     ...(cgroups.pids ? { pids: { limit: maxProcesses } } : {}),

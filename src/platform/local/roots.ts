@@ -1,15 +1,16 @@
 import { createHash } from "node:crypto";
-import { chmodSync, existsSync, mkdirSync, rmdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, rmdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { isErrno, KilnError } from "../../lib/errors.ts";
+import { readIfThere } from "../../lib/proc.ts";
 import { namesIn } from "../../lib/temporary.ts";
 import { withUmask } from "../../lib/umask.ts";
 import type { HostImage } from "../platform.ts";
 import { type LayerFile, protectLayer, releaseLayers, type VerifyLayer } from "./layer-files.ts";
-import { mount, readMountPoints, rootMountArgv, unmount } from "./mounts.ts";
+import { mount, mountedAt, readMountPoints, rootMountArgv, unmount } from "./mounts.ts";
 import type { HostPaths } from "./paths.ts";
 import { placeInRoot, resolveInRoot } from "./paths-in-root.ts";
-import { forgetServed, serveLayer } from "./served-layers.ts";
+import { forgetServed, readServed, serveLayer } from "./served-layers.ts";
 import { isForEverybody, type MountPoint } from "./skeleton.ts";
 
 /** A root file system that servers of one image with the same mount points share. */
@@ -52,15 +53,35 @@ export function rootPath(paths: HostPaths, name: string): string {
  * `verify` throws of a layer that is about to be mounted.
  */
 export async function ensureRoot(paths: HostPaths, root: Root, verify: VerifyLayer): Promise<void> {
-  const mounted = new Set(readMountPoints());
   const target = rootPath(paths, root.name);
-  if (mounted.has(target) && existsSync(readyMark(paths, root))) return;
-  if (mounted.has(target)) await unmount(target);
-  const missing = root.layers.filter(({ name }) => !mounted.has(join(paths.layers, name)));
+  if (await isUncovered(target, rootDevice(paths, root.name))) return;
+  const missing: LayerFile[] = [];
+  for (const layer of root.layers) {
+    const device = readServed(paths, layer.name)?.device;
+    if (!(await isUncovered(join(paths.layers, layer.name), device))) missing.push(layer);
+  }
   await Promise.all(uniqueByName(missing).map((layer) => mountLayer(paths, layer, verify)));
   extendSkeleton(paths, root, root.points);
   await mountOverlay(paths, root);
   await completeSkeleton(paths, root);
+}
+
+/**
+ * Whether what Kiln has mounted there is what everyone sees: whatever somebody has mounted over it, or below, goes first.
+ * Without its number nobody knows: then it is mounted anew.
+ */
+async function isUncovered(target: string, device: string | undefined): Promise<boolean> {
+  for (const point of readMountPoints().toReversed()) {
+    const isOurs = point === target && device !== undefined && mountedAt(target)?.device === device;
+    if (isOurs) return true;
+    if (point === target || point.startsWith(`${target}/`)) await unmount(point);
+  }
+  return false;
+}
+
+/** The number of the root file system that Kiln has mounted; undefined when it is not ready. */
+export function rootDevice(paths: HostPaths, name: string): string | undefined {
+  return readIfThere(readyMark(paths, { name })) || undefined;
 }
 
 /** Protected first: what is checked then is what is mounted. */
@@ -89,7 +110,7 @@ async function completeSkeleton(paths: HostPaths, root: Root): Promise<void> {
     extendSkeleton(paths, root, missing);
     await mountOverlay(paths, root);
   }
-  writeFileSync(readyMark(paths, root), "");
+  writeFileSync(readyMark(paths, root), mountedAt(rootPath(paths, root.name))?.device ?? "");
 }
 
 function missingPoints(target: string, points: readonly MountPoint[]): readonly MountPoint[] {
@@ -127,7 +148,7 @@ function makeFolders(skeleton: string, path: string): void {
   withUmask(0o022, () => mkdirSync(placeInRoot(skeleton, path), { recursive: true, mode: 0o755 }));
 }
 
-function readyMark(paths: HostPaths, root: Root): string {
+function readyMark(paths: HostPaths, root: Pick<Root, "name">): string {
   return join(paths.skeletons, `${root.name}.ready`);
 }
 

@@ -10,6 +10,8 @@ import { mountErofs, mountedAt, unmount } from "./mounts.ts";
 import type { HostPaths } from "./paths.ts";
 
 export const servedSchema = z.object({
+  /** `MAJOR:MINOR` of the mounted file system. */
+  device: z.string(),
   /** `DEVICE:INODE` of the file that is mounted, whatever its name leads to later. */
   inode: z.string(),
   /** Absent where the kernel reads the file without one. */
@@ -47,11 +49,11 @@ async function servedAt(file: string, target: string): Promise<Served | undefine
   const mounted = mountedAt(target);
   if (stat === undefined || mounted === undefined) return undefined;
   const inode = inodeOf(stat);
-  if (!mounted.source.startsWith("/dev/loop")) return { inode };
+  if (!mounted.source.startsWith("/dev/loop")) return { inode, device: mounted.device };
   const name = basename(mounted.source);
   const state = loopState(name);
   if ((await loopInode(name)) !== inode || loopState(name) !== state) return undefined;
-  return { inode, loop: { name, state } };
+  return { inode, device: mounted.device, loop: { name, state } };
 }
 
 /** Undefined for a layer that an older Kiln has mounted. */
