@@ -1,0 +1,25 @@
+import { readFileSync } from "node:fs";
+import { z } from "zod";
+
+const file = new URL("../../scripts/system-packages.txt", import.meta.url);
+
+const packageSchema = z.object({
+  name: z.string(),
+  /** What cannot be had without it; `better` is for what merely works better with it. */
+  when: z.enum(["setup", "servers", "images", "better"]),
+  programs: z.array(z.string().min(1)).min(1),
+  /** Continues "... is for". */
+  purpose: z.string().min(1),
+});
+
+/** A Debian package with programs that Kiln runs. */
+export type SystemPackage = Readonly<z.infer<typeof packageSchema>>;
+
+/** What `scripts/system-packages.txt` says, which is the truth for everything that installs or misses programs. */
+export function systemPackages(text = readFileSync(file, "utf8")): readonly SystemPackage[] {
+  return text.split("\n").flatMap((line) => {
+    if (line === "" || line.startsWith("#")) return [];
+    const [name, when, programs, ...purpose] = line.split(/ +/);
+    return packageSchema.parse({ name, when, programs: programs?.split(","), purpose: purpose.join(" ") });
+  });
+}
