@@ -8,8 +8,6 @@
 set -eu
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 cd "$root"
-# Debian keeps some programs where a user's PATH does not look.
-PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 
 stamp=node_modules/.kiln-lock
 lean_stamp=node_modules/.kiln-lock-production
@@ -39,6 +37,7 @@ install_packages() {
   echo "Setting up: $2 ..."
   log=$(mktemp)
   trap 'rm -f "$log"' EXIT
+  trap 'exit 130' INT TERM # once apt-get has ended: it lets a dpkg that runs come to its end
   export DEBIAN_FRONTEND=noninteractive
   # An earlier run may have been ended in the middle, or apt-get still be at work.
   if dpkg --configure -a >"$log" 2>&1 && apt-get -qq update >>"$log" 2>&1 &&
@@ -84,6 +83,7 @@ flock -u 9
 touch -c "$stamp" "$lean_stamp" 2>/dev/null || true
 
 if $system; then
+  PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin # where Kiln looks, whatever the caller's PATH is
   packages=$(missing_packages "servers images better" | tr '\n' ' ')
   packages=${packages% }
   if [ -z "$packages" ]; then exit 0; fi

@@ -60,7 +60,8 @@ async function readConfigFile({ from, to, mode }: ConfigFileSpec): Promise<Confi
   }
 }
 
-async function requireUsablePlatform(client: Client, command: string): Promise<void> {
+/** Throws `platform_unusable` or `not_root` with every gap that must be closed and its remedy. `command` is the one to repeat. */
+export async function requireUsablePlatform(client: Client, command: string): Promise<void> {
   const { readiness } = await client.info();
   if (readiness.usable) return;
   const fatal = readiness.gaps.filter((gap) => gap.severity === "fatal");
@@ -68,7 +69,7 @@ async function requireUsablePlatform(client: Client, command: string): Promise<v
   throw new KilnError(root ? "platform_unusable" : "not_root", "Servers cannot run here.", {
     problems: fatal.map((gap) => ({ message: gap.what, hint: gap.remedy })),
     hint: root
-      ? "`kiln doctor` shows everything that this machine lacks."
+      ? "`kiln doctor` shows everything that this machine lacks, and `kiln doctor --fix` installs missing programs."
       : `Repeat it as root: \`sudo kiln ${command}\`.`,
   });
 }

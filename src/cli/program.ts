@@ -432,9 +432,10 @@ function addMachineCommands(program: Command, load: Load): void {
   )
     .option("-k, --keep", "leave the example running at the end")
     .action(load(() => import("./commands/quickstart.ts")));
-  command(program, "doctor", "show what this machine can and cannot do", "kiln doctor").action(
-    load(() => import("./commands/doctor.ts")),
-  );
+  command(program, "doctor", "show what this machine can and cannot do", "kiln doctor", "kiln doctor --fix")
+    .option("--fix", "first install the Debian packages of missing programs")
+    .option("-y, --yes", "do not ask before installing")
+    .action(load(() => import("./commands/doctor.ts")));
   const controller = group(program, "controller", "start, stop or look at the controller");
   command(controller, "start", "start the controller in the background").action(
     load(() => import("./commands/controller-start.ts")),

@@ -10,7 +10,7 @@ const starters = new Set(["exec", "spawn", "spawnSync", "execFile", "execFileSyn
 const wrappers = new Set(["nsenter", "unshare", "setpriv"]);
 
 /** Kiln's own Node.js, programs of users within servers, and names that come from the list itself. */
-const ofOtherOrigin = new Set(["process.execPath", "program", "findProgram(name)"]);
+const ofOtherOrigin = new Set(["process.execPath", "program", "path"]);
 
 /** A program that something in src/ starts, or an expression that names one, with its place. */
 interface Started {

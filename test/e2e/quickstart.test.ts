@@ -12,6 +12,7 @@ interface Answer {
     readonly load?: { readonly served: number; readonly lost: number };
   }[];
   readonly lost: number;
+  readonly intrusion: { readonly server: string; readonly replacedBy: string; readonly evidence: object };
   readonly kept: { readonly home: string; readonly address: string } | null;
 }
 
@@ -19,8 +20,16 @@ test.skipIf(why)("the quickstart loses no request and leaves nothing behind", as
   await using machine = await install();
   const answer = await machine.json<Answer>(["quickstart"], { cwd: "/" });
   expect(answer).toMatchObject({ lost: 0, kept: null });
-  expect(answer.steps.map(({ load }) => load !== undefined)).toEqual([false, false, true, true]);
-  for (const { load } of answer.steps) if (load) expect(load.served).toBeGreaterThan(100);
+  expect(answer.steps.map(({ load }) => load !== undefined)).toEqual([false, false, true, true, true]);
+  for (const { load } of answer.steps) if (load) expect(load.served).toBeGreaterThan(10);
+  expect(answer.intrusion).toMatchObject({
+    server: "site-1-1-1",
+    replacedBy: "site-1-1-2",
+    evidence: {
+      taint: { kind: expect.stringMatching(/^(namespace|process)$/) },
+      processes: expect.any(Number),
+    },
+  });
   expect(existsSync(`${machine.home}-quickstart`)).toBe(false);
   expect(await machine.leftovers()).toEqual([]);
 });

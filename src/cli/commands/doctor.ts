@@ -1,11 +1,12 @@
 import { access, constants, statfs } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { dirname } from "node:path";
 import type { IntegrityTier, Speed } from "../../domain/drift.ts";
-import { systemPath } from "../../lib/environment.ts";
 import { isErrno, KilnError } from "../../lib/errors.ts";
 import { exec } from "../../lib/exec.ts";
 import type { Gap, Readiness, ServiceStatus, Trouble } from "../api.ts";
 import type { Context, Outcome } from "../context.ts";
+import { fixPrograms } from "../doctor/fix.ts";
+import { findBuildPrograms } from "../doctor/programs.ts";
 import { controllerArgv, controllerEnv } from "../local-controller/command-line.ts";
 import { listens } from "../local-controller/start.ts";
 import type { Style } from "../output/style.ts";
@@ -26,8 +27,14 @@ interface Section {
   readonly integrity?: IntegrityTier | undefined;
 }
 
-/** Works without a controller and without root. 0: images can be built and servers run here; 1: they can't. */
-export async function run(context: Context): Outcome {
+interface DoctorOptions {
+  readonly fix?: boolean;
+  readonly yes?: boolean;
+}
+
+/** Works without a controller and, unless it mends, without root. 0: images can be built and servers run here; 1: they can't. */
+export async function run(context: Context, { fix = false, yes = false }: DoctorOptions): Outcome {
+  if (fix) await fixPrograms(context, yes);
   const sections = await Promise.all([
     checkProgram(),
     checkState(context),
@@ -118,24 +125,7 @@ function spaceGap(home: string, free: number): Gap {
 }
 
 async function checkBuildTools(): Promise<Section> {
-  const needed = [
-    {
-      name: "apt-get",
-      use: "images with `from: debian:...`",
-      remedy: "Build on Debian or a system derived from it.",
-    },
-    { name: "dpkg-deb", use: "images with `from: debian:...`", remedy: "apt-get install dpkg" },
-    {
-      name: "git",
-      use: "versions that name the commit",
-      remedy: "apt-get install git, or set `image.version`.",
-    },
-  ];
-  const found = await Promise.all(needed.map(({ name }) => findProgram(name)));
-  const gaps = needed.flatMap(({ name, use, remedy }, i): Gap[] =>
-    found[i] === undefined ? [{ what: `${name} is missing, for ${use}`, remedy, severity: "degraded" }] : [],
-  );
-  return { name: "Building", facts: found.filter((path) => path !== undefined), gaps };
+  return { name: "Building", ...(await findBuildPrograms()) };
 }
 
 /** The local platform looks for itself; it is asked in a process of its own, so that no controller has to run. */
@@ -192,14 +182,6 @@ function warningGaps({ service, warnings }: ServiceStatus): Gap[] {
 /** Of the event log. */
 function troubleGap({ message, hint = "docs/audit.md says more." }: Trouble): Gap {
   return { what: message, remedy: hint, severity: "degraded" };
-}
-
-async function findProgram(name: string): Promise<string | undefined> {
-  for (const folder of systemPath.split(":")) {
-    const candidate = join(folder, name);
-    if (await isAccessible(candidate, constants.X_OK)) return candidate;
-  }
-  return undefined;
 }
 
 async function isAccessible(path: string, mode: number): Promise<boolean> {

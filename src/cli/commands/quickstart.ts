@@ -5,19 +5,15 @@ import type { Client } from "../api.ts";
 import { buildProject } from "../build-progress.ts";
 import { createConnect } from "../connect.ts";
 import type { Context, ExitCode, Outcome } from "../context.ts";
-import { deployRequest, unbuiltRelease } from "../deploy-request.ts";
+import { deployRequest, requireUsablePlatform, unbuiltRelease } from "../deploy-request.ts";
 import { errorLines } from "../output/error-lines.ts";
 import { formatDuration } from "../output/units.ts";
 import { whoAmI } from "../people.ts";
 import { openProject, type Project } from "../project.ts";
 import { cleanUp } from "../quickstart/cleanup.ts";
+import { type Intrusion, intrude, intrusionLines } from "../quickstart/intrusion.ts";
 import { type Load, startLoad } from "../quickstart/load.ts";
-import {
-  createPlayground,
-  disownPlayground,
-  playgroundBeside,
-  requireAlone,
-} from "../quickstart/playground.ts";
+import { alone, createPlayground, type Playground, playgroundBeside } from "../quickstart/playground.ts";
 import {
   type KeptPlayground,
   lostIn,
@@ -26,31 +22,34 @@ import {
   type StepResult,
   verdictLine,
 } from "../quickstart/report.ts";
-import { installSystemPackages } from "../quickstart/system-packages.ts";
 import { followRollout } from "../rollout/follow.ts";
 import { failureLines } from "../rollout/summary.ts";
 import { statusOf } from "../services.ts";
+import { installSystemPackages } from "../system-packages.ts";
 
 interface QuickstartOptions {
   readonly keep?: boolean;
 }
 
-/** The main job in about a minute, on a real nginx in a place of its own. 1 when a request was lost. */
+/** The main job in less than a minute, on a real nginx in a place of its own. 1 when a request was lost. */
 export async function run(given: Context, options: QuickstartOptions): Outcome {
   const playground = playgroundBeside(given.state);
   requireRoot();
-  await requireAlone(playground);
   const { state } = playground;
   const context = { ...given, state, connect: createConnect(given, state) };
+  return alone(playground, () => play(context, playground, options));
+}
+
+async function play(context: Context, playground: Playground, options: QuickstartOptions): Outcome {
   await installSystemPackages(context);
   await cleanUp(context, playground); // what an earlier quickstart kept, or left when it was killed
   try {
     const port = await createPlayground(playground);
-    const steps = await playAll(context, playground.project, port);
+    const played = await playAll(context, playground.project, port);
     if (!options.keep) await cleanUp(context, playground);
     return finish(
       context,
-      steps,
+      played,
       options.keep ? { ...playground, address: `http://localhost:${port}` } : undefined,
     );
   } catch (error) {
@@ -58,8 +57,6 @@ export async function run(given: Context, options: QuickstartOptions): Outcome {
       context.output.note(...errorLines(failure, context.output.noteStyle)),
     );
     throw error;
-  } finally {
-    await disownPlayground(playground);
   }
 }
 
@@ -74,7 +71,7 @@ function requireRoot(): void {
   );
 }
 
-async function playAll(context: Context, folder: string, port: number): Promise<readonly StepResult[]> {
+async function playAll(context: Context, folder: string, port: number): Promise<Played> {
   const steps: StepResult[] = [];
   const step = async (name: string, load: Load | undefined, work: () => Promise<unknown>) => {
     context.output.note("", context.output.noteStyle.bold(`${steps.length + 1}. ${name}`));
@@ -88,6 +85,7 @@ async function playAll(context: Context, folder: string, port: number): Promise<
 
   let project = await openProject(folder, {}, undefined);
   const client = await context.connect();
+  await requireUsablePlatform(client, "quickstart");
   await step("Build the image: Debian's nginx and a site", undefined, () => build(context, project));
   await step("Deploy 3 servers", undefined, () => deploy(context, client, project));
   const pages = await editions(folder);
@@ -104,7 +102,17 @@ async function playAll(context: Context, folder: string, port: number): Promise<
     await rollback(context, client, project);
     await requirePage(url, pages[0]);
   });
-  return steps;
+  let intrusion: Intrusion | undefined;
+  await step("Enter a server by hand, under load", load, async () => {
+    intrusion = await intrude(context, client, project.spec.service);
+    context.output.note(...intrusionLines(intrusion));
+  });
+  return { steps, intrusion };
+}
+
+interface Played {
+  readonly steps: readonly StepResult[];
+  readonly intrusion: Intrusion | undefined;
 }
 
 /** The page as it is, and as it will be. */
@@ -160,11 +168,11 @@ async function untilComplete(context: Context, client: Client, id: number | unde
   );
 }
 
-function finish(context: Context, steps: readonly StepResult[], kept: KeptPlayground | undefined): ExitCode {
+function finish(context: Context, { steps, intrusion }: Played, kept: KeptPlayground | undefined): ExitCode {
   const { output } = context;
   const lost = lostIn(steps);
   const place = kept && { home: kept.state.home, project: kept.project, address: kept.address };
-  output.result({ steps, lost, kept: place ?? null }, [
+  output.result({ steps, intrusion, lost, kept: place ?? null }, [
     "",
     ...reportLines(steps, output.style),
     "",

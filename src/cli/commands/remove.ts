@@ -1,5 +1,5 @@
-import { KilnError } from "../../lib/errors.ts";
 import type { ServiceStatus } from "../api.ts";
+import { askConsent } from "../ask-consent.ts";
 import type { Context, Outcome } from "../context.ts";
 import { formatDuration, plural } from "../output/units.ts";
 import { whoAmI } from "../people.ts";
@@ -16,7 +16,7 @@ export async function run(context: Context, options: RemoveOptions, service?: st
   const key = await requireService(context.cwd, options, service);
   const client = await context.connect();
   const status = await requireStatus(client, key);
-  if (!options.yes) await requireConsent(context, status);
+  if (!options.yes) await askConsent(context, consentTo(status));
   const begunMs = context.clock.elapsed();
   await client.remove(key, whoAmI(context.env));
   if (options.wait) await waitForStatus(context, client, key, (now) => now === undefined);
@@ -31,19 +31,7 @@ export async function run(context: Context, options: RemoveOptions, service?: st
   return 0;
 }
 
-/** Asks on a terminal; elsewhere nobody can answer, so `--yes` has to say it. */
-async function requireConsent(context: Context, status: ServiceStatus): Promise<void> {
-  const what = `${status.service} with its ${plural(status.servers.length, "server")} and all its releases`;
-  if (!process.stdin.isTTY || context.output.json) {
-    throw new KilnError("usage", `This removes ${what}.`, { hint: "Repeat it with --yes if that is meant." });
-  }
-  const { createInterface } = await import("node:readline/promises");
-  const dialog = createInterface({ input: process.stdin, output: process.stderr });
-  try {
-    const answer = await dialog.question(`Remove ${what}? [y/N] `, { signal: context.signal });
-    if (/^y(es)?$/i.test(answer.trim())) return;
-  } finally {
-    dialog.close();
-  }
-  throw new KilnError("cancelled", "Nothing was removed.");
+function consentTo({ service, servers }: ServiceStatus) {
+  const what = `${service} with its ${plural(servers.length, "server")} and all its releases`;
+  return { what: `removes ${what}`, question: `Remove ${what}?`, refused: "Nothing was removed." };
 }

@@ -10,7 +10,7 @@ import { deletePlayground, type Playground, playgroundExists } from "./playgroun
 const deadlineMs = 90_000;
 
 /**
- * Removes every service of the playground, then the controller, then the files; nothing where there is none. Goes on
+ * Removes every service of the playground, then the controller, then the files; nothing where there is none. Continues
  * when the context's signal has fired: cleaning up is what Ctrl-C asks for.
  */
 export async function cleanUp(context: Context, playground: Playground): Promise<void> {

@@ -1,9 +1,8 @@
 import { cp, mkdir, readFile, rm, stat, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { KilnError } from "../../lib/errors.ts";
-import { readTextIfExists } from "../../lib/files.ts";
-import { isProcessAlive } from "../../lib/process-alive.ts";
+import { withFileLock } from "../../lib/file-lock.ts";
 import { openStateFolder, type StateFolder } from "../../lib/state-folder.ts";
 import { findFreePort } from "../free-port.ts";
 
@@ -34,19 +33,34 @@ export async function playgroundExists({ folder }: Playground): Promise<boolean>
   return (await stat(folder).catch(() => undefined)) !== undefined;
 }
 
-/** Throws `state_held` while another quickstart runs. */
-export async function requireAlone(playground: Playground): Promise<void> {
-  const owner = Number(await readTextIfExists(pidFile(playground)));
-  if (!owner || owner === process.pid || !isProcessAlive(owner)) return;
-  throw new KilnError("state_held", `Another quickstart is running (pid ${owner}).`, {
-    hint: "Wait for it, or end it with Ctrl-C in its terminal.",
-  });
+/**
+ * Runs `work` as the only quickstart of this machine's installation. Throws `state_held` while another one runs; one that
+ * was killed holds nothing.
+ */
+export async function alone<T>({ folder }: Playground, work: () => Promise<T>): Promise<T> {
+  const path = `${folder}.lock`;
+  let mine = false;
+  try {
+    await mkdir(dirname(path), { recursive: true });
+    return await withFileLock(
+      path,
+      async () => {
+        mine = true;
+        return await work().finally(() => rm(path, { force: true }));
+      },
+      { timeoutMs: 0 },
+    );
+  } catch (error) {
+    if (mine || !(error instanceof KilnError) || error.code !== "state_held") throw error;
+    throw new KilnError("state_held", "Another quickstart is running.", {
+      hint: "Wait for it, or end it with Ctrl-C in its terminal.",
+    });
+  }
 }
 
 /** Copies the example and gives it a port that is free, which is returned. The folder must not exist. */
 export async function createPlayground(playground: Playground): Promise<number> {
   await mkdir(playground.folder, { recursive: true, mode: 0o700 });
-  await writeFile(pidFile(playground), `${process.pid}`);
   await cp(example, playground.project, { recursive: true });
   const port = await findFreePort([usualPort, 0]);
   const file = join(playground.project, "kiln.yaml");
@@ -55,15 +69,6 @@ export async function createPlayground(playground: Playground): Promise<number> 
   return port;
 }
 
-/** Its quickstart has ended: what is kept belongs to nobody. */
-export async function disownPlayground(playground: Playground): Promise<void> {
-  await rm(pidFile(playground), { force: true });
-}
-
 export async function deletePlayground({ folder }: Playground): Promise<void> {
   await rm(folder, { recursive: true, force: true });
-}
-
-function pidFile({ folder }: Playground): string {
-  return join(folder, "pid");
 }

@@ -44,7 +44,7 @@ export function nextLines(kept: KeptPlayground | undefined): string[] {
     ];
   }
   return [
-    `The example goes on at ${kept.address}. To look around:`,
+    `The example still runs at ${kept.address}. To look around:`,
     `  cd ${kept.project} && export KILN_HOME=${kept.state.home}`,
     "  kiln status                  also: servers, history, logs, audit",
     "  kiln deploy                  after changing something in site/",
@@ -61,7 +61,7 @@ export function lostIn(steps: readonly StepResult[]): number {
 export function verdictLine(steps: readonly StepResult[], style: Style): string {
   const served = steps.reduce((sum, { load }) => sum + (load?.served ?? 0), 0);
   const lost = lostIn(steps);
-  const text = `${plural(served, "request")} served, ${lost} lost, while all servers changed twice.`;
+  const text = `${plural(served, "request")} served, ${lost} lost, while all servers changed twice and one was replaced for being entered.`;
   return lost === 0 ? style.good(text) : style.bad(text);
 }
 

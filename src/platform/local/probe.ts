@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, rmdirSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { isErrno, KilnError, toKilnError } from "../../lib/errors.ts";
 import { exec } from "../../lib/exec.ts";
+import { systemPackages } from "../../lib/system-packages.ts";
 import type { Gap, Readiness } from "../platform.ts";
 import { type CgroupSupport, isRootOccupied } from "./cgroups.ts";
 import type { HostContext } from "./context.ts";
@@ -18,21 +19,21 @@ interface Finding {
   readonly gaps?: readonly Gap[];
 }
 
-/** The programs that the host runs, the Debian package of each, and how to ask for its version. */
-const programs = [
-  { name: "runc", package: "runc", version: ["--version"] },
-  { name: "conmon", package: "conmon", version: ["--version"] },
-  { name: "mkfs.erofs", package: "erofs-utils", version: ["-V"] },
-  { name: "ip", package: "iproute2", version: ["-V"] },
-  { name: "nft", package: "nftables", version: ["--version"] },
-  { name: "nsenter", package: "util-linux", version: ["--version"] },
-  { name: "mount", package: "mount", version: ["--version"] },
-] as const;
+/** How programs tell their versions; of the others it is enough that they are there. */
+const versionOptions: Readonly<Record<string, string>> = {
+  runc: "--version",
+  conmon: "--version",
+  "mkfs.erofs": "-V",
+  ip: "-V",
+  nft: "--version",
+  nsenter: "--version",
+  mount: "--version",
+};
 
 /** See `Host.probe`. Tries what can only be found out by trying, and leaves nothing behind. */
 export async function probeLocalHost(host: HostContext): Promise<Readiness> {
   const isRoot = process.getuid?.() === 0;
-  const found: Finding[] = [isRoot ? {} : notRoot(), ...(await Promise.all(programs.map(probeProgram)))];
+  const found: Finding[] = [isRoot ? {} : notRoot(), ...(await probePrograms())];
   found.push(probeCgroups(host.cgroups), probeResolvers());
   const complete = found.every(({ gaps = [] }) => gaps.every(({ severity }) => severity !== "fatal"));
   if (complete) found.push(...(await Promise.all([probeMounts(host), probeNetwork(host)])));
@@ -52,17 +53,26 @@ function notRoot(): Finding {
   );
 }
 
-async function probeProgram({ name, package: pkg, version }: (typeof programs)[number]): Promise<Finding> {
+/** All but the router's, which looks for itself. */
+async function probePrograms(): Promise<readonly Finding[]> {
+  const needed = systemPackages().filter(({ name, when }) => when === "servers" && name !== "haproxy");
+  return Promise.all(needed.flatMap(({ name, programs }) => programs.map((it) => probeProgram(it, name))));
+}
+
+async function probeProgram(name: string, debianPackage: string): Promise<Finding> {
   try {
-    const { stdout, stderr } = await exec([findProgram(name), ...version], {
-      accept: "any",
-      timeoutMs: 5_000,
-    });
+    const path = findProgram(name);
+    const option = versionOptions[name];
+    if (option === undefined) return {};
+    const { stdout, stderr } = await exec([path, option], { accept: "any", timeoutMs: 5_000 });
     const number = /\d+\.\d+[\w.+~-]*/.exec(stdout || stderr)?.[0];
     return { facts: [number === undefined ? name : `${name} ${number}`] };
   } catch (error) {
     if (!(error instanceof KilnError) || error.code !== "tool_missing") throw error;
-    return fatal(`The program ${name} is not installed.`, `apt-get install ${pkg}`);
+    return fatal(
+      `The program ${name} is not installed.`,
+      `Run \`kiln doctor --fix\` as root, or \`apt-get install ${debianPackage}\`.`,
+    );
   }
 }
 
