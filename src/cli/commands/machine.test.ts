@@ -158,5 +158,7 @@ test("the quickstart's table counts what was served and lost", () => {
     "Lost requests:",
     "  status 503",
   ]);
-  expect(verdictLine(steps, style)).toBe("1201 requests served, 1 lost, while all servers changed twice.");
+  expect(verdictLine(steps, style)).toBe(
+    "1201 requests served, 1 lost, while all servers changed twice and one was replaced for being entered.",
+  );
 });
