@@ -49,7 +49,7 @@ function openPlatform(state: StateFolder, log: Logger, store?: Store, evidence?:
     log,
   });
   const router = haproxyRouter({ state, clock, log });
-  return createFleet({ host, router, clock, prober: networkProber, log });
+  return createFleet({ host, router, clock, prober: networkProber(), log });
 }
 
 async function probe(state: StateFolder): Promise<void> {

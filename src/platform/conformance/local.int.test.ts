@@ -67,7 +67,7 @@ async function openPlatform(): Promise<PlatformSubject> {
     createFleet({
       host: t.reopen(),
       router: router(),
-      prober: networkProber,
+      prober: networkProber(),
       clock: systemClock,
       log: silentLog,
     });

@@ -1,6 +1,6 @@
-import { createServer, type Server } from "node:net";
+import { createServer, type Server, type Socket } from "node:net";
 import { afterEach, expect, test } from "vitest";
-import { networkProber, statusOf } from "./network-prober.ts";
+import { networkProber } from "./network-prober.ts";
 import type { ProbeTarget } from "./prober.ts";
 
 const open: Server[] = [];
@@ -57,20 +57,19 @@ test.each([
   ["", false, "GET /health was cut off without an answer"],
 ])("%j is %s: %s", async (answer, ok, words) => {
   const { port } = await serve([answer]);
-  expect(await networkProber.probe(target(port), never)).toEqual({ ok, words });
+  expect(await networkProber().probe(target(port), never)).toEqual({ ok, words });
 });
 
 test("an answer may come in pieces, with a body longer than is read", async () => {
   const { port } = await serve(["HTT", "P/1.1 2", "00 OK\r\n\r\n", "x".repeat(300_000)]);
-  expect(await networkProber.probe(target(port), never)).toMatchObject({ ok: true });
+  expect(await networkProber().probe(target(port), never)).toMatchObject({ ok: true });
 });
 
-test("it asks for the service's host name, or the address, and closes", async () => {
+test("it asks for the service's host name, or the address", async () => {
   const { port, asked } = await serve(["HTTP/1.1 200 OK\r\n\r\n"]);
-  await networkProber.probe(target(port, { host: "shop.example.com" }), never);
-  await networkProber.probe(target(port, { check: { kind: "http", path: "/a b\r\nX: y" } }), never);
+  await networkProber().probe(target(port, { host: "shop.example.com" }), never);
+  await networkProber().probe(target(port, { check: { kind: "http", path: "/a b\r\nX: y" } }), never);
   expect(asked[0]).toMatch(/^GET \/health HTTP\/1\.1\r\nHost: shop\.example\.com\r\n/);
-  expect(asked[0]).toContain("\r\nConnection: close\r\n\r\n");
   expect(asked[1]).toMatch(
     new RegExp(`^GET /a%20b%0D%0AX:%20y HTTP/1\\.1\r\nHost: 127\\.0\\.0\\.1:${port}\r\n`),
   );
@@ -78,32 +77,35 @@ test("it asks for the service's host name, or the address, and closes", async ()
 
 test("a server that is silent is given its time and no more", async () => {
   const { port } = await serve([], { hold: true });
-  const result = await networkProber.probe(target(port, { timeoutMs: 100 }), never);
+  const result = await networkProber().probe(target(port, { timeoutMs: 100 }), never);
   expect(result).toEqual({ ok: false, words: "GET /health had no answer within 0.1 s" });
 });
 
 test("nobody listens", async () => {
   const { port } = await serve([]);
   await new Promise((done) => open.pop()?.close(done));
-  expect(await networkProber.probe(target(port), never)).toEqual({ ok: false, words: "connection refused" });
+  expect(await networkProber().probe(target(port), never)).toEqual({
+    ok: false,
+    words: "connection refused",
+  });
 });
 
 test("an answer to another address of the machine's than the server's link has is not the server's", async () => {
   const { port, asked } = await serve(["HTTP/1.1 200 OK\r\n\r\n"], { hold: true });
   const words = "this machine sends packets for it elsewhere, and something there answers";
   const elsewhere = target(port, { from: "10.192.4.1" });
-  expect(await networkProber.probe(elsewhere, never)).toEqual({ ok: false, words, unreached: true });
+  expect(await networkProber().probe(elsewhere, never)).toEqual({ ok: false, words, unreached: true });
   expect(asked).toEqual([]);
-  expect(await networkProber.probe(target(port, { from: "127.0.0.1" }), never)).toMatchObject({ ok: true });
+  expect(await networkProber().probe(target(port, { from: "127.0.0.1" }), never)).toMatchObject({ ok: true });
 });
 
 test("a tcp check connects and asks nothing; an alive check does not even that", async () => {
   const { port, asked } = await serve([]);
-  expect(await networkProber.probe(target(port, { check: { kind: "tcp" } }), never)).toEqual({
+  expect(await networkProber().probe(target(port, { check: { kind: "tcp" } }), never)).toEqual({
     ok: true,
     words: "connected",
   });
-  expect(await networkProber.probe(target(port, { check: { kind: "alive" } }), never)).toMatchObject({
+  expect(await networkProber().probe(target(port, { check: { kind: "alive" } }), never)).toMatchObject({
     ok: true,
   });
   expect(asked).toEqual([]);
@@ -112,13 +114,85 @@ test("a tcp check connects and asks nothing; an alive check does not even that",
 test("a signal ends the check", async () => {
   const { port } = await serve([], { hold: true });
   const controller = new AbortController();
-  const probing = networkProber.probe(target(port, { timeoutMs: 60_000 }), controller.signal);
+  const probing = networkProber().probe(target(port, { timeoutMs: 60_000 }), controller.signal);
   controller.abort();
   expect(await probing).toEqual({ ok: false, words: "cancelled" });
 });
 
-test("a status is read only when it is whole", () => {
-  expect(statusOf("HTTP/1.1 2")).toBeUndefined();
-  expect(statusOf("HTTP/1.1 100 Continue\r\n")).toBeUndefined();
-  expect(statusOf("HTTP/1.1 200")).toBe(200);
+/** A server of whole answers. `oneAtATime`: it serves a connection only once the one before has ended. */
+async function keeper({ oneAtATime = false } = {}) {
+  const seen = { asks: 0, connections: 0, sockets: new Set<Socket>() };
+  let turn = Promise.resolve();
+  const server = createServer(async (socket) => {
+    seen.connections += 1;
+    seen.sockets.add(socket);
+    const ended = new Promise<void>((resolve) => socket.on("close", () => resolve()));
+    void ended.then(() => seen.sockets.delete(socket));
+    socket.on("error", () => {});
+    const before = turn;
+    turn = before.then(() => ended);
+    if (oneAtATime) await before;
+    socket.on("data", () => {
+      seen.asks += 1;
+      socket.write("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+    });
+  });
+  open.push(server);
+  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
+  const address = server.address();
+  const port = typeof address === "object" && address !== null ? address.port : 0;
+  const checks = new AbortController();
+  const prober = networkProber();
+  const probe = (signal = checks.signal) => prober.probe(target(port, { timeoutMs: 5_000 }), signal);
+  return { server, seen, probe, stop: () => checks.abort() };
+}
+
+const passed = { ok: true, words: "GET /health answered 200" };
+
+/** A condition that comes true when the sockets have been heard. */
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setImmediate(resolve));
+}
+
+test("a connection is asked four times, then a new one has to be accepted; the old one is closed", async () => {
+  const { seen, probe, stop } = await keeper();
+  expect(await probe()).toEqual(passed);
+  await until(() => seen.asks === 2 && seen.sockets.size === 1); // asked once more at once, on another one
+  for (let check = 0; check < 12; check++) expect(await probe()).toEqual(passed);
+  await until(() => seen.sockets.size === 1);
+  expect(seen).toMatchObject({ asks: 14, connections: 5 });
+  stop();
+  await until(() => seen.sockets.size === 0);
+});
+
+test("a server that takes no connections any more is found within four checks, though it answers on the old one", async () => {
+  const { server, seen, probe, stop } = await keeper();
+  await probe();
+  await until(() => seen.asks === 2 && seen.sockets.size === 1);
+  const closed = new Promise((done) => server.close(done));
+  const results = [await probe(), await probe(), await probe(), await probe()];
+  expect(results).toContainEqual({ ok: false, words: "connection refused" });
+  expect(await probe()).toEqual({ ok: false, words: "connection refused" });
+  stop();
+  await closed;
+});
+
+test("a server that closes an idle connection is asked on a new one", async () => {
+  const { seen, probe, stop } = await keeper();
+  await probe();
+  await until(() => seen.asks === 2 && seen.sockets.size === 1);
+  for (const socket of seen.sockets) socket.resetAndDestroy();
+  expect(await probe()).toEqual(passed);
+  stop();
+});
+
+test("a server that serves one connection at a time is not kept from serving others", async () => {
+  const { seen, probe, stop } = await keeper({ oneAtATime: true });
+  expect(await probe()).toEqual(passed);
+  await until(() => seen.asks === 2); // it had to be let go for that
+  for (let check = 0; check < 3; check++) {
+    expect(await probe()).toEqual(passed);
+    await until(() => seen.sockets.size === 0);
+  }
+  stop();
 });

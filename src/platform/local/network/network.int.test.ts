@@ -331,7 +331,7 @@ function ip(...lines: string[]): Promise<unknown> {
 function probe(server: HostServer | undefined) {
   const { id = "", address, reachedFrom: from } = server ?? {};
   const check = { kind: "http", path: "/" } as const;
-  return networkProber.probe(
+  return networkProber().probe(
     { ...{ id, address, from, port: 8080, check, host: undefined }, timeoutMs: 1000 },
     aCall().signal,
   );

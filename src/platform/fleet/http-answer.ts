@@ -1,0 +1,71 @@
+/** More of an answer's head than this is not read to find its status. */
+const longestHead = 4096;
+
+/** The final status of an HTTP/1 answer (RFC 9112 section 4), after any interim ones; undefined while it is not there. */
+export function statusOf(head: string): number | undefined {
+  const match = /^(?:HTTP\/1\.\d 1\d\d[\s\S]*?\r\n\r\n)*HTTP\/1\.\d ([2-9]\d\d)\b/.exec(head);
+  return match ? Number(match[1]) : undefined;
+}
+
+/** An HTTP/1 answer as it comes in: its status as soon as that is there, and where it ends. */
+export class HttpAnswer {
+  #head = "";
+  #status: number | undefined;
+  /** Bytes of the body that are still to come, or how else it ends; undefined before the head is whole. */
+  #left: number | "last chunk" | "close" | undefined;
+  #tail = "";
+
+  get status(): number | undefined {
+    return this.#status;
+  }
+
+  /** Whether what came cannot be the beginning of an HTTP/1 answer, or is longer than any that is read. */
+  get isForeign(): boolean {
+    if (this.#status !== undefined) return false;
+    return !"HTTP/1.".startsWith(this.#head.slice(0, 7)) || this.#head.length > longestHead;
+  }
+
+  /** Whether all of it is there, and the server takes another request on the same connection (RFC 9112 section 9.3). */
+  get isWhole(): boolean {
+    return this.#left === 0 || (this.#left === "last chunk" && this.#tail.endsWith("0\r\n\r\n"));
+  }
+
+  /** The next bytes, as latin1. */
+  read(text: string): void {
+    if (this.#left === undefined) this.#readHead(text);
+    else this.#readBody(text);
+  }
+
+  #readHead(text: string): void {
+    this.#head += text;
+    this.#status ??= statusOf(this.#head);
+    if (this.#status === undefined) return;
+    if (this.#head.length > longestHead) this.#left = "close";
+    const [, fields, body] = finalHead.exec(this.#head) ?? [];
+    if (fields === undefined) return;
+    this.#left = bodyEnd(this.#status, fields);
+    this.#head = "";
+    this.#readBody(body ?? "");
+  }
+
+  #readBody(text: string): void {
+    if (typeof this.#left === "number")
+      this.#left = text.length > this.#left ? "close" : this.#left - text.length;
+    else if (this.#left === "last chunk") this.#tail = (this.#tail + text).slice(-5);
+  }
+}
+
+/** The last head that is whole, and what follows. */
+const finalHead = /^(?:HTTP\/1\.\d 1\d\d[\s\S]*?\r\n\r\n)*(HTTP\/1\.\d [2-9]\d\d[\s\S]*?\r\n\r\n)([\s\S]*)$/;
+
+/** RFC 9112 section 6.3, and section 9.3 for whether the connection may be used again. */
+function bodyEnd(status: number, head: string): number | "last chunk" | "close" {
+  const field = (name: string) =>
+    new RegExp(`^${name}:[ \t]*(.*?)[ \t]*\r$`, "im").exec(head)?.[1]?.toLowerCase();
+  if (!head.startsWith("HTTP/1.1") || field("connection")?.includes("close")) return "close";
+  if (status === 204 || status === 304) return 0;
+  if (field("transfer-encoding") !== undefined)
+    return field("transfer-encoding") === "chunked" ? "last chunk" : "close";
+  const length = field("content-length");
+  return length !== undefined && /^\d{1,9}$/.test(length) ? Number(length) : "close";
+}
