@@ -63,7 +63,7 @@ async function lowerLayers(
   report: LayerReport,
 ): Promise<Layer[]> {
   const layers: Layer[] = [];
-  for (const open of base.layers) layers.push(await report.run("base", () => open(place)));
+  for (const open of base.layers) layers.push(await report.run("base", () => open(place, [...layers])));
   if (packages) {
     const inputs = [packages.inputDigest];
     layers.push(

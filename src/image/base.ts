@@ -8,8 +8,8 @@ export interface Base {
   /** Changes whenever the base's content does; cheap to find. */
   readonly identity: string;
   readonly process: ProcessConfig;
-  /** Each brings one layer into the image store; bottom first. */
-  readonly layers: readonly ((place: LayerPlace) => Promise<Layer>)[];
+  /** Each brings one layer into the image store, on top of those `below` it; bottom first. */
+  readonly layers: readonly ((place: LayerPlace, below: readonly Layer[]) => Promise<Layer>)[];
 }
 
 /** Opens the base. `debian` has no layers of its own: all it consists of comes with the packages. */

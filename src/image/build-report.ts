@@ -16,12 +16,14 @@ export interface BuiltLayer {
   readonly digest: string;
   readonly bytes: number;
   readonly cached: boolean;
+  /** What the user waited for it: fetching its packages and reading its files included. */
   readonly ms: number;
 }
 
 /** Tells of layers as they are made, and remembers them for the result. */
 export class LayerReport {
   readonly layers: BuiltLayer[] = [];
+  readonly #prepared = new Map<string, number>();
   readonly #clock: Clock;
   readonly #progress: (event: BuildEvent) => void;
 
@@ -30,11 +32,21 @@ export class LayerReport {
     this.#progress = progress;
   }
 
+  /** Does what comes before a layer's writing, such as fetching its packages, and counts it to that layer. */
+  async prepare<T>(layer: string, work: () => Promise<T>): Promise<T> {
+    const begunMs = this.#clock.elapsed();
+    const result = await work();
+    this.#prepared.set(layer, this.#clock.elapsed() - begunMs);
+    return result;
+  }
+
   async run(layer: string, work: () => Promise<Layer>): Promise<Layer> {
     const begunMs = this.#clock.elapsed();
     this.#progress({ kind: "layer-started", layer });
     const made = await work();
-    this.#done({ ...made, ms: this.#clock.elapsed() - begunMs });
+    const preparedMs = this.#prepared.get(layer) ?? 0;
+    this.#prepared.delete(layer);
+    this.#done({ ...made, ms: preparedMs + this.#clock.elapsed() - begunMs });
     return made;
   }
 

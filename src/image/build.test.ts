@@ -101,12 +101,14 @@ test("what cannot be copied is named", async () => {
   const server = createServer().listen(join(shop.project, "with-socket/s"));
   await new Promise((resolve) => server.once("listening", resolve));
   shop.write("with-socket/.wh.gone", "");
+  shop.write(`with-socket/${"n".repeat(255)}`, "");
   writeFileSync(Buffer.from(`${shop.project}/with-socket/\xff`, "latin1"), "");
   await expect(build("with-socket")).rejects.toMatchObject({
     code: "file_unsupported",
-    message: "3 paths of the project cannot go into the image.",
+    message: "4 paths of the project cannot go into the image.",
     problems: [
       { message: expect.stringContaining(".wh.") },
+      { message: "Its name is longer than 254 bytes." },
       { message: expect.stringContaining("socket") },
       { message: expect.stringContaining("not valid UTF-8") },
     ],

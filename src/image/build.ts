@@ -24,7 +24,7 @@ import { statedFolders, statedLinks } from "./stated.ts";
 import { readGitState } from "./version.ts";
 
 /** Part of every build's cache key: raise it when the same inputs would give another image. */
-const recipe = 3;
+const recipe = 4;
 
 export interface BuildOptions {
   readonly state: StateFolder;
@@ -81,8 +81,8 @@ async function build(spec: ServiceSpec, options: BuildOptions): Promise<BuildRes
   sweepTemporary(store.temporary);
   const asked = readGitState(options.projectFolder, signal);
   asked.catch(() => {}); // awaited below; a failure before that must not count as unhandled
-  const inputs = await readInputs(spec, options, place);
   const report = new LayerReport(clock, options.progress);
+  const inputs = await readInputs(spec, options, place, report);
   const key = buildKey(spec, inputs);
   const known = await knownImage(place, key);
   const { findPlace = async () => undefined } = options;
@@ -101,7 +101,12 @@ async function build(spec: ServiceSpec, options: BuildOptions): Promise<BuildRes
   };
 }
 
-async function readInputs(spec: ServiceSpec, options: BuildOptions, place: LayerPlace): Promise<Inputs> {
+async function readInputs(
+  spec: ServiceSpec,
+  options: BuildOptions,
+  place: LayerPlace,
+  report: LayerReport,
+): Promise<Inputs> {
   const { projectFolder, state } = options;
   const index = await InputIndex.open(
     join(state.cache, "inputs", `${sha256(projectFolder)}-${spec.service}.json`),
@@ -111,8 +116,8 @@ async function readInputs(spec: ServiceSpec, options: BuildOptions, place: Layer
     specFile: options.specFile,
   });
   const [base, packages] = await Promise.all([
-    openBase(spec.image.from, place, index),
-    lockPackages(spec, options),
+    report.prepare("base", () => openBase(spec.image.from, place, index)),
+    report.prepare("packages", () => lockPackages(spec, options)),
   ]);
   const walk = {
     projectFolder,
@@ -122,9 +127,9 @@ async function readInputs(spec: ServiceSpec, options: BuildOptions, place: Layer
     nowMs: place.nowMs,
     pace: place.pace,
   };
-  const { files, leftOut } = await readProjectFiles(spec.image.files, walk);
+  const { files, leftOut } = await report.prepare("files", () => readProjectFiles(spec.image.files, walk));
   await index.save();
-  for (const text of leftOutWords(leftOut)) options.progress({ kind: "note", text });
+  for (const text of leftOutWords(leftOut)) report.note(text);
   return { base, packages, files: [...statedFolders(spec.image), ...files, ...statedLinks(spec.image)] };
 }
 

@@ -26,5 +26,8 @@ export interface Entry {
   readonly xattrs?: Readonly<Record<string, Uint8Array>>;
 }
 
+/** mkfs.erofs 1.5 (Debian 12) fails on names of 255 bytes, the most that Linux knows, without saying which. */
+export const longestName = 254;
+
 /** The paths of one layer, or of a whole root file system, by path. Later entries replace earlier ones. */
 export type Tree = ReadonlyMap<string, Entry>;

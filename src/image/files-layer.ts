@@ -11,8 +11,9 @@ export const imageEpoch = 315_532_800;
 
 /** From which size on an entry of `files` has layers of its own, and about how large each is, in bytes. */
 const largeBytes = 16 << 20;
-/** An image has room for about 100 layers in all. */
 const mostParts = 16;
+/** A base has at most 127 layers, and a host has room for about 150 (`roots.ts` of the local platform). */
+const mostGroups = 20;
 /** Smaller files stay beside the others of their folder: a layer holds every folder above its files once more. */
 const soloBytes = 64 << 10;
 
@@ -25,8 +26,9 @@ export function groupFiles(files: readonly ProjectFile[]): ProjectFile[][] {
   for (const entry of Map.groupBy(files, (file) => file.entry).values()) {
     const bytes = entry.reduce((sum, { source }) => sum + (source?.length ?? 0), 0);
     const last = groups.at(-1);
-    if (bytes >= largeBytes)
-      groups.push(...dealOut(entry, bytes).map((part) => ({ large: true, files: part })));
+    const room = mostGroups - groups.length - 1;
+    if (bytes >= largeBytes && room > 0)
+      groups.push(...dealOut(entry, bytes, room).map((part) => ({ large: true, files: part })));
     else if (last?.large === false) last.files.push(...entry);
     else groups.push({ large: false, files: entry });
   }
@@ -34,8 +36,8 @@ export function groupFiles(files: readonly ProjectFile[]): ProjectFile[][] {
 }
 
 /** A power of two, by names alone: a file stays in its part while others come, go and grow. */
-function dealOut(files: readonly ProjectFile[], bytes: number): readonly ProjectFile[][] {
-  const count = Math.min(mostParts, 2 ** Math.floor(Math.log2(bytes / largeBytes)));
+function dealOut(files: readonly ProjectFile[], bytes: number, room: number): readonly ProjectFile[][] {
+  const count = 2 ** Math.floor(Math.log2(Math.min(mostParts, room, bytes / largeBytes)));
   const parts = Map.groupBy(files, (file) => Number.parseInt(sha256(placeOf(file)).slice(0, 8), 16) % count);
   return [...parts].sort(([a], [b]) => a - b).map(([, part]) => part);
 }

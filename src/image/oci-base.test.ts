@@ -2,10 +2,14 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import { expect, test } from "vitest";
+import { fileNameText } from "../lib/file-names.ts";
+import { pacer } from "../lib/pace.ts";
 import { sha256 } from "../lib/sha256.ts";
 import { buildImage } from "./build.ts";
 import { contentChunks } from "./content.ts";
+import type { Entry, Tree } from "./entry.ts";
 import { imageStore, readConfig, readManifest } from "./image-store.ts";
+import { layerTree } from "./layers.ts";
 import { hostArchitecture } from "./oci-types.ts";
 import { tarParts } from "./tar-writer.ts";
 import { serviceSpec, treeOf, type Workshop, workshop } from "./test-kit.ts";
@@ -13,7 +17,13 @@ import { serviceSpec, treeOf, type Workshop, workshop } from "./test-kit.ts";
 const layout = "application/vnd.oci.image";
 
 function tarOf(words: Parameters<typeof treeOf>[0]): Buffer {
-  const chunks = [...tarParts(treeOf(words))].flatMap(({ content }) => [...contentChunks(content)]);
+  return archiveOf(treeOf(words));
+}
+
+function archiveOf(tree: Tree): Buffer {
+  const chunks = [...tarParts(tree)].flatMap(({ content }) =>
+    [...contentChunks(content)].map((chunk) => Buffer.from(chunk)),
+  );
   return Buffer.concat(chunks);
 }
 
@@ -56,7 +66,7 @@ function writeLayout(
   writeFileSync(join(folder, "index.json"), JSON.stringify({ schemaVersion: 2, manifests: [index] }));
 }
 
-function build(shop: Workshop, path = join(shop.project, "base"), ref?: string) {
+function buildFrom(shop: Workshop, path = join(shop.project, "base"), ref?: string) {
   const from = { kind: "oci", path, ref } as const;
   return buildImage(serviceSpec({ from, command: undefined }), shop.options);
 }
@@ -64,7 +74,7 @@ function build(shop: Workshop, path = join(shop.project, "base"), ref?: string) 
 test("a base's layers are stored plain, and its configuration is kept", async () => {
   using shop = workshop();
   writeLayout(join(shop.project, "base"));
-  const built = await build(shop);
+  const built = await buildFrom(shop);
   expect(built.layers.map(({ name, cached }) => [name, cached])).toEqual([
     ["base", false],
     ["base", false],
@@ -73,7 +83,7 @@ test("a base's layers are stored plain, and its configuration is kept", async ()
   const config = readConfig(imageStore(shop.state), manifest);
   expect(config.rootfs.diff_ids).toEqual(manifest.layers.map(({ digest }) => digest));
   expect(config.config).toMatchObject({ Cmd: ["app"], StopSignal: "SIGQUIT", WorkingDir: "/" });
-  expect(await build(shop)).toMatchObject({ digest: built.digest, changed: false });
+  expect(await buildFrom(shop)).toMatchObject({ digest: built.digest, changed: false });
 });
 
 test("an archive of a layout is the same base", async () => {
@@ -97,15 +107,15 @@ test("an archive of a layout is the same base", async () => {
     archive,
     Buffer.concat([...tarParts(tree)].flatMap(({ content }) => [...contentChunks(content)])),
   );
-  const fromFolder = await build(shop);
-  expect(await build(shop, archive)).toMatchObject({ digest: fromFolder.digest });
+  const fromFolder = await buildFrom(shop);
+  expect(await buildFrom(shop, archive)).toMatchObject({ digest: fromFolder.digest });
 });
 
 test("damaged, malformed and foreign images are refused", async () => {
   using shop = workshop();
   const spoiled = async (name: string, options: Parameters<typeof writeLayout>[1]) => {
     writeLayout(join(shop.project, name), options);
-    return build(shop, join(shop.project, name)).catch((error) => error.code);
+    return buildFrom(shop, join(shop.project, name)).catch((error) => error.code);
   };
   const evil = tarOf({ "x/../../etc/passwd": "evil" });
   expect(await spoiled("wrong", { stored: [gzipSync("no tar"), gzipSync("nor this")] })).toBe(
@@ -120,8 +130,101 @@ test("damaged, malformed and foreign images are refused", async () => {
   const diffIds = { rootfs: { type: "layers", diff_ids: [`sha256:${sha256(evil)}`] } };
   expect(await spoiled("evil", { stored: [evil], config: diffIds })).toBe("image_invalid");
   mkdirSync(join(shop.project, "empty"));
-  await expect(build(shop, join(shop.project, "empty"))).rejects.toMatchObject({ code: "image_invalid" });
-  await expect(build(shop, join(shop.project, "nowhere"))).rejects.toMatchObject({ code: "file_missing" });
+  await expect(buildFrom(shop, join(shop.project, "empty"))).rejects.toMatchObject({ code: "image_invalid" });
+  await expect(buildFrom(shop, join(shop.project, "nowhere"))).rejects.toMatchObject({
+    code: "file_missing",
+  });
   writeLayout(join(shop.project, "base"));
-  await expect(build(shop, undefined, "v2")).rejects.toMatchObject({ code: "image_unknown" });
+  await expect(buildFrom(shop, undefined, "v2")).rejects.toMatchObject({ code: "image_unknown" });
 });
+
+test("a layer of `umoci insert`, without the last padding, is whole; one that is cut in a file is not", async () => {
+  using shop = workshop();
+  const whole = tarOf({ bin: null, "bin/app": "one" });
+  const bare = whole.subarray(0, whole.lastIndexOf("one") + 3);
+  const cut = bare.subarray(0, bare.length - 1);
+  const build = (name: string, layer: Buffer) => {
+    const config = { rootfs: { type: "layers", diff_ids: [`sha256:${sha256(layer)}`] } };
+    writeLayout(join(shop.project, name), { stored: [layer], config });
+    return buildFrom(shop, join(shop.project, name));
+  };
+  expect(await build("bare", bare)).toMatchObject({ version: "1" });
+  await expect(build("cut", cut)).rejects.toMatchObject({ code: "image_invalid" });
+});
+
+test("a hard link to a file of a lower layer becomes a copy, and names keep their bytes", async () => {
+  using shop = workshop();
+  const lower = tarOf({ bin: null, "bin/app": "one" });
+  const common = { uid: 0, gid: 0, mtime: 1, mode: 0o755 };
+  const name = fileNameText(Buffer.from("caf\xe9", "latin1"));
+  const entries = (longest: number): readonly Entry[] => [
+    { ...common, path: "bin/same", type: "hardlink", link: "bin/app" },
+    { ...common, path: name, type: "file", content: { kind: "bytes", bytes: Buffer.from("x") } },
+    {
+      ...common,
+      path: "n".repeat(longest),
+      type: "file",
+      content: { kind: "bytes", bytes: Buffer.from("y") },
+    },
+  ];
+  const build = (longest: number) => {
+    const upper = archiveOf(new Map(entries(longest).map((entry) => [entry.path, entry])));
+    const stored = [lower, upper];
+    const rootfs = { type: "layers", diff_ids: stored.map((tar) => `sha256:${sha256(tar)}`) };
+    const folder = join(shop.project, `base-${longest}`);
+    writeLayout(folder, { stored, config: { rootfs, config: { Cmd: ["/bin/same"] } } });
+    return buildFrom(shop, folder);
+  };
+  await expect(build(255)).rejects.toMatchObject({
+    code: "image_invalid",
+    message: expect.stringMatching(/base-255 has a file whose name is longer than 254 bytes: \/n{255}$/),
+  });
+  const { digest } = await build(254);
+  const store = imageStore(shop.state);
+  const [, layer] = readManifest(store, digest).layers;
+  const blob = { digest: layer?.digest ?? "", bytes: layer?.size ?? 0 };
+  const tree = await layerTree(store, shop.state.cache, blob, pacer(shop.options.signal));
+  expect(tree.get("bin/same")).toMatchObject({ type: "file", content: { length: 3 } });
+  expect(new Set(tree.keys())).toEqual(new Set(["bin/same", "caf\udce9", "n".repeat(254)]));
+  const names = archiveOf(tree).toString("latin1");
+  expect(names).toContain("caf\xe9");
+});
+
+test("of several variants the most portable is taken, and a digest chooses another", async () => {
+  using shop = workshop();
+  const folder = join(shop.project, "base");
+  writeLayout(folder);
+  const [level, higher] = hostArchitecture() === "arm64" ? ["v8", "v9"] : ["v1", "v3"];
+  const one = readFileSync(join(folder, "index.json"), "utf8");
+  const { manifests } = JSON.parse(readFileSync(blobOf(folder, JSON.parse(one).manifests[0].digest), "utf8"));
+  const named = manifests[1];
+  const other = Buffer.from(`${readFileSync(blobOf(folder, named.digest), "utf8")} `);
+  writeFileSync(join(folder, "blobs/sha256", sha256(other)), other);
+  const variant = (manifest: object, v: string | undefined) => {
+    return { ...manifest, platform: { ...named.platform, ...(v ? { variant: v } : {}) } };
+  };
+  const digest = `sha256:${sha256(other)}`;
+  const write = (...variants: readonly object[]) => {
+    const bytes = Buffer.from(JSON.stringify({ schemaVersion: 2, manifests: variants }));
+    writeFileSync(join(folder, "blobs/sha256", sha256(bytes)), bytes);
+    const index = {
+      mediaType: `${layout}.index.v1+json`,
+      digest: `sha256:${sha256(bytes)}`,
+      size: bytes.length,
+    };
+    writeFileSync(join(folder, "index.json"), JSON.stringify({ schemaVersion: 2, manifests: [index] }));
+  };
+  const better = { ...named, digest, size: other.length };
+  write(variant(better, higher), variant(named, level));
+  expect(await buildFrom(shop, folder)).toMatchObject({ changed: true });
+  expect(await buildFrom(shop, folder, digest)).toMatchObject({ changed: false });
+  write(variant(better, undefined), variant(named, level));
+  await expect(buildFrom(shop, folder)).rejects.toMatchObject({
+    code: "image_unknown",
+    hint: expect.stringContaining(digest),
+  });
+});
+
+function blobOf(folder: string, digest: string): string {
+  return join(folder, "blobs/sha256", digest.slice("sha256:".length));
+}

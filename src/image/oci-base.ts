@@ -4,13 +4,15 @@ import { createGunzip, createZstdDecompress } from "node:zlib";
 import type { z } from "zod";
 import type { ImageBase } from "../domain/spec.ts";
 import { KilnError } from "../lib/errors.ts";
+import { fileNameBytes } from "../lib/file-names.ts";
 import type { Base } from "./base.ts";
 import { BlobWriter } from "./blob-writer.ts";
 import { contentChunks } from "./content.ts";
-import type { Content } from "./entry.ts";
+import { type Content, longestName, type Tree } from "./entry.ts";
+import { foreignLinks, withCopies } from "./foreign-links.ts";
 import { blobSize } from "./image-store.ts";
 import type { InputIndex } from "./input-index.ts";
-import { type Layer, type LayerPlace, layerTree } from "./layers.ts";
+import { cachedLayer, type Layer, type LayerPlace, layerTree } from "./layers.ts";
 import { type ForeignDescriptor, foreignConfig, foreignIndex, foreignManifest } from "./oci-schema.ts";
 import { damagedBlob, jsonOf, type OciSource, openOciSource, sizedBlob } from "./oci-source.ts";
 import { annotations, hostArchitecture, type ProcessConfig } from "./oci-types.ts";
@@ -43,7 +45,7 @@ export async function openOciBase(base: OciImageBase, place: LayerPlace, index: 
     process: config.config ? withoutUndefined(config.config) : {},
     layers: manifest.layers.map((layer, i) => {
       const diffId = config.rootfs.diff_ids[i] ?? "";
-      return (target) => importLayer(source, layer, diffId, target);
+      return (target, below) => importLayer(source, layer, diffId, target, below);
     }),
   };
 }
@@ -77,12 +79,29 @@ function chooseManifest(source: OciSource, ref: string | undefined): ForeignDesc
     ({ digest, annotations: notes }) =>
       ref === undefined || digest === ref || notes?.[annotations.refName] === ref,
   );
-  if (named.length === 0) throw noSuchImage(source, ref, index.manifests);
-  const fitting = forThisMachine(source, named, 0);
+  if (named.length === 0) {
+    const below = forThisMachine(source, index.manifests, 0).find(({ digest }) => digest === ref);
+    if (below !== undefined) return below;
+    throw noSuchImage(source, ref, index.manifests);
+  }
+  const fitting = mostPortable(forThisMachine(source, named, 0));
   const [only, ...others] = new Map(fitting.map((one) => [one.digest, one])).values();
   if (only === undefined) throw notForThisMachine(source, named.map(platformOf));
-  if (others.length > 0) throw ambiguous(source, index.manifests);
+  if (others.length > 0) throw ambiguous(source, [only, ...others]);
   return only;
+}
+
+/** Those of the variant that the most machines can run: none or `v1` of amd64, none or `v8` of arm64. */
+function mostPortable(candidates: readonly ForeignDescriptor[]): readonly ForeignDescriptor[] {
+  const lowest = Math.min(...candidates.map(variantLevel));
+  return candidates.filter((candidate) => variantLevel(candidate) === lowest);
+}
+
+/** image-index.md, "Platform Variants": amd64 has v1 (the same as none) to v4, arm64 has v8 (the same) and later ones. */
+function variantLevel({ platform }: ForeignDescriptor): number {
+  const level = Number.parseFloat(platform?.variant?.slice(1) ?? "");
+  const first = platform?.architecture === "arm64" ? 8 : 1;
+  return Number.isNaN(level) ? first : Math.max(first, level);
 }
 
 /** Indexes may name indexes (image-index.md); three deep is more than anybody makes. */
@@ -142,11 +161,34 @@ async function importLayer(
   layer: ForeignDescriptor,
   diffId: string,
   place: LayerPlace,
+  below: readonly Layer[],
 ): Promise<Layer> {
   const present = blobSize(place.store, diffId);
   const bytes = present ?? (await copyLayer(source, layer, diffId, place));
-  await layerTree(place.store, place.cache, { digest: diffId, bytes }, place.pace);
+  const treeOf = (blob: { digest: string; bytes: number }) =>
+    layerTree(place.store, place.cache, blob, place.pace);
+  const tree = await treeOf({ digest: diffId, bytes });
+  checkNames(tree, source);
+  if (foreignLinks(tree).length > 0) {
+    const inputs = [diffId, ...below.map(({ digest }) => digest)];
+    return cachedLayer(place, "base", inputs, async () =>
+      withCopies(tree, await Promise.all(below.map(treeOf))),
+    );
+  }
   return { name: "base", digest: diffId, bytes, cached: present !== undefined };
+}
+
+function checkNames(tree: Tree, source: OciSource): void {
+  for (const path of tree.keys()) {
+    const long =
+      path.length > longestName && path.split("/").find((name) => fileNameBytes(name).length > longestName);
+    if (!long) continue;
+    throw new KilnError(
+      "image_invalid",
+      `${source.path} has a file whose name is longer than ${longestName} bytes: /${path}`,
+      { hint: "Servers cannot have such a file: make the base image without it." },
+    );
+  }
 }
 
 async function copyLayer(

@@ -27,7 +27,7 @@ const descriptor = z.object({
   digest,
   size: z.int().min(0),
   annotations: orNull(z.record(z.string(), z.string())),
-  platform: orNull(z.object({ os: z.string(), architecture: z.string() })),
+  platform: orNull(z.object({ os: z.string(), architecture: z.string(), variant: orNull(z.string()) })),
 });
 
 export type ForeignDescriptor = z.infer<typeof descriptor>;

@@ -1,6 +1,7 @@
 import type { BigIntStats } from "node:fs";
 import type { ErrorCode } from "../lib/error-codes.ts";
 import { isErrno, KilnError, type Problem } from "../lib/errors.ts";
+import { longestName } from "./entry.ts";
 import { unreadable } from "./input-index.ts";
 
 interface Offender {
@@ -51,6 +52,9 @@ export class Offenders {
 function unsupported(to: string, stat: BigIntStats): string | undefined {
   if (to.split("/").some((part) => part.startsWith(".wh."))) {
     return "Its name begins with `.wh.`, by which image layers mark what they remove; expected another name.";
+  }
+  if (Buffer.byteLength(to.slice(to.lastIndexOf("/") + 1)) > longestName) {
+    return `Its name is longer than ${longestName} bytes.`;
   }
   const folder = kernelFolders.find((kernel) => to.startsWith(kernel));
   if (folder) return `It would lie in /${folder}, which the kernel fills in every server.`;

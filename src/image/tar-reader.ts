@@ -1,5 +1,6 @@
 import { closeSync, openSync, readSync } from "node:fs";
 import { KilnError } from "../lib/errors.ts";
+import { fileNameBytes, fileNameText } from "../lib/file-names.ts";
 import type { Pace } from "../lib/pace.ts";
 import type { Entry, Tree } from "./entry.ts";
 
@@ -100,9 +101,9 @@ interface Header {
   readonly typeflag: string;
 }
 
-/** The header at `at`; undefined at the end, which is a block of zeros, or none. */
+/** The header at `at`; undefined at the end, which is a block of zeros, or none: `umoci insert` leaves out the last padding. */
 function readHeader(archive: Archive, at: number): Header | undefined {
-  if (at === archive.file.length && at > 0) return undefined;
+  if (at >= archive.file.length && at > 0) return undefined;
   if (at + block > archive.file.length) throw invalid("it is cut short");
   const bytes = Buffer.alloc(block);
   readInto(archive, bytes, at);
@@ -163,7 +164,7 @@ function numberAt(bytes: Buffer, offset: number, width: number): number {
 
 function textOf(bytes: Uint8Array): string {
   const end = bytes.indexOf(0);
-  return Buffer.from(end < 0 ? bytes : bytes.subarray(0, end)).toString("utf8");
+  return fileNameText(end < 0 ? bytes : bytes.subarray(0, end));
 }
 
 function headerPath(bytes: Buffer): string {
@@ -177,7 +178,7 @@ function toEntry(
   { records, longPath, longLink }: Pending,
   at: { readonly path: string; readonly offset: number; readonly size: number },
 ): Entry | undefined {
-  const name = records.get("path")?.toString() ?? longPath ?? headerPath(bytes);
+  const name = nameOf(records, "path") ?? longPath ?? headerPath(bytes);
   const path = normalizePath(name);
   // Old archives mark a folder by a slash at the end of a file's name.
   const type = entryTypes[typeflag] === "file" && name.endsWith("/") ? "folder" : entryTypes[typeflag];
@@ -186,7 +187,7 @@ function toEntry(
   if ([...records.keys()].some((key) => key.startsWith("GNU.sparse.")))
     throw invalid(`"${path}" is a sparse file`);
   if (path === "") return undefined;
-  const link = records.get("linkpath")?.toString() ?? longLink ?? textOf(bytes.subarray(157, 257));
+  const link = nameOf(records, "linkpath") ?? longLink ?? textOf(bytes.subarray(157, 257));
   const xattrs = xattrsOf(records);
   return {
     path,
@@ -205,6 +206,11 @@ function toEntry(
       : {}),
     ...(xattrs === undefined ? {} : { xattrs }),
   };
+}
+
+function nameOf(records: ReadonlyMap<string, Buffer>, key: string): string | undefined {
+  const bytes = records.get(key);
+  return bytes === undefined ? undefined : fileNameText(bytes);
 }
 
 /** Whole seconds; times before 1970 count as 1970. */
@@ -231,10 +237,10 @@ function symlinkTarget(path: string, target: string | null | undefined): string 
 /** `./usr//bin/` as `usr/bin`; the root itself as an empty string. */
 function normalizePath(name: string): string {
   const parts = name.split("/").filter((part) => part !== "" && part !== ".");
-  if (parts.includes("..") || name.includes("\0") || Buffer.byteLength(name) > maxPath) {
+  if (parts.includes("..") || name.includes("\0") || fileNameBytes(name).length > maxPath) {
     throw invalid(`the path "${name.slice(0, 200)}" climbs out of the image or is malformed`);
   }
-  if (parts.some((part) => Buffer.byteLength(part) > 255))
+  if (parts.some((part) => fileNameBytes(part).length > 255))
     throw invalid(`"${name.slice(0, 200)}" has a part of over 255 bytes`);
   return parts.join("/");
 }

@@ -1,4 +1,5 @@
 import assert from "node:assert";
+import { fileNameBytes } from "../lib/file-names.ts";
 import { contentLength } from "./content.ts";
 import type { Content, Entry, Tree } from "./entry.ts";
 
@@ -44,7 +45,7 @@ export function* tarParts(tree: Tree): Generator<TarPart> {
 
 /** By the bytes of the path, which puts parents first; hard links last, so that each comes after its target. */
 function inTarOrder(tree: Tree): Entry[] {
-  const keyed = [...tree.values()].map((entry) => ({ entry, key: Buffer.from(entry.path) }));
+  const keyed = [...tree.values()].map((entry) => ({ entry, key: fileNameBytes(entry.path) }));
   keyed.sort((a, b) => rank(a.entry) - rank(b.entry) || Buffer.compare(a.key, b.key));
   return keyed.map(({ entry }) => entry);
 }
@@ -64,7 +65,7 @@ function entryHeader(entry: Entry, length: number): Buffer {
   const mtime = Math.max(0, Math.floor(entry.mtime));
   const records = new Map<string, Uint8Array>();
   const fitting = (key: string, value: string, fits: boolean) => {
-    if (!fits) records.set(key, Buffer.from(value));
+    if (!fits) records.set(key, fileNameBytes(value));
     return fits;
   };
   const header = ustarHeader({

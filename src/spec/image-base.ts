@@ -35,7 +35,8 @@ export function baseHint(found: unknown): string | undefined {
   if (typeof found !== "string") return undefined;
   const [kind, rest] = split(found, ":");
   if (kind === "debian") return debianHint(rest ?? "");
-  if (kind === "oci") return "Write `oci:PATH`, or `oci:PATH#REF` to pick one of several images.";
+  if (kind === "oci")
+    return "Write `oci:PATH`, or `oci:PATH#REF` to pick one of several images, where REF is a name or a digest.";
   if (found.startsWith("./") || found.startsWith("/"))
     return `Write \`oci:${found}\` for an image layout that lies there.`;
   const meant = nearest(kind, ["scratch", "debian", "oci"]);

@@ -5,7 +5,7 @@ import { addCertificates } from "./certificates.ts";
 import { addDpkgDatabase } from "./dpkg-database.ts";
 import { applyPath, completed, type Draft, putFile, putFolder, putLink, readEntry } from "./draft.ts";
 import { layoutLinks, libraryLinks, slimTree } from "./layout.ts";
-import { addedLibraryFolders } from "./library-folders.ts";
+import { addLoaderCache } from "./loader-cache.ts";
 import { mergePackages } from "./merge.ts";
 import { findRecipe, type Recipe } from "./recipe.ts";
 import { recipes } from "./recipes.ts";
@@ -35,6 +35,7 @@ export function assemble(unpacked: readonly Unpacked[], skipScripts: readonly st
     putLink(draft, `etc/nginx/modules-enabled/${to}`, `/usr/share/nginx/modules-available/${from}`);
   }
   addCertificates(draft);
+  addLoaderCache(draft);
   addDpkgDatabase(draft, packages);
   return completed(draft);
 }
@@ -43,11 +44,10 @@ function findingsOf(one: Unpacked): ScriptFindings {
   const [before, after] = [one.members.get("preinst") ?? "", one.members.get("postinst") ?? ""].map(
     readScript,
   );
-  const libraries = addedLibraryFolders(one.tree).map((folder) => `the loader to search ${folder}`);
   return {
     alternatives: [...(before?.alternatives ?? []), ...(after?.alternatives ?? [])],
     nginxModules: after?.nginxModules ?? [],
-    rest: [...(before?.rest ?? []), ...(after?.rest ?? []), ...libraries],
+    rest: [...(before?.rest ?? []), ...(after?.rest ?? [])],
   };
 }
 

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { chmodSync, mkdirSync, rmdirSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { isErrno, KilnError } from "../../lib/errors.ts";
 import { readIfThere } from "../../lib/proc.ts";
 import { namesIn } from "../../lib/temporary.ts";
@@ -93,9 +93,10 @@ async function mountLayer(paths: HostPaths, layer: LayerFile, verify: VerifyLaye
 
 async function mountOverlay(paths: HostPaths, root: Root): Promise<void> {
   const target = rootPath(paths, root.name);
+  const skeleton = join(paths.skeletons, root.name);
   mkdirSync(target, { recursive: true, mode: 0o700 });
-  const layers = root.layers.map(({ name }) => `layers/${name}`);
-  await mount(rootMountArgv([`skeletons/${root.name}`, ...layers], target), paths.host);
+  const layers = root.layers.map(({ name }) => name);
+  await mount(rootMountArgv([relative(paths.layers, skeleton), ...layers], target), paths.layers);
 }
 
 /**
@@ -192,6 +193,7 @@ function uniqueByName<T extends { readonly name: string }>(items: readonly T[]):
   return [...new Map(items.map((item) => [item.name, item])).values()];
 }
 
+/** 96 bits: short enough for the names of 150 layers to fit into one page of mount options. */
 function shortDigest(text: string): string {
-  return createHash("sha256").update(text).digest("hex").slice(0, 32);
+  return createHash("sha256").update(text).digest("hex").slice(0, 24);
 }
