@@ -59,7 +59,7 @@ export interface ImageSpec {
   readonly env: Readonly<Record<string, string>>;
   /** Labels of the image's configuration, over those of the base. */
   readonly labels: Readonly<Record<string, string>>;
-  /** Name, uid, `name:group` or `uid:gid`, as in the OCI image configuration. */
+  /** Name, uid, `name:group` or `uid:gid`, as in the OCI image configuration. Absent: the base's, or an unprivileged number. */
   readonly user: string | undefined;
   /** argv. Absent: that of the base image. */
   readonly command: readonly string[] | undefined;

@@ -21,6 +21,12 @@ export interface Identity {
 
 const maxAccountsFile = 4 << 20;
 
+/**
+ * Who runs what neither the spec nor a base names a user for, as `uid:gid`: root of a server can take from the machine's root
+ * what the kernel counts for each user. The number is that of `nonroot` in distroless images; Debian gives it to nobody.
+ */
+export const unprivileged = "65532:65532";
+
 export function readAccounts(root: Tree): Accounts {
   return {
     users: fieldsOf(root, "etc/passwd").flatMap(([name, , uid, gid]) =>

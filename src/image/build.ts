@@ -8,6 +8,7 @@ import { pacer } from "../lib/pace.ts";
 import { sha256 } from "../lib/sha256.ts";
 import { ensureStateFolder, type StateFolder, stateError } from "../lib/state-folder.ts";
 import { sweepTemporary } from "../lib/temporary.ts";
+import { unprivileged } from "./accounts.ts";
 import type { Inputs } from "./assemble.ts";
 import { openBase } from "./base.ts";
 import { type BuildEvent, type BuiltLayer, LayerReport } from "./build-report.ts";
@@ -194,7 +195,7 @@ function buildKey(
       image.users,
       image.env,
       image.labels,
-      image.user,
+      image.user ?? unprivileged,
       image.command,
       contents,
       checked,

@@ -1,6 +1,6 @@
 import type { ImageSpec } from "../domain/spec.ts";
 import { digestOf } from "../lib/sha256.ts";
-import { readAccounts, resolveIdentity } from "./accounts.ts";
+import { readAccounts, resolveIdentity, unprivileged } from "./accounts.ts";
 import type { Tree } from "./entry.ts";
 import { imageEpoch } from "./files-layer.ts";
 import type { Layer } from "./layers.ts";
@@ -22,7 +22,7 @@ const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bi
  * can be run is for `checkCommands` to say.
  */
 export function processConfig(spec: ImageSpec, base: ProcessConfig, root: Tree): ProcessConfig {
-  const { uid, gid } = resolveIdentity(spec.user ?? (base.User || "0:0"), readAccounts(root), "user");
+  const { uid, gid } = resolveIdentity(spec.user ?? (base.User || unprivileged), readAccounts(root), "user");
   const env = environmentOf(base.Env ?? [], spec.env);
   const workingFolder = base.WorkingDir || "/";
   const start = spec.command

@@ -183,7 +183,7 @@ const image = z
       user: leaf
         .user("a user name or number, optionally with a group, such as www-data or 1000:1000")
         .optional()
-        .describe("User that the process runs as; the base image's, otherwise root, when absent."),
+        .describe("User that the process runs as; the base image's, otherwise 65532:65532, when absent."),
       command: leaf
         .list(z.string({ error: "a text" }), "texts, the program first")
         .min(1, { error: "at least the program" })

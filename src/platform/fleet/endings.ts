@@ -2,7 +2,7 @@ import type { ServerFailure } from "../../domain/observation.ts";
 import { elapsedAt } from "../../lib/clock.ts";
 import type { Router } from "../../router/router.ts";
 import type { Background } from "./background.ts";
-import { exitWords } from "./failure.ts";
+import { exitWords, refusalWords } from "./failure.ts";
 import type { Host, HostServer } from "./host.ts";
 import { type Limiter, limiter } from "./limiter.ts";
 import { lastLines } from "./log-tail.ts";
@@ -159,13 +159,9 @@ export class Endings {
     slots.set(slot, withFailure(slots.get(slot), attempt, failedMs, readyForMs));
   }
 
-  async #report(
-    member: Member,
-    kind: ServerFailure["kind"],
-    reason: string,
-    failedMs: number,
-  ): Promise<void> {
+  async #report(member: Member, kind: ServerFailure["kind"], words: string, failedMs: number): Promise<void> {
     const logTail = await lastLines(this.#o.host, this.#o.background, member.id);
+    const reason = kind === "exited" ? words + refusalWords(logTail, member.user) : words;
     const group = this.#o.memory.groupOf(member);
     const probes = member.health?.recent ?? [];
     const failure = { id: member.id, failedMs, kind, reason, probes, logTail };

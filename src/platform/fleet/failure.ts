@@ -26,3 +26,13 @@ function signalWords(code: number): string {
 export function overdueWords(deadlineMs: number, lastResult: string | undefined): string {
   return `was not ready within ${durationWords(deadlineMs)}${lastResult ? `: ${lastResult}` : ""}`;
 }
+
+/** How programs, shells and runtimes tell of EACCES and EPERM. */
+const refused = /permission denied|operation not permitted|EACCES|EPERM/i;
+
+/** The rest of a sentence that tells of an end, where the last lines speak of a refused permission; empty elsewhere. */
+export function refusalWords(logTail: readonly string[], user: HostServer["user"]): string {
+  if (user === undefined || !logTail.some((line) => refused.test(line))) return "";
+  const without = user.uid === 0 ? ", without capabilities" : "";
+  return `; it was refused a permission: it runs as uid ${user.uid} and gid ${user.gid}${without} (\`image.user\`)`;
+}

@@ -29,6 +29,8 @@ export interface HostServer {
   readonly exit:
     | { readonly code: number | undefined; readonly atMs: number; readonly oomKilled: boolean }
     | undefined;
+  /** User and group that its program runs as; undefined where the host does not know. */
+  readonly user?: { readonly uid: number; readonly gid: number } | undefined;
   /** When it was put in quarantine; undefined for all others. */
   readonly quarantinedAtMs: number | undefined;
   /** When it was retired; undefined for all others. */

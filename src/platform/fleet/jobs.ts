@@ -13,7 +13,7 @@ import type { Release } from "../../domain/release.ts";
 import { clauseOf } from "../../lib/errors.ts";
 import type { Call, JobOrder, JobRunner } from "../platform.ts";
 import type { Background } from "./background.ts";
-import { exitWords } from "./failure.ts";
+import { exitWords, refusalWords } from "./failure.ts";
 import type { Host, HostServer } from "./host.ts";
 import { lastLines } from "./log-tail.ts";
 import type { Memory } from "./memory.ts";
@@ -178,22 +178,24 @@ export class Jobs implements JobRunner {
   }
 
   /** What the host says of it. */
-  #take(job: Job, { state, createdAtMs, address, exit }: HostServer): void {
+  #take(job: Job, { state, createdAtMs, address, user, exit }: HostServer): void {
     job.startedAtMs = createdAtMs;
     job.address = address;
     if (state === "creating") this.#move(job, "unstarted");
     else if (state === "running" && job.state !== "running") this.#move(job, "running");
-    else if (state === "exited") this.#bury(job, exit);
+    else if (state === "exited") this.#bury(job, exit, user);
   }
 
   /** Its end counts once its last words are read; what it used is freed. */
-  #bury(job: Job, exit: HostServer["exit"]): void {
+  #bury(job: Job, exit: HostServer["exit"], user: HostServer["user"]): void {
     this.#move(job, "ending");
     void this.#o.background.run(`Burying ${job.id}`, async () => {
       const { host, background } = this.#o;
       const logTail = await lastLines(host, background, job.id);
       const atMs = exit?.atMs ?? background.clock.now();
-      this.#close(job, { atMs, exitCode: exit?.code, reason: exitWords(exit, job.startedAtMs), logTail });
+      const refusal = exit?.code === 0 ? "" : refusalWords(logTail, user);
+      const reason = exitWords(exit, job.startedAtMs) + refusal;
+      this.#close(job, { atMs, exitCode: exit?.code, reason, logTail });
       await this.#stop(job);
     });
   }

@@ -9,6 +9,7 @@ import type { ServerFailure } from "../../domain/observation.ts";
 import type { Release } from "../../domain/release.ts";
 import type { GroupSpec } from "../platform.ts";
 import type { Health } from "./health.ts";
+import type { HostServer } from "./host.ts";
 import type { GroupView, SlotHistory, SlotState } from "./reconcile.ts";
 
 /**
@@ -24,6 +25,8 @@ export interface Member {
   state: SlotState;
   sinceMs: number;
   address: string | undefined;
+  /** Whom its program runs as, once its host has told. */
+  user?: HostServer["user"];
   /** The machine's own address on the way to it; undefined when that is not known. */
   reachedFrom: string | undefined;
   health: Health | undefined;

@@ -51,6 +51,7 @@ export class Servers {
   adopt(found: HostServer, name: ServerName, weight: number | undefined): void {
     const member = this.#add(name, found.release, found.createdAtMs);
     member.address = found.address;
+    member.user = found.user;
     member.wasInTraffic = weight !== undefined;
     if (found.quarantinedAtMs !== undefined) this.#o.endings.keepAway(member, found.quarantinedAtMs);
     else if (found.retiredAtMs !== undefined) this.#o.endings.leave(member);
@@ -110,6 +111,7 @@ export class Servers {
 
   #start(member: Member, found: HostServer, phase: "starting" | "ready"): void {
     member.address = found.address;
+    member.user = found.user;
     member.reachedFrom = found.reachedFrom;
     member.createdAtMs = found.createdAtMs;
     if (found.state === "exited") {

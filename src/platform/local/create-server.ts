@@ -109,6 +109,7 @@ function newRecord(
     root: root.name,
     layers: root.layers.map(({ name }) => name),
     stopSignal: signalNumber(image.stopSignal),
+    user: { uid: image.uid, gid: image.gid },
     freed: false,
   };
 }

@@ -21,6 +21,8 @@ const recordSchema = z.object({
   root: z.string(),
   layers: z.array(z.string()),
   stopSignal: z.int(),
+  /** Absent in records of Kiln 0.1. */
+  user: z.object({ uid: z.int(), gid: z.int() }).optional(),
   /** Absent until its process runs. */
   running: z.object({ process: processSchema, monitor: processSchema.optional() }).optional(),
   /** `running` is of a job that waits for its start: whether that came about, its process tells. */

@@ -63,7 +63,7 @@ export function settled(records: Records, record: ServerRecord): ServerRecord {
 
 /** The server as its record and `exit` say it is. */
 export function hostServer(record: ServerRecord, exit: Exit | undefined): HostServer {
-  const { id, release, createdAtMs, quarantinedAtMs, retiredAtMs } = record;
+  const { id, release, createdAtMs, user, quarantinedAtMs, retiredAtMs } = record;
   return {
     id,
     release,
@@ -71,6 +71,7 @@ export function hostServer(record: ServerRecord, exit: Exit | undefined): HostSe
     state: exit ? "exited" : record.running && !record.waiting ? "running" : "creating",
     address: record.freed ? undefined : record.address,
     exit: exit && { code: exit.code, atMs: exit.atMs, oomKilled: exit.oomKilled },
+    user,
     quarantinedAtMs,
     retiredAtMs,
     ...(record.gateway === undefined ? {} : { reachedFrom: record.gateway }),
