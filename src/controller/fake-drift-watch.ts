@@ -1,9 +1,11 @@
 import type { Finding } from "../domain/drift.ts";
 import type { DriftWatch, Tier } from "../drift/drift-watch.ts";
+import type { Gap } from "../drift/gap.ts";
 
 interface FakeDriftWatch extends DriftWatch {
   find(finding: Finding): void;
   seeBy(tier: Tier, reason: string): void;
+  miss(gap: Gap): void;
   /** As if somebody had made this image file changeable. */
   restore(file: string): void;
 }
@@ -14,10 +16,12 @@ export function fakeDriftWatch(): FakeDriftWatch {
   const findings = callbacks<[Finding]>();
   const tiers = callbacks<[Tier, string]>();
   const restored = callbacks<[string]>();
+  const gaps = callbacks<[Gap]>();
   return {
     watch: findings.add,
     watchTier: tiers.add,
     watchProtection: restored.add,
+    watchGap: gaps.add,
     findings: () => found,
     tier: () => "scan",
     inspect: async () => found,
@@ -27,6 +31,7 @@ export function fakeDriftWatch(): FakeDriftWatch {
       findings.tell(finding);
     },
     seeBy: tiers.tell,
+    miss: gaps.tell,
     restore: restored.tell,
   };
 }

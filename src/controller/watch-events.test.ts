@@ -11,11 +11,16 @@ test("what the watch tells of the machine is recorded, until it ends", () => {
   const recording = recordWatch(drift, { appendEvent }, silentLog);
   drift.seeBy("scan", "the kernel's events stopped");
   drift.restore("/erofs/a.erofs");
+  drift.miss({ reason: "the controller stood still", missed: "whatever left nothing", ms: 4200 });
   recording[Symbol.dispose]();
   drift.restore("/erofs/b.erofs");
   expect(events).toEqual([
     { kind: "drift.tier", data: { tier: "scan", reason: "the kernel's events stopped" } },
     { kind: "image.unprotected", data: { file: "/erofs/a.erofs" } },
+    {
+      kind: "drift.gap",
+      data: { reason: "the controller stood still", missed: "whatever left nothing", ms: 4200 },
+    },
   ]);
 });
 

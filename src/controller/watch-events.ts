@@ -1,9 +1,10 @@
 import type { NewEvent } from "../domain/event.ts";
 import type { DriftWatch, Tier } from "../drift/drift-watch.ts";
+import type { Gap } from "../drift/gap.ts";
 import { toKilnError } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
 
-type Watched = Pick<DriftWatch, "watchTier" | "watchProtection">;
+type Watched = Pick<DriftWatch, "watchTier" | "watchProtection" | "watchGap">;
 
 /** Records what the watch over drift tells of the machine, and not of one server. */
 export function recordWatch(
@@ -20,8 +21,10 @@ export function recordWatch(
   };
   const tiers = drift.watchTier((tier, reason) => record(tierEvent(tier, reason)));
   const protection = drift.watchProtection((file) => record(protectionEvent(file)));
+  const gaps = drift.watchGap((gap) => record(gapEvent(gap)));
   return {
     [Symbol.dispose]() {
+      gaps[Symbol.dispose]();
       tiers[Symbol.dispose]();
       protection[Symbol.dispose]();
     },
@@ -37,4 +40,10 @@ function tierEvent(tier: Tier, reason: string): NewEvent {
 function protectionEvent(file: string): NewEvent {
   const message = `Somebody had made an image file changeable that servers use: ${file}. It is as it was, and immutable again.`;
   return { service: undefined, kind: "image.unprotected", message, data: { file } };
+}
+
+function gapEvent({ reason, missed, ms }: Gap): NewEvent {
+  const seconds = Math.max(1, Math.ceil(ms / 1000));
+  const message = `For up to ${seconds} s drift may have been missed, because ${reason}: ${missed}. Everything is looked at now.`;
+  return { service: undefined, kind: "drift.gap", message, data: { reason, missed, ms: Math.round(ms) } };
 }

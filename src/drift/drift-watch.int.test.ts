@@ -163,6 +163,25 @@ describe.skipIf(reason)("a server that somebody changes", () => {
     expect(elsewhere.some((line) => line.includes(" / ro,relatime - overlay"))).toBe(false);
   });
 
+  test("may have been changed unseen when tracing was off for an instant, which is told", async () => {
+    const instances = "/sys/kernel/tracing/instances";
+    if (!existsSync(instances)) return console.log("Not tested: the kernel has no tracefs.");
+    await until(() => drift.tier() === "kernel");
+    const told = new Set<string>();
+    const instance = readdirSync(instances).find((name) => name === `kiln-${t.state.tag}`) ?? "";
+    const files = ["tracing_on", "events/syscalls/sys_exit_setns/enable"];
+    for (const file of files) {
+      told.clear();
+      await drift[Symbol.asyncDispose]();
+      drift = startDriftWatch({ sight, tag: t.state.tag, clock: systemClock, log: silentLog });
+      using _again = drift.watchGap(({ reason, ms }) => told.add(`${reason}: ${ms >= 0 && ms < 60_000}`));
+      await until(() => drift.tier() === "kernel");
+      for (const value of ["0", "1"]) writeFileSync(join(instances, instance, file), value);
+      await until(() => told.size > 0);
+      expect([...told][0]).toBe("somebody has written to what is traced: true");
+    }
+  });
+
   test("is found when it is paused, but not when Kiln itself freezes it", async () => {
     expect(sight.freeze(id)).toBe(true);
     await drift.inspect(aCall());

@@ -6,6 +6,7 @@ import type { Call, Sight, Subject } from "../platform/platform.ts";
 import { createChecks } from "./checks.ts";
 import type { Difference } from "./detector.ts";
 import { startFileCheck } from "./files.ts";
+import type { Gap } from "./gap.ts";
 import { createLedger } from "./ledger.ts";
 import { startScan } from "./scan.ts";
 import { startTrace } from "./trace.ts";
@@ -19,6 +20,8 @@ export interface DriftWatchOptions {
   readonly log: Logger;
 }
 
+const sameGapMs = 60_000;
+
 export type Tier = IntegrityTier["name"];
 
 /** Sees what is changed of running servers. Disposing of it ends all looking. */
@@ -31,6 +34,8 @@ export interface DriftWatch extends AsyncDisposable {
   watchTier(changed: (tier: Tier, reason: string) => void): Disposable;
   /** Calls back with a file of an image that somebody had made changeable while servers use it; it is protected again. */
   watchProtection(restored: (file: string) => void): Disposable;
+  /** Calls back with each time in which it could not see; a look at everything follows. */
+  watchGap(seen: (gap: Gap) => void): Disposable;
   /** All that was found about servers that are there, oldest first. */
   findings(): readonly Finding[];
   /** Looks at everything now, images too; resolves to all findings. */
@@ -41,6 +46,8 @@ export interface DriftWatch extends AsyncDisposable {
 export function startDriftWatch({ sight, tag, clock, log }: DriftWatchOptions): DriftWatch {
   const found = new Set<(finding: Finding) => void>();
   const changed = new Set<(tier: Tier, reason: string) => void>();
+  const gaps = new Set<(gap: Gap) => void>();
+  const ending = new AbortController();
   const restored = new Set<(file: string) => void>();
   const ledger = createLedger(sight, clock, (finding) => {
     log.warn({ ...finding }, "a server is not what it was made as");
@@ -51,6 +58,21 @@ export function startDriftWatch({ sight, tag, clock, log }: DriftWatchOptions): 
     ...{ sight, checks, clock, log },
     tell: (subject: Subject, difference: Difference) => ledger.note(subject, difference, seenBy),
   });
+  const lookAtAll = oneAfterTheOther(async () => {
+    await scan.all();
+    await files.all(ending.signal);
+  });
+  const toldAt = new Map<string, number>();
+  /** The same again within a minute is looked after, but not told. */
+  function gap(one: Gap): void {
+    const now = clock.elapsed();
+    if (ending.signal.aborted) return;
+    lookAtAll().catch((error) => log.warn({ error: toKilnError(error).message }, "a scan failed"));
+    if (now - (toldAt.get(one.reason) ?? Number.NEGATIVE_INFINITY) < sameGapMs) return;
+    toldAt.set(one.reason, now);
+    log.warn({ ...one }, "something may have been missed");
+    for (const tell of gaps) tell(one);
+  }
   const tier = (): Tier => (trace.sees() ? "kernel" : "scan");
 
   const files = startFileCheck({
@@ -67,13 +89,13 @@ export function startDriftWatch({ sight, tag, clock, log }: DriftWatchOptions): 
     changed(reason = "the kernel's events arrive") {
       for (const tell of changed) tell(tier(), reason);
     },
-    missed: () =>
-      void scan.all().catch((error) => log.warn({ error: toKilnError(error).message }, "a scan failed")),
+    missed: gap,
   });
   const scan = startScan({
     ...partsOf("scan"),
     isTraced: () => trace.sees(),
     isTold: (subject, name) => (name === "mounts" ? trace.sees() : watching.tells(subject, name)),
+    missed: gap,
     passed() {
       files.glance();
       ledger.forgetEnded();
@@ -86,6 +108,7 @@ export function startDriftWatch({ sight, tag, clock, log }: DriftWatchOptions): 
     watch: (tell) => subscribe(found, tell),
     watchTier: (tell) => subscribe(changed, tell),
     watchProtection: (tell) => subscribe(restored, tell),
+    watchGap: (tell) => subscribe(gaps, tell),
     findings: ledger.findings,
     async inspect(call) {
       await scan.all();
@@ -97,9 +120,29 @@ export function startDriftWatch({ sight, tag, clock, log }: DriftWatchOptions): 
       found.clear();
       changed.clear();
       restored.clear();
+      gaps.clear();
+      ending.abort();
       watching[Symbol.dispose]();
       await Promise.all([trace, scan, files].map((detector) => detector[Symbol.asyncDispose]()));
     },
+  };
+}
+
+/** Whatever asks while the work is done has it done once more after that. */
+function oneAfterTheOther(work: () => Promise<void>): () => Promise<void> {
+  let running: Promise<void> | undefined;
+  let next: Promise<void> | undefined;
+  const start = () => {
+    next = undefined;
+    running = work().finally(() => {
+      running = undefined;
+    });
+    return running;
+  };
+  return () => {
+    if (running === undefined) return start();
+    next ??= running.catch(() => {}).then(start);
+    return next;
   };
 }
 

@@ -32,6 +32,11 @@ export async function probeDrift(tag: string, prevented: readonly Fact[]): Promi
         how: "inotify tells, and the file is read again",
       },
       {
+        what: "silencing kernel events, or stopping the controller",
+        speed: "seconds",
+        how: "drift.gap tells what may have been missed, and everything is looked at",
+      },
+      {
         what: "giving a mounted loop device another file",
         speed: "seconds",
         how: "device and inode of what is mounted are compared",

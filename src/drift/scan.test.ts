@@ -25,6 +25,7 @@ async function looksOf(seconds: number, told: (server: string, name: CheckName) 
     sight: { subjects: () => all, watch: () => ({ [Symbol.dispose]() {} }), freeze: () => false, thaw() {} },
     ...{ checks, clock, log: silentLog },
     tell: () => {},
+    missed: () => {},
     isTraced: () => true,
     isTold: ({ server }, name) => told(server, name),
     passed: () => {
@@ -67,4 +68,28 @@ test("what somebody else tells of at once is looked at in turns: on every server
 test("a server of which nobody tells has no turns", async () => {
   const looks = await looksOf(4, (server) => server !== "c");
   for (const pass of looks) expect(pass).toContain("c limits");
+});
+
+test("a process that was stopped for seconds tells that nobody looked, and one that is only slow does not", async () => {
+  const clock = new FakeClock();
+  let stoppedMs = 0;
+  const missed: number[] = [];
+  const scan = startScan({
+    sight: { subjects: () => [], watch: () => ({ [Symbol.dispose]() {} }), freeze: () => false, thaw() {} },
+    clock: {
+      now: () => 0,
+      elapsed: () => clock.elapsed() + stoppedMs,
+      sleep: (ms, signal) => clock.sleep(ms, signal),
+    },
+    ...{ checks: { names, members: () => [], look: () => [] }, log: silentLog, tell: () => {} },
+    ...{ isTraced: () => true, isTold: () => true, passed: () => {}, spaceSeen: () => {} },
+    missed: ({ ms }) => missed.push(ms),
+  });
+  stoppedMs += 1_500;
+  await clock.advance(1_000);
+  expect(missed).toEqual([]);
+  stoppedMs += 4_000;
+  await clock.advance(1_000);
+  expect(missed).toEqual([5_000]);
+  await scan[Symbol.asyncDispose]();
 });

@@ -2,6 +2,7 @@ import { pacer } from "../lib/pace.ts";
 import type { Subject } from "../platform/platform.ts";
 import type { CheckName } from "./checks.ts";
 import type { DetectorParts } from "./detector.ts";
+import { type Gap, missedAll } from "./gap.ts";
 import { allProcesses, judge, namespaceOwners } from "./strangers.ts";
 
 const periodMs = 1_000;
@@ -9,6 +10,9 @@ const periodMs = 1_000;
 const parts = 8;
 /** What somebody else tells of at once is looked at on so many passes once: a quarter of the servers each second. */
 const turns = 4;
+
+/** A process that wakes up so much too late was stopped, or had no processor: `kill -STOP`, a debugger, a suspended machine. */
+const stillMs = 2_000;
 
 export interface Scan extends AsyncDisposable {
   /** Looks at everything on all servers, now. */
@@ -20,6 +24,8 @@ export interface ScanParts extends DetectorParts {
   readonly isTraced: () => boolean;
   /** Whether somebody else sees at once when this check of the server has something to see. */
   readonly isTold: (subject: Subject, name: CheckName) => boolean;
+  /** Called when this process stood still: what was done meanwhile was looked at by nobody. */
+  readonly missed: (gap: Gap) => void;
   /** Called after each pass over all servers. */
   readonly passed: () => void;
   /** Called after a server was looked at with those of its places that are full. */
@@ -28,7 +34,7 @@ export interface ScanParts extends DetectorParts {
 
 /** Looks at all servers once a second: slower than the kernel's events, but at what is and not at what happened. */
 export function startScan(scan: ScanParts): Scan {
-  const { sight, checks, clock, tell, isTraced, isTold, passed, spaceSeen } = scan;
+  const { sight, checks, clock, tell, isTraced, isTold, missed, passed, spaceSeen } = scan;
   const stop = new AbortController();
   let pass = 0;
 
@@ -76,7 +82,10 @@ export function startScan(scan: ScanParts): Scan {
       await servers((index) => index % turns === now % turns);
       await strangers((pid) => !isTraced() || pid % parts === now % parts);
       passed();
+      const asleepAt = clock.elapsed();
       await clock.sleep(periodMs, stop.signal).catch(() => {});
+      const ms = clock.elapsed() - asleepAt;
+      if (ms > periodMs + stillMs) missed({ reason: "the controller stood still", missed: missedAll, ms });
     }
   }
   const running = run();

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmdirSync, watch, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { isErrno } from "../lib/errors.ts";
 import { exec } from "../lib/exec.ts";
@@ -26,6 +26,8 @@ export interface TraceInstance {
   readonly pipe: string;
   /** The file that shows all events that nobody has taken from the pipe. */
   readonly buffer: string;
+  /** Folders of the files that say what is traced. */
+  readonly folders: readonly string[];
   /** Whether everything is still traced as it was asked for. */
   isIntact(): boolean;
   /** Stops tracing and gives the buffer back; the kernel refuses while somebody reads. */
@@ -54,9 +56,25 @@ export async function openTrace(name: string): Promise<TraceInstance> {
   return {
     pipe: join(instance, "trace_pipe"),
     buffer: join(instance, "trace"),
+    folders: [instance, ...enabled],
     isIntact: () => states.every((path, i) => readIfThere(path) === asked[i]),
     remove: () => void removeInstance(instance),
   };
+}
+
+/**
+ * Calls back as soon as somebody writes to what is traced, also when it is as it was an instant later: nobody could tell
+ * then what was not told of in between. Ends with the instance.
+ */
+export function watchTrace({ folders }: TraceInstance, written: () => void): Disposable {
+  const watchers = folders.flatMap((folder) => {
+    try {
+      return [watch(folder, { persistent: false }, written).on("error", () => {})];
+    } catch {
+      return []; // no watch is left to give: the canary sees it, if it lasts
+    }
+  });
+  return { [Symbol.dispose]: () => watchers.forEach((watcher) => void watcher.close()) };
 }
 
 /** Where systemd mounts it, and where it was before Linux 4.1. */

@@ -3,8 +3,9 @@ import type { Subject } from "../platform/platform.ts";
 import { createCanary } from "./canary.ts";
 import { culpritOf } from "./culprit.ts";
 import type { DetectorParts } from "./detector.ts";
+import { type Gap, missedEvents } from "./gap.ts";
 import { createTraceEvents } from "./trace-events.ts";
-import { openTrace, type TraceInstance } from "./trace-instance.ts";
+import { openTrace, type TraceInstance, watchTrace } from "./trace-instance.ts";
 import { lineSplitter, parseTraceLine } from "./trace-line.ts";
 import { readTrace, type TraceReader } from "./trace-reader.ts";
 
@@ -23,7 +24,7 @@ export interface TraceParts extends DetectorParts {
   /** Called when events begin to arrive (no reason), and when they do no more. */
   readonly changed: (reason: string | undefined) => void;
   /** Called when events may have been missed: look at everything. */
-  readonly missed: () => void;
+  readonly missed: (gap: Gap) => void;
 }
 
 export interface Trace extends AsyncDisposable {
@@ -33,13 +34,18 @@ export interface Trace extends AsyncDisposable {
 
 /** Sees who enters a server, mounts there or traces it, as the kernel tells it: within about a millisecond. */
 export function startTrace(options: TraceParts): Trace {
-  const { sight, checks, clock, log, tell, missed } = options;
+  const { sight, checks, clock, log, tell } = options;
   const stop = new AbortController();
   const canary = createCanary(clock);
   const timers = new Set<NodeJS.Timeout>();
   let sees = false;
+  /** When it was proven last that events arrive. */
+  let provenAt = clock.elapsed();
   let mountsAt = 0;
   let broken = Promise.withResolvers<string>();
+
+  const missed = (reason: string) =>
+    options.missed({ reason, missed: missedEvents, ms: clock.elapsed() - provenAt });
 
   function later(work: () => void, ms: number): void {
     const timer = setTimeout(() => {
@@ -70,7 +76,7 @@ export function startTrace(options: TraceParts): Trace {
       for (const difference of checks.look(subject, "processes")) tell(subject, difference);
     },
     entered: canary.seen,
-    lost: missed,
+    lost: () => missed("the kernel had no room for all of its events"),
     soon: (work) => later(work, callMs),
   });
   const learning = sight.watch(() => events.learn(sight.subjects()));
@@ -95,6 +101,7 @@ export function startTrace(options: TraceParts): Trace {
     const instance = await openTrace(options.name);
     try {
       await using _reader = reader(instance);
+      using _touched = watchTrace(instance, () => missed("somebody has written to what is traced"));
       return await Promise.race([broken.promise, proving(instance)]);
     } finally {
       instance.remove();
@@ -103,8 +110,10 @@ export function startTrace(options: TraceParts): Trace {
 
   async function proving(instance: TraceInstance): Promise<string> {
     while (!stop.signal.aborted) {
+      const startedAt = clock.elapsed();
       if (!instance.isIntact()) return "somebody has changed what is traced";
       if (!(await canary.sings(stop.signal))) return "an event that was made for a test did not arrive";
+      provenAt = startedAt;
       set(!stop.signal.aborted);
       await clock.sleep(canaryMs, stop.signal).catch(() => {});
     }
@@ -125,7 +134,7 @@ export function startTrace(options: TraceParts): Trace {
       set(false, reason);
       if (stop.signal.aborted) return;
       log.warn({ reason }, "kernel events are not seen");
-      missed();
+      missed(reason);
       // After a while that went well, the next try is at once.
       delayMs =
         clock.elapsed() - startedMs > canaryMs ? reopen.firstMs : Math.min(delayMs * 2, reopen.mostMs);

@@ -1,0 +1,14 @@
+/** A time in which a detector could not see: what was done then and left nothing behind stays unknown. */
+export interface Gap {
+  readonly reason: string;
+  /** What may have been missed: words for people. */
+  readonly missed: string;
+  /** At most so long. */
+  readonly ms: number;
+}
+
+/** What kernel events tell, and nothing else does. */
+export const missedEvents =
+  "who entered, mounted, traced or wrote to the memory of a server and left nothing there";
+/** What no detector can have seen while this process did not run. */
+export const missedAll = "whatever was done to a server and left nothing there";
