@@ -8,6 +8,8 @@ import type { Prober, ProbeTarget } from "./prober.ts";
 const asksPerLine = 4;
 /** A server that does not answer a new connection so fast while another one is idle may wait for the idle one. */
 const besideMs = 250;
+/** So many checks long no connection is kept to it then; twice as many each time, since it may only have had much to do. */
+const rest = { first: 30, most: 3_600 };
 
 /**
  * Probes over the network. A hundred servers are checked every second by a controller that is meant to rest: an HTTP
@@ -22,7 +24,7 @@ export function networkProber(): Prober {
   function keptOf(target: ProbeTarget, signal: AbortSignal): Kept {
     const known = kept.get(target.id);
     if (known !== undefined && known.signal === signal) return known;
-    const fresh: Kept = { signal, line: undefined, asks: 0, isProven: false, isRefused: false };
+    const fresh: Kept = { signal, line: undefined, asks: 0, isProven: false, rests: 0, nextRest: rest.first };
     kept.set(target.id, fresh);
     signal.addEventListener("abort", () => {
       fresh.line?.close();
@@ -40,7 +42,9 @@ export function networkProber(): Prober {
       if (signal.aborted) return Promise.resolve({ ok: false, words: "cancelled" });
       const at = { address, port };
       if (check.kind === "tcp") return new Probe(target, at, signal, undefined).result;
-      return new Probe(target, at, signal, keptOf(target, signal)).result;
+      const known = keptOf(target, signal);
+      if (known.rests > 0) known.rests -= 1;
+      return new Probe(target, at, signal, known).result;
     },
   };
 }
@@ -52,8 +56,9 @@ interface Kept {
   asks: number;
   /** It has answered on a new connection while another one was idle. */
   isProven: boolean;
-  /** It has not: none is kept to it again. */
-  isRefused: boolean;
+  /** It has not: for so many checks none is kept to it. */
+  rests: number;
+  nextRest: number;
 }
 
 interface Place {
@@ -133,7 +138,7 @@ class Probe {
     if (from !== undefined && line.localAddress !== from) {
       this.#decide(false, "this machine sends packets for it elsewhere, and something there answers", true);
     } else if (this.#kept !== undefined) {
-      line.ask(requestOf(this.#target, !this.#kept.isRefused), this.#hears(line, ended));
+      line.ask(requestOf(this.#target, this.#kept.rests === 0), this.#hears(line, ended));
       return;
     } else this.#decide(true, "connected");
     line.close();
@@ -159,7 +164,7 @@ class Probe {
   #whole(line: ProbeLine): void {
     this.#finish();
     const kept = this.#kept;
-    if (kept === undefined || kept.isRefused || this.#signal.aborted) line.close();
+    if (kept === undefined || kept.rests > 0 || this.#signal.aborted) line.close();
     else if (kept.line === line) kept.asks += 1;
     else this.#keep(kept, line);
   }
@@ -176,7 +181,8 @@ class Probe {
 
   /** It may be that the idle connection is all that this server waits for. */
   #giveUp(kept: Kept): void {
-    kept.isRefused = true;
+    kept.rests = kept.nextRest;
+    kept.nextRest = Math.min(rest.most, 2 * kept.nextRest);
     kept.isProven = false;
     kept.line?.close();
     kept.line = undefined;
