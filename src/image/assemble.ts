@@ -46,10 +46,10 @@ export async function assembleImage(
     fileTrees.push(tree);
   }
   const process = processConfig(spec.image, inputs.base.process, root);
-  await checkCommands(spec, process, root, findPlace);
   for (const { to, link } of checkLinks(inputs.files, root, spec).slice(0, mostLinksTold)) {
     report.note(`the symlink /${to} points to ${link}, which is not in the image`);
   }
+  await checkCommands(spec, process, root, findPlace);
   for (const tree of fileTrees) {
     const make = () => cachedLayer(place, "files", layerInputs(tree), async () => tree);
     layers.push(await report.run("files", make));

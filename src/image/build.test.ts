@@ -191,6 +191,12 @@ describe("what a program is run by", () => {
     shop.write("app/env", elf({}), 0o755);
     shop.write("app/run", "#!/srv/env python3\n", 0o755);
     await refused('The command "/srv/run" is a script that is run by "python3", which is not in the image.');
+    shop.write("app/run", "#!/home/me/shop/.venv/bin/python3\n", 0o755);
+    await expect(build(shop)).rejects.toMatchObject({ hint: expect.stringContaining("`python -m run`") });
+    symlinkSync("/opt/run", join(shop.project, "app/link"));
+    await expect(build(shop, "/srv/link")).rejects.toMatchObject({
+      message: 'The command "/srv/link" is a symlink that leads to "/opt/run", which is not in the image.',
+    });
     shop.write("app/run", "#!/srv/env\n", 0o755);
     expect(await build(shop)).toMatchObject({ version: "1" });
   });

@@ -2,7 +2,7 @@ import { KilnError } from "../lib/errors.ts";
 import { nearest } from "../lib/nearest.ts";
 import type { Entry, Tree } from "./entry.ts";
 import { type Interpreter, interpreterOf } from "./interpreter.ts";
-import { joinPath, lookUp, parentOf } from "./tree.ts";
+import { joinPath, lookUp, parentOf, resolvePath } from "./tree.ts";
 
 /** What is to be run in servers of an image. */
 export interface Command {
@@ -33,7 +33,9 @@ export function checkCommand(root: Tree, command: Command): void {
   const entry = found.find(isProgram);
   if (entry === undefined) {
     const present = found.find((at) => at !== undefined);
-    throw present ? notExecutable(program, command, present) : notFound(root, program, command);
+    throw present
+      ? notExecutable(program, command, present)
+      : (lostLink(root, program, command, paths) ?? notFound(root, program, command));
   }
   checkInterpreter(root, command, entry, program);
 }
@@ -72,12 +74,18 @@ function notRunnable(program: string, { of }: Command, { kind }: Interpreter, so
     "command_missing",
     `The command "${program}"${of} ${why} by ${JSON.stringify(sought)}, which is not in the image.`,
     {
-      hint:
-        kind === "loader"
+      hint: isOfEnvironment(sought)
+        ? `A virtual environment's scripts name the folder that it was made in: run \`python -m ${program.slice(program.lastIndexOf("/") + 1)}\` with the environment's own python, by its path in the image.`
+        : kind === "loader"
           ? "Link it statically (Go: `CGO_ENABLED=0`; Rust: a `musl` target), or build on `from: debian:bookworm` with `packages: [libc6]`."
           : "Add the package or the file that brings it, or correct the script's first line.",
     },
   );
+}
+
+/** The python of a virtual environment (PEP 405). */
+function isOfEnvironment(interpreter: string): boolean {
+  return /\/bin\/python[\d.]*$/.test(interpreter) && !/^\/usr\//.test(interpreter);
 }
 
 function isProgram(entry: Entry | undefined): boolean {
@@ -89,6 +97,26 @@ function notExecutable(program: string, { of }: Command, entry: Entry): KilnErro
   return new KilnError("command_missing", `The command "${program}"${of} is in the image but ${why}.`, {
     hint: 'Give the file an executable mode: `mode: "0755"`.',
   });
+}
+
+/** The program is there as a symlink that leads nowhere in the image. */
+function lostLink(
+  root: Tree,
+  program: string,
+  { of }: Command,
+  paths: readonly string[],
+): KilnError | undefined {
+  const within = paths.map((path) => path.replace(/^\/+/, ""));
+  const link = within.find((path) => {
+    return root.get(resolvePath(root, path, { last: false }) ?? "")?.type === "symlink";
+  });
+  const at = link === undefined ? undefined : resolvePath(root, link, { last: true });
+  if (at === undefined) return undefined;
+  return new KilnError(
+    "command_missing",
+    `The command "${program}"${of} is a symlink that leads to "/${at}", which is not in the image.`,
+    { hint: "Add the package or the file that brings it." },
+  );
 }
 
 function notFound(root: Tree, program: string, { of, searchPath }: Command): KilnError {

@@ -158,6 +158,10 @@ it("python3 serves, and its libraries load", async () => {
   const imports =
     "import bz2, ctypes, curses, decimal, hashlib, json, lzma, readline, sqlite3, ssl, uuid, zoneinfo; zoneinfo.ZoneInfo('Europe/Berlin'); print(len(ssl.create_default_context().get_ca_certs()) > 50, sqlite3.connect(':memory:').execute('select 42').fetchone()[0])";
   expect(runInside(root, ["python3", "-B", "-c", imports])).toBe("True 42");
+  // what Python's ctypes.util.find_library reads
+  expect(runInside(root, ["ldconfig", "-p"])).toMatch(
+    /libssl\.so\.3 \(libc6,[\w-]+\) => \/\S+\/libssl\.so\.3/,
+  );
   const serve = [
     "python3",
     "-B",
