@@ -8,7 +8,7 @@ import { type CgroupSupport, isRootOccupied } from "./cgroups.ts";
 import type { HostContext } from "./context.ts";
 import { mount, mountErofs, readMountPoints, rootMountArgv, unmount } from "./mounts.ts";
 import { filterRules } from "./network/commands.ts";
-import { readResolvers } from "./network/resolvers.ts";
+import { noNameServers, readResolvers } from "./network/resolvers.ts";
 import { probeIntegrity } from "./probe-integrity.ts";
 import { findProgram } from "./programs.ts";
 import { serverPorts } from "./server-ports.ts";
@@ -101,10 +101,7 @@ function probeCgroups({ version, memory, cpu, pids }: CgroupSupport): Finding {
 
 function probeResolvers(): Finding {
   if (readResolvers().addresses.length > 0) return {};
-  return degraded(
-    "No name server of this machine can be reached from a server: names do not resolve there.",
-    "Name one that is not 127.0.0.1 in /etc/resolv.conf.",
-  );
+  return degraded(`${noNameServers.what}.`, noNameServers.remedy);
 }
 
 async function probeMounts(host: HostContext): Promise<Finding> {
@@ -173,7 +170,8 @@ async function probeNetwork(host: HostContext): Promise<Finding> {
 async function lookAtNetwork(host: HostContext): Promise<readonly Gap[]> {
   if (process.getuid?.() !== 0) return [];
   const troubles = await host.network.compare(serverPorts(host, host.records.all()));
-  return troubles.map(({ message, hint }) => ({
+  const others = troubles.filter(({ message }) => message !== `${noNameServers.what}.`);
+  return others.map(({ message, hint }) => ({
     what: message,
     remedy: hint ?? "A running controller puts it right within seconds.",
     severity: "degraded",

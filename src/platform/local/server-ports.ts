@@ -14,7 +14,7 @@ export function serverPorts(host: HostContext, records: readonly ServerRecord[])
     const { id, running, waiting } = record;
     const address = parseAddress(record.address);
     if (!network || !running || waiting || record.freed || record.exit || address === undefined) return [];
-    if (record.retiredAtMs !== undefined || record.bootId !== boot || !isAlive(running.process)) return [];
+    if (record.bootId !== boot || !isAlive(running.process)) return [];
     return [{ id, port: portOf(network, id, address), pid: running.process.pid }];
   });
 }

@@ -51,11 +51,11 @@ table inet kiln-0123abcd {
   chain input {
     type filter hook input priority filter; policy accept;
     iifname "kiln-0123abcd" meta nfproto ipv6 drop
-    iifname "kiln-0123abcd" ct state new add @connections { ip saddr ct count over 16384 } drop
+    iifname "kiln-0123abcd" ct state new add @connections { ip saddr ct count over 8192 } drop
   }
   chain forward {
     type filter hook forward priority filter; policy accept;
-    iifname "kiln-0123abcd" ct state new add @connections { ip saddr ct count over 16384 } drop
+    iifname "kiln-0123abcd" ct state new add @connections { ip saddr ct count over 8192 } drop
     oifname "kiln-0123abcd" iifname != "kiln-0123abcd" ct state established,related accept
     oifname "kiln-0123abcd" drop
   }

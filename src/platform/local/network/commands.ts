@@ -85,10 +85,11 @@ export function detachBatch({ namespace, link }: Port): string {
 }
 
 /**
- * How many connections of one server's making the machine tracks at once; the table that all share has room for 262,144 on
- * a machine with 4 GiB (nf_conntrack_max). What would be one more is dropped, and succeeds when others are over.
+ * How many connections of one server's making may be open at once, as connection tracking counts them (nf_conncount): TCP
+ * ones that have ended are none. The table that all share has room for 262,144 on a machine with 4 GiB (nf_conntrack_max).
+ * What would be one more is dropped. Counting takes longer the more there are, which is a reason for no more.
  */
-export const mostConnections = 16_384;
+export const mostConnections = 8_192;
 const capped = `add @connections { ip saddr ct count over ${mostConnections} } drop`;
 
 /**

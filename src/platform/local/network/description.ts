@@ -8,6 +8,7 @@ import {
   type ServerPort,
   withoutIpv6,
 } from "./commands.ts";
+import { noNameServers } from "./resolvers.ts";
 import type { Inside, Link, NetworkState, Route } from "./state.ts";
 
 /** How a part is put right. */
@@ -179,9 +180,9 @@ function foreignParts(network: Network): readonly Part[] {
     },
     {
       holds: ({ nameServers }) => nameServers > 0,
-      broken: () => "no name server of this machine can be reached from a server: names do not resolve there",
+      broken: () => noNameServers.what,
       optional: true,
-      remedy: "Name one that is not 127.0.0.1 in /etc/resolv.conf, then replace the servers.",
+      remedy: noNameServers.remedy,
     },
   ];
 }

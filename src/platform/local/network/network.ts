@@ -14,7 +14,7 @@ import { mendAll, removeNetwork } from "./repair.ts";
 import { linkExists, listingOf, readState } from "./state.ts";
 
 /** Without a cause the network is looked at this often, and servers are made relying on the last look; one takes 20 ms of a processor with 100 servers. */
-const slowMs = 10_000;
+const slowMs = 9_000;
 /** How long it is told that something was mended. */
 const toldMs = 600_000;
 
@@ -120,7 +120,8 @@ class MachineNetwork implements LocalNetwork {
   troubles(): readonly HostTrouble[] {
     const nowMs = this.#o.clock.elapsed();
     for (const [message, atMs] of this.#mended) if (nowMs - atMs > toldMs) this.#mended.delete(message);
-    const hint = "Nothing needs to be done, but something on this machine has changed it.";
+    const hint =
+      "Nothing needs to be done: something on this machine had changed it, or an older Kiln had made it.";
     return [...this.#wrong, ...[...this.#mended.keys()].map((message) => ({ message, hint }))];
   }
 
@@ -176,8 +177,8 @@ class MachineNetwork implements LocalNetwork {
   }
 }
 
-function troubleOf({ words, remedy }: Broken): HostTrouble {
-  return { message: words, hint: remedy };
+function troubleOf({ server, words, remedy }: Broken): HostTrouble {
+  return { message: server === undefined ? words : `${server} cannot be reached: ${words}.`, hint: remedy };
 }
 
 function inTheWay(left: readonly Broken[]): KilnError {

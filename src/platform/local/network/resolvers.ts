@@ -19,6 +19,13 @@ const candidates = [
   "/run/NetworkManager/no-stub-resolv.conf",
 ];
 
+/** What is wrong when there are none, and what to do about it. */
+export const noNameServers = {
+  what: "No name server of this machine can be reached from a server: names do not resolve there",
+  remedy:
+    "Name one that is not 127.0.0.1 in /etc/resolv.conf. Servers that run keep the file that they were made with.",
+};
+
 /** No addresses when none of the machine's resolvers can be reached from a server: names then don't resolve there. */
 export function readResolvers(files: readonly string[] = candidates): Resolvers {
   const all = files.map((file) => parseResolvers(readIfPresent(file)));

@@ -1,0 +1,54 @@
+import { writeFileSync } from "node:fs";
+import { exec } from "../../../lib/exec.ts";
+import { ip } from "./own-namespaces.ts";
+
+/** For tests: something that happens to the machine's network, and what Kiln says once it has put it right. */
+export interface Damage {
+  readonly what: string;
+  readonly done: () => Promise<unknown>;
+  readonly told: RegExp;
+}
+
+/** What is to be damaged. */
+export interface Names {
+  readonly bridge: string;
+  readonly subnet: string;
+  /** Of the server shop-1-1-1. */
+  readonly link: string;
+  readonly namespace: string;
+}
+
+/** Everything that Kiln puts right, damaged in turn. */
+export function mendableDamages({ bridge, subnet, link, namespace }: Names): readonly Damage[] {
+  const byIp = (what: string, line: string, told: RegExp): Damage => ({ what, done: () => ip(line), told });
+  const byProgram = (what: string, argv: [string, ...string[]], told: RegExp): Damage => ({
+    ...{ what, done: () => exec(argv), told },
+  });
+  return [
+    byIp("the bridge's address removed", `addr flush dev ${bridge}`, /had other addresses/),
+    byIp("the bridge deleted", `link del ${bridge}`, /bridge \S+ was deleted/),
+    byIp("the bridge down", `link set ${bridge} down`, /bridge \S+ was down/),
+    byIp("another MAC address", `link set ${bridge} address 02:00:00:00:00:09`, /MAC/),
+    byIp("another MTU", `link set ${bridge} mtu 1280`, /MTU/),
+    byIp("a second address", `addr add 10.9.9.9/24 dev ${bridge}`, /had other addresses/),
+    byIp("an IPv6 address", `addr add fd00:9::1/64 dev ${bridge}`, /IPv6 addresses/),
+    byIp("the route deleted", `route del ${subnet} dev ${bridge}`, /route to/),
+    byIp("the guard deleted", `route del unreachable ${subnet}`, /keeps traffic/),
+    byProgram("all packet filters flushed", ["nft", "flush", "ruleset"], /table inet \S+ was deleted/),
+    byProgram(
+      "a rule put before ours",
+      ["nft", "insert", "rule", "inet", bridge, "forward", "accept"],
+      /table inet \S+ was changed/,
+    ),
+    {
+      what: "forwarding off",
+      done: async () => writeFileSync("/proc/sys/net/ipv4/ip_forward", "0"),
+      told: /forwarding of IPv4/i,
+    },
+    byProgram("FORWARD DROP", ["iptables", "-P", "FORWARD", "DROP"], /FORWARD chain/),
+    byIp("a link off the bridge", `link set ${link} nomaster`, /not on the bridge/),
+    byIp("a link down", `link set ${link} down`, /link \S+ of shop-1-1-1 was down/),
+    byIp("isolation off", `link set ${link} type bridge_slave isolated off`, /reached other servers/),
+    byIp("the namespace's name removed", `netns del ${namespace}`, /shop-1-1-1's network namespace/),
+  ];
+}
