@@ -98,6 +98,7 @@ export function startDriftWatch({ sight, tag, clock, log }: DriftWatchOptions): 
     missed: gap,
     passed() {
       files.glance();
+      watching.again();
       ledger.forgetEnded();
     },
     spaceSeen: ({ server }, full) => ledger.withdrawFull(server, full),

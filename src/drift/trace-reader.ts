@@ -17,10 +17,13 @@ export function readTrace(pipe: string, read: (chunk: string) => void, ended: ()
     stdio: ["ignore", "pipe", "ignore"],
     env: cleanEnvironment,
   });
-  beFast(child.pid);
-  child.stdout.setEncoding("latin1");
-  child.stdout.on("data", read);
   const gone = once(child, "close").catch(() => {});
+  // Not even a pipe is there where no file descriptor was left to give.
+  if (child.pid !== undefined) {
+    beFast(child.pid);
+    child.stdout.setEncoding("latin1");
+    child.stdout.on("data", read);
+  }
   let closing = false;
   void gone.then(() => {
     if (!closing) ended();
@@ -36,9 +39,9 @@ export function readTrace(pipe: string, read: (chunk: string) => void, ended: ()
 }
 
 /** It does next to nothing, but must not wait for its turn on a machine that has much to do. */
-function beFast(pid: number | undefined): void {
+function beFast(pid: number): void {
   try {
-    if (pid !== undefined) setPriority(pid, constants.priority.PRIORITY_HIGHEST);
+    setPriority(pid, constants.priority.PRIORITY_HIGHEST);
   } catch {
     // not allowed here: then it waits
   }

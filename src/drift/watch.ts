@@ -1,6 +1,7 @@
 import { type FSWatcher, watch } from "node:fs";
 import { basename, dirname } from "node:path";
 import { toKilnError } from "../lib/errors.ts";
+import { isExhausted } from "../lib/folder-watch.ts";
 import type { Subject } from "../platform/platform.ts";
 import type { CheckName } from "./checks.ts";
 import type { DetectorParts } from "./detector.ts";
@@ -26,12 +27,16 @@ const told: ReadonlySet<CheckName> = new Set<CheckName>(["limits", "paused", "bu
 export interface Watch extends Disposable {
   /** Whether the kernel tells at once when this check of the server has something to see. */
   tells(subject: Subject, name: CheckName): boolean;
+  /** Tries again, of one server and of the image files, what the kernel had no watch left for. */
+  again(): void;
 }
 
 interface Watched {
   readonly watchers: readonly FSWatcher[];
   /** False once one of its files or folders could not be watched, or is watched no more. */
   whole: boolean;
+  /** The kernel had no watch left for one of them. */
+  wanting: boolean;
 }
 
 /**
@@ -42,6 +47,7 @@ export function startWatch({ sight, checks, log, tell, image }: WatchParts): Wat
   const servers = new Map<Subject, Watched>();
   const images = new Map<string, FSWatcher | undefined>();
   const due = new Set<string>();
+  let exhausted = false;
 
   /** Many writes at once are one look. */
   function look(subject: Subject, name: CheckName): void {
@@ -57,26 +63,31 @@ export function startWatch({ sight, checks, log, tell, image }: WatchParts): Wat
   function open(
     path: string,
     changed: (name: string | null) => void,
-    lost: () => void = () => {},
+    lost: (error?: unknown) => void = () => {},
   ): FSWatcher | undefined {
     try {
       const watcher = watch(path, { persistent: false }, (_event, name) => changed(name));
       watcher.on("error", () => watcher.close());
-      watcher.on("close", lost);
+      watcher.on("close", () => lost());
       return watcher;
     } catch (error) {
       // Gone meanwhile, or no watch is left to give: the scan sees it a second later.
       log.debug({ path, error: toKilnError(error).message }, "not watched");
-      lost();
+      if (isExhausted(error) && !exhausted) {
+        exhausted = true;
+        log.warn({ error: toKilnError(error).message }, "inotify has no more to give: the scan sees it all");
+      }
+      lost(error);
       return undefined;
     }
   }
 
   function watchServer(subject: Subject): Watched {
     const watchers: FSWatcher[] = [];
-    const watched: Watched = { watchers, whole: true };
-    const lost = () => {
+    const watched: Watched = { watchers, whole: true, wanting: false };
+    const lost = (error?: unknown) => {
       watched.whole = false;
+      watched.wanting ||= isExhausted(error);
     };
     const keep = (watcher: FSWatcher | undefined) => void (watcher && watchers.push(watcher));
     const limits = new Set(subject.baseline.limits.map(({ file }) => basename(file)));
@@ -122,9 +133,26 @@ export function startWatch({ sight, checks, log, tell, image }: WatchParts): Wat
         );
   }
 
+  /** One server at a time: where nothing is left, that is one refused call. */
+  function again(): void {
+    if (!exhausted) return;
+    const found = [...servers].find(([, { wanting }]) => wanting);
+    if (found) {
+      const [subject, { watchers }] = found;
+      for (const watcher of watchers) watcher.close();
+      servers.set(subject, watchServer(subject));
+      return;
+    }
+    for (const [file, watcher] of images) if (watcher === undefined) images.delete(file);
+    exhausted = false;
+    learn();
+    if (!exhausted) log.info("inotify tells of all servers again");
+  }
+
   const learning = sight.watch(learn);
   learn();
   return {
+    again,
     tells: (subject, name) => told.has(name) && servers.get(subject)?.whole === true,
     [Symbol.dispose]() {
       learning[Symbol.dispose]();

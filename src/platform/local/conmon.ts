@@ -48,10 +48,12 @@ export async function startConmon(argv: readonly string[], signal: AbortSignal):
       env: { ...cleanEnvironment, _OCI_SYNCPIPE: "3" },
     }),
   );
-  const answered = child.stdio[3] as Readable;
   const failed = new Promise<never>((_, reject) => {
     child.on("error", (error) => reject(isErrno(error, "ENOENT") ? conmonMissing(error) : error));
   });
+  // Not even a pipe is there where no file descriptor was left to give.
+  if (child.pid === undefined) return failed;
+  const answered = child.stdio[3] as Readable;
   try {
     const line = await Promise.race([firstLine(answered, signal), failed]);
     const { pid, message } = answerSchema.parse(JSON.parse(line ?? '{"pid":-1}'));

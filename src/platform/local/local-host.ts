@@ -1,7 +1,8 @@
-import { mkdirSync, watch } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { isHostedId, parseServerId, type ServerId } from "../../domain/ids.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { KilnError } from "../../lib/errors.ts";
+import { watchFolder } from "../../lib/folder-watch.ts";
 import type { Logger } from "../../lib/log.ts";
 import type { StateFolder } from "../../lib/state-folder.ts";
 import type { Host, HostServer } from "../fleet/host.ts";
@@ -210,11 +211,10 @@ async function destroyServer(host: HostContext, id: ServerId): Promise<void> {
 /** conmon writes the exit file under another name and renames it; only whole ones are named like servers. */
 function watchExits(host: HostContext, ended: (id: ServerId) => void): Disposable {
   mkdirSync(host.paths.exits, { recursive: true, mode: 0o700 });
-  const watcher = watch(host.paths.exits, { persistent: false }, (_event, name) => {
-    if (!name || !host.records.read(name)) return;
+  const changed = (name: string) => {
+    if (!host.records.read(name)) return;
     host.sight.drop(name);
     ended(name);
-  });
-  watcher.on("error", (error) => host.log.warn({ error: error.message }, "exits are not watched any more"));
-  return { [Symbol.dispose]: () => watcher.close() };
+  };
+  return watchFolder(host.paths.exits, { clock: host.clock, log: host.log, changed });
 }

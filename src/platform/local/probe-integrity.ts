@@ -1,5 +1,6 @@
 import {
   existsSync,
+  type FSWatcher,
   mkdirSync,
   mkdtempSync,
   readFileSync,
@@ -96,7 +97,9 @@ async function cgroupFacts({ tag, clock }: HostContext): Promise<readonly Fact[]
     const freezes = setFrozen([folder], true);
     const speed = (await told) ? "milliseconds" : "seconds";
     const how =
-      speed === "milliseconds" ? "inotify tells of writes to its cgroup" : "the scan compares its cgroup";
+      speed === "milliseconds"
+        ? "inotify tells of writes to its cgroup"
+        : "no inotify: the scan compares its cgroup";
     setFrozen([folder], false);
     return [
       { what: "changing its limits, or pausing it", speed, how },
@@ -139,7 +142,12 @@ const tellMs = 500;
 async function tells(folder: string, clock: Clock): Promise<boolean> {
   const timer = new AbortController();
   const told = Promise.withResolvers<boolean>();
-  const watcher = watch(folder, { persistent: false }, () => told.resolve(true));
+  let watcher: FSWatcher;
+  try {
+    watcher = watch(folder, { persistent: false }, () => told.resolve(true));
+  } catch {
+    return false; // no inotify instance or watch is left
+  }
   watcher.on("error", () => told.resolve(false));
   try {
     return await Promise.race([
