@@ -1,7 +1,12 @@
+import { exec } from "../../src/lib/exec.ts";
 import type { Case } from "../case.ts";
 import { figure } from "../figure.ts";
 import { openFleet } from "../fleet.ts";
-import { repeat, timed } from "../stats.ts";
+import { repeat, summarize, timed } from "../stats.ts";
+
+/** What `kiln status` may take: so long, or as long as so many starts of an empty Node.js beside it. */
+const mostMs = 150;
+const mostStarts = 3;
 
 export const cliCase: Case = {
   name: "cli",
@@ -10,9 +15,19 @@ export const cliCase: Case = {
     await using fleet = await openFleet(workshop, { count: 10 });
     const { installation, folder } = fleet.bench;
     const run = (...args: string[]) => timed(() => installation.ok(args, { cwd: folder }));
+    const empty = () => timed(() => exec([process.execPath, "--eval", "0"]));
     await run("status");
+    await empty();
+    const pairs = await repeat(15, async () => ({ status: await run("status"), empty: await empty() }));
+    const node = pairs.map((pair) => pair.empty);
     return [
-      figure("kiln status", "ms", 150, await repeat(15, () => run("status"))),
+      figure("an empty Node.js process", "ms", undefined, node),
+      figure(
+        "kiln status",
+        "ms",
+        Math.max(mostMs, mostStarts * summarize(node).median),
+        pairs.map((pair) => pair.status),
+      ),
       figure("kiln --version", "ms", undefined, await repeat(15, () => run("--version"))),
     ];
   },

@@ -30,7 +30,7 @@ export const restCase: Case = {
       figure(
         `controller at rest, ${count} servers, CPU`,
         "% of a core",
-        1,
+        3,
         windows.map((w) => w.cpu),
       ),
       figure(
