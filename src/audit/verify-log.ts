@@ -1,5 +1,6 @@
 import { setImmediate as breathe } from "node:timers/promises";
 import { KilnError } from "../lib/errors.ts";
+import { Cadence, type Overdue } from "./cadence.ts";
 import { ChainCheck, type Finding } from "./chain-check.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import { KeyRing } from "./key-ring.ts";
@@ -16,6 +17,8 @@ export interface LogReport extends Replayed {
   readonly finding: Finding | undefined;
   /** Where the log ends. */
   readonly end: number;
+  /** Where a checkpoint was due and none is. */
+  readonly overdue: readonly Overdue[];
 }
 
 export interface VerifyOptions {
@@ -33,21 +36,31 @@ export async function verifyLog(path: string, options: VerifyOptions): Promise<L
   const keys = new KeyRing(options.trusted);
   const check = new ChainCheck({ keys, checkpoints: options.checkpoints });
   const replay = new Replay(check);
-  await replayAll(path, replay, check, options.signal);
+  const cadence = new Cadence();
+  await replayAll(path, replay, check, cadence, options.signal);
   const replayed = replay.end();
   const finding = replayed.open[0];
-  return { ...replayed, signed: check.signed, keys: keys.ids, finding, end: check.last.sequence };
+  return {
+    ...replayed,
+    signed: check.signed,
+    keys: keys.ids,
+    finding,
+    end: check.last.sequence,
+    overdue: cadence.end(),
+  };
 }
 
 async function replayAll(
   path: string,
   replay: Replay,
   check: ChainCheck,
+  cadence: Cadence,
   signal: AbortSignal,
 ): Promise<void> {
   try {
     for (const entry of readEntries(path)) {
       replay.add(entry);
+      cadence.add(entry);
       if (entry.sequence % entriesAtOnce === 0) await breathe(undefined, { signal });
     }
   } catch (error) {

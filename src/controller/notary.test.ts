@@ -81,24 +81,33 @@ test("the key is made at the first start, for this user alone, and announced onc
   expect(JSON.stringify(store.events())).not.toContain(secret);
 });
 
-test("a checkpoint comes after a thousand events, after an hour, and at the end; none while nothing happens", async () => {
+test("a checkpoint begins a log, then comes after a thousand events, after an hour, and at the end; none while nothing happens", async () => {
+  const newest = () => store.log.newest("audit.checkpoint")?.data.sequence;
   note(997);
   await clock.advance(20_000);
-  expect(store.log.newest("audit.checkpoint")).toBe(undefined);
+  expect(newest()).toBe(998);
+  note(998);
+  await clock.advance(20_000);
+  expect(newest()).toBe(998);
   note(2);
   await clock.advance(20_000);
-  expect(store.log.newest("audit.checkpoint")?.data.sequence).toBe(1_000);
+  expect(newest()).toBe(1_999);
   note();
   await clock.advance(hour - 60_000);
-  expect(store.log.newest("audit.checkpoint")?.data.sequence).toBe(1_000);
+  expect(newest()).toBe(1_999);
   await clock.advance(90_000);
-  expect(store.log.newest("audit.checkpoint")?.data.sequence).toBe(1_002);
+  expect(newest()).toBe(2_001);
   note();
   await restart();
   await restart();
   await clock.advance(2 * hour);
-  expect(store.log.end().sequence).toBe(1_005);
-  expect(await verify()).toMatchObject({ finding: undefined, signed: 1_004, last: { sequence: 1_005 } });
+  expect(store.log.end().sequence).toBe(2_004);
+  expect(await verify()).toMatchObject({
+    finding: undefined,
+    signed: 2_003,
+    last: { sequence: 2_004 },
+    overdue: [],
+  });
 });
 
 test("a checkpoint that is asked for is one of the log as it is, and the same while nothing happens", async () => {

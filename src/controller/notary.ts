@@ -1,3 +1,4 @@
+import { checkpointAfter } from "../audit/cadence.ts";
 import type { Finding } from "../audit/chain-check.ts";
 import { readKeptCheckpoint } from "../audit/checkpoint.ts";
 import type { KilnEvent } from "../domain/event.ts";
@@ -8,8 +9,6 @@ import { createSigner, type SignerParts } from "./signer.ts";
 
 /** How often it is looked whether somebody else has changed the database, and whether a checkpoint is due. */
 const lookMs = 10_000;
-/** A checkpoint comes after so many events, or so long after the first that it does not cover. */
-const checkpointAfter = { events: 1_000, ms: 3_600_000 };
 /** What is looked at again at every start; `kiln audit verify` looks at all. */
 const tailEvents = 1_000;
 /** How long `kiln status` tells of a change by others; the log tells it for ever. */
@@ -55,6 +54,8 @@ export function startNotary(options: NotaryOptions): Notary {
     const signed = store.log.newest("audit.checkpoint")?.sequence ?? 0;
     const open = store.log.end().sequence - signed;
     if (open === 0) return false;
+    // From then on a missing file is one that somebody has taken away.
+    if (signed === 0) return true;
     const [oldest] = store.events({ after: signed, limit: 1 });
     const sinceMs = Math.abs(clock.now() - (oldest?.atMs ?? 0)); // below 0 on a clock that was set back
     return open >= checkpointAfter.events || sinceMs >= checkpointAfter.ms;

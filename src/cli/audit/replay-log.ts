@@ -19,6 +19,8 @@ export interface ReplayedLog {
   readonly given: readonly ExportedCheckpoint[];
   /** The installation's own checkpoint, when it was altered: then it shows nothing. */
   readonly alteredFile: string | undefined;
+  /** The same, when it is not there: a controller writes the first one when it begins a log. */
+  readonly missingFile: string | undefined;
 }
 
 /** Replays the whole log. Throws `file_missing`, `checkpoint_invalid`, `usage`. */
@@ -29,7 +31,11 @@ export async function replayLog(context: Context, options: ReplayOptions): Promi
   const checkpoints = [...(own === undefined || own === "altered" ? [] : [own]), ...given];
   const trusted = (options.key ?? []).flatMap((file) => keysIn(resolve(cwd, file)));
   const report = await verifyLog(state.database, { checkpoints, trusted, signal });
-  return { report, given, alteredFile: own === "altered" ? state.auditCheckpoint : undefined };
+  return {
+    ...{ report, given },
+    alteredFile: own === "altered" ? state.auditCheckpoint : undefined,
+    missingFile: own === undefined && report.end > 0 ? state.auditCheckpoint : undefined,
+  };
 }
 
 /** The ids of the public keys in a file of PEM blocks. */

@@ -12,20 +12,25 @@ import { plural } from "../output/units.ts";
 export async function run(context: Context, options: ReplayOptions): Outcome {
   const { output } = context;
   const replayed = await replayLog(context, options);
-  const { report, alteredFile } = replayed;
-  const whole = report.finding === undefined && report.accepted.length === 0;
+  const { report, alteredFile, missingFile } = replayed;
+  const isProven = report.signed > 0 || report.end === 0;
+  const whole = isProven && report.finding === undefined && report.accepted.length === 0;
   // A file that somebody has spoilt is no reason not to look at the log.
-  const remarks =
-    alteredFile === undefined
-      ? []
-      : [output.style.bad(`${alteredFile} was altered: it does not show what was cut off.`)];
-  const value = { whole, ...report, ...(alteredFile === undefined ? {} : { alteredFile }) };
-  output.result(value, [...reportLines(replayed, output.style), ...remarks]);
-  return report.finding === undefined && alteredFile === undefined ? 0 : 1;
+  const remarks = [
+    ...(alteredFile === undefined ? [] : [`${alteredFile} was altered: it does not show what was cut off.`]),
+    ...(missingFile === undefined ? [] : [`${missingFile} is missing: nothing shows what was cut off.`]),
+  ];
+  const value = {
+    ...{ whole, ...report },
+    ...(alteredFile === undefined ? {} : { alteredFile }),
+    ...(missingFile === undefined ? {} : { missingFile }),
+  };
+  output.result(value, [...reportLines(replayed, output.style), ...remarks.map(output.style.bad)]);
+  return report.finding === undefined && remarks.length === 0 ? 0 : 1;
 }
 
 function reportLines({ report, given }: ReplayedLog, style: Style): string[] {
-  const { finding, last, accepted } = report;
+  const { finding, last, accepted, signed } = report;
   const known = accepted.flatMap((acceptance) => acceptedLines(acceptance, style));
   if (finding !== undefined) {
     const but = accepted.length === 0 ? "" : ", but for what was accepted";
@@ -40,11 +45,13 @@ function reportLines({ report, given }: ReplayedLog, style: Style): string[] {
   }
   const entries = plural(last.sequence, "entry", "entries");
   return [
-    accepted.length === 0
-      ? style.good(`The log is whole: ${entries}, none altered, dropped or moved.`)
-      : style.warn(
-          `The log is not what was written, and all of that is known: ${entries}, nothing else found.`,
-        ),
+    signed === 0 && last.sequence > 0 && accepted.length === 0
+      ? style.warn(`The log fits together: ${entries}. Nothing proves that it is the one that was written.`)
+      : accepted.length === 0
+        ? style.good(`The log is whole: ${entries}, none altered, dropped or moved.`)
+        : style.warn(
+            `The log is not what was written, and all of that is known: ${entries}, nothing else found.`,
+          ),
     ...known,
     ...vouchedFor(report),
     ...given.map(
@@ -66,9 +73,23 @@ function acceptedLines(
   ];
 }
 
-function vouchedFor({ keys, signed }: LogReport): string[] {
-  if (signed === 0) return ["  No signed checkpoint vouches for it yet."];
+/** What is proven, and what is not. */
+function vouchedFor({ keys, signed, end, overdue }: LogReport): string[] {
+  if (end === 0) return [];
+  const holes = overdue.map(
+    ({ from, to }) =>
+      `  A checkpoint is missing among entries ${from} to ${to}: one is due after 1,000 entries or an hour. It was taken away, or the controller could not sign or was ended without one.`,
+  );
+  if (signed === 0) {
+    return [
+      "  No signed checkpoint vouches for it: whoever could write to the database could have written all of it anew.",
+      ...holes,
+    ];
+  }
+  const open =
+    end > signed ? ` Entries after ${signed} could be written anew unseen until the next checkpoint.` : "";
   return [
-    `  Signed up to entry ${signed}, with ${keys.length === 1 ? "the key" : "the keys"} ${keys.join(", ")}.`,
+    `  Signed up to entry ${signed}, with ${keys.length === 1 ? "the key" : "the keys"} ${keys.join(", ")}.${open}`,
+    ...holes,
   ];
 }
