@@ -99,6 +99,16 @@ test("an answer to another address of the machine's than the server's link has i
   expect(await networkProber().probe(target(port, { from: "127.0.0.1" }), never)).toMatchObject({ ok: true });
 });
 
+test("a server that closes every connection without a word is asked at most twice for a check", async () => {
+  const { port, asked } = await serve(["HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"]);
+  const prober = networkProber();
+  for (let check = 1; check <= 5; check++) {
+    expect(await prober.probe(target(port), never)).toMatchObject({ ok: true });
+    await new Promise((done) => setTimeout(done, 20)); // long enough for many more
+  }
+  expect(asked.length).toBeLessThanOrEqual(10);
+});
+
 test("a tcp check connects and asks nothing; an alive check does not even that", async () => {
   const { port, asked } = await serve([]);
   expect(await networkProber().probe(target(port, { check: { kind: "tcp" } }), never)).toEqual({

@@ -24,7 +24,15 @@ export function networkProber(): Prober {
   function keptOf(target: ProbeTarget, signal: AbortSignal): Kept {
     const known = kept.get(target.id);
     if (known !== undefined && known.signal === signal) return known;
-    const fresh: Kept = { signal, line: undefined, asks: 0, isProven: false, rests: 0, nextRest: rest.first };
+    const fresh: Kept = {
+      signal,
+      line: undefined,
+      asks: 0,
+      isProven: false,
+      isTried: false,
+      rests: 0,
+      nextRest: rest.first,
+    };
     kept.set(target.id, fresh);
     signal.addEventListener("abort", () => {
       fresh.line?.close();
@@ -44,6 +52,7 @@ export function networkProber(): Prober {
       if (check.kind === "tcp") return new Probe(target, at, signal, undefined).result;
       const known = keptOf(target, signal);
       if (known.rests > 0) known.rests -= 1;
+      known.isTried = false;
       return new Probe(target, at, signal, known).result;
     },
   };
@@ -56,6 +65,8 @@ interface Kept {
   asks: number;
   /** It has answered on a new connection while another one was idle. */
   isProven: boolean;
+  /** A second connection was tried since the last check: one that closes every connection would be asked for ever. */
+  isTried: boolean;
   /** It has not: for so many checks none is kept to it. */
   rests: number;
   nextRest: number;
@@ -176,7 +187,9 @@ class Probe {
     kept.isProven = hadOther;
     kept.line = line;
     kept.asks = 1;
-    if (!hadOther) new Probe(this.#target, this.#at, this.#signal, kept);
+    if (hadOther || kept.isTried) return;
+    kept.isTried = true;
+    new Probe(this.#target, this.#at, this.#signal, kept);
   }
 
   /** It may be that the idle connection is all that this server waits for. */
