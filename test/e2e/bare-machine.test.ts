@@ -1,0 +1,64 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type BareRoot, makeBareRoot, whyNoBareRoot } from "./bare-root.ts";
+
+const why = whyNoBareRoot();
+if (why !== undefined) console.log(`Skipped: the README's commands on a bare machine, because ${why}.`);
+
+const minutes = 60_000;
+
+describe.skipIf(why !== undefined)("on a Debian with nothing but git, as the README says", () => {
+  let root: BareRoot;
+  beforeAll(async () => {
+    root = await makeBareRoot();
+  }, 10 * minutes);
+  afterAll(() => root?.[Symbol.dispose]());
+
+  /** Runs in the clone; fails with all that was said. */
+  async function ok(title: string, commandLine: string): Promise<string> {
+    const { code, stdout, stderr } = await root.run(title, commandLine);
+    expect(code, `${commandLine}\n${stdout}\n${stderr}`).toBe(0);
+    return stdout + stderr;
+  }
+
+  test(
+    "the quickstart brings what is missing, loses no request, and leaves nothing",
+    async () => {
+      await ok("clone", "git clone --quiet /kiln.bundle /root/kiln");
+      const told = await ok("./kiln quickstart", "cd /root/kiln && ./kiln quickstart");
+      expect(told).toMatch(/Setting up: npm, .*Setting up: system packages .*nftables/s);
+      expect(told).toMatch(/ served, 0 lost, /);
+      const left =
+        "ls -d /var/lib/kiln* /root/kiln/node_modules/typescript /tmp/*; ip -o link; ip netns; nft list tables";
+      const said = await root.run("look at what is left", left);
+      expect(said.stdout).not.toMatch(/kiln/);
+      expect(said.stdout).not.toMatch(/tmp/);
+    },
+    20 * minutes,
+  );
+
+  test(
+    "again it has nothing to bring, and works the same",
+    async () => {
+      const told = await ok(
+        "./kiln quickstart, again",
+        "cd /root/kiln && ./kiln quickstart && ./kiln doctor",
+      );
+      expect(told).not.toContain("Setting up");
+      expect(told).toMatch(/ served, 0 lost, /);
+    },
+    10 * minutes,
+  );
+
+  test(
+    "the checks pass, and the main job end to end",
+    async () => {
+      const static_ = ["format", "types", "imports", "dead"].map((it) => `npm run --silent check:${it}`);
+      const job = "npx vitest run --project integration test/e2e/main-job.test.ts";
+      await ok("npm ci", "cd /root/kiln && sh scripts/ensure.sh --system");
+      await ok("the static part of npm run check", `cd /root/kiln && ${static_.join(" && ")}`);
+      const told = await ok("the main job", `cd /root/kiln && ${job}`);
+      expect(told).toMatch(/Tests .*\b8 passed/);
+    },
+    20 * minutes,
+  );
+});
