@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import ts from "typescript";
@@ -30,6 +31,13 @@ test("each program that src/ starts comes with a package of the list", () => {
 test("each program is listed once", () => {
   const programs = systemPackages().flatMap((entry) => entry.programs);
   expect(programs.filter((program, i) => programs.indexOf(program) !== i)).toEqual([]);
+});
+
+test("continuous integration installs no package of the list by hand", () => {
+  const text = readFileSync(`${root}.ci/run`, "utf8");
+  const installed = /^apt-get [^\n]*\binstall ([^>]*)>/m.exec(text)?.[1]?.split(/[\s\\]+/) ?? [];
+  expect(installed).toContain("mmdebstrap");
+  expect(systemPackages().filter(({ name }) => installed.includes(name))).toEqual([]);
 });
 
 test("a line that says too little is refused", () => {

@@ -11,6 +11,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { exec } from "../../src/lib/exec.ts";
 import type { Ran } from "./harness.ts";
 
 const checkout = fileURLToPath(new URL("../..", import.meta.url));
@@ -44,7 +45,7 @@ export async function makeBareRoot(): Promise<BareRoot> {
     // What this machine trusts and asks, so that apt and npm get as far as they do here.
     copyFileSync("/etc/ssl/certs/ca-certificates.crt", join(root, "etc/ssl/certs/ca-certificates.crt"));
     copyFileSync("/etc/resolv.conf", join(root, "etc/resolv.conf"));
-    must(["git", "-C", checkout, "bundle", "create", "--quiet", join(root, "kiln.bundle"), "HEAD"]);
+    await exec(["git", "-C", checkout, "bundle", "create", "--quiet", join(root, "kiln.bundle"), "HEAD"]);
     return {
       run: (title, commandLine) => timed(title, () => enter(root, commandLine)),
       [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }),
@@ -63,22 +64,19 @@ async function unpackBase(folder: string, root: string): Promise<void> {
     const options = join(folder, "apt.conf");
     writeFileSync(options, aptOptions());
     const made = `${base}.new`;
-    const packages = "--include=ca-certificates,git";
-    must([
-      ...([
-        "mmdebstrap",
-        "--quiet",
-        "--variant=minbase",
-        packages,
-        "--format=tar",
-        `--aptopt=${options}`,
-      ] as const),
+    await exec([
+      "mmdebstrap",
+      "--quiet",
+      "--variant=minbase",
+      "--include=ca-certificates,git",
+      "--format=tar",
+      `--aptopt=${options}`,
       ...[codename(), made, sourcesFile() ?? ""],
     ]);
-    must(["mv", made, base]);
+    await exec(["mv", made, base]);
   }
   mkdirSync(root);
-  must(["tar", "-C", root, "-xf", base]);
+  await exec(["tar", "-C", root, "-xf", base]);
 }
 
 function codename(): string {
@@ -126,9 +124,4 @@ async function timed<T>(title: string, work: () => Promise<T>): Promise<T> {
   } finally {
     console.log(`bare machine: ${title}: ${((performance.now() - began) / 1000).toFixed(1)} s`);
   }
-}
-
-function must([program, ...args]: readonly [string, ...string[]]): void {
-  const { status, stderr, error } = spawnSync(program, args, { encoding: "utf8" });
-  if (status !== 0) throw new Error(`${program} exited with ${status}: ${error?.message ?? stderr}`);
 }

@@ -19,10 +19,10 @@ if [ "$1" = --inside ]; then
       cat "$hierarchy/cpuset.mems" >"$hierarchy/$group/cpuset.mems"
       echo 1 >"$hierarchy/$group/cgroup.clone_children"
     fi
-    echo "$pid" >"$hierarchy/$group/cgroup.procs"
+    echo 0 >"$hierarchy/$group/cgroup.procs" # this process
   done
   echo "$pid" >"$work/pid"
-  read -r _ <"$work/connected"
+  until [ -e "$work/connected" ]; do sleep 0.05; done
   exec unshare --cgroup bash "$0" --in-root "$root" "$@"
 fi
 
@@ -77,10 +77,13 @@ clean_up() {
 trap clean_up EXIT
 trap 'exit 143' TERM INT
 
-mkfifo "$work/pid" "$work/connected"
 setpriv --pdeathsig KILL unshare --mount --pid --uts --ipc --net --fork --kill-child --propagation private \
   bash "$0" --inside "$root" "$work" "$group" "$@" &
 machine=$!
+until [ -s "$work/pid" ]; do
+  kill -0 "$machine" 2>/dev/null || { echo "No namespaces could be made." >&2; exit 1; }
+  sleep 0.05
+done
 read -r first <"$work/pid"
 setpriv --pdeathsig KILL slirp4netns --configure --mtu=65520 --ready-fd=3 "$first" tap0 3>"$work/ready" >/dev/null 2>"$work/slirp4netns.log" &
 network=$!
@@ -88,7 +91,7 @@ until [ -s "$work/ready" ]; do
   kill -0 "$network" 2>/dev/null || { cat "$work/slirp4netns.log" >&2; exit 1; }
   sleep 0.05
 done
-echo >"$work/connected"
+: >"$work/connected"
 code=0
 wait "$machine" || code=$?
 machine=""
