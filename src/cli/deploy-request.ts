@@ -1,8 +1,9 @@
-import { readFile } from "node:fs/promises";
+import { dirname } from "node:path";
 import { serviceKey } from "../domain/ids.ts";
 import type { ConfigFile, UnbuiltRelease } from "../domain/release.ts";
 import type { ConfigFileSpec, ServiceSpec } from "../domain/spec.ts";
 import { isErrno, KilnError } from "../lib/errors.ts";
+import { readInside } from "../lib/read-inside.ts";
 import type { Client, DeployRequest } from "./api.ts";
 
 /** What a spec asks for, all but the image. Throws `file_missing`, `file_unreadable`. */
@@ -50,10 +51,14 @@ export async function checkedRelease(
   return release;
 }
 
+/** Far more than the controller takes. */
+const largestConfig = 64 << 20;
+
 async function readConfigFile({ from, to, mode }: ConfigFileSpec): Promise<ConfigFile> {
   try {
-    return { to, mode, content: await readFile(from, "base64") };
+    return { to, mode, content: (await readInside(dirname(from), from, largestConfig)).toString("base64") };
   } catch (cause) {
+    if (cause instanceof KilnError) throw cause;
     const code = isErrno(cause, "ENOENT") ? "file_missing" : "file_unreadable";
     const hint = "`servers.files` in kiln.yaml names it.";
     throw new KilnError(code, `${from} cannot be read: ${String(cause)}`, { cause, hint });

@@ -1,4 +1,4 @@
-import { readFile, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { type ServiceKey, serviceKey } from "../domain/ids.ts";
 import type { ServiceSpec } from "../domain/spec.ts";
@@ -123,7 +123,8 @@ async function requireFile(cwd: string, file: string | undefined, hint = initHin
 
 /** `service: NAME` in the first column can only be the top-level key: YAML indents whatever is inside of it. */
 async function serviceNames(file: string): Promise<readonly string[]> {
-  const text = await readFile(file, "utf8");
+  const { readSpecText } = await import("../spec/source.ts");
+  const text = await readSpecText(file);
   const found = [...text.matchAll(/^service:[ \t]+["']?([a-z][a-z0-9-]*)["']?[ \t]*(?:#.*)?\r?$/gm)];
   const names = found.flatMap(([, name]) => name ?? []);
   if (names.length > 0) return names;

@@ -59,6 +59,7 @@ export const errorCodes = {
   command_failed: { status: 500, exit: 1 },
   state_path_too_long: { status: 400, exit: 2 },
   state_unwritable: { status: 403, exit: 3 },
+  state_untrusted: { status: 403, exit: 3 },
   state_held: { status: 409, exit: 3 },
   state_newer: { status: 409, exit: 3 },
   state_corrupt: { status: 500, exit: 1 },

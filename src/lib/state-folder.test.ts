@@ -1,6 +1,7 @@
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
-import { expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { openStateFolder, stateError } from "./state-folder.ts";
 
 const fault = (path: string) => Object.assign(new Error("EACCES"), { code: "EACCES", path });
@@ -32,4 +33,42 @@ test("a relative KILN_HOME is refused with an absolute one to take instead", () 
 test("a relative XDG_STATE_HOME is ignored, as its specification says", () => {
   expect(openStateFolder({ XDG_STATE_HOME: "/x" }, 1000).home).toBe("/x/kiln");
   expect(openStateFolder({ XDG_STATE_HOME: "x" }, 1000).home).toBe(join(homedir(), ".local/state/kiln"));
+});
+
+describe("a state folder that someone else decides about is refused", () => {
+  const uid = process.getuid?.() ?? -1;
+  let folder: string;
+  beforeEach(() => {
+    folder = mkdtempSync("/tmp/kiln-state-");
+  });
+  afterEach(() => rmSync(folder, { recursive: true }));
+  const open = (home: string) => () => openStateFolder({ KILN_HOME: home });
+  const untrusted = expect.objectContaining({ code: "state_untrusted", exitCode: 3 });
+
+  test("one's own is not", () => {
+    expect(open(folder)().home).toBe(folder);
+    expect(open(join(folder, "new/one"))().home).toBe(join(folder, "new/one"));
+  });
+
+  test.each([0o777, 0o770, 0o702, 0o1777])("written by others (%o)", (mode) => {
+    chmodSync(folder, mode);
+    expect(open(folder)).toThrow(untrusted);
+  });
+
+  test("in a folder where everybody can exchange it", () => {
+    mkdirSync(join(folder, "own"), { mode: 0o700 });
+    chmodSync(folder, 0o777);
+    expect(open(join(folder, "own"))).toThrow(untrusted);
+    expect(open(join(folder, "new"))).toThrow(untrusted);
+    chmodSync(folder, 0o1777);
+    expect(open(join(folder, "own"))().home).toBe(join(folder, "own"));
+  });
+
+  test.runIf(uid === 0)("owned by another user, or below a folder of another user's", () => {
+    mkdirSync(join(folder, "own"), { mode: 0o700 });
+    chownSync(folder, 65534, 65534);
+    expect(open(folder)).toThrow(untrusted);
+    expect(open(join(folder, "own"))).toThrow(untrusted);
+    expect(openStateFolder({ KILN_HOME: folder }, 65534).home).toBe(folder);
+  });
 });

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { accessSync, constants, mkdirSync, realpathSync } from "node:fs";
+import { accessSync, constants, mkdirSync, realpathSync, type Stats, statSync } from "node:fs";
 import { homedir } from "node:os";
 import { basename, dirname, isAbsolute, join, resolve } from "node:path";
 import { isErrno, KilnError } from "./errors.ts";
@@ -37,7 +37,8 @@ const longestHome = 67;
 
 /**
  * Where the state lies: `$KILN_HOME`; else the system's state folder for root, the user's for others
- * (XDG Base Directory Specification, `XDG_STATE_HOME`). Throws `usage`, `state_path_too_long`.
+ * (XDG Base Directory Specification, `XDG_STATE_HOME`). Throws `usage`, `state_path_too_long`, and `state_untrusted` for one that
+ * someone else could have put there or could change.
  */
 export function openStateFolder(
   env: Readonly<Record<string, string | undefined>>,
@@ -53,6 +54,7 @@ export function openStateFolder(
       },
     );
   }
+  requireTrusted(home, uid);
   return {
     home,
     tag: createHash("sha256").update(realPath(home)).digest("hex").slice(0, 8),
@@ -69,6 +71,31 @@ export function openStateFolder(
     router: join(home, "router"),
     evidence: join(home, "evidence"),
   };
+}
+
+/**
+ * Who can write the state folder decides what runs as its user: its socket is believed, its images are run. So it belongs to
+ * that user or to root, nobody else can write it, and nobody else can put another in its place.
+ */
+function requireTrusted(home: string, uid: number): void {
+  for (let path = home; ; path = dirname(path)) {
+    const stat = statSync(path, { throwIfNoEntry: false });
+    const why = stat && whyUntrusted(stat, uid, path === home);
+    if (why !== undefined) {
+      throw new KilnError("state_untrusted", `The state folder ${home} cannot be trusted: ${path} ${why}.`, {
+        hint: `If that is a mistake: chown ${uid} ${path} && chmod go-w ${path}. Otherwise set KILN_HOME to another folder.`,
+      });
+    }
+    if (path === dirname(path)) return;
+  }
+}
+
+/** A folder above it may be for everybody, as /tmp is, where its sticky bit keeps each one's own (inode(7)). */
+function whyUntrusted({ uid: owner, mode }: Stats, uid: number, isHome: boolean): string | undefined {
+  if (owner !== uid && owner !== 0) return `belongs to user ${owner}`;
+  if (isHome && (mode & 0o022) !== 0) return "can be written by others";
+  if ((mode & 0o002) !== 0 && (mode & 0o1000) === 0) return "can be written by everybody";
+  return undefined;
 }
 
 /** A relative one would be another installation in each folder that a command is run in. */

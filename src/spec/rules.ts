@@ -1,6 +1,7 @@
 import { isAtOrBelow } from "./paths.ts";
 import { placedFiles, placedRules } from "./placed-rules.ts";
 import type { SpecDocument } from "./schema.ts";
+import { sourcesAllowed } from "./source-rules.ts";
 import type { Path } from "./tree.ts";
 
 /** What one rule found wrong. */
@@ -27,6 +28,7 @@ export function breaches(input: RuleInput): Breach[] {
 const rules: readonly Rule[] = [
   packagesNeedDebian,
   packagesOnce,
+  sourcesAllowed,
   commandNeeded,
   linksOnce,
   accountsOnce,
@@ -47,7 +49,7 @@ const rules: readonly Rule[] = [
 
 function* packagesNeedDebian({ document: { image } }: RuleInput): Generator<Breach> {
   if (!image || image.from.kind === "debian") return;
-  for (const key of ["packages", "sources", "skipScripts"] as const) {
+  for (const key of ["packages", "sources", "allowSources", "skipScripts"] as const) {
     if (image[key].length === 0) continue;
     yield {
       path: ["image", key],

@@ -146,6 +146,12 @@ const image = z
         .describe(
           "Package sources in place of the machine's own, in the one-line format of sources.list(5).",
         ),
+      allowSources: leaf
+        .list(leaf.oneOf("unsigned", "local"), "permissions")
+        .prefault([])
+        .describe(
+          "What `sources` may do besides: `unsigned` lets apt trust archives without a valid signature, `local` lets it read from this machine's files.",
+        ),
       skipScripts: leaf
         .list(leaf.packageName({ version: false }), "Debian packages")
         .prefault([])

@@ -1,13 +1,14 @@
 import { isUtf8 } from "node:buffer";
-import { open } from "node:fs/promises";
+import { dirname } from "node:path";
 import { isErrno, KilnError } from "../lib/errors.ts";
+import { readInside } from "../lib/read-inside.ts";
 
 /** 1 MiB: a thousand services need a tenth of it. */
 const largestSpecBytes = 1024 * 1024;
 
 /**
  * The text of a `kiln.yaml`, without its byte order mark. Reads no more than the largest size allowed, so that a
- * device or a pipe given by mistake ends too. Throws `spec_unreadable`, or `spec_invalid` for what is no UTF-8 text.
+ * device or a pipe given by mistake ends too. Throws `path_escapes` for a link that leads out of its folder, `spec_unreadable`, or `spec_invalid` for what is no UTF-8 text.
  */
 export async function readSpecText(file: string): Promise<string> {
   const bytes = await readBounded(file);
@@ -24,15 +25,7 @@ export async function readSpecText(file: string): Promise<string> {
 
 async function readBounded(file: string): Promise<Buffer> {
   try {
-    await using handle = await open(file, "r");
-    const chunks: Buffer[] = [];
-    let size = 0;
-    for (;;) {
-      const { bytesRead, buffer } = await handle.read(Buffer.alloc(64 * 1024));
-      if (bytesRead === 0 || size > largestSpecBytes) return Buffer.concat(chunks);
-      chunks.push(buffer.subarray(0, bytesRead));
-      size += bytesRead;
-    }
+    return await readInside(dirname(file), file, largestSpecBytes);
   } catch (error) {
     throw unreadable(file, error);
   }

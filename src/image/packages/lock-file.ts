@@ -1,7 +1,9 @@
 import { createHash } from "node:crypto";
+import { dirname } from "node:path";
 import { z } from "zod";
-import { KilnError, type Place } from "../../lib/errors.ts";
-import { readTextIfExists, writeFileAtomic } from "../../lib/files.ts";
+import { isErrno, KilnError, type Place } from "../../lib/errors.ts";
+import { writeFileAtomic } from "../../lib/files.ts";
+import { readInside } from "../../lib/read-inside.ts";
 
 const lockedPackage = z.strictObject({
   name: z.string().regex(/^[a-z0-9][a-z0-9+.-]+$/),
@@ -37,8 +39,24 @@ export async function readLockSection(path: string, service: string): Promise<Lo
 }
 
 async function readLock(path: string): Promise<LockFile> {
-  const text = await readTextIfExists(path);
+  const text = await readLockText(path);
   return text === undefined ? { version: 1, services: {} } : parseLock(text, path);
+}
+
+/** Thousands of packages need a hundredth of it. */
+const largestLockBytes = 64 << 20;
+
+async function readLockText(path: string): Promise<string | undefined> {
+  try {
+    const bytes = await readInside(dirname(path), path, largestLockBytes);
+    if (bytes.length <= largestLockBytes) return bytes.toString();
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return undefined;
+    throw error;
+  }
+  throw new KilnError("lock_invalid", `${path} is larger than ${largestLockBytes} bytes.`, {
+    hint: invalidHint,
+  });
 }
 
 /** A lock file's content. Throws `lock_invalid` with line and column of everything that is wrong. */
