@@ -6,6 +6,7 @@
 import { chmod, rm } from "node:fs/promises";
 import { errorLines } from "./cli/output/error-lines.ts";
 import { createStyle } from "./cli/output/style.ts";
+import { terminalJson, terminalText } from "./cli/output/terminal-text.ts";
 import { startController } from "./controller/controller.ts";
 import { startNotary } from "./controller/notary.ts";
 import type { Operations } from "./controller/operations.ts";
@@ -153,7 +154,7 @@ main().then(
   (error: unknown) => {
     const found = toKilnError(error, process.env.KILN_HOME);
     const lines = byCommand ? [JSON.stringify(errorToJson(found))] : errorLines(found, createStyle(false));
-    process.stderr.write(`${lines.join("\n")}\n`);
+    process.stderr.write(`${lines.map(byCommand ? terminalJson : terminalText).join("\n")}\n`);
     process.exit(found.exitCode);
   },
 );

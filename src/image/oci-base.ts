@@ -19,6 +19,10 @@ import { annotations, hostArchitecture, type ProcessConfig } from "./oci-types.t
 
 /** More than any image in use, and little enough to stop an archive that unpacks without end. */
 const maxLayerBytes = 32 * 2 ** 30;
+/** What is in files compresses to a fiftieth at best; zeros compress to a thousandth (gzip) or less (zstd). */
+const maxRatio = 200;
+/** So much may unpack from little: empty databases and their like. */
+const freeBytes = 2 ** 30;
 
 type OciImageBase = Extract<ImageBase, { kind: "oci" }>;
 
@@ -80,12 +84,11 @@ function chooseManifest(source: OciSource, ref: string | undefined): ForeignDesc
       ref === undefined || digest === ref || notes?.[annotations.refName] === ref,
   );
   if (named.length === 0) {
-    const below = forThisMachine(source, index.manifests, 0).find(({ digest }) => digest === ref);
+    const below = forThisMachine(source, index.manifests).find(({ digest }) => digest === ref);
     if (below !== undefined) return below;
     throw noSuchImage(source, ref, index.manifests);
   }
-  const fitting = mostPortable(forThisMachine(source, named, 0));
-  const [only, ...others] = new Map(fitting.map((one) => [one.digest, one])).values();
+  const [only, ...others] = mostPortable(forThisMachine(source, named));
   if (only === undefined) throw notForThisMachine(source, named.map(platformOf));
   if (others.length > 0) throw ambiguous(source, [only, ...others]);
   return only;
@@ -93,7 +96,10 @@ function chooseManifest(source: OciSource, ref: string | undefined): ForeignDesc
 
 /** Those of the variant that the most machines can run: none or `v1` of amd64, none or `v8` of arm64. */
 function mostPortable(candidates: readonly ForeignDescriptor[]): readonly ForeignDescriptor[] {
-  const lowest = Math.min(...candidates.map(variantLevel));
+  const lowest = candidates.reduce(
+    (least, one) => Math.min(least, variantLevel(one)),
+    Number.POSITIVE_INFINITY,
+  );
   return candidates.filter((candidate) => variantLevel(candidate) === lowest);
 }
 
@@ -104,19 +110,34 @@ function variantLevel({ platform }: ForeignDescriptor): number {
   return Number.isNaN(level) ? first : Math.max(first, level);
 }
 
-/** Indexes may name indexes (image-index.md); three deep is more than anybody makes. */
+/** More than anybody makes: each index may name ten thousand others. */
+const mostIndexes = 32;
+
+/** Indexes may name indexes (image-index.md), and each other: each is read once. By digest, those for this machine. */
 function forThisMachine(
   source: OciSource,
-  candidates: readonly ForeignDescriptor[],
-  depth: number,
-): ForeignDescriptor[] {
-  return candidates.flatMap((candidate) => {
-    const { platform } = candidate;
-    if (platform && (platform.os !== "linux" || platform.architecture !== hostArchitecture())) return [];
-    if (!/(image\.index|manifest\.list)\.v\d\+json$/.test(candidate.mediaType)) return [candidate];
-    if (depth === 3) return [];
-    return forThisMachine(source, parse(foreignIndex, source, candidate).manifests, depth + 1);
-  });
+  named: readonly ForeignDescriptor[],
+): readonly ForeignDescriptor[] {
+  const found = new Map<string, ForeignDescriptor>();
+  const read = new Set<string>();
+  const waiting = [...named];
+  for (const candidate of waiting) {
+    const { platform, digest } = candidate;
+    if (platform && (platform.os !== "linux" || platform.architecture !== hostArchitecture())) continue;
+    if (!/(image\.index|manifest\.list)\.v\d\+json$/.test(candidate.mediaType)) {
+      if (!found.has(digest)) found.set(digest, candidate);
+    } else if (!read.has(digest)) {
+      if (read.size === mostIndexes) {
+        throw new KilnError(
+          "image_invalid",
+          `${source.path} has more than ${mostIndexes} indexes within one another.`,
+        );
+      }
+      read.add(digest);
+      for (const more of parse(foreignIndex, source, candidate).manifests) waiting.push(more);
+    }
+  }
+  return [...found.values()];
 }
 
 function namesOf(candidates: readonly ForeignDescriptor[]): string {
@@ -150,7 +171,7 @@ function ambiguous(source: OciSource, all: readonly ForeignDescriptor[]): KilnEr
 function notForThisMachine(source: OciSource, found: readonly string[]): KilnError {
   return new KilnError(
     "image_unknown",
-    `${source.path} has no image for linux/${hostArchitecture()}, only for ${[...new Set(found)].join(", ")}.`,
+    `${source.path} has no image for linux/${hostArchitecture()}, only for ${[...new Set(found)].slice(0, 10).join(", ")}.`,
     { hint: "Copy the image of this machine's architecture." },
   );
 }
@@ -202,7 +223,8 @@ async function copyLayer(
   const writer = new BlobWriter(place.store);
   try {
     await decompressed(content, hash, async (chunk) => {
-      if (writer.bytes + chunk.byteLength > maxLayerBytes) throw tooLarge(source, layer);
+      const bytes = writer.bytes + chunk.byteLength;
+      if (isTooLarge(bytes, layer.size)) throw tooLarge(source, layer, bytes);
       writer.write(chunk);
       await place.pace();
     }).catch((error) => {
@@ -217,8 +239,16 @@ async function copyLayer(
   }
 }
 
-function tooLarge(source: OciSource, { digest }: ForeignDescriptor): KilnError {
-  return new KilnError("image_invalid", `${source.path}: the layer ${digest} unpacks to more than 32 GiB.`);
+/** Whether a layer that is stored in `stored` bytes unpacks to more than a layer would. */
+export function isTooLarge(bytes: number, stored: number): boolean {
+  return bytes > maxLayerBytes || (bytes > freeBytes && bytes > stored * maxRatio);
+}
+
+function tooLarge(source: OciSource, { digest, size }: ForeignDescriptor, bytes: number): KilnError {
+  const message = `${source.path}: the layer ${digest} of ${size} bytes unpacks to ${bytes} bytes and more.`;
+  return new KilnError("image_invalid", message, {
+    hint: `At most 32 GiB, and above 1 GiB at most ${maxRatio} times its size, are unpacked.`,
+  });
 }
 
 /** Errors of zlib carry its own codes: `Z_DATA_ERROR`, `ZSTD_error_…`. */

@@ -14,6 +14,10 @@ export interface TarFile {
 const block = 512;
 const maxEntries = 2_000_000;
 const maxExtended = 8 << 20;
+/** Of paths, links and extended attributes together: a tree is held in memory. */
+const maxKept = 512 << 20;
+/** Records for all entries that follow: each entry gets them. */
+const maxGlobalRecords = 1000;
 /** PATH_MAX of Linux, with its NUL. */
 const maxPath = 4095;
 
@@ -50,6 +54,8 @@ export async function readTar(file: TarFile, pace: Pace): Promise<Tree> {
   const handle = openSync(file.path, "r");
   try {
     return await readEntries({ file, handle }, pace);
+  } catch (error) {
+    throw named(file, error);
   } finally {
     closeSync(handle);
   }
@@ -64,6 +70,7 @@ async function readEntries(archive: Archive, pace: Pace): Promise<Tree> {
   const tree = new Map<string, Entry>();
   const global = new Map<string, Buffer>();
   let pending = nothingPending(global);
+  let kept = 0;
   for (let at = 0; ; ) {
     const header = readHeader(archive, at);
     if (header === undefined) return tree;
@@ -73,10 +80,11 @@ async function readEntries(archive: Archive, pace: Pace): Promise<Tree> {
     if (isExtended(header.typeflag)) {
       apply(header.typeflag, readBytes(archive, start, size), pending, global);
     } else {
-      add(
-        tree,
-        toEntry(header, pending, { path: archive.file.path, offset: archive.file.offset + start, size }),
-      );
+      const place = { path: archive.file.path, offset: archive.file.offset + start, size };
+      const entry = toEntry(header, pending, place);
+      kept += entry === undefined ? 0 : keptBytes(entry);
+      if (kept > maxKept) throw invalid(`its names and attributes take more than ${maxKept} bytes`);
+      add(tree, entry);
       pending = nothingPending(global);
     }
     at = start + Math.ceil(size / block) * block;
@@ -90,6 +98,13 @@ function add(tree: Map<string, Entry>, entry: Entry | undefined): void {
   tree.delete(entry.path);
   tree.set(entry.path, entry);
   if (tree.size > maxEntries) throw invalid(`it has more than ${maxEntries} entries`);
+}
+
+function keptBytes({ path, link = "", xattrs = {} }: Entry): number {
+  return Object.entries(xattrs).reduce(
+    (sum, [name, value]) => sum + name.length + value.length,
+    path.length + link.length,
+  );
 }
 
 function nothingPending(global: ReadonlyMap<string, Buffer>): Pending {
@@ -135,6 +150,7 @@ function apply(typeflag: Extended, data: Buffer, pending: Pending, global: Map<s
   else {
     parseRecords(data, pending.records);
     if (typeflag === "g") parseRecords(data, global);
+    if (global.size > maxGlobalRecords) throw invalid(`it has more than ${maxGlobalRecords} global records`);
   }
 }
 
@@ -250,7 +266,7 @@ const xattrPrefix = "SCHILY.xattr.";
 function xattrsOf(records: ReadonlyMap<string, Buffer>): Entry["xattrs"] {
   const found = [...records].filter(([key]) => key.startsWith(xattrPrefix));
   if (found.length === 0) return undefined;
-  return Object.fromEntries(found.map(([key, value]) => [key.slice(xattrPrefix.length), value]));
+  return Object.fromEntries(found.map(([key, value]) => [key.slice(xattrPrefix.length), Buffer.from(value)]));
 }
 
 /** `<length> <key>=<value>\n`, one after the other (POSIX.1-2017, pax, "pax Extended Header"). */
@@ -266,6 +282,15 @@ function parseRecords(bytes: Buffer, records: Map<string, Buffer>): void {
     records.set(bytes.toString("utf8", space + 1, equals), bytes.subarray(equals + 1, end - 1));
     at = end;
   }
+}
+
+/** Which archive it is: a layer of an image, a package, an image itself. */
+function named({ path }: TarFile, error: unknown): unknown {
+  if (!(error instanceof KilnError) || error.code !== "image_invalid") return error;
+  return new KilnError("image_invalid", `${path}: ${error.message}`, {
+    ...(error.hint === undefined ? {} : { hint: error.hint }),
+    cause: error,
+  });
 }
 
 function invalid(what: string, cause?: unknown): KilnError {

@@ -83,7 +83,7 @@ function printer(
   return (line) => {
     const time = options.timestamps ? `${output.style.dim(formatTime(line.atMs))} ` : "";
     const server = one ? "" : `${output.style.bold(line.server)} `;
-    output.entry(line, `${time}${server}${line.text}`);
+    output.foreign(line, `${time}${server}${line.text}`);
   };
 }
 

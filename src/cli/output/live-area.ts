@@ -1,4 +1,5 @@
 import type { Sink } from "./sink.ts";
+import { terminalText } from "./terminal-text.ts";
 import { cutTo } from "./text.ts";
 
 /**
@@ -18,7 +19,9 @@ export class LiveArea {
   show(lines: readonly string[]): void {
     const columns = this.#terminal.columns || 80; // a terminal that does not know its size says 0
     const rows = this.#terminal.rows || 24;
-    const kept = lines.slice(0, Math.max(1, rows - 1)).map((line) => cutTo(line, Math.max(1, columns - 1)));
+    const kept = lines
+      .slice(0, Math.max(1, rows - 1))
+      .map((line) => cutTo(terminalText(line), Math.max(1, columns - 1)));
     const text = kept.map((line) => `${line}\n`).join("");
     if (text === this.#last) return;
     this.#terminal.write(this.#erase() + text);
@@ -28,7 +31,9 @@ export class LiveArea {
 
   /** Prints lines that stay, above the live ones. */
   print(lines: readonly string[]): void {
-    this.#terminal.write(this.#erase() + lines.map((line) => `${line}\n`).join("") + this.#last);
+    this.#terminal.write(
+      this.#erase() + lines.map((line) => `${terminalText(line)}\n`).join("") + this.#last,
+    );
   }
 
   /** Takes the live lines away. */

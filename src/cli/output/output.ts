@@ -3,6 +3,7 @@ import { errorLines } from "./error-lines.ts";
 import { LiveArea } from "./live-area.ts";
 import type { Sink } from "./sink.ts";
 import { createStyle, type Style, wantsColour } from "./style.ts";
+import { terminalJson, terminalText } from "./terminal-text.ts";
 
 /**
  * Where a command speaks. Results go to stdout; remarks and progress to stderr. With `--json`, stdout gets exactly
@@ -37,17 +38,23 @@ export class Output {
 
   /** A command's answer: the value with `--json`, the lines otherwise. */
   result(value: unknown, lines: readonly string[]): void {
-    this.#stdout.write(this.json ? `${JSON.stringify(value, null, 2)}\n` : joined(lines));
+    this.#stdout.write(this.json ? `${json(value, 2)}\n` : joined(lines));
   }
 
   /** One entry of a stream: a line of JSON, or a line. */
   entry(value: unknown, line: string): void {
-    this.#stdout.write(this.json ? `${JSON.stringify(value)}\n` : `${line}\n`);
+    this.#stdout.write(this.json ? `${json(value)}\n` : joined([line]));
   }
 
-  /** What goes to stdout as it is, with and without `--json`. */
+  /** As `entry`, of a line that something else has written: as it is to a file or a pipe, safe to a terminal. */
+  foreign(value: unknown, line: string): void {
+    if (this.json || this.#stdout.isTTY) this.entry(value, line);
+    else this.#stdout.write(`${line}\n`);
+  }
+
+  /** What goes to stdout as it is, with and without `--json`; text is made safe for a terminal. */
   raw(piece: string | Uint8Array): void {
-    this.#stdout.write(piece);
+    this.#stdout.write(typeof piece === "string" && this.#stdout.isTTY ? terminalText(piece) : piece);
   }
 
   /** Lines on stdout that `--json` leaves out. */
@@ -62,7 +69,7 @@ export class Output {
 
   /** A question on stderr, its answer to follow on the same line. */
   prompt(text: string): void {
-    if (!this.json) this.#stderr.write(text);
+    if (!this.json) this.#stderr.write(terminalText(text));
   }
 
   /** Only to be used where `live` is true. */
@@ -72,11 +79,15 @@ export class Output {
 
   /** The end of a command that failed: people read it on stderr, programs as one line of JSON on stdout. */
   error(error: unknown): void {
-    if (this.json) this.#stdout.write(`${JSON.stringify({ error: errorToJson(error) })}\n`);
+    if (this.json) this.#stdout.write(`${json({ error: errorToJson(error) })}\n`);
     else this.#stderr.write(joined(errorLines(error, this.noteStyle)));
   }
 }
 
 function joined(lines: readonly string[]): string {
-  return lines.map((line) => `${line}\n`).join("");
+  return lines.map((line) => `${terminalText(line)}\n`).join("");
+}
+
+function json(value: unknown, indent?: number): string {
+  return terminalJson(JSON.stringify(value, null, indent));
 }
