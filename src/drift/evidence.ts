@@ -1,19 +1,18 @@
-import { createHash } from "node:crypto";
-import { constants, statSync } from "node:fs";
-import { type FileHandle, mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
+import { mkdir, open, readdir, readFile, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { z } from "zod";
 import type { Culprit } from "../domain/drift.ts";
 import type { ServerId } from "../domain/ids.ts";
 import { transcriptBytes } from "../domain/session.ts";
-import type { Content, Entry } from "../image/entry.ts";
-import { tarParts } from "../image/tar-writer.ts";
+import type { Entry } from "../image/entry.ts";
 import type { Clock } from "../lib/clock.ts";
 import { isErrno, KilnError } from "../lib/errors.ts";
 import { writeFileAtomic } from "../lib/files.ts";
-import { readIfThere } from "../lib/proc.ts";
 import type { Call, EvidenceKeeper, Exhibit } from "../platform/platform.ts";
+import { EvidenceArchive, openRegular } from "./evidence-archive.ts";
+import { LeftOut } from "./left-out.ts";
 import { type ProcessReport, processReports } from "./process-report.ts";
+import { readStart } from "./read-start.ts";
 import { writableContents } from "./writable-contents.ts";
 
 /** What is kept of one server, and of all together, and for how long. */
@@ -21,6 +20,8 @@ export const evidenceLimits = {
   serverBytes: 64 * 1024 ** 2,
   serverFiles: 10_000,
   transcriptBytes,
+  /** Of a table of the kernel's, of mounts or of sockets. */
+  tableBytes: 4 * 1024 ** 2,
   allBytes: 1024 ** 3,
   ageMs: 30 * 24 * 3_600_000,
 };
@@ -79,8 +80,7 @@ export function openEvidence(folder: string, clock: Clock): EvidenceStore {
 async function keep(folder: string, clock: Clock, exhibit: Exhibit, call: Call): Promise<string> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const atMs = clock.now();
-  const { entries, left, processes, mounts } = entriesOf(exhibit, atMs);
-  const { digest, bytes } = await writeArchive(folder, exhibit.server, entries, call);
+  const { digest, bytes, left, processes, mounts } = await writeArchive(folder, exhibit, atMs, call.signal);
   const { server, release, taint } = exhibit;
   const { kind, subject, detail } = taint;
   const report: EvidenceReport = {
@@ -94,40 +94,35 @@ async function keep(folder: string, clock: Clock, exhibit: Exhibit, call: Call):
   return digest;
 }
 
-/** Everything that goes into the archive. The server is frozen, so it does not change while it is read. */
-function entriesOf(exhibit: Exhibit, atMs: number) {
-  const { pid, server, release, taint, log, secrets } = exhibit;
-  const limits = { bytes: evidenceLimits.serverBytes, files: evidenceLimits.serverFiles };
-  const contents =
-    pid === undefined
-      ? { entries: [], left: [] }
-      : writableContents({ pid, secrets, ...limits, prefix: "writable" });
-  const processes = processReports(exhibit.processes, pid);
-  const about = {
-    server,
-    release: release.number,
-    image: release.image,
-    version: release.version,
-    finding: taint,
-    keptAtMs: atMs,
-    left: contents.left,
-  };
-  const text = (path: string, content: string) => textEntry(path, content, atMs);
-  const proc = (name: string) => (pid === undefined ? "" : (readIfThere(`/proc/${pid}/${name}`) ?? ""));
-  const mounts = proc("mountinfo");
-  const sockets = ["tcp", "tcp6", "udp", "udp6", "unix"].map((kind) => {
-    return text(`sockets/${kind}`, proc(`net/${kind}`));
-  });
-  const entries = [
-    text("about.json", json(about)),
-    text("mounts", mounts),
-    text("processes.json", json(processes)),
-    ...sockets,
-    text("log", log.map((line) => `${line}\n`).join("")),
-    ...exhibit.transcripts.map((path) => transcriptEntry(path, atMs)),
-    ...contents.entries,
-  ];
-  return { entries, left: contents.left, processes, mounts };
+/** Everything goes into the archive as it is read. The server is frozen, so it does not change meanwhile. */
+async function writeArchive(folder: string, exhibit: Exhibit, atMs: number, signal: AbortSignal) {
+  const { pid, server, secrets, log } = exhibit;
+  await using archive = await EvidenceArchive.create(folder, server, signal);
+  const text = (path: string, content: string | Uint8Array) => archive.add(...textEntry(path, content, atMs));
+  const proc = (name: string) => readStart(`/proc/${pid}/${name}`, evidenceLimits.tableBytes);
+  const processes = await processReports(exhibit.processes, pid);
+  const mounts = pid === undefined ? "" : (await proc("mountinfo")).toString();
+  await text("mounts", mounts);
+  await text("processes.json", json(processes));
+  for (const kind of ["tcp", "tcp6", "udp", "udp6", "unix"]) {
+    await text(`sockets/${kind}`, pid === undefined ? "" : await proc(`net/${kind}`));
+  }
+  await text("log", log.map((line) => `${line}\n`).join(""));
+  for (const path of exhibit.transcripts) await addTranscript(archive, path, atMs);
+  const left = new LeftOut();
+  const limits = { bytes: evidenceLimits.serverBytes, files: evidenceLimits.serverFiles, left, signal };
+  const contents = pid === undefined ? [] : writableContents({ pid, secrets, ...limits, prefix: "writable" });
+  for await (const { entry, file } of contents) {
+    if (file === undefined) await archive.add(entry);
+    else await archive.addFile(entry, file.handle, file.length);
+  }
+  await text("about.json", json(aboutOf(exhibit, atMs, left.list())));
+  return { ...(await archive.finish()), left: left.list(), processes, mounts };
+}
+
+function aboutOf({ server, release, taint }: Exhibit, atMs: number, left: readonly string[]) {
+  const { number, image, version } = release;
+  return { server, release: number, image, version, finding: taint, keptAtMs: atMs, left };
 }
 
 function transcriptName(path: string): string {
@@ -135,86 +130,19 @@ function transcriptName(path: string): string {
 }
 
 /** Whoever writes it keeps the limit; it is not relied on. */
-function transcriptEntry(path: string, atMs: number): Entry {
-  const { size = 0 } = statSync(path, { throwIfNoEntry: false }) ?? {};
-  const length = Math.min(size, evidenceLimits.transcriptBytes);
-  return {
-    ...textEntry(transcriptName(path), "", atMs),
-    content: { kind: "slice", path, offset: 0, length },
-  };
+async function addTranscript(archive: EvidenceArchive, path: string, atMs: number): Promise<void> {
+  await using file = await openRegular(path);
+  const length = Math.min((await file?.stat())?.size ?? 0, evidenceLimits.transcriptBytes);
+  await archive.addFile(textEntry(transcriptName(path), "", atMs)[0], file, length);
 }
 
 function json(value: unknown): string {
   return `${JSON.stringify(value, undefined, 2)}\n`;
 }
 
-function textEntry(path: string, content: string, atMs: number): Entry {
-  const bytes = Buffer.from(content);
+function textEntry(path: string, content: string | Uint8Array, atMs: number): readonly [Entry, Uint8Array] {
   const mtime = Math.floor(atMs / 1000);
-  return { path, type: "file", mode: 0o600, uid: 0, gid: 0, mtime, content: { kind: "bytes", bytes } };
-}
-
-async function writeArchive(
-  folder: string,
-  server: ServerId,
-  entries: readonly Entry[],
-  { signal }: Call,
-): Promise<{ readonly digest: string; readonly bytes: number }> {
-  const temporary = join(folder, `${server}.tmp`);
-  const hash = createHash("sha256");
-  let bytes = 0;
-  const file = await open(temporary, "w", 0o600);
-  try {
-    for (const { content } of tarParts(new Map(entries.map((entry) => [entry.path, entry])))) {
-      for await (const chunk of chunksOf(content)) {
-        signal.throwIfAborted();
-        hash.update(chunk);
-        await file.writeFile(chunk);
-        bytes += chunk.byteLength;
-      }
-    }
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  const digest = `sha256:${hash.digest("hex")}`;
-  await rename(temporary, archiveOf(folder, digest));
-  return { digest, bytes };
-}
-
-const chunkBytes = 1 << 20;
-
-/**
- * The bytes of an entry, exactly as many as its header says: what became shorter meanwhile is filled up with zeros.
- * Neither a link nor a fifo that somebody has put in a file's place is followed or waited for.
- */
-async function* chunksOf(content: Content): AsyncGenerator<Uint8Array> {
-  if (content.kind === "bytes") {
-    yield content.bytes;
-    return;
-  }
-  const file = await openRegular(content.path);
-  try {
-    for (let done = 0; done < content.length; ) {
-      const buffer = Buffer.alloc(Math.min(chunkBytes, content.length - done));
-      const read = (await file?.read(buffer, 0, buffer.length, done))?.bytesRead ?? 0;
-      yield read === 0 ? buffer : buffer.subarray(0, read);
-      done += read === 0 ? buffer.length : read;
-    }
-  } finally {
-    await file?.close();
-  }
-}
-
-async function openRegular(path: string): Promise<FileHandle | undefined> {
-  try {
-    const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-    if ((await file.stat()).isFile()) return file;
-    await file.close();
-  } catch (error) {
-    if (!["ENOENT", "ELOOP", "ENXIO", "ESRCH"].some((code) => isErrno(error, code))) throw error;
-  }
-  return undefined;
+  return [{ path, type: "file", mode: 0o600, uid: 0, gid: 0, mtime }, Buffer.from(content)];
 }
 
 async function list(folder: string): Promise<readonly EvidenceSummary[]> {

@@ -1,4 +1,5 @@
 import { readdirSync } from "node:fs";
+import { setImmediate as turn } from "node:timers/promises";
 import { linkIfThere, readIfThere } from "../lib/proc.ts";
 import { readStatus } from "./process-tree.ts";
 
@@ -26,22 +27,40 @@ export interface ProcessReport {
 /** Kinds of namespace that say that a process has come in; the others may be the machine's own. */
 const inside = ["mnt", "pid", "net", "ipc", "uts"];
 
+/** So many processes are looked at before others have their turn: a few milliseconds. */
+const slice = 16;
+
 /** The processes of a server's cgroup, and those that share its namespaces without being in it. */
-export function processReports(own: readonly number[], first: number | undefined): readonly ProcessReport[] {
-  const foreign = first === undefined ? [] : strangers(new Set(own), first);
-  return [...own.map((pid) => reportOf(pid, true)), ...foreign.map((pid) => reportOf(pid, false))]
-    .filter((report) => report !== undefined)
-    .slice(0, most.processes);
+export async function processReports(
+  own: readonly number[],
+  first: number | undefined,
+): Promise<readonly ProcessReport[]> {
+  const foreign = first === undefined ? [] : await strangers(new Set(own), first);
+  const reports = await inSlices([...own, ...foreign].slice(0, most.processes), (pid) =>
+    reportOf(pid, !foreign.includes(pid)),
+  );
+  return reports.filter((report) => report !== undefined);
 }
 
-function strangers(own: ReadonlySet<number>, first: number): readonly number[] {
+async function strangers(own: ReadonlySet<number>, first: number): Promise<readonly number[]> {
   const wanted = namespacesOf(first, inside);
   const machine = namespacesOf(process.pid, inside);
   const kinds = inside.filter((kind) => wanted[kind] !== undefined && wanted[kind] !== machine[kind]);
-  return readdirSync("/proc")
-    .filter((name) => /^\d+$/.test(name) && !own.has(Number(name)))
-    .map(Number)
-    .filter((pid) => kinds.some((kind) => linkIfThere(`/proc/${pid}/ns/${kind}`) === wanted[kind]));
+  const pids = readdirSync("/proc").filter((name) => /^\d+$/.test(name) && !own.has(Number(name)));
+  const isInside = (pid: string) =>
+    kinds.some((kind) => linkIfThere(`/proc/${pid}/ns/${kind}`) === wanted[kind]);
+  return (await inSlices(pids, (pid) => (isInside(pid) ? Number(pid) : undefined))).filter(
+    (pid) => pid !== undefined,
+  );
+}
+
+async function inSlices<T, R>(items: readonly T[], work: (item: T) => R): Promise<readonly R[]> {
+  const results: R[] = [];
+  for (const item of items) {
+    results.push(work(item));
+    if (results.length % slice === 0) await turn();
+  }
+  return results;
 }
 
 function reportOf(pid: number, own: boolean): ProcessReport | undefined {

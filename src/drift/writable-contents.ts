@@ -1,13 +1,15 @@
-import { lstatSync, readdirSync, readlinkSync, type Stats } from "node:fs";
-import { join } from "node:path";
+import { type BigIntStats, constants } from "node:fs";
+import { type FileHandle, lstat, open, opendir, readlink } from "node:fs/promises";
 import type { Entry } from "../image/entry.ts";
-import { readIfThere } from "../lib/proc.ts";
+import { isErrno } from "../lib/errors.ts";
+import { type LeftOut, shownName } from "./left-out.ts";
+import { readStart } from "./read-start.ts";
 
-/** What was found in the writable places of a server. */
-export interface Contents {
-  readonly entries: readonly Entry[];
-  /** Paths that had no room. */
-  readonly left: readonly string[];
+/** One path of a server's writable places. */
+export interface Found {
+  readonly entry: Entry;
+  /** The content of a file, open until the next path is asked for. */
+  readonly file?: { readonly handle: FileHandle; readonly length: number };
 }
 
 export interface ContentsOptions {
@@ -19,7 +21,13 @@ export interface ContentsOptions {
   readonly files: number;
   /** Put before each path. */
   readonly prefix: string;
+  /** Told of every path that had no room or could not be read. */
+  readonly left: LeftOut;
+  readonly signal: AbortSignal;
 }
+
+/** What bounds the work, whatever a server has written. One folder of each depth is open at a time. */
+const most = { depth: 500, pathBytes: 4 << 20, looks: 100_000, mountTable: 4 << 20 };
 
 interface Mount {
   /** `major:minor`. */
@@ -30,13 +38,17 @@ interface Mount {
 }
 
 /**
- * Everything in the tmpfs that a server may write to, those included that somebody has mounted. A path could lead out
- * of the server through a symbolic link that was put there for us: only what lies on the file system that the mount
- * table names is read, and links are never followed.
+ * Everything in the tmpfs that a server may write to, those included that somebody has mounted. Names are bytes, held
+ * as latin1 strings, and each is opened from the folder that holds it, so neither a name nor a length is beyond reach.
+ * A path could lead out of the server through a symbolic link that was put there for us: only what lies on the file
+ * system that the mount table names is read, and links are never followed. Nothing here blocks the event loop.
  */
-export function writableContents(options: ContentsOptions): Contents {
-  const mounts = mountsOf(options.pid);
-  const secret = new Set(mounts.filter((m) => isAtOrBelow(m.point, options.secrets)).map((m) => m.device));
+export async function* writableContents(options: ContentsOptions): AsyncGenerator<Found> {
+  const mounts = mountsOf(
+    (await readStart(`/proc/${options.pid}/mountinfo`, most.mountTable)).toString("latin1"),
+  );
+  const secrets = options.secrets.map((path) => Buffer.from(path).toString("latin1"));
+  const secret = new Set(mounts.filter((m) => isAtOrBelow(m.point, secrets)).map((m) => m.device));
   const wanted = mounts.filter(
     (m) => m.type === "tmpfs" && m.writable && !secret.has(m.device) && !isAtOrBelow(m.point, kernelPlaces),
   );
@@ -45,9 +57,8 @@ export function writableContents(options: ContentsOptions): Contents {
   for (const { device, point } of wanted) {
     if (seen.has(device)) continue;
     seen.add(device);
-    walk.start(point, device);
+    yield* walk.start(point, device);
   }
-  return walk;
 }
 
 /** tmpfs that the runtime makes for devices and to hide what is the kernel's. */
@@ -58,8 +69,8 @@ function isAtOrBelow(path: string, places: readonly string[]): boolean {
 }
 
 /** Lines of /proc/PID/mountinfo, proc(5): `36 35 98:0 /root /point rw,… - type source options`. */
-function mountsOf(pid: number): readonly Mount[] {
-  return (readIfThere(`/proc/${pid}/mountinfo`) ?? "").split("\n").flatMap((line) => {
+function mountsOf(table: string): readonly Mount[] {
+  return table.split("\n").flatMap((line) => {
     const [before = "", after = ""] = line.split(" - ");
     const [, , device, , point, options] = before.split(" ");
     if (device === undefined || point === undefined || options === undefined) return [];
@@ -74,71 +85,109 @@ function mountsOf(pid: number): readonly Mount[] {
   });
 }
 
-class Walk implements Contents {
-  readonly entries: Entry[] = [];
-  readonly left: string[] = [];
-  readonly #options: ContentsOptions;
+const folderFlags = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
+/** A fifo put in a file's place meanwhile is not waited for, and neither is the holder of a lease (fcntl(2)). */
+const fileFlags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK | constants.O_NOCTTY;
+
+class Walk {
+  readonly #o: ContentsOptions;
   #bytes = 0;
+  #files = 0;
+  #pathBytes = 0;
+  #looks = 0;
 
   constructor(options: ContentsOptions) {
-    this.#options = options;
+    this.#o = options;
   }
 
-  start(point: string, device: string): void {
-    const path = join(`/proc/${this.#options.pid}/root`, point);
-    const stats = statsOf(path);
-    if (stats?.isDirectory() && deviceOf(stats) === device) this.#folder(path, point, stats, device);
+  async *start(point: string, device: string): AsyncGenerator<Found> {
+    const name = point === "/" ? "" : point;
+    yield* this.#folder(`/proc/${this.#o.pid}/root${name}/.`, name, device, 0);
   }
 
-  #folder(path: string, name: string, stats: Stats, device: string): void {
-    this.#add(name, stats, { type: "folder" });
-    for (const child of namesIn(path)) this.#visit(join(path, child), join(name, child), device);
+  async *#folder(path: string, name: string, device: string, depth: number): AsyncGenerator<Found> {
+    await using handle = await this.#open(path, folderFlags, name);
+    const stats = await handle?.stat({ bigint: true });
+    if (handle === undefined || stats === undefined || deviceOf(stats) !== device) return;
+    if (depth > most.depth || !this.#hasRoom(name)) return this.#o.left.add(`${name}/`);
+    yield { entry: this.#entry(name, stats, { type: "folder" }) };
+    const here = `/proc/self/fd/${handle.fd}`;
+    for await (const { name: child } of await opendir(here, { encoding: "latin1", bufferSize: 128 })) {
+      this.#o.signal.throwIfAborted();
+      this.#looks += 1;
+      if (this.#looks > most.looks) return this.#o.left.add(`${name}/…`);
+      yield* this.#visit(`${here}/${child}`, `${name}/${child}`, device, depth);
+    }
   }
 
-  #visit(path: string, name: string, device: string): void {
-    const stats = statsOf(path);
+  async *#visit(path: string, name: string, device: string, depth: number): AsyncGenerator<Found> {
+    if (!this.#hasRoom(name)) return this.#o.left.add(name);
+    const stats = await statsOf(path);
     if (stats === undefined || deviceOf(stats) !== device) return;
-    if (stats.isDirectory()) this.#folder(path, name, stats, device);
-    else if (stats.isSymbolicLink()) this.#add(name, stats, { type: "symlink", link: readlinkSync(path) });
-    else if (stats.isFIFO()) this.#add(name, stats, { type: "fifo" });
-    else if (stats.isFile()) this.#file(path, name, stats);
+    if (stats.isDirectory()) yield* this.#folder(path, name, device, depth + 1);
+    else if (stats.isFIFO()) yield { entry: this.#entry(name, stats, { type: "fifo" }) };
+    else if (stats.isFile()) yield* this.#file(path, name, device);
+    else if (stats.isSymbolicLink()) {
+      const link = await readlink(bytesOf(path), { encoding: "latin1" });
+      yield { entry: this.#entry(name, stats, { type: "symlink", link: shownName(link) }) };
+    }
   }
 
-  #file(path: string, name: string, stats: Stats): void {
-    const { bytes } = this.#options;
-    if (this.#bytes + stats.size > bytes) {
-      this.left.push(name);
-      return;
-    }
-    this.#bytes += stats.size;
-    this.#add(name, stats, {
-      type: "file",
-      content: { kind: "slice", path, offset: 0, length: stats.size },
-    });
+  async *#file(path: string, name: string, device: string): AsyncGenerator<Found> {
+    await using handle = await this.#open(path, fileFlags, name);
+    const stats = await handle?.stat({ bigint: true });
+    if (handle === undefined || !stats?.isFile() || deviceOf(stats) !== device) return;
+    const length = Number(stats.size);
+    if (this.#bytes + length > this.#o.bytes) return this.#o.left.add(name);
+    this.#bytes += length;
+    yield { entry: this.#entry(name, stats, { type: "file" }), file: { handle, length } };
   }
 
-  #add(name: string, stats: Stats, rest: Pick<Entry, "type" | "link" | "content">): void {
-    if (this.entries.length >= this.#options.files) {
-      this.left.push(name);
-      return;
+  /** Undefined, and told where that is news, when it can't be opened. */
+  async #open(path: string, flags: number, name: string): Promise<FileHandle | undefined> {
+    try {
+      return await open(bytesOf(path), flags);
+    } catch (error) {
+      if (!["ENOENT", "ESRCH", "ELOOP", "ENOTDIR"].some((code) => isErrno(error, code)))
+        this.#o.left.add(name);
+      return undefined;
     }
-    const { uid, gid, mode, mtimeMs } = stats;
-    const path = `${this.#options.prefix}${name}`.replace(/\/$/, "");
-    this.entries.push({ path, uid, gid, mode: mode & 0o7777, mtime: Math.floor(mtimeMs / 1000), ...rest });
+  }
+
+  #hasRoom(name: string): boolean {
+    return this.#files < this.#o.files && this.#pathBytes + name.length <= most.pathBytes;
+  }
+
+  #entry(name: string, stats: BigIntStats, rest: Pick<Entry, "type" | "link">): Entry {
+    this.#files += 1;
+    this.#pathBytes += name.length;
+    return {
+      path: `${this.#o.prefix}${shownName(name)}`,
+      uid: Number(stats.uid),
+      gid: Number(stats.gid),
+      mode: Number(stats.mode) & 0o7777,
+      mtime: Math.floor(Number(stats.mtimeMs) / 1000),
+      ...rest,
+    };
   }
 }
 
-function deviceOf({ dev }: Stats): string {
-  // makedev(3): how the kernel packs both numbers for user space.
-  const major = Math.floor(dev / 256) & 0xfff;
-  const minor = (dev & 0xff) | (Math.floor(dev / 4096) & 0xfff00);
+/** makedev(3): how the kernel packs both numbers for user space. */
+function deviceOf({ dev }: BigIntStats): string {
+  const major = ((dev >> 8n) & 0xfffn) | ((dev >> 32n) & ~0xfffn);
+  const minor = (dev & 0xffn) | ((dev >> 12n) & ~0xffn & 0xffff_ffffn);
   return `${major}:${minor}`;
 }
 
-function statsOf(path: string): Stats | undefined {
-  return lstatSync(path, { throwIfNoEntry: false });
+function bytesOf(path: string): Buffer {
+  return Buffer.from(path, "latin1");
 }
 
-function namesIn(path: string): readonly string[] {
-  return readdirSync(path).sort();
+async function statsOf(path: string): Promise<BigIntStats | undefined> {
+  try {
+    return await lstat(bytesOf(path), { bigint: true });
+  } catch (error) {
+    if (["ENOENT", "ESRCH"].some((code) => isErrno(error, code))) return undefined;
+    throw error;
+  }
 }

@@ -38,9 +38,17 @@ export function* tarParts(tree: Tree): Generator<TarPart> {
     yield bytesPart(entryHeader(entry, length));
     if (entry.content === undefined || length === 0) continue;
     yield { content: entry.content, of: entry };
-    if (length % block !== 0) yield bytesPart(Buffer.alloc(block - (length % block)));
+    if (length % block !== 0) yield bytesPart(tarPadding(length));
   }
-  yield bytesPart(Buffer.alloc(2 * block));
+  yield bytesPart(tarEnd);
+}
+
+/** What ends an archive. */
+export const tarEnd: Uint8Array = Buffer.alloc(2 * block);
+
+/** What follows `length` bytes of content. */
+export function tarPadding(length: number): Uint8Array {
+  return Buffer.alloc((block - (length % block)) % block);
 }
 
 /** By the bytes of the path, which puts parents first; hard links last, so that each comes after its target. */
@@ -58,8 +66,8 @@ function bytesPart(bytes: Uint8Array): TarPart {
   return { content: { kind: "bytes", bytes } };
 }
 
-/** The entry's header, with an extended header before it when it needs one. */
-function entryHeader(entry: Entry, length: number): Buffer {
+/** The entry's header, with an extended header before it when it needs one. `length` is that of its content. */
+export function entryHeader(entry: Entry, length: number): Buffer {
   const path = entry.type === "folder" ? `${entry.path}/` : entry.path;
   const link = entry.link ?? "";
   const mtime = Math.max(0, Math.floor(entry.mtime));

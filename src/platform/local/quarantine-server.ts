@@ -38,7 +38,10 @@ export async function quarantineServer(
   return { server, digest, killed: killStrangers(host, record) };
 }
 
-/** Strangers are part of the evidence, and live until it is kept; for as long as it may take, and no longer. */
+/**
+ * Strangers are part of the evidence and live until it is kept. They don't outlive a failure to keep it: only a controller
+ * that ends leaves them to the next one, which comes at once.
+ */
 async function keepEvidence(
   host: HostContext,
   evidence: EvidenceKeeper | undefined,
@@ -49,7 +52,7 @@ async function keepEvidence(
   try {
     return await evidence?.keep(await exhibit(host, record, taint, call), call);
   } catch (error) {
-    if (host.clock.now() - taint.atMs >= evidenceLimitMs) killStrangers(host, record);
+    if (!call.signal.aborted || host.clock.now() - taint.atMs >= evidenceLimitMs) killStrangers(host, record);
     throw error;
   }
 }
