@@ -16,6 +16,7 @@ import { type Network, namespacePath, type Port, portOf } from "./network/comman
 import { attachPort, configurePort } from "./network/ports.ts";
 import { hostnameOf, hostsFile, readResolvers, resolversFile } from "./network/resolvers.ts";
 import { type OciConfig, ociConfig } from "./oci-config.ts";
+import { addressesInUse } from "./orphans.ts";
 import { serverPaths } from "./paths.ts";
 import {
   forgetSecretConfig,
@@ -120,9 +121,8 @@ function freeAddress(host: HostContext, { subnet }: Network): number {
     createdAtMs: 0,
     address: "",
   } as Pick<ServerRecord, "createdAtMs" | "address">);
-  const used = new Set(
-    records.filter(({ freed }) => !freed).map(({ address }) => parseAddress(address) ?? 0),
-  );
+  const recorded = records.filter(({ freed }) => !freed).map(({ address }) => parseAddress(address) ?? 0);
+  const used = new Set([...recorded, ...addressesInUse(host)]);
   const address = chooseAddress(subnet, used, parseAddress(newest.address) ?? 0);
   if (address === undefined) {
     throw new KilnError(

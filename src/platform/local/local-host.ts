@@ -1,7 +1,7 @@
 import { mkdirSync } from "node:fs";
 import { isHostedId, parseServerId, type ServerId } from "../../domain/ids.ts";
 import type { Clock } from "../../lib/clock.ts";
-import { KilnError } from "../../lib/errors.ts";
+import { KilnError, toKilnError } from "../../lib/errors.ts";
 import { watchFolder } from "../../lib/folder-watch.ts";
 import type { Logger } from "../../lib/log.ts";
 import type { StateFolder } from "../../lib/state-folder.ts";
@@ -19,6 +19,7 @@ import { createKeyedLocks, createLock, type Lock } from "./locks.ts";
 import { readLog } from "./log-reader.ts";
 import { rotateLog } from "./log-rotation.ts";
 import { localNetwork } from "./network/network.ts";
+import { endOrphan, orphans } from "./orphans.ts";
 import { hostPaths } from "./paths.ts";
 import { probeLocalHost } from "./probe.ts";
 import { isMounting, signalProcess } from "./processes.ts";
@@ -52,7 +53,9 @@ export function localHost(options: LocalHostOptions): Host {
   return {
     name: "local",
     probe: () => probeLocalHost(host),
-    list: async () => {
+    list: async (call) => {
+      for (const id of orphans(host))
+        await perServer(id, call, () => endOrphan(host, id)).catch(later(host, id));
       // A crash may have left mounts that no record names; later, whoever frees a server looks after them.
       if (!swept) await host.shared(() => sweepShared(host));
       const first = !swept;
@@ -84,6 +87,11 @@ export function localHost(options: LocalHostOptions): Host {
       read: (id, how, signal) => readLog(host, checked(id), how, signal),
     },
   };
+}
+
+/** What does not end now is tried again with the next look; the others are told of meanwhile. */
+function later(host: HostContext, server: ServerId): (error: unknown) => void {
+  return (error) => host.log.warn({ server, error: toKilnError(error).message }, "left for the next look");
 }
 
 /** Servers that a former controller has made are looked at from now on. */

@@ -9,6 +9,7 @@ import type { HostContext } from "./context.ts";
 import { mount, mountErofs, readMountPoints, rootMountArgv, unmount } from "./mounts.ts";
 import { filterRules } from "./network/commands.ts";
 import { noNameServers, readResolvers } from "./network/resolvers.ts";
+import { orphans } from "./orphans.ts";
 import { probeIntegrity } from "./probe-integrity.ts";
 import { findProgram } from "./programs.ts";
 import { serverPorts } from "./server-ports.ts";
@@ -34,7 +35,7 @@ const versionOptions: Readonly<Record<string, string>> = {
 export async function probeLocalHost(host: HostContext): Promise<Readiness> {
   const isRoot = process.getuid?.() === 0;
   const found: Finding[] = [isRoot ? {} : notRoot(), ...(await probePrograms())];
-  found.push(probeCgroups(host.cgroups), probeResolvers());
+  found.push(probeCgroups(host.cgroups), probeResolvers(), probeOrphans(host));
   const complete = found.every(({ gaps = [] }) => gaps.every(({ severity }) => severity !== "fatal"));
   if (complete) found.push(...(await Promise.all([probeMounts(host), probeNetwork(host)])));
   const gaps = found.flatMap((finding) => finding.gaps ?? []);
@@ -102,6 +103,15 @@ function probeCgroups({ version, memory, cpu, pids }: CgroupSupport): Finding {
 function probeResolvers(): Finding {
   if (readResolvers().addresses.length > 0) return {};
   return degraded(`${noNameServers.what}.`, noNameServers.remedy);
+}
+
+function probeOrphans(host: HostContext): Finding {
+  const found = orphans(host);
+  if (found.length === 0) return {};
+  return degraded(
+    `Parts of servers are left that no record tells of: ${found.join(", ")}.`,
+    "A controller that runs ends them within seconds; `kiln controller start` starts one.",
+  );
 }
 
 async function probeMounts(host: HostContext): Promise<Finding> {

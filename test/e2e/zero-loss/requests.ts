@@ -24,17 +24,22 @@ export interface Requests {
   renewCertificate(): Promise<void>;
 }
 
-/** Builds the image. */
+/** A service that comes and goes, next to those that are asked. */
+const built = [...services, "passing"] as const;
+
+/** Builds an image for each service: a version belongs to a service. */
 export async function prepareRequests(kiln: Installation): Promise<Requests> {
   const folder = await kiln.project({
-    "kiln.yaml": specText,
+    "kiln.yaml": built.map(specText).join("---\n"),
     "server.js": await readFile(new URL("app/server.js", import.meta.url), "utf8"),
     "package.json": '{ "type": "module" }',
   });
-  const image = await kiln.json<{ digest: string; version: string }>(["build"], { cwd: folder });
+  const images = new Map<string, Image>();
+  for (const service of built)
+    images.set(service, await kiln.json<Image>(["build", service], { cwd: folder }));
   const [spec] = await loadSpecs(join(folder, "kiln.yaml"));
   if (spec === undefined) throw new Error("the file has a service");
-  const asked = deployRequest(spec, await unbuiltRelease(spec), image, by);
+  const asked = deployRequest(spec, await unbuiltRelease(spec), imageOf("web"), by);
   const doors = { http: await freePort(), https: await freePort(), tcp: await freePort() };
   const certificates = join(folder, "tls");
   await mkdir(certificates);
@@ -45,32 +50,50 @@ export async function prepareRequests(kiln: Installation): Promise<Requests> {
     raw: { mode: "tcp", listen: doors.tcp, host: undefined },
   };
   let editions = 0;
-  function draft(way: TrafficSpec): DeployRequest["draft"] {
+  function imageOf(service: string): Image {
+    const image = images.get(service);
+    if (image === undefined) throw new Error(`${service} has no image`);
+    return image;
+  }
+  function draft(service: string, way: TrafficSpec): DeployRequest["draft"] {
+    const { digest, version } = imageOf(service);
     const { shape, health } = asked.draft;
     const env = { ...shape.env, EDITION: String(++editions), MODE: way.mode };
     const check = way.mode === "tcp" ? ({ kind: "tcp" } as const) : health.check;
-    return { ...asked.draft, traffic: way, shape: { ...shape, env }, health: { ...health, check } };
+    return {
+      ...asked.draft,
+      image: digest,
+      version,
+      traffic: way,
+      shape: { ...shape, env },
+      health: { ...health, check },
+    };
   }
   return {
     doors,
     make: (service, policy) => ({
       ...asked,
       service,
-      draft: draft(traffic[service]),
+      draft: draft(service, traffic[service]),
       policy: { ...asked.policy, ...policy },
     }),
     another: (service, port) => ({
       ...asked,
       service,
       count: 1,
-      draft: draft({ mode: "http", listen: port, host: undefined }),
+      draft: draft(service, { mode: "http", listen: port, host: undefined }),
     }),
     renewCertificate: async () => void (await issue(certificates, "secure")),
   };
 }
 
-const specText = `
-service: web
+interface Image {
+  readonly digest: string;
+  readonly version: string;
+}
+
+const specText = (service: string, index: number) => `
+service: ${service}
 image:
   from: debian:bookworm
   packages: [nodejs]
@@ -81,6 +104,6 @@ image:
   command: [node, /app/server.js]
 servers: { count: 2, port: 8080, env: { PORT: 8080 } }
 health: { http: /healthz, interval: 250ms, timeout: 2s }
-traffic: { listen: 8080 }
+traffic: { listen: ${8080 + index} }
 rollout: { bake: 500ms, drain: 6s, keepWarm: 0s }
 `;
