@@ -468,6 +468,7 @@ const ServerFailure = z
     atMs,
     kind: z.enum(["exited", "unready", "not-created"]),
     reason: z.string(),
+    permanent: z.boolean().optional(),
     probes: z.array(z.string()),
     logTail: z.array(z.string()),
   })

@@ -111,6 +111,8 @@ export interface ServerFailure {
   readonly kind: "exited" | "unready" | "not-created";
   /** One sentence: `exited with code 1 after 0.2 s`, `was not ready within 5 min: GET / answered 500`. */
   readonly reason: string;
+  /** No other server of its release can fare better: a program is missing, for one. Absent: another may. */
+  readonly permanent?: boolean | undefined;
   /** The newest probe results, oldest first. */
   readonly probes: readonly string[];
   /** The last lines it wrote. */

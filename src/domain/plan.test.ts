@@ -100,6 +100,13 @@ describe("a rollout that goes wrong", () => {
     expect(brief(planService(running, view, 5 * minute).actions)).toBe("[turn-back]");
   });
 
+  test("one failure that no other server can be spared is enough, and is the reason", () => {
+    const failures = [aFailure({ permanent: true, reason: "has no program" }), aFailure()];
+    const given = planService(running, aView(old, aGroup(2, ["starting"], { failures })), second).actions;
+    expect(brief(given)).toBe("[turn-back]");
+    expect(given[0]?.reason).toBe("shop-2-1-1 has no program");
+  });
+
   test("failures from before the rollout do not count", () => {
     const late = aService({ serving: 1, rollout: aRollout({ startedAtMs: minute, progressAtMs: minute }) });
     const view = aView(old, aGroup(2, ["starting"], { failures: [aFailure(), aFailure(), aFailure()] }));

@@ -13,8 +13,8 @@ export function failureOf(look: Look, ready: number, size: number): string | und
     (f) => f.atMs >= rollout.judgedFromMs,
   );
   const latest = failures.at(-1);
-  const unready = failures.find((f) => f.kind === "unready");
-  if (unready !== undefined) return describe(unready);
+  const hopeless = failures.find((f) => f.permanent) ?? failures.find((f) => f.kind === "unready");
+  if (hopeless !== undefined) return describe(hopeless);
   if (latest !== undefined && failures.length > toleratedFailures) {
     return `${failures.length} servers failed, the last one: ${describe(latest)}`;
   }

@@ -22,6 +22,8 @@ export interface KilnErrorInit {
   readonly cause?: unknown;
   /** True when the same call may succeed later without anything being changed. */
   readonly retry?: boolean;
+  /** True when neither time nor a repetition helps: something has to be changed. */
+  readonly permanent?: boolean;
   /** The single problems, when there are several or when they have a place. */
   readonly problems?: readonly Problem[];
 }
@@ -32,6 +34,7 @@ export class KilnError extends Error {
   readonly code: ErrorCode;
   readonly hint: string | undefined;
   readonly retry: boolean;
+  readonly permanent: boolean;
   readonly problems: readonly Problem[];
 
   constructor(code: ErrorCode, message: string, init: KilnErrorInit = {}) {
@@ -39,6 +42,7 @@ export class KilnError extends Error {
     this.code = code;
     this.hint = init.hint;
     this.retry = init.retry ?? false;
+    this.permanent = init.permanent ?? false;
     this.problems = init.problems ?? [];
   }
 

@@ -82,6 +82,7 @@ export function exec(argv: readonly [string, ...string[]], options: ExecOptions 
 
 function missing(program: string, cause: unknown): KilnError {
   return new KilnError("tool_missing", `The program ${program} is not installed.`, {
+    permanent: true,
     hint: "`kiln doctor` lists what is missing and how to install it.",
     cause,
   });

@@ -114,5 +114,5 @@ function aFlap(random: Random): NonNullable<Nature["flap"]> {
 }
 
 function unstartable(retry: boolean): KilnError {
-  return new KilnError("server_failed", "injected: its command is not there.", { retry });
+  return new KilnError("server_failed", "injected: its command is not there.", { retry, permanent: !retry });
 }

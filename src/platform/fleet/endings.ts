@@ -6,7 +6,7 @@ import { exitWords, refusalWords } from "./failure.ts";
 import type { Host, HostServer } from "./host.ts";
 import { type Limiter, limiter } from "./limiter.ts";
 import { lastLines } from "./log-tail.ts";
-import type { Group, Member, Memory } from "./memory.ts";
+import type { Group, KnownFailure, Member, Memory } from "./memory.ts";
 import { withFailure } from "./reconcile.ts";
 import type { Traffic } from "./traffic.ts";
 
@@ -115,14 +115,14 @@ export class Endings {
   }
 
   /** Given up: what it leaves to think about is kept, then it is stopped. */
-  fail(member: Member, kind: ServerFailure["kind"], reason: string): void {
+  fail(member: Member, kind: ServerFailure["kind"], reason: string, permanent = false): void {
     const readyForMs = member.state === "ready" ? this.#now() - member.sinceMs : 0;
     this.#noteFailure(member, this.#now(), readyForMs);
     member.wanted.abort();
     this.#move(member, "failing");
     this.#o.traffic.nudge(member.name.service);
     void this.#o.background.run(`Burying ${member.id}`, async () => {
-      await this.#report(member, kind, reason, this.#now());
+      await this.#report(member, { kind, reason, permanent, failedMs: this.#now() });
       await this.#o.background.persist(`Routing around ${member.id}`, () => this.#refresh(member));
       if (kind === "not-created") return this.#destroy(member);
       await this.#rest(member);
@@ -139,7 +139,8 @@ export class Endings {
     void this.#o.background.run(`Burying ${member.id}`, async () => {
       await Promise.resolve(); // until all that was listed is taken in: the router must not be told of a part of it
       if (found.exit?.code !== undefined) {
-        await this.#report(member, "exited", exitWords(found.exit, found.createdAtMs), endedMs);
+        const reason = exitWords(found.exit, found.createdAtMs);
+        await this.#report(member, { kind: "exited", reason, permanent: false, failedMs: endedMs });
       }
       await this.#o.background.persist(`Routing around ${member.id}`, () => this.#refresh(member));
       await this.#rest(member);
@@ -159,17 +160,21 @@ export class Endings {
     slots.set(slot, withFailure(slots.get(slot), attempt, failedMs, readyForMs));
   }
 
-  async #report(member: Member, kind: ServerFailure["kind"], words: string, failedMs: number): Promise<void> {
+  async #report(
+    member: Member,
+    noted: Pick<KnownFailure, "kind" | "reason" | "permanent" | "failedMs">,
+  ): Promise<void> {
     const logTail = await lastLines(this.#o.host, this.#o.background, member.id);
-    const reason = kind === "exited" ? words + refusalWords(logTail, member.user) : words;
+    const refusal = noted.kind === "exited" ? refusalWords(logTail, member.user) : "";
+    const what = { ...noted, reason: noted.reason + refusal };
     const group = this.#o.memory.groupOf(member);
     const probes = member.health?.recent ?? [];
-    const failure = { id: member.id, failedMs, kind, reason, probes, logTail };
+    const failure = { id: member.id, ...what, probes, logTail };
     group.failures = [...group.failures, failure]
       .sort((a, b) => a.failedMs - b.failedMs)
       .slice(-keptFailures);
     group.failed++;
-    this.#o.background.log.warn({ server: member.id, kind }, `${member.id} ${reason}`);
+    this.#o.background.log.warn({ server: member.id, kind: what.kind }, `${member.id} ${what.reason}`);
     this.#changed(member);
   }
 

@@ -247,7 +247,7 @@ test("three failed checks take a server out of traffic, two passes bring it back
 test("a server that cannot be created is told as such, and nothing of it stays", async () => {
   await using fleet = new TestFleet();
   fleet.world.behave("shop-1-1-1", {
-    createError: new KilnError("server_failed", "the program /bin/shop does not exist."),
+    createError: new KilnError("server_failed", "the program /bin/shop does not exist.", { permanent: true }),
   });
   await fleet.resize(1, 1);
   await fleet.untilReady(1, 1);
@@ -255,6 +255,7 @@ test("a server that cannot be created is told as such, and nothing of it stays",
   const [failure] = (await fleet.group(1))?.failures ?? [];
   expect(failure).toMatchObject({
     kind: "not-created",
+    permanent: true,
     reason: "could not be started: the program /bin/shop does not exist",
   });
 });

@@ -86,7 +86,8 @@ export class Servers {
     } catch (error) {
       member.creation = undefined;
       if (this.#o.background.signal.aborted || member.state !== "creating") return;
-      this.#o.endings.fail(member, "not-created", `could not be started: ${clauseOf(error)}`);
+      const isPermanent = error instanceof KilnError && error.permanent;
+      this.#o.endings.fail(member, "not-created", `could not be started: ${clauseOf(error)}`, isPermanent);
     }
   }
 

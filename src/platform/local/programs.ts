@@ -12,6 +12,7 @@ export function findProgram(name: string, folders = systemPath): string {
     .find(isExecutable);
   if (found) return found;
   throw new KilnError("tool_missing", `The program ${name} is not installed.`, {
+    permanent: true,
     hint: "`kiln doctor` lists what is missing and how to install it.",
   });
 }

@@ -38,7 +38,7 @@ function parseMessage(line: string): string | undefined {
 
 /** What runc says, in words for the person who wrote the image. */
 export function startFailure(id: string, command: string, message: string, key = "image.command"): KilnError {
-  const init = { cause: message };
+  const init = { cause: message, permanent: true };
   if (/executable file not found in \$PATH|exec: .*no such file or directory/.test(message)) {
     return new KilnError(
       "server_failed",
@@ -59,6 +59,12 @@ export function startFailure(id: string, command: string, message: string, key =
       },
     );
   }
+  if (/exec format error/.test(message)) {
+    return new KilnError("server_failed", `${id} cannot start: this machine cannot run ${command}.`, {
+      ...init,
+      hint: "It was made for another processor, or it is a script without `#!` in its first line.",
+    });
+  }
   if (/chdir to cwd/.test(message)) {
     return new KilnError(
       "server_failed",
@@ -66,7 +72,7 @@ export function startFailure(id: string, command: string, message: string, key =
       init,
     );
   }
-  return new KilnError("server_failed", `${id} cannot start: ${shorten(message)}`, init);
+  return new KilnError("server_failed", `${id} cannot start: ${shorten(message)}`, { cause: message });
 }
 
 /** runc repeats itself from the outside in; the innermost part says what happened. */
