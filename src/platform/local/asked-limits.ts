@@ -59,6 +59,7 @@ function expectations({ memory, cpu, pids, unified }: Resources): ReadonlyMap<st
     ["cpuset.cpus", exactly("")],
     ["cpuset.mems", exactly("")],
     ["io.max", exactly("")],
+    ["io.weight", exactly("default 100")],
     ["pids.max", exactly(pids?.limit ?? "max")],
     ["memory.limit_in_bytes", bytes(memory?.limit)],
     ["memory.memsw.limit_in_bytes", bytes(memory?.swap)],

@@ -1,8 +1,8 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { linkSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { askedLimits } from "./asked-limits.ts";
 import { askedMounts } from "./asked-mounts.ts";
+import { ociConfig } from "./oci-config.ts";
 
 let inside: string;
 beforeEach(() => {
@@ -69,27 +69,60 @@ test("nor what nobody has asked for, also where something was", () => {
   expect(asked([...table, ...added])).toEqual(table);
 });
 
-test("limits are what was asked for, in the kernel's words; what differs is not taken over", () => {
-  const files = {
-    ...{
-      "memory.max": "98304\n",
-      "memory.high": "max\n",
-      "memory.low": "4096\n",
-      "cpu.max": "50000 100000\n",
-    },
-    ...{ "pids.max": "7\n", "cpuset.cpus": "\n", "memory.soft_limit_in_bytes": "9223372036854771712\n" },
-    ...{ "memory.swap.max": "0\n", "devices.list": "c *:* m\na *:* rwm\n", "cgroup.procs": "1\n" },
+/** A server's table as Debian 12 has it, Linux 6.1.0-56-cloud-amd64 with cgroups of version 2 only, runc 1.1.5. */
+const debian12 = [
+  "389 353 0:40 / / ro,relatime - overlay overlay ro,lowerdir=365310b716568ac01047c08c:8bbd25b9ffaf2c77ad53fade:../skeletons/945645d2bfe411bdc51c1ed4",
+  "390 389 0:46 / /proc rw,nosuid,nodev,noexec,relatime - proc proc rw",
+  "391 389 0:47 / /dev ro,nosuid,noexec - tmpfs tmpfs rw,size=65536k,nr_inodes=128,mode=755,inode64",
+  "392 391 0:48 / /dev/pts rw,nosuid,noexec,relatime - devpts devpts rw,mode=620,ptmxmode=666",
+  "393 391 0:49 / /dev/shm rw,nosuid,nodev,noexec,relatime - tmpfs shm rw,size=65536k,nr_inodes=65536,inode64",
+  "394 391 0:45 / /dev/mqueue rw,nosuid,nodev,noexec,relatime - mqueue mqueue rw",
+  "395 389 0:50 / /sys ro,nosuid,nodev,noexec,relatime - sysfs sysfs ro",
+  "396 395 0:26 /kiln-1/a /sys/fs/cgroup ro,nosuid,nodev,noexec,relatime - cgroup2 cgroup rw,nsdelegate,memory_recursiveprot",
+  "397 389 0:51 / /tmp rw,nosuid,nodev,noexec,relatime - tmpfs tmpfs rw,size=32768k,nr_inodes=65536,uid=33,gid=33,inode64",
+  "398 389 254:0 /var/lib/kiln/servers/web-1-1-1/hosts /etc/hosts ro,nosuid,nodev,noexec,relatime - ext4 /dev/vda rw",
+  "399 389 254:0 /var/lib/kiln/servers/web-1-1-1/hostname /etc/hostname ro,nosuid,nodev,noexec,relatime - ext4 /dev/vda rw",
+  "400 389 254:0 /var/lib/kiln/servers/web-1-1-1/resolv.conf /etc/resolv.conf ro,nosuid,nodev,noexec,relatime - ext4 /dev/vda rw",
+  "354 390 0:46 /bus /proc/bus ro,nosuid,nodev,noexec,relatime - proc proc rw",
+  "355 390 0:46 /fs /proc/fs ro,nosuid,nodev,noexec,relatime - proc proc rw",
+  "356 390 0:46 /irq /proc/irq ro,nosuid,nodev,noexec,relatime - proc proc rw",
+  "357 390 0:46 /sys /proc/sys ro,nosuid,nodev,noexec,relatime - proc proc rw",
+  "358 390 0:46 /sysrq-trigger /proc/sysrq-trigger ro,nosuid,nodev,noexec,relatime - proc proc rw",
+  "359 396 0:26 /kiln-1/a /sys/fs/cgroup ro,nosuid,nodev,noexec,relatime - cgroup2 cgroup rw,nsdelegate,memory_recursiveprot",
+  "360 390 0:52 / /proc/acpi ro,relatime - tmpfs tmpfs ro,inode64",
+  "361 390 0:47 /null /proc/kcore ro,nosuid,noexec - tmpfs tmpfs rw,size=65536k,nr_inodes=128,mode=755,inode64",
+  "362 390 0:47 /null /proc/keys ro,nosuid,noexec - tmpfs tmpfs rw,size=65536k,nr_inodes=128,mode=755,inode64",
+  "363 390 0:47 /null /proc/timer_list ro,nosuid,noexec - tmpfs tmpfs rw,size=65536k,nr_inodes=128,mode=755,inode64",
+  "364 395 0:53 / /sys/firmware ro,relatime - tmpfs tmpfs ro,inode64",
+];
+
+test("on a machine with version 2 only, nothing is amiss in a server's whole table", () => {
+  for (const path of ["proc/acpi", "proc/fs", "proc/irq", "proc/sys", "proc/sysrq-trigger", "etc"])
+    mkdirSync(join(inside, path));
+  for (const path of ["proc/kcore", "proc/timer_list", "etc/hosts", "etc/hostname", "etc/resolv.conf"])
+    writeFileSync(join(inside, path), "");
+  mkdirSync(join(inside, "sys/firmware"));
+  const placed = (name: string) => {
+    linkSync(join(inside, `etc/${name}`), join(inside, name));
+    return join(inside, name);
   };
-  for (const [name, text] of Object.entries(files)) writeFileSync(join(inside, name), text);
-  const memory = { limit: 100_000, swap: 100_000 };
-  const resources = { devices: [], memory, pids: { limit: 1024 }, cpu: { period: 100_000, quota: 50_000 } };
-  const limits = askedLimits(inside, resources).map(({ file, value }) => [
-    file.slice(inside.length + 1),
-    value,
-  ]);
-  expect(Object.fromEntries(limits)).toEqual({
-    ...{ "memory.max": "98304\n", "memory.high": "max\n", "memory.low": "0\n", "cpu.max": "50000 100000\n" },
-    ...{ "pids.max": "1024\n", "cpuset.cpus": "\n", "memory.soft_limit_in_bytes": "9223372036854771712\n" },
-    ...{ "memory.swap.max": "0\n", "devices.list": "c *:* m\n" },
+  const made = ociConfig({
+    ...{ id: "a", service: "web", release: 1, hostname: "a", variables: [], binds: [], openFiles: 1024 },
+    image: {
+      digest: "",
+      layers: [],
+      argv: [],
+      env: [],
+      uid: 33,
+      gid: 33,
+      groups: [],
+      workingFolder: "/",
+      stopSignal: "",
+    },
+    shape: { port: 8080, env: {}, memoryBytes: 67_108_864, cpus: 0.5, writable: ["/tmp"] },
+    ...{ root: "/r", networkNamespace: "/n", cgroup: "/kiln-1/a" },
+    cgroups: { version: 2, memory: true, swap: true, cpu: true, pids: true },
+    files: { hosts: placed("hosts"), hostname: placed("hostname"), resolvers: placed("resolv.conf") },
   });
+  expect(askedMounts(debian12.join("\n"), { config: made, rootDevice: "0:40", inside })).toEqual(debian12);
 });
