@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { systemClock } from "../../lib/clock.ts";
+import { type Clock, systemClock } from "../../lib/clock.ts";
 import { readCode } from "../../lib/code.ts";
 import { cleanEnvironment } from "../../lib/environment.ts";
 import { type Holder, readHolder, writeHolder } from "../../lib/holder.ts";
@@ -21,6 +21,7 @@ if (existsSync(home + "/refuse")) {
   process.exit(3);
 }
 if (existsSync(home + "/crash")) process.exit(7);
+if (existsSync(home + "/hang")) await new Promise(() => setInterval(() => {}, 1000));
 const former = process.argv.includes("--replace") && JSON.parse(readFileSync(home + "/controller.lock.json", "utf8"));
 if (former) {
   process.kill(former.pid);
@@ -58,11 +59,11 @@ function endStandIns(): number {
   return found.length;
 }
 
-function start(asItIs = false) {
+function start(asItIs = false, clock: Clock = systemClock) {
   return ensureController({
     asItIs,
     state,
-    clock: systemClock,
+    clock,
     signal: AbortSignal.timeout(20_000),
     argv: [process.execPath, program],
   });
@@ -171,4 +172,17 @@ test("the command line is this Node.js on src/main.ts, and the environment has w
     "probe",
   ]);
   expect(controllerEnv("/state")).toMatchObject({ ...cleanEnvironment, KILN_HOME: "/state" });
+});
+
+test("one that lives has a minute to answer, for a slow machine", async () => {
+  writeFileSync(join(state.home, "hang"), "");
+  let now = 0;
+  const sleep: Clock["sleep"] = (_ms, signal) => {
+    now += 1_000;
+    return systemClock.sleep(1, signal);
+  };
+  await expect(start(false, { ...systemClock, elapsed: () => now, sleep })).rejects.toMatchObject({
+    code: "controller_unreachable",
+    message: "The controller was started, but it did not answer within 60 s.",
+  });
 });

@@ -30,10 +30,10 @@ export interface Ensured {
   readonly replaced?: Holder;
 }
 
-/** A controller answers within this time, or its start has failed. */
-const startDeadlineMs = 15_000;
-/** One that takes the place of another waits for that to end. */
-const replaceDeadlineMs = 50_000;
+/** A controller that lives answers within this time, or its start has failed: on an emulated processor it needs 20 s. */
+const startDeadlineMs = 60_000;
+/** One that takes the place of another waits for that to end as well. */
+const replaceDeadlineMs = 100_000;
 const retryMs = 10;
 
 /**
