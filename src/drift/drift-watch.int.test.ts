@@ -1,6 +1,7 @@
 import { spawn, spawnSync } from "node:child_process";
 import {
   appendFileSync,
+  closeSync,
   copyFileSync,
   existsSync,
   mkdirSync,
@@ -99,6 +100,25 @@ describe.skipIf(reason)("a server that somebody changes", () => {
       }
     },
   );
+
+  test("is found when a process enters with a 32-bit system call, of which the kernel does not tell", async () => {
+    const folder = mkdtempSync("/tmp/kiln-ia32-");
+    const program = join(folder, "enter");
+    writeFileSync(program, elf32, { mode: 0o700 });
+    const namespace = openSync(`/proc/${subject().process.pid}/ns/net`, "r");
+    const child = spawn(program, { stdio: [namespace, "ignore", "ignore"] });
+    child.on("error", () => {});
+    try {
+      if (child.pid === undefined)
+        return console.log("Not tested: this kernel runs no 32-bit programs of x86.");
+      await until(() => drift.findings().length > 0);
+      expect(await finding("process")).toMatchObject({ subject: `pid ${child.pid}`, seenBy: "scan" });
+    } finally {
+      closeSync(namespace);
+      child.kill("SIGKILL");
+      rmSync(folder, { recursive: true });
+    }
+  });
 
   test("is found when its root is made writable, and when something is mounted over it", async () => {
     await nsenter("-m", "/bin/mount", "-n", "-t", "tmpfs", "none", "/etc");
@@ -313,6 +333,19 @@ describe.skipIf(reason)("a server that somebody changes", () => {
     expect(await finding("bundle")).toMatchObject({ server: id, subject: "hosts" });
   });
 });
+
+/** setns(0, 0), then pause(): a program in the format of elf(5), for x86 with 32 bits. */
+const elf32 = Buffer.from(
+  [
+    "7f454c46 01010100 00000000 00000000 0200 0300 01000000 54800408 34000000",
+    "00000000 00000000 3400 2000 0100 0000 0000 0000", // no sections
+    "01000000 00000000 00800408 00800408 6b000000 6b000000 05000000 00100000", // one part, as it is
+    "b85a010000 31db 31c9 cd80 b81d000000 cd80",
+  ]
+    .join("")
+    .replaceAll(" ", ""),
+  "hex",
+);
 
 function tmpCopy(file: string): string {
   copyFileSync(file, `${file}.new`);

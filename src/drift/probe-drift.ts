@@ -14,10 +14,8 @@ type Fact = IntegrityTier["facts"][number];
  */
 export async function probeDrift(tag: string, prevented: readonly Fact[]): Promise<IntegrityTier> {
   const blind = await whyBlind(`kiln-${tag}-probe-${process.pid}`);
-  const events =
-    blind === undefined
-      ? "kernel events tell"
-      : `kernel events are not to be had (${blind}): the scan sees it`;
+  const withoutEvents = "kernel events are unavailable";
+  const events = blind === undefined ? "kernel events tell" : `${withoutEvents} (${blind}): the scan sees it`;
   const speed = blind === undefined ? "milliseconds" : "seconds";
   return {
     name: blind === undefined ? "kernel" : "scan",
@@ -26,6 +24,16 @@ export async function probeDrift(tag: string, prevented: readonly Fact[]): Promi
       { what: "entering it from the machine (runc exec, nsenter)", speed, how: events },
       { what: "mounting in it", speed, how: events },
       { what: "tracing it, or writing to its memory with a system call", speed, how: events },
+      {
+        what: "taking a file descriptor out of it, changing its resource limits or its oom_score_adj",
+        speed: blind === undefined ? speed : "unseen",
+        how: blind === undefined ? events : `${withoutEvents} (${blind}): servers.maxAge bounds it`,
+      },
+      {
+        what: "entering it or mounting in it with a 32-bit system call",
+        speed: "seconds",
+        how: "kernel events do not tell of those: the scan sees it within 8 s",
+      },
       {
         what: "altering a file of its image or bundle",
         speed: "milliseconds",
@@ -47,7 +55,7 @@ export async function probeDrift(tag: string, prevented: readonly Fact[]): Promi
         how: "files, and loop devices, are read again slowly",
       },
       {
-        what: "patching its memory through /proc or the kernel",
+        what: "patching its memory through /proc, the kernel or a 32-bit system call",
         speed: "unseen",
         how: "servers.maxAge bounds it",
       },

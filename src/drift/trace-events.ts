@@ -1,3 +1,4 @@
+import { linkIfThere, readIfThere } from "../lib/proc.ts";
 import type { Subject } from "../platform/platform.ts";
 import { isStranger, stranger } from "./check-processes.ts";
 import { culpritOf } from "./culprit.ts";
@@ -13,6 +14,8 @@ export interface TraceReactions {
   readonly processes: (subject: Subject) => void;
   readonly entered: (pid: number) => void;
   readonly lost: () => void;
+  /** Something may have been done to a server; nobody can tell any more. */
+  readonly unclear: (reason: string) => void;
   /** Calls back when what happened at the same time has been read too. */
   readonly soon: (work: () => void) => void;
 }
@@ -23,12 +26,29 @@ export interface TraceEvents {
   learn(subjects: readonly Subject[]): void;
 }
 
+/** Whose, and what to tell if the call does not fail; or why nobody can tell what it did. */
+type Pending = readonly [Subject, Difference] | readonly [undefined, string];
+type Arguments = ReadonlyMap<string, bigint>;
+
+/** Calls that are followed to their end. */
+const failing: ReadonlySet<string> = new Set(["ptrace", "process_vm_writev", "pidfd_getfd", "prlimit64"]);
+
+const takenUnseen =
+  "a program took a file descriptor out of another, and was gone before anybody could see of which";
+
 export function createTraceEvents(reactions: TraceReactions): TraceEvents {
   const { tell } = reactions;
+  const machine = linkIfThere("/proc/self/ns/pid");
   let owners: NamespaceOwners = new Map();
   let byCgroup: ReadonlyMap<string, Subject> = new Map();
-  /** Calls that have begun, by who makes them: the kernel tells only of those that fail how they end. */
-  const pending = new Map<number, readonly [Subject, Difference]>();
+  /** What calls that have begun come to, by who makes them: the kernel tells only of those that fail how they end. */
+  const pending = new Map<number, Pending>();
+
+  /** Numbers that others than the machine's own processes name are of their own namespace; those are no outsiders. */
+  function isElsewhere(pid: number): boolean {
+    const link = linkIfThere(`/proc/${pid}/ns/pid`);
+    return link !== undefined && link !== machine;
+  }
 
   function enteredNamespace(pid: number): void {
     reactions.entered(pid);
@@ -49,24 +69,57 @@ export function createTraceEvents(reactions: TraceReactions): TraceEvents {
     if (namespace !== "other") reactions.mounts(namespace, pid);
   }
 
-  /** The call is made by a process of this machine, so its argument is a number of this machine. */
-  function touched(pid: number, call: string, target: number): void {
-    const subject = ownerOf(target, owners, "pid");
-    if (subject === undefined || subject === "other") return;
-    const culprit = culpritOf(pid);
-    const what = call === "ptrace" ? "is traced by" : "had its memory written by";
-    const detail = `pid ${target} ${what} pid ${pid} (${culprit.name})`;
-    pending.set(pid, [subject, { kind: "traced", subject: `pid ${target}`, detail, culprit }]);
+  function settle(pid: number): void {
+    const [subject, outcome] = pending.get(pid) ?? [];
+    pending.delete(pid);
+    if (typeof outcome === "string") reactions.unclear(outcome);
+    else if (subject && outcome) tell(subject, outcome);
+  }
+
+  /** Who begins another call has ended the one before, and that would have been told if it had failed. */
+  function began({ pid, call, args }: TraceLine & { kind: "enter" }): void {
+    settle(pid);
+    const expected = expect(pid, call, args);
+    if (!expected) return;
+    pending.set(pid, expected);
     reactions.soon(() => {
-      const still = pending.get(pid);
-      if (still && pending.delete(pid)) tell(...still);
+      if (pending.get(pid) === expected) settle(pid);
     });
+  }
+
+  function expect(pid: number, call: string, args: Arguments): Pending | undefined {
+    if (isElsewhere(pid)) return undefined;
+    const target = call === "pidfd_getfd" ? pidBehind(pid, args) : Number(args.get("pid") ?? 0);
+    if (target === undefined) return [undefined, takenUnseen];
+    const subject = ownerOf(target, owners, "pid");
+    if (subject === undefined || subject === "other" || isStranger(subject, target)) return undefined;
+    return [subject, touched(pid, target, call, args)];
+  }
+
+  /** Programs may make themselves likelier to be ended; only root can make them less likely than Kiln asked for. */
+  function spared(pid: number, target: number): void {
+    const subject = ownerOf(target, owners, "pid");
+    if (subject === undefined || subject === "other" || isElsewhere(pid)) return;
+    const score = readIfThere(`/proc/${target}/oom_score_adj`)?.trim();
+    if (score === undefined) return;
+    const culprit = culpritOf(pid);
+    if (culprit.uid < 0 && Number(score) >= 0) return;
+    const name = `pid ${target} oom_score_adj`;
+    const detail = `${name} was set to ${score} by pid ${pid} (${culprit.name})`;
+    tell(subject, { kind: "limit", subject: name, detail, culprit });
   }
 
   function exited(pid: number, call: string): void {
     if (call === "setns") enteredNamespace(pid);
-    else if (call === "ptrace" || call === "process_vm_writev") pending.delete(pid);
+    else if (failing.has(call)) failed(pid, call);
     else mounted(pid);
+  }
+
+  function failed(pid: number, call: string): void {
+    const [subject] = pending.get(pid) ?? [];
+    pending.delete(pid);
+    // Of ptrace any other request may have failed, after one that did not.
+    if (call === "ptrace" && subject) reactions.processes(subject);
   }
 
   return {
@@ -78,11 +131,43 @@ export function createTraceEvents(reactions: TraceReactions): TraceEvents {
       if (line.kind === "lost") reactions.lost();
       else if (line.kind === "exit") exited(line.pid, line.call);
       else if (line.kind === "attach") attached(line.attached, line.cgroup);
-      else if (line.kind === "enter") touched(line.pid, line.call, Number(line.args.get("pid") ?? 0));
+      else if (line.kind === "enter") began(line);
+      else if (line.kind === "oom") spared(line.pid, line.target);
       else {
         const subject = ownerOf(line.pid, owners, "pid");
         if (subject !== undefined && subject !== "other") reactions.processes(subject);
       }
     },
   };
+}
+
+function touched(pid: number, target: number, call: string, args: Arguments): Difference {
+  const culprit = culpritOf(pid);
+  const by = `by pid ${pid} (${culprit.name})`;
+  const subject = `pid ${target}`;
+  if (call === "prlimit64") {
+    const name = `${subject} ${limitNames[Number(args.get("resource") ?? 0)] ?? "limit"}`;
+    return { kind: "limit", subject: name, detail: `${name} was changed ${by}`, culprit };
+  }
+  const what = whatWasDone[call] ?? "was touched";
+  return { kind: "traced", subject, detail: `${subject} ${what} ${by}`, culprit };
+}
+
+const whatWasDone: Readonly<Record<string, string>> = {
+  ptrace: "is traced",
+  process_vm_writev: "had its memory written",
+  pidfd_getfd: "had a file descriptor taken out of it",
+};
+
+/** By their numbers of asm-generic/resource.h. */
+const limitNames = (
+  "RLIMIT_CPU RLIMIT_FSIZE RLIMIT_DATA RLIMIT_STACK RLIMIT_CORE RLIMIT_RSS RLIMIT_NPROC RLIMIT_NOFILE RLIMIT_MEMLOCK " +
+  "RLIMIT_AS RLIMIT_LOCKS RLIMIT_SIGPENDING RLIMIT_MSGQUEUE RLIMIT_NICE RLIMIT_RTPRIO RLIMIT_RTTIME"
+).split(" ");
+
+/** Whose pidfd that is (pidfd_open(2), `Pid` of its fdinfo); undefined when the caller or its pidfd is gone. */
+function pidBehind(pid: number, args: Arguments): number | undefined {
+  const info = readIfThere(`/proc/${pid}/fdinfo/${Number(args.get("pidfd") ?? 0)}`);
+  const found = /^Pid:\t(-?\d+)$/m.exec(info ?? "")?.[1];
+  return found === undefined ? undefined : Number(found);
 }

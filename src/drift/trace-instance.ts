@@ -15,7 +15,14 @@ const events: readonly { readonly event: string; readonly filter?: string; reado
   { event: "syscalls/sys_enter_ptrace", filter: "request == 16 || request == 0x4206" },
   { event: "syscalls/sys_exit_ptrace", filter: "ret < 0" },
   { event: "syscalls/sys_enter_process_vm_writev" },
-  { event: "syscalls/sys_exit_process_vm_writev", filter: "ret < 0" },
+  // writing nothing succeeds without permission: it is no more than a failure
+  { event: "syscalls/sys_exit_process_vm_writev", filter: "ret <= 0" },
+  { event: "syscalls/sys_enter_pidfd_getfd" },
+  { event: "syscalls/sys_exit_pidfd_getfd", filter: "ret < 0" },
+  // resource limits of others: programs set their own with pid 0
+  { event: "syscalls/sys_enter_prlimit64", filter: "pid != 0 && new_rlim != 0" },
+  { event: "syscalls/sys_exit_prlimit64", filter: "ret < 0" },
+  { event: "oom/oom_score_adj_update" },
   // programs that are run by a file descriptor: they may lie in memory alone
   { event: "sched/sched_process_exec", filter: 'filename ~ "/dev/fd/*" || filename ~ "/proc/*"' },
 ];

@@ -12,6 +12,7 @@ test("reads what trace_pipe writes", () => {
     `${head("sh", 3490)}cgroup_attach_task: dst_root=8 dst_id=63701 dst_level=1 dst_path=/kiln-a/b c pid=3491 comm=sh`,
     `${head("gdb", 7)}sys_ptrace(request: 0x10, pid: 0x1869f, addr: 0, data: 0)`,
     `${head("x", 9)}sched_process_exec: filename=/dev/fd/3 pid=9 old_pid=9`,
+    `${head("sh", 9)}oom_score_adj_update: pid=10 comm=a b oom_score_adj=-1000`,
     "CPU:1 [LOST 15 EVENTS]",
     "",
   ];
@@ -29,6 +30,7 @@ test("reads what trace_pipe writes", () => {
       ]),
     },
     { kind: "exec", pid: 9 },
+    { kind: "oom", pid: 9, target: 10 },
     { kind: "lost" },
     undefined,
   ]);

@@ -7,6 +7,8 @@ export type TraceLine =
   /** A process (or thread) was put into a cgroup. */
   | { readonly kind: "attach"; readonly pid: number; readonly attached: number; readonly cgroup: string }
   | { readonly kind: "exec"; readonly pid: number }
+  /** The `oom_score_adj` of `target` was written. */
+  | { readonly kind: "oom"; readonly pid: number; readonly target: number }
   /** The buffer was full. */
   | { readonly kind: "lost" };
 
@@ -31,6 +33,8 @@ function parseEvent(pid: number, text: string): TraceLine | undefined {
   if (enter) return { kind: "enter", pid, call: enter[1] ?? "", args: parseArguments(enter[2] ?? "") };
   const attach = /^cgroup_attach_task: .*?dst_path=(.*?) pid=(\d+) comm=/.exec(text);
   if (attach) return { kind: "attach", pid, attached: Number(attach[2]), cgroup: attach[1] ?? "" };
+  const oom = /^oom_score_adj_update: pid=(\d+) /.exec(text);
+  if (oom) return { kind: "oom", pid, target: Number(oom[1]) };
   return text.startsWith("sched_process_exec: ") ? { kind: "exec", pid } : undefined;
 }
 

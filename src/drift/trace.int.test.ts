@@ -9,6 +9,7 @@ import { openImages, TestHost, until, whyNoContainers } from "../platform/local/
 import type { Sight } from "../platform/platform.ts";
 import { createChecks } from "./checks.ts";
 import type { Difference } from "./detector.ts";
+import type { Gap } from "./gap.ts";
 import { startTrace, type Trace } from "./trace.ts";
 
 const reason =
@@ -21,6 +22,7 @@ describe.skipIf(reason)("the kernel's events", () => {
   let sight: Sight;
   let trace: Trace;
   let seen: Difference[];
+  let gaps: Gap[];
   let changes: (string | undefined)[];
   const id = "shop-1-1-1";
 
@@ -30,7 +32,7 @@ describe.skipIf(reason)("the kernel's events", () => {
       ...{ name: `kiln-${t.state.tag}` },
       tell: (_subject, difference) => seen.push(difference),
       changed: (why) => changes.push(why),
-      missed: () => {},
+      missed: (gap) => gaps.push(gap),
     });
 
   beforeAll(async () => {
@@ -42,6 +44,7 @@ describe.skipIf(reason)("the kernel's events", () => {
     if (!t.host.sight) throw new Error("the local host has sight");
     sight = t.host.sight;
     seen = [];
+    gaps = [];
     changes = [];
     trace = open();
     await t.run(id, "while :; do sleep 0.2; done");
@@ -126,6 +129,71 @@ describe.skipIf(reason)("the kernel's events", () => {
     expect(seen.every(({ subject }) => subject === `pid ${first()}`)).toBe(true);
     seen = [];
     await call(numbers.processVmWritev, first(), 0, 1, 0, 1, 0);
+    await call(numbers.processVmWritev, first(), 0, 0, 0, 0, 0); // writes nothing: everybody may
+    await runc("exec", id, "true");
+    await until(() => kinds().includes("process"));
+    expect(kinds()).toEqual(["process"]);
+  });
+
+  /** pidfd_open(2) and pidfd_getfd(2), with Debian's smallest perl. */
+  const takeFile = (then: string) => ["-e", `${takes}; ${then}`, first()];
+  const takes =
+    "my $p = syscall(434, $ARGV[0] + 0, 0); syscall(438, $p, 0, 0) >= 0 or die $!; syscall(3, $p) if $ARGV[1]";
+
+  test("tell who takes a file descriptor out of it", async () => {
+    const child = spawn("perl", takeFile("sleep 100"));
+    try {
+      await until(() => seen.length > 0);
+      const detail = `pid ${first()} had a file descriptor taken out of it by pid ${child.pid} (perl)`;
+      expect(seen).toEqual([expect.objectContaining({ kind: "traced", subject: `pid ${first()}`, detail })]);
+    } finally {
+      child.kill("SIGKILL");
+    }
+  });
+
+  test("tell at least that somebody took one out of something, and was gone at once", async () => {
+    await exec(["perl", ...takeFile("exit"), "and close"]);
+    await until(() => seen.length + gaps.length > 0);
+    for (const { reason } of gaps) expect(reason).toContain("took a file descriptor out of another");
+  });
+
+  test("tell who changes its resource limits, also when that fails right after", async () => {
+    const prlimit = (number: number) =>
+      `my $new = pack("QQ", 100, 200); my $failed = syscall(302, $ARGV[0] + 0, ${number}, $new, 0)`;
+    const works = `{ ${prlimit(7)}; die $! if $failed }`;
+    const uid = /^Uid:\t(\d+)/m.exec(readIfThere(`/proc/${first()}/status`) ?? "")?.[1];
+    const asUser = ["setpriv", `--reuid=${uid}`, `--regid=${uid}`, "--clear-groups"] as const; // needs no capability
+    await exec([...asUser, "perl", "-e", `${works} { ${prlimit(99)}; die unless $failed }`, first()]);
+    await until(() => seen.length > 0);
+    expect(seen).toEqual([
+      expect.objectContaining({ kind: "limit", subject: `pid ${first()} RLIMIT_NOFILE` }),
+    ]);
+  });
+
+  test("tell who makes it more or less likely to be ended when memory runs out", async () => {
+    const file = `/proc/${first()}/oom_score_adj`;
+    const told = (score: string) =>
+      seen.some(
+        ({ kind, detail }) => kind === "limit" && detail.includes(`oom_score_adj was set to ${score}`),
+      );
+    const write = 'open(F, ">", shift) && syswrite(F, "300") or die $!; sleep 100';
+    const child = spawn("perl", ["-e", write, file]);
+    try {
+      await until(() => told("300"));
+    } finally {
+      child.kill("SIGKILL");
+    }
+    const { code } = await exec(["sh", "-c", `echo -500 > ${file}`], { accept: "any" });
+    if (code !== 0) return console.log("Lowering it is not tested: CAP_SYS_RESOURCE is missing.");
+    await until(() => told("-500"));
+  });
+
+  test("say nothing of limits that a server's programs set themselves", async () => {
+    const own =
+      "ulimit -n 100; sh -c 'echo 300 > /proc/self/oom_score_adj'; echo 200 > /proc/self/oom_score_adj";
+    await t.run("shop-1-2-1", `${own}; while :; do sleep 0.2; done`);
+    const pid = sight.subjects().find(({ server }) => server === "shop-1-2-1")?.process.pid;
+    await until(() => readIfThere(`/proc/${pid}/oom_score_adj`) === "200\n");
     await runc("exec", id, "true");
     await until(() => kinds().includes("process"));
     expect(kinds()).toEqual(["process"]);

@@ -76,6 +76,7 @@ export function startTrace(options: TraceParts): Trace {
       for (const difference of checks.look(subject, "processes")) tell(subject, difference);
     },
     entered: canary.seen,
+    unclear: missed,
     lost: () => missed("the kernel had no room for all of its events"),
     soon: (work) => later(work, callMs),
   });

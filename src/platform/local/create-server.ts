@@ -28,7 +28,7 @@ import {
   writeConfig,
 } from "./placed-content.ts";
 import { bootId } from "./processes.ts";
-import { findProgram, openFilesLimit } from "./programs.ts";
+import { findProgram, oomScore, openFilesLimit } from "./programs.ts";
 import type { ServerRecord } from "./records.ts";
 import { describeRoot, ensureRoot, type Root, rootPath } from "./roots.ts";
 import { lastRuncError, runcStart, startFailure } from "./runc.ts";
@@ -222,6 +222,7 @@ async function writeBundle(
     cgroup: serverCgroup(host.tag, record.id),
     cgroups: host.cgroups,
     openFiles: openFilesLimit(),
+    oomScore: oomScore(),
     files: server,
   });
   writeConfig(server, content, config);

@@ -9,7 +9,7 @@ import { environment, type ProcessInput, processOf } from "./oci-config.ts";
 import { type ServerPaths, serverPaths } from "./paths.ts";
 import { resolveInRoot } from "./paths-in-root.ts";
 import { openContent, secretVariables } from "./placed-content.ts";
-import { findProgram, openFilesLimit } from "./programs.ts";
+import { findProgram, oomScore, openFilesLimit } from "./programs.ts";
 import type { ServerRecord } from "./records.ts";
 import { rootPath } from "./roots.ts";
 
@@ -83,7 +83,16 @@ async function inputOf(
 ): Promise<ProcessInput> {
   const image = await host.images.open(release.image, call);
   const { service, number, shape } = release;
-  return { id, service, release: number, image, shape, variables, openFiles: openFilesLimit() };
+  return {
+    id,
+    service,
+    release: number,
+    image,
+    shape,
+    variables,
+    openFiles: openFilesLimit(),
+    oomScore: oomScore(),
+  };
 }
 
 function running(host: HostContext, id: ServerId): ServerRecord {

@@ -34,6 +34,7 @@ const input: ConfigInput = {
   cgroup: "/kiln-0123abcd/shop-3-1-2",
   cgroups: version1,
   openFiles: 65_536,
+  oomScore: 0,
   files: { hosts: "/b/hosts", hostname: "/b/hostname", resolvers: "/b/resolv.conf" },
 };
 
@@ -285,6 +286,7 @@ test("a server's whole configuration", () => {
           "KILN_SERVER=shop-3-1-2",
         ],
         "noNewPrivileges": true,
+        "oomScoreAdj": 0,
         "rlimits": [
           {
             "hard": 65536,

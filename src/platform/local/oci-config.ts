@@ -16,6 +16,8 @@ export interface ProcessInput {
   readonly variables: readonly (readonly [name: string, value: string])[];
   /** Most files that a process may have open: what this machine lets us give, at most `maxOpenFiles`. */
   readonly openFiles: number;
+  /** How likely the kernel ends it when memory runs out: proc(5), `oom_score_adj`. */
+  readonly oomScore: number;
 }
 
 /** Everything that decides what a server's process finds around it. */
@@ -138,6 +140,8 @@ export function processOf(input: ProcessInput, terminal = false) {
     cwd: image.workingFolder || "/",
     capabilities: { bounding: [], effective: [], inheritable: [], permitted: [], ambient: [] },
     noNewPrivileges: true,
+    // Without it, servers of a controller that the machine spares when memory runs out would be spared with it.
+    oomScoreAdj: input.oomScore,
     rlimits: [
       { type: "RLIMIT_NOFILE", soft: input.openFiles, hard: input.openFiles },
       { type: "RLIMIT_CORE", soft: 0, hard: 0 },

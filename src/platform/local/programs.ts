@@ -31,3 +31,8 @@ export function openFilesLimit(limits = readFileSync("/proc/self/limits", "utf8"
   const hard = /^Max open files\s+\S+\s+(\S+)/m.exec(limits)?.[1];
   return hard === undefined || hard === "unlimited" ? maxOpenFiles : Math.min(maxOpenFiles, Number(hard));
 }
+
+/** The `oom_score_adj` (proc(5)) of servers: 0, or the controller's own where that is more, since raising needs no permission. */
+export function oomScore(own = readFileSync("/proc/self/oom_score_adj", "utf8")): number {
+  return Math.max(0, Number(own));
+}

@@ -8,7 +8,7 @@ import { hostnameOf, hostsFile, parseResolvers, readResolvers, resolversFile } f
 import { hostPaths, serverPaths } from "./paths.ts";
 import { resolveInRoot } from "./paths-in-root.ts";
 import { placedPoints } from "./placed-content.ts";
-import { openFilesLimit } from "./programs.ts";
+import { oomScore, openFilesLimit } from "./programs.ts";
 import { startFailure } from "./runc.ts";
 import { signalNumber } from "./signals.ts";
 import { mountOrder, mountPoints } from "./skeleton.ts";
@@ -172,4 +172,8 @@ describe("a path in an image", () => {
   test("must lead somewhere", () => {
     expect(() => resolve("/etc/loop")).toThrow("circle of symbolic links");
   });
+});
+
+test("servers are no less likely to be ended than others when memory runs out, whatever the controller is", () => {
+  expect(["-900\n", "0\n", "200\n"].map(oomScore)).toEqual([0, 0, 200]);
 });
