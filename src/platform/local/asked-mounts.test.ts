@@ -107,7 +107,16 @@ test("on a machine with version 2 only, nothing is amiss in a server's whole tab
     return join(inside, name);
   };
   const made = ociConfig({
-    ...{ id: "a", service: "web", release: 1, hostname: "a", variables: [], binds: [], openFiles: 1024 },
+    ...{
+      id: "a",
+      service: "web",
+      release: 1,
+      hostname: "a",
+      variables: [],
+      binds: [],
+      openFiles: 1024,
+      oomScore: 0,
+    },
     image: {
       digest: "",
       layers: [],
