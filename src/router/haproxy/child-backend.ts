@@ -7,16 +7,15 @@ import { target } from "./fixtures.ts";
 export interface ChildBackend extends AsyncDisposable {
   readonly id: string;
   readonly target: Target;
-  readonly isAlive: () => boolean;
   readonly signal: (signal: "SIGSTOP" | "SIGCONT" | "SIGKILL") => void;
 }
 
-/** `/500` is answered with that status, `/die` by its death; all else with 200. It ends with the test process. */
+/** `/500` is answered with that status; all else with 200. It ends with the test process. */
 export async function childBackend(id: string): Promise<ChildBackend> {
   const script = `
     const server = require("node:http").createServer((q, s) => {
       s.statusCode = q.url === "/500" ? 500 : 200;
-      q.resume().on("end", () => q.url === "/die" ? process.kill(process.pid, "SIGKILL") : setTimeout(() => s.end(JSON.stringify({ id: ${JSON.stringify(id)} })), 5));
+      q.resume().on("end", () => setTimeout(() => s.end(JSON.stringify({ id: ${JSON.stringify(id)} })), 5));
     });
     server.listen(0, "127.0.0.1", () => process.send(server.address().port));
     process.on("disconnect", () => process.exit());`;
@@ -25,7 +24,6 @@ export async function childBackend(id: string): Promise<ChildBackend> {
   return {
     id,
     target: target(id, port as number),
-    isAlive: () => child.exitCode === null && child.signalCode === null,
     signal: (signal) => child.kill(signal),
     async [Symbol.asyncDispose]() {
       if (child.exitCode !== null || child.signalCode !== null) return;

@@ -9,7 +9,6 @@ const machine = {
   paths: routerPaths(openStateFolder({ KILN_HOME: "/k" })),
   account: undefined,
   ipv6: true,
-  openFiles: 1024,
 };
 
 const name = fc.stringMatching(/^[a-z][a-z0-9-]{0,8}(\.[a-z][a-z0-9-]{0,8})?$/);

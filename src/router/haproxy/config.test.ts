@@ -9,7 +9,6 @@ const machine: RouterMachine = {
   paths: routerPaths(openStateFolder({ KILN_HOME: "/k" })),
   account: { user: "haproxy", group: "haproxy" },
   ipv6: true,
-  openFiles: 40_000,
 };
 const shop = {
   service: "shop",
@@ -35,7 +34,7 @@ test("what belongs to a service: its door, its host name, its servers and its re
     "# Written by Kiln with every change; edits are overwritten.
     global
       nbthread 2
-      fd-hard-limit 40000
+      fd-hard-limit 20000
       hard-stop-after 12h
       mworker-max-reloads 50
       stats socket '/k/router/runtime.sock' mode 600 level admin
@@ -51,28 +50,17 @@ test("what belongs to a service: its door, its host name, its servers and its re
       bind [::]:5432 v6only
       default_backend tcp:db
 
-    frontend door:8080 from door
+    frontend door:8080 from http
       bind 0.0.0.0:8080
       bind [::]:8080 v6only
+      http-request disable-l7-retry unless { method GET HEAD OPTIONS TRACE PUT DELETE }
       http-after-response set-header Keep-Alive "timeout=70"
       use_backend next:8080 if { stopping }
-      use_backend again:8080 if { method GET HEAD OPTIONS TRACE PUT DELETE } !{ req.hdr(upgrade) -m found } { be_conn(again:8080) lt 4000 }
       use_backend http:shop if { req.hdr(host),host_only,lower -m str shop.example.com }
       default_backend http:blog.staging
 
     backend next:8080 from http
       server next 127.0.0.1:8080
-
-    backend again:8080 from http
-      retries 1
-      retry-on conn-failure empty-response
-      server again abns@kiln-399a8038-again-8080
-
-    frontend again:8080 from door
-      bind abns@kiln-399a8038-again-8080 backlog 4096
-      errorfile 502 /dev/null
-      use_backend http:shop if { req.hdr(host),host_only,lower -m str shop.example.com }
-      default_backend http:blog.staging
 
     backend unknown-host from http
       http-request return status 404 content-type text/plain string "No service has this host name here.\\n"

@@ -11,8 +11,6 @@ export interface RouterMachine {
   /** Started by root: the account that the worker changes to. Absent: it stays who it is. */
   readonly account: { readonly user: string; readonly group: string } | undefined;
   readonly ipv6: boolean;
-  /** Files and connections that the worker may have open. */
-  readonly openFiles: number;
 }
 
 type Mode = "http" | "tcp";
@@ -26,22 +24,18 @@ const recordPrefix = "kiln:";
  */
 export function renderConfig(services: readonly RoutedService[], machine: RouterMachine): string {
   const sorted = [...services].sort((a, b) => (a.service < b.service ? -1 : 1));
+  const ports = [...new Set(sorted.flatMap((s) => s.doors.map((d) => d.listen)))].sort((a, b) => a - b);
   const blocks = [
     globalBlock(sorted, machine),
     httpDefaults,
-    doorDefaults,
     countedDefaults,
     tcpDefaults,
-    ...portsOf(sorted).flatMap((port) => doorBlocks(port, sorted, machine)),
+    ...ports.flatMap((port) => doorBlocks(port, sorted, machine)),
     unknownHost,
     responseTimes,
     ...sorted.flatMap((service) => modesOf(service).map((mode) => backendBlock(service, mode))),
   ];
   return blocks.map((lines) => `${lines.join("\n  ")}\n`).join("\n");
-}
-
-function portsOf(services: readonly RoutedService[]): readonly number[] {
-  return [...new Set(services.flatMap((s) => s.doors.map((d) => d.listen)))].sort((a, b) => a - b);
 }
 
 /** The services that a configuration file of ours describes. Lines that are not ours are passed over. */
@@ -98,7 +92,7 @@ function globalBlock(services: readonly RoutedService[], machine: RouterMachine)
   return [
     "# Written by Kiln with every change; edits are overwritten.\nglobal",
     "nbthread 2",
-    `fd-hard-limit ${machine.openFiles}`,
+    "fd-hard-limit 20000",
     "hard-stop-after 12h",
     "mworker-max-reloads 50",
     `stats socket ${quote(paths.runtimeSocket)} mode 600 level admin`,
@@ -131,16 +125,10 @@ const httpDefaults = [
   // A server may close an idle connection just as a request is sent to it, and a POST can't be sent twice.
   "option http-server-close",
   "option redispatch 1",
-  // Free, because nothing has been sent. What has been sent is repeated by `againBlocks` alone.
   "retries 10",
-  "retry-on conn-failure",
+  "retry-on conn-failure empty-response junk-response",
   "option forwardfor except 127.0.0.0/8",
   "option splice-auto",
-];
-
-/** Only ways in have words for errors: a backend's own would hide that a server broke off from `againBlocks`. */
-const doorDefaults = [
-  "defaults door from http",
   plainError(400, "The request is malformed."),
   plainError(408, "The request did not arrive in time."),
   plainError(502, "The server broke off before it had answered."),
@@ -176,14 +164,13 @@ function plainError(status: number, words: string): string {
 function doorBlocks(
   port: number,
   services: readonly RoutedService[],
-  machine: RouterMachine,
+  { ipv6, paths }: RouterMachine,
 ): readonly (readonly string[])[] {
   const behind = services.flatMap((s) =>
     s.doors
       .filter((door) => door.listen === port)
       .map((door) => ({ door, backend: backendName(s.service, door.mode) })),
   );
-  const { ipv6, paths } = machine;
   const tls = bindTls(port, services, paths);
   const binds = [`bind 0.0.0.0:${port}${tls}`, ...(ipv6 ? [`bind [::]:${port} v6only${tls}`] : [])];
   const open = behind.find(({ door }) => door.host === undefined)?.backend;
@@ -196,58 +183,25 @@ function doorBlocks(
       ({ door, backend }) =>
         `use_backend ${backend} if { req.hdr(host),host_only,lower -m str ${door.host} }`,
     );
-  const choice = [...hosts, `default_backend ${open ?? "unknown-host"}`];
   return [
     [
-      `frontend door:${port} from door`,
+      `frontend door:${port} from http`,
       ...binds,
       ...(tls === "" ? [] : ["http-request set-header X-Forwarded-Proto https"]),
+      "http-request disable-l7-retry unless { method GET HEAD OPTIONS TRACE PUT DELETE }",
       // Told before it happens, a client does not send a request just when its idle connection is closed.
       'http-after-response set-header Keep-Alive "timeout=70"',
       // A worker that leaves has an old list of servers: what still comes in goes to the worker that has the new one.
       `use_backend next:${port} if { stopping }`,
-      `use_backend again:${port} if ${mayBeSentAgain(port, portsOf(services).length, machine)}`,
-      ...choice,
+      ...hosts,
+      `default_backend ${open ?? "unknown-host"}`,
     ],
     [
       `backend next:${port} from http`,
       `server next 127.0.0.1:${port}${tls === "" ? "" : " ssl verify none"}`,
     ],
-    ...againBlocks(port, choice, paths),
   ];
 }
-
-/**
- * HAProxy counts repeated connections and repeated requests of a backend together, so the ten that a connection may take
- * would also let one request end eleven servers. So requests that may be sent again take a way with two parts: the inner
- * one only repeats connections, and closes without a word when a server broke off; the outer one sends once more what
- * was closed like that. Between the two is an abstract socket, which a worker in an empty root folder can reach.
- */
-function againBlocks(port: number, choice: readonly string[], paths: RouterPaths) {
-  const socket = `abns@${paths.againSocket}-${port}`;
-  return [
-    [
-      `backend again:${port} from http`,
-      "retries 1",
-      "retry-on conn-failure empty-response",
-      `server again ${socket}`,
-    ],
-    [`frontend again:${port} from door`, `bind ${socket} backlog 4096`, "errorfile 502 /dev/null", ...choice],
-  ];
-}
-
-/**
- * Idempotent methods (RFC 9110, section 9.2.2), but not what becomes a WebSocket. The inner way takes connections of its
- * own: with as many requests in it as would fill half of what HAProxy can have, further ones go straight on, lest both
- * ways wait for each other.
- */
-function mayBeSentAgain(port: number, ports: number, { openFiles }: RouterMachine): string {
-  const most = Math.floor(openFiles / filesOfConnection / 2 / ports);
-  return `{ method GET HEAD OPTIONS TRACE PUT DELETE } !{ req.hdr(upgrade) -m found } { be_conn(again:${port}) lt ${most} }`;
-}
-
-/** One on each side (Configuration Manual, section 3.2, `maxconn`), and some for what HAProxy itself has open. */
-const filesOfConnection = 2.5;
 
 function backendBlock(service: RoutedService, mode: Mode): readonly string[] {
   // Servers have the same names behind a preview, and what comes that way must not count.

@@ -136,22 +136,11 @@ async function apply(asked: RoutedService, context: Context): Promise<void> {
   await placeCertificates(service, context);
   if (!running) return startWith(service, others, context);
   const present = running.services.find((s) => s.service === service.service);
-  const isOurs = present !== undefined && (await isOfThisVersion(running.services, context));
-  if (isOurs && isDeepStrictEqual(structureOf(present), structureOf(service))) {
+  if (present && isDeepStrictEqual(structureOf(present), structureOf(service))) {
     return changeServers(service, [...others, service], running, context);
   }
   await reloadWith([...others, service], running, context);
   await confirm(service, context);
-}
-
-/** Whether HAProxy would be configured today as it is, but for the servers: another version of Kiln had other rules. */
-async function isOfThisVersion(services: readonly RoutedService[], context: Context): Promise<boolean> {
-  const file = (await readTextIfExists(context.paths.config)) ?? "";
-  return withoutServers(file) === withoutServers(renderConfig(services, await readMachine(context.state)));
-}
-
-function withoutServers(config: string): string {
-  return config.replace(/^ {2}server .*\n/gm, "");
 }
 
 /** What only a reload can change. */

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { StateFolder } from "../../lib/state-folder.ts";
 
-/** The files of one router, all but one in `state.router`, which only their owner can enter. */
+/** The files of one router, all in `state.router`, which only their owner can enter. */
 export interface RouterPaths {
   readonly folder: string;
   readonly config: string;
@@ -16,8 +16,6 @@ export interface RouterPaths {
   readonly masterSocket: string;
   /** An empty folder: the root of the worker. */
   readonly empty: string;
-  /** What the names of this router's abstract sockets begin with. */
-  readonly againSocket: string;
 }
 
 /** HAProxy binds a socket under its name with `.<pid>.tmp` behind it first: the names here leave room for that. */
@@ -32,6 +30,5 @@ export function routerPaths(state: StateFolder): RouterPaths {
     runtimeSocket: join(folder, "runtime.sock"),
     masterSocket: join(folder, "master.sock"),
     empty: join(folder, "empty"),
-    againSocket: `kiln-${state.tag}-again`,
   };
 }

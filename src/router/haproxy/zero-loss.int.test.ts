@@ -101,30 +101,6 @@ withHaproxy(
   },
 );
 
-withHaproxy(
-  "a request that ends the server it is sent to ends two at most, and free is only what was not sent",
-  async () => {
-    await using it = await installation();
-    const servers = await Promise.all([1, 2, 3, 4, 5, 6].map((slot) => childBackend(`shop-1-${slot}-1`)));
-    const port = await freePort();
-    const unchecked = { ...health, intervalMs: 60_000 };
-    await it.router.apply({ ...shop(port, ...servers.map((s) => s.target)), health: unchecked }, options);
-    const alive = () => servers.filter((server) => server.isAlive()).length;
-    const ask = (kind: "GET" | "POST", path?: string) =>
-      send({ port, keepAlive: false, kind, ...(path === undefined ? {} : { path }) });
-    expect((await ask("GET", "/die")).status).toBe(502);
-    await vi.waitUntil(() => alive() === 4, 5_000);
-    expect((await ask("POST", "/die")).status).toBe(502);
-    await vi.waitUntil(() => alive() === 3, 5_000);
-    // Three of six refuse now, in a row for some of these: that costs nobody an answer.
-    const kinds = Array.from({ length: 24 }, (_, i) => (i % 2 === 0 ? "GET" : "POST") as "GET" | "POST");
-    const statuses = await Promise.all(kinds.map(async (kind) => (await ask(kind)).status));
-    expect(new Set(statuses)).toEqual(new Set([200]));
-    expect(alive()).toBe(3);
-    for (const server of servers) await server[Symbol.asyncDispose]();
-  },
-);
-
 withHaproxy("HAProxy is killed: whoever watches is told at once", async () => {
   await using it = await installation();
   await using a = await httpBackend("shop-1-1-1");
