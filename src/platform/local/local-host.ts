@@ -15,18 +15,17 @@ import { checkProgram, enterServer, isolateServer } from "./enter-server.ts";
 import { freeServer, removeServer, sweepShared, waitUntil } from "./free-server.ts";
 import { killStrangers } from "./kill-strangers.ts";
 import { layerVerifier, protectAgain } from "./layer-files.ts";
+import { listServers } from "./list-servers.ts";
 import { createKeyedLocks, createLock, type Lock } from "./locks.ts";
 import { readLog } from "./log-reader.ts";
-import { rotateLog } from "./log-rotation.ts";
 import { localNetwork } from "./network/network.ts";
 import { endOrphan, orphans } from "./orphans.ts";
 import { hostPaths } from "./paths.ts";
 import { probeLocalHost } from "./probe.ts";
 import { isMounting, signalProcess } from "./processes.ts";
 import { quarantineServer } from "./quarantine-server.ts";
-import { openRecords, type Records, type ServerRecord } from "./records.ts";
-import { serverPorts } from "./server-ports.ts";
-import { findExit, hostServer, readMoment, settled } from "./server-state.ts";
+import { openRecords, type Records } from "./records.ts";
+import { findExit, readMoment } from "./server-state.ts";
 import { createSight } from "./sight.ts";
 
 export interface LocalHostOptions {
@@ -163,31 +162,6 @@ function cancelledOr(error: unknown, { signal }: Call): unknown {
     cause: error,
     retry: true,
   });
-}
-
-async function listServers(host: HostContext): Promise<readonly HostServer[]> {
-  const records = host.records.all().map((record) => settled(host.records, record));
-  const moment = readMoment(host.paths, host.clock.now());
-  const listed = records.map((record) => hostServer(record, remembered(host, record, moment)));
-  await host.network.verify(serverPorts(host, records));
-  const servers = listed.map((server) => withLoss(host, server));
-  for (const { id, state } of servers) {
-    if (state === "running") await rotateLog(host, id);
-    else host.sight.drop(id);
-  }
-  return servers;
-}
-
-function withLoss(host: HostContext, server: HostServer): HostServer {
-  const lost = server.state === "running" ? host.network.lost(server.id) : undefined;
-  return lost === undefined ? server : { ...server, lost };
-}
-
-/** The moment at which an end was noticed is all that is known when conmon could not tell; it must not move. */
-function remembered(host: HostContext, record: ServerRecord, moment: ReturnType<typeof readMoment>) {
-  const exit = findExit(host.paths, record, moment);
-  if (exit && !record.exit) host.records.write({ ...record, exit });
-  return exit;
 }
 
 async function stopServer(host: HostContext, id: ServerId, graceMs: number, call: Call): Promise<void> {

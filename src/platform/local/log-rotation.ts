@@ -20,7 +20,10 @@ export function logFiles({ log }: ServerPaths): readonly [string, string, string
  * Puts a full log file aside. conmon goes on writing to it until it has opened the new one, so nothing is lost.
  * conmon is told only while there is no file: it would replace one that is there.
  */
-export async function rotateLog(host: HostContext, id: ServerId): Promise<void> {
+export async function rotateLog(
+  host: Pick<HostContext, "paths" | "clock" | "log">,
+  id: ServerId,
+): Promise<void> {
   const server = serverPaths(host.paths, id);
   const [log, previous, oldest] = logFiles(server);
   const size = sizeOf(log);

@@ -7,7 +7,10 @@ import { bootId } from "./processes.ts";
 import type { ServerRecord } from "./records.ts";
 
 /** What the network of running servers is known by. Those that are being made or ended are no part of it. */
-export function serverPorts(host: HostContext, records: readonly ServerRecord[]): readonly ServerPort[] {
+export function serverPorts(
+  host: Pick<HostContext, "paths" | "tag">,
+  records: readonly ServerRecord[],
+): readonly ServerPort[] {
   const network = recordedNetwork(host.paths, host.tag);
   const boot = bootId();
   return records.flatMap((record) => {
