@@ -14,6 +14,8 @@ export type DriftKind =
   | "mount"
   /** Its cgroup limits. */
   | "limit"
+  /** Something in its network namespace that neither Kiln nor a process of it has made. */
+  | "network"
   /** It was stopped where it was, by somebody else than Kiln. */
   | "paused"
   /** A file of its image on this machine is altered, replaced or gone. */
@@ -27,7 +29,7 @@ export type DriftKind =
 
 /** Those that are found by looking; a service may ignore them. */
 export const driftKinds = [
-  ...(["process", "program", "namespace", "traced", "mount", "limit"] as const),
+  ...(["process", "program", "namespace", "traced", "mount", "limit", "network"] as const),
   ...(["paused", "image", "bundle", "full"] as const),
 ] satisfies readonly DriftKind[];
 
@@ -55,7 +57,7 @@ export interface Finding {
   /** When it was seen (Unix time in ms). */
   readonly atMs: number;
   readonly culprit: Culprit | undefined;
-  /** Which detector saw it: `trace`, `watch`, `scan`, `files`; `kiln` for what it did itself. */
+  /** Which detector saw it: `trace`, `watch`, `scan`, `files`, `network`; `kiln` for what it did itself. */
   readonly seenBy: string;
 }
 

@@ -26,7 +26,7 @@ export function createProcessCheck(): ProcessCheck {
     look(subject) {
       const before = memory.get(subject);
       const now = new Map<number, Known | undefined>();
-      const differences = members(subject).flatMap((pid) => {
+      const differences = membersOf(subject).flatMap((pid) => {
         const { known, found } = checkProcess(subject, pid, before?.get(pid));
         now.set(pid, known);
         return found;
@@ -41,8 +41,8 @@ export function createProcessCheck(): ProcessCheck {
   };
 }
 
-/** Of one hierarchy: whoever is missing in it or only in another is found by its namespaces. */
-function members({ cgroupFolders }: Subject): readonly number[] {
+/** Numbers of the processes in a server's cgroup. Of one hierarchy: whoever is missing in it or only in another is found by its namespaces. */
+export function membersOf({ cgroupFolders }: Subject): readonly number[] {
   const folder = cgroupFolders.find((path) => path.includes("/freezer/")) ?? cgroupFolders[0];
   const text = folder === undefined ? undefined : readIfThere(join(folder, "cgroup.procs"));
   return (

@@ -202,6 +202,48 @@ describe.skipIf(reason)("a server that somebody changes", () => {
     }
   });
 
+  /** In and out again by setns(2), with what was made there kept open; a thread of the machine's as before. */
+  const visit = (work: string) =>
+    spawn("perl", [
+      "-MSocket",
+      "-e",
+      `open(HERE, "<", "/proc/self/ns/net") && open(THERE, "<", "/proc/$ARGV[0]/ns/net") or die $!;
+       syscall(308, fileno(THERE), 0x40000000) == 0 or die $!;
+       ${work};
+       syscall(308, fileno(HERE), 0x40000000) == 0 or die $!; sleep 100`,
+      String(subject().process.pid),
+    ]);
+
+  test("is found when a visitor has left a socket or a link in its network namespace", async () => {
+    const listen = (port: number, type: string) =>
+      `socket(S${port}, PF_INET, ${type}, 0) && bind(S${port}, sockaddr_in(${port}, INADDR_ANY)) or die $!`;
+    const child = visit(
+      `${listen(4444, "SOCK_STREAM")}; listen(S4444, 1) or die; ${listen(53, "SOCK_DGRAM")}`,
+    );
+    try {
+      await until(() => readFileSync(`/proc/${subject().process.pid}/net/tcp`, "utf8").includes(":115C "));
+      await nsenter("-n", "ip", "link", "add", "name", "left", "type", "bridge");
+      await drift.inspect(aCall());
+      const culprit = { pid: child.pid, name: "perl" };
+      expect(await finding("network", "tcp port 4444")).toMatchObject({ seenBy: "network", culprit });
+      expect(await finding("network", "udp port 53")).toMatchObject({ server: id, culprit });
+      expect(await finding("network", "left")).toMatchObject({ server: id });
+    } finally {
+      child.kill("SIGKILL");
+    }
+  });
+
+  test("is not found for sockets of its own, which two processes hold", async () => {
+    const listens =
+      "socket(S, PF_INET, SOCK_STREAM, 0) && bind(S, sockaddr_in(80, INADDR_ANY)) && listen(S, 1) or die";
+    await t.run("shop-1-2-1", `perl -MSocket -e '${listens}; fork; sleep 1000'`);
+    const { pid } = sight.subjects().find(({ server }) => server === "shop-1-2-1")?.process ?? {};
+    await until(() => readFileSync(`/proc/${pid}/net/tcp`, "utf8").includes(":0050 "));
+    await drift.inspect(aCall());
+    await drift.inspect(aCall());
+    expect(drift.findings()).toEqual([]);
+  });
+
   test("is found when it is paused, but not when Kiln itself freezes it", async () => {
     expect(sight.freeze(id)).toBe(true);
     await drift.inspect(aCall());

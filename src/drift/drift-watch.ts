@@ -8,6 +8,7 @@ import type { Difference } from "./detector.ts";
 import { startFileCheck } from "./files.ts";
 import type { Gap } from "./gap.ts";
 import { createLedger } from "./ledger.ts";
+import { startNetworkCheck } from "./network.ts";
 import { startScan } from "./scan.ts";
 import { startTrace } from "./trace.ts";
 import { startWatch } from "./watch.ts";
@@ -60,6 +61,7 @@ export function startDriftWatch({ sight, tag, clock, log }: DriftWatchOptions): 
   });
   const lookAtAll = oneAfterTheOther(async () => {
     await scan.all();
+    await network.all(ending.signal);
     await files.all(ending.signal);
   });
   const toldAt = new Map<string, number>();
@@ -82,6 +84,7 @@ export function startDriftWatch({ sight, tag, clock, log }: DriftWatchOptions): 
       for (const tell of restored) tell(file);
     },
   });
+  const network = startNetworkCheck(partsOf("network"));
   const watching = startWatch({ ...partsOf("watch"), image: files.touched });
   const trace = startTrace({
     ...partsOf("trace"),
@@ -113,6 +116,7 @@ export function startDriftWatch({ sight, tag, clock, log }: DriftWatchOptions): 
     findings: ledger.findings,
     async inspect(call) {
       await scan.all();
+      await network.all(call.signal);
       await files.all(call.signal);
       call.signal.throwIfAborted();
       return ledger.findings();
@@ -124,7 +128,7 @@ export function startDriftWatch({ sight, tag, clock, log }: DriftWatchOptions): 
       gaps.clear();
       ending.abort();
       watching[Symbol.dispose]();
-      await Promise.all([trace, scan, files].map((detector) => detector[Symbol.asyncDispose]()));
+      await Promise.all([trace, scan, files, network].map((detector) => detector[Symbol.asyncDispose]()));
     },
   };
 }

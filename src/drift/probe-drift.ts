@@ -55,6 +55,16 @@ export async function probeDrift(tag: string, prevented: readonly Fact[]): Promi
         how: "files, and loop devices, are read again slowly",
       },
       {
+        what: "leaving sockets or links in its network namespace",
+        speed: "minutes",
+        how: "compared with what its own processes hold, and with what Kiln made",
+      },
+      {
+        what: "leaving packet filters, routes or sysctls in its network namespace",
+        speed: "unseen",
+        how: "only someone who enters it can read them; entering is seen, and servers.maxAge bounds it",
+      },
+      {
         what: "patching its memory through /proc, the kernel or a 32-bit system call",
         speed: "unseen",
         how: "servers.maxAge bounds it",

@@ -196,6 +196,8 @@ export interface Subject {
   /** The folders of its cgroup, one for each hierarchy that it is in. */
   readonly cgroupFolders: readonly string[];
   readonly baseline: Baseline;
+  /** Links that Kiln gave its network namespace; undefined: not known. */
+  readonly links?: readonly string[];
   readonly imageFiles: readonly ImageFile[];
 }
 

@@ -11,6 +11,7 @@ import type { HostImage, Subject } from "../platform.ts";
 import { askedLimits } from "./asked-limits.ts";
 import { askedMounts } from "./asked-mounts.ts";
 import { cgroupFolders, installationCgroup, serverCgroup } from "./cgroups.ts";
+import { insideLinks } from "./network/commands.ts";
 import type { OciConfig } from "./oci-config.ts";
 import { type HostPaths, type ServerPaths, serverPaths } from "./paths.ts";
 import type { ServerRecord } from "./records.ts";
@@ -92,6 +93,7 @@ export function subjectOf(paths: HostPaths, tag: string, record: ServerRecord): 
     cgroup: serverCgroup(tag, record.id),
     cgroupFolders: kept.cgroupFolders,
     baseline: kept.baseline,
+    links: insideLinks,
     imageFiles: kept.image,
   };
 }

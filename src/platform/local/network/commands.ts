@@ -63,6 +63,9 @@ export function attachBatch({ tag, mtu }: Network, { namespace, link, address }:
   );
 }
 
+/** All links in a server's namespace. */
+export const insideLinks = ["lo", "eth0"] as const;
+
 /** Lines for `ip -batch`, in the server's namespace. */
 export function configureBatch({ subnet }: Network, { address }: Port): string {
   return lines(
