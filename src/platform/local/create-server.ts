@@ -6,7 +6,7 @@ import { findProcess } from "../../lib/proc.ts";
 import type { HostJob, HostServer, ServerSpec } from "../fleet/host.ts";
 import type { Call, HostImage } from "../platform.ts";
 import { askedBaseline, bundleOf, keepBaseline, netNamespace, programOf, subjectOf } from "./baseline.ts";
-import { serverCgroup } from "./cgroups.ts";
+import { cgroupFolders, installationCgroup, serverCgroup } from "./cgroups.ts";
 import { conmonArgv, startConmon } from "./conmon.ts";
 import type { HostContext } from "./context.ts";
 import { removeServer, sweepShared, waitUntil } from "./free-server.ts";
@@ -17,6 +17,7 @@ import { attachPort, configurePort } from "./network/ports.ts";
 import { hostnameOf, hostsFile, readResolvers, resolversFile } from "./network/resolvers.ts";
 import { type OciConfig, ociConfig } from "./oci-config.ts";
 import { addressesInUse } from "./orphans.ts";
+import { restoreParent } from "./parent-cgroup.ts";
 import { serverPaths } from "./paths.ts";
 import {
   forgetSecretConfig,
@@ -152,6 +153,8 @@ async function start(host: HostContext, making: Making, network: Network, call: 
   const config = await writeBundle(host, making, port);
   const bundle = bundleOf(server);
   await attachPort(network, port);
+  const restored = restoreParent(cgroupFolders(installationCgroup(host.tag)));
+  if (restored.length > 0) host.log.warn({ restored }, "the cgroup above all servers had been changed");
   const asked = { record, image, config, bundle, network: netNamespace(namespacePath(port.namespace)) };
   const [pid] = await allDone([makeProcess(host, record, image, call), configurePort(network, port)]);
   const process = findProcess(pid);
