@@ -233,6 +233,20 @@ describe.skipIf(reason)("a server that somebody changes", () => {
     }
   });
 
+  test("is found soon when somebody listens after a visit", async () => {
+    if (!existsSync("/sys/kernel/tracing/instances"))
+      return console.log("Not tested: the kernel has no tracefs.");
+    await until(() => drift.tier() === "kernel");
+    const child = visit(
+      "socket(S, PF_INET, SOCK_STREAM, 0) && bind(S, sockaddr_in(4444, INADDR_ANY)) && listen(S, 1)",
+    );
+    try {
+      expect(await finding("network", "tcp port 4444")).toMatchObject({ culprit: { pid: child.pid } });
+    } finally {
+      child.kill("SIGKILL");
+    }
+  });
+
   test("is not found for sockets of its own, which two processes hold", async () => {
     const listens =
       "socket(S, PF_INET, SOCK_STREAM, 0) && bind(S, sockaddr_in(80, INADDR_ANY)) && listen(S, 1) or die";

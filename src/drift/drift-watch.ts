@@ -65,15 +65,18 @@ export function startDriftWatch({ sight, tag, clock, log }: DriftWatchOptions): 
     await files.all(ending.signal);
   });
   const toldAt = new Map<string, number>();
-  /** The same again within a minute is looked after, but not told. */
-  function gap(one: Gap): void {
+  /** The same again within a minute is not told. */
+  function tellGap(one: Gap): void {
     const now = clock.elapsed();
-    if (ending.signal.aborted) return;
-    lookAtAll().catch((error) => log.warn({ error: toKilnError(error).message }, "a scan failed"));
     if (now - (toldAt.get(one.reason) ?? Number.NEGATIVE_INFINITY) < sameGapMs) return;
     toldAt.set(one.reason, now);
     log.warn({ ...one }, "something may have been missed");
     for (const tell of gaps) tell(one);
+  }
+  function gap(one: Gap): void {
+    if (ending.signal.aborted) return;
+    lookAtAll().catch((error) => log.warn({ error: toKilnError(error).message }, "a scan failed"));
+    tellGap(one);
   }
   const tier = (): Tier => (trace.sees() ? "kernel" : "scan");
 
@@ -93,6 +96,8 @@ export function startDriftWatch({ sight, tag, clock, log }: DriftWatchOptions): 
       for (const tell of changed) tell(tier(), reason);
     },
     missed: gap,
+    unclear: tellGap,
+    listens: () => network.suspect(),
   });
   const scan = startScan({
     ...partsOf("scan"),

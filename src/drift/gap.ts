@@ -12,3 +12,5 @@ export const missedEvents =
   "who entered, mounted, traced or wrote to the memory of a server and left nothing there";
 /** What no detector can have seen while this process did not run. */
 export const missedAll = "whatever was done to a server and left nothing there";
+/** What one call of pidfd_getfd(2) may have been. */
+export const missedFiles = "who took a file descriptor out of a server, if it was one";

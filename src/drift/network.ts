@@ -11,7 +11,9 @@ import { allProcesses } from "./strangers.ts";
 
 /** Between two looks at one server; each waits between half and one and a half of it. The kernel goes through the machine's whole table of connections for each look. */
 const periodMs = 20 * 60_000;
-const turnMs = 5_000;
+const turnMs = 2_000;
+/** Everybody who may make namespaces can raise suspicion, and must not keep this process busy. */
+const suspectMs = 60_000;
 /** What nobody seems to hold is looked for so many times more: it may have been handed on, or closed, meanwhile. */
 const moreLooks = 2;
 const againMs = 500;
@@ -24,6 +26,8 @@ const kernelLinks: ReadonlySet<string> = new Set(
 export interface NetworkCheck extends AsyncDisposable {
   /** Looks at the network namespaces of all servers now. */
   all(signal: AbortSignal): Promise<void>;
+  /** Something may have been left: looks at all of them within seconds, but at most once a minute. */
+  suspect(): void;
 }
 
 export interface NetworkCheckParts extends DetectorParts {
@@ -40,6 +44,9 @@ export function startNetworkCheck(parts: NetworkCheckParts): NetworkCheck {
   const due = new WeakMap<Subject, number>();
   /** Where sockets were found held, by inode: most are there again. */
   const places = new WeakMap<Subject, ReadonlyMap<string, string>>();
+
+  let suspected = false;
+  let suspectedAt = Number.NEGATIVE_INFINITY;
 
   const next = () => clock.elapsed() + periodMs * (0.5 + random());
 
@@ -103,7 +110,12 @@ export function startNetworkCheck(parts: NetworkCheckParts): NetworkCheck {
 
   async function run(): Promise<void> {
     while (!stop.signal.aborted) {
-      await lookAll(stop.signal, isDue);
+      const hurry = suspected && clock.elapsed() - suspectedAt >= suspectMs;
+      if (hurry) {
+        suspected = false;
+        suspectedAt = clock.elapsed();
+      }
+      await lookAll(stop.signal, (subject) => hurry || isDue(subject));
       await clock.sleep(turnMs, stop.signal).catch(() => {});
     }
   }
@@ -111,6 +123,9 @@ export function startNetworkCheck(parts: NetworkCheckParts): NetworkCheck {
 
   return {
     all: (signal) => lookAll(AbortSignal.any([signal, stop.signal]), () => true),
+    suspect() {
+      suspected = true;
+    },
     async [Symbol.asyncDispose]() {
       stop.abort();
       await running;

@@ -57,7 +57,7 @@ export async function probeDrift(tag: string, prevented: readonly Fact[]): Promi
       {
         what: "leaving sockets or links in its network namespace",
         speed: "minutes",
-        how: "compared with what its own processes hold, and with what Kiln made",
+        how: "compared with what its own processes hold and with what Kiln made; sooner when someone listens after a visit",
       },
       {
         what: "leaving packet filters, routes or sysctls in its network namespace",

@@ -13,6 +13,8 @@ export interface TraceReactions {
   readonly mounts: (subject: Subject | undefined, pid: number) => void;
   readonly processes: (subject: Subject) => void;
   readonly entered: (pid: number) => void;
+  /** Somebody who changed namespaces lately listens: it may be in one of a server that was left again before anybody could look. */
+  readonly listens: () => void;
   readonly lost: () => void;
   /** Something may have been done to a server; nobody can tell any more. */
   readonly unclear: (reason: string) => void;
@@ -33,6 +35,9 @@ type Arguments = ReadonlyMap<string, bigint>;
 /** Calls that are followed to their end. */
 const failing: ReadonlySet<string> = new Set(["ptrace", "process_vm_writev", "pidfd_getfd", "prlimit64"]);
 
+/** The canary alone is one every five seconds: at least five minutes on a machine where nobody else does. */
+const mostVisitors = 64;
+
 const takenUnseen =
   "a program took a file descriptor out of another, and was gone before anybody could see of which";
 
@@ -43,6 +48,8 @@ export function createTraceEvents(reactions: TraceReactions): TraceEvents {
   let byCgroup: ReadonlyMap<string, Subject> = new Map();
   /** What calls that have begun come to, by who makes them: the kernel tells only of those that fail how they end. */
   const pending = new Map<number, Pending>();
+  /** Threads that changed namespaces last, newest last. */
+  const visitors = new Set<number>();
 
   /** Numbers that others than the machine's own processes name are of their own namespace; those are no outsiders. */
   function isElsewhere(pid: number): boolean {
@@ -52,6 +59,9 @@ export function createTraceEvents(reactions: TraceReactions): TraceEvents {
 
   function enteredNamespace(pid: number): void {
     reactions.entered(pid);
+    visitors.delete(pid);
+    visitors.add(pid);
+    for (const oldest of visitors) if (visitors.size > mostVisitors) visitors.delete(oldest);
     const judged = judge(pid, owners);
     if (judged) tell(...judged);
   }
@@ -111,7 +121,9 @@ export function createTraceEvents(reactions: TraceReactions): TraceEvents {
 
   function exited(pid: number, call: string): void {
     if (call === "setns") enteredNamespace(pid);
-    else if (failing.has(call)) failed(pid, call);
+    else if (call === "listen") {
+      if (visitors.has(pid)) reactions.listens();
+    } else if (failing.has(call)) failed(pid, call);
     else mounted(pid);
   }
 

@@ -7,6 +7,7 @@ import { readIfThere } from "../lib/proc.ts";
 /** What is traced, in the kernel's own words; a filter keeps all else from costing more than a comparison. */
 const events: readonly { readonly event: string; readonly filter?: string; readonly needed?: true }[] = [
   { event: "syscalls/sys_exit_setns", filter: "ret == 0", needed: true },
+  { event: "syscalls/sys_exit_listen", filter: "ret == 0" },
   { event: "cgroup/cgroup_attach_task", needed: true },
   ...["mount", "umount", "move_mount", "mount_setattr", "pivot_root"].map((call) => {
     return { event: `syscalls/sys_exit_${call}`, filter: "ret == 0" };

@@ -3,7 +3,7 @@ import type { Subject } from "../platform/platform.ts";
 import { createCanary } from "./canary.ts";
 import { culpritOf } from "./culprit.ts";
 import type { DetectorParts } from "./detector.ts";
-import { type Gap, missedEvents } from "./gap.ts";
+import { type Gap, missedEvents, missedFiles } from "./gap.ts";
 import { createTraceEvents } from "./trace-events.ts";
 import { openTrace, type TraceInstance, watchTrace } from "./trace-instance.ts";
 import { lineSplitter, parseTraceLine } from "./trace-line.ts";
@@ -25,6 +25,10 @@ export interface TraceParts extends DetectorParts {
   readonly changed: (reason: string | undefined) => void;
   /** Called when events may have been missed: look at everything. */
   readonly missed: (gap: Gap) => void;
+  /** Called when something may have been done that leaves nothing to look at. Anybody can cause it. */
+  readonly unclear: (gap: Gap) => void;
+  /** Called when a socket may have been left in a server's network namespace. */
+  readonly listens: () => void;
 }
 
 export interface Trace extends AsyncDisposable {
@@ -76,7 +80,8 @@ export function startTrace(options: TraceParts): Trace {
       for (const difference of checks.look(subject, "processes")) tell(subject, difference);
     },
     entered: canary.seen,
-    unclear: missed,
+    unclear: (reason) => options.unclear({ reason, missed: missedFiles, ms: callMs }),
+    listens: options.listens,
     lost: () => missed("the kernel had no room for all of its events"),
     soon: (work) => later(work, callMs),
   });
