@@ -159,7 +159,7 @@ function removeEmptyFolders(path: string, top: string): void {
  */
 async function probeNetwork(host: HostContext): Promise<Finding> {
   const { tag } = host;
-  const fact = "bridge, veth, nftables; IPv4 forwarding is switched on while servers run";
+  const fact = "bridge, veth, nftables; IPv4 forwarding is switched on with the first server and left on";
   const links = "link add probe type bridge\nlink add probe0 type veth peer name probe1\n";
   const network = { tag, subnet: { base: 0, bits: 32 }, mtu: 1500 };
   try {
