@@ -1,5 +1,7 @@
 /** More of an answer's head than this is not read to find its status. */
 const longestHead = 4096;
+/** So many bytes of a body are kept, to be shown. */
+const longestOpening = 512;
 
 /** The final status of an HTTP/1 answer (RFC 9112 section 4), after any interim ones; undefined while it is not there. */
 export function statusOf(head: string): number | undefined {
@@ -14,9 +16,19 @@ export class HttpAnswer {
   /** Bytes of the body that are still to come, or how else it ends; undefined before the head is whole. */
   #left: number | "last chunk" | "close" | undefined;
   #tail = "";
+  #opening = "";
 
   get status(): number | undefined {
     return this.#status;
+  }
+
+  /** The beginning of the body as far as it is there, in words: of a page of HTML its text, on one line; at most 120 characters. */
+  get opening(): string {
+    const body =
+      this.#left === "last chunk"
+        ? this.#opening.replace(chunkSize, "").replace(lastChunk, "")
+        : this.#opening;
+    return wordsOf(Buffer.from(body, "latin1").toString("utf8"));
   }
 
   /** Whether what came cannot be the beginning of an HTTP/1 answer, or is longer than any that is read. */
@@ -49,10 +61,26 @@ export class HttpAnswer {
   }
 
   #readBody(text: string): void {
+    if (this.#opening.length < longestOpening) this.#opening += text.slice(0, longestOpening);
     if (typeof this.#left === "number")
       this.#left = text.length > this.#left ? "close" : this.#left - text.length;
     else if (this.#left === "last chunk") this.#tail = (this.#tail + text).slice(-5);
   }
+}
+
+/** The first line of a body in chunks (RFC 9112 section 7.1). */
+const chunkSize = /^[0-9a-f]+[^\r\n]*(\r\n?|$)/i;
+const lastChunk = /\r\n0\r\n\r\n$/;
+const mostWords = 120;
+
+/** What a server answers is shown on terminals: nothing of it but text is left. */
+function wordsOf(body: string): string {
+  const text = body
+    .replace(/<(style|script|head)\b[\s\S]*?(<\/\1>|$)/gi, " ")
+    .replace(/<[^>]*(>|$)/g, " ")
+    .replace(/[\p{C}\p{Z}\ufffd]+/gu, " ")
+    .trim();
+  return text.length > mostWords ? `${text.slice(0, mostWords - 1)}…` : text;
 }
 
 /** The last head that is whole, and what follows. */

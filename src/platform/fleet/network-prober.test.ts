@@ -43,6 +43,12 @@ function target(port: number, overrides: Partial<ProbeTarget> = {}): ProbeTarget
   };
 }
 
+test("a fault whose body never comes is told when the time is over", async () => {
+  const { port } = await serve(["HTTP/1.1 500 Oops\r\nContent-Length: 5\r\n\r\n"], { hold: true });
+  const answer = networkProber().probe(target(port, { timeoutMs: 100 }), never);
+  expect(await answer).toEqual({ ok: false, words: "GET /health answered 500" });
+});
+
 test.each([
   ["HTTP/1.1 200 OK\r\n\r\nhello", true, "GET /health answered 200"],
   ["HTTP/1.0 302 Found\r\nLocation: /\r\n\r\n", true, "GET /health answered 302"],
@@ -53,6 +59,21 @@ test.each([
   ],
   ["HTTP/1.1 500 Oops\r\n\r\n", false, "GET /health answered 500"],
   ["HTTP/1.1 404 Not Found\r\n\r\n", false, "GET /health answered 404"],
+  [
+    'HTTP/1.1 404 Not Found\r\nContent-Length: 17\r\n\r\n{"error":"none"}\n',
+    false,
+    'GET /health answered 404: {"error":"none"}',
+  ],
+  [
+    "HTTP/1.1 503 Oops\r\nTransfer-Encoding: chunked\r\n\r\n1c\r\ndatabase \u001b[2Jis\nmissing: \u00c3\u00a4\r\n0\r\n\r\n",
+    false,
+    "GET /health answered 503: database [2Jis missing: Ã¤",
+  ],
+  [
+    "HTTP/1.1 500 Oops\r\n\r\n<html><head><title>x</title></head>\n<body><h1>Internal error</h1><hr>nginx",
+    false,
+    "GET /health answered 500: Internal error nginx",
+  ],
   ["SSH-2.0-OpenSSH_9.2\r\n", false, "GET /health answered something that is not HTTP"],
   ["", false, "GET /health was cut off without an answer"],
 ])("%j is %s: %s", async (answer, ok, words) => {

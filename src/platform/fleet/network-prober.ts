@@ -116,9 +116,9 @@ class Probe {
     let isAnswered = false;
     line.ask(requestOf(this.#target, true), {
       ...this.#hears(line),
-      status: (status) => {
+      status: (status, opening) => {
         isAnswered = true;
-        this.#judge(status);
+        this.#judge(status, opening);
       },
       ended: () => {
         if (isAnswered || this.#decided) return this.#finish();
@@ -157,7 +157,7 @@ class Probe {
 
   #hears(line: ProbeLine, ended: NonNullable<Asker["ended"]> = () => this.#finish()): Asker {
     return {
-      status: (status: number) => this.#judge(status),
+      status: (status, opening) => this.#judge(status, opening),
       whole: () => this.#whole(line),
       foreign: () => {
         this.#decide(false, this.#words("answered something that is not HTTP"));
@@ -167,8 +167,9 @@ class Probe {
     };
   }
 
-  #judge(status: number): void {
-    this.#decide(status < 400, this.#words(`answered ${status}`));
+  #judge(status: number, opening: string): void {
+    const ok = status < 400;
+    this.#decide(ok, this.#words(`answered ${status}${ok || opening === "" ? "" : `: ${opening}`}`));
   }
 
   /** All is answered, and the server would take another request on this line. */
@@ -202,6 +203,7 @@ class Probe {
   }
 
   #late(): void {
+    this.#line?.tell();
     const missing = this.#connected ? this.#words("had no answer") : "no connection";
     this.#decide(false, `${missing} within ${durationWords(this.#target.timeoutMs)}`, !this.#connected);
     this.#line?.close();

@@ -7,10 +7,13 @@ const longestBody = 64 * 1024;
 /** One buffer for all: libuv fills it and calls back before it reads for another socket. */
 const sharedBuffer = Buffer.alloc(16 * 1024);
 
+/** Statuses from here on are faults (RFC 9110 section 15), of which the beginning of the body is told as well. */
+const firstFault = 400;
+
 /** What comes of one question; each is told at most once, in this order. */
 export interface Asker {
   readonly connected?: () => void;
-  readonly status?: (status: number) => void;
+  readonly status?: (status: number, opening: string) => void;
   /** The answer is whole: the line is idle and may be asked again. */
   readonly whole?: () => void;
   /** What was answered is not HTTP. */
@@ -25,6 +28,7 @@ export class ProbeLine {
   #asker: Asker;
   #answer: HttpAnswer | undefined;
   #bytes = 0;
+  #isTold = false;
   #error: NodeJS.ErrnoException | undefined;
 
   constructor(host: string, port: number, asker: Asker) {
@@ -35,13 +39,17 @@ export class ProbeLine {
     this.#socket.on("error", (error) => {
       this.#error = error;
     });
-    this.#socket.on("close", () => this.#asker.ended?.(this.#error));
+    this.#socket.on("close", () => {
+      this.tell();
+      this.#asker.ended?.(this.#error);
+    });
   }
 
   ask(request: string, asker: Asker): void {
     this.#asker = asker;
     this.#answer = new HttpAnswer();
     this.#bytes = 0;
+    this.#isTold = false;
     this.#socket.write(request);
   }
 
@@ -59,6 +67,14 @@ export class ProbeLine {
     this.#socket.destroy();
   }
 
+  /** The status, when it has come and was not told yet: with a fault, its body was waited for. */
+  tell(): void {
+    const { status, opening } = this.#answer ?? {};
+    if (this.#isTold || status === undefined || opening === undefined) return;
+    this.#isTold = true;
+    this.#asker.status?.(status, opening);
+  }
+
   /** False stops the reading. */
   #read(bytes: number): boolean {
     const answer = this.#answer;
@@ -68,10 +84,10 @@ export class ProbeLine {
       this.close();
       return false;
     }
-    const before = answer.status;
     answer.read(sharedBuffer.toString("latin1", 0, bytes));
     if (answer.isForeign) this.#asker.foreign?.();
-    if (before === undefined && answer.status !== undefined) this.#asker.status?.(answer.status);
+    const isFault = answer.status !== undefined && answer.status >= firstFault;
+    if (!isFault || answer.opening !== "" || answer.isWhole) this.tell();
     if (answer.isWhole) {
       this.#answer = undefined;
       this.#asker.whole?.();
