@@ -198,7 +198,8 @@ describe("builds that cannot be", () => {
       expect(unreadable.code).toBe(2);
       expect((JSON.parse(unreadable.stdout) as Told).error).toMatchObject({
         code: "file_unreadable",
-        message: `No permission to read ${page}.`,
+        message: "A path of the project cannot go into the image.",
+        problems: [{ place: { file: page }, message: "There is no permission to read it." }],
       });
       await chmod(page, 0o644);
       expect((await asNobody("build")).code).toBe(0);

@@ -199,13 +199,11 @@ it("a script that nobody answers for is named, with what it wants and the remedy
   expect(skipped.inputDigest).not.toBe(locked.inputDigest);
 });
 
-it("a library folder that only ldconfig would make known is a need", async () => {
+it("a package may add a library folder, which ldconfig would make known otherwise", async () => {
   using archive = await testArchive(packages);
-  const locked = await packagesTree(archive.request(["mathlib"]));
-  await expect(locked.tree()).rejects.toMatchObject({
-    code: "package_needs_script",
-    problems: [{ message: "mathlib wants: the loader to search /opt/math/lib" }],
-  });
+  const tree = await (await packagesTree(archive.request(["mathlib"]))).tree();
+  expect(text(tree, "etc/ld.so.conf.d/math.conf")).toBe("/opt/math/lib\n");
+  expect(text(tree, "opt/math/lib/libmath.so.1")).toBe("library\n");
 });
 
 it("two packages with one path: an error, or the one that replaces the other", async () => {

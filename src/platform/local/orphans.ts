@@ -88,11 +88,12 @@ async function removeNamespace(name: string): Promise<void> {
   if (existsSync(namespacePath(name))) await exec(["ip", "netns", "del", name]);
 }
 
+/** None where the folder is missing, or only root may look: then nothing in it is ours. */
 function namesIn(folder: string): readonly string[] {
   try {
     return readdirSync(folder);
   } catch (error) {
-    if (isErrno(error, "ENOENT")) return [];
+    if (isErrno(error, "ENOENT") || isErrno(error, "EACCES")) return [];
     throw error;
   }
 }
