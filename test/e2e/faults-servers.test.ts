@@ -19,7 +19,24 @@ interface Ended {
 const faults = [
   ["exits at once", /exited with code 7 after/, undefined, "giving up"],
   ["never answers", /was not ready within 3 s: connection refused/, "connection refused", "thinking"],
-  ["answers 500", /was not ready within 3 s: GET \/ answered 500/, "GET / answered 500", undefined],
+  [
+    "listens for itself alone",
+    /was not ready within 3 s: connection refused: it listens on port 8080 only for itself/,
+    "connection refused: it listens on port 8080 only for itself",
+    undefined,
+  ],
+  [
+    "listens on another port",
+    /was not ready within 3 s: connection refused: it does not listen on port 8080, but on 3000/,
+    "connection refused: it does not listen on port 8080, but on 3000",
+    undefined,
+  ],
+  [
+    "answers 500",
+    /was not ready within 3 s: GET \/ answered 500: out of order/,
+    "GET / answered 500",
+    undefined,
+  ],
   ["serves after five seconds", /was not ready within 3 s/, "connection refused", undefined],
 ] as const satisfies readonly (readonly [Behaviour, RegExp, string | undefined, string | undefined])[];
 

@@ -7,7 +7,7 @@ import { exec } from "../../src/lib/exec.ts";
 import { freePort, type Installation } from "./harness.ts";
 
 const httpd = "/bin/busybox httpd -f -p 8080 -h /www";
-const answer500 = "printf 'HTTP/1.1 500 Oops\\nContent-Length: 0\\n\\n'";
+const answer500 = "printf 'HTTP/1.1 500 Oops\\r\\nContent-Length: 12\\r\\n\\r\\nout of order'";
 
 /** Scripts for busybox's shell: ways for a server to behave. Process 1 ends at SIGTERM only where it says so. */
 export const behaviours = {
@@ -16,6 +16,8 @@ export const behaviours = {
   "serves after five seconds": `trap exit TERM; /bin/busybox sleep 5 & wait; ${httpd} & wait`,
   "exits at once": "echo no configuration; echo giving up >&2; exit 7",
   "never answers": "trap exit TERM; echo thinking; /bin/busybox sleep 1000 & wait",
+  "listens for itself alone": `trap exit TERM; ${httpd.replace("8080", "127.0.0.1:8080")} & wait`,
+  "listens on another port": `trap exit TERM; ${httpd.replace("8080", "3000")} & wait`,
   "answers 500": `trap exit TERM; /bin/busybox nc -ll -p 8080 -e /bin/busybox sh -c "${answer500}" & wait`,
 } as const;
 

@@ -2,7 +2,7 @@ import type { KilnEvent } from "../api.ts";
 import type { Context } from "../context.ts";
 import { plainText } from "../output/text.ts";
 import { formatDuration } from "../output/units.ts";
-import { liveLines, newTroubleLines, type RolloutLook } from "./view.ts";
+import { liveLines, newTroubleLines, type RolloutLook, waitingLines } from "./view.ts";
 
 /** Shows a rollout as it goes: redrawn lines on a terminal, plain lines elsewhere, nothing with `--json`. */
 export interface Reporter {
@@ -33,6 +33,7 @@ export function createReporter(context: Context, sinceMs: number, fromMs = since
   const area = output.live ? output.liveArea() : undefined;
   let latest: RolloutLook | undefined;
   let lastSequence = 0;
+  const saidWaiting = new Map<string, number>();
 
   const redraw = () => {
     if (latest !== undefined) area?.show(liveLines(latest, clock.now(), output.noteStyle));
@@ -46,7 +47,10 @@ export function createReporter(context: Context, sinceMs: number, fromMs = since
 
   return {
     look: (look) => {
-      if (area === undefined) for (const line of newTroubleLines(latest, look)) say(line);
+      if (area === undefined) {
+        const waiting = waitingLines(look, clock.now(), saidWaiting);
+        for (const line of [...newTroubleLines(latest, look), ...waiting]) say(line);
+      }
       latest = look;
       redraw();
     },

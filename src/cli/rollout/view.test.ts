@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { aRollout } from "../../domain/testing.ts";
 import { createStyle } from "../output/style.ts";
 import { aServer, aStatus } from "../test-kit.ts";
-import { journey, liveLines } from "./view.ts";
+import { journey, liveLines, waitingLines } from "./view.ts";
 
 const style = createStyle(false);
 const before = [1, 2, 3].map((slot) => aServer({ id: `shop-1-${slot}-1`, release: 1 }));
@@ -24,6 +24,22 @@ test("a terminal shows both groups and who is not ready yet", () => {
     "  release 1  ●●●  3 ready",
     "    shop-2-2-1  starting  connection refused",
   ]);
+});
+
+test("where nothing is redrawn, what is waited for is told every ten seconds", () => {
+  const server = aServer({
+    id: "shop-2-1-1",
+    state: "starting",
+    sinceMs: 1_000,
+    health: "connection refused",
+  });
+  const status = aStatus({ servers: [...before, server] });
+  const said = new Map<string, number>();
+  const at = (nowMs: number) => waitingLines({ rollout: aRollout(), status }, nowMs, said);
+  expect(at(10_999)).toEqual([]);
+  expect(at(11_000)).toEqual(["Waiting for shop-2-1-1, starting for 10.0 s: connection refused"]);
+  expect(at(20_999)).toEqual([]);
+  expect(at(21_000)).toHaveLength(1);
 });
 
 test("before its first server there is a line for the new release too", () => {

@@ -56,6 +56,28 @@ export function newTroubleLines(before: RolloutLook | undefined, { status }: Rol
   return isNews && status !== undefined ? troubleLines(status) : [];
 }
 
+/** A server that is not ready after so long is told where nothing is redrawn, and again after as long. */
+const waitsLongMs = 10_000;
+
+/**
+ * What a rollout waits for: of each server of the new release that has long not been ready, its last health check. `said`
+ * remembers when (Unix time in ms) each was told.
+ */
+export function waitingLines(look: RolloutLook, nowMs: number, said: Map<string, number>): string[] {
+  const { rollout, status } = look;
+  if (rollout.phase !== "forward") return [];
+  return (status?.servers ?? []).flatMap((server) => {
+    const { id, release, state, sinceMs } = server;
+    const isWaitedFor = release === rollout.to && (state === "starting" || state === "creating");
+    if (!isWaitedFor || nowMs - (said.get(id) ?? sinceMs) < waitsLongMs) return [];
+    said.set(id, nowMs);
+    const condition = conditionOf(server);
+    return [
+      `Waiting for ${id}, ${state} for ${formatDuration(nowMs - sinceMs)}${condition && `: ${condition}`}`,
+    ];
+  });
+}
+
 /** `release 6 -> 7`, or `release 1` for the first. */
 export function journey(rollout: Rollout): string {
   const releases = rollout.from === undefined ? `${rollout.to}` : `${rollout.from} -> ${rollout.to}`;

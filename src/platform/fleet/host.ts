@@ -1,5 +1,6 @@
 import type { JobId, ServerId } from "../../domain/ids.ts";
 import type { Release } from "../../domain/release.ts";
+import type { Listener } from "../../lib/listeners.ts";
 import type { Access, Call, Evidence, LogReader, Readiness, Sight, Taint } from "../platform.ts";
 
 /** What a host is asked to start. */
@@ -88,6 +89,8 @@ export interface Host {
   runJob?(job: HostJob, call: Call): Promise<HostServer>;
   /** Absent: nobody is let into its servers. `isolate` remembers that it is out of traffic for good. */
   readonly access?: Access;
+  /** What a running server listens on; undefined when that cannot be told. Absent: it never can. */
+  listeners?(id: ServerId): readonly Listener[] | undefined;
   /** A server was not reached: the next `list` looks whether everything around servers is as it should be. */
   suspect?(): void;
   /** What the last `list` has found wrong with what servers share, also what was mended lately. From memory. */

@@ -30,6 +30,8 @@ export interface Member {
   /** The machine's own address on the way to it; undefined when that is not known. */
   reachedFrom: string | undefined;
   health: Health | undefined;
+  /** Why connections to it are refused, in words that may be empty, and when (`Clock.elapsed`) that was looked up. */
+  explanation?: { readonly atMs: number; readonly words: string };
   /** The router has or had it with a weight above 0: requests may be open. */
   wasInTraffic: boolean;
   /** The router need not know it any more. */

@@ -107,6 +107,7 @@ test("nobody listens", async () => {
   await new Promise((done) => open.pop()?.close(done));
   expect(await networkProber().probe(target(port), never)).toEqual({
     ok: false,
+    refused: true,
     words: "connection refused",
   });
 });
@@ -202,8 +203,8 @@ test("a server that takes no connections any more is found within four checks, t
   await until(() => seen.asks === 2 && seen.sockets.size === 1);
   const closed = new Promise((done) => server.close(done));
   const results = [await probe(), await probe(), await probe(), await probe()];
-  expect(results).toContainEqual({ ok: false, words: "connection refused" });
-  expect(await probe()).toEqual({ ok: false, words: "connection refused" });
+  expect(results).toContainEqual({ ok: false, refused: true, words: "connection refused" });
+  expect(await probe()).toEqual({ ok: false, refused: true, words: "connection refused" });
   stop();
   await closed;
 });

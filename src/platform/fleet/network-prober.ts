@@ -132,7 +132,7 @@ class Probe {
     this.#connected = false;
     if (kept?.line?.isIdle) this.#timers.push(setTimeout(() => this.#giveUp(kept), besideMs));
     const ended = (error: NodeJS.ErrnoException | undefined) => {
-      if (error) this.#decide(false, errorWords(error), isUnreached(error));
+      if (error) this.#decide(false, errorWords(error), faultOf(error));
       else this.#decide(false, this.#words("was cut off without an answer"));
       this.#finish();
     };
@@ -147,7 +147,9 @@ class Probe {
     this.#connected = true;
     const { from } = this.#target;
     if (from !== undefined && line.localAddress !== from) {
-      this.#decide(false, "this machine sends packets for it elsewhere, and something there answers", true);
+      this.#decide(false, "this machine sends packets for it elsewhere, and something there answers", {
+        unreached: true,
+      });
     } else if (this.#kept !== undefined) {
       line.ask(requestOf(this.#target, this.#kept.rests === 0), this.#hears(line, ended));
       return;
@@ -205,7 +207,9 @@ class Probe {
   #late(): void {
     this.#line?.tell();
     const missing = this.#connected ? this.#words("had no answer") : "no connection";
-    this.#decide(false, `${missing} within ${durationWords(this.#target.timeoutMs)}`, !this.#connected);
+    this.#decide(false, `${missing} within ${durationWords(this.#target.timeoutMs)}`, {
+      unreached: !this.#connected,
+    });
     this.#line?.close();
   }
 
@@ -215,10 +219,10 @@ class Probe {
   }
 
   /** The first word counts; the timer goes on so that a body without end is cut off. */
-  #decide(ok: boolean, words: string, unreached = false): void {
+  #decide(ok: boolean, words: string, { unreached, refused }: Fault = {}): void {
     if (this.#decided) return;
     this.#decided = true;
-    this.#resolve({ ok, words, ...(unreached ? { unreached } : {}) });
+    this.#resolve({ ok, words, ...(unreached ? { unreached } : {}), ...(refused ? { refused } : {}) });
   }
 
   #words(what: string): string {
@@ -235,9 +239,12 @@ function requestOf({ check, host, address = "", port }: ProbeTarget, keep: boole
   return `GET ${safePath} HTTP/1.1\r\nHost: ${authority}\r\nUser-Agent: kiln-health\r\nAccept: */*\r\nConnection: ${connection}\r\n\r\n`;
 }
 
+type Fault = Pick<ProbeResult, "unreached" | "refused">;
+
 /** Refused is reached. */
-function isUnreached({ code = "" }: NodeJS.ErrnoException): boolean {
-  return ["EHOSTUNREACH", "ENETUNREACH", "ETIMEDOUT", "EADDRNOTAVAIL"].includes(code);
+function faultOf({ code = "" }: NodeJS.ErrnoException): Fault {
+  const unreached = ["EHOSTUNREACH", "ENETUNREACH", "ETIMEDOUT", "EADDRNOTAVAIL"].includes(code);
+  return { unreached, refused: code === "ECONNREFUSED" };
 }
 
 function errorWords({ code, message }: NodeJS.ErrnoException): string {

@@ -4,16 +4,19 @@ import { clauseOf, KilnError } from "../../lib/errors.ts";
 import type { Background } from "./background.ts";
 import type { Endings } from "./endings.ts";
 import { overdueWords } from "./failure.ts";
-import { judge, newHealth, nextProbeMs } from "./health.ts";
+import { judge, newHealth, nextProbeMs, type ProbeResult } from "./health.ts";
 import type { Host, HostServer } from "./host.ts";
 import { type Limiter, limiter } from "./limiter.ts";
 import type { Group, Member, Memory } from "./memory.ts";
 import type { Prober } from "./prober.ts";
+import { refusalReason } from "./refusal.ts";
 import type { Traffic } from "./traffic.ts";
 
 const createTimeoutMs = 60_000;
 const createTries = 3;
 const createPauseMs = 1000;
+/** A server that refuses connections for so long is looked at, and again after as long. */
+const oddAfterMs = 2_000;
 
 export interface ServersOptions {
   readonly host: Host;
@@ -137,13 +140,31 @@ export class Servers {
         if (signal.aborted) return;
         if (result.unreached) this.#o.host.suspect?.();
         if (!result.ok || spec.check.kind === "alive") this.#o.onDoubt(member);
-        const health = judge(member.health, result, spec, this.#now());
+        const health = judge(member.health, this.#explained(member, result), spec, this.#now());
         this.#takeHealth(member, health);
         await background.clock.sleep(Math.max(0, nextProbeMs(health, spec, startedMs) - this.#now()), signal);
       }
     } catch (error) {
       if (!signal.aborted) throw error;
     }
+  }
+
+  /** A server that starts and refuses connections for a while: what it listens on tells why. */
+  #explained(member: Member, result: ProbeResult): ProbeResult {
+    const { health, explanation } = member;
+    const port = member.release.shape.port;
+    if (!result.refused || port === undefined || health?.phase !== "starting") return result;
+    const now = this.#now();
+    if (now - health.sinceMs < oddAfterMs) return result;
+    if (explanation === undefined || now - explanation.atMs >= oddAfterMs) {
+      const listeners = this.#o.host.listeners?.(member.id);
+      member.explanation = {
+        atMs: now,
+        words: listeners === undefined ? "" : refusalReason(port, listeners),
+      };
+    }
+    const words = member.explanation?.words ?? "";
+    return words === "" ? result : { ...result, words: `${result.words}: ${words}` };
   }
 
   #takeHealth(member: Member, health: NonNullable<Member["health"]>): void {

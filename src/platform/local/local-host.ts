@@ -3,7 +3,9 @@ import { isHostedId, parseServerId, type ServerId } from "../../domain/ids.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { KilnError, toKilnError } from "../../lib/errors.ts";
 import { watchFolder } from "../../lib/folder-watch.ts";
+import { type Listener, parseListeners } from "../../lib/listeners.ts";
 import type { Logger } from "../../lib/log.ts";
+import { isAlive, readIfThere } from "../../lib/proc.ts";
 import type { StateFolder } from "../../lib/state-folder.ts";
 import type { Host, HostServer } from "../fleet/host.ts";
 import type { Call, ConfigSource, EvidenceKeeper, ImageSource, SecretSource } from "../platform.ts";
@@ -75,6 +77,7 @@ export function localHost(options: LocalHostOptions): Host {
       await options.images.open(release.image, call);
     },
     suspect: () => host.network.suspect(),
+    listeners: (id) => listenersOf(host, checked(id)),
     troubles: () => host.network.troubles(),
     sight: host.sight,
     access: {
@@ -86,6 +89,13 @@ export function localHost(options: LocalHostOptions): Host {
       read: (id, how, signal) => readLog(host, checked(id), how, signal),
     },
   };
+}
+
+function listenersOf(host: HostContext, id: ServerId): readonly Listener[] | undefined {
+  const process = host.records.read(id)?.running?.process;
+  if (process === undefined) return undefined;
+  const tables = ["tcp", "tcp6"].map((name) => readIfThere(`/proc/${process.pid}/net/${name}`) ?? "");
+  return isAlive(process) ? parseListeners(...tables) : undefined;
 }
 
 /** What does not end now is tried again with the next look; the others are told of meanwhile. */

@@ -1,12 +1,7 @@
 import { readdir, readFile, readlink } from "node:fs/promises";
 import { KilnError } from "../../lib/errors.ts";
 import { readTextIfExists } from "../../lib/files.ts";
-
-/** A listening TCP socket of this network namespace. */
-export interface Listener {
-  readonly port: number;
-  readonly inode: string;
-}
+import { type Listener, parseListeners } from "../../lib/listeners.ts";
 
 /**
  * Throws `port_taken`, naming the program where /proc tells it, when one of the ports has a listener, and `not_root`
@@ -35,23 +30,10 @@ function portPrivileged(port: number, lowest: number): KilnError {
   });
 }
 
-/** Every listening TCP socket, of both address families: a door wants the port on all addresses. */
+/** Every listening TCP socket of this network namespace, of both address families: a door wants the port on all addresses. */
 export async function listeners(): Promise<readonly Listener[]> {
   const tables = await Promise.all(["/proc/net/tcp", "/proc/net/tcp6"].map(readTextIfExists));
-  return tables.flatMap((table) => parseListeners(table ?? ""));
-}
-
-/** Reads a table in the form of proc(5), `/proc/net/tcp`: hexadecimal ports, state 0A is listening. */
-export function parseListeners(table: string): readonly Listener[] {
-  return table
-    .split("\n")
-    .slice(1)
-    .map((line) => line.trim().split(/\s+/))
-    .filter((fields) => fields[3] === "0A")
-    .map((fields) => ({
-      port: Number.parseInt(fields[1]?.split(":")[1] ?? "", 16),
-      inode: fields[9] ?? "",
-    }));
+  return parseListeners(...tables.map((table) => table ?? ""));
 }
 
 export function portTaken(port: number, holder: string | undefined): KilnError {

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { openStateFolder } from "../../lib/state-folder.ts";
 import { routerPaths } from "./paths.ts";
-import { mayBindAnyPort, parseListeners } from "./ports.ts";
+import { mayBindAnyPort } from "./ports.ts";
 import { readinessOf } from "./probe.ts";
 import { serialQueue } from "./queue.ts";
 import { batches } from "./socket.ts";
@@ -14,15 +14,6 @@ test("an old HAProxy is a problem with a remedy", () => {
   expect(readinessOf("HAProxy version 3.0-dev1").problems).toEqual([]);
   expect(readinessOf("HA-Proxy version 2.2.9").problems[0]?.what).toBe("HAProxy 2.2.9 is older than 2.6.");
   expect(readinessOf("").problems).toHaveLength(1);
-});
-
-test("listeners are told from other sockets", () => {
-  const table = [
-    "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode",
-    "   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 4242 1 0",
-    "   1: 0100007F:1F91 0100007F:1F90 01 00000000:00000000 00:00000000 00000000     0        0 4243 1 0",
-  ].join("\n");
-  expect(parseListeners(table)).toEqual([{ port: 8080, inode: "4242" }]);
 });
 
 test("who may open low ports is told by a capability, not by a name", () => {

@@ -1,0 +1,35 @@
+import { readFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { endianness } from "node:os";
+import { expect, test } from "vitest";
+import { parseListeners } from "./listeners.ts";
+
+const own = () =>
+  parseListeners(...["tcp", "tcp6"].map((name) => readFileSync(`/proc/self/net/${name}`, "utf8")));
+
+test.skipIf(endianness() === "BE").each([
+  ["127.0.0.1", "loopback"],
+  ["::1", "loopback"],
+  ["::ffff:127.0.0.1", "loopback"],
+  ["0.0.0.0", "any"],
+  ["::", "any"],
+])("a real socket at %s is reached as %s", async (host, reach) => {
+  const server = createServer();
+  const failed = await new Promise<Error | undefined>((resolve) => {
+    server.on("error", resolve);
+    server.listen(0, host, () => resolve(undefined));
+  });
+  if (failed) return console.log(`Skipped: ${host} cannot be listened at here: ${failed.message}.`);
+  const address = server.address();
+  const port = typeof address === "object" ? address?.port : undefined;
+  expect(own().filter((listener) => listener.port === port)).toMatchObject([{ port, reach }]);
+  await new Promise((done) => server.close(done));
+  expect(own().filter((listener) => listener.port === port)).toEqual([]);
+});
+
+test("another address, and connections that do not listen", () => {
+  const table = `  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
+   0: 0202DB0A:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 4711 1
+   1: 0202DB0A:1F91 0102DB0A:0050 01 00000000:00000000 00:00000000 00000000     0        0 4712 1`;
+  expect(parseListeners(table)).toEqual([{ port: 8080, reach: "one", inode: "4711" }]);
+});

@@ -1,0 +1,29 @@
+/** A TCP socket that listens. */
+export interface Listener {
+  readonly port: number;
+  /** `any`: every address; `loopback`: only programs of the same network namespace reach it; `one`: a single other one. */
+  readonly reach: "any" | "loopback" | "one";
+  /** Of sockfs: what /proc/PID/fd/N of who holds it links to, `socket:[INODE]`. */
+  readonly inode: string;
+}
+
+/** TCP_LISTEN of linux/tcp_states.h. */
+const listening = "0A";
+
+/** Reads tables in the form of proc_net(5), `tcp` and `tcp6`: addresses in hexadecimal, each 32 bits in the machine's order. */
+export function parseListeners(...tables: readonly string[]): readonly Listener[] {
+  return tables
+    .flatMap((table) => table.split("\n").slice(1))
+    .map((line) => line.trim().split(/\s+/))
+    .filter((columns) => columns[3] === listening)
+    .map((columns) => {
+      const [address = "", port = ""] = columns[1]?.split(":") ?? [];
+      return { port: Number.parseInt(port, 16), reach: reachOf(address), inode: columns[9] ?? "" };
+    });
+}
+
+/** 127.0.0.0/8 also as an IPv4-mapped address (RFC 4291 section 2.5.5.2), and ::1. */
+function reachOf(address: string): Listener["reach"] {
+  if (/^0+$/.test(address)) return "any";
+  return /^(0{16}0*FFFF0000)?[0-9A-F]{6}7F$|^0{24}01000000$/.test(address) ? "loopback" : "one";
+}
