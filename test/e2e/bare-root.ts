@@ -48,12 +48,18 @@ export async function makeBareRoot(): Promise<BareRoot> {
     await exec(["git", "-C", checkout, "bundle", "create", "--quiet", join(root, "kiln.bundle"), "HEAD"]);
     return {
       run: (title, commandLine) => timed(title, () => enter(root, commandLine)),
-      [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }),
+      [Symbol.dispose]: () => removeRoot(folder),
     };
   } catch (error) {
-    rmSync(folder, { recursive: true, force: true });
+    removeRoot(folder);
     throw error;
   }
+}
+
+/** Image files of a run that was ended in the middle are immutable. */
+function removeRoot(folder: string): void {
+  spawnSync("chattr", ["-R", "-f", "-i", folder]);
+  rmSync(folder, { recursive: true, force: true });
 }
 
 async function unpackBase(folder: string, root: string): Promise<void> {
