@@ -159,20 +159,16 @@ export function droppingChains(listing: string): readonly string[] {
   return found;
 }
 
+/** Two calls in one namespace: in the transaction that makes it, nft lists a table without its defaults. */
+const tryAndList = `nft -f - && exec ${listArgv.join(" ")} list table inet "$0"`;
+
 /**
- * The rules as this machine's nft lists them once the kernel has them: tried in a network namespace that nobody uses, so
- * that what is compared follows from what Kiln asks for and never from what it finds.
+ * The rules as this machine's nft lists them once the kernel has them: tried in a network namespace without a name, which
+ * ends with the program, so that what is compared follows from what Kiln asks for and never from what it finds.
  */
 export async function listingOf(tag: string, rules: string): Promise<string> {
-  const namespace = `${bridgeName(tag)}-${process.pid}`;
-  const inside = ["nsenter", `--net=${namespacePath(namespace)}`] as const;
-  await exec(["ip", "netns", "add", namespace]);
-  try {
-    await exec([...inside, "nft", "-f", "-"], { input: rules });
-    return (await exec([...inside, ...listArgv, "list", "table", "inet", bridgeName(tag)])).stdout;
-  } finally {
-    await exec(["ip", "netns", "del", namespace]);
-  }
+  const argv = ["unshare", "--net", "sh", "-c", tryAndList, bridgeName(tag)] as const;
+  return (await exec([...argv], { input: rules })).stdout;
 }
 
 /** Without iptables nothing else can have set a policy with it. */
