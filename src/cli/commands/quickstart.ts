@@ -31,7 +31,7 @@ interface QuickstartOptions {
   readonly keep?: boolean;
 }
 
-/** The main job in less than a minute, on a real nginx in a place of its own. 1 when a request was lost. */
+/** The main job in about a minute, on a real nginx in a place of its own. 1 when a request was lost. */
 export async function run(given: Context, options: QuickstartOptions): Outcome {
   const playground = playgroundBeside(given.state);
   requireRoot();
