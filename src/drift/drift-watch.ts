@@ -10,6 +10,7 @@ import type { Gap } from "./gap.ts";
 import { createLedger } from "./ledger.ts";
 import { startNetworkCheck } from "./network.ts";
 import { startScan } from "./scan.ts";
+import { withinShare } from "./share-of-time.ts";
 import { startTrace } from "./trace.ts";
 import { startWatch } from "./watch.ts";
 
@@ -22,6 +23,8 @@ export interface DriftWatchOptions {
 }
 
 const sameGapMs = 60_000;
+/** Of all time, what looks at everything after gaps may take: who silences events again and again must not keep this process busy. */
+const lookingShare = 0.1;
 
 export type Tier = IntegrityTier["name"];
 
@@ -59,10 +62,14 @@ export function startDriftWatch({ sight, tag, clock, log }: DriftWatchOptions): 
     ...{ sight, checks, clock, log },
     tell: (subject: Subject, difference: Difference) => ledger.note(subject, difference, seenBy),
   });
-  const lookAtAll = oneAfterTheOther(async () => {
+  async function all(signal: AbortSignal): Promise<void> {
     await scan.all();
-    await network.all(ending.signal);
-    await files.all(ending.signal);
+    await network.all(signal);
+    await files.all(signal);
+  }
+  const lookAtAll = withinShare(() => all(ending.signal), {
+    ...{ clock, share: lookingShare, signal: ending.signal },
+    failed: (error) => log.warn({ error: toKilnError(error).message }, "a scan failed"),
   });
   const toldAt = new Map<string, number>();
   /** The same again within a minute is not told. */
@@ -75,7 +82,7 @@ export function startDriftWatch({ sight, tag, clock, log }: DriftWatchOptions): 
   }
   function gap(one: Gap): void {
     if (ending.signal.aborted) return;
-    lookAtAll().catch((error) => log.warn({ error: toKilnError(error).message }, "a scan failed"));
+    lookAtAll();
     tellGap(one);
   }
   const tier = (): Tier => (trace.sees() ? "kernel" : "scan");
@@ -120,9 +127,7 @@ export function startDriftWatch({ sight, tag, clock, log }: DriftWatchOptions): 
     watchGap: (tell) => subscribe(gaps, tell),
     findings: ledger.findings,
     async inspect(call) {
-      await scan.all();
-      await network.all(call.signal);
-      await files.all(call.signal);
+      await all(call.signal);
       call.signal.throwIfAborted();
       return ledger.findings();
     },
@@ -135,24 +140,6 @@ export function startDriftWatch({ sight, tag, clock, log }: DriftWatchOptions): 
       watching[Symbol.dispose]();
       await Promise.all([trace, scan, files, network].map((detector) => detector[Symbol.asyncDispose]()));
     },
-  };
-}
-
-/** Whatever asks while the work is done has it done once more after that. */
-function oneAfterTheOther(work: () => Promise<void>): () => Promise<void> {
-  let running: Promise<void> | undefined;
-  let next: Promise<void> | undefined;
-  const start = () => {
-    next = undefined;
-    running = work().finally(() => {
-      running = undefined;
-    });
-    return running;
-  };
-  return () => {
-    if (running === undefined) return start();
-    next ??= running.catch(() => {}).then(start);
-    return next;
   };
 }
 
