@@ -34,7 +34,9 @@ const prometheus = (...values: readonly string[]) =>
 function judge(analysis: object) {
   const clock = new FakeClock(1000);
   const platform = { ...fakePlatform(clock).platform, traffic: { read: async () => [] } };
-  const traffic = { read: async () => [{ release: 2, requests: 1, errors: 0, latency: [] }] };
+  const traffic = {
+    read: async () => [{ id: "a", service: "shop", release: 2, requests: 1, errors: 0, latency: [] }],
+  };
   return createAnalyst({ platform: { ...platform, name: "fake", traffic } as never, clock }).judge(
     desired,
     rollout,
@@ -75,7 +77,9 @@ test("an HTTP check passes with 2xx and fails with anything else", async () => {
 test("requests are counted from the first look on, and anew when somebody has resumed the rollout", async () => {
   const clock = new FakeClock(1000);
   let requests = 0;
-  const traffic = { read: async () => [{ release: 2, requests, errors: 0, latency: [] }] };
+  const traffic = {
+    read: async () => [{ id: "a", service: "shop", release: 2, requests, errors: 0, latency: [] }],
+  };
   const analyst = createAnalyst({ platform: { ...fakePlatform(clock).platform, traffic }, clock });
   const look = async (of: typeof rollout) => {
     requests += 30;

@@ -1,7 +1,8 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { compare, type ReleaseTraffic, trafficBetween, worstOf } from "../domain/analysis.ts";
+import { compare, worstOf } from "../domain/analysis.ts";
 import type { DesiredService, Rollout, Verdict } from "../domain/rollout.ts";
 import type { AnalysisSpec } from "../domain/spec.ts";
+import { type TrafficCounter, trafficBetween } from "../domain/traffic.ts";
 import type { Clock } from "../lib/clock.ts";
 import { clauseOf } from "../lib/errors.ts";
 import type { Call, Platform } from "../platform/platform.ts";
@@ -28,7 +29,7 @@ export interface AnalystOptions {
  * comparison anew, and so does a controller that has started in between: it asks for a sample of its own.
  */
 export function createAnalyst({ platform, clock, ask = fetch }: AnalystOptions): Analyst {
-  const baselines = new Map<string, readonly ReleaseTraffic[]>();
+  const baselines = new Map<string, readonly TrafficCounter[]>();
 
   async function compareTraffic(
     { service }: DesiredService,
@@ -43,17 +44,9 @@ export function createAnalyst({ platform, clock, ask = fetch }: AnalystOptions):
       baselines.clear();
       baselines.set(key, now);
     }
-    const since = (release: number | undefined) => {
-      const after = now.find((t) => t.release === release);
-      return (
-        after &&
-        trafficBetween(
-          (before ?? now).find((t) => t.release === release),
-          after,
-        )
-      );
-    };
-    return compare(spec, since(rollout.from), since(rollout.to));
+    const since = trafficBetween(before ?? now, now);
+    const of = (release: number | undefined) => since.find((traffic) => traffic.release === release);
+    return compare(spec, of(rollout.from), of(rollout.to));
   }
 
   return {

@@ -17,6 +17,7 @@ import { createQueries } from "./queries.ts";
 import { createReproduce } from "./reproduce.ts";
 import { createSecretCommands } from "./secrets.ts";
 import { freshLook } from "./timekeeper.ts";
+import { TrafficRecorder } from "./traffic-recorder.ts";
 import { recordWatch } from "./watch-events.ts";
 
 export interface ControllerOptions {
@@ -59,6 +60,14 @@ export function startController(options: ControllerOptions): Controller {
     signal: AbortSignal.timeout(requestTimeoutMs),
     deadline: clock.now() + requestTimeoutMs,
   });
+  const recorder = new TrafficRecorder({
+    store,
+    traffic: platform.traffic,
+    clock,
+    log,
+    call,
+    seen: loop.seen,
+  });
   const probe = remembered(() => platform.probe(call()), clock);
   return {
     ...createCommands({ store, platform, images, clock, loop, call }),
@@ -88,7 +97,7 @@ export function startController(options: ControllerOptions): Controller {
     shutdown: async () => options.onShutdown(),
     close: async () => {
       telling?.[Symbol.dispose]();
-      await loop.close();
+      await Promise.all([recorder.close(), loop.close()]);
     },
   };
 }

@@ -1,35 +1,15 @@
 import { compareLatency } from "./latency.ts";
 import type { Verdict } from "./rollout.ts";
 import type { AnalysisSpec } from "./spec.ts";
-
-/** What a router has counted for one release since it was started; it only grows, unless the router starts anew. */
-export interface ReleaseTraffic {
-  readonly release: number;
-  readonly requests: number;
-  /** Answers of 500 and above, and requests that got none. */
-  readonly errors: number;
-  /** Answers by response time: one count for each of `latencyBoundsMs`, and one for what was slower. */
-  readonly latency: readonly number[];
-}
-
-/** The counts of a span of time; of a router that was started in between, those since then. */
-export function trafficBetween(before: ReleaseTraffic | undefined, after: ReleaseTraffic): ReleaseTraffic {
-  if (before === undefined || before.requests > after.requests) return after;
-  return {
-    release: after.release,
-    requests: after.requests - before.requests,
-    errors: Math.max(0, after.errors - before.errors),
-    latency: after.latency.map((count, i) => Math.max(0, count - (before.latency[i] ?? 0))),
-  };
-}
+import type { TrafficCounts } from "./traffic.ts";
 
 type Finding = Omit<Verdict, "atMs">;
 
 /** Compares the new release with the old one over the same span of time. Too small a sample is never a pass. */
 export function compare(
   spec: AnalysisSpec,
-  old: ReleaseTraffic | undefined,
-  fresh: ReleaseTraffic | undefined,
+  old: TrafficCounts | undefined,
+  fresh: TrafficCounts | undefined,
 ): Finding {
   const requests = fresh?.requests ?? 0;
   if (fresh === undefined || requests < spec.minRequests) {
@@ -52,7 +32,7 @@ interface Part {
   readonly words: string;
 }
 
-function compareErrors(spec: AnalysisSpec, old: ReleaseTraffic | undefined, fresh: ReleaseTraffic): Part {
+function compareErrors(spec: AnalysisSpec, old: TrafficCounts | undefined, fresh: TrafficCounts): Part {
   const before = rateOf(old);
   const after = rateOf(fresh);
   return {
@@ -61,7 +41,7 @@ function compareErrors(spec: AnalysisSpec, old: ReleaseTraffic | undefined, fres
   };
 }
 
-function rateOf(traffic: ReleaseTraffic | undefined): number {
+function rateOf(traffic: TrafficCounts | undefined): number {
   return traffic === undefined || traffic.requests === 0 ? 0 : traffic.errors / traffic.requests;
 }
 

@@ -1,10 +1,10 @@
 import type { Shares } from "../domain/actions.ts";
-import type { ReleaseTraffic } from "../domain/analysis.ts";
 import type { Finding, IntegrityTier } from "../domain/drift.ts";
 import type { ImageDigest, JobId, ServerId, ServiceKey } from "../domain/ids.ts";
 import type { Observation } from "../domain/observation.ts";
 import type { Release, ReleaseSecret } from "../domain/release.ts";
 import type { JobSpec } from "../domain/spec.ts";
+import type { TrafficCounter } from "../domain/traffic.ts";
 import type { LoopDevice } from "../lib/loop-device.ts";
 
 export type PlatformName = "local" | "docker" | "vm" | "kubernetes" | "terraform" | "fake";
@@ -246,8 +246,8 @@ export interface JobRunner {
 }
 
 export interface TrafficStats {
-  /** What the data plane has counted for each release of the service that it gives traffic to. */
-  read(service: ServiceKey, call: Call): Promise<readonly ReleaseTraffic[]>;
+  /** What the data plane has counted for the servers that it gives traffic to: of one service, or of all. */
+  read(service: ServiceKey | undefined, call: Call): Promise<readonly TrafficCounter[]>;
 }
 
 export interface LogReader {

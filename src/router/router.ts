@@ -66,8 +66,8 @@ export interface Router {
    * to the end of the server.
    */
   closeLong?(service: ServiceKey, target: ServerId, progress: number, options: RouterOptions): Promise<void>;
-  /** What each of the service's targets has answered so far; nothing for a service of plain TCP or a preview. */
-  counts(service: ServiceKey, options: RouterOptions): Promise<readonly TargetCounts[]>;
+  /** What each target has answered so far, of one service or of all; nothing for services of plain TCP and previews. */
+  counts(service: ServiceKey | undefined, options: RouterOptions): Promise<readonly TargetCounts[]>;
   /**
    * Checks that these doors could be opened for this service, changing nothing. Throws like `apply`. A certificate that
    * the service has at that door already is not looked at again: what serves must not stand against a rollback. A service

@@ -168,6 +168,25 @@ const migrations: readonly string[] = [
   ) STRICT;
   CREATE INDEX sessions_by_server ON sessions (server);
   `,
+  `
+  -- What releases answered, by minute or hour; it outlives service and release. latency: counts by response time.
+  CREATE TABLE traffic (
+    service TEXT NOT NULL,
+    release INTEGER NOT NULL,
+    span_ms INTEGER NOT NULL,
+    at_ms INTEGER NOT NULL,
+    requests INTEGER NOT NULL,
+    errors INTEGER NOT NULL,
+    latency TEXT NOT NULL,
+    least_ready INTEGER NOT NULL,
+    minutes INTEGER NOT NULL,
+    ready_minutes INTEGER NOT NULL,
+    PRIMARY KEY (service, at_ms, release, span_ms)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX traffic_by_age ON traffic (span_ms, at_ms);
+  -- One row: the counters of the data plane as they were last read.
+  CREATE TABLE traffic_reading (id INTEGER PRIMARY KEY CHECK (id = 1), counters TEXT NOT NULL) STRICT;
+  `,
 ];
 
 /** The version that this Kiln writes. */

@@ -9,6 +9,7 @@ import type { ServerFailure } from "../domain/observation.ts";
 import type { Release, ReleaseDraft } from "../domain/release.ts";
 import type { DesiredService, Rollout } from "../domain/rollout.ts";
 import type { RolloutPolicy, UpkeepPolicy } from "../domain/spec.ts";
+import type { TrafficCounter, TrafficSpan } from "../domain/traffic.ts";
 import type { Clock } from "../lib/clock.ts";
 import { applyChange } from "./apply.ts";
 import { selectContent } from "./contents.ts";
@@ -66,6 +67,7 @@ import {
   selectTaints,
   takeTainted,
 } from "./taints.ts";
+import { recordTraffic, selectReading, selectTraffic } from "./traffic.ts";
 import type { Workbench } from "./workbench.ts";
 
 export type {
@@ -170,6 +172,18 @@ export interface Store extends Disposable {
   recordServers(news: readonly NewEvent[], failures: readonly (readonly [ServiceKey, ServerFailure])[]): void;
   /** Of one release, or of all that are kept; oldest first. */
   failures(service: ServiceKey, release?: number): readonly ServerFailure[];
+  /**
+   * Adds to what is known of releases' traffic, and remembers the counters it was computed from. It is bounded: minutes
+   * become hours after two days, hours are forgotten after 400 days. No event tells of it.
+   */
+  recordTraffic(spans: readonly TrafficSpan[], counters: readonly TrafficCounter[]): void;
+  /** The counters that were given last. */
+  trafficReading(): readonly TrafficCounter[];
+  /** What is known of a service's traffic within these moments, by minute or hour and release; oldest first. */
+  traffic(
+    service: ServiceKey,
+    within: { readonly sinceMs: number; readonly untilMs: number },
+  ): readonly TrafficSpan[];
   /** For what happened outside the recorded state. */
   appendEvent(event: NewEvent): KilnEvent;
   readonly log: LogOfStore;
@@ -249,6 +263,9 @@ export function openStore(path: string, options: { readonly clock: Clock }): Sto
     recordFailure: (service, failure) => changing(() => recordFailure(bench, service, failure)),
     recordServers: (news, failures) => changing(() => recordServers(bench, news, failures)),
     failures: (service, release) => selectFailures(db, service, release),
+    recordTraffic: (spans, counters) => changing(() => recordTraffic(db, spans, counters, clock.now())),
+    trafficReading: () => selectReading(db),
+    traffic: (service, within) => selectTraffic(db, service, within),
     appendEvent: (event) => changing(() => log.append(event)),
     events: (query = {}) => selectEvents(db, query),
     lastSequence: () => selectLast(db).sequence,

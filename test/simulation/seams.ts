@@ -119,7 +119,7 @@ export function seamRouter(router: Router, seams: Seams): Router {
       through(seams, call("open", service), o.signal, () => router.open(service, id, o)),
     counts: (service, o) =>
       through(seams, call("counts", service), o.signal, () => {
-        machine.countRequests(service);
+        if (service !== undefined) machine.countRequests(service);
         return router.counts(service, o);
       }),
     check: (service, doors, o) =>

@@ -36,7 +36,8 @@ export function fakeRouter(world: FakeWorld): Router {
       }),
     counts: (service, options) =>
       perform("counts", service, options, () => {
-        const ids = world.routes.get(service)?.targets.map((t) => t.id) ?? [];
+        const routes = service === undefined ? [...world.routes.values()] : [world.routes.get(service)];
+        const ids = routes.flatMap((route) => route?.targets.map((t) => t.id) ?? []);
         return ids.flatMap((id) => world.counts.get(id) ?? []);
       }),
     check: (service, doors, options) =>

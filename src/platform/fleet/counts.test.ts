@@ -1,14 +1,9 @@
 import { expect, test } from "vitest";
-import { trafficByRelease } from "./counts.ts";
+import { countersOf } from "./counts.ts";
 
-test("servers of a release are added up, also when one has answered nothing yet", () => {
-  const counts = [
-    { id: "shop-1-1-1", requests: 10, errors: 1, latency: [4, 6] },
-    { id: "shop-1-2-1", requests: 5, errors: 0, latency: [] },
-    { id: "shop-2-1-1", requests: 7, errors: 7, latency: [0, 7] },
-  ];
-  expect(trafficByRelease(counts)).toEqual([
-    { release: 1, requests: 15, errors: 1, latency: [4, 6] },
-    { release: 2, requests: 7, errors: 7, latency: [0, 7] },
+test("a server's id tells whose requests it counted", () => {
+  const counts = { requests: 10, errors: 1, latency: [4, 6] };
+  expect(countersOf([{ id: "shop.staging-2-1-1", ...counts }])).toEqual([
+    { id: "shop.staging-2-1-1", service: "shop.staging", release: 2, ...counts },
   ]);
 });

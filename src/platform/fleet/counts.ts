@@ -1,24 +1,11 @@
-import type { ReleaseTraffic } from "../../domain/analysis.ts";
 import { parseServerId } from "../../domain/ids.ts";
+import type { TrafficCounter } from "../../domain/traffic.ts";
 import type { TargetCounts } from "../../router/router.ts";
 
-/** The counts of all servers of a release, added up. */
-export function trafficByRelease(counts: readonly TargetCounts[]): readonly ReleaseTraffic[] {
-  const byRelease = Map.groupBy(counts, ({ id }) => parseServerId(id)?.release ?? 0);
-  return [...byRelease].map(([release, targets]) =>
-    targets.reduce<ReleaseTraffic>(
-      (sum, target) => ({
-        release,
-        requests: sum.requests + target.requests,
-        errors: sum.errors + target.errors,
-        latency: addUp(sum.latency, target.latency),
-      }),
-      { release, requests: 0, errors: 0, latency: [] },
-    ),
-  );
-}
-
-function addUp(a: readonly number[], b: readonly number[]): readonly number[] {
-  const longer = a.length > b.length ? a : b;
-  return longer.map((_, i) => (a[i] ?? 0) + (b[i] ?? 0));
+/** The router counts for each server: the server's id names the counter. */
+export function countersOf(counts: readonly TargetCounts[]): readonly TrafficCounter[] {
+  return counts.flatMap((counted) => {
+    const name = parseServerId(counted.id);
+    return name === undefined ? [] : [{ ...counted, service: name.service, release: name.release }];
+  });
 }

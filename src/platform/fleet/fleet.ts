@@ -1,7 +1,6 @@
 import assert from "node:assert";
 import type { Shares } from "../../domain/actions.ts";
 import { previewDoor } from "../../domain/address.ts";
-import type { ReleaseTraffic } from "../../domain/analysis.ts";
 import type { ServerId, ServiceKey } from "../../domain/ids.ts";
 import { parseReproductionId, previewedBy, previewKey } from "../../domain/ids.ts";
 import type { Observation, ServiceWarning } from "../../domain/observation.ts";
@@ -25,7 +24,7 @@ import type {
   TrafficStats,
 } from "../platform.ts";
 import { Background } from "./background.ts";
-import { trafficByRelease } from "./counts.ts";
+import { countersOf } from "./counts.ts";
 import { Endings } from "./endings.ts";
 import type { Host } from "./host.ts";
 import { Jobs } from "./jobs.ts";
@@ -69,7 +68,9 @@ class HostFleet implements Fleet {
   readonly jobs?: JobRunner;
   readonly exec?: Access;
   readonly reproduce?: NonNullable<Platform["reproduce"]>;
-  readonly traffic: TrafficStats = { read: (service, call) => this.#countTraffic(service, call) };
+  readonly traffic: TrafficStats = {
+    read: async (service, call) => countersOf(await this.#router.counts(service, call)),
+  };
   readonly #host: Host;
   readonly #router: Router;
   readonly #clock: Clock;
@@ -221,10 +222,6 @@ class HostFleet implements Fleet {
     const watcher = (service: ServiceKey) => changed(service);
     this.#watchers.add(watcher);
     return { [Symbol.dispose]: () => void this.#watchers.delete(watcher) };
-  }
-
-  async #countTraffic(service: ServiceKey, call: Call): Promise<readonly ReleaseTraffic[]> {
-    return trafficByRelease(await this.#router.counts(service, call));
   }
 
   async preflight({ service, image, traffic }: Candidate, call: Call): Promise<void> {

@@ -383,6 +383,7 @@ withHaproxy("answers are counted by server, with their errors and response times
   expect(byId.get(slow.id)).toMatchObject({ requests: 3, errors: 0 });
   const slower = byId.get(slow.id)?.latency.slice(latencyBoundsMs.indexOf(100) + 1) ?? [];
   expect(slower.reduce((sum, count) => sum + count, 0)).toBe(3);
+  expect((await it.router.counts(undefined, options)).map(({ id }) => id).sort()).toEqual([fast.id, slow.id]);
   expect(await it.router.counts("unknown", options)).toEqual([]);
 });
 

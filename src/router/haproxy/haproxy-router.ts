@@ -276,10 +276,13 @@ async function openSessions(service: ServiceKey, target: ServerId, context: Cont
 }
 
 /** Read without waiting for a turn: nothing is changed, and an old figure does no harm. */
-async function counts(service: ServiceKey, { paths, signal }: Context): Promise<readonly TargetCounts[]> {
-  const backend = backendName(service, "http");
+async function counts(
+  service: ServiceKey | undefined,
+  { paths, signal }: Context,
+): Promise<readonly TargetCounts[]> {
+  const backend = service === undefined ? undefined : backendName(service, "http");
   const [csv, table] = await Promise.all([
-    ask(paths.runtimeSocket, [`show stat ${backend} 4 -1`], signal),
+    ask(paths.runtimeSocket, [`show stat ${backend ?? -1} 4 -1`], signal),
     ask(paths.runtimeSocket, [`show table ${responseTimesTable}`], signal),
   ]);
   return parseCounts(csv ?? "", table ?? "", backend);

@@ -68,6 +68,12 @@ test("counts come from the server's row and its line in the table", () => {
     `# table: response-times, type: string\n0x5: key=shop-1-1-1 use=0 exp=0 ${counts.map((count, i) => `gpc${i}=${count}`).join(" ")}\n`;
   const counts = { id: "shop-1-1-1", requests: 10, errors: 3 };
   expect(parseCounts(csv, table(latency), "http:shop")).toEqual([{ ...counts, latency }]);
+  expect(parseCounts(`${csv}http:shop_preview,shop-1-1-1,0,7,0,0,0,0,\n`, table(latency), undefined)).toEqual(
+    [
+      { ...counts, latency },
+      { id: "other-1-1-1", requests: 9, errors: 0, latency: [] },
+    ],
+  );
   // In other classes than ours they say nothing.
   expect(parseCounts(csv, table([4, 6, 0]), "http:shop")).toEqual([{ ...counts, latency: [] }]);
 });

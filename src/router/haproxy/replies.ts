@@ -1,3 +1,4 @@
+import { previewedBy } from "../../domain/ids.ts";
 import { latencyBoundsMs } from "../../domain/latency.ts";
 import type { TargetCounts } from "../router.ts";
 
@@ -76,17 +77,24 @@ export function parseOpenSessions(csv: string, backend: string, server: string):
 }
 
 /**
- * Answers of every server of a backend, from the CSV of `show stat` (Management Guide, section 9.1) and the counters
- * of `show table` (section 9.3).
+ * Answers of every server of a backend, or of all that are no preview's, from the CSV of `show stat` (Management Guide,
+ * section 9.1) and the counters of `show table` (section 9.3).
  */
-export function parseCounts(csv: string, table: string, backend: string): readonly TargetCounts[] {
+export function parseCounts(
+  csv: string,
+  table: string,
+  backend: string | undefined,
+): readonly TargetCounts[] {
   const rows = csv.split("\n").map((line) => line.split(","));
   const header = rows.find((row) => row[0] === "# pxname") ?? [];
   const classes = new Map(
     [...table.matchAll(/ key=(\S+) .*$/gm)].map(([line, id = ""]) => [id, latencyIn(line)] as const),
   );
   return rows
-    .filter((row) => row[0] === backend && row[1] !== "BACKEND")
+    .filter(
+      ([name = "", server]) =>
+        server !== "BACKEND" && (backend === undefined ? isCounted(name) : name === backend),
+    )
     .map((row) => {
       const at = (column: string) => Number(row[header.indexOf(column)] || 0);
       const answers = ["1xx", "2xx", "3xx", "4xx", "5xx", "other"].map((kind) => at(`hrsp_${kind}`));
@@ -97,6 +105,10 @@ export function parseCounts(csv: string, table: string, backend: string): readon
         latency: classes.get(row[1] ?? "") ?? [],
       };
     });
+}
+
+function isCounted(backend: string): boolean {
+  return backend.startsWith("http:") && previewedBy(backend.slice("http:".length)) === undefined;
 }
 
 /** Nothing, of a router that was configured by a Kiln with other classes and has not been reloaded since. */
