@@ -1,8 +1,8 @@
 import { dataOf, type Entry } from "./entry.ts";
 
 /**
- * What an `audit.accepted` entry records, signed: somebody knows of these places, and has said why they are as they are. Who
- * can write to the database, but not sign, accepts nothing.
+ * What an `audit.accepted` entry records, signed: a person knows these findings and has given the reason. A program that
+ * can write to the database but not sign cannot accept anything.
  */
 export interface Acceptance {
   /** `user@machine`. */
@@ -10,13 +10,13 @@ export interface Acceptance {
   readonly reason: string;
   /** Ids of findings. */
   readonly breaks: readonly string[];
-  /** Where the first of them was; absent where there was none, and others had only written to the database. */
+  /** The entry of the first finding; absent without findings, when other programs had only written to the database. */
   readonly first?: number;
-  /** The last entry that was looked at for it. */
+  /** The last entry that was checked for it. */
   readonly upTo: number;
 }
 
-/** An acceptance as it stands in the log. */
+/** An acceptance as recorded in the log. */
 export interface RecordedAcceptance extends Acceptance {
   readonly sequence: number;
   /** Unix time in ms. */

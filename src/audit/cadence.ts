@@ -2,16 +2,16 @@ import type { Entry } from "./entry.ts";
 
 /** A controller writes a checkpoint after so many events, or so long after the first that it does not cover. */
 export const checkpointAfter = { events: 1_000, ms: 3_600_000 };
-/** It looks every ten seconds whether one is due: what may come meanwhile on a busy machine. */
+/** It checks every ten seconds whether one is due: how many events a busy machine may add meanwhile. */
 const patience = { events: 500, ms: 10 * 60_000 };
 
-/** Entries that should have had a checkpoint among them: the first and the last. */
+/** The first and the last of a range of entries that should contain a checkpoint. */
 export interface Overdue {
   readonly from: number;
   readonly to: number;
 }
 
-/** Says where a series of checkpoints has a hole: one that was taken away, or was never written. */
+/** Finds a gap in a series of checkpoints: one that was removed, or was never written. */
 export class Cadence {
   readonly #holes: Overdue[] = [];
   #first: Entry | undefined;

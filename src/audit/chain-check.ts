@@ -4,8 +4,8 @@ import { dataOf, digestOfEntry, type Entry, genesis, type Mark } from "./entry.t
 import { KeyRing } from "./key-ring.ts";
 
 /**
- * What is wrong at a place: its content, its number, the one before it, its key, its signature, what a checkpoint has seen,
- * the end of the log; or the controller has told of it.
+ * What is wrong with an entry: its content, its number, its link to the entry before, its key, its signature, a mismatch
+ * with a checkpoint, the end of the log; or a report of the controller.
  */
 type Fault =
   | "altered"
@@ -19,31 +19,31 @@ type Fault =
   | "unreadable"
   | "told";
 
-/** A place where the log is not what was written. */
+/** A place where the log was altered. */
 export interface Finding {
   /** The entry's sequence number. */
   readonly sequence: number;
-  /** What is wrong there: one sentence. */
+  /** The problem, in one sentence. */
   readonly message: string;
   readonly fault: Fault;
-  /** Names what is there now, as 32 hex digits: whatever is done to the place later makes it another finding. */
+  /** Identifies the present content, as 32 hex digits: any later change of the place makes another finding. */
   readonly id: string;
 }
 
-/** What the checks say; where it was found makes it a finding. */
+/** The result of a check; together with its place it is a finding. */
 type Complaint = Pick<Finding, "sequence" | "message" | "fault"> & { readonly witness?: Checkpoint };
 
 export interface ChainCheckOptions {
   readonly keys?: KeyRing;
-  /** Checkpoints that were kept elsewhere; their signatures have been checked. */
+  /** Checkpoints that were kept elsewhere; their signatures are already checked. */
   readonly checkpoints?: readonly Checkpoint[];
-  /** Where to begin in place of the log's start: the entry before the first that is added. */
+  /** Where to begin, instead of at the start of the log: the entry before the first one that is added. */
   readonly from?: Mark;
 }
 
 /**
- * Takes the entries of a log in their order, and says of each that cannot be right what is wrong. The log is right as far
- * as nobody who could write to it also held the signing key; see docs/audit.md.
+ * Checks the entries of a log in their order and reports the problem of each wrong one. The result holds as long as no
+ * one who could write to the log also had the signing key; see docs/audit.md.
  */
 export class ChainCheck {
   readonly #keys: KeyRing;
@@ -63,16 +63,16 @@ export class ChainCheck {
     return this.#last;
   }
 
-  /** Up to this entry a signed checkpoint vouches for the log. */
+  /** Signed checkpoints cover the log up to this entry. */
   get signed(): number {
     return this.#signed;
   }
 
-  /** What is wrong with it, and what a checkpoint has seen in its place. Then it goes on from what is there. */
+  /** The problems of this entry, and its mismatches with checkpoints. Then the check continues from the entry as it is. */
   add(entry: Entry): readonly Finding[] {
     const content = this.#content(entry);
     const complaint = this.#place(entry) ?? content ?? this.#link(entry);
-    // A key or a signature that was written counts, whatever was done to its neighbours.
+    // A valid key or signature counts, even if its neighbours were changed.
     const own = content === undefined ? this.#own(entry) : undefined;
     const wrong = complaint ?? own;
     const found = wrong === undefined ? [] : [this.#made(wrong, entry)];
@@ -88,16 +88,16 @@ export class ChainCheck {
     if (newest === undefined || newest.sequence <= this.#last.sequence) return undefined;
     const first = this.#last.sequence + 1;
     const gone = range(first, newest.sequence);
-    const message = `The log was cut off: ${gone} gone, and the checkpoint of ${timeOf(newest)} has seen them.`;
+    const message = `The log was cut off: ${gone} gone, but the checkpoint of ${timeOf(newest)} covers them.`;
     return this.#made({ sequence: first, message, fault: "cut", witness: newest }, undefined);
   }
 
-  /** The log cannot be read on from here. */
+  /** The rest of the log cannot be read. */
   unreadable(message: string): Finding {
     return this.#made({ sequence: this.#last.sequence + 1, message, fault: "unreadable" }, undefined);
   }
 
-  /** The id is of all that the complaint rests on, but not of its words, which may be put better one day. */
+  /** The id covers everything that the complaint is based on, but not its words, which may change. */
   #made(complaint: Complaint, entry: Entry | undefined): Finding {
     const { witness, ...rest } = complaint;
     const there = entry && [entry.sequence, entry.digest, digestOfEntry(entry)];
@@ -123,7 +123,7 @@ export class ChainCheck {
     if (digestOfEntry(entry) === entry.digest) return undefined;
     return {
       sequence: entry.sequence,
-      message: "It was altered: it does not have the content of its digest.",
+      message: "It was altered: its content does not match its digest.",
       fault: "altered",
     };
   }
@@ -135,7 +135,7 @@ export class ChainCheck {
     const first = Math.max(1, Math.min(told ?? sequence, sequence));
     return {
       sequence: first,
-      message: `It is not the one that was written: entry ${entry.sequence} was written after another ${sequence}.`,
+      message: `It was replaced: entry ${entry.sequence} was written after a different entry ${sequence}.`,
       fault: "link",
     };
   }
@@ -146,7 +146,7 @@ export class ChainCheck {
         if (this.#keys.announce(dataOf(entry))) return undefined;
         return {
           sequence: entry.sequence,
-          message: "It brings a signing key that nobody vouches for.",
+          message: "It adds a signing key that no trusted key has signed.",
           fault: "key",
         };
       case "audit.checkpoint":
@@ -157,7 +157,7 @@ export class ChainCheck {
       case "audit.broken":
         return {
           sequence: numberOf(dataOf(entry), "first") ?? entry.sequence,
-          message: `The controller saw in entry ${entry.sequence}: ${entry.message}`,
+          message: `The controller reported in entry ${entry.sequence}: ${entry.message}`,
           fault: "told",
         };
       default:
@@ -191,17 +191,22 @@ export class ChainCheck {
 
   #rewritten(witness: string, upTo: number): Complaint {
     const first = this.#signed + 1;
-    const which = first >= upTo ? "it was" : `from here to entry ${upTo} some were`;
+    const which =
+      first >= upTo ? "this entry was different" : `some entries from here to entry ${upTo} were different`;
     return {
       sequence: Math.min(first, upTo),
-      message: `The log was written anew: ${which} another when ${witness} was signed.`,
+      message: `The log was rewritten: ${which} when ${witness} was signed.`,
       fault: "rewritten",
     };
   }
 }
 
 function unsigned({ sequence }: Entry, what: string): Complaint {
-  return { sequence, message: `It is ${what} without a signature that counts.`, fault: "signature" };
+  return {
+    sequence,
+    message: `It is ${what} without a valid signature of a trusted key.`,
+    fault: "signature",
+  };
 }
 
 function range(first: number, last: number): string {

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { isErrno, KilnError } from "../lib/errors.ts";
 import { isSigned, keyIdOf } from "./signing-key.ts";
 
-/** What the controller vouches for at a time: that the log up to an entry is the one that it wrote. */
+/** The controller's statement that it wrote the log up to this entry. */
 export interface Checkpoint {
   readonly sequence: number;
   readonly digest: string;
@@ -13,12 +13,12 @@ export interface Checkpoint {
   readonly signature: string;
 }
 
-/** A checkpoint as it leaves the installation: with the key that it was signed with (PEM). */
+/** A checkpoint as exported: with the public key that verifies it (PEM). */
 export interface ExportedCheckpoint extends Checkpoint {
   readonly publicKey: string;
 }
 
-/** The data of an `audit.checkpoint` entry, or undefined when it is none. */
+/** The data of an `audit.checkpoint` entry; undefined for other data. */
 export function asCheckpoint(data: unknown): Checkpoint | undefined {
   const { sequence, digest, atMs, keyId, signature } = (data ?? {}) as Partial<Checkpoint>;
   const isOne =
@@ -30,21 +30,21 @@ export function asCheckpoint(data: unknown): Checkpoint | undefined {
   return isOne ? ({ sequence, digest, atMs, keyId, signature } as Checkpoint) : undefined;
 }
 
-/** An exported checkpoint. Throws `file_missing`, and `checkpoint_invalid` when its signature does not fit. */
+/** An exported checkpoint. Throws `file_missing`, and `checkpoint_invalid` when its signature is not valid. */
 export function readCheckpoint(path: string): ExportedCheckpoint {
   const found = readKeptCheckpoint(path);
   if (found === undefined) {
-    throw new KilnError("file_missing", `There is no file ${path}.`, {
+    throw new KilnError("file_missing", `The file ${path} does not exist.`, {
       hint: "`kiln audit checkpoint --output FILE` writes a checkpoint.",
     });
   }
   if (found !== "altered") return found;
-  throw new KilnError("checkpoint_invalid", `${path} is not a checkpoint with a signature that fits.`, {
-    hint: "Use the file as `kiln audit checkpoint --output FILE` wrote it.",
+  throw new KilnError("checkpoint_invalid", `${path} is not a checkpoint with a valid signature.`, {
+    hint: "Use the unchanged file that `kiln audit checkpoint --output FILE` wrote.",
   });
 }
 
-/** The checkpoint that a controller left beside its database; `altered` when its signature does not fit. */
+/** The checkpoint that a controller keeps next to its database; `altered` when its signature is not valid. */
 export function readKeptCheckpoint(path: string): ExportedCheckpoint | "altered" | undefined {
   const text = readText(path);
   return text === undefined ? undefined : (parsed(text) ?? "altered");
@@ -68,6 +68,6 @@ function parsed(text: string): ExportedCheckpoint | undefined {
     const fits = keyIdOf(publicKey) === checkpoint.keyId && isSigned(checkpoint, publicKey);
     return fits ? { ...checkpoint, publicKey } : undefined;
   } catch {
-    return undefined; // no JSON, or no key
+    return undefined; // not JSON, or not a key
   }
 }

@@ -1,6 +1,6 @@
 import { hash } from "node:crypto";
 
-/** One entry of the event log as the database has it. */
+/** One entry of the event log, as in the database. */
 export interface Entry {
   readonly sequence: number;
   readonly at_ms: number;
@@ -9,25 +9,25 @@ export interface Entry {
   readonly message: string;
   /** Canonical JSON. */
   readonly data: string;
-  /** The digest of the entry before. */
+  /** The digest of the previous entry. */
   readonly previous: string;
   /** `sha256:` and the SHA-256 of the entry's line. */
   readonly digest: string;
 }
 
-/** A place in the log, and the digest that says what stands there and in all of it before. */
+/** A place in the log, and the digest that covers this entry and all earlier ones. */
 export interface Mark {
   readonly sequence: number;
   readonly digest: string;
 }
 
-/** Where a log begins: what the first entry names as the one before it. */
+/** The start of a log: the value that the first entry names as its predecessor. */
 export const genesis: Mark = { sequence: 0, digest: `sha256:${"0".repeat(64)}` };
 
 /**
- * The entry as one line of canonical JSON (RFC 8785), which is what is digested and exported. `data` goes in as it is
- * stored: nothing is parsed, and no two entries have the same line, because every other member is a number or a text
- * with its quotes escaped.
+ * The entry as one line of canonical JSON (RFC 8785), for the digest and for exports. `data` is inserted as
+ * stored, without parsing. No two entries have the same line, because every other member is a number or a text with
+ * its quotes escaped.
  */
 export function lineOf(entry: Omit<Entry, "digest">): string {
   const { at_ms, data, kind, message, previous, sequence, service } = entry;
@@ -40,7 +40,7 @@ export function digestOfEntry(entry: Omit<Entry, "digest">): string {
   return `sha256:${hash("sha256", lineOf(entry), "hex")}`;
 }
 
-/** Undefined for what is no JSON: whoever can write to the database can put anything there. */
+/** Undefined for text that is not JSON: anyone who can write to the database can put anything there. */
 export function dataOf({ data }: Pick<Entry, "data">): unknown {
   try {
     return JSON.parse(data);

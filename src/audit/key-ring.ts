@@ -1,6 +1,6 @@
 import { isSigned, keyIdOf } from "./signing-key.ts";
 
-/** The data of an `audit.key` entry. The signature is that of the key before; the first one has none. */
+/** The data of an `audit.key` entry. The previous key has signed it; the first key has no signature. */
 export interface AnnouncedKey {
   readonly keyId: string;
   /** PEM. */
@@ -10,14 +10,14 @@ export interface AnnouncedKey {
 }
 
 /**
- * The keys whose signature counts: those that the user trusts, and those that one that counts has signed. When the
- * user names none, the first that the log announces counts too.
+ * The trusted keys: the ones that the user trusts, and those that a trusted key has signed. When the user names none,
+ * the first key in the log is trusted too.
  */
 export class KeyRing {
   readonly #keys = new Map<string, string>();
   readonly #trusted: ReadonlySet<string>;
 
-  /** `trusted`: ids of keys; `known`: those that the part of the log before has announced. */
+  /** `trusted`: ids of keys; `known`: the keys in the earlier part of the log. */
   constructor(trusted: readonly string[] = [], known: readonly AnnouncedKey[] = []) {
     this.#trusted = new Set(trusted);
     for (const { keyId, publicKey } of known) this.#keys.set(keyId, publicKey);
@@ -27,7 +27,7 @@ export class KeyRing {
     return [...this.#keys.keys()];
   }
 
-  /** False when nobody vouches for the key, or it is none. */
+  /** False when no trusted key has signed the key, or when it is not a key. */
   announce(data: unknown): boolean {
     const { keyId, publicKey } = (data ?? {}) as Partial<AnnouncedKey>;
     if (typeof keyId !== "string" || typeof publicKey !== "string") return false;
@@ -42,14 +42,14 @@ export class KeyRing {
     return this.#keys.size === 0 && this.#trusted.size === 0;
   }
 
-  /** Whether the key of this id counts and has signed the data. */
+  /** Whether the key with this id is trusted and has signed the data. */
   hasSigned(keyId: string, data: object): boolean {
     const publicKey = this.#keys.get(keyId);
     return publicKey !== undefined && isKey(publicKey, keyId) && isSigned(data, publicKey);
   }
 }
 
-/** False also for what is no key at all. */
+/** False also for text that is not a key. */
 function isKey(publicKey: string, keyId: string): boolean {
   try {
     return keyIdOf(publicKey) === keyId;

@@ -3,14 +3,14 @@ import { DatabaseSync } from "node:sqlite";
 import { KilnError } from "../lib/errors.ts";
 import type { Entry } from "./entry.ts";
 
-/** Each read is a transaction of its own, so that a long look does not keep the database from tidying up. */
+/** Each read is a separate transaction, so that a long check does not keep the database from cleaning up. */
 const entriesAtOnce = 5_000;
 
 const busyTimeoutMs = 5_000;
 
 /**
  * All entries of a state database in their order, read without changing anything, also while a controller writes; none
- * where there is no database. Throws `state_corrupt` at the first entry that cannot be read.
+ * without a database. Throws `state_corrupt` at the first entry that cannot be read.
  */
 export function* readEntries(path: string): Generator<Entry> {
   if (!existsSync(path)) return;
@@ -35,7 +35,7 @@ export function* readEntries(path: string): Generator<Entry> {
 
 function unreadable(path: string, cause: unknown): KilnError {
   const detail = cause instanceof Error ? cause.message : String(cause);
-  return new KilnError("state_corrupt", `The event log in ${path} cannot be read on: ${detail}.`, {
+  return new KilnError("state_corrupt", `The event log in ${path} cannot be read any further: ${detail}.`, {
     hint: "Running servers are not touched. Restore the database from a backup.",
     cause,
   });

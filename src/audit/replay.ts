@@ -2,22 +2,22 @@ import { acceptanceIn, type RecordedAcceptance } from "./acceptance.ts";
 import type { ChainCheck, Finding } from "./chain-check.ts";
 import type { Entry, Mark } from "./entry.ts";
 
-/** More are not told apart: a log that was changed in so many places is none any more. */
+/** The limit of separate findings: a log that was changed in so many places is worthless. */
 export const mostFindings = 10_000;
 
-/** What the whole of a log, or of its end, has shown. */
+/** The result for a whole log, or for its end. */
 export interface Replayed {
-  /** The newest entry before the first of `open`; of all without one. */
+  /** The newest entry before the first of `open`; the newest of all when `open` is empty. */
   readonly last: Mark;
-  /** What is wrong and nobody has accepted, in the log's order, `mostFindings` at most. */
+  /** Findings that no one has accepted, in the log's order, `mostFindings` at most. */
   readonly open: readonly Finding[];
-  /** Acceptances of something that is still wrong. */
+  /** Acceptances of findings that still exist. */
   readonly accepted: readonly RecordedAcceptance[];
-  /** The newest `audit.touched` that nobody has accepted. */
+  /** The newest `audit.touched` that no one has accepted. */
   readonly touched: number | undefined;
 }
 
-/** Goes through a log with a check, and takes from its findings what somebody has accepted. */
+/** Checks a log, and separates the accepted findings from the open ones. */
 export class Replay {
   readonly #check: ChainCheck;
   readonly #found: { readonly finding: Finding; readonly before: Mark }[] = [];
@@ -38,7 +38,7 @@ export class Replay {
     if (acceptance !== undefined) this.#accepted.push(acceptance);
   }
 
-  /** A finding that no entry has led to. */
+  /** A finding that does not come from an entry. */
   note(finding: Finding, before = this.#check.last): void {
     if (this.#found.length < mostFindings) this.#found.push({ finding, before });
   }

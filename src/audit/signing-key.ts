@@ -11,22 +11,22 @@ import { canonicalJson } from "../lib/canonical-json.ts";
 import { KilnError } from "../lib/errors.ts";
 import { type PrivateFileWords, readPrivateFile } from "../lib/private-file.ts";
 
-/** What signs checkpoints: Ed25519 (RFC 8032). */
+/** The key that signs checkpoints: Ed25519 (RFC 8032). */
 export interface SigningKey {
-  /** Sixteen hex digits that only this key has. */
+  /** Sixteen hex digits that identify this key. */
   readonly id: string;
   /** PEM (SubjectPublicKeyInfo, RFC 8410). */
   readonly publicKey: string;
-  /** The data with its signature, which covers the canonical JSON of all the rest. */
+  /** The data with its signature, which covers the canonical JSON of all other members. */
   signed<Data extends object>(data: Data): Data & { readonly signature: string };
 }
 
 const words: PrivateFileWords = {
   code: "audit_key_invalid",
-  missing: "checkpoints of the event log are signed with it",
+  missing: "it signs the checkpoints of the event log",
   restore:
-    "Restore it from a backup. If it is lost, `kiln audit rotate` begins with a new one: see docs/audit.md.",
-  exposed: "If somebody may have read it, `kiln audit rotate` makes a new one.",
+    "Restore it from a backup. If the key is lost, `kiln audit rotate` creates a new one: see docs/audit.md.",
+  exposed: "If someone may have read the key, `kiln audit rotate` creates a new one.",
 };
 
 /** A new private key, in PEM (PKCS #8). */
@@ -34,7 +34,7 @@ export function newPrivateKey(): string {
   return generateKeyPairSync("ed25519").privateKey.export({ type: "pkcs8", format: "pem" }).toString();
 }
 
-/** Reads the private key file, anew each time it is needed. Throws `audit_key_invalid` unless it is this user's alone. */
+/** Reads the private key file again for each use. Throws `audit_key_invalid` unless only this user can read it. */
 export function readSigningKey(path: string): SigningKey {
   const privateKey = parsePrivateKey(readPrivateFile(path, words), path);
   const publicKey = createPublicKey(privateKey).export({ type: "spki", format: "pem" }).toString();
@@ -52,18 +52,18 @@ function parsePrivateKey(pem: Buffer, path: string): KeyObject {
   } catch {
     // not a key at all: the same remedy
   }
-  throw new KilnError("audit_key_invalid", `${path} is no Ed25519 private key in PEM.`, {
+  throw new KilnError("audit_key_invalid", `${path} is not an Ed25519 private key in PEM.`, {
     hint: words.restore,
   });
 }
 
-/** The first sixteen hex digits of the SHA-256 of the key's DER form. Throws for what is no public key. */
+/** The first sixteen hex digits of the SHA-256 of the key's DER form. Throws for anything but a public key. */
 export function keyIdOf(publicKey: string): string {
   const der = createPublicKey(publicKey).export({ type: "spki", format: "der" });
   return createHash("sha256").update(der).digest("hex").slice(0, 16);
 }
 
-/** Whether `signature` was made with the private half of this key (PEM) for all the rest. */
+/** Whether `signature` was made with the private half of this key (PEM) over all other members. */
 export function isSigned(data: object, publicKey: string): boolean {
   const { signature, ...rest } = data as { readonly signature?: unknown };
   if (typeof signature !== "string") return false;

@@ -7,28 +7,28 @@ import { KeyRing } from "./key-ring.ts";
 import { readEntries } from "./read-entries.ts";
 import { Replay, type Replayed } from "./replay.ts";
 
-/** What a replay of the whole log has shown. */
+/** The result of a replay of the whole log. */
 export interface LogReport extends Replayed {
-  /** Up to this entry a signed checkpoint vouches for it; 0 when none does. */
+  /** Signed checkpoints cover the log up to this entry; 0 without a checkpoint. */
   readonly signed: number;
-  /** Ids of the keys whose signatures counted. */
+  /** Ids of the trusted keys whose signatures were found. */
   readonly keys: readonly string[];
-  /** The first that is wrong and that nobody has accepted. */
+  /** The first finding that no one has accepted. */
   readonly finding: Finding | undefined;
   /** Where the log ends. */
   readonly end: number;
-  /** Where a checkpoint was due and none is. */
+  /** Where a checkpoint was due but is missing. */
   readonly overdue: readonly Overdue[];
 }
 
 export interface VerifyOptions {
   readonly checkpoints: readonly Checkpoint[];
-  /** Public keys in PEM; the first that the log announces counts when there are none. */
+  /** Public keys in PEM; without any, the first key in the log is trusted. */
   readonly trusted: readonly string[];
   readonly signal: AbortSignal;
 }
 
-/** Between looks at whether somebody wants it to end. */
+/** How many entries to check between two checks of the signal. */
 const entriesAtOnce = 10_000;
 
 /** Replays the log in a state database from its first entry, in bounded memory. Throws the signal's reason. */

@@ -1,7 +1,7 @@
 import { KilnError } from "../lib/errors.ts";
 import type { Context } from "./context.ts";
 
-/** What somebody is asked before it is done. */
+/** What a person is asked before a command changes something. */
 interface Consent {
   /** Continues "This ...": `removes shop`. */
   readonly what: string;
@@ -11,10 +11,10 @@ interface Consent {
   readonly refused: string;
 }
 
-/** Asks on a terminal. Throws `usage` where nobody can answer, so that `--yes` has to say it, and `cancelled` after a no. */
+/** Asks on a terminal. Throws `usage` when no one can answer (then `--yes` is needed), and `cancelled` after a no. */
 export async function askConsent(context: Context, { what, question, refused }: Consent): Promise<void> {
   if (!process.stdin.isTTY || context.output.json) {
-    throw new KilnError("usage", `This ${what}.`, { hint: "Repeat it with --yes if that is meant." });
+    throw new KilnError("usage", `This ${what}.`, { hint: "To confirm, repeat the command with --yes." });
   }
   const { createInterface } = await import("node:readline/promises");
   const dialog = createInterface({ input: process.stdin, output: process.stderr });

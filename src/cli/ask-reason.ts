@@ -1,7 +1,7 @@
 import type { KilnError } from "../lib/errors.ts";
 import type { Context } from "./context.ts";
 
-/** What somebody answers on a terminal. Throws `none` where nobody can answer, and when nothing is said. */
+/** Asks on a terminal and returns the answer. Throws `none` when no one can answer and when the answer is empty. */
 export async function askReason(
   { output, signal }: Context,
   question: string,

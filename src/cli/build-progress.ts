@@ -7,7 +7,7 @@ import { facts, plainText } from "./output/text.ts";
 import { formatBytes, formatDuration, shortDigest } from "./output/units.ts";
 import type { Project } from "./project.ts";
 
-/** Builds a project's image and shows how it goes. Throws `cancelled` on Ctrl-C, with nothing left half done. */
+/** Builds a project's image and shows the progress. Throws `cancelled` on Ctrl-C; nothing stays half done. */
 export async function buildProject(
   context: Context,
   project: Project,
@@ -32,7 +32,7 @@ export async function buildProject(
   }
 }
 
-/** Finished layers stay; on a terminal the line below them says what goes on now. */
+/** Finished layers stay; on a terminal the line below them shows the current step. */
 function createBuildProgress(output: Output): { event(event: BuildEvent): void; end(): void } {
   const area = output.live ? output.liveArea() : undefined;
   const style = output.noteStyle;
@@ -63,7 +63,7 @@ function eventLine(event: BuildEvent, style: Style): string {
   }
 }
 
-/** The built image: what it is called, its size, and whether anything is new. */
+/** The built image: its name, its size, and whether anything is new. */
 export function builtLines(service: string, built: BuildResult, style: Style): string[] {
   const news = built.changed ? "" : " (nothing changed)";
   return [

@@ -4,8 +4,9 @@ import type { Client } from "./api.ts";
 import type { Context } from "./context.ts";
 
 /**
- * Connects to the controller of a state folder, starting one when none runs. The first time it is one of this command's
- * code; later, whichever runs: two commands of different code that follow a rollout must not replace each other's for ever.
+ * Connects to the controller of a state folder, starting one when none runs. The first time it must run this
+ * command's code; later any will do, or two commands of different code that follow a rollout would replace each
+ * other's controller forever.
  */
 export function createConnect(
   { clock, signal, output }: Pick<Context, "clock" | "signal" | "output">,
@@ -26,5 +27,5 @@ export function createConnect(
 
 async function replacedWords({ code }: Holder): Promise<string> {
   const { codeWords } = await import("./local-controller/outdated.ts");
-  return `The controller ran ${codeWords(code)}; another took its place. Servers live on.`;
+  return `The controller ran ${codeWords(code)}; a new controller took its place. Servers keep running.`;
 }

@@ -9,7 +9,7 @@ export interface Input extends AsyncIterable<Uint8Array | string> {
   setRawMode?(on: boolean): unknown;
 }
 
-/** What every command gets: the world around it, so that tests can make another one. */
+/** What every command gets: its environment, which tests can replace. */
 export interface Context {
   readonly output: Output;
   readonly cwd: string;
@@ -17,7 +17,7 @@ export interface Context {
   /** Standard input; nothing is read or opened before it is asked for. */
   readonly stdin: () => Input;
   readonly clock: Clock;
-  /** Fires on the first Ctrl-C. A command that runs longer than a moment ends itself, tidily. */
+  /** Fires on the first Ctrl-C. A long-running command then ends cleanly. */
   readonly signal: AbortSignal;
   readonly state: StateFolder;
   /** A client of the state folder's controller, which is started when none runs, or replaced when it runs other code. */
@@ -27,5 +27,5 @@ export interface Context {
 /** 0 done, 1 failed, 4 rolled back; usage errors and refusals (2, 3) are thrown as KilnErrors. */
 export type ExitCode = 0 | 1 | 4;
 
-/** A number in its own right is that of a command that was run for the user. */
+/** Any other number is the exit code of a command that was run for the user. */
 export type Outcome = Promise<ExitCode | number>;

@@ -6,7 +6,7 @@ import { isErrno, KilnError } from "../lib/errors.ts";
 import { readInside } from "../lib/read-inside.ts";
 import type { Client, DeployRequest } from "./api.ts";
 
-/** What a spec asks for, all but the image. Throws `file_missing`, `file_unreadable`. */
+/** What a spec asks for, without the image. Throws `file_missing`, `file_unreadable`. */
 export async function unbuiltRelease(spec: ServiceSpec): Promise<UnbuiltRelease> {
   return {
     shape: spec.shape,
@@ -18,7 +18,7 @@ export async function unbuiltRelease(spec: ServiceSpec): Promise<UnbuiltRelease>
   };
 }
 
-/** What a spec and its built image ask of the controller. */
+/** The request that a spec and its built image make. */
 export function deployRequest(
   spec: ServiceSpec,
   release: UnbuiltRelease,
@@ -36,8 +36,8 @@ export function deployRequest(
 }
 
 /**
- * The same release, if nothing that can be known before its image is built stands against it: minutes may go into
- * that. Throws what the controller's `check` throws, and `platform_unusable` or `not_root`.
+ * Checks the release before its image is built, because a build may take minutes. Throws what the controller's
+ * `check` throws, and `platform_unusable` or `not_root`.
  */
 export async function checkedRelease(
   client: Client,
@@ -51,7 +51,7 @@ export async function checkedRelease(
   return release;
 }
 
-/** Far more than the controller takes. */
+/** Far more than the controller accepts. */
 const largestConfig = 64 << 20;
 
 async function readConfigFile({ from, to, mode }: ConfigFileSpec): Promise<ConfigFile> {
@@ -65,16 +65,16 @@ async function readConfigFile({ from, to, mode }: ConfigFileSpec): Promise<Confi
   }
 }
 
-/** Throws `platform_unusable` or `not_root` with every gap that must be closed and its remedy. `command` is the one to repeat. */
+/** Throws `platform_unusable` or `not_root` with every problem that must be fixed and its remedy. `command` is the one to repeat. */
 export async function requireUsablePlatform(client: Client, command: string): Promise<void> {
   const { readiness } = await client.info();
   if (readiness.usable) return;
   const fatal = readiness.gaps.filter((gap) => gap.severity === "fatal");
   const root = process.getuid?.() === 0;
-  throw new KilnError(root ? "platform_unusable" : "not_root", "Servers cannot run here.", {
+  throw new KilnError(root ? "platform_unusable" : "not_root", "Servers cannot run on this machine.", {
     problems: fatal.map((gap) => ({ message: gap.what, hint: gap.remedy })),
     hint: root
       ? "`kiln doctor` shows everything that this machine lacks, and `kiln doctor --fix` installs missing programs."
-      : `Repeat it as root: \`sudo kiln ${command}\`.`,
+      : `Repeat the command as root: \`sudo kiln ${command}\`.`,
   });
 }

@@ -1,6 +1,6 @@
 import { createServer } from "node:net";
 
-/** The first of these TCP ports that nobody listens on now, or the first of all. 0 stands for whichever the system has. */
+/** The first of these TCP ports that is free now, or else the first of all. 0 lets the system choose. */
 export async function findFreePort(ports: readonly number[]): Promise<number> {
   for (const port of ports) {
     const free = await tryListen(port);

@@ -26,7 +26,7 @@ export function unknownCommand(word: string, parent: Command): KilnError {
   });
 }
 
-/** Which help says more about a command. */
+/** The help command that explains a command. */
 export function whereExplained(command: Command): string {
   const what = command.parent === null ? "everything" : "it";
   return `\`${["kiln help", ...namesOf(command)].join(" ")}\` explains ${what}.`;

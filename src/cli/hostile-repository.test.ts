@@ -5,7 +5,7 @@ import { readGitState } from "../image/version.ts";
 import { exec } from "../lib/exec.ts";
 import { originOf } from "./origin.ts";
 
-/** A repository whose owner wants a command run by whoever looks at it. */
+/** A repository whose owner wants visitors to run a command. */
 let base: string;
 let project: string;
 let marker: string;

@@ -3,7 +3,7 @@ import { runCli } from "./run.ts";
 
 const stop = new AbortController();
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-  // The first asks the command to end tidily, the second ends it.
+  // The first signal asks the command to end cleanly, the second one ends it.
   process.on(signal, () => (stop.signal.aborted ? process.exit(130) : stop.abort()));
 }
 for (const stream of [process.stdout, process.stderr]) {
@@ -25,7 +25,7 @@ const code = await runCli(process.argv.slice(2), {
 await Promise.all([process.stdout, process.stderr].map(written));
 process.exit(code);
 
-/** A pipe takes 64 KiB at a time (pipe(7)); what its reader has not made room for yet would be lost by the exit. */
+/** A pipe takes 64 KiB at a time (pipe(7)); output that its reader has not taken yet would be lost at exit. */
 function written(stream: NodeJS.WriteStream): Promise<void> {
   return new Promise((resolve) => stream.write("", () => resolve()));
 }

@@ -15,7 +15,7 @@ export function parseCount(text: string): number {
 export function parseRelease(text: string): number {
   const value = wholeNumber(text);
   if (value === undefined || value === 0) {
-    throw new InvalidArgumentError("Expected a release's number, as in `kiln history`.");
+    throw new InvalidArgumentError("Expected the number of a release, as in `kiln history`.");
   }
   return value;
 }

@@ -20,7 +20,7 @@ function dirtiness({ dirty }: Checkout): Pick<Origin, "dirty"> {
   return dirty === "unknown" ? {} : { dirty };
 }
 
-/** As GitHub Actions, GitLab CI and Jenkins name a run in the environment. */
+/** Environment variables that name a run in GitHub Actions, GitLab CI and Jenkins. */
 function ciRun(env: Readonly<Record<string, string | undefined>>): string | undefined {
   const { GITHUB_SERVER_URL, GITHUB_REPOSITORY, GITHUB_RUN_ID, CI_PIPELINE_URL, BUILD_URL } = env;
   if (GITHUB_RUN_ID)

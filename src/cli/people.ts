@@ -1,12 +1,12 @@
 import { hostname, userInfo } from "node:os";
 import type { Culprit } from "../domain/drift.ts";
 
-/** `user@machine`, for history. Behind sudo it is the person, not root. */
+/** `user@machine`, for history. With sudo it is the person, not root. */
 export function whoAmI(env: Readonly<Record<string, string | undefined>>): string {
   return `${env.SUDO_USER || userName()}@${hostname()}`;
 }
 
-/** A uid without an entry in the user database, as in containers, is a name too. */
+/** Without an entry in the user database, as in containers, the uid is the name. */
 function userName(): string {
   try {
     return userInfo().username;
@@ -15,9 +15,9 @@ function userName(): string {
   }
 }
 
-/** Who changed a server, as far as the kernel tells. */
+/** Who changed a server, as far as the kernel reports it. */
 export function culpritText(culprit: Culprit | undefined): string {
-  if (culprit === undefined) return "not known";
+  if (culprit === undefined) return "unknown";
   const { pid, uid, loginUid, executable, name } = culprit;
   const login = loginUid === undefined || loginUid === uid ? "" : ` (login ${loginUid})`;
   return `${executable ?? name} pid ${pid}${uid < 0 ? "" : ` uid ${uid}`}${login}`;

@@ -3,14 +3,14 @@ import type { Context, Outcome } from "./context.ts";
 import { printHelp } from "./help.ts";
 import { parseCount, parseRelease, parseSince, parseTail } from "./numbers.ts";
 
-/** What a command's module exports. `options` are what its declaration below makes of the command line. */
+/** What a command's module exports. `options` come from the command line, as declared below. */
 interface CommandModule<Options, Args extends readonly unknown[]> {
   run(context: Context, options: Options, ...args: Args): Outcome;
 }
 
-/** What the program asks of the process around it. */
+/** What the program needs from the process that runs it. */
 export interface Host {
-  /** Gives a command its world and sees to its outcome. */
+  /** Runs a command with its context and handles its outcome. */
   run(json: boolean, work: (context: Context) => Outcome): Promise<void>;
   /** Help and version. */
   write(text: string): void;
@@ -22,7 +22,7 @@ type Load = <Options extends object, Args extends readonly unknown[]>(
 ) => (...given: unknown[]) => Promise<void>;
 
 /**
- * Every command: its words, arguments and options. One command's start never pays for another's imports. Wrong usage
+ * Every command: its words, arguments and options. A command loads only its own module. Wrong usage
  * is thrown as commander's CommanderError.
  */
 export function createProgram(version: string, host: Host): Command {
@@ -38,7 +38,7 @@ export function createProgram(version: string, host: Host): Command {
     .addHelpText("after", "\nBegin with `kiln quickstart`, or with `kiln init` in a project's folder.\n")
     .enablePositionalOptions() // so that exactly one command of a chain takes an option
     .addOption(jsonAnywhere())
-    .showSuggestionAfterError(false) // ours name fewer words, and only near ones
+    .showSuggestionAfterError(false) // Kiln suggests fewer words, and only similar ones
     .exitOverride()
     .configureOutput({ writeOut: (text) => host.write(text), writeErr: () => {} });
   const load: Load =
@@ -64,14 +64,14 @@ export function createProgram(version: string, host: Host): Command {
   return program;
 }
 
-/** commander's own knows one word only, and takes one that it does not know for none. */
+/** The help command of commander knows one word only, and ignores an unknown one. */
 function addHelpCommand(program: Command): void {
   program
     .helpCommand(false)
     .command("help")
     .addOption(jsonAnywhere())
     .description("print help for a command")
-    .argument("[COMMAND...]", "its words, such as `secret set`")
+    .argument("[COMMAND...]", "the command's words, such as `secret set`")
     .action((words: readonly string[]) => printHelp(program, words));
 }
 
@@ -82,16 +82,22 @@ function jsonAnywhere(): Option {
 
 function addProjectCommands(program: Command, load: Load): void {
   program.commandsGroup("Make and deploy:");
-  const which = "which service, where kiln.yaml has several";
+  const which = "the service, if kiln.yaml has several";
   command(program, "init", "write a commented kiln.yaml for this folder", "kiln init").action(
     load(() => import("./commands/init.ts")),
   );
   fromFile(command(program, "build", "build a service's image", "kiln build", "kiln build --update"))
     .argument("[SERVICE]", which)
-    .option("-u, --update", "resolve the packages anew and write kiln.lock")
+    .option("-u, --update", "resolve the packages again and write kiln.lock")
     .action(load(() => import("./commands/build.ts")));
   fromFile(
-    command(program, "plan", "show what deploy would do, and why", "kiln plan", "kiln plan --env staging"),
+    command(
+      program,
+      "plan",
+      "show what `kiln deploy` would do, and why",
+      "kiln plan",
+      "kiln plan --env staging",
+    ),
   )
     .argument("[SERVICE]", which)
     .action(load(() => import("./commands/plan.ts")));
@@ -99,15 +105,15 @@ function addProjectCommands(program: Command, load: Load): void {
     command(
       program,
       "deploy",
-      "build, make a release, and roll it out",
+      "build an image, create a release, and roll it out",
       "kiln deploy",
       "kiln deploy --env staging",
       "kiln deploy --no-wait",
     ),
   )
     .argument("[SERVICE]", which)
-    .option("--no-wait", "return as soon as the rollout has begun")
-    .option("--supersede", "end a running rollout in favour of this one")
+    .option("--no-wait", "return as soon as the rollout has started")
+    .option("--supersede", "end a running rollout and start this one")
     .action(load(() => import("./commands/deploy.ts")));
   command(program, "schema", "print the JSON Schema of kiln.yaml", "kiln schema > kiln.schema.json").action(
     load(() => import("./commands/schema.ts")),
@@ -115,8 +121,8 @@ function addProjectCommands(program: Command, load: Load): void {
 }
 
 function addServiceCommands(program: Command, load: Load): void {
-  program.commandsGroup("Look at services:");
-  const oneOrAll = "one service; otherwise that of ./kiln.yaml, or all";
+  program.commandsGroup("Inspect services:");
+  const oneOrAll = "a service; default: the one in ./kiln.yaml, else all";
   fromFile(
     command(
       program,
@@ -146,21 +152,24 @@ function addServiceCommands(program: Command, load: Load): void {
     command(
       program,
       "logs",
-      "print what servers and jobs have written",
+      "print the output of servers and jobs",
       "kiln logs -f",
       "kiln logs --tail 20 shop",
       "kiln logs shop-3-1-1",
       "kiln logs --job migrate",
     ),
   )
-    .argument("[SERVER|SERVICE]", "one server, or all of a service; otherwise those of ./kiln.yaml")
+    .argument(
+      "[SERVER|SERVICE]",
+      "one server, or all servers of a service; default: the service in ./kiln.yaml",
+    )
     .option("-n, --tail <N>", "the last N lines of each server, or `all`", parseTail, 100)
-    .option("--job <NAME>", "the last run of this job")
+    .option("--job <NAME>", "only the last run of this job")
     .option("-t, --timestamps", "print the time of each line")
     .action(load(() => import("./commands/logs.ts")));
 }
 
-const theOne = "which service; otherwise that of ./kiln.yaml";
+const theOne = "the service; default: the one in ./kiln.yaml";
 
 function addChangeCommands(program: Command, load: Load): void {
   program.commandsGroup("Change services:");
@@ -168,43 +177,37 @@ function addChangeCommands(program: Command, load: Load): void {
     command(
       program,
       "rollback",
-      "return to the last good release, or to a named one",
+      "return to the last good release, or to a given one",
       "kiln rollback",
       "kiln rollback 6",
       "kiln rollback --service shop",
     ),
   )
-    .argument("[RELEASE]", "the release's number; otherwise the last good one", parseRelease)
+    .argument("[RELEASE]", "the number of the release; default: the last good one", parseRelease)
     .option("-s, --service <SERVICE>", theOne)
-    .option("--no-wait", "return as soon as the rollout has begun")
+    .option("--no-wait", "return as soon as the rollout has started")
     .action(load(() => import("./commands/rollback.ts")));
   fromFile(
-    command(
-      program,
-      "scale",
-      "have more or fewer servers of the same release",
-      "kiln scale 5",
-      "kiln scale 5 --service shop",
-    ),
+    command(program, "scale", "change the number of servers", "kiln scale 5", "kiln scale 5 --service shop"),
   )
-    .argument("<N>", "how many servers, 0 to 1000", parseCount)
+    .argument("<N>", "the number of servers, 0 to 1000", parseCount)
     .option("-s, --service <SERVICE>", theOne)
-    .option("--no-wait", "do not wait until they are ready")
+    .option("--no-wait", "do not wait until the servers are ready")
     .action(load(() => import("./commands/scale.ts")));
   fromFile(
     command(
       program,
       "remove",
-      "remove a service and everything it left on the machine",
+      "remove a service and everything it has on the machine",
       "kiln remove",
       "kiln remove shop --yes",
     ),
   )
     .argument("[SERVICE]", theOne)
-    .option("-y, --yes", "do not ask")
-    .option("--no-wait", "do not wait until it is gone")
+    .option("-y, --yes", "do not ask for confirmation")
+    .option("--no-wait", "do not wait until the service is gone")
     .action(load(() => import("./commands/remove.ts")));
-  const rollout = group(program, "rollout", "look at a rollout, and steer it");
+  const rollout = group(program, "rollout", "show and control rollouts");
   following(
     command(
       rollout,
@@ -216,139 +219,143 @@ function addChangeCommands(program: Command, load: Load): void {
   )
     .argument("[SERVICE]", theOne)
     .action(load(() => import("./commands/rollout-show.ts")));
-  fromFile(command(rollout, "pause", "stop the running rollout where it is", "kiln rollout pause"))
+  fromFile(command(rollout, "pause", "pause the running rollout in its present state", "kiln rollout pause"))
     .argument("[SERVICE]", theOne)
     .action(load(() => import("./commands/rollout-pause.ts")));
-  fromFile(command(rollout, "resume", "go on with a paused rollout", "kiln rollout resume"))
+  fromFile(command(rollout, "resume", "continue a paused rollout", "kiln rollout resume"))
     .argument("[SERVICE]", theOne)
-    .option("--no-wait", "do not wait for its end")
+    .option("--no-wait", "do not wait until the rollout has ended")
     .action(load(() => import("./commands/rollout-resume.ts")));
-  fromFile(command(rollout, "promote", "end the waiting of the present step", "kiln rollout promote"))
+  fromFile(
+    command(
+      rollout,
+      "promote",
+      "skip the rest of this step's hold, or approve a manual promotion",
+      "kiln rollout promote",
+    ),
+  )
     .argument("[SERVICE]", theOne)
-    .option("--no-wait", "do not wait for its end")
+    .option("--no-wait", "do not wait until the rollout has ended")
     .action(load(() => import("./commands/rollout-promote.ts")));
-  fromFile(command(rollout, "abort", "turn the running rollout back", "kiln rollout abort"))
+  fromFile(command(rollout, "abort", "roll the running rollout back", "kiln rollout abort"))
     .argument("[SERVICE]", theOne)
-    .option("--no-wait", "do not wait until it is back")
+    .option("--no-wait", "do not wait until it is rolled back")
     .action(load(() => import("./commands/rollout-abort.ts")));
 }
 
 function addAuditCommands(program: Command, load: Load): void {
-  program.commandsGroup("What has happened:");
-  const audit = group(
-    program,
-    "audit",
-    "the log of everything that has happened, and proof that it is whole",
-  );
+  program.commandsGroup("Audit:");
+  const audit = group(program, "audit", "print and verify the log of all events");
   described(
     audit.command("log", { isDefault: true }),
-    "print what has happened; `kiln audit` alone does the same",
+    "print events; `kiln audit` alone does the same",
     "kiln audit --since 2h",
     "kiln audit --subject shop-3-1-1 --tail all",
     "kiln audit -f --json",
   )
-    .option("-s, --subject <SUBJECT>", "only what concerns a service or a server")
-    .option("--since <TIME>", "only from a time on: 2h, 3d, 2026-05-01, 2026-05-01T08:00Z", parseSince)
-    .option("-n, --tail <N>", "only the newest N, or `all`; 100 without --since", parseTail)
-    .option("-f, --follow", "go on as things happen")
+    .option("-s, --subject <SUBJECT>", "only events of this service or server")
+    .option("--since <TIME>", "only events since: 2h, 3d, 2026-05-01, 2026-05-01T08:00Z", parseSince)
+    .option("-n, --tail <N>", "only the newest N, or `all`; default: 100 without --since", parseTail)
+    .option("-f, --follow", "keep printing as events happen")
     .action(load(() => import("./commands/audit-log.ts")));
   command(
     audit,
     "verify",
-    "replay the log and name the first entry that is not what was written",
+    "replay the log and report the first altered entry",
     "kiln audit verify",
     "kiln audit verify --checkpoint monday.json --key kiln.pub",
   )
-    .option("-c, --checkpoint <FILE>", "one that `kiln audit checkpoint` wrote; may be repeated", collected)
+    .option(
+      "-c, --checkpoint <FILE>",
+      "a checkpoint from `kiln audit checkpoint`; may be repeated",
+      collected,
+    )
     .option("-k, --key <FILE>", "public keys that you trust, in PEM; may be repeated", collected)
     .action(load(() => import("./commands/audit-verify.ts")));
   command(
     audit,
     "accept",
-    "record that what is wrong with the log is known, and why it is so",
+    "record that the problems of the log are known, and their reason",
     'kiln audit accept --reason "restored from the backup of Monday"',
   )
-    .option("-r, --reason <TEXT>", "why, for the log; asked for on a terminal")
-    .option("-c, --checkpoint <FILE>", "as for verify", collected)
-    .option("-k, --key <FILE>", "as for verify", collected)
+    .option("-r, --reason <TEXT>", "the reason, for the log; on a terminal Kiln asks for it")
+    .option("-c, --checkpoint <FILE>", "as for `kiln audit verify`", collected)
+    .option("-k, --key <FILE>", "as for `kiln audit verify`", collected)
     .action(load(() => import("./commands/audit-accept.ts")));
   intoFile(
     command(audit, "checkpoint", "sign the log as it is now", "kiln audit checkpoint --output monday.json"),
-    "write it there; `-` is standard output",
+    "the file to write; `-` is standard output",
   ).action(load(() => import("./commands/audit-checkpoint.ts")));
   intoFile(
     command(
       audit,
       "export",
-      "print the log as lines that anybody can verify",
+      "print the log as lines that anyone can verify",
       "kiln audit export --output log.jsonl",
     ),
-    "write them there; `-` is standard output",
+    "the file to write; `-` is standard output",
   ).action(load(() => import("./commands/audit-export.ts")));
-  command(
-    audit,
-    "key",
-    "print the public key that checkpoints are signed with",
-    "kiln audit key > kiln.pub",
-  ).action(load(() => import("./commands/audit-key.ts")));
+  command(audit, "key", "print the public key that verifies checkpoints", "kiln audit key > kiln.pub").action(
+    load(() => import("./commands/audit-key.ts")),
+  );
   command(audit, "rotate", "sign with a new key from now on").action(
     load(() => import("./commands/audit-rotate.ts")),
   );
 }
 
 function addDriftCommands(program: Command, load: Load): void {
-  program.commandsGroup("Servers that were changed:");
+  program.commandsGroup("Changed servers:");
   command(
     program,
     "drift",
-    "list how servers differ from their releases; exit code 1 when one does",
+    "list servers that differ from their releases; exit code 1 if any does",
     "kiln drift",
     "kiln drift shop",
     "kiln drift shop-3-1-1 --json",
     "kiln drift --watch",
   )
-    .argument("[SERVER|SERVICE]", "one server, or all of a service; otherwise all there are")
-    .option("-i, --inspect", "look at every server once more")
-    .option("-w, --watch", "go on as differences are found")
+    .argument("[SERVER|SERVICE]", "one server, or all servers of a service; default: all servers")
+    .option("-i, --inspect", "check every server again first")
+    .option("-w, --watch", "keep printing differences as they are found")
     .action(load(() => import("./commands/drift.ts")));
-  const evidence = group(program, "evidence", "what servers in quarantine were");
-  command(evidence, "ls", "list what is kept", "kiln evidence ls").action(
+  const evidence = group(program, "evidence", "show and export the evidence of quarantined servers");
+  command(evidence, "ls", "list the kept evidence", "kiln evidence ls").action(
     load(() => import("./commands/evidence-ls.ts")),
   );
-  command(evidence, "show", "print processes, mounts and last lines", "kiln evidence show shop-3-1-1")
-    .argument("<SERVER>", "as `kiln evidence ls` lists it")
+  command(evidence, "show", "print processes, mounts and the last log lines", "kiln evidence show shop-3-1-1")
+    .argument("<SERVER>", "a server, as in `kiln evidence ls`")
     .action(load(() => import("./commands/evidence-show.ts")));
   intoFile(
     command(
       evidence,
       "export",
-      "write all that is kept of a server as a tar archive",
+      "write all evidence of a server as a tar archive",
       "kiln evidence export shop-3-1-1 --output case.tar",
       "kiln evidence export shop-3-1-1 --output - | tar t",
     ),
-    "in place of ./SERVER.tar; `-` is standard output",
+    "the file to write, instead of ./SERVER.tar; `-` is standard output",
   )
-    .argument("<SERVER>", "as `kiln evidence ls` lists it")
+    .argument("<SERVER>", "a server, as in `kiln evidence ls`")
     .action(load(() => import("./commands/evidence-export.ts")));
   command(
     program,
     "exec",
-    "run a command in a server, which is tainted first and replaced",
+    "run a command in a server, which taints and replaces it",
     'kiln exec shop-3-1-1 --reason "hangs since noon" -- sh',
     "kiln exec shop-3-1-1 -r KILN-7 -- cat /proc/1/status",
   )
-    .argument("<SERVER>", "as `kiln servers` lists it")
-    .argument("<COMMAND...>", "what to run, behind `--`")
-    .option("-r, --reason <TEXT>", "why, for the log; asked for on a terminal")
+    .argument("<SERVER>", "a server, as in `kiln servers`")
+    .argument("<COMMAND...>", "the command to run, after `--`")
+    .option("-r, --reason <TEXT>", "the reason, for the log; on a terminal Kiln asks for it")
     .action(load(() => import("./commands/exec.ts")));
-  const server = group(program, "server", "act on one server");
+  const server = group(program, "server", "reproduce or destroy one server");
   command(
     server,
     "reproduce",
-    "make a server like this one to look into, without traffic",
+    "start a copy of this server for inspection, without traffic",
     "kiln server reproduce shop-3-1-1",
   )
-    .argument("<SERVER>", "as `kiln servers` lists it")
+    .argument("<SERVER>", "a server, as in `kiln servers`")
     .action(load(() => import("./commands/server-reproduce.ts")));
   command(
     server,
@@ -356,7 +363,7 @@ function addDriftCommands(program: Command, load: Load): void {
     "destroy a server that is kept in quarantine, or a reproduction",
     "kiln server destroy shop-3-1-1",
   )
-    .argument("<SERVER>", "as `kiln servers` lists it")
+    .argument("<SERVER>", "a server, as in `kiln servers`")
     .action(load(() => import("./commands/server-destroy.ts")));
 }
 
@@ -372,15 +379,15 @@ function addSecretCommands(program: Command, load: Load): void {
     command(
       secret,
       "set",
-      "give a secret a new value, read from standard input",
+      "set a secret to a value from standard input",
       "kiln secret set DB_PASSWORD",
       'printf %s "$TOKEN" | kiln secret set API_KEY shop',
       "kiln secret set TLS_KEY --env staging --keep-newline < tls.key",
     ),
   )
-    .argument("<NAME>", "as in kiln.yaml")
+    .argument("<NAME>", "the name, as in kiln.yaml")
     .argument("[SERVICE]", theOne)
-    .option("--keep-newline", "take a line end at the end as part of the value")
+    .option("--keep-newline", "keep a trailing newline")
     .action(load(() => import("./commands/secret-set.ts")));
   fromFile(
     command(
@@ -391,12 +398,12 @@ function addSecretCommands(program: Command, load: Load): void {
       "kiln secret ls shop.staging",
     ),
   )
-    .argument("[SERVICE]", "one service; otherwise that of ./kiln.yaml, or all")
+    .argument("[SERVICE]", "a service; default: the one in ./kiln.yaml, else all")
     .action(load(() => import("./commands/secret-ls.ts")));
   fromFile(
     command(secret, "rm", "remove a secret that no kept release uses", "kiln secret rm DB_PASSWORD shop"),
   )
-    .argument("<NAME>", "as in kiln.yaml")
+    .argument("<NAME>", "the name, as in kiln.yaml")
     .argument("[SERVICE]", theOne)
     .action(load(() => import("./commands/secret-rm.ts")));
 }
@@ -404,7 +411,7 @@ function addSecretCommands(program: Command, load: Load): void {
 function addImageCommands(program: Command, load: Load): void {
   program.commandsGroup("Images:");
   command(program, "images", "list images, and the releases that use them", "kiln images", "kiln images shop")
-    .argument("[SERVICE]", "only those of one service")
+    .argument("[SERVICE]", "only images of this service")
     .action(load(() => import("./commands/images.ts")));
   const image = group(program, "image", "remove images");
   command(
@@ -414,7 +421,7 @@ function addImageCommands(program: Command, load: Load): void {
     "kiln image rm shop:1.4.0",
     "kiln image rm sha256:4f1c...",
   )
-    .argument("<IMAGE...>", "SERVICE:VERSION, or a digest or its beginning")
+    .argument("<IMAGE...>", "SERVICE:VERSION, a digest, or the beginning of a digest")
     .action(load(() => import("./commands/image-rm.ts")));
   command(program, "gc", "remove images and cached data that nothing uses", "kiln gc").action(
     load(() => import("./commands/gc.ts")),
@@ -426,27 +433,33 @@ function addMachineCommands(program: Command, load: Load): void {
   command(
     program,
     "quickstart",
-    "see it work: build, deploy, change and roll back a real site, in about a minute",
+    "demo: build, deploy, change and roll back a real site, in about a minute",
     "kiln quickstart",
     "kiln quickstart --keep",
   )
     .option("-k, --keep", "leave the example running at the end")
     .action(load(() => import("./commands/quickstart.ts")));
-  command(program, "doctor", "show what this machine can and cannot do", "kiln doctor", "kiln doctor --fix")
-    .option("--fix", "first install the Debian packages of missing programs")
+  command(
+    program,
+    "doctor",
+    "show what Kiln can and cannot do on this machine",
+    "kiln doctor",
+    "kiln doctor --fix",
+  )
+    .option("--fix", "install the Debian packages of missing programs first")
     .option("-y, --yes", "do not ask before installing")
     .action(load(() => import("./commands/doctor.ts")));
-  const controller = group(program, "controller", "start, stop or look at the controller");
+  const controller = group(program, "controller", "start, stop or inspect the controller");
   command(controller, "start", "start the controller in the background").action(
     load(() => import("./commands/controller-start.ts")),
   );
-  command(controller, "stop", "stop it; servers and router live on").action(
+  command(controller, "stop", "stop the controller; servers and router keep running").action(
     load(() => import("./commands/controller-stop.ts")),
   );
-  command(controller, "status", "say whether it runs; exit code 1 when not").action(
+  command(controller, "status", "show whether the controller runs; exit code 1 if not").action(
     load(() => import("./commands/controller-status.ts")),
   );
-  command(controller, "run", "run it in the foreground, for service managers").action(
+  command(controller, "run", "run the controller in the foreground, for service managers").action(
     load(() => import("./commands/controller-run.ts")),
   );
   command(
@@ -457,7 +470,7 @@ function addMachineCommands(program: Command, load: Load): void {
   ).action(load(() => import("./commands/controller-unit.ts")));
 }
 
-/** A command without an action of its own: it prints the help of those below it. */
+/** A command group: alone, it prints the help of its commands. */
 function group(program: Command, name: string, summary: string): Command {
   return program.command(name).description(summary).helpCommand(false).addOption(jsonAnywhere());
 }
@@ -474,22 +487,22 @@ function described(command: Command, summary: string, ...examples: readonly stri
     .addHelpText("after", help === "" ? "" : `\nExamples:${help}\n`);
 }
 
-/** Which file and environment name the service. */
+/** The options for the file and the environment of the service. */
 function fromFile(command: Command): Command {
   return command
-    .option("-f, --file <FILE>", "in place of ./kiln.yaml")
-    .option("-e, --env <ENVIRONMENT>", "one of the environments in kiln.yaml");
+    .option("-f, --file <FILE>", "the file to use instead of ./kiln.yaml")
+    .option("-e, --env <ENVIRONMENT>", "an environment of kiln.yaml");
 }
 
-/** The same where `-f` says that the command shall go on as things happen. */
+/** The same, for commands where `-f` means `--follow`. */
 function following(command: Command): Command {
   return command
-    .option("-f, --follow", "go on as things happen")
-    .option("--file <FILE>", "in place of ./kiln.yaml")
-    .option("-e, --env <ENVIRONMENT>", "one of the environments in kiln.yaml");
+    .option("-f, --follow", "keep printing as events happen")
+    .option("--file <FILE>", "the file to use instead of ./kiln.yaml")
+    .option("-e, --env <ENVIRONMENT>", "an environment of kiln.yaml");
 }
 
-/** What goes into a file that is never overwritten unasked. */
+/** A command that writes a file, which it overwrites only with `--force`. */
 function intoFile(command: Command, summary: string): Command {
-  return command.option("-o, --output <FILE>", summary).option("--force", "replace the file if it is there");
+  return command.option("-o, --output <FILE>", summary).option("--force", "replace an existing file");
 }

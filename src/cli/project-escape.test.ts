@@ -19,7 +19,7 @@ afterEach(() => rmSync(base, { recursive: true }));
 
 const escapes = { code: "path_escapes", message: expect.not.stringContaining("$6$hash") };
 
-test("a kiln.yaml or a kiln.lock that leads out of the project is refused without a word of what is there", async () => {
+test("a kiln.yaml or a kiln.lock that leads out of the project is refused, and its target is not shown", async () => {
   const [spec, lock] = [join(project, "kiln.yaml"), join(project, "kiln.lock")];
   for (const file of [spec, lock]) symlinkSync("../secret", file);
   await expect(loadSpecs(spec)).rejects.toMatchObject(escapes);
@@ -27,7 +27,7 @@ test("a kiln.yaml or a kiln.lock that leads out of the project is refused withou
   await expect(readLockSection(lock, "shop")).rejects.toMatchObject(escapes);
 });
 
-test("a link within the folder is followed, a folder that is a link is not left", async () => {
+test("a link within the folder is followed; a path through a link out of it is refused", async () => {
   writeFileSync(join(project, "folder/file"), "text");
   symlinkSync("folder/file", join(project, "link"));
   symlinkSync(base, join(project, "up"));
@@ -35,7 +35,7 @@ test("a link within the folder is followed, a folder that is a link is not left"
   await expect(readInside(project, join(project, "up/secret"), 10)).rejects.toMatchObject(escapes);
 });
 
-test("no more than the limit and one piece is read, and a pipe is not waited for", async () => {
+test("at most the limit and one more piece is read, and a pipe does not block", async () => {
   writeFileSync(join(project, "large"), Buffer.alloc(1 << 20));
   expect((await readInside(project, join(project, "large"), 1000)).length).toBe(64 * 1024);
   await exec(["mkfifo", join(project, "pipe")]);

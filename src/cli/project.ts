@@ -4,24 +4,24 @@ import { type ServiceKey, serviceKey } from "../domain/ids.ts";
 import type { ServiceSpec } from "../domain/spec.ts";
 import { isErrno, KilnError } from "../lib/errors.ts";
 
-/** The options that help to say which service is meant. */
+/** The options that select a service. */
 export interface ServiceOptions {
   readonly file?: string;
   readonly env?: string;
 }
 
-/** One service of a project, ready to be built. */
+/** One service of a project, ready to build. */
 export interface Project {
   readonly spec: ServiceSpec;
   /** Absolute path of its `kiln.yaml`. */
   readonly file: string;
-  /** The folder that it lies in. */
+  /** The folder that contains it. */
   readonly folder: string;
 }
 
 /**
- * The validated spec of the one service that is meant. Throws `spec_unreadable` without a file, `spec_invalid`,
- * and `usage` when the file holds several services and none was named.
+ * The validated spec of the requested service. Throws `spec_unreadable` without a file, `spec_invalid`, and `usage`
+ * when the file describes several services and the command names none.
  */
 export async function openProject(
   cwd: string,
@@ -42,9 +42,9 @@ export async function openProject(
 }
 
 /**
- * The key of the service that is meant: the one that was named, else the only one in `kiln.yaml`. Its name alone is
- * read, so that a rollback works while the file is being edited. Throws `usage` for an environment that the file of the
- * service does not have, as far as it can be read.
+ * The key of the requested service: the named one, else the only one in `kiln.yaml`. Only its name is read, so that a
+ * rollback works while the file is being edited. Throws `usage` for an environment that the service's
+ * file does not have, as far as the file can be read.
  */
 export async function requireService(
   cwd: string,
@@ -65,7 +65,7 @@ export async function requireService(
   return serviceKey(name, options.env);
 }
 
-/** Like `requireService`, but undefined (all services) where neither a name nor a `kiln.yaml` says which. */
+/** Like `requireService`, but undefined (all services) without a name and a `kiln.yaml`. */
 export async function findService(
   cwd: string,
   options: ServiceOptions,
@@ -79,12 +79,12 @@ export async function findService(
   return names.length === 1 ? names[0] : undefined;
 }
 
-/** `shop` with `--env staging` is `shop.staging`; the key itself is understood too. */
+/** `shop` with `--env staging` is `shop.staging`; the key itself is accepted too. */
 function keyOf(service: string, env: string | undefined): ServiceKey {
   return env === undefined || service.endsWith(`.${env}`) ? service : serviceKey(service, env);
 }
 
-/** Of a service that was named, where its file is at hand. */
+/** For a named service whose file is in the current folder. */
 async function checkEnvironmentOf(
   cwd: string,
   { file, env }: ServiceOptions,
@@ -97,18 +97,18 @@ async function checkEnvironmentOf(
     await checkEnvironment(path, name, env);
 }
 
-/** A slip of the pen must not become an environment: nothing else would ever tell. */
+/** A typing error must not become an environment: nothing else would report it. */
 async function checkEnvironment(file: string, service: string, env: string | undefined): Promise<void> {
   if (env === undefined) return;
   const { loadSpecs } = await import("../spec/load.ts");
   try {
     await loadSpecs(file, { environment: env, only: service, files: false });
   } catch (error) {
-    if (!(error instanceof KilnError) || error.code === "usage") throw error; // any other: it is being edited
+    if (!(error instanceof KilnError) || error.code === "usage") throw error; // any other error: the file is being edited
   }
 }
 
-const initHint = "`kiln init` writes one for the folder it is run in; `-f FILE` names another.";
+const initHint = "`kiln init` writes one for the current folder; `-f FILE` names another file.";
 
 async function requireFile(cwd: string, file: string | undefined, hint = initHint): Promise<string> {
   const given = resolve(cwd, file ?? "kiln.yaml");
@@ -116,7 +116,7 @@ async function requireFile(cwd: string, file: string | undefined, hint = initHin
   if (await isFile(path)) return path;
   throw new KilnError(
     "spec_unreadable",
-    file === undefined ? `There is no kiln.yaml in ${cwd}.` : `There is no file ${path}.`,
+    file === undefined ? `There is no kiln.yaml in ${cwd}.` : `The file ${path} does not exist.`,
     { hint },
   );
 }
@@ -136,12 +136,12 @@ function chooseOne(names: readonly string[], file: string): string {
   const [first, ...others] = names;
   if (first !== undefined && others.length === 0) return first;
   throw new KilnError("usage", `${file} describes several services: ${names.join(", ")}.`, {
-    hint: `Say which one: \`${first ?? "NAME"}\` as the last argument, or \`--service ${first ?? "NAME"}\` for rollback and scale.`,
+    hint: `Name one of them: \`${first ?? "NAME"}\` as the last argument, or \`--service ${first ?? "NAME"}\` for rollback and scale.`,
   });
 }
 
 function unknownService(service: string, names: readonly string[], file: string): KilnError {
-  return new KilnError("service_unknown", `${file} describes no service ${service}.`, {
+  return new KilnError("service_unknown", `${file} does not describe a service ${service}.`, {
     hint: `It describes: ${names.join(", ")}.`,
   });
 }

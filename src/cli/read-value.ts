@@ -1,13 +1,13 @@
 import { KilnError } from "../lib/errors.ts";
 import type { Input } from "./context.ts";
 
-/** More than any secret has; what comes behind is not read. */
+/** More than the largest secret; nothing after it is read. */
 const mostBytes = 1024 * 1024;
 
 /**
- * All of standard input: of a terminal one line, which is not shown. Never from the command line, where every user of
- * the machine could see it. Without `keepNewline` one line end (LF or CR LF) at the end is left out: `echo` and
- * editors put it there.
+ * All of standard input; from a terminal one line, which is not shown. Never from the command line, where every user of
+ * the machine could see it. Without `keepNewline` one trailing newline (LF or CR LF) is removed: `echo` and editors
+ * add one.
  */
 export async function readValue(
   input: Input,
@@ -42,7 +42,7 @@ async function readHidden(
   input: Input,
   { prompt, what }: { readonly prompt: (text: string) => void; readonly what: string },
 ): Promise<Buffer> {
-  prompt(`Value of ${what} (it is not shown): `);
+  prompt(`Value of ${what} (not shown): `);
   input.setRawMode?.(true);
   try {
     const typed: number[] = [];
@@ -62,7 +62,7 @@ async function readHidden(
   }
 }
 
-/** The last character with all its bytes: the second and later ones of UTF-8 begin with the bits 10. */
+/** The last character with all its bytes: in UTF-8 the second and later bytes begin with the bits 10. */
 function removeCharacter(typed: number[]): void {
   for (let byte = typed.pop(); byte !== undefined && (byte & 0xc0) === 0x80; ) byte = typed.pop();
 }

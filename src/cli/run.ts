@@ -14,7 +14,7 @@ import { usageError } from "./usage-error.ts";
 /** The process around the CLI. */
 export interface World {
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Throws when the folder is gone. */
+  /** Throws when the folder no longer exists. */
   cwd(): string;
   stdin(): Input;
   readonly stdout: Sink;
@@ -69,7 +69,7 @@ function fail(world: World, argv: readonly string[], error: unknown): number {
   return found.exitCode;
 }
 
-/** Also known of a command line that could not be parsed. */
+/** Also set for a command line that could not be parsed. */
 function wantsJson(argv: readonly string[]): boolean {
   const end = argv.indexOf("--");
   return argv.slice(0, end === -1 ? argv.length : end).includes("--json");

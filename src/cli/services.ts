@@ -12,7 +12,7 @@ export async function statusOf(client: Client, service: ServiceKey): Promise<Ser
   }
 }
 
-/** Throws `service_unknown`, naming the nearest service or all there are. */
+/** Throws `service_unknown` with the nearest name, or with the names of all services. */
 export async function requireStatus(client: Client, service: ServiceKey): Promise<ServiceStatus> {
   return (await statusOf(client, service)) ?? failUnknown(client, service);
 }

@@ -8,14 +8,14 @@ import type { Context } from "./context.ts";
 const script = fileURLToPath(new URL("../../scripts/ensure.sh", import.meta.url));
 
 /**
- * Installs the Debian packages of `scripts/system-packages.txt` whose programs are missing, and shows what it does. Throws
- * `tool_missing` when that fails, and `cancelled` on Ctrl-C, once nothing of it runs any more: a dpkg that has begun is not
- * cut short, as apt-get waits for it.
+ * Installs the Debian packages of `scripts/system-packages.txt` whose programs are missing, and shows the progress.
+ * Throws `tool_missing` when that fails, and `cancelled` on Ctrl-C, after all its processes have ended: apt-get waits
+ * for a running dpkg.
  */
 export async function installSystemPackages({ env, output, signal }: Context): Promise<void> {
   if (signal.aborted) throw cancelled();
   const voice = output.json ? "ignore" : 2;
-  // In a process group of its own, so that one signal reaches all of it.
+  // In its own process group, so that one signal reaches all processes.
   const child = spawn("sh", [script, "--production", "--system"], {
     env: { ...cleanEnvironment, ...proxiesOf(env) },
     stdio: ["ignore", voice, voice],
@@ -27,21 +27,21 @@ export async function installSystemPackages({ env, output, signal }: Context): P
   if (signal.aborted) throw cancelled();
   if (code === 0) return;
   throw new KilnError("tool_missing", "The system packages that Kiln needs could not be installed.", {
-    hint: `Look at what \`sh ${script} --system\` says.`,
+    hint: `\`sh ${script} --system\` shows the errors.`,
   });
 }
 
 function cancelled(): KilnError {
   return new KilnError("cancelled", "Installing system packages was cancelled.", {
-    hint: "Repeat it: what has been installed is kept, and what was begun is completed.",
+    hint: "Repeat the command: installed packages stay, and it completes the rest.",
   });
 }
 
-/** As Ctrl-C does; apt-get lets a dpkg that runs come to its end. */
+/** As Ctrl-C does; apt-get lets a running dpkg finish. */
 function interruptGroup(pid: number | undefined): void {
   try {
     if (pid !== undefined) process.kill(-pid, "SIGINT");
   } catch (error) {
-    if (!isErrno(error, "ESRCH")) throw error; // it has ended by itself
+    if (!isErrno(error, "ESRCH")) throw error; // it has already ended
   }
 }

@@ -8,7 +8,7 @@ import type { Input } from "./context.ts";
 import type { Sink } from "./output/sink.ts";
 import { runCli } from "./run.ts";
 
-/** What one command line led to. */
+/** The result of one command line. */
 export interface CliResult {
   readonly code: number;
   readonly stdout: string;
@@ -47,7 +47,7 @@ function sink(into: string[]): Sink {
   return { write: (piece) => into.push(typeof piece === "string" ? piece : Buffer.from(piece).toString()) };
 }
 
-/** Nothing is wrong with the event log. */
+/** An event log without problems. */
 const audit: Client["audit"] = async () => ({
   entries: 0,
   checkpoint: undefined,
@@ -55,12 +55,12 @@ const audit: Client["audit"] = async () => ({
   troubles: [],
 });
 
-/** Operations that were not given say so when they are called. */
+/** Operations that were not given throw when they are called. */
 function fakeClient(given: Partial<Client>): Client {
   const operations: Partial<Client> = { audit, ...given };
   return new Proxy(operations, {
     get: (target, name: keyof Client) =>
-      name in target || String(name) === "then" // asked of whatever a promise resolves to
+      name in target || String(name) === "then" // read from every value that a promise resolves to
         ? target[name]
         : () => {
             throw new KilnError("internal", `The test's client has no ${String(name)}.`);

@@ -4,7 +4,7 @@ import { nearest } from "../lib/nearest.ts";
 import { namesOf, unknownCommand, whereExplained } from "./help.ts";
 import { sentence } from "./output/text.ts";
 
-/** A wrong command line in our words: what is wrong, the nearest right word, and where to read more. */
+/** A wrong command line in Kiln's words: the problem, the nearest right word, and where to read more. */
 export function usageError(error: CommanderError, argv: readonly string[], program: Command): KilnError {
   if (error.code === "commander.help") return missingCommand(argv, program);
   const [first = "", ...rest] = error.message.replace(/^error: /, "").split("\n");
@@ -16,7 +16,7 @@ export function usageError(error: CommanderError, argv: readonly string[], progr
   return new KilnError("usage", sentence(inOurWords(first)), { hint: did ? `${did} ${help}` : help });
 }
 
-/** What is no command: also what commander takes for an argument too many of a group's own command (`kiln audit bogus`). */
+/** The unknown command; commander reports `kiln audit bogus` as an excess argument of `kiln audit`. */
 function unknownWord({ code }: CommanderError, message: string, command: Command): string | undefined {
   if (code === "commander.unknownCommand") return quoted(message);
   const isOfGroup = code === "commander.excessArguments" && command.commands.length > 0;
@@ -53,7 +53,7 @@ function suggestion({ code }: CommanderError, message: string, command: Command)
   return near === undefined ? undefined : `Did you mean ${near}?`;
 }
 
-/** The command that the first words name, as far as they do. */
+/** The command that the first words name, as far as they name one. */
 function commandOf(argv: readonly string[], program: Command): Command {
   return argv
     .filter((word) => !word.startsWith("-"))

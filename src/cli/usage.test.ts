@@ -16,13 +16,13 @@ test("an unknown command names the nearest", async () => {
   );
 });
 
-test("a word that is near to no command names none", async () => {
+test("a word that is similar to no command gets no suggestion", async () => {
   expect(await usage("bogus")).toBe(
     "error [usage] Unknown command 'bogus'.\nhint `kiln help` explains everything.\n",
   );
 });
 
-test("a group that has a command of its own knows an unknown one too", async () => {
+test("a group with its own action also reports an unknown command", async () => {
   expect(await usage("audit", "vrify")).toBe(
     "error [usage] Unknown command 'audit vrify'.\nhint Did you mean verify? `kiln help audit` explains it.\n",
   );
@@ -64,7 +64,7 @@ test.each([["x"], ["-1"], ["1.5"], ["1001"], [""], ["1e3"]])("scale to %j is ref
 });
 
 test("other numbers are checked too", async () => {
-  expect(await usage("rollback", "0")).toContain("Expected a release's number");
+  expect(await usage("rollback", "0")).toContain("Expected the number of a release");
   expect(await usage("logs", "--tail", "few")).toContain("Expected a whole number, or `all`.");
   expect(await usage("scale")).toContain("Missing required argument 'N'");
   expect(await usage("status", "a", "b")).toContain("Too many arguments for 'status'");
@@ -83,7 +83,7 @@ test("with --json the error is one JSON document on stdout", async () => {
   });
 });
 
-test("help and version are no errors", async () => {
+test("help and version are not errors", async () => {
   expect(await cli(["--version"])).toEqual({ code: 0, stdout: "0.1.0\n", stderr: "" });
   const help = await cli(["help", "scale"]);
   expect(help.code).toBe(0);

@@ -8,8 +8,8 @@ import { statusOf } from "./services.ts";
 const lookAgainMs = 100;
 
 /**
- * Looks at a service until it is as wished, and says what holds it up; its status is undefined once it is gone. Throws `cancelled` on Ctrl-C,
- * which changes nothing in the controller.
+ * Polls a service until the condition holds, and reports what holds it up; the status is undefined once the service
+ * is gone. Throws `cancelled` on Ctrl-C, which changes nothing in the controller.
  */
 export async function waitForStatus(
   context: Context,
@@ -24,8 +24,8 @@ export async function waitForStatus(
     if (status !== undefined && trouble !== told) context.output.note(...troubleLines(status));
     told = trouble;
     await context.clock.sleep(lookAgainMs, context.signal).catch(() => {
-      throw new KilnError("cancelled", "Waiting has stopped; the controller goes on.", {
-        hint: `\`kiln status ${service}\` shows how far it is.`,
+      throw new KilnError("cancelled", "Waiting has stopped; the controller continues.", {
+        hint: `\`kiln status ${service}\` shows the progress.`,
       });
     });
   }

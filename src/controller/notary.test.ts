@@ -121,7 +121,7 @@ test("a checkpoint that is asked for is one of the log as it is, and the same wh
 test.each([
   ["is missing", () => rmSync(at("audit.key")), "audit.key is missing"],
   ["can be read by others", () => chmodSync(at("audit.key"), 0o640), "has mode 0640"],
-  ["is no key", () => writeFileSync(at("audit.key"), "hello"), "is no Ed25519 private key"],
+  ["is no key", () => writeFileSync(at("audit.key"), "hello"), "is not an Ed25519 private key"],
 ])("a key that %s is told, and the log goes on without checkpoints", async (_, spoil, words) => {
   const key = readFileSync(at("audit.key"));
   note();
@@ -171,7 +171,7 @@ test("after a loss the new key counts for those who say that they trust it", asy
   expect(await troubles()).toEqual([]);
   expect((await verify()).finding).toMatchObject({
     sequence: 3,
-    message: expect.stringContaining("vouches"),
+    message: expect.stringContaining("no trusted key has signed"),
   });
   expect((await verify([first?.keyId ?? "", second.keyId])).finding).toBe(undefined);
 });
@@ -285,7 +285,7 @@ test("an acceptance that was forged while no controller ran is itself a break, a
   }
   start();
   expect(await troubles()).toEqual([
-    expect.stringContaining("an acceptance without a signature that counts"),
+    expect.stringContaining("an acceptance without a valid signature of a trusted key"),
   ]);
   expect((await verify()).finding?.sequence).toBe(3);
 });

@@ -44,7 +44,7 @@ test.each([
   expect(readCode(folder).revision !== before).toBe(differs);
 });
 
-test("code that nothing was done to is known without being read", () => {
+test("unchanged code is recognized without reading it", () => {
   const code = readCode(folder);
   expect(isUntouched(code, folder)).toBe(true);
   expect(isUntouched({ ...code, folder: "/elsewhere" }, folder)).toBe(false);
@@ -57,13 +57,13 @@ test.each([
   ["is replaced", () => replace("src/main.ts", "eno")],
   ["is added", () => write("src/lib/other.ts", "")],
   ["is removed", () => rmSync(join(folder, "src/lib/part.ts"))],
-])("code of which a file %s is not taken for untouched", (_, change) => {
+])("code of which a file %s does not count as unchanged", (_, change) => {
   const code = readCode(folder);
   change();
   expect(isUntouched(code, folder)).toBe(false);
 });
 
-/** With the size and the time that it had: its time of change, which nobody can set, still tells. */
+/** With the old size and modification time: the change time, which no one can set, still differs. */
 function rewrite(name: string, text: string): void {
   const { atime, mtime } = statSync(join(folder, name));
   write(name, text);
@@ -75,6 +75,6 @@ function replace(name: string, text: string): void {
   renameSync(join(folder, "new"), join(folder, name));
 }
 
-test("this checkout's code is read without being told where it lies", () => {
+test("this checkout's code is found without a path", () => {
   expect(readCode()).toMatchObject({ version, revision: expect.stringMatching(/^[0-9a-f]{64}$/) });
 });

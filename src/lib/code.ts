@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { markOf } from "./file-mark.ts";
 
-/** What a process runs. Two of the same revision do the same, wherever they lie. */
+/** The code of a process. Two with the same revision do the same, in whatever folder they are. */
 export interface Code {
   /** From package.json. */
   readonly version: string;
@@ -12,14 +12,14 @@ export interface Code {
   readonly revision: string;
   /** The checkout. */
   readonly folder: string;
-  /** What stat(2) said of all its files just before they were read. Absent: it was recorded by an earlier version. */
+  /** The stat(2) data of all its files just before they were read. Absent in records of an earlier version. */
   readonly stamp?: string;
 }
 
 const checkout = fileURLToPath(new URL("../..", import.meta.url)).replace(/\/$/, "");
 
 /**
- * The code as it lies on the disk now, which is what a process that is started now runs. Tests are no part of it.
+ * The code on the disk now, which a process that is started now runs. Tests are not part of it.
  */
 export function readCode(folder = checkout): Code {
   const { version } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) as { version: string };
@@ -35,7 +35,7 @@ export function readCode(folder = checkout): Code {
   return { version, revision: hash.digest("hex"), folder, stamp };
 }
 
-/** Whether this is the code of this checkout and nothing of it was written since: tells without reading any file. */
+/** Whether this is the code of this checkout, unchanged since: answered without reading any file. */
 export function isUntouched({ folder, stamp }: Code, here = checkout): boolean {
   return folder === here && stamp === stampOf(here, filesOf(here));
 }
@@ -51,7 +51,7 @@ function filesOf(folder: string): readonly string[] {
   return ["package.json", "package-lock.json", ...sourcesIn(folder, "src").sort()];
 }
 
-/** Paths within the checkout; put together by hand because this is part of every command's start. */
+/** Paths within the checkout; built by hand because this is part of every command's start. */
 function sourcesIn(folder: string, within: string): string[] {
   return readdirSync(`${folder}/${within}`, { withFileTypes: true }).flatMap((entry) => {
     const path = `${within}/${entry.name}`;

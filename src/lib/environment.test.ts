@@ -19,7 +19,7 @@ const traps = {
   APT_CONFIG: "/nowhere/apt.conf",
 };
 
-test("a program gets nothing of the caller's environment, and runs outside of the caller's folder", async () => {
+test("a program gets none of the caller's environment, and runs outside of the caller's folder", async () => {
   for (const [name, value] of Object.entries(traps)) vi.stubEnv(name, value);
   const { stdout } = await exec(["env", "-0"], { env: { LC_ALL: "C" } });
   const found = Object.fromEntries(stdout.split("\0").map((line) => line.split(/=(.*)/s).slice(0, 2)));
@@ -28,7 +28,7 @@ test("a program gets nothing of the caller's environment, and runs outside of th
   expect((await exec(["pwd"])).stdout).toBe("/\n");
 });
 
-test("the proxies that apt knows are the exception", () => {
+test("the proxies for apt are the exception", () => {
   expect(proxiesOf({ http_proxy: "http://proxy:3128", no_proxy: "", LD_PRELOAD: "/evil.so" })).toEqual({
     http_proxy: "http://proxy:3128",
   });

@@ -1,12 +1,12 @@
 type Env = Readonly<Record<string, string | undefined>>;
 
-/** Where programs are looked for: the system's own folders, whatever the caller's PATH says. */
+/** The search path for programs: only the system's own folders, not the caller's PATH. */
 export const systemPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /**
- * The environment of every program that Kiln starts. It is made, never inherited: variables such as LD_PRELOAD, NODE_OPTIONS,
+ * The environment of every program that Kiln starts. It is built from nothing, never inherited: variables such as LD_PRELOAD, NODE_OPTIONS,
  * GIT_DIR, BASH_ENV or PERL5LIB make programs run other code, and Kiln runs them as root. Messages are in English, because
- * some are read.
+ * Kiln reads some of them.
  */
 export const cleanEnvironment: Readonly<Record<string, string>> = {
   PATH: systemPath,

@@ -1,6 +1,6 @@
 /**
- * Every error that a user can meet: the one table from code to HTTP status and exit code.
- * `docs/errors.md` explains each; a test holds the two together.
+ * Every error that a user can see: the one table from code to HTTP status and exit code.
+ * `docs/errors.md` explains each; a test keeps both in step.
  *
  * Exit codes: 1 failed, 2 usage or bad spec, 3 refused by policy or lock, 4 rolled back.
  */

@@ -6,7 +6,7 @@ test("a code decides exit code and HTTP status", () => {
   expect([error.exitCode, error.httpStatus]).toEqual([3, 409]);
 });
 
-test("a full disk met by any write is said in Kiln's words", () => {
+test("a full disk gets Kiln's own words, whatever write it stops", () => {
   const error = toKilnError(Object.assign(new Error("write"), { code: "ENOSPC", path: "/state/x" }));
   expect(error.code).toBe("disk_full");
   expect(errorToJson(error)).toMatchObject({
@@ -15,7 +15,7 @@ test("a full disk met by any write is said in Kiln's words", () => {
   });
 });
 
-test("a message within another sentence has no full stop of its own", () => {
+test("a message within another sentence loses its full stop", () => {
   expect(clauseOf(new KilnError("server_failed", "There is no program x."))).toBe("There is no program x");
   expect(clauseOf(new Error("spawn failed"))).toBe("spawn failed");
 });

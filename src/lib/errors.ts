@@ -1,13 +1,13 @@
 import { type ErrorCode, errorCodes } from "./error-codes.ts";
 
-/** Where in a user's file something is wrong. Lines and columns count from 1. */
+/** The place of a problem in a user's file. Lines and columns count from 1. */
 export interface Place {
   readonly file: string;
   readonly line?: number;
   readonly column?: number;
 }
 
-/** One thing that is wrong, when several are reported at once. */
+/** One of several problems that are reported at once. */
 export interface Problem {
   readonly place?: Place;
   /** What was found and what was expected, one sentence. */
@@ -20,11 +20,11 @@ export interface KilnErrorInit {
   /** What the user can do about it. */
   readonly hint?: string;
   readonly cause?: unknown;
-  /** True when the same call may succeed later without anything being changed. */
+  /** True when the same call may succeed later without any change. */
   readonly retry?: boolean;
-  /** True when neither time nor a repetition helps: something has to be changed. */
+  /** True when neither time nor a repetition helps: the user has to change something. */
   readonly permanent?: boolean;
-  /** The single problems, when there are several or when they have a place. */
+  /** The separate problems, when there are several or when they have a place. */
   readonly problems?: readonly Problem[];
 }
 
@@ -55,7 +55,7 @@ export class KilnError extends Error {
   }
 }
 
-/** How an error travels as JSON: in `--json` output and in API answers. */
+/** An error as JSON: in `--json` output and in API answers. */
 export interface ErrorJson {
   readonly code: ErrorCode;
   readonly message: string;
@@ -76,8 +76,8 @@ export function errorToJson(error: unknown): ErrorJson {
 }
 
 /**
- * Any thrown value as a KilnError; a full disk, which any write can meet, gets its own code. `place` is the folder that
- * was written to, for system calls that tell no path.
+ * Any thrown value as a KilnError; a full disk, which can stop any write, gets its own code. `place` is the folder of
+ * the write, for system calls whose errors have no path.
  */
 export function toKilnError(error: unknown, place?: string): KilnError {
   if (error instanceof KilnError) return error;
@@ -91,7 +91,7 @@ export function clauseOf(error: unknown): string {
   return toKilnError(error).message.replace(/\.$/, "");
 }
 
-/** What a full disk means for the user. */
+/** The error for a full disk. */
 export function diskFull(path: string | undefined, cause?: unknown): KilnError {
   return new KilnError("disk_full", `No space left on the disk${path ? ` at ${path}` : ""}.`, {
     hint: "Free some space (`kiln gc` removes unused images), then repeat the command.",

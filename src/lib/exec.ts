@@ -10,11 +10,11 @@ export interface ExecOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** `/` by default. */
   readonly cwd?: string;
-  /** Run as this user and group alone; needs root. */
+  /** Run as this user and group, without other groups; needs root. */
   readonly as?: { readonly uid: number; readonly gid: number };
   /** A file descriptor that takes the output; `stdout` of the result is then empty. */
   readonly output?: number;
-  /** Exit codes that are not failures; 0 alone by default. "any" to look at the code yourself. */
+  /** Exit codes that are not failures; only 0 by default. "any" leaves the decision to the caller. */
   readonly accept?: readonly number[] | "any";
 }
 
@@ -28,7 +28,7 @@ export interface ExecResult {
  * Runs a program to its end. No shell is involved: `argv[0]` is looked up in `systemPath`, the rest are its
  * arguments.
  * Throws `tool_missing` when the program does not exist, `command_failed` (with the last lines of its stderr)
- * when it fails, `disk_full` when it says that this was why, `timed_out` and `cancelled` after killing it.
+ * when it fails, `disk_full` when its message names that reason, `timed_out` and `cancelled` after killing it.
  */
 export function exec(argv: readonly [string, ...string[]], options: ExecOptions = {}): Promise<ExecResult> {
   const [program, ...args] = argv;
@@ -59,7 +59,7 @@ export function exec(argv: readonly [string, ...string[]], options: ExecOptions 
     };
     child.stdout?.on("data", (chunk: Buffer) => out.push(chunk));
     child.stderr?.on("data", (chunk: Buffer) => err.push(chunk));
-    child.stdin?.on("error", () => {}); // the program may end before it has read everything; its exit code tells
+    child.stdin?.on("error", () => {}); // the program may end before it has read everything; its exit code decides
     if (options.input !== undefined) child.stdin?.end(options.input);
     child.on("error", (error) => {
       done();

@@ -81,7 +81,7 @@ test.skipIf(!canLimit)(
   },
 );
 
-test("a program that cannot be started for want of file descriptors fails its caller, and nobody else", async () => {
+test("a program that cannot be started for want of file descriptors fails only its caller", async () => {
   const script = `
     import { closeSync, openSync } from "node:fs";
     const [src] = process.argv.slice(1);

@@ -15,10 +15,10 @@ interface Timer {
  */
 export class FakeClock implements Clock, Disposable {
   #nowMs: number;
-  /** By how much it was set, in all. */
+  /** The sum of all changes by `set`. */
   #setMs = 0;
   #order = 0;
-  /** Latest first, so that the next one is popped off the end. */
+  /** Latest first, so that the next one is at the end. */
   readonly #timers: Timer[] = [];
 
   constructor(startMs = 0) {
@@ -33,7 +33,7 @@ export class FakeClock implements Clock, Disposable {
     return this.#nowMs;
   }
 
-  /** Somebody sets the clock, forward or (below 0) back: no time passes, and nobody wakes. */
+  /** Sets the clock forward or (below 0) back: no time passes, and no sleeper wakes. */
   set(byMs: number): void {
     this.#setMs += byMs;
   }
@@ -58,12 +58,12 @@ export class FakeClock implements Clock, Disposable {
     });
   }
 
-  /** Time has come to its end: whoever sleeps never wakes, and its signal (which Node.js keeps for it) can go. */
+  /** Ends time: no sleeper wakes any more, and the signals of sleepers (which Node.js keeps) can be freed. */
   [Symbol.dispose](): void {
     for (const { letGo } of this.#timers.splice(0)) letGo();
   }
 
-  /** How many sleep now. */
+  /** How many sleepers there are now. */
   get sleepers(): number {
     return this.#timers.length;
   }
@@ -84,14 +84,14 @@ export class FakeClock implements Clock, Disposable {
   }
 
   /**
-   * Lets time pass, from one sleeper to the next, until `condition` holds. Throws after `limitMs`, or when nobody
-   * sleeps so that nothing can change any more.
+   * Lets time pass, from one sleeper to the next, until `condition` holds. Throws after `limitMs`, or when no
+   * sleeper is left, so that nothing can change any more.
    */
   async until(condition: () => boolean | Promise<boolean>, limitMs = 600_000): Promise<void> {
     const endMs = this.#nowMs + limitMs;
     await settleMicrotasks();
     while (!(await condition())) {
-      await settleMicrotasks(); // to look at the condition may have set things in motion
+      await settleMicrotasks(); // evaluating the condition may have started something
       const nextMs = this.#timers.at(-1)?.atMs;
       if (nextMs === undefined) {
         if (await condition()) return;

@@ -22,7 +22,7 @@ test("one at a time, also within a process", async () => {
   expect(most).toBe(1);
 });
 
-test("a lock outlives nobody: not a throw, not a kill", async () => {
+test("a lock ends with its holder, by an exception or a kill", async () => {
   const path = join(folder, "b");
   await expect(withFileLock(path, () => Promise.reject(new Error("no")))).rejects.toThrow("no");
   const module = JSON.stringify(new URL("./file-lock.ts", import.meta.url).href);

@@ -12,7 +12,7 @@ export interface FileLockOptions {
 
 /**
  * Runs `work` while no other process, and no other call in this one, holds the lock of `path`. The lock is SQLite's
- * exclusive transaction on an empty database file: the kernel drops it when its holder dies, so no lock is ever stale.
+ * exclusive transaction on an empty database file: the kernel drops it when its holder dies, so a lock is never stale.
  * The file stays; removing it while in use would break the lock.
  */
 export async function withFileLock<T>(
@@ -30,7 +30,7 @@ export async function withFileLock<T>(
   }
 }
 
-/** Before SQLite does, which would leave the mode to the umask. Never opens a present file: that would drop our own locks. */
+/** Creates the file before SQLite would, whose mode depends on the umask. Never opens an existing file: that would drop this process's locks. */
 function createPrivately(path: string): void {
   try {
     closeSync(openSync(path, "wx", 0o600));
@@ -57,7 +57,7 @@ async function acquire(database: DatabaseSync, path: string, options: FileLockOp
 /** Result code 5 is SQLITE_BUSY (https://sqlite.org/rescode.html#busy). */
 function tryBegin(database: DatabaseSync): boolean {
   try {
-    // Without a journal file: what frees a full disk needs a lock first.
+    // Without a journal file: commands that free a full disk need a lock first.
     database.exec("PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE");
     return true;
   } catch (error) {

@@ -4,7 +4,7 @@ import { dirname } from "node:path";
 import { isErrno } from "./errors.ts";
 
 /**
- * Replaces a file's content so that a reader, or a crash at any moment, sees the old or the new content whole.
+ * Replaces a file's content so that a reader, or a crash at any moment, sees the complete old or the complete new content.
  * With `durable` (the default) the content has reached the disk when this resolves.
  */
 export async function writeFileAtomic(

@@ -3,24 +3,24 @@ import type { Clock } from "./clock.ts";
 import { isErrno } from "./errors.ts";
 import type { Logger } from "./log.ts";
 
-/** How often a folder is read while the kernel gives no events of it. */
+/** How often a folder is read while the kernel sends no events for it. */
 const pollMs = 1_000;
 
 export interface FolderWatch {
   readonly clock: Clock;
   readonly log: Pick<Logger, "warn" | "info">;
-  /** Called with the name of a file that may be new; nothing at all may be. */
+  /** Called with the name of a file that may be new; there may be false alarms. */
   readonly changed: (name: string) => void;
 }
 
-/** Whether the kernel has no more inotify instances, watches or files to give: inotify_init(2), inotify_add_watch(2). */
+/** Whether the kernel has run out of inotify instances, watches or files: inotify_init(2), inotify_add_watch(2). */
 export function isExhausted(error: unknown): boolean {
   return ["EMFILE", "ENFILE", "ENOSPC", "ENOMEM"].some((code) => isErrno(error, code));
 }
 
 /**
- * Tells of new files in a folder, with inotify. What others have used up of that must end nobody: meanwhile the folder is
- * read each second, which is told once, and events are taken again as soon as the kernel gives them.
+ * Reports new files in a folder, with inotify. When other programs have used up inotify, the folder is read each second
+ * instead, which is reported once, until the kernel sends events again.
  */
 export function watchFolder(folder: string, { clock, log, changed }: FolderWatch): Disposable {
   const end = new AbortController();
@@ -43,10 +43,10 @@ export function watchFolder(folder: string, { clock, log, changed }: FolderWatch
     }
   }
 
-  /** Also tells of what came between the last look and the first event. */
+  /** Also reports files that came between the last read and the first event. */
   async function poll(why: unknown): Promise<void> {
     const words = why instanceof Error ? why.message : "no inotify instance or watch is left";
-    log.warn({ folder, error: words }, "no events of a folder: it is read each second instead");
+    log.warn({ folder, error: words }, "no events for a folder: it is read each second instead");
     let known = new Set<string>();
     for (let watched = false; !watched && !end.signal.aborted; ) {
       await clock.sleep(pollMs, end.signal).catch(() => {});
@@ -56,7 +56,7 @@ export function watchFolder(folder: string, { clock, log, changed }: FolderWatch
       for (const name of names) if (!known.has(name)) changed(name);
       known = new Set(names);
     }
-    log.info({ folder }, "events of a folder arrive again");
+    log.info({ folder }, "events for a folder arrive again");
   }
 
   if (!open()) void poll(undefined);

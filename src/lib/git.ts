@@ -13,21 +13,21 @@ import { join } from "node:path";
 import { isErrno, KilnError } from "./errors.ts";
 import { exec } from "./exec.ts";
 
-/** What git says of a folder in a checkout. */
+/** What git reports about a folder in a checkout. */
 export interface Checkout {
   readonly commit: string;
   /** The tags that point at the commit, the highest version first. */
   readonly tags: readonly string[];
-  /** Whether something below the folder differs from the commit; "unknown" where only a filter of the repository could tell. */
+  /** Whether something below the folder differs from the commit; "unknown" if only a filter of the repository could decide that. */
   readonly dirty: boolean | "unknown";
 }
 
 /**
- * The checkout that `folder` lies in; undefined when it is in none, has no commit, or git is not usable there.
+ * The checkout that contains `folder`; undefined without a checkout, without a commit, or if git is not usable there.
  *
- * The repository may be anybody's, and its configuration and attributes name programs that git would run. So git is asked
- * only what it answers by reading (refs, trees, index, attributes), whether files are changed is found out here, and where
- * git nevertheless would run something (a hook, a monitor, a transport that fetches what is missing) it is forbidden to.
+ * The repository may come from anyone, and its configuration and attributes name programs that git would run. So Kiln asks
+ * git only for answers that need nothing but reading (refs, trees, index, attributes), and compares files itself. Where git
+ * would still run something (a hook, a monitor, a transport that fetches missing objects), Kiln forbids it.
  */
 export async function readCheckout(folder: string, signal?: AbortSignal): Promise<Checkout | undefined> {
   try {
@@ -62,7 +62,7 @@ export async function readCheckout(folder: string, signal?: AbortSignal): Promis
 
 type Ask = (args: readonly string[], input?: string) => Promise<string>;
 
-/** git-config(1), git(1) "ENVIRONMENT VARIABLES". As root, git is the owner of the folder. */
+/** git-config(1), git(1) "ENVIRONMENT VARIABLES". As root, git runs as the owner of the folder. */
 function askGit(folder: string, signal: AbortSignal | undefined): Ask {
   const settings = [
     "safe.bareRepository=explicit",
@@ -84,12 +84,12 @@ function askGit(folder: string, signal: AbortSignal | undefined): Ask {
   };
 }
 
-/** An object may be missing, as in a partial clone; a folder may be in no commit yet. */
+/** An object may be missing, as in a partial clone; a folder may not be committed yet. */
 function unknownTree(error: unknown): undefined {
   if (!(error instanceof KilnError) || error.code !== "command_failed") throw error;
 }
 
-/** git-show-ref(1): an annotated tag has a second line, `^{}`, for what it points at. */
+/** git-show-ref(1): an annotated tag has a second line, `^{}`, for its target. */
 function parseRefs(refs: string): Pick<Checkout, "commit" | "tags"> | undefined {
   const lines = refs.split("\n").map((line) => line.split(" "));
   const commit = lines.find(([, name]) => name === "HEAD")?.[0];
@@ -104,7 +104,7 @@ function parseRefs(refs: string): Pick<Checkout, "commit" | "tags"> | undefined 
 
 const versions = new Intl.Collator("en", { numeric: true });
 
-/** More than this is not read only to name a version. */
+/** Larger files are not read just to name a version. */
 const longestTotalBytes = 256 << 20;
 const execBits = 0o111;
 
@@ -137,7 +137,7 @@ function parseTree(text: string): readonly Blob[] {
   });
 }
 
-/** Something is staged, in conflict, or in nobody's care: git-ls-files(1), `tag mode oid stage TAB path`, `? path`. */
+/** Whether something is staged, in conflict, or untracked: git-ls-files(1), `tag mode oid stage TAB path`, `? path`. */
 function differsFromIndex(blobs: readonly Blob[], index: string): boolean {
   const committed = new Set(blobs.map(({ mode, oid, path }) => `${mode} ${oid} 0\t${path}`));
   const entries = lines(index);
@@ -148,7 +148,7 @@ function lines(text: string): readonly string[] {
   return text.split("\0").filter((line) => line !== "");
 }
 
-/** A file against its blob. Line ends are git's to convert; a submodule is a repository of its own. */
+/** A file against its blob. Only git converts line ends; a submodule is a separate repository. */
 function compare(
   folder: string,
   { mode, oid, path }: Blob,
@@ -179,7 +179,7 @@ function withoutReturns(bytes: Buffer): Buffer {
   return Buffer.from(bytes.toString("latin1").replaceAll("\r\n", "\n"), "latin1");
 }
 
-/** Undefined for what has become something else meanwhile: nothing but a regular file is read. */
+/** Undefined if the file has become something else meanwhile: only regular files are read. */
 function readRegular(path: string): Buffer | undefined {
   const handle = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   try {
@@ -192,7 +192,7 @@ function readRegular(path: string): Buffer | undefined {
   }
 }
 
-/** Those whose bytes in the repository are made by a filter, which is not run: gitattributes(5). */
+/** The files whose content in the repository comes from a filter, which Kiln does not run: gitattributes(5). */
 async function filteredPaths(paths: readonly string[], ask: Ask): Promise<ReadonlySet<string>> {
   if (paths.length === 0) return new Set();
   const kinds = ["filter", "ident", "working-tree-encoding"];

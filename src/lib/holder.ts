@@ -4,21 +4,21 @@ import { readTextIfExists, writeFileAtomic } from "./files.ts";
 /** Who started a controller: a command that needed one, a service manager, or a person, in the foreground. */
 export type Starter = "command" | "service" | "person";
 
-/** The controller that holds a state folder, as it has written itself down beside the lock. */
+/** The controller that holds a state folder, as it has recorded itself next to the lock. */
 export interface Holder {
   readonly pid: number;
-  /** Absent: it is older than this record. */
+  /** Absent: the controller is older than this field. */
   readonly code?: Code;
   readonly startedBy?: Starter;
 }
 
-/** Of the one that holds the lock, or held it last. */
+/** The record of the controller that holds the lock, or held it last. */
 export async function readHolder(lockPath: string): Promise<Holder | undefined> {
   const text = await readTextIfExists(holderFile(lockPath));
   return text === undefined ? undefined : (JSON.parse(text) as Holder);
 }
 
-/** To be called by the one that has just got the lock. */
+/** Called by the controller that has just got the lock. */
 export async function writeHolder(lockPath: string, holder: Holder): Promise<void> {
   await writeFileAtomic(holderFile(lockPath), JSON.stringify(holder), { durable: false });
 }

@@ -1,13 +1,13 @@
 import { posix } from "node:path";
 
 /**
- * Patterns of a `.dockerignore`, as Docker reads them (docs.docker.com, "Build context", ".dockerignore files"; the
- * behaviour is that of github.com/moby/patternmatcher, which Docker, BuildKit and Podman share). It differs from that of a
- * `.gitignore`: a pattern counts from the project's folder at whatever depth, and an exception can bring back what lies
- * below a folder that is left out.
+ * Patterns of a `.dockerignore`, as Docker reads them (docs.docker.com, "Build context", ".dockerignore files"; it
+ * behaves like github.com/moby/patternmatcher, which Docker, BuildKit and Podman share). It differs from that of a
+ * `.gitignore`: a pattern counts from the project's folder at whatever depth, and an exception can bring back files
+ * below an excluded folder.
  */
 export interface IgnorePattern {
-  /** Begins with `!`: brings back what earlier patterns left out. */
+  /** Begins with `!`: brings back files that earlier patterns excluded. */
   readonly exception: boolean;
   /** A regular expression (flags `s` and `u`) for the whole path. */
   readonly source: string;
@@ -15,7 +15,7 @@ export interface IgnorePattern {
   readonly within: string;
 }
 
-/** The patterns of a file's lines with their line numbers, from 1; comments and empty lines are left out. */
+/** The patterns of a file's lines with their line numbers, from 1; without comments and empty lines. */
 export function ignoreLines(text: string): readonly { readonly line: number; readonly pattern: string }[] {
   return text
     .replace(/^\uFEFF/, "")
@@ -24,7 +24,7 @@ export function ignoreLines(text: string): readonly { readonly line: number; rea
     .filter(({ pattern }) => !pattern.startsWith("#") && pattern.trim() !== "");
 }
 
-/** Undefined for what is not a pattern: a lone `!`, a bracket without its end, a backslash with nothing after it. */
+/** Undefined for an invalid pattern: a lone `!`, a bracket without its end, a backslash with nothing after it. */
 export function parseIgnorePattern(written: string): IgnorePattern | undefined {
   const trimmed = written.trim();
   const exception = trimmed.startsWith("!");
@@ -47,7 +47,7 @@ function literalFolders(path: string): string {
   return parts.slice(0, wild < 0 ? parts.length : wild).join("/");
 }
 
-/** `**` and plain text after it is whatever ends like that: `**file` matches `a/my-file`, `**` and `/file` match `file`. */
+/** `**` and plain text after it match everything that ends with that text: `**file` matches `a/my-file`, `**` and `/file` match `file`. */
 function suffixSource(path: string): string | undefined {
   const rest = path.startsWith("**") ? path.slice(2) : undefined;
   if (rest === undefined || /[*?[\\]/.test(rest)) return undefined;
@@ -79,7 +79,7 @@ function nextPart(rest: string): readonly [taken: number, source: string] | unde
   return [character.length + (escaped === "" ? 0 : 1), literal(character)];
 }
 
-/** One character in brackets, or a range of two; `]`, `-` and `\` only behind a backslash (Go, `filepath.Match`). */
+/** One character in brackets, or a range of two; `]`, `-` and `\` only after a backslash (Go, `filepath.Match`). */
 const member = String.raw`(?:\\.|[^\]\\-])(?:-(?:\\.|[^\]\\-]))?`;
 const brackets = new RegExp(String.raw`^\[(\^?)((?:${member})+)\]`, "su");
 
@@ -105,7 +105,7 @@ function inClass(character: string): string {
   return /[\^\]\\[-]/.test(character) ? `\\${character}` : character;
 }
 
-/** Not when a range ends before it begins. */
+/** False for an invalid one, such as a range that ends before it begins. */
 function isRegExp(source: string): boolean {
   try {
     return new RegExp(source, "su").source !== "";

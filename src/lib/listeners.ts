@@ -1,9 +1,9 @@
 /** A TCP socket that listens. */
 export interface Listener {
   readonly port: number;
-  /** `any`: every address; `loopback`: only programs of the same network namespace reach it; `one`: a single other one. */
+  /** `any`: every address; `loopback`: reachable only from the same network namespace; `one`: a single other address. */
   readonly reach: "any" | "loopback" | "one";
-  /** Of sockfs: what /proc/PID/fd/N of who holds it links to, `socket:[INODE]`. */
+  /** Inode in sockfs: the link /proc/PID/fd/N of the process that holds it reads `socket:[INODE]`. */
   readonly inode: string;
 }
 

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { openLog } from "./log.ts";
 
-test("one JSON line per message, in a file of its owner's", () => {
+test("one JSON line per message, in a file only for its owner", () => {
   const folder = mkdtempSync("/tmp/kiln-");
   const path = join(folder, "log");
   openLog(path).info({ server: "shop-1-1-1" }, "ready");
@@ -19,7 +19,7 @@ test("one JSON line per message, in a file of its owner's", () => {
 const full = existsSync("/dev/full");
 if (!full) console.log("Skipped: a log on a full disk, because there is no /dev/full here.");
 
-test.skipIf(!full)("a full disk loses the line and nothing else", () => {
+test.skipIf(!full)("a full disk loses only that line", () => {
   const log = openLog("/dev/full");
   expect(() => log.error("lost")).not.toThrow();
 });

@@ -10,7 +10,7 @@ export function openLog(destination: string | 2): Logger {
   return pino({ level: "info", base: null, timestamp: pino.stdTimeFunctions.isoTime }, { write });
 }
 
-/** What cannot be logged, on a full disk for one, must not end the program: pino's own streams do, and block its exit. */
+/** A failed write, for example on a full disk, must not end the program: pino's own streams end it, and block its exit. */
 function writeOrDrop(file: number, line: string): void {
   try {
     writeSync(file, line);
@@ -19,5 +19,5 @@ function writeOrDrop(file: number, line: string): void {
   }
 }
 
-/** For tests and one-shot commands that report by other means. */
+/** For tests and one-shot commands that report in other ways. */
 export const silentLog: Logger = pino({ level: "silent" });

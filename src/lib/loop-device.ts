@@ -1,18 +1,18 @@
 import { exec } from "./exec.ts";
 import { readIfThere } from "./proc.ts";
 
-/** A loop device that a file is mounted through, and all that decides what it serves. */
+/** The loop device of a mounted file, and everything that decides which bytes it serves. */
 export interface LoopDevice {
   /** `loop3` */
   readonly name: string;
-  /** What `loopState` gave when the device was found to serve the right file. */
+  /** The result of `loopState` when the device was found to serve the right file. */
   readonly state: string;
 }
 
 /**
- * What says that the device serves the same bytes of the same file: `diskseq` grows whenever it is given another one (Linux
+ * Evidence that the device serves the same bytes of the same file: `diskseq` grows whenever it gets another one (Linux
  * 5.15, Documentation/ABI/stable/sysfs-block), also by LOOP_CHANGE_FD under a mounted file system; the other files name
- * the file and the part of it. Empty when there is no such device.
+ * the file and the part of it. Empty when the device does not exist.
  */
 export function loopState(name: string): string {
   return ["diskseq", "loop/backing_file", "loop/offset", "loop/sizelimit"]
@@ -20,7 +20,7 @@ export function loopState(name: string): string {
     .join("");
 }
 
-/** `DEVICE:INODE` of the file that a loop device really has, whatever name leads there: losetup(8). */
+/** `DEVICE:INODE` of the file that a loop device really serves, independent of its name: losetup(8). */
 export async function loopInode(name: string): Promise<string> {
   const columns = "BACK-MAJ:MIN,BACK-INO";
   const { stdout } = await exec(["losetup", "--list", "--noheadings", "-O", columns, `/dev/${name}`]);

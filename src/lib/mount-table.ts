@@ -1,8 +1,8 @@
-/** Kinds of file system of which each mount is one of its own; the options of others are the whole machine's. */
+/** File systems of which each mount is a separate instance; the options of others belong to the whole machine. */
 const ownOptions = new Set(["overlay", "tmpfs", "proc", "erofs"]);
 
 /**
- * The lines of /proc/PID/mountinfo, proc(5), in their order and without the numbers that mean nothing elsewhere: ids
+ * The lines of /proc/PID/mountinfo, proc(5), in their order and without the numbers that differ between processes: ids
  * of mounts, of devices and of peer groups, and options of file systems that others have mounted too. Two processes
  * that see the same mounts get the same lines.
  */
@@ -29,9 +29,9 @@ function splitOnce(text: string, by: string): readonly string[] {
   return at < 0 ? [text] : [text.slice(0, at), text.slice(at + by.length)];
 }
 
-/** What one normalized line tells. */
+/** The content of one normalized line. */
 export interface MountLine {
-  /** Blanks and the like are unescaped. */
+  /** With blanks and other special characters unescaped. */
   readonly point: string;
   readonly options: readonly string[];
   readonly type: string;

@@ -1,4 +1,4 @@
-/** The candidate that a person most likely meant, or undefined when none is near. Letter case does not count. */
+/** The candidate that a person most likely meant, or undefined when none is similar. Letter case does not count. */
 export function nearest(word: string, candidates: Iterable<string>): string | undefined {
   let best: string | undefined;
   let bestDistance = Math.max(1, Math.floor(word.length / 3)) + 1;

@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { KilnError } from "./errors.ts";
 
 /**
- * For long loops of synchronous work: `const wait = pace(); if (wait) await wait;` lets timers, sockets and Ctrl-C in
+ * For long loops of synchronous work: `const wait = pace(); if (wait) await wait;` lets timers, sockets and Ctrl-C run
  * about every 5 ms, and throws `cancelled` once the signal has fired.
  */
 export function pacer(signal?: AbortSignal): () => Promise<void> | undefined {

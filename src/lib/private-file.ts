@@ -15,14 +15,14 @@ import { dirname } from "node:path";
 import type { ErrorCode } from "./error-codes.ts";
 import { isErrno, KilnError } from "./errors.ts";
 
-/** What is said of a file that is not as it must be. */
+/** The words of an error about a file that is missing or not private. */
 export interface PrivateFileWords {
   readonly code: ErrorCode;
-  /** What goes without it, to follow `The key file ... is missing`. */
+  /** What does not work without the file; follows `The key file ... is missing, and`. */
   readonly missing: string;
-  /** What to do when it is missing. */
+  /** What to do when the file is missing. */
   readonly restore: string;
-  /** What to do when somebody else may have read it. */
+  /** What to do when someone else may have read the file. */
   readonly exposed: string;
 }
 
@@ -51,7 +51,7 @@ function exposed(
   const mode = (stats.mode & 0o777).toString(8).padStart(4, "0");
   return new KilnError(
     words.code,
-    `The key file ${path} has mode ${mode} and belongs to uid ${stats.uid}; others than Kiln's user could read it or put another in its place.`,
+    `The key file ${path} has mode ${mode} and belongs to uid ${stats.uid}; users other than Kiln's could read or replace it.`,
     { hint: `Run \`chown ${process.geteuid?.() ?? 0} ${path} && chmod 600 ${path}\`. ${words.exposed}` },
   );
 }
@@ -64,16 +64,15 @@ function openFile(path: string, words: PrivateFileWords): number {
     if (isErrno(error, "ENOENT"))
       throw invalid(`The key file ${path} is missing, and ${words.missing}.`, words.restore);
     if (isErrno(error, "ELOOP"))
-      throw invalid(`${path} is a symbolic link.`, "Put the key file itself there.");
-    if (isErrno(error, "EACCES"))
-      throw invalid(`The key file ${path} cannot be read.`, "Give it back its owner.");
+      throw invalid(`${path} is a symbolic link.`, "Put the key file itself there instead of the link.");
+    if (isErrno(error, "EACCES")) throw invalid(`The key file ${path} cannot be read.`, "Restore its owner.");
     throw error;
   }
 }
 
 /**
- * Makes the file if there is none. It appears whole, on the disk, and never in the place of another: link(2) fails
- * where something is.
+ * Creates the file if it is missing. It appears complete, on the disk, and never replaces another: link(2) fails when the
+ * name exists.
  */
 export function makePrivateFile(path: string, content: string | Uint8Array): void {
   const temporary = writeTemporary(path, content);
@@ -87,12 +86,12 @@ export function makePrivateFile(path: string, content: string | Uint8Array): voi
   syncFolder(dirname(path));
 }
 
-/** Puts the file in the place of whatever was there; a crash leaves the old or the new one whole. */
+/** Replaces the file; a crash leaves the complete old or the complete new one. */
 export function replacePrivateFile(path: string, content: string | Uint8Array): void {
   movePrivateFile(writeTemporary(path, content), path);
 }
 
-/** Renames a file, on the disk. */
+/** Renames a file, durably. */
 export function movePrivateFile(from: string, to: string): void {
   renameSync(from, to);
   syncFolder(dirname(to));

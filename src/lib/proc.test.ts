@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { expect, test } from "vitest";
 import { findProcess, isEnding } from "./proc.ts";
 
-test("a process is ending from the moment that it has begun to, also while nobody has asked how it ended", async () => {
+test("a process counts as ending from the moment it begins to end, also before its exit status is read", async () => {
   // `exec` leaves the child to a program that never waits for it: it stays a zombie.
   const parent = spawn("sh", ["-c", "true & echo $!; exec sleep 60"], {
     stdio: ["ignore", "pipe", "ignore"],

@@ -1,7 +1,7 @@
 import { readFileSync, readlinkSync } from "node:fs";
 import { isErrno } from "./errors.ts";
 
-/** A process that cannot be mistaken for a later one with the same number. */
+/** Identifies a process, so that a later one with the same number is not mistaken for it. */
 export interface ProcessRef {
   readonly pid: number;
   /** Clock ticks after boot: field 22 of /proc/PID/stat, proc(5). */
@@ -34,7 +34,7 @@ export function isAlive(process: ProcessRef): boolean {
   return findProcess(process.pid)?.startTicks === process.startTicks;
 }
 
-/** A file of the kernel's: those of a process or a cgroup vanish with it, before or while they are read. */
+/** Reads a file of the kernel: the files of a process or a cgroup vanish with it, before or while they are read. */
 export function readIfThere(path: string): string | undefined {
   try {
     return readFileSync(path, "utf8");
@@ -45,8 +45,8 @@ export function readIfThere(path: string): string | undefined {
 }
 
 /**
- * What a symbolic link below /proc says; undefined when its process is gone, has nothing there, or may do more than
- * this one and so cannot be looked at (ptrace(2), access mode checking).
+ * The target of a symbolic link below /proc; undefined when its process is gone, has no such link, or has more rights
+ * than this one, which forbids access (ptrace(2), access mode checking).
  */
 export function linkIfThere(path: string): string | undefined {
   try {

@@ -3,9 +3,9 @@ import { open, readlink } from "node:fs/promises";
 import { KilnError } from "./errors.ts";
 
 /**
- * The bytes of a file that is read on a project's word, at most `limit` and one more. Where it lies is asked of the open file
- * (`/proc/self/fd`, proc(5)), so that neither a link nor an exchange in that moment leads out of `folder`. Throws
- * `path_escapes`, and what open(2) throws; a pipe or a device is not waited for.
+ * The bytes of a file that a project names, at most `limit` and one more. The place is read from the open file
+ * (`/proc/self/fd`, proc(5)), so that neither a link nor a swap at that moment leads out of `folder`. Throws
+ * `path_escapes`, and what open(2) throws; a pipe or a device does not block.
  */
 export async function readInside(folder: string, file: string, limit: number): Promise<Buffer> {
   await using handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK);
@@ -24,6 +24,6 @@ export async function readInside(folder: string, file: string, limit: number): P
 
 function escapes(file: string, folder: string, real: string): KilnError {
   return new KilnError("path_escapes", `${file} leads out of ${folder}: it is ${real}.`, {
-    hint: "Replace the link by the file itself; what belongs to a project lies in its folder.",
+    hint: "Replace the link with the file itself: all files of a project must be in its folder.",
   });
 }

@@ -15,7 +15,7 @@ test.each(["/home/ada/.local/state/kiln", "/home/ada/.local/state/kiln/kiln.db",
   },
 );
 
-test("a fault elsewhere is left as it is", () => {
+test("an error elsewhere stays unchanged", () => {
   const elsewhere = fault("/etc/shadow");
   expect(stateError("/home/ada/.local/state/kiln", elsewhere)).toBe(elsewhere);
 });
@@ -35,7 +35,7 @@ test("a relative XDG_STATE_HOME is ignored, as its specification says", () => {
   expect(openStateFolder({ XDG_STATE_HOME: "x" }, 1000).home).toBe(join(homedir(), ".local/state/kiln"));
 });
 
-describe("a state folder that someone else decides about is refused", () => {
+describe("a state folder that someone else controls is refused", () => {
   const uid = process.getuid?.() ?? -1;
   let folder: string;
   beforeEach(() => {
@@ -45,7 +45,7 @@ describe("a state folder that someone else decides about is refused", () => {
   const open = (home: string) => () => openStateFolder({ KILN_HOME: home });
   const untrusted = expect.objectContaining({ code: "state_untrusted", exitCode: 3 });
 
-  test("one's own is not", () => {
+  test("the user's own folder is accepted", () => {
     expect(open(folder)().home).toBe(folder);
     expect(open(join(folder, "new/one"))().home).toBe(join(folder, "new/one"));
   });
@@ -55,7 +55,7 @@ describe("a state folder that someone else decides about is refused", () => {
     expect(open(folder)).toThrow(untrusted);
   });
 
-  test("in a folder where everybody can exchange it", () => {
+  test("in a folder where everyone can replace it", () => {
     mkdirSync(join(folder, "own"), { mode: 0o700 });
     chmodSync(folder, 0o777);
     expect(open(join(folder, "own"))).toThrow(untrusted);

@@ -5,17 +5,17 @@ import { basename, dirname, isAbsolute, join, resolve } from "node:path";
 import { isErrno, KilnError } from "./errors.ts";
 
 /**
- * The paths of one installation. Everything it keeps lies below `home`; what must have a name outside it
- * (bridge, cgroup, network namespaces) carries `tag`, so that two installations never meet.
+ * The paths of one installation. Everything it keeps is below `home`; names outside it
+ * (bridge, cgroup, network namespaces) contain `tag`, so that two installations never collide.
  */
 export interface StateFolder {
   readonly home: string;
-  /** Eight hex digits that only this state folder has: a digest of its real path. */
+  /** Eight hex digits that identify this state folder: a digest of its real path. */
   readonly tag: string;
   readonly database: string;
   /** The private key that signs checkpoints of the event log. */
   readonly auditKey: string;
-  /** The newest checkpoint, apart from the database that it vouches for. */
+  /** The newest checkpoint, outside the database that it covers. */
   readonly auditCheckpoint: string;
   readonly controllerSocket: string;
   readonly controllerLock: string;
@@ -28,7 +28,7 @@ export interface StateFolder {
   readonly erofs: string;
   readonly servers: string;
   readonly router: string;
-  /** What servers in quarantine were: one archive each. */
+  /** The evidence of servers in quarantine: one archive each. */
   readonly evidence: string;
 }
 
@@ -36,9 +36,9 @@ export interface StateFolder {
 const longestHome = 67;
 
 /**
- * Where the state lies: `$KILN_HOME`; else the system's state folder for root, the user's for others
- * (XDG Base Directory Specification, `XDG_STATE_HOME`). Throws `usage`, `state_path_too_long`, and `state_untrusted` for one that
- * someone else could have put there or could change.
+ * Where the state is: `$KILN_HOME`; else the system's state folder for root, the user's for others
+ * (XDG Base Directory Specification, `XDG_STATE_HOME`). Throws `usage`, `state_path_too_long`, and `state_untrusted` for a folder
+ * that someone else could have put there or could change.
  */
 export function openStateFolder(
   env: Readonly<Record<string, string | undefined>>,
@@ -48,7 +48,7 @@ export function openStateFolder(
   if (Buffer.byteLength(home) > longestHome) {
     throw new KilnError(
       "state_path_too_long",
-      `The state folder's path has ${Buffer.byteLength(home)} bytes; at most ${longestHome} leave room for Unix sockets: ${home}`,
+      `The state folder's path has ${Buffer.byteLength(home)} bytes; Unix sockets need one of at most ${longestHome} bytes: ${home}`,
       {
         hint: "Set KILN_HOME to a shorter path.",
       },
@@ -74,8 +74,8 @@ export function openStateFolder(
 }
 
 /**
- * Who can write the state folder decides what runs as its user: its socket is believed, its images are run. So it belongs to
- * that user or to root, nobody else can write it, and nobody else can put another in its place.
+ * Anyone who can write to the state folder decides what runs as its user: Kiln trusts its socket and runs its images. So it
+ * must belong to that user or to root, and no one else may be able to write to it or to replace it.
  */
 function requireTrusted(home: string, uid: number): void {
   for (let path = home; ; path = dirname(path)) {
@@ -83,22 +83,22 @@ function requireTrusted(home: string, uid: number): void {
     const why = stat && whyUntrusted(stat, uid, path === home);
     if (why !== undefined) {
       throw new KilnError("state_untrusted", `The state folder ${home} cannot be trusted: ${path} ${why}.`, {
-        hint: `If that is a mistake: chown ${uid} ${path} && chmod go-w ${path}. Otherwise set KILN_HOME to another folder.`,
+        hint: `If that is a mistake, run: chown ${uid} ${path} && chmod go-w ${path}. Otherwise set KILN_HOME to another folder.`,
       });
     }
     if (path === dirname(path)) return;
   }
 }
 
-/** A folder above it may be for everybody, as /tmp is, where its sticky bit keeps each one's own (inode(7)). */
+/** A folder above it may be writable by everyone, such as /tmp, if its sticky bit protects each user's files (inode(7)). */
 function whyUntrusted({ uid: owner, mode }: Stats, uid: number, isHome: boolean): string | undefined {
   if (owner !== uid && owner !== 0) return `belongs to user ${owner}`;
-  if (isHome && (mode & 0o022) !== 0) return "can be written by others";
-  if ((mode & 0o002) !== 0 && (mode & 0o1000) === 0) return "can be written by everybody";
+  if (isHome && (mode & 0o022) !== 0) return "is writable by other users";
+  if ((mode & 0o002) !== 0 && (mode & 0o1000) === 0) return "is writable by everyone";
   return undefined;
 }
 
-/** A relative one would be another installation in each folder that a command is run in. */
+/** A relative path would mean another installation in each working directory. */
 function absolute(chosen: string): string {
   if (isAbsolute(chosen)) return resolve(chosen);
   throw new KilnError("usage", `KILN_HOME is ${chosen}; expected an absolute path.`, {
@@ -106,7 +106,7 @@ function absolute(chosen: string): string {
   });
 }
 
-/** That specification has relative paths ignored. */
+/** That specification says to ignore relative paths. */
 function usualHome(
   { XDG_STATE_HOME = "" }: Readonly<Record<string, string | undefined>>,
   uid: number,
@@ -115,7 +115,7 @@ function usualHome(
   return resolve(isAbsolute(XDG_STATE_HOME) ? XDG_STATE_HOME : join(homedir(), ".local/state"), "kiln");
 }
 
-/** Makes the state folder, for its owner alone, where there is none. Throws `state_unwritable`, `disk_full`. */
+/** Creates the state folder, readable only by its owner, if it is missing. Throws `state_unwritable`, `disk_full`. */
 export function ensureStateFolder({ home }: StateFolder): void {
   try {
     makeFolder(home);
@@ -125,7 +125,7 @@ export function ensureStateFolder({ home }: StateFolder): void {
   }
 }
 
-/** Node.js's own `recursive` tells ENOENT where a file system is read-only, and tries for ever below /proc. */
+/** The option `recursive` of Node.js fails with ENOENT on a read-only file system, and loops forever below /proc. */
 function makeFolder(path: string): void {
   try {
     mkdirSync(path, { mode: 0o700 });
@@ -141,25 +141,25 @@ const unwritable: Readonly<Record<string, string>> = {
   EACCES: "no permission",
   EPERM: "no permission",
   EROFS: "its file system is read-only",
-  ENOTDIR: "it is no folder",
-  ENOENT: "it cannot be made there",
+  ENOTDIR: "it is not a folder",
+  ENOENT: "it cannot be created there",
 };
 
-/** `state_unwritable` for a fault that says so of something in the state folder; any other error as it is. */
+/** `state_unwritable` for such an error about something in the state folder; any other error unchanged. */
 export function stateError(home: string, error: unknown): unknown {
   const { code, path } = error as NodeJS.ErrnoException;
   const why = code === undefined ? undefined : unwritable[code];
-  // Of something in it, or of a folder that it would lie in.
+  // About something in it, or about one of its parent folders.
   if (why === undefined || path === undefined || !(path.startsWith(home) || home.startsWith(path)))
     return error;
   const where = path === home ? "" : ` at ${path}`;
-  return new KilnError("state_unwritable", `The state folder ${home} cannot be written${where}: ${why}.`, {
-    hint: "Run the command as the user who owns it (root, for a machine's own), or set KILN_HOME to a folder of yours.",
+  return new KilnError("state_unwritable", `The state folder ${home} is not writable${where}: ${why}.`, {
+    hint: "Run the command as the owner of the folder (root, for the machine's installation), or set KILN_HOME to your own folder.",
     cause: error,
   });
 }
 
-/** The real path, also of what does not exist yet: then that of its nearest existing folder, with the rest behind it. */
+/** The real path, also of a path that does not exist yet: then of its nearest existing folder, followed by the rest. */
 function realPath(path: string): string {
   try {
     return realpathSync(path);

@@ -5,7 +5,7 @@ import { steadyClock } from "./steady-clock.ts";
 
 const hour = 3_600_000;
 
-test("it goes on evenly when the system's clock is set, and tells by how much that was", async () => {
+test("it runs evenly when the system's clock is set, and reports by how much that was", async () => {
   const system = new FakeClock(1_000);
   const clock = steadyClock(system);
   await system.advance(500);
@@ -15,7 +15,7 @@ test("it goes on evenly when the system's clock is set, and tells by how much th
   expect(clock.stepMs()).toBe(-hour);
 });
 
-test("it shows what the system's clock shows once it is told to, and how long things last stays as it was", async () => {
+test("it adopts the system's clock when told to, without a change to elapsed times", async () => {
   const system = new FakeClock(1_000);
   const clock = steadyClock(system);
   const begun = clock.elapsed();
@@ -27,7 +27,7 @@ test("it shows what the system's clock shows once it is told to, and how long th
   expect(clock.elapsed() - begun).toBe(500);
 });
 
-test("small steps are not worth a word, until they add up", () => {
+test("small steps are not reported until they add up", () => {
   const system = new FakeClock();
   const clock = steadyClock(system);
   system.set(600);
@@ -36,7 +36,7 @@ test("small steps are not worth a word, until they add up", () => {
   expect(clock.stepMs()).toBe(1_200);
 });
 
-test("a moment and what has elapsed are told from one another, also after a step", async () => {
+test("moments and elapsed times convert into each other, also after a step", async () => {
   const clock = new FakeClock(1_000);
   const begun = clock.elapsed();
   await clock.advance(250);

@@ -1,16 +1,16 @@
 import type { Clock } from "./clock.ts";
 
-/** Less than that is no step: such a difference ends nobody's deadline, and is not worth a word. */
+/** A smaller difference is not a step: it does not end a deadline early, and is not reported. */
 export const leastStepMs = 1_000;
 
 /**
- * The clock of a process that lives long and counts many deadlines. It goes on evenly whatever is done to the system's
- * clock (set by a person or by NTP, or left behind by a machine that was suspended) until it is told to take that over.
+ * The clock of a long-running process with many deadlines. It runs evenly while the system's clock jumps (set by a person
+ * or by NTP, or after the machine was suspended) until it is told to adopt the change.
  */
 export interface SteadyClock extends Clock {
-  /** By how much the system's clock was set and this one was not yet: below 0 when back, 0 while less than a second. */
+  /** By how much the system's clock was set and this one not yet: below 0 when set back, 0 for less than a second. */
   stepMs(): number;
-  /** From here on `now` shows so much more; `elapsed` goes on as it was. */
+  /** From here on `now` includes the change; `elapsed` continues unchanged. */
   move(byMs: number): void;
 }
 

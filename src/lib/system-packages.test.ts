@@ -33,7 +33,7 @@ test("each program is listed once", () => {
   expect(programs.filter((program, i) => programs.indexOf(program) !== i)).toEqual([]);
 });
 
-test("continuous integration installs no package of the list by hand", () => {
+test("continuous integration does not install packages of the list by hand", () => {
   const text = readFileSync(`${root}.ci/run`, "utf8");
   const installed = /^apt-get [^\n]*\binstall ([^>]*)>/m.exec(text)?.[1]?.split(/[\s\\]+/) ?? [];
   expect(installed).toContain("mmdebstrap");

@@ -5,7 +5,7 @@ const file = new URL("../../scripts/system-packages.txt", import.meta.url);
 
 const packageSchema = z.object({
   name: z.string(),
-  /** What cannot be had without it; `better` is for what merely works better with it. */
+  /** What needs the package; `better` marks packages that only improve something. */
   when: z.enum(["setup", "servers", "images", "better"]),
   programs: z.array(z.string().min(1)).min(1),
   /** Continues "... is for". */
@@ -15,7 +15,7 @@ const packageSchema = z.object({
 /** A Debian package with programs that Kiln runs. */
 export type SystemPackage = Readonly<z.infer<typeof packageSchema>>;
 
-/** What `scripts/system-packages.txt` says, which is the truth for everything that installs or misses programs. */
+/** The content of `scripts/system-packages.txt`, the one list of the programs that Kiln installs or reports as missing. */
 export function systemPackages(text = readFileSync(file, "utf8")): readonly SystemPackage[] {
   return text.split("\n").flatMap((line) => {
     if (line === "" || line.startsWith("#")) return [];

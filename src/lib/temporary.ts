@@ -3,13 +3,13 @@ import { mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { isErrno } from "./errors.ts";
 
-/** A path below `folder` (made when missing) that nobody uses; it names this process so that `sweepTemporary` can tell. */
+/** An unused path below `folder` (created if missing); it contains this process's id for `sweepTemporary`. */
 export function temporaryPath(folder: string): string {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   return join(folder, `${process.pid}.${randomBytes(6).toString("hex")}`);
 }
 
-/** Removes what processes that have died left in `folder`. */
+/** Removes the leftovers of dead processes in `folder`. */
 export function sweepTemporary(folder: string): void {
   for (const name of namesIn(folder)) {
     if (!isAlive(Number.parseInt(name, 10))) rmSync(join(folder, name), { recursive: true, force: true });

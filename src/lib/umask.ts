@@ -1,4 +1,4 @@
-/** What `work` makes at once, files or a child process, has this umask: umask(2) is of the whole process. */
+/** Runs synchronous `work` with this umask, for the files and child processes that it creates: umask(2) is process-wide. */
 export function withUmask<T>(mask: number, work: () => T): T {
   const before = process.umask(mask);
   try {

@@ -142,7 +142,7 @@ describe.skipIf(why !== undefined)("the audit log, from end to end", () => {
     const known = await audit("verify");
     expect([known.code, known.stdout]).toEqual([
       0,
-      expect.stringMatching(/all of that is known.*accepted by \S+@\S+.*I deleted it\./s),
+      expect.stringMatching(/all changes are acknowledged.*accepted by \S+@\S+.*I deleted it\./s),
     ]);
     expect(await verify()).toMatchObject({ whole: false, open: [] });
     await stop();

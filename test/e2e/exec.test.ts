@@ -157,7 +157,7 @@ describe.skipIf(why !== undefined)("kiln exec", () => {
     const ran = await kiln.ok(["exec", made.id, ...why, ...shell(script)]);
     expect(ran.stdout).toBe(`${made.id} ${token}\nmark\n`);
     expect((await kiln.ok(["servers", "shop"])).stdout).toMatch(
-      new RegExp(`${made.id} +running .* no +.*like ${server}`),
+      new RegExp(`${made.id} +running .* no +.*reproduction of ${server}`),
     );
     const real = await servers();
     expect(real).toHaveLength(3);
@@ -175,7 +175,7 @@ describe.skipIf(why !== undefined)("kiln exec", () => {
   test("bad input costs no server", async () => {
     const server = await someServer();
     const bad: readonly (readonly [readonly string[], number, RegExp])[] = [
-      [["exec", server, "--", "/bin/busybox"], 2, /without a reason/],
+      [["exec", server, "--", "/bin/busybox"], 2, /needs a reason/],
       [["exec", server, ...why], 2, /COMMAND|command/],
       [["exec", "shop-9-9-9", ...why, "--", "/bin/busybox"], 1, /no server shop-9-9-9/],
       [["exec", server, ...why, "--", "nonsense"], 2, /no program "nonsense"/],

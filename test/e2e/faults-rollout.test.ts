@@ -106,9 +106,9 @@ describe.skipIf(why !== undefined)("rollouts that are disturbed", () => {
       });
       await sent;
       expect(code).toBe(1);
-      expect(stderr).toMatch(/Rollout \d+ of shop goes on in the controller/);
+      expect(stderr).toMatch(/Rollout \d+ of shop continues in the controller/);
       expect(stderr).toContain(
-        "`kiln rollout show shop -f` follows it again; `kiln rollout abort shop` turns it back.",
+        "`kiln rollout show shop -f` follows it again; `kiln rollout abort shop` rolls it back.",
       );
       expect(await inShop("rollout", "show", "-f")).toMatchObject({ code: 0 });
       expect(await shop.page()).toBe(page);
@@ -118,7 +118,7 @@ describe.skipIf(why !== undefined)("rollouts that are disturbed", () => {
       const rolling = async () => (await status()).rollout !== undefined;
       expect(await interrupted(["rollback"], rolling)).toMatchObject({
         code: 1,
-        stderr: expect.stringContaining("goes on"),
+        stderr: expect.stringContaining("continues"),
       });
       await atRest();
       expect(await shop.page()).toBe(`edition ${edition - 1}`);
@@ -204,7 +204,7 @@ describe.skipIf(why !== undefined)("rollouts that are disturbed", () => {
       await begin();
       const leaving = async () => (await status()).removing;
       const { code, stderr } = await interrupted(["remove", "--yes"], leaving);
-      expect([code, stderr]).toEqual([1, expect.stringContaining("the controller goes on")]);
+      expect([code, stderr]).toEqual([1, expect.stringContaining("the controller continues")]);
       const known = async () => (await kiln.json<readonly object[]>(["status"])).length > 0;
       await waitUntil(async () => !(await known()), 20_000, "the service is gone");
       expect(refusal(await inShop("rollout", "show", "--json", "shop"))).toEqual([1, "service_unknown"]);

@@ -96,7 +96,7 @@ test.skipIf(why)("what --keep leaves goes on, and Ctrl-C in the next quickstart 
   });
   await interrupted;
   expect(code).toBe(1);
-  expect(stderr).toContain("Removing everything that the quickstart made");
+  expect(stderr).toContain("Removing everything that the quickstart created");
   expect(stderr).toContain("[cancelled]");
   expect(existsSync(`${machine.home}-quickstart`)).toBe(false);
   expect(await remainsOf(`${machine.home}-quickstart/state`)).toEqual([]);

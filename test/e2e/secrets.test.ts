@@ -78,7 +78,7 @@ describe.skipIf(why !== undefined)("secrets and configuration files, from end to
 
   test("with them, servers get both, and the file", async () => {
     await set("PASSWORD", `${first}\n`);
-    expect(await set("TOKEN", token)).toContain("TOKEN of shop has version 1.");
+    expect(await set("TOKEN", token)).toContain("TOKEN of shop is now at version 1.");
     await ok(["deploy"]);
     expect(await given()).toEqual([first, token, "colour = red\n"]);
   });

@@ -62,7 +62,7 @@ describe.skipIf(why !== undefined)("after an upgrade of Kiln", () => {
         { code: 0, stderr: "" },
       ]);
       expect(other.stderr).toMatch(
-        /^The controller ran version \S+ in \S+ \(revision \w{8}\); another took its place\. Servers live on\.\n$/,
+        /^The controller ran version \S+ in \S+ \(revision \w{8}\); a new controller took its place\. Servers keep running\.\n$/,
       );
       expect(await kiln.controllerPid()).not.toBe(former);
       expect(lost).toBe(0);
@@ -77,7 +77,7 @@ describe.skipIf(why !== undefined)("after an upgrade of Kiln", () => {
       await shop.setPage("two");
       await kiln.ok(["deploy", "--no-wait"], { cwd: shop.folder });
       const followed = await kiln.ok(["rollout", "show", "shop", "-f"], { launcher });
-      expect(followed.stderr).toContain("another took its place");
+      expect(followed.stderr).toContain("a new controller took its place");
       expect(await shop.page()).toBe("two");
     });
 

@@ -6,20 +6,20 @@ import { type LogReport, verifyLog } from "../../audit/verify-log.ts";
 import { isErrno, KilnError } from "../../lib/errors.ts";
 import type { Context } from "../context.ts";
 
-/** What the log is compared with, besides the checkpoint of the installation: files. */
+/** Files that the log is compared with, in addition to the installation's own checkpoint. */
 export interface ReplayOptions {
   readonly checkpoint?: readonly string[];
   readonly key?: readonly string[];
 }
 
-/** A report, and what it rests on. */
+/** A report, and the checkpoints that it is based on. */
 export interface ReplayedLog {
   readonly report: LogReport;
   /** The checkpoints that the user has named. */
   readonly given: readonly ExportedCheckpoint[];
-  /** The installation's own checkpoint, when it was altered: then it shows nothing. */
+  /** The installation's own checkpoint, when it was altered: then it proves nothing. */
   readonly alteredFile: string | undefined;
-  /** The same, when it is not there: a controller writes the first one when it begins a log. */
+  /** The same, when it is missing: a controller writes the first one when it begins a log. */
   readonly missingFile: string | undefined;
 }
 
@@ -55,13 +55,13 @@ function textOf(file: string): string {
   try {
     return readFileSync(file, "utf8");
   } catch (error) {
-    if (isErrno(error, "ENOENT")) throw new KilnError("file_missing", `There is no file ${file}.`);
+    if (isErrno(error, "ENOENT")) throw new KilnError("file_missing", `The file ${file} does not exist.`);
     throw error;
   }
 }
 
 function noKey(file: string): KilnError {
-  return new KilnError("usage", `${file} holds no public key in PEM.`, {
+  return new KilnError("usage", `${file} does not contain a public key in PEM.`, {
     hint: "`kiln audit key` prints one.",
   });
 }

@@ -12,21 +12,21 @@ interface AcceptOptions extends ReplayOptions {
   readonly reason?: string;
 }
 
-/** Records that what a replay finds is known. A controller is asked first: what it sees at its start is part of that. */
+/** Records that the problems which a replay finds are known. A controller is asked first, because its check at the start is part of them. */
 export async function run(context: Context, options: AcceptOptions): Outcome {
   const client = await context.connect();
   const { output } = context;
   const { report } = await replayLog(context, options);
   const { open, touched, end, finding } = report;
   if (finding === undefined && touched === undefined) {
-    output.result({ accepted: 0 }, ["There is nothing to accept: nothing is wrong that is not known."]);
+    output.result({ accepted: 0 }, ["Nothing to accept: every problem in the log is already acknowledged."]);
     return 0;
   }
   if (open.length >= mostFindings) throw tooMany();
   const what =
     finding === undefined
       ? "Another program has written to the state database."
-      : `The log is not what was written in ${plural(open.length, "place")}, first in entry ${finding.sequence}: ${plainText(finding.message)}`;
+      : `The log was altered in ${plural(open.length, "place")}, first in entry ${finding.sequence}: ${plainText(finding.message)}`;
   output.note(what);
   const reason = await reasonOf(context, options);
   const request: AcceptRequest = {
@@ -38,20 +38,20 @@ export async function run(context: Context, options: AcceptOptions): Outcome {
   };
   const { sequence } = await client.acceptBreaks(request);
   output.result({ accepted: open.length, sequence, first: request.first, reason, by: request.by }, [
-    `Entry ${sequence} records that ${request.by} has accepted this. \`kiln audit verify\` goes on telling of it.`,
+    `Entry ${sequence} records that ${request.by} has accepted this. \`kiln audit verify\` still reports it, as accepted.`,
   ]);
   return 0;
 }
 
 async function reasonOf(context: Context, { reason }: AcceptOptions): Promise<string> {
-  const none = new KilnError("usage", "Nothing is accepted without a reason.", {
-    hint: "Give one with --reason: it is kept in the log.",
+  const none = new KilnError("usage", "A reason is required.", {
+    hint: "Give one with `--reason TEXT`; the log keeps it.",
   });
   return reason?.trim() || askReason(context, "What has happened to the log?", none);
 }
 
 function tooMany(): KilnError {
-  return new KilnError("state_corrupt", `The log was changed in ${mostFindings} places or more.`, {
-    hint: "So much cannot be accepted: keep what `kiln audit export` writes, and restore the database from a backup.",
+  return new KilnError("state_corrupt", `The log was altered in ${mostFindings} places or more.`, {
+    hint: "So many changes cannot be accepted. Keep a copy with `kiln audit export`, then restore the database from a backup.",
   });
 }

@@ -17,7 +17,7 @@ export async function run(context: Context, { output = "-", force }: OutputFileO
   });
   context.output.result({ ...checkpoint, output: path }, [
     `The log up to entry ${checkpoint.sequence} is signed in ${path}.`,
-    "  Keep it on another machine: `kiln audit verify --checkpoint FILE` then sees what is cut off or rewritten.",
+    "  Keep it on another machine: `kiln audit verify --checkpoint FILE` then detects entries that were cut off or rewritten.",
   ]);
   return 0;
 }

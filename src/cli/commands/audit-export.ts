@@ -5,10 +5,10 @@ import type { Context, Outcome } from "../context.ts";
 import { isStdout, type OutputFileOptions, writeOutputFile } from "../output/output-file.ts";
 import { plural } from "../output/units.ts";
 
-/** Lines are handed on in pieces of about this size. */
+/** Lines are written in pieces of about this size. */
 const pieceLength = 256 * 1024;
 
-/** Needs no controller. The log goes out as it is: whoever verifies it finds what is wrong with it. */
+/** Needs no controller. The log is exported unchecked: verifying the export finds its problems. */
 export async function run(context: Context, options: OutputFileOptions): Outcome {
   const { output, cwd, state, signal } = context;
   const { output: file = "-", force } = options;
@@ -38,9 +38,9 @@ export async function run(context: Context, options: OutputFileOptions): Outcome
 
 interface Piece {
   readonly piece: string;
-  /** How many so far. */
+  /** How many entries so far. */
   readonly entries: number;
-  /** Of the last of them. */
+  /** Digest of the last entry. */
   readonly digest: string;
 }
 

@@ -11,7 +11,7 @@ interface LogOptions {
   readonly follow?: boolean;
 }
 
-/** Without `--since` nobody wants more of a long history unless they say so. */
+/** The limit without `--since`: more of a long history is shown only on request. */
 const usualTail = 100;
 
 export async function run(context: Context, options: LogOptions): Outcome {
@@ -40,7 +40,7 @@ export async function run(context: Context, options: LogOptions): Outcome {
   return 0;
 }
 
-/** A server's id says whose it is; anything else is a service. */
+/** A server's id contains its service; anything else is a service. */
 function subjectOf(subject: string): { readonly server: string } | { readonly service: string } {
   return parseServerId(subject) === undefined ? { service: subject } : { server: subject };
 }

@@ -5,8 +5,8 @@ export async function run(context: Context): Outcome {
   const client = await context.connect();
   const key = await client.rotateAuditKey(whoAmI(context.env));
   context.output.result(key, [
-    `Checkpoints are signed with the key ${key.keyId} from now on.`,
-    "  `kiln audit key` prints it for those who verify with `--key`.",
+    `The key ${key.keyId} signs checkpoints from now on.`,
+    "  `kiln audit key` prints the public key for use with `kiln audit verify --key`.",
   ]);
   return 0;
 }

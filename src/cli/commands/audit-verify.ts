@@ -7,7 +7,7 @@ import { plainText } from "../output/text.ts";
 import { plural } from "../output/units.ts";
 
 /**
- * Needs no controller: the database is read as it is. 1 when the log is not what was written, and nobody has accepted that.
+ * Needs no controller: the database is read as it is. Exit code 1 when the log was altered and no one has accepted that.
  */
 export async function run(context: Context, options: ReplayOptions): Outcome {
   const { output } = context;
@@ -15,10 +15,14 @@ export async function run(context: Context, options: ReplayOptions): Outcome {
   const { report, alteredFile, missingFile } = replayed;
   const isProven = report.signed > 0 || report.end === 0;
   const whole = isProven && report.finding === undefined && report.accepted.length === 0;
-  // A file that somebody has spoilt is no reason not to look at the log.
+  // The log is checked even when the checkpoint file is damaged.
   const remarks = [
-    ...(alteredFile === undefined ? [] : [`${alteredFile} was altered: it does not show what was cut off.`]),
-    ...(missingFile === undefined ? [] : [`${missingFile} is missing: nothing shows what was cut off.`]),
+    ...(alteredFile === undefined
+      ? []
+      : [`${alteredFile} was altered, so it cannot show whether entries were cut off.`]),
+    ...(missingFile === undefined
+      ? []
+      : [`${missingFile} is missing, so nothing can show whether entries were cut off.`]),
   ];
   const value = {
     ...{ whole, ...report },
@@ -33,30 +37,30 @@ function reportLines({ report, given }: ReplayedLog, style: Style): string[] {
   const { finding, last, accepted, signed } = report;
   const known = accepted.flatMap((acceptance) => acceptedLines(acceptance, style));
   if (finding !== undefined) {
-    const but = accepted.length === 0 ? "" : ", but for what was accepted";
+    const but = accepted.length === 0 ? "" : ", except for what was accepted";
     return [
-      style.bad(`The log is not what was written, from entry ${finding.sequence} on.`),
+      style.bad(`The log was altered from entry ${finding.sequence} on.`),
       `  ${plainText(finding.message)}`,
       last.sequence === 0
-        ? "  Nothing before it was found right."
-        : `  The ${plural(last.sequence, "entry", "entries")} up to ${last.sequence} were found right${but}.`,
+        ? "  No earlier entry could be verified."
+        : `  Verified: ${plural(last.sequence, "entry", "entries")} up to ${last.sequence}${but}.`,
       ...known,
     ];
   }
   const entries = plural(last.sequence, "entry", "entries");
   return [
     signed === 0 && last.sequence > 0 && accepted.length === 0
-      ? style.warn(`The log fits together: ${entries}. Nothing proves that it is the one that was written.`)
+      ? style.warn(`The log is consistent: ${entries}. Nothing proves that it is the original log.`)
       : accepted.length === 0
         ? style.good(`The log is whole: ${entries}, none altered, dropped or moved.`)
         : style.warn(
-            `The log is not what was written, and all of that is known: ${entries}, nothing else found.`,
+            `The log was altered; all changes are acknowledged: ${entries}, no other problem found.`,
           ),
     ...known,
     ...vouchedFor(report),
     ...given.map(
       ({ sequence, atMs }) =>
-        `  It has what the checkpoint of ${new Date(atMs).toISOString()} saw: entry ${sequence} and all before.`,
+        `  It matches the checkpoint of ${new Date(atMs).toISOString()}: entry ${sequence} and all earlier ones.`,
     ),
     ...(last.sequence === 0 ? [] : [`  Last: ${last.digest}`]),
   ];
@@ -73,21 +77,21 @@ function acceptedLines(
   ];
 }
 
-/** What is proven, and what is not. */
+/** What the checkpoints prove, and what they do not. */
 function vouchedFor({ keys, signed, end, overdue }: LogReport): string[] {
   if (end === 0) return [];
   const holes = overdue.map(
     ({ from, to }) =>
-      `  A checkpoint is missing among entries ${from} to ${to}: one is due after 1,000 entries or an hour. It was taken away, or the controller could not sign or was ended without one.`,
+      `  A checkpoint is missing among entries ${from} to ${to}: one is due after 1,000 entries or an hour. It was removed, or the controller could not sign or was killed before it could.`,
   );
   if (signed === 0) {
     return [
-      "  No signed checkpoint vouches for it: whoever could write to the database could have written all of it anew.",
+      "  No signed checkpoint covers it: anyone who could write to the database could have rewritten all of it.",
       ...holes,
     ];
   }
   const open =
-    end > signed ? ` Entries after ${signed} could be written anew unseen until the next checkpoint.` : "";
+    end > signed ? ` Entries after ${signed} could be rewritten unnoticed until the next checkpoint.` : "";
   return [
     `  Signed up to entry ${signed}, with ${keys.length === 1 ? "the key" : "the keys"} ${keys.join(", ")}.${open}`,
     ...holes,

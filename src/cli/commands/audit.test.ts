@@ -51,13 +51,13 @@ function tamper(sql: string): void {
 const audit = (...args: readonly string[]) => cli(["audit", ...args], { home, cwd: folder });
 const found = ({ code, stdout }: CliResult) => [code, JSON.parse(stdout).finding?.sequence];
 
-test("a log that is whole is said to be, and how far it is signed", async () => {
+test("verify reports that a log is whole, and how far it is signed", async () => {
   await history(5);
   const { code, stdout } = await audit("verify", "--checkpoint", "checkpoint.json", "--key", "kiln.pub");
   expect(code).toBe(0);
   expect(stdout).toMatch(/^The log is whole: 8 entries, none altered, dropped or moved\.$/m);
   expect(stdout).toMatch(/Signed up to entry 7, with the key [0-9a-f]{16}\./);
-  expect(stdout).toMatch(/It has what the checkpoint of .* saw: entry 5 and all before\./);
+  expect(stdout).toMatch(/It matches the checkpoint of .*: entry 5 and all earlier ones\./);
 });
 
 /** `kiln audit accept`, with a controller that does nothing else. */
@@ -74,7 +74,7 @@ async function accept(...args: readonly string[]): Promise<CliResult> {
   return result;
 }
 
-test("what was accepted is told as known, by whom and why, and what comes later is told again", async () => {
+test("accepted changes are reported with person and reason, and later changes are reported as new", async () => {
   await history(5);
   tamper("UPDATE events SET message = 'nothing' WHERE sequence = 3");
   const { code, stderr, stdout } = await accept("--reason", "The intern of Monday.");
@@ -84,7 +84,7 @@ test("what was accepted is told as known, by whom and why, and what comes later 
   expect([known.code, known.stdout]).toEqual([
     0,
     expect.stringMatching(
-      /^The log is not what was written, and all of that is known: 11 entries.*\n {2}2 places, first in entry 3: accepted by \S+@\S+, \S+Z, in entry 10\.\n {4}The intern of Monday\.\n {2}Signed up to entry 10/,
+      /^The log was altered; all changes are acknowledged: 11 entries.*\n {2}2 places, first in entry 3: accepted by \S+@\S+, \S+Z, in entry 10\.\n {4}The intern of Monday\.\n {2}Signed up to entry 10/,
     ),
   ]);
   expect(JSON.parse((await audit("verify", "--json")).stdout)).toMatchObject({
@@ -98,14 +98,14 @@ test("what was accepted is told as known, by whom and why, and what comes later 
   expect([fresh.code, fresh.stdout]).toEqual([
     1,
     expect.stringMatching(
-      /not what was written, from entry 5 on\.\n.*\n {2}The 4 entries up to 4 were found right, but for what was accepted\.\n {2}2 places, first in entry 3/,
+      /was altered from entry 5 on\.\n.*\n {2}Verified: 4 entries up to 4, except for what was accepted\.\n {2}2 places, first in entry 3/,
     ),
   ]);
   expect((await accept("-r", "The same intern.")).code).toBe(0);
   expect(JSON.parse((await audit("verify", "--json")).stdout).accepted).toHaveLength(2);
 });
 
-test("an accepted place that is changed once more is told again", async () => {
+test("an accepted place that is changed once more is reported as new", async () => {
   await history(5);
   tamper("UPDATE events SET message = 'nothing' WHERE sequence = 3");
   expect((await accept("--reason", "Known.")).code).toBe(0);
@@ -113,16 +113,16 @@ test("an accepted place that is changed once more is told again", async () => {
   expect(found(await audit("verify", "--json"))).toEqual([1, 3]);
 });
 
-test("nothing is accepted without a reason, and nothing of a log that is whole", async () => {
+test("accepting needs a reason, and a whole log has nothing to accept", async () => {
   await history(5);
-  expect(await accept()).toMatchObject({ code: 0, stdout: expect.stringContaining("nothing to accept") });
+  expect(await accept()).toMatchObject({ code: 0, stdout: expect.stringContaining("Nothing to accept") });
   tamper("UPDATE events SET message = 'nothing' WHERE sequence = 3");
-  expect(await accept()).toMatchObject({ code: 2, stderr: expect.stringContaining("without a reason") });
+  expect(await accept()).toMatchObject({ code: 2, stderr: expect.stringContaining("A reason is required") });
   expect((await accept("--reason", " ")).code).toBe(2);
   expect(found(await audit("verify", "--json"))).toEqual([1, 3]);
 });
 
-test("a checkpoint that was kept elsewhere is contradicted until that is accepted too", async () => {
+test("a checkpoint kept elsewhere contradicts the log until that is accepted too", async () => {
   await history(5);
   rmSync(join(home, "audit.checkpoint"));
   tamper("DELETE FROM events WHERE sequence > 4");
@@ -133,26 +133,26 @@ test("a checkpoint that was kept elsewhere is contradicted until that is accepte
   expect((await audit("verify", "-c", "checkpoint.json")).code).toBe(0);
 });
 
-test("an installation without a log has none to be wrong", async () => {
+test("an installation without a log passes", async () => {
   expect((await audit("verify")).stdout).toContain("0 entries");
   expect(await audit("export")).toEqual({ code: 0, stdout: "", stderr: "" });
 });
 
-test("the first entry that is wrong is named, with exit code 1", async () => {
+test("the first wrong entry is reported, with exit code 1", async () => {
   await history(5);
   tamper("UPDATE events SET message = 'nothing' WHERE sequence = 3");
   const { code, stdout } = await audit("verify");
   expect([code, stdout]).toEqual([
     1,
-    `The log is not what was written, from entry 3 on.
-  It was altered: it does not have the content of its digest.
-  The 2 entries up to 2 were found right.
+    `The log was altered from entry 3 on.
+  It was altered: its content does not match its digest.
+  Verified: 2 entries up to 2.
 `,
   ]);
   expect(found(await audit("verify", "--json"))).toEqual([1, 3]);
 });
 
-test("what is cut off is seen by the checkpoint of the installation, and by one kept elsewhere", async () => {
+test("the installation's checkpoint detects cut off entries, and so does one kept elsewhere", async () => {
   await history(5);
   tamper("DELETE FROM events WHERE sequence > 4");
   expect(found(await audit("verify", "--json"))).toEqual([1, 5]);
@@ -161,13 +161,13 @@ test("what is cut off is seen by the checkpoint of the installation, and by one 
   expect([code, stdout]).toEqual([
     1,
     expect.stringMatching(
-      /fits together: .* Nothing proves.*written all of it anew.*audit\.checkpoint is missing/s,
+      /is consistent: .* Nothing proves.*rewritten all of it.*audit\.checkpoint is missing/s,
     ),
   ]);
   expect(found(await audit("verify", "--json", "-c", "checkpoint.json"))).toEqual([1, 5]);
 });
 
-test("a checkpoint of the installation that was altered is told, and the log verified all the same", async () => {
+test("an altered checkpoint of the installation is reported, and the log is verified anyway", async () => {
   await history(5);
   writeFileSync(join(home, "audit.checkpoint"), "{}");
   const { code, stdout } = await audit("verify");
@@ -177,13 +177,13 @@ test("a checkpoint of the installation that was altered is told, and the log ver
   ]);
 });
 
-test("what cannot be read is named as well", async () => {
+test("unreadable entries are reported too", async () => {
   await history(5);
   tamper("UPDATE events SET at_ms = 9223372036854775807 WHERE sequence = 4");
   expect(found(await audit("verify", "--json"))).toEqual([1, 4]);
 });
 
-test("files that are no checkpoint and no key are refused", async () => {
+test("files that are not a checkpoint or a key are refused", async () => {
   await history(2);
   const checkpoint = JSON.parse(readFileSync(at("checkpoint.json"), "utf8"));
   writeFileSync(at("forged.json"), JSON.stringify({ ...checkpoint, sequence: 1 }));
@@ -192,7 +192,9 @@ test("files that are no checkpoint and no key are refused", async () => {
     stderr: expect.stringContaining("checkpoint_invalid"),
   });
   expect((await audit("verify", "-c", "absent.json")).stderr).toContain("file_missing");
-  expect((await audit("verify", "-k", "checkpoint.json")).stderr).toContain("holds no public key in PEM");
+  expect((await audit("verify", "-k", "checkpoint.json")).stderr).toContain(
+    "does not contain a public key in PEM",
+  );
 });
 
 /** The program in docs/audit.md, run as a stranger would. */
@@ -215,7 +217,7 @@ test("an export through a pipe arrives whole", async () => {
   expect(Number(stdout)).toBeGreaterThan(1_000_000);
 });
 
-test("a stranger verifies an export with the program of the docs alone", async () => {
+test("anyone can verify an export with the program in the docs", async () => {
   await history(5);
   expect((await audit("export")).stdout.split("\n").length).toBe(9);
   const { code, stdout } = await audit("export", "--output", "log.jsonl", "--json");

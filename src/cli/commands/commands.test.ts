@@ -49,14 +49,14 @@ function rollingOut(...phases: readonly RolloutPhase[]): Partial<Client> {
   };
 }
 
-test("status and rollout show name the address of the preview", async () => {
+test("status and rollout show print the address of the preview", async () => {
   const preview = { release: 3, address: "http://localhost:8081" };
   const rollout = aRollout({ phase: "paused", from: 2, to: 3 });
   const client: Partial<Client> = { status: async () => [aStatus({ preview, rollout })] };
   const shown = await cli(["rollout", "show", "shop"], { client, cwd: folder });
-  expect(shown.stdout).toContain("preview http://localhost:8081 (release 3 alone)");
+  expect(shown.stdout).toContain("preview http://localhost:8081 (only release 3)");
   const { stdout } = await cli(["status", "shop"], { client, cwd: folder });
-  expect(stdout).toMatch(/preview +http:\/\/localhost:8081 \(release 3 alone\)/);
+  expect(stdout).toMatch(/preview +http:\/\/localhost:8081 \(only release 3\)/);
   const json = JSON.parse((await cli(["status", "shop", "--json"], { client, cwd: folder })).stdout);
   expect(json[0].preview).toEqual(preview);
 });
@@ -71,7 +71,7 @@ test("status without a kiln.yaml lists every service", async () => {
   );
 });
 
-test("status tells the address with TLS, and what will not go on for ever", async () => {
+test("status shows the address with TLS, and warnings", async () => {
   const traffic = {
     mode: "http",
     listen: 443,
@@ -86,7 +86,7 @@ test("status tells the address with TLS, and what will not go on for ever", asyn
   expect(one).toContain("  Warning: The certificate expires in 2 days. Renew it.\n");
 });
 
-test("status beside a kiln.yaml is about its service, even while the file is broken", async () => {
+test("status next to a kiln.yaml is about its service, even while the file is broken", async () => {
   await writeFile(join(folder, "kiln.yaml"), "service: shop # ours\nimage: {{{\n");
   const client = {
     status: async () => [
@@ -101,14 +101,14 @@ test("status beside a kiln.yaml is about its service, even while the file is bro
   expect(stdout).toMatch(/shop-2-1-1 {2}starting {2}2 {8}10\.0\.0\.2 {2}\d+ d {2}connection refused/);
 });
 
-test("a service that is not deployed yet is no error, unless it was named", async () => {
+test("a service that is not deployed yet is an error only when it was named", async () => {
   await writeFile(join(folder, "kiln.yaml"), "service: shop\n");
   const client: Partial<Client> = {
     status: async (service) => (service === undefined ? [aStatus({ service: "shop2" })] : []),
   };
   expect(await cli(["status"], { client, cwd: folder })).toMatchObject({
     code: 0,
-    stdout: "shop is not deployed yet. `kiln deploy` does that.\n",
+    stdout: "shop is not deployed yet. `kiln deploy` deploys it.\n",
   });
   const named = await cli(["status", "shpo2"], { client, cwd: folder });
   expect(named.code).toBe(1);
@@ -117,14 +117,14 @@ test("a service that is not deployed yet is no error, unless it was named", asyn
   );
 });
 
-test("a command that needs a service says so where there is none", async () => {
+test("a command that needs a service says so if there is none", async () => {
   const { code, stderr } = await cli(["history"], { client: shop, cwd: folder });
   expect(code).toBe(2);
   expect(stderr).toContain(`There is no kiln.yaml in ${folder}.`);
   expect(stderr).toContain("Name the service");
 });
 
-test("several services in one file must be told apart", async () => {
+test("a file with several services needs the name of one", async () => {
   await writeFile(join(folder, "kiln.yaml"), "service: shop\n---\nservice: cart\n");
   const { code, stderr } = await cli(["history"], { client: shop, cwd: folder });
   expect(code).toBe(2);
@@ -163,7 +163,7 @@ test.each([
   expect(stderr).toContain("Did you mean `staging`?");
 });
 
-test("an environment is taken as it is where the file cannot be read, and for a service of another file", async () => {
+test("an environment is accepted when the file cannot be read, and for a service of another file", async () => {
   await writeFile(join(folder, "kiln.yaml"), "service: shop\nimage: {{{\n");
   const client: Partial<Client> = { status: async (service) => [aStatus({ service: service ?? "" })] };
   const status = async (...argv: readonly string[]) =>
@@ -207,7 +207,7 @@ test("history shows what a rollback would find", async () => {
     "",
     "Rollout 1",
     "  port: 80 -> 8080",
-    "  git aaaaaaaaaaaa, with changes on top",
+    "  git aaaaaaaaaaaa, with uncommitted changes",
     "  CI https://ci.example.com/7",
     "  raising 1.0 s, moving traffic 0.00 s, holding 2.5 s",
     "",
@@ -230,14 +230,14 @@ test("a rollout that was rolled back ends with 4, and shows what the failed serv
   const { code, stdout, stderr } = await cli(["rollback", "-s", "shop"], { client, cwd: folder });
   expect(code).toBe(4);
   expect(stderr).toMatch(
-    /failed shop-2-1-1 exited with code 1 .*\n {2}probe {2}GET \/ refused\n {2}The last it wrote:\n {2}\| bind: no\n/,
+    /failed shop-2-1-1 exited with code 1 .*\n {2}probe {2}GET \/ refused\n {2}Last output:\n {2}\| bind: no\n/,
   );
   expect(stdout).toBe(
     "Rolled back shop, release 2 -> 1, after 2.0 s: 2 servers failed.\n  Release 1 serves as before.\n",
   );
 });
 
-test("a rollback that turns a running deploy back has done what was asked for", async () => {
+test("a rollback that ends a running deploy is a success", async () => {
   const rollout = async () => aRollout({ kind: "deploy", phase: "rolled-back", endedAtMs: 2_000 });
   const client = { ...rollingOut("rolled-back"), rollout };
   expect((await cli(["rollback", "-s", "shop"], { client, cwd: folder })).code).toBe(0);
@@ -258,7 +258,7 @@ test.each<[RolloutPhase, number]>([
   expect(JSON.parse(stdout)).toMatchObject({ service: "shop", release: 2, phase });
 });
 
-test("following goes on with the controller that comes after", async () => {
+test("following continues with the next controller", async () => {
   const client = rollingOut("forward", "forward", "forward", "complete");
   let ended = false;
   const events: Client["events"] = async function* (options) {
@@ -273,7 +273,7 @@ test("following goes on with the controller that comes after", async () => {
     cwd: folder,
   });
   expect(code).toBe(0);
-  expect(stderr).toContain("The controller is gone; starting it again.");
+  expect(stderr).toContain("The controller has ended; starting it again.");
 });
 
 test("rollout show -f ends with the exit code of the rollout, also of one that has ended", async () => {
@@ -286,7 +286,7 @@ test("rollout show -f ends with the exit code of the rollout, also of one that h
   expect((await cli(["rollout", "show", "shop", "-f"], { client, cwd: folder })).code).toBe(4);
 });
 
-test("Ctrl-C stops following and says that the rollout goes on", async () => {
+test("Ctrl-C stops following and says that the rollout continues", async () => {
   const stop = new AbortController();
   const client = rollingOut("forward");
   const status: Client["status"] = async () => {
@@ -300,10 +300,10 @@ test("Ctrl-C stops following and says that the rollout goes on", async () => {
   });
   expect(code).toBe(1);
   expect(stderr).toContain(
-    "error [cancelled] Rollout 1 of shop goes on in the controller; only following it has stopped.",
+    "error [cancelled] Rollout 1 of shop continues in the controller; only the display has stopped.",
   );
   expect(stderr).toContain(
-    "`kiln rollout show shop -f` follows it again; `kiln rollout abort shop` turns it back.",
+    "`kiln rollout show shop -f` follows it again; `kiln rollout abort shop` rolls it back.",
   );
 });
 
@@ -335,11 +335,11 @@ test("scale waits until all are ready", async () => {
     },
   };
   const { code, stdout } = await cli(["scale", "4", "-s", "shop"], { client, cwd: folder });
-  expect([code, stdout]).toEqual([0, "shop went from 3 to 4 servers.\n"]);
+  expect([code, stdout]).toEqual([0, "shop was scaled from 3 to 4 servers.\n"]);
   expect(looks).toBe(4);
 });
 
-test("scale tells of a server that fails meanwhile", async () => {
+test("scale reports a server that fails meanwhile", async () => {
   const client: Partial<Client> = {
     scale: async () => ({ service: "shop", release: 2, rollout: undefined, scaled: { from: 3, to: 4 } }),
     status: async () => [aStatus({ count: 4, failures: [aFailure({ atMs: Date.now() + 60_000 })] })],
@@ -349,7 +349,7 @@ test("scale tells of a server that fails meanwhile", async () => {
   expect(stderr).toContain("error [server_failed] shop-2-1-1 failed: exited with code 1");
 });
 
-test("remove asks, and where nobody can answer wants --yes", async () => {
+test("remove asks, and needs --yes when no one can answer", async () => {
   const removed: string[] = [];
   const client: Partial<Client> = {
     status: async () => (removed.length === 0 ? [aStatus()] : []),
@@ -365,7 +365,7 @@ test("remove asks, and where nobody can answer wants --yes", async () => {
   expect(done.stdout).toMatch(/^shop is gone, after /);
 });
 
-test("logs of a service are in the order of time, and say whose they are", async () => {
+test("logs of a service are in order of time, and name the server", async () => {
   const client: Partial<Client> = {
     status: async () => [
       aStatus({ servers: [aServer({ id: "shop-2-1-1" }), aServer({ id: "shop-2-2-1" })] }),
@@ -406,7 +406,7 @@ test.each<[readonly string[], object, string]>([
   ],
   [["log", "-s", "shop.staging"], { newest: 100, service: "shop.staging" }, "happened to shop.staging yet."],
   [["--subject", "shop-3-1-1"], { newest: 100, server: "shop-3-1-1" }, "happened to shop-3-1-1 yet."],
-])("audit %j asks for what was meant", async (args, query, remark) => {
+])("audit %j sends the right query", async (args, query, remark) => {
   const asked: unknown[] = [];
   const client: Partial<Client> = {
     events: (given) => {
@@ -425,16 +425,16 @@ test("audit --since wants a time", async () => {
   expect([code, stderr]).toEqual([2, expect.stringContaining("30m, 2h, 3d")]);
 });
 
-test("init writes a kiln.yaml that loads, and never over one that is there", async () => {
+test("init writes a kiln.yaml that loads, and never overwrites one", async () => {
   const first = await cli(["init"], { cwd: folder });
   expect(first).toMatchObject({ code: 0, stderr: "" });
   expect(await readdir(folder)).toContain("kiln.yaml");
   const second = await cli(["init"], { cwd: folder });
   expect(second.code).toBe(2);
-  expect(second.stderr).toContain("kiln.yaml exists already.");
+  expect(second.stderr).toContain("kiln.yaml already exists.");
 });
 
-test("schema is a JSON Schema either way", async () => {
+test("schema prints a JSON Schema with and without --json", async () => {
   const plain = await cli(["schema"]);
   expect(JSON.parse(plain.stdout)).toEqual(JSON.parse((await cli(["schema", "--json"])).stdout));
   expect(JSON.parse(plain.stdout)).toHaveProperty("$schema");

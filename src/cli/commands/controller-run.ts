@@ -3,7 +3,7 @@ import { controllerArgv, controllerEnv } from "../local-controller/command-line.
 
 /**
  * Becomes the controller (execve(2)): its signals, output and exit code are this process's own. For service managers
- * and for looking at it.
+ * and for debugging.
  */
 export async function run(context: Context): Outcome {
   const [program, ...args] = controllerArgv();

@@ -10,12 +10,12 @@ import { formatAge } from "../output/units.ts";
 export async function run(context: Context): Outcome {
   const { state, output, clock } = context;
   if (!(await listens(state.controllerSocket))) {
-    output.result({ running: false, home: state.home }, [`No controller runs for ${state.home}.`]);
+    output.result({ running: false, home: state.home }, [`No controller is running for ${state.home}.`]);
     return 1;
   }
   const { createClient } = await import("../../api/client.ts");
   const [info, outdated] = await Promise.all([
-    createClient(state.controllerSocket).info(), // whatever code it runs
+    createClient(state.controllerSocket).info(), // also one that runs other code
     findOutdated(state),
   ]);
   const value = { running: true, ...info, outdated: outdated !== undefined };
@@ -45,6 +45,6 @@ function statusLines(
 
 function otherCode({ holder, code }: Outdated): string {
   const end =
-    holder.startedBy === "command" ? "the next command replaces it" : "whoever started it must start it anew";
+    holder.startedBy === "command" ? "the next command replaces it" : "restart it the way it was started";
   return `${codeWords(holder.code)}, not ${codeWords(code)}: ${end}`;
 }

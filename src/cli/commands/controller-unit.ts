@@ -10,9 +10,9 @@ export async function run(context: Context): Outcome {
 
 /**
  * A unit for systemd.service(5). `KillMode=process` and `Delegate=yes`: servers and router are children that outlive
- * the controller. Whatever would put it into a mount namespace of its own (`ProtectSystem=`, `PrivateTmp=` and their
- * like) is left out: the servers' mounts must be seen by the controller that comes after it. What processes inherit
- * (`OOMScoreAdjust=`, `RestrictSUIDSGID=`) is left out too: it would bind the servers and the making of images.
+ * the controller. Settings that put it into its own mount namespace (`ProtectSystem=`, `PrivateTmp=` and similar ones)
+ * are left out: the next controller must see the servers' mounts. Settings that processes inherit
+ * (`OOMScoreAdjust=`, `RestrictSUIDSGID=`) are left out too: they would apply to the servers and to image builds.
  */
 export function systemdUnit(unit: {
   readonly argv: readonly string[];

@@ -30,7 +30,7 @@ test.each([
   ["deploy", false],
   ["plan", true], // a rollout is not in the way of a question
   ["deploy --supersede", true],
-])("%s asks before it builds, and builds nothing when that is refused", async (command, supersede) => {
+])("%s checks before it builds, and builds nothing when the check fails", async (command, supersede) => {
   const asked: CheckRequest[] = [];
   const check: Client["check"] = async (request) => {
     asked.push(request);
@@ -53,7 +53,7 @@ test.each(["deploy", "plan"])("%s builds nothing for a machine that cannot run s
   expect(existsSync(home())).toBe(false);
 });
 
-test("what the image is asked for is what was checked, with the image", async () => {
+test("a deploy requests what was checked, plus the image", async () => {
   const asked: unknown[] = [];
   const check: Client["check"] = async ({ draft }) => void asked.push(draft);
   const deploy: Client["deploy"] = async ({ draft }) => {

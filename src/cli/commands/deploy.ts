@@ -62,7 +62,7 @@ interface Requested {
   readonly accepted: Accepted;
 }
 
-/** The release serves already: at most the number of servers is another, or what is done about them. */
+/** The release already serves: at most the number of servers or the rollout policy differs. */
 async function finishWithoutRollout(
   context: Context,
   client: Client,
@@ -74,12 +74,12 @@ async function finishWithoutRollout(
     await untilScaled(context, client, service, waitSinceMs);
   const did = [
     ...(scaled === undefined ? [] : [`scaled from ${scaled.from} to ${plural(scaled.to, "server")}`]),
-    ...(adopted.length === 0 ? [] : ["what has changed needs no new servers"]),
+    ...(adopted.length === 0 ? [] : ["the changes need no new servers"]),
   ];
   const said =
     did.length === 0
-      ? `Nothing to do: release ${release} of ${service} serves already.`
-      : `Release ${release} of ${service} serves already; ${did.join("; ")}.`;
+      ? `Nothing to do: release ${release} of ${service} already serves.`
+      : `Release ${release} of ${service} already serves; ${did.join("; ")}.`;
   context.output.result({ ...accepted, phase: "complete" }, [said]);
   return 0;
 }

@@ -12,7 +12,7 @@ import { listens } from "../local-controller/start.ts";
 import type { Style } from "../output/style.ts";
 import { formatBytes, plural } from "../output/units.ts";
 
-/** Less free space than this is worth a word, and less than that makes builds fail. */
+/** Less free space than the first is a warning; less than the second makes builds fail. */
 const wantedBytes = 2 * 1024 ** 3;
 const neededBytes = 256 * 1024 ** 2;
 
@@ -23,7 +23,7 @@ interface Section {
   readonly name: string;
   readonly facts: readonly string[];
   readonly gaps: readonly Gap[];
-  /** How changes of servers are met, each with how soon. */
+  /** How soon each kind of change to a server is detected. */
   readonly integrity?: IntegrityTier | undefined;
 }
 
@@ -32,7 +32,7 @@ interface DoctorOptions {
   readonly yes?: boolean;
 }
 
-/** Works without a controller and, unless it mends, without root. 0: images can be built and servers run here; 1: they can't. */
+/** Needs no controller and, without `--fix`, no root. Exit code 0: images can be built and servers can run here; 1: they cannot. */
 export async function run(context: Context, { fix = false, yes = false }: DoctorOptions): Outcome {
   if (fix) await fixPrograms(context, yes);
   const sections = await Promise.all([
@@ -53,10 +53,8 @@ export function doctorLines(sections: readonly Section[], style: Style): string[
   const fatal = gaps.filter((gap) => gap.severity === "fatal").length;
   const verdict =
     fatal > 0
-      ? style.bad(`Kiln cannot run servers here yet: ${fatal} of ${gaps.length} gaps must be closed.`)
-      : style.good(
-          gaps.length > 0 ? "Kiln can be used here, with less than everything." : "Kiln can be used here.",
-        );
+      ? style.bad(`Kiln cannot run servers here yet: ${fatal} of ${gaps.length} problems must be fixed.`)
+      : style.good(gaps.length > 0 ? "Kiln works here with reduced features." : "Kiln works here.");
   return [...sections.flatMap((section) => [...sectionLines(section, style), ""]), verdict];
 }
 
@@ -66,7 +64,7 @@ function sectionLines(section: Section, style: Style): string[] {
     ...section.facts.map((fact) => `  ${style.good("ok")}    ${fact}`),
     ...integrityLines(section.integrity, style),
     ...section.gaps.flatMap((gap) => [
-      `  ${gap.severity === "fatal" ? style.bad("lacks") : style.warn("less ")} ${gap.what}`,
+      `  ${gap.severity === "fatal" ? style.bad("fail ") : style.warn("warn ")} ${gap.what}`,
       `        ${style.dim(gap.remedy)}`,
     ]),
   ];
@@ -74,17 +72,17 @@ function sectionLines(section: Section, style: Style): string[] {
 
 const speeds: Readonly<Record<Speed, string>> = {
   prevented: "prevented",
-  milliseconds: "seen within milliseconds",
-  seconds: "seen within seconds",
-  minutes: "seen within minutes",
-  unseen: "not seen",
+  milliseconds: "detected within milliseconds",
+  seconds: "detected within seconds",
+  minutes: "detected within minutes",
+  unseen: "not detected",
 };
 
 function integrityLines(integrity: IntegrityTier | undefined, style: Style): readonly string[] {
   if (integrity === undefined) return [];
   const width = Math.max(...Object.values(speeds).map((words) => words.length));
   return [
-    `  When somebody changes a server (integrity tier \`${integrity.name}\`):`,
+    `  When someone changes a server (integrity tier \`${integrity.name}\`):`,
     ...integrity.facts.map(({ what, speed, how }) => {
       const color = speed === "unseen" ? style.warn : style.good;
       return `    ${color(speeds[speed].padEnd(width))}  ${what} ${style.dim(`(${how})`)}`;
@@ -106,8 +104,8 @@ async function checkState(context: Context): Promise<Section> {
   const facts = [`state folder ${home}`];
   const gaps: Gap[] = [];
   if (!(await isAccessible(folder, constants.W_OK))) {
-    const remedy = "Run Kiln as the folder's owner (root, for a machine's own), or set KILN_HOME.";
-    gaps.push({ what: `the state folder ${home} cannot be written`, remedy, severity: "fatal" });
+    const remedy = "Run Kiln as the folder's owner (root, for the machine's installation), or set KILN_HOME.";
+    gaps.push({ what: `the state folder ${home} is not writable`, remedy, severity: "fatal" });
   }
   const disk = await statfs(folder);
   const free = disk.bavail * disk.bsize;
@@ -119,7 +117,7 @@ async function checkState(context: Context): Promise<Section> {
 function spaceGap(home: string, free: number): Gap {
   return {
     what: `only ${formatBytes(free)} free for ${home}`,
-    remedy: `Free some: ${formatBytes(wantedBytes)} leave room for images. \`kiln gc\` removes unused ones.`,
+    remedy: `Free some space: images need ${formatBytes(wantedBytes)}. \`kiln gc\` removes unused images.`,
     severity: free < neededBytes ? "fatal" : "degraded",
   };
 }
@@ -128,7 +126,7 @@ async function checkBuildTools(): Promise<Section> {
   return { name: "Building", ...(await findBuildPrograms()) };
 }
 
-/** The local platform looks for itself; it is asked in a process of its own, so that no controller has to run. */
+/** The local platform checks the machine itself; a separate process asks it, so that no controller has to run. */
 async function checkPlatform(context: Context): Promise<Section> {
   try {
     const { stdout } = await exec(controllerArgv("probe"), {
@@ -154,11 +152,11 @@ async function checkPlatform(context: Context): Promise<Section> {
   }
 }
 
-/** What a running controller warns of; none is started for it. */
+/** The warnings of a running controller; this never starts one. */
 async function checkServices(context: Context): Promise<Section> {
   const name = "Services";
   if (!(await listens(context.state.controllerSocket)))
-    return { name, facts: ["no controller runs"], gaps: [] };
+    return { name, facts: ["no controller is running"], gaps: [] };
   try {
     const client = await context.connect();
     const [all, { troubles }] = await Promise.all([client.status(), client.audit()]);
@@ -166,9 +164,9 @@ async function checkServices(context: Context): Promise<Section> {
     return { name, facts: [`${plural(all.length, "service")} deployed`], gaps };
   } catch (error) {
     if (context.signal.aborted) throw error;
-    const what = `the controller does not tell: ${error instanceof Error ? error.message : String(error)}`;
+    const what = `the controller does not answer: ${error instanceof Error ? error.message : String(error)}`;
     const hint = error instanceof KilnError ? error.hint : undefined;
-    const remedy = hint ?? "`kiln controller status` names its log.";
+    const remedy = hint ?? "`kiln controller status` shows the path of its log.";
     return { name, facts: [], gaps: [{ what, remedy, severity: "degraded" }] };
   }
 }
@@ -180,7 +178,7 @@ function warningGaps({ service, warnings }: ServiceStatus): Gap[] {
 }
 
 /** Of the event log. */
-function troubleGap({ message, hint = "docs/audit.md says more." }: Trouble): Gap {
+function troubleGap({ message, hint = "See docs/audit.md." }: Trouble): Gap {
   return { what: message, remedy: hint, severity: "degraded" };
 }
 

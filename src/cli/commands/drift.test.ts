@@ -32,7 +32,7 @@ test("a server, a service, or all", async () => {
   expect(await drift()).toEqual({ code: 1, answer: [onCart, onShop] });
 });
 
-test("a name that is no server and no service is never good news", async () => {
+test("a name that is not a server or a service is an error", async () => {
   expect(await drift("shop-9-9-9")).toMatchObject({ code: 1, answer: { error: { code: "server_unknown" } } });
   expect(await drift("shpo")).toMatchObject({
     code: 1,

@@ -11,7 +11,7 @@ interface DriftOptions {
   readonly inspect?: boolean;
 }
 
-/** A name that is none fails: whoever watches by exit code must not take a slip of the pen for good news. */
+/** An unknown name is an error: a script that reads the exit code must not take a typing error for good news. */
 export async function run(context: Context, options: DriftOptions, target?: string): Outcome {
   const client = await context.connect();
   const which = target === undefined ? {} : await subjectOf(client, target);
@@ -37,7 +37,7 @@ export async function run(context: Context, options: DriftOptions, target?: stri
 
 type Subject = { readonly server?: string; readonly service?: string };
 
-/** A server's id says whose it is; anything else is a service. Throws `service_unknown`. */
+/** A server's id contains its service; anything else is a service. Throws `service_unknown`. */
 async function subjectOf(client: Client, target: string): Promise<Subject> {
   if (isHostedId(target)) return { server: target };
   return { service: (await requireStatus(client, target)).service };
@@ -55,7 +55,7 @@ async function reportsOf(
 
 /** One line per difference. */
 function driftLines(reports: readonly DriftReport[], nowMs: number): string[] {
-  if (reports.length === 0) return ["Every server is what it was made as."];
+  if (reports.length === 0) return ["No drift: every server matches its release."];
   const rows = reports.map((report) => [
     report.server,
     report.kind,

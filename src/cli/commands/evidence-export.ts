@@ -4,7 +4,7 @@ import type { Context, Outcome } from "../context.ts";
 import { isStdout, type OutputFileOptions, writeOutputFile } from "../output/output-file.ts";
 import { formatBytes } from "../output/units.ts";
 
-/** Into a file for its owner alone: what a server held in memory may be private. */
+/** The file is readable only by its owner: the memory of a server may contain private data. */
 export async function run(context: Context, options: OutputFileOptions, server: string): Outcome {
   const { output = `${server}.tar`, force } = options;
   const client = await context.connect();

@@ -11,7 +11,7 @@ export async function run(context: Context): Outcome {
 
 /** One line per server. */
 function evidenceLines(kept: readonly EvidenceSummary[]): string[] {
-  if (kept.length === 0) return ["No evidence is kept."];
+  if (kept.length === 0) return ["There is no evidence."];
   const rows = kept.map(({ server, release, atMs, bytes, taint, digest }) => [
     ...[server, `${release}`, formatTime(atMs), formatBytes(bytes)],
     ...[digest.slice(0, "sha256:".length + 12), plainText(taint.detail)],

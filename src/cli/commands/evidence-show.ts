@@ -23,7 +23,7 @@ function reportLines(report: EvidenceReport): string[] {
     ["kept", `${formatTime(atMs)}, ${formatBytes(bytes)}, ${digest}`],
     ...(left.length === 0
       ? []
-      : [["left out", `${left.length} paths had no room: ${plainText(left.join(", "))}`]]),
+      : [["left out", `${left.length} paths did not fit: ${plainText(left.join(", "))}`]]),
   ];
   const processes = report.processes.map((process) => [
     ...[`${process.pid}`, `${process.parent}`, `${process.uid}`, process.own ? "" : "foreign"],
@@ -37,6 +37,6 @@ function reportLines(report: EvidenceReport): string[] {
     ...["", "Mounts", ...report.mounts.map((line) => `  ${plainText(line)}`)],
     ...["", "Last lines", ...report.log.slice(-logLines).map((line) => `  ${plainText(line)}`)],
     "",
-    `\`kiln evidence export ${server}\` writes all of it, files and sockets too.`,
+    `\`kiln evidence export ${server}\` writes all of it, including files and sockets.`,
   ];
 }

@@ -12,7 +12,7 @@ interface ExecOptions {
   readonly reason?: string;
 }
 
-/** With `--json`, so much of each stream is told. */
+/** Limit for each stream with `--json`. */
 const mostBytes = 1024 ** 2;
 
 export async function run(
@@ -21,7 +21,7 @@ export async function run(
   server: string,
   command: readonly string[],
 ): Outcome {
-  const question = `Why does somebody have to get into ${server}?`;
+  const question = `Why is a session in ${server} needed?`;
   const reason = options.reason ?? (await askReason(context, question, noReason(server)));
   if (reason.trim() === "") throw noReason(server);
   const terminal = !context.output.json && isTerminal();
@@ -35,15 +35,16 @@ export async function run(
 }
 
 function toldFirst(server: string): string {
-  if (parseReproductionId(server) !== undefined) return `That somebody is in ${server} is in the log.`;
-  return `${server} is tainted: another server takes its place, and this session is recorded.`;
+  if (parseReproductionId(server) !== undefined)
+    return `This session in ${server} is recorded in the audit log.`;
+  return `${server} is tainted and will be replaced. This session is recorded.`;
 }
 
 function isTerminal(): boolean {
   return process.stdin.isTTY === true && process.stdout.isTTY === true && process.stderr.isTTY === true;
 }
 
-/** Should the controller not answer, it sees for itself that this process has ended. */
+/** If the controller does not answer, it notices by itself that this process has ended. */
 async function withEnd(client: Client, { session }: ExecGrant, work: () => Promise<number>): Promise<number> {
   let exitCode = 255;
   try {
@@ -91,7 +92,7 @@ function collector() {
 }
 
 function noReason(server: string): KilnError {
-  return new KilnError("usage", `Nobody is let into ${server} without a reason.`, {
-    hint: "Give one with --reason: it is kept in the log. The server is tainted and replaced by this.",
+  return new KilnError("usage", `A session in ${server} needs a reason.`, {
+    hint: "Give one with `--reason TEXT`; the log keeps it. The session taints the server, and Kiln replaces it.",
   });
 }

@@ -1,7 +1,7 @@
 import type { Context, Outcome } from "../context.ts";
 import { formatBytes, plural } from "../output/units.ts";
 
-/** What a running build has written and not yet named is younger than this. */
+/** Files that a running build has written but not yet named are younger than this. */
 const minAgeMs = 10 * 60_000;
 
 export async function run(context: Context): Outcome {
@@ -15,7 +15,7 @@ export async function run(context: Context): Outcome {
   const { images, files, bytes } = collected;
   context.output.result(collected, [
     ...images.map((image) => `Removed ${image.service}:${image.version}`),
-    `Freed ${formatBytes(bytes)} in ${plural(files, "file")}. Images of kept releases, each service's newest, and whatever is younger than 10 minutes stay.`,
+    `Freed ${formatBytes(bytes)} in ${plural(files, "file")}. Kept: the images of kept releases, the newest image of each service, and everything younger than 10 minutes.`,
   ]);
   return 0;
 }

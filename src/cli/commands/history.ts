@@ -39,15 +39,15 @@ export function historyLines(history: History, style: Style): string[] {
   ];
 }
 
-/** The newest rollouts are told of in full; `--json` has all. */
+/** Only the newest rollouts are shown in full; `--json` has all. */
 const detailed = 3;
 
 function detailLines(rollout: PastRollout, style: Style): string[] {
   const { origin, phases } = rollout;
   const dirty = origin?.dirty
-    ? ", with changes on top"
+    ? ", with uncommitted changes"
     : origin?.dirty === undefined
-      ? ", perhaps with changes"
+      ? ", perhaps with uncommitted changes"
       : "";
   const jobs = rollout.jobs.flatMap(({ name, startedAtMs, end }) =>
     end === undefined ? [] : [[`job ${name}`, end.atMs - startedAtMs] as const],

@@ -13,11 +13,11 @@ export async function run(context: Context, _options: object, names: readonly st
     removed.push(await removeImage(context.state, service, version, inUse));
     context.output.note(`Removed ${service}:${version}`);
   }
-  context.output.result(removed, ["`kiln gc` frees the space of what nothing else uses."]);
+  context.output.result(removed, ["`kiln gc` frees the space that nothing else uses."]);
   return 0;
 }
 
-/** Fewer digits of a digest could mean any image. */
+/** Fewer digits of a digest would be ambiguous. */
 const fewestDigits = 8;
 
 /**
@@ -36,8 +36,10 @@ export function findImages(images: readonly StoredImage[], name: string): readon
     name,
     images.map((image) => `${image.service}:${image.version}`),
   );
-  throw new KilnError("image_unknown", `There is no image ${name}.`, {
+  throw new KilnError("image_unknown", `There is no image named ${name}.`, {
     hint:
-      near === undefined ? "`kiln images` lists them; name one as SERVICE:VERSION." : `Did you mean ${near}?`,
+      near === undefined
+        ? "`kiln images` lists all images; name one as SERVICE:VERSION."
+        : `Did you mean ${near}?`,
   });
 }

@@ -5,7 +5,7 @@ import type { Context, Outcome } from "../context.ts";
 import { table } from "../output/text.ts";
 import { formatAge, formatBytes, shortDigest } from "../output/units.ts";
 
-/** An image with the kept releases that need it. */
+/** An image and the kept releases that use it. */
 interface ListedImage extends StoredImage {
   readonly usedBy: readonly string[];
 }
@@ -21,7 +21,7 @@ export async function run(context: Context, _options: object, service?: string):
   return 0;
 }
 
-/** Those of one service, or all. Throws `image_unknown` where a service was named that has none. */
+/** The images of one service, or all. Throws `image_unknown` for a named service without images. */
 export function ofService(
   images: readonly StoredImage[],
   service: string | undefined,
@@ -30,15 +30,16 @@ export function ofService(
   if (service === undefined || found.length > 0) return found;
   const services = [...new Set(images.map((image) => image.service))];
   const near = nearest(service, services);
-  const list = services.length === 0 ? "`kiln build` makes one." : `There are of: ${services.join(", ")}.`;
-  throw new KilnError("image_unknown", `There is no image of ${service}.`, {
+  const list =
+    services.length === 0 ? "`kiln build` builds one." : `Services with images: ${services.join(", ")}.`;
+  throw new KilnError("image_unknown", `${service} has no images.`, {
     hint: near === undefined ? list : `Did you mean ${near}?`,
   });
 }
 
 /** One line per image, the newest first. Equal layers are stored once, so the sizes do not add up. */
 export function imageLines(images: readonly ListedImage[], nowMs: number): string[] {
-  if (images.length === 0) return ["No images. `kiln build` makes one."];
+  if (images.length === 0) return ["No images. `kiln build` builds one."];
   const rows = images.map((image) => [
     image.service,
     image.version,

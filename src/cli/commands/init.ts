@@ -4,10 +4,10 @@ import { isErrno, KilnError } from "../../lib/errors.ts";
 import type { Context, Outcome } from "../context.ts";
 import { findFreePort } from "../free-port.ts";
 
-/** The next one where another service of this machine has the first. */
+/** The first free one: another service of this machine may use it. */
 const usualPorts = Array.from({ length: 20 }, (_, i) => 8080 + i);
 
-/** Writes what `initialSpec` suggests; never over a file that is there. */
+/** Writes what `initialSpec` suggests; never overwrites a file. */
 export async function run(context: Context): Outcome {
   const { initialSpec } = await import("../../spec/initial/initial.ts");
   const { about, files } = await initialSpec(context.cwd, await findFreePort(usualPorts));
@@ -16,7 +16,7 @@ export async function run(context: Context): Outcome {
   context.output.result({ about, files: files.map((file) => file.path) }, [
     about,
     ...files.map((file) => `Wrote ${file.path}`),
-    "  Look through kiln.yaml, then run `kiln deploy`.",
+    "  Check kiln.yaml, then run `kiln deploy`.",
   ]);
   return 0;
 }
@@ -41,7 +41,7 @@ async function writeNew(path: string, text: string): Promise<void> {
 }
 
 function alreadyThere(path: string): KilnError {
-  return new KilnError("usage", `${path} exists already.`, {
-    hint: "It is not overwritten. Rename or delete it first, or run `kiln init` in another folder.",
+  return new KilnError("usage", `${path} already exists.`, {
+    hint: "`kiln init` overwrites nothing. Rename or delete the file first, or use another folder.",
   });
 }

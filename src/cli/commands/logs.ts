@@ -17,7 +17,7 @@ interface ServerLine extends LogLine {
   readonly server: ServerId | JobId;
 }
 
-/** With `--follow`, servers that have come since are looked for this often. */
+/** With `--follow`, how often to look for new servers. */
 const lookAgainMs = 500;
 
 export async function run(context: Context, options: LogsOptions, target?: string): Outcome {
@@ -41,7 +41,7 @@ export async function run(context: Context, options: LogsOptions, target?: strin
   return 0;
 }
 
-/** The one server or job whose lines are asked for, if it is one. */
+/** The server or job whose lines are wanted, unless it is a whole service. */
 async function oneOf(
   context: Context,
   client: Client,
@@ -54,8 +54,9 @@ async function oneOf(
   const newest = jobs.filter(({ name }) => name === options.job).sort((a, b) => b.rollout - a.rollout)[0];
   if (newest !== undefined) return newest.id;
   const names = [...new Set(jobs.map(({ name }) => name))];
-  throw new KilnError("server_unknown", `${service} has kept nothing of a job ${options.job}.`, {
-    hint: names.length === 0 ? "It has run no jobs." : `There is: ${names.join(", ")}.`,
+  throw new KilnError("server_unknown", `${service} has no kept run of a job ${options.job}.`, {
+    hint:
+      names.length === 0 ? "No job of this service has run." : `Jobs with kept runs: ${names.join(", ")}.`,
   });
 }
 
@@ -72,7 +73,7 @@ function readOptions(options: LogsOptions): { readonly tail?: number; readonly f
   };
 }
 
-/** The lines of a server are printed as it wrote them; those of several say whose they are. */
+/** The lines of one server are printed as it wrote them; with several servers each line names its server. */
 function printer(
   context: Context,
   options: LogsOptions,
@@ -104,7 +105,7 @@ async function readAll(
   return all.flat().sort((a, b) => a.atMs - b.atMs);
 }
 
-/** Follows the servers that are there and those that come, until the service is gone or the signal fires. */
+/** Follows present and new servers until the service is gone or the signal fires. */
 async function followAll(
   context: Context,
   client: Client,
@@ -121,9 +122,9 @@ async function followAll(
   for (let status = await statusOf(client, key); status !== undefined; status = await statusOf(client, key)) {
     for (const id of sourcesOf(status).filter((source) => !followed.has(source))) {
       followed.add(id);
-      follow(id, tail).catch(() => followed.delete(id)); // not started yet, or just gone: the next look tells
+      follow(id, tail).catch(() => followed.delete(id)); // not started yet, or just gone: the next look decides
     }
-    tail = Number.POSITIVE_INFINITY; // of servers that come later, everything
+    tail = Number.POSITIVE_INFINITY; // of new servers, everything
     await context.clock.sleep(lookAgainMs, context.signal);
   }
 }

@@ -44,12 +44,12 @@ const preview: PlanPreview = {
   downtime: "none",
 };
 
-test("a first release has nothing in traffic that could become fewer", () => {
+test("a plan for a first release does not name a smallest number of servers", () => {
   const first: PlanPreview = { ...preview, serving: undefined };
   expect(planLines(first, style).at(-1)).toBe("Servers: at most 4 at one time.");
 });
 
-test("images of a service that has none are not taken for an empty store", async () => {
+test("a service without images is not taken for an empty store", async () => {
   const home = mkdtempSync("/tmp/kiln-m-");
   const { code, stderr } = await cli(["images", "nope"], {
     home,
@@ -58,17 +58,17 @@ test("images of a service that has none are not taken for an empty store", async
   rmSync(home, { recursive: true });
   expect([code, stderr]).toEqual([
     1,
-    "error [image_unknown] There is no image of nope.\nhint `kiln build` makes one.\n",
+    "error [image_unknown] nope has no images.\nhint `kiln build` builds one.\n",
   ]);
   const images = [{ service: "shop" }, { service: "cart" }] as StoredImage[];
   expect(() => ofService(images, "shpo")).toThrow(expect.objectContaining({ hint: "Did you mean shop?" }));
   expect(() => ofService(images, "nope")).toThrow(
-    expect.objectContaining({ hint: "There are of: shop, cart." }),
+    expect.objectContaining({ hint: "Services with images: shop, cart." }),
   );
   expect(ofService(images, "cart")).toEqual([{ service: "cart" }]);
 });
 
-test("a plan says what, why, for how long and how many", () => {
+test("a plan shows actions, reasons, downtime and numbers of servers", () => {
   expect(planLines(preview, style)).toEqual([
     "shop: release 1 (1.1.0) serves.",
     "",
@@ -87,26 +87,28 @@ test("a plan says what, why, for how long and how many", () => {
   ]);
 });
 
-test("a plan of nothing says so", () => {
+test("a plan without changes says so", () => {
   const nothing = { ...preview, changes: [], actions: [] };
   expect(planLines(nothing, style)).toEqual(["shop: release 1 (1.1.0) serves.", "Nothing would change."]);
 });
 
 test("the doctor names each gap with its remedy, and the verdict", () => {
   const gap = { what: "runc is missing", remedy: "apt-get install runc", severity: "fatal" } as const;
-  const less = { what: "no git", remedy: "apt-get install git", severity: "degraded" } as const;
-  expect(doctorLines([{ name: "Running servers", facts: ["cgroup v2"], gaps: [gap, less] }], style)).toEqual([
-    "Running servers",
-    "  ok    cgroup v2",
-    "  lacks runc is missing",
-    "        apt-get install runc",
-    "  less  no git",
-    "        apt-get install git",
-    "",
-    "Kiln cannot run servers here yet: 1 of 2 gaps must be closed.",
-  ]);
-  expect(doctorLines([{ name: "A", facts: [], gaps: [less] }], style).at(-1)).toBe(
-    "Kiln can be used here, with less than everything.",
+  const limit = { what: "no git", remedy: "apt-get install git", severity: "degraded" } as const;
+  expect(doctorLines([{ name: "Running servers", facts: ["cgroup v2"], gaps: [gap, limit] }], style)).toEqual(
+    [
+      "Running servers",
+      "  ok    cgroup v2",
+      "  fail  runc is missing",
+      "        apt-get install runc",
+      "  warn  no git",
+      "        apt-get install git",
+      "",
+      "Kiln cannot run servers here yet: 1 of 2 problems must be fixed.",
+    ],
+  );
+  expect(doctorLines([{ name: "A", facts: [], gaps: [limit] }], style).at(-1)).toBe(
+    "Kiln works here with reduced features.",
   );
 });
 
@@ -159,6 +161,6 @@ test("the quickstart's table counts what was served and lost", () => {
     "  status 503",
   ]);
   expect(verdictLine(steps, style)).toBe(
-    "1201 requests served, 1 lost, while all servers changed twice and one was replaced for being entered.",
+    "1201 requests served, 1 lost, while all servers were replaced twice, and one more after it was entered.",
   );
 });

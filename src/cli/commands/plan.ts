@@ -9,11 +9,11 @@ import { plural } from "../output/units.ts";
 import { whoAmI } from "../people.ts";
 import { openProject, type ServiceOptions } from "../project.ts";
 
-/** The digest is part of the plan, so this builds; with nothing changed that is a look into the cache. */
+/** The digest is part of the plan, so this builds; without changes the cache answers. */
 export async function run(context: Context, options: ServiceOptions, service?: string): Outcome {
   const project = await openProject(context.cwd, options, service);
   const client = await context.connect();
-  // A rollout that runs is in the way of a deploy, but not of a question.
+  // A running rollout blocks a deploy, but not a plan.
   const checked = await checkedRelease(client, project.spec, { command: "plan", supersede: true });
   const built = await buildProject(context, project, { updateLock: false });
   const preview = await client.preview(deployRequest(project.spec, checked, built, whoAmI(context.env)));
@@ -26,7 +26,7 @@ export function planLines(preview: PlanPreview, style: Style): string[] {
   const { service, serving, changes, actions } = preview;
   const heading =
     serving === undefined
-      ? `${style.bold(service)}: nothing serves yet; this would be its first release.`
+      ? `${style.bold(service)}: nothing serves yet; this would be the first release.`
       : `${style.bold(service)}: release ${serving.number} (${serving.version}) serves.`;
   const steps = actions.flatMap(actionCells).map(([what, why], i) => [`${i + 1}.`, what, style.dim(why)]);
   if (steps.length === 0 && changes.length === 0) return [heading, "Nothing would change."];
@@ -40,13 +40,13 @@ export function planLines(preview: PlanPreview, style: Style): string[] {
   ];
 }
 
-/** Of a first release there is nothing that could become fewer. */
+/** Before a first release there are no servers that could become fewer. */
 function serversLine({ serving, peakServers, fewestInTraffic }: PlanPreview): string {
   const most = `Servers: at most ${peakServers} at one time`;
   return serving === undefined ? `${most}.` : `${most}, never fewer than ${fewestInTraffic} with traffic.`;
 }
 
-/** What is only recorded is of no concern to the reader, except the end of it all. */
+/** Actions that only record something are hidden, except the end of the rollout. */
 function actionCells(action: Action): [string, string][] {
   switch (action.kind) {
     case "resize":

@@ -31,7 +31,7 @@ interface QuickstartOptions {
   readonly keep?: boolean;
 }
 
-/** The main job in about a minute, on a real nginx in a place of its own. 1 when a request was lost. */
+/** The main job in about a minute, with a real nginx in its own folder. Exit code 1 when a request was lost. */
 export async function run(given: Context, options: QuickstartOptions): Outcome {
   const playground = playgroundBeside(given.state);
   requireRoot();
@@ -42,7 +42,7 @@ export async function run(given: Context, options: QuickstartOptions): Outcome {
 
 async function play(context: Context, playground: Playground, options: QuickstartOptions): Outcome {
   await installSystemPackages(context);
-  await cleanUp(context, playground); // what an earlier quickstart kept, or left when it was killed
+  await cleanUp(context, playground); // leftovers of an earlier quickstart that was kept or killed
   try {
     const port = await createPlayground(playground);
     const played = await playAll(context, playground.project, port);
@@ -64,9 +64,9 @@ function requireRoot(): void {
   if (process.getuid?.() === 0) return;
   throw new KilnError(
     "not_root",
-    "The quickstart runs real servers in network namespaces of their own, which needs root.",
+    "The quickstart runs real servers in their own network namespaces, which needs root.",
     {
-      hint: "Run `sudo ./kiln quickstart`. It keeps to its own folder (for root: /var/lib/kiln-quickstart), and removes everything at the end.",
+      hint: "Run `sudo ./kiln quickstart`. It uses only its own folder (for root: /var/lib/kiln-quickstart), and removes everything at the end.",
     },
   );
 }
@@ -115,20 +115,17 @@ interface Played {
   readonly intrusion: Intrusion | undefined;
 }
 
-/** The page as it is, and as it will be. */
+/** The page before and after the edit. */
 async function editions(folder: string): Promise<readonly [string, string]> {
   const first = await readFile(indexOf(folder), "utf8");
   return [first, first.replace("</body>", "<p>The second edition.</p>\n</body>")];
 }
 
-/** Sees with its own eyes which edition is served. */
+/** Requests the page to check which edition is served. */
 async function requirePage(url: string, page: string): Promise<void> {
   const response = await fetch(url);
   if ((await response.text()) === page) return;
-  throw new KilnError(
-    "router_failed",
-    `${url} answered ${response.status}, with another page than expected.`,
-  );
+  throw new KilnError("router_failed", `${url} answered ${response.status} with an unexpected page.`);
 }
 
 function indexOf(folder: string): string {

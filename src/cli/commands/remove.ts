@@ -26,7 +26,7 @@ export async function run(context: Context, options: RemoveOptions, service?: st
     : `${key} is being removed.`;
   context.output.result({ service: key, durationMs }, [
     said,
-    "  Its images and secrets are kept: `kiln gc`, `kiln image rm` and `kiln secret rm` remove them.",
+    "  Its images and secrets stay: `kiln gc`, `kiln image rm` and `kiln secret rm` remove them.",
   ]);
   return 0;
 }

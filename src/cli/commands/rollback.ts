@@ -14,15 +14,15 @@ export async function run(context: Context, options: RollbackOptions, release?: 
   const key = await requireService(context.cwd, options, options.service);
   const client = await context.connect();
   await requireStatus(client, key);
-  const fromMs = context.clock.now(); // a running deploy that is turned back has a past
+  const fromMs = context.clock.now(); // a running deploy that is rolled back has earlier events
   const accepted = await client.rollback(key, release, whoAmI(context.env));
   if (accepted.rollout === undefined) {
-    throw new KilnError("rollback_impossible", `Release ${accepted.release} of ${key} serves already.`, {
+    throw new KilnError("rollback_impossible", `Release ${accepted.release} of ${key} already serves.`, {
       hint: `\`kiln history ${key}\` lists the releases.`,
     });
   }
   const code = await finishRollout(context, client, accepted.rollout, { wait: options.wait, fromMs });
-  // A deploy that was running has been turned back: that is what was asked for.
+  // A running deploy was rolled back, as requested.
   const { kind } = await (await context.connect()).rollout(accepted.rollout);
   return code === 4 && kind === "deploy" ? 0 : code;
 }

@@ -9,7 +9,7 @@ interface AbortOptions extends ServiceOptions {
   readonly wait: boolean;
 }
 
-/** Turned back as asked is what was wanted: exit code 0. */
+/** A rollback is the requested outcome: exit code 0. */
 export async function run(context: Context, options: AbortOptions, service?: string): Outcome {
   const key = await requireService(context.cwd, options, service);
   const client = await context.connect();

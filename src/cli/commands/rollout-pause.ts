@@ -3,7 +3,7 @@ import { whoAmI } from "../people.ts";
 import { requireService, type ServiceOptions } from "../project.ts";
 import { requireStatus } from "../services.ts";
 
-/** Everything stays as it is, for as long as it takes. */
+/** Servers and traffic stay as they are until someone resumes or aborts the rollout. */
 export async function run(context: Context, options: ServiceOptions, service?: string): Outcome {
   const key = await requireService(context.cwd, options, service);
   const client = await context.connect();
@@ -11,7 +11,7 @@ export async function run(context: Context, options: ServiceOptions, service?: s
   const rollout = await client.pause(key, whoAmI(context.env));
   context.output.result(rollout, [
     `The ${rollout.kind} of ${key} to release ${rollout.to} is paused.`,
-    `  \`kiln rollout resume ${key}\` goes on, \`kiln rollout abort ${key}\` goes back.`,
+    `  \`kiln rollout resume ${key}\` continues it, \`kiln rollout abort ${key}\` rolls it back.`,
   ]);
   return 0;
 }

@@ -8,7 +8,7 @@ interface Options extends ServiceOptions {
   readonly wait: boolean;
 }
 
-/** Ends the waiting of the present step and follows the rollout, as deploy does. */
+/** Skips the rest of this step's hold and follows the rollout, as deploy does. */
 export async function run(context: Context, options: Options, service?: string): Outcome {
   const key = await requireService(context.cwd, options, service);
   const client = await context.connect();

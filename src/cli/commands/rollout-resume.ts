@@ -8,7 +8,7 @@ interface Options extends ServiceOptions {
   readonly wait: boolean;
 }
 
-/** Goes on with a paused rollout and follows it, as deploy does. */
+/** Continues a paused rollout and follows it, as deploy does. */
 export async function run(context: Context, options: Options, service?: string): Outcome {
   const key = await requireService(context.cwd, options, service);
   const client = await context.connect();

@@ -20,17 +20,17 @@ function scale(...looks: readonly Partial<ServiceStatus>[]) {
 
 const three = [server(1), server(2), server(7)];
 
-test("what becomes of servers beyond the wanted number is no failure", async () => {
+test("the end of a surplus server is not a failure", async () => {
   const surplus = [aFailure({ id: "shop-2-9-1", atMs: 120 })];
   const { code, stdout } = await scale(
     { servers: [server(1), server(2), server(3, "starting"), server(9, "starting")], failures: surplus },
     { servers: [...three, server(8, "draining")], failures: surplus },
     { servers: three, failures: surplus },
   );
-  expect([code, stdout]).toEqual([0, "shop went from 9 to 3 servers.\n"]);
+  expect([code, stdout]).toEqual([0, "shop was scaled from 9 to 3 servers.\n"]);
 });
 
-test("with the wanted number ready nothing has failed, whatever happened on the way", async () => {
+test("with the wanted number ready, earlier failures do not matter", async () => {
   const failures = [aFailure({ id: "shop-2-3-1", atMs: 120 })];
   const { code } = await scale(
     { servers: [...three, server(8, "draining")], failures },
@@ -39,13 +39,13 @@ test("with the wanted number ready nothing has failed, whatever happened on the 
   expect(code).toBe(0);
 });
 
-test("one of the wanted servers that fails before they are ready is told at once", async () => {
+test("a wanted server that fails before all are ready is reported at once", async () => {
   const missing = [server(1), server(2), server(3, "starting")];
   const failures = [aFailure({ id: "shop-2-3-1", atMs: 120 })];
   const { code, stderr } = await scale({ servers: missing, failures });
   expect([code, stderr]).toEqual([1, expect.stringContaining("[server_failed] shop-2-3-1 failed")]);
 });
 
-test("a server that is kept in quarantine is not waited for", async () => {
+test("scale does not wait for a server in quarantine", async () => {
   expect((await scale({ servers: [...three, server(8, "quarantined")] })).code).toBe(0);
 });

@@ -23,14 +23,15 @@ export async function run(context: Context, options: ScaleOptions, count: number
   const accepted = await client.scale(key, count, whoAmI(context.env));
   const from = accepted.scaled?.from ?? count;
   if (options.wait) await untilScaled(context, client, key, beganAtMs);
-  const said = from === count ? "has" : options.wait ? `went from ${from} to` : `goes from ${from} to`;
+  const said =
+    from === count ? "has" : options.wait ? `was scaled from ${from} to` : `is being scaled from ${from} to`;
   context.output.result(accepted, [`${key} ${said} ${plural(count, "server")}.`]);
   return 0;
 }
 
 /**
- * Ends when exactly the wanted servers are there and ready; throws `server_failed` as soon as one of those that are
- * still missing has failed.
+ * Ends when exactly the wanted servers exist and are ready; throws `server_failed` as soon as one of the missing
+ * servers has failed.
  */
 export async function untilScaled(
   context: Context,
@@ -43,7 +44,7 @@ export async function untilScaled(
     if (failure !== undefined) {
       context.output.note(...failureLines(failure, context.output.noteStyle), "");
       throw new KilnError("server_failed", `${failure.id} failed: ${failure.reason}`, {
-        hint: "Kiln goes on trying; `kiln status` shows how it fares.",
+        hint: "Kiln keeps trying; `kiln status` shows the progress.",
       });
     }
     return status === undefined || isScaled(status);
@@ -51,8 +52,8 @@ export async function untilScaled(
 }
 
 /**
- * With enough ready servers no failure matters, and one in a place beyond the wanted number belongs to a larger size
- * that was asked for before.
+ * With enough ready servers no failure matters. A failure in a slot above the wanted number belongs to an earlier,
+ * larger size.
  */
 function failureOf(status: ServiceStatus, beganAtMs: number): ServerFailure | undefined {
   const { serving, count, failures } = status;
@@ -63,7 +64,7 @@ function failureOf(status: ServiceStatus, beganAtMs: number): ServerFailure | un
   });
 }
 
-/** Those in quarantine may be kept for as long as the policy says. */
+/** Servers in quarantine do not count: the policy says how long they are kept. */
 function isScaled(status: ServiceStatus): boolean {
   const ready = inState(status, "ready");
   const others = inState(status, "creating", "starting", "draining");

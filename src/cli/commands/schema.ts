@@ -1,6 +1,6 @@
 import type { Context, Outcome } from "../context.ts";
 
-/** JSON either way: an editor reads it. */
+/** JSON with and without `--json`: an editor reads it. */
 export async function run(context: Context): Outcome {
   const { specJsonSchema } = await import("../../spec/json-schema.ts");
   const schema = specJsonSchema();

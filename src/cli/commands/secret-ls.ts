@@ -11,7 +11,7 @@ export async function run(context: Context, options: ServiceOptions, service?: s
   return 0;
 }
 
-/** One line per version; values are nowhere. */
+/** One line per version; values are never shown. */
 function secretLines(secrets: readonly SecretVersion[], service: string | undefined): string[] {
   if (secrets.length === 0) {
     const whose = service === undefined ? "There are no secrets." : `${service} has no secrets.`;

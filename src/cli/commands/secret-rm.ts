@@ -13,6 +13,6 @@ export async function run(
   const key = await requireService(context.cwd, options, service);
   const client = await context.connect();
   await client.removeSecret(key, name, whoAmI(context.env));
-  context.output.result({ service: key, name }, [`${name} of ${key} is removed.`]);
+  context.output.result({ service: key, name }, [`Removed ${name} of ${key}.`]);
   return 0;
 }

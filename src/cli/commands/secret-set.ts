@@ -25,7 +25,7 @@ export async function run(
     what: `${name} of ${key}`,
   });
   if (value.length === 0) {
-    throw new KilnError("secret_invalid", `Standard input held no value for ${name}.`, {
+    throw new KilnError("secret_invalid", `Standard input contained no value for ${name}.`, {
       hint: `For example: \`printf %s "$VALUE" | kiln secret set ${name} ${key}\`, or \`kiln secret set ${name} ${key} < FILE\`.`,
     });
   }
@@ -34,8 +34,8 @@ export async function run(
   const deployed = set.changed && (await statusOf(client, key)) !== undefined;
   context.output.result({ service: key, name, ...set }, [
     set.changed
-      ? `${name} of ${key} has version ${set.version}.`
-      : `${name} of ${key} has that value already, as version ${set.version}.`,
+      ? `${name} of ${key} is now at version ${set.version}.`
+      : `${name} of ${key} already has that value, as version ${set.version}.`,
     ...(deployed ? ["  Servers get it with the next `kiln deploy`."] : []),
   ]);
   return 0;

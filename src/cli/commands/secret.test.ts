@@ -21,20 +21,20 @@ test.each([
   ["echo", "s3cret\n", [], "s3cret"],
   ["Windows", "s3cret\r\n", [], "s3cret"],
   ["printf", "s3cret", [], "s3cret"],
-  ["two line ends, of which one stays", "s3cret\n\n", [], "s3cret\n"],
+  ["two newlines, of which one stays", "s3cret\n\n", [], "s3cret\n"],
   ["a carriage return alone, which stays", "s3cret\r", [], "s3cret\r"],
-  ["a file as it is", "a\nb\n", ["--keep-newline"], "a\nb\n"],
+  ["a file with --keep-newline", "a\nb\n", ["--keep-newline"], "a\nb\n"],
 ])("secret set takes what %s gives", async (_, stdin, options, value) => {
   const { client, set } = aClient();
   const { code, stdout } = await cli(["secret", "set", "TOKEN", "shop", ...options], { client, stdin });
   expect([code, set]).toEqual([0, [["shop", "TOKEN", value]]]);
-  expect(stdout).toBe("TOKEN of shop has version 3.\n  Servers get it with the next `kiln deploy`.\n");
+  expect(stdout).toBe("TOKEN of shop is now at version 3.\n  Servers get it with the next `kiln deploy`.\n");
 });
 
 test("secret set says when the value is the old one, and keeps it out of --json", async () => {
   const { client } = aClient({ setSecret: async () => ({ version: 3, changed: false }) });
   const same = await cli(["secret", "set", "TOKEN", "shop"], { client, stdin: "s3cret" });
-  expect(same.stdout).toBe("TOKEN of shop has that value already, as version 3.\n");
+  expect(same.stdout).toBe("TOKEN of shop already has that value, as version 3.\n");
   const json = await cli(["secret", "set", "TOKEN", "shop", "--env", "staging", "--json"], {
     client,
     stdin: "s3cret",
@@ -46,8 +46,8 @@ test("secret set says when the value is the old one, and keeps it out of --json"
 });
 
 test.each([
-  ["nothing on standard input", ["TOKEN", "shop"], "", "secret_invalid", "held no value for TOKEN"],
-  ["a line end alone", ["TOKEN", "shop"], "\n", "secret_invalid", "held no value for TOKEN"],
+  ["nothing on standard input", ["TOKEN", "shop"], "", "secret_invalid", "contained no value for TOKEN"],
+  ["a line end alone", ["TOKEN", "shop"], "\n", "secret_invalid", "contained no value for TOKEN"],
   [
     "a value on the command line",
     ["TOKEN=s3cret", "shop"],
@@ -56,7 +56,13 @@ test.each([
     "does not belong on the command line",
   ],
   ["a name of another kind", ["t0ken", "shop"], "x", "usage", "upper-case letters"],
-  ["what is no service", ["TOKEN", "bad name!"], "x", "usage", '"bad name!" is not the name of a service'],
+  [
+    "an invalid service name",
+    ["TOKEN", "bad name!"],
+    "x",
+    "usage",
+    '"bad name!" is not the name of a service',
+  ],
 ])("secret set refuses %s, and repeats no value", async (_, args, stdin, code, message) => {
   const { client, set } = aClient();
   const { code: exit, stdout } = await cli(["secret", "set", ...args, "--json"], { client, stdin });
@@ -79,7 +85,7 @@ test("on a terminal one line is read without being shown", async () => {
   };
   const typed = await typing("s3creü\x7f\bet\rmore");
   expect([typed.code, typed.value]).toEqual([0, "s3cret"]);
-  expect(typed.stderr).toBe("Value of TOKEN of shop (it is not shown): \n");
+  expect(typed.stderr).toBe("Value of TOKEN of shop (not shown): \n");
   expect(typed.stdout + typed.stderr).not.toContain("s3cret");
   expect(await typing("s3cr\x03")).toMatchObject({ code: 1, value: undefined });
   expect(modes).toEqual([true, false, true, false]);
@@ -106,8 +112,6 @@ test("secret rm asks for that secret", async () => {
   const { client } = aClient({
     removeSecret: async (...args) => void asked.push(args.slice(0, 2)),
   });
-  expect((await cli(["secret", "rm", "TOKEN", "shop"], { client })).stdout).toBe(
-    "TOKEN of shop is removed.\n",
-  );
+  expect((await cli(["secret", "rm", "TOKEN", "shop"], { client })).stdout).toBe("Removed TOKEN of shop.\n");
   expect(asked).toEqual([["shop", "TOKEN"]]);
 });

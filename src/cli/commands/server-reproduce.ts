@@ -12,13 +12,13 @@ export async function run(context: Context, _options: object, server: string): O
   const { id } = await client.reproduce(server, whoAmI(context.env));
   const copy = await settled(context, client, id);
   if (copy.state === "ended") {
-    throw new KilnError("server_failed", `${id} does not run: it ${copy.reason ?? "has ended"}.`, {
-      hint: `\`kiln logs ${id}\` tells what it wrote, \`kiln server destroy ${id}\` removes it.`,
+    throw new KilnError("server_failed", `${id} is not running: it ${copy.reason ?? "has ended"}.`, {
+      hint: `\`kiln logs ${id}\` shows its output, \`kiln server destroy ${id}\` removes it.`,
     });
   }
   context.output.result(copy, [
     `${id} runs at ${copy.address ?? "an unknown address"}: release ${copy.release}, without traffic.`,
-    `  \`kiln exec ${id} --reason TEXT -- COMMAND\` gets into it. It is removed after a day, or by`,
+    `  \`kiln exec ${id} --reason TEXT -- COMMAND\` runs a command in it. Kiln removes it after a day; sooner with`,
     `  \`kiln server destroy ${id}\`.`,
   ]);
   return 0;
@@ -28,7 +28,7 @@ async function settled({ clock, signal }: Context, client: Client, id: string): 
   for (;;) {
     const status = await statusOf(client, parseReproductionId(id)?.service ?? "");
     const copy = status?.reproductions.find((other) => other.id === id);
-    if (copy === undefined) throw new KilnError("server_unknown", `${id} was removed meanwhile.`);
+    if (copy === undefined) throw new KilnError("server_unknown", `${id} was removed in the meantime.`);
     if (copy.state === "running" || copy.state === "ended") return copy;
     await clock.sleep(lookAgainMs, signal);
   }

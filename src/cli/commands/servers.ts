@@ -43,7 +43,7 @@ export function serverLines(
 
 function copyRow(copy: ReproductionStatus, nowMs: number, style: Style): string[] {
   const { id, state, release, version, address = "-", createdAtMs, reproduces, reason } = copy;
-  const note = `like ${reproduces}, to look into${reason === undefined ? "" : `; ${reason}`}`;
+  const note = `reproduction of ${reproduces}${reason === undefined ? "" : `; ${reason}`}`;
   const age = formatAge(nowMs - createdAtMs);
   return [id, style.warn(state), `${release}`, version, address, "no", age, plainText(note)];
 }

@@ -13,7 +13,7 @@ function tainted(overrides: Partial<ServerStatus> = {}): ServerStatus {
 test.each<[string, Partial<ServerStatus>]>([
   ["ready, where drift is only reported", {}],
   ["quarantined", { state: "quarantined", inTraffic: false }],
-])("status and servers say the same of a tainted server that is %s", async (_, overrides) => {
+])("status and servers use the same words for a tainted server that is %s", async (_, overrides) => {
   const servers = [tainted(overrides), aServer({ id: "shop-2-2-1" })];
   const client: Partial<Client> = { status: async () => [aStatus({ servers })] };
   for (const command of ["status", "servers"]) {
@@ -42,13 +42,13 @@ async function told(nowMs: number, serving: number): Promise<string | undefined>
   return /\n\n\d+ servers? failed .*/s.exec(stdout)?.[0];
 }
 
-test("the last words of a server that failed are where it is told that it failed", async () => {
+test("status shows a failed server with its last output", async () => {
   expect(await told(30, 2)).toMatch(
-    /2 servers failed lately; `kiln status shop --json` tells of all\. The last:\nfailed shop-3-2-1 .*\n {2}probe {2}GET \/ refused\n {2}The last it wrote:\n {2}\| no configuration\n/,
+    /2 servers failed lately; `kiln status shop --json` lists all\. The last one:\nfailed shop-3-2-1 .*\n {2}probe {2}GET \/ refused\n {2}Last output:\n {2}\| no configuration\n/,
   );
 });
 
-test("failures are history after a day, and after a rollout that went well", async () => {
+test("status hides failures after a day, and after a successful rollout", async () => {
   expect(await told(dayMs + 15, 3)).toMatch(/1 server failed lately:\nfailed shop-3-2-1 /);
   expect(await told(dayMs + 25, 3)).toBeUndefined();
   expect(await told(30, 4)).toBeUndefined();

@@ -23,18 +23,18 @@ export async function run(context: Context, options: ServiceOptions, service?: s
     return 0;
   }
   const status = service === undefined ? await statusOf(client, key) : await requireStatus(client, key);
-  if (status === undefined) output.result([], [`${key} is not deployed yet. \`kiln deploy\` does that.`]);
+  if (status === undefined) output.result([], [`${key} is not deployed yet. \`kiln deploy\` deploys it.`]);
   else output.result([status], oneLines(status, context.clock.now(), output.style));
   return 0;
 }
 
-/** What is wrong with the event log concerns all services. */
+/** A problem of the event log concerns all services. */
 function logLines(troubles: readonly Trouble[], style: Style): string[] {
   const lines = troubles.map(({ message, hint = "" }) => plainText(`${message} ${hint}`.trim()));
   return lines.length === 0 ? [] : ["", ...lines.map((line) => style.bad(line))];
 }
 
-/** Without root one sees one's own installation, not the machine's: easily mistaken for an empty one. */
+/** Without root, status shows the user's own installation: easily mistaken for an empty machine. */
 function isOthersMachine(context: Context): boolean {
   return process.getuid?.() !== 0 && !context.env.KILN_HOME;
 }
@@ -43,9 +43,9 @@ function isOthersMachine(context: Context): boolean {
 export function allLines(all: readonly ServiceStatus[], style: Style, remarkOnRoot: boolean): string[] {
   if (all.length === 0) {
     const remark = remarkOnRoot
-      ? ["This is your own installation; the machine's is root's: `sudo kiln status`."]
+      ? ["This is your own installation; for the machine's installation run `sudo kiln status`."]
       : [];
-    return ["No service is deployed. `kiln init` and `kiln deploy` make the first.", ...remark];
+    return ["No service is deployed. Deploy the first with `kiln init` and `kiln deploy`.", ...remark];
   }
   const rows = all.map((status) => [
     style.bold(status.service),
@@ -72,12 +72,12 @@ export function oneLines(status: ServiceStatus, nowMs: number, style: Style): st
       ...(address === undefined ? [] : [["address", address] as const]),
       ...(status.preview === undefined
         ? []
-        : [["preview", `${status.preview.address} (release ${status.preview.release} alone)`] as const]),
+        : [["preview", `${status.preview.address} (only release ${status.preview.release})`] as const]),
       ...status.warm.map(
         ({ release, untilMs }) =>
           [
             "warm",
-            `release ${release}, for a rollback in one switch, for ${formatAge(untilMs - nowMs)}`,
+            `release ${release}, kept for an instant rollback for ${formatAge(untilMs - nowMs)} more`,
           ] as const,
       ),
       ...(status.rollout?.reason === undefined
@@ -106,20 +106,20 @@ function serverLines(status: ServiceStatus, nowMs: number, style: Style): string
   return table(["SERVER", "STATE", "RELEASE", "ADDRESS", "AGE", "CONDITION"], rows);
 }
 
-/** A failure is told of for a day. */
+/** A failure is shown for a day. */
 const failureAgeMs = 86_400_000;
 
-/** How many servers have failed lately, with the last one's last words: nothing else has those of every failure. */
+/** How many servers have failed lately, with the last log lines of the newest one: `--json` has the lines of all. */
 function failedLines(status: ServiceStatus, nowMs: number, style: Style): string[] {
   const failures = status.failures.filter((failure) => isOfInterest(failure, status, nowMs));
   const last = failures.at(-1);
   if (last === undefined) return [];
   const all =
-    failures.length === 1 ? ":" : `; \`kiln status ${status.service} --json\` tells of all. The last:`;
+    failures.length === 1 ? ":" : `; \`kiln status ${status.service} --json\` lists all. The last one:`;
   return ["", `${plural(failures.length, "server")} failed lately${all}`, ...failureLines(last, style)];
 }
 
-/** A rollout that went well since has made those of older releases history. */
+/** After a successful rollout, failures of older releases are no longer shown. */
 function isOfInterest({ id, atMs }: ServerFailure, { serving }: ServiceStatus, nowMs: number): boolean {
   const release = parseServerId(id)?.release ?? 0;
   return nowMs - atMs < failureAgeMs && release >= (serving?.number ?? 0);

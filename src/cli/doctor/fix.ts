@@ -14,7 +14,7 @@ export async function fixPrograms(context: Context, isConsented: boolean): Promi
   const packages = missing.join(" ");
   if (process.getuid?.() !== 0) {
     throw new KilnError("not_root", `Installing ${packages} needs root.`, {
-      hint: "Repeat it as root: `sudo kiln doctor --fix`.",
+      hint: "Repeat the command as root: `sudo kiln doctor --fix`.",
     });
   }
   if (!isConsented) {

@@ -4,14 +4,14 @@ import { systemPath } from "../../lib/environment.ts";
 import { type SystemPackage, systemPackages } from "../../lib/system-packages.ts";
 import type { Gap } from "../api.ts";
 
-/** What of the programs in `scripts/system-packages.txt` is here. */
+/** Which programs of `scripts/system-packages.txt` are installed. */
 export interface ProgramsFound {
   /** Paths. */
   readonly facts: readonly string[];
   readonly gaps: readonly Gap[];
 }
 
-/** Looks for what images are built with, and for what Kiln works better with. What servers need, the platform tries itself. */
+/** Looks for the programs that build images, and for optional ones. The platform checks itself what servers need. */
 export async function findBuildPrograms(): Promise<ProgramsFound> {
   const looked = await look(({ when }) => when === "images" || when === "better");
   return {
@@ -20,7 +20,7 @@ export async function findBuildPrograms(): Promise<ProgramsFound> {
       found === undefined
         ? [
             {
-              what: `${name} is missing, for ${debianPackage.purpose}`,
+              what: `${name} is missing; it is needed for ${debianPackage.purpose}`,
               remedy: `Run \`kiln doctor --fix\` as root, or \`apt-get install ${debianPackage.name}\`.`,
               severity: "degraded",
             },
@@ -30,7 +30,7 @@ export async function findBuildPrograms(): Promise<ProgramsFound> {
   };
 }
 
-/** The Debian packages of all programs that are missing, as far as a running Kiln has a use for them. */
+/** The Debian packages of all missing programs that a running Kiln uses. */
 export async function findMissingPackages(): Promise<readonly string[]> {
   const looked = await look(({ when }) => when !== "setup");
   const missing = looked.filter(({ found }) => found === undefined);

@@ -11,12 +11,12 @@ export interface Streams {
   readonly stderr: NodeJS.WritableStream;
 }
 
-/** How long a command may take to end once it was asked to. */
+/** How long a command may take to end after it was asked to. */
 const endMs = 5_000;
 
 /**
- * Runs it to its end between these streams and returns its exit code; all that goes in and out is recorded. With a
- * terminal, that is raw meanwhile, and what it runs finds it as its stderr to learn its size from.
+ * Runs the command with these streams and returns its exit code; all input and output is recorded. A terminal is in
+ * raw mode meanwhile, and is passed as the command's stderr so that its size can be read.
  */
 export async function runRecorded(
   [program = "", ...args]: readonly string[],
@@ -35,7 +35,7 @@ export async function runRecorded(
   signal.addEventListener("abort", stop, { once: true });
   if (signal.aborted) stop();
   const record = (direction: "i" | "o" | "e") => (bytes: Buffer) => transcript.record(direction, bytes);
-  child.stdin.on("error", () => {}); // it may end before it has read everything
+  child.stdin.on("error", () => {}); // the command may end before it has read everything
   child.stdout.on("data", record("o")).pipe(stdout, { end: false });
   child.stderr?.on("data", record("e")).pipe(stderr, { end: false });
   if (terminal) stdin.setRawMode(true);

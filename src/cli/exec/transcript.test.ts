@@ -13,7 +13,7 @@ afterEach(() => rmSync(folder, { recursive: true }));
 const about = { command: ["sh", "-i"], width: 80, height: 24 };
 const linesOf = (path: string) => readFileSync(path, "utf8").split("\n").slice(0, -1);
 
-test("what goes in and out is recorded with its time, and letters in pieces are put together", () => {
+test("input and output are recorded with their time, and split characters are joined", () => {
   const path = join(folder, "a.cast");
   let nowMs = 5_000;
   {
@@ -38,14 +38,14 @@ test("what goes in and out is recorded with its time, and letters in pieces are 
   expect(statSync(path).mode & 0o777).toBe(0o600);
 });
 
-test("the command is told so that its arguments can be told apart", () => {
+test("the command is recorded so that its arguments stay separate", () => {
   const path = join(folder, "a.cast");
   const command = ["sh", "-c", "echo it's; date", "", "--at=/x,y"];
   openTranscript(path, { ...about, command }, () => 0)[Symbol.dispose]();
   expect(JSON.parse(linesOf(path)[0] ?? "").command).toBe(`sh -c 'echo it'\\''s; date' '' --at=/x,y`);
 });
 
-test("what has no room is left out, and every line that is there is whole", () => {
+test("data that does not fit is left out, and every recorded line is complete", () => {
   const path = join(folder, "a.cast");
   {
     using transcript = openTranscript(path, about, () => 0);

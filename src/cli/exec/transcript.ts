@@ -2,21 +2,21 @@ import { closeSync, openSync, writeSync } from "node:fs";
 import { StringDecoder } from "node:string_decoder";
 import { transcriptBytes } from "../../domain/session.ts";
 
-/** `i`: what went in, `o`: what came out, `e`: what came out on stderr where that is apart. */
+/** `i`: input, `o`: output, `e`: stderr where that is a separate stream. */
 type Direction = "i" | "o" | "e";
 
-/** What is said in a session, as asciicast v2 (docs.asciinema.org): a header, then `[seconds, direction, text]` a line. */
+/** The input and output of a session, as asciicast v2 (docs.asciinema.org): a header, then `[seconds, direction, text]` a line. */
 export interface Transcript extends Disposable {
   record(direction: Direction, bytes: Uint8Array): void;
 }
 
-/** As one could type it into a shell (POSIX.1-2024, 2.2.2): where an argument begins and ends is part of the record. */
+/** Quoted as for a shell (POSIX.1-2024, 2.2.2): where an argument begins and ends is part of the record. */
 function shellText(command: readonly string[]): string {
   const quoted = (word: string) => `'${word.replaceAll("'", `'\\''`)}'`;
   return command.map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : quoted(word))).join(" ");
 }
 
-/** What cannot be written, or has no room, is left out: the session goes on. */
+/** Data that cannot be written or does not fit is left out; the session continues. */
 export function openTranscript(
   path: string,
   about: { readonly command: readonly string[]; readonly width: number; readonly height: number },

@@ -8,25 +8,25 @@ const entry = fileURLToPath(new URL("../../main.ts", import.meta.url));
 const packages = fileURLToPath(new URL("../../../node_modules", import.meta.url));
 
 /**
- * Memory before speed: a controller that waits for weeks would keep what one rollout took. The young generation, in
- * MiB, is 16 three times over if nothing is said. Together they halve what it holds after deploying 100 servers.
+ * Memory before speed: otherwise a controller that waits for weeks keeps the memory that one rollout took. The young
+ * generation (in MiB) is three times 16 by default. Together the flags halve the memory after deploying 100 servers.
  */
 const memoryFlags = ["--max-semi-space-size=2", "--optimize-for-size"];
 
-/** How the controller's program is started: `argv[0]` is this very Node.js. */
+/** How the controller's program is started: `argv[0]` is the Node.js that runs this command. */
 export function controllerArgv(...args: readonly string[]): readonly [string, ...string[]] {
   return [process.execPath, "--disable-warning=ExperimentalWarning", ...memoryFlags, entry, ...args];
 }
 
 /**
- * The controller's environment: nothing of the caller's. It runs as root and for months, so what a user or a project has put
- * into the environment must not choose what it loads, runs or trusts.
+ * The controller's environment: nothing of the caller's. It runs as root and for months, so a user's or a project's
+ * environment must not choose what it loads, runs or trusts.
  */
 export function controllerEnv(home: string): Record<string, string> {
   return { ...cleanEnvironment, KILN_HOME: home, ...compileCache() };
 }
 
-/** As the launcher has it: in the checkout for those who may write that, else none, never where others can write. */
+/** As in the launcher: inside the checkout when this user may write there, else none; never where others can write. */
 function compileCache(): Record<string, string> {
   try {
     accessSync(packages, constants.W_OK);

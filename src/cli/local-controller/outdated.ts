@@ -6,13 +6,13 @@ import type { StateFolder } from "../../lib/state-folder.ts";
 /** A controller that runs other code than a command. */
 export interface Outdated {
   readonly holder: Holder;
-  /** What a controller runs that is started now. */
+  /** The code of a controller that is started now. */
   readonly code: Code;
 }
 
 /**
- * The running controller, if its code is another than what lies on the disk here. Read from there each time: a command
- * may follow a rollout for longer than its own code lies there.
+ * The running controller, if its code differs from the code on the disk here. The disk is read each time: an upgrade
+ * may replace the code while a command follows a rollout.
  */
 export async function findOutdated({ controllerLock }: StateFolder): Promise<Outdated | undefined> {
   const holder = await readHolder(controllerLock);
@@ -28,15 +28,15 @@ export function codeWords(code: Code | undefined): string {
   return `version ${code.version} in ${code.folder} (revision ${code.revision.slice(0, 8)})`;
 }
 
-/** What was started by somebody else than a command is theirs to end. */
+/** A controller that no command has started must be ended by the person or service that started it. */
 export function outdatedController({ holder, code }: Outdated): KilnError {
   const service =
-    "systemd runs it: `systemctl restart kiln`, or what its unit is called. If Kiln has moved to another folder, first write the unit anew with `kiln controller unit`.";
+    "systemd runs it: `systemctl restart kiln` (or the name of its unit). If Kiln has moved to another folder, first write the unit again with `kiln controller unit`.";
   const person =
     "It was started by hand: end it there, or with `kiln controller stop`, and start it again from here.";
   return new KilnError(
     "controller_outdated",
     `The controller (pid ${holder.pid}) runs ${codeWords(holder.code)}, and this is ${codeWords(code)}.`,
-    { hint: `${holder.startedBy === "service" ? service : person} Servers live on meanwhile.` },
+    { hint: `${holder.startedBy === "service" ? service : person} Servers keep running meanwhile.` },
   );
 }

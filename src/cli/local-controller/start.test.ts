@@ -69,7 +69,7 @@ function start(asItIs = false, clock: Clock = systemClock) {
   });
 }
 
-test("starts a controller in a world of its own, and finds it the next time", async () => {
+test("starts a controller in its own environment, and finds it the next time", async () => {
   expect(await listens(state.controllerSocket)).toBe(false);
   expect(await start()).toEqual({ started: true });
   expect(await start()).toEqual({ started: false });
@@ -94,7 +94,7 @@ async function upgrade(holder: Partial<Holder>): Promise<number> {
   return pid;
 }
 
-test("one of other code is replaced once, however many commands find it", async () => {
+test("a controller of other code is replaced once, however many commands find it", async () => {
   const former = await upgrade({ startedBy: "command" });
   const all = await Promise.all([start(), start(), start()]);
   expect(all.flatMap(({ replaced }) => replaced ?? [])).toMatchObject([{ pid: former }]);
@@ -102,7 +102,7 @@ test("one of other code is replaced once, however many commands find it", async 
   expect((await readHolder(state.controllerLock))?.pid).not.toBe(former);
 });
 
-test("one of other code that could not be replaced goes on, and why is said", async () => {
+test("a controller of other code that cannot be replaced continues, and the reason is reported", async () => {
   const former = await upgrade({ startedBy: "command" });
   writeFileSync(join(state.home, "refuse"), "");
   await expect(start()).rejects.toMatchObject({ code: "state_newer", message: "The database is newer." });
@@ -124,7 +124,7 @@ test.each([
   expect((await readHolder(state.controllerLock))?.pid).toBe(former);
 });
 
-test("one that is older than the record of its code is left alone as well", async () => {
+test("a controller from before code was recorded is kept as well", async () => {
   await start();
   await writeHolder(state.controllerLock, { pid: 1 });
   await expect(start()).rejects.toMatchObject({
@@ -133,13 +133,13 @@ test("one that is older than the record of its code is left alone as well", asyn
   });
 });
 
-test("any number may start at once: all find the one that stays", async () => {
+test("any number of controllers may start at once: all callers find the one that stays", async () => {
   const all = await Promise.all([start(), start(), start(), start()]);
   expect(all).toHaveLength(4);
   expect(await listens(state.controllerSocket)).toBe(true);
 });
 
-test("a controller that ends says why, in its own words", async () => {
+test("the error of a controller that ends is reported", async () => {
   writeFileSync(join(state.home, "refuse"), "");
   await expect(start()).rejects.toMatchObject({
     code: "state_newer",
@@ -148,7 +148,7 @@ test("a controller that ends says why, in its own words", async () => {
   });
 });
 
-test("one that ends without a word leaves its exit code and the way to its log", async () => {
+test("without an error, the exit code and the path of the log are reported", async () => {
   writeFileSync(join(state.home, "crash"), "");
   await expect(start()).rejects.toMatchObject({
     code: "controller_unreachable",
@@ -156,7 +156,7 @@ test("one that ends without a word leaves its exit code and the way to its log",
   });
 });
 
-test("a socket that a killed controller left behind is no controller", async () => {
+test("the leftover socket of a killed controller is not a controller", async () => {
   await start();
   process.kill(Number(readFileSync(join(state.home, "pid"), "utf8")), "SIGKILL");
   await expect.poll(() => listens(state.controllerSocket), { timeout: 5_000 }).toBe(false);
@@ -174,7 +174,7 @@ test("the command line is this Node.js on src/main.ts, and the environment has w
   expect(controllerEnv("/state")).toMatchObject({ ...cleanEnvironment, KILN_HOME: "/state" });
 });
 
-test("one that lives has a minute to answer, for a slow machine", async () => {
+test("a controller has a minute to answer, for a slow machine", async () => {
   writeFileSync(join(state.home, "hang"), "");
   let now = 0;
   const sleep: Clock["sleep"] = (_ms, signal) => {

@@ -18,29 +18,29 @@ export interface StartOptions {
   readonly signal: AbortSignal;
   /** The program and its arguments; the controller's own by default. */
   readonly argv?: readonly [string, ...string[]];
-  /** Take the controller that runs, whatever code it runs. */
+  /** Use the running controller, whatever code it runs. */
   readonly asItIs?: boolean;
 }
 
-/** What came of `ensureController`. */
+/** The result of `ensureController`. */
 export interface Ensured {
-  /** False: the controller that ran already is used. */
+  /** False: a controller was already running and is used. */
   readonly started: boolean;
-  /** The controller with other code whose place was taken. */
+  /** The replaced controller, which ran other code. */
   readonly replaced?: Holder;
 }
 
-/** A controller that lives answers within this time, or its start has failed: on an emulated processor it needs 20 s. */
+/** A controller answers within this time, or its start has failed: on an emulated processor it needs 20 s. */
 const startDeadlineMs = 60_000;
-/** One that takes the place of another waits for that to end as well. */
+/** A controller that replaces another one also waits for that one to end. */
 const replaceDeadlineMs = 100_000;
 const retryMs = 10;
 
 /**
- * Resolves once a controller of this command's code listens on the state folder's socket, starting one where none does.
+ * Resolves once a controller of this command's code listens on the state folder's socket, starting one if there is none.
  * Any number of callers may do so at once: the controllers settle among themselves which one stays, and every caller finds
- * that one. One of other code is replaced if a command has started it. Throws the error that the controller ended with, and
- * `controller_outdated` for one of other code that somebody else has started.
+ * that one. A controller of other code is replaced if a command has started it. Throws the error that the controller ended with,
+ * and `controller_outdated` for a controller of other code that was started in another way.
  */
 export async function ensureController(options: StartOptions): Promise<Ensured> {
   const { asItIs = false, state } = options;
@@ -50,7 +50,7 @@ export async function ensureController(options: StartOptions): Promise<Ensured> 
   return { started: true };
 }
 
-/** The newcomer itself asks the other one to end, once it has seen that it can take its place: see `src/main.ts`. */
+/** The new controller asks the old one to end, as soon as it can take its place: see `src/main.ts`. */
 async function replaceOutdated(options: StartOptions): Promise<Ensured> {
   const { clock, signal, state } = options;
   const found = await findOutdated(state);
@@ -63,7 +63,7 @@ async function replaceOutdated(options: StartOptions): Promise<Ensured> {
   return withFileLock(
     `${state.controllerLock}.replace`,
     async () => {
-      // Another command may have done it meanwhile: then the newcomer is there, or about to be.
+      // Another command may have done it meanwhile: then the new controller runs, or is about to.
       if ((await findOutdated(state)) === undefined) return ensureController({ ...options, asItIs: true });
       await startController(options, ["--replace"], replaceDeadlineMs, isReplaced);
       return { started: true, replaced: found.holder };
@@ -100,7 +100,7 @@ export function listens(path: string): Promise<boolean> {
   });
 }
 
-/** A process on its way. */
+/** A controller process that is starting. */
 interface Start {
   readonly child: ChildProcess;
   readonly deadlineMs: number;
@@ -141,7 +141,7 @@ function launch(options: StartOptions, more: readonly string[], logFd: number): 
 }
 
 /**
- * A child that has ended is no failure yet: it may have met another start's controller, which then answers soon.
+ * A child that has ended is not a failure yet: it may have found the controller of another start, which answers soon.
  */
 async function untilThere(
   { clock, signal, state }: StartOptions,
@@ -174,7 +174,7 @@ function startFailed(
     ? `ended with ${child.signalCode ?? `exit code ${child.exitCode}`}`
     : `did not answer within ${deadlineMs / 1000} s`;
   return new KilnError("controller_unreachable", `The controller was started, but it ${how}.`, {
-    hint: `Its log is ${state.controllerLog}. \`kiln controller run\` shows what it does.`,
+    hint: `Its log is ${state.controllerLog}. To see its output, run \`kiln controller run\`.`,
   });
 }
 

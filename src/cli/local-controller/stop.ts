@@ -8,10 +8,10 @@ import { listens } from "./start.ts";
 /** A controller ends within this time: it finishes the requests that it has begun. */
 const deadlineMs = 30_000;
 
-/** What a controller said of itself before it ended. */
+/** What a controller reported before it ended. */
 export interface Stopped {
   readonly pid: number;
-  /** How many servers live on without it. */
+  /** How many servers keep running without it. */
   readonly servers: number;
 }
 
@@ -41,7 +41,7 @@ export async function endController(
   }
 }
 
-/** One that does not answer any more may be on its way out: another command has asked it. */
+/** A controller that does not answer may be ending already: another command has asked it to. */
 function orGone(error: unknown): void {
   if (!(error instanceof KilnError) || error.code !== "controller_unreachable") throw error;
 }

@@ -3,7 +3,7 @@ import { terminalText } from "./terminal-text.ts";
 import { cutTo } from "./text.ts";
 
 /**
- * Lines at the bottom of a terminal that are written over and over. What is printed above them stays.
+ * Lines at the bottom of a terminal that are redrawn in place. Lines printed above them stay.
  * Sequences: ECMA-48 (CUU, ED), which every terminal since the VT100 knows.
  */
 export class LiveArea {
@@ -15,9 +15,9 @@ export class LiveArea {
     this.#terminal = terminal;
   }
 
-  /** Shows these lines in place of the former ones; lines that do not cutTo are cut. */
+  /** Shows these lines in place of the former ones; lines that are too wide are cut. */
   show(lines: readonly string[]): void {
-    const columns = this.#terminal.columns || 80; // a terminal that does not know its size says 0
+    const columns = this.#terminal.columns || 80; // a terminal that does not know its size reports 0
     const rows = this.#terminal.rows || 24;
     const kept = lines
       .slice(0, Math.max(1, rows - 1))
@@ -36,7 +36,7 @@ export class LiveArea {
     );
   }
 
-  /** Takes the live lines away. */
+  /** Removes the live lines. */
   clear(): void {
     this.#terminal.write(this.#erase());
     this.#shown = 0;

@@ -29,8 +29,8 @@ test.each(commands)("%j says why a file cannot be written, and what to do", asyn
   mkdirSync(at("folder"));
   writeFileSync(at("file"), "");
   for (const [path, why] of [
-    ["none/x", "there is no such folder"],
-    ["file/x", "what should be its folder is a file"],
+    ["none/x", "the folder does not exist"],
+    ["file/x", "a part of the path is a file, not a folder"],
     ["folder", "it is a folder"],
   ] as const) {
     const { code, stderr } = await run([...argv, "--output", path]);
@@ -47,7 +47,7 @@ test.each(commands)("%j replaces a file only when asked to", async (argv) => {
   const refused = await run([...argv, "-o", "kept"]);
   expect([refused.code, refused.stderr]).toEqual([
     2,
-    expect.stringContaining(`${at("kept")} exists already.`),
+    expect.stringContaining(`${at("kept")} already exists.`),
   ]);
   expect(readFileSync(at("kept"), "utf8")).toBe("a proof");
   expect((await run([...argv, "-o", "kept", "--force"])).code).toBe(0);
@@ -63,7 +63,7 @@ test("a hyphen is standard output", async () => {
   expect(readdirSync(folder)).toEqual([]);
 });
 
-test("evidence is for its owner alone, also in place of a file that was for all", async () => {
+test("only its owner can read evidence, also after it replaces a file that everyone could read", async () => {
   writeFileSync(at("shop-1-1-1.tar"), "", { mode: 0o644 });
   await run(["evidence", "export", "shop-1-1-1", "--force"]);
   expect(statSync(at("shop-1-1-1.tar")).mode & 0o777).toBe(0o600);
@@ -78,7 +78,7 @@ test("nothing is left of a file that could not be finished", async () => {
   expect(readdirSync(folder)).toEqual([]);
 });
 
-test("what was to be replaced stays until there is something in its place", async () => {
+test("a file stays until its replacement is complete", async () => {
   writeFileSync(at("x"), "a proof");
   const fail = () => Promise.reject(new Error("no evidence"));
   await expect(writeOutputFile(at("x"), { force: true }, fail)).rejects.toThrow("no evidence");
@@ -86,7 +86,7 @@ test("what was to be replaced stays until there is something in its place", asyn
   expect(readFileSync(at("x"), "utf8")).toBe("a proof");
 });
 
-test("a device is written to as it is", async () => {
+test("a device is written in place", async () => {
   await writeOutputFile("/dev/null", {}, (write) => write("x"));
   expect(statSync("/dev/null").isCharacterDevice()).toBe(true);
 });

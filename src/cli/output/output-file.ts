@@ -1,14 +1,14 @@
 import { type FileHandle, open, rename, rm, stat } from "node:fs/promises";
 import { isErrno, KilnError } from "../../lib/errors.ts";
 
-/** What the options of a command that writes a file say about it. */
+/** The options of a command that writes a file. */
 export interface OutputFileOptions {
   /** `-` is standard output. */
   readonly output?: string;
   readonly force?: boolean;
 }
 
-/** Whether this is no file but standard output. */
+/** Whether this is standard output instead of a file. */
 export function isStdout(output: string): boolean {
   return output === "-";
 }
@@ -16,8 +16,8 @@ export function isStdout(output: string): boolean {
 type Write = (piece: string | Uint8Array) => Promise<void>;
 
 /**
- * Makes a file of what `work` writes and returns what that returns. Nothing is left of a file whose work failed, and
- * one that is there is only replaced with `force`: what these files hold is kept as a proof. Throws `usage`.
+ * Writes a file with `work` and returns the result of `work`. When `work` fails, no file is left. An existing file is
+ * replaced only with `force`: such files are kept as proof. Throws `usage`.
  */
 export async function writeOutputFile<Result>(
   path: string,
@@ -39,9 +39,9 @@ export async function writeOutputFile<Result>(
   }
 }
 
-/** `other`: a device or a pipe, which is written to as it is, or a folder, which cannot be opened so. */
+/** `other`: a device or a pipe, which is written in place, or a folder, which cannot be opened for writing. */
 async function placeOf(path: string): Promise<"none" | "file" | "other"> {
-  const found = await stat(path).catch(() => undefined); // whatever is wrong there, opening it tells better
+  const found = await stat(path).catch(() => undefined); // opening the file gives the better error
   if (found === undefined) return "none";
   return found.isFile() ? "file" : "other";
 }
@@ -63,8 +63,8 @@ async function fill<Result>(file: FileHandle, work: (write: Write) => Promise<Re
 }
 
 const reasons: Readonly<Record<string, string>> = {
-  ENOENT: "there is no such folder",
-  ENOTDIR: "what should be its folder is a file",
+  ENOENT: "the folder does not exist",
+  ENOTDIR: "a part of the path is a file, not a folder",
   EISDIR: "it is a folder",
   EACCES: "no permission",
   EPERM: "no permission",
@@ -72,7 +72,7 @@ const reasons: Readonly<Record<string, string>> = {
 };
 
 function unwritable(path: string, error: unknown): unknown {
-  if (isErrno(error, "EEXIST")) return alreadyThere(path); // made just now
+  if (isErrno(error, "EEXIST")) return alreadyThere(path); // just created
   const [, why] = Object.entries(reasons).find(([code]) => isErrno(error, code)) ?? [];
   if (why === undefined) return error;
   return new KilnError("usage", `${path} cannot be written: ${why}.`, {
@@ -82,7 +82,7 @@ function unwritable(path: string, error: unknown): unknown {
 }
 
 function alreadyThere(path: string): KilnError {
-  return new KilnError("usage", `${path} exists already.`, {
-    hint: "It is not overwritten. Name another file with `--output`, or add `--force` to replace it.",
+  return new KilnError("usage", `${path} already exists.`, {
+    hint: "Name another file with `--output`, or add `--force` to replace this one.",
   });
 }

@@ -6,7 +6,7 @@ import { createStyle, type Style, wantsColour } from "./style.ts";
 import { terminalJson, terminalText } from "./terminal-text.ts";
 
 /**
- * Where a command speaks. Results go to stdout; remarks and progress to stderr. With `--json`, stdout gets exactly
+ * The output of a command. Results go to stdout; remarks and progress to stderr. With `--json`, stdout gets exactly
  * one JSON document (or, from streams, one per line) and stderr stays silent.
  */
 export class Output {
@@ -46,13 +46,13 @@ export class Output {
     this.#stdout.write(this.json ? `${json(value)}\n` : joined([line]));
   }
 
-  /** As `entry`, of a line that something else has written: as it is to a file or a pipe, safe to a terminal. */
+  /** As `entry`, for a line that another program has written: unchanged to a file or a pipe, made safe for a terminal. */
   foreign(value: unknown, line: string): void {
     if (this.json || this.#stdout.isTTY) this.entry(value, line);
     else this.#stdout.write(`${line}\n`);
   }
 
-  /** What goes to stdout as it is, with and without `--json`; text is made safe for a terminal. */
+  /** Text for stdout, the same with and without `--json`; text is made safe for a terminal. */
   raw(piece: string | Uint8Array): void {
     this.#stdout.write(typeof piece === "string" && this.#stdout.isTTY ? terminalText(piece) : piece);
   }
@@ -67,7 +67,7 @@ export class Output {
     if (!this.json) this.#stderr.write(joined(lines));
   }
 
-  /** A question on stderr, its answer to follow on the same line. */
+  /** A question on stderr; the answer follows on the same line. */
   prompt(text: string): void {
     if (!this.json) this.#stderr.write(terminalText(text));
   }

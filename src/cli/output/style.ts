@@ -1,6 +1,6 @@
 import { styleText } from "node:util";
 
-/** Ways to set words apart. Each returns its argument unchanged where colour is not wanted. */
+/** Ways to highlight words. Each returns its argument unchanged where colour is not wanted. */
 export interface Style {
   bold(text: string): string;
   dim(text: string): string;
@@ -24,7 +24,7 @@ export function createStyle(enabled: boolean): Style {
   };
 }
 
-/** Whether a stream shall get colour: a terminal that is not dumb, and no `NO_COLOR` (no-color.org). */
+/** Whether a stream gets colour: it is a terminal, not a dumb one, and `NO_COLOR` is not set (no-color.org). */
 export function wantsColour(
   env: Readonly<Record<string, string | undefined>>,
   stream: { readonly isTTY?: boolean },

@@ -42,7 +42,7 @@ test.each<[string, (output: Output) => void]>([
   }
 });
 
-test("what is drawn over itself is text, too", () => {
+test("redrawn lines are made safe too", () => {
   const drawn = speak((output) => {
     const area = output.liveArea();
     area.show([hostile]);
@@ -51,7 +51,7 @@ test("what is drawn over itself is text, too", () => {
   expect(orders(drawn.replaceAll("\u001b[1A\r\u001b[J", ""))).toEqual([]);
 });
 
-test("what was there is shown; our own styles, tabs and every other text stay", () => {
+test("control characters are shown as text; Kiln's own styles, tabs and other text stay", () => {
   expect(terminalText("\u001b[2Jx\u009b\u202e")).toBe("\\x1b[2Jx\\x9b\\u202e");
   const style = createStyle(true);
   const own = `${style.bold("b")}\t${style.dim("d")} ${style.good("g")} ${style.warn("w")} ${style.bad("x")} é漢🙂`;

@@ -1,12 +1,12 @@
-/** What `Style` writes (ECMA-48, SGR: bold, dim, green, yellow, red, and their ends) and nothing else that begins with ESC. */
+/** What `Style` writes (ECMA-48, SGR: bold, dim, green, yellow, red, and their ends) and no other escape sequence. */
 const ownStyle = "\\u001b\\[(?:1|2|22|31|32|33|39)m";
 /** C0 but tab and line feed, DEL, C1, and the characters that turn the direction of what follows (Unicode, UAX 9). */
 const controls = "[\\u0000-\\u0008\\u000b-\\u001f\\u007f-\\u009f\\u202a-\\u202e\\u2066-\\u2069]";
 const foreign = new RegExp(`(${ownStyle})|${controls}`, "g");
 
 /**
- * Text for people, as it may go to a terminal: whatever in it is not ours to say to a terminal is shown instead (`\\x1b`). What a
- * server logs or answers, and names from elsewhere, could otherwise clear the screen, forge lines, or type for the reader.
+ * Text made safe for a terminal: foreign control sequences are shown as text (`\\x1b`). Otherwise the log lines and
+ * answers of a server, and names from elsewhere, could clear the screen, forge lines, or type for the reader.
  */
 export function terminalText(text: string): string {
   return text.replaceAll(foreign, (found: string, own: string | undefined) => own ?? shown(found));

@@ -6,11 +6,11 @@ export function visibleWidth(text: string): number {
 }
 
 /**
- * Foreign text (a server's log line, a probe's answer) made safe to show among our own: no escape sequences, no
- * control characters, one line.
+ * Foreign text (a server's log line, a probe's answer) made safe to show within Kiln's own text: no escape sequences,
+ * no control characters, one line.
  */
 export function plainText(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is taken out
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are removed
   return stripVTControlCharacters(text).replaceAll(/[\u0000-\u001f\u007f-\u009f]+/g, " ");
 }
 

@@ -38,7 +38,7 @@ export function formatTime(ms: number): string {
   return `${date} ${[d.getHours(), d.getMinutes(), d.getSeconds()].map(pad).join(":")}`;
 }
 
-/** The digest as people tell it apart: `sha256:` and twelve digits. */
+/** The digest, short enough to read: `sha256:` and twelve digits. */
 export function shortDigest(digest: string): string {
   return digest.slice(0, "sha256:".length + 12);
 }

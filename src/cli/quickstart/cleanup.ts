@@ -6,24 +6,24 @@ import { whoAmI } from "../people.ts";
 import { waitForStatus } from "../wait.ts";
 import { deletePlayground, type Playground, playgroundExists } from "./playground.ts";
 
-/** How long servers get to end, drains included. */
+/** How long servers get to end, including drains. */
 const deadlineMs = 90_000;
 
 /**
- * Removes every service of the playground, then the controller, then the files; nothing where there is none. Continues
+ * Removes every service of the playground, then the controller, then the files; nothing if there are none. Continues
  * when the context's signal has fired: cleaning up is what Ctrl-C asks for.
  */
 export async function cleanUp(context: Context, playground: Playground): Promise<void> {
   if (!(await playgroundExists(playground))) return;
-  context.output.note("Removing everything that the quickstart made ...");
+  context.output.note("Removing everything that the quickstart created ...");
   const signal = AbortSignal.timeout(deadlineMs);
   const within = { ...context, signal, connect: createConnect({ ...context, signal }, context.state) };
   const client = await within.connect();
   for (const { service } of await client.status()) {
     await client.remove(service, whoAmI(context.env));
     await waitForStatus(within, client, service, (status) => status === undefined).catch((cause: unknown) => {
-      throw new KilnError("timed_out", `${service} was not gone within ${deadlineMs / 1000} s.`, {
-        hint: "`kiln quickstart` tries again when it is run the next time.",
+      throw new KilnError("timed_out", `${service} was not removed within ${deadlineMs / 1000} s.`, {
+        hint: "The next `kiln quickstart` tries again.",
         cause,
       });
     });

@@ -11,14 +11,14 @@ import { formatBytes, plural } from "../output/units.ts";
 import { culpritText } from "../people.ts";
 import { statusOf } from "../services.ts";
 
-/** What came of entering a running server by hand. Times are from the moment before the intruder's command was started. */
+/** The result of entering a running server by hand. Times count from just before the intruder's command was started. */
 export interface Intrusion {
   readonly server: string;
   readonly command: readonly string[];
   readonly foundMs: number;
-  /** `trace`: events of the kernel; `scan`: a look each second. */
+  /** `trace`: kernel events; `scan`: a check each second. */
   readonly seenBy: string;
-  /** Stopped where it was, and marked for good. */
+  /** Frozen, and marked for good. */
   readonly frozenMs: number;
   readonly replacedMs: number;
   readonly replacedBy: string;
@@ -29,14 +29,14 @@ export interface Intrusion {
   };
 }
 
-/** Seeing it takes a second where the kernel tells nothing; then a server starts. */
+/** Detection takes a second without kernel events; then a server starts. */
 const limitMs = 60_000;
 /** Longer than the intruder lives. */
 const staySeconds = "600";
 
 /**
  * Enters a server that serves, as anyone with root on the machine can, and follows in the event log what Kiln does about it.
- * Throws `timed_out` when that is not all that should follow.
+ * Throws `timed_out` when part of the response is missing.
  */
 export async function intrude(context: Context, client: Client, service: string): Promise<Intrusion> {
   const server = await someServer(client, service);
@@ -74,14 +74,14 @@ async function someServer(client: Client, service: string): Promise<string> {
 
 const runcState = z.object({ pid: z.int() });
 
-/** As an intruder finds it: by asking the container runtime. */
+/** The way an intruder finds the server: by asking the container runtime. */
 async function firstProcess({ state, signal }: Context, server: string): Promise<number> {
   const root = join(state.home, "servers/.host/runc");
   const { stdout } = await exec(["runc", `--root=${root}`, "state", server], { signal });
   return runcState.parse(JSON.parse(stdout)).pid;
 }
 
-/** The events that the response consists of, in whatever order they come. */
+/** The events of the response, in any order. */
 interface Response {
   readonly found: KilnEvent;
   readonly tainted: KilnEvent;
@@ -115,8 +115,8 @@ async function followResponse(
   const missing = (["found", "tainted", "kept", "ready", "destroyed"] as const).filter((part) => !seen[part]);
   throw new KilnError(
     "timed_out",
-    `${server} was entered by hand, and ${limitMs / 1000} s later it is not yet ${missing.join(", ")}.`,
-    { hint: "`kiln doctor` says how soon this machine shows that a server was entered." },
+    `${server} was entered by hand, and ${limitMs / 1000} s later it is still not ${missing.join(", ")}.`,
+    { hint: "`kiln doctor` shows how soon Kiln can detect on this machine that a server was entered." },
   );
 }
 
@@ -127,14 +127,14 @@ const kinds: Readonly<Record<string, keyof Response>> = {
   "server.destroyed": "destroyed",
 };
 
-/** `ready` is that of the server which takes the place. */
+/** `ready` belongs to the server that takes the place. */
 function partOf({ kind, data }: KilnEvent, server: string): keyof Response | undefined {
   if (kind === "server.ready") return "ready";
   if (data.server !== server) return undefined;
   return kinds[kind];
 }
 
-/** What the quickstart shows of it, one line for each thing that happened. */
+/** What the quickstart shows, one line per event. */
 export function intrusionLines(intrusion: Intrusion): string[] {
   const { server, command, evidence, replacedBy, seenBy } = intrusion;
   const { taint, culprit, bytes, processes } = evidence;
@@ -146,7 +146,7 @@ export function intrusionLines(intrusion: Intrusion): string[] {
       intrusion.evidenceMs,
       `evidence kept: ${plural(processes, "process", "processes")}, ${formatBytes(bytes)}`,
     ],
-    [intrusion.goneMs, `${server} is destroyed, and the intruder's process with it`],
+    [intrusion.goneMs, `${server} and the intruder's process are destroyed`],
   ];
   return [
     `  $ ${command.join(" ")}`,

@@ -2,8 +2,8 @@ import { Agent, get } from "node:http";
 import type { LoadCounts, LoadOrder } from "./load.ts";
 
 /**
- * A process of its own, so that what it measures is the router and not the CLI beside it. Clients of two kinds ask
- * over and over: one reuses its connection, the other makes a new one each time. Every request is counted.
+ * A separate process, so that it measures the router and not the CLI. Clients of two kinds send requests in a loop:
+ * one reuses its connection, the other opens a new one each time. Every request is counted.
  */
 const clientsOfEachKind = 4;
 const pauseMs = 10;
@@ -34,7 +34,7 @@ async function askForever(order: LoadOrder, agent: Agent): Promise<never> {
   }
 }
 
-/** Undefined when the answer was one of the expected pages, otherwise what was wrong. */
+/** Undefined when the answer was one of the expected pages, otherwise the problem. */
 function ask({ url, pages }: LoadOrder, agent: Agent): Promise<string | undefined> {
   return new Promise((resolve) => {
     const request = get(url, { agent, timeout: timeoutMs }, (response) => {
@@ -43,8 +43,7 @@ function ask({ url, pages }: LoadOrder, agent: Agent): Promise<string | undefine
       response.on("error", (error) => resolve(error.message));
       response.on("end", () => {
         if (response.statusCode !== 200) resolve(`status ${response.statusCode}`);
-        else
-          resolve(pages.includes(Buffer.concat(parts).toString()) ? undefined : "another page than expected");
+        else resolve(pages.includes(Buffer.concat(parts).toString()) ? undefined : "unexpected page");
       });
     });
     request.on("timeout", () => request.destroy(new Error(`no answer within ${timeoutMs} ms`)));
@@ -52,7 +51,7 @@ function ask({ url, pages }: LoadOrder, agent: Agent): Promise<string | undefine
   });
 }
 
-/** What was counted since the last time. */
+/** The counts since the last report. */
 function takeCounts(): LoadCounts {
   const sorted = counts.latenciesMs.splice(0).sort((a, b) => a - b);
   const taken = {

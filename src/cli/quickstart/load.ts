@@ -4,13 +4,13 @@ import { fileURLToPath } from "node:url";
 import { cleanEnvironment } from "../../lib/environment.ts";
 import { KilnError } from "../../lib/errors.ts";
 
-/** What the load generator asks for, and the pages that count as an answer. */
+/** What the load generator requests, and the pages that count as an answer. */
 export interface LoadOrder {
   readonly url: string;
   readonly pages: readonly string[];
 }
 
-/** A request is served when an expected page came back whole; every other end of it is a loss. */
+/** A request is served when an expected page came back complete; every other result is a loss. */
 export interface LoadCounts {
   readonly served: number;
   readonly lost: number;
@@ -28,7 +28,7 @@ export interface Load extends Disposable {
 
 const worker = fileURLToPath(new URL("load-worker.ts", import.meta.url));
 
-/** Starts asking at once. */
+/** Starts sending requests at once. */
 export function startLoad(order: LoadOrder): Load {
   const child = fork(worker, {
     env: cleanEnvironment,

@@ -6,9 +6,9 @@ import { withFileLock } from "../../lib/file-lock.ts";
 import { openStateFolder, type StateFolder } from "../../lib/state-folder.ts";
 import { findFreePort } from "../free-port.ts";
 
-/** The quickstart's own place on the machine, beside the installation that it never meets. */
+/** The quickstart's own folder on the machine, separate from the installation, which it never touches. */
 export interface Playground {
-  /** Everything of it lies below. */
+  /** Contains everything of the quickstart. */
   readonly folder: string;
   readonly project: string;
   readonly state: StateFolder;
@@ -34,8 +34,8 @@ export async function playgroundExists({ folder }: Playground): Promise<boolean>
 }
 
 /**
- * Runs `work` as the only quickstart of this machine's installation. Throws `state_held` while another one runs; one that
- * was killed holds nothing.
+ * Runs `work` as the only quickstart of this machine. Throws `state_held` while another one runs; a killed one does
+ * not block.
  */
 export async function alone<T>({ folder }: Playground, work: () => Promise<T>): Promise<T> {
   const path = `${folder}.lock`;

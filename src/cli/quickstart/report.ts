@@ -4,7 +4,7 @@ import { formatDuration, plural } from "../output/units.ts";
 import type { LoadCounts } from "./load.ts";
 import type { Playground } from "./playground.ts";
 
-/** One step of the quickstart as it went. Without `load`, nothing was asked for meanwhile. */
+/** One step of the quickstart as it went. Without `load`, no requests were sent meanwhile. */
 export interface StepResult {
   readonly step: string;
   readonly ms: number;
@@ -28,17 +28,17 @@ export function reportLines(steps: readonly StepResult[], style: Style): string[
   ];
 }
 
-/** A playground that was not removed at the end. */
+/** A playground that is kept at the end. */
 export interface KeptPlayground extends Playground {
   readonly address: string;
 }
 
-/** What to do next, with the example gone or kept. */
+/** What to do next, with the example removed or kept. */
 export function nextLines(kept: KeptPlayground | undefined): string[] {
   if (kept === undefined) {
     return [
-      "Everything that the quickstart made is removed again. Next:",
-      "  kiln init && kiln deploy     in a folder of yours",
+      "Everything that the quickstart created is removed. Next:",
+      "  kiln init && kiln deploy     in your own project folder",
       "  kiln quickstart --keep       to look around in the example",
       "  docs/kiln-yaml.md            every key of kiln.yaml",
     ];
@@ -53,7 +53,7 @@ export function nextLines(kept: KeptPlayground | undefined): string[] {
   ];
 }
 
-/** All that was asked for and got no answer. */
+/** Every request that got no answer. */
 export function lostIn(steps: readonly StepResult[]): number {
   return steps.reduce((sum, { load }) => sum + (load?.lost ?? 0), 0);
 }
@@ -61,7 +61,7 @@ export function lostIn(steps: readonly StepResult[]): number {
 export function verdictLine(steps: readonly StepResult[], style: Style): string {
   const served = steps.reduce((sum, { load }) => sum + (load?.served ?? 0), 0);
   const lost = lostIn(steps);
-  const text = `${plural(served, "request")} served, ${lost} lost, while all servers changed twice and one was replaced for being entered.`;
+  const text = `${plural(served, "request")} served, ${lost} lost, while all servers were replaced twice, and one more after it was entered.`;
   return lost === 0 ? style.good(text) : style.bad(text);
 }
 

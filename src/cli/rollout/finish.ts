@@ -5,9 +5,9 @@ import { followRollout } from "./follow.ts";
 import { reportEnd } from "./summary.ts";
 
 /**
- * Follows a rollout that has begun to its end and reports it; without `wait`, only says that it runs. On Ctrl-C the
- * rollout goes on in the controller, and the error says how to follow or abort it. What happened before `fromMs` (Unix
- * time), when somebody came to it, is not told again.
+ * Follows a rollout to its end and reports the result; without `wait`, only says that it runs. On Ctrl-C the rollout
+ * continues in the controller, and the error says how to follow or abort it. Events before `fromMs` (Unix time in ms)
+ * are not shown.
  */
 export async function finishRollout(
   context: Context,
@@ -32,9 +32,9 @@ export async function finishRollout(
 function leftRunning(id: number, service: string): KilnError {
   return new KilnError(
     "cancelled",
-    `Rollout ${id} of ${service} goes on in the controller; only following it has stopped.`,
+    `Rollout ${id} of ${service} continues in the controller; only the display has stopped.`,
     {
-      hint: `\`kiln rollout show ${service} -f\` follows it again; \`kiln rollout abort ${service}\` turns it back.`,
+      hint: `\`kiln rollout show ${service} -f\` follows it again; \`kiln rollout abort ${service}\` rolls it back.`,
       retry: true,
     },
   );

@@ -9,15 +9,16 @@ import type { RolloutLook } from "./view.ts";
 
 /** Without an event, the controller is asked again after this time. */
 const lookAgainMs = 250;
-/** A rollout's first events are among the newest so many. */
+/** The first events of a rollout are within this many of the newest. */
 const recentEvents = 50;
 
-/** Phases that a rollout does not leave by itself. */
+/** Phases that a rollout does not leave without a command. */
 const settled: readonly RolloutPhase[] = ["complete", "rolled-back", "failed", "superseded", "paused"];
 
 /**
- * Watches a rollout until it has settled, and shows what happens. A controller that ends meanwhile is started again,
- * and the rollout with it. What happened before `fromMs` (by default, before its start) is not shown. Throws `cancelled` when the context's signal fires: the rollout itself goes on.
+ * Watches a rollout until it has settled, and shows its events. A controller that ends meanwhile is started again,
+ * which continues the rollout. Events before `fromMs` (by default, before the start) are not shown. Throws
+ * `cancelled` when the context's signal fires: the rollout itself continues.
  */
 export async function followRollout(
   context: Context,
@@ -34,7 +35,7 @@ export async function followRollout(
         return await watchUntilSettled(context, client, { id, service }, reporter);
       } catch (error) {
         if (context.signal.aborted || !isUnreachable(error)) throw error;
-        reporter.say("The controller is gone; starting it again.");
+        reporter.say("The controller has ended; starting it again.");
         client = await context.connect();
       }
     }
@@ -70,11 +71,11 @@ async function lookAt(client: Client, id: number, service: ServiceKey): Promise<
 }
 
 interface Subscription extends Disposable {
-  /** From now on an event makes the next `next` resolve. */
+  /** From here on an event makes the next `next` resolve. */
   arm(): void;
   /** Resolves soon after an event, or after `lookAgainMs`. Throws what ended the stream. */
   next(): Promise<void>;
-  /** Lets events that are on their way arrive. */
+  /** Waits for events that are already under way. */
   quiet(): Promise<void>;
 }
 
@@ -105,7 +106,7 @@ function subscribe(
     const timer = new AbortController();
     const sleep = context.clock.sleep(ms, AbortSignal.any([context.signal, timer.signal]));
     await Promise.race([sleep, ...(until === undefined ? [] : [until])]).finally(() => {
-      sleep.catch(() => {}); // ended by the line below, which is no news
+      sleep.catch(() => {}); // ended by the line below, as intended
       timer.abort();
     });
   };

@@ -4,7 +4,7 @@ import { plainText } from "../output/text.ts";
 import { formatDuration } from "../output/units.ts";
 import { liveLines, newTroubleLines, type RolloutLook, waitingLines } from "./view.ts";
 
-/** Shows a rollout as it goes: redrawn lines on a terminal, plain lines elsewhere, nothing with `--json`. */
+/** Shows the progress of a rollout: redrawn lines on a terminal, plain lines elsewhere, nothing with `--json`. */
 export interface Reporter {
   look(look: RolloutLook): void;
   event(event: KilnEvent): void;
@@ -12,10 +12,10 @@ export interface Reporter {
   end(): void;
 }
 
-/** Between two looks the time and nothing else is redrawn this often. */
+/** Between two updates only the elapsed time is redrawn, this often. */
 const redrawMs = 100;
 
-/** What another line says already: each server that is ready, the traffic that has moved, the summary, what fails. */
+/** Events that other lines already show: ready servers, moved traffic, the summary, failures. */
 const saidElsewhere: ReadonlySet<string> = new Set([
   "action.intended",
   "action.done",
@@ -55,7 +55,7 @@ export function createReporter(context: Context, sinceMs: number, fromMs = since
       redraw();
     },
     event: (event) => {
-      // What follows on one that was shown is shown, also when the clock was set back in between.
+      // Events after a shown one are shown too, even if the clock was set back in between.
       const isOld = lastSequence === 0 && event.atMs < fromMs;
       const untilMs = latest?.rollout.endedAtMs ?? Number.POSITIVE_INFINITY;
       if (isOld || event.atMs > untilMs || event.sequence <= lastSequence) return;

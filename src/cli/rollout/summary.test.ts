@@ -42,15 +42,15 @@ test("failed servers that are not shown are counted", async () => {
   const { stderr } = await show({}, [1, 2, 3], "-f");
   expect(stderr).not.toContain("shop-2-1-1");
   expect(stderr).toMatch(
-    /failed shop-2-2-1 .*failed shop-2-3-1 .*\n\nand 1 more: `kiln rollout show shop` has/s,
+    /failed shop-2-2-1 .*failed shop-2-3-1 .*\n\nand 1 more: `kiln rollout show shop` shows them all/s,
   );
   expect((await show({}, [1, 2], "-f")).stderr).not.toContain("more:");
   expect((await show({})).stdout).toMatch(/failed shop-2-1-1 .*failed shop-2-2-1 .*failed shop-2-3-1 /s);
 });
 
-test("each failed job and server stands apart from what is above it", async () => {
+test("an empty line precedes each failed job and server", async () => {
   const { stdout } = await show({ jobs: [failedJob] }, [1]);
   expect(stdout).toMatch(
-    /\n\nfailed job migrate .*\n {2}The last it wrote:\n {2}\| no table\n\nfailed shop-2-1-1 /,
+    /\n\nfailed job migrate .*\n {2}Last output:\n {2}\| no table\n\nfailed shop-2-1-1 /,
   );
 });

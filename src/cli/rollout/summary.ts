@@ -10,10 +10,10 @@ import { formatDuration, formatTime, plural } from "../output/units.ts";
 import { statusOf } from "../services.ts";
 import { journey, journeyBack } from "./view.ts";
 
-/** How many failed servers are told of in full. */
+/** How many failed servers are shown in full. */
 const shownFailures = 2;
 
-/** Says how a rollout has ended, with the failed servers' last words where it did not succeed. Returns the exit code. */
+/** Prints how a rollout has ended, with the last output of failed servers if it did not succeed. Returns the exit code. */
 export async function reportEnd(context: Context, client: Client, rollout: Rollout): Promise<ExitCode> {
   const status = await statusOf(client, rollout.service);
   const failures = rollout.phase === "complete" ? [] : failuresOf(rollout, status);
@@ -39,15 +39,15 @@ export async function reportEnd(context: Context, client: Client, rollout: Rollo
   return exitCodeOf(rollout);
 }
 
-/** The last of them, and how many more there were. */
+/** The newest failures, and how many more there are. */
 function failuresLines({ service }: Rollout, failures: readonly ServerFailure[], style: Style): string[] {
   const more = failures.length - shownFailures;
   const shown = failures.slice(-shownFailures).flatMap((failure) => [...failureLines(failure, style), ""]);
   if (more <= 0) return shown;
-  return [...shown, `and ${more} more: \`kiln rollout show ${service}\` has their last words.`, ""];
+  return [...shown, `and ${more} more: \`kiln rollout show ${service}\` shows them all.`, ""];
 }
 
-/** It is ready and asks for a person, as its policy says: nothing has gone wrong. */
+/** The rollout waits for a person, as its policy says: nothing has failed. */
 function waitsForPromotion({ phase, policy, movedAtMs, step, steps }: Rollout): boolean {
   return (
     phase === "paused" && policy.promote === "manual" && movedAtMs === undefined && step === steps.length - 1
@@ -60,7 +60,7 @@ export function exitCodeOf(rollout: Rollout): ExitCode {
   return rollout.phase === "rolled-back" ? 4 : 1;
 }
 
-/** What a failed server leaves to think about. */
+/** The reason, probes and last output of a failed server. */
 export function failureLines(failure: ServerFailure, style: Style): string[] {
   const probes = counted(failure.probes.map(plainText)).map((probe) => `  probe  ${probe}`);
   return [
@@ -70,7 +70,7 @@ export function failureLines(failure: ServerFailure, style: Style): string[] {
   ];
 }
 
-/** What each failed job leaves to think about. */
+/** The reason and last output of each failed job. */
 export function failedJobs({ jobs }: Rollout, style: Style): string[][] {
   return jobs.flatMap(({ name, end }) => {
     if (end?.outcome !== "failed") return [];
@@ -81,7 +81,7 @@ export function failedJobs({ jobs }: Rollout, style: Style): string[][] {
 
 function lastWords(logTail: readonly string[], style: Style): string[] {
   const log = logTail.slice(-20).map((line) => `  ${style.dim("|")} ${plainText(line)}`);
-  return log.length === 0 ? ["  It wrote nothing."] : ["  The last it wrote:", ...log];
+  return log.length === 0 ? ["  No output."] : ["  Last output:", ...log];
 }
 
 /** `connection refused (5 times)`: equal neighbours become one line. */
@@ -121,18 +121,18 @@ function endLines(
       return [
         `${style.bad("Paused")} ${rollout.service}, ${journey(rollout)}, after ${took}${why}`,
         ...previewLines(status),
-        `  \`kiln rollout resume ${rollout.service}\` goes on, \`promote\` goes on without waiting, \`abort\` goes back.`,
+        `  \`kiln rollout resume ${rollout.service}\` continues it, \`promote\` continues without waiting, \`abort\` rolls it back.`,
       ];
     default:
       return [`${style.bad("Failed")} ${rollout.service}, ${journey(rollout)}, after ${took}${why}`];
   }
 }
 
-/** Where the new release can be tried before it has the traffic. */
+/** Where the new release can be tried before it gets traffic. */
 export function previewLines(status: ServiceStatus | undefined): string[] {
   return status?.preview === undefined
     ? []
-    : [`  preview ${status.preview.address} (release ${status.preview.release} alone)`];
+    : [`  preview ${status.preview.address} (only release ${status.preview.release})`];
 }
 
 function completeLines(

@@ -7,7 +7,7 @@ import { journey, liveLines, waitingLines } from "./view.ts";
 const style = createStyle(false);
 const before = [1, 2, 3].map((slot) => aServer({ id: `shop-1-${slot}-1`, release: 1 }));
 
-test("a terminal shows both groups and who is not ready yet", () => {
+test("a terminal shows both groups and the servers that are not ready yet", () => {
   const servers = [
     ...before,
     aServer({ id: "shop-2-1-1" }),
@@ -26,7 +26,7 @@ test("a terminal shows both groups and who is not ready yet", () => {
   ]);
 });
 
-test("where nothing is redrawn, what is waited for is told every ten seconds", () => {
+test("without a terminal, a waiting server is reported every ten seconds", () => {
   const server = aServer({
     id: "shop-2-1-1",
     state: "starting",
@@ -47,6 +47,6 @@ test("before its first server there is a line for the new release too", () => {
   expect(liveLines(look, 0, style)).toEqual(["shop  release 1  0.00 s", "  release 1    no servers yet"]);
 });
 
-test("a rollout on its way back says so", () => {
-  expect(journey(aRollout({ phase: "back" }))).toBe("release 1 -> 2, turning back");
+test("a rollout that is rolling back says so", () => {
+  expect(journey(aRollout({ phase: "back" }))).toBe("release 1 -> 2, rolling back");
 });

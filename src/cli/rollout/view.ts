@@ -5,14 +5,14 @@ import type { Style } from "../output/style.ts";
 import { plainText, table } from "../output/text.ts";
 import { formatDuration } from "../output/units.ts";
 
-/** One look at a rollout. */
+/** One snapshot of a rollout. */
 export interface RolloutLook {
   readonly rollout: Rollout;
   /** Undefined once the service is gone. */
   readonly status: ServiceStatus | undefined;
 }
 
-/** At most this many servers get a line of their own. */
+/** At most this many servers get their own line. */
 const listedServers = 8;
 
 /** What a terminal shows while a rollout runs: a heading, a line per group, and the servers that are not ready yet. */
@@ -35,7 +35,7 @@ export function liveLines(look: RolloutLook, nowMs: number, style: Style): strin
   ];
 }
 
-/** `job migrate: running 12 s of 10 min`, and how those before it have ended. */
+/** `job migrate: running 12 s of 10 min`, and the results of earlier jobs. */
 export function jobLines({ jobs }: Rollout, nowMs: number): string[] {
   return jobs.map(({ name, startedAtMs, deadlineMs, end }) => {
     if (end !== undefined) return `job ${name}: ${plainText(end.reason)}`;
@@ -43,25 +43,25 @@ export function jobLines({ jobs }: Rollout, nowMs: number): string[] {
   });
 }
 
-/** What holds a service up and what can be done about it; nothing while all goes well. */
+/** What holds a service up and the remedy; nothing while all goes well. */
 export function troubleLines({ trouble }: Pick<ServiceStatus, "trouble">): string[] {
   if (trouble === undefined) return [];
   const remedy = trouble.hint === undefined ? "" : ` ${plainText(trouble.hint)}`;
-  return [`Held up: ${plainText(trouble.message)}${remedy} Kiln goes on trying.`];
+  return [`Held up: ${plainText(trouble.message)}${remedy} Kiln keeps trying.`];
 }
 
-/** What holds it up, where that is another thing than at the last look. */
+/** What holds the service up, if that has changed since the last snapshot. */
 export function newTroubleLines(before: RolloutLook | undefined, { status }: RolloutLook): string[] {
   const isNews = status?.trouble?.message !== before?.status?.trouble?.message;
   return isNews && status !== undefined ? troubleLines(status) : [];
 }
 
-/** A server that is not ready after so long is told where nothing is redrawn, and again after as long. */
+/** Without a terminal, a server that is not ready after this time is reported, and again each time it has passed. */
 const waitsLongMs = 10_000;
 
 /**
- * What a rollout waits for: of each server of the new release that has long not been ready, its last health check. `said`
- * remembers when (Unix time in ms) each was told.
+ * What a rollout waits for: the last health check of each new server that has long not been ready. `said` remembers
+ * when (Unix time in ms) each was reported.
  */
 export function waitingLines(look: RolloutLook, nowMs: number, said: Map<string, number>): string[] {
   const { rollout, status } = look;
@@ -81,10 +81,10 @@ export function waitingLines(look: RolloutLook, nowMs: number, said: Map<string,
 /** `release 6 -> 7`, or `release 1` for the first. */
 export function journey(rollout: Rollout): string {
   const releases = rollout.from === undefined ? `${rollout.to}` : `${rollout.from} -> ${rollout.to}`;
-  return `release ${releases}${rollout.phase === "back" ? ", turning back" : ""}`;
+  return `release ${releases}${rollout.phase === "back" ? ", rolling back" : ""}`;
 }
 
-/** What a rollout that was turned back has come to: `release 7 -> 6`. */
+/** The direction of a rolled back rollout: `release 7 -> 6`. */
 export function journeyBack({ from, to }: Rollout): string {
   return from === undefined ? `release ${to}` : `release ${to} -> ${from}`;
 }
