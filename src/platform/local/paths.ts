@@ -43,59 +43,103 @@ export function hostPaths(state: StateFolder): HostPaths {
   };
 }
 
-/** What belongs to one server; the folder is its OCI bundle. */
-export interface ServerPaths {
+/**
+ * What belongs to one server; the folder is its OCI bundle. Each path is put together when it is asked for: all servers
+ * are listed every few seconds, and that needs three of them.
+ */
+export class ServerPaths {
   readonly folder: string;
-  readonly record: string;
-  readonly config: string;
+  readonly #paths: HostPaths;
+  readonly #id: ServerId;
+
+  constructor(paths: HostPaths, id: ServerId) {
+    this.folder = `${paths.servers}/${id}`;
+    this.#paths = paths;
+    this.#id = id;
+  }
+
+  get record(): string {
+    return `${this.folder}/record.json`;
+  }
+
+  get config(): string {
+    return `${this.folder}/config.json`;
+  }
+
   /** What the server was made as. */
-  readonly baseline: string;
-  readonly processId: string;
-  readonly monitorId: string;
-  readonly log: string;
+  get baseline(): string {
+    return `${this.folder}/baseline.json`;
+  }
+
+  get processId(): string {
+    return `${this.folder}/pid`;
+  }
+
+  get monitorId(): string {
+    return `${this.folder}/monitor.pid`;
+  }
+
+  get log(): string {
+    return `${this.folder}/log`;
+  }
+
   /** runc's messages, JSON lines. */
-  readonly runtimeLog: string;
-  readonly hosts: string;
-  readonly hostname: string;
-  readonly resolvers: string;
+  get runtimeLog(): string {
+    return `${this.folder}/runc.log`;
+  }
+
+  get hosts(): string {
+    return `${this.folder}/hosts`;
+  }
+
+  get hostname(): string {
+    return `${this.folder}/hostname`;
+  }
+
+  get resolvers(): string {
+    return `${this.folder}/resolv.conf`;
+  }
+
   /** Configuration files of the release. */
-  readonly files: string;
+  get files(): string {
+    return `${this.folder}/files`;
+  }
+
   /** Memory: the only place where values of secrets are. Whoever copies the folder leaves this out. */
-  readonly secrets: string;
+  get secrets(): string {
+    return `${this.folder}/secrets`;
+  }
+
   /** In place of `config` where that holds secrets. */
-  readonly secretConfig: string;
+  get secretConfig(): string {
+    return `${this.secrets}/config.json`;
+  }
+
   /** conmon's fifo for commands. */
-  readonly control: string;
+  get control(): string {
+    return `${this.folder}/ctl`;
+  }
+
   /** conmon makes this file when the kernel has killed for want of memory. */
-  readonly outOfMemory: string;
-  readonly exit: string;
-  readonly socket: string;
-  readonly runcState: string;
+  get outOfMemory(): string {
+    return `${this.folder}/oom`;
+  }
+
+  get exit(): string {
+    return `${this.#paths.exits}/${this.#id}`;
+  }
+
+  get socket(): string {
+    return `${this.#paths.sockets}/${socketName(this.#id)}`;
+  }
+
+  get runcState(): string {
+    return `${this.#paths.runc}/${this.#id}`;
+  }
 }
 
 export function serverPaths(paths: HostPaths, id: ServerId): ServerPaths {
-  const folder = join(paths.servers, id);
-  return {
-    folder,
-    record: join(folder, "record.json"),
-    config: join(folder, "config.json"),
-    baseline: join(folder, "baseline.json"),
-    processId: join(folder, "pid"),
-    monitorId: join(folder, "monitor.pid"),
-    log: join(folder, "log"),
-    runtimeLog: join(folder, "runc.log"),
-    hosts: join(folder, "hosts"),
-    hostname: join(folder, "hostname"),
-    resolvers: join(folder, "resolv.conf"),
-    files: join(folder, "files"),
-    secrets: join(folder, "secrets"),
-    secretConfig: join(folder, "secrets/config.json"),
-    control: join(folder, "ctl"),
-    outOfMemory: join(folder, "oom"),
-    exit: join(paths.exits, id),
-    socket: join(paths.sockets, socketName(id)),
-    runcState: join(paths.runc, id),
-  };
+  return new ServerPaths(paths, id);
 }
 
 /** Ids may be longer than a socket's path has room for. */

@@ -38,6 +38,20 @@ test("a record is read as it was written, by its owner only", () => {
   expect(records.all()).toEqual([]);
 });
 
+test("a record is read again only when its file was changed, and is gone when its file is", () => {
+  records.write(record);
+  const file = join(paths.servers, record.id, "record.json");
+  const first = records.read(record.id);
+  expect(first).toEqual(JSON.parse(JSON.stringify(record)));
+  expect(records.read(record.id)).toBe(first);
+  records.write({ ...record, freed: true });
+  expect(records.all()).toMatchObject([{ freed: true }]);
+  writeFileSync(file, JSON.stringify({ ...record, createdAtMs: 6 }));
+  expect(records.read(record.id)).toMatchObject({ createdAtMs: 6, freed: false });
+  rmSync(file);
+  expect(records.read(record.id)).toBeUndefined();
+});
+
 test("what a crash has left without a record goes away", () => {
   mkdirSync(join(paths.servers, record.id), { recursive: true });
   writeFileSync(join(paths.servers, record.id, "record.json"), "");

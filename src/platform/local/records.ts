@@ -1,8 +1,9 @@
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { z } from "zod";
 import { isHostedId, type ServerId } from "../../domain/ids.ts";
 import type { Release } from "../../domain/release.ts";
 import { isErrno, KilnError } from "../../lib/errors.ts";
+import { markOf } from "../../lib/file-mark.ts";
 import { type HostPaths, type ServerPaths, serverPaths } from "./paths.ts";
 
 const processSchema = z.object({ pid: z.int(), startTicks: z.int() });
@@ -54,7 +55,25 @@ export interface Records {
 }
 
 export function openRecords(paths: HostPaths): Records {
-  const read = (id: ServerId) => readRecord(serverPaths(paths, id));
+  /** All are asked for every few seconds: one whose file is as it was is not read and checked again. */
+  const known = new Map<ServerId, { readonly mark: string; readonly record: ServerRecord | undefined }>();
+
+  function read(id: ServerId): ServerRecord | undefined {
+    const server = serverPaths(paths, id);
+    const stat = statSync(server.record, { bigint: true, throwIfNoEntry: false });
+    if (stat === undefined) return forget(id);
+    const mark = markOf(stat);
+    const before = known.get(id);
+    if (before?.mark === mark) return before.record;
+    const record = readRecord(server);
+    known.set(id, { mark, record });
+    return record;
+  }
+
+  function forget(id: ServerId): undefined {
+    known.delete(id);
+  }
+
   return {
     read,
     all: () =>
@@ -63,8 +82,14 @@ export function openRecords(paths: HostPaths): Records {
         if (!record) rmSync(serverPaths(paths, id).folder, { recursive: true, force: true });
         return record ? [record] : [];
       }),
-    write: (record) => writeRecord(serverPaths(paths, record.id), record),
-    remove: (id) => removeFolder(serverPaths(paths, id)),
+    write: (record) => {
+      forget(record.id);
+      writeRecord(serverPaths(paths, record.id), record);
+    },
+    remove: (id) => {
+      forget(id);
+      removeFolder(serverPaths(paths, id));
+    },
   };
 }
 
