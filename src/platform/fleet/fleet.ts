@@ -8,6 +8,7 @@ import type { Release } from "../../domain/release.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { KilnError } from "../../lib/errors.ts";
 import type { Logger } from "../../lib/log.ts";
+import { Timetable } from "../../lib/timetable.ts";
 import type { RoutedService, Router } from "../../router/router.ts";
 import type {
   Access,
@@ -113,6 +114,7 @@ class HostFleet implements Fleet {
     this.#servers = new Servers({
       ...shared,
       prober,
+      timetable: new Timetable(clock, this.#background.signal),
       endings: this.#endings,
       parallelism,
       onDoubt: (member) => this.#doubt(member.release.health.check.kind === "alive" ? aliveMs : doubtPauseMs),

@@ -86,14 +86,19 @@ function wordsOf(body: string): string {
 /** The last head that is whole, and what follows. */
 const finalHead = /^(?:HTTP\/1\.\d 1\d\d[\s\S]*?\r\n\r\n)*(HTTP\/1\.\d [2-9]\d\d[\s\S]*?\r\n\r\n)([\s\S]*)$/;
 
+const fields = {
+  connection: /^connection:[ \t]*(.*?)[ \t]*\r$/im,
+  transferEncoding: /^transfer-encoding:[ \t]*(.*?)[ \t]*\r$/im,
+  contentLength: /^content-length:[ \t]*(.*?)[ \t]*\r$/im,
+};
+
 /** RFC 9112 section 6.3, and section 9.3 for whether the connection may be used again. */
 function bodyEnd(status: number, head: string): number | "last chunk" | "close" {
-  const field = (name: string) =>
-    new RegExp(`^${name}:[ \t]*(.*?)[ \t]*\r$`, "im").exec(head)?.[1]?.toLowerCase();
-  if (!head.startsWith("HTTP/1.1") || field("connection")?.includes("close")) return "close";
+  const field = (named: RegExp) => named.exec(head)?.[1]?.toLowerCase();
+  if (!head.startsWith("HTTP/1.1") || field(fields.connection)?.includes("close")) return "close";
   if (status === 204 || status === 304) return 0;
-  if (field("transfer-encoding") !== undefined)
-    return field("transfer-encoding") === "chunked" ? "last chunk" : "close";
-  const length = field("content-length");
+  const coding = field(fields.transferEncoding);
+  if (coding !== undefined) return coding === "chunked" ? "last chunk" : "close";
+  const length = field(fields.contentLength);
   return length !== undefined && /^\d{1,9}$/.test(length) ? Number(length) : "close";
 }

@@ -20,11 +20,12 @@ const rest = { first: 30, most: 3_600 };
 export function networkProber(): Prober {
   const kept = new Map<ServerId, Kept>();
 
-  /** What is kept of a server ends with the checks of it. */
+  /** What is kept of a server ends with the checks of it: each check of its own need not listen for that. */
   function keptOf(target: ProbeTarget, signal: AbortSignal): Kept {
     const known = kept.get(target.id);
     if (known !== undefined && known.signal === signal) return known;
     const fresh: Kept = {
+      asking: new Set(),
       signal,
       line: undefined,
       asks: 0,
@@ -35,6 +36,7 @@ export function networkProber(): Prober {
     };
     kept.set(target.id, fresh);
     signal.addEventListener("abort", () => {
+      for (const probe of fresh.asking) probe.cancel();
       fresh.line?.close();
       if (kept.get(target.id) === fresh) kept.delete(target.id);
     });
@@ -48,19 +50,20 @@ export function networkProber(): Prober {
       if (address === undefined || port === undefined)
         return Promise.resolve({ ok: false, words: "it has no address to be checked at" });
       if (signal.aborted) return Promise.resolve({ ok: false, words: "cancelled" });
-      const at = { address, port };
-      if (check.kind === "tcp") return new Probe(target, at, signal, undefined).result;
       const known = keptOf(target, signal);
       if (known.rests > 0) known.rests -= 1;
       known.isTried = false;
-      return new Probe(target, at, signal, known).result;
+      return new Probe(target, { address, port }, known).result;
     },
   };
 }
 
 /** The connection to a server that is asked again. */
 interface Kept {
+  /** Ends all checks of the server. */
   readonly signal: AbortSignal;
+  /** The checks on their way. */
+  readonly asking: Set<Probe>;
   line: ProbeLine | undefined;
   asks: number;
   /** It has answered on a new connection while another one was idle. */
@@ -82,31 +85,30 @@ class Probe {
   readonly result: Promise<ProbeResult>;
   readonly #target: ProbeTarget;
   readonly #at: Place;
-  readonly #signal: AbortSignal;
-  /** Absent for a check that asks nothing. */
-  readonly #kept: Kept | undefined;
+  readonly #kept: Kept;
   readonly #resolve: (result: ProbeResult) => void;
   readonly #timers: NodeJS.Timeout[];
   #line: ProbeLine | undefined;
   #connected = false;
   #decided = false;
-  readonly #abort = () => {
-    this.#decide(false, "cancelled");
-    this.#line?.close();
-  };
 
-  constructor(target: ProbeTarget, at: Place, signal: AbortSignal, kept: Kept | undefined) {
+  constructor(target: ProbeTarget, at: Place, kept: Kept) {
     const { promise, resolve } = Promise.withResolvers<ProbeResult>();
     this.result = promise;
     this.#resolve = resolve;
     this.#target = target;
     this.#at = at;
-    this.#signal = signal;
     this.#kept = kept;
     this.#timers = [setTimeout(() => this.#late(), target.timeoutMs)];
-    signal.addEventListener("abort", this.#abort);
-    if (kept?.isProven && kept.asks < asksPerLine && kept.line?.isIdle) this.#askAgain(kept.line);
+    kept.asking.add(this);
+    if (kept.isProven && kept.asks < asksPerLine && kept.line?.isIdle) this.#askAgain(kept.line);
     else this.#askAnew();
+  }
+
+  /** The server is not to be checked any more. */
+  cancel(): void {
+    this.#decide(false, "cancelled");
+    this.#line?.close();
   }
 
   /** On the connection of the check before. */
@@ -130,7 +132,7 @@ class Probe {
   #askAnew(): void {
     const kept = this.#kept;
     this.#connected = false;
-    if (kept?.line?.isIdle) this.#timers.push(setTimeout(() => this.#giveUp(kept), besideMs));
+    if (kept.line?.isIdle) this.#timers.push(setTimeout(() => this.#giveUp(kept), besideMs));
     const ended = (error: NodeJS.ErrnoException | undefined) => {
       if (error) this.#decide(false, errorWords(error), faultOf(error));
       else this.#decide(false, this.#words("was cut off without an answer"));
@@ -150,7 +152,7 @@ class Probe {
       this.#decide(false, "this machine sends packets for it elsewhere, and something there answers", {
         unreached: true,
       });
-    } else if (this.#kept !== undefined) {
+    } else if (this.#target.check.kind === "http") {
       line.ask(requestOf(this.#target, this.#kept.rests === 0), this.#hears(line, ended));
       return;
     } else this.#decide(true, "connected");
@@ -178,7 +180,7 @@ class Probe {
   #whole(line: ProbeLine): void {
     this.#finish();
     const kept = this.#kept;
-    if (kept === undefined || kept.rests > 0 || this.#signal.aborted) line.close();
+    if (kept.rests > 0 || kept.signal.aborted) line.close();
     else if (kept.line === line) kept.asks += 1;
     else this.#keep(kept, line);
   }
@@ -192,7 +194,7 @@ class Probe {
     kept.asks = 1;
     if (hadOther || kept.isTried) return;
     kept.isTried = true;
-    new Probe(this.#target, this.#at, this.#signal, kept);
+    new Probe(this.#target, this.#at, kept);
   }
 
   /** It may be that the idle connection is all that this server waits for. */
@@ -215,7 +217,7 @@ class Probe {
 
   #finish(): void {
     for (const timer of this.#timers) clearTimeout(timer);
-    this.#signal.removeEventListener("abort", this.#abort);
+    this.#kept.asking.delete(this);
   }
 
   /** The first word counts; the timer goes on so that a body without end is cut off. */

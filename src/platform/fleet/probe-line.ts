@@ -13,6 +13,7 @@ const firstFault = 400;
 /** What comes of one question; each is told at most once, in this order. */
 export interface Asker {
   readonly connected?: () => void;
+  /** `opening`: the beginning of a fault's body, as far as it is there. */
   readonly status?: (status: number, opening: string) => void;
   /** The answer is whole: the line is idle and may be asked again. */
   readonly whole?: () => void;
@@ -69,10 +70,11 @@ export class ProbeLine {
 
   /** The status, when it has come and was not told yet: with a fault, its body was waited for. */
   tell(): void {
-    const { status, opening } = this.#answer ?? {};
-    if (this.#isTold || status === undefined || opening === undefined) return;
+    const answer = this.#answer;
+    const status = answer?.status;
+    if (this.#isTold || answer === undefined || status === undefined) return;
     this.#isTold = true;
-    this.#asker.status?.(status, opening);
+    this.#asker.status?.(status, status >= firstFault ? answer.opening : "");
   }
 
   /** False stops the reading. */

@@ -1,6 +1,7 @@
 import { type ServerName, serverId } from "../../domain/ids.ts";
 import type { Release } from "../../domain/release.ts";
 import { clauseOf, KilnError } from "../../lib/errors.ts";
+import type { Timetable } from "../../lib/timetable.ts";
 import type { Background } from "./background.ts";
 import type { Endings } from "./endings.ts";
 import { overdueWords } from "./failure.ts";
@@ -24,6 +25,8 @@ export interface ServersOptions {
   readonly memory: Memory;
   readonly traffic: Traffic;
   readonly background: Background;
+  /** Ends with `background`. */
+  readonly timetable: Timetable;
   readonly endings: Endings;
   readonly parallelism: number;
   /** A server of the group has changed: make the group whole again and tell whoever watches. */
@@ -125,28 +128,36 @@ export class Servers {
     member.health = newHealth(phase, this.#now());
     this.#move(member, phase);
     this.#changed(member);
-    void this.#o.background.run(`Checking ${member.id}`, () => this.#watchHealth(member));
+    this.#checkFrom(member, phase === "ready" ? phaseMs(member, member.release.health.intervalMs) : 0);
   }
 
-  async #watchHealth(member: Member): Promise<void> {
-    const { background, prober } = this.#o;
+  /** Checks it over and over, the first time after `ms`, until it is not wanted any more. */
+  #checkFrom(member: Member, ms: number): void {
+    const { background, timetable } = this.#o;
     const signal = AbortSignal.any([member.wanted.signal, background.signal]);
+    const what = `Checking ${member.id}`;
+    const check = async () => {
+      const nextMs = await this.#check(member, signal);
+      if (nextMs !== undefined) timetable.at(nextMs, start);
+    };
+    const start = () => {
+      if (!signal.aborted) void background.run(what, check);
+    };
+    if (ms > 0) timetable.at(this.#now() + ms, start);
+    else start();
+  }
+
+  /** Resolves to the moment of the next check; undefined when none is wanted. */
+  async #check(member: Member, signal: AbortSignal): Promise<number | undefined> {
     const spec = member.release.health;
-    try {
-      if (member.state === "ready") await background.clock.sleep(phaseMs(member, spec.intervalMs), signal);
-      while (!signal.aborted && member.health !== undefined) {
-        const startedMs = this.#now();
-        const result = await prober.probe(targetOf(member), signal);
-        if (signal.aborted) return;
-        if (result.unreached) this.#o.host.suspect?.();
-        if (!result.ok || spec.check.kind === "alive") this.#o.onDoubt(member);
-        const health = judge(member.health, this.#explained(member, result), spec, this.#now());
-        this.#takeHealth(member, health);
-        await background.clock.sleep(Math.max(0, nextProbeMs(health, spec, startedMs) - this.#now()), signal);
-      }
-    } catch (error) {
-      if (!signal.aborted) throw error;
-    }
+    const startedMs = this.#now();
+    const result = await this.#o.prober.probe(targetOf(member), signal);
+    if (signal.aborted || member.health === undefined) return undefined;
+    if (result.unreached) this.#o.host.suspect?.();
+    if (!result.ok || spec.check.kind === "alive") this.#o.onDoubt(member);
+    const health = judge(member.health, this.#explained(member, result), spec, this.#now());
+    this.#takeHealth(member, health);
+    return nextProbeMs(health, spec, startedMs);
   }
 
   /** A server that starts and refuses connections for a while: what it listens on tells why. */
