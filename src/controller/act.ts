@@ -57,7 +57,7 @@ export function createActor({
       case "preview": {
         const releases = store.desired(action.service)?.releases;
         const release = action.release === undefined ? undefined : releases?.get(action.release);
-        return platform.preview(action.service, release, call());
+        return platform.preview?.(action.service, release, call());
       }
       case "destroy":
         return platform.destroy(action.server, call());

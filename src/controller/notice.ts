@@ -50,10 +50,14 @@ export function failuresBetween(
   before: Observation,
   after: Observation,
 ): readonly (readonly [ServiceKey, ServerFailure])[] {
-  const known = new Set(before.groups.flatMap((g) => g.failures.map((f) => f.id)));
+  const known = new Set(before.groups.flatMap((g) => g.failures.map(keyOf)));
   return after.groups.flatMap((g) =>
-    g.failures.filter((f) => !known.has(f.id)).map((f) => [g.service, f] as const),
+    g.failures.filter((f) => !known.has(keyOf(f))).map((f) => [g.service, f] as const),
   );
+}
+
+function keyOf({ id, restart = 0 }: ServerFailure): string {
+  return `${id} ${restart}`;
 }
 
 interface Seen {

@@ -55,7 +55,7 @@ export function createQuarantine(options: QuarantineOptions): Quarantine {
   ): Promise<Evidence & { readonly reason: string }> {
     const { server, finding } = taint;
     try {
-      const evidence = await platform.quarantine(server, finding, call);
+      const evidence = await keepApart(server, finding, call);
       return { ...evidence, reason: "this platform keeps none." };
     } catch (error) {
       const takenAtMs = taintOf(store, server)?.takenAtMs; // as it is now: it moves with a clock that is set
@@ -63,6 +63,17 @@ export function createQuarantine(options: QuarantineOptions): Quarantine {
       if (!tooLate || call.signal.aborted) throw error;
       return { server, digest: undefined, reason: toKilnError(error).message };
     }
+  }
+
+  /** Where no server can be kept apart, it goes. */
+  async function keepApart(
+    server: ServerId,
+    finding: TaintedServer["finding"],
+    call: Call,
+  ): Promise<Evidence> {
+    if (platform.quarantine !== undefined) return platform.quarantine(server, finding, call);
+    await platform.retire(server, call);
+    return { server, digest: undefined };
   }
 
   return (server) => {

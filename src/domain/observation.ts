@@ -69,7 +69,7 @@ export interface ReproductionObservation {
 export interface GroupObservation {
   readonly service: ServiceKey;
   readonly release: number;
-  /** What `resize` was last asked for; undefined when the platform has forgotten (a new controller). */
+  /** What `resize` was last asked for; undefined when the platform has forgotten that, as one may for a new controller. */
   readonly size: number | undefined;
   /** What `resize` was last told to be replaced. Absent: nothing. */
   readonly replacing?: readonly ServerId[];
@@ -81,7 +81,7 @@ export interface GroupObservation {
   readonly servers: readonly ServerObservation[];
   /** Servers that were given up and are not quite gone: being stopped, or kept for their logs. */
   readonly remains: readonly ServerId[];
-  /** The newest failures, oldest first. */
+  /** The newest failures, oldest first, as long as the group is there. */
   readonly failures: readonly ServerFailure[];
   /** How many servers of this group have failed in all, as far as is known. */
   readonly failed: number;
@@ -106,6 +106,8 @@ export interface ServerObservation {
 /** Why a server was given up, with what helps to understand it. */
 export interface ServerFailure {
   readonly id: ServerId;
+  /** How often the same server had been started again before, where a platform starts failed ones again in place. */
+  readonly restart?: number | undefined;
   readonly atMs: number;
   /** `exited`: its process ended; `unready`: not healthy within its deadline; `not-created`: it could not be started. */
   readonly kind: "exited" | "unready" | "not-created";

@@ -4,6 +4,7 @@ import type { ImageDigest, JobId, ServerId, ServiceKey } from "../domain/ids.ts"
 import type { Observation } from "../domain/observation.ts";
 import type { Release, ReleaseSecret } from "../domain/release.ts";
 import type { JobSpec } from "../domain/spec.ts";
+import type { Split } from "../domain/split.ts";
 import type { TrafficCounter } from "../domain/traffic.ts";
 import type { LoopDevice } from "../lib/loop-device.ts";
 
@@ -84,21 +85,30 @@ export interface EvidenceKeeper {
   keep(exhibit: Exhibit, call: Call): Promise<string>;
 }
 
-/** A place that runs groups of servers. Calls may be repeated: each is idempotent. */
+/**
+ * A place that runs groups of servers. Calls may be repeated: each is idempotent. Ids of servers are the platform's own:
+ * nobody else reads anything in them.
+ */
 export interface Platform {
   readonly name: PlatformName;
+  /** How fine the shares of traffic can be. */
+  readonly split: Split;
   /** An unusable platform is a value with reasons and remedies, not a throw. */
   probe(call: Call): Promise<Readiness>;
-  /** Every group and server of ours, complete; throws rather than return a part. */
+  /**
+   * Every group and server of ours, complete; throws rather than return a part. It shows what was asked by calls that had
+   * resolved before it began (sizes, shares); what has become of servers may be some moments old.
+   */
   observe(call: Call): Promise<Observation>;
   /**
    * Exactly `size` servers of this release. Resolves when the platform has accepted that, not when they are ready:
-   * `observe` tells. Surplus is drained, then destroyed. 0 removes the group.
+   * `observe` tells. Surplus is drained, then destroyed. 0 removes the group. Throws `quota_exceeded` where there may
+   * be no more servers: what is there stays.
    */
   resize(group: GroupSpec, size: number, call: Call): Promise<void>;
   /**
-   * Shares of new traffic by release, for a service whose ways in are `releases[].traffic`. An empty list closes them.
-   * Resolves when the data plane has it. Throws `port_taken` when another program listens there, `certificate_invalid`
+   * Shares of new traffic by release, for a service whose ways in are `releases[].traffic`, as near as `split` allows. An
+   * empty list closes them. Resolves when the data plane has it. Throws `port_taken` when another program listens there, `certificate_invalid`
    * when a way in can't be opened with its certificate, `server_failed` when no server of these releases is ready and
    * one that has the traffic now is: then the traffic stays where it is.
    */
@@ -106,16 +116,21 @@ export interface Platform {
   /**
    * Which release the preview port reaches: that of its `traffic.preview`, with its ready servers and no others. Undefined:
    * nobody. The port is open as long as a release with traffic has one. Resolves when the data plane has it; throws
-   * `port_taken`, `traffic_conflict` or `certificate_invalid` when the port can't be opened.
+   * `port_taken`, `traffic_conflict` or `certificate_invalid` when the port can't be opened. Absent: there are no previews.
    */
-  preview(service: ServiceKey, release: Release | undefined, call: Call): Promise<void>;
+  preview?(service: ServiceKey, release: Release | undefined, call: Call): Promise<void>;
   /**
    * Out of traffic for good, frozen where that can be done, evidence kept. The group makes another, unless `replacing`
-   * named it. Lasts until it is destroyed or its group goes. Throws `server_unknown`.
+   * named it. Lasts until it is destroyed or its group goes. Throws `server_unknown`. Absent: a server that has drifted
+   * is retired.
    */
-  quarantine(server: ServerId, reason: Taint, call: Call): Promise<Evidence>;
-  /** Takes no new requests, is drained, then destroyed. The group makes another, unless `replacing` named it. */
+  quarantine?(server: ServerId, reason: Taint, call: Call): Promise<Evidence>;
+  /**
+   * Takes no new requests, is drained, then destroyed. The group makes another, unless `replacing` named it. Resolves when
+   * that is accepted; unknown ids are no error.
+   */
   retire(server: ServerId, call: Call): Promise<void>;
+  /** Without a drain; otherwise as `retire`. */
   destroy(server: ServerId, call: Call): Promise<void>;
   /** Something changed: observe again. Speed only; correctness never needs it. */
   watch(changed: (service: ServiceKey) => void): Disposable;

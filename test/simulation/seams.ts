@@ -161,6 +161,7 @@ export function seamClock(now: () => number, { life, time }: Seams): SteadyClock
 export function seamPlatform(fleet: Fleet, { referee, life, time }: Seams): Fleet {
   return {
     name: fleet.name,
+    split: fleet.split,
     ...(fleet.logs === undefined ? {} : { logs: fleet.logs }),
     probe: (c) => fleet.probe(c),
     observe: async (c) => {

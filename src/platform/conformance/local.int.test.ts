@@ -90,6 +90,7 @@ async function openPlatform(): Promise<PlatformSubject> {
       rollout: 7,
       job: { name: kind, when: "before", command: ["/bin/sh", "-c", jobs[kind]], deadlineMs: 60_000 },
     }),
+    command: ["/bin/busybox", "true"],
     request: () => ask(listen),
     requestPreview: () => ask(preview),
     kill: async (server) => {

@@ -2,10 +2,12 @@ import { FakeClock } from "../../lib/fake-clock.ts";
 import { describeHost, type HostSubject } from "../conformance/describe-host.ts";
 import { describePlatform, type PlatformSubject } from "../conformance/describe-platform.ts";
 import { describeRouter, type RouterSubject } from "../conformance/describe-router.ts";
+import { Cluster } from "./cluster.ts";
 import { fakeHost } from "./fake-host.ts";
 import { fakePlatform } from "./fake-platform.ts";
 import { fakeRouter } from "./fake-router.ts";
 import { release } from "./testing.ts";
+import { WholeGroup } from "./whole-group.ts";
 import { FakeWorld } from "./world.ts";
 
 describePlatform("the fake platform", async () => {
@@ -38,6 +40,7 @@ describePlatform("the fake platform", async () => {
         job: { name: kind, when: "before", command: [kind], deadlineMs: 60_000 },
       };
     },
+    command: ["/bin/true"],
     request: async () => {
       const id = world.request("shop", turn++);
       return id === undefined ? undefined : world.servers.get(id)?.release.number;
@@ -53,6 +56,49 @@ describePlatform("the fake platform", async () => {
     },
     pause: (ms) => clock.advance(ms),
     cleanup: async () => platform[Symbol.asyncDispose](),
+  } satisfies PlatformSubject;
+});
+
+describePlatform("the fake whole-group engine", async () => {
+  const clock = new FakeClock(1_000_000);
+  const cluster = new Cluster(clock);
+  /** Time passes while the data plane is waited for. */
+  class Awaited extends WholeGroup {
+    override route(...call: Parameters<WholeGroup["route"]>): Promise<void> {
+      return clock.settle(super.route(...call));
+    }
+  }
+  let platform = new Awaited(cluster);
+  let turn = 0;
+  cluster.behave("*", { lines: ["hello"], startMs: 30, readyMs: 40, stopMs: 20 });
+  return {
+    get platform() {
+      return platform;
+    },
+    service: "shop",
+    release,
+    exiting(number) {
+      cluster.behave(`shop-${number}`, { lines: ["last words"], exitAfterMs: 10, exitCode: 3 });
+      return release(number);
+    },
+    unhealthy(number) {
+      cluster.behave(`shop-${number}`, { status: 500 });
+      return release(number, { health: { ...release(number).health, deadlineMs: 2000 } });
+    },
+    request: async () => cluster.request("shop", turn++)?.release.number,
+    kill: async (server) => cluster.exit(server, 137),
+    exhaust() {
+      cluster.quota = cluster.servers.size;
+    },
+    restart: async () => {
+      await platform[Symbol.asyncDispose]();
+      platform = new Awaited(cluster);
+    },
+    pause: (ms) => clock.advance(ms),
+    cleanup: async () => {
+      await platform[Symbol.asyncDispose]();
+      clock[Symbol.dispose]();
+    },
   } satisfies PlatformSubject;
 });
 

@@ -49,7 +49,7 @@ export interface FleetOptions {
 }
 
 /** A platform made of a host and a router. Disposing of it ends its timers and waits; servers and router live on. */
-export type Fleet = Platform & AsyncDisposable;
+export type Fleet = Platform & Required<Pick<Platform, "preview" | "quarantine">> & AsyncDisposable;
 
 /** A doubt about a process is looked into at most this often, for all servers together. */
 const doubtPauseMs = 1000;
@@ -64,6 +64,7 @@ export function createFleet(options: FleetOptions): Fleet {
 
 class HostFleet implements Fleet {
   readonly name: Host["name"];
+  readonly split = "any";
   readonly logs: LogReader;
   readonly sight?: Sight;
   readonly jobs?: JobRunner;
