@@ -1,6 +1,6 @@
 /**
- * The first character that no text of a spec may hold: control characters other than tab and line feed (and, in the
- * file itself, carriage return), and halves of surrogate pairs. YAML 1.2.2 section 5.1 calls them not printable.
+ * The first character that a text of a spec must not contain: control characters other than tab and line feed (and, in the
+ * file itself, carriage return), and halves of surrogate pairs. YAML 1.2.2 section 5.1 calls these characters not printable.
  */
 export function findControl(
   text: string,

@@ -11,8 +11,8 @@ export function* sameServices(documents: readonly MapTree[]): Generator<Finding>
     if (seen.has(tree.text)) {
       yield {
         offset,
-        message: `The service \`${tree.text}\` is there twice in this file; expected each name once.`,
-        hint: "Rename one of the two; the same service elsewhere is an environment of it.",
+        message: `The service \`${tree.text}\` appears twice in this file; expected each name once.`,
+        hint: "Rename one of the two. To run the same service in another setting, use `environments`.",
       };
     }
     seen.add(tree.text);
@@ -21,12 +21,12 @@ export function* sameServices(documents: readonly MapTree[]): Generator<Finding>
 
 interface Door {
   readonly service: string;
-  /** Where in `traffic` its port is. */
+  /** The key of `traffic` that has the port. */
   readonly key: "listen" | "preview";
   readonly traffic: Omit<NonNullable<SpecDocument["traffic"]>, "preview">;
 }
 
-/** Services of one file that could not have their traffic on one machine. */
+/** Services of one file whose traffic would conflict on one machine. */
 export function* sameDoors(
   variants: readonly { readonly tree: MapTree; readonly document: SpecDocument | undefined }[],
 ): Generator<Finding> {
@@ -55,7 +55,7 @@ function collision(
   { service, key: otherKey, traffic }: Door,
   { key, traffic: { listen, mode, tls } }: Door,
 ): Omit<Finding, "offset"> {
-  const use = otherKey === "listen" ? "listens on" : "has for its preview";
+  const use = otherKey === "listen" ? "listens on" : "uses for its preview";
   const where = `\`traffic.${key}\` is ${listen}, which \`${service}\` ${use}`;
   if (mode === "http" && traffic.mode === "http" && isMixed(traffic, { tls })) {
     return {

@@ -1,7 +1,7 @@
 import { LineCounter } from "yaml";
 import { KilnError, type Place, type Problem } from "../lib/errors.ts";
 
-/** Something wrong, before its place is counted in lines and columns. */
+/** A problem whose place is not yet counted in lines and columns. */
 export interface Finding {
   /** Characters from the start of the file. */
   readonly offset: number;
@@ -11,7 +11,7 @@ export interface Finding {
   readonly hint?: string | undefined;
 }
 
-/** More than these help nobody. */
+/** More than these would not help. */
 const mostShown = 50;
 
 /** One `spec_invalid` for all findings, in the order of the file, each once. */

@@ -9,7 +9,7 @@ import { loadSpecs } from "./load.ts";
 
 /**
  * Every `golden/NAME.input` is a mistake that people make; `NAME.txt` holds the words they get.
- * `vitest -u` writes them anew: read the difference.
+ * `vitest -u` rewrites them: check the difference.
  */
 const golden = join(import.meta.dirname, "golden");
 const cases = (await readdir(golden))

@@ -30,7 +30,7 @@ const suiteOfVersion: Readonly<Record<string, string>> = {
   "13": "trixie",
 };
 
-/** The remedy for a base that Kiln does not have. */
+/** The remedy for a base that Kiln does not know. */
 export function baseHint(found: unknown): string | undefined {
   if (typeof found !== "string") return undefined;
   const [kind, rest] = split(found, ":");
@@ -38,17 +38,17 @@ export function baseHint(found: unknown): string | undefined {
   if (kind === "oci")
     return "Write `oci:PATH`, or `oci:PATH#REF` to pick one of several images, where REF is a name or a digest.";
   if (found.startsWith("./") || found.startsWith("/"))
-    return `Write \`oci:${found}\` for an image layout that lies there.`;
+    return `Write \`oci:${found}\` for an image layout at that path.`;
   const meant = nearest(kind, ["scratch", "debian", "oci"]);
   if (meant) return `Did you mean \`${rest === undefined ? meant : `${meant}:${rest}`}\`?`;
-  return `Images of a registry are not supported: use \`debian:bookworm\` with \`packages\`, or fetch it into a folder (\`skopeo copy docker://${found} oci:base\`) and write \`oci:./base\`.`;
+  return `Images of a registry are not supported: use \`debian:bookworm\` with \`packages\`, or fetch the image into a folder (\`skopeo copy docker://${found} oci:base\`) and write \`oci:./base\`.`;
 }
 
 function debianHint(suite: string): string {
   if (suite.endsWith("-slim"))
-    return `Kiln's Debian images are slim already: write \`debian:${suite.slice(0, -5)}\`.`;
+    return `Kiln's Debian images are already slim: write \`debian:${suite.slice(0, -5)}\`.`;
   const codename = suiteOfVersion[suite.split(".")[0] ?? ""];
-  if (codename) return `Write the suite by its name: \`debian:${codename}\`.`;
+  if (codename) return `Write the name of the suite: \`debian:${codename}\`.`;
   const lower = suite.toLowerCase();
   if (lower !== suite && /^[a-z]+$/.test(lower)) return `Write it in lower case: \`debian:${lower}\`.`;
   return "Name a suite: `debian:bookworm`, `debian:trixie`, `debian:stable`, ...";

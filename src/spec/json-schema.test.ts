@@ -9,7 +9,7 @@ test("the committed schema is what `kiln schema` prints", async () => {
   expect(JSON.parse(await readFile(committed, "utf8"))).toEqual(specJsonSchema());
 });
 
-test("what editors need is in it", () => {
+test("it has what editors need", () => {
   const schema = specJsonSchema();
   expect(schema).toMatchObject({
     $schema: "http://json-schema.org/draft-07/schema#",
@@ -24,7 +24,7 @@ test("what editors need is in it", () => {
   });
 });
 
-test("environments need nothing and default to nothing", () => {
+test("environments have no required keys and no defaults", () => {
   const { environments } = specJsonSchema().properties as Record<string, { additionalProperties: unknown }>;
   const withoutLists = (key: string, value: unknown) => (key === "items" ? undefined : value); // a list replaces as a whole
   expect(JSON.stringify(environments?.additionalProperties, withoutLists)).not.toContain('"default"');

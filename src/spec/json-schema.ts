@@ -1,14 +1,14 @@
 import { z } from "zod";
 import { documentSchema, isWrittenText } from "./schema.ts";
 
-/** A JSON Schema, as far as this module looks into it. */
+/** The part of a JSON Schema that this module reads. */
 export interface JsonSchema {
   readonly [keyword: string]: unknown;
 }
 
 /**
- * JSON Schema (draft 7, which editors' YAML plug-ins know best) of one document of kiln.yaml. Made from the schema
- * that validates; what crosses sections is beyond it.
+ * JSON Schema (draft 7, which editors' YAML plug-ins know best) of one document of kiln.yaml. Made from the
+ * schema that validates; rules between sections cannot be expressed in it.
  */
 export function specJsonSchema(): JsonSchema {
   const whole = z.toJSONSchema(documentSchema, { target: "draft-7", io: "input" }) as JsonSchema;
@@ -24,7 +24,7 @@ export function specJsonSchema(): JsonSchema {
   };
 }
 
-/** Numbers and booleans are welcome where the written text counts. */
+/** Numbers and booleans are allowed where the written text counts. */
 function withWrittenText(schema: JsonSchema, path: readonly string[]): JsonSchema {
   const below = (key: string, at: string) =>
     isSchema(schema[key]) ? { [key]: withWrittenText(schema[key], [...path, at]) } : {};
@@ -42,7 +42,7 @@ function withWrittenText(schema: JsonSchema, path: readonly string[]): JsonSchem
   };
 }
 
-/** Overlays need nothing, default to nothing, and may remove a key with null. Lists are whole. */
+/** In overlays no key is required, there are no defaults, and null removes a key. Lists are replaced as a whole. */
 function partial(properties: Record<string, JsonSchema>): Record<string, JsonSchema> {
   return mapValues(properties, ({ default: _default, required: _required, ...schema }) => {
     if (!isSchema(schema.properties)) return { anyOf: [schema, { type: "null" }] };

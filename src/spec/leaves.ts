@@ -3,8 +3,8 @@ import { parseIgnorePattern } from "../lib/ignore-patterns.ts";
 import * as v from "./values.ts";
 
 /**
- * The kinds of values that kiln.yaml has. The message of every zod issue is what was expected; a second line, if
- * there is one, is the remedy (`words.ts` takes them apart).
+ * The kinds of values that kiln.yaml has. The message of every zod issue says what was expected; an optional
+ * second line is the remedy (`words.ts` separates them).
  */
 export type Hint = (found: unknown) => string | undefined;
 
@@ -16,7 +16,7 @@ interface TextRule<T> {
   readonly hint?: Hint;
 }
 
-/** A text of this grammar; `parse` makes the value of it and may still refuse (undefined). */
+/** A text of this grammar; `parse` returns the value, or undefined to refuse the text. */
 export function text<T = string>(rule: TextRule<T>) {
   const error = (found: unknown) => words(rule.expected, rule.hint?.(found));
   return z
@@ -79,7 +79,7 @@ const durationHint: Hint = (found) => {
   return /\d\.\d/.test(found) ? "Use whole numbers: 1500ms rather than 1.5s." : undefined;
 };
 
-/** Bytes, more than none. */
+/** Bytes, at least one. */
 export const size = () =>
   text({
     expected: "a size such as 512KiB, 256MiB or 1GiB (or decimal: 256MB, 1GB)",
@@ -108,7 +108,7 @@ export const mode = () =>
     parse: (found) => Number.parseInt(found, 8),
     hint: (found) =>
       typeof found === "number"
-        ? 'Put it in quotes, as in "0644": YAML takes it for a decimal number otherwise.'
+        ? 'Put the mode in quotes, as in "0644": without quotes YAML reads a decimal number.'
         : undefined,
   });
 
@@ -121,7 +121,7 @@ export const ignorePattern = () =>
     parse: (found) => (parseIgnorePattern(found) === undefined ? undefined : found),
     hint: (found) =>
       typeof found === "string" && found.startsWith("#")
-        ? "Comments of YAML stand outside quotes."
+        ? "Write YAML comments outside the quotes."
         : undefined,
   });
 
@@ -132,29 +132,29 @@ export const containerPath = (expected = "an absolute path in the image, such as
     hint: (found) => {
       if (typeof found !== "string") return undefined;
       const path = v.normalisedPath(found);
-      return path ? `Write ${path}.` : "Write the path out from the root, without `..`.";
+      return path ? `Write ${path}.` : "Write the full path from the root, without `..`.";
     },
   });
 
-/** As `containerPath`, or the root itself: a folder's content may land anywhere. */
+/** As `containerPath`, or the root itself: a folder's content may go anywhere. */
 export const targetPath = () =>
   text({
     expected: "an absolute path in the image, such as /srv/www",
     pattern: v.targetPathPattern,
     hint: (found) => {
       const path = typeof found === "string" ? v.normalisedPath(found) : undefined;
-      return path === undefined ? "Write the path out from the root, without `..`." : `Write ${path}.`;
+      return path === undefined ? "Write the full path from the root, without `..`." : `Write ${path}.`;
     },
   });
 
-/** A path of this machine, inside the project or not; relative ones count from the folder of kiln.yaml. */
+/** A path on this machine, inside the project or not; relative paths start at the folder of kiln.yaml. */
 export const machinePath = (expected: string) =>
   text({
     expected,
     pattern: v.machinePathPattern,
     hint: (found) =>
       typeof found === "string" && found.startsWith("~")
-        ? "Write the path out: `~` is known to shells only."
+        ? "Write the full path: only shells expand `~`."
         : undefined,
   });
 
@@ -170,10 +170,10 @@ export const hostName = () =>
 const hostHint: Hint = (found) => {
   if (typeof found !== "string") return undefined;
   if (found.includes("*"))
-    return "Wildcards are not supported: name one host, or leave `host` out to take every host.";
-  if (found.includes("/")) return "Write the name alone, without scheme and path.";
-  if (/:\d*$/.test(found)) return "Write the name alone; the port is `traffic.listen`.";
-  if (found.endsWith(".")) return "Leave out the dot at the end.";
+    return "Wildcards are not supported: name one host, or leave out `host` to accept every host.";
+  if (found.includes("/")) return "Write only the name, without scheme and path.";
+  if (/:\d*$/.test(found)) return "Write only the name; the port is `traffic.listen`.";
+  if (found.endsWith(".")) return "Leave out the trailing dot.";
   return /[^\0-\x7f]/.test(found) ? "Write an international name in its ASCII form (xn--...)." : undefined;
 };
 
@@ -189,8 +189,9 @@ export const packageName = (options: { readonly version: boolean }) =>
 const packageHint: Hint = (found) => {
   if (typeof found !== "string") return undefined;
   if (/^[^=@]+(==|@)[^=@]+$/.test(found)) return `Write ${found.replace(/==|@/, "=").toLowerCase()}.`;
-  if (found.includes(":")) return "Leave out the architecture: packages are those of the image's own.";
-  if (/\s/.test(found.trim())) return "Write each package as an item of its own.";
+  if (found.includes(":"))
+    return "Leave out the architecture: the image's architecture applies to all packages.";
+  if (/\s/.test(found.trim())) return "Write each package as a separate item.";
   const lower = found.trim().toLowerCase();
   return lower !== found && v.packagePattern.test(lower) ? `Write ${lower}.` : undefined;
 };

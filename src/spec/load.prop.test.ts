@@ -238,7 +238,7 @@ function jobsOf(jobs: readonly JobSpec[], when: JobSpec["when"]): readonly objec
   return wanted.map(({ name, command, deadlineMs }) => ({ name, command, deadline: `${deadlineMs}ms` }));
 }
 
-test("what is written is what arrives", async () => {
+test("the loaded spec equals the written one", async () => {
   await writeFile(join(folder, "a file"), "");
   await fc.assert(
     fc.asyncProperty(spec, async (wanted) => {
@@ -322,7 +322,7 @@ const mutated = fc
     }, text),
   );
 
-test("whatever is in the file, the answer is specs or problems that lie in it", async () => {
+test("any file gives specs or problems with a place in the file", async () => {
   await fc.assert(
     fc.asyncProperty(mutated, async (text) => {
       await writeFile(file, text);

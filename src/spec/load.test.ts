@@ -61,7 +61,7 @@ environments:
   small: {}
 `;
 
-test("every key arrives, with units made plain and paths made absolute", async () => {
+test("every key is read, with converted units and absolute paths", async () => {
   expect(await loadOne(shop)).toEqual({
     service: "shop",
     environment: undefined,
@@ -136,7 +136,7 @@ test("an environment is merged at every depth; lists replace, null removes", asy
   expect(spec.traffic).toEqual({ mode: "http", listen: 8080, host: undefined });
 });
 
-describe("names that are not there", () => {
+describe("unknown names", () => {
   test("an environment", async () => {
     await expect(load(shop, { environment: "stagign" })).rejects.toMatchObject({
       code: "usage",
@@ -161,7 +161,7 @@ test("several services in one file, all or one", async () => {
   expect((await load(text, { only: "b" })).map((spec) => spec.service)).toEqual(["b"]);
 });
 
-test("an environment must be named by every service that is asked for", async () => {
+test("every requested service must have the environment", async () => {
   const text = `${minimal("a")}environments: { staging: {} }\n---\n${minimal("b")}`;
   expect(await load(text, { environment: "staging", only: "a" })).toHaveLength(1);
   await expect(load(text, { environment: "staging" })).rejects.toMatchObject({
@@ -179,7 +179,7 @@ test.each([
   expect((await loadOne(`${minimal("a")}${more}\n`)).health.check.kind).toBe(kind);
 });
 
-test("an OCI base lies where it likes, and may name one of several images", async () => {
+test("an OCI base may be anywhere, and may name one of several images", async () => {
   const from = async (base: string) => (await loadOne(`service: a\nimage: { from: "${base}" }\n`)).image.from;
   expect(await from("oci:site")).toEqual({ kind: "oci", path: join(folder, "site"), ref: undefined });
   expect(await from("oci:/etc#v1.0")).toEqual({ kind: "oci", path: "/etc", ref: "v1.0" });
@@ -211,7 +211,7 @@ test("a byte order mark and CRLF line ends are fine", async () => {
   expect(await load(`\uFEFF${minimal("a")}`.replaceAll("\n", "\r\n"))).toHaveLength(1);
 });
 
-describe("what cannot be read", () => {
+describe("unreadable files", () => {
   test("a missing file", async () => {
     await expect(loadSpecs(join(folder, "none.yaml"))).rejects.toMatchObject({ code: "spec_unreadable" });
   });
@@ -226,7 +226,7 @@ describe("what cannot be read", () => {
   test("an endless device", async () => {
     await expect(loadSpecs("/dev/zero")).rejects.toMatchObject({
       code: "spec_invalid",
-      problems: [{ message: "The file is larger than 1 MiB; expected less." }],
+      problems: [{ message: "The file is larger than 1 MiB; expected at most 1 MiB." }],
     });
   });
 
@@ -263,7 +263,7 @@ test("no more than fifty problems are shown", async () => {
   expect(error.problems).toHaveLength(50);
 });
 
-test("certificates are named by absolute paths, inside the project or not, whether or not they are there", async () => {
+test("certificates get absolute paths, inside the project or not, even if they do not exist", async () => {
   const text = (tls: string) =>
     `${minimal("a")}servers: { port: 80 }\ntraffic: { listen: 443, tls: ${tls} }\n`;
   const folder = dirname(file);

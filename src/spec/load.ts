@@ -15,14 +15,14 @@ import { type ValidatedDocument, type Variant, validateDocument } from "./valida
 export interface LoadOptions {
   /** Merge this environment over each service. */
   readonly environment?: string | undefined;
-  /** This service alone. The whole file must be valid all the same. */
+  /** Only this service. The whole file must still be valid. */
   readonly only?: string | undefined;
-  /** False: do not look whether the files exist that the services name; for commands that build nothing. */
+  /** False: do not check whether the named files exist; for commands that build nothing. */
   readonly files?: boolean | undefined;
 }
 
 /**
- * The services of a `kiln.yaml`, in its order. Relative paths count from the file's folder and come out absolute.
+ * The services of a `kiln.yaml`, in its order. Relative paths start at the file's folder and are returned as absolute ones.
  * Throws `spec_unreadable`; `spec_invalid` with every problem of the file and its place; `usage` for an environment
  * or a service that the file does not have.
  */
@@ -48,7 +48,7 @@ interface ValidVariant extends Variant {
   readonly document: SpecDocument;
 }
 
-/** What was asked for, of a file without problems. */
+/** The requested services of a file without problems. */
 function choose(file: string, documents: readonly ValidatedDocument[], options: LoadOptions): ValidVariant[] {
   const { only, environment } = options;
   const names = documents.map(({ base }) => base.document?.service ?? "");
@@ -69,7 +69,7 @@ function unknown(
   where: string,
 ): KilnError {
   const meant = nearest(name, known);
-  const list = known.length === 0 ? "It has none." : `It has: ${known.join(", ")}.`;
+  const list = known.length === 0 ? "There are none." : `It has: ${known.join(", ")}.`;
   return new KilnError("usage", `There is no ${kind} \`${name}\` in ${where}.`, {
     hint: meant === undefined ? list : `Did you mean \`${meant}\`?`,
   });
@@ -92,7 +92,7 @@ async function lookUpFiles(
   );
 }
 
-/** The file will be refused anyway: adds what is wrong with the paths of it, as far as it can be read. */
+/** For a file that is refused anyway: adds the problems of its paths, as far as they can be read. */
 async function lookUpMore(
   file: string,
   documents: readonly ValidatedDocument[],

@@ -32,7 +32,7 @@ test.each([
   expect(place).toEqual({ file, line, column });
 });
 
-test("of another service of the file; and of one that is gone from it", async () => {
+test("for another service of the file, and for a service that is no longer in it", async () => {
   const at = (service: string) => locate(file, { service, environment: undefined }, ["image", "command"]);
   expect(await at("blog")).toEqual({ file, line: 10, column: 25 });
   expect(await at("gone")).toBeUndefined();

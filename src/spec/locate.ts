@@ -7,8 +7,8 @@ import { findSpot, type Path } from "./tree.ts";
 import { validateDocument } from "./validate.ts";
 
 /**
- * Where the value at `path` of a service stands in its `kiln.yaml`: in its environment where that says so. For what shows only
- * when more is known than the file. Undefined when the file has changed since and has no such service.
+ * The place of the value at `path` in a service's `kiln.yaml`, in its environment if that sets the value. For problems
+ * that only show after the file was read. Undefined when the file has changed since and no longer has the service.
  */
 export async function locate(
   file: string,

@@ -19,7 +19,7 @@ import type { MapEntry, MapTree, Path, Tree } from "./tree.ts";
 import { yamlFindings } from "./yaml-words.ts";
 
 export interface ParsedFile {
-  /** One per service. Documents with errors of syntax are not among them. */
+  /** One per service, without documents that have syntax errors. */
   readonly documents: readonly MapTree[];
   readonly findings: readonly Finding[];
 }
@@ -27,8 +27,8 @@ export interface ParsedFile {
 const deepest = 32;
 
 /**
- * Reads YAML 1.2 (core schema) and refuses what a spec has no use for: anchors and aliases, merge keys, tags,
- * directives, keys that are no plain words, duplicate keys, control characters, deep nesting. Never throws.
+ * Reads YAML 1.2 (core schema) and refuses what a spec does not need: anchors and aliases, merge keys, tags,
+ * directives, keys that are not plain words, duplicate keys, control characters, deep nesting. Never throws.
  */
 export function parseYaml(text: string): ParsedFile {
   const control = findControl(text, { carriageReturn: true });
@@ -80,7 +80,7 @@ function readRoot(document: Document.Parsed, findings: Finding[]): MapTree | und
     findings.push({
       offset,
       message: `The document is ${tree.kind === "list" ? "a list" : "a single value"}; expected a mapping with the keys of one service.`,
-      hint: "Begin with `service: NAME`, and put a space behind each colon.",
+      hint: "Begin with `service: NAME`, and put a space after each colon.",
     });
   }
   return undefined;
@@ -89,7 +89,7 @@ function readRoot(document: Document.Parsed, findings: Finding[]): MapTree | und
 function emptyWords(what: string): Omit<Finding, "offset"> {
   return {
     message: `${what}; expected a mapping with the keys of one service.`,
-    hint: "`kiln init` writes one to begin with. A `---` begins a new document: remove one with nothing behind it.",
+    hint: "`kiln init` writes a first one. A `---` begins a new document: remove a `---` with nothing after it.",
   };
 }
 
@@ -148,7 +148,7 @@ function readKey(
   if (key === "<<") {
     return refuse(
       "Found a merge key `<<`, which kiln.yaml does not have; expected a plain key.",
-      "Write the keys out, or use `environments`.",
+      "Write all keys here, or use `environments`.",
     );
   }
   const control = findControl(key, { carriageReturn: false });
@@ -157,13 +157,13 @@ function readKey(
     return refuse("`__proto__` is not a key that Kiln accepts; expected another word.");
   if (taken.has(key))
     return refuse(
-      `The key \`${key}\` is there twice; expected it once.`,
-      "Remove one of the two, or bring them together.",
+      `The key \`${key}\` appears twice; expected it once.`,
+      "Remove one of the two, or merge them.",
     );
   return key;
 }
 
-/** What no node may have, whatever its kind. */
+/** What is forbidden for nodes of every kind. */
 function refusal(node: Node, path: Path, offset: number): Finding | undefined {
   if (path.length > deepest) {
     return {
@@ -176,14 +176,14 @@ function refusal(node: Node, path: Path, offset: number): Finding | undefined {
     return {
       offset,
       message: `Found the alias \`*${node.source}\`, which kiln.yaml does not have; expected the value itself.`,
-      hint: "Write the value out; put it in quotes when the star is meant.",
+      hint: "Write the value itself; to begin a text with a star, put the text in quotes.",
     };
   }
   if ((isScalar(node) || isMap(node) || isSeq(node)) && node.anchor !== undefined) {
     return {
       offset,
       message: `Found the anchor \`&${node.anchor}\`, which kiln.yaml does not have; expected a plain value.`,
-      hint: "Write the value out where it is needed.",
+      hint: "Write the value itself wherever it is needed.",
     };
   }
   if (node.tag === undefined) return undefined;
@@ -205,7 +205,7 @@ function directiveFinding(offset: number): Finding {
 function controlFinding(offset: number, name: string, what: string): Finding {
   return {
     offset,
-    message: `${what} holds the control character ${name}; expected printable text.`,
+    message: `${what} contains the control character ${name}; expected printable text.`,
     hint: "Remove the character. Binary content belongs in a file that `image.files` names.",
   };
 }

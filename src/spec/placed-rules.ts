@@ -4,10 +4,10 @@ import type { Breach, Rule, RuleInput } from "./rules.ts";
 import type { SpecDocument } from "./schema.ts";
 import type { Path } from "./tree.ts";
 
-/** A file that each server gets when it is made, over what its image has there: a secret or a configuration file. */
+/** A file that each server gets at its creation, in place of the image's file: a secret or a configuration file. */
 export interface PlacedFile {
   readonly at: string;
-  /** Where the spec says so. */
+  /** Its place in the spec. */
   readonly path: Path;
   /** Words for a message: `the secret TLS_KEY`, `` `servers.files[0]` ``. */
   readonly what: string;
@@ -31,7 +31,7 @@ export function placedFiles(servers: SpecDocument["servers"] | undefined): reado
   return [...secrets, ...files];
 }
 
-/** What secrets and configuration files must not do to each other, to the image and to what is writable. */
+/** Rules for the paths of secrets and configuration files: no conflicts among them, with the image, or with writable folders. */
 export const placedRules: readonly Rule[] = [
   secretsOnce,
   oneDelivery,
@@ -46,7 +46,7 @@ function* secretsOnce({ document: { servers } }: RuleInput): Generator<Breach> {
   const seen = new Set<string>();
   for (const [index, { name }] of (servers?.secrets ?? []).entries()) {
     if (seen.has(name)) {
-      const message = `The secret ${name} is named twice; expected it once.`;
+      const message = `The secret ${name} appears twice; expected it once.`;
       yield { path: ["servers", "secrets", index, "name"], message };
     }
     seen.add(name);
@@ -59,7 +59,7 @@ function* oneDelivery({ document: { servers } }: RuleInput): Generator<Breach> {
     yield {
       path: ["servers", "secrets", index, "env"],
       message: `The secret ${name} has both path and env; expected one of them.`,
-      hint: "Prefer `path`: an environment is inherited by every program that the process starts.",
+      hint: "Prefer `path`: every program that the process starts inherits the environment.",
     };
   }
 }
@@ -73,7 +73,7 @@ function* variablesOnce({ document: { servers } }: RuleInput): Generator<Breach>
     if (other === undefined) continue;
     yield {
       path: ["servers", "secrets", index, "env"],
-      message: `The environment variable ${env} is already given by ${other}; expected it once.`,
+      message: `The environment variable ${env} is already set by ${other}; expected it once.`,
     };
   }
 }
@@ -87,7 +87,7 @@ function* placedOnce({ document: { servers } }: RuleInput): Generator<Breach> {
     if (other === undefined) continue;
     const message =
       other.at === at
-        ? `${at} is already where ${other.what} is; expected each path once.`
+        ? `${at} is already the path of ${other.what}; expected each path once.`
         : `${at} needs ${other.at} to be a folder, but ${other.what} is a file there.`;
     yield { path, message };
   }
@@ -98,10 +98,10 @@ const kilnsOwn = ["/etc/hosts", "/etc/hostname", "/etc/resolv.conf"];
 function* placedApartFromKilns({ document: { servers } }: RuleInput): Generator<Breach> {
   for (const { at, path, kind } of placedFiles(servers)) {
     const own = kilnsOwn.find((file) => isAtOrBelow(at, file));
-    if (own) yield { path, message: `${own} is made by Kiln in every server; expected a path elsewhere.` };
+    if (own) yield { path, message: `Kiln creates ${own} in every server; expected another path.` };
     const inside = at === secretsFolder || (kind === "config" && isAtOrBelow(at, secretsFolder));
     if (inside) {
-      yield { path, message: `${secretsFolder} is the folder of secrets; expected a path elsewhere.` };
+      yield { path, message: `${secretsFolder} is the folder of secrets; expected another path.` };
     }
   }
 }
@@ -113,7 +113,7 @@ function* placedApartFromImage({ document: { image, servers } }: RuleInput): Gen
     if (hiding === undefined) continue;
     yield {
       path: ["image", "files", index, "to"],
-      message: `${to} is where ${hiding.what} is in every server, which would hide the image's; expected them apart.`,
+      message: `${to} is where ${hiding.what} is in every server, which would hide the image's file; expected different paths.`,
     };
   }
 }
@@ -124,20 +124,20 @@ function* placedApartFromWritable({ document: { servers } }: RuleInput): Generat
     const path = ["servers", "writable", index];
     const above = hidingFolder(placed).find(({ at }) => isAtOrBelow(writable, at));
     if (above !== undefined) {
-      yield { path, message: `${writable} is where ${above.what} is; expected them apart.` };
+      yield { path, message: `${writable} is where ${above.what} is; expected different paths.` };
       continue;
     }
     const inside = placed.find(({ at, kind }) => isAtOrBelow(at, writable) && !isGuarded(at, kind));
     if (inside === undefined) continue;
     yield {
       path,
-      message: `${writable} would let the process move ${inside.what} away, at ${inside.at}; expected them apart.`,
-      hint: "Put the file elsewhere, or make a smaller folder writable.",
+      message: `${writable} would let the process move ${inside.what}, at ${inside.at}; expected ${inside.at} outside of writable folders.`,
+      hint: "Move the file to another path, or make a smaller folder writable.",
     };
   }
 }
 
-/** Where nothing else can be: the placed files themselves, and the secrets' folder as a whole. */
+/** Paths that nothing else can use: the placed files themselves, and the whole folder of secrets. */
 function hidingFolder(placed: readonly PlacedFile[]): readonly Pick<PlacedFile, "at" | "what">[] {
   const guarded = placed.filter(({ at, kind }) => isGuarded(at, kind));
   const rest = placed.filter((file) => !guarded.includes(file));
@@ -145,7 +145,7 @@ function hidingFolder(placed: readonly PlacedFile[]): readonly Pick<PlacedFile, 
   return first === undefined ? rest : [...rest, { at: secretsFolder, what: first.what }];
 }
 
-/** Mounted with the whole folder, which nobody in the server can move, also where /run is writable. */
+/** Mounted with the whole folder, which processes in the server cannot move even if /run is writable. */
 function isGuarded(at: string, kind: PlacedFile["kind"]): boolean {
   return kind === "secret" && isAtOrBelow(at, secretsFolder);
 }

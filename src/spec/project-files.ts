@@ -8,9 +8,9 @@ import { placedFiles } from "./placed-rules.ts";
 import type { Breach } from "./rules.ts";
 import type { SpecDocument } from "./schema.ts";
 
-/** What the paths of a document lead to on this machine. */
+/** The targets of a document's paths on this machine. */
 export interface ProjectFiles {
-  /** Real path of each `image.files[].from`, in order; undefined where something is wrong. */
+  /** Real path of each `image.files[].from`, in order; undefined for a path with a problem. */
   readonly sources: readonly (string | undefined)[];
   /** The same for `servers.files[].from`. */
   readonly configSources: readonly (string | undefined)[];
@@ -35,8 +35,8 @@ interface Found {
 }
 
 /**
- * Looks up what a document names. `image.files` and `servers.files` must lie inside `project`, also behind symbolic links; an `oci:`
- * base may lie anywhere. Symbolic links further down are the image builder's to judge.
+ * Looks up the files that a document names. `image.files` and `servers.files` must be inside `project`, also through
+ * symbolic links; an `oci:` base may be anywhere. The image builder checks symbolic links further down.
  */
 export async function findProjectFiles(
   project: string,
@@ -76,8 +76,8 @@ export async function findProjectFiles(
 }
 
 /**
- * Only made absolute: whether they can be used is for the controller to see, which may run as another user, and symbolic
- * links in them move with every renewal.
+ * Only made absolute: the controller, which may run as another user, checks whether they can be used, and symbolic
+ * links in them change with every renewal.
  */
 function tlsFiles(project: string, traffic: NamesFiles["traffic"]): TlsSpec | undefined {
   if (traffic?.tls === undefined) return undefined;
@@ -94,7 +94,7 @@ async function findConfigFile(root: string, from: string): Promise<Found | Omit<
   };
 }
 
-/** Together, because they travel with the release and are kept with it. */
+/** The sum counts, because the files are sent and kept with the release. */
 const mostConfigBytes = 1024 * 1024;
 
 function* tooLarge(configs: readonly (Found | undefined)[]): Generator<Breach> {
@@ -102,7 +102,7 @@ function* tooLarge(configs: readonly (Found | undefined)[]): Generator<Breach> {
   if (bytes <= mostConfigBytes) return;
   yield {
     path: ["servers", "files"],
-    message: `\`servers.files\` has ${bytes} bytes together; expected at most ${mostConfigBytes}.`,
+    message: `\`servers.files\` has ${bytes} bytes in total; expected at most ${mostConfigBytes}.`,
     hint: "Put large files into the image, with `image.files`.",
   };
 }
@@ -119,7 +119,7 @@ async function catching(
 }
 
 async function findInside(root: string, from: string): Promise<Found | Omit<Breach, "path">> {
-  const remedy = "Copy it into the project, next to kiln.yaml.";
+  const remedy = "Copy the file into the project, next to kiln.yaml.";
   if (isAbsolute(from) || climbs(relative(root, resolve(root, from)))) {
     return {
       message: `${from} leads out of the project; expected a path inside the folder of kiln.yaml.`,
@@ -163,7 +163,10 @@ function wrongWith(path: string, error: unknown): Omit<Breach, "path"> {
     };
   }
   if (isErrno(error, "EACCES")) {
-    return { message: `${path} cannot be read: permission denied.`, hint: "Make it readable for this user." };
+    return {
+      message: `${path} cannot be read: permission denied.`,
+      hint: "Make the file readable for this user.",
+    };
   }
   if (isErrno(error, "ELOOP")) return { message: `${path} is a symbolic link that leads back to itself.` };
   if (isErrno(error, "ENAMETOOLONG")) return { message: "The path is longer than the system allows." };
@@ -175,7 +178,7 @@ function kindOf(stats: Stats): string {
   return stats.isFIFO() ? "a named pipe" : "a device";
 }
 
-/** Folders with one target merge, as copies into one folder do; a file has its target for itself, and the root is a folder. */
+/** Folders with one target merge, as copies into one folder do. A file needs its own target, and the root is a folder. */
 function* targetsTwice(
   targets: readonly { readonly index: number; readonly to: string; readonly isFolder: boolean }[],
 ): Generator<Breach> {
@@ -185,7 +188,7 @@ function* targetsTwice(
     if (to === "/" && !isFolder) {
       yield { path, message: "/ is a folder; expected the path of a file, such as /srv/file." };
     } else if (before !== undefined && !(isFolder && before.isFolder)) {
-      const message = `${to} is already the target of \`image.files[${before.index}]\`; expected each file to have its own.`;
+      const message = `${to} is already the target of \`image.files[${before.index}]\`; expected a different target for each file.`;
       yield { path, message };
     }
   }
@@ -209,7 +212,7 @@ function* filesAsFolders(
   }
 }
 
-/** The same paths without a look at the disk. */
+/** The same paths without a check of the disk. */
 export function assumeProjectFiles(project: string, { image, servers, traffic }: NamesFiles): ProjectFiles {
   return {
     configSources: (servers?.files ?? []).map(({ from }) => resolve(project, from)),

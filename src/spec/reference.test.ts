@@ -61,7 +61,7 @@ test("the complete example is valid and has every key", async () => {
   }
 });
 
-test("its example of an error is what Kiln says", async () => {
+test("its example of an error matches Kiln's output", async () => {
   const golden = await readFile(join(import.meta.dirname, "golden/unknown-keys.txt"), "utf8");
   const [, example = ""] = /```\nkiln\.yaml:(.*?)```/s.exec(reference) ?? [];
   expect(golden).toContain(example);

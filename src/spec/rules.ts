@@ -4,23 +4,23 @@ import type { SpecDocument } from "./schema.ts";
 import { sourcesAllowed } from "./source-rules.ts";
 import type { Path } from "./tree.ts";
 
-/** What one rule found wrong. */
+/** A problem that one rule found. */
 export interface Breach {
   readonly path: Path;
   readonly message: string;
   readonly hint?: string;
 }
 
-/** The sections that are valid by themselves: a rule looks only at those, so one mistake does not hide the others. */
+/** The sections that are valid on their own: rules check only these, so one mistake does not hide the others. */
 export interface RuleInput {
   readonly document: Partial<SpecDocument>;
-  /** Whether the user wrote something at the path. */
+  /** Whether the user set a value at the path. */
   readonly given: (path: Path) => boolean;
 }
 
 export type Rule = (input: RuleInput) => Iterable<Breach>;
 
-/** Everything that one section alone cannot know, or that a schema cannot say. */
+/** Rules between sections, and rules that a schema cannot express. */
 export function breaches(input: RuleInput): Breach[] {
   return rules.flatMap((rule) => [...rule(input)]);
 }
@@ -54,7 +54,7 @@ function* packagesNeedDebian({ document: { image } }: RuleInput): Generator<Brea
     yield {
       path: ["image", key],
       message: `\`image.${key}\` needs a Debian base; found \`from: ${image.from.kind}\`, expected \`from: debian:SUITE\`.`,
-      hint: "Write for example `from: debian:bookworm`, or bring the programs with `files`.",
+      hint: "Write for example `from: debian:bookworm`, or add the programs with `files`.",
     };
   }
 }
@@ -68,7 +68,7 @@ function* packagesOnce({ document: { image } }: RuleInput): Generator<Breach> {
     if (before === undefined) continue;
     yield {
       path: ["image", "packages", index],
-      message: `The package ${name} is named twice (\`${before}\` and \`${written}\`); expected it once.`,
+      message: `The package ${name} appears twice (\`${before}\` and \`${written}\`); expected it once.`,
     };
   }
 }
@@ -87,14 +87,14 @@ interface Target {
   readonly path: Path;
 }
 
-/** What the image gets besides `image.files`. */
+/** What the image gets in addition to `image.files`. */
 function linksAndFolders(image: SpecDocument["image"] | undefined): readonly Target[] {
   const at = (key: "links" | "folders") =>
     (image?.[key] ?? []).map(({ path }, i) => ({ at: path, path: ["image", key, i, "path"] }));
   return [...at("folders"), ...at("links")];
 }
 
-/** A link takes the place of whatever is there; a folder may state the mode and owner of one that `files` brings. */
+/** A link replaces whatever is at its path; a folder may set the mode and owner of one that comes from `files`. */
 function* linksOnce({ document: { image } }: RuleInput): Generator<Breach> {
   const seen = new Map((image?.files ?? []).map(({ to }, i) => [to, `\`image.files[${i}]\``]));
   for (const { path } of image?.folders ?? []) seen.set(path, "`image.folders`");
@@ -104,7 +104,7 @@ function* linksOnce({ document: { image } }: RuleInput): Generator<Breach> {
     if (other === undefined) continue;
     yield {
       path: ["image", "links", index, "path"],
-      message: `${path} is already the target of ${other}; expected a link to have its path for itself.`,
+      message: `${path} is already the target of ${other}; expected another path for the link.`,
     };
   }
 }
@@ -115,7 +115,7 @@ function* accountsOnce({ document: { image } }: RuleInput): Generator<Breach> {
     if (names.indexOf(name) === index) continue;
     yield {
       path: ["image", "users", index, "name"],
-      message: `The user ${name} is there twice; expected it once.`,
+      message: `The user ${name} appears twice; expected it once.`,
     };
   }
 }
@@ -129,14 +129,14 @@ function* reservedTargets({ document: { image, servers } }: RuleInput): Generato
     if (at.split("/").some((part) => part.startsWith(".wh."))) {
       yield {
         path,
-        message: `${at} has a name that begins with \`.wh.\`, by which image layers mark what they remove.`,
+        message: `${at} has a name that begins with \`.wh.\`, which marks removed files in image layers; expected another name.`,
       };
     }
     const folder = kernelFolders.find((kernel) => isAtOrBelow(at, kernel));
     if (!folder) continue;
     yield {
       path,
-      message: `${at} lies in ${folder}, which the kernel fills in every server; expected a path elsewhere.`,
+      message: `${at} is in ${folder}, which the kernel fills in every server; expected another path.`,
     };
   }
 }
@@ -150,8 +150,8 @@ function* writableApart({ document: { servers } }: RuleInput): Generator<Breach>
     if (other === undefined) continue;
     const message =
       other === path
-        ? `${path} is there twice; expected it once.`
-        : `${path} lies in ${other}, which is writable already; expected one of the two.`;
+        ? `${path} appears twice; expected it once.`
+        : `${path} is in ${other}, which is already writable; expected one of the two.`;
     yield { path: ["servers", "writable", index], message };
   }
 }
@@ -164,8 +164,8 @@ function* writableHidesNoFile({ document: { image, servers } }: RuleInput): Gene
     if (!hidden) continue;
     yield {
       path: ["servers", "writable", index],
-      message: `${writable} is empty in every server and would hide ${hidden.at} from \`image.${hidden.from}\`; expected them apart.`,
-      hint: "Put the file elsewhere, or make a smaller folder writable.",
+      message: `${writable} is empty in every server and would hide ${hidden.at} from \`image.${hidden.from}\`; expected different paths.`,
+      hint: "Move the file to another path, or make a smaller folder writable.",
     };
   }
 }
@@ -176,7 +176,7 @@ function* healthCheck({ document: { health, servers } }: RuleInput): Generator<B
     yield {
       path: ["health", "tcp"],
       message: "`health` has both http and tcp; expected one of them.",
-      hint: "Keep `http` where the service speaks HTTP: it says more. An environment drops a key with `null`.",
+      hint: "Keep `http` if the service speaks HTTP: it checks more. An environment removes a key with `null`.",
     };
   }
   const kind = health.http === undefined ? health.tcp && "tcp" : "http";
@@ -203,8 +203,8 @@ function* hostNeedsHttp({ document: { traffic } }: RuleInput): Generator<Breach>
   if (traffic?.mode !== "tcp" || traffic.host === undefined) return;
   yield {
     path: ["traffic", "host"],
-    message: "`traffic.host` needs `mode: http`; plain TCP carries no host name.",
-    hint: "Remove `host`, or give each service a port of its own.",
+    message: "`traffic.host` needs `mode: http`: plain TCP has no host names.",
+    hint: "Remove `host`, or give each service its own port.",
   };
 }
 
@@ -212,8 +212,8 @@ function* previewApart({ document: { traffic } }: RuleInput): Generator<Breach> 
   if (traffic?.preview === undefined || traffic.preview !== traffic.listen) return;
   yield {
     path: ["traffic", "preview"],
-    message: `\`traffic.preview\` is ${traffic.preview}, as \`traffic.listen\` is; expected another port.`,
-    hint: "The one is for the traffic, the other for the new release alone.",
+    message: `\`traffic.preview\` is ${traffic.preview}, the same as \`traffic.listen\`; expected another port.`,
+    hint: "`listen` serves all traffic; `preview` reaches only the new release.",
   };
 }
 
@@ -225,14 +225,14 @@ function* rolloutNumbers({ document: { rollout }, given }: RuleInput): Generator
       yield {
         path: ["rollout", key],
         message: `\`rollout.${key}\` belongs to \`strategy: rolling\`; found \`strategy: ${rollout.strategy}\`, which replaces all servers at once.`,
-        hint: `Remove \`${key}\`. An environment drops a key with \`null\`.`,
+        hint: `Remove \`${key}\`. An environment removes a key with \`null\`.`,
       };
     }
   } else if (rollout.surge === 0 && (rollout.unavailable ?? 0) === 0) {
     yield {
       path: ["rollout", "surge"],
       message:
-        "`rollout.surge` and `rollout.unavailable` are both 0; expected at least one above 0, or nothing could ever be replaced.",
+        "`rollout.surge` and `rollout.unavailable` are both 0; expected at least one above 0: otherwise no server could ever be replaced.",
       hint: "Write `surge: 1` to add before removing, or `unavailable: 1` to remove before adding.",
     };
   }
@@ -243,7 +243,7 @@ function* maxAgeNeedsRoom({ document: { servers, rollout } }: RuleInput): Genera
   yield {
     path: ["servers", "maxAge"],
     message:
-      "`servers.maxAge` needs servers that may stand beside their successors; found `strategy: recreate`.",
+      "`servers.maxAge` needs a strategy that runs old and new servers side by side; found `strategy: recreate`.",
     hint: "Remove `maxAge`, or choose another `rollout.strategy`.",
   };
 }
@@ -270,14 +270,14 @@ function* canarySteps({ document: { rollout }, given }: RuleInput): Generator<Br
     if (step.share <= before) {
       yield {
         path: ["rollout", "steps", i, "share"],
-        message: `The share of step ${i + 1} is not higher than the one before; expected rising shares.`,
+        message: `The share of step ${i + 1} is not higher than the share before; expected rising shares.`,
         hint: "Order the steps by their shares.",
       };
     }
     if (step.analysis !== undefined && step.hold === 0) {
       yield {
         path: ["rollout", "steps", i, "analysis"],
-        message: `Step ${i + 1} has an analysis but no time for one; expected a \`hold\` above 0s.`,
+        message: `Step ${i + 1} has an analysis but no time for it; expected a \`hold\` above 0s.`,
         hint: "Write for example `hold: 2m`.",
       };
     }
@@ -285,7 +285,8 @@ function* canarySteps({ document: { rollout }, given }: RuleInput): Generator<Br
   if (rollout.promote === "manual" && rollout.strategy === "recreate") {
     yield {
       path: ["rollout", "promote"],
-      message: "`promote: manual` does not go with `strategy: recreate`: nothing would serve while it waits.",
+      message:
+        "`promote: manual` does not work with `strategy: recreate`: no server would serve while the rollout waits.",
       hint: "Use `strategy: blue-green`.",
     };
   }
@@ -315,8 +316,8 @@ function* jobsOnce({ document: { jobs } }: RuleInput): Generator<Breach> {
       if (before === undefined) continue;
       yield {
         path: ["jobs", when, index, "name"],
-        message: `The name ${name} is taken by \`${before}\`; expected another one for each job.`,
-        hint: "Logs and history know jobs by their names.",
+        message: `The name ${name} is already used by \`${before}\`; expected a different name for each job.`,
+        hint: "Logs and history identify jobs by their names.",
       };
     }
   }

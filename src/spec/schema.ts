@@ -5,7 +5,7 @@ import * as leaf from "./leaves.ts";
 import type { Path } from "./tree.ts";
 import * as v from "./values.ts";
 
-/** The one description of kiln.yaml: it validates, and the editors' JSON Schema and the reference are made from it. */
+/** The one description of kiln.yaml: it validates the file, and the JSON Schema for editors and the reference come from it. */
 
 const file = z
   .strictObject(
@@ -16,17 +16,15 @@ const file = z
         .describe("File or folder inside the project, relative to the folder of kiln.yaml."),
       to: leaf
         .targetPath()
-        .describe("Absolute path in the image that it gets; a folder's content lands below it."),
+        .describe("Absolute target path in the image; the content of a folder goes below it."),
       mode: leaf
         .mode()
         .optional()
-        .describe(
-          "Permission bits, octal and in quotes; 0644, or 0755 where the source is executable, when absent.",
-        ),
+        .describe("Permission bits, octal and in quotes; default: 0644, or 0755 for an executable source."),
       owner: leaf
         .user("a user name or number, optionally with a group, such as www-data or 33:33")
         .optional()
-        .describe("User name or number, optionally with `:group`; root when absent."),
+        .describe("User name or number, optionally with `:group`; default: root."),
     },
     { error: "a mapping with from and to" },
   )
@@ -42,26 +40,26 @@ const accountName = (what: string) =>
 const user = z
   .strictObject(
     {
-      name: accountName("user").describe("Name of the user; the image must not have it."),
+      name: accountName("user").describe("Name of the user; must not exist in the image."),
       uid: leaf
         .whole(1, 2 ** 32 - 2, "a number")
         .optional()
-        .describe("Number of the user; the lowest from 1000 on that the image does not have, when absent."),
+        .describe("User ID; default: the lowest free one from 1000."),
       group: accountName("group")
         .optional()
-        .describe("Its group, made where the image has none of that name; named as the user when absent."),
+        .describe("Group of the user, created if missing; default: the user's name."),
       groups: leaf
         .list(accountName("group"), "groups")
         .prefault([])
-        .describe("Further groups that the user is in; the image must have them."),
+        .describe("Further groups of the user; must exist in the image."),
       home: leaf
         .containerPath("an absolute path in the image, such as /home/app")
         .optional()
-        .describe("Its home folder, made if it is missing; /nonexistent, which is not made, when absent."),
+        .describe("Home folder, created if missing; default: /nonexistent, which is not created."),
       shell: leaf
         .containerPath("an absolute path in the image, such as /bin/sh")
         .optional()
-        .describe("Its shell; /usr/sbin/nologin when absent."),
+        .describe("Login shell; default: /usr/sbin/nologin."),
     },
     { error: "a mapping with a name" },
   )
@@ -71,11 +69,11 @@ const folder = z
   .strictObject(
     {
       path: leaf.containerPath().describe("Absolute path of the folder in the image."),
-      mode: leaf.mode().optional().describe("Permission bits, octal and in quotes; 0755 when absent."),
+      mode: leaf.mode().optional().describe("Permission bits, octal and in quotes; default: 0755."),
       owner: leaf
         .user("a user name or number, optionally with a group, such as www-data or 33:33")
         .optional()
-        .describe("User name or number, optionally with `:group`; root when absent."),
+        .describe("User name or number, optionally with `:group`; default: root."),
     },
     { error: "a mapping with a path" },
   )
@@ -90,7 +88,7 @@ const link = z
           expected: "the path that the link points to, such as ../lib/tool",
           pattern: /^[^\0]{1,4095}$/,
         })
-        .describe("What it points to, absolute or relative to the link's folder; need not be there."),
+        .describe("Target of the link, absolute or relative to the link's folder; need not exist."),
     },
     { error: "a mapping with path and target" },
   )
@@ -99,7 +97,7 @@ const link = z
 const environmentVariables = () =>
   z.record(
     z.string().regex(v.envNamePattern, {
-      error: "a name of letters, digits and underscores that begins with no digit",
+      error: "a name of letters, digits and underscores that does not begin with a digit",
     }),
     z.string({ error: 'a text ("" is the empty one)' }),
     { error: "a mapping from names to texts" },
@@ -117,7 +115,7 @@ const image = z
         })
         .optional()
         .describe(
-          "Label of the image; once given it never points elsewhere. From git, otherwise a counter, when absent.",
+          "Version of the image; a version never names another image later. Default: from git, else a counter.",
         ),
       from: leaf
         .text({
@@ -127,9 +125,7 @@ const image = z
           parse: parseBase,
           hint: baseHint,
         })
-        .describe(
-          "What the image is built on: nothing, a slim Debian, or an OCI image layout (folder or archive).",
-        ),
+        .describe("Base of the image: nothing, a slim Debian, or an OCI image layout (folder or archive)."),
       packages: leaf
         .list(leaf.packageName({ version: true }), "Debian packages")
         .prefault([])
@@ -143,14 +139,12 @@ const image = z
           "sources.list lines",
         )
         .prefault([])
-        .describe(
-          "Package sources in place of the machine's own, in the one-line format of sources.list(5).",
-        ),
+        .describe("Package sources instead of the machine's own, in the one-line format of sources.list(5)."),
       allowSources: leaf
         .list(leaf.oneOf("unsigned", "local"), "permissions")
         .prefault([])
         .describe(
-          "What `sources` may do besides: `unsigned` lets apt trust archives without a valid signature, `local` lets it read from this machine's files.",
+          "Extra rights of `sources`: `unsigned` lets apt trust archives without a valid signature, `local` lets apt read files of this machine.",
         ),
       skipScripts: leaf
         .list(leaf.packageName({ version: false }), "Debian packages")
@@ -163,19 +157,23 @@ const image = z
       exclude: leaf
         .list(leaf.ignorePattern(), "patterns")
         .prefault([])
-        .describe("Patterns of what `files` leaves out, as in a .dockerignore and after those in it."),
+        .describe(
+          "Patterns of files that `files` leaves out, as in a .dockerignore; they apply after the patterns of that file.",
+        ),
       users: leaf
         .list(user, "users")
         .prefault([])
-        .describe("Users that the image gets, besides those of its base and packages."),
+        .describe("Users to create in the image, in addition to the users of its base and packages."),
       folders: leaf
         .list(folder, "folders")
         .prefault([])
-        .describe("Folders that the image gets, or whose mode and owner it states."),
-      links: leaf.list(link, "links").prefault([]).describe("Symbolic links that the image gets."),
+        .describe("Folders to create in the image, or to give a mode and owner."),
+      links: leaf.list(link, "links").prefault([]).describe("Symbolic links to create in the image."),
       env: environmentVariables()
         .prefault({})
-        .describe("Environment variables, over those of the base; LANG is C.UTF-8 when nobody sets it."),
+        .describe(
+          "Environment variables, in addition to the base's or in place of them; LANG defaults to C.UTF-8.",
+        ),
       labels: z
         .record(
           z.string().regex(/^[!-~]{1,200}$/, {
@@ -185,20 +183,20 @@ const image = z
           { error: "a mapping from names to texts" },
         )
         .prefault({})
-        .describe("Labels of the image, over those of the base."),
+        .describe("Labels of the image, in addition to the base's or in place of them."),
       user: leaf
         .user("a user name or number, optionally with a group, such as www-data or 1000:1000")
         .optional()
-        .describe("User that the process runs as; the base image's, otherwise 65532:65532, when absent."),
+        .describe("User that the process runs as; default: the base image's user, else 65532:65532."),
       command: leaf
         .list(z.string({ error: "a text" }), "texts, the program first")
         .min(1, { error: "at least the program" })
         .optional()
-        .describe("Program and arguments; required unless an `oci:` base brings its own."),
+        .describe("Program and arguments; required unless an `oci:` base has its own."),
     },
-    { error: "a mapping that says what the image is made of" },
+    { error: "a mapping that describes the image" },
   )
-  .describe("What the image is made of.");
+  .describe("The content of the image.");
 
 const secretName = () =>
   leaf.text({
@@ -219,18 +217,18 @@ const secret = z.union(
       .describe("Name of a secret, which becomes the file /run/secrets/NAME.")
       .transform((name) => ({ name, path: undefined, env: undefined })),
     z.strictObject({
-      name: secretName().describe("Name that `kiln secret set` gives it."),
+      name: secretName().describe("Name of the secret, as for `kiln secret set`."),
       path: leaf
         .containerPath("an absolute path in the server, such as /run/secrets/tls.key")
         .optional()
-        .describe("File in every server, in memory and read-only; /run/secrets/NAME when absent."),
+        .describe("File in every server, in memory and read-only; default: /run/secrets/NAME."),
       env: leaf
         .text({
-          expected: "a name of letters, digits and underscores that begins with no digit",
+          expected: "a name of letters, digits and underscores that does not begin with a digit",
           pattern: v.envNamePattern,
         })
         .optional()
-        .describe("Environment variable that servers get it as, instead of a file."),
+        .describe("Environment variable that contains the secret, instead of a file."),
     }),
   ],
   { error: "the name of a secret, or a mapping with name and path or env" },
@@ -245,8 +243,8 @@ const configFile = z
         .describe("File inside the project, relative to the folder of kiln.yaml."),
       to: leaf
         .containerPath("an absolute path in the server, such as /etc/app/app.conf")
-        .describe("Absolute path in every server, over what the image has there."),
-      mode: leaf.mode().optional().describe("Permission bits, octal and in quotes; 0444 when absent."),
+        .describe("Absolute path in every server, in place of the image's file."),
+      mode: leaf.mode().optional().describe("Permission bits, octal and in quotes; default: 0444."),
     },
     { error: "a mapping with from and to" },
   )
@@ -255,28 +253,31 @@ const configFile = z
 const servers = z
   .strictObject(
     {
-      count: leaf.whole(0, 1000).prefault(1).describe("How many servers; changing only this scales."),
+      count: leaf
+        .whole(0, 1000)
+        .prefault(1)
+        .describe("Number of servers; a deploy that changes only this number scales."),
       port: leaf.port().optional().describe("TCP port that the process listens on, inside the server."),
       env: environmentVariables()
         .prefault({})
-        .describe("Environment variables; numbers and booleans are taken as they are written."),
-      memory: leaf.size().optional().describe("Most memory that one server may use; no limit when absent."),
+        .describe("Environment variables; numbers and booleans are used as written."),
+      memory: leaf.size().optional().describe("Most memory that one server may use; default: no limit."),
       cpus: z
         .number({ error: "a number of CPU cores from 0.01 to 1024, such as 0.5" })
         .min(0.01, { error: "a number of CPU cores from 0.01 to 1024, such as 0.5" })
         .max(1024, { error: "a number of CPU cores from 0.01 to 1024, such as 0.5" })
         .optional()
-        .describe("Most CPU cores that one server may use; no limit when absent."),
+        .describe("Most CPU cores that one server may use; default: no limit."),
       maxAge: leaf
         .duration("1m")
         .optional()
         .describe(
-          "Older servers are replaced, one by one, by others of the same release; as old as they get when absent.",
+          "Older servers are replaced, one by one, by new ones of the same release; default: no limit.",
         ),
       writable: leaf
         .list(leaf.containerPath("an absolute path in the server, such as /run"), "paths")
         .prefault([])
-        .describe("Folders that are writable, in memory and empty at the start; all else is read-only."),
+        .describe("Writable folders, in memory and empty at the start; everything else is read-only."),
       secrets: leaf
         .list(secret, "secrets")
         .max(64, { error: "at most 64 secrets" })
@@ -286,11 +287,13 @@ const servers = z
         .list(configFile, "files")
         .max(64, { error: "at most 64 files" })
         .prefault([])
-        .describe("Configuration files that belong to the release rather than to the image; 1 MiB together."),
+        .describe(
+          "Configuration files that belong to the release rather than to the image; at most 1 MiB in total.",
+        ),
     },
-    { error: "a mapping that says what each server has" },
+    { error: "a mapping that describes each server" },
   )
-  .describe("How many servers, and what each has.");
+  .describe("The number of servers, and what each server has.");
 
 const health = z
   .strictObject(
@@ -302,7 +305,7 @@ const health = z
           examples: ["/", "/healthz"],
           hint: (found) =>
             typeof found === "string" && /^https?:/.test(found)
-              ? "Write the path alone; the port is `servers.port`."
+              ? "Write only the path; the port is `servers.port`."
               : undefined,
         })
         .optional()
@@ -310,22 +313,22 @@ const health = z
       tcp: z
         .literal(true, { error: "true" })
         .optional()
-        .describe("The port must accept a connection; this is the default where there is a port."),
+        .describe("The port must accept a connection; the default if there is a port."),
       interval: leaf.duration("10ms").prefault("1s").describe("Time from one check to the next."),
       timeout: leaf.duration("10ms").prefault("1s").describe("How long one check may take."),
-      ready: leaf.whole(1, 100).prefault(2).describe("Passes in a row that make a server ready."),
+      ready: leaf.whole(1, 100).prefault(2).describe("Successful checks in a row that make a server ready."),
       unready: leaf
         .whole(1, 100)
         .prefault(3)
-        .describe("Failures in a row that take a server out of traffic."),
+        .describe("Failed checks in a row that take a server out of traffic."),
       deadline: leaf
         .duration("1s")
         .prefault("5m")
         .describe("How long a server may take to become ready before it is replaced."),
     },
-    { error: "a mapping that says when a server is healthy" },
+    { error: "a mapping that describes the health checks" },
   )
-  .describe("When a server is healthy: `http`, `tcp`, or, without a port, that its process lives.");
+  .describe("When a server is healthy: `http`, `tcp`, or, without a port, while its process runs.");
 
 const traffic = z
   .strictObject(
@@ -335,26 +338,19 @@ const traffic = z
         .port()
         .optional()
         .describe(
-          "TCP port that reaches the new release alone, for any host, while a rollout is on its way; nobody at other times.",
+          "TCP port that reaches only the new release, for any host, during a rollout; closed at other times.",
         ),
       host: leaf
         .hostName()
         .optional()
-        .describe(
-          "Host name whose requests come here, where several services share a port; every other host when absent.",
-        ),
-      mode: leaf
-        .oneOf("http", "tcp")
-        .prefault("http")
-        .describe("Requests of HTTP, or connections of plain TCP."),
+        .describe("Host name of this service, if several services share a port; default: every other host."),
+      mode: leaf.oneOf("http", "tcp").prefault("http").describe("HTTP requests, or plain TCP connections."),
       tls: z
         .strictObject(
           {
             certificate: leaf
               .machinePath("the path of a certificate in PEM form, such as ./fullchain.pem")
-              .describe(
-                "Certificate of the server in PEM form, followed by those that lead to its authority.",
-              ),
+              .describe("Certificate of the server in PEM form, followed by its intermediate certificates."),
             key: leaf
               .machinePath("the path of a private key in PEM form, such as ./key.pem")
               .describe("Private key of the certificate in PEM form, not encrypted."),
@@ -362,13 +358,11 @@ const traffic = z
           { error: "a mapping with certificate and key" },
         )
         .optional()
-        .describe(
-          "The router ends TLS, and takes renewed files over by itself; without it, traffic comes in plain.",
-        ),
+        .describe("The router terminates TLS, and loads renewed files automatically; default: no TLS."),
     },
-    { error: "a mapping that says how traffic comes in" },
+    { error: "a mapping that describes the incoming traffic" },
   )
-  .describe("How traffic reaches the servers; without it the router gives them none.");
+  .describe("How traffic reaches the servers; without this section they get no traffic.");
 
 const analysis = z
   .strictObject(
@@ -376,7 +370,7 @@ const analysis = z
       requests: leaf
         .whole(1, 1_000_000)
         .prefault(50)
-        .describe("Requests to the new release that make a sample; fewer pause the rollout."),
+        .describe("Requests to the new release that are enough for a verdict; fewer pause the rollout."),
       errorRate: leaf
         .share("0%")
         .prefault("1%")
@@ -386,32 +380,32 @@ const analysis = z
         .min(1, { error: "a number from 1, such as 1.5" })
         .prefault(1.5)
         .describe(
-          "How many times the old release's 95th percentile of response times the new one's may be; less than 5 ms more never counts.",
+          "Highest allowed ratio of the new p95 latency to the old one; differences under 5 ms are ignored.",
         ),
       interval: leaf
         .duration("1s")
         .prefault("10s")
-        .describe("How often it is looked at while the step holds."),
+        .describe("Time from one comparison to the next while the step holds."),
       query: z
         .strictObject(
           {
             url: leaf.url().describe("A Prometheus-compatible server."),
             query: leaf
               .text({ expected: "a query", pattern: /^[^\0]{1,4000}$/ })
-              .describe("An instant query that gives one value."),
+              .describe("An instant query that returns one value."),
             min: z.number({ error: "a number" }).optional().describe("The value must not be lower."),
             max: z.number({ error: "a number" }).optional().describe("The value must not be higher."),
           },
           { error: "a mapping with a URL, a query and its bounds" },
         )
         .optional()
-        .describe("A query whose value must lie within bounds."),
+        .describe("A query whose value must be within bounds."),
       http: leaf.url().optional().describe("A URL that must answer with a status of 200 to 299."),
     },
-    { error: "a mapping that says what is compared" },
+    { error: "a mapping that describes the comparison" },
   )
   .describe(
-    "Compares the new release with the old one; worse turns the rollout back, too little to tell pauses it.",
+    "Compares the new release with the old one: a worse result rolls back, too few requests pause the rollout.",
   );
 
 const rollout = z
@@ -421,7 +415,7 @@ const rollout = z
         .oneOf("rolling", "blue-green", "canary", "recreate")
         .prefault("rolling")
         .describe(
-          "Replace in steps; raise all new servers and switch once; go by stated shares; or stop the old ones first.",
+          "Replace in steps; start all new servers and switch once; follow the given shares; or stop the old servers first.",
         ),
       steps: leaf
         .list(
@@ -436,13 +430,13 @@ const rollout = z
           "steps",
         )
         .optional()
-        .describe("`canary`: the stages before all the traffic, with rising shares."),
+        .describe("`canary`: the steps before the new release gets all traffic, with rising shares."),
       promote: leaf
         .oneOf("auto", "manual")
         .optional()
         .meta({ default: "auto" })
         .describe(
-          "`manual`: the whole new group waits for `kiln rollout promote` before it gets all the traffic.",
+          "`manual`: the complete new group waits for `kiln rollout promote` before it gets all traffic.",
         ),
       surge: leaf
         .whole(0, 1000)
@@ -457,7 +451,7 @@ const rollout = z
       bake: leaf
         .duration("0s")
         .prefault("10s")
-        .describe("How long the new servers must stay healthy with all the traffic."),
+        .describe("How long the new servers must stay healthy with all traffic."),
       drain: leaf
         .duration("0s")
         .prefault("30s")
@@ -465,17 +459,17 @@ const rollout = z
       keepWarm: leaf
         .duration("0s")
         .prefault("5m")
-        .describe("How long the old servers are kept for a rollback in one switch."),
+        .describe("How long the old servers are kept for an instant rollback."),
       progressDeadline: leaf
         .duration("1s")
         .prefault("10m")
-        .describe("How long a rollout may go without more servers becoming ready."),
+        .describe("How long a rollout may take without another server becoming ready."),
       onFailure: leaf
         .oneOf("rollback", "stop")
         .prefault("rollback")
-        .describe("What a failed rollout does: return to the last good release, or stop where it is."),
+        .describe("After a failure: return to the last good release, or pause in the present state."),
     },
-    { error: "a mapping that says how servers are replaced" },
+    { error: "a mapping that describes how servers are replaced" },
   )
   .describe("How a new release replaces the old one.");
 
@@ -486,7 +480,7 @@ const drift = z
         .oneOf("replace", "quarantine", "report")
         .prefault("replace")
         .describe(
-          "Replace a server that has drifted; keep it too, frozen and out of traffic; or only tell about it.",
+          "Replace a server that has drifted; replace it and keep the old one, frozen and without traffic; or only report it.",
         ),
       maxConcurrent: z
         .union(
@@ -497,7 +491,7 @@ const drift = z
           { error: "a number of servers from 1 to 1000, or a share such as 10%" },
         )
         .prefault("10%")
-        .describe("How many servers may be missing at once because they were taken out; at least one."),
+        .describe("How many servers may be missing at once because drift took them out; at least one."),
       ignore: leaf
         .list(
           leaf.text({
@@ -509,11 +503,13 @@ const drift = z
         )
         .max(64, { error: "at most 64 kinds of drift" })
         .prefault([])
-        .describe("What is no drift here: `kind`, or `kind:pattern` where `*` stands for any characters."),
+        .describe(
+          "Changes that do not count as drift: `kind`, or `kind:pattern` where `*` stands for any characters.",
+        ),
     },
-    { error: "a mapping that says what is done about drift" },
+    { error: "a mapping that describes the response to drift" },
   )
-  .describe("What is done when a running server differs from its release.");
+  .describe("What Kiln does when a running server differs from its release.");
 
 const job = z
   .strictObject(
@@ -529,15 +525,15 @@ const job = z
             return tidy && `Write ${tidy}.`;
           },
         })
-        .describe("Name of the job; each once in a service."),
+        .describe("Name of the job; unique in a service."),
       command: leaf
         .list(z.string({ error: "a text" }), "texts, the program first")
         .min(1, { error: "at least the program" })
-        .describe("Program and arguments, in place of the image's own."),
+        .describe("Program and arguments, instead of the image's own."),
       deadline: leaf
         .duration("1s")
         .prefault("5m")
-        .describe("How long the job may take; then it is ended and has failed."),
+        .describe("How long the job may take; after that Kiln ends it, and it has failed."),
     },
     { error: "a mapping with name and command" },
   )
@@ -549,15 +545,13 @@ const jobs = z
   .strictObject(
     {
       before: jobList().describe(
-        "Run before any server of the new release exists; one that fails stops the rollout.",
+        "Run before any server of the new release exists; a failed job stops the rollout.",
       ),
-      after: jobList().describe(
-        "Run when the new servers have all the traffic; one that fails fails the rollout.",
-      ),
+      after: jobList().describe("Run when the new servers have all traffic; a failed job fails the rollout."),
     },
     { error: "a mapping with before or after" },
   )
-  .describe("Work that each deploy does once, one job after the other; a rollback runs none.");
+  .describe("Jobs that each deploy runs once, one after the other; a rollback runs none.");
 
 const name = (what: string) =>
   leaf.text({
@@ -586,11 +580,11 @@ export const documentSchema = z.strictObject(
           error: "a name of lower-case letters, digits and hyphens, a letter first",
         }),
         z.record(z.string(), z.unknown(), { error: "a mapping with the keys that differ" }),
-        { error: "a mapping from names of environments to what differs there" },
+        { error: "a mapping from names of environments to their differences" },
       )
       .prefault({})
       .describe(
-        "By name, what differs there: merged over the rest at every depth; lists replace, `null` removes a key.",
+        "The differences of each environment: merged over the other keys at every depth; lists replace, `null` removes a key.",
       ),
   },
   { error: "a mapping" },
@@ -598,7 +592,7 @@ export const documentSchema = z.strictObject(
 
 export type SpecDocument = z.output<typeof documentSchema>;
 
-/** Where a number or a boolean stands for the text that the user wrote: `1.10` is a version, not 1.1. */
+/** Where a number or a boolean means the text that the user wrote: `1.10` is a version, not 1.1. */
 const writtenAsText = [
   "image.version",
   "image.user",

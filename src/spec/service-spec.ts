@@ -17,7 +17,7 @@ import type { SpecDocument } from "./schema.ts";
 
 type Found = Omit<ProjectFiles, "breaches">;
 
-/** A valid document in the words of the domain. Paths come from `files`, where they were looked up. */
+/** A valid document as the domain's types. `files` has the looked-up paths. */
 export function toServiceSpec(
   document: SpecDocument,
   environment: string | undefined,

@@ -1,14 +1,14 @@
 import type { Breach, RuleInput } from "./rules.ts";
 
-/** Options of sources.list(5) that let apt take what nobody has signed, or signed weakly. */
+/** Options of sources.list(5) that let apt accept unsigned or weakly signed data. */
 const unsigned =
   /^(trusted|allow-insecure|allow-weak|allow-downgrade-to-insecure)[+-]?=(?!(no|false|without|off|disable|0)$)/i;
-/** Methods of apt that fetch over a network and run no program of the machine. */
+/** Methods of apt that fetch over a network and do not run programs of the machine. */
 const network = ["http", "https"];
-/** Those that read what lies on this machine, as root. */
+/** Methods that read files of this machine, as root. */
 const local = ["file", "copy", "cdrom"];
 
-/** A kiln.yaml may come from anywhere, and apt runs as root: what gives up signatures or reads local files is said apart. */
+/** A kiln.yaml may come from anywhere, and apt runs as root: to skip signatures or read local files needs `allowSources`. */
 export function* sourcesAllowed({ document: { image } }: RuleInput): Generator<Breach> {
   for (const [index, line] of (image?.sources ?? []).entries()) {
     const [, options = "", method = ""] = /^deb(?: +\[([^\]]+)\])? +([^:]+):/.exec(line) ?? [];
@@ -17,8 +17,8 @@ export function* sourcesAllowed({ document: { image } }: RuleInput): Generator<B
     if (option !== undefined && !image?.allowSources.includes("unsigned")) {
       yield {
         path,
-        message: `\`${option}\` gives up what a signature would prove; expected a source that is signed.`,
-        hint: "Name its key with `[signed-by=/etc/apt/keyrings/NAME.gpg]`, or allow it: `allowSources: [unsigned]`.",
+        message: `\`${option}\` turns signature checks off; expected a signed source.`,
+        hint: "Name the key with `[signed-by=/etc/apt/keyrings/NAME.gpg]`, or allow unsigned sources: `allowSources: [unsigned]`.",
       };
     }
     if (network.includes(method.toLowerCase())) continue;
@@ -28,7 +28,7 @@ export function* sourcesAllowed({ document: { image } }: RuleInput): Generator<B
       yield {
         path,
         message: `\`${method}:\` reads files of this machine; expected http: or https:.`,
-        hint: "If that is meant, allow it: `allowSources: [local]`.",
+        hint: "To allow that, add `allowSources: [local]`.",
       };
     }
   }

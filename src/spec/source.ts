@@ -7,16 +7,17 @@ import { readInside } from "../lib/read-inside.ts";
 const largestSpecBytes = 1024 * 1024;
 
 /**
- * The text of a `kiln.yaml`, without its byte order mark. Reads no more than the largest size allowed, so that a
- * device or a pipe given by mistake ends too. Throws `path_escapes` for a link that leads out of its folder, `spec_unreadable`, or `spec_invalid` for what is no UTF-8 text.
+ * The text of a `kiln.yaml`, without its byte order mark. Reads no more than the largest size allowed, so that
+ * reading a device or a pipe by mistake ends too. Throws `path_escapes` for a link that leads out of its folder,
+ * `spec_unreadable`, or `spec_invalid` for anything but UTF-8 text.
  */
 export async function readSpecText(file: string): Promise<string> {
   const bytes = await readBounded(file);
   if (bytes.length > largestSpecBytes) {
     throw wrongBytes(
       file,
-      "The file is larger than 1 MiB; expected less.",
-      "Split it: a file may hold one service, and Kiln reads one file at a time.",
+      "The file is larger than 1 MiB; expected at most 1 MiB.",
+      "Split the file, for example into one file per service: Kiln reads one file at a time.",
     );
   }
   if (!isUtf8(bytes)) throw notUtf8(file, bytes);
@@ -37,13 +38,13 @@ function unreadable(file: string, cause: unknown): unknown {
   if (isErrno(cause, "ENOENT") || isErrno(cause, "ENOTDIR")) {
     return problem(
       `${file} does not exist.`,
-      "`kiln init` writes one for this folder; --file names another.",
+      "`kiln init` writes one for this folder; `--file FILE` names another file.",
     );
   }
   if (isErrno(cause, "EISDIR"))
     return problem(`${file} is a folder.`, `Name the file: ${file.replace(/\/+$/, "")}/kiln.yaml.`);
   if (isErrno(cause, "EACCES"))
-    return problem(`${file} cannot be read: permission denied.`, "Make it readable for this user.");
+    return problem(`${file} cannot be read: permission denied.`, "Make the file readable for this user.");
   return cause;
 }
 

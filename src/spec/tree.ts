@@ -1,6 +1,6 @@
 /**
- * A YAML document as Kiln looks at it: maps, lists and scalars, each with its place in the text and the path that
- * the user wrote it under. Anchors, tags and other powers of YAML are gone by then.
+ * A YAML document as Kiln sees it: maps, lists and scalars, each with its place in the text and the path that
+ * the user wrote it under. Anchors, tags and other features of YAML are already refused.
  */
 export type Tree = MapTree | ListTree | ScalarTree | BrokenTree;
 
@@ -10,7 +10,7 @@ export type Path = readonly (string | number)[];
 interface Written {
   /** Where the value starts: characters from the start of the file. */
   readonly offset: number;
-  /** As it stands in the file; in a merged tree it may differ from the path that leads here. */
+  /** The path as in the file; in a merged tree it may differ from the path that leads here. */
   readonly path: Path;
 }
 
@@ -36,14 +36,14 @@ export interface ScalarTree extends Written {
   readonly text: string;
 }
 
-/** Something already reported, whose value nobody knows. */
+/** Something already reported, with an unknown value. */
 export interface BrokenTree extends Written {
   readonly kind: "broken";
 }
 
 /**
  * `overlay` merged over `base`: maps key by key, at every depth; scalars and lists replace. A written-out `null`
- * removes the key. Whatever comes out of the overlay keeps its own place and path.
+ * removes the key. Values from the overlay keep their own place and path.
  */
 export function merge(base: MapTree, overlay: MapTree): MapTree {
   const entries = new Map(base.entries);
@@ -57,7 +57,7 @@ export function merge(base: MapTree, overlay: MapTree): MapTree {
   return { ...base, entries };
 }
 
-/** `key:` with nothing behind it is no removal but a value forgotten. */
+/** `key:` with nothing after it is a forgotten value, not a removal. */
 function removes(tree: Tree): boolean {
   return tree.kind === "scalar" && tree.value === null && tree.text !== "";
 }
@@ -82,11 +82,11 @@ export function toValue(tree: Tree, asWritten: (path: Path) => boolean, path: Pa
   }
 }
 
-/** What lies at a path, as far as the tree goes that way. */
+/** The value at a path, as far as the tree contains the path. */
 export interface Spot {
-  /** Undefined when there is nothing at the path itself. */
+  /** Undefined when the tree has no value at the path itself. */
   readonly tree: Tree | undefined;
-  /** Where to point: the key or item, or the deepest one that exists on the way. */
+  /** The place for a message: the key or item, or the deepest existing one on the path. */
   readonly offset: number;
   /** The path as the user wrote it. */
   readonly path: Path;

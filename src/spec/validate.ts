@@ -9,9 +9,9 @@ import { issueFindings } from "./words.ts";
 export interface Variant {
   readonly environment: string | undefined;
   readonly tree: MapTree;
-  /** Undefined when something in it is wrong. */
+  /** Undefined when it has a problem. */
   readonly document: SpecDocument | undefined;
-  /** The sections that are valid by themselves. */
+  /** The sections that are valid on their own. */
   readonly sections: Partial<SpecDocument>;
 }
 
@@ -24,7 +24,7 @@ export interface ValidatedDocument {
 
 const keys = knownKeys();
 
-/** Validates the document by itself and with each of its environments, so that a mistake in one shows before its day. */
+/** Validates the document alone and with each of its environments, so that a mistake in one shows before its first use. */
 export function validateDocument(root: MapTree): ValidatedDocument {
   const findings: Finding[] = [];
   const base = validate(root, undefined, findings);
@@ -65,7 +65,7 @@ function ruleFindings(tree: MapTree, document: Partial<SpecDocument>): Finding[]
   }));
 }
 
-/** The sections of an invalid document that are valid by themselves. */
+/** The sections of an invalid document that are valid on their own. */
 function validSections(value: unknown): Partial<SpecDocument> {
   const record = value as Record<string, unknown>;
   const sections = Object.entries(documentSchema.shape).flatMap(([key, schema]) => {
@@ -84,7 +84,7 @@ function misplacedKeys(overlay: MapTree): Finding[] {
   return ["service", "environments"].flatMap((key) => {
     const entry = overlay.entries.get(key);
     if (!entry) return [];
-    const message = `\`${pathText([...overlay.path, key])}\` cannot differ by environment; expected it at the top of the document only.`;
+    const message = `\`${pathText([...overlay.path, key])}\` cannot differ by environment; expected it only at the top of the document.`;
     return [{ offset: entry.keyOffset, message, hint: "Remove it here." }];
   });
 }

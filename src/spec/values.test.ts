@@ -114,7 +114,7 @@ test.each(matching)("%s", (_, pattern, yes, no) => {
   expect(no.filter((text) => pattern.test(text))).toEqual([]);
 });
 
-test("numbers of users end before the one that means no change", () => {
+test("user numbers end before the one that means no change", () => {
   expect(v.userInRange("4294967294:0")).toBe(true);
   expect(v.userInRange("0:4294967295")).toBe(false);
 });

@@ -1,6 +1,6 @@
 import { driftKinds } from "../domain/drift.ts";
 
-/** The small grammars of kiln.yaml. Each parser returns undefined for what is not of its grammar; `schema.ts` says so. */
+/** The small grammars of kiln.yaml. Each parser returns undefined for text outside its grammar; `schema.ts` reports that. */
 
 const unitMs = { h: 3_600_000, m: 60_000, s: 1000, ms: 1 } as const;
 
@@ -43,10 +43,10 @@ export const containerPathPattern = /^(\/(?!\.{1,2}(\/|$))[^/]+)+$/;
 /** The same, or `/`. */
 export const targetPathPattern = new RegExp(`^/$|${containerPathPattern.source}`);
 
-/** Of any form, but not so long that the router could not take it. */
+/** Of any form, but short enough for the router. */
 export const machinePathPattern = /^[^~].{0,999}$/u;
 
-/** The path that was probably meant, or undefined when it cannot be told. */
+/** The path that was probably meant, or undefined when that is unknown. */
 export function normalisedPath(text: string): string | undefined {
   const parts = text.split("/").filter((part) => part !== "" && part !== ".");
   return parts.length === 0 || parts.includes("..") ? undefined : `/${parts.join("/")}`;
@@ -83,10 +83,10 @@ export const httpPathPattern = /^\/[A-Za-z0-9._~!$&'()*+,;=:@%/?-]{0,2000}$/;
 
 export const envNamePattern = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
-/** Names of files and of environment variables alike. */
+/** Names of files and of environment variables. */
 export const secretNamePattern = /^[A-Z][A-Z0-9_]{0,63}$/;
 
-/** As in `domain/ids.ts`: no dots, so that a service key can be taken apart again. */
+/** As in `domain/ids.ts`: no dots, so that a service key can be split again. */
 export const namePattern = /^[a-z][a-z0-9-]{0,31}$/;
 
 /** A kind of drift, optionally with a pattern for its subject. */

@@ -8,7 +8,7 @@ type Issue = z.core.$ZodIssue;
 /** Keys of every mapping of the spec, by the mapping's path: `image` -> version, from, ... Lists count as `[]`. */
 export type KnownKeys = ReadonlyMap<string, readonly string[]>;
 
-/** zod's issues in Kiln's words. What lies below something already reported is left out. */
+/** zod's issues in Kiln's words, without issues below a value that is already reported. */
 export function issueFindings(issues: readonly Issue[], root: Tree, keys: KnownKeys): Finding[] {
   return issues.flatMap((issue) => {
     const path = issue.path.map((step) => (typeof step === "symbol" ? String(step) : step));
@@ -30,7 +30,7 @@ export function issueFindings(issues: readonly Issue[], root: Tree, keys: KnownK
   });
 }
 
-/** Whether a value is not even of the kind (text, mapping) that this branch of a union is for. */
+/** Whether a value is not of the kind (text, mapping) that this branch of a union is for. */
 function isOtherKind(issue: Issue): boolean {
   return issue.code === "invalid_type" && issue.path.length === 0;
 }
@@ -71,8 +71,8 @@ function generalHint(issue: Issue, tree: Tree): string | undefined {
 
 function emptyHint(issue: Issue): string {
   const isMap = issue.code === "invalid_type" && /^(object|record)$/.test(issue.expected);
-  if (isMap) return "Write its keys below it, indented, or `{}` where there are none.";
-  return "Write a value behind the colon, or remove the key.";
+  if (isMap) return "Write its keys below it, indented, or `{}` if there are none.";
+  return "Write a value after the colon, or remove the key.";
 }
 
 function unknownKey(spot: Spot, parent: Path, key: string, known: KnownKeys): Finding {
@@ -96,7 +96,7 @@ function keyHint(key: string, siblings: readonly string[], known: KnownKeys): st
   return meant && `Did you mean \`${meant}\`?`;
 }
 
-/** Words that other tools use for what Kiln has under another name. */
+/** Words of other tools for things that have another name in Kiln. */
 const synonyms: ReadonlyMap<string, string> = new Map([
   ["replicas", "servers.count"],
   ["instances", "servers.count"],

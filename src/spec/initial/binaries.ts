@@ -11,7 +11,7 @@ export async function recogniseGo(folder: FolderView, service: string): Promise<
   return staticBinary(service, binary, "Go", `CGO_ENABLED=0 go build -o ${binary} ${main}`);
 }
 
-/** As `go build` is told of it; the first one where `cmd/` has several. */
+/** The argument for `go build`; the first package if `cmd/` has several. */
 async function mainPackage(folder: FolderView): Promise<string | undefined> {
   for (const name of folder.files) {
     if (!name.endsWith(".go") || name.endsWith("_test.go")) continue;
@@ -40,14 +40,14 @@ function packageName(manifest: string): string | undefined {
   return /^name\s*=\s*"([\w-]+)"/m.exec(section)?.[1];
 }
 
-/** A program that needs nothing but itself. */
+/** A program that needs no other files. */
 function staticBinary(service: string, binary: string, language: string, build: string): Recipe {
   return {
-    about: `A ${language} program, statically linked, and nothing else.`,
+    about: `Only a statically linked ${language} program.`,
     todo: `Build it first: \`${build}\`.`,
     notes: (suite) => [
       `Built by: ${build}`,
-      "Nothing else is in the image. What asks others by HTTPS, or needs time zones, takes instead:",
+      "The image contains nothing else. A program that calls other servers by HTTPS, or needs time zones, uses instead:",
       `  from: debian:${suite}`,
       "  packages: [ca-certificates, tzdata]",
     ],

@@ -1,12 +1,12 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 
-/** What lies directly in a folder: regular files and folders that are not hidden. Links are left out. */
+/** The regular files and folders directly in a folder, without hidden ones and links. */
 export interface FolderView {
   readonly path: string;
   readonly files: ReadonlySet<string>;
   readonly folders: ReadonlySet<string>;
-  /** Every name that is taken, of whatever kind. */
+  /** Every existing name, of any kind. */
   readonly taken: ReadonlySet<string>;
 }
 
@@ -22,16 +22,16 @@ export async function viewFolder(path: string): Promise<FolderView> {
   };
 }
 
-/** The text of a file in the folder, or undefined when there is none that can be read. */
+/** The text of a file in the folder, or undefined when it is missing or unreadable. */
 export async function readIn(folder: FolderView, name: string): Promise<string | undefined> {
   try {
     return await readFile(join(folder.path, name), "utf8");
   } catch {
-    return undefined; // a guess about a folder must not fail on what it cannot read
+    return undefined; // a guess about a folder must not fail on an unreadable file
   }
 }
 
-/** The first of these names that is not taken. */
+/** The first of these names that does not exist. */
 export function freeName(folder: FolderView, ...names: readonly [string, ...string[]]): string {
   return names.find((name) => !folder.taken.has(name)) ?? names[0];
 }

@@ -35,7 +35,7 @@ async function init(): Promise<ServiceSpec> {
 
 const targets = (spec: ServiceSpec) => spec.image.files.map((file) => file.to);
 
-test("an empty folder gets a page to begin with", async () => {
+test("an empty folder gets a starter page", async () => {
   const spec = await init();
   expect(spec).toMatchObject({ service: "my-shop", image: { packages: ["nginx"], user: "www-data" } });
   expect(targets(spec)).toEqual(["/srv/www", "/etc/nginx/nginx.conf"]);
@@ -43,14 +43,14 @@ test("an empty folder gets a page to begin with", async () => {
 });
 
 describe("a site", () => {
-  test("in a folder of its own", async () => {
+  test("in a separate folder", async () => {
     await put({ "public/index.html": "", "site/notes.md": "" });
     const spec = await init();
     expect(spec.image.files[0]).toMatchObject({ from: join(folder, "public"), to: "/srv/www" });
     expect(spec.health.check).toEqual({ kind: "http", path: "/" });
   });
 
-  test("right here: only what belongs on the web goes into the image", async () => {
+  test("in the project folder: only web files go into the image", async () => {
     await put({
       "index.html": "",
       "a b: #1.css": "",
@@ -70,7 +70,7 @@ describe("a site", () => {
     ]);
   });
 
-  test("an nginx.conf that is there already is left alone", async () => {
+  test("an existing nginx.conf stays unchanged", async () => {
     await put({ "index.html": "", "nginx.conf": "theirs" });
     await init();
     expect(await readFile(join(folder, "nginx.conf"), "utf8")).toBe("theirs");
@@ -99,13 +99,13 @@ describe("a Node.js program", () => {
     expect(targets(spec)).toEqual(["/app/src", "/app/app.mjs", "/app/package.json", "/app/server.js"]);
   });
 
-  test("a package.json that starts nothing is no program", async () => {
+  test("a package.json that starts nothing is not a program", async () => {
     await put({ "package.json": "not json", "dist/index.html": "" });
     expect((await init()).image.packages).toEqual(["nginx"]);
   });
 });
 
-test("a Python program, with Debian's names for what it needs", async () => {
+test("a Python program, with Debian's names of its requirements", async () => {
   await put({
     "requirements.txt": "# web\nFlask==3.0\npython_dateutil\n-r more.txt\n",
     "main.py": "",
@@ -119,7 +119,7 @@ test("a Python program, with Debian's names for what it needs", async () => {
   expect(text).toContain("  # python3-flask, python3-dateutil\n");
 });
 
-describe("a program that is compiled", () => {
+describe("a compiled program", () => {
   const headOf = async () => (await initialSpec(folder)).about;
 
   test.each([
@@ -154,7 +154,7 @@ describe("a program that is compiled", () => {
   });
 });
 
-describe("a project of a known kind that nobody can tell how to run", () => {
+describe("a project of a known kind without a known way to run it", () => {
   test.each([
     ["go.mod", "from: scratch"],
     ["Cargo.toml", "from: scratch"],

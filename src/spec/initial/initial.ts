@@ -9,16 +9,16 @@ import { withoutSupport } from "./unsupported.ts";
 import { specText } from "./yaml.ts";
 
 export interface InitialFiles {
-  /** What the folder was taken for, and what is left to do, in a sentence or two. */
+  /** What kind of project the folder is, and what is left to do, in a sentence or two. */
   readonly about: string;
-  /** Paths relative to the folder; `kiln.yaml` is the first. Only kiln.yaml may exist already: the caller looks. */
+  /** Paths relative to the folder; `kiln.yaml` is the first. Only kiln.yaml may already exist: the caller checks. */
   readonly files: readonly { readonly path: string; readonly text: string }[];
 }
 
 /**
- * What `kiln init` writes for a folder, by what lies in it: a Go, Rust, Node.js or Python program, a site, or else a page
- * to begin with, and what to put instead where that is not what the project is. It is valid and can be built as it is, once what
- * has to be compiled is; the router listens on `listen`. Writes nothing itself.
+ * What `kiln init` writes for a folder, depending on its content: a Go, Rust, Node.js or Python program, a site, or else a
+ * starter page, with comments on what to change if the project is something else. The result is valid and can be built as
+ * it is, after any compilation; the router listens on `listen`. Writes no files itself.
  */
 export async function initialSpec(folder: string, listen = 8080): Promise<InitialFiles> {
   const view = await viewFolder(folder);
@@ -35,7 +35,7 @@ export async function initialSpec(folder: string, listen = 8080): Promise<Initia
   return { about, files: [{ path: "kiln.yaml", text }, ...recipe.extra] };
 }
 
-/** This machine's own suite where it runs Debian, as its package sources fit that one (os-release(5)). */
+/** This machine's suite if it runs Debian, because its package sources are for that suite (os-release(5)). */
 async function debianSuite(): Promise<string> {
   const release = (await readTextIfExists("/etc/os-release")) ?? "";
   const isDebian = /^ID="?debian"?$/m.test(release);

@@ -44,7 +44,7 @@ function withoutDot(path: string): string {
   return path.replace(/^\.\//, "");
 }
 
-/** A plain path inside the folder, of what goes into the image. */
+/** A plain path inside the folder, of a file for the image. */
 function isUsable(path: string): boolean {
   return /^[\w-][\w.-]*(\/[\w-][\w.-]*)*$/.test(path) && !notForServers.test(path.split("/")[0] ?? "");
 }
@@ -75,7 +75,7 @@ export async function recognisePython(folder: FolderView): Promise<Recipe | unde
   };
 }
 
-/** requirements.txt speaks of another world of packages: say what the same are probably called here. */
+/** requirements.txt uses names of another package system: add Debian's probable names for them. */
 function pythonNotes(requirements: string | undefined): string[] {
   const names = (requirements ?? "")
     .split("\n")
@@ -85,7 +85,7 @@ function pythonNotes(requirements: string | undefined): string[] {
     .filter((name) => packageNamePattern.test(name));
   if (names.length === 0) return [];
   const debian = names.map((name) => `python3-${name.replace(/^python3?-/, "")}`);
-  return ["requirements.txt needs more; Debian's names for it are usually:", debian.join(", ")];
+  return ["requirements.txt lists more packages; Debian's names for them are usually:", debian.join(", ")];
 }
 
 /** What all programs share: the files of the folder in /app, and no privileges. */

@@ -1,16 +1,16 @@
-/** What a folder was recognised as: everything that differs between the specs that `kiln init` writes. */
+/** The kind of a folder: everything that differs between the specs that `kiln init` writes. */
 export interface Recipe {
-  /** What the folder was taken for: one sentence for the head of the file. */
+  /** What kind of project it is: one sentence for the head of the file. */
   readonly about: string;
-  /** What is left for the user to do before a deploy: one sentence for the terminal. Absent: nothing. */
+  /** What the user must do before a deploy: one sentence for the terminal. Absent: nothing. */
   readonly todo?: string;
-  /** Lines of comment below the head, for the Debian suite that the file would name. */
+  /** Comment lines below the head, for the Debian suite that the file would name. */
   readonly notes: (suite: string) => readonly string[];
   /** `debian`: the suite of this machine. */
   readonly from: "debian" | "scratch";
   /** Only of a Debian base. */
   readonly packages: readonly string[];
-  /** Lines of comment above `packages`. */
+  /** Comment lines above `packages`. */
   readonly packageNotes: readonly string[];
   readonly files: readonly { readonly from: string; readonly to: string }[];
   readonly user: string;
@@ -19,8 +19,8 @@ export interface Recipe {
   readonly env: Readonly<Record<string, string>>;
   readonly memory: string;
   readonly writable: readonly string[];
-  /** Path for the HTTP check; undefined: a TCP check, as nobody knows what the service answers. */
+  /** Path for the HTTP check; undefined: a TCP check, because the paths of the service are unknown. */
   readonly http: string | undefined;
-  /** Files to write beside kiln.yaml. */
+  /** Files to write next to kiln.yaml. */
   readonly extra: readonly { readonly path: string; readonly text: string }[];
 }

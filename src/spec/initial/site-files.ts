@@ -24,7 +24,7 @@ http {
   uwsgi_temp_path /tmp/uwsgi;
   scgi_temp_path /tmp/scgi;
 
-  # All files of an image carry the same time, so time says nothing about what has changed.
+  # All files of an image carry the same time, so the time does not show which files have changed.
   etag off;
   if_modified_since off;
   add_header Cache-Control no-cache;

@@ -24,12 +24,10 @@ export async function recogniseSite(folder: FolderView): Promise<Recipe | undefi
   return site(folder, "The pages of this folder, served by nginx.", files);
 }
 
-/** For a folder that looks like nothing known: a page to begin with. */
+/** For an unknown kind of folder: a starter page. */
 export function starterSite(folder: FolderView): Recipe {
   const name = freeName(folder, "site", "www", "welcome", "kiln-site");
-  const recipe = site(folder, "A page to begin with, served by nginx.", [
-    { from: `./${name}`, to: "/srv/www" },
-  ]);
+  const recipe = site(folder, "A starter page, served by nginx.", [{ from: `./${name}`, to: "/srv/www" }]);
   return { ...recipe, extra: [...recipe.extra, { path: `${name}/index.html`, text: starterPage }] };
 }
 

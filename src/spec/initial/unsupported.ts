@@ -1,25 +1,25 @@
 import type { FolderView } from "./folder.ts";
 import type { Recipe } from "./recipe.ts";
 
-/** A kind of project that is known by a file of it, where too little else is there to tell how it is run. */
+/** A kind of project that a file identifies, when the other files do not show how to run it. */
 interface Kind {
   readonly sign: string;
-  /** Why it was not taken for a program: the rest of a sentence that begins with the file. */
+  /** Why it is not a program that Kiln can run: the rest of a sentence that begins with the file name. */
   readonly lack: string;
-  /** What to put into kiln.yaml in place of the page: lines of comment. */
+  /** What to put into kiln.yaml instead of the page, as comment lines. */
   readonly instead: (suite: string) => readonly string[];
 }
 
 const python = (suite: string) => [
   `from: debian:${suite}`,
-  "packages: [python3]   # and what it imports, as Debian calls it: python3-flask",
+  "packages: [python3]   # and Debian's names of the imports, such as python3-flask",
   "files: [{ from: ./src, to: /app }]",
   "command: [python3, /app/main.py]   # its port is `servers.port`",
 ];
 
 const binary = (build: string) => () => [
   "from: scratch",
-  `files: [{ from: ./NAME, to: /NAME }]   # made by: ${build}`,
+  `files: [{ from: ./NAME, to: /NAME }]   # built by: ${build}`,
   "user: 65534",
   "command: [/NAME]   # its port is `servers.port`",
 ];
@@ -27,31 +27,31 @@ const binary = (build: string) => () => [
 const kinds: readonly Kind[] = [
   {
     sign: "go.mod",
-    lack: "is there, but no `package main` here or in cmd/",
+    lack: "exists, but there is no `package main` here or in cmd/",
     instead: binary("CGO_ENABLED=0 go build -o NAME ./PACKAGE"),
   },
   {
     sign: "Cargo.toml",
-    lack: "is there, but no package with a src/main.rs",
+    lack: "exists, but there is no package with a src/main.rs",
     instead: binary("cargo build --release --target x86_64-unknown-linux-musl"),
   },
   {
     sign: "package.json",
     lack: "names no file that Node.js could start (`main`, or `scripts.start` with `node FILE`)",
     instead: (suite) => [
-      "a program (compile what has to be, such as TypeScript, before `kiln deploy`):",
+      "a program (compile it first if needed, for example TypeScript):",
       `  from: debian:${suite}`,
       "  packages: [nodejs]",
       "  files: [{ from: ./dist, to: /app/dist }, { from: ./node_modules, to: /app/node_modules }]",
       "  command: [node, /app/dist/server.js]   # its port is `servers.port`",
-      "a site that is built: run its build, and name the folder in `files` instead of the page's.",
+      "a site with a build step: run the build, and name its output folder in `files`.",
     ],
   },
-  { sign: "requirements.txt", lack: "is there, but no .py file beside it", instead: python },
-  { sign: "pyproject.toml", lack: "is there, but no .py file beside it", instead: python },
+  { sign: "requirements.txt", lack: "exists, but there is no .py file next to it", instead: python },
+  { sign: "pyproject.toml", lack: "exists, but there is no .py file next to it", instead: python },
 ];
 
-/** The same recipe, which says that it is not what the project is, and what to put instead. */
+/** The same recipe, with comments that it does not fit the project and what to put instead. */
 export function withoutSupport(folder: FolderView, recipe: Recipe): Recipe {
   const kind = kinds.find(({ sign }) => folder.files.has(sign));
   if (kind === undefined) return recipe;

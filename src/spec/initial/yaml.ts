@@ -2,12 +2,12 @@ import type { Recipe } from "./recipe.ts";
 
 /** The commented kiln.yaml of a recipe. */
 export function specText(service: string, suite: string, recipe: Recipe, listen: number): string {
-  return `# ${recipe.about} \`kiln deploy\` makes it so. Every key: Kiln's docs/kiln-yaml.md
+  return `# ${recipe.about} \`kiln deploy\` deploys it. All keys: docs/kiln-yaml.md of Kiln
 ${comments(recipe.notes(suite))}\
 service: ${service}
 
 image:
-  # version: 1.0.0   # without one: from git, otherwise a counter
+  # version: 1.0.0   # default: from git, else a counter
 ${baseLines(suite, recipe)}\
   files:
 ${recipe.files.map(({ from, to }) => `    - { from: ${scalar(from)}, to: ${scalar(to)} }\n`).join("")}\
@@ -18,10 +18,10 @@ servers:
   count: 2
   port: ${recipe.port}   # where the process listens
 ${envLines(recipe.env)}  memory: ${recipe.memory}
-  writable: ${flow(recipe.writable)}   # in memory; all else is read-only
+  writable: ${flow(recipe.writable)}   # in memory; everything else is read-only
 
 health:
-${recipe.http === undefined ? "  tcp: true   # better, where there is such a path: `http: /healthz`" : `  http: ${recipe.http}`}
+${recipe.http === undefined ? "  tcp: true   # better, if the service has such a path: `http: /healthz`" : `  http: ${recipe.http}`}
 
 traffic:
   listen: ${listen}   # port of this machine
@@ -57,7 +57,7 @@ function flow(items: readonly string[]): string {
   return `[${items.map(scalar).join(", ")}]`;
 }
 
-/** Plain where that is safe anywhere in YAML, otherwise in double quotes, whose escapes JSON shares. */
+/** Plain if that is safe anywhere in YAML, otherwise in double quotes, whose escapes JSON shares. */
 function scalar(text: string): string {
   return /^[A-Za-z./-][A-Za-z0-9_./-]*$/.test(text) ? text : JSON.stringify(text);
 }
