@@ -12,6 +12,7 @@ import { restCase } from "./cases/rest.ts";
 import { resumeCase } from "./cases/resume.ts";
 import { rollbackCase } from "./cases/rollback.ts";
 import { switchCase } from "./cases/switch.ts";
+import { peersCase } from "./peers/peers.ts";
 
 /** Every case, in the order of a whole run. */
 export const cases: readonly Case[] = [
@@ -29,4 +30,5 @@ export const cases: readonly Case[] = [
   restCase,
   driftCase,
   respondCase,
+  peersCase,
 ];

@@ -12,6 +12,8 @@ export interface Figure {
   /** At most this much; undefined: measured to understand the others. */
   readonly target: number | undefined;
   readonly samples: readonly number[];
+  /** At most so many times what this peer needs for the same work, where it is measured in the same run: that is the target then. */
+  readonly against?: { readonly peer: string; readonly times: number };
   /** From 0 to 1: this percentile stands for the figure. Absent: the median does. */
   readonly percentile?: number;
   /** What else was seen: one short sentence. */
@@ -28,6 +30,16 @@ export function figure(
   note?: string,
 ): Figure {
   return { work, by: kiln, unit, target, samples, ...(note === undefined ? {} : { note }) };
+}
+
+/** The figures with targets that follow from peers, where those were measured as well. */
+export function withPeerTargets(figures: readonly Figure[]): readonly Figure[] {
+  return figures.map((own) => {
+    const { work, against } = own;
+    const peer =
+      against && figures.find(({ by, ...f }) => f.work === work && by.startsWith(`${against.peer} `));
+    return peer && against ? { ...own, target: against.times * amountOf(peer) } : own;
+  });
 }
 
 /** The number that stands for the figure: the median or another percentile, but the sum of what was lost. */

@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
 import { cases } from "./cases.ts";
-import { amountOf, type Figure, isReached, kiln, ratioOf } from "./figure.ts";
+import { amountOf, type Figure, isReached, kiln, ratioOf, withPeerTargets } from "./figure.ts";
 import { machineFacts } from "./machine.ts";
 import { summarize } from "./stats.ts";
 import { renderTable } from "./table.ts";
@@ -8,16 +8,14 @@ import { openWorkshop, type Workshop } from "./workshop.ts";
 
 const help = `Measures Kiln on this machine. Takes some minutes; wants root, and nothing else going on.
 
-npm run bench -- [--only NAME]... [--peers] [--json]
+npm run bench -- [--only NAME]... [--json]
 
   --only NAME  only these: ${cases.map(({ name }) => name).join(", ")}
-  --peers      the same work also by what else is installed
   --json       print JSON for programs
 `;
 
 interface Asked {
   readonly only: readonly string[];
-  readonly peers: boolean;
   readonly json: boolean;
 }
 
@@ -35,7 +33,6 @@ function readArguments(): Asked | undefined {
     const { values } = parseArgs({
       options: {
         only: { type: "string", multiple: true, default: [] },
-        peers: { type: "boolean", default: false },
         json: { type: "boolean", default: false },
         help: { type: "boolean", short: "h", default: false },
       },
@@ -51,7 +48,7 @@ function readArguments(): Asked | undefined {
 }
 
 /** A case that fails does not keep the others from being measured. */
-async function measureAll({ only, peers }: Asked): Promise<{ figures: Figure[]; faults: string[] }> {
+async function measureAll({ only }: Asked): Promise<{ figures: readonly Figure[]; faults: string[] }> {
   await using workshop = await openWorkshop((words) => process.stderr.write(`  ${words}\n`));
   const figures: Figure[] = [];
   const faults: string[] = [];
@@ -66,11 +63,7 @@ async function measureAll({ only, peers }: Asked): Promise<{ figures: Figure[]; 
   for (const { name, about, run } of cases) {
     if (only.length === 0 || only.includes(name)) await measure(name, about, run);
   }
-  if (peers) {
-    const { measurePeers } = await import("./peers/peers.ts");
-    await measure("peers", "the same work by what else is installed", measurePeers);
-  }
-  return { figures, faults: [...faults, ...workshop.faults] };
+  return { figures: withPeerTargets(figures), faults: [...faults, ...workshop.faults] };
 }
 
 function print({ json }: Asked, figures: readonly Figure[], faults: readonly string[]): void {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { figure } from "./figure.ts";
+import { figure, withPeerTargets } from "./figure.ts";
 import { renderTable } from "./table.ts";
 
 test("Kiln's figures with target, ratio and verdict; others beside them", () => {
@@ -18,4 +18,12 @@ test("Kiln's figures with target, ratio and verdict; others beside them", () => 
     "the same by  work   figure     min     max  runs  against Kiln",
     "other 1.0    build  450 ms  450 ms  450 ms     1         3.0 x",
   ]);
+});
+
+test("a target that follows from a peer needs the peer in the same run", () => {
+  const own = { ...figure("start", "ms", 60, [80]), against: { peer: "plain runc", times: 1.5 } };
+  const peer = { ...figure("start", "ms", undefined, [70, 72, 90]), by: "plain runc 1.1.5" };
+  const other = { ...figure("build", "ms", undefined, [1]), by: "plain runc 1.1.5" };
+  expect(withPeerTargets([own, other, peer])).toEqual([{ ...own, target: 108 }, other, peer]);
+  expect(withPeerTargets([own, other])).toEqual([own, other]);
 });

@@ -19,7 +19,10 @@ export const createCase: Case = {
     const many = await timed(() => Promise.all(slots.map((slot) => local.create(slot))));
     const destroyed = await repeat(servers, (round) => timed(() => local.destroy(1 + round)));
     return [
-      figure("create one server", "ms", 60, single),
+      {
+        ...figure("create one server", "ms", 60, single),
+        against: { peer: "plain runc", times: 1.5 },
+      },
       figure(
         "create the first server of an image",
         "ms",

@@ -3,9 +3,12 @@ import { once } from "node:events";
 import { closeSync, openSync } from "node:fs";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { exec } from "../../src/lib/exec.ts";
 import { waitUntil } from "../../test/e2e/harness.ts";
+import { atRest, count, windowMs } from "../cases/rest.ts";
 import type { Figure } from "../figure.ts";
+import { usageOf } from "../process-stats.ts";
 import { repeat, timed } from "../stats.ts";
 import type { BaseArchive } from "./base-image.ts";
 import { dockerfileProject, type Measured, measureBuilds, type Peer, peerFigure, versionOf } from "./peer.ts";
@@ -24,6 +27,8 @@ export const measureDocker: Peer = async (base, folder) => {
 };
 
 interface Daemon extends AsyncDisposable {
+  /** Of dockerd; its containerd is a child of it. */
+  readonly pid: number | undefined;
   readonly docker: (...args: string[]) => Promise<unknown>;
   /** Why it could not be started; its own last words. */
   readonly failure: string | undefined;
@@ -55,7 +60,7 @@ async function startDaemon(own: string): Promise<Daemon> {
     ));
   await waitUntil(answers, startTimeoutMs, "dockerd answers").catch(() => child.kill("SIGTERM"));
   const failure = ended() || child.killed ? `dockerd did not start: ${await lastLine(log)}` : undefined;
-  return { docker, failure, [Symbol.asyncDispose]: () => stop(child, own, docker, ended) };
+  return { pid: child.pid, docker, failure, [Symbol.asyncDispose]: () => stop(child, own, docker, ended) };
 }
 
 function launch(args: readonly string[], log: string): ChildProcess {
@@ -95,7 +100,12 @@ async function lastLine(path: string): Promise<string> {
   return (await readFile(path, "utf8")).trim().split("\n").at(-1) ?? "";
 }
 
-async function measure({ docker }: Daemon, base: BaseArchive, own: string, by: string): Promise<Measured> {
+async function measure(
+  { docker, pid = 0 }: Daemon,
+  base: BaseArchive,
+  own: string,
+  by: string,
+): Promise<Measured> {
   const project = await dockerfileProject(base, own);
   await docker("load", "--input", base.path);
   const builds = await measureBuilds(by, project, () =>
@@ -106,5 +116,29 @@ async function measure({ docker }: Daemon, base: BaseArchive, own: string, by: s
   const started: Figure = peerFigure(by, "create one server", await repeat(10, () => timed(run)));
   const { stdout: id } = (await run()) as { stdout: string };
   const diff = await repeat(7, () => timed(() => docker("diff", id.trim())));
-  return { figures: [...builds, started, peerFigure(by, "check one server for changes", diff)] };
+  for (let running = 12; running < count; running++) await run();
+  return {
+    figures: [
+      ...builds,
+      started,
+      peerFigure(by, "check one server for changes", diff),
+      ...(await restOf(by, pid)),
+    ],
+  };
+}
+
+/** The daemons with as many containers as Kiln's controller has servers, but none of them is checked. */
+async function restOf(by: string, pid: number): Promise<readonly Figure[]> {
+  const windows = await repeat(3, async () => {
+    const before = usageOf([pid]);
+    const elapsed = await timed(() => sleep(windowMs));
+    const { cpuMs, residentBytes } = usageOf([pid]);
+    return { cpu: ((cpuMs - before.cpuMs) / elapsed) * 100, memory: residentBytes / 2 ** 20 };
+  });
+  const memory = windows.map((window) => window.memory);
+  const cpu = windows.map((window) => window.cpu);
+  return [
+    { ...peerFigure(by, atRest.memory, memory), unit: "MiB" },
+    { ...peerFigure(by, atRest.cpu, cpu), unit: "% of a core" },
+  ];
 }

@@ -2,7 +2,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { exec } from "../../src/lib/exec.ts";
 import { writeFiles } from "../../test/e2e/harness.ts";
-import type { Figure } from "../figure.ts";
+import { type Figure, kiln } from "../figure.ts";
 import { page, siteProject } from "../projects.ts";
 import { repeat, timed } from "../stats.ts";
 import type { BaseArchive } from "./base-image.ts";
@@ -41,9 +41,13 @@ export async function measureBuilds(
     return timed(build);
   });
   return [
-    peerFigure(by, "site build, nothing changed", unchanged),
-    peerFigure(by, "site build, one file changed", oneFile),
+    { ...peerFigure(by, "site build, nothing changed", unchanged), ...againstDocker(by, 1.5) },
+    { ...peerFigure(by, "site build, one file changed", oneFile), ...againstDocker(by, 1) },
   ];
+}
+
+function againstDocker(by: string, times: number): Pick<Figure, "against"> {
+  return by === kiln ? { against: { peer: "docker", times } } : {};
 }
 
 export function peerFigure(by: string, work: string, samples: readonly number[]): Figure {

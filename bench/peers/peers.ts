@@ -1,3 +1,4 @@
+import type { Case } from "../case.ts";
 import { type Figure, kiln } from "../figure.ts";
 import { siteProject } from "../projects.ts";
 import type { Workshop } from "../workshop.ts";
@@ -17,8 +18,14 @@ const peers: Readonly<Record<string, Peer>> = {
   aide: measureAide,
 };
 
+export const peersCase: Case = {
+  name: "peers",
+  about: "the same work by what else is installed",
+  run: measurePeers,
+};
+
 /** Every peer that is here works on the image that Kiln has built, so that none needs a registry. */
-export async function measurePeers(workshop: Workshop): Promise<readonly Figure[]> {
+async function measurePeers(workshop: Workshop): Promise<readonly Figure[]> {
   await using bench = await workshop.open(siteProject());
   const base = await baseArchive(bench, workshop.folder);
   const build = () => bench.installation.ok(["build"], { cwd: bench.folder });

@@ -9,9 +9,13 @@ const packages = fileURLToPath(new URL("../../../node_modules", import.meta.url)
 
 /**
  * Memory before speed: otherwise a controller that waits for weeks keeps the memory that one rollout took. The young
- * generation (in MiB) is three times 16 by default. Together the flags halve the memory after deploying 100 servers.
+ * generation (in MiB) is three times 16 by default. Together the flags halve the memory after deploying 100 servers. One thread
+ * of V8's own marks the heap in half the CPU time of the default four.
  */
-const memoryFlags = ["--max-semi-space-size=2", "--optimize-for-size"];
+const memoryFlags = ["--max-semi-space-size=2", "--optimize-for-size", "--v8-pool-size=1"];
+
+/** mallopt(3): otherwise each thread has a heap of its own and keeps the most it ever used, 20 MiB in all. */
+const oneHeap = { MALLOC_ARENA_MAX: "1" };
 
 /** How the controller's program is started: `argv[0]` is the Node.js that runs this command. */
 export function controllerArgv(...args: readonly string[]): readonly [string, ...string[]] {
@@ -23,7 +27,7 @@ export function controllerArgv(...args: readonly string[]): readonly [string, ..
  * environment must not choose what it loads, runs or trusts.
  */
 export function controllerEnv(home: string): Record<string, string> {
-  return { ...cleanEnvironment, KILN_HOME: home, ...compileCache() };
+  return { ...cleanEnvironment, ...oneHeap, KILN_HOME: home, ...compileCache() };
 }
 
 /** As in the launcher: inside the checkout when this user may write there, else none; never where others can write. */

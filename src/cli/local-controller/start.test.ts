@@ -168,6 +168,7 @@ test("the command line is this Node.js on src/main.ts, and the environment has w
     "--disable-warning=ExperimentalWarning",
     "--max-semi-space-size=2",
     "--optimize-for-size",
+    "--v8-pool-size=1",
     new URL("../../main.ts", import.meta.url).pathname,
     "probe",
   ]);
