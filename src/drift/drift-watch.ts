@@ -9,6 +9,7 @@ import { startFileCheck } from "./files.ts";
 import type { Gap } from "./gap.ts";
 import { createLedger } from "./ledger.ts";
 import { startNetworkCheck } from "./network.ts";
+import { startNetworkMonitor } from "./network-monitor.ts";
 import { startScan } from "./scan.ts";
 import { withinShare } from "./share-of-time.ts";
 import { startTrace } from "./trace.ts";
@@ -95,6 +96,7 @@ export function startDriftWatch({ sight, tag, clock, log }: DriftWatchOptions): 
     },
   });
   const network = startNetworkCheck(partsOf("network"));
+  const monitor = startNetworkMonitor({ ...partsOf("network"), changed: network.changed, missed: gap });
   const watching = startWatch({ ...partsOf("watch"), image: files.touched });
   const trace = startTrace({
     ...partsOf("trace"),
@@ -104,7 +106,7 @@ export function startDriftWatch({ sight, tag, clock, log }: DriftWatchOptions): 
     },
     missed: gap,
     unclear: tellGap,
-    listens: () => network.suspect(),
+    suspect: network.suspect,
   });
   const scan = startScan({
     ...partsOf("scan"),
@@ -138,7 +140,9 @@ export function startDriftWatch({ sight, tag, clock, log }: DriftWatchOptions): 
       gaps.clear();
       ending.abort();
       watching[Symbol.dispose]();
-      await Promise.all([trace, scan, files, network].map((detector) => detector[Symbol.asyncDispose]()));
+      await Promise.all(
+        [trace, scan, files, monitor, network].map((detector) => detector[Symbol.asyncDispose]()),
+      );
     },
   };
 }

@@ -55,14 +55,19 @@ export async function probeDrift(tag: string, prevented: readonly Fact[]): Promi
         how: "files, and loop devices, are read again slowly",
       },
       {
-        what: "leaving sockets or links in its network namespace",
-        speed: "minutes",
-        how: "compared with what its own processes hold and with what Kiln made; sooner when someone listens after a visit",
+        what: "leaving links, addresses, routes or routing rules in its network namespace",
+        speed: "seconds",
+        how: "the kernel tells; and compared with what Kiln made each minute",
       },
       {
-        what: "leaving packet filters, routes or sysctls in its network namespace",
+        what: "leaving sockets or packet filters in its network namespace",
+        speed: "minutes",
+        how: "compared with what its own processes hold and with what Kiln made; within seconds when the visit was seen",
+      },
+      {
+        what: "changing most settings (sysctls) of its network namespace",
         speed: "unseen",
-        how: "only someone who enters it can read them; entering is seen, and servers.maxAge bounds it",
+        how: "entering is seen, and servers.maxAge bounds it",
       },
       {
         what: "patching its memory through /proc, the kernel or a 32-bit system call",

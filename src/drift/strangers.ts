@@ -3,6 +3,7 @@ import { linkIfThere } from "../lib/proc.ts";
 import type { Subject } from "../platform/platform.ts";
 import { isStranger, outOfCgroup, stranger } from "./check-processes.ts";
 import type { Difference } from "./detector.ts";
+import { isOurVisit } from "./visits.ts";
 
 /** In the order in which somebody who comes in is most likely to be found by. */
 const kinds = ["mnt", "pid", "net", "uts", "ipc", "cgroup", "pid_for_children"] as const;
@@ -26,6 +27,7 @@ export function namespaceOwners(subjects: readonly Subject[]): NamespaceOwners {
  * that it is one of the server's and was taken out of its cgroup. Undefined when it is in none, or has ended.
  */
 export function judge(pid: number, owners: NamespaceOwners): readonly [Subject, Difference] | undefined {
+  if (isOurVisit(pid)) return undefined;
   for (const kind of kinds) {
     const link = linkIfThere(`/proc/${pid}/ns/${kind}`);
     if (link === undefined) return undefined;
@@ -42,7 +44,7 @@ export function judge(pid: number, owners: NamespaceOwners): readonly [Subject, 
 export function ownerOf(
   pid: number,
   owners: NamespaceOwners,
-  kind: "mnt" | "pid",
+  kind: "mnt" | "pid" | "net",
 ): Subject | "other" | undefined {
   const link = linkIfThere(`/proc/${pid}/ns/${kind}`);
   return link === undefined ? undefined : (owners.get(link) ?? "other");

@@ -5,6 +5,7 @@ import { culpritOf } from "./culprit.ts";
 import type { Difference } from "./detector.ts";
 import { judge, type NamespaceOwners, namespaceOwners, ownerOf } from "./strangers.ts";
 import type { TraceLine } from "./trace-line.ts";
+import { wasOurVisit } from "./visits.ts";
 
 /** What an event of the kernel makes a detector do; all that is told was looked up in /proc first. */
 export interface TraceReactions {
@@ -13,8 +14,11 @@ export interface TraceReactions {
   readonly mounts: (subject: Subject | undefined, pid: number) => void;
   readonly processes: (subject: Subject) => void;
   readonly entered: (pid: number) => void;
-  /** Somebody who changed namespaces lately listens: it may be in one of a server that was left again before anybody could look. */
-  readonly listens: () => void;
+  /**
+   * Something may be left in the server's network namespace: somebody is in it, or, who changed namespaces lately, listens or
+   * changes packet filters (undefined): it may be in one of any server that was left again before anybody could look.
+   */
+  readonly suspect: (subject: Subject | undefined) => void;
   readonly lost: () => void;
   /** Something may have been done to a server; nobody can tell any more. */
   readonly unclear: (reason: string) => void;
@@ -34,6 +38,8 @@ type Arguments = ReadonlyMap<string, bigint>;
 
 /** Calls that are followed to their end. */
 const failing: ReadonlySet<string> = new Set(["ptrace", "process_vm_writev", "pidfd_getfd", "prlimit64"]);
+
+const filterCalls: ReadonlySet<string> = new Set(["socket", "setsockopt"]);
 
 /** The canary alone is one every five seconds: at least five minutes on a machine where nobody else does. */
 const mostVisitors = 64;
@@ -63,7 +69,9 @@ export function createTraceEvents(reactions: TraceReactions): TraceEvents {
     visitors.add(pid);
     for (const oldest of visitors) if (visitors.size > mostVisitors) visitors.delete(oldest);
     const judged = judge(pid, owners);
-    if (judged) tell(...judged);
+    if (!judged) return;
+    tell(...judged);
+    reactions.suspect(judged[0]);
   }
 
   function attached(pid: number, cgroup: string): void {
@@ -84,6 +92,15 @@ export function createTraceEvents(reactions: TraceReactions): TraceEvents {
     pending.delete(pid);
     if (typeof outcome === "string") reactions.unclear(outcome);
     else if (subject && outcome) tell(subject, outcome);
+  }
+
+  /** Packet filters are about to be changed. */
+  function filters(pid: number): void {
+    if (wasOurVisit(pid)) return;
+    const subject = ownerOf(pid, owners, "net");
+    if (subject === undefined || subject === "other") {
+      if (visitors.has(pid)) reactions.suspect(undefined);
+    } else if (isStranger(subject, pid)) reactions.suspect(subject);
   }
 
   /** Who begins another call has ended the one before, and that would have been told if it had failed. */
@@ -122,7 +139,7 @@ export function createTraceEvents(reactions: TraceReactions): TraceEvents {
   function exited(pid: number, call: string): void {
     if (call === "setns") enteredNamespace(pid);
     else if (call === "listen") {
-      if (visitors.has(pid)) reactions.listens();
+      if (visitors.has(pid)) reactions.suspect(undefined);
     } else if (failing.has(call)) failed(pid, call);
     else mounted(pid);
   }
@@ -143,6 +160,7 @@ export function createTraceEvents(reactions: TraceReactions): TraceEvents {
       if (line.kind === "lost") reactions.lost();
       else if (line.kind === "exit") exited(line.pid, line.call);
       else if (line.kind === "attach") attached(line.attached, line.cgroup);
+      else if (line.kind === "enter" && filterCalls.has(line.call)) filters(line.pid);
       else if (line.kind === "enter") began(line);
       else if (line.kind === "oom") spared(line.pid, line.target);
       else {

@@ -8,6 +8,13 @@ import { readIfThere } from "../lib/proc.ts";
 const events: readonly { readonly event: string; readonly filter?: string; readonly needed?: true }[] = [
   { event: "syscalls/sys_exit_setns", filter: "ret == 0", needed: true },
   { event: "syscalls/sys_exit_listen", filter: "ret == 0" },
+  // packet filters: AF_NETLINK with NETLINK_NETFILTER, and IPT_, ARPT_ and EBT_SO_SET_… of setsockopt(2)
+  { event: "syscalls/sys_enter_socket", filter: "family == 16 && protocol == 12" },
+  {
+    event: "syscalls/sys_enter_setsockopt",
+    filter:
+      "(level == 0 && (optname == 64 || optname == 96 || optname == 128)) || (level == 41 && optname == 64)",
+  },
   { event: "cgroup/cgroup_attach_task", needed: true },
   ...["mount", "umount", "move_mount", "mount_setattr", "pivot_root"].map((call) => {
     return { event: `syscalls/sys_exit_${call}`, filter: "ret == 0" };

@@ -34,7 +34,7 @@ describe.skipIf(reason)("the kernel's events", () => {
       changed: (why) => changes.push(why),
       missed: () => {},
       unclear: (gap) => gaps.push(gap),
-      listens: () => {},
+      suspect: () => {},
     });
 
   beforeAll(async () => {

@@ -27,8 +27,8 @@ export interface TraceParts extends DetectorParts {
   readonly missed: (gap: Gap) => void;
   /** Called when something may have been done that leaves nothing to look at. Anybody can cause it. */
   readonly unclear: (gap: Gap) => void;
-  /** Called when a socket may have been left in a server's network namespace. */
-  readonly listens: () => void;
+  /** Called when something may be left in the server's network namespace, or in any server's. */
+  readonly suspect: (subject: Subject | undefined) => void;
 }
 
 export interface Trace extends AsyncDisposable {
@@ -81,7 +81,7 @@ export function startTrace(options: TraceParts): Trace {
     },
     entered: canary.seen,
     unclear: (reason) => options.unclear({ reason, missed: missedFiles, ms: callMs }),
-    listens: options.listens,
+    suspect: options.suspect,
     lost: () => missed("the kernel had no room for all of its events"),
     soon: (work) => later(work, callMs),
   });

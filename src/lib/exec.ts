@@ -14,6 +14,8 @@ export interface ExecOptions {
   readonly as?: { readonly uid: number; readonly gid: number };
   /** A file descriptor that takes the output; `stdout` of the result is then empty. */
   readonly output?: number;
+  /** Called with the process number as soon as there is one. */
+  readonly started?: (pid: number) => void;
   /** Exit codes that are not failures; only 0 by default. "any" leaves the decision to the caller. */
   readonly accept?: readonly number[] | "any";
 }
@@ -40,6 +42,7 @@ export function exec(argv: readonly [string, ...string[]], options: ExecOptions 
       ...options.as,
       stdio: [options.input === undefined ? "ignore" : "pipe", options.output ?? "pipe", "pipe"],
     });
+    if (child.pid !== undefined) options.started?.(child.pid);
     const out: Buffer[] = [];
     const err: Buffer[] = [];
     let stopped: KilnError | undefined;

@@ -8,7 +8,7 @@ import { systemPackages } from "./system-packages.ts";
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const starters = new Set(["exec", "spawn", "spawnSync", "execFile", "execFileSync"]);
 /** Programs that start the one that follows in their arguments. */
-const wrappers = new Set(["nsenter", "unshare", "setpriv"]);
+const wrappers = new Set(["nsenter", "unshare", "setpriv", "stdbuf"]);
 
 /** Kiln's own Node.js, programs of users within servers, and names that come from the list itself. */
 const ofOtherOrigin = new Set(["process.execPath", "program", "path"]);

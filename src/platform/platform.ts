@@ -211,9 +211,19 @@ export interface Subject {
   /** The folders of its cgroup, one for each hierarchy that it is in. */
   readonly cgroupFolders: readonly string[];
   readonly baseline: Baseline;
-  /** Links that Kiln gave its network namespace; undefined: not known. */
-  readonly links?: readonly string[];
+  /** Undefined: not known. */
+  readonly network?: ServerNetwork;
   readonly imageFiles: readonly ImageFile[];
+}
+
+/** All that Kiln has put into a server's network namespace. */
+export interface ServerNetwork {
+  readonly links: readonly string[];
+  /** IPv4, of its link to the machine. */
+  readonly address: string;
+  readonly prefixBits: number;
+  /** Where its one route leads that is not of that prefix. */
+  readonly gateway: string;
 }
 
 /** A file that a root file system is mounted from. */

@@ -11,6 +11,8 @@ import type { HostImage, Subject } from "../platform.ts";
 import { askedLimits } from "./asked-limits.ts";
 import { askedMounts } from "./asked-mounts.ts";
 import { cgroupFolders, installationCgroup, serverCgroup } from "./cgroups.ts";
+import { formatAddress, gateway } from "./network/addresses.ts";
+import { recordedNetwork } from "./network/choice.ts";
 import { insideLinks } from "./network/commands.ts";
 import type { OciConfig } from "./oci-config.ts";
 import { type HostPaths, type ServerPaths, serverPaths } from "./paths.ts";
@@ -93,9 +95,16 @@ export function subjectOf(paths: HostPaths, tag: string, record: ServerRecord): 
     cgroup: serverCgroup(tag, record.id),
     cgroupFolders: kept.cgroupFolders,
     baseline: kept.baseline,
-    links: insideLinks,
+    ...networkOf(paths, tag, record),
     imageFiles: kept.image,
   };
+}
+
+function networkOf(paths: HostPaths, tag: string, { address }: ServerRecord): Pick<Subject, "network"> {
+  const subnet = recordedNetwork(paths, tag)?.subnet;
+  if (subnet === undefined) return {};
+  const route = { prefixBits: subnet.bits, gateway: formatAddress(gateway(subnet)) };
+  return { network: { links: insideLinks, address, ...route } };
 }
 
 /** By kind, the namespaces that it was made in; none when that was not kept. */

@@ -1,0 +1,30 @@
+import { existsSync, readdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { until, whyNoContainers } from "../platform/local/test-host.ts";
+import { watchServers } from "./testing.ts";
+
+const reason = whyNoContainers();
+if (reason) console.log(`Gaps are not tested: ${reason}.`);
+
+describe.skipIf(reason)("a server that nobody could see", () => {
+  const w = watchServers();
+
+  test("may have been changed unseen when tracing was off for an instant, which is told", async () => {
+    const instances = "/sys/kernel/tracing/instances";
+    if (!existsSync(instances)) return console.log("Not tested: the kernel has no tracefs.");
+    await until(() => w().drift.tier() === "kernel");
+    const told = new Set<string>();
+    const instance = readdirSync(instances).find((name) => name === `kiln-${w().t.state.tag}`) ?? "";
+    const files = ["tracing_on", "events/syscalls/sys_exit_setns/enable"];
+    for (const file of files) {
+      told.clear();
+      await w().restart();
+      using _again = w().drift.watchGap(({ reason, ms }) => told.add(`${reason}: ${ms >= 0 && ms < 60_000}`));
+      await until(() => w().drift.tier() === "kernel");
+      for (const value of ["0", "1"]) writeFileSync(join(instances, instance, file), value);
+      await until(() => told.size > 0);
+      expect([...told][0]).toBe("somebody has written to what is traced: true");
+    }
+  });
+});

@@ -1,0 +1,85 @@
+import { afterAll, afterEach, beforeAll, beforeEach, expect } from "vitest";
+import type { DriftKind, Finding } from "../domain/drift.ts";
+import { systemClock } from "../lib/clock.ts";
+import { exec } from "../lib/exec.ts";
+import { silentLog } from "../lib/log.ts";
+import { aCall, openImages, TestHost, until } from "../platform/local/test-host.ts";
+import type { Sight, Subject } from "../platform/platform.ts";
+import { type DriftWatch, startDriftWatch } from "./drift-watch.ts";
+
+/** The server that is changed. */
+export const id = "shop-1-1-1";
+export const forever = "while :; do sleep 0.2; done";
+
+/** For each test, a real server on a real host, and everything that looks for drift. */
+export class Watched implements AsyncDisposable {
+  readonly t: TestHost;
+  sight: Sight;
+  drift: DriftWatch;
+
+  constructor(t: TestHost) {
+    this.t = t;
+    this.sight = sightOf(t.host);
+    this.drift = this.#start(this.sight);
+  }
+
+  #start(sight: Sight): DriftWatch {
+    return startDriftWatch({ sight, tag: this.t.state.tag, clock: systemClock, log: silentLog });
+  }
+
+  /** Looks again from the beginning, as a new controller does. */
+  async restart(sight: Sight = this.sight): Promise<void> {
+    await this.drift[Symbol.asyncDispose]();
+    this.drift = this.#start(sight);
+  }
+
+  subject(server = id): Subject {
+    const found = this.sight.subjects().find((each) => each.server === server);
+    if (!found) throw new Error(`${server} is not in sight`);
+    return found;
+  }
+
+  /** The first finding of that kind, about a subject that matches, as soon as it is there. */
+  async finding(kind: DriftKind, what?: string | RegExp): Promise<Finding> {
+    const find = () =>
+      this.drift
+        .findings()
+        .find((f) => f.kind === kind && (what === undefined || new RegExp(what).test(f.subject)));
+    await until(() => find() !== undefined);
+    const found = find();
+    if (!found) throw new Error("found before");
+    return found;
+  }
+
+  nsenter(...args: string[]) {
+    return exec(["nsenter", "-t", String(this.subject().process.pid), ...args]);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.drift[Symbol.asyncDispose]();
+    await this.t[Symbol.asyncDispose]();
+  }
+}
+
+export function sightOf(host: TestHost["host"]): Sight {
+  if (!host.sight) throw new Error("the local host has sight");
+  return host.sight;
+}
+
+/** Gives the `Watched` of the running test. */
+export function watchServers(): () => Watched {
+  let images: Awaited<ReturnType<typeof openImages>>;
+  let watched: Watched;
+  beforeAll(async () => {
+    images = await openImages();
+  });
+  afterAll(() => images[Symbol.dispose]());
+  beforeEach(async () => {
+    watched = new Watched(new TestHost(images));
+    await watched.t.run(id, forever, { memoryBytes: 64 << 20 });
+    await watched.drift.inspect(aCall());
+    expect(watched.drift.findings()).toEqual([]);
+  });
+  afterEach(() => watched[Symbol.asyncDispose]());
+  return () => watched;
+}
