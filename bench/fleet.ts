@@ -1,7 +1,8 @@
 import { createClient } from "../src/api/client.ts";
+import type { Client } from "../src/api/contract-types.ts";
 import { deployRequest, unbuiltRelease } from "../src/cli/deploy-request.ts";
 import { openProject } from "../src/cli/project.ts";
-import type { Accepted, DeployRequest, Operations } from "../src/controller/operations.ts";
+import type { Accepted, DeployRequest } from "../src/controller/operations.ts";
 import type { Rollout } from "../src/domain/rollout.ts";
 import { openStateFolder } from "../src/lib/state-folder.ts";
 import { waitUntil } from "../test/e2e/harness.ts";
@@ -13,7 +14,7 @@ import type { Bench, BenchOptions, Workshop } from "./workshop.ts";
 /** A deployed site with its controller, router and servers. */
 export interface Fleet extends AsyncDisposable {
   readonly bench: Bench;
-  readonly client: Operations;
+  readonly client: Client;
   readonly url: string;
   readonly count: number;
   /** A request for a release that differs from all others by one environment variable: nothing has to be built. */
@@ -40,7 +41,7 @@ export async function openFleet(
     const image = await installation.json<{ digest: string; version: string }>(["build"], { cwd: folder });
     const shape = { ...spec.shape, env: { EDITION: String(++editions) } };
     const release = await unbuiltRelease({ ...spec, shape });
-    return deployRequest(spec, release, image, "bench@example.com");
+    return deployRequest(spec, release, image);
   }
   try {
     await installation.ok(["deploy"], { cwd: folder });
@@ -59,12 +60,12 @@ export async function openFleet(
   };
 }
 
-async function complete(client: Operations, { rollout: id }: Accepted): Promise<Rollout> {
+async function complete(client: Client, { rollout: id }: Accepted): Promise<Rollout> {
   if (id === undefined) throw new Error("nothing was rolled out");
   let last: Rollout | undefined;
   await waitUntil(
     async () => {
-      last = await client.rollout(id);
+      last = await client.rollout({ id });
       return last.endedAtMs !== undefined;
     },
     settleTimeoutMs,
@@ -78,7 +79,7 @@ async function complete(client: Operations, { rollout: id }: Accepted): Promise<
 export async function untilAlone({ client, count }: Fleet, release: number): Promise<void> {
   await waitUntil(
     async () => {
-      const [status] = await client.status(service);
+      const status = await client.status({ service });
       const servers = status?.servers ?? [];
       return servers.length === count && servers.every((s) => s.release === release && s.inTraffic);
     },
@@ -127,7 +128,7 @@ export async function seeChange(fleet: Fleet, load: Load, release: number): Prom
 async function untilTrafficOn({ client }: Fleet, release: number): Promise<void> {
   await waitUntil(
     async () => {
-      const [status] = await client.status(service);
+      const status = await client.status({ service });
       return (status?.servers ?? []).every((s) => !s.inTraffic || s.release === release);
     },
     settleTimeoutMs,

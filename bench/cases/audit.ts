@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { startNotary } from "../../src/controller/notary.ts";
+import { anAsker } from "../../src/domain/testing.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 import { silentLog } from "../../src/lib/log.ts";
 import { openStateFolder } from "../../src/lib/state-folder.ts";
@@ -87,7 +88,7 @@ async function writeLog(home: string): Promise<void> {
   }));
   for (let written = 0; written < events; written += eventsPerCheckpoint) {
     store.recordServers(news, []);
-    await notary.checkpoint();
+    await notary.checkpoint({}, anAsker());
   }
   await notary.close();
 }

@@ -6,7 +6,6 @@ import { type Fleet, openFleet } from "../fleet.ts";
 import { type Answer, startLoad } from "../load.ts";
 import { service } from "../projects.ts";
 
-const by = "bench@example.com";
 const rollout = ["bake: 0s", "keepWarm: 1m", "drain: 5s"];
 const rounds = 3;
 /** Losses often come a moment after what caused them. */
@@ -22,7 +21,7 @@ export const lostCase: Case = {
     return [
       await under(fleet, "a rolling deploy", deploy),
       await under(fleet, "a rollback", async () => {
-        await fleet.complete(await fleet.client.rollback(service, undefined, by));
+        await fleet.complete(await fleet.client.rollback({ service }));
         await deploy();
       }),
       await under(fleet, "a restart of the controller", async () => {
@@ -67,6 +66,6 @@ async function killDuringDeploy(fleet: Fleet): Promise<void> {
 }
 
 async function hasServers({ client }: Fleet, release: number): Promise<boolean> {
-  const [status] = await client.status(service);
+  const status = await client.status({ service });
   return status?.servers.some((s) => s.release === release && s.state !== "creating") ?? false;
 }

@@ -63,7 +63,7 @@ async function replaceByRequest(fleet: Fleet): Promise<Replaced> {
 
 async function editAndDeploy(fleet: Fleet, round: number): Promise<Replaced> {
   const { installation, folder } = fleet.bench;
-  const [status] = await fleet.client.status(service);
+  const status = await fleet.client.status({ service });
   const release = (status?.serving?.number ?? 0) + 1;
   await edit(fleet.bench, "site/index.html", page(`${round}th`));
   return replace(fleet, async () => ({ release, completed: installation.ok(["deploy"], { cwd: folder }) }));

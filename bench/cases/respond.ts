@@ -73,7 +73,7 @@ async function respond(fleet: Fleet): Promise<Response> {
 }
 
 async function servers({ client }: Fleet): Promise<readonly ServerStatus[]> {
-  const [status] = await client.status(service);
+  const status = await client.status({ service });
   return status?.servers ?? [];
 }
 

@@ -23,7 +23,7 @@ async function deployAndReturn(fleet: Fleet): Promise<number> {
   await fleet.complete(accepted);
   using load = await watchers(fleet);
   const beganAtMs = preciseNowMs();
-  const back = await fleet.client.rollback(service, undefined, "bench@example.com");
+  const back = await fleet.client.rollback({ service });
   const completed = fleet.complete(back);
   const seen = await seeChange(fleet, load, back.release);
   await completed;

@@ -14,7 +14,7 @@ export const switchCase: Case = {
   about: `from the request until no answer is of the release before, ${switches} times to and fro between two warm groups`,
   async run(workshop) {
     await using fleet = await openFleet(workshop, { count, rollout });
-    const [status] = await fleet.client.status(service);
+    const status = await fleet.client.status({ service });
     const first = status?.serving?.number ?? 0;
     const accepted = await fleet.client.deploy(await fleet.newRelease());
     await fleet.complete(accepted);
@@ -31,7 +31,7 @@ export const switchCase: Case = {
 async function switchTo(fleet: Fleet, load: Load, release: number): Promise<number> {
   await load.take();
   const beganAtMs = preciseNowMs();
-  const back = await fleet.client.rollback(service, release, "bench@example.com");
+  const back = await fleet.client.rollback({ service, release });
   const completed = fleet.complete(back);
   const seen = await seeChange(fleet, load, release);
   await completed;

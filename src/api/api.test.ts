@@ -2,14 +2,15 @@ import { once } from "node:events";
 import { existsSync, readFileSync, renameSync } from "node:fs";
 import { createServer as createHttpServer } from "node:http";
 import { createServer } from "node:net";
+import { userInfo } from "node:os";
 import { expect, test } from "vitest";
-import type { Operations } from "../controller/operations.ts";
 import { type ErrorCode, errorCodes } from "../lib/error-codes.ts";
 import { KilnError } from "../lib/errors.ts";
 import { createClient } from "./client.ts";
 import { connectionError } from "./client-errors.ts";
-import { contract, type Route } from "./contract.ts";
-import { pathOf, paths, type RouteName } from "./contract-paths.ts";
+import { type Entry, openApiPath, requestOf, table } from "./contract.ts";
+import { answers as answerSchemas } from "./contract-answers.ts";
+import type { Asked, OperationName } from "./contract-types.ts";
 import {
   aCheckRequest,
   aDeployRequest,
@@ -18,12 +19,11 @@ import {
   anApi,
   anEvent,
   answers,
-  by,
   fakeOperations,
   rawRequest,
+  stated,
 } from "./testing.ts";
 
-const { signal } = new AbortController();
 const faultOf = async (work: Promise<unknown>): Promise<KilnError> => {
   const error = await work.then(
     () => new Error("it did not fail"),
@@ -34,116 +34,80 @@ const faultOf = async (work: Promise<unknown>): Promise<KilnError> => {
 };
 
 const anExec = {
-  ...{ server: "shop-1-1-1", command: ["sh"], reason: "it hangs", terminal: true },
-  ...{ pid: 4711, by },
+  ...{ server: "shop-1-1-1", command: ["sh"], reason: "it hangs", terminal: true, pid: 4711 },
 };
+const service = "shop";
+const server = "shop-1-1-1";
 
-const calls: readonly (readonly [keyof Operations, readonly unknown[], (client: Operations) => unknown])[] = [
-  ["check", [aCheckRequest()], (c) => c.check(aCheckRequest())],
-  ["deploy", [aDeployRequest()], (c) => c.deploy(aDeployRequest())],
-  ["preview", [aDeployRequest()], (c) => c.preview(aDeployRequest())],
-  ["rollback", ["shop", 4, by], (c) => c.rollback("shop", 4, by)],
-  ["rollback", ["shop", undefined, by], (c) => c.rollback("shop", undefined, by)],
-  ["scale", ["shop", 0, by], (c) => c.scale("shop", 0, by)],
-  ["remove", ["shop.staging", by], (c) => c.remove("shop.staging", by)],
-  ["abort", ["shop", by], (c) => c.abort("shop", by)],
-  ["pause", ["shop", by], (c) => c.pause("shop", by)],
-  ["resume", ["shop", by], (c) => c.resume("shop", by)],
-  ["promote", ["shop", by], (c) => c.promote("shop", by)],
-  ["status", [], (c) => c.status()],
-  ["status", ["shop"], (c) => c.status("shop")],
-  ["rollout", [7], (c) => c.rollout(7)],
-  ["history", ["shop"], (c) => c.history("shop")],
-  ["secrets", [undefined], (c) => c.secrets()],
-  ["secrets", ["shop"], (c) => c.secrets("shop")],
-  ["setSecret", ["shop", "DB_PASSWORD", "aGk=", by], (c) => c.setSecret("shop", "DB_PASSWORD", "aGk=", by)],
-  ["removeSecret", ["shop", "DB_PASSWORD", by], (c) => c.removeSecret("shop", "DB_PASSWORD", by)],
-  ["imagesInUse", [], (c) => c.imagesInUse()],
-  [
-    "events",
-    [{ after: 1, newest: 5, service: "shop" }],
-    (c) => allOf(c.events({ after: 1, newest: 5, service: "shop" })),
+/** What each operation is asked, at least once. */
+const asked: { readonly [Name in OperationName]: readonly Asked<Name>[] } = {
+  ...{ info: [{}], shutdown: [{}, { reason: "an upgrade" }], services: [{}], status: [{ service }] },
+  ...{ history: [{ service }], check: [aCheckRequest()], deploy: [aDeployRequest()] },
+  preview: [aDeployRequest()],
+  rollback: [{ service, release: 4, reason: "it is slow" }, { service }],
+  scale: [{ service, count: 0 }],
+  ...{ abort: [{ service }], pause: [{ service }], resume: [{ service }], promote: [{ service }] },
+  remove: [{ service: "shop.staging" }],
+  secrets: [{}, { service }],
+  setSecret: [{ service, name: "DB_PASSWORD", value: "aGk=" }],
+  removeSecret: [{ service, name: "DB_PASSWORD" }],
+  rollout: [{ id: 7 }],
+  imagesInUse: [{}],
+  events: [
+    { after: 1, newest: 5, service },
+    { sinceMs: 4, server },
+    { after: 2, follow: true },
   ],
-  [
-    "events",
-    [{ sinceMs: 4, server: "shop-1-1-1" }],
-    (c) => allOf(c.events({ sinceMs: 4, server: "shop-1-1-1" })),
-  ],
-  ["audit", [], (c) => c.audit()],
-  ["checkpoint", [], (c) => c.checkpoint()],
-  ["acceptBreaks", [anAcceptRequest], (c) => c.acceptBreaks(anAcceptRequest)],
-  ["rotateAuditKey", [by], (c) => c.rotateAuditKey(by)],
-  ["drift", [{}], (c) => c.drift({})],
-  [
-    "drift",
-    [{ server: "shop-1-1-1", inspect: true }],
-    (c) => c.drift({ server: "shop-1-1-1", inspect: true }),
-  ],
-  ["evidence", [], (c) => c.evidence()],
-  ["evidenceOf", ["shop-1-1-1"], (c) => c.evidenceOf("shop-1-1-1")],
-  [
-    "exportEvidence",
-    ["shop-1-1-1", expect.any(AbortSignal)],
-    (c) => allOf(c.exportEvidence("shop-1-1-1", signal)),
-  ],
-  ["destroyServer", ["shop-1-1-1", by], (c) => c.destroyServer("shop-1-1-1", by)],
-  ["reproduce", ["shop-1-1-1", by], (c) => c.reproduce("shop-1-1-1", by)],
-  ["exec", [anExec], (c) => c.exec(anExec)],
-  ["endExec", [7, 137], (c) => c.endExec(7, 137)],
-  [
-    "logs",
-    ["shop-1-1-1", { tail: 3 }, expect.any(AbortSignal)],
-    (c) => allOf(c.logs("shop-1-1-1", { tail: 3 }, signal)),
-  ],
-  ["info", [], (c) => c.info()],
-  ["shutdown", [], (c) => c.shutdown()],
-];
+  ...{ audit: [{}], checkpoint: [{}], acceptBreaks: [anAcceptRequest], rotateAuditKey: [{}] },
+  drift: [{}, { server, inspect: true }],
+  ...{ evidence: [{}], evidenceOf: [{ server }], exportEvidence: [{ server }] },
+  ...{ destroyServer: [{ server }], reproduce: [{ server }], exec: [anExec] },
+  endExec: [{ session: 7, exitCode: 137 }],
+  logs: [{ server, tail: 3 }],
+};
+const calls = Object.entries(asked).flatMap(([name, all]) => all.map((one) => [name, one] as const));
 
-test.each(calls)("%s arrives as it was asked, and its answer as it was given", async (name, args, call) => {
+type Call = (asked: object, how?: object) => Promise<unknown> | AsyncIterable<unknown>;
+
+/** What an operation answers; all that it streams. */
+async function answerOf(operations: object, name: string, ...args: Parameters<Call>): Promise<unknown> {
+  const call = Object.entries(operations).find(([key]) => key === name)?.[1] as Call;
+  const answer = call(...args);
+  return Symbol.asyncIterator in answer ? await allOf(answer) : await answer;
+}
+
+test.each(calls)("%s arrives as it was asked, and its answer as it was given", async (name, one) => {
   const fake = fakeOperations();
   await using api = await anApi(fake.operations);
-  const answer = await call(api.client);
-  expect(fake.calls).toEqual([[name, ...args]]);
-  expect(answer).toEqual(await call(answers));
+  const answer = await answerOf(api.client, name, one);
+  expect(fake.calls).toEqual([[name, one, expect.anything()]]);
+  expect(answer).toEqual(await answerOf(answers, name, one));
+});
+
+test("who changes something is told by the kernel, and what is stated is only that", async () => {
+  const fake = fakeOperations();
+  await using api = await anApi(fake.operations);
+  await api.client.scale({ service, count: 2 });
+  const uid = process.getuid?.();
+  const actor = { via: "socket", name: userInfo().username, uid, stated };
+  expect(fake.calls).toEqual([["scale", { service, count: 2 }, { actor }]]);
 });
 
 test("no operation is without a test of its route", () => {
-  expect(new Set(calls.map(([name]) => name))).toEqual(new Set(Object.keys(answers)));
+  expect(Object.keys(asked).toSorted()).toEqual(Object.keys(table).toSorted());
 });
 
-test("every answer is what the contract says", async () => {
+test.each(calls)("the answer of %s is what the contract says", async (name, one) => {
   await using api = await anApi(answers);
-  const params = { service: "shop", id: 7, server: "shop-1-1-1", session: 7, name: "DB_PASSWORD" };
-  const bodies: Partial<Record<RouteName, object>> = {
-    ...{
-      check: { draft: aCheckRequest().draft },
-      rollback: { by },
-      scale: { count: 2, by },
-      abort: { by },
-      pause: { by },
-      resume: { by },
-      promote: { by },
-      remove: { by },
-      setSecret: { value: "aGk=", by },
-      removeSecret: { by },
-      acceptBreaks: anAcceptRequest,
-      rotateAuditKey: { by },
-      destroyServer: { by },
-      reproduce: { by },
-      exec: { command: ["sh"], reason: "it hangs", terminal: true, pid: 4711, by },
-      endExec: { exitCode: 0 },
-    },
-  };
-  const { service: _, ...draft } = aDeployRequest();
-  for (const [name, route] of Object.entries<Route>(contract) as [RouteName, Route][]) {
-    const body = route.body === undefined ? {} : { body: JSON.stringify(bodies[name] ?? draft) };
-    const answer = await rawRequest(api, route.method, pathOf(name, params), body);
-    expect([name, answer.status]).toEqual([name, route.answer || route.item ? 200 : 204]);
-    if (route.answer) route.answer.parse(JSON.parse(answer.text));
-    const data = answer.text.split("\n").filter((line) => line.startsWith("data: ") && line !== "data: {}");
-    if (route.item) expect(data.length).toBeGreaterThan(1);
-    for (const line of data) route.item?.parse(JSON.parse(line.slice("data: ".length)));
-  }
+  const entry: Entry = table[name as OperationName];
+  const { path, body } = requestOf(entry, { ...one });
+  const raw = await rawRequest(api, entry.method, path, body === undefined ? {} : { body });
+  expect(raw.status).toBe(entry.answers || entry.items ? 200 : 204);
+  if (entry.answers) answerSchemas[entry.answers].parse(JSON.parse(raw.text));
+  const data = raw.text.split("\n").filter((line) => line.startsWith("data: ") && line !== "data: {}");
+  if (entry.items) expect(data.length).toBeGreaterThan(0);
+  for (const line of data)
+    entry.items && answerSchemas[entry.items].parse(JSON.parse(line.slice("data: ".length)));
 });
 
 test("every error arrives with its code, status and all that helps", async () => {
@@ -155,7 +119,7 @@ test("every error arrives with its code, status and all that helps", async () =>
     expect([got, message, hint, retry, exitCode, rest.problems]).toEqual([
       ...[code, thrown.message, "Do this.", true, thrown.exitCode, problems],
     ]);
-    const raw = await rawRequest(api, "GET", paths.info.path);
+    const raw = await rawRequest(api, "GET", table.info.path);
     expect([raw.status, JSON.parse(raw.text).code]).toEqual([errorCodes[code].status, code]);
   }
 });
@@ -163,7 +127,7 @@ test("every error arrives with its code, status and all that helps", async () =>
 test("an unforeseen error is internal, without its stack", async () => {
   const fake = fakeOperations({ info: () => Promise.reject(new TypeError("x is not a function")) });
   await using api = await anApi(fake.operations);
-  const raw = await rawRequest(api, "GET", paths.info.path);
+  const raw = await rawRequest(api, "GET", table.info.path);
   expect([raw.status, JSON.parse(raw.text)]).toEqual([
     500,
     { code: "internal", message: "x is not a function", retry: false },
@@ -172,7 +136,15 @@ test("an unforeseen error is internal, without its stack", async () => {
 
 const good = aDeployRequest();
 const badBodies: readonly (readonly [string, unknown, readonly string[]])[] = [
-  ["nothing", undefined, ["body: missing (expected object)"]],
+  [
+    "nothing",
+    undefined,
+    [
+      "body.count: missing (expected number)",
+      "body.draft: missing (expected object)",
+      "body.policy: missing (expected object)",
+    ],
+  ],
   ["a list", [], ["body: expected object, received array"]],
   ["no count", { ...good, service: undefined, count: undefined }, ["body.count: missing (expected number)"]],
   [
@@ -190,13 +162,11 @@ const badBodies: readonly (readonly [string, unknown, readonly string[]])[] = [
     {
       ...good,
       service: undefined,
-      by: "",
       draft: { ...good.draft, image: "latest", shape: { ...good.draft.shape, port: 0 } },
     },
     [
       "body.draft.image: sha256: and 64 hex digits",
       "body.draft.shape.port: Too small: expected number to be >=1",
-      "body.by: Too small: expected string to have >=1 characters",
     ],
   ],
   [
@@ -232,7 +202,7 @@ test.each(badBodies)("a body with %s is refused, and its fields are named", asyn
   const fake = fakeOperations();
   await using api = await anApi(fake.operations);
   const sent = body === undefined ? {} : { body: JSON.stringify(body) };
-  const raw = await rawRequest(api, "POST", pathOf("deploy", { service: "shop" }), sent);
+  const raw = await rawRequest(api, "POST", "/v1/services/shop/deploy", sent);
   const answer = JSON.parse(raw.text);
   expect([raw.status, answer.code]).toEqual([400, "usage"]);
   expect(answer.problems.map((problem: { message: string }) => problem.message)).toEqual(messages);
@@ -240,11 +210,7 @@ test.each(badBodies)("a body with %s is refused, and its fields are named", asyn
 });
 
 test.each([
-  [
-    "POST",
-    pathOf("deploy", { service: "../etc" }),
-    "path.service: a service's name, optionally with .ENVIRONMENT",
-  ],
+  ["POST", "/v1/services/..%2Fetc/deploy", "path.service: a service's name, optionally with .ENVIRONMENT"],
   ["GET", "/v1/rollouts/abc", "path.id: a whole number"],
   ["GET", "/v1/events?after=-1", "query.after: a whole number"],
   ["GET", "/v1/events?folow=true", "query.folow: there is no such field"],
@@ -257,7 +223,7 @@ test.each([
 
 test("malformed JSON, a body that is too large, another type and an unknown route have their answers", async () => {
   await using api = await anApi(answers);
-  const path = pathOf("scale", { service: "shop" });
+  const path = "/v1/services/shop/scale";
   const codeOf = async (
     ...args: Parameters<typeof rawRequest> extends [unknown, ...infer Rest] ? Rest : never
   ) => {
@@ -265,9 +231,9 @@ test("malformed JSON, a body that is too large, another type and an unknown rout
     return [raw.status, JSON.parse(raw.text).code];
   };
   expect(await codeOf("POST", path, { body: '{"count": 3,' })).toEqual([400, "usage"]);
-  expect(await codeOf("POST", path, { body: JSON.stringify({ by: "x".repeat(2 * 1024 * 1024) }) })).toEqual([
-    ...[413, "request_too_large"],
-  ]);
+  expect(
+    await codeOf("POST", path, { body: JSON.stringify({ reason: "x".repeat(2 * 1024 * 1024) }) }),
+  ).toEqual([...[413, "request_too_large"]]);
   const form = { body: "count=3", headers: { "content-type": "application/x-www-form-urlencoded" } };
   expect(await codeOf("POST", path, form)).toEqual([400, "usage"]);
   expect(await codeOf("GET", "/v2/services")).toEqual([404, "route_unknown"]);
@@ -278,8 +244,8 @@ test("malformed JSON, a body that is too large, another type and an unknown rout
 test("a prototype in a body does not come through", async () => {
   const fake = fakeOperations();
   await using api = await anApi(fake.operations);
-  const body = `{"count": 3, "by": "${by}", "__proto__": {"admin": true}}`;
-  const raw = await rawRequest(api, "POST", pathOf("scale", { service: "shop" }), { body });
+  const body = '{"count": 3, "__proto__": {"admin": true}}';
+  const raw = await rawRequest(api, "POST", "/v1/services/shop/scale", { body });
   expect([raw.status, fake.calls]).toEqual([400, []]);
 });
 
@@ -291,7 +257,7 @@ test("nobody at the socket, or nobody any more, is told apart from somebody else
   for (const path of [`${api.socketPath}.none`, api.socketPath.replace(/s$/, "broken")]) {
     const gone = await faultOf(createClient(path).info());
     expect([gone.code, gone.retry, gone.exitCode]).toEqual(["controller_unreachable", true, 1]);
-    expect((await faultOf(allOf(createClient(path).events({})))).code).toBe("controller_unreachable");
+    expect((await faultOf(allOf(createClient(path).events()))).code).toBe("controller_unreachable");
   }
   renameSync(api.socketPath.replace(/s$/, "broken"), stale);
   await new Promise((done) => server.close(done));
@@ -318,15 +284,17 @@ test("an answer of something that is no controller is not mistaken for one", asy
   }
 });
 
+const routes = Object.values(table).map(({ method, path }) => `${method} ${path}`);
+
 test("the OpenAPI document has every route, and every reference leads somewhere", async () => {
   await using api = await anApi(answers);
-  const raw = await rawRequest(api, "GET", paths.openapi.path);
+  const raw = await rawRequest(api, "GET", openApiPath);
   const document = JSON.parse(raw.text);
   expect(document.openapi).toBe("3.1.1");
   const described = Object.entries<object>(document.paths).flatMap(([path, methods]) =>
     Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
   );
-  const expected = Object.values(paths).map((p) => `${p.method} ${p.path.replaceAll(/:([a-z]+)/g, "{$1}")}`);
+  const expected = routes.map((route) => route.replaceAll(/:([a-z]+)/g, "{$1}"));
   expect(described.toSorted()).toEqual(expected.toSorted());
   const references = [...raw.text.matchAll(/"\$ref":"#\/components\/schemas\/([^"]+)"/g)].map((m) => m[1]);
   expect(references.length).toBeGreaterThan(20);
@@ -334,7 +302,7 @@ test("the OpenAPI document has every route, and every reference leads somewhere"
   expect(document.paths["/v1/services/{service}/scale"].post).toMatchObject({
     operationId: "scale",
     parameters: [{ name: "service", in: "path", required: true }],
-    requestBody: { content: { "application/json": { schema: { $ref: "#/components/schemas/ScaleBody" } } } },
+    requestBody: { content: { "application/json": { schema: { required: ["count"] } } } },
   });
 });
 
@@ -343,11 +311,7 @@ test("docs/api.md names every route", () => {
   const named = [...docs.matchAll(/^\| `(GET|POST) (\/v1\/[^`?]*)/gm)].map(
     ([, method, path]) => `${method} ${path}`,
   );
-  expect(named.toSorted()).toEqual(
-    Object.values(paths)
-      .map(({ method, path }) => `${method} ${path}`)
-      .toSorted(),
-  );
+  expect(named.toSorted()).toEqual([...routes, `GET ${openApiPath}`].toSorted());
 });
 
 test("the client brings neither zod nor fastify with it", async () => {

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import { toError, unreachable } from "./client-errors.ts";
-import { streamEvents } from "./contract-paths.ts";
+import { streamEvents } from "./contract.ts";
 
 /** One server-sent event: its name and its data (WHATWG HTML, section 9.2). */
 interface Sent {
@@ -12,12 +12,12 @@ interface Sent {
  * The items of a stream until it says that there are no more. Throws the fault that it ends with, and
  * `controller_unreachable` when it is cut off.
  */
-export async function* itemsOf<Item>(answer: IncomingMessage): AsyncGenerator<Item> {
+export async function* itemsOf(answer: IncomingMessage): AsyncGenerator<unknown> {
   try {
     for await (const { name, data } of sentEvents(answer.setEncoding("utf8"))) {
       if (name === streamEvents.end) return;
       if (name === streamEvents.fault) throw toError(JSON.parse(data), undefined);
-      yield JSON.parse(data) as Item;
+      yield JSON.parse(data);
     }
   } finally {
     answer.destroy();

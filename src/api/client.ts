@@ -1,104 +1,75 @@
 import type { IncomingMessage } from "node:http";
-import type { Operations } from "../controller/operations.ts";
 import { connectionError, toError } from "./client-errors.ts";
 import { itemsOf } from "./client-stream.ts";
-import { pathOf, paths, type RouteName } from "./contract-paths.ts";
+import { type Entry, requestOf, statedHeader, table } from "./contract.ts";
+import type { Client } from "./contract-types.ts";
 
 /** As an `import` it would load all that fetch() is made of, too: 40 ms at the start of every command (Node.js 24). */
 const { request } = process.getBuiltinModule("node:http");
 
-/** A controller in another process: the same operations, over its socket. */
-export type Client = Operations;
-
-type Values = Readonly<Record<string, string | number | boolean | undefined>>;
+/** Where the controller listens, and who says to ask. */
+interface Line {
+  readonly socketPath: string;
+  readonly stated: string | undefined;
+}
 
 interface Ask {
-  readonly params?: Values;
-  readonly query?: Values;
-  readonly body?: object;
-  readonly signal?: AbortSignal | undefined;
+  readonly entry: Entry;
+  readonly asked: Readonly<Record<string, unknown>> | undefined;
+  readonly signal: AbortSignal | undefined;
 }
 
 /**
- * Operations that ask the controller behind this Unix socket. Errors are those of the controller; besides, every call
- * may throw `controller_unreachable`, and `not_root` when the socket belongs to somebody else. Nothing connects before
- * the first call. What is undefined in an answer is absent from it.
+ * Operations that ask the controller at this Unix socket. Errors are those of the controller; besides, every call may throw
+ * `controller_unreachable`, and `not_root` when the socket belongs to another user. Nothing connects before the first
+ * call. What is undefined in an answer is absent from it. `stated`: who runs this, `user@machine`, as it is to be recorded
+ * beside what the controller sees of this process.
  */
-export function createClient(socketPath: string): Client {
-  const ask = <Answer>(name: RouteName, what: Ask = {}) => askJson<Answer>(socketPath, name, what);
-  const stream = <Item>(name: RouteName, what: Ask) => askStream<Item>(socketPath, name, what);
-  return {
-    check: ({ service, ...body }) => ask("check", { params: { service }, body }),
-    deploy: ({ service, ...body }) => ask("deploy", { params: { service }, body }),
-    preview: ({ service, ...body }) => ask("preview", { params: { service }, body }),
-    rollback: (service, release, by) => ask("rollback", { params: { service }, body: { release, by } }),
-    scale: (service, count, by) => ask("scale", { params: { service }, body: { count, by } }),
-    remove: (service, by) => ask("remove", { params: { service }, body: { by } }),
-    abort: (service, by) => ask("abort", { params: { service }, body: { by } }),
-    pause: (service, by) => ask("pause", { params: { service }, body: { by } }),
-    resume: (service, by) => ask("resume", { params: { service }, body: { by } }),
-    promote: (service, by) => ask("promote", { params: { service }, body: { by } }),
-    status: async (service) =>
-      service === undefined ? ask("statusAll") : [await ask("status", { params: { service } })],
-    rollout: (id) => ask("rollout", { params: { id } }),
-    history: (service) => ask("history", { params: { service } }),
-    secrets: (service) => ask("secrets", { query: { service } }),
-    setSecret: (service, name, value, by) =>
-      ask("setSecret", { params: { service, name }, body: { value, by } }),
-    removeSecret: (service, name, by) => ask("removeSecret", { params: { service, name }, body: { by } }),
-    imagesInUse: async () =>
-      new Map(Object.entries(await ask<Record<string, readonly string[]>>("imagesInUse"))),
-    events: ({ signal, ...query }) =>
-      stream("events", { query: { ...query, ...(signal ? { follow: true } : {}) }, signal }),
-    audit: () => ask("audit"),
-    checkpoint: () => ask("checkpoint"),
-    acceptBreaks: (body) => ask("acceptBreaks", { body }),
-    rotateAuditKey: (by) => ask("rotateAuditKey", { body: { by } }),
-    drift: (query) => ask("drift", { query: { ...query } }),
-    evidence: () => ask("evidence"),
-    evidenceOf: (server) => ask("evidenceOf", { params: { server } }),
-    exportEvidence: (server, signal) => stream("exportEvidence", { params: { server }, signal }),
-    destroyServer: (server, by) => ask("destroyServer", { params: { server }, body: { by } }),
-    reproduce: (server, by) => ask("reproduce", { params: { server }, body: { by } }),
-    exec: ({ server, ...body }) => ask("exec", { params: { server }, body }),
-    endExec: (session, exitCode) => ask("endExec", { params: { session }, body: { exitCode } }),
-    logs: (server, query, signal) => stream("logs", { params: { server }, query: { ...query }, signal }),
-    info: () => ask("info"),
-    shutdown: () => ask("shutdown"),
-  };
+export function createClient(socketPath: string, { stated }: { readonly stated?: string } = {}): Client {
+  const line = { socketPath, stated };
+  const operations = Object.entries<Entry>(table).map(([name, entry]) => {
+    const call = entry.items === undefined ? askJson : askStream;
+    return [
+      name,
+      (asked: Ask["asked"], how?: { readonly signal?: AbortSignal }) =>
+        call(line, { entry, asked, signal: how?.signal }),
+    ];
+  });
+  return Object.fromEntries(operations) as Client;
 }
 
 /** Undefined for an answer without content. */
-async function askJson<Answer>(socketPath: string, name: RouteName, what: Ask): Promise<Answer> {
-  const answer = await send(socketPath, name, what);
-  const text = await textOf(answer, socketPath);
+async function askJson(line: Line, what: Ask): Promise<unknown> {
+  const answer = await send(line, what);
+  const text = await textOf(answer, line.socketPath);
   const value = parsed(text);
   const understood = value !== undefined || text === "";
   if (!succeeded(answer) || !understood) throw toError(value, answer.statusCode);
-  return value as Answer;
+  return value;
 }
 
 /** Ends quietly when the signal fires. */
-async function* askStream<Item>(socketPath: string, name: RouteName, what: Ask): AsyncGenerator<Item> {
+async function* askStream(line: Line, what: Ask): AsyncGenerator<unknown> {
   try {
-    const answer = await send(socketPath, name, what);
-    if (!succeeded(answer)) throw toError(parsed(await textOf(answer, socketPath)), answer.statusCode);
-    yield* itemsOf<Item>(answer);
+    const answer = await send(line, what);
+    if (!succeeded(answer)) throw toError(parsed(await textOf(answer, line.socketPath)), answer.statusCode);
+    yield* itemsOf(answer);
   } catch (error) {
     if (!what.signal?.aborted) throw error;
   }
 }
 
-function send(socketPath: string, name: RouteName, what: Ask): Promise<IncomingMessage> {
-  const body = what.body && JSON.stringify(what.body);
+function send({ socketPath, stated }: Line, { entry, asked, signal }: Ask): Promise<IncomingMessage> {
+  const { path, body } = requestOf(entry, asked);
   return new Promise((resolve, reject) => {
     const call = request({
-      socketPath,
-      method: paths[name].method,
-      path: pathOf(name, what.params, what.query),
-      headers: body === undefined ? {} : { "content-type": "application/json" },
+      ...{ socketPath, method: entry.method, path },
+      headers: {
+        ...(body === undefined ? {} : { "content-type": "application/json" }),
+        ...(stated === undefined ? {} : { [statedHeader]: encodeURIComponent(stated) }),
+      },
       agent: false, // a kept connection may be closed by the other side just when it is used again
-      ...(what.signal ? { signal: what.signal } : {}),
+      ...(signal ? { signal } : {}),
     });
     call.once("response", resolve);
     call.once("error", (error) => reject(connectionError(error, socketPath)));

@@ -1,16 +1,30 @@
 import { z } from "zod";
-import { contract, type Route } from "./contract.ts";
-import { ErrorAnswer, schemas } from "./contract-schemas.ts";
+import { action } from "../domain/schema/actions.ts";
+import { serverFailure } from "../domain/schema/observation.ts";
+import { release, unbuiltRelease, wantedRelease } from "../domain/schema/release.ts";
+import { rolloutPolicy, upkeepPolicy } from "../domain/schema/spec.ts";
+import { type Entry, pathFields, table } from "./contract.ts";
+import { answers, ErrorAnswer } from "./contract-answers.ts";
+import { asks } from "./contract-asks.ts";
 
 type Json = Readonly<Record<string, unknown>>;
 
-/** The API as an OpenAPI 3.1 document, made from the contract (https://spec.openapis.org/oas/v3.1.1). */
+/** What has a name in the document: every answer, and the parts that several have. */
+const named = z.registry<{ readonly id: string }>();
+const parts = {
+  ...{ Action: action, Error: ErrorAnswer, Release: release, RolloutPolicy: rolloutPolicy },
+  ...{ ServerFailure: serverFailure, UnbuiltRelease: unbuiltRelease },
+  ...{ UpkeepPolicy: upkeepPolicy, WantedRelease: wantedRelease },
+};
+for (const [id, schema] of Object.entries({ ...answers, ...parts })) named.add(schema, { id });
+
+/** The API as an OpenAPI 3.1 document, made from the table (https://spec.openapis.org/oas/v3.1.1). */
 export function openApi(version: string): Json {
-  const routes = Object.entries<Route>(contract);
-  const byPath = Map.groupBy(routes, ([, route]) => route.path.replaceAll(/:([a-z]+)/g, "{$1}"));
+  const entries = Object.entries<Entry>(table);
+  const byPath = Map.groupBy(entries, ([, { path }]) => path.replaceAll(/:([a-z]+)/g, "{$1}"));
   const paths = [...byPath].map(([path, at]) => [
     path,
-    Object.fromEntries(at.map(([name, route]) => [route.method.toLowerCase(), operationOf(name, route)])),
+    Object.fromEntries(at.map(([name, entry]) => [entry.method.toLowerCase(), operationOf(name, entry)])),
   ]);
   return {
     openapi: "3.1.1",
@@ -21,59 +35,68 @@ export function openApi(version: string): Json {
   };
 }
 
-function operationOf(operationId: string, route: Route): Json {
-  const parameters = [...parametersOf("path", route.params), ...parametersOf("query", route.query)];
+function operationOf(operationId: string, entry: Entry): Json {
+  const inPath = pathFields(entry);
+  const fields = Object.entries<z.ZodType>(asks[entry.asks].shape);
+  const [path, rest] = [
+    fields.filter(([name]) => inPath.includes(name)),
+    fields.filter(([name]) => !inPath.includes(name)),
+  ];
+  const query = entry.method === "GET" ? rest : [];
+  const parameters = [
+    ...path.map((field) => parameter("path", field)),
+    ...query.map((field) => parameter("query", field)),
+  ];
   return {
     operationId,
-    summary: route.summary,
+    summary: entry.summary,
     ...(parameters.length === 0 ? {} : { parameters }),
-    ...(route.body === undefined ? {} : { requestBody: { required: true, content: json(route.body) } }),
+    ...(entry.method === "GET" || rest.length === 0 ? {} : { requestBody: bodyOf(Object.fromEntries(rest)) }),
     responses: {
-      ...success(route),
-      default: { description: "What went wrong.", content: json(ErrorAnswer) },
+      ...success(entry),
+      default: { description: "What went wrong.", content: json(refOf("Error")) },
     },
   };
 }
 
-function success({ answer, item }: Route): Json {
-  if (item !== undefined) {
-    const schema = {
-      type: "string",
-      description: `Server-sent events; the data of each is a ${nameOf(item)}.`,
-    };
+function bodyOf(shape: z.ZodRawShape): Json {
+  const { required, ...schema } = jsonOf(z.strictObject(shape));
+  return {
+    required: required !== undefined,
+    content: { "application/json": { schema: { ...schema, ...(required ? { required } : {}) } } },
+  };
+}
+
+function success({ answers: given, items }: Entry): Json {
+  if (items !== undefined) {
+    const schema = { type: "string", description: `Server-sent events; the data of each is a ${items}.` };
     return { 200: { description: "A stream.", content: { "text/event-stream": { schema } } } };
   }
-  if (answer === undefined) return { 204: { description: "Done." } };
-  return { 200: { description: "Done.", content: json(answer) } };
+  if (given === undefined) return { 204: { description: "Done." } };
+  return { 200: { description: "Done.", content: json(refOf(given)) } };
 }
 
-function parametersOf(where: "path" | "query", object: z.ZodObject | undefined): readonly Json[] {
-  return Object.entries(object?.shape ?? {}).map(([name, schema]) => ({
-    name,
-    in: where,
-    required: where === "path",
-    schema: bare(z.toJSONSchema(schema, { io: "input" })),
-  }));
+function parameter(where: "path" | "query", [name, schema]: [string, z.ZodType]): Json {
+  return { name, in: where, required: where === "path", schema: jsonOf(schema) };
 }
 
-function json(schema: z.ZodType): Json {
-  const name = nameOf(schema);
-  const content = name === undefined ? { type: "object" } : { $ref: refOf(name) };
-  return { "application/json": { schema: content } };
+function json($ref: string): Json {
+  return { "application/json": { schema: { $ref } } };
+}
+
+/** A schema in its place, with references to what has a name. */
+function jsonOf(schema: z.ZodType): Json {
+  return bare(z.toJSONSchema(schema, { io: "input" }));
 }
 
 function components(): Json {
-  const all = z.toJSONSchema(schemas, { uri: refOf, io: "input" }).schemas;
+  const all = z.toJSONSchema(named, { uri: refOf, io: "input" }).schemas;
   return Object.fromEntries(Object.entries(all).map(([name, schema]) => [name, bare(schema)]));
 }
 
 /** Without what says that it is a document of its own. */
 function bare({ $schema, $id, ...schema }: z.core.JSONSchema.BaseSchema): Json {
   return schema;
-}
-
-function nameOf(schema: z.ZodType): string | undefined {
-  return schemas.get(schema)?.id;
 }
 
 function refOf(name: string): string {

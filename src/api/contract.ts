@@ -1,230 +1,315 @@
-import { z } from "zod";
-import { type Endpoint, paths, type RouteName } from "./contract-paths.ts";
-import * as s from "./contract-schemas.ts";
+import type { answers } from "./contract-answers.ts";
+import type { asks } from "./contract-asks.ts";
 
-/** What one route takes and gives. Validation, OpenAPI and the tests all read this. */
-export interface Route extends Endpoint {
+/** One operation: what it is asked with, what it answers, and where a transport finds it. */
+export interface Entry {
+  readonly method: "GET" | "POST";
+  /** `:name` is a field of the argument. The others are the query of a GET, the JSON body of a POST. */
+  readonly path: string;
   /** One sentence, for OpenAPI. */
   readonly summary: string;
-  readonly params?: z.ZodObject;
-  readonly query?: z.ZodObject;
-  readonly body?: z.ZodType;
-  /** Absent: status 204, no body. */
-  readonly answer?: z.ZodType;
-  /** The answer is a stream of server-sent events, each with one of these as its data. */
-  readonly item?: z.ZodType;
+  readonly asks: keyof typeof asks;
+  /** Absent, and no `items`: it answers nothing (status 204). */
+  readonly answers?: keyof typeof answers;
+  /** It answers with a stream of server-sent events, each with one of these as its data. */
+  readonly items?: keyof typeof answers;
 }
 
-const service = { params: z.object({ service: z.string().min(1).max(128) }) };
-const oneServer = { params: z.object({ server: z.string().min(1).max(200) }) };
-const newService = { params: z.object({ service: s.newServiceKey }) };
-
-/** A query holds texts only. */
-const wholeNumber = z
-  .string()
-  .regex(/^\d{1,15}$/, "a whole number")
-  .transform(Number);
-const flag = z.enum(["true", "false"]).transform((text) => text === "true");
-
-export const contract = {
-  openapi: { ...paths.openapi, summary: "This description, as OpenAPI 3.1.", answer: z.looseObject({}) },
+/**
+ * Everything that can be asked of a controller. Routes, OpenAPI and client follow from this table, the type `Operations`
+ * too: another operation is another line here, and its implementation. It names schemas and does not load them, so
+ * that a client starts fast.
+ */
+export const table = {
   info: {
-    ...paths.info,
+    method: "GET",
+    path: "/v1/controller",
     summary: "The controller and what its platform can do.",
-    answer: s.ControllerStatus,
+    asks: "Nothing",
+    answers: "ControllerStatus",
   },
-  shutdown: { ...paths.shutdown, summary: "Stops the controller; servers and router live on." },
-  statusAll: { ...paths.statusAll, summary: "Every service with its servers.", answer: s.ServiceStatusList },
-  status: { ...paths.status, ...service, summary: "One service with its servers.", answer: s.ServiceStatus },
-  history: { ...paths.history, ...service, summary: "Releases and rollouts.", answer: s.History },
+  shutdown: {
+    method: "POST",
+    path: "/v1/controller/shutdown",
+    summary: "Stops the controller; servers and router live on.",
+    asks: "Because",
+  },
+  services: {
+    method: "GET",
+    path: "/v1/services",
+    summary: "Every service with its servers.",
+    asks: "Nothing",
+    answers: "ServiceStatusList",
+  },
+  /** Throws `service_unknown`. */
+  status: {
+    method: "GET",
+    path: "/v1/services/:service",
+    summary: "One service with its servers.",
+    asks: "Service",
+    answers: "ServiceStatus",
+  },
+  history: {
+    method: "GET",
+    path: "/v1/services/:service/history",
+    summary: "Releases and rollouts.",
+    asks: "Service",
+    answers: "History",
+  },
+  /** Whether a deploy can begin, before minutes go into its image; `deploy` looks again. Throws what `deploy` throws, but for the image, and `rollout_running` unless that leads to the same but for the image. */
   check: {
-    ...paths.check,
-    ...newService,
+    method: "POST",
+    path: "/v1/services/:service/check",
     summary: "Refuses what deploy would refuse, before there is an image; nothing is done.",
-    body: s.CheckBody,
+    asks: "Check",
   },
+  /** Servers get the newest version of each secret. Throws `rollout_running`, `image_unknown`, `port_taken`, `traffic_conflict`, `version_taken`, `jobs_unsupported`, `secret_missing`, `secret_invalid`, `secret_key_invalid`, `secret_corrupt`. */
   deploy: {
-    ...paths.deploy,
-    ...newService,
+    method: "POST",
+    path: "/v1/services/:service/deploy",
     summary: "Makes a release from the draft, unless an equal one serves, and starts its rollout.",
-    body: s.DeployBody,
-    answer: s.Accepted,
+    asks: "Deploy",
+    answers: "Accepted",
   },
   preview: {
-    ...paths.preview,
-    ...newService,
+    method: "POST",
+    path: "/v1/services/:service/preview",
     summary: "What deploy would do now; nothing is done.",
-    body: s.DeployBody,
-    answer: s.PlanPreview,
+    asks: "Deploy",
+    answers: "PlanPreview",
   },
+  /** Throws `service_unknown`, `release_unknown`, `rollback_impossible`, `rollout_running`. */
   rollback: {
-    ...paths.rollback,
-    ...service,
+    method: "POST",
+    path: "/v1/services/:service/rollback",
     summary: "Starts a rollout back to a kept release.",
-    body: s.RollbackBody,
-    answer: s.Accepted,
+    asks: "Rollback",
+    answers: "Accepted",
   },
   scale: {
-    ...paths.scale,
-    ...service,
+    method: "POST",
+    path: "/v1/services/:service/scale",
     summary: "More or fewer servers of the same release.",
-    body: s.ScaleBody,
-    answer: s.Accepted,
+    asks: "Scale",
+    answers: "Accepted",
   },
+  /** Throws `rollout_none`. */
   abort: {
-    ...paths.abort,
-    ...service,
+    method: "POST",
+    path: "/v1/services/:service/abort",
     summary: "Turns the running rollout back.",
-    body: s.ByBody,
-    answer: s.Rollout,
+    asks: "ChangeService",
+    answers: "Rollout",
   },
+  /** Everything stays as it is until resumed. Throws `rollout_none`. */
   pause: {
-    ...paths.pause,
-    ...service,
+    method: "POST",
+    path: "/v1/services/:service/pause",
     summary: "Stops the running rollout where it is.",
-    body: s.ByBody,
-    answer: s.Rollout,
+    asks: "ChangeService",
+    answers: "Rollout",
   },
+  /** Failures so far are forgiven. Throws `rollout_none`. */
   resume: {
-    ...paths.resume,
-    ...service,
-    summary: "Goes on with a paused rollout.",
-    body: s.ByBody,
-    answer: s.Rollout,
+    method: "POST",
+    path: "/v1/services/:service/resume",
+    summary: "Continues a paused rollout.",
+    asks: "ChangeService",
+    answers: "Rollout",
   },
+  /** The step waits no longer, neither for its hold nor for a person. Throws `rollout_none`. */
   promote: {
-    ...paths.promote,
-    ...service,
-    summary: "Ends the waiting of the rollout's present step.",
-    body: s.ByBody,
-    answer: s.Rollout,
+    method: "POST",
+    path: "/v1/services/:service/promote",
+    summary: "Skips the rest of the present step's hold.",
+    asks: "ChangeService",
+    answers: "Rollout",
   },
+  /** Resolves when it is recorded. */
   remove: {
-    ...paths.remove,
-    ...service,
+    method: "POST",
+    path: "/v1/services/:service/remove",
     summary: "Removes the service. It is gone when its status is 404.",
-    body: s.ByBody,
+    asks: "ChangeService",
   },
+  /** By service and name, the oldest version first. */
   secrets: {
-    ...paths.secrets,
-    query: z.strictObject({ service: z.string().optional().describe("Only those of one service.") }),
+    method: "GET",
+    path: "/v1/secrets",
     summary: "Secrets with their versions; never a value.",
-    answer: s.Secrets,
+    asks: "OfService",
+    answers: "Secrets",
   },
+  /** No server changes by it. Throws `secret_invalid`, `secret_key_invalid`. */
   setSecret: {
-    ...paths.setSecret,
-    params: z.object({ service: s.newServiceKey, name: s.secretName }),
+    method: "POST",
+    path: "/v1/services/:service/secrets/:name",
     summary: "A new version of a secret, for the next deploy.",
-    body: s.SecretBody,
-    answer: s.SecretSet,
+    asks: "SetSecret",
+    answers: "SecretSet",
   },
+  /** With all its versions. Throws `secret_unknown`, `secret_in_use`. */
   removeSecret: {
-    ...paths.removeSecret,
-    params: z.object({ service: z.string().min(1).max(128), name: z.string().min(1).max(128) }),
+    method: "POST",
+    path: "/v1/services/:service/secrets/:name/remove",
     summary: "Removes a secret that no kept release uses.",
-    body: s.ByBody,
+    asks: "RemoveSecret",
   },
+  /** Throws `rollout_unknown`. */
   rollout: {
-    ...paths.rollout,
-    params: z.object({ id: wholeNumber }),
+    method: "GET",
+    path: "/v1/rollouts/:id",
     summary: "One rollout.",
-    answer: s.Rollout,
+    asks: "OneRollout",
+    answers: "Rollout",
   },
-  imagesInUse: { ...paths.imagesInUse, summary: "Images that kept releases use.", answer: s.ImagesInUse },
+  imagesInUse: {
+    method: "GET",
+    path: "/v1/images/in-use",
+    summary: "Images that kept releases use.",
+    asks: "Nothing",
+    answers: "ImagesInUse",
+  },
+  /** With `follow` it continues with events as they happen, until the signal fires. */
   events: {
-    ...paths.events,
-    query: z.strictObject({
-      after: wholeNumber
-        .optional()
-        .describe("Only events with a higher sequence number. `Last-Event-ID` goes first."),
-      newest: wholeNumber.exactOptional().describe("Of those, only so many of the newest."),
-      sinceMs: wholeNumber.exactOptional().describe("Only events of this Unix time in ms or later."),
-      service: z.string().exactOptional(),
-      server: z.string().exactOptional().describe("Only events of this server."),
-      follow: flag.exactOptional().describe("Go on with events as they happen."),
-    }),
+    method: "GET",
+    path: "/v1/events",
     summary: "The event log, oldest first. Each id is the event's sequence number.",
-    item: s.KilnEvent,
+    asks: "Events",
+    items: "KilnEvent",
   },
   audit: {
-    ...paths.audit,
+    method: "GET",
+    path: "/v1/audit",
     summary: "The state of the event log, without replaying it.",
-    answer: s.AuditStatus,
+    asks: "Nothing",
+    answers: "AuditStatus",
   },
+  /** Throws `audit_key_invalid`. */
   checkpoint: {
-    ...paths.checkpoint,
+    method: "POST",
+    path: "/v1/audit/checkpoint",
     summary: "A signed checkpoint of the event log as it is now.",
-    answer: s.ExportedCheckpoint,
+    asks: "Nothing",
+    answers: "Checkpoint",
   },
+  /** From then on nobody is warned of these breaks. Throws `audit_key_invalid`. */
   acceptBreaks: {
-    ...paths.acceptBreaks,
+    method: "POST",
+    path: "/v1/audit/accept",
     summary: "Records that what is wrong with the event log is known, and why it is so.",
-    body: s.AcceptBody,
-    answer: s.Recorded,
+    asks: "AcceptBreaks",
+    answers: "Recorded",
   },
   rotateAuditKey: {
-    ...paths.rotateAuditKey,
+    method: "POST",
+    path: "/v1/audit/rotate",
     summary: "Signs checkpoints with a new key from now on.",
-    body: s.ByBody,
-    answer: s.AuditKey,
+    asks: "Because",
+    answers: "AuditKey",
   },
+  /** By server and time. Throws `server_unknown`: a name that is none must not read like a server that is well. */
   drift: {
-    ...paths.drift,
-    query: z.strictObject({
-      server: z.string().exactOptional().describe("Only of this server."),
-      inspect: flag.exactOptional().describe("Look at every server once more."),
-    }),
+    method: "GET",
+    path: "/v1/drift",
     summary: "Every difference between a server and its release.",
-    answer: s.DriftReports,
+    asks: "Drift",
+    answers: "DriftReports",
   },
-  evidence: { ...paths.evidence, summary: "What is kept of servers in quarantine.", answer: s.EvidenceList },
+  /** Newest first. */
+  evidence: {
+    method: "GET",
+    path: "/v1/evidence",
+    summary: "What is kept of servers in quarantine.",
+    asks: "Nothing",
+    answers: "EvidenceList",
+  },
+  /** Throws `evidence_unknown`. */
   evidenceOf: {
-    ...paths.evidenceOf,
-    ...oneServer,
+    method: "GET",
+    path: "/v1/evidence/:server",
     summary: "What a server in quarantine was: processes, mounts, last lines.",
-    answer: s.EvidenceReport,
+    asks: "Server",
+    answers: "EvidenceReport",
   },
+  /** Throws `evidence_unknown`. */
   exportEvidence: {
-    ...paths.exportEvidence,
-    ...oneServer,
+    method: "GET",
+    path: "/v1/evidence/:server/archive",
     summary: "All that is kept of it, as a tar archive in pieces.",
-    item: s.ArchivePiece,
+    asks: "Server",
+    items: "ArchivePiece",
   },
+  /** Or a reproduction. Throws `server_unknown`, `server_in_use`. */
   destroyServer: {
-    ...paths.destroyServer,
-    ...oneServer,
+    method: "POST",
+    path: "/v1/servers/:server/destroy",
     summary: "Destroys a server that is kept in quarantine.",
-    body: s.ByBody,
+    asks: "ChangeServer",
   },
+  /** Resolves when that is on its way; there is one for each server, and one that is there is left as it is. Throws `server_unknown`, `platform_unusable`. */
   reproduce: {
-    ...paths.reproduce,
-    ...oneServer,
+    method: "POST",
+    path: "/v1/servers/:server/reproduce",
     summary: "Makes a server like this one, in no group and without traffic.",
-    body: s.ByBody,
-    answer: s.Reproduced,
+    asks: "ChangeServer",
+    answers: "Reproduced",
   },
+  /** The server is taken out of traffic and replaced, but neither frozen nor destroyed before the session is over. A reproduction is only entered. Throws `server_unknown`, `exec_refused`, `command_missing`, `usage`. */
   exec: {
-    ...paths.exec,
-    ...oneServer,
-    summary:
-      "Taints a server and lets somebody run a command in it; answers with what to run on its machine.",
-    body: s.ExecBody,
-    answer: s.ExecGrant,
+    method: "POST",
+    path: "/v1/servers/:server/exec",
+    summary: "Taints a server and lets someone run a command in it; answers with what to run on its machine.",
+    asks: "Exec",
+    answers: "ExecGrant",
   },
+  /** One that is over already is no error. */
   endExec: {
-    ...paths.endExec,
-    params: z.object({ session: wholeNumber }),
-    summary: "Somebody is out of a server again.",
-    body: s.EndExecBody,
+    method: "POST",
+    path: "/v1/sessions/:session/end",
+    summary: "Ends a session in a server.",
+    asks: "EndExec",
   },
   logs: {
-    ...paths.logs,
-    ...oneServer,
-    query: z.strictObject({
-      tail: wholeNumber.exactOptional().describe("Only so many of the last lines."),
-      follow: flag.exactOptional().describe("Go on with lines as they are written."),
-    }),
-    summary: "What a server wrote, oldest first.",
-    item: s.LogLine,
+    method: "GET",
+    path: "/v1/servers/:server/logs",
+    summary: "What a server or job wrote, oldest first.",
+    asks: "Logs",
+    items: "LogLine",
   },
-} as const satisfies Record<RouteName, Route>;
+} as const satisfies Record<string, Entry>;
+
+/** Where the description of all this is found, as OpenAPI 3.1. */
+export const openApiPath = "/v1/openapi.json";
+
+/** The header in which a client states who runs it, `user@machine`. It is recorded as stated, and proves nothing. */
+export const statedHeader = "kiln-stated-by";
+
+/** Names of the server-sent events of a stream (WHATWG HTML, section 9.2); its items have the default name, `message`. */
+export const streamEvents = {
+  /** An ErrorJson; nothing comes after it. */
+  fault: "fault",
+  /** There is nothing more to come: a stream that closes without it was cut off. */
+  end: "end",
+} as const;
+
+/** The fields of the argument that are parts of the path. */
+export function pathFields({ path }: Entry): readonly string[] {
+  return [...path.matchAll(/:([a-z]+)/g)].map(([, name = ""]) => name);
+}
+
+/** What is sent to ask this. What is undefined is left out. */
+export function requestOf(
+  entry: Entry,
+  asked: Readonly<Record<string, unknown>> = {},
+): { readonly path: string; readonly body: string | undefined } {
+  const inPath = pathFields(entry);
+  const path = entry.path.replaceAll(/:([a-z]+)/g, (_, name: string) =>
+    encodeURIComponent(String(asked[name])),
+  );
+  const rest = Object.entries(asked).filter(([name, value]) => value !== undefined && !inPath.includes(name));
+  if (entry.method === "POST") return { path, body: JSON.stringify(Object.fromEntries(rest)) };
+  const query = new URLSearchParams();
+  for (const [name, value] of rest) query.set(name, String(value));
+  return { path: query.size === 0 ? path : `${path}?${query}`, body: undefined };
+}

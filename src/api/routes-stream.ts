@@ -2,7 +2,7 @@ import { once } from "node:events";
 import type { ServerResponse } from "node:http";
 import type { FastifyReply } from "fastify";
 import { errorToJson } from "../lib/errors.ts";
-import { streamEvents } from "./contract-paths.ts";
+import { streamEvents } from "./contract.ts";
 
 /** Keeps connections open through whatever stands between, and finds the ones whose other end is gone. */
 const heartbeatMs = 15_000;
@@ -10,11 +10,8 @@ const heartbeatMs = 15_000;
 /** How long the first item, or fault, may take before the answer begins without it. */
 const headAfterMs = 100;
 
-export interface StreamOptions<Item> {
-  /** Must end when the signal fires. */
-  readonly open: (signal: AbortSignal) => AsyncIterable<Item>;
-  readonly idOf?: (item: Item) => number;
-}
+/** Must end when the signal fires. An item with a `sequence` has that as its id. */
+type Open = (signal: AbortSignal) => AsyncIterable<object>;
 
 /** The streams that are open, so that they can be ended. */
 export class Streams {
@@ -24,17 +21,17 @@ export class Streams {
    * Answers with server-sent events (WHATWG HTML, section 9.2) until the items end or the client goes. A fault that
    * comes at once is thrown, so that it gets a status of its own; a later one is sent as the last event.
    */
-  async send<Item>(reply: FastifyReply, options: StreamOptions<Item>): Promise<void> {
+  async send(reply: FastifyReply, open: Open): Promise<void> {
     const stop = new AbortController();
     const raw = reply.raw;
     raw.once("close", () => stop.abort());
     this.#open.add(stop);
     try {
-      const items = options.open(stop.signal)[Symbol.asyncIterator]();
+      const items = open(stop.signal)[Symbol.asyncIterator]();
       const first = items.next();
       await settledOrLate(first);
       reply.hijack();
-      await write(raw, first, items, options.idOf, stop.signal);
+      await write(raw, first, items, stop.signal);
     } finally {
       this.#open.delete(stop);
       stop.abort();
@@ -58,11 +55,10 @@ async function settledOrLate(first: Promise<unknown>): Promise<void> {
   }
 }
 
-async function write<Item>(
+async function write(
   raw: ServerResponse,
-  first: Promise<IteratorResult<Item>>,
-  items: AsyncIterator<Item>,
-  idOf: StreamOptions<Item>["idOf"],
+  first: Promise<IteratorResult<object>>,
+  items: AsyncIterator<object>,
   signal: AbortSignal,
 ): Promise<void> {
   raw.writeHead(200, {
@@ -75,7 +71,7 @@ async function write<Item>(
   const aborted = once(signal, "abort").catch(() => {});
   try {
     for (let next = await first; !next.done && !signal.aborted; next = await items.next()) {
-      const id = idOf === undefined ? "" : `id: ${idOf(next.value)}\n`;
+      const id = "sequence" in next.value ? `id: ${next.value.sequence}\n` : "";
       const room = raw.write(`${id}data: ${JSON.stringify(next.value)}\n\n`);
       if (!room) await Promise.race([once(raw, "drain"), aborted]);
     }

@@ -1,37 +1,23 @@
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from "fastify";
 import type { z } from "zod";
-import type { Operations } from "../controller/operations.ts";
+import type { Actor } from "../domain/actor.ts";
 import { errorToJson, KilnError, toKilnError } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
-import { contract, type Route } from "./contract.ts";
+import { type Entry, openApiPath, pathFields, statedHeader, table } from "./contract.ts";
+import { asks } from "./contract-asks.ts";
 import { openApi } from "./contract-openapi.ts";
-import { type StreamOptions, Streams } from "./routes-stream.ts";
+import type { Operations } from "./contract-types.ts";
+import { actorOf } from "./routes-actor.ts";
+import { Streams } from "./routes-stream.ts";
 import { validated } from "./routes-validate.ts";
 
 /** A deploy's configuration files, 1 MiB as base64, are the most that is asked of a controller. */
 const bodyLimitBytes = 2 * 1024 * 1024;
 
-type Values<Schema> = Schema extends z.ZodType ? z.output<Schema> : Record<never, never>;
+type Fields = Readonly<Record<string, unknown>>;
 
-/** A request as its route's schemas have made it. */
-interface Asked<R extends Route> {
-  readonly params: Values<R["params"]>;
-  readonly query: Values<R["query"]>;
-  readonly body: Values<R["body"]>;
-  readonly lastEventId: number | undefined;
-}
-
-type Answers = {
-  readonly [Name in keyof typeof contract]: (asked: Asked<(typeof contract)[Name]>) => unknown;
-};
-
-/** What a handler returns for a route that streams. */
-class Stream<Item> {
-  readonly options: StreamOptions<Item>;
-  constructor(options: StreamOptions<Item>) {
-    this.options = options;
-  }
-}
+/** An operation as its route sees it. */
+type Operation = (asked: Fields, who: { readonly actor?: Actor; readonly signal?: AbortSignal }) => unknown;
 
 /**
  * The controller's HTTP API over these operations, not listening yet: the caller gives it a Unix socket and sees to
@@ -48,9 +34,9 @@ export function createApi(operations: Operations, log: Logger): FastifyInstance 
     routerOptions: { maxParamLength: 200 },
   });
   const streams = new Streams();
-  const answers = answersOf(operations);
-  for (const name of Object.keys(contract) as (keyof typeof contract)[]) {
-    addRoute(app, contract[name], answers[name] as (asked: Asked<Route>) => unknown, streams);
+  app.get(openApiPath, async () => openApi((await operations.info({}, {})).version));
+  for (const [name, entry] of Object.entries(table)) {
+    addRoute(app, entry, operations[name as keyof Operations] as Operation, streams);
   }
   app.setErrorHandler(answerFault);
   app.setNotFoundHandler((request) => {
@@ -62,87 +48,44 @@ export function createApi(operations: Operations, log: Logger): FastifyInstance 
   return app;
 }
 
-/** The whole translation from routes to operations. */
-function answersOf(operations: Operations): Answers {
-  return {
-    openapi: async () => openApi((await operations.info()).version),
-    info: () => operations.info(),
-    shutdown: () => operations.shutdown(),
-    statusAll: () => operations.status(),
-    status: async ({ params }) => (await operations.status(params.service))[0],
-    history: ({ params }) => operations.history(params.service),
-    check: ({ params, body }) => operations.check({ ...params, ...body }),
-    deploy: ({ params, body }) => operations.deploy({ ...params, ...body }),
-    preview: ({ params, body }) => operations.preview({ ...params, ...body }),
-    rollback: ({ params, body }) => operations.rollback(params.service, body.release, body.by),
-    scale: ({ params, body }) => operations.scale(params.service, body.count, body.by),
-    abort: ({ params, body }) => operations.abort(params.service, body.by),
-    pause: ({ params, body }) => operations.pause(params.service, body.by),
-    resume: ({ params, body }) => operations.resume(params.service, body.by),
-    promote: ({ params, body }) => operations.promote(params.service, body.by),
-    remove: ({ params, body }) => operations.remove(params.service, body.by),
-    secrets: ({ query }) => operations.secrets(query.service),
-    setSecret: ({ params, body }) => operations.setSecret(params.service, params.name, body.value, body.by),
-    removeSecret: ({ params, body }) => operations.removeSecret(params.service, params.name, body.by),
-    rollout: ({ params }) => operations.rollout(params.id),
-    imagesInUse: async () => Object.fromEntries(await operations.imagesInUse()),
-    events: ({ query: { follow, ...query }, lastEventId }) =>
-      new Stream({
-        open: (signal) =>
-          operations.events({ ...resumed(query, lastEventId), ...(follow ? { signal } : {}) }),
-        idOf: (event) => event.sequence,
-      }),
-    audit: () => operations.audit(),
-    checkpoint: () => operations.checkpoint(),
-    acceptBreaks: ({ body }) => operations.acceptBreaks(body),
-    rotateAuditKey: ({ body }) => operations.rotateAuditKey(body.by),
-    drift: ({ query }) => operations.drift(query),
-    evidence: () => operations.evidence(),
-    evidenceOf: ({ params }) => operations.evidenceOf(params.server),
-    exportEvidence: ({ params }) =>
-      new Stream({ open: (signal) => operations.exportEvidence(params.server, signal) }),
-    destroyServer: ({ params, body }) => operations.destroyServer(params.server, body.by),
-    reproduce: ({ params, body }) => operations.reproduce(params.server, body.by),
-    exec: ({ params, body }) => operations.exec({ ...params, ...body }),
-    endExec: ({ params, body }) => operations.endExec(params.session, body.exitCode),
-    logs: ({ params, query }) =>
-      new Stream({ open: (signal) => operations.logs(params.server, query, signal) }),
-  };
-}
-
-/** A client that comes back goes on where it was, whatever it asked for at first. */
-function resumed<Query extends { readonly newest?: number }>(
-  query: Query,
-  lastEventId: number | undefined,
-): Omit<Query, "newest"> & { readonly newest?: number; readonly after?: number } {
-  if (lastEventId === undefined) return query;
-  const { newest: _, ...rest } = query;
-  return { ...rest, after: lastEventId };
-}
-
-function addRoute(
-  app: FastifyInstance,
-  route: Route,
-  answer: (asked: Asked<Route>) => unknown,
-  streams: Streams,
-): void {
+function addRoute(app: FastifyInstance, entry: Entry, operation: Operation, streams: Streams): void {
+  const argument = argumentOf(entry);
   const handler = async (request: FastifyRequest, reply: FastifyReply) => {
-    const result = await answer(askedOf(route, request));
-    if (result instanceof Stream) return streams.send(reply, result.options);
-    if (route.answer === undefined) return reply.code(204).send();
-    return reply.send(result);
+    const asked = argument(request);
+    if (entry.items !== undefined) {
+      const open = (signal: AbortSignal) => operation(asked, { signal }) as AsyncIterable<object>;
+      return streams.send(reply, open);
+    }
+    const result = await operation(asked, entry.method === "GET" ? {} : await whoOf(request));
+    return entry.answers === undefined ? reply.code(204).send() : reply.send(result);
   };
-  app.route({ method: route.method, url: route.path, handler });
+  app.route({ method: entry.method, url: entry.path, handler });
 }
 
-function askedOf(route: Route, request: FastifyRequest): Asked<Route> {
-  const lastEventId = Number(request.headers["last-event-id"] ?? Number.NaN);
-  return {
-    params: route.params ? validated(route.params, request.params, "path") : {},
-    query: route.query ? validated(route.query, request.query, "query") : {},
-    body: route.body ? validated(route.body, request.body, "body") : {},
-    lastEventId: Number.isSafeInteger(lastEventId) ? lastEventId : undefined,
+async function whoOf(request: FastifyRequest): Promise<{ readonly actor: Actor }> {
+  return { actor: await actorOf(request.raw.socket, request.headers[statedHeader]) };
+}
+
+/** How a request becomes the argument: the parts of its path, and its query or body, each checked by its fields' schemas. */
+function argumentOf(entry: Entry): (request: FastifyRequest) => Fields {
+  const schema: z.ZodObject = asks[entry.asks];
+  const names: Record<string, true> = Object.fromEntries(pathFields(entry).map((name) => [name, true]));
+  const [inPath, rest] = [schema.pick(names), schema.omit(names)];
+  return ({ params, query, body, headers }) => {
+    const given = entry.method === "GET" ? resumed(query, headers["last-event-id"], rest) : (body ?? {});
+    return {
+      ...validated(rest, given, entry.method === "GET" ? "query" : "body"),
+      ...validated(inPath, params, "path"),
+    };
   };
+}
+
+/** A client of a stream that comes back continues where it was, whatever it asked for at first. */
+function resumed(query: unknown, lastEventId: unknown, schema: z.ZodObject): unknown {
+  if (lastEventId === undefined || !("after" in schema.shape)) return query;
+  if (!Number.isSafeInteger(Number(lastEventId))) return query;
+  const { newest: _, ...others } = query as Fields;
+  return { ...others, after: lastEventId };
 }
 
 function answerError(log: Logger, thrown: unknown, request: FastifyRequest, reply: FastifyReply): void {

@@ -7,10 +7,9 @@ import { draftOf } from "../domain/release.ts";
 import { defaultUpkeep } from "../domain/spec.ts";
 import { aFailure, aFinding, aPolicy, aRelease, aRollout, aTaint } from "../domain/testing.ts";
 import { silentLog } from "../lib/log.ts";
-import { type Client, createClient } from "./client.ts";
+import { createClient } from "./client.ts";
+import type { Client } from "./contract-types.ts";
 import { createApi } from "./routes.ts";
-
-export const by = "ada@example.com";
 
 export function aDeployRequest(): DeployRequest {
   return {
@@ -26,7 +25,6 @@ export function aDeployRequest(): DeployRequest {
     },
     policy: aPolicy(),
     upkeep: defaultUpkeep,
-    by,
   };
 }
 
@@ -37,8 +35,10 @@ export function aCheckRequest(): CheckRequest {
 }
 
 export const anAcceptRequest: AcceptRequest = {
-  ...{ breaks: ["0123456789abcdef".repeat(2)], first: 3, upTo: 9, reason: "A restored backup.", by },
+  ...{ breaks: ["0123456789abcdef".repeat(2)], first: 3, upTo: 9, reason: "A restored backup." },
 };
+
+export const stated = "ada@example.com";
 
 /** What the fake operations answer, and what they were asked: one entry for each call, its name first. */
 export interface FakeOperations {
@@ -136,8 +136,9 @@ export const answers: Operations = {
   pause: async () => aRollout({ phase: "paused", reason: "paused" }),
   resume: async () => aRollout(),
   promote: async () => aRollout({ promoted: true }),
-  status: async () => [status],
-  rollout: async (id) => aRollout({ id }),
+  services: async () => [status],
+  status: async () => status,
+  rollout: async ({ id }) => aRollout({ id }),
   history: async () => ({
     releases: [
       { release: aRelease(1), state: "serving" },
@@ -169,13 +170,13 @@ export const answers: Operations = {
   endExec: async () => {},
   secrets: async () => [
     {
-      ...{ service: "shop", name: "DB_PASSWORD", version: 2, createdAtMs: 1, createdBy: by },
+      ...{ service: "shop", name: "DB_PASSWORD", version: 2, createdAtMs: 1, createdBy: "ada" },
       releases: [1, 2],
     },
   ],
   setSecret: async () => ({ version: 3, changed: true }),
   removeSecret: async () => {},
-  imagesInUse: async () => new Map([["sha256:ab", ["shop release 1", "shop release 2"]]]),
+  imagesInUse: async () => ({ "sha256:ab": ["shop release 1", "shop release 2"] }),
   events: async function* ({ after = 0 }) {
     for (let sequence = after + 1; sequence <= 3; sequence++) yield anEvent(sequence);
   },
@@ -238,7 +239,7 @@ export async function anApi(operations: Operations): Promise<TestApi> {
   return {
     app,
     socketPath,
-    client: createClient(socketPath),
+    client: createClient(socketPath, { stated }),
     [Symbol.asyncDispose]: async () => {
       await app.close();
       rmSync(folder, { recursive: true });

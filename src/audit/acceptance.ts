@@ -1,3 +1,4 @@
+import { type Actor, actorName } from "../domain/actor.ts";
 import { dataOf, type Entry } from "./entry.ts";
 
 /**
@@ -5,8 +6,7 @@ import { dataOf, type Entry } from "./entry.ts";
  * can write to the database but not sign cannot accept anything.
  */
 export interface Acceptance {
-  /** `user@machine`. */
-  readonly by: string;
+  readonly actor: Actor;
   readonly reason: string;
   /** Ids of findings. */
   readonly breaks: readonly string[];
@@ -17,7 +17,9 @@ export interface Acceptance {
 }
 
 /** An acceptance as recorded in the log. */
-export interface RecordedAcceptance extends Acceptance {
+export interface RecordedAcceptance extends Omit<Acceptance, "actor"> {
+  /** Who accepted: in an entry of an older Kiln what its asker stated, `user@machine`. */
+  readonly by: string;
   readonly sequence: number;
   /** Unix time in ms. */
   readonly atMs: number;
@@ -28,9 +30,17 @@ export function acceptanceIn(
   entry: Pick<Entry, "kind" | "data" | "sequence" | "at_ms">,
 ): RecordedAcceptance | undefined {
   if (entry.kind !== "audit.accepted") return undefined;
-  const { by, reason, breaks, first, upTo } = (dataOf(entry) ?? {}) as Partial<Acceptance>;
-  if (typeof by !== "string" || typeof reason !== "string" || typeof upTo !== "number") return undefined;
+  const { actor, by, reason, breaks, first, upTo } = (dataOf(entry) ?? {}) as Recorded;
+  const name = isActor(actor) ? actorName(actor) : by;
+  if (typeof name !== "string" || typeof reason !== "string" || typeof upTo !== "number") return undefined;
   if (!Array.isArray(breaks)) return undefined;
   const place = typeof first === "number" ? { first } : {};
-  return { by, reason, breaks, upTo, ...place, sequence: entry.sequence, atMs: entry.at_ms };
+  return { by: name, reason, breaks, upTo, ...place, sequence: entry.sequence, atMs: entry.at_ms };
+}
+
+/** What an entry holds; an older Kiln wrote `by` in place of the actor. */
+type Recorded = Partial<Acceptance & { readonly by: string }>;
+
+function isActor(actor: Actor | undefined): actor is Actor {
+  return typeof actor === "object" && actor !== null && typeof actor.name === "string";
 }

@@ -2,6 +2,7 @@ import type { Holder } from "../lib/holder.ts";
 import type { StateFolder } from "../lib/state-folder.ts";
 import type { Client } from "./api.ts";
 import type { Context } from "./context.ts";
+import { whoAmI } from "./people.ts";
 
 /**
  * Connects to the controller of a state folder, starting one when none runs. The first time it must run this
@@ -9,7 +10,7 @@ import type { Context } from "./context.ts";
  * other's controller forever.
  */
 export function createConnect(
-  { clock, signal, output }: Pick<Context, "clock" | "signal" | "output">,
+  { clock, signal, output, env }: Pick<Context, "clock" | "signal" | "output" | "env">,
   state: StateFolder,
 ): () => Promise<Client> {
   let asItIs = false;
@@ -21,7 +22,7 @@ export function createConnect(
     const { replaced } = await ensureController({ state, clock, signal, asItIs });
     asItIs = true;
     if (replaced !== undefined) output.note(await replacedWords(replaced));
-    return createClient(state.controllerSocket);
+    return createClient(state.controllerSocket, { stated: whoAmI(env) });
   };
 }
 

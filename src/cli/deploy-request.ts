@@ -23,7 +23,6 @@ export function deployRequest(
   spec: ServiceSpec,
   release: UnbuiltRelease,
   image: { readonly digest: string; readonly version: string },
-  by: string,
 ): DeployRequest {
   return {
     service: serviceKey(spec.service, spec.environment),
@@ -31,7 +30,6 @@ export function deployRequest(
     draft: { ...release, image: image.digest, version: image.version },
     policy: spec.rollout,
     upkeep: spec.upkeep,
-    by,
   };
 }
 

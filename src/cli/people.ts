@@ -1,7 +1,7 @@
 import { hostname, userInfo } from "node:os";
 import type { Culprit } from "../domain/drift.ts";
 
-/** `user@machine`, for history. With sudo it is the person, not root. */
+/** `user@machine`, as a command states who runs it. With sudo it is the person, not root. */
 export function whoAmI(env: Readonly<Record<string, string | undefined>>): string {
   return `${env.SUDO_USER || userName()}@${hostname()}`;
 }

@@ -56,7 +56,7 @@ function createContext(world: World, json: boolean): Context {
     state,
     cwd: world.cwd(),
     output,
-    connect: world.connect ?? createConnect({ clock, signal, output }, state),
+    connect: world.connect ?? createConnect({ clock, signal, output, env }, state),
   };
 }
 

@@ -5,7 +5,7 @@ import type { Client, ServiceStatus } from "./api.ts";
 /** The service's status, or undefined when the controller does not know it. */
 export async function statusOf(client: Client, service: ServiceKey): Promise<ServiceStatus | undefined> {
   try {
-    return (await client.status(service))[0];
+    return await client.status({ service });
   } catch (error) {
     if (error instanceof KilnError && error.code === "service_unknown") return undefined;
     throw error;
@@ -18,7 +18,7 @@ export async function requireStatus(client: Client, service: ServiceKey): Promis
 }
 
 async function failUnknown(client: Client, service: ServiceKey): Promise<never> {
-  const known = (await client.status()).map((status) => status.service);
+  const known = (await client.services()).map((status) => status.service);
   const { nearest } = await import("../lib/nearest.ts");
   const near = nearest(service, known);
   const list = known.length === 0 ? "No service is deployed yet." : `Deployed: ${known.join(", ")}.`;

@@ -55,9 +55,18 @@ const audit: Client["audit"] = async () => ({
   troubles: [],
 });
 
+/** The status of one of the given services. */
+function statusAmong(services: Client["services"] = async () => []): Client["status"] {
+  return async ({ service }) => {
+    const found = (await services()).find((status) => status.service === service);
+    if (found !== undefined) return found;
+    throw new KilnError("service_unknown", `There is no service ${service}.`);
+  };
+}
+
 /** Operations that were not given throw when they are called. */
 function fakeClient(given: Partial<Client>): Client {
-  const operations: Partial<Client> = { audit, ...given };
+  const operations: Partial<Client> = { audit, status: statusAmong(given.services), ...given };
   return new Proxy(operations, {
     get: (target, name: keyof Client) =>
       name in target || String(name) === "then" // read from every value that a promise resolves to

@@ -42,7 +42,7 @@ test("help of a command below another, and of none", async () => {
 test.each([[["--json", "status"]], [["status", "--json"]], [["controller", "--json", "strat"]]])(
   "--json may stand anywhere: %j",
   async (argv) => {
-    const { stdout, stderr } = await cli(argv, { client: { status: async () => [] } });
+    const { stdout, stderr } = await cli(argv, { client: { services: async () => [] } });
     expect([typeof JSON.parse(stdout), stderr]).toEqual(["object", ""]);
   },
 );

@@ -1,3 +1,4 @@
+import { type Asker, askerName } from "../domain/actor.ts";
 import type { ServiceKey } from "../domain/ids.ts";
 import type { Release } from "../domain/release.ts";
 import type { DesiredService, Rollout } from "../domain/rollout.ts";
@@ -7,11 +8,12 @@ import type { Clock } from "../lib/clock.ts";
 import { KilnError } from "../lib/errors.ts";
 import type { Call, Platform } from "../platform/platform.ts";
 import type { Store } from "../store/store.ts";
+import { askerOf } from "./asker.ts";
 import { requireBeginning, requireDeployable, requireRollback } from "./checks.ts";
 import { differences } from "./differences.ts";
 import type { Images } from "./images.ts";
 import type { Loop } from "./loop.ts";
-import type { Accepted, DeployRequest, Operations } from "./operations.ts";
+import type { Accepted, DeployRequest, Operations, Who } from "./operations.ts";
 import { newPolicies } from "./policy-differences.ts";
 import { previewDeploy } from "./preview-deploy.ts";
 import { freeze } from "./release-content.ts";
@@ -34,45 +36,49 @@ export function createCommands(
 > {
   return {
     check: (request) => requireBeginning(parts, request),
-    deploy: (request) => deploy(parts, request),
-    preview: (request) => previewDeploy(parts, request),
-    rollback: (service, release, by) => rollback(parts, service, release, by),
-    scale: (service, count, by) => scale(parts, service, count, by),
-    remove: async (service, by) => {
-      parts.store.markRemoved(service, by);
-      parts.loop.poke(service);
+    deploy: (request, who) => deploy(parts, request, askerOf(request, who)),
+    preview: (request, who) => previewDeploy(parts, request, askerOf(request, who)),
+    rollback: (request, who) => rollback(parts, request, askerOf(request, who)),
+    scale: (request, who) => scale(parts, request, askerOf(request, who)),
+    remove: async (request, who) => {
+      parts.store.markRemoved(request.service, askerOf(request, who));
+      parts.loop.poke(request.service);
     },
-    abort: async (service, by) => steer(parts, service, parts.store.abort(service, by)),
-    pause: async (service, by) => steer(parts, service, parts.store.pause(service, by)),
-    resume: async (service, by) => steer(parts, service, parts.store.resume(service, by)),
-    promote: async (service, by) => steer(parts, service, parts.store.promote(service, by)),
+    abort: steering(parts, parts.store.abort),
+    pause: steering(parts, parts.store.pause),
+    resume: steering(parts, parts.store.resume),
+    promote: steering(parts, parts.store.promote),
   };
 }
 
-function steer({ loop }: CommandParts, service: ServiceKey, rollout: Rollout): Rollout {
-  loop.poke(service);
-  return rollout;
+/** What a person does to the running rollout. */
+function steering({ loop }: CommandParts, change: (service: ServiceKey, by: Asker) => Rollout) {
+  return async (request: Parameters<Operations["abort"]>[0], who: Who): Promise<Rollout> => {
+    const rollout = change(request.service, askerOf(request, who));
+    loop.poke(request.service);
+    return rollout;
+  };
 }
 
-async function deploy(parts: CommandParts, request: DeployRequest): Promise<Accepted> {
+async function deploy(parts: CommandParts, request: DeployRequest, by: Asker): Promise<Accepted> {
   const { store, loop } = parts;
-  const { service, count, policy, by } = request;
+  const { service, count, policy } = request;
   await requireDeployable(parts, service, request.draft);
   // Another deploy may have come while we looked, or another version of a secret.
   const { draft, contents } = freeze(store, service, request.draft);
-  const release = store.draftRelease(service, draft, by);
+  const release = store.draftRelease(service, draft, askerName(by));
   const desired = store.desired(service);
   const running = desired?.rollout;
   if (running?.to === release.number && running.phase === "forward") {
-    return { service, release: release.number, rollout: running.id, ...adopt(parts, request) };
+    return { service, release: release.number, rollout: running.id, ...adopt(parts, request, by) };
   }
   if (running === undefined && desired?.serving === release.number) {
-    return { service, release: release.number, rollout: undefined, ...adopt(parts, request) };
+    return { service, release: release.number, rollout: undefined, ...adopt(parts, request, by) };
   }
   if (running !== undefined && request.supersede && desired?.serving === release.number) {
     // What is asked for serves already: the rollout that leads away from it turns back.
     const turned = store.abort(service, by);
-    return { service, release: release.number, rollout: turned.id, ...adopt(parts, request) };
+    return { service, release: release.number, rollout: turned.id, ...adopt(parts, request, by) };
   }
   const before = desired?.count;
   const adopted = newPolicies(store, request);
@@ -90,9 +96,9 @@ async function deploy(parts: CommandParts, request: DeployRequest): Promise<Acce
 }
 
 /** Takes over what needs no other release: how many servers, how they are rolled out and what is done about them. */
-function adopt(parts: CommandParts, request: DeployRequest): Pick<Accepted, "scaled" | "adopted"> {
+function adopt(parts: CommandParts, request: DeployRequest, by: Asker): Pick<Accepted, "scaled" | "adopted"> {
   const { store } = parts;
-  const { service, count, policy, upkeep, by } = request;
+  const { service, count, policy, upkeep } = request;
   const adopted = newPolicies(store, request);
   store.setPolicy(service, policy, by);
   if (upkeep !== undefined) store.setUpkeep(service, upkeep, by);
@@ -103,14 +109,18 @@ function setCount(
   { store, loop }: CommandParts,
   service: ServiceKey,
   count: number,
-  by: string,
+  by: Asker,
 ): Accepted["scaled"] {
   const from = store.setCount(service, count, by);
   loop.poke(service);
   return from === count ? undefined : { from, to: count };
 }
 
-async function scale(parts: CommandParts, service: ServiceKey, count: number, by: string): Promise<Accepted> {
+async function scale(
+  parts: CommandParts,
+  { service, count }: Parameters<Operations["scale"]>[0],
+  by: Asker,
+): Promise<Accepted> {
   const scaled = setCount(parts, service, count, by);
   const desired = parts.store.desired(service);
   const release = desired?.rollout?.to ?? desired?.serving ?? 0;
@@ -119,9 +129,8 @@ async function scale(parts: CommandParts, service: ServiceKey, count: number, by
 
 async function rollback(
   parts: CommandParts,
-  service: ServiceKey,
-  release: number | undefined,
-  by: string,
+  { service, release }: Parameters<Operations["rollback"]>[0],
+  by: Asker,
 ): Promise<Accepted> {
   const { store, loop } = parts;
   const desired = required(store, service);

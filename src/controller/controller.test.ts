@@ -4,7 +4,7 @@ import { afterEach, expect, test } from "vitest";
 import type { KilnEvent } from "../domain/event.ts";
 import { draftOf, type WantedRelease } from "../domain/release.ts";
 import { defaultUpkeep, type UpkeepPolicy } from "../domain/spec.ts";
-import { aPolicy, aRelease } from "../domain/testing.ts";
+import { anAsker, aPolicy, aRelease } from "../domain/testing.ts";
 import type { ServiceStatus } from "./operations.ts";
 import { TestInstallation } from "./testing.ts";
 
@@ -55,9 +55,9 @@ test("what needs no other release is told and taken over, also by a deploy that 
   await t.deployed(1);
   const policy = aPolicy({ bakeMs: 2_000 });
   const upkeep: UpkeepPolicy = { ...defaultUpkeep, drift: { ...defaultUpkeep.drift, response: "report" } };
-  const request = { service: "shop", count: 3, draft: { ...draftOf(aRelease(1)), files: [] }, by: "ada" };
+  const request = { service: "shop", count: 3, draft: { ...draftOf(aRelease(1)), files: [] } };
   const bake = `rollout.bake: ${aPolicy().bakeMs / 1_000}s -> 2s`;
-  expect((await t.controller.preview({ ...request, policy })).changes).toEqual([bake]);
+  expect((await t.controller.preview({ ...request, policy }, anAsker())).changes).toEqual([bake]);
   expect((await t.deploy(1, { policy })).adopted).toEqual([bake]);
   const { rollout } = await t.deploy(2, { policy });
   const joined = await t.deploy(2, { policy, upkeep });
@@ -65,7 +65,9 @@ test("what needs no other release is told and taken over, also by a deploy that 
   expect(t.store.desired("shop")?.upkeep).toEqual(upkeep);
   await t.settled();
   const { rollout: next } = await t.deploy(3, { policy: aPolicy(), upkeep });
-  expect((await t.controller.rollout(next ?? 0)).changes).toContain(bake.replace(/(\S+) -> 2s/, "2s -> $1"));
+  expect((await t.controller.rollout({ id: next ?? 0 })).changes).toContain(
+    bake.replace(/(\S+) -> 2s/, "2s -> $1"),
+  );
 });
 
 test("a release whose servers end at once is rolled back, with what they wrote last", async () => {
@@ -78,7 +80,7 @@ test("a release whose servers end at once is rolled back, with what they wrote l
     kind: "exited",
     logTail: [expect.stringContaining("no such table")],
   });
-  const [rollout] = (await t.controller.history("shop")).rollouts;
+  const [rollout] = (await t.controller.history({ service: "shop" })).rollouts;
   expect(rollout).toMatchObject({ phase: "rolled-back", to: 2, reason: expect.stringContaining("code 3") });
   await t.clock.until(async () => releasesOf(await t.status()).join() === "1");
 });
@@ -96,7 +98,7 @@ test("rollback to a warm group is one switch", async () => {
   await t.deployed(1);
   await t.deployed(2);
   const before = t.clock.now();
-  await t.controller.rollback("shop", undefined, "ada@example");
+  await t.controller.rollback({ service: "shop" }, anAsker("ada@example"));
   await t.clock.until(async () => t.world.request("shop")?.startsWith("shop-1-") ?? false);
   expect(t.clock.now() - before).toBeLessThan(100);
   expect((await t.settled()).serving?.number).toBe(1);
@@ -107,7 +109,7 @@ test("rollback to a cold release makes its servers anew", async () => {
   await t.deployed(1);
   await t.deployed(2);
   await t.clock.advance(10 * 60_000);
-  await t.controller.rollback("shop", 1, "ada@example");
+  await t.controller.rollback({ service: "shop", release: 1 }, anAsker("ada@example"));
   const status = await t.settled();
   expect(status.serving?.number).toBe(1);
 });
@@ -117,10 +119,12 @@ test("rollback is refused beforehand when the image is gone", async () => {
   await t.deployed(1);
   await t.deployed(2);
   t.world.missingImages.add(aRelease(1).image);
-  await expect(t.controller.rollback("shop", 1, "ada")).rejects.toMatchObject({
+  await expect(t.controller.rollback({ service: "shop", release: 1 }, anAsker("ada"))).rejects.toMatchObject({
     code: "rollback_impossible",
   });
-  await expect(t.controller.rollback("shop", 7, "ada")).rejects.toMatchObject({ code: "release_unknown" });
+  await expect(t.controller.rollback({ service: "shop", release: 7 }, anAsker("ada"))).rejects.toMatchObject({
+    code: "release_unknown",
+  });
 });
 
 test("a rollback is checked again once it is known that it can work: what serves may have changed meanwhile", async () => {
@@ -130,10 +134,12 @@ test("a rollback is checked again once it is known that it can work: what serves
   let looks = 0;
   t.platform.preflight = async () => {
     if (looks++ > 0) return;
-    await t.controller.rollback("shop", 1, "eve@example");
+    await t.controller.rollback({ service: "shop", release: 1 }, anAsker("eve@example"));
     await t.clock.advance(5 * 60_000);
   };
-  await expect(t.controller.rollback("shop", 1, "ada@example")).rejects.toMatchObject({
+  await expect(
+    t.controller.rollback({ service: "shop", release: 1 }, anAsker("ada@example")),
+  ).rejects.toMatchObject({
     code: "rollback_impossible",
     message: "Release 1 of shop serves already.",
   });
@@ -156,7 +162,7 @@ test("a preview whose port is lost holds up nothing, and what is wrong is told",
     preview: undefined,
     trouble: { message: expect.stringContaining("8081") },
   });
-  await t.controller.promote("shop", "ada@example");
+  await t.controller.promote({ service: "shop" }, anAsker("ada@example"));
   await t.clock.until(async () => (await t.status()).serving?.number === 2);
 });
 
@@ -166,7 +172,7 @@ test("rollback in the middle of a deploy turns it back", async () => {
   t.world.behave("shop-2", { readyMs: Number.POSITIVE_INFINITY });
   const { rollout } = await t.deploy(2);
   await t.clock.advance(1000);
-  expect(await t.controller.rollback("shop", undefined, "eve@example")).toMatchObject({
+  expect(await t.controller.rollback({ service: "shop" }, anAsker("eve@example"))).toMatchObject({
     release: 1,
     rollout,
   });
@@ -177,7 +183,7 @@ test("a second deploy is refused with what runs and who started it; the same one
   installation();
   await t.deployed(1);
   const { rollout } = await t.deploy(2);
-  await expect(t.deploy(3, { by: "eve@example" })).rejects.toMatchObject({
+  await expect(t.deploy(3, {}, anAsker("eve@example"))).rejects.toMatchObject({
     code: "rollout_running",
     message: expect.stringContaining("ada@example"),
   });
@@ -192,12 +198,12 @@ const unbuilt = (draft: WantedRelease) => {
 test("before the image is built a deploy is refused for all that is known by then, and nothing is recorded", async () => {
   installation();
   const draft = unbuilt({ ...draftOf(aRelease(2)), files: [] });
-  const check = (supersede = false) => t.controller.check({ service: "shop", draft, supersede });
+  const check = (supersede = false) => t.controller.check({ service: "shop", draft, supersede }, anAsker());
   t.world.takenPorts.add(8080);
   await expect(check()).rejects.toMatchObject({ code: "port_taken" });
   t.world.takenPorts.clear();
   const secret = { draft: unbuilt(secretly("A").draft), service: "shop" };
-  await expect(t.controller.check(secret)).rejects.toMatchObject({ code: "secret_missing" });
+  await expect(t.controller.check(secret, anAsker())).rejects.toMatchObject({ code: "secret_missing" });
   await check();
   await t.deployed(1);
   await check();
@@ -205,14 +211,15 @@ test("before the image is built a deploy is refused for all that is known by the
   await t.deploy(2);
   await check(); // the same again, as far as can be told
   const other = { ...draft, shape: { ...draft.shape, env: { MODE: "other" } } };
-  const checkOther = (supersede = false) => t.controller.check({ service: "shop", draft: other, supersede });
+  const checkOther = (supersede = false) =>
+    t.controller.check({ service: "shop", draft: other, supersede }, anAsker());
   await expect(checkOther()).rejects.toMatchObject({
     code: "rollout_running",
     message: expect.stringContaining("ada@example"),
   });
   await checkOther(true);
   await t.settled();
-  await t.controller.remove("shop", "ada@example");
+  await t.controller.remove({ service: "shop" }, anAsker("ada@example"));
   await expect(check(true)).rejects.toMatchObject({ code: "service_removing" });
   const kinds = t.store.events({ after: before }).map(({ kind }) => kind);
   expect(kinds.filter((kind) => kind === "rollout.started")).toHaveLength(1);
@@ -223,12 +230,12 @@ test("a request cannot put another image under a version, and changes nothing", 
   t.versions.set(`shop:${aRelease(1).version}`, aRelease(2).image);
   const claimed = { service: "shop.staging" };
   await expect(t.deploy(1, claimed)).rejects.toMatchObject({ code: "version_taken" });
-  expect(await t.controller.status(undefined)).toEqual([]);
+  expect(await t.controller.services({})).toEqual([]);
 });
 
 test("a rollout that never was is unknown", async () => {
   installation();
-  await expect(t.controller.rollout(999)).rejects.toMatchObject({ code: "rollout_unknown" });
+  await expect(t.controller.rollout({ id: 999 })).rejects.toMatchObject({ code: "rollout_unknown" });
 });
 
 test("pause, resume and promote steer a rollout; nothing moves while it is paused", async () => {
@@ -238,9 +245,11 @@ test("pause, resume and promote steer a rollout; nothing moves while it is pause
   await t.clock.until(async () => (await t.status()).rollout?.phase === "paused");
   await t.clock.advance(60 * 60_000);
   expect(t.world.request("shop")).toMatch(/^shop-1-/);
-  await t.controller.promote("shop", "ada@example");
+  await t.controller.promote({ service: "shop" }, anAsker("ada@example"));
   expect((await t.settled()).serving?.number).toBe(2);
-  await expect(t.controller.pause("shop", "ada")).rejects.toMatchObject({ code: "rollout_none" });
+  await expect(t.controller.pause({ service: "shop" }, anAsker("ada"))).rejects.toMatchObject({
+    code: "rollout_none",
+  });
 });
 
 test("an analysis without traffic pauses the rollout and says so", async () => {
@@ -252,11 +261,11 @@ test("an analysis without traffic pauses the rollout and says so", async () => {
   });
   await t.clock.until(async () => (await t.status()).rollout?.phase === "paused");
   expect((await t.status()).rollout?.reason).toContain("0 of the 50 requests");
-  await t.controller.resume("shop", "ada@example");
+  await t.controller.resume({ service: "shop" }, anAsker("ada@example"));
   await t.clock.advance(25_000);
   expect((await t.status()).rollout?.phase).toBe("forward");
   await t.clock.until(async () => (await t.status()).rollout?.phase === "paused");
-  await t.controller.rollback("shop", undefined, "ada@example");
+  await t.controller.rollback({ service: "shop" }, anAsker("ada@example"));
   expect((await t.settled()).serving?.number).toBe(1);
 });
 
@@ -268,7 +277,7 @@ test("a deploy that supersedes ends the running one, and everything of it", asyn
   await t.deploy(3, { supersede: true });
   const status = await t.settled();
   expect(status.serving?.number).toBe(3);
-  expect((await t.controller.history("shop")).rollouts.map((r) => r.phase)).toEqual([
+  expect((await t.controller.history({ service: "shop" })).rollouts.map((r) => r.phase)).toEqual([
     "complete",
     "superseded",
     "complete",
@@ -316,25 +325,25 @@ test("a platform that cannot be observed leads to no destroy, and is asked again
 test("remove leaves nothing of the service", async () => {
   const { world } = installation();
   await t.deployed(1);
-  await t.controller.remove("shop", "ada@example");
-  await t.clock.until(async () => (await t.controller.status()).length === 0);
+  await t.controller.remove({ service: "shop" }, anAsker("ada@example"));
+  await t.clock.until(async () => (await t.controller.services({})).length === 0);
   expect([world.servers.size, world.routes.size]).toEqual([0, 0]);
 });
 
 test("a service of no servers keeps its way in until it is removed", async () => {
   const { world } = installation();
   await t.deployed(1);
-  await t.controller.scale("shop", 0, "ada@example");
+  await t.controller.scale({ service: "shop", count: 0 }, anAsker("ada@example"));
   await t.clock.until(() => world.servers.size === 0);
   expect(world.routes.get("shop")?.doors).toHaveLength(1);
-  await t.controller.scale("shop", 2, "ada@example");
+  await t.controller.scale({ service: "shop", count: 2 }, anAsker("ada@example"));
   await t.clock.until(
     () => world.routes.get("shop")?.targets.filter((target) => target.weight > 0).length === 2,
   );
-  await t.controller.scale("shop", 0, "ada@example");
+  await t.controller.scale({ service: "shop", count: 0 }, anAsker("ada@example"));
   await t.clock.until(() => world.servers.size === 0);
-  await t.controller.remove("shop", "ada@example");
-  await t.clock.until(async () => (await t.controller.status()).length === 0);
+  await t.controller.remove({ service: "shop" }, anAsker("ada@example"));
+  await t.clock.until(async () => (await t.controller.services({})).length === 0);
   expect(world.routes.size).toBe(0);
 });
 
@@ -343,7 +352,8 @@ test("a preview says what a deploy would do and changes nothing", async () => {
   await t.deployed(1);
   const { shape, ...rest } = draftOf(aRelease(2));
   const draft = { ...rest, shape: { ...shape, env: { LOG_LEVEL: "debug" } }, files: [] };
-  const plan = await t.controller.preview({ service: "shop", count: 3, draft, policy: aPolicy(), by: "ada" });
+  const request = { service: "shop", count: 3, draft, policy: aPolicy() };
+  const plan = await t.controller.preview(request, anAsker());
   expect(plan.changes).toEqual([expect.stringContaining("image: 1.1.0"), "environment LOG_LEVEL: new"]);
   expect(plan).toMatchObject({ peakServers: 6, fewestInTraffic: 3, downtime: "none" });
   expect(plan.actions.at(-1)).toMatchObject({ kind: "record", change: { kind: "end", phase: "complete" } });
@@ -355,8 +365,9 @@ test("events tell the whole story, and can be followed", async () => {
   const stop = new AbortController();
   const kinds: string[] = [];
   const following = (async () => {
-    for await (const event of t.controller.events({ service: "shop", signal: stop.signal }))
-      kinds.push((event as KilnEvent).kind);
+    const { signal } = stop;
+    for await (const { kind } of t.controller.events({ service: "shop", follow: true }, { signal }))
+      kinds.push(kind);
   })();
   await t.deployed(1);
   stop.abort();
@@ -393,28 +404,35 @@ const valued = (text: string | Uint8Array) => Buffer.from(text).toString("base64
 
 test("a deploy without its secrets is refused with all that are missing; with them it freezes the newest", async () => {
   installation();
-  await t.controller.setSecret("shop", "A", valued("first-value"), "ada@example");
+  await t.controller.setSecret(
+    { service: "shop", name: "A", value: valued("first-value") },
+    anAsker("ada@example"),
+  );
   await expect(t.deploy(1, secretly("A", "B", "C"))).rejects.toMatchObject({
     code: "secret_missing",
     message: "shop lacks the secrets B, C.",
   });
-  expect(await t.controller.status()).toEqual([]);
+  expect(await t.controller.services({})).toEqual([]);
 
   await t.deployed(1, secretly("A"));
-  await t.controller.setSecret("shop", "A", valued("second-value"), "ada@example");
+  await t.controller.setSecret(
+    { service: "shop", name: "A", value: valued("second-value") },
+    anAsker("ada@example"),
+  );
   expect((await t.status()).serving?.number).toBe(1);
-  const plan = await t.controller.preview({
-    ...{ service: "shop", count: 3, policy: aPolicy(), by: "ada" },
+  const request = {
+    ...{ service: "shop", count: 3, policy: aPolicy() },
     draft: { ...secretly("A").draft, files: [{ to: "/etc/app.conf", mode: 0o444, content: valued("x") }] },
-  });
+  };
+  const plan = await t.controller.preview(request, anAsker());
   expect(plan.changes).toEqual(["secret A: changed", "file /etc/app.conf: new"]);
   const { serving } = await t.deployed(1, secretly("A"));
   expect([serving?.number, serving?.secrets.map(({ version }) => version)]).toEqual([2, [2]]);
 
-  await t.controller.rollback("shop", undefined, "ada@example");
+  await t.controller.rollback({ service: "shop" }, anAsker("ada@example"));
   const back = (await t.settled()).serving;
   expect([back?.number, back?.secrets.map(({ version }) => version)]).toEqual([1, [1]]);
-  expect(await t.controller.secrets("shop")).toMatchObject([
+  expect(await t.controller.secrets({ service: "shop" })).toMatchObject([
     { name: "A", version: 1, releases: [1] },
     { name: "A", version: 2, releases: [2] },
   ]);
@@ -423,12 +441,12 @@ test("a deploy without its secrets is refused with all that are missing; with th
 
 test("a rollback is refused with all that stands against it: the image and the secrets' key", async () => {
   const { world, folder } = installation();
-  await t.controller.setSecret("shop", "A", valued("one"), "ada@example");
+  await t.controller.setSecret({ service: "shop", name: "A", value: valued("one") }, anAsker("ada@example"));
   await t.deployed(1, secretly("A"));
   await t.deployed(2);
   rmSync(join(folder, "secrets.key"));
   world.missingImages.add(aRelease(1).image);
-  const refused = t.controller.rollback("shop", 1, "ada@example");
+  const refused = t.controller.rollback({ service: "shop", release: 1 }, anAsker("ada@example"));
   await expect(refused).rejects.toMatchObject({ code: "rollback_impossible" });
   await expect(refused).rejects.toThrow(/image.*The key file .*secrets\.key is missing/);
   expect((await t.status()).rollout).toBeUndefined();
@@ -453,7 +471,10 @@ test.each([
   ["too large", "x".repeat(64 * 1024 + 1), /has 65537 bytes/],
 ])("a value that is %s is no secret", async (_, value, message) => {
   installation();
-  const set = t.controller.setSecret("shop", "A", valued(value), "ada@example");
+  const set = t.controller.setSecret(
+    { service: "shop", name: "A", value: valued(value) },
+    anAsker("ada@example"),
+  );
   await expect(set).rejects.toMatchObject({ code: "secret_invalid" });
   await expect(set).rejects.toThrow(message);
 });
@@ -463,7 +484,7 @@ test.each([
   ["no UTF-8", Buffer.from([0xff, 0xfe])],
 ])("a value with %s is refused as an environment variable, and welcome as a file", async (_, value) => {
   installation();
-  await t.controller.setSecret("shop", "A", valued(value), "ada@example");
+  await t.controller.setSecret({ service: "shop", name: "A", value: valued(value) }, anAsker("ada@example"));
   const { draft } = secretly("A");
   const asVariable = [{ name: "A", delivery: { kind: "env", variable: "A" } } as const];
   const refused = t.deploy(1, { draft: { ...draft, secrets: asVariable } });

@@ -49,6 +49,9 @@ const requestTimeoutMs = 120_000;
 /** How long a good answer of the platform's probe counts. `kiln doctor` always asks anew. */
 const probeLastsMs = 60_000;
 
+/** For a caller that never ends early. */
+const neverAborted = new AbortController().signal;
+
 /** Starts the loop over everything desired, and answers what can be asked. */
 export function startController(options: ControllerOptions): Controller {
   const { store, platform, clock, log, images, self } = options;
@@ -79,7 +82,7 @@ export function startController(options: ControllerOptions): Controller {
     }),
     ...createReproduce({ store, platform, call, observe: loop.observe, poke: loop.poke }),
     ...createExec({ store, platform, clock, call, observe: loop.observe, poke: loop.poke }),
-    logs: (server, how, signal) => {
+    logs: ({ server, ...how }, { signal = neverAborted } = {}) => {
       if (platform.logs !== undefined) return platform.logs.read(server, how, signal);
       throw new KilnError("platform_unusable", `The platform ${platform.name} keeps no logs.`);
     },

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
 import type { Finding } from "../domain/drift.ts";
 import { type DriftPolicy, defaultUpkeep } from "../domain/spec.ts";
-import { aFinding, aPolicy } from "../domain/testing.ts";
+import { aFinding, anAsker, aPolicy } from "../domain/testing.ts";
 import type { DriftWatch } from "../drift/drift-watch.ts";
 import { silentLog } from "../lib/log.ts";
 import { steadyClock } from "../lib/steady-clock.ts";
@@ -48,7 +48,7 @@ class DriftInstallation extends TestInstallation {
   }
 
   async servers() {
-    return (await this.controller.status("shop"))[0]?.servers ?? [];
+    return (await this.controller.status({ service: "shop" })).servers;
   }
 
   async ready(): Promise<readonly string[]> {
@@ -119,7 +119,7 @@ test("what was seen before the last action does not count: who is left alone by 
     t.drift.find(aFinding());
   };
   Object.assign(t.platform, { resize: resizeThenFind });
-  await t.controller.scale("shop", 1, "ada@example");
+  await t.controller.scale({ service: "shop", count: 1 }, anAsker("ada@example"));
   await t.clock.until(() => t.store.taints("shop").length > 0);
   expect(t.frozen).toEqual([]);
   await t.clock.until(() => isGone(first));

@@ -1,3 +1,4 @@
+import { type Asker, askerData, askerName, why } from "../domain/actor.ts";
 import type { Finding } from "../domain/drift.ts";
 import { parseServerId, type ServerId, type ServiceKey } from "../domain/ids.ts";
 import type { Observation } from "../domain/observation.ts";
@@ -6,6 +7,7 @@ import type { EvidenceStore } from "../drift/evidence.ts";
 import { KilnError } from "../lib/errors.ts";
 import type { Call, Platform } from "../platform/platform.ts";
 import type { Store } from "../store/store.ts";
+import { askerOf } from "./asker.ts";
 import type { ArchivePiece, DriftReport, Operations } from "./operations.ts";
 import { idsOf, unknownServer } from "./unknown-server.ts";
 
@@ -31,11 +33,15 @@ export function createDriftOperations(
       return server === undefined ? reports : reportsOn(server, reports, await observe());
     },
     evidence: async () => (await evidence?.list()) ?? [],
-    evidenceOf: (server) => kept(evidence).show(server),
-    exportEvidence: (server, signal) => pieces(kept(evidence).read(server, signal)),
-    destroyServer: (server, by) => destroyServer(parts, server, by),
+    evidenceOf: ({ server }) => kept(evidence).show(server),
+    exportEvidence: ({ server }, { signal = neverAborted } = {}) =>
+      pieces(kept(evidence).read(server, signal)),
+    destroyServer: (asked, who) => destroyServer(parts, asked.server, askerOf(asked, who)),
   };
 }
+
+/** For a caller that never ends early. */
+const neverAborted = new AbortController().signal;
 
 /** What is seen now, and what led to a taint of a server that may still be there. */
 function reportsOf(store: Store, found: readonly Finding[]): readonly DriftReport[] {
@@ -74,7 +80,7 @@ async function* pieces(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Archiv
   for await (const chunk of chunks) yield { data: Buffer.from(chunk).toString("base64") };
 }
 
-async function destroyServer(parts: DriftParts, server: ServerId, by: string): Promise<void> {
+async function destroyServer(parts: DriftParts, server: ServerId, by: Asker): Promise<void> {
   const observation = await parts.observe();
   const { groups, reproductions = [] } = observation;
   const copy = reproductions.find(({ id }) => id === server);
@@ -95,10 +101,10 @@ async function discard(
   service: ServiceKey,
   server: ServerId,
   what: string,
-  by: string,
+  by: Asker,
 ): Promise<void> {
-  const message = `${by} destroys ${server}, ${what}.`;
-  store.appendEvent({ service, kind: "server.discarded", message, data: { server, by } });
+  const message = `${askerName(by)} destroys ${server}, ${what}${why(by)}`;
+  store.appendEvent({ service, kind: "server.discarded", message, data: { server, ...askerData(by) } });
   await platform.destroy(server, call());
   poke(service);
 }

@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { defaultUpkeep } from "../domain/spec.ts";
-import { aFinding, aPolicy } from "../domain/testing.ts";
+import { aFinding, anAsker, aPolicy } from "../domain/testing.ts";
 import type { ExecRequest } from "./operations.ts";
 import { TestInstallation } from "./testing.ts";
 
@@ -15,7 +15,7 @@ afterEach(() => t[Symbol.asyncDispose]());
 const server = "shop-1-1-1";
 const request = (overrides: Partial<ExecRequest> = {}): ExecRequest => ({
   ...{ server, command: ["sh"], reason: "it hangs", terminal: false, pid: process.pid },
-  ...{ by: "ada@example", ...overrides },
+  ...overrides,
 });
 const policy = aPolicy({ bakeMs: 0, drainMs: 100, keepWarmMs: 0 });
 const found = async () => (await t.status()).servers.find(({ id }) => id === server);
@@ -25,12 +25,12 @@ const isGone = async () => (await found()) === undefined;
 
 test("the server is tainted, out of traffic and replaced, and stays until the session is over", async () => {
   await t.deployed(1, { policy });
-  const { session, argv } = await t.controller.exec(request());
+  const { session, argv } = await t.controller.exec(request(), anAsker("ada@example"));
   expect(argv).toEqual(["sh"]);
   await t.clock.until(isWhole);
   expect(await found()).toMatchObject({ state: "quarantined", inTraffic: false, taint: { held: true } });
   expect(t.world.calls.some(({ operation }) => operation === "quarantine")).toBe(false);
-  await t.controller.endExec(session, 7);
+  await t.controller.endExec({ session, exitCode: 7 }, anAsker());
   await t.clock.until(isGone);
   const kinds = t.store.events({ server }).map(({ kind }) => kind);
   expect(kinds.filter((kind) => /^(exec|evidence)\.|tainted/.test(kind))).toEqual([
@@ -40,20 +40,20 @@ test("the server is tainted, out of traffic and replaced, and stays until the se
 
 test("a rollout, and a controller that is restarted, leave it alone until then", async () => {
   await t.deployed(1, { policy });
-  const { session } = await t.controller.exec(request());
+  const { session } = await t.controller.exec(request(), anAsker("ada@example"));
   await t.stop();
   t.start();
   await t.deployed(2, { policy });
   await t.clock.advance(60_000);
   expect((await t.status()).servers.map(({ id }) => id)).toContain(server);
-  await t.controller.endExec(session, 0);
+  await t.controller.endExec({ session, exitCode: 0 }, anAsker());
   await t.clock.until(isGone);
   expect(t.store.events({ server }).map(({ kind }) => kind)).toContain("evidence.kept");
 });
 
 test("the only server stays in traffic until its successor has some", async () => {
   await t.deployed(1, { count: 1, policy });
-  await t.controller.exec(request());
+  await t.controller.exec(request(), anAsker("ada@example"));
   expect(await found()).toMatchObject({ inTraffic: true, taint: { held: true } });
   let fewest = 1;
   await t.clock.until(async () => {
@@ -67,8 +67,8 @@ test("the only server stays in traffic until its successor has some", async () =
 test("a session whose process is gone is over, and one that lasts too long", async () => {
   await t.deployed(1, { policy });
   const child = spawn("sleep", ["1000"]);
-  await t.controller.exec(request({ pid: child.pid ?? 0 }));
-  await t.controller.exec(request({ server: "shop-1-2-1" }));
+  await t.controller.exec(request({ pid: child.pid ?? 0 }), anAsker("ada@example"));
+  await t.controller.exec(request({ server: "shop-1-2-1" }), anAsker("ada@example"));
   child.kill("SIGKILL");
   await once(child, "exit");
   await t.clock.until(isGone);
@@ -81,8 +81,8 @@ test("a session whose process is gone is over, and one that lasts too long", asy
 test("where drift is only reported the server is replaced all the same", async () => {
   const drift = { response: "report", maxConcurrent: { share: 0.1 }, ignore: [] } as const;
   await t.deployed(1, { policy, upkeep: { ...defaultUpkeep, drift } });
-  const { session } = await t.controller.exec(request());
-  await t.controller.endExec(session, 0);
+  const { session } = await t.controller.exec(request(), anAsker("ada@example"));
+  await t.controller.endExec({ session, exitCode: 0 }, anAsker());
   await t.clock.until(isGone);
 });
 
@@ -94,7 +94,9 @@ test("bad requests leave no mark", async () => {
     [{ pid: 4_194_305 }, "usage"],
   ];
   for (const [overrides, code] of refused)
-    await expect(t.controller.exec(request(overrides))).rejects.toMatchObject({ code });
+    await expect(t.controller.exec(request(overrides), anAsker("ada@example"))).rejects.toMatchObject({
+      code,
+    });
   expect((await t.status()).servers.every(({ taint }) => taint === undefined)).toBe(true);
 });
 
@@ -102,14 +104,16 @@ test("nobody is let into a server that has drifted and is taken out", async () =
   await t.deployed(1, { policy });
   const finding = aFinding({ server });
   t.store.taint({ service: "shop", finding, response: "quarantine", take: true, why: undefined });
-  await expect(t.controller.exec(request())).rejects.toMatchObject({ code: "exec_refused" });
+  await expect(t.controller.exec(request(), anAsker("ada@example"))).rejects.toMatchObject({
+    code: "exec_refused",
+  });
 });
 
 test("of a server that somebody was in it is said that nobody else is let in, and not that it has drifted", async () => {
   await t.deployed(1, { policy });
-  const { session } = await t.controller.exec(request());
-  await t.controller.endExec(session, 0);
-  await expect(t.controller.exec(request({ by: "bob@example" }))).rejects.toMatchObject({
+  const { session } = await t.controller.exec(request(), anAsker("ada@example"));
+  await t.controller.endExec({ session, exitCode: 0 }, anAsker());
+  await expect(t.controller.exec(request(), anAsker("bob@example"))).rejects.toMatchObject({
     code: "exec_refused",
     message: `Nobody can be let into ${server}: it is taken out, because ada@example was in it.`,
   });
@@ -118,6 +122,6 @@ test("of a server that somebody was in it is said that nobody else is let in, an
 test("when nobody can be let in after all, the server is replaced", async () => {
   await t.deployed(1, { policy });
   t.world.failNext("enter", 1);
-  await expect(t.controller.exec(request())).rejects.toThrow();
+  await expect(t.controller.exec(request(), anAsker("ada@example"))).rejects.toThrow();
   await t.clock.until(isGone);
 });

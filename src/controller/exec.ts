@@ -1,3 +1,4 @@
+import { type Actor, actorName } from "../domain/actor.ts";
 import type { Finding } from "../domain/drift.ts";
 import { reasonToWait } from "../domain/drift-response.ts";
 import type { ServerId } from "../domain/ids.ts";
@@ -22,11 +23,13 @@ export interface ExecParts {
   readonly call: () => Call;
 }
 
+type Request = ExecRequest & { readonly actor: Actor };
+
 /** Break-glass: people in servers. */
 export function createExec(parts: ExecParts): Pick<Operations, "exec" | "endExec"> {
   return {
-    exec: (request) => exec(parts, request),
-    endExec: async (session, exitCode) => {
+    exec: (request, { actor }) => exec(parts, { ...request, actor }),
+    endExec: async ({ session, exitCode }) => {
       const open = parts.store.sessions().find(({ id }) => id === session);
       parts.store.endSession(session, { exitCode, reason: `ended with exit code ${exitCode}` });
       if (open !== undefined) parts.poke(open.service);
@@ -50,16 +53,16 @@ export function endSessions(store: Store, nowMs: number): void {
 }
 
 /** First it is on record and in the taint; whatever fails afterwards, the server is replaced. */
-async function exec(parts: ExecParts, request: ExecRequest): Promise<ExecGrant> {
+async function exec(parts: ExecParts, request: Request): Promise<ExecGrant> {
   const { store, platform, call, poke } = parts;
   const access = requireAccess(platform);
-  const { server, command, terminal, by, reason } = request;
+  const { server, command, terminal, actor, reason } = request;
   const process = requireProcess(request.pid);
   const observation = await parts.observe();
   admit(parts, request, observation);
   await access.check(server, command, call());
   const { service, taint } = admit(parts, request, observation); // drift may have been found while we looked
-  const session = store.openSession({ service, server, by, reason, command, process, taint });
+  const session = store.openSession({ service, server, actor, reason, command, process, taint });
   try {
     if (taint?.take) await access.isolate(server, call());
     return { session, ...(await access.enter({ server, session, command, terminal }, call())) };
@@ -74,7 +77,7 @@ async function exec(parts: ExecParts, request: ExecRequest): Promise<ExecGrant> 
 /** Whose server it is, and the mark that being let into it leaves: none on one that is there for that. */
 function admit(
   parts: ExecParts,
-  request: ExecRequest,
+  request: Request,
   observation: Observation,
 ): Pick<NewSession, "service" | "taint"> {
   const copy = observation.reproductions?.find(({ id }) => id === request.server);
@@ -127,10 +130,11 @@ function refused(server: ServerId, why: string): KilnError {
 function taintOf(
   { clock }: ExecParts,
   desired: DesiredService,
-  { server, by, reason }: ExecRequest,
+  { server, actor, reason }: Request,
   observation: Observation,
 ): Omit<NewTaint, "service"> {
   const atMs = clock.now();
+  const by = actorName(actor);
   const why = reasonToWait(situationOf(desired, observation, server, atMs));
   const detail = `${by} was let in: ${reason}`;
   const finding = {

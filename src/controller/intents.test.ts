@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import type { Action } from "../domain/actions.ts";
+import { anAsker } from "../domain/testing.ts";
 import { KilnError } from "../lib/errors.ts";
 import { aStore } from "../store/testing.ts";
 import { createIntents } from "./intents.ts";
@@ -109,7 +110,7 @@ test("a service that cannot be served adds a few entries, not one with every try
   await t.deployed(1);
   const before = t.store.lastSequence();
   t.platform.resize = () => Promise.reject(new KilnError("platform_unusable", "It is gone."));
-  await t.controller.scale("shop", 5, "ada@example");
+  await t.controller.scale({ service: "shop", count: 5 }, anAsker("ada@example"));
   await t.clock.advance(60 * 60_000);
   const kinds = t.store.events({ after: before }).map(({ kind }) => kind);
   expect(kinds).toEqual(["service.scaled", "action.intended", "action.failed"]);

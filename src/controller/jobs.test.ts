@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { draftOf } from "../domain/release.ts";
 import type { JobSpec } from "../domain/spec.ts";
-import { aPolicy, aRelease, minute, second } from "../domain/testing.ts";
+import { anAsker, aPolicy, aRelease, minute, second } from "../domain/testing.ts";
 import { FakeClock } from "../lib/fake-clock.ts";
 import { silentLog } from "../lib/log.ts";
 import { steadyClock } from "../lib/steady-clock.ts";
@@ -57,13 +57,13 @@ class Installation implements AsyncDisposable {
   }
 
   deploy(number: number, jobs: readonly JobSpec[]) {
-    return this.controller.deploy({
+    const request = {
       service: "shop",
       count: 2,
       draft: { ...draftOf(aRelease(number)), files: [], jobs },
       policy: aPolicy({ strategy: "blue-green", bakeMs: second }),
-      by: "ada@example",
-    });
+    };
+    return this.controller.deploy(request, anAsker());
   }
 
   /** Deploys, and lets time pass until the rollout has ended. */
@@ -100,12 +100,12 @@ test("jobs of both kinds run once, in their place, and are told of", async () =>
   expect(order.map((kind) => kinds.indexOf(kind))).toEqual(
     order.map((kind) => kinds.indexOf(kind)).toSorted((a, b) => a - b),
   );
-  const { rollouts } = await it.controller.history("shop");
+  const { rollouts } = await it.controller.history({ service: "shop" });
   expect(rollouts[0]?.phases.raisingMs).toBeLessThan(
     (rollouts[0]?.endedAtMs ?? 0) - (rollouts[0]?.startedAtMs ?? 0),
   );
-  const [status] = await it.controller.status("shop");
-  expect(status?.jobs.map(({ id, state }) => [id, state])).toEqual([
+  const status = await it.controller.status({ service: "shop" });
+  expect(status.jobs.map(({ id, state }) => [id, state])).toEqual([
     ["shop-1-1_migrate", "succeeded"],
     ["shop-1-1_smoke", "succeeded"],
   ]);
@@ -197,14 +197,14 @@ test("a superseding deploy ends the running job before its own begins", async ()
   it.world.behave("shop-2-2_migrate", { exitAfterMs: Number.POSITIVE_INFINITY, stopMs: 3 * second });
   await it.deploy(2, [migrate]);
   await it.clock.until(async () => it.started("migrate") === 1);
-  const { rollout = 0 } = await it.controller.deploy({
+  const request = {
     service: "shop",
     count: 2,
     draft: { ...draftOf(aRelease(3)), files: [], jobs: [migrate] },
     policy: aPolicy(),
-    by: "ada@example",
     supersede: true,
-  });
+  };
+  const { rollout = 0 } = await it.controller.deploy(request, anAsker());
   await it.clock.until(async () => it.started("migrate") === 2);
   expect(it.world.servers.get("shop-2-2_migrate")?.record.state).toBe("exited");
   expect(await it.ended(rollout)).toMatchObject({ phase: "complete" });
@@ -223,7 +223,7 @@ test("where no jobs can run, a release with jobs is refused, and so is its plan"
 test("a removed service takes what its jobs wrote along", async () => {
   await using it = new Installation();
   await it.deployed(1, [migrate]);
-  await it.controller.remove("shop", "ada@example");
+  await it.controller.remove({ service: "shop" }, anAsker("ada@example"));
   await it.clock.until(async () => it.store.desired("shop") === undefined);
   expect([...it.world.servers.keys()]).toEqual([]);
 });

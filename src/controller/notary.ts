@@ -4,6 +4,7 @@ import { readKeptCheckpoint } from "../audit/checkpoint.ts";
 import type { KilnEvent } from "../domain/event.ts";
 import { toKilnError } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
+import { askerOf } from "./asker.ts";
 import type { Operations, Trouble } from "./operations.ts";
 import { createSigner, type SignerParts } from "./signer.ts";
 
@@ -88,10 +89,10 @@ export function startNotary(options: NotaryOptions): Notary {
       };
     },
     checkpoint: async () => signer.checkpoint(),
-    acceptBreaks: async ({ first, ...request }) =>
-      signer.accept({ ...request, ...(first === undefined ? {} : { first }) }),
-    rotateAuditKey: async (by) => {
-      const key = signer.rotate(by);
+    acceptBreaks: async ({ first, ...request }, { actor }) =>
+      signer.accept({ ...request, actor, ...(first === undefined ? {} : { first }) }),
+    rotateAuditKey: async (asked, who) => {
+      const key = signer.rotate(askerOf(asked, who));
       keyTrouble = undefined;
       return key;
     },

@@ -1,3 +1,4 @@
+import { type Asker, askerName } from "../domain/actor.ts";
 import { preview } from "../domain/preview.ts";
 import type { Release } from "../domain/release.ts";
 import type { DesiredService, Rollout } from "../domain/rollout.ts";
@@ -12,14 +13,18 @@ import { newPolicies } from "./policy-differences.ts";
 import { freeze } from "./release-content.ts";
 
 /** What a deploy would do, by the function that does it. */
-export async function previewDeploy(parts: CommandParts, request: DeployRequest): Promise<PlanPreview> {
+export async function previewDeploy(
+  parts: CommandParts,
+  request: DeployRequest,
+  by: Asker,
+): Promise<PlanPreview> {
   const { store, clock, loop } = parts;
-  const { service, by } = request;
+  const { service } = request;
   await requireDeployable(parts, service, request.draft);
   const { draft } = freeze(store, service, request.draft);
   const before = store.desired(service);
   const serving = before?.serving === undefined ? undefined : before.releases.get(before.serving);
-  const release = store.draftRelease(service, draft, by);
+  const release = store.draftRelease(service, draft, askerName(by));
   const desired = asThoughDeployed(before, release, request, clock.now());
   const view = viewsOf(await loop.observe()).get(service) ?? emptyView(service);
   const { actions, peakServers, fewestInTraffic } = preview(desired, whole(view), clock.now());

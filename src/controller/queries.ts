@@ -31,24 +31,25 @@ export interface QueryParts {
 /** The operations that only look. */
 export function createQueries(
   parts: QueryParts,
-): Pick<Operations, "status" | "rollout" | "history" | "imagesInUse" | "events"> {
+): Pick<Operations, "services" | "status" | "rollout" | "history" | "imagesInUse" | "events"> {
   const { observe, store } = parts;
   return {
-    status: async (service) => {
-      const services = service === undefined ? store.desiredAll() : [required(store, service)];
+    services: async () => {
+      const services = store.desiredAll();
       const observation = await observe();
       return services.map((desired) => statusOf(parts, desired, observation));
     },
-    rollout: async (id) => {
+    status: async ({ service }) => statusOf(parts, required(store, service), await observe()),
+    rollout: async ({ id }) => {
       const rollout = store.rollout(id);
       if (rollout !== undefined) return rollout;
       throw new KilnError("rollout_unknown", `There is no rollout ${id}.`, {
         hint: "`kiln history` lists them.",
       });
     },
-    history: async (service) => historyOf(parts, required(store, service)),
-    imagesInUse: async () => store.imagesInUse(),
-    events: (options) => eventsOf(store, options),
+    history: async ({ service }) => historyOf(parts, required(store, service)),
+    imagesInUse: async () => Object.fromEntries(store.imagesInUse()),
+    events: (asked, { signal } = {}) => eventsOf(store, asked, signal),
   };
 }
 
@@ -135,7 +136,8 @@ async function historyOf({ store, images }: QueryParts, desired: DesiredService)
 /** What is recorded, then what comes: the log is read on from where it was left, so nothing is missed or told twice. */
 async function* eventsOf(
   store: Store,
-  { after = 0, newest, signal, ...which }: Parameters<Operations["events"]>[0],
+  { after = 0, newest, follow, ...which }: Parameters<Operations["events"]>[0],
+  signal: AbortSignal | undefined,
 ): AsyncIterable<KilnEvent> {
   let wake = () => {};
   using _news = store.subscribe(() => wake());
@@ -153,7 +155,7 @@ async function* eventsOf(
       yield* more;
       last = more.at(-1)?.sequence ?? last;
       if (more.length > 0) continue;
-      if (signal === undefined || signal.aborted) return;
+      if (!follow || signal?.aborted) return;
       await new Promise<void>((resolve) => {
         wake = resolve;
       });

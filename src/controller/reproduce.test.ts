@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { aPolicy } from "../domain/testing.ts";
+import { anAsker, aPolicy } from "../domain/testing.ts";
 import { TestInstallation } from "./testing.ts";
 
 let t: TestInstallation;
@@ -8,14 +8,14 @@ beforeEach(() => {
 });
 afterEach(() => t[Symbol.asyncDispose]());
 
-const by = "ada@example";
+const by = anAsker("ada@example");
 const server = "shop-1-1-1";
 const policy = aPolicy({ bakeMs: 0, drainMs: 100, keepWarmMs: 0 });
 const copies = async () => (await t.status()).reproductions;
 const runs = async () => (await copies())[0]?.state === "running";
 
 async function reproduced(): Promise<string> {
-  const { id } = await t.controller.reproduce(server, by);
+  const { id } = await t.controller.reproduce({ server }, by);
   await t.clock.until(runs);
   return id;
 }
@@ -38,8 +38,8 @@ test("somebody may get into it without a taint", async () => {
   await t.deployed(1, { policy });
   const id = await reproduced();
   const request = { server: id, command: ["sh"], reason: "to look", terminal: false, pid: process.pid, by };
-  const { session } = await t.controller.exec(request);
-  await t.controller.endExec(session, 0);
+  const { session } = await t.controller.exec(request, anAsker("ada@example"));
+  await t.controller.endExec({ session, exitCode: 0 }, anAsker());
   await t.clock.advance(60_000);
   expect(await runs()).toBe(true);
   expect(t.store.taints()).toEqual([]);
@@ -48,14 +48,14 @@ test("somebody may get into it without a taint", async () => {
 
 test("it is destroyed on demand, after a day, and with its service", async () => {
   await t.deployed(1, { policy });
-  await t.controller.destroyServer(await reproduced(), by);
+  await t.controller.destroyServer({ server: await reproduced() }, by);
   expect(await copies()).toEqual([]);
   await reproduced();
   t.clock.set(24 * 3_600_000);
   await t.clock.advance(10_000);
   expect(await copies()).toEqual([]);
   await reproduced();
-  await t.controller.remove("shop", by);
+  await t.controller.remove({ service: "shop" }, by);
   await t.clock.until(() => t.store.desired("shop") === undefined, 5 * 60_000);
   expect([...t.world.servers.keys()]).toEqual([]);
 });
@@ -65,7 +65,7 @@ test("one that ends is told about, and not started again", async () => {
   const id = await reproduced();
   t.world.exit(id, 3);
   await t.clock.until(async () => (await copies())[0]?.state === "ended");
-  await t.controller.reproduce(server, by);
+  await t.controller.reproduce({ server }, by);
   await t.clock.advance(30_000);
   expect(await copies()).toMatchObject([{ id, state: "ended", reason: expect.stringContaining("code 3") }]);
   expect(t.world.starts.get(id)).toBe(1);
@@ -74,5 +74,7 @@ test("one that ends is told about, and not started again", async () => {
 test("only servers that are there are reproduced", async () => {
   await t.deployed(1, { policy });
   for (const id of ["shop-1-9-1", "other-1-1-1", "nonsense", `${server}__copy`])
-    await expect(t.controller.reproduce(id, by)).rejects.toMatchObject({ code: "server_unknown" });
+    await expect(t.controller.reproduce({ server: id }, by)).rejects.toMatchObject({
+      code: "server_unknown",
+    });
 });

@@ -1,9 +1,11 @@
+import { askerData, askerName, why } from "../domain/actor.ts";
 import { parseServerId, reproductionId, type ServerId } from "../domain/ids.ts";
 import type { Observation } from "../domain/observation.ts";
 import type { Release } from "../domain/release.ts";
 import { KilnError } from "../lib/errors.ts";
 import type { Call, Platform } from "../platform/platform.ts";
 import type { Store } from "../store/store.ts";
+import { askerOf } from "./asker.ts";
 import type { Operations } from "./operations.ts";
 import { unknownServer } from "./unknown-server.ts";
 
@@ -19,7 +21,9 @@ export interface ReproduceParts {
 export function createReproduce(parts: ReproduceParts): Pick<Operations, "reproduce"> {
   const { store, platform, observe, poke, call } = parts;
   return {
-    reproduce: async (server, by) => {
+    reproduce: async (asked, who) => {
+      const { server } = asked;
+      const by = askerOf(asked, who);
       const { reproduce } = platform;
       if (reproduce === undefined) throw unable(platform);
       const observation = await observe();
@@ -30,8 +34,8 @@ export function createReproduce(parts: ReproduceParts): Pick<Operations, "reprod
       const id = reproductionId(server);
       const { service, number } = release;
       if (!reproductions.some((copy) => copy.id === id)) {
-        const message = `${by} has a server made like ${server}: ${id}.`;
-        const data = { server, release: number, reproduction: id, by };
+        const message = `${askerName(by)} has ${id} made, a server like ${server}${why(by)}`;
+        const data = { server, release: number, reproduction: id, ...askerData(by) };
         store.appendEvent({ service, kind: "server.reproduced", message, data });
       }
       await reproduce.call(platform, server, release, call());

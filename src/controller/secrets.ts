@@ -1,5 +1,6 @@
 import { KilnError } from "../lib/errors.ts";
 import type { Store } from "../store/store.ts";
+import { askerOf } from "./asker.ts";
 import type { Operations } from "./operations.ts";
 
 /** An environment variable holds no more than 128 KiB (execve(2)), a file in memory should not. */
@@ -10,10 +11,12 @@ export function createSecretCommands(
   store: Store,
 ): Pick<Operations, "secrets" | "setSecret" | "removeSecret"> {
   return {
-    secrets: async (service) => store.secrets.list(service),
-    setSecret: async (service, name, value, by) =>
-      store.secrets.set(service, name, decode(service, name, value), by),
-    removeSecret: async (service, name, by) => store.secrets.remove(service, name, by),
+    secrets: async ({ service }) => store.secrets.list(service),
+    setSecret: async (asked, who) => {
+      const { service, name, value } = asked;
+      return store.secrets.set(service, name, decode(service, name, value), askerOf(asked, who));
+    },
+    removeSecret: async (asked, who) => store.secrets.remove(asked.service, asked.name, askerOf(asked, who)),
   };
 }
 

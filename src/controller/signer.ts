@@ -3,6 +3,7 @@ import type { Acceptance } from "../audit/acceptance.ts";
 import { asCheckpoint, type Checkpoint, type ExportedCheckpoint } from "../audit/checkpoint.ts";
 import type { AnnouncedKey } from "../audit/key-ring.ts";
 import { newPrivateKey, readSigningKey, type SigningKey } from "../audit/signing-key.ts";
+import { type Asker, actorName, askerData, askerName, why } from "../domain/actor.ts";
 import type { NewEvent } from "../domain/event.ts";
 import type { Clock } from "../lib/clock.ts";
 import { KilnError } from "../lib/errors.ts";
@@ -31,7 +32,7 @@ export interface Signer {
   /** What the log says of the present key. */
   announced(): AnnouncedKey | undefined;
   /** A new key, vouched for by the old one if that can be read. */
-  rotate(by: string): AnnouncedKey;
+  rotate(by: Asker): AnnouncedKey;
 }
 
 export function createSigner({ store, clock, keyPath, checkpointPath }: SignerParts): Signer {
@@ -77,13 +78,14 @@ export function createSigner({ store, clock, keyPath, checkpointPath }: SignerPa
     return exported;
   }
 
-  function rotate(by: string): AnnouncedKey {
+  function rotate(by: Asker): AnnouncedKey {
     const old = orUndefined(key);
     rmSync(newPath, { force: true });
     makePrivateFile(newPath, newPrivateKey());
     const { id, publicKey } = readSigningKey(newPath);
-    const data = { by, keyId: id, publicKey };
-    const message = `${by} had a new key made for checkpoints: ${id}${old === undefined ? ", for which the old one could not vouch" : ""}.`;
+    const data = { ...askerData(by), keyId: id, publicKey };
+    const unvouched = old === undefined ? ", for which the old one could not vouch" : "";
+    const message = `${askerName(by)} had a new key made for checkpoints, ${id}${unvouched}${why(by)}`;
     const event = keyEvent(message, old === undefined ? data : old.signed({ ...data, signedBy: old.id }));
     store.appendEvent(event);
     movePrivateFile(newPath, keyPath);
@@ -115,12 +117,12 @@ function checkpointEvent(
 }
 
 function acceptanceEvent(acceptance: Acceptance, key: SigningKey): NewEvent {
-  const { by, first, reason } = acceptance;
+  const { actor, first, reason } = acceptance;
   const what =
     first === undefined
       ? "another program has written to the state database"
       : `the log is not what was written, first in entry ${first}`;
-  const message = `${by} accepted that ${what}: ${reason}`;
+  const message = `${actorName(actor)} accepted that ${what}: ${reason}`;
   return {
     service: undefined,
     kind: "audit.accepted",

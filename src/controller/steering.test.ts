@@ -1,11 +1,11 @@
 import { afterEach, describe, expect, test } from "vitest";
 import type { RolloutPolicy } from "../domain/spec.ts";
-import { aPolicy, minute } from "../domain/testing.ts";
+import { anAsker, aPolicy, minute } from "../domain/testing.ts";
 import type { ServiceStatus } from "./operations.ts";
 import { TestInstallation } from "./testing.ts";
 
 let t: TestInstallation;
-const by = "eve@example";
+const by = anAsker("eve@example");
 afterEach(async () => t[Symbol.asyncDispose]());
 
 const releasesOf = ({ servers }: ServiceStatus) => [...new Set(servers.map((s) => s.release))].sort();
@@ -54,13 +54,13 @@ const phases: readonly Phase[] = [
 
 /** Aborts twice; the second time changes nothing, and after the end there is nothing to abort. */
 async function abortTwice(id: number | undefined): Promise<void> {
-  const first = await t.controller.abort("shop", by);
+  const first = await t.controller.abort({ service: "shop" }, by);
   expect(first).toMatchObject({ id, phase: "back" });
   await t.clock.advance(10);
-  const again = await t.controller.abort("shop", by).catch(({ code }: { code: string }) => code);
+  const again = await t.controller.abort({ service: "shop" }, by).catch(({ code }: { code: string }) => code);
   if (again !== "rollout_none") expect(again).toMatchObject({ id, phase: "back", reason: first.reason });
   await t.settled();
-  await expect(t.controller.abort("shop", by)).rejects.toMatchObject({ code: "rollout_none" });
+  await expect(t.controller.abort({ service: "shop" }, by)).rejects.toMatchObject({ code: "rollout_none" });
 }
 
 describe("abort works twice", () => {
@@ -84,7 +84,7 @@ describe("abort works twice", () => {
     await t.deployed(1);
     await t.deployed(2);
     await t.clock.advance(laterMs);
-    const back = await t.controller.rollback("shop", undefined, by);
+    const back = await t.controller.rollback({ service: "shop" }, by);
     await abortTwice(back.rollout);
     expect((await t.status()).serving?.number).toBe(2);
     expect(t.world.request("shop")).toMatch(/^shop-2-/);
@@ -103,7 +103,7 @@ describe("abort works twice", () => {
     await t.deployed(1);
     const { rollout: id } = await t.deploy(2);
     await t.clock.until(someTraffic, minute);
-    await t.controller.abort("shop", by);
+    await t.controller.abort({ service: "shop" }, by);
     await t.stop();
     t.start();
     await abortTwice(id);
@@ -127,7 +127,10 @@ describe("a controller that was away for longer than every deadline", () => {
     await t.clock.until(hasServers, minute);
     await away();
     expect((await t.settled()).serving?.number).toBe(2);
-    expect((await t.controller.history("shop")).rollouts[0]).toMatchObject({ to: 2, phase: "complete" });
+    expect((await t.controller.history({ service: "shop" })).rollouts[0]).toMatchObject({
+      to: 2,
+      phase: "complete",
+    });
   });
 
   test("the deadline counts from there: in full, and then it is over", async () => {
@@ -141,7 +144,10 @@ describe("a controller that was away for longer than every deadline", () => {
     expect((await rollout())?.phase).toBe("forward");
     await t.clock.advance(4000);
     expect((await t.settled()).serving?.number).toBe(1);
-    expect((await t.controller.history("shop")).rollouts[0]).toMatchObject({ to: 2, phase: "rolled-back" });
+    expect((await t.controller.history({ service: "shop" })).rollouts[0]).toMatchObject({
+      to: 2,
+      phase: "rolled-back",
+    });
   });
 
   test("also on the way back", async () => {
@@ -151,10 +157,13 @@ describe("a controller that was away for longer than every deadline", () => {
     await t.deploy(2, { policy: { ...policy, strategy: "recreate" } });
     await t.clock.until(hasServers, 10 * minute);
     t.world.behave("shop-1", { readyMs: 20_000 });
-    await t.controller.abort("shop", by);
+    await t.controller.abort({ service: "shop" }, by);
     await away();
     expect((await t.settled()).serving?.number).toBe(1);
-    expect((await t.controller.history("shop")).rollouts[0]).toMatchObject({ to: 2, phase: "rolled-back" });
+    expect((await t.controller.history({ service: "shop" })).rollouts[0]).toMatchObject({
+      to: 2,
+      phase: "rolled-back",
+    });
   });
 });
 
@@ -175,9 +184,9 @@ test("nor does one that somebody has resumed", async () => {
   await t.deployed(1);
   await t.deploy(2, { policy: aPolicy({ strategy: "blue-green", bakeMs: minute }) });
   await t.clock.until(allTraffic, minute);
-  await t.controller.pause("shop", by);
+  await t.controller.pause({ service: "shop" }, by);
   await t.clock.advance(30 * minute);
-  await t.controller.resume("shop", by);
+  await t.controller.resume({ service: "shop" }, by);
   await t.stop();
   t.clock.set(-20 * minute);
   t.start();

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { ImageDigest } from "../domain/ids.ts";
 import { draftOf } from "../domain/release.ts";
-import { aPolicy, aRelease } from "../domain/testing.ts";
+import { anAsker, aPolicy, aRelease } from "../domain/testing.ts";
 import { KilnError } from "../lib/errors.ts";
 import { FakeClock } from "../lib/fake-clock.ts";
 import { silentLog } from "../lib/log.ts";
@@ -57,20 +57,18 @@ export class TestInstallation implements AsyncDisposable {
   }
 
   async status(): Promise<ServiceStatus> {
-    const [status] = await this.controller.status("shop");
-    if (status === undefined) throw new Error("a known service has a status");
-    return status;
+    return this.controller.status({ service: "shop" });
   }
 
-  deploy(number: number, overrides: Partial<DeployRequest> = {}) {
-    return this.controller.deploy({
+  deploy(number: number, overrides: Partial<DeployRequest> = {}, by = anAsker("ada@example")) {
+    const request = {
       service: "shop",
       count: 3,
       draft: { ...draftOf(aRelease(number)), files: [] },
       policy: aPolicy(),
-      by: "ada@example",
       ...overrides,
-    });
+    };
+    return this.controller.deploy(request, by);
   }
 
   /** Lets time pass until no rollout runs. */

@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from "vitest";
-import { aFinding, aPolicy, minute, second } from "../domain/testing.ts";
+import { aFinding, anAsker, aPolicy, minute, second } from "../domain/testing.ts";
 import { findProcess } from "../lib/proc.ts";
 import { TestInstallation } from "./testing.ts";
 
@@ -27,7 +27,7 @@ test.each(ways)("a clock that is set %s is told of, once, and shown from then on
   await t.clock.advance(30 * second);
   const told = t.store.events().filter(({ kind }) => kind === "clock.stepped");
   expect(told).toMatchObject([{ data: { byMs }, message: expect.stringContaining(`${way} by 60 min`) }]);
-  t.store.setCount("shop", 2, "ada@example");
+  t.store.setCount("shop", 2, anAsker());
   expect(t.store.events({ newest: 1 })[0]?.atMs).toBe(t.clock.now());
 });
 
@@ -67,7 +67,7 @@ test.each(ways)("failures that somebody forgave stay so when the clock is set %s
   await t.deploy(2, { policy: aPolicy({ onFailure: "stop" }) });
   await t.clock.until(() => running()?.phase === "paused");
   t.world.behave("shop-2", {});
-  await t.controller.resume("shop", "ada@example");
+  await t.controller.resume({ service: "shop" }, anAsker("ada@example"));
   t.clock.set(byMs);
   await t.settled();
   expect(t.store.desired("shop")?.serving).toBe(2);
@@ -93,7 +93,8 @@ test.each(ways)("a session is not ended because the clock is set %s", async (_wa
   const process = findProcess(globalThis.process.pid);
   if (process === undefined) throw new Error("this process runs");
   t.store.openSession({
-    ...{ service: "shop", server: "shop-1-1-1", by: "ada", reason: "to look", command: ["sh"], process },
+    ...{ service: "shop", server: "shop-1-1-1", actor: anAsker().actor, reason: "to look" },
+    ...{ command: ["sh"], process },
     taint: undefined,
   });
   const before = t.store.sessions()[0]?.startedAtMs ?? 0;

@@ -1,3 +1,4 @@
+import type { Asker } from "./actor.ts";
 import type { Finding } from "./drift.ts";
 import { serverId } from "./ids.ts";
 import { latencyBoundsMs } from "./latency.ts";
@@ -192,4 +193,9 @@ export function countsOf(timesMs: readonly number[]): readonly number[] {
     counts[index] = (counts[index] ?? 0) + 1;
   }
   return counts;
+}
+
+/** Someone who asks, proved by nothing but the test. */
+export function anAsker(name = "ada@example.com"): Asker {
+  return { actor: { via: "socket", name, uid: 0 } };
 }

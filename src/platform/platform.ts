@@ -282,7 +282,7 @@ export interface LogReader {
    */
   read(
     server: ServerId,
-    options: { readonly tail?: number; readonly follow?: boolean },
+    options: { readonly tail?: number | undefined; readonly follow?: boolean | undefined },
     signal: AbortSignal,
   ): AsyncIterable<LogLine>;
 }

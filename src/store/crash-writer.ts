@@ -1,3 +1,4 @@
+import { anAsker } from "../domain/testing.ts";
 import { systemClock } from "../lib/clock.ts";
 import { openStore } from "./store.ts";
 import { aDraft, begin, finish } from "./testing.ts";
@@ -8,7 +9,7 @@ function main(path: string): void {
   for (let round = 1; ; round++) {
     const number = (store.releases("shop").at(-1)?.number ?? 0) + 1;
     const { rollout } = begin(store, aDraft(number), { supersede: true });
-    store.setCount("shop", (round % 7) + 1, "ada@example.com");
+    store.setCount("shop", (round % 7) + 1, anAsker());
     finish(store, rollout, round % 3 === 0 ? "rolled-back" : "complete", { atMs: systemClock.now() });
     store.pruneReleases("shop", 3);
     process.stdout.write(`${round}\n`);

@@ -1,6 +1,7 @@
 import { closeSync, copyFileSync, openSync, readFileSync, statSync, writeFileSync, writeSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { expect, test } from "vitest";
+import { anAsker } from "../domain/testing.ts";
 import { KilnError } from "../lib/errors.ts";
 import { Database } from "./database.ts";
 import { latestVersion, migrate } from "./migrations.ts";
@@ -111,7 +112,7 @@ test("a database that another program holds for writing is said to be held", { t
   using raw = new DatabaseSync(file.path);
   raw.exec("BEGIN IMMEDIATE");
   const error = faultOf(() => {
-    store.setCount("shop", 4, "ada@example.com");
+    store.setCount("shop", 4, anAsker("ada@example.com"));
     return store;
   });
   expect([error.code, error.retry]).toEqual(["state_held", true]);

@@ -12,15 +12,15 @@ const mostEvents = 1_000;
 
 export interface EventQuery {
   /** Events with a higher sequence number; all without it. */
-  readonly after?: number;
+  readonly after?: number | undefined;
   /** Not those before this time (Unix time in ms). */
-  readonly sinceMs?: number;
-  readonly service?: ServiceKey;
-  readonly server?: ServerId;
+  readonly sinceMs?: number | undefined;
+  readonly service?: ServiceKey | undefined;
+  readonly server?: ServerId | undefined;
   /** Of those, only so many of the newest. */
-  readonly newest?: number;
+  readonly newest?: number | undefined;
   /** Of those, only so many of the oldest; 1,000 when neither this nor `newest` is given. */
-  readonly limit?: number;
+  readonly limit?: number | undefined;
 }
 
 /** Adds an event after `last`, the end of the chain. Call it in the transaction of the change that it tells of. */

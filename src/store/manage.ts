@@ -1,3 +1,4 @@
+import { type Asker, askerData, askerName, why } from "../domain/actor.ts";
 import type { NewEvent } from "../domain/event.ts";
 import type { ServiceKey } from "../domain/ids.ts";
 import type { ServerFailure } from "../domain/observation.ts";
@@ -13,7 +14,7 @@ import { endSuperseded, tellScaled } from "./start.ts";
 import type { Workbench } from "./workbench.ts";
 
 /** Returns the count before. */
-export function setCount(bench: Workbench, service: ServiceKey, count: number, by: string): number {
+export function setCount(bench: Workbench, service: ServiceKey, count: number, by: Asker): number {
   const record = requireService(bench.db, service);
   upsertService(bench.db, { ...record, count });
   tellScaled(bench, service, record.count, count, by);
@@ -25,7 +26,7 @@ export function setPolicy(
   { db, log }: Workbench,
   service: ServiceKey,
   policy: RolloutPolicy,
-  by: string,
+  by: Asker,
 ): void {
   const record = requireService(db, service);
   if (canonicalJson(record.policy) === canonicalJson(policy)) return;
@@ -33,8 +34,8 @@ export function setPolicy(
   log.append({
     service,
     kind: "service.policy",
-    message: `${by} changed how ${service} is rolled out.`,
-    data: { policy, by },
+    message: `${askerName(by)} changed how ${service} is rolled out${why(by)}`,
+    data: { policy, ...askerData(by) },
   });
 }
 
@@ -43,7 +44,7 @@ export function setUpkeep(
   { db, log }: Workbench,
   service: ServiceKey,
   upkeep: UpkeepPolicy,
-  by: string,
+  by: Asker,
 ): void {
   const record = requireService(db, service);
   if (canonicalJson(record.upkeep) === canonicalJson(upkeep)) return;
@@ -51,20 +52,21 @@ export function setUpkeep(
   log.append({
     service,
     kind: "service.upkeep",
-    message: `${by} changed what is done about drift and age of ${service}.`,
-    data: { upkeep, by },
+    message: `${askerName(by)} changed what is done about drift and age of ${service}${why(by)}`,
+    data: { upkeep, ...askerData(by) },
   });
 }
 
 /** Nothing of the service shall be left: its running rollout ends, and the planner does the rest. */
-export function markRemoved(bench: Workbench, service: ServiceKey, by: string): void {
+export function markRemoved(bench: Workbench, service: ServiceKey, by: Asker): void {
   const record = selectService(bench.db, service);
   if (record === undefined) throw unknownService(service);
   if (record.removed) return;
   const running = selectRunningRollout(bench.db, service);
-  if (running) endSuperseded(bench, running, `ended by ${by}, who removes the service`);
+  if (running) endSuperseded(bench, running, `ended by ${askerName(by)}, who removes the service`, by);
   upsertService(bench.db, { ...record, removed: true });
-  bench.log.append({ service, kind: "service.removing", message: `${by} removes ${service}.`, data: { by } });
+  const message = `${askerName(by)} removes ${service}${why(by)}`;
+  bench.log.append({ service, kind: "service.removing", message, data: askerData(by) });
 }
 
 /** Forgets old releases, and old rollouts with them. */

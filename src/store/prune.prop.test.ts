@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { aPolicy } from "../domain/testing.ts";
+import { anAsker, aPolicy } from "../domain/testing.ts";
 import type { Store } from "./store.ts";
 import { aDraft, aStore, begin, finish } from "./testing.ts";
 
@@ -75,7 +75,14 @@ function take(store: Store, one: Exclude<Step, { kind: "prune" }>, i: number): v
     const to = store.lastGood("shop");
     if (to === undefined) return;
     const steps = [{ share: 1, holdMs: 0 }];
-    const back = { service: "shop", to, policy: aPolicy(), steps, by: "ada@example.com", supersede: true };
+    const back = {
+      service: "shop",
+      to,
+      policy: aPolicy(),
+      steps,
+      by: anAsker("ada@example.com"),
+      supersede: true,
+    };
     finish(store, store.startRollback(back), "complete", { atMs });
     return;
   }

@@ -10,15 +10,16 @@ import {
 } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { askerName } from "../domain/actor.ts";
 import type { ReleaseSecret } from "../domain/release.ts";
-import { aPolicy } from "../domain/testing.ts";
+import { anAsker, aPolicy } from "../domain/testing.ts";
 import { KilnError } from "../lib/errors.ts";
 import { digestOf } from "../lib/sha256.ts";
 import { keyFileBeside } from "./secret-key.ts";
 import { openStore, type Store } from "./store.ts";
 import { aClock, aDatabasePath, aDraft, begin, deployed, finish } from "./testing.ts";
 
-const by = "ada@example.com";
+const by = anAsker("ada@example.com");
 const clock = aClock();
 let file: ReturnType<typeof aDatabasePath>;
 let store: Store;
@@ -66,8 +67,22 @@ test("a value comes back by its version; the same value again is no new version"
     { DB_PASSWORD: "two" },
   ]);
   expect(store.secrets.list()).toEqual([
-    { service: "shop", name: "DB_PASSWORD", version: 1, createdAtMs: 1_000, createdBy: by, releases: [1] },
-    { service: "shop", name: "DB_PASSWORD", version: 2, createdAtMs: 1_000, createdBy: by, releases: [] },
+    {
+      service: "shop",
+      name: "DB_PASSWORD",
+      version: 1,
+      createdAtMs: 1_000,
+      createdBy: askerName(by),
+      releases: [1],
+    },
+    {
+      service: "shop",
+      name: "DB_PASSWORD",
+      version: 2,
+      createdAtMs: 1_000,
+      createdBy: askerName(by),
+      releases: [],
+    },
   ]);
 });
 
@@ -226,7 +241,7 @@ test("files of a release are kept with it, by their content, and go with the las
   const contents = new Map(["one", "two"].map((text) => [digestOf(text), Buffer.from(text)]));
   const files = [...contents.keys()].map((digest) => ({ to: `/etc/${digest}`, mode: 0o444, digest }));
   const deploy = (n: number, of: typeof files) => {
-    const release = store.draftRelease("shop", aDraft(n, { files: of }), by);
+    const release = store.draftRelease("shop", aDraft(n, { files: of }), askerName(by));
     const start = { release, contents, count: 1, policy: aPolicy(), steps: [], by };
     finish(store, store.startDeploy(start), "complete", { atMs: 2_000 + n });
     return release.number;

@@ -1,3 +1,4 @@
+import { type Asker, askerData, askerName, why } from "../domain/actor.ts";
 import type { ServiceKey } from "../domain/ids.ts";
 import type { ReleaseSecret } from "../domain/release.ts";
 import type { SecretSpec } from "../domain/spec.ts";
@@ -45,11 +46,11 @@ interface SecretSet {
  */
 export interface SecretStore {
   /** A new version, unless the newest has this value. What no kept release uses any more is forgotten. */
-  set(service: ServiceKey, name: string, value: Uint8Array, by: string): SecretSet;
+  set(service: ServiceKey, name: string, value: Uint8Array, by: Asker): SecretSet;
   /** Of one service or of all, by service and name, the oldest version first. Needs no key. */
   list(service?: ServiceKey): readonly SecretVersion[];
   /** With all its versions. Throws `secret_unknown`, and `secret_in_use` while a kept release needs one. */
-  remove(service: ServiceKey, name: string, by: string): void;
+  remove(service: ServiceKey, name: string, by: Asker): void;
   /** The newest version of each. Throws `secret_missing`, naming all that are. Needs no key. */
   freeze(service: ServiceKey, secrets: readonly SecretSpec[]): readonly ReleaseSecret[];
   /** Their values by name. Throws `secret_missing`, naming all that are. */
@@ -73,7 +74,7 @@ export function openSecrets(bench: Workbench, keyPath: string): SecretStore {
 function setSecret(
   { db, log, clock }: Workbench,
   keyPath: string,
-  { service, name, by }: { readonly service: ServiceKey; readonly name: string; readonly by: string },
+  { service, name, by }: { readonly service: ServiceKey; readonly name: string; readonly by: Asker },
   value: Uint8Array,
 ): SecretSet {
   if (!hasVersions(db)) ensureKey(keyPath);
@@ -86,11 +87,11 @@ function setSecret(
   const sealed = seal(key, { service, name, version }, value);
   insertVersion(db, {
     ...{ service, name, version, key_id: key.id, ...sealed },
-    ...{ created_at_ms: clock.now(), created_by: by },
+    ...{ created_at_ms: clock.now(), created_by: askerName(by) },
   });
   deleteUnusedVersions(db, service);
-  const message = `${by} set version ${version} of the secret ${name} of ${service}.`;
-  log.append({ service, kind: "secret.set", message, data: { name, version, by } });
+  const message = `${askerName(by)} set version ${version} of the secret ${name} of ${service}${why(by)}`;
+  log.append({ service, kind: "secret.set", message, data: { name, version, ...askerData(by) } });
   return { version, changed: true };
 }
 
@@ -107,7 +108,7 @@ function nameOf(row: Pick<SecretRow, "service" | "name" | "version">): string {
   return `${row.service} ${row.name} ${row.version}`;
 }
 
-function removeSecret({ db, log }: Workbench, service: ServiceKey, name: string, by: string): void {
+function removeSecret({ db, log }: Workbench, service: ServiceKey, name: string, by: Asker): void {
   const users = selectUsers(db, service).filter((user) => user.name === name);
   if (users.length > 0) {
     const releases = users.map(({ number, version }) => `release ${number} (version ${version})`).join(", ");
@@ -116,8 +117,8 @@ function removeSecret({ db, log }: Workbench, service: ServiceKey, name: string,
     });
   }
   if (deleteVersions(db, service, name) === 0) throw unknownSecret(db, service, name);
-  const message = `${by} removed the secret ${name} of ${service}.`;
-  log.append({ service, kind: "secret.removed", message, data: { name, by } });
+  const message = `${askerName(by)} removed the secret ${name} of ${service}${why(by)}`;
+  log.append({ service, kind: "secret.removed", message, data: { name, ...askerData(by) } });
 }
 
 function unknownSecret(db: Workbench["db"], service: ServiceKey, name: string): KilnError {

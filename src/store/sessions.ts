@@ -1,3 +1,4 @@
+import { type Actor, actorName } from "../domain/actor.ts";
 import type { ServerId, ServiceKey } from "../domain/ids.ts";
 import type { ProcessRef } from "../lib/proc.ts";
 import type { Database } from "./database.ts";
@@ -8,8 +9,7 @@ import type { Workbench } from "./workbench.ts";
 export interface NewSession {
   readonly service: ServiceKey;
   readonly server: ServerId;
-  /** `user@machine`. */
-  readonly by: string;
+  readonly actor: Actor;
   readonly reason: string;
   readonly command: readonly string[];
   /** The session ends with it at the latest. */
@@ -48,7 +48,8 @@ interface SessionRow {
 
 export function insertSession(bench: Workbench, session: NewSession): number {
   const { db, log, clock } = bench;
-  const { service, server, by, reason, command, process, taint } = session;
+  const { service, server, actor, reason, command, process, taint } = session;
+  const by = actorName(actor);
   db.run(
     "INSERT INTO sessions (service, server, by, pid, start_ticks, started_at_ms) VALUES (?, ?, ?, ?, ?, ?)",
     ...[service, server, by, process.pid, process.startTicks, clock.now()],
@@ -58,7 +59,7 @@ export function insertSession(bench: Workbench, session: NewSession): number {
     service,
     kind: "exec.started",
     message: `${by} runs ${command[0] ?? ""} in ${server}: ${reason}`,
-    data: { server, session: id, by, reason, command },
+    data: { server, session: id, actor, reason, command },
   });
   if (taint !== undefined && !insertTaint(bench, { service, ...taint })) replaceReported(bench, server);
   return id;

@@ -1,4 +1,5 @@
 import { strict as assert } from "node:assert";
+import { type Asker, askerData, askerName, why } from "../domain/actor.ts";
 import type { ServiceKey } from "../domain/ids.ts";
 import { draftOf, type Release, type ReleaseDraft } from "../domain/release.ts";
 import type { Origin, Rollout } from "../domain/rollout.ts";
@@ -21,8 +22,7 @@ export interface StartDeploy {
   readonly upkeep?: UpkeepPolicy;
   /** By digest, the content of every file of the release. */
   readonly contents?: ReadonlyMap<string, Uint8Array>;
-  /** `user@machine`. */
-  readonly by: string;
+  readonly by: Asker;
   readonly origin?: Origin | undefined;
   /** What changes against the release that serves. */
   readonly changes?: readonly string[];
@@ -36,7 +36,7 @@ export interface StartRollback {
   readonly to: number;
   readonly policy: RolloutPolicy;
   readonly steps: readonly Step[];
-  readonly by: string;
+  readonly by: Asker;
   readonly changes?: readonly string[];
   readonly supersede?: boolean;
 }
@@ -49,12 +49,12 @@ export function draftRelease(
   { db, clock }: Workbench,
   service: ServiceKey,
   draft: ReleaseDraft,
-  by: string,
+  createdBy: string,
 ): Release {
   const equal = selectEqualRelease(db, service, draft);
   if (equal) return equal;
   const number = (selectService(db, service)?.lastRelease ?? 0) + 1;
-  return { ...draftOf(draft), service, number, createdAtMs: clock.now(), createdBy: by };
+  return { ...draftOf(draft), service, number, createdAtMs: clock.now(), createdBy };
 }
 
 /** Records release, count, policy and rollout. Throws `rollout_running`, `service_removing`. */
@@ -81,7 +81,7 @@ export function startDeploy(bench: Workbench, start: StartDeploy): Rollout {
   });
   if (release.number > base.lastRelease) {
     insertContents(bench.db, start.contents ?? new Map());
-    addRelease(bench, release, base.lastRelease);
+    addRelease(bench, release, base.lastRelease, start.by);
   }
   tellScaled(bench, service, base.count, count, start.by);
   return addRollout(bench, { ...start, kind: "deploy", service, from: base.serving, to: release.number });
@@ -97,7 +97,7 @@ export function startRollback(bench: Workbench, start: StartRollback): Rollout {
   return addRollout(bench, { ...start, kind: "rollback", from: record.serving });
 }
 
-function addRelease({ db, log }: Workbench, release: Release, last: number): void {
+function addRelease({ db, log }: Workbench, release: Release, last: number, by: Asker): void {
   assert.equal(release.number, last + 1, "a release was drafted before another one was recorded");
   insertRelease(db, release);
   const { service, number, version, image } = release;
@@ -105,14 +105,14 @@ function addRelease({ db, log }: Workbench, release: Release, last: number): voi
     service,
     kind: "release.created",
     message: `Release ${number} of ${service} was made from version ${version}.`,
-    data: { release: number, version, image, by: release.createdBy },
+    data: { release: number, version, image, ...askerData(by) },
   });
 }
 
 function addRollout(
   { db, log, clock }: Workbench,
   start: Pick<Rollout, "service" | "kind" | "from" | "to" | "policy" | "steps"> & {
-    readonly by: string;
+    readonly by: Asker;
     readonly origin?: Origin | undefined;
     readonly changes?: readonly string[];
   },
@@ -121,7 +121,7 @@ function addRollout(
   const now = clock.now();
   const rollout = insertRollout(db, {
     ...{ service, kind, from, to, policy, steps, origin, changes },
-    ...{ phase: "forward", step: 0, startedAtMs: now, startedBy: by, movedAtMs: undefined },
+    ...{ phase: "forward", step: 0, startedAtMs: now, startedBy: askerName(by), movedAtMs: undefined },
     ...{
       highestReady: 0,
       progressAtMs: now,
@@ -137,7 +137,7 @@ function addRollout(
   log.append({
     service,
     kind: "rollout.started",
-    message: `${by} started a ${kind} of ${service} ${journey}.`,
+    message: `${askerName(by)} started a ${kind} of ${service} ${journey}${why(by)}`,
     data: {
       rollout: rollout.id,
       journey: kind,
@@ -145,7 +145,7 @@ function addRollout(
       to,
       strategy: policy.strategy,
       steps: steps.length,
-      by,
+      ...askerData(by),
     },
   });
   return rollout;
@@ -159,21 +159,26 @@ export function requireWay({ db }: Workbench, service: ServiceKey, supersede: bo
 }
 
 /** Ends the running rollout, or refuses: one rollout per service. */
-function makeWay(bench: Workbench, service: ServiceKey, by: string, supersede: boolean): void {
+function makeWay(bench: Workbench, service: ServiceKey, by: Asker, supersede: boolean): void {
   requireWay(bench, service, supersede);
   const running = selectRunningRollout(bench.db, service);
-  if (running !== undefined) endSuperseded(bench, running, `superseded by ${by}`);
+  if (running !== undefined) endSuperseded(bench, running, `superseded by ${askerName(by)}`, by);
 }
 
 /** Ends a rollout where it is; the next plan starts from there. */
-export function endSuperseded({ db, log, clock }: Workbench, rollout: Rollout, reason: string): void {
+export function endSuperseded(
+  { db, log, clock }: Workbench,
+  rollout: Rollout,
+  reason: string,
+  { actor }: Asker,
+): void {
   const after: Rollout = { ...rollout, phase: "superseded", endedAtMs: clock.now(), reason };
   updateRollout(db, after);
   log.append({
     service: rollout.service,
     kind: "rollout.superseded",
     message: `The ${rollout.kind} of ${rollout.service} to release ${rollout.to} was ${reason}.`,
-    data: rolloutData(after, reason),
+    data: { ...rolloutData(after, reason), actor },
   });
 }
 
@@ -183,14 +188,14 @@ export function tellScaled(
   service: ServiceKey,
   from: number,
   to: number,
-  by: string,
+  by: Asker,
 ): void {
   if (from === to) return;
   log.append({
     service,
     kind: "service.scaled",
-    message: `${by} scaled ${service} from ${from} to ${to} servers.`,
-    data: { from, to, by },
+    message: `${askerName(by)} scaled ${service} from ${from} to ${to} servers${why(by)}`,
+    data: { from, to, ...askerData(by) },
   });
 }
 

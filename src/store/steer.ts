@@ -1,4 +1,5 @@
 import type { RolloutChange } from "../domain/actions.ts";
+import { type Asker, askerName } from "../domain/actor.ts";
 import type { ServiceKey } from "../domain/ids.ts";
 import { changeRollout } from "../domain/record.ts";
 import type { Rollout } from "../domain/rollout.ts";
@@ -9,52 +10,52 @@ import type { Workbench } from "./workbench.ts";
 /** What people do to a running rollout. None of it judges the release: that is the planner's. */
 
 /** Turns it back; one that is on its way back already is returned as it is. Throws `rollout_none`. */
-export function abort(bench: Workbench, service: ServiceKey, by: string): Rollout {
+export function abort(bench: Workbench, service: ServiceKey, by: Asker): Rollout {
   const running = requireRunning(bench, service);
   if (running.phase === "back") return running;
   const change = { kind: "turn-back", rollout: running.id, atMs: bench.clock.now() } as const;
   return steer(bench, running, change, {
     kind: "rollout.turned-back",
     does: "turns back",
-    reason: `${by} aborted it`,
+    did: `aborted it`,
     by,
   });
 }
 
 /** Stops it where it is; one that is paused already is returned as it is. Throws `rollout_none`. */
-export function pause(bench: Workbench, service: ServiceKey, by: string): Rollout {
+export function pause(bench: Workbench, service: ServiceKey, by: Asker): Rollout {
   const running = requireForward(bench, service);
   if (running.phase === "paused") return running;
   const change = { kind: "pause", rollout: running.id } as const;
   return steer(bench, running, change, {
     kind: "rollout.paused",
     does: "pauses",
-    reason: `${by} paused it`,
+    did: `paused it`,
     by,
   });
 }
 
 /** Goes on with one that is paused; one that is not is returned as it is. Throws `rollout_none`. */
-export function resume(bench: Workbench, service: ServiceKey, by: string): Rollout {
+export function resume(bench: Workbench, service: ServiceKey, by: Asker): Rollout {
   const running = requireForward(bench, service);
   if (running.phase === "forward") return running;
   const change = { kind: "resume", rollout: running.id, atMs: bench.clock.now() } as const;
   return steer(bench, running, change, {
     kind: "rollout.resumed",
     does: "goes on",
-    reason: `${by} resumed it`,
+    did: `resumed it`,
     by,
   });
 }
 
 /** Ends the waiting of the present step. Throws `rollout_none`. */
-export function promote(bench: Workbench, service: ServiceKey, by: string): Rollout {
+export function promote(bench: Workbench, service: ServiceKey, by: Asker): Rollout {
   const running = requireForward(bench, service);
   const change = { kind: "promote", rollout: running.id, atMs: bench.clock.now() } as const;
   return steer(bench, running, change, {
     kind: "rollout.promoted",
     does: "goes on",
-    reason: `${by} promoted it`,
+    did: `promoted it`,
     by,
   });
 }
@@ -62,23 +63,24 @@ export function promote(bench: Workbench, service: ServiceKey, by: string): Roll
 interface Telling {
   readonly kind: string;
   readonly does: string;
-  readonly reason: string;
-  readonly by: string;
+  readonly did: string;
+  readonly by: Asker;
 }
 
 function steer(
   { db, log }: Workbench,
   running: Rollout,
   change: RolloutChange,
-  { kind, does, reason, by }: Telling,
+  { kind, does, did, by }: Telling,
 ): Rollout {
+  const reason = `${askerName(by)} ${did}${by.reason === undefined ? "" : `: ${by.reason}`}`;
   const after = changeRollout(running, change, reason);
   updateRollout(db, after);
   log.append({
     service: running.service,
     kind,
     message: `The ${running.kind} of ${running.service} to release ${running.to} ${does}: ${reason}.`,
-    data: { ...rolloutData(after, reason), by },
+    data: { ...rolloutData(after, reason), actor: by.actor },
   });
   return after;
 }

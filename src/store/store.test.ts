@@ -1,13 +1,14 @@
 import { expect, test } from "vitest";
+import { askerName } from "../domain/actor.ts";
 import type { KilnEvent } from "../domain/event.ts";
 import type { ReleaseDraft } from "../domain/release.ts";
 import { defaultUpkeep } from "../domain/spec.ts";
-import { aFailure, aPolicy } from "../domain/testing.ts";
+import { aFailure, anAsker, aPolicy } from "../domain/testing.ts";
 import { KilnError } from "../lib/errors.ts";
 import type { Store } from "./store.ts";
 import { aDraft, aStore, begin, deployed, finish } from "./testing.ts";
 
-const by = "ada@example.com";
+const by = anAsker("ada@example.com");
 const kinds = (store: Store) => store.events().map((event) => event.kind);
 const codeOf = (work: () => unknown) => {
   try {
@@ -20,8 +21,8 @@ const codeOf = (work: () => unknown) => {
 
 test("a draft records nothing; a deploy records release, rollout and service at once", () => {
   using t = aStore();
-  const drafted = t.store.draftRelease("shop", aDraft(1), by);
-  expect(drafted).toMatchObject({ service: "shop", number: 1, createdAtMs: 1_000, createdBy: by });
+  const drafted = t.store.draftRelease("shop", aDraft(1), askerName(by));
+  expect(drafted).toMatchObject({ service: "shop", number: 1, createdAtMs: 1_000, createdBy: askerName(by) });
   expect([t.store.desired("shop"), t.store.events()]).toEqual([undefined, []]);
 
   const { rollout } = begin(t.store, aDraft(1));
@@ -51,7 +52,7 @@ test("a draft records nothing; a deploy records release, rollout and service at 
     phase: "forward",
     step: 0,
     startedAtMs: 1_000,
-    startedBy: by,
+    startedBy: askerName(by),
     movedAtMs: undefined,
     highestReady: 0,
     progressAtMs: 1_000,
@@ -73,10 +74,10 @@ test("an equal draft makes no new release, whatever the order of its keys; the s
   deployed(t.store, aDraft(1));
   finish(t.store, begin(t.store, aDraft(2)).rollout, "failed");
   const reversed = Object.fromEntries(Object.entries(aDraft(1)).toReversed()) as unknown as ReleaseDraft;
-  expect(t.store.draftRelease("shop", reversed, by).number).toBe(1);
-  expect(t.store.draftRelease("shop", aDraft(2), by).number).toBe(2);
+  expect(t.store.draftRelease("shop", reversed, askerName(by)).number).toBe(1);
+  expect(t.store.draftRelease("shop", aDraft(2), askerName(by)).number).toBe(2);
   deployed(t.store, aDraft(3));
-  expect(t.store.draftRelease("shop", aDraft(1), by).number).toBe(4);
+  expect(t.store.draftRelease("shop", aDraft(1), askerName(by)).number).toBe(4);
 });
 
 test("an environment variable more or less makes another release, and its value is in no event", () => {

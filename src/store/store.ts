@@ -3,6 +3,7 @@ import type { Checkpoint } from "../audit/checkpoint.ts";
 import type { Mark } from "../audit/entry.ts";
 import type { Replayed } from "../audit/replay.ts";
 import type { RecordChange } from "../domain/actions.ts";
+import type { Asker } from "../domain/actor.ts";
 import type { KilnEvent, NewEvent } from "../domain/event.ts";
 import type { ImageDigest, ServerId, ServiceKey } from "../domain/ids.ts";
 import type { ServerFailure } from "../domain/observation.ts";
@@ -97,7 +98,7 @@ export interface Store extends Disposable {
   /** How the service was last asked to be rolled out. */
   policy(service: ServiceKey): RolloutPolicy | undefined;
   /** The release that a deploy of this draft would go to. Records nothing. */
-  draftRelease(service: ServiceKey, draft: ReleaseDraft, by: string): Release;
+  draftRelease(service: ServiceKey, draft: ReleaseDraft, createdBy: string): Release;
   /** Whether `startDeploy` would be refused. Records nothing. Throws `rollout_running`, `service_removing`. */
   requireWay(service: ServiceKey, supersede: boolean): void;
   /** Throws `rollout_running`, `service_removing`. */
@@ -105,11 +106,11 @@ export interface Store extends Disposable {
   /** Throws `service_unknown`, `service_removing`, `release_unknown`, `rollout_running`. */
   startRollback(start: StartRollback): Rollout;
   /** Returns the count before. Throws `service_unknown`, `service_removing`. */
-  setCount(service: ServiceKey, count: number, by: string): number;
+  setCount(service: ServiceKey, count: number, by: Asker): number;
   /** For a deploy that changes nothing else. Throws `service_unknown`, `service_removing`. */
-  setPolicy(service: ServiceKey, policy: RolloutPolicy, by: string): void;
+  setPolicy(service: ServiceKey, policy: RolloutPolicy, by: Asker): void;
   /** The same for what is done about its servers. */
-  setUpkeep(service: ServiceKey, upkeep: UpkeepPolicy, by: string): void;
+  setUpkeep(service: ServiceKey, upkeep: UpkeepPolicy, by: Asker): void;
   /**
    * The mark that drift leaves, for as long as the server is there; with `take` the decision to take it out now. False
    * when it has one already: then nothing is changed.
@@ -131,7 +132,7 @@ export interface Store extends Disposable {
   /** Newest first, also of servers that are gone; of all services without one. */
   taints(service?: ServiceKey): readonly PastTaint[];
   /** Nothing of the service shall be left. A running rollout ends. Repeating it is fine. Throws `service_unknown`. */
-  markRemoved(service: ServiceKey, by: string): void;
+  markRemoved(service: ServiceKey, by: Asker): void;
   /** Records what the planner decided; false when something has happened since that makes it void. */
   apply(service: ServiceKey, change: RecordChange, reason: string): boolean;
   /** The latest moment that anything which runs counts from; undefined when nothing does. */
@@ -142,13 +143,13 @@ export interface Store extends Disposable {
    */
   moveMoments(byMs: number, what: string): void;
   /** Turns the running rollout back; one that is on its way back already is returned as it is. Throws `rollout_none`. */
-  abort(service: ServiceKey, by: string): Rollout;
+  abort(service: ServiceKey, by: Asker): Rollout;
   /** Stops it where it is; one that is paused already is returned as it is. Throws `rollout_none`. */
-  pause(service: ServiceKey, by: string): Rollout;
+  pause(service: ServiceKey, by: Asker): Rollout;
   /** Goes on with one that is paused. Throws `rollout_none`. */
-  resume(service: ServiceKey, by: string): Rollout;
+  resume(service: ServiceKey, by: Asker): Rollout;
   /** Ends the waiting of the present step. Throws `rollout_none`. */
-  promote(service: ServiceKey, by: string): Rollout;
+  promote(service: ServiceKey, by: Asker): Rollout;
   rollout(id: number): Rollout | undefined;
   /** Newest first; the newest 100 without `limit`. */
   rollouts(service: ServiceKey, limit?: number): readonly Rollout[];
@@ -230,7 +231,7 @@ export function openStore(path: string, options: { readonly clock: Clock }): Sto
     desired: (service) => selectDesired(db, service),
     desiredAll: () => selectAllDesired(db),
     policy: (service) => selectService(db, service)?.policy,
-    draftRelease: (service, draft, by) => draftRelease(bench, service, draft, by),
+    draftRelease: (service, draft, createdBy) => draftRelease(bench, service, draft, createdBy),
     requireWay: (service, supersede) => requireWay(bench, service, supersede),
     startDeploy: (start) => changing(() => startDeploy(bench, start)),
     startRollback: (start) => changing(() => startRollback(bench, start)),

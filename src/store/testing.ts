@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { draftOf, type Release, type ReleaseDraft } from "../domain/release.ts";
 import type { Rollout, WarmRelease } from "../domain/rollout.ts";
-import { aPolicy, aRelease } from "../domain/testing.ts";
+import { anAsker, aPolicy, aRelease } from "../domain/testing.ts";
 import type { Clock } from "../lib/clock.ts";
 import { openStore, type Store } from "./store.ts";
 
@@ -65,7 +65,7 @@ export function begin(
     count: 3,
     policy: aPolicy(),
     steps: [{ share: 1, holdMs: 0 }],
-    by: "ada@example.com",
+    by: anAsker("ada@example.com"),
     supersede,
   });
   return { release, rollout };

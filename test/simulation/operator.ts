@@ -3,7 +3,7 @@ import type { DeployRequest } from "../../src/controller/operations.ts";
 import type { ServiceKey } from "../../src/domain/ids.ts";
 import type { Rollout } from "../../src/domain/rollout.ts";
 import type { JobSpec, RolloutPolicy, Step, TrafficSpec, UpkeepPolicy } from "../../src/domain/spec.ts";
-import { aRelease } from "../../src/domain/testing.ts";
+import { anAsker, aRelease } from "../../src/domain/testing.ts";
 import { KilnError } from "../../src/lib/errors.ts";
 import { Killed } from "./life.ts";
 import { jobQualities, type Quality, type QualityMix } from "./nature.ts";
@@ -66,7 +66,7 @@ export class Operator {
 
   /** A first deploy that works: what most runs begin with. */
   begin(controller: Controller, service: ServiceKey): void {
-    const answer = controller.deploy(this.#request(service, "good"));
+    const answer = controller.deploy(this.#request(service, "good"), anAsker());
     this.#ask("deploy", service, undefined, answer);
   }
 
@@ -88,20 +88,20 @@ export class Operator {
     switch (what) {
       case "rollback": {
         const named = random.chance(0.3) ? random.int(1, Math.max(1, this.#versions)) : undefined;
-        return controller.rollback(service, named, "eve@example.com");
+        return controller.rollback({ service, release: named }, anAsker("eve@example.com"));
       }
       case "scale":
-        return controller.scale(service, this.#count(), "ada@example.com");
+        return controller.scale({ service, count: this.#count() }, anAsker("ada@example.com"));
       case "abort":
-        return controller.abort(service, "eve@example.com");
+        return controller.abort({ service }, anAsker("eve@example.com"));
       case "pause":
       case "resume":
       case "promote":
-        return controller[what](service, "ada@example.com");
+        return controller[what]({ service }, anAsker());
       case "remove":
-        return controller.remove(service, "ada@example.com");
+        return controller.remove({ service }, anAsker("ada@example.com"));
       case "deploy":
-        return controller.deploy(this.#request(service, random.weighted(this.#mix)));
+        return controller.deploy(this.#request(service, random.weighted(this.#mix)), anAsker());
     }
   }
 
@@ -134,7 +134,7 @@ export class Operator {
     const supersede = random.chance(0.3);
     const policy = aRandomPolicy(random);
     const upkeep = aRandomUpkeep(this.#upkeep);
-    return { service, count: this.#count(), draft, policy, upkeep, by: "ada@example.com", supersede };
+    return { service, count: this.#count(), draft, policy, upkeep, supersede };
   }
 
   #draft(service: ServiceKey, quality: Quality): DeployRequest["draft"] {

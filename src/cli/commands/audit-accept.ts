@@ -6,7 +6,6 @@ import { type ReplayOptions, replayLog } from "../audit/replay-log.ts";
 import type { Context, Outcome } from "../context.ts";
 import { plainText } from "../output/text.ts";
 import { plural } from "../output/units.ts";
-import { whoAmI } from "../people.ts";
 
 interface AcceptOptions extends ReplayOptions {
   readonly reason?: string;
@@ -34,11 +33,10 @@ export async function run(context: Context, options: AcceptOptions): Outcome {
     ...(finding === undefined ? {} : { first: finding.sequence }),
     upTo: end,
     reason,
-    by: whoAmI(context.env),
   };
   const { sequence } = await client.acceptBreaks(request);
-  output.result({ accepted: open.length, sequence, first: request.first, reason, by: request.by }, [
-    `Entry ${sequence} records that ${request.by} has accepted this. \`kiln audit verify\` still reports it, as accepted.`,
+  output.result({ accepted: open.length, sequence, first: request.first, reason }, [
+    `Entry ${sequence} records that you have accepted this. \`kiln audit verify\` still reports it, as accepted.`,
   ]);
   return 0;
 }

@@ -19,14 +19,14 @@ export async function run(context: Context, options: LogOptions): Outcome {
   const { output, signal, clock } = context;
   const { since, subject, tail = since === undefined ? usualTail : Number.POSITIVE_INFINITY } = options;
   try {
-    const events = client.events({
+    const asked = {
       ...(Number.isFinite(tail) ? { newest: tail } : {}),
       ...(since === undefined ? {} : { sinceMs: since(clock.now()) }),
       ...(subject === undefined ? {} : subjectOf(subject)),
-      ...(options.follow ? { signal } : {}),
-    });
+      ...(options.follow ? { follow: true } : {}),
+    };
     let count = 0;
-    for await (const event of events) {
+    for await (const event of client.events(asked, { signal })) {
       count += 1;
       const kind = output.style.dim(event.kind);
       output.entry(event, `${formatTime(event.atMs)}  ${kind}  ${plainText(event.message)}`);

@@ -1,9 +1,8 @@
 import type { Context, Outcome } from "../context.ts";
-import { whoAmI } from "../people.ts";
 
 export async function run(context: Context): Outcome {
   const client = await context.connect();
-  const key = await client.rotateAuditKey(whoAmI(context.env));
+  const key = await client.rotateAuditKey();
   context.output.result(key, [
     `The key ${key.keyId} signs checkpoints from now on.`,
     "  `kiln audit key` prints the public key for use with `kiln audit verify --key`.",

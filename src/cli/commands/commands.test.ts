@@ -15,7 +15,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true }));
 
-const shop = { status: async () => [aStatus()] } satisfies Partial<Client>;
+const shop = { services: async () => [aStatus()] } satisfies Partial<Client>;
 
 async function* none(): AsyncGenerator<KilnEvent> {}
 
@@ -33,14 +33,14 @@ function rollingOut(...phases: readonly RolloutPhase[]): Partial<Client> {
     });
   };
   return {
-    status: async () => [
+    services: async () => [
       aStatus({
         failures: [aFailure({ atMs: 5, logTail: ["bind: \u001b[31mno"], probes: ["GET / refused"] })],
       }),
     ],
     rollout: async () => rollout(),
     rollback: async () => ({ service: "shop", release: 2, rollout: 1, scaled: undefined }),
-    events: async function* ({ signal }) {
+    events: async function* (_, { signal } = {}) {
       const atMs = Date.now();
       yield { sequence: 1, atMs, service: "shop", kind: "rollout.started", message: "Begun.", data: {} };
       yield { sequence: 2, atMs, service: "shop", kind: "rollout.progress", message: "Again.", data: {} };
@@ -52,7 +52,7 @@ function rollingOut(...phases: readonly RolloutPhase[]): Partial<Client> {
 test("status and rollout show print the address of the preview", async () => {
   const preview = { release: 3, address: "http://localhost:8081" };
   const rollout = aRollout({ phase: "paused", from: 2, to: 3 });
-  const client: Partial<Client> = { status: async () => [aStatus({ preview, rollout })] };
+  const client: Partial<Client> = { services: async () => [aStatus({ preview, rollout })] };
   const shown = await cli(["rollout", "show", "shop"], { client, cwd: folder });
   expect(shown.stdout).toContain("preview http://localhost:8081 (only release 3)");
   const { stdout } = await cli(["status", "shop"], { client, cwd: folder });
@@ -79,7 +79,7 @@ test("status shows the address with TLS, and warnings", async () => {
     tls: { certificate: "/c", key: "/k" },
   } as const;
   const warnings = [{ message: "The certificate expires in 2 days.", hint: "Renew it." }];
-  const client = { status: async () => [aStatus({ serving: { ...aRelease(2), traffic }, warnings })] };
+  const client = { services: async () => [aStatus({ serving: { ...aRelease(2), traffic }, warnings })] };
   const all = (await cli(["status"], { client, cwd: folder })).stdout;
   expect(all).toMatch(/https:\/\/localhost +serving, with a warning/);
   const one = (await cli(["status", "shop"], { client, cwd: folder })).stdout;
@@ -89,7 +89,7 @@ test("status shows the address with TLS, and warnings", async () => {
 test("status next to a kiln.yaml is about its service, even while the file is broken", async () => {
   await writeFile(join(folder, "kiln.yaml"), "service: shop # ours\nimage: {{{\n");
   const client = {
-    status: async () => [
+    services: async () => [
       aStatus({
         serving: undefined,
         servers: [aServer({ state: "starting", health: "connection refused" })],
@@ -104,7 +104,7 @@ test("status next to a kiln.yaml is about its service, even while the file is br
 test("a service that is not deployed yet is an error only when it was named", async () => {
   await writeFile(join(folder, "kiln.yaml"), "service: shop\n");
   const client: Partial<Client> = {
-    status: async (service) => (service === undefined ? [aStatus({ service: "shop2" })] : []),
+    services: async () => [aStatus({ service: "shop2" })],
   };
   expect(await cli(["status"], { client, cwd: folder })).toMatchObject({
     code: 0,
@@ -134,9 +134,9 @@ test("a file with several services needs the name of one", async () => {
 test("--env names the service's key", async () => {
   const asked: unknown[] = [];
   const client: Partial<Client> = {
-    status: async (service) => {
+    status: async ({ service }) => {
       asked.push(service);
-      return [aStatus({ service: "shop.staging" })];
+      return aStatus({ service: "shop.staging" });
     },
   };
   await cli(["servers", "shop", "--env", "staging"], { client, cwd: folder });
@@ -165,7 +165,7 @@ test.each([
 
 test("an environment is accepted when the file cannot be read, and for a service of another file", async () => {
   await writeFile(join(folder, "kiln.yaml"), "service: shop\nimage: {{{\n");
-  const client: Partial<Client> = { status: async (service) => [aStatus({ service: service ?? "" })] };
+  const client: Partial<Client> = { status: async ({ service }) => aStatus({ service }) };
   const status = async (...argv: readonly string[]) =>
     (await cli(["status", ...argv, "--env", "new"], { client, cwd: folder })).stdout.split(" ")[0];
   expect(await status()).toBe("shop.new");
@@ -261,12 +261,12 @@ test.each<[RolloutPhase, number]>([
 test("following continues with the next controller", async () => {
   const client = rollingOut("forward", "forward", "forward", "complete");
   let ended = false;
-  const events: Client["events"] = async function* (options) {
+  const events: Client["events"] = async function* (...asked) {
     if (!ended) {
       ended = true;
       throw new KilnError("controller_unreachable", "gone");
     }
-    yield* client.events?.(options) ?? none();
+    yield* client.events?.(...asked) ?? none();
   };
   const { code, stderr } = await cli(["rollback", "-s", "shop"], {
     client: { ...client, events },
@@ -289,12 +289,12 @@ test("rollout show -f ends with the exit code of the rollout, also of one that h
 test("Ctrl-C stops following and says that the rollout continues", async () => {
   const stop = new AbortController();
   const client = rollingOut("forward");
-  const status: Client["status"] = async () => {
+  const services: Client["services"] = async () => {
     setImmediate(() => stop.abort());
     return [aStatus()];
   };
   const { code, stderr } = await cli(["rollback", "-s", "shop"], {
-    client: { ...client, status },
+    client: { ...client, services },
     cwd: folder,
     signal: stop.signal,
   });
@@ -328,7 +328,7 @@ test("scale waits until all are ready", async () => {
   let looks = 0;
   const client: Partial<Client> = {
     scale: async () => ({ service: "shop", release: 2, rollout: undefined, scaled: { from: 3, to: 4 } }),
-    status: async () => {
+    services: async () => {
       looks += 1;
       const newcomer = aServer({ id: "shop-2-4-1", state: looks < 4 ? "starting" : "ready" });
       return [aStatus({ count: 4, servers: [...aStatus().servers, newcomer] })];
@@ -342,7 +342,7 @@ test("scale waits until all are ready", async () => {
 test("scale reports a server that fails meanwhile", async () => {
   const client: Partial<Client> = {
     scale: async () => ({ service: "shop", release: 2, rollout: undefined, scaled: { from: 3, to: 4 } }),
-    status: async () => [aStatus({ count: 4, failures: [aFailure({ atMs: Date.now() + 60_000 })] })],
+    services: async () => [aStatus({ count: 4, failures: [aFailure({ atMs: Date.now() + 60_000 })] })],
   };
   const { code, stderr } = await cli(["scale", "4", "-s", "shop"], { client, cwd: folder });
   expect(code).toBe(1);
@@ -352,8 +352,8 @@ test("scale reports a server that fails meanwhile", async () => {
 test("remove asks, and needs --yes when no one can answer", async () => {
   const removed: string[] = [];
   const client: Partial<Client> = {
-    status: async () => (removed.length === 0 ? [aStatus()] : []),
-    remove: async (service) => void removed.push(service),
+    services: async () => (removed.length === 0 ? [aStatus()] : []),
+    remove: async ({ service }) => void removed.push(service),
   };
   const refused = await cli(["remove", "shop", "--json"], { client, cwd: folder });
   expect([refused.code, removed]).toEqual([2, []]);
@@ -367,10 +367,10 @@ test("remove asks, and needs --yes when no one can answer", async () => {
 
 test("logs of a service are in order of time, and name the server", async () => {
   const client: Partial<Client> = {
-    status: async () => [
+    services: async () => [
       aStatus({ servers: [aServer({ id: "shop-2-1-1" }), aServer({ id: "shop-2-2-1" })] }),
     ],
-    logs: async function* (server) {
+    logs: async function* ({ server }) {
       yield { atMs: server === "shop-2-1-1" ? 2 : 1, stream: "stdout", text: `from ${server}` };
     },
   };

@@ -5,7 +5,6 @@ import type { Context, ExitCode, Outcome } from "../context.ts";
 import { checkedRelease, deployRequest } from "../deploy-request.ts";
 import { originOf } from "../origin.ts";
 import { formatBytes, formatDuration, plural } from "../output/units.ts";
-import { whoAmI } from "../people.ts";
 import { openProject, type ServiceOptions } from "../project.ts";
 import { finishRollout } from "../rollout/finish.ts";
 import { untilScaled } from "./scale.ts";
@@ -28,7 +27,7 @@ export async function run(context: Context, options: DeployOptions, service?: st
   const age = built.changed ? `built in ${formatDuration(built.ms)}` : "nothing to build";
   output.note(`Image ${project.spec.service}:${built.version}, ${formatBytes(built.bytes)}, ${age}.`);
   const beganAtMs = context.clock.now();
-  const asked = deployRequest(project.spec, checked, built, whoAmI(context.env));
+  const asked = deployRequest(project.spec, checked, built);
   const origin = await originOf(project.folder, context.env);
   const request: DeployRequest = {
     ...asked,

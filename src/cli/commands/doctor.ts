@@ -159,7 +159,7 @@ async function checkServices(context: Context): Promise<Section> {
     return { name, facts: ["no controller is running"], gaps: [] };
   try {
     const client = await context.connect();
-    const [all, { troubles }] = await Promise.all([client.status(), client.audit()]);
+    const [all, { troubles }] = await Promise.all([client.services(), client.audit()]);
     const gaps = [...all.flatMap(warningGaps), ...troubles.map(troubleGap)];
     return { name, facts: [`${plural(all.length, "service")} deployed`], gaps };
   } catch (error) {

@@ -9,9 +9,8 @@ const onCart: DriftReport = { ...onShop, server: "cart-1-1-1", service: "cart" }
 
 /** Two services, both with a server that has drifted. */
 const client: Partial<Client> = {
-  status: async (service) =>
-    [aStatus(), aStatus({ service: "cart" })].filter((s) => !service || s.service === service),
-  drift: async ({ server }) => {
+  services: async () => [aStatus(), aStatus({ service: "cart" })],
+  drift: async ({ server } = {}) => {
     const all = [onCart, onShop];
     if (server === undefined) return all;
     if (server === "shop-2-2-1") return [];

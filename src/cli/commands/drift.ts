@@ -24,7 +24,7 @@ export async function run(context: Context, options: DriftOptions, target?: stri
   for (const report of reports) output.entry(report, lineOf(report));
   let found = reports.length;
   try {
-    for await (const event of client.events({ newest: 0, ...which, signal })) {
+    for await (const event of client.events({ newest: 0, ...which, follow: true }, { signal })) {
       if (event.kind !== "drift.found") continue;
       found += 1;
       output.entry(event, `${formatTime(event.atMs)}  ${plainText(event.message)}`);

@@ -28,5 +28,6 @@ export async function run(context: Context, options: OutputFileOptions, server: 
 }
 
 async function* piecesOf({ signal }: Context, client: Client, server: string): AsyncGenerator<Buffer> {
-  for await (const { data } of client.exportEvidence(server, signal)) yield Buffer.from(data, "base64");
+  for await (const { data } of client.exportEvidence({ server }, { signal }))
+    yield Buffer.from(data, "base64");
 }

@@ -5,7 +5,7 @@ import { formatBytes, formatTime } from "../output/units.ts";
 import { culpritText } from "../people.ts";
 
 export async function run(context: Context, _options: object, server: string): Outcome {
-  const report = await (await context.connect()).evidenceOf(server);
+  const report = await (await context.connect()).evidenceOf({ server });
   context.output.result(report, reportLines(report));
   return 0;
 }

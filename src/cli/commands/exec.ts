@@ -6,7 +6,6 @@ import { askReason } from "../ask-reason.ts";
 import type { Context, Outcome } from "../context.ts";
 import { runRecorded } from "../exec/run-recorded.ts";
 import { openTranscript } from "../exec/transcript.ts";
-import { whoAmI } from "../people.ts";
 
 interface ExecOptions {
   readonly reason?: string;
@@ -26,8 +25,7 @@ export async function run(
   if (reason.trim() === "") throw noReason(server);
   const terminal = !context.output.json && isTerminal();
   const client = await context.connect();
-  const by = whoAmI(context.env);
-  const grant = await client.exec({ server, command, reason: reason.trim(), terminal, pid: process.pid, by });
+  const grant = await client.exec({ server, command, reason: reason.trim(), terminal, pid: process.pid });
   context.output.note(toldFirst(server));
   return withEnd(client, grant, () =>
     context.output.json ? tell(context, server, command, grant) : connect(context, command, grant, terminal),
@@ -51,7 +49,7 @@ async function withEnd(client: Client, { session }: ExecGrant, work: () => Promi
     exitCode = await work();
     return exitCode;
   } finally {
-    await client.endExec(session, exitCode).catch(() => {});
+    await client.endExec({ session, exitCode }).catch(() => {});
   }
 }
 

@@ -6,7 +6,7 @@ const minAgeMs = 10 * 60_000;
 
 export async function run(context: Context): Outcome {
   const { collectGarbage } = await import("../../image/collect-garbage.ts");
-  const inUse = await (await context.connect()).imagesInUse();
+  const inUse = new Map(Object.entries(await (await context.connect()).imagesInUse()));
   const collected = await collectGarbage(context.state, {
     keepDigests: new Set(inUse.keys()),
     nowMs: context.clock.now(),

@@ -11,7 +11,7 @@ export async function run(context: Context, options: ServiceOptions, service?: s
   const key = await requireService(context.cwd, options, service);
   const client = await context.connect();
   await requireStatus(client, key);
-  const history = await client.history(key);
+  const history = await client.history({ service: key });
   context.output.result(history, historyLines(history, context.output.style));
   return 0;
 }

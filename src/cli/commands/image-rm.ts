@@ -7,7 +7,7 @@ export async function run(context: Context, _options: object, names: readonly st
   const { listImages, removeImage } = await import("../../image/images.ts");
   const images = await listImages(context.state);
   const chosen = names.flatMap((name) => findImages(images, name));
-  const inUse = await (await context.connect()).imagesInUse();
+  const inUse = new Map(Object.entries(await (await context.connect()).imagesInUse()));
   const removed: StoredImage[] = [];
   for (const { service, version } of chosen) {
     removed.push(await removeImage(context.state, service, version, inUse));

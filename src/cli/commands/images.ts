@@ -13,7 +13,7 @@ interface ListedImage extends StoredImage {
 export async function run(context: Context, _options: object, service?: string): Outcome {
   const { listImages } = await import("../../image/images.ts");
   const [stored, client] = await Promise.all([listImages(context.state), context.connect()]);
-  const inUse = await client.imagesInUse();
+  const inUse = new Map(Object.entries(await client.imagesInUse()));
   const images = ofService(stored, service)
     .map((image) => ({ ...image, usedBy: inUse.get(image.digest) ?? [] }))
     .reverse();

@@ -26,7 +26,10 @@ export async function run(context: Context, options: LogsOptions, target?: strin
   try {
     const one = await oneOf(context, client, options, target);
     if (one !== undefined) {
-      for await (const line of client.logs(one, readOptions(options), context.signal)) {
+      for await (const line of client.logs(
+        { server: one, ...readOptions(options) },
+        { signal: context.signal },
+      )) {
         print({ server: one, ...line });
       }
       return 0;
@@ -97,7 +100,7 @@ async function readAll(
 ): Promise<readonly ServerLine[]> {
   const read = async (server: ServerId | JobId) => {
     const lines: ServerLine[] = [];
-    for await (const line of client.logs(server, readOptions(options), context.signal))
+    for await (const line of client.logs({ server, ...readOptions(options) }, { signal: context.signal }))
       lines.push({ server, ...line });
     return lines;
   };
@@ -116,7 +119,8 @@ async function followAll(
   const followed = new Set<ServerId | JobId>();
   const follow = async (server: ServerId | JobId, tail: number) => {
     const read = readOptions({ ...options, tail });
-    for await (const line of client.logs(server, read, context.signal)) print({ server, ...line });
+    for await (const line of client.logs({ server, ...read }, { signal: context.signal }))
+      print({ server, ...line });
   };
   let tail = options.tail;
   for (let status = await statusOf(client, key); status !== undefined; status = await statusOf(client, key)) {

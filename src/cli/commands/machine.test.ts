@@ -53,7 +53,7 @@ test("a service without images is not taken for an empty store", async () => {
   const home = mkdtempSync("/tmp/kiln-m-");
   const { code, stderr } = await cli(["images", "nope"], {
     home,
-    client: { imagesInUse: async () => new Map() },
+    client: { imagesInUse: async () => ({}) },
   });
   rmSync(home, { recursive: true });
   expect([code, stderr]).toEqual([

@@ -6,7 +6,6 @@ import { checkedRelease, deployRequest } from "../deploy-request.ts";
 import type { Style } from "../output/style.ts";
 import { table } from "../output/text.ts";
 import { plural } from "../output/units.ts";
-import { whoAmI } from "../people.ts";
 import { openProject, type ServiceOptions } from "../project.ts";
 
 /** The digest is part of the plan, so this builds; without changes the cache answers. */
@@ -16,7 +15,7 @@ export async function run(context: Context, options: ServiceOptions, service?: s
   // A running rollout blocks a deploy, but not a plan.
   const checked = await checkedRelease(client, project.spec, { command: "plan", supersede: true });
   const built = await buildProject(context, project, { updateLock: false });
-  const preview = await client.preview(deployRequest(project.spec, checked, built, whoAmI(context.env)));
+  const preview = await client.preview(deployRequest(project.spec, checked, built));
   context.output.result(preview, planLines(preview, context.output.style));
   return 0;
 }

@@ -8,7 +8,6 @@ import type { Context, ExitCode, Outcome } from "../context.ts";
 import { deployRequest, requireUsablePlatform, unbuiltRelease } from "../deploy-request.ts";
 import { errorLines } from "../output/error-lines.ts";
 import { formatDuration } from "../output/units.ts";
-import { whoAmI } from "../people.ts";
 import { openProject, type Project } from "../project.ts";
 import { cleanUp } from "../quickstart/cleanup.ts";
 import { type Intrusion, intrude, intrusionLines } from "../quickstart/intrusion.ts";
@@ -139,12 +138,12 @@ function build(context: Context, project: Project) {
 async function deploy(context: Context, client: Client, project: Project): Promise<void> {
   const built = await build(context, project);
   const release = await unbuiltRelease(project.spec);
-  const accepted = await client.deploy(deployRequest(project.spec, release, built, whoAmI(context.env)));
+  const accepted = await client.deploy(deployRequest(project.spec, release, built));
   await untilComplete(context, client, accepted.rollout);
 }
 
 async function rollback(context: Context, client: Client, project: Project): Promise<void> {
-  const accepted = await client.rollback(project.spec.service, undefined, whoAmI(context.env));
+  const accepted = await client.rollback({ service: project.spec.service });
   await untilComplete(context, client, accepted.rollout);
 }
 

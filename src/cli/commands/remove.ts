@@ -2,7 +2,6 @@ import type { ServiceStatus } from "../api.ts";
 import { askConsent } from "../ask-consent.ts";
 import type { Context, Outcome } from "../context.ts";
 import { formatDuration, plural } from "../output/units.ts";
-import { whoAmI } from "../people.ts";
 import { requireService, type ServiceOptions } from "../project.ts";
 import { requireStatus } from "../services.ts";
 import { waitForStatus } from "../wait.ts";
@@ -18,7 +17,7 @@ export async function run(context: Context, options: RemoveOptions, service?: st
   const status = await requireStatus(client, key);
   if (!options.yes) await askConsent(context, consentTo(status));
   const begunMs = context.clock.elapsed();
-  await client.remove(key, whoAmI(context.env));
+  await client.remove({ service: key });
   if (options.wait) await waitForStatus(context, client, key, (now) => now === undefined);
   const durationMs = context.clock.elapsed() - begunMs;
   const said = options.wait

@@ -1,6 +1,5 @@
 import { KilnError } from "../../lib/errors.ts";
 import type { Context, Outcome } from "../context.ts";
-import { whoAmI } from "../people.ts";
 import { requireService, type ServiceOptions } from "../project.ts";
 import { finishRollout } from "../rollout/finish.ts";
 import { requireStatus } from "../services.ts";
@@ -15,7 +14,7 @@ export async function run(context: Context, options: RollbackOptions, release?: 
   const client = await context.connect();
   await requireStatus(client, key);
   const fromMs = context.clock.now(); // a running deploy that is rolled back has earlier events
-  const accepted = await client.rollback(key, release, whoAmI(context.env));
+  const accepted = await client.rollback({ service: key, release });
   if (accepted.rollout === undefined) {
     throw new KilnError("rollback_impossible", `Release ${accepted.release} of ${key} already serves.`, {
       hint: `\`kiln history ${key}\` lists the releases.`,
@@ -23,6 +22,6 @@ export async function run(context: Context, options: RollbackOptions, release?: 
   }
   const code = await finishRollout(context, client, accepted.rollout, { wait: options.wait, fromMs });
   // A running deploy was rolled back, as requested.
-  const { kind } = await (await context.connect()).rollout(accepted.rollout);
+  const { kind } = await (await context.connect()).rollout({ id: accepted.rollout });
   return code === 4 && kind === "deploy" ? 0 : code;
 }

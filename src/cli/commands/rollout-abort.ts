@@ -1,5 +1,4 @@
 import type { Context, Outcome } from "../context.ts";
-import { whoAmI } from "../people.ts";
 import { requireService, type ServiceOptions } from "../project.ts";
 import { finishRollout } from "../rollout/finish.ts";
 import { exitCodeOf } from "../rollout/summary.ts";
@@ -15,8 +14,8 @@ export async function run(context: Context, options: AbortOptions, service?: str
   const client = await context.connect();
   await requireStatus(client, key);
   const fromMs = context.clock.now();
-  const rollout = await client.abort(key, whoAmI(context.env));
+  const rollout = await client.abort({ service: key });
   await finishRollout(context, client, rollout.id, { wait: options.wait, fromMs });
-  const ended = await client.rollout(rollout.id);
+  const ended = await client.rollout({ id: rollout.id });
   return exitCodeOf(ended) === 4 || rollout.from === undefined || !options.wait ? 0 : 1;
 }

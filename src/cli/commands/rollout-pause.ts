@@ -1,5 +1,4 @@
 import type { Context, Outcome } from "../context.ts";
-import { whoAmI } from "../people.ts";
 import { requireService, type ServiceOptions } from "../project.ts";
 import { requireStatus } from "../services.ts";
 
@@ -8,7 +7,7 @@ export async function run(context: Context, options: ServiceOptions, service?: s
   const key = await requireService(context.cwd, options, service);
   const client = await context.connect();
   await requireStatus(client, key);
-  const rollout = await client.pause(key, whoAmI(context.env));
+  const rollout = await client.pause({ service: key });
   context.output.result(rollout, [
     `The ${rollout.kind} of ${key} to release ${rollout.to} is paused.`,
     `  \`kiln rollout resume ${key}\` continues it, \`kiln rollout abort ${key}\` rolls it back.`,

@@ -1,5 +1,4 @@
 import type { Context, Outcome } from "../context.ts";
-import { whoAmI } from "../people.ts";
 import { requireService, type ServiceOptions } from "../project.ts";
 import { finishRollout } from "../rollout/finish.ts";
 import { requireStatus } from "../services.ts";
@@ -14,6 +13,6 @@ export async function run(context: Context, options: Options, service?: string):
   const client = await context.connect();
   await requireStatus(client, key);
   const fromMs = context.clock.now();
-  const rollout = await client.resume(key, whoAmI(context.env));
+  const rollout = await client.resume({ service: key });
   return finishRollout(context, client, rollout.id, { wait: options.wait, fromMs });
 }

@@ -18,7 +18,7 @@ export async function run(context: Context, options: ShowOptions, service?: stri
   const key = await requireService(context.cwd, options, service);
   const client = await context.connect();
   const status = await requireStatus(client, key);
-  const rollout = status.rollout ?? (await client.history(key)).rollouts[0];
+  const rollout = status.rollout ?? (await client.history({ service: key })).rollouts[0];
   if (rollout === undefined) throw new KilnError("rollout_none", `${key} has had no rollout.`);
   if (options.follow) return finishRollout(context, client, rollout.id, { fromMs: context.clock.now() });
   const failures = status.failures.filter((failure) => failure.atMs >= rollout.startedAtMs);

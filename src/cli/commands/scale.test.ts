@@ -13,7 +13,7 @@ function scale(...looks: readonly Partial<ServiceStatus>[]) {
   const left = [...looks];
   const client: Partial<Client> = {
     scale: async () => ({ service: "shop", release: 2, rollout: undefined, scaled: { from: 9, to: 3 } }),
-    status: async () => [aStatus({ count: 3, ...(left.length > 1 ? left.shift() : left[0]) })],
+    services: async () => [aStatus({ count: 3, ...(left.length > 1 ? left.shift() : left[0]) })],
   };
   return cli(["scale", "3", "-s", "shop"], { client, clock });
 }

@@ -4,7 +4,6 @@ import { KilnError } from "../../lib/errors.ts";
 import type { Client, ServerStatus, ServiceStatus } from "../api.ts";
 import type { Context, Outcome } from "../context.ts";
 import { plural } from "../output/units.ts";
-import { whoAmI } from "../people.ts";
 import { requireService, type ServiceOptions } from "../project.ts";
 import { failureLines } from "../rollout/summary.ts";
 import { requireStatus } from "../services.ts";
@@ -20,7 +19,7 @@ export async function run(context: Context, options: ScaleOptions, count: number
   const client = await context.connect();
   await requireStatus(client, key);
   const beganAtMs = context.clock.now();
-  const accepted = await client.scale(key, count, whoAmI(context.env));
+  const accepted = await client.scale({ service: key, count });
   const from = accepted.scaled?.from ?? count;
   if (options.wait) await untilScaled(context, client, key, beganAtMs);
   const said =

@@ -6,7 +6,7 @@ import { findService, type ServiceOptions } from "../project.ts";
 
 export async function run(context: Context, options: ServiceOptions, service?: string): Outcome {
   const key = await findService(context.cwd, options, service);
-  const secrets = await (await context.connect()).secrets(key);
+  const secrets = await (await context.connect()).secrets({ service: key });
   context.output.result(secrets, secretLines(secrets, key));
   return 0;
 }

@@ -1,5 +1,4 @@
 import type { Context, Outcome } from "../context.ts";
-import { whoAmI } from "../people.ts";
 import { requireService, type ServiceOptions } from "../project.ts";
 import { requireSecretName } from "../secret-name.ts";
 
@@ -12,7 +11,7 @@ export async function run(
   requireSecretName(name);
   const key = await requireService(context.cwd, options, service);
   const client = await context.connect();
-  await client.removeSecret(key, name, whoAmI(context.env));
+  await client.removeSecret({ service: key, name });
   context.output.result({ service: key, name }, [`Removed ${name} of ${key}.`]);
   return 0;
 }

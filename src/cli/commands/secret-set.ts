@@ -1,6 +1,5 @@
 import { KilnError } from "../../lib/errors.ts";
 import type { Context, Outcome } from "../context.ts";
-import { whoAmI } from "../people.ts";
 import { requireService, type ServiceOptions } from "../project.ts";
 import { readValue } from "../read-value.ts";
 import { requireSecretName, requireServiceKey } from "../secret-name.ts";
@@ -30,7 +29,7 @@ export async function run(
     });
   }
   const client = await context.connect();
-  const set = await client.setSecret(key, name, value.toString("base64"), whoAmI(context.env));
+  const set = await client.setSecret({ service: key, name, value: value.toString("base64") });
   const deployed = set.changed && (await statusOf(client, key)) !== undefined;
   context.output.result({ service: key, name, ...set }, [
     set.changed

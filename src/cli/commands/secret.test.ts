@@ -7,8 +7,8 @@ import { aStatus, cli } from "../test-kit.ts";
 function aClient(overrides: Partial<Client> = {}) {
   const set: string[][] = [];
   const client: Partial<Client> = {
-    status: async () => [aStatus()],
-    setSecret: async (service, name, value) => {
+    services: async () => [aStatus()],
+    setSecret: async ({ service, name, value }) => {
       set.push([service, name, Buffer.from(value, "base64").toString()]);
       return { version: 3, changed: true };
     },
@@ -113,5 +113,5 @@ test("secret rm asks for that secret", async () => {
     removeSecret: async (...args) => void asked.push(args.slice(0, 2)),
   });
   expect((await cli(["secret", "rm", "TOKEN", "shop"], { client })).stdout).toBe("Removed TOKEN of shop.\n");
-  expect(asked).toEqual([["shop", "TOKEN"]]);
+  expect(asked).toEqual([[{ service: "shop", name: "TOKEN" }]]);
 });

@@ -1,8 +1,7 @@
 import type { Context, Outcome } from "../context.ts";
-import { whoAmI } from "../people.ts";
 
 export async function run(context: Context, _options: object, server: string): Outcome {
-  await (await context.connect()).destroyServer(server, whoAmI(context.env));
+  await (await context.connect()).destroyServer({ server });
   context.output.result({ server }, [`Destroyed ${server}.`]);
   return 0;
 }

@@ -11,7 +11,7 @@ export async function run(context: Context, options: ServiceOptions, service?: s
   const key = await findService(context.cwd, options, service);
   const client = await context.connect();
   const one = service === undefined ? statusOf : requireStatus;
-  const statuses = key === undefined ? await client.status() : [await one(client, key)];
+  const statuses = key === undefined ? await client.services() : [await one(client, key)];
   const servers = statuses.flatMap((status) => status?.servers ?? []);
   const copies = statuses.flatMap((status) => status?.reproductions ?? []);
   const lines = serverLines(servers, context.clock.now(), context.output.style, copies);

@@ -15,7 +15,7 @@ test.each<[string, Partial<ServerStatus>]>([
   ["quarantined", { state: "quarantined", inTraffic: false }],
 ])("status and servers use the same words for a tainted server that is %s", async (_, overrides) => {
   const servers = [tainted(overrides), aServer({ id: "shop-2-2-1" })];
-  const client: Partial<Client> = { status: async () => [aStatus({ servers })] };
+  const client: Partial<Client> = { services: async () => [aStatus({ servers })] };
   for (const command of ["status", "servers"]) {
     const { stdout } = await cli([command, "shop"], { client });
     expect(stdout).toMatch(/shop-2-1-1 .* tainted: a shell runs; shop-2-1-2 takes its place\n/);
@@ -37,7 +37,9 @@ const failures = [
 
 /** What status says of failed servers. */
 async function told(nowMs: number, serving: number): Promise<string | undefined> {
-  const client: Partial<Client> = { status: async () => [aStatus({ failures, serving: aRelease(serving) })] };
+  const client: Partial<Client> = {
+    services: async () => [aStatus({ failures, serving: aRelease(serving) })],
+  };
   const { stdout } = await cli(["status", "shop"], { client, clock: { ...systemClock, now: () => nowMs } });
   return /\n\n\d+ servers? failed .*/s.exec(stdout)?.[0];
 }

@@ -17,7 +17,7 @@ export async function run(context: Context, options: ServiceOptions, service?: s
   const client = await context.connect();
   const { output } = context;
   if (key === undefined) {
-    const [all, { troubles }] = await Promise.all([client.status(), client.audit()]);
+    const [all, { troubles }] = await Promise.all([client.services(), client.audit()]);
     const services = allLines(all, output.style, isOthersMachine(context));
     output.result(all, [...services, ...logLines(troubles, output.style)]);
     return 0;

@@ -2,7 +2,6 @@ import { KilnError } from "../../lib/errors.ts";
 import { createConnect } from "../connect.ts";
 import type { Context } from "../context.ts";
 import { stopController } from "../local-controller/stop.ts";
-import { whoAmI } from "../people.ts";
 import { waitForStatus } from "../wait.ts";
 import { deletePlayground, type Playground, playgroundExists } from "./playground.ts";
 
@@ -19,8 +18,8 @@ export async function cleanUp(context: Context, playground: Playground): Promise
   const signal = AbortSignal.timeout(deadlineMs);
   const within = { ...context, signal, connect: createConnect({ ...context, signal }, context.state) };
   const client = await within.connect();
-  for (const { service } of await client.status()) {
-    await client.remove(service, whoAmI(context.env));
+  for (const { service } of await client.services()) {
+    await client.remove({ service });
     await waitForStatus(within, client, service, (status) => status === undefined).catch((cause: unknown) => {
       throw new KilnError("timed_out", `${service} was not removed within ${deadlineMs / 1000} s.`, {
         hint: "The next `kiln quickstart` tries again.",

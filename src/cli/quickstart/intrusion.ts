@@ -46,7 +46,7 @@ export async function intrude(context: Context, client: Client, service: string)
   const intruder = spawn(program, args, { env: cleanEnvironment, stdio: "ignore" });
   try {
     const told = await followResponse(context, client, { service, server, sinceMs });
-    const { taint, culprit, digest, bytes, processes } = await client.evidenceOf(server);
+    const { taint, culprit, digest, bytes, processes } = await client.evidenceOf({ server });
     const after = (event: KilnEvent) => event.atMs - sinceMs;
     return {
       server,
@@ -102,7 +102,7 @@ async function followResponse(
   const signal = AbortSignal.any([context.signal, AbortSignal.timeout(limitMs)]);
   const seen: Partial<Record<keyof Response, KilnEvent>> = {};
   try {
-    for await (const event of client.events({ service, sinceMs, signal })) {
+    for await (const event of client.events({ service, sinceMs, follow: true }, { signal })) {
       const part = partOf(event, server);
       if (part !== undefined) seen[part] ??= event;
       const { found, tainted, kept, ready, destroyed } = seen;

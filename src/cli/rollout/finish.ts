@@ -15,7 +15,7 @@ export async function finishRollout(
   id: number,
   { wait = true, fromMs }: { readonly wait?: boolean; readonly fromMs?: number },
 ): Promise<ExitCode> {
-  const begun = await client.rollout(id);
+  const begun = await client.rollout({ id });
   if (!wait) {
     context.output.result(begun, [
       `Rollout ${id} of ${begun.service} to release ${begun.to} has begun.`,

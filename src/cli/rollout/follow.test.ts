@@ -14,9 +14,9 @@ function follow(...argv: readonly string[]) {
   const running = aRollout({ phase: "forward" });
   let looks = 0;
   const client: Partial<Client> = {
-    status: async () => [aStatus({ rollout: running })],
+    services: async () => [aStatus({ rollout: running })],
     rollout: async () => (looks++ < 2 ? running : aRollout({ phase: "complete", endedAtMs: nowMs + 1_000 })),
-    events: async function* ({ signal }) {
+    events: async function* (_, { signal } = {}) {
       yield event(1, 0);
       yield event(2, nowMs - 1);
       yield event(3, nowMs + 500);

@@ -26,7 +26,7 @@ export async function followRollout(
   id: number,
   fromMs?: number,
 ): Promise<Rollout> {
-  const { service, startedAtMs } = await first.rollout(id);
+  const { service, startedAtMs } = await first.rollout({ id });
   const reporter = createReporter(context, startedAtMs, fromMs);
   let client = first;
   try {
@@ -66,7 +66,7 @@ async function watchUntilSettled(
 }
 
 async function lookAt(client: Client, id: number, service: ServiceKey): Promise<RolloutLook> {
-  const [rollout, status] = await Promise.all([client.rollout(id), statusOf(client, service)]);
+  const [rollout, status] = await Promise.all([client.rollout({ id }), statusOf(client, service)]);
   return { rollout, status };
 }
 
@@ -94,7 +94,7 @@ function subscribe(
     wake.resolve();
   };
   void (async () => {
-    for await (const event of client.events({ newest: recentEvents, service, signal })) {
+    for await (const event of client.events({ newest: recentEvents, service, follow: true }, { signal })) {
       onEvent(event);
       wake.resolve();
     }

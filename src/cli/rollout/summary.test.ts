@@ -19,7 +19,7 @@ const failedJob = {
 function show(overrides: Partial<Rollout>, failures = [1, 2, 3], ...options: readonly string[]) {
   const rollout = aRollout({ phase: "rolled-back", endedAtMs: 2_000, ...overrides });
   const client: Partial<Client> = {
-    status: async () => [
+    services: async () => [
       aStatus({ failures: failures.map((slot) => aFailure({ id: `shop-2-${slot}-1`, atMs: slot })) }),
     ],
     history: async () => ({ releases: [], rollouts: [{ ...rollout, phases: {} }] }),

@@ -1,7 +1,7 @@
 import { parseJobId, type ServerId } from "../../domain/ids.ts";
 import { KilnError } from "../../lib/errors.ts";
 import type { Host, HostServer, ServerSpec } from "../fleet/host.ts";
-import type { Call, Evidence, LogLine } from "../platform.ts";
+import type { Call, Evidence, LogLine, LogReader } from "../platform.ts";
 import type { FakeServer, FakeWorld } from "./world.ts";
 
 /** A host in memory: its servers live in `world` and outlast every controller. */
@@ -148,7 +148,7 @@ function watch(world: FakeWorld, ended: (id: ServerId) => void): Disposable {
 async function* readLogs(
   world: FakeWorld,
   id: ServerId,
-  { tail, follow }: { readonly tail?: number; readonly follow?: boolean },
+  { tail, follow }: Parameters<LogReader["read"]>[1],
   signal: AbortSignal,
 ): AsyncIterable<LogLine> {
   const server = world.servers.get(id);

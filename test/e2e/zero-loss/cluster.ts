@@ -1,14 +1,15 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createClient } from "../../../src/api/client.ts";
-import type { Accepted, Operations, ServiceStatus } from "../../../src/controller/operations.ts";
+import type { Client } from "../../../src/api/contract-types.ts";
+import type { Accepted, ServiceStatus } from "../../../src/controller/operations.ts";
 import type { Rollout } from "../../../src/domain/rollout.ts";
 import type { RolloutPolicy } from "../../../src/domain/spec.ts";
 import { openStateFolder } from "../../../src/lib/state-folder.ts";
 import { freePort, type Installation, install, waitUntil } from "../harness.ts";
 import { isRunning } from "../machine.ts";
 import type { Doors } from "./kinds.ts";
-import { by, prepareRequests, type Requests, type Service, services } from "./requests.ts";
+import { prepareRequests, type Requests, type Service, services } from "./requests.ts";
 import { serialAt } from "./router-process.ts";
 
 const settleMs = 90_000;
@@ -61,9 +62,9 @@ function clusterOf(kiln: Installation, requests: Requests): Cluster {
     kiln,
     doors: requests.doors,
     deploy: (policy) => each((service) => client.deploy(requests.make(service, policy))),
-    rollback: () => each((service) => client.rollback(service, undefined, by)),
-    abort: async () => void (await each((service) => client.abort(service, by))),
-    scale: async (count) => void (await each((service) => client.scale(service, count, by))),
+    rollback: () => each((service) => client.rollback({ service })),
+    abort: async () => void (await each((service) => client.abort({ service }))),
+    scale: async (count) => void (await each((service) => client.scale({ service, count }))),
     ended: async (accepted, phase) => {
       for (const one of accepted) await ended(client, one, phase);
     },
@@ -88,36 +89,36 @@ function clusterOf(kiln: Installation, requests: Requests): Cluster {
   };
 }
 
-async function statusOf(client: Operations, service: Service): Promise<ServiceStatus> {
-  const [found] = await client.status(service);
+async function statusOf(client: Client, service: Service): Promise<ServiceStatus> {
+  const found = await client.status({ service });
   if (found === undefined) throw new Error(`${service} has no status`);
   return found;
 }
 
 async function ended(
-  client: Operations,
+  client: Client,
   { service, rollout: id }: Accepted,
   phase: Rollout["phase"],
 ): Promise<void> {
   if (id === undefined) throw new Error(`nothing of ${service} was rolled out`);
-  const look = () => client.rollout(id).catch(() => undefined); // a controller may just be starting
+  const look = () => client.rollout({ id }).catch(() => undefined); // a controller may just be starting
   await waitUntil(async () => (await look())?.endedAtMs !== undefined, settleMs, `${service} has rolled out`);
-  const rollout = await client.rollout(id);
+  const rollout = await client.rollout({ id });
   if (rollout.phase === phase) return;
   throw new Error(`the rollout of ${service} ended as ${rollout.phase}: ${rollout.reason}`);
 }
 
-function moved(client: Operations, accepted: readonly Accepted[]): Promise<void> {
-  const look = () => Promise.all(accepted.map(({ rollout }) => client.rollout(rollout ?? 0)));
+function moved(client: Client, accepted: readonly Accepted[]): Promise<void> {
+  const look = () => Promise.all(accepted.map(({ rollout }) => client.rollout({ id: rollout ?? 0 })));
   const haveMoved = async () => (await look()).every(({ movedAtMs }) => movedAtMs !== undefined);
   return waitUntil(haveMoved, settleMs, "the traffic has moved");
 }
 
-async function passingService(client: Operations, requests: Requests): Promise<void> {
+async function passingService(client: Client, requests: Requests): Promise<void> {
   const accepted = await client.deploy(requests.another("passing", await freePort()));
   await ended(client, accepted, "complete");
-  await client.remove("passing", by);
-  const isGone = async () => (await client.status()).every(({ service }) => service !== "passing");
+  await client.remove({ service: "passing" });
+  const isGone = async () => (await client.services()).every(({ service }) => service !== "passing");
   await waitUntil(isGone, settleMs, "the passing service is gone");
 }
 

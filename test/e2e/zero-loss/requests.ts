@@ -12,8 +12,6 @@ import type { Doors } from "./kinds.ts";
 export const services = ["web", "secure", "raw"] as const;
 export type Service = (typeof services)[number];
 
-export const by = "zero-loss@example.com";
-
 /** What can be asked for: each request is for a release of its own. */
 export interface Requests {
   readonly doors: Doors;
@@ -39,7 +37,7 @@ export async function prepareRequests(kiln: Installation): Promise<Requests> {
     images.set(service, await kiln.json<Image>(["build", service], { cwd: folder }));
   const [spec] = await loadSpecs(join(folder, "kiln.yaml"));
   if (spec === undefined) throw new Error("the file has a service");
-  const asked = deployRequest(spec, await unbuiltRelease(spec), imageOf("web"), by);
+  const asked = deployRequest(spec, await unbuiltRelease(spec), imageOf("web"));
   const doors = { http: await freePort(), https: await freePort(), tcp: await freePort() };
   const certificates = join(folder, "tls");
   await mkdir(certificates);

@@ -1,0 +1,295 @@
+import { z } from "zod";
+import { action } from "../domain/schema/actions.ts";
+import { finding, response } from "../domain/schema/drift.ts";
+import { serverFailure } from "../domain/schema/observation.ts";
+import { release } from "../domain/schema/release.ts";
+import { rollout, warm } from "../domain/schema/rollout.ts";
+import { amount, atMs, base64, count, maybe, releaseNumber, tookMs } from "../domain/schema/values.ts";
+import { type ErrorCode, errorCodes } from "../lib/error-codes.ts";
+import type { ErrorJson } from "../lib/errors.ts";
+
+/** What operations answer. */
+
+const Recorded = z.object({ sequence: z.number().int().describe("Its place in the event log.") });
+
+const ExecGrant = z.object({
+  session: z.number().int(),
+  argv: z.array(z.string()).describe("What to run on the server's machine."),
+  transcript: z.string().describe("A file there that takes the transcript."),
+});
+
+const Accepted = z.object({
+  service: z.string(),
+  release: z.number().int(),
+  rollout: maybe(z.number().int()).describe("Absent when nothing has to be rolled out."),
+  scaled: maybe(z.object({ from: count, to: count })),
+  adopted: z
+    .array(z.string())
+    .optional()
+    .describe("What changes of how the service is rolled out and looked after. Absent: nothing."),
+});
+
+const PlanPreview = z.object({
+  service: z.string(),
+  serving: maybe(release),
+  changes: z.array(z.string()),
+  actions: z.array(action),
+  peakServers: amount,
+  fewestInTraffic: amount,
+  downtime: z.string(),
+});
+
+const trouble = z.object({ message: z.string(), hint: maybe(z.string()), sinceMs: atMs });
+
+const serverTaint = z.object({
+  finding,
+  response,
+  taintedAtMs: atMs,
+  takenAtMs: maybe(atMs).describe("When it was taken out; absent while it waits, or is only reported."),
+  evidenceAtMs: maybe(atMs),
+  evidence: maybe(z.string()),
+  held: z.boolean().describe("Somebody is in it with `kiln exec`."),
+  replacedBy: maybe(z.string()),
+});
+
+const DriftReports = z.array(finding.extend({ service: z.string(), response: maybe(response) }));
+
+const evidenceSummary = z.object({
+  digest: z.string().describe("Of the archive."),
+  server: z.string(),
+  release: releaseNumber,
+  image: z.string(),
+  taint: z.object({ kind: z.string(), subject: z.string(), detail: z.string(), atMs }),
+  atMs,
+  bytes: amount,
+  left: z.array(z.string()).describe("Paths of writable places that had no room."),
+});
+
+const EvidenceList = z.array(evidenceSummary);
+
+const EvidenceReport = evidenceSummary.extend({
+  culprit: finding.shape.culprit,
+  processes: z.array(
+    z.object({
+      pid: z.number().int(),
+      parent: z.number().int(),
+      uid: z.number().int(),
+      name: z.string(),
+      state: z.string(),
+      argv: z.array(z.string()),
+      executable: maybe(z.string()),
+      workingFolder: maybe(z.string()),
+      namespaces: z.record(z.string(), z.string()),
+      files: z.record(z.string(), z.string()),
+      own: z.boolean().describe("Whether it is of the server's cgroup."),
+    }),
+  ),
+  mounts: z.array(z.string()),
+  transcripts: z.array(z.string()).optional().describe("Paths in the archive: what people did in it."),
+  log: z.array(z.string()),
+});
+
+const ArchivePiece = z.object({ data: base64 });
+
+const ServerStatus = z.object({
+  id: z.string(),
+  service: z.string(),
+  release: releaseNumber,
+  version: z.string(),
+  state: z.enum(["creating", "starting", "ready", "draining", "quarantined"]),
+  sinceMs: atMs,
+  createdAtMs: atMs,
+  address: maybe(z.string()),
+  inTraffic: z.boolean(),
+  health: maybe(z.string()),
+  taint: serverTaint.optional().describe("Absent while it is what it was made as."),
+});
+
+const reproduction = z.object({
+  id: z.string(),
+  reproduces: z.string().describe("The server that it is like."),
+  service: z.string(),
+  release: releaseNumber,
+  version: z.string(),
+  state: z.enum(["unstarted", "creating", "running", "ended"]),
+  createdAtMs: atMs,
+  address: maybe(z.string()),
+  reason: maybe(z.string()).describe("How it ended."),
+});
+
+const Reproduced = z.object({ id: z.string() });
+
+const ServiceStatus = z.object({
+  service: z.string(),
+  count,
+  serving: maybe(release),
+  rollout: maybe(rollout),
+  preview: maybe(z.object({ release: releaseNumber, address: z.string() })).describe(
+    "The release that can be tried before it has the traffic, and where.",
+  ),
+  warm: z.array(warm),
+  removing: z.boolean(),
+  servers: z.array(ServerStatus),
+  jobs: z
+    .array(
+      z.object({
+        id: z.string().describe("Its lines are read like a server's."),
+        release: releaseNumber,
+        rollout: z.number().int(),
+        name: z.string(),
+        state: z.enum(["unstarted", "creating", "running", "succeeded", "failed"]),
+      }),
+    )
+    .describe("Running ones, and those whose logs are kept."),
+  reproductions: z.array(reproduction).describe("Servers that were made like others, to look into."),
+  failures: z.array(serverFailure),
+  trouble: maybe(trouble).describe("What keeps the controller from going on; it tries again by itself."),
+  warnings: z
+    .array(z.object({ message: z.string(), hint: maybe(z.string()) }))
+    .describe("What goes on serving for now but will not always."),
+});
+
+const ServiceStatusList = z.array(ServiceStatus);
+
+const PastRollout = rollout.extend({
+  phases: z.object({
+    raisingMs: tookMs.optional(),
+    movingMs: tookMs.optional(),
+    holdingMs: tookMs.optional(),
+    backMs: tookMs.optional(),
+  }),
+});
+
+const History = z.object({
+  releases: z.array(z.object({ release: release, state: z.enum(["serving", "warm", "kept", "image gone"]) })),
+  rollouts: z.array(PastRollout).describe("Newest first."),
+});
+
+const SecretSet = z.object({
+  version: releaseNumber,
+  changed: z.boolean(),
+});
+
+const SecretVersion = z.object({
+  service: z.string(),
+  name: z.string(),
+  version: z.number().int().min(1),
+  createdAtMs: atMs,
+  createdBy: z.string(),
+  releases: z.array(releaseNumber).describe("The kept releases whose servers get it."),
+});
+
+const Secrets = z.array(SecretVersion);
+
+const ImagesInUse = z
+  .record(z.string(), z.array(z.string()))
+  .describe("By image digest, the kept releases that use it.");
+
+const KilnEvent = z.object({
+  sequence: z.number().int().min(1),
+  atMs,
+  service: maybe(z.string()),
+  kind: z.string(),
+  message: z.string(),
+  data: z.record(z.string(), z.unknown()),
+});
+
+const checkpoint = z.object({
+  sequence: amount.describe("The last entry that it covers."),
+  digest: z.string(),
+  atMs,
+  keyId: z.string(),
+  signature: base64.describe("Ed25519, over the canonical JSON (RFC 8785) of the members above."),
+});
+
+const ExportedCheckpoint = checkpoint.extend({
+  publicKey: z.string().describe("PEM."),
+});
+
+const AuditKey = z.object({
+  keyId: z.string(),
+  publicKey: z.string().describe("PEM."),
+});
+
+const AuditStatus = z.object({
+  entries: amount,
+  checkpoint: maybe(checkpoint).describe("The last that was signed."),
+  key: maybe(AuditKey),
+  troubles: z.array(trouble),
+});
+
+const LogLine = z.object({
+  atMs,
+  stream: z.enum(["stdout", "stderr"]),
+  text: z.string(),
+});
+
+const gap = z.object({ what: z.string(), remedy: z.string(), severity: z.enum(["fatal", "degraded"]) });
+
+const integrityTier = z.object({
+  name: z.enum(["kernel", "scan", "none"]),
+  facts: z.array(
+    z.object({
+      what: z.string(),
+      speed: z.enum(["prevented", "milliseconds", "seconds", "minutes", "unseen"]),
+      how: z.string(),
+    }),
+  ),
+});
+
+const ControllerStatus = z.object({
+  pid: z.number().int(),
+  version: z.string(),
+  home: z.string(),
+  startedAtMs: atMs,
+  services: amount,
+  servers: amount,
+  readiness: z.object({
+    usable: z.boolean(),
+    gaps: z.array(gap),
+    facts: z.array(z.string()),
+    integrity: integrityTier.optional().describe("Absent where servers are not inspected."),
+  }),
+});
+
+const place = z.object({
+  file: z.string(),
+  line: z.number().exactOptional(),
+  column: z.number().exactOptional(),
+});
+
+export const ErrorAnswer = z.object({
+  code: z.enum(Object.keys(errorCodes) as [ErrorCode, ...ErrorCode[]]),
+  message: z.string(),
+  hint: z.string().exactOptional().describe("What can be done about it."),
+  retry: z.boolean().describe("The same call may succeed later."),
+  problems: z
+    .array(z.object({ place: place.exactOptional(), message: z.string(), hint: z.string().exactOptional() }))
+    .exactOptional(),
+}) satisfies z.ZodType<ErrorJson>;
+
+/** Every answer by the name that the table and OpenAPI have for it. */
+export const answers = {
+  Accepted,
+  ArchivePiece,
+  AuditKey,
+  AuditStatus,
+  Checkpoint: ExportedCheckpoint,
+  ControllerStatus,
+  DriftReports,
+  EvidenceList,
+  EvidenceReport,
+  ExecGrant,
+  History,
+  ImagesInUse,
+  KilnEvent,
+  LogLine,
+  PlanPreview,
+  Recorded,
+  Reproduced,
+  Rollout: rollout,
+  SecretSet,
+  Secrets,
+  ServiceStatus,
+  ServiceStatusList,
+};

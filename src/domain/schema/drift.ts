@@ -1,0 +1,23 @@
+import { z } from "zod";
+import { driftKinds } from "../drift.ts";
+import { atMs, maybe } from "./values.ts";
+
+export const finding = z.object({
+  server: z.string(),
+  kind: z.enum([...driftKinds, "exec"]),
+  subject: z.string().describe("What of that kind: a mount point, a file, a limit's name."),
+  detail: z.string(),
+  atMs,
+  culprit: maybe(
+    z.object({
+      pid: z.number().int(),
+      uid: z.number().int(),
+      loginUid: maybe(z.number().int()),
+      executable: maybe(z.string()),
+      name: z.string(),
+    }),
+  ).describe("Who did it, as far as the kernel tells."),
+  seenBy: z.string(),
+});
+
+export const response = z.enum(["replace", "quarantine", "report"]);

@@ -1,0 +1,55 @@
+import { z } from "zod";
+import type { Release, UnbuiltRelease, WantedRelease } from "../release.ts";
+import { health, job, placedPath, secret, shape, traffic } from "./spec.ts";
+import { atMs, base64, maybe, releaseNumber } from "./values.ts";
+
+const mode = z.number().int().min(0).max(0o7777).describe("Permission bits.");
+
+const mostFiles = 64;
+
+const mostFileBytes = 1024 * 1024;
+
+const file = z.strictObject({
+  to: placedPath,
+  mode,
+  content: base64.describe("Its bytes, as base64."),
+});
+
+const jobs = z
+  .array(job)
+  .max(32)
+  .refine((all) => new Set(all.map(({ name }) => name)).size === all.length, "each name once");
+
+const built = {
+  image: z.string().regex(/^sha256:[0-9a-f]{64}$/, "sha256: and 64 hex digits"),
+  version: z.string().regex(/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/, "a version label"),
+};
+
+const draft = { ...built, shape, health, traffic: maybe(traffic), jobs };
+
+const unbuilt = {
+  ...{ shape, health, traffic: maybe(traffic), jobs },
+  secrets: z.array(secret).max(64).describe("Servers get the newest version of each."),
+  files: z
+    .array(file)
+    .max(mostFiles)
+    .refine((files) => bytesOf(files) <= mostFileBytes, `at most ${mostFileBytes} bytes together`),
+};
+
+export const unbuiltRelease = z.strictObject(unbuilt) satisfies z.ZodType<UnbuiltRelease>;
+
+export const wantedRelease = z.strictObject({ ...built, ...unbuilt }) satisfies z.ZodType<WantedRelease>;
+
+function bytesOf(files: readonly { readonly content: string }[]): number {
+  return files.reduce((sum, { content }) => sum + (content.replace(/=+$/, "").length * 3) / 4, 0);
+}
+
+export const release = z.object({
+  ...draft,
+  secrets: z.array(secret.extend({ version: z.number().int().min(1) })),
+  files: z.array(z.object({ to: z.string(), mode, digest: z.string() })),
+  service: z.string(),
+  number: releaseNumber,
+  createdAtMs: atMs,
+  createdBy: z.string(),
+}) satisfies z.ZodType<Release>;

@@ -1,0 +1,62 @@
+import { z } from "zod";
+import type { JobRun, Origin, Rollout, Verdict } from "../rollout.ts";
+import { rolloutPolicy, step } from "./spec.ts";
+import { amount, atMs, durationMs, maybe, printable, releaseNumber } from "./values.ts";
+
+export const origin = z.strictObject({
+  commit: z
+    .string()
+    .regex(/^[0-9a-f]{40,64}$/, "a git commit id")
+    .optional(),
+  dirty: z.boolean().optional(),
+  ci: printable(500).optional(),
+}) satisfies z.ZodType<Origin>;
+
+export const verdict = z.object({
+  outcome: z.enum(["pass", "fail", "inconclusive"]),
+  reason: z.string(),
+  atMs,
+}) satisfies z.ZodType<Verdict>;
+
+export const jobEnd = z.object({
+  outcome: z.enum(["succeeded", "failed", "stopped"]),
+  atMs,
+  exitCode: maybe(z.number().int()),
+  reason: z.string(),
+  logTail: z.array(z.string()),
+});
+
+const jobRun = z.object({
+  name: z.string(),
+  when: z.enum(["before", "after"]),
+  startedAtMs: atMs,
+  deadlineMs: durationMs,
+  end: maybe(jobEnd).describe("Absent while it runs."),
+}) satisfies z.ZodType<JobRun>;
+
+export const rollout = z.object({
+  id: z.number().int(),
+  service: z.string(),
+  kind: z.enum(["deploy", "rollback"]),
+  from: maybe(releaseNumber),
+  to: releaseNumber,
+  policy: rolloutPolicy,
+  steps: z.array(step),
+  phase: z.enum(["forward", "back", "paused", "complete", "rolled-back", "failed", "superseded"]),
+  step: amount,
+  startedAtMs: atMs,
+  startedBy: z.string(),
+  origin: maybe(origin),
+  changes: z.array(z.string()),
+  movedAtMs: maybe(atMs),
+  highestReady: amount,
+  progressAtMs: atMs,
+  judgedFromMs: atMs,
+  promoted: z.boolean(),
+  jobs: z.array(jobRun).describe("Jobs that have begun."),
+  verdict: maybe(verdict),
+  endedAtMs: maybe(atMs),
+  reason: maybe(z.string()),
+}) satisfies z.ZodType<Rollout>;
+
+export const warm = z.object({ release: releaseNumber, untilMs: atMs });

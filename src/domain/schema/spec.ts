@@ -1,0 +1,125 @@
+import { z } from "zod";
+import type {
+  AnalysisSpec,
+  HealthSpec,
+  JobSpec,
+  RolloutPolicy,
+  SecretSpec,
+  ServerShape,
+  Step,
+  TrafficSpec,
+  UpkeepPolicy,
+} from "../spec.ts";
+import { amount, count, durationMs, maybe, printable } from "./values.ts";
+
+export const shape = z.strictObject({
+  port: maybe(z.number().int().min(1).max(65_535)),
+  env: z.record(
+    z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "a name of letters, digits and underscores"),
+    z.string().regex(/^[^\0]*$/, "no NUL"),
+  ),
+  memoryBytes: maybe(z.number().int().min(1)),
+  cpus: maybe(z.number().positive().max(1_024)),
+  writable: z.array(z.string().regex(/^\/[^\0]*$/, "an absolute path")).max(100),
+}) satisfies z.ZodType<ServerShape>;
+
+export const health = z.strictObject({
+  check: z.discriminatedUnion("kind", [
+    z.strictObject({
+      kind: z.literal("http"),
+      path: z.string().regex(/^\/[!-~]*$/, "a path such as /healthz"),
+    }),
+    z.strictObject({ kind: z.literal("tcp") }),
+    z.strictObject({ kind: z.literal("alive") }),
+  ]),
+  intervalMs: durationMs.min(1),
+  timeoutMs: durationMs.min(1),
+  ready: z.number().int().min(1).max(100),
+  unready: z.number().int().min(1).max(100),
+  deadlineMs: durationMs.min(1),
+}) satisfies z.ZodType<HealthSpec>;
+
+const machinePath = z
+  .string()
+  .max(1_024)
+  .regex(/^\/[^\p{Cc}\p{Zl}\p{Zp}]*$/u, "an absolute path");
+
+export const traffic = z.strictObject({
+  mode: z.enum(["http", "tcp"]),
+  listen: z.number().int().min(1).max(65_535),
+  preview: z.number().int().min(1).max(65_535).optional(),
+  host: maybe(
+    z.string().regex(/^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/, "a host name in lower case, without port"),
+  ),
+  tls: z.strictObject({ certificate: machinePath, key: machinePath }).optional(),
+}) satisfies z.ZodType<TrafficSpec>;
+
+/** As kiln.yaml writes it: no `.`, `..` or `//` in it, so it leads nowhere else. */
+export const placedPath = z
+  .string()
+  .max(4_000)
+  .regex(/^(\/(?!\.{1,2}(\/|$))[^/\0]+)+$/, "an absolute path in its shortest form");
+
+export const secretName = z.string().regex(/^[A-Z][A-Z0-9_]{0,63}$/, "a secret's name, such as DB_PASSWORD");
+
+export const secret = z.strictObject({
+  name: secretName,
+  delivery: z.discriminatedUnion("kind", [
+    z.strictObject({ kind: z.literal("file"), path: placedPath }),
+    z.strictObject({
+      kind: z.literal("env"),
+      variable: z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "a name of letters, digits and underscores"),
+    }),
+  ]),
+}) satisfies z.ZodType<SecretSpec>;
+
+export const job = z.strictObject({
+  name: z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, "a name of lower-case letters, digits and hyphens"),
+  when: z.enum(["before", "after"]),
+  command: z.array(z.string().regex(/^[^\0]*$/, "no NUL")).min(1),
+  deadlineMs: durationMs.min(1),
+}) satisfies z.ZodType<JobSpec>;
+
+const url = z.string().regex(/^https?:\/\/[!-~]+$/, "an http or https URL");
+
+const analysis = z.strictObject({
+  minRequests: amount,
+  maxErrorRate: z.number().min(0).max(1),
+  maxLatencyRatio: z.number().positive(),
+  intervalMs: durationMs.min(1),
+  query: z
+    .strictObject({ url, query: printable(4_000), min: z.number().optional(), max: z.number().optional() })
+    .optional(),
+  http: url.optional(),
+}) satisfies z.ZodType<AnalysisSpec>;
+
+export const step = z.strictObject({
+  share: z.number().positive().max(1),
+  holdMs: durationMs,
+  analysis: analysis.optional(),
+}) satisfies z.ZodType<Step>;
+
+export const rolloutPolicy = z.strictObject({
+  strategy: z.enum(["rolling", "blue-green", "canary", "recreate"]),
+  steps: z.array(step).max(100),
+  promote: z.enum(["auto", "manual"]),
+  surge: count,
+  unavailable: count,
+  bakeMs: durationMs,
+  drainMs: durationMs,
+  keepWarmMs: durationMs,
+  progressDeadlineMs: durationMs.min(1),
+  onFailure: z.enum(["rollback", "stop"]),
+}) satisfies z.ZodType<RolloutPolicy>;
+
+export const upkeepPolicy = z.strictObject({
+  drift: z.strictObject({
+    response: z.enum(["replace", "quarantine", "report"]),
+    maxConcurrent: z.union([
+      z.strictObject({ servers: count.min(1) }),
+      z.strictObject({ share: z.number().min(0).max(1) }),
+    ]),
+    ignore: z.array(z.string().max(300)).max(64),
+  }),
+  maxAgeMs: durationMs.min(1).optional(),
+}) satisfies z.ZodType<UpkeepPolicy>;
