@@ -6,6 +6,7 @@ const mostLetters = 400;
 /** What had no room in an archive: bounded itself, however much that is. */
 export class LeftOut {
   readonly #names: string[] = [];
+  readonly #unread: string[] = [];
   #more = 0;
 
   /** `name` is bytes as a latin1 string. */
@@ -14,9 +15,15 @@ export class LeftOut {
     else this.#names.push(shortened(shownName(name)));
   }
 
-  /** The names, and how many more there are. */
+  /** A folder that was not read to its end: nobody knows what else is in it. */
+  addUnread(name: string): void {
+    if (this.#unread.length < mostNames) this.#unread.push(`the rest of ${shortened(shownName(name))}/`);
+  }
+
+  /** The names, how many more there are, and folders that were not read to their end. */
   list(): readonly string[] {
-    return this.#more === 0 ? this.#names : [...this.#names, `and ${this.#more} more`];
+    const more = this.#more === 0 ? [] : [`and ${this.#more} more`];
+    return [...this.#names, ...more, ...this.#unread];
   }
 }
 

@@ -115,7 +115,7 @@ class Walk {
     for await (const { name: child } of await opendir(here, { encoding: "latin1", bufferSize: 128 })) {
       this.#o.signal.throwIfAborted();
       this.#looks += 1;
-      if (this.#looks > most.looks) return this.#o.left.add(`${name}/…`);
+      if (this.#looks > most.looks) return this.#o.left.addUnread(name);
       yield* this.#visit(`${here}/${child}`, `${name}/${child}`, device, depth);
     }
   }
