@@ -1,3 +1,4 @@
+import "../lib/without-translations.ts";
 import { systemClock } from "../lib/clock.ts";
 import { runCli } from "./run.ts";
 

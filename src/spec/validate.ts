@@ -47,7 +47,8 @@ export function validateDocument(root: MapTree): ValidatedDocument {
 
 function validate(tree: MapTree, environment: string | undefined, findings: Finding[]): Variant {
   const value = toValue(tree, isWrittenText);
-  const result = documentSchema.safeParse(value);
+  // A process checks one document or a few: to generate code for that takes longer than the check.
+  const result = documentSchema.safeParse(value, { jitless: true });
   const issues = result.success ? [] : issueFindings(result.error.issues, tree, keys);
   const sections = result.success ? result.data : validSections(value);
   const broken = hasBroken(tree) ? [] : ruleFindings(tree, sections);
