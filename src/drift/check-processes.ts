@@ -75,7 +75,7 @@ function checkProcess(
       ...checkTracer(pid, status),
       ...(pid === subject.process.pid
         ? checkStopped(pid, status)
-        : checkNamespaces(subject, pid, ["mnt", "net"])),
+        : checkNamespaces(subject, pid, ["mnt", "net", "user"])),
     ],
   };
 }

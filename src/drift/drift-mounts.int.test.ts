@@ -15,11 +15,21 @@ if (reason) console.log(`Drift of mounts is not tested: ${reason}.`);
 describe.skipIf(reason)("a server whose mounts somebody changes", () => {
   const w = watchServers();
 
-  test("is found when its root is made writable, and when something is mounted over it", async () => {
+  test("is found when a mount of its own is made writable, and when something is mounted over it", async () => {
     await w().nsenter("-m", "/bin/mount", "-n", "-t", "tmpfs", "none", "/etc");
     expect(await w().finding("mount", "^/etc$")).toMatchObject({ detail: expect.stringContaining("tmpfs") });
-    await w().nsenter("-m", "/bin/mount", "-n", "-o", "remount,bind,rw", "/");
-    expect(await w().finding("mount", "^/$")).toMatchObject({ detail: expect.stringContaining("rw") });
+    await w().nsenter("-m", "/bin/mount", "-n", "-o", "remount,bind,rw", "/dev");
+    expect(await w().finding("mount", "^/dev$")).toMatchObject({ detail: expect.stringContaining("rw") });
+  });
+
+  test("keeps its root read-only, also from the machine's root: the user namespace locks the mount", async () => {
+    for (const how of ["remount,bind,rw", "remount,rw"])
+      await expect(w().nsenter("-m", "/bin/mount", "-n", "-o", how, "/")).rejects.toThrow(
+        /permission denied/,
+      );
+    expect(readFileSync(`/proc/${w().subject().process.pid}/mounts`, "utf8")).toMatch(
+      /^overlay \/ overlay ro,/m,
+    );
   });
 
   test("and what somebody has mounted over or in its image meanwhile is not taken over", async () => {

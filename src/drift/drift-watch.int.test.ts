@@ -24,7 +24,7 @@ describe.skipIf(reason)("a server that somebody changes", () => {
     }
   });
 
-  test.each(["mount", "net", "uts", "ipc", "cgroup", "pid"])(
+  test.each(["mount", "net", "uts", "ipc", "cgroup", "pid", "user"])(
     "is found when a process enters its %s namespace",
     async (kind) => {
       const child = spawn("nsenter", [

@@ -25,7 +25,7 @@ export interface ProcessReport {
 }
 
 /** Kinds of namespace that say that a process has come in; the others may be the machine's own. */
-const inside = ["mnt", "pid", "net", "ipc", "uts"];
+const inside = ["mnt", "pid", "net", "ipc", "uts", "user"];
 
 /** So many processes are looked at before others have their turn: a few milliseconds. */
 const slice = 16;

@@ -6,7 +6,7 @@ import type { Difference } from "./detector.ts";
 import { isOurVisit } from "./visits.ts";
 
 /** In the order in which somebody who comes in is most likely to be found by. */
-const kinds = ["mnt", "pid", "net", "uts", "ipc", "cgroup", "pid_for_children"] as const;
+const kinds = ["mnt", "pid", "net", "uts", "ipc", "cgroup", "user", "pid_for_children"] as const;
 
 /** Whose a namespace is: the servers' own ones, not those that they share with the machine. */
 export type NamespaceOwners = ReadonlyMap<string, Subject>;

@@ -74,7 +74,7 @@ describe.skipIf(reason)("the kernel's events", () => {
       })
       .map(Number);
 
-  test.each(["mount", "net", "uts", "ipc", "cgroup", "pid"])(
+  test.each(["mount", "net", "uts", "ipc", "cgroup", "pid", "user"])(
     "tell who enters a %s namespace",
     async (kind) => {
       const child = spawn("nsenter", ["-t", first(), `--${kind}`, "/bin/sleep", "100"]);

@@ -129,7 +129,7 @@ test("on a machine with version 2 only, nothing is amiss in a server's whole tab
       stopSignal: "",
     },
     shape: { port: 8080, env: {}, memoryBytes: 67_108_864, cpus: 0.5, writable: ["/tmp"] },
-    ...{ root: "/r", networkNamespace: "/n", cgroup: "/kiln-1/a" },
+    ...{ root: "/r", networkNamespace: "/n", userNamespace: undefined, cgroup: "/kiln-1/a" },
     cgroups: { version: 2, memory: true, swap: true, cpu: true, pids: true },
     files: { hosts: placed("hosts"), hostname: placed("hostname"), resolvers: placed("resolv.conf") },
   });

@@ -45,8 +45,8 @@ export interface Asked {
   readonly image: HostImage;
   readonly config: OciConfig;
   readonly bundle: Kept["baseline"]["bundle"];
-  /** Its network namespace, as `netNamespace` named it when Kiln had made it. */
-  readonly network: string;
+  /** Namespaces that Kiln itself has made, by kind, what /proc/PID/ns/KIND of its processes links to. */
+  readonly made: Readonly<Record<string, string>>;
   readonly pid: number;
 }
 
@@ -64,7 +64,7 @@ export function askedBaseline(paths: HostPaths, tag: string, asked: Asked): Kept
     cgroupFolders: folders,
     baseline: {
       mounts: mountLines(askedMounts(mountinfo, mounts).join("\n")),
-      namespaces: askedNamespaces(config, pid, asked.network),
+      namespaces: askedNamespaces(config, pid, asked.made),
       limits: [
         ...folders.flatMap((folder) => askedLimits(folder, config.linux.resources)),
         ...parents.flatMap((folder) => askedLimits(folder, {})),
@@ -132,13 +132,13 @@ const linkNames: ReadonlyMap<string, string> = new Map([
 function askedNamespaces(
   { linux }: OciConfig,
   pid: number,
-  network: string,
+  made: Asked["made"],
 ): Readonly<Record<string, string>> {
   const own = new Set(linux.namespaces.map(({ type }) => linkNames.get(type) ?? type));
   const kinds = readdirSync(`/proc/${pid}/ns`).filter((kind) => !kind.endsWith("_for_children"));
   return Object.fromEntries(
     kinds.map((kind) => {
-      if (kind === "net") return [kind, network];
+      if (made[kind] !== undefined) return [kind, made[kind]];
       const link = linkIfThere(`/proc/${pid}/ns/${kind}`) ?? "";
       const isMachines = link === linkIfThere(`/proc/self/ns/${kind}`);
       return [kind, own.has(kind) === isMachines ? "another" : link];

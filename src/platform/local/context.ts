@@ -8,6 +8,7 @@ import type { LocalNetwork } from "./network/network.ts";
 import type { HostPaths } from "./paths.ts";
 import type { Records } from "./records.ts";
 import type { LocalSight } from "./sight.ts";
+import type { UserNamespaces } from "./user-namespaces.ts";
 
 /** What all parts of the local host work with. */
 export interface HostContext {
@@ -18,6 +19,7 @@ export interface HostContext {
   readonly secrets: SecretSource;
   readonly configs: ConfigSource;
   readonly network: LocalNetwork;
+  readonly userNamespaces: UserNamespaces;
   readonly cgroups: CgroupSupport;
   readonly sight: LocalSight;
   readonly verifyLayer: VerifyLayer;

@@ -5,8 +5,8 @@ import type { HostImage } from "../platform.ts";
 import { localHost } from "./local-host.ts";
 import { testRelease } from "./test-image.ts";
 
-// For tests: a controller that is killed in the middle of its work. It does what its arguments say and prints what
-// it has done, and its test decides how far it comes.
+// For tests: a controller in a process of its own, to be killed in the middle of its work. It does what its arguments say and
+// prints what it has done; its test decides how far it comes.
 const [home = "", imageJson = "", action = "", id = ""] = process.argv.slice(2);
 const image: HostImage = JSON.parse(imageJson);
 const host = localHost({
@@ -22,6 +22,7 @@ process.stdout.write("begun\n");
 const secret = { name: "A", version: 1, delivery: { kind: "file", path: "/run/secrets/A" } } as const;
 const release = { ...testRelease("any"), secrets: [secret] };
 if (action === "create") await host.create({ id, release }, call);
+else if (action === "probe") process.stdout.write(`${JSON.stringify(await host.probe(call))}\n`);
 else await host.destroy(id, call);
 process.stdout.write("done\n");
 setInterval(() => {}, 1000);

@@ -20,6 +20,7 @@ import { addressesInUse } from "./orphans.ts";
 import { restoreParent } from "./parent-cgroup.ts";
 import { serverPaths } from "./paths.ts";
 import {
+  type Bind,
   forgetSecretConfig,
   openContent,
   type PlacedContent,
@@ -36,6 +37,7 @@ import { lastRuncError, runcStart, startFailure } from "./runc.ts";
 import { findExit, hostServer, readMoment, settled } from "./server-state.ts";
 import { signalNumber } from "./signals.ts";
 import { mountPoints } from "./skeleton.ts";
+import { type Held, type Holder, ownerOf } from "./user-namespaces.ts";
 
 /** How long the server's program may take to be in place of runc once runc has been told to start it. */
 const programMs = 1_000;
@@ -150,13 +152,18 @@ async function start(host: HostContext, making: Making, network: Network, call: 
   const address = parseAddress(record.address);
   assert(address !== undefined);
   const port = portOf(network, record.id, address);
-  const config = await writeBundle(host, making, port);
+  await using holder = host.userNamespaces.hold(ownerOf(address));
+  const [held, binds] = await allDone([heldBy(host, record, holder), placeFiles(host, making)]);
+  const config = configOf(host, making, { port, held, binds });
+  writeConfig(server, making.content, config);
   const bundle = bundleOf(server);
-  await attachPort(network, port);
+  await attachPort(network, port, held?.pid);
   const restored = restoreParent(cgroupFolders(installationCgroup(host.tag)));
   if (restored.length > 0) host.log.warn({ restored }, "the cgroup above all servers had been changed");
-  const asked = { record, image, config, bundle, network: netNamespace(namespacePath(port.namespace)) };
+  const made = { net: netNamespace(namespacePath(port.namespace)), ...(held && { user: held.link }) };
+  const asked = { record, image, config, bundle, made };
   const [pid] = await allDone([makeProcess(host, record, image, call), configurePort(network, port)]);
+  holder.release();
   const process = findProcess(pid);
   assert(process, "runc has reported a process that is not there");
   keepBaseline(server, askedBaseline(host.paths, host.tag, { ...asked, pid }));
@@ -198,11 +205,16 @@ function failure(host: HostContext, record: ServerRecord, image: HostImage, erro
   return startFailure(record.id, image.argv[0] ?? "", message, key);
 }
 
-async function writeBundle(
-  host: HostContext,
-  { record, image, content }: Making,
-  port: Port,
-): Promise<OciConfig> {
+/** A server without a user namespace of its own is better than none: `kiln doctor` tells what it lacks. */
+async function heldBy({ log }: HostContext, { id }: ServerRecord, holder: Holder): Promise<Held | undefined> {
+  const made = await holder.made;
+  if (!("refused" in made)) return made;
+  log.warn({ server: id, reason: made.refused }, "it has no user namespace of its own");
+  return undefined;
+}
+
+/** All of the bundle but its configuration; resolves to what of it shows in the server. */
+async function placeFiles(host: HostContext, { record, image, content }: Making): Promise<readonly Bind[]> {
   const server = serverPaths(host.paths, record.id);
   const hostname = hostnameOf(record.id);
   for (const folder of [host.paths.exits, host.paths.sockets])
@@ -211,25 +223,36 @@ async function writeBundle(
   writeForEverybody(server.hosts, hostsFile(record.address, hostname));
   writeForEverybody(server.hostname, `${hostname}\n`);
   writeForEverybody(server.resolvers, resolversFile(readResolvers()));
-  const config = ociConfig({
+  return placeContent(server, image, content);
+}
+
+/** What was made for a server before its configuration. */
+interface Around {
+  readonly port: Port;
+  readonly held: Held | undefined;
+  readonly binds: readonly Bind[];
+}
+
+function configOf(host: HostContext, { record, image, content }: Making, around: Around): OciConfig {
+  const { port, held, binds } = around;
+  return ociConfig({
     id: record.id,
     service: record.release.service,
     release: record.release.number,
-    hostname,
+    hostname: hostnameOf(record.id),
     image,
     shape: record.release.shape,
     variables: secretVariables(content),
-    binds: await placeContent(server, image, content),
+    binds,
     root: rootPath(host.paths, record.root),
     networkNamespace: namespacePath(port.namespace),
+    userNamespace: held && `/proc/${held.pid}/ns/user`,
     cgroup: serverCgroup(host.tag, record.id),
     cgroups: host.cgroups,
     openFiles: openFilesLimit(),
     oomScore: oomScore(),
-    files: server,
+    files: serverPaths(host.paths, record.id),
   });
-  writeConfig(server, content, config);
-  return config;
 }
 
 function isJob(id: string): boolean {

@@ -64,11 +64,15 @@ export function isStranger(there: Whereabouts, spaces: ReadonlySet<string>, pare
 
 /**
  * The namespaces that are this server's and nobody else's at this moment. Their numbers are given to others as soon as the
- * last process has left, so only those count that something of ours holds: its first process, or the name of the network.
+ * last process has left, so only those count that something of ours holds: its first process, or the name of the network,
+ * which keeps the user namespace that it belongs to.
  */
 function ownNamespaces(host: HostContext, record: ServerRecord): ReadonlySet<string> {
-  const made = Object.entries(recallNamespaces(host.paths, record.id));
-  const held = new Set([...heldByProcess(record.running?.process, made), heldByName(host, record)]);
+  const recalled = recallNamespaces(host.paths, record.id);
+  const made = Object.entries(recalled);
+  const named = heldByName(host, record);
+  const byName = named !== undefined && named === recalled.net ? [named, recalled.user] : [];
+  const held = new Set([...heldByProcess(record.running?.process, made), ...byName]);
   const own = made.filter(([kind, link]) => held.has(link) && linkIfThere(`/proc/self/ns/${kind}`) !== link);
   return new Set(own.map(([, link]) => link));
 }

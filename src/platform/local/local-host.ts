@@ -29,6 +29,7 @@ import { quarantineServer } from "./quarantine-server.ts";
 import { openRecords, type Records } from "./records.ts";
 import { findExit, readMoment } from "./server-state.ts";
 import { createSight } from "./sight.ts";
+import { userNamespaces } from "./user-namespaces.ts";
 
 export interface LocalHostOptions {
   readonly state: StateFolder;
@@ -131,6 +132,7 @@ function openContext({ state, images, secrets, configs, clock, log }: LocalHostO
       ...{ paths, tag: state.tag, clock, log, lock: shared },
       inUse: () => isInUse(records),
     }),
+    userNamespaces: userNamespaces(),
     cgroups: readCgroupSupport(),
     sight: { ...createSight(), protect: (file) => shared(() => protectAgain(paths, file)) },
     verifyLayer: layerVerifier(),

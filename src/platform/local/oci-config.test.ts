@@ -31,6 +31,7 @@ const input: ConfigInput = {
   binds: [],
   root: "/state/roots/r",
   networkNamespace: "/run/netns/n",
+  userNamespace: undefined,
   cgroup: "/kiln-0123abcd/shop-3-1-2",
   cgroups: version1,
   openFiles: 65_536,

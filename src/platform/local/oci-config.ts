@@ -4,6 +4,7 @@ import type { CgroupSupport } from "./cgroups.ts";
 import type { Bind } from "./placed-content.ts";
 import { type Seccomp, seccomp } from "./seccomp.ts";
 import { isForEverybody, mountOrder } from "./skeleton.ts";
+import { identityMappings } from "./user-namespaces.ts";
 
 /** Everything that decides how a process of a server is run. */
 export interface ProcessInput {
@@ -29,6 +30,8 @@ export interface ConfigInput extends ProcessInput {
   readonly root: string;
   /** Absolute path of the network namespace. */
   readonly networkNamespace: string;
+  /** Absolute path of the user namespace that the network one belongs to; undefined for the machine's own. */
+  readonly userNamespace: string | undefined;
   readonly cgroup: string;
   readonly cgroups: CgroupSupport;
   /** Absolute paths of the files that stand for /etc/hosts and its like. */
@@ -96,7 +99,12 @@ export function ociConfig(input: ConfigInput): OciConfig {
         { type: "mount" },
         { type: "cgroup" },
         { type: "network", path: input.networkNamespace },
+        ...(input.userNamespace === undefined ? [] : [{ type: "user", path: input.userNamespace }]),
       ],
+      // runc before 1.2 wants to be told what it could see; later ones compare.
+      ...(input.userNamespace === undefined
+        ? {}
+        : { uidMappings: identityMappings, gidMappings: identityMappings }),
       rootfsPropagation: "rprivate",
       cgroupsPath: input.cgroup,
       resources: resources(input.shape, input.cgroups),

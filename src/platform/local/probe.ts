@@ -13,6 +13,7 @@ import { orphans } from "./orphans.ts";
 import { probeIntegrity } from "./probe-integrity.ts";
 import { findProgram } from "./programs.ts";
 import { serverPorts } from "./server-ports.ts";
+import { remedyFor, trialOwner } from "./user-namespaces.ts";
 
 /** What one look at the machine has brought. */
 interface Finding {
@@ -37,7 +38,9 @@ export async function probeLocalHost(host: HostContext): Promise<Readiness> {
   const found: Finding[] = [isRoot ? {} : notRoot(), ...(await probePrograms())];
   found.push(probeCgroups(host.cgroups), probeResolvers(), probeOrphans(host));
   const complete = found.every(({ gaps = [] }) => gaps.every(({ severity }) => severity !== "fatal"));
-  if (complete) found.push(...(await Promise.all([probeMounts(host), probeNetwork(host)])));
+  if (complete) {
+    found.push(...(await Promise.all([probeMounts(host), probeNetwork(host), probeUserNamespaces(host)])));
+  }
   const gaps = found.flatMap((finding) => finding.gaps ?? []);
   return {
     usable: gaps.every(({ severity }) => severity !== "fatal"),
@@ -174,6 +177,16 @@ async function probeNetwork(host: HostContext): Promise<Finding> {
       "Kiln needs a kernel with bridge, veth and nftables, and the right to use them.",
     );
   }
+}
+
+async function probeUserNamespaces({ userNamespaces }: HostContext): Promise<Finding> {
+  await using holder = userNamespaces.hold(trialOwner);
+  const made = await holder.made;
+  if (!("refused" in made)) return { facts: ["a user namespace for each server"] };
+  return degraded(
+    `Servers of one user share what the kernel counts for each (inotify instances, signals, locked memory), and those of root share it with this machine: user namespaces are refused (${made.refused}).`,
+    remedyFor(made.refused),
+  );
 }
 
 /** What is wrong now with the network of the servers that run: the controller mends it, or tells the same. */

@@ -6,12 +6,17 @@ import { systemClock } from "../../lib/clock.ts";
 import { KilnError } from "../../lib/errors.ts";
 import { exec } from "../../lib/exec.ts";
 import { silentLog } from "../../lib/log.ts";
+import { readIfThere } from "../../lib/proc.ts";
 import { openStateFolder, type StateFolder } from "../../lib/state-folder.ts";
 import type { Host, HostServer } from "../fleet/host.ts";
 import type { Call, HostImage, LogLine } from "../platform.ts";
 import { localHost } from "./local-host.ts";
+import { subnetSize } from "./network/addresses.ts";
+import { recordedNetwork } from "./network/choice.ts";
+import { hostPaths } from "./paths.ts";
 import { findProgram } from "./programs.ts";
 import { makeTestImages, shellImage, type TestImages, testRelease } from "./test-image.ts";
+import { ownerOf } from "./user-namespaces.ts";
 
 /** Why tests with real containers cannot run here, or undefined when they can. */
 export function whyNoContainers(): string | undefined {
@@ -100,9 +105,22 @@ export class TestHost implements AsyncDisposable {
       .join("\n")
       .split("\n");
     const namespaces = existsSync("/run/netns") ? readdirSync("/run/netns") : [];
-    return [...lines, ...namespaces, ...commandLines()].filter(
+    const named = [...lines, ...namespaces, ...commandLines()].filter(
       (line) => line.includes(tag) || line.includes(`${home}/`),
     );
+    return [...named, ...this.#holders()];
+  }
+
+  /** Processes that hold namespaces for servers. */
+  #holders(): readonly string[] {
+    const network = recordedNetwork(hostPaths(this.state), this.state.tag);
+    if (network === undefined) return [];
+    const first = ownerOf(network.subnet.base);
+    const pids = readdirSync("/proc").filter((name) => /^\d+$/.test(name));
+    return pids.flatMap((pid) => {
+      const uid = Number(/^Uid:\t(\d+)/m.exec(readIfThere(`/proc/${pid}/status`) ?? "")?.[1] ?? -1);
+      return uid >= first && uid < first + subnetSize(network.subnet) ? [`pid ${pid} of uid ${uid}`] : [];
+    });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

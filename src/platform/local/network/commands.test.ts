@@ -13,7 +13,7 @@ const network = { tag: "0123abcd", subnet: { base: 0x0ac0_0400, bits: 22 }, mtu:
 const port = portOf(network, "shop-1-1-1", 0x0ac0_0402);
 
 test("a server's port: namespace and veth pair, isolated on the bridge", () => {
-  expect(attachBatch(network, port).split("\n")).toEqual([
+  expect(attachBatch(network, port, undefined).split("\n")).toEqual([
     "netns add kiln-0123abcd-shop-1-1-1",
     "link add name k0123abcd.2 mtu 1400 type veth peer name eth0 address 02:6b:0a:c0:04:02 mtu 1400 netns kiln-0123abcd-shop-1-1-1",
     "link set k0123abcd.2 addrgenmode none",

@@ -48,13 +48,17 @@ export function guardRoute(tag: string): { readonly protocol: string; readonly m
 }
 
 /**
- * Lines for `ip -batch`, in the host's namespace. Isolated ports of a bridge do not see each other. The last line asks by
- * which link the machine's packets to the server leave.
+ * Lines for `ip -batch`, in the host's namespace. The server's namespace is that of the process `holder`, or a new one.
+ * Isolated ports of a bridge do not see each other. The last line asks by which link the machine's packets to the server leave.
  */
-export function attachBatch({ tag, mtu }: Network, { namespace, link, address }: Port): string {
+export function attachBatch(
+  { tag, mtu }: Network,
+  { namespace, link, address }: Port,
+  holder: number | undefined,
+): string {
   const peer = `peer name eth0 address ${macAddress(address)} mtu ${mtu} netns ${namespace}`;
   return lines(
-    `netns add ${namespace}`,
+    holder === undefined ? `netns add ${namespace}` : `netns attach ${namespace} ${holder}`,
     `link add name ${link} mtu ${mtu} type veth ${peer}`,
     ...withoutIpv6(link),
     `link set ${link} master ${bridgeName(tag)} up`,

@@ -14,11 +14,11 @@ import {
 import { linkExists } from "./state.ts";
 
 /**
- * Makes the server's namespace and its veth pair. `configurePort` completes it. Throws `platform_unusable` when the machine
+ * Names the server's namespace, that of the process `holder` or a new one, and makes its veth pair. `configurePort` completes it. Throws `platform_unusable` when the machine
  * would send packets for the server elsewhere: an answer from there must never be taken for one of the server.
  */
-export async function attachPort(network: Network, port: Port): Promise<void> {
-  const { stdout } = await exec(["ip", "-batch", "-"], { input: attachBatch(network, port) });
+export async function attachPort(network: Network, port: Port, holder: number | undefined): Promise<void> {
+  const { stdout } = await exec(["ip", "-batch", "-"], { input: attachBatch(network, port, holder) });
   const dev = / dev (\S+) /.exec(stdout)?.[1];
   if (dev === bridgeName(network.tag)) return;
   throw new KilnError(
