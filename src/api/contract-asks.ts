@@ -23,13 +23,21 @@ const supersede = z.boolean().optional().describe("End a running rollout in favo
 const givenReason = z.string().trim().min(1).max(1_000);
 const reason = givenReason.optional().describe("Why, for the event log.");
 
+const expect = z
+  .strictObject({
+    serving: amount.optional().describe("The number of the release that serves; 0: none."),
+    rollout: amount.optional().describe("The id of the running rollout; 0: none."),
+  })
+  .optional()
+  .describe("What the asker believes is there: where something else is, nothing is done.");
+
 const Nothing = z.strictObject({});
 
 const Because = z.strictObject({ reason });
 
 const Service = z.strictObject({ service });
 
-const ChangeService = Service.extend({ reason });
+const ChangeService = Service.extend({ expect, reason });
 
 const Check = z.strictObject({ service: newServiceKey, draft: unbuiltRelease, supersede });
 
@@ -43,6 +51,7 @@ const Deploy = z.strictObject({
     .describe("What is done about drift and age of its servers; as it is when absent."),
   origin: origin.optional(),
   supersede,
+  expect,
   reason,
 });
 
@@ -63,7 +72,7 @@ const SetSecret = z.strictObject({
   reason,
 });
 
-const RemoveSecret = ChangeService.extend({ name: z.string().min(1).max(128) });
+const RemoveSecret = Service.extend({ name: z.string().min(1).max(128), reason });
 
 const OneRollout = z.strictObject({ id: wholeNumber });
 

@@ -11,6 +11,14 @@ export function parseCount(text: string): number {
   return value;
 }
 
+/** The number of what must be there, or 0. */
+export function parseExpected(text: string): number {
+  const value = wholeNumber(text);
+  if (value === undefined)
+    throw new InvalidArgumentError("Expected a whole number, as `kiln status` shows it.");
+  return value;
+}
+
 /** A release's number, which `kiln history` shows. */
 export function parseRelease(text: string): number {
   const value = wholeNumber(text);

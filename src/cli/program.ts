@@ -1,7 +1,7 @@
 import { Command, Option } from "commander";
 import type { Context, Outcome } from "./context.ts";
 import { printHelp } from "./help.ts";
-import { parseCount, parseRelease, parseSince, parseTail } from "./numbers.ts";
+import { parseCount, parseExpected, parseRelease, parseSince, parseTail } from "./numbers.ts";
 
 /** What a command's module exports. `options` come from the command line, as declared below. */
 interface CommandModule<Options, Args extends readonly unknown[]> {
@@ -114,6 +114,8 @@ function addProjectCommands(program: Command, load: Load): void {
     .argument("[SERVICE]", which)
     .option("--no-wait", "return as soon as the rollout has started")
     .option("--supersede", "end a running rollout and start this one")
+    .option("--reason <TEXT>", reasonHelp)
+    .option("--expect <NUMBER>", expectRelease, parseExpected)
     .action(load(() => import("./commands/deploy.ts")));
   command(program, "schema", "print the JSON Schema of kiln.yaml", "kiln schema > kiln.schema.json").action(
     load(() => import("./commands/schema.ts")),
@@ -169,6 +171,10 @@ function addServiceCommands(program: Command, load: Load): void {
     .action(load(() => import("./commands/logs.ts")));
 }
 
+const reasonHelp = "why, for the event log";
+const expectRelease = "only if this release serves; 0: none serves";
+const expectRollout = "only if the running rollout has this number";
+
 const theOne = "the service; default: the one in ./kiln.yaml";
 
 function addChangeCommands(program: Command, load: Load): void {
@@ -186,6 +192,8 @@ function addChangeCommands(program: Command, load: Load): void {
     .argument("[RELEASE]", "the number of the release; default: the last good one", parseRelease)
     .option("-s, --service <SERVICE>", theOne)
     .option("--no-wait", "return as soon as the rollout has started")
+    .option("--reason <TEXT>", reasonHelp)
+    .option("--expect <NUMBER>", expectRelease, parseExpected)
     .action(load(() => import("./commands/rollback.ts")));
   fromFile(
     command(program, "scale", "change the number of servers", "kiln scale 5", "kiln scale 5 --service shop"),
@@ -193,6 +201,8 @@ function addChangeCommands(program: Command, load: Load): void {
     .argument("<N>", "the number of servers, 0 to 1000", parseCount)
     .option("-s, --service <SERVICE>", theOne)
     .option("--no-wait", "do not wait until the servers are ready")
+    .option("--reason <TEXT>", reasonHelp)
+    .option("--expect <NUMBER>", expectRelease, parseExpected)
     .action(load(() => import("./commands/scale.ts")));
   fromFile(
     command(
@@ -206,6 +216,8 @@ function addChangeCommands(program: Command, load: Load): void {
     .argument("[SERVICE]", theOne)
     .option("-y, --yes", "do not ask for confirmation")
     .option("--no-wait", "do not wait until the service is gone")
+    .option("--reason <TEXT>", reasonHelp)
+    .option("--expect <NUMBER>", expectRelease, parseExpected)
     .action(load(() => import("./commands/remove.ts")));
   const rollout = group(program, "rollout", "show and control rollouts");
   following(
@@ -221,10 +233,14 @@ function addChangeCommands(program: Command, load: Load): void {
     .action(load(() => import("./commands/rollout-show.ts")));
   fromFile(command(rollout, "pause", "pause the running rollout in its present state", "kiln rollout pause"))
     .argument("[SERVICE]", theOne)
+    .option("--reason <TEXT>", reasonHelp)
+    .option("--expect <NUMBER>", expectRollout, parseExpected)
     .action(load(() => import("./commands/rollout-pause.ts")));
   fromFile(command(rollout, "resume", "continue a paused rollout", "kiln rollout resume"))
     .argument("[SERVICE]", theOne)
     .option("--no-wait", "do not wait until the rollout has ended")
+    .option("--reason <TEXT>", reasonHelp)
+    .option("--expect <NUMBER>", expectRollout, parseExpected)
     .action(load(() => import("./commands/rollout-resume.ts")));
   fromFile(
     command(
@@ -236,10 +252,14 @@ function addChangeCommands(program: Command, load: Load): void {
   )
     .argument("[SERVICE]", theOne)
     .option("--no-wait", "do not wait until the rollout has ended")
+    .option("--reason <TEXT>", reasonHelp)
+    .option("--expect <NUMBER>", expectRollout, parseExpected)
     .action(load(() => import("./commands/rollout-promote.ts")));
   fromFile(command(rollout, "abort", "roll the running rollout back", "kiln rollout abort"))
     .argument("[SERVICE]", theOne)
     .option("--no-wait", "do not wait until it is rolled back")
+    .option("--reason <TEXT>", reasonHelp)
+    .option("--expect <NUMBER>", expectRollout, parseExpected)
     .action(load(() => import("./commands/rollout-abort.ts")));
 }
 
@@ -298,9 +318,9 @@ function addAuditCommands(program: Command, load: Load): void {
   command(audit, "key", "print the public key that verifies checkpoints", "kiln audit key > kiln.pub").action(
     load(() => import("./commands/audit-key.ts")),
   );
-  command(audit, "rotate", "sign with a new key from now on").action(
-    load(() => import("./commands/audit-rotate.ts")),
-  );
+  command(audit, "rotate", "sign with a new key from now on")
+    .option("--reason <TEXT>", reasonHelp)
+    .action(load(() => import("./commands/audit-rotate.ts")));
 }
 
 function addDriftCommands(program: Command, load: Load): void {
@@ -356,6 +376,7 @@ function addDriftCommands(program: Command, load: Load): void {
     "kiln server reproduce shop-3-1-1",
   )
     .argument("<SERVER>", "a server, as in `kiln servers`")
+    .option("--reason <TEXT>", reasonHelp)
     .action(load(() => import("./commands/server-reproduce.ts")));
   command(
     server,
@@ -364,6 +385,7 @@ function addDriftCommands(program: Command, load: Load): void {
     "kiln server destroy shop-3-1-1",
   )
     .argument("<SERVER>", "a server, as in `kiln servers`")
+    .option("--reason <TEXT>", reasonHelp)
     .action(load(() => import("./commands/server-destroy.ts")));
 }
 
@@ -388,6 +410,7 @@ function addSecretCommands(program: Command, load: Load): void {
     .argument("<NAME>", "the name, as in kiln.yaml")
     .argument("[SERVICE]", theOne)
     .option("--keep-newline", "keep a trailing newline")
+    .option("--reason <TEXT>", reasonHelp)
     .action(load(() => import("./commands/secret-set.ts")));
   fromFile(
     command(
@@ -405,6 +428,7 @@ function addSecretCommands(program: Command, load: Load): void {
   )
     .argument("<NAME>", "the name, as in kiln.yaml")
     .argument("[SERVICE]", theOne)
+    .option("--reason <TEXT>", reasonHelp)
     .action(load(() => import("./commands/secret-rm.ts")));
 }
 

@@ -11,6 +11,7 @@ import type { Store } from "../store/store.ts";
 import { askerOf } from "./asker.ts";
 import { requireBeginning, requireDeployable, requireRollback } from "./checks.ts";
 import { differences } from "./differences.ts";
+import { requireExpected } from "./expected.ts";
 import type { Images } from "./images.ts";
 import type { Loop } from "./loop.ts";
 import type { Accepted, DeployRequest, Operations, Who } from "./operations.ts";
@@ -41,6 +42,7 @@ export function createCommands(
     rollback: (request, who) => rollback(parts, request, askerOf(request, who)),
     scale: (request, who) => scale(parts, request, askerOf(request, who)),
     remove: async (request, who) => {
+      requireExpected(parts.store, request);
       parts.store.markRemoved(request.service, askerOf(request, who));
       parts.loop.poke(request.service);
     },
@@ -52,8 +54,9 @@ export function createCommands(
 }
 
 /** What a person does to the running rollout. */
-function steering({ loop }: CommandParts, change: (service: ServiceKey, by: Asker) => Rollout) {
+function steering({ store, loop }: CommandParts, change: (service: ServiceKey, by: Asker) => Rollout) {
   return async (request: Parameters<Operations["abort"]>[0], who: Who): Promise<Rollout> => {
+    requireExpected(store, request);
     const rollout = change(request.service, askerOf(request, who));
     loop.poke(request.service);
     return rollout;
@@ -65,6 +68,7 @@ async function deploy(parts: CommandParts, request: DeployRequest, by: Asker): P
   const { service, count, policy } = request;
   await requireDeployable(parts, service, request.draft);
   // Another deploy may have come while we looked, or another version of a secret.
+  requireExpected(store, request);
   const { draft, contents } = freeze(store, service, request.draft);
   const release = store.draftRelease(service, draft, askerName(by));
   const desired = store.desired(service);
@@ -118,9 +122,11 @@ function setCount(
 
 async function scale(
   parts: CommandParts,
-  { service, count }: Parameters<Operations["scale"]>[0],
+  request: Parameters<Operations["scale"]>[0],
   by: Asker,
 ): Promise<Accepted> {
+  const { service, count } = request;
+  requireExpected(parts.store, request);
   const scaled = setCount(parts, service, count, by);
   const desired = parts.store.desired(service);
   const release = desired?.rollout?.to ?? desired?.serving ?? 0;
@@ -129,9 +135,11 @@ async function scale(
 
 async function rollback(
   parts: CommandParts,
-  { service, release }: Parameters<Operations["rollback"]>[0],
+  request: Parameters<Operations["rollback"]>[0],
   by: Asker,
 ): Promise<Accepted> {
+  const { service, release } = request;
+  requireExpected(parts.store, request);
   const { store, loop } = parts;
   const desired = required(store, service);
   const { rollout } = desired;
@@ -149,6 +157,7 @@ async function rollback(
   await requireRollback(parts, target);
   const now = required(store, service); // a rollout may have ended while we looked, or the service
   targetOf(store, now, target.number);
+  requireExpected(store, request);
   const policy = policyOf(store, service);
   const serving = now.serving === undefined ? undefined : now.releases.get(now.serving);
   const changes = differences(serving, target);

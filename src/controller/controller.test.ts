@@ -360,6 +360,32 @@ test("a preview says what a deploy would do and changes nothing", async () => {
   expect((await t.status()).rollout).toBeUndefined();
 });
 
+test("what is there when it is not what was expected, stays; a reason is in the log", async () => {
+  installation();
+  await t.deployed(1);
+  const by = anAsker("ada@example");
+  const service = "shop";
+  const refused = { code: "expectation_failed", message: expect.stringContaining("Expected that") };
+  const { deploy, scale, remove, rollback, pause } = t.controller;
+  const draft = { ...draftOf(aRelease(2)), files: [] };
+  const first = { service, count: 3, draft, policy: aPolicy(), expect: { serving: 0 } };
+  await expect(deploy(first, by)).rejects.toMatchObject(refused);
+  await expect(scale({ service, count: 9, expect: { rollout: 7 } }, by)).rejects.toMatchObject(refused);
+  await expect(remove({ service, expect: { serving: 2 } }, by)).rejects.toMatchObject(refused);
+  await expect(rollback({ service, expect: { serving: 2 } }, by)).rejects.toMatchObject(refused);
+  expect((await t.status()).count).toBe(3);
+  const { rollout } = await deploy({ ...first, expect: { serving: 1, rollout: 0 }, reason: "a fix" }, by);
+  await expect(pause({ service, expect: { rollout: 1 } }, by)).rejects.toMatchObject(refused);
+  await pause({ service, expect: { rollout }, reason: "it is late" }, by);
+  const said = t.store.events().filter(({ data }) => data.reason !== undefined);
+  expect(said.map(({ kind, data }) => [kind, data.reason])).toEqual(
+    expect.arrayContaining([
+      ["rollout.started", "a fix"],
+      ["rollout.paused", "ada@example paused it: it is late"],
+    ]),
+  );
+});
+
 test("events tell the whole story, and can be followed", async () => {
   installation();
   const stop = new AbortController();

@@ -44,6 +44,7 @@ export const errorCodes = {
   checkpoint_invalid: { status: 400, exit: 2 },
   server_unknown: { status: 404, exit: 1 },
   rollout_unknown: { status: 404, exit: 1 },
+  expectation_failed: { status: 409, exit: 3 },
   rollout_running: { status: 409, exit: 3 },
   rollout_none: { status: 409, exit: 3 },
   rollback_impossible: { status: 409, exit: 3 },

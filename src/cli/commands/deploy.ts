@@ -1,6 +1,7 @@
 import { KilnError } from "../../lib/errors.ts";
 import type { Accepted, Client, DeployRequest } from "../api.ts";
 import { buildProject } from "../build-progress.ts";
+import { type ChangeOptions, onRelease } from "../change-options.ts";
 import type { Context, ExitCode, Outcome } from "../context.ts";
 import { checkedRelease, deployRequest } from "../deploy-request.ts";
 import { originOf } from "../origin.ts";
@@ -9,7 +10,7 @@ import { openProject, type ServiceOptions } from "../project.ts";
 import { finishRollout } from "../rollout/finish.ts";
 import { untilScaled } from "./scale.ts";
 
-interface DeployOptions extends ServiceOptions {
+interface DeployOptions extends ServiceOptions, ChangeOptions {
   readonly wait: boolean;
   readonly supersede?: boolean;
 }
@@ -31,6 +32,7 @@ export async function run(context: Context, options: DeployOptions, service?: st
   const origin = await originOf(project.folder, context.env);
   const request: DeployRequest = {
     ...asked,
+    ...onRelease(options),
     ...(origin === undefined ? {} : { origin }),
     ...(supersede ? { supersede: true } : {}),
   };

@@ -1,12 +1,13 @@
 import type { ServiceStatus } from "../api.ts";
 import { askConsent } from "../ask-consent.ts";
+import { type ChangeOptions, onRelease } from "../change-options.ts";
 import type { Context, Outcome } from "../context.ts";
 import { formatDuration, plural } from "../output/units.ts";
 import { requireService, type ServiceOptions } from "../project.ts";
 import { requireStatus } from "../services.ts";
 import { waitForStatus } from "../wait.ts";
 
-interface RemoveOptions extends ServiceOptions {
+interface RemoveOptions extends ServiceOptions, ChangeOptions {
   readonly yes?: boolean;
   readonly wait: boolean;
 }
@@ -17,7 +18,7 @@ export async function run(context: Context, options: RemoveOptions, service?: st
   const status = await requireStatus(client, key);
   if (!options.yes) await askConsent(context, consentTo(status));
   const begunMs = context.clock.elapsed();
-  await client.remove({ service: key });
+  await client.remove({ service: key, ...onRelease(options) });
   if (options.wait) await waitForStatus(context, client, key, (now) => now === undefined);
   const durationMs = context.clock.elapsed() - begunMs;
   const said = options.wait

@@ -1,10 +1,11 @@
 import { KilnError } from "../../lib/errors.ts";
+import { type ChangeOptions, onRelease } from "../change-options.ts";
 import type { Context, Outcome } from "../context.ts";
 import { requireService, type ServiceOptions } from "../project.ts";
 import { finishRollout } from "../rollout/finish.ts";
 import { requireStatus } from "../services.ts";
 
-interface RollbackOptions extends ServiceOptions {
+interface RollbackOptions extends ServiceOptions, ChangeOptions {
   readonly service?: string;
   readonly wait: boolean;
 }
@@ -14,7 +15,7 @@ export async function run(context: Context, options: RollbackOptions, release?: 
   const client = await context.connect();
   await requireStatus(client, key);
   const fromMs = context.clock.now(); // a running deploy that is rolled back has earlier events
-  const accepted = await client.rollback({ service: key, release });
+  const accepted = await client.rollback({ service: key, release, ...onRelease(options) });
   if (accepted.rollout === undefined) {
     throw new KilnError("rollback_impossible", `Release ${accepted.release} of ${key} already serves.`, {
       hint: `\`kiln history ${key}\` lists the releases.`,

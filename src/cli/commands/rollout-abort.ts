@@ -1,10 +1,11 @@
+import { type ChangeOptions, onRollout } from "../change-options.ts";
 import type { Context, Outcome } from "../context.ts";
 import { requireService, type ServiceOptions } from "../project.ts";
 import { finishRollout } from "../rollout/finish.ts";
 import { exitCodeOf } from "../rollout/summary.ts";
 import { requireStatus } from "../services.ts";
 
-interface AbortOptions extends ServiceOptions {
+interface AbortOptions extends ServiceOptions, ChangeOptions {
   readonly wait: boolean;
 }
 
@@ -14,7 +15,7 @@ export async function run(context: Context, options: AbortOptions, service?: str
   const client = await context.connect();
   await requireStatus(client, key);
   const fromMs = context.clock.now();
-  const rollout = await client.abort({ service: key });
+  const rollout = await client.abort({ service: key, ...onRollout(options) });
   await finishRollout(context, client, rollout.id, { wait: options.wait, fromMs });
   const ended = await client.rollout({ id: rollout.id });
   return exitCodeOf(ended) === 4 || rollout.from === undefined || !options.wait ? 0 : 1;

@@ -1,9 +1,10 @@
+import { type ChangeOptions, onRollout } from "../change-options.ts";
 import type { Context, Outcome } from "../context.ts";
 import { requireService, type ServiceOptions } from "../project.ts";
 import { finishRollout } from "../rollout/finish.ts";
 import { requireStatus } from "../services.ts";
 
-interface Options extends ServiceOptions {
+interface Options extends ServiceOptions, ChangeOptions {
   readonly wait: boolean;
 }
 
@@ -13,6 +14,6 @@ export async function run(context: Context, options: Options, service?: string):
   const client = await context.connect();
   await requireStatus(client, key);
   const fromMs = context.clock.now();
-  const rollout = await client.resume({ service: key });
+  const rollout = await client.resume({ service: key, ...onRollout(options) });
   return finishRollout(context, client, rollout.id, { wait: options.wait, fromMs });
 }

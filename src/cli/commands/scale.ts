@@ -2,6 +2,7 @@ import { parseServerId, type ServiceKey } from "../../domain/ids.ts";
 import type { ServerFailure } from "../../domain/observation.ts";
 import { KilnError } from "../../lib/errors.ts";
 import type { Client, ServerStatus, ServiceStatus } from "../api.ts";
+import { type ChangeOptions, onRelease } from "../change-options.ts";
 import type { Context, Outcome } from "../context.ts";
 import { plural } from "../output/units.ts";
 import { requireService, type ServiceOptions } from "../project.ts";
@@ -9,7 +10,7 @@ import { failureLines } from "../rollout/summary.ts";
 import { requireStatus } from "../services.ts";
 import { waitForStatus } from "../wait.ts";
 
-interface ScaleOptions extends ServiceOptions {
+interface ScaleOptions extends ServiceOptions, ChangeOptions {
   readonly service?: string;
   readonly wait: boolean;
 }
@@ -19,7 +20,7 @@ export async function run(context: Context, options: ScaleOptions, count: number
   const client = await context.connect();
   await requireStatus(client, key);
   const beganAtMs = context.clock.now();
-  const accepted = await client.scale({ service: key, count });
+  const accepted = await client.scale({ service: key, count, ...onRelease(options) });
   const from = accepted.scaled?.from ?? count;
   if (options.wait) await untilScaled(context, client, key, beganAtMs);
   const said =

@@ -1,11 +1,12 @@
 import { KilnError } from "../../lib/errors.ts";
+import type { ChangeOptions } from "../change-options.ts";
 import type { Context, Outcome } from "../context.ts";
 import { requireService, type ServiceOptions } from "../project.ts";
 import { readValue } from "../read-value.ts";
 import { requireSecretName, requireServiceKey } from "../secret-name.ts";
 import { statusOf } from "../services.ts";
 
-interface SecretSetOptions extends ServiceOptions {
+interface SecretSetOptions extends ServiceOptions, ChangeOptions {
   readonly keepNewline?: boolean;
 }
 
@@ -29,7 +30,12 @@ export async function run(
     });
   }
   const client = await context.connect();
-  const set = await client.setSecret({ service: key, name, value: value.toString("base64") });
+  const set = await client.setSecret({
+    service: key,
+    name,
+    value: value.toString("base64"),
+    reason: options.reason,
+  });
   const deployed = set.changed && (await statusOf(client, key)) !== undefined;
   context.output.result({ service: key, name, ...set }, [
     set.changed

@@ -1,7 +1,8 @@
+import type { ChangeOptions } from "../change-options.ts";
 import type { Context, Outcome } from "../context.ts";
 
-export async function run(context: Context, _options: object, server: string): Outcome {
-  await (await context.connect()).destroyServer({ server });
+export async function run(context: Context, { reason }: ChangeOptions, server: string): Outcome {
+  await (await context.connect()).destroyServer({ server, reason });
   context.output.result({ server }, [`Destroyed ${server}.`]);
   return 0;
 }

@@ -1,14 +1,15 @@
 import { parseReproductionId } from "../../domain/ids.ts";
 import { KilnError } from "../../lib/errors.ts";
 import type { Client, ReproductionStatus } from "../api.ts";
+import type { ChangeOptions } from "../change-options.ts";
 import type { Context, Outcome } from "../context.ts";
 import { statusOf } from "../services.ts";
 
 const lookAgainMs = 50;
 
-export async function run(context: Context, _options: object, server: string): Outcome {
+export async function run(context: Context, { reason }: ChangeOptions, server: string): Outcome {
   const client = await context.connect();
-  const { id } = await client.reproduce({ server });
+  const { id } = await client.reproduce({ server, reason });
   const copy = await settled(context, client, id);
   if (copy.state === "ended") {
     throw new KilnError("server_failed", `${id} is not running: it ${copy.reason ?? "has ended"}.`, {
