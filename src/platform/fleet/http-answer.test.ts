@@ -3,7 +3,6 @@ import { HttpAnswer, statusOf } from "./http-answer.ts";
 
 test("a status is read only when it is whole", () => {
   expect(statusOf("HTTP/1.1 2")).toBeUndefined();
-  expect(statusOf("HTTP/1.1 100 Continue\r\n")).toBeUndefined();
   expect(statusOf("HTTP/1.1 200")).toBe(200);
 });
 
@@ -38,4 +37,24 @@ test("what is not HTTP is known by its first bytes, or by a head without end", (
   const long = new HttpAnswer();
   long.read(`HTTP/1.1 ${"x".repeat(5000)}`);
   expect(long.isForeign).toBe(true);
+});
+
+test("heads that are made to be read for ever are read in a moment", () => {
+  const interim = "HTTP/1.1 100 Continue\r\n\r\n".repeat(100);
+  const begunMs = performance.now();
+  const several = new HttpAnswer();
+  several.read(`${interim}HTTP/1.1 1`);
+  expect(several.status).toBeUndefined();
+  several.read(`03 Early Hints\r\n\r\n${ok}Content-Length: 0\r\n\r\n`);
+  expect([several.status, several.isWhole]).toEqual([200, true]);
+  const blank = new HttpAnswer();
+  blank.read(`${ok}Connection:${" ".repeat(16_000)}x${" ".repeat(16_000)}y\r\n\r\n`);
+  expect([blank.status, blank.isForeign]).toEqual([200, false]);
+  expect(performance.now() - begunMs).toBeLessThan(5_000);
+});
+
+test("interim answers without end are not waited for", () => {
+  const answer = new HttpAnswer();
+  for (let i = 0; i < 300; i++) answer.read("HTTP/1.1 100 Continue\r\n\r\n");
+  expect(answer.isForeign).toBe(true);
 });

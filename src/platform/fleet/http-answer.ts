@@ -1,17 +1,19 @@
-/** More of an answer's head than this is not read to find its status. */
+/** More of an answer's heads, interim ones among them, than this is not read to find its status. */
 const longestHead = 4096;
 /** So many bytes of a body are kept, to be shown. */
 const longestOpening = 512;
 
-/** The final status of an HTTP/1 answer (RFC 9112 section 4), after any interim ones; undefined while it is not there. */
+/** The status that a head of an HTTP/1 answer begins with (RFC 9112 section 4); undefined while it is not there. */
 export function statusOf(head: string): number | undefined {
-  const match = /^(?:HTTP\/1\.\d 1\d\d[\s\S]*?\r\n\r\n)*HTTP\/1\.\d ([2-9]\d\d)\b/.exec(head);
+  const match = /^HTTP\/1\.\d ([1-9]\d\d)\b/.exec(head);
   return match ? Number(match[1]) : undefined;
 }
 
 /** An HTTP/1 answer as it comes in: its status as soon as that is there, and where it ends. */
 export class HttpAnswer {
+  /** What is there of the present head: interim ones are dropped once they are whole. */
   #head = "";
+  #headBytes = 0;
   #status: number | undefined;
   /** Bytes of the body that are still to come, or how else it ends; undefined before the head is whole. */
   #left: number | "last chunk" | "close" | undefined;
@@ -34,7 +36,7 @@ export class HttpAnswer {
   /** Whether what came cannot be the beginning of an HTTP/1 answer, or is longer than any that is read. */
   get isForeign(): boolean {
     if (this.#status !== undefined) return false;
-    return !"HTTP/1.".startsWith(this.#head.slice(0, 7)) || this.#head.length > longestHead;
+    return !"HTTP/1.".startsWith(this.#head.slice(0, 7)) || this.#headBytes > longestHead;
   }
 
   /** Whether all of it is there, and the server takes another request on the same connection (RFC 9112 section 9.3). */
@@ -50,14 +52,31 @@ export class HttpAnswer {
 
   #readHead(text: string): void {
     this.#head += text;
-    this.#status ??= statusOf(this.#head);
-    if (this.#status === undefined) return;
-    if (this.#head.length > longestHead) this.#left = "close";
-    const [, fields, body] = finalHead.exec(this.#head) ?? [];
-    if (fields === undefined) return;
-    this.#left = bodyEnd(this.#status, fields);
+    this.#headBytes += text.length;
+    this.#dropInterim();
+    const status = statusOf(this.#head);
+    if (status === undefined || isInterim(status)) return;
+    this.#status = status;
+    if (this.#headBytes > longestHead) this.#left = "close";
+    const end = this.#head.indexOf(headEnd);
+    if (end < 0) return;
+    const body = this.#head.slice(end + headEnd.length);
+    this.#left = bodyEnd(status, this.#head.slice(0, end));
     this.#head = "";
-    this.#readBody(body ?? "");
+    this.#readBody(body);
+  }
+
+  /** One after the other: a server may send as many as it likes. */
+  #dropInterim(): void {
+    for (let at = 0; ; ) {
+      const status = statusOf(this.#head.slice(at, at + 16));
+      const end = status !== undefined && isInterim(status) ? this.#head.indexOf(headEnd, at) : -1;
+      if (end < 0) {
+        this.#head = this.#head.slice(at);
+        return;
+      }
+      at = end + headEnd.length;
+    }
   }
 
   #readBody(text: string): void {
@@ -83,18 +102,23 @@ function wordsOf(body: string): string {
   return text.length > mostWords ? `${text.slice(0, mostWords - 1)}…` : text;
 }
 
-/** The last head that is whole, and what follows. */
-const finalHead = /^(?:HTTP\/1\.\d 1\d\d[\s\S]*?\r\n\r\n)*(HTTP\/1\.\d [2-9]\d\d[\s\S]*?\r\n\r\n)([\s\S]*)$/;
+const headEnd = "\r\n\r\n";
 
+/** RFC 9110 section 15.2. */
+function isInterim(status: number): boolean {
+  return status < 200;
+}
+
+/** Each takes its line whole: blanks are cut off afterwards, so that no pattern tries where they could end. */
 const fields = {
-  connection: /^connection:[ \t]*(.*?)[ \t]*\r$/im,
-  transferEncoding: /^transfer-encoding:[ \t]*(.*?)[ \t]*\r$/im,
-  contentLength: /^content-length:[ \t]*(.*?)[ \t]*\r$/im,
+  connection: /^connection:([^\r\n]*)/im,
+  transferEncoding: /^transfer-encoding:([^\r\n]*)/im,
+  contentLength: /^content-length:([^\r\n]*)/im,
 };
 
 /** RFC 9112 section 6.3, and section 9.3 for whether the connection may be used again. */
 function bodyEnd(status: number, head: string): number | "last chunk" | "close" {
-  const field = (named: RegExp) => named.exec(head)?.[1]?.toLowerCase();
+  const field = (named: RegExp) => named.exec(head)?.[1]?.trim().toLowerCase();
   if (!head.startsWith("HTTP/1.1") || field(fields.connection)?.includes("close")) return "close";
   if (status === 204 || status === 304) return 0;
   const coding = field(fields.transferEncoding);
