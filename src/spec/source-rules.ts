@@ -1,8 +1,14 @@
 import type { Breach, RuleInput } from "./rules.ts";
 
 /** Options of sources.list(5) that let apt accept unsigned or weakly signed data. */
-const unsigned =
-  /^(trusted|allow-insecure|allow-weak|allow-downgrade-to-insecure)[+-]?=(?!(no|false|without|off|disable|0)$)/i;
+const unsignedName = /^(trusted|allow-insecure|allow-weak|allow-downgrade-to-insecure)[+-]?=/i;
+const unsigned = new RegExp(`${unsignedName.source}(?!(no|false|without|off|disable|0)$)`, "i");
+/**
+ * The others that may be given: what they say changes nothing about where apt reads. apt takes any name for a field of its
+ * sources, so `[uris=file:/etc]` would take the place of the line's own URI.
+ */
+const harmless =
+  /^(arch|lang|target|pdiffs|by-hash|signed-by|check-valid-until|valid-until-min|valid-until-max|check-date|date-max-future)[+-]?=/i;
 /** Methods of apt that fetch over a network and do not run programs of the machine. */
 const network = ["http", "https"];
 /** Methods that read files of this machine, as root. */
@@ -13,7 +19,16 @@ export function* sourcesAllowed({ document: { image } }: RuleInput): Generator<B
   for (const [index, line] of (image?.sources ?? []).entries()) {
     const [, options = "", method = ""] = /^deb(?: +\[([^\]]+)\])? +([^:]+):/.exec(line) ?? [];
     const path = ["image", "sources", index];
-    const option = options.split(/\s+/).find((word) => unsigned.test(word));
+    const words = options.split(/\s+/).filter((word) => word !== "");
+    const unknown = words.find((word) => !unsignedName.test(word) && !harmless.test(word));
+    if (unknown !== undefined) {
+      yield {
+        path,
+        message: `\`${unknown}\` is not an option of a package source that Kiln passes on; expected one of arch, signed-by and their like.`,
+        hint: "Leave it out: sources.list(5) lists the options.",
+      };
+    }
+    const option = words.find((word) => unsigned.test(word));
     if (option !== undefined && !image?.allowSources.includes("unsigned")) {
       yield {
         path,

@@ -61,7 +61,7 @@ export const packagePattern = /^[a-z0-9][a-z0-9+.-]+(=[0-9][0-9A-Za-z.+:~-]*)?$/
 export const packageNamePattern = /^[a-z0-9][a-z0-9+.-]+$/;
 
 /** The one-line format of sources.list(5): `deb [options] uri suite component...`; an exact path ends in `/`. */
-export const sourcePattern = /^deb( +\[[^\]]+\])? +[a-z][a-z0-9+.-]*:\S+ +(\S*\/|\S*[^\s/]( +[^\s[\]]+)+)$/;
+export const sourcePattern = /^deb( +\[[^\]\n]+\])? +[a-z][a-z0-9+.-]*:\S+ +(\S*\/|\S*[^\s/]( +[^\s[\]]+)+)$/;
 
 /** OCI Distribution Specification, "Pulling manifests": a tag. */
 export const versionPattern = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/;

@@ -32,7 +32,7 @@ export async function findSources(
 
 function readLine(line: string): readonly Source[] {
   const sources = parseOneLine(line);
-  if (sources.length > 0) return sources;
+  if (sources.length === 1 && !line.includes("\n")) return sources;
   throw new KilnError("spec_invalid", `This is not a package source: ${line}`, {
     hint: "Expected a line of sources.list(5): `deb URI SUITE COMPONENT`.",
   });

@@ -40,6 +40,7 @@ test("sections are written side by side, one package a line", async () => {
   await writeLockSection(path, "api", section);
   expect(await readLockSection(path, "shop")).toEqual(section);
   expect(await readLockSection(path, "other")).toBeUndefined();
+  expect(await readLockSection(path, "constructor")).toBeUndefined();
   const text = await readFile(path, "utf8");
   expect(text.split("\n").filter((line) => line.includes('"sha256"'))).toHaveLength(2);
   expect(text.indexOf('"api"')).toBeLessThan(text.indexOf('"shop"'));
@@ -94,4 +95,13 @@ test("the digest follows the locked set", () => {
   expect(lockDigest(section, "1")).not.toBe(lockDigest(other, "1"));
   expect(lockDigest(section, "1")).not.toBe(lockDigest(section, "2"));
   expect(lockDigest(section, "1")).toMatch(/^[0-9a-f]{64}$/);
+});
+
+test("a lock that is made to be read for ever is refused in a moment", async () => {
+  const keys = Array.from({ length: 20_000 }, (_, i) => `"s${i}":1`).join(",");
+  const many = `{"version":1,"services":{"a":{"packages":[${"{},".repeat(150_000)}{}]}}}`;
+  const begunMs = performance.now();
+  for (const text of [many, `{"version":1,"services":{${keys}}}`, "[".repeat(300_000), ",".repeat(1 << 20)])
+    await expect(parseLock(text, "kiln.lock")).rejects.toMatchObject({ code: "lock_invalid" });
+  expect(performance.now() - begunMs).toBeLessThan(20_000);
 });

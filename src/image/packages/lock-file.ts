@@ -5,7 +5,8 @@ import { isErrno, KilnError, type Place } from "../../lib/errors.ts";
 import { writeFileAtomic } from "../../lib/files.ts";
 import { readInside } from "../../lib/read-inside.ts";
 
-const lockedPackage = z.strictObject({
+/** What a lock may hold of one package. */
+export const lockedPackage = z.strictObject({
   name: z.string().regex(/^[a-z0-9][a-z0-9+.-]+$/),
   version: z.string().regex(/^[A-Za-z0-9.+:~-]+$/),
   architecture: z.string().regex(/^[a-z0-9-]+$/),
@@ -35,7 +36,8 @@ const invalidHint = "Restore kiln.lock from version control, or remove it to mak
 
 /** This service's section of a `kiln.lock`, or undefined. Throws `lock_invalid` with the place. */
 export async function readLockSection(path: string, service: string): Promise<LockSection | undefined> {
-  return (await readLock(path)).services[service];
+  const { services } = await readLock(path);
+  return Object.hasOwn(services, service) ? services[service] : undefined; // a service may be called `constructor`
 }
 
 async function readLock(path: string): Promise<LockFile> {
@@ -43,8 +45,8 @@ async function readLock(path: string): Promise<LockFile> {
   return text === undefined ? { version: 1, services: {} } : parseLock(text, path);
 }
 
-/** Thousands of packages need a hundredth of it. */
-const largestLockBytes = 64 << 20;
+/** Ten thousand packages need a third of it. */
+const largestLockBytes = 8 << 20;
 
 async function readLockText(path: string): Promise<string | undefined> {
   try {
@@ -72,18 +74,28 @@ export async function parseLock(text: string, file: string): Promise<LockFile> {
         { place: { file, line, column: 1 }, message: "It holds an unresolved merge conflict." },
       ]);
     }
-    throw invalid([{ place: await placeOf(text, file, []), message: "This is not JSON." }], error);
+    const placeOf = await places(text, file);
+    throw invalid([{ place: placeOf([]), message: "This is not JSON." }], error);
   }
-  const parsed = lockFile.safeParse(value);
+  const parsed = checkLock(value, file);
   if (parsed.success) return parsed.data;
+  const placeOf = await places(text, file);
   throw invalid(
-    await Promise.all(
-      parsed.error.issues.slice(0, 10).map(async (issue) => ({
-        place: await placeOf(text, file, issue.path),
-        message: `${issue.path.join(".") || "The file"}: ${issue.message}`,
-      })),
-    ),
+    parsed.error.issues.slice(0, 10).map((issue) => ({
+      place: placeOf(issue.path),
+      message: `${issue.path.join(".") || "The file"}: ${issue.message}`,
+    })),
   );
+}
+
+/** A hundred thousand mistakes are more than zod can list. */
+function checkLock(value: unknown, file: string) {
+  try {
+    return lockFile.safeParse(value);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw invalid([{ place: { file }, message: "It is not what Kiln writes there." }], error);
+  }
 }
 
 function invalid(problems: readonly { place: Place; message: string }[], cause?: unknown): KilnError {
@@ -96,17 +108,23 @@ function invalid(problems: readonly { place: Place; message: string }[], cause?:
   });
 }
 
+/** Larger ones are not looked through for a place: the parser's time grows faster than the text. */
+const largestPlaced = 256 << 10;
+
 /** JSON is YAML, and the yaml parser knows places; it is loaded only when something is wrong. */
-async function placeOf(text: string, file: string, path: readonly PropertyKey[]): Promise<Place> {
+async function places(text: string, file: string): Promise<(path: readonly PropertyKey[]) => Place> {
+  if (text.length > largestPlaced) return () => ({ file });
   const { LineCounter, parseDocument, isNode } = await import("yaml");
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, logLevel: "silent" });
+  const document = parseDocument(text, { lineCounter: lines, logLevel: "silent", uniqueKeys: false });
   const broken = document.errors[0]?.pos[0];
-  for (let length = path.length; length >= 0 && broken === undefined; length--) {
-    const node: unknown = document.getIn(path.slice(0, length), true);
-    if (isNode(node) && node.range) return at(file, lines.linePos(node.range[0]));
-  }
-  return at(file, lines.linePos(broken ?? 0));
+  return (path) => {
+    for (let length = path.length; length >= 0 && broken === undefined; length--) {
+      const node: unknown = document.getIn(path.slice(0, length), true);
+      if (isNode(node) && node.range) return at(file, lines.linePos(node.range[0]));
+    }
+    return at(file, lines.linePos(broken ?? 0));
+  };
 }
 
 function at(file: string, position: { line: number; col: number }): Place {

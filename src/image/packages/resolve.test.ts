@@ -35,6 +35,18 @@ test("a download's URI becomes a path in the pool and the suite it is from", () 
   });
 });
 
+test.each([
+  ["that begins as an option does", `'http://a.example.com/x.deb' -oDir::Bin=x_1_all.deb 8 SHA256:${sha256}`],
+  ["whose path climbs out", `'http://a.example.com/../../x.deb' x_1_all.deb 8 SHA256:${sha256}`],
+  ["whose path is malformed", `'http://a.example.com/%zz.deb' x_1_all.deb 8 SHA256:${sha256}`],
+  ["of another archive", `'file:/etc/x.deb' x_1_all.deb 8 SHA256:${sha256}`],
+  ["without bytes", `'http://a.example.com/x.deb' x_1_all.deb 0 SHA256:${sha256}`],
+  ["known by MD5 alone", `'http://a.example.com/x.deb' x_1_all.deb 8 MD5Sum:${"5".repeat(32)}`],
+])("a hostile index's package %s is refused", (_, line) => {
+  const sources = [{ uris: ["http://a.example.com"], suites: ["./"], components: [], options: {} }];
+  expect(() => parseUriLine(line, { sources })).toThrow(expect.objectContaining({ code: "apt_failed" }));
+});
+
 test("a package is asked of its own suite first, then of every other archive once", () => {
   const one = {
     name: "a",

@@ -5,7 +5,7 @@ import { type Apt, runApt, updateLists } from "./apt.ts";
 import { aptError } from "./apt-errors.ts";
 import { type Assumption, assumptions, baseLibrary, basePackages, isJustified } from "./assumed.ts";
 import { parseStanzas, relationNames, type Stanza } from "./control.ts";
-import type { LockedPackage } from "./lock-file.ts";
+import { type LockedPackage, lockedPackage } from "./lock-file.ts";
 import { archives } from "./sources.ts";
 
 /**
@@ -107,7 +107,7 @@ function installedStanza(stanza: Stanza): string {
 async function show(apt: Apt, names: readonly string[]): Promise<readonly Stanza[]> {
   if (names.length === 0) return [];
   const options = { ignoreFailure: true };
-  const { stdout } = await runApt(apt, "apt-cache", ["show", "--no-all-versions", ...names], options);
+  const { stdout } = await runApt(apt, "apt-cache", ["show", "--no-all-versions", "--", ...names], options);
   return parseStanzas(stdout);
 }
 
@@ -145,26 +145,41 @@ async function locate(apt: Apt, names: readonly string[]): Promise<readonly Lock
     .sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-/** `'uri' name_version_architecture.deb size SHA256:digest`; the file name is percent-encoded for `:`. */
+/**
+ * `'uri' name_version_architecture.deb size SHA256:digest`; the file name is percent-encoded for `:`. An index may come from
+ * anywhere: nothing of it is used that a lock could not hold.
+ */
 export function parseUriLine(line: string, apt: Pick<Apt, "sources">): LockedPackage {
   const match = line.match(/^'(.+)' ([^_ ]+)_([^_ ]+)_([^_ ]+)\.deb (\d+) SHA256:([0-9a-f]{64})$/);
-  const uri = decodeURIComponent(match?.[1] ?? "");
+  const [, written = "", name, version = "", architecture, size, sha256] = match ?? [];
+  const uri = decoded(written);
   const archive = archives(apt.sources)
-    .filter((one) => uri.startsWith(`${decodeURIComponent(one.uri)}/`))
+    .filter((one) => uri.startsWith(`${decoded(one.uri)}/`))
     .sort((a, b) => b.uri.length - a.uri.length)[0];
-  if (!match || !archive) {
-    throw new KilnError("apt_failed", `apt named a package in a way that is not understood: ${line}`, {
-      hint: "The package source must offer SHA256 digests.",
-    });
-  }
-  const [, , name = "", version = "", architecture = "", size, sha256 = ""] = match;
-  return {
+  const found = lockedPackage.safeParse({
     name,
-    version: decodeURIComponent(version),
+    version: decoded(version),
     architecture,
     size: Number(size),
     sha256,
-    path: uri.slice(decodeURIComponent(archive.uri).length + 1).replace(/^(\.?\/+)+/, ""),
-    suite: archive.suite,
-  };
+    path: uri.slice(decoded(archive?.uri ?? "").length + 1).replace(/^(\.?\/+)+/, ""),
+    suite: archive?.suite,
+  });
+  if (found.success) return found.data;
+  throw new KilnError(
+    "apt_failed",
+    `apt named a package in a way that is not understood: ${line.slice(0, 500)}`,
+    {
+      hint: "The package source must offer SHA256 digests, and names and paths as Debian writes them.",
+    },
+  );
+}
+
+/** Empty for what is malformed. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return "";
+  }
 }

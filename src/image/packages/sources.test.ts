@@ -46,6 +46,11 @@ describe("the machine's sources", () => {
     ]);
   });
 
+  test("an option is never what the line itself says", () => {
+    const [source] = parseOneLine("deb [uris=file:/etc Suites=./ enabled=no] http://a.example.com x main");
+    expect(source?.options).toEqual({});
+  });
+
   test("deb822 entries are read; disabled ones are not", () => {
     const sources = parseDeb822(deb822);
     expect(sources.map(({ suites }) => suites)).toEqual([

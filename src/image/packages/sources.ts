@@ -33,8 +33,11 @@ function oneLineOptions(text: string | undefined): Readonly<Record<string, strin
     const [name = "", value = ""] = word.split(/[+-]?=(.*)/s);
     return [name.toLowerCase(), value.replaceAll(",", " ")];
   });
-  return Object.fromEntries(pairs.filter(([name]) => name !== "arch"));
+  return Object.fromEntries(pairs.filter(([name]) => name !== "arch" && !ownFields.has(name)));
 }
+
+/** Of two fields with one name, apt takes the last: an option must not stand for what the line itself says. */
+const ownFields = new Set(["types", "uris", "suites", "components", "architectures", "enabled"]);
 
 /** Sources from the deb822 format of sources.list(5). Disabled ones and those for source packages are left out. */
 export function parseDeb822(text: string): readonly Source[] {
@@ -51,8 +54,6 @@ export function parseDeb822(text: string): readonly Source[] {
     ];
   });
 }
-
-const ownFields = new Set(["types", "uris", "suites", "components", "architectures", "enabled"]);
 
 function deb822Options(stanza: Stanza): Readonly<Record<string, string>> {
   return Object.fromEntries([...stanza].filter(([name]) => !ownFields.has(name) && !name.startsWith("x-")));
