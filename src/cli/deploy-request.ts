@@ -1,19 +1,18 @@
-import { dirname } from "node:path";
 import { serviceKey } from "../domain/ids.ts";
 import type { ConfigFile, UnbuiltRelease } from "../domain/release.ts";
 import type { ConfigFileSpec, ServiceSpec } from "../domain/spec.ts";
 import { isErrno, KilnError } from "../lib/errors.ts";
-import { readInside } from "../lib/read-inside.ts";
+import { readExactly } from "../lib/read-inside.ts";
 import type { Client, DeployRequest } from "./api.ts";
 
 /** What a spec asks for, without the image. Throws `file_missing`, `file_unreadable`. */
-export async function unbuiltRelease(spec: ServiceSpec): Promise<UnbuiltRelease> {
+export function unbuiltRelease(spec: ServiceSpec): UnbuiltRelease {
   return {
     shape: spec.shape,
     health: spec.health,
     traffic: spec.traffic,
     secrets: spec.secrets,
-    files: await Promise.all(spec.files.map(readConfigFile)),
+    files: spec.files.map(readConfigFile),
     jobs: spec.jobs,
   };
 }
@@ -42,7 +41,7 @@ export async function checkedRelease(
   spec: ServiceSpec,
   how: { readonly command: "deploy" | "plan"; readonly supersede?: boolean | undefined },
 ): Promise<UnbuiltRelease> {
-  const release = await unbuiltRelease(spec);
+  const release = unbuiltRelease(spec);
   await requireUsablePlatform(client, how.command);
   const service = serviceKey(spec.service, spec.environment);
   await client.check({ service, draft: release, supersede: how.supersede ?? false });
@@ -52,9 +51,10 @@ export async function checkedRelease(
 /** Far more than the controller accepts. */
 const largestConfig = 64 << 20;
 
-async function readConfigFile({ from, to, mode }: ConfigFileSpec): Promise<ConfigFile> {
+/** `from` is where the file really lies: the loader has followed its links. */
+function readConfigFile({ from, to, mode }: ConfigFileSpec): ConfigFile {
   try {
-    return { to, mode, content: (await readInside(dirname(from), from, largestConfig)).toString("base64") };
+    return { to, mode, content: readExactly(from, largestConfig).toString("base64") };
   } catch (cause) {
     if (cause instanceof KilnError) throw cause;
     const code = isErrno(cause, "ENOENT") ? "file_missing" : "file_unreadable";

@@ -1,5 +1,6 @@
-import { closeSync, openSync, readSync } from "node:fs";
+import { closeSync, constants, openSync, readSync } from "node:fs";
 import { KilnError } from "../lib/errors.ts";
+import { fileChanged } from "../lib/open-exactly.ts";
 import type { Content } from "./entry.ts";
 
 const chunkBytes = 1 << 20;
@@ -15,7 +16,8 @@ export function* contentChunks(content: Content): Generator<Uint8Array> {
     yield content.bytes;
     return;
   }
-  const file = openSync(content.path, "r");
+  // what has taken the file's place since is found by its digest; here it must only not be waited for
+  const file = openSync(content.path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
     yield* sliceChunks(file, content.path, content.offset, content.length);
   } finally {
@@ -62,11 +64,4 @@ export function contentRange(content: Content, offset: number, length: number): 
   const size = Math.min(length, end - start);
   if (content.kind === "bytes") return Buffer.from(content.bytes.subarray(start, start + size));
   return contentBytes({ ...content, offset: content.offset + start, length: size }, size);
-}
-
-export function fileChanged(path: string): KilnError {
-  return new KilnError("file_changed", `The file changed while it was being read: ${path}`, {
-    hint: "Build again when nothing writes to it.",
-    retry: true,
-  });
 }

@@ -1,10 +1,11 @@
 import { createHash } from "node:crypto";
-import { type BigIntStats, closeSync, constants, fstatSync, mkdirSync, openSync } from "node:fs";
+import { type BigIntStats, closeSync, fstatSync, mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { isErrno, KilnError } from "../lib/errors.ts";
 import { readTextIfExists, writeFileAtomic } from "../lib/files.ts";
+import { fileChanged, openExactly } from "../lib/open-exactly.ts";
 import type { Pace } from "../lib/pace.ts";
-import { fileChanged, sliceChunks } from "./content.ts";
+import { sliceChunks } from "./content.ts";
 
 /** What tells one state of a file from another without reading it: size, mtime, ctime (ns), inode. */
 type Mark = readonly [size: string, mtime: string, ctime: string, inode: string];
@@ -37,7 +38,7 @@ export class InputIndex {
   }
 
   /**
-   * The file's sha256 (64 hex digits); `stat` is what lstat(2) just said of it. Throws `file_changed` when the file
+   * The file's sha256 (64 hex digits); `stat` is what lstat(2) just said of it, and its path has no symlinks. Throws `file_changed` when the file
    * changes meanwhile, `file_unreadable` without permission.
    */
   async digest(path: string, stat: BigIntStats, nowMs: number, pace: Pace): Promise<string> {
@@ -89,12 +90,10 @@ async function hashFile(path: string, mark: Mark, pace: Pace): Promise<string> {
   }
 }
 
-/** Never through a symlink that has taken the file's place, and never waiting on a fifo. */
 function openPlain(path: string): number {
   try {
-    return openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    return openExactly(path);
   } catch (error) {
-    if (isErrno(error, "ENOENT") || isErrno(error, "ELOOP")) throw fileChanged(path);
     throw unreadable(path, error);
   }
 }

@@ -1,7 +1,8 @@
-import { type BigIntStats, lstatSync, readdirSync, readlinkSync, realpathSync } from "node:fs";
+import { type BigIntStats, closeSync, lstatSync, readdirSync, readlinkSync, realpathSync } from "node:fs";
 import { join, relative, sep } from "node:path";
 import type { FileSpec } from "../domain/spec.ts";
 import { isErrno, KilnError } from "../lib/errors.ts";
+import { openExactly } from "../lib/open-exactly.ts";
 import type { Pace } from "../lib/pace.ts";
 import type { Entry } from "./entry.ts";
 import { type InputIndex, unreadable } from "./input-index.ts";
@@ -53,7 +54,8 @@ export async function readProjectFiles(
   options: WalkOptions,
 ): Promise<{ readonly files: readonly ProjectFile[]; readonly leftOut: readonly LeftOut[] }> {
   const project = realpathSync(options.projectFolder);
-  const walk = { ...options, project, found: [], leftOut: [], offenders: new Offenders() };
+  const size = { bytes: 0, files: 0 };
+  const walk = { ...options, project, found: [], leftOut: [], offenders: new Offenders(), size };
   for (const [entry, spec] of specs.entries()) {
     const from = sourceOf(spec, project);
     const to = targetOf(spec, from);
@@ -71,6 +73,8 @@ interface Walk extends WalkOptions {
   readonly found: ProjectFile[];
   readonly leftOut: LeftOut[];
   readonly offenders: Offenders;
+  /** Of the files so far. */
+  readonly size: { bytes: number; files: number };
 }
 
 /** Where a walk is: a path of this machine, and what becomes of it in the image. */
@@ -164,9 +168,15 @@ async function visitLeftOut(
   if (walk.found.length === before) walk.leftOut.push({ path, by });
 }
 
+/** Of the folder that lies at `path` itself: another may have been put in its place by a link. */
 function namesOf({ offenders }: Walk, path: string): string[] {
   try {
-    return readdirSync(path).sort();
+    const folder = openExactly(path, "folder");
+    try {
+      return readdirSync(`/proc/self/fd/${folder}`).sort();
+    } finally {
+      closeSync(folder);
+    }
   } catch (error) {
     offenders.unreadable(path, error);
     return [];
@@ -183,16 +193,31 @@ function statOf({ offenders }: Walk, path: string): BigIntStats | undefined {
 }
 
 async function sourceFile(
-  { index, nowMs, pace, offenders }: Walk,
+  { index, nowMs, pace, offenders, size }: Walk,
   path: string,
   stat: BigIntStats,
 ): Promise<ProjectFile["source"]> {
+  addTo(size, path, stat);
   try {
     return { path, length: Number(stat.size), sha256: await index.digest(path, stat, nowMs, pace) };
   } catch (error) {
     offenders.unreadable(path, error);
     return undefined;
   }
+}
+
+/** As much as a layer of a base may unpack to, and more than any project: a sparse file of a terabyte is soon made. */
+const most = { bytes: 32 * 2 ** 30, files: 1_000_000 };
+
+function addTo(size: Walk["size"], path: string, stat: BigIntStats): void {
+  size.bytes += Number(stat.size);
+  size.files += 1;
+  if (size.bytes <= most.bytes && size.files <= most.files) return;
+  const what =
+    size.files > most.files ? `more than ${most.files} files` : `more than ${most.bytes / 2 ** 30} GiB`;
+  throw new KilnError("file_unsupported", `\`files\` brings ${what} into the image, up to ${path}.`, {
+    hint: "Leave out what servers do not need, with `image.exclude` or a .dockerignore.",
+  });
 }
 
 function fileMode(spec: FileSpec, stat: BigIntStats): number {

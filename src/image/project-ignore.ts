@@ -1,8 +1,9 @@
-import { closeSync, constants, openSync, readSync, realpathSync, statSync } from "node:fs";
+import { closeSync, constants, openSync, readSync } from "node:fs";
 import { join, relative } from "node:path";
 import { isErrno, KilnError } from "../lib/errors.ts";
-import { readTextIfExists } from "../lib/files.ts";
 import { ignoreLines, parseIgnorePattern } from "../lib/ignore-patterns.ts";
+import { readInside } from "../lib/read-inside.ts";
+import { unreadable } from "./input-index.ts";
 
 /** Who says that a path is left out of the image. */
 export type IgnoreSource = "kiln" | ".dockerignore" | "image.exclude";
@@ -124,8 +125,7 @@ function groupsOf(
 
 async function readIgnoreFile(project: string): Promise<readonly Pattern[]> {
   const file = join(project, ".dockerignore");
-  checkIgnoreFile(project, file);
-  const text = (await readTextIfExists(file)) ?? "";
+  const text = await readIgnoreText(project, file);
   return ignoreLines(text).map(({ line, pattern }) => {
     const parsed = parseIgnorePattern(pattern);
     if (parsed !== undefined) return parsed;
@@ -137,27 +137,21 @@ async function readIgnoreFile(project: string): Promise<readonly Pattern[]> {
 }
 
 /** The project may come from anywhere: its `.dockerignore` is a file of it, and no large one. */
-function checkIgnoreFile(project: string, file: string): void {
-  const real = realPathIfExists(file);
-  if (real === undefined) return;
-  if (!real.startsWith(`${realpathSync(project)}/`)) {
-    throw new KilnError("path_escapes", `${file} leads out of the project, to ${real}.`, {
-      hint: "Replace the symlink by a file.",
-    });
+async function readIgnoreText(project: string, file: string): Promise<string> {
+  try {
+    const bytes = await readInside(project, file, largestIgnoreFile);
+    if (bytes.length <= largestIgnoreFile) return bytes.toString("utf8");
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return "";
+    throw isErrno(error, "EISDIR") ? unfit(file, "is a folder", error) : unreadable(file, error);
   }
-  const stat = statSync(real);
-  if (stat.isFile() && stat.size <= largestIgnoreFile) return;
-  const found = stat.isFile() ? `has ${stat.size} bytes` : "is not a file";
-  throw new KilnError("file_unsupported", `${file} ${found}; expected a text file of at most 1 MiB.`);
+  throw unfit(file, "is larger than 1 MiB");
 }
 
-function realPathIfExists(path: string): string | undefined {
-  try {
-    return realpathSync(path);
-  } catch (error) {
-    if (isErrno(error, "ENOENT")) return undefined;
-    throw error;
-  }
+function unfit(file: string, what: string, cause?: unknown): KilnError {
+  return new KilnError("file_unsupported", `${file} ${what}; expected a text file of at most 1 MiB.`, {
+    cause,
+  });
 }
 
 /** PEM (RFC 7468): `-----BEGIN PRIVATE KEY-----`, with the kind of key before `PRIVATE` in older forms. */

@@ -1,6 +1,7 @@
-import { constants, realpathSync } from "node:fs";
+import { closeSync, constants, readSync, realpathSync } from "node:fs";
 import { open, readlink } from "node:fs/promises";
 import { KilnError } from "./errors.ts";
+import { openExactly } from "./open-exactly.ts";
 
 /**
  * The bytes of a file that a project names, at most `limit` and one more. The place is read from the open file
@@ -12,12 +13,27 @@ export async function readInside(folder: string, file: string, limit: number): P
   const real = await readlink(`/proc/self/fd/${handle.fd}`);
   const root = realpathSync(folder);
   if (!real.startsWith(root === "/" ? "/" : `${root}/`)) throw escapes(file, folder, real);
+  return readAtMost(handle.fd, limit);
+}
+
+/** The bytes of what lies at `path`, with the same limit. Throws what `openExactly` does. */
+export function readExactly(path: string, limit: number): Buffer {
+  const file = openExactly(path);
+  try {
+    return readAtMost(file, limit);
+  } finally {
+    closeSync(file);
+  }
+}
+
+function readAtMost(file: number, limit: number): Buffer {
   const chunks: Buffer[] = [];
   for (let size = 0; size <= limit; ) {
-    const { bytesRead, buffer } = await handle.read(Buffer.alloc(64 * 1024));
-    if (bytesRead === 0) break;
-    size += bytesRead;
-    chunks.push(buffer.subarray(0, bytesRead));
+    const buffer = Buffer.alloc(64 * 1024);
+    const length = readSync(file, buffer);
+    if (length === 0) break;
+    size += length;
+    chunks.push(buffer.subarray(0, length));
   }
   return Buffer.concat(chunks);
 }

@@ -137,7 +137,7 @@ function build(context: Context, project: Project) {
 
 async function deploy(context: Context, client: Client, project: Project): Promise<void> {
   const built = await build(context, project);
-  const release = await unbuiltRelease(project.spec);
+  const release = unbuiltRelease(project.spec);
   const accepted = await client.deploy(deployRequest(project.spec, release, built));
   await untilComplete(context, client, accepted.rollout);
 }

@@ -37,7 +37,7 @@ export async function prepareRequests(kiln: Installation): Promise<Requests> {
     images.set(service, await kiln.json<Image>(["build", service], { cwd: folder }));
   const [spec] = await loadSpecs(join(folder, "kiln.yaml"));
   if (spec === undefined) throw new Error("the file has a service");
-  const asked = deployRequest(spec, await unbuiltRelease(spec), imageOf("web"));
+  const asked = deployRequest(spec, unbuiltRelease(spec), imageOf("web"));
   const doors = { http: await freePort(), https: await freePort(), tcp: await freePort() };
   const certificates = join(folder, "tls");
   await mkdir(certificates);
