@@ -1,7 +1,7 @@
 import { closeSync, constants, openSync, readSync } from "node:fs";
 import { join, relative } from "node:path";
 import { isErrno, KilnError } from "../lib/errors.ts";
-import { ignoreLines, parseIgnorePattern } from "../lib/ignore-patterns.ts";
+import { type IgnorePattern, ignoreLines, matcherOf, parseIgnorePattern } from "../lib/ignore-patterns.ts";
 import { readInside } from "../lib/read-inside.ts";
 import { unreadable } from "./input-index.ts";
 
@@ -21,14 +21,15 @@ const secretFiles = [
 /** Left out when a private key is in them: the certificates of authorities have the same names and are needed. */
 const perhapsKeys = ["**/*.pem", "**/*.key"];
 
-/** Larger than any `.dockerignore` in use. */
-const largestIgnoreFile = 1 << 20;
+/** Larger than any `.dockerignore` in use: each path is compared with all of it. */
+const largestIgnoreFile = 128 << 10;
+const mostPatterns = 2_000;
 
-/** Patterns that follow each other with the same effect, as one regular expression. */
+/** Patterns that follow each other with the same effect. */
 interface Group {
   readonly source: IgnoreSource;
   readonly exception: boolean;
-  readonly regexp: RegExp;
+  readonly matches: (path: string) => boolean;
   readonly onlyKeys: boolean;
 }
 
@@ -60,6 +61,7 @@ export class ProjectIgnore {
     const spec = options.specFile === undefined ? [] : [escaped(relative(project, options.specFile))];
     const written = await readIgnoreFile(project);
     const exclude = options.exclude.map(patternOf).filter((pattern) => pattern !== undefined);
+    checkCount(project, written.length, exclude.length);
     const groups = [
       ...groupsOf("kiln", [...ownFiles, ...spec, ...secretFiles].map(patternOf)),
       ...groupsOf("kiln", perhapsKeys.map(patternOf), true),
@@ -76,9 +78,8 @@ export class ProjectIgnore {
    */
   judge(path: string, above: Hits, file: string | undefined): { hits: Hits; by: IgnoreSource | undefined } {
     const hits = this.#groups.map(
-      ({ regexp, onlyKeys }, i) =>
-        above[i] === true ||
-        (regexp.test(path) && (!onlyKeys || (file !== undefined && holdsPrivateKey(file)))),
+      ({ matches, onlyKeys }, i) =>
+        above[i] === true || (matches(path) && (!onlyKeys || (file !== undefined && holdsPrivateKey(file)))),
     );
     const last = this.#groups.findLast((_, i) => hits[i]);
     return { hits, by: last?.exception === false ? last.source : undefined };
@@ -96,9 +97,15 @@ export class ProjectIgnore {
   }
 }
 
-type Pattern = NonNullable<ReturnType<typeof parseIgnorePattern>>;
+function checkCount(project: string, written: number, excluded: number): void {
+  if (written + excluded <= mostPatterns) return;
+  const where = written > excluded ? join(project, ".dockerignore") : "`image.exclude`";
+  throw new KilnError("file_unsupported", `${where} has more than ${mostPatterns} patterns.`, {
+    hint: "Write fewer that match more: `**/*.log` is every log.",
+  });
+}
 
-function patternOf(text: string): Pattern | undefined {
+function patternOf(text: string): IgnorePattern | undefined {
   return parseIgnorePattern(text);
 }
 
@@ -108,22 +115,25 @@ function escaped(path: string): string {
 
 function groupsOf(
   source: IgnoreSource,
-  patterns: readonly (Pattern | undefined)[],
+  patterns: readonly (IgnorePattern | undefined)[],
   onlyKeys = false,
 ): readonly Group[] {
-  const runs: { readonly exception: boolean; readonly sources: string[] }[] = [];
+  const runs: { readonly exception: boolean; readonly patterns: IgnorePattern[] }[] = [];
   for (const pattern of patterns) {
     if (pattern === undefined) continue;
     const last = runs.at(-1);
-    if (last?.exception === pattern.exception) last.sources.push(pattern.source);
-    else runs.push({ exception: pattern.exception, sources: [pattern.source] });
+    if (last?.exception === pattern.exception) last.patterns.push(pattern);
+    else runs.push({ exception: pattern.exception, patterns: [pattern] });
   }
-  return runs.map(({ exception, sources }) => {
-    return { source, exception, onlyKeys, regexp: new RegExp(`^(?:${sources.join("|")})$`, "su") };
-  });
+  return runs.map(({ exception, patterns: run }) => ({
+    source,
+    exception,
+    onlyKeys,
+    matches: matcherOf(run),
+  }));
 }
 
-async function readIgnoreFile(project: string): Promise<readonly Pattern[]> {
+async function readIgnoreFile(project: string): Promise<readonly IgnorePattern[]> {
   const file = join(project, ".dockerignore");
   const text = await readIgnoreText(project, file);
   return ignoreLines(text).map(({ line, pattern }) => {
@@ -145,11 +155,11 @@ async function readIgnoreText(project: string, file: string): Promise<string> {
     if (isErrno(error, "ENOENT")) return "";
     throw isErrno(error, "EISDIR") ? unfit(file, "is a folder", error) : unreadable(file, error);
   }
-  throw unfit(file, "is larger than 1 MiB");
+  throw unfit(file, "is larger than 128 KiB");
 }
 
 function unfit(file: string, what: string, cause?: unknown): KilnError {
-  return new KilnError("file_unsupported", `${file} ${what}; expected a text file of at most 1 MiB.`, {
+  return new KilnError("file_unsupported", `${file} ${what}; expected a text file of at most 128 KiB.`, {
     cause,
   });
 }

@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
-import { ignoreLines, parseIgnorePattern } from "./ignore-patterns.ts";
+import { ignoreLines, matcherOf, parseIgnorePattern } from "./ignore-patterns.ts";
 
 function matches(pattern: string, path: string): boolean | undefined {
   const parsed = parseIgnorePattern(pattern);
-  return parsed && new RegExp(`^(?:${parsed.source})$`, "su").test(path);
+  return parsed && matcherOf([parsed])(path);
 }
 
 /** Behaviour that moby/patternmatcher's own tests state, and Docker's documentation; the pattern alone, without parents. */
@@ -95,4 +95,15 @@ test("comments begin at the very start of a line; a byte order mark and line end
     { line: 5, pattern: "! /c" },
   ]);
   expect(matches("a\r", "a")).toBe(true);
+});
+
+test.each([
+  `${"**/".repeat(300)}a`,
+  `${"**/x".repeat(200)}a`,
+  `${"*x".repeat(400)}a`,
+  `**/${"*?".repeat(400)}a`,
+])("a pattern that is made to be tried for ever is soon decided (%#)", (pattern) => {
+  const begunMs = performance.now();
+  expect(matches(pattern, `${"x/".repeat(1000)}${"x".repeat(255)}`)).toBe(false);
+  expect(performance.now() - begunMs).toBeLessThan(5_000);
 });

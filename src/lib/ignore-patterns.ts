@@ -9,11 +9,14 @@ import { posix } from "node:path";
 export interface IgnorePattern {
   /** Begins with `!`: brings back files that earlier patterns excluded. */
   readonly exception: boolean;
-  /** A regular expression (flags `s` and `u`) for the whole path. */
-  readonly source: string;
+  /** What a path has to consist of, one after the other. */
+  readonly parts: readonly Part[];
   /** The folders that the pattern names before its first wildcard: it matches nothing outside of them. */
   readonly within: string;
 }
+
+/** `*`, `**`, `**` with its slash, `?`; one character by its code, or one of a class. */
+type Part = "star" | "any" | "folders" | "one" | number | RegExp;
 
 /** The patterns of a file's lines with their line numbers, from 1; without comments and empty lines. */
 export function ignoreLines(text: string): readonly { readonly line: number; readonly pattern: string }[] {
@@ -31,8 +34,71 @@ export function parseIgnorePattern(written: string): IgnorePattern | undefined {
   const text = (exception ? trimmed.slice(1) : trimmed).trim();
   if (text === "") return undefined;
   const path = cleanPath(text);
-  const source = suffixSource(path) ?? globSource(path);
-  return source === undefined ? undefined : { exception, source, within: literalFolders(path) };
+  const parts = suffixParts(path) ?? globParts(path);
+  return parts === undefined ? undefined : { exception, parts, within: literalFolders(path) };
+}
+
+const slash = 0x2f;
+
+/**
+ * Whether one of the patterns matches the whole path. With one `**` and one `*` at most, a regular expression is as fast as any
+ * way; with more it could try for years which of them takes what.
+ */
+export function matcherOf(patterns: readonly Pick<IgnorePattern, "parts">[]): (path: string) => boolean {
+  const { simple = [], hard = [] } = Object.groupBy(patterns, ({ parts }) =>
+    isSimple(parts) ? "simple" : "hard",
+  );
+  const regexp = new RegExp(
+    `^(?:${simple.map(({ parts }) => parts.map(sourceOf).join("")).join("|")})$`,
+    "su",
+  );
+  return (path) => (simple.length > 0 && regexp.test(path)) || hard.some(({ parts }) => follow(parts, path));
+}
+
+function isSimple(parts: readonly Part[]): boolean {
+  const stars = parts.filter((part) => part === "star").length;
+  return stars <= 1 && parts.filter((part) => part === "any" || part === "folders").length <= 1;
+}
+
+const sources = { star: "[^/]*", any: ".*", folders: "(?:.*/)?", one: "[^/]" } as const;
+
+function sourceOf(part: Part): string {
+  if (typeof part === "string") return sources[part];
+  return typeof part === "number" ? `\\u{${part.toString(16)}}` : part.source;
+}
+
+/** All ways to read the pattern at once: the time is at most its length times that of the path. */
+function follow(parts: readonly Part[], path: string): boolean {
+  let here = enter(parts, [], 0);
+  let next: number[] = [];
+  for (let at = 0; at < path.length && here.length > 0; ) {
+    const code = path.codePointAt(at) ?? 0;
+    at += code > 0xffff ? 2 : 1;
+    for (const i of here) step(parts, next, i, code);
+    [here, next] = [next, here];
+    next.length = 0;
+  }
+  return here.at(-1) === parts.length;
+}
+
+/** Adds a place, and those after it as long as nothing needs to be matched; `into` is ascending. */
+function enter(parts: readonly Part[], into: number[], from: number): number[] {
+  for (let i = from; i <= parts.length; i += 1) {
+    if (i > (into.at(-1) ?? -1)) into.push(i);
+    const part = parts[i];
+    if (part !== "star" && part !== "any" && part !== "folders") break;
+  }
+  return into;
+}
+
+function step(parts: readonly Part[], next: number[], i: number, code: number): void {
+  const part = parts[i];
+  if (part === "folders") {
+    if (i > (next.at(-1) ?? -1)) next.push(i);
+    if (code === slash) enter(parts, next, i + 1);
+  } else if (part === "any" || (part === "star" && code !== slash)) enter(parts, next, i);
+  else if (part === code || (part === "one" && code !== slash)) enter(parts, next, i + 1);
+  else if (part instanceof RegExp && part.test(String.fromCodePoint(code))) enter(parts, next, i + 1);
 }
 
 /** As `path.Clean` of Go, and relative: `/a//b/../c/` is `a/c`. */
@@ -48,42 +114,46 @@ function literalFolders(path: string): string {
 }
 
 /** `**` and plain text after it match everything that ends with that text: `**file` matches `a/my-file`, `**` and `/file` match `file`. */
-function suffixSource(path: string): string | undefined {
+function suffixParts(path: string): readonly Part[] | undefined {
   const rest = path.startsWith("**") ? path.slice(2) : undefined;
   if (rest === undefined || /[*?[\\]/.test(rest)) return undefined;
-  return rest.startsWith("/") ? `(?:.*/)?${literal(rest.slice(1))}` : `.*${literal(rest)}`;
+  return rest.startsWith("/") ? ["folders", ...codesOf(rest.slice(1))] : ["any", ...codesOf(rest)];
 }
 
-function globSource(path: string): string | undefined {
-  let source = "";
+function codesOf(text: string): readonly number[] {
+  return [...text].map((character) => character.codePointAt(0) ?? 0);
+}
+
+function globParts(path: string): readonly Part[] | undefined {
+  const parts: Part[] = [];
   for (let rest = path; rest !== ""; ) {
-    const [taken, made] = nextPart(rest) ?? [];
-    if (taken === undefined) return undefined;
-    source += made;
+    const [taken, part] = nextPart(rest) ?? [];
+    if (taken === undefined || part === undefined) return undefined;
+    if (part !== "folders" || parts.at(-1) !== part) parts.push(part); // `**/**/` is `**/`
     rest = rest.slice(taken);
   }
-  return source;
+  return parts;
 }
 
-/** How many characters the pattern's next part has, and its regular expression. */
-function nextPart(rest: string): readonly [taken: number, source: string] | undefined {
+/** How many characters the pattern's next part has, and what it is. */
+function nextPart(rest: string): readonly [taken: number, part: Part] | undefined {
   const folders = /^\*\*\/?/.exec(rest)?.[0];
-  if (folders === rest) return [folders.length, ".*"];
-  if (folders !== undefined) return [folders.length, "(?:.*/)?"];
-  if (rest.startsWith("*")) return [1, "[^/]*"];
-  if (rest.startsWith("?")) return [1, "[^/]"];
+  if (folders === rest) return [folders.length, "any"];
+  if (folders !== undefined) return [folders.length, "folders"];
+  if (rest.startsWith("*")) return [1, "star"];
+  if (rest.startsWith("?")) return [1, "one"];
   if (rest.startsWith("[")) return characterClass(rest);
   const [, escaped = rest.startsWith("\\") ? undefined : ""] = /^\\(.)/su.exec(rest) ?? [];
   if (escaped === undefined) return undefined;
-  const character = escaped || String.fromCodePoint(rest.codePointAt(0) ?? 0);
-  return [character.length + (escaped === "" ? 0 : 1), literal(character)];
+  const code = (escaped || rest).codePointAt(0) ?? 0;
+  return [(code > 0xffff ? 2 : 1) + (escaped === "" ? 0 : 1), code];
 }
 
 /** One character in brackets, or a range of two; `]`, `-` and `\` only after a backslash (Go, `filepath.Match`). */
 const member = String.raw`(?:\\.|[^\]\\-])(?:-(?:\\.|[^\]\\-]))?`;
 const brackets = new RegExp(String.raw`^\[(\^?)((?:${member})+)\]`, "su");
 
-function characterClass(rest: string): readonly [number, string] | undefined {
+function characterClass(rest: string): readonly [number, RegExp] | undefined {
   const [whole, not, members] = brackets.exec(rest) ?? [];
   if (whole === undefined || members === undefined) return undefined;
   const ranges = members.matchAll(new RegExp(member, "gsu")).map(([range]) => ends(range));
@@ -91,7 +161,8 @@ function characterClass(rest: string): readonly [number, string] | undefined {
     .map(([low, high]) => `${inClass(low)}-${inClass(high)}`)
     .toArray()
     .join("")}]`;
-  return isRegExp(source) ? [whole.length, source] : undefined;
+  const regexp = toRegExp(source);
+  return regexp && [whole.length, regexp];
 }
 
 function ends(range: string): readonly [string, string] {
@@ -105,15 +176,11 @@ function inClass(character: string): string {
   return /[\^\]\\[-]/.test(character) ? `\\${character}` : character;
 }
 
-/** False for an invalid one, such as a range that ends before it begins. */
-function isRegExp(source: string): boolean {
+/** Undefined for an invalid one, such as a range that ends before it begins. */
+function toRegExp(source: string): RegExp | undefined {
   try {
-    return new RegExp(source, "su").source !== "";
+    return new RegExp(source, "su");
   } catch {
-    return false;
+    return undefined;
   }
-}
-
-function literal(text: string): string {
-  return text.replaceAll(/[\\^$.*+?()[\]{}|/]/g, "\\$&");
 }
