@@ -84,6 +84,15 @@ test("records for all entries are few, and the archive is named", async () => {
   }
 });
 
+test.each([".wh.", ".wh..", ".wh...", "a/.wh..."])("a layer that removes %s is refused", async (name) => {
+  const path = join(shop.folder, "layer.tar");
+  writeFileSync(path, Buffer.concat([header("0", 0, name), Buffer.alloc(1024)]));
+  await expect(readTar({ path, offset: 0, length: 1536 }, pacer())).rejects.toMatchObject({
+    code: "image_invalid",
+    message: expect.stringContaining("without a name"),
+  });
+});
+
 function padded(text: string): Buffer {
   const bytes = Buffer.alloc(Math.ceil(text.length / 512) * 512);
   bytes.write(text);
@@ -91,9 +100,9 @@ function padded(text: string): Buffer {
 }
 
 /** POSIX.1-2017, pax, "ustar Interchange Format". */
-function header(typeflag: string, size: number): Buffer {
+function header(typeflag: string, size: number, name = "entry"): Buffer {
   const bytes = Buffer.alloc(512);
-  bytes.write("entry", 0);
+  bytes.write(name, 0);
   bytes.write("0000644\0", 100);
   bytes.write(`${size.toString(8).padStart(11, "0")}\0`, 124);
   bytes.fill(" ", 148, 156);

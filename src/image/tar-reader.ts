@@ -258,6 +258,8 @@ function normalizePath(name: string): string {
   }
   if (parts.some((part) => fileNameBytes(part).length > 255))
     throw invalid(`"${name.slice(0, 200)}" has a part of over 255 bytes`);
+  if (parts.some((part) => /^\.wh\.{1,3}$/.test(part)))
+    throw invalid(`"${name.slice(0, 200)}" removes a file without a name`);
   return parts.join("/");
 }
 

@@ -17,6 +17,17 @@ test("layers merge as the image specification says", () => {
   ]);
 });
 
+test("layers that hide each path of those below by itself merge in a moment", () => {
+  const names = Array.from({ length: 30_000 }, (_, i) => `f/${i}`);
+  const folders = treeOf(Object.fromEntries(names.map((name) => [name, null])));
+  const hidden = treeOf(Object.fromEntries(names.map((name) => [name.replace("/", "/.wh."), ""])));
+  const replaced = treeOf(Object.fromEntries(names.map((name) => [name, ""])));
+  const begun = process.threadCpuUsage();
+  expect(mergeLayers([folders, hidden]).size).toBe(0);
+  expect(mergeLayers([folders, replaced]).size).toBe(names.length);
+  expect(process.threadCpuUsage(begun).user).toBeLessThan(5_000_000);
+});
+
 test("paths are followed through symlinks, and never out of the image", () => {
   const tree = treeOf({
     bin: { to: "usr/bin" },

@@ -15,30 +15,35 @@ export function whiteoutOf(
   return { kind: "path", path: joinPath(folder, name.slice(whiteoutPrefix.length)) };
 }
 
-/** The root file system that the layers (bottom first) make. */
+/**
+ * The root file system that the layers (bottom first) make. What a layer hides is found in one pass over what is below it: an
+ * image may hide a hundred thousand paths of as many.
+ */
 export function mergeLayers(layers: readonly Tree[]): Map<string, Entry> {
   const merged = new Map<string, Entry>();
   for (const layer of layers) {
-    for (const path of layer.keys()) hide(merged, whiteoutOf(path));
-    for (const entry of layer.values()) if (!whiteoutOf(entry.path)) place(merged, entry);
+    hide(merged, layer);
+    for (const entry of layer.values()) if (!whiteoutOf(entry.path)) merged.set(entry.path, entry);
   }
   return merged;
 }
 
-function hide(merged: Map<string, Entry>, whiteout: ReturnType<typeof whiteoutOf>): void {
-  if (!whiteout) return;
-  removeBelow(merged, whiteout.path);
-  if (whiteout.kind === "path") merged.delete(whiteout.path);
-}
-
-function place(merged: Map<string, Entry>, entry: Entry): void {
-  if (entry.type !== "folder" && merged.get(entry.path)?.type === "folder") removeBelow(merged, entry.path);
-  merged.set(entry.path, entry);
-}
-
-function removeBelow(merged: Map<string, Entry>, folder: string): void {
-  const prefix = folder === "" ? "" : `${folder}/`;
-  for (const path of merged.keys()) if (path.startsWith(prefix)) merged.delete(path);
+function hide(merged: Map<string, Entry>, layer: Tree): void {
+  const gone = new Set<string>();
+  /** Folders of which all that lies below them is hidden. */
+  const emptied = new Set<string>();
+  for (const { path, type } of layer.values()) {
+    const whiteout = whiteoutOf(path);
+    if (whiteout?.kind === "path") gone.add(whiteout.path);
+    else if (whiteout) emptied.add(whiteout.path);
+    else if (type !== "folder" && merged.get(path)?.type === "folder") emptied.add(path);
+  }
+  if (gone.size + emptied.size === 0) return;
+  const isHidden = (path: string) =>
+    gone.has(path) ||
+    emptied.has("") ||
+    parentsOf(path).some((above) => gone.has(above) || emptied.has(above));
+  for (const path of merged.keys()) if (isHidden(path)) merged.delete(path);
 }
 
 /** The folder of a path; empty for the root's own children. */

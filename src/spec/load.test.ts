@@ -248,7 +248,7 @@ describe("unreadable files", () => {
     });
   });
 
-  test.each([31, 32, 100, 100_000])("nested %d deep", async (depth) => {
+  test.each([31, 32, 100, 90_000])("nested %d deep", async (depth) => {
     const text = `${minimal("a")}servers: { env: { A: ${"[".repeat(depth)}${"]".repeat(depth)} } }\n`;
     const problems = await load(text).catch((error) => error.problems);
     const isDeep = problems.some(({ message }: { message: string }) => message.includes("deeper than 32"));
@@ -281,4 +281,34 @@ test("certificates get absolute paths, inside the project or not, even if they d
     },
   );
   expect(plain?.traffic).toEqual({ mode: "http", listen: 443, host: undefined });
+});
+
+/** Each took from half a minute to hours. */
+const row = (count: number, line: (i: number) => string) =>
+  Array.from({ length: count }, (_, i) => line(i)).join("\n");
+const head = "service: a\nimage:\n  from: scratch\n  command: [x]\n";
+test.each([
+  ["commas", `a: [${",".repeat(1_000_000)}`, "more than 200000 words"],
+  ["directives", "%\n".repeat(500_000), "more than 200000 words"],
+  ["documents", "--- {}\n".repeat(140_000), "more than 200000 words"],
+  [
+    "files",
+    `${head}  files:\n${row(25_000, (i) => `    - {from: a, to: /x${i}}`)}`,
+    "more than 200000 words",
+  ],
+  ["users", `${head}  users:\n${row(12_000, () => "    - name: u")}`, "The user u "],
+  [
+    "environments",
+    `${head}  env:\n${row(8_000, (i) => `    K${i}: v`)}\nenvironments:\n${row(6_000, (i) => `  e${i}: {}`)}`,
+    "at most 64",
+  ],
+])("a file of many %s is refused in a moment", async (_, text, message) => {
+  const begun = process.threadCpuUsage();
+  await expect(load(text)).rejects.toMatchObject({
+    code: "spec_invalid",
+    problems: expect.arrayContaining([
+      expect.objectContaining({ message: expect.stringContaining(message) }),
+    ]),
+  });
+  expect(process.threadCpuUsage(begun).user).toBeLessThan(15_000_000);
 });

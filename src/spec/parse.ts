@@ -5,6 +5,7 @@ import {
   isMap,
   isScalar,
   isSeq,
+  Lexer,
   LineCounter,
   type Node,
   type Pair,
@@ -25,6 +26,8 @@ export interface ParsedFile {
 }
 
 const deepest = 32;
+/** Of words, marks and line ends; a thousand services of twenty lines have about half of it. What follows grows faster than the text. */
+const mostLexemes = 200_000;
 
 /**
  * Reads YAML 1.2 (core schema) and refuses what a spec does not need: anchors and aliases, merge keys, tags,
@@ -36,6 +39,7 @@ export function parseYaml(text: string): ParsedFile {
   const lines = new LineCounter();
   const findings: Finding[] = [];
   const documents: MapTree[] = [];
+  if (isTooLong(text)) return { documents: [], findings: [{ offset: 0, ...tooLong }] };
   let seen = 0;
   for (const document of compose(text, lines, findings)) {
     seen += 1;
@@ -48,6 +52,17 @@ export function parseYaml(text: string): ParsedFile {
   }
   if (seen === 0) findings.push({ offset: 0, ...emptyWords("The file is empty") });
   return { documents, findings };
+}
+
+const tooLong = {
+  message: `The file has more than ${mostLexemes} words and marks; expected fewer.`,
+  hint: "Split it: a file may hold one service, and Kiln reads one file at a time.",
+};
+
+function isTooLong(text: string): boolean {
+  let count = 0;
+  for (const _ of new Lexer().lex(text)) if (++count > mostLexemes) return true;
+  return false;
 }
 
 function* compose(text: string, lines: LineCounter, findings: Finding[]): Generator<Document.Parsed> {

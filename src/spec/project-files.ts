@@ -182,9 +182,12 @@ function kindOf(stats: Stats): string {
 function* targetsTwice(
   targets: readonly { readonly index: number; readonly to: string; readonly isFolder: boolean }[],
 ): Generator<Breach> {
-  for (const { index, to, isFolder } of targets) {
+  const seen = new Map<string, (typeof targets)[number]>();
+  for (const target of targets) {
+    const { index, to, isFolder } = target;
     const path = ["image", "files", index, "to"];
-    const before = targets.find((other) => other.to === to && other.index < index);
+    const before = seen.get(to);
+    if (before === undefined) seen.set(to, target);
     if (to === "/" && !isFolder) {
       yield { path, message: "/ is a folder; expected the path of a file, such as /srv/file." };
     } else if (before !== undefined && !(isFolder && before.isFolder)) {
@@ -204,12 +207,25 @@ function* filesAsFolders(
     ...(servers?.writable ?? []).map((at, index) => ({ at, path: ["servers", "writable", index] })),
     ...placedFiles(servers),
   ];
+  const files = new Map(
+    targets
+      .filter(({ isFolder }) => !isFolder)
+      .toReversed()
+      .map((target) => [target.to, target]),
+  );
   for (const { at, path } of below) {
-    const file = targets.find(({ to, isFolder }) => !isFolder && to !== at && isAtOrBelow(at, to));
+    const file = foldersAbove(at)
+      .map((folder) => files.get(folder))
+      .find((target) => target !== undefined);
     if (!file) continue;
     const message = `${at} needs ${file.to} to be a folder, but \`image.files[${file.index}]\` puts a file there.`;
     yield { path, message };
   }
+}
+
+function foldersAbove(path: string): readonly string[] {
+  const names = path.split("/").slice(1, -1);
+  return names.map((_, i) => `/${names.slice(0, i + 1).join("/")}`);
 }
 
 /** The same paths without a check of the disk. */

@@ -110,9 +110,12 @@ function* linksOnce({ document: { image } }: RuleInput): Generator<Breach> {
 }
 
 function* accountsOnce({ document: { image } }: RuleInput): Generator<Breach> {
-  const names = (image?.users ?? []).map(({ name }) => name);
-  for (const [index, name] of names.entries()) {
-    if (names.indexOf(name) === index) continue;
+  const seen = new Set<string>();
+  for (const [index, { name }] of (image?.users ?? []).entries()) {
+    if (!seen.has(name)) {
+      seen.add(name);
+      continue;
+    }
     yield {
       path: ["image", "users", index, "name"],
       message: `The user ${name} appears twice; expected it once.`,

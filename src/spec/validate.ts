@@ -24,12 +24,23 @@ export interface ValidatedDocument {
 
 const keys = knownKeys();
 
+/** Each makes another document of the whole. */
+const mostEnvironments = 64;
+
 /** Validates the document alone and with each of its environments, so that a mistake in one shows before its first use. */
 export function validateDocument(root: MapTree): ValidatedDocument {
   const findings: Finding[] = [];
   const base = validate(root, undefined, findings);
   const environments = new Map<string, Variant>();
   const overlays = root.entries.get("environments")?.value;
+  if (overlays?.kind === "map" && overlays.entries.size > mostEnvironments) {
+    findings.push({
+      offset: overlays.offset,
+      message: `\`environments\` has ${overlays.entries.size} of them; expected at most ${mostEnvironments}.`,
+      hint: "Give what differs a service of its own.",
+    });
+    return { base, environments, findings };
+  }
   for (const [name, { value: overlay }] of overlays?.kind === "map" ? overlays.entries : []) {
     if (overlay.kind !== "map") continue; // reported with the base
     findings.push(...misplacedKeys(overlay));
