@@ -1,11 +1,16 @@
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { crc32 } from "node:zlib";
 import { afterEach, expect, test, vi } from "vitest";
+import { exec } from "../../lib/exec.ts";
 import { contentBytes } from "../content.ts";
 import type { Tree } from "../entry.ts";
+import { debPath } from "./fetch.ts";
 import { packagesTree } from "./packages.ts";
 import { type TestPackage, testArchive } from "./test-archive.ts";
+import { unpack } from "./unpack.ts";
 
 const lacking = ["apt-get", "dpkg-deb"].filter((name) => spawnSync(name, ["--version"]).status !== 0);
 if (lacking.length > 0) console.log(`Skipped: ${lacking.join(", ")} not installed.`);
@@ -278,3 +283,31 @@ it("it stops when cancelled", async () => {
     packagesTree(archive.request(["hello"], { signal: cancel.signal, progress })),
   ).rejects.toMatchObject({ code: "cancelled" });
 });
+
+it("a package that names four gigabytes of memory for its unpacking is refused", async () => {
+  using archive = await testArchive([{ name: "large", files: { "usr/share/large": "text" } }]);
+  const deb = archive.debFile("large");
+  await exec(["dpkg-deb", "--build", "-Zxz", join(archive.folder, "build/large"), deb]);
+  const bytes = withLargestDictionary(readFileSync(deb));
+  const one = {
+    ...{ name: "large", version: "1.0", architecture: "amd64", path: "large.deb", suite: "./" },
+    ...{ size: bytes.length, sha256: createHash("sha256").update(bytes).digest("hex") },
+  };
+  mkdirSync(join(archive.folder, "cache/debs"), { recursive: true });
+  writeFileSync(debPath(join(archive.folder, "cache"), one), bytes);
+  const unpacked = unpack(one, join(archive.folder, "cache"), new AbortController().signal);
+  await expect(unpacked).rejects.toMatchObject({ code: "package_corrupt" });
+});
+
+/** The .xz file format, 3.1: the block header after the stream's 12 bytes; LZMA2 (0x21) has one byte for its dictionary. */
+function withLargestDictionary(deb: Buffer): Buffer {
+  const bytes = Buffer.from(deb);
+  const magic = Buffer.from("fd377a585a00", "hex");
+  for (let at = bytes.indexOf(magic); at >= 0; at = bytes.indexOf(magic, at + 1)) {
+    const start = at + 12;
+    const end = start + ((bytes[start] ?? 0) + 1) * 4 - 4;
+    bytes[bytes.indexOf(Buffer.from("2101", "hex"), start) + 2] = 40;
+    bytes.writeUInt32LE(crc32(bytes.subarray(start, end)), end);
+  }
+  return bytes;
+}

@@ -75,3 +75,13 @@ done
     rest: [],
   });
 });
+
+test("a script that is made to be read for ever is read in a moment", () => {
+  const begun = process.threadCpuUsage();
+  const begins = "# Automatically added by dh_x\n".repeat(30_000);
+  expect(readScript(begins).rest).toEqual([]);
+  expect(readScript(`echo ${"unknown ".repeat(100_000)}`).rest).toHaveLength(1);
+  expect(readScript(`update-alternatives --install ${" ".repeat(500_000)}x`).rest).toHaveLength(1);
+  expect(readScript("x".repeat(2 << 20)).rest).toEqual(["a script of 2097152 characters"]);
+  expect(process.threadCpuUsage(begun).user).toBeLessThan(5_000_000);
+});

@@ -45,26 +45,51 @@ const settledSections = new Set([
   "dh_usrlocal",
 ]);
 
-const section =
-  /^# Automatically added by ([\w-]+)(?:\/\S*)?\n([\s\S]*?)^# End automatically added section$/gm;
+const sectionBegin = /^# Automatically added by ([\w-]+)(?:\/\S*)?$/;
+const sectionEnd = "# End automatically added section";
+
+/** Debian's longest have a tenth of it, and their lines a third. */
+const longest = { script: 1 << 20, line: 16 << 10 };
 
 /** Reads a postinst or preinst (Debian Policy section 6.5). */
 export function readScript(text: string): ScriptFindings {
   const alternatives: Alternative[] = [];
   const nginxModules: { from: string; to: string }[] = [];
   const unknown: string[] = [];
-  const own = text.replace(section, (_, kind: string, body: string) => {
-    if (kind === "dh_installalternatives") return `${body}`;
-    if (kind === "dh_nginx") nginxModules.push(...modulePairs(body));
+  if (text.length > longest.script)
+    return { alternatives, nginxModules, rest: [`a script of ${text.length} characters`] };
+  const own = withoutSections(text, (kind, body) => {
+    if (kind === "dh_installalternatives") return body;
+    if (kind === "dh_nginx") nginxModules.push(...modulePairs(body.join("\n")));
     else if (!settledSections.has(kind)) unknown.push(`a section made by ${kind}`);
-    return "";
+    return [];
   });
   const rest = joinLines(own).filter((line) => {
+    if (line.length > longest.line) return true;
     const found = parseAlternative(line);
     if (found) alternatives.push(found);
     return !found && !isBoilerplate(line);
   });
   return { alternatives, nginxModules, rest: [...unknown, ...rest] };
+}
+
+/** The text with what `replace` makes of each section; one without an end is none. */
+function withoutSections(text: string, replace: (kind: string, body: string[]) => readonly string[]): string {
+  const lines = text.split("\n");
+  const last = lines.lastIndexOf(sectionEnd);
+  const own: string[] = [];
+  for (let i = 0; i < lines.length; i++) {
+    const line = lines[i] ?? "";
+    const kind = i < last ? sectionBegin.exec(line)?.[1] : undefined;
+    if (kind === undefined) {
+      own.push(line);
+      continue;
+    }
+    const end = lines.indexOf(sectionEnd, i + 1);
+    own.push(...replace(kind, lines.slice(i + 1, end)));
+    i = end;
+  }
+  return own.join("\n");
 }
 
 function modulePairs(body: string): readonly { from: string; to: string }[] {

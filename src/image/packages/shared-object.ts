@@ -16,12 +16,19 @@ export function libraryMachine(header: Buffer): number | undefined {
   return isOurs ? machines[header.readUInt16LE(18)] : undefined;
 }
 
+/** Of program headers; a header may claim 4 GiB. */
+const largestTable = 1 << 20;
+
 /** The name that programs know a 64-bit little-endian library by (`DT_SONAME`); undefined where it has none. */
 export function sharedObjectName(content: Content): string | undefined {
   const header = contentRange(content, 0, 64);
   const size = header.readUInt16LE(54);
   const count = header.readUInt16LE(56);
-  const table = contentRange(content, Number(header.readBigUInt64LE(32)), size * count);
+  const table = contentRange(
+    content,
+    Number(header.readBigUInt64LE(32)),
+    Math.min(size * count, largestTable),
+  );
   const programs = Array.from({ length: Math.floor(table.length / Math.max(56, size)) }, (_, i) => {
     return programAt(table, i * size);
   });

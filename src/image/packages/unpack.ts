@@ -25,6 +25,8 @@ export interface Unpacked {
 /** Debian's largest have 10 MB and 4 GB. */
 const largestControl = 64 << 20;
 const largestData = 16 * 2 ** 30;
+/** An archive names the memory that its unpacking takes, up to 4 GiB; Debian's take 64 MiB. */
+const mostMemory = 2 ** 30;
 
 /** Unpacks a fetched package once for all builds. Throws `package_corrupt` when the cached file is damaged. */
 export async function unpack(
@@ -104,7 +106,8 @@ async function writeTar(
 ): Promise<void> {
   const file = await open(path, "wx", 0o600);
   try {
-    await dpkgDeb(["prlimit", `--fsize=${limit}`, "dpkg-deb", ...args], one, signal, file.fd);
+    const limits = [`--fsize=${limit}`, `--data=${mostMemory}`];
+    await dpkgDeb(["prlimit", ...limits, "dpkg-deb", ...args], one, signal, file.fd);
     if ((await file.stat()).size >= limit) throw corrupt(one, `it unpacks to more than ${limit} bytes`);
     await file.sync();
   } finally {
@@ -112,13 +115,16 @@ async function writeTar(
   }
 }
 
+/** Packages are unpacked several at a time already, and each thread has memory of its own (dpkg-deb(1)). */
+const dpkgEnv = { LC_ALL: "C", DPKG_DEB_THREADS_MAX: "1" };
+
 async function dpkgDeb(
   argv: [string, ...string[]],
   one: LockedPackage,
   signal: AbortSignal,
   output: number,
 ): Promise<void> {
-  const { code, stderr } = await exec(argv, { signal, accept: "any", env: { LC_ALL: "C" }, output });
+  const { code, stderr } = await exec(argv, { signal, accept: "any", env: dpkgEnv, output });
   if (code === 0) return;
   if (/No space left/.test(stderr)) {
     throw Object.assign(new Error(stderr.trim()), { code: "ENOSPC" });
