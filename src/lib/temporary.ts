@@ -16,12 +16,12 @@ export function sweepTemporary(folder: string): void {
   }
 }
 
-/** The folder's names; none when it does not exist. */
+/** The folder's names; none when it does not exist, or only root may look: then nothing in it is ours. */
 export function namesIn(folder: string): string[] {
   try {
     return readdirSync(folder);
   } catch (error) {
-    if (isErrno(error, "ENOENT")) return [];
+    if (isErrno(error, "ENOENT") || isErrno(error, "EACCES")) return [];
     throw error;
   }
 }

@@ -1,8 +1,9 @@
-import { existsSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import { basename } from "node:path";
 import { isHostedId, type ServerId } from "../../domain/ids.ts";
-import { isErrno, KilnError } from "../../lib/errors.ts";
+import { KilnError } from "../../lib/errors.ts";
 import { exec } from "../../lib/exec.ts";
+import { namesIn } from "../../lib/temporary.ts";
 import {
   cgroupFolders,
   hasCgroup,
@@ -86,14 +87,4 @@ export async function endOrphan(host: HostContext, id: ServerId): Promise<void> 
 /** Its end of the veth pair goes with it, and so does ours. */
 async function removeNamespace(name: string): Promise<void> {
   if (existsSync(namespacePath(name))) await exec(["ip", "netns", "del", name]);
-}
-
-/** None where the folder is missing, or only root may look: then nothing in it is ours. */
-function namesIn(folder: string): readonly string[] {
-  try {
-    return readdirSync(folder);
-  } catch (error) {
-    if (isErrno(error, "ENOENT") || isErrno(error, "EACCES")) return [];
-    throw error;
-  }
 }

@@ -4,6 +4,7 @@ import { isHostedId, type ServerId } from "../../domain/ids.ts";
 import type { Release } from "../../domain/release.ts";
 import { isErrno, KilnError } from "../../lib/errors.ts";
 import { markOf } from "../../lib/file-mark.ts";
+import { namesIn } from "../../lib/temporary.ts";
 import { type HostPaths, type ServerPaths, serverPaths } from "./paths.ts";
 
 const processSchema = z.object({ pid: z.int(), startTicks: z.int() });
@@ -142,13 +143,4 @@ function removeFolder(paths: ServerPaths): void {
     if (name !== "record.json") rmSync(`${paths.folder}/${name}`, { recursive: true, force: true });
   }
   rmSync(paths.folder, { recursive: true, force: true });
-}
-
-function namesIn(folder: string): readonly string[] {
-  try {
-    return readdirSync(folder);
-  } catch (error) {
-    if (isErrno(error, "ENOENT")) return [];
-    throw error;
-  }
 }

@@ -1,6 +1,7 @@
-import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { isErrno } from "../../lib/errors.ts";
 import { isAlive } from "../../lib/proc.ts";
+import { namesIn } from "../../lib/temporary.ts";
 import type { HostServer } from "../fleet/host.ts";
 import type { HostPaths, ServerPaths } from "./paths.ts";
 import { serverPaths } from "./paths.ts";
@@ -76,13 +77,4 @@ export function hostServer(record: ServerRecord, exit: Exit | undefined): HostSe
     retiredAtMs,
     ...(record.gateway === undefined ? {} : { reachedFrom: record.gateway }),
   };
-}
-
-function namesIn(folder: string): readonly string[] {
-  try {
-    return readdirSync(folder);
-  } catch (error) {
-    if (isErrno(error, "ENOENT")) return [];
-    throw error;
-  }
 }
