@@ -93,6 +93,17 @@ test.each([".wh.", ".wh..", ".wh...", "a/.wh..."])("a layer that removes %s is r
   });
 });
 
+test("a device whose number no system has is refused", async () => {
+  const path = join(shop.folder, "layer.tar");
+  const device = header("3", 0, "device", (bytes) =>
+    bytes.write("\x80\0\0\0\x7f\xff\xff\xff", 329, "latin1"),
+  );
+  writeFileSync(path, Buffer.concat([device, Buffer.alloc(1024)]));
+  await expect(readTar({ path, offset: 0, length: 1536 }, pacer())).rejects.toMatchObject({
+    code: "image_invalid",
+  });
+});
+
 function padded(text: string): Buffer {
   const bytes = Buffer.alloc(Math.ceil(text.length / 512) * 512);
   bytes.write(text);
@@ -100,7 +111,7 @@ function padded(text: string): Buffer {
 }
 
 /** POSIX.1-2017, pax, "ustar Interchange Format". */
-function header(typeflag: string, size: number, name = "entry"): Buffer {
+function header(typeflag: string, size: number, name = "entry", change = (_: Buffer) => {}): Buffer {
   const bytes = Buffer.alloc(512);
   bytes.write(name, 0);
   bytes.write("0000644\0", 100);
@@ -108,6 +119,7 @@ function header(typeflag: string, size: number, name = "entry"): Buffer {
   bytes.fill(" ", 148, 156);
   bytes.write(typeflag, 156);
   bytes.write("ustar\u000000", 257);
+  change(bytes);
   const sum = bytes.reduce((total, byte) => total + byte, 0);
   bytes.write(`${sum.toString(8).padStart(6, "0")}\0 `, 148);
   return bytes;

@@ -215,13 +215,20 @@ function toEntry(
     ...(type === "symlink" ? { link: symlinkTarget(path, link) } : {}),
     ...(type === "hardlink" ? { link: normalizePath(link) } : {}),
     ...(type === "char" || type === "block"
-      ? { device: { major: numberAt(bytes, 329, 8), minor: numberAt(bytes, 337, 8) } }
+      ? { device: { major: deviceNumber(bytes, 329), minor: deviceNumber(bytes, 337) } }
       : {}),
     ...(type === "file"
       ? { content: { kind: "slice", path: at.path, offset: at.offset, length: at.size } }
       : {}),
     ...(xattrs === undefined ? {} : { xattrs }),
   };
+}
+
+/** Linux has 12 bits for the one and 20 for the other: makedev(3). */
+function deviceNumber(bytes: Buffer, offset: number): number {
+  const value = numberAt(bytes, offset, 8);
+  if (value >= 2 ** 20) throw invalid("a device's number in it is too large");
+  return value;
 }
 
 function nameOf(records: ReadonlyMap<string, Buffer>, key: string): string | undefined {
