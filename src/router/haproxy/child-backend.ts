@@ -8,12 +8,14 @@ export interface ChildBackend extends AsyncDisposable {
   readonly id: string;
   readonly target: Target;
   readonly signal: (signal: "SIGSTOP" | "SIGCONT" | "SIGKILL") => void;
+  readonly isAlive: () => boolean;
 }
 
-/** `/500` is answered with that status; all else with 200. It ends with the test process. */
+/** `/500` is answered with that status, `/poison` not at all: it ends the server. All else with 200. It ends with the test process. */
 export async function childBackend(id: string): Promise<ChildBackend> {
   const script = `
     const server = require("node:http").createServer((q, s) => {
+      if (q.url === "/poison") process.kill(process.pid, "SIGKILL");
       s.statusCode = q.url === "/500" ? 500 : 200;
       q.resume().on("end", () => setTimeout(() => s.end(JSON.stringify({ id: ${JSON.stringify(id)} })), 5));
     });
@@ -21,12 +23,14 @@ export async function childBackend(id: string): Promise<ChildBackend> {
     process.on("disconnect", () => process.exit());`;
   const child = spawn(process.execPath, ["-e", script], { stdio: ["ignore", "inherit", "inherit", "ipc"] });
   const [port] = await once(child, "message");
+  const isAlive = () => child.exitCode === null && child.signalCode === null;
   return {
     id,
     target: target(id, port as number),
     signal: (signal) => child.kill(signal),
+    isAlive,
     async [Symbol.asyncDispose]() {
-      if (child.exitCode !== null || child.signalCode !== null) return;
+      if (!isAlive()) return;
       child.kill("SIGKILL");
       await once(child, "exit");
     },

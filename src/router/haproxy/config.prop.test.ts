@@ -9,6 +9,7 @@ const machine = {
   paths: routerPaths(openStateFolder({ KILN_HOME: "/k" })),
   account: undefined,
   ipv6: true,
+  openFiles: 20_000,
 };
 
 const name = fc.stringMatching(/^[a-z][a-z0-9-]{0,8}(\.[a-z][a-z0-9-]{0,8})?$/);

@@ -9,6 +9,7 @@ const machine: RouterMachine = {
   paths: routerPaths(openStateFolder({ KILN_HOME: "/k" })),
   account: { user: "haproxy", group: "haproxy" },
   ipv6: true,
+  openFiles: 20_000,
 };
 const shop = {
   service: "shop",
@@ -40,7 +41,7 @@ test("what belongs to a service: its door, its host name, its servers and its re
       stats socket '/k/router/runtime.sock' mode 600 level admin
       user haproxy
       group haproxy
-      chroot '/k/router/empty'
+      chroot '/k/router/jail'
       setenv kiln:blog.staging '{"doors":[{"mode":"http","listen":8080}],"health":{"check":{"kind":"http","path":"/it\\u0027s"},"intervalMs":200,"timeoutMs":500,"ready":2,"unready":3,"deadlineMs":60000}}'
       setenv kiln:db '{"doors":[{"mode":"tcp","listen":5432}],"health":{"check":{"kind":"tcp"},"intervalMs":200,"timeoutMs":500,"ready":2,"unready":3,"deadlineMs":60000}}'
       setenv kiln:shop '{"doors":[{"mode":"http","listen":8080,"host":"shop.example.com"}],"health":{"check":{"kind":"http","path":"/health"},"intervalMs":200,"timeoutMs":500,"ready":2,"unready":3,"deadlineMs":60000}}'
@@ -48,19 +49,100 @@ test("what belongs to a service: its door, its host name, its servers and its re
     frontend door:5432 from tcp
       bind 0.0.0.0:5432
       bind [::]:5432 v6only
+      maxconn 2000
       default_backend tcp:db
 
     frontend door:8080 from http
       bind 0.0.0.0:8080
       bind [::]:8080 v6only
-      http-request disable-l7-retry unless { method GET HEAD OPTIONS TRACE PUT DELETE }
+      maxconn 2000
+      option forwardfor except 127.0.0.0/8
       http-after-response set-header Keep-Alive "timeout=70"
       use_backend next:8080 if { stopping }
-      use_backend http:shop if { req.hdr(host),host_only,lower -m str shop.example.com }
-      default_backend http:blog.staging
+      use_backend twice if { method GET HEAD OPTIONS TRACE PUT DELETE } !{ req.hdr(upgrade) -m found }
+      default_backend once
 
     backend next:8080 from http
       server next 127.0.0.1:8080
+
+    backend once from http
+      server last 'unix@/last' send-proxy-v2
+
+    backend twice from http
+      retries 1
+      retry-on empty-response junk-response
+      use-server first if TRUE
+      server first 'unix@/first' weight 0 send-proxy-v2
+      server pause0 'unix@/pause0' send-proxy-v2
+      server pause1 'unix@/pause1' send-proxy-v2
+      server pause2 'unix@/pause2' send-proxy-v2
+      server pause3 'unix@/pause3' send-proxy-v2
+      server pause4 'unix@/pause4' send-proxy-v2
+      server pause5 'unix@/pause5' send-proxy-v2
+      server pause6 'unix@/pause6' send-proxy-v2
+      server pause7 'unix@/pause7' send-proxy-v2
+
+    listen pause0 from tcp
+      bind 'unix@/k/router/jail/pause0' mode 600 user haproxy
+      tcp-request inspect-delay 200ms
+      tcp-request content accept if WAIT_END
+      server last 'unix@/last'
+
+    listen pause1 from tcp
+      bind 'unix@/k/router/jail/pause1' mode 600 user haproxy
+      tcp-request inspect-delay 240ms
+      tcp-request content accept if WAIT_END
+      server last 'unix@/last'
+
+    listen pause2 from tcp
+      bind 'unix@/k/router/jail/pause2' mode 600 user haproxy
+      tcp-request inspect-delay 280ms
+      tcp-request content accept if WAIT_END
+      server last 'unix@/last'
+
+    listen pause3 from tcp
+      bind 'unix@/k/router/jail/pause3' mode 600 user haproxy
+      tcp-request inspect-delay 320ms
+      tcp-request content accept if WAIT_END
+      server last 'unix@/last'
+
+    listen pause4 from tcp
+      bind 'unix@/k/router/jail/pause4' mode 600 user haproxy
+      tcp-request inspect-delay 360ms
+      tcp-request content accept if WAIT_END
+      server last 'unix@/last'
+
+    listen pause5 from tcp
+      bind 'unix@/k/router/jail/pause5' mode 600 user haproxy
+      tcp-request inspect-delay 400ms
+      tcp-request content accept if WAIT_END
+      server last 'unix@/last'
+
+    listen pause6 from tcp
+      bind 'unix@/k/router/jail/pause6' mode 600 user haproxy
+      tcp-request inspect-delay 440ms
+      tcp-request content accept if WAIT_END
+      server last 'unix@/last'
+
+    listen pause7 from tcp
+      bind 'unix@/k/router/jail/pause7' mode 600 user haproxy
+      tcp-request inspect-delay 480ms
+      tcp-request content accept if WAIT_END
+      server last 'unix@/last'
+
+    frontend first from http
+      bind 'unix@/k/router/jail/first' mode 600 user haproxy accept-proxy
+      errorfile 502 /dev/null
+      use_backend http:shop if { dst_port 8080 } { req.hdr(host),host_only,lower -m str shop.example.com }
+      use_backend http:blog.staging if { dst_port 8080 }
+      default_backend unknown-host
+
+    frontend last from http
+      bind 'unix@/k/router/jail/last' mode 600 user haproxy accept-proxy
+      http-error status 502 content-type text/plain string "The server broke off before it had answered.\\n"
+      use_backend http:shop if { dst_port 8080 } { req.hdr(host),host_only,lower -m str shop.example.com }
+      use_backend http:blog.staging if { dst_port 8080 }
+      default_backend unknown-host
 
     backend unknown-host from http
       http-request return status 404 content-type text/plain string "No service has this host name here.\\n"
@@ -130,10 +212,10 @@ test("TLS: a certificate for each host name, the service without one first", () 
     "  crt-base '/k/router/tls'",
     "  ssl-default-bind-options ssl-min-ver TLSv1.2",
     expect.stringMatching(/^ {2}ssl-default-bind-ciphers ECDHE-[A-Z0-9:-]+$/),
+    `  bind 0.0.0.0:5432 ssl crt-list '/k/router/tls/${second?.file}'`,
     `  bind 0.0.0.0:443 ssl crt-list '/k/router/tls/${first?.file}' alpn h2,http/1.1`,
     "  http-request set-header X-Forwarded-Proto https",
     "  server next 127.0.0.1:443 ssl verify none",
-    `  bind 0.0.0.0:5432 ssl crt-list '/k/router/tls/${second?.file}'`,
   ]);
 });
 

@@ -1,5 +1,6 @@
 import { previewedBy } from "../../domain/ids.ts";
 import type { RoutedService, Target } from "../router.ts";
+import { type HttpDoor, httpBlocks, type InnerSockets, plainError } from "./http-config.ts";
 import type { RouterPaths } from "./paths.ts";
 import { quote } from "./quote.ts";
 import { countedDefaults, responseTimes } from "./response-times.ts";
@@ -11,6 +12,8 @@ export interface RouterMachine {
   /** Started by root: the account that the worker changes to. Absent: it stays who it is. */
   readonly account: { readonly user: string; readonly group: string } | undefined;
   readonly ipv6: boolean;
+  /** How many files the worker may have open. */
+  readonly openFiles: number;
 }
 
 type Mode = "http" | "tcp";
@@ -24,14 +27,17 @@ const recordPrefix = "kiln:";
  */
 export function renderConfig(services: readonly RoutedService[], machine: RouterMachine): string {
   const sorted = [...services].sort((a, b) => (a.service < b.service ? -1 : 1));
-  const ports = [...new Set(sorted.flatMap((s) => s.doors.map((d) => d.listen)))].sort((a, b) => a - b);
+  const doors = doorsOf(sorted, machine);
   const blocks = [
     globalBlock(sorted, machine),
     httpDefaults,
     countedDefaults,
     tcpDefaults,
-    ...ports.flatMap((port) => doorBlocks(port, sorted, machine)),
-    unknownHost,
+    ...doors.filter(({ mode }) => mode === "tcp").map(tcpDoorBlock),
+    ...httpBlocks(
+      doors.filter(({ mode }) => mode === "http"),
+      innerSockets(machine),
+    ),
     responseTimes,
     ...sorted.flatMap((service) => modesOf(service).map((mode) => backendBlock(service, mode))),
   ];
@@ -92,11 +98,11 @@ function globalBlock(services: readonly RoutedService[], machine: RouterMachine)
   return [
     "# Written by Kiln with every change; edits are overwritten.\nglobal",
     "nbthread 2",
-    "fd-hard-limit 20000",
+    `fd-hard-limit ${machine.openFiles}`,
     "hard-stop-after 12h",
     "mworker-max-reloads 50",
     `stats socket ${quote(paths.runtimeSocket)} mode 600 level admin`,
-    ...(account ? [`user ${account.user}`, `group ${account.group}`, `chroot ${quote(paths.empty)}`] : []),
+    ...(account ? [`user ${account.user}`, `group ${account.group}`, `chroot ${quote(paths.jail)}`] : []),
     ...tlsGlobals(services, paths),
     ...services.map((s) => `setenv ${recordPrefix}${s.service} ${recordOf(s)}`),
   ];
@@ -126,12 +132,9 @@ const httpDefaults = [
   "option http-server-close",
   "option redispatch 1",
   "retries 10",
-  "retry-on conn-failure empty-response junk-response",
-  "option forwardfor except 127.0.0.0/8",
   "option splice-auto",
   plainError(400, "The request is malformed."),
   plainError(408, "The request did not arrive in time."),
-  plainError(502, "The server broke off before it had answered."),
   plainError(503, "No server of this service can answer now."),
   plainError(504, "The server did not answer in time."),
 ];
@@ -152,55 +155,44 @@ const tcpDefaults = [
   "retries 10",
 ];
 
-const unknownHost = [
-  "backend unknown-host from http",
-  'http-request return status 404 content-type text/plain string "No service has this host name here.\\n"',
-];
-
-function plainError(status: number, words: string): string {
-  return `http-error status ${status} content-type text/plain string "${words}\\n"`;
+interface Door extends HttpDoor {
+  readonly mode: Mode;
 }
 
-function doorBlocks(
-  port: number,
-  services: readonly RoutedService[],
-  { ipv6, paths }: RouterMachine,
-): readonly (readonly string[])[] {
-  const behind = services.flatMap((s) =>
-    s.doors
-      .filter((door) => door.listen === port)
-      .map((door) => ({ door, backend: backendName(s.service, door.mode) })),
-  );
-  const tls = bindTls(port, services, paths);
-  const binds = [`bind 0.0.0.0:${port}${tls}`, ...(ipv6 ? [`bind [::]:${port} v6only${tls}`] : [])];
-  const open = behind.find(({ door }) => door.host === undefined)?.backend;
-  if (behind[0]?.door.mode === "tcp") {
-    return [[`frontend door:${port} from tcp`, ...binds, `default_backend ${behind[0].backend}`]];
-  }
-  const hosts = behind
-    .filter(({ door }) => door.host !== undefined)
-    .map(
-      ({ door, backend }) =>
-        `use_backend ${backend} if { req.hdr(host),host_only,lower -m str ${door.host} }`,
+/** The ports, in order, each with all that is behind it. */
+function doorsOf(services: readonly RoutedService[], machine: RouterMachine): readonly Door[] {
+  const ports = [...new Set(services.flatMap((s) => s.doors.map((d) => d.listen)))].sort((a, b) => a - b);
+  return ports.map((port) => {
+    const behind = services.flatMap(({ service, doors }) =>
+      doors.filter((door) => door.listen === port).map((door) => ({ ...door, service })),
     );
-  return [
-    [
-      `frontend door:${port} from http`,
-      ...binds,
-      ...(tls === "" ? [] : ["http-request set-header X-Forwarded-Proto https"]),
-      "http-request disable-l7-retry unless { method GET HEAD OPTIONS TRACE PUT DELETE }",
-      // Told before it happens, a client does not send a request just when its idle connection is closed.
-      'http-after-response set-header Keep-Alive "timeout=70"',
-      // A worker that leaves has an old list of servers: what still comes in goes to the worker that has the new one.
-      `use_backend next:${port} if { stopping }`,
-      ...hosts,
-      `default_backend ${open ?? "unknown-host"}`,
-    ],
-    [
-      `backend next:${port} from http`,
-      `server next 127.0.0.1:${port}${tls === "" ? "" : " ssl verify none"}`,
-    ],
-  ];
+    const tls = bindTls(port, services, machine.paths);
+    return {
+      port,
+      mode: behind[0]?.mode ?? "http",
+      binds: [`bind 0.0.0.0:${port}${tls}`, ...(machine.ipv6 ? [`bind [::]:${port} v6only${tls}`] : [])],
+      isTls: tls !== "",
+      routes: behind.map(({ service, mode, host }) => ({ backend: backendName(service, mode), host })),
+      clients: clientsOf(machine, ports.length),
+    };
+  });
+}
+
+/**
+ * A connection takes two and a half open files: its own, one to a server, and a share of the pipes for splicing. So HAProxy takes
+ * 0.4 connections for each file that it may open. Every request takes a second one, within HAProxy: half of them are for clients.
+ */
+function clientsOf({ openFiles }: RouterMachine, ports: number): number {
+  return Math.floor(openFiles / 5 / ports);
+}
+
+function tcpDoorBlock({ port, binds, clients, routes }: Door): readonly string[] {
+  const backends = routes.map(({ backend }) => `default_backend ${backend}`);
+  return [`frontend door:${port} from tcp`, ...binds, `maxconn ${clients}`, ...backends];
+}
+
+function innerSockets({ account, paths }: RouterMachine): InnerSockets {
+  return { bound: paths.jail, seen: account ? "" : paths.jail, user: account?.user };
 }
 
 function backendBlock(service: RoutedService, mode: Mode): readonly string[] {

@@ -14,8 +14,8 @@ export interface RouterPaths {
   readonly runtimeSocket: string;
   /** Commands to the master: reload, and questions to workers that leave. */
   readonly masterSocket: string;
-  /** An empty folder: the root of the worker. */
-  readonly empty: string;
+  /** The root folder of the worker: nothing is in it but the sockets over which the worker connects to itself. */
+  readonly jail: string;
 }
 
 /** HAProxy binds a socket under its name with `.<pid>.tmp` behind it first: the names here leave room for that. */
@@ -29,6 +29,6 @@ export function routerPaths(state: StateFolder): RouterPaths {
     log: join(folder, "haproxy.log"),
     runtimeSocket: join(folder, "runtime.sock"),
     masterSocket: join(folder, "master.sock"),
-    empty: join(folder, "empty"),
+    jail: join(folder, "jail"),
   };
 }

@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { mkdir, open, readdir, readFile, rename, rm, stat, truncate } from "node:fs/promises";
+import { chmod, mkdir, open, readdir, readFile, rename, rm, stat, truncate } from "node:fs/promises";
 import type { Clock } from "../../lib/clock.ts";
 import { cleanEnvironment } from "../../lib/environment.ts";
 import { isErrno, KilnError } from "../../lib/errors.ts";
@@ -26,7 +26,9 @@ export interface ProcessContext {
 
 /** Writes the configuration in place of the present one, after HAProxy itself has found no fault in it. */
 export async function installConfig(text: string, { paths, signal }: ProcessContext): Promise<void> {
-  await mkdir(paths.empty, { recursive: true, mode: 0o700 });
+  // The worker has to find its sockets there as another user; nobody else gets into the folder above it.
+  await mkdir(paths.jail, { recursive: true, mode: 0o700 });
+  await chmod(paths.jail, 0o711);
   await writeFileAtomic(paths.candidate, text, { durable: false });
   const argv = ["haproxy", "-c", "-f", paths.candidate] as const;
   const result = await exec([...argv], { signal, accept: "any" });

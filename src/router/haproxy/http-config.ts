@@ -1,0 +1,136 @@
+import { quote } from "./quote.ts";
+
+/** A port of HTTP, and where its requests go. */
+export interface HttpDoor {
+  readonly port: number;
+  /** Its `bind` lines. */
+  readonly binds: readonly string[];
+  readonly isTls: boolean;
+  /** How many clients may be connected at the same time. */
+  readonly clients: number;
+  readonly routes: readonly Route[];
+}
+
+export interface Route {
+  readonly backend: string;
+  /** Undefined: every host that no other route names. */
+  readonly host: string | undefined;
+}
+
+/** The folder of the sockets over which HAProxy connects to itself. */
+export interface InnerSockets {
+  /** Its path when they are bound. */
+  readonly bound: string;
+  /** Its path for the worker. */
+  readonly seen: string;
+  /** The account that the worker changes to, if it does. */
+  readonly user: string | undefined;
+}
+
+/** Methods that may be carried out twice (RFC 9110, section 9.2.2). An upgrade makes a connection without an end. */
+const repeatable = "{ method GET HEAD OPTIONS TRACE PUT DELETE } !{ req.hdr(upgrade) -m found }";
+
+/**
+ * When a server has just died, others may be dying. One that is still takes connections, and what is sent over them is lost:
+ * a repetition comes so much later that they refuse instead. Requests that were in one server when it died are repeated at
+ * different times: if one of them was its end, it may end another server, and should not find the others there again.
+ */
+const pausesMs = [200, 240, 280, 320, 360, 400, 440, 480];
+
+/**
+ * The way of requests from the ports to the backends of services, in two layers. HAProxy counts in one number how often it has
+ * connected again because nothing could be sent, and how often it has sent again (Configuration Manual, "retries"). The first
+ * may happen ten times, the second once. So an outer layer holds a request until its answer begins, and sends it once more
+ * when the inner layer closes the connection without an answer; the inner one connects until a server is reached.
+ */
+export function httpBlocks(
+  doors: readonly HttpDoor[],
+  sockets: InnerSockets,
+): readonly (readonly string[])[] {
+  return [...doors.flatMap(doorBlocks), ...outerBlocks(sockets), ...innerBlocks(doors, sockets), nobody];
+}
+
+function doorBlocks({ port, binds, isTls, clients }: HttpDoor): readonly (readonly string[])[] {
+  return [
+    [
+      `frontend door:${port} from http`,
+      ...binds,
+      `maxconn ${clients}`,
+      "option forwardfor except 127.0.0.0/8",
+      ...(isTls ? ["http-request set-header X-Forwarded-Proto https"] : []),
+      // Told before it happens, a client does not send a request just when its idle connection is closed.
+      'http-after-response set-header Keep-Alive "timeout=70"',
+      // A worker that leaves has an old list of servers: what still comes in goes to the worker that has the new one.
+      `use_backend next:${port} if { stopping }`,
+      `use_backend twice if ${repeatable}`,
+      "default_backend once",
+    ],
+    [`backend next:${port} from http`, `server next 127.0.0.1:${port}${isTls ? " ssl verify none" : ""}`],
+  ];
+}
+
+function outerBlocks(sockets: InnerSockets): readonly (readonly string[])[] {
+  return [
+    ["backend once from http", `${server("last", sockets)} send-proxy-v2`],
+    [
+      "backend twice from http",
+      "retries 1",
+      "retry-on empty-response junk-response",
+      // A first try is sent by this rule. What is sent again is balanced over the servers that have a weight.
+      "use-server first if TRUE",
+      `${server("first", sockets)} weight 0 send-proxy-v2`,
+      ...pausesMs.map((_, i) => `${server(`pause${i}`, sockets)} send-proxy-v2`),
+    ],
+    // In a frontend of HTTP the pause would be over as soon as the request is complete.
+    ...pausesMs.map((ms, i) => [
+      `listen pause${i} from tcp`,
+      bind(`pause${i}`, sockets),
+      `tcp-request inspect-delay ${ms}ms`,
+      "tcp-request content accept if WAIT_END",
+      server("last", sockets),
+    ]),
+  ];
+}
+
+/** The PROXY protocol tells by which port a request came in. */
+function innerBlocks(doors: readonly HttpDoor[], sockets: InnerSockets): readonly (readonly string[])[] {
+  const routes = [...doors.flatMap(routeLines), "default_backend unknown-host"];
+  const inner = (name: string, brokenOff: string) => [
+    `frontend ${name} from http`,
+    `${bind(name, sockets)} accept-proxy`,
+    brokenOff,
+    ...routes,
+  ];
+  return [
+    inner("first", "errorfile 502 /dev/null"),
+    // Said in so many words: a connection that only closes has many clients send their request again by themselves.
+    inner("last", plainError(502, "The server broke off before it had answered.")),
+  ];
+}
+
+function routeLines({ port, routes }: HttpDoor): readonly string[] {
+  const named = routes.filter(({ host }) => host !== undefined);
+  const others = routes.filter(({ host }) => host === undefined);
+  return [...named, ...others].map(({ backend, host }) => {
+    const hosts = host === undefined ? "" : ` { req.hdr(host),host_only,lower -m str ${host} }`;
+    return `use_backend ${backend} if { dst_port ${port} }${hosts}`;
+  });
+}
+
+const nobody = [
+  "backend unknown-host from http",
+  'http-request return status 404 content-type text/plain string "No service has this host name here.\\n"',
+];
+
+function server(socket: string, { seen }: InnerSockets): string {
+  return `server ${socket} ${quote(`unix@${seen}/${socket}`)}`;
+}
+
+function bind(socket: string, { bound, user }: InnerSockets): string {
+  return `bind ${quote(`unix@${bound}/${socket}`)} mode 600${user === undefined ? "" : ` user ${user}`}`;
+}
+
+/** What clients see when HAProxy itself has to answer. */
+export function plainError(status: number, words: string): string {
+  return `http-error status ${status} content-type text/plain string "${words}\\n"`;
+}
