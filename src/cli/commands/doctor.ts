@@ -160,7 +160,7 @@ async function checkServices(context: Context): Promise<Section> {
   try {
     const client = await context.connect();
     const [all, { troubles }] = await Promise.all([client.services(), client.audit()]);
-    const gaps = [...all.flatMap(warningGaps), ...troubles.map(troubleGap)];
+    const gaps = [...warningGaps(all), ...troubles.map(troubleGap)];
     return { name, facts: [`${plural(all.length, "service")} deployed`], gaps };
   } catch (error) {
     if (context.signal.aborted) throw error;
@@ -171,9 +171,14 @@ async function checkServices(context: Context): Promise<Section> {
   }
 }
 
-function warningGaps({ service, warnings }: ServiceStatus): Gap[] {
-  return warnings.map(({ message, hint = `\`kiln status ${service}\` says more.` }) => {
-    return { what: `${service}: ${message}`, remedy: hint, severity: "degraded" };
+/** What concerns several services is told once. */
+function warningGaps(all: readonly ServiceStatus[]): Gap[] {
+  const told = all.flatMap(({ service, warnings }) => warnings.map((warning) => ({ service, ...warning })));
+  return [...Map.groupBy(told, ({ message }) => message)].flatMap(([message, [first, ...others]]) => {
+    if (first === undefined) return [];
+    const { service, hint = `\`kiln status ${service}\` says more.` } = first;
+    const what = others.length > 0 ? message : `${service}: ${message}`;
+    return [{ what, remedy: hint, severity: "degraded" as const }];
   });
 }
 

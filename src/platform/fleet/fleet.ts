@@ -36,6 +36,7 @@ import { type Group, isRunning, Memory, viewOf } from "./memory.ts";
 import type { Prober } from "./prober.ts";
 import { type GroupAction, reconcileGroup } from "./reconcile.ts";
 import { Servers } from "./servers.ts";
+import { sharedFailures } from "./shared-failure.ts";
 import { Traffic } from "./traffic.ts";
 
 export interface FleetOptions {
@@ -160,7 +161,11 @@ class HostFleet implements Fleet {
       ...(this.#jobs === undefined
         ? {}
         : { jobs: this.#jobs.observed(), reproductions: this.#jobs.reproductions() }),
-      warnings: [...(await this.#renewCertificates(routed, call)), ...this.#hostTroubles()],
+      warnings: [
+        ...(await this.#renewCertificates(routed, call)),
+        ...this.#hostTroubles(),
+        ...sharedFailures([...this.#memory.groups.values()].flatMap(({ members }) => [...members.values()])),
+      ],
     };
   }
 

@@ -20,6 +20,8 @@ export interface Health {
   readonly streak: number;
   /** The newest probe results, oldest first. */
   readonly recent: readonly string[];
+  /** When it stopped being ready, and the probe that decided it. Absent: it is ready, or never was. */
+  readonly lost?: { readonly atMs: number; readonly words: string };
 }
 
 const recentResults = 5;
@@ -34,7 +36,13 @@ export function judge(health: Health, result: ProbeResult, spec: HealthSpec, now
   const counts = health.phase === "ready" ? !result.ok : result.ok;
   const streak = counts ? health.streak + 1 : 0;
   if (health.phase === "ready" && streak >= spec.unready) {
-    return { phase: "starting", sinceMs: nowMs, streak: 0, recent };
+    return {
+      phase: "starting",
+      sinceMs: nowMs,
+      streak: 0,
+      recent,
+      lost: { atMs: nowMs, words: result.words },
+    };
   }
   if (health.phase === "starting" && streak >= spec.ready) {
     return { phase: "ready", sinceMs: nowMs, streak: 0, recent };

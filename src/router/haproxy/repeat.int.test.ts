@@ -27,7 +27,7 @@ withHaproxy(
     const load = startLoad(mixedClients(port).filter((client) => client.kind === "GET"));
     const served = async (count: number) => {
       const before = load.served();
-      await vi.waitUntil(() => load.served() > before + count, 10_000);
+      await vi.waitUntil(() => load.served() > before + count, 60_000);
     };
     const poison = async (kind: "GET" | "POST") => {
       await served(100);
