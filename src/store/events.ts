@@ -166,6 +166,6 @@ export function toEvent(row: Entry): KilnEvent {
     service: row.service ?? undefined,
     kind: row.kind,
     message: row.message,
-    data: JSON.parse(row.data) as Readonly<Record<string, unknown>>,
+    data: JSON.parse(row.data),
   };
 }

@@ -1,7 +1,11 @@
 import { parseServerId, type ServiceKey } from "../domain/ids.ts";
 import type { ServerFailure } from "../domain/observation.ts";
+import { serverFailure } from "../domain/schema/observation.ts";
 import { canonicalJson } from "../lib/canonical-json.ts";
 import type { Database } from "./database.ts";
+import { jsonColumn } from "./json-column.ts";
+
+const readFailure = jsonColumn("failures.failure", serverFailure);
 
 const keptPerRelease = 20;
 
@@ -37,5 +41,5 @@ export function selectFailures(
       service,
       release ?? null,
     )
-    .map((row) => JSON.parse(row.failure) as ServerFailure);
+    .map((row) => readFailure(row.failure));
 }

@@ -1,8 +1,12 @@
 import { createHash } from "node:crypto";
 import type { ImageDigest, ServiceKey } from "../domain/ids.ts";
 import { draftOf, type Release, type ReleaseDraft } from "../domain/release.ts";
+import { keptDraft } from "../domain/schema/release.ts";
 import { canonicalJson } from "../lib/canonical-json.ts";
 import type { Database } from "./database.ts";
+import { jsonColumn } from "./json-column.ts";
+
+const readDraft = jsonColumn("releases.draft", keptDraft);
 
 interface ReleaseRow {
   readonly service: string;
@@ -131,13 +135,8 @@ function draftDigest(draft: ReleaseDraft): string {
 }
 
 function toRelease(row: ReleaseRow): Release {
-  const draft = JSON.parse(row.draft) as Omit<ReleaseDraft, "secrets" | "files" | "jobs"> &
-    Partial<ReleaseDraft>;
   return {
-    ...draft,
-    secrets: draft.secrets ?? [],
-    files: draft.files ?? [],
-    jobs: draft.jobs ?? [],
+    ...readDraft(row.draft),
     service: row.service,
     number: row.number,
     createdAtMs: row.created_at_ms,

@@ -1,8 +1,19 @@
 import type { ServiceKey } from "../domain/ids.ts";
-import type { JobRun, Origin, Rollout, RolloutPhase, Verdict } from "../domain/rollout.ts";
-import type { RolloutPolicy, Step } from "../domain/spec.ts";
+import type { Rollout, RolloutPhase } from "../domain/rollout.ts";
+import { changes, jobRuns, origin, verdict } from "../domain/schema/rollout.ts";
+import { rolloutPolicy, steps } from "../domain/schema/spec.ts";
 import { canonicalJson } from "../lib/canonical-json.ts";
 import type { Database } from "./database.ts";
+import { jsonColumn } from "./json-column.ts";
+
+const read = {
+  policy: jsonColumn("rollouts.policy", rolloutPolicy),
+  steps: jsonColumn("rollouts.steps", steps),
+  origin: jsonColumn("rollouts.origin", origin),
+  changes: jsonColumn("rollouts.changes", changes),
+  jobs: jsonColumn("rollouts.jobs", jobRuns),
+  verdict: jsonColumn("rollouts.verdict", verdict),
+};
 
 interface RolloutRow {
   readonly id: number;
@@ -104,8 +115,8 @@ function toRollout(row: RolloutRow): Rollout {
     kind: row.kind,
     from: row.from_release ?? undefined,
     to: row.to_release,
-    policy: JSON.parse(row.policy) as RolloutPolicy,
-    steps: JSON.parse(row.steps) as readonly Step[],
+    policy: read.policy(row.policy),
+    steps: read.steps(row.steps),
     phase: row.phase,
     step: row.step,
     startedAtMs: row.started_at_ms,
@@ -113,12 +124,12 @@ function toRollout(row: RolloutRow): Rollout {
     movedAtMs: row.moved_at_ms ?? undefined,
     highestReady: row.highest_ready,
     progressAtMs: row.progress_at_ms,
-    origin: row.origin === null ? undefined : (JSON.parse(row.origin) as Origin),
-    changes: JSON.parse(row.changes) as readonly string[],
-    jobs: JSON.parse(row.jobs) as readonly JobRun[],
+    origin: row.origin === null ? undefined : read.origin(row.origin),
+    changes: read.changes(row.changes),
+    jobs: read.jobs(row.jobs),
     judgedFromMs: row.judged_from_ms,
     promoted: row.promoted === 1,
-    verdict: row.verdict === null ? undefined : (JSON.parse(row.verdict) as Verdict),
+    verdict: row.verdict === null ? undefined : read.verdict(row.verdict),
     endedAtMs: row.ended_at_ms ?? undefined,
     reason: row.reason ?? undefined,
   };

@@ -1,8 +1,13 @@
 import type { ServiceKey } from "../domain/ids.ts";
+import { rolloutPolicy, upkeepPolicy } from "../domain/schema/spec.ts";
 import { defaultUpkeep, type RolloutPolicy, type UpkeepPolicy } from "../domain/spec.ts";
 import { canonicalJson } from "../lib/canonical-json.ts";
 import { KilnError } from "../lib/errors.ts";
 import type { Database } from "./database.ts";
+import { jsonColumn } from "./json-column.ts";
+
+const readPolicy = jsonColumn("services.policy", rolloutPolicy);
+const readUpkeep = jsonColumn("services.upkeep", upkeepPolicy);
 
 /** What is recorded of a service itself. */
 export interface ServiceRecord {
@@ -78,8 +83,8 @@ function toRecord(row: ServiceRow): ServiceRecord {
   return {
     service: row.key,
     count: row.count,
-    policy: JSON.parse(row.policy) as RolloutPolicy,
-    upkeep: row.upkeep === null ? defaultUpkeep : (JSON.parse(row.upkeep) as UpkeepPolicy),
+    policy: readPolicy(row.policy),
+    upkeep: row.upkeep === null ? defaultUpkeep : readUpkeep(row.upkeep),
     serving: row.serving ?? undefined,
     lastRelease: row.last_release,
     removed: row.removed !== 0,

@@ -1,9 +1,14 @@
 import type { Finding } from "../domain/drift.ts";
 import { burstMs, suspendedUntilMs } from "../domain/drift-response.ts";
 import type { ServerId, ServiceKey } from "../domain/ids.ts";
+import { finding, response } from "../domain/schema/drift.ts";
 import type { TaintedServer } from "../domain/taint.ts";
 import { canonicalJson } from "../lib/canonical-json.ts";
 import type { Database } from "./database.ts";
+import { jsonColumn } from "./json-column.ts";
+
+const readFinding = jsonColumn("taints.finding", finding);
+
 import { selectService } from "./services.ts";
 import type { Workbench } from "./workbench.ts";
 
@@ -194,8 +199,8 @@ export function selectSuspension(db: Database): number | undefined {
 function toTainted(row: TaintRow): TaintedServer {
   return {
     server: row.server,
-    finding: JSON.parse(row.finding) as Finding,
-    response: row.response as TaintedServer["response"],
+    finding: readFinding(row.finding),
+    response: response.parse(row.response),
     taintedAtMs: row.tainted_at_ms,
     takenAtMs: row.taken_at_ms ?? undefined,
     evidenceAtMs: row.evidence_at_ms ?? undefined,

@@ -44,10 +44,21 @@ function bytesOf(files: readonly { readonly content: string }[]): number {
   return files.reduce((sum, { content }) => sum + (content.replace(/=+$/, "").length * 3) / 4, 0);
 }
 
+const frozenSecret = secret.extend({ version: z.number().int().min(1) });
+const frozenFile = z.object({ to: z.string(), mode, digest: z.string() });
+
+/** As it is kept. What has none of them was perhaps kept before there were any, and equal drafts stay equal. */
+export const keptDraft = z.object({
+  ...draft,
+  secrets: z.array(frozenSecret).default([]),
+  files: z.array(frozenFile).default([]),
+  jobs: jobs.default([]),
+});
+
 export const release = z.object({
   ...draft,
-  secrets: z.array(secret.extend({ version: z.number().int().min(1) })),
-  files: z.array(z.object({ to: z.string(), mode, digest: z.string() })),
+  secrets: z.array(frozenSecret),
+  files: z.array(frozenFile),
   service: z.string(),
   number: releaseNumber,
   createdAtMs: atMs,

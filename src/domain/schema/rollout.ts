@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { JobRun, Origin, Rollout, Verdict } from "../rollout.ts";
-import { rolloutPolicy, step } from "./spec.ts";
+import { rolloutPolicy, steps } from "./spec.ts";
 import { amount, atMs, durationMs, maybe, printable, releaseNumber } from "./values.ts";
 
 export const origin = z.strictObject({
@@ -34,6 +34,10 @@ const jobRun = z.object({
   end: maybe(jobEnd).describe("Absent while it runs."),
 }) satisfies z.ZodType<JobRun>;
 
+export const jobRuns = z.array(jobRun);
+
+export const changes = z.array(z.string());
+
 export const rollout = z.object({
   id: z.number().int(),
   service: z.string(),
@@ -41,19 +45,19 @@ export const rollout = z.object({
   from: maybe(releaseNumber),
   to: releaseNumber,
   policy: rolloutPolicy,
-  steps: z.array(step),
+  steps,
   phase: z.enum(["forward", "back", "paused", "complete", "rolled-back", "failed", "superseded"]),
   step: amount,
   startedAtMs: atMs,
   startedBy: z.string(),
   origin: maybe(origin),
-  changes: z.array(z.string()),
+  changes,
   movedAtMs: maybe(atMs),
   highestReady: amount,
   progressAtMs: atMs,
   judgedFromMs: atMs,
   promoted: z.boolean(),
-  jobs: z.array(jobRun).describe("Jobs that have begun."),
+  jobs: jobRuns.describe("Jobs that have begun."),
   verdict: maybe(verdict),
   endedAtMs: maybe(atMs),
   reason: maybe(z.string()),

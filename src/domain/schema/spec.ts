@@ -93,11 +93,13 @@ const analysis = z.strictObject({
   http: url.optional(),
 }) satisfies z.ZodType<AnalysisSpec>;
 
-export const step = z.strictObject({
+const step = z.strictObject({
   share: z.number().positive().max(1),
   holdMs: durationMs,
   analysis: analysis.optional(),
 }) satisfies z.ZodType<Step>;
+
+export const steps = z.array(step);
 
 export const rolloutPolicy = z.strictObject({
   strategy: z.enum(["rolling", "blue-green", "canary", "recreate"]),

@@ -8,7 +8,8 @@ export function maybe<Schema extends z.ZodType>(schema: Schema): z.ZodType<z.out
   return schema.optional() as unknown as z.ZodType<z.output<Schema> | undefined>;
 }
 
-export const atMs = z.number().int().min(0).describe("Unix time in ms.");
+/** Below 0 on a machine whose clock began at 1970 and was set meanwhile. */
+export const atMs = z.number().int().describe("Unix time in ms.");
 
 /** A year: nobody waits longer, and timers take no more than 2^31 ms in steps. */
 export const durationMs = z.number().int().min(0).max(31_536_000_000);
