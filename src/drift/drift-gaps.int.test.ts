@@ -1,8 +1,10 @@
-import { existsSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { readIfThere } from "../lib/proc.ts";
 import { until, whyNoContainers } from "../platform/local/test-host.ts";
-import { watchServers } from "./testing.ts";
+import { missedNetwork } from "./gap.ts";
+import { id, watchServers } from "./testing.ts";
 
 const reason = whyNoContainers();
 if (reason) console.log(`Gaps are not tested: ${reason}.`);
@@ -26,5 +28,21 @@ describe.skipIf(reason)("a server that nobody could see", () => {
       await until(() => told.size > 0);
       expect([...told][0]).toBe("somebody has written to what is traced: true");
     }
+  });
+
+  test("may have been changed unseen when the process that hears of networks was killed, which is told", async () => {
+    const children = () =>
+      readFileSync(`/proc/${process.pid}/task/${process.pid}/children`, "utf8").split(" ");
+    const listens = (pid: string) => /^ip\0.*monitor/.test(readIfThere(`/proc/${pid}/cmdline`) ?? "");
+    const listener = () => children().find(listens);
+    await until(() => listener() !== undefined);
+    const told = new Set<string>();
+    using _gaps = w().drift.watchGap(({ missed }) => told.add(missed));
+    const first = listener();
+    process.kill(Number(first), "SIGKILL");
+    await until(() => told.has(missedNetwork));
+    await until(() => listener() !== undefined && listener() !== first);
+    await w().nsenter("-n", "ip", "rule", "add", "from", "192.0.2.1", "lookup", "77");
+    expect(await w().finding("network", "^rule")).toMatchObject({ server: id });
   });
 });
