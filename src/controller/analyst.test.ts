@@ -52,6 +52,7 @@ test.each([
   ["several values", { status: 200, body: prometheus("1", "2") }, "inconclusive"],
   ["no value", { status: 200, body: prometheus() }, "inconclusive"],
   ["an error", { status: 503, body: "down" }, "inconclusive"],
+  ["far more than a value", { status: 200, body: prometheus("5") + " ".repeat(2 << 20) }, "inconclusive"],
   ["nonsense", { status: 200, body: "<html>" }, "inconclusive"],
 ] as const)("a query that gives %s", async (_, answer, outcome) => {
   const url = await peer(answer);

@@ -74,7 +74,7 @@ async function query(
   const address = new URL("api/v1/query", url.endsWith("/") ? url : `${url}/`);
   address.searchParams.set("query", query);
   const answer = await inTime(ask, address);
-  const value = answer.ok ? singleValue(await answer.json()) : undefined;
+  const value = answer.ok ? singleValue(await jsonOf(answer)) : undefined;
   if (value === undefined) {
     return {
       outcome: "inconclusive",
@@ -92,6 +92,21 @@ async function query(
   };
 }
 
+/** One value takes some hundred bytes. */
+const longestAnswer = 1 << 20;
+
+/** Whoever answers must not fill the controller's memory. */
+async function jsonOf({ body }: Response): Promise<unknown> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of body ?? []) {
+    size += chunk.length;
+    if (size > longestAnswer) throw new Error(`an answer of more than ${longestAnswer} bytes`);
+    chunks.push(chunk);
+  }
+  return JSON.parse(Buffer.concat(chunks).toString());
+}
+
 function singleValue(body: unknown): number | undefined {
   const result = (body as { data?: { result?: unknown } } | null)?.data?.result;
   const single =
@@ -101,7 +116,8 @@ function singleValue(body: unknown): number | undefined {
 }
 
 async function check(ask: typeof fetch, url: string): Promise<Finding> {
-  const { ok, status } = await inTime(ask, new URL(url));
+  const { ok, status, body } = await inTime(ask, new URL(url));
+  await body?.cancel();
   return { outcome: ok ? "pass" : "fail", reason: `${url} answered ${status}` };
 }
 
