@@ -1,8 +1,8 @@
-import { serverId } from "../../src/domain/ids.ts";
 import type { GroupObservation, Observation } from "../../src/domain/observation.ts";
 import { plan } from "../../src/domain/plan.ts";
 import type { DesiredService } from "../../src/domain/rollout.ts";
 import { aGroup, aRelease, aRollout, aService } from "../../src/domain/testing.ts";
+import { serverId } from "../../src/platform/fleet/server-id.ts";
 import type { Passes } from "./plan.ts";
 
 const services = Array.from({ length: 1000 }, (_, i) => `service-${i + 1}`);

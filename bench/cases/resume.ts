@@ -1,6 +1,6 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { parseServerId } from "../../src/domain/ids.ts";
+import { parseServerId } from "../../src/platform/fleet/server-id.ts";
 import { waitUntil } from "../../test/e2e/harness.ts";
 import { isRunning } from "../../test/e2e/machine.ts";
 import type { Case } from "../case.ts";

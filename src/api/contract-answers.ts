@@ -16,6 +16,7 @@ const ExecGrant = z.object({
   session: z.number().int(),
   argv: z.array(z.string()).describe("What to run on the server's machine."),
   transcript: z.string().describe("A file there that takes the transcript."),
+  tainted: z.boolean().describe("Whether the session taints the server."),
 });
 
 const Accepted = z.object({
@@ -52,7 +53,7 @@ const serverTaint = z.object({
   replacedBy: maybe(z.string()),
 });
 
-const DriftReports = z.array(finding.extend({ service: z.string(), response: maybe(response) }));
+const DriftReports = z.array(finding.extend({ response: maybe(response) }));
 
 const evidenceSummary = z.object({
   digest: z.string().describe("Of the archive."),
@@ -93,6 +94,10 @@ const ArchivePiece = z.object({ data: base64 });
 
 const ServerStatus = z.object({
   id: z.string(),
+  takesPlaceOf: z
+    .string()
+    .optional()
+    .describe("The server whose place it has taken, while that one is there."),
   service: z.string(),
   release: releaseNumber,
   version: z.string(),

@@ -166,7 +166,12 @@ export const answers: Operations = {
   },
   destroyServer: async () => {},
   reproduce: async () => ({ id: "shop-1-1-1__copy" }),
-  exec: async () => ({ session: 7, argv: ["runc", "exec"], transcript: "/state/session-7.cast" }),
+  exec: async () => ({
+    session: 7,
+    argv: ["runc", "exec"],
+    transcript: "/state/session-7.cast",
+    tainted: true,
+  }),
   endExec: async () => {},
   secrets: async () => [
     {

@@ -17,6 +17,14 @@ export async function requireStatus(client: Client, service: ServiceKey): Promis
   return (await statusOf(client, service)) ?? failUnknown(client, service);
 }
 
+/** Whether this names a server, a job or a reproduction that is there, or a server that has failed. */
+export async function isSource(client: Client, id: string): Promise<boolean> {
+  const all = await client.services();
+  return all
+    .flatMap(({ servers, jobs, reproductions, failures }) => [servers, jobs, reproductions, failures].flat())
+    .some((source) => source.id === id);
+}
+
 async function failUnknown(client: Client, service: ServiceKey): Promise<never> {
   const known = (await client.services()).map((status) => status.service);
   const { nearest } = await import("../lib/nearest.ts");

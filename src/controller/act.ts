@@ -62,7 +62,7 @@ export function createActor({
       case "destroy":
         return platform.destroy(action.server, call());
       case "quarantine":
-        return quarantine(action.server);
+        return quarantine(action.service, action.server);
       case "retire":
         return platform.retire(action.server, call());
       case "analyse": {

@@ -1,6 +1,6 @@
 import { type Asker, askerData, askerName, why } from "../domain/actor.ts";
 import type { Finding } from "../domain/drift.ts";
-import { parseServerId, type ServerId, type ServiceKey } from "../domain/ids.ts";
+import type { ServerId, ServiceKey } from "../domain/ids.ts";
 import type { Observation } from "../domain/observation.ts";
 import type { DriftWatch } from "../drift/drift-watch.ts";
 import type { EvidenceStore } from "../drift/evidence.ts";
@@ -54,7 +54,6 @@ function reportsOf(store: Store, found: readonly Finding[]): readonly DriftRepor
   return [...once.values()]
     .map((finding) => ({
       ...finding,
-      service: parseServerId(finding.server)?.service ?? "",
       response: responses.get(finding.server),
     }))
     .sort((a, b) => (a.server === b.server ? a.atMs - b.atMs : a.server < b.server ? -1 : 1));

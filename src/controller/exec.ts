@@ -65,7 +65,8 @@ async function exec(parts: ExecParts, request: Request): Promise<ExecGrant> {
   const session = store.openSession({ service, server, actor, reason, command, process, taint });
   try {
     if (taint?.take) await access.isolate(server, call());
-    return { session, ...(await access.enter({ server, session, command, terminal }, call())) };
+    const entrance = await access.enter({ server, session, command, terminal }, call());
+    return { session, ...entrance, tainted: taint !== undefined };
   } catch (error) {
     store.endSession(session, { exitCode: undefined, reason: "could not begin" });
     throw error;
@@ -137,8 +138,11 @@ function taintOf(
   const by = actorName(actor);
   const why = reasonToWait(situationOf(desired, observation, server, atMs));
   const detail = `${by} was let in: ${reason}`;
+  const group = observation.groups.find(({ servers }) => servers.some(({ id }) => id === server));
   const finding = {
     server,
+    service: desired.service,
+    release: group?.release ?? 0,
     kind: "exec",
     subject: by,
     detail,

@@ -14,7 +14,16 @@ test("each failure is news once, also of a server that is started again under th
 });
 
 function failure(id: string, restart?: number): ServerFailure {
-  return { id, restart, atMs: 1, kind: "exited", reason: "exited with code 1", probes: [], logTail: [] };
+  return {
+    id,
+    release: 1,
+    restart,
+    atMs: 1,
+    kind: "exited",
+    reason: "exited with code 1",
+    probes: [],
+    logTail: [],
+  };
 }
 
 function seen(failures: readonly ServerFailure[]): Observation {

@@ -1,4 +1,4 @@
-import { parseServerId, type ServerId, type ServiceKey } from "../domain/ids.ts";
+import type { ServerId, ServiceKey } from "../domain/ids.ts";
 import { evidenceLimitMs, type TaintedServer } from "../domain/taint.ts";
 import type { Clock } from "../lib/clock.ts";
 import { toKilnError } from "../lib/errors.ts";
@@ -10,7 +10,7 @@ import type { Store } from "../store/store.ts";
  * Takes a tainted server out, in the background: records that, has the platform do it, records its evidence. What goes
  * on for this server already is not begun again; what fails is logged, and the planner asks again.
  */
-export type Quarantine = (server: ServerId) => void;
+export type Quarantine = (service: ServiceKey, server: ServerId) => void;
 
 export interface QuarantineOptions {
   readonly store: Store;
@@ -26,16 +26,16 @@ export function createQuarantine(options: QuarantineOptions): Quarantine {
   const { store, platform, clock, log, call, poke } = options;
   const running = new Set<ServerId>();
 
-  async function quarantine(server: ServerId): Promise<void> {
+  async function quarantine(service: ServiceKey, server: ServerId): Promise<void> {
     const { signal, ...rest } = call();
     try {
-      const taint = taintOf(store, server);
+      const taint = taintOf(store, service, server);
       if (taint === undefined) return;
       if (taint.takenAtMs === undefined) store.takeTainted(server);
       await (taint.held
         ? platform.exec?.isolate(server, { signal, ...rest })
         : keep(taint, { signal, ...rest }));
-      poke(parseServerId(server)?.service ?? "");
+      poke(service);
     } catch (error) {
       const { code, message } = toKilnError(error);
       // It ended meanwhile: the next pass sees that.
@@ -58,7 +58,7 @@ export function createQuarantine(options: QuarantineOptions): Quarantine {
       const evidence = await keepApart(server, finding, call);
       return { ...evidence, reason: "this platform keeps none." };
     } catch (error) {
-      const takenAtMs = taintOf(store, server)?.takenAtMs; // as it is now: it moves with a clock that is set
+      const takenAtMs = taintOf(store, finding.service, server)?.takenAtMs; // as it is now: it moves with a clock that is set
       const tooLate = takenAtMs !== undefined && clock.now() - takenAtMs >= evidenceLimitMs;
       if (!tooLate || call.signal.aborted) throw error;
       return { server, digest: undefined, reason: toKilnError(error).message };
@@ -76,15 +76,13 @@ export function createQuarantine(options: QuarantineOptions): Quarantine {
     return { server, digest: undefined };
   }
 
-  return (server) => {
+  return (service, server) => {
     if (running.has(server)) return;
     running.add(server);
-    void quarantine(server).finally(() => running.delete(server));
+    void quarantine(service, server).finally(() => running.delete(server));
   };
 }
 
-function taintOf(store: Store, server: ServerId): TaintedServer | undefined {
-  const service = parseServerId(server)?.service;
-  const desired = service === undefined ? undefined : store.desired(service);
-  return desired?.taints.find((taint) => taint.server === server);
+function taintOf(store: Store, service: ServiceKey, server: ServerId): TaintedServer | undefined {
+  return store.desired(service)?.taints.find((taint) => taint.server === server);
 }

@@ -1,6 +1,6 @@
 import { addressOf, previewDoor } from "../domain/address.ts";
 import type { KilnEvent } from "../domain/event.ts";
-import { parseServerId, type ServiceKey } from "../domain/ids.ts";
+import type { ServiceKey } from "../domain/ids.ts";
 import type { GroupObservation, Observation } from "../domain/observation.ts";
 import type { DesiredService } from "../domain/rollout.ts";
 import type { TaintedServer } from "../domain/taint.ts";
@@ -111,11 +111,7 @@ function serversOf(group: GroupObservation, desired: DesiredService): readonly S
 }
 
 function taintOf({ server: id, ...taint }: TaintedServer, group: GroupObservation): ServerTaint {
-  const own = parseServerId(id);
-  const successor = group.servers.find((server) => {
-    const name = parseServerId(server.id);
-    return own !== undefined && name?.slot === own.slot && name.attempt > own.attempt;
-  });
+  const successor = group.servers.find(({ takesPlaceOf }) => takesPlaceOf === id);
   return { ...taint, replacedBy: successor?.id };
 }
 

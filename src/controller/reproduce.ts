@@ -1,6 +1,5 @@
 import { askerData, askerName, why } from "../domain/actor.ts";
-import { parseServerId, reproductionId, type ServerId } from "../domain/ids.ts";
-import type { Observation } from "../domain/observation.ts";
+import type { GroupObservation, Observation } from "../domain/observation.ts";
 import type { Release } from "../domain/release.ts";
 import { KilnError } from "../lib/errors.ts";
 import type { Call, Platform } from "../platform/platform.ts";
@@ -28,27 +27,25 @@ export function createReproduce(parts: ReproduceParts): Pick<Operations, "reprod
       if (reproduce === undefined) throw unable(platform);
       const observation = await observe();
       const { groups, reproductions = [] } = observation;
-      const release = releaseOf(store, server);
-      const isThere = groups.some(({ servers }) => servers.some((s) => s.id === server));
-      if (release === undefined || !isThere) throw unknownServer(server, observation);
-      const id = reproductionId(server);
+      const group = groups.find(({ servers }) => servers.some((s) => s.id === server));
+      const release = group && releaseOf(store, group);
+      if (release === undefined) throw unknownServer(server, observation);
       const { service, number } = release;
+      const id = await reproduce.call(platform, server, release, call());
       if (!reproductions.some((copy) => copy.id === id)) {
         const message = `${askerName(by)} has ${id} made, a server like ${server}${why(by)}`;
         const data = { server, release: number, reproduction: id, ...askerData(by) };
         store.appendEvent({ service, kind: "server.reproduced", message, data });
       }
-      await reproduce.call(platform, server, release, call());
       poke(service);
       return { id };
     },
   };
 }
 
-function releaseOf(store: Store, server: ServerId): Release | undefined {
-  const name = parseServerId(server);
-  const desired = name && store.desired(name.service);
-  return desired?.removed ? undefined : desired?.releases.get(name?.release ?? 0);
+function releaseOf(store: Store, { service, release }: GroupObservation): Release | undefined {
+  const desired = store.desired(service);
+  return desired?.removed ? undefined : desired?.releases.get(release);
 }
 
 function unable({ name }: Platform): KilnError {

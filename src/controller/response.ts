@@ -1,6 +1,6 @@
 import type { Finding } from "../domain/drift.ts";
 import { carriers, decide, fewestCarrying, isExposed, type Situation } from "../domain/drift-response.ts";
-import { parseServerId, type ServerId, type ServiceKey } from "../domain/ids.ts";
+import type { ServerId, ServiceKey } from "../domain/ids.ts";
 import type { Observation } from "../domain/observation.ts";
 import type { DesiredService } from "../domain/rollout.ts";
 import { emptyView, viewsOf } from "../domain/service-view.ts";
@@ -31,15 +31,14 @@ export interface ResponderOptions {
 export function createResponder(options: ResponderOptions): (finding: Finding) => void {
   const { store, platform, clock, log, loop, quarantine } = options;
   function respond(finding: Finding): void {
-    const { server } = finding;
-    const service = parseServerId(server)?.service;
-    const desired = service === undefined ? undefined : store.desired(service);
-    if (service === undefined || desired === undefined) return;
+    const { server, service } = finding;
+    const desired = store.desired(service);
+    if (desired === undefined) return;
     const situation = situationOf(desired, loop.seen(service), server, clock.now());
     const decision = decide(finding, situation);
     if (decision.kind === "ignore") return;
     if (decision.kind === "tell" || desired.taints.some((taint) => taint.server === server)) {
-      tell(service, finding);
+      tell(finding);
       return;
     }
     const take = decision.kind === "quarantine" && decision.wait === undefined;
@@ -47,14 +46,14 @@ export function createResponder(options: ResponderOptions): (finding: Finding) =
     const { response } = desired.upkeep.drift;
     const why = decision.kind === "quarantine" ? decision.wait : undefined;
     const isNew = store.taint({ service, finding, response, take, why });
-    if (isNew && take) quarantine(server);
-    tell(service, finding);
+    if (isNew && take) quarantine(service, server);
+    tell(finding);
     loop.poke(service);
   }
 
-  function tell(service: string, { server, kind, subject, detail, culprit, seenBy }: Finding): void {
+  function tell({ server, service, release, kind, subject, detail, culprit, seenBy }: Finding): void {
     const message = `${server} is not what it was made as: ${detail}.`;
-    const data = { server, finding: kind, subject, seenBy, ...(culprit ? { culprit } : {}) };
+    const data = { server, release, finding: kind, subject, seenBy, ...(culprit ? { culprit } : {}) };
     store.appendEvent({ service, kind: "drift.found", message, data });
   }
 

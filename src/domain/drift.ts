@@ -1,4 +1,4 @@
-import type { ServerId } from "./ids.ts";
+import type { ServerId, ServiceKey } from "./ids.ts";
 
 /** In what a server differs from its release. */
 export type DriftKind =
@@ -49,6 +49,8 @@ export interface Culprit {
 /** One difference between a server and its release. */
 export interface Finding {
   readonly server: ServerId;
+  readonly service: ServiceKey;
+  readonly release: number;
   readonly kind: DriftKind;
   /** What of that kind: a mount point, a file, a limit's name, `pid 4711`. With server and kind it tells findings apart. */
   readonly subject: string;

@@ -92,6 +92,8 @@ export type ServerState = "creating" | "starting" | "ready" | "draining" | "quar
 
 export interface ServerObservation {
   readonly id: ServerId;
+  /** The server in whose place this one is, while that one is still there. Absent: it is not known, or there is none. */
+  readonly takesPlaceOf?: ServerId | undefined;
   readonly state: ServerState;
   /** When it came into this state (Unix time in ms). */
   readonly sinceMs: number;
@@ -106,6 +108,7 @@ export interface ServerObservation {
 /** Why a server was given up, with what helps to understand it. */
 export interface ServerFailure {
   readonly id: ServerId;
+  readonly release: number;
   /** How often the same server had been started again before, where a platform starts failed ones again in place. */
   readonly restart?: number | undefined;
   readonly atMs: number;

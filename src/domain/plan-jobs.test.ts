@@ -1,6 +1,5 @@
 import { expect, test } from "vitest";
 import type { Action, RecordChange } from "./actions.ts";
-import { jobId } from "./ids.ts";
 import type { GroupObservation, JobExit, JobObservation } from "./observation.ts";
 import { planService } from "./plan.ts";
 import { preview } from "./preview.ts";
@@ -32,7 +31,7 @@ const failedExit = anExit({ exitCode: 3, reason: "exited with code 3 after 1 s" 
 
 function seen(name: string, overrides: Partial<JobObservation> = {}): JobObservation {
   const { release = 2, rollout = 1 } = overrides;
-  const id = jobId({ service: "shop", release, rollout, name });
+  const id = `shop-${release}-${rollout}_${name}`;
   return { id, service: "shop", release, rollout, name, state: "running", end: undefined, ...overrides };
 }
 

@@ -1,6 +1,5 @@
 import type { Action, Plan } from "./actions.ts";
 import { earliest } from "./earliest.ts";
-import { jobId } from "./ids.ts";
 import type { JobExit, JobObservation } from "./observation.ts";
 import type { DesiredService, JobEnd, JobRun, Rollout } from "./rollout.ts";
 import { act, deadlineMs, type Look, record } from "./rollout-look.ts";
@@ -65,7 +64,7 @@ export function tendJobs(look: Look): Plan {
 export function endJobsFirst(look: Look, plan: Plan): Plan {
   const { rollout, view, nowMs } = look;
   const stopped = rollout.jobs.filter(isUnderWay).flatMap((run) => {
-    const seen = view.jobs.find((job) => job.id === idOf(rollout, run.name));
+    const seen = jobOf(look, run);
     return seen !== undefined && seen.end === undefined ? [] : [endOf(look, run, "stopped", seen?.end)];
   });
   const isOver = !view.jobs.some((job) => job.rollout === rollout.id && job.end === undefined);
@@ -133,8 +132,8 @@ function runJob({ desired, rollout }: Look, { name, when }: JobSpec): Action {
 }
 
 function tend(look: Look, run: JobRun): readonly Action[] {
-  const { rollout, view, nowMs } = look;
-  const seen = view.jobs.find((job) => job.id === idOf(rollout, run.name));
+  const { rollout, nowMs } = look;
+  const seen = jobOf(look, run);
   const due = dueMs(run);
   if (seen === undefined) return [endOf(look, run, "failed", undefined)];
   if (seen.end !== undefined) {
@@ -179,8 +178,11 @@ function dueMs({ startedAtMs, deadlineMs }: JobRun): number {
   return startedAtMs + deadlineMs;
 }
 
-function idOf({ service, to, id }: Rollout, name: string): string {
-  return jobId({ service, release: to, rollout: id, name });
+/** The run as the platform has it. */
+function jobOf({ rollout, view }: Look, { name }: JobRun): JobObservation | undefined {
+  return view.jobs.find(
+    (job) => job.release === rollout.to && job.rollout === rollout.id && job.name === name,
+  );
 }
 
 function timeWords(ms: number): string {

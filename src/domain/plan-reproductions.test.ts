@@ -1,5 +1,4 @@
 import { expect, test } from "vitest";
-import { jobId, parseJobId, parseReproductionId, parseServerId, reproductionId } from "./ids.ts";
 import type { ReproductionObservation } from "./observation.ts";
 import { planService } from "./plan.ts";
 import { longestReproductionMs } from "./session.ts";
@@ -33,16 +32,4 @@ test("a service is not forgotten while one is left of it", () => {
     planService(aService({ removed: true }), { ...aView(), reproductions }, 0).actions.map((a) => a.kind);
   expect(copies([aCopy()])).not.toContain("record");
   expect(copies([])).toContain("record");
-});
-
-test("its id is no other's", () => {
-  const id = reproductionId("shop-1-2-3");
-  expect(parseReproductionId(id)).toMatchObject({ server: "shop-1-2-3", service: "shop", release: 1 });
-  expect([parseServerId(id), parseJobId(id)]).toEqual([undefined, undefined]);
-  const job = jobId({ service: "shop-1", release: 2, rollout: 3, name: "copy" });
-  expect([
-    parseReproductionId(job),
-    parseReproductionId("shop-1-2-3"),
-    parseReproductionId("__copy"),
-  ]).toEqual([undefined, undefined, undefined]);
 });

@@ -1,5 +1,4 @@
 import type { Action, Shares } from "./actions.ts";
-import { serverId } from "./ids.ts";
 import type { GroupObservation, ServerObservation } from "./observation.ts";
 import { planService } from "./plan.ts";
 import { applyChange } from "./record.ts";
@@ -128,7 +127,7 @@ function emptyGroup(service: string, release: number): GroupObservation {
 
 function readyServer(service: string, release: number, slot: number, nowMs: number): ServerObservation {
   return {
-    id: serverId({ service, release, slot, attempt: 1 }),
+    id: `${service}-${release}-${slot}`,
     state: "ready",
     sinceMs: nowMs,
     createdAtMs: nowMs,

@@ -1,6 +1,5 @@
 import type { Asker } from "./actor.ts";
 import type { Finding } from "./drift.ts";
-import { serverId } from "./ids.ts";
 import { latencyBoundsMs } from "./latency.ts";
 import type { GroupObservation, ServerFailure, ServerState } from "./observation.ts";
 import type { Release } from "./release.ts";
@@ -113,7 +112,7 @@ export function aGroup(
 ): GroupObservation {
   const share = overrides.share ?? 0;
   const servers = states.map((state, i) => ({
-    id: serverId({ service: "shop", release, slot: i + 1, attempt: 1 }),
+    id: `shop-${release}-${i + 1}-1`,
     state,
     sinceMs: 0,
     createdAtMs: 0,
@@ -146,6 +145,7 @@ export function aView(...groups: readonly GroupObservation[]): ServiceView {
 export function aFailure(overrides: Partial<ServerFailure> = {}): ServerFailure {
   return {
     id: "shop-2-1-1",
+    release: 2,
     atMs: 1,
     kind: "exited",
     reason: "exited with code 1",
@@ -158,6 +158,8 @@ export function aFailure(overrides: Partial<ServerFailure> = {}): ServerFailure 
 export function aFinding(overrides: Partial<Finding> = {}): Finding {
   return {
     server: "shop-1-1-1",
+    service: "shop",
+    release: 1,
     kind: "process",
     subject: "pid 4711",
     detail: "process 4711 (sh) is not one of its own",
@@ -170,7 +172,7 @@ export function aFinding(overrides: Partial<Finding> = {}): Finding {
 
 /** Of the server in that slot of release 1. */
 export function aTaint(slot: number, overrides: Partial<TaintedServer> = {}): TaintedServer {
-  const server = serverId({ service: "shop", release: 1, slot, attempt: 1 });
+  const server = `shop-1-${slot}-1`;
   return {
     server,
     finding: aFinding({ server }),

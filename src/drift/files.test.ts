@@ -45,7 +45,16 @@ function made(server: string, content: string): Subject {
   const baseline = { mounts: [], namespaces: {}, limits: [], bundle: [] };
   const imageFiles = [{ file, sha256: digestOf(Buffer.from(content)) }];
   const process = { pid: 1, startTicks: 1 };
-  return { server, process, cgroup: "/kiln/x", cgroupFolders: [], baseline, imageFiles };
+  return {
+    server,
+    service: "shop",
+    release: 1,
+    process,
+    cgroup: "/kiln/x",
+    cgroupFolders: [],
+    baseline,
+    imageFiles,
+  };
 }
 
 const all = () => check.all(new AbortController().signal);

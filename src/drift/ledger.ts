@@ -34,11 +34,12 @@ export function createLedger(sight: Sight, clock: Clock, found: (finding: Findin
 
   return {
     note(subject, { kind, subject: what, detail, culprit }, seenBy) {
-      const { server, process } = subject;
+      const { server, service, release, process } = subject;
       const known = byServer.get(server) ?? { process, findings: new Map() };
       const key = `${kind} ${what}`;
       if (known.findings.has(key) || countOf(known, kind) >= mostOfAKind || !isThere(subject)) return;
-      const finding = { server, kind, subject: what, detail, atMs: clock.now(), culprit, seenBy };
+      const where = { server, service, release };
+      const finding = { ...where, kind, subject: what, detail, atMs: clock.now(), culprit, seenBy };
       known.findings.set(key, finding);
       byServer.set(server, known);
       found(finding);

@@ -42,6 +42,8 @@ async function looksOf(seconds: number, told: (server: string, name: CheckName) 
 function subject(server: string): Subject {
   return {
     server,
+    service: "shop",
+    release: 1,
     process: { pid: process.pid, startTicks: 1 },
     cgroup: "/none",
     cgroupFolders: [],

@@ -1,6 +1,6 @@
 import type { Shares } from "../domain/actions.ts";
 import type { Finding, IntegrityTier } from "../domain/drift.ts";
-import type { ImageDigest, JobId, ServerId, ServiceKey } from "../domain/ids.ts";
+import type { ImageDigest, JobId, ReproductionId, ServerId, ServiceKey } from "../domain/ids.ts";
 import type { Observation } from "../domain/observation.ts";
 import type { Release, ReleaseSecret } from "../domain/release.ts";
 import type { JobSpec } from "../domain/spec.ts";
@@ -52,7 +52,7 @@ export interface GroupSpec {
 }
 
 /** The mark that drift leaves on a server, for ever: the finding that led to it. */
-export type Taint = Omit<Finding, "server">;
+export type Taint = Omit<Finding, "server" | "service" | "release">;
 
 export interface Evidence {
   readonly server: ServerId;
@@ -141,10 +141,10 @@ export interface Platform {
   preflight?(release: Candidate, call: Call): Promise<void>;
   /**
    * A one-off server, made exactly as that server of the release is, in no group and without traffic, which nobody looks
-   * at for drift. Resolves when that is accepted; `observe` tells how it does, `destroy` removes it. A server has at most
-   * one, which is not started anew when it has ended.
+   * at for drift. Resolves to its id when that is accepted; `observe` tells how it does, `destroy` removes it. A server has
+   * at most one, which is not started again when it has ended.
    */
-  reproduce?(server: ServerId, release: Release, call: Call): Promise<void>;
+  reproduce?(server: ServerId, release: Release, call: Call): Promise<ReproductionId>;
   readonly logs?: LogReader;
   readonly traffic?: TrafficStats;
   readonly sight?: Sight;
@@ -204,6 +204,8 @@ export interface Sight {
 /** A running server as a detector sees it: what it was made as. */
 export interface Subject {
   readonly server: ServerId;
+  readonly service: ServiceKey;
+  readonly release: number;
   /** Its first process; `startTicks` is field 22 of /proc/PID/stat, proc(5). */
   readonly process: { readonly pid: number; readonly startTicks: number };
   /** Path of its cgroup, the same in every hierarchy. */
@@ -260,8 +262,7 @@ export interface JobOrder {
  */
 export interface JobRunner {
   /**
-   * Resolves when that is accepted. The id follows from service, release, rollout and name, and the command of one id
-   * is never started twice: not when `run` is repeated, nor after a crash, nor when the machine has restarted.
+   * Resolves when that is accepted. The command of one job of one rollout is never started twice: not when `run` is repeated, nor after a crash, nor when the machine has restarted.
    */
   run(order: JobOrder, call: Call): Promise<void>;
   /** Stop signal, some seconds, SIGKILL. Resolves when that is accepted; unknown ids are no error. */

@@ -126,6 +126,7 @@ test("events of a time, a service or a server", () => {
   expect(sequences({ sinceMs: 180, service: "shop" })).toEqual([19]);
   expect(sequences({ sinceMs: 10_000 })).toEqual([]);
   expect(sequences({ sinceMs: 0, limit: 1 })).toEqual([1]);
-  expect(sequences({ server: "shop-1-1-1" })).toEqual([3, 9, 15]);
-  expect(sequences({ server: "shop-1-1-1", newest: 1 })).toEqual([15]);
+  expect(sequences({ server: "shop-1-1-1", service: "shop" })).toEqual([3, 9, 15]);
+  expect(sequences({ server: "shop-1-1-1" })).toEqual([3, 6, 9, 12, 15, 18]);
+  expect(sequences({ server: "shop-1-1-1", newest: 1 })).toEqual([18]);
 });

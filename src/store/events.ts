@@ -4,7 +4,7 @@ import { digestOfEntry, type Entry, genesis, type Mark } from "../audit/entry.ts
 import { type AnnouncedKey, KeyRing } from "../audit/key-ring.ts";
 import { Replay, type Replayed } from "../audit/replay.ts";
 import type { KilnEvent, NewEvent } from "../domain/event.ts";
-import { parseServerId, type ServerId, type ServiceKey } from "../domain/ids.ts";
+import type { ServerId, ServiceKey } from "../domain/ids.ts";
 import { canonicalJson } from "../lib/canonical-json.ts";
 import type { Database } from "./database.ts";
 
@@ -58,7 +58,7 @@ export function selectEvents(db: Database, query: EventQuery): readonly KilnEven
 
 function conditions(
   db: Database,
-  { after = 0, sinceMs, server, service = server && parseServerId(server)?.service }: EventQuery,
+  { after = 0, sinceMs, server, service }: EventQuery,
 ): { readonly where: string; readonly values: readonly (string | number)[] } {
   const first = sinceMs === undefined ? 0 : sequenceAt(db, sinceMs) - 1;
   const parts: readonly { readonly where: string; readonly values: readonly (string | number)[] }[] = [

@@ -1,4 +1,4 @@
-import { parseServerId, type ServiceKey } from "../domain/ids.ts";
+import type { ServiceKey } from "../domain/ids.ts";
 import type { ServerFailure } from "../domain/observation.ts";
 import { serverFailure } from "../domain/schema/observation.ts";
 import { canonicalJson } from "../lib/canonical-json.ts";
@@ -14,7 +14,7 @@ const keptPerRelease = 20;
  * no longer kept.
  */
 export function insertFailure(db: Database, service: ServiceKey, failure: ServerFailure): boolean {
-  const release = parseServerId(failure.id)?.release ?? 0;
+  const { release } = failure;
   const { changes } = db.run(
     `INSERT INTO failures (service, release, at_ms, server, failure)
      SELECT service, number, ?, ?, ? FROM releases WHERE service = ? AND number = ?

@@ -93,7 +93,7 @@ export function recordFailure({ db, log }: Workbench, service: ServiceKey, failu
     service,
     kind: "server.failed",
     message: `Server ${failure.id} ${failure.reason}.`,
-    data: { server: failure.id, failure: failure.kind, reason: failure.reason },
+    data: { server: failure.id, release: failure.release, failure: failure.kind, reason: failure.reason },
   });
 }
 

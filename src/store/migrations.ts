@@ -187,6 +187,17 @@ const migrations: readonly string[] = [
   -- One row: the counters of the data plane as they were last read.
   CREATE TABLE traffic_reading (id INTEGER PRIMARY KEY CHECK (id = 1), counters TEXT NOT NULL) STRICT;
   `,
+  `
+  -- Findings and failures say which service and release they are of: nothing is read from a server's id any more. The
+  -- ids of these are <service>-<release>-<slot>-<attempt>; a CAST takes the number that a text begins with.
+  UPDATE taints SET finding = json_set(
+    finding,
+    '$.service', service,
+    '$.release', CAST(substr(server, length(service) + 2) AS INTEGER)
+  );
+  UPDATE failures SET failure = json_set(failure, '$.release', release);
+  CREATE INDEX events_by_server ON events (data ->> '$.server', sequence);
+  `,
 ];
 
 /** The version that this Kiln writes. */

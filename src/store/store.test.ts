@@ -288,7 +288,7 @@ test("the newest 20 failures of each release are kept, each once", () => {
   begin(t.store, aDraft(2));
   const failures = Array.from({ length: 25 }, (_, i) => aFailure({ id: `shop-2-1-${i + 1}`, atMs: i }));
   for (const failure of [...failures, ...failures.slice(-3)]) t.store.recordFailure("shop", failure);
-  const other = aFailure({ id: "shop-1-1-1", atMs: 99, logTail: ["bye"] });
+  const other = aFailure({ id: "shop-1-1-1", release: 1, atMs: 99, logTail: ["bye"] });
   t.store.recordFailure("shop", other);
   expect(t.store.failures("shop", 2)).toEqual(failures.slice(5));
   expect(t.store.failures("shop")).toEqual([...failures.slice(5), other]);
@@ -299,7 +299,7 @@ test("what was noticed of servers is recorded at once, and a failure once", () =
   using t = aStore();
   deployed(t.store, aDraft(1));
   const news = { service: "shop", kind: "server.ready", message: "shop-1-1-1 is ready.", data: {} };
-  const failure = aFailure({ id: "shop-1-2-1" });
+  const failure = aFailure({ id: "shop-1-2-1", release: 1 });
   t.store.recordServers([news], [["shop", failure]]);
   t.store.recordServers([], [["shop", failure]]);
   expect(kinds(t.store).slice(3)).toEqual(["server.ready", "server.failed"]);

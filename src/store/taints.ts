@@ -66,12 +66,12 @@ export function insertTaint(bench: Workbench, { service, finding, response, take
     ...[service, finding.server, canonicalJson(finding), response, now, take ? now : null],
   );
   if (changes === 0) return false;
-  const { server, kind, subject, detail } = finding;
+  const { server, release, kind, subject, detail } = finding;
   log.append({
     service,
     kind: "server.tainted",
     message: `${server} is tainted: ${detail}. ${whatFollows(response, take, why)}`,
-    data: { server, finding: kind, subject, response, taken: take },
+    data: { server, release, finding: kind, subject, response, taken: take },
   });
   tellSuspension(bench, before);
   return true;

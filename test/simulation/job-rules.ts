@@ -1,4 +1,5 @@
-import { type JobId, parseJobId, type ServiceKey } from "../../src/domain/ids.ts";
+import type { JobId, ServiceKey } from "../../src/domain/ids.ts";
+import { parseJobId } from "../../src/platform/fleet/server-id.ts";
 import type { Knowledge } from "./knowledge.ts";
 import type { Verdict } from "./verdict.ts";
 

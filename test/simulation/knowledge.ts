@@ -1,5 +1,6 @@
-import { parseServerId, type ServerId, type ServiceKey } from "../../src/domain/ids.ts";
+import type { ServerId, ServiceKey } from "../../src/domain/ids.ts";
 import type { DesiredService } from "../../src/domain/rollout.ts";
+import { parseServerId } from "../../src/platform/fleet/server-id.ts";
 import { HealthOracle } from "./health-oracle.ts";
 import type { Machine } from "./machine.ts";
 

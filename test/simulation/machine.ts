@@ -1,14 +1,8 @@
-import {
-  type JobId,
-  jobId,
-  parseJobId,
-  parseServerId,
-  type ServerId,
-  type ServiceKey,
-} from "../../src/domain/ids.ts";
+import type { JobId, ServerId, ServiceKey } from "../../src/domain/ids.ts";
 import type { Release } from "../../src/domain/release.ts";
 import type { Clock } from "../../src/lib/clock.ts";
 import { type FakeServer, FakeWorld } from "../../src/platform/fake/world.ts";
+import { jobId, parseJobId, parseServerId } from "../../src/platform/fleet/server-id.ts";
 import type { Target } from "../../src/router/router.ts";
 import { isJobQuality, isQuality, jobNatureOf, type Nature, natureOf, type Quality } from "./nature.ts";
 import type { Random } from "./random.ts";

@@ -1,14 +1,9 @@
 import type { Shares } from "../../src/domain/actions.ts";
-import {
-  parseServerId,
-  previewedBy,
-  previewKey,
-  type ServerId,
-  type ServiceKey,
-} from "../../src/domain/ids.ts";
+import { previewedBy, previewKey, type ServerId, type ServiceKey } from "../../src/domain/ids.ts";
 import type { Observation } from "../../src/domain/observation.ts";
 import type { FakeCall } from "../../src/platform/fake/world.ts";
 import type { HostJob, ServerSpec } from "../../src/platform/fleet/host.ts";
+import { parseServerId } from "../../src/platform/fleet/server-id.ts";
 import type { GroupSpec } from "../../src/platform/platform.ts";
 import type { RoutedService } from "../../src/router/router.ts";
 import type { NewTaint, Store } from "../../src/store/store.ts";

@@ -1,8 +1,9 @@
-import { parseJobId, parseServerId, previewKey, type ServiceKey } from "../../src/domain/ids.ts";
+import { previewKey, type ServiceKey } from "../../src/domain/ids.ts";
 import type { Observation } from "../../src/domain/observation.ts";
 import { planService } from "../../src/domain/plan.ts";
 import type { DesiredService } from "../../src/domain/rollout.ts";
 import { emptyView, viewsOf } from "../../src/domain/service-view.ts";
+import { parseJobId, parseServerId } from "../../src/platform/fleet/server-id.ts";
 import type { Store } from "../../src/store/store.ts";
 import type { Machine } from "./machine.ts";
 

@@ -1,6 +1,7 @@
 import type { Controller } from "../../src/controller/controller.ts";
-import { parseServerId, type ServerId, type ServiceKey } from "../../src/domain/ids.ts";
+import type { ServerId, ServiceKey } from "../../src/domain/ids.ts";
 import { FakeClock } from "../../src/lib/fake-clock.ts";
+import { parseServerId } from "../../src/platform/fleet/server-id.ts";
 import { Faults } from "./faults.ts";
 import { Installation, type Mutation } from "./installation.ts";
 import { Machine } from "./machine.ts";
@@ -277,8 +278,10 @@ class Run implements Disposable {
     if (controller === undefined) return;
     for (const server of victims) {
       this.#trace.add(() => `world: somebody enters ${server}`);
+      const { service = "", release = 0 } = parseServerId(server) ?? {};
       drift.find({
-        ...{ server, kind: "process", subject: "pid 4711", detail: "process 4711 is not one of its own" },
+        ...{ server, service, release },
+        ...{ kind: "process", subject: "pid 4711", detail: "process 4711 is not one of its own" },
         ...{ atMs: this.#time.now(), culprit: undefined, seenBy: "trace" },
       });
       if (this.#installation.life?.isOver !== false) return;

@@ -1,4 +1,5 @@
-import { parseServerId, type ServerId, type ServiceKey } from "../../src/domain/ids.ts";
+import type { ServerId, ServiceKey } from "../../src/domain/ids.ts";
+import { parseServerId } from "../../src/platform/fleet/server-id.ts";
 import type { RoutedService } from "../../src/router/router.ts";
 import type { Knowledge } from "./knowledge.ts";
 import type { Verdict } from "./verdict.ts";

@@ -1,5 +1,5 @@
-import { parseServerId } from "../../domain/ids.ts";
 import { KilnError } from "../../lib/errors.ts";
+import type { Client } from "../api.ts";
 import type { Context, Outcome } from "../context.ts";
 import { plainText } from "../output/text.ts";
 import { formatTime } from "../output/units.ts";
@@ -22,7 +22,7 @@ export async function run(context: Context, options: LogOptions): Outcome {
     const asked = {
       ...(Number.isFinite(tail) ? { newest: tail } : {}),
       ...(since === undefined ? {} : { sinceMs: since(clock.now()) }),
-      ...(subject === undefined ? {} : subjectOf(subject)),
+      ...(subject === undefined ? {} : await subjectOf(client, subject)),
       ...(options.follow ? { follow: true } : {}),
     };
     let count = 0;
@@ -40,9 +40,13 @@ export async function run(context: Context, options: LogOptions): Outcome {
   return 0;
 }
 
-/** A server's id contains its service; anything else is a service. */
-function subjectOf(subject: string): { readonly server: string } | { readonly service: string } {
-  return parseServerId(subject) === undefined ? { service: subject } : { server: subject };
+/** What the log knows as a server is one, also when it is long gone; anything else is a service. */
+async function subjectOf(
+  client: Client,
+  subject: string,
+): Promise<{ readonly server: string } | { readonly service: string }> {
+  for await (const _ of client.events({ server: subject, newest: 1 })) return { server: subject };
+  return { service: subject };
 }
 
 function nothing({ subject, since }: LogOptions): string {

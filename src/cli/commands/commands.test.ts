@@ -395,6 +395,10 @@ test("events are lines, or lines of JSON", async () => {
   ]);
 });
 
+const anEvent: KilnEvent = {
+  ...{ sequence: 1, atMs: 1, service: "shop", kind: "server.ready", message: "i-0f3a is ready", data: {} },
+};
+
 test.each<[readonly string[], object, string]>([
   [["--tail", "all"], {}, "Nothing has happened yet."],
   [[], { newest: 100 }, "Nothing has happened yet."],
@@ -405,11 +409,16 @@ test.each<[readonly string[], object, string]>([
     "since then.",
   ],
   [["log", "-s", "shop.staging"], { newest: 100, service: "shop.staging" }, "happened to shop.staging yet."],
-  [["--subject", "shop-3-1-1"], { newest: 100, server: "shop-3-1-1" }, "happened to shop-3-1-1 yet."],
+  [["--subject", "i-0f3a"], { newest: 100, server: "i-0f3a" }, "happened to i-0f3a yet."],
 ])("audit %j sends the right query", async (args, query, remark) => {
   const asked: unknown[] = [];
   const client: Partial<Client> = {
     events: (given) => {
+      // Whether the log knows a server of that name.
+      if (given?.newest === 1)
+        return (async function* () {
+          if (given?.server === "i-0f3a") yield anEvent;
+        })();
       asked.push(given);
       return (async function* () {})();
     },

@@ -32,7 +32,10 @@ test("a server, a service, or all", async () => {
 });
 
 test("a name that is not a server or a service is an error", async () => {
-  expect(await drift("shop-9-9-9")).toMatchObject({ code: 1, answer: { error: { code: "server_unknown" } } });
+  expect(await drift("shop-9-9-9")).toMatchObject({
+    code: 1,
+    answer: { error: { code: "service_unknown" } },
+  });
   expect(await drift("shpo")).toMatchObject({
     code: 1,
     answer: { error: { code: "service_unknown", hint: "Did you mean shop?" } },

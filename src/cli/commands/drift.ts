@@ -1,10 +1,9 @@
-import { isHostedId } from "../../domain/ids.ts";
 import type { Client, DriftReport } from "../api.ts";
 import type { Context, Outcome } from "../context.ts";
 import { plainText, table } from "../output/text.ts";
 import { formatAge, formatTime } from "../output/units.ts";
 import { culpritText } from "../people.ts";
-import { requireStatus } from "../services.ts";
+import { isSource, requireStatus } from "../services.ts";
 
 interface DriftOptions {
   readonly watch?: boolean;
@@ -37,9 +36,9 @@ export async function run(context: Context, options: DriftOptions, target?: stri
 
 type Subject = { readonly server?: string; readonly service?: string };
 
-/** A server's id contains its service; anything else is a service. Throws `service_unknown`. */
+/** A server that is there, or a service. Throws `service_unknown`. */
 async function subjectOf(client: Client, target: string): Promise<Subject> {
-  if (isHostedId(target)) return { server: target };
+  if (await isSource(client, target)) return { server: target };
   return { service: (await requireStatus(client, target)).service };
 }
 

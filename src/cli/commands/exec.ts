@@ -1,5 +1,4 @@
 import { PassThrough } from "node:stream";
-import { parseReproductionId } from "../../domain/ids.ts";
 import { KilnError } from "../../lib/errors.ts";
 import type { Client, ExecGrant } from "../api.ts";
 import { askReason } from "../ask-reason.ts";
@@ -26,15 +25,14 @@ export async function run(
   const terminal = !context.output.json && isTerminal();
   const client = await context.connect();
   const grant = await client.exec({ server, command, reason: reason.trim(), terminal, pid: process.pid });
-  context.output.note(toldFirst(server));
+  context.output.note(toldFirst(server, grant));
   return withEnd(client, grant, () =>
     context.output.json ? tell(context, server, command, grant) : connect(context, command, grant, terminal),
   );
 }
 
-function toldFirst(server: string): string {
-  if (parseReproductionId(server) !== undefined)
-    return `This session in ${server} is recorded in the audit log.`;
+function toldFirst(server: string, { tainted }: ExecGrant): string {
+  if (!tainted) return `This session in ${server} is recorded in the audit log.`;
   return `${server} is tainted and will be replaced. This session is recorded.`;
 }
 

@@ -1,10 +1,10 @@
-import { isHostedId, type JobId, type ServerId, type ServiceKey } from "../../domain/ids.ts";
+import type { JobId, ServerId, ServiceKey } from "../../domain/ids.ts";
 import { KilnError } from "../../lib/errors.ts";
 import type { Client, LogLine, ServiceStatus } from "../api.ts";
 import type { Context, Outcome } from "../context.ts";
 import { formatTime } from "../output/units.ts";
 import { requireService, type ServiceOptions } from "../project.ts";
-import { requireStatus, statusOf } from "../services.ts";
+import { isSource, requireStatus, statusOf } from "../services.ts";
 
 interface LogsOptions extends ServiceOptions {
   readonly follow?: boolean;
@@ -22,9 +22,9 @@ const lookAgainMs = 500;
 
 export async function run(context: Context, options: LogsOptions, target?: string): Outcome {
   const client = await context.connect();
-  const print = printer(context, options, target);
   try {
     const one = await oneOf(context, client, options, target);
+    const print = printer(context, options, one !== undefined);
     if (one !== undefined) {
       for await (const line of client.logs(
         { server: one, ...readOptions(options) },
@@ -51,7 +51,7 @@ async function oneOf(
   options: LogsOptions,
   target: string | undefined,
 ): Promise<ServerId | JobId | undefined> {
-  if (target !== undefined && isHostedId(target)) return target;
+  if (target !== undefined && (await isSource(client, target))) return target;
   if (options.job === undefined) return undefined;
   const { service, jobs } = await requireStatus(client, await requireService(context.cwd, options, target));
   const newest = jobs.filter(({ name }) => name === options.job).sort((a, b) => b.rollout - a.rollout)[0];
@@ -77,12 +77,7 @@ function readOptions(options: LogsOptions): { readonly tail?: number; readonly f
 }
 
 /** The lines of one server are printed as it wrote them; with several servers each line names its server. */
-function printer(
-  context: Context,
-  options: LogsOptions,
-  target: string | undefined,
-): (line: ServerLine) => void {
-  const one = options.job !== undefined || (target !== undefined && isHostedId(target));
+function printer(context: Context, options: LogsOptions, one: boolean): (line: ServerLine) => void {
   const { output } = context;
   return (line) => {
     const time = options.timestamps ? `${output.style.dim(formatTime(line.atMs))} ` : "";

@@ -1,4 +1,4 @@
-import { parseServerId, type ServiceKey } from "../../domain/ids.ts";
+import type { ServiceKey } from "../../domain/ids.ts";
 import type { ServerFailure } from "../../domain/observation.ts";
 import { KilnError } from "../../lib/errors.ts";
 import type { Client, ServerStatus, ServiceStatus } from "../api.ts";
@@ -51,17 +51,11 @@ export async function untilScaled(
   });
 }
 
-/**
- * With enough ready servers no failure matters. A failure in a slot above the wanted number belongs to an earlier,
- * larger size.
- */
+/** With enough ready servers no failure matters. */
 function failureOf(status: ServiceStatus, beganAtMs: number): ServerFailure | undefined {
   const { serving, count, failures } = status;
   if (inState(status, "ready") >= count) return undefined;
-  return failures.find(({ id, atMs }) => {
-    const name = parseServerId(id);
-    return atMs >= beganAtMs && name?.release === serving?.number && (name?.slot ?? 0) <= count;
-  });
+  return failures.find(({ release, atMs }) => atMs >= beganAtMs && release === serving?.number);
 }
 
 /** Servers in quarantine do not count: the policy says how long they are kept. */

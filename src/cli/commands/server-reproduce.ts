@@ -1,9 +1,7 @@
-import { parseReproductionId } from "../../domain/ids.ts";
 import { KilnError } from "../../lib/errors.ts";
 import type { Client, ReproductionStatus } from "../api.ts";
 import type { ChangeOptions } from "../change-options.ts";
 import type { Context, Outcome } from "../context.ts";
-import { statusOf } from "../services.ts";
 
 const lookAgainMs = 50;
 
@@ -26,8 +24,8 @@ export async function run(context: Context, { reason }: ChangeOptions, server: s
 
 async function settled({ clock, signal }: Context, client: Client, id: string): Promise<ReproductionStatus> {
   for (;;) {
-    const status = await statusOf(client, parseReproductionId(id)?.service ?? "");
-    const copy = status?.reproductions.find((other) => other.id === id);
+    const copies = (await client.services()).flatMap(({ reproductions }) => reproductions);
+    const copy = copies.find((other) => other.id === id);
     if (copy === undefined) throw new KilnError("server_unknown", `${id} was removed in the meantime.`);
     if (copy.state === "running" || copy.state === "ended") return copy;
     await clock.sleep(lookAgainMs, signal);

@@ -26,9 +26,10 @@ test.each<[string, Partial<ServerStatus>]>([
 
 const dayMs = 86_400_000;
 const failures = [
-  aFailure({ id: "shop-3-1-1", atMs: 10 }),
+  aFailure({ id: "shop-3-1-1", release: 3, atMs: 10 }),
   aFailure({
     id: "shop-3-2-1",
+    release: 3,
     atMs: 20,
     probes: ["GET / refused"],
     logTail: ["no \u001b[31mconfiguration"],

@@ -1,5 +1,4 @@
 import { addressOf } from "../../domain/address.ts";
-import { parseServerId } from "../../domain/ids.ts";
 import type { ServerFailure } from "../../domain/observation.ts";
 import type { ServiceStatus, Trouble } from "../api.ts";
 import { conditionOf, isWell } from "../condition.ts";
@@ -120,8 +119,7 @@ function failedLines(status: ServiceStatus, nowMs: number, style: Style): string
 }
 
 /** After a successful rollout, failures of older releases are no longer shown. */
-function isOfInterest({ id, atMs }: ServerFailure, { serving }: ServiceStatus, nowMs: number): boolean {
-  const release = parseServerId(id)?.release ?? 0;
+function isOfInterest({ release, atMs }: ServerFailure, { serving }: ServiceStatus, nowMs: number): boolean {
   return nowMs - atMs < failureAgeMs && release >= (serving?.number ?? 0);
 }
 

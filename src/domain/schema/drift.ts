@@ -4,6 +4,8 @@ import { atMs, maybe } from "./values.ts";
 
 export const finding = z.object({
   server: z.string(),
+  service: z.string(),
+  release: z.number().int(),
   kind: z.enum([...driftKinds, "exec"]),
   subject: z.string().describe("What of that kind: a mount point, a file, a limit's name."),
   detail: z.string(),

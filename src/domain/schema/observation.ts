@@ -4,6 +4,8 @@ import { atMs } from "./values.ts";
 
 export const serverFailure = z.object({
   id: z.string(),
+  release: z.number().int(),
+  restart: z.number().int().optional(),
   atMs,
   kind: z.enum(["exited", "unready", "not-created"]),
   reason: z.string(),

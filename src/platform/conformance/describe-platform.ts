@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Shares } from "../../domain/actions.ts";
-import { jobId, type ServerId, type ServiceKey } from "../../domain/ids.ts";
+import type { ServerId, ServiceKey } from "../../domain/ids.ts";
 import type { GroupObservation, JobObservation, ServerObservation } from "../../domain/observation.ts";
 import type { Release } from "../../domain/release.ts";
 import { reachable } from "../../domain/split.ts";
@@ -486,11 +486,19 @@ class Conversation {
   async runJob(order: JobOrder): Promise<string> {
     await this.#subject.platform.jobs?.run(order, call);
     const { release, rollout, job } = order;
-    return jobId({ service: release.service, release: release.number, rollout, name: job.name });
+    const found = (await this.#jobs()).find(
+      (j) => j.release === release.number && j.rollout === rollout && j.name === job.name,
+    );
+    return found?.id ?? `no job ${job.name}`;
+  }
+
+  async #jobs(): Promise<readonly JobObservation[]> {
+    const { jobs = [] } = await this.#subject.platform.observe(call);
+    return jobs.filter(({ service }) => service === this.#subject.service);
   }
 
   async job(id: string): Promise<JobObservation | undefined> {
-    return (await this.#subject.platform.observe(call)).jobs?.find((job) => job.id === id);
+    return (await this.#jobs()).find((job) => job.id === id);
   }
 
   jobEnded(id: string): Promise<JobObservation> {

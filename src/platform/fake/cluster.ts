@@ -14,7 +14,7 @@ export interface ClusterGroup {
   spec: GroupSpec;
   size: number;
   /** Newest last. `failedMs`: elapsed time of the clock. */
-  readonly failures: (Omit<ServerFailure, "atMs"> & { readonly failedMs: number })[];
+  readonly failures: (Omit<ServerFailure, "atMs" | "release"> & { readonly failedMs: number })[];
   failed: number;
 }
 

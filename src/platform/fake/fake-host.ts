@@ -1,6 +1,7 @@
-import { parseJobId, type ServerId } from "../../domain/ids.ts";
+import type { ServerId } from "../../domain/ids.ts";
 import { KilnError } from "../../lib/errors.ts";
 import type { Host, HostServer, ServerSpec } from "../fleet/host.ts";
+import { parseJobId } from "../fleet/server-id.ts";
 import type { Call, Evidence, LogLine, LogReader } from "../platform.ts";
 import type { FakeServer, FakeWorld } from "./world.ts";
 

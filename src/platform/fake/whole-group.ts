@@ -104,7 +104,11 @@ export class WholeGroup implements Platform, AsyncDisposable {
       ...{ service, release, size, ...replacing, share: this.#share(service, release) },
       servers: servers.map((server) => this.#observedServer(server)),
       remains: [],
-      failures: failures.map(({ failedMs, ...rest }) => ({ ...rest, atMs: momentOf(clock, failedMs) })),
+      failures: failures.map(({ failedMs, ...rest }) => ({
+        ...rest,
+        release,
+        atMs: momentOf(clock, failedMs),
+      })),
       failed,
     };
   }

@@ -1,10 +1,11 @@
-import { parseJobId, parseServerId, type ServerId, type ServiceKey } from "../../domain/ids.ts";
+import type { ServerId, ServiceKey } from "../../domain/ids.ts";
 import type { ServiceWarning } from "../../domain/observation.ts";
 import type { Release } from "../../domain/release.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { KilnError } from "../../lib/errors.ts";
 import type { RoutedService, TargetCounts } from "../../router/router.ts";
 import type { HostServer, HostTrouble } from "../fleet/host.ts";
+import { parseJobId, parseServerId } from "../fleet/server-id.ts";
 
 /** How a fake server behaves; every part has a harmless default. */
 export interface FakeBehaviour {

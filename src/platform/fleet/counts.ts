@@ -1,6 +1,6 @@
-import { parseServerId } from "../../domain/ids.ts";
 import type { TrafficCounter } from "../../domain/traffic.ts";
 import type { TargetCounts } from "../../router/router.ts";
+import { parseServerId } from "./server-id.ts";
 
 /** The router counts for each server: the server's id names the counter. */
 export function countersOf(counts: readonly TargetCounts[]): readonly TrafficCounter[] {

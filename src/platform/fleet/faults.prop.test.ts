@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { parseServerId } from "../../domain/ids.ts";
 import { call, release, TestFleet } from "../fake/testing.ts";
+import { parseServerId } from "./server-id.ts";
 
 /** The real fleet over a fake world that fails, loses answers and ends servers, with controllers that die at any time. */
 const event = fc.oneof(

@@ -2,7 +2,7 @@ import assert from "node:assert";
 import type { Shares } from "../../domain/actions.ts";
 import { previewDoor } from "../../domain/address.ts";
 import type { ServerId, ServiceKey } from "../../domain/ids.ts";
-import { parseReproductionId, previewedBy, previewKey } from "../../domain/ids.ts";
+import { previewedBy, previewKey } from "../../domain/ids.ts";
 import type { Observation, ServiceWarning } from "../../domain/observation.ts";
 import type { Release } from "../../domain/release.ts";
 import type { Clock } from "../../lib/clock.ts";
@@ -35,6 +35,7 @@ import { observation } from "./look.ts";
 import { type Group, isRunning, Memory, viewOf } from "./memory.ts";
 import type { Prober } from "./prober.ts";
 import { type GroupAction, reconcileGroup } from "./reconcile.ts";
+import { parseReproductionId } from "./server-id.ts";
 import { Servers } from "./servers.ts";
 import { sharedFailures } from "./shared-failure.ts";
 import { Traffic } from "./traffic.ts";
@@ -345,7 +346,7 @@ class HostFleet implements Fleet {
   #reproducing(jobs: Jobs): NonNullable<Platform["reproduce"]> {
     return async (server, release) => {
       await this.#adopted();
-      await jobs.reproduce(server, release);
+      return jobs.reproduce(server, release);
     };
   }
 

@@ -1,13 +1,4 @@
-import {
-  type JobId,
-  jobId,
-  parseJobId,
-  parseReproductionId,
-  type ReproductionId,
-  reproductionId,
-  type ServerId,
-  type ServiceKey,
-} from "../../domain/ids.ts";
+import type { JobId, ReproductionId, ServerId, ServiceKey } from "../../domain/ids.ts";
 import type { JobExit, JobObservation, ReproductionObservation } from "../../domain/observation.ts";
 import type { Release } from "../../domain/release.ts";
 import { clauseOf } from "../../lib/errors.ts";
@@ -17,6 +8,7 @@ import { exitWords, refusalWords } from "./failure.ts";
 import type { Host, HostServer } from "./host.ts";
 import { lastLines } from "./log-tail.ts";
 import type { Memory } from "./memory.ts";
+import { jobId, parseJobId, parseReproductionId, reproductionId } from "./server-id.ts";
 
 const createTimeoutMs = 60_000;
 const listTimeoutMs = 10_000;
@@ -92,9 +84,10 @@ export class Jobs implements JobRunner {
     this.#begin(id, service, (call) => this.#o.runJob({ id, release, command: job.command }, call));
   }
 
-  async reproduce(server: ServerId, release: Release): Promise<void> {
+  async reproduce(server: ServerId, release: Release): Promise<ReproductionId> {
     const id = reproductionId(server);
     this.#begin(id, release.service, (call) => this.#o.host.create({ id, release }, call));
+    return id;
   }
 
   #begin(id: Job["id"], service: ServiceKey, create: (call: Call) => Promise<HostServer>): void {

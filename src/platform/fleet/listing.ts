@@ -1,10 +1,11 @@
-import { parseJobId, parseReproductionId, parseServerId, previewedBy } from "../../domain/ids.ts";
+import { previewedBy } from "../../domain/ids.ts";
 import type { Logger } from "../../lib/log.ts";
 import type { RoutedService } from "../../router/router.ts";
 import type { Endings } from "./endings.ts";
 import type { HostServer } from "./host.ts";
 import type { Jobs } from "./jobs.ts";
 import { isRunning, type Member, type Memory } from "./memory.ts";
+import { parseJobId, parseReproductionId, parseServerId } from "./server-id.ts";
 import type { Servers } from "./servers.ts";
 
 export interface ListingOptions {

@@ -45,7 +45,7 @@ function groupObservation(
 ): GroupObservation {
   const { service, release, wanted, failures, failed } = group;
   const members = [...group.members.values()];
-  const servers = members.flatMap((m) => serverObservation(m, inTraffic.has(m.id), clock));
+  const servers = members.flatMap((m) => serverObservation(m, members, inTraffic.has(m.id), clock));
   const remains = members.filter((m) => shownAs[m.state] === undefined).map((m) => m.id);
   const share = traffic.shares(service).find((s) => s.release === release)?.share ?? 0;
   const replacing = wanted?.replacing;
@@ -60,7 +60,9 @@ function groupObservation(
     ...shown,
     servers,
     remains,
-    failures: failures.map(({ failedMs, ...rest }) => ({ ...rest, atMs: momentOf(clock, failedMs) })),
+    failures: failures.map(({ failedMs, ...rest }) => ({
+      ...{ ...rest, release, atMs: momentOf(clock, failedMs) },
+    })),
     failed,
   };
 }
@@ -76,10 +78,30 @@ const shownAs: Readonly<Record<SlotState, ServerState | undefined>> = {
   failed: undefined,
 };
 
-function serverObservation(member: Member, inTraffic: boolean, clock: Clock): readonly ServerObservation[] {
+function serverObservation(
+  member: Member,
+  group: readonly Member[],
+  inTraffic: boolean,
+  clock: Clock,
+): readonly ServerObservation[] {
   const state = shownAs[member.state];
   if (state === undefined) return [];
   const { id, createdAtMs, address } = member;
   const sinceMs = momentOf(clock, member.sinceMs);
-  return [{ id, state, sinceMs, createdAtMs, address, inTraffic, health: member.health?.recent.at(-1) }];
+  const predecessor = predecessorOf(member, group);
+  const place = predecessor === undefined ? {} : { takesPlaceOf: predecessor.id };
+  return [
+    { id, ...place, state, sinceMs, createdAtMs, address, inTraffic, health: member.health?.recent.at(-1) },
+  ];
+}
+
+/** The newest of those that are still seen and had its slot before. */
+function predecessorOf({ name }: Member, group: readonly Member[]): Member | undefined {
+  return group
+    .filter((m) => m.name.slot === name.slot && m.name.attempt < name.attempt)
+    .filter((m) => shownAs[m.state] !== undefined)
+    .reduce<Member | undefined>(
+      (a, b) => (a === undefined || b.name.attempt > a.name.attempt ? b : a),
+      undefined,
+    );
 }

@@ -1,16 +1,11 @@
-import {
-  type JobId,
-  parseServerId,
-  type ServerId,
-  type ServerName,
-  type ServiceKey,
-} from "../../domain/ids.ts";
+import type { JobId, ServerId, ServiceKey } from "../../domain/ids.ts";
 import type { ServerFailure } from "../../domain/observation.ts";
 import type { Release } from "../../domain/release.ts";
 import type { GroupSpec } from "../platform.ts";
 import type { Health } from "./health.ts";
 import type { HostServer } from "./host.ts";
 import type { GroupView, SlotHistory, SlotState } from "./reconcile.ts";
+import { parseServerId, type ServerName } from "./server-id.ts";
 
 /**
  * A server as the fleet knows it. How long it is in its state is counted as `Clock.elapsed` does, as all that the fleet
@@ -44,7 +39,7 @@ export interface Member {
   version: number;
 }
 
-export type KnownFailure = Omit<ServerFailure, "atMs"> & {
+export type KnownFailure = Omit<ServerFailure, "atMs" | "release"> & {
   /** When that was, as `Clock.elapsed` counts. */
   readonly failedMs: number;
 };

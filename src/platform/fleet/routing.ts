@@ -1,9 +1,9 @@
 import type { Shares } from "../../domain/actions.ts";
 import type { ServiceKey } from "../../domain/ids.ts";
-import { parseServerId } from "../../domain/ids.ts";
 import type { Release } from "../../domain/release.ts";
 import type { HealthSpec, TrafficSpec } from "../../domain/spec.ts";
 import type { RoutedService, Target } from "../../router/router.ts";
+import { parseServerId } from "./server-id.ts";
 
 /** A server that the router may know. Only one that `takes` gets new requests; the others have weight 0. */
 export interface RoutableServer {

@@ -1,4 +1,3 @@
-import { type ServerName, serverId } from "../../domain/ids.ts";
 import type { Release } from "../../domain/release.ts";
 import { clauseOf, KilnError } from "../../lib/errors.ts";
 import type { Timetable } from "../../lib/timetable.ts";
@@ -11,6 +10,7 @@ import { type Limiter, limiter } from "./limiter.ts";
 import type { Group, Member, Memory } from "./memory.ts";
 import type { Prober } from "./prober.ts";
 import { refusalReason } from "./refusal.ts";
+import { type ServerName, serverId } from "./server-id.ts";
 import type { Traffic } from "./traffic.ts";
 
 const createTimeoutMs = 60_000;

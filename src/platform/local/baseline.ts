@@ -1,12 +1,12 @@
 import { lstatSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { z } from "zod";
-import { parseServerId } from "../../domain/ids.ts";
 import { isErrno } from "../../lib/errors.ts";
 import { mountLines } from "../../lib/mount-table.ts";
 import { linkIfThere, type ProcessRef, readIfThere } from "../../lib/proc.ts";
 import { digestOf } from "../../lib/sha256.ts";
 import { namesIn } from "../../lib/temporary.ts";
+import { parseServerId } from "../fleet/server-id.ts";
 import type { HostImage, Subject } from "../platform.ts";
 import { askedLimits } from "./asked-limits.ts";
 import { askedMounts } from "./asked-mounts.ts";
@@ -91,6 +91,8 @@ export function subjectOf(paths: HostPaths, tag: string, record: ServerRecord): 
   if (!kept) return undefined;
   return {
     server: record.id,
+    service: record.release.service,
+    release: record.release.number,
     process: record.running.process,
     cgroup: serverCgroup(tag, record.id),
     cgroupFolders: kept.cgroupFolders,

@@ -1,9 +1,9 @@
 import assert from "node:assert";
 import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { parseJobId } from "../../domain/ids.ts";
 import { KilnError, toKilnError } from "../../lib/errors.ts";
 import { findProcess } from "../../lib/proc.ts";
 import type { HostJob, HostServer, ServerSpec } from "../fleet/host.ts";
+import { parseJobId } from "../fleet/server-id.ts";
 import type { Call, HostImage } from "../platform.ts";
 import { askedBaseline, bundleOf, keepBaseline, netNamespace, programOf, subjectOf } from "./baseline.ts";
 import { cgroupFolders, installationCgroup, serverCgroup } from "./cgroups.ts";

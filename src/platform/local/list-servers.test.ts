@@ -32,7 +32,16 @@ function setUp(verify: () => void) {
   };
   const running: ServerRecord = { ...being, running: { process } };
   const baseline = { mounts: [], namespaces: {}, limits: [], bundle: [] };
-  const subject = { server: id, process, cgroup: "/kiln/x", cgroupFolders: [], baseline, imageFiles: [] };
+  const subject = {
+    server: id,
+    service: "shop",
+    release: 1,
+    process,
+    cgroup: "/kiln/x",
+    cgroupFolders: [],
+    baseline,
+    imageFiles: [],
+  };
   const network = { verify: async () => verify(), lost: () => undefined };
   const host = { ...{ tag: "0", paths, records, sight, clock, network }, log: silentLog };
   return { host, being, running, subject };

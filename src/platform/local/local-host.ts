@@ -1,5 +1,5 @@
 import { mkdirSync } from "node:fs";
-import { isHostedId, parseServerId, type ServerId } from "../../domain/ids.ts";
+import type { ServerId } from "../../domain/ids.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { KilnError, toKilnError } from "../../lib/errors.ts";
 import { watchFolder } from "../../lib/folder-watch.ts";
@@ -8,6 +8,7 @@ import type { Logger } from "../../lib/log.ts";
 import { isAlive, readIfThere } from "../../lib/proc.ts";
 import type { StateFolder } from "../../lib/state-folder.ts";
 import type { Host, HostServer } from "../fleet/host.ts";
+import { isHostedId, parseServerId } from "../fleet/server-id.ts";
 import type { Call, ConfigSource, EvidenceKeeper, ImageSource, SecretSource } from "../platform.ts";
 import { subjectOf } from "./baseline.ts";
 import { readCgroupSupport } from "./cgroups.ts";

@@ -1,9 +1,10 @@
 import { existsSync, rmSync } from "node:fs";
 import { basename } from "node:path";
-import { isHostedId, type ServerId } from "../../domain/ids.ts";
+import type { ServerId } from "../../domain/ids.ts";
 import { KilnError } from "../../lib/errors.ts";
 import { exec } from "../../lib/exec.ts";
 import { namesIn } from "../../lib/temporary.ts";
+import { isHostedId } from "../fleet/server-id.ts";
 import {
   cgroupFolders,
   hasCgroup,

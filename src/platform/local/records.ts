@@ -1,10 +1,11 @@
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { z } from "zod";
-import { isHostedId, type ServerId } from "../../domain/ids.ts";
+import type { ServerId } from "../../domain/ids.ts";
 import type { Release } from "../../domain/release.ts";
 import { isErrno, KilnError } from "../../lib/errors.ts";
 import { markOf } from "../../lib/file-mark.ts";
 import { namesIn } from "../../lib/temporary.ts";
+import { isHostedId } from "../fleet/server-id.ts";
 import { type HostPaths, type ServerPaths, serverPaths } from "./paths.ts";
 
 const processSchema = z.object({ pid: z.int(), startTicks: z.int() });

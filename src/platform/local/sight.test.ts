@@ -17,7 +17,16 @@ function subject(folders: readonly string[]): Subject {
   const process = findProcess(globalThis.process.pid);
   if (!process) throw new Error("this process runs");
   const baseline = { mounts: [], namespaces: {}, limits: [], bundle: [] };
-  return { server: id, process, cgroup: "/kiln/x", cgroupFolders: folders, baseline, imageFiles: [] };
+  return {
+    server: id,
+    service: "shop",
+    release: 1,
+    process,
+    cgroup: "/kiln/x",
+    cgroupFolders: folders,
+    baseline,
+    imageFiles: [],
+  };
 }
 
 function cgroup(name: string, file: string, value: string): string {
