@@ -108,7 +108,7 @@ export function startLoop({ store, platform, clock, log, drift }: LoopOptions): 
       if (timekeeper.setting() !== setting) return poke(service);
       const desired = store.desired(service);
       if (desired === undefined) return forget(service);
-      const view = viewsOf(observation).get(service) ?? emptyView(service);
+      const view = viewsOf(observation, platform.split).get(service) ?? emptyView(service);
       const { actions, wakeAtMs } = planService(desired, view, clock.now());
       if (wakeAtMs !== undefined) queue.addAt(service, wakeAtMs);
       intents.planned(service, actions);

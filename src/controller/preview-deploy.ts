@@ -18,7 +18,7 @@ export async function previewDeploy(
   request: DeployRequest,
   by: Asker,
 ): Promise<PlanPreview> {
-  const { store, clock, loop } = parts;
+  const { store, clock, loop, platform } = parts;
   const { service } = request;
   await requireDeployable(parts, service, request.draft);
   const { draft } = freeze(store, service, request.draft);
@@ -26,7 +26,8 @@ export async function previewDeploy(
   const serving = before?.serving === undefined ? undefined : before.releases.get(before.serving);
   const release = store.draftRelease(service, draft, askerName(by));
   const desired = asThoughDeployed(before, release, request, clock.now());
-  const view = viewsOf(await loop.observe()).get(service) ?? emptyView(service);
+  const view =
+    viewsOf(await loop.observe(), platform.split).get(service) ?? emptyView(service, platform.split);
   const { actions, peakServers, fewestInTraffic } = preview(desired, whole(view), clock.now());
   return {
     service,

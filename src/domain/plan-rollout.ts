@@ -4,7 +4,7 @@ import { planAnalysis } from "./plan-analysis.ts";
 import { planBack } from "./plan-back.ts";
 import { endJobsFirst, planBefore, planJobs, tendJobs } from "./plan-jobs.ts";
 import type { DesiredService, Rollout, WarmRelease } from "./rollout.ts";
-import { failureOf, giveUp } from "./rollout-failure.ts";
+import { failureOf, giveUp, neverMoved } from "./rollout-failure.ts";
 import {
   act,
   carrying,
@@ -85,7 +85,7 @@ function stayAsItWas(look: Look): readonly Action[] {
 /** All servers of the step are ready: the traffic moves, the step holds, then it is done. */
 function planMove(look: Look, step: Step, before: readonly Action[]): Plan {
   const { desired, rollout, view, nowMs } = look;
-  const reason = moveReason(rollout, step);
+  const reason = moveReason(look, step);
   if (mustBePromoted(look)) {
     const why = `release ${rollout.to} is ready and waits for \`kiln rollout promote\``;
     return act([...before, ...keepTraffic(look), record(look, { kind: "pause", rollout: rollout.id }, why)]);
@@ -97,7 +97,11 @@ function planMove(look: Look, step: Step, before: readonly Action[]): Plan {
     return act([...before, ...route, moved]);
   }
   // What comes and goes and comes again does not begin the step anew: it would never end.
-  if (route.length > 0) return act([...before, ...route]);
+  if (route.length > 0) {
+    const failure = neverMoved(look);
+    if (failure !== undefined) return act([...before, ...giveUp(look, failure)]);
+    return withDeadline(look, [...before, ...route]);
+  }
   const jobs = planJobs(look, "after");
   if (isLastStep(rollout) && jobs.failure !== undefined) {
     return act([...before, ...giveUp(look, jobs.failure)]);
@@ -224,10 +228,15 @@ function sharesAt({ rollout, view }: Look, share: number): Shares {
   ];
 }
 
-function moveReason(rollout: Rollout, step: Step): string {
-  return step.share === 1
-    ? `release ${rollout.to} is ready for all the traffic`
-    : `release ${rollout.to} is ready for ${Math.round(step.share * 100)} % of the traffic`;
+function moveReason({ desired, rollout, view }: Look, { share }: Step): string {
+  if (share === 1) return `release ${rollout.to} is ready for all the traffic`;
+  const asked = `${Math.round(share * 100)} %`;
+  const ready = readyCount(view, rollout.to);
+  const total = ready + readyCount(view, rollout.from);
+  if (view.split === "any" || total === 0)
+    return `release ${rollout.to} is ready for ${asked} of the traffic`;
+  const reached = `${Math.round((100 * ready) / total)} %`;
+  return `release ${rollout.to} is ready: ${asked} of ${desired.count} servers is ${ready} of ${total}: ${reached}`;
 }
 
 function recordProgress(look: Look, ready: number): readonly Action[] {

@@ -157,7 +157,9 @@ describe("a rollout that goes wrong", () => {
     const back = aService({ serving: 1, rollout: aRollout({ phase: "back", reason: "it broke" }) });
     const coming = aGroup(1, ["ready", "starting", "starting"]);
     const idle = aView(coming, aGroup(2, ["ready"]));
-    expect(brief(planService(back, idle, 1).actions)).toBe("->1:100 [rolled-back]");
+    expect(brief(planService(back, idle, 1).actions)).toBe("->1:100");
+    const moved = aView({ ...coming, share: 1 }, aGroup(2, ["ready"]));
+    expect(brief(planService(back, moved, 1).actions)).toBe("[rolled-back]");
     const serves = aView(coming, aGroup(2, ["ready", "ready", "ready"], { share: 1 }));
     expect(brief(planService(back, serves, 1).actions)).toBe("");
   });

@@ -3,7 +3,8 @@ import type { GroupObservation, ServerObservation } from "./observation.ts";
 import { planService } from "./plan.ts";
 import { applyChange } from "./record.ts";
 import type { DesiredService } from "./rollout.ts";
-import type { ServiceView } from "./service-view.ts";
+import { readyCount, type ServiceView } from "./service-view.ts";
+import { reachable } from "./split.ts";
 
 /** More passes than any rollout of 1,000 servers takes. */
 const maxPasses = 5000;
@@ -104,7 +105,15 @@ function resized({ view, nowMs }: World, release: number, size: number): Service
     const servers = Array.from({ length: size }, (_, i) => readyServer(view.service, release, i + 1, nowMs));
     groups.set(release, { ...emptyGroup(view.service, release), size, share, previewed, servers });
   }
-  return { ...view, groups };
+  return spread({ ...view, groups });
+}
+
+/** Where servers have equal parts of the traffic, shares follow their number. */
+function spread(view: ServiceView): ServiceView {
+  if (view.split === "any") return view;
+  const shares = [...view.groups.values()].map(({ release, share }) => ({ release, share }));
+  const reached = reachable(shares, view.split, (release) => readyCount(view, release));
+  return { ...routed(view, reached), routed: view.routed };
 }
 
 function routed(view: ServiceView, shares: Shares): ServiceView {

@@ -1,7 +1,8 @@
 import type { Action } from "./actions.ts";
 import type { ServerFailure } from "./observation.ts";
+import type { Rollout } from "./rollout.ts";
 import { currentStep, deadlineMs, end, type Look, record } from "./rollout-look.ts";
-import { readyCount } from "./service-view.ts";
+import { readyCount, type ServiceView } from "./service-view.ts";
 
 /** Servers that may end or fail to start before the release counts as broken: one may be bad luck, three are not. */
 const toleratedFailures = 2;
@@ -23,12 +24,26 @@ export function failureOf(look: Look, ready: number, size: number): string | und
   }
   const isNews = ready > rollout.highestReady; // the traffic may move with this very look
   if (isNews || nowMs < deadlineMs(rollout)) return undefined;
-  const minutes = Math.round(rollout.policy.progressDeadlineMs / 6000) / 10;
+  const minutes = minutesOf(rollout);
   if (ready < size) {
     return `no further server became ready within ${minutes} min (${ready} of ${size} are)${latest ? `: ${describe(latest)}` : ""}`;
   }
   if (rollout.movedAtMs !== undefined) return undefined;
   return `the traffic could not be moved to release ${rollout.to} within ${minutes} min`;
+}
+
+/**
+ * Why the release has to be given up when the router said that it has moved the traffic and yet does not have it so: after
+ * the hold and the deadline. While a job runs that is its own deadline's business, and its end counts as progress.
+ */
+export function neverMoved({ rollout, nowMs }: Look): string | undefined {
+  const isWaiting = rollout.jobs.some(({ end }) => end === undefined);
+  if (isWaiting || nowMs < deadlineMs(rollout)) return undefined;
+  return `the router did not give release ${rollout.to} its share of the traffic within ${minutesOf(rollout)} min`;
+}
+
+function minutesOf({ policy }: Rollout): number {
+  return Math.round(policy.progressDeadlineMs / 6000) / 10;
 }
 
 /** All the traffic has moved to servers none of which can take it, and the old ones could. */
@@ -38,15 +53,21 @@ function couldServeAgain({ rollout, view }: Look): boolean {
   return readyCount(view, from) > 0;
 }
 
+/** The old release still has the traffic, and the new one has none. */
+function isBehind({ from, to }: Rollout, view: ServiceView): boolean {
+  const shareOf = (release: number | undefined) => view.groups.get(release ?? 0)?.share ?? 0;
+  return shareOf(from) > 0 && shareOf(to) === 0;
+}
+
 function describe(failure: ServerFailure): string {
   return `${failure.id} ${failure.reason}`;
 }
 
 /** A deploy turns back, or stops if its policy says so. A rollback is never rolled back: the traffic stays where it is. */
 export function giveUp(look: Look, why: string): readonly Action[] {
-  const { rollout, nowMs } = look;
+  const { rollout, view, nowMs } = look;
   if (rollout.kind === "rollback") {
-    const serving = rollout.movedAtMs === undefined ? rollout.from : rollout.to;
+    const serving = rollout.movedAtMs === undefined || isBehind(rollout, view) ? rollout.from : rollout.to;
     return [end(look, "failed", serving, [], why)];
   }
   if (rollout.policy.onFailure === "stop") return [record(look, { kind: "pause", rollout: rollout.id }, why)];

@@ -7,6 +7,7 @@ import type {
   ReproductionObservation,
 } from "./observation.ts";
 import type { DesiredService } from "./rollout.ts";
+import { reachable, type Split } from "./split.ts";
 
 /** What is observed of one service, and small questions about it. */
 export interface ServiceView {
@@ -14,6 +15,8 @@ export interface ServiceView {
   readonly groups: ReadonlyMap<number, GroupObservation>;
   /** Whether the router has a way in for it. */
   readonly routed: boolean;
+  /** How fine its shares of traffic can be. */
+  readonly split: Split;
   /** Servers that others are to take the place of, chosen when a plan begins. */
   readonly replacing?: readonly ServerId[];
   readonly jobs: readonly JobObservation[];
@@ -21,8 +24,8 @@ export interface ServiceView {
   readonly reproductions?: readonly ReproductionObservation[];
 }
 
-/** One view per service that has anything observed. */
-export function viewsOf(observed: Observation): ReadonlyMap<ServiceKey, ServiceView> {
+/** One view per service that has anything observed. `split`: that of the platform. */
+export function viewsOf(observed: Observation, split: Split = "any"): ReadonlyMap<ServiceKey, ServiceView> {
   const groups = new Map<ServiceKey, Map<number, GroupObservation>>(
     observed.routed.map((s) => [s, new Map()]),
   );
@@ -41,13 +44,14 @@ export function viewsOf(observed: Observation): ReadonlyMap<ServiceKey, ServiceV
       {
         ...{ service, groups: of, routed: routed.has(service), jobs: jobs.get(service) ?? [] },
         reproductions: copies.get(service) ?? [],
+        split,
       },
     ]),
   );
 }
 
-export function emptyView(service: ServiceKey): ServiceView {
-  return { service, groups: new Map(), routed: false, jobs: [] };
+export function emptyView(service: ServiceKey, split: Split = "any"): ServiceView {
+  return { service, groups: new Map(), routed: false, split, jobs: [] };
 }
 
 /** Ready servers of a release; 0 when it has no group. */
@@ -63,7 +67,7 @@ export function isGone(view: ServiceView, release: number): boolean {
   return group.servers.length === 0 && group.remains.length === 0 && (group.size ?? 0) === 0;
 }
 
-/** True when the router gives each release exactly this share of the traffic. */
+/** True when the router gives each release this share of the traffic, as it can be reached. */
 function hasShares(view: ServiceView, shares: Shares): boolean {
   const wanted = new Map(shares.map((s) => [s.release, s.share]));
   if (view.routed !== shares.length > 0) return false;
@@ -120,15 +124,16 @@ function isSame(a: readonly ServerId[], b: readonly ServerId[] = []): boolean {
   return a.length === b.length && a.every((id) => b.includes(id));
 }
 
-/** The action that moves the traffic, or none when the router has it so. */
+/** The action that moves the traffic, as near as can be reached, or none when the router has it so. */
 export function routeTo(
   desired: DesiredService,
   view: ServiceView,
   shares: Shares,
   reason: string,
 ): readonly Action[] {
-  if (hasShares(view, shares)) return [];
-  return [{ kind: "route", service: desired.service, shares, reason }];
+  const reached = reachable(shares, view.split, (release) => readyCount(view, release));
+  if (hasShares(view, reached)) return [];
+  return [{ kind: "route", service: desired.service, shares: reached, reason }];
 }
 
 /** Closes the doors, once nobody is left behind them: servers that finish their requests need the router. */

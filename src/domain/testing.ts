@@ -138,6 +138,7 @@ export function aView(...groups: readonly GroupObservation[]): ServiceView {
     service: "shop",
     groups: new Map(groups.map((g) => [g.release, g])),
     routed: groups.some((g) => g.share > 0),
+    split: "any",
     jobs: [],
   };
 }
