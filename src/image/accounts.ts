@@ -22,8 +22,8 @@ export interface Identity {
 const maxAccountsFile = 4 << 20;
 
 /**
- * Who runs what neither the spec nor a base names a user for, as `uid:gid`: root of a server can take from the machine's root
- * what the kernel counts for each user. The number is that of `nonroot` in distroless images; Debian gives it to nobody.
+ * The default user, as `uid:gid`, when neither the spec nor a base names one. Not root: a server's root could use up limits
+ * that the kernel counts for each user of the machine. Distroless images call it `nonroot`; Debian leaves it unused.
  */
 export const unprivileged = "65532:65532";
 
@@ -54,7 +54,7 @@ function isId(text: string | undefined): text is string {
 
 /**
  * `user`, `uid`, `user:group` or `uid:gid`, in any mixture, as `User` in the OCI image specification's config.md. Without
- * a group: the user's own, or 0 for a uid that has no entry. Throws `user_missing`, naming the nearest.
+ * a group: the user's own, or 0 for a uid without an entry. Throws `user_missing`, naming the nearest.
  */
 export function resolveIdentity(wanted: string, accounts: Accounts, forWhat: string): Identity {
   const [user = "", group] = wanted.split(/:(.*)/s);
@@ -81,7 +81,7 @@ function missing(
   throw new KilnError("user_missing", `The image has no ${kind} "${name}" (${forWhat}): ${listed}.`, {
     hint: near
       ? `Did you mean "${near}"?`
-      : `Name one that the image has, a number, or add the package that makes the ${kind}.`,
+      : `Name a ${kind} of the image, use a number, or add the package that creates the ${kind}.`,
   });
 }
 

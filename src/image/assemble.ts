@@ -15,7 +15,7 @@ import type { ProjectFile } from "./project-files.ts";
 import { mergeLayers } from "./tree.ts";
 import { usersLayer } from "./users-layer.ts";
 
-/** Everything that decides what is in an image, besides the spec's own words. */
+/** Everything that determines an image, in addition to the spec. */
 export interface Inputs {
   readonly base: Base;
   readonly packages: LockedPackages | undefined;
@@ -24,7 +24,7 @@ export interface Inputs {
 
 const mostLinksTold = 8;
 
-/** Makes the layers that are not there yet, then configuration and manifest; returns the manifest's digest. */
+/** Makes the missing layers, then configuration and manifest; returns the manifest's digest. */
 export async function assembleImage(
   spec: ServiceSpec,
   inputs: Inputs,
@@ -73,7 +73,7 @@ async function lowerLayers(
   return layers;
 }
 
-/** Every entry by what it becomes in the archive; its bytes by their digest, wherever they lie. */
+/** Every entry as it appears in the archive; its bytes by their digest, wherever they are stored. */
 function layerInputs(tree: ReadonlyMap<string, CheckedEntry>): readonly unknown[] {
   return [...tree.values()].map(({ content: _, xattrs, ...entry }) => ({
     ...entry,

@@ -13,8 +13,8 @@ export interface WrittenBlob {
 }
 
 /**
- * Writes one blob of unknown digest into an image store. Nothing can be seen of it before `commit`, which returns when
- * the bytes are on the disk; `discard` (also after `commit`) leaves nothing behind.
+ * Writes one blob of unknown digest into an image store. The blob is invisible before `commit`, which returns when
+ * the bytes are on the disk; `discard` (also after `commit`) removes everything temporary.
  */
 export class BlobWriter {
   readonly #store: ImageStore;

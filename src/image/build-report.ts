@@ -5,9 +5,9 @@ import { annotations, type Manifest } from "./oci-types.ts";
 export type BuildEvent =
   | { readonly kind: "layer-started"; readonly layer: string }
   | ({ readonly kind: "layer-done" } & BuiltLayer)
-  /** One sentence about what goes on. */
+  /** One sentence about the current step. */
   | { readonly kind: "message"; readonly text: string }
-  /** One sentence that stays: about what came of the build. */
+  /** One sentence about the result of the build, which stays on the screen. */
   | { readonly kind: "note"; readonly text: string };
 
 export interface BuiltLayer {
@@ -16,11 +16,11 @@ export interface BuiltLayer {
   readonly digest: string;
   readonly bytes: number;
   readonly cached: boolean;
-  /** What the user waited for it: fetching its packages and reading its files included. */
+  /** How long the user waited for it, including fetching its packages and reading its files. */
   readonly ms: number;
 }
 
-/** Tells of layers as they are made, and remembers them for the result. */
+/** Reports layers as they are made, and collects them for the result. */
 export class LayerReport {
   readonly layers: BuiltLayer[] = [];
   readonly #prepared = new Map<string, number>();
@@ -32,7 +32,7 @@ export class LayerReport {
     this.#progress = progress;
   }
 
-  /** Does what comes before a layer's writing, such as fetching its packages, and counts it to that layer. */
+  /** Runs the work before a layer is written, such as fetching its packages, and adds its time to that layer. */
   async prepare<T>(layer: string, work: () => Promise<T>): Promise<T> {
     const begunMs = this.#clock.elapsed();
     const result = await work();
@@ -54,7 +54,7 @@ export class LayerReport {
     this.#progress({ kind: "note", text });
   }
 
-  /** For a build that found the whole image made before. */
+  /** For a build that found the complete image in the cache. */
   allCached(manifest: Manifest): readonly BuiltLayer[] {
     for (const { annotations: notes, digest, size } of manifest.layers) {
       this.#done({

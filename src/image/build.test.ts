@@ -89,7 +89,7 @@ test("what cannot be copied is named", async () => {
   for (const name of ["out", "more"]) symlinkSync("../../outside", join(shop.project, "app", name));
   await expect(build("app")).rejects.toMatchObject({
     code: "path_escapes",
-    message: "2 symlinks lead out of the project, to what the image does not have.",
+    message: "2 symlinks lead out of the project, to a path that the image does not have.",
     problems: [
       { message: "/srv/more points to ../../outside, which is not in the image." },
       { message: "/srv/out points to ../../outside, which is not in the image." },
@@ -163,7 +163,7 @@ describe("what a program is run by", () => {
     shop.write("app/run", elf({ interpreter: loader }), 0o755);
     await expect(build(shop)).rejects.toMatchObject({
       code: "command_missing",
-      message: `The command "/srv/run" is dynamically linked: it is loaded by "${loader}", which is not in the image.`,
+      message: `The command "/srv/run" is dynamically linked: the kernel loads it with "${loader}", which is not in the image.`,
       hint: expect.stringMatching(/statically.*from: debian/),
     });
     shop.write("app/run", elf({}), 0o755);
@@ -178,19 +178,23 @@ describe("what a program is run by", () => {
     const refused = (message: string) =>
       expect(build(shop)).rejects.toMatchObject({ code: "command_missing", message });
     shop.write("app/run", "#! /bin/sh -e\nexit\n", 0o755);
-    await refused('The command "/srv/run" is a script that is run by "/bin/sh", which is not in the image.');
+    await refused(
+      'The command "/srv/run" is a script: the kernel runs it with "/bin/sh", which is not in the image.',
+    );
     shop.write("app/run", "#!/srv/sh\r\n", 0o755);
     shop.write("app/sh", elf({ interpreter: "/lib/ld.so" }), 0o755);
     await refused(
-      'The command "/srv/run" is a script that is run by "/srv/sh\\r", which is not in the image.',
+      'The command "/srv/run" is a script: the kernel runs it with "/srv/sh\\r", which is not in the image.',
     );
     shop.write("app/run", "#!/srv/sh\n", 0o755);
     await refused(
-      'The command "/srv/sh" is dynamically linked: it is loaded by "/lib/ld.so", which is not in the image.',
+      'The command "/srv/sh" is dynamically linked: the kernel loads it with "/lib/ld.so", which is not in the image.',
     );
     shop.write("app/env", elf({}), 0o755);
     shop.write("app/run", "#!/srv/env python3\n", 0o755);
-    await refused('The command "/srv/run" is a script that is run by "python3", which is not in the image.');
+    await refused(
+      'The command "/srv/run" is a script: the kernel runs it with "python3", which is not in the image.',
+    );
     shop.write("app/run", "#!/home/me/shop/.venv/bin/python3\n", 0o755);
     await expect(build(shop)).rejects.toMatchObject({ hint: expect.stringContaining("`python -m run`") });
     symlinkSync("/opt/run", join(shop.project, "app/link"));
@@ -226,7 +230,7 @@ describe("commands of jobs", () => {
       message: 'The command "/srv/rnu" of job smoke is not in the image.',
       hint: 'Did you mean "/srv/run"?',
       problems: [
-        { place: { file: "jobs/after/1/command", line: 7 }, message: "`jobs.after[1].command` asks for it." },
+        { place: { file: "jobs/after/1/command", line: 7 }, message: "`jobs.after[1].command` names it." },
       ],
     });
     expect(await build(shop, { jobs: jobs.slice(0, 2) })).toMatchObject({ digest, changed: false });

@@ -29,15 +29,15 @@ const recipe = 4;
 
 export interface BuildOptions {
   readonly state: StateFolder;
-  /** Absolute path; `kiln.lock` lies in it, and git is asked about it. */
+  /** Absolute path of the folder that contains `kiln.lock`; git reports about this folder. */
   readonly projectFolder: string;
-  /** Absolute path of the project's `kiln.yaml`, which is no part of its image; absent: of that name. */
+  /** Absolute path of the project's `kiln.yaml`, which is not part of its image; absent: the file of that name. */
   readonly specFile?: string;
   readonly updateLock: boolean;
   readonly clock: Clock;
   readonly signal: AbortSignal;
   readonly progress: (event: BuildEvent) => void;
-  /** Where a key of the spec stands in the user's file, for what is wrong with it; absent: nowhere. */
+  /** The place of a key of the spec in the user's file, for errors; absent: unknown. */
   readonly findPlace?: FindPlace;
   /** Resolves packages; the default is the real one. */
   readonly packages?: PackagesTree;
@@ -53,15 +53,15 @@ export interface BuildResult {
   readonly bytes: number;
   readonly layers: readonly BuiltLayer[];
   readonly ms: number;
-  /** False when the image store had this image under this version already. */
+  /** False when the image store already had this image under this version. */
   readonly changed: boolean;
 }
 
 /**
  * Builds the image of a service and gives it its version. The same inputs and lock give the same digest anywhere. Until
- * the very last step nothing refers to what has been written, so a build may be cancelled or die at any point.
+ * the last step nothing refers to the written files, so a build may be cancelled or killed at any point.
  *
- * Throws what is wrong with the spec's files, packages, user and commands, `version_taken`, `disk_full`, `cancelled`.
+ * Throws the errors of the spec's files, packages, user and commands, and `version_taken`, `disk_full`, `cancelled`.
  */
 export async function buildImage(spec: ServiceSpec, options: BuildOptions): Promise<BuildResult> {
   try {
@@ -136,7 +136,7 @@ async function readInputs(
 
 const mostNamed = 8;
 
-/** What patterns left out, by who says so. */
+/** What patterns left out, by the source of the pattern. */
 function leftOutWords(leftOut: readonly LeftOut[]): string[] {
   return [...Map.groupBy(leftOut, ({ by }) => by)].map(([by, paths]) => {
     const named = paths.slice(0, mostNamed).map(({ path }) => path);
@@ -151,7 +151,7 @@ async function lockPackages(spec: ServiceSpec, options: BuildOptions): Promise<L
   if (image.from.kind !== "debian") {
     if (image.packages.length === 0) return undefined;
     throw new KilnError("spec_invalid", "Packages can only be added to a Debian base.", {
-      hint: "Write `from: debian:bookworm`, or leave `packages` out.",
+      hint: "Write `from: debian:bookworm`, or leave out `packages`.",
     });
   }
   const packagesTree = options.packages ?? (await import("./packages/packages.ts")).packagesTree;
@@ -171,8 +171,8 @@ async function lockPackages(spec: ServiceSpec, options: BuildOptions): Promise<L
 }
 
 /**
- * Absolute paths of the project are no input: the same files elsewhere make the same image. What jobs run is no part of the
- * image, but is checked against it.
+ * Absolute paths of the project are not an input: the same files in another folder make the same image. The commands of
+ * jobs are not part of the image, but are checked against it.
  */
 function buildKey(
   { image, jobs, shape, secrets, files: delivered }: ServiceSpec,
@@ -203,7 +203,7 @@ function buildKey(
   );
 }
 
-/** The image that these inputs have made before, when all of it is still there. */
+/** The image that these inputs made before, if all of it still exists. */
 async function knownImage(place: LayerPlace, key: string): Promise<string | undefined> {
   const digest = await readTextIfExists(join(place.cache, "builds", key));
   if (!digest) return undefined;
@@ -222,7 +222,7 @@ function isComplete({ store, nowMs }: LayerPlace, digest: string): boolean {
   );
 }
 
-/** Loaded only when there is something to make: an unchanged build is over before. */
+/** Loaded only when there is something to make: an unchanged build ends before. */
 async function makeImage(
   spec: ServiceSpec,
   inputs: Inputs,

@@ -16,10 +16,10 @@ import { annotations, type Descriptor } from "./oci-types.ts";
 import { partsOf, subjectOf } from "./parts.ts";
 
 export interface GarbageOptions {
-  /** Images that must stay: those of kept releases. */
+  /** Images that must stay: the images of kept releases. */
   readonly keepDigests: ReadonlySet<ImageDigest>;
   readonly nowMs: number;
-  /** What is younger stays: it may belong to a build that is still running. */
+  /** Younger files stay: they may belong to a running build. */
   readonly minAgeMs: number;
 }
 
@@ -34,9 +34,9 @@ export interface Collected {
 }
 
 /**
- * Frees what nothing needs: images that no kept release uses (but never a service's newest), then blobs, erofs files
- * and cache entries that belong to no image. What refers to an image, such as a signature, stays and goes with it; what
- * other tools have put into the index without referring to anything stays. A build may run meanwhile: it notices when something it counted on is gone.
+ * Removes what nothing needs: images that no kept release uses (but never a service's newest), then blobs, erofs files
+ * and cache entries that belong to no image. Entries that refer to an image, such as a signature, stay and go with it;
+ * entries of other tools that refer to nothing stay. A build may run meanwhile: it notices when a file it needs is gone.
  */
 export async function collectGarbage(state: StateFolder, options: GarbageOptions): Promise<Collected> {
   const store = imageStore(state);
@@ -50,7 +50,7 @@ export async function collectGarbage(state: StateFolder, options: GarbageOptions
     const left = all.filter((descriptor) => !leaving.has(descriptor));
     const kept = withoutOrphans(store, left, options.keepDigests);
     const freed = new Freed(options);
-    // First what belongs to no image at all: on a full disk that makes room for the new index.
+    // First the files that belong to no image: on a full disk that makes room for the new index.
     removeUnneeded(state, hexDigits(neededBlobs(store, all, options.keepDigests)), freed);
     if (kept.length < all.length) {
       await changeIndex(store, () => kept);
@@ -75,7 +75,7 @@ function mayGo(entry: IndexEntry, all: readonly IndexEntry[], options: GarbageOp
   return options.nowMs - createdAtMs >= options.minAgeMs;
 }
 
-/** Without what refers to images that are gone; a signature may have been signed itself. */
+/** Without entries that refer to removed images; a signature may itself be signed. */
 function withoutOrphans(
   store: ImageStore,
   descriptors: readonly Descriptor[],
@@ -109,7 +109,7 @@ function removeUnneeded(state: StateFolder, needed: ReadonlySet<string>, freed: 
   const isNeeded = (name: string) => needed.has(name.split(".")[0] ?? "");
   freed.sweep(join(state.images, "blobs/sha256"), isNeeded);
   freed.sweep(state.erofs, (name) => isNeeded(name) || name === "lock" || name === "temporary");
-  // Indexes of layers that are still there stay; records are small, and stale ones do no harm but to the disk.
+  // Indexes of present layers stay; records are small, and stale ones only take disk space.
   freed.sweep(join(state.cache, "layers"), isNeeded);
   freed.sweep(join(state.cache, "builds"), () => false);
   freed.sweep(join(state.cache, "inputs"), () => false);

@@ -4,21 +4,21 @@ import type { Entry, Tree } from "./entry.ts";
 import { type Interpreter, interpreterOf } from "./interpreter.ts";
 import { joinPath, lookUp, parentOf, resolvePath } from "./tree.ts";
 
-/** What is to be run in servers of an image. */
+/** A command to run in servers of an image. */
 export interface Command {
   readonly argv: readonly string[];
   /** As in `PATH`. */
   readonly searchPath: string;
   readonly workingFolder: string;
-  /** Whose command it is, for messages: empty for the image's own, ` of job smoke`. */
+  /** The owner of the command, for messages: empty for the image's own, ` of job smoke`. */
   readonly of: string;
-  /** Paths that servers have besides the image: what lies there is no matter of the image. */
+  /** Paths that servers have in addition to the image: the image does not need to contain them. */
   readonly delivered: ReadonlySet<string>;
 }
 
 /**
- * Throws `command_missing` unless the image can run it: its program is there, found as execvp(3) would, and executable, and so
- * is what the kernel needs to run it.
+ * Throws `command_missing` unless the image can run it: the image has its program, found as execvp(3) would and executable,
+ * and everything the kernel needs to run the program.
  */
 export function checkCommand(root: Tree, command: Command): void {
   const program = command.argv[0];
@@ -46,10 +46,10 @@ function candidates(program: string, { searchPath, workingFolder }: Command): st
   return searchPath.split(":").map((folder) => `${folder}/${program}`);
 }
 
-/** Scripts may be run by scripts, but not deeper than this (execve(2), "Interpreter scripts"). */
+/** Scripts may have scripts as interpreters, but not deeper than this (execve(2), "Interpreter scripts"). */
 const deepest = 5;
 
-/** What the program names to be run by is there as well, and what that names in turn. */
+/** The program's interpreter must exist as well, and the interpreter's own interpreter. */
 function checkInterpreter(root: Tree, command: Command, entry: Entry, program: string, depth = 0): void {
   const interpreter = interpreterOf(entry.content);
   if (interpreter === undefined || depth === deepest) return;
@@ -62,23 +62,24 @@ function checkInterpreter(root: Tree, command: Command, entry: Entry, program: s
   }
 }
 
-/** `#!/usr/bin/env NAME` needs a second program, which is looked for as a command is. */
+/** `#!/usr/bin/env NAME` needs a second program, which is searched like a command. */
 function soughtBy({ kind, path, argument }: Interpreter): readonly string[] {
   const isEnv = kind === "script" && path.endsWith("/env") && /^\w[\w.+-]*$/.test(argument);
   return isEnv ? [path, argument] : [path];
 }
 
 function notRunnable(program: string, { of }: Command, { kind }: Interpreter, sought: string): KilnError {
-  const why = kind === "loader" ? "is dynamically linked: it is loaded" : "is a script that is run";
+  const why =
+    kind === "loader" ? "is dynamically linked: the kernel loads it" : "is a script: the kernel runs it";
   return new KilnError(
     "command_missing",
-    `The command "${program}"${of} ${why} by ${JSON.stringify(sought)}, which is not in the image.`,
+    `The command "${program}"${of} ${why} with ${JSON.stringify(sought)}, which is not in the image.`,
     {
       hint: isOfEnvironment(sought)
-        ? `A virtual environment's scripts name the folder that it was made in: run \`python -m ${program.slice(program.lastIndexOf("/") + 1)}\` with the environment's own python, by its path in the image.`
+        ? `The scripts of a virtual environment contain the path of its original folder: run \`python -m ${program.slice(program.lastIndexOf("/") + 1)}\` with the environment's own python, by its path in the image.`
         : kind === "loader"
           ? "Link it statically (Go: `CGO_ENABLED=0`; Rust: a `musl` target), or build on `from: debian:bookworm` with `packages: [libc6]`."
-          : "Add the package or the file that brings it, or correct the script's first line.",
+          : "Add the package or the file with that path, or correct the first line of the script.",
     },
   );
 }
@@ -99,7 +100,7 @@ function notExecutable(program: string, { of }: Command, entry: Entry): KilnErro
   });
 }
 
-/** The program is there as a symlink that leads nowhere in the image. */
+/** The program is a symlink without a target in the image. */
 function lostLink(
   root: Tree,
   program: string,
@@ -115,7 +116,7 @@ function lostLink(
   return new KilnError(
     "command_missing",
     `The command "${program}"${of} is a symlink that leads to "/${at}", which is not in the image.`,
-    { hint: "Add the package or the file that brings it." },
+    { hint: "Add the package or the file with that path." },
   );
 }
 
@@ -124,7 +125,7 @@ function notFound(root: Tree, program: string, { of, searchPath }: Command): Kil
   return new KilnError("command_missing", `The command "${program}"${of} is not in the image.`, {
     hint: near
       ? `Did you mean "${near}"?`
-      : "Add the package or the file that brings it, or name it by its full path.",
+      : "Add the package or the file of this program, or name the program by its full path.",
   });
 }
 

@@ -8,12 +8,12 @@ import type { ProcessConfig } from "./oci-types.ts";
 /** A key of the spec: names and indices from the top of the document down. */
 export type SpecPath = readonly (string | number)[];
 
-/** Where a key stands in the user's file; undefined when that cannot be told. */
+/** The place of a key in the user's file; undefined when unknown. */
 export type FindPlace = (path: SpecPath) => Promise<Place | undefined>;
 
 /**
- * Throws `command_missing`, with its place in the user's file, unless the image can run its own command and those of the
- * service's jobs: what a job lacks would otherwise show when all the traffic has moved.
+ * Throws `command_missing`, with its place in the user's file, unless the image can run its own command and the commands of the
+ * service's jobs: otherwise a missing program of a job would show only after the traffic has moved.
  */
 export async function checkCommands(
   spec: ServiceSpec,
@@ -50,7 +50,7 @@ function commandsOf({ image, jobs, shape }: ServiceSpec, process: ProcessConfig)
   return [own, ...ofJobs];
 }
 
-/** What servers have besides their image. */
+/** What servers have in addition to their image. */
 function deliveredPaths({ files, secrets }: ServiceSpec): ReadonlySet<string> {
   const ofSecrets = secrets.flatMap(({ delivery }) => (delivery.kind === "file" ? [delivery.path] : []));
   return new Set([...files.map(({ to }) => to), ...ofSecrets]);
@@ -61,7 +61,7 @@ async function placed(error: unknown, path: SpecPath, findPlace: FindPlace): Pro
   const { code, message, hint } = error;
   const place = await findPlace(path);
   if (place === undefined) return error;
-  const problems = [{ place, message: `\`${keyText(path)}\` asks for it.` }];
+  const problems = [{ place, message: `\`${keyText(path)}\` names it.` }];
   return new KilnError(code, message, { ...(hint === undefined ? {} : { hint }), cause: error, problems });
 }
 

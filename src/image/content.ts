@@ -45,10 +45,7 @@ export function* sliceChunks(
 export function contentBytes(content: Content, limit: number): Buffer {
   const length = contentLength(content);
   if (length > limit) {
-    throw new KilnError(
-      "image_invalid",
-      `A file of ${length} bytes is larger than the ${limit} expected at most.`,
-    );
+    throw new KilnError("image_invalid", `A file has ${length} bytes; expected at most ${limit}.`);
   }
   // copied one by one: each chunk is overwritten by the next
   const chunks = contentChunks(content)

@@ -5,8 +5,8 @@ export type Content =
   | { readonly kind: "slice"; readonly path: string; readonly offset: number; readonly length: number };
 
 /**
- * One path of an image. Owners and modes live here and never on the builder's file system, so a build needs no
- * root and its result does not depend on user or umask.
+ * One path of an image. Owners and modes are stored here and never in the builder's file system, so a build does not
+ * need root, and its result does not depend on user or umask.
  */
 export interface Entry {
   /** Without leading slash or `./`, no `.` or `..` parts, no trailing slash: `usr/bin/nginx`. */

@@ -23,7 +23,7 @@ export interface LayerFile {
   readonly sha256: string;
 }
 
-/** What is kept beside the file: its digest, and what stat(2) said when the file was last seen to have it. */
+/** The record next to the file: its digest, and the stat(2) data from when the file last had this digest. */
 interface Seal {
   readonly sha256: string;
   readonly mark: string;
@@ -34,8 +34,8 @@ export function layerFilePath(folder: string, digest: string): string {
 }
 
 /**
- * The layer's file when it is there and is what was made: by its seal if nothing has touched it since, otherwise by
- * reading it all. Undefined when it has to be made (again).
+ * The layer's file, if it exists and is unchanged: checked by its seal if no one has touched it since, otherwise by
+ * reading all of it. Undefined when it has to be made (again).
  */
 export async function presentLayerFile(
   path: string,
@@ -77,9 +77,9 @@ export async function makeLayerFile(path: string, layer: Tree, signal: AbortSign
   if (process.getuid?.() !== 0) {
     throw new KilnError(
       "not_root",
-      "Only root can prepare an image for servers: files get their owners then.",
+      "Only root can prepare an image for servers, because files get their owners.",
       {
-        hint: "Run it with sudo.",
+        hint: "Run the command with sudo.",
       },
     );
   }
@@ -100,7 +100,7 @@ export async function makeLayerFile(path: string, layer: Tree, signal: AbortSign
   }
 }
 
-/** A file in use is protected from changes where the file system has that; a damaged one is replaced nevertheless. */
+/** A file in use has the immutable flag if the file system supports it; a damaged file is still replaced. */
 async function release(path: string): Promise<void> {
   if (existsSync(path)) await exec(["chattr", "-i", path], { accept: "any" }).catch(() => {});
 }
@@ -139,7 +139,7 @@ async function settle(image: string, signal: AbortSignal): Promise<string> {
 
 const chunkBytes = 1 << 20;
 /**
- * tar(1) sets a folder's time as soon as an entry outside of it comes, and does not come back when more of it follows
+ * tar(1) sets a folder's time as soon as an entry outside of it comes, and does not set it again when more entries of the folder follow
  * (`etc/ca/`, `etc/ca.conf`, `etc/ca/update.d/`; hard links are last): without the delay, that folder would have the
  * time of day.
  */
@@ -189,7 +189,7 @@ async function feed(
   to.end();
 }
 
-/** The archive in chunks of a megabyte, each of its own: the pipe may hold on to them. */
+/** The archive in separate chunks of a megabyte: the pipe may keep them. */
 function* largeChunks(tree: Tree): Generator<Buffer> {
   let buffer = Buffer.allocUnsafe(chunkBytes);
   let used = 0;

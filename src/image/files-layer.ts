@@ -14,12 +14,12 @@ const largeBytes = 16 << 20;
 const mostParts = 16;
 /** A base has at most 127 layers, and a host has room for about 150 (`roots.ts` of the local platform). */
 const mostGroups = 20;
-/** Smaller files stay beside the others of their folder: a layer holds every folder above its files once more. */
+/** Smaller files stay together with the others of their folder: each layer repeats the folders above its files. */
 const soloBytes = 64 << 10;
 
 /**
- * Which files share a layer: an entry of `files` that brings much is dealt out to layers of its own, so that one changed
- * file costs one of them; the others share those between. The order of the spec is kept.
+ * Which files share a layer: a large entry of `files` is split into separate layers, so that one changed file changes only
+ * one of them; the other entries share the layers in between. The order of the spec is kept.
  */
 export function groupFiles(files: readonly ProjectFile[]): ProjectFile[][] {
   const groups: { readonly large: boolean; readonly files: ProjectFile[] }[] = [];
@@ -35,7 +35,7 @@ export function groupFiles(files: readonly ProjectFile[]): ProjectFile[][] {
   return groups.map((group) => group.files);
 }
 
-/** A power of two, by names alone: a file stays in its part while others come, go and grow. */
+/** A power of two, chosen by names only: a file stays in its part while other files are added, removed or changed. */
 function dealOut(files: readonly ProjectFile[], bytes: number, room: number): readonly ProjectFile[][] {
   const count = 2 ** Math.floor(Math.log2(Math.min(mostParts, room, bytes / largeBytes)));
   const parts = Map.groupBy(files, (file) => Number.parseInt(sha256(placeOf(file)).slice(0, 8), 16) % count);
@@ -74,7 +74,7 @@ function targetIn(present: Pick<Tree, "get">, file: ProjectFile): string {
   // A folder is merged into what is there, so it follows a symlink of the image; a file takes the symlink's place.
   const path = resolvePath(present, file.to, { last: file.type === "folder" });
   if (path) return path;
-  throw new KilnError("path_escapes", `/${file.to} lies behind a loop of symlinks in the image.`, {
+  throw new KilnError("path_escapes", `/${file.to} leads through a loop of symlinks in the image.`, {
     hint: "Choose another target in `files`.",
   });
 }
@@ -88,7 +88,7 @@ function addParent(layer: Map<string, CheckedEntry>, lower: Tree, path: string, 
   } else {
     throw new KilnError(
       "file_unsupported",
-      `/${file.to} cannot be made: /${path} is a ${present.type}, not a folder.`,
+      `/${file.to} cannot be created: /${path} is a ${present.type}, not a folder.`,
       {
         hint: "Choose another target in `files`.",
       },
@@ -103,7 +103,7 @@ function addEntry(layer: Map<string, CheckedEntry>, entry: CheckedEntry): void {
       "file_unsupported",
       `\`files\` puts both a folder and a ${present.type === "folder" ? entry.type : present.type} at /${entry.path}.`,
       {
-        hint: `Give one of them another target than ${parentOf(entry.path) || "/"}.`,
+        hint: `Give one of them a target other than ${parentOf(entry.path) || "/"}.`,
       },
     );
   }

@@ -3,7 +3,7 @@ import type { Entry, Tree } from "./entry.ts";
 import type { CheckedEntry } from "./layers.ts";
 import { lookUp, mergeLayers, whiteoutOf } from "./tree.ts";
 
-/** Hard links of a layer to files of the layers below it: a layer by itself cannot be unpacked then. */
+/** Hard links of a layer to files of lower layers: such a layer cannot be unpacked alone. */
 export function foreignLinks(layer: Tree): readonly Entry[] {
   return [...layer.values()].filter(
     ({ type, path, link }) => type === "hardlink" && !whiteoutOf(path) && !isFile(layer.get(link ?? "")),
@@ -11,8 +11,8 @@ export function foreignLinks(layer: Tree): readonly Entry[] {
 }
 
 /**
- * The layer with copies in place of such links: what Docker makes of them, too, when it unpacks one. Throws
- * `image_invalid` with the link whose file is nowhere.
+ * The layer with copies in place of such links, as Docker unpacks them. Throws `image_invalid` with a link whose file
+ * does not exist.
  */
 export function withCopies(layer: Tree, below: readonly Tree[]): Map<string, CheckedEntry> {
   const root = mergeLayers(below);
@@ -23,7 +23,7 @@ export function withCopies(layer: Tree, below: readonly Tree[]): Map<string, Che
       throw new KilnError(
         "image_invalid",
         `The hard link "${path}" of a base layer leads to "${link}", which is not a file of the image.`,
-        { hint: "Make the base image again." },
+        { hint: "Build the base image again." },
       );
     }
     copied.set(path, { ...target, path });

@@ -50,7 +50,7 @@ test("a chain of indexes ends", async () => {
   writeFileSync(join(folder, "index.json"), JSON.stringify({ manifests: [one] }));
   await expect(build()).rejects.toMatchObject({
     code: "image_invalid",
-    message: `${folder} has more than 32 indexes within one another.`,
+    message: `${folder} has more than 32 nested indexes.`,
   });
 });
 

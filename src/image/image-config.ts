@@ -18,8 +18,8 @@ import {
 const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /**
- * How the image's process runs: what the spec says, over what the base image says. Throws `user_missing`; whether the command
- * can be run is for `checkCommands` to say.
+ * How the image's process runs: the spec's settings merged over the base image's. Throws `user_missing`; `checkCommands`
+ * checks whether the command can be run.
  */
 export function processConfig(spec: ImageSpec, base: ProcessConfig, root: Tree): ProcessConfig {
   const { uid, gid } = resolveIdentity(spec.user ?? (base.User || unprivileged), readAccounts(root), "user");
@@ -42,7 +42,7 @@ export function argvOf(config: ProcessConfig): readonly string[] {
   return [...(config.Entrypoint ?? []), ...(config.Cmd ?? [])];
 }
 
-/** What the base has and the spec says, and of what neither does: a search path, and UTF-8 as the encoding of text. */
+/** The variables of the base and the spec, with defaults for the search path and for UTF-8 as the text encoding. */
 function environmentOf(base: readonly string[], own: Readonly<Record<string, string>>): readonly string[] {
   const pairs = new Map([...base.map(nameAndValue), ...Object.entries(own)]);
   const hasLocale = ["LANG", "LC_ALL", "LC_CTYPE"].some((name) => pairs.has(name));
@@ -68,7 +68,7 @@ export function searchPathOf(env: readonly string[]): string {
 }
 
 /**
- * Nothing of the machine, the user or the day is in it. The history names each layer: Buildah adds nothing to an image
+ * It contains nothing of the machine, the user or the day. The history names each layer: Buildah adds nothing to an image
  * whose history it can't match with its layers.
  */
 export function imageConfig(process: ProcessConfig, layers: readonly Layer[]): ImageConfig {

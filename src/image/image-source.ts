@@ -45,7 +45,7 @@ interface Remembered {
 
 /**
  * The images of this installation for a host: `ImageSource` of the platform contract. Layers become erofs files once;
- * every `open` makes sure that they are still what was made, and makes again what is damaged or gone.
+ * every `open` checks that they are unchanged, and makes damaged or missing files again.
  */
 export function imageSource(state: StateFolder): {
   open(image: ImageDigest, call: CallLimits): Promise<OpenedImage>;
@@ -71,7 +71,7 @@ function markOfFile(path: string): string {
   return stat === undefined ? "" : markOf(stat);
 }
 
-/** The layers whose erofs file is missing or differs from what was made, each read in full. */
+/** The layers whose erofs file is missing or changed; each file is read in full. */
 export async function damagedLayers(state: StateFolder, digest: ImageDigest): Promise<string[]> {
   const damaged: string[] = [];
   for (const { digest: layer } of readManifest(imageStore(state), digest).layers) {
@@ -90,7 +90,7 @@ async function openImage(state: StateFolder, digest: ImageDigest, call: CallLimi
   return { digest, layers, ...(await processOf(config, manifest, trees)) };
 }
 
-/** Reads what is in a layer at most once per call, and only when somebody asks. */
+/** Reads the content of a layer at most once per call, and only on demand. */
 class LayerTrees {
   readonly store: ImageStore;
   readonly #state: StateFolder;
@@ -137,7 +137,7 @@ async function makeChecked(
   signal: AbortSignal,
 ): Promise<LayerFile> {
   if ((await blobFileDigest(trees.store, layer.digest, signal)) !== layer.digest) {
-    throw new KilnError("image_invalid", `The stored layer ${layer.digest} is damaged or gone.`, {
+    throw new KilnError("image_invalid", `The stored layer ${layer.digest} is damaged or missing.`, {
       hint: "Remove the image and build it again.",
     });
   }
@@ -159,7 +159,7 @@ async function processOf(config: ImageConfig, manifest: Manifest, trees: LayerTr
   };
 }
 
-/** The image may have come into the store by other ways than a build. */
+/** The image may come from elsewhere than a build. */
 function checkedFolder(path: string): string {
   if (workingFolder.safeParse(path).success) return path;
   throw new KilnError(

@@ -24,7 +24,7 @@ export interface ImageStore {
   readonly lock: string;
 }
 
-/** What the index says of one version of one service. */
+/** The index entry of one version of one service. */
 export interface IndexEntry {
   readonly service: string;
   readonly version: string;
@@ -42,7 +42,7 @@ export function imageStore(state: StateFolder): ImageStore {
   };
 }
 
-/** Makes an empty layout where there is none. */
+/** Creates an empty layout if there is none. */
 export async function ensureStore(store: ImageStore): Promise<void> {
   mkdirSync(join(store.folder, "blobs/sha256"), { recursive: true, mode: 0o700 });
   const marker = join(store.folder, "oci-layout");
@@ -61,7 +61,7 @@ export function withStoreLock<T>(
   return withFileLock(store.lock, work, signal ? { signal } : {});
 }
 
-/** The versions of services in the index, oldest first. What else is in it is for other tools. */
+/** The versions of services in the index, oldest first. Other entries belong to other tools. */
 export async function readIndex(store: ImageStore): Promise<IndexEntry[]> {
   return (await readDescriptors(store)).flatMap((descriptor) => entryOf(descriptor) ?? []);
 }
@@ -71,7 +71,7 @@ export async function readDescriptors(store: ImageStore): Promise<readonly Descr
   return (await readIndexFile(store)).manifests;
 }
 
-/** Undefined when the descriptor names no version of a service: then another tool has put it there. */
+/** Undefined when the descriptor does not name a version of a service: then it comes from another tool. */
 export function entryOf(descriptor: Descriptor): IndexEntry | undefined {
   const name = descriptor.annotations?.[annotations.refName] ?? "";
   const [, service, version] = /^([a-z][a-z0-9-]*):([A-Za-z0-9_][A-Za-z0-9._-]*)$/.exec(name) ?? [];
@@ -79,8 +79,8 @@ export function entryOf(descriptor: Descriptor): IndexEntry | undefined {
 }
 
 /**
- * Replaces the list of descriptors. All else in the index, and in descriptors that `change` hands back, stays as it is:
- * other tools attach signatures and the like. Only under the store's lock.
+ * Replaces the list of descriptors. The rest of the index, and of descriptors that `change` returns, stays unchanged:
+ * other tools attach signatures and similar data. Only under the store's lock.
  */
 export async function changeIndex(
   store: ImageStore,
@@ -91,7 +91,7 @@ export async function changeIndex(
   await writeFileAtomic(indexPath(store), JSON.stringify(changed, undefined, 1));
 }
 
-/** image-index.md; members that are not named here are kept. */
+/** image-index.md; unknown members are kept. */
 const indexSchema = z.looseObject({
   manifests: z.array(
     z.looseObject({
@@ -130,7 +130,7 @@ function parseOwn<T>(schema: z.ZodType<T>, text: string, path: string): T {
   try {
     return schema.parse(JSON.parse(text));
   } catch (cause) {
-    throw new KilnError("state_corrupt", `${path} does not hold what Kiln writes there.`, {
+    throw new KilnError("state_corrupt", `${path} does not contain what Kiln writes there.`, {
       hint: "Restore it from a backup, or delete the folder and build the images again.",
       cause,
     });
@@ -141,7 +141,7 @@ export function blobPath(store: ImageStore, digest: string): string {
   return join(store.folder, "blobs/sha256", digest.slice("sha256:".length));
 }
 
-/** Whether the blob is there in full; with `touch` it also counts as new for `collectGarbage`. */
+/** Whether the complete blob exists; with `touch` it also counts as new for `collectGarbage`. */
 export function hasBlob(store: ImageStore, digest: string, size: number, touch?: { nowMs: number }): boolean {
   if (blobSize(store, digest) !== size) return false;
   const path = blobPath(store, digest);
@@ -154,7 +154,7 @@ export function blobSize(store: ImageStore, digest: string): number | undefined 
   return statSync(blobPath(store, digest), { throwIfNoEntry: false })?.size;
 }
 
-/** The digest of what the blob's file holds now; undefined when there is none. */
+/** The digest of the present content of the blob's file; undefined without a file. */
 export async function blobFileDigest(
   store: ImageStore,
   digest: string,
@@ -175,8 +175,8 @@ export async function putBlob(store: ImageStore, bytes: Buffer, mediaType: strin
 }
 
 /**
- * The manifest of one image. Throws `image_unknown` when the store lacks it, `image_invalid` when its bytes are not those
- * of its digest, or when it is an index of several images.
+ * The manifest of one image. Throws `image_unknown` when the store lacks it, `image_invalid` when its bytes do not match
+ * its digest, or when it is an index of several images.
  */
 export function readManifest(store: ImageStore, digest: string): Manifest {
   const content = readManifestOrIndex(store, digest);
@@ -201,7 +201,7 @@ export function readConfig(store: ImageStore, manifest: Manifest): ImageConfig {
   return readJsonBlob<ImageConfig>(store, manifest.config.digest);
 }
 
-/** What was written here under its digest is trusted once the digest has been checked. */
+/** A blob is trusted after its digest has been checked. */
 function readJsonBlob<T>(store: ImageStore, digest: string): T {
   const bytes = readBlob(store, digest);
   if (digestOf(bytes) !== digest) {
@@ -214,14 +214,14 @@ function readJsonBlob<T>(store: ImageStore, digest: string): T {
 
 function readBlob(store: ImageStore, digest: string): Buffer {
   if (!/^sha256:[0-9a-f]{64}$/.test(digest)) {
-    throw new KilnError("image_unknown", `${digest} is no image digest.`);
+    throw new KilnError("image_unknown", `${digest} is not an image digest.`);
   }
   try {
     return readFileSync(blobPath(store, digest));
   } catch (error) {
     if (!isErrno(error, "ENOENT")) throw error;
-    throw new KilnError("image_unknown", `There is no image ${digest} on this machine.`, {
-      hint: "`kiln images` lists what is there; `kiln build` makes it again.",
+    throw new KilnError("image_unknown", `The image ${digest} is not on this machine.`, {
+      hint: "`kiln images` lists the images; `kiln build` builds the image again.",
     });
   }
 }

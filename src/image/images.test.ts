@@ -141,7 +141,7 @@ test("an index of several images is listed with the size of all, kept whole, and
   expect(() => readManifest(store, named.digest)).toThrow("is an index of several images");
 });
 
-test("a version holds for the image that it was given to, and for no other", async () => {
+test("a version belongs to one image only", async () => {
   using shop = workshop();
   const one = await build(shop, "1");
   const two = await build(shop, "2");

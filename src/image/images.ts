@@ -81,7 +81,7 @@ function unknownImage(
   if (own.length === 0) {
     const near = nearest(service, new Set(all.map((entry) => entry.service)));
     return new KilnError("image_unknown", `There are no images of a service "${service}".`, {
-      hint: near ? `Did you mean "${near}"?` : "`kiln build` makes one.",
+      hint: near ? `Did you mean "${near}"?` : "`kiln build` builds one.",
     });
   }
   const versions = own.map(({ version }) => version);
@@ -91,12 +91,12 @@ function unknownImage(
   });
 }
 
-/** Which digests kept releases use, and which releases these are. */
+/** The digests that kept releases use, each with these releases. */
 export type ImagesInUse = ReadonlyMap<ImageDigest, readonly string[]>;
 
 /**
- * Takes a version away; what it alone needed goes with the next `collectGarbage`. The version stays given: it may only
- * come back as the same image. Throws `image_unknown`, and `image_in_use` while a kept release needs the image.
+ * Removes a version; the next `collectGarbage` removes what only this version needed. The version stays taken: it can
+ * only return as the same image. Throws `image_unknown`, and `image_in_use` while a kept release needs the image.
  */
 export async function removeImage(
   state: StateFolder,
@@ -111,7 +111,7 @@ export async function removeImage(
     const users = inUse.get(entry.descriptor.digest) ?? [];
     if (users.length > 0) {
       throw new KilnError("image_in_use", `${service}:${entry.version} is used by ${users.join(", ")}.`, {
-        hint: "An image goes when no kept release needs it any more.",
+        hint: "An image can be removed when no kept release uses it any more.",
       });
     }
     const image = toStored(store, entry);
@@ -126,8 +126,8 @@ function isSame(one: Descriptor, other: Descriptor): boolean {
 }
 
 /**
- * A version, once given, names one image for ever. Throws `version_taken` when it names another than this one, and
- * `image_unknown` when it was never given.
+ * A version names one image forever. Throws `version_taken` when it names another image, and `image_unknown` when it was
+ * never used.
  */
 export async function requireVersion(
   state: StateFolder,
@@ -139,12 +139,12 @@ export async function requireVersion(
   if (named === digest) return;
   if (named === undefined) {
     throw new KilnError("image_unknown", `${service} has no image with the version ${version}.`, {
-      hint: "`kiln images` lists the versions; `kiln build` makes one.",
+      hint: "`kiln images` lists the versions; `kiln build` builds one.",
     });
   }
   throw new KilnError(
     "version_taken",
     `Version ${version} of ${service} is the image ${named.slice(0, 19)}…, not ${digest.slice(0, 19)}….`,
-    { hint: "A version, once given, never points elsewhere. Deploy the image under its own version." },
+    { hint: "A version never changes its image. Deploy the image under its own version." },
   );
 }

@@ -7,7 +7,7 @@ import { fileChanged, openExactly } from "../lib/open-exactly.ts";
 import type { Pace } from "../lib/pace.ts";
 import { sliceChunks } from "./content.ts";
 
-/** What tells one state of a file from another without reading it: size, mtime, ctime (ns), inode. */
+/** What distinguishes two states of a file without reading it: size, mtime, ctime (ns), inode. */
 type Mark = readonly [size: string, mtime: string, ctime: string, inode: string];
 
 /**
@@ -33,7 +33,7 @@ export class InputIndex {
     try {
       return new InputIndex(path, new Map(JSON.parse(text ?? "[]") as [string, readonly [Mark, string]][]));
     } catch {
-      return new InputIndex(path, new Map()); // damaged: as good as none
+      return new InputIndex(path, new Map()); // damaged: treated as missing
     }
   }
 
@@ -51,7 +51,7 @@ export class InputIndex {
     return digest;
   }
 
-  /** Keeps what was asked for since `open`, and nothing else. */
+  /** Keeps only the digests that were requested since `open`. */
   async save(): Promise<void> {
     if (!this.#changed && this.#next.size === this.#known.size) return;
     mkdirSync(dirname(this.#path), { recursive: true, mode: 0o700 });
@@ -98,11 +98,11 @@ function openPlain(path: string): number {
   }
 }
 
-/** `file_unreadable` for a permission problem; anything else as it is. */
+/** `file_unreadable` for a permission problem; other errors unchanged. */
 export function unreadable(path: string, error: unknown): unknown {
   if (!isErrno(error, "EACCES") && !isErrno(error, "EPERM")) return error;
   return new KilnError("file_unreadable", `No permission to read ${path}.`, {
-    hint: "Make it readable for the user that builds, or leave it out of `files`.",
+    hint: "Make the file readable for the user that builds, or leave it out with `image.exclude`.",
     cause: error,
   });
 }

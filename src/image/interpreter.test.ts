@@ -32,7 +32,7 @@ test.each([
   expect(of(text)).toEqual({ kind: "script", path, argument });
 });
 
-test("what is cut short, damaged or neither names nothing", () => {
+test("a cut, damaged or other file has no interpreter", () => {
   const whole = elf({ interpreter: "/lib/ld.so" });
   for (let length = 0; length < whole.length; length++)
     expect(() => of(whole.subarray(0, length))).not.toThrow();

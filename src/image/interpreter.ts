@@ -1,12 +1,12 @@
 import { contentRange } from "./content.ts";
 import type { Content } from "./entry.ts";
 
-/** What the kernel loads to run a program that it cannot run by itself. */
+/** The interpreter that the kernel loads to run a program. */
 export interface Interpreter {
   readonly kind: "loader" | "script";
-  /** As it stands in the program, mostly an absolute path. */
+  /** As written in the program, mostly an absolute path. */
   readonly path: string;
-  /** Of a script: what the interpreter gets before the script's own path (execve(2): one argument). */
+  /** Of a script: the argument before the script's own path (execve(2): one argument). */
   readonly argument: string;
 }
 
@@ -16,7 +16,7 @@ const firstLineBytes = 256;
 /** The longest path that Linux knows (limits.h, PATH_MAX). */
 const longestPath = 4096;
 
-/** What a program names for that: the `PT_INTERP` of an ELF file, the `#!` of a script. Undefined where it names nothing. */
+/** The interpreter that a program names: the `PT_INTERP` of an ELF file, the `#!` of a script. Undefined if there is none. */
 export function interpreterOf(content: Content | undefined): Interpreter | undefined {
   if (content === undefined) return undefined;
   const head = contentRange(content, 0, firstLineBytes);

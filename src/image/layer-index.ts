@@ -10,7 +10,7 @@ interface Row extends Omit<Entry, "content" | "xattrs"> {
   readonly x?: Readonly<Record<string, string>>;
 }
 
-/** Keeps what is in a layer, so that its blob needs not be read to know. Losing it costs time only. */
+/** Keeps the list of a layer's content, so that its blob need not be read. Losing the list only costs time. */
 export async function saveLayerIndex(path: string, tree: Tree): Promise<void> {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   await writeFileAtomic(path, JSON.stringify([...tree.values()].map(toRow)), { durable: false });

@@ -18,7 +18,7 @@ export interface Layer extends WrittenBlob {
   readonly cached: boolean;
 }
 
-/** An entry from a file that may change under our hands: these bytes, or none. */
+/** An entry from a file that may change during the build: it has these bytes, or the build fails. */
 export interface CheckedEntry extends Entry {
   readonly sha256?: string;
 }
@@ -32,8 +32,8 @@ export interface LayerPlace {
 }
 
 /**
- * The layer that `inputs` (everything its bytes depend on) leads to: the present one, or a new one made of `tree()`.
- * Nothing can be seen of a half-written one.
+ * The layer for `inputs` (everything its bytes depend on): the existing one, or a new one made of `tree()`. A half-written
+ * layer is invisible.
  */
 export async function cachedLayer(
   place: LayerPlace,
@@ -60,7 +60,7 @@ function parseRecord(text: string | undefined): WrittenBlob | undefined {
   try {
     return text === undefined ? undefined : (JSON.parse(text) as WrittenBlob);
   } catch {
-    return undefined; // a cache entry cut short by a crash is as good as none
+    return undefined; // a cache entry that a crash cut short counts as missing
   }
 }
 

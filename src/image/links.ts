@@ -4,12 +4,12 @@ import type { Tree } from "./entry.ts";
 import type { ProjectFile } from "./project-files.ts";
 import { parentsOf, resolvePath } from "./tree.ts";
 
-/** What servers have besides their image, whatever the spec says. */
+/** What servers always have in addition to their image. */
 const always = ["/proc", "/sys", "/dev", "/etc/hosts", "/etc/hostname", "/etc/resolv.conf", secretsFolder];
 
 /**
- * Symlinks of the project that lead somewhere on this machine but nowhere in the image. Throws `path_escapes` with all of
- * them that lead out of the project: a copy of what they point to was probably expected. Returns the others.
+ * Symlinks of the project whose target exists on this machine but not in the image. Throws `path_escapes` with all of them
+ * that lead out of the project: the user probably expected a copy of the target. Returns the others.
  */
 export function checkLinks(
   files: readonly ProjectFile[],
@@ -38,10 +38,14 @@ function presentInServers({ shape, files, secrets }: ServiceSpec): readonly stri
 
 function leadOut(links: readonly ProjectFile[]): KilnError {
   const what = links.length === 1 ? "A symlink leads" : `${links.length} symlinks lead`;
-  return new KilnError("path_escapes", `${what} out of the project, to what the image does not have.`, {
-    hint: "Add the package that brings it, put a copy in the link's place, or leave the link out with `image.exclude`.",
-    problems: links.map(({ to, link }) => {
-      return { message: `/${to} points to ${link}, which is not in the image.` };
-    }),
-  });
+  return new KilnError(
+    "path_escapes",
+    `${what} out of the project, to a path that the image does not have.`,
+    {
+      hint: "Add the package with that path, replace the link with a copy of its target, or leave out the link with `image.exclude`.",
+      problems: links.map(({ to, link }) => {
+        return { message: `/${to} points to ${link}, which is not in the image.` };
+      }),
+    },
+  );
 }

@@ -19,9 +19,9 @@ import { annotations, hostArchitecture, type ProcessConfig } from "./oci-types.t
 
 /** More than any image in use, and little enough to stop an archive that unpacks without end. */
 const maxLayerBytes = 32 * 2 ** 30;
-/** What is in files compresses to a fiftieth at best; zeros compress to a thousandth (gzip) or less (zstd). */
+/** Real files compress to a fiftieth at best; zeros compress to a thousandth (gzip) or less (zstd). */
 const maxRatio = 200;
-/** So much may unpack from little: empty databases and their like. */
+/** Below this size any ratio is allowed: empty databases and similar files. */
 const freeBytes = 2 ** 30;
 
 type OciImageBase = Extract<ImageBase, { kind: "oci" }>;
@@ -75,7 +75,7 @@ function withoutUndefined(config: Record<string, unknown>): ProcessConfig {
   return Object.fromEntries(Object.entries(config).filter(([, value]) => value !== undefined));
 }
 
-/** The manifest that `ref` (a name or a digest) picks, or the only one there is; through indexes to this machine's. */
+/** The manifest that `ref` (a name or a digest) picks, or the only one; indexes lead to the one for this machine. */
 function chooseManifest(source: OciSource, ref: string | undefined): ForeignDescriptor {
   const content = source.file("index.json");
   const index = checked(foreignIndex, source, "index.json", content && jsonOf(source, content));
@@ -94,7 +94,7 @@ function chooseManifest(source: OciSource, ref: string | undefined): ForeignDesc
   return only;
 }
 
-/** Those of the variant that the most machines can run: none or `v1` of amd64, none or `v8` of arm64. */
+/** The manifests of the variant that most machines can run: none or `v1` of amd64, none or `v8` of arm64. */
 function mostPortable(candidates: readonly ForeignDescriptor[]): readonly ForeignDescriptor[] {
   const lowest = candidates.reduce(
     (least, one) => Math.min(least, variantLevel(one)),
@@ -110,7 +110,7 @@ function variantLevel({ platform }: ForeignDescriptor): number {
   return Number.isNaN(level) ? first : Math.max(first, level);
 }
 
-/** More than anybody makes: each index may name ten thousand others. */
+/** More than any real image has: each index may name ten thousand others. */
 const mostIndexes = 32;
 
 /** Indexes may name indexes (image-index.md), and each other: each is read once. By digest, those for this machine. */
@@ -128,10 +128,7 @@ function forThisMachine(
       if (!found.has(digest)) found.set(digest, candidate);
     } else if (!read.has(digest)) {
       if (read.size === mostIndexes) {
-        throw new KilnError(
-          "image_invalid",
-          `${source.path} has more than ${mostIndexes} indexes within one another.`,
-        );
+        throw new KilnError("image_invalid", `${source.path} has more than ${mostIndexes} nested indexes.`);
       }
       read.add(digest);
       for (const more of parse(foreignIndex, source, candidate).manifests) waiting.push(more);
@@ -163,7 +160,7 @@ function noSuchImage(
 }
 
 function ambiguous(source: OciSource, all: readonly ForeignDescriptor[]): KilnError {
-  return new KilnError("image_unknown", `${source.path} has several images; say which one.`, {
+  return new KilnError("image_unknown", `${source.path} has several images; expected a choice of one.`, {
     hint: `Write \`oci:PATH#REF\` with one of: ${namesOf(all)}.`,
   });
 }
@@ -172,11 +169,11 @@ function notForThisMachine(source: OciSource, found: readonly string[]): KilnErr
   return new KilnError(
     "image_unknown",
     `${source.path} has no image for linux/${hostArchitecture()}, only for ${[...new Set(found)].slice(0, 10).join(", ")}.`,
-    { hint: "Copy the image of this machine's architecture." },
+    { hint: "Copy the image for this machine's architecture." },
   );
 }
 
-/** Into the image store, uncompressed. The configuration vouches for the diff id, so a stored blob of it is the layer. */
+/** Into the image store, uncompressed. The configuration contains the diff id, so a stored blob with that digest is the layer. */
 async function importLayer(
   source: OciSource,
   layer: ForeignDescriptor,
@@ -207,7 +204,7 @@ function checkNames(tree: Tree, source: OciSource): void {
     throw new KilnError(
       "image_invalid",
       `${source.path} has a file whose name is longer than ${longestName} bytes: /${path}`,
-      { hint: "Servers cannot have such a file: make the base image without it." },
+      { hint: "Servers cannot have such a file: build the base image without it." },
     );
   }
 }
@@ -247,7 +244,7 @@ export function isTooLarge(bytes: number, stored: number): boolean {
 function tooLarge(source: OciSource, { digest, size }: ForeignDescriptor, bytes: number): KilnError {
   const message = `${source.path}: the layer ${digest} of ${size} bytes unpacks to ${bytes} bytes and more.`;
   return new KilnError("image_invalid", message, {
-    hint: `At most 32 GiB, and above 1 GiB at most ${maxRatio} times its size, are unpacked.`,
+    hint: `Kiln unpacks at most 32 GiB, and above 1 GiB at most ${maxRatio} times the size of the layer.`,
   });
 }
 

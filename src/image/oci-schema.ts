@@ -8,7 +8,7 @@ const text = z
   .max(65_536)
   .refine((value) => !value.includes("\0"), "contains a NUL");
 
-/** runc enters it before the server is shut in: nothing of the kernel's, and nowhere else than it says. */
+/** runc enters it before the server is isolated: not a folder of the kernel, and no `..` in the path. */
 export const workingFolder = text
   .regex(/^(\/|$)/, "expected an absolute path")
   .refine((path) => !path.split("/").includes(".."), "expected a path without `..`")

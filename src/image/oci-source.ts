@@ -12,7 +12,7 @@ import { readTar } from "./tar-reader.ts";
 /** Manifests, indexes and configurations are small; a registry would refuse larger ones. */
 const maxJsonBytes = 4 << 20;
 
-/** An OCI image layout (image-layout.md) that somebody else made: a folder or a tar archive of one. */
+/** An OCI image layout (image-layout.md) from another tool: a folder or a tar archive of one. */
 export interface OciSource {
   readonly path: string;
   file(name: string): Content | undefined;
@@ -31,8 +31,8 @@ function statOf(path: string) {
     return lstatSync(path, { bigint: true });
   } catch (error) {
     if (!isErrno(error, "ENOENT") && !isErrno(error, "ENOTDIR")) throw unreadable(path, error);
-    throw new KilnError("file_missing", `There is no image ${path}, which \`from\` names.`, {
-      hint: "Paths count from the folder of kiln.yaml.",
+    throw new KilnError("file_missing", `The image ${path}, which \`from\` names, does not exist.`, {
+      hint: "Paths are relative to the folder of kiln.yaml.",
     });
   }
 }
@@ -48,7 +48,7 @@ function folderSource(folder: string): OciSource {
   };
 }
 
-/** What is in an archive is kept by the archive's digest, so that it is read once. */
+/** The list of an archive's content is cached by the archive's digest, so that it is read once. */
 async function archiveSource(path: string, place: LayerPlace, index: InputIndex): Promise<OciSource> {
   const stat = statOf(path);
   if (!stat.isFile()) throw noLayout(path);
@@ -72,7 +72,7 @@ function dockerArchive(path: string): KilnError {
 
 function noLayout(path: string): KilnError {
   return new KilnError("image_invalid", `${path} is neither an OCI image layout nor a tar archive of one.`, {
-    hint: "A layout has the files oci-layout and index.json; `skopeo copy docker://IMAGE oci:PATH` makes one.",
+    hint: "A layout has the files oci-layout and index.json; `skopeo copy docker://IMAGE oci:PATH` creates one.",
   });
 }
 
@@ -107,7 +107,7 @@ export function sizedBlob(source: OciSource, { digest, size }: { digest: string;
 export function damagedBlob(source: OciSource, digest: string): KilnError {
   return new KilnError(
     "image_invalid",
-    `${source.path}: the bytes of the blob ${digest} are not those of its digest.`,
+    `${source.path}: the bytes of the blob ${digest} do not match its digest.`,
     {
       hint: "Copy the image again; this copy is damaged.",
     },

@@ -21,7 +21,7 @@ export interface Manifest {
   readonly mediaType: string;
   readonly config: Descriptor;
   readonly layers: readonly Descriptor[];
-  /** What this refers to without being part of it: a signature names the image that it signs. */
+  /** The manifest that this one refers to: a signature names the image that it signs. */
   readonly subject?: Descriptor;
   readonly annotations?: Readonly<Record<string, string>>;
 }

@@ -64,6 +64,6 @@ function checkHardlink(tree: Tree, entry: Entry): void {
   if (entry.type !== "hardlink" || tree.get(entry.link ?? "")?.type === "file") return;
   throw new KilnError(
     "image_invalid",
-    `The hard link "${entry.path}" leads to "${entry.link}", which is no file of its layer.`,
+    `The hard link "${entry.path}" leads to "${entry.link}", which is not a file of its layer.`,
   );
 }

@@ -10,8 +10,8 @@ interface Part {
 }
 
 /**
- * The blobs that an image or an index consists of, itself first, each once. What the store lacks or holds damaged has
- * no further parts: one image that is damaged must not keep the others from being listed or freed.
+ * The blobs that an image or an index consists of, itself first, each once. A missing or damaged blob has no further
+ * parts: one damaged image must not prevent listing or freeing the others.
  */
 export function partsOf(store: ImageStore, digest: string, seen = new Set<string>()): readonly Part[] {
   if (seen.has(digest)) return [];
@@ -30,7 +30,7 @@ function part({ digest, size }: Descriptor, kind: Part["kind"]): Part {
   return { digest, kind, bytes: size };
 }
 
-/** Undefined when the store lacks it, or holds something else under its digest. */
+/** Undefined when the store lacks it, or has other bytes under its digest. */
 export function contentOf(store: ImageStore, digest: string): Manifest | Index | undefined {
   try {
     return readManifestOrIndex(store, digest);

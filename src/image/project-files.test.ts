@@ -103,7 +103,7 @@ describe("what is left out", () => {
     await expect(brought(other)).rejects.toMatchObject({ code: "path_escapes" });
   });
 
-  test("kiln.yaml is no part of an image, whatever it is called; what is left out is told", async () => {
+  test("kiln.yaml, under any name, is not part of an image; the build reports the paths that it leaves out", async () => {
     using shop = workshop();
     shop.write("run", "#!", 0o755);
     shop.write("shop.yaml", "rollout: { bake: 1s }");
@@ -214,7 +214,7 @@ describe("what the spec states itself", () => {
 });
 
 describe("symlinks", () => {
-  test("those that are right in the image are kept, and those that lead nowhere in it are told", async () => {
+  test("links with a target in the image are kept, and links without one are reported", async () => {
     using shop = workshop();
     const root = treeOf({ usr: null, "usr/bin": null, "usr/bin/python3": "!" });
     const packages = async () => ({ inputDigest: "0", tree: async () => root });

@@ -9,9 +9,9 @@ import { type InputIndex, unreadable } from "./input-index.ts";
 import { Offenders } from "./offenders.ts";
 import type { Hits, IgnoreSource, ProjectIgnore } from "./project-ignore.ts";
 
-/** One path that `files` brings into the image; its owner and the folders above it are still open. */
+/** One path that `files` adds to the image; its owner and the folders above it are not decided yet. */
 export interface ProjectFile {
-  /** Which entry of `files` brings it, from 0. */
+  /** The index of its entry in `files`, from 0. */
   readonly entry: number;
   /** In the form of `Entry.path`, before symlinks of the image are followed. */
   readonly to: string;
@@ -19,10 +19,10 @@ export interface ProjectFile {
   readonly mode: number;
   /** As in the spec: name or uid, optionally `:group`. */
   readonly owner: string;
-  /** A folder whose mode and owner nobody stated: one that the image has already keeps its own. */
+  /** A folder without a stated mode and owner: an existing folder of the image keeps its own. */
   readonly keepsPresent?: boolean;
   readonly link?: string;
-  /** Of a symlink that leads to something on this machine: whether that lies in the project. */
+  /** Of a symlink whose target exists on this machine: whether the target is in the project. */
   readonly leads?: "inside" | "outside";
   /** Of a file: where its bytes are, how many, and their sha256. */
   readonly source?: { readonly path: string; readonly length: number; readonly sha256: string };
@@ -36,7 +36,7 @@ export interface LeftOut {
 
 export interface WalkOptions {
   readonly projectFolder: string;
-  /** Never copied, wherever it lies. */
+  /** Never copied from any folder. */
   readonly stateFolder: string;
   readonly ignore: ProjectIgnore;
   readonly index: InputIndex;
@@ -45,9 +45,10 @@ export interface WalkOptions {
 }
 
 /**
- * Everything that `files` names, in the order of the spec, without what `ignore` and Kiln's own state leave out. Symlinks
- * stay symlinks: nothing is ever copied through one. Throws `file_missing`, `path_escapes` for an entry that lies outside the
- * project, `file_changed`; and `file_unsupported` or `file_unreadable` with all paths that no image can have or nobody can read.
+ * Everything that `files` names, in the order of the spec, without ignored paths and Kiln's own state. Symlinks stay
+ * symlinks: nothing is ever copied through one. Throws `file_missing`, `path_escapes` for an entry outside the project,
+ * `file_changed`; and `file_unsupported` or `file_unreadable` with all paths that an image cannot have or that are
+ * unreadable.
  */
 export async function readProjectFiles(
   specs: readonly FileSpec[],
@@ -77,12 +78,12 @@ interface Walk extends WalkOptions {
   readonly size: { bytes: number; files: number };
 }
 
-/** Where a walk is: a path of this machine, and what becomes of it in the image. */
+/** The position of a walk: a path on this machine, and its path in the image. */
 interface Spot {
   readonly path: string;
   readonly to: string;
   readonly hits: Hits;
-  /** Patterns leave it out; it is walked for what they bring back. */
+  /** Excluded by patterns; walked only for exceptions below it. */
   readonly by?: IgnoreSource | undefined;
 }
 
@@ -91,14 +92,18 @@ function sourceOf(spec: FileSpec, project: string): string {
   try {
     const real = realpathSync(spec.from);
     if (isInside(project, real)) return real;
-    throw new KilnError("path_escapes", `${spec.from} lies outside the project: it is ${real}.`, {
-      hint: `Copy it into ${project} and name the copy.`,
+    throw new KilnError("path_escapes", `${spec.from} is outside the project: it is ${real}.`, {
+      hint: `Copy the file into ${project} and name the copy.`,
     });
   } catch (error) {
     if (!isErrno(error, "ENOENT") && !isErrno(error, "ENOTDIR")) throw unreadable(spec.from, error);
-    throw new KilnError("file_missing", `There is no file or folder ${spec.from}, which \`files\` names.`, {
-      hint: "Paths in `files` count from the folder of kiln.yaml.",
-    });
+    throw new KilnError(
+      "file_missing",
+      `The file or folder ${spec.from}, which \`files\` names, does not exist.`,
+      {
+        hint: "Paths in `files` are relative to the folder of kiln.yaml.",
+      },
+    );
   }
 }
 
@@ -127,7 +132,7 @@ async function visit(walk: Walk, spot: Spot, stat = statOf(walk, spot.path)): Pr
   }
 }
 
-/** A folder that is left out is there all the same when something in it is brought back. */
+/** An excluded folder is still created when an exception brings back something in it. */
 async function visitFolder(
   walk: Walk,
   spot: Spot,
@@ -224,17 +229,17 @@ function fileMode(spec: FileSpec, stat: BigIntStats): number {
   return spec.mode ?? ((stat.mode & 0o100n) === 0n ? 0o644 : 0o755);
 }
 
-/** Who may read may also enter. */
+/** A user who may read a folder may also enter it. */
 function folderMode(spec: FileSpec): number {
   return spec.mode === undefined ? 0o755 : spec.mode | ((spec.mode & 0o444) >> 2);
 }
 
-/** A symlink is kept as it is. Whether it is right in the image shows when the image is there (`links.ts`). */
+/** A symlink is kept unchanged. `links.ts` checks its target when the image is complete. */
 function linkOf(project: string, path: string): Pick<ProjectFile, "link" | "leads"> {
   const link = readlinkSync(path);
   try {
     return { link, leads: isInside(project, realpathSync(path)) ? "inside" : "outside" };
   } catch {
-    return { link }; // leads nowhere here either
+    return { link }; // without a target here as well
   }
 }

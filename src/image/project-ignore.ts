@@ -5,10 +5,10 @@ import { type IgnorePattern, ignoreLines, matcherOf, parseIgnorePattern } from "
 import { readInside } from "../lib/read-inside.ts";
 import { unreadable } from "./input-index.ts";
 
-/** Who says that a path is left out of the image. */
+/** Which list excludes a path from the image. */
 export type IgnoreSource = "kiln" | ".dockerignore" | "image.exclude";
 
-/** Never of use in an image: changing only `rollout` in `kiln.yaml` must not make another one. */
+/** Useless in an image: changing only `rollout` in `kiln.yaml` must not make another image. */
 const ownFiles = ["kiln.yaml", "kiln.lock", ".dockerignore", "**/.git"];
 
 /** Names under which tools keep passwords, tokens and private keys. */
@@ -18,7 +18,7 @@ const secretFiles = [
   ...["id_rsa", "id_dsa", "id_ecdsa", "id_ed25519", "*.p12", "*.pfx", "*.tfstate"],
 ].map((name) => `**/${name}`);
 
-/** Left out when a private key is in them: the certificates of authorities have the same names and are needed. */
+/** Excluded if they contain a private key: the certificates of authorities have the same names and are needed. */
 const perhapsKeys = ["**/*.pem", "**/*.key"];
 
 /** Larger than any `.dockerignore` in use: each path is compared with all of it. */
@@ -37,14 +37,14 @@ interface Group {
 export type Hits = readonly boolean[];
 
 /**
- * What is left out of the image, in Docker's words and order: Kiln's own list first, then `.dockerignore` of the project's
+ * What is left out of the image, with Docker's syntax and order: Kiln's own list first, then `.dockerignore` of the project's
  * folder, then `image.exclude`; the last pattern that matches decides.
  */
 export class ProjectIgnore {
   readonly #groups: readonly Group[];
-  /** Where exceptions may bring back something. */
+  /** Folders in which exceptions may apply. */
   readonly #kept: readonly string[];
-  /** What an entry of `files` names itself is copied, whatever the patterns say: they count for what lies below it. */
+  /** A path named in `files` itself is always copied: patterns apply only to the paths below it. */
   readonly start: Hits;
 
   private constructor(groups: readonly Group[], kept: readonly string[]) {
@@ -73,8 +73,8 @@ export class ProjectIgnore {
   }
 
   /**
-   * Whether `path` (relative to the project) is left out, by whom, and the hits for what lies below it. `above` are those
-   * of its folder.
+   * Whether `path` (relative to the project) is left out, by which list, and the matches for paths below it. `above` are
+   * the matches of its folder.
    */
   judge(path: string, above: Hits, file: string | undefined): { hits: Hits; by: IgnoreSource | undefined } {
     const hits = this.#groups.map(
@@ -85,7 +85,7 @@ export class ProjectIgnore {
     return { hits, by: last?.exception === false ? last.source : undefined };
   }
 
-  /** Whether something below a folder that is left out may be brought back. */
+  /** Whether an exception may apply below an excluded folder. */
   mayHold(folder: string): boolean {
     return this.#kept.some(
       (within) =>
@@ -177,7 +177,7 @@ function holdsPrivateKey(file: string): boolean {
   }
 }
 
-/** What cannot be opened is told when it is to be copied. */
+/** An unreadable file is reported when it is copied. */
 function openQuietly(file: string): number | undefined {
   try {
     return openSync(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);

@@ -20,19 +20,19 @@ export interface PublishRequest {
   /** The spec's version. */
   readonly wanted: string | undefined;
   readonly git: GitState | undefined;
-  /** Of the manifest, which is in the store with all it refers to. */
+  /** Of the manifest, which is in the store with everything it refers to. */
   readonly digest: string;
 }
 
 export interface Published {
   readonly version: string;
-  /** False when the image had this version already: then nothing was written. */
+  /** False when the image already had this version: then nothing was written. */
   readonly changed: boolean;
 }
 
 /**
- * Gives an image its version: the one step that makes it visible. Throws `version_taken`; and `image_invalid`, to be
- * tried again, when another process has removed a part of it meanwhile.
+ * Gives an image its version: the one step that makes it visible. Throws `version_taken`; and a retryable
+ * `image_invalid` when another process has removed a part of it meanwhile.
  */
 export async function publish(
   store: ImageStore,
@@ -61,7 +61,7 @@ async function record(store: ImageStore, request: PublishRequest, nowMs: number)
   const given = await readVersions(store);
   const version = chooseVersion({ ...request, given });
   const name = `${request.service}:${version}`;
-  // First the promise that the version points here for ever, then what shows it.
+  // First record the version forever, then make it visible.
   if (given[name] === undefined) await writeVersions(store, { ...given, [name]: request.digest });
   if (entries.some((entry) => isEntry(entry, request, version))) return { version, changed: false };
   await changeIndex(store, (all) => [...all, newDescriptor(store, request, version, nowMs)]);

@@ -1,7 +1,7 @@
 import type { ImageSpec } from "../domain/spec.ts";
 import type { ProjectFile } from "./project-files.ts";
 
-/** Folders that the spec states, and the homes of its users: made before the files, which may go into them. */
+/** Folders of the spec, and the homes of its users: made before the files, which may go into them. */
 export function statedFolders({ folders, users }: ImageSpec): readonly ProjectFile[] {
   const homes = users.flatMap(({ name, home }) =>
     home === undefined ? [] : [{ path: home, mode: 0o755, owner: name }],
@@ -11,7 +11,7 @@ export function statedFolders({ folders, users }: ImageSpec): readonly ProjectFi
   });
 }
 
-/** Symlinks that the spec states: made after the files, which would otherwise go through them. */
+/** Symlinks of the spec: made after the files, which would otherwise follow them. */
 export function statedLinks({ files, links }: ImageSpec): readonly ProjectFile[] {
   return links.map(({ path, target }) => {
     return {

@@ -37,7 +37,7 @@ const entryTypes: Readonly<Partial<Record<string, Entry["type"]>>> = {
 /** Extended headers: pax (for one entry, for all), GNU's long path and long link. */
 type Extended = "x" | "g" | "L" | "K";
 
-/** What stands before an entry and changes how it is read. */
+/** Records before an entry that change how it is read. */
 interface Pending {
   /** pax records by key, as bytes: extended attributes are not text. */
   records: Map<string, Buffer>;
@@ -46,9 +46,9 @@ interface Pending {
 }
 
 /**
- * What is in a tar archive (ustar, pax, GNU), contents as slices of the archive, of which only headers are read; of
- * several entries with one path the last counts. The archive may come from anywhere: throws `image_invalid` for what
- * is cut short or malformed, for paths that climb out, and for kinds of entries that no image has.
+ * The entries of a tar archive (ustar, pax, GNU). Only headers are read; contents are slices of the archive. Of several
+ * entries with one path the last counts. The archive may come from anywhere: throws `image_invalid` for what
+ * is cut short or malformed, for paths that lead out, and for kinds of entries that an image cannot have.
  */
 export async function readTar(file: TarFile, pace: Pace): Promise<Tree> {
   const handle = openSync(file.path, "r");
@@ -199,7 +199,7 @@ function toEntry(
   // Old archives mark a folder by a slash at the end of a file's name.
   const type = entryTypes[typeflag] === "file" && name.endsWith("/") ? "folder" : entryTypes[typeflag];
   if (type === undefined)
-    throw invalid(`"${path}" is of a kind that no image has (${JSON.stringify(typeflag)})`);
+    throw invalid(`"${path}" is of a kind that an image cannot have (${JSON.stringify(typeflag)})`);
   if ([...records.keys()].some((key) => key.startsWith("GNU.sparse.")))
     throw invalid(`"${path}" is a sparse file`);
   if (path === "") return undefined;
@@ -261,7 +261,7 @@ function symlinkTarget(path: string, target: string | null | undefined): string 
 function normalizePath(name: string): string {
   const parts = name.split("/").filter((part) => part !== "" && part !== ".");
   if (parts.includes("..") || name.includes("\0") || fileNameBytes(name).length > maxPath) {
-    throw invalid(`the path "${name.slice(0, 200)}" climbs out of the image or is malformed`);
+    throw invalid(`the path "${name.slice(0, 200)}" leads out of the image or is malformed`);
   }
   if (parts.some((part) => fileNameBytes(part).length > 255))
     throw invalid(`"${name.slice(0, 200)}" has a part of over 255 bytes`);
@@ -304,7 +304,7 @@ function named({ path }: TarFile, error: unknown): unknown {
 
 function invalid(what: string, cause?: unknown): KilnError {
   return new KilnError("image_invalid", `An archive cannot be read: ${what}.`, {
-    hint: "Make the image again with a current tool, for example `skopeo copy`.",
+    hint: "Create the image again with a current tool, for example `skopeo copy`.",
     cause,
   });
 }

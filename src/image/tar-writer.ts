@@ -29,7 +29,7 @@ const typeflags = {
 
 /**
  * A tar archive that depends on the entries alone: sorted, numeric owners, no names of users or groups, extended
- * headers only where ustar has no room. Format: POSIX.1-2017, utility pax, "pax Interchange Format"; extended
+ * headers only for values that do not fit into ustar. Format: POSIX.1-2017, utility pax, "pax Interchange Format"; extended
  * attributes as SCHILY.xattr records, as the OCI image specification's layer.md asks.
  */
 export function* tarParts(tree: Tree): Generator<TarPart> {
@@ -43,10 +43,10 @@ export function* tarParts(tree: Tree): Generator<TarPart> {
   yield bytesPart(tarEnd);
 }
 
-/** What ends an archive. */
+/** The end of an archive. */
 export const tarEnd: Uint8Array = Buffer.alloc(2 * block);
 
-/** What follows `length` bytes of content. */
+/** The padding after `length` bytes of content. */
 export function tarPadding(length: number): Uint8Array {
   return Buffer.alloc((block - (length % block)) % block);
 }

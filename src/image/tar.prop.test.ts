@@ -59,7 +59,7 @@ function plain(of: Tree): unknown[] {
     .sort((a, b) => (a.path < b.path ? -1 : 1));
 }
 
-test("what is written is what is read", async () => {
+test("a written archive is read back unchanged", async () => {
   const folder = mkdtempSync("/tmp/kiln-");
   try {
     await fc.assert(

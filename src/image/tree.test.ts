@@ -63,5 +63,5 @@ test("a layer for overlayfs: whiteouts translated, parents made, its own attribu
   ]);
   expect(() => overlayTree(treeOf({ l: { to: "/etc" }, "l/passwd": "evil" }))).toThrow(/below "l"/);
   const astray = { path: "h", type: "hardlink", mode: 0, uid: 0, gid: 0, mtime: 0, link: "nowhere" } as const;
-  expect(() => overlayTree(new Map([["h", astray]]))).toThrow(/no file of its layer/);
+  expect(() => overlayTree(new Map([["h", astray]]))).toThrow(/not a file of its layer/);
 });

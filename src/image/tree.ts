@@ -4,7 +4,7 @@ import type { Entry, Tree } from "./entry.ts";
 const whiteoutPrefix = ".wh.";
 const opaqueMarker = ".wh..wh..opq";
 
-/** What a whiteout entry hides in lower layers, or undefined when the entry is none. */
+/** The path that a whiteout entry hides in lower layers, or undefined for other entries. */
 export function whiteoutOf(
   path: string,
 ): { readonly kind: "opaque" | "path"; readonly path: string } | undefined {

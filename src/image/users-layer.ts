@@ -9,7 +9,7 @@ import { imageEpoch } from "./files-layer.ts";
 import type { CheckedEntry } from "./layers.ts";
 import { lookUp, parentsOf, resolvePath } from "./tree.ts";
 
-/** The first number of people and services that are not the system's own (Debian Policy 9.2.2; `UID_MIN` in login.defs(5)). */
+/** The first number for people and for services outside the system (Debian Policy 9.2.2; `UID_MIN` in login.defs(5)). */
 const firstFreeId = 1000;
 const largestFile = 4 << 20;
 
@@ -21,7 +21,7 @@ interface Rows {
 
 /**
  * The layer that adds users to /etc/passwd and /etc/group of `root`; empty without users. Throws `spec_invalid` with its
- * place for a user that the image has, `user_missing` for a group that it has not.
+ * place for a user that the image already has, `user_missing` for a group that it lacks.
  */
 export async function usersLayer(
   users: readonly UserSpec[],
@@ -54,7 +54,7 @@ function rowsOf(root: Tree, path: string, first: string): string[] {
 
 async function taken(name: string, findPlace: FindPlace, index: number): Promise<KilnError> {
   const place = await findPlace(["image", "users", index, "name"]);
-  const message = `The image has the user ${name} already.`;
+  const message = `The image already has the user ${name}.`;
   return new KilnError("spec_invalid", message, {
     hint: "Remove it from `image.users`, or choose another name.",
     problems: place === undefined ? [] : [{ place, message }],
@@ -86,7 +86,7 @@ function groupId(rows: Rows, name: string, uid: number): number {
   return gid;
 }
 
-/** Neither a user nor a group has it. */
+/** A number that neither a user nor a group has. */
 function freeId(rows: Rows): number {
   const { users, groups } = accountsOf(rows);
   const ids = new Set([...users.map(({ uid }) => uid), ...groups.map(({ gid }) => gid)]);

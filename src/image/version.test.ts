@@ -7,7 +7,7 @@ const digest = `sha256:${"ab".repeat(32)}`;
 const other = `sha256:${"cd".repeat(32)}`;
 const question = { service: "shop", wanted: undefined, git: undefined, digest, given: {} };
 
-test("the version tells what is in the image", () => {
+test("the version identifies the content of the image", () => {
   const git = { name: "v1", dirty: false };
   expect(chooseVersion({ ...question, wanted: "2.0", git })).toBe("2.0");
   expect(chooseVersion({ ...question, git })).toBe("v1");

@@ -2,7 +2,7 @@ import { KilnError } from "../lib/errors.ts";
 import { type Checkout, readCheckout } from "../lib/git.ts";
 import type { GivenVersions } from "./image-store.ts";
 
-/** What git says of the project folder. */
+/** What git reports about the project folder. */
 export interface GitState {
   /** A tag that points at the commit, otherwise the commit's first 12 digits. */
   readonly name: string;
@@ -10,7 +10,7 @@ export interface GitState {
   readonly dirty: Checkout["dirty"];
 }
 
-/** Undefined when the folder is in no git repository, has no commit yet, or git is not usable there. */
+/** Undefined when the folder is not in a git repository, has no commit yet, or git is not usable there. */
 export async function readGitState(folder: string, signal: AbortSignal): Promise<GitState | undefined> {
   const checkout = await readCheckout(folder, signal);
   if (checkout === undefined) return undefined;
@@ -34,8 +34,8 @@ export interface VersionQuestion {
 
 /**
  * The version of an image: the spec's; else git's, with the first 8 digits of the image's digest whenever the commit
- * alone would not tell what is in it; else a number counted up per service. The same image keeps its number. Throws
- * `version_taken` when the spec's version has been given to another image.
+ * alone would not identify its content; else a number counted up per service. The same image keeps its number. Throws
+ * `version_taken` when the spec's version already names another image.
  */
 export function chooseVersion(question: VersionQuestion): string {
   const { wanted, git: state, digest, given, service } = question;
@@ -52,7 +52,7 @@ function checked({ service, digest, given }: VersionQuestion, wanted: string): s
   throw new KilnError(
     "version_taken",
     `Version ${wanted} of ${service} is already the image ${holder.slice(0, 19)}…, and this build made another (${digest.slice(0, 19)}…).`,
-    { hint: "Raise `image.version`; a version, once given, never points elsewhere." },
+    { hint: "Raise `image.version`: a version never changes its image." },
   );
 }
 

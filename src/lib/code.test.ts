@@ -53,7 +53,7 @@ test("unchanged code is recognized without reading it", () => {
 });
 
 test.each([
-  ["is written again, as long and as old as it was", () => rewrite("src/lib/part.ts", "owt")],
+  ["is written again, with its old size and time", () => rewrite("src/lib/part.ts", "owt")],
   ["is replaced", () => replace("src/main.ts", "eno")],
   ["is added", () => write("src/lib/other.ts", "")],
   ["is removed", () => rmSync(join(folder, "src/lib/part.ts"))],

@@ -32,7 +32,7 @@ test("who is called may ask to be called again, at once or later", async () => {
   expect(called).toEqual([5, 15, 15, 25]);
 });
 
-test("nobody is called after the end", async () => {
+test("no callback is called after the end", async () => {
   const clock = new FakeClock();
   const end = new AbortController();
   const timetable = new Timetable(clock, end.signal);

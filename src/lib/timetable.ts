@@ -13,7 +13,7 @@ export class Timetable {
   #sleep: AbortController | undefined;
   #wakesAtMs = Number.POSITIVE_INFINITY;
 
-  /** Nobody is called back after `signal` has fired. */
+  /** No callback is called after `signal` has fired. */
   constructor(clock: Clock, signal: AbortSignal) {
     this.#clock = clock;
     this.#signal = signal;

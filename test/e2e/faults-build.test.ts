@@ -45,7 +45,7 @@ describe("builds that cannot be", () => {
     await shop.configure({ more: "jobs: { after: [{ name: smoke, command: [nosuchprog] }] }\n" });
     const text = readFileSync(join(shop.folder, "kiln.yaml"), "utf8");
     const line = text.split("\n").findIndex((written) => written.includes("nosuchprog")) + 1;
-    const problem = { place: { line }, message: "`jobs.after[0].command` asks for it." };
+    const problem = { place: { line }, message: "`jobs.after[0].command` names it." };
     expect(await refused()).toMatchObject({
       code: "command_missing",
       message: 'The command "nosuchprog" of job smoke is not in the image.',
@@ -63,7 +63,7 @@ describe("builds that cannot be", () => {
     expect(await refused()).toMatchObject({
       code: "command_missing",
       message: expect.stringMatching(
-        /^The command "\/program" is dynamically linked: it is loaded by "\/lib.*", which is not in the image\.$/,
+        /^The command "\/program" is dynamically linked: the kernel loads it with "\/lib.*", which is not in the image\.$/,
       ),
       hint: expect.stringContaining("Link it statically"),
     });
@@ -100,7 +100,7 @@ describe("builds that cannot be", () => {
     await rm(odd);
   });
 
-  test("a package that no source has, and packages that cannot be together", async () => {
+  test("a package that no source has, and packages that conflict", async () => {
     const build = async (packages: string) => {
       const folder = await kiln.project({
         "kiln.yaml": `service: deb\nimage: { from: "debian:bookworm", packages: [${packages}], command: [sh] }\n`,
@@ -199,7 +199,7 @@ describe("builds that cannot be", () => {
       expect((JSON.parse(unreadable.stdout) as Told).error).toMatchObject({
         code: "file_unreadable",
         message: "A path of the project cannot go into the image.",
-        problems: [{ place: { file: page }, message: "There is no permission to read it." }],
+        problems: [{ place: { file: page }, message: "It is not readable: no permission." }],
       });
       await chmod(page, 0o644);
       expect((await asNobody("build")).code).toBe(0);

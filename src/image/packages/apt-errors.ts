@@ -6,9 +6,9 @@ interface AptOutput {
   readonly stderr: string;
 }
 
-const updateHint = "`kiln build --update` resolves the packages anew.";
+const updateHint = "`kiln build --update` resolves the packages again.";
 
-/** What a failed apt program means for the user. `names` are all packages of the suite, for the nearest word. */
+/** The error for a failed apt program. `names` are all packages of the suite, for the nearest word. */
 export function aptError(output: AptOutput, names: readonly string[] = []): KilnError {
   return (
     diskFull(output) ??
@@ -25,7 +25,7 @@ function diskFull({ stderr }: AptOutput): KilnError | undefined {
   return toKilnError(Object.assign(new Error(stderr.trim()), { code: "ENOSPC" }));
 }
 
-/** apt words it so when a source answers, but not for this suite. */
+/** apt's message when a source answers, but lacks this suite. */
 function unknownSuite({ stderr }: AptOutput): KilnError | undefined {
   const [, archive, suite] =
     stderr.match(/The repository '(\S+) (\S+) Release' does not have a Release file/) ?? [];
@@ -42,12 +42,12 @@ function unknownPackage(output: AptOutput, names: readonly string[]): KilnError 
   if (!name) return undefined;
   const providers = providersOf(output.stdout);
   if (providers.length > 0) {
-    return new KilnError("package_unknown", `${name} is no package; it is what several packages provide.`, {
-      hint: `Name the one you want: ${providers.slice(0, 5).join(", ")}.`,
+    return new KilnError("package_unknown", `${name} is not a package; several packages provide it.`, {
+      hint: `Name one of them: ${providers.slice(0, 5).join(", ")}.`,
     });
   }
   const near = nearest(name, names);
-  return new KilnError("package_unknown", `There is no package ${name} in the package sources.`, {
+  return new KilnError("package_unknown", `The package sources have no package ${name}.`, {
     ...(near === undefined ? {} : { hint: `Did you mean ${near}?` }),
   });
 }
@@ -61,7 +61,7 @@ function unknownVersion(output: AptOutput): KilnError | undefined {
   const match = output.stderr.match(/Version '(.+)' for '(.+)' was not found/);
   if (!match) return undefined;
   return new KilnError("package_unknown", `The package sources have no version ${match[1]} of ${match[2]}.`, {
-    hint: `Name another version, or none to get the newest. \`apt-cache policy ${match[2]}\` lists those of this machine's suite.`,
+    hint: `Name another version, or leave out the version to get the newest. \`apt-cache policy ${match[2]}\` lists the versions in this machine's suite.`,
   });
 }
 
@@ -74,8 +74,8 @@ function conflict(output: AptOutput): KilnError | undefined {
     .map((line) => line.trim().replace(/\s+/g, " "))
     .filter((line) => line !== "" && !line.startsWith("Statement:"))
     .slice(0, 8);
-  return new KilnError("package_conflict", `These packages cannot be together: ${reasons.join("; ")}`, {
-    hint: "Remove one of the packages, or name versions that fit.",
+  return new KilnError("package_conflict", `These packages conflict: ${reasons.join("; ")}`, {
+    hint: "Remove one of the packages, or name versions that fit together.",
   });
 }
 
@@ -86,22 +86,18 @@ function failure(output: AptOutput): KilnError {
     .map((line) => line.slice(3).trim());
   const said = [...new Set(words)].slice(0, 3).join("; ") || output.stderr.trim().slice(-300);
   return new KilnError("apt_failed", `apt failed: ${said}`, {
-    hint: "Check the network and this machine's apt configuration (`apt-get update` shows the same), then repeat.",
+    hint: "Check the network and this machine's apt configuration (`apt-get update` shows the same error), then repeat the command.",
     retry: true,
   });
 }
 
-/** A locked package that could not be fetched: what apt said about it decides. */
+/** A locked package that could not be fetched: apt's message decides the error. */
 export function fetchError(name: string, version: string, said: string): KilnError {
   if (/Hash Sum mismatch|unexpected size/i.test(said)) {
-    return new KilnError(
-      "package_corrupt",
-      `${name} ${version} does not have the digest that kiln.lock names.`,
-      {
-        hint: `A mirror or proxy may have damaged it: try again. If it stays so, ${updateHint}`,
-        retry: true,
-      },
-    );
+    return new KilnError("package_corrupt", `${name} ${version} does not match its digest in kiln.lock.`, {
+      hint: `A mirror or proxy may have damaged the package: try again. If the error stays, ${updateHint}`,
+      retry: true,
+    });
   }
   if (/\b404\b|Not Found|File not found|No such file/i.test(said)) {
     return new KilnError("package_gone", `${name} ${version} is no longer in the package sources.`, {

@@ -8,7 +8,7 @@ import { readTextIfExists, writeFileAtomic } from "../../lib/files.ts";
 import { aptError } from "./apt-errors.ts";
 import { adaptSources, formatSources, parseDeb822, parseOneLine, type Source } from "./sources.ts";
 
-/** A private apt: its state lies in a folder of ours; configuration, keys and proxies are the machine's. */
+/** A private apt: its state is in a folder of Kiln; configuration, keys and proxies come from the machine. */
 export interface Apt {
   readonly folder: string;
   readonly architecture: string;
@@ -26,7 +26,7 @@ export async function findSources(
   const sources = adaptSources(await machineSources(signal), suite);
   if (sources.length > 0) return sources;
   throw new KilnError("apt_failed", `This machine's apt has no source for Debian ${suite}.`, {
-    hint: "Name one under `image.sources`, as a line of sources.list(5).",
+    hint: "Add one to `image.sources`, as a line of sources.list(5).",
   });
 }
 
@@ -88,7 +88,7 @@ export function aptConfig(folder: string, architecture: string): string {
     "APT::Architectures": architecture,
     "APT::Default-Release": "",
     "APT::Get::AllowUnauthenticated": "false",
-    // else apt replaces a pretended package by the real one when a library of the same source is chosen
+    // otherwise apt replaces a pretended package with the real one when a library of the same source is chosen
     "APT::Get::Upgrade-By-Source-Package": "false",
     "APT::Install-Recommends": "false",
     "APT::Install-Suggests": "false",
@@ -114,7 +114,7 @@ export function aptConfig(folder: string, architecture: string): string {
 
 const aptEnv = { LC_ALL: "C", DEBIAN_FRONTEND: "noninteractive" };
 
-/** Runs one of apt's programs with the private configuration. A failure is said in Kiln's words. */
+/** Runs one of apt's programs with the private configuration. A failure becomes one of Kiln's errors. */
 export async function runApt(
   apt: Apt,
   program: string,

@@ -15,8 +15,8 @@ import type { Unpacked } from "./unpack.ts";
 import { type Accounts, makeAccounts } from "./users.ts";
 
 /**
- * The tree of a slim image: the packages' files, and what their maintainer scripts would have done. It follows from
- * the packages alone, in whatever order they come. Throws `package_needs_script` and `package_conflict`.
+ * The tree of a slim image: the packages' files, and the effects of their maintainer scripts. It depends only on the
+ * packages, not on their order. Throws `package_needs_script` and `package_conflict`.
  */
 export function assemble(unpacked: readonly Unpacked[], skipScripts: readonly string[]): Tree {
   const packages = unpacked
@@ -62,9 +62,9 @@ function checkScripts(
   const names = open.map(({ name }) => name).join(", ");
   throw new KilnError(
     "package_needs_script",
-    `A slim image runs no maintainer scripts, and Kiln does not know what to do instead for ${names}.`,
+    `A slim image runs no maintainer scripts, and Kiln has no recipe for ${names}.`,
     {
-      hint: `If the service works without, name them: \`image.skipScripts: [${names}]\`. docs/packages.md says how to add a recipe.`,
+      hint: `If the service does not need these scripts, add \`image.skipScripts: [${names}]\`. docs/packages.md explains how to add a recipe.`,
       problems: open.map(({ name, rest }) => ({ message: `${name} wants: ${condensed(rest)}` })),
     },
   );
@@ -93,7 +93,7 @@ function textsBelow(tree: Tree, folder: string): readonly string[] {
   return paths.map((path) => readEntry(tree, path)?.toString() ?? "");
 }
 
-/** What a running system needs and no package brings: accounts, mount points, and the merged layout's links. */
+/** What a running system needs but no package contains: accounts, mount points, and the merged layout's links. */
 function addSystem(draft: Draft): void {
   for (const { path, link } of [...layoutLinks, ...libraryLinks(draft.tree)]) putLink(draft, path, link);
   for (const path of ["dev", "proc", "run", "sys", "etc", "home"]) putFolder(draft, path, { mode: 0o755 });
@@ -103,7 +103,7 @@ function addSystem(draft: Draft): void {
   putFile(draft, "etc/group", draft.accounts.group, { mode: 0o644 });
   putFile(draft, "etc/shadow", draft.accounts.shadow, { mode: 0o640, owner: "root:shadow" });
   putFile(draft, "etc/gshadow", draft.accounts.gshadow, { mode: 0o640, owner: "root:shadow" });
-  // mount points for what the host gives each server
+  // mount points for the files that the host adds to each server
   for (const name of ["hostname", "hosts", "resolv.conf"]) {
     applyPath(draft, {
       kind: "file",

@@ -1,10 +1,10 @@
 /**
- * Packages that others depend on for their maintainer scripts alone. A slim image runs no such scripts, so the
- * resolver counts these as installed, unless somebody needs the package itself.
+ * Packages that others depend on only for their maintainer scripts. A slim image runs no such scripts, so the
+ * resolver counts these as installed, unless another package really needs it.
  */
 export interface Assumption {
   readonly name: string;
-  /** Only these packages depend on it for their scripts; anybody else really needs it. */
+  /** Only these packages depend on it for their scripts; all others really need it. */
   readonly onlyFor?: readonly string[];
   /** These packages use it while they run. */
   readonly notFor?: readonly string[];

@@ -1,6 +1,6 @@
 import type { Tree } from "../entry.ts";
 
-/** What a build asks of the packages module. */
+/** The request of a build to the packages module. */
 export interface PackagesRequest {
   /** Debian suite of the base, e.g. `bookworm`. */
   readonly suite: string;
@@ -16,10 +16,10 @@ export interface PackagesRequest {
   readonly lockFile: string;
   readonly service: string;
   readonly updateLock: boolean;
-  /** A folder of the packages module alone; it may be deleted at any time. */
+  /** A folder that only the packages module uses; it may be deleted at any time. */
   readonly cacheFolder: string;
   readonly signal: AbortSignal;
-  /** One sentence for people about what goes on. */
+  /** One sentence for people about the current step. */
   readonly progress: (message: string) => void;
 }
 

@@ -3,7 +3,7 @@ import { currentPath } from "./layout.ts";
 import type { Unpacked } from "./unpack.ts";
 
 /**
- * dpkg's database, from which vulnerability scanners and `dpkg-query --root` learn what is in an image: `status`,
+ * dpkg's database, from which vulnerability scanners and `dpkg-query --root` read an image's packages: `status`,
  * and for each package the list of its files and their digests.
  */
 export function addDpkgDatabase(draft: Draft, packages: readonly Unpacked[]): void {

@@ -7,7 +7,7 @@ import type { Accounts } from "./users.ts";
 /** An image's tree while it is made. */
 export interface Draft {
   readonly tree: Map<string, Entry>;
-  /** Of everything that no package brings: the newest time in the packages, so that it follows from the lock. */
+  /** The time of files that come from no package: the newest time in the packages, so that it depends only on the lock. */
   readonly mtime: number;
   readonly accounts: Accounts;
 }
@@ -19,7 +19,7 @@ interface Owner {
   readonly owner?: string;
 }
 
-/** A file with this content, replacing what was there. */
+/** A file with this content; replaces an existing one. */
 export function putFile(
   draft: Draft,
   path: string,
@@ -51,7 +51,7 @@ export function readEntry(tree: ReadonlyMap<string, Entry>, path: string): Buffe
   return content ? contentBytes(content, maxFile) : undefined;
 }
 
-/** Does what one line of a recipe says. */
+/** Applies one line of a recipe. */
 export function applyPath(draft: Draft, recipe: PathRecipe): void {
   const { kind, path } = recipe;
   const there = draft.tree.get(path);
@@ -77,7 +77,7 @@ function linkEach(draft: Draft, { path, pattern }: Extract<PathRecipe, { kind: "
   }
 }
 
-/** Every parent of every path, made where no package brings it; in order of the paths, so that equal trees are equal. */
+/** Every parent of every path, created if no package contains it; in order of the paths, so that equal trees are equal. */
 export function completed(draft: Draft): Map<string, Entry> {
   for (const path of [...draft.tree.keys()]) {
     for (const parent of parentsOf(path)) {

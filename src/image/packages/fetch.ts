@@ -6,7 +6,7 @@ import { fetchError } from "./apt-errors.ts";
 import type { LockedPackage } from "./lock-file.ts";
 import { type Archive, archives } from "./sources.ts";
 
-/** What is needed to fetch: where the cache is, and whom to ask for what it lacks. */
+/** What fetching needs: the cache, and the sources for missing packages. */
 export interface FetchRequest {
   readonly suite: string;
   readonly sources: readonly string[];
@@ -25,7 +25,7 @@ export function debPath(cacheFolder: string, one: LockedPackage): string {
 }
 
 /**
- * Brings every package into the cache; apt checks the digests. Without network when all are there. Throws
+ * Fetches every package into the cache; apt checks the digests. Needs no network when the cache has all. Throws
  * `package_gone`, `package_corrupt` and `apt_failed`.
  */
 export async function fetchPackages(
@@ -83,7 +83,7 @@ async function fetchAll(
   for (const outcome of outcomes) if (outcome.status === "rejected") throw outcome.reason;
 }
 
-/** Asks one archive after the other for what is still missing, the one that the lock names first. */
+/** Asks one archive after the other for the missing packages, first the one that the lock names. */
 async function fetchBatch(
   apt: Apt,
   batch: readonly LockedPackage[],

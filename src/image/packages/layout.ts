@@ -2,7 +2,7 @@ import { posix } from "node:path";
 import type { Entry, Tree } from "../entry.ts";
 
 /**
- * Old places and what they are now: the merged /usr (Debian's "UsrMerge") and /run (FHS 3.0 section 5.13). Packages
+ * Old paths and their present ones: the merged /usr (Debian's "UsrMerge") and /run (FHS 3.0 section 5.13). Packages
  * may still bring files under the old names.
  */
 const aliases: readonly (readonly [string, string])[] = [
@@ -16,7 +16,7 @@ const aliases: readonly (readonly [string, string])[] = [
   ["var/lock", "run/lock"],
 ];
 
-/** Links that every image has, whether or not something lies behind them. */
+/** Links that every image has, with or without a target. */
 export const layoutLinks: readonly { readonly path: string; readonly link: string }[] = [
   { path: "bin", link: "usr/bin" },
   { path: "sbin", link: "usr/sbin" },
@@ -25,7 +25,7 @@ export const layoutLinks: readonly { readonly path: string; readonly link: strin
   { path: "var/lock", link: "/run/lock" },
 ];
 
-/** The links for further library folders: only where there is something behind them. */
+/** The links for further library folders: only if the target exists. */
 export function libraryLinks(tree: Tree): readonly { readonly path: string; readonly link: string }[] {
   return ["lib32", "lib64", "libx32"]
     .filter((name) => tree.has(`usr/${name}`))
@@ -42,7 +42,7 @@ export function currentPath(path: string): string {
 const droppedFolders =
   /^usr\/share\/(man|info|locale|lintian|bug|doc-base|groff|linda|menu|bash-completion|zsh|fish|gnome|help)\/./;
 
-/** Documentation goes, except who owns the copyright and links to that. */
+/** Documentation is removed, except copyright files and links to them. */
 function isDropped(entry: Entry): boolean {
   if (entry.path.startsWith("usr/share/doc/")) {
     const [, , , , ...below] = entry.path.split("/");

@@ -14,15 +14,15 @@ export interface CachedLibrary {
 }
 
 /**
- * Writes /etc/ld.so.cache, as ldconfig(8) would: without it, the loader sees no folder of /etc/ld.so.conf besides its own,
- * and Python's `ctypes.util.find_library` finds nothing. It follows from the tree alone, and nothing of the image runs.
+ * Writes /etc/ld.so.cache, as ldconfig(8) would: without it, the loader sees only its own folders and none of /etc/ld.so.conf,
+ * and Python's `ctypes.util.find_library` finds nothing. It depends only on the tree, and no program of the image runs.
  */
 export function addLoaderCache(draft: Draft): void {
   const libraries = cachedLibraries(draft.tree);
   if (libraries.length > 0) putFile(draft, "etc/ld.so.cache", loaderCache(libraries), { mode: 0o644 });
 }
 
-/** Of the loader's own folders: ld.so(8). They come after those of the configuration. */
+/** The loader's own folders: ld.so(8). They come after the configured folders. */
 const ownFolders = ["/lib", "/usr/lib"];
 
 function cachedLibraries(tree: Tree): readonly CachedLibrary[] {

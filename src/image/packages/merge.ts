@@ -10,7 +10,7 @@ interface Owned {
 }
 
 /**
- * All packages in one tree. Two packages may bring the same folder, and the same file with the same content; else
+ * All packages in one tree. Two packages may contain the same folder, and the same file with the same content; otherwise
  * one of them must replace the other (Debian Policy section 7.6.1), or it is a `package_conflict`.
  */
 export function mergePackages(packages: readonly Unpacked[]): Map<string, Entry> {
@@ -31,7 +31,7 @@ function choose(there: Owned, here: Owned): Owned {
   if (replaces(there.by, here.by)) return there;
   throw new KilnError(
     "package_conflict",
-    `The packages ${there.by.name} and ${here.by.name} both bring /${here.entry.path}, with different content.`,
+    `The packages ${there.by.name} and ${here.by.name} both contain /${here.entry.path}, with different content.`,
     { hint: "Use only one of them, or build the service from an OCI image made with Debian's installer." },
   );
 }
@@ -56,7 +56,7 @@ function replaces(one: Unpacked, other: Unpacked): boolean {
   return relationNames(one.control.get("replaces")).includes(other.name);
 }
 
-/** Entries below a symlink that another package brings belong where the link points. */
+/** Entries below a symlink of another package go to the target of the link. */
 function followLinks(tree: Map<string, Entry>): Map<string, Entry> {
   for (const entry of [...tree.values()]) {
     const parent = parentOf(entry.path);

@@ -162,7 +162,7 @@ it.each([
     "a name that others provide",
     ["mail-agent"],
     "package_unknown",
-    /Name the one you want: (post, exim|exim, post)\./,
+    /Name one of them: (post, exim|exim, post)\./,
   ],
   ["what apt would take for a removal", ["hello-"], "package_unknown", undefined],
   ["an option", ["--help"], "package_unknown", /Write `name`/],
@@ -189,7 +189,7 @@ it.each([
   expect(existsSync(request.lockFile)).toBe(false);
 });
 
-it("a script that nobody answers for is named, with what it wants and the remedy", async () => {
+it("a script without a recipe is named, with its commands and the remedy", async () => {
   using archive = await testArchive(packages);
   const request = archive.request(["needy"]);
   const locked = await packagesTree(request);

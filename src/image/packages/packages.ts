@@ -14,7 +14,7 @@ import {
 import { recipeVersion } from "./recipe.ts";
 
 /**
- * The packages of a service's image. With a lock that holds the service this reads the lock only; without one, or
+ * The packages of a service's image. If the lock has the service, this only reads the lock; without one, or
  * with `updateLock`, apt resolves them and the lock is written.
  *
  * Throws `lock_stale`, `lock_invalid`, `package_unknown`, `package_conflict` and `apt_failed`; `tree` throws
@@ -91,7 +91,7 @@ async function makeTree(section: LockSection, request: PackagesRequest): Promise
   return tree;
 }
 
-/** `work` on every item, at most `limit` at once. After a failure nothing new is begun; it waits for what runs. */
+/** `work` on every item, at most `limit` at once. After a failure nothing new starts, and running work is awaited. */
 async function inParallel<T, R>(
   items: readonly T[],
   limit: number,

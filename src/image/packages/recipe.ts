@@ -1,7 +1,7 @@
 /** Part of every layer's cache key: raise it when the same packages would give another tree. */
 export const recipeVersion = 2;
 
-/** A path that a maintainer script would have made or changed. Owners are `user:group`; `to` and `from` are paths in the image. */
+/** A path that a maintainer script would create or change. Owners are `user:group`; `to` and `from` are paths in the image. */
 export type PathRecipe =
   /** A folder; an existing one gets this mode and owner. */
   | { readonly kind: "folder"; readonly path: string; readonly mode?: number; readonly owner?: string }
@@ -21,26 +21,26 @@ export type PathRecipe =
       readonly mode?: number;
       readonly owner?: string;
     }
-  /** A symlink, unless there is something. */
+  /** A symlink, unless the path exists. */
   | { readonly kind: "link"; readonly path: string; readonly to: string }
-  /** In the folder `path`, a symlink to every path that fits, unless there is something of its name. */
+  /** In the folder `path`, a symlink to every matching path, unless the name exists. */
   | { readonly kind: "link-each"; readonly path: string; readonly pattern: RegExp }
   /** Mode and owner of a file, where it exists. */
   | { readonly kind: "owner"; readonly path: string; readonly mode: number; readonly owner: string };
 
-/** A system user that a maintainer script would have made with adduser(8), its own group included. */
+/** A system user that a maintainer script would create with adduser(8), with its own group. */
 export interface UserRecipe {
   readonly name: string;
   readonly home: string;
-  /** A group other than one of the user's own name. */
+  /** A group with a name other than the user's. */
   readonly group?: string;
 }
 
-/** What stands in for the maintainer scripts of some packages. */
+/** The replacement for the maintainer scripts of some packages. */
 export interface Recipe {
   /** Names; `*` stands for a version, e.g. `python3.*-minimal`. */
   readonly packages: readonly string[];
-  /** What the scripts do on a first installation, and why this answers it. */
+  /** What the scripts do on a first installation, and why this recipe replaces them. */
   readonly why: string;
   readonly users?: readonly UserRecipe[];
   readonly paths?: readonly PathRecipe[];

@@ -26,8 +26,11 @@ export const recipes: readonly Recipe[] = [
       copy("etc/motd", "usr/share/base-files/motd"),
     ],
   },
-  { packages: ["base-passwd"], why: "Makes passwd and group from the master files; accounts.ts does." },
-  { packages: ["ca-certificates"], why: "Makes the bundle of trusted certificates; certificates.ts does." },
+  { packages: ["base-passwd"], why: "Makes passwd and group from the master files; accounts.ts does that." },
+  {
+    packages: ["ca-certificates"],
+    why: "Makes the bundle of trusted certificates; certificates.ts does that.",
+  },
   {
     packages: ["tzdata"],
     why: "Sets the time zone that debconf was told; without an answer that is UTC.",
@@ -63,7 +66,7 @@ export const recipes: readonly Recipe[] = [
   },
   {
     packages: ["bash"],
-    why: "Makes /bin/sh where there is none.",
+    why: "Makes /bin/sh if it is missing.",
     paths: [link("usr/bin/sh", "bash")],
   },
   {
@@ -74,7 +77,7 @@ export const recipes: readonly Recipe[] = [
   { packages: ["coreutils"], why: "Links touch for old systems with two bin folders." },
   {
     packages: ["gawk", "original-awk"],
-    why: "Beside its alternatives, removes broken links of old versions.",
+    why: "In addition to its alternatives, removes broken links of old versions.",
   },
   {
     packages: ["debianutils"],
@@ -193,7 +196,7 @@ export const recipes: readonly Recipe[] = [
       ...["python3-distutils", "python3-lib2to3", "python3-minimal"],
       ...["libpython3.*-minimal", "python3.*", "python3.*-minimal"],
     ],
-    why: "Compile the modules to bytecode: speed of the first import only. Python skips local folders that are not there.",
+    why: "Compile the modules to bytecode: speed of the first import only. Python skips local folders that do not exist.",
   },
   {
     packages: ["postgresql-client-*"],
@@ -232,7 +235,7 @@ export const recipes: readonly Recipe[] = [
   },
   {
     packages: ["ca-certificates-java"],
-    why: "Makes Java's store of trusted certificates; certificates.ts does.",
+    why: "Makes Java's store of trusted certificates; certificates.ts does that.",
   },
 ];
 

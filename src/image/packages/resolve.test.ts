@@ -47,7 +47,7 @@ test.each([
   expect(() => parseUriLine(line, { sources })).toThrow(expect.objectContaining({ code: "apt_failed" }));
 });
 
-test("a package is asked of its own suite first, then of every other archive once", () => {
+test("a package is fetched from its own suite first, then from every other archive once", () => {
   const one = {
     name: "a",
     version: "1",
@@ -85,7 +85,7 @@ describe("assumptions", () => {
     expect(neededAnyway(assumed, [stanza("nginx", "iproute2, debconf | x, dpkg (>= 1)")])).toEqual([]);
   });
 
-  test("fall when somebody else does", () => {
+  test("are dropped when another package needs them", () => {
     expect(
       neededAnyway(assumed, [stanza("router", "libc6, iproute2 (>= 5)"), stanza("apt", "dpkg")]),
     ).toEqual(["iproute2", "dpkg"]);

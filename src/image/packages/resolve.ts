@@ -50,11 +50,11 @@ function checkChosen(names: readonly string[], chosen: readonly string[]): void 
   const have = new Set(chosen.map(nameOf));
   const lost = names.find((name) => !have.has(name));
   if (lost !== undefined) {
-    throw new KilnError("package_unknown", `There is no package ${lost} in the package sources.`);
+    throw new KilnError("package_unknown", `The package sources have no package ${lost}.`);
   }
 }
 
-/** Resolves, takes back every assumption that does not hold for the outcome, and resolves again until all hold. */
+/** Resolves, drops every assumption that the result contradicts, and resolves again until all hold. */
 async function settle(
   apt: Apt,
   requested: readonly string[],
@@ -114,7 +114,7 @@ async function show(apt: Apt, names: readonly string[]): Promise<readonly Stanza
 interface Simulation {
   /** `name=version`, sorted. */
   readonly chosen: readonly string[];
-  /** Pretended packages that cannot be beside the requested ones. */
+  /** Pretended packages that conflict with the requested ones. */
   readonly removed: readonly string[];
 }
 

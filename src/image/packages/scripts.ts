@@ -4,12 +4,12 @@ export interface Alternative {
   readonly links: readonly { readonly link: string; readonly name: string; readonly target: string }[];
 }
 
-/** What a maintainer script wants on a first installation, as far as can be told without running it. */
+/** What a maintainer script does on a first installation, as far as its text shows without running it. */
 export interface ScriptFindings {
   readonly alternatives: readonly Alternative[];
   /** Configuration of nginx modules to enable: file below `modules-available` to link below `modules-enabled`. */
   readonly nginxModules: readonly { readonly from: string; readonly to: string }[];
-  /** Lines that somebody has to answer for; empty when everything is understood. */
+  /** Lines that need a recipe or `skipScripts`; empty when everything is understood. */
   readonly rest: readonly string[];
 }
 
@@ -104,7 +104,7 @@ function joinLines(text: string): readonly string[] {
     .map((line) => line.trim());
 }
 
-/** Only what is written out: a variable in it leaves the line to a recipe. */
+/** Only literal lines: a line with a variable needs a recipe. */
 function parseAlternative(line: string): Alternative | undefined {
   const match = line.match(
     /^update-alternatives (?:--quiet )?\s*--install\s+([^$`|&;]+?)(?:\s*\|\|\s*true)?$/,
@@ -117,7 +117,7 @@ function parseAlternative(line: string): Alternative | undefined {
   return { priority: Number(priority), links: [{ link, name, target }, ...others] };
 }
 
-/** Lines that every script has, and commands that act only on a system that lives. */
+/** Lines that every script has, and commands that act only on a running system. */
 const boilerplate: readonly RegExp[] = [
   /^$/,
   /^#/,

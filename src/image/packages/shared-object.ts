@@ -9,7 +9,7 @@ const sharedType = 3;
 const segments = { load: 1, dynamic: 2 } as const;
 const tags = { texts: 5, name: 14 } as const;
 
-/** The loader's flags for a library with this header; undefined for what is not a 64-bit little-endian library of x86 or ARM. */
+/** The loader's flags for a library with this header; undefined for anything but a 64-bit little-endian library of x86 or ARM. */
 export function libraryMachine(header: Buffer): number | undefined {
   const isElf = header.length === 64 && header.toString("latin1", 0, 4) === "\x7fELF";
   const isOurs = isElf && header[4] === 2 && header[5] === 1 && header.readUInt16LE(16) === sharedType;

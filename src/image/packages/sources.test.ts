@@ -61,7 +61,7 @@ describe("the machine's sources", () => {
     expect(sources[1]?.options).toEqual({ "signed-by": "\n-----BEGIN PGP PUBLIC KEY BLOCK-----\n.\nabc" });
   });
 
-  test("what is written is read back the same", () => {
+  test("written sources are read back unchanged", () => {
     const sources = parseDeb822(deb822);
     expect(parseDeb822(formatSources(sources))).toEqual(sources);
   });

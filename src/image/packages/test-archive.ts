@@ -13,7 +13,7 @@ import { dirname, join } from "node:path";
 import { exec } from "../../lib/exec.ts";
 import type { PackagesRequest } from "./contract.ts";
 
-/** A package to make: fields of its control file beside name and version, its files, its maintainer scripts. */
+/** A package to make: fields of its control file besides name and version, its files, its maintainer scripts. */
 export interface TestPackage {
   readonly name: string;
   readonly version?: string;

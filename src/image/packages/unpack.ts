@@ -85,14 +85,14 @@ async function unpackInto(
   }
 }
 
-/** apt has checked what it fetched; this finds what has happened to the cache since. */
+/** apt has checked the fetched files; this detects later damage to the cache. */
 async function checkDigest(deb: string, one: LockedPackage): Promise<void> {
   const hash = createHash("sha256");
   for await (const chunk of createReadStream(deb, { highWaterMark: 1 << 20 })) hash.update(chunk);
   if (hash.digest("hex") === one.sha256) return;
   await rm(deb, { force: true });
   throw new KilnError("package_corrupt", `${one.name} ${one.version} was damaged in the cache.`, {
-    hint: "It has been removed: build again to fetch it anew.",
+    hint: "Kiln has removed the damaged file: build again to fetch the package again.",
     retry: true,
   });
 }
@@ -129,16 +129,16 @@ async function dpkgDeb(
   if (/No space left/.test(stderr)) {
     throw Object.assign(new Error(stderr.trim()), { code: "ENOSPC" });
   }
-  throw corrupt(one, /File too large/.test(stderr) ? "it unpacks to too much" : stderr.trim());
+  throw corrupt(one, /File too large/.test(stderr) ? "its content is too large" : stderr.trim());
 }
 
 function corrupt(one: LockedPackage, why: string): KilnError {
   return new KilnError("package_corrupt", `${one.name} ${one.version} cannot be unpacked: ${why}`, {
-    hint: "Remove Kiln's cache folder and build again; if it stays so, the package itself is wrong.",
+    hint: "Remove Kiln's cache folder and build again; if the error stays, the package itself is damaged.",
   });
 }
 
-/** Files of the archive alone: a link in it would be followed to a file of this machine, whose text came into the image. */
+/** Only regular files of the archive: a link could lead to a file of this machine, whose text would get into the image. */
 function membersOf(tree: Tree, one: LockedPackage): ReadonlyMap<string, string> {
   const members = [...tree.values()].filter(({ type }) => type !== "folder");
   const odd = members.find(({ type, path }) => type !== "file" || path.includes("/"));

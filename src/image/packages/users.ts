@@ -11,7 +11,7 @@ export interface Accounts {
   readonly gshadow: string;
 }
 
-/** What makes accounts: base-passwd's master files, the lines of sysusers.d(5), and recipes. */
+/** The sources of accounts: base-passwd's master files, the lines of sysusers.d(5), and recipes. */
 export interface AccountSources {
   readonly passwdMaster: string;
   readonly groupMaster: string;
@@ -154,7 +154,7 @@ function format(users: readonly User[], groups: readonly Group[]): Accounts {
       (u) => `${u.name}:x:${uids.get(u.name)}:${gidOf(u)}:${u.gecos}:${u.home}:${u.shell}`,
     ),
     group: lines(orderedGroups, (g) => `${g.name}:x:${gids.get(g.name)}:${g.members.join(",")}`),
-    // `*` is no valid hash: nobody can log in with a password
+    // `*` is not a valid hash: no one can log in with a password
     shadow: lines(orderedUsers, (u) => `${u.name}:*:::::::`),
     gshadow: lines(orderedGroups, (g) => `${g.name}:*::${g.members.join(",")}`),
   };
