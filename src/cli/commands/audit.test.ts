@@ -237,7 +237,7 @@ test("anyone can verify an export with the program in the docs", async () => {
   write(lines.toSpliced(2, 1));
   expect(await stranger()).toEqual([1, "entry 3: does not follow the one before"]);
   write([...lines.slice(0, 3), ""]);
-  expect(await stranger()).toEqual([1, "entry 4: is not what the checkpoint saw"]);
+  expect(await stranger()).toEqual([1, "entry 4: does not match the checkpoint"]);
   write(lines.with(5, (lines[5] ?? "").replace(/"signature":"./, '"signature":"!')));
   expect((await stranger())[0]).toBe(1);
 });

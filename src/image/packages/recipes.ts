@@ -33,7 +33,7 @@ export const recipes: readonly Recipe[] = [
   },
   {
     packages: ["tzdata"],
-    why: "Sets the time zone that debconf was told; without an answer that is UTC.",
+    why: "Sets the time zone of debconf's answer; without an answer the time zone is UTC.",
     paths: [
       link("etc/localtime", "/usr/share/zoneinfo/Etc/UTC"),
       { kind: "file", path: "etc/timezone", text: "Etc/UTC\n" },
@@ -101,7 +101,10 @@ export const recipes: readonly Recipe[] = [
     packages: ["libgssapi-krb5-2", "libgcrypt20", "dmsetup", "git", "perl", "ruby", "procps"],
     why: "Clean up after old versions, or name alternatives that have one candidate.",
   },
-  { packages: ["iproute2"], why: "Gives ip capabilities when debconf was told so; by default not." },
+  {
+    packages: ["iproute2"],
+    why: "Gives ip capabilities only if debconf's answer says so; the default is no.",
+  },
   {
     packages: ["libpam-modules"],
     why: "Makes an empty list of old passwords.",
@@ -117,7 +120,7 @@ export const recipes: readonly Recipe[] = [
   { packages: ["util-linux"], why: "Names more as a pager, one of several." },
   {
     packages: ["javascript-common"],
-    why: "Configures web servers to serve JavaScript libraries, when debconf was told so.",
+    why: "Configures web servers to serve JavaScript libraries, if debconf's answer says so.",
   },
   { packages: ["libpam0g"], why: "Restarts services after an upgrade." },
   {
