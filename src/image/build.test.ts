@@ -66,7 +66,7 @@ test("times, and where the project lies, do not matter", async () => {
   expect(again).toMatchObject({ digest: first.digest, changed: false });
 });
 
-test("a version points to one image for ever", async () => {
+test("a version names one image forever", async () => {
   using shop = workshop();
   shop.write("app/run", "#!", 0o755);
   const spec = serviceSpec({

@@ -7,7 +7,7 @@ import { openStateFolder, stateError } from "./state-folder.ts";
 const fault = (path: string) => Object.assign(new Error("EACCES"), { code: "EACCES", path });
 
 test.each(["/home/ada/.local/state/kiln", "/home/ada/.local/state/kiln/kiln.db", "/home/ada/.local"])(
-  "no permission for %s is told of the state folder",
+  "no permission for %s is reported as a problem of the state folder",
   (path) => {
     expect(stateError("/home/ada/.local/state/kiln", fault(path))).toMatchObject({
       code: "state_unwritable",

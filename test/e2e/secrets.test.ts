@@ -84,7 +84,7 @@ describe.skipIf(why !== undefined)("secrets and configuration files, from end to
   });
 
   test("a new value and a new file make a new release; the same value does not", async () => {
-    expect(await set("PASSWORD", first)).toContain("that value already");
+    expect(await set("PASSWORD", first)).toContain("already has that value");
     expect(await ok(["deploy"])).toContain("Nothing to do");
     await set("PASSWORD", second);
     expect(await read("/run/secrets/PASSWORD")).toBe(first);

@@ -30,7 +30,7 @@ function show(overrides: Partial<Rollout>, failures = [1, 2, 3], ...options: rea
 }
 
 test.each(["shop-2-1-1 was not ready within 3.0 s", "root@vm aborted it"])(
-  "names keep their letters, and the way back is told: %s",
+  "names keep their letters, and the rollback is reported: %s",
   async (reason) => {
     expect((await show({ reason }, [], "-f")).stdout).toBe(
       `Rolled back shop, release 2 -> 1, after 2.0 s: ${reason}.\n  Release 1 serves as before.\n`,
