@@ -5,7 +5,7 @@ export interface ChangeOptions {
   readonly expect?: number;
 }
 
-/** What such a command asks beside its own: that a release serves. */
+/** The additional option of such a command: the release that must serve. */
 export function onRelease({ reason, expect }: ChangeOptions) {
   return { reason, ...(expect === undefined ? {} : { expect: { serving: expect } }) };
 }

@@ -123,7 +123,7 @@ function whyTaken({ kind, subject }: Finding): string {
 
 function refused(server: ServerId, why: string): KilnError {
   return new KilnError("exec_refused", `Nobody can be let into ${server}: ${why}.`, {
-    hint: "`kiln servers` lists the others; `kiln evidence show` tells what one was that is taken out.",
+    hint: "`kiln servers` lists the servers; `kiln evidence show SERVER` describes one in quarantine.",
   });
 }
 

@@ -38,7 +38,7 @@ function tierEvent(tier: Tier, reason: string): NewEvent {
 }
 
 function protectionEvent(file: string): NewEvent {
-  const message = `Somebody had made an image file changeable that servers use: ${file}. It is as it was, and immutable again.`;
+  const message = `The immutable flag of an image file in use was removed: ${file}. The content is unchanged and the flag is set again.`;
   return { service: undefined, kind: "image.unprotected", message, data: { file } };
 }
 

@@ -102,7 +102,7 @@ test.each([
   `${"**/x".repeat(200)}a`,
   `${"*x".repeat(400)}a`,
   `**/${"*?".repeat(400)}a`,
-])("a pattern that is made to be tried for ever is soon decided (%#)", (pattern) => {
+])("a pattern that is made to be tried forever is soon decided (%#)", (pattern) => {
   const begun = process.threadCpuUsage();
   expect(matches(pattern, `${"x/".repeat(1000)}${"x".repeat(255)}`)).toBe(false);
   expect(process.threadCpuUsage(begun).user).toBeLessThan(5_000_000);

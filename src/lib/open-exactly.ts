@@ -5,7 +5,7 @@ import { isErrno, KilnError } from "./errors.ts";
 const careful = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK | constants.O_NOCTTY;
 
 /**
- * Opens what lies at `path`, a path without symbolic links, for reading. Whoever owns a folder above it may exchange it for a
+ * Opens what lies at `path`, a path without symbolic links, for reading. Anyone who owns a folder above it may exchange it for a
  * link between a check and now: the kernel is asked where the open file lies (`/proc/self/fd`, proc(5)). Throws `file_changed`
  * when that is elsewhere, and what open(2) throws otherwise.
  */

@@ -55,7 +55,7 @@ export function assertServes(
     );
   }
   if (nowMs > toMs) {
-    throw invalid(`The certificate ${path} has expired on ${day(toMs)}.`, "Renew it, or name a newer one.");
+    throw invalid(`The certificate ${path} expired on ${day(toMs)}.`, "Renew it, or name a newer one.");
   }
   // Names only, as browsers do it: the common name has no say (RFC 9525 section 2).
   if (host === undefined || leaf.checkHost(host, { subject: "never" }) !== undefined) return;

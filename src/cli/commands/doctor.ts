@@ -171,7 +171,7 @@ async function checkServices(context: Context): Promise<Section> {
   }
 }
 
-/** What concerns several services is told once. */
+/** What concerns several services is reported once. */
 function warningGaps(all: readonly ServiceStatus[]): Gap[] {
   const told = all.flatMap(({ service, warnings }) => warnings.map((warning) => ({ service, ...warning })));
   return [...Map.groupBy(told, ({ message }) => message)].flatMap(([message, [first, ...others]]) => {

@@ -97,7 +97,7 @@ test("the digest follows the locked set", () => {
   expect(lockDigest(section, "1")).toMatch(/^[0-9a-f]{64}$/);
 });
 
-test("a lock that is made to be read for ever is refused in a moment", async () => {
+test("a lock that is made to be read forever is refused in a moment", async () => {
   const keys = Array.from({ length: 20_000 }, (_, i) => `"s${i}":1`).join(",");
   const many = `{"version":1,"services":{"a":{"packages":[${"{},".repeat(150_000)}{}]}}}`;
   const begun = process.threadCpuUsage();

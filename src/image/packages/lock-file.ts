@@ -173,7 +173,7 @@ export function checkUpToDate(
   ];
   if (differences.length === 0) return;
   throw new KilnError("lock_stale", `kiln.lock is out of date for ${service}: ${differences.join(", ")}.`, {
-    hint: "`kiln build --update` resolves the packages anew and rewrites the lock.",
+    hint: "`kiln build --update` resolves the packages again and rewrites the lock.",
   });
 }
 

@@ -76,7 +76,7 @@ done
   });
 });
 
-test("a script that is made to be read for ever is read in a moment", () => {
+test("a script that is made to be read forever is read in a moment", () => {
   const begun = process.threadCpuUsage();
   const begins = "# Automatically added by dh_x\n".repeat(30_000);
   expect(readScript(begins).rest).toEqual([]);

@@ -91,6 +91,6 @@ export function ownPort(service: ServiceKey, port: number | undefined): KilnErro
   return new KilnError(
     "traffic_conflict",
     `${service} can't have its preview on port ${port} now: that is where its traffic comes in until this rollout is over.`,
-    { hint: "The rollout goes on without a preview; another `traffic.preview` has one at once." },
+    { hint: "The rollout continues without a preview. Use another `traffic.preview` port to get one now." },
   );
 }
