@@ -30,6 +30,10 @@ const Accepted = z.object({
     .describe("What changes of how the service is rolled out and looked after. Absent: nothing."),
 });
 
+const Checked = z.object({
+  commit: maybe(z.string()).describe("What serves was deployed from this git commit. Absent: not known."),
+});
+
 const PlanPreview = z.object({
   service: z.string(),
   serving: maybe(release),
@@ -279,6 +283,7 @@ export const answers = {
   ArchivePiece,
   AuditKey,
   AuditStatus,
+  Checked,
   Checkpoint: ExportedCheckpoint,
   ControllerStatus,
   DriftReports,

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { mostFindings } from "../audit/replay.ts";
 import { unbuiltRelease, wantedRelease } from "../domain/schema/release.ts";
-import { origin } from "../domain/schema/rollout.ts";
+import { broughtCommits, origin } from "../domain/schema/rollout.ts";
 import { rolloutPolicy, secretName, upkeepPolicy } from "../domain/schema/spec.ts";
 import { amount, base64, count, newServiceKey, releaseNumber } from "../domain/schema/values.ts";
 
@@ -50,6 +50,9 @@ const Deploy = z.strictObject({
     .optional()
     .describe("What is done about drift and age of its servers; as it is when absent."),
   origin: origin.optional(),
+  commits: broughtCommits
+    .optional()
+    .describe("Commits since the one that serves, for the event log. Absent: not known."),
   supersede,
   expect,
   reason,

@@ -62,6 +62,7 @@ export const table = {
     path: "/v1/services/:service/check",
     summary: "Refuses what deploy would refuse, before there is an image; nothing is done.",
     asks: "Check",
+    answers: "Checked",
   },
   /** Servers get the newest version of each secret. Throws `rollout_running`, `image_unknown`, `port_taken`, `traffic_conflict`, `version_taken`, `jobs_unsupported`, `secret_missing`, `secret_invalid`, `secret_key_invalid`, `secret_corrupt`. */
   deploy: {

@@ -107,7 +107,7 @@ const status = {
 };
 
 export const answers: Operations = {
-  check: async () => {},
+  check: async () => ({ commit: "ab".repeat(20) }),
   deploy: async () => accepted,
   preview: async () => ({
     service: "shop",

@@ -32,6 +32,12 @@ export function deployRequest(
   };
 }
 
+interface CheckedRelease {
+  readonly release: UnbuiltRelease;
+  /** The git commit that what serves was deployed from; undefined where that is not known. */
+  readonly servingCommit: string | undefined;
+}
+
 /**
  * Checks the release before its image is built, because a build may take minutes. Throws what the controller's
  * `check` throws, and `platform_unusable` or `not_root`.
@@ -40,12 +46,12 @@ export async function checkedRelease(
   client: Client,
   spec: ServiceSpec,
   how: { readonly command: "deploy" | "plan"; readonly supersede?: boolean | undefined },
-): Promise<UnbuiltRelease> {
+): Promise<CheckedRelease> {
   const release = unbuiltRelease(spec);
   await requireUsablePlatform(client, how.command);
   const service = serviceKey(spec.service, spec.environment);
-  await client.check({ service, draft: release, supersede: how.supersede ?? false });
-  return release;
+  const { commit } = await client.check({ service, draft: release, supersede: how.supersede ?? false });
+  return { release, servingCommit: commit };
 }
 
 /** Far more than the controller accepts. */

@@ -1,8 +1,8 @@
 import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { readGitState } from "../image/version.ts";
 import { exec } from "../lib/exec.ts";
+import { readCheckout, readHistory } from "../lib/git.ts";
 import { originOf } from "./origin.ts";
 
 /** A repository whose owner wants visitors to run a command. */
@@ -40,11 +40,10 @@ function git(...args: string[]) {
 
 /** All that Kiln asks of git, and whether a command of the repository was run by it. */
 async function look(folder = project) {
-  const [state, origin] = await Promise.all([
-    readGitState(folder, new AbortController().signal),
-    originOf(folder, {}),
-  ]);
-  return { ran: existsSync(marker), state, origin };
+  const state = await readCheckout(folder);
+  const history = await readHistory(folder, { since: "0".repeat(40), most: 10 });
+  const { origin } = await originOf(folder, state, undefined, {});
+  return { ran: existsSync(marker), state, origin, history };
 }
 
 describe("no setting of the repository makes its commands run", () => {
@@ -124,7 +123,9 @@ describe("no setting of the repository makes its commands run", () => {
     await exec(["cp", "-r", join(project, ".git/objects"), bare]);
     await exec(["cp", "-r", join(project, ".git/refs"), bare]);
     await exec(["cp", join(project, ".git/index"), bare]);
-    expect(await look(bare)).toEqual({ ran: false, state: undefined, origin: undefined });
+    expect(await look(bare)).toEqual({
+      ...{ ran: false, state: undefined, origin: undefined, history: undefined },
+    });
   });
 
   test.runIf(process.getuid?.() === 0)("in a folder of another user's, git is that user", async () => {

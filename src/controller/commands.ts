@@ -36,7 +36,10 @@ export function createCommands(
   "check" | "deploy" | "preview" | "rollback" | "scale" | "remove" | "abort" | "pause" | "resume" | "promote"
 > {
   return {
-    check: (request) => requireBeginning(parts, request),
+    check: async (request) => {
+      await requireBeginning(parts, request);
+      return { commit: parts.store.servingCommit(request.service) };
+    },
     deploy: (request, who) => deploy(parts, request, askerOf(request, who)),
     preview: (request, who) => previewDeploy(parts, request, askerOf(request, who)),
     rollback: (request, who) => rollback(parts, request, askerOf(request, who)),
@@ -90,9 +93,21 @@ async function deploy(parts: CommandParts, request: DeployRequest, by: Asker): P
   const supersede = request.supersede ?? false;
   const serving = desired?.serving === undefined ? undefined : desired.releases.get(desired.serving);
   const changes = [...differences(serving, draft), ...adopted];
-  const { origin } = request;
+  const { origin, commits } = request;
   const upkeep = request.upkeep === undefined ? {} : { upkeep: request.upkeep };
-  const start = { ...upkeep, release, contents, count, policy, steps, by, supersede, origin, changes };
+  const start = {
+    ...upkeep,
+    release,
+    contents,
+    count,
+    policy,
+    steps,
+    by,
+    supersede,
+    origin,
+    commits,
+    changes,
+  };
   const rollout = store.startDeploy(start);
   loop.poke(service);
   const scaled = before === undefined || before === count ? undefined : { from: before, to: count };

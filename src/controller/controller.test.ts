@@ -179,6 +179,27 @@ test("rollback in the middle of a deploy turns it back", async () => {
   expect((await t.settled()).serving?.number).toBe(1);
 });
 
+test("the log keeps where a deploy came from; the commit of what serves is known, also after a rollback", async () => {
+  t = new TestInstallation();
+  const [first, second] = ["ab".repeat(20), "cd".repeat(20)];
+  const serves = async () =>
+    (
+      await t.controller.check(
+        { service: "shop", draft: { ...draftOf(aRelease(3)), files: [] } },
+        anAsker("ada"),
+      )
+    ).commit;
+  await t.deployed(1, { origin: { commit: first } });
+  const commits = { newest: [{ id: second, atMs: 5 }], complete: true };
+  await t.deployed(2, { origin: { commit: second, ref: "refs/heads/main" }, commits });
+  expect(await serves()).toBe(second);
+  const [, started] = t.store.events().filter((event) => event.kind === "rollout.started");
+  expect(started?.data).toMatchObject({ origin: { commit: second, ref: "refs/heads/main" }, commits });
+  await t.controller.rollback({ service: "shop" }, anAsker("ada"));
+  await t.settled();
+  expect(await serves()).toBe(first);
+});
+
 test("a second deploy is refused with what runs and who started it; the same one is followed", async () => {
   installation();
   await t.deployed(1);

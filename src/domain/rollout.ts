@@ -49,6 +49,20 @@ export interface Origin {
   readonly dirty?: boolean | undefined;
   /** The CI run: its URL, or its number. */
   readonly ci?: string | undefined;
+  /** When the commit was made, by its committer's clock (Unix time in ms). */
+  readonly committedAtMs?: number | undefined;
+  /** The URL of its repository, without credentials. */
+  readonly repository?: string | undefined;
+  /** The branch or tag that was deployed: `refs/heads/main`. */
+  readonly ref?: string | undefined;
+}
+
+/** The commits that a deploy brings: those after the commit that served before. */
+export interface BroughtCommits {
+  /** Newest first, the newest 500 of them. */
+  readonly newest: readonly { readonly id: string; readonly atMs: number }[];
+  /** Whether these are all. */
+  readonly complete: boolean;
 }
 
 /** The journey of a service from one release to another. */

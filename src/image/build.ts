@@ -4,6 +4,7 @@ import type { ServiceSpec } from "../domain/spec.ts";
 import type { Clock } from "../lib/clock.ts";
 import { KilnError, toKilnError } from "../lib/errors.ts";
 import { readTextIfExists, writeFileAtomic } from "../lib/files.ts";
+import { type Checkout, readCheckout } from "../lib/git.ts";
 import { pacer } from "../lib/pace.ts";
 import { sha256 } from "../lib/sha256.ts";
 import { ensureStateFolder, type StateFolder, stateError } from "../lib/state-folder.ts";
@@ -22,7 +23,7 @@ import { type LeftOut, readProjectFiles } from "./project-files.ts";
 import { ProjectIgnore } from "./project-ignore.ts";
 import { publish } from "./publish.ts";
 import { statedFolders, statedLinks } from "./stated.ts";
-import { readGitState } from "./version.ts";
+import { gitState } from "./version.ts";
 
 /** Part of every build's cache key: raise it when the same inputs would give another image. */
 const recipe = 4;
@@ -53,6 +54,8 @@ export interface BuildResult {
   readonly bytes: number;
   readonly layers: readonly BuiltLayer[];
   readonly ms: number;
+  /** What git says of the project folder; undefined where it says nothing. */
+  readonly checkout: Checkout | undefined;
   /** False when the image store already had this image under this version. */
   readonly changed: boolean;
 }
@@ -80,7 +83,7 @@ async function build(spec: ServiceSpec, options: BuildOptions): Promise<BuildRes
   const place = { store, cache: state.cache, nowMs: clock.now(), pace: pacer(signal) };
   await ensureStore(store);
   sweepTemporary(store.temporary);
-  const asked = readGitState(options.projectFolder, signal);
+  const asked = readCheckout(options.projectFolder, signal);
   asked.catch(() => {}); // awaited below; a failure before that must not count as unhandled
   const report = new LayerReport(clock, options.progress);
   const inputs = await readInputs(spec, options, place, report);
@@ -88,7 +91,8 @@ async function build(spec: ServiceSpec, options: BuildOptions): Promise<BuildRes
   const known = await knownImage(place, key);
   const { findPlace = async () => undefined } = options;
   const digest = known ?? (await makeImage(spec, inputs, place, report, key, findPlace));
-  const git = spec.image.version === undefined ? await asked : undefined;
+  const checkout = await asked;
+  const git = checkout && gitState(checkout);
   const question = { service: spec.service, wanted: spec.image.version, git, digest };
   const published = await publish(store, question, clock.now(), signal);
   const manifest = readManifest(store, digest);
@@ -96,6 +100,7 @@ async function build(spec: ServiceSpec, options: BuildOptions): Promise<BuildRes
     digest,
     contentDigest: manifest.annotations?.[annotations.contentDigest] ?? "",
     ...published,
+    checkout,
     bytes: manifest.layers.reduce((sum, layer) => sum + layer.size, 0),
     layers: known === undefined ? report.layers : report.allCached(manifest),
     ms: clock.elapsed() - begunMs,

@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import { exec } from "../lib/exec.ts";
+import { readCheckout } from "../lib/git.ts";
 import { workshop } from "./test-kit.ts";
-import { chooseVersion, readGitState } from "./version.ts";
+import { chooseVersion, gitState } from "./version.ts";
 
 const digest = `sha256:${"ab".repeat(32)}`;
 const other = `sha256:${"cd".repeat(32)}`;
@@ -28,7 +29,10 @@ test("a real repository", async () => {
   using shop = workshop();
   const git = (...args: string[]) =>
     exec(["git", "-C", shop.project, "-c", "user.name=A", "-c", "user.email=a@example.com", ...args]);
-  const state = () => readGitState(shop.project, new AbortController().signal);
+  const state = async () => {
+    const checkout = await readCheckout(shop.project);
+    return checkout && gitState(checkout);
+  };
   expect(await state()).toBeUndefined();
   await git("init", "-q");
   expect(await state()).toBeUndefined();

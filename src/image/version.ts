@@ -1,5 +1,5 @@
 import { KilnError } from "../lib/errors.ts";
-import { type Checkout, readCheckout } from "../lib/git.ts";
+import type { Checkout } from "../lib/git.ts";
 import type { GivenVersions } from "./image-store.ts";
 
 /** What git reports about the project folder. */
@@ -10,11 +10,7 @@ export interface GitState {
   readonly dirty: Checkout["dirty"];
 }
 
-/** Undefined when the folder is not in a git repository, has no commit yet, or git is not usable there. */
-export async function readGitState(folder: string, signal: AbortSignal): Promise<GitState | undefined> {
-  const checkout = await readCheckout(folder, signal);
-  if (checkout === undefined) return undefined;
-  const { commit, tags, dirty } = checkout;
+export function gitState({ commit, tags, dirty }: Checkout): GitState {
   return { name: tags.map(asVersion).find(Boolean) ?? commit.slice(0, 12), dirty };
 }
 

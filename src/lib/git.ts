@@ -34,7 +34,7 @@ export async function readCheckout(folder: string, signal?: AbortSignal): Promis
     const ask = askGit(folder, signal);
     const [refs, tree, index] = await Promise.all([
       ask(["show-ref", "--head", "--tags", "--dereference"]),
-      ask(["ls-tree", "-r", "-z", "HEAD"]).catch(unknownTree),
+      ask(["ls-tree", "-r", "-z", "HEAD"]).catch(unlessItRan),
       ask([
         "ls-files",
         "-z",
@@ -58,6 +58,67 @@ export async function readCheckout(folder: string, signal?: AbortSignal): Promis
     if (error instanceof KilnError || isErrno(error, "EACCES")) return undefined;
     throw error;
   }
+}
+
+/** A commit, with the time that its committer's clock showed (Unix time in ms). */
+export interface Commit {
+  readonly id: string;
+  readonly atMs: number;
+}
+
+/** Where the commit of a checkout stands in its history. */
+export interface History {
+  readonly committedAtMs: number;
+  /** `refs/heads/main`; undefined when HEAD names a commit alone. */
+  readonly ref: string | undefined;
+  /** The URL of the remote `origin`, without the credentials in it. */
+  readonly repository: string | undefined;
+  /**
+   * The commits that came after the one asked about, newest first, and at most `most` of them. Undefined where the clone
+   * does not have all of them.
+   */
+  readonly commits: readonly Commit[] | undefined;
+}
+
+/** Undefined where `readCheckout` is. `since` is the id of a commit. */
+export async function readHistory(
+  folder: string,
+  { since, most, signal }: { readonly since?: string; readonly most: number; readonly signal?: AbortSignal },
+): Promise<History | undefined> {
+  try {
+    const ask = askGit(folder, signal);
+    const optional = (args: readonly string[]) => ask(args).catch(unlessItRan);
+    const [head, kind, url, list] = await Promise.all([
+      ask(["rev-list", "--timestamp", "--max-count=1", "HEAD"]),
+      ask(["rev-parse", "--is-shallow-repository", "--symbolic-full-name", "HEAD"]),
+      optional(["config", "--get", "remote.origin.url"]),
+      since && optional(["rev-list", "--timestamp", `--max-count=${most}`, "HEAD", `^${since}`, "--"]),
+    ]);
+    const [shallow, ref] = kind.split("\n");
+    return {
+      committedAtMs: parseCommits(head)[0]?.atMs ?? 0,
+      ref: ref?.startsWith("refs/") ? ref : undefined,
+      repository: url && withoutCredentials(url.trim()),
+      commits: shallow === "true" || list === undefined ? undefined : parseCommits(list),
+    };
+  } catch (error) {
+    signal?.throwIfAborted();
+    if (error instanceof KilnError || isErrno(error, "EACCES")) return undefined;
+    throw error;
+  }
+}
+
+/** git-rev-list(1) with --timestamp: `seconds id`, newest first. */
+function parseCommits(text: string): readonly Commit[] {
+  return [...text.matchAll(/^(\d+) ([0-9a-f]{40,64})$/gm)].map(([, seconds, id = ""]) => ({
+    id,
+    atMs: Number(seconds) * 1000,
+  }));
+}
+
+/** git-fetch(1), "GIT URLS": `https://user:token@host/path`, or `user@host:path` without a password. */
+function withoutCredentials(url: string): string {
+  return url.replace(/^([a-z][a-z0-9+.-]*:\/\/)[^/]*@/i, "$1");
 }
 
 type Ask = (args: readonly string[], input?: string) => Promise<string>;
@@ -84,8 +145,8 @@ function askGit(folder: string, signal: AbortSignal | undefined): Ask {
   };
 }
 
-/** An object may be missing, as in a partial clone; a folder may not be committed yet. */
-function unknownTree(error: unknown): undefined {
+/** Git ran and said no: an object is missing, as in a partial clone; a folder may not be committed yet; a setting is not set. */
+function unlessItRan(error: unknown): undefined {
   if (!(error instanceof KilnError) || error.code !== "command_failed") throw error;
 }
 

@@ -63,6 +63,16 @@ export function selectAllRunningRollouts(db: Database): readonly Rollout[] {
   return db.all<RolloutRow>("SELECT * FROM rollouts WHERE ended_at_ms IS NULL").map(toRollout);
 }
 
+/** The git commit that a release was last deployed from; undefined where that is not known. */
+export function selectCommit(db: Database, service: ServiceKey, release: number): string | undefined {
+  const row = db.get<{ readonly commit: string | null }>(
+    `SELECT json_extract(origin, '$.commit') AS "commit" FROM rollouts
+       WHERE service = ? AND to_release = ? AND origin IS NOT NULL ORDER BY id DESC LIMIT 1`,
+    ...[service, release],
+  );
+  return row?.commit ?? undefined;
+}
+
 /** The rollout as it was given, with the id that it got. */
 export function insertRollout(db: Database, rollout: Omit<Rollout, "id">): Rollout {
   const { id } = db.run(

@@ -2,7 +2,7 @@ import { strict as assert } from "node:assert";
 import { type Asker, askerData, askerName, why } from "../domain/actor.ts";
 import type { ServiceKey } from "../domain/ids.ts";
 import { draftOf, type Release, type ReleaseDraft } from "../domain/release.ts";
-import type { Origin, Rollout } from "../domain/rollout.ts";
+import type { BroughtCommits, Origin, Rollout } from "../domain/rollout.ts";
 import { defaultUpkeep, type RolloutPolicy, type Step, type UpkeepPolicy } from "../domain/spec.ts";
 import { KilnError } from "../lib/errors.ts";
 import { insertContents } from "./contents.ts";
@@ -24,6 +24,7 @@ export interface StartDeploy {
   readonly contents?: ReadonlyMap<string, Uint8Array>;
   readonly by: Asker;
   readonly origin?: Origin | undefined;
+  readonly commits?: BroughtCommits | undefined;
   /** What changes against the release that serves. */
   readonly changes?: readonly string[];
   /** End a running rollout in favour of this one; otherwise it is in the way. */
@@ -114,10 +115,11 @@ function addRollout(
   start: Pick<Rollout, "service" | "kind" | "from" | "to" | "policy" | "steps"> & {
     readonly by: Asker;
     readonly origin?: Origin | undefined;
+    readonly commits?: BroughtCommits | undefined;
     readonly changes?: readonly string[];
   },
 ): Rollout {
-  const { service, kind, from, to, policy, steps, by, origin, changes = [] } = start;
+  const { service, kind, from, to, policy, steps, by, origin, commits, changes = [] } = start;
   const now = clock.now();
   const rollout = insertRollout(db, {
     ...{ service, kind, from, to, policy, steps, origin, changes },
@@ -145,6 +147,8 @@ function addRollout(
       to,
       strategy: policy.strategy,
       steps: steps.length,
+      ...(origin === undefined ? {} : { origin }),
+      ...(commits === undefined ? {} : { commits }),
       ...askerData(by),
     },
   });

@@ -38,7 +38,7 @@ import {
 import { openDatabase } from "./migrations.ts";
 import { moveMoments, selectLatestMoment } from "./moments.ts";
 import { selectImagesInUse, selectLastGood, selectReleases } from "./releases.ts";
-import { selectRollout, selectRollouts } from "./rollouts.ts";
+import { selectCommit, selectRollout, selectRollouts } from "./rollouts.ts";
 import { keyFileBeside } from "./secret-key.ts";
 import { openSecrets, type SecretStore } from "./secrets.ts";
 import { selectService } from "./services.ts";
@@ -153,6 +153,8 @@ export interface Store extends Disposable {
   rollout(id: number): Rollout | undefined;
   /** Newest first; the newest 100 without `limit`. */
   rollouts(service: ServiceKey, limit?: number): readonly Rollout[];
+  /** The git commit that the serving release was deployed from; undefined where that is not known. */
+  servingCommit(service: ServiceKey): string | undefined;
   /** Those that are kept, oldest first. */
   releases(service: ServiceKey): readonly Release[];
   /** The release that served last before the present one and is not known to fail. */
@@ -255,6 +257,10 @@ export function openStore(path: string, options: { readonly clock: Clock }): Sto
     promote: (service, by) => changing(() => promote(bench, service, by)),
     rollout: (id) => selectRollout(db, id),
     rollouts: (service, limit = 100) => selectRollouts(db, service, limit),
+    servingCommit: (service) => {
+      const { serving } = selectService(db, service) ?? {};
+      return serving === undefined ? undefined : selectCommit(db, service, serving);
+    },
     releases: (service) => selectReleases(db, service),
     lastGood: (service) => selectLastGood(db, service),
     pruneReleases: (service, keep = keptReleases) => changing(() => prune(bench, service, keep)),

@@ -2,7 +2,8 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { KilnError } from "../../lib/errors.ts";
-import type { CheckRequest, Client, ControllerStatus } from "../api.ts";
+import { exec } from "../../lib/exec.ts";
+import type { CheckRequest, Client, ControllerStatus, DeployRequest } from "../api.ts";
 import { cli } from "../test-kit.ts";
 
 let folder: string;
@@ -55,7 +56,10 @@ test.each(["deploy", "plan"])("%s builds nothing for a machine that cannot run s
 
 test("a deploy requests what was checked, plus the image", async () => {
   const asked: unknown[] = [];
-  const check: Client["check"] = async ({ draft }) => void asked.push(draft);
+  const check: Client["check"] = async ({ draft }) => {
+    asked.push(draft);
+    return { commit: undefined };
+  };
   const deploy: Client["deploy"] = async ({ draft }) => {
     asked.push(draft);
     throw new KilnError("disk_full", "Enough was seen.");
@@ -67,4 +71,32 @@ test("a deploy requests what was checked, plus the image", async () => {
     image: expect.stringMatching(/^sha256:/),
     version: "1",
   });
+});
+
+test("a deploy tells the commit, its repository and branch, and the commits since the one that serves", async () => {
+  const git = (...args: string[]) =>
+    exec(["git", "-C", folder, "-c", "user.name=A", "-c", "user.email=a@example.com", ...args]);
+  const head = async () => (await git("rev-parse", "HEAD")).stdout.trim();
+  await git("init", "-q", "-b", "main");
+  await git("remote", "add", "origin", "https://ci:s3cret@example.com/shop.git");
+  await git("add", ".");
+  await git("commit", "-qm", "first");
+  const served = await head();
+  await git("commit", "-qm", "second", "--allow-empty");
+  const commit = await head();
+  const asked: DeployRequest[] = [];
+  const deploy: Client["deploy"] = async (request) => {
+    asked.push(request);
+    throw new KilnError("disk_full", "Enough was seen.");
+  };
+  await run(["deploy"], { check: async () => ({ commit: served }), deploy });
+  const [request] = asked;
+  const committedAtMs = request?.origin?.committedAtMs ?? 0;
+  expect(Math.abs(committedAtMs - Date.now())).toBeLessThan(600_000);
+  expect(request?.origin).toEqual({
+    // Its own state folder makes this checkout dirty.
+    ...{ commit, dirty: true, committedAtMs, ref: "refs/heads/main" },
+    ...{ repository: "https://example.com/shop.git", ci: undefined },
+  });
+  expect(request?.commits).toEqual({ newest: [{ id: commit, atMs: committedAtMs }], complete: true });
 });

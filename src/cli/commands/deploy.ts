@@ -19,7 +19,7 @@ interface DeployOptions extends ServiceOptions, ChangeOptions {
 export async function run(context: Context, options: DeployOptions, service?: string): Outcome {
   const project = await openProject(context.cwd, options, service);
   const { supersede } = options;
-  const checked = await checkedRelease(await context.connect(), project.spec, {
+  const { release, servingCommit } = await checkedRelease(await context.connect(), project.spec, {
     command: "deploy",
     supersede,
   });
@@ -28,12 +28,12 @@ export async function run(context: Context, options: DeployOptions, service?: st
   const age = built.changed ? `built in ${formatDuration(built.ms)}` : "nothing to build";
   output.note(`Image ${project.spec.service}:${built.version}, ${formatBytes(built.bytes)}, ${age}.`);
   const beganAtMs = context.clock.now();
-  const asked = deployRequest(project.spec, checked, built);
-  const origin = await originOf(project.folder, context.env);
+  const asked = deployRequest(project.spec, release, built);
+  const origin = await originOf(project.folder, built.checkout, servingCommit, context.env);
   const request: DeployRequest = {
     ...asked,
     ...onRelease(options),
-    ...(origin === undefined ? {} : { origin }),
+    ...origin,
     ...(supersede ? { supersede: true } : {}),
   };
   const { client, accepted } = await requestDeploy(context, request);

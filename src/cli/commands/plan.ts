@@ -13,9 +13,9 @@ export async function run(context: Context, options: ServiceOptions, service?: s
   const project = await openProject(context.cwd, options, service);
   const client = await context.connect();
   // A running rollout blocks a deploy, but not a plan.
-  const checked = await checkedRelease(client, project.spec, { command: "plan", supersede: true });
+  const { release } = await checkedRelease(client, project.spec, { command: "plan", supersede: true });
   const built = await buildProject(context, project, { updateLock: false });
-  const preview = await client.preview(deployRequest(project.spec, checked, built));
+  const preview = await client.preview(deployRequest(project.spec, release, built));
   context.output.result(preview, planLines(preview, context.output.style));
   return 0;
 }

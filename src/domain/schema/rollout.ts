@@ -1,16 +1,23 @@
 import { z } from "zod";
-import type { JobRun, Origin, Rollout, Verdict } from "../rollout.ts";
+import type { BroughtCommits, JobRun, Origin, Rollout, Verdict } from "../rollout.ts";
 import { rolloutPolicy, steps } from "./spec.ts";
 import { amount, atMs, durationMs, maybe, printable, releaseNumber } from "./values.ts";
 
+const commitId = z.string().regex(/^[0-9a-f]{40,64}$/, "a git commit id");
+
 export const origin = z.strictObject({
-  commit: z
-    .string()
-    .regex(/^[0-9a-f]{40,64}$/, "a git commit id")
-    .optional(),
+  commit: commitId.optional(),
   dirty: z.boolean().optional(),
   ci: printable(500).optional(),
+  committedAtMs: atMs.optional(),
+  repository: printable(500).optional(),
+  ref: printable(500).optional(),
 }) satisfies z.ZodType<Origin>;
+
+export const broughtCommits = z.strictObject({
+  newest: z.array(z.strictObject({ id: commitId, atMs })).max(500),
+  complete: z.boolean(),
+}) satisfies z.ZodType<BroughtCommits>;
 
 export const verdict = z.object({
   outcome: z.enum(["pass", "fail", "inconclusive"]),
