@@ -26,11 +26,14 @@ export interface ExecResult {
   readonly stderr: string;
 }
 
+/** More than any program that Kiln runs has to say: all packages of a Debian release take 80 MiB. */
+const mostOutputBytes = 256 << 20;
+
 /**
  * Runs a program to its end. No shell is involved: `argv[0]` is looked up in `systemPath`, the rest are its
  * arguments.
  * Throws `tool_missing` when the program does not exist, `command_failed` (with the last lines of its stderr)
- * when it fails, `disk_full` when its message names that reason, `timed_out` and `cancelled` after killing it.
+ * when it fails or writes more than 256 MiB, `disk_full` when its message names that reason, `timed_out` and `cancelled` after killing it.
  */
 export function exec(argv: readonly [string, ...string[]], options: ExecOptions = {}): Promise<ExecResult> {
   const [program, ...args] = argv;
@@ -60,8 +63,14 @@ export function exec(argv: readonly [string, ...string[]], options: ExecOptions 
       clearTimeout(timer);
       options.signal?.removeEventListener("abort", onAbort);
     };
-    child.stdout?.on("data", (chunk: Buffer) => out.push(chunk));
-    child.stderr?.on("data", (chunk: Buffer) => err.push(chunk));
+    let bytes = 0;
+    const keep = (chunks: Buffer[]) => (chunk: Buffer) => {
+      bytes += chunk.length;
+      if (bytes > mostOutputBytes) stop(tooMuch(argv));
+      else chunks.push(chunk);
+    };
+    child.stdout?.on("data", keep(out));
+    child.stderr?.on("data", keep(err));
     child.stdin?.on("error", () => {}); // the program may end before it has read everything; its exit code decides
     if (options.input !== undefined) child.stdin?.end(options.input);
     child.on("error", (error) => {
@@ -81,6 +90,11 @@ export function exec(argv: readonly [string, ...string[]], options: ExecOptions 
       else resolve(result);
     });
   });
+}
+
+function tooMuch(argv: readonly string[]): KilnError {
+  const most = mostOutputBytes >> 20;
+  return new KilnError("command_failed", `${argv.slice(0, 3).join(" ")} wrote more than ${most} MiB.`);
 }
 
 function missing(program: string, cause: unknown): KilnError {

@@ -4,6 +4,7 @@ import { isErrno, KilnError } from "../../lib/errors.ts";
 import type { LogLine, LogReader } from "../platform.ts";
 import type { HostContext } from "./context.ts";
 import { createLineSplitter, createLogJoiner } from "./log-format.ts";
+import { placeOfLast } from "./log-place.ts";
 import { logFiles } from "./log-rotation.ts";
 import { serverPaths } from "./paths.ts";
 import { findExit, readMoment } from "./server-state.ts";
@@ -67,13 +68,14 @@ async function* present(
   const joiner = createLogJoiner();
   const split = createLineSplitter();
   const joined = (chunk: Buffer) => split(chunk).flatMap((line) => joiner.push(line));
-  const oldestFirst = (tail === undefined ? files : await placeForTail(files, tail)).toReversed();
+  if (tail !== undefined) await placeForTail(files, tail);
   const last: LogLine[] = [];
-  for (const file of oldestFirst) {
+  for (const file of files.toReversed()) {
     for await (const chunk of chunksOf(file)) {
       if (signal.aborted) return;
       if (tail === undefined) yield* joined(chunk);
       else last.push(...joined(chunk));
+      if (tail !== undefined && last.length > 2 * tail) last.splice(0, last.length - tail);
     }
   }
   if (!more) last.push(...joiner.flush());
@@ -83,31 +85,15 @@ async function* present(
   yield* joiner.flush();
 }
 
-/** Places each file where its part of the last `tail` lines begins, and leaves out files that have none of them. */
-async function placeForTail(files: readonly OpenFile[], tail: number): Promise<readonly OpenFile[]> {
-  const needed: OpenFile[] = [];
+/** Places each file where its part of the last `tail` lines begins, and each that has none of them at its end. */
+async function placeForTail(files: readonly OpenFile[], tail: number): Promise<void> {
   let missing = tail;
   for (const file of files) {
     const { size } = await file.handle.stat();
-    const lines = missing > 0 ? await placeForLines(file, size, missing) : 0;
-    if (missing <= 0) file.position = size;
-    needed.push(file);
+    const { position, lines } =
+      missing > 0 ? await placeOfLast(file.handle, size, missing) : { position: size, lines: 0 };
+    file.position = position;
     missing -= lines;
-  }
-  return needed;
-}
-
-/** Looks at ever more of the file's end until it holds `wanted` lines; returns how many it found. */
-async function placeForLines(file: OpenFile, size: number, wanted: number): Promise<number> {
-  for (let bytes = chunkBytes; ; bytes *= 4) {
-    const start = Math.max(0, size - bytes);
-    const buffer = Buffer.alloc(size - start);
-    await file.handle.read(buffer, 0, buffer.length, start);
-    const lines = buffer.toString("latin1").split("\n");
-    const firstWhole = start === 0 ? 0 : (lines[0]?.length ?? 0) + 1;
-    file.position = start + firstWhole;
-    const found = lines.slice(start === 0 ? 0 : 1).filter((line) => / F /.test(line.slice(0, 50))).length;
-    if (found > wanted || start === 0) return found;
   }
 }
 
