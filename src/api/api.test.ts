@@ -52,6 +52,7 @@ const asked: { readonly [Name in OperationName]: readonly Asked<Name>[] } = {
   setSecret: [{ service, name: "DB_PASSWORD", value: "aGk=" }],
   removeSecret: [{ service, name: "DB_PASSWORD" }],
   rollout: [{ id: 7 }],
+  traffic: [{ service }, { service, sinceMs: 60_000, untilMs: 120_000 }],
   imagesInUse: [{}],
   events: [
     { after: 1, newest: 5, service },

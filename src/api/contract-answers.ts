@@ -4,6 +4,7 @@ import { finding, response } from "../domain/schema/drift.ts";
 import { serverFailure } from "../domain/schema/observation.ts";
 import { release } from "../domain/schema/release.ts";
 import { rollout, warm } from "../domain/schema/rollout.ts";
+import { trafficSpan } from "../domain/schema/traffic.ts";
 import { amount, atMs, base64, count, maybe, releaseNumber, tookMs } from "../domain/schema/values.ts";
 import { type ErrorCode, errorCodes } from "../lib/error-codes.ts";
 import type { ErrorJson } from "../lib/errors.ts";
@@ -194,6 +195,10 @@ const ImagesInUse = z
   .record(z.string(), z.array(z.string()))
   .describe("By image digest, the kept releases that use it.");
 
+const Traffic = z
+  .array(trafficSpan)
+  .describe("By minute, or by hour what is more than two days old; oldest first.");
+
 const KilnEvent = z.object({
   sequence: z.number().int().min(1),
   atMs,
@@ -302,4 +307,5 @@ export const answers = {
   Secrets,
   ServiceStatus,
   ServiceStatusList,
+  Traffic,
 };

@@ -129,6 +129,11 @@ const Logs = z.strictObject({
   follow: flag.optional().describe("Go on with lines as they are written."),
 });
 
+const Traffic = Service.extend({
+  sinceMs: wholeNumber.optional().describe("From this Unix time in ms on; an hour before now when absent."),
+  untilMs: wholeNumber.optional().describe("Only what began before this Unix time in ms."),
+});
+
 /** Every argument by the name that the table has for it. */
 export const asks = {
   ...{
@@ -144,5 +149,5 @@ export const asks = {
     Exec,
     Logs,
   },
-  ...{ Nothing, OfService, OneRollout, RemoveSecret, Rollback, Scale, Server, Service, SetSecret },
+  ...{ Nothing, OfService, OneRollout, RemoveSecret, Rollback, Scale, Server, Service, SetSecret, Traffic },
 };

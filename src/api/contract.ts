@@ -164,6 +164,14 @@ export const table = {
     asks: "OneRollout",
     answers: "Rollout",
   },
+  /** Also of a service that was removed: its figures are kept. */
+  traffic: {
+    method: "GET",
+    path: "/v1/services/:service/traffic",
+    summary: "What each release answered and how many of its servers were ready, by minute or hour.",
+    asks: "Traffic",
+    answers: "Traffic",
+  },
   imagesInUse: {
     method: "GET",
     path: "/v1/images/in-use",

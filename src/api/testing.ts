@@ -181,6 +181,12 @@ export const answers: Operations = {
   ],
   setSecret: async () => ({ version: 3, changed: true }),
   removeSecret: async () => {},
+  traffic: async ({ sinceMs = 0 }) => [
+    {
+      ...{ service: "shop", release: 2, requests: 60, errors: 1, latency: [59, 1], atMs: sinceMs },
+      ...{ spanMs: 60_000, leastReady: 2, minutes: 1, readyMinutes: 1 },
+    },
+  ],
   imagesInUse: async () => ({ "sha256:ab": ["shop release 1", "shop release 2"] }),
   events: async function* ({ after = 0 }) {
     for (let sequence = after + 1; sequence <= 3; sequence++) yield anEvent(sequence);

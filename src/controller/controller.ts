@@ -75,7 +75,7 @@ export function startController(options: ControllerOptions): Controller {
   return {
     ...createCommands({ store, platform, images, clock, loop, call }),
     ...createSecretCommands(store),
-    ...createQueries({ store, observe: loop.observe, trouble: loop.trouble, images }),
+    ...createQueries({ store, clock, observe: loop.observe, trouble: loop.trouble, images }),
     ...createDriftOperations({
       ...{ store, platform, call, observe: loop.observe, poke: loop.poke },
       ...{ drift: options.drift, evidence: options.evidence },

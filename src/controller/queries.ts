@@ -4,6 +4,8 @@ import type { ServiceKey } from "../domain/ids.ts";
 import type { GroupObservation, Observation } from "../domain/observation.ts";
 import type { DesiredService } from "../domain/rollout.ts";
 import type { TaintedServer } from "../domain/taint.ts";
+import { hourMs } from "../domain/traffic.ts";
+import type { Clock } from "../lib/clock.ts";
 import { KilnError } from "../lib/errors.ts";
 import type { Store } from "../store/store.ts";
 import type { Images } from "./images.ts";
@@ -23,6 +25,7 @@ const eventsOfHistory = 20_000;
 
 export interface QueryParts {
   readonly store: Store;
+  readonly clock: Clock;
   readonly observe: () => Promise<Observation>;
   readonly trouble: (service: ServiceKey) => Trouble | undefined;
   readonly images: Images;
@@ -31,8 +34,8 @@ export interface QueryParts {
 /** The operations that only look. */
 export function createQueries(
   parts: QueryParts,
-): Pick<Operations, "services" | "status" | "rollout" | "history" | "imagesInUse" | "events"> {
-  const { observe, store } = parts;
+): Pick<Operations, "services" | "status" | "rollout" | "history" | "traffic" | "imagesInUse" | "events"> {
+  const { observe, store, clock } = parts;
   return {
     services: async () => {
       const services = store.desiredAll();
@@ -48,6 +51,11 @@ export function createQueries(
       });
     },
     history: async ({ service }) => historyOf(parts, required(store, service)),
+    traffic: async ({ service, sinceMs = clock.now() - hourMs, untilMs = Number.MAX_SAFE_INTEGER }) => {
+      const spans = store.traffic(service, { sinceMs, untilMs });
+      if (spans.length === 0) required(store, service);
+      return [...spans];
+    },
     imagesInUse: async () => Object.fromEntries(store.imagesInUse()),
     events: (asked, { signal } = {}) => eventsOf(store, asked, signal),
   };

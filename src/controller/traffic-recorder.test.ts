@@ -34,6 +34,12 @@ test("what a release answers, and how many of its servers are ready, is recorded
   });
   expect(spans.every((span) => span.atMs % minuteMs === 0)).toBe(true);
   expect(new Set(spans.map((span) => span.atMs)).size).toBe(spans.length);
+  const asked = { service: "shop", sinceMs: spans.at(-1)?.atMs ?? 0 };
+  expect(await it.controller.traffic(asked)).toEqual([spans.at(-1)]);
+  expect(await it.controller.traffic({ service: "shop" })).toEqual(spans);
+  await expect(it.controller.traffic({ service: "shops" })).rejects.toMatchObject({
+    code: "service_unknown",
+  });
 });
 
 test("a controller that starts again counts nothing twice, and what came in between once", async () => {

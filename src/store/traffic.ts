@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { ServiceKey } from "../domain/ids.ts";
+import { latency, trafficCounter } from "../domain/schema/traffic.ts";
 import {
   addSpans,
   asHour,
@@ -17,13 +18,7 @@ const kept = { minutesForMs: 48 * hourMs, minuteRows: 300_000, hoursForMs: 400 *
 /** How much one call turns into hours: many services, or a controller that was away, must not hold up everything else. */
 const rolledUpAtOnce = 5_000;
 
-const counts = z.array(z.int().min(0));
-const reading = z.array(
-  z.object({
-    ...{ id: z.string(), service: z.string(), release: z.int() },
-    ...{ requests: z.int().min(0), errors: z.int().min(0), latency: counts },
-  }),
-);
+const reading = z.array(trafficCounter);
 
 interface SpanRow {
   readonly service: string;
@@ -117,7 +112,7 @@ function toSpan(row: SpanRow): TrafficSpan {
   return {
     ...{ service: row.service, release: row.release, atMs: row.at_ms },
     spanMs: row.span_ms === hourMs ? hourMs : minuteMs,
-    ...{ requests: row.requests, errors: row.errors, latency: counts.parse(JSON.parse(row.latency)) },
+    ...{ requests: row.requests, errors: row.errors, latency: latency.parse(JSON.parse(row.latency)) },
     ...{ leastReady: row.least_ready, minutes: row.minutes, readyMinutes: row.ready_minutes },
   };
 }
