@@ -51,7 +51,7 @@ function endWarm({ db, log }: Workbench, service: ServiceKey, release: number, r
   log.append({
     service,
     kind: "release.cold",
-    message: `Release ${release} of ${service} is not kept warm any more: ${reason}.`,
+    message: `Release ${release} of ${service} is no longer kept warm: ${reason}.`,
     data: { release, reason },
   });
   return true;

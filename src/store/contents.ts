@@ -12,7 +12,7 @@ export function insertContents(db: Database, contents: ReadonlyMap<string, Uint8
 export function selectContent(db: Database, digest: string): Uint8Array {
   const row = db.get<{ readonly bytes: Uint8Array }>("SELECT bytes FROM contents WHERE digest = ?", digest);
   if (row === undefined || digestOf(row.bytes) !== digest) {
-    throw corrupt(db.path, `the content ${digest} is ${row === undefined ? "missing" : "not what it was"}`);
+    throw corrupt(db.path, `the content ${digest} is ${row === undefined ? "missing" : "altered"}`);
   }
   return row.bytes;
 }

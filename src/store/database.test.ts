@@ -88,7 +88,7 @@ test("a database from a newer Kiln is refused and left as it is", () => {
   expect(readFileSync(file.path).equals(before)).toBe(true);
 });
 
-test("a file that is no database, or a damaged one, is said to be so, with the remedy", () => {
+test("a file that is not a database, or a damaged one, is reported as such, with the remedy", () => {
   using text = aDatabasePath();
   writeFileSync(text.path, "this is not a database, however long one looks at it ".repeat(100));
   const error = faultOf(() => openStore(text.path, { clock }));

@@ -5,7 +5,7 @@ import { isErrno, KilnError } from "../lib/errors.ts";
 /** Primary result codes, https://www.sqlite.org/rescode.html. */
 const sqlite = { busy: 5, locked: 6, corrupt: 11, full: 13, notADatabase: 26 } as const;
 
-/** Calls are synchronous: whoever waits longer for another program keeps everything else waiting. */
+/** Calls are synchronous: while one waits for another program, everything else waits as well. */
 const busyTimeoutMs = 1_000;
 
 /**
@@ -179,7 +179,7 @@ function translated(error: unknown, path: string): unknown {
 export function corrupt(path: string, cause: unknown): KilnError {
   const detail = cause instanceof Error ? cause.message : String(cause);
   return new KilnError("state_corrupt", `The state database ${path} is damaged: ${detail}.`, {
-    hint: `Running servers are not touched. Restore ${path} from a backup, or move it (with its -wal and -shm files) away to begin anew.`,
+    hint: `Running servers are not touched. Restore ${path} from a backup, or move it away (with its -wal and -shm files) to start again with an empty one.`,
     cause,
   });
 }

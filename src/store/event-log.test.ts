@@ -6,7 +6,7 @@ import { aClock, aDatabasePath, aDraft, deployed } from "./testing.ts";
 
 const clock = aClock();
 
-/** What the log says of itself after somebody has written to it while it was open. */
+/** What the log reports of itself after another program has written to it while it was open. */
 function afterWriting(write: (raw: DatabaseSync) => void) {
   using file = aDatabasePath();
   using store = openStore(file.path, { clock });
@@ -45,7 +45,7 @@ test("entries that were cut off stay missing", () => {
   expect(cut).toMatchObject({ kinds: ["audit.broken", "x.y", "x.y"], first: 5, found: { sequence: 5 } });
 });
 
-test("entries that somebody has added never become a part of the chain", () => {
+test("entries that another program has added never become a part of the chain", () => {
   const added = afterWriting((raw) => {
     append(raw);
     append(raw);
@@ -62,7 +62,7 @@ test("another entry in the place of the last one is seen", () => {
   expect(replaced).toMatchObject({ kinds: ["audit.broken", "x.y", "x.y"], first: 6, found: { sequence: 6 } });
 });
 
-test("a write to anything else is told once, and breaks nothing", () => {
+test("a write to anything else is reported once, and breaks nothing", () => {
   const touched = afterWriting((raw) => raw.exec("UPDATE services SET count = 50"));
   expect(touched).toEqual({ kinds: ["audit.touched", "x.y", "x.y"], first: undefined, found: undefined });
 });

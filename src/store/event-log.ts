@@ -8,8 +8,8 @@ import { insertEvent, selectLast, toEvent } from "./events.ts";
 export type EventListener = (event: KilnEvent) => void;
 
 /**
- * Where every change of state leaves its event, and who hears of it. It remembers where the log ended: what it finds
- * to be different when it writes again, somebody else has changed, and the log itself tells so from there on.
+ * The place where every change of state leaves its event, with the listeners. The class remembers where the log ended: when
+ * it finds another end at its next write, another program has changed the log, and the log itself reports that from there on.
  */
 export class EventLog {
   readonly #db: Database;
@@ -85,7 +85,7 @@ export class EventLog {
   }
 
   /**
-   * The new entry follows the one that is remembered, behind all that is there: what was taken away stays missing, and
+   * The new entry follows the remembered one, and its number is after all that are there: what was taken away stays missing, and
    * what was put there never becomes a part of the chain.
    */
   #tellBroken(found: Mark, version: number): Mark {

@@ -6,7 +6,7 @@ import { aClock, aDatabasePath, aDraft, deployed } from "./testing.ts";
 
 const clock = aClock();
 
-/** The first bad event after somebody has changed the log by hand, past the triggers. */
+/** The first bad event after a change to the log by hand, past the triggers. */
 function afterTampering(sql: string): number | undefined {
   using file = aDatabasePath();
   {

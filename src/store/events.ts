@@ -118,7 +118,7 @@ export function selectAudit(db: Database, kind: `audit.${string}`): readonly Kil
   return rows.map(toEvent);
 }
 
-/** The first entry that is not what was written, or undefined when the chain holds. */
+/** The first entry that was altered, or undefined when the chain holds. */
 export function checkChain(db: Database): Finding | undefined {
   const check = new ChainCheck();
   for (const entry of db.each<Entry>("SELECT * FROM events ORDER BY sequence")) {
@@ -129,8 +129,8 @@ export function checkChain(db: Database): Finding | undefined {
 }
 
 /**
- * The newest `count` entries alone, with checkpoints for them. Keys are taken as the log announces them: whether somebody
- * vouches for each is for the whole log to tell.
+ * The newest `count` entries alone, with checkpoints for them. Keys are taken as the log announces them: only the whole
+ * log shows whether each key is vouched for.
  */
 export function checkTail(db: Database, count: number, checkpoints: readonly Checkpoint[]): Replayed {
   const wanted = selectLast(db).sequence - count;

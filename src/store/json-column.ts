@@ -7,7 +7,7 @@ const mostRemembered = 20_000;
 
 /**
  * Reads a JSON column by its schema, whose defaults are how rows of an older Kiln are understood. Most rows never change and a
- * pass reads them all, so equal text is checked once: the value is shared, and nobody may change it. The reader throws
+ * pass reads them all, so equal text is checked once: the value is shared, and callers must not change it. The reader throws
  * `state_corrupt` for text that is not what the schema says.
  */
 export function jsonColumn<Schema extends z.ZodType>(
@@ -31,9 +31,9 @@ function parsed<Schema extends z.ZodType>(name: string, schema: Schema, text: st
   } catch (cause) {
     throw new KilnError(
       "state_corrupt",
-      `A value of ${name} in the state database is not what Kiln writes.`,
+      `A value of ${name} in the state database is not in the form that Kiln writes.`,
       {
-        hint: "Another program has changed it, or the disk has. Restore the database from a backup; running servers are not affected.",
+        hint: "Another program changed it, or the disk is damaged. Restore the database from a backup; running servers are not affected.",
         cause,
       },
     );

@@ -23,7 +23,7 @@ export async function holdState(lockPath: string, self: Holder): Promise<Disposa
       "state_held",
       `Another controller${holder ? ` (pid ${holder.pid})` : ""} holds this state folder.`,
       {
-        hint: "`kiln controller status` shows it; `kiln controller stop` ends it. Servers live on.",
+        hint: "`kiln controller status` shows it; `kiln controller stop` ends it. Servers keep running.",
         cause,
       },
     );

@@ -34,7 +34,7 @@ export function setPolicy(
   log.append({
     service,
     kind: "service.policy",
-    message: `${askerName(by)} changed how ${service} is rolled out${why(by)}`,
+    message: `${askerName(by)} changed the rollout settings of ${service}${why(by)}`,
     data: { policy, ...askerData(by) },
   });
 }
@@ -52,7 +52,7 @@ export function setUpkeep(
   log.append({
     service,
     kind: "service.upkeep",
-    message: `${askerName(by)} changed what is done about drift and age of ${service}${why(by)}`,
+    message: `${askerName(by)} changed the drift and age settings of ${service}${why(by)}`,
     data: { upkeep, ...askerData(by) },
   });
 }
@@ -86,7 +86,7 @@ export function prune({ db, log }: Workbench, service: ServiceKey, keep: number)
   return releases;
 }
 
-/** Keeps why a server was given up; once, however often it is told. */
+/** Keeps why a server was given up; once, however often the platform reports it. */
 export function recordFailure({ db, log }: Workbench, service: ServiceKey, failure: ServerFailure): void {
   if (!insertFailure(db, service, failure)) return;
   log.append({

@@ -3,7 +3,7 @@ import { corrupt, Database, readVersion } from "./database.ts";
 
 /**
  * The database's history: entry n brings it from version n to n + 1. An entry that has been released is never
- * changed; a new one is added behind it.
+ * changed; a new one is added after it.
  */
 const migrations: readonly string[] = [
   `

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { aFinding } from "../domain/testing.ts";
 import { aDraft, aStore, begin, finish } from "./testing.ts";
 
-test("what runs is moved along with the clock, what is over stays as it was told", () => {
+test("what runs is moved along with the clock, what is over stays as it was recorded", () => {
   using it = aStore();
   const { store, clock } = it;
   finish(store, begin(store, aDraft(1)).rollout, "complete", { atMs: 2_000 });
@@ -24,7 +24,7 @@ test("what runs is moved along with the clock, what is over stays as it was told
   expect(store.events({ newest: 1 })).toMatchObject([{ kind: "clock.stepped", data: { byMs: 500 } }]);
 });
 
-test("the latest moment that something running counts from is told; when nothing runs there is none", () => {
+test("the latest moment that something running counts from is found; when nothing runs there is none", () => {
   using it = aStore();
   const { store, clock } = it;
   expect(store.latestMoment()).toBeUndefined();

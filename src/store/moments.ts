@@ -16,8 +16,8 @@ export function selectLatestMoment(db: Database): number | undefined {
 }
 
 /**
- * Moves all that counts from a moment, or until one, by as much as the clock was set: how long it goes on is what it was.
- * What is over, and the log, stay as they were told.
+ * Moves all that counts from a moment, or until one, by as much as the clock was set, so that durations stay the same.
+ * What is over, and the log, stay as they were recorded.
  */
 export function moveMoments({ db, log, clock }: Workbench, byMs: number, what: string): void {
   for (const rollout of selectAllRunningRollouts(db)) updateRollout(db, shiftRollout(rollout, byMs));
@@ -39,7 +39,7 @@ export function moveMoments({ db, log, clock }: Workbench, byMs: number, what: s
   log.append({
     service: undefined,
     kind: "clock.stepped",
-    message: `${what}. Whatever was running has as much time left as before.`,
+    message: `${what}. All that was running has as much time left as before.`,
     data: { byMs },
   });
 }

@@ -18,8 +18,9 @@ const words: PrivateFileWords = {
   code: "secret_key_invalid",
   missing: "secrets are encrypted with it",
   restore:
-    "Restore it from a backup. Running servers are not touched. If it is lost, docs/secrets.md says how to begin anew.",
-  exposed: "If somebody may have read it, set every secret anew with a new key: docs/secrets.md says how.",
+    "Restore it from a backup. Running servers are not touched. If it is lost, docs/secrets.md says how to start again with a new key.",
+  exposed:
+    "If another user may have read it, set every secret again with a new key: docs/secrets.md says how.",
 };
 
 /** The key file is apart from the database, so that neither a copy nor a backup of the one holds the other. */
@@ -28,7 +29,7 @@ export function keyFileBeside(database: string): string {
 }
 
 /**
- * Reads the key, anew each time: a file that was replaced or opened to others is noticed at its next use. Throws
+ * Reads the key file again each time: a file that was replaced or opened to others is noticed at its next use. Throws
  * `secret_key_invalid` when it is missing, not a file of this user alone, or not 32 bytes long.
  */
 export function readKey(path: string): SecretKey {

@@ -57,7 +57,7 @@ const fault = (work: () => unknown): KilnError => {
 };
 const versions = () => store.secrets.list("shop").map(({ name, version }) => `${name} ${version}`);
 
-test("a value comes back by its version; the same value again is no new version", () => {
+test("a value comes back by its version; the same value again does not make a new version", () => {
   expect(set("DB_PASSWORD", "one")).toEqual({ version: 1, changed: true });
   expect(set("DB_PASSWORD", "one")).toEqual({ version: 1, changed: false });
   deployed(store, aDraft(1, { secrets: [secret("DB_PASSWORD")] }));
@@ -207,7 +207,7 @@ test.skipIf(!isRoot)("a key file of another user is refused", () => {
   });
 });
 
-test("with a new key, secrets that are set anew work, and old versions say why they do not", () => {
+test("with a new key, secrets that are set again work, and old versions say why they do not", () => {
   set("A", "1");
   deployed(store, aDraft(1, { secrets: [secret("A", 1)] }));
   writeFileSync(keyPath, Buffer.alloc(32, 7));
@@ -216,7 +216,7 @@ test("with a new key, secrets that are set anew work, and old versions say why t
   expect(fault(() => open(secret("A", 1))).code).toBe("secret_key_invalid");
 });
 
-test("a row that somebody changed or moved opens as nothing", () => {
+test("a row that was changed or moved cannot be opened", () => {
   set("A", "1");
   set("B", "2");
   const database = new DatabaseSync(file.path);

@@ -40,9 +40,9 @@ interface SecretSet {
 }
 
 /**
- * The secrets of all services. Values are encrypted at rest with a key file beside the database, made with the first
+ * The secrets of all services. Values are encrypted at rest with a key file next to the database, made with the first
  * secret. Whatever needs a value throws `secret_key_invalid` when that file is not as it must be, and `secret_corrupt`
- * when a value is not what was written; no message and no event holds a value.
+ * when a value was altered; no message and no event holds a value.
  */
 export interface SecretStore {
   /** A new version, unless the newest has this value. What no kept release uses any more is forgotten. */
@@ -80,7 +80,7 @@ function setSecret(
   if (!hasVersions(db)) ensureKey(keyPath);
   const key = readKey(keyPath);
   const newest = selectNewestVersion(db, service, name);
-  // A version that cannot be opened any more is no reason to refuse a good one.
+  // A version that can no longer be opened is not a reason to refuse a good one.
   if (newest && unseal(key, newest, newest)?.equals(value))
     return { version: newest.version, changed: false };
   const version = takeVersion(db, service, name);
@@ -113,7 +113,7 @@ function removeSecret({ db, log }: Workbench, service: ServiceKey, name: string,
   if (users.length > 0) {
     const releases = users.map(({ number, version }) => `release ${number} (version ${version})`).join(", ");
     throw new KilnError("secret_in_use", `The secret ${name} of ${service} is used by ${releases}.`, {
-      hint: "A secret can go when no kept release needs it: deploy without it; old releases are forgotten with time.",
+      hint: "A secret can be removed when no kept release needs it: deploy without it; Kiln forgets old releases with time.",
     });
   }
   if (deleteVersions(db, service, name) === 0) throw unknownSecret(db, service, name);
@@ -172,7 +172,7 @@ function openAll(
   if (gone.length > 0) {
     const names = gone.map(({ name, version }) => `version ${version} of ${name}`).join(", ");
     throw new KilnError("secret_missing", `${service} has lost ${names}.`, {
-      hint: "Set the secret anew and deploy; `kiln secret ls` shows the versions that there are.",
+      hint: "Set the secret again and deploy; `kiln secret ls` lists the versions that Kiln has.",
     });
   }
   const key = readKey(keyPath);
@@ -187,12 +187,12 @@ function openOne(key: SecretKey, row: SecretRow): Uint8Array {
     throw new KilnError(
       "secret_key_invalid",
       `${key.path} is not the key that version ${version} of the secret ${name} of ${service} was encrypted with.`,
-      { hint: "Restore the key file that belongs to this state folder, or set the secret anew and deploy." },
+      { hint: "Restore the key file that belongs to this state folder, or set the secret again and deploy." },
     );
   }
   throw new KilnError(
     "secret_corrupt",
-    `Version ${version} of the secret ${name} of ${service} is not what was written: the database is damaged or was changed.`,
-    { hint: "Set the secret anew and deploy, and find out who could write to the state folder." },
+    `Version ${version} of the secret ${name} of ${service} was altered: the database is damaged, or another program changed it.`,
+    { hint: "Set the secret again and deploy, and find out who could write to the state folder." },
   );
 }

@@ -74,7 +74,7 @@ export function unknownService(service: ServiceKey): KilnError {
 
 function removing(service: ServiceKey): KilnError {
   return new KilnError("service_removing", `The service ${service} is being removed.`, {
-    hint: "Repeat the command when `kiln status` does not list it any more.",
+    hint: "Repeat the command when `kiln status` no longer lists it.",
     retry: true,
   });
 }

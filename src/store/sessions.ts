@@ -5,7 +5,7 @@ import type { Database } from "./database.ts";
 import { insertTaint, type NewTaint, replaceReported } from "./taints.ts";
 import type { Workbench } from "./workbench.ts";
 
-/** What is recorded before somebody is let into a server. */
+/** What is recorded before someone is let into a server. */
 export interface NewSession {
   readonly service: ServiceKey;
   readonly server: ServerId;
@@ -18,7 +18,7 @@ export interface NewSession {
   readonly taint: Omit<NewTaint, "service"> | undefined;
 }
 
-/** Somebody is in a server. */
+/** Someone is in a server. */
 export interface OpenSession {
   readonly id: number;
   readonly service: ServiceKey;
@@ -30,7 +30,7 @@ export interface OpenSession {
 
 /** How a session ended. */
 export interface SessionEnd {
-  /** Of its command; undefined when nobody was there to see it. */
+  /** Of its command; undefined when no controller was there to see it. */
   readonly exitCode: number | undefined;
   /** The end of a sentence: `ended with exit code 0`. */
   readonly reason: string;

@@ -208,7 +208,7 @@ function rolloutRunning(rollout: Rollout): KilnError {
   const since = new Date(startedAtMs).toISOString();
   const [state, goOn] =
     phase === "paused"
-      ? ["paused", "`kiln rollout resume` or `promote` lets it go on"]
+      ? ["paused", "`kiln rollout resume` or `promote` continues it"]
       : ["running", "`kiln rollout show` follows it"];
   return new KilnError(
     "rollout_running",

@@ -35,26 +35,26 @@ export function pause(bench: Workbench, service: ServiceKey, by: Asker): Rollout
   });
 }
 
-/** Goes on with one that is paused; one that is not is returned as it is. Throws `rollout_none`. */
+/** Continues a paused rollout; one that is not paused is returned as it is. Throws `rollout_none`. */
 export function resume(bench: Workbench, service: ServiceKey, by: Asker): Rollout {
   const running = requireForward(bench, service);
   if (running.phase === "forward") return running;
   const change = { kind: "resume", rollout: running.id, atMs: bench.clock.now() } as const;
   return steer(bench, running, change, {
     kind: "rollout.resumed",
-    does: "goes on",
+    does: "continues",
     did: `resumed it`,
     by,
   });
 }
 
-/** Ends the waiting of the present step. Throws `rollout_none`. */
+/** Skips the rest of the present step's hold. Throws `rollout_none`. */
 export function promote(bench: Workbench, service: ServiceKey, by: Asker): Rollout {
   const running = requireForward(bench, service);
   const change = { kind: "promote", rollout: running.id, atMs: bench.clock.now() } as const;
   return steer(bench, running, change, {
     kind: "rollout.promoted",
-    does: "goes on",
+    does: "continues",
     did: `promoted it`,
     by,
   });

@@ -121,7 +121,7 @@ export interface Store extends Disposable {
   /** Evidence is kept under this name, or (undefined) could not be, for this reason. */
   recordEvidence(evidence: KeptEvidence, reason: string): void;
   /**
-   * Somebody is about to be let into a server: from here on its taint, if it is to have one, is held. Returns the
+   * Someone is about to be let into a server: from here on its taint, if it is to have one, is held. Returns the
    * session's number.
    */
   openSession(session: NewSession): number;
@@ -146,9 +146,9 @@ export interface Store extends Disposable {
   abort(service: ServiceKey, by: Asker): Rollout;
   /** Stops it where it is; one that is paused already is returned as it is. Throws `rollout_none`. */
   pause(service: ServiceKey, by: Asker): Rollout;
-  /** Goes on with one that is paused. Throws `rollout_none`. */
+  /** Continues a paused rollout. Throws `rollout_none`. */
   resume(service: ServiceKey, by: Asker): Rollout;
-  /** Ends the waiting of the present step. Throws `rollout_none`. */
+  /** Skips the rest of the present step's hold. Throws `rollout_none`. */
   promote(service: ServiceKey, by: Asker): Rollout;
   rollout(id: number): Rollout | undefined;
   /** Newest first; the newest 100 without `limit`. */
@@ -203,9 +203,9 @@ export interface Store extends Disposable {
 export interface LogOfStore {
   /** Where it is known to end. */
   end(): Mark;
-  /** It is known to have gone as far as this: an end before it is told as a loss. */
+  /** The log is known to reach at least this entry: an earlier end is reported as a loss. */
   expect(mark: Mark): void;
-  /** Looks whether another program has changed it; then the log tells so in an event of its own. */
+  /** Looks whether another program has changed it; then the log records that as an event. */
   look(): void;
   /** Adds an event that is made from the place of the one before it. */
   appendAfter(make: (last: Mark) => NewEvent): KilnEvent;
@@ -213,7 +213,7 @@ export interface LogOfStore {
   newest(kind: `audit.${string}`): KilnEvent | undefined;
   /** All of them, oldest first. */
   all(kind: `audit.${string}`): readonly KilnEvent[];
-  /** The first entry that is not what was written; undefined when the chain holds. */
+  /** The first entry that was altered; undefined when the chain holds. */
   check(): Finding | undefined;
   /** What the newest `count` entries alone show, with checkpoints for them. */
   checkTail(count: number, checkpoints: readonly Checkpoint[]): Replayed;

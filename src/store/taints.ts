@@ -51,7 +51,7 @@ interface TaintRow {
 
 const columns = "*, EXISTS (SELECT 1 FROM sessions WHERE sessions.server = taints.server) AS held";
 
-/** More than anybody reads; older ones are in the events. */
+/** More than anyone reads; older ones are in the events. */
 const mostTaints = 1000;
 
 /** False, and nothing is recorded, when the server is tainted already, or its service is gone. */
@@ -91,12 +91,12 @@ function tellSuspension({ db, log, clock }: Workbench, before: number): void {
     service: undefined,
     kind: "drift.suspended",
     message:
-      "Too many servers drift at once: until that is over it is reported, and no server is taken out for it.",
+      "Too many servers drift at once: until that is over, Kiln reports drift and takes no server out.",
     data: { untilMs: until },
   });
 }
 
-/** Of a server that somebody has been let into: it is replaced, whatever was to be done about it before. */
+/** Of a server that someone has been let into: it is replaced, whatever Kiln had decided about it before. */
 export function replaceReported({ db }: Workbench, server: ServerId): void {
   const sql =
     "UPDATE taints SET response = 'replace' WHERE server = ? AND over_at_ms IS NULL AND response = 'report'";

@@ -6,7 +6,7 @@ import { anAsker, aPolicy, aRelease } from "../domain/testing.ts";
 import type { Clock } from "../lib/clock.ts";
 import { openStore, type Store } from "./store.ts";
 
-/** A clock that stands still until it is told otherwise. */
+/** A clock that stands still until a test sets it. */
 export interface TestClock extends Clock {
   set(atMs: number): void;
 }

@@ -84,7 +84,7 @@ function addSpan(db: Database, span: TrafficSpan): void {
   );
 }
 
-/** Most classes of response times are empty, those of slow answers first of all. */
+/** Most classes of response times are empty, the ones for slow answers first of all. */
 function withoutEnd(latency: readonly number[]): readonly number[] {
   return latency.slice(0, latency.findLastIndex((count) => count > 0) + 1);
 }

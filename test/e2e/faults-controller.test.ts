@@ -94,7 +94,7 @@ describe.skipIf(why !== undefined)("controllers and machines that fail", () => {
     const second = await kiln.run(["controller", "run"]);
     expect([second.code, second.stderr]).toEqual([
       3,
-      `error [state_held] Another controller (pid ${holder}) holds this state folder.\nhint \`kiln controller status\` shows it; \`kiln controller stop\` ends it. Servers live on.\n`,
+      `error [state_held] Another controller (pid ${holder}) holds this state folder.\nhint \`kiln controller status\` shows it; \`kiln controller stop\` ends it. Servers keep running.\n`,
     ]);
     expect(await pid()).toBe(holder);
   });
