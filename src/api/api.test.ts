@@ -85,7 +85,7 @@ test.each(calls)("%s arrives as it was asked, and its answer as it was given", a
   expect(answer).toEqual(await answerOf(answers, name, one));
 });
 
-test("who changes something is told by the kernel, and what is stated is only that", async () => {
+test("the kernel names who changes something; what the client states is recorded as a statement", async () => {
   const fake = fakeOperations();
   await using api = await anApi(fake.operations);
   await api.client.scale({ service, count: 2 });
@@ -250,7 +250,7 @@ test("a prototype in a body does not come through", async () => {
   expect([raw.status, fake.calls]).toEqual([400, []]);
 });
 
-test("nobody at the socket, or nobody any more, is told apart from somebody else's controller", async () => {
+test("a socket without a controller, or whose controller ended, differs from another user's controller", async () => {
   await using api = await anApi(answers);
   const stale = `${api.socketPath}.stale`;
   const server = createServer((socket) => socket.destroy());
@@ -269,7 +269,7 @@ test("nobody at the socket, or nobody any more, is told apart from somebody else
   expect(connectionError(denied, "/s")).toMatchObject({ code: "not_root", exitCode: 3 });
 });
 
-test("an answer of something that is no controller is not mistaken for one", async () => {
+test("an answer of a program that is not a controller is not mistaken for one", async () => {
   await using api = await anApi(answers);
   for (const [status, text] of [
     [200, "<html>"],

@@ -6,17 +6,17 @@ export function toError(answer: unknown, status: number | undefined): KilnError 
   if (isErrorJson(answer)) return new KilnError(answer.code, answer.message, answer);
   return new KilnError(
     "internal",
-    `The controller answered with status ${status} and no error that is known here.`,
+    `The controller answered with status ${status} and an error that this client does not know.`,
     {
       hint: "The client and the controller may be of different versions: `kiln controller stop`, then repeat the command.",
     },
   );
 }
 
-/** Nobody answers on the socket, or not any more. */
+/** No controller answers on the socket, or no longer. */
 export function unreachable(message: string, cause: unknown): KilnError {
   return new KilnError("controller_unreachable", message, {
-    hint: "`kiln controller start` starts it; its log tells why it ended. Servers live on without it.",
+    hint: "`kiln controller start` starts it; its log says why it ended. Servers keep running without it.",
     cause,
     retry: true,
   });

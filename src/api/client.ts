@@ -20,10 +20,10 @@ interface Ask {
 }
 
 /**
- * Operations that ask the controller at this Unix socket. Errors are those of the controller; besides, every call may throw
+ * Operations that ask the controller at this Unix socket. It throws the controller's errors; besides, every call may throw
  * `controller_unreachable`, and `not_root` when the socket belongs to another user. Nothing connects before the first
- * call. What is undefined in an answer is absent from it. `stated`: who runs this, `user@machine`, as it is to be recorded
- * beside what the controller sees of this process.
+ * call. Undefined values are absent from an answer. `stated`: who runs this, `user@machine`; the controller records it
+ * next to what it sees of this process.
  */
 export function createClient(socketPath: string, { stated }: { readonly stated?: string } = {}): Client {
   const line = { socketPath, stated };
@@ -91,7 +91,7 @@ function succeeded({ statusCode = 500 }: IncomingMessage): boolean {
   return statusCode >= 200 && statusCode < 300;
 }
 
-/** Undefined for what is no JSON. */
+/** Undefined for text that is not JSON. */
 function parsed(text: string): unknown {
   try {
     return JSON.parse(text);

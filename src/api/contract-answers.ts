@@ -15,8 +15,8 @@ const Recorded = z.object({ sequence: z.number().int().describe("Its place in th
 
 const ExecGrant = z.object({
   session: z.number().int(),
-  argv: z.array(z.string()).describe("What to run on the server's machine."),
-  transcript: z.string().describe("A file there that takes the transcript."),
+  argv: z.array(z.string()).describe("The command to run on the server's machine."),
+  transcript: z.string().describe("The file on that machine that takes the transcript."),
   tainted: z.boolean().describe("Whether the session taints the server."),
 });
 
@@ -28,11 +28,13 @@ const Accepted = z.object({
   adopted: z
     .array(z.string())
     .optional()
-    .describe("What changes of how the service is rolled out and looked after. Absent: nothing."),
+    .describe("The changed settings of rollout, drift and age. Absent: none."),
 });
 
 const Checked = z.object({
-  commit: maybe(z.string()).describe("What serves was deployed from this git commit. Absent: not known."),
+  commit: maybe(z.string()).describe(
+    "The git commit that the serving release was deployed from. Absent: not known.",
+  ),
 });
 
 const PlanPreview = z.object({
@@ -54,21 +56,21 @@ const serverTaint = z.object({
   takenAtMs: maybe(atMs).describe("When it was taken out; absent while it waits, or is only reported."),
   evidenceAtMs: maybe(atMs),
   evidence: maybe(z.string()),
-  held: z.boolean().describe("Somebody is in it with `kiln exec`."),
+  held: z.boolean().describe("Someone is in it with `kiln exec`."),
   replacedBy: maybe(z.string()),
 });
 
 const DriftReports = z.array(finding.extend({ response: maybe(response) }));
 
 const evidenceSummary = z.object({
-  digest: z.string().describe("Of the archive."),
+  digest: z.string().describe("The archive's digest."),
   server: z.string(),
   release: releaseNumber,
   image: z.string(),
   taint: z.object({ kind: z.string(), subject: z.string(), detail: z.string(), atMs }),
   atMs,
   bytes: amount,
-  left: z.array(z.string()).describe("Paths of writable places that had no room."),
+  left: z.array(z.string()).describe("Paths of writable places that did not fit into the archive."),
 });
 
 const EvidenceList = z.array(evidenceSummary);
@@ -87,7 +89,7 @@ const EvidenceReport = evidenceSummary.extend({
       workingFolder: maybe(z.string()),
       namespaces: z.record(z.string(), z.string()),
       files: z.record(z.string(), z.string()),
-      own: z.boolean().describe("Whether it is of the server's cgroup."),
+      own: z.boolean().describe("Whether the process is in the server's cgroup."),
     }),
   ),
   mounts: z.array(z.string()),
@@ -102,7 +104,7 @@ const ServerStatus = z.object({
   takesPlaceOf: z
     .string()
     .optional()
-    .describe("The server whose place it has taken, while that one is there."),
+    .describe("The server that this one replaces, while that one still exists."),
   service: z.string(),
   release: releaseNumber,
   version: z.string(),
@@ -112,19 +114,19 @@ const ServerStatus = z.object({
   address: maybe(z.string()),
   inTraffic: z.boolean(),
   health: maybe(z.string()),
-  taint: serverTaint.optional().describe("Absent while it is what it was made as."),
+  taint: serverTaint.optional().describe("Absent while the server matches its release."),
 });
 
 const reproduction = z.object({
   id: z.string(),
-  reproduces: z.string().describe("The server that it is like."),
+  reproduces: z.string().describe("The server that it copies."),
   service: z.string(),
   release: releaseNumber,
   version: z.string(),
   state: z.enum(["unstarted", "creating", "running", "ended"]),
   createdAtMs: atMs,
   address: maybe(z.string()),
-  reason: maybe(z.string()).describe("How it ended."),
+  reason: maybe(z.string()).describe("How the server ended."),
 });
 
 const Reproduced = z.object({ id: z.string() });
@@ -135,7 +137,7 @@ const ServiceStatus = z.object({
   serving: maybe(release),
   rollout: maybe(rollout),
   preview: maybe(z.object({ release: releaseNumber, address: z.string() })).describe(
-    "The release that can be tried before it has the traffic, and where.",
+    "The release that the preview port reaches before it has the traffic, and the address.",
   ),
   warm: z.array(warm),
   removing: z.boolean(),
@@ -143,20 +145,20 @@ const ServiceStatus = z.object({
   jobs: z
     .array(
       z.object({
-        id: z.string().describe("Its lines are read like a server's."),
+        id: z.string().describe("The job's id: its log is read like a server's."),
         release: releaseNumber,
         rollout: z.number().int(),
         name: z.string(),
         state: z.enum(["unstarted", "creating", "running", "succeeded", "failed"]),
       }),
     )
-    .describe("Running ones, and those whose logs are kept."),
-  reproductions: z.array(reproduction).describe("Servers that were made like others, to look into."),
+    .describe("Running jobs, and ended ones whose logs are kept."),
+  reproductions: z.array(reproduction).describe("Copies of servers, made to be examined."),
   failures: z.array(serverFailure),
-  trouble: maybe(trouble).describe("What keeps the controller from going on; it tries again by itself."),
+  trouble: maybe(trouble).describe("What holds the controller up; it tries again by itself."),
   warnings: z
     .array(z.object({ message: z.string(), hint: maybe(z.string()) }))
-    .describe("What goes on serving for now but will not always."),
+    .describe("Problems of services that still serve, but will not always."),
 });
 
 const ServiceStatusList = z.array(ServiceStatus);
@@ -197,7 +199,7 @@ const ImagesInUse = z
 
 const Traffic = z
   .array(trafficSpan)
-  .describe("By minute, or by hour what is more than two days old; oldest first.");
+  .describe("One row for each minute, or each hour for times more than two days ago; oldest first.");
 
 const KilnEvent = z.object({
   sequence: z.number().int().min(1),
@@ -209,7 +211,7 @@ const KilnEvent = z.object({
 });
 
 const checkpoint = z.object({
-  sequence: amount.describe("The last entry that it covers."),
+  sequence: amount.describe("The last entry that the checkpoint covers."),
   digest: z.string(),
   atMs,
   keyId: z.string(),
@@ -227,7 +229,7 @@ const AuditKey = z.object({
 
 const AuditStatus = z.object({
   entries: amount,
-  checkpoint: maybe(checkpoint).describe("The last that was signed."),
+  checkpoint: maybe(checkpoint).describe("The last signed checkpoint."),
   key: maybe(AuditKey),
   troubles: z.array(trouble),
 });

@@ -6,8 +6,8 @@ import { rolloutPolicy, secretName, upkeepPolicy } from "../domain/schema/spec.t
 import { amount, base64, count, newServiceKey, releaseNumber } from "../domain/schema/values.ts";
 
 /**
- * What operations are asked with: one object each. What the path of its route names comes from there, the rest from the
- * query of a GET or the JSON body of a POST. Who asks is no part of it: that the transport tells.
+ * What operations are asked with: one object each. Fields that the route's path names come from the path, the others from
+ * the query of a GET or the JSON body of a POST. The actor is not part of the argument: the transport adds it.
  */
 
 /** Paths and queries hold texts only. */
@@ -19,7 +19,7 @@ const flag = z.enum(["true", "false"]).transform((text) => text === "true");
 
 const service = z.string().min(1).max(128);
 const server = z.string().min(1).max(200);
-const supersede = z.boolean().optional().describe("End a running rollout in favour of this one.");
+const supersede = z.boolean().optional().describe("End a running rollout and start this one in its place.");
 const givenReason = z.string().trim().min(1).max(1_000);
 const reason = givenReason.optional().describe("Why, for the event log.");
 
@@ -29,7 +29,7 @@ const expect = z
     rollout: amount.optional().describe("The id of the running rollout; 0: none."),
   })
   .optional()
-  .describe("What the asker believes is there: where something else is, nothing is done.");
+  .describe("What the client believes to be the case. If it is not, the request fails and nothing changes.");
 
 const Nothing = z.strictObject({});
 
@@ -48,24 +48,24 @@ const Deploy = z.strictObject({
   policy: rolloutPolicy,
   upkeep: upkeepPolicy
     .optional()
-    .describe("What is done about drift and age of its servers; as it is when absent."),
+    .describe("The settings for drift and age of its servers. Absent: unchanged."),
   origin: origin.optional(),
   commits: broughtCommits
     .optional()
-    .describe("Commits since the one that serves, for the event log. Absent: not known."),
+    .describe("Commits since the serving release's, for the event log. Absent: not known."),
   supersede,
   expect,
   reason,
 });
 
 const Rollback = ChangeService.extend({
-  release: releaseNumber.optional().describe("The last good one when absent."),
+  release: releaseNumber.optional().describe("Absent: the last good release."),
 });
 
 const Scale = ChangeService.extend({ count });
 
 const OfService = z.strictObject({
-  service: z.string().optional().describe("Only those of one service."),
+  service: z.string().optional().describe("Only of this service."),
 });
 
 const SetSecret = z.strictObject({
@@ -82,31 +82,33 @@ const OneRollout = z.strictObject({ id: wholeNumber });
 const Events = z.strictObject({
   after: wholeNumber
     .optional()
-    .describe("Only events with a higher sequence number. `Last-Event-ID` goes first."),
+    .describe("Only events with a higher sequence number. The header `Last-Event-ID` takes precedence."),
   newest: wholeNumber
     .optional()
-    .describe("Of those, only so many of the newest. 0: none that has happened yet."),
+    .describe("Of these, only this number of the newest. 0: none that has happened yet."),
   sinceMs: wholeNumber.optional().describe("Only events of this Unix time in ms or later."),
   service: z.string().optional(),
   server: z.string().optional().describe("Only events of this server."),
-  follow: flag.optional().describe("Go on with events as they happen."),
+  follow: flag.optional().describe("Continue with events as they happen."),
 });
 
 const AcceptBreaks = z.strictObject({
   breaks: z
     .array(z.string().regex(/^[0-9a-f]{32}$/, "32 hex digits"))
     .max(mostFindings)
-    .describe("Ids of what a replay has found."),
+    .describe("Ids of the problems that a replay has found."),
   first: amount
     .optional()
-    .describe("Where the first of them is; absent when another program has only written to the database."),
+    .describe(
+      "The sequence number of the first one; absent when another program has only written to the database.",
+    ),
   upTo: amount.describe("The last entry that was replayed."),
   reason: givenReason,
 });
 
 const Drift = z.strictObject({
-  server: z.string().optional().describe("Only of this server."),
-  inspect: flag.optional().describe("Look at every server once more."),
+  server: z.string().optional().describe("Only drift of this server."),
+  inspect: flag.optional().describe("Inspect every server once more first."),
 });
 
 const Server = z.strictObject({ server });
@@ -125,8 +127,8 @@ const EndExec = z.strictObject({ session: wholeNumber, exitCode: z.number().int(
 
 const Logs = z.strictObject({
   server,
-  tail: wholeNumber.optional().describe("Only so many of the last lines."),
-  follow: flag.optional().describe("Go on with lines as they are written."),
+  tail: wholeNumber.optional().describe("Only this number of the last lines."),
+  follow: flag.optional().describe("Continue with lines as they are written."),
 });
 
 const Traffic = Service.extend({

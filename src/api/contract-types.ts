@@ -28,7 +28,7 @@ type Result<Name extends OperationName> = Table[Name] extends { readonly items: 
 
 /** How a call ends early. */
 interface How {
-  /** Fires when nobody waits for the answer any more. A stream that follows ends by it, quietly. */
+  /** Fires when the client no longer waits for the answer. A stream that follows ends then, without an error. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -45,7 +45,7 @@ export type Operations = {
     : (asked: Asked<Name>, how?: How) => Result<Name>;
 };
 
-/** The same from another process: who asks, the controller sees. */
+/** The same from another process: the controller sees who asks. */
 export type Client = {
   readonly [Name in OperationName]: Record<never, never> extends Asked<Name>
     ? (asked?: Asked<Name>, how?: How) => Result<Name>

@@ -31,7 +31,7 @@ export const table = {
   shutdown: {
     method: "POST",
     path: "/v1/controller/shutdown",
-    summary: "Stops the controller; servers and router live on.",
+    summary: "Stops the controller; servers and router keep running.",
     asks: "Because",
   },
   services: {
@@ -56,11 +56,11 @@ export const table = {
     asks: "Service",
     answers: "History",
   },
-  /** Whether a deploy can begin, before minutes go into its image; `deploy` looks again. Throws what `deploy` throws, but for the image, and `rollout_running` unless that leads to the same but for the image. */
+  /** Whether a deploy can begin, before its image takes minutes to build; `deploy` checks again. Throws what `deploy` throws, except for the image's errors, and `rollout_running` unless the running rollout leads to the same draft apart from the image. */
   check: {
     method: "POST",
     path: "/v1/services/:service/check",
-    summary: "Refuses what deploy would refuse, before there is an image; nothing is done.",
+    summary: "Refuses what a deploy would refuse, before there is an image; changes nothing.",
     asks: "Check",
     answers: "Checked",
   },
@@ -75,7 +75,7 @@ export const table = {
   preview: {
     method: "POST",
     path: "/v1/services/:service/preview",
-    summary: "What deploy would do now; nothing is done.",
+    summary: "What a deploy would do now; changes nothing.",
     asks: "Deploy",
     answers: "PlanPreview",
   },
@@ -90,7 +90,7 @@ export const table = {
   scale: {
     method: "POST",
     path: "/v1/services/:service/scale",
-    summary: "More or fewer servers of the same release.",
+    summary: "Changes the number of servers of the same release.",
     asks: "Scale",
     answers: "Accepted",
   },
@@ -98,7 +98,7 @@ export const table = {
   abort: {
     method: "POST",
     path: "/v1/services/:service/abort",
-    summary: "Turns the running rollout back.",
+    summary: "Rolls the running rollout back.",
     asks: "ChangeService",
     answers: "Rollout",
   },
@@ -106,7 +106,7 @@ export const table = {
   pause: {
     method: "POST",
     path: "/v1/services/:service/pause",
-    summary: "Stops the running rollout where it is.",
+    summary: "Pauses the running rollout.",
     asks: "ChangeService",
     answers: "Rollout",
   },
@@ -122,7 +122,7 @@ export const table = {
   promote: {
     method: "POST",
     path: "/v1/services/:service/promote",
-    summary: "Skips the rest of the present step's hold.",
+    summary: "Skips the rest of this step's hold, or approves a manual promotion.",
     asks: "ChangeService",
     answers: "Rollout",
   },
@@ -130,7 +130,7 @@ export const table = {
   remove: {
     method: "POST",
     path: "/v1/services/:service/remove",
-    summary: "Removes the service. It is gone when its status is 404.",
+    summary: "Removes the service. The removal is complete when its status is 404.",
     asks: "ChangeService",
   },
   /** By service and name, the oldest version first. */
@@ -141,11 +141,11 @@ export const table = {
     asks: "OfService",
     answers: "Secrets",
   },
-  /** No server changes by it. Throws `secret_invalid`, `secret_key_invalid`. */
+  /** Changes no server. Throws `secret_invalid`, `secret_key_invalid`. */
   setSecret: {
     method: "POST",
     path: "/v1/services/:service/secrets/:name",
-    summary: "A new version of a secret, for the next deploy.",
+    summary: "Stores a new version of a secret, for the next deploy.",
     asks: "SetSecret",
     answers: "SecretSet",
   },
@@ -198,26 +198,26 @@ export const table = {
   checkpoint: {
     method: "POST",
     path: "/v1/audit/checkpoint",
-    summary: "A signed checkpoint of the event log as it is now.",
+    summary: "Signs a checkpoint of the event log as it is now.",
     asks: "Nothing",
     answers: "Checkpoint",
   },
-  /** From then on nobody is warned of these breaks. Throws `audit_key_invalid`. */
+  /** From then on Kiln no longer warns of these breaks. Throws `audit_key_invalid`. */
   acceptBreaks: {
     method: "POST",
     path: "/v1/audit/accept",
-    summary: "Records that what is wrong with the event log is known, and why it is so.",
+    summary: "Records that the problems of the event log are known, and why.",
     asks: "AcceptBreaks",
     answers: "Recorded",
   },
   rotateAuditKey: {
     method: "POST",
     path: "/v1/audit/rotate",
-    summary: "Signs checkpoints with a new key from now on.",
+    summary: "Makes a new key, which signs checkpoints from now on.",
     asks: "Because",
     answers: "AuditKey",
   },
-  /** By server and time. Throws `server_unknown`: a name that is none must not read like a server that is well. */
+  /** By server and time. Throws `server_unknown`: an unknown name must not look like a server without drift. */
   drift: {
     method: "GET",
     path: "/v1/drift",
@@ -229,7 +229,7 @@ export const table = {
   evidence: {
     method: "GET",
     path: "/v1/evidence",
-    summary: "What is kept of servers in quarantine.",
+    summary: "The evidence of servers in quarantine.",
     asks: "Nothing",
     answers: "EvidenceList",
   },
@@ -237,7 +237,7 @@ export const table = {
   evidenceOf: {
     method: "GET",
     path: "/v1/evidence/:server",
-    summary: "What a server in quarantine was: processes, mounts, last lines.",
+    summary: "The evidence of one server: processes, mounts, last lines.",
     asks: "Server",
     answers: "EvidenceReport",
   },
@@ -245,7 +245,7 @@ export const table = {
   exportEvidence: {
     method: "GET",
     path: "/v1/evidence/:server/archive",
-    summary: "All that is kept of it, as a tar archive in pieces.",
+    summary: "The whole evidence of one server, as a tar archive in pieces.",
     asks: "Server",
     items: "ArchivePiece",
   },
@@ -256,11 +256,11 @@ export const table = {
     summary: "Destroys a server that is kept in quarantine.",
     asks: "ChangeServer",
   },
-  /** Resolves when that is on its way; there is one for each server, and one that is there is left as it is. Throws `server_unknown`, `platform_unusable`. */
+  /** Resolves when the copy is being started; a server has one copy at most, and an existing copy is left as it is. Throws `server_unknown`, `platform_unusable`. */
   reproduce: {
     method: "POST",
     path: "/v1/servers/:server/reproduce",
-    summary: "Makes a server like this one, in no group and without traffic.",
+    summary: "Starts a copy of this server, in no group and without traffic.",
     asks: "ChangeServer",
     answers: "Reproduced",
   },
@@ -268,11 +268,11 @@ export const table = {
   exec: {
     method: "POST",
     path: "/v1/servers/:server/exec",
-    summary: "Taints a server and lets someone run a command in it; answers with what to run on its machine.",
+    summary: "Taints a server and opens a session in it; answers with the command to run on its machine.",
     asks: "Exec",
     answers: "ExecGrant",
   },
-  /** One that is over already is no error. */
+  /** A session that is already over is not an error. */
   endExec: {
     method: "POST",
     path: "/v1/sessions/:session/end",
@@ -288,7 +288,7 @@ export const table = {
   },
 } as const satisfies Record<string, Entry>;
 
-/** Where the description of all this is found, as OpenAPI 3.1. */
+/** The path of the OpenAPI 3.1 description of all this. */
 export const openApiPath = "/v1/openapi.json";
 
 /** The header in which a client states who runs it, `user@machine`. It is recorded as stated, and proves nothing. */
@@ -296,9 +296,9 @@ export const statedHeader = "kiln-stated-by";
 
 /** Names of the server-sent events of a stream (WHATWG HTML, section 9.2); its items have the default name, `message`. */
 export const streamEvents = {
-  /** An ErrorJson; nothing comes after it. */
+  /** An ErrorJson, the last event of its stream. */
   fault: "fault",
-  /** There is nothing more to come: a stream that closes without it was cut off. */
+  /** The end: a stream that closes without this event was cut off. */
   end: "end",
 } as const;
 
@@ -307,7 +307,7 @@ export function pathFields({ path }: Entry): readonly string[] {
   return [...path.matchAll(/:([a-z]+)/g)].map(([, name = ""]) => name);
 }
 
-/** What is sent to ask this. What is undefined is left out. */
+/** The request for this operation, without undefined fields. */
 export function requestOf(
   entry: Entry,
   asked: Readonly<Record<string, unknown>> = {},

@@ -31,8 +31,8 @@ test("the actor is the user of the process at the other end", async () => {
 });
 
 test.each([
-  ["kept beside what is proved", encodeURIComponent("zoë@laptop"), "zoë@laptop"],
-  ["left out when it is no line of text", encodeURIComponent("root\nit was me"), undefined],
+  ["kept next to what is proved", encodeURIComponent("zoë@laptop"), "zoë@laptop"],
+  ["left out when it is not a line of text", encodeURIComponent("root\nit was me"), undefined],
   ["left out when it is too long", "x".repeat(201), undefined],
   ["left out when it is not encoded as it must be", "%", undefined],
 ])("a stated name is %s", async (_, header, stated) => {
@@ -41,7 +41,7 @@ test.each([
   expect((actor as { readonly stated?: string }).stated).toBe(stated);
 });
 
-/** Only root may say who has logged in, and only where nobody is said to have. */
+/** Only root may set the login's user id, and only where none is set. */
 const canLogIn = spawnSync("sh", ["-c", "echo 4321 > /proc/self/loginuid"], { stdio: "ignore" }).status === 0;
 
 test.skipIf(!canLogIn)("it is who logged in, where the kernel knows", async () => {

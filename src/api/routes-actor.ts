@@ -14,9 +14,9 @@ interface Peer {
 const statedForm = /^[^\p{Cc}]{1,200}$/u;
 
 /**
- * Who is at the other end of a Unix socket. Node.js has no SO_PEERCRED; the kernel tells ss(8) which sockets belong
- * together and which process holds each, and /proc tells who that is. Where that fails, the uid is that of the
- * socket's owner: nobody but the owner and root can open it. `stated` is what a client says, taken as that.
+ * Who is at the other end of a Unix socket. Node.js has no SO_PEERCRED; the kernel reports to ss(8) which sockets
+ * belong together and which process holds each, and /proc has that process's user. Where that fails, the uid is the socket
+ * owner's: only the owner and root can open the socket. `stated` is the client's own statement, recorded as such.
  */
 export async function actorOf(socket: Socket, stated: unknown): Promise<Actor> {
   const { uid, loginUid } = (await peerOf(socket).catch(() => undefined)) ?? {
@@ -74,7 +74,7 @@ function userOf(pid: string): number | undefined {
   return uid === undefined ? undefined : Number(uid);
 }
 
-/** The largest number stands for nobody: proc(5) `loginuid`. */
+/** The largest number means that no one logged in: proc(5) `loginuid`. */
 function loginOf(pid: string): number | undefined {
   const text = readIfThere(`/proc/${pid}/loginuid`)?.trim();
   return text === undefined || !/^\d+$/.test(text) || text === "4294967295" ? undefined : Number(text);

@@ -11,7 +11,7 @@ export function validated<Schema extends z.ZodType>(
   if (result.success) return result.data;
   const problems = result.error.issues.flatMap((issue) => problemsOf(issue, where));
   throw new KilnError("usage", problems.map((problem) => problem.message).join("\n"), {
-    hint: "GET /v1/openapi.json describes what every request takes. A controller of another version than the command is ended with `kiln controller stop` (servers live on); the next command starts its own.",
+    hint: "GET /v1/openapi.json describes what every request takes. If the controller has another version than the command, end it with `kiln controller stop` (servers keep running); the next command starts its own.",
     problems,
   });
 }

@@ -40,8 +40,8 @@ export function createApi(operations: Operations, log: Logger): FastifyInstance 
   }
   app.setErrorHandler(answerFault);
   app.setNotFoundHandler((request) => {
-    throw new KilnError("route_unknown", `There is nothing at ${request.method} ${request.url}.`, {
-      hint: "GET /v1/openapi.json lists what there is. The client and the controller may be of different versions.",
+    throw new KilnError("route_unknown", `The API has no route ${request.method} ${request.url}.`, {
+      hint: "GET /v1/openapi.json lists all routes. The client and the controller may be of different versions.",
     });
   });
   app.addHook("preClose", async () => streams.endAll());

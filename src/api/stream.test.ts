@@ -7,7 +7,7 @@ import { allOf, anApi, anEvent, fakeOperations, rawRequest } from "./testing.ts"
 
 type EventOptions = Parameters<Operations["events"]>[0];
 
-/** Operations whose events go on until the signal fires; tells when that was. */
+/** Operations whose events continue until the signal fires; reports when that was. */
 function endless() {
   const ended = Promise.withResolvers<void>();
   const asked: EventOptions[] = [];
@@ -27,7 +27,7 @@ function endless() {
   return { operations: fakeOperations({ events }).operations, ended: ended.promise, asked };
 }
 
-test("a stream goes on until the client's signal fires; then both sides end", {
+test("a stream continues until the client's signal fires; then both sides end", {
   timeout: 5_000,
 }, async () => {
   const fake = endless();
@@ -79,7 +79,7 @@ test("Last-Event-ID goes before what the address asks for", async () => {
   expect(raw.text).toMatch(/^id: 3\n/);
 });
 
-test("a stream goes on after a break where it was", { timeout: 5_000 }, async () => {
+test("a stream continues after a break where it was", { timeout: 5_000 }, async () => {
   const fake = endless();
   const { signal } = new AbortController();
   let last = 0;

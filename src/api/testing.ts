@@ -117,7 +117,7 @@ export const answers: Operations = {
       { kind: "resize", service: "shop", release: 2, size: 3, reason: "it must" },
       { kind: "route", service: "shop", shares: [{ release: 2, share: 1 }], reason: "it is ready" },
       { kind: "preview", service: "shop", release: 2, reason: "it can be tried" },
-      { kind: "destroy", service: "shop", server: "shop-9-1-1", reason: "nobody knows it" },
+      { kind: "destroy", service: "shop", server: "shop-9-1-1", reason: "its release is not known" },
       {
         kind: "record",
         service: "shop",
