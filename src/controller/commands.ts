@@ -70,6 +70,7 @@ async function deploy(parts: CommandParts, request: DeployRequest, by: Asker): P
   const { store, loop } = parts;
   const { service, count, policy } = request;
   await requireDeployable(parts, service, request.draft);
+  await parts.platform.publish?.({ service, image: request.draft.image }, parts.call());
   // Another deploy may have come while we looked, or another version of a secret.
   requireExpected(store, request);
   const { draft, contents } = freeze(store, service, request.draft);
@@ -170,6 +171,7 @@ async function rollback(
   }
   const target = targetOf(store, desired, release);
   await requireRollback(parts, target);
+  await parts.platform.publish?.(target, parts.call());
   const now = required(store, service); // a rollout may have ended while we looked, or the service
   targetOf(store, now, target.number);
   requireExpected(store, request);

@@ -1,4 +1,4 @@
-import { mkdirSync, statSync } from "node:fs";
+import { existsSync, mkdirSync, statSync } from "node:fs";
 import { constants } from "node:os";
 import { join } from "node:path";
 import type { ImageDigest } from "../domain/ids.ts";
@@ -12,7 +12,14 @@ import { readAccounts, resolveIdentity, supplementaryGroups } from "./accounts.t
 import type { Tree } from "./entry.ts";
 import { type LayerFile, layerFilePath, makeLayerFile, presentLayerFile } from "./erofs.ts";
 import { argvOf } from "./image-config.ts";
-import { blobFileDigest, type ImageStore, imageStore, readConfig, readManifest } from "./image-store.ts";
+import {
+  blobFileDigest,
+  hasBlob,
+  type ImageStore,
+  imageStore,
+  readConfig,
+  readManifest,
+} from "./image-store.ts";
 import { layerTree } from "./layers.ts";
 import { workingFolder } from "./oci-schema.ts";
 import type { Descriptor, ImageConfig, Manifest } from "./oci-types.ts";
@@ -48,10 +55,12 @@ interface Remembered {
  * every `open` checks that they are unchanged, and makes damaged or missing files again.
  */
 export function imageSource(state: StateFolder): {
+  check(image: ImageDigest, call: CallLimits): Promise<void>;
   open(image: ImageDigest, call: CallLimits): Promise<OpenedImage>;
 } {
   const remembered = new Map<ImageDigest, Remembered>();
   return {
+    check: (digest, call) => checkImage(state, digest, call),
     async open(digest, call) {
       const known = remembered.get(digest);
       if (known && sameMarks(known)) return known.image;
@@ -78,6 +87,17 @@ export async function damagedLayers(state: StateFolder, digest: ImageDigest): Pr
     if (!(await presentLayerFile(layerFilePath(state.erofs, layer), { full: true }))) damaged.push(layer);
   }
   return damaged;
+}
+
+/** Reads everything that `openImage` needs; makes no file of a layer. */
+async function checkImage(state: StateFolder, digest: ImageDigest, call: CallLimits): Promise<void> {
+  const store = imageStore(state);
+  const manifest = readManifest(store, digest);
+  for (const layer of manifest.layers) {
+    const made = existsSync(layerFilePath(state.erofs, layer.digest));
+    if (!made && !hasBlob(store, layer.digest, layer.size)) throw damaged(layer);
+  }
+  await processOf(readConfig(store, manifest), manifest, new LayerTrees(state, store, call.signal));
 }
 
 async function openImage(state: StateFolder, digest: ImageDigest, call: CallLimits): Promise<OpenedImage> {
@@ -137,11 +157,15 @@ async function makeChecked(
   signal: AbortSignal,
 ): Promise<LayerFile> {
   if ((await blobFileDigest(trees.store, layer.digest, signal)) !== layer.digest) {
-    throw new KilnError("image_invalid", `The stored layer ${layer.digest} is damaged or missing.`, {
-      hint: "Remove the image and build it again.",
-    });
+    throw damaged(layer);
   }
   return makeLayerFile(path, await trees.of(layer), signal);
+}
+
+function damaged({ digest }: Descriptor): KilnError {
+  return new KilnError("image_invalid", `The stored layer ${digest} is damaged or missing.`, {
+    hint: "Remove the image and build it again.",
+  });
 }
 
 async function processOf(config: ImageConfig, manifest: Manifest, trees: LayerTrees) {

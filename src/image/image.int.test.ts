@@ -1,6 +1,6 @@
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { systemClock } from "../lib/clock.ts";
@@ -16,6 +16,14 @@ function without(...programs: string[]): boolean {
   const lacks = [...missing, ...(process.getuid?.() === 0 ? [] : ["root"])];
   if (lacks.length > 0) console.log(`skipped: ${lacks.join(", ")} not here`);
   return lacks.length > 0;
+}
+
+/** Every file below a folder with its size and its time. */
+function filesIn(folder: string): readonly string[] {
+  return readdirSync(folder, { recursive: true, encoding: "utf8" }).map((name) => {
+    const { size, mtimeNs } = statSync(join(folder, name), { bigint: true });
+    return `${name} ${size} ${mtimeNs}`;
+  });
 }
 
 const call = () => ({ signal: AbortSignal.timeout(60_000), deadline: Date.now() + 60_000 });
@@ -152,6 +160,9 @@ test.skipIf(without("mkfs.erofs", "gcc"))(
     using shop = workshop();
     const built = await buildHello(shop);
     const open = () => (imageSource(shop.state) satisfies ImageSource).open(built.digest, call());
+    const before = filesIn(shop.state.home);
+    await imageSource(shop.state).check(built.digest, call());
+    expect(filesIn(shop.state.home)).toEqual(before);
     const opened = await open();
     expect(opened).toMatchObject({ argv: ["/opt/app/hello"], uid: 1000, gid: 1000, stopSignal: "TERM" });
     const [layer] = opened.layers;

@@ -135,10 +135,12 @@ export interface Platform {
   /** Something changed: observe again. Speed only; correctness never needs it. */
   watch(changed: (service: ServiceKey) => void): Disposable;
   /**
-   * What stands against this release here, found before anything is made: a taken port, a certificate that can't be used,
-   * an image that is gone.
+   * What stands against this release here: a taken port, a certificate that can't be used, an image that is gone. It
+   * makes and changes nothing, because a plan asks it too.
    */
   preflight?(release: Candidate, call: Call): Promise<void>;
+  /** Brings an image to where its servers are made, so that none of them waits for that. Absent: creating a server does. */
+  publish?(release: Pick<Release, "service" | "image">, call: Call): Promise<void>;
   /**
    * A one-off server, made exactly as that server of the release is, in no group and without traffic, which nobody looks
    * at for drift. Resolves to its id when that is accepted; `observe` tells how it does, `destroy` removes it. A server has
@@ -296,6 +298,8 @@ export interface LogLine {
 
 /** Images as a host needs them; `src/image` implements it, the composition root hands it in. */
 export interface ImageSource {
+  /** Whether `open` can succeed. Throws `image_unknown`, `image_invalid`. Makes no file of a layer. */
+  check(image: ImageDigest, call: Call): Promise<void>;
   /** Throws `image_unknown`, `image_invalid`. Makes what is missing (one erofs file per layer); repeating it is cheap. */
   open(image: ImageDigest, call: Call): Promise<HostImage>;
 }

@@ -1,4 +1,4 @@
-import { cp, readFile, writeFile } from "node:fs/promises";
+import { cp, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { startLoad } from "../../src/cli/quickstart/load.ts";
@@ -48,6 +48,15 @@ describe.skipIf(why !== undefined)("the main job on a real nginx", () => {
     const before = await status();
     await kiln.ok(["deploy"], { cwd: project });
     expect((await status()).servers.map((s) => s.id)).toEqual(before.servers.map((s) => s.id));
+  });
+
+  test("a plan makes nothing for servers and records nothing", async () => {
+    await writeFile(join(project, "site/index.html"), first.replace("</body>", "<p>plan</p></body>"));
+    const found = async () => [await readdir(join(kiln.home, "erofs")), (await kiln.ok(["audit"])).stdout];
+    const before = await found();
+    const { stdout } = await kiln.ok(["plan"], { cwd: project });
+    expect(stdout).toMatch(/release 2: \d servers?/);
+    expect(await found()).toEqual(before);
   });
 
   test("a change replaces every server, a rollback brings the last version back, and no request is lost", async () => {

@@ -88,6 +88,8 @@ export function seamHost(host: Host, seams: Seams): Host {
       referee.onFreeze(id, life);
       return through(seams, call("quarantine", id), c.signal, () => host.quarantine(id, reason, c));
     },
+    check: (release, c) =>
+      through(seams, call("check", release.service), c.signal, () => host.check(release, c)),
     prepare: (release, c) =>
       through(seams, call("prepare", release.service), c.signal, () => host.prepare(release, c)),
     watch: (ended) => host.watch((id) => !life.isOver && ended(id)),
@@ -203,6 +205,7 @@ export function seamPlatform(fleet: Fleet, { referee, life, time }: Seams): Flee
     ...(fleet.traffic === undefined ? {} : { traffic: fleet.traffic }),
     ...(fleet.jobs === undefined ? {} : { jobs: fleet.jobs }),
     preflight: async (release, c) => fleet.preflight?.(release, c),
+    publish: async (release, c) => fleet.publish?.(release, c),
     [Symbol.asyncDispose]: () => fleet[Symbol.asyncDispose](),
   };
 }

@@ -139,7 +139,8 @@ export function describeHost(name: string, open: () => Promise<HostSubject>): vo
       expect(await list()).toEqual([]);
     });
 
-    test("a release that can run is prepared", async () => {
+    test("a release that can run is accepted and prepared", async () => {
+      await subject.host.check(subject.server(1).release, call);
       await subject.host.prepare(subject.server(1).release, call);
       expect(await list()).toEqual([]);
     });

@@ -24,6 +24,8 @@ export function fakeHost(world: FakeWorld): Host {
     destroy: (id, call) => perform("destroy", id, call, () => void world.servers.delete(id)),
     runJob: (job, call) => perform("runJob", job.id, call, () => create(world, job, call.signal)),
     watch: (ended) => watch(world, ended),
+    check: (release, call) =>
+      perform("check", release.service, call, () => requireImage(world, release.image)),
     prepare: (release, call) =>
       perform("prepare", release.service, call, () => requireImage(world, release.image)),
     quarantine: (server, _reason, call) =>

@@ -604,6 +604,9 @@ test("preflight finds a taken port and an image that is gone before anything is 
   await expect(fleet.platform.preflight?.(unbuilt, call)).rejects.toMatchObject({ code: "port_taken" });
   fleet.world.takenPorts.clear();
   await fleet.platform.preflight?.(unbuilt, call);
+  fleet.world.failNext("prepare");
+  await fleet.platform.preflight?.(release(1), call);
+  await expect(fleet.platform.publish?.(release(1), call)).rejects.toThrow("prepare");
 });
 
 test("what the router warns of is observed; when it can't say, the rest is observed all the same", async () => {

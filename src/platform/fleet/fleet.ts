@@ -234,10 +234,14 @@ class HostFleet implements Fleet {
   }
 
   async preflight({ service, image, traffic }: Candidate, call: Call): Promise<void> {
-    if (image !== undefined) await this.#host.prepare({ service, image }, call);
+    if (image !== undefined) await this.#host.check({ service, image }, call);
     if (traffic !== undefined) await this.#router.check(service, [traffic], call);
     const preview = previewDoor(traffic);
     if (preview !== undefined) await this.#router.check(previewKey(service), [preview], call);
+  }
+
+  publish(release: Pick<Release, "service" | "image">, call: Call): Promise<void> {
+    return this.#host.prepare(release, call);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -77,7 +77,9 @@ export interface Host {
   destroy(id: ServerId, call: Call): Promise<void>;
   /** Calls back soon after a server's process has ended. Speed only. */
   watch(ended: (id: ServerId) => void): Disposable;
-  /** Throws when the image is gone or does not fit this machine. Prepares what all servers of the release share. */
+  /** Throws when the image is gone or no server can be made from it. Makes nothing. */
+  check(release: Pick<Release, "service" | "image">, call: Call): Promise<void>;
+  /** Makes what all servers of the release share; repeating it is cheap. Throws what `check` throws. */
   prepare(release: Pick<Release, "service" | "image">, call: Call): Promise<void>;
   readonly logs: LogReader;
   /** Absent where detectors of drift cannot look. */

@@ -11,7 +11,7 @@ const [home = "", imageJson = "", action = "", id = ""] = process.argv.slice(2);
 const image: HostImage = JSON.parse(imageJson);
 const host = localHost({
   state: openStateFolder({ KILN_HOME: home }),
-  images: { open: async () => image },
+  images: { check: async () => {}, open: async () => image },
   secrets: { open: async () => new Map([["A", Buffer.from("value")]]) },
   configs: { open: async () => new Uint8Array() },
   clock: systemClock,

@@ -153,6 +153,7 @@ describe.skipIf(reason)("a local host", () => {
     await expect(t.run(id, "", { writable: ["/srv/page"] })).rejects.toMatchObject({ code: "image_invalid" });
     const gone = { id, release: testRelease("sha256:gone") };
     await expect(t.host.create(gone, aCall())).rejects.toMatchObject({ code: "image_unknown" });
+    await expect(t.host.check(gone.release, aCall())).rejects.toMatchObject({ code: "image_unknown" });
     await expect(t.host.prepare(gone.release, aCall())).rejects.toMatchObject({ code: "image_unknown" });
     expect(await t.host.list(aCall())).toEqual([]);
     expect(await t.traces()).toEqual([]);

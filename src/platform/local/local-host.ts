@@ -75,6 +75,7 @@ export function localHost(options: LocalHostOptions): Host {
     quarantine: (id, taint, call) =>
       perServer(id, call, () => quarantineServer(host, options.evidence, id, taint, call)),
     watch: (ended) => watchExits(host, ended),
+    check: (release, call) => options.images.check(release.image, call),
     prepare: async (release, call) => {
       await options.images.open(release.image, call);
     },

@@ -20,11 +20,15 @@ const commands = "sh perl cat ls sleep id touch dd mknod mount umount unshare en
 export async function makeTestImages(folder: string): Promise<TestImages> {
   const layers = [await baseLayer(folder), await topLayer(folder)];
   const images = new Map<string, HostImage>();
+  const check = async (digest: string) => {
+    if (digest === "sha256:gone") throw new KilnError("image_unknown", "There is no such image.");
+  };
   return {
     images,
+    check,
     open: async (digest) => {
+      await check(digest);
       const image = images.get(digest) ?? defaultImage(layers);
-      if (digest === "sha256:gone") throw new KilnError("image_unknown", "There is no such image.");
       return { ...image, digest, layers: image.layers.length > 0 ? image.layers : layers };
     },
   };
