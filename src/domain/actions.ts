@@ -12,7 +12,7 @@ export type Action =
       readonly service: ServiceKey;
       readonly release: number;
       readonly size: number;
-      /** Servers of it that stand beside the `size` others until they are taken out. Absent: none. */
+      /** Servers of the release that run in addition to the `size` others until they are taken out. Absent: none. */
       readonly replacing?: readonly ServerId[] | undefined;
       readonly reason: string;
     }
@@ -24,7 +24,7 @@ export type Action =
       readonly release: number | undefined;
       readonly reason: string;
     }
-  /** Nobody needs it any more: its release is not known, or it was in quarantine. */
+  /** The server is no longer needed: its release is not known, or it was in quarantine. */
   | {
       readonly kind: "destroy";
       readonly service: ServiceKey;
@@ -87,7 +87,7 @@ export type RecordChange =
   | { readonly kind: "moved"; readonly rollout: number; readonly atMs: number }
   | { readonly kind: "step"; readonly rollout: number; readonly step: number; readonly atMs: number }
   | { readonly kind: "turn-back"; readonly rollout: number; readonly atMs: number }
-  /** Everything stays as it is until somebody decides. */
+  /** Everything stays as it is until a person decides. */
   | { readonly kind: "pause"; readonly rollout: number }
   | { readonly kind: "judged"; readonly rollout: number; readonly verdict: Verdict }
   | { readonly kind: "job-started"; readonly rollout: number; readonly job: JobSpec; readonly atMs: number }
@@ -112,9 +112,9 @@ export type RecordChange =
   /** Nothing of the service is left: forget it. */
   | { readonly kind: "gone" };
 
-/** What a person decides about a running rollout, beside pausing it and turning it back. */
+/** What a person decides about a running rollout, besides pausing it and turning it back. */
 export type Steering =
-  /** Go on, with failures so far forgiven. */
+  /** Continue, with failures so far forgiven. */
   | { readonly kind: "resume"; readonly rollout: number; readonly atMs: number }
   /** As `resume`, and the present step does not wait any longer. */
   | { readonly kind: "promote"; readonly rollout: number; readonly atMs: number };

@@ -38,7 +38,7 @@ describe("comparing the new release with the old one", () => {
   });
 });
 
-test("one failure fails, one that cannot be told is no pass", () => {
+test("one failure fails, an inconclusive one does not pass", () => {
   const [pass, fail, unknown] = (["pass", "fail", "inconclusive"] as const).map((outcome) => ({
     outcome,
     reason: outcome,

@@ -49,7 +49,7 @@ function percent(share: number): string {
   return `${Math.round(share * 1000) / 10} %`;
 }
 
-/** The worst of several findings: one failure fails, and one that cannot be told is no pass. */
+/** The worst of several findings: one failure fails, and an inconclusive one does not pass. */
 export function worstOf(findings: readonly Finding[]): Finding {
   const outcome = worstOutcome(findings);
   const worst = findings.find((finding) => finding.outcome === outcome);

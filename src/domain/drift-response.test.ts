@@ -29,7 +29,7 @@ describe("what follows from a finding", () => {
     }
   });
 
-  test("a writable place that is full is told, and leaves no mark that would hide what comes later", () => {
+  test("a writable place that is full is reported, and leaves no mark that would hide what comes later", () => {
     expect(decide({ ...aFinding(), kind: "full" }, situation())).toEqual({ kind: "tell" });
   });
 
@@ -69,7 +69,7 @@ describe("how many must carry the traffic", () => {
     expect(fewest(10, { maxConcurrent: { servers: 20 } })).toBe(1);
   });
 
-  test("none where servers never stand beside their successors", () => {
+  test("none where servers never run at the same time as their successors", () => {
     expect(fewest(1, {}, { alone: true })).toBe(0);
   });
 });
@@ -83,7 +83,7 @@ describe("a burst of drift", () => {
     expect(suspendedUntilMs(times, 100)).toBeUndefined();
   });
 
-  test("it lasts for as long as the burst goes on", () => {
+  test("it lasts for as long as the burst continues", () => {
     const times = Array.from({ length: 30 }, (_, i) => i * 1000);
     expect(suspendedUntilMs(times, 3)).toBe(19_000 + 120_000);
   });

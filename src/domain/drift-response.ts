@@ -20,7 +20,7 @@ export interface Situation {
 export type Decision =
   /** No drift, says the service's policy. */
   | { readonly kind: "ignore" }
-  /** It is told, and leaves no taint: nothing was changed, and it may pass. */
+  /** The finding is reported, and leaves no taint: nothing was changed, and the state may pass. */
   | { readonly kind: "tell" }
   /** The taint is recorded, and nothing is done. */
   | { readonly kind: "report" }
@@ -31,7 +31,7 @@ export type Decision =
 export function decide(finding: Finding, situation: Situation): Decision {
   const { policy } = situation;
   if (policy.ignore.some((entry) => isMatch(entry, finding))) return { kind: "ignore" };
-  // Whoever sends a server enough to fill it must not be able to take it out; whether it can work, its health tells.
+  // A client that fills a server must not be able to take it out; the health check shows whether the server can work.
   if (finding.kind === "full") return { kind: "tell" };
   if (policy.response === "report") return { kind: "report" };
   return { kind: "quarantine", wait: reasonToWait(situation) };
@@ -44,10 +44,10 @@ export function reasonToWait({
   spare,
   suspended,
 }: Omit<Situation, "policy">): string | undefined {
-  if (suspended) return "too many servers drift at once: until that is over none is taken out";
-  if (leaves) return "it is on its way out already";
+  if (suspended) return "too many servers drift at once: until that is over, none is taken out";
+  if (leaves) return "it is already on its way out";
   if (carries && spare < 0)
-    return "the servers that are left could not carry its traffic: it waits for others";
+    return "the other servers could not carry its traffic: Kiln waits for more of them";
   return undefined;
 }
 
@@ -75,8 +75,8 @@ function isLike(pattern: string, text: string): boolean {
 
 /**
  * The fewest servers that must carry the traffic while others are taken out: what the rollout policy or `maxConcurrent`
- * lets be missing, whichever is more, but never the last one. A service whose servers never stand beside their
- * successors has none to wait for.
+ * lets be missing, whichever is more, but never the last one. A service whose servers never run at the same time as
+ * their successors has none to wait for.
  */
 export function fewestCarrying({ count, unavailable, alone, upkeep }: DesiredService): number {
   if (alone) return 0;

@@ -8,7 +8,7 @@ export type DriftKind =
   | "program"
   /** A process of it is in another namespace than it was made with. */
   | "namespace"
-  /** Somebody traces a process of it. */
+  /** Another program traces a process of it. */
   | "traced"
   /** Its mount table: something mounted, unmounted or remounted. */
   | "mount"
@@ -16,7 +16,7 @@ export type DriftKind =
   | "limit"
   /** Something in its network namespace that neither Kiln nor a process of it has made. */
   | "network"
-  /** It was stopped where it was, by somebody else than Kiln. */
+  /** It was stopped where it was, by another program than Kiln. */
   | "paused"
   /** A file of its image on this machine is altered, replaced or gone. */
   | "image"
@@ -24,7 +24,7 @@ export type DriftKind =
   | "bundle"
   /** A writable place is full: nothing was changed, but it cannot work. */
   | "full"
-  /** Somebody ran a command in it with `kiln exec`. */
+  /** Someone ran a command in it with `kiln exec`. */
   | "exec";
 
 /** Those that are found by looking; a service may ignore them. */
@@ -33,7 +33,7 @@ export const driftKinds = [
   ...(["paused", "image", "bundle", "full"] as const),
 ] satisfies readonly DriftKind[];
 
-/** Who did it, as far as the kernel tells. */
+/** Who did it, as far as the kernel reports. */
 export interface Culprit {
   readonly pid: number;
   /** User id; -1 when the process was gone before it could be asked. */
@@ -66,10 +66,10 @@ export interface Finding {
 /** How soon a platform sees what kind of change. */
 export type Speed = "prevented" | "milliseconds" | "seconds" | "minutes" | "unseen";
 
-/** How well a platform sees drift: what was probed, never what is hoped for. */
+/** How well a platform sees drift, as a probe has shown. */
 export interface IntegrityTier {
   /** `kernel`: kernel events and scan; `scan`: only the scan and slower; `none`: nothing is looked at. */
   readonly name: "kernel" | "scan" | "none";
-  /** One line for each thing that somebody could do: how it is met here, and why not better. */
+  /** One line for each thing that someone could do: how this platform meets it, and why not better. */
   readonly facts: readonly { readonly what: string; readonly speed: Speed; readonly how: string }[];
 }

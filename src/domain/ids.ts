@@ -1,7 +1,7 @@
 /** A service in one environment: `shop`, or `shop.staging`. Names hold no dots, so a key can be taken apart again. */
 export type ServiceKey = string;
 
-/** Names one server of an installation. It is its platform's own: nobody else reads anything in it. */
+/** Names one server of an installation. Opaque: only the server's platform reads anything in it. */
 export type ServerId = string;
 
 /** Names one run of one job. As a job runs once in a rollout, asking for it twice asks for the same. Opaque, as `ServerId`. */
@@ -22,7 +22,7 @@ export function serviceOf(key: ServiceKey): string {
   return key.replace(/\..*$/, "");
 }
 
-/** What the router knows the preview of a service as. No name holds an underscore, so it can be no service's own key. */
+/** What the router knows the preview of a service as. No name holds an underscore, so it cannot be a service's own key. */
 export function previewKey(service: ServiceKey): ServiceKey {
   return `${service}${previewEnding}`;
 }

@@ -30,7 +30,7 @@ test.each([
   expect(compareLatency(times(50, oldMs), times(50, freshMs), 1.5)).toMatchObject({ outcome });
 });
 
-test("what a few slow answers may be by chance is told apart from what is slow", () => {
+test("a few answers that are slow by chance do not count as a slow release", () => {
   const fresh = (slow: number, of: number) =>
     countsOf(Array.from({ length: of }, (_, i) => (i < slow ? 100 : 10)));
   expect(compareLatency(times(50, 10), fresh(2, 50), 1.5).outcome).toBe("pass");

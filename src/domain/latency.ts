@@ -10,10 +10,10 @@ export const latencyBoundsMs = [
   ...[10_000, 12_000, 15_000, 18_000, 22_000, 27_000, 33_000],
 ] as const;
 
-/** A smaller difference is the machine's and not the release's. */
+/** A smaller difference comes from the machine and not from the release. */
 const smallestDifferenceMs = 5;
 
-/** Standard deviations beyond which a difference is no chance: it would be one in a thousand looks or fewer. */
+/** Standard deviations beyond which a difference is not chance: chance would show it in one of a thousand looks or fewer. */
 const beyondChance = 3;
 
 export interface LatencyFinding {
@@ -37,7 +37,7 @@ export function p95Ms(latency: readonly number[]): number | undefined {
 /**
  * Compares the 95th percentiles of two releases, given as one count for each class. Rounding works for the new one: it is
  * too slow only when its fastest possible percentile is beyond what the slowest possible one of the old release allows. And
- * what a few requests may show by chance turns nothing back: it is inconclusive.
+ * what a few requests may show by chance is inconclusive and never causes a rollback.
  */
 export function compareLatency(
   old: readonly number[],

@@ -3,17 +3,17 @@ import type { JobId, ReproductionId, ServerId, ServiceKey } from "./ids.ts";
 /** What a platform sees: every group and server of ours, complete. */
 export interface Observation {
   readonly groups: readonly GroupObservation[];
-  /** Services that have a way in through the router, with or without servers behind it. */
+  /** Services that have a way in through the router, with or without servers. */
   readonly routed: readonly ServiceKey[];
   /** Jobs, those that have ended among them for as long as their logs are kept. Absent: the platform runs none. */
   readonly jobs?: readonly JobObservation[];
   /** Absent: the platform makes none. */
   readonly reproductions?: readonly ReproductionObservation[];
-  /** What is wrong with services that goes on serving for now. Absent: nothing is known to be. */
+  /** Problems of services that still serve for now. Absent: none is known. */
   readonly warnings?: readonly ServiceWarning[];
 }
 
-/** Something that will, or may, cost a service its traffic unless somebody sees to it. */
+/** A problem that will, or may, cost a service its traffic unless a person solves it. */
 export interface ServiceWarning {
   /** Undefined: it concerns all services of the platform. */
   readonly service: ServiceKey | undefined;

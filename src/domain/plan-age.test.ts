@@ -44,7 +44,7 @@ describe("servers that are too old", () => {
   test.each([
     ["a rollout runs", { rollout: aRollout() }],
     ["a server that has drifted is dealt with", { taints: [aTaint(2, { takenAtMs: 1 })] }],
-    ["servers cannot stand beside their successors", { alone: true }],
+    ["servers cannot run at the same time as their successors", { alone: true }],
     ["the service sets no age", { upkeep: defaultUpkeep }],
   ])("none is replaced while %s", (_why, overrides) => {
     const { actions } = plan(service(overrides), ready, 48 * hour);
@@ -53,7 +53,7 @@ describe("servers that are too old", () => {
   });
 });
 
-test("as many servers as are wanted go on carrying the traffic", () => {
+test("as many servers as are wanted keep carrying the traffic", () => {
   const state = fc.constantFrom<ServerState>(
     "starting",
     "ready",

@@ -14,12 +14,12 @@ export interface AgePlan {
 
 const nothing: AgePlan = { actions: [], replacing: [], wakeAtMs: undefined };
 
-/** How much before its time a server may be replaced, as a part of `maxAge`: those of one rollout must not all go at once. */
+/** How much before its time a server may be replaced, as a part of `maxAge`: the servers of one rollout must not all go at once. */
 const spread = 0.2;
 
 /**
  * Replaces servers that are too old, one by one, by others of the same release: the successor is ready and has traffic
- * before the old one is drained. Never beside a rollout, and never while a server that has drifted is dealt with.
+ * before the old one is drained. Never during a rollout, and never while Kiln deals with a server that has drifted.
  */
 export function planAge(desired: DesiredService, view: ServiceView, nowMs: number): AgePlan {
   const { serving, rollout, upkeep, alone, count } = desired;

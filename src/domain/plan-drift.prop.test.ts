@@ -36,7 +36,7 @@ const scene = fc
     return { desired, view: aView(aGroup(1, states, { share: 1, size: count })) };
   });
 
-test("whatever has drifted, as many servers go on carrying the traffic as must", () => {
+test("whatever has drifted, as many servers keep carrying the traffic as must", () => {
   fc.assert(
     fc.property(scene, ({ desired, view }) => {
       const before = carriers(desired, view);

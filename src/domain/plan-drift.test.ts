@@ -7,7 +7,7 @@ const id = (slot: number) => `shop-1-${slot}-1`;
 const serving = (...states: Parameters<typeof aGroup>[1]) => aView(aGroup(1, states, { share: 1 }));
 const actions = (...args: Parameters<typeof planService>) =>
   planService(...args).actions.map((a) => {
-    if (a.kind === "resize") return `${a.release}=${a.size}${a.replacing ? ` beside ${a.replacing}` : ""}`;
+    if (a.kind === "resize") return `${a.release}=${a.size}${a.replacing ? ` replacing ${a.replacing}` : ""}`;
     if (a.kind === "record") return a.change.kind;
     return "server" in a ? `${a.kind} ${a.server}` : a.kind;
   });
@@ -45,12 +45,12 @@ test("only as many as can be missing are taken out at once; the rest follows whe
 
 test("the only server gets a successor first, and is taken out when that has the traffic", () => {
   const desired = aService({ serving: 1, count: 1, taints: [aTaint(1)] });
-  expect(actions(desired, serving("ready"), 0)).toEqual([`1=1 beside ${id(1)}`]);
+  expect(actions(desired, serving("ready"), 0)).toEqual([`1=1 replacing ${id(1)}`]);
   const both = aView(aGroup(1, ["ready", "ready"], { share: 1, size: 1, replacing: [id(1)] }));
   expect(actions(desired, both, 0)).toEqual([`quarantine ${id(1)}`, "1=1"]);
 });
 
-test("one whose servers never stand beside their successors is taken out at once", () => {
+test("one whose servers never run at the same time as their successors is taken out at once", () => {
   const desired = aService({ serving: 1, count: 1, alone: true, taints: [aTaint(1)] });
   expect(actions(desired, serving("ready"), 0)).toEqual([`quarantine ${id(1)}`]);
 });
@@ -80,7 +80,7 @@ test("servers that are kept go when they are too many or too old", () => {
   expect(actions(desired, view, keptInQuarantine.ms + 3)).toEqual([1, 2, 3].map((n) => `destroy ${id(n)}`));
 });
 
-test("a rollout goes on while servers of both groups are taken out", () => {
+test("a rollout continues while servers of both groups are taken out", () => {
   const rollout = aRollout({}, 3);
   const desired = aService({ serving: 1, rollout, taints: [aTaint(1)] });
   const view = aView(aGroup(1, full, { share: 1 }), aGroup(2, ["starting"]));
@@ -101,7 +101,7 @@ test("one in quarantine whose case is closed is destroyed: the platform had said
   expect(actions(aService({ serving: 1 }), view, 0)).toEqual([`destroy ${id(1)}`]);
 });
 
-test("a server that somebody is in is neither frozen nor destroyed, and outlasts its group, until its evidence is kept", () => {
+test("a server that someone is in is neither frozen nor destroyed, and outlasts its group, until its evidence is kept", () => {
   const service = (overrides: object, more: object = {}) =>
     aService({ serving: 1, taints: [aTaint(1, { takenAtMs: 1, ...overrides })], ...more });
   const out = aView(aGroup(1, ["quarantined", ...full], { share: 1, size: 3 }));
@@ -109,10 +109,10 @@ test("a server that somebody is in is neither frozen nor destroyed, and outlasts
   expect(actions(service({ held: false }), out, 0)).toEqual([`quarantine ${id(1)}`]);
   const old = aView(aGroup(1, ["quarantined", "ready"], { size: 3 }), aGroup(2, full, { share: 1, size: 3 }));
   const newer = { serving: 2 };
-  expect(actions(service({ held: true }, newer), old, 0)).toEqual([`1=0 beside ${id(1)}`]);
+  expect(actions(service({ held: true }, newer), old, 0)).toEqual([`1=0 replacing ${id(1)}`]);
   expect(actions(service({ held: false }, newer), old, 0)).toEqual([
     `quarantine ${id(1)}`,
-    `1=0 beside ${id(1)}`,
+    `1=0 replacing ${id(1)}`,
   ]);
   expect(actions(service({ evidenceAtMs: 2 }, newer), old, 0)).toEqual([`destroy ${id(1)}`, "1=0"]);
   expect(actions(service({ held: true }, { removed: true }), old, 0)).toEqual(["1=0", "2=0"]);

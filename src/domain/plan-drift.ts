@@ -61,7 +61,7 @@ function strays(
   const known = new Set(taints.map((t) => t.server));
   return [...servers]
     .filter((s) => s.state === "quarantined" && !known.has(s.id))
-    .map(({ id }) => ({ kind: "destroy", service, server: id, reason: "nobody needs it any more" }));
+    .map(({ id }) => ({ kind: "destroy", service, server: id, reason: "it is no longer needed" }));
 }
 
 function isLive({ server }: Case): boolean {
@@ -72,7 +72,7 @@ function isQuarantined({ server }: Case): boolean {
   return server?.state === "quarantined";
 }
 
-/** Those that are still at work: whoever is taken already, then as many of the others as can be spared. */
+/** Servers that are still at work: the ones already taken first, then as many of the others as can be spared. */
 function planLive(
   desired: DesiredService,
   view: ServiceView,

@@ -95,7 +95,7 @@ test("what has disappeared never runs again: its outcome is not known, so it has
   expect(actions).toMatchObject([{ change: { kind: "job-ended", end: { outcome: "failed" } } }]);
 });
 
-test("one whose creation was cut off before its command began is begun anew, but not while paused", () => {
+test("one whose creation was cut off before its command began is started again, but not while paused", () => {
   const v = view([seen("a", { state: "unstarted" })]);
   expect(plan(desired([aJob("a")], { jobs: [aRun("a")] }), v)).toEqual(["run-job a"]);
   expect(plan(desired([aJob("a")], { jobs: [aRun("a")], phase: "paused" }), v)).toEqual([]);

@@ -32,7 +32,7 @@ export function planJobs(look: Look, when: JobSpec["when"]): JobStage {
 }
 
 /**
- * Nothing of the new release exists until its `before` jobs have succeeded: undefined then. `stays` is what goes on
+ * Nothing of the new release exists until its `before` jobs have succeeded: undefined then. `stays` gives what is done
  * meanwhile.
  */
 export function planBefore(look: Look, stays: () => readonly Action[]): Plan | undefined {
@@ -50,7 +50,7 @@ export function planBefore(look: Look, stays: () => readonly Action[]): Plan | u
   return { actions, wakeAtMs: waits ? deadlineMs(rollout) : tending.wakeAtMs };
 }
 
-/** What has become of the running job. Nothing new is started by it. */
+/** What has become of the running job. Starts nothing new. */
 export function tendJobs(look: Look): Plan {
   const running = look.rollout.jobs.filter(isUnderWay);
   const wakes = running.map(dueMs).map((atMs) => (atMs > look.nowMs ? atMs : atMs + endingMs));
@@ -60,7 +60,7 @@ export function tendJobs(look: Look): Plan {
   };
 }
 
-/** A rollout that goes back ends when none of its jobs runs any more, or when that takes too long. */
+/** A rollout that turns back ends when all of its jobs have ended, or when that takes too long. */
 export function endJobsFirst(look: Look, plan: Plan): Plan {
   const { rollout, view, nowMs } = look;
   const stopped = rollout.jobs.filter(isUnderWay).flatMap((run) => {
@@ -73,14 +73,13 @@ export function endJobsFirst(look: Look, plan: Plan): Plan {
   return { actions: [...stopped, ...waiting], wakeAtMs: plan.wakeAtMs ?? deadlineMs(rollout) };
 }
 
-/** Jobs that run and should not; and those whose logs nobody keeps any more: of each release, the newest rollout's stay. */
+/** Jobs that run and should not, and jobs whose logs are no longer kept: of each release, the newest rollout's stay. */
 export function tidyJobs(desired: DesiredService, view: ServiceView, nowMs: number): readonly Action[] {
   const { service } = desired;
   return view.jobs.flatMap((job): readonly Action[] => {
     const gone = desired.removed || !desired.releases.has(job.release);
     const older = view.jobs.some((other) => other.release === job.release && other.rollout > job.rollout);
-    if (gone)
-      return [{ kind: "forget-job", service, job: job.id, reason: "its release is not kept any more" }];
+    if (gone) return [{ kind: "forget-job", service, job: job.id, reason: "its release is no longer kept" }];
     if (job.end !== undefined) {
       const reason = "a newer rollout to its release has run it";
       return older ? [{ kind: "forget-job", service, job: job.id, reason }] : [];
@@ -90,12 +89,12 @@ export function tidyJobs(desired: DesiredService, view: ServiceView, nowMs: numb
   });
 }
 
-/** Why a job that has not ended shall end; undefined while it may go on. */
+/** Why a running job has to end; undefined while it may continue. */
 function whyEnd({ rollout }: DesiredService, job: JobObservation, nowMs: number): string | undefined {
   if (rollout?.id !== job.rollout) return "its rollout is over";
   if (rollout.phase === "back") return "its rollout turns back";
   const run = rollout.jobs.find(({ name }) => name === job.name);
-  if (run === undefined || run.end !== undefined) return "nobody waits for it";
+  if (run === undefined || run.end !== undefined) return "its rollout does not wait for it";
   return nowMs < dueMs(run) ? undefined : `it did not end within ${timeWords(run.deadlineMs)}`;
 }
 
@@ -104,7 +103,7 @@ function jobsOf({ desired, rollout }: Look, when: JobSpec["when"]): readonly Job
   return (desired.releases.get(rollout.to)?.jobs ?? []).filter((job) => job.when === when);
 }
 
-/** A failed `after` job is forgiven, as failed servers are, by whoever lets the rollout go on; a `before` job never is. */
+/** Continuing a rollout forgives a failed `after` job, as it forgives failed servers; a failed `before` job stays failed. */
 function hasPassed({ judgedFromMs }: Rollout, { when, end }: JobRun): boolean {
   if (end?.outcome === "succeeded") return true;
   return when === "after" && end !== undefined && end.atMs < judgedFromMs;
@@ -163,14 +162,14 @@ function endOf(look: Look, run: JobRun, outcome: JobEnd["outcome"], exit: JobExi
   );
 }
 
-/** An end in the future was told by a clock that was set back since: it is over all the same, and may have been in time. */
+/** An end in the future was stamped by a clock that was set back since: the job is over all the same, and may have ended in time. */
 function notLater(exit: JobExit, nowMs: number): JobExit {
   return { ...exit, atMs: Math.min(exit.atMs, nowMs) };
 }
 
-/** It never runs a second time: what it has done is not known, and a migration may not bear it twice. */
+/** The job never runs a second time: its result is unknown, and a second run could break a migration. */
 function unknownEnd(nowMs: number): JobExit {
-  const reason = "has disappeared: what it has done is not known";
+  const reason = "was lost; its result is unknown";
   return { atMs: nowMs, exitCode: undefined, reason, logTail: [] };
 }
 

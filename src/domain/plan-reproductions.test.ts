@@ -19,7 +19,7 @@ test("a reproduction changes nothing for its service, and is looked at again whe
 
 test.each([
   ["a day old", aCopy(), 1_000 + longestReproductionMs, {}],
-  ["not known any more", aCopy({ release: 9 }), 2_000, {}],
+  ["no longer known", aCopy({ release: 9 }), 2_000, {}],
   ["not finished", aCopy({ state: "unstarted" }), 2_000, {}],
   ["being removed", aCopy(), 2_000, { removed: true }],
 ])("it is destroyed: %s", (words, copy, nowMs, service) => {

@@ -5,7 +5,7 @@ import type { DesiredService } from "./rollout.ts";
 import type { ServiceView } from "./service-view.ts";
 import { longestReproductionMs } from "./session.ts";
 
-/** A reproduction is made on demand and by nobody else; what is planned is its end. */
+/** Only a person asks for a reproduction; the plan ends it. */
 export function planReproductions(desired: DesiredService, view: ServiceView, nowMs: number): Plan {
   const { reproductions: copies = [] } = view;
   const actions = copies.flatMap((copy): readonly Action[] => {
@@ -23,7 +23,7 @@ function whyDestroy(
   nowMs: number,
 ): string | undefined {
   if (removed) return "the service is being removed";
-  if (!releases.has(copy.release)) return `release ${copy.release} is not known any more`;
+  if (!releases.has(copy.release)) return `release ${copy.release} is no longer known`;
   if (copy.state === "unstarted") return "it was not finished when the controller ended";
   return nowMs < endOf(copy) ? undefined : "it is a day old";
 }

@@ -96,7 +96,7 @@ function planMove(look: Look, step: Step, before: readonly Action[]): Plan {
     const moved = record(look, { kind: "moved", rollout: rollout.id, atMs: nowMs }, reason);
     return act([...before, ...route, moved]);
   }
-  // What comes and goes and comes again does not begin the step anew: it would never end.
+  // Servers that come and go and come again do not begin the step again: it would never end.
   if (route.length > 0) {
     const failure = neverMoved(look);
     if (failure !== undefined) return act([...before, ...giveUp(look, failure)]);
@@ -115,7 +115,7 @@ function planMove(look: Look, step: Step, before: readonly Action[]): Plan {
   return act([...before, finishStep(look)]);
 }
 
-/** The last switch of a manually promoted rollout waits for a person; the first release has nobody to wait for. */
+/** The last switch of a manually promoted rollout waits for a person; the first release does not wait. */
 function mustBePromoted({ rollout }: Look): boolean {
   const { policy, promoted, from, movedAtMs } = rollout;
   const isSwitch = isLastStep(rollout) && movedAtMs === undefined;
@@ -160,7 +160,7 @@ function raiseNew({ desired, rollout, view }: Look, size: number): readonly Acti
   return resizeTo(desired, view, rollout.to, size, reason);
 }
 
-/** Where nobody serves, after a restart of the router for one, it is told where the rollout had brought the traffic. */
+/** Where no release serves, after a restart of the router for one, the router gets the shares that the rollout had reached. */
 function keepTraffic(look: Look): readonly Action[] {
   const { desired, rollout, view } = look;
   if (carrying(look).length > 0 || rollout.from === undefined) return [];
@@ -247,7 +247,7 @@ function recordProgress(look: Look, ready: number): readonly Action[] {
 }
 
 /**
- * The hold begins when the traffic has moved, the last of the servers has become ready, or somebody has resumed the rollout,
+ * The hold begins when the traffic has moved, the last of the servers has become ready, or a person has resumed the rollout,
  * whichever is last: what was forgiven then has yet to be proven.
  */
 function holdStartMs({ rollout, view, nowMs }: Look): number {

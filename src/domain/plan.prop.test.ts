@@ -144,7 +144,7 @@ function make(world: World, move: Move): void {
 function pass(world: World, killedAfter: number): void {
   if (world.desired === undefined) return;
   const { actions, wakeAtMs } = planService(world.desired, world.view, world.nowMs);
-  // Whoever does nothing and looks again at a time that has passed looks for ever.
+  // A planner that does nothing and looks again at a time that has passed looks forever.
   if (actions.length === 0) expect(wakeAtMs ?? Number.POSITIVE_INFINITY).toBeGreaterThan(world.nowMs);
   for (const action of actions.slice(0, killedAfter)) act(world, action);
 }

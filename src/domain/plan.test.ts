@@ -145,7 +145,7 @@ describe("a rollout that goes wrong", () => {
     expect(brief(preview(back, half, 0).actions)).toBe("->1:100 [rolled-back] 2=0");
   });
 
-  test("the way back: whoever waits beyond the deadline for servers to go wakes nobody for what has passed", () => {
+  test("the way back: waiting beyond the deadline for servers to go asks for no wake-up in the past", () => {
     const policy = aPolicy({ strategy: "recreate" });
     const back = aService({ serving: 1, rollout: aRollout({ phase: "back", policy }) });
     const view = aView(aGroup(2, ["draining"], { size: 0 }));
@@ -153,7 +153,7 @@ describe("a rollout that goes wrong", () => {
     expect(planService(back, view, 60 * minute)).toEqual({ actions: [], wakeAtMs: undefined });
   });
 
-  test("the way back: a single ready server takes over when nobody else serves, and not otherwise", () => {
+  test("the way back: a single ready server takes over when no other one serves, and not otherwise", () => {
     const back = aService({ serving: 1, rollout: aRollout({ phase: "back", reason: "it broke" }) });
     const coming = aGroup(1, ["ready", "starting", "starting"]);
     const idle = aView(coming, aGroup(2, ["ready"]));
@@ -180,7 +180,7 @@ describe("a rollout that goes wrong", () => {
     expect(only).toMatchObject({ change: { kind: "end", phase: "failed", serving: 2 } });
   });
 
-  test("with onFailure stop everything stays until somebody decides", () => {
+  test("with onFailure stop everything stays until a person decides", () => {
     const rollout = aRollout({ policy: aPolicy({ onFailure: "stop" }) });
     const failures = [aFailure(), aFailure(), aFailure()];
     const view = aView(old, aGroup(2, ["starting"], { failures }));
@@ -248,7 +248,7 @@ describe("canary", () => {
     expect(at({ verdict: { outcome: "inconclusive", reason: "few", atMs: minute } }, minute)).toBe("[pause]");
   });
 
-  test("resumed, the step holds anew, and only the end of that hold pauses it again", () => {
+  test("resumed, the step holds again, and only the end of that hold pauses it again", () => {
     const resumed = { judgedFromMs: 5 * minute, progressAtMs: 5 * minute };
     const few = (atMs: number) => ({ outcome: "inconclusive" as const, reason: "few", atMs });
     expect(at(resumed, 5 * minute)).toBe("?");
@@ -257,7 +257,7 @@ describe("canary", () => {
     expect(at({ ...resumed, verdict: { ...few(6 * minute), outcome: "pass" } }, 6 * minute)).toBe("[step]");
   });
 
-  test("a hold without an analysis begins anew as well", () => {
+  test("a hold without an analysis begins again as well", () => {
     const baking = { step: 2, movedAtMs: 0, highestReady: 3, judgedFromMs: 5 * minute };
     const all = aView(
       aGroup(2, ["ready", "ready", "ready"], { share: 1 }),
@@ -269,7 +269,7 @@ describe("canary", () => {
     expect(brief(planService(held, all, endMs).actions)).toBe("[complete]");
   });
 
-  test("traffic that has to be moved once more does not begin the step anew", () => {
+  test("traffic that has to be moved once more does not begin the step again", () => {
     const away = aView(aGroup(1, ["ready", "ready", "ready"], { share: 1 }), aGroup(2, ["ready", "ready"]));
     const held = aService({ serving: 1, rollout: second2 });
     expect(brief(planService(held, away, minute).actions)).toBe("->2:50,1:50");
@@ -347,7 +347,7 @@ describe("scaled down in the middle of a rollout", () => {
     expect(brief(planService(scaled, many, 1).actions)).toContain("2=2");
   });
 
-  test("a server beside the one that takes its place does not make the new group larger", () => {
+  test("a server that waits for its successor does not make the new group larger", () => {
     const servers = aGroup(2, ["ready", "ready"], { share: 0.5, size: 1 });
     const view = aView(aGroup(1, ["ready", "ready"], { share: 0.5 }), servers);
     expect(brief(planService(scaled, view, 1).actions)).toBe("");
@@ -430,7 +430,7 @@ describe("no rollout", () => {
     expect(brief(planService(steady(), forgotten, 0).actions)).toBe("1=3");
   });
 
-  test("after a restart of the machine everything is made anew", () => {
+  test("after a restart of the machine everything is made again", () => {
     expect(brief(planService(steady(), emptyView("shop"), 0).actions)).toBe("1=3 ->1:100");
   });
 
@@ -449,14 +449,14 @@ describe("no rollout", () => {
     expect(brief(planService(steady(), view, 0).actions)).toBe("xshop-9-1-1");
   });
 
-  test("doors are closed when nobody is left behind them: who finishes requests needs the router", () => {
+  test("doors are closed when no server is left: a server that finishes its requests needs the router", () => {
     const draining = aView(aGroup(1, ["draining"], { share: 1, size: 0 }));
     const gone = aView(aGroup(1, [], { share: 1, size: 0 }));
     expect(brief(planService(steady({ removed: true }), draining, 0).actions)).toBe("");
     expect(brief(planService(steady({ removed: true }), gone, 0).actions)).toBe("->none");
   });
 
-  test("scaled to none, the door stays open, also for a controller and on a machine that have started anew", () => {
+  test("scaled to none, the door stays open, also after a restart of the controller or the machine", () => {
     const none = steady({ count: 0 });
     expect(brief(planService(none, aView(aGroup(1, [], { share: 1, size: 0 })), 0).actions)).toBe("");
     expect(brief(planService(none, { ...emptyView("shop"), routed: true }, 0).actions)).toBe("->1:100");
@@ -490,7 +490,7 @@ describe("no rollout", () => {
     expect(brief(planService(removed, emptyView("shop"), 0).actions)).toBe("[gone]");
   });
 
-  test("services that nobody asked for are left alone", () => {
+  test("services that no one asked for are left alone", () => {
     const stray = { ...aGroup(1, ["ready"]), service: "unknown" };
     expect(plan([], { groups: [stray], routed: [] }, 0).actions).toEqual([]);
   });

@@ -82,7 +82,7 @@ function planRemoval(desired: DesiredService, view: ServiceView): Plan {
 
 /**
  * No rollout: the serving release has `count` servers and all the traffic, warm ones wait, all others go. With no servers the
- * door stays open all the same: clients are told that nobody answers, and no other program takes the port meanwhile.
+ * door stays open all the same: clients learn that no server answers, and no other program takes the port meanwhile.
  */
 function planSteady(desired: DesiredService, view: ServiceView, nowMs: number): Plan {
   const { serving, count } = desired;

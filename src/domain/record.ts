@@ -3,7 +3,7 @@ import type { DesiredService, JobRun, Rollout } from "./rollout.ts";
 
 /**
  * What is desired after a change; undefined when the service is gone. A change that speaks of another rollout than
- * the running one is stale and changes nothing: whoever planned it will look again.
+ * the running one is stale and changes nothing: its planner will look again.
  */
 export function applyChange(desired: DesiredService, change: RecordChange): DesiredService | undefined {
   if (change.kind === "gone") return undefined;
@@ -74,7 +74,7 @@ function shiftJob(run: JobRun, byMs: number): JobRun {
 
 type JobStarted = Extract<RolloutChange, { readonly kind: "job-started" }>;
 
-/** One whose creation a crash has left unfinished begins anew; one that has ended stays as it is. */
+/** A job whose creation a crash has left unfinished begins again; a job that has ended stays as it is. */
 function jobStarted(rollout: Rollout, { job, atMs }: JobStarted): Rollout {
   const { name, when, deadlineMs } = job;
   const known = rollout.jobs.find((run) => run.name === name);

@@ -15,19 +15,19 @@ export function currentStep(rollout: Rollout): Step {
   return rollout.steps[rollout.step] ?? { share: 1, holdMs: 0 };
 }
 
-/** True when the old group stays whole beside the new one, ready for a rollback in one switch. */
+/** True when the old group stays whole next to the new one, ready for a rollback in one switch. */
 export function keepsOld(rollout: Rollout): boolean {
   return rollout.policy.strategy !== "recreate" && rollout.policy.keepWarmMs > 0;
 }
 
-/** When a rollout without a new highest number of ready servers fails. A long hold is no lack of progress. */
+/** When a rollout without a new highest number of ready servers fails. A long hold does not count as a lack of progress. */
 export function deadlineMs(rollout: Rollout): number {
   const { movedAtMs, judgedFromMs, progressAtMs, policy } = rollout;
   const held = movedAtMs === undefined ? 0 : Math.max(movedAtMs, judgedFromMs) + currentStep(rollout).holdMs;
   return Math.max(progressAtMs, held) + policy.progressDeadlineMs;
 }
 
-/** The fewest ready servers with traffic that the policy allows while the rollout goes on; one, if any are wanted. */
+/** The fewest ready servers with traffic that the policy allows while the rollout runs; one, if any are wanted. */
 export function neededOf({ policy }: Rollout, count: number): number {
   const missing = policy.strategy === "rolling" ? policy.unavailable : 0;
   return Math.max(Math.min(1, count), count - missing);

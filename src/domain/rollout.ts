@@ -89,9 +89,9 @@ export interface Rollout {
   /** The highest number of ready servers of the new group so far, and when it was reached. */
   readonly highestReady: number;
   readonly progressAtMs: number;
-  /** Failures of servers before this time are forgiven: the start, or the last time that somebody resumed it. */
+  /** Failures of servers before this time are forgiven: the start, or the last time that a person resumed it. */
   readonly judgedFromMs: number;
-  /** Somebody wants the present step to go on without further waiting. */
+  /** A person wants the present step to continue without further waiting. */
   readonly promoted: boolean;
   /** Jobs that have begun, in the order in which they did. */
   readonly jobs: readonly JobRun[];
@@ -123,7 +123,7 @@ export interface DesiredService {
   readonly upkeep: UpkeepPolicy;
   /** How many ready servers may be missing, as the rollout policy has it. */
   readonly unavailable: number;
-  /** Its servers never stand beside their successors: the strategy is `recreate`. */
+  /** Its servers never run at the same time as their successors: the strategy is `recreate`. */
   readonly alone: boolean;
   /** Of servers that may still be there, the oldest first. */
   readonly taints: readonly TaintedServer[];

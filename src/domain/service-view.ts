@@ -100,11 +100,11 @@ export function resizeTo(
     kind: "destroy",
     service,
     server,
-    reason: `release ${release} is not known any more`,
+    reason: `release ${release} is no longer known`,
   }));
 }
 
-/** Servers in quarantine that somebody is in, or whose evidence is not kept yet: their group goes without them. */
+/** Servers in quarantine that someone is in, or whose evidence is not kept yet: their group goes without them. */
 function outlasting(
   { taints, removed }: DesiredService,
   group: GroupObservation | undefined,
@@ -136,13 +136,13 @@ export function routeTo(
   return [{ kind: "route", service: desired.service, shares: reached, reason }];
 }
 
-/** Closes the doors, once nobody is left behind them: servers that finish their requests need the router. */
+/** Closes the doors once no server is left: servers that finish their requests need the router. */
 export function closeWhenGone(desired: DesiredService, view: ServiceView, reason: string): readonly Action[] {
   const gone = [...view.groups.keys()].every((release) => isGone(view, release));
   return gone ? routeTo(desired, view, [], reason) : [];
 }
 
-/** Every group that has no part in what goes on goes. */
+/** Removes every group that has no part in the present plan. */
 export function lowerOthers(
   desired: DesiredService,
   view: ServiceView,
@@ -150,5 +150,5 @@ export function lowerOthers(
 ): readonly Action[] {
   return [...view.groups.keys()]
     .filter((release) => !kept.includes(release))
-    .flatMap((release) => resizeTo(desired, view, release, 0, `release ${release} is not needed any more`));
+    .flatMap((release) => resizeTo(desired, view, release, 0, `release ${release} is no longer needed`));
 }

@@ -25,14 +25,14 @@ export interface ServiceSpec {
 
 /**
  * Work that is done once in each deploy, by a server of its own: made from the new release, without traffic, health
- * check or successor. Those of one kind run one after another, in their order.
+ * check or successor. Jobs of one kind run one after another, in their order.
  */
 export interface JobSpec {
   /** Lower-case letters, digits and hyphens; a letter first. Each once in a release. */
   readonly name: string;
   /** `before`: before any server of the new release exists; `after`: once those have all the traffic. */
   readonly when: "before" | "after";
-  /** argv, in place of the image's own. */
+  /** argv, in place of the image's. */
   readonly command: readonly string[];
   /** How long it may take, from its start to its end. */
   readonly deadlineMs: number;
@@ -44,20 +44,20 @@ export interface ImageSpec {
   readonly from: ImageBase;
   /** Debian package names, optionally `name=version`. */
   readonly packages: readonly string[];
-  /** Package sources in place of the machine's own: lines in the one-line format of sources.list(5). */
+  /** Package sources in place of the machine's: lines in the one-line format of sources.list(5). */
   readonly sources: readonly string[];
   /** Packages whose maintainer scripts the user has declared unneeded. */
   readonly skipScripts: readonly string[];
   readonly files: readonly FileSpec[];
-  /** Patterns of what is left out of `files`, after those of `.dockerignore` and in its syntax. */
+  /** Patterns of what is left out of `files`, after the patterns of `.dockerignore` and in its syntax. */
   readonly exclude: readonly string[];
   /** Users that the image gets, besides those that its base and packages bring. */
   readonly users: readonly UserSpec[];
   readonly folders: readonly FolderSpec[];
   readonly links: readonly LinkSpec[];
-  /** Environment variables, over those of the base. */
+  /** Environment variables, over the base's. */
   readonly env: Readonly<Record<string, string>>;
-  /** Labels of the image's configuration, over those of the base. */
+  /** Labels of the image's configuration, over the base's. */
   readonly labels: Readonly<Record<string, string>>;
   /** Name, uid, `name:group` or `uid:gid`, as in the OCI image configuration. Absent: the base's, or an unprivileged number. */
   readonly user: string | undefined;
@@ -170,7 +170,7 @@ export interface TrafficSpec {
   readonly listen: number;
   /**
    * Another TCP port, of the same mode and certificate, for any host: while a rollout is on its way it reaches the servers
-   * of the new release alone, and nobody at other times.
+   * of the new release alone, and no server at other times.
    */
   readonly preview?: number | undefined;
   /** Host name (RFC 9110 section 7.2), lower case, without port. Absent: every host that no other service names. */
@@ -226,7 +226,7 @@ export interface RolloutPolicy {
   readonly strategy: "rolling" | "blue-green" | "canary" | "recreate";
   /** `canary`: the stages before all the traffic, with rising shares. Empty for the others. */
   readonly steps: readonly Step[];
-  /** `manual`: the new group waits, whole and ready, until somebody promotes it. */
+  /** `manual`: the new group waits, whole and ready, until a person promotes it. */
   readonly promote: "auto" | "manual";
   /** `rolling`: servers above `count` that may be raised at once. */
   readonly surge: number;
@@ -243,7 +243,7 @@ export interface RolloutPolicy {
   readonly onFailure: "rollback" | "stop";
 }
 
-/** What is done about the servers of a service once they run. Like the rollout, no part of a release. */
+/** What is done about the servers of a service once they run. Like the rollout, not part of a release. */
 export interface UpkeepPolicy {
   readonly drift: DriftPolicy;
   /** Older servers are replaced, one by one, by others of the same release. Absent: they may grow as old as they like. */
@@ -251,11 +251,11 @@ export interface UpkeepPolicy {
 }
 
 export interface DriftPolicy {
-  /** `quarantine`: as `replace`, but the server is kept, frozen, to be looked at. `report`: it goes on as it is. */
+  /** `quarantine`: as `replace`, but the server is kept, frozen, to be looked at. `report`: it stays as it is. */
   readonly response: "replace" | "quarantine" | "report";
   /** How many servers may be missing at once because they were taken out: a number, or a share of all (at least one). */
   readonly maxConcurrent: { readonly servers: number } | { readonly share: number };
-  /** Kinds of drift that are no drift here: `full`, or with a pattern for the subject, `mount:/var/cache/*`. */
+  /** Kinds of drift that this service ignores: `full`, or with a pattern for the subject, `mount:/var/cache/*`. */
   readonly ignore: readonly string[];
 }
 

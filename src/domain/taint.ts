@@ -19,6 +19,6 @@ export interface TaintedServer {
   readonly evidenceAtMs: number | undefined;
   /** Names the evidence: `sha256:…`. Undefined when there is none. */
   readonly evidence: string | undefined;
-  /** Somebody is in it with `kiln exec`: until that is over it is out of traffic, but neither frozen nor destroyed. */
+  /** Someone is in it with `kiln exec`: until that session ends, the server is out of traffic, but neither frozen nor destroyed. */
   readonly held: boolean;
 }

@@ -14,7 +14,7 @@ const counter = (id: string, release: number, requests: number, errors = 0): Tra
   latency: [requests - errors, errors],
 });
 
-test("between two readings each counter has grown, and those of a release are added up", () => {
+test("between two readings each counter has grown, and the counters of a release are added up", () => {
   const before = [counter("a", 1, 100, 1), counter("b", 1, 10), counter("c", 2, 0)];
   const after = [counter("a", 1, 150, 3), counter("b", 1, 15), counter("c", 2, 4)];
   expect(trafficBetween(before, after)).toEqual([

@@ -37,7 +37,7 @@ export const action = z.discriminatedUnion("kind", [
     replacing: z
       .array(z.string())
       .optional()
-      .describe("Servers that stand beside the others until they are taken out."),
+      .describe("Servers that run in addition to the others until they are taken out."),
     reason,
   }),
   z.object({ kind: z.literal("quarantine"), service: z.string(), server: z.string(), reason }),

@@ -7,7 +7,7 @@ export const finding = z.object({
   service: z.string(),
   release: z.number().int(),
   kind: z.enum([...driftKinds, "exec"]),
-  subject: z.string().describe("What of that kind: a mount point, a file, a limit's name."),
+  subject: z.string().describe("What has changed: a mount point, a file, a limit's name."),
   detail: z.string(),
   atMs,
   culprit: maybe(
@@ -18,7 +18,7 @@ export const finding = z.object({
       executable: maybe(z.string()),
       name: z.string(),
     }),
-  ).describe("Who did it, as far as the kernel tells."),
+  ).describe("Who did it, as far as the kernel reports."),
   seenBy: z.string(),
 });
 

@@ -12,7 +12,7 @@ const mostFileBytes = 1024 * 1024;
 const file = z.strictObject({
   to: placedPath,
   mode,
-  content: base64.describe("Its bytes, as base64."),
+  content: base64.describe("The file's bytes, as base64."),
 });
 
 const jobs = z

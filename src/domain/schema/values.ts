@@ -11,7 +11,7 @@ export function maybe<Schema extends z.ZodType>(schema: Schema): z.ZodType<z.out
 /** Below 0 on a machine whose clock began at 1970 and was set meanwhile. */
 export const atMs = z.number().int().describe("Unix time in ms.");
 
-/** A year: nobody waits longer, and timers take no more than 2^31 ms in steps. */
+/** A year: no one waits longer, and timers take no more than 2^31 ms in steps. */
 export const durationMs = z.number().int().min(0).max(31_536_000_000);
 
 /** How long something took, by the clock: one that was set meanwhile may have shown years. */
