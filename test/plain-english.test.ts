@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 
 /** The folders and files that are held to these words; the other folders of `src` can join. */
 const areas = [
-  "src/{cli,spec,image,audit,lib,store,api,domain}/**/*.{ts,txt}",
+  "src/{cli,spec,image,audit,lib,store,api,domain,drift}/**/*.{ts,txt}",
   "docs/**/*.md",
   "schema/*.json",
   "examples/**/*.{yaml,js,conf}",
@@ -32,7 +32,7 @@ const names = /`nobody`|"nobody"|user: nobody|secrets\/nobody|nobody:x|Nobody <n
 
 /** Names in code: outside of comments and of texts in quotation marks. */
 const identifiers =
-  /(?<=^(?!\s*(?:\*|\/[*/]))(?:[^"'`\n]|"[^"\n]*")*)\b(beside|behind|nobody)\b(?=[.,;()[\]?]| [=}]|\n)/gm;
+  /(?<=^(?!\s*(?:\*|\/[*/]))(?:[^"'`\n]|"[^"\n]*")*)\b(beside|behind|nobody)\b(?=[.,;()[\]?]| [=}:?]|\n)/gm;
 
 /** Each phrase in a text, with its line. Words that a line break separates are found as well. */
 function found(text: string, isCode = false): readonly string[] {

@@ -17,7 +17,7 @@ export function createBundleCheck(): Check {
       const mark = markOf(stat);
       if (known.get(file) === mark) return [];
       if (!stat.isFile() || digestOf(readFileSync(file)) !== sha256) {
-        return [{ kind: "bundle", subject: basename(file), detail: `${file} is not what it was` }];
+        return [{ kind: "bundle", subject: basename(file), detail: `${file} was altered` }];
       }
       known.set(file, mark);
       return [];

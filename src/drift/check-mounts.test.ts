@@ -14,7 +14,7 @@ test("tells what was mounted, unmounted and mounted in another way", () => {
   expect(mountDifferences([root, tmp], [open, etc])).toEqual([
     { kind: "mount", subject: "/", detail: "/ is mounted in another way: overlay from overlay (rw)" },
     { kind: "mount", subject: "/etc", detail: "/etc is mounted: tmpfs from none (rw)" },
-    { kind: "mount", subject: "/tmp", detail: "/tmp is not mounted any more: it was tmpfs" },
+    { kind: "mount", subject: "/tmp", detail: "/tmp is no longer mounted: it was tmpfs" },
   ]);
 });
 

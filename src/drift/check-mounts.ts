@@ -38,7 +38,7 @@ export function mountDifferences(before: readonly string[], now: readonly string
         return {
           kind: "mount" as const,
           subject: point,
-          detail: `${point} is not mounted any more: it was ${type}`,
+          detail: `${point} is no longer mounted: it was ${type}`,
         };
       }),
   ];

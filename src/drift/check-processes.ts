@@ -41,7 +41,7 @@ export function createProcessCheck(): ProcessCheck {
   };
 }
 
-/** Numbers of the processes in a server's cgroup. Of one hierarchy: whoever is missing in it or only in another is found by its namespaces. */
+/** Numbers of the processes in a server's cgroup. Of one hierarchy: a process that is missing in it, or only in another, is found by its namespaces. */
 export function membersOf({ cgroupFolders }: Subject): readonly number[] {
   const folder = cgroupFolders.find((path) => path.includes("/freezer/")) ?? cgroupFolders[0];
   const text = folder === undefined ? undefined : readIfThere(join(folder, "cgroup.procs"));

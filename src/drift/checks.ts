@@ -10,7 +10,7 @@ import type { Check, Difference } from "./detector.ts";
 
 export type CheckName = "mounts" | "processes" | "bundle" | "limits" | "paused" | "space";
 
-/** All that can be looked at on one server, by name: a detector that was told where to look asks for that alone. */
+/** All that can be looked at on one server, by name: a detector that knows where to look asks for that alone. */
 export interface Checks {
   readonly names: readonly CheckName[];
   /** What cannot be looked at is logged, and counts as unchanged. */

@@ -1,7 +1,7 @@
 import type { Culprit } from "../domain/drift.ts";
 import { linkIfThere, readIfThere } from "../lib/proc.ts";
 
-/** What proc(5) gives for `loginuid` when nobody logged in. */
+/** What proc(5) gives for `loginuid` when no one logged in. */
 const nobody = 4_294_967_295;
 
 /** Who a process is, read at once: it may be gone in a moment. */

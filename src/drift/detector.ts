@@ -4,7 +4,7 @@ import type { Logger } from "../lib/log.ts";
 import type { Sight, Subject } from "../platform/platform.ts";
 import type { Checks } from "./checks.ts";
 
-/** One thing in which a server is not what it was made as. */
+/** One difference between a server and its release. */
 export interface Difference {
   readonly kind: DriftKind;
   readonly subject: string;
@@ -18,7 +18,7 @@ export interface DetectorParts {
   readonly checks: Checks;
   readonly clock: Clock;
   readonly log: Logger;
-  /** Takes what was seen; telling the same again is fine. What comes of a server on its way out is dropped there. */
+  /** Takes a finding; reporting the same finding again is fine. Findings about a server on its way out are dropped there. */
   readonly tell: (subject: Subject, difference: Difference) => void;
 }
 

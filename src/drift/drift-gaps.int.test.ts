@@ -9,10 +9,10 @@ import { id, watchServers } from "./testing.ts";
 const reason = whyNoContainers();
 if (reason) console.log(`Gaps are not tested: ${reason}.`);
 
-describe.skipIf(reason)("a server that nobody could see", () => {
+describe.skipIf(reason)("a server that Kiln could not see", () => {
   const w = watchServers();
 
-  test("may have been changed unseen when tracing was off for an instant, which is told", async () => {
+  test("may have been changed unseen when tracing was off for an instant, which is reported", async () => {
     const instances = "/sys/kernel/tracing/instances";
     if (!existsSync(instances)) return console.log("Not tested: the kernel has no tracefs.");
     await until(() => w().drift.tier() === "kernel");
@@ -26,11 +26,11 @@ describe.skipIf(reason)("a server that nobody could see", () => {
       await until(() => w().drift.tier() === "kernel");
       for (const value of ["0", "1"]) writeFileSync(join(instances, instance, file), value);
       await until(() => told.size > 0);
-      expect([...told][0]).toBe("somebody has written to what is traced: true");
+      expect([...told][0]).toBe("another program changed the trace settings: true");
     }
   });
 
-  test("may have been changed unseen when the process that hears of networks was killed, which is told", async () => {
+  test("may have been changed unseen when the process that listens for changes of networks was killed, which is reported", async () => {
     const children = () =>
       readFileSync(`/proc/${process.pid}/task/${process.pid}/children`, "utf8").split(" ");
     const listens = (pid: string) => /^ip\0.*monitor/.test(readIfThere(`/proc/${pid}/cmdline`) ?? "");

@@ -22,7 +22,7 @@ import { forever, watchServers } from "./testing.ts";
 const reason = whyNoContainers();
 if (reason) console.log(`Drift of images is not tested: ${reason}.`);
 
-describe.skipIf(reason)("a server whose image somebody changes", () => {
+describe.skipIf(reason)("a server whose image someone changes", () => {
   const w = watchServers();
 
   describe("whose image files are copies of their own", () => {
@@ -48,7 +48,7 @@ describe.skipIf(reason)("a server whose image somebody changes", () => {
       ["altered", () => appendFileSync(file, "x"), "is not what"],
       ["replaced", () => renameSync(tmpCopy(file), file), "is not what"],
       ["removed", () => rmSync(file), "is gone"],
-    ] as const)("is found when one is %s, and the server beside it is not", async (_how, change, detail) => {
+    ] as const)("is found when one is %s, and the server next to it is not", async (_how, change, detail) => {
       makeChangeable();
       change();
       const found = await w().finding("image");
@@ -61,7 +61,7 @@ describe.skipIf(reason)("a server whose image somebody changes", () => {
       ).toEqual(["shop-1-2-1"]);
     });
 
-    test("is not found when one was made changeable: it is immutable again, and that is told", async () => {
+    test("is not found when one was made changeable: it is immutable again, and that is reported", async () => {
       const restored = new Set<string>();
       using _watch = w().drift.watchProtection((each) => restored.add(each));
       if (!makeChangeable()) return console.log("Not tested: this file system has no immutable files.");

@@ -12,7 +12,7 @@ import { forever, id, watchServers } from "./testing.ts";
 const reason = whyNoContainers();
 if (reason) console.log(`Drift of mounts is not tested: ${reason}.`);
 
-describe.skipIf(reason)("a server whose mounts somebody changes", () => {
+describe.skipIf(reason)("a server whose mounts someone changes", () => {
   const w = watchServers();
 
   test("is found when a mount of its own is made writable, and when something is mounted over it", async () => {
@@ -32,7 +32,7 @@ describe.skipIf(reason)("a server whose mounts somebody changes", () => {
     );
   });
 
-  test("and what somebody has mounted over or in its image meanwhile is not taken over", async () => {
+  test("and what someone has mounted over or in its image meanwhile is not taken over", async () => {
     const root = join(
       w().t.state.servers,
       ".host/roots",

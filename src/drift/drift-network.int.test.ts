@@ -8,7 +8,7 @@ import { id, watchServers } from "./testing.ts";
 const reason = whyNoContainers();
 if (reason) console.log(`Drift of networks is not tested: ${reason}.`);
 
-describe.skipIf(reason)("a server whose network somebody changes", () => {
+describe.skipIf(reason)("a server whose network someone changes", () => {
   const w = watchServers();
   const hasEvents = existsSync("/sys/kernel/tracing/instances");
 
@@ -45,7 +45,7 @@ describe.skipIf(reason)("a server whose network somebody changes", () => {
     }
   });
 
-  test("is found soon when somebody listens after a visit", async () => {
+  test("is found soon when a visitor leaves a program that listens", async () => {
     if (!hasEvents) return console.log("Not tested: the kernel has no tracefs.");
     await until(() => w().drift.tier() === "kernel");
     const child = visit(

@@ -9,7 +9,7 @@ import { forever, id, sightOf, watchServers } from "./testing.ts";
 const reason = whyNoContainers();
 if (reason) console.log(`Drift is not tested: ${reason}.`);
 
-describe.skipIf(reason)("a server that somebody changes", () => {
+describe.skipIf(reason)("a server that someone changes", () => {
   const w = watchServers();
 
   test("is found when a process enters it with runc", async () => {
@@ -99,7 +99,7 @@ describe.skipIf(reason)("a server that somebody changes", () => {
     expect(await w().finding("bundle")).toMatchObject({ subject: "hosts" });
   });
 
-  test("is found when somebody traces it", async () => {
+  test("is found when another program traces it", async () => {
     const { pid } = w().subject().process;
     // PTRACE_SEIZE by the number of ptrace(2), which is another one for each kind of processor
     const ptrace = { x64: 101, arm64: 117 }[process.arch as string];

@@ -24,7 +24,7 @@ export interface DriftWatchOptions {
 }
 
 const sameGapMs = 60_000;
-/** Of all time, what looks at everything after gaps may take: who silences events again and again must not keep this process busy. */
+/** The most of all time that looks at everything after gaps may take: a program that silences events again and again must not keep this process busy. */
 const lookingShare = 0.1;
 
 export type Tier = IntegrityTier["name"];
@@ -37,7 +37,7 @@ export interface DriftWatch extends AsyncDisposable {
   watch(found: (finding: Finding) => void): Disposable;
   /** Calls back when it sees better or worse than before, and why. */
   watchTier(changed: (tier: Tier, reason: string) => void): Disposable;
-  /** Calls back with a file of an image that somebody had made changeable while servers use it; it is protected again. */
+  /** Calls back with an image file in use whose immutable flag was removed; the flag is set again by then. */
   watchProtection(restored: (file: string) => void): Disposable;
   /** Calls back with each time in which it could not see; a look at everything follows. */
   watchGap(seen: (gap: Gap) => void): Disposable;
@@ -55,7 +55,7 @@ export function startDriftWatch({ sight, tag, clock, log }: DriftWatchOptions): 
   const ending = new AbortController();
   const restored = new Set<(file: string) => void>();
   const ledger = createLedger(sight, clock, (finding) => {
-    log.warn({ ...finding }, "a server is not what it was made as");
+    log.warn({ ...finding }, "a server has drifted");
     for (const tell of found) tell(finding);
   });
   const checks = createChecks(log);
@@ -73,12 +73,12 @@ export function startDriftWatch({ sight, tag, clock, log }: DriftWatchOptions): 
     failed: (error) => log.warn({ error: toKilnError(error).message }, "a scan failed"),
   });
   const toldAt = new Map<string, number>();
-  /** The same again within a minute is not told. */
+  /** The same gap is not reported again within a minute. */
   function tellGap(one: Gap): void {
     const now = clock.elapsed();
     if (now - (toldAt.get(one.reason) ?? Number.NEGATIVE_INFINITY) < sameGapMs) return;
     toldAt.set(one.reason, now);
-    log.warn({ ...one }, "something may have been missed");
+    log.warn({ ...one }, "changes may have been missed");
     for (const tell of gaps) tell(one);
   }
   function gap(one: Gap): void {
@@ -91,7 +91,7 @@ export function startDriftWatch({ sight, tag, clock, log }: DriftWatchOptions): 
   const files = startFileCheck({
     ...partsOf("files"),
     unprotected(file) {
-      log.warn({ file }, "somebody had made an image file changeable: it is immutable again");
+      log.warn({ file }, "the immutable flag of an image file in use was removed: it is set again");
       for (const tell of restored) tell(file);
     },
   });

@@ -66,7 +66,7 @@ describe.skipIf(reason)("evidence of a server that makes it hard", () => {
     expect(listed).toContain(`${`${name}/`.repeat(20)}bottom`);
   });
 
-  test("more files than have a place: those that have none are told, and nobody waits meanwhile", async () => {
+  test("more files than have a place: the ones left out are listed, and nothing waits meanwhile", async () => {
     const many = 30_000;
     const { report, listed, slice } = await keptOf(
       `cd /tmp; mkdir a; cd a; i=0; while [ $i -lt ${many} ]; do : > $i; i=$((i+1)); done`,

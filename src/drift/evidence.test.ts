@@ -38,7 +38,7 @@ async function archive(): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
-test("an archive is named by its digest and can be read by anybody's tar, but only by its owner", async () => {
+test("an archive is named by its digest and can be read by any tar, but only by its owner", async () => {
   const digest = await store.keep(exhibit(), call);
   const bytes = await archive();
   expect(`sha256:${createHash("sha256").update(bytes).digest("hex")}`).toBe(digest);

@@ -70,7 +70,7 @@ export function openEvidence(folder: string, clock: Clock): EvidenceStore {
     list: () => list(folder),
     show: async (server) => {
       const { digest } = await newest(folder, server);
-      // Written by `keep` and by nobody else: the folder is ours alone.
+      // Only `keep` writes here: the folder is ours alone.
       return JSON.parse(await readFile(`${archiveOf(folder, digest)}.json`, "utf8")) as EvidenceReport;
     },
     read: (server, signal) => read(folder, server, signal),
@@ -129,7 +129,7 @@ function transcriptName(path: string): string {
   return `sessions/${basename(path)}`;
 }
 
-/** Whoever writes it keeps the limit; it is not relied on. */
+/** The writer keeps the limit; the reader does not rely on it. */
 async function addTranscript(archive: EvidenceArchive, path: string, atMs: number): Promise<void> {
   await using file = await openRegular(path);
   const length = Math.min((await file?.stat())?.size ?? 0, evidenceLimits.transcriptBytes);
@@ -157,7 +157,7 @@ async function newest(folder: string, server: ServerId): Promise<EvidenceSummary
   const found = (await list(folder)).find((summary) => summary.server === server);
   if (found !== undefined) return found;
   throw new KilnError("evidence_unknown", `There is no evidence of ${server}.`, {
-    hint: "`kiln evidence ls` lists what there is.",
+    hint: "`kiln evidence ls` lists all evidence.",
   });
 }
 

@@ -62,20 +62,20 @@ const all = () => check.all(new AbortController().signal);
 test("each server is compared with what it was made from, also when others were made from another file", async () => {
   subjects = [made("old", "altered later"), made("new", "as built")];
   await all();
-  expect([...told]).toEqual(["old: is not what the image was made of"]);
+  expect([...told]).toEqual(["old: does not match the image"]);
 });
 
 test("the order of servers does not matter, and who comes later is compared as well", async () => {
   subjects = [made("new", "as built"), made("old", "altered later")];
   await all();
-  expect([...told]).toEqual(["old: is not what the image was made of"]);
+  expect([...told]).toEqual(["old: does not match the image"]);
   subjects.push(made("another", "a third"));
   check.glance();
-  expect([...told]).toContain("another: is not what the image was made of");
-  expect([...told]).not.toContain("new: is not what the image was made of");
+  expect([...told]).toContain("another: does not match the image");
+  expect([...told]).not.toContain("new: does not match the image");
 });
 
-test("a file that is gone differs from what anybody was made from", async () => {
+test("a missing file differs from what every server was made from", async () => {
   subjects = [made("new", "as built"), made("old", "altered later")];
   check.glance();
   expect([...told]).toEqual([]);

@@ -6,7 +6,7 @@ import { loopState } from "../lib/loop-device.ts";
 import type { ImageFile } from "../platform/platform.ts";
 import type { DetectorParts } from "./detector.ts";
 
-/** Reading an image again must be felt by nobody: so many bytes, then a pause. */
+/** Reading an image again must not slow anything down: so many bytes, then a pause. */
 const chunkBytes = 1 << 20;
 const pauseMs = 250;
 /** Between two reads of a file that nothing has touched; each waits between half and one and a half of it. */
@@ -36,7 +36,7 @@ interface Known {
 }
 
 export interface FileCheckParts extends DetectorParts {
-  /** Called with a file that somebody had made changeable, and that is protected again. */
+  /** Called with a file whose immutable flag was removed, and is set again. */
   readonly unprotected: (file: string) => void;
   readonly random?: () => number;
 }
@@ -77,7 +77,7 @@ export function startFileCheck(parts: FileCheckParts): FileCheck {
         const { name, state } = served.loop;
         const now = states.get(name) ?? loopState(name);
         states.set(name, now);
-        const detail = `the loop device ${name}, which ${file} is mounted through, serves something else`;
+        const detail = `the loop device ${name}, which ${file} is mounted through, serves another file`;
         if (now !== state) tell(subject, { kind: "image", subject: file, detail });
       }
     }
@@ -125,7 +125,7 @@ export function startFileCheck(parts: FileCheckParts): FileCheck {
       const sha256 = await hashOf(`/dev/${loop}`, pause, signal);
       for (const { subject, used } of usersOf(file)) {
         if (used.served?.loop?.name !== loop || used.sha256 === sha256) continue;
-        const detail = `${loop}, which ${file} is mounted through, does not serve what the image was made of`;
+        const detail = `${loop}, which ${file} is mounted through, does not serve the content of the image`;
         tell(subject, { kind: "image", subject: file, detail });
       }
     }
@@ -181,10 +181,10 @@ function statNow(file: string): BigIntStats | undefined {
   return statSync(file, { bigint: true, throwIfNoEntry: false });
 }
 
-/** What is wrong for somebody who was made from `used`; undefined when nothing is. */
+/** The problem of a server that was made from `used`; undefined when there is none. */
 function complaint({ file, sha256, served }: ImageFile, now: Content | undefined): string | undefined {
   if (now === undefined) return `${file} is gone`;
-  if (now.sha256 !== sha256) return `${file} is not what the image was made of`;
+  if (now.sha256 !== sha256) return `${file} does not match the image`;
   if (served === undefined || served.inode === now.inode) return undefined;
-  return `${file} was replaced: what is mounted is another file, which nobody can read any more`;
+  return `${file} was replaced: what is mounted is another file, which can no longer be read`;
 }

@@ -1,4 +1,4 @@
-/** A time in which a detector could not see: what was done then and left nothing behind stays unknown. */
+/** A time in which a detector could not see: a change during that time that left no trace stays unknown. */
 export interface Gap {
   readonly reason: string;
   /** What may have been missed: words for people. */
@@ -7,10 +7,10 @@ export interface Gap {
   readonly ms: number;
 }
 
-/** What kernel events tell, and nothing else does. */
+/** What only kernel events report. */
 export const missedEvents =
   "who entered, mounted, traced or wrote to the memory of a server and left nothing there";
-/** What rtnetlink(7) tells, and nobody can read afterwards without a process in the namespace. */
+/** What rtnetlink(7) reports, and what cannot be read afterwards without a process in the namespace. */
 export const missedNetwork = "who changed routing rules or settings in a server's network namespace";
 /** What no detector can have seen while this process did not run. */
 export const missedAll = "whatever was done to a server and left nothing there";

@@ -5,7 +5,7 @@ import { isAlive, type ProcessRef } from "../lib/proc.ts";
 import type { Sight, Subject } from "../platform/platform.ts";
 import type { Difference } from "./detector.ts";
 
-/** Of one kind on one server, more are not told: somebody who starts a thousand processes is found by the first. */
+/** The most findings of one kind on one server: a visitor who starts a thousand processes is found by the first. */
 const mostOfAKind = 20;
 
 interface Known {
@@ -13,14 +13,14 @@ interface Known {
   readonly findings: Map<string, Finding>;
 }
 
-/** All findings about servers that are there, each told once. */
+/** All findings about present servers, each reported once. */
 export interface Ledger {
   note(subject: Subject, difference: Difference, seenBy: string): void;
   /** A full place may have room again; all else that was found stays found. */
   withdrawFull(server: ServerId, stillFull: ReadonlySet<string>): void;
   /** Oldest first. */
   findings(): readonly Finding[];
-  /** Forgets those of servers that have ended; a frozen one has not. */
+  /** Forgets the findings about servers that have ended; a frozen server has not ended. */
   forgetEnded(): void;
 }
 

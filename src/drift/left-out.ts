@@ -15,7 +15,7 @@ export class LeftOut {
     else this.#names.push(shortened(shownName(name)));
   }
 
-  /** A folder that was not read to its end: nobody knows what else is in it. */
+  /** A folder that was not read to its end: the rest of its content is unknown. */
   addUnread(name: string): void {
     if (this.#unread.length < mostNames) this.#unread.push(`the rest of ${shortened(shownName(name))}/`);
   }
@@ -35,7 +35,7 @@ const utf8 = new TextDecoder("utf-8", { fatal: true });
 
 /**
  * A name, given as bytes in a latin1 string, as text that a terminal and an archive may have: `\xNN` stands for a byte that
- * is no part of valid UTF-8, for a control character and for a backslash. Different names stay different.
+ * is not part of valid UTF-8, for a control character and for a backslash. Different names stay different.
  */
 export function shownName(latin1: string): string {
   const escaped = latin1.replace(/[^ -[\]-~\x80-\xff]/g, escapeByte);

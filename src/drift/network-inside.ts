@@ -9,7 +9,7 @@ const kernelRules: ReadonlySet<string> = new Set([
   "32767: from all lookup default",
 ]);
 
-/** Packet filters in a server's network namespace: only who enters it can read them. Takes 6 ms of a processor. */
+/** Packet filters in a server's network namespace: only a process that enters it can read them. Takes 6 ms of a processor. */
 export async function lookAtFilters(subject: Subject, signal: AbortSignal): Promise<readonly Difference[]> {
   return strangeTables(await visit(subject, ["nft", "list", "tables"], signal));
 }
@@ -36,7 +36,7 @@ export function strangeRules(text: string): readonly Difference[] {
     .map((rule) => ruleDifference(rule, "has a routing rule that Kiln did not make"));
 }
 
-/** The same by whoever it is found: `32765: from 192.0.2.1 lookup 77`. */
+/** The same finding whichever detector finds it: `32765: from 192.0.2.1 lookup 77`. */
 export function ruleDifference(rule: string, how: string): Difference {
   const detail = `its network namespace ${how}: ${rule}`;
   return { kind: "network", subject: `rule ${rule}`, detail };

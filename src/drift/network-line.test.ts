@@ -4,13 +4,13 @@ import { differenceOf, parseNetworkLine } from "./network-line.ts";
 
 const asked = { links: ["lo", "eth0"], address: "10.192.0.2", prefixBits: 22, gateway: "10.192.0.1" };
 
-/** What is told because of this line, in short. */
+/** What is reported because of this line, in short. */
 function told(line: string): string | undefined {
   const parsed = parseNetworkLine(line);
   return parsed && differenceOf(parsed, asked)?.subject;
 }
 
-test("rules and settings are told by the line alone", () => {
+test("rules and settings are reported by the line alone", () => {
   expect(told("[nsid 7][RULE]32765:\tfrom 192.0.2.1 lookup 77")).toBe("rule 32765: from 192.0.2.1 lookup 77");
   expect(told("[nsid 7][RULE]Deleted 32766:\tfrom all lookup main")).toBe("rule 32766: from all lookup main");
   expect(told("[nsid 7][NETCONF]inet6 all forwarding on ")).toBe("sysctl inet6 all forwarding on");
@@ -19,7 +19,7 @@ test("rules and settings are told by the line alone", () => {
   );
 });
 
-test("routes are told by the line, but for the kernel's and the one that Kiln makes", () => {
+test("routes are reported by the line, except for the kernel's and the one that Kiln makes", () => {
   expect(told("[nsid 7][ROUTE]1.2.3.0/24 via 10.192.0.1 dev docker0 ")).toBe(
     "route 1.2.3.0/24 via 10.192.0.1",
   );
@@ -30,7 +30,7 @@ test("routes are told by the line, but for the kernel's and the one that Kiln ma
   ).toBeUndefined();
 });
 
-test("what is gone is no difference by itself, nor what happens in the machine's own namespace", () => {
+test("what is gone does not count as a difference, nor what happens in the machine's own namespace", () => {
   expect(told("[nsid 7][ROUTE]Deleted 1.2.3.0/24 via 10.192.0.1 dev eth0 ")).toBeUndefined();
   expect(told("[nsid 7][NETCONF]Deleted inet eth0 ")).toBeUndefined();
   expect(parseNetworkLine("[nsid current][RULE]32765:\tfrom 192.0.2.1 lookup 77")).toBeUndefined();

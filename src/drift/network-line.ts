@@ -2,18 +2,18 @@ import type { ServerNetwork } from "../platform/platform.ts";
 import type { Difference } from "./detector.ts";
 import { ruleDifference } from "./network-inside.ts";
 
-/** What the kernel tells of a network namespace other than this process's own: one line of `ip -o monitor label all-nsid`. */
+/** What the kernel reports of a network namespace other than this process's own: one line of `ip -o monitor label all-nsid`. */
 export interface NetworkLine {
   /** The number by which this process's namespace knows the other, ip-netns(8). */
   readonly nsid: number;
   readonly about: "LINK" | "ADDR" | "ROUTE" | "RULE" | "NETCONF";
-  /** Whether it tells of something that is not there any more. */
+  /** Whether it reports something that is gone. */
   readonly isGone: boolean;
-  /** As the command would list it. Names of links are those of this process's namespace: not to be believed. */
+  /** As the command would list it. Names of links belong to this process's namespace: do not rely on them. */
   readonly text: string;
 }
 
-/** Undefined for what is of this process's own namespace, or none of these. */
+/** Undefined for a line about this process's own namespace, and for other lines. */
 export function parseNetworkLine(line: string): NetworkLine | undefined {
   const match = /^\[nsid (\d+)\]\[(LINK|ADDR|ROUTE|RULE|NETCONF)\](Deleted )?(.*)$/.exec(line);
   if (!match) return undefined;
@@ -26,7 +26,7 @@ export function parseNetworkLine(line: string): NetworkLine | undefined {
   };
 }
 
-/** What /proc does not show and the line itself tells: rules, settings, and routes in all their detail. */
+/** What /proc does not show but the line itself does: rules, settings, and routes in all their detail. */
 export function differenceOf(
   { about, isGone, text }: NetworkLine,
   asked: ServerNetwork,

@@ -14,7 +14,7 @@ import { lineSplitter } from "./trace-line.ts";
 
 /** Between tries to start the program that listens. */
 const reopen = { firstMs: 500, mostMs: 60_000 };
-/** Numbers of namespaces are looked up at most this often; what is told of unknown ones waits, so many lines at most. */
+/** Numbers of namespaces are looked up at most this often; lines about unknown ones wait, so many at most. */
 const lookUp = { everyMs: 1_000, mostLines: 4_096 };
 
 export interface NetworkMonitorParts extends DetectorParts {
@@ -25,7 +25,7 @@ export interface NetworkMonitorParts extends DetectorParts {
 }
 
 /**
- * Hears from the kernel what changes in servers' network namespaces: rtnetlink(7) tells one socket of all namespaces that
+ * Learns from the kernel what changes in servers' network namespaces: rtnetlink(7) reports to one socket on all namespaces that
  * its own has a number for (NETLINK_LISTEN_ALL_NSID), and each that a veth pair leads to gets one. Costs nothing while
  * nothing changes.
  */
@@ -49,7 +49,7 @@ export function startNetworkMonitor(parts: NetworkMonitorParts): AsyncDisposable
       return;
     }
     if (waiting.length < lookUp.mostLines) waiting.push(line);
-    else lost("more was told of networks than there was room for");
+    else lost("the kernel reported more changes of networks than there was room for");
     looking ??= find().finally(() => {
       looking = undefined;
     });
@@ -63,7 +63,7 @@ export function startNetworkMonitor(parts: NetworkMonitorParts): AsyncDisposable
     changed(subject);
   }
 
-  /** Whatever has no name by then is no server's. */
+  /** A namespace without a name by then is not a server's. */
   async function find(): Promise<void> {
     while (waiting.length > 0 && !stop.signal.aborted) {
       const found = await readNumbers(stop.signal).catch((error) => {
@@ -87,8 +87,8 @@ export function startNetworkMonitor(parts: NetworkMonitorParts): AsyncDisposable
       const startedMs = clock.elapsed();
       const why = await listen(read, lost, stop.signal);
       if (stop.signal.aborted) return;
-      log.warn({ why }, "changes of networks are not heard of");
-      lost(`the process that hears of networks has ended${why === "" ? "" : `: ${why}`}`);
+      log.warn({ why }, "changes of networks are not reported");
+      lost(`the process that listens for changes of networks has ended${why === "" ? "" : `: ${why}`}`);
       const wentWell = clock.elapsed() - startedMs > reopen.mostMs;
       delayMs = wentWell ? reopen.firstMs : Math.min(delayMs * 2, reopen.mostMs);
       await clock.sleep(delayMs, stop.signal).catch(() => {});
@@ -136,7 +136,7 @@ async function listen(
   child.stderr.setEncoding("latin1").on("data", (chunk: string) => {
     said = chunk.trim().slice(0, 200);
     if (chunk.includes("netlink receive error"))
-      lost("the kernel had no room for all that it tells of networks");
+      lost("the kernel had no room for all changes of networks that it reports");
   });
   await gone;
   return said;

@@ -80,7 +80,7 @@ test("prefixes of every table and of every type", () => {
   ]);
 });
 
-test("a table of iptables that somebody has used", () => {
+test("a table of iptables that a program has used", () => {
   expect(found({ ip_tables_names: "nat\n", ip6_tables_names: "mangle\n" })).toEqual([
     "iptables table nat",
     "ip6tables table mangle",

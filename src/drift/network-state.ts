@@ -3,7 +3,7 @@ import { linkIfThere, readIfThere } from "../lib/proc.ts";
 import type { ServerNetwork, Subject } from "../platform/platform.ts";
 import type { Difference } from "./detector.ts";
 
-/** Files of /proc/PID/net (proc_net(5)) that tell what a network namespace holds. */
+/** Files of /proc/PID/net (proc_net(5)) that show what a network namespace holds. */
 const stateFiles = [
   ...(["dev", "route", "fib_trie", "if_inet6", "ipv6_route", "arp"] as const),
   ...(["ip_tables_names", "ip6_tables_names", "arp_tables_names"] as const),
@@ -153,7 +153,7 @@ function setNeighbours(text: string): readonly Strange[] {
     .map(([address = ""]) => ({ what: `neighbour ${address}` }));
 }
 
-/** Before Linux 5.15 the kernel put this one into each namespace; since then a table is there once somebody has used it. */
+/** Before Linux 5.15 the kernel put this one into each namespace; since then a table exists once a program has used it. */
 const kernelTables: readonly string[] = isOlderThan(5, 15) ? ["filter"] : [];
 
 function isOlderThan(major: number, minor: number): boolean {

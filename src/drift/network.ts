@@ -11,13 +11,13 @@ const periodMs = 20 * 60_000;
 const turnMs = 2_000;
 /** What /proc shows of addresses, routes, links and the like is compared on so many turns once: each minute. */
 const stateTurns = 30;
-/** Everybody who may make namespaces can raise suspicion, and must not keep this process busy. */
+/** Every user who may make namespaces can raise suspicion, and must not keep this process busy. */
 const suspectMs = 60_000;
-/** Who has just begun to change something is given this long before it is looked for. */
+/** A process that has just begun to change something gets this long before Kiln looks. */
 const settleMs = 1_000;
-/** Lines that the kernel tells one after the other are one look. */
+/** Lines that the kernel reports in quick succession lead to one look. */
 const changedMs = 50;
-/** What nobody seems to hold is looked for so many times more: it may have been handed on, or closed, meanwhile. */
+/** A socket without a visible holder is looked up this many more times: it may have been handed on, or closed, meanwhile. */
 const moreLooks = 2;
 const againMs = 500;
 
@@ -46,7 +46,7 @@ export function startNetworkCheck(parts: NetworkCheckParts): NetworkCheck {
   const stop = new AbortController();
   const due = new WeakMap<Subject, number>();
   const sockets = createSocketSearch();
-  /** When somebody was last suspected of leaving something, as long as nobody has looked; and when that made us look. */
+  /** When a visitor was last suspected of leaving something, until the next look; and when a suspicion last caused a look. */
   const suspected = new WeakMap<Subject, number>();
   const suspicious = new WeakMap<Subject, number>();
   const changing = new Set<Subject>();
@@ -80,7 +80,7 @@ export function startNetworkCheck(parts: NetworkCheckParts): NetworkCheck {
     for (const { inode, what } of left) {
       const holder = await holderOf(inode, signal);
       const culprit = holder === undefined ? undefined : culpritOf(holder);
-      const by = culprit ? `pid ${culprit.pid} (${culprit.name})` : "nobody that can be seen";
+      const by = culprit ? `pid ${culprit.pid} (${culprit.name})` : "a process that cannot be seen";
       const detail = `a socket in its network namespace (${what}) is held by ${by}, not by its own processes`;
       tell(subject, { kind: "network", subject: what, detail, culprit });
     }
@@ -109,7 +109,7 @@ export function startNetworkCheck(parts: NetworkCheckParts): NetworkCheck {
     return now - sinceMs >= settleMs && now - lookedMs >= suspectMs;
   }
 
-  /** Nobody is suspected of anything in them any more. */
+  /** Clears all suspicion about these servers. */
   function takeSuspects(): readonly Subject[] {
     const suspects = sight.subjects().filter(isSuspected);
     for (const subject of suspects) {

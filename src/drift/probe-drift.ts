@@ -15,7 +15,8 @@ type Fact = IntegrityTier["facts"][number];
 export async function probeDrift(tag: string, prevented: readonly Fact[]): Promise<IntegrityTier> {
   const blind = await whyBlind(`kiln-${tag}-probe-${process.pid}`);
   const withoutEvents = "kernel events are unavailable";
-  const events = blind === undefined ? "kernel events tell" : `${withoutEvents} (${blind}): the scan sees it`;
+  const events =
+    blind === undefined ? "kernel events report it" : `${withoutEvents} (${blind}): the scan detects it`;
   const speed = blind === undefined ? "milliseconds" : "seconds";
   return {
     name: blind === undefined ? "kernel" : "scan",
@@ -27,52 +28,55 @@ export async function probeDrift(tag: string, prevented: readonly Fact[]): Promi
       {
         what: "taking a file descriptor out of it, changing its resource limits or its oom_score_adj",
         speed: blind === undefined ? speed : "unseen",
-        how: blind === undefined ? events : `${withoutEvents} (${blind}): servers.maxAge bounds it`,
+        how:
+          blind === undefined
+            ? events
+            : `${withoutEvents} (${blind}): servers.maxAge limits how long it lasts`,
       },
       {
         what: "entering it or mounting in it with a 32-bit system call",
         speed: "seconds",
-        how: "kernel events do not tell of those: the scan sees it within 8 s",
+        how: "kernel events do not cover such calls: the scan detects it within 8 s",
       },
       {
         what: "altering a file of its image or bundle",
         speed: "milliseconds",
-        how: "inotify tells, and the file is read again",
+        how: "inotify reports it, and Kiln reads the file again",
       },
       {
         what: "silencing kernel events, or stopping the controller",
         speed: "seconds",
-        how: "drift.gap tells what may have been missed, and everything is looked at",
+        how: "the event drift.gap says what may have been missed, and Kiln looks at everything",
       },
       {
         what: "giving a mounted loop device another file",
         speed: "seconds",
-        how: "device and inode of what is mounted are compared",
+        how: "Kiln compares device and inode of what is mounted",
       },
       {
         what: "altering an image below its file system",
         speed: "minutes",
-        how: "files, and loop devices, are read again slowly",
+        how: "Kiln reads files and loop devices again slowly",
       },
       {
         what: "leaving links, addresses, routes or routing rules in its network namespace",
         speed: "seconds",
-        how: "the kernel tells; and compared with what Kiln made each minute",
+        how: "the kernel reports it; each minute Kiln compares them with what it made",
       },
       {
         what: "leaving sockets or packet filters in its network namespace",
         speed: "minutes",
-        how: "compared with what its own processes hold and with what Kiln made; within seconds when the visit was seen",
+        how: "Kiln compares them with what the server's processes hold and with what it made; within seconds when it saw the visit",
       },
       {
         what: "changing most settings (sysctls) of its network namespace",
         speed: "unseen",
-        how: "entering is seen, and servers.maxAge bounds it",
+        how: "Kiln sees who enters, and servers.maxAge limits how long a change lasts",
       },
       {
         what: "patching its memory through /proc, the kernel or a 32-bit system call",
         speed: "unseen",
-        how: "servers.maxAge bounds it",
+        how: "servers.maxAge limits how long it lasts",
       },
     ],
   };
@@ -89,7 +93,7 @@ async function whyBlind(name: string): Promise<string | undefined> {
       });
       await once(child, "exit");
       const seen = readFileSync(instance.buffer, "utf8").includes(`-${child.pid} `);
-      return seen ? undefined : "an event that was made for a test did not arrive";
+      return seen ? undefined : "a test event did not arrive";
     } finally {
       instance.remove();
     }

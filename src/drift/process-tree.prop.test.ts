@@ -51,7 +51,7 @@ test("a process that the kernel takes away in this moment is not taken for a str
   expect(descends(30, 10, () => 0)).toBe(false);
 });
 
-test("one that has ended is nobody's", () => {
+test("one that has ended belongs to no server", () => {
   expect(descends(30, 10, () => undefined)).toBeUndefined();
 });
 

@@ -1,12 +1,12 @@
 import { readIfThere } from "../lib/proc.ts";
 
-/** What /proc/PID/status tells, proc(5); numbers are those that this process sees. */
+/** What /proc/PID/status shows, proc(5); numbers are as this process sees them. */
 export interface ProcessStatus {
   readonly name: string;
   /** `R`, `S`, `T`, `Z`… */
   readonly state: string;
   readonly parent: number;
-  /** Who traces it; 0 when nobody does. */
+  /** The pid that traces it; 0: none. */
   readonly tracer: number;
 }
 
@@ -30,12 +30,12 @@ export function parseStatus(text: string): ProcessStatus {
   };
 }
 
-/** A process may end while its line is followed up; so often the line is begun anew. */
+/** A process may end while its line is followed up; so often the line is begun again. */
 const tries = 5;
 
 /**
  * Whether `first` is `pid` or above it. Within a process-id namespace every orphan becomes a child of its first process
- * (pid_namespaces(7)), and one that came in from outside keeps a parent outside: so this tells who belongs there.
+ * (pid_namespaces(7)), and one that came in from outside keeps a parent outside: so this shows which process belongs there.
  * Undefined when the process has ended. `parentOf` reads as it is now.
  */
 export function descends(
@@ -53,7 +53,7 @@ export function descends(
 
 /**
  * Undefined when a process on the way up ended meanwhile: it is gone, or, while the kernel takes it away, has 0 for its
- * parent (task_state of fs/proc/array.c). One with a parent outside of what this process sees has that for ever.
+ * parent (task_state of fs/proc/array.c). One with a parent outside of what this process sees has that forever.
  */
 function follow(
   pid: number,

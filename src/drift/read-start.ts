@@ -3,7 +3,7 @@ import { isErrno } from "../lib/errors.ts";
 
 const pieceBytes = 64 * 1024;
 
-/** The beginning of a file of the kernel's, at most `most` bytes; nothing when its process is gone. Blocks nobody. */
+/** The beginning of a file of the kernel's, at most `most` bytes; nothing when its process is gone. Does not block. */
 export async function readStart(path: string, most: number): Promise<Buffer> {
   const pieces: Buffer[] = [];
   try {

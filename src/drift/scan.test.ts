@@ -7,7 +7,7 @@ import { startScan } from "./scan.ts";
 
 const names: readonly CheckName[] = ["mounts", "processes", "limits"];
 
-/** What is looked at in each second on these servers, where `told` says of what somebody else tells at once. */
+/** What is looked at in each second on these servers, where `told` says what another detector reports at once. */
 async function looksOf(seconds: number, told: (server: string, name: CheckName) => boolean) {
   const clock = new FakeClock();
   const looks: string[][] = [];
@@ -52,11 +52,11 @@ function subject(server: string): Subject {
   };
 }
 
-test("what nobody else tells of is looked at every second, on every server", async () => {
+test("what no other detector reports is looked at every second, on every server", async () => {
   for (const looks of await looksOf(3, () => false)) expect(looks).toHaveLength(5 * names.length);
 });
 
-test("what somebody else tells of at once is looked at in turns: on every server once in four seconds", async () => {
+test("what another detector reports at once is looked at in turns: on every server once in four seconds", async () => {
   const looks = await looksOf(8, (_server, name) => name === "limits");
   for (const from of [0, 1, 2, 3, 4]) {
     const four = looks.slice(from, from + 4).flat();
@@ -67,12 +67,12 @@ test("what somebody else tells of at once is looked at in turns: on every server
   }
 });
 
-test("a server of which nobody tells has no turns", async () => {
+test("a server that no other detector reports on has no turns", async () => {
   const looks = await looksOf(4, (server) => server !== "c");
   for (const pass of looks) expect(pass).toContain("c limits");
 });
 
-test("a process that was stopped for seconds tells that nobody looked, and one that is only slow does not", async () => {
+test("a process that was stopped for seconds reports a gap, and one that is only slow does not", async () => {
   const clock = new FakeClock();
   let stoppedMs = 0;
   const missed: number[] = [];

@@ -6,9 +6,9 @@ import { type Gap, missedAll } from "./gap.ts";
 import { allProcesses, judge, namespaceOwners } from "./strangers.ts";
 
 const periodMs = 1_000;
-/** While the kernel tells who enters a server, the machine's other processes are gone through in so many parts. */
+/** While the kernel reports who enters a server, the machine's other processes are gone through in so many parts. */
 const parts = 8;
-/** What somebody else tells of at once is looked at on so many passes once: a quarter of the servers each second. */
+/** What another detector reports at once is looked at once in so many passes: a quarter of the servers each second. */
 const turns = 4;
 
 /** A process that wakes up so much too late was stopped, or had no processor: `kill -STOP`, a debugger, a suspended machine. */
@@ -20,19 +20,19 @@ export interface Scan extends AsyncDisposable {
 }
 
 export interface ScanParts extends DetectorParts {
-  /** Whether somebody else sees at once who enters a server. */
+  /** Whether another detector sees at once who enters a server. */
   readonly isTraced: () => boolean;
-  /** Whether somebody else sees at once when this check of the server has something to see. */
+  /** Whether another detector sees at once when this check of the server has something to see. */
   readonly isTold: (subject: Subject, name: CheckName) => boolean;
-  /** Called when this process stood still: what was done meanwhile was looked at by nobody. */
+  /** Called when this process stood still: no detector saw what was done meanwhile. */
   readonly missed: (gap: Gap) => void;
   /** Called after each pass over all servers. */
   readonly passed: () => void;
-  /** Called after a server was looked at with those of its places that are full. */
+  /** Called after each look at a server, with its writable places that are full. */
   readonly spaceSeen: (subject: Subject, full: ReadonlySet<string>) => void;
 }
 
-/** Looks at all servers once a second: slower than the kernel's events, but at what is and not at what happened. */
+/** Looks at all servers once a second: slower than the kernel's events, but it sees the present state and not only what happened. */
 export function startScan(scan: ScanParts): Scan {
   const { sight, checks, clock, tell, isTraced, isTold, missed, passed, spaceSeen } = scan;
   const stop = new AbortController();
@@ -45,7 +45,7 @@ export function startScan(scan: ScanParts): Scan {
     spaceSeen(subject, new Set(differences.filter(({ kind }) => kind === "full").map((d) => d.subject)));
   }
 
-  /** Other work goes on in between: events of the kernel are more urgent. */
+  /** Other work continues in between: events of the kernel are more urgent. */
   async function servers(hasTurn: (index: number) => boolean): Promise<void> {
     const pace = pacer();
     for (const [index, subject] of sight.subjects().entries()) {

@@ -33,7 +33,7 @@ test("asked for without end, the work takes no more than its share of time", asy
   expect(begun).toHaveLength(100);
 });
 
-test("whoever asks while the work is done, or rests, has it done after that", async () => {
+test("a request while the work is done, or rests, has it done after that", async () => {
   for (const afterMs of [0, 50, 99, 100, 500, 999]) {
     const { ask, begun, clock } = start();
     ask();
@@ -44,7 +44,7 @@ test("whoever asks while the work is done, or rests, has it done after that", as
   }
 });
 
-test("work that takes longer rests longer, and work that fails is told and done again", async () => {
+test("work that takes longer rests longer, and work that fails is reported and done again", async () => {
   const { ask, begun, clock } = start(2_000);
   ask();
   ask();

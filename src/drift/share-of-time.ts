@@ -12,7 +12,7 @@ export interface ShareOfTime {
 
 /**
  * A way to ask for work as often as one likes. It begins at once when it has rested for long enough, otherwise as soon as
- * it has; whoever asks while it is done has it done once more after that. So everyone who asks gets it, whole and begun
+ * it has; a request while it is done has it done once more after that. So everyone who asks gets it, whole and begun
  * after they asked, but however often that is, it never takes more than its share of time.
  */
 export function withinShare(work: () => Promise<void>, options: ShareOfTime): () => void {

@@ -6,7 +6,7 @@ const head =
 const socket = (local: string, state: string, inode: number) =>
   `   0: ${local} 00000000:0000 ${state} 00000000:00000000 00:00000000 00000000     0        0 ${inode} 1 0 100 0 0 10 0\n`;
 
-test("sockets that listen or take packets are told from those that talk, and from those that nobody holds", () => {
+test("sockets that listen or take packets are found; sockets that talk, and sockets without a holder, are not", () => {
   const tcp = head + socket("0100007F:1F90", "0A", 11) + socket("0100007F:1F90", "01", 12);
   expect(waitingSockets("tcp", tcp)).toEqual([{ inode: "11", what: "tcp port 8080" }]);
   const udp = head + socket("00000000:0035", "07", 13) + socket("00000000:0036", "07", 0);

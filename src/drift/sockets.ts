@@ -17,7 +17,7 @@ const listening = "0A";
 /** __SO_ACCEPTCON of linux/net.h. */
 const accepting = 0x10000;
 
-/** Those that listen, or take packets without; inode 0 is what nobody holds any more. */
+/** Sockets that listen, or take packets without listening; inode 0 marks a socket without a holder. */
 export function waitingSockets(file: SocketFile, text: string): readonly WaitingSocket[] {
   return text
     .split("\n")

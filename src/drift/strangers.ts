@@ -5,7 +5,7 @@ import { isStranger, outOfCgroup, stranger } from "./check-processes.ts";
 import type { Difference } from "./detector.ts";
 import { isOurVisit } from "./visits.ts";
 
-/** In the order in which somebody who comes in is most likely to be found by. */
+/** The kind most likely to reveal a visitor first. */
 const kinds = ["mnt", "pid", "net", "uts", "ipc", "cgroup", "user", "pid_for_children"] as const;
 
 /** Whose a namespace is: the servers' own ones, not those that they share with the machine. */

@@ -7,20 +7,20 @@ import { judge, type NamespaceOwners, namespaceOwners, ownerOf } from "./strange
 import type { TraceLine } from "./trace-line.ts";
 import { wasOurVisit } from "./visits.ts";
 
-/** What an event of the kernel makes a detector do; all that is told was looked up in /proc first. */
+/** What an event of the kernel makes a detector do; all details were looked up in /proc first. */
 export interface TraceReactions {
   readonly tell: (subject: Subject, difference: Difference) => void;
-  /** Compares mounts (of one server, or of all when whoever did it is gone), for what `pid` did. */
+  /** Compares mounts (of one server, or of all when the process that made them is gone), for what `pid` did. */
   readonly mounts: (subject: Subject | undefined, pid: number) => void;
   readonly processes: (subject: Subject) => void;
   readonly entered: (pid: number) => void;
   /**
-   * Something may be left in the server's network namespace: somebody is in it, or, who changed namespaces lately, listens or
-   * changes packet filters (undefined): it may be in one of any server that was left again before anybody could look.
+   * Something may be left in the server's network namespace: a visitor is in it, or a process that changed namespaces lately
+   * listens or changes packet filters (undefined: it may have entered and left any server's before Kiln could look).
    */
   readonly suspect: (subject: Subject | undefined) => void;
   readonly lost: () => void;
-  /** Something may have been done to a server; nobody can tell any more. */
+  /** Something may have been done to a server; it can no longer be found out. */
   readonly unclear: (reason: string) => void;
   /** Calls back when what happened at the same time has been read too. */
   readonly soon: (work: () => void) => void;
@@ -32,7 +32,7 @@ export interface TraceEvents {
   learn(subjects: readonly Subject[]): void;
 }
 
-/** Whose, and what to tell if the call does not fail; or why nobody can tell what it did. */
+/** The server, and what to report if the call does not fail; or why its effect cannot be known. */
 type Pending = readonly [Subject, Difference] | readonly [undefined, string];
 type Arguments = ReadonlyMap<string, bigint>;
 
@@ -41,23 +41,23 @@ const failing: ReadonlySet<string> = new Set(["ptrace", "process_vm_writev", "pi
 
 const filterCalls: ReadonlySet<string> = new Set(["socket", "setsockopt"]);
 
-/** The canary alone is one every five seconds: at least five minutes on a machine where nobody else does. */
+/** The canary alone is one every five seconds: at least five minutes on a machine where no other program makes such calls. */
 const mostVisitors = 64;
 
 const takenUnseen =
-  "a program took a file descriptor out of another, and was gone before anybody could see of which";
+  "a program took a file descriptor out of another one, and ended before Kiln could see out of which";
 
 export function createTraceEvents(reactions: TraceReactions): TraceEvents {
   const { tell } = reactions;
   const machine = linkIfThere("/proc/self/ns/pid");
   let owners: NamespaceOwners = new Map();
   let byCgroup: ReadonlyMap<string, Subject> = new Map();
-  /** What calls that have begun come to, by who makes them: the kernel tells only of those that fail how they end. */
+  /** What calls that have begun come to, by who makes them: the kernel reports the end only of calls that fail. */
   const pending = new Map<number, Pending>();
   /** Threads that changed namespaces last, newest last. */
   const visitors = new Set<number>();
 
-  /** Numbers that others than the machine's own processes name are of their own namespace; those are no outsiders. */
+  /** A process outside the machine's own namespace names processes by its own namespace's numbers; it does not come from outside. */
   function isElsewhere(pid: number): boolean {
     const link = linkIfThere(`/proc/${pid}/ns/pid`);
     return link !== undefined && link !== machine;
@@ -103,7 +103,7 @@ export function createTraceEvents(reactions: TraceReactions): TraceEvents {
     } else if (isStranger(subject, pid)) reactions.suspect(subject);
   }
 
-  /** Who begins another call has ended the one before, and that would have been told if it had failed. */
+  /** A thread that begins another call has ended the one before, whose failure would have been reported. */
   function began({ pid, call, args }: TraceLine & { kind: "enter" }): void {
     settle(pid);
     const expected = expect(pid, call, args);

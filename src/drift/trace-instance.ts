@@ -37,15 +37,15 @@ const events: readonly { readonly event: string; readonly filter?: string; reado
 
 /** A trace buffer of our own, apart from what others on this machine trace. */
 export interface TraceInstance {
-  /** The file that gives each event once, to whom reads it first. */
+  /** The file that gives each event once, to its first reader. */
   readonly pipe: string;
-  /** The file that shows all events that nobody has taken from the pipe. */
+  /** The file that shows all events that no reader has taken from the pipe. */
   readonly buffer: string;
-  /** Folders of the files that say what is traced. */
+  /** Folders of the trace settings. */
   readonly folders: readonly string[];
   /** Whether everything is still traced as it was asked for. */
   isIntact(): boolean;
-  /** Stops tracing and gives the buffer back; the kernel refuses while somebody reads. */
+  /** Stops tracing and gives the buffer back; the kernel refuses while a program reads. */
   remove(): void;
 }
 
@@ -78,8 +78,8 @@ export async function openTrace(name: string): Promise<TraceInstance> {
 }
 
 /**
- * Calls back as soon as somebody writes to what is traced, also when it is as it was an instant later: nobody could tell
- * then what was not told of in between. Ends with the instance.
+ * Calls back as soon as a program writes to the trace settings, even if it restores them an instant later: the events
+ * in between would be missing. Ends with the instance.
  */
 export function watchTrace({ folders }: TraceInstance, written: () => void): Disposable {
   const watchers = folders.flatMap((folder) => {
@@ -95,7 +95,7 @@ export function watchTrace({ folders }: TraceInstance, written: () => void): Dis
 /** Where systemd mounts it, and where it was before Linux 4.1. */
 const places = ["/sys/kernel/tracing", "/sys/kernel/debug/tracing"] as const;
 
-/** Mounts it in its usual place, for root alone, where nobody has; there it stays, like on other machines. */
+/** Mounts it in its usual place, for root alone, unless it is mounted; there it stays, like on other machines. */
 async function findTracefs(): Promise<string> {
   const isThere = (place: string) => existsSync(join(place, "instances"));
   const found = places.find(isThere);
@@ -105,7 +105,7 @@ async function findTracefs(): Promise<string> {
   return usual;
 }
 
-/** Whoever else reads an instance takes events away from us: then ours gets another name. */
+/** Another reader of an instance takes events away from us: then ours gets another name. */
 const mostNames = 8;
 
 /** What a killed controller has left goes first. */
@@ -116,7 +116,7 @@ function makeInstance(path: string): string {
   return free;
 }
 
-/** False while somebody reads it. */
+/** False while a program reads it. */
 function removeInstance(instance: string): boolean {
   try {
     rmdirSync(instance);

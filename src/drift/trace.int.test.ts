@@ -131,7 +131,7 @@ describe.skipIf(reason)("the kernel's events", () => {
     expect(seen.every(({ subject }) => subject === `pid ${first()}`)).toBe(true);
     seen = [];
     await call(numbers.processVmWritev, first(), 0, 1, 0, 1, 0);
-    await call(numbers.processVmWritev, first(), 0, 0, 0, 0, 0); // writes nothing: everybody may
+    await call(numbers.processVmWritev, first(), 0, 0, 0, 0, 0); // writes nothing: everyone may
     await runc("exec", id, "true");
     await until(() => kinds().includes("process"));
     expect(kinds()).toEqual(["process"]);
@@ -153,7 +153,7 @@ describe.skipIf(reason)("the kernel's events", () => {
     }
   });
 
-  test("tell at least that somebody took one out of something, and was gone at once", async () => {
+  test("report at least that a program took one out of something, and was gone at once", async () => {
     await exec(["perl", ...takeFile("exit"), "and close"]);
     await until(() => seen.length + gaps.length > 0);
     for (const { reason } of gaps) expect(reason).toContain("took a file descriptor out of another");
@@ -201,9 +201,9 @@ describe.skipIf(reason)("the kernel's events", () => {
     expect(kinds()).toEqual(["process"]);
   });
 
-  test("are missed when their reader is killed, which is told, and come again", async () => {
+  test("are missed when their reader is killed, which is reported, and come again", async () => {
     const [pid] = readers();
-    if (pid === undefined) throw new Error("somebody reads");
+    if (pid === undefined) throw new Error("another program reads");
     process.kill(pid, "SIGKILL");
     await until(() => changes.length >= 3);
     expect(changes).toEqual([undefined, expect.stringContaining("has ended"), undefined]);
@@ -211,7 +211,7 @@ describe.skipIf(reason)("the kernel's events", () => {
     expect(readers()).not.toContain(pid);
   });
 
-  test("arrive whole, also while somebody else reads what a killed controller has left", async () => {
+  test("arrive whole, also while another program reads what a killed controller has left", async () => {
     await using other = open();
     await until(() => other.sees());
     expect(trace.sees()).toBe(true);

@@ -15,7 +15,7 @@ const canaryMs = 5_000;
 const reopen = { firstMs: 500, mostMs: 60_000 };
 /** How long a call may take to fail after it has begun: what it would have done has been done by then. */
 const callMs = 1;
-/** Mounts of somebody who is gone already are looked for on all servers, at most this often. */
+/** Mounts of a process that is already gone are looked for on all servers, at most this often. */
 const mountsMs = 50;
 
 export interface TraceParts extends DetectorParts {
@@ -25,7 +25,7 @@ export interface TraceParts extends DetectorParts {
   readonly changed: (reason: string | undefined) => void;
   /** Called when events may have been missed: look at everything. */
   readonly missed: (gap: Gap) => void;
-  /** Called when something may have been done that leaves nothing to look at. Anybody can cause it. */
+  /** Called when something may have been done that leaves nothing to look at. Any user can cause it. */
   readonly unclear: (gap: Gap) => void;
   /** Called when something may be left in the server's network namespace, or in any server's. */
   readonly suspect: (subject: Subject | undefined) => void;
@@ -36,7 +36,7 @@ export interface Trace extends AsyncDisposable {
   sees(): boolean;
 }
 
-/** Sees who enters a server, mounts there or traces it, as the kernel tells it: within about a millisecond. */
+/** Sees who enters a server, mounts there or traces it, as the kernel reports it: within about a millisecond. */
 export function startTrace(options: TraceParts): Trace {
   const { sight, checks, clock, log, tell } = options;
   const stop = new AbortController();
@@ -101,13 +101,13 @@ export function startTrace(options: TraceParts): Trace {
     );
   }
 
-  /** Opens the source, proves it again and again, and resolves to why it cannot be relied on any more. */
+  /** Opens the source, proves it again and again, and resolves to why it can no longer be relied on. */
   async function session(): Promise<string> {
     broken = Promise.withResolvers();
     const instance = await openTrace(options.name);
     try {
       await using _reader = reader(instance);
-      using _touched = watchTrace(instance, () => missed("somebody has written to what is traced"));
+      using _touched = watchTrace(instance, () => missed("another program changed the trace settings"));
       return await Promise.race([broken.promise, proving(instance)]);
     } finally {
       instance.remove();
@@ -117,8 +117,8 @@ export function startTrace(options: TraceParts): Trace {
   async function proving(instance: TraceInstance): Promise<string> {
     while (!stop.signal.aborted) {
       const startedAt = clock.elapsed();
-      if (!instance.isIntact()) return "somebody has changed what is traced";
-      if (!(await canary.sings(stop.signal))) return "an event that was made for a test did not arrive";
+      if (!instance.isIntact()) return "another program changed the trace settings";
+      if (!(await canary.sings(stop.signal))) return "a test event did not arrive";
       provenAt = startedAt;
       set(!stop.signal.aborted);
       await clock.sleep(canaryMs, stop.signal).catch(() => {});
@@ -139,7 +139,7 @@ export function startTrace(options: TraceParts): Trace {
       const reason = await session().catch((error) => toKilnError(error).message);
       set(false, reason);
       if (stop.signal.aborted) return;
-      log.warn({ reason }, "kernel events are not seen");
+      log.warn({ reason }, "kernel events are unavailable");
       missed(reason);
       // After a while that went well, the next try is at once.
       delayMs =

@@ -7,7 +7,7 @@ const rememberedMs = 2_000;
 
 const visits = new Set<number>();
 
-/** Runs a program in a server's network namespace and resolves to what it wrote; nobody is told of this visit. */
+/** Runs a program in a server's network namespace and resolves to what it wrote; this visit is not reported. */
 export async function visit(
   { process }: Subject,
   argv: readonly [string, ...string[]],

@@ -75,7 +75,10 @@ export function startWatch({ sight, checks, log, tell, image }: WatchParts): Wat
       log.debug({ path, error: toKilnError(error).message }, "not watched");
       if (isExhausted(error) && !exhausted) {
         exhausted = true;
-        log.warn({ error: toKilnError(error).message }, "inotify has no more to give: the scan sees it all");
+        log.warn(
+          { error: toKilnError(error).message },
+          "inotify has no watches left: the scan looks at everything",
+        );
       }
       lost(error);
       return undefined;
@@ -146,7 +149,7 @@ export function startWatch({ sight, checks, log, tell, image }: WatchParts): Wat
     for (const [file, watcher] of images) if (watcher === undefined) images.delete(file);
     exhausted = false;
     learn();
-    if (!exhausted) log.info("inotify tells of all servers again");
+    if (!exhausted) log.info("inotify covers all servers again");
   }
 
   const learning = sight.watch(learn);

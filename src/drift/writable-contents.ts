@@ -21,7 +21,7 @@ export interface ContentsOptions {
   readonly files: number;
   /** Put before each path. */
   readonly prefix: string;
-  /** Told of every path that had no room or could not be read. */
+  /** Called for every path that had no room or could not be read. */
   readonly left: LeftOut;
   readonly signal: AbortSignal;
 }
@@ -38,7 +38,7 @@ interface Mount {
 }
 
 /**
- * Everything in the tmpfs that a server may write to, those included that somebody has mounted. Names are bytes, held
+ * Everything in the tmpfs that a server may write to, including ones that a visitor has mounted. Names are bytes, held
  * as latin1 strings, and each is opened from the folder that holds it, so neither a name nor a length is beyond reach.
  * A path could lead out of the server through a symbolic link that was put there for us: only what lies on the file
  * system that the mount table names is read, and links are never followed. Nothing here blocks the event loop.

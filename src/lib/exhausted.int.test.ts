@@ -73,9 +73,9 @@ test.skipIf(!canLimit)(
     tells();
     watch[Symbol.dispose]();`;
     expect(await output(script, apart)).toEqual([
-      "inotify has no more to give: the scan sees it all",
+      "inotify has no watches left: the scan looks at everything",
       "false,false",
-      "inotify tells of all servers again",
+      "inotify covers all servers again",
       "true,true",
     ]);
   },

@@ -100,7 +100,7 @@ export async function install(
 /** What the controller's log tells of drift. */
 async function driftIn(log: string): Promise<readonly string[]> {
   const text = await readFile(log, "utf8").catch(() => "");
-  return text.split("\n").filter((line) => line.includes('"a server is not what it was made as"'));
+  return text.split("\n").filter((line) => line.includes('"a server has drifted"'));
 }
 
 /** Resolves when `condition` holds; throws, naming what was waited for, when it does not within the time. */

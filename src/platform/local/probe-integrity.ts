@@ -50,7 +50,7 @@ async function memoryFact(): Promise<Fact> {
   const works = existsSync(memoryProgramsFile) && (await exec([...set], { accept: "any" })).code === 0;
   if (works)
     return { what, speed: "prevented", how: "vm.memfd_noexec in each server's process-id namespace" };
-  return { what, speed: "seconds", how: "the kernel cannot forbid it (Linux 6.3 can): the scan sees it" };
+  return { what, speed: "seconds", how: "the kernel cannot forbid it (Linux 6.3 can): the scan detects it" };
 }
 
 function seccompFact(): Fact {
