@@ -45,8 +45,8 @@ describe.skipIf(reason)("a server whose image someone changes", () => {
     const makeChangeable = () => spawnSync("chattr", ["-i", file]).status === 0;
 
     test.each([
-      ["altered", () => appendFileSync(file, "x"), "is not what"],
-      ["replaced", () => renameSync(tmpCopy(file), file), "is not what"],
+      ["altered", () => appendFileSync(file, "x"), "does not match"],
+      ["replaced", () => renameSync(tmpCopy(file), file), "does not match"],
       ["removed", () => rmSync(file), "is gone"],
     ] as const)("is found when one is %s, and the server next to it is not", async (_how, change, detail) => {
       makeChangeable();

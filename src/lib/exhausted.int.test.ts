@@ -44,9 +44,9 @@ test.skipIf(!canLimit)(
     while (!seen.has("watched")) await clock.sleep(10);
     watch[Symbol.dispose]();`;
     expect(await output(script, apart)).toEqual([
-      "no events of a folder: it is read each second instead",
+      "no events for a folder: it is read each second instead",
       "changed polled",
-      "events of a folder arrive again",
+      "events for a folder arrive again",
       "changed watched",
     ]);
   },

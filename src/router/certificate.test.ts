@@ -33,7 +33,7 @@ async function refusal(tls: TlsSpec): Promise<string> {
 }
 
 withOpenssl(
-  "a good pair is written anew: the chain in its order, then the key, with nothing between them",
+  "a good pair is written again: the chain in its order, then the key, with nothing between them",
   async () => {
     const chain = `# mine\n\n${await readFile(good.certificate, "utf8")}\n\nquit\n${await readFile(other.certificate, "utf8")}`;
     await writeFile(inFolder("chain.crt"), chain);
@@ -90,8 +90,8 @@ withOpenssl("each thing that can be wrong with the files has its own words", asy
   expect(await key("good.crt/x.key")).toMatch(/^The key \/good.crt\/x.key does not exist./);
   expect(await key("dangling.key")).toContain("does not exist");
   expect(await key("loop.key")).toContain("leads nowhere");
-  expect(await key("")).toContain("is no regular file");
-  expect(await key("pipe.key")).toContain("is no regular file");
+  expect(await key("")).toContain("is not a regular file");
+  expect(await key("pipe.key")).toContain("is not a regular file");
   expect(await certificate("letter.txt")).toContain("is not in PEM form. A PEM file has");
   expect(await certificate("der.crt")).toContain("openssl x509 -inform der");
   expect(await certificate("large.crt")).toContain("is not in PEM form");
@@ -104,9 +104,9 @@ withOpenssl("each thing that can be wrong with the files has its own words", asy
   expect(await key("half.key")).toContain("is damaged");
   expect(await key("scrambled.key")).toContain("is damaged");
   expect(await certificate("good.key")).toContain(
-    "holds a private key and no certificate. `certificate` and",
+    "holds a private key; expected a certificate. `certificate` and",
   );
-  expect(await key("good.crt")).toContain("holds a certificate and no key.");
+  expect(await key("good.crt")).toContain("holds a certificate; expected a key.");
   expect(await key("locked.key")).toContain("is encrypted");
   expect(await key("other.key")).toMatch(
     /^The key \/other.key does not belong to the certificate \/good.crt./,

@@ -7,7 +7,7 @@ import { isErrno, KilnError } from "../lib/errors.ts";
 export interface Certificate {
   /** Where it was read from. */
   readonly path: string;
-  /** The whole chain in the file's order, then the key, each block written anew: no byte between them is the file's own. */
+  /** The whole chain in the file's order, then the key, each block written again: no byte between them comes from the file. */
   readonly pem: string;
   readonly leaf: X509Certificate;
   /** First and last moment of its validity (Unix time in ms). */
@@ -22,7 +22,7 @@ const shortestRsaBits = 2048;
 
 /**
  * Reads a certificate and its key and checks that they belong together. Throws `certificate_invalid`; no error holds
- * anything of a file's content. Whether it is valid now, and for which host, is for `assertServes` to say.
+ * anything of a file's content. `assertServes` checks whether it is valid now, and for which host.
  */
 export async function readCertificate({ certificate: path, key: keyPath }: TlsSpec): Promise<Certificate> {
   const [text, keyText] = await Promise.all([readPem(path, "certificate"), readPem(keyPath, "key")]);
@@ -57,7 +57,7 @@ export function assertServes(
   if (nowMs > toMs) {
     throw invalid(`The certificate ${path} expired on ${day(toMs)}.`, "Renew it, or name a newer one.");
   }
-  // Names only, as browsers do it: the common name has no say (RFC 9525 section 2).
+  // Names only, as browsers do it: the common name does not count (RFC 9525 section 2).
   if (host === undefined || leaf.checkHost(host, { subject: "never" }) !== undefined) return;
   throw invalid(
     `The certificate ${path} does not cover ${host}; it covers ${names(leaf)}.`,
@@ -68,7 +68,8 @@ export function assertServes(
 async function readPem(path: string, what: "certificate" | "key"): Promise<string> {
   try {
     const file = await stat(path);
-    if (!file.isFile()) throw invalid(`The ${what} ${path} is no regular file.`, `Name a file in PEM form.`);
+    if (!file.isFile())
+      throw invalid(`The ${what} ${path} is not a regular file.`, `Name a file in PEM form.`);
     if (file.size > longestFileBytes) throw notPem(path, what, "");
     return await readFile(path, "latin1");
   } catch (error) {
@@ -120,8 +121,8 @@ function parseKey(text: string, path: string): KeyObject {
   if (block === undefined) throw notPem(path, "key", text);
   if (/BEGIN ENCRYPTED PRIVATE KEY|^Proc-Type: 4,ENCRYPTED/m.test(block)) {
     throw invalid(
-      `The key ${path} is encrypted, and nobody could type its passphrase when the router starts.`,
-      "Store it decrypted, readable for its owner alone: `openssl pkey -in KEY -out NEW`.",
+      `The key ${path} is encrypted, and the router cannot ask for its passphrase when it starts.`,
+      "Store it decrypted, readable only by its owner: `openssl pkey -in KEY -out NEW`.",
     );
   }
   try {
@@ -136,7 +137,7 @@ function notPem(path: string, what: "certificate" | "key", text: string): KilnEr
   if (other.test(text)) {
     const found = what === "key" ? "a certificate" : "a private key";
     return invalid(
-      `The ${what} ${path} holds ${found} and no ${what}.`,
+      `The ${what} ${path} holds ${found}; expected a ${what}.`,
       "`certificate` and `key` may be swapped.",
     );
   }
@@ -162,7 +163,7 @@ function mismatch(
   if (index > 0) {
     return invalid(
       `In ${path} the certificate of the key ${keyPath} is number ${index + 1}; expected it first.`,
-      "The server's own certificate comes first, then those that lead to its authority.",
+      "The server's own certificate comes first, then the certificates that lead to its authority.",
     );
   }
   return invalid(
@@ -177,7 +178,7 @@ function assertStrong(leaf: X509Certificate, path: string): void {
   if (type !== "rsa" || bits === undefined || bits >= shortestRsaBits) return;
   throw invalid(
     `The certificate ${path} has an RSA key of ${bits} bits; expected at least ${shortestRsaBits}.`,
-    "Issue it anew with a longer key, or with one on an elliptic curve.",
+    "Issue it again with a longer key, or with one on an elliptic curve.",
   );
 }
 

@@ -2,17 +2,17 @@ import type { ServerId, ServiceKey } from "../domain/ids.ts";
 import type { ServiceWarning } from "../domain/observation.ts";
 import type { HealthSpec, TrafficSpec } from "../domain/spec.ts";
 
-/** One server behind the router. */
+/** One server that the router sends requests to. */
 export interface Target {
   readonly id: ServerId;
   /** IP address. */
   readonly address: string;
   readonly port: number;
-  /** Relative to the service's other targets, 0 to 256. 0: no new requests, open ones go on (draining). */
+  /** Relative to the service's other targets, 0 to 256. 0: no new requests, open ones continue (draining). */
   readonly weight: number;
 }
 
-/** Everything the router shall know of one service. */
+/** Everything the router has to know of one service. */
 export interface RoutedService {
   /** Of a service, or of its preview (`previewKey`): to the router that is another service. */
   readonly service: ServiceKey;
@@ -55,14 +55,14 @@ export interface Router {
    * door cannot be opened.
    */
   apply(service: RoutedService, options: RouterOptions): Promise<void>;
-  /** Closes the service's doors. Unknown services are no error. */
+  /** Closes the service's doors. An unknown service is not an error. */
   remove(service: ServiceKey, options: RouterOptions): Promise<void>;
   /** Open requests or connections of one target now; 0 for an unknown one. */
   open(service: ServiceKey, target: ServerId, options: RouterOptions): Promise<number>;
   /**
    * Closes connections of one target that only pass bytes on, WebSockets and plain TCP, one after the other: each has a
-   * moment of its own between 0 and 1, spread evenly, and those whose moment is not behind `progress` are closed; one over
-   * which bytes are coming just then a little later, and all of them at 1. Requests go on. Absent: the router leaves them
+   * moment of its own between 0 and 1, spread evenly, and those whose moment is not after `progress` are closed; one over
+   * which bytes are coming just then a little later, and all of them at 1. Requests continue. Absent: the router leaves them
    * to the end of the server.
    */
   closeLong?(service: ServiceKey, target: ServerId, progress: number, options: RouterOptions): Promise<void>;

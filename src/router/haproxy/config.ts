@@ -44,7 +44,7 @@ export function renderConfig(services: readonly RoutedService[], machine: Router
   return blocks.map((lines) => `${lines.join("\n  ")}\n`).join("\n");
 }
 
-/** The services that a configuration file of ours describes. Lines that are not ours are passed over. */
+/** The services that a configuration file of ours describes. Other lines are ignored. */
 export function parseConfig(text: string): readonly RoutedService[] {
   const records = [...text.matchAll(/^ {2}setenv (kiln:\S+) '(.*)'$/gm)].map((m) => `${m[1]}=${m[2]}`);
   return parseRecords(records.join("\n")).map((record) => ({
@@ -59,7 +59,7 @@ export type ServiceRecord = Omit<RoutedService, "targets">;
 /** The records among `NAME=value` lines, as `show env` prints them (HAProxy Management Guide, section 9.3). */
 export function parseRecords(lines: string): readonly ServiceRecord[] {
   return [...lines.matchAll(/^kiln:([^=\n]+)=(.*)$/gm)].map(([, service = "", json = ""]) => {
-    // Written by `recordOf` below and by nobody else: the folder is ours alone.
+    // Only `recordOf` below writes this: the folder is ours alone.
     const { doors, health } = JSON.parse(json) as Omit<ServiceRecord, "service">;
     // JSON has no `undefined`, but a door has always a `host`.
     return { service, doors: doors.map((door) => ({ ...door, host: door.host })), health };
@@ -159,7 +159,7 @@ interface Door extends HttpDoor {
   readonly mode: Mode;
 }
 
-/** The ports, in order, each with all that is behind it. */
+/** The ports, in order, each with all services that it leads to. */
 function doorsOf(services: readonly RoutedService[], machine: RouterMachine): readonly Door[] {
   const ports = [...new Set(services.flatMap((s) => s.doors.map((d) => d.listen)))].sort((a, b) => a - b);
   return ports.map((port) => {
@@ -196,7 +196,7 @@ function innerSockets({ account, paths }: RouterMachine): InnerSockets {
 }
 
 function backendBlock(service: RoutedService, mode: Mode): readonly string[] {
-  // Servers have the same names behind a preview, and what comes that way must not count.
+  // Servers have the same names in a preview, and requests that come that way must not count.
   const isCounted = mode === "http" && previewedBy(service.service) === undefined;
   return [
     `backend ${backendName(service.service, mode)} from ${isCounted ? "counted" : mode}`,

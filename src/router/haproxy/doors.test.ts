@@ -20,13 +20,13 @@ test.each([
 
 test.each([
   ["another host name", httpDoor(80, "shop.example.com")],
-  ["a catch-all beside host names", httpDoor(80)],
+  ["a catch-all next to host names", httpDoor(80)],
   ["another port", tcpDoor(83)],
 ])("%s is none", (_, door) => {
   expect(() => assertNoConflict({ service: "shop", doors: [door] }, [blog])).not.toThrow();
 });
 
-test("a service is in nobody's way by what it has itself", () => {
+test("a service does not conflict with its own doors", () => {
   expect(() => assertNoConflict(blog, [blog])).not.toThrow();
   expect(() => assertNoConflict({ service: "blog", doors: [httpDoor(80), tcpDoor(80)] }, [])).toThrow();
 });

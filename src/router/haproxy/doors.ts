@@ -9,7 +9,7 @@ export interface DoorOwner {
 }
 
 /**
- * Throws `traffic_conflict` when one of the doors can't stand beside another one of this or another service: the same
+ * Throws `traffic_conflict` when one of the doors conflicts with another one of this or another service: the same
  * port and host name, or the same port where either is plain TCP or only one of them has TLS.
  */
 export function assertNoConflict(asked: DoorOwner, others: readonly DoorOwner[]): void {
@@ -55,7 +55,7 @@ function conflict(door: TrafficSpec, other: { readonly service: ServiceKey; read
   return new KilnError("traffic_conflict", `${owner} already has ${what}.`, {
     hint:
       door.mode === "tcp"
-        ? "Plain TCP needs a port of its own: choose another `traffic.listen`."
+        ? "Plain TCP needs its own port: choose another `traffic.listen`."
         : "Choose another `traffic.listen`, or, where both are http, another `traffic.host`.",
   });
 }

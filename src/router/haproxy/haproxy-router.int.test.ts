@@ -76,32 +76,35 @@ withHaproxy("HTTP/2 without TLS finds its service by :authority", async () => {
   session.destroy();
 });
 
-withHaproxy("plain TCP: an open connection goes on while its server is drained, and is counted", async () => {
-  await using it = await installation();
-  await using a = await tcpBackend("db-1-1-1");
-  await using b = await tcpBackend("db-2-1-1");
-  const port = await freePort();
-  const db = (...targets: RoutedService["targets"]) =>
-    service("db", [tcpDoor(port)], targets, { ...health, check: { kind: "tcp" } });
-  await it.router.apply(db(a.target), options);
-  const old = connect(port, "127.0.0.1");
-  expect(await echo(old, "1")).toBe("db-1-1-1:1");
-  await it.router.apply(db({ ...a.target, weight: 0 }, b.target), options);
-  const fresh = connect(port, "127.0.0.1");
-  expect(await echo(fresh, "2")).toBe("db-2-1-1:2");
-  expect(await echo(old, "3")).toBe("db-1-1-1:3");
-  expect(await it.router.open("db", a.id, options)).toBe(1);
-  // A reload leaves the connection in the old worker, where it still counts.
-  await it.router.apply(service("shop", [httpDoor(await freePort())], []), options);
-  expect(await echo(old, "4")).toBe("db-1-1-1:4");
-  expect(await it.router.open("db", a.id, options)).toBe(1);
-  old.destroy();
-  await vi.waitFor(async () => expect(await it.router.open("db", a.id, options)).toBe(0), 5_000);
-  expect(await it.router.open("nobody", "nobody-1-1-1", options)).toBe(0);
-  fresh.destroy();
-});
+withHaproxy(
+  "plain TCP: an open connection continues while its server is drained, and is counted",
+  async () => {
+    await using it = await installation();
+    await using a = await tcpBackend("db-1-1-1");
+    await using b = await tcpBackend("db-2-1-1");
+    const port = await freePort();
+    const db = (...targets: RoutedService["targets"]) =>
+      service("db", [tcpDoor(port)], targets, { ...health, check: { kind: "tcp" } });
+    await it.router.apply(db(a.target), options);
+    const old = connect(port, "127.0.0.1");
+    expect(await echo(old, "1")).toBe("db-1-1-1:1");
+    await it.router.apply(db({ ...a.target, weight: 0 }, b.target), options);
+    const fresh = connect(port, "127.0.0.1");
+    expect(await echo(fresh, "2")).toBe("db-2-1-1:2");
+    expect(await echo(old, "3")).toBe("db-1-1-1:3");
+    expect(await it.router.open("db", a.id, options)).toBe(1);
+    // A reload leaves the connection in the old worker, where it still counts.
+    await it.router.apply(service("shop", [httpDoor(await freePort())], []), options);
+    expect(await echo(old, "4")).toBe("db-1-1-1:4");
+    expect(await it.router.open("db", a.id, options)).toBe(1);
+    old.destroy();
+    await vi.waitFor(async () => expect(await it.router.open("db", a.id, options)).toBe(0), 5_000);
+    expect(await it.router.open("unknown", "unknown-1-1-1", options)).toBe(0);
+    fresh.destroy();
+  },
+);
 
-withHaproxy("a WebSocket goes on across a reload and is counted", async () => {
+withHaproxy("a WebSocket continues across a reload and is counted", async () => {
   await using it = await installation();
   // Key and answer of RFC 6455, section 1.3: HAProxy compares them.
   const server = createHttpServer().on("upgrade", (_, socket) => {

@@ -95,7 +95,7 @@ async function observe(context: Context): Promise<Running | undefined> {
     if (now?.worker !== undefined && now.worker === pidIn(reply)) return read(reply, now);
     await clock.sleep(pollMs, signal);
   }
-  context.log.warn("HAProxy's worker and master do not agree; it is taken for dead");
+  context.log.warn("HAProxy's worker and master do not agree; Kiln treats HAProxy as dead");
   return undefined;
 }
 
@@ -188,7 +188,7 @@ async function changeServers(
 ): Promise<void> {
   const text = renderConfig(all, await readMachine(context.state));
   if (text !== (await readTextIfExists(context.paths.config))) {
-    // Not forced to the disk: after a power failure no HAProxy runs, and the next call brings every target anew.
+    // Not forced to the disk: after a power failure no HAProxy runs, and the next call brings every target again.
     await writeFileAtomic(context.paths.config, text, { durable: false });
   }
   const commands = serverCommands(service, running.servers);
@@ -240,7 +240,7 @@ async function confirm(service: RoutedService, context: Context, reply = ""): Pr
     "router_failed",
     `HAProxy does not have the servers of ${service.service} that it was given${words.length > 0 ? `: ${words.slice(-4).join("; ")}` : "."}`,
     {
-      hint: "The call is repeated by itself; `router/haproxy.log` in the state folder has the details.",
+      hint: "Kiln repeats the call; `router/haproxy.log` in the state folder has the details.",
       retry: true,
     },
   );
@@ -275,7 +275,7 @@ async function openSessions(service: ServiceKey, target: ServerId, context: Cont
   return (await Promise.all(counts)).reduce((sum, open) => sum + open, 0);
 }
 
-/** Read without waiting for a turn: nothing is changed, and an old figure does no harm. */
+/** Read without waiting for a turn: reading changes nothing, and an old figure does no harm. */
 async function counts(
   service: ServiceKey | undefined,
   { paths, signal }: Context,

@@ -58,7 +58,7 @@ function doorBlocks({ port, binds, isTls, clients }: HttpDoor): readonly (readon
       `maxconn ${clients}`,
       "option forwardfor except 127.0.0.0/8",
       ...(isTls ? ["http-request set-header X-Forwarded-Proto https"] : []),
-      // Told before it happens, a client does not send a request just when its idle connection is closed.
+      // With notice, a client does not send a request just when its idle connection is closed.
       'http-after-response set-header Keep-Alive "timeout=70"',
       // A worker that leaves has an old list of servers: what still comes in goes to the worker that has the new one.
       `use_backend next:${port} if { stopping }`,
@@ -92,7 +92,7 @@ function outerBlocks(sockets: InnerSockets): readonly (readonly string[])[] {
   ];
 }
 
-/** The PROXY protocol tells by which port a request came in. */
+/** The PROXY protocol says by which port a request came in. */
 function innerBlocks(doors: readonly HttpDoor[], sockets: InnerSockets): readonly (readonly string[])[] {
   const routes = [...doors.flatMap(routeLines), "default_backend unknown-host"];
   const inner = (name: string, brokenOff: string) => [
@@ -103,7 +103,7 @@ function innerBlocks(doors: readonly HttpDoor[], sockets: InnerSockets): readonl
   ];
   return [
     inner("first", "errorfile 502 /dev/null"),
-    // Said in so many words: a connection that only closes has many clients send their request again by themselves.
+    // An explicit answer: when a connection only closes, many clients send their request again by themselves.
     inner("last", plainError(502, "The server broke off before it had answered.")),
   ];
 }

@@ -14,7 +14,7 @@ export function longConnections(reply: string, service: string, server: string):
   });
 }
 
-/** The moment of a session, from 0 to 1: as good as random, and the same whoever asks and whenever. */
+/** The moment of a session, from 0 to 1: as good as random, and always the same for one session. */
 export function momentOf(session: string): number {
   return Number.parseInt(sha256(session).slice(0, 8), 16) / 2 ** 32;
 }
@@ -34,7 +34,7 @@ export function isOverdue(session: string, progress: number): boolean {
 
 /**
  * The bytes that have been passed on in both directions, from the answer to `show sess ID` (Management Guide, section 9.3):
- * as long as it is the same, nothing has come. Undefined when there is no such session any more.
+ * as long as it is the same, nothing has come. Undefined when the session is gone.
  */
 export function passedOn(reply: string): string | undefined {
   const totals = [...reply.matchAll(/^ +(?:req|res)=.* total=(\d+)/gm)].map((match) => match[1]);

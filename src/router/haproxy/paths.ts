@@ -18,7 +18,7 @@ export interface RouterPaths {
   readonly jail: string;
 }
 
-/** HAProxy binds a socket under its name with `.<pid>.tmp` behind it first: the names here leave room for that. */
+/** HAProxy binds a socket first under its name followed by `.<pid>.tmp`: the names here leave room for that. */
 export function routerPaths(state: StateFolder): RouterPaths {
   const folder = state.router;
   return {

@@ -4,7 +4,7 @@ import { readTextIfExists } from "../../lib/files.ts";
 import { type Listener, parseListeners } from "../../lib/listeners.ts";
 
 /**
- * Throws `port_taken`, naming the program where /proc tells it, when one of the ports has a listener, and `not_root`
+ * Throws `port_taken`, naming the program where /proc shows it, when one of the ports has a listener, and `not_root`
  * when the system keeps it for privileged programs. Found before a reload is tried: a failing one holds up the others.
  */
 export async function assertPortsFree(ports: readonly number[]): Promise<void> {
@@ -25,7 +25,7 @@ export function mayBindAnyPort(status: string): boolean {
 }
 
 function portPrivileged(port: number, lowest: number): KilnError {
-  return new KilnError("not_root", `Port ${port} can only be opened by root on this machine.`, {
+  return new KilnError("not_root", `Only root can open port ${port} on this machine.`, {
     hint: `Choose a \`traffic.listen\` of ${lowest} or above, or run the controller as root.`,
   });
 }
@@ -56,7 +56,7 @@ async function holderOf(inode: string): Promise<string | undefined> {
 }
 
 async function holds(pid: string, inode: string): Promise<boolean> {
-  // Processes end while they are looked at, and those of others can't be looked into: both hold nothing for us.
+  // Processes end while they are looked at, and other users' processes can't be looked into: both count as holding nothing.
   const files = await readdir(`/proc/${pid}/fd`).catch(() => []);
   const links = await Promise.all(files.map((fd) => readlink(`/proc/${pid}/fd/${fd}`).catch(() => "")));
   return links.includes(`socket:[${inode}]`);

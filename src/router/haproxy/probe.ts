@@ -20,7 +20,7 @@ export async function probeHaproxy({ signal }: RouterOptions): Promise<RouterRea
 /** From the words of `haproxy -v`. */
 export function readinessOf(versionText: string): RouterReadiness {
   const match = /version (\d+)\.(\d+)(\.\d+)?/.exec(versionText);
-  if (!match) return { facts: [], problems: [{ what: "`haproxy -v` tells no version.", remedy }] };
+  if (!match) return { facts: [], problems: [{ what: "`haproxy -v` prints no version.", remedy }] };
   const [, major, minor, patch = ""] = match;
   const version = `HAProxy ${major}.${minor}${patch}`;
   const newEnough =

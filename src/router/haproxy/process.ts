@@ -26,7 +26,7 @@ export interface ProcessContext {
 
 /** Writes the configuration in place of the present one, after HAProxy itself has found no fault in it. */
 export async function installConfig(text: string, { paths, signal }: ProcessContext): Promise<void> {
-  // The worker has to find its sockets there as another user; nobody else gets into the folder above it.
+  // The worker has to find its sockets there as another user; no other user gets into the folder above it.
   await mkdir(paths.jail, { recursive: true, mode: 0o700 });
   await chmod(paths.jail, 0o711);
   await writeFileAtomic(paths.candidate, text, { durable: false });
@@ -36,7 +36,7 @@ export async function installConfig(text: string, { paths, signal }: ProcessCont
   await rename(paths.candidate, paths.config);
 }
 
-/** The processes behind the master socket; undefined when there are none. */
+/** The processes that answer on the master socket; undefined when there are none. */
 export async function processes({ paths, signal }: ProcessContext): Promise<Processes | undefined> {
   return parseProcesses((await ask(paths.masterSocket, ["show proc"], signal)) ?? "");
 }
@@ -60,7 +60,7 @@ export async function start(context: ProcessContext): Promise<void> {
   }
 }
 
-/** Returns a function that tells whether the process has ended. */
+/** Returns a function that says whether the process has ended. */
 async function launch(paths: RouterPaths): Promise<() => boolean> {
   let ended = false;
   const log = await open(paths.log, "a", 0o600);
@@ -125,7 +125,7 @@ export function pidIn(reply: string | undefined): number | undefined {
 
 /**
  * Ends every HAProxy that runs on this configuration file, and waits until it is gone. Once begun it is not cancelled: a
- * worker whose master has ended would be left to nobody. Throws `router_failed` after 15 s.
+ * worker whose master has ended would be left without control. Throws `router_failed` after 15 s.
  */
 export async function endAll({ paths, clock }: Pick<ProcessContext, "paths" | "clock">): Promise<void> {
   const startMs = clock.elapsed();
@@ -151,7 +151,7 @@ async function findAll(paths: RouterPaths): Promise<readonly number[]> {
   return found.filter((pid) => pid > 0);
 }
 
-/** One that is about to end has no arguments any more, whosever it was, and may still hold its ports. */
+/** A process that is about to end no longer has arguments, whether HAProxy's or not, and may still hold its ports. */
 async function isLeaving(pid: string): Promise<boolean> {
   const name = await readFile(`/proc/${pid}/comm`, "utf8").catch(() => "");
   if (name !== "haproxy\n" || !isEnding(Number(pid))) return false;

@@ -10,7 +10,7 @@ import { type CertificateContext, storeCertificate, storedCertificate } from "./
 import { ask } from "./socket.ts";
 import { certificateFile, type TlsDoor, tlsDoors } from "./tls-config.ts";
 
-/** Who renews writes two files, perhaps in several steps: what has changed is looked at when it has been still for so long. */
+/** A renewal writes two files, perhaps in several steps: Kiln reads changed files when they have been still for so long. */
 const stillMs = 1000;
 /** A command and its payload must fit into one buffer of HAProxy (`tune.bufsize`, 16 KiB). */
 const longestPayload = 15_000;
@@ -73,7 +73,7 @@ async function lookAgain(
   return { ...before, ...(await takeOver(first.tls, found, context)) };
 }
 
-/** Differs when one of the files was written or replaced, also behind a symbolic link. */
+/** Differs when one of the files was written or replaced, also at the end of a symbolic link. */
 async function signatureOf({ certificate, key }: TlsSpec): Promise<string> {
   const stats = await Promise.all([certificate, key].map((path) => stat(path).catch(() => undefined)));
   return stats.map((file) => `${file?.dev}:${file?.ino}:${file?.mtimeMs}:${file?.size}`).join(" ");
@@ -90,7 +90,7 @@ async function usable(
     return certificate;
   } catch (error) {
     const { code, message } = toKilnError(error);
-    log.warn({ code }, `${message} The router goes on with the certificate that it has.`);
+    log.warn({ code }, `${message} The router continues with the certificate that it has.`);
     return toKilnError(error);
   }
 }
@@ -105,7 +105,7 @@ async function takeOver(
   const tooLarge = found.pem.length > longestPayload;
   const refusal = tooLarge ? undefined : await hand(tls, found, context);
   if (refusal !== undefined) return { found: refusal, tooLarge: false };
-  // Behind HAProxy's word: after a crash in between it is only handed over once more.
+  // After HAProxy's confirmation: after a crash in between the certificate is only handed over once more.
   await storeCertificate(tls, found, context);
   const until = new Date(found.toMs).toISOString();
   context.log.info({ certificate: found.path, until }, "renewed a certificate");
@@ -114,7 +114,7 @@ async function takeOver(
 
 /**
  * Gives HAProxy another certificate in place of the one that it loaded from this file; returns why it refuses. Throws
- * `router_failed` when nobody answers.
+ * `router_failed` when HAProxy does not answer.
  */
 async function hand(
   tls: TlsSpec,
@@ -129,8 +129,8 @@ async function hand(
   await ask(paths.runtimeSocket, [`abort ssl cert ${name}`], signal);
   const words = `${given ?? ""}${committed ?? ""}`.split("\n").filter((line) => line.trim() !== "");
   log.warn({ certificate: path, words: words.slice(-4) }, "HAProxy refused a renewed certificate");
-  return new KilnError("router_failed", `HAProxy does not take the renewed certificate ${path}.`, {
-    hint: "The controller's log has its words.",
+  return new KilnError("router_failed", `HAProxy refused the renewed certificate ${path}.`, {
+    hint: "The controller's log has HAProxy's message.",
   });
 }
 
@@ -138,7 +138,8 @@ function warningsOf(door: TlsDoor, found: Look["found"], nowMs: number): readonl
   if (found === undefined) return [];
   const { service, host } = door;
   if (found instanceof KilnError) {
-    const hint = `${found.hint ?? ""} Until then the router goes on with the certificate that it has.`.trim();
+    const hint =
+      `${found.hint ?? ""} Until then the router continues with the certificate that it has.`.trim();
     return [{ service, message: found.message, hint }];
   }
   try {
@@ -149,8 +150,8 @@ function warningsOf(door: TlsDoor, found: Look["found"], nowMs: number): readonl
   }
   const leftMs = found.toMs - nowMs;
   if (leftMs > warningMs(found)) return [];
-  const message = `The certificate ${found.path} expires in ${timeWords(leftMs)} and was not renewed yet.`;
-  return [{ service, message, hint: "Renew it; the router takes the new one over by itself." }];
+  const message = `The certificate ${found.path} expires in ${timeWords(leftMs)} and is not renewed yet.`;
+  return [{ service, message, hint: "Renew it; the router takes over the new one by itself." }];
 }
 
 /** A week; for certificates that live only for days, the last fifth of their life. */

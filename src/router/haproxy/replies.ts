@@ -40,7 +40,7 @@ export function parseServers(reply: string): readonly LiveServer[] {
     });
 }
 
-/** The processes behind the master socket. */
+/** The processes that answer on the master socket. */
 export interface Processes {
   readonly master: number;
   /** The worker that takes new connections; undefined while none does. */
@@ -77,7 +77,7 @@ export function parseOpenSessions(csv: string, backend: string, server: string):
 }
 
 /**
- * Answers of every server of a backend, or of all that are no preview's, from the CSV of `show stat` (Management Guide,
+ * Answers of every server of a backend, or of all except previews, from the CSV of `show stat` (Management Guide,
  * section 9.1) and the counters of `show table` (section 9.3).
  */
 export function parseCounts(

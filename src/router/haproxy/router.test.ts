@@ -16,7 +16,7 @@ test("an old HAProxy is a problem with a remedy", () => {
   expect(readinessOf("").problems).toHaveLength(1);
 });
 
-test("who may open low ports is told by a capability, not by a name", () => {
+test("a capability, not a user name, decides who may open low ports", () => {
   expect(mayBindAnyPort("Name:\tnode\nCapEff:\t0000000000000400\n")).toBe(true);
   expect(mayBindAnyPort("Name:\tnode\nCapEff:\t0000000000000000\n")).toBe(false);
   expect(mayBindAnyPort("")).toBe(false);

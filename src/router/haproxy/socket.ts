@@ -5,7 +5,7 @@ import { isErrno, KilnError } from "../../lib/errors.ts";
 const longestLine = 12_000;
 
 /**
- * Sends commands to one of HAProxy's sockets and returns all it answers; undefined when nobody listens there.
+ * Sends commands to one of HAProxy's sockets and returns all it answers; undefined when no process listens there.
  * Throws `router_failed` when it does not answer in time, `cancelled` when the signal fires.
  */
 export async function ask(
@@ -61,7 +61,7 @@ function cancelled(): KilnError {
 
 function silent(): KilnError {
   return new KilnError("router_failed", "HAProxy did not answer on its socket within 5 s.", {
-    hint: "The machine may be overloaded; the call is repeated by itself.",
+    hint: "The machine may be overloaded; Kiln repeats the call.",
     retry: true,
   });
 }

@@ -94,7 +94,7 @@ withHaproxy(
   },
 );
 
-withHaproxy("plain TCP behind TLS", async () => {
+withHaproxy("plain TCP inside TLS", async () => {
   await using it = await installation();
   await using a = await tcpBackend("db-1-1-1");
   const port = await freePort();
@@ -197,7 +197,7 @@ withHaproxy("a renewed certificate is taken over under load, without a reload", 
 });
 
 withHaproxy(
-  "a renewal that can't be used is told, and the old certificate stays until a good one is there",
+  "a renewal that can't be used is reported, and the old certificate stays until a good one is there",
   async () => {
     await using it = await installation();
     const port = await freePort();
@@ -218,7 +218,7 @@ withHaproxy(
       const warning = {
         service: "shop",
         message: expect.stringContaining(words),
-        hint: expect.stringMatching(/goes on with/),
+        hint: expect.stringMatching(/continues with/),
       };
       await vi.waitFor(async () => expect(await renew(it.router)).toMatchObject([warning]), 10_000);
       await reloadBy(it.another());
@@ -271,7 +271,7 @@ withHaproxy("a chain that is too long for the socket comes by a reload", async (
 });
 
 withHaproxy(
-  "that a certificate runs out is told beforehand and afterwards; what serves stands against no deploy",
+  "a certificate that expires is reported before and after; a serving one never blocks a deploy",
   async () => {
     await using it = await installation();
     const port = await freePort();
@@ -289,7 +289,7 @@ withHaproxy(
     };
     expect(await warnings(82)).toEqual([]);
     expect(await warnings(84)).toEqual([
-      "The certificate X expires in 5 days and was not renewed yet. Renew it; the router takes the new one over by itself.",
+      "The certificate X expires in 5 days and is not renewed yet. Renew it; the router takes over the new one by itself.",
     ]);
     expect(await warnings(91)).toEqual([expect.stringMatching(/^The certificate X expired on .* Renew it/)]);
     const late = haproxyRouter({ state: it.state, clock: inDays(91), log: silentLog });

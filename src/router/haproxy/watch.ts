@@ -1,6 +1,6 @@
 import { connect, type Socket } from "node:net";
 
-/** How often somebody who is not there yet is looked for. */
+/** How often to look for an HAProxy that does not run yet. */
 const absentMs = 1000;
 /** After a connection has ended, so that a master that replaces itself is not asked in a circle. */
 const pauseMs = 50;
@@ -21,7 +21,7 @@ export function watchMaster(masterSocket: string, ended: () => void): Disposable
     });
     socket.unref();
     socket.resume();
-    socket.on("error", () => {}); // nobody there: its close says so
+    socket.on("error", () => {}); // no one listens: the close event says so
     socket.once("close", () => {
       if (over) return;
       if (connected) ended();

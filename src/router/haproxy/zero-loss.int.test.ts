@@ -101,7 +101,7 @@ withHaproxy(
   },
 );
 
-withHaproxy("HAProxy is killed: whoever watches is told at once", async () => {
+withHaproxy("HAProxy is killed: every watcher learns of it at once", async () => {
   await using it = await installation();
   await using a = await httpBackend("shop-1-1-1");
   await it.router.apply(shop(await freePort(), a.target), options);
