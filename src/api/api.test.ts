@@ -43,7 +43,11 @@ const server = "shop-1-1-1";
 const asked: { readonly [Name in OperationName]: readonly Asked<Name>[] } = {
   ...{ info: [{}], shutdown: [{}, { reason: "an upgrade" }], services: [{}], status: [{ service }] },
   ...{ history: [{ service }], check: [aCheckRequest()], deploy: [aDeployRequest()] },
-  preview: [aDeployRequest()],
+  plan: [
+    { service, change: { kind: "rollback", release: 4 } },
+    { service, change: { kind: "abort" } },
+    { service, change: { kind: "scale", count: 0 } },
+  ],
   rollback: [{ service, release: 4, reason: "it is slow" }, { service }],
   scale: [{ service, count: 0 }],
   ...{ abort: [{ service }], pause: [{ service }], resume: [{ service }], promote: [{ service }] },

@@ -37,14 +37,20 @@ const Checked = z.object({
   ),
 });
 
-const PlanPreview = z.object({
+const ChangePlan = z.object({
   service: z.string(),
   serving: maybe(release),
+  rollout: maybe(rollout).describe("The one that runs: the plan begins where it stands."),
   changes: z.array(z.string()),
   actions: z.array(action),
   peakServers: amount,
   fewestInTraffic: amount,
   downtime: z.string(),
+  digest: z
+    .string()
+    .describe(
+      "`sha256:…` of what would be done, and of what it would be done to. `expect.plan` takes it: where another plan has become of it, nothing is done.",
+    ),
 });
 
 const trouble = z.object({ message: z.string(), hint: maybe(z.string()), sinceMs: atMs });
@@ -290,6 +296,7 @@ export const answers = {
   ArchivePiece,
   AuditKey,
   AuditStatus,
+  ChangePlan,
   Checked,
   Checkpoint: ExportedCheckpoint,
   ControllerStatus,
@@ -301,7 +308,6 @@ export const answers = {
   ImagesInUse,
   KilnEvent,
   LogLine,
-  PlanPreview,
   Recorded,
   Reproduced,
   Rollout: rollout,

@@ -23,10 +23,18 @@ const supersede = z.boolean().optional().describe("End a running rollout and sta
 const givenReason = z.string().trim().min(1).max(1_000);
 const reason = givenReason.optional().describe("Why, for the event log.");
 
-const expect = z
-  .strictObject({
-    serving: amount.optional().describe("The number of the release that serves; 0: none."),
-    rollout: amount.optional().describe("The id of the running rollout; 0: none."),
+const expectedNow = z.strictObject({
+  serving: amount.optional().describe("The number of the release that serves; 0: none."),
+  rollout: amount.optional().describe("The id of the running rollout; 0: none."),
+});
+
+const expect = expectedNow
+  .extend({
+    plan: z
+      .string()
+      .regex(/^sha256:[0-9a-f]{64}$/, "sha256: and 64 hex digits")
+      .optional()
+      .describe("The digest of the plan that was shown: exactly that is to happen."),
   })
   .optional()
   .describe("What the client believes to be the case. If it is not, the request fails and nothing changes.");
@@ -39,7 +47,12 @@ const Service = z.strictObject({ service });
 
 const ChangeService = Service.extend({ expect, reason });
 
-const Check = z.strictObject({ service: newServiceKey, draft: unbuiltRelease, supersede });
+const Check = z.strictObject({
+  service: newServiceKey,
+  draft: unbuiltRelease,
+  supersede,
+  expect: expectedNow.optional().describe("As for the deploy; its plan is known only with its image."),
+});
 
 const Deploy = z.strictObject({
   service: newServiceKey,
@@ -63,6 +76,19 @@ const Rollback = ChangeService.extend({
 });
 
 const Scale = ChangeService.extend({ count });
+
+const change = z
+  .discriminatedUnion("kind", [
+    Deploy.pick({ count: true, draft: true, policy: true, upkeep: true, supersede: true }).extend({
+      kind: z.literal("deploy"),
+    }),
+    Rollback.pick({ release: true }).extend({ kind: z.literal("rollback") }),
+    Scale.pick({ count: true }).extend({ kind: z.literal("scale") }),
+    z.strictObject({ kind: z.enum(["promote", "abort", "pause", "resume", "remove"]) }),
+  ])
+  .describe("As the operation of that name takes it.");
+
+const Plan = z.strictObject({ service: newServiceKey, change });
 
 const OfService = z.strictObject({
   service: z.string().optional().describe("Only of this service."),
@@ -151,5 +177,17 @@ export const asks = {
     Exec,
     Logs,
   },
-  ...{ Nothing, OfService, OneRollout, RemoveSecret, Rollback, Scale, Server, Service, SetSecret, Traffic },
+  ...{
+    Nothing,
+    OfService,
+    OneRollout,
+    Plan,
+    RemoveSecret,
+    Rollback,
+    Scale,
+    Server,
+    Service,
+    SetSecret,
+    Traffic,
+  },
 };

@@ -72,12 +72,13 @@ export const table = {
     asks: "Deploy",
     answers: "Accepted",
   },
-  preview: {
+  /** Throws what that change would throw, but for `expectation_failed`. */
+  plan: {
     method: "POST",
-    path: "/v1/services/:service/preview",
-    summary: "What a deploy would do now; changes nothing.",
-    asks: "Deploy",
-    answers: "PlanPreview",
+    path: "/v1/services/:service/plan",
+    summary: "What a change of the service would do now; nothing is done.",
+    asks: "Plan",
+    answers: "ChangePlan",
   },
   /** Throws `service_unknown`, `release_unknown`, `rollback_impossible`, `rollout_running`. */
   rollback: {

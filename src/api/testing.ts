@@ -109,9 +109,10 @@ const status = {
 export const answers: Operations = {
   check: async () => ({ commit: "ab".repeat(20) }),
   deploy: async () => accepted,
-  preview: async () => ({
+  plan: async () => ({
     service: "shop",
     serving: aRelease(1),
+    rollout: undefined,
     changes: ["image: one -> other"],
     actions: [
       { kind: "resize", service: "shop", release: 2, size: 3, reason: "it must" },
@@ -128,6 +129,7 @@ export const answers: Operations = {
     peakServers: 4,
     fewestInTraffic: 3,
     downtime: "none",
+    digest: `sha256:${"0123456789abcdef".repeat(4)}`,
   }),
   rollback: async () => accepted,
   scale: async () => ({ service: "shop", release: 1, rollout: undefined, scaled: undefined }),

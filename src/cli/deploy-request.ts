@@ -45,12 +45,18 @@ interface CheckedRelease {
 export async function checkedRelease(
   client: Client,
   spec: ServiceSpec,
-  how: { readonly command: "deploy" | "plan"; readonly supersede?: boolean | undefined },
+  how: {
+    readonly command: "deploy" | "plan";
+    readonly supersede?: boolean | undefined;
+    /** The release that must serve already now. */
+    readonly expect?: { readonly serving: number } | undefined;
+  },
 ): Promise<CheckedRelease> {
   const release = unbuiltRelease(spec);
   await requireUsablePlatform(client, how.command);
   const service = serviceKey(spec.service, spec.environment);
-  const { commit } = await client.check({ service, draft: release, supersede: how.supersede ?? false });
+  const { supersede = false, expect } = how;
+  const { commit } = await client.check({ service, draft: release, supersede, expect });
   return { release, servingCommit: commit };
 }
 

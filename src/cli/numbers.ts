@@ -11,11 +11,14 @@ export function parseCount(text: string): number {
   return value;
 }
 
-/** The number of what must be there, or 0. */
-export function parseExpected(text: string): number {
+/** The number of what must be there, or 0; or the digest of a plan. */
+export function parseExpected(text: string): number | string {
+  if (/^sha256:[0-9a-f]{64}$/.test(text)) return text;
   const value = wholeNumber(text);
   if (value === undefined)
-    throw new InvalidArgumentError("Expected a whole number, as `kiln status` shows it.");
+    throw new InvalidArgumentError(
+      "Expected a whole number, as `kiln status` shows it, or the digest of a plan: sha256: and 64 hex digits.",
+    );
   return value;
 }
 

@@ -115,7 +115,7 @@ function addProjectCommands(program: Command, load: Load): void {
     .option("--no-wait", "return as soon as the rollout has started")
     .option("--supersede", "end a running rollout and start this one")
     .option("--reason <TEXT>", reasonHelp)
-    .option("--expect <NUMBER>", expectRelease, parseExpected)
+    .option("--expect <NUMBER|DIGEST>", expectRelease, parseExpected)
     .action(load(() => import("./commands/deploy.ts")));
   command(program, "schema", "print the JSON Schema of kiln.yaml", "kiln schema > kiln.schema.json").action(
     load(() => import("./commands/schema.ts")),
@@ -172,9 +172,10 @@ function addServiceCommands(program: Command, load: Load): void {
 }
 
 const reasonHelp = "why, for the event log";
-const expectRelease = "only if this release serves; 0: none serves";
-const expectRollout = "only if the running rollout has this number";
+const expectRelease = "only if this release serves (0: none), or if the plan still has this digest";
+const expectRollout = "only if the running rollout has this number, or if the plan still has this digest";
 
+const planHelp = "print what this would do, and do nothing";
 const theOne = "the service; default: the one in ./kiln.yaml";
 
 function addChangeCommands(program: Command, load: Load): void {
@@ -192,8 +193,9 @@ function addChangeCommands(program: Command, load: Load): void {
     .argument("[RELEASE]", "the number of the release; default: the last good one", parseRelease)
     .option("-s, --service <SERVICE>", theOne)
     .option("--no-wait", "return as soon as the rollout has started")
+    .option("--plan", planHelp)
     .option("--reason <TEXT>", reasonHelp)
-    .option("--expect <NUMBER>", expectRelease, parseExpected)
+    .option("--expect <NUMBER|DIGEST>", expectRelease, parseExpected)
     .action(load(() => import("./commands/rollback.ts")));
   fromFile(
     command(program, "scale", "change the number of servers", "kiln scale 5", "kiln scale 5 --service shop"),
@@ -201,8 +203,9 @@ function addChangeCommands(program: Command, load: Load): void {
     .argument("<N>", "the number of servers, 0 to 1000", parseCount)
     .option("-s, --service <SERVICE>", theOne)
     .option("--no-wait", "do not wait until the servers are ready")
+    .option("--plan", planHelp)
     .option("--reason <TEXT>", reasonHelp)
-    .option("--expect <NUMBER>", expectRelease, parseExpected)
+    .option("--expect <NUMBER|DIGEST>", expectRelease, parseExpected)
     .action(load(() => import("./commands/scale.ts")));
   fromFile(
     command(
@@ -216,8 +219,9 @@ function addChangeCommands(program: Command, load: Load): void {
     .argument("[SERVICE]", theOne)
     .option("-y, --yes", "do not ask for confirmation")
     .option("--no-wait", "do not wait until the service is gone")
+    .option("--plan", planHelp)
     .option("--reason <TEXT>", reasonHelp)
-    .option("--expect <NUMBER>", expectRelease, parseExpected)
+    .option("--expect <NUMBER|DIGEST>", expectRelease, parseExpected)
     .action(load(() => import("./commands/remove.ts")));
   const rollout = group(program, "rollout", "show and control rollouts");
   following(
@@ -233,14 +237,16 @@ function addChangeCommands(program: Command, load: Load): void {
     .action(load(() => import("./commands/rollout-show.ts")));
   fromFile(command(rollout, "pause", "pause the running rollout in its present state", "kiln rollout pause"))
     .argument("[SERVICE]", theOne)
+    .option("--plan", planHelp)
     .option("--reason <TEXT>", reasonHelp)
-    .option("--expect <NUMBER>", expectRollout, parseExpected)
+    .option("--expect <NUMBER|DIGEST>", expectRollout, parseExpected)
     .action(load(() => import("./commands/rollout-pause.ts")));
   fromFile(command(rollout, "resume", "continue a paused rollout", "kiln rollout resume"))
     .argument("[SERVICE]", theOne)
     .option("--no-wait", "do not wait until the rollout has ended")
+    .option("--plan", planHelp)
     .option("--reason <TEXT>", reasonHelp)
-    .option("--expect <NUMBER>", expectRollout, parseExpected)
+    .option("--expect <NUMBER|DIGEST>", expectRollout, parseExpected)
     .action(load(() => import("./commands/rollout-resume.ts")));
   fromFile(
     command(
@@ -252,14 +258,16 @@ function addChangeCommands(program: Command, load: Load): void {
   )
     .argument("[SERVICE]", theOne)
     .option("--no-wait", "do not wait until the rollout has ended")
+    .option("--plan", planHelp)
     .option("--reason <TEXT>", reasonHelp)
-    .option("--expect <NUMBER>", expectRollout, parseExpected)
+    .option("--expect <NUMBER|DIGEST>", expectRollout, parseExpected)
     .action(load(() => import("./commands/rollout-promote.ts")));
   fromFile(command(rollout, "abort", "roll the running rollout back", "kiln rollout abort"))
     .argument("[SERVICE]", theOne)
     .option("--no-wait", "do not wait until it is rolled back")
+    .option("--plan", planHelp)
     .option("--reason <TEXT>", reasonHelp)
-    .option("--expect <NUMBER>", expectRollout, parseExpected)
+    .option("--expect <NUMBER|DIGEST>", expectRollout, parseExpected)
     .action(load(() => import("./commands/rollout-abort.ts")));
 }
 

@@ -5,7 +5,7 @@ import type { KilnEvent } from "../domain/event.ts";
 import { draftOf, type WantedRelease } from "../domain/release.ts";
 import { defaultUpkeep, type UpkeepPolicy } from "../domain/spec.ts";
 import { anAsker, aPolicy, aRelease } from "../domain/testing.ts";
-import type { ServiceStatus } from "./operations.ts";
+import type { DeployRequest, ServiceStatus } from "./operations.ts";
 import { TestInstallation } from "./testing.ts";
 
 let t: TestInstallation;
@@ -15,6 +15,10 @@ const installation = () => {
 };
 afterEach(async () => t?.[Symbol.asyncDispose]());
 
+const planOf = ({ service, ...wanted }: DeployRequest) => ({
+  service,
+  change: { kind: "deploy", ...wanted } as const,
+});
 const releasesOf = (status: ServiceStatus) => [...new Set(status.servers.map((s) => s.release))].sort();
 
 test("a first deploy serves with all its servers", async () => {
@@ -57,7 +61,7 @@ test("what needs no other release is told and taken over, also by a deploy that 
   const upkeep: UpkeepPolicy = { ...defaultUpkeep, drift: { ...defaultUpkeep.drift, response: "report" } };
   const request = { service: "shop", count: 3, draft: { ...draftOf(aRelease(1)), files: [] } };
   const bake = `rollout.bake: ${aPolicy().bakeMs / 1_000}s -> 2s`;
-  expect((await t.controller.preview({ ...request, policy }, anAsker())).changes).toEqual([bake]);
+  expect((await t.controller.plan(planOf({ ...request, policy }), anAsker())).changes).toEqual([bake]);
   expect((await t.deploy(1, { policy })).adopted).toEqual([bake]);
   const { rollout } = await t.deploy(2, { policy });
   const joined = await t.deploy(2, { policy, upkeep });
@@ -374,7 +378,7 @@ test("a preview says what a deploy would do and changes nothing", async () => {
   const { shape, ...rest } = draftOf(aRelease(2));
   const draft = { ...rest, shape: { ...shape, env: { LOG_LEVEL: "debug" } }, files: [] };
   const request = { service: "shop", count: 3, draft, policy: aPolicy() };
-  const plan = await t.controller.preview(request, anAsker());
+  const plan = await t.controller.plan(planOf(request), anAsker());
   expect(plan.changes).toEqual([expect.stringContaining("image: 1.1.0"), "environment LOG_LEVEL: new"]);
   expect(plan).toMatchObject({ peakServers: 6, fewestInTraffic: 3, downtime: "none" });
   expect(plan.actions.at(-1)).toMatchObject({ kind: "record", change: { kind: "end", phase: "complete" } });
@@ -471,7 +475,7 @@ test("a deploy without its secrets is refused with all that are missing; with th
     ...{ service: "shop", count: 3, policy: aPolicy() },
     draft: { ...secretly("A").draft, files: [{ to: "/etc/app.conf", mode: 0o444, content: valued("x") }] },
   };
-  const plan = await t.controller.preview(request, anAsker());
+  const plan = await t.controller.plan(planOf(request), anAsker());
   expect(plan.changes).toEqual(["secret A: changed", "file /etc/app.conf: new"]);
   const { serving } = await t.deployed(1, secretly("A"));
   expect([serving?.number, serving?.secrets.map(({ version }) => version)]).toEqual([2, [2]]);

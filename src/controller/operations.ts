@@ -11,8 +11,9 @@ export type ExecRequest = Asked<"exec">;
 
 /** What a request led to. `rollout` is undefined when nothing had to be rolled out (same release, or only scaled). */
 export type Accepted = Answer<"deploy">;
-/** `kiln plan`: what deploy would do now, without doing it. */
-export type PlanPreview = Answer<"preview">;
+export type PlanRequest = Asked<"plan">;
+/** What a change would do now, without doing it. */
+export type ChangePlan = Answer<"plan">;
 export type ServiceStatus = Answer<"status">;
 export type ServerStatus = ServiceStatus["servers"][number];
 export type ServerTaint = NonNullable<ServerStatus["taint"]>;

@@ -22,7 +22,7 @@ export function newPolicies(
 }
 
 /** What changes between the two: one sentence each, by the names of kiln.yaml. */
-function policyDifferences(before: Policies, after: Policies): readonly string[] {
+export function policyDifferences(before: Policies, after: Policies): readonly string[] {
   const [old, now] = [wordsOf(before), wordsOf(after)];
   return Object.keys(old).flatMap((name) =>
     old[name] === now[name] ? [] : [`${name}: ${old[name]} -> ${now[name]}`],

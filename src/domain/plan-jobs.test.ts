@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
 import type { Action, RecordChange } from "./actions.ts";
+import { forecast } from "./forecast.ts";
 import type { GroupObservation, JobExit, JobObservation } from "./observation.ts";
 import { planService } from "./plan.ts";
-import { preview } from "./preview.ts";
 import { applyChange } from "./record.ts";
 import type { DesiredService, JobRun, Rollout } from "./rollout.ts";
 import type { ServiceView } from "./service-view.ts";
@@ -212,7 +212,7 @@ test("a rollback runs none", () => {
 
 test("the preview tells of them where they come", () => {
   const jobs = [aJob("migrate"), aJob("smoke", "after")];
-  const { actions } = preview(desired(jobs), view([]), 0);
+  const { actions } = forecast(desired(jobs), view([]), 0);
   const lines = told(actions).filter((line) => !["progress", "moved"].includes(line));
   expect(lines).toEqual(
     ["run-job migrate", "2=3", "route", "run-job smoke", "end", "1=3", "warm-over"].slice(0, 5),

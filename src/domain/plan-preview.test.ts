@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
+import { forecast } from "./forecast.ts";
 import type { GroupObservation } from "./observation.ts";
 import { planService } from "./plan.ts";
-import { preview } from "./preview.ts";
 import type { DesiredService, Rollout } from "./rollout.ts";
 import { aGroup, aPolicy, aRelease, aRollout, aService, aView, second } from "./testing.ts";
 
@@ -62,6 +62,6 @@ test.each<[string, DesiredService]>([
 
 test("a whole rollout opens and closes it once, and then the plan is at rest", () => {
   const policy = { ...manual, promote: "auto" } as const;
-  const { actions } = preview(desired({ policy }), aView(old), 0);
+  const { actions } = forecast(desired({ policy }), aView(old), 0);
   expect(actions.flatMap((a) => (a.kind === "preview" ? [a.release] : []))).toEqual([2, undefined]);
 });

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 import type { Action } from "./actions.ts";
+import { forecast } from "./forecast.ts";
 import type { ServerState } from "./observation.ts";
 import { plan, planService } from "./plan.ts";
-import { preview } from "./preview.ts";
 import { emptyView } from "./service-view.ts";
 import { aFailure, aGroup, aPolicy, aRelease, aRollout, aService, aView, minute, second } from "./testing.ts";
 
@@ -27,7 +27,7 @@ const serving = aView(aGroup(1, ["ready", "ready", "ready"], { share: 1 }));
 
 describe("strategies, played to their end", () => {
   const deploy = (policy = aPolicy(), count = 3) =>
-    preview(aService({ serving: 1, count, rollout: aRollout({ policy }, count) }), serving, 0);
+    forecast(aService({ serving: 1, count, rollout: aRollout({ policy }, count) }), serving, 0);
 
   test("rolling replaces one by one and keeps the old group whole for the way back", () => {
     const { actions, peakServers, fewestInTraffic } = deploy();
@@ -63,7 +63,7 @@ describe("strategies, played to their end", () => {
 
   test("the first release comes all at once", () => {
     const first = aService({ rollout: aRollout({ from: undefined, to: 1 }) });
-    expect(brief(preview(first, emptyView("shop"), 0).actions)).toBe(
+    expect(brief(forecast(first, emptyView("shop"), 0).actions)).toBe(
       "1=3 [progress] ->1:100 [moved] [complete]",
     );
   });
@@ -142,7 +142,7 @@ describe("a rollout that goes wrong", () => {
       aGroup(1, ["ready", "ready", "ready"], { share: 0.67 }),
       aGroup(2, ["ready"], { share: 0.33 }),
     );
-    expect(brief(preview(back, half, 0).actions)).toBe("->1:100 [rolled-back] 2=0");
+    expect(brief(forecast(back, half, 0).actions)).toBe("->1:100 [rolled-back] 2=0");
   });
 
   test("the way back: waiting beyond the deadline for servers to go asks for no wake-up in the past", () => {
@@ -166,7 +166,7 @@ describe("a rollout that goes wrong", () => {
 
   test("a first release that fails leaves nothing", () => {
     const back = aService({ rollout: aRollout({ from: undefined, to: 1, phase: "back" }) });
-    expect(brief(preview(back, aView(aGroup(1, ["starting"])), 0).actions)).toBe("1=0 [failed]");
+    expect(brief(forecast(back, aView(aGroup(1, ["starting"])), 0).actions)).toBe("1=0 [failed]");
   });
 
   test("a rollback is never rolled back", () => {
@@ -203,7 +203,7 @@ describe("a rollout that goes wrong", () => {
   test("recreate stops the new server before the old one starts again", () => {
     const policy = aPolicy({ strategy: "recreate" });
     const back = aService({ serving: 1, count: 1, rollout: aRollout({ phase: "back", policy }) });
-    const { actions } = preview(back, aView(aGroup(2, ["starting"])), 0);
+    const { actions } = forecast(back, aView(aGroup(2, ["starting"])), 0);
     expect(brief(actions)).toBe("2=0 1=1 ->1:100 [rolled-back]");
   });
 });
@@ -225,7 +225,7 @@ describe("canary", () => {
     brief(planService(aService({ serving: 1, rollout: { ...second2, ...overrides } }), half, nowMs).actions);
 
   test("goes by its stated shares, then to all the traffic", () => {
-    const { actions } = preview(aService({ serving: 1, rollout }), serving, 0);
+    const { actions } = forecast(aService({ serving: 1, rollout }), serving, 0);
     expect(brief(actions)).toBe(
       "2=1 [progress] ->2:5,1:95 [moved] [step] 2=2 [progress] ->2:50,1:50 [moved] ? [step] 2=3 [progress] ->2:100 [moved] [complete]",
     );
@@ -466,9 +466,9 @@ describe("no rollout", () => {
   test("a deploy of none moves the door to the new release, and one that turns back moves it back", () => {
     const closed = aView(aGroup(1, [], { share: 1, size: 0 }));
     const none = (overrides: object) => steady({ count: 0, rollout: aRollout(overrides, 0) });
-    expect(brief(preview(none({}), closed, 0).actions)).toBe("->2:100 [moved] [complete]");
+    expect(brief(forecast(none({}), closed, 0).actions)).toBe("->2:100 [moved] [complete]");
     const moved = aView(aGroup(2, [], { share: 1, size: 0 }));
-    expect(brief(preview(none({ phase: "back" }), moved, 0).actions)).toBe("->1:100 [rolled-back]");
+    expect(brief(forecast(none({ phase: "back" }), moved, 0).actions)).toBe("->1:100 [rolled-back]");
   });
 
   test("doors that are open are closed, also when no release has a share", () => {

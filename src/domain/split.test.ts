@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { forecast } from "./forecast.ts";
 import { planService } from "./plan.ts";
-import { preview } from "./preview.ts";
 import { applyChange } from "./record.ts";
 import type { DesiredService, Rollout } from "./rollout.ts";
 import { reachable } from "./split.ts";
@@ -31,7 +31,7 @@ const steps = [
 test("a plan shows the share that can be reached", () => {
   const desired = aService({ serving: 1, rollout: aRollout({ policy: canary, steps }) });
   const view = { ...aView(aGroup(1, ["ready", "ready", "ready"], { share: 1 })), split: "servers" as const };
-  const [first] = preview(desired, view, 0).actions.filter(({ kind }) => kind === "route");
+  const [first] = forecast(desired, view, 0).actions.filter(({ kind }) => kind === "route");
   expect(first).toMatchObject({
     shares: [
       { release: 2, share: 0.25 },
@@ -54,7 +54,7 @@ test("every rollout ends well where only servers can be counted, whatever its sh
       const all = [...shares.toSorted((a, b) => a - b), 1].map((share) => ({ share, holdMs: 1_000 }));
       const desired = aService({ count, serving: 1, rollout: aRollout({ policy, steps: all }) });
       const old = aGroup(1, Array(count).fill("ready"), { share: 1 });
-      const { actions } = preview(desired, { ...aView(old), split: "servers" }, 0);
+      const { actions } = forecast(desired, { ...aView(old), split: "servers" }, 0);
       const ends = actions.filter((a) => a.kind === "record" && a.change.kind === "end");
       expect(ends).toMatchObject([{ change: { phase: "complete" } }]);
     }),

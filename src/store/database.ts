@@ -1,3 +1,4 @@
+import { strict as assert } from "node:assert";
 import { chmodSync, closeSync, openSync } from "node:fs";
 import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
 import { isErrno, KilnError } from "../lib/errors.ts";
@@ -78,6 +79,18 @@ export class Database implements Disposable {
     return result;
   }
 
+  /** Does the work as a transaction would, and then takes all of it back: what it returns is what would have been. */
+  rehearsal<Result>(work: () => Result): Result {
+    assert.ok(!this.#connection.isTransaction, "a transaction would be taken back with the rehearsal");
+    this.exec("BEGIN IMMEDIATE");
+    this.#transactions += 1;
+    try {
+      return work();
+    } finally {
+      this.#takeBack();
+    }
+  }
+
   /** Differs from one outermost transaction to the next. */
   get transactionNumber(): number {
     return this.#transactions;
@@ -107,11 +120,15 @@ export class Database implements Disposable {
       this.exec("COMMIT");
       return result;
     } catch (error) {
-      this.#afterCommit.length = 0;
-      // SQLite has already rolled back by itself after some errors, a full disk among them.
-      if (this.#connection.isTransaction) this.exec("ROLLBACK");
+      this.#takeBack();
       throw error;
     }
+  }
+
+  #takeBack(): void {
+    this.#afterCommit.length = 0;
+    // SQLite has already rolled back by itself after some errors, a full disk among them.
+    if (this.#connection.isTransaction) this.exec("ROLLBACK");
   }
 
   #prepared(sql: string): StatementSync {

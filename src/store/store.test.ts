@@ -233,6 +233,25 @@ test("scaling and another policy are recorded with who asked; what is already so
   expect(codeOf(() => t.store.setCount("shopp", 1, by))).toBe("service_unknown");
 });
 
+test("a rehearsal shows what would be, and leaves nothing: no record, no event, no number", () => {
+  using opened = aStore();
+  const { store } = opened;
+  deployed(store, aDraft(1));
+  const heard: string[] = [];
+  using _heard = store.subscribe(({ kind }) => void heard.push(kind));
+  const before = [store.desired("shop"), store.events(), store.log.end()];
+  const seen = store.rehearse((rehearsed) => {
+    rehearsed.setCount("shop", 9, by);
+    return [rehearsed.desired("shop")?.count, begin(rehearsed, aDraft(2)).rollout.id];
+  });
+  expect(seen).toEqual([9, 2]);
+  const failing = () => store.rehearse((rehearsed) => rehearsed.markRemoved("nobody", by));
+  expect(codeOf(failing)).toBe("service_unknown");
+  expect([store.desired("shop"), store.events(), store.log.end(), heard]).toEqual([...before, []]);
+  expect(begin(store, aDraft(2)).rollout.id).toBe(2);
+  expect([heard.length > 0, store.log.check()]).toEqual([true, undefined]);
+});
+
 test("a removed service takes no orders, and is gone with all but its events", () => {
   using t = aStore();
   deployed(t.store, aDraft(1), "other");

@@ -101,6 +101,11 @@ export interface Store extends Disposable {
   draftRelease(service: ServiceKey, draft: ReleaseDraft, createdBy: string): Release;
   /** Whether `startDeploy` would be refused. Records nothing. Throws `rollout_running`, `service_removing`. */
   requireWay(service: ServiceKey, supersede: boolean): void;
+  /**
+   * What `work` returns after changing the store it is given; then all its changes are taken back, and nobody hears of
+   * their events. Throws what `work` throws.
+   */
+  rehearse<Result>(work: (store: Store) => Result): Result;
   /** Throws `rollout_running`, `service_removing`. */
   startDeploy(start: StartDeploy): Rollout;
   /** Throws `service_unknown`, `service_removing`, `release_unknown`, `rollout_running`. */
@@ -229,12 +234,13 @@ export function openStore(path: string, options: { readonly clock: Clock }): Sto
   const log = new EventLog(db, clock);
   const bench: Workbench = { db, log, clock };
   const changing = <Result>(work: () => Result) => db.transaction(work);
-  return {
+  const store: Store = {
     desired: (service) => selectDesired(db, service),
     desiredAll: () => selectAllDesired(db),
     policy: (service) => selectService(db, service)?.policy,
     draftRelease: (service, draft, createdBy) => draftRelease(bench, service, draft, createdBy),
     requireWay: (service, supersede) => requireWay(bench, service, supersede),
+    rehearse: (work) => db.rehearsal(() => work(store)),
     startDeploy: (start) => changing(() => startDeploy(bench, start)),
     startRollback: (start) => changing(() => startRollback(bench, start)),
     setCount: (service, count, by) => changing(() => setCount(bench, service, count, by)),
@@ -290,4 +296,5 @@ export function openStore(path: string, options: { readonly clock: Clock }): Sto
     close: () => db.close(),
     [Symbol.dispose]: () => db.close(),
   };
+  return store;
 }

@@ -18,10 +18,12 @@ interface DeployOptions extends ServiceOptions, ChangeOptions {
 /** Checks, build, release, rollout. 0 done, 4 rolled back, 1 failed without a way back. */
 export async function run(context: Context, options: DeployOptions, service?: string): Outcome {
   const project = await openProject(context.cwd, options, service);
-  const { supersede } = options;
+  const { supersede, expect } = options;
   const { release, servingCommit } = await checkedRelease(await context.connect(), project.spec, {
     command: "deploy",
     supersede,
+    // A plan cannot be compared before its image is built.
+    expect: typeof expect === "number" ? { serving: expect } : undefined,
   });
   const built = await buildProject(context, project, { updateLock: false });
   const { output } = context;

@@ -1,22 +1,23 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { expect, test } from "vitest";
-import { aRelease } from "../../domain/testing.ts";
+import { aRelease, aRollout } from "../../domain/testing.ts";
 import type { StoredImage } from "../../image/images.ts";
-import type { PlanPreview } from "../api.ts";
+import type { ChangePlan, Client } from "../api.ts";
 import { createStyle } from "../output/style.ts";
+import { planLines } from "../plan-text.ts";
 import { reportLines, verdictLine } from "../quickstart/report.ts";
-import { cli } from "../test-kit.ts";
+import { aStatus, cli } from "../test-kit.ts";
 import { systemdUnit } from "./controller-unit.ts";
 import { doctorLines } from "./doctor.ts";
 import { findImages } from "./image-rm.ts";
 import { ofService } from "./images.ts";
-import { planLines } from "./plan.ts";
 
 const style = createStyle(false);
 
-const preview: PlanPreview = {
+const plan: ChangePlan = {
   service: "shop",
   serving: aRelease(1),
+  rollout: undefined,
   changes: ["image: 1.1.0 -> 1.2.0"],
   actions: [
     { kind: "resize", service: "shop", release: 2, size: 1, reason: "raise the new group" },
@@ -42,11 +43,12 @@ const preview: PlanPreview = {
   peakServers: 4,
   fewestInTraffic: 3,
   downtime: "none",
+  digest: "sha256:d1",
 };
 
 test("a plan for a first release does not name a smallest number of servers", () => {
-  const first: PlanPreview = { ...preview, serving: undefined };
-  expect(planLines(first, style).at(-1)).toBe("Servers: at most 4 at one time.");
+  const first: ChangePlan = { ...plan, serving: undefined };
+  expect(planLines(first, style).at(-2)).toBe("Servers: at most 4 at one time.");
 });
 
 test("a service without images is not taken for an empty store", async () => {
@@ -69,7 +71,7 @@ test("a service without images is not taken for an empty store", async () => {
 });
 
 test("a plan shows actions, reasons, downtime and numbers of servers", () => {
-  expect(planLines(preview, style)).toEqual([
+  expect(planLines(plan, style)).toEqual([
     "shop: release 1 (1.1.0) serves.",
     "",
     "Changes",
@@ -84,12 +86,66 @@ test("a plan shows actions, reasons, downtime and numbers of servers", () => {
     "",
     "Downtime: none",
     "Servers: at most 4 at one time, never fewer than 3 with traffic.",
+    "Digest: sha256:d1",
   ]);
 });
 
 test("a plan without changes says so", () => {
-  const nothing = { ...preview, changes: [], actions: [] };
-  expect(planLines(nothing, style)).toEqual(["shop: release 1 (1.1.0) serves.", "Nothing would change."]);
+  const nothing = { ...plan, changes: [], actions: [] };
+  expect(planLines(nothing, style)).toEqual([
+    "shop: release 1 (1.1.0) serves.",
+    "Nothing would change.",
+    "Digest: sha256:d1",
+  ]);
+});
+
+test.each([
+  [["rollback", "1"], { kind: "rollback", release: 1 }],
+  [["scale", "5"], { kind: "scale", count: 5 }],
+  [["remove"], { kind: "remove" }],
+  [["rollout", "promote"], { kind: "promote" }],
+  [["rollout", "abort"], { kind: "abort" }],
+  [["rollout", "pause"], { kind: "pause" }],
+  [["rollout", "resume"], { kind: "resume" }],
+])("kiln %s --plan prints the plan and does nothing", async (words, change) => {
+  const asked: unknown[] = [];
+  const client: Partial<Client> = {
+    services: async () => [aStatus()],
+    plan: async (request) => {
+      asked.push(request);
+      return plan;
+    },
+  };
+  const where = words[0] === "rollback" || words[0] === "scale" ? ["-s", "shop"] : ["shop"];
+  const { code, stdout } = await cli([...words, ...where, "--plan"], { client });
+  expect([code, stdout]).toEqual([0, `${planLines(plan, style).join("\n")}\n`]);
+  expect(asked).toEqual([{ service: "shop", change }]);
+  const json = await cli([...words, ...where, "--plan", "--json"], { client });
+  expect(JSON.parse(json.stdout)).toMatchObject({ service: "shop", digest: "sha256:d1" });
+});
+
+test("a plan of a running rollout names it", () => {
+  const paused: ChangePlan = { ...plan, rollout: aRollout({ phase: "paused" }) };
+  expect(planLines(paused, style).slice(0, 2)).toEqual([
+    "shop: release 1 (1.1.0) serves.",
+    "Rollout 1, a deploy to release 2, is paused.",
+  ]);
+});
+
+test("--expect takes a number or the digest of a plan", async () => {
+  const digest = `sha256:${"0a".repeat(32)}`;
+  const asked: unknown[] = [];
+  const client: Partial<Client> = {
+    services: async () => [aStatus()],
+    pause: async ({ expect }) => {
+      asked.push(expect);
+      return aRollout();
+    },
+  };
+  for (const given of ["7", digest]) await cli(["rollout", "pause", "shop", "--expect", given], { client });
+  expect(asked).toEqual([{ rollout: 7 }, { plan: digest }]);
+  const { code, stderr } = await cli(["rollout", "pause", "shop", "--expect", "sha256:0a"], { client });
+  expect([code, stderr]).toEqual([2, expect.stringContaining("the digest of a plan")]);
 });
 
 test("the doctor names each gap with its remedy, and the verdict", () => {

@@ -3,6 +3,7 @@ import { askConsent } from "../ask-consent.ts";
 import { type ChangeOptions, onRelease } from "../change-options.ts";
 import type { Context, Outcome } from "../context.ts";
 import { formatDuration, plural } from "../output/units.ts";
+import { printPlan } from "../plan-text.ts";
 import { requireService, type ServiceOptions } from "../project.ts";
 import { requireStatus } from "../services.ts";
 import { waitForStatus } from "../wait.ts";
@@ -16,6 +17,7 @@ export async function run(context: Context, options: RemoveOptions, service?: st
   const key = await requireService(context.cwd, options, service);
   const client = await context.connect();
   const status = await requireStatus(client, key);
+  if (options.plan) return printPlan(context, client, key, { kind: "remove" });
   if (!options.yes) await askConsent(context, consentTo(status));
   const begunMs = context.clock.elapsed();
   await client.remove({ service: key, ...onRelease(options) });

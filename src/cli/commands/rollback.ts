@@ -1,6 +1,7 @@
 import { KilnError } from "../../lib/errors.ts";
 import { type ChangeOptions, onRelease } from "../change-options.ts";
 import type { Context, Outcome } from "../context.ts";
+import { printPlan } from "../plan-text.ts";
 import { requireService, type ServiceOptions } from "../project.ts";
 import { finishRollout } from "../rollout/finish.ts";
 import { requireStatus } from "../services.ts";
@@ -14,6 +15,7 @@ export async function run(context: Context, options: RollbackOptions, release?: 
   const key = await requireService(context.cwd, options, options.service);
   const client = await context.connect();
   await requireStatus(client, key);
+  if (options.plan) return printPlan(context, client, key, { kind: "rollback", release });
   const fromMs = context.clock.now(); // a running deploy that is rolled back has earlier events
   const accepted = await client.rollback({ service: key, release, ...onRelease(options) });
   if (accepted.rollout === undefined) {

@@ -1,5 +1,6 @@
 import { type ChangeOptions, onRollout } from "../change-options.ts";
 import type { Context, Outcome } from "../context.ts";
+import { printPlan } from "../plan-text.ts";
 import { requireService, type ServiceOptions } from "../project.ts";
 import { finishRollout } from "../rollout/finish.ts";
 import { exitCodeOf } from "../rollout/summary.ts";
@@ -14,6 +15,7 @@ export async function run(context: Context, options: AbortOptions, service?: str
   const key = await requireService(context.cwd, options, service);
   const client = await context.connect();
   await requireStatus(client, key);
+  if (options.plan) return printPlan(context, client, key, { kind: "abort" });
   const fromMs = context.clock.now();
   const rollout = await client.abort({ service: key, ...onRollout(options) });
   await finishRollout(context, client, rollout.id, { wait: options.wait, fromMs });

@@ -1,5 +1,6 @@
 import { type ChangeOptions, onRollout } from "../change-options.ts";
 import type { Context, Outcome } from "../context.ts";
+import { printPlan } from "../plan-text.ts";
 import { requireService, type ServiceOptions } from "../project.ts";
 import { requireStatus } from "../services.ts";
 
@@ -12,6 +13,7 @@ export async function run(
   const key = await requireService(context.cwd, options, service);
   const client = await context.connect();
   await requireStatus(client, key);
+  if (options.plan) return printPlan(context, client, key, { kind: "pause" });
   const rollout = await client.pause({ service: key, ...onRollout(options) });
   context.output.result(rollout, [
     `The ${rollout.kind} of ${key} to release ${rollout.to} is paused.`,

@@ -1,5 +1,6 @@
 import { type ChangeOptions, onRollout } from "../change-options.ts";
 import type { Context, Outcome } from "../context.ts";
+import { printPlan } from "../plan-text.ts";
 import { requireService, type ServiceOptions } from "../project.ts";
 import { finishRollout } from "../rollout/finish.ts";
 import { requireStatus } from "../services.ts";
@@ -13,6 +14,7 @@ export async function run(context: Context, options: Options, service?: string):
   const key = await requireService(context.cwd, options, service);
   const client = await context.connect();
   await requireStatus(client, key);
+  if (options.plan) return printPlan(context, client, key, { kind: "promote" });
   const fromMs = context.clock.now();
   const rollout = await client.promote({ service: key, ...onRollout(options) });
   return finishRollout(context, client, rollout.id, { wait: options.wait, fromMs });

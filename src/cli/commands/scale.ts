@@ -5,6 +5,7 @@ import type { Client, ServerStatus, ServiceStatus } from "../api.ts";
 import { type ChangeOptions, onRelease } from "../change-options.ts";
 import type { Context, Outcome } from "../context.ts";
 import { plural } from "../output/units.ts";
+import { printPlan } from "../plan-text.ts";
 import { requireService, type ServiceOptions } from "../project.ts";
 import { failureLines } from "../rollout/summary.ts";
 import { requireStatus } from "../services.ts";
@@ -19,6 +20,7 @@ export async function run(context: Context, options: ScaleOptions, count: number
   const key = await requireService(context.cwd, options, options.service);
   const client = await context.connect();
   await requireStatus(client, key);
+  if (options.plan) return printPlan(context, client, key, { kind: "scale", count });
   const beganAtMs = context.clock.now();
   const accepted = await client.scale({ service: key, count, ...onRelease(options) });
   const from = accepted.scaled?.from ?? count;

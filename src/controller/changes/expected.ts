@@ -1,12 +1,17 @@
-import type { ServiceKey } from "../domain/ids.ts";
-import { KilnError } from "../lib/errors.ts";
-import type { Store } from "../store/store.ts";
+import type { ServiceKey } from "../../domain/ids.ts";
+import { KilnError } from "../../lib/errors.ts";
+import type { Store } from "../../store/store.ts";
+import type { ChangePlan } from "../operations.ts";
 
-/** What someone who asks for a change believes is there. */
-interface Expecting {
+/** What someone who asks for a change believes is there, and will be done. */
+export interface Expecting {
   readonly service: ServiceKey;
   readonly expect?:
-    | { readonly serving?: number | undefined; readonly rollout?: number | undefined }
+    | {
+        readonly serving?: number | undefined;
+        readonly rollout?: number | undefined;
+        readonly plan?: string | undefined;
+      }
     | undefined;
 }
 
@@ -18,6 +23,15 @@ export function requireExpected(store: Pick<Store, "desired">, { service, expect
   const desired = store.desired(service);
   compare(service, "release", desired?.serving, expect.serving, "serves");
   compare(service, "rollout", desired?.rollout?.id, expect.rollout, "is running");
+}
+
+/** Throws `expectation_failed` where something else would be done now than the expected plan says. */
+export function requirePlan({ service, expect }: Expecting, { digest }: ChangePlan): void {
+  if (expect?.plan === undefined || expect.plan === digest) return;
+  const message = `Expected the plan ${short(expect.plan)} of ${service}, but the plan is ${short(digest)} now. Nothing was changed.`;
+  throw new KilnError("expectation_failed", message, {
+    hint: "Make the plan again: it shows what would be done now. Decide again, then repeat the command with the plan's digest.",
+  });
 }
 
 function compare(
@@ -34,4 +48,8 @@ function compare(
   throw new KilnError("expectation_failed", message, {
     hint: `\`kiln status ${service}\` shows what is there now. Decide again, then repeat the command with what it shows.`,
   });
+}
+
+function short(digest: string): string {
+  return digest.slice(0, "sha256:".length + 12);
 }

@@ -1,0 +1,27 @@
+import type { ImageDigest, ServiceKey } from "../../domain/ids.ts";
+import type { Clock } from "../../lib/clock.ts";
+import type { Call, Platform } from "../../platform/platform.ts";
+import type { Store } from "../../store/store.ts";
+import type { Images } from "../images.ts";
+import type { Loop } from "../loop.ts";
+
+/** What changes need to be checked, planned and recorded. */
+export interface ChangeParts {
+  readonly store: Store;
+  readonly platform: Platform;
+  readonly images: Images;
+  readonly clock: Clock;
+  readonly loop: Pick<Loop, "poke" | "observe">;
+  readonly call: () => Call;
+}
+
+/** A change of a service that someone asks for. Once it is recorded, the loop carries it out. */
+export interface Change<Result> {
+  readonly service: ServiceKey;
+  /** Throws what stands against it, and changes nothing. Absent: only `record` can refuse. */
+  readonly check?: () => Promise<void>;
+  /** Brought to where servers are made before the change is recorded. Absent: no image is needed. */
+  readonly image?: ImageDigest;
+  /** Records it in this store, or throws. It does not wait, so that nobody else changes the store meanwhile. */
+  readonly record: (store: Store) => Result;
+}

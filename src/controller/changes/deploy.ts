@@ -1,0 +1,74 @@
+import { type Asker, askerName } from "../../domain/actor.ts";
+import type { Release } from "../../domain/release.ts";
+import { compileSteps } from "../../domain/steps.ts";
+import type { Store } from "../../store/store.ts";
+import { requireDeployable } from "../checks.ts";
+import { differences } from "../differences.ts";
+import type { Accepted, DeployRequest } from "../operations.ts";
+import { newPolicies } from "../policy-differences.ts";
+import { freeze } from "../release-content.ts";
+import type { Change, ChangeParts } from "./change.ts";
+import { servingOf } from "./wanted.ts";
+
+/** To the release that the draft makes, unless that one serves or is on its way. */
+export function deploying(parts: ChangeParts, request: DeployRequest, by: Asker): Change<Accepted> {
+  const { service, draft } = request;
+  return {
+    service,
+    check: () => requireDeployable(parts, service, draft),
+    image: draft.image,
+    record: (store) => record(store, request, by),
+  };
+}
+
+function record(store: Store, request: DeployRequest, by: Asker): Accepted {
+  const { service, supersede = false } = request;
+  const { draft, contents } = freeze(store, service, request.draft);
+  const release = store.draftRelease(service, draft, askerName(by));
+  const desired = store.desired(service);
+  const running = desired?.rollout;
+  if (running?.to === release.number && running.phase === "forward") {
+    return { service, release: release.number, rollout: running.id, ...adopt(store, request, by) };
+  }
+  if (running === undefined && desired?.serving === release.number) {
+    return { service, release: release.number, rollout: undefined, ...adopt(store, request, by) };
+  }
+  if (running !== undefined && supersede && desired?.serving === release.number) {
+    // What is asked for serves already: the rollout that leads away from it turns back.
+    const turned = store.abort(service, by);
+    return { service, release: release.number, rollout: turned.id, ...adopt(store, request, by) };
+  }
+  return start(store, request, { release, contents }, by);
+}
+
+interface Next {
+  readonly release: Release;
+  readonly contents: ReadonlyMap<string, Uint8Array>;
+}
+
+function start(store: Store, request: DeployRequest, next: Next, by: Asker): Accepted {
+  const { service, count, policy, upkeep, origin, commits, supersede = false } = request;
+  const { release } = next;
+  const desired = store.desired(service);
+  const adopted = newPolicies(store, request);
+  const rollout = store.startDeploy({
+    ...next,
+    ...(upkeep === undefined ? {} : { upkeep }),
+    ...{ count, policy, by, supersede, origin, commits },
+    steps: compileSteps(policy, count, desired?.serving === undefined),
+    changes: [...differences(servingOf(desired), release), ...adopted],
+  });
+  const scaled =
+    desired === undefined || desired.count === count ? undefined : { from: desired.count, to: count };
+  return { service, release: release.number, rollout: rollout.id, scaled, adopted };
+}
+
+/** Takes over what needs no other release: how many servers, how they are rolled out and what is done about them. */
+function adopt(store: Store, request: DeployRequest, by: Asker): Pick<Accepted, "scaled" | "adopted"> {
+  const { service, count, policy, upkeep } = request;
+  const adopted = newPolicies(store, request);
+  store.setPolicy(service, policy, by);
+  if (upkeep !== undefined) store.setUpkeep(service, upkeep, by);
+  const from = store.setCount(service, count, by);
+  return { scaled: from === count ? undefined : { from, to: count }, adopted };
+}

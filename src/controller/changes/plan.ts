@@ -1,0 +1,78 @@
+import { forecast } from "../../domain/forecast.ts";
+import type { Observation } from "../../domain/observation.ts";
+import type { DesiredService } from "../../domain/rollout.ts";
+import { emptyView, viewsOf } from "../../domain/service-view.ts";
+import { differences } from "../differences.ts";
+import type { ChangePlan } from "../operations.ts";
+import { policyDifferences } from "../policy-differences.ts";
+import type { Change, ChangeParts } from "./change.ts";
+import { digestOfPlan } from "./plan-digest.ts";
+import { servingOf, targetOf, type Wanted, wantedOf } from "./wanted.ts";
+
+/** What a change would do now. Nothing is done. Throws what the change would throw. */
+export async function planChange(parts: ChangeParts, change: Change<unknown>): Promise<ChangePlan> {
+  await change.check?.();
+  return planNow(parts, change, await parts.loop.observe());
+}
+
+/**
+ * The same after its checks: the change is recorded for a moment and taken back, and the planner tells what would follow.
+ * So a plan is made by the code that carries it out, and cannot differ from it.
+ */
+export function planNow(
+  { store, clock, platform }: ChangeParts,
+  { service, record }: Change<unknown>,
+  observed: Observation,
+): ChangePlan {
+  const before = wantedOf(store, service);
+  const after = store.rehearse((rehearsed) => {
+    record(rehearsed);
+    return wantedOf(rehearsed, service);
+  });
+  const view = viewsOf(observed, platform.split).get(service) ?? emptyView(service, platform.split);
+  const future =
+    after.desired === undefined
+      ? { actions: [], peakServers: 0, fewestInTraffic: 0 }
+      : forecast(after.desired, view, clock.now());
+  return {
+    service,
+    serving: servingOf(before.desired),
+    rollout: before.desired?.rollout,
+    changes: changesOf(before, after),
+    ...future,
+    downtime: downtimeOf(before.desired, after.desired, future.fewestInTraffic),
+    digest: digestOfPlan(before, after, future.actions),
+  };
+}
+
+/** One sentence for each difference: of the release, the number of servers, and how they are looked after. */
+function changesOf(before: Wanted, after: Wanted): readonly string[] {
+  const target = targetOf(after.desired);
+  const serving = servingOf(before.desired);
+  if (after.desired === undefined || before.desired === undefined || !before.policy || !after.policy)
+    return target === undefined ? [] : differences(serving, target);
+  const [from, to] = [before.desired.count, after.desired.count];
+  return [
+    ...(target === undefined ? [] : differences(serving, target)),
+    ...(from === to ? [] : [`servers: ${from} -> ${to}`]),
+    ...policyDifferences(
+      { policy: before.policy, upkeep: before.desired.upkeep },
+      { policy: after.policy, upkeep: after.desired.upkeep },
+    ),
+  ];
+}
+
+function downtimeOf(
+  before: DesiredService | undefined,
+  after: DesiredService | undefined,
+  fewestInTraffic: number,
+): string {
+  if (before?.serving === undefined || before.count === 0 || fewestInTraffic > 0) return "none";
+  if (after === undefined || after.removed) return "from now on, because the service is removed";
+  if (after.count === 0) return "from now on, because the service has no servers";
+  const { rollout } = after;
+  if (rollout?.from === undefined) return "until its servers are ready";
+  const { from, to } = rollout;
+  const [old, next] = rollout.phase === "back" ? [to, from] : [from, to];
+  return `from the stop of release ${old} until release ${next} is ready`;
+}

@@ -1,0 +1,26 @@
+import type { ServiceKey } from "../../domain/ids.ts";
+import type { Release } from "../../domain/release.ts";
+import type { DesiredService } from "../../domain/rollout.ts";
+import type { RolloutPolicy } from "../../domain/spec.ts";
+import type { Store } from "../../store/store.ts";
+
+/** What a service is to be, and how it is rolled out. */
+export interface Wanted {
+  readonly desired: DesiredService | undefined;
+  readonly policy: RolloutPolicy | undefined;
+}
+
+export function wantedOf(store: Pick<Store, "desired" | "policy">, service: ServiceKey): Wanted {
+  return { desired: store.desired(service), policy: store.policy(service) };
+}
+
+export function servingOf(desired: DesiredService | undefined): Release | undefined {
+  return desired?.serving === undefined ? undefined : desired.releases.get(desired.serving);
+}
+
+/** The release that is to serve at the end. */
+export function targetOf(desired: DesiredService | undefined): Release | undefined {
+  const { rollout } = desired ?? {};
+  const isBack = rollout === undefined || rollout.phase === "back";
+  return isBack ? servingOf(desired) : desired?.releases.get(rollout.to);
+}
