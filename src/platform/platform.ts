@@ -45,13 +45,13 @@ export interface GroupSpec {
   /** How long open connections of a server that leaves may take. */
   readonly drainMs: number;
   /**
-   * Servers of it that others take the place of: while they are there they stand beside `size` others. With size 0:
-   * those in quarantine that outlast their group. Absent: none.
+   * Servers of it that others take the place of: while they are there they run in addition to `size` others. With size 0:
+   * servers in quarantine that outlast their group. Absent: none.
    */
   readonly replacing?: readonly ServerId[] | undefined;
 }
 
-/** The mark that drift leaves on a server, for ever: the finding that led to it. */
+/** The mark that drift leaves on a server, forever: the finding that led to it. */
 export type Taint = Omit<Finding, "server" | "service" | "release">;
 
 export interface Evidence {
@@ -62,7 +62,7 @@ export interface Evidence {
   readonly killed?: readonly string[];
 }
 
-/** A server in quarantine, as whoever keeps its evidence needs to know it. */
+/** A server in quarantine, with what is needed to keep its evidence. */
 export interface Exhibit {
   readonly server: ServerId;
   readonly release: Release;
@@ -81,13 +81,13 @@ export interface Exhibit {
 
 /** Keeps evidence; `src/drift` implements it, the composition root hands it in. */
 export interface EvidenceKeeper {
-  /** Resolves to the digest that names it. Repeating it keeps it anew. */
+  /** Resolves to the digest that names it. Repeating it keeps it again. */
   keep(exhibit: Exhibit, call: Call): Promise<string>;
 }
 
 /**
  * A place that runs groups of servers. Calls may be repeated: each is idempotent. Ids of servers are the platform's own:
- * nobody else reads anything in them.
+ * no other part reads anything in them.
  */
 export interface Platform {
   readonly name: PlatformName;
@@ -102,7 +102,7 @@ export interface Platform {
   observe(call: Call): Promise<Observation>;
   /**
    * Exactly `size` servers of this release. Resolves when the platform has accepted that, not when they are ready:
-   * `observe` tells. Surplus is drained, then destroyed. 0 removes the group. Throws `quota_exceeded` where there may
+   * `observe` reports it. Surplus is drained, then destroyed. 0 removes the group. Throws `quota_exceeded` where there may
    * be no more servers: what is there stays.
    */
   resize(group: GroupSpec, size: number, call: Call): Promise<void>;
@@ -115,7 +115,7 @@ export interface Platform {
   route(service: ServiceKey, shares: Shares, releases: readonly Release[], call: Call): Promise<void>;
   /**
    * Which release the preview port reaches: that of its `traffic.preview`, with its ready servers and no others. Undefined:
-   * nobody. The port is open as long as a release with traffic has one. Resolves when the data plane has it; throws
+   * none. The port is open as long as a release with traffic has one. Resolves when the data plane has it; throws
    * `port_taken`, `traffic_conflict` or `certificate_invalid` when the port can't be opened. Absent: there are no previews.
    */
   preview?(service: ServiceKey, release: Release | undefined, call: Call): Promise<void>;
@@ -127,7 +127,7 @@ export interface Platform {
   quarantine?(server: ServerId, reason: Taint, call: Call): Promise<Evidence>;
   /**
    * Takes no new requests, is drained, then destroyed. The group makes another, unless `replacing` named it. Resolves when
-   * that is accepted; unknown ids are no error.
+   * that is accepted; an unknown id is not an error.
    */
   retire(server: ServerId, call: Call): Promise<void>;
   /** Without a drain; otherwise as `retire`. */
@@ -142,8 +142,8 @@ export interface Platform {
   /** Brings an image to where its servers are made, so that none of them waits for that. Absent: creating a server does. */
   publish?(release: Pick<Release, "service" | "image">, call: Call): Promise<void>;
   /**
-   * A one-off server, made exactly as that server of the release is, in no group and without traffic, which nobody looks
-   * at for drift. Resolves to its id when that is accepted; `observe` tells how it does, `destroy` removes it. A server has
+   * A one-off server, made exactly as that server of the release is, in no group and without traffic, which no detector
+   * looks at. Resolves to its id when that is accepted; `observe` reports its state, `destroy` removes it. A server has
    * at most one, which is not started again when it has ended.
    */
   reproduce?(server: ServerId, release: Release, call: Call): Promise<ReproductionId>;
@@ -155,8 +155,8 @@ export interface Platform {
 }
 
 /**
- * Lets people run commands in servers; presence is the capability. The command is run by whoever asks, not by the
- * controller: it has their terminal, and lives when the controller ends.
+ * Lets people run commands in servers; presence is the capability. The client runs the command, not the
+ * controller: the command has the client's terminal, and survives the end of the controller.
  */
 export interface Access {
   /** Throws `server_unknown`, and `command_missing` when the server's image cannot run the command. */
@@ -166,7 +166,7 @@ export interface Access {
    * `replacing` named it. Throws `server_unknown`.
    */
   isolate(server: ServerId, call: Call): Promise<void>;
-  /** What to run on this machine; from now on nobody looks at the server. Throws `server_unknown`. */
+  /** The command to run on this machine; from now on no detector looks at the server. Throws `server_unknown`. */
   enter(order: ExecOrder, call: Call): Promise<Entrance>;
 }
 
@@ -175,7 +175,7 @@ export interface ExecOrder {
   /** Tells the sessions of an installation apart. */
   readonly session: number;
   readonly command: readonly string[];
-  /** Whether it gets a terminal; otherwise three pipes. */
+  /** Whether the command gets a terminal; otherwise three pipes. */
   readonly terminal: boolean;
 }
 
@@ -194,16 +194,16 @@ export interface Sight {
   watch(changed: () => void): Disposable;
   /** Stops all processes of the server where they are, before it returns. False when it could not be done. */
   freeze(server: ServerId): boolean;
-  /** Lets them go on. */
+  /** Lets them continue. */
   thaw(server: ServerId): void;
   /**
-   * Makes a file of an image that servers use immutable again; true when somebody had taken that away. Absent where such
+   * Makes a file of an image that servers use immutable again; true when that flag had been removed. Absent where such
    * files are never protected.
    */
   protect?(file: string): Promise<boolean>;
 }
 
-/** A running server as a detector sees it: what it was made as. */
+/** A running server as a detector sees it, with what it was made from. */
 export interface Subject {
   readonly server: ServerId;
   readonly service: ServiceKey;
@@ -267,9 +267,9 @@ export interface JobRunner {
    * Resolves when that is accepted. The command of one job of one rollout is never started twice: not when `run` is repeated, nor after a crash, nor when the machine has restarted.
    */
   run(order: JobOrder, call: Call): Promise<void>;
-  /** Stop signal, some seconds, SIGKILL. Resolves when that is accepted; unknown ids are no error. */
+  /** Stop signal, some seconds, SIGKILL. Resolves when that is accepted; an unknown id is not an error. */
   end(job: JobId, call: Call): Promise<void>;
-  /** Ends it without grace if it still runs, and removes its logs. Unknown ids are no error. */
+  /** Ends it without grace if it still runs, and removes its logs. An unknown id is not an error. */
   forget(job: JobId, call: Call): Promise<void>;
 }
 

@@ -60,7 +60,7 @@ export function describeHost(name: string, open: () => Promise<HostSubject>): vo
       expect((await list()).map((s) => s.id).sort()).toEqual(servers.map((s) => s.id).sort());
     });
 
-    test("a stopped server keeps its record and its lines; stopping it again is no error", async () => {
+    test("a stopped server keeps its record and its lines; stopping it again is not an error", async () => {
       const { id } = await create(1);
       await eventually(subject, "its first line", async () => (await lines(id)).includes("hello"));
       await subject.host.stop(id, 2000, call);
@@ -74,7 +74,7 @@ export function describeHost(name: string, open: () => Promise<HostSubject>): vo
       expect(await lines(id, 0)).toEqual([]);
     });
 
-    test("a destroyed server is gone, running or not; unknown ids are no error", async () => {
+    test("a destroyed server is gone, running or not; an unknown id is not an error", async () => {
       const [running, stopped] = [await create(1), await create(2)];
       await subject.host.stop(stopped.id, 2000, call);
       for (const { id } of [running, stopped, running]) await subject.host.destroy(id, call);

@@ -7,7 +7,7 @@ import { reachable } from "../../domain/split.ts";
 import type { JobOrder, LogReader, Platform } from "../platform.ts";
 import { call, eventually, type Subject, taint } from "./subject.ts";
 
-/** A platform with a service of the test's own. Optional members are tested when they are there. */
+/** A platform with a service for the test. Optional members are tested when they are there. */
 export interface PlatformSubject extends Subject {
   readonly platform: Platform;
   readonly service: ServiceKey;
@@ -119,7 +119,7 @@ export function describePlatform(name: string, open: () => Promise<PlatformSubje
       await world.gone(1);
     });
 
-    test("a removed group leaves nothing behind", async () => {
+    test("a removed group leaves nothing", async () => {
       await world.serve(1, 2);
       await world.route([]);
       await world.resize(1, 0);
@@ -181,7 +181,7 @@ export function describePlatform(name: string, open: () => Promise<PlatformSubje
       expect(world.lost).toBe(0);
     });
 
-    test("a preview reaches one release while another has the traffic, and nobody when it is closed", async ({
+    test("a preview reaches one release while another has the traffic, and none when it is closed", async ({
       skip,
     }) => {
       if (subject.platform.preview === undefined) return skip("this platform has no previews");
@@ -220,7 +220,7 @@ export function describePlatform(name: string, open: () => Promise<PlatformSubje
       expect(await world.ids(1)).toEqual(before);
     });
 
-    test("destroy removes a server; unknown ones are no error", async () => {
+    test("destroy removes a server; an unknown one is not an error", async () => {
       const [id = ""] = await world.serve(1, 1);
       await subject.platform.destroy(id, call);
       await subject.platform.destroy(id, call);
@@ -254,11 +254,11 @@ export function describePlatform(name: string, open: () => Promise<PlatformSubje
       await world.absent(1, id);
     });
 
-    test("a server that somebody is let into runs on without traffic, and comes into quarantine afterwards", async ({
+    test("a server that someone is let into keeps running without traffic, and comes into quarantine afterwards", async ({
       skip,
     }) => {
       const { exec } = subject.platform;
-      if (exec === undefined) return skip("this platform lets nobody in");
+      if (exec === undefined) return skip("this platform lets no one in");
       const { command = [] } = subject;
       const [id = ""] = await world.serve(1, 2);
       const order = { server: id, session: 1, command, terminal: false };
@@ -281,7 +281,7 @@ export function describePlatform(name: string, open: () => Promise<PlatformSubje
       await expect(refused).rejects.toMatchObject({ code: "server_unknown" });
     });
 
-    test("a server that is replaced stays beside the others until it is retired", async () => {
+    test("a server that is replaced stays in addition to the others until it is retired", async () => {
       const [id = "", other = ""] = await world.serve(1, 2);
       const group = { release: subject.release(1), drainMs: 1000, replacing: [id] };
       await subject.platform.resize(group, 2, call);
@@ -293,7 +293,7 @@ export function describePlatform(name: string, open: () => Promise<PlatformSubje
       expect(await ready()).toHaveLength(2);
     });
 
-    test("watchers are told that something has changed, though not of each change", async () => {
+    test("watchers learn that something has changed, though not of each change", async () => {
       const heard = new Set<ServiceKey>();
       using _watch = subject.platform.watch((service) => heard.add(service));
       await eventually(subject, "some news", async () => {
@@ -319,7 +319,7 @@ export function describePlatform(name: string, open: () => Promise<PlatformSubje
       });
     });
 
-    test("a job runs beside the groups and without traffic, and is seen to succeed", async ({ skip }) => {
+    test("a job runs outside of all groups and without traffic, and is seen to succeed", async ({ skip }) => {
       const order = subject.job?.("fine");
       if (order === undefined) return skip("this subject has no jobs");
       await world.serve(1, 1);
@@ -378,7 +378,7 @@ export function describePlatform(name: string, open: () => Promise<PlatformSubje
       expect((await world.jobEnded(running)).end?.logTail).toEqual(["begun"]);
     });
 
-    test("a reproduction runs beside its server, in no group and without traffic, until it is destroyed", async ({
+    test("a reproduction runs next to its server, in no group and without traffic, until it is destroyed", async ({
       skip,
     }) => {
       const { restart } = subject;
@@ -446,7 +446,7 @@ export function describePlatform(name: string, open: () => Promise<PlatformSubje
       expect(world.lost).toBe(0);
     });
 
-    test("a new controller finds servers and traffic as they were, and goes on", async ({ skip }) => {
+    test("a new controller finds servers and traffic as they were, and continues", async ({ skip }) => {
       if (subject.restart === undefined) return skip("this subject has no controller to restart");
       const before = await world.serve(1, 2);
       await subject.restart();
@@ -553,7 +553,7 @@ class Conversation {
     await platform.preview?.(service, shown, call);
   }
 
-  /** The release that the preview reaches, as the platform tells and as a request finds out. */
+  /** The release that the preview reaches, as the platform reports and as a request finds out. */
   async previewed(): Promise<number | undefined> {
     const { platform, requestPreview, service } = this.#subject;
     const { groups } = await platform.observe(call);

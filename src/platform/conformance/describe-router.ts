@@ -94,7 +94,7 @@ export function describeRouter(name: string, open: () => Promise<RouterSubject>)
       expect(await observed()).toEqual(comparable(one));
     });
 
-    test("services stand side by side, and one is removed without the other; unknown ones are no error", async () => {
+    test("services stand side by side, and one is removed without the other; an unknown one is not an error", async () => {
       const first = await shop(256);
       const second = { ...first, service: "blog", doors: [subject.doors[1]] };
       await subject.router.apply(first, call);
@@ -117,7 +117,7 @@ export function describeRouter(name: string, open: () => Promise<RouterSubject>)
       expect(await observed("blog")).toBeUndefined();
     });
 
-    test("a preview is a service beside its own, not in its way, and not counted", async () => {
+    test("a preview is a service next to its own, without conflicts, and not counted", async () => {
       const service = await shop(256);
       const preview = { ...service, service: "shop_preview", doors: [subject.doors[1]] };
       await subject.router.apply(service, call);
@@ -146,11 +146,11 @@ export function describeRouter(name: string, open: () => Promise<RouterSubject>)
       expect(await subject.router.observe(call)).toEqual([]);
     });
 
-    test("nothing is open where nobody asks", async () => {
+    test("nothing is open where no client asks", async () => {
       await subject.router.apply(await shop(256), call);
       expect(await subject.router.open("shop", "shop-1-1-1", call)).toBe(0);
       expect(await subject.router.open("shop", "shop-9-9-9", call)).toBe(0);
-      expect(await subject.router.open("nobody", "nobody-1-1-1", call)).toBe(0);
+      expect(await subject.router.open("unknown", "unknown-1-1-1", call)).toBe(0);
     });
 
     test("a new controller's router has what the running one has", async ({ skip }) => {

@@ -57,7 +57,7 @@ export class Lives {
     return server;
   }
 
-  /** Its process goes on; nobody checks it any more. */
+  /** Its process keeps running; the engine no longer checks it. */
   leave(server: ClusterServer): void {
     this.#become(server, "draining");
     this.#wakes.get(server.id)?.abort();

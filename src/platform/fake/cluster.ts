@@ -73,7 +73,7 @@ export class Cluster {
     });
   }
 
-  /** `who`: a group (`shop-2`), a service, or `*`; the nearest that is told counts. */
+  /** `who`: a group (`shop-2`), a service, or `*`; the most specific setting counts. */
   behave(who: string, behaviour: FakeBehaviour): void {
     this.#behaviours.set(who, behaviour);
   }
@@ -194,7 +194,7 @@ export class Cluster {
     group.failed++;
   }
 
-  /** The data plane has it after a moment, and whoever observes it after another one. */
+  /** The data plane has it after a moment, and observers see it after another one. */
   #changed(server: ClusterServer): void {
     void this.#spread(server.service);
     const copy = this.servers.has(server.id) ? { ...server } : undefined;

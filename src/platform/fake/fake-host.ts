@@ -99,7 +99,7 @@ function scheduleExit(world: FakeWorld, id: ServerId): void {
   }
 }
 
-/** Once it has its stop signal it ends, whether or not anybody still waits for that. */
+/** Once it has its stop signal it ends, whether or not a caller still waits for that. */
 async function stop(world: FakeWorld, id: ServerId, signal: AbortSignal): Promise<void> {
   const { stopMs = 0 } = world.behaviourOf(id);
   const server = world.servers.get(id);

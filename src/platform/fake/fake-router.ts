@@ -52,7 +52,7 @@ function ownerOf(key: ServiceKey): ServiceKey {
   return previewedBy(key) ?? key;
 }
 
-/** `nameOf`: those who have the same name are in nobody's way. */
+/** `nameOf`: services of the same name do not conflict. */
 function requireDoors(
   world: FakeWorld,
   service: ServiceKey,

@@ -69,7 +69,7 @@ export class FakeWorld {
   readonly takenPorts = new Set<number>();
   /** Images that are gone. */
   readonly missingImages = new Set<string>();
-  /** How long the host takes to list its servers: what it tells is as old as that. */
+  /** How long the host takes to list its servers: its answer is as old as that. */
   listMs = 0;
   /** Every call so far, in order. */
   readonly calls: FakeCall[] = [];
@@ -85,7 +85,7 @@ export class FakeWorld {
     this.clock = clock;
   }
 
-  /** `who`: a server id, a group (`shop-2`), a service, the name of a job, or `*`; the nearest that is told counts. Takes effect at once. */
+  /** `who`: a server id, a group (`shop-2`), a service, the name of a job, or `*`; the most specific setting counts. Takes effect at once. */
   behave(who: string, behaviour: FakeBehaviour): void {
     this.#behaviours.set(who, behaviour);
   }
@@ -147,7 +147,7 @@ export class FakeWorld {
 
   /**
    * One request through the router: the server that answers it well, or undefined when it is lost. As a real router
-   * does, it goes on to the next target when one refuses the connection; an error that a server answers stays one.
+   * does, it continues with the next target when one refuses the connection; an error that a server answers stays one.
    */
   request(service: ServiceKey, turn = 0): ServerId | undefined {
     const targets = (this.routes.get(service)?.targets ?? []).filter((t) => t.weight > 0);

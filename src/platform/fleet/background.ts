@@ -6,7 +6,7 @@ import type { Call } from "../platform.ts";
 const firstPauseMs = 1000;
 const longestPauseMs = 30_000;
 
-/** Work that nobody waits for: it goes on until it is done or the fleet is disposed of. */
+/** Work that no caller waits for: it continues until it is done or the fleet is disposed of. */
 export class Background implements AsyncDisposable {
   readonly clock: Clock;
   readonly log: Logger;
@@ -39,16 +39,13 @@ export class Background implements AsyncDisposable {
         return await step();
       } catch (error) {
         this.signal.throwIfAborted();
-        this.log.warn(
-          { err: toKilnError(error) },
-          `${what} failed; it will be repeated in ${pauseMs / 1000} s`,
-        );
+        this.log.warn({ err: toKilnError(error) }, `${what} failed; Kiln repeats it in ${pauseMs / 1000} s`);
         await this.clock.sleep(pauseMs, this.signal);
       }
     }
   }
 
-  /** A call of the fleet's own. */
+  /** A call by the fleet itself. */
   call(timeoutMs: number, signal = this.signal): Call {
     return { signal, deadline: this.clock.now() + timeoutMs };
   }

@@ -27,7 +27,7 @@ export interface EndingsOptions {
   readonly background: Background;
   /** How many servers are stopped at once. */
   readonly parallelism: number;
-  /** A server of the group has changed: make the group whole again and tell whoever watches. */
+  /** A server of the group has changed: make the group whole again and inform all watchers. */
   readonly onChange: (group: Group) => void;
 }
 
@@ -73,7 +73,7 @@ export class Endings {
     this.#forget(member);
   }
 
-  /** Once begun it is finished: who leaves is not asked for again. */
+  /** Once begun it is finished: a server that leaves is not wanted again. */
   #destroyLater(member: Member): void {
     if (this.#destroying.has(member)) return;
     this.#destroying.add(member);
@@ -83,7 +83,7 @@ export class Endings {
     });
   }
 
-  /** Out of traffic for good; stays as it is otherwise. Whoever is given up already is not stopped on its way. */
+  /** Out of traffic for good; stays as it is otherwise. The end of a server that was already given up continues. */
   async quarantine(member: Member): Promise<void> {
     member.drained = true;
     member.wanted.abort();
@@ -130,7 +130,7 @@ export class Endings {
     this.#changed(member);
   }
 
-  /** A server that ended while no controller ran. One that ended with the machine is no failure of its release. */
+  /** A server that ended while no controller ran. An end together with the machine does not count as a failure of its release. */
   buryLeftOver(member: Member, found: HostServer): void {
     const { clock } = this.#o.background;
     const endedMs = found.exit === undefined ? this.#now() : elapsedAt(clock, found.exit.atMs);

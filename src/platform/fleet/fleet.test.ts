@@ -112,7 +112,7 @@ test("a resize that is turned back during creation leaves nothing", async () => 
   expect(fleet.world.calls.filter((c) => c.operation === "create")).toHaveLength(4);
 });
 
-test("a server that exits is replaced at once, with the next attempt, and its failure is told", async () => {
+test("a server that exits is replaced at once, with the next attempt, and its failure is reported", async () => {
   await using fleet = new TestFleet();
   await fleet.serve(1, 2);
   fleet.world.servers.get("shop-1-1-1")?.lines.push({ atMs: 1, text: "out of cheese" });
@@ -166,7 +166,7 @@ test("the newest three records of failed servers are kept, and go with the group
   expect(await fleet.group(1)).toBeUndefined();
 });
 
-test("a server that does not become ready in time is stopped and replaced, and the last answer is told", async () => {
+test("a server that does not become ready in time is stopped and replaced, and the last answer is reported", async () => {
   await using fleet = new TestFleet();
   fleet.world.behave("shop-1-1-1", { status: 500 });
   await fleet.resize(1, 1);
@@ -244,7 +244,7 @@ test("three failed checks take a server out of traffic, two passes bring it back
   expect(fleet.weights()["shop-1-2-1"]).toBe(256);
 });
 
-test("a server that cannot be created is told as such, and nothing of it stays", async () => {
+test("a server that cannot be created is reported as such, and nothing of it stays", async () => {
   await using fleet = new TestFleet();
   fleet.world.behave("shop-1-1-1", {
     createError: new KilnError("server_failed", "the program /bin/shop does not exist.", { permanent: true }),
@@ -272,7 +272,7 @@ test("a fault that may pass is tried again with the same server", async () => {
   expect((await fleet.group(1))?.failed).toBe(0);
 });
 
-test("a lost answer of a creation leaves no second server behind", async () => {
+test("a lost answer of a creation leaves no second server", async () => {
   await using fleet = new TestFleet();
   fleet.world.failNext("create", 1, "lose");
   await fleet.resize(1, 1);
@@ -318,7 +318,7 @@ test("a port that is taken changes nothing", async () => {
   expect(fleet.world.routes.get("shop")?.doors.map((d) => d.listen)).toEqual([8080]);
 });
 
-test("servers that fail just before a switch to them are not switched to, and what waits beside it is done", async () => {
+test("servers that fail just before a switch to them are not switched to, and what waits in addition is done", async () => {
   await using fleet = new TestFleet();
   await fleet.serve(1, 2);
   await fleet.resize(2, 1);
@@ -368,7 +368,7 @@ test("a new controller takes over without a gap: what has traffic is ready, the 
   expect(fleet.weights()).toEqual({ "shop-2-1-1": 256 });
 });
 
-test("a new controller completes what was half made and goes on counting attempts", async () => {
+test("a new controller completes what was half made and continues counting attempts", async () => {
   await using fleet = new TestFleet();
   fleet.world.behave("shop-1-1-1", { exitAfterMs: 0 });
   fleet.world.behave("shop-1-2-1", { startMs: 1000 });
@@ -404,7 +404,7 @@ test("who was being stopped when the controller died has not failed, whether it 
   }
 });
 
-test("after a restart of the machine every server is made anew, and no release is blamed", async () => {
+test("after a restart of the machine every server is made again, and no release is blamed", async () => {
   await using fleet = new TestFleet();
   await fleet.serve(1, 2);
   await fleet.platform[Symbol.asyncDispose]();
@@ -426,7 +426,7 @@ test("observe throws rather than tell a part", async () => {
   await expect(fleet.platform.observe(call)).resolves.toMatchObject({ routed: ["shop"] });
 });
 
-test("a server that somebody else removed is replaced", async () => {
+test("a server that another program removed is replaced", async () => {
   await using fleet = new TestFleet();
   await fleet.serve(1, 1);
   fleet.world.servers.delete("shop-1-1-1");
@@ -537,7 +537,7 @@ test("a service without a way in has shares all the same", async () => {
   expect(await fleet.platform.observe(call)).toMatchObject({ routed: [], groups: [{ share: 0 }] });
 });
 
-test("while releases with different checks are behind one router it only connects", async () => {
+test("while releases with different checks share one router it only connects", async () => {
   await using fleet = new TestFleet();
   await fleet.serve(1, 1);
   const health = { ...release(2).health, check: { kind: "http" as const, path: "/health" } };
@@ -551,7 +551,7 @@ test("while releases with different checks are behind one router it only connect
   expect(fleet.world.routes.get("shop")?.health.check).toEqual({ kind: "http", path: "/health" });
 });
 
-test("a group of none keeps the door, a new controller leaves it open, and servers come back behind it", async () => {
+test("a group of none keeps the door, a new controller leaves it open, and servers come back to it", async () => {
   await using fleet = new TestFleet();
   await fleet.serve(1, 2);
   await fleet.resize(1, 0);
@@ -622,7 +622,7 @@ test("what the router warns of is observed; when it can't say, the rest is obser
 test("what is wrong with the machine is a warning of no service alone", async () => {
   await using fleet = new TestFleet();
   await fleet.serve(1, 1);
-  const trouble = { message: "The bridge was deleted. It was put right.", hint: undefined };
+  const trouble = { message: "The bridge was deleted. Kiln repaired it.", hint: undefined };
   fleet.world.troubles.push(trouble);
   expect((await fleet.platform.observe(call)).warnings).toEqual([{ service: undefined, ...trouble }]);
 });

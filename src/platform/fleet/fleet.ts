@@ -50,16 +50,16 @@ export interface FleetOptions {
   readonly parallelism?: number;
 }
 
-/** A platform made of a host and a router. Disposing of it ends its timers and waits; servers and router live on. */
+/** A platform made of a host and a router. Disposing of it ends its timers and waits; servers and router keep running. */
 export type Fleet = Platform & Required<Pick<Platform, "preview" | "quarantine">> & AsyncDisposable;
 
 /** A doubt about a process is looked into at most this often, for all servers together. */
 const doubtPauseMs = 1000;
-/** Servers without a health check of their own are looked after this often, beside the host's own word. */
+/** Servers without a health check of their own are looked after this often, in addition to the host's own reports. */
 const aliveMs = 5000;
 const listTimeoutMs = 10_000;
 
-/** Nothing happens before the first call: it reads what a former controller left behind, and goes on from there. */
+/** Nothing happens before the first call: it reads what a former controller left, and continues from there. */
 export function createFleet(options: FleetOptions): Fleet {
   return new HostFleet(options);
 }
@@ -112,7 +112,7 @@ class HostFleet implements Fleet {
       background: this.#background,
       onChange: (group: Group) => this.#onChange(group),
     };
-    // Whoever stops a server mostly waits for its process to end.
+    // Stopping a server is mostly waiting for its process to end.
     this.#endings = new Endings({ ...shared, router, parallelism: parallelism * 4 });
     this.#servers = new Servers({
       ...shared,
@@ -255,7 +255,7 @@ class HostFleet implements Fleet {
     return (this.#host.troubles?.() ?? []).map((trouble) => ({ service: undefined, ...trouble }));
   }
 
-  /** What goes wrong with it must not keep anybody from seeing the rest. */
+  /** A fault here must not hide the rest from callers. */
   async #renewCertificates(routed: readonly RoutedService[], call: Call): Promise<readonly ServiceWarning[]> {
     try {
       const warnings = (await this.#router.renew?.(routed, call)) ?? [];
@@ -297,7 +297,7 @@ class HostFleet implements Fleet {
     }
   }
 
-  /** A router that has ended is started again by whoever is told. */
+  /** The watcher starts a router that has ended again. */
   #tellOfAll(): void {
     const services = new Set([...this.#memory.groups.values()].map(({ service }) => service));
     for (const service of services) this.#tell(service);
@@ -356,7 +356,7 @@ class HostFleet implements Fleet {
 
   /**
    * No server is left: unless a service still has a way in, the router is not needed any more. Once begun this is
-   * finished, also when the controller is asked to end meanwhile: nobody would look after that router again.
+   * finished, also when the controller is asked to end meanwhile: no controller would look after that router again.
    */
   #stopRouter(): void {
     const signal = AbortSignal.timeout(listTimeoutMs);

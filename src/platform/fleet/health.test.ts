@@ -36,7 +36,7 @@ test("a server that answers after two minutes has the five that are usual, and n
   expect(after("-".repeat(60), undefined, { ...spec, deadlineMs: 60_000 }).phase).toBe("overdue");
 });
 
-test("the deadline starts anew when a ready server loses its health", () => {
+test("the deadline starts again when a ready server loses its health", () => {
   expect(after("++++++++++++---").phase).toBe("starting");
   expect(after("---------", after("++++++++++++---")).phase).toBe("starting");
   expect(after("----------", after("++++++++++++---")).phase).toBe("overdue");

@@ -4,7 +4,7 @@ export interface ProbeResult {
   readonly ok: boolean;
   /** What happened, for people: `GET / answered 200`, `connection refused`. */
   readonly words: string;
-  /** Nobody listens there. Absent: something else is wrong, or nothing. */
+  /** No process listens there. Absent: another fault, or none. */
   readonly refused?: boolean;
   /** Nothing answered, or something else did: the way to it may be broken. Absent: it was reached. */
   readonly unreached?: boolean;

@@ -67,13 +67,13 @@ export interface Host {
   /** Starts it; resolves when its process runs. Returns the present one when it already does. */
   create(server: ServerSpec, call: Call): Promise<HostServer>;
   /**
-   * Remembers that its end is wanted, before anything is done about it: whoever finds it ended, or still running after a
-   * crash, goes on and blames nobody. `destroy` does so by itself. Unknown ids are no error.
+   * Remembers that its end is wanted, before anything is done about it: a controller that finds it ended, or still running
+   * after a crash, continues and blames no release. `destroy` does so by itself. An unknown id is not an error.
    */
   retire(id: ServerId, call: Call): Promise<void>;
   /** Stop signal, `graceMs`, SIGKILL; then all it used is freed, but its record and logs stay. */
   stop(id: ServerId, graceMs: number, call: Call): Promise<void>;
-  /** Stops it without grace if it still runs, and removes everything of it. Unknown ids are no error. */
+  /** Stops it without grace if it still runs, and removes everything of it. An unknown id is not an error. */
   destroy(id: ServerId, call: Call): Promise<void>;
   /** Calls back soon after a server's process has ended. Speed only. */
   watch(ended: (id: ServerId) => void): Disposable;
@@ -89,7 +89,7 @@ export interface Host {
    * started again: one that is there, running or not, is returned as it is. Absent: this host runs no jobs.
    */
   runJob?(job: HostJob, call: Call): Promise<HostServer>;
-  /** Absent: nobody is let into its servers. `isolate` remembers that it is out of traffic for good. */
+  /** Absent: no one is let into its servers. `isolate` remembers that it is out of traffic for good. */
   readonly access?: Access;
   /** What a running server listens on; undefined when that cannot be told. Absent: it never can. */
   listeners?(id: ServerId): readonly Listener[] | undefined;

@@ -14,7 +14,7 @@ test.each([
   ["with more than its length", `${ok}Content-Length: 4\r\n\r\nhello`, false],
   ["without a body", "HTTP/1.1 204 No Content\r\n\r\n", true],
   ["in chunks", `${ok}transfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n`, true],
-  ["in chunks that go on", `${ok}Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n`, false],
+  ["in chunks that continue", `${ok}Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n`, false],
   ["that ends with the connection", `${ok}\r\nhello`, false],
   ["of a server that closes", `${ok}Content-Length: 0\r\nConnection: close\r\n\r\n`, false],
   ["of HTTP/1.0", "HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n", false],
@@ -39,7 +39,7 @@ test("what is not HTTP is known by its first bytes, or by a head without end", (
   expect(long.isForeign).toBe(true);
 });
 
-test("heads that are made to be read for ever are read in a moment", () => {
+test("heads that are made to be read forever are read in a moment", () => {
   const interim = "HTTP/1.1 100 Continue\r\n\r\n".repeat(100);
   const begun = process.threadCpuUsage();
   const several = new HttpAnswer();

@@ -137,7 +137,7 @@ export class Jobs implements JobRunner {
     for (const server of listed) this.#learnOne(server, version);
     for (const job of this.#jobs.values()) {
       if (found.has(job.id) || !job.onHost || job.state === "creating" || job.version > version) continue;
-      this.#jobs.delete(job.id); // somebody else has removed it
+      this.#jobs.delete(job.id); // another program has removed it
       this.#o.onChange(job.service);
     }
   }

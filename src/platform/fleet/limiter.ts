@@ -18,7 +18,7 @@ export function limiter(limit: number): Limiter {
 }
 
 /**
- * Runs `work` one at a time. Whoever asks while it runs gets the next run, which all who ask meanwhile share: so a run
+ * Runs `work` one at a time. A request while it runs gets the next run, which all requests meanwhile share: so a run
  * that started after the call is what each waits for.
  */
 export function takingTurns(work: () => Promise<void>): () => Promise<void> {

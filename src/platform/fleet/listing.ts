@@ -58,7 +58,7 @@ export class Listing {
     }
   }
 
-  /** Something that the host should have is not there: removed by somebody else. */
+  /** Something that the host should have is not there: another program removed it. */
   #learnAbsence(member: Member): void {
     const { endings, memory } = this.#o;
     if (isRunning(member)) endings.ended(member, undefined);

@@ -9,7 +9,7 @@ import { parseServerId, type ServerName } from "./server-id.ts";
 
 /**
  * A server as the fleet knows it. How long it is in its state is counted as `Clock.elapsed` does, as all that the fleet
- * waits for is: nobody's setting of the clock must end a drain, a back-off or a server's time to become ready.
+ * waits for is: setting the clock must not end a drain, a back-off or a server's time to become ready.
  */
 export interface Member {
   readonly id: ServerId;
@@ -29,11 +29,11 @@ export interface Member {
   explanation?: { readonly atMs: number; readonly words: string };
   /** The router has or had it with a weight above 0: requests may be open. */
   wasInTraffic: boolean;
-  /** The router need not know it any more. */
+  /** The router no longer needs to know it. */
   drained: boolean;
   /** Ends what only a wanted server needs: its creation, its health checks. */
   readonly wanted: AbortController;
-  /** Its creation while that goes on; never rejects. */
+  /** Its creation while that runs; never rejects. */
   creation: Promise<void> | undefined;
   /** The memory's version when it last changed. */
   version: number;

@@ -43,7 +43,7 @@ function target(port: number, overrides: Partial<ProbeTarget> = {}): ProbeTarget
   };
 }
 
-test("a fault whose body never comes is told when the time is over", async () => {
+test("a fault whose body never comes is reported when the time is over", async () => {
   const { port } = await serve(["HTTP/1.1 500 Oops\r\nContent-Length: 5\r\n\r\n"], { hold: true });
   const answer = networkProber().probe(target(port, { timeoutMs: 100 }), never);
   expect(await answer).toEqual({ ok: false, words: "GET /health answered 500" });
@@ -102,7 +102,7 @@ test("a server that is silent is given its time and no more", async () => {
   expect(result).toEqual({ ok: false, words: "GET /health had no answer within 0.1 s" });
 });
 
-test("nobody listens", async () => {
+test("no process listens", async () => {
   const { port } = await serve([]);
   await new Promise((done) => open.pop()?.close(done));
   expect(await networkProber().probe(target(port), never)).toEqual({

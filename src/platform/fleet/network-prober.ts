@@ -15,7 +15,7 @@ const rest = { first: 30, most: 3_600 };
  * Probes over the network. A hundred servers are checked every second by a controller that is meant to rest: an HTTP
  * check is a bare socket (half of what node:http costs), and three of four are asked on the connection of the one before,
  * which costs a quarter of a new one. No connection is kept to a server that has not answered on a new one while another
- * was idle: some serve one connection at a time. One that ends is no failure by itself, it is asked again on a new one.
+ * was idle: some serve one connection at a time. A connection that ends is not a failure by itself: the server is asked again on a new one.
  */
 export function networkProber(): Prober {
   const kept = new Map<ServerId, Kept>();
@@ -68,7 +68,7 @@ interface Kept {
   asks: number;
   /** It has answered on a new connection while another one was idle. */
   isProven: boolean;
-  /** A second connection was tried since the last check: one that closes every connection would be asked for ever. */
+  /** A second connection was tried since the last check: one that closes every connection would be asked forever. */
   isTried: boolean;
   /** It has not: for so many checks none is kept to it. */
   rests: number;
@@ -105,7 +105,7 @@ class Probe {
     else this.#askAnew();
   }
 
-  /** The server is not to be checked any more. */
+  /** The server is no longer to be checked. */
   cancel(): void {
     this.#decide(false, "cancelled");
     this.#line?.close();
@@ -220,7 +220,7 @@ class Probe {
     this.#kept.asking.delete(this);
   }
 
-  /** The first word counts; the timer goes on so that a body without end is cut off. */
+  /** The first verdict counts; the timer keeps running so that a body without end is cut off. */
   #decide(ok: boolean, words: string, { unreached, refused }: Fault = {}): void {
     if (this.#decided) return;
     this.#decided = true;

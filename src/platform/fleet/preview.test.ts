@@ -20,7 +20,7 @@ function behind(fleet: TestFleet): readonly string[] | undefined {
   return fleet.world.routes.get("shop_preview")?.targets.map((t) => t.id);
 }
 
-test("the port is open from the first traffic on, for any host, with nobody behind it", async () => {
+test("the port is open from the first traffic on, for any host, without a server", async () => {
   await using fleet = await twoGroups();
   expect(fleet.world.routes.get("shop_preview")).toMatchObject({
     doors: [{ mode: "http", listen: 8081, host: undefined }],
@@ -28,7 +28,7 @@ test("the port is open from the first traffic on, for any host, with nobody behi
   });
 });
 
-test("only ready servers are behind it, as they come and go, and it takes none of the traffic", async () => {
+test("it reaches only ready servers, as they come and go, and it takes none of the traffic", async () => {
   await using fleet = await twoGroups();
   await fleet.platform.preview("shop", two, call);
   expect([behind(fleet), (await fleet.group(2))?.previewed, (await fleet.group(1))?.previewed]).toEqual([
@@ -52,7 +52,7 @@ test("closing it takes nothing but its servers away", async () => {
   expect((await fleet.group(2))?.previewed).toBeUndefined();
 });
 
-test("a new controller goes on with what the preview reaches", async () => {
+test("a new controller continues with what the preview reaches", async () => {
   await using fleet = await twoGroups();
   await fleet.platform.preview("shop", two, call);
   await fleet.restart();

@@ -7,7 +7,7 @@ import type { RoutedService } from "../../router/router.ts";
 import { type RoutableServer, routedService, type Way } from "./routing.ts";
 
 /**
- * What the router shall have as preview of a service: the ready servers of the release that is shown, or nobody behind
+ * What the router shall have as preview of a service: the ready servers of the release that is shown, or none at
  * an open door. Without a way in for its traffic, or where that has the port, the service has no preview. Pure.
  */
 export function routedPreview(
@@ -24,7 +24,7 @@ export function routedPreview(
   return routedService(previewKey(service), { shares, doors: [door], health: way.health }, behind);
 }
 
-/** Where nobody answers while there is nothing to preview: the port of the newest release with traffic. */
+/** The port that stays open without servers while there is nothing to preview: the newest release's with traffic. */
 export function idlePreview(shares: Shares, releases: readonly Release[]): TrafficSpec | undefined {
   const open = new Set(shares.filter((s) => s.share > 0).map((s) => s.release));
   const [newest] = releases.filter((r) => open.has(r.number)).sort((a, b) => b.number - a.number);

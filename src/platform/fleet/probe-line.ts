@@ -7,10 +7,10 @@ const longestBody = 64 * 1024;
 /** One buffer for all: libuv fills it and calls back before it reads for another socket. */
 const sharedBuffer = Buffer.alloc(16 * 1024);
 
-/** Statuses from here on are faults (RFC 9110 section 15), of which the beginning of the body is told as well. */
+/** Statuses from here on are faults (RFC 9110 section 15), of which the beginning of the body is reported as well. */
 const firstFault = 400;
 
-/** What comes of one question; each is told at most once, in this order. */
+/** What comes of one question; each is reported at most once, in this order. */
 export interface Asker {
   readonly connected?: () => void;
   /** `opening`: the beginning of a fault's body, as far as it is there. */
@@ -81,7 +81,7 @@ export class ProbeLine {
   #read(bytes: number): boolean {
     const answer = this.#answer;
     this.#bytes += bytes;
-    // Nobody has asked: whatever it says would be taken for the next answer.
+    // An answer without a request: it would be taken for the next answer.
     if (answer === undefined || this.#bytes > longestBody) {
       this.close();
       return false;

@@ -32,7 +32,7 @@ function short(group: GroupView, nowMs = 0): string {
 }
 
 test.each<[string, GroupView, string]>([
-  ["nobody has asked", view(undefined, [server(1, 1, "ready"), server(2, 1, "failed")]), ""],
+  ["no size was asked for", view(undefined, [server(1, 1, "ready"), server(2, 1, "failed")]), ""],
   ["an empty group is raised", view(3, []), "+1.1 +2.1 +3.1"],
   ["nothing is to do", view(2, [server(1, 1, "ready"), server(2, 1, "creating")]), ""],
   ["the lowest free slot is filled", view(3, [server(1, 1, "ready"), server(3, 1, "ready")]), "+2.1"],

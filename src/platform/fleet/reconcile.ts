@@ -30,11 +30,11 @@ export interface SlotHistory {
 }
 
 export interface GroupView {
-  /** How many servers are wanted; undefined when nobody has said so yet. */
+  /** How many servers are wanted; undefined until `resize` was called. */
   readonly size: number | undefined;
   readonly servers: readonly SlotServer[];
   readonly slots: ReadonlyMap<number, SlotHistory>;
-  /** Servers that stand beside the wanted ones. Absent: none. */
+  /** Servers that run in addition to the wanted ones. Absent: none. */
   readonly replacing?: readonly ServerId[];
 }
 
@@ -43,7 +43,7 @@ export type GroupAction =
   | { readonly kind: "create"; readonly slot: number; readonly attempt: number }
   /** Out of traffic, drained, stopped, destroyed. */
   | { readonly kind: "leave"; readonly id: ServerId }
-  /** A kept record that nobody needs any more. */
+  /** A kept record that is no longer needed. */
   | { readonly kind: "discard"; readonly id: ServerId };
 
 export interface GroupPlan {

@@ -23,7 +23,7 @@ test.each<[string, Readonly<Record<number, number>>, readonly RoutableServer[], 
   ["any share is at least 1", { 1: 0.999, 2: 0.001 }, [...servers(1, 1), ...servers(2, 2)], [256, 1, 1]],
   ["a warm group waits at 0", { 2: 1 }, [...servers(1, 1), ...servers(2, 1)], [0, 256]],
   ["one that leaves has 0", { 1: 1 }, [...servers(1, 1, false), ...servers(2, 1)], [0, 0]],
-  ["nobody is ready", { 1: 1 }, [], []],
+  ["no server is ready", { 1: 1 }, [], []],
 ])("%s", (_name, shares, of, expected) => {
   expect(weights(shares, of)).toEqual(expected);
 });
@@ -44,7 +44,7 @@ test("weights read back give the shares within half a percent", () => {
   }
 });
 
-test("doors are those of the releases that have a share, each once", () => {
+test("doors come from the releases that have a share, each once", () => {
   const moved = release(2, { traffic: { mode: "http", listen: 9090, host: undefined } });
   const ports = (...shares: [number, number][]) =>
     doorsOf(

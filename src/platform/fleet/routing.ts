@@ -17,9 +17,9 @@ export interface RoutableServer {
 export interface Way {
   readonly shares: Shares;
   readonly doors: readonly TrafficSpec[];
-  /** The way in of the preview while it reaches nobody. Absent: it is closed then. */
+  /** The way in of the preview while it reaches no server. Absent: it is closed then. */
   readonly preview?: TrafficSpec | undefined;
-  /** Used while no server of a known release is behind the doors. */
+  /** Used while the doors lead to no server of a known release. */
   readonly health: HealthSpec;
 }
 
@@ -27,7 +27,7 @@ export interface Way {
 const highestWeight = 256;
 
 /**
- * The ways in: those of every release that has a share, without repetition. Where releases want different things of the
+ * The ways in of every release that has a share, without repetition. Where releases want different things of the
  * same port, plain and TLS or HTTP and TCP, it is the newest that has its will: a port can only be one of them.
  */
 export function doorsOf(shares: Shares, releases: readonly Release[]): readonly TrafficSpec[] {
@@ -85,7 +85,7 @@ function weightsByRelease(shares: Shares, servers: readonly RoutableServer[]): R
 }
 
 /**
- * The router has one check per service. While releases with different checks are behind it, it only connects: a path
+ * The router has one check per service. While releases with different checks share it, it only connects: a path
  * that the other release does not know must not take its servers out.
  */
 function commonHealth(servers: readonly RoutableServer[], fallback: HealthSpec): HealthSpec {

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { jobId, parseJobId, parseReproductionId, parseServerId, reproductionId } from "./server-id.ts";
 
-test("the id of a reproduction is no other's", () => {
+test("the id of a reproduction differs from all others", () => {
   const id = reproductionId("shop-1-2-3");
   expect(parseReproductionId(id)).toMatchObject({ server: "shop-1-2-3", service: "shop", release: 1 });
   expect([parseServerId(id), parseJobId(id)]).toEqual([undefined, undefined]);

@@ -47,7 +47,7 @@ export function reproductionId(server: ServerId): ReproductionId {
   return `${server}${reproductionMark}`;
 }
 
-/** The server that is reproduced, or undefined when it is no such id. */
+/** The server that is reproduced, or undefined for another kind of id. */
 export function parseReproductionId(id: string): (ServerName & { readonly server: ServerId }) | undefined {
   if (!id.endsWith(reproductionMark)) return undefined;
   const server = id.slice(0, -reproductionMark.length);

@@ -29,7 +29,7 @@ export interface ServersOptions {
   readonly timetable: Timetable;
   readonly endings: Endings;
   readonly parallelism: number;
-  /** A server of the group has changed: make the group whole again and tell whoever watches. */
+  /** A server of the group has changed: make the group whole again and inform all watchers. */
   readonly onChange: (group: Group) => void;
   /** A health check failed, or there is none: the server's process may have ended unseen. */
   readonly onDoubt: (member: Member) => void;
@@ -53,7 +53,7 @@ export class Servers {
     member.creation = this.#o.background.run(`Creating ${member.id}`, () => this.#create(member));
   }
 
-  /** Takes in a server that a former controller left behind. `weight`: what the router gives it, if it knows it. */
+  /** Takes in a server that a former controller left. `weight`: what the router gives it, if it knows it. */
   adopt(found: HostServer, name: ServerName, weight: number | undefined): void {
     const member = this.#add(name, found.release, found.createdAtMs);
     member.address = found.address;
@@ -97,7 +97,7 @@ export class Servers {
     }
   }
 
-  /** Undefined when it is not wanted any more. A fault that may pass by itself is not held against the server. */
+  /** Undefined when it is no longer wanted. A fault that may pass by itself is not held against the server. */
   async #tryToCreate(member: Member): Promise<HostServer | undefined> {
     const { host, background } = this.#o;
     const signal = AbortSignal.any([member.wanted.signal, background.signal]);
@@ -131,7 +131,7 @@ export class Servers {
     this.#checkFrom(member, phase === "ready" ? phaseMs(member, member.release.health.intervalMs) : 0);
   }
 
-  /** Checks it over and over, the first time after `ms`, until it is not wanted any more. */
+  /** Checks it over and over, the first time after `ms`, until it is no longer wanted. */
   #checkFrom(member: Member, ms: number): void {
     const { background, timetable } = this.#o;
     const signal = AbortSignal.any([member.wanted.signal, background.signal]);

@@ -3,7 +3,7 @@ import { call, release, TestFleet } from "../fake/testing.ts";
 import { type Checked, sharedFailures } from "./shared-failure.ts";
 
 const answer = "GET / answered 500";
-const hint = expect.stringContaining("Nothing tells them apart");
+const hint = expect.stringContaining("All of them fail alike");
 
 test.each([
   ["one of two is healthy", [lost("shop", 0), healthy("shop")]],
@@ -34,13 +34,13 @@ test("what is on its way out, or kept as evidence, tells nothing", () => {
   expect(sharedFailures([lost("shop", 0), lost("shop", 0), ...others])).toHaveLength(1);
 });
 
-test("all servers of all services failed: that is told once, of the machine", () => {
+test("all servers of all services failed: that is reported once, of the machine", () => {
   const all = [lost("shop", 0), lost("shop", 100), lost("blog", 900)];
   expect(sharedFailures(all)).toEqual([
     {
       service: undefined,
       message: `All 3 servers of all 2 services failed their health checks within 0.9 s: ${answer}.`,
-      hint: expect.stringContaining("most likely the machine"),
+      hint: expect.stringContaining("most likely cause is the machine"),
     },
   ]);
   expect(sharedFailures([lost("shop", 0), lost("shop", 100), lost("blog", 60_000)])).toMatchObject([

@@ -60,7 +60,7 @@ function serviceWarning({ service, failure }: { readonly service: ServiceKey; re
   return {
     service,
     message: `All ${failure.servers} servers of ${service} ${wordsOf(failure)}`,
-    hint: "Nothing tells them apart, so look for what they share: a database, a name server, the network of this machine.",
+    hint: "All of them fail alike, so look for what they share: a database, a name server, the network of this machine.",
   };
 }
 
@@ -68,11 +68,11 @@ function machineWarning(failure: Failure, services: number): ServiceWarning {
   return {
     service: undefined,
     message: `All ${failure.servers} servers of all ${services} services ${wordsOf(failure)}`,
-    hint: "That is most likely the machine: its network, its memory, its load. `kiln doctor` looks at it.",
+    hint: "The most likely cause is the machine: its network, its memory, its load. `kiln doctor` checks it.",
   };
 }
 
-/** How many different words are told. */
+/** How many different reasons are listed. */
 const mostWords = 3;
 
 function wordsOf({ firstMs, lastMs, words }: Failure): string {

@@ -9,7 +9,7 @@ import { isSameRoute, type RoutableServer, sharesOf, type Way } from "./routing.
 /** Gives the router what it shall have, or takes it away. */
 export type Ask = (key: ServiceKey, wanted: RoutedService | "nothing") => Promise<void>;
 
-/** The preview of one service, beside its traffic: what goes wrong with it must not hold that up. */
+/** The preview of one service, apart from its traffic: a fault in the preview must not hold up the traffic. */
 export class ShownPreview {
   readonly #service: ServiceKey;
   readonly #ask: Ask;
@@ -45,7 +45,7 @@ export class ShownPreview {
     this.#shown = this.#wanted;
   }
 
-  /** Takes in what the running router has. False: that is not what it was given. */
+  /** Takes in what the running router has. False: that differs from what it was given. */
   learn(now: RoutedService | "nothing"): boolean {
     if (isSameRoute(this.#applied, now)) return true;
     this.#applied = now;
@@ -90,7 +90,7 @@ export class ShownPreview {
 export function ownPort(service: ServiceKey, port: number | undefined): KilnError {
   return new KilnError(
     "traffic_conflict",
-    `${service} can't have its preview on port ${port} now: that is where its traffic comes in until this rollout is over.`,
+    `${service} can't have its preview on port ${port} now: its traffic uses this port until this rollout is over.`,
     { hint: "The rollout continues without a preview. Use another `traffic.preview` port to get one now." },
   );
 }

@@ -25,7 +25,7 @@ interface Route {
   taken: Way | undefined;
   /** The last way that was not taken, because none of its servers was ready and others served. */
   refused: Way | undefined;
-  /** A change waits for the run in the background, and whether that goes on. */
+  /** Whether a change waits for the run in the background, and whether that run is in progress. */
   stale: boolean;
   nudged: boolean;
   readonly preview: ShownPreview;

@@ -40,7 +40,7 @@ test("limits are what was asked for, in the kernel's words; what differs is not 
 });
 
 /**
- * What a cgroup holds that nobody has set anything in, read from Debian 12 as it is installed: Linux 6.1.0-56-cloud-amd64,
+ * What a cgroup holds in which nothing was set, read from Debian 12 as it is installed: Linux 6.1.0-56-cloud-amd64,
  * systemd as init, version 2 only, without swap.
  */
 const untouched = {

@@ -96,7 +96,7 @@ function wordsFor(asked: Expectation | undefined, text: string): string {
   return isRight(text.trim()) ? text : `${expected}\n`;
 }
 
-/** Without what somebody has added. */
+/** Without what other programs have added. */
 function allowed(text: string): string {
   return text
     .split("\n")

@@ -64,7 +64,7 @@ test.each([
   expect(lines.filter((each) => each.includes(` - ${type} none`))).toHaveLength(1);
 });
 
-test("nor what nobody has asked for, also where something was", () => {
+test("nor what was not asked for, also where something was", () => {
   const added = ["1 2 8:1 /x /etc ro - ext4 /dev/sda rw", ...table.slice(3, 4)];
   expect(asked([...table, ...added])).toEqual(table);
 });

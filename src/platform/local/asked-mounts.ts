@@ -34,7 +34,7 @@ export interface MountsAsked {
 
 /**
  * The lines of a server's mount table that it should have: those that Kiln has asked for, and one for each thing that it
- * has asked for and that is missing. What nobody has asked for is not among them, so it is a difference from the start.
+ * has asked for and that is missing. What was not asked for is not among them, so it is a difference from the start.
  */
 export function askedMounts(mountinfo: string, asked: MountsAsked): readonly string[] {
   const mounts = mountinfo.split("\n").filter((line) => line !== "");

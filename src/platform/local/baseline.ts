@@ -36,7 +36,7 @@ const keptSchema = z.object({
   image: imageSchema.readonly(),
 });
 
-/** What a server was made as, kept in its folder: a later controller compares with the same. */
+/** A server as it was made, kept in its folder: a later controller compares with the same. */
 export type Kept = Readonly<z.infer<typeof keptSchema>>;
 
 /** What a server was asked to be, and the process that waits for `runc start`. */

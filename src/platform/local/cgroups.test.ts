@@ -41,7 +41,7 @@ test("what is missing is said", () => {
   });
 });
 
-test("a container with processes in its root cgroup of version 2 can limit nothing beside them", () => {
+test("a container with processes in its root cgroup of version 2 can limit nothing next to them", () => {
   writeFileSync(join(root, "cgroup.procs"), "1\n7\n");
   expect(isRootOccupied(root)).toBe(false); // the machine's own root
   writeFileSync(join(root, "cgroup.type"), "domain\n");

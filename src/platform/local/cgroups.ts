@@ -7,7 +7,7 @@ const mountPoint = "/sys/fs/cgroup";
 
 /** Which limits the kernel can keep for us here. */
 export interface CgroupSupport {
-  /** 1 also on hybrid machines, where the controllers are those of version 1: cgroups(7). */
+  /** 1 also on hybrid machines, where the controllers are version 1's: cgroups(7). */
   readonly version: 1 | 2;
   readonly memory: boolean;
   /** Whether swap can be limited together with memory. */
@@ -46,7 +46,7 @@ function supportOfVersion2(controllers: string): CgroupSupport {
 }
 
 /**
- * Whether processes stand where version 2 wants none, so that no cgroup with limits can be made beside them
+ * Whether processes stand where version 2 wants none, so that no cgroup with limits can be made next to them
  * (cgroups(7), "no internal processes"). It happens in containers: a machine's own root, which has no type, is exempt.
  */
 export function isRootOccupied(root = mountPoint): boolean {
@@ -88,7 +88,7 @@ export function cgroupFolders(cgroup: string): readonly string[] {
 }
 
 /**
- * Stops all processes of a cgroup where they are, or lets them go on: one write to the folder that has a freezer, of
+ * Stops all processes of a cgroup where they are, or lets them continue: one write to the folder that has a freezer, of
  * version 1 or 2. False when there is none.
  */
 export function setFrozen(folders: readonly string[], frozen: boolean): boolean {

@@ -4,7 +4,7 @@ import { memoryProgramsFile } from "./memory-programs.ts";
 import { openImages, TestHost, until, whyNoContainers } from "./test-host.ts";
 
 const reason =
-  whyNoContainers() ?? (process.arch === "x64" ? undefined : "system call numbers below are those of x86-64");
+  whyNoContainers() ?? (process.arch === "x64" ? undefined : "system call numbers below are for x86-64");
 if (reason) console.log(`The confinement of servers is not tested: ${reason}.`);
 
 const errno = { EPERM: 1, EACCES: 13, EROFS: 30, ENOSYS: 38, EPROTONOSUPPORT: 93, EAFNOSUPPORT: 97 };
@@ -137,7 +137,7 @@ describe.skipIf(reason)("a server, even one that runs as root,", () => {
   test("reads its own limits as any user, whatever the controller's umask is", async () => {
     const before = process.umask(0o077);
     try {
-      const id = "nobody-1-1-1";
+      const id = "unprivileged-1-1-1";
       const files =
         "memory/memory.limit_in_bytes memory.max cpu/cpu.cfs_quota_us cpu.max pids/pids.max pids.max";
       const script = `cd /sys/fs/cgroup; id -u; umask; for f in ${files}; do cat $f; done 2>/dev/null`;

@@ -70,7 +70,7 @@ export async function createServer(
   }
 }
 
-/** Mounts, bridge and record in one go under the lock: whoever cleans up sees all of it or none. */
+/** Mounts, bridge and record in one go under the lock: a cleanup sees all of it or none. */
 function claim(
   host: HostContext,
   spec: Pick<ServerSpec, "id" | "release">,
@@ -159,7 +159,8 @@ async function start(host: HostContext, making: Making, network: Network, call: 
   const bundle = bundleOf(server);
   await attachPort(network, port, held?.pid);
   const restored = restoreParent(cgroupFolders(installationCgroup(host.tag)));
-  if (restored.length > 0) host.log.warn({ restored }, "the cgroup above all servers had been changed");
+  if (restored.length > 0)
+    host.log.warn({ restored }, "the cgroup above all servers was changed: it is restored");
   const made = { net: netNamespace(namespacePath(port.namespace)), ...(held && { user: held.link }) };
   const asked = { record, image, config, bundle, made };
   const [pid] = await allDone([makeProcess(host, record, image, call), configurePort(network, port)]);
@@ -209,7 +210,7 @@ function failure(host: HostContext, record: ServerRecord, image: HostImage, erro
 async function heldBy({ log }: HostContext, { id }: ServerRecord, holder: Holder): Promise<Held | undefined> {
   const made = await holder.made;
   if (!("refused" in made)) return made;
-  log.warn({ server: id, reason: made.refused }, "it has no user namespace of its own");
+  log.warn({ server: id, reason: made.refused }, "the server has no user namespace of its own");
   return undefined;
 }
 
@@ -265,13 +266,13 @@ function writeForEverybody(path: string, text: string): void {
   chmodSync(path, 0o644);
 }
 
-/** Like Promise.all, but nothing goes on in the background when it throws. */
+/** Like Promise.all, but nothing continues in the background when it throws. */
 async function allDone<A, B>(work: readonly [Promise<A>, Promise<B>]): Promise<readonly [A, B]> {
   await Promise.allSettled(work);
   return Promise.all(work);
 }
 
-/** What could not be started leaves nothing, not even a record: its failure is told by the error. */
+/** What could not be started leaves nothing, not even a record: the error says why it failed. */
 async function giveUp(host: HostContext, record: ServerRecord): Promise<void> {
   try {
     await removeServer(host, record);

@@ -22,8 +22,8 @@ export function isolateServer(host: HostContext, id: ServerId): void {
 }
 
 /**
- * See `Access.enter`. The caller holds the server's lock. That somebody was let in is on record before anybody can be:
- * from then on the server is not looked at, so whatever is done in it is nobody's discovery.
+ * See `Access.enter`. The caller holds the server's lock. The session is on record before anyone can enter:
+ * from then on the server is not looked at, so what is done in it does not count as drift.
  */
 export async function enterServer(host: HostContext, order: ExecOrder, call: Call): Promise<Entrance> {
   const { server: id, session, command, terminal } = order;
@@ -49,7 +49,7 @@ export function transcriptsOf({ folder }: ServerPaths): readonly string[] {
   return names.map((name) => join(folder, name));
 }
 
-/** See `Access.check`: whoever mistypes a command must not lose a server by it. */
+/** See `Access.check`: a mistyped command must not cost a server. */
 export async function checkProgram(
   host: HostContext,
   id: ServerId,
@@ -62,7 +62,7 @@ export async function checkProgram(
   const found = candidates(program, input).map((path) => resolveInRoot(root, path).stats);
   if (found.some((stats) => stats?.isFile() && (stats.mode & 0o111) !== 0)) return;
   throw new KilnError("command_missing", `${id} has no program ${JSON.stringify(program)}.`, {
-    hint: "Only what its image brings can be run in it. Many images have no shell.",
+    hint: "Only programs of its image can run in it. Many images have no shell.",
   });
 }
 
@@ -98,7 +98,7 @@ async function inputOf(
 function running(host: HostContext, id: ServerId): ServerRecord {
   const record = host.records.read(id);
   if (record?.running && !record.freed) return record;
-  throw new KilnError("server_unknown", `There is no server ${id} that runs.`, {
+  throw new KilnError("server_unknown", `No server ${id} is running.`, {
     hint: "`kiln servers` lists them.",
   });
 }

@@ -61,7 +61,7 @@ describe.skipIf(reason)("a local host, when things go wrong,", () => {
     expect(await t.find(id)).toMatchObject({ exit: { code: 137, oomKilled: false } });
   });
 
-  test("cleans up or goes on wherever a kill has cut a create short", { timeout: 120_000 }, async () => {
+  test("cleans up or continues wherever a kill has cut a create short", { timeout: 120_000 }, async () => {
     for (const delayMs of [0, 8, 16, 24, 32, 40, 48, 56, 64, 80]) {
       const making = await controller("create");
       await making.said("begun");
@@ -91,7 +91,7 @@ describe.skipIf(reason)("a local host, when things go wrong,", () => {
     }
   });
 
-  test("keeps a server whose conmon was killed, and says that nobody knows how it ended", async () => {
+  test("keeps a server whose conmon was killed, and says that its end is not known", async () => {
     await t.run(id, "exec sleep 1000");
     const { monitor, process } = record().running;
     killNow(monitor.pid);
@@ -123,7 +123,7 @@ describe.skipIf(reason)("a local host, when things go wrong,", () => {
     expect(await t.find(id)).toMatchObject({ state: "exited", exit: { code: 137 } });
   });
 
-  test("destroys what somebody else has already taken apart", async () => {
+  test("destroys what another program has already taken apart", async () => {
     await t.run(id, "exec sleep 1000");
     await exec(["ip", "netns", "del", `kiln-${t.state.tag}-${id}`]);
     await exec(["runc", `--root=${join(t.state.servers, ".host/runc")}`, "delete", "--force", id]);

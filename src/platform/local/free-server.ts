@@ -36,7 +36,7 @@ const exitReportMs = 2_000;
 /**
  * Ends the server's process and frees all that it used on the machine: process, cgroup, namespace, mounts. Its
  * record, marked as freed, and its logs stay. Every step may be repeated. Throws `timed_out` when a process does not
- * end (it may hang in the kernel); repeating later goes on from there.
+ * end (it may hang in the kernel); repeating later continues from there.
  */
 export async function freeServer(host: HostContext, record: ServerRecord): Promise<void> {
   host.sight.drop(record.id);
@@ -77,7 +77,7 @@ async function endProcesses(host: HostContext, record: ServerRecord): Promise<vo
   await waitUntil(host.clock, exitReportMs, () => existsSync(exitFile) || !isAlive(monitor));
 }
 
-/** Nobody in a frozen server must run on when it thaws: all have their signal by then. */
+/** No process of a frozen server must run on when it thaws: all have their signal by then. */
 function killFrozen(host: HostContext, id: string): void {
   killMembers(host.tag, id);
   setFrozen(cgroupFolders(serverCgroup(host.tag, id)), false);
@@ -98,14 +98,14 @@ async function kill(host: HostContext, id: string, process: ProcessRef): Promise
   );
 }
 
-/** A crash in the middle of `create` may have left conmon and runc at work; nothing may go on behind our back. */
+/** A crash in the middle of `create` may have left conmon and runc at work; nothing may continue unseen. */
 async function endHalfMade(host: HostContext, record: ServerRecord): Promise<void> {
   const server = serverPaths(host.paths, record.id);
   const ours = () => [...processesWithArgument(server.folder), ...waitingProcess(server.processId, record)];
   for (const pid of ours()) killNow(pid);
   if (await waitUntil(host.clock, killDeadlineMs, () => processesWithArgument(server.folder).length === 0))
     return;
-  throw new KilnError("timed_out", `conmon or runc of ${record.id} do not end although they were killed.`, {
+  throw new KilnError("timed_out", `conmon or runc of ${record.id} does not end although it was killed.`, {
     retry: true,
   });
 }
@@ -121,7 +121,7 @@ function waitingProcess(processIdFile: string, record: ServerRecord): readonly n
   }
 }
 
-/** After a restart of the machine runc's notes are about processes that may be anybody's now. */
+/** After a restart of the machine runc's notes name processes whose numbers may belong to other programs now. */
 async function deleteRuntime(host: HostContext, record: ServerRecord, sameBoot: boolean): Promise<void> {
   const { runcState } = serverPaths(host.paths, record.id);
   if (sameBoot && existsSync(runcState)) await runcDelete(host.paths, record.id);

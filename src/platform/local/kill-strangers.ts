@@ -63,7 +63,7 @@ export function isStranger(there: Whereabouts, spaces: ReadonlySet<string>, pare
 }
 
 /**
- * The namespaces that are this server's and nobody else's at this moment. Their numbers are given to others as soon as the
+ * The namespaces that are this server's alone at this moment. Their numbers are given to others as soon as the
  * last process has left, so only those count that something of ours holds: its first process, or the name of the network,
  * which keeps the user namespace that it belongs to.
  */

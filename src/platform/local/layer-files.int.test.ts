@@ -51,7 +51,7 @@ describe.skipIf(reason)("the files that a server's root is made of", () => {
     await t.destroyAll();
   });
 
-  test("are mounted anew when they were made again, while older servers keep what they have", async () => {
+  test("are mounted again when they were made again, while older servers keep what they have", async () => {
     const [base, top] = layers;
     if (!base || !top) throw new Error("the test image has two layers");
     const file = `${base.file}.again`;

@@ -14,7 +14,7 @@ export interface LayerFile {
   readonly sha256: string;
 }
 
-/** Throws `image_invalid` when the file is not what was recorded. */
+/** Throws `image_invalid` when the file does not match its recorded digest. */
 export type VerifyLayer = (layer: LayerFile) => Promise<void>;
 
 /** Reads each file once, and again only when stat(2) says that something has touched it. */
@@ -44,15 +44,15 @@ async function hashOf(file: string): Promise<string> {
 export function altered(file: string): KilnError {
   return new KilnError(
     "image_invalid",
-    `A file of the image is not what was made of it, and is not used: ${file}`,
+    `A file of the image was altered, and Kiln does not use it: ${file}`,
     {
-      hint: "Try again: Kiln makes it anew from the stored image. When that is damaged too, build it again.",
+      hint: "Try again: Kiln makes the file again from the stored image. If the stored image is damaged too, build it again.",
     },
   );
 }
 
 /**
- * Nobody writes to, replaces or removes the file by mistake while it is mounted: chattr(1) `+i`, where the file system has
+ * Protects the file from mistaken writes, replacement and removal while it is mounted: chattr(1) `+i`, where the file system has
  * that. A note says so until it is taken back, whatever happens in between.
  */
 export async function protectLayer(paths: HostPaths, { name, file }: LayerFile): Promise<void> {
@@ -62,8 +62,8 @@ export async function protectLayer(paths: HostPaths, { name, file }: LayerFile):
 }
 
 /**
- * Somebody may have taken it back: true when this was so, and it is protected again. A file without a note is left alone:
- * no layer of it is mounted any more. Callers hold the lock under which layers are released.
+ * Another program may have removed the protection: true when it had, and the file is protected again. A file without a note is left alone:
+ * no layer of it is mounted any longer. Callers hold the lock under which layers are released.
  */
 export async function protectAgain(paths: HostPaths, file: string): Promise<boolean> {
   const noted = namesIn(paths.immutable).some((name) => readNote(join(paths.immutable, name)) === file);
@@ -103,7 +103,7 @@ async function setImmutable(file: string, on: boolean): Promise<void> {
   await attributes(["chattr", on ? "+i" : "-i", file]);
 }
 
-/** Undefined where nobody can say. */
+/** Undefined where it cannot be found out. */
 async function isImmutable(file: string): Promise<boolean | undefined> {
   return (await attributes(["lsattr", "-d", file]))?.split(" ")[0]?.includes("i");
 }

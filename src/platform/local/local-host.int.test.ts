@@ -67,7 +67,7 @@ describe.skipIf(reason)("a local host", () => {
     expect(await t.traces()).toEqual([]);
   });
 
-  test("leaves nobody in the namespaces of a server that is gone, and kills nobody else", async () => {
+  test("leaves no process in the namespaces of a server that is gone, and kills no others", async () => {
     using near = sleeper([]);
     const enter = (pid: number) =>
       sleeper(["nsenter", `--target=${pid}`, "--mount", "--net", "--ipc", "--uts"]);
@@ -82,7 +82,7 @@ describe.skipIf(reason)("a local host", () => {
     }
   });
 
-  test("leaves nobody in the network of a server whose first process was killed", async () => {
+  test("leaves no process in the network of a server whose first process was killed", async () => {
     const { pid } = await runningServer();
     using stranger = sleeper(["nsenter", `--target=${pid}`, "--mount", "--net"]);
     await until(() => linkIfThere(`/proc/${stranger.pid}/ns/mnt`) === linkIfThere(`/proc/${pid}/ns/mnt`));
@@ -233,7 +233,7 @@ describe.skipIf(reason)("a local host", () => {
   });
 });
 
-/** What a server says to whoever connects; undefined when it does not listen. */
+/** What a server says to a client; undefined when it does not listen. */
 function greeting(host: string): Promise<string | undefined> {
   return new Promise((resolve) => {
     const socket = createConnection({ host, port: 80, timeout: 1000 });

@@ -59,7 +59,7 @@ export function localHost(options: LocalHostOptions): Host {
     list: async (call) => {
       for (const id of orphans(host))
         await perServer(id, call, () => endOrphan(host, id)).catch(later(host, id));
-      // A crash may have left mounts that no record names; later, whoever frees a server looks after them.
+      // A crash may have left mounts that no record names; later, freeing a server removes them.
       if (!swept) await host.shared(() => sweepShared(host));
       const first = !swept;
       swept = true;
@@ -101,9 +101,13 @@ function listenersOf(host: HostContext, id: ServerId): readonly Listener[] | und
   return isAlive(process) ? parseListeners(...tables) : undefined;
 }
 
-/** What does not end now is tried again with the next look; the others are told of meanwhile. */
+/** What does not end now is tried again with the next look; the others are reported meanwhile. */
 function later(host: HostContext, server: ServerId): (error: unknown) => void {
-  return (error) => host.log.warn({ server, error: toKilnError(error).message }, "left for the next look");
+  return (error) =>
+    host.log.warn(
+      { server, error: toKilnError(error).message },
+      "not finished: Kiln tries again at the next look",
+    );
 }
 
 /** Servers that a former controller has made are looked at from now on. */
@@ -115,7 +119,7 @@ function adopt(host: HostContext, servers: readonly HostServer[]): void {
     const subject = record && subjectOf(host.paths, host.tag, record);
     if (subject) host.sight.add(subject);
     else if (record && parseServerId(id))
-      host.log.warn({ server: id }, "it has no baseline: nobody sees whether it is changed");
+      host.log.warn({ server: id }, "the server has no baseline: Kiln cannot see its drift");
   }
 }
 
@@ -166,7 +170,7 @@ function lockAfterOthers(folder: string, clock: Clock): Lock {
 /** Ids become names of files, namespaces and cgroups. */
 function checked(id: ServerId): ServerId {
   if (isHostedId(id)) return id;
-  throw new KilnError("server_unknown", `${JSON.stringify(id)} is no server's id.`);
+  throw new KilnError("server_unknown", `${JSON.stringify(id)} is not a server's id.`);
 }
 
 /** Node.js has errors of its own for signals that fire; ours say what it means. */

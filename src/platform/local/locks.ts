@@ -10,7 +10,7 @@ export function createLock(): Lock {
   };
 }
 
-/** One lock per key; keys that nobody waits for take no memory. */
+/** One lock per key; keys without a waiting caller take no memory. */
 export function createKeyedLocks(): <T>(key: string, work: () => Promise<T>) => Promise<T> {
   const locks = new Map<string, { readonly lock: Lock; users: number }>();
   return async (key, work) => {

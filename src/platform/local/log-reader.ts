@@ -33,7 +33,7 @@ export async function* readLog(
 interface OpenFile {
   readonly handle: FileHandle;
   readonly inode: number;
-  /** Where to go on reading. */
+  /** Where to continue reading. */
   position: number;
 }
 

@@ -17,8 +17,8 @@ export function logFiles({ log }: ServerPaths): readonly [string, string, string
 }
 
 /**
- * Puts a full log file aside. conmon goes on writing to it until it has opened the new one, so nothing is lost.
- * conmon is told only while there is no file: it would replace one that is there.
+ * Puts a full log file aside. conmon continues writing to it until it has opened the new one, so nothing is lost.
+ * Kiln signals conmon only while there is no file: conmon would replace an existing one.
  */
 export async function rotateLog(
   host: Pick<HostContext, "paths" | "clock" | "log">,
@@ -45,7 +45,7 @@ function tellConmon({ control }: ServerPaths): boolean {
     closeSync(fifo);
     return true;
   } catch (error) {
-    // ENXIO: nobody has the fifo open for reading, fifo(7).
+    // ENXIO: no process has the fifo open for reading, fifo(7).
     if (isErrno(error, "ENXIO") || isErrno(error, "ENOENT")) return false;
     throw error;
   }

@@ -11,7 +11,7 @@ if (skip) console.log(`skipped: this kernel has no ${memoryProgramsFile}`);
 
 vi.mock("../../lib/exec.ts", () => ({ exec: () => Promise.reject(new Error("nsenter is missing")) }));
 
-/** The lines that are logged while programs in memory are to be forbidden, and nsenter(1) is not to be had. */
+/** The lines that are logged while programs in memory are to be forbidden, and nsenter(1) is not available. */
 async function warnings(process: ProcessRef): Promise<readonly string[]> {
   const lines: string[] = [];
   await forbidProgramsInMemory(
@@ -28,7 +28,7 @@ function processOf(pid: number | undefined): ProcessRef {
 }
 
 test.skipIf(skip)(
-  "a process that has ended needs no protection; one that lives without it is told",
+  "a process that has ended needs no protection; one that lives without it is reported",
   async () => {
     const child = spawn("sleep", ["100"]);
     const alive = processOf(child.pid);

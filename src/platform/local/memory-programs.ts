@@ -4,11 +4,11 @@ import { exec } from "../../lib/exec.ts";
 import { isAlive, isEnding, type ProcessRef } from "../../lib/proc.ts";
 import type { HostContext } from "./context.ts";
 
-/** Of the process-id namespace of whoever writes; exists since Linux 6.3: memfd_create(2). */
+/** A setting of the writer's process-id namespace; exists since Linux 6.3: memfd_create(2). */
 export const memoryProgramsFile = "/proc/sys/vm/memfd_noexec";
 
 /**
- * Lets nothing in a memfd be run, whoever makes it, in the process-id namespace of this process. runc sets no such sysctl,
+ * Forbids running any program in a memfd in the process-id namespace of this process. runc sets no such sysctl,
  * and a hook of it would take longer than this. What cannot be set is logged: a server without it is seen by the scan. A
  * process that has ended meanwhile, as short jobs do, has taken its namespace along: nothing is left to protect.
  */

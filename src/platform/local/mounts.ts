@@ -31,7 +31,7 @@ const mountProgram =
 
 /**
  * One layer, from its file itself: Linux 6.12 can. mount(8) makes a loop device for each file until util-linux 2.41, and
- * what is below a loop device can be exchanged; perl is in every Debian (perl-base is essential). Undefined where nobody
+ * what is below a loop device can be exchanged; perl is in every Debian (perl-base is essential). Undefined where no one
  * knows the call's number. Exits with the error's number.
  */
 export function layerMountArgv(
@@ -103,7 +103,7 @@ export function mountedAt(target: string): { readonly device: string; readonly s
   return { device: line.split(" ")[2] ?? "", source: line.split(" - ")[1]?.split(" ")[1] ?? "" };
 }
 
-/** Unmounts; where somebody still reads there, the mount leaves the tree now and the kernel as soon as it can. */
+/** Unmounts; where a program still reads there, the mount leaves the tree now and the kernel as soon as it can. */
 export async function unmount(target: string): Promise<void> {
   const { code } = await exec(["umount", target], { accept: "any" });
   if (code !== 0) await exec(["umount", "--lazy", target]);

@@ -83,7 +83,7 @@ const deviceInodes = 128;
 const cpuPeriodUs = 100_000;
 const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/** What runc is told about a server: OCI runtime specification 1.0, `config.json`. */
+/** The description of a server for runc: OCI runtime specification 1.0, `config.json`. */
 export function ociConfig(input: ConfigInput): OciConfig {
   return {
     ociVersion: "1.0.2",
@@ -108,7 +108,7 @@ export function ociConfig(input: ConfigInput): OciConfig {
       rootfsPropagation: "rprivate",
       cgroupsPath: input.cgroup,
       resources: resources(input.shape, input.cgroups),
-      // Without capabilities nobody could listen below 1024 otherwise; the namespace has no one else to protect.
+      // Without capabilities no server could listen below 1024 otherwise; the namespace has no one else to protect.
       sysctl: { "net.ipv4.ip_unprivileged_port_start": "0" },
       seccomp,
       maskedPaths: [

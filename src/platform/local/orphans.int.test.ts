@@ -7,7 +7,7 @@ import { aCall, openImages, TestHost, until, whyNoContainers } from "./test-host
 const reason = whyNoContainers();
 if (reason) console.log(`Servers without a record are not tested: ${reason}.`);
 
-describe.skipIf(reason)("a server whose record somebody has removed", () => {
+describe.skipIf(reason)("a server whose record was removed", () => {
   let images: Awaited<ReturnType<typeof openImages>>;
   const [id, other] = ["shop-1-1-1", "shop-1-2-1"];
   const forever = "while :; do sleep 0.2; done";
@@ -30,7 +30,7 @@ describe.skipIf(reason)("a server whose record somebody has removed", () => {
     const { process } = await running(t);
     rmSync(join(t.state.servers, id, file), { recursive: true });
     expect((await t.host.probe(aCall())).gaps.map(({ what }) => what)).toContain(
-      `Parts of servers are left that no record tells of: ${id}.`,
+      `Parts of servers without a record are left: ${id}.`,
     );
     expect(await t.host.list(aCall())).toEqual([]);
     await until(() => !isAlive(process));

@@ -28,8 +28,8 @@ const endMs = 5_000;
 
 /**
  * Servers of which something is on the machine (a cgroup, runc's state, a network namespace) and no record tells:
- * somebody has removed their folder. A record is written before any of that is made and removed after all of it is gone,
- * so what has none is nobody's.
+ * another program has removed their folder. A record is written before any of that is made and removed after all of it is gone,
+ * so what has no record belongs to no server.
  */
 export function orphans(host: Pick<HostContext, "paths" | "records" | "tag">): readonly ServerId[] {
   const namespaces = `kiln-${host.tag}-`;
@@ -82,7 +82,7 @@ export async function endOrphan(host: HostContext, id: ServerId): Promise<void> 
   await freeSecrets(server);
   for (const path of [server.folder, server.exit, server.socket])
     rmSync(path, { recursive: true, force: true });
-  host.log.warn({ server: id }, "it ran without a record: it was ended");
+  host.log.warn({ server: id }, "the server ran without a record: Kiln ended it");
 }
 
 /** Its end of the veth pair goes with it, and so does ours. */

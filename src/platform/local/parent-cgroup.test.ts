@@ -27,7 +27,7 @@ test.each([
   expect(readFileSync(join(folder, name), "utf8")).toBe(written);
 });
 
-test("what is right is left as it is, and what stands still goes on", () => {
+test("what is right is left as it is, and what stands still continues", () => {
   const files = {
     "pids.max": "max\n",
     "memory.limit_in_bytes": "9223372036854771712\n",

@@ -5,7 +5,7 @@ import { askedLimits, type Limit } from "./asked-limits.ts";
 import { setFrozen } from "./cgroups.ts";
 
 /**
- * Sets right what somebody has changed of the cgroup above all servers, which is Kiln's own. A server that is made below it
+ * Restores what another program has changed of the cgroup above all servers, which is Kiln's own. A server that is made below it
  * would differ from its release at once, and so would the one that takes its place, without end. Returns the names of the
  * files that it wrote; what the kernel refuses stays as it is, and is found. `folders` are its folders, one for each hierarchy.
  */
@@ -36,6 +36,6 @@ function isTaken(file: string, words: string): boolean {
     writeFileSync(file, words);
     return true;
   } catch {
-    return false; // whoever looks at the servers tells of it
+    return false; // the look at the servers reports it
   }
 }

@@ -66,7 +66,7 @@ export class ServerPaths {
     return `${this.folder}/config.json`;
   }
 
-  /** What the server was made as. */
+  /** The server as it was made. */
   get baseline(): string {
     return `${this.folder}/baseline.json`;
   }
@@ -105,7 +105,7 @@ export class ServerPaths {
     return `${this.folder}/files`;
   }
 
-  /** Memory: the only place where values of secrets are. Whoever copies the folder leaves this out. */
+  /** Memory: the only place where values of secrets are. A copy of the folder leaves this out. */
   get secrets(): string {
     return `${this.folder}/secrets`;
   }

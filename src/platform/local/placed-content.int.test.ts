@@ -97,7 +97,7 @@ describe.skipIf(reason)("what a release brings besides its image", () => {
     await t.host.destroy(id, aCall());
   });
 
-  test("a server that cannot start leaves no memory behind", async () => {
+  test("a server that cannot start leaves no memory in use", async () => {
     t.values.set("A 1", "value");
     t.images.images.set(id, { ...(await images.open(id, aCall())), argv: ["/srv/missing"] });
     const release = { ...testRelease(id), secrets: [asFile("A"), asVariable("A", "TOKEN")] };

@@ -63,7 +63,7 @@ export function secretVariables({ secrets }: PlacedContent): readonly (readonly 
 }
 
 /**
- * Puts secrets into memory of their own and configuration files beside the bundle, all of it belonging to the image's
+ * Puts secrets into memory of their own and configuration files next to the bundle, all of it belonging to the image's
  * user, and says what has to be bound where.
  */
 export async function placeContent(
@@ -127,7 +127,7 @@ export function writeConfig(server: ServerPaths, { secrets }: PlacedContent, con
   writeFileSync(secret ? server.secretConfig : server.config, JSON.stringify(config), { mode: 0o600 });
 }
 
-/** Once the process runs, nothing reads it any more. */
+/** Once the process runs, nothing reads it any longer. */
 export function forgetSecretConfig(server: ServerPaths): void {
   rmSync(server.secretConfig, { force: true });
 }

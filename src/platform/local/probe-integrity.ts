@@ -38,7 +38,7 @@ export async function probeIntegrity(host: HostContext): Promise<readonly Fact[]
     {
       what: "starting from an altered image",
       speed: "prevented",
-      how: "each layer's file is compared with its recorded digest before it is mounted",
+      how: "Kiln compares each layer's file with its recorded digest before mounting it",
     },
     ...(await cgroupFacts(host)),
   ];
@@ -78,9 +78,9 @@ async function immutableFact({ paths }: HostContext): Promise<Fact> {
     writeFileSync(file, "");
     const { code } = await exec(["chattr", "+i", file], { accept: "any" });
     if (code === 0) return { what, speed: "prevented", how: "files in use are immutable (chattr +i)" };
-    return { what, speed: "milliseconds", how: "the file system has no immutable files: inotify tells" };
+    return { what, speed: "milliseconds", how: "the file system has no immutable files: inotify reports it" };
   } catch {
-    return { what, speed: "milliseconds", how: "there is no chattr (package e2fsprogs): inotify tells" };
+    return { what, speed: "milliseconds", how: "chattr is missing (package e2fsprogs): inotify reports it" };
   } finally {
     await exec(["chattr", "-i", file], { accept: "any" }).catch(() => {});
     rmSync(folder, { recursive: true, force: true });
@@ -98,21 +98,21 @@ async function cgroupFacts({ tag, clock }: HostContext): Promise<readonly Fact[]
     const speed = (await told) ? "milliseconds" : "seconds";
     const how =
       speed === "milliseconds"
-        ? "inotify tells of writes to its cgroup"
+        ? "inotify reports writes to its cgroup"
         : "no inotify: the scan compares its cgroup";
     setFrozen([folder], false);
     return [
       { what: "changing its limits, or pausing it", speed, how },
       freezes
         ? {
-            what: "going on once something was seen",
+            what: "continuing after drift was seen",
             speed: "prevented",
             how: "the cgroup's freezer stops the server",
           }
         : {
-            what: "going on once something was seen",
+            what: "continuing after drift was seen",
             speed: "seconds",
-            how: "without a freezer it is only destroyed",
+            how: "without a freezer Kiln only destroys the server",
           },
     ];
   } finally {

@@ -32,7 +32,7 @@ const versionOptions: Readonly<Record<string, string>> = {
   mount: "--version",
 };
 
-/** See `Host.probe`. Tries what can only be found out by trying, and leaves nothing behind. */
+/** See `Host.probe`. Tries what can only be found out by trying, and leaves nothing. */
 export async function probeLocalHost(host: HostContext): Promise<Readiness> {
   const isRoot = process.getuid?.() === 0;
   const found: Finding[] = [isRoot ? {} : notRoot(), ...(await probePrograms())];
@@ -83,7 +83,7 @@ async function probeProgram(name: string, debianPackage: string): Promise<Findin
 function probeCgroups({ version, memory, cpu, pids }: CgroupSupport): Finding {
   if (isRootOccupied()) {
     return fatal(
-      "This container's root cgroup has processes of its own, so servers beside them cannot have limits.",
+      "This container's root cgroup has processes of its own, so servers next to them cannot have limits.",
       "Run Kiln on the machine itself, or start the container with systemd or with `--cgroupns=host`.",
     );
   }
@@ -96,7 +96,7 @@ function probeCgroups({ version, memory, cpu, pids }: CgroupSupport): Finding {
   return {
     facts: [`cgroup v${version}`],
     gaps: missing.map((what) => ({
-      what: `The kernel cannot limit ${what}: the cgroup controller is not there.`,
+      what: `The kernel cannot limit ${what}: the cgroup controller is missing.`,
       remedy: `Start the kernel with cgroup_enable=${what}, or accept servers without that limit.`,
       severity: "degraded" as const,
     })),
@@ -112,8 +112,8 @@ function probeOrphans(host: HostContext): Finding {
   const found = orphans(host);
   if (found.length === 0) return {};
   return degraded(
-    `Parts of servers are left that no record tells of: ${found.join(", ")}.`,
-    "A controller that runs ends them within seconds; `kiln controller start` starts one.",
+    `Parts of servers without a record are left: ${found.join(", ")}.`,
+    "A running controller removes them within seconds; `kiln controller start` starts one.",
   );
 }
 
@@ -146,7 +146,7 @@ async function probeMounts(host: HostContext): Promise<Finding> {
   }
 }
 
-/** From `path` up to `top`, as far as nobody else has begun to use them. */
+/** From `path` up to `top`, as far as no other program uses them. */
 function removeEmptyFolders(path: string, top: string): void {
   try {
     rmdirSync(path);
@@ -184,7 +184,7 @@ async function probeUserNamespaces({ userNamespaces }: HostContext): Promise<Fin
   const made = await holder.made;
   if (!("refused" in made)) return { facts: ["a user namespace for each server"] };
   return degraded(
-    `Servers of one user share what the kernel counts for each (inotify instances, signals, locked memory), and those of root share it with this machine: user namespaces are refused (${made.refused}).`,
+    `Servers of one user share what the kernel counts for each (inotify instances, signals, locked memory), and servers of root share it with this machine: the kernel refuses user namespaces (${made.refused}).`,
     remedyFor(made.refused),
   );
 }
@@ -196,7 +196,7 @@ async function lookAtNetwork(host: HostContext): Promise<readonly Gap[]> {
   const others = troubles.filter(({ message }) => message !== `${noNameServers.what}.`);
   return others.map(({ message, hint }) => ({
     what: message,
-    remedy: hint ?? "A running controller puts it right within seconds.",
+    remedy: hint ?? "A running controller repairs it within seconds.",
     severity: "degraded",
   }));
 }

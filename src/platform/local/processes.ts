@@ -44,7 +44,7 @@ function commandLines(): readonly { readonly pid: number; readonly argv: readonl
     .map((pid) => ({ pid: Number(pid), argv: readIfThere(`/proc/${pid}/cmdline`)?.split("\0") ?? [] }));
 }
 
-/** SIGKILL; a process that has just ended is no error. */
+/** SIGKILL; a process that has just ended is not an error. */
 export function killNow(pid: number): void {
   kill(pid, 9);
 }

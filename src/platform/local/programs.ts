@@ -26,7 +26,7 @@ function isExecutable(path: string): boolean {
   }
 }
 
-/** Nobody can give a server more open files than this process may have itself: getrlimit(2). */
+/** Kiln cannot give a server more open files than this process may have itself: getrlimit(2). */
 export function openFilesLimit(limits = readFileSync("/proc/self/limits", "utf8")): number {
   const hard = /^Max open files\s+\S+\s+(\S+)/m.exec(limits)?.[1];
   return hard === undefined || hard === "unlimited" ? maxOpenFiles : Math.min(maxOpenFiles, Number(hard));

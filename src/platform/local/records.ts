@@ -34,7 +34,7 @@ const recordSchema = z.object({
   quarantinedAtMs: z.number().optional(),
   /** When its end was first asked for, which came before anything was done about it. */
   retiredAtMs: z.number().optional(),
-  /** When somebody was first let in: nobody looks at it any more. */
+  /** When someone was first let in: from then on no detector looks at it. */
   openedAtMs: z.number().optional(),
   /** Nothing of it is left on the machine but this record and its logs. */
   freed: z.boolean(),

@@ -34,7 +34,7 @@ export function describeRoot(image: HostImage, points: readonly MountPoint[]): R
 }
 
 /**
- * A file that was made again, because somebody had altered it, has the same digest as before, but what is mounted already
+ * A file that was made again, because it had been altered, has the same digest as before, but what is mounted already
  * is still the altered one: the inode tells them apart.
  */
 function describeLayer({ file, sha256 }: HostImage["layers"][number]): LayerFile {
@@ -67,8 +67,8 @@ export async function ensureRoot(paths: HostPaths, root: Root, verify: VerifyLay
 }
 
 /**
- * Whether what Kiln has mounted there is what everyone sees: whatever somebody has mounted over it, or below, goes first.
- * Without its number nobody knows: then it is mounted anew.
+ * Whether what Kiln has mounted there is what everyone sees: other mounts over it, or below, go first.
+ * Without its number this cannot be known: then it is mounted again.
  */
 async function isUncovered(target: string, device: string | undefined): Promise<boolean> {
   for (const point of readMountPoints().toReversed()) {
@@ -144,7 +144,7 @@ function extendSkeleton(paths: HostPaths, root: Root, points: readonly MountPoin
   }
 }
 
-/** Readable for everybody, whatever the umask is: a server's user walks through them. */
+/** Readable for everyone, whatever the umask is: a server's user walks through them. */
 function makeFolders(skeleton: string, path: string): void {
   withUmask(0o022, () => mkdirSync(placeInRoot(skeleton, path), { recursive: true, mode: 0o755 }));
 }
@@ -153,7 +153,7 @@ function readyMark(paths: HostPaths, root: Pick<Root, "name">): string {
   return join(paths.skeletons, `${root.name}.ready`);
 }
 
-/** Unmounts what nobody uses: roots first, then the layers below them. Callers hold the same lock. */
+/** Unmounts what no server uses: roots first, then the layers below them. Callers hold the same lock. */
 export async function sweepRoots(paths: HostPaths, inUse: RootsInUse): Promise<void> {
   await sweepMounts(paths.roots, inUse.roots);
   await sweepMounts(paths.layers, inUse.layers);

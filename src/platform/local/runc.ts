@@ -8,7 +8,7 @@ export async function runcStart(paths: HostPaths, server: ServerPaths, id: strin
   await exec(["runc", `--root=${paths.runc}`, ...log, "start", id]);
 }
 
-/** Kills what is left, removes cgroups and runc's state. A server that runc does not know is no error. */
+/** Kills what is left, removes cgroups and runc's state. A server that runc does not know is not an error. */
 export async function runcDelete(paths: HostPaths, id: string): Promise<void> {
   await exec(["runc", `--root=${paths.runc}`, "delete", "--force", id]);
 }

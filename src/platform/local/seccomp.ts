@@ -62,7 +62,7 @@ const route = 0;
 /**
  * An allow list of socket families, as a list of what is not on it: AF_VSOCK reaches the hypervisor past every network
  * namespace, and most others (AF_ALG, AF_PACKET, AF_KEY, Bluetooth, CAN, ...) are wide attack surfaces. The errors are
- * those of a kernel without them, which programs know how to meet. `socketcall` of 32-bit programs keeps its arguments in
+ * the numbers of a kernel without them, which programs know how to meet. `socketcall` of 32-bit programs keeps its arguments in
  * memory, where seccomp cannot look, but system calls of another architecture end the process anyway.
  */
 const socketRules: readonly SyscallRule[] = [

@@ -6,7 +6,7 @@ import { portOf, type ServerPort } from "./network/commands.ts";
 import { bootId } from "./processes.ts";
 import type { ServerRecord } from "./records.ts";
 
-/** What the network of running servers is known by. Those that are being made or ended are no part of it. */
+/** What the network of running servers is known by. Servers that are being made or ended are not part of it. */
 export function serverPorts(
   host: Pick<HostContext, "paths" | "tag">,
   records: readonly ServerRecord[],

@@ -24,7 +24,7 @@ export function readMoment(paths: HostPaths, nowMs: number): Moment {
 
 /**
  * How a server's process has ended, or undefined while it runs. Between its end and conmon's word about it, which is
- * a matter of milliseconds, it still counts as running; without conmon nobody will ever know the code.
+ * a matter of milliseconds, it still counts as running; without conmon the code can never be known.
  */
 export function findExit(paths: HostPaths, record: ServerRecord, moment: Moment): Exit | undefined {
   if (record.exit) return record.exit;

@@ -10,7 +10,7 @@ export interface LocalSight extends Sight {
 }
 
 /**
- * The running servers, in memory. One that Kiln has frozen is not looked at: it is no longer what it was, and nobody
+ * The running servers, in memory. A server that Kiln has frozen is not looked at: it is no longer what it was, and no one
  * needs to be told.
  */
 export function createSight(): LocalSight {

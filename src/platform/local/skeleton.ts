@@ -12,7 +12,7 @@ export function mountOrder(paths: readonly string[]): readonly string[] {
   );
 }
 
-/** The places that a server needs in its root file system, whatever its image holds; `placed` are those of its release. */
+/** The places that a server needs in its root file system, whatever its image holds; `placed` are its release's. */
 export function mountPoints(
   writable: readonly string[],
   workingFolder: string,
@@ -37,7 +37,7 @@ function depth(path: string): number {
   return path.split("/").length;
 }
 
-/** Folders that every user may write to, and nobody may clear of what others wrote: mode 1777. */
+/** Folders that every user may write to, and no user may clear of what others wrote: mode 1777. */
 export function isForEverybody(path: string): boolean {
   return ["/tmp", "/var/tmp", "/dev/shm"].includes(path);
 }

@@ -89,7 +89,7 @@ describe("resolvers", () => {
     expect(resolversFile(parsed)).toBe("nameserver 192.0.2.1\nsearch example.com\noptions edns0\n");
   });
 
-  test("none rather than somebody else's when the machine has none", () => {
+  test("none rather than a public one when the machine has none", () => {
     expect(readResolvers(["/missing"])).toEqual({ addresses: [], lines: [] });
   });
 });
@@ -110,7 +110,7 @@ test("open files are bounded by us and by what the machine lets us have", () => 
   ]);
 });
 
-test("a process is told from a later one with the same number", () => {
+test("a process is not mistaken for a later one with the same number", () => {
   const self = findProcess(process.pid);
   expect(self && isAlive(self)).toBe(true);
   expect(self && isAlive({ ...self, startTicks: self.startTicks - 1 })).toBe(false);
@@ -174,6 +174,6 @@ describe("a path in an image", () => {
   });
 });
 
-test("servers are no less likely to be ended than others when memory runs out, whatever the controller is", () => {
+test("servers are never less likely to be ended than others when memory runs out, whatever the controller is", () => {
   expect(["-900\n", "0\n", "200\n"].map(oomScore)).toEqual([0, 0, 200]);
 });

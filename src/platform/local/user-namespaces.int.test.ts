@@ -10,7 +10,7 @@ import { aCall, openImages, TestHost, until, whyNoContainers } from "./test-host
 import { ownerOf, trialOwner, userNamespaces } from "./user-namespaces.ts";
 
 const reason =
-  whyNoContainers() ?? (process.arch === "x64" ? undefined : "system call numbers below are those of x86-64");
+  whyNoContainers() ?? (process.arch === "x64" ? undefined : "system call numbers below are for x86-64");
 if (reason) console.log(`User namespaces of servers are not tested: ${reason}.`);
 
 const root = { uid: 0, gid: 0 };
@@ -48,7 +48,7 @@ describe.skipIf(reason)("a server's user namespace", () => {
 
   const pidOf = (id: string) => {
     const found = t.host.sight?.subjects().find(({ server }) => server === id);
-    if (found === undefined) throw new Error(`nobody looks at ${id}`);
+    if (found === undefined) throw new Error(`no detector looks at ${id}`);
     return found.process.pid;
   };
   const userNamespace = (pid: number | "self") => readlinkSync(`/proc/${pid}/ns/user`);
@@ -85,7 +85,7 @@ describe.skipIf(reason)("a server's user namespace", () => {
     expect(second).toBe(first);
   });
 
-  test("belongs to a uid of its own, has everybody's number as it is, and ends with the server", async () => {
+  test("belongs to a uid of its own, has everyone's number as it is, and ends with the server", async () => {
     const { address } = await t.run("shop-1-1-1", forever);
     const pid = pidOf("shop-1-1-1");
     expect(userNamespace(pid)).not.toBe(userNamespace("self"));
@@ -146,7 +146,7 @@ describe.skipIf(reason)("a server's user namespace", () => {
     expect(sets).toEqual(Array.from({ length: 5 }, () => "0000000000000000"));
   });
 
-  test("where user.max_user_namespaces is 0, the kernel's word and the remedy are told", async () => {
+  test("where user.max_user_namespaces is 0, the kernel's word and the remedy are reported", async () => {
     await using outer = userNamespaces().hold(trialOwner);
     const made = await outer.made;
     if ("refused" in made) throw new Error(made.refused);

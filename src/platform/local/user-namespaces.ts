@@ -29,7 +29,7 @@ export interface UserNamespaces {
   hold(owner: number): Holder;
 }
 
-/** The first of the uids that nobody has, as systemd's UIDS-GIDS.md tells: 0x70000000 to 0x7FFDFFFF. */
+/** The first of the uids that no user has, according to systemd's UIDS-GIDS.md: 0x70000000 to 0x7FFDFFFF. */
 const firstOwner = 0x7000_0000;
 /** Servers' addresses lie within 10.192.0.0/10 (addresses.ts): these bits tell all of this machine's servers apart. */
 const ownBits = 0x003f_ffff;
@@ -116,7 +116,7 @@ async function waitForHolder(
   return describeHolder(pid);
 }
 
-/** Root makes everybody's number inside the same as outside, so owners of files mean what they mean on the machine. */
+/** Root makes everyone's number inside the same as outside, so owners of files mean what they mean on the machine. */
 function describeHolder(pid: number): Held | Refused {
   try {
     for (const map of ["uid_map", "gid_map"]) writeFileSync(`/proc/${pid}/${map}`, identityMap);
@@ -126,7 +126,7 @@ function describeHolder(pid: number): Held | Refused {
   }
   const link = linkIfThere(`/proc/${pid}/ns/user`);
   return link === undefined
-    ? { refused: "who is in it cannot be looked at (CAP_SYS_PTRACE)" }
+    ? { refused: "its processes cannot be inspected (CAP_SYS_PTRACE)" }
     : { pid, link };
 }
 

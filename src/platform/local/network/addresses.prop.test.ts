@@ -50,7 +50,7 @@ test("addresses go round before one is given out again", () => {
   expect(chooseAddress(subnet, new Set(), subnet.base + 6)).toBe(subnet.base + 2);
 });
 
-test("what is no IPv4 network is none", () => {
+test("text that is not an IPv4 network gives none", () => {
   expect([parseSubnet("default"), parseSubnet("fe80::/64"), parseSubnet("10.0.0.256")]).toEqual([
     undefined,
     undefined,

@@ -6,7 +6,7 @@ export interface Subnet {
   readonly bits: number;
 }
 
-/** `10.1.2.3` as a number, or undefined when it is no IPv4 address. */
+/** `10.1.2.3` as a number, or undefined when it is not an IPv4 address. */
 export function parseAddress(text: string): number | undefined {
   const parts = text.split(".").map(Number);
   if (parts.length !== 4 || parts.some((part) => !Number.isInteger(part) || part < 0 || part > 255))
@@ -63,7 +63,7 @@ export function chooseSubnet(tag: string, taken: readonly Subnet[]): Subnet | un
 
 /**
  * A free address for a server, or undefined when there is none. Goes round, so that an address rests as long as
- * possible before it is given out again: whoever still remembers its last owner meets nobody there.
+ * possible before it is given out again: a client that still remembers its last owner meets no server there.
  */
 export function chooseAddress(subnet: Subnet, used: ReadonlySet<number>, after: number): number | undefined {
   const first = gateway(subnet) + 1;

@@ -58,7 +58,7 @@ async function choose(paths: HostPaths, tag: string, routes: readonly Route[]): 
   return { tag, subnet, mtu };
 }
 
-/** What an earlier run has left is no foreign network. */
+/** What an earlier run has left does not count as a foreign network. */
 function isOurs(tag: string, { dev, protocol, metric }: Route): boolean {
   const guard = guardRoute(tag);
   return dev === bridgeName(tag) || (protocol === guard.protocol && metric === guard.metric);

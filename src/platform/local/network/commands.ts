@@ -101,7 +101,7 @@ const capped = `add @connections { ip saddr ct count over ${mostConnections} } d
 
 /**
  * For `nft -f -`, as one transaction that may be repeated: servers reach the world through the machine's address;
- * nobody but the machine itself opens connections to them, and they open none to each other. Nothing of theirs reaches the
+ * only the machine itself opens connections to them, and they open none to each other. Nothing of theirs reaches the
  * machine by IPv6, and no server fills the table of connections that all share.
  */
 export function filterRules({ tag, subnet }: Network): string {

@@ -10,7 +10,7 @@ export interface Broken {
   readonly mend: Mend | undefined;
   /** What to do about it, for people. */
   readonly remedy: string | undefined;
-  /** Whom nothing reaches any more. */
+  /** Servers that nothing reaches any longer. */
   readonly server: ServerId | undefined;
   /** Only a consequence of another one: not worth a word. */
   readonly isImplied: boolean;

@@ -32,11 +32,11 @@ export interface Part {
   readonly mend?: (state: NetworkState) => Mend;
   /** What to do about it, for people, where nothing mends it. */
   readonly remedy?: string;
-  /** It is only a consequence of another part's fault, which is told. */
+  /** It is only a consequence of another part's fault, which is reported. */
   readonly implied?: (state: NetworkState) => boolean;
   /** Servers can do without it. */
   readonly optional?: boolean;
-  /** Whom nothing reaches any more: another server must take its place. */
+  /** A server that nothing reaches any longer: another server must take its place. */
   readonly server?: ServerId;
 }
 

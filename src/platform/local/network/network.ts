@@ -15,7 +15,7 @@ import { linkExists, listingOf, readState } from "./state.ts";
 
 /** Without a cause the network is looked at this often, and servers are made relying on the last look; one takes 20 ms of a processor with 100 servers. */
 const slowMs = 9_000;
-/** How long it is told that something was mended. */
+/** How long a repair stays in the report. */
 const toldMs = 600_000;
 
 /** What one installation has on the machine's network: made, compared with what is there, and mended. */
@@ -99,7 +99,7 @@ class MachineNetwork implements LocalNetwork {
       this.#wrong = left.filter(({ server }) => server === undefined).map(troubleOf);
     } catch (error) {
       const { message, hint } = toKilnError(error);
-      this.#wrong = [{ message: `The network of servers cannot be looked at: ${message}`, hint }];
+      this.#wrong = [{ message: `Kiln cannot inspect the network of servers: ${message}`, hint }];
     }
   }
 
@@ -121,7 +121,7 @@ class MachineNetwork implements LocalNetwork {
     const nowMs = this.#o.clock.elapsed();
     for (const [message, atMs] of this.#mended) if (nowMs - atMs > toldMs) this.#mended.delete(message);
     const hint =
-      "Nothing needs to be done: something on this machine had changed it, or an older Kiln had made it.";
+      "You need not do anything: another program on this machine had changed it, or an older Kiln had made it.";
     return [...this.#wrong, ...[...this.#mended.keys()].map((message) => ({ message, hint }))];
   }
 
@@ -149,15 +149,13 @@ class MachineNetwork implements LocalNetwork {
       this.#tell(
         before.filter(({ words, isImplied }) => !isImplied && !after.some((left) => left.words === words)),
       );
-    return after.map((left) =>
-      left.mend ? { ...left, remedy: `It could not be put right: ${said}` } : left,
-    );
+    return after.map((left) => (left.mend ? { ...left, remedy: `Kiln could not repair it: ${said}` } : left));
   }
 
   #tell(mended: readonly Broken[]): void {
     for (const { words } of mended) {
       this.#o.log.warn(words);
-      this.#mended.set(`${words} It was put right.`, this.#o.clock.elapsed());
+      this.#mended.set(`${words} Kiln repaired it.`, this.#o.clock.elapsed());
     }
   }
 

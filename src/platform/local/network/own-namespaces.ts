@@ -3,7 +3,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { exec } from "../../../lib/exec.ts";
 
-/** For tests that damage a machine's network: whether this process runs where it is nobody's but theirs. */
+/** For tests that damage a machine's network: whether this process runs in a network of its own. */
 export const isInside = process.env.KILN_OWN_NAMESPACES === "1";
 
 /** Runs the test file again in namespaces of its own. Resolves to how that ended. */

@@ -21,9 +21,9 @@ const candidates = [
 
 /** What is wrong when there are none, and what to do about it. */
 export const noNameServers = {
-  what: "No name server of this machine can be reached from a server: names do not resolve there",
+  what: "Servers cannot reach any name server of this machine: names do not resolve in them",
   remedy:
-    "Name one that is not 127.0.0.1 in /etc/resolv.conf. Servers that run keep the file that they were made with.",
+    "Name one that is not 127.0.0.1 in /etc/resolv.conf. Running servers keep the file that they were made with.",
 };
 
 /** No addresses when none of the machine's resolvers can be reached from a server: names then don't resolve there. */

@@ -114,7 +114,7 @@ async function readIp({ subnet }: Network, ports: readonly ServerPort[]): Promis
     ...addresses.map((a) => `route get ${a}`),
   ];
   const argv = ["ip", "-json", "-details", "-force", "-batch", "-"] as const;
-  // Where there is no route to an address, ip says so on stderr, and goes on with the next line.
+  // Where there is no route to an address, ip says so on stderr, and continues with the next line.
   const { stdout } = await exec([...argv], { input: `${lines.join("\n")}\n`, accept: "any" });
   const [links, routes, rules, ...ways] = stdout
     .trim()
