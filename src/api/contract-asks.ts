@@ -34,7 +34,9 @@ const expect = expectedNow
       .string()
       .regex(/^sha256:[0-9a-f]{64}$/, "sha256: and 64 hex digits")
       .optional()
-      .describe("The digest of the plan that was shown: exactly that is to happen."),
+      .describe(
+        "The digest of the shown plan: if the plan has changed since, the request fails and nothing changes.",
+      ),
   })
   .optional()
   .describe("What the client believes to be the case. If it is not, the request fails and nothing changes.");
@@ -51,7 +53,7 @@ const Check = z.strictObject({
   service: newServiceKey,
   draft: unbuiltRelease,
   supersede,
-  expect: expectedNow.optional().describe("As for the deploy; its plan is known only with its image."),
+  expect: expectedNow.optional().describe("As for the deploy, without `plan`: a plan needs the image."),
 });
 
 const Deploy = z.strictObject({
@@ -86,7 +88,7 @@ const change = z
     Scale.pick({ count: true }).extend({ kind: z.literal("scale") }),
     z.strictObject({ kind: z.enum(["promote", "abort", "pause", "resume", "remove"]) }),
   ])
-  .describe("As the operation of that name takes it.");
+  .describe("The change, with the fields of the operation of that name.");
 
 const Plan = z.strictObject({ service: newServiceKey, change });
 

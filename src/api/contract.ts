@@ -72,11 +72,11 @@ export const table = {
     asks: "Deploy",
     answers: "Accepted",
   },
-  /** Throws what that change would throw, but for `expectation_failed`. */
+  /** Throws what that change would throw, except `expectation_failed`. */
   plan: {
     method: "POST",
     path: "/v1/services/:service/plan",
-    summary: "What a change of the service would do now; nothing is done.",
+    summary: "What a change of the service would do now; changes nothing.",
     asks: "Plan",
     answers: "ChangePlan",
   },

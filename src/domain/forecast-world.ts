@@ -106,7 +106,7 @@ function resized({ view, nowMs }: World, { release, size, replacing = [] }: Of<"
   return spread({ ...view, groups });
 }
 
-/** With exactly so many servers at work; those in quarantine, and those that others replace, stand beside them. */
+/** With exactly so many servers at work, in addition to servers in quarantine and servers that others replace. */
 function staffed(group: GroupObservation, size: number, nowMs: number): GroupObservation {
   const { service, release } = group;
   const isBeside = ({ id, state }: ServerObservation) =>

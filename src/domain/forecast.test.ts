@@ -7,7 +7,8 @@ import { aGroup, aPolicy, aRollout, aService, aTaint, aView } from "./testing.ts
 const brief = (actions: readonly Action[]) =>
   actions
     .map((a) => {
-      if (a.kind === "resize") return `${a.release}=${a.size}${a.replacing ? ` beside ${a.replacing}` : ""}`;
+      if (a.kind === "resize")
+        return `${a.release}=${a.size}${a.replacing ? ` replacing ${a.replacing}` : ""}`;
       if (a.kind === "route") return `->${a.shares.map((s) => s.release)}`;
       if (a.kind === "record") return `[${a.change.kind}]`;
       if ("server" in a) return `${a.kind} ${a.server}`;
@@ -54,11 +55,11 @@ test("a changed server is taken out, replaced and forgotten once", () => {
 test("the only server gets its successor before it goes", () => {
   const desired = aService({ serving: 1, count: 1, taints: [aTaint(1)] });
   const { actions, fewestInTraffic } = forecast(desired, aView(aGroup(1, ["ready"], { share: 1 })), 0);
-  expect(brief(actions)).toMatch(/^1=1 beside shop-1-1-1 quarantine shop-1-1-1 1=1 destroy/);
+  expect(brief(actions)).toMatch(/^1=1 replacing shop-1-1-1 quarantine shop-1-1-1 1=1 destroy/);
   expect(fewestInTraffic).toBe(1);
 });
 
-test("the running job of a rollout that goes back is ended, that of one that goes on succeeds", () => {
+test("the running job of a rollout that goes back is ended, that of one that continues succeeds", () => {
   const run = {
     name: "migrate",
     when: "before",

@@ -102,7 +102,7 @@ export interface Store extends Disposable {
   /** Whether `startDeploy` would be refused. Records nothing. Throws `rollout_running`, `service_removing`. */
   requireWay(service: ServiceKey, supersede: boolean): void;
   /**
-   * What `work` returns after changing the store it is given; then all its changes are taken back, and nobody hears of
+   * What `work` returns after changing the store it is given; then all its changes are taken back, and no listener hears of
    * their events. Throws what `work` throws.
    */
   rehearse<Result>(work: (store: Store) => Result): Result;
