@@ -2,7 +2,7 @@ import { cp, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { startLoad } from "../../src/cli/quickstart/load.ts";
-import type { ServiceStatus } from "../../src/controller/operations.ts";
+import type { ChangePlan, ServiceStatus } from "../../src/controller/operations.ts";
 import { freePort, type Installation, install, waitUntil, whyNoServers } from "./harness.ts";
 
 const why = whyNoServers();
@@ -66,7 +66,9 @@ describe.skipIf(why !== undefined)("the main job on a real nginx", () => {
     await kiln.ok(["deploy"], { cwd: project });
     expect(await page()).toBe(second);
     const deploy = await load.take();
-    await kiln.ok(["rollback"], { cwd: project });
+    const { digest } = await kiln.json<ChangePlan>(["rollback", "--plan"], { cwd: project });
+    expect(await page()).toBe(second);
+    await kiln.ok(["rollback", "--expect", digest], { cwd: project });
     expect(await page()).toBe(first);
     const rollback = await load.take();
     console.log(
@@ -79,6 +81,8 @@ describe.skipIf(why !== undefined)("the main job on a real nginx", () => {
   test("scaling adds and takes servers of the same release and replaces none", async () => {
     const before = (await status()).servers.filter((s) => s.inTraffic).map((s) => s.id);
     using load = startLoad({ url, pages: [first] });
+    const { digest } = await kiln.json<ChangePlan>(["scale", "4", "--plan"], { cwd: project });
+    expect((await kiln.run(["scale", "5", "--expect", digest], { cwd: project })).code).toBe(3);
     await kiln.ok(["scale", "5"], { cwd: project });
     await waitUntil(
       async () => (await status()).servers.filter((s) => s.inTraffic).length === 5,
