@@ -54,6 +54,38 @@ test.each(["deploy", "plan"])("%s builds nothing for a machine that cannot run s
   expect(existsSync(home())).toBe(false);
 });
 
+const digest = `sha256:${"0a".repeat(32)}`;
+test.each([
+  ["3", { serving: 3 }, { serving: 3 }],
+  [digest, undefined, { plan: digest }], // a plan is known only with its image
+])("deploy --expect %s is checked before and after the build", async (given, before, after) => {
+  const asked: unknown[] = [];
+  const check: Client["check"] = async ({ expect }) => {
+    asked.push(expect);
+    return { commit: undefined };
+  };
+  const deploy: Client["deploy"] = async ({ expect }) => {
+    asked.push(expect);
+    throw new KilnError("expectation_failed", "Something else is there.");
+  };
+  expect((await run(["deploy", "--expect", given], { check, deploy })).code).toBe(3);
+  expect(asked).toEqual([before, after]);
+});
+
+test("a plan is that of the deploy, whatever runs", async () => {
+  const asked: unknown[] = [];
+  const plan: Client["plan"] = async ({ service, change }) => {
+    asked.push(service, change);
+    throw new KilnError("disk_full", "Enough was seen.");
+  };
+  await run(["plan"], { check: async () => ({ commit: undefined }), plan });
+  const draft = expect.objectContaining({ image: expect.stringMatching(/^sha256:/), version: "1" });
+  expect(asked).toEqual([
+    "shop",
+    expect.objectContaining({ kind: "deploy", supersede: true, count: 1, draft }),
+  ]);
+});
+
 test("a deploy requests what was checked, plus the image", async () => {
   const asked: unknown[] = [];
   const check: Client["check"] = async ({ draft }) => {
