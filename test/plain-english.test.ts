@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 
 /** The folders and files that are held to these words; the other folders of `src` can join. */
 const areas = [
-  "src/{cli,spec,image,audit,lib,store,api,domain,drift,router,platform}/**/*.{ts,txt}",
+  "src/{cli,spec,image,audit,lib,store,api,domain,drift,router,platform,controller}/**/*.{ts,txt}",
   "docs/**/*.md",
   "schema/*.json",
   "examples/**/*.{yaml,js,conf}",

@@ -75,7 +75,7 @@ test("an HTTP check passes with 2xx and fails with anything else", async () => {
   expect(await judge({ http: await peer({ status: 500, body: "" }) })).toMatchObject({ outcome: "fail" });
 });
 
-test("requests are counted from the first look on, and anew when somebody has resumed the rollout", async () => {
+test("requests are counted from the first look on, and again when someone has resumed the rollout", async () => {
   const clock = new FakeClock(1000);
   let requests = 0;
   const traffic = {

@@ -13,7 +13,7 @@ const questionTimeoutMs = 5_000;
 type Finding = Omit<Verdict, "atMs">;
 
 export interface Analyst {
-  /** What can be said of the present step now. Never throws: what cannot be asked is inconclusive. */
+  /** The verdict on the present step now. Never throws: a question without an answer is inconclusive. */
   judge(desired: DesiredService, rollout: Rollout, analysis: AnalysisSpec, call: Call): Promise<Verdict>;
 }
 
@@ -25,8 +25,8 @@ export interface AnalystOptions {
 }
 
 /**
- * Counts of the router are compared from the first time that a step is looked at. Somebody who resumes the rollout begins the
- * comparison anew, and so does a controller that has started in between: it asks for a sample of its own.
+ * Counts of the router are compared from the first time that a step is looked at. A person who resumes the rollout begins the
+ * comparison again, and so does a controller that has started in between: it asks for a sample of its own.
  */
 export function createAnalyst({ platform, clock, ask = fetch }: AnalystOptions): Analyst {
   const baselines = new Map<string, readonly TrafficCounter[]>();
@@ -95,7 +95,7 @@ async function query(
 /** One value takes some hundred bytes. */
 const longestAnswer = 1 << 20;
 
-/** Whoever answers must not fill the controller's memory. */
+/** An answer must not fill the controller's memory. */
 async function jsonOf({ body }: Response): Promise<unknown> {
   const chunks: Uint8Array[] = [];
   let size = 0;

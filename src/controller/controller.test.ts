@@ -54,7 +54,7 @@ test("the same draft again makes no release; with another count it scales", asyn
   await t.clock.until(async () => (await t.status()).servers.filter((s) => s.inTraffic).length === 5);
 });
 
-test("what needs no other release is told and taken over, also by a deploy that joins a running one", async () => {
+test("what needs no other release is reported and taken over, also by a deploy that joins a running one", async () => {
   installation();
   await t.deployed(1);
   const policy = aPolicy({ bakeMs: 2_000 });
@@ -108,7 +108,7 @@ test("rollback to a warm group is one switch", async () => {
   expect((await t.settled()).serving?.number).toBe(1);
 });
 
-test("rollback to a cold release makes its servers anew", async () => {
+test("rollback to a cold release makes its servers again", async () => {
   installation();
   await t.deployed(1);
   await t.deployed(2);
@@ -149,7 +149,7 @@ test("a rollback is checked again once it is known that it can work: what serves
   });
 });
 
-test("a preview whose port is lost holds up nothing, and what is wrong is told", async () => {
+test("a preview whose port is lost holds up nothing, and the problem is reported", async () => {
   installation();
   const draft = (number: number) => {
     const release = aRelease(number);
@@ -326,7 +326,7 @@ test("a controller that is killed in the middle of a rollout is replaced by one 
   installation();
 });
 
-test("after a restart of the machine the servers are made anew", async () => {
+test("after a restart of the machine the servers are made again", async () => {
   installation();
   await t.deployed(1);
   await t.stop();
@@ -428,7 +428,7 @@ test("events tell the whole story, and can be followed", async () => {
   expect(kinds.filter((kind) => kind === "server.ready")).toHaveLength(3);
 });
 
-test("a warning is told by the status as long as it lasts, and once by an event", async () => {
+test("a warning is in the status as long as it lasts, and once in an event", async () => {
   const it = installation();
   await it.deployed(1);
   const warning = { message: "The certificate expires.", hint: "Renew it." };
@@ -520,7 +520,7 @@ test("a configuration file is kept with its release, and another content is anot
 test.each([
   ["empty", "", /is empty/],
   ["too large", "x".repeat(64 * 1024 + 1), /has 65537 bytes/],
-])("a value that is %s is no secret", async (_, value, message) => {
+])("a value that is %s is not a secret", async (_, value, message) => {
   installation();
   const set = t.controller.setSecret(
     { service: "shop", name: "A", value: valued(value) },

@@ -33,20 +33,20 @@ export interface ControllerOptions {
   readonly images: Images;
   /** What `kiln controller status` says of this process. */
   readonly self: { readonly pid: number; readonly version: string; readonly home: string };
-  /** Called when somebody asks the controller to stop. */
+  /** Called when someone asks the controller to stop. */
   readonly onShutdown: () => void;
 }
 
 /** Everything but what the notary answers. */
 export interface Controller extends Omit<Operations, keyof Notary> {
-  /** Ends all passes; servers and router live on. */
+  /** Ends all passes; servers and router keep running. */
   close(): Promise<void>;
 }
 
 /** A call made for a user may take this long: preparing an image for the first time is the slowest. */
 const requestTimeoutMs = 120_000;
 
-/** How long a good answer of the platform's probe counts. `kiln doctor` always asks anew. */
+/** How long a good answer of the platform's probe counts. `kiln doctor` always asks again. */
 const probeLastsMs = 60_000;
 
 /** For a caller that never ends early. */

@@ -29,7 +29,7 @@ function changed(what: string, before: unknown, after: unknown): readonly string
   return words(before) === words(after) ? [] : [`${what}: ${words(before)} -> ${words(after)}`];
 }
 
-/** What is new, gone or changed, by name alone: the values may be nobody else's business. */
+/** What is new, gone or changed, by name alone: the values may be confidential. */
 function named(
   what: string,
   before: ReadonlyMap<string, unknown>,

@@ -12,7 +12,7 @@ import { startController } from "./controller.ts";
 import { fakeDriftWatch } from "./fake-drift-watch.ts";
 import { TestInstallation } from "./testing.ts";
 
-/** A controller that is told of drift. */
+/** A controller that gets reports of drift. */
 class DriftInstallation extends TestInstallation {
   declare drift: DriftWatch & { find(finding: Finding): void };
   declare frozen: string[];
@@ -212,7 +212,7 @@ test("evidence that cannot be had is given up after a while", async () => {
   expect(t.kinds()).toContain("evidence.missing");
 });
 
-test("asked about a server that is not there, nobody is told that it is well", async () => {
+test("a question about a missing server is never answered with: no drift", async () => {
   installation();
   await t.serving(2);
   expect(await t.controller.drift({ server: first })).toEqual([]);

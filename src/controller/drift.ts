@@ -21,7 +21,7 @@ export interface DriftParts {
   readonly call: () => Call;
 }
 
-/** The operations about servers that are not what they were made as. */
+/** The operations about servers that have drifted. */
 export function createDriftOperations(
   parts: DriftParts,
 ): Pick<Operations, "drift" | "evidence" | "evidenceOf" | "exportEvidence" | "destroyServer"> {
@@ -83,13 +83,13 @@ async function destroyServer(parts: DriftParts, server: ServerId, by: Asker): Pr
   const observation = await parts.observe();
   const { groups, reproductions = [] } = observation;
   const copy = reproductions.find(({ id }) => id === server);
-  if (copy !== undefined) return discard(parts, copy.service, server, `which is like ${copy.reproduces}`, by);
+  if (copy !== undefined) return discard(parts, copy.service, server, `a copy of ${copy.reproduces}`, by);
   const group = groups.find((g) => g.servers.some((s) => s.id === server));
   const found = group?.servers.find((s) => s.id === server);
   if (group === undefined || found === undefined) throw unknownServer(server, observation);
   if (found.state !== "quarantined") {
     throw new KilnError("server_in_use", `${server} is not in quarantine: it is ${found.state}.`, {
-      hint: "`kiln scale` and `kiln deploy` say how many servers there are.",
+      hint: "`kiln scale` and `kiln deploy` set the number of servers.",
     });
   }
   await discard(parts, group.service, server, "which was kept in quarantine", by);

@@ -100,7 +100,7 @@ test("bad requests leave no mark", async () => {
   expect((await t.status()).servers.every(({ taint }) => taint === undefined)).toBe(true);
 });
 
-test("nobody is let into a server that has drifted and is taken out", async () => {
+test("no one is let into a server that has drifted and is taken out", async () => {
   await t.deployed(1, { policy });
   const finding = aFinding({ server });
   t.store.taint({ service: "shop", finding, response: "quarantine", take: true, why: undefined });
@@ -109,17 +109,17 @@ test("nobody is let into a server that has drifted and is taken out", async () =
   });
 });
 
-test("of a server that somebody was in it is said that nobody else is let in, and not that it has drifted", async () => {
+test("a refusal says that someone was in the server, and not that it has drifted", async () => {
   await t.deployed(1, { policy });
   const { session } = await t.controller.exec(request(), anAsker("ada@example"));
   await t.controller.endExec({ session, exitCode: 0 }, anAsker());
   await expect(t.controller.exec(request(), anAsker("bob@example"))).rejects.toMatchObject({
     code: "exec_refused",
-    message: `Nobody can be let into ${server}: it is taken out, because ada@example was in it.`,
+    message: `Kiln lets no one into ${server}: it is taken out, because ada@example was in it.`,
   });
 });
 
-test("when nobody can be let in after all, the server is replaced", async () => {
+test("when no one can be let in after all, the server is replaced", async () => {
   await t.deployed(1, { policy });
   t.world.failNext("enter", 1);
   await expect(t.controller.exec(request(), anAsker("ada@example"))).rejects.toThrow();

@@ -39,7 +39,7 @@ export function createExec(parts: ExecParts): Pick<Operations, "exec" | "endExec
 
 /**
  * Ends the sessions whose process is gone, and those that have lasted too long: what became of them is not known, but
- * nobody must keep a server for ever by it.
+ * a session must not keep a server forever.
  */
 export function endSessions(store: Store, nowMs: number): void {
   for (const { id, process, startedAtMs } of store.sessions()) {
@@ -75,7 +75,7 @@ async function exec(parts: ExecParts, request: Request): Promise<ExecGrant> {
   }
 }
 
-/** Whose server it is, and the mark that being let into it leaves: none on one that is there for that. */
+/** The server's service, and the taint that a session leaves: none on a reproduction, which is made for sessions. */
 function admit(
   parts: ExecParts,
   request: Request,
@@ -90,8 +90,8 @@ function admit(
 
 function requireAccess({ name, exec }: Platform): Access {
   if (exec !== undefined) return exec;
-  throw new KilnError("exec_refused", `On the platform ${name} no command can be run in a server.`, {
-    hint: "`kiln logs` tells what its servers have written.",
+  throw new KilnError("exec_refused", `The platform ${name} cannot run commands in a server.`, {
+    hint: "`kiln logs` shows what its servers have written.",
   });
 }
 
@@ -103,7 +103,7 @@ function requireProcess(pid: number): ProcessRef {
   });
 }
 
-/** Nobody is let into what is frozen, on its way out or not there yet. Returns the service that it belongs to. */
+/** No one is let into a server that is frozen, on its way out or not there yet. Returns its service. */
 function requireOpen(store: Store, server: ServerId, observation: Observation): DesiredService {
   const group = observation.groups.find(({ servers }) => servers.some(({ id }) => id === server));
   const state = group?.servers.find(({ id }) => id === server)?.state;
@@ -122,12 +122,12 @@ function whyTaken({ kind, subject }: Finding): string {
 }
 
 function refused(server: ServerId, why: string): KilnError {
-  return new KilnError("exec_refused", `Nobody can be let into ${server}: ${why}.`, {
+  return new KilnError("exec_refused", `Kiln lets no one into ${server}: ${why}.`, {
     hint: "`kiln servers` lists the servers; `kiln evidence show SERVER` describes one in quarantine.",
   });
 }
 
-/** Whoever asks knows that the server is not to be trusted any more: it is never only reported. */
+/** The person who asks knows that the server is no longer to be trusted: such a taint is never only reported. */
 function taintOf(
   { clock }: ExecParts,
   desired: DesiredService,

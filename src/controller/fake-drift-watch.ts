@@ -6,7 +6,7 @@ interface FakeDriftWatch extends DriftWatch {
   find(finding: Finding): void;
   seeBy(tier: Tier, reason: string): void;
   miss(gap: Gap): void;
-  /** As if somebody had made this image file changeable. */
+  /** As if someone had removed this image file's immutable flag. */
   restore(file: string): void;
 }
 

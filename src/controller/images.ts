@@ -5,7 +5,7 @@ export interface Images {
   /** Whether the image is there. */
   has(image: ImageDigest): Promise<boolean>;
   /**
-   * Holds a request to what was given: a version names one image for ever, and a client could claim anything. Throws
+   * Holds a request to what was given: a version names one image forever, and a client could claim anything. Throws
    * `version_taken` when it names another image, `image_unknown` when it was never given to any.
    */
   requireVersion(service: string, version: string, image: ImageDigest): Promise<void>;

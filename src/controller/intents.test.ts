@@ -39,7 +39,7 @@ test("the intent is on the disk before the action begins, and the result names i
   ]);
 });
 
-test("what is tried again and again is told once, and again when its result is another", async () => {
+test("what is tried again and again is recorded once, and again when its result is another", async () => {
   using t = aRig();
   for (let pass = 1; pass <= 50; pass++) {
     t.intents.planned("shop", [route]);

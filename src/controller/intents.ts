@@ -81,7 +81,7 @@ export function createIntents(store: Store): Intents {
 }
 
 /**
- * Of the others, `record` is a transaction with its own event, `analyse` only looks, and a quarantine is told by the
+ * Of the others, `record` is a transaction with its own event, `analyse` only looks, and a quarantine is recorded by the
  * server's taint before it and by its evidence after it, in the few milliseconds that it has.
  */
 function isTold({ kind }: Action): boolean {

@@ -90,7 +90,7 @@ class Installation implements AsyncDisposable {
   }
 }
 
-test("jobs of both kinds run once, in their place, and are told of", async () => {
+test("jobs of both kinds run once, in their place, and are reported", async () => {
   await using it = new Installation();
   const rollout = await it.deployed(1, [migrate, smoke]);
   expect(rollout).toMatchObject({ phase: "complete", jobs: [{ name: "migrate" }, { name: "smoke" }] });
@@ -125,7 +125,7 @@ test("one that fails leaves its last words with the rollout, and the old release
   expect([...it.world.servers.keys()].filter((id) => !id.includes("_"))).toEqual(before);
 });
 
-test("a new controller goes on with the running job, and does not start it again", async () => {
+test("a new controller continues with the running job, and does not start it again", async () => {
   await using it = new Installation();
   it.world.behave("migrate", { exitAfterMs: 20 * second, exitCode: 0 });
   const { rollout = 0 } = await it.deploy(1, [migrate]);

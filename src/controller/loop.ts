@@ -37,7 +37,7 @@ export interface LoopOptions {
   readonly drift?: DriftWatch | undefined;
 }
 
-/** The controller's heart: observe, plan, act, for one service at a time and for all of them for ever. */
+/** The controller's heart: observe, plan, act, for one service at a time and for all of them forever. */
 export interface Loop {
   /** Something about the service changed: look at it soon. */
   poke(service: ServiceKey): void;
@@ -78,7 +78,7 @@ export function startLoop({ store, platform, clock, log, drift }: LoopOptions): 
     return observation;
   });
 
-  /** What is done may take effect while a look goes on: it counts from its beginning, and once more from its end. */
+  /** An action may take effect while a look runs: it counts from its beginning, and once more from its end. */
   async function carryOut(action: Action): Promise<void> {
     acted.set(action.service, {});
     try {
@@ -88,7 +88,7 @@ export function startLoop({ store, platform, clock, log, drift }: LoopOptions): 
     }
   }
 
-  /** False when they cannot be recorded, on a full disk for one: the next look tells them again. */
+  /** False when they cannot be recorded, on a full disk for one: the next look reports them again. */
   function keepNews(before: Observation, after: Observation): boolean {
     const news = [...newsBetween(before, after), ...warningsBetween(before, after)];
     const failures = failuresBetween(before, after);
@@ -121,7 +121,7 @@ export function startLoop({ store, platform, clock, log, drift }: LoopOptions): 
       const { code, message, hint } = toKilnError(error);
       const known = troubles.get(service);
       if (known?.message !== message) troubles.set(service, { message, hint, sinceMs: clock.now() });
-      log.warn({ service, code, message }, "a pass failed and will be repeated");
+      log.warn({ service, code, message }, "a pass failed; Kiln repeats it");
       lookAgain(service, `${code}: ${message}`);
     }
   }

@@ -122,8 +122,8 @@ test("a checkpoint that is asked for is one of the log as it is, and the same wh
 test.each([
   ["is missing", () => rmSync(at("audit.key")), "audit.key is missing"],
   ["can be read by others", () => chmodSync(at("audit.key"), 0o640), "has mode 0640"],
-  ["is no key", () => writeFileSync(at("audit.key"), "hello"), "is not an Ed25519 private key"],
-])("a key that %s is told, and the log goes on without checkpoints", async (_, spoil, words) => {
+  ["is not a key", () => writeFileSync(at("audit.key"), "hello"), "is not an Ed25519 private key"],
+])("a key that %s is reported, and the log continues without checkpoints", async (_, spoil, words) => {
   const key = readFileSync(at("audit.key"));
   note();
   spoil();
@@ -185,7 +185,7 @@ test.each([
   await notary.rotateAuditKey({}, anAsker("ada@example"));
   const fresh = readFileSync(at("audit.key"));
   await restart(() => {
-    // The world as a crash leaves it: the new key beside the old one.
+    // The world as a crash leaves it: the new key next to the old one.
     writeFileSync(at("audit.key"), announced ? before : fresh, { mode: 0o600 });
     writeFileSync(at("audit.key.new"), announced ? fresh : before, { mode: 0o600 });
   });
@@ -199,7 +199,7 @@ test.each([
   ["cut off", "DELETE FROM events WHERE sequence > 3", 4],
   ["emptied", "DELETE FROM events", 1],
 ])(
-  "a log that was %s while no controller ran is told at the start, and for ever after",
+  "a log that was %s while no controller ran is reported at the start, and forever after",
   async (_, sql, first) => {
     note(5);
     await restart(() => tamper(sql));
@@ -224,14 +224,14 @@ async function accept(): Promise<void> {
 }
 const broken = () => store.events().filter(({ kind }) => kind === "audit.broken").length;
 
-test("nobody is warned of a break that was accepted; another one is told again, also one of the same place", async () => {
+test("an accepted break causes no warning; another one is reported again, also one of the same place", async () => {
   note(8);
   await restart(() => tamper("UPDATE events SET message = 'nothing' WHERE sequence = 3"));
   expect(await troubles()).toHaveLength(1);
   await accept();
   expect(await troubles()).toEqual([]);
   expect(store.log.newest("audit.accepted")).toMatchObject({
-    message: "ada@example accepted that the log is not what was written, first in entry 3: A backup.",
+    message: "ada@example accepted that the log was altered, first in entry 3: A backup.",
     data: { actor: { name: "ada@example" }, reason: "A backup.", first: 3 },
   });
   await restart();
@@ -248,7 +248,7 @@ test("nobody is warned of a break that was accepted; another one is told again, 
   }
 });
 
-test("a second break is told at the start although the first one was not accepted", async () => {
+test("a second break is reported at the start although the first one was not accepted", async () => {
   note(8);
   await restart(() => tamper("UPDATE events SET message = 'nothing' WHERE sequence = 3"));
   await restart(() => tamperAgain("UPDATE events SET message = 'nothing' WHERE sequence = 6"));
@@ -304,7 +304,7 @@ test("nothing is accepted without the key", async () => {
 test.each([
   ["altered", () => writeFileSync(at("audit.checkpoint"), "{}")],
   ["taken away", () => rmSync(at("audit.checkpoint"))],
-])("a kept checkpoint that was %s is told once", async (what, spoil) => {
+])("a kept checkpoint that was %s is reported once", async (what, spoil) => {
   await restart(spoil);
   await restart();
   expect(await troubles()).toEqual([
@@ -314,7 +314,7 @@ test.each([
   expect((await verify()).finding).toBe(undefined);
 });
 
-test("a change while it runs is told within seconds", async () => {
+test("a change while it runs is reported within seconds", async () => {
   note();
   tamper("UPDATE services SET count = 5");
   await clock.advance(10_000);

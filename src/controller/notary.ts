@@ -8,11 +8,11 @@ import { askerOf } from "./asker.ts";
 import type { Operations, Trouble } from "./operations.ts";
 import { createSigner, type SignerParts } from "./signer.ts";
 
-/** How often it is looked whether somebody else has changed the database, and whether a checkpoint is due. */
+/** How often Kiln looks whether another program has changed the database, and whether a checkpoint is due. */
 const lookMs = 10_000;
 /** What is looked at again at every start; `kiln audit verify` looks at all. */
 const tailEvents = 1_000;
-/** How long `kiln status` tells of a change by others; the log tells it for ever. */
+/** How long `kiln status` reports a change by others; the log keeps it forever. */
 const rememberedMs = 7 * 24 * 3_600_000;
 
 export interface NotaryOptions extends SignerParts {
@@ -25,22 +25,21 @@ export interface Notary extends Pick<Operations, "audit" | "acceptBreaks" | "che
   close(): Promise<void>;
 }
 
-/** Looks at the end of the log, makes the key if need be, and goes on by itself until closed. Never throws. */
+/** Looks at the end of the log, makes the key if need be, and continues by itself until closed. Never throws. */
 export function startNotary(options: NotaryOptions): Notary {
   const { store, clock, log } = options;
   const signer = createSigner(options);
   const stop = new AbortController();
   let keyTrouble: Trouble | undefined;
 
-  /** What fails is told, and tried again. */
+  /** What fails is reported, and tried again. */
   function attempt(work: () => void): void {
     try {
       work();
       keyTrouble = undefined;
     } catch (error) {
       const { code, message, hint } = toKilnError(error);
-      if (keyTrouble?.message !== message)
-        log.warn({ code, message }, "the event log could not be vouched for");
+      if (keyTrouble?.message !== message) log.warn({ code, message }, "the event log could not be signed");
       keyTrouble = { message, hint, sinceMs: keyTrouble?.sinceMs ?? clock.now() };
     }
   }
@@ -55,7 +54,7 @@ export function startNotary(options: NotaryOptions): Notary {
     const signed = store.log.newest("audit.checkpoint")?.sequence ?? 0;
     const open = store.log.end().sequence - signed;
     if (open === 0) return false;
-    // From then on a missing file is one that somebody has taken away.
+    // From then on a missing file is one that was removed.
     if (signed === 0) return true;
     const [oldest] = store.events({ after: signed, limit: 1 });
     const sinceMs = Math.abs(clock.now() - (oldest?.atMs ?? 0)); // below 0 on a clock that was set back
@@ -104,7 +103,7 @@ export function startNotary(options: NotaryOptions): Notary {
   };
 }
 
-/** What somebody did while no controller ran: the end of the log is checked, and compared with the kept checkpoint. */
+/** What was done while no controller ran: the end of the log is checked, and compared with the kept checkpoint. */
 function lookBack({ store, checkpointPath }: NotaryOptions): void {
   const kept = readKeptCheckpoint(checkpointPath);
   const checkpoints = kept === undefined || kept === "altered" ? [] : [kept];
@@ -127,7 +126,7 @@ function lookBack({ store, checkpointPath }: NotaryOptions): void {
 }
 
 /**
- * Whether the log tells of a finding already. What was noticed while a controller ran is known by its place alone, until somebody
+ * Whether the log already records a finding. What was noticed while a controller ran is known by its place alone, until a person
  * accepts it: then all that was found there is.
  */
 function whatIsTold(store: NotaryOptions["store"]): (finding: Finding) => boolean {
@@ -139,10 +138,10 @@ function whatIsTold(store: NotaryOptions["store"]): (finding: Finding) => boolea
   return ({ fault, id, sequence }) => fault === "told" || ids.has(id) || firsts.has(sequence);
 }
 
-/** Up to this entry somebody has accepted what the log tells of itself. */
+/** Up to this entry a person has accepted what the log reports of itself. */
 function acceptedUpTo(store: NotaryOptions["store"]): number {
   const newest = store.log.newest("audit.accepted");
-  // A forged one says what it likes, but nothing of the entry that tells of it.
+  // A forged one says what it likes, but nothing of the entry that reports it.
   return newest === undefined ? 0 : Math.min(Number(newest.data.upTo), newest.sequence);
 }
 
@@ -155,6 +154,6 @@ function tellOfCheckpoint(store: NotaryOptions["store"], path: string, what: str
 function troubleOf(event: KilnEvent | undefined, accepted: number, nowMs: number): readonly Trouble[] {
   if (event === undefined || event.sequence <= accepted || nowMs - event.atMs > rememberedMs) return [];
   const hint =
-    "`kiln audit verify` names the first entry that is not what was written; docs/audit.md says what then. `kiln audit accept` records that somebody knows.";
+    "`kiln audit verify` names the first altered entry; docs/audit.md says what to do then. `kiln audit accept` records that the problem is known.";
   return [{ message: event.message, hint, sinceMs: event.atMs }];
 }

@@ -1,6 +1,6 @@
 import type { Observation } from "../domain/observation.ts";
 
-/** One observation serves everybody who asked before it began: many services in need of a look cost one look. */
+/** One observation serves every caller that asked before it began: many services in need of a look cost one look. */
 export function createObserver(observe: () => Promise<Observation>): () => Promise<Observation> {
   let running: Promise<unknown> | undefined;
   let next: Promise<Observation> | undefined;

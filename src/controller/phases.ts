@@ -22,7 +22,7 @@ export function phasesOf(rollout: Rollout, events: readonly KilnEvent[]): Phases
   };
 }
 
-/** What the log tells stays as it was told: across a step of the clock it says less than nothing, or too much. */
+/** The log stays as it was recorded: across a step of the clock, a difference of its times may be negative, or too long. */
 function lasting(fromMs: number, toMs: number): number {
   return Math.max(0, toMs - fromMs);
 }

@@ -7,8 +7,8 @@ import type { Call, Evidence, Platform } from "../platform/platform.ts";
 import type { Store } from "../store/store.ts";
 
 /**
- * Takes a tainted server out, in the background: records that, has the platform do it, records its evidence. What goes
- * on for this server already is not begun again; what fails is logged, and the planner asks again.
+ * Takes a tainted server out, in the background: records that, has the platform do it, records its evidence. What is
+ * already in progress for this server is not begun again; what fails is logged, and the planner asks again.
  */
 export type Quarantine = (service: ServiceKey, server: ServerId) => void;
 
@@ -40,7 +40,7 @@ export function createQuarantine(options: QuarantineOptions): Quarantine {
       const { code, message } = toKilnError(error);
       // It ended meanwhile: the next pass sees that.
       if (signal.aborted || code === "server_unknown") return;
-      log.warn({ server, code, message }, "a quarantine failed and will be repeated");
+      log.warn({ server, code, message }, "a quarantine failed; Kiln repeats it");
     }
   }
 

@@ -39,7 +39,7 @@ export function requireSecrets(store: Store, service: ServiceKey, secrets: reado
     if (delivery.kind === "file" || value === undefined || isText(value)) continue;
     throw new KilnError(
       "secret_invalid",
-      `Version ${version} of the secret ${name} of ${service} holds bytes that no environment variable can: it is no UTF-8 text, or holds NUL.`,
+      `Version ${version} of the secret ${name} of ${service} holds bytes that an environment variable cannot hold: it is not UTF-8 text, or contains NUL.`,
       { hint: `Give it to servers as a file, with \`path\` in place of \`env\`, or set another value.` },
     );
   }

@@ -20,7 +20,7 @@ async function reproduced(): Promise<string> {
   return id;
 }
 
-test("it stands beside the service, once for each server, also for another controller", async () => {
+test("it runs next to the service, once for each server, also for another controller", async () => {
   await t.deployed(1, { policy });
   const id = await reproduced();
   expect(await reproduced()).toBe(id);
@@ -34,7 +34,7 @@ test("it stands beside the service, once for each server, also for another contr
   expect(t.store.events().filter(({ kind }) => kind === "server.reproduced")).toHaveLength(1);
 });
 
-test("somebody may get into it without a taint", async () => {
+test("someone may get into it without a taint", async () => {
   await t.deployed(1, { policy });
   const id = await reproduced();
   const request = { server: id, command: ["sh"], reason: "to look", terminal: false, pid: process.pid, by };
@@ -60,7 +60,7 @@ test("it is destroyed on demand, after a day, and with its service", async () =>
   expect([...t.world.servers.keys()]).toEqual([]);
 });
 
-test("one that ends is told about, and not started again", async () => {
+test("one that ends is reported, and not started again", async () => {
   await t.deployed(1, { policy });
   const id = await reproduced();
   t.world.exit(id, 3);

@@ -16,7 +16,7 @@ export interface ReproduceParts {
   readonly call: () => Call;
 }
 
-/** Servers like others, to look into. Their end is the planner's. */
+/** Copies of servers, to examine. The planner ends them. */
 export function createReproduce(parts: ReproduceParts): Pick<Operations, "reproduce"> {
   const { store, platform, observe, poke, call } = parts;
   return {
@@ -33,7 +33,7 @@ export function createReproduce(parts: ReproduceParts): Pick<Operations, "reprod
       const { service, number } = release;
       const id = await reproduce.call(platform, server, release, call());
       if (!reproductions.some((copy) => copy.id === id)) {
-        const message = `${askerName(by)} has ${id} made, a server like ${server}${why(by)}`;
+        const message = `${askerName(by)} makes ${id}, a copy of ${server}${why(by)}`;
         const data = { server, release: number, reproduction: id, ...askerData(by) };
         store.appendEvent({ service, kind: "server.reproduced", message, data });
       }

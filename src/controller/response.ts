@@ -52,7 +52,7 @@ export function createResponder(options: ResponderOptions): (finding: Finding) =
   }
 
   function tell({ server, service, release, kind, subject, detail, culprit, seenBy }: Finding): void {
-    const message = `${server} is not what it was made as: ${detail}.`;
+    const message = `${server} has drifted: ${detail}.`;
     const data = { server, release, finding: kind, subject, seenBy, ...(culprit ? { culprit } : {}) };
     store.appendEvent({ service, kind: "drift.found", message, data });
   }
@@ -62,7 +62,7 @@ export function createResponder(options: ResponderOptions): (finding: Finding) =
       respond(finding);
     } catch (error) {
       const { code, message } = toKilnError(error);
-      log.error({ server: finding.server, code, message }, "drift could not be responded to");
+      log.error({ server: finding.server, code, message }, "the response to drift failed");
     }
   };
 }

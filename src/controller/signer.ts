@@ -19,7 +19,7 @@ export interface SignerParts {
   readonly checkpointPath: string;
 }
 
-/** Holds the key that vouches for the event log. Whatever needs it throws `audit_key_invalid` when it is not as it must be. */
+/** Holds the key that vouches for the event log. Every use throws `audit_key_invalid` when the key is missing or not valid. */
 export interface Signer {
   /** Makes the key at the first start; finishes a rotation that was cut off. */
   ready(): void;
@@ -63,7 +63,7 @@ export function createSigner({ store, clock, keyPath, checkpointPath }: SignerPa
       "audit_key_invalid",
       `${keyPath} is the key ${found.id}; the event log names ${wanted}.`,
       {
-        hint: "Restore the key file that belongs to this state folder. If it is lost, `kiln audit rotate` begins with a new one.",
+        hint: "Restore the key file that belongs to this state folder. If it is lost, `kiln audit rotate` makes a new one.",
       },
     );
   }
@@ -85,7 +85,7 @@ export function createSigner({ store, clock, keyPath, checkpointPath }: SignerPa
     const { id, publicKey } = readSigningKey(newPath);
     const data = { ...askerData(by), keyId: id, publicKey };
     const unvouched = old === undefined ? ", for which the old one could not vouch" : "";
-    const message = `${askerName(by)} had a new key made for checkpoints, ${id}${unvouched}${why(by)}`;
+    const message = `${askerName(by)} made a new key for checkpoints, ${id}${unvouched}${why(by)}`;
     const event = keyEvent(message, old === undefined ? data : old.signed({ ...data, signedBy: old.id }));
     store.appendEvent(event);
     movePrivateFile(newPath, keyPath);
@@ -121,7 +121,7 @@ function acceptanceEvent(acceptance: Acceptance, key: SigningKey): NewEvent {
   const what =
     first === undefined
       ? "another program has written to the state database"
-      : `the log is not what was written, first in entry ${first}`;
+      : `the log was altered, first in entry ${first}`;
   const message = `${actorName(actor)} accepted that ${what}: ${reason}`;
   return {
     service: undefined,

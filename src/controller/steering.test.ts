@@ -79,7 +79,7 @@ describe("abort works twice", () => {
   test.each([
     ["a group that is warm", 0],
     ["a group that is gone", 20 * minute],
-  ])("during a rollback to %s: the newer release goes on serving", async (_, laterMs) => {
+  ])("during a rollback to %s: the newer release continues serving", async (_, laterMs) => {
     t = new TestInstallation();
     await t.deployed(1);
     await t.deployed(2);
@@ -119,7 +119,7 @@ describe("a controller that was away for longer than every deadline", () => {
     t.start();
   };
 
-  test("gives the rollout a fresh look: it goes on, and ends well", async () => {
+  test("gives the rollout a fresh look: it continues, and ends well", async () => {
     t = new TestInstallation();
     await t.deployed(1);
     t.world.behave("shop-2", { startMs: 20_000 });
@@ -179,7 +179,7 @@ test("a hold does not last longer because the clock was set back while no contro
   expect((await t.status()).serving?.number).toBe(2);
 });
 
-test("nor does one that somebody has resumed", async () => {
+test("nor does one that someone has resumed", async () => {
   t = new TestInstallation();
   await t.deployed(1);
   await t.deploy(2, { policy: aPolicy({ strategy: "blue-green", bakeMs: minute }) });

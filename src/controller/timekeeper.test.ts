@@ -20,7 +20,7 @@ async function settledIn(): Promise<number> {
   return t.clock.elapsed() - fromMs;
 }
 
-test.each(ways)("a clock that is set %s is told of, once, and shown from then on", async (way, byMs) => {
+test.each(ways)("a clock that is set %s is reported once, and shown from then on", async (way, byMs) => {
   t = new TestInstallation();
   await t.deployed(1);
   t.clock.set(byMs);
@@ -60,7 +60,7 @@ test.each(ways)(
   },
 );
 
-test.each(ways)("failures that somebody forgave stay so when the clock is set %s", async (_way, byMs) => {
+test.each(ways)("failures that a person forgave stay so when the clock is set %s", async (_way, byMs) => {
   t = new TestInstallation();
   await t.deployed(1);
   t.world.behave("shop-2", { exitAfterMs: 100 });

@@ -2,8 +2,8 @@ import { leastStepMs, type SteadyClock } from "../lib/steady-clock.ts";
 import type { Store } from "../store/store.ts";
 
 /**
- * Deadlines are kept as moments, so that they outlast a controller. When somebody sets the clock, they are moved along
- * with it: each lasts as long as if nobody had.
+ * Deadlines are kept as moments, so that they outlast a controller. When the clock is set, they are moved along
+ * with it: each lasts as long as without that change.
  */
 export interface Timekeeper {
   /**
@@ -27,8 +27,8 @@ export function createTimekeeper(store: Store, clock: SteadyClock): Timekeeper {
 }
 
 /**
- * A controller begins, and nobody knows for how long there was none: a rollout, which could make no progress meanwhile,
- * gets its deadline anew. A clock that was set back in that time shows itself by moments that are still to come.
+ * A controller begins, and does not know for how long there was none: a rollout, which could make no progress meanwhile,
+ * gets its whole deadline again. A clock that was set back in that time shows itself by moments that are still to come.
  */
 export function freshLook(store: Store, nowMs: number): void {
   const aheadMs = (store.latestMoment() ?? nowMs) - nowMs;

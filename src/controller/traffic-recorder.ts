@@ -29,8 +29,8 @@ export interface TrafficRecorderOptions {
 }
 
 /**
- * Records minute by minute what each release answered, and how many of its servers were ready: figures that nobody can
- * recover later. What the data plane counted while no controller ran is found in the minute of the first reading.
+ * Records minute by minute what each release answered, and how many of its servers were ready: figures that cannot be
+ * recovered later. What the data plane counted while no controller ran is found in the minute of the first reading.
  */
 export class TrafficRecorder {
   readonly #options: TrafficRecorderOptions;

@@ -3,7 +3,7 @@ import type { Observation } from "../domain/observation.ts";
 import { KilnError } from "../lib/errors.ts";
 import { nearest } from "../lib/nearest.ts";
 
-/** What whoever names a server is told when there is none: the one that was most likely meant. */
+/** The error for an unknown server's name, with the one that was most likely meant. */
 export function unknownServer(server: ServerId, observation: Observation): KilnError {
   const near = nearest(server, idsOf(observation));
   return new KilnError("server_unknown", `There is no server ${server}.`, {

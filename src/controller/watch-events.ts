@@ -6,7 +6,7 @@ import type { Logger } from "../lib/log.ts";
 
 type Watched = Pick<DriftWatch, "watchTier" | "watchProtection" | "watchGap">;
 
-/** Records what the watch over drift tells of the machine, and not of one server. */
+/** Records what the watch over drift reports of the machine, and not of one server. */
 export function recordWatch(
   drift: Watched,
   store: { appendEvent(event: NewEvent): unknown },
@@ -33,7 +33,7 @@ export function recordWatch(
 
 function tierEvent(tier: Tier, reason: string): NewEvent {
   const how = tier === "kernel" ? "within milliseconds" : "by the scan alone, within seconds";
-  const message = `Drift is seen ${how}: ${reason}.`;
+  const message = `Kiln sees drift ${how}: ${reason}.`;
   return { service: undefined, kind: "drift.tier", message, data: { tier, reason } };
 }
 
@@ -44,6 +44,6 @@ function protectionEvent(file: string): NewEvent {
 
 function gapEvent({ reason, missed, ms }: Gap): NewEvent {
   const seconds = Math.max(1, Math.ceil(ms / 1000));
-  const message = `For up to ${seconds} s drift may have been missed, because ${reason}: ${missed}. Everything is looked at now.`;
+  const message = `Kiln may have missed drift for up to ${seconds} s, because ${reason}: ${missed}. It now looks at everything.`;
   return { service: undefined, kind: "drift.gap", message, data: { reason, missed, ms: Math.round(ms) } };
 }

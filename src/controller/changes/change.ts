@@ -22,6 +22,6 @@ export interface Change<Result> {
   readonly check?: () => Promise<void>;
   /** Brought to where servers are made before the change is recorded. Absent: no image is needed. */
   readonly image?: ImageDigest;
-  /** Records it in this store, or throws. It does not wait, so that nobody else changes the store meanwhile. */
+  /** Records it in this store, or throws. It does not wait, so that nothing else changes the store meanwhile. */
   readonly record: (store: Store) => Result;
 }

@@ -17,7 +17,7 @@ export interface Expecting {
 
 /**
  * Throws `expectation_failed` where something else is there. Call it right before the change, without a wait in
- * between: nobody else changes the store then.
+ * between: nothing else changes the store then.
  */
 export function requireExpected(store: Pick<Store, "desired">, { service, expect = {} }: Expecting): void {
   const desired = store.desired(service);

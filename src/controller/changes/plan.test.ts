@@ -61,7 +61,7 @@ const effects = ({ actions }: ChangePlan) => [
   ),
 ];
 
-test("no plan changes anything, and nobody hears of one", async () => {
+test("no plan changes anything, and no listener hears of one", async () => {
   await waiting();
   const heard: string[] = [];
   using _heard = t.store.subscribe(({ kind }) => void heard.push(kind));
@@ -129,7 +129,7 @@ test("a running rollout is planned from where it stands", async () => {
   expect((await plan({ kind: "pause" })).actions).toEqual([]);
 });
 
-test("downtime is told with its cause", async () => {
+test("downtime is reported with its cause", async () => {
   await twice();
   expect((await plan({ kind: "scale", count: 0 })).downtime).toMatch(/^from now on.*no servers/);
   expect((await plan({ kind: "remove" })).downtime).toMatch(/^from now on.*removed/);
