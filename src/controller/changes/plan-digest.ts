@@ -15,6 +15,7 @@ const untold: readonly string[] = ["reason", "atMs", "untilMs", "rollout"];
 export function digestOfPlan(before: Wanted, after: Wanted, actions: readonly Action[]): string {
   const { service, serving, count, rollout } = before.desired ?? {};
   const target = targetOf(after.desired);
+  const rolloutAfter = after.desired?.rollout; // a promotion skips a hold, which is no action
   const told = JSON.stringify(actions, (key, value) => (untold.includes(key) ? undefined : value));
   return digestOf(
     canonicalJson({
@@ -27,6 +28,7 @@ export function digestOfPlan(before: Wanted, after: Wanted, actions: readonly Ac
         upkeep: after.desired?.upkeep,
         policy: after.policy,
         removed: after.desired?.removed,
+        rollout: rolloutAfter && [rolloutAfter.kind, rolloutAfter.phase, rolloutAfter.promoted],
         actions: JSON.parse(told),
       },
     }),

@@ -151,6 +151,17 @@ test("a digest is the same at another time and for someone else, and another one
   expect(new Set([digest, ...digests]).size).toBe(6);
 });
 
+test("a plan that skips a hold is another one than a plan that keeps it", async () => {
+  await twice();
+  const policy = aPolicy({ strategy: "canary", steps: [{ share: 0.5, holdMs: 600_000 }] });
+  await t.deploy(3, { policy });
+  await t.clock.until(async () => (await t.status()).rollout?.movedAtMs !== undefined);
+  await t.clock.advance(5_000);
+  const [promote, resume] = [await plan({ kind: "promote" }), await plan({ kind: "resume" })];
+  expect(effects(promote)).toEqual(effects(resume));
+  expect(promote.digest).not.toBe(resume.digest);
+});
+
 test("a change that expects a plan happens only as it was planned", async () => {
   await waiting();
   const { digest } = await plan({ kind: "promote" });
