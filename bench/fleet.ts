@@ -75,7 +75,7 @@ async function complete(client: Client, { rollout: id }: Accepted): Promise<Roll
   return last;
 }
 
-/** Until only this release is there: what others left behind must not disturb the next measurement. */
+/** Until only this release is there: what others left must not disturb the next measurement. */
 export async function untilAlone({ client, count }: Fleet, release: number): Promise<void> {
   await waitUntil(
     async () => {

@@ -18,7 +18,7 @@ export interface Load extends Disposable {
   take(): Promise<readonly Answer[]>;
 }
 
-/** What a load worker is told. */
+/** The orders of a load worker. */
 export interface LoadOrder {
   readonly url: string;
   /** Half of them keep their connection, half make a new one for each request. */

@@ -6,7 +6,7 @@ import { summarize } from "./stats.ts";
 import { renderTable } from "./table.ts";
 import { openWorkshop, type Workshop } from "./workshop.ts";
 
-const help = `Measures Kiln on this machine. Takes some minutes; wants root, and nothing else going on.
+const help = `Measures Kiln on this machine. Takes some minutes; needs root, and a machine without other work.
 
 npm run bench -- [--only NAME]... [--json]
 

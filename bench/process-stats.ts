@@ -42,7 +42,7 @@ function readUsage(pid: number): Usage {
   return { cpuMs: (ticks / ticksPerSecond) * 1000, residentBytes: Number(resident) * 1024 };
 }
 
-/** The fields behind the name, which alone may hold spaces and parentheses: state, ppid and so on. */
+/** The fields after the name, which alone may hold spaces and parentheses: state, ppid and so on. */
 function statFields(pid: number): readonly string[] {
   return (readProc(pid, "stat").split(") ").at(-1) ?? "").split(" ");
 }

@@ -6,7 +6,7 @@ test("the middle of the samples, whatever their order, and both ends", () => {
   expect(summarize([4, 1, 3, 2])).toEqual({ count: 4, median: 2.5, min: 1, max: 4 });
 });
 
-test("nothing measured is no figure", () => {
+test("nothing measured is not a figure", () => {
   expect(() => summarize([])).toThrow(RangeError);
 });
 

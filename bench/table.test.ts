@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { figure, withPeerTargets } from "./figure.ts";
 import { renderTable } from "./table.ts";
 
-test("Kiln's figures with target, ratio and verdict; others beside them", () => {
+test("Kiln's figures with target, ratio and verdict; others next to them", () => {
   const text = renderTable([
     figure("build", "ms", 300, [150, 140, 160]),
     figure("start", "ms", 100, [2000]),

@@ -42,7 +42,7 @@ function verdict(figure: Figure): string {
   return isReached(figure) ? "ok    " : "MISSED";
 }
 
-/** Three digits are all that such a measurement can tell. */
+/** Such a measurement is exact to three digits at most. */
 function words(value: number, unit: Figure["unit"]): string {
   if (unit === "lost") return `${value} lost`;
   if (unit === "MiB") return `${value.toFixed(0)} MiB`;

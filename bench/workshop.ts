@@ -13,16 +13,16 @@ export interface Bench extends AsyncDisposable {
 export interface Workshop extends AsyncDisposable {
   /** A folder for whatever else a case needs; gone at the end. */
   readonly folder: string;
-  /** What installations left behind: faults of Kiln, but no reason to throw away what was measured. */
+  /** What installations left: faults of Kiln, but no reason to throw away what was measured. */
   readonly faults: readonly string[];
-  /** What goes on, for people who wait. */
+  /** Progress messages for people who wait. */
   say(words: string): void;
   /** A new installation with this project, whose packages are locked and fetched, and nothing is built. */
   open(files: ProjectFiles, options?: BenchOptions): Promise<Bench>;
 }
 
 export interface BenchOptions {
-  /** Whether servers are changed behind Kiln's back; where they are not, drift that is found is a fault. */
+  /** Whether the case changes servers from outside; where it does not, found drift is a fault. */
   readonly drifts?: boolean;
 }
 

@@ -40,7 +40,7 @@ function shownLines(typescript: string): string[] {
   return lines.filter((line) => !/^Script (started|done) on /.test(line));
 }
 
-/** Splitting gives text, look, text, look, ...: each look is that of the text behind it. */
+/** Splitting gives text, look, text, look, ...: each look belongs to the text after it. */
 function spans(line: string): string {
   const [plain = "", ...rest] = line.split(look);
   const styled = rest.flatMap((part, i) => (i % 2 === 1 ? [span(rest[i - 1] ?? "", part)] : []));

@@ -1,7 +1,7 @@
 /**
  * The composition root: the only place that knows every implementation. Started as a process of its own by the CLI or
  * by systemd; `probe` as its argument prints what this machine can do and ends. A command that starts it says `--json`: then
- * a fault is told as JSON; `--replace`: it takes the place of the controller that runs.
+ * a fault is printed as JSON; `--replace`: it takes the place of the running controller.
  */
 import { chmod, rm } from "node:fs/promises";
 import { errorLines } from "./cli/output/error-lines.ts";
@@ -105,7 +105,7 @@ async function run(state: StateFolder): Promise<void> {
 
 /**
  * All that could keep this controller from taking its place is looked at first: its own code is loaded, and it knows the
- * database. So nobody is left without a controller.
+ * database. So no installation is left without a controller.
  */
 async function endFormer(state: StateFolder): Promise<void> {
   requireKnownVersion(state.database);
@@ -131,8 +131,8 @@ function watchDrift({ sight }: Platform, { tag }: StateFolder, log: Logger): Dri
 }
 
 /**
- * The lock is ours, so a socket that is still there belongs to nobody. The API is loaded only now: what was begun before a
- * restart goes on meanwhile.
+ * The lock is ours, so a socket that is still there belongs to no process. The API is loaded only now: what was begun before a
+ * restart continues meanwhile.
  */
 async function listen(operations: Operations, state: StateFolder, log: Logger) {
   const { createApi } = await import("./api/routes.ts");

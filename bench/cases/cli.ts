@@ -4,7 +4,7 @@ import { figure } from "../figure.ts";
 import { openFleet } from "../fleet.ts";
 import { repeat, summarize, timed } from "../stats.ts";
 
-/** What `kiln status` may take: so long, or as long as so many starts of an empty Node.js beside it. */
+/** The most time that `kiln status` may take: so long, or as long as so many starts of an empty Node.js at the same time. */
 const mostMs = 150;
 const mostStarts = 3;
 

@@ -70,7 +70,7 @@ interface Seen {
   readonly frozenMs: number;
 }
 
-/** Each server is entered by a process, which the kernel's events tell, and a limit of it written to, which inotify tells. */
+/** Each server is entered by a process, which the kernel's events report, and a limit of it is written to, which inotify reports. */
 async function latencies(drift: DriftWatch, sight: Sight, workshop: Workshop): Promise<readonly Figure[]> {
   const entered: Seen[] = [];
   const limited: Seen[] = [];

@@ -10,7 +10,7 @@ import { service } from "../projects.ts";
 import { repeat } from "../stats.ts";
 
 const count = 5;
-/** More within two minutes would be a burst, in which nobody is taken out. */
+/** More within two minutes would be a burst, in which no server is taken out. */
 const rounds = 10;
 const limitMs = 30_000;
 
@@ -46,7 +46,7 @@ interface Response {
 /** Another one is entered when the one before has been replaced. */
 async function respond(fleet: Fleet): Promise<Response> {
   const [victim] = await ready(fleet);
-  if (victim === undefined) throw new Error("nobody is ready");
+  if (victim === undefined) throw new Error("no server is ready");
   const { beganAt, end } = enter(await mainProcess(fleet, victim));
   try {
     const enteredAtMs = performance.timeOrigin + (await beganAt);

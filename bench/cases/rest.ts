@@ -40,7 +40,7 @@ export const restCase: Case = {
         windows.map((w) => w.cpu),
       ),
       figure(
-        "router beside it, CPU",
+        "router next to it, CPU",
         "% of a core",
         undefined,
         windows.map((w) => w.routerCpu),
@@ -53,7 +53,7 @@ export const restCase: Case = {
 /** CPU time counts what ended child processes have used, too. */
 async function measureWindow(controller: readonly number[], router: readonly number[]) {
   const look = () => ({
-    // The router is a child of the controller that started it, and serves on without it.
+    // The router is a child of the controller that started it, and continues to serve without it.
     controller: difference(usageOf(controller), usageOf(router)),
     router: usageOf(router),
     at: performance.now(),

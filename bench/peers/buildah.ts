@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { exec } from "../../src/lib/exec.ts";
 import { dockerfileProject, measureBuilds, type Peer, versionOf } from "./peer.ts";
 
-/** Storage of its own; its layers are cached like everybody's. */
+/** Storage of its own; its layers are cached like other images'. */
 export const measureBuildah: Peer = async (base, folder) => {
   const version = await versionOf("buildah");
   if (version === undefined) return { skipped: "not installed" };

@@ -28,7 +28,7 @@ export const measureRunc: Peer = async (base, folder) => {
   return { figures: [peerFigure(`plain runc ${version}`, "create one server", samples)] };
 };
 
-/** The container inherits runc's output, so nobody may wait for that to be closed. */
+/** The container inherits runc's output, so the benchmark must not wait for that to be closed. */
 async function run(args: readonly string[]): Promise<void> {
   const [code] = await once(spawn("runc", args, { stdio: "ignore" }), "exit");
   if (code !== 0) throw new Error(`runc ${args.slice(2).join(" ")} exited with ${code}`);
