@@ -8,7 +8,7 @@ export default defineConfig({
       {
         test: {
           name: "unit",
-          testTimeout: 120_000, // a machine that does much else at the same time is no failure
+          testTimeout: 120_000, // a machine that does much else at the same time does not count as a failure
           include: ["{src,test,scripts,bench}/**/*.test.ts"],
           exclude: ["**/*.int.test.ts", "test/e2e/**"],
         },

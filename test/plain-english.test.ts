@@ -7,7 +7,8 @@ const areas = [
   "docs/**/*.md",
   "schema/*.json",
   "examples/**/*.{yaml,js,conf}",
-  "README.md",
+  "{README,CHANGELOG}.md",
+  "vitest.config.ts",
 ];
 
 /** What not to write, and what to write instead: the list of `CONTRIBUTING.md`. */
