@@ -15,7 +15,7 @@ const untold: readonly string[] = ["reason", "atMs", "untilMs", "rollout"];
 export function digestOfPlan(before: Wanted, after: Wanted, actions: readonly Action[]): string {
   const { service, serving, count, rollout } = before.desired ?? {};
   const target = targetOf(after.desired);
-  const rolloutAfter = after.desired?.rollout; // a promotion skips a hold, which is no action
+  const rolloutAfter = after.desired?.rollout; // a promotion skips a hold, which is not an action
   const told = JSON.stringify(actions, (key, value) => (untold.includes(key) ? undefined : value));
   return digestOf(
     canonicalJson({
