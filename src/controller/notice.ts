@@ -83,7 +83,7 @@ function news(group: GroupObservation, server: ServerObservation, change: Change
   const words: Record<typeof change, string> = {
     started: "has started",
     ready: "is ready",
-    unready: `is not healthy any more${server.health ? `: ${server.health}` : ""}`,
+    unready: `is no longer healthy${server.health ? `: ${server.health}` : ""}`,
     draining: "takes no new requests and finishes the open ones",
     quarantined: "is out of traffic, kept as evidence",
     destroyed: "is gone",

@@ -2,7 +2,7 @@ import type { KilnEvent } from "../domain/event.ts";
 import type { Rollout } from "../domain/rollout.ts";
 import type { Phases } from "./operations.ts";
 
-/** How long the parts of a rollout took, read from the events that tell of it. */
+/** How long the parts of a rollout took, read from the rollout's events. */
 export function phasesOf(rollout: Rollout, events: readonly KilnEvent[]): Phases {
   const own = events.filter((event) => event.data.rollout === rollout.id);
   const at = (kind: string) => own.filter((event) => event.kind === kind).map((event) => event.atMs);

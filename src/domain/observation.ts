@@ -71,7 +71,7 @@ export interface GroupObservation {
   readonly release: number;
   /** What `resize` was last asked for; undefined when the platform has forgotten that, as one may for a new controller. */
   readonly size: number | undefined;
-  /** What `resize` was last told to be replaced. Absent: nothing. */
+  /** The servers to be replaced in the last call of `resize`. Absent: none. */
   readonly replacing?: readonly ServerId[];
   /** Share of new traffic that the router gives this group, 0 to 1. */
   readonly share: number;

@@ -5,7 +5,7 @@ import type { AnalysisSpec } from "./spec.ts";
 
 /**
  * A step that holds under analysis. A bad verdict counts at once; a good one only when the hold is over, and only if
- * it was found then. What cannot be told by then pauses the rollout: no verdict is never a good one.
+ * it was found then. Without a verdict by then the rollout pauses: no verdict never counts as a good one.
  */
 export function planAnalysis(
   look: Look,

@@ -20,7 +20,7 @@ export function failureOf(look: Look, ready: number, size: number): string | und
     return `${failures.length} servers failed, the last one: ${describe(latest)}`;
   }
   if (ready === 0 && size > 0 && couldServeAgain(look)) {
-    return `none of its servers is healthy any more${latest ? `: ${describe(latest)}` : ""}`;
+    return `none of its servers is healthy any longer${latest ? `: ${describe(latest)}` : ""}`;
   }
   const isNews = ready > rollout.highestReady; // the traffic may move with this very look
   if (isNews || nowMs < deadlineMs(rollout)) return undefined;

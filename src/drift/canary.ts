@@ -3,10 +3,10 @@ import { once } from "node:events";
 import type { Clock } from "../lib/clock.ts";
 import { cleanEnvironment } from "../lib/environment.ts";
 
-/** How long after the event the source may take to tell of it, on a machine that has much else to do. */
+/** How long after the event the source may take to report it, on a busy machine. */
 const patienceMs = 2_000;
 
-/** Does something harmless that must be seen, and tells whether it was. */
+/** Does something harmless that must be seen, and says whether it was. */
 export interface Canary {
   /** To be called with the number of every process that the source saw enter a namespace. */
   seen(pid: number): void;

@@ -43,7 +43,7 @@ interface Freezer {
   readonly frozen: RegExp;
 }
 
-/** Of version 1 or 2; both files tell what is, also when a cgroup above was frozen. */
+/** Of version 1 or 2; both files show the present state, also when a cgroup above was frozen. */
 function freezerOf({ cgroupFolders }: Subject): Freezer | undefined {
   const files = (name: string) =>
     cgroupFolders.map((folder) => join(folder, name)).find((file) => existsSync(file));

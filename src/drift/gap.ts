@@ -13,6 +13,6 @@ export const missedEvents =
 /** What rtnetlink(7) reports, and what cannot be read afterwards without a process in the namespace. */
 export const missedNetwork = "who changed routing rules or settings in a server's network namespace";
 /** What no detector can have seen while this process did not run. */
-export const missedAll = "whatever was done to a server and left nothing there";
+export const missedAll = "anything that was done to a server and left nothing there";
 /** What one call of pidfd_getfd(2) may have been. */
 export const missedFiles = "who took a file descriptor out of a server, if it was one";

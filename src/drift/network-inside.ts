@@ -14,7 +14,7 @@ export async function lookAtFilters(subject: Subject, signal: AbortSignal): Prom
   return strangeTables(await visit(subject, ["nft", "list", "tables"], signal));
 }
 
-/** Routing rules, likewise. Takes 12 ms of a processor; the kernel tells of each that comes or goes. */
+/** Routing rules, likewise. Takes 12 ms of a processor; the kernel reports each that comes or goes. */
 export async function lookAtRules(subject: Subject, signal: AbortSignal): Promise<readonly Difference[]> {
   const rules = await visit(subject, ["ip", "-4", "rule"], signal);
   const rules6 = await visit(subject, ["ip", "-6", "rule"], signal);

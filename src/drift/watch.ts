@@ -21,11 +21,11 @@ export interface WatchParts extends DetectorParts {
   readonly image: (file: string) => void;
 }
 
-/** The checks of which it tells that there is something to see. */
+/** The checks for which inotify reports that there is something to see. */
 const told: ReadonlySet<CheckName> = new Set<CheckName>(["limits", "paused", "bundle"]);
 
 export interface Watch extends Disposable {
-  /** Whether the kernel tells at once when this check of the server has something to see. */
+  /** Whether the kernel reports at once when this check of the server has something to see. */
   tells(subject: Subject, name: CheckName): boolean;
   /** Tries again, of one server and of the image files, what the kernel had no watch left for. */
   again(): void;

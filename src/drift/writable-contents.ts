@@ -143,7 +143,7 @@ class Walk {
     yield { entry: this.#entry(name, stats, { type: "file" }), file: { handle, length } };
   }
 
-  /** Undefined, and told where that is news, when it can't be opened. */
+  /** Undefined when it can't be opened; reported where that is news. */
   async #open(path: string, flags: number, name: string): Promise<FileHandle | undefined> {
     try {
       return await open(bytesOf(path), flags);

@@ -4,7 +4,7 @@ import type { Clock } from "../lib/clock.ts";
 import type { Database } from "./database.ts";
 import { insertEvent, selectLast, toEvent } from "./events.ts";
 
-/** Must not throw: the change that the event tells of is already on the disk. */
+/** Must not throw: the change that the event reports is already on the disk. */
 export type EventListener = (event: KilnEvent) => void;
 
 /**
@@ -43,7 +43,7 @@ export class EventLog {
     return this.appendAfter(() => event);
   }
 
-  /** The same for an event that tells of the one before it. */
+  /** The same for an event about the one before it. */
   appendAfter(make: (last: Mark) => NewEvent): KilnEvent {
     const last = this.#lastOfTransaction();
     return toEvent(this.#insert(make(last), last));

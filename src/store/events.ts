@@ -23,7 +23,7 @@ export interface EventQuery {
   readonly limit?: number | undefined;
 }
 
-/** Adds an event after `last`, the end of the chain. Call it in the transaction of the change that it tells of. */
+/** Adds an event after `last`, the end of the chain. Call it in the transaction of the change that it reports. */
 export function insertEvent(db: Database, event: NewEvent, atMs: number, last: Mark): Entry {
   const row = {
     sequence: last.sequence + 1,
@@ -100,7 +100,7 @@ export function selectLast(db: Database): Mark & { readonly entry?: Entry } {
 /** The condition is that of their index, word for word. */
 const ofTheLogItself = "kind GLOB 'audit.*'";
 
-/** The newest event of a kind `audit....`, which tell of the log itself. */
+/** The newest event of a kind `audit....`; such events are about the log itself. */
 export function selectNewestAudit(db: Database, kind: `audit.${string}`): KilnEvent | undefined {
   const row = db.get<Entry>(
     `SELECT * FROM events WHERE ${ofTheLogItself} AND kind = ? ORDER BY sequence DESC LIMIT 1`,

@@ -182,7 +182,7 @@ export interface Store extends Disposable {
   failures(service: ServiceKey, release?: number): readonly ServerFailure[];
   /**
    * Adds to what is known of releases' traffic, and remembers the counters it was computed from. It is bounded: minutes
-   * become hours after two days, hours are forgotten after 400 days. No event tells of it.
+   * become hours after two days, hours are forgotten after 400 days. No event reports it.
    */
   recordTraffic(spans: readonly TrafficSpan[], counters: readonly TrafficCounter[]): void;
   /** The counters that were given last. */
@@ -204,7 +204,7 @@ export interface Store extends Disposable {
   close(): void;
 }
 
-/** The event log as a thing of its own: its chain, and what it tells of itself. */
+/** The event log itself: its chain, and what it reports of itself. */
 export interface LogOfStore {
   /** Where it is known to end. */
   end(): Mark;

@@ -103,7 +103,7 @@ export class Endings {
     this.#changed(member);
     if (!member.wasInTraffic) return;
     void this.#o.background.run(`Routing around ${member.id}`, async () => {
-      await Promise.resolve(); // until all that was listed is taken in: the router must not be told of a part of it
+      await Promise.resolve(); // until all that was listed is taken in: the router must not get a part of it
       await this.#o.background.persist(`Routing around ${member.id}`, () => this.#refresh(member));
     });
   }
@@ -137,7 +137,7 @@ export class Endings {
     this.#noteFailure(member, endedMs, 0);
     this.#move(member, "failing");
     void this.#o.background.run(`Burying ${member.id}`, async () => {
-      await Promise.resolve(); // until all that was listed is taken in: the router must not be told of a part of it
+      await Promise.resolve(); // until all that was listed is taken in: the router must not get a part of it
       if (found.exit?.code !== undefined) {
         const reason = exitWords(found.exit, found.createdAtMs);
         await this.#report(member, { kind: "exited", reason, permanent: false, failedMs: endedMs });

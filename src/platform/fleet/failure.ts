@@ -27,10 +27,10 @@ export function overdueWords(deadlineMs: number, lastResult: string | undefined)
   return `was not ready within ${durationWords(deadlineMs)}${lastResult ? `: ${lastResult}` : ""}`;
 }
 
-/** How programs, shells and runtimes tell of EACCES and EPERM. */
+/** The words of programs, shells and runtimes for EACCES and EPERM. */
 const refused = /permission denied|operation not permitted|EACCES|EPERM/i;
 
-/** The rest of a sentence that tells of an end, where the last lines speak of a refused permission; empty elsewhere. */
+/** The rest of a sentence about an end, where the last lines speak of a refused permission; empty elsewhere. */
 export function refusalWords(logTail: readonly string[], user: HostServer["user"]): string {
   if (user === undefined || !logTail.some((line) => refused.test(line))) return "";
   const without = user.uid === 0 ? ", without capabilities" : "";

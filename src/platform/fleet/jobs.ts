@@ -198,7 +198,7 @@ export class Jobs implements JobRunner {
     this.#move(job, end.exitCode === 0 ? "succeeded" : "failed");
   }
 
-  /** An answer may have been lost on its way: what is there tells whether it has begun. */
+  /** An answer may have been lost on its way: what is there shows whether it has begun. */
   async #notCreated(job: Job, error: unknown): Promise<void> {
     if (await this.#look(job)) return;
     const { host, background } = this.#o;

@@ -68,7 +68,7 @@ export class ProbeLine {
     this.#socket.destroy();
   }
 
-  /** The status, when it has come and was not told yet: with a fault, its body was waited for. */
+  /** The status, when it has come and is not reported yet: after a fault, its body is waited for. */
   tell(): void {
     const answer = this.#answer;
     const status = answer?.status;

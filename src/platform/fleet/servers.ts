@@ -160,7 +160,7 @@ export class Servers {
     return nextProbeMs(health, spec, startedMs);
   }
 
-  /** A server that starts and refuses connections for a while: what it listens on tells why. */
+  /** A server that starts and refuses connections for a while: what it listens on shows why. */
   #explained(member: Member, result: ProbeResult): ProbeResult {
     const { health, explanation } = member;
     const port = member.release.shape.port;

@@ -3,7 +3,7 @@ import type { ServiceWarning } from "../../domain/observation.ts";
 import { durationWords } from "./failure.ts";
 import type { Member } from "./memory.ts";
 
-/** What of a server tells whether it failed together with others. */
+/** What of a server shows whether it failed together with others. */
 export type Checked = Pick<Member, "name" | "release" | "state" | "health">;
 
 /** Failures that one cause explains are found one after the other: each server is asked at a moment of its own. */
@@ -34,7 +34,7 @@ export function sharedFailures(servers: readonly Checked[]): readonly ServiceWar
   return failed.filter(({ failure }) => failure.servers > 1).map(serviceWarning);
 }
 
-/** Is it meant to serve, and does anything but its process tell whether it can? */
+/** Is it meant to serve, and does anything but its process show whether it can? */
 function isAsked({ state, release }: Checked): boolean {
   const isMeant = state === "creating" || state === "starting" || state === "ready";
   return isMeant && release.health.check.kind !== "alive";

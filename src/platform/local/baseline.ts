@@ -79,7 +79,7 @@ export function askedBaseline(paths: HostPaths, tag: string, asked: Asked): Kept
   };
 }
 
-/** Without waiting for the disk, as the record is: what it tells about ends with the machine. */
+/** Without waiting for the disk, as the record is: what it describes ends with the machine. */
 export function keepBaseline(server: ServerPaths, kept: Kept): void {
   writeFileSync(server.baseline, JSON.stringify(kept), { mode: 0o600 });
 }
@@ -153,7 +153,7 @@ export function netNamespace(path: string): string {
   return `net:[${statSync(path).ino}]`;
 }
 
-/** Read when they have just been written. Without the secret ones: a digest would tell about a short secret. */
+/** Read when they have just been written. Without the secret ones: a digest would reveal a short secret. */
 export function bundleOf(server: ServerPaths): Kept["baseline"]["bundle"] {
   const config = lstatSync(server.config).isSymbolicLink() ? [] : [server.config];
   const files = namesIn(server.files).map((name) => join(server.files, basename(name)));

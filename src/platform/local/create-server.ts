@@ -39,7 +39,7 @@ import { signalNumber } from "./signals.ts";
 import { mountPoints } from "./skeleton.ts";
 import { type Held, type Holder, ownerOf } from "./user-namespaces.ts";
 
-/** How long the server's program may take to be in place of runc once runc has been told to start it. */
+/** How long the server's program may take to be in place of runc once runc has the order to start it. */
 const programMs = 1_000;
 
 /** See `Host.create` and `Host.runJob`. The caller holds the server's lock. */
@@ -206,7 +206,7 @@ function failure(host: HostContext, record: ServerRecord, image: HostImage, erro
   return startFailure(record.id, image.argv[0] ?? "", message, key);
 }
 
-/** A server without a user namespace of its own is better than none: `kiln doctor` tells what it lacks. */
+/** A server without a user namespace of its own is better than none: `kiln doctor` says what it lacks. */
 async function heldBy({ log }: HostContext, { id }: ServerRecord, holder: Holder): Promise<Held | undefined> {
   const made = await holder.made;
   if (!("refused" in made)) return made;

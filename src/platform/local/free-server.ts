@@ -30,7 +30,7 @@ const killed = 9;
 const killDeadlineMs = 5_000;
 /** A frozen server does not notice that it was killed; this long after it we suspect that. */
 const suspectFrozenMs = 300;
-/** How long conmon may take to tell about a process that has ended. */
+/** How long conmon may take to report that a process has ended. */
 const exitReportMs = 2_000;
 
 /**

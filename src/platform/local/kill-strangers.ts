@@ -9,7 +9,7 @@ import { namespacePath, portOf } from "./network/commands.ts";
 import { bootId, signalProcess } from "./processes.ts";
 import type { ServerRecord } from "./records.ts";
 
-/** What /proc tells of a process, by which it is known whose it is. */
+/** What /proc shows of a process, which identifies its server. */
 export interface Whereabouts {
   /** What /proc/PID/ns/KIND links to, of every kind. */
   readonly namespaces: readonly string[];

@@ -101,7 +101,7 @@ export function ociConfig(input: ConfigInput): OciConfig {
         { type: "network", path: input.networkNamespace },
         ...(input.userNamespace === undefined ? [] : [{ type: "user", path: input.userNamespace }]),
       ],
-      // runc before 1.2 wants to be told what it could see; later ones compare.
+      // runc before 1.2 needs the mappings, although the namespace shows them; later versions compare the two.
       ...(input.userNamespace === undefined
         ? {}
         : { uidMappings: identityMappings, gidMappings: identityMappings }),

@@ -136,7 +136,7 @@ function makeProbeCgroup(name: string): string | undefined {
   }
 }
 
-/** How long the kernel may take to tell of a write. */
+/** How long the kernel may take to report a write. */
 const tellMs = 500;
 
 async function tells(folder: string, clock: Clock): Promise<boolean> {

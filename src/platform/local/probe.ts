@@ -21,7 +21,7 @@ interface Finding {
   readonly gaps?: readonly Gap[];
 }
 
-/** How programs tell their versions; of the others it is enough that they are there. */
+/** How programs print their versions; the other programs only have to exist. */
 const versionOptions: Readonly<Record<string, string>> = {
   runc: "--version",
   conmon: "--version",
@@ -189,7 +189,7 @@ async function probeUserNamespaces({ userNamespaces }: HostContext): Promise<Fin
   );
 }
 
-/** What is wrong now with the network of the servers that run: the controller mends it, or tells the same. */
+/** What is wrong now with the network of the servers that run: the controller repairs it, or reports the same. */
 async function lookAtNetwork(host: HostContext): Promise<readonly Gap[]> {
   if (process.getuid?.() !== 0) return [];
   const troubles = await host.network.compare(serverPorts(host, host.records.all()));

@@ -129,7 +129,7 @@ function parseRecord(path: string, text: string): ServerRecord {
 }
 
 /**
- * Whole or not at all, but without waiting for the disk: everything a record tells about ends with the machine,
+ * Whole or not at all, but without waiting for the disk: everything that a record describes ends with the machine,
  * so a record lost in a power cut loses nothing that still exists.
  */
 function writeRecord(paths: ServerPaths, record: ServerRecord): void {

@@ -52,7 +52,7 @@ function readExit(server: ServerPaths): Exit | undefined {
   }
 }
 
-/** The record of a job that was about to be started when its controller was killed: it tells whether it was. */
+/** The record of a job that was about to be started when its controller was killed: it says whether the job was started. */
 export function settled(records: Records, record: ServerRecord): ServerRecord {
   if (!record.running || !record.waiting) return record;
   const isSameBoot = record.bootId === bootId();

@@ -41,7 +41,7 @@ export function namespacePath(namespace: string): string {
 
 /**
  * The route that takes what no better one does: without the bridge's own route, packets to servers come back as unreachable
- * and never leave the machine by its default gateway. Protocol and metric tell whose it is.
+ * and never leave the machine by its default gateway. Protocol and metric show whose it is.
  */
 export function guardRoute(tag: string): { readonly protocol: string; readonly metric: number } {
   return { protocol: "107", metric: 2 ** 31 + (Number.parseInt(tag, 16) % 2 ** 31) };

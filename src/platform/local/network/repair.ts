@@ -15,7 +15,7 @@ import { forwardFiles, linkExists, listForwarding } from "./state.ts";
 
 /**
  * Carries out what puts the network right, as far as that goes: a part that cannot be mended keeps no other from it. Resolves
- * to what the programs have said; a new look tells what has come of it. Throws `tool_missing`.
+ * to what the programs have said; a new look shows the result. Throws `tool_missing`.
  */
 export async function mendAll(network: Network, mends: readonly Mend[]): Promise<string> {
   const said = [await runIp(mends.flatMap(({ ip }) => ip ?? []))];
