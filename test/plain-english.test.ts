@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 
 /** The folders and files that are held to these words. */
 const areas = [
-  "{src,bench,scripts}/**/*.{ts,txt,sh}",
+  "{src,bench,scripts,test/e2e}/**/*.{ts,txt,sh}",
   "docs/**/*.md",
   "schema/*.json",
   "examples/**/*.{yaml,js,conf}",
@@ -29,7 +29,7 @@ const phrases: readonly (readonly [RegExp, string])[] = [
 ];
 
 /** Names, not words: the user `nobody` of Unix. */
-const names = /`nobody`|"nobody"|user: nobody|secrets\/nobody|nobody:x|Nobody <nobody@/g;
+const names = /`nobody`|"nobody"|user: nobody|\/nobody|nobody:x|Nobody <nobody@/g;
 
 /** Names in code: outside of comments and of texts in quotation marks. */
 const identifiers =

@@ -114,7 +114,7 @@ describe.skipIf(why !== undefined)("the audit log, from end to end", () => {
     expect((await verify()).whole).toBe(true);
   });
 
-  test("a change while the controller runs is told within seconds, and the site goes on", async () => {
+  test("a change while the controller runs is reported within seconds, and the site keeps serving", async () => {
     await kiln.ok(["status"]);
     const { last } = await verify();
     tamper(`DELETE FROM events WHERE sequence = ${last.sequence}`);
@@ -133,7 +133,7 @@ describe.skipIf(why !== undefined)("the audit log, from end to end", () => {
     expect(await status()).toContain("event log was changed");
   });
 
-  test("somebody accepts that: it is known and nobody is warned of it, until the log is changed again", async () => {
+  test("an accepted change causes no more warnings, until the log is changed again", async () => {
     const accepted = await kiln.ok(["audit", "accept", "--reason", "I deleted it."]);
     expect(accepted.stdout).toMatch(/^Entry \d+ records that you have accepted this\./);
     const status = async () => (await kiln.ok(["status"], { cwd: kiln.home })).stdout;

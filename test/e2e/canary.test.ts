@@ -80,7 +80,7 @@ describe.skipIf(why !== undefined)("canary, judged by the router's own counts", 
     expect([(await status())?.serving?.number, lost]).toEqual([2, 0]);
   });
 
-  /** Deploys a release that nobody asks for anything. */
+  /** Deploys a release that gets no requests. */
   async function pauseUnasked(pace: number): Promise<void> {
     await setPace(pace);
     const { code, stdout } = await kiln.run(["deploy"], { cwd: shop.folder });
@@ -96,7 +96,7 @@ describe.skipIf(why !== undefined)("canary, judged by the router's own counts", 
     });
   });
 
-  test("promoted, it goes on without a verdict", async () => {
+  test("promoted, it continues without a verdict", async () => {
     await pauseUnasked(0.0125);
     await kiln.ok(["rollout", "promote"], { cwd: shop.folder });
     await waitUntil(async () => (await status())?.serving?.number === 5, 15_000, "release 5 serves");

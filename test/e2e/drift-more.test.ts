@@ -16,7 +16,7 @@ const why = whyNoServers();
 if (why !== undefined) console.log(`Skipped: more that is done to servers, because ${why}.`);
 
 const limitMs = 90_000;
-/** Pages that somebody has managed to have run inside: each is a program of the image. */
+/** Pages that someone has managed to run inside: each is a program of the image. */
 const pages = {
   bomb: "bomb() { bomb | bomb & }\nbomb",
   fill: "/bin/busybox dd if=/dev/zero of=/tmp/fill bs=65536 2>/dev/null",
@@ -25,7 +25,7 @@ const pages = {
 
 describe.skipIf(why !== undefined)("what else is done to servers", () => {
   let kiln: Installation;
-  /** Nobody touches it: it feels what happens beside it, and grows old. */
+  /** Untouched: it feels what happens next to it, and grows old. */
   let calm: LittleService;
   let calmLoad: Load;
   let firstOfCalm: readonly string[];
@@ -108,7 +108,7 @@ describe.skipIf(why !== undefined)("what else is done to servers", () => {
     await kiln.ok(["remove", "shop", "--yes"]);
   });
 
-  test("a full tmpfs is told, and nobody is taken out for it", async () => {
+  test("a full tmpfs is reported, and takes no server out", async () => {
     const disk = await deployed("disk", 2, ", writable: [/tmp], memory: 32MiB");
     const before = (await serving("disk")).map(({ id }) => id);
     expect(await call(disk, "fill")).toBe("done\n");
@@ -128,7 +128,7 @@ describe.skipIf(why !== undefined)("what else is done to servers", () => {
     await kiln.ok(["remove", "disk", "--yes"]);
   });
 
-  test("a fork bomb stays within its server, and is no drift", async () => {
+  test("a fork bomb stays within its server, and does not count as drift", async () => {
     const bomb = await deployed("bomb", 2, ", cpus: 0.3, memory: 128MiB");
     await calmLoad.take();
     const ids = (await serving("bomb")).map(({ id }) => id);
@@ -156,7 +156,7 @@ describe.skipIf(why !== undefined)("what else is done to servers", () => {
     return Number(/^max (\d+)/m.exec(text)?.[1] ?? 0);
   }
 
-  test("fourteen touched at once: some are replaced, the others go on", async () => {
+  test("fourteen touched at once: some are replaced, the others keep serving", async () => {
     const wide = await deployed("wide", 14, "", "drift: { maxConcurrent: 3 }");
     const ids = (await serving("wide")).map(({ id }) => id);
     expect(ids).toHaveLength(14);

@@ -14,7 +14,7 @@ if (why !== undefined) console.log(`Skipped: what is done about drift, because $
 /** Detection, evidence and a new server together take about two seconds on an idle machine. */
 const limitMs = 60_000;
 
-describe.skipIf(why !== undefined)("a server that somebody enters", () => {
+describe.skipIf(why !== undefined)("a server that someone enters", () => {
   let kiln: Installation;
   let shop: LittleService;
   const intruders: ChildProcess[] = [];
@@ -101,7 +101,7 @@ describe.skipIf(why !== undefined)("a server that somebody enters", () => {
     expect((await kiln.run(["drift"])).code).toBe(0);
   });
 
-  test("where the service wants it kept, it stays frozen until somebody destroys it", async () => {
+  test("where the service wants it kept, it stays frozen until someone destroys it", async () => {
     await shop.configure({ more: "drift: { response: quarantine }" });
     await kiln.ok(["deploy"], { cwd: shop.folder });
     const server = await someServer();

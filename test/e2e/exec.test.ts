@@ -112,7 +112,7 @@ describe.skipIf(why !== undefined)("kiln exec", () => {
     let heard = "";
     session.stdout.on("data", (chunk) => (heard += chunk));
     const closed = new Promise((resolve) => session.once("close", resolve));
-    await waitUntil(() => heard === "in\n", limitMs, "somebody is in");
+    await waitUntil(() => heard === "in\n", limitMs, "someone is in");
     await waitUntil(isWhole, limitMs, "three others serve");
     expect((await servers()).find((s) => s.id === server)).toMatchObject({
       ...{ state: "quarantined", inTraffic: false, taint: { held: true, response: "replace" } },
@@ -133,7 +133,7 @@ describe.skipIf(why !== undefined)("kiln exec", () => {
     expect((await kiln.run(["evidence", "show", server])).code).toBe(0);
   });
 
-  test("one whose end nobody saw keeps no server", async () => {
+  test("one whose end no controller saw keeps no server", async () => {
     const server = await someServer();
     const session = spawn(kilnPath, ["exec", server, ...why, ...shell("echo in; /bin/busybox sleep 1000")], {
       env: { ...process.env, KILN_HOME: kiln.home },

@@ -89,7 +89,7 @@ describe.skipIf(why !== undefined)("controllers and machines that fail", () => {
     expect(new Set(ran.map((one) => one.pid))).toEqual(new Set([await pid()]));
   });
 
-  test("a second controller is told who holds the state folder", async () => {
+  test("a second controller learns who holds the state folder", async () => {
     const holder = await pid();
     const second = await kiln.run(["controller", "run"]);
     expect([second.code, second.stderr]).toEqual([
@@ -139,7 +139,7 @@ describe.skipIf(why !== undefined)("controllers and machines that fail", () => {
       expect(await refused()).toEqual([1, "state_corrupt"]);
     });
 
-    test("put back: everything goes on", async () => {
+    test("put back: everything continues", async () => {
       const { servers, trouble } = await status();
       expect(servers.filter((s) => s.inTraffic)).toHaveLength(2);
       expect(trouble).toBeUndefined();
@@ -262,7 +262,7 @@ describe.skipIf(why !== undefined)("a full disk", () => {
     expect(await shop.page()).toBe("two");
   });
 
-  test("during a deploy: the old servers serve, and it goes on when there is space", async () => {
+  test("during a deploy: the old servers serve, and it continues when there is space", async () => {
     await shop.setPage("three");
     await kiln.ok(["deploy", "--no-wait"], { cwd: shop.folder });
     const created = async () => (await kiln.ok(["servers", "--json"])).stdout.includes("shop-3-1-1");

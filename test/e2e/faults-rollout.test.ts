@@ -68,7 +68,7 @@ describe.skipIf(why !== undefined)("rollouts that are disturbed", () => {
       expect(refusal(await inShop("rollback", "9", "--json"))).toEqual([1, "release_unknown"]);
     });
 
-    test("a second deploy is refused with what runs and who started it; the first goes on", async () => {
+    test("a second deploy is refused with what runs and who started it; the first continues", async () => {
       await shop.configure({ bake: "5s" });
       const { page } = await begin();
       const images = (await kiln.json<readonly object[]>(["images", "shop"])).length;
@@ -158,7 +158,7 @@ describe.skipIf(why !== undefined)("rollouts that are disturbed", () => {
       expect(await shop.page()).toBe(page);
     });
 
-    test("an image in use stays, whoever wants it gone", async () => {
+    test("an image in use stays, by whichever way its removal is asked for", async () => {
       const images = await kiln.json<readonly { version: string; usedBy: readonly string[] }[]>([
         "images",
         "shop",
@@ -238,7 +238,7 @@ describe.skipIf(why !== undefined)("rollouts that are disturbed", () => {
       expect(await kiln.json(["images"])).not.toContainEqual(expect.objectContaining({ service: "late" }));
     });
 
-    test("meanwhile: the rollout says what holds it up, and goes on when the port is free", async () => {
+    test("meanwhile: the rollout says what holds it up, and continues when the port is free", async () => {
       const late = await littleService(kiln, "late", { behaviour: "serves after a second" });
       await kiln.ok(["deploy", "--no-wait"], { cwd: late.folder });
       const close = await listener(late.port);

@@ -15,7 +15,7 @@ interface Ended {
   }[];
 }
 
-/** What is wrong with the servers, and what their user is told: reason, probe result, last line. */
+/** What is wrong with the servers, and what their user reads: reason, probe result, last line. */
 const faults = [
   ["exits at once", /exited with code 7 after/, undefined, "giving up"],
   ["never answers", /was not ready within 3 s: connection refused/, "connection refused", "thinking"],

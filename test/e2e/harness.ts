@@ -40,7 +40,7 @@ export interface Installation extends AsyncDisposable {
 }
 
 /**
- * `parent`: the folder that it is made in. Unless `drifts` says that the test changes servers behind Kiln's back, any drift
+ * `parent`: the folder that it is made in. Unless `drifts` says that the test changes servers from outside, any drift
  * that is found is a false alarm, and fails the test when the installation is disposed of.
  */
 export async function install(
@@ -80,7 +80,7 @@ export async function install(
     const alarms = drifts ? [] : await driftIn(join(home, "controller.log"));
     await cutPower(home);
     await rm(root, { recursive: true, force: true });
-    if (left.length > 0) throw new Error(`Left behind by ${home}:\n${left.join("\n")}`);
+    if (left.length > 0) throw new Error(`Left by ${home}:\n${left.join("\n")}`);
     if (alarms.length > 0) throw new Error(`False alarms of ${home}:\n${alarms.join("\n")}`);
   }
 
@@ -152,7 +152,7 @@ function servicesOf(json: string): readonly { readonly service: string }[] {
   return Array.isArray(parsed) ? parsed : (parsed.services ?? []);
 }
 
-/** A TCP port that nobody listens on now. */
+/** A TCP port that no process listens on now. */
 export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();

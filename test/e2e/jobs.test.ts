@@ -149,7 +149,7 @@ describe.skipIf(why !== undefined)("jobs with real servers", () => {
     expect((await lastRollout()).jobs).toMatchObject([{ name: "long", end: { outcome: "stopped" } }]);
   });
 
-  test("kill -9 of the controller: the job goes on, once, and so does the rollout", async () => {
+  test("kill -9 of the controller: the job continues, once, and so does the rollout", async () => {
     const script = "echo begun; /bin/busybox sleep 3; echo done";
     const running = deploy("eight", before(job("migrate", script)));
     await waitUntil(() => processesOf("migrate").length > 0, 30_000, "it runs");

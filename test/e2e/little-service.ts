@@ -28,11 +28,11 @@ export interface LittleService {
   readonly name: string;
   readonly folder: string;
   readonly port: number;
-  /** Writes kiln.yaml anew. */
+  /** Writes kiln.yaml again. */
   configure(options: Partial<ServiceOptions>): Promise<void>;
   /** What its servers answer with; another one makes another image. */
   setPage(words: string): Promise<void>;
-  /** Asks the router; undefined when nobody answers 200. */
+  /** Asks the router; undefined when no server answers 200. */
   page(host?: string): Promise<string | undefined>;
 }
 

@@ -148,7 +148,7 @@ function kill(pid: number): void {
   }
 }
 
-/** A zombie has ended; whoever should reap it may take its time. */
+/** A zombie has ended; its parent may take its time to reap it. */
 export function isRunning(pid: number): boolean {
   const stat = readProc(`/proc/${pid}/stat`);
   return stat !== "" && !/^ [ZX]/.test(stat.slice(stat.lastIndexOf(")") + 1));

@@ -100,7 +100,7 @@ describe.skipIf(why !== undefined)("the main job on a real nginx", () => {
     expect((await load.take()).losses).toEqual([]);
   });
 
-  test("servers and router live on without a controller, and the next one takes over", async () => {
+  test("servers and router keep running without a controller, and the next one takes over", async () => {
     using load = startLoad({ url, pages: [first] });
     const before = await kiln.controllerPid();
     if (before === undefined) throw new Error("a controller runs");
@@ -113,7 +113,7 @@ describe.skipIf(why !== undefined)("the main job on a real nginx", () => {
     expect((await load.take()).losses).toEqual([]);
   });
 
-  test("what was done is told: servers, logs, history, images", async () => {
+  test("what was done is shown: servers, logs, history, images", async () => {
     expect((await kiln.ok(["servers"], { cwd: project })).stdout).toContain("site-1-1-1");
     expect((await kiln.ok(["logs", "--tail", "5"], { cwd: project })).stdout).toContain("GET /");
     const history = (await kiln.ok(["history"], { cwd: project })).stdout;

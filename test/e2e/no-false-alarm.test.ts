@@ -8,7 +8,7 @@ import { type LittleService, littleService } from "./little-service.ts";
 const why = whyNoServers();
 if (why !== undefined) console.log(`Skipped: ordinary operation without alarms, because ${why}.`);
 
-/** How long it goes on for: an hour is what a release is judged by, and too long for every change. */
+/** How long it lasts: an hour is what a release is judged by, and too long for every change. */
 const soakMinutes = Number(process.env.KILN_SOAK_MINUTES ?? 0);
 if (soakMinutes === 0) console.log("Skipped: an hour of ordinary operation; KILN_SOAK_MINUTES=60 plays it.");
 
@@ -106,7 +106,7 @@ describe.skipIf(why !== undefined)("ordinary operation", () => {
   ];
 
   test.skipIf(soakMinutes === 0)(
-    `goes on like that for ${soakMinutes} minutes`,
+    `continues like that for ${soakMinutes} minutes`,
     async () => {
       const end = Date.now() + soakMinutes * 60_000;
       let [rounds, asked] = [0, 0];

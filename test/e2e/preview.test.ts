@@ -77,7 +77,7 @@ describe.skipIf(why !== undefined)("a preview reaches the new release alone", ()
     expect([...promoted.preview].filter((p) => p !== 503 && p !== "two")).toEqual([]);
   });
 
-  test("it goes on without the controller, and the next one closes it when the rollout is aborted", async () => {
+  test("it stays without the controller, and the next one closes it when the rollout is aborted", async () => {
     const seen = await underLoad(async () => {
       await deploy("three");
       const pid = await kiln.controllerPid();

@@ -60,7 +60,7 @@ test.skipIf(why)(
   },
 );
 
-test.skipIf(why)("the quickstart loses no request and leaves nothing behind", async () => {
+test.skipIf(why)("the quickstart loses no request and leaves nothing", async () => {
   await using machine = await install();
   const answer = await machine.json<Answer>(["quickstart"], { cwd: "/" });
   expect(answer).toMatchObject({ lost: 0, kept: null });
@@ -78,26 +78,29 @@ test.skipIf(why)("the quickstart loses no request and leaves nothing behind", as
   expect(await remainsOf(`${machine.home}-quickstart/state`)).toEqual([]);
 });
 
-test.skipIf(why)("what --keep leaves goes on, and Ctrl-C in the next quickstart removes it all", async () => {
-  await using machine = await install();
-  const { kept } = await machine.json<Answer>(["quickstart", "--keep"]);
-  const home = kept?.home ?? "";
-  expect((await fetch(kept?.address ?? "")).status).toBe(200);
-  expect((await machine.ok(["status", "site"], { env: { KILN_HOME: home } })).stdout).toContain("3/3");
-  let interrupted: Promise<void> | undefined;
-  const { code, stderr } = await machine.run(["quickstart"], {
-    started: (pid) => {
-      const { controllerSocket } = openStateFolder({ KILN_HOME: home });
-      const wiped = () => !existsSync(controllerSocket) && existsSync(`${machine.home}-quickstart/project`);
-      interrupted = waitUntil(wiped, 60_000, "the second quickstart has begun").then(() => {
-        process.kill(pid, "SIGINT");
-      });
-    },
-  });
-  await interrupted;
-  expect(code).toBe(1);
-  expect(stderr).toContain("Removing everything that the quickstart created");
-  expect(stderr).toContain("[cancelled]");
-  expect(existsSync(`${machine.home}-quickstart`)).toBe(false);
-  expect(await remainsOf(`${machine.home}-quickstart/state`)).toEqual([]);
-});
+test.skipIf(why)(
+  "what --keep leaves keeps running, and Ctrl-C in the next quickstart removes it all",
+  async () => {
+    await using machine = await install();
+    const { kept } = await machine.json<Answer>(["quickstart", "--keep"]);
+    const home = kept?.home ?? "";
+    expect((await fetch(kept?.address ?? "")).status).toBe(200);
+    expect((await machine.ok(["status", "site"], { env: { KILN_HOME: home } })).stdout).toContain("3/3");
+    let interrupted: Promise<void> | undefined;
+    const { code, stderr } = await machine.run(["quickstart"], {
+      started: (pid) => {
+        const { controllerSocket } = openStateFolder({ KILN_HOME: home });
+        const wiped = () => !existsSync(controllerSocket) && existsSync(`${machine.home}-quickstart/project`);
+        interrupted = waitUntil(wiped, 60_000, "the second quickstart has begun").then(() => {
+          process.kill(pid, "SIGINT");
+        });
+      },
+    });
+    await interrupted;
+    expect(code).toBe(1);
+    expect(stderr).toContain("Removing everything that the quickstart created");
+    expect(stderr).toContain("[cancelled]");
+    expect(existsSync(`${machine.home}-quickstart`)).toBe(false);
+    expect(await remainsOf(`${machine.home}-quickstart/state`)).toEqual([]);
+  },
+);

@@ -103,7 +103,7 @@ describe.skipIf(why !== undefined)("secrets and configuration files, from end to
     await ok(["scale", "2"]);
   });
 
-  test("without its key a rollback is refused, and what runs goes on", async () => {
+  test("without its key a rollback is refused, and what runs keeps running", async () => {
     const key = join(kiln.home, "secrets.key");
     await rename(key, `${key}.away`);
     const missing = await run(["rollback"]);

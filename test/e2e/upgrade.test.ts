@@ -45,7 +45,7 @@ describe.skipIf(why !== undefined)("after an upgrade of Kiln", () => {
   describe("of a controller that a command has started", () => {
     afterEach(() => kiln.ok(["status"])); // this checkout's again
 
-    test("the next command replaces it and says so; servers and traffic live on", async () => {
+    test("the next command replaces it and says so; servers and traffic continue", async () => {
       const [before, former] = [await status(), await kiln.controllerPid()];
       let lost = 0;
       let asking = true;
@@ -73,7 +73,7 @@ describe.skipIf(why !== undefined)("after an upgrade of Kiln", () => {
       expect((await status())?.servers.map(({ id }) => id)).toEqual(before?.servers.map(({ id }) => id));
     });
 
-    test("a rollout goes on with the next one", async () => {
+    test("a rollout continues with the next one", async () => {
       await shop.setPage("two");
       await kiln.ok(["deploy", "--no-wait"], { cwd: shop.folder });
       const followed = await kiln.ok(["rollout", "show", "shop", "-f"], { launcher });
@@ -86,7 +86,7 @@ describe.skipIf(why !== undefined)("after an upgrade of Kiln", () => {
       expect(ran.filter(({ stderr }) => stderr.includes("took its place"))).toHaveLength(1);
     });
 
-    test("a database of a newer format is said to be one, and the controller that knows it goes on", async () => {
+    test("a database of a newer format is reported as such, and the controller that knows it keeps running", async () => {
       const former = await kiln.controllerPid();
       const setVersion = (change: (version: number) => number) => {
         using db = new DatabaseSync(join(kiln.home, "kiln.db"), { timeout: 5_000 });

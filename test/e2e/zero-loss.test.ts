@@ -20,7 +20,7 @@ const longMs = 400_000;
 
 // Lost is every request that does not get its whole, right answer, whatever the reason: status, reset, close, silence of
 // 20 s. WebSockets and plain TCP count by the message, and a conversation that is broken is lost. What a crash has cut is
-// counted apart, and only where nobody could have answered; docs/router.md says where that is.
+// counted apart, and only where no server could have answered; docs/router.md says where that is.
 describe.skipIf(why !== undefined)("no request is lost", () => {
   let cluster: Cluster;
   let load: Load;
@@ -186,7 +186,7 @@ describe.skipIf(why !== undefined)("no request is lost", () => {
     );
   });
 
-  // Connections end with the process that holds them, and until there is another one nobody listens.
+  // Connections end with the process that holds them, and until there is another one no process listens.
   test("the router is killed with SIGKILL", async () => {
     const crashes: Crash[] = [];
     await under(

@@ -11,7 +11,7 @@ export interface Scenario {
   readonly name: string;
   readonly seconds: number;
   readonly served: Taking["served"];
-  /** Requests that were inside of what crashed, and that nobody can answer for it. */
+  /** Requests that were inside of what crashed, and that nothing else can answer in its place. */
   readonly cut: readonly Loss[];
   readonly lost: readonly Loss[];
 }

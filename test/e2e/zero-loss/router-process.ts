@@ -6,7 +6,7 @@ import { waitUntil } from "../harness.ts";
 
 const settleMs = 60_000;
 
-/** As an administrator or an upgrade of HAProxy does it (Management Guide, section 4): its master starts itself anew. */
+/** As an administrator or an upgrade of HAProxy does it (Management Guide, section 4): its master starts itself again. */
 export async function restartRouter(home: string): Promise<void> {
   const { master, worker } = await running(home);
   process.kill(master, "SIGUSR2");

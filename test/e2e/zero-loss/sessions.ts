@@ -54,7 +54,7 @@ async function converse(opened: Line): Promise<number> {
 export interface LongEnd {
   readonly atMs: number;
   readonly answers: number;
-  /** A message was on its way, and nobody will ever answer it. */
+  /** A message was on its way, and no server will ever answer it. */
   readonly inMessage: boolean;
 }
 

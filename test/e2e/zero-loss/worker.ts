@@ -1,6 +1,6 @@
 import { type Ask, type Doors, type Kind, kinds } from "./kinds.ts";
 
-/** What the worker is told. */
+/** The worker's orders. */
 export type Order =
   | { readonly kind: "start"; readonly doors: Doors }
   /** Answered with a `Taking`. */
