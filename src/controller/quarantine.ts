@@ -35,7 +35,8 @@ export function createQuarantine(options: QuarantineOptions): Quarantine {
       await (taint.held
         ? platform.exec?.isolate(server, { signal, ...rest })
         : keep(taint, { signal, ...rest }));
-      poke(service);
+      // Asked for again, it is on its way out, and no look has shown that yet: the loop looks again in its own time.
+      if (taint.evidenceAtMs === undefined) poke(service);
     } catch (error) {
       const { code, message } = toKilnError(error);
       // It ended meanwhile: the next pass sees that.
@@ -46,6 +47,7 @@ export function createQuarantine(options: QuarantineOptions): Quarantine {
 
   async function keep(taint: TaintedServer, call: Call): Promise<void> {
     const evidence = await orNothingAtLast(taint, call);
+    if (platform.quarantine === undefined && taint.evidenceAtMs !== undefined) return; // it says so already
     store.recordEvidence(evidence, evidence.reason);
   }
 

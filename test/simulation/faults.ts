@@ -1,8 +1,15 @@
-import type { FakeCall } from "../../src/platform/fake/world.ts";
 import type { Random } from "./random.ts";
 import type { Tally } from "./tally.ts";
 
-/** What befalls one call to the host or the router. */
+/** A call of the product to a part of its world: the host and the router of a fleet, or an engine with groups of its own. */
+export interface WorldCall {
+  readonly part: "host" | "router" | "engine";
+  readonly operation: string;
+  /** A server or service; undefined for calls about everything. */
+  readonly subject: string | undefined;
+}
+
+/** What befalls one call. */
 export interface Fate {
   /** Before it takes effect. */
   readonly beforeMs: number;
@@ -32,7 +39,7 @@ interface Outage {
 const calm: Rates = { failed: 0, lost: 0, forgotten: 0, late: 0 };
 
 /** Calls that change something: only those can be accepted and forgotten. */
-const forgettable = new Set(["apply", "remove", "stop", "destroy"]);
+const forgettable = new Set(["apply", "remove", "stop", "destroy", "resize", "route", "retire"]);
 
 const names = {
   failed: "a call failed",
@@ -44,14 +51,17 @@ const names = {
 export class Faults {
   readonly #random: Random;
   readonly #tally: Tally;
-  readonly #rates: { readonly host: Rates; readonly router: Rates };
+  readonly #rates: { readonly host: Rates; readonly router: Rates; readonly engine: Rates };
   #outages: readonly Outage[] = [];
   #over = false;
 
   constructor(random: Random, tally: Tally) {
     this.#random = random;
     this.#tally = tally;
-    this.#rates = { host: ratesFrom(random), router: ratesFrom(random) };
+    this.#rates = {
+      ...{ host: ratesFrom(random), router: ratesFrom(random) },
+      engine: ratesFrom(random.fork("engine")),
+    };
   }
 
   /** From now on everything works. */
@@ -64,7 +74,7 @@ export class Faults {
     this.#outages = [...this.#outages, { operation, untilMs }];
   }
 
-  fateOf({ part, operation }: FakeCall, nowMs: number): Fate {
+  fateOf({ part, operation }: WorldCall, nowMs: number): Fate {
     if (this.#over) return noFault;
     const late = this.#random.chance(this.#rates[part].late);
     const beforeMs = late ? this.#random.int(1, 4_000) : 0;
@@ -72,14 +82,15 @@ export class Faults {
     const outcome = this.#isOut(operation, nowMs) ? "failed" : this.#outcome(this.#rates[part], operation);
     if (late) this.#tally.add("a call was late");
     if (outcome !== "done") this.#tally.add(names[outcome]);
-    if (outcome === "failed" || outcome === "lost") this.#countLook(operation);
+    if (outcome === "failed" || outcome === "lost") this.#countLook(part, operation);
     return late || outcome !== "done" ? { beforeMs, outcome, afterMs } : noFault;
   }
 
   /** Half of a look is none: what the other half has told must not count. */
-  #countLook(operation: string): void {
+  #countLook(part: WorldCall["part"], operation: string): void {
     if (operation === "list") this.#tally.add("a listing of the host failed");
-    if (operation === "observe") this.#tally.add("a look at the router failed");
+    if (operation === "observe")
+      this.#tally.add(`a look at the ${part === "engine" ? "engine" : "router"} failed`);
   }
 
   #outcome({ failed, lost, forgotten }: Rates, operation: string): Fate["outcome"] {

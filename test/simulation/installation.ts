@@ -5,48 +5,23 @@ import { fakeDriftWatch } from "../../src/controller/fake-drift-watch.ts";
 import type { Clock } from "../../src/lib/clock.ts";
 import { KilnError } from "../../src/lib/errors.ts";
 import { type Logger, silentLog } from "../../src/lib/log.ts";
-import type { SteadyClock } from "../../src/lib/steady-clock.ts";
-import { fakeHost } from "../../src/platform/fake/fake-host.ts";
-import { fakeProber } from "../../src/platform/fake/fake-prober.ts";
-import { fakeRouter } from "../../src/platform/fake/fake-router.ts";
-import { createFleet, type Fleet } from "../../src/platform/fleet/fleet.ts";
-import type { Host } from "../../src/platform/fleet/host.ts";
-import type { Prober } from "../../src/platform/fleet/prober.ts";
-import type { Router } from "../../src/router/router.ts";
+import type { Platform } from "../../src/platform/platform.ts";
 import { holdState } from "../../src/store/lock.ts";
 import { openStore, type Store } from "../../src/store/store.ts";
 import type { Faults } from "./faults.ts";
 import { Killed, Life } from "./life.ts";
-import type { Machine } from "./machine.ts";
+import type { Mutation } from "./mutation.ts";
 import type { Referee } from "./referee.ts";
 import { Scratch } from "./scratch.ts";
-import {
-  injected,
-  type Seams,
-  seamClock,
-  seamHost,
-  seamPlatform,
-  seamProber,
-  seamRouter,
-  seamStore,
-} from "./seams.ts";
+import { injected, type Seams, seamClock, seamPlatform, seamStore } from "./seams.ts";
 import type { Tally } from "./tally.ts";
 import type { Trace } from "./trace.ts";
-
-/** A deliberate bug, between the product and the simulated world: for tests of the simulation itself. */
-export interface Mutation {
-  readonly host?: (host: Host, machine: Machine) => Host;
-  readonly router?: (router: Router, machine: Machine) => Router;
-  readonly prober?: (prober: Prober) => Prober;
-  readonly platform?: (platform: Fleet) => Fleet;
-  readonly store?: (store: Store, now: () => number) => Store;
-  /** The controller's clock; the fleet keeps a sound one. */
-  readonly clock?: (clock: SteadyClock) => SteadyClock;
-}
+import type { World } from "./world.ts";
 
 export interface InstallationParts {
-  readonly machine: Machine;
-  readonly referee: Referee;
+  readonly world: World;
+  /** Real time. */
+  readonly time: Clock;
   readonly faults: Faults;
   readonly trace: Trace;
   /** What the machine's clock shows. */
@@ -73,7 +48,7 @@ export class Installation implements Disposable {
   #life: Life | undefined;
   readonly #lives: Life[] = [];
   #store: Store | undefined;
-  #fleet: Fleet | undefined;
+  #platform: (Platform & AsyncDisposable) | undefined;
   #lock: Disposable | undefined;
   controller: Controller | undefined;
   /** What tells the present controller of drift. */
@@ -84,7 +59,7 @@ export class Installation implements Disposable {
 
   constructor(parts: InstallationParts) {
     this.#parts = parts;
-    writeFileSync(this.#database, blankDatabase(this.#scratch.folder, parts.machine.clock));
+    writeFileSync(this.#database, blankDatabase(this.#scratch.folder, parts.time));
   }
 
   get life(): Life | undefined {
@@ -96,12 +71,12 @@ export class Installation implements Disposable {
   }
 
   async start(): Promise<void> {
-    const { machine, referee, faults, trace, now, mutation } = this.#parts;
+    const { world, time, faults, trace, now, mutation } = this.#parts;
+    const { referee } = world;
     this.#lock = await holdState(join(this.#scratch.folder, "lock"), { pid: process.pid });
     const life = new Life(++this.done.lives, (where) => this.#died(where));
     this.#lives.push(life);
     trace.add(() => `controller ${life.number} starts`);
-    const { time } = machine;
     const fateOf: Seams["fateOf"] = (call) => faults.fateOf(call, time.now());
     const seams: Seams = { life, referee, time, fateOf };
     const clock = seamClock(now, seams);
@@ -115,18 +90,8 @@ export class Installation implements Disposable {
     this.#life = life;
     this.#countAbsence(store, time.now() - this.#goneMs);
     referee.begin(life, store);
-    const host = seamHost(fakeHost(machine), seams);
-    const router = seamRouter(fakeRouter(machine), seams);
-    const prober = seamProber(fakeProber(machine), seams);
-    const fleet = createFleet({
-      host: mutation.host?.(host, machine) ?? host,
-      router: mutation.router?.(router, machine) ?? router,
-      prober: mutation.prober?.(prober) ?? prober,
-      clock,
-      log,
-    });
-    this.#fleet = fleet;
-    const platform = seamPlatform(fleet, seams);
+    this.#platform = world.connect({ life, time, fateOf, clock, log, mutation });
+    const platform = seamPlatform(this.#platform, seams);
     this.drift = fakeDriftWatch();
     const guarded = seamStore(store, seams);
     try {
@@ -166,9 +131,9 @@ export class Installation implements Disposable {
   async stop(): Promise<void> {
     this.#parts.trace.add(() => `controller ${this.#life?.number} is asked to stop`);
     await this.controller?.close();
-    await this.#fleet?.[Symbol.asyncDispose]();
+    await this.#platform?.[Symbol.asyncDispose]();
     if (this.#life?.isOver === false) {
-      this.#parts.referee.end();
+      this.#parts.world.referee.end();
       this.#life.kill("its end");
     }
   }
@@ -179,9 +144,9 @@ export class Installation implements Disposable {
     return this.#store;
   }
 
-  get platform(): Fleet {
-    if (this.#fleet === undefined) throw new Error("no controller has been started");
-    return this.#fleet;
+  get platform(): Platform {
+    if (this.#platform === undefined) throw new Error("no controller has been started");
+    return this.#platform;
   }
 
   #countAbsence(store: Store, awayMs: number): void {
@@ -193,12 +158,12 @@ export class Installation implements Disposable {
   }
 
   #died(where: string): void {
-    const { trace, referee, tally, machine } = this.#parts;
+    const { trace, world, time, tally } = this.#parts;
     trace.add(() => `controller ${this.#life?.number} is gone: ${where}`);
     if (where !== "its end") tally.add("the controller was killed");
     if (this.#life?.orphansGoOn) tally.add("calls of a killed controller went on");
-    this.#goneMs = machine.time.now();
-    referee.end();
+    this.#goneMs = time.now();
+    world.referee.end();
     this.controller = undefined;
     this.#store?.close();
     this.#lock?.[Symbol.dispose]();
@@ -230,6 +195,7 @@ function faultWords({ err, message }: Record<string, unknown>): string | undefin
 
 function isExpected(words: string): boolean {
   return (
-    words.includes(injected) || /was destroyed meanwhile|is ready any more: the traffic stays/.test(words)
+    words.includes(injected) ||
+    /was destroyed meanwhile|is ready any more: the traffic stays|^The quota is/.test(words)
   );
 }

@@ -1,35 +1,49 @@
 import type { ServerId, ServiceKey } from "../../src/domain/ids.ts";
 import type { DesiredService } from "../../src/domain/rollout.ts";
-import { parseServerId } from "../../src/platform/fleet/server-id.ts";
-import { HealthOracle } from "./health-oracle.ts";
-import type { Machine } from "./machine.ts";
+import type { Clock } from "../../src/lib/clock.ts";
 
-/** How long after a fault of router or host the product may need until it has caught up: its longest pause, and a look. */
+/** How long after a fault of the world the product may need until it has caught up: its longest pause, and a look. */
 const catchUpMs = 50_000;
 
+/** A group: whose servers they are. */
+export interface Place {
+  readonly service: ServiceKey;
+  readonly release: number;
+}
+
 /** All that the referee's rules look at: the world as it is, what is desired, what the present controller may know. */
-export class Knowledge {
-  readonly machine: Machine;
+export abstract class Knowledge {
+  /** Real time. */
+  readonly time: Clock;
   readonly services: readonly ServiceKey[];
   readonly desired = new Map<ServiceKey, DesiredService>();
-  /** Of the present controller's life. */
-  oracle = new HealthOracle();
   /** When the present controller started; undefined while there is none. */
   upSinceMs: number | undefined;
   /** The last time that a call for all services (a listing, a look at the router) or for anything failed or was late. */
   disturbedMs = Number.NEGATIVE_INFINITY;
-  /** The last time that the router was not as it had said to be. */
+  /** The last time that the traffic or the groups were not as it had been said. */
   readonly #tamperedMs = new Map<ServiceKey, number>();
   /** The last time that a server that had traffic, or could have it, was lost through no doing of the controller's. */
   readonly lossMs = new Map<ServiceKey, number>();
 
-  constructor(machine: Machine, services: readonly ServiceKey[]) {
-    this.machine = machine;
+  constructor(time: Clock, services: readonly ServiceKey[]) {
+    this.time = time;
     this.services = services;
   }
 
+  /** Where a server is or was; undefined for what is none. */
+  abstract placeOf(id: ServerId): Place | undefined;
+  /** Ready by the rule of the spec, and its process runs. */
+  abstract isReady(id: ServerId): boolean;
+  /** Ready servers with traffic. */
+  abstract readyTakers(service: ServiceKey): readonly ServerId[];
+  /** All ready servers, or those of one release, with traffic or without. */
+  abstract readyOf(service: ServiceKey, release?: number): readonly ServerId[];
+  /** When a server last got traffic that had none, so that a look which began later shows it. */
+  abstract inSinceMs(id: ServerId): number;
+
   now(): number {
-    return this.machine.time.now();
+    return this.time.now();
   }
 
   tamper(service: ServiceKey | undefined): void {
@@ -41,7 +55,7 @@ export class Knowledge {
 
   /** A server is found to be broken: nobody can have known before. */
   lose(id: ServerId): void {
-    const service = parseServerId(id)?.service;
+    const service = this.placeOf(id)?.service;
     if (service !== undefined) this.lossMs.set(service, this.now());
   }
 
@@ -53,27 +67,6 @@ export class Knowledge {
   isUndisturbed(forMs = 0): boolean {
     const since = Math.max(this.disturbedMs + catchUpMs, this.upSinceMs ?? Number.POSITIVE_INFINITY);
     return this.now() >= since + forMs;
-  }
-
-  /** Ready, by the rule of the spec, and its process runs. */
-  isReady(id: ServerId): boolean {
-    return this.oracle.isReady(id) && this.machine.isRunning(id);
-  }
-
-  readyTakers(service: ServiceKey): readonly ServerId[] {
-    return this.machine
-      .takers(service)
-      .map((t) => t.id)
-      .filter((id) => this.isReady(id));
-  }
-
-  /** All ready servers, or those of one release, with traffic or without. */
-  readyOf(service: ServiceKey, release?: number): readonly ServerId[] {
-    return [...this.machine.servers.keys()].filter((id) => {
-      if (!this.isReady(id)) return false;
-      const name = parseServerId(id);
-      return name?.service === service && (release === undefined || name.release === release);
-    });
   }
 
   /** True when requests have to be served: a release serves, and nobody asked for an end or for a gap. */

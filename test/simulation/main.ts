@@ -2,20 +2,21 @@ import { parseArgs } from "node:util";
 import { simulateMany } from "./many.ts";
 import { simulate } from "./simulation.ts";
 import { summaryLines } from "./summary.ts";
+import { type WorldName, worldNames } from "./world.ts";
 
-const usage = `npm run simulate -- --seed N          one run, with its trace
+const usage = `npm run simulate -- --seed N          one run, with its trace; even seeds are played on an engine
+    --on fleet|engine                 ... the run in the other world
 npm run simulate -- --runs N          many runs, from seed 1 on (or --from N), with a summary
 npm run simulate -- --rollouts N      as many runs as it takes to begin so many rollouts
 npm run simulate -- --nightly         20,000 runs`;
 
 const nightlyRuns = 20_000;
 
-async function replay(seed: number): Promise<boolean> {
-  const { found, trace } = await simulate({ seed, traced: true });
+async function replay(seed: number, on: WorldName | undefined): Promise<boolean> {
+  const { world, found, trace } = await simulate({ seed, on, traced: true });
   for (const line of trace) console.log(line);
-  console.log(
-    found === undefined ? `seed ${seed}: all invariants hold` : `seed ${seed}: ${found.rule}: ${found.words}`,
-  );
+  const end = found === undefined ? "all invariants hold" : `${found.rule}: ${found.words}`;
+  console.log(`seed ${seed} (${world}): ${end}`);
   return found === undefined;
 }
 
@@ -26,11 +27,15 @@ async function many(from: number, runs: number, rollouts: number): Promise<boole
 }
 
 async function main(): Promise<boolean> {
-  const number = { type: "string" } as const;
+  const text = { type: "string" } as const;
   const { values } = parseArgs({
-    options: { seed: number, runs: number, from: number, rollouts: number, nightly: { type: "boolean" } },
+    options: { seed: text, on: text, runs: text, from: text, rollouts: text, nightly: { type: "boolean" } },
   });
-  if (values.seed !== undefined) return replay(Number(values.seed));
+  if (values.seed !== undefined)
+    return replay(
+      Number(values.seed),
+      worldNames.find((name) => name === values.on),
+    );
   const from = Number(values.from ?? 1);
   if (values.nightly) return many(from, nightlyRuns, Number.POSITIVE_INFINITY);
   if (values.rollouts !== undefined) return many(from, Number.POSITIVE_INFINITY, Number(values.rollouts));

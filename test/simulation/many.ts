@@ -44,11 +44,11 @@ export async function simulateMany({
     return enough ? undefined : from + begun++;
   }
 
-  function take({ seed, found, outcome }: SimulationResult): void {
+  function take({ seed, world, found, outcome }: SimulationResult): void {
     done++;
     total = addOutcomes(total, outcome);
     if (found !== undefined) {
-      const finding = `seed ${seed}: ${found.rule}: ${found.words}\n  replay: ${replay(seed)}`;
+      const finding = `seed ${seed} (${world}): ${found.rule}: ${found.words}\n  replay: ${replay(seed)}`;
       findings.push(finding);
       say(finding);
     }

@@ -2,15 +2,21 @@ import { expect, test } from "vitest";
 import { mutants } from "./mutants.ts";
 import { qualities as usual } from "./nature.ts";
 import { simulate } from "./simulation.ts";
+import type { WorldName } from "./world.ts";
 
 const mostSeeds = 300;
 
-test.each(Object.entries(mutants))(
-  "the simulation finds that %s",
-  async (_name, { caughtBy, qualities = usual, ...mutation }) => {
+const onFleet: readonly WorldName[] = ["fleet"];
+const cases = Object.entries(mutants).flatMap(([name, { on = onFleet, ...mutant }]) =>
+  on.map((world) => [name, world, mutant] as const),
+);
+
+test.each(cases)(
+  "the simulation finds that %s, on the %s",
+  async (_name, on, { caughtBy, qualities = usual, ...mutation }) => {
     const others = new Set<string>(); // what one bug leads to may break another rule first
     for (let seed = 1; seed <= mostSeeds; seed++) {
-      const { found } = await simulate({ seed, mutation, qualities });
+      const { found } = await simulate({ seed, on, mutation, qualities });
       if (found?.rule === caughtBy) return;
       if (found !== undefined) others.add(found.rule);
     }

@@ -1,12 +1,16 @@
+import type { Shares } from "../../src/domain/actions.ts";
 import { previewedBy, previewKey } from "../../src/domain/ids.ts";
 import type { Observation } from "../../src/domain/observation.ts";
 import type { Store } from "../../src/store/store.ts";
-import type { Mutation } from "./installation.ts";
+import type { Mutation } from "./mutation.ts";
 import { type QualityMix, qualities } from "./nature.ts";
+import { type WorldName, worldNames } from "./world.ts";
 
 /** A bug, and the rule of the referee that is there to catch it. */
 export interface Mutant extends Mutation {
   readonly caughtBy: string;
+  /** Where it has to be found; absent: on a fleet. */
+  readonly on?: readonly WorldName[];
   /** What the releases are like, so that it shows soon. */
   readonly qualities?: QualityMix;
 }
@@ -55,6 +59,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   },
   "a look at the platform that fails sees nothing": {
     caughtBy: "failed-observe-does-nothing",
+    on: worldNames,
     platform: (platform) => ({
       ...platform,
       observe: (call) => platform.observe(call).catch(() => ({ groups: [], routed: [] })),
@@ -72,6 +77,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   },
   "a server that has started counts as ready and in traffic": {
     caughtBy: "capacity-kept",
+    on: worldNames,
     platform: (platform) => ({ ...platform, observe: async (call) => rosy(await platform.observe(call)) }),
   },
   "a preview reaches whatever has an address": {
@@ -92,9 +98,34 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     platform: (platform) => ({
       ...platform,
       preview: async (service, release, call) => {
-        if (release !== undefined) await platform.preview(service, release, call);
+        if (release !== undefined) await platform.preview?.(service, release, call);
       },
     }),
+  },
+  "a group that nobody needs is left where it is": {
+    caughtBy: "comes-to-rest",
+    on: ["engine"],
+    platform: (platform) => ({
+      ...platform,
+      resize: async (group, size, call) => {
+        if (size > 0) await platform.resize(group, size, call);
+      },
+    }),
+  },
+  "the traffic is taken for moved as soon as that was asked for": {
+    caughtBy: "capacity-kept",
+    on: ["engine"],
+    platform: (platform) => {
+      const asked = new Map<string, Shares>();
+      return {
+        ...platform,
+        route: async (service, shares, releases, call) => {
+          asked.set(service, shares);
+          await platform.route(service, shares, releases, call).catch(() => {});
+        },
+        observe: async (call) => believing(await platform.observe(call), asked),
+      };
+    },
   },
   "what failed is not tried again": {
     caughtBy: "comes-to-rest",
@@ -161,6 +192,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
   },
   "deadlines are counted twice as fast": {
     caughtBy: "deadline-in-full",
+    on: worldNames,
     clock: (clock) => {
       const startMs = clock.now();
       return { ...clock, now: () => startMs + 2 * (clock.now() - startMs) };
@@ -185,6 +217,18 @@ function rosy({ groups, ...rest }: Observation): Observation {
     ),
   }));
   return { ...rest, groups: ready };
+}
+
+/** Shows the shares that were asked for last in place of those that there are. */
+function believing({ groups, ...rest }: Observation, asked: ReadonlyMap<string, Shares>): Observation {
+  const shown = groups.map((group) => {
+    const shares = asked.get(group.service);
+    if (shares === undefined) return group;
+    const { share = 0 } = shares.find(({ release }) => release === group.release) ?? {};
+    const servers = group.servers.map((s) => ({ ...s, inTraffic: share > 0 && s.state === "ready" }));
+    return { ...group, share, servers };
+  });
+  return { ...rest, groups: shown };
 }
 
 function untilAborted(signal: AbortSignal | undefined): Promise<void> {

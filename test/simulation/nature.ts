@@ -34,6 +34,20 @@ export const qualities = {
   mortal: 4,
 } as const satisfies QualityMix;
 
+/** How single servers are that are worse than their release. */
+export const oddities = {
+  slow: 2,
+  mute: 1,
+  exits: 2,
+  unstartable: 1,
+  flapping: 2,
+  liar: 2,
+  mortal: 3,
+} as const;
+
+/** Releases whose servers never come to rest: they are replaced for ever, and that is right. */
+export const restless: ReadonlySet<Quality> = new Set([...Object.keys(oddities), "error"] as Quality[]);
+
 export function isQuality(word: string | undefined): word is Quality {
   return word !== undefined && word in qualities;
 }
@@ -46,6 +60,12 @@ export interface Nature extends FakeBehaviour {
   readonly breaksAfterMs: number;
   /** Good for `upMs`, bad for `downMs`, and so on; `atMs` of that have passed when it begins. */
   readonly flap: { readonly upMs: number; readonly downMs: number; readonly atMs: number } | undefined;
+}
+
+/** Whether a server of this nature answers with an error, so long after its first good answer. */
+export function isBad({ flap, breaksAfterMs }: Nature, upMs: number): boolean {
+  if (upMs >= breaksAfterMs) return true;
+  return flap !== undefined && (upMs + flap.atMs) % (flap.upMs + flap.downMs) >= flap.upMs;
 }
 
 /** What a job is like; the first word of its command says it. */

@@ -12,6 +12,7 @@ import { injected } from "./seams.ts";
 import type { Request, Tally } from "./tally.ts";
 import type { Trace } from "./trace.ts";
 import type { Verdict } from "./verdict.ts";
+import type { World } from "./world.ts";
 
 /** What an operator asks for, and how often. */
 const wishes = {
@@ -36,6 +37,7 @@ export interface OperatorParts {
   readonly random: Random;
   /** What the releases are like that are deployed. */
   readonly mix: QualityMix;
+  readonly powers: World["powers"];
   readonly verdict: Verdict;
   readonly trace: Trace;
   readonly tally: Tally;
@@ -48,17 +50,19 @@ export class Operator {
   /** Few of all requests meet a rollback that runs: without it hardly one would be paused. */
   readonly #hesitation: Random;
   readonly #mix: QualityMix;
+  readonly #powers: World["powers"];
   readonly #verdict: Verdict;
   readonly #trace: Trace;
   readonly #tally: Tally;
   readonly #drafts = new Map<ServiceKey, DeployRequest["draft"][]>();
   #versions = 0;
 
-  constructor({ random, mix, verdict, trace, tally }: OperatorParts) {
+  constructor({ random, mix, powers, verdict, trace, tally }: OperatorParts) {
     this.#random = random;
     this.#upkeep = random.fork("upkeep");
     this.#hesitation = random.fork("hesitation");
     this.#mix = mix;
+    this.#powers = powers;
     this.#tally = tally;
     this.#verdict = verdict;
     this.#trace = trace;
@@ -154,7 +158,7 @@ export class Operator {
       traffic: traffic && this.#door(service, traffic),
       secrets: [],
       files: [],
-      jobs: someJobs(random.fork(`jobs ${this.#versions}`)),
+      jobs: this.#powers.jobs ? someJobs(random.fork(`jobs ${this.#versions}`)) : [],
     };
     this.#drafts.set(service, [...(this.#drafts.get(service) ?? []), draft]);
     return draft;
@@ -165,7 +169,9 @@ export class Operator {
     const random = this.#random.fork(`door ${this.#versions}`);
     const door = { ...traffic, host: `${service}.example.com` };
     const first = 9_000 + 2 * service.charCodeAt(0);
-    return random.chance(0.7) ? { ...door, preview: first + random.int(0, 1) } : door;
+    return this.#powers.previews && random.chance(0.7)
+      ? { ...door, preview: first + random.int(0, 1) }
+      : door;
   }
 
   #count(): number {

@@ -1,19 +1,21 @@
 import { expect, test, vi } from "vitest";
 import { replay } from "./many.ts";
 import { simulate } from "./simulation.ts";
+import { worldNames } from "./world.ts";
 
 vi.setConfig({ testTimeout: 180_000 }); // nothing but work for a processor, which others may have
 
-test("the invariants hold over a dozen faulty worlds", async () => {
-  for (let seed = 1; seed <= 12; seed++) {
+test("the invariants hold over a dozen faulty machines with a fleet, and as many faulty engines", async () => {
+  for (let seed = 1; seed <= 24; seed++) {
     const { found } = await simulate({ seed });
     expect(found && `${found.rule}: ${found.words}`, replay(seed)).toBeUndefined();
   }
 });
 
-test("a seed is a run: the same one takes the same course", async () => {
-  const first = await simulate({ seed: 7, traced: true });
+test.each(worldNames)("a seed is a run: the same one takes the same course on the %s", async (on) => {
+  const first = await simulate({ seed: 7, on, traced: true });
+  expect(first.world).toBe(on);
   expect(first.trace.length).toBeGreaterThan(100);
-  expect((await simulate({ seed: 7, traced: true })).trace).toEqual(first.trace);
-  expect((await simulate({ seed: 8, traced: true })).trace).not.toEqual(first.trace);
+  expect((await simulate({ seed: 7, on, traced: true })).trace).toEqual(first.trace);
+  expect((await simulate({ seed: 8, on, traced: true })).trace).not.toEqual(first.trace);
 });

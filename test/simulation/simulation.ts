@@ -1,20 +1,24 @@
 import type { Controller } from "../../src/controller/controller.ts";
-import type { ServerId, ServiceKey } from "../../src/domain/ids.ts";
+import type { ServiceKey } from "../../src/domain/ids.ts";
 import { FakeClock } from "../../src/lib/fake-clock.ts";
-import { parseServerId } from "../../src/platform/fleet/server-id.ts";
+import type { Store } from "../../src/store/store.ts";
+import { EngineWorld } from "./engine/engine-world.ts";
 import { Faults } from "./faults.ts";
-import { Installation, type Mutation } from "./installation.ts";
-import { Machine } from "./machine.ts";
+import { FleetWorld } from "./fleet/fleet-world.ts";
+import { Installation } from "./installation.ts";
+import type { Mutation } from "./mutation.ts";
 import { type QualityMix, qualities } from "./nature.ts";
 import { Operator } from "./operator.ts";
 import { Random } from "./random.ts";
-import { Referee } from "./referee.ts";
-import { isAtRest, restProblems } from "./rest.ts";
+import type { Referee } from "./referee.ts";
 import { type Counts, Tally } from "./tally.ts";
 import { Trace } from "./trace.ts";
+import type { Trouble, World, WorldName } from "./world.ts";
 
 export interface SimulationOptions {
   readonly seed: number;
+  /** The world that it is played in, where that is not the seed's own. */
+  readonly on?: WorldName | undefined;
   /** Whether to keep the trace; without it a run is faster. */
   readonly traced?: boolean;
   readonly mutation?: Mutation;
@@ -24,6 +28,7 @@ export interface SimulationOptions {
 
 export interface SimulationResult {
   readonly seed: number;
+  readonly world: WorldName;
   /** The first invariant that did not hold. */
   readonly found: { readonly rule: string; readonly words: string } | undefined;
   readonly trace: readonly string[];
@@ -49,13 +54,21 @@ const hauntings = {
   outage: "an operation failed for a while",
   router: "the router forgot its routes",
   reboot: "the machine restarted",
-} as const;
+  resized: "a group was resized by others",
+  quota: "the quota was used up",
+  deaf: "the engine moved no traffic for a while",
+} as const satisfies Record<Trouble, string>;
 
-function needsVictim(what: keyof typeof hauntings): boolean {
+function needsVictim(what: Trouble): boolean {
   return what === "exit" || what === "error" || what === "hang" || what === "vanish";
 }
 
 const startMs = 1_000_000_000_000;
+
+/** Every second seed is played on an engine with groups of its own, the others on a machine with a fleet. */
+export function worldOf(seed: number): WorldName {
+  return seed % 2 === 0 ? "engine" : "fleet";
+}
 
 /** Plays one run: everything in it follows from the seed. */
 export async function simulate(options: SimulationOptions): Promise<SimulationResult> {
@@ -72,7 +85,7 @@ class Run implements Disposable {
   readonly #trace: Trace;
   readonly #tally = new Tally();
   readonly #faults: Faults;
-  readonly #machine: Machine;
+  readonly #world: World;
   readonly #referee: Referee;
   readonly #operator: Operator;
   readonly #installation: Installation;
@@ -81,7 +94,7 @@ class Run implements Disposable {
   #skewMs = 0;
   #events = 0;
 
-  constructor({ seed, traced = false, mutation = {}, qualities: mix = qualities }: SimulationOptions) {
+  constructor({ seed, on = worldOf(seed), traced = false, mutation = {}, ...rest }: SimulationOptions) {
     this.#seed = seed;
     this.#random = new Random(seed);
     this.#intruder = this.#random.fork("intruder");
@@ -94,19 +107,23 @@ class Run implements Disposable {
       elapsed: () => this.#time.now(),
       sleep: (ms: number, signal?: AbortSignal) => this.#time.sleep(ms, signal),
     };
-    this.#machine = new Machine(wall, this.#time, this.#random.fork("machine"));
     this.#services = this.#random.chance(0.15) ? ["shop", "api.staging"] : ["shop"];
-    this.#referee = new Referee(this.#machine, this.#services, this.#trace);
+    const parts = { wall, time: this.#time, services: this.#services, trace: this.#trace };
+    const random = this.#random.fork("machine");
+    this.#world =
+      on === "fleet" ? new FleetWorld({ ...parts, random }) : new EngineWorld({ ...parts, random });
+    this.#referee = this.#world.referee;
     this.#operator = new Operator({
       random: this.#random.fork("operator"),
-      mix,
+      mix: rest.qualities ?? qualities,
+      powers: this.#world.powers,
       verdict: this.#referee.verdict,
       trace: this.#trace,
       tally: this.#tally,
     });
     this.#installation = new Installation({
-      machine: this.#machine,
-      referee: this.#referee,
+      world: this.#world,
+      time: this.#time,
       faults: this.#faults,
       trace: this.#trace,
       now,
@@ -231,54 +248,29 @@ class Run implements Disposable {
   /** Something goes wrong in the world outside. */
   async #haunt(): Promise<void> {
     const random = this.#random;
-    const victim = random.any(this.#machine.running());
-    const what = random.weighted({
-      exit: 5,
-      error: 2,
-      hang: 2,
-      outage: 3,
-      vanish: 1,
-      router: 1,
-      reboot: 0.5,
-    });
+    const victim = random.any(this.#world.running());
+    const what = random.weighted(this.#world.troubles);
     this.#trace.add(() => `world: ${what} ${victim ?? ""}`);
     if (victim !== undefined || !needsVictim(what)) this.#tally.add(hauntings[what]);
     if (what === "outage") {
-      const operation = random.pick([
-        "list",
-        "observe",
-        "apply",
-        "create",
-        "retire",
-        "stop",
-        "destroy",
-        "open",
-        "all",
-      ]);
+      const operation = random.pick(this.#world.operations);
       this.#faults.breakDown(operation, this.#time.now() + random.int(500, 30_000));
-    } else if (what === "router") {
-      this.#machine.routes.clear();
-      this.#referee.knowledge.tamper(undefined);
     } else if (what === "reboot") await this.#reboot();
-    else if (victim !== undefined) {
-      if (what === "exit") this.#machine.exit(victim, random.pick([0, 1, 137]));
-      else if (what === "vanish") this.#vanish(victim);
-      else this.#machine.afflict(victim, what);
-    }
+    else this.#world.strike(what, victim, random);
     this.#referee.step();
   }
 
   /** Somebody changes a running server, or all of them. */
   #intrude(): void {
     const { controller, drift } = this.#installation;
-    const running = this.#machine.running();
+    const running = this.#world.running();
     const victims = this.#intruder.chance(0.15)
       ? running
       : [this.#intruder.any(running)].filter((id) => id !== undefined);
     if (controller === undefined) return;
     for (const server of victims) {
       this.#trace.add(() => `world: somebody enters ${server}`);
-      const { service = "", release = 0 } = parseServerId(server) ?? {};
+      const { service = "", release = 0 } = this.#world.placeOf(server) ?? {};
       drift.find({
         ...{ server, service, release },
         ...{ kind: "process", subject: "pid 4711", detail: "process 4711 is not one of its own" },
@@ -289,17 +281,10 @@ class Run implements Disposable {
     this.#referee.step();
   }
 
-  /** The host has forgotten it: its address may go to another server at once. */
-  #vanish(victim: ServerId): void {
-    this.#machine.vanish(victim);
-    this.#referee.knowledge.tamper(parseServerId(victim)?.service);
-  }
-
   /** All processes end with the machine, the controller's among them. */
   async #reboot(): Promise<void> {
     this.#installation.powerOff();
-    this.#machine.restartMachine();
-    this.#referee.knowledge.tamper(undefined);
+    this.#world.restartMachine();
     await this.#pass(this.#random.int(1, 30_000));
     if (this.#installation.life?.isOver) await this.#startAgain();
   }
@@ -308,7 +293,7 @@ class Run implements Disposable {
   async #settle(): Promise<void> {
     this.#trace.add(() => "the faults stop");
     this.#faults.stop();
-    this.#machine.heal();
+    this.#world.heal();
     this.#installation.life?.killAt(Number.POSITIVE_INFINITY, false);
     if (this.#installation.controller === undefined) await this.#installation.start();
     const limitMs = this.#time.now() + settleLimitMs;
@@ -343,7 +328,7 @@ class Run implements Disposable {
     const signal = new AbortController().signal;
     const looking = platform.observe({ signal, deadline: Number.POSITIVE_INFINITY });
     const observation = await this.#time.settle(looking);
-    return restProblems(store, observation, this.#machine, this.#services, this.#time.now() + this.#skewMs);
+    return this.#world.restProblems(store, observation, this.#time.now() + this.#skewMs);
   }
 
   #result(): SimulationResult {
@@ -351,6 +336,7 @@ class Run implements Disposable {
     const { started, complete, lives } = this.#installation.done;
     return {
       seed: this.#seed,
+      world: this.#world.name,
       found,
       trace: this.#trace.lines,
       outcome: {
@@ -372,3 +358,10 @@ class Run implements Disposable {
 
 /** Longer than the longest way back from anywhere: deadlines of every step, drains, back-offs, a warm group. */
 const settleLimitMs = 30 * 60_000;
+
+/** Whether the store holds nothing that time alone will change. */
+function isAtRest(store: Store): boolean {
+  return store
+    .desiredAll()
+    .every(({ rollout, warm, removed }) => rollout === undefined && warm.length === 0 && !removed);
+}

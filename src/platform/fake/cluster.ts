@@ -69,7 +69,7 @@ export class Cluster {
     this.#lives = new Lives(clock, {
       behaviourOf: (server) => this.behaviourOf(server),
       onChange: (server) => this.#changed(server),
-      onFault: (server, fault) => this.#failed(server, fault),
+      onFault: (server, fault) => this.failed(server, fault),
     });
   }
 
@@ -151,6 +151,12 @@ export class Cluster {
     return undefined;
   }
 
+  /** Whether this server would answer a request well, now. */
+  answers(id: ServerId): boolean {
+    const server = this.servers.get(id);
+    return server !== undefined && this.#lives.answers(server).ok;
+  }
+
   #requireRoom(more: number): void {
     const sizes = [...this.groups.values()].reduce((sum, { size }) => sum + size, 0);
     if (more <= 0 || sizes + more <= this.quota) return;
@@ -184,7 +190,7 @@ export class Cluster {
     this.servers.set(id, server);
   }
 
-  #failed(server: ClusterServer, { kind, reason, probes, restart }: ServerFault): void {
+  protected failed(server: ClusterServer, { kind, reason, probes, restart }: ServerFault): void {
     const group = this.groupOf(server);
     if (group === undefined) return;
     const logTail = server.lines.slice(-20);

@@ -2,7 +2,7 @@ import type { Shares } from "../../domain/actions.ts";
 import type { ServerId, ServiceKey } from "../../domain/ids.ts";
 import type { GroupObservation, Observation, ServerObservation } from "../../domain/observation.ts";
 import type { Release } from "../../domain/release.ts";
-import { momentOf } from "../../lib/clock.ts";
+import { type Clock, momentOf } from "../../lib/clock.ts";
 import { KilnError } from "../../lib/errors.ts";
 import type { Call, GroupSpec, Platform, Readiness } from "../platform.ts";
 import type { Cluster, ClusterGroup } from "./cluster.ts";
@@ -16,10 +16,13 @@ export class WholeGroup implements Platform, AsyncDisposable {
   readonly name = "fake";
   readonly split = "servers";
   readonly #cluster: Cluster;
+  readonly #clock: Clock;
   readonly #watching = new Set<(service: ServiceKey) => void>();
 
-  constructor(cluster: Cluster) {
+  /** `clock`: the controller's; moments are reported in its time. */
+  constructor(cluster: Cluster, clock: Clock = cluster.clock) {
     this.#cluster = cluster;
+    this.#clock = clock;
   }
 
   async probe(): Promise<Readiness> {
@@ -96,7 +99,6 @@ export class WholeGroup implements Platform, AsyncDisposable {
 
   #observed(group: ClusterGroup): GroupObservation {
     const { service, size, spec, failures, failed } = group;
-    const { clock } = this.#cluster;
     const release = spec.release.number;
     const servers = this.#seen(service).filter((s) => s.release.number === release);
     const replacing = spec.replacing === undefined ? {} : { replacing: spec.replacing };
@@ -107,7 +109,7 @@ export class WholeGroup implements Platform, AsyncDisposable {
       failures: failures.map(({ failedMs, ...rest }) => ({
         ...rest,
         release,
-        atMs: momentOf(clock, failedMs),
+        atMs: momentOf(this.#clock, failedMs),
       })),
       failed,
     };
@@ -120,11 +122,11 @@ export class WholeGroup implements Platform, AsyncDisposable {
 
   #observedServer(server: ClusterServer): ServerObservation {
     const { id, service, release, state, address, health } = server;
-    const { clock, routes } = this.#cluster;
+    const { routes } = this.#cluster;
     return {
       ...{ id, state, address, health },
-      sinceMs: momentOf(clock, server.sinceMs),
-      createdAtMs: momentOf(clock, server.createdMs),
+      sinceMs: momentOf(this.#clock, server.sinceMs),
+      createdAtMs: momentOf(this.#clock, server.createdMs),
       inTraffic: state === "ready" && (routes.get(service)?.has(release.number) ?? false),
     };
   }

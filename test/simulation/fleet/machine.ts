@@ -1,11 +1,20 @@
-import type { JobId, ServerId, ServiceKey } from "../../src/domain/ids.ts";
-import type { Release } from "../../src/domain/release.ts";
-import type { Clock } from "../../src/lib/clock.ts";
-import { type FakeServer, FakeWorld } from "../../src/platform/fake/world.ts";
-import { jobId, parseJobId, parseServerId } from "../../src/platform/fleet/server-id.ts";
-import type { Target } from "../../src/router/router.ts";
-import { isJobQuality, isQuality, jobNatureOf, type Nature, natureOf, type Quality } from "./nature.ts";
-import type { Random } from "./random.ts";
+import type { JobId, ServerId, ServiceKey } from "../../../src/domain/ids.ts";
+import type { Release } from "../../../src/domain/release.ts";
+import type { Clock } from "../../../src/lib/clock.ts";
+import { type FakeServer, FakeWorld } from "../../../src/platform/fake/world.ts";
+import { jobId, parseJobId, parseServerId } from "../../../src/platform/fleet/server-id.ts";
+import type { Target } from "../../../src/router/router.ts";
+import {
+  isBad,
+  isJobQuality,
+  isQuality,
+  jobNatureOf,
+  type Nature,
+  natureOf,
+  oddities,
+  type Quality,
+} from "../nature.ts";
+import type { Random } from "../random.ts";
 
 export type Affliction = "error" | "hang";
 
@@ -183,23 +192,8 @@ export class Machine extends FakeWorld {
     }
     const { service, release } = parts(id);
     const odd = this.haunted && random.chance(0.06);
-    const exceptions = {
-      slow: 2,
-      mute: 1,
-      exits: 2,
-      unstartable: 1,
-      flapping: 2,
-      liar: 2,
-      mortal: 3,
-    } as const;
-    return natureOf(odd ? random.weighted(exceptions) : this.qualityOf(service, release), random);
+    return natureOf(odd ? random.weighted(oddities) : this.qualityOf(service, release), random);
   }
-}
-
-function isBad(nature: Nature, upMs: number): boolean {
-  const { flap, breaksAfterMs } = nature;
-  if (upMs >= breaksAfterMs) return true;
-  return flap !== undefined && (upMs + flap.atMs) % (flap.upMs + flap.downMs) >= flap.upMs;
 }
 
 function parts(id: ServerId): { readonly service: ServiceKey; readonly release: number } {

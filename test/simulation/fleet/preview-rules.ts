@@ -1,15 +1,15 @@
-import { previewedBy, previewKey, type ServiceKey } from "../../src/domain/ids.ts";
-import { parseServerId } from "../../src/platform/fleet/server-id.ts";
-import type { RoutedService } from "../../src/router/router.ts";
-import type { Knowledge } from "./knowledge.ts";
-import type { Verdict } from "./verdict.ts";
+import { previewedBy, previewKey, type ServiceKey } from "../../../src/domain/ids.ts";
+import { parseServerId } from "../../../src/platform/fleet/server-id.ts";
+import type { RoutedService } from "../../../src/router/router.ts";
+import type { Verdict } from "../verdict.ts";
+import type { FleetKnowledge } from "./fleet-knowledge.ts";
 
 /** Until a preview that is out of date is closed: a look, and the loop's longest pause. */
 const closingMs = 40_000;
 
 /** Whom a preview may reach. */
 export class PreviewRules {
-  readonly #k: Knowledge;
+  readonly #k: FleetKnowledge;
   readonly #verdict: Verdict;
   /** What the planner has asked for last. */
   readonly #asked = new Map<ServiceKey, number | undefined>();
@@ -18,7 +18,7 @@ export class PreviewRules {
   /** How many times a preview has been given servers. */
   shown = 0;
 
-  constructor(knowledge: Knowledge, verdict: Verdict) {
+  constructor(knowledge: FleetKnowledge, verdict: Verdict) {
     this.#k = knowledge;
     this.#verdict = verdict;
   }

@@ -1,19 +1,19 @@
-import type { JobId, ServiceKey } from "../../src/domain/ids.ts";
-import { parseJobId } from "../../src/platform/fleet/server-id.ts";
-import type { Knowledge } from "./knowledge.ts";
-import type { Verdict } from "./verdict.ts";
+import type { JobId, ServiceKey } from "../../../src/domain/ids.ts";
+import { parseJobId } from "../../../src/platform/fleet/server-id.ts";
+import type { Verdict } from "../verdict.ts";
+import type { FleetKnowledge } from "./fleet-knowledge.ts";
 
 /** Until a job that is unwanted has gone: a look, the loop's longest pause, its own end. */
 const endingMs = 40_000;
 
 /** What jobs may do, and when. */
 export class JobRules {
-  readonly #k: Knowledge;
+  readonly #k: FleetKnowledge;
   readonly #verdict: Verdict;
   /** Since when a running job has been unwanted. */
   readonly #unwantedMs = new Map<JobId, number>();
 
-  constructor(knowledge: Knowledge, verdict: Verdict) {
+  constructor(knowledge: FleetKnowledge, verdict: Verdict) {
     this.#k = knowledge;
     this.#verdict = verdict;
   }

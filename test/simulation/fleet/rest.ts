@@ -1,21 +1,12 @@
-import { previewKey, type ServiceKey } from "../../src/domain/ids.ts";
-import type { Observation } from "../../src/domain/observation.ts";
-import { planService } from "../../src/domain/plan.ts";
-import type { DesiredService } from "../../src/domain/rollout.ts";
-import { emptyView, viewsOf } from "../../src/domain/service-view.ts";
-import { parseJobId, parseServerId } from "../../src/platform/fleet/server-id.ts";
-import type { Store } from "../../src/store/store.ts";
+import { previewKey, type ServiceKey } from "../../../src/domain/ids.ts";
+import type { Observation } from "../../../src/domain/observation.ts";
+import { planService } from "../../../src/domain/plan.ts";
+import type { DesiredService } from "../../../src/domain/rollout.ts";
+import { emptyView, viewsOf } from "../../../src/domain/service-view.ts";
+import { parseJobId, parseServerId } from "../../../src/platform/fleet/server-id.ts";
+import type { Store } from "../../../src/store/store.ts";
+import { restless } from "../nature.ts";
 import type { Machine } from "./machine.ts";
-
-/** Releases whose servers never come to rest: they are replaced for ever, and that is right. */
-const restless = new Set(["mute", "exits", "error", "unstartable", "flapping", "liar", "mortal", "slow"]);
-
-/** Whether the store holds nothing that time alone will change. */
-export function isAtRest(store: Store): boolean {
-  return store
-    .desiredAll()
-    .every(({ rollout, warm, removed }) => rollout === undefined && warm.length === 0 && !removed);
-}
 
 /** What is not yet as it is to be for good; empty when all has come to rest. */
 export function restProblems(

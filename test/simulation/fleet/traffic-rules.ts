@@ -1,8 +1,8 @@
-import type { ServerId, ServiceKey } from "../../src/domain/ids.ts";
-import { parseServerId } from "../../src/platform/fleet/server-id.ts";
-import type { RoutedService } from "../../src/router/router.ts";
-import type { Knowledge } from "./knowledge.ts";
-import type { Verdict } from "./verdict.ts";
+import type { ServerId, ServiceKey } from "../../../src/domain/ids.ts";
+import { parseServerId } from "../../../src/platform/fleet/server-id.ts";
+import type { RoutedService } from "../../../src/router/router.ts";
+import type { Verdict } from "../verdict.ts";
+import type { FleetKnowledge } from "./fleet-knowledge.ts";
 
 /** From a server's trouble until its traffic is gone, beside the time that its health checks take. */
 const reactionMs = 5_000;
@@ -16,7 +16,7 @@ interface Decision {
 
 /** Who may have traffic, and who may lose it. */
 export class TrafficRules {
-  readonly #k: Knowledge;
+  readonly #k: FleetKnowledge;
   readonly #verdict: Verdict;
   /** Servers with traffic, and ready ones that may get it, that answer. */
   readonly #answering = new Map<ServiceKey, ReadonlySet<ServerId>>();
@@ -29,7 +29,7 @@ export class TrafficRules {
   readonly #decisions = new Map<string, Decision[]>();
   readonly #drainMs = new Map<string, number>();
 
-  constructor(knowledge: Knowledge, verdict: Verdict) {
+  constructor(knowledge: FleetKnowledge, verdict: Verdict) {
     this.#k = knowledge;
     this.#verdict = verdict;
   }

@@ -1,0 +1,68 @@
+import type { Shares } from "../../../src/domain/actions.ts";
+import type { ServerId, ServiceKey } from "../../../src/domain/ids.ts";
+import type { Observation } from "../../../src/domain/observation.ts";
+import type { Clock } from "../../../src/lib/clock.ts";
+import type { GroupSpec } from "../../../src/platform/platform.ts";
+import type { WorldCall } from "../faults.ts";
+import type { Life } from "../life.ts";
+import { Referee } from "../referee.ts";
+import type { Trace } from "../trace.ts";
+import type { Engine } from "./engine.ts";
+import { EngineKnowledge } from "./engine-knowledge.ts";
+import { EngineRules } from "./engine-rules.ts";
+
+/** The referee of an engine: it sees what is asked of it, and what becomes of its servers and its traffic. */
+export class EngineReferee extends Referee {
+  declare readonly knowledge: EngineKnowledge;
+  readonly #rules: EngineRules;
+
+  constructor(engine: Engine, time: Clock, services: readonly ServiceKey[], trace: Trace) {
+    const knowledge = new EngineKnowledge(engine, time, services);
+    super(knowledge, trace);
+    this.#rules = new EngineRules(knowledge, this.verdict);
+    engine.onDrain = (server) => {
+      trace.add(() => `    ${server.id} of ${server.service}-${server.release.number} leaves`);
+      this.#rules.onDrain(server);
+    };
+  }
+
+  override onObserved(observation: Observation, sinceMs: number, life: Life): void {
+    this.knowledge.learn(observation);
+    super.onObserved(observation, sinceMs, life);
+  }
+
+  override onResize(group: GroupSpec, size: number, life: Life): void {
+    if (this.isOver(life)) return;
+    const { service, number } = group.release;
+    if (this.plan.lowers(service, number, size)) this.#decided(service);
+    super.onResize(group, size, life);
+  }
+
+  override onRoute(service: ServiceKey, shares: Shares, life: Life): void {
+    if (this.isOver(life)) return;
+    this.#decided(service);
+    super.onRoute(service, shares, life);
+  }
+
+  /** Whoever retires has been judged by what it saw: which server that was does not matter to the others. */
+  override onRetire(id: ServerId, life: Life): void {
+    const service = this.knowledge.placeOf(id)?.service;
+    if (service !== undefined && !this.isOver(life))
+      this.#rules.decided(service, this.plan.seenMs(service), 0);
+    super.onRetire(id, life);
+  }
+
+  protected override tampered({ subject }: WorldCall): ServiceKey | undefined {
+    return subject;
+  }
+
+  protected override checkEffect(): void {}
+
+  protected override checkStep(service: ServiceKey): void {
+    this.#rules.step(service);
+  }
+
+  #decided(service: ServiceKey): void {
+    this.#rules.decided(service, this.plan.seenMs(service), this.plan.floor(service));
+  }
+}
