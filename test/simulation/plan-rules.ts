@@ -109,6 +109,10 @@ export class PlanRules {
     this.#mustNotSwell(service, release, size);
   }
 
+  onRefused(service: ServiceKey, release: number): void {
+    this.#sizes.get(service)?.delete(release);
+  }
+
   onRoute(service: ServiceKey, shares: Shares): void {
     this.#mustHaveSeen("traffic is moved");
     const now = this.#knownCapacity(service);

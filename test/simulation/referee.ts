@@ -86,6 +86,11 @@ export abstract class Referee {
     this.plan.onResize(service, number, size);
   }
 
+  /** There may be no more servers: what was asked for is not wanted any longer. */
+  onRefused({ release }: GroupSpec, life: Life): void {
+    if (!this.isOver(life)) this.plan.onRefused(release.service, release.number);
+  }
+
   onRoute(service: ServiceKey, shares: Shares, life: Life): void {
     if (this.isOver(life)) return;
     this.trace.add(

@@ -1,5 +1,5 @@
 import type { Clock } from "../../src/lib/clock.ts";
-import { KilnError } from "../../src/lib/errors.ts";
+import { KilnError, toKilnError } from "../../src/lib/errors.ts";
 import { type SteadyClock, steadyClock } from "../../src/lib/steady-clock.ts";
 import type { Platform } from "../../src/platform/platform.ts";
 import type { Store } from "../../src/store/store.ts";
@@ -85,9 +85,14 @@ export function seamPlatform(platform: Platform, { referee, life, time }: Seams)
         throw error;
       }
     },
-    resize: (group, size, c) => {
+    resize: async (group, size, c) => {
       referee.onResize(group, size, life);
-      return platform.resize(group, size, c);
+      try {
+        await platform.resize(group, size, c);
+      } catch (error) {
+        if (toKilnError(error).code === "quota_exceeded") referee.onRefused(group, life);
+        throw error;
+      }
     },
     route: (service, shares, releases, c) => {
       referee.onRoute(service, shares, life);

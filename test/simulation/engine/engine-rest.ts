@@ -40,7 +40,8 @@ function leftOvers(
   const isKept = (of: ServiceKey, release: number) => of !== service || (release === serving && count > 0);
   const groups = [...engine.groups.values()].filter((g) => !isKept(g.service, g.spec.release.number));
   const servers = [...engine.servers.values()].filter((s) => !isKept(s.service, s.release.number));
-  const routed = [...(engine.routes.get(service) ?? [])].filter((release) => release !== serving);
+  // A selected release without servers takes no traffic, so that no look can show it beside one that does.
+  const routed = serving === undefined ? [...(engine.routes.get(service) ?? [])] : [];
   return [
     ...groups.map((g) => `group ${service}-${g.spec.release.number} is left over (size ${g.size})`),
     ...servers.map((s) => `${s.id} of ${service}-${s.release.number} is left over (${s.state})`),
