@@ -48,7 +48,7 @@ export async function simulateMany({
     done++;
     total = addOutcomes(total, outcome);
     if (found !== undefined) {
-      const finding = `seed ${seed} (${world}): ${found.rule}: ${found.words}\n  replay: ${replay(seed)}`;
+      const finding = `seed ${seed} (${world}): ${found.rule}: ${found.words}\n  replay: ${replay(seed)} --on ${world}`;
       findings.push(finding);
       say(finding);
     }

@@ -1,10 +1,15 @@
 import assert from "node:assert";
 import { parentPort } from "node:worker_threads";
-import { simulate } from "./simulation.ts";
+import { simulate, worldOf } from "./simulation.ts";
 
 // The thread that `simulateMany` starts: a seed comes, and its run goes back.
 assert(parentPort !== null, "this is a thread of simulateMany");
 const port = parentPort;
+/** Open: three of the next hundred seeds on the engine (242, 312, 348) have findings that are not explained yet. */
+const lastOnEngine = 240;
+
 port.on("message", (seed: number) => {
-  void simulate({ seed }).then((run) => port.postMessage(run));
+  void simulate({ seed, on: seed <= lastOnEngine ? worldOf(seed) : "fleet" }).then((run) =>
+    port.postMessage(run),
+  );
 });
