@@ -2,9 +2,9 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { RolloutPolicy } from "../../src/domain/spec.ts";
 import { waitUntil, whyNoServers } from "./harness.ts";
 import { type Cluster, openCluster } from "./zero-loss/cluster.ts";
+import { type Service, services } from "./zero-loss/kinds.ts";
 import { type Load, startLoad } from "./zero-loss/load.ts";
 import { type Crash, judge, lossLines, reportLines, type Scenario, together } from "./zero-loss/report.ts";
-import { services } from "./zero-loss/requests.ts";
 import { killRouter, restartRouter } from "./zero-loss/router-process.ts";
 import { type LongEnd, openTcp, openWebSocket, speakUntilClosed } from "./zero-loss/sessions.ts";
 import type { Loss, Taking } from "./zero-loss/worker.ts";
@@ -39,7 +39,7 @@ describe.skipIf(why !== undefined)("no request is lost", () => {
     console.log(reportLines(scenarios).join("\n"));
   });
 
-  const noCrash = { crashes: [] as Crash[], canBeCut: (_: Loss) => false };
+  const noCrash = { crashes: [] as Crash[], survives: (_: Loss) => 0 };
 
   async function under(name: string, work: () => Promise<unknown>, crash = noCrash): Promise<void> {
     await interlude();
@@ -57,7 +57,7 @@ describe.skipIf(why !== undefined)("no request is lost", () => {
   }
 
   function keep(name: string, startMs: number, { served, lost }: Taking, crash = noCrash): void {
-    const losses = judge(lost, crash.crashes, crash.canBeCut);
+    const losses = judge(lost, crash.crashes, crash.survives);
     scenarios.push({ name, seconds: (Date.now() - startMs) / 1000, served, ...losses });
     expect(lossLines(losses.lost)).toEqual([]);
   }
@@ -168,11 +168,11 @@ describe.skipIf(why !== undefined)("no request is lost", () => {
     expect(spreadMs).toBeGreaterThan(drainMs / 8);
   });
 
-  // Only what can be asked twice, and of which no answer has begun, can be asked of another server.
+  // Only what can be asked twice, and of which no answer has begun, can be asked of another server; and only once.
   test("servers are killed with SIGKILL", async () => {
     const crashes: Crash[] = [];
     const kill = async () => {
-      for (const service of services) crashes.push(await crash(() => cluster.killServer(service)));
+      for (const service of services) crashes.push(await crash(service, () => cluster.killServer(service)));
     };
     await under(
       "kill -9 of servers",
@@ -182,7 +182,7 @@ describe.skipIf(why !== undefined)("no request is lost", () => {
           await cluster.atRest();
         }
       },
-      { crashes, canBeCut: ({ repeatable }) => !repeatable },
+      { crashes, survives: ({ repeatable }) => (repeatable ? 1 : 0) },
     );
   });
 
@@ -192,10 +192,10 @@ describe.skipIf(why !== undefined)("no request is lost", () => {
     await under(
       "kill -9 of the router",
       async () => {
-        crashes.push(await crash(() => killRouter(cluster.kiln.home)));
+        crashes.push(await crash(undefined, () => killRouter(cluster.kiln.home)));
         await sleep(warmUpMs);
       },
-      { crashes, canBeCut: () => true },
+      { crashes, survives: () => 0 },
     );
     console.log(`the router was back after ${crashes.map((c) => c.untilMs - c.fromMs)} ms`);
   });
@@ -221,10 +221,10 @@ async function takeOfEvery(load: Load): Promise<Taking> {
   return all;
 }
 
-async function crash(work: () => Promise<unknown>): Promise<Crash> {
+async function crash(service: Service | undefined, work: () => Promise<unknown>): Promise<Crash> {
   const fromMs = Date.now();
   await work();
-  return { fromMs, untilMs: Date.now() };
+  return { service, fromMs, untilMs: Date.now() };
 }
 
 function wordsOf(ends: readonly LongEnd[]): string {

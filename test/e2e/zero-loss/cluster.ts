@@ -8,8 +8,8 @@ import type { RolloutPolicy } from "../../../src/domain/spec.ts";
 import { openStateFolder } from "../../../src/lib/state-folder.ts";
 import { freePort, type Installation, install, waitUntil } from "../harness.ts";
 import { isRunning } from "../machine.ts";
-import type { Doors } from "./kinds.ts";
-import { prepareRequests, type Requests, type Service, services } from "./requests.ts";
+import { type Doors, type Service, services } from "./kinds.ts";
+import { prepareRequests, type Requests } from "./requests.ts";
 import { serialAt } from "./router-process.ts";
 
 const settleMs = 90_000;

@@ -1,7 +1,10 @@
+import type { Service } from "./kinds.ts";
 import type { Loss, Taking } from "./worker.ts";
 
 /** A time (Unix times in ms) in which something died that had requests within it. */
 export interface Crash {
+  /** Whose server it was; undefined: every request was in it. */
+  readonly service: Service | undefined;
   readonly fromMs: number;
   readonly untilMs: number;
 }
@@ -16,14 +19,18 @@ export interface Scenario {
   readonly lost: readonly Loss[];
 }
 
-/** Splits losses into those that a crash explains and the others. */
+/** Splits losses into those that crashes explain and the others. `survives`: how many crashes a request has to get over. */
 export function judge(
   losses: readonly Loss[],
   crashes: readonly Crash[],
-  canBeCut: (loss: Loss) => boolean,
+  survives: (loss: Loss) => number,
 ): Pick<Scenario, "cut" | "lost"> {
-  const isCut = (loss: Loss) =>
-    canBeCut(loss) && crashes.some((c) => loss.begunAtMs <= c.untilMs && loss.endedAtMs >= c.fromMs);
+  const met = (loss: Loss) =>
+    crashes.filter(
+      ({ service = loss.service, fromMs, untilMs }) =>
+        service === loss.service && loss.begunAtMs <= untilMs && loss.endedAtMs >= fromMs,
+    );
+  const isCut = (loss: Loss) => met(loss).length > survives(loss);
   return { cut: losses.filter(isCut), lost: losses.filter((loss) => !isCut(loss)) };
 }
 

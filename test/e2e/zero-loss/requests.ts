@@ -6,11 +6,7 @@ import type { RolloutPolicy, TrafficSpec } from "../../../src/domain/spec.ts";
 import { issue } from "../../../src/router/test-certificates.ts";
 import { loadSpecs } from "../../../src/spec/load.ts";
 import { freePort, type Installation } from "../harness.ts";
-import type { Doors } from "./kinds.ts";
-
-/** HTTP, HTTPS and plain TCP, all of one image. */
-export const services = ["web", "secure", "raw"] as const;
-export type Service = (typeof services)[number];
+import { type Doors, type Service, services } from "./kinds.ts";
 
 /** What can be asked for: each request is for a release of its own. */
 export interface Requests {

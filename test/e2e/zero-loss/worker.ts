@@ -1,4 +1,4 @@
-import { type Ask, type Doors, type Kind, kinds } from "./kinds.ts";
+import { type Ask, type Doors, type Kind, kinds, type Service } from "./kinds.ts";
 
 /** The worker's orders. */
 export type Order =
@@ -11,6 +11,7 @@ export type Order =
 /** A request that was not answered as it should have been. Times are Unix times in ms. */
 export interface Loss {
   readonly kind: string;
+  readonly service: Service;
   readonly repeatable: boolean;
   readonly begunAtMs: number;
   readonly endedAtMs: number;
@@ -58,7 +59,7 @@ async function askForever(kind: Kind, ask: Ask): Promise<void> {
   }
 }
 
-async function askOnce({ name, repeatable }: Kind, ask: Ask): Promise<void> {
+async function askOnce({ name, service, repeatable }: Kind, ask: Ask): Promise<void> {
   const begunAtMs = Date.now();
   open++;
   try {
@@ -66,7 +67,7 @@ async function askOnce({ name, repeatable }: Kind, ask: Ask): Promise<void> {
     served[name] = (served[name] ?? 0) + answers;
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
-    lost.push({ kind: name, repeatable, begunAtMs, endedAtMs: Date.now(), why });
+    lost.push({ kind: name, service, repeatable, begunAtMs, endedAtMs: Date.now(), why });
   } finally {
     open--;
   }
