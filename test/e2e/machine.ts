@@ -148,8 +148,13 @@ function kill(pid: number): void {
   }
 }
 
-/** A zombie has ended; its parent may take its time to reap it. */
+/**
+ * A zombie has ended; its parent may take its time to reap it. But its other threads may still hold its files and sockets:
+ * proc(5), `num_threads` of /proc/PID/stat.
+ */
 export function isRunning(pid: number): boolean {
   const stat = readProc(`/proc/${pid}/stat`);
-  return stat !== "" && !/^ [ZX]/.test(stat.slice(stat.lastIndexOf(")") + 1));
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  const [state, threads] = [fields[0] ?? "", Number(fields[17])];
+  return stat !== "" && (!/[ZX]/.test(state) || threads > 1);
 }
