@@ -96,7 +96,7 @@ export class FleetReferee extends Referee {
     const spec = this.knowledge.machine.servers.get(id)?.release.health;
     if (this.isOver(life) || spec === undefined) return;
     const wasReady = this.knowledge.oracle.isReady(id);
-    this.knowledge.oracle.learn(id, ok, spec);
+    this.knowledge.oracle.learn(id, ok, spec, this.knowledge.now());
     if (wasReady && !this.knowledge.oracle.isReady(id)) this.knowledge.lose(id);
   }
 

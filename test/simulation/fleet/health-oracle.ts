@@ -5,6 +5,8 @@ interface Standing {
   readonly ready: boolean;
   /** Results in a row that speak against the present standing. */
   readonly streak: number;
+  /** When it was ready for the last time; undefined: never, or it is. */
+  readonly readyUntilMs?: number;
 }
 
 /**
@@ -19,11 +21,15 @@ export class HealthOracle {
     if (!this.#standings.has(id)) this.#standings.set(id, { ready: true, streak: 0 });
   }
 
-  learn(id: ServerId, ok: boolean, spec: HealthSpec): void {
-    const { ready, streak } = this.#standings.get(id) ?? { ready: false, streak: 0 };
+  learn(id: ServerId, ok: boolean, spec: HealthSpec, nowMs: number): void {
+    const { ready, streak, ...rest } = this.#standings.get(id) ?? { ready: false, streak: 0 };
     const against = ok === ready ? 0 : streak + 1;
-    const needed = ready ? spec.unready : spec.ready;
-    this.#standings.set(id, against >= needed ? { ready: !ready, streak: 0 } : { ready, streak: against });
+    const turns = against >= (ready ? spec.unready : spec.ready);
+    const lost = turns && ready ? { readyUntilMs: nowMs } : {};
+    this.#standings.set(
+      id,
+      turns ? { ready: !ready, streak: 0, ...lost } : { ready, streak: against, ...rest },
+    );
   }
 
   forget(id: ServerId): void {
@@ -32,5 +38,10 @@ export class HealthOracle {
 
   isReady(id: ServerId): boolean {
     return this.#standings.get(id)?.ready ?? false;
+  }
+
+  /** Many are checked at the same moment: what one check found may lead to something before another one has ended. */
+  wasReadyAt(id: ServerId, nowMs: number): boolean {
+    return this.isReady(id) || this.#standings.get(id)?.readyUntilMs === nowMs;
   }
 }

@@ -50,7 +50,7 @@ export class PreviewRules {
         () => `the preview of ${service} gets ${id}; asked for is release ${asked ?? "none"}`,
       );
       this.#verdict.expect(
-        weight > 0 && this.#k.oracle.isReady(id),
+        weight > 0 && this.#k.oracle.wasReadyAt(id, this.#k.now()),
         "preview-only-of-ready",
         () => `the preview of ${service} gets ${id}, and its health checks have not made it ready`,
       );

@@ -52,7 +52,7 @@ export class TrafficRules {
     const taking = routed.targets.filter((t) => t.weight > 0).map((t) => t.id);
     for (const id of taking) {
       this.#verdict.expect(
-        this.#k.oracle.isReady(id),
+        this.#k.oracle.wasReadyAt(id, this.#k.now()),
         "traffic-only-to-ready",
         () => `${id} gets traffic, and its health checks have not made it ready`,
       );
