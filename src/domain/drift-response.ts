@@ -1,4 +1,5 @@
 import type { Finding } from "./drift.ts";
+import type { ServerId } from "./ids.ts";
 import type { GroupObservation, ServerObservation } from "./observation.ts";
 import type { DesiredService } from "./rollout.ts";
 import type { ServiceView } from "./service-view.ts";
@@ -88,16 +89,18 @@ export function fewestCarrying({ count, unavailable, alone, upkeep }: DesiredSer
 
 /** The servers that answer requests now and are not taken out: those whose loss would be felt. */
 export function carriers(desired: DesiredService, view: ServiceView): readonly ServerObservation[] {
-  const taken = new Set(desired.taints.filter((t) => t.takenAtMs !== undefined).map((t) => t.server));
-  return [...view.groups.values()]
-    .filter((group) => group.share > 0)
-    .flatMap((group) => {
-      // The router's own word counts, except for a release that takes no traffic from it.
-      const isRouted = desired.releases.get(group.release)?.traffic !== undefined;
-      return group.servers.filter(
-        (s) => s.state === "ready" && (s.inTraffic || !isRouted) && !taken.has(s.id),
-      );
-    });
+  return [...view.groups.values()].flatMap((group) => carriersOf(desired, group));
+}
+
+/**
+ * Those of one group. What the router says counts, except for a release that takes no traffic from it: there the share is all
+ * there is. A server that was taken out may still be seen with traffic, where a platform is slow to do so.
+ */
+export function carriersOf(desired: DesiredService, group: GroupObservation): readonly ServerObservation[] {
+  if (group.share === 0) return [];
+  const isRouted = desired.releases.get(group.release)?.traffic !== undefined;
+  const isTaken = (id: ServerId) => desired.taints.some((t) => t.server === id && t.takenAtMs !== undefined);
+  return group.servers.filter((s) => s.state === "ready" && (s.inTraffic || !isRouted) && !isTaken(s.id));
 }
 
 /**

@@ -1,4 +1,5 @@
 import type { Action, Plan, RecordChange } from "./actions.ts";
+import { carriersOf } from "./drift-response.ts";
 import type { DesiredService, Rollout, WarmRelease } from "./rollout.ts";
 import { lowerOthers, type ServiceView } from "./service-view.ts";
 import type { Step } from "./spec.ts";
@@ -52,15 +53,10 @@ export function lowerOthersWhenSafe(look: Look): readonly Action[] {
   return safe ? lowerOthers(desired, view, [rollout.from, rollout.to]) : [];
 }
 
-/**
- * Ready servers of a release that have traffic: those that others may leave for. The router's own word counts, except
- * for a release that takes no traffic from it: there the share is all there is.
- */
+/** How many servers of a release carry its traffic: those that others may leave for. */
 export function inTrafficCount({ desired, view }: Look, release: number | undefined): number {
   const group = release === undefined ? undefined : view.groups.get(release);
-  if (group === undefined || group.share === 0) return 0;
-  const isRouted = desired.releases.get(group.release)?.traffic !== undefined;
-  return group.servers.filter((s) => s.state === "ready" && (s.inTraffic || !isRouted)).length;
+  return group === undefined ? 0 : carriersOf(desired, group).length;
 }
 
 export function record(look: Look, change: RecordChange, reason: string): Action {
