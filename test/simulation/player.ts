@@ -5,7 +5,7 @@ import { simulate, worldOf } from "./simulation.ts";
 // The thread that `simulateMany` starts: a seed comes, and its run goes back.
 assert(parentPort !== null, "this is a thread of simulateMany");
 const port = parentPort;
-/** Open: three of the next hundred seeds on the engine (242, 312, 348) have findings that are not explained yet. */
+/** Open: of the next 315 seeds on the engine, ten have findings that are not explained yet (docs/simulation.md). */
 const lastOnEngine = 240;
 
 port.on("message", (seed: number) => {
