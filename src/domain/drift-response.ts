@@ -93,7 +93,7 @@ export function carriers(desired: DesiredService, view: ServiceView): readonly S
 }
 
 /**
- * Those of one group. What the router says counts, except for a release that takes no traffic from it: there the share is all
+ * The carriers of one group. What the router says counts, except for a release that takes no traffic from it: there the share is all
  * there is. A server that was taken out may still be seen with traffic, where a platform is slow to do so.
  */
 export function carriersOf(desired: DesiredService, group: GroupObservation): readonly ServerObservation[] {
