@@ -185,7 +185,7 @@ describe.skipIf(reason)("a server's user namespace", () => {
     const readiness = JSON.parse((await refusing("probe")).split("\n")[1] ?? "");
     expect(readiness).toMatchObject({ usable: true });
     expect(readiness.gaps).toContainEqual({
-      what: expect.stringContaining("refused (unshare: unshare failed: Operation not permitted)"),
+      what: expect.stringContaining("user namespaces (unshare: unshare failed: Operation not permitted)"),
       remedy: expect.stringContaining("`image.user`"),
       severity: "degraded",
     });
