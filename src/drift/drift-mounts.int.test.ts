@@ -62,7 +62,7 @@ describe.skipIf(reason)("a server whose mounts someone changes", () => {
     await w().nsenter("-m", "/bin/mount", "-n", "-t", "tmpfs", "evil", "/srv");
     await w().nsenter("-m", "/bin/perl", "-e", "syscall(166, my $at = '/etc/hosts', 0) == 0 or die $!"); // umount2
     const found = mountDifferences(mountLines(askedMounts(table(), asked).join("\n")), mountLines(table()));
-    expect(found.map(({ subject: point, detail }) => [point, detail.includes("any more")])).toEqual([
+    expect(found.map(({ subject: point, detail }) => [point, detail.includes("no longer")])).toEqual([
       ["/srv", false],
       ["/etc/hosts", true],
     ]);
