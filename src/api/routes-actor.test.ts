@@ -43,6 +43,7 @@ test.each([
 
 /** Only root may set the login's user id, and only where none is set. */
 const canLogIn = spawnSync("sh", ["-c", "echo 4321 > /proc/self/loginuid"], { stdio: "ignore" }).status === 0;
+if (!canLogIn) console.log("Skipped: who logged in, because no login's user id can be set here.");
 
 test.skipIf(!canLogIn)("it is who logged in, where the kernel knows", async () => {
   expect(await asked({}, 4321)).toEqual({ via: "socket", name: "uid 4321", uid, loginUid: 4321 });
