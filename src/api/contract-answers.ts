@@ -142,6 +142,9 @@ const ServiceStatus = z.object({
   count,
   serving: maybe(release),
   rollout: maybe(rollout),
+  addresses: z
+    .array(z.string())
+    .describe("Where the service is reached, as the platform sees it; the newest last."),
   preview: maybe(z.object({ release: releaseNumber, address: z.string() })).describe(
     "The release that the preview port reaches before it has the traffic, and the address.",
   ),

@@ -84,6 +84,7 @@ const status = {
   count: 3,
   serving: aRelease(1),
   rollout: aRollout({ reason: "because", movedAtMs: 4, endedAtMs: undefined }),
+  addresses: ["http://localhost:8080"],
   preview: { release: 2, address: "http://localhost:8081" },
   warm: [{ release: 1, untilMs: 9 }],
   removing: false,

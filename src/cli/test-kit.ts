@@ -84,6 +84,7 @@ export function aStatus(overrides: Partial<ServiceStatus> = {}): ServiceStatus {
     count: 3,
     serving: aRelease(2),
     rollout: undefined,
+    addresses: ["http://localhost:8080"],
     preview: undefined,
     warm: [],
     removing: false,

@@ -1,4 +1,3 @@
-import { addressOf, previewDoor } from "../domain/address.ts";
 import type { KilnEvent } from "../domain/event.ts";
 import type { ServiceKey } from "../domain/ids.ts";
 import type { GroupObservation, Observation } from "../domain/observation.ts";
@@ -82,7 +81,8 @@ function statusOf(
     count,
     serving: serving === undefined ? undefined : desired.releases.get(serving),
     rollout,
-    preview: previewOf(groups, desired),
+    addresses: addressesOf(observation, service, false),
+    preview: previewOf(groups, addressesOf(observation, service, true)),
     warm,
     removing: removed,
     servers: groups.flatMap((group) => serversOf(group, desired)),
@@ -100,12 +100,15 @@ function statusOf(
   };
 }
 
+function addressesOf({ addresses = [] }: Observation, service: ServiceKey, preview: boolean): string[] {
+  return addresses.filter((a) => a.service === service && (a.preview ?? false) === preview).map((a) => a.url);
+}
+
 function previewOf(
   groups: readonly GroupObservation[],
-  { releases }: DesiredService,
+  [address]: readonly string[],
 ): ServiceStatus["preview"] {
   const release = groups.find((g) => g.previewed)?.release;
-  const address = release === undefined ? undefined : addressOf(previewDoor(releases.get(release)?.traffic));
   return release === undefined || address === undefined ? undefined : { release, address };
 }
 

@@ -5,12 +5,23 @@ export interface Observation {
   readonly groups: readonly GroupObservation[];
   /** Services that have a way in through the router, with or without servers. */
   readonly routed: readonly ServiceKey[];
+  /** Where services are reached. Absent: the platform does not know. */
+  readonly addresses?: readonly ServiceAddress[];
   /** Jobs, those that have ended among them for as long as their logs are kept. Absent: the platform runs none. */
   readonly jobs?: readonly JobObservation[];
   /** Absent: the platform makes none. */
   readonly reproductions?: readonly ReproductionObservation[];
   /** Problems of services that still serve for now. Absent: none is known. */
   readonly warnings?: readonly ServiceWarning[];
+}
+
+/** One address that a service is reached at. */
+export interface ServiceAddress {
+  readonly service: ServiceKey;
+  /** As a person types it: `http://localhost:8080`, `https://shop.example.com`, `localhost:5432 (tcp)`. */
+  readonly url: string;
+  /** Whether it reaches the release that is previewed, and not those that have the traffic. Absent: it does not. */
+  readonly preview?: boolean;
 }
 
 /** A problem that will, or may, cost a service its traffic unless a person solves it. */

@@ -71,18 +71,14 @@ test("status without a kiln.yaml lists every service", async () => {
   );
 });
 
-test("status shows the address with TLS, and warnings", async () => {
-  const traffic = {
-    mode: "http",
-    listen: 443,
-    host: undefined,
-    tls: { certificate: "/c", key: "/k" },
-  } as const;
+test("status shows each address that the platform has seen, and warnings", async () => {
+  const addresses = ["http://localhost:8080", "https://shop.example.com"];
   const warnings = [{ message: "The certificate expires in 2 days.", hint: "Renew it." }];
-  const client = { services: async () => [aStatus({ serving: { ...aRelease(2), traffic }, warnings })] };
+  const client = { services: async () => [aStatus({ addresses, warnings })] };
   const all = (await cli(["status"], { client, cwd: folder })).stdout;
-  expect(all).toMatch(/https:\/\/localhost +serving, with a warning/);
+  expect(all).toMatch(/http:\/\/localhost:8080, https:\/\/shop.example.com +serving, with a warning/);
   const one = (await cli(["status", "shop"], { client, cwd: folder })).stdout;
+  for (const address of addresses) expect(one).toContain(`address  ${address}\n`);
   expect(one).toContain("  Warning: The certificate expires in 2 days. Renew it.\n");
 });
 

@@ -1,4 +1,3 @@
-import { addressOf } from "../../domain/address.ts";
 import type { ServerFailure } from "../../domain/observation.ts";
 import type { ServiceStatus, Trouble } from "../api.ts";
 import { conditionOf, isWell } from "../condition.ts";
@@ -51,7 +50,7 @@ export function allLines(all: readonly ServiceStatus[], style: Style, remarkOnRo
     status.serving === undefined ? "-" : `${status.serving.number}`,
     status.serving?.version ?? "-",
     readyCell(status, style),
-    addressOf(status.serving?.traffic) ?? "-",
+    status.addresses.join(", ") || "-",
     stateCell(status, style),
   ]);
   return table(["SERVICE", "RELEASE", "VERSION", "READY", "ADDRESS", "STATE"], rows);
@@ -59,8 +58,7 @@ export function allLines(all: readonly ServiceStatus[], style: Style, remarkOnRo
 
 /** Everything about one service. */
 export function oneLines(status: ServiceStatus, nowMs: number, style: Style): string[] {
-  const { serving } = status;
-  const address = addressOf(serving?.traffic);
+  const { serving, addresses } = status;
   return [
     `${style.bold(status.service)}  ${stateCell(status, style)}`,
     ...facts([
@@ -68,7 +66,7 @@ export function oneLines(status: ServiceStatus, nowMs: number, style: Style): st
         ? [["release", "none serves yet"] as const]
         : [["release", `${serving.number} (${serving.version}), by ${serving.createdBy}`] as const]),
       ["servers", readyCell(status, style)],
-      ...(address === undefined ? [] : [["address", address] as const]),
+      ...addresses.map((address) => ["address", address] as const),
       ...(status.preview === undefined
         ? []
         : [["preview", `${status.preview.address} (only release ${status.preview.release})`] as const]),

@@ -1,4 +1,3 @@
-import { addressOf } from "../../domain/address.ts";
 import type { ServerFailure } from "../../domain/observation.ts";
 import type { Rollout } from "../../domain/rollout.ts";
 
@@ -22,7 +21,7 @@ export async function reportEnd(context: Context, client: Client, rollout: Rollo
   output.note(...failuresLines(rollout, failures, output.noteStyle));
   if (rollout.phase !== "complete")
     output.note(...failedJobs(rollout, output.noteStyle).flatMap((lines) => [...lines, ""]));
-  const address = addressOf(status?.serving?.traffic);
+  const address = status?.addresses.at(-1);
   output.result(
     {
       service: rollout.service,
@@ -143,10 +142,10 @@ function completeLines(
 ): string[] {
   const release = status?.serving;
   const version = release === undefined ? "" : ` (${release.version})`;
-  const address = addressOf(release?.traffic);
+  const addresses = status?.addresses ?? [];
   const servers = status === undefined ? "" : ` with ${plural(status.count, "server")}`;
   return [
     `${style.good("Done")} ${style.bold(rollout.service)} release ${rollout.to}${version} serves${servers}, in ${took}.`,
-    ...(address === undefined ? [] : [`  ${address}`]),
+    ...addresses.map((address) => `  ${address}`),
   ];
 }

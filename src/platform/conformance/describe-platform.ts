@@ -79,6 +79,13 @@ export function describePlatform(name: string, open: () => Promise<PlatformSubje
       await world.settled(1, 3);
     });
 
+    test("a service is reached at an address as long as it has a way in", async () => {
+      await world.serve(1, 1);
+      expect(await world.addresses()).not.toEqual([]);
+      await world.route([]);
+      expect(await world.addresses()).toEqual([]);
+    });
+
     test("servers that may not be are refused with a reason, and those that are there stay", async ({
       skip,
     }) => {
@@ -551,6 +558,13 @@ class Conversation {
     const { platform, service } = this.#subject;
     const shown = release === undefined ? undefined : this.#subject.release(release);
     await platform.preview?.(service, shown, call);
+  }
+
+  /** Where requests for the service go, its preview apart. */
+  async addresses(): Promise<readonly string[]> {
+    const { platform, service } = this.#subject;
+    const { addresses = [] } = await platform.observe(call);
+    return addresses.filter((a) => a.service === service && !a.preview).map(({ url }) => url);
   }
 
   /** The release that the preview reaches, as the platform reports and as a request finds out. */

@@ -39,7 +39,8 @@ export class WholeGroup implements Platform, AsyncDisposable {
         .filter((release) => !groups.has(`${service}-${release}`))
         .map((release) => this.#emptyGroup(service, release)),
     );
-    return { groups: [...shown, ...empty], routed: [...routes.keys()] };
+    const addresses = [...routes.keys()].map((service) => ({ service, url: `http://${service}.fake` }));
+    return { groups: [...shown, ...empty], routed: [...routes.keys()], addresses };
   }
 
   async resize(group: GroupSpec, size: number, { signal }: Call): Promise<void> {

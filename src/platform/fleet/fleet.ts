@@ -1,6 +1,5 @@
 import assert from "node:assert";
 import type { Shares } from "../../domain/actions.ts";
-import { previewDoor } from "../../domain/address.ts";
 import type { ServerId, ServiceKey } from "../../domain/ids.ts";
 import { previewedBy, previewKey } from "../../domain/ids.ts";
 import type { Observation, ServiceWarning } from "../../domain/observation.ts";
@@ -24,6 +23,7 @@ import type {
   Taint,
   TrafficStats,
 } from "../platform.ts";
+import { previewDoor } from "./address.ts";
 import { Background } from "./background.ts";
 import { countersOf } from "./counts.ts";
 import { Endings } from "./endings.ts";

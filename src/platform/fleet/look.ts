@@ -7,6 +7,7 @@ import type {
 } from "../../domain/observation.ts";
 import { type Clock, momentOf } from "../../lib/clock.ts";
 import type { RoutedService } from "../../router/router.ts";
+import { addressesOf } from "./address.ts";
 import type { Group, Member } from "./memory.ts";
 import type { SlotState } from "./reconcile.ts";
 import type { Traffic } from "./traffic.ts";
@@ -27,6 +28,7 @@ export function observation(
   return {
     groups: [...groups].map((g) => groupObservation(g, inTraffic, traffic, clock)).filter(isWorthTelling),
     routed: [...new Set([...doors, ...traffic.routed()])],
+    addresses: addressesOf(routed),
   };
 }
 

@@ -1,0 +1,31 @@
+import { expect, test } from "vitest";
+import { previewKey } from "../../domain/ids.ts";
+import type { TrafficSpec } from "../../domain/spec.ts";
+import { aRelease } from "../../domain/testing.ts";
+import { addressesOf } from "./address.ts";
+
+const { health } = aRelease(1);
+const tls = { certificate: "/c", key: "/k" };
+
+function urls(...doors: readonly TrafficSpec[]): readonly string[] {
+  return addressesOf([{ service: "shop", doors, targets: [], health }]).map(({ url }) => url);
+}
+
+test("an address is what a person types, without the ports that are understood", () => {
+  const http = { mode: "http", host: undefined, listen: 8080 } as const;
+  const tcp = { ...http, mode: "tcp" } as const;
+  const shown = urls(http, { ...http, listen: 443, tls }, { ...http, host: "shop.example.com", listen: 80 });
+  expect(shown).toEqual(["http://localhost:8080", "https://localhost", "http://shop.example.com"]);
+  expect(urls(tcp, { ...tcp, tls })).toEqual(["localhost:8080 (tcp)", "localhost:8080 (tcp with TLS)"]);
+});
+
+test("the address of a preview is told apart, and a closed service has none", () => {
+  const door = { mode: "http", host: undefined, listen: 8081 } as const;
+  const rest = { targets: [], health };
+  expect(
+    addressesOf([
+      { service: "shop", doors: [], ...rest },
+      { service: previewKey("shop"), doors: [door], ...rest },
+    ]),
+  ).toEqual([{ service: "shop", preview: true, url: "http://localhost:8081" }]);
+});
