@@ -10,9 +10,8 @@ import { terminalJson, terminalText } from "./cli/output/terminal-text.ts";
 import { startController } from "./controller/controller.ts";
 import { startNotary } from "./controller/notary.ts";
 import type { Operations } from "./controller/operations.ts";
-import { type DriftWatch, startDriftWatch } from "./drift/drift-watch.ts";
-import { type EvidenceStore, openEvidence } from "./drift/evidence.ts";
-import { probeDrift } from "./drift/probe-drift.ts";
+import { localTarget } from "./domain/target.ts";
+import { openEvidence } from "./drift/evidence.ts";
 import { imageSource } from "./image/image-source.ts";
 import { listImages, requireVersion } from "./image/images.ts";
 import { systemClock } from "./lib/clock.ts";
@@ -23,11 +22,9 @@ import { type Logger, openLog, silentLog } from "./lib/log.ts";
 import { ensureStateFolder, openStateFolder, type StateFolder } from "./lib/state-folder.ts";
 import { steadyClock } from "./lib/steady-clock.ts";
 import { version } from "./lib/version.ts";
-import { createFleet } from "./platform/fleet/fleet.ts";
-import { networkProber } from "./platform/fleet/network-prober.ts";
-import { localHost } from "./platform/local/local-host.ts";
-import type { Platform } from "./platform/platform.ts";
-import { haproxyRouter } from "./router/haproxy/haproxy-router.ts";
+import { openTarget } from "./platform/open-target.ts";
+import type { EvidenceKeeper } from "./platform/platform.ts";
+import { registry, type Surroundings } from "./platform/registry.ts";
 import { holdState } from "./store/lock.ts";
 import { requireKnownVersion } from "./store/migrations.ts";
 import { openStore, type Store } from "./store/store.ts";
@@ -39,27 +36,26 @@ const byCommand = process.argv.includes("--json");
 const clock = steadyClock(systemClock);
 
 /** Without a store nothing can be made: that is enough to probe. */
-function openPlatform(state: StateFolder, log: Logger, store?: Store, evidence?: EvidenceStore) {
-  const host = localHost({
-    state,
+function surroundings(
+  state: StateFolder,
+  log: Logger,
+  store?: Store,
+  evidence?: EvidenceKeeper,
+): Surroundings {
+  return {
+    ...{ state, clock, log, evidence },
     images: imageSource(state),
     secrets: { open: async (service, secrets) => store?.secrets.open(service, secrets) ?? new Map() },
-    evidence,
     configs: { open: async (digest) => store?.content(digest) ?? new Uint8Array() },
-    clock,
-    log,
-  });
-  const router = haproxyRouter({ state, clock, log });
-  return createFleet({ host, router, clock, prober: networkProber(), log });
+  };
 }
 
 async function probe(state: StateFolder): Promise<void> {
   const timeoutMs = 30_000;
-  const platform = openPlatform(state, silentLog);
+  const opened = await openTarget(registry, surroundings(state, silentLog), localTarget);
   const signal = AbortSignal.timeout(timeoutMs);
-  const readiness = await platform.probe({ signal, deadline: clock.now() + timeoutMs });
-  const integrity = readiness.integrity && (await probeDrift(state.tag, readiness.integrity.facts));
-  process.stdout.write(`${JSON.stringify({ ...readiness, ...(integrity ? { integrity } : {}) })}\n`);
+  const readiness = await opened.probe({ signal, deadline: clock.now() + timeoutMs });
+  process.stdout.write(`${JSON.stringify(readiness)}\n`);
 }
 
 async function run(state: StateFolder): Promise<void> {
@@ -75,8 +71,9 @@ async function run(state: StateFolder): Promise<void> {
     ...{ keyPath: state.auditKey, checkpointPath: state.auditCheckpoint },
   });
   const evidence = openEvidence(state.evidence, clock);
-  const platform = openPlatform(state, log, store, evidence);
-  await using drift = watchDrift(platform, state, log);
+  const around = surroundings(state, log, store, evidence);
+  const { platform, watchDrift, ...local } = await openTarget(registry, around, localTarget);
+  await using drift = watchDrift?.();
   const stopped = Promise.withResolvers<void>();
   const controller = startController({
     store,
@@ -98,7 +95,7 @@ async function run(state: StateFolder): Promise<void> {
   await stopped.promise;
   await api.close();
   await controller.close();
-  await platform[Symbol.asyncDispose]();
+  await local[Symbol.asyncDispose]();
   await notary.close();
   log.info("the controller has stopped");
 }
@@ -124,10 +121,6 @@ async function endFormer(state: StateFolder): Promise<void> {
 function starter(): Starter {
   if (byCommand) return "command";
   return process.env.SYSTEMD_EXEC_PID === `${process.pid}` ? "service" : "person";
-}
-
-function watchDrift({ sight }: Platform, { tag }: StateFolder, log: Logger): DriftWatch | undefined {
-  return sight && startDriftWatch({ sight, tag, clock, log });
 }
 
 /**

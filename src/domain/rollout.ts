@@ -3,6 +3,7 @@ import type { JobExit } from "./observation.ts";
 import type { Release } from "./release.ts";
 import type { RolloutPolicy, Step, UpkeepPolicy } from "./spec.ts";
 import type { TaintedServer } from "./taint.ts";
+import type { TargetName } from "./target.ts";
 
 /** What an analysis has found so far in the present step. */
 export interface Verdict {
@@ -111,6 +112,8 @@ export interface WarmRelease {
 /** What is desired of one service: the planner's first argument. */
 export interface DesiredService {
   readonly service: ServiceKey;
+  /** Where it runs. */
+  readonly target: TargetName;
   readonly count: number;
   /** Every kept release, by number. */
   readonly releases: ReadonlyMap<number, Release>;

@@ -58,6 +58,7 @@ export function aRelease(number: number, overrides: Partial<Release> = {}): Rele
 export function aService(overrides: Partial<DesiredService> = {}): DesiredService {
   return {
     service: "shop",
+    target: "local",
     count: 3,
     releases: new Map([1, 2, 3].map((n) => [n, aRelease(n)])),
     serving: undefined,

@@ -5,10 +5,9 @@ import type { Observation } from "../domain/observation.ts";
 import type { Release, ReleaseSecret } from "../domain/release.ts";
 import type { JobSpec } from "../domain/spec.ts";
 import type { Split } from "../domain/split.ts";
+import type { PlatformName } from "../domain/target.ts";
 import type { TrafficCounter } from "../domain/traffic.ts";
 import type { LoopDevice } from "../lib/loop-device.ts";
-
-export type PlatformName = "local" | "docker" | "vm" | "kubernetes" | "terraform" | "fake";
 
 /** A release that may come: before its image is built, what is known of it. */
 export interface Candidate extends Pick<Release, "service" | "traffic"> {

@@ -50,6 +50,7 @@ function toDesired(
   return {
     ...rest,
     service: record.service,
+    target: record.target,
     count: record.count,
     releases: new Map(rest.releases.map((release) => [release.number, release])),
     serving: record.serving,

@@ -198,6 +198,18 @@ const migrations: readonly string[] = [
   UPDATE failures SET failure = json_set(failure, '$.release', release);
   CREATE INDEX events_by_server ON events (data ->> '$.server', sequence);
   `,
+  `
+  -- The target \`local\` has no row: it is always there.
+  CREATE TABLE targets (
+    name TEXT PRIMARY KEY,
+    platform TEXT NOT NULL,
+    options TEXT NOT NULL,
+    added_at_ms INTEGER NOT NULL,
+    added_by TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  -- Where a service has been since its first deploy.
+  ALTER TABLE services ADD COLUMN target TEXT NOT NULL DEFAULT 'local';
+  `,
 ];
 
 /** The version that this Kiln writes. */
@@ -206,7 +218,7 @@ export const latestVersion = migrations.length;
 /** The tables that hold what is desired. The event log has its own check, the chain of digests. */
 const stateTables = [
   ...["services", "releases", "rollouts", "warm", "failures"],
-  ...["secrets", "secret_versions", "contents", "taints", "sessions"],
+  ...["secrets", "secret_versions", "contents", "taints", "sessions", "targets"],
 ];
 
 /**

@@ -1,6 +1,7 @@
 import type { ServiceKey } from "../domain/ids.ts";
 import { rolloutPolicy, upkeepPolicy } from "../domain/schema/spec.ts";
 import { defaultUpkeep, type RolloutPolicy, type UpkeepPolicy } from "../domain/spec.ts";
+import type { TargetName } from "../domain/target.ts";
 import { canonicalJson } from "../lib/canonical-json.ts";
 import { KilnError } from "../lib/errors.ts";
 import type { Database } from "./database.ts";
@@ -12,6 +13,8 @@ const readUpkeep = jsonColumn("services.upkeep", upkeepPolicy);
 /** What is recorded of a service itself. */
 export interface ServiceRecord {
   readonly service: ServiceKey;
+  /** Where it has been since its first deploy. */
+  readonly target: TargetName;
   readonly count: number;
   /** Of the last deploy. */
   readonly policy: RolloutPolicy;
@@ -25,6 +28,7 @@ export interface ServiceRecord {
 
 interface ServiceRow {
   readonly key: string;
+  readonly target: string;
   readonly count: number;
   readonly policy: string;
   readonly upkeep: string | null;
@@ -53,10 +57,17 @@ export function requireService(db: Database, service: ServiceKey): ServiceRecord
 /** Makes the record, or replaces the one that is there. */
 export function upsertService(db: Database, record: ServiceRecord): void {
   db.run(
-    `INSERT INTO services (key, count, policy, upkeep, serving, last_release, removed) VALUES (?, ?, ?, ?, ?, ?, ?)
+    `INSERT INTO services (key, target, count, policy, upkeep, serving, last_release, removed)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?)
      ON CONFLICT (key) DO UPDATE SET count = excluded.count, policy = excluded.policy, upkeep = excluded.upkeep,
        serving = excluded.serving, last_release = excluded.last_release, removed = excluded.removed`,
-    ...[record.service, record.count, canonicalJson(record.policy), canonicalJson(record.upkeep)],
+    ...[
+      record.service,
+      record.target,
+      record.count,
+      canonicalJson(record.policy),
+      canonicalJson(record.upkeep),
+    ],
     ...[record.serving ?? null, record.lastRelease, record.removed ? 1 : 0],
   );
 }
@@ -82,6 +93,7 @@ function removing(service: ServiceKey): KilnError {
 function toRecord(row: ServiceRow): ServiceRecord {
   return {
     service: row.key,
+    target: row.target,
     count: row.count,
     policy: readPolicy(row.policy),
     upkeep: row.upkeep === null ? defaultUpkeep : readUpkeep(row.upkeep),

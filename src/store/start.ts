@@ -4,17 +4,21 @@ import type { ServiceKey } from "../domain/ids.ts";
 import { draftOf, type Release, type ReleaseDraft } from "../domain/release.ts";
 import type { BroughtCommits, Origin, Rollout } from "../domain/rollout.ts";
 import { defaultUpkeep, type RolloutPolicy, type Step, type UpkeepPolicy } from "../domain/spec.ts";
+import { localTarget, type TargetName } from "../domain/target.ts";
 import { KilnError } from "../lib/errors.ts";
 import { insertContents } from "./contents.ts";
 import { insertRelease, selectEqualRelease, selectRelease } from "./releases.ts";
 import { insertRollout, rolloutData, selectRunningRollout, updateRollout } from "./rollouts.ts";
 import { requireService, type ServiceRecord, selectService, upsertService } from "./services.ts";
+import { requireTarget } from "./targets.ts";
 import type { Workbench } from "./workbench.ts";
 
 /** A release for the service to go to. */
 export interface StartDeploy {
   /** What `draftRelease` gave. Recorded here if it is new. */
   readonly release: Release;
+  /** Where a new service is to run; of another one it changes nothing. Absent: on `local`. */
+  readonly target?: TargetName | undefined;
   readonly count: number;
   readonly policy: RolloutPolicy;
   readonly steps: readonly Step[];
@@ -58,7 +62,7 @@ export function draftRelease(
   return { ...draftOf(draft), service, number, createdAtMs: clock.now(), createdBy };
 }
 
-/** Records release, count, policy and rollout. Throws `rollout_running`, `service_removing`. */
+/** Records release, count, policy and rollout. Throws `rollout_running`, `service_removing`, `target_unknown`. */
 export function startDeploy(bench: Workbench, start: StartDeploy): Rollout {
   const { release, count, policy } = start;
   const { service } = release;
@@ -66,6 +70,7 @@ export function startDeploy(bench: Workbench, start: StartDeploy): Rollout {
   const record = selectService(bench.db, service);
   const base: ServiceRecord = record ?? {
     service,
+    target: requireTarget(bench.db, start.target ?? localTarget.name).name,
     count,
     policy,
     upkeep: defaultUpkeep,

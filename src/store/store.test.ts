@@ -28,6 +28,7 @@ test("a draft records nothing; a deploy records release, rollout and service at 
   const { rollout } = begin(t.store, aDraft(1));
   expect(t.store.desired("shop")).toEqual({
     service: "shop",
+    target: "local",
     count: 3,
     releases: new Map([[1, drafted]]),
     serving: undefined,

@@ -10,6 +10,7 @@ import type { ServerFailure } from "../domain/observation.ts";
 import type { Release, ReleaseDraft } from "../domain/release.ts";
 import type { DesiredService, Rollout } from "../domain/rollout.ts";
 import type { RolloutPolicy, UpkeepPolicy } from "../domain/spec.ts";
+import type { Target, TargetName } from "../domain/target.ts";
 import type { TrafficCounter, TrafficSpan } from "../domain/traffic.ts";
 import type { Clock } from "../lib/clock.ts";
 import { applyChange } from "./apply.ts";
@@ -68,6 +69,7 @@ import {
   selectTaints,
   takeTainted,
 } from "./taints.ts";
+import { deleteTarget, insertTarget, requireTarget, selectTargets } from "./targets.ts";
 import { recordTraffic, selectReading, selectTraffic } from "./traffic.ts";
 import type { Workbench } from "./workbench.ts";
 
@@ -97,6 +99,14 @@ export interface Store extends Disposable {
   desiredAll(): readonly DesiredService[];
   /** How the service was last asked to be rolled out. */
   policy(service: ServiceKey): RolloutPolicy | undefined;
+  /** `local` first, the others by name. */
+  targets(): readonly Target[];
+  /** Throws `target_unknown`. */
+  target(name: TargetName): Target;
+  /** Throws `target_taken`. */
+  addTarget(target: Pick<Target, "name" | "platform" | "options">, by: Asker): Target;
+  /** Throws `target_unknown`, and `target_in_use` while services are on it. */
+  removeTarget(name: TargetName, by: Asker): void;
   /** The release that a deploy of this draft would go to. Records nothing. */
   draftRelease(service: ServiceKey, draft: ReleaseDraft, createdBy: string): Release;
   /** Whether `startDeploy` would be refused. Records nothing. Throws `rollout_running`, `service_removing`. */
@@ -106,7 +116,7 @@ export interface Store extends Disposable {
    * their events. Throws what `work` throws.
    */
   rehearse<Result>(work: (store: Store) => Result): Result;
-  /** Throws `rollout_running`, `service_removing`. */
+  /** Throws `rollout_running`, `service_removing`, `target_unknown`. */
   startDeploy(start: StartDeploy): Rollout;
   /** Throws `service_unknown`, `service_removing`, `release_unknown`, `rollout_running`. */
   startRollback(start: StartRollback): Rollout;
@@ -238,6 +248,10 @@ export function openStore(path: string, options: { readonly clock: Clock }): Sto
     desired: (service) => selectDesired(db, service),
     desiredAll: () => selectAllDesired(db),
     policy: (service) => selectService(db, service)?.policy,
+    targets: () => selectTargets(db),
+    target: (name) => requireTarget(db, name),
+    addTarget: (target, by) => changing(() => insertTarget(bench, target, by)),
+    removeTarget: (name, by) => changing(() => deleteTarget(bench, name, by)),
     draftRelease: (service, draft, createdBy) => draftRelease(bench, service, draft, createdBy),
     requireWay: (service, supersede) => requireWay(bench, service, supersede),
     rehearse: (work) => db.rehearsal(() => work(store)),

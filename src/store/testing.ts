@@ -56,12 +56,13 @@ export function aDraft(number: number, overrides: Partial<ReleaseDraft> = {}): R
 export function begin(
   store: Store,
   draft: ReleaseDraft,
-  options: { service?: string; supersede?: boolean } = {},
+  options: { service?: string; supersede?: boolean; target?: string } = {},
 ) {
-  const { service = "shop", supersede = false } = options;
+  const { service = "shop", supersede = false, target } = options;
   const release: Release = store.draftRelease(service, draft, "ada@example.com");
   const rollout = store.startDeploy({
     release,
+    target,
     count: 3,
     policy: aPolicy(),
     steps: [{ share: 1, holdMs: 0 }],

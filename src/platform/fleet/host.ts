@@ -1,5 +1,6 @@
 import type { JobId, ServerId } from "../../domain/ids.ts";
 import type { Release } from "../../domain/release.ts";
+import type { PlatformName } from "../../domain/target.ts";
 import type { Listener } from "../../lib/listeners.ts";
 import type { Access, Call, Evidence, LogReader, Readiness, Sight, Taint } from "../platform.ts";
 
@@ -60,7 +61,8 @@ export interface HostTrouble {
  * A server that has exited keeps its record and its logs until it is destroyed.
  */
 export interface Host {
-  readonly name: "local" | "docker" | "vm" | "fake";
+  /** Of the platform that it becomes with a router. */
+  readonly name: PlatformName;
   probe(call: Call): Promise<Readiness>;
   /** Every server of ours, complete; throws rather than return a part. */
   list(call: Call): Promise<readonly HostServer[]>;

@@ -1,0 +1,75 @@
+import { z } from "zod";
+import type { Target, TargetName } from "../domain/target.ts";
+import { type DriftWatch, startDriftWatch } from "../drift/drift-watch.ts";
+import { probeDrift } from "../drift/probe-drift.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { Logger } from "../lib/log.ts";
+import type { StateFolder } from "../lib/state-folder.ts";
+import { haproxyRouter } from "../router/haproxy/haproxy-router.ts";
+import { createFleet } from "./fleet/fleet.ts";
+import { networkProber } from "./fleet/network-prober.ts";
+import { localHost } from "./local/local-host.ts";
+import type {
+  Call,
+  ConfigSource,
+  EvidenceKeeper,
+  ImageSource,
+  Platform,
+  Readiness,
+  SecretSource,
+} from "./platform.ts";
+
+/** What the composition root gives to every platform. */
+export interface Surroundings {
+  readonly state: StateFolder;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly images: ImageSource;
+  readonly secrets: SecretSource;
+  readonly configs: ConfigSource;
+  /** Absent: none is kept. */
+  readonly evidence?: EvidenceKeeper | undefined;
+}
+
+/** A platform at work on one target. Disposing of it ends its timers; servers keep running. */
+export interface Opened extends AsyncDisposable {
+  readonly platform: Platform;
+  /** As the platform's own, with what only a trial shows and a running controller need not repeat. */
+  probe(call: Call): Promise<Readiness>;
+  /** Starts what looks for drift. Absent: servers are not inspected. */
+  readonly watchDrift?: () => DriftWatch;
+}
+
+/** A kind of place, as Kiln knows it. */
+export interface PlatformKind<Options extends z.ZodObject = z.ZodObject> {
+  /** One sentence, for a person who chooses. */
+  readonly summary: string;
+  /** `kiln target add --option NAME=VALUE`: each value is a text. Their descriptions are shown when one is wrong. */
+  readonly options: Options;
+  /** The name of the only target that there can be. Absent: there can be any number. */
+  readonly only?: TargetName;
+  /** Contacts nothing: a target that is down shows that in its probe and observations. */
+  open(around: Surroundings, target: Target, options: z.output<Options>): Opened | Promise<Opened>;
+}
+
+/** Every platform, one line each. What one of them alone needs is imported by its `open`, when a target of it is opened. */
+export const registry: Readonly<Record<string, PlatformKind>> = {
+  local: { summary: "servers on this machine", options: z.strictObject({}), only: "local", open: openLocal },
+};
+
+function openLocal({ state, clock, log, ...sources }: Surroundings): Opened {
+  const host = localHost({ state, clock, log, ...sources });
+  const router = haproxyRouter({ state, clock, log });
+  const platform = createFleet({ host, router, clock, prober: networkProber(), log });
+  const { sight } = platform;
+  return {
+    platform,
+    probe: async (call) => {
+      const readiness = await platform.probe(call);
+      if (readiness.integrity === undefined) return readiness;
+      return { ...readiness, integrity: await probeDrift(state.tag, readiness.integrity.facts) };
+    },
+    ...(sight && { watchDrift: () => startDriftWatch({ sight, tag: state.tag, clock, log }) }),
+    [Symbol.asyncDispose]: () => platform[Symbol.asyncDispose](),
+  };
+}

@@ -1,0 +1,98 @@
+import { type Asker, askerData, askerName, why } from "../domain/actor.ts";
+import { targetOptions } from "../domain/schema/target.ts";
+import { localTarget, type Target, type TargetName } from "../domain/target.ts";
+import { canonicalJson } from "../lib/canonical-json.ts";
+import { KilnError } from "../lib/errors.ts";
+import { nearest } from "../lib/nearest.ts";
+import type { Database } from "./database.ts";
+import { jsonColumn } from "./json-column.ts";
+import type { Workbench } from "./workbench.ts";
+
+const readOptions = jsonColumn("targets.options", targetOptions);
+
+interface TargetRow {
+  readonly name: string;
+  readonly platform: string;
+  readonly options: string;
+  readonly added_at_ms: number;
+  readonly added_by: string;
+}
+
+/** The one that is always there first, the others by name. */
+export function selectTargets(db: Database): readonly Target[] {
+  return [localTarget, ...db.all<TargetRow>("SELECT * FROM targets ORDER BY name").map(toTarget)];
+}
+
+/** Throws `target_unknown`. */
+export function requireTarget(db: Database, name: TargetName): Target {
+  const all = selectTargets(db);
+  const found = all.find((target) => target.name === name);
+  if (found !== undefined) return found;
+  const names = all.map((target) => target.name);
+  const meant = nearest(name, names);
+  throw new KilnError("target_unknown", `There is no target ${name}.`, {
+    hint:
+      meant === undefined
+        ? `There are: ${names.join(", ")}. \`kiln target add\` adds one.`
+        : `Did you mean ${meant}? \`kiln target ls\` lists the targets.`,
+  });
+}
+
+/** Throws `target_taken`. */
+export function insertTarget(
+  { db, log, clock }: Workbench,
+  { name, platform, options }: Pick<Target, "name" | "platform" | "options">,
+  by: Asker,
+): Target {
+  if (selectTargets(db).some((target) => target.name === name)) {
+    throw new KilnError("target_taken", `There is already a target ${name}.`, {
+      hint: `Choose another name. \`kiln target show ${name}\` describes the existing target.`,
+    });
+  }
+  const added = { atMs: clock.now(), by: askerName(by) };
+  db.run(
+    "INSERT INTO targets (name, platform, options, added_at_ms, added_by) VALUES (?, ?, ?, ?, ?)",
+    ...[name, platform, canonicalJson(options), added.atMs, added.by],
+  );
+  log.append({
+    service: undefined,
+    kind: "target.added",
+    message: `${askerName(by)} added the target ${name} of the platform ${platform}${why(by)}`,
+    data: { target: name, platform, options, ...askerData(by) },
+  });
+  return { name, platform, options, added };
+}
+
+/** Throws `target_unknown`, and `target_in_use` with the services that are on it. */
+export function deleteTarget({ db, log }: Workbench, name: TargetName, by: Asker): void {
+  const { added } = requireTarget(db, name);
+  if (added === undefined) {
+    throw new KilnError("target_in_use", `The target ${name} cannot be removed: it is always there.`, {
+      hint: "`kiln target ls` lists the targets.",
+    });
+  }
+  const services = db
+    .all<{ readonly key: string }>("SELECT key FROM services WHERE target = ? ORDER BY key", name)
+    .map(({ key }) => key);
+  if (services.length > 0) {
+    throw new KilnError("target_in_use", `The target ${name} has services on it: ${services.join(", ")}.`, {
+      hint: `Remove them first: ${services.map((service) => `\`kiln remove ${service}\``).join(", ")}.`,
+    });
+  }
+  db.run("DELETE FROM targets WHERE name = ?", name);
+  log.append({
+    service: undefined,
+    kind: "target.removed",
+    message: `${askerName(by)} removed the target ${name}${why(by)}`,
+    data: { target: name, ...askerData(by) },
+  });
+}
+
+function toTarget(row: TargetRow): Target {
+  return {
+    name: row.name,
+    platform: row.platform,
+    options: readOptions(row.options),
+    added: { atMs: row.added_at_ms, by: row.added_by },
+  };
+}
