@@ -31,7 +31,7 @@ module.exports = {
     only("store", "store/", "audit/", "domain/", "lib/"),
     only("router", "router/", "domain/", "lib/"),
     // Evidence is kept as a tar archive.
-    only("drift", "drift/", "platform/platform\\.ts", "image/(tar-writer|entry)\\.ts", "domain/", "lib/"),
+    only("drift", "drift/", "platform/platform\\.ts", "image/tar/(tar-writer|entry)\\.ts", "domain/", "lib/"),
     only("platform-contract", "platform/platform\\.ts", "domain/", "lib/"),
     ...["fleet", "local", "docker", "vm", "kubernetes", "terraform", "fake"].map((p) =>
       only(

@@ -1,6 +1,6 @@
 import { createClient } from "../src/api/client.ts";
 import type { Client } from "../src/api/contract-types.ts";
-import { deployRequest, unbuiltRelease } from "../src/cli/deploy-request.ts";
+import { deployRequest, unbuiltRelease } from "../src/cli/deploy/deploy-request.ts";
 import { openProject } from "../src/cli/project.ts";
 import type { Accepted, DeployRequest } from "../src/controller/operations.ts";
 import type { Rollout } from "../src/domain/rollout.ts";

@@ -1,9 +1,9 @@
 import { openProject } from "../src/cli/project.ts";
 import type { Release } from "../src/domain/release.ts";
-import { imageSource } from "../src/image/image-source.ts";
-import { systemClock } from "../src/lib/clock.ts";
+import { imageSource } from "../src/image/store/image-source.ts";
 import { silentLog } from "../src/lib/log.ts";
 import { openStateFolder } from "../src/lib/state-folder.ts";
+import { systemClock } from "../src/lib/time/clock.ts";
 import type { Host } from "../src/platform/fleet/host.ts";
 import { localHost } from "../src/platform/local/local-host.ts";
 import type { Bench } from "./workshop.ts";

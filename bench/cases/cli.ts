@@ -1,4 +1,4 @@
-import { exec } from "../../src/lib/exec.ts";
+import { exec } from "../../src/lib/process/exec.ts";
 import type { Case } from "../case.ts";
 import { figure } from "../figure.ts";
 import { openFleet } from "../fleet.ts";

@@ -1,5 +1,5 @@
 import type { GroupObservation, Observation } from "../../src/domain/observation.ts";
-import { plan } from "../../src/domain/plan.ts";
+import { plan } from "../../src/domain/plan/plan.ts";
 import type { DesiredService } from "../../src/domain/rollout.ts";
 import { aGroup, aRelease, aRollout, aService } from "../../src/domain/testing.ts";
 import { serverId } from "../../src/platform/fleet/server-id.ts";

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ServerStatus } from "../../src/controller/operations.ts";
-import { exec } from "../../src/lib/exec.ts";
+import { exec } from "../../src/lib/process/exec.ts";
 import { waitUntil } from "../../test/e2e/harness.ts";
 import type { Case } from "../case.ts";
 import { figure } from "../figure.ts";

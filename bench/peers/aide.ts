@@ -1,6 +1,6 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { exec } from "../../src/lib/exec.ts";
+import { exec } from "../../src/lib/process/exec.ts";
 import { repeat, timed } from "../stats.ts";
 import { type Peer, peerFigure, versionOf } from "./peer.ts";
 

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { exec } from "../../src/lib/exec.ts";
+import { exec } from "../../src/lib/process/exec.ts";
 import { service } from "../projects.ts";
 import type { Bench } from "../workshop.ts";
 

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { exec } from "../../src/lib/exec.ts";
+import { exec } from "../../src/lib/process/exec.ts";
 import { dockerfileProject, measureBuilds, type Peer, versionOf } from "./peer.ts";
 
 /** Storage of its own; its layers are cached like other images'. */

@@ -4,7 +4,7 @@ import { closeSync, openSync } from "node:fs";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { exec } from "../../src/lib/exec.ts";
+import { exec } from "../../src/lib/process/exec.ts";
 import { waitUntil } from "../../test/e2e/harness.ts";
 import { atRest, count, windowMs } from "../cases/rest.ts";
 import type { Figure } from "../figure.ts";

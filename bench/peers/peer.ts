@@ -1,6 +1,6 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { exec } from "../../src/lib/exec.ts";
+import { exec } from "../../src/lib/process/exec.ts";
 import { writeFiles } from "../../test/e2e/harness.ts";
 import { type Figure, kiln } from "../figure.ts";
 import { page, siteProject } from "../projects.ts";

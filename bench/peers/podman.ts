@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { exec } from "../../src/lib/exec.ts";
+import { exec } from "../../src/lib/process/exec.ts";
 import { repeat, timed } from "../stats.ts";
 import { dockerfileProject, measureBuilds, type Peer, peerFigure, versionOf } from "./peer.ts";
 

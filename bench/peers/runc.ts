@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
-import { exec } from "../../src/lib/exec.ts";
+import { exec } from "../../src/lib/process/exec.ts";
 import { repeat, timed } from "../stats.ts";
 import { type Peer, peerFigure, versionOf } from "./peer.ts";
 

@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import type { Socket } from "node:net";
 import type { Actor } from "../domain/actor.ts";
-import { exec } from "../lib/exec.ts";
-import { linkIfThere, readIfThere } from "../lib/proc.ts";
+import { exec } from "../lib/process/exec.ts";
+import { linkIfThere, readIfThere } from "../lib/process/proc.ts";
 
 /** The process at the other end of a connection, as the kernel tells. */
 interface Peer {

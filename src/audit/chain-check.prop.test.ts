@@ -3,7 +3,7 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, expect, test } from "vitest";
 import { canonicalJson } from "../lib/canonical-json.ts";
-import { makePrivateFile } from "../lib/private-file.ts";
+import { makePrivateFile } from "../lib/files/private-file.ts";
 import { ChainCheck, type ChainCheckOptions, type Finding } from "./chain-check.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import { digestOfEntry, type Entry, genesis, type Mark } from "./entry.ts";

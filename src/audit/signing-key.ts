@@ -9,7 +9,7 @@ import {
 } from "node:crypto";
 import { canonicalJson } from "../lib/canonical-json.ts";
 import { KilnError } from "../lib/errors.ts";
-import { type PrivateFileWords, readPrivateFile } from "../lib/private-file.ts";
+import { type PrivateFileWords, readPrivateFile } from "../lib/files/private-file.ts";
 
 /** The key that signs checkpoints: Ed25519 (RFC 8032). */
 export interface SigningKey {

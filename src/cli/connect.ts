@@ -1,4 +1,4 @@
-import type { Holder } from "../lib/holder.ts";
+import type { Holder } from "../lib/process/holder.ts";
 import type { StateFolder } from "../lib/state-folder.ts";
 import type { Client } from "./api.ts";
 import type { Context } from "./context.ts";

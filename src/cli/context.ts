@@ -1,5 +1,5 @@
-import type { Clock } from "../lib/clock.ts";
 import type { StateFolder } from "../lib/state-folder.ts";
+import type { Clock } from "../lib/time/clock.ts";
 import type { Client } from "./api.ts";
 import type { Output } from "./output/output.ts";
 

@@ -1,9 +1,9 @@
 import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { exec } from "../lib/exec.ts";
-import { readCheckout, readHistory } from "../lib/git.ts";
-import { originOf } from "./origin.ts";
+import { exec } from "../lib/process/exec.ts";
+import { readCheckout, readHistory } from "../lib/process/git.ts";
+import { originOf } from "./deploy/origin.ts";
 
 /** A repository whose owner wants visitors to run a command. */
 let base: string;

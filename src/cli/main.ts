@@ -1,5 +1,5 @@
-import "../lib/without-translations.ts";
-import { systemClock } from "../lib/clock.ts";
+import "../lib/process/without-translations.ts";
+import { systemClock } from "../lib/time/clock.ts";
 import { runCli } from "./run.ts";
 
 const stop = new AbortController();

@@ -123,7 +123,7 @@ async function requireFile(cwd: string, file: string | undefined, hint = initHin
 
 /** `service: NAME` in the first column can only be the top-level key: YAML indents whatever is inside of it. */
 async function serviceNames(file: string): Promise<readonly string[]> {
-  const { readSpecText } = await import("../spec/source.ts");
+  const { readSpecText } = await import("../spec/yaml/source.ts");
   const text = await readSpecText(file);
   const found = [...text.matchAll(/^service:[ \t]+["']?([a-z][a-z0-9-]*)["']?[ \t]*(?:#.*)?\r?$/gm)];
   const names = found.flatMap(([, name]) => name ?? []);

@@ -1,7 +1,7 @@
 import { CommanderError } from "commander";
-import type { Clock } from "../lib/clock.ts";
 import { KilnError, toKilnError } from "../lib/errors.ts";
 import { openStateFolder } from "../lib/state-folder.ts";
+import type { Clock } from "../lib/time/clock.ts";
 import { version } from "../lib/version.ts";
 import type { Client } from "./api.ts";
 import { createConnect } from "./connect.ts";

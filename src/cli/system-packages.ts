@@ -1,8 +1,8 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
-import { cleanEnvironment, proxiesOf } from "../lib/environment.ts";
 import { isErrno, KilnError } from "../lib/errors.ts";
+import { cleanEnvironment, proxiesOf } from "../lib/process/environment.ts";
 import type { Context } from "./context.ts";
 
 const script = fileURLToPath(new URL("../../scripts/ensure.sh", import.meta.url));

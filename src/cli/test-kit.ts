@@ -1,8 +1,8 @@
 import { Readable } from "node:stream";
 import { aRelease } from "../domain/testing.ts";
-import type { Clock } from "../lib/clock.ts";
-import { systemClock } from "../lib/clock.ts";
 import { KilnError } from "../lib/errors.ts";
+import type { Clock } from "../lib/time/clock.ts";
+import { systemClock } from "../lib/time/clock.ts";
 import type { Client, ServerStatus, ServiceStatus } from "./api.ts";
 import type { Input } from "./context.ts";
 import type { Sink } from "./output/sink.ts";

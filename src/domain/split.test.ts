@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { forecast } from "./forecast.ts";
-import { planService } from "./plan.ts";
+import { forecast } from "./forecast/forecast.ts";
+import { planService } from "./plan/plan.ts";
 import { applyChange } from "./record.ts";
 import type { DesiredService, Rollout } from "./rollout.ts";
 import { reachable } from "./split.ts";

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { readIfThere } from "../lib/proc.ts";
+import { readIfThere } from "../lib/process/proc.ts";
 import { until, whyNoContainers } from "../platform/local/test-host.ts";
 import { missedNetwork } from "./gap.ts";
 import { id, watchServers } from "./testing.ts";

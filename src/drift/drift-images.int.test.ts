@@ -12,10 +12,10 @@ import {
 } from "node:fs";
 import { basename, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { exec } from "../lib/exec.ts";
-import { inodeOf } from "../lib/file-mark.ts";
-import { loopInode, loopState } from "../lib/loop-device.ts";
-import { loopMountArgv, mountedAt } from "../platform/local/mounts.ts";
+import { inodeOf } from "../lib/files/file-mark.ts";
+import { loopInode, loopState } from "../lib/files/loop-device.ts";
+import { exec } from "../lib/process/exec.ts";
+import { loopMountArgv, mountedAt } from "../platform/local/image/mounts.ts";
 import { aCall, until, whyNoContainers } from "../platform/local/test-host.ts";
 import { forever, watchServers } from "./testing.ts";
 

@@ -1,12 +1,12 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { exec } from "../lib/exec.ts";
-import { mountLines } from "../lib/mount-table.ts";
-import { askedMounts } from "../platform/local/asked-mounts.ts";
-import type { OciConfig } from "../platform/local/oci-config.ts";
+import { mountLines } from "../lib/files/mount-table.ts";
+import { exec } from "../lib/process/exec.ts";
+import { askedMounts } from "../platform/local/server/asked-mounts.ts";
+import type { OciConfig } from "../platform/local/server/oci-config.ts";
 import { aCall, whyNoContainers } from "../platform/local/test-host.ts";
-import { mountDifferences } from "./check-mounts.ts";
+import { mountDifferences } from "./checks/check-mounts.ts";
 import { forever, id, watchServers } from "./testing.ts";
 
 const reason = whyNoContainers();

@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { appendFileSync, closeSync, existsSync, mkdtempSync, openSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { exec } from "../lib/exec.ts";
+import { exec } from "../lib/process/exec.ts";
 import { aCall, until, whyNoContainers } from "../platform/local/test-host.ts";
 import { forever, id, sightOf, watchServers } from "./testing.ts";
 

@@ -1,18 +1,18 @@
 import type { Finding, IntegrityTier } from "../domain/drift.ts";
-import type { Clock } from "../lib/clock.ts";
 import { toKilnError } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
+import type { Clock } from "../lib/time/clock.ts";
 import type { Call, Sight, Subject } from "../platform/platform.ts";
-import { createChecks } from "./checks.ts";
-import type { Difference } from "./detector.ts";
-import { startFileCheck } from "./files.ts";
+import { createChecks } from "./checks/checks.ts";
+import type { Difference } from "./checks/detector.ts";
+import { startFileCheck } from "./checks/files.ts";
+import { startScan } from "./checks/scan.ts";
+import { withinShare } from "./checks/share-of-time.ts";
 import type { Gap } from "./gap.ts";
 import { createLedger } from "./ledger.ts";
-import { startNetworkCheck } from "./network.ts";
-import { startNetworkMonitor } from "./network-monitor.ts";
-import { startScan } from "./scan.ts";
-import { withinShare } from "./share-of-time.ts";
-import { startTrace } from "./trace.ts";
+import { startNetworkCheck } from "./network/network.ts";
+import { startNetworkMonitor } from "./network/network-monitor.ts";
+import { startTrace } from "./trace/trace.ts";
 import { startWatch } from "./watch.ts";
 
 export interface DriftWatchOptions {

@@ -1,9 +1,9 @@
 import type { Finding } from "../domain/drift.ts";
 import type { ServerId } from "../domain/ids.ts";
-import type { Clock } from "../lib/clock.ts";
-import { isAlive, type ProcessRef } from "../lib/proc.ts";
+import { isAlive, type ProcessRef } from "../lib/process/proc.ts";
+import type { Clock } from "../lib/time/clock.ts";
 import type { Sight, Subject } from "../platform/platform.ts";
-import type { Difference } from "./detector.ts";
+import type { Difference } from "./checks/detector.ts";
 
 /** The most findings of one kind on one server: a visitor who starts a thousand processes is found by the first. */
 const mostOfAKind = 20;

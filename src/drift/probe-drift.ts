@@ -2,9 +2,9 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import type { IntegrityTier } from "../domain/drift.ts";
-import { cleanEnvironment } from "../lib/environment.ts";
 import { toKilnError } from "../lib/errors.ts";
-import { openTrace } from "./trace-instance.ts";
+import { cleanEnvironment } from "../lib/process/environment.ts";
+import { openTrace } from "./trace/trace-instance.ts";
 
 type Fact = IntegrityTier["facts"][number];
 

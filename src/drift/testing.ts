@@ -1,8 +1,8 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect } from "vitest";
 import type { DriftKind, Finding } from "../domain/drift.ts";
-import { systemClock } from "../lib/clock.ts";
-import { exec } from "../lib/exec.ts";
 import { silentLog } from "../lib/log.ts";
+import { exec } from "../lib/process/exec.ts";
+import { systemClock } from "../lib/time/clock.ts";
 import { aCall, openImages, TestHost, until } from "../platform/local/test-host.ts";
 import type { Sight, Subject } from "../platform/platform.ts";
 import { type DriftWatch, startDriftWatch } from "./drift-watch.ts";

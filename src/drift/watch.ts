@@ -1,10 +1,10 @@
 import { type FSWatcher, watch } from "node:fs";
 import { basename, dirname } from "node:path";
 import { toKilnError } from "../lib/errors.ts";
-import { isExhausted } from "../lib/folder-watch.ts";
+import { isExhausted } from "../lib/files/folder-watch.ts";
 import type { Subject } from "../platform/platform.ts";
-import type { CheckName } from "./checks.ts";
-import type { DetectorParts } from "./detector.ts";
+import type { CheckName } from "./checks/checks.ts";
+import type { DetectorParts } from "./checks/detector.ts";
 
 /** What a change of these files of a cgroup makes us look at; limits are known by the baseline. */
 const cgroupFiles: ReadonlyMap<string, CheckName> = new Map([

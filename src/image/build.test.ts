@@ -12,7 +12,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { JobSpec, ServiceSpec } from "../domain/spec.ts";
 import { buildImage } from "./build.ts";
-import { imageStore, readConfig, readManifest } from "./image-store.ts";
+import { imageStore, readConfig, readManifest } from "./store/image-store.ts";
 import { elf, serviceSpec, treeOf, workshop } from "./test-kit.ts";
 
 const files = (from: string, extra = {}) => [

@@ -1,29 +1,29 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { ServiceSpec } from "../domain/spec.ts";
-import type { Clock } from "../lib/clock.ts";
 import { KilnError, toKilnError } from "../lib/errors.ts";
-import { readTextIfExists, writeFileAtomic } from "../lib/files.ts";
-import { type Checkout, readCheckout } from "../lib/git.ts";
-import { pacer } from "../lib/pace.ts";
-import { sha256 } from "../lib/sha256.ts";
+import { readTextIfExists, writeFileAtomic } from "../lib/files/files.ts";
+import { sha256 } from "../lib/files/sha256.ts";
+import { sweepTemporary } from "../lib/files/temporary.ts";
+import { type Checkout, readCheckout } from "../lib/process/git.ts";
 import { ensureStateFolder, type StateFolder, stateError } from "../lib/state-folder.ts";
-import { sweepTemporary } from "../lib/temporary.ts";
-import { unprivileged } from "./accounts.ts";
-import type { Inputs } from "./assemble.ts";
-import { openBase } from "./base.ts";
-import { type BuildEvent, type BuiltLayer, LayerReport } from "./build-report.ts";
+import type { Clock } from "../lib/time/clock.ts";
+import { pacer } from "../lib/time/pace.ts";
 import type { FindPlace } from "./commands.ts";
-import { ensureStore, hasBlob, imageStore, readManifest } from "./image-store.ts";
-import { InputIndex } from "./input-index.ts";
-import type { LayerPlace } from "./layers.ts";
-import { annotations, hostArchitecture } from "./oci-types.ts";
+import { unprivileged } from "./layers/accounts.ts";
+import type { Inputs } from "./layers/assemble.ts";
+import { type BuildEvent, type BuiltLayer, LayerReport } from "./layers/build-report.ts";
+import { InputIndex } from "./layers/input-index.ts";
+import type { LayerPlace } from "./layers/layers.ts";
+import { statedFolders, statedLinks } from "./layers/stated.ts";
 import type { LockedPackages, PackagesTree } from "./packages/contract.ts";
-import { type LeftOut, readProjectFiles } from "./project-files.ts";
-import { ProjectIgnore } from "./project-ignore.ts";
-import { publish } from "./publish.ts";
-import { statedFolders, statedLinks } from "./stated.ts";
-import { gitState } from "./version.ts";
+import { type LeftOut, readProjectFiles } from "./project/project-files.ts";
+import { ProjectIgnore } from "./project/project-ignore.ts";
+import { openBase } from "./sources/base.ts";
+import { ensureStore, hasBlob, imageStore, readManifest } from "./store/image-store.ts";
+import { annotations, hostArchitecture } from "./store/oci-types.ts";
+import { publish } from "./store/publish.ts";
+import { gitState } from "./store/version.ts";
 
 /** Part of every build's cache key: raise it when the same inputs would give another image. */
 const recipe = 4;
@@ -236,7 +236,7 @@ async function makeImage(
   key: string,
   findPlace: FindPlace,
 ): Promise<string> {
-  const { assembleImage } = await import("./assemble.ts");
+  const { assembleImage } = await import("./layers/assemble.ts");
   const digest = await assembleImage(spec, inputs, place, report, findPlace);
   mkdirSync(join(place.cache, "builds"), { recursive: true, mode: 0o700 });
   await writeFileAtomic(join(place.cache, "builds", key), digest, { durable: false });

@@ -1,8 +1,8 @@
 import { KilnError } from "../lib/errors.ts";
 import { nearest } from "../lib/nearest.ts";
-import type { Entry, Tree } from "./entry.ts";
-import { type Interpreter, interpreterOf } from "./interpreter.ts";
-import { joinPath, lookUp, parentOf, resolvePath } from "./tree.ts";
+import { type Interpreter, interpreterOf } from "./layers/interpreter.ts";
+import { joinPath, lookUp, parentOf, resolvePath } from "./layers/tree.ts";
+import type { Entry, Tree } from "./tar/entry.ts";
 
 /** A command to run in servers of an image. */
 export interface Command {

@@ -1,9 +1,9 @@
 import type { ServiceSpec } from "../domain/spec.ts";
 import { KilnError, type Place } from "../lib/errors.ts";
 import { type Command, checkCommand } from "./command.ts";
-import type { Tree } from "./entry.ts";
 import { argvOf, searchPathOf } from "./image-config.ts";
-import type { ProcessConfig } from "./oci-types.ts";
+import type { ProcessConfig } from "./store/oci-types.ts";
+import type { Tree } from "./tar/entry.ts";
 
 /** A key of the spec: names and indices from the top of the document down. */
 export type SpecPath = readonly (string | number)[];

@@ -5,16 +5,16 @@ import { createReadStream, existsSync, mkdirSync, renameSync, statSync } from "n
 import { open, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Writable } from "node:stream";
-import { cleanEnvironment } from "../lib/environment.ts";
 import { KilnError } from "../lib/errors.ts";
-import { exec } from "../lib/exec.ts";
-import { markOf } from "../lib/file-mark.ts";
-import { readTextIfExists, writeFileAtomic } from "../lib/files.ts";
-import { temporaryPath } from "../lib/temporary.ts";
-import { contentChunks } from "./content.ts";
-import type { Tree } from "./entry.ts";
-import { overlayTree } from "./overlay-tree.ts";
-import { tarParts } from "./tar-writer.ts";
+import { markOf } from "../lib/files/file-mark.ts";
+import { readTextIfExists, writeFileAtomic } from "../lib/files/files.ts";
+import { temporaryPath } from "../lib/files/temporary.ts";
+import { cleanEnvironment } from "../lib/process/environment.ts";
+import { exec } from "../lib/process/exec.ts";
+import { overlayTree } from "./layers/overlay-tree.ts";
+import { contentChunks } from "./store/content.ts";
+import type { Tree } from "./tar/entry.ts";
+import { tarParts } from "./tar/tar-writer.ts";
 
 /** A layer as a file that can be mounted. */
 export interface LayerFile {

@@ -1,9 +1,8 @@
 import type { ImageSpec } from "../domain/spec.ts";
-import { digestOf } from "../lib/sha256.ts";
-import { readAccounts, resolveIdentity, unprivileged } from "./accounts.ts";
-import type { Tree } from "./entry.ts";
-import { imageEpoch } from "./files-layer.ts";
-import type { Layer } from "./layers.ts";
+import { digestOf } from "../lib/files/sha256.ts";
+import { readAccounts, resolveIdentity, unprivileged } from "./layers/accounts.ts";
+import { imageEpoch } from "./layers/files-layer.ts";
+import type { Layer } from "./layers/layers.ts";
 import {
   annotations,
   type Descriptor,
@@ -12,7 +11,8 @@ import {
   type Manifest,
   mediaTypes,
   type ProcessConfig,
-} from "./oci-types.ts";
+} from "./store/oci-types.ts";
+import type { Tree } from "./tar/entry.ts";
 
 /** What a shell's own default would be, with the `sbin` folders in which Debian keeps its servers. */
 const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";

@@ -3,12 +3,12 @@ import { once } from "node:events";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { systemClock } from "../lib/clock.ts";
-import { exec } from "../lib/exec.ts";
+import { exec } from "../lib/process/exec.ts";
+import { systemClock } from "../lib/time/clock.ts";
 import type { ImageSource } from "../platform/platform.ts";
 import { buildImage } from "./build.ts";
-import type { Entry } from "./entry.ts";
-import { damagedLayers, imageSource } from "./image-source.ts";
+import { damagedLayers, imageSource } from "./store/image-source.ts";
+import type { Entry } from "./tar/entry.ts";
 import { serviceSpec, treeOf, type Workshop, workshop } from "./test-kit.ts";
 
 function without(...programs: string[]): boolean {

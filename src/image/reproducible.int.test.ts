@@ -11,7 +11,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { exec } from "../lib/exec.ts";
+import { exec } from "../lib/process/exec.ts";
 import { serviceSpec, workshop } from "./test-kit.ts";
 
 const skip = process.getuid?.() !== 0 || spawnSync("unshare", ["-u", "true"]).status !== 0;
@@ -29,7 +29,7 @@ function buildScript(project: string, home: string): string {
   const module = (name: string) => JSON.stringify(new URL(name, import.meta.url).href);
   return `
     import { buildImage } from ${module("./build.ts")};
-    import { systemClock } from ${module("../lib/clock.ts")};
+    import { systemClock } from ${module("../lib/time/clock.ts")};
     import { openStateFolder } from ${module("../lib/state-folder.ts")};
     const result = await buildImage(${JSON.stringify(spec)}, {
       state: openStateFolder({ KILN_HOME: ${JSON.stringify(home)} }), projectFolder: ${JSON.stringify(project)},

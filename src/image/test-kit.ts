@@ -1,10 +1,10 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { defaultUpkeep, type ImageSpec, type ServiceSpec } from "../domain/spec.ts";
-import { systemClock } from "../lib/clock.ts";
 import { openStateFolder, type StateFolder } from "../lib/state-folder.ts";
+import { systemClock } from "../lib/time/clock.ts";
 import type { BuildOptions } from "./build.ts";
-import type { Entry, Tree } from "./entry.ts";
+import type { Entry, Tree } from "./tar/entry.ts";
 
 /** For tests: a project and a state folder below one temporary folder, removed with `using`. */
 export interface Workshop extends Disposable {

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { markOf } from "./file-mark.ts";
+import { markOf } from "./files/file-mark.ts";
 
 /** The code of a process. Two with the same revision do the same, in whatever folder they are. */
 export interface Code {

@@ -7,7 +7,7 @@ import type { JobSpec } from "../domain/spec.ts";
 import type { Split } from "../domain/split.ts";
 import type { PlatformName } from "../domain/target.ts";
 import type { TrafficCounter } from "../domain/traffic.ts";
-import type { LoopDevice } from "../lib/loop-device.ts";
+import type { LoopDevice } from "../lib/files/loop-device.ts";
 
 /** A release that may come: before its image is built, what is known of it. */
 export interface Candidate extends Pick<Release, "service" | "traffic"> {

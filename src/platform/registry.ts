@@ -2,12 +2,12 @@ import { z } from "zod";
 import type { Target, TargetName } from "../domain/target.ts";
 import { type DriftWatch, startDriftWatch } from "../drift/drift-watch.ts";
 import { probeDrift } from "../drift/probe-drift.ts";
-import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import type { StateFolder } from "../lib/state-folder.ts";
+import type { Clock } from "../lib/time/clock.ts";
 import { haproxyRouter } from "../router/haproxy/haproxy-router.ts";
 import { createFleet } from "./fleet/fleet.ts";
-import { networkProber } from "./fleet/network-prober.ts";
+import { networkProber } from "./fleet/health/network-prober.ts";
 import { localHost } from "./local/local-host.ts";
 import type {
   Call,

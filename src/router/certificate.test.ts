@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { TlsSpec } from "../domain/spec.ts";
 import { KilnError } from "../lib/errors.ts";
-import { exec } from "../lib/exec.ts";
+import { exec } from "../lib/process/exec.ts";
 import { assertServes, readCertificate } from "./certificate.ts";
 import { issue, missingOpenssl } from "./test-certificates.ts";
 

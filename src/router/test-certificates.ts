@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { TlsSpec } from "../domain/spec.ts";
-import { exec } from "../lib/exec.ts";
+import { exec } from "../lib/process/exec.ts";
 
 export interface IssueOptions {
   readonly hosts?: readonly string[];

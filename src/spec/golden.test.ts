@@ -4,7 +4,7 @@ import { createServer, type Server } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { KilnError } from "../lib/errors.ts";
-import { exec } from "../lib/exec.ts";
+import { exec } from "../lib/process/exec.ts";
 import { loadSpecs } from "./load.ts";
 
 /**

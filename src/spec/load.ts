@@ -2,15 +2,15 @@ import { dirname } from "node:path";
 import type { ServiceSpec } from "../domain/spec.ts";
 import { KilnError } from "../lib/errors.ts";
 import { nearest } from "../lib/nearest.ts";
-import { sameDoors, sameServices } from "./file-rules.ts";
-import { type Finding, invalidSpec } from "./findings.ts";
-import { parseYaml } from "./parse.ts";
 import { assumeProjectFiles, findProjectFiles, type ProjectFiles } from "./project-files.ts";
+import { sameDoors, sameServices } from "./rules/file-rules.ts";
+import { type Finding, invalidSpec } from "./rules/findings.ts";
 import type { SpecDocument } from "./schema.ts";
 import { toServiceSpec } from "./service-spec.ts";
-import { readSpecText } from "./source.ts";
-import { findSpot, type MapTree } from "./tree.ts";
 import { type ValidatedDocument, type Variant, validateDocument } from "./validate.ts";
+import { parseYaml } from "./yaml/parse.ts";
+import { readSpecText } from "./yaml/source.ts";
+import { findSpot, type MapTree } from "./yaml/tree.ts";
 
 export interface LoadOptions {
   /** Merge this environment over each service. */

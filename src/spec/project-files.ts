@@ -4,8 +4,8 @@ import { isAbsolute, relative, resolve } from "node:path";
 import type { TlsSpec } from "../domain/spec.ts";
 import { isErrno } from "../lib/errors.ts";
 import { isAtOrBelow } from "./paths.ts";
-import { placedFiles } from "./placed-rules.ts";
-import type { Breach } from "./rules.ts";
+import { placedFiles } from "./rules/placed-rules.ts";
+import type { Breach } from "./rules/rules.ts";
 import type { SpecDocument } from "./schema.ts";
 
 /** The targets of a document's paths on this machine. */

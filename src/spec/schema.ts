@@ -1,9 +1,9 @@
 import { z } from "zod";
 import { driftKinds } from "../domain/drift.ts";
 import { baseHint, basePattern, parseBase } from "./image-base.ts";
-import * as leaf from "./leaves.ts";
-import type { Path } from "./tree.ts";
-import * as v from "./values.ts";
+import * as leaf from "./yaml/leaves.ts";
+import type { Path } from "./yaml/tree.ts";
+import * as v from "./yaml/values.ts";
 
 /** The one description of kiln.yaml: it validates the file, and the JSON Schema for editors and the reference come from it. */
 

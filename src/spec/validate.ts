@@ -1,9 +1,9 @@
-import type { Finding } from "./findings.ts";
-import { knownKeys } from "./known-keys.ts";
-import { breaches } from "./rules.ts";
+import type { Finding } from "./rules/findings.ts";
+import { breaches } from "./rules/rules.ts";
 import { documentSchema, isWrittenText, type SpecDocument } from "./schema.ts";
-import { findSpot, type MapTree, merge, type Path, pathText, type Tree, toValue } from "./tree.ts";
-import { issueFindings } from "./words.ts";
+import { knownKeys } from "./yaml/known-keys.ts";
+import { findSpot, type MapTree, merge, type Path, pathText, type Tree, toValue } from "./yaml/tree.ts";
+import { issueFindings } from "./yaml/words.ts";
 
 /** One document, or one with an environment merged over it. */
 export interface Variant {

@@ -1,7 +1,7 @@
 import { type Actor, actorName } from "../domain/actor.ts";
 import type { ServerId, ServiceKey } from "../domain/ids.ts";
-import type { ProcessRef } from "../lib/proc.ts";
-import type { Database } from "./database.ts";
+import type { ProcessRef } from "../lib/process/proc.ts";
+import type { Database } from "./sqlite/database.ts";
 import { insertTaint, type NewTaint, replaceReported } from "./taints.ts";
 import type { Workbench } from "./workbench.ts";
 

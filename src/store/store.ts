@@ -12,11 +12,8 @@ import type { DesiredService, Rollout } from "../domain/rollout.ts";
 import type { RolloutPolicy, UpkeepPolicy } from "../domain/spec.ts";
 import type { Target, TargetName } from "../domain/target.ts";
 import type { TrafficCounter, TrafficSpan } from "../domain/traffic.ts";
-import type { Clock } from "../lib/clock.ts";
-import { applyChange } from "./apply.ts";
-import { selectContent } from "./contents.ts";
-import { selectAllDesired, selectDesired } from "./desired.ts";
-import { type EventListener, EventLog } from "./event-log.ts";
+import type { Clock } from "../lib/time/clock.ts";
+import { type EventListener, EventLog } from "./events/event-log.ts";
 import {
   checkChain,
   checkTail,
@@ -25,8 +22,23 @@ import {
   selectEvents,
   selectLast,
   selectNewestAudit,
-} from "./events.ts";
-import { selectFailures } from "./failures.ts";
+} from "./events/events.ts";
+import { applyChange } from "./rollouts/apply.ts";
+import { selectFailures } from "./rollouts/failures.ts";
+import { selectCommit, selectRollout, selectRollouts } from "./rollouts/rollouts.ts";
+import {
+  draftRelease,
+  requireWay,
+  type StartDeploy,
+  type StartRollback,
+  startDeploy,
+  startRollback,
+} from "./rollouts/start.ts";
+import { abort, pause, promote, resume } from "./rollouts/steer.ts";
+import { keyFileBeside } from "./secrets/secret-key.ts";
+import { openSecrets, type SecretStore } from "./secrets/secrets.ts";
+import { selectContent } from "./services/contents.ts";
+import { selectAllDesired, selectDesired } from "./services/desired.ts";
 import {
   markRemoved,
   prune,
@@ -35,14 +47,9 @@ import {
   setCount,
   setPolicy,
   setUpkeep,
-} from "./manage.ts";
-import { openDatabase } from "./migrations.ts";
-import { moveMoments, selectLatestMoment } from "./moments.ts";
-import { selectImagesInUse, selectLastGood, selectReleases } from "./releases.ts";
-import { selectCommit, selectRollout, selectRollouts } from "./rollouts.ts";
-import { keyFileBeside } from "./secret-key.ts";
-import { openSecrets, type SecretStore } from "./secrets.ts";
-import { selectService } from "./services.ts";
+} from "./services/manage.ts";
+import { selectImagesInUse, selectLastGood, selectReleases } from "./services/releases.ts";
+import { selectService } from "./services/services.ts";
 import {
   deleteSession,
   insertSession,
@@ -51,15 +58,8 @@ import {
   type SessionEnd,
   selectSessions,
 } from "./sessions.ts";
-import {
-  draftRelease,
-  requireWay,
-  type StartDeploy,
-  type StartRollback,
-  startDeploy,
-  startRollback,
-} from "./start.ts";
-import { abort, pause, promote, resume } from "./steer.ts";
+import { openDatabase } from "./sqlite/migrations.ts";
+import { moveMoments, selectLatestMoment } from "./sqlite/moments.ts";
 import {
   insertTaint,
   type KeptEvidence,

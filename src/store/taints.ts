@@ -1,15 +1,15 @@
 import type { Finding } from "../domain/drift.ts";
-import { burstMs, suspendedUntilMs } from "../domain/drift-response.ts";
 import type { ServerId, ServiceKey } from "../domain/ids.ts";
+import { burstMs, suspendedUntilMs } from "../domain/plan/drift-response.ts";
 import { finding, response } from "../domain/schema/drift.ts";
 import type { TaintedServer } from "../domain/taint.ts";
 import { canonicalJson } from "../lib/canonical-json.ts";
-import type { Database } from "./database.ts";
-import { jsonColumn } from "./json-column.ts";
+import type { Database } from "./sqlite/database.ts";
+import { jsonColumn } from "./sqlite/json-column.ts";
 
 const readFinding = jsonColumn("taints.finding", finding);
 
-import { selectService } from "./services.ts";
+import { selectService } from "./services/services.ts";
 import type { Workbench } from "./workbench.ts";
 
 /** What is recorded when drift is found on a server that has no taint. */

@@ -2,8 +2,8 @@ import { expect, test } from "vitest";
 import { localTarget } from "../domain/target.ts";
 import { anAsker, aPolicy } from "../domain/testing.ts";
 import { canonicalJson } from "../lib/canonical-json.ts";
-import { Database } from "./database.ts";
-import { migrate } from "./migrations.ts";
+import { Database } from "./sqlite/database.ts";
+import { migrate } from "./sqlite/migrations.ts";
 import { openStore } from "./store.ts";
 import { aClock, aDatabasePath, aDraft, aStore, begin } from "./testing.ts";
 

@@ -4,8 +4,8 @@ import { localTarget, type Target, type TargetName } from "../domain/target.ts";
 import { canonicalJson } from "../lib/canonical-json.ts";
 import { KilnError } from "../lib/errors.ts";
 import { nearest } from "../lib/nearest.ts";
-import type { Database } from "./database.ts";
-import { jsonColumn } from "./json-column.ts";
+import type { Database } from "./sqlite/database.ts";
+import { jsonColumn } from "./sqlite/json-column.ts";
 import type { Workbench } from "./workbench.ts";
 
 const readOptions = jsonColumn("targets.options", targetOptions);

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { draftOf, type Release, type ReleaseDraft } from "../domain/release.ts";
 import type { Rollout, WarmRelease } from "../domain/rollout.ts";
 import { anAsker, aPolicy, aRelease } from "../domain/testing.ts";
-import type { Clock } from "../lib/clock.ts";
+import type { Clock } from "../lib/time/clock.ts";
 import { openStore, type Store } from "./store.ts";
 
 /** A clock that stands still until a test sets it. */

@@ -10,7 +10,7 @@ import {
   type TrafficSpan,
 } from "../domain/traffic.ts";
 import { canonicalJson } from "../lib/canonical-json.ts";
-import type { Database } from "./database.ts";
+import type { Database } from "./sqlite/database.ts";
 
 /** Minutes become hours after two days, or earlier when more of them are there than a database should hold (some 50 MB). */
 const kept = { minutesForMs: 48 * hourMs, minuteRows: 300_000, hoursForMs: 400 * 24 * hourMs };

@@ -1,6 +1,6 @@
-import type { Clock } from "../lib/clock.ts";
-import type { Database } from "./database.ts";
-import type { EventLog } from "./event-log.ts";
+import type { Clock } from "../lib/time/clock.ts";
+import type { EventLog } from "./events/event-log.ts";
+import type { Database } from "./sqlite/database.ts";
 
 /** What the functions that change the state have in hand. Call them inside a transaction. */
 export interface Workbench {

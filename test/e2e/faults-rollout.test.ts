@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { createClient } from "../../src/api/client.ts";
 import type { ServiceStatus } from "../../src/controller/operations.ts";
 import type { Rollout } from "../../src/domain/rollout.ts";
-import { collectGarbage } from "../../src/image/collect-garbage.ts";
+import { collectGarbage } from "../../src/image/store/collect-garbage.ts";
 import { openStateFolder } from "../../src/lib/state-folder.ts";
 import { freePort, type Installation, install, type Ran, waitUntil, whyNoServers } from "./harness.ts";
 import { type LittleService, littleService } from "./little-service.ts";

@@ -3,7 +3,7 @@ import { copyFile, mkdir, readdir, rename, writeFile } from "node:fs/promises";
 import { get } from "node:http";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
-import { exec } from "../../src/lib/exec.ts";
+import { exec } from "../../src/lib/process/exec.ts";
 import { freePort, type Installation } from "./harness.ts";
 
 const httpd = "/bin/busybox httpd -f -p 8080 -h /www";

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { exec } from "../../src/lib/exec.ts";
+import { exec } from "../../src/lib/process/exec.ts";
 import { openStateFolder } from "../../src/lib/state-folder.ts";
 
 /** What an installation has on the machine outside its state folder, one thing a line; empty when nothing is left. */

@@ -1,12 +1,12 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Controller, startController } from "../../src/controller/controller.ts";
-import { fakeDriftWatch } from "../../src/controller/fake-drift-watch.ts";
-import type { Clock } from "../../src/lib/clock.ts";
+import { fakeDriftWatch } from "../../src/controller/drift/fake-drift-watch.ts";
 import { KilnError } from "../../src/lib/errors.ts";
 import { type Logger, silentLog } from "../../src/lib/log.ts";
+import type { Clock } from "../../src/lib/time/clock.ts";
 import type { Platform } from "../../src/platform/platform.ts";
-import { holdState } from "../../src/store/lock.ts";
+import { holdState } from "../../src/store/sqlite/lock.ts";
 import { openStore, type Store } from "../../src/store/store.ts";
 import type { Faults } from "./faults.ts";
 import { Killed, Life } from "./life.ts";

@@ -1,6 +1,6 @@
-import type { Clock } from "../../src/lib/clock.ts";
 import { KilnError, toKilnError } from "../../src/lib/errors.ts";
-import { type SteadyClock, steadyClock } from "../../src/lib/steady-clock.ts";
+import type { Clock } from "../../src/lib/time/clock.ts";
+import { type SteadyClock, steadyClock } from "../../src/lib/time/steady-clock.ts";
 import type { Platform } from "../../src/platform/platform.ts";
 import type { Store } from "../../src/store/store.ts";
 import type { Fate, WorldCall } from "./faults.ts";

@@ -1,6 +1,6 @@
 import type { Controller } from "../../src/controller/controller.ts";
 import type { ServiceKey } from "../../src/domain/ids.ts";
-import { FakeClock } from "../../src/lib/fake-clock.ts";
+import { FakeClock } from "../../src/lib/time/fake-clock.ts";
 import type { Store } from "../../src/store/store.ts";
 import { EngineWorld } from "./engine/engine-world.ts";
 import { Faults } from "./faults.ts";

@@ -1,8 +1,8 @@
 import type { ServerId, ServiceKey } from "../../src/domain/ids.ts";
 import type { Observation } from "../../src/domain/observation.ts";
-import type { Clock } from "../../src/lib/clock.ts";
 import type { Logger } from "../../src/lib/log.ts";
-import type { SteadyClock } from "../../src/lib/steady-clock.ts";
+import type { Clock } from "../../src/lib/time/clock.ts";
+import type { SteadyClock } from "../../src/lib/time/steady-clock.ts";
 import type { Platform } from "../../src/platform/platform.ts";
 import type { Store } from "../../src/store/store.ts";
 import type { Place } from "./knowledge.ts";

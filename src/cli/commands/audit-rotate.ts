@@ -1,5 +1,5 @@
-import type { ChangeOptions } from "../change-options.ts";
 import type { Context, Outcome } from "../context.ts";
+import type { ChangeOptions } from "../deploy/change-options.ts";
 
 export async function run(context: Context, { reason }: ChangeOptions): Outcome {
   const client = await context.connect();

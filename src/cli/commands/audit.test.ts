@@ -2,12 +2,12 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync }
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { startNotary } from "../../controller/notary.ts";
+import { startNotary } from "../../controller/audit/notary.ts";
 import { anAsker } from "../../domain/testing.ts";
-import { systemClock } from "../../lib/clock.ts";
-import { exec } from "../../lib/exec.ts";
 import { silentLog } from "../../lib/log.ts";
+import { exec } from "../../lib/process/exec.ts";
 import { openStateFolder } from "../../lib/state-folder.ts";
+import { systemClock } from "../../lib/time/clock.ts";
 import { openStore } from "../../store/store.ts";
 import type { AcceptRequest } from "../api.ts";
 import { type CliResult, cli } from "../test-kit.ts";

@@ -1,5 +1,5 @@
-import { buildProject, builtLines } from "../build-progress.ts";
 import type { Context, Outcome } from "../context.ts";
+import { buildProject, builtLines } from "../deploy/build-progress.ts";
 import { openProject, type ServiceOptions } from "../project.ts";
 
 interface BuildOptions extends ServiceOptions {

@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { Rollout, RolloutPhase } from "../../domain/rollout.ts";
 import { aFailure, aRelease, aRollout } from "../../domain/testing.ts";
-import { systemClock } from "../../lib/clock.ts";
 import { KilnError } from "../../lib/errors.ts";
+import { systemClock } from "../../lib/time/clock.ts";
 import type { Client, KilnEvent } from "../api.ts";
 import { aServer, aStatus, cli } from "../test-kit.ts";
 

@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { KilnError } from "../../lib/errors.ts";
-import { exec } from "../../lib/exec.ts";
+import { exec } from "../../lib/process/exec.ts";
 import type { CheckRequest, Client, ControllerStatus, DeployRequest } from "../api.ts";
 import { cli } from "../test-kit.ts";
 

@@ -1,10 +1,10 @@
 import { KilnError } from "../../lib/errors.ts";
 import type { Accepted, Client, DeployRequest } from "../api.ts";
-import { buildProject } from "../build-progress.ts";
-import { type ChangeOptions, onRelease } from "../change-options.ts";
 import type { Context, ExitCode, Outcome } from "../context.ts";
-import { checkedRelease, deployRequest } from "../deploy-request.ts";
-import { originOf } from "../origin.ts";
+import { buildProject } from "../deploy/build-progress.ts";
+import { type ChangeOptions, onRelease } from "../deploy/change-options.ts";
+import { checkedRelease, deployRequest } from "../deploy/deploy-request.ts";
+import { originOf } from "../deploy/origin.ts";
 import { formatBytes, formatDuration, plural } from "../output/units.ts";
 import { openProject, type ServiceOptions } from "../project.ts";
 import { finishRollout } from "../rollout/finish.ts";

@@ -2,7 +2,7 @@ import { access, constants, statfs } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { IntegrityTier, Speed } from "../../domain/drift.ts";
 import { isErrno, KilnError } from "../../lib/errors.ts";
-import { exec } from "../../lib/exec.ts";
+import { exec } from "../../lib/process/exec.ts";
 import type { Gap, Readiness, ServiceStatus, Trouble } from "../api.ts";
 import type { Context, Outcome } from "../context.ts";
 import { fixPrograms } from "../doctor/fix.ts";

@@ -5,7 +5,7 @@ import { formatBytes, plural } from "../output/units.ts";
 const minAgeMs = 10 * 60_000;
 
 export async function run(context: Context): Outcome {
-  const { collectGarbage } = await import("../../image/collect-garbage.ts");
+  const { collectGarbage } = await import("../../image/store/collect-garbage.ts");
   const inUse = new Map(Object.entries(await (await context.connect()).imagesInUse()));
   const collected = await collectGarbage(context.state, {
     keepDigests: new Set(inUse.keys()),

@@ -1,10 +1,10 @@
-import type { StoredImage } from "../../image/images.ts";
+import type { StoredImage } from "../../image/store/images.ts";
 import { KilnError } from "../../lib/errors.ts";
 import { nearest } from "../../lib/nearest.ts";
 import type { Context, Outcome } from "../context.ts";
 
 export async function run(context: Context, _options: object, names: readonly string[]): Outcome {
-  const { listImages, removeImage } = await import("../../image/images.ts");
+  const { listImages, removeImage } = await import("../../image/store/images.ts");
   const images = await listImages(context.state);
   const chosen = names.flatMap((name) => findImages(images, name));
   const inUse = new Map(Object.entries(await (await context.connect()).imagesInUse()));

@@ -1,4 +1,4 @@
-import type { StoredImage } from "../../image/images.ts";
+import type { StoredImage } from "../../image/store/images.ts";
 import { KilnError } from "../../lib/errors.ts";
 import { nearest } from "../../lib/nearest.ts";
 import type { Context, Outcome } from "../context.ts";
@@ -11,7 +11,7 @@ interface ListedImage extends StoredImage {
 }
 
 export async function run(context: Context, _options: object, service?: string): Outcome {
-  const { listImages } = await import("../../image/images.ts");
+  const { listImages } = await import("../../image/store/images.ts");
   const [stored, client] = await Promise.all([listImages(context.state), context.connect()]);
   const inUse = new Map(Object.entries(await client.imagesInUse()));
   const images = ofService(stored, service)

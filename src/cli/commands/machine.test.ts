@@ -1,10 +1,10 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { expect, test } from "vitest";
 import { aRelease, aRollout } from "../../domain/testing.ts";
-import type { StoredImage } from "../../image/images.ts";
+import type { StoredImage } from "../../image/store/images.ts";
 import type { ChangePlan, Client } from "../api.ts";
+import { planLines } from "../deploy/plan-text.ts";
 import { createStyle } from "../output/style.ts";
-import { planLines } from "../plan-text.ts";
 import { reportLines, verdictLine } from "../quickstart/report.ts";
 import { aStatus, cli } from "../test-kit.ts";
 import { systemdUnit } from "./controller-unit.ts";

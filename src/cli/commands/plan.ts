@@ -1,7 +1,7 @@
-import { buildProject } from "../build-progress.ts";
 import type { Context, Outcome } from "../context.ts";
-import { checkedRelease, deployRequest } from "../deploy-request.ts";
-import { printPlan } from "../plan-text.ts";
+import { buildProject } from "../deploy/build-progress.ts";
+import { checkedRelease, deployRequest } from "../deploy/deploy-request.ts";
+import { printPlan } from "../deploy/plan-text.ts";
 import { openProject, type ServiceOptions } from "../project.ts";
 
 /** The image's digest is part of the plan, so this builds; without changes the cache answers. */

@@ -1,9 +1,9 @@
 import type { ServiceStatus } from "../api.ts";
 import { askConsent } from "../ask-consent.ts";
-import { type ChangeOptions, onRelease } from "../change-options.ts";
 import type { Context, Outcome } from "../context.ts";
+import { type ChangeOptions, onRelease } from "../deploy/change-options.ts";
+import { printPlan } from "../deploy/plan-text.ts";
 import { formatDuration, plural } from "../output/units.ts";
-import { printPlan } from "../plan-text.ts";
 import { requireService, type ServiceOptions } from "../project.ts";
 import { requireStatus } from "../services.ts";
 import { waitForStatus } from "../wait.ts";

@@ -1,7 +1,7 @@
 import { KilnError } from "../../lib/errors.ts";
-import { type ChangeOptions, onRelease } from "../change-options.ts";
 import type { Context, Outcome } from "../context.ts";
-import { printPlan } from "../plan-text.ts";
+import { type ChangeOptions, onRelease } from "../deploy/change-options.ts";
+import { printPlan } from "../deploy/plan-text.ts";
 import { requireService, type ServiceOptions } from "../project.ts";
 import { finishRollout } from "../rollout/finish.ts";
 import { requireStatus } from "../services.ts";

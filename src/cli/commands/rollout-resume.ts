@@ -1,6 +1,6 @@
-import { type ChangeOptions, onRollout } from "../change-options.ts";
 import type { Context, Outcome } from "../context.ts";
-import { printPlan } from "../plan-text.ts";
+import { type ChangeOptions, onRollout } from "../deploy/change-options.ts";
+import { printPlan } from "../deploy/plan-text.ts";
 import { requireService, type ServiceOptions } from "../project.ts";
 import { finishRollout } from "../rollout/finish.ts";
 import { requireStatus } from "../services.ts";

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { aFailure } from "../../domain/testing.ts";
-import { systemClock } from "../../lib/clock.ts";
+import { systemClock } from "../../lib/time/clock.ts";
 import type { Client, ServerStatus, ServiceStatus } from "../api.ts";
 import { aServer, aStatus, cli } from "../test-kit.ts";
 

@@ -1,5 +1,5 @@
-import type { ChangeOptions } from "../change-options.ts";
 import type { Context, Outcome } from "../context.ts";
+import type { ChangeOptions } from "../deploy/change-options.ts";
 import { requireService, type ServiceOptions } from "../project.ts";
 import { requireSecretName } from "../secret-name.ts";
 

@@ -1,6 +1,6 @@
 import { KilnError } from "../../lib/errors.ts";
-import type { ChangeOptions } from "../change-options.ts";
 import type { Context, Outcome } from "../context.ts";
+import type { ChangeOptions } from "../deploy/change-options.ts";
 import { requireService, type ServiceOptions } from "../project.ts";
 import { readValue } from "../read-value.ts";
 import { requireSecretName, requireServiceKey } from "../secret-name.ts";

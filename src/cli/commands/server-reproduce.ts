@@ -1,7 +1,7 @@
 import { KilnError } from "../../lib/errors.ts";
 import type { Client, ReproductionStatus } from "../api.ts";
-import type { ChangeOptions } from "../change-options.ts";
 import type { Context, Outcome } from "../context.ts";
+import type { ChangeOptions } from "../deploy/change-options.ts";
 
 const lookAgainMs = 50;
 

@@ -1,6 +1,6 @@
 import { access, constants } from "node:fs/promises";
 import { join } from "node:path";
-import { systemPath } from "../../lib/environment.ts";
+import { systemPath } from "../../lib/process/environment.ts";
 import { type SystemPackage, systemPackages } from "../../lib/system-packages.ts";
 import type { Gap } from "../api.ts";
 

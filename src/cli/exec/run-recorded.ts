@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { constants } from "node:os";
-import { cleanEnvironment } from "../../lib/environment.ts";
+import { cleanEnvironment } from "../../lib/process/environment.ts";
 import type { Transcript } from "./transcript.ts";
 
 /** The process's own streams, as the command in the server gets them. */

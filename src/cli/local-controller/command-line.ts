@@ -1,7 +1,7 @@
 import { accessSync, constants } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { cleanEnvironment } from "../../lib/environment.ts";
+import { cleanEnvironment } from "../../lib/process/environment.ts";
 
 /** The composition root, relative to this file. */
 const entry = fileURLToPath(new URL("../../main.ts", import.meta.url));

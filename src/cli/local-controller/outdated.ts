@@ -1,6 +1,6 @@
 import { type Code, isUntouched, readCode } from "../../lib/code.ts";
 import { KilnError } from "../../lib/errors.ts";
-import { type Holder, readHolder } from "../../lib/holder.ts";
+import { type Holder, readHolder } from "../../lib/process/holder.ts";
 import type { StateFolder } from "../../lib/state-folder.ts";
 
 /** A controller that runs other code than a command. */

@@ -1,12 +1,12 @@
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { type Clock, systemClock } from "../../lib/clock.ts";
 import { readCode } from "../../lib/code.ts";
-import { cleanEnvironment } from "../../lib/environment.ts";
-import { type Holder, readHolder, writeHolder } from "../../lib/holder.ts";
+import { cleanEnvironment } from "../../lib/process/environment.ts";
+import { type Holder, readHolder, writeHolder } from "../../lib/process/holder.ts";
 import { openStateFolder, type StateFolder } from "../../lib/state-folder.ts";
-import { killNow, processesWithArgument } from "../../platform/local/processes.ts";
+import { type Clock, systemClock } from "../../lib/time/clock.ts";
+import { killNow, processesWithArgument } from "../../platform/local/process/processes.ts";
 import { controllerArgv, controllerEnv } from "./command-line.ts";
 import { ensureController, listens } from "./start.ts";
 

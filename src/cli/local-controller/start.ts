@@ -1,13 +1,13 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { connect } from "node:net";
-import type { Clock } from "../../lib/clock.ts";
 import { type ErrorCode, errorCodes } from "../../lib/error-codes.ts";
 import { type ErrorJson, KilnError } from "../../lib/errors.ts";
-import { withFileLock } from "../../lib/file-lock.ts";
-import { type Holder, readHolder } from "../../lib/holder.ts";
+import { withFileLock } from "../../lib/files/file-lock.ts";
+import { withUmask } from "../../lib/files/umask.ts";
+import { type Holder, readHolder } from "../../lib/process/holder.ts";
 import { ensureStateFolder, type StateFolder, stateError } from "../../lib/state-folder.ts";
-import { withUmask } from "../../lib/umask.ts";
+import type { Clock } from "../../lib/time/clock.ts";
 import { controllerArgv, controllerEnv } from "./command-line.ts";
 import { findOutdated, outdatedController } from "./outdated.ts";
 

@@ -1,6 +1,6 @@
-import type { Clock } from "../../lib/clock.ts";
 import { KilnError } from "../../lib/errors.ts";
-import { isProcessAlive } from "../../lib/process-alive.ts";
+import { isProcessAlive } from "../../lib/process/process-alive.ts";
+import type { Clock } from "../../lib/time/clock.ts";
 import type { Client } from "../api.ts";
 import type { Context } from "../context.ts";
 import { listens } from "./start.ts";

@@ -1,9 +1,9 @@
 import { spawn } from "node:child_process";
 import { join } from "node:path";
 import { z } from "zod";
-import { cleanEnvironment } from "../../lib/environment.ts";
 import { KilnError } from "../../lib/errors.ts";
-import { exec } from "../../lib/exec.ts";
+import { cleanEnvironment } from "../../lib/process/environment.ts";
+import { exec } from "../../lib/process/exec.ts";
 import type { Client, EvidenceReport, KilnEvent } from "../api.ts";
 import type { Context } from "../context.ts";
 import { plainText, table } from "../output/text.ts";

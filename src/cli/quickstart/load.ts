@@ -1,8 +1,8 @@
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
-import { cleanEnvironment } from "../../lib/environment.ts";
 import { KilnError } from "../../lib/errors.ts";
+import { cleanEnvironment } from "../../lib/process/environment.ts";
 
 /** What the load generator requests, and the pages that count as an answer. */
 export interface LoadOrder {

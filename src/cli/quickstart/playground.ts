@@ -2,7 +2,7 @@ import { cp, mkdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { KilnError } from "../../lib/errors.ts";
-import { withFileLock } from "../../lib/file-lock.ts";
+import { withFileLock } from "../../lib/files/file-lock.ts";
 import { openStateFolder, type StateFolder } from "../../lib/state-folder.ts";
 import { findFreePort } from "../free-port.ts";
 

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { aRollout } from "../../domain/testing.ts";
-import { systemClock } from "../../lib/clock.ts";
+import { systemClock } from "../../lib/time/clock.ts";
 import type { Client, KilnEvent } from "../api.ts";
 import { aStatus, cli } from "../test-kit.ts";
 

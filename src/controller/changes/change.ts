@@ -1,9 +1,9 @@
 import type { ImageDigest, ServiceKey } from "../../domain/ids.ts";
-import type { Clock } from "../../lib/clock.ts";
+import type { Clock } from "../../lib/time/clock.ts";
 import type { Call, Platform } from "../../platform/platform.ts";
 import type { Store } from "../../store/store.ts";
-import type { Images } from "../images.ts";
-import type { Loop } from "../loop.ts";
+import type { Loop } from "../loop/loop.ts";
+import type { Images } from "../operations/images.ts";
 
 /** What changes need to be checked, planned and recorded. */
 export interface ChangeParts {

@@ -2,11 +2,11 @@ import { type Asker, askerName } from "../../domain/actor.ts";
 import type { Release } from "../../domain/release.ts";
 import { compileSteps } from "../../domain/steps.ts";
 import type { Store } from "../../store/store.ts";
-import { requireDeployable } from "../checks.ts";
-import { differences } from "../differences.ts";
+import { requireDeployable } from "../operations/checks.ts";
+import { differences } from "../operations/differences.ts";
+import { newPolicies } from "../operations/policy-differences.ts";
+import { freeze } from "../operations/release-content.ts";
 import type { Accepted, DeployRequest } from "../operations.ts";
-import { newPolicies } from "../policy-differences.ts";
-import { freeze } from "../release-content.ts";
 import type { Change, ChangeParts } from "./change.ts";
 import { servingOf } from "./wanted.ts";
 

@@ -1,7 +1,7 @@
 import type { Action } from "../../domain/actions.ts";
 import { draftOf } from "../../domain/release.ts";
 import { canonicalJson } from "../../lib/canonical-json.ts";
-import { digestOf } from "../../lib/sha256.ts";
+import { digestOf } from "../../lib/files/sha256.ts";
 import { targetOf, type Wanted } from "./wanted.ts";
 
 /** What says no more about an action than why, when, and in which record. */

@@ -1,10 +1,10 @@
-import { forecast } from "../../domain/forecast.ts";
+import { forecast } from "../../domain/forecast/forecast.ts";
 import type { Observation } from "../../domain/observation.ts";
+import { emptyView, viewsOf } from "../../domain/plan/service-view.ts";
 import type { DesiredService } from "../../domain/rollout.ts";
-import { emptyView, viewsOf } from "../../domain/service-view.ts";
-import { differences } from "../differences.ts";
+import { differences } from "../operations/differences.ts";
+import { policyDifferences } from "../operations/policy-differences.ts";
 import type { ChangePlan } from "../operations.ts";
-import { policyDifferences } from "../policy-differences.ts";
 import type { Change, ChangeParts } from "./change.ts";
 import { digestOfPlan } from "./plan-digest.ts";
 import { servingOf, targetOf, type Wanted, wantedOf } from "./wanted.ts";

@@ -1,18 +1,18 @@
 import { KilnError } from "../../lib/errors.ts";
-import type { Entry, Tree } from "../entry.ts";
-import { addAlternatives } from "./alternatives.ts";
-import { addCertificates } from "./certificates.ts";
-import { addDpkgDatabase } from "./dpkg-database.ts";
-import { applyPath, completed, type Draft, putFile, putFolder, putLink, readEntry } from "./draft.ts";
+import type { Entry, Tree } from "../tar/entry.ts";
+import { addCertificates } from "./archive/certificates.ts";
+import { applyPath, completed, type Draft, putFile, putFolder, putLink, readEntry } from "./archive/draft.ts";
+import type { Unpacked } from "./archive/unpack.ts";
 import { layoutLinks, libraryLinks, slimTree } from "./layout.ts";
-import { addLoaderCache } from "./loader-cache.ts";
 import { mergePackages } from "./merge.ts";
-import { findRecipe, type Recipe } from "./recipe.ts";
-import { recipes } from "./recipes.ts";
-import { readScript, type ScriptFindings } from "./scripts.ts";
-import { tmpfilesFolders } from "./tmpfiles.ts";
-import type { Unpacked } from "./unpack.ts";
-import { type Accounts, makeAccounts } from "./users.ts";
+import { addAlternatives } from "./setup/alternatives.ts";
+import { addDpkgDatabase } from "./setup/dpkg-database.ts";
+import { addLoaderCache } from "./setup/loader-cache.ts";
+import { findRecipe, type Recipe } from "./setup/recipe.ts";
+import { recipes } from "./setup/recipes.ts";
+import { readScript, type ScriptFindings } from "./setup/scripts.ts";
+import { tmpfilesFolders } from "./setup/tmpfiles.ts";
+import { type Accounts, makeAccounts } from "./setup/users.ts";
 
 /**
  * The tree of a slim image: the packages' files, and the effects of their maintainer scripts. It depends only on the

@@ -1,4 +1,4 @@
-import type { Tree } from "../entry.ts";
+import type { Tree } from "../tar/entry.ts";
 
 /** The request of a build to the packages module. */
 export interface PackagesRequest {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { Entry } from "../entry.ts";
+import type { Entry } from "../tar/entry.ts";
 import { currentPath, slimTree } from "./layout.ts";
 
 function tree(...entries: readonly (Partial<Entry> & { path: string })[]): ReadonlyMap<string, Entry> {

@@ -1,5 +1,5 @@
 import { posix } from "node:path";
-import type { Entry, Tree } from "../entry.ts";
+import type { Entry, Tree } from "../tar/entry.ts";
 
 /**
  * Old paths and their present ones: the merged /usr (Debian's "UsrMerge") and /run (FHS 3.0 section 5.13). Packages

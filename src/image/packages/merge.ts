@@ -1,8 +1,8 @@
 import { KilnError } from "../../lib/errors.ts";
-import type { Entry, Tree } from "../entry.ts";
-import { parentOf, resolvePath } from "../tree.ts";
-import { relationNames } from "./control.ts";
-import type { Unpacked } from "./unpack.ts";
+import { parentOf, resolvePath } from "../layers/tree.ts";
+import type { Entry, Tree } from "../tar/entry.ts";
+import { relationNames } from "./archive/control.ts";
+import type { Unpacked } from "./archive/unpack.ts";
 
 interface Owned {
   readonly entry: Entry;

@@ -4,13 +4,13 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
 import { afterEach, expect, test, vi } from "vitest";
-import { exec } from "../../lib/exec.ts";
-import { contentBytes } from "../content.ts";
-import type { Tree } from "../entry.ts";
-import { debPath } from "./fetch.ts";
+import { exec } from "../../lib/process/exec.ts";
+import { contentBytes } from "../store/content.ts";
+import type { Tree } from "../tar/entry.ts";
+import { debPath } from "./archive/fetch.ts";
+import { type TestPackage, testArchive } from "./archive/test-archive.ts";
+import { unpack } from "./archive/unpack.ts";
 import { packagesTree } from "./packages.ts";
-import { type TestPackage, testArchive } from "./test-archive.ts";
-import { unpack } from "./unpack.ts";
 
 const lacking = ["apt-get", "dpkg-deb"].filter((name) => spawnSync(name, ["--version"]).status !== 0);
 if (lacking.length > 0) console.log(`Skipped: ${lacking.join(", ")} not installed.`);

@@ -1,17 +1,17 @@
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
-import { sweepTemporary } from "../../lib/temporary.ts";
-import type { Tree } from "../entry.ts";
-import { findSources, openApt } from "./apt.ts";
-import type { LockedPackages, PackagesRequest } from "./contract.ts";
+import { sweepTemporary } from "../../lib/files/temporary.ts";
+import type { Tree } from "../tar/entry.ts";
+import { findSources, openApt } from "./archive/apt.ts";
 import {
   checkUpToDate,
   type LockSection,
   lockDigest,
   readLockSection,
   writeLockSection,
-} from "./lock-file.ts";
-import { recipeVersion } from "./recipe.ts";
+} from "./archive/lock-file.ts";
+import type { LockedPackages, PackagesRequest } from "./contract.ts";
+import { recipeVersion } from "./setup/recipe.ts";
 
 /**
  * The packages of a service's image. If the lock has the service, this only reads the lock; without one, or
@@ -48,8 +48,8 @@ async function resolveAndLock(request: PackagesRequest): Promise<LockSection> {
   // a lock that cannot be read must fail before the work, not after it
   await readLockSection(request.lockFile, request.service);
   const [{ resolvePackages }, { withFileLock }] = await Promise.all([
-    import("./resolve.ts"),
-    import("../../lib/file-lock.ts"),
+    import("./archive/resolve.ts"),
+    import("../../lib/files/file-lock.ts"),
   ]);
   const sources = await findSources(request.sources, suite, signal);
   const apt = await openApt(cacheFolder, architecture, sources, signal);
@@ -70,10 +70,10 @@ async function resolveAndLock(request: PackagesRequest): Promise<LockSection> {
 
 async function makeTree(section: LockSection, request: PackagesRequest): Promise<Tree> {
   const [{ fetchPackages }, { unpack }, { assemble }, { missingInterpreters }] = await Promise.all([
-    import("./fetch.ts"),
-    import("./unpack.ts"),
+    import("./archive/fetch.ts"),
+    import("./archive/unpack.ts"),
     import("./assemble.ts"),
-    import("./interpreters.ts"),
+    import("./setup/interpreters.ts"),
   ]);
   sweepTemporary(join(request.cacheFolder, "temporary"));
   await fetchPackages(section.packages, request);

@@ -14,8 +14,8 @@ import { connect, createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, expect, test } from "vitest";
-import { contentBytes } from "../content.ts";
-import type { Entry, Tree } from "../entry.ts";
+import { contentBytes } from "../store/content.ts";
+import type { Entry, Tree } from "../tar/entry.ts";
 import { packagesTree } from "./packages.ts";
 
 const reason =

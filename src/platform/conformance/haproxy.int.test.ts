@@ -1,8 +1,8 @@
 import { request } from "node:http";
 import { describe } from "vitest";
-import { systemClock } from "../../lib/clock.ts";
-import { type Backend, freePort, httpBackend, httpDoor } from "../../router/haproxy/fixtures.ts";
-import { installation, missingHaproxy } from "../../router/haproxy/installation.ts";
+import { systemClock } from "../../lib/time/clock.ts";
+import { type Backend, freePort, httpBackend, httpDoor } from "../../router/haproxy/config/fixtures.ts";
+import { installation, missingHaproxy } from "../../router/haproxy/process/installation.ts";
 import { describeRouter, type RouterSubject } from "./describe-router.ts";
 
 const missing = await missingHaproxy();

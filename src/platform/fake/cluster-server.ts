@@ -1,7 +1,7 @@
 import type { ServerId, ServiceKey } from "../../domain/ids.ts";
 import type { ServerFailure } from "../../domain/observation.ts";
 import type { Release } from "../../domain/release.ts";
-import type { Clock } from "../../lib/clock.ts";
+import type { Clock } from "../../lib/time/clock.ts";
 import type { FakeBehaviour } from "./world.ts";
 
 /** A server of a fake engine. Times are elapsed time of its clock. */

@@ -1,8 +1,8 @@
 import type { ServerId, ServiceKey } from "../../domain/ids.ts";
 import type { ServerFailure } from "../../domain/observation.ts";
 import type { Release } from "../../domain/release.ts";
-import type { Clock } from "../../lib/clock.ts";
 import { KilnError } from "../../lib/errors.ts";
+import type { Clock } from "../../lib/time/clock.ts";
 import type { GroupSpec } from "../platform.ts";
 import { type ClusterServer, Lives, type ServerFault } from "./cluster-server.ts";
 import { seededChance } from "./seeded-chance.ts";

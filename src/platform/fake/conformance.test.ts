@@ -1,4 +1,4 @@
-import { FakeClock } from "../../lib/fake-clock.ts";
+import { FakeClock } from "../../lib/time/fake-clock.ts";
 import { describeHost, type HostSubject } from "../conformance/describe-host.ts";
 import { describePlatform, type PlatformSubject } from "../conformance/describe-platform.ts";
 import { describeRouter, type RouterSubject } from "../conformance/describe-router.ts";

@@ -1,5 +1,5 @@
-import type { Clock } from "../../lib/clock.ts";
 import { type Logger, silentLog } from "../../lib/log.ts";
+import type { Clock } from "../../lib/time/clock.ts";
 import { createFleet, type Fleet } from "../fleet/fleet.ts";
 import { fakeHost } from "./fake-host.ts";
 import { fakeProber } from "./fake-prober.ts";

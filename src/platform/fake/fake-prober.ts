@@ -1,4 +1,4 @@
-import type { Prober } from "../fleet/prober.ts";
+import type { Prober } from "../fleet/health/prober.ts";
 import type { FakeWorld } from "./world.ts";
 
 /** Asks the servers of a fake world, in that world's time. */

@@ -1,7 +1,7 @@
 import type { Shares } from "../../domain/actions.ts";
 import type { GroupObservation, ServerState } from "../../domain/observation.ts";
 import type { Release } from "../../domain/release.ts";
-import { FakeClock } from "../../lib/fake-clock.ts";
+import { FakeClock } from "../../lib/time/fake-clock.ts";
 import type { Fleet } from "../fleet/fleet.ts";
 import type { Call } from "../platform.ts";
 import { fakePlatform } from "./fake-platform.ts";

@@ -1,8 +1,8 @@
 import type { ServerId, ServiceKey } from "../../domain/ids.ts";
 import type { ServiceWarning } from "../../domain/observation.ts";
 import type { Release } from "../../domain/release.ts";
-import type { Clock } from "../../lib/clock.ts";
 import { KilnError } from "../../lib/errors.ts";
+import type { Clock } from "../../lib/time/clock.ts";
 import type { RoutedService, TargetCounts } from "../../router/router.ts";
 import type { HostServer, HostTrouble } from "../fleet/host.ts";
 import { parseJobId, parseServerId } from "../fleet/server-id.ts";

@@ -1,6 +1,6 @@
-import type { Clock } from "../../lib/clock.ts";
 import { toKilnError } from "../../lib/errors.ts";
 import type { Logger } from "../../lib/log.ts";
+import type { Clock } from "../../lib/time/clock.ts";
 import type { Call } from "../platform.ts";
 
 const firstPauseMs = 1000;

@@ -4,10 +4,10 @@ import type { ServerId, ServiceKey } from "../../domain/ids.ts";
 import { previewedBy, previewKey } from "../../domain/ids.ts";
 import type { Observation, ServiceWarning } from "../../domain/observation.ts";
 import type { Release } from "../../domain/release.ts";
-import type { Clock } from "../../lib/clock.ts";
 import { KilnError } from "../../lib/errors.ts";
 import type { Logger } from "../../lib/log.ts";
-import { Timetable } from "../../lib/timetable.ts";
+import type { Clock } from "../../lib/time/clock.ts";
+import { Timetable } from "../../lib/time/timetable.ts";
 import type { RoutedService, Router } from "../../router/router.ts";
 import type {
   Access,
@@ -25,20 +25,20 @@ import type {
 } from "../platform.ts";
 import { previewDoor } from "./address.ts";
 import { Background } from "./background.ts";
-import { countersOf } from "./counts.ts";
 import { Endings } from "./endings.ts";
+import type { Prober } from "./health/prober.ts";
+import { sharedFailures } from "./health/shared-failure.ts";
 import type { Host } from "./host.ts";
 import { Jobs } from "./jobs.ts";
 import { takingTurns } from "./limiter.ts";
 import { Listing } from "./listing.ts";
 import { observation } from "./look.ts";
 import { type Group, isRunning, Memory, viewOf } from "./memory.ts";
-import type { Prober } from "./prober.ts";
 import { type GroupAction, reconcileGroup } from "./reconcile.ts";
 import { parseReproductionId } from "./server-id.ts";
 import { Servers } from "./servers.ts";
-import { sharedFailures } from "./shared-failure.ts";
-import { Traffic } from "./traffic.ts";
+import { countersOf } from "./traffic/counts.ts";
+import { Traffic } from "./traffic/traffic.ts";
 
 export interface FleetOptions {
   readonly host: Host;

@@ -1,7 +1,7 @@
 import type { JobId, ServerId } from "../../domain/ids.ts";
 import type { Release } from "../../domain/release.ts";
 import type { PlatformName } from "../../domain/target.ts";
-import type { Listener } from "../../lib/listeners.ts";
+import type { Listener } from "../../lib/process/listeners.ts";
 import type { Access, Call, Evidence, LogReader, Readiness, Sight, Taint } from "../platform.ts";
 
 /** What a host is asked to start. */

@@ -4,9 +4,9 @@ import type { Release } from "../../domain/release.ts";
 import { clauseOf } from "../../lib/errors.ts";
 import type { Call, JobOrder, JobRunner } from "../platform.ts";
 import type { Background } from "./background.ts";
-import { exitWords, refusalWords } from "./failure.ts";
+import { exitWords, refusalWords } from "./health/failure.ts";
+import { lastLines } from "./health/log-tail.ts";
 import type { Host, HostServer } from "./host.ts";
-import { lastLines } from "./log-tail.ts";
 import type { Memory } from "./memory.ts";
 import { jobId, parseJobId, parseReproductionId, reproductionId } from "./server-id.ts";
 

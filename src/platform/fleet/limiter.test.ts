@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { FakeClock } from "../../lib/fake-clock.ts";
+import { FakeClock } from "../../lib/time/fake-clock.ts";
 import { limiter, takingTurns } from "./limiter.ts";
 
 test("no more than the limit run at once, in the order they came, and a failure frees its place", async () => {

@@ -5,12 +5,12 @@ import type {
   ServerObservation,
   ServerState,
 } from "../../domain/observation.ts";
-import { type Clock, momentOf } from "../../lib/clock.ts";
+import { type Clock, momentOf } from "../../lib/time/clock.ts";
 import type { RoutedService } from "../../router/router.ts";
 import { addressesOf } from "./address.ts";
 import type { Group, Member } from "./memory.ts";
 import type { SlotState } from "./reconcile.ts";
-import type { Traffic } from "./traffic.ts";
+import type { Traffic } from "./traffic/traffic.ts";
 
 /**
  * What the platform reports: the fleet's memory, and the router's own word on who has traffic. What the fleet counts in

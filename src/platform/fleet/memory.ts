@@ -2,7 +2,7 @@ import type { JobId, ServerId, ServiceKey } from "../../domain/ids.ts";
 import type { ServerFailure } from "../../domain/observation.ts";
 import type { Release } from "../../domain/release.ts";
 import type { GroupSpec } from "../platform.ts";
-import type { Health } from "./health.ts";
+import type { Health } from "./health/health.ts";
 import type { HostServer } from "./host.ts";
 import type { GroupView, SlotHistory, SlotState } from "./reconcile.ts";
 import { parseServerId, type ServerName } from "./server-id.ts";

@@ -1,17 +1,17 @@
 import type { Release } from "../../domain/release.ts";
 import { clauseOf, KilnError } from "../../lib/errors.ts";
-import type { Timetable } from "../../lib/timetable.ts";
+import type { Timetable } from "../../lib/time/timetable.ts";
 import type { Background } from "./background.ts";
 import type { Endings } from "./endings.ts";
-import { overdueWords } from "./failure.ts";
-import { judge, newHealth, nextProbeMs, type ProbeResult } from "./health.ts";
+import { overdueWords } from "./health/failure.ts";
+import { judge, newHealth, nextProbeMs, type ProbeResult } from "./health/health.ts";
+import type { Prober } from "./health/prober.ts";
+import { refusalReason } from "./health/refusal.ts";
 import type { Host, HostServer } from "./host.ts";
 import { type Limiter, limiter } from "./limiter.ts";
 import type { Group, Member, Memory } from "./memory.ts";
-import type { Prober } from "./prober.ts";
-import { refusalReason } from "./refusal.ts";
 import { type ServerName, serverId } from "./server-id.ts";
-import type { Traffic } from "./traffic.ts";
+import type { Traffic } from "./traffic/traffic.ts";
 
 const createTimeoutMs = 60_000;
 const createTries = 3;

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { memoryProgramsFile } from "./memory-programs.ts";
+import { memoryProgramsFile } from "./server/memory-programs.ts";
 import { openImages, TestHost, until, whyNoContainers } from "./test-host.ts";
 
 const reason =

@@ -1,14 +1,14 @@
-import type { Clock } from "../../lib/clock.ts";
 import type { Logger } from "../../lib/log.ts";
+import type { Clock } from "../../lib/time/clock.ts";
 import type { ConfigSource, ImageSource, SecretSource } from "../platform.ts";
-import type { CgroupSupport } from "./cgroups.ts";
-import type { VerifyLayer } from "./layer-files.ts";
+import type { VerifyLayer } from "./image/layer-files.ts";
 import type { Lock } from "./locks.ts";
 import type { LocalNetwork } from "./network/network.ts";
 import type { HostPaths } from "./paths.ts";
-import type { Records } from "./records.ts";
-import type { LocalSight } from "./sight.ts";
-import type { UserNamespaces } from "./user-namespaces.ts";
+import type { CgroupSupport } from "./process/cgroups.ts";
+import type { LocalSight } from "./process/sight.ts";
+import type { Records } from "./server/records.ts";
+import type { UserNamespaces } from "./server/user-namespaces.ts";
 
 /** What all parts of the local host work with. */
 export interface HostContext {

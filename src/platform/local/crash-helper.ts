@@ -1,6 +1,6 @@
-import { systemClock } from "../../lib/clock.ts";
 import { silentLog } from "../../lib/log.ts";
 import { openStateFolder } from "../../lib/state-folder.ts";
+import { systemClock } from "../../lib/time/clock.ts";
 import type { HostImage } from "../platform.ts";
 import { localHost } from "./local-host.ts";
 import { testRelease } from "./test-image.ts";

@@ -2,9 +2,9 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { systemClock } from "../../lib/clock.ts";
-import { exec } from "../../lib/exec.ts";
-import { killNow } from "./processes.ts";
+import { exec } from "../../lib/process/exec.ts";
+import { systemClock } from "../../lib/time/clock.ts";
+import { killNow } from "./process/processes.ts";
 import { aCall, openImages, TestHost, until, whyNoContainers } from "./test-host.ts";
 import { testRelease } from "./test-image.ts";
 

@@ -3,8 +3,8 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { createConnection } from "node:net";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { exec } from "../../lib/exec.ts";
-import { linkIfThere } from "../../lib/proc.ts";
+import { exec } from "../../lib/process/exec.ts";
+import { linkIfThere } from "../../lib/process/proc.ts";
 import { aCall, openImages, TestHost, until, whyNoContainers } from "./test-host.ts";
 import { testRelease } from "./test-image.ts";
 

@@ -11,11 +11,11 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import type { IntegrityTier } from "../../domain/drift.ts";
-import type { Clock } from "../../lib/clock.ts";
-import { exec } from "../../lib/exec.ts";
-import { cgroupFolders, setFrozen } from "./cgroups.ts";
+import { exec } from "../../lib/process/exec.ts";
+import type { Clock } from "../../lib/time/clock.ts";
 import type { HostContext } from "./context.ts";
-import { memoryProgramsFile } from "./memory-programs.ts";
+import { cgroupFolders, setFrozen } from "./process/cgroups.ts";
+import { memoryProgramsFile } from "./server/memory-programs.ts";
 
 type Fact = IntegrityTier["facts"][number];
 

@@ -1,19 +1,19 @@
 import { mkdirSync, mkdtempSync, rmdirSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { isErrno, KilnError, toKilnError } from "../../lib/errors.ts";
-import { exec } from "../../lib/exec.ts";
+import { exec } from "../../lib/process/exec.ts";
 import { systemPackages } from "../../lib/system-packages.ts";
 import type { Gap, Readiness } from "../platform.ts";
-import { type CgroupSupport, isRootOccupied } from "./cgroups.ts";
 import type { HostContext } from "./context.ts";
-import { mount, mountErofs, readMountPoints, rootMountArgv, unmount } from "./mounts.ts";
+import { mount, mountErofs, readMountPoints, rootMountArgv, unmount } from "./image/mounts.ts";
 import { filterRules } from "./network/commands.ts";
 import { noNameServers, readResolvers } from "./network/resolvers.ts";
-import { orphans } from "./orphans.ts";
 import { probeIntegrity } from "./probe-integrity.ts";
+import { type CgroupSupport, isRootOccupied } from "./process/cgroups.ts";
 import { findProgram } from "./programs.ts";
-import { serverPorts } from "./server-ports.ts";
-import { remedyFor, trialOwner } from "./user-namespaces.ts";
+import { orphans } from "./server/orphans.ts";
+import { serverPorts } from "./server/server-ports.ts";
+import { remedyFor, trialOwner } from "./server/user-namespaces.ts";
 
 /** What one look at the machine has brought. */
 interface Finding {

@@ -1,8 +1,8 @@
 import { accessSync, constants, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { systemPath } from "../../lib/environment.ts";
 import { KilnError } from "../../lib/errors.ts";
-import { maxOpenFiles } from "./oci-config.ts";
+import { systemPath } from "../../lib/process/environment.ts";
+import { maxOpenFiles } from "./server/oci-config.ts";
 
 /** Absolute path of a program, looked up in `folders` as `exec` does. Throws `tool_missing`. */
 export function findProgram(name: string, folders = systemPath): string {

@@ -2,12 +2,12 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node
 import { join } from "node:path";
 import type { Release, ReleaseSecret } from "../../domain/release.ts";
 import type { ServerShape } from "../../domain/spec.ts";
-import { systemClock } from "../../lib/clock.ts";
 import { KilnError } from "../../lib/errors.ts";
-import { exec } from "../../lib/exec.ts";
 import { silentLog } from "../../lib/log.ts";
-import { readIfThere } from "../../lib/proc.ts";
+import { exec } from "../../lib/process/exec.ts";
+import { readIfThere } from "../../lib/process/proc.ts";
 import { openStateFolder, type StateFolder } from "../../lib/state-folder.ts";
+import { systemClock } from "../../lib/time/clock.ts";
 import type { Host, HostServer } from "../fleet/host.ts";
 import type { Call, HostImage, LogLine } from "../platform.ts";
 import { localHost } from "./local-host.ts";
@@ -15,8 +15,8 @@ import { subnetSize } from "./network/addresses.ts";
 import { recordedNetwork } from "./network/choice.ts";
 import { hostPaths } from "./paths.ts";
 import { findProgram } from "./programs.ts";
+import { ownerOf } from "./server/user-namespaces.ts";
 import { makeTestImages, shellImage, type TestImages, testRelease } from "./test-image.ts";
-import { ownerOf } from "./user-namespaces.ts";
 
 /** Why tests with real containers cannot run here, or undefined when they can. */
 export function whyNoContainers(): string | undefined {

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { Release } from "../../domain/release.ts";
 import type { ServerShape } from "../../domain/spec.ts";
 import { KilnError } from "../../lib/errors.ts";
-import { exec } from "../../lib/exec.ts";
+import { exec } from "../../lib/process/exec.ts";
 import type { HostImage, ImageSource } from "../platform.ts";
 
 /** For tests: an image of two layers made from the shell, perl and coreutils that every Debian machine has. */

@@ -1,7 +1,7 @@
 import type { ServerId, ServiceKey } from "../../domain/ids.ts";
 import { isDue, isOverdue, longConnections, passedOn } from "./long-connections.ts";
-import { type ProcessContext, processes } from "./process.ts";
-import { ask } from "./socket.ts";
+import { type ProcessContext, processes } from "./process/process.ts";
+import { ask } from "./process/socket.ts";
 
 /** A connection over which nothing came for so long is taken to be between two messages. */
 const quietMs = 100;

@@ -5,12 +5,21 @@ import { connect, createServer, type Socket } from "node:net";
 import { expect, test, vi } from "vitest";
 import { latencyBoundsMs } from "../../domain/latency.ts";
 import type { RoutedService } from "../router.ts";
-import { childBackend } from "./child-backend.ts";
-import { freePort, health, httpBackend, httpDoor, listen, target, tcpBackend, tcpDoor } from "./fixtures.ts";
-import { installation, missingHaproxy } from "./installation.ts";
-import { send } from "./load.ts";
-import { parseServers } from "./replies.ts";
-import { ask } from "./socket.ts";
+import { childBackend } from "./config/child-backend.ts";
+import {
+  freePort,
+  health,
+  httpBackend,
+  httpDoor,
+  listen,
+  target,
+  tcpBackend,
+  tcpDoor,
+} from "./config/fixtures.ts";
+import { installation, missingHaproxy } from "./process/installation.ts";
+import { send } from "./process/load.ts";
+import { parseServers } from "./process/replies.ts";
+import { ask } from "./process/socket.ts";
 
 const missing = await missingHaproxy();
 if (missing) console.log(`skipped: ${missing}`);

@@ -3,34 +3,48 @@ import { isDeepStrictEqual } from "node:util";
 import { previewedBy, type ServerId, type ServiceKey } from "../../domain/ids.ts";
 import type { ServiceWarning } from "../../domain/observation.ts";
 import type { TrafficSpec } from "../../domain/spec.ts";
-import type { Clock } from "../../lib/clock.ts";
 import { KilnError } from "../../lib/errors.ts";
-import { readTextIfExists, writeFileAtomic } from "../../lib/files.ts";
+import { readTextIfExists, writeFileAtomic } from "../../lib/files/files.ts";
 import type { Logger } from "../../lib/log.ts";
 import type { StateFolder } from "../../lib/state-folder.ts";
+import type { Clock } from "../../lib/time/clock.ts";
 import type { RoutedService, Router, RouterOptions, TargetCounts } from "../router.ts";
+import { closeLong } from "./close-long.ts";
 import {
   checkCertificates,
   clearCertificates,
   placeCertificates,
   placeLists,
   servableCertificates,
-} from "./certificates.ts";
-import { closeLong } from "./close-long.ts";
-import { serverCommands, trustCommands } from "./commands.ts";
-import { backendName, modesOf, parseConfig, parseRecords, renderConfig } from "./config.ts";
-import { assertNoConflict, uniqueDoors } from "./doors.ts";
-import { readMachine } from "./machine.ts";
+} from "./config/certificates.ts";
+import { backendName, modesOf, parseConfig, parseRecords, renderConfig } from "./config/config.ts";
+import { assertNoConflict, uniqueDoors } from "./config/doors.ts";
+import { assertPortsFree, listeners } from "./config/ports.ts";
 import { routerPaths } from "./paths.ts";
-import { assertPortsFree, listeners } from "./ports.ts";
-import { probeHaproxy } from "./probe.ts";
-import { endAll, installConfig, type ProcessContext, pidIn, processes, reload, start } from "./process.ts";
-import { serialQueue } from "./queue.ts";
+import { serverCommands, trustCommands } from "./process/commands.ts";
+import { readMachine } from "./process/machine.ts";
+import { probeHaproxy } from "./process/probe.ts";
+import {
+  endAll,
+  installConfig,
+  type ProcessContext,
+  pidIn,
+  processes,
+  reload,
+  start,
+} from "./process/process.ts";
+import { serialQueue } from "./process/queue.ts";
+import {
+  type LiveServer,
+  type Processes,
+  parseCounts,
+  parseOpenSessions,
+  parseServers,
+} from "./process/replies.ts";
+import { ask } from "./process/socket.ts";
+import { watchMaster } from "./process/watch.ts";
 import { type Renewal, renewal } from "./renewal.ts";
-import { type LiveServer, type Processes, parseCounts, parseOpenSessions, parseServers } from "./replies.ts";
 import { responseTimesTable } from "./response-times.ts";
-import { ask } from "./socket.ts";
-import { watchMaster } from "./watch.ts";
 
 export interface HaproxyRouterOptions {
   readonly state: StateFolder;

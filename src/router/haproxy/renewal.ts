@@ -6,9 +6,9 @@ import type { TlsSpec } from "../../domain/spec.ts";
 import { KilnError, toKilnError } from "../../lib/errors.ts";
 import { assertServes, type Certificate, readCertificate } from "../certificate.ts";
 import type { RoutedService } from "../router.ts";
-import { type CertificateContext, storeCertificate, storedCertificate } from "./certificates.ts";
-import { ask } from "./socket.ts";
-import { certificateFile, type TlsDoor, tlsDoors } from "./tls-config.ts";
+import { type CertificateContext, storeCertificate, storedCertificate } from "./config/certificates.ts";
+import { certificateFile, type TlsDoor, tlsDoors } from "./config/tls-config.ts";
+import { ask } from "./process/socket.ts";
 
 /** A renewal writes two files, perhaps in several steps: Kiln reads changed files when they have been still for so long. */
 const stillMs = 1000;

@@ -3,10 +3,10 @@ import { networkInterfaces } from "node:os";
 import { text } from "node:stream/consumers";
 import { expect, test, vi } from "vitest";
 import type { RoutedService, Target } from "../router.ts";
-import { childBackend } from "./child-backend.ts";
-import { freePort, health, httpDoor, listen, target } from "./fixtures.ts";
-import { installation, missingHaproxy } from "./installation.ts";
-import { mixedClients, send, startLoad } from "./load.ts";
+import { childBackend } from "./config/child-backend.ts";
+import { freePort, health, httpDoor, listen, target } from "./config/fixtures.ts";
+import { installation, missingHaproxy } from "./process/installation.ts";
+import { mixedClients, send, startLoad } from "./process/load.ts";
 
 const missing = await missingHaproxy();
 if (missing) console.log(`skipped: ${missing}`);

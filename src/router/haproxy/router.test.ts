@@ -1,10 +1,10 @@
 import { expect, test } from "vitest";
 import { openStateFolder } from "../../lib/state-folder.ts";
+import { mayBindAnyPort } from "./config/ports.ts";
 import { routerPaths } from "./paths.ts";
-import { mayBindAnyPort } from "./ports.ts";
-import { readinessOf } from "./probe.ts";
-import { serialQueue } from "./queue.ts";
-import { batches } from "./socket.ts";
+import { readinessOf } from "./process/probe.ts";
+import { serialQueue } from "./process/queue.ts";
+import { batches } from "./process/socket.ts";
 
 test("an old HAProxy is a problem with a remedy", () => {
   expect(readinessOf("HAProxy version 2.6.12-1+deb12u4 2026/10/17")).toEqual({

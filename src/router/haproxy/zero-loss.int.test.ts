@@ -1,10 +1,10 @@
 import { Agent } from "node:http";
 import { expect, test, vi } from "vitest";
 import type { RoutedService, Router } from "../router.ts";
-import { childBackend } from "./child-backend.ts";
-import { type Backend, freePort, health, httpBackend, httpDoor, tcpDoor } from "./fixtures.ts";
-import { installation, killMaster, missingHaproxy } from "./installation.ts";
-import { mixedClients, send, startLoad, type Tally } from "./load.ts";
+import { childBackend } from "./config/child-backend.ts";
+import { type Backend, freePort, health, httpBackend, httpDoor, tcpDoor } from "./config/fixtures.ts";
+import { installation, killMaster, missingHaproxy } from "./process/installation.ts";
+import { mixedClients, send, startLoad, type Tally } from "./process/load.ts";
 
 const missing = await missingHaproxy();
 if (missing) console.log(`skipped: ${missing}`);

@@ -1,6 +1,6 @@
 import { basename, resolve } from "node:path";
-import { readTextIfExists } from "../../lib/files.ts";
-import { tidyName } from "../values.ts";
+import { readTextIfExists } from "../../lib/files/files.ts";
+import { tidyName } from "../yaml/values.ts";
 import { recogniseGo, recogniseRust } from "./binaries.ts";
 import { viewFolder } from "./folder.ts";
 import { recogniseNode, recognisePython } from "./programs.ts";

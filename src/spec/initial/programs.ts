@@ -1,4 +1,4 @@
-import { packageNamePattern } from "../values.ts";
+import { packageNamePattern } from "../yaml/values.ts";
 import { type FolderView, readIn } from "./folder.ts";
 import type { Recipe } from "./recipe.ts";
 

@@ -1,6 +1,6 @@
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { deployRequest, unbuiltRelease } from "../../../src/cli/deploy-request.ts";
+import { deployRequest, unbuiltRelease } from "../../../src/cli/deploy/deploy-request.ts";
 import type { DeployRequest } from "../../../src/controller/operations.ts";
 import type { RolloutPolicy, TrafficSpec } from "../../../src/domain/spec.ts";
 import { issue } from "../../../src/router/test-certificates.ts";

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { connect } from "node:tls";
-import { type Processes, parseProcesses } from "../../../src/router/haproxy/replies.ts";
-import { ask } from "../../../src/router/haproxy/socket.ts";
+import { type Processes, parseProcesses } from "../../../src/router/haproxy/process/replies.ts";
+import { ask } from "../../../src/router/haproxy/process/socket.ts";
 import { waitUntil } from "../harness.ts";
 
 const settleMs = 60_000;

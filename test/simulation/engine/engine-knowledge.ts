@@ -1,6 +1,6 @@
 import type { ServerId, ServiceKey } from "../../../src/domain/ids.ts";
 import type { Observation } from "../../../src/domain/observation.ts";
-import type { Clock } from "../../../src/lib/clock.ts";
+import type { Clock } from "../../../src/lib/time/clock.ts";
 import { Knowledge, type Place } from "../knowledge.ts";
 import type { Engine } from "./engine.ts";
 

@@ -1,7 +1,7 @@
 import type { Shares } from "../../../src/domain/actions.ts";
 import type { ServerId, ServiceKey } from "../../../src/domain/ids.ts";
 import type { Observation } from "../../../src/domain/observation.ts";
-import type { Clock } from "../../../src/lib/clock.ts";
+import type { Clock } from "../../../src/lib/time/clock.ts";
 import type { GroupSpec } from "../../../src/platform/platform.ts";
 import type { WorldCall } from "../faults.ts";
 import type { Life } from "../life.ts";

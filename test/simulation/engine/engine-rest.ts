@@ -1,8 +1,8 @@
 import type { ServiceKey } from "../../../src/domain/ids.ts";
 import type { Observation } from "../../../src/domain/observation.ts";
-import { planService } from "../../../src/domain/plan.ts";
+import { planService } from "../../../src/domain/plan/plan.ts";
+import { emptyView, viewsOf } from "../../../src/domain/plan/service-view.ts";
 import type { DesiredService } from "../../../src/domain/rollout.ts";
-import { emptyView, viewsOf } from "../../../src/domain/service-view.ts";
 import type { Store } from "../../../src/store/store.ts";
 import { restless } from "../nature.ts";
 import type { Engine } from "./engine.ts";

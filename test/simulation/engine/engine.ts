@@ -1,6 +1,6 @@
 import type { ServerId, ServiceKey } from "../../../src/domain/ids.ts";
 import type { Release } from "../../../src/domain/release.ts";
-import type { Clock } from "../../../src/lib/clock.ts";
+import type { Clock } from "../../../src/lib/time/clock.ts";
 import { Cluster } from "../../../src/platform/fake/cluster.ts";
 import type { ClusterServer, ServerFault } from "../../../src/platform/fake/cluster-server.ts";
 import { isBad, isQuality, type Nature, natureOf, oddities, type Quality } from "../nature.ts";

@@ -1,8 +1,8 @@
 import { previewKey, type ServiceKey } from "../../../src/domain/ids.ts";
 import type { Observation } from "../../../src/domain/observation.ts";
-import { planService } from "../../../src/domain/plan.ts";
+import { planService } from "../../../src/domain/plan/plan.ts";
+import { emptyView, viewsOf } from "../../../src/domain/plan/service-view.ts";
 import type { DesiredService } from "../../../src/domain/rollout.ts";
-import { emptyView, viewsOf } from "../../../src/domain/service-view.ts";
 import { parseJobId, parseServerId } from "../../../src/platform/fleet/server-id.ts";
 import type { Store } from "../../../src/store/store.ts";
 import { restless } from "../nature.ts";

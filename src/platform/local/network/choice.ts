@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { z } from "zod";
 import { isErrno, KilnError } from "../../../lib/errors.ts";
-import { exec } from "../../../lib/exec.ts";
-import { writeFileAtomic } from "../../../lib/files.ts";
+import { writeFileAtomic } from "../../../lib/files/files.ts";
+import { exec } from "../../../lib/process/exec.ts";
 import type { HostPaths } from "../paths.ts";
 import { chooseSubnet, formatSubnet, overlap, parseSubnet, type Subnet } from "./addresses.ts";
 import { bridgeName, guardRoute, type Network } from "./commands.ts";

@@ -1,5 +1,5 @@
 import { writeFileSync } from "node:fs";
-import { exec } from "../../../lib/exec.ts";
+import { exec } from "../../../lib/process/exec.ts";
 import { ip } from "./own-namespaces.ts";
 
 /** For tests: something that happens to the machine's network, and what Kiln says once it has put it right. */

@@ -1,8 +1,8 @@
 import { mkdirSync } from "node:fs";
 import type { ServerId } from "../../../domain/ids.ts";
-import type { Clock } from "../../../lib/clock.ts";
 import { KilnError, toKilnError } from "../../../lib/errors.ts";
 import type { Logger } from "../../../lib/log.ts";
+import type { Clock } from "../../../lib/time/clock.ts";
 import type { HostTrouble } from "../../fleet/host.ts";
 import type { Lock } from "../locks.ts";
 import type { HostPaths } from "../paths.ts";

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { exec } from "../../../lib/exec.ts";
+import { exec } from "../../../lib/process/exec.ts";
 
 /** For tests that damage a machine's network: whether this process runs in a network of its own. */
 export const isInside = process.env.KILN_OWN_NAMESPACES === "1";

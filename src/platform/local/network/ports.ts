@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { KilnError } from "../../../lib/errors.ts";
-import { exec } from "../../../lib/exec.ts";
+import { exec } from "../../../lib/process/exec.ts";
 import { formatAddress } from "./addresses.ts";
 import {
   attachBatch,

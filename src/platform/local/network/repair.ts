@@ -1,6 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { isErrno, KilnError } from "../../../lib/errors.ts";
-import { exec } from "../../../lib/exec.ts";
+import { exec } from "../../../lib/process/exec.ts";
 import { formatSubnet } from "./addresses.ts";
 import {
   bridgeName,

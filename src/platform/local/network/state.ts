@@ -1,8 +1,8 @@
 import { existsSync, statSync } from "node:fs";
 import { z } from "zod";
 import { isErrno, KilnError } from "../../../lib/errors.ts";
-import { exec } from "../../../lib/exec.ts";
-import { readIfThere } from "../../../lib/proc.ts";
+import { exec } from "../../../lib/process/exec.ts";
+import { readIfThere } from "../../../lib/process/proc.ts";
 import { formatAddress, gateway } from "./addresses.ts";
 import { bridgeName, type Network, namespacePath, type ServerPort } from "./commands.ts";
 import { readResolvers } from "./resolvers.ts";

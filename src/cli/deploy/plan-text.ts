@@ -1,0 +1,105 @@
+import type { Action } from "../../domain/actions.ts";
+import type { ServiceKey } from "../../domain/ids.ts";
+import type { ChangePlan, Client, PlanRequest } from "../api.ts";
+import type { Context, Outcome } from "../context.ts";
+import type { Style } from "../output/style.ts";
+import { table } from "../output/text.ts";
+import { plural } from "../output/units.ts";
+
+/** Prints what the change would do now; nothing is done. */
+export async function printPlan(
+  context: Context,
+  client: Client,
+  service: ServiceKey,
+  change: PlanRequest["change"],
+): Outcome {
+  const plan = await client.plan({ service, change });
+  context.output.result(plan, planLines(plan, context.output.style));
+  return 0;
+}
+
+/** Changes, actions with their reasons, downtime, the most servers at one time, and the plan's digest. */
+export function planLines(plan: ChangePlan, style: Style): string[] {
+  const { changes, actions, digest } = plan;
+  const heading = headingLines(plan, style);
+  const steps = actions.flatMap(actionCells).map(([what, why], i) => [`${i + 1}.`, what, style.dim(why)]);
+  if (steps.length === 0 && changes.length === 0)
+    return [...heading, "Nothing would change.", `Digest: ${digest}`];
+  return [
+    ...heading,
+    ...(changes.length === 0 ? [] : ["", "Changes", ...changes.map((change) => `  ${change}`)]),
+    ...(steps.length === 0 ? [] : ["", "Actions", ...table([], steps).map((line) => `  ${line}`)]),
+    "",
+    `Downtime: ${plan.downtime}`,
+    serversLine(plan),
+    `Digest: ${digest}`,
+  ];
+}
+
+function headingLines({ service, serving, rollout }: ChangePlan, style: Style): string[] {
+  const name = style.bold(service);
+  const serves =
+    serving === undefined
+      ? `${name}: nothing serves yet.`
+      : `${name}: release ${serving.number} (${serving.version}) serves.`;
+  if (rollout === undefined) return [serves];
+  const state =
+    rollout.phase === "paused" ? "is paused" : rollout.phase === "back" ? "goes back" : "is running";
+  return [serves, `Rollout ${rollout.id}, a ${rollout.kind} to release ${rollout.to}, ${state}.`];
+}
+
+/** Before a first release there are no servers that could become fewer. */
+function serversLine({ serving, peakServers, fewestInTraffic }: ChangePlan): string {
+  const most = `Servers: at most ${peakServers} at one time`;
+  return serving === undefined ? `${most}.` : `${most}, never fewer than ${fewestInTraffic} with traffic.`;
+}
+
+/** What only records something is hidden, except the end or a pause of the rollout, and the end of the service. */
+function actionCells(action: Action): [string, string][] {
+  switch (action.kind) {
+    case "resize":
+      return [[`release ${action.release}: ${plural(action.size, "server")}`, action.reason]];
+    case "route":
+      return [[`traffic: ${sharesText(action.shares)}`, action.reason]];
+    case "preview":
+      return [
+        [`preview: ${action.release === undefined ? "none" : `release ${action.release}`}`, action.reason],
+      ];
+    case "destroy":
+      return [[`destroy ${action.server}`, action.reason]];
+    case "quarantine":
+    case "retire":
+      return [[`${action.kind} ${action.server}`, action.reason]];
+    case "run-job":
+      return [[`job ${action.job}`, action.reason]];
+    case "end-job":
+      return [[`end ${action.job}`, action.reason]];
+    case "forget-job":
+      return [];
+    case "analyse":
+      return [["analysis", action.reason]];
+    case "record":
+      return recordCells(action.change, action.reason);
+  }
+}
+
+function sharesText(shares: readonly { readonly release: number; readonly share: number }[]): string {
+  if (shares.length === 0) return "none";
+  return shares.map(({ release, share }) => `${Math.round(share * 100)} % to release ${release}`).join(", ");
+}
+
+function recordCells(
+  change: Extract<Action, { readonly kind: "record" }>["change"],
+  reason: string,
+): [string, string][] {
+  switch (change.kind) {
+    case "end":
+      return [[`end: ${change.phase}`, reason]];
+    case "pause":
+      return [["pause", reason]];
+    case "gone":
+      return [["end: removed", reason]];
+    default:
+      return [];
+  }
+}

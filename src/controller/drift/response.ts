@@ -1,0 +1,94 @@
+import type { Finding } from "../../domain/drift.ts";
+import type { ServerId, ServiceKey } from "../../domain/ids.ts";
+import type { Observation } from "../../domain/observation.ts";
+import {
+  carriers,
+  decide,
+  fewestCarrying,
+  isExposed,
+  type Situation,
+} from "../../domain/plan/drift-response.ts";
+import { emptyView, viewsOf } from "../../domain/plan/service-view.ts";
+import type { DesiredService } from "../../domain/rollout.ts";
+import { toKilnError } from "../../lib/errors.ts";
+import type { Logger } from "../../lib/log.ts";
+import type { Clock } from "../../lib/time/clock.ts";
+import type { Platform } from "../../platform/platform.ts";
+import type { Store } from "../../store/store.ts";
+import type { Loop } from "../loop/loop.ts";
+import type { Quarantine } from "./quarantine.ts";
+
+export interface ResponderOptions {
+  readonly store: Store;
+  readonly platform: Platform;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly loop: Pick<Loop, "poke"> & {
+    /** What the last pass saw of the service; undefined when something was done to it since. */
+    readonly seen: (service: ServiceKey) => Observation | undefined;
+  };
+  readonly quarantine: Quarantine;
+}
+
+/**
+ * What happens when drift is found. Freezing comes first and waits for nothing; then the taint is recorded; the rest is
+ * begun at once and carried on by the planner, whatever becomes of this controller.
+ */
+export function createResponder(options: ResponderOptions): (finding: Finding) => void {
+  const { store, platform, clock, log, loop, quarantine } = options;
+  function respond(finding: Finding): void {
+    const { server, service } = finding;
+    const desired = store.desired(service);
+    if (desired === undefined) return;
+    const situation = situationOf(desired, loop.seen(service), server, clock.now());
+    const decision = decide(finding, situation);
+    if (decision.kind === "ignore") return;
+    if (decision.kind === "tell" || desired.taints.some((taint) => taint.server === server)) {
+      tell(finding);
+      return;
+    }
+    const take = decision.kind === "quarantine" && decision.wait === undefined;
+    if (take) platform.sight?.freeze(server);
+    const { response } = desired.upkeep.drift;
+    const why = decision.kind === "quarantine" ? decision.wait : undefined;
+    const isNew = store.taint({ service, finding, response, take, why });
+    if (isNew && take) quarantine(service, server);
+    tell(finding);
+    loop.poke(service);
+  }
+
+  function tell({ server, service, release, kind, subject, detail, culprit, seenBy }: Finding): void {
+    const message = `${server} has drifted: ${detail}.`;
+    const data = { server, release, finding: kind, subject, seenBy, ...(culprit ? { culprit } : {}) };
+    store.appendEvent({ service, kind: "drift.found", message, data });
+  }
+
+  return (finding) => {
+    try {
+      respond(finding);
+    } catch (error) {
+      const { code, message } = toKilnError(error);
+      log.error({ server: finding.server, code, message }, "the response to drift failed");
+    }
+  };
+}
+
+/** What is known of the service when something is found on that server. */
+export function situationOf(
+  desired: DesiredService,
+  seen: Observation | undefined,
+  server: ServerId,
+  nowMs: number,
+): Situation {
+  const view =
+    (seen === undefined ? undefined : viewsOf(seen).get(desired.service)) ?? emptyView(desired.service);
+  const carrying = carriers(desired, view);
+  const group = [...view.groups.values()].find((g) => g.servers.some((s) => s.id === server));
+  return {
+    policy: desired.upkeep.drift,
+    carries: group === undefined || isExposed(desired, group),
+    leaves: group?.servers.some((s) => s.id === server && s.state === "draining") ?? false,
+    spare: carrying.filter((s) => s.id !== server).length - fewestCarrying(desired),
+    suspended: nowMs < (desired.suspendedUntilMs ?? 0),
+  };
+}

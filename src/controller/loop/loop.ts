@@ -1,0 +1,211 @@
+import type { Action } from "../../domain/actions.ts";
+import type { ServiceKey } from "../../domain/ids.ts";
+import type { Observation } from "../../domain/observation.ts";
+import { planService } from "../../domain/plan/plan.ts";
+import { emptyView, type ServiceView, viewsOf } from "../../domain/plan/service-view.ts";
+import type { DriftWatch } from "../../drift/drift-watch.ts";
+import { toKilnError } from "../../lib/errors.ts";
+import type { Logger } from "../../lib/log.ts";
+import type { SteadyClock } from "../../lib/time/steady-clock.ts";
+import type { Call, Platform } from "../../platform/platform.ts";
+import type { Store } from "../../store/store.ts";
+import { createQuarantine } from "../drift/quarantine.ts";
+import { createResponder } from "../drift/response.ts";
+import { endSessions } from "../operations/exec.ts";
+import type { Trouble } from "../operations.ts";
+import { createActor } from "./act.ts";
+import { createAnalyst } from "./analyst.ts";
+import { createIntents } from "./intents.ts";
+import { failuresBetween, newsBetween, warningsBetween } from "./notice.ts";
+import { createObserver } from "./observer.ts";
+import { createQueue } from "./queue.ts";
+import { createTimekeeper } from "./timekeeper.ts";
+
+/** How often everything is looked at without a cause. Events make it fast; this makes it right. */
+const resyncMs = 5_000;
+/** A call to the platform that takes longer has failed. */
+const callTimeoutMs = 120_000;
+/** Between tries of what failed, or of a plan that changed nothing. */
+const retry = { firstMs: 200, mostMs: 10_000 };
+
+export interface LoopOptions {
+  readonly store: Store;
+  readonly platform: Platform;
+  readonly clock: SteadyClock;
+  readonly log: Logger;
+  /** What looks for drift; without it nothing is found. */
+  readonly drift?: DriftWatch | undefined;
+}
+
+/** The controller's heart: observe, plan, act, for one service at a time and for all of them forever. */
+export interface Loop {
+  /** Something about the service changed: look at it soon. */
+  poke(service: ServiceKey): void;
+  /** What the last pass saw; undefined before the first. */
+  readonly seen: () => Observation | undefined;
+  /** A look at the platform that begins after this call. */
+  readonly observe: () => Promise<Observation>;
+  /** What made the last pass over the service fail. */
+  readonly trouble: (service: ServiceKey) => Trouble | undefined;
+  close(): Promise<void>;
+}
+
+export function startLoop({ store, platform, clock, log, drift }: LoopOptions): Loop {
+  const stop = new AbortController();
+  const call = (): Call => {
+    const signal = AbortSignal.any([stop.signal, AbortSignal.timeout(callTimeoutMs)]);
+    return { signal, deadline: clock.now() + callTimeoutMs };
+  };
+  const poke = (service: ServiceKey) => queue.add(service);
+  const quarantine = createQuarantine({ store, platform, clock, log, call, poke });
+  const analyst = createAnalyst({ platform, clock });
+  const act = createActor({ analyst, quarantine, store, platform, clock, call });
+  const intents = createIntents(store);
+  const timekeeper = createTimekeeper(store, clock);
+  const retries = new Map<ServiceKey, { readonly plan: string; readonly delayMs: number }>();
+  const troubles = new Map<ServiceKey, Trouble>();
+  let seen: Observation | undefined;
+  /** The last action on each service that `seen` may be from before. */
+  const acted = new Map<ServiceKey, object>();
+
+  const observe = createObserver(async () => {
+    const before = [...acted];
+    const observation = await platform.observe(call());
+    if (seen === undefined || keepNews(seen, observation)) {
+      seen = observation;
+      for (const [service, action] of before) if (acted.get(service) === action) acted.delete(service);
+    }
+    return observation;
+  });
+
+  /** An action may take effect while a look runs: it counts from its beginning, and once more from its end. */
+  async function carryOut(action: Action): Promise<void> {
+    acted.set(action.service, {});
+    try {
+      await intents.during(action, () => act(action));
+    } finally {
+      acted.set(action.service, {});
+    }
+  }
+
+  /** False when they cannot be recorded, on a full disk for one: the next look reports them again. */
+  function keepNews(before: Observation, after: Observation): boolean {
+    const news = [...newsBetween(before, after), ...warningsBetween(before, after)];
+    const failures = failuresBetween(before, after);
+    try {
+      if (news.length + failures.length > 0) store.recordServers(news, failures);
+      return true;
+    } catch (error) {
+      log.warn({ err: toKilnError(error) }, "what happened to servers could not be recorded");
+      return false;
+    }
+  }
+
+  async function pass(service: ServiceKey, signal: AbortSignal): Promise<void> {
+    try {
+      const setting = timekeeper.setting();
+      const observation = await observe();
+      if (timekeeper.setting() !== setting) return poke(service);
+      const desired = store.desired(service);
+      if (desired === undefined) return forget(service);
+      const view = viewsOf(observation, platform.split).get(service) ?? emptyView(service);
+      const { actions, wakeAtMs } = planService(desired, view, clock.now());
+      if (wakeAtMs !== undefined) queue.addAt(service, wakeAtMs);
+      intents.planned(service, actions);
+      if (!(await carryOutAll(actions, setting))) return poke(service);
+      troubles.delete(service);
+      if (actions.length === 0 && desired.rollout === undefined) tidy(service, view);
+      lookAgain(service, actions);
+    } catch (error) {
+      if (signal.aborted) return;
+      const { code, message, hint } = toKilnError(error);
+      const known = troubles.get(service);
+      if (known?.message !== message) troubles.set(service, { message, hint, sinceMs: clock.now() });
+      log.warn({ service, code, message }, "a pass failed; Kiln repeats it");
+      lookAgain(service, `${code}: ${message}`);
+    }
+  }
+
+  /**
+   * One after the other, until one fails; but a preview that fails holds up nothing. False when the clock was set in
+   * between: what is left was planned in another time.
+   */
+  async function carryOutAll(actions: readonly Action[], setting: number): Promise<boolean> {
+    const faults: unknown[] = [];
+    for (const action of actions) {
+      if (timekeeper.setting() !== setting) return false;
+      try {
+        await carryOut(action);
+      } catch (error) {
+        if (action.kind !== "preview") throw error;
+        faults.push(error);
+      }
+    }
+    if (faults.length > 0) throw faults[0];
+    return true;
+  }
+
+  function forget(service: ServiceKey): void {
+    intents.planned(service, []);
+    retries.delete(service);
+    troubles.delete(service);
+  }
+
+  /** Old releases are forgotten only when the service is at rest and none of their servers is left. */
+  function tidy(service: ServiceKey, view: ServiceView): void {
+    if (view.groups.size <= 1) store.pruneReleases(service);
+  }
+
+  /** At once when something was done; after a growing delay when the same was done or failed before. */
+  function lookAgain(service: ServiceKey, did: readonly Action[] | string): void {
+    if (did.length === 0) return void retries.delete(service);
+    const plan = typeof did === "string" ? did : JSON.stringify(did);
+    const before = retries.get(service);
+    const same = before?.plan === plan || typeof did === "string";
+    const delayMs = same ? Math.min(retry.mostMs, Math.max(retry.firstMs, 2 * (before?.delayMs ?? 0))) : 0;
+    retries.set(service, { plan, delayMs });
+    queue.addAt(service, clock.now() + delayMs);
+  }
+
+  const queue = createQueue({ clock, work: pass, parallel: 8 });
+  const watching = platform.watch((service) => queue.add(service));
+  const respond = createResponder({
+    ...{ store, platform, clock, log, quarantine },
+    loop: { poke, seen: (service) => (acted.has(service) ? undefined : seen) },
+  });
+  const looking = drift?.watch(respond);
+
+  /** What has to be noticed also where there is no service to look at. */
+  function lookAround(): void {
+    try {
+      timekeeper.setting();
+      endSessions(store, clock.now());
+    } catch (error) {
+      log.warn({ err: toKilnError(error) }, "a new time or the end of sessions could not be recorded");
+    }
+  }
+
+  async function resync(): Promise<void> {
+    while (!stop.signal.aborted) {
+      for (const { service } of store.desiredAll()) queue.add(service);
+      lookAround();
+      await clock.sleep(resyncMs, stop.signal).catch(() => {});
+    }
+  }
+  const resyncing = resync();
+
+  async function close(): Promise<void> {
+    watching[Symbol.dispose]();
+    looking?.[Symbol.dispose]();
+    stop.abort();
+    await Promise.all([queue.close(), resyncing]);
+  }
+
+  return {
+    poke,
+    seen: () => seen,
+    observe,
+    trouble: (service) => troubles.get(service),
+    close,
+  };
+}

@@ -1,0 +1,121 @@
+import type { ServiceKey } from "../../domain/ids.ts";
+import type { Observation } from "../../domain/observation.ts";
+import {
+  addSpans,
+  minuteMs,
+  noTraffic,
+  type ReleaseTraffic,
+  type TrafficCounter,
+  type TrafficSpan,
+  trafficBetween,
+} from "../../domain/traffic.ts";
+import { toKilnError } from "../../lib/errors.ts";
+import type { Logger } from "../../lib/log.ts";
+import type { Clock } from "../../lib/time/clock.ts";
+import type { Call, Platform } from "../../platform/platform.ts";
+import type { Store } from "../../store/store.ts";
+
+/** A server's counter goes with it: what it counted after the last reading is never known. */
+const readEveryMs = 10_000;
+
+export interface TrafficRecorderOptions {
+  readonly store: Pick<Store, "recordTraffic" | "trafficReading">;
+  readonly traffic: Platform["traffic"];
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly call: () => Call;
+  /** What the last pass saw; undefined before the first. */
+  readonly seen: () => Observation | undefined;
+}
+
+/**
+ * Records minute by minute what each release answered, and how many of its servers were ready: figures that cannot be
+ * recovered later. What the data plane counted while no controller ran is found in the minute of the first reading.
+ */
+export class TrafficRecorder {
+  readonly #options: TrafficRecorderOptions;
+  readonly #stop = new AbortController();
+  readonly #running: Promise<void>;
+  #counters: readonly TrafficCounter[];
+  #spans: readonly TrafficSpan[] = [];
+
+  constructor(options: TrafficRecorderOptions) {
+    this.#options = options;
+    this.#counters = options.store.trafficReading();
+    this.#running = this.#run();
+  }
+
+  /** Writes down what is known of the minute that has begun. */
+  async close(): Promise<void> {
+    this.#stop.abort();
+    await this.#running;
+    await this.#attempt(async () => this.#write());
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#stop.signal.aborted) {
+      await this.#attempt(() => this.#look());
+      await this.#options.clock.sleep(readEveryMs, this.#stop.signal).catch(() => {});
+    }
+  }
+
+  /** Nothing waits for figures: what fails is tried again with the next look. */
+  async #attempt(work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      this.#options.log.warn({ err: toKilnError(error) }, "traffic could not be read or recorded");
+    }
+  }
+
+  async #look(): Promise<void> {
+    const { traffic, call, seen, clock } = this.#options;
+    const counters = await traffic?.read(undefined, call());
+    const observation = seen();
+    if (observation === undefined) return;
+    const atMs = clock.now() - (clock.now() % minuteMs);
+    if (this.#spans.some((span) => span.atMs !== atMs)) this.#write();
+    const grown = counters === undefined ? [] : trafficBetween(this.#counters, counters);
+    this.#spans = merge([...this.#spans, ...spansOf(observation, grown, atMs)]);
+    this.#counters = counters ?? this.#counters;
+  }
+
+  #write(): void {
+    if (this.#spans.length === 0) return;
+    this.#options.store.recordTraffic(this.#spans, this.#counters);
+    this.#spans = [];
+  }
+}
+
+/** One look at every group; traffic of a group that is gone already is kept too. */
+function spansOf(
+  { groups }: Observation,
+  traffic: readonly ReleaseTraffic[],
+  atMs: number,
+): readonly TrafficSpan[] {
+  const answered = new Map(traffic.map((counted) => [keyOf(counted), counted]));
+  const ready = new Map(
+    groups.map((group) => [keyOf(group), group.servers.filter((server) => server.state === "ready").length]),
+  );
+  const releases = new Map([...traffic, ...groups].map((group) => [keyOf(group), group]));
+  return [...releases].map(([key, { service, release }]) => {
+    const leastReady = ready.get(key) ?? 0;
+    return {
+      ...(answered.get(key) ?? { service, release, ...noTraffic }),
+      ...{ atMs, spanMs: minuteMs, leastReady, minutes: 1, readyMinutes: Math.min(1, leastReady) },
+    };
+  });
+}
+
+function merge(spans: readonly TrafficSpan[]): readonly TrafficSpan[] {
+  const merged = new Map<string, TrafficSpan>();
+  for (const span of spans) {
+    const present = merged.get(keyOf(span));
+    merged.set(keyOf(span), present === undefined ? span : addSpans(present, span));
+  }
+  return [...merged.values()];
+}
+
+function keyOf({ service, release }: { readonly service: ServiceKey; readonly release: number }): string {
+  return `${service} ${release}`;
+}

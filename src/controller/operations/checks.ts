@@ -1,0 +1,88 @@
+import { type ImageDigest, type ServiceKey, serviceOf } from "../../domain/ids.ts";
+import type { Release, UnbuiltRelease } from "../../domain/release.ts";
+import type { JobSpec } from "../../domain/spec.ts";
+import { KilnError, toKilnError } from "../../lib/errors.ts";
+import type { Call, Platform } from "../../platform/platform.ts";
+import type { Store } from "../../store/store.ts";
+import type { CheckRequest } from "../operations.ts";
+import type { Images } from "./images.ts";
+import { freeze, requireSecrets } from "./release-content.ts";
+
+/** What the checks look into. None of them changes anything. */
+export interface CheckParts {
+  readonly store: Store;
+  readonly platform: Platform;
+  readonly images: Images;
+  readonly call: () => Call;
+}
+
+/** What a deploy asks for; its image only once it is built. */
+type Draft = UnbuiltRelease & { readonly image?: ImageDigest; readonly version?: string };
+
+/** Before the image is built: all that can stand against the deploy by then. */
+export async function requireBeginning(parts: CheckParts, request: CheckRequest): Promise<void> {
+  const { service, draft, supersede = false } = request;
+  if (!mayJoin(parts.store, service, draft)) parts.store.requireWay(service, supersede);
+  await requireDeployable(parts, service, draft);
+}
+
+/** Whether the running rollout leads to a release that is the same but for the image, which only a build can tell. */
+function mayJoin(store: Store, service: ServiceKey, draft: UnbuiltRelease): boolean {
+  const desired = store.desired(service);
+  const { to, phase } = desired?.rollout ?? {};
+  const release = to === undefined ? undefined : desired?.releases.get(to);
+  if (release === undefined || phase !== "forward") return false;
+  const { image, version } = release;
+  const asThoughBuilt = freeze(store, service, { ...draft, image, version }).draft;
+  return store.draftRelease(service, asThoughBuilt, release.createdBy).number === to;
+}
+
+/** Secrets, jobs, and what the platform says of it: before the build, and again with the image. */
+export async function requireDeployable(
+  { store, platform, images, call }: CheckParts,
+  service: ServiceKey,
+  { image, version, jobs, secrets, traffic }: Draft,
+): Promise<void> {
+  if (image !== undefined && version !== undefined) {
+    await images.requireVersion(serviceOf(service), version, image);
+  }
+  requireSecrets(store, service, store.secrets.freeze(service, secrets));
+  requireJobs(platform, jobs);
+  await platform.preflight?.({ service, image, traffic }, call());
+}
+
+function requireJobs(platform: Platform, jobs: readonly JobSpec[]): void {
+  if (platform.jobs !== undefined || jobs.length === 0) return;
+  const names = jobs.map((job) => job.name).join(", ");
+  throw new KilnError(
+    "jobs_unsupported",
+    `The platform ${platform.name} runs no jobs, and the release has: ${names}.`,
+    {
+      hint: "Remove `jobs` from kiln.yaml, or deploy to a platform that runs them.",
+    },
+  );
+}
+
+/** A rollback that cannot work is refused before anything moves, with all that stands against it. */
+export async function requireRollback(
+  { store, platform, call }: CheckParts,
+  release: Release,
+): Promise<void> {
+  const checks = await Promise.allSettled([
+    platform.preflight?.(withoutPreview(release), call()),
+    (async () => requireSecrets(store, release.service, release.secrets))(),
+  ]);
+  const reasons = checks.flatMap((c) => (c.status === "rejected" ? [toKilnError(c.reason)] : []));
+  const [first] = reasons;
+  if (first === undefined) return;
+  throw new KilnError(
+    "rollback_impossible",
+    `Release ${release.number} cannot be brought back: ${reasons.map(({ message }) => message).join(" ")}`,
+    { cause: first, ...(first.hint === undefined ? {} : { hint: first.hint }) },
+  );
+}
+
+/** A rollback has nothing to be tried first; a port for that must not stand against it. */
+function withoutPreview({ traffic, ...rest }: Release): Release {
+  return { ...rest, traffic: traffic && { ...traffic, preview: undefined } };
+}

@@ -1,0 +1,56 @@
+import type { Asker } from "../../domain/actor.ts";
+import { carryOut } from "../changes/carry-out.ts";
+import type { Change, ChangeParts } from "../changes/change.ts";
+import { deploying } from "../changes/deploy.ts";
+import { requireExpected } from "../changes/expected.ts";
+import { planChange } from "../changes/plan.ts";
+import { rollingBack } from "../changes/rollback.ts";
+import { removing, scaling, steering } from "../changes/steer.ts";
+import type { Operations, PlanRequest } from "../operations.ts";
+import { askerOf } from "./asker.ts";
+import { requireBeginning } from "./checks.ts";
+
+/** The operations that change a service, and those that tell beforehand what would come of it. */
+export function createCommands(
+  parts: ChangeParts,
+): Pick<
+  Operations,
+  "check" | "deploy" | "plan" | "rollback" | "scale" | "remove" | "abort" | "pause" | "resume" | "promote"
+> {
+  const steer =
+    (how: "abort" | "pause" | "promote" | "resume"): Operations["abort"] =>
+    (asked, who) =>
+      carryOut(parts, asked, () => steering(how, asked.service, askerOf(asked, who)));
+  return {
+    check: async (request) => {
+      requireExpected(parts.store, request);
+      await requireBeginning(parts, request);
+      return { commit: parts.store.servingCommit(request.service) };
+    },
+    plan: async (request, who) => planChange(parts, changeOf(parts, request, askerOf({}, who))),
+    deploy: (asked, who) => carryOut(parts, asked, () => deploying(parts, asked, askerOf(asked, who))),
+    rollback: (asked, who) => carryOut(parts, asked, () => rollingBack(parts, asked, askerOf(asked, who))),
+    scale: (asked, who) =>
+      carryOut(parts, asked, () => scaling(asked.service, asked.count, askerOf(asked, who))),
+    remove: (asked, who) => carryOut(parts, asked, () => removing(asked.service, askerOf(asked, who))),
+    abort: steer("abort"),
+    pause: steer("pause"),
+    resume: steer("resume"),
+    promote: steer("promote"),
+  };
+}
+
+function changeOf(parts: ChangeParts, { service, change }: PlanRequest, by: Asker): Change<unknown> {
+  switch (change.kind) {
+    case "deploy":
+      return deploying(parts, { service, ...change }, by);
+    case "rollback":
+      return rollingBack(parts, { service, ...change }, by);
+    case "scale":
+      return scaling(service, change.count, by);
+    case "remove":
+      return removing(service, by);
+    default:
+      return steering(change.kind, service, by);
+  }
+}

@@ -1,0 +1,66 @@
+import { isDeepStrictEqual } from "node:util";
+import type { ReleaseDraft } from "../../domain/release.ts";
+
+/** What a draft changes against the release that serves: one sentence each, values of the environment left out. */
+export function differences(before: ReleaseDraft | undefined, after: ReleaseDraft): readonly string[] {
+  if (before === undefined) return ["this is the first release"];
+  const { shape, health } = before;
+  return [
+    ...changed(
+      "image",
+      `${before.version} (${short(before.image)})`,
+      `${after.version} (${short(after.image)})`,
+    ),
+    ...changed("port", shape.port, after.shape.port),
+    ...changed("memory", mebibytes(shape.memoryBytes), mebibytes(after.shape.memoryBytes)),
+    ...changed("cpus", shape.cpus, after.shape.cpus),
+    ...changed("writable paths", shape.writable.join(", "), after.shape.writable.join(", ")),
+    ...named("environment", new Map(Object.entries(shape.env)), new Map(Object.entries(after.shape.env))),
+    ...named("secret", byKey(before.secrets, "name"), byKey(after.secrets, "name")),
+    ...named("file", byKey(before.files, "to"), byKey(after.files, "to")),
+    ...named("job", byKey(before.jobs, "name"), byKey(after.jobs, "name")),
+    ...(isDeepStrictEqual(health, after.health) ? [] : ["the health check changes"]),
+    ...changed("traffic", door(before.traffic), door(after.traffic)),
+  ];
+}
+
+function changed(what: string, before: unknown, after: unknown): readonly string[] {
+  const words = (value: unknown) => (value === undefined || value === "" ? "none" : String(value));
+  return words(before) === words(after) ? [] : [`${what}: ${words(before)} -> ${words(after)}`];
+}
+
+/** What is new, gone or changed, by name alone: the values may be confidential. */
+function named(
+  what: string,
+  before: ReadonlyMap<string, unknown>,
+  after: ReadonlyMap<string, unknown>,
+): readonly string[] {
+  const names = [...new Set([...before.keys(), ...after.keys()])].sort();
+  return names.flatMap((name) => {
+    if (isDeepStrictEqual(before.get(name), after.get(name))) return [];
+    const how = !before.has(name) ? "new" : !after.has(name) ? "gone" : "changed";
+    return [`${what} ${name}: ${how}`];
+  });
+}
+
+function byKey<Key extends string, Item extends Readonly<Record<Key, string>>>(
+  items: readonly Item[],
+  key: Key,
+): ReadonlyMap<string, Item> {
+  return new Map(items.map((item) => [item[key], item]));
+}
+
+function door(traffic: ReleaseDraft["traffic"]): string | undefined {
+  if (traffic === undefined) return undefined;
+  const tls = traffic.tls === undefined ? "" : ` with TLS (${traffic.tls.certificate}, ${traffic.tls.key})`;
+  const preview = traffic.preview === undefined ? "" : `, preview :${traffic.preview}`;
+  return `${traffic.mode} :${traffic.listen}${traffic.host ? ` for ${traffic.host}` : ""}${tls}${preview}`;
+}
+
+function mebibytes(bytes: number | undefined): string | undefined {
+  return bytes === undefined ? undefined : `${bytes / 2 ** 20} MiB`;
+}
+
+function short(digest: string): string {
+  return digest.slice(0, "sha256:".length + 12);
+}

@@ -1,0 +1,12 @@
+import type { ImageDigest } from "../../domain/ids.ts";
+
+/** What the controller asks the image store. */
+export interface Images {
+  /** Whether the image is there. */
+  has(image: ImageDigest): Promise<boolean>;
+  /**
+   * Holds a request to what was given: a version names one image forever, and a client could claim anything. Throws
+   * `version_taken` when it names another image, `image_unknown` when it was never given to any.
+   */
+  requireVersion(service: string, version: string, image: ImageDigest): Promise<void>;
+}

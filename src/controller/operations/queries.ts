@@ -1,0 +1,173 @@
+import type { KilnEvent } from "../../domain/event.ts";
+import type { ServiceKey } from "../../domain/ids.ts";
+import type { GroupObservation, Observation } from "../../domain/observation.ts";
+import type { DesiredService } from "../../domain/rollout.ts";
+import type { TaintedServer } from "../../domain/taint.ts";
+import { hourMs } from "../../domain/traffic.ts";
+import { KilnError } from "../../lib/errors.ts";
+import type { Clock } from "../../lib/time/clock.ts";
+import type { Store } from "../../store/store.ts";
+import type {
+  History,
+  Operations,
+  ReleaseSummary,
+  ServerStatus,
+  ServerTaint,
+  ServiceStatus,
+  Trouble,
+} from "../operations.ts";
+import type { Images } from "./images.ts";
+import { phasesOf } from "./phases.ts";
+
+/** More than the rollouts that are kept are likely to have. */
+const eventsOfHistory = 20_000;
+
+export interface QueryParts {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly observe: () => Promise<Observation>;
+  readonly trouble: (service: ServiceKey) => Trouble | undefined;
+  readonly images: Images;
+}
+
+/** The operations that only look. */
+export function createQueries(
+  parts: QueryParts,
+): Pick<Operations, "services" | "status" | "rollout" | "history" | "traffic" | "imagesInUse" | "events"> {
+  const { observe, store, clock } = parts;
+  return {
+    services: async () => {
+      const services = store.desiredAll();
+      const observation = await observe();
+      return services.map((desired) => statusOf(parts, desired, observation));
+    },
+    status: async ({ service }) => statusOf(parts, required(store, service), await observe()),
+    rollout: async ({ id }) => {
+      const rollout = store.rollout(id);
+      if (rollout !== undefined) return rollout;
+      throw new KilnError("rollout_unknown", `There is no rollout ${id}.`, {
+        hint: "`kiln history` lists them.",
+      });
+    },
+    history: async ({ service }) => historyOf(parts, required(store, service)),
+    traffic: async ({ service, sinceMs = clock.now() - hourMs, untilMs = Number.MAX_SAFE_INTEGER }) => {
+      const spans = store.traffic(service, { sinceMs, untilMs });
+      if (spans.length === 0) required(store, service);
+      return [...spans];
+    },
+    imagesInUse: async () => Object.fromEntries(store.imagesInUse()),
+    events: (asked, { signal } = {}) => eventsOf(store, asked, signal),
+  };
+}
+
+function required(store: Store, service: ServiceKey): DesiredService {
+  const desired = store.desired(service);
+  if (desired !== undefined) return desired;
+  const known = store.desiredAll().map((d) => d.service);
+  throw new KilnError("service_unknown", `There is no service ${service}.`, {
+    hint: known.length === 0 ? "`kiln deploy` makes one." : `There are: ${known.join(", ")}.`,
+  });
+}
+
+function statusOf(
+  { store, trouble }: QueryParts,
+  desired: DesiredService,
+  observation: Observation,
+): ServiceStatus {
+  const { service, count, serving, rollout, warm, removed } = desired;
+  const groups = observation.groups.filter((g) => g.service === service);
+  return {
+    service,
+    count,
+    serving: serving === undefined ? undefined : desired.releases.get(serving),
+    rollout,
+    addresses: addressesOf(observation, service, false),
+    preview: previewOf(groups, addressesOf(observation, service, true)),
+    warm,
+    removing: removed,
+    servers: groups.flatMap((group) => serversOf(group, desired)),
+    jobs: (observation.jobs ?? [])
+      .filter((job) => job.service === service)
+      .map(({ id, release, rollout, name, state }) => ({ id, release, rollout, name, state })),
+    reproductions: (observation.reproductions ?? [])
+      .filter((copy) => copy.service === service)
+      .map((copy) => ({ ...copy, version: desired.releases.get(copy.release)?.version ?? "unknown" })),
+    failures: store.failures(service),
+    trouble: trouble(service),
+    warnings: (observation.warnings ?? [])
+      .filter((warning) => (warning.service ?? service) === service)
+      .map(({ message, hint }) => ({ message, hint })),
+  };
+}
+
+function addressesOf({ addresses = [] }: Observation, service: ServiceKey, preview: boolean): string[] {
+  return addresses.filter((a) => a.service === service && (a.preview ?? false) === preview).map((a) => a.url);
+}
+
+function previewOf(
+  groups: readonly GroupObservation[],
+  [address]: readonly string[],
+): ServiceStatus["preview"] {
+  const release = groups.find((g) => g.previewed)?.release;
+  return release === undefined || address === undefined ? undefined : { release, address };
+}
+
+function serversOf(group: GroupObservation, desired: DesiredService): readonly ServerStatus[] {
+  const { service, release } = group;
+  const version = desired.releases.get(release)?.version ?? "unknown";
+  return group.servers.map((server) => {
+    const taint = desired.taints.find((t) => t.server === server.id);
+    return { ...server, service, release, version, ...(taint && { taint: taintOf(taint, group) }) };
+  });
+}
+
+function taintOf({ server: id, ...taint }: TaintedServer, group: GroupObservation): ServerTaint {
+  const successor = group.servers.find(({ takesPlaceOf }) => takesPlaceOf === id);
+  return { ...taint, replacedBy: successor?.id };
+}
+
+async function historyOf({ store, images }: QueryParts, desired: DesiredService): Promise<History> {
+  const warm = new Set(desired.warm.map((w) => w.release));
+  const releases = [...desired.releases.values()].map(async (release): Promise<ReleaseSummary> => {
+    if (release.number === desired.serving) return { release, state: "serving" };
+    if (warm.has(release.number)) return { release, state: "warm" };
+    return { release, state: (await images.has(release.image)) ? "kept" : "image gone" };
+  });
+  const events = store.events({ service: desired.service, newest: eventsOfHistory });
+  const rollouts = store
+    .rollouts(desired.service)
+    .map((rollout) => ({ ...rollout, phases: phasesOf(rollout, events) }));
+  return { releases: await Promise.all(releases), rollouts };
+}
+
+/** What is recorded, then what comes: the log is read on from where it was left, so nothing is missed or told twice. */
+async function* eventsOf(
+  store: Store,
+  { after = 0, newest, follow, ...which }: Parameters<Operations["events"]>[0],
+  signal: AbortSignal | undefined,
+): AsyncIterable<KilnEvent> {
+  let wake = () => {};
+  using _news = store.subscribe(() => wake());
+  const onAbort = () => wake();
+  signal?.addEventListener("abort", onAbort);
+  let last = after;
+  try {
+    if (newest !== undefined) {
+      const end = store.lastSequence();
+      yield* store.events({ after, newest, ...which });
+      last = Math.max(after, end);
+    }
+    for (;;) {
+      const more = store.events({ after: last, ...which });
+      yield* more;
+      last = more.at(-1)?.sequence ?? last;
+      if (more.length > 0) continue;
+      if (!follow || signal?.aborted) return;
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+    }
+  } finally {
+    signal?.removeEventListener("abort", onAbort);
+  }
+}

@@ -1,0 +1,121 @@
+import type { Action, Plan } from "../actions.ts";
+import { earliest } from "../earliest.ts";
+import type { Observation } from "../observation.ts";
+import type { DesiredService } from "../rollout.ts";
+import { planAge } from "./plan-age.ts";
+import { planDrift } from "./plan-drift.ts";
+import { tidyJobs } from "./plan-jobs.ts";
+import { planPreview } from "./plan-preview.ts";
+import { planReproductions } from "./plan-reproductions.ts";
+import { planRollout } from "./plan-rollout.ts";
+import {
+  closeWhenGone,
+  emptyView,
+  isGone,
+  lowerOthers,
+  resizeTo,
+  routeTo,
+  type ServiceView,
+  viewsOf,
+} from "./service-view.ts";
+
+/**
+ * What to do now: a pure function of what is desired, what is observed and the time (Unix time in ms). Groups of
+ * services that are not desired at all are left alone: a lost database must not take running servers with it.
+ */
+export function plan(desired: readonly DesiredService[], observed: Observation, nowMs: number): Plan {
+  const views = viewsOf(observed);
+  const plans = desired.map((d) => planService(d, views.get(d.service) ?? emptyView(d.service), nowMs));
+  return {
+    actions: plans.flatMap((p) => p.actions),
+    wakeAtMs: earliest(...plans.map((p) => p.wakeAtMs)),
+  };
+}
+
+/** What to do now for one service. Pure: the same arguments give the same plan. `nowMs` is Unix time in ms. */
+export function planService(desired: DesiredService, view: ServiceView, nowMs: number): Plan {
+  const { actions, wakeAtMs } = planGroups(desired, view, nowMs);
+  const copies = planReproductions(desired, view, nowMs);
+  const others = [...tidyJobs(desired, view, nowMs), ...copies.actions, ...planPreview(desired, view)];
+  return { actions: [...others, ...actions], wakeAtMs: earliest(copies.wakeAtMs, wakeAtMs) };
+}
+
+function planGroups(desired: DesiredService, view: ServiceView, nowMs: number): Plan {
+  if (desired.removed) return planRemoval(desired, view);
+  const drift = planDrift(desired, view, nowMs);
+  const age = planAge(desired, view, nowMs);
+  const replacing = [...drift.replacing, ...age.replacing];
+  const next = planTraffic(desired, { ...view, replacing }, nowMs);
+  return {
+    actions: [...drift.actions, ...age.actions, ...next.actions],
+    wakeAtMs: earliest(drift.wakeAtMs, age.wakeAtMs, next.wakeAtMs),
+  };
+}
+
+function planTraffic(desired: DesiredService, view: ServiceView, nowMs: number): Plan {
+  if (desired.rollout === undefined) return planSteady(desired, view, nowMs);
+  return planRollout(desired, desired.rollout, view, nowMs);
+}
+
+/** Let every group go, close the doors, then forget the service. */
+function planRemoval(desired: DesiredService, view: ServiceView): Plan {
+  const reason = "the service is being removed";
+  const closing = closeWhenGone(desired, view, reason);
+  const lowering = [...view.groups.keys()].flatMap((release) => resizeTo(desired, view, release, 0, reason));
+  const gone =
+    !view.routed &&
+    view.jobs.length === 0 &&
+    (view.reproductions ?? []).length === 0 &&
+    [...view.groups.keys()].every((release) => isGone(view, release));
+  const forgetting: Action[] = gone
+    ? [
+        {
+          kind: "record",
+          service: desired.service,
+          change: { kind: "gone" },
+          reason: "nothing of it is left",
+        },
+      ]
+    : [];
+  return { actions: [...lowering, ...closing, ...forgetting], wakeAtMs: undefined };
+}
+
+/**
+ * No rollout: the serving release has `count` servers and all the traffic, warm ones wait, all others go. With no servers the
+ * door stays open all the same: clients learn that no server answers, and no other program takes the port meanwhile.
+ */
+function planSteady(desired: DesiredService, view: ServiceView, nowMs: number): Plan {
+  const { serving, count } = desired;
+  const warm = desired.warm.filter((w) => w.release !== serving);
+  const actions: Action[] = [];
+  if (serving !== undefined) {
+    actions.push(
+      ...resizeTo(desired, view, serving, count, `release ${serving} serves with ${count} servers`),
+    );
+  }
+  if (serving === undefined) actions.push(...closeWhenGone(desired, view, "nothing serves"));
+  else actions.push(...routeTo(desired, view, [{ release: serving, share: 1 }], `release ${serving} serves`));
+  for (const { release, untilMs } of warm) actions.push(...planWarm(desired, view, release, untilMs, nowMs));
+  actions.push(...lowerOthers(desired, view, [serving, ...warm.map((w) => w.release)]));
+  const ends = warm.map((w) => w.untilMs).filter((at) => at > nowMs);
+  return { actions, wakeAtMs: ends.length === 0 ? undefined : Math.min(...ends) };
+}
+
+function planWarm(
+  desired: DesiredService,
+  view: ServiceView,
+  release: number,
+  untilMs: number,
+  nowMs: number,
+): readonly Action[] {
+  if (nowMs < untilMs) {
+    return resizeTo(desired, view, release, desired.count, `release ${release} is kept warm for a rollback`);
+  }
+  const over: Action = {
+    kind: "record",
+    service: desired.service,
+    change: { kind: "warm-over", release },
+    reason: `release ${release} was kept warm long enough`,
+  };
+  return [...resizeTo(desired, view, release, 0, over.reason), over];
+}

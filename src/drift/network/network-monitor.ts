@@ -1,0 +1,157 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { statSync } from "node:fs";
+import { constants, setPriority } from "node:os";
+import { z } from "zod";
+import { toKilnError } from "../../lib/errors.ts";
+import { cleanEnvironment } from "../../lib/process/environment.ts";
+import { exec } from "../../lib/process/exec.ts";
+import type { Subject } from "../../platform/platform.ts";
+import type { DetectorParts } from "../checks/detector.ts";
+import { type Gap, missedNetwork } from "../gap.ts";
+import { lineSplitter } from "../trace/trace-line.ts";
+import { differenceOf, type NetworkLine, parseNetworkLine } from "./network-line.ts";
+
+/** Between tries to start the program that listens. */
+const reopen = { firstMs: 500, mostMs: 60_000 };
+/** Numbers of namespaces are looked up at most this often; lines about unknown ones wait, so many at most. */
+const lookUp = { everyMs: 1_000, mostLines: 4_096 };
+
+export interface NetworkMonitorParts extends DetectorParts {
+  /** Called when something in a server's network namespace changed that /proc shows. */
+  readonly changed: (subject: Subject) => void;
+  /** Called when changes may have been missed. */
+  readonly missed: (gap: Gap) => void;
+}
+
+/**
+ * Learns from the kernel what changes in servers' network namespaces: rtnetlink(7) reports to one socket on all namespaces that
+ * its own has a number for (NETLINK_LISTEN_ALL_NSID), and each that a veth pair leads to gets one. Costs nothing while
+ * nothing changes.
+ */
+export function startNetworkMonitor(parts: NetworkMonitorParts): AsyncDisposable {
+  const { sight, clock, log, tell, changed, missed } = parts;
+  const stop = new AbortController();
+  /** What /proc/PID/ns/net of its processes links to, by number. */
+  let namespaces: ReadonlyMap<number, string> = new Map();
+  let waiting: NetworkLine[] = [];
+  let looking: Promise<void> | undefined;
+  const learning = sight.watch(() => {
+    namespaces = new Map();
+  });
+
+  const lost = (reason: string) => missed({ reason, missed: missedNetwork, ms: lookUp.everyMs });
+
+  function read(line: NetworkLine): void {
+    const namespace = namespaces.get(line.nsid);
+    if (namespace !== undefined) {
+      react(namespace, line);
+      return;
+    }
+    if (waiting.length < lookUp.mostLines) waiting.push(line);
+    else lost("the kernel reported more changes of networks than there was room for");
+    looking ??= find().finally(() => {
+      looking = undefined;
+    });
+  }
+
+  function react(namespace: string, line: NetworkLine): void {
+    const subject = sight.subjects().find(({ baseline }) => baseline.namespaces.net === namespace);
+    if (subject?.network === undefined) return;
+    const difference = differenceOf(line, subject.network);
+    if (difference) tell(subject, difference);
+    changed(subject);
+  }
+
+  /** A namespace without a name by then is not a server's. */
+  async function find(): Promise<void> {
+    while (waiting.length > 0 && !stop.signal.aborted) {
+      const found = await readNumbers(stop.signal).catch((error) => {
+        if (!stop.signal.aborted) lost(toKilnError(error).message);
+        return new Map<number, string>();
+      });
+      namespaces = found;
+      const lines = waiting;
+      waiting = [];
+      for (const line of lines) {
+        const namespace = found.get(line.nsid);
+        if (namespace !== undefined) react(namespace, line);
+      }
+      await clock.sleep(lookUp.everyMs, stop.signal).catch(() => {});
+    }
+  }
+
+  async function run(): Promise<void> {
+    let delayMs = reopen.firstMs;
+    while (!stop.signal.aborted) {
+      const startedMs = clock.elapsed();
+      const why = await listen(read, lost, stop.signal);
+      if (stop.signal.aborted) return;
+      log.warn({ why }, "changes of networks are not reported");
+      lost(`the process that listens for changes of networks has ended${why === "" ? "" : `: ${why}`}`);
+      const wentWell = clock.elapsed() - startedMs > reopen.mostMs;
+      delayMs = wentWell ? reopen.firstMs : Math.min(delayMs * 2, reopen.mostMs);
+      await clock.sleep(delayMs, stop.signal).catch(() => {});
+    }
+  }
+  const running = run();
+
+  return {
+    async [Symbol.asyncDispose]() {
+      stop.abort();
+      learning[Symbol.dispose]();
+      await Promise.all([running, looking]);
+    },
+  };
+}
+
+/** Resolves when the program that listens has ended, to what it said last. Ends with this process, however that ends. */
+async function listen(
+  read: (line: NetworkLine) => void,
+  lost: (reason: string) => void,
+  signal: AbortSignal,
+): Promise<string> {
+  const objects = ["link", "address", "route", "rule", "netconf"];
+  const argv = ["stdbuf", "--output=L", "ip", "-oneline", "monitor", ...objects, "label", "all-nsid"];
+  const child = spawn("setpriv", ["--pdeathsig", "KILL", ...argv], {
+    ...{ stdio: ["ignore", "pipe", "pipe"], env: cleanEnvironment },
+  });
+  const gone = once(child, "close").catch(() => {});
+  if (child.pid === undefined) return "it cannot be started";
+  try {
+    setPriority(child.pid, constants.priority.PRIORITY_HIGHEST);
+  } catch {
+    // not allowed here: then it waits for its turn
+  }
+  signal.addEventListener("abort", () => child.kill("SIGKILL"), { once: true });
+  if (signal.aborted) child.kill("SIGKILL");
+  const split = lineSplitter();
+  child.stdout.setEncoding("latin1").on("data", (chunk: string) => {
+    for (const line of split(chunk)) {
+      const parsed = parseNetworkLine(line);
+      if (parsed) read(parsed);
+    }
+  });
+  let said = "";
+  child.stderr.setEncoding("latin1").on("data", (chunk: string) => {
+    said = chunk.trim().slice(0, 200);
+    if (chunk.includes("netlink receive error"))
+      lost("the kernel had no room for all changes of networks that it reports");
+  });
+  await gone;
+  return said;
+}
+
+const numbersSchema = z.array(z.object({ nsid: z.int(), name: z.string().optional() }));
+
+/** Of namespaces that have a name, ip-netns(8): what a process in them has for /proc/PID/ns/net, by number. */
+async function readNumbers(signal: AbortSignal): Promise<ReadonlyMap<number, string>> {
+  const { stdout } = await exec(["ip", "-json", "netns", "list-id"], { signal });
+  const numbers = numbersSchema.parse(JSON.parse(stdout.trim() || "[]"));
+  return new Map(
+    numbers.flatMap(({ nsid, name }) => {
+      const inode = name && statSync(`/run/netns/${name}`, { throwIfNoEntry: false })?.ino;
+      return inode ? [[nsid, `net:[${inode}]`] as const] : [];
+    }),
+  );
+}

@@ -1,0 +1,261 @@
+import type { ServerId } from "../../../domain/ids.ts";
+import { durationWords } from "./failure.ts";
+import type { ProbeResult } from "./health.ts";
+import { type Asker, ProbeLine } from "./probe-line.ts";
+import type { Prober, ProbeTarget } from "./prober.ts";
+
+/** A connection is asked so often at most; then comes a new one, which the server has to accept. */
+const asksPerLine = 4;
+/** A server that does not answer a new connection so fast while another one is idle may wait for the idle one. */
+const besideMs = 250;
+/** So many checks long no connection is kept to it then; twice as many each time, since it may only have had much to do. */
+const rest = { first: 30, most: 3_600 };
+
+/**
+ * Probes over the network. A hundred servers are checked every second by a controller that is meant to rest: an HTTP
+ * check is a bare socket (half of what node:http costs), and three of four are asked on the connection of the one before,
+ * which costs a quarter of a new one. No connection is kept to a server that has not answered on a new one while another
+ * was idle: some serve one connection at a time. A connection that ends is not a failure by itself: the server is asked again on a new one.
+ */
+export function networkProber(): Prober {
+  const kept = new Map<ServerId, Kept>();
+
+  /** What is kept of a server ends with the checks of it: each check of its own need not listen for that. */
+  function keptOf(target: ProbeTarget, signal: AbortSignal): Kept {
+    const known = kept.get(target.id);
+    if (known !== undefined && known.signal === signal) return known;
+    const fresh: Kept = {
+      asking: new Set(),
+      signal,
+      line: undefined,
+      asks: 0,
+      isProven: false,
+      isTried: false,
+      rests: 0,
+      nextRest: rest.first,
+    };
+    kept.set(target.id, fresh);
+    signal.addEventListener("abort", () => {
+      for (const probe of fresh.asking) probe.cancel();
+      fresh.line?.close();
+      if (kept.get(target.id) === fresh) kept.delete(target.id);
+    });
+    return fresh;
+  }
+
+  return {
+    probe(target, signal) {
+      const { check, address, port } = target;
+      if (check.kind === "alive") return Promise.resolve({ ok: true, words: "its process runs" });
+      if (address === undefined || port === undefined)
+        return Promise.resolve({ ok: false, words: "it has no address to be checked at" });
+      if (signal.aborted) return Promise.resolve({ ok: false, words: "cancelled" });
+      const known = keptOf(target, signal);
+      if (known.rests > 0) known.rests -= 1;
+      known.isTried = false;
+      return new Probe(target, { address, port }, known).result;
+    },
+  };
+}
+
+/** The connection to a server that is asked again. */
+interface Kept {
+  /** Ends all checks of the server. */
+  readonly signal: AbortSignal;
+  /** The checks on their way. */
+  readonly asking: Set<Probe>;
+  line: ProbeLine | undefined;
+  asks: number;
+  /** It has answered on a new connection while another one was idle. */
+  isProven: boolean;
+  /** A second connection was tried since the last check: one that closes every connection would be asked forever. */
+  isTried: boolean;
+  /** It has not: for so many checks none is kept to it. */
+  rests: number;
+  nextRest: number;
+}
+
+interface Place {
+  readonly address: string;
+  readonly port: number;
+}
+
+/** One check on its way. */
+class Probe {
+  readonly result: Promise<ProbeResult>;
+  readonly #target: ProbeTarget;
+  readonly #at: Place;
+  readonly #kept: Kept;
+  readonly #resolve: (result: ProbeResult) => void;
+  readonly #timers: NodeJS.Timeout[];
+  #line: ProbeLine | undefined;
+  #connected = false;
+  #decided = false;
+
+  constructor(target: ProbeTarget, at: Place, kept: Kept) {
+    const { promise, resolve } = Promise.withResolvers<ProbeResult>();
+    this.result = promise;
+    this.#resolve = resolve;
+    this.#target = target;
+    this.#at = at;
+    this.#kept = kept;
+    this.#timers = [setTimeout(() => this.#late(), target.timeoutMs)];
+    kept.asking.add(this);
+    if (kept.isProven && kept.asks < asksPerLine && kept.line?.isIdle) this.#askAgain(kept.line);
+    else this.#askAnew();
+  }
+
+  /** The server is no longer to be checked. */
+  cancel(): void {
+    this.#decide(false, "cancelled");
+    this.#line?.close();
+  }
+
+  /** On the connection of the check before. */
+  #askAgain(line: ProbeLine): void {
+    this.#line = line;
+    this.#connected = true;
+    let isAnswered = false;
+    line.ask(requestOf(this.#target, true), {
+      ...this.#hears(line),
+      status: (status, opening) => {
+        isAnswered = true;
+        this.#judge(status, opening);
+      },
+      ended: () => {
+        if (isAnswered || this.#decided) return this.#finish();
+        this.#askAnew();
+      },
+    });
+  }
+
+  #askAnew(): void {
+    const kept = this.#kept;
+    this.#connected = false;
+    if (kept.line?.isIdle) this.#timers.push(setTimeout(() => this.#giveUp(kept), besideMs));
+    const ended = (error: NodeJS.ErrnoException | undefined) => {
+      if (error) this.#decide(false, errorWords(error), faultOf(error));
+      else this.#decide(false, this.#words("was cut off without an answer"));
+      this.#finish();
+    };
+    const line = new ProbeLine(this.#at.address, this.#at.port, {
+      ended,
+      connected: () => this.#connect(line, ended),
+    });
+    this.#line = line;
+  }
+
+  #connect(line: ProbeLine, ended: NonNullable<Asker["ended"]>): void {
+    this.#connected = true;
+    const { from } = this.#target;
+    if (from !== undefined && line.localAddress !== from) {
+      this.#decide(false, "this machine sends packets for it elsewhere, and something there answers", {
+        unreached: true,
+      });
+    } else if (this.#target.check.kind === "http") {
+      line.ask(requestOf(this.#target, this.#kept.rests === 0), this.#hears(line, ended));
+      return;
+    } else this.#decide(true, "connected");
+    line.close();
+  }
+
+  #hears(line: ProbeLine, ended: NonNullable<Asker["ended"]> = () => this.#finish()): Asker {
+    return {
+      status: (status, opening) => this.#judge(status, opening),
+      whole: () => this.#whole(line),
+      foreign: () => {
+        this.#decide(false, this.#words("answered something that is not HTTP"));
+        line.close();
+      },
+      ended,
+    };
+  }
+
+  #judge(status: number, opening: string): void {
+    const ok = status < 400;
+    this.#decide(ok, this.#words(`answered ${status}${ok || opening === "" ? "" : `: ${opening}`}`));
+  }
+
+  /** All is answered, and the server would take another request on this line. */
+  #whole(line: ProbeLine): void {
+    this.#finish();
+    const kept = this.#kept;
+    if (kept.rests > 0 || kept.signal.aborted) line.close();
+    else if (kept.line === line) kept.asks += 1;
+    else this.#keep(kept, line);
+  }
+
+  #keep(kept: Kept, line: ProbeLine): void {
+    // The other one was idle all the while: this server serves more than one connection at a time.
+    const hadOther = kept.line?.isIdle === true;
+    kept.line?.close();
+    kept.isProven = hadOther;
+    kept.line = line;
+    kept.asks = 1;
+    if (hadOther || kept.isTried) return;
+    kept.isTried = true;
+    new Probe(this.#target, this.#at, kept);
+  }
+
+  /** It may be that the idle connection is all that this server waits for. */
+  #giveUp(kept: Kept): void {
+    kept.rests = kept.nextRest;
+    kept.nextRest = Math.min(rest.most, 2 * kept.nextRest);
+    kept.isProven = false;
+    kept.line?.close();
+    kept.line = undefined;
+  }
+
+  #late(): void {
+    this.#line?.tell();
+    const missing = this.#connected ? this.#words("had no answer") : "no connection";
+    this.#decide(false, `${missing} within ${durationWords(this.#target.timeoutMs)}`, {
+      unreached: !this.#connected,
+    });
+    this.#line?.close();
+  }
+
+  #finish(): void {
+    for (const timer of this.#timers) clearTimeout(timer);
+    this.#kept.asking.delete(this);
+  }
+
+  /** The first verdict counts; the timer keeps running so that a body without end is cut off. */
+  #decide(ok: boolean, words: string, { unreached, refused }: Fault = {}): void {
+    if (this.#decided) return;
+    this.#decided = true;
+    this.#resolve({ ok, words, ...(unreached ? { unreached } : {}), ...(refused ? { refused } : {}) });
+  }
+
+  #words(what: string): string {
+    const { check } = this.#target;
+    return check.kind === "http" ? `GET ${check.path} ${what}` : what;
+  }
+}
+
+function requestOf({ check, host, address = "", port }: ProbeTarget, keep: boolean): string {
+  const path = check.kind === "http" ? check.path : "/";
+  const authority = host ?? `${address.includes(":") ? `[${address}]` : address}:${port}`;
+  const safePath = path.replace(/[^!-~]/g, encodeURIComponent); // RFC 9112 section 3.2: visible ASCII only
+  const connection = keep ? "keep-alive" : "close";
+  return `GET ${safePath} HTTP/1.1\r\nHost: ${authority}\r\nUser-Agent: kiln-health\r\nAccept: */*\r\nConnection: ${connection}\r\n\r\n`;
+}
+
+type Fault = Pick<ProbeResult, "unreached" | "refused">;
+
+/** Refused is reached. */
+function faultOf({ code = "" }: NodeJS.ErrnoException): Fault {
+  const unreached = ["EHOSTUNREACH", "ENETUNREACH", "ETIMEDOUT", "EADDRNOTAVAIL"].includes(code);
+  return { unreached, refused: code === "ECONNREFUSED" };
+}
+
+function errorWords({ code, message }: NodeJS.ErrnoException): string {
+  const words: Readonly<Record<string, string>> = {
+    ECONNREFUSED: "connection refused",
+    ECONNRESET: "connection reset",
+    EHOSTUNREACH: "no route to it",
+    ENETUNREACH: "no route to it",
+    ETIMEDOUT: "no connection",
+  };
+  return (code === undefined ? undefined : words[code]) ?? message;
+}

@@ -1,0 +1,17 @@
+import { expect, test } from "vitest";
+import type { Listener } from "../../../lib/process/listeners.ts";
+import { refusalReason } from "./refusal.ts";
+
+const at = (port: number, reach: Listener["reach"] = "any"): Listener => ({ port, reach, inode: "1" });
+
+test.each([
+  ["nothing", [], "it listens on no port yet"],
+  ["its port", [at(8080)], ""],
+  ["its port, but for itself", [at(8080, "loopback"), at(9)], "it listens on port 8080 only for itself"],
+  ["its port at an address of its own", [at(8080, "one")], "it listens on port 8080 at another address"],
+  ["other ports", [at(3000), at(80), at(3000)], "it does not listen on port 8080, but on 80, 3000 ("],
+  ["many", [1, 2, 3, 4, 5, 6].map((port) => at(port)), "but on 1, 2, 3, 4, 5, … ("],
+])("who listens on %s", (_, listeners, words) => {
+  const reason = refusalReason(8080, listeners);
+  expect(words === "" ? reason === "" : reason.includes(words), reason).toBe(true);
+});

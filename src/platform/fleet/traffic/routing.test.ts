@@ -1,0 +1,84 @@
+import { expect, test } from "vitest";
+import { release } from "../../fake/testing.ts";
+import { doorsOf, isSameRoute, type RoutableServer, routedService, sharesOf } from "./routing.ts";
+
+function servers(number: number, count: number, takes = true): readonly RoutableServer[] {
+  return Array.from({ length: count }, (_, i) => ({
+    id: `shop-${number}-${i + 1}-1`,
+    release: release(number),
+    address: `10.0.${number}.${i + 1}`,
+    takes,
+  }));
+}
+
+function weights(shares: Readonly<Record<number, number>>, of: readonly RoutableServer[]): readonly number[] {
+  const list = Object.entries(shares).map(([number, share]) => ({ release: Number(number), share }));
+  const way = { shares: list, doors: [], health: release(1).health };
+  return routedService("shop", way, of).targets.map((t) => t.weight);
+}
+
+test.each<[string, Readonly<Record<number, number>>, readonly RoutableServer[], readonly number[]]>([
+  ["one release has all", { 1: 1 }, servers(1, 2), [256, 256]],
+  ["one in ten to one server", { 1: 0.9, 2: 0.1 }, [...servers(1, 3), ...servers(2, 1)], [256, 256, 256, 85]],
+  ["any share is at least 1", { 1: 0.999, 2: 0.001 }, [...servers(1, 1), ...servers(2, 2)], [256, 1, 1]],
+  ["a warm group waits at 0", { 2: 1 }, [...servers(1, 1), ...servers(2, 1)], [0, 256]],
+  ["one that leaves has 0", { 1: 1 }, [...servers(1, 1, false), ...servers(2, 1)], [0, 0]],
+  ["no server is ready", { 1: 1 }, [], []],
+])("%s", (_name, shares, of, expected) => {
+  expect(weights(shares, of)).toEqual(expected);
+});
+
+test("weights read back give the shares within half a percent", () => {
+  for (let percent = 1; percent < 100; percent++) {
+    const way = {
+      shares: [
+        { release: 1, share: 1 - percent / 100 },
+        { release: 2, share: percent / 100 },
+      ],
+      doors: [],
+      health: release(1).health,
+    };
+    const routed = routedService("shop", way, [...servers(1, 3), ...servers(2, 2)]);
+    const share = sharesOf(routed).find((s) => s.release === 2)?.share ?? 0;
+    expect(Math.abs(share - percent / 100)).toBeLessThan(0.005);
+  }
+});
+
+test("doors come from the releases that have a share, each once", () => {
+  const moved = release(2, { traffic: { mode: "http", listen: 9090, host: undefined } });
+  const ports = (...shares: [number, number][]) =>
+    doorsOf(
+      shares.map(([number, share]) => ({ release: number, share })),
+      [release(1), moved, release(3)],
+    ).map((d) => d.listen);
+  expect(ports([1, 0.5], [2, 0.5])).toEqual([8080, 9090]);
+  expect(ports([1, 0], [2, 1])).toEqual([9090]);
+  expect(ports([1, 0.5], [3, 0.5])).toEqual([8080]);
+});
+
+test("what a port is, is what the newest release with a share wants", () => {
+  const tls = { certificate: "/c", key: "/k" };
+  const plain = release(1, { traffic: { mode: "http", listen: 443, host: "a.example.com" } });
+  const secure = release(2, { traffic: { mode: "http", listen: 443, host: "b.example.com", tls } });
+  const renamed = release(3, { traffic: { mode: "http", listen: 443, host: "c.example.com", tls } });
+  const hosts = (...numbers: number[]) =>
+    doorsOf(
+      numbers.map((number) => ({ release: number, share: 1 / numbers.length })),
+      [renamed, secure, plain],
+    ).map((door) => door.host);
+  expect(hosts(1)).toEqual(["a.example.com"]);
+  expect(hosts(1, 2)).toEqual(["b.example.com"]);
+  expect(hosts(2, 3)).toEqual(["b.example.com", "c.example.com"]);
+});
+
+test("routes are compared by doors and targets, in any order", () => {
+  const way = { shares: [{ release: 1, share: 1 }], doors: doorsOf([], []), health: release(1).health };
+  const routed = routedService("shop", way, servers(1, 2));
+  expect(isSameRoute(routed, { ...routed, targets: routed.targets.toReversed() })).toBe(true);
+  expect(isSameRoute(routed, { ...routed, targets: routed.targets.slice(1) })).toBe(false);
+  const open = { mode: "http", listen: 443, host: undefined } as const;
+  const secure = (key: string) => ({ ...routed, doors: [{ ...open, tls: { certificate: "/c", key } }] });
+  expect(isSameRoute({ ...routed, doors: [open] }, secure("/k"))).toBe(false);
+  expect(isSameRoute(secure("/k"), secure("/l"))).toBe(false);
+  expect(isSameRoute(secure("/k"), secure("/k"))).toBe(true);
+});

@@ -1,0 +1,286 @@
+import type { Shares } from "../../../domain/actions.ts";
+import { previewedBy, previewKey, type ServiceKey } from "../../../domain/ids.ts";
+import type { Release } from "../../../domain/release.ts";
+import type { TrafficSpec } from "../../../domain/spec.ts";
+import { KilnError } from "../../../lib/errors.ts";
+import type { RoutedService, Router } from "../../../router/router.ts";
+import type { Background } from "../background.ts";
+import { takingTurns } from "../limiter.ts";
+import type { Member, Memory } from "../memory.ts";
+import { idlePreview } from "./preview.ts";
+import { doorsOf, isSameRoute, type RoutableServer, routedService, sharesOf, type Way } from "./routing.ts";
+import { ownPort, ShownPreview } from "./shown-preview.ts";
+
+/** What the router throws when a door cannot be opened as it is asked for. */
+const refusals: readonly string[] = ["port_taken", "traffic_conflict", "certificate_invalid"];
+
+interface Route {
+  readonly service: ServiceKey;
+  /** Undefined: closed. */
+  way: Way | undefined;
+  /** What the router has; undefined when that is not known. */
+  applied: RoutedService | "nothing" | undefined;
+  /** The shares that the router has taken, and the way that they belong to. */
+  confirmed: Shares;
+  taken: Way | undefined;
+  /** The last way that was not taken, because none of its servers was ready and others served. */
+  refused: Way | undefined;
+  /** Whether a change waits for the run in the background, and whether that run is in progress. */
+  stale: boolean;
+  nudged: boolean;
+  readonly preview: ShownPreview;
+  readonly apply: () => Promise<void>;
+}
+
+/** Keeps the router as it has to be: shares as they were asked for, servers as they are. */
+export class Traffic {
+  readonly #router: Router;
+  readonly #memory: Memory;
+  readonly #background: Background;
+  readonly #routes = new Map<ServiceKey, Route>();
+  #asked = 0;
+  #asking = 0;
+
+  constructor(router: Router, memory: Memory, background: Background) {
+    this.#router = router;
+    this.#memory = memory;
+    this.#background = background;
+  }
+
+  /** New shares. Resolves when the router has them; a door that cannot be opened, or servers that all have failed, leave it as it was. */
+  async set(service: ServiceKey, shares: Shares, releases: readonly Release[]): Promise<void> {
+    const route = this.#route(service);
+    const former = route.way;
+    const way = wayOf(shares, releases);
+    route.way = way;
+    try {
+      await route.apply();
+      if (route.refused === way && way !== undefined) throw nobodyReady(service, shares);
+    } catch (error) {
+      const refused = error instanceof KilnError && refusals.includes(error.code);
+      if (refused && route.way === way) route.way = former;
+      this.nudge(service);
+      throw error;
+    }
+  }
+
+  /** The release that the preview reaches from now on. Resolves when the router has it; throws when its port can't be opened. */
+  async show(service: ServiceKey, release: Release | undefined): Promise<void> {
+    const { apply, preview, way } = this.#route(service);
+    const port = release?.traffic?.preview;
+    const isOwn = way?.doors.some(({ listen }) => listen === port) ?? false;
+    if (release !== undefined) this.#memory.group(service, release.number);
+    preview.want(isOwn ? undefined : release?.number);
+    await apply();
+    preview.throwFault();
+    if (isOwn) throw ownPort(service, port);
+  }
+
+  /** The release that the preview reaches. */
+  shown(service: ServiceKey): number | undefined {
+    return this.#routes.get(service)?.preview.shown;
+  }
+
+  /** Resolves when the router has the service's servers as they are now. */
+  refresh(service: ServiceKey): Promise<void> {
+    return this.#route(service).apply();
+  }
+
+  /** The same in the background, as often as it takes. */
+  nudge(service: ServiceKey): void {
+    const route = this.#route(service);
+    route.stale = true;
+    if (route.nudged) return;
+    route.nudged = true;
+    void this.#background.run(`Routing ${service}`, async () => {
+      try {
+        while (route.stale) await this.#background.persist(`Routing ${service}`, () => this.#catchUp(route));
+      } finally {
+        route.nudged = false;
+      }
+    });
+  }
+
+  async #catchUp(route: Route): Promise<void> {
+    route.stale = false;
+    await route.apply();
+  }
+
+  /** Equal numbers at two moments, none of them undefined: the router was asked for nothing in between. */
+  quietMark(): number | undefined {
+    return this.#asking > 0 ? undefined : this.#asked;
+  }
+
+  /**
+   * Takes in what the running router has. A service that is unknown here is adopted with the shares that its weights
+   * amount to; one that the router has differently is applied again.
+   */
+  learn(observed: readonly RoutedService[], quiet: boolean): void {
+    const seen = new Map(observed.map((s) => [s.service, s]));
+    for (const key of seen.keys()) {
+      const service = previewedBy(key) ?? key;
+      if (!this.#routes.has(service)) this.#adopt(service, seen.get(service), seen.get(previewKey(service)));
+    }
+    if (!quiet) return;
+    for (const route of this.#routes.values()) {
+      const now = seen.get(route.service) ?? "nothing";
+      const isPreviewKnown = route.preview.learn(seen.get(previewKey(route.service)) ?? "nothing");
+      if (isPreviewKnown && isSameRoute(route.applied, now)) continue;
+      route.applied = now;
+      this.nudge(route.service);
+    }
+  }
+
+  /** The shares that the router has taken; for a service without a way in, those that were last asked for. */
+  shares(service: ServiceKey): Shares {
+    return this.#routes.get(service)?.confirmed ?? [];
+  }
+
+  /**
+   * Services that have a way in or shares: also those without a way in from outside, whose shares a rollout moves like
+   * any others, and those that the router has forgotten, because it gets them back.
+   */
+  routed(): readonly ServiceKey[] {
+    return [...this.#routes.values()]
+      .filter(({ way, confirmed }) => way !== undefined && way.doors.length + confirmed.length > 0)
+      .map((route) => route.service);
+  }
+
+  #route(service: ServiceKey): Route {
+    const known = this.#routes.get(service);
+    if (known !== undefined) return known;
+    const route: Route = {
+      service,
+      way: undefined,
+      applied: "nothing",
+      confirmed: [],
+      taken: undefined,
+      refused: undefined,
+      stale: false,
+      nudged: false,
+      preview: new ShownPreview(service, (key, wanted) => this.#ask(key, wanted), this.#background),
+      apply: takingTurns(() => this.#apply(route)),
+    };
+    this.#routes.set(service, route);
+    return route;
+  }
+
+  #adopt(service: ServiceKey, routed: RoutedService | undefined, previewed: RoutedService | undefined): void {
+    const route = this.#route(service);
+    if (previewed !== undefined) this.#adoptPreview(route, previewed);
+    if (routed === undefined) {
+      this.nudge(service); // a preview that is left over
+      return;
+    }
+    const shares = sharesOf(routed);
+    const preview = previewed?.doors[0] ?? this.#previewDoorOf(service, shares);
+    route.way = { shares, doors: routed.doors, preview, health: routed.health };
+    route.applied = routed;
+    route.confirmed = shares;
+    route.taken = route.way;
+  }
+
+  #adoptPreview({ preview, service }: Route, routed: RoutedService): void {
+    preview.adopt(routed);
+    if (preview.shown !== undefined) this.#memory.group(service, preview.shown);
+  }
+
+  #previewDoorOf(service: ServiceKey, shares: Shares): TrafficSpec | undefined {
+    return idlePreview(
+      shares,
+      this.#servers(service).map((s) => s.release),
+    );
+  }
+
+  async #apply(route: Route): Promise<void> {
+    if (!this.#canSwitch(route)) {
+      route.refused = route.way;
+      route.way = route.taken;
+    }
+    const { service, preview } = route;
+    const showPreview = () => preview.apply(route.way, this.#servers(service));
+    const previewFirst = preview.isInTheWayOf(route.way?.doors ?? []);
+    if (previewFirst) await showPreview();
+    await this.#applyTraffic(route);
+    if (!previewFirst) await showPreview();
+  }
+
+  async #applyTraffic(route: Route): Promise<void> {
+    const { service, way } = route;
+    const open = way !== undefined && way.doors.length > 0;
+    const wanted = open ? routedService(service, way, this.#servers(service)) : "nothing";
+    if (!isSameRoute(route.applied, wanted)) {
+      route.applied = undefined;
+      this.#markInTraffic(wanted);
+      await this.#ask(service, wanted);
+      route.applied = wanted;
+    }
+    route.confirmed = way?.shares ?? [];
+    route.taken = way;
+  }
+
+  /** Servers can fail between the decision to switch to them and the switch: then it does not take place. */
+  #canSwitch({ service, way, taken }: Route): boolean {
+    if (way === taken || way === undefined || taken === undefined || way.doors.length === 0) return true;
+    const servers = this.#servers(service);
+    const hasTakers = (w: Way) => routedService(service, w, servers).targets.some((t) => t.weight > 0);
+    return hasTakers(way) || !hasTakers(taken);
+  }
+
+  async #ask(key: ServiceKey, wanted: RoutedService | "nothing"): Promise<void> {
+    const { signal } = this.#background;
+    this.#asked++;
+    this.#asking++;
+    try {
+      if (wanted === "nothing") await this.#router.remove(key, { signal });
+      else await this.#router.apply(wanted, { signal });
+    } finally {
+      this.#asking--;
+    }
+  }
+
+  #servers(service: ServiceKey): readonly RoutableServer[] {
+    const members = this.#memory.groupsOf(service).flatMap((g) => [...g.members.values()]);
+    return members.filter(isRoutable).map((m) => ({
+      id: m.id,
+      release: m.release,
+      address: m.address ?? "",
+      takes: m.state === "ready",
+    }));
+  }
+
+  /** Before the router is asked, so that a crash or a lost answer cannot make it wrong. */
+  #markInTraffic(wanted: RoutedService | "nothing"): void {
+    if (wanted === "nothing") return;
+    for (const { id, weight } of wanted.targets) {
+      const member = weight > 0 ? this.#memory.find(id) : undefined;
+      if (member !== undefined) member.wasInTraffic = true;
+    }
+  }
+}
+
+function nobodyReady(service: ServiceKey, shares: Shares): KilnError {
+  const releases = shares.map((s) => s.release).join(" and ");
+  return new KilnError(
+    "server_failed",
+    `No server of release ${releases} of ${service} is ready any more: the traffic stays where it is.`,
+    { retry: true },
+  );
+}
+
+function wayOf(shares: Shares, releases: readonly Release[]): Way | undefined {
+  const newest = releases.reduce<Release | undefined>(
+    (best, r) => (best === undefined || r.number > best.number ? r : best),
+    undefined,
+  );
+  if (shares.length === 0 || newest === undefined) return undefined;
+  const preview = idlePreview(shares, releases);
+  return { shares, doors: doorsOf(shares, releases), preview, health: newest.health };
+}
+
+/** Ready servers, and those whose requests may still be open: with weight 0 they can finish them. */
+function isRoutable(member: Member): boolean {
+  if (member.address === undefined || member.drained) return false;
+  if (member.state === "ready") return true;
+  return member.wasInTraffic && (member.state === "starting" || member.state === "leaving");
+}

@@ -1,0 +1,73 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { findProcess } from "../../../lib/process/proc.ts";
+import type { Subject } from "../../platform.ts";
+import { createSight } from "./sight.ts";
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync("/tmp/kiln-si-");
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+const id = "shop-1-1-1";
+
+function subject(folders: readonly string[]): Subject {
+  const process = findProcess(globalThis.process.pid);
+  if (!process) throw new Error("this process runs");
+  const baseline = { mounts: [], namespaces: {}, limits: [], bundle: [] };
+  return {
+    server: id,
+    service: "shop",
+    release: 1,
+    process,
+    cgroup: "/kiln/x",
+    cgroupFolders: folders,
+    baseline,
+    imageFiles: [],
+  };
+}
+
+function cgroup(name: string, file: string, value: string): string {
+  mkdirSync(join(folder, name));
+  writeFileSync(join(folder, name, file), value);
+  return join(folder, name);
+}
+
+test.each([
+  ["cgroup.freeze", "0", "1"],
+  ["freezer.state", "THAWED", "FROZEN"],
+])("freezes with %s", (file, thawed, frozen) => {
+  const other = cgroup("other", "pids.max", "10");
+  const own = cgroup("own", file, thawed);
+  const sight = createSight();
+  sight.add(subject([other, own]));
+  expect(sight.freeze(id)).toBe(true);
+  expect(readFileSync(join(own, file), "utf8").trim()).toMatch(new RegExp(`^${frozen}`));
+  expect(sight.subjects()).toEqual([]);
+  expect(sight.freeze(id)).toBe(true);
+  sight.thaw(id);
+  expect(readFileSync(join(own, file), "utf8").trim()).toMatch(new RegExp(`^${thawed}`));
+  expect(sight.subjects()).toHaveLength(1);
+});
+
+test("says when a server cannot be frozen", () => {
+  const sight = createSight();
+  expect(sight.freeze(id)).toBe(false);
+  sight.add(subject([cgroup("own", "pids.max", "10")]));
+  expect(sight.freeze(id)).toBe(false);
+  expect(sight.subjects()).toHaveLength(1);
+});
+
+test("tells when servers come and go", () => {
+  const sight = createSight();
+  const seen: number[] = [];
+  const watching = sight.watch(() => seen.push(sight.subjects().length));
+  sight.add(subject([]));
+  sight.drop(id);
+  sight.drop(id);
+  watching[Symbol.dispose]();
+  sight.add(subject([]));
+  expect(seen).toEqual([1, 0]);
+});

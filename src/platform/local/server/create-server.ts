@@ -1,0 +1,282 @@
+import assert from "node:assert";
+import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { KilnError, toKilnError } from "../../../lib/errors.ts";
+import { findProcess } from "../../../lib/process/proc.ts";
+import type { HostJob, HostServer, ServerSpec } from "../../fleet/host.ts";
+import { parseJobId } from "../../fleet/server-id.ts";
+import type { Call, HostImage } from "../../platform.ts";
+import type { HostContext } from "../context.ts";
+import { describeRoot, ensureRoot, type Root, rootPath } from "../image/roots.ts";
+import { chooseAddress, formatAddress, gateway, parseAddress } from "../network/addresses.ts";
+import { type Network, namespacePath, type Port, portOf } from "../network/commands.ts";
+import { attachPort, configurePort } from "../network/ports.ts";
+import { hostnameOf, hostsFile, readResolvers, resolversFile } from "../network/resolvers.ts";
+import { serverPaths } from "../paths.ts";
+import { cgroupFolders, installationCgroup, serverCgroup } from "../process/cgroups.ts";
+import { restoreParent } from "../process/parent-cgroup.ts";
+import { bootId } from "../process/processes.ts";
+import { findProgram, oomScore, openFilesLimit } from "../programs.ts";
+import { askedBaseline, bundleOf, keepBaseline, netNamespace, programOf, subjectOf } from "./baseline.ts";
+import { conmonArgv, startConmon } from "./conmon.ts";
+import { removeServer, sweepShared, waitUntil } from "./free-server.ts";
+import { forbidProgramsInMemory } from "./memory-programs.ts";
+import { type OciConfig, ociConfig } from "./oci-config.ts";
+import { addressesInUse } from "./orphans.ts";
+import {
+  type Bind,
+  forgetSecretConfig,
+  openContent,
+  type PlacedContent,
+  placeContent,
+  placedPoints,
+  secretVariables,
+  writeConfig,
+} from "./placed-content.ts";
+import type { ServerRecord } from "./records.ts";
+import { lastRuncError, runcStart, startFailure } from "./runc.ts";
+import { findExit, hostServer, readMoment, settled } from "./server-state.ts";
+import { signalNumber } from "./signals.ts";
+import { mountPoints } from "./skeleton.ts";
+import { type Held, type Holder, ownerOf } from "./user-namespaces.ts";
+
+/** How long the server's program may take to be in place of runc once runc has the order to start it. */
+const programMs = 1_000;
+
+/** See `Host.create` and `Host.runJob`. The caller holds the server's lock. */
+export async function createServer(
+  host: HostContext,
+  spec: ServerSpec | HostJob,
+  call: Call,
+): Promise<HostServer> {
+  const found = host.records.read(spec.id);
+  const known = found && settled(host.records, found);
+  if ((known?.running && !known.waiting) || known?.freed) {
+    return hostServer(known, findExit(host.paths, known, readMoment(host.paths, host.clock.now())));
+  }
+  if (known) await removeServer(host, known);
+  const ofRelease = await host.images.open(spec.release.image, call);
+  const image = "command" in spec ? { ...ofRelease, argv: spec.command } : ofRelease;
+  const content = await openContent(host, spec.release);
+  const { record, network } = await claim(host, spec, image);
+  try {
+    const running = await start(host, { record, image, content }, network, call);
+    host.records.write(running);
+    const subject = subjectOf(host.paths, host.tag, running);
+    if (subject) host.sight.add(subject);
+    return hostServer(running, undefined);
+  } catch (error) {
+    await giveUp(host, record);
+    throw error;
+  }
+}
+
+/** Mounts, bridge and record in one go under the lock: a cleanup sees all of it or none. */
+function claim(
+  host: HostContext,
+  spec: Pick<ServerSpec, "id" | "release">,
+  image: HostImage,
+): Promise<{ readonly record: ServerRecord; readonly network: Network }> {
+  const { release } = spec;
+  const points = mountPoints(release.shape.writable, image.workingFolder, placedPoints(release));
+  const root = describeRoot(image, points);
+  return host.shared(async () => {
+    try {
+      const [network] = await allDone([
+        host.network.ensure(),
+        ensureRoot(host.paths, root, host.verifyLayer),
+      ]);
+      const record = newRecord(host, spec, image, root, network);
+      host.records.write(record);
+      return { record, network };
+    } catch (error) {
+      await sweepShared(host);
+      throw error;
+    }
+  });
+}
+
+function newRecord(
+  host: HostContext,
+  { id, release }: Pick<ServerSpec, "id" | "release">,
+  image: HostImage,
+  root: Root,
+  network: Network,
+): ServerRecord {
+  return {
+    format: 1,
+    id,
+    release,
+    createdAtMs: host.clock.now(),
+    bootId: bootId(),
+    address: formatAddress(freeAddress(host, network)),
+    gateway: formatAddress(gateway(network.subnet)),
+    root: root.name,
+    layers: root.layers.map(({ name }) => name),
+    stopSignal: signalNumber(image.stopSignal),
+    user: { uid: image.uid, gid: image.gid },
+    freed: false,
+  };
+}
+
+function freeAddress(host: HostContext, { subnet }: Network): number {
+  const records = host.records.all();
+  const newest = records.reduce((max, r) => (r.createdAtMs >= max.createdAtMs ? r : max), {
+    createdAtMs: 0,
+    address: "",
+  } as Pick<ServerRecord, "createdAtMs" | "address">);
+  const recorded = records.filter(({ freed }) => !freed).map(({ address }) => parseAddress(address) ?? 0);
+  const used = new Set([...recorded, ...addressesInUse(host)]);
+  const address = chooseAddress(subnet, used, parseAddress(newest.address) ?? 0);
+  if (address === undefined) {
+    throw new KilnError(
+      "platform_unusable",
+      `All ${used.size} addresses for servers on this machine are in use.`,
+      {
+        hint: "Scale a service down, or remove one.",
+      },
+    );
+  }
+  return address;
+}
+
+/** What a server is made from. */
+interface Making {
+  readonly record: ServerRecord;
+  readonly image: HostImage;
+  readonly content: PlacedContent;
+}
+
+async function start(host: HostContext, making: Making, network: Network, call: Call): Promise<ServerRecord> {
+  const { record, image } = making;
+  const server = serverPaths(host.paths, record.id);
+  const address = parseAddress(record.address);
+  assert(address !== undefined);
+  const port = portOf(network, record.id, address);
+  await using holder = host.userNamespaces.hold(ownerOf(address));
+  const [held, binds] = await allDone([heldBy(host, record, holder), placeFiles(host, making)]);
+  const config = configOf(host, making, { port, held, binds });
+  writeConfig(server, making.content, config);
+  const bundle = bundleOf(server);
+  await attachPort(network, port, held?.pid);
+  const restored = restoreParent(cgroupFolders(installationCgroup(host.tag)));
+  if (restored.length > 0)
+    host.log.warn({ restored }, "the cgroup above all servers was changed: it is restored");
+  const made = { net: netNamespace(namespacePath(port.namespace)), ...(held && { user: held.link }) };
+  const asked = { record, image, config, bundle, made };
+  const [pid] = await allDone([makeProcess(host, record, image, call), configurePort(network, port)]);
+  holder.release();
+  const process = findProcess(pid);
+  assert(process, "runc has reported a process that is not there");
+  keepBaseline(server, askedBaseline(host.paths, host.tag, { ...asked, pid }));
+  const waiting = programOf(process);
+  const monitor = findProcess(Number(readFileSync(server.monitorId, "utf8")));
+  const running = { process, monitor };
+  // What a job does must not be done twice: that it may have begun is known before it does.
+  if (isJob(record.id)) host.records.write({ ...record, running, waiting: true });
+  const started = runcStart(host.paths, server, record.id).catch((error) => {
+    throw failure(host, record, image, error);
+  });
+  // runc takes many times as long: the server's program finds it done.
+  await allDone([started, forbidProgramsInMemory(host, process)]);
+  forgetSecretConfig(server);
+  await waitUntil(host.clock, programMs, () => programOf(process) !== waiting);
+  return { ...record, running };
+}
+
+/** The process with everything around it, waiting for `runc start`. */
+async function makeProcess(
+  host: HostContext,
+  record: ServerRecord,
+  image: HostImage,
+  call: Call,
+): Promise<number> {
+  const server = serverPaths(host.paths, record.id);
+  try {
+    return await startConmon(conmonArgv(host.paths, server, record.id, findProgram("runc")), call.signal);
+  } catch (error) {
+    throw failure(host, record, image, error);
+  }
+}
+
+function failure(host: HostContext, record: ServerRecord, image: HostImage, error: unknown): unknown {
+  if (!(error instanceof KilnError) || !["server_failed", "command_failed"].includes(error.code))
+    return error;
+  const message = lastRuncError(serverPaths(host.paths, record.id)) ?? error.message;
+  const key = isJob(record.id) ? "jobs" : "image.command";
+  return startFailure(record.id, image.argv[0] ?? "", message, key);
+}
+
+/** A server without a user namespace of its own is better than none: `kiln doctor` says what it lacks. */
+async function heldBy({ log }: HostContext, { id }: ServerRecord, holder: Holder): Promise<Held | undefined> {
+  const made = await holder.made;
+  if (!("refused" in made)) return made;
+  log.warn({ server: id, reason: made.refused }, "the server has no user namespace of its own");
+  return undefined;
+}
+
+/** All of the bundle but its configuration; resolves to what of it shows in the server. */
+async function placeFiles(host: HostContext, { record, image, content }: Making): Promise<readonly Bind[]> {
+  const server = serverPaths(host.paths, record.id);
+  const hostname = hostnameOf(record.id);
+  for (const folder of [host.paths.exits, host.paths.sockets])
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+  rmSync(server.exit, { force: true });
+  writeForEverybody(server.hosts, hostsFile(record.address, hostname));
+  writeForEverybody(server.hostname, `${hostname}\n`);
+  writeForEverybody(server.resolvers, resolversFile(readResolvers()));
+  return placeContent(server, image, content);
+}
+
+/** What was made for a server before its configuration. */
+interface Around {
+  readonly port: Port;
+  readonly held: Held | undefined;
+  readonly binds: readonly Bind[];
+}
+
+function configOf(host: HostContext, { record, image, content }: Making, around: Around): OciConfig {
+  const { port, held, binds } = around;
+  return ociConfig({
+    id: record.id,
+    service: record.release.service,
+    release: record.release.number,
+    hostname: hostnameOf(record.id),
+    image,
+    shape: record.release.shape,
+    variables: secretVariables(content),
+    binds,
+    root: rootPath(host.paths, record.root),
+    networkNamespace: namespacePath(port.namespace),
+    userNamespace: held && `/proc/${held.pid}/ns/user`,
+    cgroup: serverCgroup(host.tag, record.id),
+    cgroups: host.cgroups,
+    openFiles: openFilesLimit(),
+    oomScore: oomScore(),
+    files: serverPaths(host.paths, record.id),
+  });
+}
+
+function isJob(id: string): boolean {
+  return parseJobId(id) !== undefined;
+}
+
+/** Readable for a server's user, whatever the umask is. */
+function writeForEverybody(path: string, text: string): void {
+  writeFileSync(path, text);
+  chmodSync(path, 0o644);
+}
+
+/** Like Promise.all, but nothing continues in the background when it throws. */
+async function allDone<A, B>(work: readonly [Promise<A>, Promise<B>]): Promise<readonly [A, B]> {
+  await Promise.allSettled(work);
+  return Promise.all(work);
+}
+
+/** What could not be started leaves nothing, not even a record: the error says why it failed. */
+async function giveUp(host: HostContext, record: ServerRecord): Promise<void> {
+  try {
+    await removeServer(host, record);
+  } catch (error) {
+    host.log.warn({ server: record.id, error: toKilnError(error).message }, "left for the next destroy");
+  }
+}

@@ -1,0 +1,179 @@
+import { existsSync, readFileSync, rmSync } from "node:fs";
+import { isErrno, KilnError } from "../../../lib/errors.ts";
+import { isAlive, type ProcessRef } from "../../../lib/process/proc.ts";
+import type { Clock } from "../../../lib/time/clock.ts";
+import type { HostContext } from "../context.ts";
+import { removeSkeletons, sweepRoots } from "../image/roots.ts";
+import { parseAddress } from "../network/addresses.ts";
+import { recordedNetwork } from "../network/choice.ts";
+import { portOf } from "../network/commands.ts";
+import { detachPort } from "../network/ports.ts";
+import { serverPaths } from "../paths.ts";
+import {
+  cgroupFolders,
+  hasCgroup,
+  killMembers,
+  removeCgroup,
+  removeParentCgroup,
+  serverCgroup,
+  setFrozen,
+} from "../process/cgroups.ts";
+import { bootId, killNow, processesWithArgument, signalProcess } from "../process/processes.ts";
+import { killStrangers } from "./kill-strangers.ts";
+import { freeSecrets } from "./placed-content.ts";
+import type { ServerRecord } from "./records.ts";
+import { runcDelete, runcResume } from "./runc.ts";
+import { findExit, readMoment } from "./server-state.ts";
+
+const killed = 9;
+/** How long the kernel may take to end a killed process before we give up for this time. */
+const killDeadlineMs = 5_000;
+/** A frozen server does not notice that it was killed; this long after it we suspect that. */
+const suspectFrozenMs = 300;
+/** How long conmon may take to report that a process has ended. */
+const exitReportMs = 2_000;
+
+/**
+ * Ends the server's process and frees all that it used on the machine: process, cgroup, namespace, mounts. Its
+ * record, marked as freed, and its logs stay. Every step may be repeated. Throws `timed_out` when a process does not
+ * end (it may hang in the kernel); repeating later continues from there.
+ */
+export async function freeServer(host: HostContext, record: ServerRecord): Promise<void> {
+  host.sight.drop(record.id);
+  // Of a freed one too: a crash may have come between its last line and the sweep.
+  if (!record.freed) await freeOwn(host, record);
+  await host.shared(() => sweepShared(host));
+}
+
+/** Frees it, then removes its record and its logs. */
+export async function removeServer(host: HostContext, record: ServerRecord): Promise<void> {
+  await freeServer(host, record);
+  host.records.remove(record.id);
+}
+
+/** Frees what the server shares with no other. */
+async function freeOwn(host: HostContext, record: ServerRecord): Promise<void> {
+  const sameBoot = record.bootId === bootId();
+  // While the namespaces still have an owner.
+  killStrangers(host, record);
+  if (sameBoot) await endProcesses(host, record);
+  await Promise.all([deleteRuntime(host, record, sameBoot), detach(host, record)]);
+  await removeCgroups(host, record);
+  await freeSecrets(serverPaths(host.paths, record.id));
+  const exit = findExit(host.paths, record, readMoment(host.paths, host.clock.now()));
+  const server = serverPaths(host.paths, record.id);
+  host.records.write({ ...record, exit: exit ?? { atMs: host.clock.now(), oomKilled: false }, freed: true });
+  rmSync(server.exit, { force: true });
+  rmSync(server.socket, { force: true });
+}
+
+async function endProcesses(host: HostContext, record: ServerRecord): Promise<void> {
+  if (!record.running) return endHalfMade(host, record);
+  const { process, monitor } = record.running;
+  if (record.quarantinedAtMs !== undefined) killFrozen(host, record.id);
+  await kill(host, record.id, process);
+  if (!monitor) return;
+  const exitFile = serverPaths(host.paths, record.id).exit;
+  await waitUntil(host.clock, exitReportMs, () => existsSync(exitFile) || !isAlive(monitor));
+}
+
+/** No process of a frozen server must run on when it thaws: all have their signal by then. */
+function killFrozen(host: HostContext, id: string): void {
+  killMembers(host.tag, id);
+  setFrozen(cgroupFolders(serverCgroup(host.tag, id)), false);
+}
+
+async function kill(host: HostContext, id: string, process: ProcessRef): Promise<void> {
+  signalProcess(process, killed);
+  if (await waitUntil(host.clock, suspectFrozenMs, () => !isAlive(process))) return;
+  await runcResume(host.paths, id);
+  if (await waitUntil(host.clock, killDeadlineMs, () => !isAlive(process))) return;
+  throw new KilnError(
+    "timed_out",
+    `The process ${process.pid} of ${id} does not end although it was killed.`,
+    {
+      hint: "It probably waits for a disk or a network file system. Kiln tries again.",
+      retry: true,
+    },
+  );
+}
+
+/** A crash in the middle of `create` may have left conmon and runc at work; nothing may continue unseen. */
+async function endHalfMade(host: HostContext, record: ServerRecord): Promise<void> {
+  const server = serverPaths(host.paths, record.id);
+  const ours = () => [...processesWithArgument(server.folder), ...waitingProcess(server.processId, record)];
+  for (const pid of ours()) killNow(pid);
+  if (await waitUntil(host.clock, killDeadlineMs, () => processesWithArgument(server.folder).length === 0))
+    return;
+  throw new KilnError("timed_out", `conmon or runc of ${record.id} does not end although it was killed.`, {
+    retry: true,
+  });
+}
+
+/** The server's process that waits for `runc start`. Whether the number is still its own, its cgroup tells. */
+function waitingProcess(processIdFile: string, record: ServerRecord): readonly number[] {
+  try {
+    const pid = Number(readFileSync(processIdFile, "utf8"));
+    return readFileSync(`/proc/${pid}/cgroup`, "utf8").includes(`/${record.id}\n`) ? [pid] : [];
+  } catch (error) {
+    if (isErrno(error, "ENOENT") || isErrno(error, "ESRCH")) return [];
+    throw error;
+  }
+}
+
+/** After a restart of the machine runc's notes name processes whose numbers may belong to other programs now. */
+async function deleteRuntime(host: HostContext, record: ServerRecord, sameBoot: boolean): Promise<void> {
+  const { runcState } = serverPaths(host.paths, record.id);
+  if (sameBoot && existsSync(runcState)) await runcDelete(host.paths, record.id);
+  rmSync(runcState, { recursive: true, force: true });
+}
+
+async function detach(host: HostContext, record: ServerRecord): Promise<void> {
+  const network = recordedNetwork(host.paths, host.tag);
+  const address = parseAddress(record.address);
+  if (network && address !== undefined) await detachPort(portOf(network, record.id, address));
+}
+
+async function removeCgroups(host: HostContext, record: ServerRecord): Promise<void> {
+  const gone = await waitUntil(host.clock, killDeadlineMs, () => {
+    removeCgroup(host.tag, record.id);
+    return !hasCgroup(host.tag, record.id);
+  });
+  if (gone) return;
+  throw new KilnError(
+    "timed_out",
+    `The cgroup of ${record.id} cannot be removed: processes in it do not end.`,
+    {
+      retry: true,
+    },
+  );
+}
+
+/** Removes what only servers that are gone have used. Callers hold the host's lock. */
+export async function sweepShared(host: HostContext): Promise<void> {
+  const inUse = host.records.all().filter(({ freed }) => !freed);
+  await sweepRoots(host.paths, {
+    roots: new Set(inUse.map(({ root }) => root)),
+    layers: new Set(inUse.flatMap(({ layers }) => layers)),
+  });
+  if (inUse.length > 0) return;
+  await host.network.remove();
+  removeParentCgroup(host.tag);
+  removeSkeletons(host.paths);
+}
+
+/** Looks often at first: most things end within milliseconds. False when the time is over. */
+export async function waitUntil(
+  clock: Clock,
+  withinMs: number,
+  condition: () => boolean,
+  signal?: AbortSignal,
+): Promise<boolean> {
+  const startMs = clock.elapsed();
+  for (let pauseMs = 1; !condition(); pauseMs = Math.min(pauseMs * 2, 25)) {
+    const leftMs = startMs + withinMs - clock.elapsed();
+    if (leftMs <= 0) return false;
+    await clock.sleep(Math.min(pauseMs, leftMs), signal);
+  }
+  return true;
+}

@@ -1,0 +1,161 @@
+import assert from "node:assert";
+import { chmodSync, chownSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import type { Release, ReleaseSecret } from "../../../domain/release.ts";
+import { secretsFolder } from "../../../domain/spec.ts";
+import type { ConfigSource, HostImage, SecretSource } from "../../platform.ts";
+import { memoryMountArgv, mount, readMountPoints, unmount } from "../image/mounts.ts";
+import { placeInRoot } from "../image/paths-in-root.ts";
+import type { ServerPaths } from "../paths.ts";
+import type { MountPoint } from "./skeleton.ts";
+
+/** The content that a server has besides its image: opened before anything of the server is made. */
+export interface PlacedContent {
+  readonly secrets: readonly { readonly secret: ReleaseSecret; readonly value: Uint8Array }[];
+  readonly files: readonly { readonly to: string; readonly mode: number; readonly bytes: Uint8Array }[];
+}
+
+/** A path of the host that shows in the server, read-only. */
+export interface Bind {
+  readonly source: string;
+  readonly destination: string;
+}
+
+/** Throws what the sources throw. */
+export async function openContent(
+  { secrets, configs }: { readonly secrets: SecretSource; readonly configs: ConfigSource },
+  release: Release,
+): Promise<PlacedContent> {
+  const values = await secrets.open(release.service, release.secrets);
+  return {
+    secrets: release.secrets.map((secret) => {
+      const value = values.get(secret.name);
+      assert(value, "a source of secrets gives all of them or throws");
+      return { secret, value };
+    }),
+    files: await Promise.all(
+      release.files.map(async ({ to, mode, digest }) => ({ to, mode, bytes: await configs.open(digest) })),
+    ),
+  };
+}
+
+/** Where secrets and configuration files show in a server's root file system. */
+export function placedPoints({ secrets, files }: Pick<Release, "secrets" | "files">): readonly MountPoint[] {
+  const paths = secrets.flatMap(({ delivery }) => (delivery.kind === "file" ? [delivery.path] : []));
+  const apart = [...paths.filter((path) => !isInFolder(path)), ...files.map(({ to }) => to)];
+  return [
+    ...(paths.some(isInFolder) ? [{ path: secretsFolder, type: "folder" as const }] : []),
+    ...apart.map((path) => ({ path, type: "file" as const })),
+  ];
+}
+
+function isInFolder(path: string): boolean {
+  return path.startsWith(`${secretsFolder}/`);
+}
+
+/** Secrets as environment variables, in the release's order. */
+export function secretVariables({ secrets }: PlacedContent): readonly (readonly [string, string])[] {
+  return secrets.flatMap(({ secret, value }) =>
+    secret.delivery.kind === "env"
+      ? [[secret.delivery.variable, Buffer.from(value).toString()] as const]
+      : [],
+  );
+}
+
+/**
+ * Puts secrets into memory of their own and configuration files next to the bundle, all of it belonging to the image's
+ * user, and says what has to be bound where.
+ */
+export async function placeContent(
+  server: ServerPaths,
+  { uid, gid }: Pick<HostImage, "uid" | "gid">,
+  content: PlacedContent,
+): Promise<readonly Bind[]> {
+  if (content.secrets.length > 0) await mountMemory(server, content);
+  const own = (path: string, mode: number) => {
+    chownSync(path, uid, gid);
+    chmodSync(path, mode); // whatever the umask is; after chown, which takes some bits away
+  };
+  const placed = [...secretFiles(server, content), ...configFiles(server, content)];
+  for (const { source, bytes, mode } of placed) {
+    for (const folder of makeFolders(dirname(source))) own(folder, 0o500);
+    writeFileSync(source, bytes, { mode: 0o600 });
+    own(source, mode);
+  }
+  const whole = placed.some(({ destination }) => isInFolder(destination))
+    ? [{ source: join(server.secrets, "folder"), destination: secretsFolder }]
+    : [];
+  const apart = placed.filter(({ destination }) => !isInFolder(destination));
+  return [...whole, ...apart.map(({ source, destination }) => ({ source, destination }))];
+}
+
+interface Placed extends Bind {
+  readonly bytes: Uint8Array;
+  readonly mode: number;
+}
+
+function secretFiles(server: ServerPaths, { secrets }: PlacedContent): readonly Placed[] {
+  return secrets.flatMap(({ secret: { delivery }, value }, index): readonly Placed[] => {
+    if (delivery.kind === "env") return [];
+    const name = isInFolder(delivery.path)
+      ? `folder/${delivery.path.slice(secretsFolder.length + 1)}`
+      : `apart/${index}`;
+    const source = placeInRoot(server.secrets, `/${name}`);
+    return [{ source, destination: delivery.path, bytes: value, mode: 0o400 }];
+  });
+}
+
+function configFiles(server: ServerPaths, { files }: PlacedContent): readonly Placed[] {
+  return files.map(({ to, mode, bytes }, index) => {
+    return { source: join(server.files, String(index)), destination: to, bytes, mode };
+  });
+}
+
+/** The folders that were not there, the outermost first. */
+function makeFolders(path: string): readonly string[] {
+  const first = mkdirSync(path, { recursive: true, mode: 0o700 });
+  if (first === undefined) return [];
+  const made = [path];
+  while (made[0] !== first) made.unshift(dirname(made[0] ?? first));
+  return made;
+}
+
+/** runc's configuration, in memory when it holds secrets: then the bundle has a link to it. */
+export function writeConfig(server: ServerPaths, { secrets }: PlacedContent, config: object): void {
+  const secret = secrets.some(({ secret: { delivery } }) => delivery.kind === "env");
+  if (secret) symlinkSync(server.secretConfig, server.config);
+  writeFileSync(secret ? server.secretConfig : server.config, JSON.stringify(config), { mode: 0o600 });
+}
+
+/** Once the process runs, nothing reads it any longer. */
+export function forgetSecretConfig(server: ServerPaths): void {
+  rmSync(server.secretConfig, { force: true });
+}
+
+const pageBytes = 4096;
+/** Folders and their names, and the configuration: JSON takes at most six bytes for one, besides some tens of KiB. */
+const spareBytes = 256 * 1024;
+const bytesInJson = 6;
+/** Secrets, their folders, the configuration and sessions: far more than any release has. */
+const secretInodes = 16_384;
+
+async function mountMemory(server: ServerPaths, { secrets }: PlacedContent): Promise<void> {
+  const files = secrets.map(({ value }) => Math.ceil(value.length / pageBytes) * pageBytes);
+  const variables = secrets.map(({ value, secret: { delivery } }) =>
+    delivery.kind === "env" ? value.length * bytesInJson : 0,
+  );
+  const bytes = [...files, ...variables].reduce((sum, size) => sum + size, spareBytes);
+  mkdirSync(server.secrets, { recursive: true, mode: 0o700 });
+  try {
+    await mount(memoryMountArgv(server.secrets, { bytes, inodes: secretInodes, swap: false }));
+  } catch {
+    await mount(memoryMountArgv(server.secrets, { bytes, inodes: secretInodes, swap: true })); // before Linux 6.4
+  }
+}
+
+/** Frees what `placeContent` has mounted. May be repeated. */
+export async function freeSecrets(server: ServerPaths): Promise<void> {
+  const mounts = readMountPoints().filter((path) => path === server.secrets);
+  for (const path of mounts) await unmount(path);
+  rmSync(server.secrets, { recursive: true, force: true });
+}

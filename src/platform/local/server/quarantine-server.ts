@@ -1,0 +1,93 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { ServerId } from "../../../domain/ids.ts";
+import { secretsFolder } from "../../../domain/spec.ts";
+import { evidenceLimitMs } from "../../../domain/taint.ts";
+import { isErrno, KilnError, toKilnError } from "../../../lib/errors.ts";
+import { exec } from "../../../lib/process/exec.ts";
+import type { Call, Evidence, EvidenceKeeper, Exhibit, Taint } from "../../platform.ts";
+import type { HostContext } from "../context.ts";
+import { readLog } from "../log/log-reader.ts";
+import { serverPaths } from "../paths.ts";
+import { cgroupFolders, serverCgroup, setFrozen } from "../process/cgroups.ts";
+import { transcriptsOf } from "./enter-server.ts";
+import { killStrangers } from "./kill-strangers.ts";
+import type { ServerRecord } from "./records.ts";
+
+/** Lines of its log that go with the evidence. */
+const logLines = 1000;
+
+/** See `Host.quarantine`. The caller holds the server's lock. */
+export async function quarantineServer(
+  host: HostContext,
+  evidence: EvidenceKeeper | undefined,
+  server: ServerId,
+  taint: Taint,
+  call: Call,
+): Promise<Evidence> {
+  const record = host.records.read(server);
+  if (record === undefined) throw new KilnError("server_unknown", `There is no server ${server}.`);
+  const folders = cgroupFolders(serverCgroup(host.tag, server));
+  if (!record.freed && !host.sight.freeze(server)) setFrozen(folders, true);
+  if (record.quarantinedAtMs === undefined) {
+    host.records.write({ ...record, quarantinedAtMs: host.clock.now() });
+  }
+  const cutting = cutConnections(host, record);
+  const digest = await keepEvidence(host, evidence, record, taint, call);
+  await cutting;
+  return { server, digest, killed: killStrangers(host, record) };
+}
+
+/**
+ * Strangers are part of the evidence and live until it is kept. They don't outlive a failure to keep it: only a controller
+ * that ends leaves them to the next one, which comes at once.
+ */
+async function keepEvidence(
+  host: HostContext,
+  evidence: EvidenceKeeper | undefined,
+  record: ServerRecord,
+  taint: Taint,
+  call: Call,
+): Promise<string | undefined> {
+  try {
+    return await evidence?.keep(await exhibit(host, record, taint, call), call);
+  } catch (error) {
+    if (!call.signal.aborted || host.clock.now() - taint.atMs >= evidenceLimitMs) killStrangers(host, record);
+    throw error;
+  }
+}
+
+/**
+ * Ends the machine's connections to the frozen server, the router's among them: it sends what may be sent twice to
+ * another server, instead of waiting for an answer that does not come. A help only: a kernel may be unable to do it.
+ */
+async function cutConnections(host: HostContext, { id, address }: ServerRecord): Promise<void> {
+  try {
+    await exec(["ss", "--kill", "--tcp", "dst", address], { accept: "any" });
+  } catch (error) {
+    host.log.debug({ server: id, error: toKilnError(error).message }, "its connections were not cut");
+  }
+}
+
+async function exhibit(host: HostContext, record: ServerRecord, taint: Taint, call: Call): Promise<Exhibit> {
+  const { id, release, running } = record;
+  const log: string[] = [];
+  for await (const { text } of readLog(host, id, { tail: logLines }, call.signal)) log.push(text);
+  const processes = new Set(cgroupFolders(serverCgroup(host.tag, id)).flatMap(members));
+  // A process that has ended may have left its number to another one.
+  const pid = running !== undefined && processes.has(running.process.pid) ? running.process.pid : undefined;
+  const paths = release.secrets.flatMap((s) => (s.delivery.kind === "file" ? [s.delivery.path] : []));
+  const secrets = [secretsFolder, ...paths];
+  const transcripts = transcriptsOf(serverPaths(host.paths, id));
+  return { server: id, release, taint, pid, secrets, processes: [...processes], log, transcripts };
+}
+
+function members(folder: string): readonly number[] {
+  try {
+    const text = readFileSync(join(folder, "cgroup.procs"), "utf8");
+    return text.split("\n").flatMap((line) => (line === "" ? [] : [Number(line)]));
+  } catch (error) {
+    if (isErrno(error, "ENOENT") || isErrno(error, "ENODEV")) return [];
+    throw error;
+  }
+}

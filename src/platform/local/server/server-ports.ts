@@ -1,0 +1,23 @@
+import { isAlive } from "../../../lib/process/proc.ts";
+import type { HostContext } from "../context.ts";
+import { parseAddress } from "../network/addresses.ts";
+import { recordedNetwork } from "../network/choice.ts";
+import { portOf, type ServerPort } from "../network/commands.ts";
+import { bootId } from "../process/processes.ts";
+import type { ServerRecord } from "./records.ts";
+
+/** What the network of running servers is known by. Servers that are being made or ended are not part of it. */
+export function serverPorts(
+  host: Pick<HostContext, "paths" | "tag">,
+  records: readonly ServerRecord[],
+): readonly ServerPort[] {
+  const network = recordedNetwork(host.paths, host.tag);
+  const boot = bootId();
+  return records.flatMap((record) => {
+    const { id, running, waiting } = record;
+    const address = parseAddress(record.address);
+    if (!network || !running || waiting || record.freed || record.exit || address === undefined) return [];
+    if (record.bootId !== boot || !isAlive(running.process)) return [];
+    return [{ id, port: portOf(network, id, address), pid: running.process.pid }];
+  });
+}

@@ -1,0 +1,80 @@
+import { existsSync, readFileSync, statSync } from "node:fs";
+import { isErrno } from "../../../lib/errors.ts";
+import { namesIn } from "../../../lib/files/temporary.ts";
+import { isAlive } from "../../../lib/process/proc.ts";
+import type { HostServer } from "../../fleet/host.ts";
+import type { HostPaths, ServerPaths } from "../paths.ts";
+import { serverPaths } from "../paths.ts";
+import { bootedAtMs, bootId, isRuncInit } from "../process/processes.ts";
+import type { Records, ServerRecord } from "./records.ts";
+
+export type Exit = NonNullable<ServerRecord["exit"]>;
+
+/** What is true of all servers at one moment, read once for all of them. */
+export interface Moment {
+  readonly bootId: string;
+  /** Names in conmon's exit folder. */
+  readonly exits: ReadonlySet<string>;
+  readonly nowMs: number;
+}
+
+export function readMoment(paths: HostPaths, nowMs: number): Moment {
+  return { bootId: bootId(), exits: new Set(namesIn(paths.exits)), nowMs };
+}
+
+/**
+ * How a server's process has ended, or undefined while it runs. Between its end and conmon's word about it, which is
+ * a matter of milliseconds, it still counts as running; without conmon the code can never be known.
+ */
+export function findExit(paths: HostPaths, record: ServerRecord, moment: Moment): Exit | undefined {
+  if (record.exit) return record.exit;
+  if (!record.running) return undefined;
+  if (record.bootId !== moment.bootId) return { atMs: bootedAtMs(), oomKilled: false };
+  const server = serverPaths(paths, record.id);
+  if (moment.exits.has(record.id)) return readExit(server);
+  if (isAlive(record.running.process)) return undefined;
+  if (record.running.monitor && isAlive(record.running.monitor)) return undefined;
+  return readExit(server) ?? { atMs: moment.nowMs, oomKilled: existsSync(server.outOfMemory) };
+}
+
+function readExit(server: ServerPaths): Exit | undefined {
+  try {
+    const code = Number(readFileSync(server.exit, "utf8").trim());
+    // One of its processes may have been killed for memory long before the server ended well.
+    return {
+      code,
+      atMs: Math.floor(statSync(server.exit).mtimeMs),
+      oomKilled: code !== 0 && existsSync(server.outOfMemory),
+    };
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return undefined;
+    throw error;
+  }
+}
+
+/** The record of a job that was about to be started when its controller was killed: it says whether the job was started. */
+export function settled(records: Records, record: ServerRecord): ServerRecord {
+  if (!record.running || !record.waiting) return record;
+  const isSameBoot = record.bootId === bootId();
+  if (isSameBoot && isAlive(record.running.process) && isRuncInit(record.running.process)) return record;
+  const { waiting: _, ...started } = record;
+  records.write(started);
+  return started;
+}
+
+/** The server as its record and `exit` say it is. */
+export function hostServer(record: ServerRecord, exit: Exit | undefined): HostServer {
+  const { id, release, createdAtMs, user, quarantinedAtMs, retiredAtMs } = record;
+  return {
+    id,
+    release,
+    createdAtMs,
+    state: exit ? "exited" : record.running && !record.waiting ? "running" : "creating",
+    address: record.freed ? undefined : record.address,
+    exit: exit && { code: exit.code, atMs: exit.atMs, oomKilled: exit.oomKilled },
+    user,
+    quarantinedAtMs,
+    retiredAtMs,
+    ...(record.gateway === undefined ? {} : { reachedFrom: record.gateway }),
+  };
+}

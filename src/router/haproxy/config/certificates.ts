@@ -1,0 +1,103 @@
+import { mkdir, readdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { TlsSpec, TrafficSpec } from "../../../domain/spec.ts";
+import { toKilnError } from "../../../lib/errors.ts";
+import { readTextIfExists, writeFileAtomic } from "../../../lib/files/files.ts";
+import type { Logger } from "../../../lib/log.ts";
+import { assertServes, type Certificate, readCertificate } from "../../certificate.ts";
+import type { RoutedService } from "../../router.ts";
+import type { ProcessContext } from "../process/process.ts";
+import { certificateFile, certificateLists, tlsDoors } from "./tls-config.ts";
+
+/**
+ * HAProxy loads certificates from files in the router's own folder and never from the user's: those may be half written
+ * just when it reloads. A file here is what the running HAProxy has, and only what was checked gets here.
+ */
+export interface CertificateContext extends ProcessContext {
+  readonly log: Logger;
+}
+
+/** Throws `certificate_invalid` unless clients would accept what these doors show them. Changes nothing. */
+export async function checkCertificates(
+  doors: readonly TrafficSpec[],
+  { clock }: CertificateContext,
+): Promise<void> {
+  for (const { tls, host } of doors) {
+    if (tls !== undefined) assertServes(await readCertificate(tls), host, clock.now());
+  }
+}
+
+/** Brings the certificates of a service here that are not here yet; throws `certificate_invalid` when one can't be used. */
+export async function placeCertificates(
+  service: Pick<RoutedService, "service" | "doors">,
+  context: CertificateContext,
+): Promise<void> {
+  for (const { tls, host } of tlsDoors([service])) {
+    if ((await readTextIfExists(pathOf(tls, context))) !== undefined) continue;
+    const certificate = await readCertificate(tls);
+    assertServes(certificate, host, context.clock.now());
+    await storeCertificate(tls, certificate, context);
+  }
+}
+
+/** The services whose certificates are here, or could be brought here. */
+export async function servableCertificates(
+  services: readonly RoutedService[],
+  context: CertificateContext,
+): Promise<readonly RoutedService[]> {
+  const found = await Promise.all(
+    services.map(async (service) => {
+      try {
+        await placeCertificates(service, context);
+        return [service];
+      } catch (error) {
+        const { code, message } = toKilnError(error);
+        context.log.warn({ service: service.service, code }, message);
+        return [];
+      }
+    }),
+  );
+  return found.flat();
+}
+
+export async function storeCertificate(
+  tls: TlsSpec,
+  { pem }: Certificate,
+  context: CertificateContext,
+): Promise<void> {
+  await mkdir(context.paths.certificates, { recursive: true, mode: 0o700 });
+  await writeFileAtomic(pathOf(tls, context), pem);
+}
+
+/** What is here for this pair; undefined when nothing is. */
+export function storedCertificate(tls: TlsSpec, context: CertificateContext): Promise<string | undefined> {
+  return readTextIfExists(pathOf(tls, context));
+}
+
+export async function placeLists(
+  services: readonly RoutedService[],
+  context: CertificateContext,
+): Promise<void> {
+  for (const { file, text } of certificateLists(services)) {
+    await mkdir(context.paths.certificates, { recursive: true, mode: 0o700 });
+    await writeFileAtomic(join(context.paths.certificates, file), text, { durable: false });
+  }
+}
+
+/** Removes what none of these services needs, keys above all. */
+export async function clearCertificates(
+  services: readonly RoutedService[],
+  { paths }: CertificateContext,
+): Promise<void> {
+  const needed = new Set([
+    ...certificateLists(services).map((list) => list.file),
+    ...tlsDoors(services).map((door) => certificateFile(door.tls)),
+  ]);
+  const present = await readdir(paths.certificates).catch(() => []);
+  const surplus = present.filter((file) => !needed.has(file));
+  await Promise.all(surplus.map((file) => rm(join(paths.certificates, file), { force: true })));
+}
+
+function pathOf(tls: TlsSpec, { paths }: CertificateContext): string {
+  return join(paths.certificates, certificateFile(tls));
+}

@@ -1,0 +1,87 @@
+import { join } from "node:path";
+import type { TlsSpec, TrafficSpec } from "../../../domain/spec.ts";
+import { sha256 } from "../../../lib/files/sha256.ts";
+import type { RoutedService } from "../../router.ts";
+import type { RouterPaths } from "../paths.ts";
+import { quote } from "./quote.ts";
+
+/** A service's door that ends TLS. */
+export interface TlsDoor {
+  readonly service: RoutedService["service"];
+  readonly listen: number;
+  readonly mode: TrafficSpec["mode"];
+  readonly host: string | undefined;
+  readonly tls: TlsSpec;
+}
+
+type Doors = readonly Pick<RoutedService, "service" | "doors">[];
+
+/** Every door with TLS, whatever the order of the services. */
+export function tlsDoors(services: Doors): readonly TlsDoor[] {
+  return services
+    .flatMap(({ service, doors }) =>
+      doors.flatMap(({ listen, mode, host, tls }) =>
+        tls === undefined ? [] : [{ service, listen, mode, host, tls }],
+      ),
+    )
+    .sort((a, b) => a.listen - b.listen || compare(a.host ?? "", b.host ?? ""));
+}
+
+/** The file in the router's own folder: one for each pair of paths, whatever is in them. */
+export function certificateFile({ certificate, key }: TlsSpec): string {
+  return `${digest(`${certificate}\0${key}`)}.pem`;
+}
+
+/** A list of certificates by server name (Configuration Manual, section 5.1, `crt-list`). */
+export interface CertificateList {
+  readonly port: number;
+  /** Named by its content: a reload that fails leaves the list of the former configuration as it was. */
+  readonly file: string;
+  readonly text: string;
+}
+
+/** One list for each port with TLS. */
+export function certificateLists(services: Doors): readonly CertificateList[] {
+  const doors = tlsDoors(services);
+  return [...new Set(doors.map((door) => door.listen))].map((port) => {
+    const text = doors
+      .filter((door) => door.listen === port)
+      .map((door) => `${certificateFile(door.tls)} ${door.host ?? others}\n`)
+      .join("");
+    return { port, file: `${port}-${digest(text)}.list`, text };
+  });
+}
+
+/** The first certificate is for clients that name no host, or one that is not listed; so it needs no name of its own. */
+const others = "!*";
+
+/** Lines of the `global` section: none when no door has TLS. */
+export function tlsGlobals(services: Doors, paths: RouterPaths): readonly string[] {
+  if (tlsDoors(services).length === 0) return [];
+  return [
+    `crt-base ${quote(paths.certificates)}`,
+    "ssl-default-bind-options ssl-min-ver TLSv1.2",
+    `ssl-default-bind-ciphers ${ciphers.join(":")}`,
+  ];
+}
+
+/** For TLS 1.2, which has others: those with forward secrecy and authenticated encryption (RFC 9325, section 4.2). */
+const ciphers = ["AES128-GCM-SHA256", "AES256-GCM-SHA384", "CHACHA20-POLY1305"].flatMap((cipher) =>
+  ["ECDHE-ECDSA", "ECDHE-RSA"].map((exchange) => `${exchange}-${cipher}`),
+);
+
+/** What follows the address of a `bind`; empty for a port without TLS. */
+export function bindTls(port: number, services: Doors, paths: RouterPaths): string {
+  const list = certificateLists(services).find((found) => found.port === port);
+  if (list === undefined) return "";
+  const isHttp = tlsDoors(services).some((door) => door.listen === port && door.mode === "http");
+  return ` ssl crt-list ${quote(join(paths.certificates, list.file))}${isHttp ? " alpn h2,http/1.1" : ""}`;
+}
+
+function digest(text: string): string {
+  return sha256(text).slice(0, 16);
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : Number(a > b);
+}

@@ -1,0 +1,186 @@
+import type { RecordChange } from "../../domain/actions.ts";
+import type { ServiceKey } from "../../domain/ids.ts";
+import { changeRollout } from "../../domain/record.ts";
+import type { JobRun, Rollout } from "../../domain/rollout.ts";
+import { deleteUnusedVersions } from "../secrets/secret-versions.ts";
+import { deleteUnusedContents } from "../services/contents.ts";
+import { markGood, markServedUntil } from "../services/releases.ts";
+import { deleteService, selectService, upsertService } from "../services/services.ts";
+import { endTaint } from "../taints.ts";
+import type { Workbench } from "../workbench.ts";
+import { rolloutData, selectRunningRollout, updateRollout } from "./rollouts.ts";
+import { deleteWarm, replaceWarm } from "./warm.ts";
+
+type PlannedChange = Exclude<RecordChange, { readonly kind: "warm-over" | "taint-over" | "gone" }>;
+type EndChange = Extract<RecordChange, { readonly kind: "end" }>;
+
+/**
+ * Records what the planner decided. False, and nothing is changed, when it was decided before something else
+ * happened (a user aborted, superseded or removed meanwhile): the next plan will see that.
+ */
+export function applyChange(
+  bench: Workbench,
+  service: ServiceKey,
+  change: RecordChange,
+  reason: string,
+): boolean {
+  switch (change.kind) {
+    case "gone":
+      return forgetService(bench, service);
+    case "warm-over":
+      return endWarm(bench, service, change.release, reason);
+    case "taint-over":
+      return endTaint(bench, change.server);
+    default:
+      return changeRunning(bench, service, change, reason);
+  }
+}
+
+function forgetService({ db, log }: Workbench, service: ServiceKey): boolean {
+  if (!selectService(db, service)?.removed) return false;
+  deleteService(db, service);
+  deleteUnusedVersions(db, service);
+  deleteUnusedContents(db);
+  log.append({ service, kind: "service.gone", message: `Nothing of ${service} is left.`, data: {} });
+  return true;
+}
+
+function endWarm({ db, log }: Workbench, service: ServiceKey, release: number, reason: string): boolean {
+  if (!deleteWarm(db, service, release)) return false;
+  log.append({
+    service,
+    kind: "release.cold",
+    message: `Release ${release} of ${service} is no longer kept warm: ${reason}.`,
+    data: { release, reason },
+  });
+  return true;
+}
+
+function changeRunning(
+  bench: Workbench,
+  service: ServiceKey,
+  change: PlannedChange,
+  reason: string,
+): boolean {
+  const before = selectRunningRollout(bench.db, service);
+  if (before === undefined || isStale(before, change)) return false;
+  const after = changeRollout(before, change, leadsAway(change) ? reason : undefined);
+  updateRollout(bench.db, after);
+  judge(bench, before, change);
+  if (change.kind === "end") handOver(bench, after, change);
+  bench.log.append({
+    service,
+    kind: eventOf(change),
+    message: `${sentence(after, change, reason)}.`,
+    data: { ...rolloutData(after, reason), ...jobData(change) },
+  });
+  return true;
+}
+
+/** Whether this change was planned for another rollout, or for another phase of this one. */
+function isStale(rollout: Rollout, change: PlannedChange): boolean {
+  if (rollout.id !== change.rollout) return true;
+  if (change.kind === "progress") return rollout.phase !== "forward" && rollout.phase !== "back";
+  if (change.kind === "job-ended") return !rollout.jobs.some((run) => isUnderWay(run, change.job));
+  if (change.kind === "job-started") return rollout.phase !== "forward" || hasEnded(rollout, change.job.name);
+  if (change.kind !== "end") return rollout.phase !== "forward";
+  if (change.phase === "complete") return rollout.phase !== "forward";
+  return change.phase === "rolled-back" && rollout.phase !== "back";
+}
+
+function isUnderWay(run: JobRun, name: string): boolean {
+  return run.name === name && run.end === undefined;
+}
+
+function hasEnded({ jobs }: Rollout, name: string): boolean {
+  return jobs.some((run) => run.name === name && run.end !== undefined);
+}
+
+/** Whether the reason is one that the rollout's record keeps. */
+function leadsAway(change: PlannedChange): boolean {
+  return (
+    change.kind === "turn-back" ||
+    change.kind === "pause" ||
+    (change.kind === "end" && change.phase !== "complete")
+  );
+}
+
+/** A release that completes its rollout is good; one that fails on the way is not. A user who aborts judges nothing. */
+function judge({ db }: Workbench, before: Rollout, change: PlannedChange): void {
+  if (before.phase !== "forward") return;
+  if (change.kind === "end" && change.phase === "complete") markGood(db, before.service, before.to, true);
+  else if (leadsAway(change)) markGood(db, before.service, before.to, false);
+}
+
+function handOver({ db }: Workbench, rollout: Rollout, change: EndChange): void {
+  const { service } = rollout;
+  const record = selectService(db, service);
+  if (record === undefined) return;
+  if (record.serving !== undefined && record.serving !== change.serving) {
+    markServedUntil(db, service, record.serving, change.atMs);
+  }
+  upsertService(db, { ...record, serving: change.serving });
+  replaceWarm(db, service, change.warm);
+}
+
+/** The event's name for each change. */
+const eventKinds = {
+  progress: "rollout.progress",
+  moved: "rollout.moved",
+  step: "rollout.step",
+  "turn-back": "rollout.turned-back",
+  pause: "rollout.paused",
+  judged: "rollout.judged",
+  "job-started": "job.started",
+  complete: "rollout.completed",
+  "rolled-back": "rollout.rolled-back",
+  failed: "rollout.failed",
+} as const;
+
+function eventOf(change: PlannedChange): string {
+  if (change.kind === "end") return eventKinds[change.phase];
+  return change.kind === "job-ended" ? `job.${change.end.outcome}` : eventKinds[change.kind];
+}
+
+function jobData(change: PlannedChange): Readonly<Record<string, unknown>> {
+  if (change.kind === "job-started") return { job: change.job.name };
+  return change.kind === "job-ended" ? { job: change.job, exitCode: change.end.exitCode } : {};
+}
+
+/** What has happened, for people. */
+function sentence(rollout: Rollout, change: PlannedChange, reason: string): string {
+  const name = `The ${rollout.kind} of ${rollout.service} to release ${rollout.to}`;
+  switch (change.kind) {
+    case "progress":
+      return `${name}: ${reason}`;
+    case "moved":
+      return movedSentence(rollout);
+    case "step":
+      return `${name} begins step ${change.step + 1} of ${rollout.steps.length}`;
+    case "turn-back":
+      return `${name} turns back: ${reason}`;
+    case "pause":
+      return `${name} pauses: ${reason}`;
+    case "judged":
+      return `${name} is analysed (${change.verdict.outcome}): ${reason}`;
+    case "job-started":
+      return `${name} begins job ${change.job.name}`;
+    case "job-ended":
+      return `${name}: ${reason}`;
+    case "end":
+      return `${name} ${endings[change.phase]}: ${reason}`;
+  }
+}
+
+function movedSentence({ service, to, steps, step }: Rollout): string {
+  const { share = 1, holdMs = 0 } = steps[step] ?? {};
+  const part = share === 1 ? "all the traffic" : `${Math.round(share * 100)} % of the traffic`;
+  const proof = holdMs === 0 ? "" : ` and has to stay healthy for ${holdMs / 1000} s`;
+  return `Release ${to} of ${service} has ${part}${proof}`;
+}
+
+const endings = {
+  complete: "is complete",
+  "rolled-back": "was rolled back",
+  failed: "has failed",
+} as const satisfies Record<EndChange["phase"], string>;

@@ -1,0 +1,63 @@
+import type { ServiceKey } from "../../domain/ids.ts";
+import type { Release } from "../../domain/release.ts";
+import type { DesiredService } from "../../domain/rollout.ts";
+import { selectAllRunningRollouts, selectRunningRollout } from "../rollouts/rollouts.ts";
+import { selectAllWarm, selectWarm } from "../rollouts/warm.ts";
+import type { Database } from "../sqlite/database.ts";
+import { selectAllOpenTaints, selectOpenTaints, selectSuspension } from "../taints.ts";
+import { selectAllReleases, selectReleases } from "./releases.ts";
+import { type ServiceRecord, selectAllServices, selectService } from "./services.ts";
+
+/** What is desired of one service; undefined when there is none of that name. */
+export function selectDesired(db: Database, service: ServiceKey): DesiredService | undefined {
+  const record = selectService(db, service);
+  if (record === undefined) return undefined;
+  return toDesired(record, {
+    releases: selectReleases(db, service),
+    rollout: selectRunningRollout(db, service),
+    warm: selectWarm(db, service),
+    taints: selectOpenTaints(db, service),
+    suspendedUntilMs: selectSuspension(db),
+  });
+}
+
+/** What is desired of every service: six queries, however many services there are. */
+export function selectAllDesired(db: Database): readonly DesiredService[] {
+  const releases = Map.groupBy(selectAllReleases(db), (release) => release.service);
+  const rollouts = new Map(selectAllRunningRollouts(db).map((rollout) => [rollout.service, rollout]));
+  const warm = Map.groupBy(selectAllWarm(db), (entry) => entry.service);
+  const taints = Map.groupBy(selectAllOpenTaints(db), (taint) => taint.service);
+  const suspendedUntilMs = selectSuspension(db);
+  return selectAllServices(db).map((record) => {
+    const { service } = record;
+    return toDesired(record, {
+      releases: releases.get(service) ?? [],
+      rollout: rollouts.get(service),
+      warm: (warm.get(service) ?? []).map(({ release, untilMs }) => ({ release, untilMs })),
+      taints: (taints.get(service) ?? []).map(({ taint }) => taint),
+      suspendedUntilMs,
+    });
+  });
+}
+
+function toDesired(
+  record: ServiceRecord,
+  rest: Pick<DesiredService, "rollout" | "warm" | "taints" | "suspendedUntilMs"> & {
+    readonly releases: readonly Release[];
+  },
+): DesiredService {
+  const { strategy, drainMs, unavailable } = record.policy;
+  return {
+    ...rest,
+    service: record.service,
+    target: record.target,
+    count: record.count,
+    releases: new Map(rest.releases.map((release) => [release.number, release])),
+    serving: record.serving,
+    drainMs,
+    upkeep: record.upkeep,
+    unavailable: strategy === "rolling" ? unavailable : 0,
+    alone: strategy === "recreate",
+    removed: record.removed,
+  };
+}
