@@ -82,7 +82,7 @@ const evidenceSummary = z.object({
 const EvidenceList = z.array(evidenceSummary);
 
 const EvidenceReport = evidenceSummary.extend({
-  culprit: finding.shape.culprit,
+  who: finding.shape.who,
   processes: z.array(
     z.object({
       pid: z.number().int(),

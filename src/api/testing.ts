@@ -153,7 +153,7 @@ export const answers: Operations = {
   evidence: async () => [evidence],
   evidenceOf: async () => ({
     ...evidence,
-    culprit: { pid: 4711, uid: 0, loginUid: 1000, executable: "/usr/sbin/runc", name: "runc" },
+    who: "/usr/sbin/runc pid 4711 uid 0 (login 1000)",
     processes: [
       {
         ...{ pid: 4711, parent: 1, uid: 0, name: "sh", state: "S", argv: ["sh", "-i"], own: true },

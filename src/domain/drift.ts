@@ -33,19 +33,6 @@ export const driftKinds = [
   ...(["paused", "image", "bundle", "full"] as const),
 ] satisfies readonly DriftKind[];
 
-/** Who did it, as far as the kernel reports. */
-export interface Culprit {
-  readonly pid: number;
-  /** User id; -1 when the process was gone before it could be asked. */
-  readonly uid: number;
-  /** The user id that logged in, proc(5) `loginuid`; undefined when none did or it is not known. */
-  readonly loginUid: number | undefined;
-  /** Absolute path on the machine; undefined when it was gone. */
-  readonly executable: string | undefined;
-  /** The name of its thread, proc(5) `comm`. */
-  readonly name: string;
-}
-
 /** One difference between a server and its release. */
 export interface Finding {
   readonly server: ServerId;
@@ -58,7 +45,8 @@ export interface Finding {
   readonly detail: string;
   /** When it was seen (Unix time in ms). */
   readonly atMs: number;
-  readonly culprit: Culprit | undefined;
+  /** Who did it, in words, as far as that is known: `/usr/sbin/runc pid 4711 uid 0 (login 1000)`, `kubectl-edit`. */
+  readonly who: string | undefined;
   /** Which detector saw it: `trace`, `watch`, `scan`, `files`, `network`; `kiln` for what it did itself. */
   readonly seenBy: string;
 }

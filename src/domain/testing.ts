@@ -166,7 +166,7 @@ export function aFinding(overrides: Partial<Finding> = {}): Finding {
     subject: "pid 4711",
     detail: "process 4711 (sh) is not one of its own",
     atMs: 1,
-    culprit: undefined,
+    who: undefined,
     seenBy: "trace",
     ...overrides,
   };

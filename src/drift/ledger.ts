@@ -3,6 +3,7 @@ import type { ServerId } from "../domain/ids.ts";
 import { isAlive, type ProcessRef } from "../lib/process/proc.ts";
 import type { Clock } from "../lib/time/clock.ts";
 import type { Sight, Subject } from "../platform/platform.ts";
+import { culpritText } from "./checks/culprit.ts";
 import type { Difference } from "./checks/detector.ts";
 
 /** The most findings of one kind on one server: a visitor who starts a thousand processes is found by the first. */
@@ -39,7 +40,8 @@ export function createLedger(sight: Sight, clock: Clock, found: (finding: Findin
       const key = `${kind} ${what}`;
       if (known.findings.has(key) || countOf(known, kind) >= mostOfAKind || !isThere(subject)) return;
       const where = { server, service, release };
-      const finding = { ...where, kind, subject: what, detail, atMs: clock.now(), culprit, seenBy };
+      const who = culprit && culpritText(culprit);
+      const finding = { ...where, kind, subject: what, detail, atMs: clock.now(), who, seenBy };
       known.findings.set(key, finding);
       byServer.set(server, known);
       found(finding);

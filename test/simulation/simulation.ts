@@ -274,7 +274,7 @@ class Run implements Disposable {
       drift.find({
         ...{ server, service, release },
         ...{ kind: "process", subject: "pid 4711", detail: "process 4711 is not one of its own" },
-        ...{ atMs: this.#time.now(), culprit: undefined, seenBy: "trace" },
+        ...{ atMs: this.#time.now(), who: undefined, seenBy: "trace" },
       });
       if (this.#installation.life?.isOver !== false) return;
     }

@@ -2,7 +2,6 @@ import type { Client, DriftReport } from "../api.ts";
 import type { Context, Outcome } from "../context.ts";
 import { plainText, table } from "../output/text.ts";
 import { formatAge, formatTime } from "../output/units.ts";
-import { culpritText } from "../people.ts";
 import { isSource, requireStatus } from "../services.ts";
 
 interface DriftOptions {
@@ -59,7 +58,7 @@ function driftLines(reports: readonly DriftReport[], nowMs: number): string[] {
     report.server,
     report.kind,
     formatAge(nowMs - report.atMs),
-    plainText(culpritText(report.culprit)),
+    plainText(report.who ?? "unknown"),
     report.response ?? "ignored",
     plainText(report.detail),
   ]);

@@ -2,7 +2,6 @@ import type { EvidenceReport } from "../api.ts";
 import type { Context, Outcome } from "../context.ts";
 import { plainText, table } from "../output/text.ts";
 import { formatBytes, formatTime } from "../output/units.ts";
-import { culpritText } from "../people.ts";
 
 export async function run(context: Context, _options: object, server: string): Outcome {
   const report = await (await context.connect()).evidenceOf({ server });
@@ -14,12 +13,12 @@ export async function run(context: Context, _options: object, server: string): O
 const logLines = 20;
 
 function reportLines(report: EvidenceReport): string[] {
-  const { server, release, image, taint, culprit, digest, bytes, atMs, left } = report;
+  const { server, release, image, taint, who = "unknown", digest, bytes, atMs, left } = report;
   const about = [
     ["server", server],
     ["release", `${release}, image ${image}`],
     ["found", `${formatTime(taint.atMs)}: ${taint.kind} ${plainText(`${taint.subject}: ${taint.detail}`)}`],
-    ["by", plainText(culpritText(culprit))],
+    ["by", plainText(who)],
     ["kept", `${formatTime(atMs)}, ${formatBytes(bytes)}, ${digest}`],
     ...(left.length === 0
       ? []

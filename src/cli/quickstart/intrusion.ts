@@ -8,7 +8,6 @@ import type { Client, EvidenceReport, KilnEvent } from "../api.ts";
 import type { Context } from "../context.ts";
 import { plainText, table } from "../output/text.ts";
 import { formatBytes, plural } from "../output/units.ts";
-import { culpritText } from "../people.ts";
 import { statusOf } from "../services.ts";
 
 /** The result of entering a running server by hand. Times count from just before the intruder's command was started. */
@@ -24,7 +23,7 @@ export interface Intrusion {
   readonly replacedBy: string;
   readonly evidenceMs: number;
   readonly goneMs: number;
-  readonly evidence: Pick<EvidenceReport, "taint" | "culprit" | "digest" | "bytes"> & {
+  readonly evidence: Pick<EvidenceReport, "taint" | "who" | "digest" | "bytes"> & {
     readonly processes: number;
   };
 }
@@ -46,7 +45,7 @@ export async function intrude(context: Context, client: Client, service: string)
   const intruder = spawn(program, args, { env: cleanEnvironment, stdio: "ignore" });
   try {
     const told = await followResponse(context, client, { service, server, sinceMs });
-    const { taint, culprit, digest, bytes, processes } = await client.evidenceOf({ server });
+    const { taint, who, digest, bytes, processes } = await client.evidenceOf({ server });
     const after = (event: KilnEvent) => event.atMs - sinceMs;
     return {
       server,
@@ -58,7 +57,7 @@ export async function intrude(context: Context, client: Client, service: string)
       replacedBy: String(told.ready.data.server),
       evidenceMs: after(told.kept),
       goneMs: after(told.destroyed),
-      evidence: { taint, culprit, digest, bytes, processes: processes.length },
+      evidence: { taint, who, digest, bytes, processes: processes.length },
     };
   } finally {
     intruder.kill("SIGKILL");
@@ -137,7 +136,7 @@ function partOf({ kind, data }: KilnEvent, server: string): keyof Response | und
 /** What the quickstart shows, one line per event. */
 export function intrusionLines(intrusion: Intrusion): string[] {
   const { server, command, evidence, replacedBy, seenBy } = intrusion;
-  const { taint, culprit, bytes, processes } = evidence;
+  const { taint, who = "unknown", bytes, processes } = evidence;
   const rows: readonly (readonly [number, string])[] = [
     [intrusion.foundMs, `found: ${plainText(taint.detail)}`],
     [intrusion.frozenMs, `${server} is frozen and marked, and gets no more requests`],
@@ -154,6 +153,6 @@ export function intrusionLines(intrusion: Intrusion): string[] {
       [],
       rows.toSorted(([a], [b]) => a - b).map(([ms, what]) => [`${ms} ms`.padStart(8), what]),
     ),
-    `  who: ${plainText(culpritText(culprit))}, seen by ${seenBy}`,
+    `  who: ${plainText(who)}, seen by ${seenBy}`,
   ];
 }

@@ -57,9 +57,9 @@ export function createResponder(options: ResponderOptions): (finding: Finding) =
     loop.poke(service);
   }
 
-  function tell({ server, service, release, kind, subject, detail, culprit, seenBy }: Finding): void {
+  function tell({ server, service, release, kind, subject, detail, who, seenBy }: Finding): void {
     const message = `${server} has drifted: ${detail}.`;
-    const data = { server, release, finding: kind, subject, seenBy, ...(culprit ? { culprit } : {}) };
+    const data = { server, release, finding: kind, subject, seenBy, ...(who ? { who } : {}) };
     store.appendEvent({ service, kind: "drift.found", message, data });
   }
 

@@ -147,7 +147,7 @@ function taintOf(
     subject: by,
     detail,
     atMs,
-    culprit: undefined,
+    who: undefined,
     seenBy: "kiln",
   } as const;
   const response = desired.upkeep.drift.response === "quarantine" ? "quarantine" : "replace";

@@ -10,15 +10,7 @@ export const finding = z.object({
   subject: z.string().describe("What has changed: a mount point, a file, a limit's name."),
   detail: z.string(),
   atMs,
-  culprit: maybe(
-    z.object({
-      pid: z.number().int(),
-      uid: z.number().int(),
-      loginUid: maybe(z.number().int()),
-      executable: maybe(z.string()),
-      name: z.string(),
-    }),
-  ).describe("Who did it, as far as the kernel reports."),
+  who: maybe(z.string()).describe("Who did it, as far as that is known."),
   seenBy: z.string(),
 });
 

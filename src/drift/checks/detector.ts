@@ -1,8 +1,9 @@
-import type { Culprit, DriftKind } from "../../domain/drift.ts";
+import type { DriftKind } from "../../domain/drift.ts";
 import type { Logger } from "../../lib/log.ts";
 import type { Clock } from "../../lib/time/clock.ts";
 import type { Sight, Subject } from "../../platform/platform.ts";
 import type { Checks } from "./checks.ts";
+import type { Culprit } from "./culprit.ts";
 
 /** One difference between a server and its release. */
 export interface Difference {

@@ -1,7 +1,6 @@
 import { mkdir, open, readdir, readFile, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { z } from "zod";
-import type { Culprit } from "../../domain/drift.ts";
 import type { ServerId } from "../../domain/ids.ts";
 import { transcriptBytes } from "../../domain/session.ts";
 import type { Entry } from "../../image/tar/entry.ts";
@@ -44,7 +43,8 @@ export type EvidenceSummary = Readonly<z.infer<typeof summarySchema>>;
 
 /** The part of it that a person looks at first. */
 export interface EvidenceReport extends EvidenceSummary {
-  readonly culprit: Culprit | undefined;
+  /** Who did it, in words. */
+  readonly who: string | undefined;
   readonly processes: readonly ProcessReport[];
   /** Lines of /proc/PID/mountinfo. */
   readonly mounts: readonly string[];
@@ -86,7 +86,7 @@ async function keep(folder: string, clock: Clock, exhibit: Exhibit, call: Call):
   const report: EvidenceReport = {
     ...{ digest, server, release: release.number, image: release.image },
     ...{ taint: { kind, subject, detail, atMs: taint.atMs }, atMs, bytes, left: [...left] },
-    ...{ culprit: taint.culprit, processes, mounts: mounts.split("\n").slice(0, -1), log: exhibit.log },
+    ...{ who: taint.who, processes, mounts: mounts.split("\n").slice(0, -1), log: exhibit.log },
     transcripts: exhibit.transcripts.map(transcriptName),
   };
   await writeFileAtomic(`${archiveOf(folder, digest)}.json`, JSON.stringify(report), { mode: 0o600 });

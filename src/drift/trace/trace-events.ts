@@ -130,7 +130,7 @@ export function createTraceEvents(reactions: TraceReactions): TraceEvents {
     const score = readIfThere(`/proc/${target}/oom_score_adj`)?.trim();
     if (score === undefined) return;
     const culprit = culpritOf(pid);
-    if (culprit.uid < 0 && Number(score) >= 0) return;
+    if (culprit.uid === undefined && Number(score) >= 0) return;
     const name = `pid ${target} oom_score_adj`;
     const detail = `${name} was set to ${score} by pid ${pid} (${culprit.name})`;
     tell(subject, { kind: "limit", subject: name, detail, culprit });

@@ -17,7 +17,7 @@ export const taint: Taint = {
   subject: "pid 4711",
   detail: "an unknown process runs in it",
   atMs: 1,
-  culprit: undefined,
+  who: undefined,
   seenBy: "scan",
 };
 

@@ -210,6 +210,17 @@ const migrations: readonly string[] = [
   -- Where a service has been since its first deploy.
   ALTER TABLE services ADD COLUMN target TEXT NOT NULL DEFAULT 'local';
   `,
+  `
+  -- Who changed a server is told in words: another platform than this machine knows no process.
+  UPDATE taints SET finding = json_remove(json_set(
+    finding,
+    '$.who',
+    coalesce(finding ->> '$.culprit.executable', finding ->> '$.culprit.name')
+      || ' pid ' || (finding ->> '$.culprit.pid')
+      || iif(finding ->> '$.culprit.uid' < 0, '', ' uid ' || (finding ->> '$.culprit.uid'))
+      || coalesce(' (login ' || nullif(finding ->> '$.culprit.loginUid', finding ->> '$.culprit.uid') || ')', '')
+  ), '$.culprit') WHERE finding ->> '$.culprit' IS NOT NULL;
+  `,
 ];
 
 /** The version that this Kiln writes. */
