@@ -1,0 +1,107 @@
+import type { Command } from "commander";
+import {
+  command,
+  expectRelease,
+  expectRollout,
+  following,
+  fromFile,
+  group,
+  type Load,
+  planHelp,
+  reasonHelp,
+  theOne,
+} from "../../declare.ts";
+import { parseCount, parseExpected, parseRelease } from "../../numbers.ts";
+
+export function addChangeCommands(program: Command, load: Load): void {
+  program.commandsGroup("Change services:");
+  fromFile(
+    command(
+      program,
+      "rollback",
+      "return to the last good release, or to a given one",
+      "kiln rollback",
+      "kiln rollback 6",
+      "kiln rollback --service shop",
+    ),
+  )
+    .argument("[RELEASE]", "the number of the release; default: the last good one", parseRelease)
+    .option("-s, --service <SERVICE>", theOne)
+    .option("--no-wait", "return as soon as the rollout has started")
+    .option("--plan", planHelp)
+    .option("--reason <TEXT>", reasonHelp)
+    .option("--expect <NUMBER|DIGEST>", expectRelease, parseExpected)
+    .action(load(async () => (await import("./rollback.ts")).run));
+  fromFile(
+    command(program, "scale", "change the number of servers", "kiln scale 5", "kiln scale 5 --service shop"),
+  )
+    .argument("<N>", "the number of servers, 0 to 1000", parseCount)
+    .option("-s, --service <SERVICE>", theOne)
+    .option("--no-wait", "do not wait until the servers are ready")
+    .option("--plan", planHelp)
+    .option("--reason <TEXT>", reasonHelp)
+    .option("--expect <NUMBER|DIGEST>", expectRelease, parseExpected)
+    .action(load(async () => (await import("./scale.ts")).run));
+  fromFile(
+    command(
+      program,
+      "remove",
+      "remove a service and everything it has on the machine",
+      "kiln remove",
+      "kiln remove shop --yes",
+    ),
+  )
+    .argument("[SERVICE]", theOne)
+    .option("-y, --yes", "do not ask for confirmation")
+    .option("--no-wait", "do not wait until the service is gone")
+    .option("--plan", planHelp)
+    .option("--reason <TEXT>", reasonHelp)
+    .option("--expect <NUMBER|DIGEST>", expectRelease, parseExpected)
+    .action(load(async () => (await import("./remove.ts")).run));
+  const rollout = group(program, "rollout", "show and control rollouts");
+  following(
+    command(
+      rollout,
+      "show",
+      "show the running rollout, or the last one",
+      "kiln rollout show",
+      "kiln rollout show shop -f",
+    ),
+  )
+    .argument("[SERVICE]", theOne)
+    .action(load(async () => (await import("./rollout.ts")).show));
+  fromFile(command(rollout, "pause", "pause the running rollout in its present state", "kiln rollout pause"))
+    .argument("[SERVICE]", theOne)
+    .option("--plan", planHelp)
+    .option("--reason <TEXT>", reasonHelp)
+    .option("--expect <NUMBER|DIGEST>", expectRollout, parseExpected)
+    .action(load(async () => (await import("./rollout.ts")).pause));
+  fromFile(command(rollout, "resume", "continue a paused rollout", "kiln rollout resume"))
+    .argument("[SERVICE]", theOne)
+    .option("--no-wait", "do not wait until the rollout has ended")
+    .option("--plan", planHelp)
+    .option("--reason <TEXT>", reasonHelp)
+    .option("--expect <NUMBER|DIGEST>", expectRollout, parseExpected)
+    .action(load(async () => (await import("./rollout.ts")).resume));
+  fromFile(
+    command(
+      rollout,
+      "promote",
+      "skip the rest of this step's hold, or approve a manual promotion",
+      "kiln rollout promote",
+    ),
+  )
+    .argument("[SERVICE]", theOne)
+    .option("--no-wait", "do not wait until the rollout has ended")
+    .option("--plan", planHelp)
+    .option("--reason <TEXT>", reasonHelp)
+    .option("--expect <NUMBER|DIGEST>", expectRollout, parseExpected)
+    .action(load(async () => (await import("./rollout.ts")).promote));
+  fromFile(command(rollout, "abort", "roll the running rollout back", "kiln rollout abort"))
+    .argument("[SERVICE]", theOne)
+    .option("--no-wait", "do not wait until it is rolled back")
+    .option("--plan", planHelp)
+    .option("--reason <TEXT>", reasonHelp)
+    .option("--expect <NUMBER|DIGEST>", expectRollout, parseExpected)
+    .action(load(async () => (await import("./rollout.ts")).abort));
+}

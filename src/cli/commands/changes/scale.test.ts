@@ -1,0 +1,51 @@
+import { expect, test } from "vitest";
+import { aFailure } from "../../../domain/testing.ts";
+import { systemClock } from "../../../lib/time/clock.ts";
+import type { Client, ServerStatus, ServiceStatus } from "../../api.ts";
+import { aServer, aStatus, cli } from "../../test-kit.ts";
+
+const clock = { ...systemClock, now: () => 100 };
+const server = (slot: number, state: ServerStatus["state"] = "ready") =>
+  aServer({ id: `shop-2-${slot}-1`, state });
+
+/** `kiln scale 3` where looks at the service find this, one after the other. */
+function scale(...looks: readonly Partial<ServiceStatus>[]) {
+  const left = [...looks];
+  const client: Partial<Client> = {
+    scale: async () => ({ service: "shop", release: 2, rollout: undefined, scaled: { from: 9, to: 3 } }),
+    services: async () => [aStatus({ count: 3, ...(left.length > 1 ? left.shift() : left[0]) })],
+  };
+  return cli(["scale", "3", "-s", "shop"], { client, clock });
+}
+
+const three = [server(1), server(2), server(7)];
+
+test("the end of a surplus server is not a failure", async () => {
+  const surplus = [aFailure({ id: "shop-2-9-1", atMs: 120 })];
+  const { code, stdout } = await scale(
+    { servers: [server(1), server(2), server(3, "starting"), server(9, "starting")], failures: surplus },
+    { servers: [...three, server(8, "draining")], failures: surplus },
+    { servers: three, failures: surplus },
+  );
+  expect([code, stdout]).toEqual([0, "shop was scaled from 9 to 3 servers.\n"]);
+});
+
+test("with the wanted number ready, earlier failures do not matter", async () => {
+  const failures = [aFailure({ id: "shop-2-3-1", atMs: 120 })];
+  const { code } = await scale(
+    { servers: [...three, server(8, "draining")], failures },
+    { servers: three, failures },
+  );
+  expect(code).toBe(0);
+});
+
+test("a wanted server that fails before all are ready is reported at once", async () => {
+  const missing = [server(1), server(2), server(3, "starting")];
+  const failures = [aFailure({ id: "shop-2-3-1", atMs: 120 })];
+  const { code, stderr } = await scale({ servers: missing, failures });
+  expect([code, stderr]).toEqual([1, expect.stringContaining("[server_failed] shop-2-3-1 failed")]);
+});
+
+test("scale does not wait for a server in quarantine", async () => {
+  expect((await scale({ servers: [...three, server(8, "quarantined")] })).code).toBe(0);
+});

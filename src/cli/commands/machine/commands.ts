@@ -1,0 +1,44 @@
+import type { Command } from "commander";
+import { command, group, type Load } from "../../declare.ts";
+
+export function addMachineCommands(program: Command, load: Load): void {
+  program.commandsGroup("This machine:");
+  command(
+    program,
+    "quickstart",
+    "demo: build, deploy, change and roll back a real site, in about a minute",
+    "kiln quickstart",
+    "kiln quickstart --keep",
+  )
+    .option("-k, --keep", "leave the example running at the end")
+    .action(load(async () => (await import("./quickstart.ts")).run));
+  command(
+    program,
+    "doctor",
+    "show what Kiln can and cannot do on this machine",
+    "kiln doctor",
+    "kiln doctor --fix",
+  )
+    .option("--fix", "install the Debian packages of missing programs first")
+    .option("-y, --yes", "do not ask before installing")
+    .action(load(async () => (await import("./doctor.ts")).run));
+  const controller = group(program, "controller", "start, stop or inspect the controller");
+  command(controller, "start", "start the controller in the background").action(
+    load(async () => (await import("./controller.ts")).start),
+  );
+  command(controller, "stop", "stop the controller; servers and router keep running").action(
+    load(async () => (await import("./controller.ts")).stop),
+  );
+  command(controller, "status", "show whether the controller runs; exit code 1 if not").action(
+    load(async () => (await import("./controller.ts")).status),
+  );
+  command(controller, "run", "run the controller in the foreground, for service managers").action(
+    load(async () => (await import("./controller.ts")).run),
+  );
+  command(
+    controller,
+    "unit",
+    "print a systemd unit",
+    "kiln controller unit > /etc/systemd/system/kiln.service",
+  ).action(load(async () => (await import("./controller.ts")).unit));
+}

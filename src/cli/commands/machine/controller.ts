@@ -1,0 +1,149 @@
+import type { ControllerStatus } from "../../api.ts";
+import type { Context, Outcome } from "../../context.ts";
+import { controllerArgv, controllerEnv } from "../../local-controller/command-line.ts";
+import { codeWords, findOutdated, type Outdated } from "../../local-controller/outdated.ts";
+import { ensureController, listens } from "../../local-controller/start.ts";
+import { stopController } from "../../local-controller/stop.ts";
+import type { Style } from "../../output/style.ts";
+import { facts } from "../../output/text.ts";
+import { formatAge, plural } from "../../output/units.ts";
+
+/**
+ * Becomes the controller (execve(2)): its signals, output and exit code are this process's own. For service managers
+ * and for debugging.
+ */
+export async function run(context: Context): Outcome {
+  const [program, ...args] = controllerArgv();
+  const home = context.state.home;
+  const { SYSTEMD_EXEC_PID } = context.env;
+  const service = SYSTEMD_EXEC_PID === undefined ? {} : { SYSTEMD_EXEC_PID };
+  process.umask(0o077);
+  process.execve?.(program, [program, ...args], { ...service, ...controllerEnv(home) });
+  return 1;
+}
+
+export async function start(context: Context): Outcome {
+  const { state, clock, signal, output } = context;
+  const { started, replaced } = await ensureController({ state, clock, signal });
+  const info = await (await context.connect()).info();
+  const instead = replaced === undefined ? "" : `, in place of pid ${replaced.pid}`;
+  output.result({ started, ...info }, [
+    started
+      ? `The controller is running now (pid ${info.pid})${instead}.`
+      : `The controller is already running (pid ${info.pid}).`,
+  ]);
+  return 0;
+}
+
+export async function stop(context: Context): Outcome {
+  const stopped = await stopController(context);
+  const said =
+    stopped === undefined
+      ? "No controller is running."
+      : `The controller has stopped. ${livesOn(stopped.servers)}`;
+  context.output.result({ stopped: stopped !== undefined, ...stopped }, [said]);
+  return 0;
+}
+
+function livesOn(servers: number): string {
+  if (servers === 0) return "Any kiln command starts it again.";
+  return `${plural(servers, "server")} and the router keep running; any kiln command starts a controller that finds them.`;
+}
+
+/** The one command that does not start a controller: exit code 1 when none runs. */
+export async function status(context: Context): Outcome {
+  const { state, output, clock } = context;
+  if (!(await listens(state.controllerSocket))) {
+    output.result({ running: false, home: state.home }, [`No controller is running for ${state.home}.`]);
+    return 1;
+  }
+  const { createClient } = await import("../../../api/client.ts");
+  const [info, outdated] = await Promise.all([
+    createClient(state.controllerSocket).info(), // also one that runs other code
+    findOutdated(state),
+  ]);
+  const value = { running: true, ...info, outdated: outdated !== undefined };
+  output.result(value, statusLines(info, outdated, clock.now(), output.style));
+  return 0;
+}
+
+function statusLines(
+  info: ControllerStatus,
+  outdated: Outdated | undefined,
+  nowMs: number,
+  style: Style,
+): string[] {
+  const { usable, gaps } = info.readiness;
+  return [
+    `${style.good("Running")} pid ${info.pid}, version ${info.version}, for ${formatAge(nowMs - info.startedAtMs)}`,
+    ...facts([
+      ["state", info.home],
+      ...(outdated === undefined ? [] : [["code", style.warn(otherCode(outdated))] as const]),
+      ["services", `${info.services}`],
+      ["servers", `${info.servers}`],
+      ["platform", usable ? style.good("usable") : style.bad("not usable: `kiln doctor` says why")],
+      ...gaps.map((gap) => [gap.severity, gap.what] as const),
+    ]),
+  ];
+}
+
+function otherCode({ holder, code }: Outdated): string {
+  const end =
+    holder.startedBy === "command" ? "the next command replaces it" : "restart it the way it was started";
+  return `${codeWords(holder.code)}, not ${codeWords(code)}: ${end}`;
+}
+
+export async function unit(context: Context): Outcome {
+  const { home } = context.state;
+  const unit = systemdUnit({ argv: controllerArgv(), env: controllerEnv(home), home });
+  context.output.result({ unit }, [unit]);
+  return 0;
+}
+
+/**
+ * A unit for systemd.service(5). `KillMode=process` and `Delegate=yes`: servers and router are children that outlive
+ * the controller. Settings that put it into its own mount namespace (`ProtectSystem=`, `PrivateTmp=` and similar ones)
+ * are left out: the next controller must see the servers' mounts. Settings that processes inherit
+ * (`OOMScoreAdjust=`, `RestrictSUIDSGID=`) are left out too: they would apply to the servers and to image builds.
+ */
+export function systemdUnit(unit: {
+  readonly argv: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly home: string;
+}): string {
+  return `# Install: kiln controller unit > /etc/systemd/system/kiln.service
+#          systemctl daemon-reload && systemctl enable --now kiln
+# Stop it with systemctl: after \`kiln controller stop\`, systemd starts it again.
+# After an upgrade of Kiln: systemctl restart kiln
+[Unit]
+Description=Kiln controller
+After=network-online.target local-fs.target
+Wants=network-online.target
+RequiresMountsFor=${quote(unit.home)}
+
+[Service]
+Type=simple
+ExecStart=${unit.argv.map(quote).join(" ")}
+Environment=${Object.entries(unit.env)
+    .map(([name, value]) => quote(`${name}=${value}`))
+    .join(" ")}
+Restart=always
+RestartSec=1
+KillMode=process
+Delegate=yes
+TasksMax=infinity
+LimitNOFILE=524288
+UMask=0077
+WorkingDirectory=/
+LockPersonality=yes
+RestrictRealtime=yes
+
+[Install]
+WantedBy=multi-user.target`;
+}
+
+/** systemd.syntax(7) and "Command lines" of systemd.service(5): quotes, with \`%\` and \`$\` taken literally. */
+function quote(word: string): string {
+  if (/^[\w@:,./=+-]+$/.test(word)) return word;
+  return `"${word.replaceAll(/["\\]/g, "\\$&").replaceAll("%", "%%").replaceAll("$", "$$$$")}"`;
+}

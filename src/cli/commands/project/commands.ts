@@ -1,0 +1,45 @@
+import type { Command } from "commander";
+import { command, expectRelease, fromFile, type Load, reasonHelp } from "../../declare.ts";
+import { parseExpected } from "../../numbers.ts";
+
+export function addProjectCommands(program: Command, load: Load): void {
+  program.commandsGroup("Make and deploy:");
+  const which = "the service, if kiln.yaml has several";
+  command(program, "init", "write a commented kiln.yaml for this folder", "kiln init").action(
+    load(async () => (await import("./init.ts")).run),
+  );
+  fromFile(command(program, "build", "build a service's image", "kiln build", "kiln build --update"))
+    .argument("[SERVICE]", which)
+    .option("-u, --update", "resolve the packages again and write kiln.lock")
+    .action(load(async () => (await import("./build.ts")).run));
+  fromFile(
+    command(
+      program,
+      "plan",
+      "show what `kiln deploy` would do, and why",
+      "kiln plan",
+      "kiln plan --env staging",
+    ),
+  )
+    .argument("[SERVICE]", which)
+    .action(load(async () => (await import("./plan.ts")).run));
+  fromFile(
+    command(
+      program,
+      "deploy",
+      "build an image, create a release, and roll it out",
+      "kiln deploy",
+      "kiln deploy --env staging",
+      "kiln deploy --no-wait",
+    ),
+  )
+    .argument("[SERVICE]", which)
+    .option("--no-wait", "return as soon as the rollout has started")
+    .option("--supersede", "end a running rollout and start this one")
+    .option("--reason <TEXT>", reasonHelp)
+    .option("--expect <NUMBER|DIGEST>", expectRelease, parseExpected)
+    .action(load(async () => (await import("./deploy.ts")).run));
+  command(program, "schema", "print the JSON Schema of kiln.yaml", "kiln schema > kiln.schema.json").action(
+    load(async () => (await import("./schema.ts")).run),
+  );
+}

@@ -1,0 +1,134 @@
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { KilnError } from "../../../lib/errors.ts";
+import { exec } from "../../../lib/process/exec.ts";
+import type { CheckRequest, Client, ControllerStatus, DeployRequest } from "../../api.ts";
+import { cli } from "../../test-kit.ts";
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync("/tmp/kiln-d-");
+  writeFileSync(join(folder, "hello"), "hello\n");
+  writeFileSync(
+    join(folder, "kiln.yaml"),
+    `service: shop
+image: { from: scratch, files: [{ from: ./hello, to: /hello, mode: "0755" }], command: [/hello] }
+servers: { count: 1, port: 8080, secrets: [{ name: TOKEN }] }
+traffic: { listen: 8081 }
+`,
+  );
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+const readiness = { usable: true, gaps: [], facts: [] };
+const info = async () => ({ readiness }) as unknown as ControllerStatus;
+const home = () => join(folder, "state");
+const run = (command: readonly string[], client: Partial<Client>) =>
+  cli(command, { client: { info, ...client }, cwd: folder, home: home() });
+
+test.each([
+  ["deploy", false],
+  ["plan", true], // a rollout is not in the way of a question
+  ["deploy --supersede", true],
+])("%s checks before it builds, and builds nothing when the check fails", async (command, supersede) => {
+  const asked: CheckRequest[] = [];
+  const check: Client["check"] = async (request) => {
+    asked.push(request);
+    throw new KilnError("port_taken", "Port 8081 is taken.");
+  };
+  const { code, stderr } = await run(command.split(" "), { check });
+  expect([code, stderr]).toEqual([3, "error [port_taken] Port 8081 is taken.\n"]);
+  expect(asked).toMatchObject([{ service: "shop", supersede, draft: { traffic: { listen: 8081 } } }]);
+  expect(Object.keys(asked[0]?.draft ?? {})).not.toContain("image");
+  expect(existsSync(home())).toBe(false);
+});
+
+test.each(["deploy", "plan"])("%s builds nothing for a machine that cannot run servers", async (command) => {
+  const gap = { what: "runc is missing", remedy: "apt-get install runc", severity: "fatal" };
+  const unusable = async () =>
+    ({ readiness: { usable: false, gaps: [gap], facts: [] } }) as unknown as ControllerStatus;
+  const { code, stderr } = await run([command], { info: unusable });
+  expect(code).not.toBe(0);
+  expect(stderr).toContain("runc is missing");
+  expect(existsSync(home())).toBe(false);
+});
+
+const digest = `sha256:${"0a".repeat(32)}`;
+test.each([
+  ["3", { serving: 3 }, { serving: 3 }],
+  [digest, undefined, { plan: digest }], // a plan is known only with its image
+])("deploy --expect %s is checked before and after the build", async (given, before, after) => {
+  const asked: unknown[] = [];
+  const check: Client["check"] = async ({ expect }) => {
+    asked.push(expect);
+    return { commit: undefined };
+  };
+  const deploy: Client["deploy"] = async ({ expect }) => {
+    asked.push(expect);
+    throw new KilnError("expectation_failed", "Something else is there.");
+  };
+  expect((await run(["deploy", "--expect", given], { check, deploy })).code).toBe(3);
+  expect(asked).toEqual([before, after]);
+});
+
+test("a plan is that of the deploy, whatever runs", async () => {
+  const asked: unknown[] = [];
+  const plan: Client["plan"] = async ({ service, change }) => {
+    asked.push(service, change);
+    throw new KilnError("disk_full", "Enough was seen.");
+  };
+  await run(["plan"], { check: async () => ({ commit: undefined }), plan });
+  const draft = expect.objectContaining({ image: expect.stringMatching(/^sha256:/), version: "1" });
+  expect(asked).toEqual([
+    "shop",
+    expect.objectContaining({ kind: "deploy", supersede: true, count: 1, draft }),
+  ]);
+});
+
+test("a deploy requests what was checked, plus the image", async () => {
+  const asked: unknown[] = [];
+  const check: Client["check"] = async ({ draft }) => {
+    asked.push(draft);
+    return { commit: undefined };
+  };
+  const deploy: Client["deploy"] = async ({ draft }) => {
+    asked.push(draft);
+    throw new KilnError("disk_full", "Enough was seen.");
+  };
+  expect((await run(["deploy"], { check, deploy })).code).toBe(1);
+  const [before, after] = asked;
+  expect(after).toEqual({
+    ...(before as object),
+    image: expect.stringMatching(/^sha256:/),
+    version: "1",
+  });
+});
+
+test("a deploy tells the commit, its repository and branch, and the commits since the one that serves", async () => {
+  const git = (...args: string[]) =>
+    exec(["git", "-C", folder, "-c", "user.name=A", "-c", "user.email=a@example.com", ...args]);
+  const head = async () => (await git("rev-parse", "HEAD")).stdout.trim();
+  await git("init", "-q", "-b", "main");
+  await git("remote", "add", "origin", "https://ci:s3cret@example.com/shop.git");
+  await git("add", ".");
+  await git("commit", "-qm", "first");
+  const served = await head();
+  await git("commit", "-qm", "second", "--allow-empty");
+  const commit = await head();
+  const asked: DeployRequest[] = [];
+  const deploy: Client["deploy"] = async (request) => {
+    asked.push(request);
+    throw new KilnError("disk_full", "Enough was seen.");
+  };
+  await run(["deploy"], { check: async () => ({ commit: served }), deploy });
+  const [request] = asked;
+  const committedAtMs = request?.origin?.committedAtMs ?? 0;
+  expect(Math.abs(committedAtMs - Date.now())).toBeLessThan(600_000);
+  expect(request?.origin).toEqual({
+    // Its own state folder makes this checkout dirty.
+    ...{ commit, dirty: true, committedAtMs, ref: "refs/heads/main" },
+    ...{ repository: "https://example.com/shop.git", ci: undefined },
+  });
+  expect(request?.commits).toEqual({ newest: [{ id: commit, atMs: committedAtMs }], complete: true });
+});

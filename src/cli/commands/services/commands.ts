@@ -1,0 +1,52 @@
+import type { Command } from "commander";
+import { command, following, fromFile, type Load, theOne } from "../../declare.ts";
+import { parseTail } from "../../numbers.ts";
+
+export function addServiceCommands(program: Command, load: Load): void {
+  program.commandsGroup("Inspect services:");
+  const oneOrAll = "a service; default: the one in ./kiln.yaml, else all";
+  fromFile(
+    command(
+      program,
+      "status",
+      "show all services, or everything about one",
+      "kiln status",
+      "kiln status shop",
+    ),
+  )
+    .argument("[SERVICE]", oneOrAll)
+    .action(load(async () => (await import("./status.ts")).run));
+  fromFile(command(program, "servers", "list servers", "kiln servers", "kiln servers shop --json"))
+    .argument("[SERVICE]", oneOrAll)
+    .action(load(async () => (await import("./servers.ts")).run));
+  fromFile(
+    command(
+      program,
+      "history",
+      "list a service's releases and rollouts",
+      "kiln history",
+      "kiln history shop.staging",
+    ),
+  )
+    .argument("[SERVICE]", theOne)
+    .action(load(async () => (await import("./history.ts")).run));
+  following(
+    command(
+      program,
+      "logs",
+      "print the output of servers and jobs",
+      "kiln logs -f",
+      "kiln logs --tail 20 shop",
+      "kiln logs shop-3-1-1",
+      "kiln logs --job migrate",
+    ),
+  )
+    .argument(
+      "[SERVER|SERVICE]",
+      "one server, or all servers of a service; default: the service in ./kiln.yaml",
+    )
+    .option("-n, --tail <N>", "the last N lines of each server, or `all`", parseTail, 100)
+    .option("--job <NAME>", "only the last run of this job")
+    .option("-t, --timestamps", "print the time of each line")
+    .action(load(async () => (await import("./logs.ts")).run));
+}

@@ -1,0 +1,148 @@
+import type { ServerFailure } from "../../../domain/observation.ts";
+import type { ServiceStatus, Trouble } from "../../api.ts";
+import { conditionOf, isWell } from "../../condition.ts";
+import type { Context, Outcome } from "../../context.ts";
+import type { Style } from "../../output/style.ts";
+import { facts, plainText, table } from "../../output/text.ts";
+import { formatAge, plural } from "../../output/units.ts";
+import { findService, type ServiceOptions } from "../../project.ts";
+import { failureLines } from "../../rollout/summary.ts";
+import { journey, troubleLines } from "../../rollout/view.ts";
+import { requireStatus, statusOf } from "../../services.ts";
+
+export async function run(context: Context, options: ServiceOptions, service?: string): Outcome {
+  const key = await findService(context.cwd, options, service);
+  const client = await context.connect();
+  const { output } = context;
+  if (key === undefined) {
+    const [all, { troubles }] = await Promise.all([client.services(), client.audit()]);
+    const services = allLines(all, output.style, isOthersMachine(context));
+    output.result(all, [...services, ...logLines(troubles, output.style)]);
+    return 0;
+  }
+  const status = service === undefined ? await statusOf(client, key) : await requireStatus(client, key);
+  if (status === undefined) output.result([], [`${key} is not deployed yet. \`kiln deploy\` deploys it.`]);
+  else output.result([status], oneLines(status, context.clock.now(), output.style));
+  return 0;
+}
+
+/** A problem of the event log concerns all services. */
+function logLines(troubles: readonly Trouble[], style: Style): string[] {
+  const lines = troubles.map(({ message, hint = "" }) => plainText(`${message} ${hint}`.trim()));
+  return lines.length === 0 ? [] : ["", ...lines.map((line) => style.bad(line))];
+}
+
+/** Without root, status shows the user's own installation: easily mistaken for an empty machine. */
+function isOthersMachine(context: Context): boolean {
+  return process.getuid?.() !== 0 && !context.env.KILN_HOME;
+}
+
+/** One line per service. */
+export function allLines(all: readonly ServiceStatus[], style: Style, remarkOnRoot: boolean): string[] {
+  if (all.length === 0) {
+    const remark = remarkOnRoot
+      ? ["This is your own installation; for the machine's installation run `sudo kiln status`."]
+      : [];
+    return ["No service is deployed. Deploy the first with `kiln init` and `kiln deploy`.", ...remark];
+  }
+  const rows = all.map((status) => [
+    style.bold(status.service),
+    status.serving === undefined ? "-" : `${status.serving.number}`,
+    status.serving?.version ?? "-",
+    readyCell(status, style),
+    status.addresses.join(", ") || "-",
+    stateCell(status, style),
+  ]);
+  return table(["SERVICE", "RELEASE", "VERSION", "READY", "ADDRESS", "STATE"], rows);
+}
+
+/** Everything about one service. */
+export function oneLines(status: ServiceStatus, nowMs: number, style: Style): string[] {
+  const { serving, addresses } = status;
+  return [
+    `${style.bold(status.service)}  ${stateCell(status, style)}`,
+    ...facts([
+      ...(serving === undefined
+        ? [["release", "none serves yet"] as const]
+        : [["release", `${serving.number} (${serving.version}), by ${serving.createdBy}`] as const]),
+      ["servers", readyCell(status, style)],
+      ...addresses.map((address) => ["address", address] as const),
+      ...(status.preview === undefined
+        ? []
+        : [["preview", `${status.preview.address} (only release ${status.preview.release})`] as const]),
+      ...status.warm.map(
+        ({ release, untilMs }) =>
+          [
+            "warm",
+            `release ${release}, kept for an instant rollback for ${formatAge(untilMs - nowMs)} more`,
+          ] as const,
+      ),
+      ...(status.rollout?.reason === undefined
+        ? []
+        : [["reason", plainText(status.rollout.reason)] as const]),
+    ]),
+    ...[...troubleLines(status), ...warningLines(status)].map((line) => `  ${style.warn(line)}`),
+    ...(status.servers.length === 0 ? [] : ["", ...serverLines(status, nowMs, style)]),
+    ...failedLines(status, nowMs, style),
+  ];
+}
+
+function warningLines({ warnings }: ServiceStatus): string[] {
+  return warnings.map(({ message, hint = "" }) => plainText(`Warning: ${message} ${hint}`.trim()));
+}
+
+function serverLines(status: ServiceStatus, nowMs: number, style: Style): string[] {
+  const rows = status.servers.map((server) => [
+    server.id,
+    isWell(server) ? style.good(server.state) : style.warn(server.state),
+    `${server.release}`,
+    server.address ?? "-",
+    formatAge(nowMs - server.createdAtMs),
+    conditionOf(server),
+  ]);
+  return table(["SERVER", "STATE", "RELEASE", "ADDRESS", "AGE", "CONDITION"], rows);
+}
+
+/** A failure is shown for a day. */
+const failureAgeMs = 86_400_000;
+
+/** How many servers have failed lately, with the last log lines of the newest one: `--json` has the lines of all. */
+function failedLines(status: ServiceStatus, nowMs: number, style: Style): string[] {
+  const failures = status.failures.filter((failure) => isOfInterest(failure, status, nowMs));
+  const last = failures.at(-1);
+  if (last === undefined) return [];
+  const all =
+    failures.length === 1 ? ":" : `; \`kiln status ${status.service} --json\` lists all. The last one:`;
+  return ["", `${plural(failures.length, "server")} failed lately${all}`, ...failureLines(last, style)];
+}
+
+/** After a successful rollout, failures of older releases are no longer shown. */
+function isOfInterest({ release, atMs }: ServerFailure, { serving }: ServiceStatus, nowMs: number): boolean {
+  return nowMs - atMs < failureAgeMs && release >= (serving?.number ?? 0);
+}
+
+function readyCell(status: ServiceStatus, style: Style): string {
+  const ready = status.servers.filter(
+    (s) => s.state === "ready" && s.release === status.serving?.number,
+  ).length;
+  const text = `${ready}/${status.count}`;
+  return ready >= status.count ? style.good(text) : style.warn(text);
+}
+
+function stateCell(status: ServiceStatus, style: Style): string {
+  if (status.removing) return style.warn("being removed");
+  if (status.rollout !== undefined) return style.warn(`${journey(status.rollout)} (${status.rollout.phase})`);
+  if (status.trouble !== undefined) return style.warn("held up");
+  if (status.serving === undefined) return style.warn("nothing serves");
+  if (status.count === 0) return style.warn("scaled to 0");
+  const remarks = remarksOn(status);
+  return remarks.length > 0 ? style.warn(["serving", ...remarks].join(", ")) : style.good("serving");
+}
+
+function remarksOn({ warnings, servers }: ServiceStatus): string[] {
+  const tainted = servers.filter(({ taint }) => taint !== undefined).length;
+  return [
+    ...(warnings.length > 0 ? ["with a warning"] : []),
+    ...(tainted > 0 ? [`${plural(tainted, "server")} tainted`] : []),
+  ];
+}
