@@ -166,15 +166,24 @@ export interface HealthSpec {
 
 export interface TrafficSpec {
   readonly mode: "http" | "tcp";
-  /** TCP port on the machine. Several http services may share one, told apart by `host`. */
+  /** TCP port on the machine. Several http services may share one, told apart by host name and path. */
   readonly listen: number;
   /**
    * Another TCP port, of the same mode and certificate, for any host: while a rollout is on its way it reaches the servers
    * of the new release alone, and no server at other times.
    */
   readonly preview?: number | undefined;
-  /** Host name (RFC 9110 section 7.2), lower case, without port. Absent: every host that no other service names. */
+  /**
+   * Host name (RFC 9110 section 7.2), lower case, without port. Absent, and without `hosts`: every host that no other
+   * service names. `hostsOf` has both.
+   */
   readonly host: string | undefined;
+  /** More than one host name, or a wildcard: `*.example.com` stands for one label in place of the star. */
+  readonly hosts?: readonly string[] | undefined;
+  /** Paths that the requests have, with everything below them, without a slash at the end. Absent: every path. */
+  readonly paths?: readonly string[] | undefined;
+  /** Servers get the request without the path of `paths` that it has. */
+  readonly stripPrefix?: boolean | undefined;
   /** The router ends TLS with this certificate. Absent: traffic comes in plain. */
   readonly tls?: TlsSpec | undefined;
 }

@@ -42,10 +42,10 @@ export async function readCertificate({ certificate: path, key: keyPath }: TlsSp
   };
 }
 
-/** Throws `certificate_invalid` unless clients that ask for this host would accept it now. Any host when undefined. */
+/** Throws `certificate_invalid` unless clients that ask for these hosts would accept it now. Any host when there are none. */
 export function assertServes(
   { leaf, path, fromMs, toMs }: Certificate,
-  host: string | undefined,
+  hosts: readonly string[],
   nowMs: number,
 ) {
   if (nowMs < fromMs) {
@@ -58,11 +58,17 @@ export function assertServes(
     throw invalid(`The certificate ${path} expired on ${day(toMs)}.`, "Renew it, or name a newer one.");
   }
   // Names only, as browsers do it: the common name does not count (RFC 9525 section 2).
-  if (host === undefined || leaf.checkHost(host, { subject: "never" }) !== undefined) return;
+  const uncovered = hosts.find((host) => leaf.checkHost(example(host), { subject: "never" }) === undefined);
+  if (uncovered === undefined) return;
   throw invalid(
-    `The certificate ${path} does not cover ${host}; it covers ${names(leaf)}.`,
-    "Every client would refuse it: use one that names `traffic.host`.",
+    `The certificate ${path} does not cover ${uncovered}; it covers ${names(leaf)}.`,
+    "Every client would refuse it: use one that names every host of the service's `traffic`.",
   );
+}
+
+/** A name that a wildcard stands for, and that no certificate names by chance. */
+function example(host: string): string {
+  return host.replace("*", "any-name-at-all");
 }
 
 async function readPem(path: string, what: "certificate" | "key"): Promise<string> {

@@ -267,7 +267,7 @@ const valid = stringify({
     files: [{ from: "site", to: "/etc/site.conf" }],
   },
   health: { http: "/", interval: "1s" },
-  traffic: { listen: 8080, host: "shop.example.com" },
+  traffic: { listen: 8080, host: "shop.example.com", paths: ["/api"], stripPrefix: true },
   jobs: { before: [{ name: "migrate", command: ["/app"], deadline: "10m" }] },
   environments: { staging: { servers: { count: 1 }, traffic: { host: null } } },
 });

@@ -283,6 +283,22 @@ test("certificates get absolute paths, inside the project or not, even if they d
   expect(plain?.traffic).toEqual({ mode: "http", listen: 443, host: undefined });
 });
 
+test("host names and paths have one form, however they are written", async () => {
+  const load1 = async (traffic: string) => {
+    const [spec] = await load(`${minimal("a")}servers: { port: 80 }\ntraffic: { listen: 80, ${traffic} }\n`);
+    return spec?.traffic;
+  };
+  const plain = { mode: "http", listen: 80 };
+  expect(await load1("host: Shop.example.")).toEqual({ ...plain, host: "shop.example" });
+  expect(await load1("hosts: [shop.example, SHOP.example.]")).toEqual({ ...plain, host: "shop.example" });
+  expect(await load1('hosts: ["*.Shop.example"], paths: [/, /api/]')).toEqual({
+    ...plain,
+    host: undefined,
+    hosts: ["*.shop.example"],
+    paths: ["/", "/api"],
+  });
+});
+
 /** Each took from half a minute to hours. */
 const row = (count: number, line: (i: number) => string) =>
   Array.from({ length: count }, (_, i) => line(i)).join("\n");

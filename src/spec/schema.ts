@@ -330,6 +330,16 @@ const health = z
   )
   .describe("When a server is healthy: `http`, `tcp`, or, without a port, while its process runs.");
 
+/** A router holds what it knows of a service in one record, which has to fit into one of its buffers. */
+const names = <T extends z.ZodType<string>>(name: T, what: string) =>
+  leaf
+    .list(name, what)
+    .min(1, { error: `at least one of the ${what}` })
+    .max(100, { error: `at most 100 ${what}` })
+    .refine((found) => found.join("").length <= 4_000, {
+      error: `${what} with at most 4000 characters in total`,
+    });
+
 const traffic = z
   .strictObject(
     {
@@ -344,6 +354,19 @@ const traffic = z
         .hostName()
         .optional()
         .describe("Host name of this service, if several services share a port; default: every other host."),
+      hosts: names(leaf.hostOrWildcard(), "host names")
+        .optional()
+        .describe("Several host names, or wildcards such as `*.example.com`, instead of `host`."),
+      paths: names(leaf.routePath(), "paths")
+        .optional()
+        .describe(
+          "Paths of this service, with everything below them; the longest match wins; default: every path.",
+        ),
+      stripPrefix: z
+        .boolean({ error: "true or false" })
+        .optional()
+        .meta({ default: false })
+        .describe("Servers get requests without the part of the path that is in `paths`."),
       mode: leaf.oneOf("http", "tcp").prefault("http").describe("HTTP requests, or plain TCP connections."),
       tls: z
         .strictObject(

@@ -54,17 +54,25 @@ function toJob(when: JobSpec["when"]) {
   };
 }
 
-function toTraffic(
-  { mode, listen, preview, host }: NonNullable<SpecDocument["traffic"]>,
+export function toTraffic(
+  { tls: _paths, host, hosts, stripPrefix, ...rest }: NonNullable<SpecDocument["traffic"]>,
   tls: ProjectFiles["tls"],
 ): TrafficSpec {
-  return {
-    mode,
-    listen,
-    ...(preview === undefined ? {} : { preview }),
-    host,
-    ...(tls === undefined ? {} : { tls }),
-  };
+  const optional = given({ stripPrefix: stripPrefix || undefined, tls });
+  return { ...given(rest), ...toHosts(host, hosts), ...optional };
+}
+
+/** One plain name is `host`, however it was written: the same traffic has one form. */
+function toHosts(host: string | undefined, hosts: readonly string[] | undefined) {
+  const names = [...new Set(hosts)];
+  const [only] = names;
+  if (only === undefined) return { host };
+  return names.length === 1 && !only.startsWith("*") ? { host: only } : { host: undefined, hosts: names };
+}
+
+/** Without the keys that are absent: a release holds no trace of a key that its spec does not have. */
+function given<T extends object>(keys: T): T {
+  return Object.fromEntries(Object.entries(keys).filter(([, value]) => value !== undefined)) as T;
 }
 
 function toImage(image: SpecDocument["image"], files: Found): ImageSpec {

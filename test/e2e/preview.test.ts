@@ -109,7 +109,7 @@ describe.skipIf(why !== undefined)("a preview reaches the new release alone", ()
     }
     const blog = await littleService(kiln, "blog", { traffic: `, preview: ${port}` });
     const conflict = await kiln.run(["deploy"], { cwd: blog.folder });
-    expect(conflict.stderr).toContain(`The preview of shop already has port ${port}.`);
+    expect(conflict.stderr).toContain(`can't have port ${port}: the preview of shop has it already.`);
     expect([await shop.page(), (await status())?.serving?.number]).toEqual(["two", 2]);
   });
 });

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
+import { matchesOf, matchKey } from "../../domain/listener.ts";
 import type { ReleaseDraft } from "../../domain/release.ts";
 
 /** What a draft changes against the release that serves: one sentence each, values of the environment left out. */
@@ -54,7 +55,12 @@ function door(traffic: ReleaseDraft["traffic"]): string | undefined {
   if (traffic === undefined) return undefined;
   const tls = traffic.tls === undefined ? "" : ` with TLS (${traffic.tls.certificate}, ${traffic.tls.key})`;
   const preview = traffic.preview === undefined ? "" : `, preview :${traffic.preview}`;
-  return `${traffic.mode} :${traffic.listen}${traffic.host ? ` for ${traffic.host}` : ""}${tls}${preview}`;
+  const matches = matchesOf(traffic)
+    .map(matchKey)
+    .filter((key) => key !== "");
+  const requests = matches.length === 0 ? "" : ` for ${matches.join(", ")}`;
+  const stripped = traffic.stripPrefix ? " (path stripped)" : "";
+  return `${traffic.mode} :${traffic.listen}${requests}${stripped}${tls}${preview}`;
 }
 
 function mebibytes(bytes: number | undefined): string | undefined {

@@ -44,13 +44,30 @@ const machinePath = z
   .max(1_024)
   .regex(/^\/[^\p{Cc}\p{Zl}\p{Zp}]*$/u, "an absolute path");
 
+const hostName = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/;
+const wildcard = /^(\*\.)?[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/;
+const routePath = /^\/$|^(\/[A-Za-z0-9._~!$&()*+,;=:@%-]+)+$/;
+
+/** A router holds what it knows of a service in one record, which has to fit into one of its buffers. */
+const names = (name: z.ZodString) =>
+  z
+    .array(name)
+    .min(1)
+    .max(100)
+    .refine((found) => found.join("").length <= 4_000, "at most 4000 characters in total");
+
 export const traffic = z.strictObject({
   mode: z.enum(["http", "tcp"]),
   listen: z.number().int().min(1).max(65_535),
   preview: z.number().int().min(1).max(65_535).optional(),
-  host: maybe(
-    z.string().regex(/^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/, "a host name in lower case, without port"),
-  ),
+  host: maybe(z.string().regex(hostName, "a host name in lower case, without port")),
+  hosts: names(
+    z.string().regex(wildcard, "a host name in lower case, or a wildcard such as *.example.com"),
+  ).optional(),
+  paths: names(
+    z.string().max(200).regex(routePath, "a path such as /api, without a slash at the end"),
+  ).optional(),
+  stripPrefix: z.boolean().optional(),
   tls: z.strictObject({ certificate: machinePath, key: machinePath }).optional(),
 }) satisfies z.ZodType<TrafficSpec>;
 

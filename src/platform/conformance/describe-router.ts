@@ -128,7 +128,7 @@ export function describeRouter(name: string, open: () => Promise<RouterSubject>)
       await subject.router.check("shop", [subject.doors[1]], call);
       await subject.router.check("shop_preview", [subject.doors[0]], call);
       await expect(subject.router.check("blog", [subject.doors[1]], call)).rejects.toThrow(
-        "preview of shop already has",
+        "the preview of shop has it already",
       );
       if (subject.request !== undefined)
         expect(await answers(3, subject.doors[1])).toEqual(new Set(["shop-1-1-1"]));

@@ -1,4 +1,5 @@
 import { previewedBy, type ServiceKey } from "../../domain/ids.ts";
+import { clashOf } from "../../domain/listener.ts";
 import type { TrafficSpec } from "../../domain/spec.ts";
 import { KilnError } from "../../lib/errors.ts";
 import type { Router, RouterOptions } from "../../router/router.ts";
@@ -64,16 +65,12 @@ function requireDoors(
       throw new KilnError("port_taken", `Port ${door.listen} is taken by another program.`);
     }
     for (const other of world.routes.values()) {
-      if (nameOf(other.service) !== nameOf(service) && other.doors.some((d) => inConflict(d, door))) {
+      if (nameOf(other.service) !== nameOf(service) && other.doors.some((d) => clashOf(d, door))) {
         throw new KilnError(
           "traffic_conflict",
-          `The ${previewedBy(other.service) === undefined ? "service" : "preview of"} ${ownerOf(other.service)} already has port ${door.listen}.`,
+          `${service} can't have port ${door.listen}: the ${previewedBy(other.service) === undefined ? "service" : "preview of"} ${ownerOf(other.service)} has it already.`,
         );
       }
     }
   }
-}
-
-function inConflict(a: TrafficSpec, b: TrafficSpec): boolean {
-  return a.listen === b.listen && (a.mode === "tcp" || b.mode === "tcp" || a.host === b.host);
 }

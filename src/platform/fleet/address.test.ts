@@ -16,10 +16,12 @@ test("an address is what a person types, without the ports that are understood",
   const tcp = { ...http, mode: "tcp" } as const;
   const shown = urls(http, { ...http, listen: 443, tls }, { ...http, host: "shop.example.com", listen: 80 });
   expect(shown).toEqual(["http://localhost:8080", "https://localhost", "http://shop.example.com"]);
+  const several = { ...http, hosts: ["shop.example.com", "*.shop.example.com"], paths: ["/api"] };
+  expect(urls(several)).toEqual(["http://shop.example.com:8080/api", "http://*.shop.example.com:8080/api"]);
   expect(urls(tcp, { ...tcp, tls })).toEqual(["localhost:8080 (tcp)", "localhost:8080 (tcp with TLS)"]);
 });
 
-test("the address of a preview is told apart, and a closed service has none", () => {
+test("the address of a preview is marked, and a closed service has none", () => {
   const door = { mode: "http", host: undefined, listen: 8081 } as const;
   const rest = { targets: [], health };
   expect(

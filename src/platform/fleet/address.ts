@@ -1,4 +1,5 @@
 import { previewedBy } from "../../domain/ids.ts";
+import { hostsOf } from "../../domain/listener.ts";
 import type { ServiceAddress } from "../../domain/observation.ts";
 import type { TrafficSpec } from "../../domain/spec.ts";
 import type { RoutedService } from "../../router/router.ts";
@@ -8,21 +9,18 @@ export function addressesOf(routed: readonly RoutedService[]): readonly ServiceA
   return routed.flatMap(({ service: key, doors }) => {
     const service = previewedBy(key);
     const which = service === undefined ? { service: key } : { service, preview: true };
-    return doors.map((door) => ({ ...which, url: addressOf(door) }));
+    return doors.flatMap(urlsOf).map((url) => ({ ...which, url }));
   });
 }
 
-/** `http://localhost:8080`, `http://shop.example.com`, `localhost:5432 (tcp)`. */
-function addressOf(traffic: TrafficSpec): string {
-  const { mode, host = "localhost", listen, tls } = traffic;
-  if (mode === "tcp") return `localhost:${listen} (${tls === undefined ? "tcp" : "tcp with TLS"})`;
+/** `http://localhost:8080`, `http://shop.example.com/api`, `localhost:5432 (tcp)`: one for each host name. */
+function urlsOf(traffic: TrafficSpec): readonly string[] {
+  const { mode, listen, tls, paths = ["/"] } = traffic;
+  if (mode === "tcp") return [`localhost:${listen} (${tls === undefined ? "tcp" : "tcp with TLS"})`];
   const [scheme, port] = tls === undefined ? ["http", 80] : ["https", 443];
-  return `${scheme}://${host}${listen === port ? "" : `:${listen}`}`;
-}
-
-/** The door that a release has for its preview: like the one for its traffic, but for any host. */
-export function previewDoor(traffic: TrafficSpec | undefined): TrafficSpec | undefined {
-  if (traffic?.preview === undefined) return undefined;
-  const { mode, preview, tls } = traffic;
-  return { mode, listen: preview, host: undefined, ...(tls === undefined ? {} : { tls }) };
+  const path = paths[0] === "/" ? "" : paths[0];
+  const hosts = hostsOf(traffic);
+  return (hosts.length === 0 ? ["localhost"] : hosts).map(
+    (host) => `${scheme}://${host}${listen === port ? "" : `:${listen}`}${path}`,
+  );
 }

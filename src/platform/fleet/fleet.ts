@@ -2,6 +2,7 @@ import assert from "node:assert";
 import type { Shares } from "../../domain/actions.ts";
 import type { ServerId, ServiceKey } from "../../domain/ids.ts";
 import { previewedBy, previewKey } from "../../domain/ids.ts";
+import { previewDoor } from "../../domain/listener.ts";
 import type { Observation, ServiceWarning } from "../../domain/observation.ts";
 import type { Release } from "../../domain/release.ts";
 import { KilnError } from "../../lib/errors.ts";
@@ -23,7 +24,6 @@ import type {
   Taint,
   TrafficStats,
 } from "../platform.ts";
-import { previewDoor } from "./address.ts";
 import { Background } from "./background.ts";
 import { Endings } from "./endings.ts";
 import type { Prober } from "./health/prober.ts";

@@ -1,3 +1,4 @@
+import { mainHost } from "../../domain/listener.ts";
 import type { Release } from "../../domain/release.ts";
 import { clauseOf, KilnError } from "../../lib/errors.ts";
 import type { Timetable } from "../../lib/time/timetable.ts";
@@ -221,7 +222,7 @@ function targetOf(member: Member): Parameters<Prober["probe"]>[0] {
     address: member.address,
     port: shape.port,
     from: member.reachedFrom,
-    host: traffic?.host,
+    host: traffic && mainHost(traffic),
     check: health.check,
     timeoutMs: health.timeoutMs,
   };

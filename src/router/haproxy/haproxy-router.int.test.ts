@@ -61,7 +61,7 @@ withHaproxy("host names share a port; case and port number do not matter; others
   expect((await get(`blog.example.com:${port}`)).server).toBe(blog.id);
   expect(await get("other.example.com")).toMatchObject({
     status: 404,
-    body: "No service has this host name here.\n",
+    body: "No service has this host name and path here.\n",
   });
   await it.router.apply(service("shop", [httpDoor(port)], [shop.target]), options);
   expect((await get("other.example.com")).server).toBe(shop.id);

@@ -17,9 +17,10 @@ import {
   placeLists,
   servableCertificates,
 } from "./config/certificates.ts";
-import { backendName, modesOf, parseConfig, parseRecords, renderConfig } from "./config/config.ts";
+import { backendName, modesOf, parseConfig, parseRecords, renderConfig, routesOf } from "./config/config.ts";
 import { assertNoConflict, uniqueDoors } from "./config/doors.ts";
 import { assertPortsFree, listeners } from "./config/ports.ts";
+import { clearRoutes, placeRoutes } from "./config/route-map.ts";
 import { routerPaths } from "./paths.ts";
 import { serverCommands, trustCommands } from "./process/commands.ts";
 import { readMachine } from "./process/machine.ts";
@@ -187,6 +188,7 @@ async function startWith(
   await install([...servable, service], context);
   await start(context);
   await clearCertificates([...servable, service], context);
+  await clearRoutes(routesOf([...servable, service]), context.paths);
   context.log.info("started HAProxy");
   const running = await observe(context);
   await trust(running?.servers ?? [], context);
@@ -225,11 +227,13 @@ async function reloadWith(
     throw error;
   }
   await clearCertificates(services, context);
+  await clearRoutes(routesOf(services), context.paths);
   await trust(running.servers, context);
 }
 
 async function install(services: readonly RoutedService[], context: Context): Promise<void> {
   await placeLists(services, context);
+  await placeRoutes(routesOf(services), context.paths);
   await installConfig(renderConfig(services, await readMachine(context.state)), context);
 }
 
@@ -270,6 +274,7 @@ async function remove(service: ServiceKey, context: Context): Promise<void> {
   const rest = known.filter((s) => s.service !== service);
   if (rest.length === known.length) return;
   if (running) return reloadWith(rest, running, context);
+  await placeRoutes(routesOf(rest), context.paths);
   await writeFileAtomic(context.paths.config, renderConfig(rest, await readMachine(context.state)));
 }
 

@@ -10,6 +10,8 @@ export interface RouterPaths {
   readonly log: string;
   /** The certificates that HAProxy loads, with their keys, and the lists that name them by port. */
   readonly certificates: string;
+  /** Which requests go to which service. */
+  readonly routes: string;
   /** Commands to the worker that serves now. */
   readonly runtimeSocket: string;
   /** Commands to the master: reload, and questions to workers that leave. */
@@ -26,6 +28,7 @@ export function routerPaths(state: StateFolder): RouterPaths {
     config: join(folder, "haproxy.cfg"),
     candidate: join(folder, "haproxy.cfg.new"),
     certificates: join(folder, "tls"),
+    routes: join(folder, "routes"),
     log: join(folder, "haproxy.log"),
     runtimeSocket: join(folder, "runtime.sock"),
     masterSocket: join(folder, "master.sock"),

@@ -86,7 +86,7 @@ async function usable(
 ): Promise<Certificate | KilnError> {
   try {
     const certificate = await readCertificate(tls);
-    for (const { host } of doors) assertServes(certificate, host, clock.now());
+    for (const { hosts } of doors) assertServes(certificate, hosts, clock.now());
     return certificate;
   } catch (error) {
     const { code, message } = toKilnError(error);
@@ -136,14 +136,14 @@ async function hand(
 
 function warningsOf(door: TlsDoor, found: Look["found"], nowMs: number): readonly ServiceWarning[] {
   if (found === undefined) return [];
-  const { service, host } = door;
+  const { service, hosts } = door;
   if (found instanceof KilnError) {
     const hint =
       `${found.hint ?? ""} Until then the router continues with the certificate that it has.`.trim();
     return [{ service, message: found.message, hint }];
   }
   try {
-    assertServes(found, host, nowMs);
+    assertServes(found, hosts, nowMs);
   } catch (error) {
     const { message, hint } = toKilnError(error);
     return [{ service, message, hint }];

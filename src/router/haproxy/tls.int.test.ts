@@ -118,7 +118,7 @@ withHaproxy("a port has TLS or has not", async () => {
   await it.router.apply(service("shop", [tlsDoor(httpDoor(port, "shop.example.com"), tls)], []), options);
   await expect(it.router.apply(other, options)).rejects.toMatchObject({
     code: "traffic_conflict",
-    message: `Port ${port} can't be opened without TLS: the service shop has it with TLS.`,
+    message: `The service other can't open port ${port} without TLS: the service shop has it with TLS.`,
   });
   await it.router.apply(service("shop", [httpDoor(port, "shop.example.com")], []), options);
   await it.router.apply(other, options);

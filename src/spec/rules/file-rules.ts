@@ -1,4 +1,7 @@
+import { type Clash, clashOf, matchKey, previewDoor } from "../../domain/listener.ts";
+import type { TrafficSpec } from "../../domain/spec.ts";
 import type { SpecDocument } from "../schema.ts";
+import { toTraffic } from "../service-spec.ts";
 import { findSpot, type MapTree } from "../yaml/tree.ts";
 import type { Finding } from "./findings.ts";
 
@@ -23,7 +26,7 @@ interface Door {
   readonly service: string;
   /** The key of `traffic` that has the port. */
   readonly key: "listen" | "preview";
-  readonly traffic: Omit<NonNullable<SpecDocument["traffic"]>, "preview">;
+  readonly traffic: TrafficSpec;
 }
 
 /** Services of one file whose traffic would conflict on one machine. */
@@ -34,9 +37,10 @@ export function* sameDoors(
   for (const { tree, document } of variants) {
     const doors = doorsOf(document);
     for (const door of doors) {
-      const other = before.find(({ traffic }) => collide(traffic, door.traffic));
-      if (!other) continue;
-      yield { offset: findSpot(tree, ["traffic", door.key]).offset, ...collision(other, door) };
+      const finding = before
+        .flatMap((other) => collision(other, door, clashOf(door.traffic, other.traffic)))
+        .at(0);
+      if (finding) yield { offset: findSpot(tree, ["traffic", door.key]).offset, ...finding };
     }
     before.push(...doors);
   }
@@ -44,36 +48,35 @@ export function* sameDoors(
 
 function doorsOf(document: SpecDocument | undefined): readonly Door[] {
   if (!document?.traffic) return [];
-  const { service, traffic } = document;
-  const { preview, ...own } = traffic;
-  const door: Door = { service, key: "listen", traffic: own };
-  if (preview === undefined) return [door];
-  return [door, { service, key: "preview", traffic: { ...own, listen: preview, host: undefined } }];
+  const { service, traffic: written } = document;
+  // Whether there is TLS matters here, not where its files are.
+  const traffic = toTraffic(written, written.tls);
+  const preview = previewDoor(traffic);
+  const door: Door = { service, key: "listen", traffic };
+  return preview === undefined ? [door] : [door, { service, key: "preview", traffic: preview }];
 }
 
 function collision(
-  { service, key: otherKey, traffic }: Door,
-  { key, traffic: { listen, mode, tls } }: Door,
-): Omit<Finding, "offset"> {
-  const use = otherKey === "listen" ? "listens on" : "uses for its preview";
-  const where = `\`traffic.${key}\` is ${listen}, which \`${service}\` ${use}`;
-  if (mode === "http" && traffic.mode === "http" && isMixed(traffic, { tls })) {
-    return {
-      message: `${where} ${tls === undefined ? "with" : "without"} TLS; expected the same for all services of a port.`,
-      hint: "Give each of them a `traffic.tls`, or choose another port.",
-    };
+  other: Door,
+  { key, traffic: { listen, tls } }: Door,
+  clash: Clash | undefined,
+): readonly Omit<Finding, "offset">[] {
+  if (clash === undefined) return [];
+  const use = other.key === "listen" ? "listens on" : "uses for its preview";
+  const where = `\`traffic.${key}\` is ${listen}, which \`${other.service}\` ${use}`;
+  if (clash.kind === "tls") {
+    return [
+      {
+        message: `${where} ${tls === undefined ? "with" : "without"} TLS; expected the same for all services of a port.`,
+        hint: "Give each of them a `traffic.tls`, or choose another port.",
+      },
+    ];
   }
-  return {
-    message: `${where} too; expected another port, or another host name.`,
-    hint: "Several http services can share a port when their `host` differs.",
-  };
-}
-
-function collide(a: Door["traffic"], b: Door["traffic"]): boolean {
-  if (a.listen !== b.listen) return false;
-  return a.mode === "tcp" || b.mode === "tcp" || a.host === b.host || isMixed(a, b);
-}
-
-function isMixed(a: Pick<Door["traffic"], "tls">, b: Pick<Door["traffic"], "tls">): boolean {
-  return (a.tls === undefined) !== (b.tls === undefined);
+  const what = clash.kind === "match" ? matchKey(clash.match) : "";
+  return [
+    {
+      message: `${where} too${what === "" ? "" : ` for ${what}`}; expected another port, host name or path.`,
+      hint: "Several http services can share a port when their host names or paths differ.",
+    },
+  ];
 }

@@ -38,7 +38,9 @@ const rules: readonly Rule[] = [
   ...placedRules,
   healthCheck,
   trafficNeedsPort,
-  hostNeedsHttp,
+  onlyForHttp,
+  hostOrHosts,
+  stripNeedsPaths,
   previewApart,
   rolloutNumbers,
   canarySteps,
@@ -202,12 +204,34 @@ function* trafficNeedsPort({ document: { traffic, servers } }: RuleInput): Gener
   };
 }
 
-function* hostNeedsHttp({ document: { traffic } }: RuleInput): Generator<Breach> {
-  if (traffic?.mode !== "tcp" || traffic.host === undefined) return;
+function* onlyForHttp({ document: { traffic } }: RuleInput): Generator<Breach> {
+  if (traffic?.mode !== "tcp") return;
+  const found = (["host", "hosts", "paths", "stripPrefix"] as const).find(
+    (key) => traffic[key] !== undefined,
+  );
+  if (found === undefined) return;
   yield {
-    path: ["traffic", "host"],
-    message: "`traffic.host` needs `mode: http`: plain TCP has no host names.",
-    hint: "Remove `host`, or give each service its own port.",
+    path: ["traffic", found],
+    message: `\`traffic.${found}\` needs \`mode: http\`: plain TCP has no host names and paths.`,
+    hint: `Remove \`${found}\`, or give each service its own port.`,
+  };
+}
+
+function* hostOrHosts({ document: { traffic } }: RuleInput): Generator<Breach> {
+  if (traffic?.host === undefined || traffic.hosts === undefined) return;
+  yield {
+    path: ["traffic", "hosts"],
+    message: "`traffic` has both host and hosts; expected one of them.",
+    hint: "Write all names in `hosts`. An environment removes a key with `null`.",
+  };
+}
+
+function* stripNeedsPaths({ document: { traffic } }: RuleInput): Generator<Breach> {
+  if (!traffic?.stripPrefix || traffic.paths !== undefined) return;
+  yield {
+    path: ["traffic", "stripPrefix"],
+    message: "`traffic.stripPrefix` needs `traffic.paths`, which is missing; expected the paths to strip.",
+    hint: "Write for example `paths: [/api]`.",
   };
 }
 

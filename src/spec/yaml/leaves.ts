@@ -163,19 +163,44 @@ export const hostName = () =>
     expected: "a host name such as shop.example.com",
     pattern: v.hostPattern,
     examples: ["shop.example.com"],
-    parse: (found) => found.toLowerCase(),
+    parse: v.plainHost,
+    hint: (found) =>
+      typeof found === "string" && found.startsWith("*.")
+        ? `Write \`hosts: ["${found}"]\` for a wildcard, or leave out \`host\` to accept every host.`
+        : hostHint(found),
+  });
+
+export const hostOrWildcard = () =>
+  text({
+    expected: "a host name such as shop.example.com, or a wildcard such as *.example.com",
+    pattern: v.hostOrWildcardPattern,
+    examples: ["shop.example.com", "*.example.com"],
+    parse: v.plainHost,
     hint: hostHint,
   });
 
 const hostHint: Hint = (found) => {
   if (typeof found !== "string") return undefined;
-  if (found.includes("*"))
-    return "Wildcards are not supported: name one host, or leave out `host` to accept every host.";
-  if (found.includes("/")) return "Write only the name, without scheme and path.";
+  if (found.includes("*")) return "A star can only stand for the whole first label: `*.example.com`.";
+  if (found.includes("/"))
+    return "Write only the name, without scheme and path: paths belong in `traffic.paths`.";
   if (/:\d*$/.test(found)) return "Write only the name; the port is `traffic.listen`.";
-  if (found.endsWith(".")) return "Leave out the trailing dot.";
   return /[^\0-\x7f]/.test(found) ? "Write an international name in its ASCII form (xn--...)." : undefined;
 };
+
+/** Without the slash that may end it. */
+export const routePath = () =>
+  text({
+    expected: "a path such as /api, without query",
+    pattern: v.routePathPattern,
+    examples: ["/api"],
+    parse: (found) => (found === "/" ? found : found.replace(/\/$/, "")),
+    hint: (found) => {
+      if (typeof found !== "string") return undefined;
+      if (/[*]$/.test(found)) return "Leave out the star: a path matches everything below it.";
+      return found.startsWith("/") ? undefined : "Begin it with a slash.";
+    },
+  });
 
 export const packageName = (options: { readonly version: boolean }) =>
   text({

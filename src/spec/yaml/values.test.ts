@@ -45,11 +45,11 @@ const matching: [name: string, pattern: RegExp, yes: string[], no: string[]][] =
   [
     "host",
     v.hostPattern,
-    ["localhost", "a.b-c.example.com", "10.0.0.1", `${"a".repeat(63)}.com`],
+    ["localhost", "a.b-c.example.com", "10.0.0.1", "a.", `${"a".repeat(63)}.com`],
     [
       "",
       ".",
-      "a.",
+      "a..",
       ".a",
       "-a",
       "a-",

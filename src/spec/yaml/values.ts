@@ -54,7 +54,18 @@ export function normalisedPath(text: string): string | undefined {
 
 /** RFC 1123 section 2.1: labels of letters, digits and hyphens, at most 63 each. */
 export const hostPattern =
-  /^(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*$/;
+  /^(?=.{1,254}$)[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*\.?$/;
+
+/** The same, or with a star in place of its first label, as in a certificate (RFC 9525, section 6.3). */
+export const hostOrWildcardPattern = new RegExp(`^(\\*\\.)?${hostPattern.source.slice(1)}`);
+
+/** In lower case, and without the dot that may end a full name (RFC 1034, section 3.1). */
+export function plainHost(text: string): string {
+  return text.toLowerCase().replace(/\.$/, "");
+}
+
+/** Segments of RFC 3986, section 3.3, that need no quotes in the router's configuration. */
+export const routePathPattern = /^\/$|^(?=.{2,200}$)(\/(?!\.{1,2}(\/|$))[A-Za-z0-9._~!$&()*+,;=:@%-]+)+\/?$/;
 
 /** Debian Policy 5.6.1 (names) and 5.6.12 (versions). */
 export const packagePattern = /^[a-z0-9][a-z0-9+.-]+(=[0-9][0-9A-Za-z.+:~-]*)?$/;

@@ -1,9 +1,9 @@
 import type { Shares } from "../../../domain/actions.ts";
 import { previewKey, type ServiceKey } from "../../../domain/ids.ts";
+import { previewDoor } from "../../../domain/listener.ts";
 import type { Release } from "../../../domain/release.ts";
 import type { TrafficSpec } from "../../../domain/spec.ts";
 import type { RoutedService } from "../../../router/router.ts";
-import { previewDoor } from "../address.ts";
 import { type RoutableServer, routedService, type Way } from "./routing.ts";
 
 /**

@@ -1,7 +1,9 @@
 import type { Shares } from "../../../domain/actions.ts";
 import type { ServiceKey } from "../../../domain/ids.ts";
+import { matchesOf } from "../../../domain/listener.ts";
 import type { Release } from "../../../domain/release.ts";
 import type { HealthSpec, TrafficSpec } from "../../../domain/spec.ts";
+import { canonicalJson } from "../../../lib/canonical-json.ts";
 import type { RoutedService, Target } from "../../../router/router.ts";
 import { parseServerId } from "../server-id.ts";
 
@@ -38,7 +40,7 @@ export function doorsOf(shares: Shares, releases: readonly Release[]): readonly 
     if (traffic === undefined) continue;
     for (const [key, other] of doors)
       if (other.listen === traffic.listen && !isAlike(other, traffic)) doors.delete(key);
-    doors.set(JSON.stringify([traffic.listen, traffic.host]), traffic);
+    doors.set(JSON.stringify([traffic.listen, matchesOf(traffic)]), traffic);
   }
   return [...doors.values()];
 }
@@ -120,7 +122,7 @@ export function isSameRoute(a: RoutedService | "nothing" | undefined, b: RoutedS
 }
 
 function routeKey({ doors, targets }: RoutedService): string {
-  const ways = doors.map((d) => JSON.stringify([d.mode, d.listen, d.host ?? null, d.tls ?? null])).sort();
+  const ways = doors.map(({ preview: _preview, ...door }) => canonicalJson(door)).sort();
   const behind = targets.map((t) => JSON.stringify([t.id, t.address, t.port, t.weight])).sort();
   return JSON.stringify([ways, behind]);
 }

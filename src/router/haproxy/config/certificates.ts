@@ -1,5 +1,6 @@
 import { mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { hostsOf } from "../../../domain/listener.ts";
 import type { TlsSpec, TrafficSpec } from "../../../domain/spec.ts";
 import { toKilnError } from "../../../lib/errors.ts";
 import { readTextIfExists, writeFileAtomic } from "../../../lib/files/files.ts";
@@ -22,8 +23,8 @@ export async function checkCertificates(
   doors: readonly TrafficSpec[],
   { clock }: CertificateContext,
 ): Promise<void> {
-  for (const { tls, host } of doors) {
-    if (tls !== undefined) assertServes(await readCertificate(tls), host, clock.now());
+  for (const door of doors) {
+    if (door.tls !== undefined) assertServes(await readCertificate(door.tls), hostsOf(door), clock.now());
   }
 }
 
@@ -32,10 +33,10 @@ export async function placeCertificates(
   service: Pick<RoutedService, "service" | "doors">,
   context: CertificateContext,
 ): Promise<void> {
-  for (const { tls, host } of tlsDoors([service])) {
+  for (const { tls, hosts } of tlsDoors([service])) {
     if ((await readTextIfExists(pathOf(tls, context))) !== undefined) continue;
     const certificate = await readCertificate(tls);
-    assertServes(certificate, host, context.clock.now());
+    assertServes(certificate, hosts, context.clock.now());
     await storeCertificate(tls, certificate, context);
   }
 }

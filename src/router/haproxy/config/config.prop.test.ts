@@ -26,6 +26,7 @@ function service(key: string): fc.Arbitrary<RoutedService> {
         listen: port,
         tls: fc.option(fc.record({ certificate: path, key: path }), { nil: undefined }),
         host: fc.option(fc.constantFrom("a.example.com", "b.example.com"), { nil: undefined }),
+        paths: fc.option(fc.array(fc.constantFrom("/", "/a", "/it's/$b")), { nil: undefined }),
       }),
       { maxLength: 3 },
     ),

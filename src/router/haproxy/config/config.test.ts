@@ -133,19 +133,27 @@ test("what belongs to a service: its door, its host name, its servers and its re
     frontend first from http
       bind 'unix@/k/router/jail/first' mode 600 user haproxy accept-proxy
       errorfile 502 /dev/null
-      use_backend http:shop if { dst_port 8080 } { req.hdr(host),host_only,lower -m str shop.example.com }
-      use_backend http:blog.staging if { dst_port 8080 }
-      default_backend unknown-host
+      http-request set-var(txn.host) req.hdr(host),host_only,lower,rtrim(.),field(1,"/")
+      http-request set-var-fmt(txn.at) "%[dst_port]:%[var(txn.host)]%[path]/"
+      http-request set-var(txn.to) var(txn.at),map_beg('/k/router/routes/routes-84ebcf7cf0af0d1f.map')
+      http-request set-var-fmt(txn.at) "%[dst_port]:%[path]/" unless { var(txn.to) -m found }
+      http-request set-var(txn.to) var(txn.at),map_beg('/k/router/routes/routes-84ebcf7cf0af0d1f.map') unless { var(txn.to) -m found }
+      use_backend %[var(txn.to)] if { var(txn.to) -m found }
+      default_backend no-service
 
     frontend last from http
       bind 'unix@/k/router/jail/last' mode 600 user haproxy accept-proxy
       http-error status 502 content-type text/plain string "The server broke off before it had answered.\\n"
-      use_backend http:shop if { dst_port 8080 } { req.hdr(host),host_only,lower -m str shop.example.com }
-      use_backend http:blog.staging if { dst_port 8080 }
-      default_backend unknown-host
+      http-request set-var(txn.host) req.hdr(host),host_only,lower,rtrim(.),field(1,"/")
+      http-request set-var-fmt(txn.at) "%[dst_port]:%[var(txn.host)]%[path]/"
+      http-request set-var(txn.to) var(txn.at),map_beg('/k/router/routes/routes-84ebcf7cf0af0d1f.map')
+      http-request set-var-fmt(txn.at) "%[dst_port]:%[path]/" unless { var(txn.to) -m found }
+      http-request set-var(txn.to) var(txn.at),map_beg('/k/router/routes/routes-84ebcf7cf0af0d1f.map') unless { var(txn.to) -m found }
+      use_backend %[var(txn.to)] if { var(txn.to) -m found }
+      default_backend no-service
 
-    backend unknown-host from http
-      http-request return status 404 content-type text/plain string "No service has this host name here.\\n"
+    backend no-service from http
+      http-request return status 404 content-type text/plain string "No service has this host name and path here.\\n"
 
     backend response-times from http
       stick-table type string len 128 size 20k expire 24h store gpc(52)
@@ -186,9 +194,9 @@ test("the first class that a response time fits is counted, and what comes by a 
   expect(text).toContain("\nbackend http:shop_preview from http\n");
 });
 
-test("services on one port without a catch-all: other hosts are unknown", () => {
+test("services on one port without a catch-all: other hosts lead to no service", () => {
   const text = renderConfig([shop], { ...machine, ipv6: false, account: undefined });
-  expect(text).toContain("  default_backend unknown-host\n");
+  expect(text).toContain("  default_backend no-service\n");
   expect(text).not.toMatch(/v6only|user|chroot/);
 });
 

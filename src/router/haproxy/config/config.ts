@@ -1,9 +1,11 @@
 import { previewedBy } from "../../../domain/ids.ts";
+import { mainHost } from "../../../domain/listener.ts";
 import type { RoutedService, Target } from "../../router.ts";
 import type { RouterPaths } from "../paths.ts";
 import { countedDefaults, responseTimes } from "../response-times.ts";
 import { type HttpDoor, httpBlocks, type InnerSockets, plainError } from "./http-config.ts";
 import { quote } from "./quote.ts";
+import { type RouteMap, routeMap, routeRules, stripRules } from "./route-map.ts";
 import { bindTls, tlsGlobals } from "./tls-config.ts";
 
 /** What the configuration needs to know of the machine. */
@@ -36,12 +38,18 @@ export function renderConfig(services: readonly RoutedService[], machine: Router
     ...doors.filter(({ mode }) => mode === "tcp").map(tcpDoorBlock),
     ...httpBlocks(
       doors.filter(({ mode }) => mode === "http"),
+      routeRules(routesOf(sorted), machine.paths),
       innerSockets(machine),
     ),
     responseTimes,
     ...sorted.flatMap((service) => modesOf(service).map((mode) => backendBlock(service, mode))),
   ];
   return blocks.map((lines) => `${lines.join("\n  ")}\n`).join("\n");
+}
+
+/** The map that the configuration of these services names. */
+export function routesOf(services: readonly RoutedService[]): RouteMap {
+  return routeMap(services, (service) => backendName(service, "http"));
 }
 
 /** The services that a configuration file of ours describes. Other lines are ignored. */
@@ -157,22 +165,23 @@ const tcpDefaults = [
 
 interface Door extends HttpDoor {
   readonly mode: Mode;
+  /** The services that it leads to. */
+  readonly services: readonly RoutedService["service"][];
 }
 
 /** The ports, in order, each with all services that it leads to. */
 function doorsOf(services: readonly RoutedService[], machine: RouterMachine): readonly Door[] {
   const ports = [...new Set(services.flatMap((s) => s.doors.map((d) => d.listen)))].sort((a, b) => a - b);
   return ports.map((port) => {
-    const behind = services.flatMap(({ service, doors }) =>
-      doors.filter((door) => door.listen === port).map((door) => ({ ...door, service })),
-    );
+    const reached = services.filter(({ doors }) => doors.some((door) => door.listen === port));
+    const mode = reached[0]?.doors.find((door) => door.listen === port)?.mode ?? "http";
     const tls = bindTls(port, services, machine.paths);
     return {
       port,
-      mode: behind[0]?.mode ?? "http",
+      mode,
       binds: [`bind 0.0.0.0:${port}${tls}`, ...(machine.ipv6 ? [`bind [::]:${port} v6only${tls}`] : [])],
       isTls: tls !== "",
-      routes: behind.map(({ service, mode, host }) => ({ backend: backendName(service, mode), host })),
+      services: reached.map(({ service }) => service),
       clients: clientsOf(machine, ports.length),
     };
   });
@@ -186,8 +195,8 @@ function clientsOf({ openFiles }: RouterMachine, ports: number): number {
   return Math.floor(openFiles / 5 / ports);
 }
 
-function tcpDoorBlock({ port, binds, clients, routes }: Door): readonly string[] {
-  const backends = routes.map(({ backend }) => `default_backend ${backend}`);
+function tcpDoorBlock({ port, binds, clients, services }: Door): readonly string[] {
+  const backends = services.map((service) => `default_backend ${backendName(service, "tcp")}`);
   return [`frontend door:${port} from tcp`, ...binds, `maxconn ${clients}`, ...backends];
 }
 
@@ -201,6 +210,7 @@ function backendBlock(service: RoutedService, mode: Mode): readonly string[] {
   return [
     `backend ${backendName(service.service, mode)} from ${isCounted ? "counted" : mode}`,
     ...checkLines(service),
+    ...(mode === "http" ? stripRules(service.doors) : []),
     ...[...service.targets]
       .sort((a, b) => (a.id < b.id ? -1 : 1))
       .map((target) => `server ${target.id} ${serverArguments(target, service.health)}`),
@@ -217,7 +227,7 @@ function checkLines(service: RoutedService): readonly string[] {
   if (check.kind === "alive") return [];
   const timeout = `timeout check ${timeoutMs}ms`;
   if (check.kind === "tcp") return [timeout];
-  const host = service.doors.find((door) => door.host !== undefined)?.host ?? "localhost";
+  const host = service.doors.map(mainHost).find((name) => name !== undefined) ?? "localhost";
   return [
     timeout,
     "option httpchk",

@@ -60,7 +60,10 @@ async function answer(id: string, request: IncomingMessage, response: ServerResp
   let bytes = 0;
   for await (const chunk of request) bytes += (chunk as Buffer).length;
   const delayMs = Number(new URL(request.url ?? "/", "http://x").searchParams.get("ms") ?? 0);
-  setTimeout(() => response.end(JSON.stringify({ id, bytes, headers: request.headers })), delayMs);
+  setTimeout(
+    () => response.end(JSON.stringify({ id, bytes, url: request.url, headers: request.headers })),
+    delayMs,
+  );
 }
 
 export async function tcpBackend(id: string): Promise<Backend> {

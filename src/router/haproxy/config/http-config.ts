@@ -8,13 +8,6 @@ export interface HttpDoor {
   readonly isTls: boolean;
   /** How many clients may be connected at the same time. */
   readonly clients: number;
-  readonly routes: readonly Route[];
-}
-
-export interface Route {
-  readonly backend: string;
-  /** Undefined: every host that no other route names. */
-  readonly host: string | undefined;
 }
 
 /** The folder of the sockets over which HAProxy connects to itself. */
@@ -42,12 +35,14 @@ const pausesMs = [200, 240, 280, 320, 360, 400, 440, 480];
  * connected again because nothing could be sent, and how often it has sent again (Configuration Manual, "retries"). The first
  * may happen ten times, the second once. So an outer layer holds a request until its answer begins, and sends it once more
  * when the inner layer closes the connection without an answer; the inner one connects until a server is reached.
+ * `routes`: the rules that choose the backend.
  */
 export function httpBlocks(
   doors: readonly HttpDoor[],
+  routes: readonly string[],
   sockets: InnerSockets,
 ): readonly (readonly string[])[] {
-  return [...doors.flatMap(doorBlocks), ...outerBlocks(sockets), ...innerBlocks(doors, sockets), nobody];
+  return [...doors.flatMap(doorBlocks), ...outerBlocks(sockets), ...innerBlocks(routes, sockets), noService];
 }
 
 function doorBlocks({ port, binds, isTls, clients }: HttpDoor): readonly (readonly string[])[] {
@@ -93,13 +88,13 @@ function outerBlocks(sockets: InnerSockets): readonly (readonly string[])[] {
 }
 
 /** The PROXY protocol says by which port a request came in. */
-function innerBlocks(doors: readonly HttpDoor[], sockets: InnerSockets): readonly (readonly string[])[] {
-  const routes = [...doors.flatMap(routeLines), "default_backend unknown-host"];
+function innerBlocks(routes: readonly string[], sockets: InnerSockets): readonly (readonly string[])[] {
   const inner = (name: string, brokenOff: string) => [
     `frontend ${name} from http`,
     `${bind(name, sockets)} accept-proxy`,
     brokenOff,
     ...routes,
+    "default_backend no-service",
   ];
   return [
     inner("first", "errorfile 502 /dev/null"),
@@ -108,18 +103,9 @@ function innerBlocks(doors: readonly HttpDoor[], sockets: InnerSockets): readonl
   ];
 }
 
-function routeLines({ port, routes }: HttpDoor): readonly string[] {
-  const named = routes.filter(({ host }) => host !== undefined);
-  const others = routes.filter(({ host }) => host === undefined);
-  return [...named, ...others].map(({ backend, host }) => {
-    const hosts = host === undefined ? "" : ` { req.hdr(host),host_only,lower -m str ${host} }`;
-    return `use_backend ${backend} if { dst_port ${port} }${hosts}`;
-  });
-}
-
-const nobody = [
-  "backend unknown-host from http",
-  'http-request return status 404 content-type text/plain string "No service has this host name here.\\n"',
+const noService = [
+  "backend no-service from http",
+  'http-request return status 404 content-type text/plain string "No service has this host name and path here.\\n"',
 ];
 
 function server(socket: string, { seen }: InnerSockets): string {

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { hostsOf } from "../../../domain/listener.ts";
 import type { TlsSpec, TrafficSpec } from "../../../domain/spec.ts";
 import { sha256 } from "../../../lib/files/sha256.ts";
 import type { RoutedService } from "../../router.ts";
@@ -10,7 +11,8 @@ export interface TlsDoor {
   readonly service: RoutedService["service"];
   readonly listen: number;
   readonly mode: TrafficSpec["mode"];
-  readonly host: string | undefined;
+  /** None: every host that no other door names. */
+  readonly hosts: readonly string[];
   readonly tls: TlsSpec;
 }
 
@@ -20,11 +22,13 @@ type Doors = readonly Pick<RoutedService, "service" | "doors">[];
 export function tlsDoors(services: Doors): readonly TlsDoor[] {
   return services
     .flatMap(({ service, doors }) =>
-      doors.flatMap(({ listen, mode, host, tls }) =>
-        tls === undefined ? [] : [{ service, listen, mode, host, tls }],
+      doors.flatMap((door) =>
+        door.tls === undefined
+          ? []
+          : [{ service, listen: door.listen, mode: door.mode, hosts: hostsOf(door), tls: door.tls }],
       ),
     )
-    .sort((a, b) => a.listen - b.listen || compare(a.host ?? "", b.host ?? ""));
+    .sort((a, b) => a.listen - b.listen || compare(a.hosts.join(" "), b.hosts.join(" ")));
 }
 
 /** The file in the router's own folder: one for each pair of paths, whatever is in them. */
@@ -46,7 +50,9 @@ export function certificateLists(services: Doors): readonly CertificateList[] {
   return [...new Set(doors.map((door) => door.listen))].map((port) => {
     const text = doors
       .filter((door) => door.listen === port)
-      .map((door) => `${certificateFile(door.tls)} ${door.host ?? others}\n`)
+      .map(
+        (door) => `${certificateFile(door.tls)} ${door.hosts.length === 0 ? others : door.hosts.join(" ")}\n`,
+      )
       .join("");
     return { port, file: `${port}-${digest(text)}.list`, text };
   });
