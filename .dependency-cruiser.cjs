@@ -32,6 +32,8 @@ module.exports = {
     only("router", "router/", "domain/", "lib/"),
     // Evidence is kept as a tar archive.
     only("drift", "drift/", "platform/platform\\.ts", "image/tar/(tar-writer|entry)\\.ts", "domain/", "lib/"),
+    // What hosts whose servers are Linux processes share: `local` and `docker` know it, and never each other.
+    only("platform-linux", "platform/linux/", "platform/platform\\.ts", "domain/", "lib/"),
     only("platform-contract", "platform/platform\\.ts", "domain/", "lib/"),
     ...["fleet", "local", "docker", "vm", "kubernetes", "terraform", "fake"].map((p) =>
       only(
@@ -39,6 +41,7 @@ module.exports = {
         `platform/${p}/`,
         "platform/platform\\.ts",
         "platform/fleet/",
+        "platform/linux/",
         "router/router\\.ts",
         "domain/",
         "lib/",

@@ -15,7 +15,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { inodeOf } from "../lib/files/file-mark.ts";
 import { loopInode, loopState } from "../lib/files/loop-device.ts";
 import { exec } from "../lib/process/exec.ts";
-import { loopMountArgv, mountedAt } from "../platform/local/image/mounts.ts";
+import { loopMountArgv, mountedAt } from "../platform/linux/mounts.ts";
 import { aCall, until, whyNoContainers } from "../platform/local/test-host.ts";
 import { forever, watchServers } from "./testing.ts";
 

@@ -6,7 +6,7 @@ import { cleanEnvironment } from "../../lib/process/environment.ts";
 import { type Holder, readHolder, writeHolder } from "../../lib/process/holder.ts";
 import { openStateFolder, type StateFolder } from "../../lib/state-folder.ts";
 import { type Clock, systemClock } from "../../lib/time/clock.ts";
-import { killNow, processesWithArgument } from "../../platform/local/process/processes.ts";
+import { killNow, processesWithArgument } from "../../platform/linux/processes.ts";
 import { controllerArgv, controllerEnv } from "./command-line.ts";
 import { ensureController, listens } from "./start.ts";
 

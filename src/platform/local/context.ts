@@ -1,12 +1,12 @@
 import type { Logger } from "../../lib/log.ts";
 import type { Clock } from "../../lib/time/clock.ts";
+import type { CgroupSupport } from "../linux/cgroups.ts";
+import type { Lock } from "../linux/locks.ts";
+import type { HostSight } from "../linux/sight.ts";
 import type { ConfigSource, ImageSource, SecretSource } from "../platform.ts";
 import type { VerifyLayer } from "./image/layer-files.ts";
-import type { Lock } from "./locks.ts";
 import type { LocalNetwork } from "./network/network.ts";
 import type { HostPaths } from "./paths.ts";
-import type { CgroupSupport } from "./process/cgroups.ts";
-import type { LocalSight } from "./process/sight.ts";
 import type { Records } from "./server/records.ts";
 import type { UserNamespaces } from "./server/user-namespaces.ts";
 
@@ -21,7 +21,7 @@ export interface HostContext {
   readonly network: LocalNetwork;
   readonly userNamespaces: UserNamespaces;
   readonly cgroups: CgroupSupport;
-  readonly sight: LocalSight;
+  readonly sight: HostSight;
   readonly verifyLayer: VerifyLayer;
   /** Held while something that servers share (mounts, bridge) is made or removed. */
   readonly shared: Lock;

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { exec } from "../../lib/process/exec.ts";
 import { systemClock } from "../../lib/time/clock.ts";
-import { killNow } from "./process/processes.ts";
+import { killNow } from "../linux/processes.ts";
 import { aCall, openImages, TestHost, until, whyNoContainers } from "./test-host.ts";
 import { testRelease } from "./test-image.ts";
 

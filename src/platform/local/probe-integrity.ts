@@ -13,8 +13,8 @@ import { join } from "node:path";
 import type { IntegrityTier } from "../../domain/drift.ts";
 import { exec } from "../../lib/process/exec.ts";
 import type { Clock } from "../../lib/time/clock.ts";
+import { cgroupFolders, setFrozen } from "../linux/cgroups.ts";
 import type { HostContext } from "./context.ts";
-import { cgroupFolders, setFrozen } from "./process/cgroups.ts";
 import { memoryProgramsFile } from "./server/memory-programs.ts";
 
 type Fact = IntegrityTier["facts"][number];

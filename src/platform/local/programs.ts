@@ -2,7 +2,7 @@ import { accessSync, constants, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { KilnError } from "../../lib/errors.ts";
 import { systemPath } from "../../lib/process/environment.ts";
-import { maxOpenFiles } from "./server/oci-config.ts";
+import { maxOpenFiles } from "../linux/limits.ts";
 
 /** Absolute path of a program, looked up in `folders` as `exec` does. Throws `tool_missing`. */
 export function findProgram(name: string, folders = systemPath): string {

@@ -2,22 +2,23 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { findProcess, isAlive } from "../../lib/process/proc.ts";
+import { hostnameOf } from "../linux/hostname.ts";
+import { createKeyedLocks } from "../linux/locks.ts";
 import {
   layerMountArgv,
   loopMountArgv,
   memoryMountArgv,
   parseMountPoints,
   rootMountArgv,
-} from "./image/mounts.ts";
-import { resolveInRoot } from "./image/paths-in-root.ts";
-import { createKeyedLocks } from "./locks.ts";
-import { hostnameOf, hostsFile, parseResolvers, readResolvers, resolversFile } from "./network/resolvers.ts";
+} from "../linux/mounts.ts";
+import { resolveInRoot } from "../linux/paths-in-root.ts";
+import { placedPoints } from "../linux/placed-content.ts";
+import { signalNumber } from "../linux/signals.ts";
+import { mountOrder, mountPoints } from "../linux/skeleton.ts";
+import { hostsFile, parseResolvers, readResolvers, resolversFile } from "./network/resolvers.ts";
 import { hostPaths, serverPaths } from "./paths.ts";
 import { oomScore, openFilesLimit } from "./programs.ts";
-import { placedPoints } from "./server/placed-content.ts";
 import { startFailure } from "./server/runc.ts";
-import { signalNumber } from "./server/signals.ts";
-import { mountOrder, mountPoints } from "./server/skeleton.ts";
 
 test("signals by name, number and place among the real-time ones", () => {
   expect(["TERM", "SIGQUIT", "9", "RTMIN+3", "RTMAX-1", "nonsense", "99"].map(signalNumber)).toEqual([

@@ -5,12 +5,12 @@ import { isErrno, KilnError } from "../../../lib/errors.ts";
 import { namesIn } from "../../../lib/files/temporary.ts";
 import { withUmask } from "../../../lib/files/umask.ts";
 import { readIfThere } from "../../../lib/process/proc.ts";
+import { mount, mountedAt, readMountPoints, rootMountArgv, unmount } from "../../linux/mounts.ts";
+import { placeInRoot, resolveInRoot } from "../../linux/paths-in-root.ts";
+import { isForEverybody, type MountPoint } from "../../linux/skeleton.ts";
 import type { HostImage } from "../../platform.ts";
 import type { HostPaths } from "../paths.ts";
-import { isForEverybody, type MountPoint } from "../server/skeleton.ts";
 import { type LayerFile, protectLayer, releaseLayers, type VerifyLayer } from "./layer-files.ts";
-import { mount, mountedAt, readMountPoints, rootMountArgv, unmount } from "./mounts.ts";
-import { placeInRoot, resolveInRoot } from "./paths-in-root.ts";
 import { forgetServed, readServed, serveLayer } from "./served-layers.ts";
 
 /** A root file system that servers of one image with the same mount points share. */

@@ -5,9 +5,9 @@ import { isErrno } from "../../../lib/errors.ts";
 import { inodeOf } from "../../../lib/files/file-mark.ts";
 import { loopInode, loopState } from "../../../lib/files/loop-device.ts";
 import { namesIn } from "../../../lib/files/temporary.ts";
+import { mountErofs, mountedAt, unmount } from "../../linux/mounts.ts";
 import type { HostPaths } from "../paths.ts";
 import { altered, type LayerFile, markNow } from "./layer-files.ts";
-import { mountErofs, mountedAt, unmount } from "./mounts.ts";
 
 export const servedSchema = z.object({
   /** `MAJOR:MINOR` of the mounted file system. */

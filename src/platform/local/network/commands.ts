@@ -1,6 +1,13 @@
 import { existsSync } from "node:fs";
 import type { ServerId } from "../../../domain/ids.ts";
-import { formatAddress, formatSubnet, gateway, macAddress, type Subnet, subnetSize } from "./addresses.ts";
+import {
+  formatAddress,
+  formatSubnet,
+  gateway,
+  macAddress,
+  type Subnet,
+  subnetSize,
+} from "../../linux/addresses.ts";
 
 /** The network of one installation. */
 export interface Network {

@@ -1,5 +1,12 @@
 import type { ServerId } from "../../../domain/ids.ts";
-import { formatAddress, formatSubnet, gateway, macAddress, overlap, parseSubnet } from "./addresses.ts";
+import {
+  formatAddress,
+  formatSubnet,
+  gateway,
+  macAddress,
+  overlap,
+  parseSubnet,
+} from "../../linux/addresses.ts";
 import {
   bridgeName,
   forwardRules,

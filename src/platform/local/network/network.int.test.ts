@@ -10,10 +10,10 @@ import { missingHaproxy } from "../../../router/haproxy/process/installation.ts"
 import { createFleet } from "../../fleet/fleet.ts";
 import { networkProber } from "../../fleet/health/network-prober.ts";
 import type { Host, HostServer } from "../../fleet/host.ts";
+import { formatSubnet, parseAddress } from "../../linux/addresses.ts";
 import { hostPaths } from "../paths.ts";
 import { aCall, openImages, TestHost, until, whyNoContainers } from "../test-host.ts";
 import { testRelease } from "../test-image.ts";
-import { formatSubnet, parseAddress } from "./addresses.ts";
 import { recordedNetwork } from "./choice.ts";
 import { bridgeName, mostConnections, portOf } from "./commands.ts";
 import { mendableDamages, type Names } from "./damages.ts";

@@ -4,7 +4,7 @@ import { KilnError, toKilnError } from "../../../lib/errors.ts";
 import type { Logger } from "../../../lib/log.ts";
 import type { Clock } from "../../../lib/time/clock.ts";
 import type { HostTrouble } from "../../fleet/host.ts";
-import type { Lock } from "../locks.ts";
+import type { Lock } from "../../linux/locks.ts";
 import type { HostPaths } from "../paths.ts";
 import { readNetwork, recordedNetwork } from "./choice.ts";
 import { bridgeName, filterRules, type Network, type ServerPort } from "./commands.ts";

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { KilnError } from "../../../lib/errors.ts";
 import { exec } from "../../../lib/process/exec.ts";
-import { formatAddress } from "./addresses.ts";
+import { formatAddress } from "../../linux/addresses.ts";
 import {
   attachBatch,
   bridgeName,

@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { isErrno, KilnError } from "../../../lib/errors.ts";
 import { exec } from "../../../lib/process/exec.ts";
-import { formatSubnet } from "./addresses.ts";
+import { formatSubnet } from "../../linux/addresses.ts";
 import {
   bridgeName,
   filterRules,

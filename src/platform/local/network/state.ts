@@ -3,7 +3,7 @@ import { z } from "zod";
 import { isErrno, KilnError } from "../../../lib/errors.ts";
 import { exec } from "../../../lib/process/exec.ts";
 import { readIfThere } from "../../../lib/process/proc.ts";
-import { formatAddress, gateway } from "./addresses.ts";
+import { formatAddress, gateway } from "../../linux/addresses.ts";
 import { bridgeName, type Network, namespacePath, type ServerPort } from "./commands.ts";
 import { readResolvers } from "./resolvers.ts";
 

@@ -1,8 +1,8 @@
 import { writeFileSync } from "node:fs";
 import { basename } from "node:path";
 import { readIfThere } from "../../../lib/process/proc.ts";
+import { setFrozen } from "../../linux/cgroups.ts";
 import { askedLimits, type Limit } from "../server/asked-limits.ts";
-import { setFrozen } from "./cgroups.ts";
 
 /**
  * Restores what another program has changed of the cgroup above all servers, which is Kiln's own. A server that is made below it

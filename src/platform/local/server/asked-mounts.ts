@@ -1,5 +1,5 @@
 import { lstatSync, readdirSync, statSync } from "node:fs";
-import { resolveInRoot } from "../image/paths-in-root.ts";
+import { resolveInRoot } from "../../linux/paths-in-root.ts";
 import type { OciConfig } from "./oci-config.ts";
 
 /** One line of /proc/PID/mountinfo, proc(5). */

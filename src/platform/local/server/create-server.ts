@@ -4,17 +4,28 @@ import { KilnError, toKilnError } from "../../../lib/errors.ts";
 import { findProcess } from "../../../lib/process/proc.ts";
 import type { HostJob, HostServer, ServerSpec } from "../../fleet/host.ts";
 import { parseJobId } from "../../fleet/server-id.ts";
+import { chooseAddress, formatAddress, gateway, parseAddress } from "../../linux/addresses.ts";
+import { cgroupFolders, installationCgroup, serverCgroup } from "../../linux/cgroups.ts";
+import { hostnameOf } from "../../linux/hostname.ts";
+import {
+  type Bind,
+  openContent,
+  type PlacedContent,
+  placeContent,
+  placedPoints,
+  secretVariables,
+} from "../../linux/placed-content.ts";
+import { bootId } from "../../linux/processes.ts";
+import { signalNumber } from "../../linux/signals.ts";
+import { mountPoints } from "../../linux/skeleton.ts";
 import type { Call, HostImage } from "../../platform.ts";
 import type { HostContext } from "../context.ts";
 import { describeRoot, ensureRoot, type Root, rootPath } from "../image/roots.ts";
-import { chooseAddress, formatAddress, gateway, parseAddress } from "../network/addresses.ts";
 import { type Network, namespacePath, type Port, portOf } from "../network/commands.ts";
 import { attachPort, configurePort } from "../network/ports.ts";
-import { hostnameOf, hostsFile, readResolvers, resolversFile } from "../network/resolvers.ts";
+import { hostsFile, readResolvers, resolversFile } from "../network/resolvers.ts";
 import { serverPaths } from "../paths.ts";
-import { cgroupFolders, installationCgroup, serverCgroup } from "../process/cgroups.ts";
 import { restoreParent } from "../process/parent-cgroup.ts";
-import { bootId } from "../process/processes.ts";
 import { findProgram, oomScore, openFilesLimit } from "../programs.ts";
 import { askedBaseline, bundleOf, keepBaseline, netNamespace, programOf, subjectOf } from "./baseline.ts";
 import { conmonArgv, startConmon } from "./conmon.ts";
@@ -22,21 +33,10 @@ import { removeServer, sweepShared, waitUntil } from "./free-server.ts";
 import { forbidProgramsInMemory } from "./memory-programs.ts";
 import { type OciConfig, ociConfig } from "./oci-config.ts";
 import { addressesInUse } from "./orphans.ts";
-import {
-  type Bind,
-  forgetSecretConfig,
-  openContent,
-  type PlacedContent,
-  placeContent,
-  placedPoints,
-  secretVariables,
-  writeConfig,
-} from "./placed-content.ts";
 import type { ServerRecord } from "./records.ts";
 import { lastRuncError, runcStart, startFailure } from "./runc.ts";
+import { forgetSecretConfig, writeConfig } from "./runtime-config.ts";
 import { findExit, hostServer, readMoment, settled } from "./server-state.ts";
-import { signalNumber } from "./signals.ts";
-import { mountPoints } from "./skeleton.ts";
 import { type Held, type Holder, ownerOf } from "./user-namespaces.ts";
 
 /** How long the server's program may take to be in place of runc once runc has the order to start it. */

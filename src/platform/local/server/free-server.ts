@@ -2,13 +2,7 @@ import { existsSync, readFileSync, rmSync } from "node:fs";
 import { isErrno, KilnError } from "../../../lib/errors.ts";
 import { isAlive, type ProcessRef } from "../../../lib/process/proc.ts";
 import type { Clock } from "../../../lib/time/clock.ts";
-import type { HostContext } from "../context.ts";
-import { removeSkeletons, sweepRoots } from "../image/roots.ts";
-import { parseAddress } from "../network/addresses.ts";
-import { recordedNetwork } from "../network/choice.ts";
-import { portOf } from "../network/commands.ts";
-import { detachPort } from "../network/ports.ts";
-import { serverPaths } from "../paths.ts";
+import { parseAddress } from "../../linux/addresses.ts";
 import {
   cgroupFolders,
   hasCgroup,
@@ -17,10 +11,16 @@ import {
   removeParentCgroup,
   serverCgroup,
   setFrozen,
-} from "../process/cgroups.ts";
-import { bootId, killNow, processesWithArgument, signalProcess } from "../process/processes.ts";
+} from "../../linux/cgroups.ts";
+import { freeSecrets } from "../../linux/placed-content.ts";
+import { bootId, killNow, processesWithArgument, signalProcess } from "../../linux/processes.ts";
+import type { HostContext } from "../context.ts";
+import { removeSkeletons, sweepRoots } from "../image/roots.ts";
+import { recordedNetwork } from "../network/choice.ts";
+import { portOf } from "../network/commands.ts";
+import { detachPort } from "../network/ports.ts";
+import { serverPaths } from "../paths.ts";
 import { killStrangers } from "./kill-strangers.ts";
-import { freeSecrets } from "./placed-content.ts";
 import type { ServerRecord } from "./records.ts";
 import { runcDelete, runcResume } from "./runc.ts";
 import { findExit, readMoment } from "./server-state.ts";

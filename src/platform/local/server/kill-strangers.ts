@@ -6,12 +6,12 @@ import {
   type ProcessRef,
   readIfThere,
 } from "../../../lib/process/proc.ts";
+import { parseAddress } from "../../linux/addresses.ts";
+import { installationCgroup } from "../../linux/cgroups.ts";
+import { bootId, signalProcess } from "../../linux/processes.ts";
 import type { HostContext } from "../context.ts";
-import { parseAddress } from "../network/addresses.ts";
 import { recordedNetwork } from "../network/choice.ts";
 import { namespacePath, portOf } from "../network/commands.ts";
-import { installationCgroup } from "../process/cgroups.ts";
-import { bootId, signalProcess } from "../process/processes.ts";
 import { recallNamespaces } from "./baseline.ts";
 import type { ServerRecord } from "./records.ts";
 

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { CgroupSupport } from "../process/cgroups.ts";
+import type { CgroupSupport } from "../../linux/cgroups.ts";
 import { type ConfigInput, ociConfig } from "./oci-config.ts";
 
 const version1: CgroupSupport = { version: 1, memory: true, swap: true, cpu: true, pids: true };

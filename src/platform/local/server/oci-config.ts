@@ -1,20 +1,16 @@
 import type { ServerShape } from "../../../domain/spec.ts";
+import type { CgroupSupport } from "../../linux/cgroups.ts";
+import { type EnvironmentInput, environment } from "../../linux/environment.ts";
+import { maxProcesses, sharedMemoryBytes, tmpfsInodes, writablePaths } from "../../linux/limits.ts";
+import type { Bind } from "../../linux/placed-content.ts";
+import { type Seccomp, seccomp } from "../../linux/seccomp.ts";
 import type { HostImage } from "../../platform.ts";
-import type { CgroupSupport } from "../process/cgroups.ts";
-import type { Bind } from "./placed-content.ts";
-import { type Seccomp, seccomp } from "./seccomp.ts";
-import { isForEverybody, mountOrder } from "./skeleton.ts";
 import { identityMappings } from "./user-namespaces.ts";
 
 /** Everything that decides how a process of a server is run. */
-export interface ProcessInput {
-  readonly id: string;
-  readonly service: string;
-  readonly release: number;
+export interface ProcessInput extends EnvironmentInput {
   readonly image: HostImage;
   readonly shape: ServerShape;
-  /** Environment variables that win over all others. */
-  readonly variables: readonly (readonly [name: string, value: string])[];
   /** Most files that a process may have open: what this machine lets us give, at most `maxOpenFiles`. */
   readonly openFiles: number;
   /** How likely the kernel ends it when memory runs out: proc(5), `oom_score_adj`. */
@@ -73,15 +69,9 @@ export interface OciConfig {
   } & Readonly<Record<string, unknown>>;
 }
 
-export const maxOpenFiles = 65_536;
-const maxProcesses = 1024;
-const sharedMemoryBytes = 64 * 1024 * 1024;
-const tmpfsBytesWithoutLimit = 256 * 1024 * 1024;
-const tmpfsInodes = 65_536;
 /** runc puts less than 20 devices, links and folders into /dev. */
 const deviceInodes = 128;
 const cpuPeriodUs = 100_000;
-const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /** The description of a server for runc: OCI runtime specification 1.0, `config.json`. */
 export function ociConfig(input: ConfigInput): OciConfig {
@@ -157,20 +147,6 @@ export function processOf(input: ProcessInput, terminal = false) {
   };
 }
 
-/** The image's, then ours, then the release's: what the user wrote last in `kiln.yaml` wins. */
-export function environment(input: ProcessInput): readonly string[] {
-  const { id, service, release, image, shape, variables } = input;
-  const values = new Map<string, string>([["PATH", defaultPath]]);
-  for (const line of image.env) {
-    const at = line.indexOf("=");
-    if (at > 0) values.set(line.slice(0, at), line.slice(at + 1));
-  }
-  values.set("KILN_SERVICE", service).set("KILN_RELEASE", String(release)).set("KILN_SERVER", id);
-  if (shape.port !== undefined) values.set("PORT", String(shape.port));
-  for (const [name, value] of [...Object.entries(shape.env), ...variables]) values.set(name, value);
-  return [...values].map(([name, value]) => `${name}=${value}`);
-}
-
 const systemMounts: readonly Mount[] = [
   { destination: "/proc", type: "proc", source: "proc", options: ["nosuid", "noexec", "nodev"] },
   // Read-only once runc has put the devices there: it would be writable for root otherwise.
@@ -214,21 +190,8 @@ const systemMounts: readonly Mount[] = [
 ];
 
 function writableMounts({ image, shape }: ConfigInput): readonly Mount[] {
-  const bytes = shape.memoryBytes === undefined ? tmpfsBytesWithoutLimit : Math.ceil(shape.memoryBytes / 2);
-  return mountOrder(shape.writable).map((destination) => ({
-    destination,
-    type: "tmpfs",
-    source: "tmpfs",
-    options: [
-      "noexec",
-      "nosuid",
-      "nodev",
-      `mode=${isForEverybody(destination) ? "1777" : "0755"}`,
-      `uid=${image.uid}`,
-      `gid=${image.gid}`,
-      `size=${bytes}`,
-      `nr_inodes=${tmpfsInodes}`,
-    ],
+  return writablePaths(image, shape).map(({ path, options }) => ({
+    ...{ destination: path, type: "tmpfs", source: "tmpfs", options },
   }));
 }
 

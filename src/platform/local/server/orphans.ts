@@ -5,10 +5,6 @@ import { KilnError } from "../../../lib/errors.ts";
 import { namesIn } from "../../../lib/files/temporary.ts";
 import { exec } from "../../../lib/process/exec.ts";
 import { isHostedId } from "../../fleet/server-id.ts";
-import type { HostContext } from "../context.ts";
-import { recordedNetwork } from "../network/choice.ts";
-import { namespacePath, portOf } from "../network/commands.ts";
-import { serverPaths } from "../paths.ts";
 import {
   cgroupFolders,
   hasCgroup,
@@ -17,10 +13,14 @@ import {
   removeCgroup,
   serverCgroup,
   setFrozen,
-} from "../process/cgroups.ts";
-import { killNow, processesWithArgument } from "../process/processes.ts";
+} from "../../linux/cgroups.ts";
+import { freeSecrets } from "../../linux/placed-content.ts";
+import { killNow, processesWithArgument } from "../../linux/processes.ts";
+import type { HostContext } from "../context.ts";
+import { recordedNetwork } from "../network/choice.ts";
+import { namespacePath, portOf } from "../network/commands.ts";
+import { serverPaths } from "../paths.ts";
 import { waitUntil } from "./free-server.ts";
-import { freeSecrets } from "./placed-content.ts";
 import { runcDelete } from "./runc.ts";
 
 /** How long the kernel may take to end what was killed, before we give up for this time. */

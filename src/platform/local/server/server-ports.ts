@@ -1,9 +1,9 @@
 import { isAlive } from "../../../lib/process/proc.ts";
+import { parseAddress } from "../../linux/addresses.ts";
+import { bootId } from "../../linux/processes.ts";
 import type { HostContext } from "../context.ts";
-import { parseAddress } from "../network/addresses.ts";
 import { recordedNetwork } from "../network/choice.ts";
 import { portOf, type ServerPort } from "../network/commands.ts";
-import { bootId } from "../process/processes.ts";
 import type { ServerRecord } from "./records.ts";
 
 /** What the network of running servers is known by. Servers that are being made or ended are not part of it. */

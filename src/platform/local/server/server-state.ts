@@ -3,9 +3,9 @@ import { isErrno } from "../../../lib/errors.ts";
 import { namesIn } from "../../../lib/files/temporary.ts";
 import { isAlive } from "../../../lib/process/proc.ts";
 import type { HostServer } from "../../fleet/host.ts";
+import { bootedAtMs, bootId, isRuncInit } from "../../linux/processes.ts";
 import type { HostPaths, ServerPaths } from "../paths.ts";
 import { serverPaths } from "../paths.ts";
-import { bootedAtMs, bootId, isRuncInit } from "../process/processes.ts";
 import type { Records, ServerRecord } from "./records.ts";
 
 export type Exit = NonNullable<ServerRecord["exit"]>;

@@ -4,7 +4,7 @@ import { readFileSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { exec } from "../../../lib/process/exec.ts";
-import { parseAddress } from "../network/addresses.ts";
+import { parseAddress } from "../../linux/addresses.ts";
 import { namespacePath } from "../network/commands.ts";
 import { aCall, openImages, TestHost, until, whyNoContainers } from "../test-host.ts";
 import { ownerOf, trialOwner, userNamespaces } from "./user-namespaces.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { parseAddress } from "../network/addresses.ts";
+import { parseAddress } from "../../linux/addresses.ts";
 import { holderArgv, ownerOf, remedyFor, trialOwner } from "./user-namespaces.ts";
 
 test("each address has an owner of its own, of which no one else has the uid", () => {

@@ -1,6 +1,6 @@
 import { lstatSync, readlinkSync, type Stats } from "node:fs";
 import { join } from "node:path";
-import { isErrno, KilnError } from "../../../lib/errors.ts";
+import { isErrno, KilnError } from "../../lib/errors.ts";
 
 /** Where a path of an image leads to, once its symbolic links are followed. */
 export interface ResolvedPath {

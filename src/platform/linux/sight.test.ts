@@ -1,8 +1,8 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { findProcess } from "../../../lib/process/proc.ts";
-import type { Subject } from "../../platform.ts";
+import { findProcess } from "../../lib/process/proc.ts";
+import type { Subject } from "../platform.ts";
 import { createSight } from "./sight.ts";
 
 let folder: string;

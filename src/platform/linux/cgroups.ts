@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync, realpathSync, rmdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { isErrno } from "../../../lib/errors.ts";
+import { isErrno } from "../../lib/errors.ts";
 import { killNow } from "./processes.ts";
 
 const mountPoint = "/sys/fs/cgroup";

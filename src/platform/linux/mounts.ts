@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
-import { KilnError } from "../../../lib/errors.ts";
-import { exec } from "../../../lib/process/exec.ts";
+import { KilnError } from "../../lib/errors.ts";
+import { exec } from "../../lib/process/exec.ts";
 
 /** Mount points of this mount namespace, in the order they were made: /proc/self/mountinfo, proc(5). */
 export function readMountPoints(): readonly string[] {

@@ -1,18 +1,25 @@
 import assert from "node:assert";
-import { chmodSync, chownSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import type { Release, ReleaseSecret } from "../../../domain/release.ts";
-import { secretsFolder } from "../../../domain/spec.ts";
-import type { ConfigSource, HostImage, SecretSource } from "../../platform.ts";
-import { memoryMountArgv, mount, readMountPoints, unmount } from "../image/mounts.ts";
-import { placeInRoot } from "../image/paths-in-root.ts";
-import type { ServerPaths } from "../paths.ts";
+import type { Release, ReleaseSecret } from "../../domain/release.ts";
+import { secretsFolder } from "../../domain/spec.ts";
+import type { ConfigSource, HostImage, SecretSource } from "../platform.ts";
+import { memoryMountArgv, mount, readMountPoints, unmount } from "./mounts.ts";
+import { placeInRoot } from "./paths-in-root.ts";
 import type { MountPoint } from "./skeleton.ts";
 
 /** The content that a server has besides its image: opened before anything of the server is made. */
 export interface PlacedContent {
   readonly secrets: readonly { readonly secret: ReleaseSecret; readonly value: Uint8Array }[];
   readonly files: readonly { readonly to: string; readonly mode: number; readonly bytes: Uint8Array }[];
+}
+
+/** Folders of the host, the server's own, that it is put into. */
+export interface ContentPaths {
+  /** Becomes memory, which only root reaches. */
+  readonly secrets: string;
+  /** Configuration files. */
+  readonly files: string;
 }
 
 /** A path of the host that shows in the server, read-only. */
@@ -67,7 +74,7 @@ export function secretVariables({ secrets }: PlacedContent): readonly (readonly 
  * user, and says what has to be bound where.
  */
 export async function placeContent(
-  server: ServerPaths,
+  server: ContentPaths,
   { uid, gid }: Pick<HostImage, "uid" | "gid">,
   content: PlacedContent,
 ): Promise<readonly Bind[]> {
@@ -94,7 +101,7 @@ interface Placed extends Bind {
   readonly mode: number;
 }
 
-function secretFiles(server: ServerPaths, { secrets }: PlacedContent): readonly Placed[] {
+function secretFiles(server: ContentPaths, { secrets }: PlacedContent): readonly Placed[] {
   return secrets.flatMap(({ secret: { delivery }, value }, index): readonly Placed[] => {
     if (delivery.kind === "env") return [];
     const name = isInFolder(delivery.path)
@@ -105,7 +112,7 @@ function secretFiles(server: ServerPaths, { secrets }: PlacedContent): readonly 
   });
 }
 
-function configFiles(server: ServerPaths, { files }: PlacedContent): readonly Placed[] {
+function configFiles(server: ContentPaths, { files }: PlacedContent): readonly Placed[] {
   return files.map(({ to, mode, bytes }, index) => {
     return { source: join(server.files, String(index)), destination: to, bytes, mode };
   });
@@ -120,18 +127,6 @@ function makeFolders(path: string): readonly string[] {
   return made;
 }
 
-/** runc's configuration, in memory when it holds secrets: then the bundle has a link to it. */
-export function writeConfig(server: ServerPaths, { secrets }: PlacedContent, config: object): void {
-  const secret = secrets.some(({ secret: { delivery } }) => delivery.kind === "env");
-  if (secret) symlinkSync(server.secretConfig, server.config);
-  writeFileSync(secret ? server.secretConfig : server.config, JSON.stringify(config), { mode: 0o600 });
-}
-
-/** Once the process runs, nothing reads it any longer. */
-export function forgetSecretConfig(server: ServerPaths): void {
-  rmSync(server.secretConfig, { force: true });
-}
-
 const pageBytes = 4096;
 /** Folders and their names, and the configuration: JSON takes at most six bytes for one, besides some tens of KiB. */
 const spareBytes = 256 * 1024;
@@ -139,7 +134,7 @@ const bytesInJson = 6;
 /** Secrets, their folders, the configuration and sessions: far more than any release has. */
 const secretInodes = 16_384;
 
-async function mountMemory(server: ServerPaths, { secrets }: PlacedContent): Promise<void> {
+async function mountMemory(server: ContentPaths, { secrets }: PlacedContent): Promise<void> {
   const files = secrets.map(({ value }) => Math.ceil(value.length / pageBytes) * pageBytes);
   const variables = secrets.map(({ value, secret: { delivery } }) =>
     delivery.kind === "env" ? value.length * bytesInJson : 0,
@@ -154,7 +149,7 @@ async function mountMemory(server: ServerPaths, { secrets }: PlacedContent): Pro
 }
 
 /** Frees what `placeContent` has mounted. May be repeated. */
-export async function freeSecrets(server: ServerPaths): Promise<void> {
+export async function freeSecrets(server: ContentPaths): Promise<void> {
   const mounts = readMountPoints().filter((path) => path === server.secrets);
   for (const path of mounts) await unmount(path);
   rmSync(server.secrets, { recursive: true, force: true });

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
-import { isErrno } from "../../../lib/errors.ts";
-import { isAlive, type ProcessRef, readIfThere } from "../../../lib/process/proc.ts";
+import { isErrno } from "../../lib/errors.ts";
+import { isAlive, type ProcessRef, readIfThere } from "../../lib/process/proc.ts";
 
 /** Changes with every start of the machine: random(4). */
 export function bootId(): string {
