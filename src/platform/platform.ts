@@ -96,7 +96,8 @@ export interface Platform {
   probe(call: Call): Promise<Readiness>;
   /**
    * Every group and server of ours, complete; throws rather than return a part. It shows what was asked by calls that had
-   * resolved before it began (sizes, shares); what has become of servers may be some moments old.
+   * resolved before it began (sizes, shares); what has become of servers may be some moments old. Yet what looks gone is
+   * gone: of a group that was asked to go, a server that no look has shown so far is among the remains.
    */
   observe(call: Call): Promise<Observation>;
   /**

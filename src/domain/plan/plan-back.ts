@@ -7,6 +7,7 @@ import {
   type Look,
   lowerOthersWhenSafe,
   neededOf,
+  stopOthersFirst,
   withDeadline,
 } from "./rollout-look.ts";
 import { closeWhenGone, isGone, readyCount, resizeTo, routeTo } from "./service-view.ts";
@@ -17,14 +18,13 @@ export function planBack(look: Look): Plan {
   const why = rollout.reason ?? "it was turned back";
   if (rollout.from === undefined) return planBackToNothing(look, why);
   const from = rollout.from;
-  const recreate = rollout.policy.strategy === "recreate";
-  const stop = recreate ? stopNew(look, why) : trimNew(look);
-  if (recreate && !isGone(view, rollout.to)) return withDeadline(look, stop);
+  const waiting = stopOthersFirst(look, from);
+  if (waiting !== undefined) return withDeadline(look, waiting.stopping);
   const raise = resizeTo(desired, view, from, desired.count, `release ${from} takes over again: ${why}`);
   const ready = readyCount(view, from);
   const alone = carrying(look).every((release) => release === from);
   const enough = ready >= neededOf(rollout, desired.count) || (ready > 0 && alone);
-  const actions = [...lowerOthersWhenSafe(look), ...stop, ...raise];
+  const actions = [...lowerOthersWhenSafe(look), ...trimNew(look), ...raise];
   if (!enough) {
     if (look.nowMs < deadlineMs(rollout)) return withDeadline(look, actions);
     const serving = readyCount(view, from) === 0 && readyCount(view, rollout.to) > 0 ? rollout.to : from;

@@ -20,9 +20,10 @@ import {
   neededOf,
   othersCarry,
   record,
+  stopOthersFirst,
   withDeadline,
 } from "./rollout-look.ts";
-import { isGone, readyCount, resizeTo, routeTo, type ServiceView } from "./service-view.ts";
+import { readyCount, resizeTo, routeTo, type ServiceView } from "./service-view.ts";
 
 /** The next actions of a running rollout. Each is planned only when the one it builds on is observed to be done. */
 export function planRollout(
@@ -45,18 +46,13 @@ export function planRollout(
 }
 
 function planForward(look: Look): Plan {
-  const waiting = planBefore(look, () => stayAsItWas(look));
-  if (waiting !== undefined) return waiting;
+  const preparing = planBefore(look, () => stayAsItWas(look));
+  if (preparing !== undefined) return preparing;
   const { rollout, view } = look;
+  const waiting = stopOthersFirst(look, rollout.to);
+  if (waiting !== undefined) return planStop(look, waiting);
   const step = currentStep(rollout);
   const size = newSize(look);
-  const making = makeRoom(look, size);
-  if (mustWaitForRoom(look)) {
-    const late = look.nowMs >= deadlineMs(rollout);
-    return late
-      ? act(giveUp(look, `release ${rollout.from} did not go in time`))
-      : withDeadline(look, making);
-  }
   const ready = readyCount(view, rollout.to);
   const progress = recordProgress(look, ready);
   const failure = failureOf(look, ready, size);
@@ -65,12 +61,20 @@ function planForward(look: Look): Plan {
   const raise = raiseNew(look, size);
   const others = lowerOthersWhenSafe(look);
   const tending = tendJobs(look);
-  const before = [...others, ...making, ...raise, ...progress, ...tending.actions];
+  // What was seen is recorded before anything is asked of the platform: it may refuse, and then the rest of the plan is left out.
+  const before = [...progress, ...others, ...makeRoom(look, size), ...raise, ...tending.actions];
   const isRaised = raise.length === 0 && ready >= size;
   const plan = isRaised
     ? planMove(look, step, before)
     : withDeadline(look, [...before, ...keepTraffic(look)]);
   return { ...plan, wakeAtMs: earliest(plan.wakeAtMs, tending.wakeAtMs) };
+}
+
+/** Nothing of the new release starts while others are there; that they go must not take for ever. */
+function planStop(look: Look, { others, stopping }: NonNullable<ReturnType<typeof stopOthersFirst>>): Plan {
+  if (look.nowMs < deadlineMs(look.rollout)) return withDeadline(look, stopping);
+  const who = others.map((other) => `release ${other}`).join(" and ");
+  return act(giveUp(look, `${who} did not go in time`));
 }
 
 /** Before anything of the new release exists: the old one serves, whole. */
@@ -136,10 +140,10 @@ function planPaused(look: Look): Plan {
 }
 
 function stayPaused(look: Look): readonly Action[] {
+  const waiting = stopOthersFirst(look, look.rollout.to);
+  if (waiting !== undefined) return waiting.stopping;
   const size = newSize(look);
-  const making = makeRoom(look, size);
-  if (mustWaitForRoom(look)) return making;
-  return [...making, ...raiseNew(look, size), ...keepTraffic(look)];
+  return [...makeRoom(look, size), ...raiseNew(look, size), ...keepTraffic(look)];
 }
 
 /**
@@ -170,14 +174,10 @@ function keepTraffic(look: Look): readonly Action[] {
   return shares.length === 0 ? [] : routeTo(desired, view, shares, "the traffic stays where it was");
 }
 
-/** What has to go before the new servers may come: all of the old for `recreate`, `unavailable` of them otherwise. */
+/** What has to go before the new servers may come: `unavailable` of the old ones, unless the old group stays whole. */
 function makeRoom(look: Look, size: number): readonly Action[] {
   const { desired, rollout, view } = look;
   if (rollout.from === undefined) return [];
-  if (rollout.policy.strategy === "recreate") {
-    const reason = `release ${rollout.from} stops before release ${rollout.to} starts`;
-    return resizeTo(desired, view, rollout.from, 0, reason);
-  }
   if (keepsOld(rollout)) {
     return resizeTo(
       desired,
@@ -195,10 +195,6 @@ function mustWaitForOld(look: Look): boolean {
   const { desired, rollout, view } = look;
   const ready = readyCount(view, rollout.from) + readyCount(view, rollout.to);
   return othersCarry(look) && ready < neededOf(rollout, desired.count);
-}
-
-function mustWaitForRoom({ rollout, view }: Look): boolean {
-  return rollout.policy.strategy === "recreate" && rollout.from !== undefined && !isGone(view, rollout.from);
 }
 
 /** Lowers the old group as far as the new one's ready servers allow; never when it is kept. */

@@ -392,12 +392,18 @@ describe("traffic without servers that can take it", () => {
     expect(brief(planService(aService({ serving: 1, rollout }), aView(starting, dead), 1).actions)).toBe("");
   });
 
+  test("what was seen is recorded first: a platform that refuses more servers does not take the progress away", () => {
+    const rollout = aRollout({ step: 1 });
+    const view = aView(aGroup(1, ["ready", "ready", "ready"], { share: 1 }), aGroup(2, ["ready"]));
+    expect(brief(planService(aService({ serving: 1, rollout }), view, 1).actions)).toBe("[progress] 2=2");
+  });
+
   test("a superseded release without a ready server keeps nothing up", () => {
     const rollout = aRollout({ from: 1, to: 3, policy: aPolicy({ keepWarmMs: 0 }) });
     const superseded = aGroup(2, ["starting"], { share: 1 });
     const view = aView(aGroup(1, ["ready", "starting", "starting"]), superseded, aGroup(3, ["ready"]));
     expect(brief(planService(aService({ serving: 1, rollout }), view, 1).actions)).toBe(
-      "2=0 [progress] ->3:33,1:67 [moved]",
+      "[progress] 2=0 ->3:33,1:67 [moved]",
     );
   });
 

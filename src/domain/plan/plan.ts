@@ -108,7 +108,7 @@ function planWarm(
   untilMs: number,
   nowMs: number,
 ): readonly Action[] {
-  if (nowMs < untilMs) {
+  if (nowMs < untilMs && !desired.alone) {
     return resizeTo(desired, view, release, desired.count, `release ${release} is kept warm for a rollback`);
   }
   const over: Action = {

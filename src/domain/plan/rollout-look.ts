@@ -2,7 +2,7 @@ import type { Action, Plan, RecordChange } from "../actions.ts";
 import type { DesiredService, Rollout, WarmRelease } from "../rollout.ts";
 import type { Step } from "../spec.ts";
 import { carriersOf } from "./drift-response.ts";
-import { lowerOthers, type ServiceView } from "./service-view.ts";
+import { inTheWayOf, lowerOthers, resizeTo, type ServiceView } from "./service-view.ts";
 
 /** Everything that one look at a running rollout needs. */
 export interface Look {
@@ -51,6 +51,19 @@ export function lowerOthersWhenSafe(look: Look): readonly Action[] {
   const enough = inTrafficCount(look, rollout.from) + inTrafficCount(look, rollout.to);
   const safe = !othersCarry(look) || enough >= neededOf(rollout, desired.count);
   return safe ? lowerOthers(desired, view, [rollout.from, rollout.to]) : [];
+}
+
+/** What has to go before servers of this release may start, and the order to go; undefined when nothing stands in the way. */
+export function stopOthersFirst(
+  { desired, view }: Look,
+  release: number,
+): { readonly others: readonly number[]; readonly stopping: readonly Action[] } | undefined {
+  const others = inTheWayOf(desired, view, release);
+  if (others.length === 0) return undefined;
+  const stopping = others.flatMap((other) =>
+    resizeTo(desired, view, other, 0, `release ${other} stops before release ${release} starts`),
+  );
+  return { others, stopping };
 }
 
 /** How many servers of a release carry its traffic: those that others may leave for. */

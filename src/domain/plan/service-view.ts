@@ -67,6 +67,19 @@ export function isGone(view: ServiceView, release: number): boolean {
   return group.servers.length === 0 && group.remains.length === 0 && (group.size ?? 0) === 0;
 }
 
+/**
+ * The groups that have to be gone before servers of this release may start. With `recreate` servers of two releases never exist
+ * together, whatever their parts are: both could write to what only one may write to.
+ */
+export function inTheWayOf(desired: DesiredService, view: ServiceView, release: number): readonly number[] {
+  if (!isAlone(desired)) return [];
+  return [...view.groups.keys()].filter((other) => other !== release && !isGone(view, other));
+}
+
+function isAlone({ alone, rollout }: DesiredService): boolean {
+  return rollout === undefined ? alone : rollout.policy.strategy === "recreate";
+}
+
 /** True when the router gives each release this share of the traffic, as it can be reached. */
 function hasShares(view: ServiceView, shares: Shares): boolean {
   const wanted = new Map(shares.map((s) => [s.release, s.share]));
@@ -78,7 +91,7 @@ function hasShares(view: ServiceView, shares: Shares): boolean {
   );
 }
 
-/** The action that gives a group `size` servers, or none when it was asked for already. */
+/** The action that gives a group `size` servers; none when it was asked for already, or when other groups have to go first. */
 export function resizeTo(
   desired: DesiredService,
   view: ServiceView,
@@ -91,6 +104,8 @@ export function resizeTo(
   const replacing = size === 0 ? outlasting(desired, group) : replacedIn(view, group);
   if (size === 0 && isGone(view, release)) return [];
   if (group?.size === size && isSame(replacing, group.replacing)) return []; // of size 0: on its way out
+  const raised = size > (group?.size ?? group?.servers.length ?? 0);
+  if (raised && inTheWayOf(desired, view, release).length > 0) return [];
   if (desired.releases.has(release)) {
     const beside = replacing.length === 0 ? {} : { replacing };
     return [{ kind: "resize", service, release, size, ...beside, reason }];

@@ -134,6 +134,20 @@ export function describePlatform(name: string, open: () => Promise<PlatformSubje
       expect((await subject.platform.observe(call)).routed).not.toContain(subject.service);
     });
 
+    test.each([0, 40, 60, 100])(
+      "what is gone stays gone: a group that is removed %i ms after it was made",
+      async (ms) => {
+        await world.resize(1, 2);
+        await subject.pause(ms);
+        await world.resize(1, 0);
+        await world.whollyGone(1);
+        for (let waitedMs = 0; waitedMs <= 200; waitedMs += 20) {
+          expect((await world.group(1))?.servers ?? []).toEqual([]);
+          await subject.pause(20);
+        }
+      },
+    );
+
     test("to lower a group that is not there is no error", async () => {
       await world.resize(7, 0);
       expect(await world.servers(7)).toEqual([]);
@@ -590,6 +604,14 @@ class Conversation {
       `release ${release} to be gone`,
       async () => (await this.servers(release)).length === 0,
     );
+  }
+
+  /** Without remains as well: nothing of it can come to sight any more. */
+  async whollyGone(release: number): Promise<void> {
+    await eventually(this.#subject, `all of release ${release} to be gone`, async () => {
+      const { servers = [], remains = [] } = (await this.group(release)) ?? {};
+      return servers.length === 0 && remains.length === 0;
+    });
   }
 
   /** Which releases answer so many requests. Without a way to ask, it is what the platform says has traffic. */

@@ -175,7 +175,10 @@ export class Cluster {
     const { size, spec } = group;
     const beside = new Set(spec.replacing);
     const live = this.serversOf(group).filter((s) => s.state !== "draining" && !beside.has(s.id));
-    const worstFirst = live.toSorted((a, b) => Number(a.state === "ready") - Number(b.state === "ready"));
+    // Those that are not ready go first, then those that became ready last: the others have their traffic for certain.
+    const worstFirst = live.toSorted(
+      (a, b) => Number(a.state === "ready") - Number(b.state === "ready") || b.sinceMs - a.sinceMs,
+    );
     for (const server of worstFirst.slice(0, Math.max(0, live.length - size))) void this.drain(server);
     for (let i = live.length; i < size; i++) this.#create(spec.release);
     if (size > 0 || this.serversOf(group).length > 0) return;

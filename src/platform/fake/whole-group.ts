@@ -29,7 +29,7 @@ export class WholeGroup implements Platform, AsyncDisposable {
     return { usable: true, gaps: [], facts: ["an engine with groups of its own, in memory"] };
   }
 
-  /** What was asked for is observed at once; what has become of servers, some moments later. */
+  /** What was asked for is observed at once, and so is that a group is gone; what has become of servers, some moments later. */
   async observe({ signal }: Call): Promise<Observation> {
     signal.throwIfAborted();
     const { groups, routes } = this.#cluster;
@@ -102,11 +102,13 @@ export class WholeGroup implements Platform, AsyncDisposable {
     const { service, size, spec, failures, failed } = group;
     const release = spec.release.number;
     const servers = this.#seen(service).filter((s) => s.release.number === release);
+    // A group that goes is there until its last server is gone, also one that no look has shown yet.
+    const unseen = this.#cluster.serversOf(group).filter(({ id }) => !this.#cluster.seen.has(id));
     const replacing = spec.replacing === undefined ? {} : { replacing: spec.replacing };
     return {
       ...{ service, release, size, ...replacing, share: this.#share(service, release) },
       servers: servers.map((server) => this.#observedServer(server)),
-      remains: [],
+      remains: size === 0 ? unseen.map(({ id }) => id) : [],
       failures: failures.map(({ failedMs, ...rest }) => ({
         ...rest,
         release,
