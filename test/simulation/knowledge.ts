@@ -11,6 +11,12 @@ export interface Place {
   readonly release: number;
 }
 
+/** A server that is being made, or whose process runs. */
+export interface Presence {
+  readonly id: ServerId;
+  readonly release: number;
+}
+
 /** All that the referee's rules look at: the world as it is, what is desired, what the present controller may know. */
 export abstract class Knowledge {
   /** Real time. */
@@ -39,6 +45,8 @@ export abstract class Knowledge {
   abstract readyTakers(service: ServiceKey): readonly ServerId[];
   /** All ready servers, or those of one release, with traffic or without. */
   abstract readyOf(service: ServiceKey, release?: number): readonly ServerId[];
+  /** The servers that could write now, on their way out or not. */
+  abstract present(service: ServiceKey): readonly Presence[];
   /** When a server last got traffic that had none, so that a look which began later shows it. */
   abstract inSinceMs(id: ServerId): number;
 
@@ -73,6 +81,14 @@ export abstract class Knowledge {
   mustServe(service: ServiceKey): boolean {
     return floorOf(this.desired.get(service)) > 0;
   }
+}
+
+/** Servers of its releases never run at the same time. */
+export function isAlone(desired: DesiredService | undefined): boolean {
+  return (
+    desired?.rollout?.policy.strategy === "recreate" ||
+    (desired?.rollout === undefined && desired?.alone === true)
+  );
 }
 
 /** The fewest ready servers with traffic that policy and count allow. */

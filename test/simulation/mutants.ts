@@ -112,6 +112,11 @@ export const mutants: Readonly<Record<string, Mutant>> = {
       },
     }),
   },
+  "a group is taken for gone as soon as that was asked for": {
+    caughtBy: "one-release-writes",
+    on: worldNames,
+    platform: (platform) => ({ ...platform, observe: async (call) => hasty(await platform.observe(call)) }),
+  },
   "the traffic is taken for moved as soon as that was asked for": {
     caughtBy: "capacity-kept",
     on: ["engine"],
@@ -217,6 +222,16 @@ function rosy({ groups, ...rest }: Observation): Observation {
     ),
   }));
   return { ...rest, groups: ready };
+}
+
+/** Shows nothing of servers that are on their way out. */
+function hasty({ groups, ...rest }: Observation): Observation {
+  const shown = groups.map((group) => ({
+    ...group,
+    servers: group.servers.filter((s) => group.size !== 0 && s.state !== "draining"),
+    remains: [],
+  }));
+  return { ...rest, groups: shown };
 }
 
 /** Shows the shares that were asked for last in place of those that there are. */

@@ -4,6 +4,7 @@ import type { Observation } from "../../src/domain/observation.ts";
 import { fewestCarrying, mostAtOnce } from "../../src/domain/plan/drift-response.ts";
 import { ceilingOf, floorOf, type Knowledge } from "./knowledge.ts";
 import type { Life } from "./life.ts";
+import { Sizes } from "./sizes.ts";
 import type { Verdict } from "./verdict.ts";
 
 /** The longest that a plan is carried out, with calls that are late. */
@@ -15,6 +16,8 @@ interface Sight {
   readonly capacity: ReadonlySet<ServerId>;
   /** All ready servers, with traffic or without. */
   readonly ready: ReadonlySet<ServerId>;
+  /** Those of the capacity that have been lost since, also if they have come again: nobody can know of that. */
+  readonly lost: Set<ServerId>;
 }
 
 /** What the planner may ask of the platform, given what it has seen. */
@@ -27,7 +30,7 @@ export class PlanRules {
   readonly #ceilings = new Map<ServiceKey, number>();
   /** The bounds of what is desired now, and since when. */
   readonly #bounds = new Map<ServiceKey, { readonly words: string; readonly sinceMs: number }>();
-  readonly #sizes = new Map<ServiceKey, Map<number, number>>();
+  readonly #sizes = new Sizes();
   /** Services whose last rollout found no way back: what serves then is what there is. */
   readonly #stranded = new Set<ServiceKey>();
   #lookFailed = false;
@@ -53,9 +56,20 @@ export class PlanRules {
     return Math.min(this.#floors.get(service) ?? 0, floorOf(this.#k.desired.get(service)), least);
   }
 
-  /** Whether this takes servers away, as far as the present controller has said before how many there shall be. */
+  /** Whether this takes servers away, as far as it is known how many there shall be. */
   lowers(service: ServiceKey, release: number, size: number): boolean {
-    return size < (this.#sizes.get(service)?.get(release) ?? Number.POSITIVE_INFINITY);
+    return size < (this.#sizes.of(service, release) ?? Number.POSITIVE_INFINITY);
+  }
+
+  /** Whether this asks for more servers. */
+  raises(service: ServiceKey, release: number, size: number): boolean {
+    return size > (this.#sizes.of(service, release) ?? 0);
+  }
+
+  /** What was seen with traffic, and is not ready now, is lost. */
+  step(service: ServiceKey): void {
+    const { capacity = [], lost } = this.#sights.get(service) ?? {};
+    for (const id of capacity) if (!this.#k.isReady(id)) lost?.add(id);
   }
 
   onDesired(service: ServiceKey): void {
@@ -79,10 +93,13 @@ export class PlanRules {
   onObserved(observation: Observation, sinceMs: number): void {
     this.#lookFailed = false;
     for (const service of this.#k.services) {
-      const servers = observation.groups.filter((g) => g.service === service).flatMap((g) => g.servers);
+      const groups = observation.groups.filter((g) => g.service === service);
+      this.#sizes.onObserved(service, groups);
+      const servers = groups.flatMap((g) => g.servers);
       const ready = servers.filter((s) => s.state === "ready");
       const capacity = new Set(ready.filter((s) => s.inTraffic).map((s) => s.id));
-      this.#sights.set(service, { atMs: sinceMs, capacity, ready: new Set(ready.map((s) => s.id)) });
+      const seen = { atMs: sinceMs, capacity, ready: new Set(ready.map((s) => s.id)) };
+      this.#sights.set(service, { ...seen, lost: new Set() });
       if (this.#mayGoOnByOldBounds(service)) continue;
       this.#floors.set(service, floorOf(this.#k.desired.get(service)));
       this.#ceilings.set(service, ceilingOf(this.#k.desired.get(service)));
@@ -109,8 +126,9 @@ export class PlanRules {
     this.#mustNotSwell(service, release, size);
   }
 
-  onRefused(service: ServiceKey, release: number): void {
-    this.#sizes.get(service)?.delete(release);
+  /** The last call came to nothing: the group is as it was before. */
+  onUndone(service: ServiceKey, release: number): void {
+    this.#sizes.onUndone(service, release);
   }
 
   onRoute(service: ServiceKey, shares: Shares): void {
@@ -194,8 +212,9 @@ export class PlanRules {
 
   /** Ready servers with traffic, and those that were when the planner looked: it cannot know what was lost since. */
   #capacity(service: ServiceKey): readonly ServerId[] {
-    const seen = this.#sights.get(service)?.capacity ?? new Set<ServerId>();
-    return [...new Set([...this.#k.readyTakers(service), ...[...seen].filter((id) => !this.#k.isReady(id))])];
+    this.step(service);
+    const lost = this.#sights.get(service)?.lost ?? [];
+    return [...new Set([...this.#k.readyTakers(service), ...lost])];
   }
 
   /** Without those that have drifted and are taken out: the router may be slow to let them go, and nobody counts on them. */
@@ -222,15 +241,13 @@ export class PlanRules {
   }
 
   #mustNotSwell(service: ServiceKey, release: number, size: number): void {
-    const sizes = this.#sizes.get(service) ?? new Map<number, number>();
-    const raised = size > (sizes.get(release) ?? 0);
-    this.#sizes.set(service, sizes.set(release, size));
+    const raised = this.raises(service, release, size);
+    this.#sizes.onResize(service, release, size);
     if (!raised) return;
     const { rollout, serving, warm = [] } = this.#k.desired.get(service) ?? {};
     const part = rollout ? [rollout.from, rollout.to] : [serving, ...warm.map((w) => w.release)];
     // Others go, as soon as they have no traffic any more.
-    const counted = [...sizes].filter(([r]) => part.includes(r));
-    const wanted = counted.reduce((sum, [, n]) => sum + n, 0);
+    const wanted = this.#sizes.asked(service, part);
     const most = Math.max(this.#ceilings.get(service) ?? 0, ceilingOf(this.#k.desired.get(service)));
     this.#verdict.expect(
       wanted <= most,

@@ -10,6 +10,7 @@ import { PlanRules } from "./plan-rules.ts";
 import { ProgressRules } from "./progress-rules.ts";
 import type { Trace } from "./trace.ts";
 import { Verdict } from "./verdict.ts";
+import { WriterRules } from "./writer-rules.ts";
 
 /** Changes of the store that change nothing that is desired: not worth reading it again. */
 const recordsOnly = new Set(["recordServers", "pruneReleases"]);
@@ -27,6 +28,7 @@ export abstract class Referee {
   protected readonly trace: Trace;
   protected readonly plan: PlanRules;
   readonly #progress: ProgressRules;
+  readonly #writers: WriterRules;
   #life: Life | undefined;
 
   constructor(knowledge: Knowledge, trace: Trace) {
@@ -35,6 +37,7 @@ export abstract class Referee {
     this.verdict = new Verdict((words) => trace.add(() => words));
     this.plan = new PlanRules(knowledge, this.verdict);
     this.#progress = new ProgressRules(knowledge, this.verdict);
+    this.#writers = new WriterRules(knowledge, this.verdict);
   }
 
   /** A controller begins its life. */
@@ -83,12 +86,14 @@ export abstract class Referee {
     if (this.isOver(life)) return;
     const { service, number } = release;
     this.trace.add(() => `  resize ${service}-${number} to ${size}`);
+    const raised = this.plan.raises(service, number, size);
+    this.#writers.onResize(service, number, { raised, seenMs: this.plan.seenMs(service) });
     this.plan.onResize(service, number, size);
   }
 
-  /** There may be no more servers: what was asked for is not wanted any longer. */
-  onRefused({ release }: GroupSpec, life: Life): void {
-    if (!this.isOver(life)) this.plan.onRefused(release.service, release.number);
+  /** The call for a size came to nothing: the group is as it was. */
+  onUndone({ release }: GroupSpec, life: Life): void {
+    if (!this.isOver(life)) this.plan.onUndone(release.service, release.number);
   }
 
   onRoute(service: ServiceKey, shares: Shares, life: Life): void {
@@ -148,8 +153,10 @@ export abstract class Referee {
   step(): void {
     if (this.knowledge.upSinceMs === undefined) return;
     for (const service of this.knowledge.services) {
+      this.plan.step(service);
       this.checkStep(service);
       this.#progress.step(service);
+      this.#writers.step(service);
     }
   }
 
@@ -169,6 +176,7 @@ export abstract class Referee {
     else this.knowledge.desired.set(service, desired);
     this.plan.onDesired(service);
     this.#progress.onDesired(service);
+    this.#writers.onDesired(service);
   }
 }
 

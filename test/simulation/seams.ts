@@ -34,7 +34,7 @@ export async function through<T>(
   try {
     if (fate.beforeMs > 0) await time.sleep(fate.beforeMs, signal);
     if (life.isOver && !life.orphansGoOn) return life.never();
-    if (fate.outcome === "failed") throw new KilnError("internal", `${injected} ${call.operation} failed`);
+    if (fate.outcome === "failed") throw new KilnError("internal", failureWords(call.operation));
     referee.onBegin(call, life);
     const result = fate.outcome === "forgotten" ? (forgotten as T) : await work();
     referee.onEffect(call, life);
@@ -47,6 +47,16 @@ export async function through<T>(
     if (life.isOver) return life.never();
     throw error;
   }
+}
+
+function failureWords(operation: string): string {
+  return `${injected} ${operation} failed`;
+}
+
+/** Whether a call that threw has changed nothing. */
+function isUndone(error: unknown, operation: string): boolean {
+  const { code, message } = toKilnError(error);
+  return code === "quota_exceeded" || message === failureWords(operation);
 }
 
 /** What one controller goes by. `now`: what the machine's clock shows. */
@@ -90,7 +100,7 @@ export function seamPlatform(platform: Platform, { referee, life, time }: Seams)
       try {
         await platform.resize(group, size, c);
       } catch (error) {
-        if (toKilnError(error).code === "quota_exceeded") referee.onRefused(group, life);
+        if (isUndone(error, "resize")) referee.onUndone(group, life);
         throw error;
       }
     },

@@ -66,7 +66,7 @@ function needsVictim(what: Trouble): boolean {
 const startMs = 1_000_000_000_000;
 
 /** Every second seed is played on an engine with groups of its own, the others on a machine with a fleet. */
-export function worldOf(seed: number): WorldName {
+function worldOf(seed: number): WorldName {
   return seed % 2 === 0 ? "engine" : "fleet";
 }
 

@@ -1,7 +1,7 @@
 import type { ServerId, ServiceKey } from "../../../src/domain/ids.ts";
 import type { Observation } from "../../../src/domain/observation.ts";
 import type { Clock } from "../../../src/lib/time/clock.ts";
-import { Knowledge, type Place } from "../knowledge.ts";
+import { Knowledge, type Place, type Presence } from "../knowledge.ts";
 import type { Engine } from "./engine.ts";
 
 /** What there is to know of an engine: ids tell nothing, and its own health checks count. */
@@ -40,6 +40,12 @@ export class EngineKnowledge extends Knowledge {
       .filter((s) => s.service === service && (release === undefined || s.release.number === release))
       .map(({ id }) => id)
       .filter((id) => this.isReady(id));
+  }
+
+  present(service: ServiceKey): readonly Presence[] {
+    return [...this.engine.servers.values()]
+      .filter((s) => s.service === service)
+      .map(({ id, release }) => ({ id, release: release.number }));
   }
 
   /** A look tells of servers as they were: nobody has to know of one before it has shown it. */

@@ -44,11 +44,8 @@ export class EngineReferee extends Referee {
     super.onRoute(service, shares, life);
   }
 
-  /** Whoever retires has been judged by what it saw: which server that was does not matter to the others. */
   override onRetire(id: ServerId, life: Life): void {
-    const service = this.knowledge.placeOf(id)?.service;
-    if (service !== undefined && !this.isOver(life))
-      this.#rules.decided(service, this.plan.seenMs(service), 0);
+    if (!this.isOver(life)) this.#rules.retired(id);
     super.onRetire(id, life);
   }
 

@@ -17,8 +17,12 @@ export class EngineRules {
   readonly #k: EngineKnowledge;
   readonly #verdict: Verdict;
   readonly #decisions = new Map<ServiceKey, Decision>();
-  /** Ready servers that answer. */
+  /** Ready servers. */
+  readonly #ready = new Map<ServiceKey, ReadonlySet<ServerId>>();
+  /** Those of them that answer. */
   readonly #answering = new Map<ServiceKey, ReadonlySet<ServerId>>();
+  /** Servers that were themselves asked to leave: the others had to be enough when that was asked. */
+  readonly #retired = new Set<ServerId>();
   readonly #drained = new Set<ServerId>();
   /** Since when nobody could be reached although somebody was ready. */
   readonly #darkMs = new Map<ServiceKey, number>();
@@ -33,9 +37,14 @@ export class EngineRules {
     this.#decisions.set(service, { seenMs: seenMs - this.#k.engine.lagMs, floor });
   }
 
+  retired(id: ServerId): void {
+    this.#retired.add(id);
+  }
+
   /** A ready server has to leave: the others must be enough. */
   onDrain({ id, service, release }: ClusterServer): void {
     this.#drained.add(id);
+    if (this.#retired.has(id)) return;
     const takers = this.#k.readyTakers(service);
     if (!this.#k.isReady(id) || this.#k.isTampered(service) || this.#isUnlucky(service)) return;
     const desired = this.#k.desired.get(service);
@@ -65,11 +74,22 @@ export class EngineRules {
 
   step(service: ServiceKey): void {
     const { engine } = this.#k;
-    const answering = new Set(this.#k.readyOf(service).filter((id) => engine.answers(id)));
-    const lost = [...(this.#answering.get(service) ?? [])].filter((id) => !answering.has(id));
-    if (lost.some((id) => !this.#drained.has(id))) this.#k.lossMs.set(service, this.#k.now());
-    this.#answering.set(service, answering);
+    const ready = new Set(this.#k.readyOf(service));
+    const answering = new Set([...ready].filter((id) => engine.answers(id)));
+    // One that does not answer any more is lost, and is lost once more when its health check has noticed: looks show it from then on.
+    this.#noteLost(service, this.#ready, ready);
+    this.#noteLost(service, this.#answering, answering);
     this.#mustBeLit(service, answering);
+  }
+
+  #noteLost(
+    service: ServiceKey,
+    known: Map<ServiceKey, ReadonlySet<ServerId>>,
+    now: ReadonlySet<ServerId>,
+  ): void {
+    const lost = [...(known.get(service) ?? [])].filter((id) => !now.has(id));
+    if (lost.some((id) => !this.#drained.has(id))) this.#k.lossMs.set(service, this.#k.now());
+    known.set(service, now);
   }
 
   #mustBeLit(service: ServiceKey, answering: ReadonlySet<ServerId>): void {

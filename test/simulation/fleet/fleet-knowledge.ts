@@ -1,6 +1,6 @@
 import type { ServerId, ServiceKey } from "../../../src/domain/ids.ts";
 import { parseServerId } from "../../../src/platform/fleet/server-id.ts";
-import { Knowledge, type Place } from "../knowledge.ts";
+import { Knowledge, type Place, type Presence } from "../knowledge.ts";
 import { HealthOracle } from "./health-oracle.ts";
 import type { Machine } from "./machine.ts";
 
@@ -35,6 +35,13 @@ export class FleetKnowledge extends Knowledge {
       if (!this.isReady(id)) return false;
       const name = parseServerId(id);
       return name?.service === service && (release === undefined || name.release === release);
+    });
+  }
+
+  present(service: ServiceKey): readonly Presence[] {
+    return [...this.machine.servers.values()].flatMap(({ record: { id, state } }) => {
+      const name = parseServerId(id);
+      return name?.service === service && state !== "exited" ? [{ id, release: name.release }] : [];
     });
   }
 

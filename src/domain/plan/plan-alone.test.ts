@@ -1,10 +1,10 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import type { Action } from "./actions.ts";
-import type { GroupObservation, ServerState } from "./observation.ts";
+import type { Action } from "../actions.ts";
+import type { GroupObservation, ServerState } from "../observation.ts";
+import type { Rollout } from "../rollout.ts";
+import { aGroup, aPolicy, aRelease, aRollout, aService, aView, minute } from "../testing.ts";
 import { planService } from "./plan.ts";
-import type { Rollout } from "./rollout.ts";
-import { aGroup, aPolicy, aRelease, aRollout, aService, aView, minute } from "./testing.ts";
 
 // With `recreate`, servers of two releases never exist together, whichever two they are.
 
