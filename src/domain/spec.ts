@@ -1,3 +1,5 @@
+import type { VolumeSpec } from "./volume.ts";
+
 /**
  * What a user asks for, validated and with units made plain: durations in milliseconds, sizes in bytes.
  * `src/spec` makes these from `kiln.yaml`.
@@ -119,8 +121,10 @@ export interface ServerShape {
   readonly memoryBytes: number | undefined;
   /** CPU cores, e.g. 0.5. */
   readonly cpus: number | undefined;
-  /** Absolute paths that are tmpfs; all else is read-only. */
+  /** Absolute paths that are tmpfs; all else but volumes is read-only. */
   readonly writable: readonly string[];
+  /** Absent: none. */
+  readonly volumes?: readonly VolumeSpec[] | undefined;
 }
 
 /** A secret that servers get. */

@@ -60,6 +60,8 @@ export const errorCodes = {
   port_taken: { status: 409, exit: 3 },
   traffic_conflict: { status: 409, exit: 3 },
   certificate_invalid: { status: 422, exit: 2 },
+  volume_in_use: { status: 409, exit: 3 },
+  volume_invalid: { status: 422, exit: 2 },
   quota_exceeded: { status: 409, exit: 3 },
   disk_full: { status: 507, exit: 1 },
   not_root: { status: 403, exit: 3 },

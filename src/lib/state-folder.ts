@@ -30,6 +30,8 @@ export interface StateFolder {
   readonly router: string;
   /** The evidence of servers in quarantine: one archive each. */
   readonly evidence: string;
+  /** The data of services, which outlasts all of their servers. */
+  readonly volumes: string;
 }
 
 /** `sun_path` of unix(7) holds 107 bytes; the longest socket below `home` takes 40 of them. */
@@ -70,6 +72,7 @@ export function openStateFolder(
     servers: join(home, "servers"),
     router: join(home, "router"),
     evidence: join(home, "evidence"),
+    volumes: join(home, "volumes"),
   };
 }
 

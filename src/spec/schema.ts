@@ -250,6 +250,32 @@ const configFile = z
   )
   .describe("One file of the project.");
 
+const volume = z
+  .strictObject(
+    {
+      name: leaf
+        .text({
+          expected: "a name of lower-case letters, digits and hyphens, such as data",
+          pattern: v.namePattern,
+          examples: ["data"],
+        })
+        .describe("Name of the volume within its service; `kiln volume` commands use it."),
+      path: leaf
+        .containerPath("an absolute path in the server, such as /var/lib/postgresql")
+        .describe("Folder in every server that has the volume's data."),
+      size: leaf
+        .size()
+        .optional()
+        .describe("Most data that the volume may hold, reserved on the disk; default: no limit."),
+      shared: z
+        .boolean({ error: "true or false" })
+        .prefault(false)
+        .describe("Whether several servers may have the volume at once; the program must support that."),
+    },
+    { error: "a mapping with name and path" },
+  )
+  .describe("One volume.");
+
 const servers = z
   .strictObject(
     {
@@ -278,6 +304,13 @@ const servers = z
         .list(leaf.containerPath("an absolute path in the server, such as /run"), "paths")
         .prefault([])
         .describe("Writable folders, in memory and empty at the start; everything else is read-only."),
+      volumes: leaf
+        .list(volume, "volumes")
+        .max(16, { error: "at most 16 volumes" })
+        .prefault([])
+        .describe(
+          "Folders whose data belongs to the service and stays across rollouts, rollbacks, reboots and removal.",
+        ),
       secrets: leaf
         .list(secret, "secrets")
         .max(64, { error: "at most 64 secrets" })

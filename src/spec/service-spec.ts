@@ -12,6 +12,7 @@ import {
   type TrafficSpec,
   type UpkeepPolicy,
 } from "../domain/spec.ts";
+import type { VolumeSpec } from "../domain/volume.ts";
 import type { ProjectFiles } from "./project-files.ts";
 import type { SpecDocument } from "./schema.ts";
 
@@ -35,6 +36,7 @@ export function toServiceSpec(
       memoryBytes: servers.memory,
       cpus: servers.cpus,
       writable: servers.writable,
+      ...(servers.volumes.length === 0 ? {} : { volumes: servers.volumes.map(toVolume) }),
     },
     secrets: servers.secrets.map(toSecret),
     files: servers.files.map(({ from, to, mode }, index) => {
@@ -97,6 +99,10 @@ function toImage(image: SpecDocument["image"], files: Found): ImageSpec {
     user: image.user,
     command: image.command,
   };
+}
+
+function toVolume({ name, path, size, shared }: SpecDocument["servers"]["volumes"][number]): VolumeSpec {
+  return { name, path, ...(size === undefined ? {} : { sizeBytes: size }), shared };
 }
 
 function toSecret({ name, path, env }: SpecDocument["servers"]["secrets"][number]): SecretSpec {

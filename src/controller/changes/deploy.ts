@@ -4,6 +4,7 @@ import { compileSteps } from "../../domain/steps.ts";
 import type { Store } from "../../store/store.ts";
 import { requireDeployable } from "../operations/checks.ts";
 import { differences } from "../operations/differences.ts";
+import { requireOneWriter } from "../operations/one-writer.ts";
 import { newPolicies } from "../operations/policy-differences.ts";
 import { freeze } from "../operations/release-content.ts";
 import type { Accepted, DeployRequest } from "../operations.ts";
@@ -15,7 +16,10 @@ export function deploying(parts: ChangeParts, request: DeployRequest, by: Asker)
   const { service, draft } = request;
   return {
     service,
-    check: () => requireDeployable(parts, service, draft),
+    check: async () => {
+      requireOneWriter(service, { shape: draft.shape, ...request });
+      await requireDeployable(parts, service, draft);
+    },
     image: draft.image,
     record: (store) => record(store, request, by),
   };

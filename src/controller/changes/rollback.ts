@@ -8,6 +8,7 @@ import { KilnError } from "../../lib/errors.ts";
 import type { Store } from "../../store/store.ts";
 import { requireRollback } from "../operations/checks.ts";
 import { differences } from "../operations/differences.ts";
+import { requireOneWriter } from "../operations/one-writer.ts";
 import type { Accepted } from "../operations.ts";
 import type { Change, ChangeParts } from "./change.ts";
 import { servingOf } from "./wanted.ts";
@@ -47,6 +48,7 @@ function record(store: Store, { service, release }: RollbackRequest, by: Asker):
   }
   const target = targetOf(store, desired, release);
   const policy = policyOf(store, service);
+  requireOneWriter(service, { shape: target.shape, count: desired.count, policy });
   const changes = differences(servingOf(desired), target);
   const steps = rollbackSteps(policy);
   const started = store.startRollback({ service, to: target.number, policy, steps, by, changes });

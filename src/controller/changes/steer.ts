@@ -1,6 +1,8 @@
 import type { Asker } from "../../domain/actor.ts";
 import type { ServiceKey } from "../../domain/ids.ts";
 import type { Rollout } from "../../domain/rollout.ts";
+import type { Store } from "../../store/store.ts";
+import { requireOneWriter } from "../operations/one-writer.ts";
 import type { Accepted } from "../operations.ts";
 import type { Change } from "./change.ts";
 
@@ -18,12 +20,22 @@ export function scaling(service: ServiceKey, count: number, by: Asker): Change<A
   return {
     service,
     record: (store) => {
+      requireCount(store, service, count);
       const from = store.setCount(service, count, by);
       const { rollout, serving = 0 } = store.desired(service) ?? {};
       const scaled = from === count ? undefined : { from, to: count };
       return { service, release: rollout?.to ?? serving, rollout: rollout?.id, scaled };
     },
   };
+}
+
+/** A service that is not there is for the store to refuse. */
+function requireCount(store: Store, service: ServiceKey, count: number): void {
+  const desired = store.desired(service);
+  const policy = store.policy(service);
+  if (desired === undefined || policy === undefined) return;
+  const release = desired.releases.get(desired.rollout?.to ?? desired.serving ?? 0);
+  if (release !== undefined) requireOneWriter(service, { shape: release.shape, count, policy });
 }
 
 /** Nothing of the service is left at the end. */

@@ -16,6 +16,7 @@ export function differences(before: ReleaseDraft | undefined, after: ReleaseDraf
     ...changed("memory", mebibytes(shape.memoryBytes), mebibytes(after.shape.memoryBytes)),
     ...changed("cpus", shape.cpus, after.shape.cpus),
     ...changed("writable paths", shape.writable.join(", "), after.shape.writable.join(", ")),
+    ...named("volume", byKey(shape.volumes ?? [], "name"), byKey(after.shape.volumes ?? [], "name")),
     ...named("environment", new Map(Object.entries(shape.env)), new Map(Object.entries(after.shape.env))),
     ...named("secret", byKey(before.secrets, "name"), byKey(after.secrets, "name")),
     ...named("file", byKey(before.files, "to"), byKey(after.files, "to")),

@@ -10,7 +10,29 @@ import type {
   TrafficSpec,
   UpkeepPolicy,
 } from "../spec.ts";
+import type { VolumeSpec } from "../volume.ts";
 import { amount, count, durationMs, maybe, printable } from "./values.ts";
+
+/** As kiln.yaml writes it: no `.`, `..` or `//` in it, so it leads nowhere else. */
+export const placedPath = z
+  .string()
+  .max(4_000)
+  .regex(/^(\/(?!\.{1,2}(\/|$))[^/\0]+)+$/, "an absolute path in its shortest form");
+
+const volumeName = z
+  .string()
+  .regex(/^[a-z][a-z0-9-]{0,31}$/, "a volume's name of lower-case letters, digits and hyphens");
+
+const volume = z.strictObject({
+  name: volumeName,
+  path: placedPath,
+  sizeBytes: z
+    .number()
+    .int()
+    .min(16 * 1024 ** 2)
+    .optional(),
+  shared: z.boolean(),
+}) satisfies z.ZodType<VolumeSpec>;
 
 export const shape = z.strictObject({
   port: maybe(z.number().int().min(1).max(65_535)),
@@ -21,6 +43,11 @@ export const shape = z.strictObject({
   memoryBytes: maybe(z.number().int().min(1)),
   cpus: maybe(z.number().positive().max(1_024)),
   writable: z.array(z.string().regex(/^\/[^\0]*$/, "an absolute path")).max(100),
+  volumes: z
+    .array(volume)
+    .max(16)
+    .refine((all) => new Set(all.map(({ name }) => name)).size === all.length, "each name once")
+    .optional(),
 }) satisfies z.ZodType<ServerShape>;
 
 export const health = z.strictObject({
@@ -70,12 +97,6 @@ export const traffic = z.strictObject({
   stripPrefix: z.boolean().optional(),
   tls: z.strictObject({ certificate: machinePath, key: machinePath }).optional(),
 }) satisfies z.ZodType<TrafficSpec>;
-
-/** As kiln.yaml writes it: no `.`, `..` or `//` in it, so it leads nowhere else. */
-export const placedPath = z
-  .string()
-  .max(4_000)
-  .regex(/^(\/(?!\.{1,2}(\/|$))[^/\0]+)+$/, "an absolute path in its shortest form");
 
 export const secretName = z.string().regex(/^[A-Z][A-Z0-9_]{0,63}$/, "a secret's name, such as DB_PASSWORD");
 

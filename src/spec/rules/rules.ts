@@ -3,6 +3,7 @@ import type { SpecDocument } from "../schema.ts";
 import type { Path } from "../yaml/tree.ts";
 import { placedFiles, placedRules } from "./placed-rules.ts";
 import { sourcesAllowed } from "./source-rules.ts";
+import { volumeRules } from "./volume-rules.ts";
 
 /** A problem that one rule found. */
 export interface Breach {
@@ -36,6 +37,7 @@ const rules: readonly Rule[] = [
   writableApart,
   writableHidesNoFile,
   ...placedRules,
+  ...volumeRules,
   healthCheck,
   trafficNeedsPort,
   onlyForHttp,

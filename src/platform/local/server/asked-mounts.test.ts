@@ -114,6 +114,7 @@ test("on a machine with version 2 only, nothing is amiss in a server's whole tab
       hostname: "a",
       variables: [],
       binds: [],
+      volumes: [],
       openFiles: 1024,
       oomScore: 0,
     },

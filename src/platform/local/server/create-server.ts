@@ -27,6 +27,8 @@ import { hostsFile, readResolvers, resolversFile } from "../network/resolvers.ts
 import { serverPaths } from "../paths.ts";
 import { restoreParent } from "../process/parent-cgroup.ts";
 import { findProgram, oomScore, openFilesLimit } from "../programs.ts";
+import { requireVolumes } from "../volumes/claims.ts";
+import { openVolumes } from "../volumes/open-volumes.ts";
 import { askedBaseline, bundleOf, keepBaseline, netNamespace, programOf, subjectOf } from "./baseline.ts";
 import { conmonArgv, startConmon } from "./conmon.ts";
 import { removeServer, sweepShared, waitUntil } from "./free-server.ts";
@@ -77,10 +79,12 @@ function claim(
   image: HostImage,
 ): Promise<{ readonly record: ServerRecord; readonly network: Network }> {
   const { release } = spec;
-  const points = mountPoints(release.shape.writable, image.workingFolder, placedPoints(release));
+  const folders = [...release.shape.writable, ...(release.shape.volumes ?? []).map(({ path }) => path)];
+  const points = mountPoints(folders, image.workingFolder, placedPoints(release));
   const root = describeRoot(image, points);
   return host.shared(async () => {
     try {
+      requireVolumes(host, spec.id, release);
       const [network] = await allDone([
         host.network.ensure(),
         ensureRoot(host.paths, root, host.verifyLayer),
@@ -154,7 +158,8 @@ async function start(host: HostContext, making: Making, network: Network, call: 
   const port = portOf(network, record.id, address);
   await using holder = host.userNamespaces.hold(ownerOf(address));
   const [held, binds] = await allDone([heldBy(host, record, holder), placeFiles(host, making)]);
-  const config = configOf(host, making, { port, held, binds });
+  const volumes = await openVolumes(host, record, image);
+  const config = configOf(host, making, { port, held, binds, volumes });
   writeConfig(server, making.content, config);
   const bundle = bundleOf(server);
   await attachPort(network, port, held?.pid);
@@ -232,10 +237,11 @@ interface Around {
   readonly port: Port;
   readonly held: Held | undefined;
   readonly binds: readonly Bind[];
+  readonly volumes: readonly Bind[];
 }
 
 function configOf(host: HostContext, { record, image, content }: Making, around: Around): OciConfig {
-  const { port, held, binds } = around;
+  const { port, held, binds, volumes } = around;
   return ociConfig({
     id: record.id,
     service: record.release.service,
@@ -245,6 +251,7 @@ function configOf(host: HostContext, { record, image, content }: Making, around:
     shape: record.release.shape,
     variables: secretVariables(content),
     binds,
+    volumes,
     root: rootPath(host.paths, record.root),
     networkNamespace: namespacePath(port.namespace),
     userNamespace: held && `/proc/${held.pid}/ns/user`,

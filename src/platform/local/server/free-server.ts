@@ -20,6 +20,7 @@ import { recordedNetwork } from "../network/choice.ts";
 import { portOf } from "../network/commands.ts";
 import { detachPort } from "../network/ports.ts";
 import { serverPaths } from "../paths.ts";
+import { sweepVolumes } from "../volumes/claims.ts";
 import { killStrangers } from "./kill-strangers.ts";
 import type { ServerRecord } from "./records.ts";
 import { runcDelete, runcResume } from "./runc.ts";
@@ -156,6 +157,7 @@ export async function sweepShared(host: HostContext): Promise<void> {
     roots: new Set(inUse.map(({ root }) => root)),
     layers: new Set(inUse.flatMap(({ layers }) => layers)),
   });
+  await sweepVolumes(host);
   if (inUse.length > 0) return;
   await host.network.remove();
   removeParentCgroup(host.tag);

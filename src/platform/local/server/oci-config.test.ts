@@ -29,6 +29,7 @@ const input: ConfigInput = {
   },
   variables: [],
   binds: [],
+  volumes: [],
   root: "/state/roots/r",
   networkNamespace: "/run/netns/n",
   userNamespace: undefined,

@@ -22,6 +22,8 @@ export interface ConfigInput extends ProcessInput {
   readonly hostname: string;
   /** Read-only files and folders, over all that the image and the writable paths have there. */
   readonly binds: readonly Bind[];
+  /** Folders that the process may write to, and that outlast the server. */
+  readonly volumes: readonly Bind[];
   /** Absolute path of the mounted root file system. */
   readonly root: string;
   /** Absolute path of the network namespace. */
@@ -80,7 +82,7 @@ export function ociConfig(input: ConfigInput): OciConfig {
     process: processOf(input),
     root: { path: input.root, readonly: true },
     hostname: input.hostname,
-    mounts: [...systemMounts, ...writableMounts(input), ...fileMounts(input)],
+    mounts: [...systemMounts, ...writableMounts(input), ...volumeMounts(input), ...fileMounts(input)],
     linux: {
       namespaces: [
         { type: "pid" },
@@ -193,6 +195,12 @@ function writableMounts({ image, shape }: ConfigInput): readonly Mount[] {
   return writablePaths(image, shape).map(({ path, options }) => ({
     ...{ destination: path, type: "tmpfs", source: "tmpfs", options },
   }));
+}
+
+/** What servers write there stays, and runs nowhere. */
+function volumeMounts({ volumes }: ConfigInput): readonly Mount[] {
+  const options = ["bind", "rw", "nosuid", "nodev", "noexec"];
+  return volumes.map(({ source, destination }) => ({ destination, type: "bind", source, options }));
 }
 
 /** After the tmpfs mounts, which may lie above them. */

@@ -1,0 +1,80 @@
+import { existsSync } from "node:fs";
+import type { Release } from "../../../domain/release.ts";
+import type { VolumeSpec } from "../../../domain/volume.ts";
+import { KilnError } from "../../../lib/errors.ts";
+import { parseJobId } from "../../fleet/server-id.ts";
+import type { HostContext } from "../context.ts";
+import { unmountImage } from "./disk-image.ts";
+import { holdersOf } from "./holders.ts";
+import { dataFolder, volumeId, volumePlaces, volumesThere } from "./places.ts";
+import { readVolume } from "./records.ts";
+
+/**
+ * The volumes that a server gets. A job runs next to servers, so of volumes that one server at a time may have it gets
+ * none: it finds an empty folder that it cannot write to.
+ */
+export function volumesOf(id: string, { shape }: Pick<Release, "shape">): readonly VolumeSpec[] {
+  return (shape.volumes ?? []).filter(({ shared }) => shared || parseJobId(id) === undefined);
+}
+
+/**
+ * Throws `volume_in_use` when another server has a volume that this one is to have alone, by what is on record and by what
+ * the kernel says. Callers hold the host's lock, and write the server's record before they release it.
+ */
+export function requireVolumes(host: HostContext, id: string, release: Release): void {
+  for (const volume of volumesOf(id, release)) {
+    const holder = recordedHolder(host, id, release, volume) ?? unrecordedHolder(host, id, release, volume);
+    if (holder !== undefined) throw inUse(release.service, volume.name, holder);
+  }
+}
+
+function inUse(service: string, name: string, holder: string): KilnError {
+  return new KilnError(
+    "volume_in_use",
+    `The volume ${name} of ${service} is in use by ${holder}, and one server at a time may have it.`,
+    { retry: true, hint: `Kiln waits for ${holder} to end.` },
+  );
+}
+
+function recordedHolder(
+  { records }: HostContext,
+  id: string,
+  { service }: Release,
+  { name, shared }: VolumeSpec,
+): string | undefined {
+  return records.all().find((other) => {
+    if (other.id === id || other.freed || other.release.service !== service) return false;
+    const theirs = volumesOf(other.id, other.release).find((volume) => volume.name === name);
+    return theirs !== undefined && !(shared && theirs.shared);
+  })?.id;
+}
+
+/** One whose record is lost still has its mounts. */
+function unrecordedHolder(
+  { tag, paths, records }: HostContext,
+  id: string,
+  { service }: Release,
+  { name, shared }: VolumeSpec,
+): string | undefined {
+  const places = volumePlaces(paths, { service, name });
+  const record = readVolume(places);
+  const folder = record && dataFolder(places, record.sizeBytes !== undefined);
+  if (folder === undefined || !existsSync(folder)) return undefined;
+  return holdersOf(tag, folder).find((other) => other !== id && !(shared && records.read(other)));
+}
+
+/** Unmounts the file systems that no server uses. Callers hold the host's lock. */
+export async function sweepVolumes({
+  paths,
+  records,
+}: Pick<HostContext, "paths" | "records">): Promise<void> {
+  const there = volumesThere(paths);
+  if (there.length === 0) return;
+  const inUse = records.all().filter(({ freed }) => !freed);
+  const used = new Set(
+    inUse.flatMap(({ id, release }) =>
+      volumesOf(id, release).map(({ name }) => volumeId({ service: release.service, name })),
+    ),
+  );
+  for (const key of there) if (!used.has(volumeId(key))) await unmountImage(volumePlaces(paths, key));
+}
