@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { readLockSection } from "../image/packages/archive/lock-file.ts";
+import { readLockSection } from "../image/lock-file.ts";
 import { readInside } from "../lib/files/read-inside.ts";
 import { exec } from "../lib/process/exec.ts";
 import { loadSpecs } from "../spec/load.ts";

@@ -71,7 +71,9 @@ export type ImageBase =
   | { readonly kind: "scratch" }
   | { readonly kind: "debian"; readonly suite: string }
   /** An OCI image layout: a folder or a tar archive. `path` is absolute; `ref` picks one of several images. */
-  | { readonly kind: "oci"; readonly path: string; readonly ref: string | undefined };
+  | { readonly kind: "oci"; readonly path: string; readonly ref: string | undefined }
+  /** An image in a registry, as a person names it, with a tag or a digest. */
+  | { readonly kind: "registry"; readonly reference: string };
 
 /** A line of passwd(5), and what groups it needs. */
 export interface UserSpec {

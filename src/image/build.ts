@@ -9,7 +9,7 @@ import { type Checkout, readCheckout } from "../lib/process/git.ts";
 import { ensureStateFolder, type StateFolder, stateError } from "../lib/state-folder.ts";
 import type { Clock } from "../lib/time/clock.ts";
 import { pacer } from "../lib/time/pace.ts";
-import type { FindPlace } from "./commands.ts";
+import { type FindPlace, placed } from "./commands.ts";
 import { unprivileged } from "./layers/accounts.ts";
 import type { Inputs } from "./layers/assemble.ts";
 import { type BuildEvent, type BuiltLayer, LayerReport } from "./layers/build-report.ts";
@@ -19,7 +19,9 @@ import { statedFolders, statedLinks } from "./layers/stated.ts";
 import type { LockedPackages, PackagesTree } from "./packages/contract.ts";
 import { type LeftOut, readProjectFiles } from "./project/project-files.ts";
 import { ProjectIgnore } from "./project/project-ignore.ts";
-import { openBase } from "./sources/base.ts";
+import { lockedBases } from "./sources/locked-bases.ts";
+import type { Base } from "./sources/source.ts";
+import { sourceOf } from "./sources/sources.ts";
 import { ensureStore, hasBlob, imageStore, readManifest } from "./store/image-store.ts";
 import { annotations, hostArchitecture } from "./store/oci-types.ts";
 import { publish } from "./store/publish.ts";
@@ -40,6 +42,8 @@ export interface BuildOptions {
   readonly progress: (event: BuildEvent) => void;
   /** The place of a key of the spec in the user's file, for errors; absent: unknown. */
   readonly findPlace?: FindPlace;
+  /** The caller's environment: where the credentials of registries and proxies are; absent: none. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
   /** Resolves packages; the default is the real one. */
   readonly packages?: PackagesTree;
 }
@@ -122,7 +126,7 @@ async function readInputs(
     specFile: options.specFile,
   });
   const [base, packages] = await Promise.all([
-    report.prepare("base", () => openBase(spec.image.from, place, index)),
+    report.prepare("base", () => openBase(spec, options, place, index)),
     report.prepare("packages", () => lockPackages(spec, options)),
   ]);
   const walk = {
@@ -139,6 +143,32 @@ async function readInputs(
   return { base, packages, files: [...statedFolders(spec.image), ...files, ...statedLinks(spec.image)] };
 }
 
+/** A fault is placed at `image.from`. */
+async function openBase(
+  { image: { from } }: ServiceSpec,
+  options: BuildOptions,
+  place: LayerPlace,
+  index: InputIndex,
+): Promise<Base> {
+  const { clock, signal, env = {}, findPlace = async () => undefined } = options;
+  const bases = lockedBases({
+    lockFile: lockFileOf(options),
+    updateLock: options.updateLock,
+    writerLock: join(options.state.cache, "packages/lock-writer"),
+    signal,
+  });
+  const progress = (text: string) => options.progress({ kind: "message", text });
+  try {
+    return await sourceOf(from).open(from, { place, index, bases, env, clock, signal, progress });
+  } catch (error) {
+    throw await placed(error, ["image", "from"], findPlace);
+  }
+}
+
+function lockFileOf({ projectFolder }: BuildOptions): string {
+  return join(projectFolder, "kiln.lock");
+}
+
 const mostNamed = 8;
 
 /** What patterns left out, by the source of the pattern. */
@@ -153,7 +183,7 @@ function leftOutWords(leftOut: readonly LeftOut[]): string[] {
 
 async function lockPackages(spec: ServiceSpec, options: BuildOptions): Promise<LockedPackages | undefined> {
   const { image, service } = spec;
-  if (image.from.kind !== "debian") {
+  if (!("suite" in image.from)) {
     if (image.packages.length === 0) return undefined;
     throw new KilnError("spec_invalid", "Packages can only be added to a Debian base.", {
       hint: "Write `from: debian:bookworm`, or leave out `packages`.",
@@ -166,7 +196,7 @@ async function lockPackages(spec: ServiceSpec, options: BuildOptions): Promise<L
     sources: image.sources,
     skipScripts: image.skipScripts,
     architecture: hostArchitecture(),
-    lockFile: join(options.projectFolder, "kiln.lock"),
+    lockFile: lockFileOf(options),
     service,
     updateLock: options.updateLock,
     cacheFolder: join(options.state.cache, "packages"),

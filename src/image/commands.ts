@@ -56,7 +56,8 @@ function deliveredPaths({ files, secrets }: ServiceSpec): ReadonlySet<string> {
   return new Set([...files.map(({ to }) => to), ...ofSecrets]);
 }
 
-async function placed(error: unknown, path: SpecPath, findPlace: FindPlace): Promise<unknown> {
+/** The same error with the place of the key that it comes from. */
+export async function placed(error: unknown, path: SpecPath, findPlace: FindPlace): Promise<unknown> {
   if (!(error instanceof KilnError)) return error;
   const { code, message, hint } = error;
   const place = await findPlace(path);

@@ -14,7 +14,7 @@ export interface ProjectFiles {
   readonly sources: readonly (string | undefined)[];
   /** The same for `servers.files[].from`. */
   readonly configSources: readonly (string | undefined)[];
-  /** Real path of the `oci:` base. */
+  /** Real path of a base on this machine. */
   readonly base: string | undefined;
   /** Absolute paths of `traffic.tls`. */
   readonly tls: TlsSpec | undefined;
@@ -49,10 +49,10 @@ export async function findProjectFiles(
       catching(breaches, ["image", "files", index, "from"], () => findInside(root, from)),
     ),
   );
-  const ociPath = image.from.kind === "oci" ? image.from.path : undefined;
+  const basePath = "path" in image.from ? image.from.path : undefined;
   const base =
-    ociPath !== undefined
-      ? await catching(breaches, ["image", "from"], () => lookUp(root, ociPath))
+    basePath !== undefined
+      ? await catching(breaches, ["image", "from"], () => lookUp(root, basePath))
       : undefined;
   const targets = image.files.map((file, index) => ({
     index,
@@ -233,7 +233,7 @@ export function assumeProjectFiles(project: string, { image, servers, traffic }:
   return {
     configSources: (servers?.files ?? []).map(({ from }) => resolve(project, from)),
     sources: image.files.map(({ from }) => resolve(project, from)),
-    base: image.from.kind === "oci" ? resolve(project, image.from.path) : undefined,
+    base: "path" in image.from ? resolve(project, image.from.path) : undefined,
     tls: tlsFiles(project, traffic),
     breaches: [],
   };

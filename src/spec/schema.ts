@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { driftKinds } from "../domain/drift.ts";
-import { baseHint, basePattern, parseBase } from "./image-base.ts";
+import { baseHint, basePattern, parseBase } from "../image/sources/sources.ts";
 import * as leaf from "./yaml/leaves.ts";
 import type { Path } from "./yaml/tree.ts";
 import * as v from "./yaml/values.ts";
@@ -119,13 +119,16 @@ const image = z
         ),
       from: leaf
         .text({
-          expected: "scratch, debian:SUITE (such as debian:bookworm) or oci:PATH",
+          expected:
+            "scratch, debian:SUITE (such as debian:bookworm), oci:PATH or HOST/NAME:TAG in a registry",
           pattern: basePattern,
-          examples: ["debian:bookworm", "scratch", "oci:./base"],
+          examples: ["debian:bookworm", "scratch", "oci:./base", "registry.example/nginx:1.27"],
           parse: parseBase,
           hint: baseHint,
         })
-        .describe("Base of the image: nothing, a slim Debian, or an OCI image layout (folder or archive)."),
+        .describe(
+          "Base of the image: nothing, a slim Debian, an OCI image layout (folder or archive), or an image in a registry.",
+        ),
       packages: leaf
         .list(leaf.packageName({ version: true }), "Debian packages")
         .prefault([])
@@ -192,7 +195,7 @@ const image = z
         .list(z.string({ error: "a text" }), "texts, the program first")
         .min(1, { error: "at least the program" })
         .optional()
-        .describe("Program and arguments; required unless an `oci:` base has its own."),
+        .describe("Program and arguments; required unless the base has its own."),
     },
     { error: "a mapping that describes the image" },
   )

@@ -81,7 +81,7 @@ function toImage(image: SpecDocument["image"], files: Found): ImageSpec {
   const { from } = image;
   return {
     version: image.version,
-    from: from.kind === "oci" ? { ...from, path: files.base ?? from.path } : from,
+    from: "path" in from ? { ...from, path: files.base ?? from.path } : from,
     packages: image.packages,
     sources: image.sources,
     skipScripts: image.skipScripts,

@@ -24,6 +24,7 @@ export async function buildProject(
       updateLock: options.updateLock,
       clock,
       signal,
+      env: context.env,
       progress: progress.event,
       findPlace: async (path) =>
         (await import("../../spec/yaml/locate.ts")).locate(project.file, project.spec, path),

@@ -3,7 +3,7 @@ import { checkCommands, type FindPlace } from "../commands.ts";
 import { imageConfig, imageManifest, processConfig } from "../image-config.ts";
 import type { LockedPackages } from "../packages/contract.ts";
 import type { ProjectFile } from "../project/project-files.ts";
-import type { Base } from "../sources/base.ts";
+import type { Base } from "../sources/source.ts";
 import { putBlob } from "../store/image-store.ts";
 import { mediaTypes } from "../store/oci-types.ts";
 import type { Tree } from "../tar/entry.ts";

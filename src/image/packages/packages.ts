@@ -1,15 +1,15 @@
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { sweepTemporary } from "../../lib/files/temporary.ts";
-import type { Tree } from "../tar/entry.ts";
-import { findSources, openApt } from "./archive/apt.ts";
 import {
   checkUpToDate,
   type LockSection,
   lockDigest,
   readLockSection,
   writeLockSection,
-} from "./archive/lock-file.ts";
+} from "../lock-file.ts";
+import type { Tree } from "../tar/entry.ts";
+import { findSources, openApt } from "./archive/apt.ts";
 import type { LockedPackages, PackagesRequest } from "./contract.ts";
 import { recipeVersion } from "./setup/recipe.ts";
 

@@ -8,7 +8,7 @@ import { type Reference, referenceText } from "./reference.ts";
 import { type Answer, type Asked, bytesOf, createSend, type Line, type Send } from "./transport.ts";
 
 /** The media types of manifests and indexes, of the OCI image specification and of Docker before it. */
-const manifestTypes = [
+export const manifestTypes = [
   "application/vnd.oci.image.index.v1+json",
   "application/vnd.oci.image.manifest.v1+json",
   "application/vnd.docker.distribution.manifest.list.v2+json",

@@ -145,7 +145,7 @@ export function unreachable(url: URL, cause: unknown): KilnError {
   const why = isUnknown ? "its name cannot be found" : message || code;
   return new KilnError("registry_unreachable", `The registry ${url.host} cannot be reached: ${why}.`, {
     hint: hintFor(code, url),
-    retry: true,
+    retry: code !== "ENOTFOUND",
     cause,
   });
 }

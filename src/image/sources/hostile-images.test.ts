@@ -6,7 +6,7 @@ import { pacer } from "../../lib/time/pace.ts";
 import { buildImage } from "../build.ts";
 import { readTar } from "../tar/tar-reader.ts";
 import { serviceSpec, type Workshop, workshop } from "../test-kit.ts";
-import { isTooLarge } from "./oci-base.ts";
+import { isTooLarge } from "./import-layer.ts";
 
 const indexType = "application/vnd.oci.image.index.v1+json";
 

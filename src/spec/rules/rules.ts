@@ -1,3 +1,4 @@
+import { sourceOf } from "../../image/sources/sources.ts";
 import { isAtOrBelow } from "../paths.ts";
 import type { SpecDocument } from "../schema.ts";
 import type { Path } from "../yaml/tree.ts";
@@ -52,7 +53,7 @@ const rules: readonly Rule[] = [
 ];
 
 function* packagesNeedDebian({ document: { image } }: RuleInput): Generator<Breach> {
-  if (!image || image.from.kind === "debian") return;
+  if (!image || sourceOf(image.from).takesPackages) return;
   for (const key of ["packages", "sources", "allowSources", "skipScripts"] as const) {
     if (image[key].length === 0) continue;
     yield {
@@ -78,7 +79,7 @@ function* packagesOnce({ document: { image } }: RuleInput): Generator<Breach> {
 }
 
 function* commandNeeded({ document: { image } }: RuleInput): Generator<Breach> {
-  if (!image || image.command || image.from.kind === "oci") return;
+  if (!image || image.command || sourceOf(image.from).bringsCommand) return;
   yield {
     path: ["image", "command"],
     message: `\`image.command\` is missing; a ${image.from.kind} image expects the program and its arguments.`,

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { parseBase } from "../image-base.ts";
+import { parseBase } from "../../image/sources/sources.ts";
 import * as v from "./values.ts";
 
 test.each([
@@ -124,6 +124,8 @@ test.each([
   ["debian:trixie", { kind: "debian", suite: "trixie" }],
   ["oci:./a b", { kind: "oci", path: "./a b", ref: undefined }],
   ["oci:a.tar#reg:1@x/y", { kind: "oci", path: "a.tar", ref: "reg:1@x/y" }],
+  ["registry.example/a/b:1", { kind: "registry", reference: "registry.example/a/b:1" }],
+  ["registry.example/a/b", undefined],
   ["oci:a#", undefined],
   ["oci:", undefined],
   ["debian:", undefined],

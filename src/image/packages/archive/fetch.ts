@@ -1,9 +1,9 @@
 import { mkdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { temporaryPath } from "../../../lib/files/temporary.ts";
+import type { LockedPackage } from "../../lock-file.ts";
 import { type Apt, findSources, openApt, runApt } from "./apt.ts";
 import { fetchError } from "./apt-errors.ts";
-import type { LockedPackage } from "./lock-file.ts";
 import { type Archive, archives } from "./sources.ts";
 
 /** What fetching needs: the cache, and the sources for missing packages. */

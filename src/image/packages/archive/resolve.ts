@@ -1,11 +1,11 @@
 import { join } from "node:path";
 import { KilnError } from "../../../lib/errors.ts";
 import { writeFileAtomic } from "../../../lib/files/files.ts";
+import { type LockedPackage, lockedPackage } from "../../lock-file.ts";
 import { type Assumption, assumptions, baseLibrary, basePackages, isJustified } from "../setup/assumed.ts";
 import { type Apt, runApt, updateLists } from "./apt.ts";
 import { aptError } from "./apt-errors.ts";
 import { parseStanzas, relationNames, type Stanza } from "./control.ts";
-import { type LockedPackage, lockedPackage } from "./lock-file.ts";
 import { archives } from "./sources.ts";
 
 /**

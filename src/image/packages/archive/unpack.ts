@@ -6,12 +6,12 @@ import { isErrno, KilnError, toKilnError } from "../../../lib/errors.ts";
 import { temporaryPath } from "../../../lib/files/temporary.ts";
 import { exec } from "../../../lib/process/exec.ts";
 import { pacer } from "../../../lib/time/pace.ts";
+import type { LockedPackage } from "../../lock-file.ts";
 import { contentBytes } from "../../store/content.ts";
 import type { Tree } from "../../tar/entry.ts";
 import { readTar } from "../../tar/tar-reader.ts";
 import { parseStanzas, type Stanza } from "./control.ts";
 import { debPath } from "./fetch.ts";
-import type { LockedPackage } from "./lock-file.ts";
 
 /** A package's content, contents as slices of a plain tar in the cache. */
 export interface Unpacked {

@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
 import { dirname } from "node:path";
 import { z } from "zod";
-import { isErrno, KilnError, type Place } from "../../../lib/errors.ts";
-import { writeFileAtomic } from "../../../lib/files/files.ts";
-import { readInside } from "../../../lib/files/read-inside.ts";
+import { isErrno, KilnError, type Place } from "../lib/errors.ts";
+import { writeFileAtomic } from "../lib/files/files.ts";
+import { readInside } from "../lib/files/read-inside.ts";
 
 /** What a lock may hold of one package. */
 export const lockedPackage = z.strictObject({
@@ -24,7 +24,14 @@ const lockSection = z.strictObject({
   packages: z.array(lockedPackage).min(1),
 });
 
-const lockFile = z.strictObject({ version: z.literal(1), services: z.record(z.string(), lockSection) });
+const digest = z.string().regex(/^sha256:[0-9a-f]{64}$/);
+
+const lockFile = z.strictObject({
+  version: z.literal(1),
+  /** The digest that each reference of `image.from` named when it was locked. */
+  bases: z.record(z.string(), digest).exactOptional(),
+  services: z.record(z.string(), lockSection),
+});
 
 /** One package, pinned. */
 export type LockedPackage = Readonly<z.infer<typeof lockedPackage>>;
@@ -131,12 +138,26 @@ function at(file: string, position: { line: number; col: number }): Place {
   return { file, line: position.line, column: position.col };
 }
 
-/** One package a line, names sorted: a change of one package is a change of one line. */
-export function formatLock(lock: LockFile): string {
-  const services = Object.entries(lock.services)
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([name, section]) => `    ${JSON.stringify(name)}: ${formatSection(section)}`);
-  return `{\n  "version": 1,\n  "services": {\n${services.join(",\n")}\n  }\n}\n`;
+/** One base or package a line, names sorted: a change of one of them is a change of one line. */
+export function formatLock({ bases = {}, services }: LockFile): string {
+  const pinned = byName(bases).map(([name, base]) => `    ${JSON.stringify(name)}: ${JSON.stringify(base)}`);
+  const sections = byName(services).map(
+    ([name, section]) => `    ${JSON.stringify(name)}: ${formatSection(section)}`,
+  );
+  const members = [
+    '  "version": 1',
+    ...(pinned.length === 0 ? [] : [`  "bases": ${block(pinned)}`]),
+    `  "services": ${block(sections)}`,
+  ];
+  return `{\n${members.join(",\n")}\n}\n`;
+}
+
+function byName<T>(members: Readonly<Record<string, T>>): readonly (readonly [string, T])[] {
+  return Object.entries(members).sort(([a], [b]) => (a < b ? -1 : 1));
+}
+
+function block(lines: readonly string[]): string {
+  return lines.length === 0 ? "{}" : `{\n${lines.join(",\n")}\n  }`;
 }
 
 function formatSection(section: LockSection): string {
@@ -149,8 +170,23 @@ function formatSection(section: LockSection): string {
 /** Replaces one service's section; the others stay as they are. Only one writer at a time: the caller sees to that. */
 export async function writeLockSection(path: string, service: string, section: LockSection): Promise<void> {
   const lock = await readLock(path);
-  const text = formatLock({ version: 1, services: { ...lock.services, [service]: section } });
-  await writeFileAtomic(path, text, { mode: 0o644 });
+  await write(path, { ...lock, services: { ...lock.services, [service]: section } });
+}
+
+/** The digest that a reference of `image.from` is pinned to, or undefined. Throws `lock_invalid` with the place. */
+export async function readLockedBase(path: string, reference: string): Promise<string | undefined> {
+  const { bases = {} } = await readLock(path);
+  return Object.hasOwn(bases, reference) ? bases[reference] : undefined;
+}
+
+/** Pins a reference; the rest stays as it is. Only one writer at a time: the caller sees to that. */
+export async function writeLockedBase(path: string, reference: string, base: string): Promise<void> {
+  const lock = await readLock(path);
+  await write(path, { ...lock, bases: { ...lock.bases, [reference]: base } });
+}
+
+async function write(path: string, lock: LockFile): Promise<void> {
+  await writeFileAtomic(path, formatLock(lock), { mode: 0o644 });
 }
 
 /** Throws `lock_stale` when the spec asks for something else than what was locked. */

@@ -7,7 +7,9 @@ import {
   type LockSection,
   lockDigest,
   parseLock,
+  readLockedBase,
   readLockSection,
+  writeLockedBase,
   writeLockSection,
 } from "./lock-file.ts";
 
@@ -104,4 +106,31 @@ test("a lock that is made to be read forever is refused in a moment", async () =
   for (const text of [many, `{"version":1,"services":{${keys}}}`, "[".repeat(300_000), ",".repeat(1 << 20)])
     await expect(parseLock(text, "kiln.lock")).rejects.toMatchObject({ code: "lock_invalid" });
   expect(process.threadCpuUsage(begun).user).toBeLessThan(20_000_000);
+});
+
+test("bases and packages share a lock, and each leaves the other as it is", async () => {
+  const folder = await mkdtemp("/tmp/kiln-");
+  try {
+    const path = join(folder, "kiln.lock");
+    const [one, two] = [`sha256:${"1".repeat(64)}`, `sha256:${"2".repeat(64)}`];
+    await writeLockedBase(path, "registry.example/b:1", one);
+    await writeLockSection(path, "shop", section);
+    await writeLockedBase(path, "registry.example/a:1", two);
+    expect(await readLockSection(path, "shop")).toEqual(section);
+    expect(await readLockedBase(path, "registry.example/b:1")).toBe(one);
+    expect(await readLockedBase(path, "constructor")).toBeUndefined();
+    const text = await readFile(path, "utf8");
+    expect(text.split("\n").slice(0, 6)).toEqual([
+      "{",
+      '  "version": 1,',
+      '  "bases": {',
+      `    "registry.example/a:1": "${two}",`,
+      `    "registry.example/b:1": "${one}"`,
+      "  },",
+    ]);
+    await writeFile(path, text.replace(one, "latest"));
+    await expect(readLockedBase(path, "x")).rejects.toMatchObject({ code: "lock_invalid" });
+  } finally {
+    await rm(folder, { recursive: true });
+  }
 });

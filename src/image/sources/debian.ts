@@ -1,0 +1,31 @@
+import type { Source } from "./source.ts";
+
+/** It has no layers itself: all its content comes with the packages. */
+export const debian: Source<{ readonly kind: "debian"; readonly suite: string }> = {
+  pattern: "debian:[a-z]+",
+  parse: (text) => {
+    const suite = text.slice("debian:".length);
+    return suite === "latest" ? undefined : { kind: "debian", suite };
+  },
+  hint: (text) => (/^debian(:|$)/.test(text) ? suiteHint(text.slice("debian:".length)) : undefined),
+  bringsCommand: false,
+  takesPackages: true,
+  open: async ({ suite }) => ({ identity: `debian:${suite}`, process: {}, layers: [] }),
+};
+
+const suiteOfVersion: Readonly<Record<string, string>> = {
+  "10": "buster",
+  "11": "bullseye",
+  "12": "bookworm",
+  "13": "trixie",
+};
+
+function suiteHint(suite: string): string {
+  if (suite.endsWith("-slim"))
+    return `Kiln's Debian images are already slim: write \`debian:${suite.slice(0, -5)}\`.`;
+  const codename = suiteOfVersion[suite.split(".")[0] ?? ""];
+  if (codename) return `Write the name of the suite: \`debian:${codename}\`.`;
+  const lower = suite.toLowerCase();
+  if (lower !== suite && /^[a-z]+$/.test(lower)) return `Write it in lower case: \`debian:${lower}\`.`;
+  return "Name a suite: `debian:bookworm`, `debian:trixie`, `debian:stable`, ...";
+}
