@@ -1,5 +1,4 @@
-import { spawn, spawnSync } from "node:child_process";
-import { once } from "node:events";
+import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -10,6 +9,7 @@ import { buildImage } from "./build.ts";
 import { damagedLayers, imageSource } from "./store/image-source.ts";
 import type { Entry } from "./tar/entry.ts";
 import { serviceSpec, treeOf, type Workshop, workshop } from "./test-kit.ts";
+import { startDocker, staticProgram } from "./test-programs.ts";
 
 function without(...programs: string[]): boolean {
   const missing = programs.filter((program) => spawnSync("which", [program]).status !== 0);
@@ -27,14 +27,6 @@ function filesIn(folder: string): readonly string[] {
 }
 
 const call = () => ({ signal: AbortSignal.timeout(60_000), deadline: Date.now() + 60_000 });
-
-/** A program that needs nothing of an image, so that a scratch image can be run. */
-async function staticProgram(to: string): Promise<void> {
-  const source = `${to}.c`;
-  writeFileSync(source, '#include <stdio.h>\nint main(void) { puts("hello from kiln"); return 7; }\n');
-  await exec(["gcc", "-static", "-Os", "-o", to, source]);
-  rmSync(source);
-}
 
 async function buildHello(shop: Workshop) {
   mkdirSync(join(shop.project, "app/with a long name ".repeat(8)), { recursive: true });
@@ -93,32 +85,6 @@ test.skipIf(without("skopeo", "dockerd", "docker", "gcc"))("Docker runs the imag
   const args = ["run", "--rm", "--network", "none", "shop:1.4.0"];
   expect(await docker.run(args)).toMatchObject({ code: 7, stdout: "hello from kiln\n" });
 });
-
-/** A Docker daemon of our own that touches nothing of the machine's. */
-async function startDocker(folder: string) {
-  const socket = `unix://${folder}/docker.sock`;
-  const places = [
-    "--data-root",
-    `${folder}/data`,
-    "--exec-root",
-    `${folder}/exec`,
-    "--pidfile",
-    `${folder}/pid`,
-  ];
-  const network = ["--bridge", "none", "--iptables=false", "--ip-masq=false"];
-  const args = [...places, ...network, "-H", socket, "--storage-driver", "vfs"];
-  const daemon = spawn("dockerd", args, { stdio: "ignore" });
-  const run = (argv: readonly string[]) =>
-    exec(["docker", "-H", socket, ...argv], { accept: "any", timeoutMs: 60_000 });
-  await expect.poll(async () => (await run(["version"])).code, { timeout: 30_000, interval: 100 }).toBe(0);
-  return {
-    run,
-    async [Symbol.asyncDispose]() {
-      daemon.kill("SIGTERM");
-      await once(daemon, "exit");
-    },
-  };
-}
 
 test.skipIf(without("skopeo", "umoci", "gcc"))(
   "an image of another tool is a base, in every form",

@@ -1,6 +1,7 @@
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { sweepTemporary } from "../../lib/files/temporary.ts";
+import { inParallel } from "../../lib/in-parallel.ts";
 import {
   checkUpToDate,
   type LockSection,
@@ -89,27 +90,4 @@ async function makeTree(section: LockSection, request: PackagesRequest): Promise
     }
   }
   return tree;
-}
-
-/** `work` on every item, at most `limit` at once. After a failure nothing new starts, and running work is awaited. */
-async function inParallel<T, R>(
-  items: readonly T[],
-  limit: number,
-  work: (item: T) => Promise<R>,
-): Promise<R[]> {
-  const results: R[] = [];
-  const queue = items.entries();
-  let failed = false;
-  const worker = async () => {
-    for (const [i, item] of queue) {
-      if (failed) return;
-      results[i] = await work(item).catch((error) => {
-        failed = true;
-        throw error;
-      });
-    }
-  };
-  const outcomes = await Promise.allSettled(Array.from({ length: limit }, worker));
-  for (const outcome of outcomes) if (outcome.status === "rejected") throw outcome.reason;
-  return results;
 }

@@ -10,8 +10,8 @@ export interface Reference {
 }
 
 /**
- * A host needs a dot, a port, or to be `localhost`: otherwise it could be a part of the name. The name and the tag are those
- * of the OCI distribution specification, "Pulling manifests". `http://` is for registries on this machine.
+ * A host needs a dot, a port, or to be `localhost`: otherwise it could be a part of the name. Name and tag follow
+ * the OCI distribution specification, "Pulling manifests". `http://` is for registries on this machine.
  */
 const host = String.raw`(?:[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+(?::\d{1,5})?|[A-Za-z0-9-]+:\d{1,5}|localhost|\[[0-9A-Fa-f:]+\](?::\d{1,5})?)`;
 const name = String.raw`[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*`;

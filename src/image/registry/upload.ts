@@ -33,7 +33,7 @@ export async function uploadBlob(registry: Registry, blob: Held): Promise<boolea
   });
 }
 
-/** May be relative, on another host, and carry parameters of the registry's own (distribution specification, "POST then PUT"). */
+/** May be relative, on another host, and carry parameters that mean something to the registry (distribution specification, "POST then PUT"). */
 function locationOf(location: string, base: URL): URL {
   if (!URL.canParse(location, base.href)) {
     throw new KilnError("registry_failed", `${base.host} gives no address for an upload.`);

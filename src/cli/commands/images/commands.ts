@@ -6,7 +6,27 @@ export function addImageCommands(program: Command, load: Load): void {
   command(program, "images", "list images, and the releases that use them", "kiln images", "kiln images shop")
     .argument("[SERVICE]", "only images of this service")
     .action(load(async () => (await import("./images.ts")).run));
-  const image = group(program, "image", "remove images");
+  const image = group(program, "image", "push, pull or remove images");
+  command(
+    image,
+    "push",
+    "copy an image to a registry",
+    "kiln image push shop:1.4.0 registry.example/team/shop",
+    "kiln image push shop:1.4.0 http://127.0.0.1:5000/shop:stable",
+  )
+    .argument("<IMAGE>", "SERVICE:VERSION, a digest, or the beginning of a digest")
+    .argument("<REFERENCE>", "HOST/NAME or HOST/NAME:TAG; default: the version as the tag")
+    .action(load(async () => (await import("./transfer.ts")).push));
+  command(
+    image,
+    "pull",
+    "copy an image of Kiln from a registry, to be deployed",
+    "kiln image pull registry.example/team/shop:1.4.0",
+    "kiln image pull registry.example/team/shop@sha256:4f1c... --as shop:1.4.0",
+  )
+    .argument("<REFERENCE>", "HOST/NAME:TAG or HOST/NAME@DIGEST")
+    .option("--as <SERVICE:VERSION>", "its name here; default: the end of NAME, and TAG")
+    .action(load(async () => (await import("./transfer.ts")).pull));
   command(
     image,
     "rm",

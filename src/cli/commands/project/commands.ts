@@ -34,6 +34,7 @@ export function addProjectCommands(program: Command, load: Load): void {
     ),
   )
     .argument("[SERVICE]", which)
+    .option("--image <VERSION|DIGEST>", "deploy this image instead of building one")
     .option("--no-wait", "return as soon as the rollout has started")
     .option("--supersede", "end a running rollout and start this one")
     .option("--reason <TEXT>", reasonHelp)

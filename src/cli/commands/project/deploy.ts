@@ -1,3 +1,4 @@
+import type { BuildResult } from "../../../image/build.ts";
 import { KilnError } from "../../../lib/errors.ts";
 import type { Accepted, Client, DeployRequest } from "../../api.ts";
 import type { Context, ExitCode, Outcome } from "../../context.ts";
@@ -6,13 +7,15 @@ import { type ChangeOptions, onRelease } from "../../deploy/change-options.ts";
 import { checkedRelease, deployRequest } from "../../deploy/deploy-request.ts";
 import { originOf } from "../../deploy/origin.ts";
 import { formatBytes, formatDuration, plural } from "../../output/units.ts";
-import { openProject, type ServiceOptions } from "../../project.ts";
+import { openProject, type Project, type ServiceOptions } from "../../project.ts";
 import { finishRollout } from "../../rollout/finish.ts";
 import { untilScaled } from "../../rollout/until-scaled.ts";
 
 interface DeployOptions extends ServiceOptions, ChangeOptions {
   readonly wait: boolean;
   readonly supersede?: boolean;
+  /** A version or digest in the image store. */
+  readonly image?: string;
 }
 
 /** Checks, build, release, rollout. 0 done, 4 rolled back, 1 failed without a way back. */
@@ -25,13 +28,13 @@ export async function run(context: Context, options: DeployOptions, service?: st
     // A plan cannot be compared before its image is built.
     expect: typeof expect === "number" ? { serving: expect } : undefined,
   });
-  const built = await buildProject(context, project, { updateLock: false });
-  const { output } = context;
-  const age = built.changed ? `built in ${formatDuration(built.ms)}` : "nothing to build";
-  output.note(`Image ${project.spec.service}:${built.version}, ${formatBytes(built.bytes)}, ${age}.`);
+  const image = await imageToDeploy(context, project, options.image);
+  context.output.note(
+    `Image ${project.spec.service}:${image.version}, ${formatBytes(image.bytes)}, ${image.words}.`,
+  );
   const beganAtMs = context.clock.now();
-  const asked = deployRequest(project.spec, release, built);
-  const origin = await originOf(project.folder, built.checkout, servingCommit, context.env);
+  const asked = deployRequest(project.spec, release, image);
+  const origin = await originOf(project.folder, image.checkout, servingCommit, context.env);
   const request: DeployRequest = {
     ...asked,
     ...onRelease(options),
@@ -39,10 +42,35 @@ export async function run(context: Context, options: DeployOptions, service?: st
     ...(supersede ? { supersede: true } : {}),
   };
   const { client, accepted } = await requestDeploy(context, request);
-  for (const change of accepted.adopted ?? []) output.note(change);
+  for (const change of accepted.adopted ?? []) context.output.note(change);
   if (accepted.rollout !== undefined)
     return finishRollout(context, client, accepted.rollout, { wait: options.wait });
   return finishWithoutRollout(context, client, accepted, options.wait ? beganAtMs : undefined);
+}
+
+interface ImageToDeploy {
+  readonly digest: string;
+  readonly version: string;
+  readonly bytes: number;
+  /** What git says of the files that it was made from; undefined where that is not known. */
+  readonly checkout: BuildResult["checkout"];
+  readonly words: string;
+}
+
+/** The named image, or one built now. */
+async function imageToDeploy(
+  context: Context,
+  project: Project,
+  named: string | undefined,
+): Promise<ImageToDeploy> {
+  if (named !== undefined) {
+    const { resolveImage } = await import("../../../image/store/images.ts");
+    const stored = await resolveImage(context.state, project.spec.service, named);
+    return { ...stored, checkout: undefined, words: "already built" };
+  }
+  const built = await buildProject(context, project, { updateLock: false });
+  const words = built.changed ? `built in ${formatDuration(built.ms)}` : "nothing to build";
+  return { ...built, words };
 }
 
 /**

@@ -1,0 +1,113 @@
+import { spawnSync } from "node:child_process";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { exec } from "../../lib/process/exec.ts";
+import { buildImage } from "../build.ts";
+import { clientOf, dockerRegistry } from "../registry/testing.ts";
+import { imageSource } from "../store/image-source.ts";
+import { imageStore, readManifest } from "../store/image-store.ts";
+import { listImages, requireVersion } from "../store/images.ts";
+import { serviceSpec, type Workshop, workshop } from "../test-kit.ts";
+import { startDocker, staticProgram } from "../test-programs.ts";
+import { pullImage } from "./pull.ts";
+import { pushImage } from "./push.ts";
+
+function without(...programs: string[]): boolean {
+  const missing = programs.filter((program) => spawnSync("which", [program]).status !== 0);
+  if (missing.length > 0) console.log(`skipped: ${missing.join(", ")} not here`);
+  return missing.length > 0;
+}
+
+const quiet = () => {};
+
+async function buildHello(shop: Workshop, version: string) {
+  await staticProgram(join(shop.project, "hello"));
+  shop.write("version", version);
+  shop.write("large", Buffer.alloc(20 << 20)); // a layer of its own
+  const files = ["hello", "version", "large"].map((name) => {
+    return { from: join(shop.project, name), to: `/${name}`, mode: undefined, owner: undefined };
+  });
+  return buildImage(serviceSpec({ version, files, command: ["/hello"] }), shop.options);
+}
+
+function push(shop: Workshop, host: string, digest: string, tag: string) {
+  return pushImage(imageStore(shop.state), digest, clientOf(host, `team/shop:${tag}`), tag, quiet);
+}
+
+test.skipIf(without("docker-registry", "skopeo", "gcc"))(
+  "a pushed image has the same digest for other tools, and returns to another store as it was",
+  async () => {
+    using shop = workshop();
+    using other = workshop();
+    await using real = await dockerRegistry(join(shop.folder, "registry"));
+    const built = await buildHello(shop, "1.4.0");
+    const pushed = await push(shop, real.host, built.digest, "1.4.0");
+    expect(pushed.sentBytes).toBeGreaterThan(built.bytes);
+    expect(await push(shop, real.host, built.digest, "stable")).toEqual({
+      digest: built.digest,
+      sentBytes: 0,
+    });
+    const at = `docker://${real.host}/team/shop:stable`;
+    const seen = await exec(["skopeo", "inspect", "--tls-verify=false", at]);
+    expect(JSON.parse(seen.stdout)).toMatchObject({ Digest: built.digest, Os: "linux" });
+    const name = { service: "shop", version: "1.4.0" };
+    const pulled = await pullImage(other.state, clientOf(real.host, "team/shop:stable"), name, quiet);
+    expect(pulled).toEqual({ ...name, digest: built.digest, bytes: built.bytes, changed: true });
+    const [stored] = await listImages(other.state);
+    expect(stored).toMatchObject({ ...name, digest: built.digest, contentDigest: built.contentDigest });
+    await requireVersion(other.state, "shop", "1.4.0", built.digest);
+    const call = { signal: AbortSignal.timeout(60_000), deadline: Date.now() + 60_000 };
+    await imageSource(other.state).check(built.digest, call);
+    const client = clientOf(real.host, `team/shop@${built.digest}`);
+    expect(await pullImage(other.state, client, name, quiet)).toMatchObject({ changed: false });
+  },
+);
+
+test.skipIf(without("docker-registry", "gcc"))(
+  "a version does not change its image, and only changed layers are sent",
+  async () => {
+    using shop = workshop();
+    using other = workshop();
+    await using real = await dockerRegistry(join(shop.folder, "registry"));
+    const one = await buildHello(shop, "1");
+    await push(shop, real.host, one.digest, "1");
+    const two = await buildHello(shop, "2");
+    const { sentBytes } = await push(shop, real.host, two.digest, "1");
+    expect(sentBytes).toBeLessThan(one.bytes - (20 << 20) + 10_000);
+    const name = { service: "shop", version: "1" };
+    await pullImage(other.state, clientOf(real.host, `team/shop@${one.digest}`), name, quiet);
+    await expect(
+      pullImage(other.state, clientOf(real.host, "team/shop:1"), name, quiet),
+    ).rejects.toMatchObject({ code: "version_taken" });
+  },
+);
+
+test.skipIf(without("docker-registry", "skopeo", "gcc"))(
+  "an image whose layers another tool has compressed is a base, and not an image to deploy",
+  async () => {
+    using shop = workshop();
+    await using real = await dockerRegistry(join(shop.folder, "registry"));
+    await buildHello(shop, "1");
+    const from = `oci:${shop.state.images}:shop:1`;
+    await exec(["skopeo", "copy", "--dest-tls-verify=false", from, `docker://${real.host}/shop:z`]);
+    const name = { service: "shop", version: "z" };
+    const fault = pullImage(shop.state, clientOf(real.host, "shop:z"), name, quiet);
+    await expect(fault).rejects.toMatchObject({ code: "image_invalid", message: /compressed/ });
+    expect((await listImages(shop.state)).map(({ version }) => version)).toEqual(["1"]);
+  },
+);
+
+test.skipIf(without("docker-registry", "dockerd", "docker", "gcc"))(
+  "Docker runs what was pushed",
+  async () => {
+    using shop = workshop();
+    await using real = await dockerRegistry(join(shop.folder, "registry"));
+    const { digest } = await buildHello(shop, "1");
+    await push(shop, real.host, digest, "1");
+    await using docker = await startDocker(shop.folder);
+    const image = `${real.host}/team/shop@${digest}`;
+    const args = ["run", "--rm", "--network", "none", image];
+    expect(await docker.run(args)).toMatchObject({ code: 7, stdout: "hello from kiln\n" });
+    expect(readManifest(imageStore(shop.state), digest).layers.length).toBeGreaterThan(0);
+  },
+);
