@@ -10,7 +10,9 @@ import { terminalJson, terminalText } from "./cli/output/terminal-text.ts";
 import { startNotary } from "./controller/audit/notary.ts";
 import { startController } from "./controller/controller.ts";
 import type { Operations } from "./controller/operations.ts";
-import { localTarget } from "./domain/target.ts";
+import type { Platforms } from "./controller/targets/operations.ts";
+import type { OpenTarget } from "./controller/targets/site.ts";
+import { localTarget, type Target } from "./domain/target.ts";
 import { openEvidence } from "./drift/evidence/evidence.ts";
 import { imageSource } from "./image/store/image-source.ts";
 import { listImages, requireVersion } from "./image/store/images.ts";
@@ -22,9 +24,10 @@ import { ensureStateFolder, openStateFolder, type StateFolder } from "./lib/stat
 import { systemClock } from "./lib/time/clock.ts";
 import { steadyClock } from "./lib/time/steady-clock.ts";
 import { version } from "./lib/version.ts";
-import { openTarget } from "./platform/open-target.ts";
+import { openTarget, requireValid } from "./platform/open-target.ts";
 import type { EvidenceKeeper } from "./platform/platform.ts";
 import { registry, type Surroundings } from "./platform/registry.ts";
+import { unopenedPlatform } from "./platform/unopened.ts";
 import { holdState } from "./store/sqlite/lock.ts";
 import { requireKnownVersion } from "./store/sqlite/migrations.ts";
 import { openStore, type Store } from "./store/store.ts";
@@ -72,16 +75,18 @@ async function run(state: StateFolder): Promise<void> {
   });
   const evidence = openEvidence(state.evidence, clock);
   const around = surroundings(state, log, store, evidence);
-  const { platform, watchDrift, ...local } = await openTarget(registry, around, localTarget);
-  await using drift = watchDrift?.();
+  const platforms: Platforms = {
+    requireValid: (target) => requireValid(registry, target),
+    open: (target) => openSite(around, target),
+  };
   const stopped = Promise.withResolvers<void>();
   const controller = startController({
     store,
-    platform,
+    targets: await Promise.all(store.targets().map(platforms.open)),
+    platforms,
     clock,
     log,
     evidence,
-    ...(drift ? { drift } : {}),
     images: {
       has: async (image) => (await listImages(state)).some((stored) => stored.digest === image),
       requireVersion: (service, imageVersion, image) => requireVersion(state, service, imageVersion, image),
@@ -95,9 +100,24 @@ async function run(state: StateFolder): Promise<void> {
   await stopped.promise;
   await api.close();
   await controller.close();
-  await local[Symbol.asyncDispose]();
   await notary.close();
   log.info("the controller has stopped");
+}
+
+/** One target that cannot be opened keeps no other one from its work: it shows why when it is asked something. */
+async function openSite(around: Surroundings, target: Target): Promise<OpenTarget> {
+  try {
+    const opened = await openTarget(registry, around, target);
+    const drift = opened.watchDrift?.();
+    const close = async () => {
+      await drift?.[Symbol.asyncDispose]();
+      await opened[Symbol.asyncDispose]();
+    };
+    return { target, platform: opened.platform, drift, close };
+  } catch (error) {
+    around.log.error({ err: toKilnError(error), target: target.name }, "a target cannot be opened");
+    return { target, platform: unopenedPlatform(target, toKilnError(error)) };
+  }
 }
 
 /**

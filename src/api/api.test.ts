@@ -48,6 +48,8 @@ const asked: { readonly [Name in OperationName]: readonly Asked<Name>[] } = {
     { service, change: { kind: "abort" } },
     { service, change: { kind: "scale", count: 0 } },
   ],
+  ...{ targets: [{}], target: [{ target: "north" }], removeTarget: [{ target: "north" }] },
+  addTarget: [{ target: "north", platform: "fake", options: { url: "http://north" }, reason: "more room" }],
   rollback: [{ service, release: 4, reason: "it is slow" }, { service }],
   scale: [{ service, count: 0 }],
   ...{ abort: [{ service }], pause: [{ service }], resume: [{ service }], promote: [{ service }] },

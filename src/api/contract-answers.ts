@@ -4,6 +4,7 @@ import { finding, response } from "../domain/schema/drift.ts";
 import { serverFailure } from "../domain/schema/observation.ts";
 import { release } from "../domain/schema/release.ts";
 import { rollout, warm } from "../domain/schema/rollout.ts";
+import { targetOptions } from "../domain/schema/target.ts";
 import { trafficSpan } from "../domain/schema/traffic.ts";
 import { amount, atMs, base64, count, maybe, releaseNumber, tookMs } from "../domain/schema/values.ts";
 import { type ErrorCode, errorCodes } from "../lib/error-codes.ts";
@@ -39,6 +40,7 @@ const Checked = z.object({
 
 const ChangePlan = z.object({
   service: z.string(),
+  target: z.string().describe("Where it is, or a new service would be."),
   serving: maybe(release),
   rollout: maybe(rollout).describe("The one that runs: the plan begins where it stands."),
   changes: z.array(z.string()),
@@ -139,6 +141,9 @@ const Reproduced = z.object({ id: z.string() });
 
 const ServiceStatus = z.object({
   service: z.string(),
+  target: z
+    .object({ name: z.string(), platform: z.string(), trouble: maybe(trouble) })
+    .describe("With `trouble`, it cannot be seen now: its servers are shown as they were last seen."),
   count,
   serving: maybe(release),
   rollout: maybe(rollout),
@@ -249,7 +254,16 @@ const LogLine = z.object({
   text: z.string(),
 });
 
-const gap = z.object({ what: z.string(), remedy: z.string(), severity: z.enum(["fatal", "degraded"]) });
+const code = z.enum(Object.keys(errorCodes) as [ErrorCode, ...ErrorCode[]]);
+
+const gap = z.object({
+  what: z.string(),
+  remedy: z.string(),
+  severity: z.enum(["fatal", "degraded"]),
+  code: code
+    .optional()
+    .describe("Of the error with which a deploy fails because of it. Absent: `platform_unusable`."),
+});
 
 const integrityTier = z.object({
   name: z.enum(["kernel", "scan", "none"]),
@@ -262,6 +276,25 @@ const integrityTier = z.object({
   ),
 });
 
+const readiness = z.object({
+  usable: z.boolean(),
+  gaps: z.array(gap),
+  facts: z.array(z.string()),
+  integrity: integrityTier.optional().describe("Absent where servers are not inspected."),
+});
+
+const TargetStatus = z.object({
+  name: z.string(),
+  platform: z.string(),
+  options: targetOptions,
+  added: maybe(z.object({ atMs, by: z.string() })).describe("Absent for `local`, which is always there."),
+  services: z.array(z.string()).describe("The services on it."),
+  servers: maybe(amount).describe("As they were last seen; absent when that has never been possible."),
+  trouble: maybe(trouble).describe("Why it cannot be seen now. The controller tries again by itself."),
+});
+
+const ProbedTarget = TargetStatus.extend({ readiness });
+
 const ControllerStatus = z.object({
   pid: z.number().int(),
   version: z.string(),
@@ -269,12 +302,6 @@ const ControllerStatus = z.object({
   startedAtMs: atMs,
   services: amount,
   servers: amount,
-  readiness: z.object({
-    usable: z.boolean(),
-    gaps: z.array(gap),
-    facts: z.array(z.string()),
-    integrity: integrityTier.optional().describe("Absent where servers are not inspected."),
-  }),
 });
 
 const place = z.object({
@@ -284,7 +311,7 @@ const place = z.object({
 });
 
 export const ErrorAnswer = z.object({
-  code: z.enum(Object.keys(errorCodes) as [ErrorCode, ...ErrorCode[]]),
+  code,
   message: z.string(),
   hint: z.string().exactOptional().describe("What can be done about it."),
   retry: z.boolean().describe("The same call may succeed later."),
@@ -318,5 +345,7 @@ export const answers = {
   Secrets,
   ServiceStatus,
   ServiceStatusList,
+  TargetStatus: ProbedTarget,
+  TargetStatusList: z.array(TargetStatus),
   Traffic,
 };

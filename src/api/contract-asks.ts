@@ -3,6 +3,7 @@ import { mostFindings } from "../audit/replay.ts";
 import { unbuiltRelease, wantedRelease } from "../domain/schema/release.ts";
 import { broughtCommits, origin } from "../domain/schema/rollout.ts";
 import { rolloutPolicy, secretName, upkeepPolicy } from "../domain/schema/spec.ts";
+import { targetName, targetOptions } from "../domain/schema/target.ts";
 import { amount, base64, count, newServiceKey, releaseNumber } from "../domain/schema/values.ts";
 
 /**
@@ -49,8 +50,26 @@ const Service = z.strictObject({ service });
 
 const ChangeService = Service.extend({ expect, reason });
 
+const target = z.string().min(1).max(128);
+
+const whereto = target
+  .optional()
+  .describe("Where the service is to run. Absent: where it is, a new one on `local`. It never moves.");
+
+const Target = z.strictObject({ target });
+
+const AddTarget = z.strictObject({
+  target: targetName,
+  platform: z.string().min(1).max(64),
+  options: targetOptions.default({}).describe("What the platform needs to know."),
+  reason,
+});
+
+const RemoveTarget = Target.extend({ reason });
+
 const Check = z.strictObject({
   service: newServiceKey,
+  target: whereto,
   draft: unbuiltRelease,
   supersede,
   expect: expectedNow.optional().describe("As for the deploy, without `plan`: a plan needs the image."),
@@ -58,6 +77,7 @@ const Check = z.strictObject({
 
 const Deploy = z.strictObject({
   service: newServiceKey,
+  target: whereto,
   count,
   draft: wantedRelease,
   policy: rolloutPolicy,
@@ -81,7 +101,14 @@ const Scale = ChangeService.extend({ count });
 
 const change = z
   .discriminatedUnion("kind", [
-    Deploy.pick({ count: true, draft: true, policy: true, upkeep: true, supersede: true }).extend({
+    Deploy.pick({
+      target: true,
+      count: true,
+      draft: true,
+      policy: true,
+      upkeep: true,
+      supersede: true,
+    }).extend({
       kind: z.literal("deploy"),
     }),
     Rollback.pick({ release: true }).extend({ kind: z.literal("rollback") }),
@@ -168,6 +195,7 @@ const Traffic = Service.extend({
 export const asks = {
   ...{
     AcceptBreaks,
+    AddTarget,
     Because,
     ChangeServer,
     ChangeService,
@@ -185,11 +213,13 @@ export const asks = {
     OneRollout,
     Plan,
     RemoveSecret,
+    RemoveTarget,
     Rollback,
     Scale,
     Server,
     Service,
     SetSecret,
+    Target,
     Traffic,
   },
 };

@@ -24,7 +24,7 @@ export const table = {
   info: {
     method: "GET",
     path: "/v1/controller",
-    summary: "The controller and what its platform can do.",
+    summary: "The controller itself.",
     asks: "Nothing",
     answers: "ControllerStatus",
   },
@@ -33,6 +33,36 @@ export const table = {
     path: "/v1/controller/shutdown",
     summary: "Stops the controller; servers and router keep running.",
     asks: "Because",
+  },
+  /** `local` first. A target that does not answer costs some seconds, once. */
+  targets: {
+    method: "GET",
+    path: "/v1/targets",
+    summary: "Every target with what is on it.",
+    asks: "Nothing",
+    answers: "TargetStatusList",
+  },
+  /** Throws `target_unknown`. */
+  target: {
+    method: "GET",
+    path: "/v1/targets/:target",
+    summary: "One target, and what it lacks.",
+    asks: "Target",
+    answers: "TargetStatus",
+  },
+  /** Contacts nothing. Throws `target_invalid`, `target_taken`. */
+  addTarget: {
+    method: "POST",
+    path: "/v1/targets/:target",
+    summary: "Adds a target; services can be deployed to it from then on.",
+    asks: "AddTarget",
+  },
+  /** Throws `target_unknown`, `target_in_use`. */
+  removeTarget: {
+    method: "POST",
+    path: "/v1/targets/:target/remove",
+    summary: "Removes a target that has no services.",
+    asks: "RemoveTarget",
   },
   services: {
     method: "GET",
@@ -64,7 +94,7 @@ export const table = {
     asks: "Check",
     answers: "Checked",
   },
-  /** Servers get the newest version of each secret. Throws `rollout_running`, `image_unknown`, `port_taken`, `traffic_conflict`, `version_taken`, `jobs_unsupported`, `secret_missing`, `secret_invalid`, `secret_key_invalid`, `secret_corrupt`. */
+  /** Servers get the newest version of each secret. Throws `rollout_running`, `image_unknown`, `target_unknown`, `target_fixed`, `port_taken`, `traffic_conflict`, `version_taken`, `jobs_unsupported`, `secret_missing`, `secret_invalid`, `secret_key_invalid`, `secret_corrupt`. */
   deploy: {
     method: "POST",
     path: "/v1/services/:service/deploy",

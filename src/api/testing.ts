@@ -81,6 +81,7 @@ const { server: _, ...taint } = aTaint(1);
 
 const status = {
   service: "shop",
+  target: { name: "local", platform: "local", trouble: undefined },
   count: 3,
   serving: aRelease(1),
   rollout: aRollout({ reason: "because", movedAtMs: 4, endedAtMs: undefined }),
@@ -107,11 +108,18 @@ const status = {
   warnings: [],
 };
 
+const target = {
+  ...{ name: "north", platform: "fake", options: { url: "http://north" }, added: { atMs: 3, by: "ada" } },
+  ...{ services: ["shop"], servers: 3 },
+  trouble: { message: "It is down.", hint: "Wait.", sinceMs: 4 },
+};
+
 export const answers: Operations = {
   check: async () => ({ commit: "ab".repeat(20) }),
   deploy: async () => accepted,
   plan: async () => ({
     service: "shop",
+    target: "local",
     serving: aRelease(1),
     rollout: undefined,
     changes: ["image: one -> other"],
@@ -212,12 +220,18 @@ export const answers: Operations = {
   },
   info: async () => ({
     ...{ pid: 1, version: "0.1.0", home: "/var/lib/kiln", startedAtMs: 1, services: 1, servers: 3 },
+  }),
+  targets: async () => [target],
+  target: async () => ({
+    ...target,
     readiness: {
       usable: true,
       gaps: [{ what: "no dm-verity", remedy: "none needed", severity: "degraded" }],
       facts: ["runc 1.1.5"],
     },
   }),
+  addTarget: async () => {},
+  removeTarget: async () => {},
   shutdown: async () => {},
 };
 

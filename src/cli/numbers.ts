@@ -58,3 +58,14 @@ export function parseSince(text: string): (nowMs: number) => number {
 function wholeNumber(text: string): number | undefined {
   return /^\d{1,9}$/.test(text) ? Number(text) : undefined;
 }
+
+/** `NAME=VALUE`, added to those before it. */
+export function parsePair(
+  text: string,
+  before: Readonly<Record<string, string>> = {},
+): Readonly<Record<string, string>> {
+  const [, name, value] = /^([^=]+)=(.*)$/s.exec(text) ?? [];
+  if (name === undefined || value === undefined) throw new InvalidArgumentError("Expected NAME=VALUE.");
+  if (Object.hasOwn(before, name)) throw new InvalidArgumentError(`Expected ${name} only once.`);
+  return { ...before, [name]: value };
+}

@@ -7,6 +7,7 @@ import { addMachineCommands } from "./commands/machine/commands.ts";
 import { addProjectCommands } from "./commands/project/commands.ts";
 import { addSecretCommands } from "./commands/secrets/commands.ts";
 import { addServiceCommands } from "./commands/services/commands.ts";
+import { addTargetCommands } from "./commands/targets/commands.ts";
 
 import type { Context, Outcome } from "./context.ts";
 import { jsonAnywhere, type Load } from "./declare.ts";
@@ -58,6 +59,7 @@ export function createProgram(version: string, host: Host): Command {
   addAuditCommands(program, load);
   addDriftCommands(program, load);
   addImageCommands(program, load);
+  addTargetCommands(program, load);
   addMachineCommands(program, load);
   addHelpCommand(program);
   return program;

@@ -81,6 +81,7 @@ function fakeClient(given: Partial<Client>): Client {
 export function aStatus(overrides: Partial<ServiceStatus> = {}): ServiceStatus {
   return {
     service: "shop",
+    target: { name: "local", platform: "local", trouble: undefined },
     count: 3,
     serving: aRelease(2),
     rollout: undefined,

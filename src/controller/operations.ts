@@ -33,3 +33,6 @@ export type SecretVersion = Answer<"secrets">[number];
 export type AuditKey = Answer<"rotateAuditKey">;
 export type ExecGrant = Answer<"exec">;
 export type ControllerStatus = Answer<"info">;
+export type TargetStatus = Answer<"targets">[number];
+/** With what it lacks. */
+export type ProbedTarget = Answer<"target">;

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { ImageDigest } from "../domain/ids.ts";
 import { draftOf } from "../domain/release.ts";
+import { localTarget } from "../domain/target.ts";
 import { anAsker, aPolicy, aRelease } from "../domain/testing.ts";
 import { KilnError } from "../lib/errors.ts";
 import { silentLog } from "../lib/log.ts";
@@ -13,6 +14,15 @@ import type { Fleet } from "../platform/fleet/fleet.ts";
 import { openStore, type Store } from "../store/store.ts";
 import { type Controller, startController } from "./controller.ts";
 import type { DeployRequest, ServiceStatus } from "./operations.ts";
+import type { Platforms } from "./targets/operations.ts";
+
+/** For a controller whose targets stay as they are. */
+export const noPlatforms: Platforms = {
+  requireValid: ({ platform }) => {
+    throw new KilnError("target_invalid", `Kiln has no platform ${platform}.`);
+  },
+  open: () => Promise.reject(new Error("no target is opened")),
+};
 
 /** A controller with its store, over a fake machine that outlives it. */
 export class TestInstallation implements AsyncDisposable {
@@ -35,7 +45,8 @@ export class TestInstallation implements AsyncDisposable {
     this.platform = fakePlatform(clock, { world: this.world }).platform;
     this.controller = startController({
       store: this.store,
-      platform: this.platform,
+      targets: [{ target: localTarget, platform: this.platform }],
+      platforms: noPlatforms,
       clock,
       log: silentLog,
       images: {

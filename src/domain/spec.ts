@@ -1,3 +1,4 @@
+import type { TargetName } from "./target.ts";
 import type { VolumeSpec } from "./volume.ts";
 
 /**
@@ -10,6 +11,8 @@ export interface ServiceSpec {
   readonly service: string;
   /** The environment it was merged for (`--env`), if any. */
   readonly environment: string | undefined;
+  /** Where it runs. */
+  readonly target: TargetName;
   readonly image: ImageSpec;
   /** How many servers. Not part of a release: changing only this scales. */
   readonly count: number;

@@ -44,6 +44,7 @@ export function serviceSpec(image: Partial<ImageSpec>): ServiceSpec {
   return {
     service: "shop",
     environment: undefined,
+    target: "local",
     image: {
       version: undefined,
       from: { kind: "scratch" },

@@ -7,7 +7,7 @@ import type { Opened, PlatformKind, Surroundings } from "./registry.ts";
 type Platforms = Readonly<Record<string, PlatformKind>>;
 type Wanted = Pick<Target, "name" | "platform" | "options">;
 
-/** Throws `target_invalid` for a platform or options that there are not, and `target_taken` where there can be no other target. */
+/** Throws `target_invalid` for an unknown platform or wrong options, and `target_taken` for another target of a platform that has one only. */
 export function requireValid(platforms: Platforms, { name, platform, options }: Wanted): void {
   const kind = kindOf(platforms, platform);
   if (kind.only !== undefined && kind.only !== name) {

@@ -7,6 +7,7 @@ import type { JobSpec } from "../domain/spec.ts";
 import type { Split } from "../domain/split.ts";
 import type { PlatformName } from "../domain/target.ts";
 import type { TrafficCounter } from "../domain/traffic.ts";
+import type { ErrorCode } from "../lib/error-codes.ts";
 import type { LoopDevice } from "../lib/files/loop-device.ts";
 
 /** A release that may come: before its image is built, what is known of it. */
@@ -27,6 +28,8 @@ export interface Gap {
   readonly remedy: string;
   /** `fatal`: the platform cannot be used; `degraded`: it can, with less. */
   readonly severity: "fatal" | "degraded";
+  /** Of the error with which a command ends because of it. Absent: `platform_unusable`. */
+  readonly code?: ErrorCode | undefined;
 }
 
 export interface Readiness {

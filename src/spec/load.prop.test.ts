@@ -131,6 +131,7 @@ const spec: fc.Arbitrary<ServiceSpec> = fc.boolean().chain((hasPort) =>
   fc.record({
     service: name,
     environment: fc.option(name, { nil: undefined }),
+    target: name,
     image,
     count: fc.integer({ min: 0, max: 1000 }),
     shape: fc.record({
@@ -168,6 +169,7 @@ const spec: fc.Arbitrary<ServiceSpec> = fc.boolean().chain((hasPort) =>
 function toDocument({
   service,
   environment,
+  target,
   image,
   count,
   shape,
@@ -197,6 +199,7 @@ function toDocument({
   };
   const { maxConcurrent } = upkeep.drift;
   const whole = {
+    target,
     drift: {
       ...upkeep.drift,
       maxConcurrent: "servers" in maxConcurrent ? maxConcurrent.servers : `${maxConcurrent.share * 100}%`,

@@ -65,6 +65,7 @@ test("every key is read, with converted units and absolute paths", async () => {
   expect(await loadOne(shop)).toEqual({
     service: "shop",
     environment: undefined,
+    target: "local",
     image: {
       version: "1.10",
       from: { kind: "debian", suite: "bookworm" },

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { driftKinds } from "../domain/drift.ts";
+import { localTarget } from "../domain/target.ts";
 import { baseHint, basePattern, parseBase } from "../image/sources/sources.ts";
 import * as leaf from "./yaml/leaves.ts";
 import type { Path } from "./yaml/tree.ts";
@@ -617,6 +618,7 @@ const name = (what: string) =>
     expected: `${what} of lower-case letters, digits and hyphens, a letter first, at most 32 characters`,
     pattern: v.namePattern,
     hint: (found) => {
+      if (typeof found === "object") return undefined;
       const tidy = v.tidyName(String(found));
       return tidy && `Write ${tidy}.`;
     },
@@ -626,6 +628,11 @@ const name = (what: string) =>
 export const documentSchema = z.strictObject(
   {
     service: name("a name").describe("Name of the service."),
+    target: name("the name of a target")
+      .prefault(localTarget.name)
+      .describe(
+        "The target that the service runs on, as `kiln target ls` lists it; a service does not move.",
+      ),
     image,
     servers: servers.prefault({}),
     health: health.prefault({}),

@@ -27,6 +27,7 @@ export function toServiceSpec(
   const { servers, traffic } = document;
   return {
     service: document.service,
+    target: document.target,
     environment,
     image: toImage(document.image, files),
     count: servers.count,

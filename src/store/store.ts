@@ -99,6 +99,8 @@ export interface Store extends Disposable {
   desiredAll(): readonly DesiredService[];
   /** How the service was last asked to be rolled out. */
   policy(service: ServiceKey): RolloutPolicy | undefined;
+  /** Where the service is; undefined when there is none of that name. */
+  targetOf(service: ServiceKey): TargetName | undefined;
   /** `local` first, the others by name. */
   targets(): readonly Target[];
   /** Throws `target_unknown`. */
@@ -194,9 +196,9 @@ export interface Store extends Disposable {
    * Adds to what is known of releases' traffic, and remembers the counters it was computed from. It is bounded: minutes
    * become hours after two days, hours are forgotten after 400 days. No event reports it.
    */
-  recordTraffic(spans: readonly TrafficSpan[], counters: readonly TrafficCounter[]): void;
-  /** The counters that were given last. */
-  trafficReading(): readonly TrafficCounter[];
+  recordTraffic(target: TargetName, spans: readonly TrafficSpan[], counters: readonly TrafficCounter[]): void;
+  /** The counters of the target that were given last. */
+  trafficReading(target: TargetName): readonly TrafficCounter[];
   /** What is known of a service's traffic within these moments, by minute or hour and release; oldest first. */
   traffic(
     service: ServiceKey,
@@ -248,6 +250,7 @@ export function openStore(path: string, options: { readonly clock: Clock }): Sto
     desired: (service) => selectDesired(db, service),
     desiredAll: () => selectAllDesired(db),
     policy: (service) => selectService(db, service)?.policy,
+    targetOf: (service) => selectService(db, service)?.target,
     targets: () => selectTargets(db),
     target: (name) => requireTarget(db, name),
     addTarget: (target, by) => changing(() => insertTarget(bench, target, by)),
@@ -290,8 +293,9 @@ export function openStore(path: string, options: { readonly clock: Clock }): Sto
     recordFailure: (service, failure) => changing(() => recordFailure(bench, service, failure)),
     recordServers: (news, failures) => changing(() => recordServers(bench, news, failures)),
     failures: (service, release) => selectFailures(db, service, release),
-    recordTraffic: (spans, counters) => changing(() => recordTraffic(db, spans, counters, clock.now())),
-    trafficReading: () => selectReading(db),
+    recordTraffic: (target, spans, counters) =>
+      changing(() => recordTraffic(db, target, spans, counters, clock.now())),
+    trafficReading: (target) => selectReading(db, target),
     traffic: (service, within) => selectTraffic(db, service, within),
     appendEvent: (event) => changing(() => log.append(event)),
     events: (query = {}) => selectEvents(db, query),

@@ -15,7 +15,7 @@ test("minutes become hours after two days, hours are forgotten after 400 days", 
     ...{ atMs, spanMs: minuteMs, leastReady: 1, minutes: 1, readyMinutes: 1 },
   });
   it.clock.set(at(3));
-  it.store.recordTraffic([minute(at(0.5)), minute(at(0.5) + minuteMs), minute(at(2))], []);
+  it.store.recordTraffic("local", [minute(at(0.5)), minute(at(0.5) + minuteMs), minute(at(2))], []);
   expect(traffic(it.store)).toEqual([
     {
       ...minute(at(0.5)),
@@ -29,6 +29,6 @@ test("minutes become hours after two days, hours are forgotten after 400 days", 
     { ...minute(at(2)), latency: [1, 1] },
   ]);
   it.clock.set(at(401.5));
-  it.store.recordTraffic([], []);
+  it.store.recordTraffic("local", [], []);
   expect(traffic(it.store)).toMatchObject([{ atMs: at(2), spanMs: hourMs }]);
 });

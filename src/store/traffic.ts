@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { ServiceKey } from "../domain/ids.ts";
 import { latency, trafficCounter } from "../domain/schema/traffic.ts";
+import type { TargetName } from "../domain/target.ts";
 import {
   addSpans,
   asHour,
@@ -36,22 +37,26 @@ interface SpanRow {
 /** Adds what was seen to what is there, keeps the reading that the next one is compared with, and keeps the bounds. */
 export function recordTraffic(
   db: Database,
+  target: TargetName,
   spans: readonly TrafficSpan[],
   counters: readonly TrafficCounter[],
   nowMs: number,
 ): void {
   for (const span of spans) addSpan(db, span);
   db.run(
-    `INSERT INTO traffic_reading (id, counters) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET counters = excluded.counters`,
-    canonicalJson(counters),
+    "INSERT OR REPLACE INTO traffic_readings (target, counters) VALUES (?, ?)",
+    ...[target, canonicalJson(counters)],
   );
   rollUp(db, nowMs);
   db.run("DELETE FROM traffic WHERE span_ms = ? AND at_ms < ?", hourMs, nowMs - kept.hoursForMs);
 }
 
-/** The counters as they were when traffic was last recorded. */
-export function selectReading(db: Database): readonly TrafficCounter[] {
-  const row = db.get<{ readonly counters: string }>("SELECT counters FROM traffic_reading");
+/** The counters of the target as they were when its traffic was last recorded. */
+export function selectReading(db: Database, target: TargetName): readonly TrafficCounter[] {
+  const row = db.get<{ readonly counters: string }>(
+    "SELECT counters FROM traffic_readings WHERE target = ?",
+    target,
+  );
   return row === undefined ? [] : reading.parse(JSON.parse(row.counters));
 }
 

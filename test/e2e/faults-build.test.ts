@@ -207,7 +207,7 @@ describe("builds that cannot be", () => {
       expect(deploy.code).toBe(3);
       expect((JSON.parse(deploy.stdout) as Told).error).toMatchObject({
         code: "not_root",
-        hint: "Repeat the command as root: `sudo kiln deploy`.",
+        hint: "Run kiln as root, or with sudo.",
       });
       await asNobody("controller", "stop");
       expect(readFileSync(join(home, "s/controller.log"), "utf8")).toContain("the controller has stopped");

@@ -2,6 +2,8 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Controller, startController } from "../../src/controller/controller.ts";
 import { fakeDriftWatch } from "../../src/controller/drift/fake-drift-watch.ts";
+import { noPlatforms } from "../../src/controller/testing.ts";
+import { localTarget } from "../../src/domain/target.ts";
 import { KilnError } from "../../src/lib/errors.ts";
 import { type Logger, silentLog } from "../../src/lib/log.ts";
 import type { Clock } from "../../src/lib/time/clock.ts";
@@ -97,10 +99,16 @@ export class Installation implements Disposable {
     try {
       this.controller = startController({
         store: mutation.store?.(guarded, now) ?? guarded,
-        platform: mutation.platform?.(platform) ?? platform,
+        targets: [
+          {
+            target: localTarget,
+            platform: mutation.platform?.(platform) ?? platform,
+            drift: this.drift,
+          },
+        ],
+        platforms: noPlatforms,
         clock: mutation.clock?.(clock) ?? clock,
         log,
-        drift: this.drift,
         images: { has: async () => true, requireVersion: async () => {} },
         self: { pid: process.pid, version: "0.0.0", home: this.#scratch.folder },
         onShutdown: () => {},

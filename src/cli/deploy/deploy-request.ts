@@ -4,6 +4,8 @@ import type { ConfigFileSpec, ServiceSpec } from "../../domain/spec.ts";
 import { isErrno, KilnError } from "../../lib/errors.ts";
 import { readExactly } from "../../lib/files/read-inside.ts";
 import type { Client, DeployRequest } from "../api.ts";
+import type { Project } from "../project.ts";
+import { requireUsableTarget, withPlaceOfTarget } from "./usable-target.ts";
 
 /** What a spec asks for, without the image. Throws `file_missing`, `file_unreadable`. */
 export function unbuiltRelease(spec: ServiceSpec): UnbuiltRelease {
@@ -25,6 +27,7 @@ export function deployRequest(
 ): DeployRequest {
   return {
     service: serviceKey(spec.service, spec.environment),
+    target: spec.target,
     count: spec.count,
     draft: { ...release, image: image.digest, version: image.version },
     policy: spec.rollout,
@@ -40,24 +43,27 @@ interface CheckedRelease {
 
 /**
  * Checks the release before its image is built, because a build may take minutes. Throws what the controller's
- * `check` throws, and `platform_unusable` or `not_root`.
+ * `check` throws, and what `requireUsableTarget` throws.
  */
 export async function checkedRelease(
   client: Client,
-  spec: ServiceSpec,
+  project: Project,
   how: {
-    readonly command: "deploy" | "plan";
     readonly supersede?: boolean | undefined;
     /** The release that must serve already now. */
     readonly expect?: { readonly serving: number } | undefined;
   },
 ): Promise<CheckedRelease> {
+  const { spec } = project;
+  const { target } = spec;
   const release = unbuiltRelease(spec);
-  await requireUsablePlatform(client, how.command);
   const service = serviceKey(spec.service, spec.environment);
   const { supersede = false, expect } = how;
-  const { commit } = await client.check({ service, draft: release, supersede, expect });
-  return { release, servingCommit: commit };
+  return withPlaceOfTarget(project, async () => {
+    await requireUsableTarget(client, target);
+    const { commit } = await client.check({ service, target, draft: release, supersede, expect });
+    return { release, servingCommit: commit };
+  });
 }
 
 /** Far more than the controller accepts. */
@@ -73,18 +79,4 @@ function readConfigFile({ from, to, mode }: ConfigFileSpec): ConfigFile {
     const hint = "`servers.files` in kiln.yaml names it.";
     throw new KilnError(code, `${from} cannot be read: ${String(cause)}`, { cause, hint });
   }
-}
-
-/** Throws `platform_unusable` or `not_root` with every problem that must be fixed and its remedy. `command` is the one to repeat. */
-export async function requireUsablePlatform(client: Client, command: string): Promise<void> {
-  const { readiness } = await client.info();
-  if (readiness.usable) return;
-  const fatal = readiness.gaps.filter((gap) => gap.severity === "fatal");
-  const root = process.getuid?.() === 0;
-  throw new KilnError(root ? "platform_unusable" : "not_root", "Servers cannot run on this machine.", {
-    problems: fatal.map((gap) => ({ message: gap.what, hint: gap.remedy })),
-    hint: root
-      ? "`kiln doctor` shows everything that this machine lacks, and `kiln doctor --fix` installs missing programs."
-      : `Repeat the command as root: \`sudo kiln ${command}\`.`,
-  });
 }

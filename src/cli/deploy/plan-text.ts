@@ -1,5 +1,6 @@
 import type { Action } from "../../domain/actions.ts";
 import type { ServiceKey } from "../../domain/ids.ts";
+import { localTarget } from "../../domain/target.ts";
 import type { ChangePlan, Client, PlanRequest } from "../api.ts";
 import type { Context, Outcome } from "../context.ts";
 import type { Style } from "../output/style.ts";
@@ -36,8 +37,9 @@ export function planLines(plan: ChangePlan, style: Style): string[] {
   ];
 }
 
-function headingLines({ service, serving, rollout }: ChangePlan, style: Style): string[] {
-  const name = style.bold(service);
+function headingLines({ service, target, serving, rollout }: ChangePlan, style: Style): string[] {
+  const where = target === localTarget.name ? "" : ` on ${target}`;
+  const name = `${style.bold(service)}${where}`;
   const serves =
     serving === undefined
       ? `${name}: nothing serves yet.`

@@ -8,13 +8,14 @@ export async function carryOut<Result>(
   request: Expecting,
   begin: () => Change<Result>,
 ): Promise<Result> {
-  const { store, platform, loop, call } = parts;
+  const { store, targets, call } = parts;
   requireExpected(store, request);
   const change = begin();
   const { service, image } = change;
+  const { platform, loop } = targets.of(service, change.target);
   await change.check?.();
   if (image !== undefined) await platform.publish?.({ service, image }, call());
-  const observed = request.expect?.plan === undefined ? undefined : await loop.observe();
+  const observed = request.expect?.plan === undefined ? undefined : await loop.observer.see();
   // Someone else may have changed the service while we looked.
   requireExpected(store, request);
   if (observed !== undefined) requirePlan(request, planNow(parts, change, observed));

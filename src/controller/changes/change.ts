@@ -1,23 +1,25 @@
 import type { ImageDigest, ServiceKey } from "../../domain/ids.ts";
+import type { TargetName } from "../../domain/target.ts";
 import type { Clock } from "../../lib/time/clock.ts";
-import type { Call, Platform } from "../../platform/platform.ts";
+import type { Call } from "../../platform/platform.ts";
 import type { Store } from "../../store/store.ts";
-import type { Loop } from "../loop/loop.ts";
 import type { Images } from "../operations/images.ts";
+import type { Targets } from "../targets/targets.ts";
 
 /** What changes need to be checked, planned and recorded. */
 export interface ChangeParts {
   readonly store: Store;
-  readonly platform: Platform;
+  readonly targets: Targets;
   readonly images: Images;
   readonly clock: Clock;
-  readonly loop: Pick<Loop, "poke" | "observe">;
   readonly call: () => Call;
 }
 
 /** A change of a service that someone asks for. Once it is recorded, the loop carries it out. */
 export interface Change<Result> {
   readonly service: ServiceKey;
+  /** Where a new service is to run. Absent: on `local`. */
+  readonly target?: TargetName | undefined;
   /** Throws what stands against it, and changes nothing. Absent: only `record` can refuse. */
   readonly check?: () => Promise<void>;
   /** Brought to where servers are made before the change is recorded. Absent: no image is needed. */

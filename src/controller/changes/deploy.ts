@@ -2,7 +2,7 @@ import { type Asker, askerName } from "../../domain/actor.ts";
 import type { Release } from "../../domain/release.ts";
 import { compileSteps } from "../../domain/steps.ts";
 import type { Store } from "../../store/store.ts";
-import { requireDeployable } from "../operations/checks.ts";
+import { requireDeployable, requireSameTarget } from "../operations/checks.ts";
 import { differences } from "../operations/differences.ts";
 import { requireOneWriter } from "../operations/one-writer.ts";
 import { newPolicies } from "../operations/policy-differences.ts";
@@ -13,12 +13,14 @@ import { servingOf } from "./wanted.ts";
 
 /** To the release that the draft makes, unless that one serves or is on its way. */
 export function deploying(parts: ChangeParts, request: DeployRequest, by: Asker): Change<Accepted> {
-  const { service, draft } = request;
+  const { service, draft, target } = request;
+  requireSameTarget(parts.store, service, target);
   return {
     service,
+    target,
     check: async () => {
       requireOneWriter(service, { shape: draft.shape, ...request });
-      await requireDeployable(parts, service, draft);
+      await requireDeployable(parts, service, draft, target);
     },
     image: draft.image,
     record: (store) => record(store, request, by),
@@ -26,7 +28,8 @@ export function deploying(parts: ChangeParts, request: DeployRequest, by: Asker)
 }
 
 function record(store: Store, request: DeployRequest, by: Asker): Accepted {
-  const { service, supersede = false } = request;
+  const { service, target, supersede = false } = request;
+  requireSameTarget(store, service, target); // it may have been made elsewhere while we looked
   const { draft, contents } = freeze(store, service, request.draft);
   const release = store.draftRelease(service, draft, askerName(by));
   const desired = store.desired(service);
@@ -51,14 +54,14 @@ interface Next {
 }
 
 function start(store: Store, request: DeployRequest, next: Next, by: Asker): Accepted {
-  const { service, count, policy, upkeep, origin, commits, supersede = false } = request;
+  const { service, target, count, policy, upkeep, origin, commits, supersede = false } = request;
   const { release } = next;
   const desired = store.desired(service);
   const adopted = newPolicies(store, request);
   const rollout = store.startDeploy({
     ...next,
     ...(upkeep === undefined ? {} : { upkeep }),
-    ...{ count, policy, by, supersede, origin, commits },
+    ...{ target, count, policy, by, supersede, origin, commits },
     steps: compileSteps(policy, count, desired?.serving === undefined),
     changes: [...differences(servingOf(desired), release), ...adopted],
   });

@@ -12,7 +12,8 @@ import { servingOf, targetOf, type Wanted, wantedOf } from "./wanted.ts";
 /** What a change would do now. Nothing is done. Throws what the change would throw. */
 export async function planChange(parts: ChangeParts, change: Change<unknown>): Promise<ChangePlan> {
   await change.check?.();
-  return planNow(parts, change, await parts.loop.observe());
+  const { loop } = parts.targets.of(change.service, change.target);
+  return planNow(parts, change, await loop.observer.see());
 }
 
 /**
@@ -20,10 +21,11 @@ export async function planChange(parts: ChangeParts, change: Change<unknown>): P
  * So a plan is made by the code that carries it out, and cannot differ from it.
  */
 export function planNow(
-  { store, clock, platform }: ChangeParts,
-  { service, record }: Change<unknown>,
+  { store, clock, targets }: ChangeParts,
+  { service, target, record }: Change<unknown>,
   observed: Observation,
 ): ChangePlan {
+  const { platform, target: place } = targets.of(service, target);
   const before = wantedOf(store, service);
   const after = store.rehearse((rehearsed) => {
     record(rehearsed);
@@ -36,6 +38,7 @@ export function planNow(
       : forecast(after.desired, view, clock.now());
   return {
     service,
+    target: place.name,
     serving: servingOf(before.desired),
     rollout: before.desired?.rollout,
     changes: changesOf(before, after),

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
 import type { Finding } from "../../domain/drift.ts";
 import { type DriftPolicy, defaultUpkeep } from "../../domain/spec.ts";
+import { localTarget } from "../../domain/target.ts";
 import { aFinding, anAsker, aPolicy } from "../../domain/testing.ts";
 import type { DriftWatch } from "../../drift/drift-watch.ts";
 import { silentLog } from "../../lib/log.ts";
@@ -9,7 +10,7 @@ import { steadyClock } from "../../lib/time/steady-clock.ts";
 import { fakePlatform } from "../../platform/fake/fake-platform.ts";
 import { openStore } from "../../store/store.ts";
 import { startController } from "../controller.ts";
-import { TestInstallation } from "../testing.ts";
+import { noPlatforms, TestInstallation } from "../testing.ts";
 import { fakeDriftWatch } from "./fake-drift-watch.ts";
 
 /** A controller that gets reports of drift. */
@@ -32,10 +33,12 @@ class DriftInstallation extends TestInstallation {
     };
     this.controller = startController({
       store: this.store,
-      platform: Object.assign(this.platform, { sight }),
+      targets: [
+        { target: localTarget, platform: Object.assign(this.platform, { sight }), drift: this.drift },
+      ],
+      platforms: noPlatforms,
       clock,
       log: silentLog,
-      drift: this.drift,
       images: { has: async () => true, requireVersion: async () => {} },
       self: { pid: 1, version: "0.0.0", home: this.folder },
       onShutdown: () => {},

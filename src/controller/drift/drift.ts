@@ -1,23 +1,20 @@
 import { type Asker, askerData, askerName, why } from "../../domain/actor.ts";
 import type { Finding } from "../../domain/drift.ts";
 import type { ServerId, ServiceKey } from "../../domain/ids.ts";
-import type { Observation } from "../../domain/observation.ts";
-import type { DriftWatch } from "../../drift/drift-watch.ts";
 import type { EvidenceStore } from "../../drift/evidence/evidence.ts";
 import { KilnError } from "../../lib/errors.ts";
-import type { Call, Platform } from "../../platform/platform.ts";
+import type { Call } from "../../platform/platform.ts";
 import type { Store } from "../../store/store.ts";
 import { askerOf } from "../operations/asker.ts";
-import { idsOf, unknownServer } from "../operations/unknown-server.ts";
+import { unknownServer } from "../operations/unknown-server.ts";
 import type { ArchivePiece, DriftReport, Operations } from "../operations.ts";
+import type { Site } from "../targets/site.ts";
+import type { Targets } from "../targets/targets.ts";
 
 export interface DriftParts {
   readonly store: Store;
-  readonly platform: Platform;
-  readonly drift: DriftWatch | undefined;
+  readonly targets: Targets;
   readonly evidence: EvidenceStore | undefined;
-  readonly observe: () => Promise<Observation>;
-  readonly poke: (service: string) => void;
   readonly call: () => Call;
 }
 
@@ -25,12 +22,18 @@ export interface DriftParts {
 export function createDriftOperations(
   parts: DriftParts,
 ): Pick<Operations, "drift" | "evidence" | "evidenceOf" | "exportEvidence" | "destroyServer"> {
-  const { drift, evidence, call, observe } = parts;
+  const { targets, evidence, call } = parts;
   return {
     drift: async ({ server, inspect }) => {
-      const found = (inspect ? await drift?.inspect(call()) : drift?.findings()) ?? [];
-      const reports = reportsOf(parts.store, found);
-      return server === undefined ? reports : reportsOn(server, reports, await observe());
+      const found = await Promise.all(
+        targets.all.map((site) => findingsAt(site, inspect ? call() : undefined)),
+      );
+      const reports = reportsOf(parts.store, found.flat());
+      if (server === undefined) return reports;
+      const own = reports.filter((report) => report.server === server);
+      // Nothing to report is good news only of a server that is there.
+      if (own.length === 0) await targets.find(server);
+      return own;
     },
     evidence: async () => (await evidence?.list()) ?? [],
     evidenceOf: ({ server }) => kept(evidence).show(server),
@@ -59,15 +62,10 @@ function reportsOf(store: Store, found: readonly Finding[]): readonly DriftRepor
     .sort((a, b) => (a.server === b.server ? a.atMs - b.atMs : a.server < b.server ? -1 : 1));
 }
 
-/** Nothing to report is good news only of a server that is there. */
-function reportsOn(
-  server: ServerId,
-  reports: readonly DriftReport[],
-  observation: Observation,
-): readonly DriftReport[] {
-  const own = reports.filter((report) => report.server === server);
-  if (own.length === 0 && !idsOf(observation).includes(server)) throw unknownServer(server, observation);
-  return own;
+/** With a call, once more inspected. A target that cannot be inspected still has what was found there before. */
+async function findingsAt({ drift }: Site, call: Call | undefined): Promise<readonly Finding[]> {
+  if (drift === undefined || call === undefined) return drift?.findings() ?? [];
+  return drift.inspect(call);
 }
 
 function kept(evidence: EvidenceStore | undefined): EvidenceStore {
@@ -80,23 +78,25 @@ async function* pieces(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Archiv
 }
 
 async function destroyServer(parts: DriftParts, server: ServerId, by: Asker): Promise<void> {
-  const observation = await parts.observe();
+  const { site, observation } = await parts.targets.find(server);
   const { groups, reproductions = [] } = observation;
   const copy = reproductions.find(({ id }) => id === server);
-  if (copy !== undefined) return discard(parts, copy.service, server, `a copy of ${copy.reproduces}`, by);
+  if (copy !== undefined)
+    return discard(parts, site, copy.service, server, `a copy of ${copy.reproduces}`, by);
   const group = groups.find((g) => g.servers.some((s) => s.id === server));
   const found = group?.servers.find((s) => s.id === server);
-  if (group === undefined || found === undefined) throw unknownServer(server, observation);
+  if (group === undefined || found === undefined) throw unknownServer(server, [observation]);
   if (found.state !== "quarantined") {
     throw new KilnError("server_in_use", `${server} is not in quarantine: it is ${found.state}.`, {
       hint: "`kiln scale` and `kiln deploy` set the number of servers.",
     });
   }
-  await discard(parts, group.service, server, "which was kept in quarantine", by);
+  await discard(parts, site, group.service, server, "which was kept in quarantine", by);
 }
 
 async function discard(
-  { store, platform, poke, call }: DriftParts,
+  { store, call }: DriftParts,
+  { platform, loop }: Site,
   service: ServiceKey,
   server: ServerId,
   what: string,
@@ -105,5 +105,5 @@ async function discard(
   const message = `${askerName(by)} destroys ${server}, ${what}${why(by)}`;
   store.appendEvent({ service, kind: "server.discarded", message, data: { server, ...askerData(by) } });
   await platform.destroy(server, call());
-  poke(service);
+  loop.poke(service);
 }

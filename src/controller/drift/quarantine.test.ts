@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
 import { draftOf } from "../../domain/release.ts";
+import { localTarget } from "../../domain/target.ts";
 import { aFinding, anAsker, aPolicy, aRelease } from "../../domain/testing.ts";
 import { silentLog } from "../../lib/log.ts";
 import { FakeClock } from "../../lib/time/fake-clock.ts";
@@ -10,6 +11,7 @@ import { Cluster } from "../../platform/fake/cluster.ts";
 import { WholeGroup } from "../../platform/fake/whole-group.ts";
 import { openStore } from "../../store/store.ts";
 import { startController } from "../controller.ts";
+import { noPlatforms } from "../testing.ts";
 import { fakeDriftWatch } from "./fake-drift-watch.ts";
 
 const folder = mkdtempSync("/tmp/kiln-q-");
@@ -32,7 +34,8 @@ test("a drifted server of an engine that shows late what becomes of servers is n
   const drift = fakeDriftWatch();
   const store = openStore(join(folder, "kiln.db"), { clock });
   const controller = startController({
-    ...{ store, clock, drift, log: silentLog, platform: new Counting(cluster, clock) },
+    ...{ store, clock, log: silentLog, platforms: noPlatforms },
+    targets: [{ target: localTarget, platform: new Counting(cluster, clock), drift }],
     images: { has: async () => true, requireVersion: async () => {} },
     self: { pid: 1, version: "0.0.0", home: folder },
     onShutdown: () => {},

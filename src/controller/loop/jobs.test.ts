@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { draftOf } from "../../domain/release.ts";
 import type { JobSpec } from "../../domain/spec.ts";
+import { localTarget } from "../../domain/target.ts";
 import { anAsker, aPolicy, aRelease, minute, second } from "../../domain/testing.ts";
 import { silentLog } from "../../lib/log.ts";
 import { FakeClock } from "../../lib/time/fake-clock.ts";
@@ -14,6 +15,7 @@ import { FakeWorld } from "../../platform/fake/world.ts";
 import { createFleet, type Fleet } from "../../platform/fleet/fleet.ts";
 import { openStore, type Store } from "../../store/store.ts";
 import { type Controller, startController } from "../controller.ts";
+import { noPlatforms } from "../testing.ts";
 
 const migrate: JobSpec = { name: "migrate", when: "before", command: ["/app", "up"], deadlineMs: minute };
 const smoke: JobSpec = { name: "smoke", when: "after", command: ["/app", "smoke"], deadlineMs: minute };
@@ -44,7 +46,8 @@ class Installation implements AsyncDisposable {
       log: silentLog,
     });
     this.controller = startController({
-      ...{ store: this.store, platform: this.platform, clock, log: silentLog, onShutdown: () => {} },
+      ...{ store: this.store, clock, log: silentLog, platforms: noPlatforms, onShutdown: () => {} },
+      targets: [{ target: localTarget, platform: this.platform }],
       images: { has: async () => true, requireVersion: async () => {} },
       self: { pid: 1, version: "0.0.0", home: this.folder },
     });

@@ -3,8 +3,9 @@ import type { ServiceKey } from "../../domain/ids.ts";
 import type { Observation } from "../../domain/observation.ts";
 import { planService } from "../../domain/plan/plan.ts";
 import { emptyView, type ServiceView, viewsOf } from "../../domain/plan/service-view.ts";
+import type { TargetName } from "../../domain/target.ts";
 import type { DriftWatch } from "../../drift/drift-watch.ts";
-import { toKilnError } from "../../lib/errors.ts";
+import { KilnError, toKilnError } from "../../lib/errors.ts";
 import type { Logger } from "../../lib/log.ts";
 import type { SteadyClock } from "../../lib/time/steady-clock.ts";
 import type { Call, Platform } from "../../platform/platform.ts";
@@ -17,66 +18,75 @@ import { createActor } from "./act.ts";
 import { createAnalyst } from "./analyst.ts";
 import { createIntents } from "./intents.ts";
 import { failuresBetween, newsBetween, warningsBetween } from "./notice.ts";
-import { createObserver } from "./observer.ts";
+import { Observer } from "./observer.ts";
 import { createQueue } from "./queue.ts";
-import { createTimekeeper } from "./timekeeper.ts";
+import type { Timekeeper } from "./timekeeper.ts";
 
 /** How often everything is looked at without a cause. Events make it fast; this makes it right. */
 const resyncMs = 5_000;
 /** A call to the platform that takes longer has failed. */
 const callTimeoutMs = 120_000;
+/** The same for a look at all of it: no one learns of a target's return before the look that it missed has ended. */
+const lookTimeoutMs = 30_000;
 /** Between tries of what failed, or of a plan that changed nothing. */
 const retry = { firstMs: 200, mostMs: 10_000 };
 
 export interface LoopOptions {
+  /** Only services on this target are looked after. */
+  readonly target: TargetName;
   readonly store: Store;
   readonly platform: Platform;
   readonly clock: SteadyClock;
   readonly log: Logger;
   /** What looks for drift; without it nothing is found. */
   readonly drift?: DriftWatch | undefined;
+  /** One for all targets: the clock is set for all of them at once. */
+  readonly timekeeper: Timekeeper;
 }
 
-/** The controller's heart: observe, plan, act, for one service at a time and for all of them forever. */
+/**
+ * The controller's heart: observe, plan, act, for one service at a time and for all of them forever. Each target has its
+ * own, so that one that is down delays only its own services.
+ */
 export interface Loop {
   /** Something about the service changed: look at it soon. */
   poke(service: ServiceKey): void;
   /** What the last pass saw; undefined before the first. */
   readonly seen: () => Observation | undefined;
-  /** A look at the platform that begins after this call. */
-  readonly observe: () => Promise<Observation>;
+  readonly observer: Pick<Observer, "glance" | "see" | "trouble">;
   /** What made the last pass over the service fail. */
   readonly trouble: (service: ServiceKey) => Trouble | undefined;
   close(): Promise<void>;
 }
 
-export function startLoop({ store, platform, clock, log, drift }: LoopOptions): Loop {
+export function startLoop({ target, store, platform, clock, log, drift, timekeeper }: LoopOptions): Loop {
   const stop = new AbortController();
-  const call = (): Call => {
-    const signal = AbortSignal.any([stop.signal, AbortSignal.timeout(callTimeoutMs)]);
-    return { signal, deadline: clock.now() + callTimeoutMs };
+  const call = (timeoutMs = callTimeoutMs): Call => {
+    const signal = AbortSignal.any([stop.signal, AbortSignal.timeout(timeoutMs)]);
+    return { signal, deadline: clock.now() + timeoutMs };
   };
   const poke = (service: ServiceKey) => queue.add(service);
   const quarantine = createQuarantine({ store, platform, clock, log, call, poke });
   const analyst = createAnalyst({ platform, clock });
   const act = createActor({ analyst, quarantine, store, platform, clock, call });
   const intents = createIntents(store);
-  const timekeeper = createTimekeeper(store, clock);
   const retries = new Map<ServiceKey, { readonly plan: string; readonly delayMs: number }>();
   const troubles = new Map<ServiceKey, Trouble>();
   let seen: Observation | undefined;
   /** The last action on each service that `seen` may be from before. */
   const acted = new Map<ServiceKey, object>();
 
-  const observe = createObserver(async () => {
+  async function look(): Promise<Observation> {
     const before = [...acted];
-    const observation = await platform.observe(call());
+    const limits = call(lookTimeoutMs);
+    const observation = await endingBy(limits.signal, platform.observe(limits));
     if (seen === undefined || keepNews(seen, observation)) {
       seen = observation;
       for (const [service, action] of before) if (acted.get(service) === action) acted.delete(service);
     }
     return observation;
-  });
+  }
+  const observer = new Observer({ name: target, clock, look });
 
   /** An action may take effect while a look runs: it counts from its beginning, and once more from its end. */
   async function carryOut(action: Action): Promise<void> {
@@ -104,10 +114,10 @@ export function startLoop({ store, platform, clock, log, drift }: LoopOptions): 
   async function pass(service: ServiceKey, signal: AbortSignal): Promise<void> {
     try {
       const setting = timekeeper.setting();
-      const observation = await observe();
+      const observation = await observer.observe();
       if (timekeeper.setting() !== setting) return poke(service);
       const desired = store.desired(service);
-      if (desired === undefined) return forget(service);
+      if (desired?.target !== target) return forget(service);
       const view = viewsOf(observation, platform.split).get(service) ?? emptyView(service);
       const { actions, wakeAtMs } = planService(desired, view, clock.now());
       if (wakeAtMs !== undefined) queue.addAt(service, wakeAtMs);
@@ -187,7 +197,7 @@ export function startLoop({ store, platform, clock, log, drift }: LoopOptions): 
 
   async function resync(): Promise<void> {
     while (!stop.signal.aborted) {
-      for (const { service } of store.desiredAll()) queue.add(service);
+      for (const desired of store.desiredAll()) if (desired.target === target) queue.add(desired.service);
       lookAround();
       await clock.sleep(resyncMs, stop.signal).catch(() => {});
     }
@@ -204,8 +214,20 @@ export function startLoop({ store, platform, clock, log, drift }: LoopOptions): 
   return {
     poke,
     seen: () => seen,
-    observe,
+    observer,
     trouble: (service) => troubles.get(service),
     close,
   };
+}
+
+/** The same, but it ends with the signal, also where the platform does not heed that. */
+export async function endingBy<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
+  const ended = Promise.withResolvers<never>();
+  const end = () => ended.reject(new KilnError("timed_out", "The target did not answer in time."));
+  signal.addEventListener("abort", end, { once: true });
+  try {
+    return await Promise.race([work, ended.promise]);
+  } finally {
+    signal.removeEventListener("abort", end);
+  }
 }

@@ -1,22 +1,121 @@
 import type { Observation } from "../../domain/observation.ts";
+import { KilnError, toKilnError } from "../../lib/errors.ts";
+import type { Clock } from "../../lib/time/clock.ts";
+import type { Trouble } from "../operations.ts";
 
-/** One observation serves every caller that asked before it began: many services in need of a look cost one look. */
-export function createObserver(observe: () => Promise<Observation>): () => Promise<Observation> {
-  let running: Promise<unknown> | undefined;
-  let next: Promise<Observation> | undefined;
+/** For whom a look may take so long; a look that takes longer is reported, and continues. */
+const patienceMs = 5_000;
 
-  function look(): Promise<Observation> {
-    next = undefined;
-    const result = observe();
-    running = result.then(
-      () => {},
-      () => {},
+export interface ObserverOptions {
+  /** Of the target. */
+  readonly name: string;
+  readonly clock: Clock;
+  /** One look at the target, which ends in its own time. */
+  readonly look: () => Promise<Observation>;
+}
+
+/** What is known of a target right now. */
+export interface Glance {
+  /** From a look that began after it was asked for; with `trouble`, what was seen last, if anything. */
+  readonly observation: Observation | undefined;
+  /** Why there is nothing newer. */
+  readonly trouble: Trouble | undefined;
+}
+
+/** Looks at one target. A look serves every caller who asked before it began: many services in need of one cost one. */
+export class Observer {
+  readonly #options: ObserverOptions;
+  #running: Promise<unknown> | undefined;
+  #next: Promise<Observation> | undefined;
+  #last: Observation | undefined;
+  /** When the present look began, by the clock's `elapsed`; undefined while there is none. */
+  #sinceMs: number | undefined;
+  #failed: Trouble | undefined;
+
+  constructor(options: ObserverOptions) {
+    this.#options = options;
+  }
+
+  /** A look that begins after this call. Rejects with its error. */
+  observe(): Promise<Observation> {
+    this.#next ??=
+      this.#running === undefined
+        ? Promise.resolve().then(() => this.#look())
+        : this.#running.then(() => this.#look());
+    return this.#next;
+  }
+
+  /** The same for someone who cannot wait: a target that is down costs them a few seconds at most, and once. */
+  async glance(): Promise<Glance> {
+    const { clock } = this.#options;
+    const done = new AbortController();
+    const late = clock
+      .sleep(Math.max(0, patienceMs - this.#lookingMs), done.signal)
+      .then(noObservation, noObservation);
+    try {
+      const observation = await Promise.race([this.observe(), late]);
+      return observation === undefined
+        ? { observation: this.#last, trouble: this.#silence() }
+        : { observation, trouble: undefined };
+    } catch {
+      return { observation: this.#last, trouble: this.trouble };
+    } finally {
+      done.abort();
+    }
+  }
+
+  /** As a glance, but throws `target_unreachable` where nothing can be seen in time. */
+  async see(): Promise<Observation> {
+    const { observation, trouble } = await this.glance();
+    if (trouble === undefined && observation !== undefined) return observation;
+    const { message, hint = "The controller asks again by itself; `kiln doctor` says more." } =
+      trouble ?? this.#silence();
+    throw new KilnError("target_unreachable", `The target ${this.#options.name} cannot be seen: ${message}`, {
+      hint,
+      retry: true,
+    });
+  }
+
+  /** Why the target cannot be seen now; undefined while it can, as far as is known. */
+  get trouble(): Trouble | undefined {
+    return this.#lookingMs >= patienceMs ? this.#silence() : this.#failed;
+  }
+
+  get #lookingMs(): number {
+    return this.#sinceMs === undefined ? 0 : this.#options.clock.elapsed() - this.#sinceMs;
+  }
+
+  #look(): Promise<Observation> {
+    this.#next = undefined;
+    this.#sinceMs = this.#options.clock.elapsed();
+    const result = this.#options.look();
+    this.#running = result.then(
+      (observation) => this.#ended(observation, undefined),
+      (error: unknown) => this.#ended(this.#last, error),
     );
     return result;
   }
 
-  return () => {
-    next ??= running === undefined ? Promise.resolve().then(look) : running.then(look);
-    return next;
-  };
+  #ended(observation: Observation | undefined, error: unknown): void {
+    this.#sinceMs = undefined;
+    this.#last = observation;
+    this.#failed = error === undefined ? undefined : this.#troubleOf(error);
+  }
+
+  #troubleOf(error: unknown): Trouble {
+    const { message, hint } = toKilnError(error);
+    return { message, hint, sinceMs: this.#failed?.sinceMs ?? this.#options.clock.now() };
+  }
+
+  #silence(): Trouble {
+    const { name, clock } = this.#options;
+    const seconds = Math.round(this.#lookingMs / 1_000);
+    return {
+      message: `The target ${name} has not answered for ${seconds} s.`,
+      hint: "The controller asks again by itself; `kiln doctor` says more.",
+      sinceMs: this.#failed?.sinceMs ?? clock.now() - this.#lookingMs,
+    };
+  }
 }
+
+function noObservation(): undefined {}

@@ -1,5 +1,6 @@
 import type { ServiceKey } from "../../domain/ids.ts";
 import type { Observation } from "../../domain/observation.ts";
+import type { TargetName } from "../../domain/target.ts";
 import {
   addSpans,
   minuteMs,
@@ -19,6 +20,8 @@ import type { Store } from "../../store/store.ts";
 const readEveryMs = 10_000;
 
 export interface TrafficRecorderOptions {
+  /** Whose traffic this is: what is read is remembered for each. */
+  readonly target: TargetName;
   readonly store: Pick<Store, "recordTraffic" | "trafficReading">;
   readonly traffic: Platform["traffic"];
   readonly clock: Clock;
@@ -41,7 +44,7 @@ export class TrafficRecorder {
 
   constructor(options: TrafficRecorderOptions) {
     this.#options = options;
-    this.#counters = options.store.trafficReading();
+    this.#counters = options.store.trafficReading(options.target);
     this.#running = this.#run();
   }
 
@@ -82,7 +85,8 @@ export class TrafficRecorder {
 
   #write(): void {
     if (this.#spans.length === 0) return;
-    this.#options.store.recordTraffic(this.#spans, this.#counters);
+    const { store, target } = this.#options;
+    store.recordTraffic(target, this.#spans, this.#counters);
     this.#spans = [];
   }
 }

@@ -1,17 +1,19 @@
 import { type ImageDigest, type ServiceKey, serviceOf } from "../../domain/ids.ts";
 import type { Release, UnbuiltRelease } from "../../domain/release.ts";
 import type { JobSpec } from "../../domain/spec.ts";
+import type { TargetName } from "../../domain/target.ts";
 import { KilnError, toKilnError } from "../../lib/errors.ts";
 import type { Call, Platform } from "../../platform/platform.ts";
 import type { Store } from "../../store/store.ts";
 import type { CheckRequest } from "../operations.ts";
+import type { Targets } from "../targets/targets.ts";
 import type { Images } from "./images.ts";
 import { freeze, requireSecrets } from "./release-content.ts";
 
 /** What the checks look into. None of them changes anything. */
 export interface CheckParts {
   readonly store: Store;
-  readonly platform: Platform;
+  readonly targets: Targets;
   readonly images: Images;
   readonly call: () => Call;
 }
@@ -21,9 +23,10 @@ type Draft = UnbuiltRelease & { readonly image?: ImageDigest; readonly version?:
 
 /** Before the image is built: all that can stand against the deploy by then. */
 export async function requireBeginning(parts: CheckParts, request: CheckRequest): Promise<void> {
-  const { service, draft, supersede = false } = request;
+  const { service, draft, target, supersede = false } = request;
+  requireSameTarget(parts.store, service, target);
   if (!mayJoin(parts.store, service, draft)) parts.store.requireWay(service, supersede);
-  await requireDeployable(parts, service, draft);
+  await requireDeployable(parts, service, draft, target);
 }
 
 /** Whether the running rollout leads to a release that is the same but for the image, which only a build can tell. */
@@ -39,16 +42,37 @@ function mayJoin(store: Store, service: ServiceKey, draft: UnbuiltRelease): bool
 
 /** Secrets, jobs, and what the platform says of it: before the build, and again with the image. */
 export async function requireDeployable(
-  { store, platform, images, call }: CheckParts,
+  { store, targets, images, call }: CheckParts,
   service: ServiceKey,
   { image, version, jobs, secrets, traffic }: Draft,
+  target: TargetName | undefined,
 ): Promise<void> {
+  const { platform } = targets.of(service, target);
   if (image !== undefined && version !== undefined) {
     await images.requireVersion(serviceOf(service), version, image);
   }
   requireSecrets(store, service, store.secrets.freeze(service, secrets));
   requireJobs(platform, jobs);
   await platform.preflight?.({ service, image, traffic }, call());
+}
+
+/** A service stays where its first deploy has put it. Throws `target_fixed`, and `target_unknown`. */
+export function requireSameTarget(
+  store: Pick<Store, "target" | "targetOf">,
+  service: ServiceKey,
+  wanted: TargetName | undefined,
+): void {
+  if (wanted === undefined) return;
+  const { name } = store.target(wanted);
+  const present = store.targetOf(service);
+  if (present === undefined || present === name) return;
+  throw new KilnError(
+    "target_fixed",
+    `${service} runs on the target ${present}, and does not move to ${name}.`,
+    {
+      hint: `To move it: deploy it to ${name} under another name or environment, send its users there, then \`kiln remove ${service}\`. To leave it there, write \`target: ${present}\` in kiln.yaml.`,
+    },
+  );
 }
 
 function requireJobs(platform: Platform, jobs: readonly JobSpec[]): void {
@@ -64,10 +88,8 @@ function requireJobs(platform: Platform, jobs: readonly JobSpec[]): void {
 }
 
 /** A rollback that cannot work is refused before anything moves, with all that stands against it. */
-export async function requireRollback(
-  { store, platform, call }: CheckParts,
-  release: Release,
-): Promise<void> {
+export async function requireRollback({ store, targets, call }: CheckParts, release: Release): Promise<void> {
+  const { platform } = targets.of(release.service);
   const checks = await Promise.allSettled([
     platform.preflight?.(withoutPreview(release), call()),
     (async () => requireSecrets(store, release.service, release.secrets))(),

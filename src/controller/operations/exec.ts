@@ -12,14 +12,13 @@ import type { Access, Call, Platform } from "../../platform/platform.ts";
 import type { NewSession, NewTaint, Store } from "../../store/store.ts";
 import { situationOf } from "../drift/response.ts";
 import type { ExecGrant, ExecRequest, Operations } from "../operations.ts";
+import type { Targets } from "../targets/targets.ts";
 import { unknownServer } from "./unknown-server.ts";
 
 export interface ExecParts {
   readonly store: Store;
-  readonly platform: Platform;
+  readonly targets: Targets;
   readonly clock: Clock;
-  readonly observe: () => Promise<Observation>;
-  readonly poke: (service: string) => void;
   readonly call: () => Call;
 }
 
@@ -32,7 +31,7 @@ export function createExec(parts: ExecParts): Pick<Operations, "exec" | "endExec
     endExec: async ({ session, exitCode }) => {
       const open = parts.store.sessions().find(({ id }) => id === session);
       parts.store.endSession(session, { exitCode, reason: `ended with exit code ${exitCode}` });
-      if (open !== undefined) parts.poke(open.service);
+      if (open !== undefined) parts.targets.poke(open.service);
     },
   };
 }
@@ -54,11 +53,11 @@ export function endSessions(store: Store, nowMs: number): void {
 
 /** First it is on record and in the taint; whatever fails afterwards, the server is replaced. */
 async function exec(parts: ExecParts, request: Request): Promise<ExecGrant> {
-  const { store, platform, call, poke } = parts;
-  const access = requireAccess(platform);
+  const { store, targets, call } = parts;
   const { server, command, terminal, actor, reason } = request;
   const process = requireProcess(request.pid);
-  const observation = await parts.observe();
+  const { site, observation } = await targets.find(server);
+  const access = requireAccess(site.platform);
   admit(parts, request, observation);
   await access.check(server, command, call());
   const { service, taint } = admit(parts, request, observation); // drift may have been found while we looked
@@ -71,7 +70,7 @@ async function exec(parts: ExecParts, request: Request): Promise<ExecGrant> {
     store.endSession(session, { exitCode: undefined, reason: "could not begin" });
     throw error;
   } finally {
-    poke(service);
+    targets.poke(service);
   }
 }
 
@@ -108,7 +107,7 @@ function requireOpen(store: Store, server: ServerId, observation: Observation): 
   const group = observation.groups.find(({ servers }) => servers.some(({ id }) => id === server));
   const state = group?.servers.find(({ id }) => id === server)?.state;
   const desired = group && store.desired(group.service);
-  if (desired === undefined || state === undefined) throw unknownServer(server, observation);
+  if (desired === undefined || state === undefined) throw unknownServer(server, [observation]);
   const taint = desired.taints.find((t) => t.server === server);
   const isTaken = taint?.takenAtMs !== undefined && !taint.held;
   if (!isTaken && state !== "creating" && state !== "draining") return desired;

@@ -7,6 +7,7 @@ import { hourMs } from "../../domain/traffic.ts";
 import { KilnError } from "../../lib/errors.ts";
 import type { Clock } from "../../lib/time/clock.ts";
 import type { Store } from "../../store/store.ts";
+import type { Glance } from "../loop/observer.ts";
 import type {
   History,
   Operations,
@@ -14,8 +15,9 @@ import type {
   ServerStatus,
   ServerTaint,
   ServiceStatus,
-  Trouble,
 } from "../operations.ts";
+import type { Site } from "../targets/site.ts";
+import type { Targets } from "../targets/targets.ts";
 import type { Images } from "./images.ts";
 import { phasesOf } from "./phases.ts";
 
@@ -25,8 +27,7 @@ const eventsOfHistory = 20_000;
 export interface QueryParts {
   readonly store: Store;
   readonly clock: Clock;
-  readonly observe: () => Promise<Observation>;
-  readonly trouble: (service: ServiceKey) => Trouble | undefined;
+  readonly targets: Targets;
   readonly images: Images;
 }
 
@@ -34,14 +35,25 @@ export interface QueryParts {
 export function createQueries(
   parts: QueryParts,
 ): Pick<Operations, "services" | "status" | "rollout" | "history" | "traffic" | "imagesInUse" | "events"> {
-  const { observe, store, clock } = parts;
+  const { targets, store, clock } = parts;
   return {
     services: async () => {
       const services = store.desiredAll();
-      const observation = await observe();
-      return services.map((desired) => statusOf(parts, desired, observation));
+      const used = new Set(services.map(({ target }) => target));
+      const glances = new Map(
+        await Promise.all(
+          [...used].map(async (name) => [name, await glanceAt(targets.named(name))] as const),
+        ),
+      );
+      return services.flatMap((desired) => {
+        const glance = glances.get(desired.target);
+        return glance === undefined ? [] : [statusOf(store, desired, glance)];
+      });
     },
-    status: async ({ service }) => statusOf(parts, required(store, service), await observe()),
+    status: async ({ service }) => {
+      const desired = required(store, service);
+      return statusOf(store, desired, await glanceAt(targets.named(desired.target)));
+    },
     rollout: async ({ id }) => {
       const rollout = store.rollout(id);
       if (rollout !== undefined) return rollout;
@@ -69,15 +81,27 @@ function required(store: Store, service: ServiceKey): DesiredService {
   });
 }
 
+interface Seen extends Glance {
+  readonly site: Site;
+}
+
+async function glanceAt(site: Site): Promise<Seen> {
+  return { site, ...(await site.loop.observer.glance()) };
+}
+
+const nothing: Observation = { groups: [], routed: [] };
+
 function statusOf(
-  { store, trouble }: QueryParts,
+  store: Store,
   desired: DesiredService,
-  observation: Observation,
+  { site, observation = nothing, trouble }: Seen,
 ): ServiceStatus {
   const { service, count, serving, rollout, warm, removed } = desired;
+  const { name, platform } = site.target;
   const groups = observation.groups.filter((g) => g.service === service);
   return {
     service,
+    target: { name, platform, trouble },
     count,
     serving: serving === undefined ? undefined : desired.releases.get(serving),
     rollout,
@@ -93,7 +117,7 @@ function statusOf(
       .filter((copy) => copy.service === service)
       .map((copy) => ({ ...copy, version: desired.releases.get(copy.release)?.version ?? "unknown" })),
     failures: store.failures(service),
-    trouble: trouble(service),
+    trouble: site.loop.trouble(service),
     warnings: (observation.warnings ?? [])
       .filter((warning) => (warning.service ?? service) === service)
       .map(({ message, hint }) => ({ message, hint })),

@@ -1,35 +1,35 @@
 import { askerData, askerName, why } from "../../domain/actor.ts";
-import type { GroupObservation, Observation } from "../../domain/observation.ts";
+import type { GroupObservation } from "../../domain/observation.ts";
 import type { Release } from "../../domain/release.ts";
 import { KilnError } from "../../lib/errors.ts";
 import type { Call, Platform } from "../../platform/platform.ts";
 import type { Store } from "../../store/store.ts";
 import type { Operations } from "../operations.ts";
+import type { Targets } from "../targets/targets.ts";
 import { askerOf } from "./asker.ts";
 import { unknownServer } from "./unknown-server.ts";
 
 export interface ReproduceParts {
   readonly store: Store;
-  readonly platform: Platform;
-  readonly observe: () => Promise<Observation>;
-  readonly poke: (service: string) => void;
+  readonly targets: Targets;
   readonly call: () => Call;
 }
 
 /** Copies of servers, to examine. The planner ends them. */
 export function createReproduce(parts: ReproduceParts): Pick<Operations, "reproduce"> {
-  const { store, platform, observe, poke, call } = parts;
+  const { store, targets, call } = parts;
   return {
     reproduce: async (asked, who) => {
       const { server } = asked;
       const by = askerOf(asked, who);
+      const { site, observation } = await targets.find(server);
+      const { platform } = site;
       const { reproduce } = platform;
       if (reproduce === undefined) throw unable(platform);
-      const observation = await observe();
       const { groups, reproductions = [] } = observation;
       const group = groups.find(({ servers }) => servers.some((s) => s.id === server));
       const release = group && releaseOf(store, group);
-      if (release === undefined) throw unknownServer(server, observation);
+      if (release === undefined) throw unknownServer(server, [observation]);
       const { service, number } = release;
       const id = await reproduce.call(platform, server, release, call());
       if (!reproductions.some((copy) => copy.id === id)) {
@@ -37,7 +37,7 @@ export function createReproduce(parts: ReproduceParts): Pick<Operations, "reprod
         const data = { server, release: number, reproduction: id, ...askerData(by) };
         store.appendEvent({ service, kind: "server.reproduced", message, data });
       }
-      poke(service);
+      targets.poke(service);
       return { id };
     },
   };

@@ -51,10 +51,13 @@ export async function probeLocalHost(host: HostContext): Promise<Readiness> {
 }
 
 function notRoot(): Finding {
-  return fatal(
-    "Starting servers on this machine needs root: it mounts images and makes network namespaces.",
-    "Run kiln as root, or with sudo.",
-  );
+  const gap: Gap = {
+    what: "Starting servers on this machine needs root: it mounts images and makes network namespaces.",
+    remedy: "Run kiln as root, or with sudo.",
+    severity: "fatal",
+    code: "not_root",
+  };
+  return { gaps: [gap] };
 }
 
 /** All but the router's, which looks for itself. */

@@ -221,6 +221,12 @@ const migrations: readonly string[] = [
       || coalesce(' (login ' || nullif(finding ->> '$.culprit.loginUid', finding ->> '$.culprit.uid') || ')', '')
   ), '$.culprit') WHERE finding ->> '$.culprit' IS NOT NULL;
   `,
+  `
+  -- The counters of each target's data plane as they were last read.
+  CREATE TABLE traffic_readings (target TEXT PRIMARY KEY, counters TEXT NOT NULL) STRICT, WITHOUT ROWID;
+  INSERT INTO traffic_readings (target, counters) SELECT 'local', counters FROM traffic_reading;
+  DROP TABLE traffic_reading;
+  `,
 ];
 
 /** The version that this Kiln writes. */

@@ -1,11 +1,11 @@
-import type { ControllerStatus } from "../../api.ts";
+import type { ControllerStatus, TargetStatus } from "../../api.ts";
 import type { Context, Outcome } from "../../context.ts";
 import { controllerArgv, controllerEnv } from "../../local-controller/command-line.ts";
 import { codeWords, findOutdated, type Outdated } from "../../local-controller/outdated.ts";
 import { ensureController, listens } from "../../local-controller/start.ts";
 import { stopController } from "../../local-controller/stop.ts";
 import type { Style } from "../../output/style.ts";
-import { facts } from "../../output/text.ts";
+import { facts, plainText } from "../../output/text.ts";
 import { formatAge, plural } from "../../output/units.ts";
 
 /**
@@ -58,22 +58,21 @@ export async function status(context: Context): Outcome {
     return 1;
   }
   const { createClient } = await import("../../../api/client.ts");
-  const [info, outdated] = await Promise.all([
-    createClient(state.controllerSocket).info(), // also one that runs other code
-    findOutdated(state),
-  ]);
-  const value = { running: true, ...info, outdated: outdated !== undefined };
-  output.result(value, statusLines(info, outdated, clock.now(), output.style));
+  const client = createClient(state.controllerSocket); // also of one that runs other code
+  const [info, outdated] = await Promise.all([client.info(), findOutdated(state)]);
+  const targets = outdated === undefined ? await client.targets() : [];
+  const value = { running: true, ...info, targets, outdated: outdated !== undefined };
+  output.result(value, statusLines({ info, targets, outdated }, clock.now(), output.style));
   return 0;
 }
 
-function statusLines(
-  info: ControllerStatus,
-  outdated: Outdated | undefined,
-  nowMs: number,
-  style: Style,
-): string[] {
-  const { usable, gaps } = info.readiness;
+interface Shown {
+  readonly info: ControllerStatus;
+  readonly targets: readonly TargetStatus[];
+  readonly outdated: Outdated | undefined;
+}
+
+function statusLines({ info, targets, outdated }: Shown, nowMs: number, style: Style): string[] {
   return [
     `${style.good("Running")} pid ${info.pid}, version ${info.version}, for ${formatAge(nowMs - info.startedAtMs)}`,
     ...facts([
@@ -81,8 +80,10 @@ function statusLines(
       ...(outdated === undefined ? [] : [["code", style.warn(otherCode(outdated))] as const]),
       ["services", `${info.services}`],
       ["servers", `${info.servers}`],
-      ["platform", usable ? style.good("usable") : style.bad("not usable: `kiln doctor` says why")],
-      ...gaps.map((gap) => [gap.severity, gap.what] as const),
+      ...targets.map(({ name, trouble }) => {
+        const state = trouble === undefined ? name : style.bad(plainText(`${name}: ${trouble.message}`));
+        return ["target", state] as const;
+      }),
     ]),
   ];
 }

@@ -1,14 +1,16 @@
 import { access, constants, statfs } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { IntegrityTier, Speed } from "../../../domain/drift.ts";
+import { localTarget } from "../../../domain/target.ts";
 import { isErrno, KilnError } from "../../../lib/errors.ts";
 import { exec } from "../../../lib/process/exec.ts";
-import type { Gap, Readiness, ServiceStatus, Trouble } from "../../api.ts";
+import type { Gap, ProbedTarget, Readiness, ServiceStatus, Trouble } from "../../api.ts";
 import type { Context, Outcome } from "../../context.ts";
 import { fixPrograms } from "../../doctor/fix.ts";
 import { findBuildPrograms } from "../../doctor/programs.ts";
 import { controllerArgv, controllerEnv } from "../../local-controller/command-line.ts";
 import { listens } from "../../local-controller/start.ts";
+import { gapLines } from "../../output/gap-lines.ts";
 import type { Style } from "../../output/style.ts";
 import { formatBytes, plural } from "../../output/units.ts";
 
@@ -25,6 +27,8 @@ interface Section {
   readonly gaps: readonly Gap[];
   /** How soon each kind of change to a server is detected. */
   readonly integrity?: IntegrityTier | undefined;
+  /** It is about another target than this machine. */
+  readonly isElsewhere?: boolean;
 }
 
 interface DoctorOptions {
@@ -35,14 +39,17 @@ interface DoctorOptions {
 /** Needs no controller and, without `--fix`, no root. Exit code 0: images can be built and servers can run here; 1: they cannot. */
 export async function run(context: Context, { fix = false, yes = false }: DoctorOptions): Outcome {
   if (fix) await fixPrograms(context, yes);
-  const sections = await Promise.all([
+  const [program, state, building, local, { services, targets }] = await Promise.all([
     checkProgram(),
     checkState(context),
     checkBuildTools(),
     checkPlatform(context),
-    checkServices(context),
+    askController(context),
   ]);
-  const usable = sections.every((section) => section.gaps.every((gap) => gap.severity !== "fatal"));
+  const elsewhere = targets.filter(({ name }) => name !== localTarget.name).map(targetSection);
+  const isLocalNeeded = elsewhere.length === 0 || usesLocal(targets);
+  const sections = [program, state, building, isLocalNeeded ? local : aside(local), ...elsewhere, services];
+  const usable = !sections.some((section) => section.gaps.some(isFatal));
   context.output.result({ usable, sections }, doctorLines(sections, context.output.style));
   return usable ? 0 : 1;
 }
@@ -50,10 +57,12 @@ export async function run(context: Context, { fix = false, yes = false }: Doctor
 /** Per section: what was found, then each gap with its remedy; the verdict at the end. */
 export function doctorLines(sections: readonly Section[], style: Style): string[] {
   const gaps = sections.flatMap((section) => section.gaps);
-  const fatal = gaps.filter((gap) => gap.severity === "fatal").length;
+  const fatal = gaps.filter(isFatal).length;
+  const isHere = sections.some((section) => !section.isElsewhere && section.gaps.some(isFatal));
+  const cannot = isHere ? "Kiln cannot run servers here yet" : "Kiln cannot run servers on every target";
   const verdict =
     fatal > 0
-      ? style.bad(`Kiln cannot run servers here yet: ${fatal} of ${gaps.length} problems must be fixed.`)
+      ? style.bad(`${cannot}: ${fatal} of ${gaps.length} problems must be fixed.`)
       : style.good(gaps.length > 0 ? "Kiln works here with reduced features." : "Kiln works here.");
   return [...sections.flatMap((section) => [...sectionLines(section, style), ""]), verdict];
 }
@@ -63,10 +72,7 @@ function sectionLines(section: Section, style: Style): string[] {
     style.bold(section.name),
     ...section.facts.map((fact) => `  ${style.good("ok")}    ${fact}`),
     ...integrityLines(section.integrity, style),
-    ...section.gaps.flatMap((gap) => [
-      `  ${gap.severity === "fatal" ? style.bad("fail ") : style.warn("warn ")} ${gap.what}`,
-      `        ${style.dim(gap.remedy)}`,
-    ]),
+    ...gapLines(section.gaps, style),
   ];
 }
 
@@ -152,23 +158,64 @@ async function checkPlatform(context: Context): Promise<Section> {
   }
 }
 
-/** The warnings of a running controller; this never starts one. */
-async function checkServices(context: Context): Promise<Section> {
+interface Asked {
+  readonly services: Section;
+  /** Every target; empty when there is no controller that could say. */
+  readonly targets: readonly ProbedTarget[];
+}
+
+/** Targets, and the warnings of a running controller; this never starts one. */
+async function askController(context: Context): Promise<Asked> {
   const name = "Services";
   if (!(await listens(context.state.controllerSocket)))
-    return { name, facts: ["no controller is running"], gaps: [] };
+    return { services: { name, facts: ["no controller is running"], gaps: [] }, targets: [] };
   try {
     const client = await context.connect();
-    const [all, { troubles }] = await Promise.all([client.services(), client.audit()]);
+    const [all, { troubles }, known] = await Promise.all([
+      client.services(),
+      client.audit(),
+      client.targets(),
+    ]);
+    const targets = await Promise.all(known.map((target) => client.target({ target: target.name })));
     const gaps = [...warningGaps(all), ...troubles.map(troubleGap)];
-    return { name, facts: [`${plural(all.length, "service")} deployed`], gaps };
+    return { services: { name, facts: [`${plural(all.length, "service")} deployed`], gaps }, targets };
   } catch (error) {
     if (context.signal.aborted) throw error;
     const what = `the controller does not answer: ${error instanceof Error ? error.message : String(error)}`;
     const hint = error instanceof KilnError ? error.hint : undefined;
     const remedy = hint ?? "`kiln controller status` shows the path of its log.";
-    return { name, facts: [], gaps: [{ what, remedy, severity: "degraded" }] };
+    return { services: { name, facts: [], gaps: [{ what, remedy, severity: "degraded" }] }, targets: [] };
   }
+}
+
+function targetSection({ name, platform, trouble, readiness }: ProbedTarget): Section {
+  const { facts, gaps, integrity } = readiness;
+  const silence = trouble === undefined || !readiness.usable ? [] : [silenceGap(trouble)];
+  return {
+    name: `Target ${name} (${platform})`,
+    facts,
+    gaps: [...silence, ...gaps],
+    integrity,
+    isElsewhere: true,
+  };
+}
+
+function silenceGap({ message, hint }: Trouble): Gap {
+  const remedy = hint ?? "The controller asks again by itself.";
+  return { what: message, remedy, severity: "fatal" };
+}
+
+function usesLocal(targets: readonly ProbedTarget[]): boolean {
+  return targets.some(({ name, services }) => name === localTarget.name && services.length > 0);
+}
+
+/** What this machine lacks keeps no one from work who runs no servers on it. */
+function aside(section: Section): Section {
+  return { ...section, gaps: section.gaps.map((gap) => ({ ...gap, severity: "degraded" })) };
+}
+
+function isFatal({ severity }: Gap): boolean {
+  return severity === "fatal";
 }
 
 /** What concerns several services is reported once. */

@@ -16,6 +16,7 @@ const style = createStyle(false);
 
 const plan: ChangePlan = {
   service: "shop",
+  target: "local",
   serving: aRelease(1),
   rollout: undefined,
   changes: ["image: 1.1.0 -> 1.2.0"],

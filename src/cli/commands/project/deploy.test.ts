@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { KilnError } from "../../../lib/errors.ts";
 import { exec } from "../../../lib/process/exec.ts";
-import type { CheckRequest, Client, ControllerStatus, DeployRequest } from "../../api.ts";
+import type { CheckRequest, Client, DeployRequest, ProbedTarget } from "../../api.ts";
 import { cli } from "../../test-kit.ts";
 
 let folder: string;
@@ -22,10 +22,10 @@ traffic: { listen: 8081 }
 afterEach(() => rmSync(folder, { recursive: true }));
 
 const readiness = { usable: true, gaps: [], facts: [] };
-const info = async () => ({ readiness }) as unknown as ControllerStatus;
+const target = async () => ({ readiness }) as unknown as ProbedTarget;
 const home = () => join(folder, "state");
 const run = (command: readonly string[], client: Partial<Client>) =>
-  cli(command, { client: { info, ...client }, cwd: folder, home: home() });
+  cli(command, { client: { target, ...client }, cwd: folder, home: home() });
 
 test.each([
   ["deploy", false],
@@ -47,8 +47,8 @@ test.each([
 test.each(["deploy", "plan"])("%s builds nothing for a machine that cannot run servers", async (command) => {
   const gap = { what: "runc is missing", remedy: "apt-get install runc", severity: "fatal" };
   const unusable = async () =>
-    ({ readiness: { usable: false, gaps: [gap], facts: [] } }) as unknown as ControllerStatus;
-  const { code, stderr } = await run([command], { info: unusable });
+    ({ readiness: { usable: false, gaps: [gap], facts: [] } }) as unknown as ProbedTarget;
+  const { code, stderr } = await run([command], { target: unusable });
   expect(code).not.toBe(0);
   expect(stderr).toContain("runc is missing");
   expect(existsSync(home())).toBe(false);

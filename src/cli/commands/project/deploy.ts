@@ -22,8 +22,7 @@ interface DeployOptions extends ServiceOptions, ChangeOptions {
 export async function run(context: Context, options: DeployOptions, service?: string): Outcome {
   const project = await openProject(context.cwd, options, service);
   const { supersede, expect } = options;
-  const { release, servingCommit } = await checkedRelease(await context.connect(), project.spec, {
-    command: "deploy",
+  const { release, servingCommit } = await checkedRelease(await context.connect(), project, {
     supersede,
     // A plan cannot be compared before its image is built.
     expect: typeof expect === "number" ? { serving: expect } : undefined,

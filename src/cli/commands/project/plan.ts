@@ -9,7 +9,7 @@ export async function run(context: Context, options: ServiceOptions, service?: s
   const project = await openProject(context.cwd, options, service);
   const client = await context.connect();
   // A running rollout blocks a deploy, but not a plan: it tells what `--supersede` would do.
-  const { release } = await checkedRelease(client, project.spec, { command: "plan", supersede: true });
+  const { release } = await checkedRelease(client, project, { supersede: true });
   const built = await buildProject(context, project, { updateLock: false });
   const { service: key, ...wanted } = deployRequest(project.spec, release, built);
   return printPlan(context, client, key, { kind: "deploy", supersede: true, ...wanted });

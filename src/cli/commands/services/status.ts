@@ -1,4 +1,5 @@
 import type { ServerFailure } from "../../../domain/observation.ts";
+import { localTarget } from "../../../domain/target.ts";
 import type { ServiceStatus, Trouble } from "../../api.ts";
 import { conditionOf, isWell } from "../../condition.ts";
 import type { Context, Outcome } from "../../context.ts";
@@ -45,23 +46,47 @@ export function allLines(all: readonly ServiceStatus[], style: Style, remarkOnRo
       : [];
     return ["No service is deployed. Deploy the first with `kiln init` and `kiln deploy`.", ...remark];
   }
+  const elsewhere = all.some(({ target }) => target.name !== localTarget.name);
   const rows = all.map((status) => [
     style.bold(status.service),
+    ...(elsewhere ? [status.target.name] : []),
     status.serving === undefined ? "-" : `${status.serving.number}`,
     status.serving?.version ?? "-",
     readyCell(status, style),
     status.addresses.join(", ") || "-",
     stateCell(status, style),
   ]);
-  return table(["SERVICE", "RELEASE", "VERSION", "READY", "ADDRESS", "STATE"], rows);
+  const header = ["RELEASE", "VERSION", "READY", "ADDRESS", "STATE"];
+  return [
+    ...table(["SERVICE", ...(elsewhere ? ["TARGET"] : []), ...header], rows),
+    ...silentLines(all, style),
+  ];
+}
+
+/** Each target that does not answer is named once: what is shown of its services may have changed since. */
+function silentLines(all: readonly ServiceStatus[], style: Style): string[] {
+  const silent = new Map(
+    all.flatMap(({ target }) => (target.trouble ? [[target.name, target.trouble]] : [])),
+  );
+  const lines = [...silent].map(([name, trouble]) => style.bad(silenceText(name, trouble)));
+  return lines.length === 0 ? [] : ["", ...lines];
+}
+
+function silenceText(target: string, { message, hint = "" }: Trouble): string {
+  return plainText(
+    `The target ${target} cannot be seen; this is what was seen last. ${message} ${hint}`.trim(),
+  );
 }
 
 /** Everything about one service. */
 export function oneLines(status: ServiceStatus, nowMs: number, style: Style): string[] {
-  const { serving, addresses } = status;
+  const { serving, addresses, target } = status;
   return [
     `${style.bold(status.service)}  ${stateCell(status, style)}`,
     ...facts([
+      ...(target.name === localTarget.name
+        ? []
+        : [["target", `${target.name} (${target.platform})`] as const]),
       ...(serving === undefined
         ? [["release", "none serves yet"] as const]
         : [["release", `${serving.number} (${serving.version}), by ${serving.createdBy}`] as const]),
@@ -81,6 +106,7 @@ export function oneLines(status: ServiceStatus, nowMs: number, style: Style): st
         ? []
         : [["reason", plainText(status.rollout.reason)] as const]),
     ]),
+    ...(target.trouble === undefined ? [] : [`  ${style.bad(silenceText(target.name, target.trouble))}`]),
     ...[...troubleLines(status), ...warningLines(status)].map((line) => `  ${style.warn(line)}`),
     ...(status.servers.length === 0 ? [] : ["", ...serverLines(status, nowMs, style)]),
     ...failedLines(status, nowMs, style),
@@ -132,6 +158,7 @@ function readyCell(status: ServiceStatus, style: Style): string {
 function stateCell(status: ServiceStatus, style: Style): string {
   if (status.removing) return style.warn("being removed");
   if (status.rollout !== undefined) return style.warn(`${journey(status.rollout)} (${status.rollout.phase})`);
+  if (status.target.trouble !== undefined) return style.warn("not seen");
   if (status.trouble !== undefined) return style.warn("held up");
   if (status.serving === undefined) return style.warn("nothing serves");
   if (status.count === 0) return style.warn("scaled to 0");

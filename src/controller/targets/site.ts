@@ -1,0 +1,93 @@
+import type { Target } from "../../domain/target.ts";
+import type { DriftWatch } from "../../drift/drift-watch.ts";
+import { toKilnError } from "../../lib/errors.ts";
+import type { Logger } from "../../lib/log.ts";
+import type { SteadyClock } from "../../lib/time/steady-clock.ts";
+import type { Call, Platform, Readiness } from "../../platform/platform.ts";
+import type { Store } from "../../store/store.ts";
+import { recordWatch } from "../drift/watch-events.ts";
+import { endingBy, type Loop, startLoop } from "../loop/loop.ts";
+import type { Timekeeper } from "../loop/timekeeper.ts";
+import { TrafficRecorder } from "../loop/traffic-recorder.ts";
+
+/** A target whose platform is at work. */
+export interface OpenTarget {
+  readonly target: Target;
+  readonly platform: Platform;
+  /** What looks for drift there; without it nothing is found. */
+  readonly drift?: DriftWatch | undefined;
+  /** Ends drift watch and platform. Absent: its opener does so. */
+  readonly close?: () => Promise<void>;
+}
+
+export interface SiteParts {
+  readonly store: Store;
+  readonly clock: SteadyClock;
+  readonly log: Logger;
+  readonly timekeeper: Timekeeper;
+}
+
+/** How long a good answer of a platform's probe counts. `kiln doctor` always asks again. */
+const probeLastsMs = 60_000;
+/** A probe that takes longer is not waited for. */
+const probeTimeoutMs = 30_000;
+/** The same for the figures of its traffic. */
+const recordTimeoutMs = 30_000;
+
+/** One target, with the loop that looks after its services. */
+export class Site {
+  readonly target: Target;
+  readonly platform: Platform;
+  readonly drift: DriftWatch | undefined;
+  readonly loop: Loop;
+  readonly #clock: SteadyClock;
+  readonly #telling: Disposable | undefined;
+  readonly #recorder: TrafficRecorder;
+  readonly #end: OpenTarget["close"];
+  #probed: { readonly readiness: Readiness; readonly sinceMs: number } | undefined;
+
+  constructor({ target, platform, drift, close }: OpenTarget, { store, clock, log, timekeeper }: SiteParts) {
+    this.target = target;
+    this.platform = platform;
+    this.drift = drift;
+    this.#clock = clock;
+    this.#end = close;
+    this.loop = startLoop({ target: target.name, store, platform, clock, log, drift, timekeeper });
+    this.#telling = drift && recordWatch(drift, store, log);
+    this.#recorder = new TrafficRecorder({
+      ...{ store, clock, log, target: target.name, traffic: platform.traffic },
+      call: () => this.#call(recordTimeoutMs),
+      seen: this.loop.seen,
+    });
+  }
+
+  /** Never throws. A probe really tries what it reports; a target that was found usable is not asked again at once. */
+  async probe(): Promise<Readiness> {
+    const last = this.#probed;
+    if (last?.readiness.usable && this.#clock.elapsed() - last.sinceMs < probeLastsMs) return last.readiness;
+    const readiness = await this.#probeNow();
+    this.#probed = { readiness, sinceMs: this.#clock.elapsed() };
+    return readiness;
+  }
+
+  async #probeNow(): Promise<Readiness> {
+    const call = this.#call(probeTimeoutMs);
+    try {
+      return await endingBy(call.signal, this.platform.probe(call));
+    } catch (error) {
+      const { message, hint = "Repeat the command when the target answers again." } = toKilnError(error);
+      return { usable: false, gaps: [{ what: message, remedy: hint, severity: "fatal" }], facts: [] };
+    }
+  }
+
+  /** Ends all passes; servers keep running. */
+  async close(): Promise<void> {
+    this.#telling?.[Symbol.dispose]();
+    await Promise.all([this.#recorder.close(), this.loop.close()]);
+    await this.#end?.();
+  }
+
+  #call(timeoutMs: number): Call {
+    return { signal: AbortSignal.timeout(timeoutMs), deadline: this.#clock.now() + timeoutMs };
+  }
+}

@@ -1,0 +1,25 @@
+import type { Target } from "../domain/target.ts";
+import type { KilnError } from "../lib/errors.ts";
+import type { Platform } from "./platform.ts";
+
+/** In place of a platform that could not be opened, because an older Kiln does not know it for one: every call fails with the reason. */
+export function unopenedPlatform({ platform }: Target, reason: KilnError): Platform {
+  const fail = () => Promise.reject(reason);
+  return {
+    name: platform,
+    split: "any",
+    probe: async () => ({
+      usable: false,
+      gaps: [
+        {
+          what: reason.message,
+          remedy: reason.hint ?? "Remove the target and add it again.",
+          severity: "fatal",
+        },
+      ],
+      facts: [],
+    }),
+    ...{ observe: fail, resize: fail, route: fail, retire: fail, destroy: fail, preflight: fail },
+    watch: () => ({ [Symbol.dispose]: () => {} }),
+  };
+}
