@@ -195,6 +195,40 @@ export interface TrafficSpec {
   readonly stripPrefix?: boolean | undefined;
   /** The router ends TLS with this certificate. Absent: traffic comes in plain. */
   readonly tls?: TlsSpec | undefined;
+  /** IP address of the machine that `listen` and `redirect.http` are opened on. Absent: every address. */
+  readonly address?: string | undefined;
+  readonly redirect?: RedirectSpec | undefined;
+  /** A client is sent to the same server, by a cookie, as long as the servers are the same. */
+  readonly sticky?: boolean | undefined;
+  /** What servers speak; `h2c`: HTTP/2 in plain, with prior knowledge (RFC 9113, section 3.3). Absent: HTTP/1.1. */
+  readonly protocol?: "h2c" | undefined;
+  /** Proxies in front of the router, as addresses or networks (CIDR): what they say of their clients is believed. */
+  readonly trustedProxies?: readonly string[] | undefined;
+  /** `trustedProxies` announce their clients by the PROXY protocol, version 1 or 2. */
+  readonly acceptProxy?: boolean | undefined;
+  /** The router announces clients to servers by the PROXY protocol, version 2. */
+  readonly sendProxy?: boolean | undefined;
+  readonly limits?: TrafficLimits | undefined;
+}
+
+/** Requests that are answered with the address of the service (status 308). */
+export interface RedirectSpec {
+  /** A TCP port for plain HTTP: its requests are redirected to `listen`, with https. */
+  readonly http?: number | undefined;
+  /** Further host names: redirected to the service's first one. */
+  readonly hosts?: readonly string[] | undefined;
+}
+
+/** Absent: none for body, and otherwise what the router has for all services. */
+export interface TrafficLimits {
+  /** Longest body of a request, which then has to state its length. */
+  readonly bodyBytes?: number | undefined;
+  /** Longest head of a request, the request line left out. */
+  readonly headersBytes?: number | undefined;
+  /** How long a server may be silent while a request is open. */
+  readonly timeoutMs?: number | undefined;
+  /** How long a WebSocket or a connection of plain TCP may be silent. */
+  readonly idleMs?: number | undefined;
 }
 
 /**

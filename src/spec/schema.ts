@@ -2,6 +2,7 @@ import { z } from "zod";
 import { driftKinds } from "../domain/drift.ts";
 import { localTarget } from "../domain/target.ts";
 import { baseHint, basePattern, parseBase } from "../image/sources/sources.ts";
+import { traffic } from "./traffic-schema.ts";
 import * as leaf from "./yaml/leaves.ts";
 import type { Path } from "./yaml/tree.ts";
 import * as v from "./yaml/values.ts";
@@ -366,63 +367,6 @@ const health = z
     { error: "a mapping that describes the health checks" },
   )
   .describe("When a server is healthy: `http`, `tcp`, or, without a port, while its process runs.");
-
-/** A router holds what it knows of a service in one record, which has to fit into one of its buffers. */
-const names = <T extends z.ZodType<string>>(name: T, what: string) =>
-  leaf
-    .list(name, what)
-    .min(1, { error: `at least one of the ${what}` })
-    .max(100, { error: `at most 100 ${what}` })
-    .refine((found) => found.join("").length <= 4_000, {
-      error: `${what} with at most 4000 characters in total`,
-    });
-
-const traffic = z
-  .strictObject(
-    {
-      listen: leaf.port().describe("TCP port of the machine that the router listens on."),
-      preview: leaf
-        .port()
-        .optional()
-        .describe(
-          "TCP port that reaches only the new release, for any host, during a rollout; closed at other times.",
-        ),
-      host: leaf
-        .hostName()
-        .optional()
-        .describe("Host name of this service, if several services share a port; default: every other host."),
-      hosts: names(leaf.hostOrWildcard(), "host names")
-        .optional()
-        .describe("Several host names, or wildcards such as `*.example.com`, instead of `host`."),
-      paths: names(leaf.routePath(), "paths")
-        .optional()
-        .describe(
-          "Paths of this service, with everything below them; the longest match wins; default: every path.",
-        ),
-      stripPrefix: z
-        .boolean({ error: "true or false" })
-        .optional()
-        .meta({ default: false })
-        .describe("Servers get requests without the part of the path that is in `paths`."),
-      mode: leaf.oneOf("http", "tcp").prefault("http").describe("HTTP requests, or plain TCP connections."),
-      tls: z
-        .strictObject(
-          {
-            certificate: leaf
-              .machinePath("the path of a certificate in PEM form, such as ./fullchain.pem")
-              .describe("Certificate of the server in PEM form, followed by its intermediate certificates."),
-            key: leaf
-              .machinePath("the path of a private key in PEM form, such as ./key.pem")
-              .describe("Private key of the certificate in PEM form, not encrypted."),
-          },
-          { error: "a mapping with certificate and key" },
-        )
-        .optional()
-        .describe("The router terminates TLS, and loads renewed files automatically; default: no TLS."),
-    },
-    { error: "a mapping that describes the incoming traffic" },
-  )
-  .describe("How traffic reaches the servers; without this section they get no traffic.");
 
 const analysis = z
   .strictObject(

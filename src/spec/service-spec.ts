@@ -57,16 +57,27 @@ function toJob(when: JobSpec["when"]) {
   };
 }
 
-export function toTraffic(
-  { tls: _paths, host, hosts, stripPrefix, ...rest }: NonNullable<SpecDocument["traffic"]>,
-  tls: ProjectFiles["tls"],
-): TrafficSpec {
-  const optional = given({ stripPrefix: stripPrefix || undefined, tls });
-  return { ...given(rest), ...toHosts(host, hosts), ...optional };
+export function toTraffic(written: Written, tls: ProjectFiles["tls"]): TrafficSpec {
+  const { mode, listen, preview, paths, address, redirect, protocol, trustedProxies, limits } = written;
+  const { stripPrefix, sticky, acceptProxy, sendProxy } = written;
+  return {
+    ...{ mode, listen, ...toHosts(written) },
+    ...given({ preview, paths, address, redirect, trustedProxies, tls }),
+    ...given({ protocol: protocol === "h2c" ? protocol : undefined, limits: limits && toLimits(limits) }),
+    // What is off is absent.
+    ...given({ stripPrefix: stripPrefix || undefined, sticky: sticky || undefined }),
+    ...given({ acceptProxy: acceptProxy || undefined, sendProxy: sendProxy || undefined }),
+  };
+}
+
+type Written = NonNullable<SpecDocument["traffic"]>;
+
+function toLimits({ body, headers, timeout, idle }: NonNullable<Written["limits"]>): TrafficSpec["limits"] {
+  return given({ bodyBytes: body, headersBytes: headers, timeoutMs: timeout, idleMs: idle });
 }
 
 /** One plain name is `host`, however it was written: the same traffic has one form. */
-function toHosts(host: string | undefined, hosts: readonly string[] | undefined) {
+function toHosts({ host, hosts }: Written) {
   const names = [...new Set(hosts)];
   const [only] = names;
   if (only === undefined) return { host };

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { matchesOf, matchKey } from "../../domain/listener.ts";
 import type { ReleaseDraft } from "../../domain/release.ts";
+import { canonicalJson } from "../../lib/canonical-json.ts";
 
 /** What a draft changes against the release that serves: one sentence each, values of the environment left out. */
 export function differences(before: ReleaseDraft | undefined, after: ReleaseDraft): readonly string[] {
@@ -54,14 +55,28 @@ function byKey<Key extends string, Item extends Readonly<Record<Key, string>>>(
 
 function door(traffic: ReleaseDraft["traffic"]): string | undefined {
   if (traffic === undefined) return undefined;
-  const tls = traffic.tls === undefined ? "" : ` with TLS (${traffic.tls.certificate}, ${traffic.tls.key})`;
-  const preview = traffic.preview === undefined ? "" : `, preview :${traffic.preview}`;
+  const {
+    mode,
+    listen,
+    preview,
+    host: _host,
+    hosts: _hosts,
+    paths: _paths,
+    stripPrefix,
+    tls,
+    ...rest
+  } = traffic;
   const matches = matchesOf(traffic)
     .map(matchKey)
     .filter((key) => key !== "");
-  const requests = matches.length === 0 ? "" : ` for ${matches.join(", ")}`;
-  const stripped = traffic.stripPrefix ? " (path stripped)" : "";
-  return `${traffic.mode} :${traffic.listen}${requests}${stripped}${tls}${preview}`;
+  const words = [
+    `${mode} :${listen}${matches.length === 0 ? "" : ` for ${matches.join(", ")}`}`,
+    ...(stripPrefix ? [" (path stripped)"] : []),
+    ...(tls === undefined ? [] : [` with TLS (${tls.certificate}, ${tls.key})`]),
+    ...(preview === undefined ? [] : [`, preview :${preview}`]),
+    ...Object.entries(rest).map(([key, value]) => `, ${key} ${canonicalJson(value)}`),
+  ];
+  return words.join("");
 }
 
 function mebibytes(bytes: number | undefined): string | undefined {

@@ -73,7 +73,7 @@ const machinePath = z
 
 const hostName = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/;
 const wildcard = /^(\*\.)?[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/;
-const routePath = /^\/$|^(\/[A-Za-z0-9._~!$&()*+,;=:@%-]+)+$/;
+const routePath = /^\/$|^(\/[A-Za-z0-9._~!$&()+,;=:@%-]+)+$/;
 
 /** A router holds what it knows of a service in one record, which has to fit into one of its buffers. */
 const names = (name: z.ZodString) =>
@@ -96,6 +96,30 @@ export const traffic = z.strictObject({
   ).optional(),
   stripPrefix: z.boolean().optional(),
   tls: z.strictObject({ certificate: machinePath, key: machinePath }).optional(),
+  address: z.union([z.ipv4(), z.ipv6()]).optional(),
+  redirect: z
+    .strictObject({
+      http: z.number().int().min(1).max(65_535).optional(),
+      hosts: names(z.string().regex(hostName, "a host name in lower case")).optional(),
+    })
+    .optional(),
+  sticky: z.boolean().optional(),
+  protocol: z.enum(["h2c"]).optional(),
+  trustedProxies: z
+    .array(z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()]))
+    .min(1)
+    .max(100)
+    .optional(),
+  acceptProxy: z.boolean().optional(),
+  sendProxy: z.boolean().optional(),
+  limits: z
+    .strictObject({
+      bodyBytes: z.number().int().min(1).optional(),
+      headersBytes: z.number().int().min(1).optional(),
+      timeoutMs: durationMs.min(1).optional(),
+      idleMs: durationMs.min(1).optional(),
+    })
+    .optional(),
 }) satisfies z.ZodType<TrafficSpec>;
 
 export const secretName = z.string().regex(/^[A-Z][A-Z0-9_]{0,63}$/, "a secret's name, such as DB_PASSWORD");

@@ -223,6 +223,7 @@ function targetOf(member: Member): Parameters<Prober["probe"]>[0] {
     port: shape.port,
     from: member.reachedFrom,
     host: traffic && mainHost(traffic),
+    expectsProxy: traffic?.sendProxy,
     check: health.check,
     timeoutMs: health.timeoutMs,
   };

@@ -1,6 +1,7 @@
 import { rm } from "node:fs/promises";
 import { isDeepStrictEqual } from "node:util";
 import { previewedBy, type ServerId, type ServiceKey } from "../../domain/ids.ts";
+import { listenersOf } from "../../domain/listener.ts";
 import type { ServiceWarning } from "../../domain/observation.ts";
 import type { TrafficSpec } from "../../domain/spec.ts";
 import { KilnError } from "../../lib/errors.ts";
@@ -17,8 +18,9 @@ import {
   placeLists,
   servableCertificates,
 } from "./config/certificates.ts";
-import { backendName, modesOf, parseConfig, parseRecords, renderConfig, routesOf } from "./config/config.ts";
+import { parseConfig, parseRecords, renderConfig, routesOf } from "./config/config.ts";
 import { assertNoConflict, uniqueDoors } from "./config/doors.ts";
+import { backendName, modesOf } from "./config/names.ts";
 import { assertPortsFree, listeners } from "./config/ports.ts";
 import { clearRoutes, placeRoutes } from "./config/route-map.ts";
 import { routerPaths } from "./paths.ts";
@@ -164,8 +166,12 @@ function structureOf({ doors, health }: RoutedService): unknown {
 }
 
 function newPorts(doors: readonly TrafficSpec[], running: Running | undefined): readonly number[] {
-  const ours = (running?.services ?? []).flatMap((s) => s.doors.map((d) => d.listen));
-  return doors.map((d) => d.listen).filter((port) => !ours.includes(port));
+  const ours = (running?.services ?? []).flatMap(portsOf);
+  return portsOf({ doors }).filter((port) => !ours.includes(port));
+}
+
+function portsOf({ doors }: Pick<RoutedService, "doors">): readonly number[] {
+  return doors.flatMap(listenersOf).map(({ listen }) => listen);
 }
 
 async function servicesOnFile({ paths }: Context): Promise<readonly RoutedService[]> {
@@ -179,7 +185,7 @@ async function startWith(
   context: Context,
 ): Promise<void> {
   const taken = new Set((await listeners()).map((l) => l.port));
-  const free = others.filter((s) => !s.doors.some((d) => taken.has(d.listen)));
+  const free = others.filter((s) => !portsOf(s).some((port) => taken.has(port)));
   const servable = await servableCertificates(free, context);
   for (const left of others.filter((s) => !servable.includes(s))) {
     const why = free.includes(left) ? "its certificate can't be used" : "its port is taken";

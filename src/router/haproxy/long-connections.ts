@@ -1,5 +1,5 @@
 import { sha256 } from "../../lib/files/sha256.ts";
-import { backendName } from "./config/config.ts";
+import { backendName } from "./config/names.ts";
 
 /**
  * Reads, from the answer to `show sess` (Management Guide, section 9.3), the sessions of one server that only pass bytes on:

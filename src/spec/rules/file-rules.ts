@@ -1,4 +1,4 @@
-import { type Clash, clashOf, matchKey, previewDoor } from "../../domain/listener.ts";
+import { type Clash, clashOf, listenersOf, matchKey, previewDoor } from "../../domain/listener.ts";
 import type { TrafficSpec } from "../../domain/spec.ts";
 import type { SpecDocument } from "../schema.ts";
 import { toTraffic } from "../service-spec.ts";
@@ -24,8 +24,7 @@ export function* sameServices(documents: readonly MapTree[]): Generator<Finding>
 
 interface Door {
   readonly service: string;
-  /** The key of `traffic` that has the port. */
-  readonly key: "listen" | "preview";
+  readonly isPreview: boolean;
   readonly traffic: TrafficSpec;
 }
 
@@ -37,10 +36,13 @@ export function* sameDoors(
   for (const { tree, document } of variants) {
     const doors = doorsOf(document);
     for (const door of doors) {
-      const finding = before
-        .flatMap((other) => collision(other, door, clashOf(door.traffic, other.traffic)))
-        .at(0);
-      if (finding) yield { offset: findSpot(tree, ["traffic", door.key]).offset, ...finding };
+      const [first] = before.flatMap((other) => {
+        const clash = clashOf(door.traffic, other.traffic);
+        return clash === undefined ? [] : [{ other, clash }];
+      });
+      if (first === undefined) continue;
+      const { offset } = findSpot(tree, ["traffic", ...keyOf(door, first.clash.listen)]);
+      yield { offset, ...collision(first.other, door, first.clash) };
     }
     before.push(...doors);
   }
@@ -52,31 +54,42 @@ function doorsOf(document: SpecDocument | undefined): readonly Door[] {
   // Whether there is TLS matters here, not where its files are.
   const traffic = toTraffic(written, written.tls);
   const preview = previewDoor(traffic);
-  const door: Door = { service, key: "listen", traffic };
-  return preview === undefined ? [door] : [door, { service, key: "preview", traffic: preview }];
+  const door: Door = { service, isPreview: false, traffic };
+  return preview === undefined ? [door] : [door, { service, isPreview: true, traffic: preview }];
 }
 
-function collision(
-  other: Door,
-  { key, traffic: { listen, tls } }: Door,
-  clash: Clash | undefined,
-): readonly Omit<Finding, "offset">[] {
-  if (clash === undefined) return [];
-  const use = other.key === "listen" ? "listens on" : "uses for its preview";
-  const where = `\`traffic.${key}\` is ${listen}, which \`${other.service}\` ${use}`;
-  if (clash.kind === "tls") {
-    return [
-      {
-        message: `${where} ${tls === undefined ? "with" : "without"} TLS; expected the same for all services of a port.`,
-        hint: "Give each of them a `traffic.tls`, or choose another port.",
-      },
-    ];
+/** The key below `traffic` that has the port. */
+function keyOf({ isPreview, traffic }: Door, port: number): readonly string[] {
+  if (isPreview) return ["preview"];
+  return traffic.listen === port ? ["listen"] : ["redirect", "http"];
+}
+
+const uses: Readonly<Record<string, string>> = { listen: "listens on", preview: "uses for its preview" };
+
+function collision(other: Door, door: Door, clash: Clash): Omit<Finding, "offset"> {
+  const key = keyOf(door, clash.listen).join(".");
+  const use = uses[keyOf(other, clash.listen).join(".")] ?? "redirects from";
+  const where = `\`traffic.${key}\` is ${clash.listen}, which \`${other.service}\` ${use}`;
+  if (clash.kind === "isTls") {
+    return {
+      message: `${where} ${isTls(other, clash.listen) ? "with" : "without"} TLS; expected the same for all services of a port.`,
+      hint: "Give each of them a `traffic.tls`, or choose another port.",
+    };
+  }
+  if (clash.kind === "address" || clash.kind === "proxies") {
+    const what = clash.kind === "address" ? "address" : "list of proxies";
+    return {
+      message: `${where} with another ${what}; expected the same for all services of a port.`,
+      hint: `Write the same ${clash.kind === "address" ? "`address`" : "`acceptProxy` and `trustedProxies`"} for each of them, or choose another port.`,
+    };
   }
   const what = clash.kind === "match" ? matchKey(clash.match) : "";
-  return [
-    {
-      message: `${where} too${what === "" ? "" : ` for ${what}`}; expected another port, host name or path.`,
-      hint: "Several http services can share a port when their host names or paths differ.",
-    },
-  ];
+  return {
+    message: `${where} too${what === "" ? "" : ` for ${what}`}; expected another port, host name or path.`,
+    hint: "Several http services can share a port when their host names or paths differ.",
+  };
+}
+
+function isTls({ traffic }: Door, port: number): boolean {
+  return listenersOf(traffic).some(({ listen, port: { isTls } }) => listen === port && isTls);
 }

@@ -4,6 +4,7 @@ import type { SpecDocument } from "../schema.ts";
 import type { Path } from "../yaml/tree.ts";
 import { placedFiles, placedRules } from "./placed-rules.ts";
 import { sourcesAllowed } from "./source-rules.ts";
+import { trafficRules } from "./traffic-rules.ts";
 import { volumeRules } from "./volume-rules.ts";
 
 /** A problem that one rule found. */
@@ -40,11 +41,7 @@ const rules: readonly Rule[] = [
   ...placedRules,
   ...volumeRules,
   healthCheck,
-  trafficNeedsPort,
-  onlyForHttp,
-  hostOrHosts,
-  stripNeedsPaths,
-  previewApart,
+  ...trafficRules,
   rolloutNumbers,
   canarySteps,
   maxAgeNeedsRoom,
@@ -195,56 +192,6 @@ function* healthCheck({ document: { health, servers } }: RuleInput): Generator<B
       hint: "Write for example `servers: { port: 8080 }`.",
     };
   }
-}
-
-function* trafficNeedsPort({ document: { traffic, servers } }: RuleInput): Generator<Breach> {
-  if (!traffic || !servers || servers.port !== undefined) return;
-  yield {
-    path: ["traffic"],
-    message:
-      "`traffic` needs `servers.port`, which is missing; expected the port that the process listens on.",
-    hint: "Write for example `servers: { port: 8080 }`.",
-  };
-}
-
-function* onlyForHttp({ document: { traffic } }: RuleInput): Generator<Breach> {
-  if (traffic?.mode !== "tcp") return;
-  const found = (["host", "hosts", "paths", "stripPrefix"] as const).find(
-    (key) => traffic[key] !== undefined,
-  );
-  if (found === undefined) return;
-  yield {
-    path: ["traffic", found],
-    message: `\`traffic.${found}\` needs \`mode: http\`: plain TCP has no host names and paths.`,
-    hint: `Remove \`${found}\`, or give each service its own port.`,
-  };
-}
-
-function* hostOrHosts({ document: { traffic } }: RuleInput): Generator<Breach> {
-  if (traffic?.host === undefined || traffic.hosts === undefined) return;
-  yield {
-    path: ["traffic", "hosts"],
-    message: "`traffic` has both host and hosts; expected one of them.",
-    hint: "Write all names in `hosts`. An environment removes a key with `null`.",
-  };
-}
-
-function* stripNeedsPaths({ document: { traffic } }: RuleInput): Generator<Breach> {
-  if (!traffic?.stripPrefix || traffic.paths !== undefined) return;
-  yield {
-    path: ["traffic", "stripPrefix"],
-    message: "`traffic.stripPrefix` needs `traffic.paths`, which is missing; expected the paths to strip.",
-    hint: "Write for example `paths: [/api]`.",
-  };
-}
-
-function* previewApart({ document: { traffic } }: RuleInput): Generator<Breach> {
-  if (traffic?.preview === undefined || traffic.preview !== traffic.listen) return;
-  yield {
-    path: ["traffic", "preview"],
-    message: `\`traffic.preview\` is ${traffic.preview}, the same as \`traffic.listen\`; expected another port.`,
-    hint: "`listen` serves all traffic; `preview` reaches only the new release.",
-  };
 }
 
 function* rolloutNumbers({ document: { rollout }, given }: RuleInput): Generator<Breach> {

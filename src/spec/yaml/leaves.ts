@@ -188,6 +188,23 @@ const hostHint: Hint = (found) => {
   return /[^\0-\x7f]/.test(found) ? "Write an international name in its ASCII form (xn--...)." : undefined;
 };
 
+export const ipAddress = () =>
+  text({
+    expected: "an IP address such as 10.0.0.5 or fd00::5",
+    pattern: v.ipPattern,
+    examples: ["10.0.0.5"],
+    parse: (found) => (v.isAddress(found) ? found : undefined),
+  });
+
+/** An address, or a network in CIDR form (RFC 4632). */
+export const network = () =>
+  text({
+    expected: "an IP address or a network such as 10.0.0.0/8",
+    pattern: v.networkPattern,
+    examples: ["10.0.0.0/8"],
+    parse: (found) => (v.isNetwork(found) ? found : undefined),
+  });
+
 /** Without the slash that may end it. */
 export const routePath = () =>
   text({

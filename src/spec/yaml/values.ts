@@ -1,3 +1,4 @@
+import { z } from "zod";
 import { driftKinds } from "../../domain/drift.ts";
 
 /** The small grammars of kiln.yaml. Each parser returns undefined for text outside its grammar; `schema.ts` reports that. */
@@ -64,8 +65,19 @@ export function plainHost(text: string): string {
   return text.toLowerCase().replace(/\.$/, "");
 }
 
+export const ipPattern = /^[0-9a-fA-F:.]+$/;
+export const networkPattern = /^[0-9a-fA-F:.]+(\/\d{1,3})?$/;
+
+export function isAddress(text: string): boolean {
+  return z.union([z.ipv4(), z.ipv6()]).safeParse(text).success;
+}
+
+export function isNetwork(text: string): boolean {
+  return isAddress(text) || z.union([z.cidrv4(), z.cidrv6()]).safeParse(text).success;
+}
+
 /** Segments of RFC 3986, section 3.3, that need no quotes in the router's configuration. */
-export const routePathPattern = /^\/$|^(?=.{2,200}$)(\/(?!\.{1,2}(\/|$))[A-Za-z0-9._~!$&()*+,;=:@%-]+)+\/?$/;
+export const routePathPattern = /^\/$|^(?=.{2,200}$)(\/(?!\.{1,2}(\/|$))[A-Za-z0-9._~!$&()+,;=:@%-]+)+\/?$/;
 
 /** Debian Policy 5.6.1 (names) and 5.6.12 (versions). */
 export const packagePattern = /^[a-z0-9][a-z0-9+.-]+(=[0-9][0-9A-Za-z.+:~-]*)?$/;

@@ -96,6 +96,12 @@ test("it asks for the service's host name, or the address", async () => {
   );
 });
 
+test("a server that expects the PROXY protocol gets its header first", async () => {
+  const { port, asked } = await serve(["HTTP/1.1 200 OK\r\n\r\n"]);
+  await networkProber().probe(target(port, { expectsProxy: true }), never);
+  expect(asked[0]).toMatch(/^\r\n\r\n\0\r\nQUIT\n\x20\0\0\0GET \/health HTTP\/1\.1\r\n/);
+});
+
 test("a server that is silent is given its time and no more", async () => {
   const { port } = await serve([], { hold: true });
   const result = await networkProber().probe(target(port, { timeoutMs: 100 }), never);

@@ -153,7 +153,8 @@ class Probe {
         unreached: true,
       });
     } else if (this.#target.check.kind === "http") {
-      line.ask(requestOf(this.#target, this.#kept.rests === 0), this.#hears(line, ended));
+      const introduction = this.#target.expectsProxy ? ownProxyHeader : "";
+      line.ask(introduction + requestOf(this.#target, this.#kept.rests === 0), this.#hears(line, ended));
       return;
     } else this.#decide(true, "connected");
     line.close();
@@ -232,6 +233,9 @@ class Probe {
     return check.kind === "http" ? `GET ${check.path} ${what}` : what;
   }
 }
+
+/** The PROXY protocol, version 2, section 2.2: the command LOCAL, for a connection on behalf of no client. */
+const ownProxyHeader = "\r\n\r\n\0\r\nQUIT\n \0\0\0";
 
 function requestOf({ check, host, address = "", port }: ProbeTarget, keep: boolean): string {
   const path = check.kind === "http" ? check.path : "/";

@@ -10,6 +10,8 @@ export interface ProbeTarget {
   readonly from?: string | undefined;
   /** The service's host name, if it has one. */
   readonly host: string | undefined;
+  /** It expects the PROXY protocol on every connection. */
+  readonly expectsProxy?: boolean | undefined;
   readonly check: HealthSpec["check"];
   readonly timeoutMs: number;
 }

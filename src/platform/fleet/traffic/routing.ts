@@ -1,6 +1,6 @@
 import type { Shares } from "../../../domain/actions.ts";
 import type { ServiceKey } from "../../../domain/ids.ts";
-import { matchesOf } from "../../../domain/listener.ts";
+import { isAlike, matchesOf } from "../../../domain/listener.ts";
 import type { Release } from "../../../domain/release.ts";
 import type { HealthSpec, TrafficSpec } from "../../../domain/spec.ts";
 import { canonicalJson } from "../../../lib/canonical-json.ts";
@@ -38,15 +38,10 @@ export function doorsOf(shares: Shares, releases: readonly Release[]): readonly 
   const doors = new Map<string, TrafficSpec>();
   for (const { traffic } of oldestFirst) {
     if (traffic === undefined) continue;
-    for (const [key, other] of doors)
-      if (other.listen === traffic.listen && !isAlike(other, traffic)) doors.delete(key);
+    for (const [key, other] of doors) if (!isAlike(other, traffic)) doors.delete(key);
     doors.set(JSON.stringify([traffic.listen, matchesOf(traffic)]), traffic);
   }
   return [...doors.values()];
-}
-
-function isAlike(a: TrafficSpec, b: TrafficSpec): boolean {
-  return a.mode === b.mode && (a.tls === undefined) === (b.tls === undefined);
 }
 
 /** What the router shall have. Pure. */

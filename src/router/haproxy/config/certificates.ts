@@ -1,6 +1,6 @@
 import { mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { hostsOf } from "../../../domain/listener.ts";
+import { certifiedHosts } from "../../../domain/listener.ts";
 import type { TlsSpec, TrafficSpec } from "../../../domain/spec.ts";
 import { toKilnError } from "../../../lib/errors.ts";
 import { readTextIfExists, writeFileAtomic } from "../../../lib/files/files.ts";
@@ -24,7 +24,8 @@ export async function checkCertificates(
   { clock }: CertificateContext,
 ): Promise<void> {
   for (const door of doors) {
-    if (door.tls !== undefined) assertServes(await readCertificate(door.tls), hostsOf(door), clock.now());
+    if (door.tls !== undefined)
+      assertServes(await readCertificate(door.tls), certifiedHosts(door), clock.now());
   }
 }
 

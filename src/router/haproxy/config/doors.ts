@@ -1,5 +1,12 @@
 import { previewedBy, type ServiceKey } from "../../../domain/ids.ts";
-import { type Clash, clashOf, hostsOf, matchKey, type RequestMatch } from "../../../domain/listener.ts";
+import {
+  type Clash,
+  clashOf,
+  hostsOf,
+  listenersOf,
+  matchKey,
+  type RequestMatch,
+} from "../../../domain/listener.ts";
 import type { TrafficSpec } from "../../../domain/spec.ts";
 import { KilnError } from "../../../lib/errors.ts";
 
@@ -48,21 +55,31 @@ function keyOf(door: TrafficSpec): string {
 
 function conflict(mine: OwnedDoor, other: OwnedDoor, clash: Clash): KilnError {
   const { door, service } = mine;
-  if (clash.kind === "tls") {
-    const [own, theirs] = door.tls === undefined ? ["without", "with"] : ["with", "without"];
+  const { listen } = clash;
+  if (clash.kind === "isTls") {
+    const isTls = listenersOf(door).some((listener) => listener.listen === listen && listener.port.isTls);
+    const [own, theirs] = isTls ? ["with", "without"] : ["without", "with"];
     return new KilnError(
       "traffic_conflict",
-      `${nameOf(service, "The")} can't open port ${door.listen} ${own} TLS: ${nameOf(other.service)} has it ${theirs} TLS.`,
+      `${nameOf(service, "The")} can't open port ${listen} ${own} TLS: ${nameOf(other.service)} has it ${theirs} TLS.`,
       { hint: "Give all services of the port a `traffic.tls`, or choose another `traffic.listen`." },
     );
   }
-  const what = clash.kind === "port" ? `port ${door.listen}` : requestsOf(clash.match, door);
+  if (clash.kind === "address" || clash.kind === "proxies") {
+    const keys = clash.kind === "address" ? "`address`" : "`acceptProxy` and `trustedProxies`";
+    return new KilnError(
+      "traffic_conflict",
+      `${nameOf(service, "The")} can't open port ${listen}: ${nameOf(other.service)} has it with another ${clash.kind === "address" ? "address" : "list of proxies"}.`,
+      { hint: `Give all services of the port the same ${keys} in \`traffic\`, or choose another port.` },
+    );
+  }
+  const what = clash.kind === "match" ? requestsOf(clash.match, listen) : `port ${listen}`;
   return new KilnError(
     "traffic_conflict",
     `${nameOf(service, "The")} can't have ${what}: ${nameOf(other.service)} has it already.`,
     {
       hint:
-        clash.kind === "port"
+        clash.kind === "mode"
           ? "Plain TCP needs its own port: choose another `traffic.listen`."
           : "Choose another `traffic.listen`, or another host name or path.",
     },
@@ -70,7 +87,7 @@ function conflict(mine: OwnedDoor, other: OwnedDoor, clash: Clash): KilnError {
 }
 
 /** `shop.example.com/api on port 80`. */
-function requestsOf(match: RequestMatch, { listen }: TrafficSpec): string {
+function requestsOf(match: RequestMatch, listen: number): string {
   const key = matchKey(match);
   return key === "" ? `port ${listen}` : `${key} on port ${listen}`;
 }

@@ -1,14 +1,5 @@
+import { type Door, proxyRules } from "./door-config.ts";
 import { quote } from "./quote.ts";
-
-/** A port of HTTP, and where its requests go. */
-export interface HttpDoor {
-  readonly port: number;
-  /** Its `bind` lines. */
-  readonly binds: readonly string[];
-  readonly isTls: boolean;
-  /** How many clients may be connected at the same time. */
-  readonly clients: number;
-}
 
 /** The folder of the sockets over which HAProxy connects to itself. */
 export interface InnerSockets {
@@ -18,6 +9,12 @@ export interface InnerSockets {
   readonly seen: string;
   /** The account that the worker changes to, if it does. */
   readonly user: string | undefined;
+}
+
+/** The longest silence of any service, in a request and in a WebSocket. */
+export interface Silence {
+  readonly timeoutMs: number;
+  readonly tunnelMs: number;
 }
 
 /** Methods that may be carried out twice (RFC 9110, section 9.2.2). An upgrade makes a connection without an end. */
@@ -35,24 +32,33 @@ const pausesMs = [200, 240, 280, 320, 360, 400, 440, 480];
  * connected again because nothing could be sent, and how often it has sent again (Configuration Manual, "retries"). The first
  * may happen ten times, the second once. So an outer layer holds a request until its answer begins, and sends it once more
  * when the inner layer closes the connection without an answer; the inner one connects until a server is reached.
- * `routes`: the rules that choose the backend.
+ * `rules`: what is done with a request before it goes to a backend.
  */
 export function httpBlocks(
-  doors: readonly HttpDoor[],
-  routes: readonly string[],
+  doors: readonly Door[],
+  rules: readonly string[],
   sockets: InnerSockets,
+  silence: Silence,
 ): readonly (readonly string[])[] {
-  return [...doors.flatMap(doorBlocks), ...outerBlocks(sockets), ...innerBlocks(routes, sockets), noService];
+  return [
+    ...doors.flatMap((door) => doorBlocks(door, sockets)),
+    ...outerBlocks(sockets, silence),
+    ...innerBlocks(rules, sockets),
+    noService,
+  ];
 }
 
-function doorBlocks({ port, binds, isTls, clients }: HttpDoor): readonly (readonly string[])[] {
+function doorBlocks(door: Door, sockets: InnerSockets): readonly (readonly string[])[] {
+  const { port, binds, clients, proxies } = door;
   return [
     [
       `frontend door:${port} from http`,
       ...binds,
+      `${bind(`door-${port}`, sockets)} accept-proxy`,
       `maxconn ${clients}`,
-      "option forwardfor except 127.0.0.0/8",
-      ...(isTls ? ["http-request set-header X-Forwarded-Proto https"] : []),
+      ...proxyRules(door),
+      // A proxy says by which of its own ports a request came in; the routes go by this one.
+      ...(proxies === undefined ? [] : [`http-request set-dst-port int(${port})`]),
       // With notice, a client does not send a request just when its idle connection is closed.
       'http-after-response set-header Keep-Alive "timeout=70"',
       // A worker that leaves has an old list of servers: what still comes in goes to the worker that has the new one.
@@ -60,15 +66,21 @@ function doorBlocks({ port, binds, isTls, clients }: HttpDoor): readonly (readon
       `use_backend twice if ${repeatable}`,
       "default_backend once",
     ],
-    [`backend next:${port} from http`, `server next 127.0.0.1:${port}${isTls ? " ssl verify none" : ""}`],
+    [`backend next:${port} from http`, `${server(`door-${port}`, sockets)} send-proxy-v2`],
   ];
 }
 
-function outerBlocks(sockets: InnerSockets): readonly (readonly string[])[] {
+function outerBlocks(
+  sockets: InnerSockets,
+  { timeoutMs, tunnelMs }: Silence,
+): readonly (readonly string[])[] {
+  // Longer than the inner layer, which has the right answer.
+  const patience = [`timeout server ${timeoutMs + 5_000}ms`, `timeout tunnel ${tunnelMs + 5_000}ms`];
   return [
-    ["backend once from http", `${server("last", sockets)} send-proxy-v2`],
+    ["backend once from http", ...patience, `${server("last", sockets)} send-proxy-v2`],
     [
       "backend twice from http",
+      ...patience,
       "retries 1",
       "retry-on empty-response junk-response",
       // A first try is sent by this rule. What is sent again is balanced over the servers that have a weight.
@@ -88,12 +100,13 @@ function outerBlocks(sockets: InnerSockets): readonly (readonly string[])[] {
 }
 
 /** The PROXY protocol says by which port a request came in. */
-function innerBlocks(routes: readonly string[], sockets: InnerSockets): readonly (readonly string[])[] {
+function innerBlocks(rules: readonly string[], sockets: InnerSockets): readonly (readonly string[])[] {
   const inner = (name: string, brokenOff: string) => [
     `frontend ${name} from http`,
     `${bind(name, sockets)} accept-proxy`,
     brokenOff,
-    ...routes,
+    ...rules,
+    "use_backend %[var(txn.to)] if { var(txn.to) -m found }",
     "default_backend no-service",
   ];
   return [

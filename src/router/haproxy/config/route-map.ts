@@ -1,6 +1,6 @@
 import { mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { matchesOf, type RequestMatch } from "../../../domain/listener.ts";
+import { listenersOf, type RedirectTarget, type RequestMatch } from "../../../domain/listener.ts";
 import { writeFileAtomic } from "../../../lib/files/files.ts";
 import { sha256 } from "../../../lib/files/sha256.ts";
 import type { RoutedService } from "../../router.ts";
@@ -17,6 +17,8 @@ export interface RouteMap {
   readonly text: string;
   readonly hasWildcards: boolean;
   readonly hasCatchAll: boolean;
+  /** Where requests are redirected to, by the name of the backend that does so. */
+  readonly redirects: ReadonlyMap<string, RedirectTarget>;
 }
 
 /** The same services in any order give the same map. `backendOf` names where a service's http requests go. */
@@ -24,16 +26,23 @@ export function routeMap(
   services: readonly Pick<RoutedService, "service" | "doors">[],
   backendOf: (service: string) => string,
 ): RouteMap {
+  const listeners = services.flatMap(({ service, doors }) =>
+    doors.flatMap(listenersOf).map((listener) => ({ ...listener, backend: backendOf(service) })),
+  );
+  const all = listeners
+    .filter(({ port }) => port.mode === "http")
+    .flatMap(({ listen, backend, routes }) => routes.map((route) => ({ ...route, listen, backend })));
+  const matches = all.map(({ match }) => match);
+  const redirects = new Map<string, RedirectTarget>();
   const routes = new Map<string, string>();
-  const matches: RequestMatch[] = [];
-  for (const { service, doors } of services) {
-    for (const door of doors.filter(({ mode }) => mode === "http")) {
-      for (const match of matchesOf(door)) {
-        matches.push(match);
-        routes.set(keyOf(door.listen, match), backendOf(service));
-      }
-    }
+  for (const { listen, match, redirect } of all) {
+    if (redirect === undefined) continue;
+    redirects.set(redirectName(redirect), redirect);
+    routes.set(keyOf(listen, match), redirectName(redirect));
   }
+  // After them: during a rollout one release may redirect what the other serves.
+  for (const { listen, match, redirect, backend } of all)
+    if (redirect === undefined) routes.set(keyOf(listen, match), backend);
   const text = [...routes]
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([key, backend]) => `${key} ${backend}\n`)
@@ -43,7 +52,25 @@ export function routeMap(
     text,
     hasWildcards: matches.some(({ host }) => host?.startsWith("*")),
     hasCatchAll: matches.some(({ host }) => host === undefined),
+    redirects,
   };
+}
+
+function redirectName({ scheme, host = "", port }: RedirectTarget): string {
+  return `redirect:${scheme}:${port}:${host}`;
+}
+
+/** 308 keeps the method, and so a POST (RFC 9110, section 15.4.9). */
+export function redirectBlocks({ redirects }: RouteMap): readonly (readonly string[])[] {
+  return [...redirects]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, { scheme, host = "%[var(txn.host)]", port }]) => {
+      const suffix = port === (scheme === "https" ? 443 : 80) ? "" : `:${port}`;
+      return [
+        `backend ${name} from http`,
+        `http-request redirect code 308 location ${scheme}://${host}${suffix}%[pathq]`,
+      ];
+    });
 }
 
 /** The slash at the end keeps `/api` from matching `/apix`. */
@@ -67,7 +94,6 @@ export function routeRules(map: RouteMap, paths: RouterPaths): readonly string[]
     ...lookUp("%[var(txn.host)]", ""),
     ...(map.hasWildcards ? lookUp("%[var(txn.host),regsub(^[^.]+,*)]", ` ${unlessFound}`) : []),
     ...(map.hasCatchAll ? lookUp("", ` ${unlessFound}`) : []),
-    "use_backend %[var(txn.to)] if { var(txn.to) -m found }",
   ];
 }
 

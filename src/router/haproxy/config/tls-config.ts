@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { hostsOf } from "../../../domain/listener.ts";
+import { certifiedHosts } from "../../../domain/listener.ts";
 import type { TlsSpec, TrafficSpec } from "../../../domain/spec.ts";
 import { sha256 } from "../../../lib/files/sha256.ts";
 import type { RoutedService } from "../../router.ts";
@@ -25,7 +25,7 @@ export function tlsDoors(services: Doors): readonly TlsDoor[] {
       doors.flatMap((door) =>
         door.tls === undefined
           ? []
-          : [{ service, listen: door.listen, mode: door.mode, hosts: hostsOf(door), tls: door.tls }],
+          : [{ service, listen: door.listen, mode: door.mode, hosts: certifiedHosts(door), tls: door.tls }],
       ),
     )
     .sort((a, b) => a.listen - b.listen || compare(a.hosts.join(" "), b.hosts.join(" ")));

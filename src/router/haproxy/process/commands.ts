@@ -1,5 +1,6 @@
 import type { RoutedService, Target } from "../../router.ts";
-import { backendName, modesOf, serverArguments } from "../config/config.ts";
+import { serverArguments } from "../config/backend-config.ts";
+import { backendName, modesOf } from "../config/names.ts";
 import type { LiveServer } from "./replies.ts";
 
 /**
@@ -37,7 +38,7 @@ function change(
   service: RoutedService,
 ): Change {
   const server = `${backend}/${target.id}`;
-  if (!live) return { gains: true, commands: addition(server, target, service.health) };
+  if (!live) return { gains: true, commands: addition(server, target, service) };
   const commands = [
     ...(live.address === target.address && live.port === target.port
       ? []
@@ -49,9 +50,10 @@ function change(
 }
 
 /** A new server starts in maintenance and unchecked. Kiln has proven it healthy, so it takes traffic at once. */
-function addition(server: string, target: Target, health: RoutedService["health"]): readonly string[] {
+function addition(server: string, target: Target, service: RoutedService): readonly string[] {
+  const { health } = service;
   return [
-    `add server ${server} ${serverArguments(target, health)}`,
+    `add server ${server} ${serverArguments(target, service)}`,
     ...(health.check.kind === "alive" ? [] : [`enable health ${server}`]),
     `enable server ${server}`,
     ...(health.check.kind === "alive" ? [] : [`set server ${server} health up`]),

@@ -1,6 +1,6 @@
 import { readTextIfExists } from "../../../lib/files/files.ts";
 import type { StateFolder } from "../../../lib/state-folder.ts";
-import type { RouterMachine } from "../config/config.ts";
+import type { RouterMachine } from "../config/router-machine.ts";
 import { routerPaths } from "../paths.ts";
 
 /** What the configuration depends on, read from this machine. */

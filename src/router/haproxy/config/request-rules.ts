@@ -1,0 +1,87 @@
+import { listenersOf } from "../../../domain/listener.ts";
+import type { TrafficSpec } from "../../../domain/spec.ts";
+import type { RoutedService } from "../../router.ts";
+import { backendName } from "./names.ts";
+
+/**
+ * What is said of a request before it goes to a server, once its service is known: who asked, and by which way. What
+ * strangers say of that themselves is removed. Only proxies that the service trusts are believed.
+ */
+export function forwardedRules(services: readonly RoutedService[]): readonly string[] {
+  const believed = doorsOf(services).flatMap(({ service, door: { listen, trustedProxies } }) =>
+    trustedProxies === undefined
+      ? []
+      : [
+          `http-request set-var(txn.trusted) bool(true) if ${isFor(service)} { dst_port ${listen} } { src ${trustedProxies.join(" ")} }`,
+        ],
+  );
+  const unlessTrusted = believed.length === 0 ? "" : " unless { var(txn.trusted) -m found }";
+  const set = (name: string, value: string, condition = "") =>
+    `http-request set-header ${name} ${value} if !{ req.hdr(${name}) -m found }${condition}`;
+  const secure = securePorts(services);
+  return [
+    ...believed,
+    ...["X-Forwarded- -m beg", "Forwarded", "X-Real-IP"].map(
+      (headers) => `http-request del-header ${headers}${unlessTrusted}`,
+    ),
+    ...(secure.length === 0 ? [] : [set("X-Forwarded-Proto", "https", ` { dst_port ${secure.join(" ")} }`)]),
+    set("X-Forwarded-Proto", "http"),
+    set("X-Forwarded-Host", "%[req.hdr(host)]"),
+    set("X-Forwarded-Port", "%[dst_port]"),
+    "option forwardfor",
+  ];
+}
+
+/** Requests that are larger than their service allows, answered before they reach a server. */
+export function limitRules(services: readonly RoutedService[]): readonly string[] {
+  return doorsOf(services).flatMap(({ service, door: { listen, limits = {} } }) => {
+    const { bodyBytes, headersBytes } = limits;
+    const here = `${isFor(service)} { dst_port ${listen} }`;
+    return [
+      ...(headersBytes === undefined
+        ? []
+        : [
+            refusal(
+              431,
+              `The headers are larger than ${headersBytes} bytes.`,
+              `${here} { req.hdrs,length gt ${headersBytes} }`,
+            ),
+          ]),
+      ...(bodyBytes === undefined
+        ? []
+        : [
+            refusal(
+              413,
+              `The body is larger than ${bodyBytes} bytes.`,
+              `${here} { req.body_size gt ${bodyBytes} }`,
+            ),
+            refusal(
+              411,
+              "The request has to state the length of its body.",
+              `${here} { req.hdr(transfer-encoding) -m found }`,
+            ),
+          ]),
+    ];
+  });
+}
+
+function doorsOf(services: readonly RoutedService[]): readonly { service: string; door: TrafficSpec }[] {
+  return services.flatMap(({ service, doors }) =>
+    doors.filter(({ mode }) => mode === "http").map((door) => ({ service, door })),
+  );
+}
+
+function securePorts(services: readonly RoutedService[]): readonly number[] {
+  const listeners = services.flatMap(({ doors }) => doors.flatMap(listenersOf));
+  const secure = listeners.filter(({ port }) => port.isTls && port.mode === "http");
+  return [...new Set(secure.map(({ listen }) => listen))].sort((a, b) => a - b);
+}
+
+/** By the variable that the routes have set. */
+function isFor(service: string): string {
+  return `{ var(txn.to) -m str ${backendName(service, "http")} }`;
+}
+
+function refusal(status: number, words: string, condition: string): string {
+  return `http-request return status ${status} content-type text/plain string "${words}\\n" if ${condition}`;
+}

@@ -1,0 +1,11 @@
+import type { RouterPaths } from "../paths.ts";
+
+/** What the configuration needs to know of the machine. */
+export interface RouterMachine {
+  readonly paths: RouterPaths;
+  /** Started by root: the account that the worker changes to. Absent: it stays who it is. */
+  readonly account: { readonly user: string; readonly group: string } | undefined;
+  readonly ipv6: boolean;
+  /** How many files the worker may have open. */
+  readonly openFiles: number;
+}

@@ -1,0 +1,118 @@
+import type { Breach, Rule, RuleInput } from "./rules.ts";
+
+/** Rules of `traffic`. */
+export const trafficRules: readonly Rule[] = [
+  trafficNeedsPort,
+  onlyForHttp,
+  hostOrHosts,
+  stripNeedsPaths,
+  redirects,
+  proxiesAreNamed,
+  limitsFitMode,
+  previewApart,
+];
+
+function* trafficNeedsPort({ document: { traffic, servers } }: RuleInput): Generator<Breach> {
+  if (!traffic || !servers || servers.port !== undefined) return;
+  yield {
+    path: ["traffic"],
+    message:
+      "`traffic` needs `servers.port`, which is missing; expected the port that the process listens on.",
+    hint: "Write for example `servers: { port: 8080 }`.",
+  };
+}
+
+const forHttp = ["host", "hosts", "paths", "stripPrefix", "redirect", "sticky", "protocol"] as const;
+
+function* onlyForHttp({ document: { traffic } }: RuleInput): Generator<Breach> {
+  if (traffic?.mode !== "tcp") return;
+  const found = forHttp.find((key) => traffic[key] !== undefined);
+  if (found === undefined) return;
+  yield {
+    path: ["traffic", found],
+    message: `\`traffic.${found}\` needs \`mode: http\`: plain TCP has no requests.`,
+    hint: `Remove \`${found}\`, or give each service its own port.`,
+  };
+}
+
+function* hostOrHosts({ document: { traffic } }: RuleInput): Generator<Breach> {
+  if (traffic?.host === undefined || traffic.hosts === undefined) return;
+  yield {
+    path: ["traffic", "hosts"],
+    message: "`traffic` has both host and hosts; expected one of them.",
+    hint: "Write all names in `hosts`. An environment removes a key with `null`.",
+  };
+}
+
+function* stripNeedsPaths({ document: { traffic } }: RuleInput): Generator<Breach> {
+  if (!traffic?.stripPrefix || traffic.paths !== undefined) return;
+  yield {
+    path: ["traffic", "stripPrefix"],
+    message: "`traffic.stripPrefix` needs `traffic.paths`, which is missing; expected the paths to strip.",
+    hint: "Write for example `paths: [/api]`.",
+  };
+}
+
+function* redirects({ document: { traffic } }: RuleInput): Generator<Breach> {
+  const { redirect, tls, host, hosts = [], listen, preview } = traffic ?? {};
+  if (redirect?.http !== undefined && tls === undefined) {
+    yield {
+      path: ["traffic", "redirect", "http"],
+      message:
+        "`traffic.redirect.http` needs `traffic.tls`, which is missing; expected the certificate for https.",
+      hint: "Write `tls: { certificate: ./fullchain.pem, key: ./key.pem }`.",
+    };
+  }
+  if (redirect?.http !== undefined && [listen, preview].includes(redirect.http)) {
+    yield {
+      path: ["traffic", "redirect", "http"],
+      message: `\`traffic.redirect.http\` is ${redirect.http}, which the service has already; expected another port.`,
+      hint: "Plain HTTP and https need a port each, such as 80 and 443.",
+    };
+  }
+  const own = [...(host === undefined ? [] : [host]), ...hosts];
+  if (redirect?.hosts !== undefined && !own.some((name) => !name.startsWith("*"))) {
+    yield {
+      path: ["traffic", "redirect", "hosts"],
+      message: "`traffic.redirect.hosts` needs a host name of the service to redirect to, which is missing.",
+      hint: "Write for example `host: shop.example.com`.",
+    };
+  }
+  const both = redirect?.hosts?.find((name) => own.includes(name));
+  if (both === undefined) return;
+  yield {
+    path: ["traffic", "redirect", "hosts"],
+    message: `${both} is both a host name of the service and redirected; expected one of them.`,
+    hint: "Leave it out of one list.",
+  };
+}
+
+function* proxiesAreNamed({ document: { traffic } }: RuleInput): Generator<Breach> {
+  if (!traffic?.acceptProxy || traffic.trustedProxies !== undefined) return;
+  yield {
+    path: ["traffic", "acceptProxy"],
+    message:
+      "`traffic.acceptProxy` needs `traffic.trustedProxies`, which is missing; expected who is believed.",
+    hint: "Write for example `trustedProxies: [10.0.0.0/8]`.",
+  };
+}
+
+function* limitsFitMode({ document: { traffic } }: RuleInput): Generator<Breach> {
+  if (traffic?.mode !== "tcp") return;
+  const found = (["body", "headers", "timeout"] as const).find((key) => traffic.limits?.[key] !== undefined);
+  if (found === undefined) return;
+  yield {
+    path: ["traffic", "limits", found],
+    message: `\`traffic.limits.${found}\` needs \`mode: http\`: plain TCP has no requests.`,
+    hint: "Use `idle` for connections of plain TCP.",
+  };
+}
+
+function* previewApart({ document: { traffic } }: RuleInput): Generator<Breach> {
+  if (traffic?.preview === undefined || traffic.preview !== traffic.listen) return;
+  yield {
+    path: ["traffic", "preview"],
+    message: `\`traffic.preview\` is ${traffic.preview}, the same as \`traffic.listen\`; expected another port.`,
+    hint: "`listen` serves all traffic; `preview` reaches only the new release.",
+  };
+}
