@@ -5,7 +5,8 @@ import type { ServiceStatus } from "../../src/controller/operations.ts";
 import type { Rollout } from "../../src/domain/rollout.ts";
 import { collectGarbage } from "../../src/image/store/collect-garbage.ts";
 import { openStateFolder } from "../../src/lib/state-folder.ts";
-import { freePort, type Installation, install, type Ran, waitUntil, whyNoServers } from "./harness.ts";
+import { freePort } from "../../src/lib/testing.ts";
+import { type Installation, install, type Ran, waitUntil, whyNoServers } from "./harness.ts";
 import { type LittleService, littleService } from "./little-service.ts";
 
 const why = whyNoServers();

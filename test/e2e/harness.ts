@@ -1,6 +1,5 @@
 import { spawn } from "node:child_process";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { dirname, join } from "node:path";
 import { cutPower, isRunning, remainsOf } from "./machine.ts";
 
@@ -150,16 +149,4 @@ function runKiln(args: readonly string[], home: string, cwd: string, options: Ru
 function servicesOf(json: string): readonly { readonly service: string }[] {
   const parsed = JSON.parse(json) as { services?: { service: string }[] } | { service: string }[];
   return Array.isArray(parsed) ? parsed : (parsed.services ?? []);
-}
-
-/** A TCP port that no process listens on now. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === "object" && address !== null ? address.port : 0));
-    });
-  });
 }

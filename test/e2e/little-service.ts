@@ -4,7 +4,8 @@ import { get } from "node:http";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { exec } from "../../src/lib/process/exec.ts";
-import { freePort, type Installation } from "./harness.ts";
+import { freePort } from "../../src/lib/testing.ts";
+import type { Installation } from "./harness.ts";
 
 const httpd = "/bin/busybox httpd -f -p 8080 -h /www";
 const answer500 = "printf 'HTTP/1.1 500 Oops\\r\\nContent-Length: 12\\r\\n\\r\\nout of order'";

@@ -3,7 +3,8 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { startLoad } from "../../src/cli/quickstart/load.ts";
 import type { ChangePlan, ServiceStatus } from "../../src/controller/operations.ts";
-import { freePort, type Installation, install, waitUntil, whyNoServers } from "./harness.ts";
+import { freePort } from "../../src/lib/testing.ts";
+import { type Installation, install, waitUntil, whyNoServers } from "./harness.ts";
 
 const why = whyNoServers();
 if (why !== undefined) console.log(`Skipped: the main job, because ${why}.`);

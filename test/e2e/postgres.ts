@@ -1,5 +1,6 @@
 import { connect, type Socket } from "node:net";
-import { freePort, type Installation, writeFiles } from "./harness.ts";
+import { freePort } from "../../src/lib/testing.ts";
+import { type Installation, writeFiles } from "./harness.ts";
 
 /** PostgreSQL from Debian's packages, in an image of Kiln's own: its data is in a volume. */
 export interface PostgresService {

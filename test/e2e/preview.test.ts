@@ -1,7 +1,8 @@
 import { createServer } from "node:http";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { ServiceStatus } from "../../src/controller/operations.ts";
-import { freePort, type Installation, install, waitUntil, whyNoServers } from "./harness.ts";
+import { freePort } from "../../src/lib/testing.ts";
+import { type Installation, install, waitUntil, whyNoServers } from "./harness.ts";
 import { type LittleService, littleService } from "./little-service.ts";
 
 const why = whyNoServers();

@@ -1,12 +1,10 @@
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import { replay } from "./many.ts";
 import { simulate } from "./simulation.ts";
 import { worldNames } from "./world.ts";
 
-vi.setConfig({ testTimeout: 180_000 }); // nothing but work for a processor, which others may have
-
-test("the invariants hold over a dozen faulty machines with a fleet, and as many faulty engines", async () => {
-  for (let seed = 1; seed <= 24; seed++) {
+test("the invariants hold over a few faulty machines with a fleet, and as many faulty engines", async () => {
+  for (let seed = 1; seed <= 8; seed++) {
     const { found } = await simulate({ seed });
     expect(found && `${found.rule}: ${found.words}`, replay(seed)).toBeUndefined();
   }

@@ -70,7 +70,7 @@ function planForward(look: Look): Plan {
   return { ...plan, wakeAtMs: earliest(plan.wakeAtMs, tending.wakeAtMs) };
 }
 
-/** Nothing of the new release starts while others are there; that they go must not take for ever. */
+/** Nothing of the new release starts while others are there; that they go must not take forever. */
 function planStop(look: Look, { others, stopping }: NonNullable<ReturnType<typeof stopOthersFirst>>): Plan {
   if (look.nowMs < deadlineMs(look.rollout)) return withDeadline(look, stopping);
   const who = others.map((other) => `release ${other}`).join(" and ");

@@ -10,10 +10,11 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { connect, createServer } from "node:net";
+import { connect } from "node:net";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, expect, test } from "vitest";
+import { freePort } from "../../lib/testing.ts";
 import { contentBytes } from "../store/content.ts";
 import type { Entry, Tree } from "../tar/entry.ts";
 import { packagesTree } from "./packages.ts";
@@ -100,14 +101,6 @@ function runInside(root: string, argv: readonly string[]): string {
   expect(stderr).toBe("");
   expect(status).toBe(0);
   return stdout.trim();
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  return typeof address === "object" && address ? address.port : 0;
 }
 
 /** Repeats `ask` until it answers, for at most 15 seconds; gives the program's last words when it ends before. */

@@ -1,7 +1,8 @@
 import { request } from "node:http";
 import { describe } from "vitest";
+import { freePort } from "../../lib/testing.ts";
 import { systemClock } from "../../lib/time/clock.ts";
-import { type Backend, freePort, httpBackend, httpDoor } from "../../router/haproxy/config/fixtures.ts";
+import { type Backend, httpBackend, httpDoor } from "../../router/haproxy/config/fixtures.ts";
 import { installation, missingHaproxy } from "../../router/haproxy/process/installation.ts";
 import { describeRouter, type RouterSubject } from "./describe-router.ts";
 

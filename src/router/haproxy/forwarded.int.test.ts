@@ -3,7 +3,8 @@ import { connect, createServer, type Server } from "node:net";
 import { networkInterfaces } from "node:os";
 import { expect, test } from "vitest";
 import type { TrafficSpec } from "../../domain/spec.ts";
-import { freePort, health, httpBackend, httpDoor, listen, target, tcpDoor } from "./config/fixtures.ts";
+import { freePort } from "../../lib/testing.ts";
+import { health, httpBackend, httpDoor, listen, target, tcpDoor } from "./config/fixtures.ts";
 import { installation, missingHaproxy } from "./process/installation.ts";
 
 const missing = await missingHaproxy();

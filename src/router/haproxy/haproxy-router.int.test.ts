@@ -4,18 +4,10 @@ import { createServer as createHttpServer } from "node:http";
 import { connect, createServer, type Socket } from "node:net";
 import { expect, test, vi } from "vitest";
 import { latencyBoundsMs } from "../../domain/latency.ts";
+import { freePort } from "../../lib/testing.ts";
 import type { RoutedService } from "../router.ts";
 import { childBackend } from "./config/child-backend.ts";
-import {
-  freePort,
-  health,
-  httpBackend,
-  httpDoor,
-  listen,
-  target,
-  tcpBackend,
-  tcpDoor,
-} from "./config/fixtures.ts";
+import { health, httpBackend, httpDoor, listen, target, tcpBackend, tcpDoor } from "./config/fixtures.ts";
 import { installation, missingHaproxy } from "./process/installation.ts";
 import { send } from "./process/load.ts";
 import { parseServers } from "./process/replies.ts";

@@ -8,16 +8,8 @@ import {
 import { connect } from "node:net";
 import { expect, test } from "vitest";
 import type { TrafficSpec } from "../../domain/spec.ts";
-import {
-  freePort,
-  health,
-  httpBackend,
-  httpDoor,
-  listen,
-  target,
-  tcpBackend,
-  tcpDoor,
-} from "./config/fixtures.ts";
+import { freePort } from "../../lib/testing.ts";
+import { health, httpBackend, httpDoor, listen, target, tcpBackend, tcpDoor } from "./config/fixtures.ts";
 import { installation, missingHaproxy, workerOf } from "./process/installation.ts";
 
 const missing = await missingHaproxy();

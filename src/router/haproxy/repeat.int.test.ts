@@ -2,9 +2,10 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import { networkInterfaces } from "node:os";
 import { text } from "node:stream/consumers";
 import { expect, test, vi } from "vitest";
+import { freePort } from "../../lib/testing.ts";
 import type { RoutedService, Target } from "../router.ts";
 import { childBackend } from "./config/child-backend.ts";
-import { freePort, health, httpDoor, listen, target } from "./config/fixtures.ts";
+import { health, httpDoor, listen, target } from "./config/fixtures.ts";
 import { installation, missingHaproxy } from "./process/installation.ts";
 import { mixedClients, send, startLoad } from "./process/load.ts";
 

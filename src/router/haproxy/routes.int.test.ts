@@ -1,7 +1,8 @@
 import { request } from "node:http";
 import { expect, test } from "vitest";
 import type { TrafficSpec } from "../../domain/spec.ts";
-import { type Backend, freePort, health, httpBackend, httpDoor } from "./config/fixtures.ts";
+import { freePort } from "../../lib/testing.ts";
+import { type Backend, health, httpBackend, httpDoor } from "./config/fixtures.ts";
 import { installation, missingHaproxy } from "./process/installation.ts";
 
 const missing = await missingHaproxy();

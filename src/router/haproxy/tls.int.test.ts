@@ -14,11 +14,12 @@ import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import type { ServiceWarning } from "../../domain/observation.ts";
 import type { TlsSpec, TrafficSpec } from "../../domain/spec.ts";
 import { silentLog } from "../../lib/log.ts";
+import { freePort } from "../../lib/testing.ts";
 import type { Clock } from "../../lib/time/clock.ts";
 import { systemClock } from "../../lib/time/clock.ts";
 import type { RoutedService, Router } from "../router.ts";
 import { type IssueOptions, issue, missingOpenssl } from "../test-certificates.ts";
-import { freePort, health, httpBackend, httpDoor, tcpBackend, tcpDoor, tlsDoor } from "./config/fixtures.ts";
+import { health, httpBackend, httpDoor, tcpBackend, tcpDoor, tlsDoor } from "./config/fixtures.ts";
 import { haproxyRouter } from "./haproxy-router.ts";
 import { installation, killMaster, missingHaproxy, workerOf } from "./process/installation.ts";
 

@@ -1,8 +1,9 @@
 import { Agent } from "node:http";
 import { expect, test, vi } from "vitest";
+import { freePort } from "../../lib/testing.ts";
 import type { RoutedService, Router } from "../router.ts";
 import { childBackend } from "./config/child-backend.ts";
-import { type Backend, freePort, health, httpBackend, httpDoor, tcpDoor } from "./config/fixtures.ts";
+import { type Backend, health, httpBackend, httpDoor, tcpDoor } from "./config/fixtures.ts";
 import { installation, killMaster, missingHaproxy } from "./process/installation.ts";
 import { mixedClients, send, startLoad, type Tally } from "./process/load.ts";
 

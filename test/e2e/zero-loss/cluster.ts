@@ -6,7 +6,8 @@ import type { Accepted, ServiceStatus } from "../../../src/controller/operations
 import type { Rollout } from "../../../src/domain/rollout.ts";
 import type { RolloutPolicy } from "../../../src/domain/spec.ts";
 import { openStateFolder } from "../../../src/lib/state-folder.ts";
-import { freePort, type Installation, install, waitUntil } from "../harness.ts";
+import { freePort } from "../../../src/lib/testing.ts";
+import { type Installation, install, waitUntil } from "../harness.ts";
 import { isRunning } from "../machine.ts";
 import { type Doors, type Service, services } from "./kinds.ts";
 import { prepareRequests, type Requests } from "./requests.ts";

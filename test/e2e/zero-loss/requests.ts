@@ -3,9 +3,10 @@ import { join } from "node:path";
 import { deployRequest, unbuiltRelease } from "../../../src/cli/deploy/deploy-request.ts";
 import type { DeployRequest } from "../../../src/controller/operations.ts";
 import type { RolloutPolicy, TrafficSpec } from "../../../src/domain/spec.ts";
+import { freePort } from "../../../src/lib/testing.ts";
 import { issue } from "../../../src/router/test-certificates.ts";
 import { loadSpecs } from "../../../src/spec/load.ts";
-import { freePort, type Installation } from "../harness.ts";
+import type { Installation } from "../harness.ts";
 import { type Doors, type Service, services } from "./kinds.ts";
 
 /** What can be asked for: each request is for a release of its own. */

@@ -96,10 +96,3 @@ export function listen(server: Server | TcpServer, address: string, port = 0): P
     });
   });
 }
-
-export async function freePort(): Promise<number> {
-  const server = createTcpServer();
-  const port = await listen(server, "0.0.0.0");
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
