@@ -9,6 +9,7 @@ import { createStyle } from "./cli/output/style.ts";
 import { terminalJson, terminalText } from "./cli/output/terminal-text.ts";
 import { startNotary } from "./controller/audit/notary.ts";
 import { startController } from "./controller/controller.ts";
+import { createImageOperations } from "./controller/operations/image-operations.ts";
 import type { Operations } from "./controller/operations.ts";
 import type { Platforms } from "./controller/targets/operations.ts";
 import type { OpenTarget } from "./controller/targets/site.ts";
@@ -80,6 +81,7 @@ async function run(state: StateFolder): Promise<void> {
     open: (target) => openSite(around, target),
   };
   const stopped = Promise.withResolvers<void>();
+  const images = createImageOperations({ store, state, clock });
   const controller = startController({
     store,
     targets: await Promise.all(store.targets().map(platforms.open)),
@@ -95,7 +97,7 @@ async function run(state: StateFolder): Promise<void> {
     onShutdown: stopped.resolve,
   });
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => stopped.resolve());
-  const api = await listen({ ...controller, ...notary }, state, log);
+  const api = await listen({ ...controller, ...notary, ...images }, state, log);
   log.info({ pid: process.pid, version }, "the controller has started");
   await stopped.promise;
   await api.close();

@@ -59,7 +59,10 @@ const asked: { readonly [Name in OperationName]: readonly Asked<Name>[] } = {
   removeSecret: [{ service, name: "DB_PASSWORD" }],
   rollout: [{ id: 7 }],
   traffic: [{ service }, { service, sinceMs: 60_000, untilMs: 120_000 }],
-  imagesInUse: [{}],
+  ...{ images: [{}, { service }], image: [{ digest: `sha256:${"a".repeat(64)}` }] },
+  removeImage: [{ service, version: "1.4.0" }],
+  pinImage: [{ service, version: "1.4.0", reason: "an audit" }],
+  ...{ unpinImage: [{ service, version: "1.4.0" }], collectImages: [{}] },
   events: [
     { after: 1, newest: 5, service },
     { sinceMs: 4, server },

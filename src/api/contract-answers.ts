@@ -207,9 +207,43 @@ const SecretVersion = z.object({
 
 const Secrets = z.array(SecretVersion);
 
-const ImagesInUse = z
-  .record(z.string(), z.array(z.string()))
-  .describe("By image digest, the kept releases that use it.");
+const imageName = { service: z.string(), version: z.string(), digest: z.string() };
+
+const Images = z.array(
+  z.object({
+    ...imageName,
+    contentDigest: z.string().describe("Of the layers alone."),
+    bytes: amount.describe("Of all layers; equal layers are stored once."),
+    createdAtMs: atMs,
+    pinned: z.boolean().describe("It stays until it is unpinned."),
+    usedBy: z.array(z.string()).describe("The kept releases that use it."),
+  }),
+);
+
+const Image = z.object({
+  digest: z.string(),
+  names: z.array(z.string()).describe("SERVICE:VERSION of each of its versions."),
+  os: z.string(),
+  architecture: z.string(),
+  layers: z
+    .array(z.object({ digest: z.string(), bytes: amount, name: maybe(z.string()) }))
+    .describe("Bottom layer first."),
+  user: maybe(z.string()),
+  command: z.array(z.string()),
+  env: z.array(z.string()),
+  workingFolder: maybe(z.string()),
+  labels: z.record(z.string(), z.string()),
+  annotations: z.record(z.string(), z.string()),
+  attached: z
+    .array(z.object({ digest: z.string(), type: z.string() }))
+    .describe("What refers to it as its subject, such as a signature."),
+});
+
+const Collected = z.object({
+  images: z.array(z.object(imageName)).describe("The removed versions."),
+  files: amount,
+  bytes: amount,
+});
 
 const Traffic = z
   .array(trafficSpan)
@@ -335,7 +369,9 @@ export const answers = {
   EvidenceReport,
   ExecGrant,
   History,
-  ImagesInUse,
+  Images,
+  Image,
+  Collected,
   KilnEvent,
   LogLine,
   Recorded,

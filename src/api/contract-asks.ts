@@ -123,6 +123,14 @@ const OfService = z.strictObject({
   service: z.string().optional().describe("Only of this service."),
 });
 
+const Image = z.strictObject({ digest: z.string().min(1).max(128) });
+
+const ChangeImage = z.strictObject({
+  service: z.string().min(1).max(128),
+  version: z.string().min(1).max(128),
+  reason,
+});
+
 const SetSecret = z.strictObject({
   service: newServiceKey,
   name: secretName,
@@ -197,6 +205,7 @@ export const asks = {
     AcceptBreaks,
     AddTarget,
     Because,
+    ChangeImage,
     ChangeServer,
     ChangeService,
     Check,
@@ -205,6 +214,7 @@ export const asks = {
     EndExec,
     Events,
     Exec,
+    Image,
     Logs,
   },
   ...{

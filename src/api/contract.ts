@@ -203,12 +203,50 @@ export const table = {
     asks: "Traffic",
     answers: "Traffic",
   },
-  imagesInUse: {
+  /** In the order in which they were made. Their content is exchanged by OCI distribution, below `/v2/`. */
+  images: {
     method: "GET",
-    path: "/v1/images/in-use",
-    summary: "Images that kept releases use.",
-    asks: "Nothing",
-    answers: "ImagesInUse",
+    path: "/v1/images",
+    summary: "The versions of images, and the kept releases that use them.",
+    asks: "OfService",
+    answers: "Images",
+  },
+  /** Throws `image_unknown`, `image_invalid`. */
+  image: {
+    method: "GET",
+    path: "/v1/images/:digest",
+    summary: "What one image has: layers, configuration, and what refers to it.",
+    asks: "Image",
+    answers: "Image",
+  },
+  /** The version stays taken. Throws `image_unknown`, `image_in_use`. */
+  removeImage: {
+    method: "POST",
+    path: "/v1/images/:service/:version/remove",
+    summary: "Removes a version that no kept release uses and that is not pinned.",
+    asks: "ChangeImage",
+  },
+  /** Throws `image_unknown`. */
+  pinImage: {
+    method: "POST",
+    path: "/v1/images/:service/:version/pin",
+    summary: "Keeps a version, whatever uses it.",
+    asks: "ChangeImage",
+  },
+  /** Throws `image_unknown`. */
+  unpinImage: {
+    method: "POST",
+    path: "/v1/images/:service/:version/unpin",
+    summary: "Takes the pin from a version.",
+    asks: "ChangeImage",
+  },
+  /** Not what is younger than 10 minutes: it may belong to a running build. */
+  collectImages: {
+    method: "POST",
+    path: "/v1/images/collect",
+    summary: "Removes images and cached data that nothing uses.",
+    asks: "Because",
+    answers: "Collected",
   },
   /** With `follow` it continues with events as they happen, until the signal fires. */
   events: {

@@ -198,7 +198,23 @@ export const answers: Operations = {
       ...{ spanMs: 60_000, leastReady: 2, minutes: 1, readyMinutes: 1 },
     },
   ],
-  imagesInUse: async () => ({ "sha256:ab": ["shop release 1", "shop release 2"] }),
+  images: async () => [
+    {
+      ...{ service: "shop", version: "1.4.0", digest: "sha256:ab", contentDigest: "sha256:cd", bytes: 9 },
+      ...{ createdAtMs: 1, pinned: false, usedBy: ["shop release 1", "shop release 2"] },
+    },
+  ],
+  image: async ({ digest }) => ({
+    ...{ digest, names: ["shop:1.4.0"], os: "linux", architecture: "amd64", user: "1:1", command: ["/run"] },
+    layers: [{ digest: "sha256:ef", bytes: 9, name: "files" }],
+    ...{ env: ["A=b"], workingFolder: "/", labels: {}, annotations: { a: "b" } },
+    attached: [{ digest: "sha256:01", type: "application/x" }],
+  }),
+  ...{ removeImage: async () => {}, pinImage: async () => {}, unpinImage: async () => {} },
+  collectImages: async () => ({
+    images: [{ service: "shop", version: "1", digest: "sha256:ab" }],
+    ...{ files: 3, bytes: 1024 },
+  }),
   events: async function* ({ after = 0 }) {
     for (let sequence = after + 1; sequence <= 3; sequence++) yield anEvent(sequence);
   },

@@ -11,6 +11,7 @@ import { createDriftOperations } from "./drift/drift.ts";
 import { createTimekeeper, freshLook } from "./loop/timekeeper.ts";
 import { createCommands } from "./operations/commands.ts";
 import { createExec } from "./operations/exec.ts";
+import type { ImageOperations } from "./operations/image-operations.ts";
 import type { Images } from "./operations/images.ts";
 import { createQueries } from "./operations/queries.ts";
 import { createReproduce } from "./operations/reproduce.ts";
@@ -38,7 +39,7 @@ export interface ControllerOptions {
 }
 
 /** Everything but what the notary answers. */
-export interface Controller extends Omit<Operations, keyof Notary> {
+export interface Controller extends Omit<Operations, keyof Notary | keyof ImageOperations> {
   /** Ends all passes; servers and router keep running. */
   close(): Promise<void>;
 }

@@ -32,6 +32,7 @@ export type Phases = PastRollout["phases"];
 export type SecretVersion = Answer<"secrets">[number];
 export type AuditKey = Answer<"rotateAuditKey">;
 export type ExecGrant = Answer<"exec">;
+export type StoredVersion = Answer<"images">[number];
 export type ControllerStatus = Answer<"info">;
 export type TargetStatus = Answer<"targets">[number];
 /** With what it lacks. */

@@ -34,7 +34,7 @@ export interface QueryParts {
 /** The operations that only look. */
 export function createQueries(
   parts: QueryParts,
-): Pick<Operations, "services" | "status" | "rollout" | "history" | "traffic" | "imagesInUse" | "events"> {
+): Pick<Operations, "services" | "status" | "rollout" | "history" | "traffic" | "events"> {
   const { targets, store, clock } = parts;
   return {
     services: async () => {
@@ -67,7 +67,6 @@ export function createQueries(
       if (spans.length === 0) required(store, service);
       return [...spans];
     },
-    imagesInUse: async () => Object.fromEntries(store.imagesInUse()),
     events: (asked, { signal } = {}) => eventsOf(store, asked, signal),
   };
 }

@@ -1,6 +1,6 @@
 import { KilnError } from "../../lib/errors.ts";
-import { type ForeignDescriptor, foreignConfig, foreignManifest } from "../store/oci-schema.ts";
-import { hostArchitecture, type ProcessConfig } from "../store/oci-types.ts";
+import { definedOf, type ForeignDescriptor, foreignConfig, foreignManifest } from "../store/oci-schema.ts";
+import { hostArchitecture } from "../store/oci-types.ts";
 import { notForThisMachine } from "./choose.ts";
 import { type ForeignBlobs, parsed } from "./foreign-blobs.ts";
 import { importLayer } from "./import-layer.ts";
@@ -24,14 +24,10 @@ export async function foreignBase(blobs: ForeignBlobs, chosen: ForeignDescriptor
   }
   return {
     identity: chosen.digest,
-    process: config.config ? withoutUndefined(config.config) : {},
+    process: config.config ? definedOf(config.config) : {},
     layers: manifest.layers.map((layer, i) => {
       const diffId = config.rootfs.diff_ids[i] ?? "";
       return (target, below) => importLayer(blobs, layer, diffId, target, below);
     }),
   };
-}
-
-function withoutUndefined(config: Record<string, unknown>): ProcessConfig {
-  return Object.fromEntries(Object.entries(config).filter(([, value]) => value !== undefined));
 }

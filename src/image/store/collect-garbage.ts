@@ -13,6 +13,7 @@ import {
   readDescriptors,
   withStoreLock,
 } from "./image-store.ts";
+import { isPinned } from "./images.ts";
 import { annotations, type Descriptor } from "./oci-types.ts";
 
 export interface GarbageOptions {
@@ -69,7 +70,7 @@ export async function collectGarbage(state: StateFolder, options: GarbageOptions
 }
 
 function mayGo(entry: IndexEntry, all: readonly IndexEntry[], options: GarbageOptions): boolean {
-  if (options.keepDigests.has(entry.descriptor.digest)) return false;
+  if (options.keepDigests.has(entry.descriptor.digest) || isPinned(entry.descriptor)) return false;
   if (all.findLast(({ service }) => service === entry.service) === entry) return false;
   const createdAtMs = Date.parse(entry.descriptor.annotations?.[annotations.created] ?? "") || 0;
   return options.nowMs - createdAtMs >= options.minAgeMs;

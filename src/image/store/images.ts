@@ -24,6 +24,8 @@ export interface StoredImage {
   /** Of all layers, uncompressed; images share equal layers. */
   readonly bytes: number;
   readonly createdAtMs: number;
+  /** It stays until it is unpinned. */
+  readonly pinned: boolean;
 }
 
 /** All images of this installation, in the order in which they were made. */
@@ -42,7 +44,12 @@ function toStored(store: ImageStore, { service, version, descriptor }: IndexEntr
     contentDigest: content?.annotations?.[annotations.contentDigest] ?? "",
     bytes: layers.reduce((sum, layer) => sum + layer.bytes, 0),
     createdAtMs: Date.parse(descriptor.annotations?.[annotations.created] ?? "") || 0,
+    pinned: isPinned(descriptor),
   };
+}
+
+export function isPinned({ annotations: notes }: Descriptor): boolean {
+  return notes?.[annotations.pinned] !== undefined;
 }
 
 /** A service's image by its version, its digest, or the digest's first digits (at least 8). Throws `image_unknown`. */
@@ -96,7 +103,8 @@ export type ImagesInUse = ReadonlyMap<ImageDigest, readonly string[]>;
 
 /**
  * Removes a version; the next `collectGarbage` removes what only this version needed. The version stays taken: it can
- * only return as the same image. Throws `image_unknown`, and `image_in_use` while a kept release needs the image.
+ * only return as the same image. Throws `image_unknown`, and `image_in_use` while a kept release needs the image or it is
+ * pinned.
  */
 export async function removeImage(
   state: StateFolder,
@@ -114,9 +122,34 @@ export async function removeImage(
         hint: "An image can be removed when no kept release uses it any more.",
       });
     }
+    if (isPinned(entry.descriptor)) {
+      throw new KilnError("image_in_use", `${service}:${entry.version} is pinned.`, {
+        hint: `Unpin it first: kiln image unpin ${service}:${entry.version}`,
+      });
+    }
     const image = toStored(store, entry);
     await changeIndex(store, (all) => all.filter((descriptor) => !isSame(descriptor, entry.descriptor)));
     return image;
+  });
+}
+
+/** Whether a version stays, whatever uses it. False when it is so already. Throws `image_unknown`. */
+export async function setPinned(
+  state: StateFolder,
+  service: string,
+  version: string,
+  pinned: boolean,
+): Promise<boolean> {
+  const store = imageStore(state);
+  return withStoreLock(store, async () => {
+    const { descriptor } = findEntry(await readIndex(store), service, version);
+    if (isPinned(descriptor) === pinned) return false;
+    const { [annotations.pinned]: _, ...others } = descriptor.annotations ?? {};
+    const notes = pinned ? { ...others, [annotations.pinned]: "true" } : others;
+    await changeIndex(store, (all) =>
+      all.map((one) => (isSame(one, descriptor) ? { ...one, annotations: notes } : one)),
+    );
+    return true;
   });
 }
 

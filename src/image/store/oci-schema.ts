@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { ProcessConfig } from "./oci-types.ts";
 
 /** What Kiln reads of images that others made; unknown members are left out. OCI image specification 1.1. */
 
@@ -55,3 +56,8 @@ export const foreignConfig = z.object({
     }),
   ),
 });
+
+/** The members of a configuration that are there. */
+export function definedOf(config: NonNullable<z.infer<typeof foreignConfig>["config"]>): ProcessConfig {
+  return Object.fromEntries(Object.entries(config).filter(([, value]) => value !== undefined));
+}

@@ -23,11 +23,14 @@ export interface Manifest {
   readonly layers: readonly Descriptor[];
   /** The manifest that this one refers to: a signature names the image that it signs. */
   readonly subject?: Descriptor;
+  readonly artifactType?: string;
   readonly annotations?: Readonly<Record<string, string>>;
 }
 
 /** image-index.md. */
 export interface Index {
+  readonly mediaType?: string;
+  readonly artifactType?: string;
   readonly manifests: readonly Descriptor[];
   readonly subject?: Descriptor;
   readonly annotations?: Readonly<Record<string, string>>;
@@ -57,13 +60,15 @@ export interface ImageConfig {
   readonly history?: readonly { readonly created: string; readonly created_by: string }[];
 }
 
-/** annotations.md; the two that start with `kiln.` are Kiln's own, on manifests and their layers. */
+/** annotations.md; the ones that start with `kiln.` are Kiln's own, on manifests and their layers. */
 export const annotations = {
   refName: "org.opencontainers.image.ref.name",
   version: "org.opencontainers.image.version",
   created: "org.opencontainers.image.created",
   contentDigest: "kiln.content.digest",
   layerName: "kiln.layer.name",
+  /** In the store's index: `kiln gc` and `kiln image rm` leave this version. */
+  pinned: "kiln.pinned",
 } as const;
 
 /** GOARCH of this machine, as `architecture` in config.md. */

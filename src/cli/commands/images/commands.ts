@@ -1,12 +1,12 @@
 import type { Command } from "commander";
-import { command, group, type Load } from "../../declare.ts";
+import { command, group, type Load, reasonHelp } from "../../declare.ts";
 
 export function addImageCommands(program: Command, load: Load): void {
   program.commandsGroup("Images:");
   command(program, "images", "list images, and the releases that use them", "kiln images", "kiln images shop")
     .argument("[SERVICE]", "only images of this service")
     .action(load(async () => (await import("./images.ts")).run));
-  const image = group(program, "image", "push, pull or remove images");
+  const image = group(program, "image", "show, push, pull, pin or remove images");
   command(
     image,
     "push",
@@ -35,7 +35,19 @@ export function addImageCommands(program: Command, load: Load): void {
     "kiln image rm sha256:4f1c...",
   )
     .argument("<IMAGE...>", "SERVICE:VERSION, a digest, or the beginning of a digest")
-    .action(load(async () => (await import("./remove.ts")).run));
+    .option("--reason <TEXT>", reasonHelp)
+    .action(load(async () => (await import("./change.ts")).run));
+  command(image, "show", "print what an image has", "kiln image show shop:1.4.0")
+    .argument("<IMAGE>", "SERVICE:VERSION, a digest, or the beginning of a digest")
+    .action(load(async () => (await import("./show.ts")).run));
+  command(image, "pin", "keep images that nothing uses", 'kiln image pin shop:1.4.0 --reason "last audited"')
+    .argument("<IMAGE...>", "SERVICE:VERSION, a digest, or the beginning of a digest")
+    .option("--reason <TEXT>", reasonHelp)
+    .action(load(async () => (await import("./change.ts")).pin));
+  command(image, "unpin", "take the pin from images", "kiln image unpin shop:1.4.0")
+    .argument("<IMAGE...>", "SERVICE:VERSION, a digest, or the beginning of a digest")
+    .option("--reason <TEXT>", reasonHelp)
+    .action(load(async () => (await import("./change.ts")).unpin));
   command(program, "gc", "remove images and cached data that nothing uses", "kiln gc").action(
     load(async () => (await import("./gc.ts")).run),
   );

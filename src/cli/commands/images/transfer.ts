@@ -3,7 +3,7 @@ import type { Registry } from "../../../image/registry/registry.ts";
 import { KilnError } from "../../../lib/errors.ts";
 import type { Context, Outcome } from "../../context.ts";
 import { formatBytes, shortDigest } from "../../output/units.ts";
-import { findImages } from "./remove.ts";
+import { findImages } from "./change.ts";
 
 /** `kiln image push IMAGE REF`. Without a tag in REF, the image's version is the tag. */
 export async function push(context: Context, _options: object, name: string, target: string): Outcome {

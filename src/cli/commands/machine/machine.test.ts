@@ -1,14 +1,13 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { expect, test } from "vitest";
 import { aRelease, aRollout } from "../../../domain/testing.ts";
-import type { StoredImage } from "../../../image/store/images.ts";
-import type { ChangePlan, Client } from "../../api.ts";
+import type { ChangePlan, Client, StoredVersion } from "../../api.ts";
 import { planLines } from "../../deploy/plan-text.ts";
 import { createStyle } from "../../output/style.ts";
 import { reportLines, verdictLine } from "../../quickstart/report.ts";
 import { aStatus, cli } from "../../test-kit.ts";
+import { findImages } from "../images/change.ts";
 import { ofService } from "../images/images.ts";
-import { findImages } from "../images/remove.ts";
 import { systemdUnit } from "./controller.ts";
 import { doctorLines } from "./doctor.ts";
 
@@ -56,14 +55,14 @@ test("a service without images is not taken for an empty store", async () => {
   const home = mkdtempSync("/tmp/kiln-m-");
   const { code, stderr } = await cli(["images", "nope"], {
     home,
-    client: { imagesInUse: async () => ({}) },
+    client: { images: async () => [] },
   });
   rmSync(home, { recursive: true });
   expect([code, stderr]).toEqual([
     1,
     "error [image_unknown] nope has no images.\nhint `kiln build` builds one.\n",
   ]);
-  const images = [{ service: "shop" }, { service: "cart" }] as StoredImage[];
+  const images = [{ service: "shop" }, { service: "cart" }] as StoredVersion[];
   expect(() => ofService(images, "shpo")).toThrow(expect.objectContaining({ hint: "Did you mean shop?" }));
   expect(() => ofService(images, "nope")).toThrow(
     expect.objectContaining({ hint: "Services with images: shop, cart." }),
@@ -183,13 +182,15 @@ test("the systemd unit quotes what needs it", () => {
 });
 
 test("images are found by version or by digest, and the nearest is named", () => {
-  const image = (service: string, version: string, digit: string): StoredImage => ({
+  const image = (service: string, version: string, digit: string): StoredVersion => ({
     service,
     version,
     digest: `sha256:${digit.repeat(64)}`,
     contentDigest: "",
     bytes: 1,
     createdAtMs: 0,
+    pinned: false,
+    usedBy: [],
   });
   const images = [image("shop", "1.0.0", "a"), image("shop", "1.1.0", "b"), image("cart", "7", "b")];
   expect(findImages(images, "shop:1.0.0")).toEqual([images[0]]);
