@@ -27,11 +27,22 @@ export interface StateFolder {
   /** One erofs file per layer. */
   readonly erofs: string;
   readonly servers: string;
+  /** A folder for each other target, with what its host keeps of each server. */
+  readonly targets: string;
   readonly router: string;
   /** The evidence of servers in quarantine: one archive each. */
   readonly evidence: string;
   /** The data of services, which outlasts all of their servers. */
   readonly volumes: string;
+}
+
+/**
+ * The same, for a target other than `local`: with a router of its own. Its sockets have long paths, so that the folder's name
+ * must be short.
+ */
+export function stateOfTarget(state: StateFolder, target: string): StateFolder {
+  const mark = createHash("sha256").update(target).digest("hex").slice(0, 6);
+  return { ...state, router: `${state.router}-${mark}` };
 }
 
 /** `sun_path` of unix(7) holds 107 bytes; the longest socket below `home` takes 40 of them. */
@@ -70,6 +81,7 @@ export function openStateFolder(
     cache: join(home, "cache"),
     erofs: join(home, "erofs"),
     servers: join(home, "servers"),
+    targets: join(home, "targets"),
     router: join(home, "router"),
     evidence: join(home, "evidence"),
     volumes: join(home, "volumes"),

@@ -319,10 +319,31 @@ export interface ConfigSource {
   open(digest: string): Promise<Uint8Array>;
 }
 
-export interface HostImage {
-  readonly digest: ImageDigest;
+/** Images for an engine that makes root file systems by itself; `src/image` implements it. */
+export interface ImagePacker {
+  /** As `ImageSource.check`. */
+  check(image: ImageDigest, call: Call): Promise<void>;
+  /** Throws `image_unknown`, `image_invalid`. Makes no file. */
+  pack(image: ImageDigest, call: Call): Promise<PackedImage>;
+}
+
+export interface PackedImage extends ImageProcess {
+  /** GOARCH of the machines that it runs on. */
+  readonly architecture: string;
+  /** The digest of its configuration, `sha256:…`, which is what Docker's graph drivers name an image by. */
+  readonly config: string;
+  /** A tar archive that `docker load` takes on every kind of image store; the image is shown there by this name. */
+  archive(name: string, signal: AbortSignal): AsyncIterable<Uint8Array>;
+}
+
+export interface HostImage extends ImageProcess {
   /** Bottom layer first. */
   readonly layers: readonly { readonly file: string; readonly sha256: string }[];
+}
+
+/** What the image says of the process that is started from it. */
+export interface ImageProcess {
+  readonly digest: ImageDigest;
   readonly argv: readonly string[];
   /** `NAME=value`, as in the OCI image configuration. */
   readonly env: readonly string[];

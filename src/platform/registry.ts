@@ -3,7 +3,7 @@ import type { Target, TargetName } from "../domain/target.ts";
 import { type DriftWatch, startDriftWatch } from "../drift/drift-watch.ts";
 import { probeDrift } from "../drift/probe-drift.ts";
 import type { Logger } from "../lib/log.ts";
-import type { StateFolder } from "../lib/state-folder.ts";
+import { type StateFolder, stateOfTarget } from "../lib/state-folder.ts";
 import type { Clock } from "../lib/time/clock.ts";
 import { haproxyRouter } from "../router/haproxy/haproxy-router.ts";
 import { createFleet } from "./fleet/fleet.ts";
@@ -13,6 +13,7 @@ import type {
   Call,
   ConfigSource,
   EvidenceKeeper,
+  ImagePacker,
   ImageSource,
   Platform,
   Readiness,
@@ -24,7 +25,7 @@ export interface Surroundings {
   readonly state: StateFolder;
   readonly clock: Clock;
   readonly log: Logger;
-  readonly images: ImageSource;
+  readonly images: ImageSource & ImagePacker;
   readonly secrets: SecretSource;
   readonly configs: ConfigSource;
   /** Absent: none is kept. */
@@ -52,8 +53,21 @@ export interface PlatformKind<Options extends z.ZodObject = z.ZodObject> {
   open(around: Surroundings, target: Target, options: z.output<Options>): Opened | Promise<Opened>;
 }
 
+const dockerOptions = z.strictObject({
+  socket: z
+    .string()
+    .regex(/^\/.{1,106}$/, "expected the absolute path of a Unix socket")
+    .default("/var/run/docker.sock")
+    .describe("The engine's Unix socket; /var/run/docker.sock by default."),
+});
+
 /** Every platform, one line each. What one of them alone needs is imported by its `open`, when a target of it is opened. */
 export const registry: Readonly<Record<string, PlatformKind>> = {
+  docker: {
+    summary: "containers of a Docker engine on this machine",
+    options: dockerOptions,
+    open: openDocker,
+  },
   local: { summary: "servers on this machine", options: z.strictObject({}), only: "local", open: openLocal },
 };
 
@@ -70,6 +84,22 @@ function openLocal({ state, clock, log, ...sources }: Surroundings): Opened {
       return { ...readiness, integrity: await probeDrift(state.tag, readiness.integrity.facts) };
     },
     ...(sight && { watchDrift: () => startDriftWatch({ sight, tag: state.tag, clock, log }) }),
+    [Symbol.asyncDispose]: () => platform[Symbol.asyncDispose](),
+  };
+}
+
+async function openDocker(
+  { state, clock, log, ...sources }: Surroundings,
+  { name }: Target,
+  { socket }: z.output<typeof dockerOptions>,
+): Promise<Opened> {
+  const { dockerHost } = await import("./docker/docker-host.ts");
+  const host = dockerHost({ state, target: name, socket, clock, log, ...sources });
+  const router = haproxyRouter({ state: stateOfTarget(state, name), clock, log });
+  const platform = createFleet({ host, router, clock, prober: networkProber(), log });
+  return {
+    platform,
+    probe: (call) => platform.probe(call),
     [Symbol.asyncDispose]: () => platform[Symbol.asyncDispose](),
   };
 }

@@ -14,6 +14,7 @@ import { readAccounts, resolveIdentity, supplementaryGroups } from "../layers/ac
 import { layerTree } from "../layers/layers.ts";
 import { mergeLayers } from "../layers/tree.ts";
 import type { Tree } from "../tar/entry.ts";
+import { imageArchive } from "./image-archive.ts";
 import {
   blobFileDigest,
   hasBlob,
@@ -26,10 +27,20 @@ import { workingFolder } from "./oci-schema.ts";
 import type { Descriptor, ImageConfig, Manifest } from "./oci-types.ts";
 
 /** An image as a host needs it: `HostImage` of the platform contract. */
-export interface OpenedImage {
-  readonly digest: ImageDigest;
+interface OpenedImage extends ImageProcess {
   /** Bottom layer first. */
   readonly layers: readonly LayerFile[];
+}
+
+/** An image as an engine needs it: `PackedImage` of the platform contract. */
+interface PackedImage extends ImageProcess {
+  readonly architecture: string;
+  readonly config: string;
+  archive(name: string, signal: AbortSignal): AsyncIterable<Uint8Array>;
+}
+
+interface ImageProcess {
+  readonly digest: ImageDigest;
   readonly argv: readonly string[];
   readonly env: readonly string[];
   readonly uid: number;
@@ -51,16 +62,18 @@ interface Remembered {
 }
 
 /**
- * The images of this installation for a host: `ImageSource` of the platform contract. Layers become erofs files once;
+ * The images of this installation for hosts: `ImageSource` and `ImagePacker` of the platform contract. Layers become erofs files once;
  * every `open` checks that they are unchanged, and makes damaged or missing files again.
  */
 export function imageSource(state: StateFolder): {
   check(image: ImageDigest, call: CallLimits): Promise<void>;
   open(image: ImageDigest, call: CallLimits): Promise<OpenedImage>;
+  pack(image: ImageDigest, call: CallLimits): Promise<PackedImage>;
 } {
   const remembered = new Map<ImageDigest, Remembered>();
   return {
     check: (digest, call) => checkImage(state, digest, call),
+    pack: (digest, call) => packImage(state, digest, call),
     async open(digest, call) {
       const known = remembered.get(digest);
       if (known && sameMarks(known)) return known.image;
@@ -108,6 +121,17 @@ async function openImage(state: StateFolder, digest: ImageDigest, call: CallLimi
   const layers: LayerFile[] = [];
   for (const layer of manifest.layers) layers.push(await ensureLayerFile(state, trees, layer, call));
   return { digest, layers, ...(await processOf(config, manifest, trees)) };
+}
+
+async function packImage(state: StateFolder, digest: ImageDigest, call: CallLimits): Promise<PackedImage> {
+  const store = imageStore(state);
+  const manifest = readManifest(store, digest);
+  const config = readConfig(store, manifest);
+  return {
+    ...{ digest, config: manifest.config.digest, architecture: config.architecture },
+    archive: (name, signal) => imageArchive(store, digest, name, signal),
+    ...(await processOf(config, manifest, new LayerTrees(state, store, call.signal))),
+  };
 }
 
 /** Reads the content of a layer at most once per call, and only on demand. */

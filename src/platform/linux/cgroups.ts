@@ -115,6 +115,12 @@ function hierarchies(): readonly string[] {
   return readdirSync(mountPoint).map((name) => join(mountPoint, name));
 }
 
+/** Numbers of the processes in this folder of a cgroup; none when it is gone. */
+export function membersOf(folder: string): readonly number[] {
+  const lines = readIfPresent(join(folder, "cgroup.procs"))?.split("\n") ?? [];
+  return lines.flatMap((line) => (line === "" ? [] : [Number(line)]));
+}
+
 /** SIGKILL to all that is in the server's cgroup. */
 export function killMembers(tag: string, id: string): void {
   for (const hierarchy of hierarchies()) killIn(join(hierarchy, serverCgroup(tag, id)));

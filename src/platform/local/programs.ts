@@ -2,7 +2,6 @@ import { accessSync, constants, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { KilnError } from "../../lib/errors.ts";
 import { systemPath } from "../../lib/process/environment.ts";
-import { maxOpenFiles } from "../linux/limits.ts";
 
 /** Absolute path of a program, looked up in `folders` as `exec` does. Throws `tool_missing`. */
 export function findProgram(name: string, folders = systemPath): string {
@@ -24,12 +23,6 @@ function isExecutable(path: string): boolean {
   } catch {
     return false;
   }
-}
-
-/** Kiln cannot give a server more open files than this process may have itself: getrlimit(2). */
-export function openFilesLimit(limits = readFileSync("/proc/self/limits", "utf8")): number {
-  const hard = /^Max open files\s+\S+\s+(\S+)/m.exec(limits)?.[1];
-  return hard === undefined || hard === "unlimited" ? maxOpenFiles : Math.min(maxOpenFiles, Number(hard));
 }
 
 /** The `oom_score_adj` (proc(5)) of servers: 0, or the controller's own where that is more, since raising needs no permission. */

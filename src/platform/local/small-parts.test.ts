@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { findProcess, isAlive } from "../../lib/process/proc.ts";
 import { hostnameOf } from "../linux/hostname.ts";
+import { openFilesLimit } from "../linux/limits.ts";
 import { createKeyedLocks } from "../linux/locks.ts";
 import {
   layerMountArgv,
@@ -15,10 +16,10 @@ import { resolveInRoot } from "../linux/paths-in-root.ts";
 import { placedPoints } from "../linux/placed-content.ts";
 import { signalNumber } from "../linux/signals.ts";
 import { mountOrder, mountPoints } from "../linux/skeleton.ts";
+import { startFailure } from "../linux/start-failure.ts";
 import { hostsFile, parseResolvers, readResolvers, resolversFile } from "./network/resolvers.ts";
 import { hostPaths, serverPaths } from "./paths.ts";
-import { oomScore, openFilesLimit } from "./programs.ts";
-import { startFailure } from "./server/runc.ts";
+import { oomScore } from "./programs.ts";
 
 test("signals by name, number and place among the real-time ones", () => {
   expect(["TERM", "SIGQUIT", "9", "RTMIN+3", "RTMAX-1", "nonsense", "99"].map(signalNumber)).toEqual([

@@ -7,6 +7,7 @@ import { parseJobId } from "../../fleet/server-id.ts";
 import { chooseAddress, formatAddress, gateway, parseAddress } from "../../linux/addresses.ts";
 import { cgroupFolders, installationCgroup, serverCgroup } from "../../linux/cgroups.ts";
 import { hostnameOf } from "../../linux/hostname.ts";
+import { openFilesLimit } from "../../linux/limits.ts";
 import {
   type Bind,
   openContent,
@@ -18,6 +19,7 @@ import {
 import { bootId } from "../../linux/processes.ts";
 import { signalNumber } from "../../linux/signals.ts";
 import { mountPoints } from "../../linux/skeleton.ts";
+import { startFailure } from "../../linux/start-failure.ts";
 import type { Call, HostImage } from "../../platform.ts";
 import type { HostContext } from "../context.ts";
 import { describeRoot, ensureRoot, type Root, rootPath } from "../image/roots.ts";
@@ -26,7 +28,7 @@ import { attachPort, configurePort } from "../network/ports.ts";
 import { hostsFile, readResolvers, resolversFile } from "../network/resolvers.ts";
 import { serverPaths } from "../paths.ts";
 import { restoreParent } from "../process/parent-cgroup.ts";
-import { findProgram, oomScore, openFilesLimit } from "../programs.ts";
+import { findProgram, oomScore } from "../programs.ts";
 import { requireVolumes } from "../volumes/claims.ts";
 import { openVolumes } from "../volumes/open-volumes.ts";
 import { askedBaseline, bundleOf, keepBaseline, netNamespace, programOf, subjectOf } from "./baseline.ts";
@@ -36,7 +38,7 @@ import { forbidProgramsInMemory } from "./memory-programs.ts";
 import { type OciConfig, ociConfig } from "./oci-config.ts";
 import { addressesInUse } from "./orphans.ts";
 import type { ServerRecord } from "./records.ts";
-import { lastRuncError, runcStart, startFailure } from "./runc.ts";
+import { lastRuncError, runcStart } from "./runc.ts";
 import { forgetSecretConfig, writeConfig } from "./runtime-config.ts";
 import { findExit, hostServer, readMoment, settled } from "./server-state.ts";
 import { type Held, type Holder, ownerOf } from "./user-namespaces.ts";

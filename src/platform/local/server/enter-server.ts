@@ -4,13 +4,14 @@ import type { ServerId } from "../../../domain/ids.ts";
 import { KilnError } from "../../../lib/errors.ts";
 import { namesIn } from "../../../lib/files/temporary.ts";
 import { environment } from "../../linux/environment.ts";
+import { openFilesLimit } from "../../linux/limits.ts";
 import { resolveInRoot } from "../../linux/paths-in-root.ts";
 import { openContent, secretVariables } from "../../linux/placed-content.ts";
 import type { Call, Entrance, ExecOrder } from "../../platform.ts";
 import type { HostContext } from "../context.ts";
 import { rootPath } from "../image/roots.ts";
 import { type ServerPaths, serverPaths } from "../paths.ts";
-import { findProgram, oomScore, openFilesLimit } from "../programs.ts";
+import { findProgram, oomScore } from "../programs.ts";
 import { type ProcessInput, processOf } from "./oci-config.ts";
 import type { ServerRecord } from "./records.ts";
 

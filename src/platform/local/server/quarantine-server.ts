@@ -1,11 +1,9 @@
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import type { ServerId } from "../../../domain/ids.ts";
 import { secretsFolder } from "../../../domain/spec.ts";
 import { evidenceLimitMs } from "../../../domain/taint.ts";
-import { isErrno, KilnError, toKilnError } from "../../../lib/errors.ts";
-import { exec } from "../../../lib/process/exec.ts";
-import { cgroupFolders, serverCgroup, setFrozen } from "../../linux/cgroups.ts";
+import { KilnError } from "../../../lib/errors.ts";
+import { cgroupFolders, membersOf, serverCgroup, setFrozen } from "../../linux/cgroups.ts";
+import { cutConnections } from "../../linux/connections.ts";
 import type { Call, Evidence, EvidenceKeeper, Exhibit, Taint } from "../../platform.ts";
 import type { HostContext } from "../context.ts";
 import { readLog } from "../log/log-reader.ts";
@@ -57,37 +55,15 @@ async function keepEvidence(
   }
 }
 
-/**
- * Ends the machine's connections to the frozen server, the router's among them: it sends what may be sent twice to
- * another server, instead of waiting for an answer that does not come. A help only: a kernel may be unable to do it.
- */
-async function cutConnections(host: HostContext, { id, address }: ServerRecord): Promise<void> {
-  try {
-    await exec(["ss", "--kill", "--tcp", "dst", address], { accept: "any" });
-  } catch (error) {
-    host.log.debug({ server: id, error: toKilnError(error).message }, "its connections were not cut");
-  }
-}
-
 async function exhibit(host: HostContext, record: ServerRecord, taint: Taint, call: Call): Promise<Exhibit> {
   const { id, release, running } = record;
   const log: string[] = [];
   for await (const { text } of readLog(host, id, { tail: logLines }, call.signal)) log.push(text);
-  const processes = new Set(cgroupFolders(serverCgroup(host.tag, id)).flatMap(members));
+  const processes = new Set(cgroupFolders(serverCgroup(host.tag, id)).flatMap(membersOf));
   // A process that has ended may have left its number to another one.
   const pid = running !== undefined && processes.has(running.process.pid) ? running.process.pid : undefined;
   const paths = release.secrets.flatMap((s) => (s.delivery.kind === "file" ? [s.delivery.path] : []));
   const secrets = [secretsFolder, ...paths];
   const transcripts = transcriptsOf(serverPaths(host.paths, id));
   return { server: id, release, taint, pid, secrets, processes: [...processes], log, transcripts };
-}
-
-function members(folder: string): readonly number[] {
-  try {
-    const text = readFileSync(join(folder, "cgroup.procs"), "utf8");
-    return text.split("\n").flatMap((line) => (line === "" ? [] : [Number(line)]));
-  } catch (error) {
-    if (isErrno(error, "ENOENT") || isErrno(error, "ENODEV")) return [];
-    throw error;
-  }
 }

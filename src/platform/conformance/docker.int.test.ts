@@ -1,0 +1,181 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect } from "vitest";
+import type { Release } from "../../domain/release.ts";
+import { imageSource } from "../../image/store/image-source.ts";
+import { ensureStore, type ImageStore, imageStore, putBlob } from "../../image/store/image-store.ts";
+import { mediaTypes } from "../../image/store/oci-types.ts";
+import { digestOf } from "../../lib/files/sha256.ts";
+import { silentLog } from "../../lib/log.ts";
+import { exec } from "../../lib/process/exec.ts";
+import { openStateFolder, type StateFolder } from "../../lib/state-folder.ts";
+import { freePort } from "../../lib/testing.ts";
+import { systemClock } from "../../lib/time/clock.ts";
+import { haproxyRouter } from "../../router/haproxy/haproxy-router.ts";
+import { missingHaproxy } from "../../router/haproxy/process/installation.ts";
+import { dockerHost } from "../docker/docker-host.ts";
+import { TestEngine, whyNoEngine } from "../docker/test-engine.ts";
+import { createFleet } from "../fleet/fleet.ts";
+import { networkProber } from "../fleet/health/network-prober.ts";
+import type { Host } from "../fleet/host.ts";
+import { makeTestImages, testRelease } from "../local/test-image.ts";
+import { describeHost, type HostSubject } from "./describe-host.ts";
+import { describePlatform, type PlatformSubject } from "./describe-platform.ts";
+import { call } from "./subject.ts";
+import { ask, hello, jobs, lastWords, processOf, webRelease, webServer } from "./web-service.ts";
+
+const reason = (await whyNoEngine()) ?? (await missingHaproxy());
+if (reason) console.log(`Docker is not tested: ${reason}.`);
+
+/** Images of shell scripts, in a real image store. */
+class Images implements Disposable {
+  readonly state: StateFolder = openStateFolder({ KILN_HOME: mkdtempSync("/tmp/kiln-di-") });
+  readonly #layers: { readonly mediaType: string; readonly digest: string; readonly size: number }[] = [];
+
+  get #store(): ImageStore {
+    return imageStore(this.state);
+  }
+
+  async make(): Promise<void> {
+    const folder = join(this.state.home, "content");
+    mkdirSync(folder, { recursive: true });
+    await makeTestImages(folder);
+    await ensureStore(this.#store);
+    for (const name of ["base", "top"]) {
+      const tar = join(folder, `${name}.tar`);
+      await exec(["tar", "-C", join(folder, name), "--owner=0", "--group=0", "-cf", tar, "."]);
+      this.#layers.push(await putBlob(this.#store, readFileSync(tar), mediaTypes.layer));
+    }
+  }
+
+  /** The digest of an image that runs `script`. */
+  async running(script: string): Promise<string> {
+    const json = (value: object) => Buffer.from(JSON.stringify(value));
+    const layers = this.#layers;
+    const config = {
+      architecture: process.arch === "x64" ? "amd64" : process.arch,
+      os: "linux",
+      config: { User: "1000:1000", Env: ["FROM_IMAGE=yes"], Entrypoint: ["/bin/sh", "-c", script] },
+      rootfs: { type: "layers", diff_ids: layers.map(({ digest }) => digest) },
+    };
+    const manifest = {
+      ...{ schemaVersion: 2, mediaType: mediaTypes.manifest, layers },
+      config: await putBlob(this.#store, json(config), mediaTypes.config),
+    };
+    return (await putBlob(this.#store, json(manifest), mediaTypes.manifest)).digest;
+  }
+
+  [Symbol.dispose](): void {
+    rmSync(this.state.home, { recursive: true, force: true });
+  }
+}
+
+const images = new Images();
+const engine = new TestEngine();
+
+describe.skipIf(reason)("on a Docker engine", () => {
+  const digests = new Map<string, string>();
+  beforeAll(async () => {
+    await Promise.all([engine.start(), images.make()]);
+    for (const script of [hello, lastWords, webServer(1), webServer(2)])
+      digests.set(script, await images.running(script));
+  }, 120_000);
+  afterAll(async () => {
+    await engine[Symbol.asyncDispose]();
+    images[Symbol.dispose]();
+  });
+
+  const releaseOf: ReleaseOf = (script, port) => testRelease(digests.get(script) ?? "", { port });
+  describeHost("the Docker host", () => openHost(releaseOf));
+  describePlatform("the Docker platform", () => openPlatform(releaseOf));
+});
+
+type ReleaseOf = (script: string, port?: number) => Release;
+
+async function openHost(releaseOf: ReleaseOf): Promise<HostSubject> {
+  const state = openStateFolder({ KILN_HOME: mkdtempSync("/tmp/kiln-") });
+  let host = newHost(state);
+  const server = (slot: number, script: string) => ({ id: `shop-1-${slot}-1`, release: releaseOf(script) });
+  return {
+    get host() {
+      return host;
+    },
+    server: (slot) => server(slot, hello),
+    exiting: (slot) => server(slot, lastWords),
+    job: () => ({ ...server(9, hello), id: "shop-1-7_migrate", command: ["/bin/sh", "-c", "echo once"] }),
+    restart: async () => {
+      host = newHost(state);
+    },
+    pause: systemClock.sleep,
+    cleanup: () => leaveNothing(host, state),
+  };
+}
+
+async function openPlatform(releaseOf: ReleaseOf): Promise<PlatformSubject> {
+  const state = openStateFolder({ KILN_HOME: mkdtempSync("/tmp/kiln-") });
+  const parts = { clock: systemClock, log: silentLog };
+  const router = () => haproxyRouter({ state, ...parts });
+  const open = () =>
+    createFleet({ host: newHost(state), router: router(), prober: networkProber(), ...parts });
+  const [listen, preview] = [await freePort(), await freePort()];
+  const release = (number: number, script: string) =>
+    webRelease(releaseOf(script, 8080), number, listen, script);
+  let platform = open();
+  return {
+    get platform() {
+      return platform;
+    },
+    service: "shop",
+    release: (number) => {
+      const made = release(number, webServer(number));
+      return { ...made, traffic: made.traffic && { ...made.traffic, preview } };
+    },
+    exiting: (number) => release(number, lastWords),
+    unhealthy: (number) => release(number, hello),
+    job: (kind) => ({
+      ...{ release: release(1, webServer(1)), rollout: 7 },
+      job: { name: kind, when: "before", command: ["/bin/sh", "-c", jobs[kind]], deadlineMs: 60_000 },
+    }),
+    request: () => ask(listen),
+    requestPreview: () => ask(preview),
+    kill: async (server) => {
+      process.kill(processOf(server), "SIGKILL");
+    },
+    restart: async () => {
+      await platform[Symbol.asyncDispose]();
+      platform = open();
+    },
+    pause: systemClock.sleep,
+    cleanup: async () => {
+      await platform[Symbol.asyncDispose]();
+      await router().stop(call);
+      await leaveNothing(newHost(state), state);
+    },
+  };
+}
+
+async function leaveNothing(host: Host, state: StateFolder): Promise<void> {
+  for (const { id } of await host.list(call)) await host.destroy(id, call);
+  rmSync(state.home, { recursive: true, force: true });
+  expect(await traces(state.tag)).toEqual([]);
+}
+
+function newHost(state: StateFolder): Host {
+  return dockerHost({
+    ...{ state, target: "box", socket: engine.socket, images: imageSource(images.state) },
+    secrets: { open: async () => new Map() },
+    configs: { open: async (digest) => Buffer.from(`content of ${digestOf(digest)}`) },
+    ...{ clock: systemClock, log: silentLog },
+  });
+}
+
+/** All that is left of an installation on the engine. */
+async function traces(tag: string): Promise<readonly string[]> {
+  const docker = (...args: [string, ...string[]]) =>
+    exec(["docker", "-H", `unix://${engine.socket}`, ...args]);
+  const outputs = await Promise.all([
+    docker("ps", "--all", "--format", "{{.Names}}"),
+    docker("network", "ls", "--format", "{{.Name}}"),
+  ]);
+  return outputs.flatMap(({ stdout }) => stdout.split("\n")).filter((line) => line.includes(tag));
+}

@@ -1,0 +1,61 @@
+import { createHash } from "node:crypto";
+import type { Logger } from "../../lib/log.ts";
+import type { Clock } from "../../lib/time/clock.ts";
+import type { Records } from "../fleet/records.ts";
+import type { ConfigSource, EvidenceKeeper, SecretSource } from "../platform.ts";
+import type { Engine } from "./engine.ts";
+import type { EngineImages } from "./images.ts";
+import type { EngineNetwork } from "./network.ts";
+import type { ContainerRecord } from "./record.ts";
+
+/** What all parts of the Docker host work with. */
+export interface DockerContext {
+  readonly engine: Engine;
+  readonly names: Names;
+  /** Holds a folder for each server: its record, and what is placed in it. */
+  readonly folder: string;
+  readonly records: Records<ContainerRecord>;
+  readonly images: EngineImages;
+  readonly network: EngineNetwork;
+  readonly secrets: SecretSource;
+  readonly configs: ConfigSource;
+  readonly evidence: EvidenceKeeper | undefined;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** What everything of one target is called on its engine, which other installations may use as well. */
+export interface Names {
+  readonly network: string;
+  /** A name of a network interface: at most 15 bytes. */
+  readonly bridge: string;
+  /** Labels that all containers of the target have. */
+  readonly labels: Readonly<Record<string, string>>;
+  container(server: string): string;
+}
+
+export function namesOf(tag: string, target: string): Names {
+  const prefix = `kiln-${tag}-${target}`;
+  return {
+    network: prefix,
+    bridge: `kd-${createHash("sha256").update(prefix).digest("hex").slice(0, 8)}`,
+    labels: { [label.installation]: tag, [label.target]: target },
+    container: (server) => `${prefix}-${server}`,
+  };
+}
+
+/** Keys of the labels by which people, and we, tell what a container is. */
+export const label = {
+  installation: "kiln.installation",
+  target: "kiln.target",
+  server: "kiln.server",
+  service: "kiln.service",
+  release: "kiln.release",
+  image: "kiln.image",
+} as const;
+
+/** The filter for containers of the target, as `filters` of the Engine API wants it. */
+export function ours({ labels }: Names, more: Readonly<Record<string, readonly string[]>> = {}): string {
+  const label = Object.entries(labels).map(([key, value]) => `${key}=${value}`);
+  return JSON.stringify({ label, ...more });
+}

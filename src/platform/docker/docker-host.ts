@@ -1,0 +1,111 @@
+import { join } from "node:path";
+import type { ServerId } from "../../domain/ids.ts";
+import type { TargetName } from "../../domain/target.ts";
+import { KilnError } from "../../lib/errors.ts";
+import type { Logger } from "../../lib/log.ts";
+import type { StateFolder } from "../../lib/state-folder.ts";
+import type { Clock } from "../../lib/time/clock.ts";
+import type { Host } from "../fleet/host.ts";
+import { openRecords } from "../fleet/records.ts";
+import { isHostedId } from "../fleet/server-id.ts";
+import { createKeyedLocks } from "../linux/locks.ts";
+import type { Call, ConfigSource, EvidenceKeeper, ImagePacker, SecretSource } from "../platform.ts";
+import { type DockerContext, namesOf } from "./context.ts";
+import { createContainer } from "./create-container.ts";
+import { removeContainer, stopContainer } from "./end-container.ts";
+import { dockerEngine } from "./engine.ts";
+import { watchEnds } from "./events.ts";
+import { engineImages } from "./images.ts";
+import { listContainers } from "./list-containers.ts";
+import { engineNetwork } from "./network.ts";
+import { probeEngine } from "./probe.ts";
+import { quarantineContainer } from "./quarantine-container.ts";
+import { readContainerLog } from "./read-log.ts";
+import { type ContainerRecord, containerRecordSchema } from "./record.ts";
+
+export interface DockerHostOptions {
+  readonly state: StateFolder;
+  readonly target: TargetName;
+  /** Absolute path of the engine's Unix socket. */
+  readonly socket: string;
+  readonly images: ImagePacker;
+  readonly secrets: SecretSource;
+  readonly configs: ConfigSource;
+  /** Absent: no evidence is kept. */
+  readonly evidence?: EvidenceKeeper | undefined;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/**
+ * Servers as containers of a Docker engine on this machine. One process at a time may have a host open on a target. See
+ * docs/docker.md.
+ */
+export function dockerHost(options: DockerHostOptions): Host {
+  const host = openContext(options);
+  const oneAtATime = createKeyedLocks();
+  const perServer = <T>(id: ServerId, call: Call, work: () => Promise<T>) =>
+    oneAtATime(checked(id), () => work().catch((error) => Promise.reject(cancelledOr(error, call))));
+  return {
+    name: "docker",
+    probe: (call) => probeEngine(host.engine, call),
+    list: async (call) => {
+      call.signal.throwIfAborted();
+      return listContainers(host, call);
+    },
+    create: (server, call) => perServer(server.id, call, () => createContainer(host, server, call)),
+    runJob: (job, call) => perServer(job.id, call, () => createContainer(host, job, call)),
+    retire: (id, call) => perServer(id, call, async () => retire(host, id)),
+    stop: (id, graceMs, call) => perServer(id, call, () => stopContainer(host, id, graceMs, call)),
+    destroy: (id, call) => perServer(id, call, () => destroy(host, id, call)),
+    quarantine: (id, taint, call) => perServer(id, call, () => quarantineContainer(host, id, taint, call)),
+    watch: (ended) => watchEnds(host, ended),
+    check: (release, call) => host.images.check(release.image, call),
+    prepare: async (release, call) => {
+      await host.images.ensure(release.image, call);
+    },
+    logs: { read: (id, how, signal) => readContainerLog(host, checked(id), how, signal) },
+  };
+}
+
+function openContext(options: DockerHostOptions): DockerContext {
+  const { state, target, socket, images, ...rest } = options;
+  const engine = dockerEngine(socket);
+  const names = namesOf(state.tag, target);
+  const folder = join(state.targets, target);
+  return {
+    ...rest,
+    ...{ engine, names, folder, evidence: options.evidence },
+    records: openRecords<ContainerRecord>(folder, containerRecordSchema),
+    images: engineImages(engine, images),
+    network: engineNetwork(engine, names),
+  };
+}
+
+/** Ids become names of folders and containers. */
+function checked(id: ServerId): ServerId {
+  if (isHostedId(id)) return id;
+  throw new KilnError("server_unknown", `${JSON.stringify(id)} is not a server's id.`);
+}
+
+/** Node.js has errors of its own for signals that fire; ours say what it means. */
+function cancelledOr(error: unknown, { signal }: Call): unknown {
+  if (error instanceof KilnError || !signal.aborted) return error;
+  return new KilnError("cancelled", "The call was cancelled or took too long.", {
+    cause: error,
+    retry: true,
+  });
+}
+
+function retire({ records, clock }: DockerContext, id: ServerId): void {
+  const record = records.read(id);
+  if (record === undefined || record.retiredAtMs !== undefined) return;
+  records.write({ ...record, retiredAtMs: clock.now() });
+}
+
+/** Its end may outlive this controller: that it is wanted is on record first. */
+async function destroy(host: DockerContext, id: ServerId, call: Call): Promise<void> {
+  retire(host, id);
+  const record = host.records.read(id);
+  if (record) await removeContainer(host, record, call);
+}

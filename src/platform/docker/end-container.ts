@@ -1,0 +1,73 @@
+import { join } from "node:path";
+import type { ServerId } from "../../domain/ids.ts";
+import { type ContentPaths, freeSecrets } from "../linux/placed-content.ts";
+import type { Call } from "../platform.ts";
+import type { DockerContext } from "./context.ts";
+import { lookAt } from "./list-containers.ts";
+import type { ContainerRecord } from "./record.ts";
+
+/** Where secrets and configuration files of a server are. */
+export function contentPaths({ folder }: DockerContext, id: ServerId): ContentPaths {
+  return { secrets: join(folder, id, "secrets"), files: join(folder, id, "files") };
+}
+
+/** See `Host.stop`. The caller holds the server's lock. */
+export async function stopContainer(
+  host: DockerContext,
+  id: ServerId,
+  graceMs: number,
+  call: Call,
+): Promise<void> {
+  const record = host.records.read(id);
+  if (record?.container === undefined) return;
+  if (record.exit === undefined) {
+    await endProcess(host, record, graceMs, call);
+    await lookAt(host, record, call);
+  }
+  await freeSecrets(contentPaths(host, id));
+}
+
+/** The engine takes whole seconds. What is frozen does not hear a stop signal, and must not run on. */
+async function endProcess(
+  { engine }: DockerContext,
+  { container, quarantinedAtMs }: ContainerRecord,
+  graceMs: number,
+  { signal }: Call,
+): Promise<void> {
+  const path = `/containers/${container}`;
+  // 304: it has ended already; 409: it does not run.
+  if (quarantinedAtMs === undefined) {
+    const query = { t: String(Math.ceil(graceMs / 1000)) };
+    await engine.send({ method: "POST", path: `${path}/stop`, query, accept: [304, 404], signal });
+    return;
+  }
+  await engine.send({ method: "POST", path: `${path}/kill`, accept: [404, 409], signal });
+  const query = { condition: "not-running" };
+  await engine.send({ method: "POST", path: `${path}/wait`, query, accept: [404], signal });
+}
+
+/** Ends it, and removes everything of it; with the last one, the network. May be repeated. */
+export async function removeContainer(
+  host: DockerContext,
+  record: ContainerRecord,
+  call: Call,
+): Promise<void> {
+  const { engine, names, records, network } = host;
+  const { signal } = call;
+  // By its name: a crash may have come before its id was written down. 409: it is being removed already.
+  const path = `/containers/${names.container(record.id)}`;
+  const query = { force: "1", v: "1" };
+  const status = await engine.send({ method: "DELETE", path, query, accept: [404, 409], signal });
+  if (status === 409) {
+    await engine.send({
+      method: "POST",
+      path: `${path}/wait`,
+      query: { condition: "removed" },
+      accept: [404],
+      signal,
+    });
+  }
+  await freeSecrets(contentPaths(host, record.id));
+  records.remove(record.id);
+  await network.removeIdle(() => records.all().length > 0, call);
+}

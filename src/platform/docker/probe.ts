@@ -1,0 +1,97 @@
+import { toKilnError } from "../../lib/errors.ts";
+import type { Call, Gap, Readiness } from "../platform.ts";
+import { type EngineInfo, engineInfo } from "./answers.ts";
+import type { Engine } from "./engine.ts";
+
+/** See `Host.probe`. */
+export async function probeEngine(engine: Engine, call: Call): Promise<Readiness> {
+  try {
+    const version = await engine.version(call.signal);
+    const info = await engine.read({ path: "/info", signal: call.signal }, engineInfo);
+    return info === undefined ? { usable: false, gaps: [], facts: [] } : readinessOf(info, version);
+  } catch (error) {
+    const { message, hint } = toKilnError(error);
+    const gap: Gap = { what: message, remedy: hint ?? "Look into the engine's own log.", severity: "fatal" };
+    return { usable: false, gaps: [gap], facts: [] };
+  }
+}
+
+export function readinessOf(info: EngineInfo, version: string): Readiness {
+  const gaps = [...fatalGaps(info), ...lesserGaps(info)];
+  return {
+    usable: gaps.every(({ severity }) => severity !== "fatal"),
+    gaps,
+    facts: [
+      `Docker ${info.ServerVersion} (API ${version})`,
+      `images in ${info.Driver}, cgroup v${info.CgroupVersion ?? "1"}, ${info.Architecture}`,
+    ],
+  };
+}
+
+function has({ SecurityOptions }: EngineInfo, name: string): boolean {
+  return (
+    SecurityOptions?.some((option) => option === `name=${name}` || option.startsWith(`name=${name},`)) ??
+    false
+  );
+}
+
+function fatalGaps(info: EngineInfo): readonly Gap[] {
+  const fatal = (what: string, remedy: string): Gap => ({ what, remedy, severity: "fatal" });
+  return [
+    ...(info.OSType === "linux"
+      ? []
+      : [fatal(`The engine runs ${info.OSType} containers`, "Name an engine on Linux.")]),
+    ...(has(info, "rootless")
+      ? [
+          fatal(
+            "The engine is rootless: the addresses of its containers cannot be reached from this machine",
+            "Name the machine's own engine: `--option socket=/var/run/docker.sock`.",
+          ),
+        ]
+      : []),
+    ...(has(info, "userns")
+      ? [
+          fatal(
+            "The engine gives containers other user ids (userns-remap): they could not read their secrets and files",
+            "Take `userns-remap` out of the engine's daemon.json, or name another engine.",
+          ),
+        ]
+      : []),
+  ];
+}
+
+function lesserGaps(info: EngineInfo): readonly Gap[] {
+  const lesser = (what: string, remedy: string): Gap => ({ what, remedy, severity: "degraded" });
+  const limits = [
+    ...(info.MemoryLimit ? [] : ["memory"]),
+    ...(info.SwapLimit ? [] : ["swap"]),
+    ...(info.CpuCfsQuota ? [] : ["cpu"]),
+    ...(info.PidsLimit ? [] : ["processes"]),
+  ];
+  return [
+    ...(info.LiveRestoreEnabled
+      ? []
+      : [
+          lesser(
+            "Every server ends when the Docker engine is restarted or upgraded",
+            'Set `"live-restore": true` in /etc/docker/daemon.json, then `systemctl reload docker`.',
+          ),
+        ]),
+    ...(has(info, "seccomp")
+      ? []
+      : [
+          lesser(
+            "The engine cannot refuse system calls (seccomp)",
+            "Use a kernel with CONFIG_SECCOMP_FILTER.",
+          ),
+        ]),
+    ...(limits.length === 0
+      ? []
+      : [
+          lesser(
+            `The engine's kernel cannot limit: ${limits.join(", ")}`,
+            "Enable these controllers: `cgroup_enable=memory swapaccount=1` on the kernel's command line.",
+          ),
+        ]),
+  ];
+}

@@ -1,0 +1,70 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { exec } from "../../lib/process/exec.ts";
+import { systemClock } from "../../lib/time/clock.ts";
+import { dockerEngine, type Engine } from "./engine.ts";
+
+const startMs = 60_000;
+
+/** Why tests with a real engine cannot run here, or undefined when they can. */
+export async function whyNoEngine(): Promise<string | undefined> {
+  if (process.getuid?.() !== 0) return "not root";
+  const { code } = await exec(["dockerd", "--version"], { accept: "any" }).catch(() => ({ code: 127 }));
+  return code === 0 ? undefined : "dockerd is not installed";
+}
+
+/** An engine with data and socket of its own; one that runs on the machine is neither used nor disturbed. */
+export class TestEngine implements AsyncDisposable {
+  readonly folder = mkdtempSync("/tmp/kiln-dk-");
+  readonly socket = join(this.folder, "docker.sock");
+  readonly engine: Engine = dockerEngine(this.socket);
+  #daemon: ChildProcess | undefined;
+
+  async start(): Promise<void> {
+    const at = (name: string) => join(this.folder, name);
+    writeFileSync(at("daemon.json"), "{}");
+    const output = openSync(at("log"), "a", 0o600);
+    const daemon = spawn(
+      "dockerd",
+      [
+        ...["--config-file", at("daemon.json"), "--host", `unix://${this.socket}`, "--bridge", "none"],
+        ...["--data-root", at("data"), "--exec-root", at("exec"), "--pidfile", at("pid")],
+        ...["--iptables=false", "--ip6tables=false", "--ip-forward=false", "--ip-masq=false"],
+      ],
+      { stdio: ["ignore", output, output] },
+    );
+    closeSync(output);
+    this.#daemon = daemon;
+    const endMs = Date.now() + startMs;
+    while (!(await this.#answers())) {
+      if (Date.now() > endMs || daemon.exitCode !== null) throw new Error(readFileSync(at("log"), "utf8"));
+      await systemClock.sleep(50);
+    }
+  }
+
+  /** As `systemctl stop` does: without live-restore, all containers end. */
+  async stop(): Promise<void> {
+    const daemon = this.#daemon;
+    if (daemon === undefined || daemon.exitCode !== null) return;
+    daemon.kill("SIGTERM");
+    await once(daemon, "exit");
+  }
+
+  async #answers(): Promise<boolean> {
+    try {
+      await this.engine.version(AbortSignal.timeout(5_000));
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+    // Its graph driver may leave its folder mounted on itself.
+    await exec(["umount", "--recursive", join(this.folder, "data")], { accept: "any" });
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}

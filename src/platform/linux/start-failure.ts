@@ -1,0 +1,45 @@
+import { KilnError } from "../../lib/errors.ts";
+
+/** What runc says, in words for the person who wrote the image. */
+export function startFailure(id: string, command: string, message: string, key = "image.command"): KilnError {
+  const init = { cause: message, permanent: true };
+  if (/executable file not found in \$PATH|exec: .*no such file or directory/.test(message)) {
+    return new KilnError(
+      "server_failed",
+      `${id} cannot start: there is no program ${command} in its image.`,
+      {
+        ...init,
+        hint: `Check \`${key}\` and \`image.packages\` in kiln.yaml.`,
+      },
+    );
+  }
+  if (/exec: .*permission denied/.test(message)) {
+    return new KilnError(
+      "server_failed",
+      `${id} cannot start: ${command} is not executable for the image's user.`,
+      {
+        ...init,
+        hint: 'Set `mode: "0755"` on that file in kiln.yaml, or check `image.user`.',
+      },
+    );
+  }
+  if (/exec format error/.test(message)) {
+    return new KilnError("server_failed", `${id} cannot start: this machine cannot run ${command}.`, {
+      ...init,
+      hint: "It was made for another processor, or it is a script without `#!` in its first line.",
+    });
+  }
+  if (/chdir to cwd/.test(message)) {
+    return new KilnError(
+      "server_failed",
+      `${id} cannot start: its user may not enter the image's working folder.`,
+      init,
+    );
+  }
+  return new KilnError("server_failed", `${id} cannot start: ${shorten(message)}`, { cause: message });
+}
+
+/** runc repeats itself from the outside in; the innermost part says what happened. */
+function shorten(message: string): string {
+  return message.replace(/^runc create failed: (unable to start container process: )?/, "").trim();
+}
