@@ -5,7 +5,7 @@ import { isErrno, KilnError } from "../../lib/errors.ts";
 import { readExactly } from "../../lib/files/read-inside.ts";
 import type { Client, DeployRequest } from "../api.ts";
 import type { Project } from "../project.ts";
-import { requireUsableTarget, withPlaceOfTarget } from "./usable-target.ts";
+import { withPlaceOfTarget } from "./place-of-target.ts";
 
 /** What a spec asks for, without the image. Throws `file_missing`, `file_unreadable`. */
 export function unbuiltRelease(spec: ServiceSpec): UnbuiltRelease {
@@ -43,7 +43,7 @@ interface CheckedRelease {
 
 /**
  * Checks the release before its image is built, because a build may take minutes. Throws what the controller's
- * `check` throws, and what `requireUsableTarget` throws.
+ * `check` throws; errors about its target have the place in the project's file.
  */
 export async function checkedRelease(
   client: Client,
@@ -60,7 +60,6 @@ export async function checkedRelease(
   const service = serviceKey(spec.service, spec.environment);
   const { supersede = false, expect } = how;
   return withPlaceOfTarget(project, async () => {
-    await requireUsableTarget(client, target);
     const { commit } = await client.check({ service, target, draft: release, supersede, expect });
     return { release, servingCommit: commit };
   });

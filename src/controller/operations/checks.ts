@@ -6,6 +6,7 @@ import { KilnError, toKilnError } from "../../lib/errors.ts";
 import type { Call, Platform } from "../../platform/platform.ts";
 import type { Store } from "../../store/store.ts";
 import type { CheckRequest } from "../operations.ts";
+import { requireUsable } from "../targets/require-usable.ts";
 import type { Targets } from "../targets/targets.ts";
 import type { Images } from "./images.ts";
 import { freeze, requireSecrets } from "./release-content.ts";
@@ -25,6 +26,7 @@ type Draft = UnbuiltRelease & { readonly image?: ImageDigest; readonly version?:
 export async function requireBeginning(parts: CheckParts, request: CheckRequest): Promise<void> {
   const { service, draft, target, supersede = false } = request;
   requireSameTarget(parts.store, service, target);
+  await requireUsable(parts.targets.of(service, target));
   if (!mayJoin(parts.store, service, draft)) parts.store.requireWay(service, supersede);
   await requireDeployable(parts, service, draft, target);
 }

@@ -5,8 +5,7 @@ import type { Client } from "../../api.ts";
 import { createConnect } from "../../connect.ts";
 import type { Context, ExitCode, Outcome } from "../../context.ts";
 import { buildProject } from "../../deploy/build-progress.ts";
-import { deployRequest, unbuiltRelease } from "../../deploy/deploy-request.ts";
-import { requireUsableTarget } from "../../deploy/usable-target.ts";
+import { checkedRelease, deployRequest, unbuiltRelease } from "../../deploy/deploy-request.ts";
 import { errorLines } from "../../output/error-lines.ts";
 import { formatDuration } from "../../output/units.ts";
 import { openProject, type Project } from "../../project.ts";
@@ -85,7 +84,7 @@ async function playAll(context: Context, folder: string, port: number): Promise<
 
   let project = await openProject(folder, {}, undefined);
   const client = await context.connect();
-  await requireUsableTarget(client, project.spec.target);
+  await checkedRelease(client, project, {});
   await step("Build the image: Debian's nginx and a site", undefined, () => build(context, project));
   await step("Deploy 3 servers", undefined, () => deploy(context, client, project));
   const pages = await editions(folder);

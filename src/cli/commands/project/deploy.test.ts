@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { KilnError } from "../../../lib/errors.ts";
 import { exec } from "../../../lib/process/exec.ts";
-import type { CheckRequest, Client, DeployRequest, ProbedTarget } from "../../api.ts";
+import type { CheckRequest, Client, DeployRequest } from "../../api.ts";
 import { cli } from "../../test-kit.ts";
 
 let folder: string;
@@ -21,11 +21,9 @@ traffic: { listen: 8081 }
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
-const readiness = { usable: true, gaps: [], facts: [] };
-const target = async () => ({ readiness }) as unknown as ProbedTarget;
 const home = () => join(folder, "state");
 const run = (command: readonly string[], client: Partial<Client>) =>
-  cli(command, { client: { target, ...client }, cwd: folder, home: home() });
+  cli(command, { client, cwd: folder, home: home() });
 
 test.each([
   ["deploy", false],
@@ -44,13 +42,15 @@ test.each([
   expect(existsSync(home())).toBe(false);
 });
 
-test.each(["deploy", "plan"])("%s builds nothing for a machine that cannot run servers", async (command) => {
-  const gap = { what: "runc is missing", remedy: "apt-get install runc", severity: "fatal" };
-  const unusable = async () =>
-    ({ readiness: { usable: false, gaps: [gap], facts: [] } }) as unknown as ProbedTarget;
-  const { code, stderr } = await run([command], { target: unusable });
-  expect(code).not.toBe(0);
-  expect(stderr).toContain("runc is missing");
+test.each(["deploy", "plan"])("%s names the place of a target that does not exist", async (command) => {
+  const check = async () => {
+    throw new KilnError("target_unknown", "There is no target local.", { hint: "Did you mean loca?" });
+  };
+  const { code, stderr } = await run([command], { check });
+  expect([code, stderr]).toEqual([
+    2,
+    `error [spec_invalid] ${folder}/kiln.yaml has 1 problem.\n  ${folder}/kiln.yaml:1:1: There is no target local.\n    Did you mean loca?\n`,
+  ]);
   expect(existsSync(home())).toBe(false);
 });
 
