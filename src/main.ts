@@ -9,12 +9,18 @@ import { createStyle } from "./cli/output/style.ts";
 import { terminalJson, terminalText } from "./cli/output/terminal-text.ts";
 import { startNotary } from "./controller/audit/notary.ts";
 import { startController } from "./controller/controller.ts";
-import { createImageOperations } from "./controller/operations/image-operations.ts";
+import { createImageOperations, recordReceived } from "./controller/operations/image-operations.ts";
 import type { Operations } from "./controller/operations.ts";
 import type { Platforms } from "./controller/targets/operations.ts";
 import type { OpenTarget } from "./controller/targets/site.ts";
+import type { Actor } from "./domain/actor.ts";
 import { localTarget, type Target } from "./domain/target.ts";
 import { openEvidence } from "./drift/evidence/evidence.ts";
+import {
+  createDistribution,
+  type Distribution,
+  type ReceivedImage,
+} from "./image/distribution/distribution.ts";
 import { imageSource } from "./image/store/image-source.ts";
 import { listImages, requireVersion } from "./image/store/images.ts";
 import { readCode } from "./lib/code.ts";
@@ -82,6 +88,8 @@ async function run(state: StateFolder): Promise<void> {
   };
   const stopped = Promise.withResolvers<void>();
   const images = createImageOperations({ store, state, clock });
+  const received = (image: ReceivedImage, actor: Actor) => recordReceived(store, image, actor);
+  const distribution = createDistribution({ state, clock, received });
   const controller = startController({
     store,
     targets: await Promise.all(store.targets().map(platforms.open)),
@@ -97,9 +105,10 @@ async function run(state: StateFolder): Promise<void> {
     onShutdown: stopped.resolve,
   });
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => stopped.resolve());
-  const api = await listen({ ...controller, ...notary, ...images }, state, log);
+  const api = await listen({ ...controller, ...notary, ...images }, distribution, state, log);
   log.info({ pid: process.pid, version }, "the controller has started");
   await stopped.promise;
+  await distribution[Symbol.asyncDispose]();
   await api.close();
   await controller.close();
   await notary.close();
@@ -149,10 +158,10 @@ function starter(): Starter {
  * The lock is ours, so a socket that is still there belongs to no process. The API is loaded only now: what was begun before a
  * restart continues meanwhile.
  */
-async function listen(operations: Operations, state: StateFolder, log: Logger) {
+async function listen(operations: Operations, { exchange }: Distribution, state: StateFolder, log: Logger) {
   const { createApi } = await import("./api/routes.ts");
   await rm(state.controllerSocket, { force: true });
-  const api = createApi(operations, log);
+  const api = createApi(operations, log, exchange);
   await api.listen({ path: state.controllerSocket });
   await chmod(state.controllerSocket, 0o600);
   return api;

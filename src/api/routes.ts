@@ -1,3 +1,4 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from "fastify";
 import type { z } from "zod";
 import type { Actor } from "../domain/actor.ts";
@@ -22,8 +23,9 @@ type Operation = (asked: Fields, who: { readonly actor?: Actor; readonly signal?
 /**
  * The controller's HTTP API over these operations, not listening yet: the caller gives it a Unix socket and sees to
  * who may open that. Every request is checked against the contract; every error is an ErrorJson with its code's status.
+ * `exchange` answers below `/v2/`, where images are exchanged in a protocol of their own.
  */
-export function createApi(operations: Operations, log: Logger): FastifyInstance {
+export function createApi(operations: Operations, log: Logger, exchange?: Exchange): FastifyInstance {
   const answerFault = (error: unknown, request: FastifyRequest, reply: FastifyReply) =>
     answerError(log, error, request, reply);
   const app = fastify({
@@ -38,6 +40,7 @@ export function createApi(operations: Operations, log: Logger): FastifyInstance 
   for (const [name, entry] of Object.entries(table)) {
     addRoute(app, entry, operations[name as keyof Operations] as Operation, streams);
   }
+  if (exchange) addExchange(app, exchange);
   app.setErrorHandler(answerFault);
   app.setNotFoundHandler((request) => {
     throw new KilnError("route_unknown", `The API has no route ${request.method} ${request.url}.`, {
@@ -46,6 +49,29 @@ export function createApi(operations: Operations, log: Logger): FastifyInstance 
   });
   app.addHook("preClose", async () => streams.endAll());
   return app;
+}
+
+/** Answers everything below `/v2/` itself; `actor` finds out who asks. */
+type Exchange = (
+  request: IncomingMessage,
+  response: ServerResponse,
+  actor: () => Promise<Actor>,
+) => Promise<void>;
+
+/** Bodies may be larger than memory: they are left to the exchange, unread. */
+function addExchange(app: FastifyInstance, exchange: Exchange): void {
+  app.register(async (scope) => {
+    scope.removeAllContentTypeParsers();
+    scope.addContentTypeParser("*", (_request, _body, done) => done(null));
+    scope.route({
+      method: ["GET", "HEAD", "POST", "PATCH", "PUT", "DELETE"],
+      url: "/v2/*",
+      handler: async (request, reply) => {
+        reply.hijack();
+        await exchange(request.raw, reply.raw, async () => (await whoOf(request)).actor);
+      },
+    });
+  });
 }
 
 function addRoute(app: FastifyInstance, entry: Entry, operation: Operation, streams: Streams): void {

@@ -1,3 +1,5 @@
+import { isAbsolute } from "node:path";
+import { KilnError } from "../lib/errors.ts";
 import type { Holder } from "../lib/process/holder.ts";
 import type { StateFolder } from "../lib/state-folder.ts";
 import type { Client } from "./api.ts";
@@ -7,14 +9,19 @@ import { whoAmI } from "./people.ts";
 /**
  * Connects to the controller of a state folder, starting one when none runs. The first time it must run this
  * command's code; later any will do, or two commands of different code that follow a rollout would replace each
- * other's controller forever.
+ * other's controller forever. A controller elsewhere is used as it is.
  */
 export function createConnect(
   { clock, signal, output, env }: Pick<Context, "clock" | "signal" | "output" | "env">,
   state: StateFolder,
 ): () => Promise<Client> {
   let asItIs = false;
+  const remote = remoteSocket(env);
   return async () => {
+    if (remote !== undefined) {
+      const { createClient } = await import("../api/client.ts");
+      return createClient(remote, { stated: whoAmI(env) });
+    }
     const [{ ensureController }, { createClient }] = await Promise.all([
       import("./local-controller/start.ts"),
       import("../api/client.ts"),
@@ -24,6 +31,16 @@ export function createConnect(
     if (replaced !== undefined) output.note(await replacedWords(replaced));
     return createClient(state.controllerSocket, { stated: whoAmI(env) });
   };
+}
+
+/** `KILN_CONTROLLER` names the socket of a controller elsewhere, such as one that ssh(1) forwards with `-L`. */
+export function remoteSocket(env: Context["env"]): string | undefined {
+  const path = env.KILN_CONTROLLER;
+  if (!path) return undefined;
+  if (isAbsolute(path)) return path;
+  throw new KilnError("usage", `KILN_CONTROLLER is ${path}; expected the absolute path of a socket.`, {
+    hint: "For example: ssh -L /tmp/kiln.sock:/var/lib/kiln/controller.sock HOST",
+  });
 }
 
 async function replacedWords({ code }: Holder): Promise<string> {

@@ -20,6 +20,8 @@ export interface Context {
   /** Fires on the first Ctrl-C. A long-running command then ends cleanly. */
   readonly signal: AbortSignal;
   readonly state: StateFolder;
+  /** The socket of a controller that has another state folder; undefined: commands ask the state folder's own one. */
+  readonly remoteSocket: string | undefined;
   /** A client of the state folder's controller, which is started when none runs, or replaced when it runs other code. */
   connect(): Promise<Client>;
 }

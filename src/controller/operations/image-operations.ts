@@ -1,4 +1,4 @@
-import { type Asker, askerData, askerName, why } from "../../domain/actor.ts";
+import { type Actor, type Asker, askerData, askerName, why } from "../../domain/actor.ts";
 import { collectGarbage } from "../../image/store/collect-garbage.ts";
 import { describeImage } from "../../image/store/describe.ts";
 import { listImages, removeImage, setPinned } from "../../image/store/images.ts";
@@ -63,6 +63,23 @@ export function createImageOperations(parts: {
       return { ...collected, images: [...collected.images] };
     },
   };
+}
+
+/** Records an image that was pushed to the controller. */
+export function recordReceived(
+  store: Pick<Store, "appendEvent">,
+  {
+    service,
+    version,
+    digest,
+  }: { readonly service: string; readonly version: string; readonly digest: string },
+  actor: Actor,
+): void {
+  store.appendEvent({
+    ...{ service, kind: "image.received" },
+    message: `${askerName({ actor })} pushed the image ${service}:${version}.`,
+    data: { version, image: digest, ...askerData({ actor }) },
+  });
 }
 
 function record(

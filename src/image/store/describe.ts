@@ -50,7 +50,7 @@ export async function describeImage(state: StateFolder, digest: string): Promise
  * Descriptors of everything in the index whose subject is this digest, as the distribution specification wants them
  * ("Listing Referrers"): with the type of the artifact and its annotations.
  */
-async function referrersOf(
+export async function referrersOf(
   store: ImageStore,
   digest: string,
 ): Promise<readonly (Descriptor & { readonly artifactType?: string })[]> {

@@ -212,7 +212,8 @@ function readJsonBlob<T>(store: ImageStore, digest: string): T {
   return JSON.parse(bytes.toString()) as T;
 }
 
-function readBlob(store: ImageStore, digest: string): Buffer {
+/** Its bytes, not checked yet. Throws `image_unknown`. */
+export function readBlob(store: ImageStore, digest: string): Buffer {
   if (!/^sha256:[0-9a-f]{64}$/.test(digest)) {
     throw new KilnError("image_unknown", `${digest} is not an image digest.`);
   }

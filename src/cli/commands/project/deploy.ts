@@ -5,6 +5,7 @@ import type { Context, ExitCode, Outcome } from "../../context.ts";
 import { buildProject } from "../../deploy/build-progress.ts";
 import { type ChangeOptions, onRelease } from "../../deploy/change-options.ts";
 import { checkedRelease, deployRequest } from "../../deploy/deploy-request.ts";
+import { handOver } from "../../deploy/hand-over.ts";
 import { originOf } from "../../deploy/origin.ts";
 import { formatBytes, formatDuration, plural } from "../../output/units.ts";
 import { openProject, type Project, type ServiceOptions } from "../../project.ts";
@@ -28,6 +29,7 @@ export async function run(context: Context, options: DeployOptions, service?: st
     expect: typeof expect === "number" ? { serving: expect } : undefined,
   });
   const image = await imageToDeploy(context, project, options.image);
+  await handOver(context, project.spec.service, image);
   context.output.note(
     `Image ${project.spec.service}:${image.version}, ${formatBytes(image.bytes)}, ${image.words}.`,
   );

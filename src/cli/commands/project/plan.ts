@@ -1,6 +1,7 @@
 import type { Context, Outcome } from "../../context.ts";
 import { buildProject } from "../../deploy/build-progress.ts";
 import { checkedRelease, deployRequest } from "../../deploy/deploy-request.ts";
+import { handOver } from "../../deploy/hand-over.ts";
 import { printPlan } from "../../deploy/plan-text.ts";
 import { openProject, type ServiceOptions } from "../../project.ts";
 
@@ -11,6 +12,7 @@ export async function run(context: Context, options: ServiceOptions, service?: s
   // A running rollout blocks a deploy, but not a plan: it tells what `--supersede` would do.
   const { release } = await checkedRelease(client, project, { supersede: true });
   const built = await buildProject(context, project, { updateLock: false });
+  await handOver(context, project.spec.service, built);
   const { service: key, ...wanted } = deployRequest(project.spec, release, built);
   return printPlan(context, client, key, { kind: "deploy", supersede: true, ...wanted });
 }

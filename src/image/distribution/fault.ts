@@ -1,0 +1,26 @@
+import { toKilnError } from "../../lib/errors.ts";
+
+/** An answer that a client of the distribution specification understands ("Error Codes"). */
+export class Fault extends Error {
+  readonly status: number;
+  readonly code: string;
+
+  constructor(status: number, code: string, message: string) {
+    super(message);
+    this.status = status;
+    this.code = code;
+  }
+}
+
+const codes: Readonly<Record<string, string>> = {
+  image_unknown: "MANIFEST_UNKNOWN",
+  image_invalid: "MANIFEST_INVALID",
+  version_taken: "DENIED",
+};
+
+export function toFault(error: unknown): Fault {
+  if (error instanceof Fault) return error;
+  const { code, httpStatus, message, hint } = toKilnError(error);
+  const words = hint === undefined ? message : `${message} ${hint}`;
+  return new Fault(httpStatus, codes[code] ?? "UNKNOWN", words);
+}
