@@ -55,7 +55,10 @@ function surroundings(
   return {
     ...{ state, clock, log, evidence },
     images: imageSource(state),
-    secrets: { open: async (service, secrets) => store?.secrets.open(service, secrets) ?? new Map() },
+    secrets: {
+      newest: async (service, name) => store?.secrets.newest(service, name) ?? new Uint8Array(),
+      open: async (service, secrets) => store?.secrets.open(service, secrets) ?? new Map(),
+    },
     configs: { open: async (digest) => store?.content(digest) ?? new Uint8Array() },
   };
 }

@@ -12,8 +12,8 @@ const secure: TrafficSpec = {
 test.each<[string, TrafficSpec, TrafficSpec, string | undefined]>([
   ["another port", plain, { ...plain, listen: 81 }, undefined],
   ["every request twice", plain, plain, "match"],
-  ["a host name beside every host", plain, { ...plain, host: "a.example" }, undefined],
-  ["a path beside every path", plain, { ...plain, paths: ["/api"] }, undefined],
+  ["a host name next to every host", plain, { ...plain, host: "a.example" }, undefined],
+  ["a path next to every path", plain, { ...plain, paths: ["/api"] }, undefined],
   ["the same path", { ...plain, paths: ["/x", "/api"] }, { ...plain, paths: ["/api"] }, "match"],
   ["tcp on a port of http", plain, { ...plain, mode: "tcp" }, "mode"],
   ["TLS on a plain port", plain, { ...plain, host: "a.example", tls }, "isTls"],
@@ -40,7 +40,7 @@ test("releases of one service may share a port unless one of them wants another 
   expect(isAlike({ ...plain, mode: "tcp" }, secure)).toBe(false);
 });
 
-test("redirects lead from both ports to the first name that is no wildcard, and need its certificate", () => {
+test("redirects lead from both ports to the first name without a wildcard, and need its certificate", () => {
   expect(mainHost(secure)).toBe("a.example");
   expect(certifiedHosts(secure)).toEqual(["*.a.example", "a.example", "b.example"]);
   const led = listenersOf(secure).map(({ listen, routes }) => [

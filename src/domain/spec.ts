@@ -232,14 +232,22 @@ export interface TrafficLimits {
 }
 
 /**
- * A certificate in PEM form (RFC 7468): absolute paths on the machine of the router, inside the project or not. Other
- * tools renew these files, so a release holds the paths and never what is in the files.
+ * A certificate in PEM form (RFC 7468). It is renewed while its release lives, so a release holds where it is and never
+ * what is in it.
  */
-export interface TlsSpec {
+export type TlsSpec = TlsFiles | TlsSecret;
+
+/** Absolute paths on the machine of the router, inside the project or not. */
+export interface TlsFiles {
   /** The server's certificate first, then those that lead to its authority. */
   readonly certificate: string;
   /** Its private key, not encrypted. */
   readonly key: string;
+}
+
+/** A secret of the service, whose newest version has the certificate, its chain and its key. */
+export interface TlsSecret {
+  readonly secret: string;
 }
 
 /** One stage of a rollout: how far it goes, how long it holds there, and what must hold meanwhile. */

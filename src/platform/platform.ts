@@ -309,6 +309,8 @@ export interface ImageSource {
 
 /** Values of secrets as a host needs them when it makes a server; the composition root hands it in. */
 export interface SecretSource {
+  /** The value of the newest version. Throws `secret_missing`, `secret_key_invalid`, `secret_corrupt`. */
+  newest(service: ServiceKey, name: string): Promise<Uint8Array>;
   /** All of them, by name. Throws `secret_missing`, `secret_key_invalid`, `secret_corrupt`. */
   open(service: ServiceKey, secrets: readonly ReleaseSecret[]): Promise<ReadonlyMap<string, Uint8Array>>;
 }

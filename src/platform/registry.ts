@@ -73,7 +73,8 @@ export const registry: Readonly<Record<string, PlatformKind>> = {
 
 function openLocal({ state, clock, log, ...sources }: Surroundings): Opened {
   const host = localHost({ state, clock, log, ...sources });
-  const router = haproxyRouter({ state, clock, log });
+  const { secrets } = sources;
+  const router = haproxyRouter({ state, clock, log, secret: secrets.newest });
   const platform = createFleet({ host, router, clock, prober: networkProber(), log });
   const { sight } = platform;
   return {
@@ -95,7 +96,10 @@ async function openDocker(
 ): Promise<Opened> {
   const { dockerHost } = await import("./docker/docker-host.ts");
   const host = dockerHost({ state, target: name, socket, clock, log, ...sources });
-  const router = haproxyRouter({ state: stateOfTarget(state, name), clock, log });
+  const router = haproxyRouter({
+    ...{ state: stateOfTarget(state, name), clock, log },
+    secret: sources.secrets.newest,
+  });
   const platform = createFleet({ host, router, clock, prober: networkProber(), log });
   return {
     platform,

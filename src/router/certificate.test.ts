@@ -1,11 +1,11 @@
 import { mkdtemp, readFile, rm, symlink, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import type { TlsSpec } from "../domain/spec.ts";
+import type { TlsFiles } from "../domain/spec.ts";
 import { KilnError } from "../lib/errors.ts";
 import { exec } from "../lib/process/exec.ts";
 import { assertServes, readCertificate } from "./certificate.ts";
-import { issue, missingOpenssl } from "./test-certificates.ts";
+import { issue, missingOpenssl, noSecret } from "./test-certificates.ts";
 
 const missing = await missingOpenssl();
 if (missing) console.log(`skipped: ${missing}`);
@@ -13,8 +13,8 @@ const withOpenssl = test.skipIf(missing);
 const dayMs = 24 * 3_600_000;
 
 let folder: string;
-let good: TlsSpec;
-let other: TlsSpec;
+let good: TlsFiles;
+let other: TlsFiles;
 const inFolder = (name: string) => join(folder, name);
 
 beforeAll(async () => {
@@ -25,8 +25,8 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-async function refusal(tls: TlsSpec): Promise<string> {
-  const error = await readCertificate(tls).catch((e: unknown) => e);
+async function refusal(tls: TlsFiles): Promise<string> {
+  const error = await readCertificate(tls, noSecret).catch((e: unknown) => e);
   if (!(error instanceof KilnError)) throw new Error("The certificate was accepted.");
   expect(error.code).toBe("certificate_invalid");
   return `${error.message} ${error.hint}`.replaceAll(folder, "");
@@ -37,7 +37,7 @@ withOpenssl(
   async () => {
     const chain = `# mine\n\n${await readFile(good.certificate, "utf8")}\n\nquit\n${await readFile(other.certificate, "utf8")}`;
     await writeFile(inFolder("chain.crt"), chain);
-    const { pem, leaf } = await readCertificate({ ...good, certificate: inFolder("chain.crt") });
+    const { pem, leaf } = await readCertificate({ ...good, certificate: inFolder("chain.crt") }, noSecret);
     expect(pem.match(/-----BEGIN .*-----/g)).toEqual([
       "-----BEGIN CERTIFICATE-----",
       "-----BEGIN CERTIFICATE-----",
@@ -52,7 +52,9 @@ withOpenssl("one file may hold both, and the key may be in any of its forms", as
   const form = await exec(["openssl", "ec", "-in", good.key]);
   const both = inFolder("both.pem");
   await writeFile(both, `${form.stdout}${await readFile(good.certificate, "utf8")}`);
-  expect((await readCertificate({ certificate: both, key: both })).pem).toContain("BEGIN PRIVATE KEY");
+  expect((await readCertificate({ certificate: both, key: both }, noSecret)).pem).toContain(
+    "BEGIN PRIVATE KEY",
+  );
 });
 
 withOpenssl("each thing that can be wrong with the files has its own words", async () => {
@@ -131,11 +133,11 @@ test.skipIf(missing || !isRoot)("a file that may not be read says so", async () 
 withOpenssl("a short RSA key is refused before HAProxy could", async () => {
   const weak = await issue(folder, "weak", { newKey: ["rsa:1024"] });
   expect(await refusal(weak)).toContain("has an RSA key of 1024 bits; expected at least 2048");
-  await readCertificate(await issue(folder, "strong", { newKey: ["rsa:2048"] }));
+  await readCertificate(await issue(folder, "strong", { newKey: ["rsa:2048"] }), noSecret);
 });
 
 withOpenssl("it must be valid now, and cover the host name", async () => {
-  const certificate = await readCertificate(good);
+  const certificate = await readCertificate(good, noSecret);
   const words = (host: string | undefined, afterMs: number) => {
     try {
       assertServes(certificate, host === undefined ? [] : [host], Date.now() + afterMs);
@@ -154,7 +156,7 @@ withOpenssl("it must be valid now, and cover the host name", async () => {
   expect(words("example.com", 0)).toBe(
     "The certificate /good.crt does not cover example.com; it covers shop.example.com, *.shop.example.com.",
   );
-  const nameless = await readCertificate(await issue(folder, "shop.example.com", { hosts: [] }));
+  const nameless = await readCertificate(await issue(folder, "shop.example.com", { hosts: [] }), noSecret);
   expect(() => assertServes(nameless, ["shop.example.com"], Date.now())).toThrow("it covers no host name");
 });
 
@@ -165,7 +167,7 @@ withOpenssl("no error tells what is in the key", async () => {
     `-----BEGIN PRIVATE KEY-----\n${secret}\n-----END PRIVATE KEY-----\n`,
   );
   for (const key of [other.key, inFolder("broken.key")]) {
-    const error = (await readCertificate({ ...good, key }).catch((e: unknown) => e)) as KilnError;
+    const error = (await readCertificate({ ...good, key }, noSecret).catch((e: unknown) => e)) as KilnError;
     expect(JSON.stringify([error.message, error.hint, error.problems, String(error.cause)])).not.toContain(
       secret,
     );

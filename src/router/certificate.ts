@@ -1,11 +1,19 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 import { readFile, stat } from "node:fs/promises";
-import type { TlsSpec } from "../domain/spec.ts";
-import { isErrno, KilnError } from "../lib/errors.ts";
+import type { ServiceKey } from "../domain/ids.ts";
+import type { TlsFiles, TlsSecret } from "../domain/spec.ts";
+import { isErrno, KilnError, toKilnError } from "../lib/errors.ts";
+import { sha256 } from "../lib/files/sha256.ts";
+
+/** Where a certificate is: names of secrets belong to a service. */
+export type CertificatePlace = TlsFiles | (TlsSecret & { readonly service: ServiceKey });
+
+/** The value of a secret's newest version; throws when there is none that can be opened. */
+export type NewestSecret = (service: ServiceKey, name: string) => Promise<Uint8Array>;
 
 /** A certificate with its key. `pem` holds the key: it goes to the proxy and nowhere else. */
 export interface Certificate {
-  /** Where it was read from. */
+  /** Where it was read from, as it follows "The certificate". */
   readonly path: string;
   /** The whole chain in the file's order, then the key, each block written again: no byte between them comes from the file. */
   readonly pem: string;
@@ -24,8 +32,48 @@ const shortestRsaBits = 2048;
  * Reads a certificate and its key and checks that they belong together. Throws `certificate_invalid`; no error holds
  * anything of a file's content. `assertServes` checks whether it is valid now, and for which host.
  */
-export async function readCertificate({ certificate: path, key: keyPath }: TlsSpec): Promise<Certificate> {
+export async function readCertificate(place: CertificatePlace, secret: NewestSecret): Promise<Certificate> {
+  if ("secret" in place) {
+    const path = `of the secret ${place.secret}`;
+    const text = await readSecret(place, secret);
+    return parseCertificate({ path, text, keyPath: path, keyText: text });
+  }
+  const { certificate: path, key: keyPath } = place;
   const [text, keyText] = await Promise.all([readPem(path, "certificate"), readPem(keyPath, "key")]);
+  return parseCertificate({ path, text, keyPath, keyText });
+}
+
+async function readSecret(
+  { service, secret: name }: Extract<CertificatePlace, TlsSecret>,
+  secret: NewestSecret,
+) {
+  try {
+    return Buffer.from(await secret(service, name)).toString("latin1");
+  } catch (error) {
+    const { message, hint } = toKilnError(error);
+    throw invalid(`The certificate of ${service} can't be read: ${message}`, hint);
+  }
+}
+
+/** Differs when what is there was written or replaced, also at the end of a symbolic link. */
+export async function certificateMark(place: CertificatePlace, secret: NewestSecret): Promise<string> {
+  if ("secret" in place) {
+    const value = await secret(place.service, place.secret).catch(() => undefined);
+    return value === undefined ? "" : sha256(value);
+  }
+  const { certificate, key } = place;
+  const stats = await Promise.all([certificate, key].map((path) => stat(path).catch(() => undefined)));
+  return stats.map((file) => `${file?.dev}:${file?.ino}:${file?.mtimeMs}:${file?.size}`).join(" ");
+}
+
+interface Pem {
+  readonly path: string;
+  readonly text: string;
+  readonly keyPath: string;
+  readonly keyText: string;
+}
+
+function parseCertificate({ path, text, keyPath, keyText }: Pem): Certificate {
   const chain = parseChain(text, path);
   const key = parseKey(keyText, keyPath);
   const [leaf] = chain;

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { TlsSpec } from "../domain/spec.ts";
+import type { TlsFiles } from "../domain/spec.ts";
 import { exec } from "../lib/process/exec.ts";
 
 export interface IssueOptions {
@@ -16,7 +16,7 @@ export async function issue(
   folder: string,
   name: string,
   { hosts = ["shop.example.com"], days = 90, newKey = ellipticCurve }: IssueOptions = {},
-): Promise<TlsSpec> {
+): Promise<TlsFiles> {
   const files = { certificate: join(folder, `${name}.crt`), key: join(folder, `${name}.key`) };
   const names = hosts.map((host) => `DNS:${host}`).join(",");
   await exec([
@@ -32,4 +32,9 @@ export async function issue(
 export async function missingOpenssl(): Promise<string | undefined> {
   const found = await exec(["openssl", "version"]).catch((error: Error) => error.message);
   return typeof found === "string" ? found : undefined;
+}
+
+/** For certificates that are in files. */
+export async function noSecret(): Promise<never> {
+  throw new Error("no certificate here is a secret");
 }

@@ -80,8 +80,9 @@ export async function findProjectFiles(
  * links in them change with every renewal.
  */
 function tlsFiles(project: string, traffic: NamesFiles["traffic"]): TlsSpec | undefined {
-  if (traffic?.tls === undefined) return undefined;
-  const { certificate, key } = traffic.tls;
+  const { certificate, key, secret } = traffic?.tls ?? {};
+  if (secret !== undefined) return { secret };
+  if (certificate === undefined || key === undefined) return undefined; // a rule says so
   return { certificate: resolve(project, certificate), key: resolve(project, key) };
 }
 

@@ -203,26 +203,14 @@ const image = z
   )
   .describe("The content of the image.");
 
-const secretName = () =>
-  leaf.text({
-    expected: "the name of a secret, of upper-case letters, digits and underscores, such as DB_PASSWORD",
-    pattern: v.secretNamePattern,
-    examples: ["DB_PASSWORD"],
-    hint: (found) => {
-      const upper = String(found)
-        .toUpperCase()
-        .replaceAll(/[^A-Z0-9]+/g, "_");
-      return v.secretNamePattern.test(upper) ? `Write ${upper}.` : undefined;
-    },
-  });
-
 const secret = z.union(
   [
-    secretName()
+    leaf
+      .secretName()
       .describe("Name of a secret, which becomes the file /run/secrets/NAME.")
       .transform((name) => ({ name, path: undefined, env: undefined })),
     z.strictObject({
-      name: secretName().describe("Name of the secret, as for `kiln secret set`."),
+      name: leaf.secretName().describe("Name of the secret, as for `kiln secret set`."),
       path: leaf
         .containerPath("an absolute path in the server, such as /run/secrets/tls.key")
         .optional()

@@ -43,12 +43,18 @@ export const traffic = z
           {
             certificate: leaf
               .machinePath("the path of a certificate in PEM form, such as ./fullchain.pem")
+              .optional()
               .describe("Certificate of the server in PEM form, followed by its intermediate certificates."),
             key: leaf
               .machinePath("the path of a private key in PEM form, such as ./key.pem")
+              .optional()
               .describe("Private key of the certificate in PEM form, not encrypted."),
+            secret: leaf
+              .secretName()
+              .optional()
+              .describe("Secret whose newest version has the certificate and its key, instead of two files."),
           },
-          { error: "a mapping with certificate and key" },
+          { error: "a mapping with certificate and key, or with secret" },
         )
         .optional()
         .describe("The router terminates TLS, and loads renewed files automatically; default: no TLS."),

@@ -72,7 +72,9 @@ function door(traffic: ReleaseDraft["traffic"]): string | undefined {
   const words = [
     `${mode} :${listen}${matches.length === 0 ? "" : ` for ${matches.join(", ")}`}`,
     ...(stripPrefix ? [" (path stripped)"] : []),
-    ...(tls === undefined ? [] : [` with TLS (${tls.certificate}, ${tls.key})`]),
+    ...(tls === undefined
+      ? []
+      : [` with TLS (${"secret" in tls ? `the secret ${tls.secret}` : `${tls.certificate}, ${tls.key}`})`]),
     ...(preview === undefined ? [] : [`, preview :${preview}`]),
     ...Object.entries(rest).map(([key, value]) => `, ${key} ${canonicalJson(value)}`),
   ];

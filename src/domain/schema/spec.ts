@@ -71,6 +71,8 @@ const machinePath = z
   .max(1_024)
   .regex(/^\/[^\p{Cc}\p{Zl}\p{Zp}]*$/u, "an absolute path");
 
+export const secretName = z.string().regex(/^[A-Z][A-Z0-9_]{0,63}$/, "a secret's name, such as DB_PASSWORD");
+
 const hostName = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/;
 const wildcard = /^(\*\.)?[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/;
 const routePath = /^\/$|^(\/[A-Za-z0-9._~!$&()+,;=:@%-]+)+$/;
@@ -95,7 +97,12 @@ export const traffic = z.strictObject({
     z.string().max(200).regex(routePath, "a path such as /api, without a slash at the end"),
   ).optional(),
   stripPrefix: z.boolean().optional(),
-  tls: z.strictObject({ certificate: machinePath, key: machinePath }).optional(),
+  tls: z
+    .union([
+      z.strictObject({ certificate: machinePath, key: machinePath }),
+      z.strictObject({ secret: secretName }),
+    ])
+    .optional(),
   address: z.union([z.ipv4(), z.ipv6()]).optional(),
   redirect: z
     .strictObject({
@@ -121,8 +128,6 @@ export const traffic = z.strictObject({
     })
     .optional(),
 }) satisfies z.ZodType<TrafficSpec>;
-
-export const secretName = z.string().regex(/^[A-Z][A-Z0-9_]{0,63}$/, "a secret's name, such as DB_PASSWORD");
 
 export const secret = z.strictObject({
   name: secretName,

@@ -13,6 +13,7 @@ import { freePort } from "../../lib/testing.ts";
 import { systemClock } from "../../lib/time/clock.ts";
 import { haproxyRouter } from "../../router/haproxy/haproxy-router.ts";
 import { missingHaproxy } from "../../router/haproxy/process/installation.ts";
+import { noSecret } from "../../router/test-certificates.ts";
 import { dockerHost } from "../docker/docker-host.ts";
 import { TestEngine, whyNoEngine } from "../docker/test-engine.ts";
 import { createFleet } from "../fleet/fleet.ts";
@@ -114,7 +115,7 @@ async function openHost(releaseOf: ReleaseOf): Promise<HostSubject> {
 async function openPlatform(releaseOf: ReleaseOf): Promise<PlatformSubject> {
   const state = openStateFolder({ KILN_HOME: mkdtempSync("/tmp/kiln-") });
   const parts = { clock: systemClock, log: silentLog };
-  const router = () => haproxyRouter({ state, ...parts });
+  const router = () => haproxyRouter({ state, ...parts, secret: noSecret });
   const open = () =>
     createFleet({ host: newHost(state), router: router(), prober: networkProber(), ...parts });
   const [listen, preview] = [await freePort(), await freePort()];
@@ -163,7 +164,7 @@ async function leaveNothing(host: Host, state: StateFolder): Promise<void> {
 function newHost(state: StateFolder): Host {
   return dockerHost({
     ...{ state, target: "box", socket: engine.socket, images: imageSource(images.state) },
-    secrets: { open: async () => new Map() },
+    secrets: { newest: noSecret, open: async () => new Map() },
     configs: { open: async (digest) => Buffer.from(`content of ${digestOf(digest)}`) },
     ...{ clock: systemClock, log: silentLog },
   });

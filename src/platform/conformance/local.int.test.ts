@@ -6,6 +6,7 @@ import { freePort } from "../../lib/testing.ts";
 import { systemClock } from "../../lib/time/clock.ts";
 import { haproxyRouter } from "../../router/haproxy/haproxy-router.ts";
 import { missingHaproxy } from "../../router/haproxy/process/installation.ts";
+import { noSecret } from "../../router/test-certificates.ts";
 import { createFleet } from "../fleet/fleet.ts";
 import { networkProber } from "../fleet/health/network-prober.ts";
 import { aCall, openImages, TestHost, whyNoContainers } from "../local/test-host.ts";
@@ -53,7 +54,8 @@ async function openHost(): Promise<HostSubject> {
 
 async function openPlatform(): Promise<PlatformSubject> {
   const t = new TestHost(images, mkdtempSync("/tmp/kiln-"));
-  const router = () => haproxyRouter({ state: t.state, clock: systemClock, log: silentLog });
+  const router = () =>
+    haproxyRouter({ state: t.state, clock: systemClock, log: silentLog, secret: noSecret });
   const open = () =>
     createFleet({
       host: t.reopen(),

@@ -12,7 +12,7 @@ const image: HostImage = JSON.parse(imageJson);
 const host = localHost({
   state: openStateFolder({ KILN_HOME: home }),
   images: { check: async () => {}, open: async () => image },
-  secrets: { open: async () => new Map([["A", Buffer.from("value")]]) },
+  secrets: { newest: async () => new Uint8Array(), open: async () => new Map([["A", Buffer.from("value")]]) },
   configs: { open: async () => new Uint8Array() },
   clock: systemClock,
   log: silentLog,

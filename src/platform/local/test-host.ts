@@ -49,7 +49,10 @@ export class TestHost implements AsyncDisposable {
   reopen(): Host {
     return localHost({
       ...{ state: this.state, images: this.images, clock: systemClock, log: silentLog },
-      secrets: { open: async (_service, secrets) => new Map(secrets.map((s) => [s.name, this.#value(s)])) },
+      secrets: {
+        newest: async () => new Uint8Array(),
+        open: async (_service, secrets) => new Map(secrets.map((s) => [s.name, this.#value(s)])),
+      },
       configs: { open: async (digest) => Buffer.from(`content of ${digest}`) },
     });
   }

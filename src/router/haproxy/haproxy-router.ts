@@ -9,6 +9,7 @@ import { readTextIfExists, writeFileAtomic } from "../../lib/files/files.ts";
 import type { Logger } from "../../lib/log.ts";
 import type { StateFolder } from "../../lib/state-folder.ts";
 import type { Clock } from "../../lib/time/clock.ts";
+import type { NewestSecret } from "../certificate.ts";
 import type { RoutedService, Router, RouterOptions, TargetCounts } from "../router.ts";
 import { closeLong } from "./close-long.ts";
 import {
@@ -53,6 +54,8 @@ export interface HaproxyRouterOptions {
   readonly state: StateFolder;
   readonly clock: Clock;
   readonly log: Logger;
+  /** For certificates that are secrets. */
+  readonly secret: NewestSecret;
 }
 
 /** What the running HAProxy has. */
@@ -68,17 +71,18 @@ const pollMs = 10;
 interface Context extends ProcessContext {
   readonly state: StateFolder;
   readonly log: Logger;
+  readonly secret: NewestSecret;
 }
 
 /**
  * The router of one machine: HAProxy 2.6 or newer. It holds nothing in memory: what runs is read from HAProxy's
  * runtime socket with every call, so a router made later, by another process, takes it over as it is.
  */
-export function haproxyRouter({ state, clock, log }: HaproxyRouterOptions): Router {
+export function haproxyRouter({ state, clock, log, secret }: HaproxyRouterOptions): Router {
   const inTurn = serialQueue();
   const paths = routerPaths(state);
   const renewed = renewal();
-  const context = ({ signal }: RouterOptions): Context => ({ state, paths, clock, log, signal });
+  const context = ({ signal }: RouterOptions): Context => ({ state, paths, clock, log, secret, signal });
   return {
     probe: probeHaproxy,
     observe: (options) => inTurn(async () => (await observe(context(options)))?.services ?? []),
@@ -328,6 +332,7 @@ async function checkDoors(
   const present = running?.services.find((s) => s.service === asked.service);
   const isOpen = (door: TrafficSpec) => present?.doors.some((open) => isDeepStrictEqual(open, door)) ?? false;
   await checkCertificates(
+    asked.service,
     uniqueDoors(asked.doors).filter((door) => !isOpen(door)),
     context,
   );

@@ -1,10 +1,14 @@
 import assert from "node:assert";
-import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { ServiceWarning } from "../../domain/observation.ts";
-import type { TlsSpec } from "../../domain/spec.ts";
 import { KilnError, toKilnError } from "../../lib/errors.ts";
-import { assertServes, type Certificate, readCertificate } from "../certificate.ts";
+import {
+  assertServes,
+  type Certificate,
+  type CertificatePlace,
+  certificateMark,
+  readCertificate,
+} from "../certificate.ts";
 import type { RoutedService } from "../router.ts";
 import { type CertificateContext, storeCertificate, storedCertificate } from "./config/certificates.ts";
 import { certificateFile, type TlsDoor, tlsDoors } from "./config/tls-config.ts";
@@ -65,7 +69,7 @@ async function lookAgain(
   const [first] = doors;
   assert(first, "a pair of files belongs to a door");
   const nowMs = context.clock.elapsed();
-  const signature = await signatureOf(first.tls);
+  const signature = await certificateMark(first.tls, context.secret);
   if (before?.signature !== signature)
     return { signature, sinceMs: nowMs, found: undefined, tooLarge: false };
   if (before.found !== undefined || nowMs - before.sinceMs < stillMs) return { ...before, tooLarge: false };
@@ -73,19 +77,13 @@ async function lookAgain(
   return { ...before, ...(await takeOver(first.tls, found, context)) };
 }
 
-/** Differs when one of the files was written or replaced, also at the end of a symbolic link. */
-async function signatureOf({ certificate, key }: TlsSpec): Promise<string> {
-  const stats = await Promise.all([certificate, key].map((path) => stat(path).catch(() => undefined)));
-  return stats.map((file) => `${file?.dev}:${file?.ino}:${file?.mtimeMs}:${file?.size}`).join(" ");
-}
-
 async function usable(
-  tls: TlsSpec,
+  tls: CertificatePlace,
   doors: readonly TlsDoor[],
-  { clock, log }: CertificateContext,
+  { clock, log, secret }: CertificateContext,
 ): Promise<Certificate | KilnError> {
   try {
-    const certificate = await readCertificate(tls);
+    const certificate = await readCertificate(tls, secret);
     for (const { hosts } of doors) assertServes(certificate, hosts, clock.now());
     return certificate;
   } catch (error) {
@@ -96,7 +94,7 @@ async function usable(
 }
 
 async function takeOver(
-  tls: TlsSpec,
+  tls: CertificatePlace,
   found: Certificate | KilnError,
   context: CertificateContext,
 ): Promise<Taken> {
@@ -117,7 +115,7 @@ async function takeOver(
  * `router_failed` when HAProxy does not answer.
  */
 async function hand(
-  tls: TlsSpec,
+  tls: CertificatePlace,
   { pem, path }: Certificate,
   { paths, log, signal }: CertificateContext,
 ): Promise<KilnError | undefined> {

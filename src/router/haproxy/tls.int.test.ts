@@ -12,13 +12,13 @@ import {
 } from "node:tls";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import type { ServiceWarning } from "../../domain/observation.ts";
-import type { TlsSpec, TrafficSpec } from "../../domain/spec.ts";
+import type { TlsFiles, TrafficSpec } from "../../domain/spec.ts";
 import { silentLog } from "../../lib/log.ts";
 import { freePort } from "../../lib/testing.ts";
 import type { Clock } from "../../lib/time/clock.ts";
 import { systemClock } from "../../lib/time/clock.ts";
 import type { RoutedService, Router } from "../router.ts";
-import { type IssueOptions, issue, missingOpenssl } from "../test-certificates.ts";
+import { type IssueOptions, issue, missingOpenssl, noSecret } from "../test-certificates.ts";
 import { health, httpBackend, httpDoor, tcpBackend, tcpDoor, tlsDoor } from "./config/fixtures.ts";
 import { haproxyRouter } from "./haproxy-router.ts";
 import { installation, killMaster, missingHaproxy, workerOf } from "./process/installation.ts";
@@ -197,6 +197,44 @@ withHaproxy("a renewed certificate is taken over under load, without a reload", 
   expect((await handshake(port)).serial).toBe(newest);
 });
 
+withHaproxy("a certificate that is a secret is served, and its newest version without a reload", async () => {
+  await using it = await installation();
+  await using a = await httpBackend("shop-1-1-1");
+  const port = await freePort();
+  const written = async () => {
+    const { certificate, key } = await pair({ hosts: ["shop.example.com"] });
+    return (await readFile(certificate, "utf8")) + (await readFile(key, "utf8"));
+  };
+  const door: TrafficSpec = { ...httpDoor(port, "shop.example.com"), tls: { secret: "SHOP_TLS" } };
+  await expect(it.router.check("shop.dev", [door], options)).rejects.toMatchObject({
+    code: "certificate_invalid",
+    message: "The certificate of shop.dev can't be read: shop.dev lacks the secret SHOP_TLS.",
+  });
+  it.secrets.set("shop.dev SHOP_TLS", "nonsense");
+  await expect(it.router.check("shop.dev", [door], options)).rejects.toMatchObject({
+    message: "The key of the secret SHOP_TLS is not in PEM form.",
+  });
+  it.secrets.set("shop.dev SHOP_TLS", await written());
+  await it.router.check("shop.dev", [door], options);
+  await it.router.apply(service("shop.dev", [door], [a.target]), options);
+  // The preview has the certificate of its service.
+  const preview = { ...door, listen: await freePort(), host: undefined };
+  await it.router.apply(service("shop.dev_preview", [preview], [a.target]), options);
+  const [first, worker] = [await handshake(port), await workerOf(it.state.router)];
+  expect((await handshake(preview.listen)).serial).toBe(first.serial);
+  it.secrets.set("shop.dev SHOP_TLS", await written());
+  await vi.waitUntil(async () => {
+    expect(await renew(it.router)).toEqual([]);
+    return (await handshake(port)).serial !== first.serial;
+  }, 10_000);
+  expect(await workerOf(it.state.router)).toBe(worker);
+  const second = await handshake(port);
+  it.secrets.delete("shop.dev SHOP_TLS");
+  await vi.waitUntil(async () => (await renew(it.router)).length > 0, 10_000);
+  expect((await renew(it.router))[0]?.message).toContain("shop.dev lacks the secret SHOP_TLS");
+  expect((await handshake(port)).serial).toBe(second.serial);
+});
+
 withHaproxy(
   "a renewal that can't be used is reported, and the old certificate stays until a good one is there",
   async () => {
@@ -280,7 +318,12 @@ withHaproxy(
     const shop = service("shop", [tlsDoor(httpDoor(port), tls)], []);
     await it.router.apply(shop, options);
     const warnings = async (days: number) => {
-      const router = haproxyRouter({ state: it.state, clock: inDays(days), log: silentLog });
+      const router = haproxyRouter({
+        state: it.state,
+        clock: inDays(days),
+        log: silentLog,
+        secret: noSecret,
+      });
       await router.check("shop", shop.doors, options);
       await renew(router);
       await systemClock.sleep(1100); // it looks at files once they have been still for a second
@@ -293,7 +336,7 @@ withHaproxy(
       "The certificate X expires in 5 days and is not renewed yet. Renew it; the router takes over the new one by itself.",
     ]);
     expect(await warnings(91)).toEqual([expect.stringMatching(/^The certificate X expired on .* Renew it/)]);
-    const late = haproxyRouter({ state: it.state, clock: inDays(91), log: silentLog });
+    const late = haproxyRouter({ state: it.state, clock: inDays(91), log: silentLog, secret: noSecret });
     const elsewhere = [tlsDoor(httpDoor(await freePort()), tls)];
     await expect(late.check("shop", elsewhere, options)).rejects.toMatchObject({
       code: "certificate_invalid",
@@ -313,12 +356,12 @@ function service(
   return { service: name, doors, targets, health };
 }
 
-function nameOf({ certificate }: TlsSpec): string {
+function nameOf({ certificate }: TlsFiles): string {
   return certificate.slice(folder.length + 1, -".crt".length);
 }
 
 /** As a tool that renews does it: another certificate and another key under the same names. */
-async function issueAgain(tls: TlsSpec, asked: IssueOptions = {}): Promise<void> {
+async function issueAgain(tls: TlsFiles, asked: IssueOptions = {}): Promise<void> {
   await issue(folder, nameOf(tls), asked);
 }
 

@@ -52,7 +52,7 @@ function doorsOf(document: SpecDocument | undefined): readonly Door[] {
   if (!document?.traffic) return [];
   const { service, traffic: written } = document;
   // Whether there is TLS matters here, not where its files are.
-  const traffic = toTraffic(written, written.tls);
+  const traffic = toTraffic(written, written.tls && { secret: "" });
   const preview = previewDoor(traffic);
   const door: Door = { service, isPreview: false, traffic };
   return preview === undefined ? [door] : [door, { service, isPreview: true, traffic: preview }];

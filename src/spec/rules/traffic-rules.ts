@@ -6,6 +6,7 @@ export const trafficRules: readonly Rule[] = [
   onlyForHttp,
   hostOrHosts,
   stripNeedsPaths,
+  certificate,
   redirects,
   proxiesAreNamed,
   limitsFitMode,
@@ -51,6 +52,26 @@ function* stripNeedsPaths({ document: { traffic } }: RuleInput): Generator<Breac
     message: "`traffic.stripPrefix` needs `traffic.paths`, which is missing; expected the paths to strip.",
     hint: "Write for example `paths: [/api]`.",
   };
+}
+
+function* certificate({ document: { traffic } }: RuleInput): Generator<Breach> {
+  if (traffic?.tls === undefined) return;
+  const { certificate, key, secret } = traffic.tls;
+  const hint = "Write `tls: { certificate: ./fullchain.pem, key: ./key.pem }`, or `tls: { secret: NAME }`.";
+  if (secret !== undefined && (certificate !== undefined || key !== undefined)) {
+    yield {
+      path: ["traffic", "tls", "secret"],
+      message: "`traffic.tls` has both a secret and files; expected one of them.",
+      hint: "An environment removes a key with `null`.",
+    };
+  } else if (secret === undefined && (certificate === undefined || key === undefined)) {
+    const missing = certificate === undefined ? "certificate" : "key";
+    yield {
+      path: ["traffic", "tls"],
+      message: `\`traffic.tls.${missing}\` is missing; expected a certificate and its key.`,
+      hint,
+    };
+  }
 }
 
 function* redirects({ document: { traffic } }: RuleInput): Generator<Breach> {

@@ -238,6 +238,19 @@ const packageHint: Hint = (found) => {
   return lower !== found && v.packagePattern.test(lower) ? `Write ${lower}.` : undefined;
 };
 
+export const secretName = () =>
+  text({
+    expected: "the name of a secret, of upper-case letters, digits and underscores, such as DB_PASSWORD",
+    pattern: v.secretNamePattern,
+    examples: ["DB_PASSWORD"],
+    hint: (found) => {
+      const upper = String(found)
+        .toUpperCase()
+        .replaceAll(/[^A-Z0-9]+/g, "_");
+      return v.secretNamePattern.test(upper) ? `Write ${upper}.` : undefined;
+    },
+  });
+
 export const user = (expected: string) =>
   text({
     expected,

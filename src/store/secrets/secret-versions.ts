@@ -86,6 +86,16 @@ export function selectUsers(db: Database, service: ServiceKey | undefined): read
   );
 }
 
+/** The kept releases whose traffic has its certificate from this secret, the oldest first. */
+export function selectCertified(db: Database, service: ServiceKey, name: string): readonly number[] {
+  return db
+    .all<{ readonly number: number }>(
+      `SELECT number FROM releases WHERE service = ? AND draft ->> '$.traffic.tls.secret' = ? ORDER BY number`,
+      ...[service, name],
+    )
+    .map(({ number }) => number);
+}
+
 /** All versions but the newest that no kept release uses. */
 export function deleteUnusedVersions(db: Database, service: ServiceKey): void {
   db.run(

@@ -124,6 +124,18 @@ test("versions of kept releases stay, all others but the newest are forgotten", 
   expect(set("A", "6").version).toBe(6);
 });
 
+test("a secret stays while a kept release has its certificate from it, and its newest version can be read", () => {
+  for (const value of ["1", "2"]) set("A", value);
+  expect(String(store.secrets.newest("shop", "A"))).toBe("2");
+  expect(fault(() => store.secrets.newest("shop", "B")).code).toBe("secret_missing");
+  const tls = { secret: "A" };
+  begin(store, aDraft(1, { traffic: { mode: "http", listen: 443, host: undefined, tls } }));
+  expect(fault(() => store.secrets.remove("shop", "A", by))).toMatchObject({
+    code: "secret_in_use",
+    message: "The secret A of shop is used by release 1 (its certificate).",
+  });
+});
+
 test("a secret goes when no kept release uses it; its numbers are never given again", () => {
   set("A", "1");
   const { rollout } = begin(store, aDraft(1, { secrets: [secret("A", 1)] }));

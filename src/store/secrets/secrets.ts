@@ -1,3 +1,4 @@
+import assert from "node:assert";
 import { type Asker, askerData, askerName, why } from "../../domain/actor.ts";
 import type { ServiceKey } from "../../domain/ids.ts";
 import type { ReleaseSecret } from "../../domain/release.ts";
@@ -13,6 +14,7 @@ import {
   hasVersions,
   insertVersion,
   type SecretRow,
+  selectCertified,
   selectNewestVersion,
   selectUsers,
   selectVersion,
@@ -53,6 +55,8 @@ export interface SecretStore {
   remove(service: ServiceKey, name: string, by: Asker): void;
   /** The newest version of each. Throws `secret_missing`, naming all that are. Needs no key. */
   freeze(service: ServiceKey, secrets: readonly SecretSpec[]): readonly ReleaseSecret[];
+  /** The value of the newest version. Throws `secret_missing`. */
+  newest(service: ServiceKey, name: string): Uint8Array;
   /** Their values by name. Throws `secret_missing`, naming all that are. */
   open(service: ServiceKey, secrets: readonly ReleaseSecret[]): ReadonlyMap<string, Uint8Array>;
 }
@@ -66,6 +70,7 @@ export function openSecrets(bench: Workbench, keyPath: string): SecretStore {
     list: (service) => listVersions(bench, service),
     remove: (service, name, by) => db.transaction(() => removeSecret(bench, service, name, by)),
     freeze: (service, secrets) => freeze(bench, service, secrets),
+    newest: (service, name) => newest(bench, keyPath, service, name),
     open: (service, secrets) =>
       secrets.length === 0 ? new Map() : openAll(bench, keyPath, service, secrets),
   };
@@ -110,8 +115,12 @@ function nameOf(row: Pick<SecretRow, "service" | "name" | "version">): string {
 
 function removeSecret({ db, log }: Workbench, service: ServiceKey, name: string, by: Asker): void {
   const users = selectUsers(db, service).filter((user) => user.name === name);
-  if (users.length > 0) {
-    const releases = users.map(({ number, version }) => `release ${number} (version ${version})`).join(", ");
+  const certified = selectCertified(db, service, name);
+  if (users.length + certified.length > 0) {
+    const releases = [
+      ...users.map(({ number, version }) => `release ${number} (version ${version})`),
+      ...certified.map((number) => `release ${number} (its certificate)`),
+    ].join(", ");
     throw new KilnError("secret_in_use", `The secret ${name} of ${service} is used by ${releases}.`, {
       hint: "A secret can be removed when no kept release needs it: deploy without it; Kiln forgets old releases with time.",
     });
@@ -155,6 +164,14 @@ function missingSecrets(service: ServiceKey, missing: readonly SecretSpec[]): Ki
         ? `Set it with \`kiln secret set ${names[0]} ${service}\`.`
         : `Set each with \`kiln secret set NAME ${service}\`.`,
   });
+}
+
+function newest(bench: Workbench, keyPath: string, service: ServiceKey, name: string): Uint8Array {
+  // How a server would get it does not matter.
+  const frozen = freeze(bench, service, [{ name, delivery: { kind: "file", path: "/" } }]);
+  const value = openAll(bench, keyPath, service, frozen).get(name);
+  assert(value, "what was frozen was opened");
+  return value;
 }
 
 function openAll(

@@ -7,6 +7,7 @@ import { readIfThere } from "../../../lib/process/proc.ts";
 import { systemClock } from "../../../lib/time/clock.ts";
 import { haproxyRouter } from "../../../router/haproxy/haproxy-router.ts";
 import { missingHaproxy } from "../../../router/haproxy/process/installation.ts";
+import { noSecret } from "../../../router/test-certificates.ts";
 import { createFleet } from "../../fleet/fleet.ts";
 import { networkProber } from "../../fleet/health/network-prober.ts";
 import type { Host, HostServer } from "../../fleet/host.ts";
@@ -238,7 +239,7 @@ describe.skipIf(reason !== undefined || !isInside)("in namespaces of its own", (
         argv: ["/bin/sh", "-c", answering],
       });
       const shared = { clock: systemClock, log: silentLog };
-      const router = haproxyRouter({ state: t.state, ...shared });
+      const router = haproxyRouter({ state: t.state, ...shared, secret: noSecret });
       await using platform = createFleet({ host, router, prober: networkProber(), ...shared });
       const group = async () => (await platform.observe(aCall())).groups[0];
       const isServed = () => ask(port).then((status) => status === 200);

@@ -1,14 +1,20 @@
 import { mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { certifiedHosts } from "../../../domain/listener.ts";
-import type { TlsSpec, TrafficSpec } from "../../../domain/spec.ts";
+import type { TrafficSpec } from "../../../domain/spec.ts";
 import { toKilnError } from "../../../lib/errors.ts";
 import { readTextIfExists, writeFileAtomic } from "../../../lib/files/files.ts";
 import type { Logger } from "../../../lib/log.ts";
-import { assertServes, type Certificate, readCertificate } from "../../certificate.ts";
+import {
+  assertServes,
+  type Certificate,
+  type CertificatePlace,
+  type NewestSecret,
+  readCertificate,
+} from "../../certificate.ts";
 import type { RoutedService } from "../../router.ts";
 import type { ProcessContext } from "../process/process.ts";
-import { certificateFile, certificateLists, tlsDoors } from "./tls-config.ts";
+import { certificateFile, certificateLists, placeOf, tlsDoors } from "./tls-config.ts";
 
 /**
  * HAProxy loads certificates from files in the router's own folder and never from the user's: those may be half written
@@ -16,16 +22,22 @@ import { certificateFile, certificateLists, tlsDoors } from "./tls-config.ts";
  */
 export interface CertificateContext extends ProcessContext {
   readonly log: Logger;
+  readonly secret: NewestSecret;
 }
 
 /** Throws `certificate_invalid` unless clients would accept what these doors show them. Changes nothing. */
 export async function checkCertificates(
+  service: RoutedService["service"],
   doors: readonly TrafficSpec[],
-  { clock }: CertificateContext,
+  { clock, secret }: CertificateContext,
 ): Promise<void> {
   for (const door of doors) {
     if (door.tls !== undefined)
-      assertServes(await readCertificate(door.tls), certifiedHosts(door), clock.now());
+      assertServes(
+        await readCertificate(placeOf(service, door.tls), secret),
+        certifiedHosts(door),
+        clock.now(),
+      );
   }
 }
 
@@ -36,7 +48,7 @@ export async function placeCertificates(
 ): Promise<void> {
   for (const { tls, hosts } of tlsDoors([service])) {
     if ((await readTextIfExists(pathOf(tls, context))) !== undefined) continue;
-    const certificate = await readCertificate(tls);
+    const certificate = await readCertificate(tls, context.secret);
     assertServes(certificate, hosts, context.clock.now());
     await storeCertificate(tls, certificate, context);
   }
@@ -63,7 +75,7 @@ export async function servableCertificates(
 }
 
 export async function storeCertificate(
-  tls: TlsSpec,
+  tls: CertificatePlace,
   { pem }: Certificate,
   context: CertificateContext,
 ): Promise<void> {
@@ -72,7 +84,10 @@ export async function storeCertificate(
 }
 
 /** What is here for this pair; undefined when nothing is. */
-export function storedCertificate(tls: TlsSpec, context: CertificateContext): Promise<string | undefined> {
+export function storedCertificate(
+  tls: CertificatePlace,
+  context: CertificateContext,
+): Promise<string | undefined> {
   return readTextIfExists(pathOf(tls, context));
 }
 
@@ -100,6 +115,6 @@ export async function clearCertificates(
   await Promise.all(surplus.map((file) => rm(join(paths.certificates, file), { force: true })));
 }
 
-function pathOf(tls: TlsSpec, { paths }: CertificateContext): string {
+function pathOf(tls: CertificatePlace, { paths }: CertificateContext): string {
   return join(paths.certificates, certificateFile(tls));
 }

@@ -1,7 +1,9 @@
 import { join } from "node:path";
+import { previewedBy, type ServiceKey } from "../../../domain/ids.ts";
 import { certifiedHosts } from "../../../domain/listener.ts";
 import type { TlsSpec, TrafficSpec } from "../../../domain/spec.ts";
 import { sha256 } from "../../../lib/files/sha256.ts";
+import type { CertificatePlace } from "../../certificate.ts";
 import type { RoutedService } from "../../router.ts";
 import type { RouterPaths } from "../paths.ts";
 import { quote } from "./quote.ts";
@@ -13,7 +15,7 @@ export interface TlsDoor {
   readonly mode: TrafficSpec["mode"];
   /** None: every host that no other door names. */
   readonly hosts: readonly string[];
-  readonly tls: TlsSpec;
+  readonly tls: CertificatePlace;
 }
 
 type Doors = readonly Pick<RoutedService, "service" | "doors">[];
@@ -25,15 +27,29 @@ export function tlsDoors(services: Doors): readonly TlsDoor[] {
       doors.flatMap((door) =>
         door.tls === undefined
           ? []
-          : [{ service, listen: door.listen, mode: door.mode, hosts: certifiedHosts(door), tls: door.tls }],
+          : [
+              {
+                service,
+                listen: door.listen,
+                mode: door.mode,
+                hosts: certifiedHosts(door),
+                tls: placeOf(service, door.tls),
+              },
+            ],
       ),
     )
     .sort((a, b) => a.listen - b.listen || compare(a.hosts.join(" "), b.hosts.join(" ")));
 }
 
-/** The file in the router's own folder: one for each pair of paths, whatever is in them. */
-export function certificateFile({ certificate, key }: TlsSpec): string {
-  return `${digest(`${certificate}\0${key}`)}.pem`;
+/** A preview has the certificate of its service. */
+export function placeOf(service: ServiceKey, tls: TlsSpec): CertificatePlace {
+  return "secret" in tls ? { ...tls, service: previewedBy(service) ?? service } : tls;
+}
+
+/** The file in the router's own folder: one for each place, whatever is there. */
+export function certificateFile(place: CertificatePlace): string {
+  const name = "secret" in place ? ["", place.service, place.secret] : [place.certificate, place.key];
+  return `${digest(name.join("\0"))}.pem`;
 }
 
 /** A list of certificates by server name (Configuration Manual, section 5.1, `crt-list`). */

@@ -1,9 +1,11 @@
 import { spawn } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
+import { KilnError } from "../../../lib/errors.ts";
 import { silentLog } from "../../../lib/log.ts";
 import { exec } from "../../../lib/process/exec.ts";
 import { openStateFolder, type StateFolder } from "../../../lib/state-folder.ts";
 import { systemClock } from "../../../lib/time/clock.ts";
+import type { NewestSecret } from "../../certificate.ts";
 import type { Router } from "../../router.ts";
 import { haproxyRouter } from "../haproxy-router.ts";
 import { type Processes, parseProcesses } from "./replies.ts";
@@ -13,6 +15,8 @@ import { ask } from "./socket.ts";
 export interface Installation extends AsyncDisposable {
   readonly state: StateFolder;
   readonly router: Router;
+  /** The values of secrets, by `SERVICE NAME`. */
+  readonly secrets: Map<string, string>;
   /** Another router on the same state folder, as a new controller would make. */
   readonly another: () => Router;
 }
@@ -20,11 +24,18 @@ export interface Installation extends AsyncDisposable {
 export async function installation(): Promise<Installation> {
   const home = await mkdtemp("/tmp/kiln-");
   const state = openStateFolder({ KILN_HOME: home });
-  const another = () => haproxyRouter({ state, clock: systemClock, log: silentLog });
+  const secrets = new Map<string, string>();
+  const secret: NewestSecret = async (service, name) => {
+    const value = secrets.get(`${service} ${name}`);
+    if (value === undefined) throw new KilnError("secret_missing", `${service} lacks the secret ${name}.`);
+    return Buffer.from(value);
+  };
+  const another = () => haproxyRouter({ state, clock: systemClock, log: silentLog, secret });
   const router = another();
   const guard = spawn("sh", ["-c", guardScript, "sh", home], { stdio: ["pipe", "ignore", "ignore"] });
   return {
     state,
+    secrets,
     router,
     another,
     async [Symbol.asyncDispose]() {
