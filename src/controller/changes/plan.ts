@@ -1,6 +1,6 @@
 import { forecast } from "../../domain/forecast/forecast.ts";
 import type { Observation } from "../../domain/observation.ts";
-import { emptyView, viewsOf } from "../../domain/plan/service-view.ts";
+import { viewOf } from "../../domain/plan/service-view.ts";
 import type { DesiredService } from "../../domain/rollout.ts";
 import { differences } from "../operations/differences.ts";
 import { policyDifferences } from "../operations/policy-differences.ts";
@@ -31,7 +31,7 @@ export function planNow(
     record(rehearsed);
     return wantedOf(rehearsed, service);
   });
-  const view = viewsOf(observed, platform.split).get(service) ?? emptyView(service, platform.split);
+  const view = viewOf(observed, service, platform.split);
   const future =
     after.desired === undefined
       ? { actions: [], peakServers: 0, fewestInTraffic: 0 }

@@ -1,15 +1,8 @@
 import type { Finding } from "../../domain/drift.ts";
-import type { ServerId, ServiceKey } from "../../domain/ids.ts";
+import type { ServiceKey } from "../../domain/ids.ts";
 import type { Observation } from "../../domain/observation.ts";
-import {
-  carriers,
-  decide,
-  fewestCarrying,
-  isExposed,
-  type Situation,
-} from "../../domain/plan/drift-response.ts";
-import { emptyView, viewsOf } from "../../domain/plan/service-view.ts";
-import type { DesiredService } from "../../domain/rollout.ts";
+import { decide, situationOf } from "../../domain/plan/drift-response.ts";
+import { viewOf } from "../../domain/plan/service-view.ts";
 import { toKilnError } from "../../lib/errors.ts";
 import type { Logger } from "../../lib/log.ts";
 import type { Clock } from "../../lib/time/clock.ts";
@@ -40,7 +33,7 @@ export function createResponder(options: ResponderOptions): (finding: Finding) =
     const { server, service } = finding;
     const desired = store.desired(service);
     if (desired === undefined) return;
-    const situation = situationOf(desired, loop.seen(service), server, clock.now());
+    const situation = situationOf(desired, viewOf(loop.seen(service), service), server, clock.now());
     const decision = decide(finding, situation);
     if (decision.kind === "ignore") return;
     if (decision.kind === "tell" || desired.taints.some((taint) => taint.server === server)) {
@@ -70,25 +63,5 @@ export function createResponder(options: ResponderOptions): (finding: Finding) =
       const { code, message } = toKilnError(error);
       log.error({ server: finding.server, code, message }, "the response to drift failed");
     }
-  };
-}
-
-/** What is known of the service when something is found on that server. */
-export function situationOf(
-  desired: DesiredService,
-  seen: Observation | undefined,
-  server: ServerId,
-  nowMs: number,
-): Situation {
-  const view =
-    (seen === undefined ? undefined : viewsOf(seen).get(desired.service)) ?? emptyView(desired.service);
-  const carrying = carriers(desired, view);
-  const group = [...view.groups.values()].find((g) => g.servers.some((s) => s.id === server));
-  return {
-    policy: desired.upkeep.drift,
-    carries: group === undefined || isExposed(desired, group),
-    leaves: group?.servers.some((s) => s.id === server && s.state === "draining") ?? false,
-    spare: carrying.filter((s) => s.id !== server).length - fewestCarrying(desired),
-    suspended: nowMs < (desired.suspendedUntilMs ?? 0),
   };
 }

@@ -2,7 +2,7 @@ import type { Action } from "../../domain/actions.ts";
 import type { ServiceKey } from "../../domain/ids.ts";
 import type { Observation } from "../../domain/observation.ts";
 import { planService } from "../../domain/plan/plan.ts";
-import { emptyView, type ServiceView, viewsOf } from "../../domain/plan/service-view.ts";
+import { type ServiceView, viewOf } from "../../domain/plan/service-view.ts";
 import type { TargetName } from "../../domain/target.ts";
 import type { DriftWatch } from "../../drift/drift-watch.ts";
 import { KilnError, toKilnError } from "../../lib/errors.ts";
@@ -118,7 +118,7 @@ export function startLoop({ target, store, platform, clock, log, drift, timekeep
       if (timekeeper.setting() !== setting) return poke(service);
       const desired = store.desired(service);
       if (desired?.target !== target) return forget(service);
-      const view = viewsOf(observation, platform.split).get(service) ?? emptyView(service);
+      const view = viewOf(observation, service, platform.split);
       const { actions, wakeAtMs } = planService(desired, view, clock.now());
       if (wakeAtMs !== undefined) queue.addAt(service, wakeAtMs);
       intents.planned(service, actions);

@@ -2,7 +2,8 @@ import { type Actor, actorName } from "../../domain/actor.ts";
 import type { Finding } from "../../domain/drift.ts";
 import type { ServerId } from "../../domain/ids.ts";
 import type { Observation } from "../../domain/observation.ts";
-import { reasonToWait } from "../../domain/plan/drift-response.ts";
+import { reasonToWait, situationOf } from "../../domain/plan/drift-response.ts";
+import { viewOf } from "../../domain/plan/service-view.ts";
 import type { DesiredService } from "../../domain/rollout.ts";
 import { longestSessionMs } from "../../domain/session.ts";
 import { KilnError } from "../../lib/errors.ts";
@@ -10,7 +11,6 @@ import { findProcess, isAlive, type ProcessRef } from "../../lib/process/proc.ts
 import type { Clock } from "../../lib/time/clock.ts";
 import type { Access, Call, Platform } from "../../platform/platform.ts";
 import type { NewSession, NewTaint, Store } from "../../store/store.ts";
-import { situationOf } from "../drift/response.ts";
 import type { ExecGrant, ExecRequest, Operations } from "../operations.ts";
 import type { Targets } from "../targets/targets.ts";
 import { unknownServer } from "./unknown-server.ts";
@@ -135,7 +135,7 @@ function taintOf(
 ): Omit<NewTaint, "service"> {
   const atMs = clock.now();
   const by = actorName(actor);
-  const why = reasonToWait(situationOf(desired, observation, server, atMs));
+  const why = reasonToWait(situationOf(desired, viewOf(observation, desired.service), server, atMs));
   const detail = `${by} was let in: ${reason}`;
   const group = observation.groups.find(({ servers }) => servers.some(({ id }) => id === server));
   const finding = {

@@ -38,6 +38,26 @@ export function decide(finding: Finding, situation: Situation): Decision {
   return { kind: "quarantine", wait: reasonToWait(situation) };
 }
 
+/**
+ * What is known of the service when it is asked whether this server may be taken out, by whoever asks: the response to a finding, a
+ * person who is let in, and each pass.
+ */
+export function situationOf(
+  desired: DesiredService,
+  view: ServiceView,
+  server: ServerId,
+  nowMs: number,
+): Situation {
+  const group = [...view.groups.values()].find((g) => g.servers.some((s) => s.id === server));
+  return {
+    policy: desired.upkeep.drift,
+    carries: group === undefined || isExposed(desired, group),
+    leaves: group?.servers.some((s) => s.id === server && s.state === "draining") ?? false,
+    spare: carriers(desired, view).filter((s) => s.id !== server).length - fewestCarrying(desired),
+    suspended: nowMs < (desired.suspendedUntilMs ?? 0),
+  };
+}
+
 /** Why a tainted server is not taken out yet: one sentence, or undefined when it can be. */
 export function reasonToWait({
   carries,
@@ -107,7 +127,7 @@ export function carriersOf(desired: DesiredService, group: GroupObservation): re
  * Whether servers of that group may have traffic, also since it was looked at: while a rollout moves it, either group may
  * get some at any moment, and a router that has not answered may have given it.
  */
-export function isExposed({ rollout }: DesiredService, { release, share }: GroupObservation): boolean {
+function isExposed({ rollout }: DesiredService, { release, share }: GroupObservation): boolean {
   return share > 0 || release === rollout?.to || release === rollout?.from;
 }
 

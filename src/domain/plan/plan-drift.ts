@@ -3,7 +3,7 @@ import type { ServerId } from "../ids.ts";
 import type { ServerObservation } from "../observation.ts";
 import type { DesiredService } from "../rollout.ts";
 import type { TaintedServer } from "../taint.ts";
-import { carriers, fewestCarrying, isExposed, reasonToWait } from "./drift-response.ts";
+import { fewestCarrying, reasonToWait, situationOf } from "./drift-response.ts";
 import type { ServiceView } from "./service-view.ts";
 
 /** How many servers of a service are kept in quarantine, and for how long, when its policy is to keep them. */
@@ -79,32 +79,33 @@ function planLive(
   cases: readonly Case[],
   nowMs: number,
 ): DriftPlan {
-  const carrying = new Set(carriers(desired, view).map((s) => s.id));
-  const exposed = new Set(
-    [...view.groups.values()].filter((g) => isExposed(desired, g)).flatMap((g) => g.servers.map((s) => s.id)),
-  );
-  const fewest = fewestCarrying(desired);
-  const suspended = nowMs < (desired.suspendedUntilMs ?? 0);
   const actions: Action[] = [];
   const waiting: ServerId[] = [];
+  let known = desired; // each one that is taken leaves fewer for the next
   for (const { taint } of cases) {
-    const carries = exposed.has(taint.server);
-    const spare = carrying.size - (carrying.has(taint.server) ? 1 : 0) - fewest;
-    const taken = taint.takenAtMs !== undefined;
-    if (!taken && reasonToWait({ carries, leaves: false, spare, suspended }) !== undefined) {
-      waiting.push(taint.server);
+    const { server, takenAtMs } = taint;
+    if (takenAtMs === undefined && reasonToWait(situationOf(known, view, server, nowMs)) !== undefined) {
+      waiting.push(server);
       continue;
     }
-    carrying.delete(taint.server);
+    known = withTaken(known, server, nowMs);
     actions.push(quarantine(desired, taint, taint.finding.detail));
   }
+  const suspended = nowMs < (desired.suspendedUntilMs ?? 0);
   // Where not even one can be missing, the first gets its successor before it goes.
-  const needsSuccessor = !suspended && desired.count - 1 < fewest;
+  const needsSuccessor = !suspended && desired.count - 1 < fewestCarrying(desired);
   return {
     actions,
     replacing: needsSuccessor ? waiting.slice(0, 1) : [],
     wakeAtMs: suspended && waiting.length > 0 ? desired.suspendedUntilMs : undefined,
   };
+}
+
+function withTaken(desired: DesiredService, server: ServerId, nowMs: number): DesiredService {
+  const taints = desired.taints.map((t) =>
+    t.server === server ? { ...t, takenAtMs: t.takenAtMs ?? nowMs } : t,
+  );
+  return { ...desired, taints };
 }
 
 function planQuarantined(

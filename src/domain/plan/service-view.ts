@@ -50,6 +50,16 @@ export function viewsOf(observed: Observation, split: Split = "any"): ReadonlyMa
   );
 }
 
+/** What is observed of one service; nothing, when there is no observation or nothing of it is there. */
+export function viewOf(
+  observed: Observation | undefined,
+  service: ServiceKey,
+  split: Split = "any",
+): ServiceView {
+  const found = observed === undefined ? undefined : viewsOf(observed, split).get(service);
+  return found ?? emptyView(service, split);
+}
+
 export function emptyView(service: ServiceKey, split: Split = "any"): ServiceView {
   return { service, groups: new Map(), routed: false, split, jobs: [] };
 }

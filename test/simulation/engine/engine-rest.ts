@@ -1,7 +1,7 @@
 import type { ServiceKey } from "../../../src/domain/ids.ts";
 import type { Observation } from "../../../src/domain/observation.ts";
 import { planService } from "../../../src/domain/plan/plan.ts";
-import { emptyView, viewsOf } from "../../../src/domain/plan/service-view.ts";
+import { viewOf } from "../../../src/domain/plan/service-view.ts";
 import type { DesiredService } from "../../../src/domain/rollout.ts";
 import type { Store } from "../../../src/store/store.ts";
 import { restless } from "../nature.ts";
@@ -18,7 +18,7 @@ export function restProblems(
   return services.flatMap((service) => {
     const desired = store.desired(service);
     if (desired === undefined) return leftOvers(service, engine, undefined);
-    const view = viewsOf(observation, "servers").get(service) ?? emptyView(service, "servers");
+    const view = viewOf(observation, service, "servers");
     const { actions } = planService(desired, view, nowMs);
     const pending = actions.map((a) => `${service}: still to be done: ${JSON.stringify(a)}`);
     return [
