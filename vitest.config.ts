@@ -4,10 +4,12 @@ import { defineConfig } from "vitest/config";
 // parts (apt, runc, HAProxy) and prints the reason of every skip.
 export default defineConfig({
   test: {
+    maxWorkers: "100%", // the default leaves one processor idle
     projects: [
       {
         test: {
           name: "unit",
+          isolate: false, // loading all modules for each file again takes longer than its tests
           testTimeout: 120_000, // a machine that does much else at the same time does not count as a failure
           include: ["{src,test,scripts,bench}/**/*.test.ts"],
           exclude: ["**/*.int.test.ts", "test/e2e/**"],

@@ -312,11 +312,11 @@ test("a deploy that supersedes ends the running one, and everything of it", asyn
 });
 
 test("a controller that is killed in the middle of a rollout is replaced by one that finishes it", async () => {
-  for (let moment = 0; moment < 40; moment++) {
+  for (let moment = 0; moment < 20; moment++) {
     installation();
     await t.deployed(1);
     await t.deploy(2);
-    for (let i = 0; i < moment; i++) await t.clock.advance(137);
+    for (let i = 0; i < moment; i++) await t.clock.advance(274);
     await t.stop();
     expect(t.world.request("shop"), `at moment ${moment}`).toBeDefined();
     t.start();
