@@ -86,7 +86,7 @@ export const table = {
     asks: "Service",
     answers: "History",
   },
-  /** Whether a deploy can begin, before its image takes minutes to build; `deploy` checks again. Throws `platform_unusable` or what else its target lacks (`not_root`), and what `deploy` throws, except for the image's errors, and `rollout_running` unless the running rollout leads to the same draft apart from the image. */
+  /** Whether a deploy can begin, before its image takes minutes to build; `deploy` checks again. Throws `target_unreachable`, `platform_unusable` or what else its target lacks (`not_root`), and what `deploy` throws, except for the image's errors, and `rollout_running` unless the running rollout leads to the same draft apart from the image. */
   check: {
     method: "POST",
     path: "/v1/services/:service/check",

@@ -3,7 +3,8 @@ import { DatabaseSync } from "node:sqlite";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { ServiceStatus, TargetStatus } from "../../src/controller/operations.ts";
 import type { ErrorJson } from "../../src/lib/errors.ts";
-import { type Installation, install, whyNoServers } from "./harness.ts";
+import { TestEngine, whyNoEngine } from "../../src/platform/docker/test-engine.ts";
+import { type Installation, install, waitUntil, whyNoServers } from "./harness.ts";
 import { type LittleService, littleService } from "./little-service.ts";
 
 const why = whyNoServers();
@@ -127,6 +128,86 @@ describe.skipIf(why !== undefined)("targets, from end to end", () => {
     await kiln.ok(["deploy"], { cwd: shop.folder });
     expect(await shop.page()).toBe("two");
   });
+});
+
+const whyNot = why ?? (await whyNoEngine());
+if (whyNot !== undefined) console.log(`Skipped: two real targets, because ${whyNot}.`);
+
+describe.skipIf(whyNot !== undefined)("this machine and a Docker engine as targets of one controller", () => {
+  const engine = new TestEngine();
+  let kiln: Installation;
+  let shop: LittleService;
+  let blog: LittleService;
+  const of = async (service: string) => (await kiln.json<ServiceStatus[]>(["status", service]))[0];
+  const deploy = ({ folder }: LittleService) => kiln.ok(["deploy"], { cwd: folder });
+
+  beforeAll(async () => {
+    [kiln] = await Promise.all([install(), engine.start()]);
+    shop = await littleService(kiln, "shop", { count: 1 });
+    blog = await littleService(kiln, "blog", {
+      count: 1,
+      more: "environments: { box: { target: box } }",
+    });
+    await kiln.ok(["target", "add", "box", "--platform", "docker", "--option", `socket=${engine.socket}`]);
+    await deploy(shop);
+    await kiln.ok(["deploy", "--env", "box"], { cwd: blog.folder });
+  }, 180_000);
+  afterAll(async () => {
+    await engine.resume();
+    await kiln[Symbol.asyncDispose]();
+    await engine[Symbol.asyncDispose]();
+  });
+
+  test("an environment names the target of its service, and status shows both", async () => {
+    expect((await of("blog.box"))?.target).toMatchObject({ name: "box", platform: "docker" });
+    const { stdout } = await kiln.ok(["status"]);
+    expect(stdout).toMatch(/^SERVICE +TARGET +RELEASE/);
+    expect(stdout).toMatch(/^blog\.box +box +1 /m);
+    expect(stdout).toMatch(/^shop +local +1 /m);
+    expect(await Promise.all([shop.page(), blog.page()])).toEqual(["one", "one"]);
+    expect((await kiln.run(["target", "rm", "box"])).stderr).toContain("has services on it: blog.box.");
+  });
+
+  test("an engine that hangs delays only its own service, and every command says so", async () => {
+    engine.pause();
+    await shop.setPage("two");
+    await deploy(shop);
+    expect(await shop.page()).toBe("two");
+    const silence = expect.stringContaining("has not answered");
+    await waitUntil(
+      async () => (await of("blog.box"))?.target.trouble !== undefined,
+      60_000,
+      "the status of blog.box names its target's trouble",
+    );
+    const blogNow = await of("blog.box");
+    expect(blogNow).toMatchObject({ target: { trouble: { message: expect.any(String) } }, servers: [{}] });
+    expect((await of("shop"))?.target.trouble).toBeUndefined();
+    expect(await blog.page()).toBe("one");
+    const targets = await kiln.json<TargetStatus[]>(["target", "ls"]);
+    expect(targets.find(({ name }) => name === "box")?.trouble).toMatchObject({ message: silence });
+    const planned = await kiln.run(["plan", "--env", "box", "--json"], { cwd: blog.folder });
+    expect((JSON.parse(planned.stdout) as { error: ErrorJson }).error).toMatchObject({
+      ...{ code: "target_unreachable", message: expect.stringContaining("The target box cannot be seen.") },
+    });
+    const doctor = await kiln.run(["doctor"]);
+    const section = /^Target box \(docker\)$(.*?)^Services$/ms.exec(doctor.stdout)?.[1];
+    expect([doctor.code, section]).toEqual([
+      1,
+      expect.stringMatching(/^ {2}fail {2}It has not answered for \d+ s\.$/m),
+    ]);
+  }, 300_000);
+
+  test("when it answers again, what was wanted goes through", async () => {
+    engine.resume();
+    await waitUntil(
+      async () => (await of("blog.box"))?.target.trouble === undefined,
+      120_000,
+      "box answers again",
+    );
+    await blog.setPage("two");
+    await kiln.ok(["deploy", "--env", "box"], { cwd: blog.folder });
+    expect(await blog.page()).toBe("two");
+  }, 300_000);
 });
 
 /** What is left when an older Kiln takes over from one that has more platforms. */

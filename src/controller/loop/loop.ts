@@ -53,7 +53,7 @@ export interface Loop {
   poke(service: ServiceKey): void;
   /** What the last pass saw; undefined before the first. */
   readonly seen: () => Observation | undefined;
-  readonly observer: Pick<Observer, "glance" | "see" | "trouble">;
+  readonly observer: Pick<Observer, "glance" | "see" | "requireAnswer">;
   /** What made the last pass over the service fail. */
   readonly trouble: (service: ServiceKey) => Trouble | undefined;
   close(): Promise<void>;
@@ -223,7 +223,7 @@ export function startLoop({ target, store, platform, clock, log, drift, timekeep
 /** The same, but it ends with the signal, also where the platform does not heed that. */
 export async function endingBy<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
   const ended = Promise.withResolvers<never>();
-  const end = () => ended.reject(new KilnError("timed_out", "The target did not answer in time."));
+  const end = () => ended.reject(new KilnError("timed_out", "It did not answer in time."));
   signal.addEventListener("abort", end, { once: true });
   try {
     return await Promise.race([work, ended.promise]);

@@ -6,6 +6,8 @@ import type { Trouble } from "../operations.ts";
 /** For whom a look may take so long; a look that takes longer is reported, and continues. */
 const patienceMs = 5_000;
 
+const againHint = "The controller asks again by itself; `kiln doctor` says more.";
+
 export interface ObserverOptions {
   /** Of the target. */
   readonly name: string;
@@ -68,12 +70,12 @@ export class Observer {
   async see(): Promise<Observation> {
     const { observation, trouble } = await this.glance();
     if (trouble === undefined && observation !== undefined) return observation;
-    const { message, hint = "The controller asks again by itself; `kiln doctor` says more." } =
-      trouble ?? this.#silence();
-    throw new KilnError("target_unreachable", `The target ${this.#options.name} cannot be seen: ${message}`, {
-      hint,
-      retry: true,
-    });
+    throw this.#unreachable(trouble ?? this.#silence());
+  }
+
+  /** Throws `target_unreachable` when the present look has long been without an answer. */
+  requireAnswer(): void {
+    if (this.#lookingMs >= patienceMs) throw this.#unreachable(this.#silence());
   }
 
   /** Why the target cannot be seen now; undefined while it can, as far as is known. */
@@ -107,14 +109,19 @@ export class Observer {
     return { message, hint, sinceMs: this.#failed?.sinceMs ?? this.#options.clock.now() };
   }
 
+  #unreachable({ message, hint = againHint }: Trouble): KilnError {
+    const { name } = this.#options;
+    return new KilnError("target_unreachable", `The target ${name} cannot be seen. ${message}`, {
+      hint,
+      retry: true,
+    });
+  }
+
   #silence(): Trouble {
-    const { name, clock } = this.#options;
-    const seconds = Math.round(this.#lookingMs / 1_000);
-    return {
-      message: `The target ${name} has not answered for ${seconds} s.`,
-      hint: "The controller asks again by itself; `kiln doctor` says more.",
-      sinceMs: this.#failed?.sinceMs ?? clock.now() - this.#lookingMs,
-    };
+    const { clock } = this.#options;
+    const sinceMs = this.#failed?.sinceMs ?? clock.now() - this.#lookingMs;
+    const seconds = Math.round((clock.now() - sinceMs) / 1_000);
+    return { message: `It has not answered for ${seconds} s.`, hint: againHint, sinceMs };
   }
 }
 

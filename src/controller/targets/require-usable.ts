@@ -2,8 +2,9 @@ import { localTarget } from "../../domain/target.ts";
 import { KilnError } from "../../lib/errors.ts";
 import type { Site } from "./site.ts";
 
-/** Throws `platform_unusable`, or the code that the platform has for it (`not_root`), with all that must be fixed and each remedy. */
+/** Throws `target_unreachable`, and `platform_unusable`, or the code that the platform has for it (`not_root`), with all that must be fixed and each remedy. */
 export async function requireUsable(site: Site): Promise<void> {
+  site.loop.observer.requireAnswer();
   const { usable, gaps } = await site.probe();
   if (usable) return;
   const fatal = gaps.filter(({ severity }) => severity === "fatal");

@@ -76,7 +76,7 @@ test("a target that hangs costs someone who asks some seconds, and once", async 
   const askedMs = t.clock.elapsed();
   const { target, servers } = await t.status("blog");
   expect(t.clock.elapsed() - askedMs).toBeLessThanOrEqual(5_000);
-  expect(target.trouble?.message).toMatch(/^The target north has not answered for \d+ s\.$/);
+  expect(target.trouble?.message).toMatch(/^It has not answered for \d+ s\.$/);
   expect(servers).toHaveLength(2);
   const againMs = t.clock.elapsed();
   expect(await t.clock.settle(t.controller.services({}))).toHaveLength(2);

@@ -48,8 +48,18 @@ export class TestEngine implements AsyncDisposable {
   async stop(): Promise<void> {
     const daemon = this.#daemon;
     if (daemon === undefined || daemon.exitCode !== null) return;
+    this.resume();
     daemon.kill("SIGTERM");
     await once(daemon, "exit");
+  }
+
+  /** It accepts connections and answers nothing, until `resume`. */
+  pause(): void {
+    this.#daemon?.kill("SIGSTOP");
+  }
+
+  resume(): void {
+    this.#daemon?.kill("SIGCONT");
   }
 
   async #answers(): Promise<boolean> {

@@ -9,7 +9,7 @@ export function addTargetCommands(program: Command, load: Load): void {
     target,
     "add",
     "add a target; its platform says which options it takes",
-    "kiln target add north --platform docker --option host=unix:///run/docker.sock",
+    "kiln target add north --platform docker --option socket=/run/docker.sock",
   )
     .argument("<NAME>", "a name of your own, for `target` in kiln.yaml")
     .requiredOption("-p, --platform <PLATFORM>", "the kind of place")
