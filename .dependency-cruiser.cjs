@@ -32,7 +32,15 @@ module.exports = {
     only("store", "store/", "audit/", "domain/", "lib/"),
     only("router", "router/", "domain/", "lib/"),
     // Evidence is kept as a tar archive.
-    only("drift", "drift/", "platform/platform\\.ts", "image/tar/(tar-writer|entry)\\.ts", "domain/", "lib/"),
+    only(
+      "drift",
+      "drift/",
+      "platform/platform\\.ts",
+      "platform/linux/subject\\.ts",
+      "image/tar/(tar-writer|entry)\\.ts",
+      "domain/",
+      "lib/",
+    ),
     // What hosts whose servers are Linux processes share: `local` and `docker` know it, and never each other.
     only("platform-linux", "platform/linux/", "platform/platform\\.ts", "domain/", "lib/"),
     only("platform-contract", "platform/platform\\.ts", "domain/", "lib/"),

@@ -4,13 +4,12 @@ import { imageSource } from "../src/image/store/image-source.ts";
 import { silentLog } from "../src/lib/log.ts";
 import { openStateFolder } from "../src/lib/state-folder.ts";
 import { systemClock } from "../src/lib/time/clock.ts";
-import type { Host } from "../src/platform/fleet/host.ts";
-import { localHost } from "../src/platform/local/local-host.ts";
+import { type LocalHost, localHost } from "../src/platform/local/local-host.ts";
 import type { Bench } from "./workshop.ts";
 
 /** Servers of one release on the local host alone: no controller, no router. */
 export interface LocalServers extends AsyncDisposable {
-  readonly host: Host;
+  readonly host: LocalHost;
   readonly tag: string;
   create(slot: number): Promise<unknown>;
   destroy(slot: number): Promise<void>;

@@ -300,7 +300,7 @@ const gap = z.object({
 });
 
 const integrityTier = z.object({
-  name: z.enum(["kernel", "scan", "none"]),
+  name: z.string().describe("The platform's word for it: `kernel`, `scan` or `none` on this machine."),
   facts: z.array(
     z.object({
       what: z.string(),

@@ -56,8 +56,8 @@ export type Speed = "prevented" | "milliseconds" | "seconds" | "minutes" | "unse
 
 /** How well a platform sees drift, as a probe has shown. */
 export interface IntegrityTier {
-  /** `kernel`: kernel events and scan; `scan`: only the scan and slower; `none`: nothing is looked at. */
-  readonly name: "kernel" | "scan" | "none";
+  /** The platform's own word for it. Of Linux processes: `kernel`, kernel events and scan; `scan`, only the scan and slower; `none`. */
+  readonly name: string;
   /** One line for each thing that someone could do: how this platform meets it, and why not better. */
   readonly facts: readonly { readonly what: string; readonly speed: Speed; readonly how: string }[];
 }

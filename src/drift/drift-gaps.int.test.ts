@@ -22,7 +22,10 @@ describe.skipIf(reason)("a server that Kiln could not see", () => {
     for (const file of files) {
       told.clear();
       await w().restart();
-      using _again = w().drift.watchGap(({ reason, ms }) => told.add(`${reason}: ${ms >= 0 && ms < 60_000}`));
+      using _again = w().drift.watchNotices(({ kind, data }) => {
+        const { reason, ms } = data;
+        if (kind === "drift.gap") told.add(`${reason}: ${Number(ms) >= 0 && Number(ms) < 60_000}`);
+      });
       await until(() => w().drift.tier() === "kernel");
       for (const value of ["0", "1"]) writeFileSync(join(instances, instance, file), value);
       await until(() => told.size > 0);
@@ -37,7 +40,7 @@ describe.skipIf(reason)("a server that Kiln could not see", () => {
     const listener = () => children().find(listens);
     await until(() => listener() !== undefined);
     const told = new Set<string>();
-    using _gaps = w().drift.watchGap(({ missed }) => told.add(missed));
+    using _gaps = w().drift.watchNotices(({ data }) => told.add(String(data.missed)));
     const first = listener();
     process.kill(Number(first), "SIGKILL");
     await until(() => told.has(missedNetwork));

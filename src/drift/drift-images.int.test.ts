@@ -63,7 +63,9 @@ describe.skipIf(reason)("a server whose image someone changes", () => {
 
     test("is not found when one was made changeable: it is immutable again, and that is reported", async () => {
       const restored = new Set<string>();
-      using _watch = w().drift.watchProtection((each) => restored.add(each));
+      using _watch = w().drift.watchNotices(({ kind, data }) => {
+        if (kind === "image.unprotected") restored.add(String(data.file));
+      });
       if (!makeChangeable()) return console.log("Not tested: this file system has no immutable files.");
       await until(() => restored.size > 0);
       expect([...restored]).toEqual([file]);

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { exec } from "../lib/process/exec.ts";
 import { aCall, until, whyNoContainers } from "../platform/local/test-host.ts";
-import { forever, id, sightOf, watchServers } from "./testing.ts";
+import { forever, id, watchServers } from "./testing.ts";
 
 const reason = whyNoContainers();
 if (reason) console.log(`Drift is not tested: ${reason}.`);
@@ -135,7 +135,7 @@ describe.skipIf(reason)("a server that someone changes", () => {
     await w().drift[Symbol.asyncDispose]();
     appendFileSync(join(w().t.state.servers, id, "hosts"), "192.0.2.1 elsewhere\n");
     const next = w().t.reopen();
-    w().sight = sightOf(next);
+    w().sight = next.sight;
     await w().restart();
     await next.list(aCall());
     expect(w().sight.subjects()).toHaveLength(1);

@@ -1,8 +1,10 @@
-import type { Finding, IntegrityTier } from "../domain/drift.ts";
+import type { Finding } from "../domain/drift.ts";
+import type { ServerId } from "../domain/ids.ts";
 import { toKilnError } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Clock } from "../lib/time/clock.ts";
-import type { Call, Sight, Subject } from "../platform/platform.ts";
+import type { Sight, Subject } from "../platform/linux/subject.ts";
+import type { DriftNotice, DriftSource } from "../platform/platform.ts";
 import { createChecks } from "./checks/checks.ts";
 import type { Difference } from "./checks/detector.ts";
 import { startFileCheck } from "./checks/files.ts";
@@ -12,6 +14,7 @@ import type { Gap } from "./gap.ts";
 import { createLedger } from "./ledger.ts";
 import { startNetworkCheck } from "./network/network.ts";
 import { startNetworkMonitor } from "./network/network-monitor.ts";
+import { gapNotice, protectionNotice, tierNotice } from "./notices.ts";
 import { startTrace } from "./trace/trace.ts";
 import { startWatch } from "./watch.ts";
 
@@ -27,37 +30,28 @@ const sameGapMs = 60_000;
 /** The most of all time that looks at everything after gaps may take: a program that silences events again and again must not keep this process busy. */
 const lookingShare = 0.1;
 
-export type Tier = IntegrityTier["name"];
+/** The kernel's events and the scan, or the scan alone. */
+export type Tier = "kernel" | "scan";
 
-/** Sees what is changed of running servers. Disposing of it ends all looking. */
-export interface DriftWatch extends AsyncDisposable {
+/** Sees what is changed of running servers that are Linux processes. */
+export interface DriftWatch extends DriftSource {
   /** How well it sees at this moment. */
   tier(): Tier;
-  /** Calls back with each finding, once, as soon as it is there. */
-  watch(found: (finding: Finding) => void): Disposable;
-  /** Calls back when it sees better or worse than before, and why. */
-  watchTier(changed: (tier: Tier, reason: string) => void): Disposable;
-  /** Calls back with an image file in use whose immutable flag was removed; the flag is set again by then. */
-  watchProtection(restored: (file: string) => void): Disposable;
-  /** Calls back with each time in which it could not see; a look at everything follows. */
-  watchGap(seen: (gap: Gap) => void): Disposable;
-  /** All that was found about servers that are there, oldest first. */
-  findings(): readonly Finding[];
-  /** Looks at everything now, images too; resolves to all findings. */
-  inspect(call: Call): Promise<readonly Finding[]>;
+  freeze(server: ServerId): boolean;
 }
 
 /** Every detector does one thing; what they see comes together here. */
 export function startDriftWatch({ sight, tag, clock, log }: DriftWatchOptions): DriftWatch {
   const found = new Set<(finding: Finding) => void>();
-  const changed = new Set<(tier: Tier, reason: string) => void>();
-  const gaps = new Set<(gap: Gap) => void>();
+  const notices = new Set<(notice: DriftNotice) => void>();
   const ending = new AbortController();
-  const restored = new Set<(file: string) => void>();
   const ledger = createLedger(sight, clock, (finding) => {
     log.warn({ ...finding }, "a server has drifted");
     for (const tell of found) tell(finding);
   });
+  const notify = (notice: DriftNotice) => {
+    for (const tell of notices) tell(notice);
+  };
   const checks = createChecks(log);
   const partsOf = (seenBy: string) => ({
     ...{ sight, checks, clock, log },
@@ -79,7 +73,7 @@ export function startDriftWatch({ sight, tag, clock, log }: DriftWatchOptions): 
     if (now - (toldAt.get(one.reason) ?? Number.NEGATIVE_INFINITY) < sameGapMs) return;
     toldAt.set(one.reason, now);
     log.warn({ ...one }, "changes may have been missed");
-    for (const tell of gaps) tell(one);
+    notify(gapNotice(one));
   }
   function gap(one: Gap): void {
     if (ending.signal.aborted) return;
@@ -92,7 +86,7 @@ export function startDriftWatch({ sight, tag, clock, log }: DriftWatchOptions): 
     ...partsOf("files"),
     unprotected(file) {
       log.warn({ file }, "the immutable flag of an image file in use was removed: it is set again");
-      for (const tell of restored) tell(file);
+      notify(protectionNotice(file));
     },
   });
   const network = startNetworkCheck(partsOf("network"));
@@ -102,7 +96,7 @@ export function startDriftWatch({ sight, tag, clock, log }: DriftWatchOptions): 
     ...partsOf("trace"),
     name: `kiln-${tag}`,
     changed(reason = "the kernel's events arrive") {
-      for (const tell of changed) tell(tier(), reason);
+      notify(tierNotice(tier(), reason));
     },
     missed: gap,
     unclear: tellGap,
@@ -124,9 +118,8 @@ export function startDriftWatch({ sight, tag, clock, log }: DriftWatchOptions): 
   return {
     tier,
     watch: (tell) => subscribe(found, tell),
-    watchTier: (tell) => subscribe(changed, tell),
-    watchProtection: (tell) => subscribe(restored, tell),
-    watchGap: (tell) => subscribe(gaps, tell),
+    watchNotices: (tell) => subscribe(notices, tell),
+    freeze: (server) => sight.freeze(server),
     findings: ledger.findings,
     async inspect(call) {
       await all(call.signal);
@@ -135,9 +128,7 @@ export function startDriftWatch({ sight, tag, clock, log }: DriftWatchOptions): 
     },
     async [Symbol.asyncDispose]() {
       found.clear();
-      changed.clear();
-      restored.clear();
-      gaps.clear();
+      notices.clear();
       ending.abort();
       watching[Symbol.dispose]();
       await Promise.all(

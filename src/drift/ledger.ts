@@ -2,7 +2,7 @@ import type { Finding } from "../domain/drift.ts";
 import type { ServerId } from "../domain/ids.ts";
 import { isAlive, type ProcessRef } from "../lib/process/proc.ts";
 import type { Clock } from "../lib/time/clock.ts";
-import type { Sight, Subject } from "../platform/platform.ts";
+import type { Sight, Subject } from "../platform/linux/subject.ts";
 import { culpritText } from "./checks/culprit.ts";
 import type { Difference } from "./checks/detector.ts";
 

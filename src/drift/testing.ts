@@ -3,8 +3,8 @@ import type { DriftKind, Finding } from "../domain/drift.ts";
 import { silentLog } from "../lib/log.ts";
 import { exec } from "../lib/process/exec.ts";
 import { systemClock } from "../lib/time/clock.ts";
+import type { Sight, Subject } from "../platform/linux/subject.ts";
 import { aCall, openImages, TestHost, until } from "../platform/local/test-host.ts";
-import type { Sight, Subject } from "../platform/platform.ts";
 import { type DriftWatch, startDriftWatch } from "./drift-watch.ts";
 
 /** The server that is changed. */
@@ -19,7 +19,7 @@ export class Watched implements AsyncDisposable {
 
   constructor(t: TestHost) {
     this.t = t;
-    this.sight = sightOf(t.host);
+    this.sight = t.host.sight;
     this.drift = this.#start(this.sight);
   }
 
@@ -59,11 +59,6 @@ export class Watched implements AsyncDisposable {
     await this.drift[Symbol.asyncDispose]();
     await this.t[Symbol.asyncDispose]();
   }
-}
-
-export function sightOf(host: TestHost["host"]): Sight {
-  if (!host.sight) throw new Error("the local host has sight");
-  return host.sight;
 }
 
 /** Gives the `Watched` of the running test. */

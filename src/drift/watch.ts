@@ -2,7 +2,7 @@ import { type FSWatcher, watch } from "node:fs";
 import { basename, dirname } from "node:path";
 import { toKilnError } from "../lib/errors.ts";
 import { isExhausted } from "../lib/files/folder-watch.ts";
-import type { Subject } from "../platform/platform.ts";
+import type { Subject } from "../platform/linux/subject.ts";
 import type { CheckName } from "./checks/checks.ts";
 import type { DetectorParts } from "./checks/detector.ts";
 

@@ -8,7 +8,6 @@ import type { Split } from "../domain/split.ts";
 import type { PlatformName } from "../domain/target.ts";
 import type { TrafficCounter } from "../domain/traffic.ts";
 import type { ErrorCode } from "../lib/error-codes.ts";
-import type { LoopDevice } from "../lib/files/loop-device.ts";
 
 /** A release that may come: before its image is built, what is known of it. */
 export interface Candidate extends Pick<Release, "service" | "traffic"> {
@@ -152,7 +151,6 @@ export interface Platform {
   reproduce?(server: ServerId, release: Release, call: Call): Promise<ReproductionId>;
   readonly logs?: LogReader;
   readonly traffic?: TrafficStats;
-  readonly sight?: Sight;
   readonly jobs?: JobRunner;
   readonly exec?: Access;
 }
@@ -189,69 +187,30 @@ export interface Entrance {
   readonly transcript: string;
 }
 
-/** Lets detectors of drift look at running servers; presence is the capability. */
-export interface Sight {
-  /** Every server whose process runs. From memory: cheap enough for every event of the kernel. */
-  subjects(): readonly Subject[];
-  /** Calls back when a server has been started or has ended. */
-  watch(changed: () => void): Disposable;
-  /** Stops all processes of the server where they are, before it returns. False when it could not be done. */
-  freeze(server: ServerId): boolean;
-  /** Lets them continue. */
-  thaw(server: ServerId): void;
-  /**
-   * Makes a file of an image that servers use immutable again; true when that flag had been removed. Absent where such
-   * files are never protected.
-   */
-  protect?(file: string): Promise<boolean>;
+/**
+ * Finds what is changed of running servers, whatever it looks with: the kernel's files and events, the events of an engine, a
+ * comparison of a cloud's resources with what was asked for. Disposing of it ends all looking.
+ */
+export interface DriftSource extends AsyncDisposable {
+  /** Calls back with each finding, once, as soon as it is there. */
+  watch(found: (finding: Finding) => void): Disposable;
+  /** Calls back with what the source has to say of itself and of its place: that it sees worse now, or that it could not see for a time. */
+  watchNotices(told: (notice: DriftNotice) => void): Disposable;
+  /** All that was found about servers that are there, oldest first. From memory. */
+  findings(): readonly Finding[];
+  /** Looks at everything now; resolves to all findings. */
+  inspect(call: Call): Promise<readonly Finding[]>;
+  /** Stops all processes of the server where they are, before it returns. False when it could not be done. Absent: it never can. */
+  freeze?(server: ServerId): boolean;
 }
 
-/** A running server as a detector sees it, with what it was made from. */
-export interface Subject {
-  readonly server: ServerId;
-  readonly service: ServiceKey;
-  readonly release: number;
-  /** Its first process; `startTicks` is field 22 of /proc/PID/stat, proc(5). */
-  readonly process: { readonly pid: number; readonly startTicks: number };
-  /** Path of its cgroup, the same in every hierarchy. */
-  readonly cgroup: string;
-  /** The folders of its cgroup, one for each hierarchy that it is in. */
-  readonly cgroupFolders: readonly string[];
-  readonly baseline: Baseline;
-  /** Undefined: not known. */
-  readonly network?: ServerNetwork;
-  readonly imageFiles: readonly ImageFile[];
-}
-
-/** All that Kiln has put into a server's network namespace. */
-export interface ServerNetwork {
-  readonly links: readonly string[];
-  /** IPv4, of its link to the machine. */
-  readonly address: string;
-  readonly prefixBits: number;
-  /** Where its one route leads that is not of that prefix. */
-  readonly gateway: string;
-}
-
-/** A file that a root file system is mounted from. */
-export interface ImageFile {
-  readonly file: string;
-  /** The recorded digest, `sha256:…`. */
-  readonly sha256: string;
-  /** What the kernel serves it from: device and inode of the file, and the loop device where it needs one. Undefined: not known. */
-  readonly served?: { readonly inode: string; readonly loop?: LoopDevice | undefined } | undefined;
-}
-
-/** Read when the server was made and nothing of its image had run yet. */
-export interface Baseline {
-  /** Lines of /proc/PID/mountinfo without the numbers that mean nothing elsewhere. */
-  readonly mounts: readonly string[];
-  /** By kind (`mnt`, `pid`, `net`…): what /proc/PID/ns/KIND links to. */
-  readonly namespaces: Readonly<Record<string, string>>;
-  /** Files of its cgroup and what they held. */
-  readonly limits: readonly { readonly file: string; readonly value: string }[];
-  /** Files of its bundle and the digests (`sha256:…`) of what they held. */
-  readonly bundle: readonly { readonly file: string; readonly sha256: string }[];
+/** An event that concerns no single server. */
+export interface DriftNotice {
+  /** Of the event: `drift.tier`, `drift.gap`. */
+  readonly kind: string;
+  /** One sentence for people. */
+  readonly message: string;
+  readonly data: Readonly<Record<string, unknown>>;
 }
 
 /** One job of a release, as one rollout runs it. */

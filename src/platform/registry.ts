@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Target, TargetName } from "../domain/target.ts";
-import { type DriftWatch, startDriftWatch } from "../drift/drift-watch.ts";
+import { startDriftWatch } from "../drift/drift-watch.ts";
 import { probeDrift } from "../drift/probe-drift.ts";
 import type { Logger } from "../lib/log.ts";
 import { type StateFolder, stateOfTarget } from "../lib/state-folder.ts";
@@ -12,6 +12,7 @@ import { localHost } from "./local/local-host.ts";
 import type {
   Call,
   ConfigSource,
+  DriftSource,
   EvidenceKeeper,
   ImagePacker,
   ImageSource,
@@ -38,7 +39,7 @@ export interface Opened extends AsyncDisposable {
   /** As the platform's own, with what only a trial shows and a running controller need not repeat. */
   probe(call: Call): Promise<Readiness>;
   /** Starts what looks for drift. Absent: servers are not inspected. */
-  readonly watchDrift?: () => DriftWatch;
+  readonly watchDrift?: () => DriftSource;
 }
 
 /** A kind of place, as Kiln knows it. */
@@ -76,7 +77,6 @@ function openLocal({ state, clock, log, ...sources }: Surroundings): Opened {
   const { secrets } = sources;
   const router = haproxyRouter({ state, clock, log, secret: secrets.newest });
   const platform = createFleet({ host, router, clock, prober: networkProber(), log });
-  const { sight } = platform;
   return {
     platform,
     probe: async (call) => {
@@ -84,7 +84,7 @@ function openLocal({ state, clock, log, ...sources }: Surroundings): Opened {
       if (readiness.integrity === undefined) return readiness;
       return { ...readiness, integrity: await probeDrift(state.tag, readiness.integrity.facts) };
     },
-    ...(sight && { watchDrift: () => startDriftWatch({ sight, tag: state.tag, clock, log }) }),
+    watchDrift: () => startDriftWatch({ sight: host.sight, tag: state.tag, clock, log }),
     [Symbol.asyncDispose]: () => platform[Symbol.asyncDispose](),
   };
 }

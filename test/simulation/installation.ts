@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Controller, startController } from "../../src/controller/controller.ts";
-import { fakeDriftWatch } from "../../src/controller/drift/fake-drift-watch.ts";
+import { fakeDriftSource } from "../../src/controller/drift/fake-drift-source.ts";
 import { noPlatforms } from "../../src/controller/testing.ts";
 import { localTarget } from "../../src/domain/target.ts";
 import { KilnError } from "../../src/lib/errors.ts";
@@ -54,7 +54,7 @@ export class Installation implements Disposable {
   #lock: Disposable | undefined;
   controller: Controller | undefined;
   /** What tells the present controller of drift. */
-  drift = fakeDriftWatch();
+  drift = fakeDriftSource();
   /** What the controllers have done. */
   readonly done = { lives: 0, started: 0, complete: 0 };
   #goneMs = 0;
@@ -94,7 +94,7 @@ export class Installation implements Disposable {
     referee.begin(life, store);
     this.#platform = world.connect({ life, time, fateOf, clock, log, mutation });
     const platform = seamPlatform(this.#platform, seams);
-    this.drift = fakeDriftWatch();
+    this.drift = fakeDriftSource();
     const guarded = seamStore(store, seams);
     try {
       this.controller = startController({

@@ -4,18 +4,18 @@ import type { Finding } from "../../domain/drift.ts";
 import { type DriftPolicy, defaultUpkeep } from "../../domain/spec.ts";
 import { localTarget } from "../../domain/target.ts";
 import { aFinding, anAsker, aPolicy } from "../../domain/testing.ts";
-import type { DriftWatch } from "../../drift/drift-watch.ts";
 import { silentLog } from "../../lib/log.ts";
 import { steadyClock } from "../../lib/time/steady-clock.ts";
 import { fakePlatform } from "../../platform/fake/fake-platform.ts";
+import type { DriftSource } from "../../platform/platform.ts";
 import { openStore } from "../../store/store.ts";
 import { startController } from "../controller.ts";
 import { noPlatforms, TestInstallation } from "../testing.ts";
-import { fakeDriftWatch } from "./fake-drift-watch.ts";
+import { fakeDriftSource } from "./fake-drift-source.ts";
 
 /** A controller that gets reports of drift. */
 class DriftInstallation extends TestInstallation {
-  declare drift: DriftWatch & { find(finding: Finding): void };
+  declare drift: DriftSource & { find(finding: Finding): void };
   declare frozen: string[];
 
   override start(): void {
@@ -23,19 +23,12 @@ class DriftInstallation extends TestInstallation {
     const clock = steadyClock(this.clock);
     this.store = openStore(join(this.folder, "kiln.db"), { clock });
     this.platform = fakePlatform(clock, { world: this.world }).platform;
-    this.drift = fakeDriftWatch();
+    this.drift = fakeDriftSource();
     const { frozen } = this;
-    const sight = {
-      subjects: () => [],
-      watch: () => ({ [Symbol.dispose]: () => {} }),
-      freeze: (server: string) => frozen.push(server) > 0,
-      thaw: () => {},
-    };
+    const drift = { ...this.drift, freeze: (server: string) => frozen.push(server) > 0 };
     this.controller = startController({
       store: this.store,
-      targets: [
-        { target: localTarget, platform: Object.assign(this.platform, { sight }), drift: this.drift },
-      ],
+      targets: [{ target: localTarget, platform: this.platform, drift }],
       platforms: noPlatforms,
       clock,
       log: silentLog,

@@ -12,7 +12,7 @@ import { WholeGroup } from "../../platform/fake/whole-group.ts";
 import { openStore } from "../../store/store.ts";
 import { startController } from "../controller.ts";
 import { noPlatforms } from "../testing.ts";
-import { fakeDriftWatch } from "./fake-drift-watch.ts";
+import { fakeDriftSource } from "./fake-drift-source.ts";
 
 const folder = mkdtempSync("/tmp/kiln-q-");
 afterEach(() => rmSync(folder, { recursive: true }));
@@ -31,7 +31,7 @@ test("a drifted server of an engine that shows late what becomes of servers is n
       await super.retire(...call);
     }
   }
-  const drift = fakeDriftWatch();
+  const drift = fakeDriftSource();
   const store = openStore(join(folder, "kiln.db"), { clock });
   const controller = startController({
     ...{ store, clock, log: silentLog, platforms: noPlatforms },

@@ -6,14 +6,15 @@ import { viewOf } from "../../domain/plan/service-view.ts";
 import { toKilnError } from "../../lib/errors.ts";
 import type { Logger } from "../../lib/log.ts";
 import type { Clock } from "../../lib/time/clock.ts";
-import type { Platform } from "../../platform/platform.ts";
+import type { DriftSource } from "../../platform/platform.ts";
 import type { Store } from "../../store/store.ts";
 import type { Loop } from "../loop/loop.ts";
 import type { Quarantine } from "./quarantine.ts";
 
 export interface ResponderOptions {
   readonly store: Store;
-  readonly platform: Platform;
+  /** Stops a server before anything else is done, where that is possible. */
+  readonly drift: Pick<DriftSource, "freeze"> | undefined;
   readonly clock: Clock;
   readonly log: Logger;
   readonly loop: Pick<Loop, "poke"> & {
@@ -28,7 +29,7 @@ export interface ResponderOptions {
  * begun at once and carried on by the planner, whatever becomes of this controller.
  */
 export function createResponder(options: ResponderOptions): (finding: Finding) => void {
-  const { store, platform, clock, log, loop, quarantine } = options;
+  const { store, drift, clock, log, loop, quarantine } = options;
   function respond(finding: Finding): void {
     const { server, service } = finding;
     const desired = store.desired(service);
@@ -41,7 +42,7 @@ export function createResponder(options: ResponderOptions): (finding: Finding) =
       return;
     }
     const take = decision.kind === "quarantine" && decision.wait === undefined;
-    if (take) platform.sight?.freeze(server);
+    if (take) drift?.freeze?.(server);
     const { response } = desired.upkeep.drift;
     const why = decision.kind === "quarantine" ? decision.wait : undefined;
     const isNew = store.taint({ service, finding, response, take, why });

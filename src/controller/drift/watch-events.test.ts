@@ -1,34 +1,26 @@
 import { expect, test } from "vitest";
 import type { NewEvent } from "../../domain/event.ts";
 import { silentLog } from "../../lib/log.ts";
-import { fakeDriftWatch } from "./fake-drift-watch.ts";
-import { recordWatch } from "./watch-events.ts";
+import { fakeDriftSource } from "./fake-drift-source.ts";
+import { recordNotices } from "./watch-events.ts";
 
-test("what the watch tells of the machine is recorded, until it ends", () => {
-  const events: Pick<NewEvent, "kind" | "data">[] = [];
-  const drift = fakeDriftWatch();
-  const appendEvent = ({ kind, data }: NewEvent) => void events.push({ kind, data });
-  const recording = recordWatch(drift, { appendEvent }, silentLog);
-  drift.seeBy("scan", "the kernel's events stopped");
-  drift.restore("/erofs/a.erofs");
-  drift.miss({ reason: "the controller stood still", missed: "whatever left nothing", ms: 4200 });
+const notice = { kind: "drift.tier", message: "Kiln sees less.", data: { tier: "scan" } };
+
+test("what a source says of itself is recorded, until that ends", () => {
+  const events: NewEvent[] = [];
+  const drift = fakeDriftSource();
+  const recording = recordNotices(drift, { appendEvent: (event) => void events.push(event) }, silentLog);
+  drift.notify(notice);
   recording[Symbol.dispose]();
-  drift.restore("/erofs/b.erofs");
-  expect(events).toEqual([
-    { kind: "drift.tier", data: { tier: "scan", reason: "the kernel's events stopped" } },
-    { kind: "image.unprotected", data: { file: "/erofs/a.erofs" } },
-    {
-      kind: "drift.gap",
-      data: { reason: "the controller stood still", missed: "whatever left nothing", ms: 4200 },
-    },
-  ]);
+  drift.notify(notice);
+  expect(events).toEqual([{ service: undefined, ...notice }]);
 });
 
 test("an event that cannot be recorded ends nothing", () => {
-  const drift = fakeDriftWatch();
+  const drift = fakeDriftSource();
   const appendEvent = () => {
     throw new Error("the disk is full");
   };
-  using _recording = recordWatch(drift, { appendEvent }, silentLog);
-  expect(() => drift.restore("/erofs/a.erofs")).not.toThrow();
+  using _recording = recordNotices(drift, { appendEvent }, silentLog);
+  expect(() => drift.notify(notice)).not.toThrow();
 });

@@ -4,11 +4,10 @@ import type { Observation } from "../../domain/observation.ts";
 import { planService } from "../../domain/plan/plan.ts";
 import { type ServiceView, viewOf } from "../../domain/plan/service-view.ts";
 import type { TargetName } from "../../domain/target.ts";
-import type { DriftWatch } from "../../drift/drift-watch.ts";
 import { KilnError, toKilnError } from "../../lib/errors.ts";
 import type { Logger } from "../../lib/log.ts";
 import type { SteadyClock } from "../../lib/time/steady-clock.ts";
-import type { Call, Platform } from "../../platform/platform.ts";
+import type { Call, DriftSource, Platform } from "../../platform/platform.ts";
 import type { Store } from "../../store/store.ts";
 import { createQuarantine } from "../drift/quarantine.ts";
 import { createResponder } from "../drift/response.ts";
@@ -39,7 +38,7 @@ export interface LoopOptions {
   readonly clock: SteadyClock;
   readonly log: Logger;
   /** What looks for drift; without it nothing is found. */
-  readonly drift?: DriftWatch | undefined;
+  readonly drift?: DriftSource | undefined;
   /** One for all targets: the clock is set for all of them at once. */
   readonly timekeeper: Timekeeper;
 }
@@ -180,7 +179,7 @@ export function startLoop({ target, store, platform, clock, log, drift, timekeep
   const queue = createQueue({ clock, work: pass, parallel: 8 });
   const watching = platform.watch((service) => queue.add(service));
   const respond = createResponder({
-    ...{ store, platform, clock, log, quarantine },
+    ...{ store, drift, clock, log, quarantine },
     loop: { poke, seen: (service) => (acted.has(service) ? undefined : seen) },
   });
   const looking = drift?.watch(respond);

@@ -1,11 +1,10 @@
 import type { Target } from "../../domain/target.ts";
-import type { DriftWatch } from "../../drift/drift-watch.ts";
 import { toKilnError } from "../../lib/errors.ts";
 import type { Logger } from "../../lib/log.ts";
 import type { SteadyClock } from "../../lib/time/steady-clock.ts";
-import type { Call, Platform, Readiness } from "../../platform/platform.ts";
+import type { Call, DriftSource, Platform, Readiness } from "../../platform/platform.ts";
 import type { Store } from "../../store/store.ts";
-import { recordWatch } from "../drift/watch-events.ts";
+import { recordNotices } from "../drift/watch-events.ts";
 import { endingBy, type Loop, startLoop } from "../loop/loop.ts";
 import type { Timekeeper } from "../loop/timekeeper.ts";
 import { TrafficRecorder } from "../loop/traffic-recorder.ts";
@@ -15,7 +14,7 @@ export interface OpenTarget {
   readonly target: Target;
   readonly platform: Platform;
   /** What looks for drift there; without it nothing is found. */
-  readonly drift?: DriftWatch | undefined;
+  readonly drift?: DriftSource | undefined;
   /** Ends drift watch and platform. Absent: its opener does so. */
   readonly close?: () => Promise<void>;
 }
@@ -38,7 +37,7 @@ const recordTimeoutMs = 30_000;
 export class Site {
   readonly target: Target;
   readonly platform: Platform;
-  readonly drift: DriftWatch | undefined;
+  readonly drift: DriftSource | undefined;
   readonly loop: Loop;
   readonly #clock: SteadyClock;
   readonly #telling: Disposable | undefined;
@@ -53,7 +52,7 @@ export class Site {
     this.#clock = clock;
     this.#end = close;
     this.loop = startLoop({ target: target.name, store, platform, clock, log, drift, timekeeper });
-    this.#telling = drift && recordWatch(drift, store, log);
+    this.#telling = drift && recordNotices(drift, store, log);
     this.#recorder = new TrafficRecorder({
       ...{ store, clock, log, target: target.name, traffic: platform.traffic },
       call: () => this.#call(recordTimeoutMs),

@@ -2,7 +2,7 @@ import { readFileSync, statSync } from "node:fs";
 import { basename } from "node:path";
 import { markOf } from "../../lib/files/file-mark.ts";
 import { digestOf } from "../../lib/files/sha256.ts";
-import type { Subject } from "../../platform/platform.ts";
+import type { Subject } from "../../platform/linux/subject.ts";
 import type { Check, Difference } from "./detector.ts";
 
 /** Compares the files of each server's bundle with what they held; one that stat(2) finds untouched is not read again. */

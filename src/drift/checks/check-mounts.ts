@@ -1,6 +1,6 @@
 import { mountLines, parseMountLine } from "../../lib/files/mount-table.ts";
 import { readIfThere } from "../../lib/process/proc.ts";
-import type { Subject } from "../../platform/platform.ts";
+import type { Subject } from "../../platform/linux/subject.ts";
 import type { Check, Difference } from "./detector.ts";
 
 /** Compares the mount table of each server with the one it was made with. */

@@ -2,7 +2,7 @@ import { statSync } from "node:fs";
 import { join } from "node:path";
 import { parseMountLine } from "../../lib/files/mount-table.ts";
 import { isEnding, linkIfThere, readIfThere } from "../../lib/process/proc.ts";
-import type { Subject } from "../../platform/platform.ts";
+import type { Subject } from "../../platform/linux/subject.ts";
 import { culpritOf } from "./culprit.ts";
 import type { Check, Difference } from "./detector.ts";
 import { descends, type ProcessStatus, readStatus } from "./process-tree.ts";

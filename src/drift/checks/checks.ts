@@ -1,6 +1,6 @@
 import { toKilnError } from "../../lib/errors.ts";
 import type { Logger } from "../../lib/log.ts";
-import type { Subject } from "../../platform/platform.ts";
+import type { Subject } from "../../platform/linux/subject.ts";
 import { createBundleCheck } from "./check-files.ts";
 import { createLimitCheck, createPausedCheck } from "./check-limits.ts";
 import { createMountCheck } from "./check-mounts.ts";

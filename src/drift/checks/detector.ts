@@ -1,7 +1,7 @@
 import type { DriftKind } from "../../domain/drift.ts";
 import type { Logger } from "../../lib/log.ts";
 import type { Clock } from "../../lib/time/clock.ts";
-import type { Sight, Subject } from "../../platform/platform.ts";
+import type { Sight, Subject } from "../../platform/linux/subject.ts";
 import type { Checks } from "./checks.ts";
 import type { Culprit } from "./culprit.ts";
 

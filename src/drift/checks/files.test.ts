@@ -4,7 +4,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { digestOf } from "../../lib/files/sha256.ts";
 import { silentLog } from "../../lib/log.ts";
 import { FakeClock } from "../../lib/time/fake-clock.ts";
-import type { Subject } from "../../platform/platform.ts";
+import type { Subject } from "../../platform/linux/subject.ts";
 import { createChecks } from "./checks.ts";
 import { type FileCheck, startFileCheck } from "./files.ts";
 

@@ -3,7 +3,7 @@ import { type BigIntStats, createReadStream, statSync } from "node:fs";
 import { toKilnError } from "../../lib/errors.ts";
 import { inodeOf, markOf } from "../../lib/files/file-mark.ts";
 import { loopState } from "../../lib/files/loop-device.ts";
-import type { ImageFile } from "../../platform/platform.ts";
+import type { ImageFile } from "../../platform/linux/subject.ts";
 import type { DetectorParts } from "./detector.ts";
 
 /** Reading an image again must not slow anything down: so many bytes, then a pause. */

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { silentLog } from "../../lib/log.ts";
 import { FakeClock } from "../../lib/time/fake-clock.ts";
-import type { Subject } from "../../platform/platform.ts";
+import type { Subject } from "../../platform/linux/subject.ts";
 import type { CheckName, Checks } from "./checks.ts";
 import { startScan } from "./scan.ts";
 

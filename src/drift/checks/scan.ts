@@ -1,5 +1,5 @@
 import { pacer } from "../../lib/time/pace.ts";
-import type { Subject } from "../../platform/platform.ts";
+import type { Subject } from "../../platform/linux/subject.ts";
 import { type Gap, missedAll } from "../gap.ts";
 import type { CheckName } from "./checks.ts";
 import type { DetectorParts } from "./detector.ts";

@@ -1,6 +1,6 @@
 import { readdirSync } from "node:fs";
 import { linkIfThere } from "../../lib/process/proc.ts";
-import type { Subject } from "../../platform/platform.ts";
+import type { Subject } from "../../platform/linux/subject.ts";
 import { isOurVisit } from "../network/visits.ts";
 import { isStranger, outOfCgroup, stranger } from "./check-processes.ts";
 import type { Difference } from "./detector.ts";

@@ -1,4 +1,4 @@
-import type { Subject } from "../../platform/platform.ts";
+import type { Subject } from "../../platform/linux/subject.ts";
 import type { Difference } from "../checks/detector.ts";
 import { visit } from "./visits.ts";
 

@@ -1,4 +1,4 @@
-import type { ServerNetwork } from "../../platform/platform.ts";
+import type { ServerNetwork } from "../../platform/linux/subject.ts";
 import type { Difference } from "../checks/detector.ts";
 import { ruleDifference } from "./network-inside.ts";
 

@@ -6,7 +6,7 @@ import { z } from "zod";
 import { toKilnError } from "../../lib/errors.ts";
 import { cleanEnvironment } from "../../lib/process/environment.ts";
 import { exec } from "../../lib/process/exec.ts";
-import type { Subject } from "../../platform/platform.ts";
+import type { Subject } from "../../platform/linux/subject.ts";
 import type { DetectorParts } from "../checks/detector.ts";
 import { type Gap, missedNetwork } from "../gap.ts";
 import { lineSplitter } from "../trace/trace-line.ts";

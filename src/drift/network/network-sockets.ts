@@ -1,6 +1,6 @@
 import { readdir, readFile, readlink } from "node:fs/promises";
 import { type Pace, pacer } from "../../lib/time/pace.ts";
-import type { Subject } from "../../platform/platform.ts";
+import type { Subject } from "../../platform/linux/subject.ts";
 import { membersOf } from "../checks/check-processes.ts";
 import { allProcesses } from "../checks/strangers.ts";
 import { socketFiles, type WaitingSocket, waitingSockets } from "./sockets.ts";

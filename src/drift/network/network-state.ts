@@ -1,6 +1,6 @@
 import { release } from "node:os";
 import { linkIfThere, readIfThere } from "../../lib/process/proc.ts";
-import type { ServerNetwork, Subject } from "../../platform/platform.ts";
+import type { ServerNetwork, Subject } from "../../platform/linux/subject.ts";
 import type { Difference } from "../checks/detector.ts";
 
 /** Files of /proc/PID/net (proc_net(5)) that show what a network namespace holds. */

@@ -1,5 +1,5 @@
 import { toKilnError } from "../../lib/errors.ts";
-import type { Subject } from "../../platform/platform.ts";
+import type { Subject } from "../../platform/linux/subject.ts";
 import { culpritOf } from "../checks/culprit.ts";
 import type { DetectorParts } from "../checks/detector.ts";
 import { lookAtFilters, lookAtRules } from "./network-inside.ts";

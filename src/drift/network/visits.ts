@@ -1,5 +1,5 @@
 import { exec } from "../../lib/process/exec.ts";
-import type { Subject } from "../../platform/platform.ts";
+import type { Subject } from "../../platform/linux/subject.ts";
 import { readStatus } from "../checks/process-tree.ts";
 
 /** Events of the kernel about one that has ended are read within this time. */

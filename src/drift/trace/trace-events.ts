@@ -1,5 +1,5 @@
 import { linkIfThere, readIfThere } from "../../lib/process/proc.ts";
-import type { Subject } from "../../platform/platform.ts";
+import type { Subject } from "../../platform/linux/subject.ts";
 import { isStranger, stranger } from "../checks/check-processes.ts";
 import { culpritOf } from "../checks/culprit.ts";
 import type { Difference } from "../checks/detector.ts";

@@ -20,7 +20,6 @@ import type {
   LogReader,
   Platform,
   Readiness,
-  Sight,
   Taint,
   TrafficStats,
 } from "../platform.ts";
@@ -68,7 +67,6 @@ class HostFleet implements Fleet {
   readonly name: Host["name"];
   readonly split = "any";
   readonly logs: LogReader;
-  readonly sight?: Sight;
   readonly jobs?: JobRunner;
   readonly exec?: Access;
   readonly reproduce?: NonNullable<Platform["reproduce"]>;
@@ -97,7 +95,6 @@ class HostFleet implements Fleet {
   constructor({ host, router, clock, prober, log, parallelism = 4 }: FleetOptions) {
     this.name = host.name;
     this.logs = host.logs;
-    if (host.sight) this.sight = host.sight;
     if (host.access) this.exec = this.#letIn(host.access);
     this.#host = host;
     this.#router = router;

@@ -2,7 +2,7 @@ import type { JobId, ServerId } from "../../domain/ids.ts";
 import type { Release } from "../../domain/release.ts";
 import type { PlatformName } from "../../domain/target.ts";
 import type { Listener } from "../../lib/process/listeners.ts";
-import type { Access, Call, Evidence, LogReader, Readiness, Sight, Taint } from "../platform.ts";
+import type { Access, Call, Evidence, LogReader, Readiness, Taint } from "../platform.ts";
 
 /** What a host is asked to start. */
 export interface ServerSpec {
@@ -84,8 +84,6 @@ export interface Host {
   /** Makes what all servers of the release share; repeating it is cheap. Throws what `check` throws. */
   prepare(release: Pick<Release, "service" | "image">, call: Call): Promise<void>;
   readonly logs: LogReader;
-  /** Absent where detectors of drift cannot look. */
-  readonly sight?: Sight;
   /**
    * Starts a job, which is then listed, stopped, destroyed and read like a server. A command that may have begun is never
    * started again: one that is there, running or not, is returned as it is. Absent: this host runs no jobs.

@@ -2,8 +2,8 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { findProcess } from "../../lib/process/proc.ts";
-import type { Subject } from "../platform.ts";
 import { createSight } from "./sight.ts";
+import type { Subject } from "./subject.ts";
 
 let folder: string;
 beforeEach(() => {

@@ -1,7 +1,7 @@
 import type { ServerId } from "../../domain/ids.ts";
 import { isAlive } from "../../lib/process/proc.ts";
-import type { Sight, Subject } from "../platform.ts";
 import { setFrozen } from "./cgroups.ts";
+import type { Sight, Subject } from "./subject.ts";
 
 /** `Sight` with the host's side of it: what runs is added, and dropped before Kiln itself does anything to it. */
 export interface HostSight extends Sight {

@@ -13,6 +13,7 @@ import { readCgroupSupport } from "../linux/cgroups.ts";
 import { createKeyedLocks, createLock, type Lock } from "../linux/locks.ts";
 import { isMounting, signalProcess } from "../linux/processes.ts";
 import { createSight } from "../linux/sight.ts";
+import type { Sight } from "../linux/subject.ts";
 import type { Call, ConfigSource, EvidenceKeeper, ImageSource, SecretSource } from "../platform.ts";
 import type { HostContext } from "./context.ts";
 import { layerVerifier, protectAgain } from "./image/layer-files.ts";
@@ -43,11 +44,15 @@ export interface LocalHostOptions {
   readonly log: Logger;
 }
 
+export interface LocalHost extends Host {
+  readonly sight: Sight;
+}
+
 /**
  * Servers as containers on this machine: runc makes them, conmon watches over them, and both outlive the controller.
  * One process at a time may have a host open on a state folder. See docs/local-platform.md.
  */
-export function localHost(options: LocalHostOptions): Host {
+export function localHost(options: LocalHostOptions): LocalHost {
   const host = openContext(options);
   const oneAtATime = createKeyedLocks();
   const perServer = <T>(id: ServerId, call: Call, work: () => Promise<T>) =>

@@ -8,10 +8,10 @@ import { exec } from "../../lib/process/exec.ts";
 import { readIfThere } from "../../lib/process/proc.ts";
 import { openStateFolder, type StateFolder } from "../../lib/state-folder.ts";
 import { systemClock } from "../../lib/time/clock.ts";
-import type { Host, HostServer } from "../fleet/host.ts";
+import type { HostServer } from "../fleet/host.ts";
 import { subnetSize } from "../linux/addresses.ts";
 import type { Call, HostImage, LogLine } from "../platform.ts";
-import { localHost } from "./local-host.ts";
+import { type LocalHost, localHost } from "./local-host.ts";
 import { recordedNetwork } from "./network/choice.ts";
 import { hostPaths } from "./paths.ts";
 import { findProgram } from "./programs.ts";
@@ -34,7 +34,7 @@ export function whyNoContainers(): string | undefined {
 /** A real local host on a state folder of its own, with images made of shell scripts. */
 export class TestHost implements AsyncDisposable {
   readonly state: StateFolder;
-  readonly host: Host;
+  readonly host: LocalHost;
   readonly images: TestImages;
   /** Values of secrets, by `NAME VERSION`. */
   readonly values = new Map<string, string | Uint8Array>();
@@ -46,7 +46,7 @@ export class TestHost implements AsyncDisposable {
   }
 
   /** What a new controller would see. */
-  reopen(): Host {
+  reopen(): LocalHost {
     return localHost({
       ...{ state: this.state, images: this.images, clock: systemClock, log: silentLog },
       secrets: {

@@ -9,7 +9,8 @@ import { linkIfThere, type ProcessRef, readIfThere } from "../../../lib/process/
 import { parseServerId } from "../../fleet/server-id.ts";
 import { formatAddress, gateway } from "../../linux/addresses.ts";
 import { cgroupFolders, installationCgroup, serverCgroup } from "../../linux/cgroups.ts";
-import type { HostImage, Subject } from "../../platform.ts";
+import type { Subject } from "../../linux/subject.ts";
+import type { HostImage } from "../../platform.ts";
 import { rootDevice } from "../image/roots.ts";
 import { readServed, servedSchema } from "../image/served-layers.ts";
 import { recordedNetwork } from "../network/choice.ts";

@@ -47,7 +47,7 @@ describe.skipIf(reason)("a server's user namespace", () => {
   });
 
   const pidOf = (id: string) => {
-    const found = t.host.sight?.subjects().find(({ server }) => server === id);
+    const found = t.host.sight.subjects().find(({ server }) => server === id);
     if (found === undefined) throw new Error(`no detector looks at ${id}`);
     return found.process.pid;
   };
@@ -192,7 +192,7 @@ describe.skipIf(reason)("a server's user namespace", () => {
     await refusing("create");
     await t.host.list(aCall());
     expect(userNamespace(pidOf("old-1-1-1"))).toBe(userNamespace("self"));
-    const [adopted] = t.host.sight?.subjects() ?? [];
+    const [adopted] = t.host.sight.subjects();
     expect(adopted?.baseline.namespaces.user).toBe(userNamespace("self"));
     expect((await t.host.probe(aCall())).facts).toContain("a user namespace for each server");
     await t.run("new-1-1-1", forever);
