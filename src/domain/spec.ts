@@ -130,6 +130,35 @@ export interface ServerShape {
   readonly writable: readonly string[];
   /** Absent: none. */
   readonly volumes?: readonly VolumeSpec[] | undefined;
+  /** Whether a small init is the first process: it reaps orphaned processes and forwards signals to the program. */
+  readonly init?: true | undefined;
+  readonly stop?: StopSpec | undefined;
+  /** Most memory of /dev/shm. Absent: 64 MiB. */
+  readonly sharedMemoryBytes?: number | undefined;
+  /** setrlimit(2), by the name of the resource. Absent ones are the platform's. */
+  readonly ulimits?: Readonly<Partial<Record<Ulimit, UlimitSpec>>> | undefined;
+}
+
+/** How a server is told to end, once it is out of traffic and drained. */
+export interface StopSpec {
+  /** `SIGQUIT`, `SIGRTMIN+3` or the like. Absent: the image's, else SIGTERM. */
+  readonly signal?: string | undefined;
+  /** How long it may take before it is killed. Absent: 10 s. */
+  readonly graceMs?: number | undefined;
+}
+
+/** Resources of setrlimit(2), named as in `ulimit` and limits.conf(5). */
+export const ulimitNames = [
+  ...(["as", "core", "cpu", "data", "fsize", "memlock", "msgqueue"] as const),
+  ...(["nice", "nofile", "nproc", "rtprio", "sigpending", "stack"] as const),
+] as const;
+
+export type Ulimit = (typeof ulimitNames)[number];
+
+/** In the resource's own unit; -1 is no limit. */
+export interface UlimitSpec {
+  readonly soft: number;
+  readonly hard: number;
 }
 
 /** A secret that servers get. */

@@ -3,6 +3,7 @@ import { appendFileSync, closeSync, existsSync, mkdtempSync, openSync, rmSync, w
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { exec } from "../lib/process/exec.ts";
+import { linkIfThere } from "../lib/process/proc.ts";
 import { aCall, until, whyNoContainers } from "../platform/local/test-host.ts";
 import { forever, id, watchServers } from "./testing.ts";
 
@@ -129,6 +130,15 @@ describe.skipIf(reason)("a server that someone changes", () => {
     writeFileSync(`/proc/${pid}/root/tmp/go`, "");
     expect(await w().finding("full")).toMatchObject({ server: "shop-1-3-1", subject: "/tmp" });
     await until(() => w().drift.findings().length === 0);
+  });
+
+  test("is not found for the init that Kiln has placed in it", async () => {
+    const other = "shop-1-2-1";
+    await w().t.run(other, forever, { init: true });
+    await w().drift.inspect(aCall());
+    expect(w().drift.findings()).toEqual([]);
+    const { pid } = w().subject(other).process;
+    expect(linkIfThere(`/proc/${pid}/exe`)).toBe("/dev/init");
   });
 
   test("and its baseline are found again by the next controller", async () => {

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { driftKinds } from "../domain/drift.ts";
+import { ulimitNames } from "../domain/spec.ts";
 import { localTarget } from "../domain/target.ts";
 import { baseHint, basePattern, parseBase } from "../image/sources/sources.ts";
 import { traffic } from "./traffic-schema.ts";
@@ -268,6 +269,21 @@ const volume = z
     { error: "a mapping with name and path" },
   )
   .describe("One volume.");
+const ulimit = (expected = "a whole number from 0, or unlimited") => {
+  const words = { error: expected };
+  return z.union([z.literal("unlimited", words).transform(() => -1), z.int(words).min(0, words)], words);
+};
+
+const limitForms = "a whole number, unlimited, or a mapping with soft and hard";
+const ulimits = z
+  .partialRecord(
+    z.enum(ulimitNames),
+    z.union([ulimit(limitForms), z.strictObject({ soft: ulimit(), hard: ulimit() })], { error: limitForms }),
+    { error: "a mapping from resources to limits" },
+  )
+  .describe(
+    "Limits of each process, as in `ulimit` and setrlimit(2); default: 65536 open files, no core dumps.",
+  );
 
 const servers = z
   .strictObject(
@@ -304,6 +320,35 @@ const servers = z
         .describe(
           "Folders whose data belongs to the service and stays across rollouts, rollbacks, reboots and removal.",
         ),
+      init: z
+        .boolean({ error: "true or false" })
+        .prefault(false)
+        .describe(
+          "A small init as the first process: it reaps orphaned processes and forwards signals to the program.",
+        ),
+      stop: z
+        .strictObject(
+          {
+            signal: leaf
+              .text({
+                expected: "a signal, such as SIGQUIT, TERM or RTMIN+3",
+                pattern: v.signalPattern,
+                examples: ["SIGQUIT"],
+                parse: v.parseSignal,
+              })
+              .optional()
+              .describe("Signal that asks the process to end; default: the image's, else SIGTERM."),
+            grace: leaf
+              .duration("0s")
+              .optional()
+              .describe("How long the process may take to end before it is killed; default: 10s."),
+          },
+          { error: "a mapping with signal or grace" },
+        )
+        .optional()
+        .describe("How the process is asked to end, after it has been drained."),
+      sharedMemory: leaf.size().optional().describe("Size of /dev/shm; default: 64MiB."),
+      ulimits: ulimits.optional(),
       secrets: leaf
         .list(secret, "secrets")
         .max(64, { error: "at most 64 secrets" })

@@ -6,6 +6,7 @@ import {
   type JobSpec,
   type RolloutPolicy,
   type SecretSpec,
+  type ServerShape,
   type ServiceSpec,
   type Step,
   secretsFolder,
@@ -31,14 +32,7 @@ export function toServiceSpec(
     environment,
     image: toImage(document.image, files),
     count: servers.count,
-    shape: {
-      port: servers.port,
-      env: servers.env,
-      memoryBytes: servers.memory,
-      cpus: servers.cpus,
-      writable: servers.writable,
-      ...(servers.volumes.length === 0 ? {} : { volumes: servers.volumes.map(toVolume) }),
-    },
+    shape: toShape(servers),
     secrets: servers.secrets.map(toSecret),
     files: servers.files.map(({ from, to, mode }, index) => {
       return { from: files.configSources[index] ?? from, to, mode: mode ?? 0o444 };
@@ -49,6 +43,29 @@ export function toServiceSpec(
     upkeep: toUpkeep(document),
     jobs: [...document.jobs.before.map(toJob("before")), ...document.jobs.after.map(toJob("after"))],
   };
+}
+
+function toShape(servers: SpecDocument["servers"]): ServerShape {
+  const { port, env, memory, cpus, writable, volumes, init, stop, sharedMemory, ulimits } = servers;
+  return {
+    ...{ port, env, memoryBytes: memory, cpus, writable },
+    ...given({
+      volumes: volumes.length === 0 ? undefined : volumes.map(toVolume),
+      init: init || undefined,
+      stop: stop && given({ signal: stop.signal, graceMs: stop.grace }),
+      sharedMemoryBytes: sharedMemory,
+      ulimits: ulimits && toUlimits(ulimits),
+    }),
+  };
+}
+
+function toUlimits(limits: NonNullable<SpecDocument["servers"]["ulimits"]>): ServerShape["ulimits"] {
+  return Object.fromEntries(
+    Object.entries(limits).map(([name, limit]) => [
+      name,
+      typeof limit === "number" ? { soft: limit, hard: limit } : limit,
+    ]),
+  );
 }
 
 function toJob(when: JobSpec["when"]) {

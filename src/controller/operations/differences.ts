@@ -18,6 +18,11 @@ export function differences(before: ReleaseDraft | undefined, after: ReleaseDraf
     ...changed("cpus", shape.cpus, after.shape.cpus),
     ...changed("writable paths", shape.writable.join(", "), after.shape.writable.join(", ")),
     ...named("volume", byKey(shape.volumes ?? [], "name"), byKey(after.shape.volumes ?? [], "name")),
+    ...changed("init", shape.init, after.shape.init),
+    ...changed("stop signal", shape.stop?.signal, after.shape.stop?.signal),
+    ...changed("stop grace", seconds(shape.stop?.graceMs), seconds(after.shape.stop?.graceMs)),
+    ...changed("shared memory", mebibytes(shape.sharedMemoryBytes), mebibytes(after.shape.sharedMemoryBytes)),
+    ...changed("ulimits", ulimits(shape), ulimits(after.shape)),
     ...named("environment", new Map(Object.entries(shape.env)), new Map(Object.entries(after.shape.env))),
     ...named("secret", byKey(before.secrets, "name"), byKey(after.secrets, "name")),
     ...named("file", byKey(before.files, "to"), byKey(after.files, "to")),
@@ -79,6 +84,18 @@ function door(traffic: ReleaseDraft["traffic"]): string | undefined {
     ...Object.entries(rest).map(([key, value]) => `, ${key} ${canonicalJson(value)}`),
   ];
   return words.join("");
+}
+
+function ulimits({ ulimits = {} }: ReleaseDraft["shape"]): string {
+  const words = (limit: number) => (limit === -1 ? "unlimited" : String(limit));
+  return Object.entries(ulimits)
+    .map(([name, { soft, hard }]) => `${name} ${words(soft)}:${words(hard)}`)
+    .sort()
+    .join(", ");
+}
+
+function seconds(ms: number | undefined): string | undefined {
+  return ms === undefined ? undefined : `${ms / 1_000} s`;
 }
 
 function mebibytes(bytes: number | undefined): string | undefined {

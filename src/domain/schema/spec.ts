@@ -1,14 +1,15 @@
 import { z } from "zod";
-import type {
-  AnalysisSpec,
-  HealthSpec,
-  JobSpec,
-  RolloutPolicy,
-  SecretSpec,
-  ServerShape,
-  Step,
-  TrafficSpec,
-  UpkeepPolicy,
+import {
+  type AnalysisSpec,
+  type HealthSpec,
+  type JobSpec,
+  type RolloutPolicy,
+  type SecretSpec,
+  type ServerShape,
+  type Step,
+  type TrafficSpec,
+  type UpkeepPolicy,
+  ulimitNames,
 } from "../spec.ts";
 import type { VolumeSpec } from "../volume.ts";
 import { amount, count, durationMs, maybe, printable } from "./values.ts";
@@ -33,6 +34,7 @@ const volume = z.strictObject({
     .optional(),
   shared: z.boolean(),
 }) satisfies z.ZodType<VolumeSpec>;
+const ulimit = z.number().int().min(-1);
 
 export const shape = z.strictObject({
   port: maybe(z.number().int().min(1).max(65_535)),
@@ -48,6 +50,18 @@ export const shape = z.strictObject({
     .max(16)
     .refine((all) => new Set(all.map(({ name }) => name)).size === all.length, "each name once")
     .optional(),
+  init: z.literal(true).optional(),
+  stop: z
+    .strictObject({
+      signal: z
+        .string()
+        .regex(/^SIG[A-Z0-9+-]{2,12}$/, "a signal such as SIGQUIT")
+        .optional(),
+      graceMs: durationMs.optional(),
+    })
+    .optional(),
+  sharedMemoryBytes: z.number().int().min(1).optional(),
+  ulimits: z.partialRecord(z.enum(ulimitNames), z.strictObject({ soft: ulimit, hard: ulimit })).optional(),
 }) satisfies z.ZodType<ServerShape>;
 
 export const health = z.strictObject({

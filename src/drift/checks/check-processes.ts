@@ -108,7 +108,7 @@ function checkCgroups({ cgroup, cgroupFolders }: Subject, pid: number, text: str
   return { kind: "limit", subject: `pid ${pid}`, detail: `pid ${pid} was taken out of the server's cgroup` };
 }
 
-/** A server's programs are files of its image: nothing else that it sees may be run from. */
+/** A server's programs are files of its image, or placed by Kiln: nothing else that it sees may be run from. */
 function checkProgram(subject: Subject, pid: number, program: string): Difference | undefined {
   if (isImageFile(subject, pid, program)) return undefined;
   const detail = `pid ${pid} runs ${program}, which is not a file of its image`;
@@ -118,6 +118,7 @@ function checkProgram(subject: Subject, pid: number, program: string): Differenc
 function isImageFile(subject: Subject, pid: number, program: string): boolean {
   const found = statSync(`/proc/${pid}/exe`, { throwIfNoEntry: false });
   if (!found) return true; // it has ended
+  if (subject.baseline.programs?.includes(`${found.dev}:${found.ino}`)) return true;
   if (!program.startsWith("/") || mountPointOf(subject, program) !== "/") return false;
   const wanted = statSync(`/proc/${subject.process.pid}/root${program}`, { throwIfNoEntry: false });
   return wanted?.dev === found.dev && wanted.ino === found.ino;

@@ -257,7 +257,8 @@ export class Endings {
     const { host, background } = this.#o;
     await background.persist(`Stopping ${member.id}`, async () => {
       if (this.#isForgotten(member)) return;
-      await this.#stops(() => host.stop(member.id, stopGraceMs, background.call(stopTimeoutMs)));
+      const graceMs = member.release.shape.stop?.graceMs ?? stopGraceMs;
+      await this.#stops(() => host.stop(member.id, graceMs, background.call(graceMs + stopTimeoutMs)));
     });
   }
 

@@ -16,6 +16,23 @@ export function openFilesLimit(limits = readFileSync("/proc/self/limits", "utf8"
   return hard === undefined || hard === "unlimited" ? maxOpenFiles : Math.min(maxOpenFiles, Number(hard));
 }
 
+/** A limit of setrlimit(2), by the resource's name in `ulimit`; -1 is no limit. */
+export interface ResourceLimit {
+  readonly name: string;
+  readonly soft: number;
+  readonly hard: number;
+}
+
+/** What each process of a server has: what its release asks for, else `openFiles` open files and no core dumps. */
+export function resourceLimits(
+  { ulimits = {} }: Pick<ServerShape, "ulimits">,
+  openFiles: number,
+): readonly ResourceLimit[] {
+  const both = (limit: number) => ({ soft: limit, hard: limit });
+  const all = { nofile: both(openFiles), core: both(0), ...ulimits };
+  return Object.entries(all).map(([name, limit]) => ({ name, ...limit }));
+}
+
 /** A writable path of a server, and the options of its tmpfs: tmpfs(5). */
 export interface WritablePath {
   readonly path: string;

@@ -1,5 +1,11 @@
 import { KilnError } from "../../lib/errors.ts";
 
+/** By their numbers in getrlimit(2). */
+const resources = [
+  ...["cpu", "fsize", "data", "stack", "core", "rss", "nproc", "nofile", "memlock", "as", "locks"],
+  ...["sigpending", "msgqueue", "nice", "rtprio", "rttime"],
+];
+
 /** What runc says, in words for the person who wrote the image. */
 export function startFailure(id: string, command: string, message: string, key = "image.command"): KilnError {
   const init = { cause: message, permanent: true };
@@ -27,6 +33,15 @@ export function startFailure(id: string, command: string, message: string, key =
     return new KilnError("server_failed", `${id} cannot start: this machine cannot run ${command}.`, {
       ...init,
       hint: "It was made for another processor, or it is a script without `#!` in its first line.",
+    });
+  }
+  const limit = /error setting rlimit type (\d+)/.exec(message)?.[1];
+  if (limit !== undefined) {
+    const name = resources[Number(limit)];
+    const what = `${id} cannot start: this machine does not allow the limit ${name} that its release has.`;
+    return new KilnError("server_failed", what, {
+      ...init,
+      hint: `Lower \`servers.ulimits.${name}\` in kiln.yaml, or raise the limit of Kiln's controller.`,
     });
   }
   if (/chdir to cwd/.test(message)) {

@@ -64,4 +64,6 @@ export interface Baseline {
   readonly limits: readonly { readonly file: string; readonly value: string }[];
   /** Files of its bundle and the digests (`sha256:…`) of what they held. */
   readonly bundle: readonly { readonly file: string; readonly sha256: string }[];
+  /** Programs that may run in it besides files of its image, each as `DEVICE:INODE` of stat(2). Absent: none. */
+  readonly programs?: readonly string[] | undefined;
 }

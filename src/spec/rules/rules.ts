@@ -47,6 +47,7 @@ const rules: readonly Rule[] = [
   maxAgeNeedsRoom,
   holdsFitDeadline,
   jobsOnce,
+  softAtMostHard,
 ];
 
 function* packagesNeedDebian({ document: { image } }: RuleInput): Generator<Breach> {
@@ -297,5 +298,15 @@ function* jobsOnce({ document: { jobs } }: RuleInput): Generator<Breach> {
         hint: "Logs and history identify jobs by their names.",
       };
     }
+  }
+}
+
+function* softAtMostHard({ document: { servers } }: RuleInput): Generator<Breach> {
+  for (const [name, limit] of Object.entries(servers?.ulimits ?? {})) {
+    if (typeof limit === "number" || limit.hard === -1) continue;
+    if (limit.soft !== -1 && limit.soft <= limit.hard) continue;
+    const soft = limit.soft === -1 ? "unlimited" : limit.soft;
+    const message = `\`soft\` is ${soft}, more than \`hard\`, which is ${limit.hard}; expected at most that.`;
+    yield { path: ["servers", "ulimits", name, "soft"], message };
   }
 }

@@ -13,6 +13,8 @@ function* keysOf(schema: z.core.$ZodType, path: string): Generator<[string, read
   if (bare instanceof z.ZodUnion) {
     for (const option of bare.options) yield* keysOf(option, path);
   }
+  if (bare instanceof z.ZodRecord && bare.keyType instanceof z.ZodEnum)
+    yield [path, bare.keyType.options.map(String)];
   if (!(bare instanceof z.ZodObject)) return;
   yield [path, Object.keys(bare.shape)];
   for (const [key, value] of Object.entries(bare.shape)) {

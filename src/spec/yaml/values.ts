@@ -38,6 +38,14 @@ export function parseSize(text: string): number | undefined {
   return Math.floor(Number(match[1]) * (unitBytes[match[2] ?? ""] ?? Number.NaN));
 }
 
+/** As images name their stop signal, in capitals: `SIGQUIT`, `TERM`, `RTMIN+3` (signal(7)). */
+export const signalPattern =
+  /^(SIG)?(HUP|INT|QUIT|ABRT|USR1|USR2|ALRM|TERM|CONT|PWR|WINCH|RTMIN(\+\d{1,2})?|RTMAX(-\d{1,2})?)$/;
+
+export function parseSignal(text: string): string {
+  return `SIG${text.replace(/^SIG/, "")}`;
+}
+
 /** Absolute, and the only way to write that path: no `.`, `..`, `//`, no slash at the end, not `/` itself. */
 export const containerPathPattern = /^(\/(?!\.{1,2}(\/|$))[^/]+)+$/;
 

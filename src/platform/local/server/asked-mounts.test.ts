@@ -116,6 +116,7 @@ test("on a machine with version 2 only, nothing is amiss in a server's whole tab
       binds: [],
       volumes: [],
       openFiles: 1024,
+      init: undefined,
       oomScore: 0,
     },
     image: {

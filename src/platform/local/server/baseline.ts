@@ -18,7 +18,7 @@ import { insideLinks } from "../network/commands.ts";
 import { type HostPaths, type ServerPaths, serverPaths } from "../paths.ts";
 import { askedLimits } from "./asked-limits.ts";
 import { askedMounts } from "./asked-mounts.ts";
-import type { OciConfig } from "./oci-config.ts";
+import { initPath, type OciConfig } from "./oci-config.ts";
 import type { ServerRecord } from "./records.ts";
 
 const imageSchema = z.array(
@@ -30,6 +30,7 @@ const baselineSchema = z.object({
   namespaces: z.record(z.string(), z.string()),
   limits: z.array(z.object({ file: z.string(), value: z.string() })).readonly(),
   bundle: digestsSchema,
+  programs: z.array(z.string()).readonly().optional(),
 });
 const keptSchema = z.object({
   cgroupFolders: z.array(z.string()).readonly(),
@@ -71,6 +72,7 @@ export function askedBaseline(paths: HostPaths, tag: string, asked: Asked): Kept
         ...parents.flatMap((folder) => askedLimits(folder, {})),
       ],
       bundle,
+      programs: initOf(config),
     },
     image: image.layers.map(({ file, sha256 }, i) => ({
       file,
@@ -78,6 +80,14 @@ export function askedBaseline(paths: HostPaths, tag: string, asked: Asked): Kept
       served: readServed(paths, record.layers[i] ?? ""),
     })),
   };
+}
+
+/** The machine's file, whatever may lie in its place later. */
+function initOf({ mounts }: OciConfig): readonly string[] {
+  const init = mounts.find(({ destination }) => destination === initPath);
+  if (init === undefined) return [];
+  const { dev, ino } = statSync(init.source);
+  return [`${dev}:${ino}`];
 }
 
 /** Without waiting for the disk, as the record is: what it describes ends with the machine. */

@@ -118,7 +118,7 @@ function newRecord(
     gateway: formatAddress(gateway(network.subnet)),
     root: root.name,
     layers: root.layers.map(({ name }) => name),
-    stopSignal: signalNumber(image.stopSignal),
+    stopSignal: signalNumber(release.shape.stop?.signal ?? image.stopSignal),
     user: { uid: image.uid, gid: image.gid },
     freed: false,
   };
@@ -244,19 +244,21 @@ interface Around {
 
 function configOf(host: HostContext, { record, image, content }: Making, around: Around): OciConfig {
   const { port, held, binds, volumes } = around;
+  const { shape } = record.release;
   return ociConfig({
     id: record.id,
     service: record.release.service,
     release: record.release.number,
     hostname: hostnameOf(record.id),
     image,
-    shape: record.release.shape,
+    shape,
     variables: secretVariables(content),
     binds,
     volumes,
     root: rootPath(host.paths, record.root),
     networkNamespace: namespacePath(port.namespace),
     userNamespace: held && `/proc/${held.pid}/ns/user`,
+    init: shape.init ? findProgram("catatonit") : undefined,
     cgroup: serverCgroup(host.tag, record.id),
     cgroups: host.cgroups,
     openFiles: openFilesLimit(),

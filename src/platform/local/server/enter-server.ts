@@ -14,6 +14,7 @@ import { type ServerPaths, serverPaths } from "../paths.ts";
 import { findProgram, oomScore } from "../programs.ts";
 import { type ProcessInput, processOf } from "./oci-config.ts";
 import type { ServerRecord } from "./records.ts";
+import { toRuntimeJson } from "./runtime-config.ts";
 
 /** See `Access.isolate`. The caller holds the server's lock. */
 export function isolateServer(host: HostContext, id: ServerId): void {
@@ -35,7 +36,7 @@ export async function enterServer(host: HostContext, order: ExecOrder, call: Cal
   const process = { ...processOf(await inputOf(host, record, variables, call), terminal), args: command };
   // Secrets are in memory alone.
   const file = join(variables.length > 0 ? server.secrets : server.folder, `session-${session}.json`);
-  writeFileSync(file, JSON.stringify(process), { mode: 0o600 });
+  writeFileSync(file, toRuntimeJson(process), { mode: 0o600 });
   const transcript = join(server.folder, `session-${session}.cast`);
   writeFileSync(transcript, "", { mode: 0o600 });
   host.sight.drop(id);

@@ -33,6 +33,7 @@ const input: ConfigInput = {
   root: "/state/roots/r",
   networkNamespace: "/run/netns/n",
   userNamespace: undefined,
+  init: undefined,
   cgroup: "/kiln-0123abcd/shop-3-1-2",
   cgroups: version1,
   openFiles: 65_536,

@@ -1,7 +1,13 @@
 import type { ServerShape } from "../../../domain/spec.ts";
 import type { CgroupSupport } from "../../linux/cgroups.ts";
 import { type EnvironmentInput, environment } from "../../linux/environment.ts";
-import { maxProcesses, sharedMemoryBytes, tmpfsInodes, writablePaths } from "../../linux/limits.ts";
+import {
+  maxProcesses,
+  resourceLimits,
+  sharedMemoryBytes,
+  tmpfsInodes,
+  writablePaths,
+} from "../../linux/limits.ts";
 import type { Bind } from "../../linux/placed-content.ts";
 import { type Seccomp, seccomp } from "../../linux/seccomp.ts";
 import type { HostImage } from "../../platform.ts";
@@ -30,6 +36,8 @@ export interface ConfigInput extends ProcessInput {
   readonly networkNamespace: string;
   /** Absolute path of the user namespace that the network one belongs to; undefined for the machine's own. */
   readonly userNamespace: string | undefined;
+  /** Absolute path of a statically linked init that is to be the first process; undefined for none. */
+  readonly init: string | undefined;
   readonly cgroup: string;
   readonly cgroups: CgroupSupport;
   /** Absolute paths of the files that stand for /etc/hosts and its like. */
@@ -72,6 +80,8 @@ export interface OciConfig {
 }
 
 /** runc puts less than 20 devices, links and folders into /dev. */
+/** In /dev, which is Kiln's own: the image needs no place for it, and has none that it hides. */
+export const initPath = "/dev/init";
 const deviceInodes = 128;
 const cpuPeriodUs = 100_000;
 
@@ -79,10 +89,10 @@ const cpuPeriodUs = 100_000;
 export function ociConfig(input: ConfigInput): OciConfig {
   return {
     ociVersion: "1.0.2",
-    process: processOf(input),
+    process: firstProcess(input),
     root: { path: input.root, readonly: true },
     hostname: input.hostname,
-    mounts: [...systemMounts, ...writableMounts(input), ...volumeMounts(input), ...fileMounts(input)],
+    mounts: [...systemMounts(input), ...writableMounts(input), ...volumeMounts(input), ...fileMounts(input)],
     linux: {
       namespaces: [
         { type: "pid" },
@@ -129,6 +139,12 @@ export function ociConfig(input: ConfigInput): OciConfig {
   };
 }
 
+/** The image's program, or the init that starts it. */
+function firstProcess(input: ConfigInput) {
+  const process = processOf(input);
+  return input.init === undefined ? process : { ...process, args: [initPath, "--", ...process.args] };
+}
+
 /** What a process of the server is run as; its first one has no terminal. */
 export function processOf(input: ProcessInput, terminal = false) {
   const { image } = input;
@@ -142,14 +158,18 @@ export function processOf(input: ProcessInput, terminal = false) {
     noNewPrivileges: true,
     // Without it, servers of a controller that the machine spares when memory runs out would be spared with it.
     oomScoreAdj: input.oomScore,
-    rlimits: [
-      { type: "RLIMIT_NOFILE", soft: input.openFiles, hard: input.openFiles },
-      { type: "RLIMIT_CORE", soft: 0, hard: 0 },
-    ],
+    rlimits: resourceLimits(input.shape, input.openFiles).map(({ name, soft, hard }) => ({
+      ...{ type: `RLIMIT_${name.toUpperCase()}`, soft: limitNumber(soft), hard: limitNumber(hard) },
+    })),
   };
 }
 
-const systemMounts: readonly Mount[] = [
+/** RLIM_INFINITY (getrlimit(2)) is more than a number holds exactly. */
+function limitNumber(limit: number): number | bigint {
+  return limit === -1 ? 2n ** 64n - 1n : limit;
+}
+
+const systemMounts = ({ shape, init }: ConfigInput): readonly Mount[] => [
   { destination: "/proc", type: "proc", source: "proc", options: ["nosuid", "noexec", "nodev"] },
   // Read-only once runc has put the devices there: it would be writable for root otherwise.
   {
@@ -178,9 +198,12 @@ const systemMounts: readonly Mount[] = [
     source: "shm",
     options: [
       ...["nosuid", "noexec", "nodev", "mode=1777"],
-      ...[`size=${sharedMemoryBytes}`, `nr_inodes=${tmpfsInodes}`],
+      ...[`size=${shape.sharedMemoryBytes ?? sharedMemoryBytes}`, `nr_inodes=${tmpfsInodes}`],
     ],
   },
+  ...(init === undefined
+    ? []
+    : [{ destination: initPath, type: "bind", source: init, options: ["bind", "ro", "nosuid", "nodev"] }]),
   { destination: "/dev/mqueue", type: "mqueue", source: "mqueue", options: ["nosuid", "noexec", "nodev"] },
   { destination: "/sys", type: "sysfs", source: "sysfs", options: ["nosuid", "noexec", "nodev", "ro"] },
   {

@@ -6,7 +6,15 @@ import type { ServerPaths } from "../paths.ts";
 export function writeConfig(server: ServerPaths, { secrets }: PlacedContent, config: object): void {
   const secret = secrets.some(({ secret: { delivery } }) => delivery.kind === "env");
   if (secret) symlinkSync(server.secretConfig, server.config);
-  writeFileSync(secret ? server.secretConfig : server.config, JSON.stringify(config), { mode: 0o600 });
+  writeFileSync(secret ? server.secretConfig : server.config, toRuntimeJson(config), { mode: 0o600 });
+}
+
+/** JSON as runc reads it: numbers may have all 64 bits. */
+export function toRuntimeJson(config: object): string {
+  const { rawJSON } = JSON as unknown as { rawJSON(text: string): object }; // ECMAScript 2026
+  return JSON.stringify(config, (_, value: unknown) =>
+    typeof value === "bigint" ? rawJSON(`${value}`) : value,
+  );
 }
 
 /** Once the process runs, nothing reads it any longer. */
