@@ -155,7 +155,7 @@ export const ulimitNames = [
 
 export type Ulimit = (typeof ulimitNames)[number];
 
-/** In the resource's own unit; -1 is no limit. */
+/** In the resource's own unit; -1 stands for unlimited. */
 export interface UlimitSpec {
   readonly soft: number;
   readonly hard: number;

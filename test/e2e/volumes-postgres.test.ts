@@ -35,7 +35,7 @@ describe.skipIf(why !== undefined)("PostgreSQL in a volume", () => {
   let db: PostgresService;
   let writer: ReturnType<typeof startWriter>;
   const deploy = () => kiln.run(["deploy"], { cwd: db.folder });
-  /** Goes on until the database has taken some more. */
+  /** Continues until the database has taken some more. */
   const moreCommits = () => {
     const before = writer.committed.length;
     return waitUntil(() => writer.committed.length >= before + 5, 60_000, "five more rows are committed");

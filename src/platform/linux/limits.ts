@@ -16,7 +16,7 @@ export function openFilesLimit(limits = readFileSync("/proc/self/limits", "utf8"
   return hard === undefined || hard === "unlimited" ? maxOpenFiles : Math.min(maxOpenFiles, Number(hard));
 }
 
-/** A limit of setrlimit(2), by the resource's name in `ulimit`; -1 is no limit. */
+/** A limit of setrlimit(2), by the resource's name in `ulimit`; -1 stands for unlimited. */
 export interface ResourceLimit {
   readonly name: string;
   readonly soft: number;

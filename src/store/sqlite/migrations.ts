@@ -211,7 +211,7 @@ const migrations: readonly string[] = [
   ALTER TABLE services ADD COLUMN target TEXT NOT NULL DEFAULT 'local';
   `,
   `
-  -- Who changed a server is told in words: another platform than this machine knows no process.
+  -- Who changed a server is reported in words: another platform than this machine knows no process.
   UPDATE taints SET finding = json_remove(json_set(
     finding,
     '$.who',

@@ -6,7 +6,7 @@ import { mountedAt, unmount } from "../../linux/mounts.ts";
 import type { VolumePlaces } from "./places.ts";
 
 /**
- * A file system of this size in a file. Its space is reserved: data that a program was told is on the disk must not turn
+ * A file system of this size in a file. Its space is reserved: data that a program knows to be on the disk must not turn
  * out to have no room when something else has filled the machine's disk.
  */
 export async function makeImage({ image }: VolumePlaces, bytes: number): Promise<void> {
