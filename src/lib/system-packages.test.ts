@@ -11,7 +11,7 @@ const starters = new Set(["exec", "spawn", "spawnSync", "execFile", "execFileSyn
 const wrappers = new Set(["nsenter", "unshare", "setpriv", "stdbuf"]);
 
 /** Kiln's own Node.js, programs of users within servers, and names that come from the list itself. */
-const ofOtherOrigin = new Set(["process.execPath", "program", "path", "`docker-credential-${name}`"]);
+const ofOtherOrigin = new Set(["process.execPath", "program", "path", "`docker-credential-$" + "{name}`"]);
 
 /** A program that something in src/ starts, or an expression that names one, with its place. */
 interface Started {
