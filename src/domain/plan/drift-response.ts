@@ -39,7 +39,7 @@ export function decide(finding: Finding, situation: Situation): Decision {
 }
 
 /**
- * What is known of the service when it is asked whether this server may be taken out, by whoever asks: the response to a finding, a
+ * What is known of the service when it is asked whether this server may be taken out: the response to a finding, a
  * person who is let in, and each pass.
  */
 export function situationOf(

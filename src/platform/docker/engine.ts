@@ -15,7 +15,7 @@ export interface Asked {
   readonly body?: object;
   /** Sent as it is, in place of `body`. */
   readonly archive?: AsyncIterable<Uint8Array>;
-  /** Statuses of 300 and above that are no failure. */
+  /** Statuses of 300 and above that do not count as failures. */
   readonly accept?: readonly number[];
   readonly signal: AbortSignal;
 }
@@ -27,7 +27,7 @@ export interface Asked {
 export interface Engine {
   /** Sends, and waits for the end of the answer. Resolves to its status. */
   send(asked: Asked): Promise<number>;
-  /** Undefined for a status that was accepted and is no success. */
+  /** Undefined for a status that was accepted without being a success. */
   read<T>(asked: Asked, schema: z.ZodType<T>): Promise<T | undefined>;
   /** The answer as it comes. */
   stream(asked: Asked): Promise<IncomingMessage>;

@@ -8,7 +8,7 @@ import { type DockerContext, label, ours } from "./context.ts";
 const pause = { firstMs: 200, mostMs: 10_000 };
 
 /**
- * Calls back with each server whose container has ended. What happens while nobody listens is not told later: looks at all
+ * Calls back with each server whose container has ended. What happens while no one listens is not reported later: looks at all
  * servers find it.
  */
 export function watchEnds(host: DockerContext, ended: (id: ServerId) => void): Disposable {
