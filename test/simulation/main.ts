@@ -1,7 +1,7 @@
 import { parseArgs } from "node:util";
-import { simulateMany } from "./many.ts";
+import { simulateMany } from "./many/many.ts";
+import { summaryLines } from "./many/summary.ts";
 import { simulate } from "./simulation.ts";
-import { summaryLines } from "./summary.ts";
 import { type WorldName, worldNames } from "./world.ts";
 
 const usage = `npm run simulate -- --seed N          one run, with its trace; even seeds are played on an engine

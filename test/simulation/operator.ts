@@ -8,10 +8,10 @@ import { KilnError } from "../../src/lib/errors.ts";
 import { Killed } from "./life.ts";
 import { jobQualities, type Quality, type QualityMix } from "./nature.ts";
 import type { Random } from "./random.ts";
+import type { Verdict } from "./rules/verdict.ts";
 import { injected } from "./seams.ts";
 import type { Request, Tally } from "./tally.ts";
 import type { Trace } from "./trace.ts";
-import type { Verdict } from "./verdict.ts";
 import type { World } from "./world.ts";
 
 /** What an operator asks for, and how often. */

@@ -4,7 +4,7 @@ import { EngineWorld } from "./engine/engine-world.ts";
 import { Faults } from "./faults.ts";
 import { FleetWorld } from "./fleet/fleet-world.ts";
 import { Installation } from "./installation.ts";
-import type { Mutation } from "./mutation.ts";
+import type { Mutation } from "./mutants/mutation.ts";
 import { type QualityMix, qualities } from "./nature.ts";
 import { Operator } from "./operator.ts";
 import { Random } from "./random.ts";

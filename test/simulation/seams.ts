@@ -5,7 +5,7 @@ import type { Platform } from "../../src/platform/platform.ts";
 import type { Store } from "../../src/store/store.ts";
 import type { Fate, WorldCall } from "./faults.ts";
 import type { Life } from "./life.ts";
-import type { Referee } from "./referee.ts";
+import type { Referee } from "./rules/referee.ts";
 
 /** What stands between the product and the simulated world: faults come in here, and the referee looks on. */
 export interface Seams<Judge extends Referee = Referee> {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { replay } from "./many.ts";
+import { replay } from "./many/many.ts";
 import { simulate } from "./simulation.ts";
 import { worldNames } from "./world.ts";
 

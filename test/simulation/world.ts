@@ -5,10 +5,10 @@ import type { Clock } from "../../src/lib/time/clock.ts";
 import type { SteadyClock } from "../../src/lib/time/steady-clock.ts";
 import type { Platform } from "../../src/platform/platform.ts";
 import type { Store } from "../../src/store/store.ts";
-import type { Place } from "./knowledge.ts";
-import type { Mutation } from "./mutation.ts";
+import type { Mutation } from "./mutants/mutation.ts";
 import type { Random } from "./random.ts";
-import type { Referee } from "./referee.ts";
+import type { Place } from "./rules/knowledge.ts";
+import type { Referee } from "./rules/referee.ts";
 import type { Seams } from "./seams.ts";
 import type { Trace } from "./trace.ts";
 

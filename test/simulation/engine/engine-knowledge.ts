@@ -1,7 +1,7 @@
 import type { ServerId, ServiceKey } from "../../../src/domain/ids.ts";
 import type { Observation } from "../../../src/domain/observation.ts";
 import type { Clock } from "../../../src/lib/time/clock.ts";
-import { Knowledge, type Place, type Presence } from "../knowledge.ts";
+import { Knowledge, type Place, type Presence } from "../rules/knowledge.ts";
 import type { Engine } from "./engine.ts";
 
 /** What there is to know of an engine: ids tell nothing, and its own health checks count. */

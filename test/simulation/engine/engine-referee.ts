@@ -5,7 +5,7 @@ import type { Clock } from "../../../src/lib/time/clock.ts";
 import type { GroupSpec } from "../../../src/platform/platform.ts";
 import type { WorldCall } from "../faults.ts";
 import type { Life } from "../life.ts";
-import { Referee } from "../referee.ts";
+import { Referee } from "../rules/referee.ts";
 import type { Trace } from "../trace.ts";
 import type { Engine } from "./engine.ts";
 import { EngineKnowledge } from "./engine-knowledge.ts";

@@ -1,6 +1,6 @@
 import type { ServerId, ServiceKey } from "../../../src/domain/ids.ts";
 import type { ClusterServer } from "../../../src/platform/fake/cluster-server.ts";
-import type { Verdict } from "../verdict.ts";
+import type { Verdict } from "../rules/verdict.ts";
 import type { EngineKnowledge } from "./engine-knowledge.ts";
 
 /** From a first ready server until it has traffic. */

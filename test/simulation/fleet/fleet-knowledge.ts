@@ -1,6 +1,6 @@
 import type { ServerId, ServiceKey } from "../../../src/domain/ids.ts";
 import { parseServerId } from "../../../src/platform/fleet/server-id.ts";
-import { Knowledge, type Place, type Presence } from "../knowledge.ts";
+import { Knowledge, type Place, type Presence } from "../rules/knowledge.ts";
 import { HealthOracle } from "./health-oracle.ts";
 import type { Machine } from "./machine.ts";
 

@@ -8,7 +8,7 @@ import type { RoutedService } from "../../../src/router/router.ts";
 import type { Store } from "../../../src/store/store.ts";
 import type { WorldCall } from "../faults.ts";
 import type { Life } from "../life.ts";
-import { Referee } from "../referee.ts";
+import { Referee } from "../rules/referee.ts";
 import type { Trace } from "../trace.ts";
 import { FleetKnowledge } from "./fleet-knowledge.ts";
 import { HealthOracle } from "./health-oracle.ts";

@@ -1,6 +1,6 @@
 import type { JobId, ServiceKey } from "../../../src/domain/ids.ts";
 import { parseJobId } from "../../../src/platform/fleet/server-id.ts";
-import type { Verdict } from "../verdict.ts";
+import type { Verdict } from "../rules/verdict.ts";
 import type { FleetKnowledge } from "./fleet-knowledge.ts";
 
 /** Until a job that is unwanted has gone: a look, the loop's longest pause, its own end. */

@@ -1,7 +1,7 @@
 import { previewedBy, previewKey, type ServiceKey } from "../../../src/domain/ids.ts";
 import { parseServerId } from "../../../src/platform/fleet/server-id.ts";
 import type { RoutedService } from "../../../src/router/router.ts";
-import type { Verdict } from "../verdict.ts";
+import type { Verdict } from "../rules/verdict.ts";
 import type { FleetKnowledge } from "./fleet-knowledge.ts";
 
 /** Until a preview that is out of date is closed: a look, and the loop's longest pause. */

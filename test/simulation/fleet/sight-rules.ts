@@ -1,5 +1,5 @@
 import type { Observation } from "../../../src/domain/observation.ts";
-import type { Verdict } from "../verdict.ts";
+import type { Verdict } from "../rules/verdict.ts";
 import type { FleetKnowledge } from "./fleet-knowledge.ts";
 
 /** What a fleet shows at any moment, for it knows its host and its router. */

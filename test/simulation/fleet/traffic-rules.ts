@@ -1,7 +1,7 @@
 import type { ServerId, ServiceKey } from "../../../src/domain/ids.ts";
 import { parseServerId } from "../../../src/platform/fleet/server-id.ts";
 import type { RoutedService } from "../../../src/router/router.ts";
-import type { Verdict } from "../verdict.ts";
+import type { Verdict } from "../rules/verdict.ts";
 import type { FleetKnowledge } from "./fleet-knowledge.ts";
 
 /** From a server's trouble until its traffic is gone, beside the time that its health checks take. */

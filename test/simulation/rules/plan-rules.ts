@@ -1,9 +1,9 @@
-import type { RecordChange, Shares } from "../../src/domain/actions.ts";
-import type { ServerId, ServiceKey } from "../../src/domain/ids.ts";
-import type { Observation } from "../../src/domain/observation.ts";
-import { fewestCarrying, mostAtOnce } from "../../src/domain/plan/drift-response.ts";
+import type { RecordChange, Shares } from "../../../src/domain/actions.ts";
+import type { ServerId, ServiceKey } from "../../../src/domain/ids.ts";
+import type { Observation } from "../../../src/domain/observation.ts";
+import { fewestCarrying, mostAtOnce } from "../../../src/domain/plan/drift-response.ts";
+import type { Life } from "../life.ts";
 import { ceilingOf, floorOf, type Knowledge } from "./knowledge.ts";
-import type { Life } from "./life.ts";
 import { Sizes } from "./sizes.ts";
 import type { Verdict } from "./verdict.ts";
 

@@ -1,6 +1,6 @@
+import type { Outcome } from "../simulation.ts";
+import { type Counts, faults, requests } from "../tally.ts";
 import type { ManyRuns } from "./many.ts";
-import type { Outcome } from "./simulation.ts";
-import { type Counts, faults, requests } from "./tally.ts";
 
 export const noOutcome: Outcome = {
   rollouts: 0,

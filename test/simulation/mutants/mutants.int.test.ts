@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
+import { qualities as usual } from "../nature.ts";
+import { simulate } from "../simulation.ts";
+import type { WorldName } from "../world.ts";
 import { mutants } from "./mutants.ts";
-import { qualities as usual } from "./nature.ts";
-import { simulate } from "./simulation.ts";
-import type { WorldName } from "./world.ts";
 
 const mostSeeds = 300;
 

@@ -1,4 +1,4 @@
-import type { ServerId, ServiceKey } from "../../src/domain/ids.ts";
+import type { ServerId, ServiceKey } from "../../../src/domain/ids.ts";
 import { isAlone, type Knowledge, type Presence } from "./knowledge.ts";
 import type { Verdict } from "./verdict.ts";
 

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
+import { faults, requests } from "../tally.ts";
 import { simulateMany } from "./many.ts";
 import { summaryLines } from "./summary.ts";
-import { faults, requests } from "./tally.ts";
 
 const runs = 2_000;
 /** Of each fault and each request. All are likely enough to happen several times over, whatever course the runs take. */

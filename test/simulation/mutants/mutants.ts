@@ -1,10 +1,10 @@
-import type { Shares } from "../../src/domain/actions.ts";
-import { previewedBy, previewKey } from "../../src/domain/ids.ts";
-import type { Observation } from "../../src/domain/observation.ts";
-import type { Store } from "../../src/store/store.ts";
+import type { Shares } from "../../../src/domain/actions.ts";
+import { previewedBy, previewKey } from "../../../src/domain/ids.ts";
+import type { Observation } from "../../../src/domain/observation.ts";
+import type { Store } from "../../../src/store/store.ts";
+import { type QualityMix, qualities } from "../nature.ts";
+import { type WorldName, worldNames } from "../world.ts";
 import type { Mutation } from "./mutation.ts";
-import { type QualityMix, qualities } from "./nature.ts";
-import { type WorldName, worldNames } from "./world.ts";
 
 /** A bug, and the rule of the referee that is there to catch it. */
 export interface Mutant extends Mutation {

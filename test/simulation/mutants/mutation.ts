@@ -1,10 +1,10 @@
-import type { SteadyClock } from "../../src/lib/time/steady-clock.ts";
-import type { Prober } from "../../src/platform/fleet/health/prober.ts";
-import type { Host } from "../../src/platform/fleet/host.ts";
-import type { Platform } from "../../src/platform/platform.ts";
-import type { Router } from "../../src/router/router.ts";
-import type { Store } from "../../src/store/store.ts";
-import type { Machine } from "./fleet/machine.ts";
+import type { SteadyClock } from "../../../src/lib/time/steady-clock.ts";
+import type { Prober } from "../../../src/platform/fleet/health/prober.ts";
+import type { Host } from "../../../src/platform/fleet/host.ts";
+import type { Platform } from "../../../src/platform/platform.ts";
+import type { Router } from "../../../src/router/router.ts";
+import type { Store } from "../../../src/store/store.ts";
+import type { Machine } from "../fleet/machine.ts";
 
 /** A deliberate bug, between the product and the simulated world: for tests of the simulation itself. */
 export interface Mutation {

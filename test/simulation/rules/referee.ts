@@ -1,14 +1,14 @@
-import type { Shares } from "../../src/domain/actions.ts";
-import type { ServerId, ServiceKey } from "../../src/domain/ids.ts";
-import type { Observation } from "../../src/domain/observation.ts";
-import type { GroupSpec } from "../../src/platform/platform.ts";
-import type { NewTaint, Store } from "../../src/store/store.ts";
-import type { Fate, WorldCall } from "./faults.ts";
+import type { Shares } from "../../../src/domain/actions.ts";
+import type { ServerId, ServiceKey } from "../../../src/domain/ids.ts";
+import type { Observation } from "../../../src/domain/observation.ts";
+import type { GroupSpec } from "../../../src/platform/platform.ts";
+import type { NewTaint, Store } from "../../../src/store/store.ts";
+import type { Fate, WorldCall } from "../faults.ts";
+import type { Life } from "../life.ts";
+import type { Trace } from "../trace.ts";
 import type { Knowledge } from "./knowledge.ts";
-import type { Life } from "./life.ts";
 import { PlanRules } from "./plan-rules.ts";
 import { ProgressRules } from "./progress-rules.ts";
-import type { Trace } from "./trace.ts";
 import { Verdict } from "./verdict.ts";
 import { WriterRules } from "./writer-rules.ts";
 

@@ -1,5 +1,5 @@
-import type { ServiceKey } from "../../src/domain/ids.ts";
-import type { GroupObservation } from "../../src/domain/observation.ts";
+import type { ServiceKey } from "../../../src/domain/ids.ts";
+import type { GroupObservation } from "../../../src/domain/observation.ts";
 
 interface Size {
   /** What the present controller has asked for. */

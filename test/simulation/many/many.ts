@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
-import type { Outcome, SimulationResult } from "./simulation.ts";
+import type { Outcome, SimulationResult } from "../simulation.ts";
 import { addOutcomes, noOutcome } from "./summary.ts";
 
 export interface ManyOptions {
