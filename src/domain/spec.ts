@@ -75,6 +75,8 @@ export type ImageBase =
   | { readonly kind: "debian"; readonly suite: string }
   /** An OCI image layout: a folder or a tar archive. `path` is absolute; `ref` picks one of several images. */
   | { readonly kind: "oci"; readonly path: string; readonly ref: string | undefined }
+  /** What a Dockerfile builds, or one of its stages. `path` is absolute. */
+  | { readonly kind: "dockerfile"; readonly path: string; readonly stage: string | undefined }
   /** An image in a registry, as a person names it, with a tag or a digest. */
   | { readonly kind: "registry"; readonly reference: string };
 

@@ -17,7 +17,7 @@ import { InputIndex } from "./layers/input-index.ts";
 import type { LayerPlace } from "./layers/layers.ts";
 import { statedFolders, statedLinks } from "./layers/stated.ts";
 import type { LockedPackages, PackagesTree } from "./packages/contract.ts";
-import { type LeftOut, readProjectFiles } from "./project/project-files.ts";
+import { type LeftOut, readProjectFiles, type WalkOptions } from "./project/project-files.ts";
 import { ProjectIgnore } from "./project/project-ignore.ts";
 import { lockedBases } from "./sources/locked-bases.ts";
 import type { Base } from "./sources/source.ts";
@@ -125,10 +125,6 @@ async function readInputs(
     exclude: spec.image.exclude,
     specFile: options.specFile,
   });
-  const [base, packages] = await Promise.all([
-    report.prepare("base", () => openBase(spec, options, place, index)),
-    report.prepare("packages", () => lockPackages(spec, options)),
-  ]);
   const walk = {
     projectFolder,
     stateFolder: state.home,
@@ -137,6 +133,10 @@ async function readInputs(
     nowMs: place.nowMs,
     pace: place.pace,
   };
+  const [base, packages] = await Promise.all([
+    report.prepare("base", () => openBase(spec, options, place, walk)),
+    report.prepare("packages", () => lockPackages(spec, options)),
+  ]);
   const { files, leftOut } = await report.prepare("files", () => readProjectFiles(spec.image.files, walk));
   await index.save();
   for (const text of leftOutWords(leftOut)) report.note(text);
@@ -148,7 +148,7 @@ async function openBase(
   { image: { from } }: ServiceSpec,
   options: BuildOptions,
   place: LayerPlace,
-  index: InputIndex,
+  walk: WalkOptions,
 ): Promise<Base> {
   const { clock, signal, env = {}, findPlace = async () => undefined } = options;
   const bases = lockedBases({
@@ -159,7 +159,16 @@ async function openBase(
   });
   const progress = (text: string) => options.progress({ kind: "message", text });
   try {
-    return await sourceOf(from).open(from, { place, index, bases, env, clock, signal, progress });
+    return await sourceOf(from).open(from, {
+      place,
+      index: walk.index,
+      walk,
+      bases,
+      env,
+      clock,
+      signal,
+      progress,
+    });
   } catch (error) {
     throw await placed(error, ["image", "from"], findPlace);
   }

@@ -123,14 +123,20 @@ const image = z
       from: leaf
         .text({
           expected:
-            "scratch, debian:SUITE (such as debian:bookworm), oci:PATH or HOST/NAME:TAG in a registry",
+            "scratch, debian:SUITE (such as debian:bookworm), oci:PATH, dockerfile:PATH or HOST/NAME:TAG in a registry",
           pattern: basePattern,
-          examples: ["debian:bookworm", "scratch", "oci:./base", "registry.example/nginx:1.27"],
+          examples: [
+            "debian:bookworm",
+            "scratch",
+            "oci:./base",
+            "dockerfile:./Dockerfile",
+            "registry.example/nginx:1.27",
+          ],
           parse: parseBase,
           hint: baseHint,
         })
         .describe(
-          "Base of the image: nothing, a slim Debian, an OCI image layout (folder or archive), or an image in a registry.",
+          "Base of the image: nothing, a slim Debian, an OCI image layout (folder or archive), a Dockerfile, or an image in a registry.",
         ),
       packages: leaf
         .list(leaf.packageName({ version: true }), "Debian packages")

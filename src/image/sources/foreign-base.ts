@@ -25,6 +25,7 @@ export async function foreignBase(blobs: ForeignBlobs, chosen: ForeignDescriptor
   return {
     identity: chosen.digest,
     process: config.config ? definedOf(config.config) : {},
+    diffIds: config.rootfs.diff_ids,
     layers: manifest.layers.map((layer, i) => {
       const diffId = config.rootfs.diff_ids[i] ?? "";
       return (target, below) => importLayer(blobs, layer, diffId, target, below);

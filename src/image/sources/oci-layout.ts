@@ -21,12 +21,17 @@ type OciBase = Extract<ImageBase, { kind: "oci" }>;
  * The image of an OCI image layout (image-layout.md) that another tool wrote: a folder or a tar archive of one. Throws
  * `file_missing`, `file_unreadable`, `image_unknown` (no image of that name, or none for this machine), `image_invalid`.
  */
-export async function openOciLayout({ path, ref }: OciBase, { place, index }: OpenCall): Promise<Base> {
+export async function openOciLayout(
+  { path, ref }: OciBase,
+  { place, index }: OpenCall,
+  done?: ForeignBlobs["done"],
+): Promise<Base> {
   const files = await openLayout(path, place, index);
   const blobs: ForeignBlobs = {
     name: path,
     choice: "oci:PATH#REF",
     open: async (wanted) => sizedBlob(files, wanted),
+    ...(done ? { done } : {}),
   };
   return foreignBase(blobs, await chooseNamed(files, blobs, ref));
 }

@@ -2,6 +2,7 @@ import type { ImageBase } from "../../domain/spec.ts";
 import type { Clock } from "../../lib/time/clock.ts";
 import type { InputIndex } from "../layers/input-index.ts";
 import type { Layer, LayerPlace } from "../layers/layers.ts";
+import type { WalkOptions } from "../project/project-files.ts";
 import type { ProcessConfig } from "../store/oci-types.ts";
 import type { LockedBases } from "./locked-bases.ts";
 
@@ -10,6 +11,8 @@ export interface Base {
   /** Changes whenever the base's content does; cheap to find. */
   readonly identity: string;
   readonly process: ProcessConfig;
+  /** Of images that others made: the digests of their layers when unpacked, in the order of `layers`. */
+  readonly diffIds?: readonly string[];
   /** Each adds one layer to the image store, on top of the layers `below` it; bottom first. */
   readonly layers: readonly ((place: LayerPlace, below: readonly Layer[]) => Promise<Layer>)[];
 }
@@ -19,6 +22,8 @@ export interface OpenCall {
   readonly place: LayerPlace;
   readonly index: InputIndex;
   readonly bases: LockedBases;
+  /** How the project's files are read, for sources that use them. */
+  readonly walk: WalkOptions;
   /** The caller's environment: where its credentials and proxies are. */
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;

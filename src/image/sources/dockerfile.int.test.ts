@@ -1,0 +1,157 @@
+import { spawnSync } from "node:child_process";
+import { readdirSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { exec } from "../../lib/process/exec.ts";
+import { pacer } from "../../lib/time/pace.ts";
+import { buildImage } from "../build.ts";
+import { layerTree } from "../layers/layers.ts";
+import { mergeLayers } from "../layers/tree.ts";
+import { clientOf, dockerRegistry } from "../registry/testing.ts";
+import { contentBytes, contentLength } from "../store/content.ts";
+import { imageStore, readConfig, readManifest } from "../store/image-store.ts";
+import { serviceSpec, type Workshop, workshop } from "../test-kit.ts";
+import { pushImage } from "../transfer/push.ts";
+
+const missing = ["docker-registry", "buildah", "runc"].filter(
+  (one) => spawnSync("which", [one]).status !== 0,
+);
+if (process.getuid?.() !== 0) missing.push("root");
+if (missing.length > 0) console.log(`skipped: ${missing.join(", ")} not here`);
+
+let maker: Workshop;
+let registry: Awaited<ReturnType<typeof dockerRegistry>>;
+/** An image with a shell, in a registry. */
+let base: string;
+
+beforeAll(async () => {
+  if (missing.length > 0) return;
+  maker = workshop();
+  registry = await dockerRegistry(join(maker.folder, "registry"));
+  const download = ["apt-get", "-qq", "-o", "APT::Sandbox::User=root", "download", "busybox-static"] as const;
+  await exec([...download], { cwd: maker.folder });
+  const archive = readdirSync(maker.folder).find((name) => name.endsWith(".deb")) ?? "";
+  await exec(["dpkg-deb", "-x", archive, "unpacked"], { cwd: maker.folder });
+  const { stdout } = await exec(["find", "unpacked", "-path", "*bin/busybox"], { cwd: maker.folder });
+  maker.write("busybox", readFileSync(join(maker.folder, stdout.trim())), 0o755);
+  const files = [
+    { from: join(maker.project, "busybox"), to: "/bin/busybox", mode: undefined, owner: undefined },
+  ];
+  const links = ["sh", "cat", "id"].map((name) => ({ path: `/bin/${name}`, target: "busybox" }));
+  const built = await buildImage(serviceSpec({ files, links, command: ["/bin/sh"] }), maker.options);
+  await pushImage(imageStore(maker.state), built.digest, clientOf(registry.host, "base:1"), "1", () => {});
+  base = `http://${registry.host}/base:1`;
+});
+afterAll(async () => {
+  await registry?.[Symbol.asyncDispose]();
+  maker?.[Symbol.dispose]();
+});
+
+function build(shop: Workshop, stage?: string) {
+  const from = { kind: "dockerfile", path: join(shop.project, "Dockerfile"), stage } as const;
+  const findPlace = async () => ({ file: "kiln.yaml", line: 3, column: 9 });
+  return buildImage(serviceSpec({ from, command: undefined }), { ...shop.options, findPlace });
+}
+
+async function filesOf(shop: Workshop, digest: string): Promise<Record<string, string>> {
+  const store = imageStore(shop.state);
+  const trees = readManifest(store, digest).layers.map((layer) =>
+    layerTree(store, shop.state.cache, { digest: layer.digest, bytes: layer.size }, pacer()),
+  );
+  const files = [...mergeLayers(await Promise.all(trees))].filter(
+    ([path, { type, content }]) =>
+      type === "file" && contentLength(content) < 10_000 && !path.startsWith("bin/"),
+  );
+  return Object.fromEntries(
+    files.map(([path, { content }]) => [path, content ? contentBytes(content, 10_000).toString() : ""]),
+  );
+}
+
+test.skipIf(missing.length > 0)("a Dockerfile with stages becomes an image, the same each time", async () => {
+  const text = `FROM ${base} AS build
+USER 0
+COPY . /context
+RUN cat /context/app.txt > /made && busybox chmod 755 /made && cat /proc/net/dev > /net
+FROM scratch AS final
+COPY --from=build /made /net /
+CMD ["/made"]
+`;
+  using shop = workshop();
+  using other = workshop();
+  for (const { write } of [shop, other]) {
+    write("app.txt", "hello");
+    write(".env", "PASSWORD=x");
+    write("Dockerfile", text);
+  }
+  const one = await build(shop, "final");
+  const files = await filesOf(shop, one.digest);
+  expect(files.made).toBe("hello");
+  expect(files.net?.match(/^ *\w+:/gm)?.map((name) => name.trim())).toEqual(["lo:"]);
+  expect((await build(other, "final")).digest).toBe(one.digest);
+  const store = imageStore(shop.state);
+  expect(readConfig(store, readManifest(store, one.digest)).config?.Cmd).toEqual(["/made"]);
+  const lock = JSON.parse(readFileSync(join(shop.project, "kiln.lock"), "utf8"));
+  expect(Object.keys(lock.bases)).toEqual([base]);
+  expect(readFileSync(join(shop.project, "Dockerfile"), "utf8")).toContain(`FROM ${base} AS build`);
+  const cached = await build(shop, "final");
+  expect(cached).toMatchObject({ digest: one.digest, changed: false });
+  expect(cached.ms).toBeLessThan(one.ms);
+  rmSync(join(shop.state.home, "images"), { recursive: true });
+  expect((await build(shop, "final")).digest).toBe(one.digest); // layers that are gone are built again
+  shop.write("app.txt", "changed");
+  expect((await filesOf(shop, (await build(shop, "final")).digest)).made).toBe("changed");
+  expect(readdirSync(join(shop.state.home, "images/temporary"))).toEqual([]);
+});
+
+test.skipIf(missing.length > 0)("secrets of the project do not reach a build", async () => {
+  using shop = workshop();
+  shop.write(".env", "PASSWORD=x");
+  shop.write("keys/id_rsa", "x");
+  shop.write("keys/public", "y");
+  shop.write("Dockerfile", `FROM ${base}\nCOPY . /context\nCMD ["/bin/sh"]\n`);
+  const names = Object.keys(await filesOf(shop, (await build(shop)).digest));
+  expect(names.filter((name) => name.startsWith("context/"))).toEqual([
+    "context/Dockerfile",
+    "context/keys/public",
+  ]);
+});
+
+test.skipIf(missing.length > 0)("faults name the step or the line, and leave nothing", async () => {
+  using shop = workshop();
+  const fault = async (text: string) => {
+    shop.write("Dockerfile", text);
+    return build(shop).catch((error: unknown) => error);
+  };
+  const failed = await fault(`FROM ${base}\nRUN echo out of order >&2; exit 3\n`);
+  expect(failed).toMatchObject({ code: "dockerfile_failed", problems: [{ place: { line: 3 } }] });
+  expect(String(failed)).toMatch(/exit status 3/);
+  expect(
+    await fault(`FROM ${base}\nRUN busybox wget -q -O /dev/null http://${registry.host}/v2/\n`),
+  ).toMatchObject({
+    code: "dockerfile_failed",
+  });
+  expect(await fault("FROM Nginx\n")).toMatchObject({ code: "dockerfile_invalid" });
+  expect(await fault(`FROM ${base}\nCOPY --from=nginx /a /b\n`)).toMatchObject({ code: "dockerfile_failed" });
+  expect(await fault(`FROM ${base}\nCOPY missing /b\n`)).toMatchObject({ code: "dockerfile_failed" });
+  expect(readdirSync(join(shop.state.home, "images/temporary"))).toEqual([]);
+  const { stdout } = await exec(["findmnt", "--raw", "--noheadings", "--output", "TARGET"]);
+  expect(stdout).not.toContain(shop.folder);
+});
+
+test.skipIf(missing.length > 0)(
+  "a build that never ends stops when it is cancelled, with its processes",
+  async () => {
+    using shop = workshop();
+    const mark = `30${process.pid}1`;
+    shop.write("Dockerfile", `FROM ${base}\nRUN busybox sleep ${mark}\n`);
+    const stop = new AbortController();
+    const from = { kind: "dockerfile", path: join(shop.project, "Dockerfile"), stage: undefined } as const;
+    const building = buildImage(serviceSpec({ from }), { ...shop.options, signal: stop.signal });
+    building.catch(() => {});
+    const sleeping = () => spawnSync("pgrep", ["-f", `busybox sleep ${mark}$`]).status === 0;
+    await expect.poll(sleeping, { timeout: 60_000, interval: 50 }).toBe(true);
+    stop.abort();
+    await expect(building).rejects.toMatchObject({ code: "cancelled" });
+    await expect.poll(sleeping, { timeout: 10_000, interval: 50 }).toBe(false);
+  },
+);
