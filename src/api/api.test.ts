@@ -57,6 +57,21 @@ const asked: { readonly [Name in OperationName]: readonly Asked<Name>[] } = {
   secrets: [{}, { service }],
   setSecret: [{ service, name: "DB_PASSWORD", value: "aGk=" }],
   removeSecret: [{ service, name: "DB_PASSWORD" }],
+  volumes: [{}, { service }],
+  snapshotVolume: [{ service, name: "data" }],
+  restoreVolume: [{ service, name: "data", snapshot: "s1", reason: "a bad migration" }],
+  exportVolume: [
+    { service, name: "data" },
+    { service, name: "data", snapshot: "s1" },
+  ],
+  importVolume: [
+    { service, name: "data", data: "aGk=" },
+    { service, name: "data", upload: "u1", data: "", last: true },
+  ],
+  removeVolume: [
+    { service, name: "data" },
+    { service, name: "data", snapshot: "s1" },
+  ],
   rollout: [{ id: 7 }],
   traffic: [{ service }, { service, sinceMs: 60_000, untilMs: 120_000 }],
   ...{ images: [{}, { service }], image: [{ digest: `sha256:${"a".repeat(64)}` }] },

@@ -7,6 +7,7 @@ import { rollout, warm } from "../domain/schema/rollout.ts";
 import { targetOptions } from "../domain/schema/target.ts";
 import { trafficSpan } from "../domain/schema/traffic.ts";
 import { amount, atMs, base64, count, maybe, releaseNumber, tookMs } from "../domain/schema/values.ts";
+import type { Snapshot as SnapshotOfVolume, VolumeState } from "../domain/volume.ts";
 import { type ErrorCode, errorCodes } from "../lib/error-codes.ts";
 import type { ErrorJson } from "../lib/errors.ts";
 
@@ -47,6 +48,7 @@ const ChangePlan = z.object({
   actions: z.array(action),
   peakServers: amount,
   fewestInTraffic: amount,
+  data: z.array(z.string()).describe("What becomes of the data in volumes, one sentence each."),
   downtime: z.string(),
   digest: z
     .string()
@@ -245,6 +247,35 @@ const Collected = z.object({
   bytes: amount,
 });
 
+const Snapshot = z.object({
+  id: z.string(),
+  atMs,
+  reason: z
+    .enum(["asked", "before-rollout", "before-restore"])
+    .describe(
+      "Someone asked for it, another release was about to get the volume, or its data was about to be replaced.",
+    ),
+  release: releaseNumber.optional().describe("The last release that had the volume by then."),
+  dataVersion: releaseNumber.optional().describe("The format that this release had stated."),
+  bytes: amount.describe("What it takes on the disk, less where blocks are shared."),
+}) satisfies z.ZodType<SnapshotOfVolume>;
+
+const Volumes = z.array(
+  z.object({
+    service: z.string(),
+    name: z.string(),
+    createdAtMs: atMs,
+    sizeBytes: amount.optional().describe("Absent: no limit but the disk's."),
+    usedBytes: amount.optional().describe("Absent: not known, because no server has it."),
+    release: releaseNumber.optional().describe("The last release that had it."),
+    dataVersion: releaseNumber.optional().describe("The highest format that a release with it has stated."),
+    servers: z.array(z.string()).describe("Servers that have it now."),
+    snapshots: z.array(Snapshot),
+  }) satisfies z.ZodType<VolumeState>,
+);
+
+const Upload = z.object({ upload: z.string() });
+
 const Traffic = z
   .array(trafficSpan)
   .describe("One row for each minute, or each hour for times more than two days ago; oldest first.");
@@ -381,7 +412,10 @@ export const answers = {
   Secrets,
   ServiceStatus,
   ServiceStatusList,
+  Snapshot,
   TargetStatus: ProbedTarget,
   TargetStatusList: z.array(TargetStatus),
   Traffic,
+  Upload,
+  Volumes,
 };

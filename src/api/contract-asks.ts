@@ -95,6 +95,10 @@ const Deploy = z.strictObject({
 
 const Rollback = ChangeService.extend({
   release: releaseNumber.optional().describe("Absent: the last good release."),
+  withData: z
+    .boolean()
+    .optional()
+    .describe("Put the newest snapshots of its data in place of the data of its volumes."),
 });
 
 const Scale = ChangeService.extend({ count });
@@ -111,7 +115,7 @@ const change = z
     }).extend({
       kind: z.literal("deploy"),
     }),
-    Rollback.pick({ release: true }).extend({ kind: z.literal("rollback") }),
+    Rollback.pick({ release: true, withData: true }).extend({ kind: z.literal("rollback") }),
     Scale.pick({ count: true }).extend({ kind: z.literal("scale") }),
     z.strictObject({ kind: z.enum(["promote", "abort", "pause", "resume", "remove"]) }),
   ])
@@ -139,6 +143,32 @@ const SetSecret = z.strictObject({
 });
 
 const RemoveSecret = Service.extend({ name: z.string().min(1).max(128), reason });
+
+const volume = z.string().min(1).max(128);
+const snapshot = z.string().min(1).max(128);
+
+const OneVolume = Service.extend({ name: volume, reason });
+
+const RestoreVolume = OneVolume.extend({ snapshot });
+
+const ExportVolume = Service.extend({
+  name: volume,
+  snapshot: snapshot.optional().describe("Absent: the data as it is now."),
+});
+
+const ImportVolume = OneVolume.extend({
+  upload: z
+    .string()
+    .max(64)
+    .optional()
+    .describe("The id from the answer to the first piece; absent in that."),
+  data: base64.describe("The next piece of the archive, as base64. A body has at most 2 MiB."),
+  last: z.boolean().optional().describe("Whether this is the last piece."),
+});
+
+const RemoveVolume = OneVolume.extend({
+  snapshot: snapshot.optional().describe("Remove only this snapshot."),
+});
 
 const OneRollout = z.strictObject({ id: wholeNumber });
 
@@ -214,16 +244,21 @@ export const asks = {
     EndExec,
     Events,
     Exec,
+    ExportVolume,
     Image,
+    ImportVolume,
     Logs,
   },
   ...{
     Nothing,
     OfService,
     OneRollout,
+    OneVolume,
     Plan,
     RemoveSecret,
     RemoveTarget,
+    RemoveVolume,
+    RestoreVolume,
     Rollback,
     Scale,
     Server,

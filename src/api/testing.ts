@@ -62,6 +62,8 @@ export function fakeOperations(overrides: Partial<Operations> = {}): FakeOperati
   return { operations, calls };
 }
 
+const aSnapshot = { id: "s1", atMs: 2, reason: "asked" as const, release: 1, bytes: 8192 };
+
 const accepted = {
   service: "shop",
   release: 2,
@@ -137,6 +139,7 @@ export const answers: Operations = {
     ],
     peakServers: 4,
     fewestInTraffic: 3,
+    data: ["volume data: its data stays"],
     downtime: "none",
     digest: `sha256:${"0123456789abcdef".repeat(4)}`,
   }),
@@ -190,6 +193,19 @@ export const answers: Operations = {
       releases: [1, 2],
     },
   ],
+  volumes: async () => [
+    {
+      ...{ service: "shop", name: "data", createdAtMs: 1, sizeBytes: 1_073_741_824, usedBytes: 4096 },
+      ...{ release: 2, servers: ["shop-2-1-1"], snapshots: [aSnapshot] },
+    },
+  ],
+  snapshotVolume: async () => aSnapshot,
+  restoreVolume: async () => {},
+  exportVolume: async function* () {
+    yield { data: "aGk=" };
+  },
+  importVolume: async () => ({ upload: "u1" }),
+  removeVolume: async () => {},
   setSecret: async () => ({ version: 3, changed: true }),
   removeSecret: async () => {},
   traffic: async ({ sinceMs = 0 }) => [

@@ -8,6 +8,7 @@ import { addProjectCommands } from "./commands/project/commands.ts";
 import { addSecretCommands } from "./commands/secrets/commands.ts";
 import { addServiceCommands } from "./commands/services/commands.ts";
 import { addTargetCommands } from "./commands/targets/commands.ts";
+import { addVolumeCommands } from "./commands/volumes/commands.ts";
 
 import type { Context, Outcome } from "./context.ts";
 import { jsonAnywhere, type Load } from "./declare.ts";
@@ -56,6 +57,7 @@ export function createProgram(version: string, host: Host): Command {
   addServiceCommands(program, load);
   addChangeCommands(program, load);
   addSecretCommands(program, load);
+  addVolumeCommands(program, load);
   addAuditCommands(program, load);
   addDriftCommands(program, load);
   addImageCommands(program, load);

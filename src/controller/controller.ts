@@ -16,6 +16,7 @@ import type { Images } from "./operations/images.ts";
 import { createQueries } from "./operations/queries.ts";
 import { createReproduce } from "./operations/reproduce.ts";
 import { createSecretCommands } from "./operations/secrets.ts";
+import { createVolumeOperations } from "./operations/volumes.ts";
 import type { Operations } from "./operations.ts";
 import { createTargetOperations, type Platforms } from "./targets/operations.ts";
 import type { OpenTarget } from "./targets/site.ts";
@@ -64,6 +65,7 @@ export function startController(options: ControllerOptions): Controller {
   return {
     ...createCommands({ store, targets, images, clock, call }),
     ...createSecretCommands(store),
+    ...createVolumeOperations({ store, targets, call }),
     ...createTargetOperations({ store, targets, platforms: options.platforms }),
     ...createQueries({ store, clock, targets, images }),
     ...createDriftOperations({ store, targets, call, evidence: options.evidence }),

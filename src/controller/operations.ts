@@ -30,6 +30,7 @@ export type ReleaseSummary = History["releases"][number];
 export type PastRollout = History["rollouts"][number];
 export type Phases = PastRollout["phases"];
 export type SecretVersion = Answer<"secrets">[number];
+export type VolumeStatus = Answer<"volumes">[number];
 export type AuditKey = Answer<"rotateAuditKey">;
 export type ExecGrant = Answer<"exec">;
 export type StoredVersion = Answer<"images">[number];

@@ -75,6 +75,8 @@ export interface Rollout {
   readonly from: number | undefined;
   readonly to: number;
   readonly policy: RolloutPolicy;
+  /** Of a rollback with data: by volume, the snapshot that takes the place of its data. Absent: data stays. */
+  readonly restore?: Readonly<Record<string, string>> | undefined;
   /** Strategies are data: all compile to a list of steps, and the planner knows nothing else. */
   readonly steps: readonly Step[];
   readonly phase: RolloutPhase;

@@ -7,7 +7,9 @@ import type { JobSpec } from "../domain/spec.ts";
 import type { Split } from "../domain/split.ts";
 import type { PlatformName } from "../domain/target.ts";
 import type { TrafficCounter } from "../domain/traffic.ts";
+import type { Restoring } from "../domain/volume.ts";
 import type { ErrorCode } from "../lib/error-codes.ts";
+import type { Volumes } from "./volumes.ts";
 
 /** A release that may come: before its image is built, what is known of it. */
 export interface Candidate extends Pick<Release, "service" | "traffic"> {
@@ -50,6 +52,8 @@ export interface GroupSpec {
    * servers in quarantine that outlast their group. Absent: none.
    */
   readonly replacing?: readonly ServerId[] | undefined;
+  /** Snapshots that take the place of the data before its first server starts. Absent: the data stays. */
+  readonly restore?: Restoring | undefined;
 }
 
 /** The mark that drift leaves on a server, forever: the finding that led to it. */
@@ -150,6 +154,7 @@ export interface Platform {
    */
   reproduce?(server: ServerId, release: Release, call: Call): Promise<ReproductionId>;
   readonly logs?: LogReader;
+  readonly volumes?: Volumes;
   readonly traffic?: TrafficStats;
   readonly jobs?: JobRunner;
   readonly exec?: Access;

@@ -271,6 +271,21 @@ const volume = z
         .boolean({ error: "true or false" })
         .prefault(false)
         .describe("Whether several servers may have the volume at once; the program must support that."),
+      snapshot: z
+        .literal("before-rollout", { error: "before-rollout" })
+        .optional()
+        .describe("Keeps a snapshot before the first server of another release gets the volume."),
+      keep: leaf
+        .whole(1, 100)
+        .optional()
+        .meta({ default: 3 })
+        .describe("How many snapshots `before-rollout` keeps; older ones are removed."),
+      dataVersion: leaf
+        .whole(1, 1_000_000_000)
+        .optional()
+        .describe(
+          "Format of the data that this release writes; a release with a lower number never gets the volume afterwards.",
+        ),
     },
     { error: "a mapping with name and path" },
   )

@@ -130,8 +130,15 @@ function toImage(image: SpecDocument["image"], files: Found): ImageSpec {
   };
 }
 
-function toVolume({ name, path, size, shared }: SpecDocument["servers"]["volumes"][number]): VolumeSpec {
-  return { name, path, ...(size === undefined ? {} : { sizeBytes: size }), shared };
+function toVolume(volume: SpecDocument["servers"]["volumes"][number]): VolumeSpec {
+  const { name, path, size, shared, snapshot, keep, dataVersion } = volume;
+  return {
+    ...{ name, path, shared },
+    ...(size === undefined ? {} : { sizeBytes: size }),
+    ...(snapshot === undefined ? {} : { snapshot }),
+    ...(keep === undefined ? {} : { keep }),
+    ...(dataVersion === undefined ? {} : { dataVersion }),
+  };
 }
 
 function toSecret({ name, path, env }: SpecDocument["servers"]["secrets"][number]): SecretSpec {

@@ -345,11 +345,15 @@ test("scale reports a server that fails meanwhile", async () => {
   expect(stderr).toContain("error [server_failed] shop-2-1-1 failed: exited with code 1");
 });
 
+const aVolume = { service: "shop", name: "data", createdAtMs: 0, servers: [], snapshots: [] };
+
 test("remove asks, and needs --yes when no one can answer", async () => {
   const removed: string[] = [];
   const client: Partial<Client> = {
     services: async () => (removed.length === 0 ? [aStatus()] : []),
     remove: async ({ service }) => void removed.push(service),
+    volumes: async () => [aVolume],
+    removeVolume: async ({ service, name }) => void removed.push(`${name} of ${service}`),
   };
   const refused = await cli(["remove", "shop", "--json"], { client, cwd: folder });
   expect([refused.code, removed]).toEqual([2, []]);
@@ -358,7 +362,12 @@ test("remove asks, and needs --yes when no one can answer", async () => {
   );
   const done = await cli(["remove", "shop", "--yes"], { client, cwd: folder });
   expect([done.code, removed]).toEqual([0, ["shop"]]);
-  expect(done.stdout).toMatch(/^shop is gone, after /);
+  expect(done.stdout).toMatch(/^shop is gone, after .*The data of its volumes stays \(data\)/s);
+  removed.length = 0;
+  const all = await cli(["remove", "shop", "--volumes", "--json"], { client, cwd: folder });
+  expect(JSON.parse(all.stdout).error.message).toContain("its volumes with all their data (data)");
+  await cli(["remove", "shop", "--volumes", "--yes"], { client, cwd: folder });
+  expect(removed).toEqual(["shop", "data of shop"]);
 });
 
 test("logs of a service are in order of time, and name the server", async () => {

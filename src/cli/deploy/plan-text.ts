@@ -21,7 +21,7 @@ export async function printPlan(
 
 /** Changes, actions with their reasons, downtime, the most servers at one time, and the plan's digest. */
 export function planLines(plan: ChangePlan, style: Style): string[] {
-  const { changes, actions, digest } = plan;
+  const { changes, actions, data, digest } = plan;
   const heading = headingLines(plan, style);
   const steps = actions.flatMap(actionCells).map(([what, why], i) => [`${i + 1}.`, what, style.dim(why)]);
   if (steps.length === 0 && changes.length === 0)
@@ -30,6 +30,7 @@ export function planLines(plan: ChangePlan, style: Style): string[] {
     ...heading,
     ...(changes.length === 0 ? [] : ["", "Changes", ...changes.map((change) => `  ${change}`)]),
     ...(steps.length === 0 ? [] : ["", "Actions", ...table([], steps).map((line) => `  ${line}`)]),
+    ...(data.length === 0 ? [] : ["", "Data", ...data.map((words) => `  ${words}`)]),
     "",
     `Downtime: ${plan.downtime}`,
     serversLine(plan),

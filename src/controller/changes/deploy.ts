@@ -9,6 +9,7 @@ import { newPolicies } from "../operations/policy-differences.ts";
 import { freeze } from "../operations/release-content.ts";
 import type { Accepted, DeployRequest } from "../operations.ts";
 import type { Change, ChangeParts } from "./change.ts";
+import { raisesDataVersion, requireReadable, volumesThere } from "./data.ts";
 import { servingOf } from "./wanted.ts";
 
 /** To the release that the draft makes, unless that one serves or is on its way. */
@@ -20,12 +21,19 @@ export function deploying(parts: ChangeParts, request: DeployRequest, by: Asker)
     target,
     check: async () => {
       requireOneWriter(service, { shape: draft.shape, ...request });
+      const { platform } = parts.targets.of(service, target);
+      requireReadable(draft, await volumesThere(platform, service, parts.call()), unreadable);
       await requireDeployable(parts, service, draft, target);
     },
     image: draft.image,
     record: (store) => record(store, request, by),
   };
 }
+
+const unreadable = {
+  code: "volume_invalid",
+  hint: "Deploy a release that states at least that `dataVersion`, or bring older data back with `kiln volume restore`.",
+} as const;
 
 function record(store: Store, request: DeployRequest, by: Asker): Accepted {
   const { service, target, supersede = false } = request;
@@ -62,6 +70,9 @@ function start(store: Store, request: DeployRequest, next: Next, by: Asker): Acc
     ...next,
     ...(upkeep === undefined ? {} : { upkeep }),
     ...{ target, count, policy, by, supersede, origin, commits },
+    ...(raisesDataVersion(servingOf(desired), release)
+      ? { rolloutPolicy: { ...policy, onFailure: "stop" } }
+      : {}),
     steps: compileSteps(policy, count, desired?.serving === undefined),
     changes: [...differences(servingOf(desired), release), ...adopted],
   });

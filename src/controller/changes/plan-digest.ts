@@ -29,6 +29,7 @@ export function digestOfPlan(before: Wanted, after: Wanted, actions: readonly Ac
         policy: after.policy,
         removed: after.desired?.removed,
         rollout: rolloutAfter && [rolloutAfter.kind, rolloutAfter.phase, rolloutAfter.promoted],
+        restore: rolloutAfter?.restore,
         actions: JSON.parse(told),
       },
     }),

@@ -2,28 +2,33 @@ import { forecast } from "../../domain/forecast/forecast.ts";
 import type { Observation } from "../../domain/observation.ts";
 import { viewOf } from "../../domain/plan/service-view.ts";
 import type { DesiredService } from "../../domain/rollout.ts";
+import type { VolumeState } from "../../domain/volume.ts";
 import { differences } from "../operations/differences.ts";
 import { policyDifferences } from "../operations/policy-differences.ts";
 import type { ChangePlan } from "../operations.ts";
 import type { Change, ChangeParts } from "./change.ts";
+import { volumesThere } from "./data.ts";
+import { dataWords } from "./data-words.ts";
 import { digestOfPlan } from "./plan-digest.ts";
 import { servingOf, targetOf, type Wanted, wantedOf } from "./wanted.ts";
 
 /** What a change would do now. Nothing is done. Throws what the change would throw. */
 export async function planChange(parts: ChangeParts, change: Change<unknown>): Promise<ChangePlan> {
   await change.check?.();
-  const { loop } = parts.targets.of(change.service, change.target);
-  return planNow(parts, change, await loop.observer.see());
+  const { loop, platform } = parts.targets.of(change.service, change.target);
+  const volumes = await volumesThere(platform, change.service, parts.call());
+  return planNow(parts, change, await loop.observer.see(), volumes);
 }
 
 /**
  * The same after its checks: the change is recorded for a moment and taken back, and the planner tells what would follow.
- * So a plan is made by the code that carries it out, and cannot differ from it.
+ * So a plan is made by the code that carries it out, and cannot differ from it. `volumes` are for what it says of data.
  */
 export function planNow(
   { store, clock, targets }: ChangeParts,
   { service, target, record }: Change<unknown>,
   observed: Observation,
+  volumes: readonly VolumeState[] = [],
 ): ChangePlan {
   const { platform, target: place } = targets.of(service, target);
   const before = wantedOf(store, service);
@@ -43,6 +48,7 @@ export function planNow(
     rollout: before.desired?.rollout,
     changes: changesOf(before, after),
     ...future,
+    data: dataWords(before, after, volumes),
     downtime: downtimeOf(before.desired, after.desired, future.fewestInTraffic),
     digest: digestOfPlan(before, after, future.actions),
   };

@@ -1,7 +1,7 @@
 import type { Asker } from "../../domain/actor.ts";
 import type { ServiceKey } from "../../domain/ids.ts";
 import type { Release } from "../../domain/release.ts";
-import type { DesiredService } from "../../domain/rollout.ts";
+import type { DesiredService, Rollout } from "../../domain/rollout.ts";
 import type { RolloutPolicy } from "../../domain/spec.ts";
 import { rollbackSteps } from "../../domain/steps.ts";
 import { KilnError } from "../../lib/errors.ts";
@@ -11,36 +11,69 @@ import { differences } from "../operations/differences.ts";
 import { requireOneWriter } from "../operations/one-writer.ts";
 import type { Accepted } from "../operations.ts";
 import type { Change, ChangeParts } from "./change.ts";
+import { requireReadable, snapshotsFor, volumesThere } from "./data.ts";
 import { servingOf } from "./wanted.ts";
 
 interface RollbackRequest {
   readonly service: ServiceKey;
   /** The last good one when undefined. */
   readonly release?: number | undefined;
+  /** Whether its data comes back too. */
+  readonly withData?: boolean | undefined;
 }
 
 /** Back to a kept release; from the middle of a deploy, the rollout that is running turns back. */
 export function rollingBack(
   parts: ChangeParts,
-  { service, release }: RollbackRequest,
+  { service, release, withData = false }: RollbackRequest,
   by: Asker,
 ): Change<Accepted> {
   const desired = required(parts.store, service);
   const turning = turningTo(desired, release);
   if (turning !== undefined) {
+    if (withData) throw noDataOnTheWay(desired);
     return { service, record: (store) => record(store, { service, release: turning }, by) };
   }
   const target = targetOf(parts.store, desired, release);
+  let restore: Rollout["restore"];
   return {
     service,
-    check: () => requireRollback(parts, target),
+    check: async () => {
+      const { platform } = parts.targets.of(service);
+      const volumes = await volumesThere(platform, service, parts.call());
+      if (withData) restore = snapshotsFor(target, volumes);
+      else requireReadable(target, volumes, unreadable);
+      await requireRollback(parts, target);
+    },
     image: target.image,
     // A rollout may have ended while we looked, or the service: the release stays the one that was checked.
-    record: (store) => record(store, { service, release: target.number }, by),
+    record: (store) => record(store, { service, release: target.number, restore }, by),
   };
 }
 
-function record(store: Store, { service, release }: RollbackRequest, by: Asker): Accepted {
+const unreadable = {
+  code: "rollback_impossible",
+  hint: "`kiln rollback --with-data` goes back to the data of before as well, and `--plan` with it says what that loses.",
+} as const;
+
+/** On its way, the new release may have the volume. */
+function noDataOnTheWay({ service, rollout }: DesiredService): KilnError {
+  return new KilnError(
+    "rollback_impossible",
+    `The deploy of ${service} to release ${rollout?.to} is running; data can come back only once it has ended.`,
+    {
+      hint: "`kiln rollout abort` ends it. `kiln volume restore` brings data back while there are no servers.",
+    },
+  );
+}
+
+interface Recorded {
+  readonly service: ServiceKey;
+  readonly release: number;
+  readonly restore?: Rollout["restore"];
+}
+
+function record(store: Store, { service, release, restore }: Recorded, by: Asker): Accepted {
   const desired = required(store, service);
   const turning = turningTo(desired, release);
   if (turning !== undefined) {
@@ -51,7 +84,7 @@ function record(store: Store, { service, release }: RollbackRequest, by: Asker):
   requireOneWriter(service, { shape: target.shape, count: desired.count, policy });
   const changes = differences(servingOf(desired), target);
   const steps = rollbackSteps(policy);
-  const started = store.startRollback({ service, to: target.number, policy, steps, by, changes });
+  const started = store.startRollback({ service, to: target.number, policy, steps, by, changes, restore });
   return { service, release: target.number, rollout: started.id, scaled: undefined };
 }
 

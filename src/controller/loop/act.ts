@@ -1,5 +1,7 @@
 import { strict as assert } from "node:assert";
 import type { Action, RecordChange } from "../../domain/actions.ts";
+import type { Rollout } from "../../domain/rollout.ts";
+import type { Restoring } from "../../domain/volume.ts";
 import type { Clock } from "../../lib/time/clock.ts";
 import type { Call, Platform } from "../../platform/platform.ts";
 import type { Store } from "../../store/store.ts";
@@ -47,7 +49,12 @@ export function createActor({
         );
         const { size, replacing } = action;
         const beside = replacing === undefined ? {} : { replacing };
-        return platform.resize({ release, drainMs: desired.drainMs, ...beside }, size, call());
+        const restore = restoringOf(desired.rollout, action.release);
+        return platform.resize(
+          { release, drainMs: desired.drainMs, ...beside, ...(restore && { restore }) },
+          size,
+          call(),
+        );
       }
       case "route": {
         const releases = store.desired(action.service)?.releases;
@@ -84,6 +91,12 @@ export function createActor({
         store.apply(action.service, asOfNow(action.change, clock), action.reason);
     }
   };
+}
+
+/** What a rollback with data restores before servers of the release that it leads to. */
+function restoringOf(rollout: Rollout | undefined, release: number): Restoring | undefined {
+  if (rollout?.restore === undefined || rollout.to !== release || rollout.phase === "back") return undefined;
+  return { rollout: rollout.id, snapshots: rollout.restore };
 }
 
 type RunJob = Extract<Action, { readonly kind: "run-job" }>;

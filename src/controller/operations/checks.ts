@@ -1,6 +1,6 @@
 import { type ImageDigest, type ServiceKey, serviceOf } from "../../domain/ids.ts";
 import type { Release, UnbuiltRelease } from "../../domain/release.ts";
-import type { JobSpec } from "../../domain/spec.ts";
+import type { JobSpec, ServerShape } from "../../domain/spec.ts";
 import type { TargetName } from "../../domain/target.ts";
 import { KilnError, toKilnError } from "../../lib/errors.ts";
 import type { Call, Platform } from "../../platform/platform.ts";
@@ -46,7 +46,7 @@ function mayJoin(store: Store, service: ServiceKey, draft: UnbuiltRelease): bool
 export async function requireDeployable(
   { store, targets, images, call }: CheckParts,
   service: ServiceKey,
-  { image, version, jobs, secrets, traffic }: Draft,
+  { image, version, shape, jobs, secrets, traffic }: Draft,
   target: TargetName | undefined,
 ): Promise<void> {
   const { platform } = targets.of(service, target);
@@ -55,6 +55,7 @@ export async function requireDeployable(
   }
   requireSecrets(store, service, store.secrets.freeze(service, secrets));
   requireJobs(platform, jobs);
+  requireVolumes(platform, shape);
   await platform.preflight?.({ service, image, traffic }, call());
 }
 
@@ -86,6 +87,16 @@ function requireJobs(platform: Platform, jobs: readonly JobSpec[]): void {
     {
       hint: "Remove `jobs` from kiln.yaml, or deploy to a platform that runs them.",
     },
+  );
+}
+
+function requireVolumes({ name, volumes }: Platform, shape: ServerShape): void {
+  const wanted = (shape.volumes ?? []).map((volume) => volume.name).join(", ");
+  if (wanted === "" || volumes !== undefined) return;
+  throw new KilnError(
+    "volumes_unsupported",
+    `The platform ${name} keeps no volumes, and the release has: ${wanted}.`,
+    { hint: "Remove `servers.volumes` from kiln.yaml, or deploy to a platform that keeps them." },
   );
 }
 

@@ -45,6 +45,8 @@ export const jobRuns = z.array(jobRun);
 
 export const changes = z.array(z.string());
 
+export const restore = z.record(z.string(), z.string());
+
 export const rollout = z.object({
   id: z.number().int(),
   service: z.string(),
@@ -52,6 +54,9 @@ export const rollout = z.object({
   from: maybe(releaseNumber),
   to: releaseNumber,
   policy: rolloutPolicy,
+  restore: restore
+    .optional()
+    .describe("Of a rollback with data: by volume, the snapshot that takes the place of its data."),
   steps,
   phase: z.enum(["forward", "back", "paused", "complete", "rolled-back", "failed", "superseded"]),
   step: amount,

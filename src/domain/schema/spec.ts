@@ -33,6 +33,9 @@ const volume = z.strictObject({
     .min(16 * 1024 ** 2)
     .optional(),
   shared: z.boolean(),
+  snapshot: z.literal("before-rollout").optional(),
+  keep: z.number().int().min(1).max(100).optional(),
+  dataVersion: z.number().int().min(1).max(1_000_000_000).optional(),
 }) satisfies z.ZodType<VolumeSpec>;
 const ulimit = z.number().int().min(-1);
 

@@ -12,6 +12,8 @@ export interface HostSubject extends Subject {
   exiting?(slot: number): ServerSpec;
   /** A job that writes `once` and ends well. */
   job?(): HostJob;
+  /** A server of a release with the volume `data`, which one server at a time has; it runs until it is stopped. */
+  withVolume?(slot: number): ServerSpec;
   /** A new controller's host over the same servers. */
   restart?(): Promise<void>;
 }
@@ -165,6 +167,66 @@ export function describeHost(name: string, open: () => Promise<HostSubject>): vo
       expect(await list()).toEqual([]);
     });
 
+    test("one server at a time has a volume, and its data outlasts them all", async ({ skip }) => {
+      const { volumes } = subject.host;
+      const { withVolume } = subject;
+      if (volumes === undefined || withVolume === undefined) return skip("this host keeps no volumes");
+      const key = { service: withVolume(1).release.service, name: "data" };
+      const first = await subject.host.create(withVolume(1), call);
+      expect(await volumes.list(key.service, call)).toMatchObject([
+        { ...key, servers: [first.id], release: 1 },
+      ]);
+      const second = () => subject.host.create(withVolume(2), call);
+      await expect(second()).rejects.toMatchObject({ code: "volume_in_use", retry: true });
+      await subject.restart?.();
+      await expect(second()).rejects.toMatchObject({ code: "volume_in_use" });
+      await subject.host.stop(first.id, 2000, call);
+      await second();
+      await subject.host.destroy(first.id, call);
+      await subject.host.destroy(withVolume(2).id, call);
+      expect(await subject.host.volumes?.list(undefined, call)).toMatchObject([{ ...key, servers: [] }]);
+    });
+
+    test("a server in quarantine gives its volume to its successor", async ({ skip }) => {
+      const { withVolume } = subject;
+      if (subject.host.volumes === undefined || withVolume === undefined)
+        return skip("this host keeps no volumes");
+      const { id } = await subject.host.create(withVolume(1), call);
+      await subject.host.quarantine(id, taint, call);
+      expect(await subject.host.create(withVolume(2), call)).toMatchObject({ state: "running" });
+    });
+
+    test("data is replaced only while no server has it, and what was there stays as a snapshot", async ({
+      skip,
+    }) => {
+      const { volumes } = subject.host;
+      const { withVolume } = subject;
+      if (volumes === undefined || withVolume === undefined) return skip("this host keeps no volumes");
+      const key = { service: withVolume(1).release.service, name: "data" };
+      const { id: server } = await subject.host.create(withVolume(1), call);
+      const { id } = await volumes.snapshot(key, call);
+      const archive = async (snapshot?: string) =>
+        Buffer.concat(await allOf(volumes.read(key, snapshot, call.signal)));
+      const before = await archive();
+      expect(before.length).toBeGreaterThan(0);
+      for (const replacing of [
+        () => volumes.restore(key, id, call),
+        () => volumes.write(key, oneByOne(before), call),
+        () => volumes.remove(key, undefined, call),
+      ])
+        await expect(replacing()).rejects.toMatchObject({ code: "volume_in_use" });
+      await subject.host.destroy(server, call);
+      await volumes.restore(key, id, call);
+      await volumes.write(key, oneByOne(before), call);
+      const [{ snapshots } = { snapshots: [] }] = await volumes.list(key.service, call);
+      expect(snapshots.map(({ reason }) => reason)).toEqual(["asked", "before-restore", "before-restore"]);
+      await volumes.remove(key, id, call);
+      await expect(volumes.restore(key, id, call)).rejects.toMatchObject({ code: "snapshot_unknown" });
+      await volumes.remove(key, undefined, call);
+      await expect(volumes.snapshot(key, call)).rejects.toMatchObject({ code: "volume_unknown" });
+      expect(await volumes.list(undefined, call)).toEqual([]);
+    });
+
     test("a new controller's host finds the same", async ({ skip }) => {
       if (subject.restart === undefined) return skip("this subject has no controller to restart");
       const servers = [await create(1), await create(2)];
@@ -177,4 +239,14 @@ export function describeHost(name: string, open: () => Promise<HostSubject>): vo
       expect(await list()).toHaveLength(1);
     });
   });
+}
+
+async function* oneByOne(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes;
+}
+
+async function allOf(pieces: AsyncIterable<Uint8Array>): Promise<readonly Uint8Array[]> {
+  const all: Uint8Array[] = [];
+  for await (const piece of pieces) all.push(piece);
+  return all;
 }

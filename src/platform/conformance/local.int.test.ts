@@ -43,6 +43,11 @@ async function openHost(): Promise<HostSubject> {
     },
     server: (slot) => server(slot, hello),
     exiting: (slot) => server(slot, lastWords),
+    withVolume: (slot) => {
+      const spec = server(slot, hello);
+      const volumes = [{ name: "data", path: "/data", shared: false }];
+      return { ...spec, release: { ...spec.release, shape: { ...spec.release.shape, volumes } } };
+    },
     job: () => ({ ...server(9, hello), id: "shop-1-7_migrate", command: ["/bin/sh", "-c", "echo once"] }),
     restart: async () => {
       host = t.reopen();

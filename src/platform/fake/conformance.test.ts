@@ -117,6 +117,11 @@ describeHost("the fake host", async () => {
       world.behave(server(slot).id, { lines: ["last words"], exitAfterMs: 10, exitCode: 3 });
       return server(slot);
     },
+    withVolume: (slot) => {
+      const { shape } = release(1);
+      const volumes = [{ name: "data", path: "/data", shared: false }];
+      return { ...server(slot), release: release(1, { shape: { ...shape, volumes } }) };
+    },
     job() {
       world.behave("migrate", { lines: ["once"] });
       return { id: "shop-1-7_migrate", release: release(1), command: ["/migrate"] };

@@ -1,8 +1,10 @@
 import type { ServerId } from "../../domain/ids.ts";
+import { ownVolumes } from "../../domain/volume.ts";
 import { KilnError } from "../../lib/errors.ts";
 import type { Host, HostServer, ServerSpec } from "../fleet/host.ts";
 import { parseJobId } from "../fleet/server-id.ts";
 import type { Call, Evidence, LogLine, LogReader } from "../platform.ts";
+import { fakeVolumes, takeVolumes } from "./fake-volumes.ts";
 import type { FakeServer, FakeWorld } from "./world.ts";
 
 /** A host in memory: its servers live in `world` and outlast every controller. */
@@ -40,6 +42,7 @@ export function fakeHost(world: FakeWorld): Host {
         perform("enter", order.server, call, () => ({ argv: order.command, transcript: "/dev/null" })),
     },
     troubles: () => [...world.troubles],
+    volumes: fakeVolumes(world),
     logs: { read: (id, options, signal) => readLogs(world, id, options, signal) },
   };
 }
@@ -58,6 +61,7 @@ async function create(
   const present = world.servers.get(id);
   if (present !== undefined && present.record.state !== "creating") return present.record;
   requireImage(world, release.image);
+  takeVolumes(world, id, release);
   const { startMs = 0, createError, lines = [] } = world.behaviourOf(id);
   const now = world.clock.now();
   const record: HostServer = {
@@ -125,6 +129,8 @@ function quarantine(world: FakeWorld, id: ServerId): Evidence {
   if (server === undefined) throw new KilnError("server_unknown", `There is no server ${id}.`);
   const quarantinedAtMs = server.record.quarantinedAtMs ?? world.clock.now();
   server.record = { ...server.record, quarantinedAtMs };
+  // Its successor could not have what it holds on to.
+  if (ownVolumes(server.release.shape.volumes).length > 0) server.released = true;
   return { server: id, digest: `sha256:${"e".repeat(64)}` };
 }
 

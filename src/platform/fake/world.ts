@@ -6,6 +6,7 @@ import type { Clock } from "../../lib/time/clock.ts";
 import type { RoutedService, TargetCounts } from "../../router/router.ts";
 import type { HostServer, HostTrouble } from "../fleet/host.ts";
 import { parseJobId, parseServerId } from "../fleet/server-id.ts";
+import type { FakeVolume } from "./fake-volumes.ts";
 
 /** How a fake server behaves; every part has a harmless default. */
 export interface FakeBehaviour {
@@ -54,6 +55,7 @@ export interface FakeServer {
 export class FakeWorld {
   readonly clock: Clock;
   readonly servers = new Map<ServerId, FakeServer>();
+  readonly volumes: FakeVolume[] = [];
   readonly routes = new Map<ServiceKey, RoutedService>();
   /** Open requests by server; 0 where absent. */
   readonly openRequests = new Map<ServerId, number>();

@@ -23,6 +23,7 @@ import type {
   Taint,
   TrafficStats,
 } from "../platform.ts";
+import type { Volumes } from "../volumes.ts";
 import { Background } from "./background.ts";
 import { Endings } from "./endings.ts";
 import type { Prober } from "./health/prober.ts";
@@ -67,6 +68,7 @@ class HostFleet implements Fleet {
   readonly name: Host["name"];
   readonly split = "any";
   readonly logs: LogReader;
+  readonly volumes?: Volumes;
   readonly jobs?: JobRunner;
   readonly exec?: Access;
   readonly reproduce?: NonNullable<Platform["reproduce"]>;
@@ -95,6 +97,7 @@ class HostFleet implements Fleet {
   constructor({ host, router, clock, prober, log, parallelism = 4 }: FleetOptions) {
     this.name = host.name;
     this.logs = host.logs;
+    if (host.volumes) this.volumes = host.volumes;
     if (host.access) this.exec = this.#letIn(host.access);
     this.#host = host;
     this.#router = router;

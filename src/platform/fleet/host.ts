@@ -1,13 +1,17 @@
 import type { JobId, ServerId } from "../../domain/ids.ts";
 import type { Release } from "../../domain/release.ts";
 import type { PlatformName } from "../../domain/target.ts";
+import type { Restoring } from "../../domain/volume.ts";
 import type { Listener } from "../../lib/process/listeners.ts";
 import type { Access, Call, Evidence, LogReader, Readiness, Taint } from "../platform.ts";
+import type { Volumes } from "../volumes.ts";
 
 /** What a host is asked to start. */
 export interface ServerSpec {
   readonly id: ServerId;
   readonly release: Release;
+  /** Snapshots that take the place of the data before it starts. Absent: the data stays. */
+  readonly restore?: Restoring | undefined;
 }
 
 /** A job, as a host is asked to start it: a server with a command of its own. */
@@ -84,6 +88,8 @@ export interface Host {
   /** Makes what all servers of the release share; repeating it is cheap. Throws what `check` throws. */
   prepare(release: Pick<Release, "service" | "image">, call: Call): Promise<void>;
   readonly logs: LogReader;
+  /** Absent: servers get no volumes. One server at a time has a volume that is not shared: `create` throws `volume_in_use` for a second. */
+  readonly volumes?: Volumes;
   /**
    * Starts a job, which is then listed, stopped, destroyed and read like a server. A command that may have begun is never
    * started again: one that is there, running or not, is returned as it is. Absent: this host runs no jobs.

@@ -102,10 +102,11 @@ export class Servers {
   async #tryToCreate(member: Member): Promise<HostServer | undefined> {
     const { host, background } = this.#o;
     const signal = AbortSignal.any([member.wanted.signal, background.signal]);
+    const { restore } = this.#o.memory.groupOf(member).wanted ?? {};
     for (let tries = 1; !signal.aborted; tries++) {
       try {
         return await host.create(
-          { id: member.id, release: member.release },
+          { id: member.id, release: member.release, ...(restore && { restore }) },
           background.call(createTimeoutMs, signal),
         );
       } catch (error) {

@@ -9,6 +9,7 @@ import type { LocalNetwork } from "./network/network.ts";
 import type { HostPaths } from "./paths.ts";
 import type { Records } from "./server/records.ts";
 import type { UserNamespaces } from "./server/user-namespaces.ts";
+import type { VolumeTurns } from "./volumes/turns.ts";
 
 /** What all parts of the local host work with. */
 export interface HostContext {
@@ -25,6 +26,7 @@ export interface HostContext {
   readonly verifyLayer: VerifyLayer;
   /** Held while something that servers share (mounts, bridge) is made or removed. */
   readonly shared: Lock;
+  readonly volumeTurns: VolumeTurns;
   readonly clock: Clock;
   readonly log: Logger;
 }

@@ -32,6 +32,9 @@ import { quarantineServer } from "./server/quarantine-server.ts";
 import { openRecords, type Records } from "./server/records.ts";
 import { findExit, readMoment } from "./server/server-state.ts";
 import { userNamespaces } from "./server/user-namespaces.ts";
+import { volumeKeeper } from "./volumes/keeper.ts";
+import { resumeAllPaused } from "./volumes/pause.ts";
+import { volumeTurns } from "./volumes/turns.ts";
 
 export interface LocalHostOptions {
   readonly state: StateFolder;
@@ -66,6 +69,7 @@ export function localHost(options: LocalHostOptions): LocalHost {
         await perServer(id, call, () => endOrphan(host, id)).catch(later(host, id));
       // A crash may have left mounts that no record names; later, freeing a server removes them.
       if (!swept) await host.shared(() => sweepShared(host));
+      if (!swept) await resumeAllPaused(host);
       const first = !swept;
       swept = true;
       const servers = await listServers(host);
@@ -96,6 +100,7 @@ export function localHost(options: LocalHostOptions): LocalHost {
     logs: {
       read: (id, how, signal) => readLog(host, checked(id), how, signal),
     },
+    volumes: volumeKeeper(host),
   };
 }
 
@@ -144,6 +149,7 @@ function openContext({ state, images, secrets, configs, clock, log }: LocalHostO
       inUse: () => isInUse(records),
     }),
     userNamespaces: userNamespaces(),
+    volumeTurns: volumeTurns(),
     cgroups: readCgroupSupport(),
     sight: { ...createSight(), protect: (file) => shared(() => protectAgain(paths, file)) },
     verifyLayer: layerVerifier(),

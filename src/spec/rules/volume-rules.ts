@@ -11,6 +11,7 @@ export const volumeRules: readonly Rule[] = [
   volumesApartFromKernel,
   volumesHideNoFile,
   volumesLargeEnough,
+  keepNeedsSnapshots,
   oneWriter,
 ];
 
@@ -82,6 +83,17 @@ function* volumesLargeEnough({ document: { servers } }: RuleInput): Generator<Br
     if (size === undefined || size >= leastSize) continue;
     const message = `The size of the volume ${name} is too small for a file system; expected at least 16MiB.`;
     yield { path: ["servers", "volumes", index, "size"], message };
+  }
+}
+
+function* keepNeedsSnapshots({ document: { servers } }: RuleInput): Generator<Breach> {
+  for (const [index, { name, keep, snapshot }] of (servers?.volumes ?? []).entries()) {
+    if (keep === undefined || snapshot !== undefined) continue;
+    yield {
+      path: ["servers", "volumes", index, "keep"],
+      message: `\`keep\` of the volume ${name} belongs to \`snapshot: before-rollout\`, which is missing.`,
+      hint: "Write `snapshot: before-rollout`, or remove `keep`.",
+    };
   }
 }
 

@@ -1,6 +1,6 @@
 import type { ServiceKey } from "../../domain/ids.ts";
 import type { Rollout, RolloutPhase } from "../../domain/rollout.ts";
-import { changes, jobRuns, origin, verdict } from "../../domain/schema/rollout.ts";
+import { changes, jobRuns, origin, restore, verdict } from "../../domain/schema/rollout.ts";
 import { rolloutPolicy, steps } from "../../domain/schema/spec.ts";
 import { canonicalJson } from "../../lib/canonical-json.ts";
 import type { Database } from "../sqlite/database.ts";
@@ -13,6 +13,7 @@ const read = {
   changes: jsonColumn("rollouts.changes", changes),
   jobs: jsonColumn("rollouts.jobs", jobRuns),
   verdict: jsonColumn("rollouts.verdict", verdict),
+  restore: jsonColumn("rollouts.restore", restore),
 };
 
 interface RolloutRow {
@@ -36,6 +37,7 @@ interface RolloutRow {
   readonly changes: string;
   readonly jobs: string;
   readonly verdict: string | null;
+  readonly restore: string | null;
   readonly ended_at_ms: number | null;
   readonly reason: string | null;
 }
@@ -77,14 +79,15 @@ export function selectCommit(db: Database, service: ServiceKey, release: number)
 export function insertRollout(db: Database, rollout: Omit<Rollout, "id">): Rollout {
   const { id } = db.run(
     `INSERT INTO rollouts (service, kind, from_release, to_release, policy, steps, phase, step,
-       started_at_ms, started_by, moved_at_ms, highest_ready, progress_at_ms, ended_at_ms, reason, judged_from_ms, origin, changes)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+       started_at_ms, started_by, moved_at_ms, highest_ready, progress_at_ms, ended_at_ms, reason, judged_from_ms, origin, changes, restore)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     ...[rollout.service, rollout.kind, rollout.from ?? null, rollout.to],
     ...[canonicalJson(rollout.policy), canonicalJson(rollout.steps)],
     ...[rollout.phase, rollout.step, rollout.startedAtMs, rollout.startedBy, rollout.movedAtMs ?? null],
     ...[rollout.highestReady, rollout.progressAtMs, rollout.endedAtMs ?? null, rollout.reason ?? null],
     rollout.judgedFromMs,
     ...[rollout.origin === undefined ? null : canonicalJson(rollout.origin), canonicalJson(rollout.changes)],
+    rollout.restore === undefined ? null : canonicalJson(rollout.restore),
   );
   return { id, ...rollout };
 }
@@ -139,6 +142,7 @@ function toRollout(row: RolloutRow): Rollout {
     jobs: read.jobs(row.jobs),
     judgedFromMs: row.judged_from_ms,
     promoted: row.promoted === 1,
+    ...(row.restore === null ? {} : { restore: read.restore(row.restore) }),
     verdict: row.verdict === null ? undefined : read.verdict(row.verdict),
     endedAtMs: row.ended_at_ms ?? undefined,
     reason: row.reason ?? undefined,

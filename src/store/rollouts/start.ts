@@ -21,6 +21,8 @@ export interface StartDeploy {
   readonly target?: TargetName | undefined;
   readonly count: number;
   readonly policy: RolloutPolicy;
+  /** How this one rollout is made. Absent: by `policy`, which is that of the service from now on. */
+  readonly rolloutPolicy?: RolloutPolicy;
   readonly steps: readonly Step[];
   /** Absent: as it is. */
   readonly upkeep?: UpkeepPolicy;
@@ -44,6 +46,8 @@ export interface StartRollback {
   readonly by: Asker;
   readonly changes?: readonly string[];
   readonly supersede?: boolean;
+  /** By volume, the snapshot that takes the place of its data. */
+  readonly restore?: Readonly<Record<string, string>> | undefined;
 }
 
 /**
@@ -90,7 +94,15 @@ export function startDeploy(bench: Workbench, start: StartDeploy): Rollout {
     addRelease(bench, release, base.lastRelease, start.by);
   }
   tellScaled(bench, service, base.count, count, start.by);
-  return addRollout(bench, { ...start, kind: "deploy", service, from: base.serving, to: release.number });
+  const rolloutPolicy = start.rolloutPolicy ?? policy;
+  return addRollout(bench, {
+    ...start,
+    policy: rolloutPolicy,
+    kind: "deploy",
+    service,
+    from: base.serving,
+    to: release.number,
+  });
 }
 
 /** Records the rollout. Throws `service_unknown`, `service_removing`, `release_unknown`, `rollout_running`. */
@@ -122,12 +134,14 @@ function addRollout(
     readonly origin?: Origin | undefined;
     readonly commits?: BroughtCommits | undefined;
     readonly changes?: readonly string[];
+    readonly restore?: Rollout["restore"];
   },
 ): Rollout {
-  const { service, kind, from, to, policy, steps, by, origin, commits, changes = [] } = start;
+  const { service, kind, from, to, policy, steps, by, origin, commits, restore, changes = [] } = start;
   const now = clock.now();
   const rollout = insertRollout(db, {
     ...{ service, kind, from, to, policy, steps, origin, changes },
+    ...(restore === undefined ? {} : { restore }),
     ...{ phase: "forward", step: 0, startedAtMs: now, startedBy: askerName(by), movedAtMs: undefined },
     ...{
       highestReady: 0,
@@ -153,6 +167,7 @@ function addRollout(
       strategy: policy.strategy,
       steps: steps.length,
       ...(origin === undefined ? {} : { origin }),
+      ...(restore === undefined ? {} : { restore }),
       ...(commits === undefined ? {} : { commits }),
       ...askerData(by),
     },

@@ -227,6 +227,10 @@ const migrations: readonly string[] = [
   INSERT INTO traffic_readings (target, counters) SELECT 'local', counters FROM traffic_reading;
   DROP TABLE traffic_reading;
   `,
+  `
+  -- Snapshots that a rollback with data puts in place of the data of volumes.
+  ALTER TABLE rollouts ADD COLUMN restore TEXT;
+  `,
 ];
 
 /** The version that this Kiln writes. */

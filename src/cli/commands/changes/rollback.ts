@@ -1,4 +1,7 @@
+import type { ServiceKey } from "../../../domain/ids.ts";
 import { KilnError } from "../../../lib/errors.ts";
+import type { Client } from "../../api.ts";
+import { askConsent } from "../../ask-consent.ts";
 import type { Context, Outcome } from "../../context.ts";
 import { type ChangeOptions, onRelease } from "../../deploy/change-options.ts";
 import { printPlan } from "../../deploy/plan-text.ts";
@@ -9,15 +12,19 @@ import { requireStatus } from "../../services.ts";
 interface RollbackOptions extends ServiceOptions, ChangeOptions {
   readonly service?: string;
   readonly wait: boolean;
+  readonly withData?: boolean;
+  readonly yes?: boolean;
 }
 
 export async function run(context: Context, options: RollbackOptions, release?: number): Outcome {
   const key = await requireService(context.cwd, options, options.service);
   const client = await context.connect();
   await requireStatus(client, key);
-  if (options.plan) return printPlan(context, client, key, { kind: "rollback", release });
+  const { withData } = options;
+  if (options.plan) return printPlan(context, client, key, { kind: "rollback", release, withData });
+  if (withData && !options.yes) await askToLose(context, client, key, release);
   const fromMs = context.clock.now(); // a running deploy that is rolled back has earlier events
-  const accepted = await client.rollback({ service: key, release, ...onRelease(options) });
+  const accepted = await client.rollback({ service: key, release, withData, ...onRelease(options) });
   if (accepted.rollout === undefined) {
     throw new KilnError("rollback_impossible", `Release ${accepted.release} of ${key} already serves.`, {
       hint: `\`kiln history ${key}\` lists the releases.`,
@@ -27,4 +34,18 @@ export async function run(context: Context, options: RollbackOptions, release?: 
   // A running deploy was rolled back, as requested.
   const { kind } = await (await context.connect()).rollout({ id: accepted.rollout });
   return code === 4 && kind === "deploy" ? 0 : code;
+}
+
+/** Says exactly what is lost before it is. */
+async function askToLose(
+  context: Context,
+  client: Client,
+  service: ServiceKey,
+  release: number | undefined,
+): Promise<void> {
+  const { data } = await client.plan({ service, change: { kind: "rollback", release, withData: true } });
+  const lost = data.join("; ");
+  const what = `replaces data of ${service}: ${lost}`;
+  const question = `${lost}.\nRoll ${service} back with its data?`;
+  await askConsent(context, { what, question, refused: "Nothing was changed." });
 }

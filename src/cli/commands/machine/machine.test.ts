@@ -42,6 +42,7 @@ const plan: ChangePlan = {
   ],
   peakServers: 4,
   fewestInTraffic: 3,
+  data: [],
   downtime: "none",
   digest: "sha256:d1",
 };

@@ -1,5 +1,6 @@
 import assert from "node:assert";
 import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import type { Restoring } from "../../../domain/volume.ts";
 import { KilnError, toKilnError } from "../../../lib/errors.ts";
 import { findProcess } from "../../../lib/process/proc.ts";
 import type { HostJob, HostServer, ServerSpec } from "../../fleet/host.ts";
@@ -60,10 +61,11 @@ export async function createServer(
   if (known) await removeServer(host, known);
   const ofRelease = await host.images.open(spec.release.image, call);
   const image = "command" in spec ? { ...ofRelease, argv: spec.command } : ofRelease;
+  const restore = "restore" in spec ? spec.restore : undefined;
   const content = await openContent(host, spec.release);
   const { record, network } = await claim(host, spec, image);
   try {
-    const running = await start(host, { record, image, content }, network, call);
+    const running = await start(host, { record, image, content, restore }, network, call);
     host.records.write(running);
     const subject = subjectOf(host.paths, host.tag, running);
     if (subject) host.sight.add(subject);
@@ -150,17 +152,18 @@ interface Making {
   readonly record: ServerRecord;
   readonly image: HostImage;
   readonly content: PlacedContent;
+  readonly restore: Restoring | undefined;
 }
 
 async function start(host: HostContext, making: Making, network: Network, call: Call): Promise<ServerRecord> {
-  const { record, image } = making;
+  const { record, image, restore } = making;
   const server = serverPaths(host.paths, record.id);
   const address = parseAddress(record.address);
   assert(address !== undefined);
   const port = portOf(network, record.id, address);
   await using holder = host.userNamespaces.hold(ownerOf(address));
   const [held, binds] = await allDone([heldBy(host, record, holder), placeFiles(host, making)]);
-  const volumes = await openVolumes(host, record, image);
+  const volumes = await openVolumes(host, { ...record, restore }, image);
   const config = configOf(host, making, { port, held, binds, volumes });
   writeConfig(server, making.content, config);
   const bundle = bundleOf(server);

@@ -1,6 +1,7 @@
 import type { ServerId } from "../../../domain/ids.ts";
 import { secretsFolder } from "../../../domain/spec.ts";
 import { evidenceLimitMs } from "../../../domain/taint.ts";
+import { ownVolumes } from "../../../domain/volume.ts";
 import { KilnError } from "../../../lib/errors.ts";
 import { cgroupFolders, membersOf, serverCgroup, setFrozen } from "../../linux/cgroups.ts";
 import { cutConnections } from "../../linux/connections.ts";
@@ -9,6 +10,7 @@ import type { HostContext } from "../context.ts";
 import { readLog } from "../log/log-reader.ts";
 import { serverPaths } from "../paths.ts";
 import { transcriptsOf } from "./enter-server.ts";
+import { freeServer } from "./free-server.ts";
 import { killStrangers } from "./kill-strangers.ts";
 import type { ServerRecord } from "./records.ts";
 
@@ -33,7 +35,11 @@ export async function quarantineServer(
   const cutting = cutConnections(host, record);
   const digest = await keepEvidence(host, evidence, record, taint, call);
   await cutting;
-  return { server, digest, killed: killStrangers(host, record) };
+  const killed = killStrangers(host, record);
+  // Its successor could not have what it holds on to: with its evidence kept, it ends.
+  const present = host.records.read(server);
+  if (present && ownVolumes(record.release.shape.volumes).length > 0) await freeServer(host, present);
+  return { server, digest, killed };
 }
 
 /**

@@ -1,10 +1,11 @@
 import { existsSync } from "node:fs";
+import type { ServerId } from "../../../domain/ids.ts";
 import type { Release } from "../../../domain/release.ts";
-import type { VolumeSpec } from "../../../domain/volume.ts";
+import type { VolumeKey, VolumeSpec } from "../../../domain/volume.ts";
 import { KilnError } from "../../../lib/errors.ts";
 import { parseJobId } from "../../fleet/server-id.ts";
+import { readMountPoints, unmount } from "../../linux/mounts.ts";
 import type { HostContext } from "../context.ts";
-import { unmountImage } from "./disk-image.ts";
 import { holdersOf } from "./holders.ts";
 import { dataFolder, volumeId, volumePlaces, volumesThere } from "./places.ts";
 import { readVolume } from "./records.ts";
@@ -63,18 +64,39 @@ function unrecordedHolder(
   return holdersOf(tag, folder).find((other) => other !== id && !(shared && records.read(other)));
 }
 
-/** Unmounts the file systems that no server uses. Callers hold the host's lock. */
+/** Servers that have the volume, by what is on record and by what the kernel says. */
+export function serversWith(host: HostContext, key: VolumeKey): readonly ServerId[] {
+  const places = volumePlaces(host.paths, key);
+  const record = readVolume(places);
+  const folder = record && dataFolder(places, record.sizeBytes !== undefined);
+  const mounted = folder !== undefined && existsSync(folder) ? holdersOf(host.tag, folder) : [];
+  const recorded = host.records
+    .all()
+    .filter(({ id, freed, release }) => {
+      const isTheirs =
+        release.service === key.service && volumesOf(id, release).some((v) => v.name === key.name);
+      return !freed && isTheirs;
+    })
+    .map(({ id }) => id);
+  return [...new Set([...recorded, ...mounted])];
+}
+
+/** Unmounts what no server and no work with a volume uses, also what a crash has left. Callers hold the host's lock. */
 export async function sweepVolumes({
   paths,
   records,
-}: Pick<HostContext, "paths" | "records">): Promise<void> {
-  const there = volumesThere(paths);
-  if (there.length === 0) return;
+  volumeTurns,
+}: Pick<HostContext, "paths" | "records" | "volumeTurns">): Promise<void> {
+  const mounted = readMountPoints().filter((point) => point.startsWith(`${paths.volumes}/`));
+  if (mounted.length === 0) return;
   const inUse = records.all().filter(({ freed }) => !freed);
-  const used = new Set(
-    inUse.flatMap(({ id, release }) =>
-      volumesOf(id, release).map(({ name }) => volumeId({ service: release.service, name })),
-    ),
+  const disks = inUse.flatMap(({ id, release }) =>
+    volumesOf(id, release).map(({ name }) => volumePlaces(paths, { service: release.service, name }).disk),
   );
-  for (const key of there) if (!used.has(volumeId(key))) await unmountImage(volumePlaces(paths, key));
+  const taken = volumesThere(paths).filter((key) => volumeTurns.isTaken(volumeId(key)));
+  const kept = [...disks, ...taken.map((key) => volumePlaces(paths, key).folder)];
+  const unused = mounted.filter(
+    (point) => !kept.some((path) => point === path || point.startsWith(`${path}/`)),
+  );
+  for (const point of unused.toReversed()) await unmount(point);
 }

@@ -14,7 +14,7 @@ export async function makeImage({ image }: VolumePlaces, bytes: number): Promise
   const temporary = `${image}.new`;
   rmSync(temporary, { force: true });
   try {
-    await reserve(temporary, bytes);
+    await growFile(temporary, bytes);
     // No discard, which would give the reserved space back; no part of it for root, who writes nothing here.
     const options = "lazy_itable_init=1,nodiscard";
     await exec(["mkfs.ext4", "-q", "-F", "-m", "0", "-e", "remount-ro", "-E", options, temporary]);
@@ -27,7 +27,7 @@ export async function makeImage({ image }: VolumePlaces, bytes: number): Promise
 /** Mounts it where it is not mounted, as large as asked for: it may grow, and never shrinks. */
 export async function mountImage(places: VolumePlaces, bytes: number): Promise<void> {
   const grows = statSync(places.image).size < bytes;
-  if (grows) await reserve(places.image, bytes);
+  if (grows) await growFile(places.image, bytes);
   if (mountedAt(places.disk) === undefined) await mountDevice(places);
   else if (grows) await exec(["losetup", "--set-capacity", deviceOf(places)]);
   if (grows) await exec(["resize2fs", deviceOf(places)]);
@@ -73,8 +73,8 @@ function readBackingFile(device: string): string | undefined {
   }
 }
 
-/** Space on the disk for so many bytes; where the file system cannot reserve any, the file has holes. */
-async function reserve(file: string, bytes: number): Promise<void> {
+/** Space on the disk for so many bytes; where the file system cannot reserve any, the file has holes. Throws `disk_full`. */
+export async function growFile(file: string, bytes: number): Promise<void> {
   const { code, stderr } = await exec(["fallocate", "--length", String(bytes), file], { accept: "any" });
   if (code === 0) return;
   if (!/not supported/i.test(stderr)) throw diskFull(undefined, new Error(stderr.trim()));

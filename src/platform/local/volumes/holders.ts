@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { ServerId } from "../../../domain/ids.ts";
 import { namesIn } from "../../../lib/files/temporary.ts";
 import { readIfThere } from "../../../lib/process/proc.ts";
+import { isHostedId } from "../../fleet/server-id.ts";
 import { cgroupFolders, installationCgroup } from "../../linux/cgroups.ts";
 
 /** What of which file system a folder is, as field 3 and 4 of /proc/PID/mountinfo name it, proc(5). */
@@ -34,7 +35,9 @@ export function shows(mountinfo: string, { device, root }: FolderPlace): boolean
 export function holdersOf(tag: string, folder: string): readonly ServerId[] {
   const place = placeOf(folder);
   const cgroups = cgroupFolders(installationCgroup(tag)).flatMap((parent) =>
-    namesIn(parent).map((name) => ({ name, procs: join(parent, name, "cgroup.procs") })),
+    namesIn(parent)
+      .filter(isHostedId)
+      .map((name) => ({ name, procs: join(parent, name, "cgroup.procs") })),
   );
   const holders = cgroups.filter(({ procs }) => {
     const pids = (readIfThere(procs) ?? "").split("\n").filter((pid) => pid !== "");

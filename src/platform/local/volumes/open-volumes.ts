@@ -1,8 +1,6 @@
 import { chmodSync, existsSync, mkdirSync } from "node:fs";
-import type { Release } from "../../../domain/release.ts";
-import type { VolumeSpec } from "../../../domain/volume.ts";
+import { keptSnapshots, type Restoring, type VolumeKey, type VolumeSpec } from "../../../domain/volume.ts";
 import { KilnError } from "../../../lib/errors.ts";
-import { exec } from "../../../lib/process/exec.ts";
 import { mountedAt } from "../../linux/mounts.ts";
 import type { Bind } from "../../linux/placed-content.ts";
 import type { HostImage } from "../../platform.ts";
@@ -11,12 +9,19 @@ import { waitUntil } from "../server/free-server.ts";
 import type { ServerRecord } from "../server/records.ts";
 import { volumesOf } from "./claims.ts";
 import { isAttached, makeImage, mountImage } from "./disk-image.ts";
-import { holdersOf } from "./holders.ts";
-import { dataFolder, type VolumePlaces, volumePlaces } from "./places.ts";
+import { giveToOwner } from "./owner.ts";
+import { dataFolder, type VolumePlaces, volumeId, volumePlaces } from "./places.ts";
 import { readVolume, type VolumeRecord, writeVolume } from "./records.ts";
+import { keepNewest, recoverData } from "./snapshots.ts";
+import { putSnapshotInPlace, takeSnapshot, type Volume } from "./take-snapshot.ts";
 
 /** How long the kernel may take to let go of a file system that was unmounted. */
 const detachMs = 2_000;
+
+/** The server that is about to get its volumes. */
+export interface Opening extends Pick<ServerRecord, "id" | "release"> {
+  readonly restore: Restoring | undefined;
+}
 
 /**
  * Makes and mounts the server's volumes, belonging to the image's user, and says what has to be bound where. Throws
@@ -24,31 +29,41 @@ const detachMs = 2_000;
  */
 export async function openVolumes(
   host: HostContext,
-  { id, release }: Pick<ServerRecord, "id" | "release">,
-  image: Pick<HostImage, "uid" | "gid">,
+  opening: Opening,
+  { uid, gid }: Pick<HostImage, "uid" | "gid">,
 ): Promise<readonly Bind[]> {
+  const { id, release } = opening;
   const binds: Bind[] = [];
   for (const volume of volumesOf(id, release)) {
-    binds.push({ source: await openVolume(host, release, volume, image), destination: volume.path });
+    const key = volumeId({ service: release.service, name: volume.name });
+    const open = () => openVolume(host, opening, volume, { uid, gid });
+    binds.push({ source: await host.volumeTurns.take(key, open), destination: volume.path });
   }
   return binds;
 }
 
 async function openVolume(
   host: HostContext,
-  { service, number }: Release,
-  { name, sizeBytes, shared }: VolumeSpec,
-  { uid, gid }: Pick<HostImage, "uid" | "gid">,
+  { id, release: { service, number }, restore }: Opening,
+  volume: VolumeSpec,
+  owner: VolumeRecord["owner"],
 ): Promise<string> {
-  const places = volumePlaces(host.paths, { service, name });
-  const owner = { uid, gid };
-  const before = readVolume(places) ?? newVolume(host, sizeBytes, owner);
-  requireSameKind(service, name, before, sizeBytes);
+  const { name, sizeBytes, shared } = volume;
+  const key = { service, name };
+  const places = volumePlaces(host.paths, key);
+  const found = readVolume(places);
+  const before = found ?? newVolume(host, sizeBytes, owner);
+  requireSameKind(key, before, sizeBytes);
+  if (sizeBytes === undefined) recoverData(places);
+  const present =
+    found && (await prepare(host, { key, places, record: found }, { id, number, volume, restore }));
+  requireReadable(key, present ?? before, volume);
   const size = sizeBytes === undefined ? undefined : Math.max(sizeBytes, before.sizeBytes ?? 0);
   const record: VolumeRecord = {
-    ...before,
+    ...(present ?? before),
     release: number,
     ...(size === undefined ? {} : { sizeBytes: size }),
+    ...(volume.dataVersion === undefined ? {} : { dataVersion: volume.dataVersion }),
   };
   await writeVolume(places, record);
   if (size !== undefined) await openImage(host, places, size);
@@ -57,8 +72,49 @@ async function openVolume(
     mkdirSync(data, { mode: 0o750 });
     chmodSync(data, 0o750); // whatever the umask is
   }
-  await own(host, places, record, { owner, data, shared: shared ? `${name} of ${service}` : undefined });
+  await giveToOwner(host, places, record, {
+    owner,
+    data,
+    shared: shared ? `${name} of ${service}` : undefined,
+  });
   return data;
+}
+
+interface Preparing extends Pick<Opening, "id" | "restore"> {
+  readonly number: number;
+  readonly volume: VolumeSpec;
+}
+
+/** What happens to the data that is there before another release gets it. Once for each rollout, also after a crash. */
+async function prepare(
+  host: HostContext,
+  volume: Volume,
+  { id, number, volume: { name, snapshot, keep, shared }, restore }: Preparing,
+): Promise<VolumeRecord> {
+  const { places, record } = volume;
+  const wanted = shared ? undefined : restore?.snapshots[name];
+  if (restore !== undefined && wanted !== undefined) {
+    if (record.restoredBy === restore.rollout) return record;
+    return putSnapshotInPlace(host, volume, wanted, { rollout: restore.rollout, next: id });
+  }
+  if (snapshot === undefined || record.release === undefined || record.release === number) return record;
+  await takeSnapshot(host, volume, "before-rollout", id);
+  keepNewest(places, keep ?? keptSnapshots);
+  return record;
+}
+
+/** Throws `volume_invalid` when the release says that it cannot read what is there. */
+function requireReadable(
+  { service, name }: VolumeKey,
+  { dataVersion: there, release }: VolumeRecord,
+  { dataVersion }: VolumeSpec,
+): void {
+  if (there === undefined || dataVersion === undefined || there <= dataVersion) return;
+  throw new KilnError(
+    "volume_invalid",
+    `The volume ${name} of ${service} has data of version ${there}, which release ${release} has written; this release reads version ${dataVersion} at most.`,
+    { permanent: true, hint: "`kiln rollback --with-data` goes back to the data of before as well." },
+  );
 }
 
 function newVolume(
@@ -71,8 +127,7 @@ function newVolume(
 }
 
 function requireSameKind(
-  service: string,
-  name: string,
+  { service, name }: VolumeKey,
   { sizeBytes }: VolumeRecord,
   asked: number | undefined,
 ): void {
@@ -98,39 +153,4 @@ async function openImage({ clock }: HostContext, places: VolumePlaces, bytes: nu
     });
   }
   await mountImage(places, bytes);
-}
-
-interface Owning {
-  readonly owner: VolumeRecord["owner"];
-  readonly data: string;
-  /** Words for a volume that several servers have. */
-  readonly shared: string | undefined;
-}
-
-/**
- * Another image may give its user another number: what is there belongs to that from then on. It is recorded before and
- * after, so a crash in between is made up for.
- */
-async function own(
-  { tag }: HostContext,
-  places: VolumePlaces,
-  record: VolumeRecord,
-  { owner, data, shared }: Owning,
-): Promise<void> {
-  const { uid, gid } = owner;
-  if (record.owned && record.owner.uid === uid && record.owner.gid === gid) return;
-  const [other] = record.owned && shared !== undefined ? holdersOf(tag, data) : [];
-  if (other !== undefined) {
-    throw new KilnError(
-      "volume_invalid",
-      `The volume ${shared} belongs to ${record.owner.uid}:${record.owner.gid}, the user of ${other}; the user of this release is ${uid}:${gid}.`,
-      {
-        permanent: true,
-        hint: "Keep the user's numbers (`image.users`), or deploy once with `strategy: recreate`.",
-      },
-    );
-  }
-  await writeVolume(places, { ...record, owner, owned: false });
-  await exec(["chown", "--recursive", "--no-dereference", `${uid}:${gid}`, data]);
-  await writeVolume(places, { ...record, owner, owned: true });
 }

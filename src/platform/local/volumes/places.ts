@@ -1,14 +1,8 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
-import type { ServiceKey } from "../../../domain/ids.ts";
+import type { VolumeKey } from "../../../domain/volume.ts";
 import { namesIn } from "../../../lib/files/temporary.ts";
 import type { HostPaths } from "../paths.ts";
-
-/** Names a volume of an installation. */
-export interface VolumeKey {
-  readonly service: ServiceKey;
-  readonly name: string;
-}
 
 /** What is kept of one volume. */
 export interface VolumePlaces {
@@ -18,6 +12,10 @@ export interface VolumePlaces {
   readonly image: string;
   /** Where that is mounted. */
   readonly disk: string;
+  /** A folder for each, with `snapshot.json`, and `data` or `image` as in the volume. */
+  readonly snapshots: string;
+  /** Names the servers that stand still for a snapshot. */
+  readonly paused: string;
 }
 
 export function volumePlaces({ volumes }: Pick<HostPaths, "volumes">, key: VolumeKey): VolumePlaces {
@@ -27,6 +25,8 @@ export function volumePlaces({ volumes }: Pick<HostPaths, "volumes">, key: Volum
     record: join(folder, "volume.json"),
     image: join(folder, "image"),
     disk: join(folder, "disk"),
+    snapshots: join(folder, "snapshots"),
+    paused: join(folder, "paused.json"),
   };
 }
 

@@ -14,6 +14,10 @@ const recordSchema = z.object({
   owned: z.boolean(),
   /** The last release that a server had it of. Absent: none had it yet. */
   release: z.int().optional(),
+  /** The highest that a release which had it has stated. */
+  dataVersion: z.int().optional(),
+  /** The last rollout whose snapshot was put in place. */
+  restoredBy: z.int().optional(),
 });
 
 /** What the host remembers of a volume, next to its data. */

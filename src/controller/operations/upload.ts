@@ -1,0 +1,41 @@
+import { once } from "node:events";
+import { PassThrough } from "node:stream";
+import { KilnError } from "../../lib/errors.ts";
+
+/** How long the next piece may take to come. */
+const pauseMs = 60_000;
+
+/** What arrives in pieces, each with a request of its own, and is read as one. */
+export class Upload {
+  readonly #stream = new PassThrough();
+  readonly #work: Promise<void>;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(read: (content: AsyncIterable<Uint8Array>) => Promise<void>) {
+    this.#work = read(this.#stream).finally(() => clearTimeout(this.#timer));
+    this.#work.catch(() => this.#stream.destroy());
+    this.#stream.on("error", () => {}); // whoever reads is told, and that is who answers
+  }
+
+  /** Resolves when there is room for the next one. Throws what reading throws. */
+  async add(piece: Uint8Array): Promise<void> {
+    clearTimeout(this.#timer);
+    if (!this.#stream.write(piece))
+      await Promise.race([once(this.#stream, "drain").catch(() => {}), this.#work]);
+    if (this.#stream.destroyed) return this.#work;
+    this.#timer = setTimeout(() => this.#stream.destroy(late()), pauseMs);
+  }
+
+  /** There are no more. Resolves when all of it was read. Throws what reading throws. */
+  async end(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#stream.end();
+    await this.#work;
+  }
+}
+
+function late(): KilnError {
+  return new KilnError("timed_out", `The next piece did not come within ${pauseMs / 1000} s.`, {
+    retry: true,
+  });
+}
