@@ -10,7 +10,7 @@ import type { Change, ChangeParts } from "./change.ts";
 import { volumesThere } from "./data.ts";
 import { dataWords } from "./data-words.ts";
 import { digestOfPlan } from "./plan-digest.ts";
-import { servingOf, targetOf, type Wanted, wantedOf } from "./wanted.ts";
+import { finalReleaseOf, servingOf, type Wanted, wantedOf } from "./wanted.ts";
 
 /** What a change would do now. Nothing is done. Throws what the change would throw. */
 export async function planChange(parts: ChangeParts, change: Change<unknown>): Promise<ChangePlan> {
@@ -50,19 +50,19 @@ export function planNow(
     ...future,
     data: dataWords(before, after, volumes),
     downtime: downtimeOf(before.desired, after.desired, future.fewestInTraffic),
-    digest: digestOfPlan(before, after, future.actions),
+    digest: digestOfPlan(place, before, after, future.actions),
   };
 }
 
 /** One sentence for each difference: of the release, the number of servers, and how they are looked after. */
 function changesOf(before: Wanted, after: Wanted): readonly string[] {
-  const target = targetOf(after.desired);
+  const final = finalReleaseOf(after.desired);
   const serving = servingOf(before.desired);
   if (after.desired === undefined || before.desired === undefined || !before.policy || !after.policy)
-    return target === undefined ? [] : differences(serving, target);
+    return final === undefined ? [] : differences(serving, final);
   const [from, to] = [before.desired.count, after.desired.count];
   return [
-    ...(target === undefined ? [] : differences(serving, target)),
+    ...(final === undefined ? [] : differences(serving, final)),
     ...(from === to ? [] : [`servers: ${from} -> ${to}`]),
     ...policyDifferences(
       { policy: before.policy, upkeep: before.desired.upkeep },

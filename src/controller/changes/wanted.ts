@@ -19,7 +19,7 @@ export function servingOf(desired: DesiredService | undefined): Release | undefi
 }
 
 /** The release that is to serve at the end. */
-export function targetOf(desired: DesiredService | undefined): Release | undefined {
+export function finalReleaseOf(desired: DesiredService | undefined): Release | undefined {
   const { rollout } = desired ?? {};
   const isBack = rollout === undefined || rollout.phase === "back";
   return isBack ? servingOf(desired) : desired?.releases.get(rollout.to);

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { anAsker, aRelease } from "../../domain/testing.ts";
+import { draftOf } from "../../domain/release.ts";
+import { anAsker, aPolicy, aRelease } from "../../domain/testing.ts";
 import { testTargets } from "./testing.ts";
 
 const by = anAsker();
@@ -149,6 +150,30 @@ test("a deploy to a target that lacks something is refused before its image is b
   t.lacks("north", slow);
   await check("north");
   await check("local");
+});
+
+test("a plan names its target, and the same on another target is another plan", async () => {
+  await using t = await testTargets("north", "south");
+  const { files: _files, ...draft } = { ...draftOf(aRelease(1)), files: [] };
+  const plan = (target: string) => {
+    const change = {
+      kind: "deploy",
+      count: 1,
+      policy: aPolicy(),
+      draft: { ...draft, secrets: [], files: [] },
+      target,
+    } as const;
+    return t.controller.plan({ service: "blog", change }, by);
+  };
+  const [north, south, again] = [await plan("north"), await plan("south"), await plan("north")];
+  expect([north.target, south.target]).toEqual(["north", "south"]);
+  expect(north.actions).toEqual(south.actions);
+  expect(north.digest).not.toBe(south.digest);
+  expect(again.digest).toBe(north.digest);
+  await t.deployed("blog", 1, { target: "south" });
+  expect(t.store.events().find(({ kind }) => kind === "rollout.started")?.data).toMatchObject({
+    target: "south",
+  });
 });
 
 test("a target goes when its last service is gone, and no sooner", async () => {

@@ -161,6 +161,7 @@ function addRollout(
     message: `${askerName(by)} started a ${kind} of ${service} ${journey}${why(by)}`,
     data: {
       rollout: rollout.id,
+      target: selectService(db, service)?.target,
       journey: kind,
       from,
       to,

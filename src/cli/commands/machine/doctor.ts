@@ -1,13 +1,13 @@
 import { access, constants, statfs } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { IntegrityTier, Speed } from "../../../domain/drift.ts";
-import { localTarget } from "../../../domain/target.ts";
 import { isErrno, KilnError } from "../../../lib/errors.ts";
 import { exec } from "../../../lib/process/exec.ts";
 import type { Gap, ProbedTarget, Readiness, ServiceStatus, Trouble } from "../../api.ts";
 import type { Context, Outcome } from "../../context.ts";
 import { fixPrograms } from "../../doctor/fix.ts";
 import { findBuildPrograms } from "../../doctor/programs.ts";
+import { isFatal, placeSections, type Section } from "../../doctor/sections.ts";
 import { controllerArgv, controllerEnv } from "../../local-controller/command-line.ts";
 import { listens } from "../../local-controller/start.ts";
 import { gapLines } from "../../output/gap-lines.ts";
@@ -21,22 +21,12 @@ const neededBytes = 256 * 1024 ** 2;
 /** The version that `package.json` pins; older ones lack what the sources use. */
 const neededNode = 24;
 
-interface Section {
-  readonly name: string;
-  readonly facts: readonly string[];
-  readonly gaps: readonly Gap[];
-  /** How soon each kind of change to a server is detected. */
-  readonly integrity?: IntegrityTier | undefined;
-  /** It is about another target than this machine. */
-  readonly isElsewhere?: boolean;
-}
-
 interface DoctorOptions {
   readonly fix?: boolean;
   readonly yes?: boolean;
 }
 
-/** Needs no controller and, without `--fix`, no root. Exit code 0: images can be built and servers can run here; 1: they cannot. */
+/** Needs no controller and, without `--fix`, no root. Exit code 0: images can be built and servers can run, here and on every other target; 1: they cannot. */
 export async function run(context: Context, { fix = false, yes = false }: DoctorOptions): Outcome {
   if (fix) await fixPrograms(context, yes);
   const [program, state, building, local, { services, targets }] = await Promise.all([
@@ -46,9 +36,7 @@ export async function run(context: Context, { fix = false, yes = false }: Doctor
     checkPlatform(context),
     askController(context),
   ]);
-  const elsewhere = targets.filter(({ name }) => name !== localTarget.name).map(targetSection);
-  const isLocalNeeded = elsewhere.length === 0 || usesLocal(targets);
-  const sections = [program, state, building, isLocalNeeded ? local : aside(local), ...elsewhere, services];
+  const sections = [program, state, building, ...placeSections(local, targets), services];
   const usable = !sections.some((section) => section.gaps.some(isFatal));
   context.output.result({ usable, sections }, doctorLines(sections, context.output.style));
   return usable ? 0 : 1;
@@ -186,36 +174,6 @@ async function askController(context: Context): Promise<Asked> {
     const remedy = hint ?? "`kiln controller status` shows the path of its log.";
     return { services: { name, facts: [], gaps: [{ what, remedy, severity: "degraded" }] }, targets: [] };
   }
-}
-
-function targetSection({ name, platform, trouble, readiness }: ProbedTarget): Section {
-  const { facts, gaps, integrity } = readiness;
-  const silence = trouble === undefined || !readiness.usable ? [] : [silenceGap(trouble)];
-  return {
-    name: `Target ${name} (${platform})`,
-    facts,
-    gaps: [...silence, ...gaps],
-    integrity,
-    isElsewhere: true,
-  };
-}
-
-function silenceGap({ message, hint }: Trouble): Gap {
-  const remedy = hint ?? "The controller asks again by itself.";
-  return { what: message, remedy, severity: "fatal" };
-}
-
-function usesLocal(targets: readonly ProbedTarget[]): boolean {
-  return targets.some(({ name, services }) => name === localTarget.name && services.length > 0);
-}
-
-/** What this machine lacks keeps no one from work who runs no servers on it. */
-function aside(section: Section): Section {
-  return { ...section, gaps: section.gaps.map((gap) => ({ ...gap, severity: "degraded" })) };
-}
-
-function isFatal({ severity }: Gap): boolean {
-  return severity === "fatal";
 }
 
 /** What concerns several services is reported once. */
