@@ -121,6 +121,17 @@ export function matchKey({ host = "", path }: RequestMatch): string {
   return `${host}${path === "/" ? "" : path}`;
 }
 
+/**
+ * A router keeps what it knows of a service in one record, which HAProxy shows only if it fits into a buffer of 16 KiB.
+ * During a rollout the record has the traffic of up to three releases.
+ */
+export const mostTrafficBytes = 4_000;
+
+/** How much of such a record this traffic takes. An apostrophe is written in six bytes there. */
+export function trafficBytes(traffic: TrafficSpec): number {
+  return new TextEncoder().encode(JSON.stringify(traffic).replaceAll("'", "\\u0027")).length;
+}
+
 /** The door that a release has for its preview: like the one for its traffic, but for any host. */
 export function previewDoor(traffic: TrafficSpec | undefined): TrafficSpec | undefined {
   if (traffic?.preview === undefined) return undefined;

@@ -240,6 +240,8 @@ export interface TrafficSpec {
   /** The router announces clients to servers by the PROXY protocol, version 2. */
   readonly sendProxy?: boolean | undefined;
   readonly limits?: TrafficLimits | undefined;
+  /** A page, or plain text, that is answered with 503 while no server can answer. Absent: one sentence. */
+  readonly maintenance?: string | undefined;
 }
 
 /** Requests that are answered with the address of the service (status 308). */

@@ -75,11 +75,12 @@ function toJob(when: JobSpec["when"]) {
 }
 
 export function toTraffic(written: Written, tls: ProjectFiles["tls"]): TrafficSpec {
-  const { mode, listen, preview, paths, address, redirect, protocol, trustedProxies, limits } = written;
+  const { mode, listen, preview, paths, address, redirect, protocol, trustedProxies, limits, maintenance } =
+    written;
   const { stripPrefix, sticky, acceptProxy, sendProxy } = written;
   return {
     ...{ mode, listen, ...toHosts(written) },
-    ...given({ preview, paths, address, redirect, trustedProxies, tls }),
+    ...given({ preview, paths, address, redirect, trustedProxies, maintenance, tls }),
     ...given({ protocol: protocol === "h2c" ? protocol : undefined, limits: limits && toLimits(limits) }),
     // What is off is absent.
     ...given({ stripPrefix: stripPrefix || undefined, sticky: sticky || undefined }),

@@ -1,15 +1,11 @@
 import { z } from "zod";
 import * as leaf from "./yaml/leaves.ts";
 
-/** A router holds what it knows of a service in one record, which has to fit into one of its buffers. */
 const names = <T extends z.ZodType<string>>(name: T, what: string) =>
   leaf
     .list(name, what)
     .min(1, { error: `at least one of the ${what}` })
-    .max(100, { error: `at most 100 ${what}` })
-    .refine((found) => found.join("").length <= 4_000, {
-      error: `${what} with at most 4000 characters in total`,
-    });
+    .max(100, { error: `at most 100 ${what}` });
 
 const flag = () => z.boolean({ error: "true or false" }).optional().meta({ default: false });
 
@@ -95,6 +91,12 @@ export const traffic = z
         ),
       acceptProxy: flag().describe("`trustedProxies` announce their clients by the PROXY protocol."),
       sendProxy: flag().describe("The router announces clients to servers by the PROXY protocol, version 2."),
+      maintenance: leaf
+        .text({ expected: "a text of at most 4000 characters", pattern: /^[^\0]{1,4000}$/ })
+        .optional()
+        .describe(
+          "HTML page or plain text for status 503, while no server can answer; default: one sentence.",
+        ),
       limits: z
         .strictObject(
           {

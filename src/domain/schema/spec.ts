@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { mostTrafficBytes, trafficBytes } from "../listener.ts";
 import {
   type AnalysisSpec,
   type HealthSpec,
@@ -94,57 +95,57 @@ const hostName = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/;
 const wildcard = /^(\*\.)?[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/;
 const routePath = /^\/$|^(\/[A-Za-z0-9._~!$&()+,;=:@%-]+)+$/;
 
-/** A router holds what it knows of a service in one record, which has to fit into one of its buffers. */
-const names = (name: z.ZodString) =>
-  z
-    .array(name)
-    .min(1)
-    .max(100)
-    .refine((found) => found.join("").length <= 4_000, "at most 4000 characters in total");
+const names = (name: z.ZodString) => z.array(name).min(1).max(100);
 
-export const traffic = z.strictObject({
-  mode: z.enum(["http", "tcp"]),
-  listen: z.number().int().min(1).max(65_535),
-  preview: z.number().int().min(1).max(65_535).optional(),
-  host: maybe(z.string().regex(hostName, "a host name in lower case, without port")),
-  hosts: names(
-    z.string().regex(wildcard, "a host name in lower case, or a wildcard such as *.example.com"),
-  ).optional(),
-  paths: names(
-    z.string().max(200).regex(routePath, "a path such as /api, without a slash at the end"),
-  ).optional(),
-  stripPrefix: z.boolean().optional(),
-  tls: z
-    .union([
-      z.strictObject({ certificate: machinePath, key: machinePath }),
-      z.strictObject({ secret: secretName }),
-    ])
-    .optional(),
-  address: z.union([z.ipv4(), z.ipv6()]).optional(),
-  redirect: z
-    .strictObject({
-      http: z.number().int().min(1).max(65_535).optional(),
-      hosts: names(z.string().regex(hostName, "a host name in lower case")).optional(),
-    })
-    .optional(),
-  sticky: z.boolean().optional(),
-  protocol: z.enum(["h2c"]).optional(),
-  trustedProxies: z
-    .array(z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()]))
-    .min(1)
-    .max(100)
-    .optional(),
-  acceptProxy: z.boolean().optional(),
-  sendProxy: z.boolean().optional(),
-  limits: z
-    .strictObject({
-      bodyBytes: z.number().int().min(1).optional(),
-      headersBytes: z.number().int().min(1).optional(),
-      timeoutMs: durationMs.min(1).optional(),
-      idleMs: durationMs.min(1).optional(),
-    })
-    .optional(),
-}) satisfies z.ZodType<TrafficSpec>;
+export const traffic = z
+  .strictObject({
+    mode: z.enum(["http", "tcp"]),
+    listen: z.number().int().min(1).max(65_535),
+    preview: z.number().int().min(1).max(65_535).optional(),
+    host: maybe(z.string().regex(hostName, "a host name in lower case, without port")),
+    hosts: names(
+      z.string().regex(wildcard, "a host name in lower case, or a wildcard such as *.example.com"),
+    ).optional(),
+    paths: names(
+      z.string().max(200).regex(routePath, "a path such as /api, without a slash at the end"),
+    ).optional(),
+    stripPrefix: z.boolean().optional(),
+    tls: z
+      .union([
+        z.strictObject({ certificate: machinePath, key: machinePath }),
+        z.strictObject({ secret: secretName }),
+      ])
+      .optional(),
+    address: z.union([z.ipv4(), z.ipv6()]).optional(),
+    redirect: z
+      .strictObject({
+        http: z.number().int().min(1).max(65_535).optional(),
+        hosts: names(z.string().regex(hostName, "a host name in lower case")).optional(),
+      })
+      .optional(),
+    sticky: z.boolean().optional(),
+    protocol: z.enum(["h2c"]).optional(),
+    trustedProxies: z
+      .array(z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()]))
+      .min(1)
+      .max(100)
+      .optional(),
+    acceptProxy: z.boolean().optional(),
+    sendProxy: z.boolean().optional(),
+    maintenance: z.string().min(1).max(4_000).optional(),
+    limits: z
+      .strictObject({
+        bodyBytes: z.number().int().min(1).optional(),
+        headersBytes: z.number().int().min(1).optional(),
+        timeoutMs: durationMs.min(1).optional(),
+        idleMs: durationMs.min(1).optional(),
+      })
+      .optional(),
+  })
+  .refine(
+    (found) => trafficBytes(found) <= mostTrafficBytes,
+    `at most ${mostTrafficBytes} bytes`,
+  ) satisfies z.ZodType<TrafficSpec>;
 
 export const secret = z.strictObject({
   name: secretName,

@@ -7,6 +7,7 @@ import {
 } from "node:http2";
 import { connect } from "node:net";
 import { expect, test } from "vitest";
+import { mostTrafficBytes, trafficBytes } from "../../domain/listener.ts";
 import type { TrafficSpec } from "../../domain/spec.ts";
 import { freePort } from "../../lib/testing.ts";
 import { health, httpBackend, httpDoor, listen, target, tcpBackend, tcpDoor } from "./config/fixtures.ts";
@@ -237,6 +238,56 @@ withHaproxy(
     await ended;
   },
 );
+
+withHaproxy("a service without a server answers with its own page, as it is written", async () => {
+  await using it = await installation();
+  const port = await freePort();
+  const page = `<h1>Back "soon"</h1>\n<p style='x'>100 % \\ $HOME %[src] ü</p>\n`;
+  const apply = (service: string, maintenance?: string) =>
+    it.router.apply(
+      { service, doors: [{ ...httpDoor(port, `${service}.example`), maintenance }], health, targets: [] },
+      options,
+    );
+  await apply("shop", page);
+  await apply("text", "Back soon.");
+  await apply("none");
+  for (const method of ["GET", "POST"]) {
+    const at = (service: string) => ask(port, { method, headers: { host: `${service}.example` } });
+    const { status, headers, body } = await at("shop");
+    expect([status, headers["content-type"], body]).toEqual([503, "text/html; charset=utf-8", page]);
+    const text = await at("text");
+    expect([text.headers["content-type"], text.body]).toEqual(["text/plain; charset=utf-8", "Back soon."]);
+    expect((await at("none")).body).toBe("No server of this service can answer now.\n");
+  }
+  // A router that reads it back has nothing to change.
+  const worker = await workerOf(it.state.router);
+  await apply("shop", page);
+  expect(await workerOf(it.state.router)).toBe(worker);
+});
+
+withHaproxy("the longest traffic of three releases at once is read back from the router", async () => {
+  await using it = await installation();
+  const paths = Array.from({ length: 90 }, (_, i) => `/a-path-of-some-length-${i}`);
+  const long = async (letter: string) => {
+    const door = { ...httpDoor(await freePort()), paths, maintenance: "" };
+    const room = mostTrafficBytes - trafficBytes(door);
+    const full = {
+      ...door,
+      maintenance: letter.repeat(
+        Math.floor(room / (trafficBytes({ ...door, maintenance: letter }) - trafficBytes(door))),
+      ),
+    };
+    expect(trafficBytes(full)).toBeGreaterThan(mostTrafficBytes - 6);
+    return full;
+  };
+  const doors = [await long("'"), await long("\n"), await long("ü")];
+  const check = { kind: "http" as const, path: `/${"h".repeat(1999)}` };
+  const service = { service: "shop", doors, health: { ...health, check }, targets: [] };
+  await it.router.apply(service, options);
+  await it.router.apply({ ...service, service: "blog", doors: [httpDoor(await freePort())] }, options);
+  const seen = (await it.router.observe(options)).find((found) => found.service === "shop");
+  expect(new Set(seen?.doors)).toEqual(new Set(doors));
+});
 
 interface Asked {
   readonly path?: string;

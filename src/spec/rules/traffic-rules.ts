@@ -1,3 +1,5 @@
+import { mostTrafficBytes, trafficBytes } from "../../domain/listener.ts";
+import { toTraffic } from "../service-spec.ts";
 import type { Breach, Rule, RuleInput } from "./rules.ts";
 
 /** Rules of `traffic`. */
@@ -10,6 +12,7 @@ export const trafficRules: readonly Rule[] = [
   redirects,
   proxiesAreNamed,
   limitsFitMode,
+  fitsRecord,
   previewApart,
 ];
 
@@ -23,7 +26,9 @@ function* trafficNeedsPort({ document: { traffic, servers } }: RuleInput): Gener
   };
 }
 
-const forHttp = ["host", "hosts", "paths", "stripPrefix", "redirect", "sticky", "protocol"] as const;
+const forHttp = [
+  ...(["host", "hosts", "paths", "stripPrefix", "redirect", "sticky", "protocol", "maintenance"] as const),
+];
 
 function* onlyForHttp({ document: { traffic } }: RuleInput): Generator<Breach> {
   if (traffic?.mode !== "tcp") return;
@@ -126,6 +131,17 @@ function* limitsFitMode({ document: { traffic } }: RuleInput): Generator<Breach>
     path: ["traffic", "limits", found],
     message: `\`traffic.limits.${found}\` needs \`mode: http\`: plain TCP has no requests.`,
     hint: "Use `idle` for connections of plain TCP.",
+  };
+}
+
+function* fitsRecord({ document: { traffic } }: RuleInput): Generator<Breach> {
+  if (traffic === undefined) return;
+  const bytes = trafficBytes(toTraffic(traffic, undefined));
+  if (bytes <= mostTrafficBytes) return;
+  yield {
+    path: ["traffic"],
+    message: `\`traffic\` takes ${bytes} bytes in the router; expected at most ${mostTrafficBytes}.`,
+    hint: "Use a wildcard for many host names, or a shorter maintenance page.",
   };
 }
 

@@ -3,7 +3,7 @@ import { mainHost } from "../../../domain/listener.ts";
 import { sha256 } from "../../../lib/files/sha256.ts";
 import type { RoutedService, Target } from "../../router.ts";
 import { backendName, type Mode } from "./names.ts";
-import { quote } from "./quote.ts";
+import { quote, quoteLines } from "./quote.ts";
 import { stripRules } from "./route-map.ts";
 
 /** After so many failed connections without one that succeeds, a server is dead, whatever its last check said. */
@@ -16,7 +16,9 @@ export function backendBlock(service: RoutedService, mode: Mode): readonly strin
   return [
     `backend ${backendName(service.service, mode)} from ${isCounted ? "counted" : mode}`,
     ...checkLines(service),
-    ...(mode === "http" ? [...stripRules(service.doors), ...stickyLines(service)] : []),
+    ...(mode === "http"
+      ? [...stripRules(service.doors), ...stickyLines(service), ...maintenanceLines(service)]
+      : []),
     ...timeoutLines(service, mode),
     ...[...service.targets]
       .sort((a, b) => (a.id < b.id ? -1 : 1))
@@ -89,6 +91,13 @@ function stickyLines({ service, doors }: RoutedService): readonly string[] {
     "http-request set-var(txn.client) var(txn.new) if { var(txn.new) -m found }",
     `http-after-response add-header Set-Cookie ${quote(`${cookie}=%[var(txn.new)]; Path=/; HttpOnly; SameSite=Lax${secure}`)} if { var(txn.new) -m found }`,
   ];
+}
+
+function maintenanceLines({ doors }: RoutedService): readonly string[] {
+  const page = doors.findLast(({ maintenance }) => maintenance !== undefined)?.maintenance;
+  if (page === undefined) return [];
+  const type = /^\s*</.test(page) ? "text/html" : "text/plain";
+  return [`http-error status 503 content-type ${quote(`${type}; charset=utf-8`)} string ${quoteLines(page)}`];
 }
 
 function timeoutLines({ doors }: RoutedService, mode: Mode): readonly string[] {
