@@ -16,6 +16,8 @@ export interface ForeignBlobs {
   readonly choice: string;
   /** A file of this size on this machine; its digest is not checked yet. Throws `image_invalid`, and what a registry throws. */
   open(wanted: ForeignDescriptor): Promise<Content>;
+  /** The files that `open` gives match their digests, and may be moved away. */
+  readonly areOurs?: boolean;
   /** The blob is not needed again: a copy of it can go. */
   done?(wanted: ForeignDescriptor): void;
 }

@@ -1,4 +1,5 @@
 import { createHash, type Hash } from "node:crypto";
+import { open, rename } from "node:fs/promises";
 import { pipeline } from "node:stream/promises";
 import { createGunzip, createZstdDecompress } from "node:zlib";
 import { KilnError } from "../../lib/errors.ts";
@@ -7,7 +8,7 @@ import { foreignLinks, withCopies } from "../layers/foreign-links.ts";
 import { cachedLayer, type Layer, type LayerPlace, layerTree } from "../layers/layers.ts";
 import { BlobWriter } from "../store/blob-writer.ts";
 import { contentChunks } from "../store/content.ts";
-import { blobSize } from "../store/image-store.ts";
+import { blobPath, blobSize, type ImageStore } from "../store/image-store.ts";
 import type { ForeignDescriptor } from "../store/oci-schema.ts";
 import { type Content, longestName, type Tree } from "../tar/entry.ts";
 import { damagedBlob, type ForeignBlobs } from "./foreign-blobs.ts";
@@ -62,6 +63,9 @@ async function copyLayer(
   place: LayerPlace,
 ): Promise<number> {
   const content = await blobs.open(layer);
+  if (blobs.areOurs && layer.digest === diffId && content.kind === "slice") {
+    return moveBlob(place.store, content.path, layer);
+  }
   const hash = createHash("sha256");
   const writer = new BlobWriter(place.store);
   try {
@@ -81,6 +85,22 @@ async function copyLayer(
     writer.discard();
     blobs.done?.(layer);
   }
+}
+
+/** A whole file becomes a blob of the store, once its bytes are on the disk. */
+async function moveBlob(
+  store: ImageStore,
+  path: string,
+  { digest, size }: ForeignDescriptor,
+): Promise<number> {
+  const file = await open(path, "r");
+  try {
+    await file.datasync();
+  } finally {
+    await file.close();
+  }
+  await rename(path, blobPath(store, digest));
+  return size;
 }
 
 /** Whether a layer that is stored in `stored` bytes unpacks to more than a layer would. */

@@ -22,6 +22,7 @@ export interface BlobsOptions {
 export class RegistryBlobs implements ForeignBlobs {
   readonly name: string;
   readonly choice: string;
+  readonly areOurs = true;
   readonly #registry: Registry;
   readonly #options: BlobsOptions;
 
@@ -90,10 +91,14 @@ export class RegistryBlobs implements ForeignBlobs {
       this.#options.progress(`Fetching ${Math.ceil(wanted.size / 1e6)} MB of ${this.name}`);
       await downloadBlob(this.#registry, wanted, path);
     };
-    await withFileLock(join(dirname(path), "lock"), fetch, {
-      signal: this.#registry.signal,
-      timeoutMs: longestFetchMs,
-    });
+    await withFileLock(
+      join(dirname(path), `lock-${wanted.digest.slice("sha256:".length, "sha256:".length + 1)}`),
+      fetch,
+      {
+        signal: this.#registry.signal,
+        timeoutMs: longestFetchMs,
+      },
+    );
     return path;
   }
 }

@@ -114,7 +114,7 @@ function removeUnneeded(state: StateFolder, needed: ReadonlySet<string>, freed: 
   freed.sweep(join(state.cache, "layers"), isNeeded);
   freed.sweep(join(state.cache, "builds"), () => false);
   freed.sweep(join(state.cache, "inputs"), () => false);
-  freed.sweep(join(state.cache, "registry"), (name) => name === "lock");
+  freed.sweep(join(state.cache, "registry"), (name) => name.startsWith("lock-"));
 }
 
 /** Removes files and counts what that frees. */

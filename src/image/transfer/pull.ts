@@ -1,4 +1,5 @@
 import { KilnError } from "../../lib/errors.ts";
+import { inParallel } from "../../lib/in-parallel.ts";
 import type { StateFolder } from "../../lib/state-folder.ts";
 import { pacer } from "../../lib/time/pace.ts";
 import type { Layer, LayerPlace } from "../layers/layers.ts";
@@ -8,7 +9,7 @@ import { foreignBase } from "../sources/foreign-base.ts";
 import { type ForeignBlobs, parsed } from "../sources/foreign-blobs.ts";
 import { RegistryBlobs } from "../sources/registry-blobs.ts";
 import { contentBytes, contentLength } from "../store/content.ts";
-import { ensureStore, imageStore, putBlob } from "../store/image-store.ts";
+import { blobSize, ensureStore, imageStore, putBlob } from "../store/image-store.ts";
 import { type ForeignDescriptor, foreignManifest } from "../store/oci-schema.ts";
 import { publish } from "../store/publish.ts";
 
@@ -47,10 +48,14 @@ export async function pullImage(
   return { ...name, digest: chosen.digest, bytes, ...(await publish(store, wanted, clock.now(), signal)) };
 }
 
+const atOnce = 3;
+
 /** All blobs of an image, the manifest last; returns the bytes of the layers. */
 async function takeIn(blobs: ForeignBlobs, chosen: ForeignDescriptor, place: LayerPlace): Promise<number> {
   const manifest = await parsed(foreignManifest, blobs, chosen);
   const { layers } = await foreignBase(blobs, chosen);
+  const missing = manifest.layers.filter(({ digest }) => blobSize(place.store, digest) === undefined);
+  await inParallel(missing, atOnce, (layer) => blobs.open(layer));
   const below: Layer[] = [];
   for (const [i, open] of layers.entries()) {
     const layer = await open(place, [...below]);
