@@ -4,7 +4,7 @@ import type { Observation } from "../../domain/observation.ts";
 import { planService } from "../../domain/plan/plan.ts";
 import { type ServiceView, viewOf } from "../../domain/plan/service-view.ts";
 import type { TargetName } from "../../domain/target.ts";
-import { KilnError, toKilnError } from "../../lib/errors.ts";
+import { toKilnError } from "../../lib/errors.ts";
 import type { Logger } from "../../lib/log.ts";
 import type { SteadyClock } from "../../lib/time/steady-clock.ts";
 import type { Call, DriftSource, Platform } from "../../platform/platform.ts";
@@ -15,6 +15,7 @@ import { endSessions } from "../operations/exec.ts";
 import type { Trouble } from "../operations.ts";
 import { createActor } from "./act.ts";
 import { createAnalyst } from "./analyst.ts";
+import { endingBy } from "./ending-by.ts";
 import { createIntents } from "./intents.ts";
 import { failuresBetween, newsBetween, warningsBetween } from "./notice.ts";
 import { Observer } from "./observer.ts";
@@ -52,7 +53,7 @@ export interface Loop {
   poke(service: ServiceKey): void;
   /** What the last pass saw; undefined before the first. */
   readonly seen: () => Observation | undefined;
-  readonly observer: Pick<Observer, "glance" | "see" | "requireAnswer">;
+  readonly observer: Pick<Observer, "glance" | "see" | "requireAnswer" | "trouble">;
   /** What made the last pass over the service fail. */
   readonly trouble: (service: ServiceKey) => Trouble | undefined;
   close(): Promise<void>;
@@ -217,16 +218,4 @@ export function startLoop({ target, store, platform, clock, log, drift, timekeep
     trouble: (service) => troubles.get(service),
     close,
   };
-}
-
-/** The same, but it ends with the signal, also where the platform does not heed that. */
-export async function endingBy<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
-  const ended = Promise.withResolvers<never>();
-  const end = () => ended.reject(new KilnError("timed_out", "It did not answer in time."));
-  signal.addEventListener("abort", end, { once: true });
-  try {
-    return await Promise.race([work, ended.promise]);
-  } finally {
-    signal.removeEventListener("abort", end);
-  }
 }

@@ -15,6 +15,7 @@ import type { Logger } from "../../lib/log.ts";
 import type { Clock } from "../../lib/time/clock.ts";
 import type { Call, Platform } from "../../platform/platform.ts";
 import type { Store } from "../../store/store.ts";
+import { endingBy } from "./ending-by.ts";
 
 /** A server's counter goes with it: what it counted after the last reading is never known. */
 const readEveryMs = 10_000;
@@ -27,7 +28,7 @@ export interface TrafficRecorderOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly call: () => Call;
-  /** What the last pass saw; undefined before the first. */
+  /** What is there now, as the last pass saw it; undefined where that is not known. */
   readonly seen: () => Observation | undefined;
 }
 
@@ -73,7 +74,8 @@ export class TrafficRecorder {
 
   async #look(): Promise<void> {
     const { traffic, call, seen, clock } = this.#options;
-    const counters = await traffic?.read(undefined, call());
+    const limits = call();
+    const counters = traffic && (await endingBy(limits.signal, traffic.read(undefined, limits)));
     const observation = seen();
     if (observation === undefined) return;
     const atMs = clock.now() - (clock.now() % minuteMs);

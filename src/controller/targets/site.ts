@@ -5,7 +5,8 @@ import type { SteadyClock } from "../../lib/time/steady-clock.ts";
 import type { Call, DriftSource, Platform, Readiness } from "../../platform/platform.ts";
 import type { Store } from "../../store/store.ts";
 import { recordNotices } from "../drift/watch-events.ts";
-import { endingBy, type Loop, startLoop } from "../loop/loop.ts";
+import { endingBy } from "../loop/ending-by.ts";
+import { type Loop, startLoop } from "../loop/loop.ts";
 import type { Timekeeper } from "../loop/timekeeper.ts";
 import { TrafficRecorder } from "../loop/traffic-recorder.ts";
 
@@ -43,6 +44,7 @@ export class Site {
   readonly #telling: Disposable | undefined;
   readonly #recorder: TrafficRecorder;
   readonly #end: OpenTarget["close"];
+  readonly #closing = new AbortController();
   #probed: { readonly readiness: Readiness; readonly sinceMs: number } | undefined;
 
   constructor({ target, platform, drift, close }: OpenTarget, { store, clock, log, timekeeper }: SiteParts) {
@@ -56,7 +58,8 @@ export class Site {
     this.#recorder = new TrafficRecorder({
       ...{ store, clock, log, target: target.name, traffic: platform.traffic },
       call: () => this.#call(recordTimeoutMs),
-      seen: this.loop.seen,
+      // What is only remembered says nothing of this minute.
+      seen: () => (this.loop.observer.trouble === undefined ? this.loop.seen() : undefined),
     });
   }
 
@@ -81,12 +84,14 @@ export class Site {
 
   /** Ends all passes; servers keep running. */
   async close(): Promise<void> {
+    this.#closing.abort();
     this.#telling?.[Symbol.dispose]();
     await Promise.all([this.#recorder.close(), this.loop.close()]);
     await this.#end?.();
   }
 
   #call(timeoutMs: number): Call {
-    return { signal: AbortSignal.timeout(timeoutMs), deadline: this.#clock.now() + timeoutMs };
+    const signal = AbortSignal.any([this.#closing.signal, AbortSignal.timeout(timeoutMs)]);
+    return { signal, deadline: this.#clock.now() + timeoutMs };
   }
 }

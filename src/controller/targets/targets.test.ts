@@ -108,6 +108,38 @@ test("a controller starts while a target is down, and takes its servers over whe
   expect([...t.world("north").starts.values()]).toEqual([1, 1]);
 });
 
+test("a controller ends at once while a target hangs", async () => {
+  const t = await testTargets("north");
+  try {
+    await t.deployed("blog", 1, { target: "north" });
+    t.set("north", "hangs");
+    await t.clock.advance(20_000);
+    await t.stop();
+    await t.start();
+    await t.deployed("shop", 1);
+  } finally {
+    await t[Symbol.asyncDispose]();
+  }
+});
+
+test("no figures are recorded of a time in which a target could not be seen", async () => {
+  await using t = await testTargets("north");
+  await t.deployed("shop", 1);
+  await t.deployed("blog", 1, { target: "north" });
+  t.set("north", "down");
+  await t.clock.advance(60_000);
+  const downMs = t.clock.now();
+  await t.clock.advance(300_000);
+  t.set("north", "up");
+  await t.clock.advance(120_000);
+  const minutesOf = async (service: string) => {
+    const spans = await t.controller.traffic({ service, sinceMs: downMs });
+    return spans.map(({ atMs }) => Math.ceil((atMs - downMs) / 60_000));
+  };
+  expect(await minutesOf("shop")).toEqual([1, 2, 3, 4, 5, 6]);
+  expect(await minutesOf("blog")).toEqual([5, 6]);
+});
+
 test("a service stays on the target of its first deploy", async () => {
   await using t = await testTargets("north");
   await t.deployed("blog", 1, { target: "north" });

@@ -51,6 +51,15 @@ export class TestTargets implements AsyncDisposable {
           await this.#pass(name);
           return observe(call);
         };
+        const { traffic } = platform;
+        Object.assign(platform, {
+          traffic: {
+            read: async (...asked: Parameters<NonNullable<Platform["traffic"]>["read"]>) => {
+              await this.#pass(name);
+              return traffic?.read(...asked) ?? [];
+            },
+          },
+        });
         return {
           platform,
           probe: (call) => platform.probe(call),
