@@ -1,36 +1,25 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test } from "vitest";
 import { exec } from "../../lib/process/exec.ts";
 import { systemClock } from "../../lib/time/clock.ts";
 import { killNow } from "../linux/processes.ts";
-import { aCall, openImages, TestHost, until, whyNoContainers } from "./test-host.ts";
+import { aCall, hostPerTest, type TestHost, until, whyNoContainers } from "./test-host.ts";
 import { testRelease } from "./test-image.ts";
 
 const reason = whyNoContainers();
 if (reason) console.log(`Faults of the local host are not tested: ${reason}.`);
 
 describe.skipIf(reason)("a local host, when things go wrong,", () => {
-  let images: Awaited<ReturnType<typeof openImages>>;
   let t: TestHost;
+  hostPerTest((host) => {
+    t = host;
+  });
   let controllers: ChildProcess[] = [];
-  beforeAll(async () => {
-    images = await openImages();
-  });
-  afterAll(() => images[Symbol.dispose]());
-  beforeEach(() => {
-    t = new TestHost(images);
-  });
-  afterEach(async () => {
+  afterEach(() => {
     for (const controller of controllers) controller.kill("SIGKILL");
     controllers = [];
-    try {
-      await t.destroyAll();
-      expect(await t.traces()).toEqual([]);
-    } finally {
-      await t[Symbol.asyncDispose]();
-    }
   });
 
   const id = "shop-1-1-1";
@@ -38,7 +27,7 @@ describe.skipIf(reason)("a local host, when things go wrong,", () => {
 
   /** A controller of its own that creates or destroys the server. */
   async function controller(action: "create" | "destroy") {
-    const image = JSON.stringify(await images.open("any", aCall()));
+    const image = JSON.stringify(await t.images.open("any", aCall()));
     const helper = join(import.meta.dirname, "crash-helper.ts");
     const child = spawn(process.execPath, [helper, t.state.home, image, action, id], {
       stdio: ["ignore", "pipe", "inherit"],

@@ -2,32 +2,19 @@ import { spawn } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { createConnection } from "node:net";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { exec } from "../../lib/process/exec.ts";
 import { linkIfThere } from "../../lib/process/proc.ts";
-import { aCall, openImages, TestHost, until, whyNoContainers } from "./test-host.ts";
+import { aCall, hostPerTest, TestHost, until, whyNoContainers } from "./test-host.ts";
 import { testRelease } from "./test-image.ts";
 
 const reason = whyNoContainers();
 if (reason) console.log(`The local host is not tested: ${reason}.`);
 
 describe.skipIf(reason)("a local host", () => {
-  let images: Awaited<ReturnType<typeof openImages>>;
   let t: TestHost;
-  beforeAll(async () => {
-    images = await openImages();
-  });
-  afterAll(() => images[Symbol.dispose]());
-  beforeEach(() => {
-    t = new TestHost(images);
-  });
-  afterEach(async () => {
-    try {
-      await t.destroyAll();
-      expect(await t.traces()).toEqual([]);
-    } finally {
-      await t[Symbol.asyncDispose]();
-    }
+  hostPerTest((host) => {
+    t = host;
   });
 
   const id = "shop-1-1-1";
@@ -219,7 +206,7 @@ describe.skipIf(reason)("a local host", () => {
   });
 
   test("shares the machine with a host of another state folder", async () => {
-    const other = new TestHost(images);
+    const other = new TestHost(t.images);
     try {
       const [mine, theirs] = await Promise.all([t.run(id, forever), other.run(id, forever)]);
       expect(mine.address).not.toBe(theirs.address);

@@ -1,5 +1,6 @@
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, beforeEach, expect } from "vitest";
 import type { Release, ReleaseSecret } from "../../domain/release.ts";
 import type { ServerShape } from "../../domain/spec.ts";
 import { KilnError } from "../../lib/errors.ts";
@@ -154,6 +155,31 @@ export async function until(condition: () => boolean | Promise<boolean>, withinM
     if (Date.now() > endMs) throw new Error(`not so within ${withinMs} ms: ${condition}`);
     await systemClock.sleep(10);
   }
+}
+
+/**
+ * Inside `describe`: each test gets a local host of its own by `use`, and must leave nothing of it on the machine. The images are made
+ * once.
+ */
+export function hostPerTest(use: (t: TestHost) => void): void {
+  let images: Awaited<ReturnType<typeof openImages>>;
+  let t: TestHost;
+  beforeAll(async () => {
+    images = await openImages();
+  });
+  afterAll(() => images[Symbol.dispose]());
+  beforeEach(() => {
+    t = new TestHost(images);
+    use(t);
+  });
+  afterEach(async () => {
+    try {
+      await t.destroyAll();
+      expect(await t.traces()).toEqual([]);
+    } finally {
+      await t[Symbol.asyncDispose]();
+    }
+  });
 }
 
 /** Image layers are made once per test file. */

@@ -1,22 +1,16 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { aCall, openImages, TestHost, until, whyNoContainers } from "../test-host.ts";
+import { describe, expect, test } from "vitest";
+import { aCall, hostPerTest, type TestHost, until, whyNoContainers } from "../test-host.ts";
 
 const reason = whyNoContainers();
 if (reason) console.log(`Logs of servers are not tested: ${reason}.`);
 
 describe.skipIf(reason)("logs", () => {
-  let images: Awaited<ReturnType<typeof openImages>>;
   let t: TestHost;
-  beforeAll(async () => {
-    images = await openImages();
+  hostPerTest((host) => {
+    t = host;
   });
-  afterAll(() => images[Symbol.dispose]());
-  beforeEach(() => {
-    t = new TestHost(images);
-  });
-  afterEach(() => t[Symbol.asyncDispose]());
 
   const id = "shop-1-1-1";
 

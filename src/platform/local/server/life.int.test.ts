@@ -1,26 +1,13 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { aCall, openImages, TestHost, until, whyNoContainers } from "../test-host.ts";
+import { describe, expect, test } from "vitest";
+import { aCall, hostPerTest, type TestHost, until, whyNoContainers } from "../test-host.ts";
 
 const reason = whyNoContainers();
 if (reason) console.log(`The life of servers is not tested: ${reason}.`);
 
 describe.skipIf(reason)("the life of a server", () => {
-  let images: Awaited<ReturnType<typeof openImages>>;
   let t: TestHost;
-  beforeAll(async () => {
-    images = await openImages();
-  });
-  afterAll(() => images[Symbol.dispose]());
-  beforeEach(() => {
-    t = new TestHost(images);
-  });
-  afterEach(async () => {
-    try {
-      await t.destroyAll();
-      expect(await t.traces()).toEqual([]);
-    } finally {
-      await t[Symbol.asyncDispose]();
-    }
+  hostPerTest((host) => {
+    t = host;
   });
 
   const id = "shop-1-1-1";

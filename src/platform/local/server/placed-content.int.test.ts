@@ -1,9 +1,9 @@
 import { lstatSync, readFileSync, statfsSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { Release } from "../../../domain/release.ts";
 import { exec } from "../../../lib/process/exec.ts";
-import { aCall, openImages, TestHost, until, whyNoContainers } from "../test-host.ts";
+import { aCall, hostPerTest, type TestHost, until, whyNoContainers } from "../test-host.ts";
 import { testRelease } from "../test-image.ts";
 
 const reason = whyNoContainers();
@@ -12,22 +12,9 @@ if (reason) console.log(`Secrets and files of servers are not tested: ${reason}.
 const tmpfsMagic = 0x01021994; // TMPFS_MAGIC of statfs(2)
 
 describe.skipIf(reason)("what a release brings besides its image", () => {
-  let images: Awaited<ReturnType<typeof openImages>>;
   let t: TestHost;
-  beforeAll(async () => {
-    images = await openImages();
-  });
-  afterAll(() => images[Symbol.dispose]());
-  beforeEach(() => {
-    t = new TestHost(images);
-  });
-  afterEach(async () => {
-    try {
-      await t.destroyAll();
-      expect(await t.traces()).toEqual([]);
-    } finally {
-      await t[Symbol.asyncDispose]();
-    }
+  hostPerTest((host) => {
+    t = host;
   });
 
   const id = "shop-1-1-1";
@@ -99,7 +86,7 @@ describe.skipIf(reason)("what a release brings besides its image", () => {
 
   test("a server that cannot start leaves no memory in use", async () => {
     t.values.set("A 1", "value");
-    t.images.images.set(id, { ...(await images.open(id, aCall())), argv: ["/srv/missing"] });
+    t.images.images.set(id, { ...(await t.images.open(id, aCall())), argv: ["/srv/missing"] });
     const release = { ...testRelease(id), secrets: [asFile("A"), asVariable("A", "TOKEN")] };
     await expect(t.host.create({ id, release }, aCall())).rejects.toMatchObject({ code: "server_failed" });
     expect(await t.traces()).toEqual([]);

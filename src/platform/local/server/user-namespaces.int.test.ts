@@ -2,11 +2,11 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { exec } from "../../../lib/process/exec.ts";
 import { parseAddress } from "../../linux/addresses.ts";
 import { namespacePath } from "../network/commands.ts";
-import { aCall, openImages, TestHost, until, whyNoContainers } from "../test-host.ts";
+import { aCall, hostPerTest, type TestHost, until, whyNoContainers } from "../test-host.ts";
 import { ownerOf, trialOwner, userNamespaces } from "./user-namespaces.ts";
 
 const reason =
@@ -28,22 +28,9 @@ const untilItFails = (take: string) =>
   `perl -e '$| = 1; $n++ while ${take}; print $n + 0, "\\n"; sleep 1000'`;
 
 describe.skipIf(reason)("a server's user namespace", () => {
-  let images: Awaited<ReturnType<typeof openImages>>;
   let t: TestHost;
-  beforeAll(async () => {
-    images = await openImages();
-  });
-  afterAll(() => images[Symbol.dispose]());
-  beforeEach(() => {
-    t = new TestHost(images);
-  });
-  afterEach(async () => {
-    try {
-      await t.destroyAll();
-      expect(await t.traces()).toEqual([]);
-    } finally {
-      await t[Symbol.asyncDispose]();
-    }
+  hostPerTest((host) => {
+    t = host;
   });
 
   const pidOf = (id: string) => {
@@ -167,7 +154,7 @@ describe.skipIf(reason)("a server's user namespace", () => {
   });
 
   test("where it is refused, servers are made without, doctor tells, and a controller that gets some takes them over", async () => {
-    const image = JSON.stringify({ ...(await images.open("any", aCall())), ...root });
+    const image = JSON.stringify({ ...(await t.images.open("any", aCall())), ...root });
     const helper = join(import.meta.dirname, "../crash-helper.ts");
     /** A controller that may make none; what it has said until it was done. */
     const refusing = async (action: string) => {
