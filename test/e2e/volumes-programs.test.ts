@@ -165,4 +165,16 @@ rollout: { strategy: recreate, bake: 300ms, drain: 0s }
     const found = await rows();
     expect(found.slice(0, last)).toEqual(Array.from({ length: last }, (_, i) => i + 1));
   });
+
+  test("a full volume refuses writes and loses nothing, and a larger one takes more", async () => {
+    await configure(1_000_000, "16MiB");
+    await kiln.ok(["deploy"], { cwd: folder });
+    const isFull = async () => (await lastLine("refused"))?.includes("full") ?? false;
+    await waitUntil(isFull, 60_000, "the volume is full");
+    const before = await rows();
+    await configure(1_000_000, "64MiB");
+    await kiln.ok(["deploy"], { cwd: folder });
+    await more(before.length);
+    expect((await rows()).slice(0, before.length)).toEqual(before);
+  });
 });

@@ -1,4 +1,15 @@
-import { existsSync, mkdirSync, readFileSync, realpathSync, renameSync, rmSync, statSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from "node:fs";
 import { diskFull } from "../../../lib/errors.ts";
 import { namesIn } from "../../../lib/files/temporary.ts";
 import { exec } from "../../../lib/process/exec.ts";
@@ -24,13 +35,43 @@ export async function makeImage({ image }: VolumePlaces, bytes: number): Promise
   }
 }
 
-/** Mounts it where it is not mounted, as large as asked for: it may grow, and never shrinks. */
+/**
+ * Mounts it where it is not mounted, as large as asked for: it may grow, and never shrinks. Before it is mounted it grows
+ * with no more than the rights to the file; while servers have it, the kernel has to allow that (CAP_SYS_RESOURCE).
+ */
 export async function mountImage(places: VolumePlaces, bytes: number): Promise<void> {
-  const grows = statSync(places.image).size < bytes;
-  if (grows) await growFile(places.image, bytes);
-  if (mountedAt(places.disk) === undefined) await mountDevice(places);
-  else if (grows) await exec(["losetup", "--set-capacity", deviceOf(places)]);
-  if (grows) await exec(["resize2fs", deviceOf(places)]);
+  const { image, disk } = places;
+  if (statSync(image).size < bytes) await growFile(image, bytes);
+  if (mountedAt(disk) === undefined) {
+    if (fileSystemBytes(image) < wholeBlocks(bytes)) {
+      await exec(["e2fsck", "-f", "-p", image], { accept: [0, 1] }); // 1: it has mended something
+      await exec(["resize2fs", image]);
+    }
+    return mountDevice(places);
+  }
+  if (fileSystemBytes(image) >= wholeBlocks(bytes)) return;
+  await exec(["losetup", "--set-capacity", deviceOf(places)]);
+  await exec(["resize2fs", deviceOf(places)]);
+}
+
+/** A file system ends with a whole block; none of ext4 is larger than this. */
+const largestBlock = 65_536;
+
+function wholeBlocks(bytes: number): number {
+  return bytes - (bytes % largestBlock);
+}
+
+/** By its superblock: the fields s_blocks_count_lo and _hi, and s_log_block_size (Linux, Documentation/filesystems/ext4, "The Super Block"). */
+function fileSystemBytes(image: string): number {
+  const file = openSync(image, "r");
+  try {
+    const superblock = Buffer.alloc(1024);
+    readSync(file, superblock, 0, superblock.length, 1024);
+    const blocks = superblock.readUInt32LE(0x4) + superblock.readUInt32LE(0x150) * 2 ** 32;
+    return blocks * 2 ** (10 + superblock.readUInt32LE(0x18));
+  } finally {
+    closeSync(file);
+  }
 }
 
 async function mountDevice({ image, disk }: VolumePlaces): Promise<void> {

@@ -1,0 +1,138 @@
+import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import type { VolumeSpec } from "../../../domain/volume.ts";
+import { cgroupFolders, serverCgroup, setFrozen } from "../../linux/cgroups.ts";
+import { aCall, openImages, TestHost, until, whyNoContainers } from "../test-host.ts";
+
+const reason = whyNoContainers();
+if (reason) console.log(`Volumes are not tested: ${reason}.`);
+
+const mib = 1024 * 1024;
+
+describe.skipIf(reason)("volumes of the local host", () => {
+  let images: Awaited<ReturnType<typeof openImages>>;
+  let t: TestHost;
+  beforeAll(async () => {
+    images = await openImages();
+  });
+  afterAll(() => images[Symbol.dispose]());
+  beforeEach(() => {
+    t = new TestHost(images);
+  });
+  afterEach(async () => {
+    try {
+      await t.destroyAll();
+      expect(await t.traces()).toEqual([]);
+    } finally {
+      await t[Symbol.asyncDispose]();
+    }
+  });
+
+  const [first, second] = ["shop-1-1-1", "shop-1-2-1"];
+  const forever = "while :; do sleep 1; done";
+  const key = { service: "shop", name: "data" };
+  const volumes = (more: Partial<VolumeSpec> = {}) => ({
+    volumes: [{ name: "data", path: "/data", shared: false, ...more }],
+  });
+  const folder = () => join(t.state.volumes, "shop/data");
+
+  test("a volume with a size is full at that size, keeps what is in it, and grows", async () => {
+    const fill = "dd if=/dev/zero of=/data/zeros bs=65536 count=10000 2>/dev/null; ls -s /data/zeros";
+    await t.run(first, `echo kept > /data/file; ${fill}`, volumes({ sizeBytes: 16 * mib }));
+    const small = Number((await t.output(first)).split(" ")[0]);
+    expect(small).toBeGreaterThan(8 * 1024);
+    expect(small).toBeLessThan(16 * 1024);
+    expect(statSync(join(folder(), "image")).blocks * 512).toBeGreaterThanOrEqual(16 * mib);
+    await t.host.destroy(first, aCall());
+    await t.run(first, `cat /data/file; ${fill}`, volumes({ sizeBytes: 48 * mib }));
+    const [kept, size = ""] = (await t.output(first)).split("\n");
+    expect(kept).toBe("kept");
+    expect(Number(size.split(" ")[0])).toBeGreaterThan(32 * 1024);
+    await t.host.destroy(first, aCall());
+    await t.run(first, "cat /data/file", volumes({ sizeBytes: 16 * mib }));
+    expect(await t.output(first)).toBe("kept");
+    expect(statSync(join(folder(), "image")).size).toBe(48 * mib);
+  });
+
+  test.each([{}, { sizeBytes: 16 * mib }])(
+    "data follows the image's user to another number: %j",
+    async (size) => {
+      await t.run(first, "mkdir /data/below; echo one > /data/below/file", volumes(size), {
+        uid: 1000,
+        gid: 1000,
+      });
+      await t.output(first);
+      await t.host.destroy(first, aCall());
+      const append = "echo two >> /data/below/file && cat /data/below/file";
+      await t.run(first, append, volumes(size), { uid: 2000, gid: 2000 });
+      expect(await t.output(first)).toBe("one\ntwo");
+    },
+  );
+
+  test("programs in a volume cannot be executed, and devices have no effect", async () => {
+    await t.run(first, "cp /bin/id /data/id; chmod 755 /data/id; /data/id 2>&1; echo code $?", volumes(), {
+      uid: 0,
+      gid: 0,
+    });
+    expect(await t.output(first)).toMatch(/denied\ncode 126/);
+  });
+
+  test("a server whose record is lost still has its volume", async () => {
+    await t.run(first, forever, volumes());
+    rmSync(join(t.state.servers, first), { recursive: true });
+    const host = t.reopen();
+    const next = { id: second, release: (await t.run("other-1-1-1", forever)).release };
+    const release = { ...next.release, shape: { ...next.release.shape, ...volumes() } };
+    await expect(host.create({ id: second, release }, aCall())).rejects.toMatchObject({
+      code: "volume_in_use",
+      message: expect.stringContaining(first),
+    });
+    await host.list(aCall()); // ends what has no record
+    expect(await host.create({ id: second, release }, aCall())).toMatchObject({ state: "running" });
+  });
+
+  test("a job gets no volume that one server at a time may have", async () => {
+    await t.run(first, forever, volumes());
+    const { release } = (await t.find(first)) ?? {};
+    if (release === undefined) throw new Error("the server is there");
+    const command = ["/bin/sh", "-c", "ls -A /data; touch /data/file || echo refused"];
+    await t.host.runJob?.({ id: "shop-1-7_migrate", release, command }, aCall());
+    expect(await t.output("shop-1-7_migrate")).toMatch(/refused$/);
+  });
+
+  test("servers that a killed controller has stopped for a snapshot continue", async () => {
+    await t.run(first, "while :; do echo tick; sleep 0.1; done", volumes());
+    const folders = cgroupFolders(serverCgroup(t.state.tag, first));
+    writeFileSync(join(folder(), "paused.json"), JSON.stringify([first]));
+    setFrozen(folders, true);
+    const before = (await t.lines(first)).length;
+    await t.reopen().list(aCall());
+    expect(existsSync(join(folder(), "paused.json"))).toBe(false);
+    await until(async () => (await t.lines(first)).length > before + 2);
+  });
+
+  test("a snapshot of a server at work has one moment of it, and the server is seen again", async () => {
+    const count = "i=0; while :; do i=$((i+1)); echo $i >> /data/a; echo $i >> /data/b; done";
+    await t.run(first, count, volumes());
+    await until(() => existsSync(join(folder(), "data/b")));
+    const { id } = (await t.host.volumes?.snapshot(key, aCall())) ?? { id: "" };
+    const lines = (name: string) =>
+      readFileSync(join(folder(), "snapshots", id, "data", name), "utf8").split("\n").length;
+    expect([lines("b"), lines("b") + 1]).toContain(lines("a"));
+    expect(t.host.sight?.subjects().map(({ server }) => server)).toEqual([first]);
+  });
+
+  test("a shared volume is had by several at once, and one with another user is refused", async () => {
+    const shared = volumes({ shared: true });
+    await t.run(first, `echo from first > /data/file; ${forever}`, shared);
+    await until(() => existsSync(join(folder(), "data/file")));
+    await t.run(second, "cat /data/file", shared);
+    expect(await t.output(second)).toBe("from first");
+    await t.host.destroy(second, aCall());
+    const other = t.run(second, forever, shared, { uid: 3000, gid: 3000 });
+    await expect(other).rejects.toMatchObject({ code: "volume_invalid" });
+    const alone = t.run(second, forever, volumes());
+    await expect(alone).rejects.toMatchObject({ code: "volume_in_use" });
+  });
+});
