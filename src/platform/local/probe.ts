@@ -14,6 +14,7 @@ import { findProgram } from "./programs.ts";
 import { orphans } from "./server/orphans.ts";
 import { serverPorts } from "./server/server-ports.ts";
 import { remedyFor, trialOwner } from "./server/user-namespaces.ts";
+import { tryVolumes } from "./volumes/try-volumes.ts";
 
 /** What one look at the machine has brought. */
 interface Finding {
@@ -130,7 +131,8 @@ async function probeMounts(host: HostContext): Promise<Finding> {
     await exec(["mkfs.erofs", join(folder, "image"), join(folder, "content")]);
     await mountErofs(join(folder, "image"), layer);
     await mount(rootMountArgv(["content", "layer"], root), folder);
-    return { facts: ["erofs", "overlayfs"] };
+    const { facts, gaps } = await tryVolumes(folder);
+    return { facts: ["erofs", "overlayfs", ...facts], gaps };
   } catch (error) {
     const { code, message } = toKilnError(error, host.paths.host);
     if (code === "disk_full") return fatal(message, "Free some space: `kiln gc` removes unused images.");

@@ -16,11 +16,13 @@ import { exec } from "../../../lib/process/exec.ts";
 import { mountedAt, unmount } from "../../linux/mounts.ts";
 import type { VolumePlaces } from "./places.ts";
 
+type DiskPlaces = Pick<VolumePlaces, "image" | "disk">;
+
 /**
  * A file system of this size in a file. Its space is reserved: data that a program knows to be on the disk must not turn
  * out to have no room when something else has filled the machine's disk.
  */
-export async function makeImage({ image }: VolumePlaces, bytes: number): Promise<void> {
+export async function makeImage({ image }: Pick<VolumePlaces, "image">, bytes: number): Promise<void> {
   if (existsSync(image)) return;
   const temporary = `${image}.new`;
   rmSync(temporary, { force: true });
@@ -39,7 +41,7 @@ export async function makeImage({ image }: VolumePlaces, bytes: number): Promise
  * Mounts it where it is not mounted, as large as asked for: it may grow, and never shrinks. Before it is mounted it grows
  * with no more than the rights to the file; while servers have it, the kernel has to allow that (CAP_SYS_RESOURCE).
  */
-export async function mountImage(places: VolumePlaces, bytes: number): Promise<void> {
+export async function mountImage(places: DiskPlaces, bytes: number): Promise<void> {
   const { image, disk } = places;
   if (statSync(image).size < bytes) await growFile(image, bytes);
   if (mountedAt(disk) === undefined) {
@@ -74,7 +76,7 @@ function fileSystemBytes(image: string): number {
   }
 }
 
-async function mountDevice({ image, disk }: VolumePlaces): Promise<void> {
+async function mountDevice({ image, disk }: DiskPlaces): Promise<void> {
   mkdirSync(disk, { recursive: true, mode: 0o700 });
   const device = await attach(image);
   try {
@@ -92,11 +94,11 @@ async function attach(image: string): Promise<string> {
   return (await exec(["losetup", "--find", "--show", image])).stdout.trim();
 }
 
-function deviceOf({ disk }: VolumePlaces): string {
+function deviceOf({ disk }: DiskPlaces): string {
   return mountedAt(disk)?.source ?? "";
 }
 
-export async function unmountImage({ disk }: VolumePlaces): Promise<void> {
+export async function unmountImage({ disk }: DiskPlaces): Promise<void> {
   while (mountedAt(disk) !== undefined) await unmount(disk);
 }
 
