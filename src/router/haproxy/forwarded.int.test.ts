@@ -20,6 +20,8 @@ const lies = {
   "x-forwarded-server": "evil",
   "x-real-ip": "1.1.1.1",
   forwarded: "for=1.1.1.1",
+  "x_forwarded-for": "1.1.1.1",
+  x_real_ip: "1.1.1.1",
 };
 
 withHaproxy(
@@ -164,7 +166,7 @@ withHaproxy("a client on this machine has its own address, also across a reload"
 
 function forwardedIn(headers: Readonly<Record<string, string>>) {
   const found = Object.entries(headers).filter(([name]) =>
-    /^x-forwarded-|^x-real-ip$|^forwarded$/.test(name),
+    /^x[-_]forwarded|^x[-_]real|^forwarded/.test(name),
   );
   return Object.fromEntries(found);
 }

@@ -214,6 +214,8 @@ async function changeServers(
 ): Promise<void> {
   const text = renderConfig(all, await readMachine(context.state));
   if (text !== (await readTextIfExists(context.paths.config))) {
+    // Kiln 0.1 left none, and HAProxy may start from this file by itself.
+    await placeRoutes(routesOf(all), context.paths);
     // Not forced to the disk: after a power failure no HAProxy runs, and the next call brings every target again.
     await writeFileAtomic(context.paths.config, text, { durable: false });
   }

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { openStateFolder } from "../../../lib/state-folder.ts";
+import { openStateFolder, stateOfTarget } from "../../../lib/state-folder.ts";
 import { routerPaths } from "../paths.ts";
 import { parseConfig, parseRecords, renderConfig } from "./config.ts";
 import { health, httpDoor, target, tcpDoor, tlsDoor } from "./fixtures.ts";
@@ -56,7 +56,7 @@ test("what belongs to a service: its door, its host name, its servers and its re
     frontend door:8080 from http
       bind 0.0.0.0:8080
       bind [::]:8080 v6only
-      bind 'unix@/k/router/jail/door-8080' mode 600 user haproxy accept-proxy
+      bind 'unix@/k/router/jail/at-8080' mode 600 user haproxy accept-proxy
       maxconn 2000
       http-after-response set-header Keep-Alive "timeout=70"
       use_backend next:8080 if { stopping }
@@ -64,7 +64,7 @@ test("what belongs to a service: its door, its host name, its servers and its re
       default_backend once
 
     backend next:8080 from http
-      server door-8080 'unix@/door-8080' send-proxy-v2
+      server at-8080 'unix@/at-8080' send-proxy-v2
 
     backend once from http
       timeout server 605000ms
@@ -143,9 +143,7 @@ test("what belongs to a service: its door, its host name, its servers and its re
       http-request set-var(txn.to) var(txn.at),map_beg('/k/router/routes/routes-84ebcf7cf0af0d1f.map')
       http-request set-var-fmt(txn.at) "%[dst_port]:%[path]/" unless { var(txn.to) -m found }
       http-request set-var(txn.to) var(txn.at),map_beg('/k/router/routes/routes-84ebcf7cf0af0d1f.map') unless { var(txn.to) -m found }
-      http-request del-header X-Forwarded- -m beg
-      http-request del-header Forwarded
-      http-request del-header X-Real-IP
+      http-request del-header '^(x[-_]forwarded[-_]|x[-_]real[-_]ip$|forwarded$)' -m reg
       http-request set-header X-Forwarded-Proto http if !{ req.hdr(X-Forwarded-Proto) -m found }
       http-request set-header X-Forwarded-Host %[req.hdr(host)] if !{ req.hdr(X-Forwarded-Host) -m found }
       http-request set-header X-Forwarded-Port %[dst_port] if !{ req.hdr(X-Forwarded-Port) -m found }
@@ -161,9 +159,7 @@ test("what belongs to a service: its door, its host name, its servers and its re
       http-request set-var(txn.to) var(txn.at),map_beg('/k/router/routes/routes-84ebcf7cf0af0d1f.map')
       http-request set-var-fmt(txn.at) "%[dst_port]:%[path]/" unless { var(txn.to) -m found }
       http-request set-var(txn.to) var(txn.at),map_beg('/k/router/routes/routes-84ebcf7cf0af0d1f.map') unless { var(txn.to) -m found }
-      http-request del-header X-Forwarded- -m beg
-      http-request del-header Forwarded
-      http-request del-header X-Real-IP
+      http-request del-header '^(x[-_]forwarded[-_]|x[-_]real[-_]ip$|forwarded$)' -m reg
       http-request set-header X-Forwarded-Proto http if !{ req.hdr(X-Forwarded-Proto) -m found }
       http-request set-header X-Forwarded-Host %[req.hdr(host)] if !{ req.hdr(X-Forwarded-Host) -m found }
       http-request set-header X-Forwarded-Port %[dst_port] if !{ req.hdr(X-Forwarded-Port) -m found }
@@ -266,61 +262,66 @@ test("what a service asks of its requests is in its own rules and its own backen
   expect(
     asked.filter((line) => !without.has(line) && !line.includes("setenv")).join("\n"),
   ).toMatchInlineSnapshot(`
-      "  crt-base '/k/router/tls'
-        ssl-default-bind-options ssl-min-ver TLSv1.2
-        ssl-default-bind-ciphers ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305
-        timeout client 900000ms
-        bind [fd00::5]:8080
-        maxconn 2000
-        tcp-request connection expect-proxy layer4 if { src 10.0.0.0/8 fd00::1 }
-        http-request set-dst-port int(8080)
-      frontend door:8443 from http
-        bind [fd00::5]:8443 ssl crt-list '/k/router/tls/8443-a1f62a21dd80c492.list' alpn h2,http/1.1
-        bind 'unix@/k/router/jail/door-8443' mode 600 user haproxy accept-proxy
-        maxconn 2000
-        tcp-request connection expect-proxy layer4 if { src 10.0.0.0/8 fd00::1 }
-        http-request set-dst-port int(8443)
-        use_backend next:8443 if { stopping }
-      backend next:8443 from http
-        server door-8443 'unix@/door-8443' send-proxy-v2
-        timeout server 905000ms
-        timeout tunnel 7205000ms
-        timeout server 905000ms
-        timeout tunnel 7205000ms
-        http-request set-var(txn.to) var(txn.at),map_beg('/k/router/routes/routes-4f5224890fc337e9.map')
-        http-request return status 431 content-type text/plain string "The headers are larger than 20 bytes.\\n" if { var(txn.to) -m str http:shop } { dst_port 8443 } { req.hdrs,length gt 20 }
-        http-request return status 413 content-type text/plain string "The body is larger than 10 bytes.\\n" if { var(txn.to) -m str http:shop } { dst_port 8443 } { req.body_size gt 10 }
-        http-request return status 411 content-type text/plain string "The request has to state the length of its body.\\n" if { var(txn.to) -m str http:shop } { dst_port 8443 } { req.hdr(transfer-encoding) -m found }
-        http-request set-var(txn.trusted) bool(true) if { var(txn.to) -m str http:shop } { dst_port 8443 } { src 10.0.0.0/8 fd00::1 }
-        http-request del-header X-Forwarded- -m beg unless { var(txn.trusted) -m found }
-        http-request del-header Forwarded unless { var(txn.trusted) -m found }
-        http-request del-header X-Real-IP unless { var(txn.trusted) -m found }
-        http-request set-header X-Forwarded-Proto https if !{ req.hdr(X-Forwarded-Proto) -m found } { dst_port 8443 }
-        http-request set-var(txn.to) var(txn.at),map_beg('/k/router/routes/routes-4f5224890fc337e9.map')
-        http-request return status 431 content-type text/plain string "The headers are larger than 20 bytes.\\n" if { var(txn.to) -m str http:shop } { dst_port 8443 } { req.hdrs,length gt 20 }
-        http-request return status 413 content-type text/plain string "The body is larger than 10 bytes.\\n" if { var(txn.to) -m str http:shop } { dst_port 8443 } { req.body_size gt 10 }
-        http-request return status 411 content-type text/plain string "The request has to state the length of its body.\\n" if { var(txn.to) -m str http:shop } { dst_port 8443 } { req.hdr(transfer-encoding) -m found }
-        http-request set-var(txn.trusted) bool(true) if { var(txn.to) -m str http:shop } { dst_port 8443 } { src 10.0.0.0/8 fd00::1 }
-        http-request del-header X-Forwarded- -m beg unless { var(txn.trusted) -m found }
-        http-request del-header Forwarded unless { var(txn.trusted) -m found }
-        http-request del-header X-Real-IP unless { var(txn.trusted) -m found }
-        http-request set-header X-Forwarded-Proto https if !{ req.hdr(X-Forwarded-Proto) -m found } { dst_port 8443 }
-      backend redirect:https:8443: from http
-        http-request redirect code 308 location https://%[var(txn.host)]:8443%[pathq]
-      backend redirect:https:8443:a.example from http
-        http-request redirect code 308 location https://a.example:8443%[pathq]
-        http-check send meth GET uri '/health' ver HTTP/1.1 hdr Host a.example hdr Connection close
-        balance hash var(txn.client)
-        hash-type consistent
-        http-request set-var(txn.client) req.cook(kiln_shop)
-        http-request set-var(txn.new) uuid() unless { var(txn.client) -m found }
-        http-request set-var(txn.client) var(txn.new) if { var(txn.new) -m found }
-        http-after-response add-header Set-Cookie 'kiln_shop=%[var(txn.new)]; Path=/; HttpOnly; SameSite=Lax; Secure' if { var(txn.new) -m found }
-        timeout server 900000ms
-        timeout tunnel 7200000ms
-        server shop-1-1-1 [fd00::1]:80 weight 100 id 869625934 proto h2 send-proxy-v2 check inter 200ms rise 2 fall 3 observe layer4 error-limit 10 on-error mark-down check-proto h1
-        server shop-1-2-1 10.0.0.2:80 weight 0 id 1551074109 proto h2 send-proxy-v2 check inter 200ms rise 2 fall 3 observe layer4 error-limit 10 on-error mark-down check-proto h1"
-    `);
+    "  crt-base '/k/router/tls'
+      ssl-default-bind-options ssl-min-ver TLSv1.2
+      ssl-default-bind-ciphers ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305
+      timeout client 900000ms
+      bind [fd00::5]:8080
+      maxconn 2000
+      tcp-request connection expect-proxy layer4 if { src 10.0.0.0/8 fd00::1 }
+      http-request set-dst-port int(8080)
+    frontend door:8443 from http
+      bind [fd00::5]:8443 ssl crt-list '/k/router/tls/8443-a1f62a21dd80c492.list' alpn h2,http/1.1
+      bind 'unix@/k/router/jail/at-8443' mode 600 user haproxy accept-proxy
+      maxconn 2000
+      tcp-request connection expect-proxy layer4 if { src 10.0.0.0/8 fd00::1 }
+      http-request set-dst-port int(8443)
+      use_backend next:8443 if { stopping }
+    backend next:8443 from http
+      server at-8443 'unix@/at-8443' send-proxy-v2
+      timeout server 905000ms
+      timeout tunnel 7205000ms
+      timeout server 905000ms
+      timeout tunnel 7205000ms
+      http-request set-var(txn.to) var(txn.at),map_beg('/k/router/routes/routes-4f5224890fc337e9.map')
+      http-request return status 431 content-type text/plain string "The headers are larger than 20 bytes.\\n" if { var(txn.to) -m str http:shop } { dst_port 8443 } { req.hdrs,length gt 20 }
+      http-request return status 413 content-type text/plain string "The body is larger than 10 bytes.\\n" if { var(txn.to) -m str http:shop } { dst_port 8443 } { req.body_size gt 10 }
+      http-request return status 411 content-type text/plain string "The request has to state the length of its body.\\n" if { var(txn.to) -m str http:shop } { dst_port 8443 } { req.hdr(transfer-encoding) -m found }
+      http-request set-var(txn.trusted) bool(true) if { var(txn.to) -m str http:shop } { dst_port 8443 } { src 10.0.0.0/8 fd00::1 }
+      http-request del-header '^(x[-_]forwarded[-_]|x[-_]real[-_]ip$|forwarded$)' -m reg unless { var(txn.trusted) -m found }
+      http-request set-header X-Forwarded-Proto https if !{ req.hdr(X-Forwarded-Proto) -m found } { dst_port 8443 }
+      http-request set-var(txn.to) var(txn.at),map_beg('/k/router/routes/routes-4f5224890fc337e9.map')
+      http-request return status 431 content-type text/plain string "The headers are larger than 20 bytes.\\n" if { var(txn.to) -m str http:shop } { dst_port 8443 } { req.hdrs,length gt 20 }
+      http-request return status 413 content-type text/plain string "The body is larger than 10 bytes.\\n" if { var(txn.to) -m str http:shop } { dst_port 8443 } { req.body_size gt 10 }
+      http-request return status 411 content-type text/plain string "The request has to state the length of its body.\\n" if { var(txn.to) -m str http:shop } { dst_port 8443 } { req.hdr(transfer-encoding) -m found }
+      http-request set-var(txn.trusted) bool(true) if { var(txn.to) -m str http:shop } { dst_port 8443 } { src 10.0.0.0/8 fd00::1 }
+      http-request del-header '^(x[-_]forwarded[-_]|x[-_]real[-_]ip$|forwarded$)' -m reg unless { var(txn.trusted) -m found }
+      http-request set-header X-Forwarded-Proto https if !{ req.hdr(X-Forwarded-Proto) -m found } { dst_port 8443 }
+    backend redirect:https:8443: from http
+      http-request redirect code 308 location https://%[var(txn.host)]:8443%[pathq]
+    backend redirect:https:8443:a.example from http
+      http-request redirect code 308 location https://a.example:8443%[pathq]
+      http-check send meth GET uri '/health' ver HTTP/1.1 hdr Host a.example hdr Connection close
+      balance hash var(txn.client)
+      hash-type consistent
+      http-request set-var(txn.client) req.cook(kiln_shop)
+      http-request set-var(txn.new) uuid() unless { var(txn.client) -m found }
+      http-request set-var(txn.client) var(txn.new) if { var(txn.new) -m found }
+      http-after-response add-header Set-Cookie 'kiln_shop=%[var(txn.new)]; Path=/; HttpOnly; SameSite=Lax; Secure' if { var(txn.new) -m found }
+      timeout server 900000ms
+      timeout tunnel 7200000ms
+      server shop-1-1-1 [fd00::1]:80 weight 100 id 869625934 proto h2 send-proxy-v2 check inter 200ms rise 2 fall 3 observe layer4 error-limit 10 on-error mark-down check-proto h1
+      server shop-1-2-1 10.0.0.2:80 weight 0 id 1551074109 proto h2 send-proxy-v2 check inter 200ms rise 2 fall 3 observe layer4 error-limit 10 on-error mark-down check-proto h1"
+  `);
+});
+
+test("every socket fits into the address that the system has for it, also as it is bound", () => {
+  const state = openStateFolder({ KILN_HOME: `/${"k".repeat(66)}` });
+  const paths = routerPaths(stateOfTarget(state, "production"));
+  const text = renderConfig([{ ...shop, doors: [httpDoor(65_535)] }], { ...machine, paths });
+  const sockets = [...text.matchAll(/bind 'unix@([^']+)'/g)].map(([, path]) => `${path}.4194304.tmp`);
+  expect(sockets.length).toBeGreaterThan(10);
+  expect(sockets.filter((path) => path.length > 107)).toEqual([]);
 });
 
 test("without a check nothing is checked", () => {

@@ -54,7 +54,7 @@ function doorBlocks(door: Door, sockets: InnerSockets): readonly (readonly strin
     [
       `frontend door:${port} from http`,
       ...binds,
-      `${bind(`door-${port}`, sockets)} accept-proxy`,
+      `${bind(`at-${port}`, sockets)} accept-proxy`,
       `maxconn ${clients}`,
       ...proxyRules(door),
       // A proxy says by which of its own ports a request came in; the routes go by this one.
@@ -66,7 +66,7 @@ function doorBlocks(door: Door, sockets: InnerSockets): readonly (readonly strin
       `use_backend twice if ${repeatable}`,
       "default_backend once",
     ],
-    [`backend next:${port} from http`, `${server(`door-${port}`, sockets)} send-proxy-v2`],
+    [`backend next:${port} from http`, `${server(`at-${port}`, sockets)} send-proxy-v2`],
   ];
 }
 

@@ -2,6 +2,7 @@ import { listenersOf } from "../../../domain/listener.ts";
 import type { TrafficSpec } from "../../../domain/spec.ts";
 import type { RoutedService } from "../../router.ts";
 import { backendName } from "./names.ts";
+import { quote } from "./quote.ts";
 
 /**
  * What is said of a request before it goes to a server, once its service is known: who asked, and by which way. What
@@ -21,9 +22,7 @@ export function forwardedRules(services: readonly RoutedService[]): readonly str
   const secure = securePorts(services);
   return [
     ...believed,
-    ...["X-Forwarded- -m beg", "Forwarded", "X-Real-IP"].map(
-      (headers) => `http-request del-header ${headers}${unlessTrusted}`,
-    ),
+    `http-request del-header ${quote(aboutClients)} -m reg${unlessTrusted}`,
     ...(secure.length === 0 ? [] : [set("X-Forwarded-Proto", "https", ` { dst_port ${secure.join(" ")} }`)]),
     set("X-Forwarded-Proto", "http"),
     set("X-Forwarded-Host", "%[req.hdr(host)]"),
@@ -64,6 +63,9 @@ export function limitRules(services: readonly RoutedService[]): readonly string[
     ];
   });
 }
+
+/** Also with underscores: CGI and what is made after it cannot tell them from hyphens (RFC 3875, section 4.1.18). */
+const aboutClients = "^(x[-_]forwarded[-_]|x[-_]real[-_]ip$|forwarded$)";
 
 function doorsOf(services: readonly RoutedService[]): readonly { service: string; door: TrafficSpec }[] {
   return services.flatMap(({ service, doors }) =>

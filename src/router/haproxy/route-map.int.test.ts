@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { loadavg } from "node:os";
 import { expect, test } from "vitest";
 import { freePort } from "../../lib/testing.ts";
@@ -14,6 +14,21 @@ import { readMachine } from "./process/machine.ts";
 const missing = await missingHaproxy();
 if (missing) console.log(`skipped: ${missing}`);
 const options = { signal: AbortSignal.timeout(600_000) };
+
+test.skipIf(missing)(
+  "a router that another Kiln has started gets its map with the first change",
+  async () => {
+    await using it = await installation();
+    await using backend = await httpBackend("shop-1-1-1");
+    const port = await freePort();
+    const service = { service: "shop", doors: [httpDoor(port)], health, targets: [backend.target] };
+    await it.router.apply(service, options);
+    const paths = routerPaths(it.state);
+    await rm(paths.routes, { recursive: true });
+    await it.router.apply({ ...service, targets: [{ ...backend.target, weight: 7 }] }, options);
+    expect(await readdir(paths.routes)).toEqual([routesOf([service]).file]);
+  },
+);
 
 test.skipIf(missing)("a thousand services with a host name each: a reload loses nothing", async () => {
   await using it = await installation();
