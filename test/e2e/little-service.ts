@@ -22,6 +22,13 @@ export const behaviours = {
   "answers 500": `trap exit TERM; /bin/busybox nc -ll -p 8080 -e /bin/busybox sh -c "${answer500}" & wait`,
 } as const;
 
+/** How long until such a server has to be ready: a busy machine takes its time, and what never serves is to fail soon. */
+const deadlines: Readonly<Record<Behaviour, string>> = {
+  ...{ serves: "60s", "serves after a second": "60s", "serves after five seconds": "3s" },
+  ...{ "exits at once": "3s", "never answers": "3s", "answers 500": "3s" },
+  ...{ "listens for itself alone": "3s", "listens on another port": "3s" },
+};
+
 export type Behaviour = keyof typeof behaviours;
 
 /** A service whose servers are one static program of 2 MB: built in a moment, without packages. */
@@ -118,7 +125,7 @@ image:
 ${files.map((file) => `    - ${file}\n`).join("")}
   command: ${command}
 servers: { count: ${count}, port: 8080 ${servers} }
-health: { http: /, interval: 50ms, timeout: 300ms, ready: 1, unready: 2, deadline: 3s }
+health: { http: /, interval: 50ms, timeout: 1s, ready: 1, unready: 2, deadline: ${deadlines[behaviour]} }
 traffic: { listen: ${port}${host === undefined ? "" : `, host: ${host}`} ${traffic} }
 rollout: { bake: ${bake}, drain: 1s, keepWarm: 200ms ${rollout} }
 ${more}
