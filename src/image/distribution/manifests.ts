@@ -1,8 +1,8 @@
 import { readFileSync, statSync } from "node:fs";
 import { digestOf } from "../../lib/files/sha256.ts";
+import { attach } from "../store/attach.ts";
 import {
   blobPath,
-  changeIndex,
   hasBlob,
   type ImageStore,
   putBlob,
@@ -12,7 +12,7 @@ import {
   withStoreLock,
 } from "../store/image-store.ts";
 import { foreignConfig, foreignIndex, foreignManifest } from "../store/oci-schema.ts";
-import { annotations, type Descriptor } from "../store/oci-types.ts";
+import { annotations } from "../store/oci-types.ts";
 import { publish } from "../store/publish.ts";
 import { Fault } from "./fault.ts";
 
@@ -155,13 +155,4 @@ function requireUsable(store: ImageStore, { layers, config }: Parsed): void {
   const { diff_ids: plain } = parsed.data.rootfs;
   if (plain.length === layers.length && plain.every((id, i) => id === layers[i])) return;
   throw invalid("its layers are compressed, and Kiln deploys only images whose layers are plain");
-}
-
-/** A tag moves; without one, an entry is there once. */
-async function attach(store: ImageStore, entry: Descriptor, tag: string | undefined): Promise<void> {
-  const named = tag === undefined ? entry : { ...entry, annotations: { [annotations.refName]: tag } };
-  const nameOf = (one: Descriptor) => one.annotations?.[annotations.refName];
-  const isReplaced = (one: Descriptor) =>
-    tag === undefined ? one.digest === entry.digest && nameOf(one) === undefined : nameOf(one) === tag;
-  await changeIndex(store, (all) => [...all.filter((one) => !isReplaced(one)), named]);
 }

@@ -90,7 +90,7 @@ export class Registry {
    * Asks with what the registry wants to know of the asker. An answer with another status than these becomes an error,
    * which says what the registry says.
    */
-  async ask(asked: Asked, right: "pull" | "push", accept: readonly number[]): Promise<Answer> {
+  async ask(asked: Asked, right: "pull" | "push", accept: readonly number[] | "any"): Promise<Answer> {
     const scope: Scope = `repository:${this.reference.repository}:${right === "pull" ? "pull" : "pull,push"}`;
     const isOurs = asked.url.origin === this.reference.origin;
     const first = await this.#sendAs(asked, isOurs ? this.#login.headerFor(scope) : undefined);
@@ -98,7 +98,7 @@ export class Registry {
     const header = refused && isOurs ? await this.#login.answerTo(first, scope, this.signal) : undefined;
     if (header !== undefined) first.body.destroy();
     const answer = header === undefined ? first : await this.#sendAs(asked, header);
-    if (accept.includes(answer.status)) return answer;
+    if (accept === "any" || accept.includes(answer.status)) return answer;
     throw await this.#refusal(answer);
   }
 

@@ -43,20 +43,24 @@ function locationOf(location: string, base: URL): URL {
   return url;
 }
 
-/** Stores a manifest under a tag or under its digest: with it, the image is there. Its bytes are sent as they are. */
+/**
+ * Stores a manifest under a tag or under its digest: with it, the image is there. Its bytes are sent as they are. `isListed`:
+ * the registry will list it as a referrer of its subject (distribution specification, "Pushing Manifests with Subject").
+ */
 export async function putManifest(
   registry: Registry,
   tagOrDigest: string,
   manifest: { readonly bytes: Buffer; readonly mediaType: string },
-): Promise<void> {
+): Promise<{ readonly isListed: boolean }> {
   const url = registry.urlOf(`manifests/${tagOrDigest}`);
   const headers = { "content-type": manifest.mediaType };
   const body: Body = { kind: "bytes", bytes: manifest.bytes };
-  await registry.retrying(async () => {
+  return registry.retrying(async () => {
     const answer = await registry.ask({ method: "PUT", url, headers, body }, "push", [201]);
     answer.body.resume();
     const stored = answer.headers["docker-content-digest"];
     const digest = digestOf(manifest.bytes);
     if (`${stored}`.startsWith("sha256:") && stored !== digest) throw registry.wrongBytes(digest);
+    return { isListed: answer.headers["oci-subject"] !== undefined };
   });
 }

@@ -12,6 +12,7 @@ import { contentBytes, contentLength } from "../store/content.ts";
 import { blobSize, ensureStore, imageStore, putBlob } from "../store/image-store.ts";
 import { type ForeignDescriptor, foreignManifest } from "../store/oci-schema.ts";
 import { publish } from "../store/publish.ts";
+import { pullReferrers } from "./referrers.ts";
 
 export interface PulledImage {
   readonly service: string;
@@ -19,6 +20,8 @@ export interface PulledImage {
   readonly digest: string;
   /** Of all layers. */
   readonly bytes: number;
+  /** How many signatures and similar data came with it. */
+  readonly attached: number;
   /** False when the image store already had this image under this version. */
   readonly changed: boolean;
 }
@@ -45,7 +48,9 @@ export async function pullImage(
     ...{ nowMs: clock.now(), pace: pacer(signal) },
   });
   const wanted = { service: name.service, wanted: name.version, git: undefined, digest: chosen.digest };
-  return { ...name, digest: chosen.digest, bytes, ...(await publish(store, wanted, clock.now(), signal)) };
+  const published = await publish(store, wanted, clock.now(), signal);
+  const attached = await pullReferrers(store, chosen.digest, registry);
+  return { ...name, digest: chosen.digest, bytes, attached, ...published };
 }
 
 const atOnce = 3;

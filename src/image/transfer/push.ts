@@ -5,9 +5,12 @@ import type { Registry } from "../registry/registry.ts";
 import { putManifest, uploadBlob } from "../registry/upload.ts";
 import { blobPath, type ImageStore, readManifest } from "../store/image-store.ts";
 import type { Descriptor } from "../store/oci-types.ts";
+import { pushReferrers } from "./referrers.ts";
 
 export interface Pushed {
   readonly digest: string;
+  /** How many signatures and similar data went with it. */
+  readonly attached: number;
   /** Of the blobs that the registry did not have. */
   readonly sentBytes: number;
 }
@@ -37,7 +40,8 @@ export async function pushImage(
   });
   const bytes = readFileSync(blobPath(store, digest));
   await putManifest(registry, tag, { bytes, mediaType: manifest.mediaType });
-  return { digest, sentBytes: sent.reduce((sum, one) => sum + one, 0) };
+  const attached = await pushReferrers(store, digest, registry);
+  return { digest, attached, sentBytes: sent.reduce((sum, one) => sum + one, 0) };
 }
 
 function requireWhole(store: ImageStore, { digest, size }: Descriptor): void {

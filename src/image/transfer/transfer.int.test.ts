@@ -4,9 +4,12 @@ import { expect, test } from "vitest";
 import { exec } from "../../lib/process/exec.ts";
 import { buildImage } from "../build.ts";
 import { clientOf, dockerRegistry } from "../registry/testing.ts";
+import { attach } from "../store/attach.ts";
+import { referrersOf } from "../store/describe.ts";
 import { imageSource } from "../store/image-source.ts";
-import { imageStore, readManifest } from "../store/image-store.ts";
+import { imageStore, putBlob, readBlob, readManifest, withStoreLock } from "../store/image-store.ts";
 import { listImages, requireVersion } from "../store/images.ts";
+import { mediaTypes } from "../store/oci-types.ts";
 import { serviceSpec, type Workshop, workshop } from "../test-kit.ts";
 import { startDocker, staticProgram } from "../test-programs.ts";
 import { pullImage } from "./pull.ts";
@@ -43,16 +46,13 @@ test.skipIf(without("docker-registry", "skopeo", "gcc"))(
     const built = await buildHello(shop, "1.4.0");
     const pushed = await push(shop, real.host, built.digest, "1.4.0");
     expect(pushed.sentBytes).toBeGreaterThan(built.bytes);
-    expect(await push(shop, real.host, built.digest, "stable")).toEqual({
-      digest: built.digest,
-      sentBytes: 0,
-    });
+    expect(await push(shop, real.host, built.digest, "stable")).toMatchObject({ sentBytes: 0 });
     const at = `docker://${real.host}/team/shop:stable`;
     const seen = await exec(["skopeo", "inspect", "--tls-verify=false", at]);
     expect(JSON.parse(seen.stdout)).toMatchObject({ Digest: built.digest, Os: "linux" });
     const name = { service: "shop", version: "1.4.0" };
     const pulled = await pullImage(other.state, clientOf(real.host, "team/shop:stable"), name, quiet);
-    expect(pulled).toEqual({ ...name, digest: built.digest, bytes: built.bytes, changed: true });
+    expect(pulled).toEqual({ ...name, digest: built.digest, bytes: built.bytes, attached: 0, changed: true });
     const [stored] = await listImages(other.state);
     expect(stored).toMatchObject({ ...name, digest: built.digest, contentDigest: built.contentDigest });
     await requireVersion(other.state, "shop", "1.4.0", built.digest);
@@ -60,6 +60,45 @@ test.skipIf(without("docker-registry", "skopeo", "gcc"))(
     await imageSource(other.state).check(built.digest, call);
     const client = clientOf(real.host, `team/shop@${built.digest}`);
     expect(await pullImage(other.state, client, name, quiet)).toMatchObject({ changed: false });
+  },
+);
+
+/** A signature as other tools attach it: a manifest that names the image as its subject. */
+async function sign(shop: Workshop, digest: string): Promise<string> {
+  const store = imageStore(shop.state);
+  const config = await putBlob(store, Buffer.from("{}"), "application/vnd.oci.empty.v1+json");
+  const layer = await putBlob(store, Buffer.from(`signature of ${digest}`), "application/x-signature");
+  const subject = { mediaType: mediaTypes.manifest, digest, size: readBlob(store, digest).length };
+  const artifactType = "application/x-signature";
+  const { mediaType } = subject;
+  const signature = { schemaVersion: 2, mediaType, artifactType, config, layers: [layer], subject };
+  const stored = await putBlob(store, Buffer.from(JSON.stringify(signature)), mediaType);
+  await withStoreLock(store, () => attach(store, stored, undefined));
+  return stored.digest;
+}
+
+test.skipIf(without("docker-registry", "gcc"))(
+  "signatures go with an image, through a registry that cannot list them itself",
+  async () => {
+    using shop = workshop();
+    using other = workshop();
+    await using real = await dockerRegistry(join(shop.folder, "registry"));
+    const { digest } = await buildHello(shop, "1");
+    const one = await sign(shop, digest);
+    const two = await sign(shop, one);
+    expect(await push(shop, real.host, digest, "1")).toMatchObject({ attached: 2 });
+    expect(await push(shop, real.host, digest, "1")).toMatchObject({ attached: 2, sentBytes: 0 });
+    const list = JSON.parse(
+      (await clientOf(real.host, "team/shop:1").manifest(digest.replace(":", "-"))).bytes.toString(),
+    );
+    expect(list.manifests).toMatchObject([{ digest: one, artifactType: "application/x-signature" }]);
+    const name = { service: "shop", version: "1" };
+    const client = clientOf(real.host, "team/shop:1");
+    expect(await pullImage(other.state, client, name, quiet)).toMatchObject({ attached: 2 });
+    expect(await referrersOf(imageStore(other.state), digest)).toMatchObject([{ digest: one }]);
+    expect(await referrersOf(imageStore(other.state), one)).toMatchObject([{ digest: two }]);
+    expect(await pullImage(other.state, client, name, quiet)).toMatchObject({ attached: 2, changed: false });
+    expect((await listImages(other.state)).length).toBe(1);
   },
 );
 
