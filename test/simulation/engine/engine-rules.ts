@@ -42,14 +42,14 @@ export class EngineRules {
   }
 
   /** A ready server has to leave: the others must be enough. */
-  onDrain({ id, service, release }: ClusterServer): void {
+  onDrain({ id, service, release, sinceMs }: ClusterServer): void {
     this.#drained.add(id);
     if (this.#retired.has(id)) return;
     const takers = this.#k.readyTakers(service);
     if (!this.#k.isReady(id) || this.#k.isTampered(service) || this.#isUnlucky(service)) return;
     const desired = this.#k.desired.get(service);
     const others = takers.filter((other) => other !== id && !this.#drained.has(other)).length;
-    const floor = this.#decisions.get(service)?.floor ?? 0;
+    const { floor = 0, seenMs = Number.POSITIVE_INFINITY } = this.#decisions.get(service) ?? {};
     if (desired?.serving === release.number && this.#k.mustServe(service) && floor > 0) {
       const successors = others + this.#k.readyOf(service, release.number).length - 1;
       this.#verdict.expect(
@@ -58,7 +58,7 @@ export class EngineRules {
         () => `${id} is the last ready one of the serving release, and leaves before another one serves`,
       );
     }
-    if (!takers.includes(id)) return;
+    if (!takers.includes(id) || sinceMs >= seenMs) return; // it has become ready since: no one had counted on it
     this.#verdict.expect(
       others >= Math.min(floor, takers.length),
       "capacity-kept",
