@@ -94,7 +94,7 @@ describe.skipIf(why !== undefined).each([
     await deploy("four");
     await pageIs("one\ntwo\nthree\nfour\n");
     await scale(0);
-    await writeFile(join(shop.folder, "broken.tar"), "this is no archive".repeat(100));
+    await writeFile(join(shop.folder, "broken.tar"), "this is not an archive".repeat(100));
     const broken = ["volume", "import", "data", join(shop.folder, "broken.tar"), "shop", "--yes"];
     const { code, stderr } = await kiln.run(broken);
     expect([code, stderr]).toEqual([2, expect.stringContaining("not a tar archive")]);

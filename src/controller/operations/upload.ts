@@ -14,7 +14,7 @@ export class Upload {
   constructor(read: (content: AsyncIterable<Uint8Array>) => Promise<void>) {
     this.#work = read(this.#stream).finally(() => clearTimeout(this.#timer));
     this.#work.catch(() => this.#stream.destroy());
-    this.#stream.on("error", () => {}); // whoever reads is told, and that is who answers
+    this.#stream.on("error", () => {}); // the reader gets the error too, and answers
   }
 
   /** Resolves when there is room for the next one. Throws what reading throws. */

@@ -3,7 +3,7 @@ import { createKeyedLocks } from "../../linux/locks.ts";
 /** One piece of work at a time with each volume. Nothing is unmounted under such work. */
 export interface VolumeTurns {
   take<T>(volume: string, work: () => Promise<T>): Promise<T>;
-  /** Nothing is unmounted either, but other work goes on meanwhile. */
+  /** Nothing is unmounted either, but other work continues meanwhile. */
   hold(volume: string): Disposable;
   isTaken(volume: string): boolean;
 }
