@@ -5,6 +5,8 @@ import type { Trouble } from "../operations.ts";
 
 /** For whom a look may take so long; a look that takes longer is reported, and continues. */
 const patienceMs = 5_000;
+/** The same for someone who can do nothing without it. */
+const needMs = 15_000;
 
 const againHint = "The controller asks again by itself; `kiln doctor` says more.";
 
@@ -48,27 +50,20 @@ export class Observer {
   }
 
   /** The same for someone who cannot wait: a target that is down costs them a few seconds at most, and once. */
-  async glance(): Promise<Glance> {
-    const { clock } = this.#options;
-    const done = new AbortController();
-    const late = clock
-      .sleep(Math.max(0, patienceMs - this.#lookingMs), done.signal)
-      .then(noObservation, noObservation);
+  async glance(forMs = patienceMs): Promise<Glance> {
     try {
-      const observation = await Promise.race([this.observe(), late]);
+      const observation = await this.#within(forMs);
       return observation === undefined
         ? { observation: this.#last, trouble: this.#silence() }
         : { observation, trouble: undefined };
     } catch {
       return { observation: this.#last, trouble: this.trouble };
-    } finally {
-      done.abort();
     }
   }
 
-  /** As a glance, but throws `target_unreachable` where nothing can be seen in time. */
+  /** A look for someone who needs it. Throws `target_unreachable` where there is none in time. */
   async see(): Promise<Observation> {
-    const { observation, trouble } = await this.glance();
+    const { observation, trouble } = await this.glance(needMs);
     if (trouble === undefined && observation !== undefined) return observation;
     throw this.#unreachable(trouble ?? this.#silence());
   }
@@ -85,6 +80,21 @@ export class Observer {
 
   get #lookingMs(): number {
     return this.#sinceMs === undefined ? 0 : this.#options.clock.elapsed() - this.#sinceMs;
+  }
+
+  /** Undefined when one look is without an answer for so long: a target that answers slowly is waited for. */
+  async #within(forMs: number): Promise<Observation | undefined> {
+    const done = new AbortController();
+    const observation = this.observe();
+    try {
+      for (;;) {
+        const late = this.#options.clock.sleep(Math.max(0, forMs - this.#lookingMs), done.signal);
+        const seen = await Promise.race([observation, late.then(noObservation, noObservation)]);
+        if (seen !== undefined || this.#lookingMs >= forMs) return seen;
+      }
+    } finally {
+      done.abort();
+    }
   }
 
   #look(): Promise<Observation> {

@@ -6,7 +6,7 @@ import { unknownServer } from "../operations/unknown-server.ts";
 import { type OpenTarget, Site, type SiteParts } from "./site.ts";
 
 /** A server, and the target that it is on, as that was just seen. */
-export interface Found {
+export interface FoundServer {
   readonly site: Site;
   readonly observation: Observation;
 }
@@ -69,7 +69,7 @@ export class Targets {
    * Where this server, copy or job is, with a look that begins after this call. Throws `server_unknown`, and
    * `target_unreachable` when that target cannot be seen.
    */
-  async find(id: ServerId): Promise<Found> {
+  async find(id: ServerId): Promise<FoundServer> {
     const { all } = this;
     const known = all.find(({ loop }) => holds(loop.seen(), id));
     if (known !== undefined) return { site: known, observation: await known.loop.observer.see() };
