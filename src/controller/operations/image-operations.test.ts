@@ -59,6 +59,26 @@ test("garbage leaves pinned images, and its removals are in the event log", asyn
   expect(kept.store.events().at(-1)).toMatchObject({ kind: "image.removed", data: { version: "2" } });
 });
 
+test("what a release begins to use while garbage waits for the store stays", async () => {
+  using shop = workshop();
+  using kept = aStore();
+  const built = [];
+  for (const text of ["1", "2", "3"]) built.push(await build(shop, text));
+  const anHourLater = { ...systemClock, now: () => Date.now() + 3_600_000 };
+  const images = createImageOperations({ store: kept.store, state: shop.state, clock: anHourLater });
+  const used = built[0]?.digest ?? "";
+  const { collecting, removing } = await withStoreLock(imageStore(shop.state), async () => {
+    const collecting = images.collectImages({}, who);
+    const removing = images.removeImage({ service: "shop", version: "1" }, who);
+    removing.catch(() => {});
+    await new Promise(setImmediate); // both wait for the lock
+    deployed(kept.store, aDraft(1, { image: used }));
+    return { collecting, removing };
+  });
+  expect((await collecting).images.map(({ version }) => version)).toEqual(["2"]);
+  await expect(removing).rejects.toMatchObject({ code: "image_in_use" });
+});
+
 test("an image shows its layers, its configuration and what is attached to it", async () => {
   using shop = workshop();
   using kept = aStore();

@@ -51,14 +51,14 @@ export function createImageOperations(parts: {
       };
     },
     removeImage: async (asked, who) => {
-      await removeImage(state, asked.service, asked.version, store.imagesInUse());
+      await removeImage(state, asked.service, asked.version, () => store.imagesInUse());
       record(store, asked, "removed", askerOf(asked, who));
     },
     pinImage: pinning(true),
     unpinImage: pinning(false),
     collectImages: async (asked, who) => {
-      const keepDigests = new Set(store.imagesInUse().keys());
-      const collected = await collectGarbage(state, { keepDigests, nowMs: clock.now(), minAgeMs });
+      const inUse = () => new Set(store.imagesInUse().keys());
+      const collected = await collectGarbage(state, { inUse, nowMs: clock.now(), minAgeMs });
       for (const image of collected.images) record(store, image, "removed", askerOf(asked, who));
       return { ...collected, images: [...collected.images] };
     },

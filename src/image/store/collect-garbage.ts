@@ -17,8 +17,8 @@ import { isPinned } from "./images.ts";
 import { annotations, type Descriptor } from "./oci-types.ts";
 
 export interface GarbageOptions {
-  /** Images that must stay: the images of kept releases. */
-  readonly keepDigests: ReadonlySet<ImageDigest>;
+  /** Images that must stay: the images of kept releases. Asked when nothing else can change the store any more. */
+  readonly inUse: () => ReadonlySet<ImageDigest>;
   readonly nowMs: number;
   /** Younger files stay: they may belong to a running build. */
   readonly minAgeMs: number;
@@ -46,16 +46,17 @@ export async function collectGarbage(state: StateFolder, options: GarbageOptions
     sweepTemporary(join(state.erofs, "temporary"));
     const all = await readDescriptors(store);
     const entries = all.flatMap((descriptor) => entryOf(descriptor) ?? []);
-    const images = entries.filter((entry) => mayGo(entry, entries, options));
+    const keep = options.inUse();
+    const images = entries.filter((entry) => mayGo(entry, entries, keep, options));
     const leaving = new Set(images.map(({ descriptor }) => descriptor));
     const left = all.filter((descriptor) => !leaving.has(descriptor));
-    const kept = withoutOrphans(store, left, options.keepDigests);
+    const kept = withoutOrphans(store, left, keep);
     const freed = new Freed(options);
     // First the files that belong to no image: on a full disk that makes room for the new index.
-    removeUnneeded(state, hexDigits(neededBlobs(store, all, options.keepDigests)), freed);
+    removeUnneeded(state, hexDigits(neededBlobs(store, all, keep)), freed);
     if (kept.length < all.length) {
       await changeIndex(store, () => kept);
-      removeUnneeded(state, hexDigits(neededBlobs(store, kept, options.keepDigests)), freed);
+      removeUnneeded(state, hexDigits(neededBlobs(store, kept, keep)), freed);
     }
     return {
       images: images.map(({ service, version, descriptor }) => ({
@@ -69,8 +70,13 @@ export async function collectGarbage(state: StateFolder, options: GarbageOptions
   });
 }
 
-function mayGo(entry: IndexEntry, all: readonly IndexEntry[], options: GarbageOptions): boolean {
-  if (options.keepDigests.has(entry.descriptor.digest) || isPinned(entry.descriptor)) return false;
+function mayGo(
+  entry: IndexEntry,
+  all: readonly IndexEntry[],
+  keep: ReadonlySet<ImageDigest>,
+  options: GarbageOptions,
+): boolean {
+  if (keep.has(entry.descriptor.digest) || isPinned(entry.descriptor)) return false;
   if (all.findLast(({ service }) => service === entry.service) === entry) return false;
   const createdAtMs = Date.parse(entry.descriptor.annotations?.[annotations.created] ?? "") || 0;
   return options.nowMs - createdAtMs >= options.minAgeMs;

@@ -23,7 +23,7 @@ async function build(shop: Workshop, text: string, image = {}) {
   return buildImage(serviceSpec({ files, ...image }), shop.options);
 }
 
-const everything = { keepDigests: new Set<string>(), minAgeMs: 0, nowMs: Date.now() + 60_000 };
+const everything = { inUse: () => new Set<string>(), minAgeMs: 0, nowMs: Date.now() + 60_000 };
 
 test("images are found by version, digest and the digest's first digits", async () => {
   using shop = workshop();
@@ -46,9 +46,9 @@ test("images are found by version, digest and the digest's first digits", async 
 test("a used image stays; a removed version stays given", async () => {
   using shop = workshop();
   const one = await build(shop, "1");
-  const used = removeImage(shop.state, "shop", "1", new Map([[one.digest, ["shop release 3"]]]));
+  const used = removeImage(shop.state, "shop", "1", () => new Map([[one.digest, ["shop release 3"]]]));
   await expect(used).rejects.toMatchObject({ code: "image_in_use" });
-  await removeImage(shop.state, "shop", "1", new Map());
+  await removeImage(shop.state, "shop", "1", () => new Map());
   expect(await listImages(shop.state)).toEqual([]);
   expect(await build(shop, "2")).toMatchObject({ version: "2" });
   await expect(build(shop, "2", { version: "1" })).rejects.toMatchObject({ code: "version_taken" });
@@ -62,7 +62,7 @@ test("garbage is what no kept release and no service's newest image needs", asyn
   expect(await collectGarbage(shop.state, { ...everything, minAgeMs: 3_600_000 })).toMatchObject({
     files: 0,
   });
-  const collected = await collectGarbage(shop.state, { ...everything, keepDigests: new Set([one.digest]) });
+  const collected = await collectGarbage(shop.state, { ...everything, inUse: () => new Set([one.digest]) });
   expect(collected.images).toEqual([{ service: "shop", version: "2", digest: two.digest }]);
   expect(collected.bytes).toBeGreaterThan(two.bytes);
   expect(blobs()).toHaveLength(6);
@@ -110,7 +110,7 @@ test("what other tools attach to an image outlives builds, and goes with the ima
   const tagged = await attach(shop, image, `sha256-${one.digest.slice("sha256:".length)}.sig`);
   const foreign = await attach(shop, image, "registry.example:5000/team/other:1");
   await build(shop, "2");
-  await collectGarbage(shop.state, { ...everything, keepDigests: new Set([one.digest]) });
+  await collectGarbage(shop.state, { ...everything, inUse: () => new Set([one.digest]) });
   expect(await readDescriptors(store)).toEqual(
     expect.arrayContaining([signature, countersignature, tagged, foreign]),
   );

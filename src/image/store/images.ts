@@ -104,19 +104,19 @@ export type ImagesInUse = ReadonlyMap<ImageDigest, readonly string[]>;
 /**
  * Removes a version; the next `collectGarbage` removes what only this version needed. The version stays taken: it can
  * only return as the same image. Throws `image_unknown`, and `image_in_use` while a kept release needs the image or it is
- * pinned.
+ * pinned. `inUse` is asked when nothing else can change the store any more.
  */
 export async function removeImage(
   state: StateFolder,
   service: string,
   versionOrDigest: string,
-  inUse: ImagesInUse,
+  inUse: () => ImagesInUse,
 ): Promise<StoredImage> {
   const store = imageStore(state);
   return withStoreLock(store, async () => {
     const entries = await readIndex(store);
     const entry = findEntry(entries, service, versionOrDigest);
-    const users = inUse.get(entry.descriptor.digest) ?? [];
+    const users = inUse().get(entry.descriptor.digest) ?? [];
     if (users.length > 0) {
       throw new KilnError("image_in_use", `${service}:${entry.version} is used by ${users.join(", ")}.`, {
         hint: "An image can be removed when no kept release uses it any more.",
