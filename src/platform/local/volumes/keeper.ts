@@ -144,27 +144,42 @@ async function* tarOf(folder: string, signal: AbortSignal): AsyncGenerator<Uint8
 
 /** Unpacks it next to the data; nothing of the volume has changed when that fails. */
 async function unpack({ places, record }: Volume, content: AsyncIterable<Uint8Array>): Promise<void> {
-  rmSync(join(places.folder, "data.new"), { recursive: true, force: true });
   const fresh = freshPlaces(places);
-  const target = record.sizeBytes === undefined ? join(places.folder, "data.new") : dataFolder(fresh, true);
-  if (record.sizeBytes !== undefined) {
-    rmSync(fresh.image, { force: true });
-    await makeImage(fresh, record.sizeBytes);
-    await mountImage(fresh, record.sizeBytes);
+  const forget = () => {
+    for (const path of [fresh.image, join(places.folder, "data.new")])
+      rmSync(path, { recursive: true, force: true });
+  };
+  forget();
+  try {
+    await unpackInto(await makeTarget(places, fresh, record), content);
+    await unmountImage(fresh);
+  } catch (error) {
+    await unmountImage(fresh);
+    forget();
+    throw error;
+  }
+}
+
+/** An empty folder in a file system of the same kind and size. */
+async function makeTarget(
+  places: VolumePlaces,
+  fresh: VolumePlaces,
+  { sizeBytes }: VolumeRecord,
+): Promise<string> {
+  const target = sizeBytes === undefined ? join(places.folder, "data.new") : dataFolder(fresh, true);
+  if (sizeBytes !== undefined) {
+    await makeImage(fresh, sizeBytes);
+    await mountImage(fresh, sizeBytes);
   }
   mkdirSync(target, { mode: 0o750 });
-  try {
-    await untar(target, content);
-  } finally {
-    await unmountImage(fresh);
-  }
+  return target;
 }
 
 function freshPlaces(places: VolumePlaces): VolumePlaces {
   return { ...places, image: `${places.image}.import`, disk: `${places.disk}.import` };
 }
 
-async function untar(folder: string, content: AsyncIterable<Uint8Array>): Promise<void> {
+async function unpackInto(folder: string, content: AsyncIterable<Uint8Array>): Promise<void> {
   const argv: [string, ...string[]] = [
     "tar",
     "--extract",

@@ -1,7 +1,6 @@
-import { readdirSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import type { VolumeKey } from "../../../domain/volume.ts";
-import { namesIn } from "../../../lib/files/temporary.ts";
 import type { HostPaths } from "../paths.ts";
 
 /** What is kept of one volume. */
@@ -42,7 +41,15 @@ export function volumeId({ service, name }: VolumeKey): string {
 
 /** Every volume that has a folder. */
 export function volumesThere({ volumes }: Pick<HostPaths, "volumes">): readonly VolumeKey[] {
-  return namesIn(volumes).flatMap((service) =>
-    readdirSync(join(volumes, service)).map((name) => ({ service, name })),
+  return foldersIn(volumes).flatMap((service) =>
+    foldersIn(join(volumes, service)).map((name) => ({ service, name })),
+  );
+}
+
+/** What someone else has put there is none of ours. */
+function foldersIn(folder: string): readonly string[] {
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder, { withFileTypes: true }).flatMap((each) =>
+    each.isDirectory() ? [each.name] : [],
   );
 }

@@ -78,6 +78,14 @@ describe.skipIf(reason)("volumes of the local host", () => {
     expect(await t.output(first)).toMatch(/denied\ncode 126/);
   });
 
+  test("its mount is part of the baseline, and what is in it is not", async () => {
+    await t.run(first, `echo written > /data/file; ${forever}`, volumes({ sizeBytes: 16 * mib }));
+    const [subject] = t.host.sight.subjects();
+    const lines = (subject?.baseline.mounts ?? []).filter((line) => line.includes(" /data "));
+    expect(lines).toHaveLength(1);
+    expect(lines[0]).toMatch(/rw,nosuid,nodev,noexec/);
+  });
+
   test("a server whose record is lost still has its volume", async () => {
     await t.run(first, forever, volumes());
     rmSync(join(t.state.servers, first), { recursive: true });
@@ -120,7 +128,7 @@ describe.skipIf(reason)("volumes of the local host", () => {
     const lines = (name: string) =>
       readFileSync(join(folder(), "snapshots", id, "data", name), "utf8").split("\n").length;
     expect([lines("b"), lines("b") + 1]).toContain(lines("a"));
-    expect(t.host.sight?.subjects().map(({ server }) => server)).toEqual([first]);
+    expect(t.host.sight.subjects().map(({ server }) => server)).toEqual([first]);
   });
 
   test("a shared volume is had by several at once, and one with another user is refused", async () => {
