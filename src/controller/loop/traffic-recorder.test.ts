@@ -1,6 +1,9 @@
 import { expect, test } from "vitest";
 import { minuteMs } from "../../domain/traffic.ts";
+import { type Logger, silentLog } from "../../lib/log.ts";
+import { FakeClock } from "../../lib/time/fake-clock.ts";
 import { TestInstallation } from "../testing.ts";
+import { TrafficRecorder } from "./traffic-recorder.ts";
 
 /** Servers of a release have answered so many more requests, each within `latencyBoundsMs[0]`. */
 async function answer(it: TestInstallation, release: number, requests: number): Promise<void> {
@@ -62,4 +65,25 @@ test("a router that cannot be read delays the figures and nothing else", async (
   await answer(it, 1, 5);
   await it.clock.advance(3 * minuteMs);
   expect(sum(traffic(it, 1).map((span) => span.requests))).toBe(5);
+});
+
+test("a look that the end of the controller cuts off is no problem to report", async () => {
+  const ending = new AbortController();
+  const warnings: unknown[] = [];
+  const log = Object.assign(Object.create(silentLog) as Logger, {
+    warn: (...words: unknown[]) => warnings.push(words),
+  });
+  const recorder = new TrafficRecorder({
+    target: "local",
+    store: { trafficReading: () => [], recordTraffic: () => {} },
+    traffic: { read: () => new Promise(() => {}) },
+    clock: new FakeClock(),
+    log,
+    call: () => ({ signal: ending.signal, deadline: Number.POSITIVE_INFINITY }),
+    seen: () => undefined,
+  });
+  const closed = recorder.close();
+  ending.abort();
+  await closed;
+  expect(warnings).toEqual([]);
 });

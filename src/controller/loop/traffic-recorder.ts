@@ -58,7 +58,7 @@ export class TrafficRecorder {
 
   async #run(): Promise<void> {
     while (!this.#stop.signal.aborted) {
-      await this.#attempt(() => this.#look());
+      await this.#attempt(() => this.#lookUntilStopped());
       await this.#options.clock.sleep(readEveryMs, this.#stop.signal).catch(() => {});
     }
   }
@@ -69,6 +69,15 @@ export class TrafficRecorder {
       await work();
     } catch (error) {
       this.#options.log.warn({ err: toKilnError(error) }, "traffic could not be read or recorded");
+    }
+  }
+
+  /** A look that is cut off by the end is no problem to report. */
+  async #lookUntilStopped(): Promise<void> {
+    try {
+      await this.#look();
+    } catch (error) {
+      if (!this.#stop.signal.aborted) throw error;
     }
   }
 

@@ -84,9 +84,11 @@ export class Site {
 
   /** Ends all passes; servers keep running. */
   async close(): Promise<void> {
-    this.#closing.abort();
     this.#telling?.[Symbol.dispose]();
-    await Promise.all([this.#recorder.close(), this.loop.close()]);
+    // Both know that they are to end before their calls do.
+    const ended = Promise.all([this.#recorder.close(), this.loop.close()]);
+    this.#closing.abort();
+    await ended;
     await this.#end?.();
   }
 

@@ -55,6 +55,10 @@ export class EngineReferee extends Referee {
 
   protected override checkEffect(): void {}
 
+  protected override watchWorld(service: ServiceKey): void {
+    this.#rules.watch(service);
+  }
+
   protected override checkStep(service: ServiceKey): void {
     this.#rules.step(service);
   }

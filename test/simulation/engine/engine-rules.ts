@@ -72,14 +72,18 @@ export class EngineRules {
     return (this.#k.lossMs.get(service) ?? Number.NEGATIVE_INFINITY) >= seenMs;
   }
 
-  step(service: ServiceKey): void {
+  /** Also while there is no controller: the next one cannot know what was lost since the look that it begins with. */
+  watch(service: ServiceKey): void {
     const { engine } = this.#k;
     const ready = new Set(this.#k.readyOf(service));
     const answering = new Set([...ready].filter((id) => engine.answers(id)));
     // One that does not answer any more is lost, and is lost once more when its health check has noticed: looks show it from then on.
     this.#noteLost(service, this.#ready, ready);
     this.#noteLost(service, this.#answering, answering);
-    this.#mustBeLit(service, answering);
+  }
+
+  step(service: ServiceKey): void {
+    this.#mustBeLit(service, this.#answering.get(service) ?? new Set());
   }
 
   #noteLost(

@@ -58,7 +58,8 @@ export class PlanRules {
 
   /** Whether this takes servers away, as far as it is known how many there shall be. */
   lowers(service: ServiceKey, release: number, size: number): boolean {
-    return size < (this.#sizes.of(service, release) ?? Number.POSITIVE_INFINITY);
+    const unknown = this.#sizes.isThere(service, release) ? Number.POSITIVE_INFINITY : 0;
+    return size < (this.#sizes.of(service, release) ?? unknown);
   }
 
   /** Whether this asks for more servers. */

@@ -151,6 +151,7 @@ export abstract class Referee {
 
   /** After everything that one moment brought. */
   step(): void {
+    for (const service of this.knowledge.services) this.watchWorld(service);
     if (this.knowledge.upSinceMs === undefined) return;
     for (const service of this.knowledge.services) {
       this.plan.step(service);
@@ -165,6 +166,8 @@ export abstract class Referee {
   /** After a call has changed the world. */
   protected abstract checkEffect(life: Life): void;
   protected abstract checkStep(service: ServiceKey): void;
+  /** What has become of the world, also while there is no controller. */
+  protected watchWorld(_service: ServiceKey): void {}
 
   protected isOver(life: Life): boolean {
     return life.isOver || life !== this.#life;

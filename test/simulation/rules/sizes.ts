@@ -6,6 +6,8 @@ interface Size {
   readonly asked?: number | undefined;
   /** What the platform has, as the last look showed it and later calls have changed it. */
   readonly present?: number | undefined;
+  /** Whether there is such a group, as far as is known; a platform may have forgotten its size. */
+  readonly isThere?: boolean;
 }
 
 /** How many servers each group shall have, as far as the present controller knows. */
@@ -23,13 +25,17 @@ export class Sizes {
     const shown = new Map(groups.map(({ release, size }) => [release, size]));
     const sizes = this.#of(service);
     for (const release of new Set([...sizes.keys(), ...shown.keys()]))
-      sizes.set(release, { asked: sizes.get(release)?.asked, present: shown.get(release) });
+      sizes.set(release, {
+        asked: sizes.get(release)?.asked,
+        present: shown.get(release),
+        isThere: shown.has(release),
+      });
   }
 
   onResize(service: ServiceKey, release: number, size: number): void {
     const sizes = this.#of(service);
     this.#before.set(`${service}-${release}`, sizes.get(release) ?? {});
-    sizes.set(release, { asked: size, present: size });
+    sizes.set(release, { asked: size, present: size, isThere: true });
   }
 
   /** The last call for this group came to nothing. */
@@ -41,6 +47,10 @@ export class Sizes {
   of(service: ServiceKey, release: number): number | undefined {
     const { asked, present } = this.#of(service).get(release) ?? {};
     return present ?? asked;
+  }
+
+  isThere(service: ServiceKey, release: number): boolean {
+    return this.#of(service).get(release)?.isThere ?? false;
   }
 
   /** How many the present controller has asked for, in these releases together. */
