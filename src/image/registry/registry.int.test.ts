@@ -1,10 +1,16 @@
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { once } from "node:events";
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { createServer } from "node:https";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { digestOf } from "../../lib/files/sha256.ts";
+import { exec } from "../../lib/process/exec.ts";
+import { systemClock } from "../../lib/time/clock.ts";
 import { downloadBlob } from "./download.ts";
-import { clientOf, dockerRegistry, registryUser } from "./testing.ts";
+import { Registry } from "./registry.ts";
+import { clientOf, dockerRegistry, referenceTo, registryUser } from "./testing.ts";
 import { putManifest, uploadBlob } from "./upload.ts";
 
 const missing = ["docker-registry"].filter((program) => spawnSync("which", [program]).status !== 0);
@@ -14,6 +20,45 @@ function folder(): Disposable & { readonly path: string } {
   const path = mkdtempSync("/tmp/kiln-");
   return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true }) };
 }
+
+test("a registry with TLS is believed only with a certificate of a known authority", async () => {
+  using here = folder();
+  const [key, certificate] = [join(here.path, "key.pem"), join(here.path, "cert.pem")];
+  const subject = ["-subj", "/CN=registry", "-addext", "subjectAltName=IP:127.0.0.1"];
+  const made = [
+    "-newkey",
+    "ec",
+    "-pkeyopt",
+    "ec_paramgen_curve:prime256v1",
+    "-keyout",
+    key,
+    "-out",
+    certificate,
+  ];
+  await exec(["openssl", "req", "-x509", "-nodes", "-days", "2", ...subject, ...made]);
+  const server = createServer({ key: readFileSync(key), cert: readFileSync(certificate) }, (_, response) => {
+    response.writeHead(200, { "content-type": "application/vnd.oci.image.manifest.v1+json" }).end("{}");
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const clock = { ...systemClock, sleep: async () => {} };
+  const client = () =>
+    new Registry(referenceTo(`${host}/shop:1`), {
+      ...{ env: {}, clock, signal: AbortSignal.timeout(60_000), certificates: [here.path] },
+      credentials: async () => undefined,
+    });
+  await expect(client().manifest("1")).rejects.toMatchObject({
+    code: "registry_unreachable",
+    hint: expect.stringContaining(`/etc/containers/certs.d/${host}/ca.crt`),
+  });
+  mkdirSync(join(here.path, host));
+  copyFileSync(certificate, join(here.path, host, "ca.crt"));
+  expect(await client().manifest("1")).toMatchObject({ digest: digestOf("{}") });
+  server.closeAllConnections();
+  server.close();
+  await once(server, "close");
+});
 
 test.skipIf(missing.length > 0)(
   "a real registry takes blobs and a manifest, and gives them back",

@@ -69,7 +69,7 @@ export async function dockerRegistry(
   };
 }
 
-function referenceTo(text: string): Reference {
+export function referenceTo(text: string): Reference {
   const reference = parseReference(text);
   if (reference === undefined) throw new Error(`${text} is not a reference`);
   return reference;

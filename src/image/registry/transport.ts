@@ -2,6 +2,7 @@ import { createReadStream } from "node:fs";
 import type { IncomingHttpHeaders, IncomingMessage, RequestOptions } from "node:http";
 import { pipeline } from "node:stream/promises";
 import { KilnError } from "../../lib/errors.ts";
+import { authoritiesFor } from "./authorities.ts";
 import { isThisMachine } from "./reference.ts";
 
 /** As an `import` it would load all that fetch() is made of, too. */
@@ -35,6 +36,8 @@ export interface Line {
   readonly socketPath?: string | undefined;
   /** The caller's environment, for its proxies (`HTTPS_PROXY`, `NO_PROXY`). */
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** Folders with a folder for each registry, `HOST:PORT`, whose `.crt` files it may be certified by. */
+  readonly certificates?: readonly string[];
   /** How long nothing may move before the other end counts as gone. */
   readonly silenceMs?: number;
 }
@@ -102,6 +105,7 @@ function exchange(line: Line, agents: Agents, asked: Asked, signal: AbortSignal)
   return new Promise((resolve, reject) => {
     const options: RequestOptions = {
       ...{ method, signal, headers: { ...lengthOf(body), ...asked.headers } },
+      ...(secure ? { ca: authoritiesFor(line, url.host) } : {}),
       ...(line.socketPath === undefined
         ? { agent: agentFor(line, agents, secure) }
         : { socketPath: line.socketPath, agent: false }),
@@ -152,7 +156,7 @@ export function unreachable(url: URL, cause: unknown): KilnError {
 
 function hintFor(code: string, url: URL): string {
   if (/CERT|SELF_SIGNED|UNABLE_TO/.test(code)) {
-    return "If the registry's certificate comes from your own authority, name its file in NODE_EXTRA_CA_CERTS.";
+    return `If the registry is certified by your own authority, put its certificate into /etc/containers/certs.d/${url.host}/ca.crt.`;
   }
   if (/^(ERR_SSL|EPROTO)/.test(code)) {
     return `If the registry runs on this machine without TLS, write \`http://${url.host}/...\`.`;
