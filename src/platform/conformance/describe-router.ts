@@ -10,7 +10,7 @@ export interface RouterSubject extends Subject {
   readonly doors: readonly [TrafficSpec, TrafficSpec, TrafficSpec];
   /** What answers requests, as the target of that id. */
   backend(id: string): Promise<Target>;
-  /** One request through a door: the id of the target that answered, or undefined when none did. */
+  /** One request with the first host name and path of a door: the id of the target that answered, or undefined when none did. */
   request?(door: TrafficSpec): Promise<string | undefined>;
   /** A new controller's router over the same proxy. */
   restart?(): Promise<void>;
@@ -115,6 +115,29 @@ export function describeRouter(name: string, open: () => Promise<RouterSubject>)
       await expect(subject.router.apply(thief, call)).rejects.toMatchObject({ code: "traffic_conflict" });
       expect(await observed()).toEqual(comparable(first));
       expect(await observed("blog")).toBeUndefined();
+    });
+
+    test("services share a door by host name and path, each request only one of them", async () => {
+      const [{ listen, mode }] = subject.doors;
+      const at = (more: Partial<TrafficSpec>): TrafficSpec => ({ mode, listen, host: undefined, ...more });
+      const own = { ...(await shop(256)), doors: [at({ hosts: ["a.example", "*.a.example"] })] };
+      const other = await subject.backend("api-1-1-1");
+      const api = { ...own, service: "api", doors: [at({ paths: ["/api"] })], targets: [other] };
+      await subject.router.apply(own, call);
+      await subject.router.apply(api, call);
+      expect(await observed()).toEqual(comparable(own));
+      expect(await observed("api")).toEqual(comparable(api));
+      for (const taken of [at({ paths: ["/x", "/api"] }), at({ host: "a.example" })]) {
+        const refused = { code: "traffic_conflict" };
+        await expect(subject.router.check("third", [taken], call)).rejects.toMatchObject(refused);
+      }
+      await subject.router.check("third", [at({ host: "b.example" }), at({})], call);
+      await subject.router.check("third", [at({ host: "a.example", paths: ["/api"] })], call);
+      const { request } = subject;
+      if (request === undefined) return;
+      expect(await request(at({ host: "a.example" }))).toBe("shop-1-1-1");
+      expect(await request(at({ paths: ["/api"] }))).toBe("api-1-1-1");
+      expect(await request(at({ host: "b.example" }))).toBeUndefined();
     });
 
     test("a preview is a service next to its own, without conflicts, and not counted", async () => {

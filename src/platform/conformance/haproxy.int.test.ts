@@ -1,5 +1,6 @@
 import { request } from "node:http";
 import { describe } from "vitest";
+import { mainHost } from "../../domain/listener.ts";
 import { freePort } from "../../lib/testing.ts";
 import { systemClock } from "../../lib/time/clock.ts";
 import { type Backend, httpBackend, httpDoor } from "../../router/haproxy/config/fixtures.ts";
@@ -24,7 +25,7 @@ describe.skipIf(missing)("on this machine", () => {
         backends.set(id, backend);
         return backend.target;
       },
-      request: ({ listen }) => ask(listen),
+      request: (door) => ask(door.listen, mainHost(door), door.paths?.[0]),
       restart: async () => {
         router = it.another();
       },
@@ -37,12 +38,15 @@ describe.skipIf(missing)("on this machine", () => {
   });
 });
 
-function ask(port: number): Promise<string | undefined> {
+function ask(port: number, host = "localhost", path = "/"): Promise<string | undefined> {
   return new Promise((resolve) => {
-    const asked = request({ port, agent: false, timeout: 5000 }, async (response) => {
-      const body = await response.setEncoding("utf8").toArray();
-      resolve(response.statusCode === 200 ? JSON.parse(body.join("")).id : undefined);
-    });
+    const asked = request(
+      { port, path, headers: { host }, agent: false, timeout: 5000 },
+      async (response) => {
+        const body = await response.setEncoding("utf8").toArray();
+        resolve(response.statusCode === 200 ? JSON.parse(body.join("")).id : undefined);
+      },
+    );
     asked.on("timeout", () => asked.destroy());
     asked.on("error", () => resolve(undefined));
     asked.end();

@@ -1,3 +1,5 @@
+import { matchesOf, matchKey } from "../../domain/listener.ts";
+import type { TrafficSpec } from "../../domain/spec.ts";
 import { FakeClock } from "../../lib/time/fake-clock.ts";
 import { describeHost, type HostSubject } from "../conformance/describe-host.ts";
 import { describePlatform, type PlatformSubject } from "../conformance/describe-platform.ts";
@@ -146,7 +148,13 @@ describeRouter("the fake router", async () => {
     doors: [door(8080), door(8081), door(8082)],
     backend: async (id) => ({ id, address: "10.0.0.1", port: 8080, weight: 256 }),
     request: async (door) => {
-      const routed = [...world.routes.values()].find((r) => r.doors.some((d) => d.listen === door.listen));
+      const [asked] = matchesOf(door).map(matchKey);
+      const leads = (d: TrafficSpec) =>
+        d.listen === door.listen &&
+        matchesOf(d)
+          .map(matchKey)
+          .includes(asked ?? "");
+      const routed = [...world.routes.values()].find((r) => r.doors.some(leads));
       const targets = routed?.targets.filter((t) => t.weight > 0) ?? [];
       return targets[turn++ % Math.max(1, targets.length)]?.id;
     },
