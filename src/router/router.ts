@@ -10,6 +10,9 @@ export interface Target {
   readonly port: number;
   /** Relative to the service's other targets, 0 to 256. 0: no new requests, open ones continue (draining). */
   readonly weight: number;
+  /** What its release says of it (`TrafficSpec`): during a rollout servers of both ways stand side by side. */
+  readonly protocol?: TrafficSpec["protocol"];
+  readonly sendProxy?: TrafficSpec["sendProxy"];
 }
 
 /** Everything the router has to know of one service. */

@@ -89,14 +89,15 @@ withHaproxy("clients are announced to servers by the PROXY protocol if they want
   });
   const backend = await listen(server, "127.0.0.1");
   const [http, tcp] = [await freePort(), await freePort()];
-  const rest = { health, targets: [target("shop-1", backend)] };
+  const proxied = (id: string) => ({ ...target(id, backend), sendProxy: true });
+  const rest = { health, targets: [proxied("shop-1")] };
   await it.router.apply(
     { service: "shop", doors: [{ ...httpDoor(http), sendProxy: true }], ...rest },
     options,
   );
   await it.router.apply({ service: "db", doors: [{ ...tcpDoor(tcp), sendProxy: true }], ...rest }, options);
   // One added while HAProxy runs.
-  const second = { ...rest, targets: [...rest.targets, target("shop-2", backend)] };
+  const second = { ...rest, targets: [...rest.targets, proxied("shop-2")] };
   await it.router.apply(
     { service: "shop", doors: [{ ...httpDoor(http), sendProxy: true }], ...second },
     options,

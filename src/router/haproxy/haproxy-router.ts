@@ -19,7 +19,7 @@ import {
   placeLists,
   servableCertificates,
 } from "./config/certificates.ts";
-import { parseConfig, parseRecords, renderConfig, routesOf } from "./config/config.ts";
+import { parseConfig, parseRecords, renderConfig, routesOf, spokenBy } from "./config/config.ts";
 import { assertNoConflict, uniqueDoors } from "./config/doors.ts";
 import { backendName, modesOf } from "./config/names.ts";
 import { assertPortsFree, listeners } from "./config/ports.ts";
@@ -113,7 +113,9 @@ async function observe(context: Context): Promise<Running | undefined> {
       processes(context),
     ]);
     if (reply === undefined) return undefined;
-    if (now?.worker !== undefined && now.worker === pidIn(reply)) return read(reply, now);
+    if (now?.worker !== undefined && now.worker === pidIn(reply)) {
+      return read(reply, now, spokenBy((await readTextIfExists(paths.config)) ?? ""));
+    }
     await clock.sleep(pollMs, signal);
   }
   context.log.warn("HAProxy's worker and master do not agree; Kiln treats HAProxy as dead");
@@ -127,13 +129,13 @@ async function observeOrClear(context: Context): Promise<Running | undefined> {
   return running;
 }
 
-function read(reply: string, now: Processes): Running {
+function read(reply: string, now: Processes, spoken: ReturnType<typeof spokenBy>): Running {
   const servers = parseServers(reply);
   const lines = new Set(reply.split("\n"));
   const services = parseRecords(reply)
     // The environment outlives a reload, also the record of a service that is no more; its backend does not.
     .filter((record) => lines.has(mainBackend(record)))
-    .map((record) => ({ ...record, targets: targetsOf(mainBackend(record), servers) }));
+    .map((record) => ({ ...record, targets: targetsOf(mainBackend(record), servers, spoken) }));
   return { services, servers, processes: now };
 }
 
@@ -141,10 +143,14 @@ function mainBackend(service: Pick<RoutedService, "service" | "doors">): string 
   return backendName(service.service, modesOf(service)[0] ?? "http");
 }
 
-function targetsOf(backend: string, servers: readonly LiveServer[]): RoutedService["targets"] {
+function targetsOf(
+  backend: string,
+  servers: readonly LiveServer[],
+  spoken: ReturnType<typeof spokenBy>,
+): RoutedService["targets"] {
   return servers
     .filter((s) => s.backend === backend && !s.maintenance)
-    .map(({ name, address, port, weight }) => ({ id: name, address, port, weight }));
+    .map(({ name, address, port, weight }) => ({ id: name, address, port, weight, ...spoken.get(name) }));
 }
 
 async function apply(asked: RoutedService, context: Context): Promise<void> {

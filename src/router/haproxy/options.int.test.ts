@@ -140,7 +140,7 @@ withHaproxy(
     const doors: readonly TrafficSpec[] = [{ ...httpDoor(port), protocol: "h2c" }];
     const tcp = { ...health, check: { kind: "tcp" as const } };
     await it.router.apply(
-      { service: "rpc", doors, health: tcp, targets: [target("rpc-1", backend)] },
+      { service: "rpc", doors, health: tcp, targets: [{ ...target("rpc-1", backend), protocol: "h2c" }] },
       options,
     );
     const client = connectHttp2(`http://127.0.0.1:${port}`);
@@ -288,6 +288,42 @@ withHaproxy("the longest traffic of three releases at once is read back from the
   const seen = (await it.router.observe(options)).find((found) => found.service === "shop");
   expect(new Set(seen?.doors)).toEqual(new Set(doors));
 });
+
+withHaproxy(
+  "servers of HTTP/1.1 and h2c stand side by side during a rollout, also across a reload",
+  async () => {
+    await using it = await installation();
+    await using old = await httpBackend("shop-1-1-1");
+    const server = createHttp2Server();
+    server.on("stream", (stream) => {
+      stream.respond({ ":status": 200 });
+      stream.end(JSON.stringify({ id: "shop-2-1-2" }));
+    });
+    const backend = await listen(server as unknown as Parameters<typeof listen>[0], "127.0.0.1");
+    const next = { ...target("shop-2-1-2", backend), protocol: "h2c" as const };
+    const port = await freePort();
+    const check = { kind: "tcp" as const };
+    const service = { service: "shop", doors: [httpDoor(port)], health: { ...health, check } };
+    const answers = async () => {
+      const ids = new Set<string>();
+      for (let i = 0; i < 8; i++) {
+        const { status, body } = await ask(port, { method: i % 4 < 2 ? "GET" : "POST" });
+        ids.add(status === 200 ? (JSON.parse(body) as { id: string }).id : `${status}`);
+      }
+      return ids;
+    };
+    await it.router.apply({ ...service, targets: [old.target] }, options);
+    await it.router.apply({ ...service, targets: [old.target, next] }, options);
+    const both = new Set([old.id, next.id]);
+    expect(await answers()).toEqual(both);
+    const blog = { ...service, service: "blog", doors: [httpDoor(await freePort())], targets: [] };
+    await it.another().apply(blog, options);
+    expect(await answers()).toEqual(both);
+    await it.router.apply({ ...service, targets: [next] }, options);
+    expect(await answers()).toEqual(new Set([next.id]));
+    server.close();
+  },
+);
 
 interface Asked {
   readonly path?: string;

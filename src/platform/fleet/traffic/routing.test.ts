@@ -44,6 +44,18 @@ test("weights read back give the shares within half a percent", () => {
   }
 });
 
+test("each server is asked as its own release says, whatever the doors of the others", () => {
+  const plain = release(1);
+  const traffic = { mode: "http", listen: 8080, host: undefined, protocol: "h2c", sendProxy: true } as const;
+  const newer = servers(2, 1).map((server) => ({ ...server, release: release(2, { traffic }) }));
+  const way = { shares: [{ release: 1, share: 1 }], doors: [], health: plain.health };
+  const { targets } = routedService("shop", way, [...servers(1, 1), ...newer]);
+  expect(targets.map(({ protocol, sendProxy }) => [protocol, sendProxy])).toEqual([
+    [undefined, undefined],
+    ["h2c", true],
+  ]);
+});
+
 test("doors come from the releases that have a share, each once", () => {
   const moved = release(2, { traffic: { mode: "http", listen: 9090, host: undefined } });
   const ports = (...shares: [number, number][]) =>

@@ -60,9 +60,17 @@ export function routedService(
       address: server.address,
       port: server.release.shape.port ?? 0,
       weight: server.takes ? (weights.get(server.release.number) ?? 0) : 0,
+      ...spokenBy(server.release.traffic),
     }),
   );
   return { service, doors: way.doors, targets, health: commonHealth(known, way.health) };
+}
+
+function spokenBy({
+  protocol,
+  sendProxy,
+}: Partial<TrafficSpec> = {}): Pick<Target, "protocol" | "sendProxy"> {
+  return { ...(protocol === undefined ? {} : { protocol }), ...(sendProxy ? { sendProxy } : {}) };
 }
 
 /** Each server's weight, so that its release gets its share: scaled to the router's range, at least 1 for any share. */

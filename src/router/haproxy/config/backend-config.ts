@@ -29,13 +29,13 @@ export function backendBlock(service: RoutedService, mode: Mode): readonly strin
 /** What follows `server NAME` in the file and `add server BACKEND/NAME` on the socket. */
 export function serverArguments(target: Target, { health, doors }: RoutedService): string {
   const isSticky = doors.some(({ sticky }) => sticky);
-  const speaksHttp2 = doors.some(({ protocol }) => protocol === "h2c");
+  const speaksHttp2 = target.protocol === "h2c";
   return [
     `${endpoint(target)} weight ${target.weight}`,
     // Where a server stands among the others follows from its number, which has to outlive a reload.
     ...(isSticky ? [`id ${numberOf(target.id)}`] : []),
     ...(speaksHttp2 ? ["proto h2"] : []),
-    ...(doors.some(({ sendProxy }) => sendProxy) ? ["send-proxy-v2"] : []),
+    ...(target.sendProxy ? ["send-proxy-v2"] : []),
     ...(health.check.kind === "alive" ? [] : [checkArguments(health)]),
     // As Kiln's own check, which is the stricter one.
     ...(speaksHttp2 && health.check.kind === "http" ? ["check-proto h1"] : []),

@@ -49,12 +49,14 @@ function service(key: string): fc.Arbitrary<RoutedService> {
 }
 
 function targetOf(id: string): fc.Arbitrary<RoutedService["targets"][number]> {
-  return fc.record({
+  const optional = { protocol: fc.constantFrom("h2c" as const), sendProxy: fc.constant(true) };
+  const always = {
     id: fc.constant(id),
     address: fc.oneof(fc.ipV4(), fc.ipV6()),
     port,
     weight: fc.integer({ min: 0, max: 256 }),
-  });
+  };
+  return fc.record({ ...always, ...optional }, { requiredKeys: ["id", "address", "port", "weight"] });
 }
 
 test("a configuration file tells the services that it was made from", () => {

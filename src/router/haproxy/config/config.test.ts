@@ -257,7 +257,9 @@ test("what a service asks of its requests is in its own rules and its own backen
     sendProxy: true,
     limits: { bodyBytes: 10, headersBytes: 20, timeoutMs: 900_000, idleMs: 7_200_000 },
   };
-  const asked = renderConfig([{ ...shop, doors: [door] }], machine).split("\n");
+  const spoken = { protocol: "h2c" as const, sendProxy: true };
+  const targets = shop.targets.map((one) => ({ ...one, ...spoken }));
+  const asked = renderConfig([{ ...shop, targets, doors: [door] }], machine).split("\n");
   const without = new Set(renderConfig([shop], machine).split("\n"));
   expect(
     asked.filter((line) => !without.has(line) && !line.includes("setenv")).join("\n"),

@@ -145,11 +145,27 @@ function innerSockets({ account, paths }: RouterMachine): InnerSockets {
 function targetsIn(config: string, backend: string): readonly Target[] {
   const start = config.indexOf(`\nbackend ${backend} `);
   const block = start < 0 ? "" : (config.slice(start + 1).split("\n\n")[0] ?? "");
-  const server = /^ {2}server (\S+) (?:\[(\S+)\]|([^\s:]+)):(\d+) weight (\d+)/gm;
-  return [...block.matchAll(server)].map(([, id = "", v6, v4, port, weight]) => ({
+  const server = /^ {2}server (\S+) (?:\[(\S+)\]|([^\s:]+)):(\d+) weight (\d+)(.*)$/gm;
+  return [...block.matchAll(server)].map(([, id = "", v6, v4, port, weight, rest = ""]) => ({
     id,
     address: v6 ?? v4 ?? "",
     port: Number(port),
     weight: Number(weight),
+    ...spokenIn(rest),
   }));
+}
+
+type Spoken = Pick<Target, "protocol" | "sendProxy">;
+
+function spokenIn(serverArguments: string): Spoken {
+  return {
+    ...(/ proto h2\b/.test(serverArguments) ? { protocol: "h2c" as const } : {}),
+    ...(/ send-proxy-v2\b/.test(serverArguments) ? { sendProxy: true } : {}),
+  };
+}
+
+/** By id, for servers that are not asked by plain HTTP/1.1: a running HAProxy does not say so. */
+export function spokenBy(config: string): ReadonlyMap<string, Spoken> {
+  const server = /^ {2}server (\S+) \S+ weight \d+(.* (?:proto h2|send-proxy-v2)\b.*)$/gm;
+  return new Map([...config.matchAll(server)].map(([, id = "", rest = ""]) => [id, spokenIn(rest)]));
 }
