@@ -35,7 +35,7 @@ export function planBack(look: Look): Plan {
   }
   const route = routeTo(desired, view, [{ release: from, share: 1 }], why);
   if (route.length === 0) return act([...actions, end(look, "rolled-back", from, [], why)]);
-  if (look.nowMs < deadlineMs(rollout)) return withDeadline(look, [...actions, ...route]);
+  if (look.nowMs < deadlineMs(rollout)) return withDeadline(look, [...route, ...actions]);
   const serving = carrying(look).includes(from) || !carrying(look).includes(rollout.to) ? from : rollout.to;
   const late = `${why}; and the router did not give release ${from} the traffic in time`;
   return act([...actions, end(look, "failed", serving, [], late)]);

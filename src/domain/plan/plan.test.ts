@@ -398,6 +398,16 @@ describe("traffic without servers that can take it", () => {
     expect(brief(planService(aService({ serving: 1, rollout }), view, 1).actions)).toBe("[progress] 2=2");
   });
 
+  test("a platform that refuses more servers does not keep the traffic from those that are ready", () => {
+    const half = aView(aGroup(1, ["ready"]));
+    expect(brief(planService(aService({ serving: 1 }), half, 1).actions)).toBe("->1:100 1=3");
+    expect(brief(planService(aService({ serving: 1 }), aView(aGroup(1, ["starting"])), 1).actions)).toBe(
+      "1=3 ->1:100",
+    );
+    const rollout = aRollout({ phase: "back", reason: "it broke" });
+    expect(brief(planService(aService({ serving: 1, rollout }), half, 1).actions)).toBe("->1:100 1=3");
+  });
+
   test("a superseded release without a ready server keeps nothing up", () => {
     const rollout = aRollout({ from: 1, to: 3, policy: aPolicy({ keepWarmMs: 0 }) });
     const superseded = aGroup(2, ["starting"], { share: 1 });

@@ -13,6 +13,7 @@ import {
   emptyView,
   isGone,
   lowerOthers,
+  readyCount,
   resizeTo,
   routeTo,
   type ServiceView,
@@ -88,13 +89,13 @@ function planSteady(desired: DesiredService, view: ServiceView, nowMs: number): 
   const { serving, count } = desired;
   const warm = desired.warm.filter((w) => w.release !== serving);
   const actions: Action[] = [];
-  if (serving !== undefined) {
-    actions.push(
-      ...resizeTo(desired, view, serving, count, `release ${serving} serves with ${count} servers`),
-    );
-  }
   if (serving === undefined) actions.push(...closeWhenGone(desired, view, "nothing serves"));
-  else actions.push(...routeTo(desired, view, [{ release: serving, share: 1 }], `release ${serving} serves`));
+  else {
+    const whole = resizeTo(desired, view, serving, count, `release ${serving} serves with ${count} servers`);
+    const route = routeTo(desired, view, [{ release: serving, share: 1 }], `release ${serving} serves`);
+    // Servers that are ready do not wait for their traffic until there may be more of them.
+    actions.push(...(readyCount(view, serving) > 0 ? [...route, ...whole] : [...whole, ...route]));
+  }
   for (const { release, untilMs } of warm) actions.push(...planWarm(desired, view, release, untilMs, nowMs));
   actions.push(...lowerOthers(desired, view, [serving, ...warm.map((w) => w.release)]));
   const ends = warm.map((w) => w.untilMs).filter((at) => at > nowMs);
