@@ -1,6 +1,8 @@
 // Which folder may import which: the arrows of docs/architecture.md, as a check that fails.
 const ours = (...folders) => folders.map((f) => `^src/${f}`);
 const tests = "(\\.test|/testing)\\.ts$";
+/** The contract of platforms, and the one of their volumes. */
+const platformContract = "platform/(platform|volumes)\\.ts";
 /** Files in `from` may import only `to` (and npm packages). */
 const only = (name, from, ...to) => ({
   name,
@@ -35,20 +37,20 @@ module.exports = {
     only(
       "drift",
       "drift/",
-      "platform/platform\\.ts",
+      platformContract,
       "platform/linux/subject\\.ts",
       "image/tar/(tar-writer|entry)\\.ts",
       "domain/",
       "lib/",
     ),
     // What hosts whose servers are Linux processes share: `local` and `docker` know it, and never each other.
-    only("platform-linux", "platform/linux/", "platform/platform\\.ts", "domain/", "lib/"),
-    only("platform-contract", "platform/platform\\.ts", "domain/", "lib/"),
+    only("platform-linux", "platform/linux/", platformContract, "domain/", "lib/"),
+    only("platform-contract", platformContract, "domain/", "lib/"),
     ...["fleet", "local", "docker", "vm", "kubernetes", "terraform", "fake"].map((p) =>
       only(
         `platform-${p}`,
         `platform/${p}/`,
-        "platform/platform\\.ts",
+        platformContract,
         "platform/fleet/",
         "platform/linux/",
         "router/router\\.ts",
@@ -59,7 +61,7 @@ module.exports = {
     only(
       "controller",
       "controller/",
-      "platform/platform\\.ts",
+      platformContract,
       "router/router\\.ts",
       "api/contract",
       "store/",
@@ -76,7 +78,7 @@ module.exports = {
       "cli",
       "cli/",
       "controller/operations\\.ts",
-      "platform/platform\\.ts",
+      platformContract,
       "api/contract",
       "api/client",
       "spec/",
