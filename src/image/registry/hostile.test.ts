@@ -192,6 +192,23 @@ test("credentials reach the registry alone: no other host of a redirect, of an u
   expect(elsewhere).toEqual([undefined, undefined]);
 });
 
+test("requests side by side log in, each of them", async () => {
+  let waiting: (() => void)[] = [];
+  await using front = await httpServer((request, response) => {
+    if (request.headers.authorization !== undefined) {
+      return response.writeHead(200, { "content-type": manifestType }).end("{}");
+    }
+    const refuse = () => response.writeHead(401, { "www-authenticate": 'Basic realm="x"' }).end();
+    waiting = [...waiting, refuse];
+    if (waiting.length === 3) for (const one of waiting) one(); // all are refused before any has logged in
+  });
+  const client = clientOf(front.host, "shop:1", {
+    credentials: async () => ({ kind: "password", user: "ann", password: "pw" }),
+  });
+  const all = await Promise.all(["1", "2", "3"].map((tag) => client.manifest(tag)));
+  expect(all.map(({ digest }) => digest)).toEqual(Array(3).fill(digestOf("{}")));
+});
+
 test("a refresh token does not follow a redirect to another host", async () => {
   const bodies: string[] = [];
   await using other = await httpServer((request, response) => {

@@ -33,8 +33,18 @@ export class Login {
     return this.#headers.get(scope);
   }
 
-  /** A header for a request that was refused; undefined when nothing more can be said. */
-  async answerTo(refusal: Answer, scope: Scope, signal: AbortSignal): Promise<string | undefined> {
+  /**
+   * A header for a request that was refused although it had the header `sent`; undefined when nothing more can be said.
+   * Another request may have found the header meanwhile.
+   */
+  async answerTo(
+    refusal: Answer,
+    scope: Scope,
+    sent: string | undefined,
+    signal: AbortSignal,
+  ): Promise<string | undefined> {
+    const known = this.#headers.get(scope);
+    if (known !== undefined && known !== sent) return known;
     const challenges = parseChallenges(`${refusal.headers["www-authenticate"] ?? ""}`);
     const bearer = challenges.find(({ scheme }) => scheme === "bearer");
     const basic = challenges.some(({ scheme }) => scheme === "basic");
@@ -43,7 +53,7 @@ export class Login {
       : basic
         ? basicHeader(await this.#credentials())
         : undefined;
-    if (header === undefined || header === this.#headers.get(scope)) return undefined;
+    if (header === undefined || header === sent) return undefined;
     this.#headers.set(scope, header);
     return header;
   }

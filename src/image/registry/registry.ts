@@ -93,9 +93,11 @@ export class Registry {
   async ask(asked: Asked, right: "pull" | "push", accept: readonly number[] | "any"): Promise<Answer> {
     const scope: Scope = `repository:${this.reference.repository}:${right === "pull" ? "pull" : "pull,push"}`;
     const isOurs = asked.url.origin === this.reference.origin;
-    const first = await this.#sendAs(asked, isOurs ? this.#login.headerFor(scope) : undefined);
+    const sent = isOurs ? this.#login.headerFor(scope) : undefined;
+    const first = await this.#sendAs(asked, sent);
     const refused = first.status === 401 || first.status === 403;
-    const header = refused && isOurs ? await this.#login.answerTo(first, scope, this.signal) : undefined;
+    const header =
+      refused && isOurs ? await this.#login.answerTo(first, scope, sent, this.signal) : undefined;
     if (header !== undefined) first.body.destroy();
     const answer = header === undefined ? first : await this.#sendAs(asked, header);
     if (accept === "any" || accept.includes(answer.status)) return answer;
