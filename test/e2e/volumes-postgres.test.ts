@@ -41,8 +41,9 @@ describe.skipIf(why !== undefined)("PostgreSQL in a volume", () => {
     return waitUntil(() => writer.committed.length >= before + 5, 60_000, "five more rows are committed");
   };
   const lost = async () => {
+    const committed = [...writer.committed]; // there are more meanwhile
     const rows = new Set((await db.query("select number from numbers")).map(([number]) => Number(number)));
-    return [...writer.committed].filter((number) => !rows.has(number));
+    return committed.filter((number) => !rows.has(number));
   };
 
   beforeAll(async () => {

@@ -31,6 +31,7 @@ const answers = new Set([
   "service_unknown",
   "service_removing",
   "traffic_conflict",
+  "volume_invalid",
 ]);
 
 export interface OperatorParts {
@@ -138,7 +139,10 @@ export class Operator {
     const supersede = random.chance(0.3);
     const policy = aRandomPolicy(random);
     const upkeep = aRandomUpkeep(this.#upkeep);
-    return { service, count: this.#count(), draft, policy, upkeep, supersede };
+    const count = this.#count();
+    const alone = policy.strategy === "recreate" && this.#powers.volumes;
+    if (!alone) return { service, count, draft, policy, upkeep, supersede };
+    return { service, count: Math.min(count, 1), draft: withData(draft), policy, upkeep, supersede };
   }
 
   #draft(service: ServiceKey, quality: Quality): DeployRequest["draft"] {
@@ -177,6 +181,12 @@ export class Operator {
   #count(): number {
     return this.#random.pick([1, 1, 2, 2, 3, 3, 3, 4, 5, 0]);
   }
+}
+
+/** One server at a time may have its data. */
+function withData(draft: DeployRequest["draft"]): DeployRequest["draft"] {
+  const volumes = [{ name: "data", path: "/data", shared: false }];
+  return { ...draft, shape: { ...draft.shape, volumes } };
 }
 
 function someJobs(random: Random): readonly JobSpec[] {

@@ -134,6 +134,7 @@ export function seamPlatform(platform: Platform, { referee, life, time }: Seams)
     ...(platform.logs && { logs: platform.logs }),
     ...(platform.traffic && { traffic: platform.traffic }),
     ...(platform.jobs && { jobs: platform.jobs }),
+    ...(platform.volumes && { volumes: platform.volumes }),
   };
 }
 

@@ -51,7 +51,7 @@ export interface World {
   readonly name: WorldName;
   readonly referee: Referee;
   /** What nobody asks for where the platform does not have it. */
-  readonly powers: { readonly jobs: boolean; readonly previews: boolean };
+  readonly powers: { readonly jobs: boolean; readonly previews: boolean; readonly volumes: boolean };
   /** How often what goes wrong; 0: never. */
   readonly troubles: Readonly<Record<Trouble, number>>;
   /** Calls that an outage may concern; `all` of them is one. */

@@ -1,5 +1,4 @@
 import type { ServerId } from "../../domain/ids.ts";
-import { ownVolumes } from "../../domain/volume.ts";
 import { KilnError } from "../../lib/errors.ts";
 import type { Host, HostServer, ServerSpec } from "../fleet/host.ts";
 import { parseJobId } from "../fleet/server-id.ts";
@@ -129,8 +128,6 @@ function quarantine(world: FakeWorld, id: ServerId): Evidence {
   if (server === undefined) throw new KilnError("server_unknown", `There is no server ${id}.`);
   const quarantinedAtMs = server.record.quarantinedAtMs ?? world.clock.now();
   server.record = { ...server.record, quarantinedAtMs };
-  // Its successor could not have what it holds on to.
-  if (ownVolumes(server.release.shape.volumes).length > 0) server.released = true;
   return { server: id, digest: `sha256:${"e".repeat(64)}` };
 }
 

@@ -37,10 +37,13 @@ export function takeVolumes(world: FakeWorld, id: ServerId, release: Release): v
   }
 }
 
-/** Servers that have it: also one whose process has ended, until it is stopped. */
+/** Servers that have it: also one whose process has ended, until it is stopped. One in quarantine has let go of it. */
 function holders({ servers }: FakeWorld, { service, name }: VolumeKey): readonly ServerId[] {
-  const has = ({ released, release }: FakeServer) =>
-    !released && release.service === service && release.shape.volumes?.some((volume) => volume.name === name);
+  const has = ({ released, record, release }: FakeServer) =>
+    !released &&
+    record.quarantinedAtMs === undefined &&
+    release.service === service &&
+    release.shape.volumes?.some((volume) => volume.name === name);
   return [...servers.values()].filter(has).map(({ record }) => record.id);
 }
 

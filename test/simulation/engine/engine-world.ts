@@ -16,7 +16,7 @@ import { restProblems } from "./engine-rest.ts";
 /** An engine with groups of its own, which the machine that the controller runs on knows nothing of. */
 export class EngineWorld implements World {
   readonly name = "engine";
-  readonly powers = { jobs: false, previews: false };
+  readonly powers = { jobs: false, previews: false, volumes: false };
   readonly troubles = {
     ...{ exit: 5, error: 2, hang: 2, outage: 3, vanish: 1, router: 1, reboot: 0.5 },
     ...{ resized: 1, quota: 1, deaf: 1 },

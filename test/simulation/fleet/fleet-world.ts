@@ -17,7 +17,7 @@ import { restProblems } from "./rest.ts";
 /** A machine with a host, a router and a fleet over both. */
 export class FleetWorld implements World {
   readonly name = "fleet";
-  readonly powers = { jobs: true, previews: true };
+  readonly powers = { jobs: true, previews: true, volumes: true };
   readonly troubles = {
     ...{ exit: 5, error: 2, hang: 2, outage: 3, vanish: 1, router: 1, reboot: 0.5 },
     ...{ resized: 0, quota: 0, deaf: 0 },

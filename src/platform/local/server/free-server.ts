@@ -79,7 +79,7 @@ async function endProcesses(host: HostContext, record: ServerRecord): Promise<vo
 }
 
 /** No process of a frozen server must run on when it thaws: all have their signal by then. */
-function killFrozen(host: HostContext, id: string): void {
+export function killFrozen(host: HostContext, id: string): void {
   killMembers(host.tag, id);
   setFrozen(cgroupFolders(serverCgroup(host.tag, id)), false);
 }

@@ -10,7 +10,7 @@ import type { HostContext } from "../context.ts";
 import { readLog } from "../log/log-reader.ts";
 import { serverPaths } from "../paths.ts";
 import { transcriptsOf } from "./enter-server.ts";
-import { freeServer } from "./free-server.ts";
+import { killFrozen } from "./free-server.ts";
 import { killStrangers } from "./kill-strangers.ts";
 import type { ServerRecord } from "./records.ts";
 
@@ -36,9 +36,8 @@ export async function quarantineServer(
   const digest = await keepEvidence(host, evidence, record, taint, call);
   await cutting;
   const killed = killStrangers(host, record);
-  // Its successor could not have what it holds on to: with its evidence kept, it ends.
-  const present = host.records.read(server);
-  if (present && ownVolumes(record.release.shape.volumes).length > 0) await freeServer(host, present);
+  // Its successor could not have what it holds on to: with its evidence kept, it ends. Its address stays its own.
+  if (ownVolumes(record.release.shape.volumes).length > 0) killFrozen(host, server);
   return { server, digest, killed };
 }
 

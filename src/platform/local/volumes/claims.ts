@@ -6,6 +6,7 @@ import { KilnError } from "../../../lib/errors.ts";
 import { parseJobId } from "../../fleet/server-id.ts";
 import { readMountPoints, unmount } from "../../linux/mounts.ts";
 import type { HostContext } from "../context.ts";
+import type { ServerRecord } from "../server/records.ts";
 import { holdersOf } from "./holders.ts";
 import { dataFolder, volumeId, volumePlaces, volumesThere } from "./places.ts";
 import { readVolume } from "./records.ts";
@@ -29,6 +30,11 @@ export function requireVolumes(host: HostContext, id: string, release: Release):
   }
 }
 
+/** One in quarantine lets go of its volumes; as long as it has not, the kernel says so. */
+function hasVolumes({ freed, quarantinedAtMs }: ServerRecord): boolean {
+  return !freed && quarantinedAtMs === undefined;
+}
+
 function inUse(service: string, name: string, holder: string): KilnError {
   return new KilnError(
     "volume_in_use",
@@ -44,7 +50,7 @@ function recordedHolder(
   { name, shared }: VolumeSpec,
 ): string | undefined {
   return records.all().find((other) => {
-    if (other.id === id || other.freed || other.release.service !== service) return false;
+    if (other.id === id || !hasVolumes(other) || other.release.service !== service) return false;
     const theirs = volumesOf(other.id, other.release).find((volume) => volume.name === name);
     return theirs !== undefined && !(shared && theirs.shared);
   })?.id;
@@ -72,10 +78,11 @@ export function serversWith(host: HostContext, key: VolumeKey): readonly ServerI
   const mounted = folder !== undefined && existsSync(folder) ? holdersOf(host.tag, folder) : [];
   const recorded = host.records
     .all()
-    .filter(({ id, freed, release }) => {
+    .filter((server) => {
+      const { id, release } = server;
       const isTheirs =
         release.service === key.service && volumesOf(id, release).some((v) => v.name === key.name);
-      return !freed && isTheirs;
+      return hasVolumes(server) && isTheirs;
     })
     .map(({ id }) => id);
   return [...new Set([...recorded, ...mounted])];
@@ -89,7 +96,7 @@ export async function sweepVolumes({
 }: Pick<HostContext, "paths" | "records" | "volumeTurns">): Promise<void> {
   const mounted = readMountPoints().filter((point) => point.startsWith(`${paths.volumes}/`));
   if (mounted.length === 0) return;
-  const inUse = records.all().filter(({ freed }) => !freed);
+  const inUse = records.all().filter(hasVolumes);
   const disks = inUse.flatMap(({ id, release }) =>
     volumesOf(id, release).map(({ name }) => volumePlaces(paths, { service: release.service, name }).disk),
   );
