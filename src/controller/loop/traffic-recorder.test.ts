@@ -67,7 +67,7 @@ test("a router that cannot be read delays the figures and nothing else", async (
   expect(sum(traffic(it, 1).map((span) => span.requests))).toBe(5);
 });
 
-test("a look that the end of the controller cuts off is no problem to report", async () => {
+test("a look that the end of the controller cuts off is not reported as a problem", async () => {
   const ending = new AbortController();
   const warnings: unknown[] = [];
   const log = Object.assign(Object.create(silentLog) as Logger, {

@@ -72,7 +72,7 @@ export class TrafficRecorder {
     }
   }
 
-  /** A look that is cut off by the end is no problem to report. */
+  /** A look that is cut off by the end is not a problem to report. */
   async #lookUntilStopped(): Promise<void> {
     try {
       await this.#look();

@@ -9,7 +9,7 @@ const usualFolders = ["/etc/containers/certs.d", "/etc/docker/certs.d"];
 let known: readonly string[] | undefined;
 
 /**
- * The certificates, in PEM, of authorities that may certify a registry: the usual ones, the machine's, and those of
+ * The certificates, in PEM, of authorities that may certify a registry: the usual ones, the machine's, and the ones in
  * `HOST:PORT/*.crt` in these folders.
  */
 export function authoritiesFor(
