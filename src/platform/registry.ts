@@ -95,6 +95,7 @@ async function openDocker(
   { socket }: z.output<typeof dockerOptions>,
 ): Promise<Opened> {
   const { dockerHost } = await import("./docker/docker-host.ts");
+  const tag = `${state.tag}-${name}`;
   const host = dockerHost({ state, target: name, socket, clock, log, ...sources });
   const router = haproxyRouter({
     ...{ state: stateOfTarget(state, name), clock, log },
@@ -104,6 +105,7 @@ async function openDocker(
   return {
     platform,
     probe: (call) => platform.probe(call),
+    watchDrift: () => startDriftWatch({ sight: host.sight, tag, clock, log }),
     [Symbol.asyncDispose]: () => platform[Symbol.asyncDispose](),
   };
 }

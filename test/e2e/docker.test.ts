@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { ServiceStatus } from "../../src/controller/operations.ts";
+import type { EvidenceReport, ServiceStatus } from "../../src/controller/operations.ts";
 import { exec } from "../../src/lib/process/exec.ts";
 import { TestEngine, whyNoEngine } from "../../src/platform/docker/test-engine.ts";
 import { type Installation, install, waitUntil, whyNoServers } from "./harness.ts";
@@ -9,24 +9,64 @@ const why = whyNoServers() ?? (await whyNoEngine());
 if (why !== undefined) console.log(`Skipped: a target of the platform docker, because ${why}.`);
 
 /** Serves its page, and what it was given besides its image. */
-const script =
-  "cat /run/secrets/PASSWORD > /tmp/password; trap exit TERM; /bin/busybox httpd -f -p 8080 -h /www & wait";
+const script = [
+  "trap exit TERM",
+  "/bin/busybox cp /www/index.html /run/secrets/PASSWORD /tmp",
+  "/bin/busybox httpd -f -p 8080 -h /tmp & wait",
+].join("; ");
 
-describe.skipIf(why !== undefined)("a service on a Docker engine, from the same kiln.yaml", () => {
-  const engine = new TestEngine();
-  let kiln: Installation;
-  let shop: LittleService;
-  const docker = async (...args: [string, ...string[]]) =>
-    (await exec(["docker", "-H", `unix://${engine.socket}`, ...args])).stdout.trim();
-  const status = async () => (await kiln.json<readonly ServiceStatus[]>(["status", "shop"]))[0];
-  const ready = async () => ((await status())?.servers ?? []).filter(({ inTraffic }) => inTraffic);
+/** An installation with the target `box`, an engine of its own, and a service there. */
+class Box implements AsyncDisposable {
+  readonly engine = new TestEngine();
+  declare kiln: Installation;
+  declare shop: LittleService;
+
+  async open(drifts: boolean): Promise<void> {
+    [this.kiln] = await Promise.all([install("/tmp", { drifts }), this.engine.start()]);
+    this.shop = await littleService(this.kiln, "shop", {
+      more: "target: box",
+      command: JSON.stringify(["/bin/busybox", "sh", "-c", script]),
+      servers: ", writable: [/run, /tmp], secrets: [PASSWORD]",
+    });
+    const option = `socket=${this.engine.socket}`;
+    await this.kiln.ok(["target", "add", "box", "--platform", "docker", "--option", option]);
+    await this.kiln.ok(["secret", "set", "PASSWORD"], { cwd: this.shop.folder, input: "hunter2" });
+    await this.inProject("deploy");
+  }
+
+  inProject(...args: readonly string[]) {
+    return this.kiln.ok(args, { cwd: this.shop.folder });
+  }
+
+  async docker(...args: readonly string[]): Promise<string> {
+    return (await exec(["docker", "-H", `unix://${this.engine.socket}`, ...args])).stdout.trim();
+  }
+
+  async ready(): Promise<readonly string[]> {
+    const [status] = await this.kiln.json<readonly ServiceStatus[]>(["status", "shop"]);
+    return (status?.servers ?? []).filter(({ inTraffic }) => inTraffic).map(({ id }) => id);
+  }
+
+  /** One of the servers, and the id of its container. */
+  async victim(): Promise<readonly [server: string, container: string]> {
+    const [server = ""] = await this.ready();
+    return [server, await this.docker("ps", "--quiet", "--filter", `label=kiln.server=${server}`)];
+  }
+
+  replaced(server: string): Promise<void> {
+    const isSo = async () => {
+      const now = await this.ready();
+      return now.length === 2 && !now.includes(server);
+    };
+    return waitUntil(isSo, 60_000, `another server has taken the place of ${server}`);
+  }
 
   /** How many requests were lost while the work was done. */
-  async function lostDuring(work: () => Promise<unknown>): Promise<number> {
+  async lostDuring(work: () => Promise<unknown>): Promise<number> {
     let done = false;
     let lost = 0;
     const buy = async () => {
-      while (!done) if ((await shop.page()) === undefined) lost += 1;
+      while (!done) if ((await this.shop.page()) === undefined) lost += 1;
     };
     const buying = [buy(), buy()];
     await work().finally(() => {
@@ -36,69 +76,84 @@ describe.skipIf(why !== undefined)("a service on a Docker engine, from the same 
     return lost;
   }
 
-  beforeAll(async () => {
-    [kiln] = await Promise.all([install(), engine.start()]);
-    shop = await littleService(kiln, "shop", {
-      more: "target: box",
-      command: JSON.stringify(["/bin/busybox", "sh", "-c", script]),
-      servers: ", writable: [/run, /tmp], secrets: [PASSWORD]",
-    });
-    await kiln.ok(["target", "add", "box", "--platform", "docker", "--option", `socket=${engine.socket}`]);
-    await kiln.ok(["secret", "set", "PASSWORD"], { cwd: shop.folder, input: "hunter2" });
-    await kiln.ok(["deploy"], { cwd: shop.folder });
-  }, 180_000);
-  afterAll(async () => {
-    await kiln[Symbol.asyncDispose]();
-    await engine[Symbol.asyncDispose]();
-  });
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.kiln[Symbol.asyncDispose]();
+    await this.engine[Symbol.asyncDispose]();
+  }
+}
+
+describe.skipIf(why !== undefined)("a service on a Docker engine, from the same kiln.yaml", () => {
+  const box = new Box();
+  beforeAll(() => box.open(false), 180_000);
+  afterAll(() => box[Symbol.asyncDispose]());
 
   test("its servers are containers, which hold their secrets as files and cannot be written to", async () => {
-    expect(await shop.page()).toBe("one");
-    expect(await ready()).toHaveLength(2);
-    const [id = ""] = (await docker("ps", "--quiet", "--filter", "label=kiln.service=shop")).split("\n");
-    const inspected = JSON.parse(await docker("inspect", id))[0];
+    expect(await box.shop.page()).toBe("one");
+    expect(await box.ready()).toHaveLength(2);
+    const [, container] = await box.victim();
+    const inspected = JSON.parse(await box.docker("inspect", container))[0];
     expect(inspected.HostConfig).toMatchObject({ ReadonlyRootfs: true, CapDrop: ["ALL"] });
     expect(JSON.stringify(inspected)).not.toContain("hunter2");
-    expect(await docker("exec", id, "/bin/busybox", "cat", "/tmp/password")).toBe("hunter2");
+    const given = await fetch(`http://127.0.0.1:${box.shop.port}/PASSWORD`);
+    expect(await given.text()).toBe("hunter2");
   });
 
   test("a deploy and a rollback lose no request", async () => {
-    await shop.setPage("two");
-    expect(await lostDuring(() => kiln.ok(["deploy"], { cwd: shop.folder }))).toBe(0);
-    expect(await shop.page()).toBe("two");
-    expect(await lostDuring(() => kiln.ok(["rollback"], { cwd: shop.folder }))).toBe(0);
-    expect(await shop.page()).toBe("one");
+    await box.shop.setPage("two");
+    expect(await box.lostDuring(() => box.inProject("deploy"))).toBe(0);
+    expect(await box.shop.page()).toBe("two");
+    expect(await box.lostDuring(() => box.inProject("rollback"))).toBe(0);
+    expect(await box.shop.page()).toBe("one");
   });
 
   test("a container that someone removes is replaced", async () => {
-    const [victim] = await ready();
-    const [id = ""] = (await docker("ps", "--quiet", "--filter", `label=kiln.server=${victim?.id}`)).split(
-      "\n",
-    );
-    await docker("rm", "--force", id);
-    const replaced = async () => {
-      const now = await ready();
-      return now.length === 2 && now.every((server) => server.id !== victim?.id);
-    };
-    await waitUntil(replaced, 30_000, "another server has taken its place");
+    const [server, container] = await box.victim();
+    await box.docker("rm", "--force", container);
+    await box.replaced(server);
   });
 
-  test("an engine that was stopped delays nothing else, and its servers come again", async () => {
-    await engine.stop();
-    const { stdout } = await kiln.run(["target", "show", "box"]);
+  test("an engine that was stopped is named, and the servers come again with it", async () => {
+    await box.engine.stop();
+    const { stdout } = await box.kiln.run(["target", "show", "box"]);
     expect(stdout).toContain("No Docker engine answers");
-    await engine.start();
-    await waitUntil(async () => (await shop.page()) === "one", 60_000, "the service answers again");
+    await box.engine.start();
+    await waitUntil(async () => (await box.shop.page()) === "one", 60_000, "the service answers again");
   });
 
   test("a service that is removed leaves nothing on the engine", async () => {
-    await kiln.ok(["remove", "shop", "--yes"]);
-    await waitUntil(
-      async () => (await docker("ps", "--all", "--quiet")) === "",
-      30_000,
-      "no container is left",
-    );
-    expect(await docker("network", "ls", "--filter", "name=kiln-", "--quiet")).toBe("");
-    await kiln.ok(["target", "rm", "box"]);
+    await box.kiln.ok(["remove", "shop", "--yes"]);
+    const isEmpty = async () => (await box.docker("ps", "--all", "--quiet")) === "";
+    await waitUntil(isEmpty, 30_000, "no container is left");
+    expect(await box.docker("network", "ls", "--filter", "name=kiln-", "--quiet")).toBe("");
+    await box.kiln.ok(["target", "rm", "box"]);
+  });
+});
+
+describe.skipIf(why !== undefined)("a container that someone changes", () => {
+  const box = new Box();
+  beforeAll(() => box.open(true), 180_000);
+  afterAll(() => box[Symbol.asyncDispose]());
+
+  test("is found when it is entered, frozen, kept as evidence and replaced", async () => {
+    const [server, container] = await box.victim();
+    const entering = box.docker("exec", container, "/bin/busybox", "sleep", "30").catch(() => "killed");
+    await box.replaced(server);
+    await entering;
+    const kept = () => box.kiln.run(["evidence", "show", server, "--json"]);
+    await waitUntil(async () => (await kept()).code === 0, 30_000, "its evidence is kept");
+    const report: EvidenceReport = JSON.parse((await kept()).stdout);
+    expect(report).toMatchObject({ server, taint: { kind: "process" }, who: expect.stringContaining("pid") });
+  });
+
+  test("is found when its limits are changed", async () => {
+    const [server, container] = await box.victim();
+    await box.docker("update", "--pids-limit", "2000", container);
+    await box.replaced(server);
+  });
+
+  test("is found when it is paused", async () => {
+    const [server, container] = await box.victim();
+    await box.docker("pause", container);
+    await box.replaced(server);
   });
 });

@@ -56,10 +56,11 @@ export function startNetworkCheck(parts: NetworkCheckParts): NetworkCheck {
 
   async function look(subject: Subject, parts: readonly Part[], signal: AbortSignal): Promise<void> {
     due.set(subject, next());
+    if (subject.network === undefined) return; // what belongs there is not known
     lookAtState(subject);
     await lookAtSockets(subject, signal);
     for (const part of parts) {
-      if (subject.network === undefined || !hasItsNamespace(subject)) return;
+      if (!hasItsNamespace(subject)) return;
       const inside = await part(subject, signal);
       for (const difference of hasItsNamespace(subject) ? inside : []) tell(subject, difference);
     }

@@ -13,6 +13,7 @@ import { EngineRefusal } from "./engine.ts";
 import type { LoadedImage } from "./images.ts";
 import { lookAt } from "./list-containers.ts";
 import type { Addresses } from "./network.ts";
+import { observeServer } from "./observed-server.ts";
 import { type ContainerRecord, hostServer } from "./record.ts";
 
 /** See `Host.create` and `Host.runJob`. The caller holds the server's lock. */
@@ -124,6 +125,7 @@ async function start(
   }
   const running = { ...container, started: true };
   records.write(running);
+  await observeServer(host, running, call);
   return running;
 }
 

@@ -9,6 +9,8 @@ import type { Host } from "../fleet/host.ts";
 import { openRecords } from "../fleet/records.ts";
 import { isHostedId } from "../fleet/server-id.ts";
 import { createKeyedLocks } from "../linux/locks.ts";
+import { createSight } from "../linux/sight.ts";
+import type { Sight } from "../linux/subject.ts";
 import type { Call, ConfigSource, EvidenceKeeper, ImagePacker, SecretSource } from "../platform.ts";
 import { type DockerContext, namesOf } from "./context.ts";
 import { createContainer } from "./create-container.ts";
@@ -18,6 +20,7 @@ import { watchEnds } from "./events.ts";
 import { engineImages } from "./images.ts";
 import { listContainers } from "./list-containers.ts";
 import { engineNetwork } from "./network.ts";
+import { adopt } from "./observed-server.ts";
 import { probeEngine } from "./probe.ts";
 import { quarantineContainer } from "./quarantine-container.ts";
 import { readContainerLog } from "./read-log.ts";
@@ -37,12 +40,17 @@ export interface DockerHostOptions {
   readonly log: Logger;
 }
 
+export interface DockerHost extends Host {
+  readonly sight: Sight;
+}
+
 /**
  * Servers as containers of a Docker engine on this machine. One process at a time may have a host open on a target. See
  * docs/docker.md.
  */
-export function dockerHost(options: DockerHostOptions): Host {
+export function dockerHost(options: DockerHostOptions): DockerHost {
   const host = openContext(options);
+  let adopted = false;
   const oneAtATime = createKeyedLocks();
   const perServer = <T>(id: ServerId, call: Call, work: () => Promise<T>) =>
     oneAtATime(checked(id), () => work().catch((error) => Promise.reject(cancelledOr(error, call))));
@@ -51,7 +59,10 @@ export function dockerHost(options: DockerHostOptions): Host {
     probe: (call) => probeEngine(host.engine, call),
     list: async (call) => {
       call.signal.throwIfAborted();
-      return listContainers(host, call);
+      const servers = await listContainers(host, call);
+      if (!adopted) adopt(host, host.records.all());
+      adopted = true;
+      return servers;
     },
     create: (server, call) => perServer(server.id, call, () => createContainer(host, server, call)),
     runJob: (job, call) => perServer(job.id, call, () => createContainer(host, job, call)),
@@ -64,6 +75,7 @@ export function dockerHost(options: DockerHostOptions): Host {
     prepare: async (release, call) => {
       await host.images.ensure(release.image, call);
     },
+    sight: host.sight,
     logs: { read: (id, how, signal) => readContainerLog(host, checked(id), how, signal) },
   };
 }
@@ -79,6 +91,7 @@ function openContext(options: DockerHostOptions): DockerContext {
     records: openRecords<ContainerRecord>(folder, containerRecordSchema),
     images: engineImages(engine, images),
     network: engineNetwork(engine, names),
+    sight: createSight(),
   };
 }
 

@@ -4,6 +4,7 @@ import { type ContentPaths, freeSecrets } from "../linux/placed-content.ts";
 import type { Call } from "../platform.ts";
 import type { DockerContext } from "./context.ts";
 import { lookAt } from "./list-containers.ts";
+import { killFrozen } from "./observed-server.ts";
 import type { ContainerRecord } from "./record.ts";
 
 /** Where secrets and configuration files of a server are. */
@@ -20,6 +21,7 @@ export async function stopContainer(
 ): Promise<void> {
   const record = host.records.read(id);
   if (record?.container === undefined) return;
+  host.sight.drop(id);
   if (record.exit === undefined) {
     await endProcess(host, record, graceMs, call);
     await lookAt(host, record, call);
@@ -29,11 +31,12 @@ export async function stopContainer(
 
 /** The engine takes whole seconds. What is frozen does not hear a stop signal, and must not run on. */
 async function endProcess(
-  { engine }: DockerContext,
-  { container, quarantinedAtMs }: ContainerRecord,
+  host: DockerContext,
+  { id, container, quarantinedAtMs }: ContainerRecord,
   graceMs: number,
   { signal }: Call,
 ): Promise<void> {
+  const { engine } = host;
   const path = `/containers/${container}`;
   // 304: it has ended already; 409: it does not run.
   if (quarantinedAtMs === undefined) {
@@ -41,6 +44,7 @@ async function endProcess(
     await engine.send({ method: "POST", path: `${path}/stop`, query, accept: [304, 404], signal });
     return;
   }
+  killFrozen(host, id);
   await engine.send({ method: "POST", path: `${path}/kill`, accept: [404, 409], signal });
   const query = { condition: "not-running" };
   await engine.send({ method: "POST", path: `${path}/wait`, query, accept: [404], signal });
@@ -53,7 +57,9 @@ export async function removeContainer(
   call: Call,
 ): Promise<void> {
   const { engine, names, records, network } = host;
+  host.sight.drop(record.id);
   const { signal } = call;
+  if (record.quarantinedAtMs !== undefined) killFrozen(host, record.id);
   // By its name: a crash may have come before its id was written down. 409: it is being removed already.
   const path = `/containers/${names.container(record.id)}`;
   const query = { force: "1", v: "1" };

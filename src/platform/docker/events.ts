@@ -36,12 +36,18 @@ async function listen(
   }
 }
 
-async function follow({ engine, names }: DockerContext, signal: AbortSignal, ended: (id: ServerId) => void) {
+async function follow(
+  { engine, names, sight }: DockerContext,
+  signal: AbortSignal,
+  ended: (id: ServerId) => void,
+) {
   const filters = ours(names, { type: ["container"], event: ["die"] });
   const answer = await engine.stream({ path: "/events", query: { filters }, signal });
   for await (const line of createInterface({ input: answer })) {
     const { Actor } = containerEvent.parse(JSON.parse(line));
     const id = Actor.Attributes[label.server];
-    if (id !== undefined) ended(id);
+    if (id === undefined) continue;
+    sight.drop(id);
+    ended(id);
   }
 }

@@ -1,3 +1,4 @@
+import type { IntegrityTier } from "../../domain/drift.ts";
 import { toKilnError } from "../../lib/errors.ts";
 import type { Call, Gap, Readiness } from "../platform.ts";
 import { type EngineInfo, engineInfo } from "./answers.ts";
@@ -25,7 +26,45 @@ export function readinessOf(info: EngineInfo, version: string): Readiness {
       `Docker ${info.ServerVersion} (API ${version})`,
       `images in ${info.Driver}, cgroup v${info.CgroupVersion ?? "1"}, ${info.Architecture}`,
     ],
+    integrity: { name: "scan", facts: integrityFacts(info) },
   };
+}
+
+/** What keeps servers there from being changed, and what no detector sees. */
+function integrityFacts(info: EngineInfo): IntegrityTier["facts"] {
+  const canRefuse = has(info, "seccomp");
+  return [
+    {
+      what: "changing its files from within",
+      speed: "prevented",
+      how: "the root file system is read-only, writable paths are noexec tmpfs",
+    },
+    {
+      what: "mounting, entering namespaces, tracing or loading from within",
+      speed: "prevented",
+      how: `no capabilities, no new privileges${canRefuse ? ", system calls refused by seccomp" : ""}`,
+    },
+    {
+      what: "entering it (docker exec, nsenter, runc exec), mounting in it, tracing it",
+      speed: "seconds",
+      how: "the scan detects it, and kernel events within milliseconds where they arrive",
+    },
+    {
+      what: "changing its limits, or pausing it (docker update, docker pause)",
+      speed: "seconds",
+      how: "the scan compares its cgroup",
+    },
+    {
+      what: "changing files of its image in the engine's own folder, or below its root file system",
+      speed: "unseen",
+      how: "servers.maxAge limits how long a change lasts",
+    },
+    {
+      what: "leaving links, sockets or packet filters in its network namespace",
+      speed: "unseen",
+      how: "Kiln sees who enters, and servers.maxAge limits how long a change lasts",
+    },
+  ];
 }
 
 function has({ SecurityOptions }: EngineInfo, name: string): boolean {

@@ -1,9 +1,9 @@
 import { closeSync, constants, existsSync, openSync, renameSync, statSync, writeSync } from "node:fs";
 import type { ServerId } from "../../../domain/ids.ts";
 import { isErrno } from "../../../lib/errors.ts";
+import { waitUntil } from "../../../lib/time/wait-until.ts";
 import type { HostContext } from "../context.ts";
 import { type ServerPaths, serverPaths } from "../paths.ts";
-import { waitUntil } from "../server/free-server.ts";
 
 /** A log file of this size is put aside. */
 const logBytes = 10 * 1024 * 1024;

@@ -3,6 +3,7 @@ import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:
 import type { Restoring } from "../../../domain/volume.ts";
 import { KilnError, toKilnError } from "../../../lib/errors.ts";
 import { findProcess } from "../../../lib/process/proc.ts";
+import { waitUntil } from "../../../lib/time/wait-until.ts";
 import type { HostJob, HostServer, ServerSpec } from "../../fleet/host.ts";
 import { parseJobId } from "../../fleet/server-id.ts";
 import { chooseAddress, formatAddress, gateway, parseAddress } from "../../linux/addresses.ts";
@@ -34,7 +35,7 @@ import { requireVolumes } from "../volumes/claims.ts";
 import { openVolumes } from "../volumes/open-volumes.ts";
 import { askedBaseline, bundleOf, keepBaseline, netNamespace, programOf, subjectOf } from "./baseline.ts";
 import { conmonArgv, startConmon } from "./conmon.ts";
-import { removeServer, sweepShared, waitUntil } from "./free-server.ts";
+import { removeServer, sweepShared } from "./free-server.ts";
 import { forbidProgramsInMemory } from "./memory-programs.ts";
 import { type OciConfig, ociConfig } from "./oci-config.ts";
 import { addressesInUse } from "./orphans.ts";

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { isErrno, KilnError } from "../../../lib/errors.ts";
 import { isAlive, type ProcessRef } from "../../../lib/process/proc.ts";
-import type { Clock } from "../../../lib/time/clock.ts";
+import { waitUntil } from "../../../lib/time/wait-until.ts";
 import { parseAddress } from "../../linux/addresses.ts";
 import {
   cgroupFolders,
@@ -162,20 +162,4 @@ export async function sweepShared(host: HostContext): Promise<void> {
   await host.network.remove();
   removeParentCgroup(host.tag);
   removeSkeletons(host.paths);
-}
-
-/** Looks often at first: most things end within milliseconds. False when the time is over. */
-export async function waitUntil(
-  clock: Clock,
-  withinMs: number,
-  condition: () => boolean,
-  signal?: AbortSignal,
-): Promise<boolean> {
-  const startMs = clock.elapsed();
-  for (let pauseMs = 1; !condition(); pauseMs = Math.min(pauseMs * 2, 25)) {
-    const leftMs = startMs + withinMs - clock.elapsed();
-    if (leftMs <= 0) return false;
-    await clock.sleep(Math.min(pauseMs, leftMs), signal);
-  }
-  return true;
 }

@@ -4,6 +4,7 @@ import type { ServerId } from "../../../domain/ids.ts";
 import { KilnError } from "../../../lib/errors.ts";
 import { namesIn } from "../../../lib/files/temporary.ts";
 import { exec } from "../../../lib/process/exec.ts";
+import { waitUntil } from "../../../lib/time/wait-until.ts";
 import { isHostedId } from "../../fleet/server-id.ts";
 import {
   cgroupFolders,
@@ -20,7 +21,6 @@ import type { HostContext } from "../context.ts";
 import { recordedNetwork } from "../network/choice.ts";
 import { namespacePath, portOf } from "../network/commands.ts";
 import { serverPaths } from "../paths.ts";
-import { waitUntil } from "./free-server.ts";
 import { runcDelete } from "./runc.ts";
 
 /** How long the kernel may take to end what was killed, before we give up for this time. */

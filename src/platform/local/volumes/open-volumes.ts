@@ -1,11 +1,11 @@
 import { chmodSync, existsSync, mkdirSync } from "node:fs";
 import { keptSnapshots, type Restoring, type VolumeKey, type VolumeSpec } from "../../../domain/volume.ts";
 import { KilnError } from "../../../lib/errors.ts";
+import { waitUntil } from "../../../lib/time/wait-until.ts";
 import { mountedAt } from "../../linux/mounts.ts";
 import type { Bind } from "../../linux/placed-content.ts";
 import type { HostImage } from "../../platform.ts";
 import type { HostContext } from "../context.ts";
-import { waitUntil } from "../server/free-server.ts";
 import type { ServerRecord } from "../server/records.ts";
 import { volumesOf } from "./claims.ts";
 import { isAttached, makeImage, mountImage } from "./disk-image.ts";
