@@ -1,5 +1,5 @@
 import { existsSync, rmSync } from "node:fs";
-import { chmod, copyFile, link, mkdir, rename, rm, symlink, writeFile } from "node:fs/promises";
+import { chmod, copyFile, mkdir, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import type { ImageBase } from "../../domain/spec.ts";
 import { KilnError } from "../../lib/errors.ts";
@@ -13,6 +13,7 @@ import { Registry } from "../registry/registry.ts";
 import { blobSize } from "../store/image-store.ts";
 import { type ForeignDescriptor, foreignManifest } from "../store/oci-schema.ts";
 import { hostArchitecture } from "../store/oci-types.ts";
+import { apartFolder, runApart } from "./apart.ts";
 import { chooseForThisMachine } from "./choose.ts";
 import { type StageImage, stageImages } from "./dockerfile-stages.ts";
 import { parsed } from "./foreign-blobs.ts";
@@ -28,7 +29,7 @@ const largestDockerfile = 1 << 20;
 const longestBuildMs = 3_600_000;
 
 /**
- * What a Dockerfile builds, as a base. buildah runs it, in namespaces of its own and without a network, with the files of
+ * What a Dockerfile builds, as a base. buildah runs it, in namespaces of its own, without a network and as no user of the machine, with the files of
  * the project that an image may have; each image that it builds on is pinned in kiln.lock. The Dockerfile is never changed.
  * Without a change of any of these nothing runs. Throws `dockerfile_invalid`, `dockerfile_failed`, `tool_missing`, and what
  * a registry and the files of a project throw.
@@ -122,17 +123,15 @@ async function build(work: Work, call: OpenCall): Promise<void> {
   const folder = temporaryPath(call.place.store.temporary);
   await mkdir(folder, { mode: 0o700 });
   try {
-    const context = join(folder, "context");
-    await writeContext(work.files, context);
+    await writeContext(work.files, join(folder, "context"));
     const names: string[] = [];
     for (const [i, { reference }] of work.images.entries()) {
       await writeLayout(reference, work.pinned[i] ?? "", join(folder, `base${i}`), call);
       names.push(`oci:base${i}:base`); // buildah makes a name of the path, which must be in lower case
     }
-    const pinnedFile = join(folder, "Dockerfile");
-    await writeFile(pinnedFile, withNames(work.text, work.images, names));
+    await writeFile(join(folder, "Dockerfile"), withNames(work.text, work.images, names));
     call.progress(`Running ${relative(call.walk.projectFolder, work.base.path)} with buildah`);
-    await runBuildah(work.base, { folder, context, pinnedFile }, call);
+    await runBuildah(work.base, folder, call);
     await mkdir(dirname(work.result), { recursive: true, mode: 0o700 });
     await rename(join(folder, "out"), work.result);
   } finally {
@@ -173,7 +172,7 @@ async function writeLayout(reference: string, digest: string, folder: string, ca
   for (const part of new Map([chosen, config, ...layers].map((one) => [one.digest, one])).values()) {
     const content = await blobs.open(part);
     if (content.kind === "slice")
-      await link(content.path, join(folder, "blobs/sha256", part.digest.slice("sha256:".length)));
+      await copyFile(content.path, join(folder, "blobs/sha256", part.digest.slice("sha256:".length)));
   }
   const { mediaType, size } = chosen;
   const annotations = { "org.opencontainers.image.ref.name": "base" };
@@ -182,28 +181,9 @@ async function writeLayout(reference: string, digest: string, folder: string, ca
   await writeFile(join(folder, "index.json"), JSON.stringify(index));
 }
 
-/**
- * In namespaces of its own, so that nothing is left when it ends, however it ends: no mount, no process. It has no network
- * but an empty one.
- */
-const apart = [
-  "unshare",
-  "--mount",
-  "--pid",
-  "--net",
-  "--ipc",
-  "--fork",
-  "--kill-child",
-  "--mount-proc",
-] as const;
-
 async function runBuildah(
   { path, stage }: DockerfileBase,
-  {
-    folder,
-    context,
-    pinnedFile,
-  }: { readonly folder: string; readonly context: string; readonly pinnedFile: string },
+  folder: string,
   { signal }: OpenCall,
 ): Promise<void> {
   if (process.getuid?.() !== 0) {
@@ -211,26 +191,23 @@ async function runBuildah(
       hint: "Repeat the command with sudo.",
     });
   }
-  const store = ["--storage-driver", "vfs", "--root", join(folder, "root"), "--runroot", join(folder, "run")];
+  const inside = (name: string) => join(apartFolder, name);
+  const store = ["--storage-driver", "vfs", "--root", inside("root"), "--runroot", inside("run")];
   const same = ["--timestamp", "0", "--identity-label=false", "--no-hosts", "--format", "oci"];
   const closed = ["--isolation", "oci", "--network", "none", "--pull=never"];
   const what = [
     ...(stage === undefined ? [] : ["--target", stage]),
-    "-f",
-    pinnedFile,
-    "-t",
-    `oci:${join(folder, "out")}:image`,
+    ...["-f", inside("Dockerfile"), "-t", `oci:${inside("out")}:image`],
   ];
   try {
-    await exec([...apart, "buildah", ...store, "build", ...closed, ...same, ...what, context], {
-      ...{ signal, timeoutMs: longestBuildMs, cwd: folder },
-    });
+    const argv = ["buildah", ...store, "build", ...closed, ...same, ...what, inside("context")] as const;
+    await runApart(folder, argv, { signal, timeoutMs: longestBuildMs });
   } catch (error) {
     if (!(error instanceof KilnError) || error.code !== "command_failed") throw error;
     const words = error.message
       .replace(/^.*?exited with \d+:? ?/s, "")
       .replace(/^(Getting image|Copying|Writing manifest|Storing) .*\n/gm, "")
-      .replaceAll(pinnedFile, path);
+      .replaceAll(inside("Dockerfile"), path);
     throw new KilnError("dockerfile_failed", `${path} cannot be built: ${words}`, {
       hint: "Steps have no network: bring what they need as files, or build on an image that has it.",
       cause: error,

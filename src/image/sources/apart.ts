@@ -1,0 +1,79 @@
+import { type ExecOptions, exec } from "../../lib/process/exec.ts";
+
+/** Of the uids that no user has (systemd, UIDS-GIDS.md: 0x70000000 to 0x7FFDFFFF), behind those that user namespaces of servers belong to. */
+const firstUid = 0x7040_0000;
+const uids = 65_536;
+
+/** unshare(2) in the tables of system calls of asm/unistd.h. */
+const unshareCalls: Readonly<Partial<Record<NodeJS.Architecture, number>>> = { x64: 272, arm64: 97 };
+
+/** A child, which still is the machine's root, gives the new namespace (CLONE_NEWUSER of sched.h) its uids: user_namespaces(7). */
+const newUserProgram = `
+my ($call, $first, $count, @argv) = @ARGV;
+my $self = $$;
+pipe(my $reader, my $writer) or die "pipe: $!\\n";
+defined(my $child = fork()) or die "fork: $!\\n";
+if ($child == 0) {
+  close $writer;
+  sysread($reader, my $go, 1) or exit 1;
+  for my $kind ("uid", "gid") {
+    open(my $map, ">", "/proc/$self/\${kind}_map") or die "\${kind}_map: $!\\n";
+    syswrite($map, "0 $first $count") or die "\${kind}_map: $!\\n";
+  }
+  exit 0;
+}
+syscall($call + 0, 0x10000000) == 0 or die "unshare: $!\\n";
+syswrite($writer, "x");
+waitpid($child, 0);
+$? == 0 or exit 125;
+($(, $)) = (0, "0 0");
+($<, $>) = (0, 0);
+exec @argv or die "exec: $!\\n";
+`;
+
+/** The new namespaces end with the program, and with them every mount and process. */
+const ownNamespaces = [
+  "--mount",
+  "--pid",
+  "--net",
+  "--ipc",
+  "--fork",
+  "--kill-child",
+  "--mount-proc",
+] as const;
+
+/** Where the program finds its folder: its uids reach nothing in the folders above that one. */
+export const apartFolder = "/mnt";
+
+/**
+ * Runs a program that is not trusted as the root of namespaces of its own: with an empty network, and with uids that no user of
+ * the machine has. What gets out of there can read what everyone can, and write to `folder` alone, which belongs to the program
+ * until it ends, and to root afterwards. Throws what `exec` throws.
+ */
+export async function runApart(
+  folder: string,
+  argv: readonly [string, ...string[]],
+  options: ExecOptions,
+): Promise<void> {
+  const bound = 'mount --bind "$1" "$2" && cd "$2" && shift 2 && exec "$@"';
+  const call = String(unshareCalls[process.arch] ?? -1);
+  const asNobody = ["perl", "-e", newUserProgram, "--", call, String(firstUid), String(uids)];
+  await giveTo(firstUid, folder);
+  try {
+    await exec(
+      [
+        ...["unshare", "--mount", "sh", "-c", bound, "sh", folder, apartFolder],
+        ...asNobody,
+        ...["unshare", ...ownNamespaces],
+        ...argv,
+      ] as unknown as [string, ...string[]],
+      { ...options, env: { ...options.env, HOME: apartFolder, TMPDIR: apartFolder } },
+    );
+  } finally {
+    await giveTo(0, folder);
+  }
+}
+
+async function giveTo(id: number, folder: string): Promise<void> {
+  await exec(["chown", "--recursive", "--no-dereference", `${id}:${id}`, folder]);
+}
