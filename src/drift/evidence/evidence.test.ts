@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { aFinding, aRelease } from "../../domain/testing.ts";
@@ -68,6 +68,17 @@ test("the newest of a server counts; of an unknown one there is none", async () 
   expect((await store.list()).map((kept) => kept.atMs)).toEqual([1_001_000, 1_000_000]);
   expect((await store.show(server)).log).toEqual(["later words"]);
   await expect(store.show("shop-1-2-1")).rejects.toMatchObject({ code: "evidence_unknown" });
+});
+
+test("who it was is read from what Kiln 0.1 has kept", async () => {
+  const digest = await store.keep(exhibit(), call);
+  const path = join(folder, `${digest.replace("sha256:", "")}.tar.json`);
+  const { who: _who, ...report } = JSON.parse(readFileSync(path, "utf8"));
+  const culprit = { pid: 4711, uid: -1, loginUid: 1000, name: "runc" };
+  writeFileSync(path, JSON.stringify({ ...report, culprit }));
+  const shown = await store.show(server);
+  expect(shown.who).toBe("runc pid 4711 (login 1000)");
+  expect(shown).not.toHaveProperty("culprit");
 });
 
 test("what is too old goes when something new comes", async () => {

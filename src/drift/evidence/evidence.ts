@@ -8,6 +8,7 @@ import { isErrno, KilnError } from "../../lib/errors.ts";
 import { writeFileAtomic } from "../../lib/files/files.ts";
 import type { Clock } from "../../lib/time/clock.ts";
 import type { Call, EvidenceKeeper, Exhibit } from "../../platform/platform.ts";
+import { type Culprit, culpritText } from "../checks/culprit.ts";
 import { readStart } from "../trace/read-start.ts";
 import { EvidenceArchive, openRegular } from "./evidence-archive.ts";
 import { LeftOut } from "./left-out.ts";
@@ -70,11 +71,17 @@ export function openEvidence(folder: string, clock: Clock): EvidenceStore {
     list: () => list(folder),
     show: async (server) => {
       const { digest } = await newest(folder, server);
-      // Only `keep` writes here: the folder is ours alone.
-      return JSON.parse(await readFile(`${archiveOf(folder, digest)}.json`, "utf8")) as EvidenceReport;
+      return readReport(await readFile(`${archiveOf(folder, digest)}.json`, "utf8"));
     },
     read: (server, signal) => read(folder, server, signal),
   };
+}
+
+/** Only `keep` writes here: the folder is ours alone. Kiln 0.1 wrote the culprit with its numbers, and -1 for a uid that it did not know. */
+function readReport(text: string): EvidenceReport {
+  const { culprit, ...report } = JSON.parse(text) as EvidenceReport & { readonly culprit?: Culprit };
+  if (culprit === undefined) return report;
+  return { ...report, who: culpritText({ ...culprit, uid: culprit.uid === -1 ? undefined : culprit.uid }) };
 }
 
 async function keep(folder: string, clock: Clock, exhibit: Exhibit, call: Call): Promise<string> {
