@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { exec } from "../../lib/process/exec.ts";
 import { systemClock } from "../../lib/time/clock.ts";
@@ -17,13 +18,15 @@ export async function whyNoEngine(): Promise<string | undefined> {
 
 /** An engine with data and socket of its own; one that runs on the machine is neither used nor disturbed. */
 export class TestEngine implements AsyncDisposable {
-  readonly folder = mkdtempSync("/tmp/kiln-dk-");
+  /** There once it was started: tests that are skipped leave nothing. */
+  readonly folder = `/tmp/kiln-dk-${randomBytes(3).toString("hex")}`;
   readonly socket = join(this.folder, "docker.sock");
   readonly engine: Engine = dockerEngine(this.socket);
   #daemon: ChildProcess | undefined;
 
   async start(): Promise<void> {
     const at = (name: string) => join(this.folder, name);
+    mkdirSync(this.folder, { recursive: true, mode: 0o700 });
     writeFileSync(at("daemon.json"), "{}");
     const output = openSync(at("log"), "a", 0o600);
     const daemon = spawn(
