@@ -7,6 +7,7 @@ import type { VolumeKey, VolumeState } from "../../../domain/volume.ts";
 import { KilnError } from "../../../lib/errors.ts";
 import { cleanEnvironment } from "../../../lib/process/environment.ts";
 import { exec } from "../../../lib/process/exec.ts";
+import { firstWords } from "../../../lib/process/first-words.ts";
 import { mountedAt } from "../../linux/mounts.ts";
 import type { Volumes } from "../../volumes.ts";
 import type { HostContext } from "../context.ts";
@@ -14,6 +15,7 @@ import { serversWith, sweepVolumes } from "./claims.ts";
 import { makeImage, mountImage, unmountImage } from "./disk-image.ts";
 import { dataFolder, type VolumePlaces, volumeId, volumePlaces, volumesThere } from "./places.ts";
 import { readVolume, type VolumeRecord } from "./records.ts";
+import { removeTree, removeWhole } from "./remove-tree.ts";
 import { exchangeData, requireSnapshot, snapshotsOf, usedBytes } from "./snapshots.ts";
 import { putSnapshotInPlace, replaceData, takeSnapshot, type Volume } from "./take-snapshot.ts";
 
@@ -48,8 +50,7 @@ export function volumeKeeper(host: HostContext): Volumes {
         if (id !== undefined) requireSnapshot(volume.places, id);
         else requireUnused(host, volume);
         if (id === undefined) await unmountImage(volume.places);
-        const folder = id === undefined ? volume.places.folder : join(volume.places.snapshots, id);
-        rmSync(folder, { recursive: true, force: true });
+        await removeWhole(id === undefined ? volume.places.folder : join(volume.places.snapshots, id));
       }),
   };
 }
@@ -115,12 +116,20 @@ async function* archive(
   try {
     if (sizeBytes !== undefined) {
       mkdirSync(disk, { recursive: true, mode: 0o700 });
-      await exec(["mount", "-o", "ro,noload,loop,nosuid,nodev,noexec", join(folder, "image"), disk]);
+      await exec([
+        "mount",
+        "-t",
+        "ext4",
+        "-o",
+        "ro,noload,loop,nosuid,nodev,noexec",
+        join(folder, "image"),
+        disk,
+      ]);
     }
     yield* tarOf(sizeBytes === undefined ? join(folder, "data") : join(disk, "data"), signal);
   } finally {
     if (mountedAt(disk) !== undefined) await unmountImage({ ...places, disk });
-    if (id === undefined) rmSync(folder, { recursive: true, force: true });
+    if (id === undefined) await removeWhole(folder);
   }
 }
 
@@ -135,27 +144,25 @@ async function* tarOf(folder: string, signal: AbortSignal): AsyncGenerator<Uint8
   });
   const ended = once(child, "close");
   ended.catch(() => {});
-  let words = "";
-  child.stderr.on("data", (chunk: Buffer) => (words += chunk));
+  const words = firstWords(child.stderr);
   yield* child.stdout as AsyncIterable<Uint8Array>;
   const [code] = await ended;
-  if (code !== 0) throw new KilnError("command_failed", `tar exited with ${code}: ${words.trim()}`);
+  if (code !== 0) throw new KilnError("command_failed", `tar exited with ${code}: ${words()}`);
 }
 
 /** Unpacks it next to the data; nothing of the volume has changed when that fails. */
 async function unpack({ places, record }: Volume, content: AsyncIterable<Uint8Array>): Promise<void> {
   const fresh = freshPlaces(places);
-  const forget = () => {
-    for (const path of [fresh.image, join(places.folder, "data.new")])
-      rmSync(path, { recursive: true, force: true });
+  const forget = async () => {
+    for (const path of [fresh.image, join(places.folder, "data.new")]) await removeTree(path);
   };
-  forget();
+  await forget();
   try {
     await unpackInto(await makeTarget(places, fresh, record), content);
     await unmountImage(fresh);
   } catch (error) {
     await unmountImage(fresh);
-    forget();
+    await forget();
     throw error;
   }
 }
@@ -191,8 +198,7 @@ async function unpackInto(folder: string, content: AsyncIterable<Uint8Array>): P
   const [program, ...args] = argv;
   const child = spawn(program, args, { cwd: "/", env: cleanEnvironment, stdio: ["pipe", "ignore", "pipe"] });
   const ended = once(child, "close");
-  let words = "";
-  child.stderr.on("data", (chunk: Buffer) => (words += chunk));
+  const words = firstWords(child.stderr);
   const [, [code]] = await Promise.all([
     pipeline(content, child.stdin).catch((error) => {
       child.kill();
@@ -201,13 +207,9 @@ async function unpackInto(folder: string, content: AsyncIterable<Uint8Array>): P
     ended,
   ]);
   if (code === 0) return;
-  throw new KilnError(
-    "usage",
-    `This is not a tar archive that can be unpacked: ${words.trim().split("\n")[0]}`,
-    {
-      hint: "`kiln volume export` writes one; `tar -tf FILE` lists what is in it.",
-    },
-  );
+  throw new KilnError("usage", `This is not a tar archive that can be unpacked: ${words().split("\n")[0]}`, {
+    hint: "`kiln volume export` writes one; `tar -tf FILE` lists what is in it.",
+  });
 }
 
 async function putInPlace({ places, record }: Volume): Promise<void> {

@@ -99,7 +99,7 @@ async function prepare(
   }
   if (snapshot === undefined || record.release === undefined || record.release === number) return record;
   await takeSnapshot(host, volume, "before-rollout", id);
-  keepNewest(places, keep ?? keptSnapshots);
+  await keepNewest(places, keep ?? keptSnapshots);
   return record;
 }
 

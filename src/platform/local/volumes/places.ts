@@ -2,6 +2,7 @@ import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import type { VolumeKey } from "../../../domain/volume.ts";
 import type { HostPaths } from "../paths.ts";
+import { unfinished } from "./remove-tree.ts";
 
 /** What is kept of one volume. */
 export interface VolumePlaces {
@@ -46,10 +47,10 @@ export function volumesThere({ volumes }: Pick<HostPaths, "volumes">): readonly 
   );
 }
 
-/** What someone else has put there is none of ours. */
+/** What someone else has put there is none of ours, and neither is what is being removed. */
 function foldersIn(folder: string): readonly string[] {
   if (!existsSync(folder)) return [];
   return readdirSync(folder, { withFileTypes: true }).flatMap((each) =>
-    each.isDirectory() ? [each.name] : [],
+    each.isDirectory() && !each.name.endsWith(unfinished) ? [each.name] : [],
   );
 }

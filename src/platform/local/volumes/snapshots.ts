@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import type { Snapshot, SnapshotReason } from "../../../domain/volume.ts";
@@ -9,6 +9,7 @@ import { exec } from "../../../lib/process/exec.ts";
 import { growFile } from "./disk-image.ts";
 import type { VolumePlaces } from "./places.ts";
 import type { VolumeRecord } from "./records.ts";
+import { removeTree, removeWhole, unfinished } from "./remove-tree.ts";
 
 const snapshotSchema = z.object({
   format: z.literal(1),
@@ -22,9 +23,6 @@ const snapshotSchema = z.object({
 });
 
 type SnapshotRecord = Readonly<z.infer<typeof snapshotSchema>>;
-
-/** How much of a name is still on its way: swept when the volume is looked at next. */
-const unfinished = ".new";
 
 /** Oldest first. */
 export function snapshotsOf(places: VolumePlaces): readonly Snapshot[] {
@@ -68,7 +66,7 @@ export async function copyToSnapshot(
   const folder = join(places.snapshots, id);
   const fresh = `${folder}${unfinished}`;
   for (const name of namesIn(places.snapshots).filter((each) => each.endsWith(unfinished)))
-    rmSync(join(places.snapshots, name), { recursive: true, force: true });
+    await removeTree(join(places.snapshots, name));
   mkdirSync(fresh, { recursive: true, mode: 0o700 });
   try {
     const { release, dataVersion, sizeBytes } = volume;
@@ -81,16 +79,16 @@ export async function copyToSnapshot(
     renameSync(fresh, folder);
     return toSnapshot(id, record);
   } catch (error) {
-    rmSync(fresh, { recursive: true, force: true });
+    await removeTree(fresh);
     throw error;
   }
 }
 
 /** Removes all but the newest of those that were made before a rollout. */
-export function keepNewest(places: VolumePlaces, most: number): void {
+export async function keepNewest(places: VolumePlaces, most: number): Promise<void> {
   const own = snapshotsOf(places).filter(({ reason }) => reason === "before-rollout");
   for (const { id } of own.slice(0, Math.max(0, own.length - most)))
-    rmSync(join(places.snapshots, id), { recursive: true, force: true });
+    await removeWhole(join(places.snapshots, id));
 }
 
 /** Puts a copy of the snapshot in the place of the data, which no one has. What is there is gone afterwards. */
@@ -102,7 +100,7 @@ export async function copyFromSnapshot(
   const from = join(places.snapshots, id);
   if (volume.sizeBytes === undefined) {
     const fresh = join(places.folder, "data.new");
-    rmSync(fresh, { recursive: true, force: true });
+    await removeTree(fresh);
     await exec(["cp", "--archive", "--reflink=auto", join(from, "data"), fresh]);
     await exec(["sync", "--file-system", fresh]);
     return exchangeData(places);
@@ -115,16 +113,16 @@ export async function copyFromSnapshot(
 }
 
 /** `data.new` becomes `data`. A crash in between leaves `data.old`, which `recoverData` puts back. */
-export function exchangeData({ folder }: VolumePlaces): void {
+export async function exchangeData({ folder }: VolumePlaces): Promise<void> {
   const [data, fresh, old] = ["data", "data.new", "data.old"].map((name) => join(folder, name)) as [
     string,
     string,
     string,
   ];
-  rmSync(old, { recursive: true, force: true });
+  await removeTree(old);
   if (existsSync(data)) renameSync(data, old);
   renameSync(fresh, data);
-  rmSync(old, { recursive: true, force: true });
+  await removeTree(old);
 }
 
 /** Puts back what a crash has left between two names. */

@@ -42,6 +42,8 @@ export async function replaceData(
   { after = volume.record, next }: { readonly after?: VolumeRecord; readonly next?: ServerId } = {},
 ): Promise<VolumeRecord> {
   await takeSnapshot(host, volume, "before-restore", next);
+  // Before as well: what a crash leaves in its place may belong to anyone.
+  await writeVolume(volume.places, { ...volume.record, owned: false });
   await work();
   const record = { ...after, owned: false };
   await writeVolume(volume.places, record);

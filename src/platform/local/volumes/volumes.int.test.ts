@@ -1,7 +1,8 @@
-import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { VolumeSpec } from "../../../domain/volume.ts";
+import { exec } from "../../../lib/process/exec.ts";
 import { cgroupFolders, serverCgroup, setFrozen } from "../../linux/cgroups.ts";
 import { aCall, openImages, TestHost, until, whyNoContainers } from "../test-host.ts";
 
@@ -106,7 +107,7 @@ describe.skipIf(reason)("volumes of the local host", () => {
     if (release === undefined) throw new Error("the server is there");
     const command = ["/bin/sh", "-c", "ls -A /data; touch /data/file || echo refused"];
     await t.host.runJob?.({ id: "shop-1-7_migrate", release, command }, aCall());
-    expect(await t.output("shop-1-7_migrate")).toMatch(/refused$/);
+    expect(await t.output("shop-1-7_migrate")).toMatch(/^refused$/m);
   });
 
   test("servers that a killed controller has stopped for a snapshot continue", async () => {
@@ -129,6 +130,24 @@ describe.skipIf(reason)("volumes of the local host", () => {
       readFileSync(join(folder(), "snapshots", id, "data", name), "utf8").split("\n").length;
     expect([lines("b"), lines("b") + 1]).toContain(lines("a"));
     expect(t.host.sight.subjects().map(({ server }) => server)).toEqual([first]);
+  });
+
+  test("a snapshot whose removal is cut off is gone, and swept with the next one", async () => {
+    await t.run(first, "echo one > /data/file", volumes());
+    await t.output(first);
+    await t.host.destroy(first, aCall());
+    const make = async () => (await t.host.volumes?.snapshot(key, aCall()))?.id ?? "";
+    const known = async () =>
+      (await t.host.volumes?.list("shop", aCall()))?.[0]?.snapshots.map(({ id }) => id);
+    const id = await make();
+    const busy = (name: string) => join(folder(), "snapshots", name, "data/busy");
+    mkdirSync(busy(id));
+    await exec(["mount", "-t", "tmpfs", "tmpfs", busy(id)]);
+    await expect(t.host.volumes?.remove(key, id, aCall())).rejects.toThrow();
+    expect(await known()).toEqual([]);
+    const next = await make();
+    expect(await known()).toEqual([next]);
+    expect(readdirSync(join(folder(), "snapshots"))).toEqual([next]);
   });
 
   test("a shared volume is had by several at once, and one with another user is refused", async () => {
