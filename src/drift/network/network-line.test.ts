@@ -24,6 +24,7 @@ test("routes are reported by the line, except for the kernel's and the one that 
     "route 1.2.3.0/24 via 10.192.0.1",
   );
   expect(told("[nsid 7][ROUTE]default via 10.192.0.1 dev docker0 ")).toBeUndefined();
+  expect(told("[nsid 7][ROUTE]default via 10.192.0.1 dev docker0 linkdown ")).toBeUndefined();
   expect(told("[nsid 7][ROUTE]default via 10.192.0.1 dev docker0 mtu 1000 ")).toMatch("mtu 1000");
   expect(
     told("[nsid 7][ROUTE]10.192.0.0/22 dev docker0 proto kernel scope link src 10.192.0.2 "),

@@ -52,7 +52,8 @@ function settingDifference(text: string): Difference {
 
 /** Those that follow from an address or a link the kernel makes itself, and any other of that name shows in /proc. */
 function routeDifference(text: string, { gateway }: ServerNetwork): Difference | undefined {
-  const route = text.replace(/ dev \S+/g, "");
+  // What follows from the state of the link is not the route's own: ip-route(8), "nexthop flags".
+  const route = text.replace(/ dev \S+| dead\b| linkdown\b/g, "");
   if (/ proto kernel\b/.test(route) || route === `default via ${gateway}`) return undefined;
   const detail = `its network namespace has a route that Kiln did not make: ${route}`;
   return { kind: "network", subject: `route ${route}`, detail };

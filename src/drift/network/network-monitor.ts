@@ -30,62 +30,16 @@ export interface NetworkMonitorParts extends DetectorParts {
  * nothing changes.
  */
 export function startNetworkMonitor(parts: NetworkMonitorParts): AsyncDisposable {
-  const { sight, clock, log, tell, changed, missed } = parts;
+  const { clock, log, missed } = parts;
   const stop = new AbortController();
-  /** What /proc/PID/ns/net of its processes links to, by number. */
-  let namespaces: ReadonlyMap<number, string> = new Map();
-  let waiting: NetworkLine[] = [];
-  let looking: Promise<void> | undefined;
-  const learning = sight.watch(() => {
-    namespaces = new Map();
-  });
-
   const lost = (reason: string) => missed({ reason, missed: missedNetwork, ms: lookUp.everyMs });
-
-  function read(line: NetworkLine): void {
-    const namespace = namespaces.get(line.nsid);
-    if (namespace !== undefined) {
-      react(namespace, line);
-      return;
-    }
-    if (waiting.length < lookUp.mostLines) waiting.push(line);
-    else lost("the kernel reported more changes of networks than there was room for");
-    looking ??= find().finally(() => {
-      looking = undefined;
-    });
-  }
-
-  function react(namespace: string, line: NetworkLine): void {
-    const subject = sight.subjects().find(({ baseline }) => baseline.namespaces.net === namespace);
-    if (subject?.network === undefined) return;
-    const difference = differenceOf(line, subject.network);
-    if (difference) tell(subject, difference);
-    changed(subject);
-  }
-
-  /** A namespace without a name by then is not a server's. */
-  async function find(): Promise<void> {
-    while (waiting.length > 0 && !stop.signal.aborted) {
-      const found = await readNumbers(stop.signal).catch((error) => {
-        if (!stop.signal.aborted) lost(toKilnError(error).message);
-        return new Map<number, string>();
-      });
-      namespaces = found;
-      const lines = waiting;
-      waiting = [];
-      for (const line of lines) {
-        const namespace = found.get(line.nsid);
-        if (namespace !== undefined) react(namespace, line);
-      }
-      await clock.sleep(lookUp.everyMs, stop.signal).catch(() => {});
-    }
-  }
+  const lines = createLineReader({ ...parts, lost, readNumbers }, stop.signal);
 
   async function run(): Promise<void> {
     let delayMs = reopen.firstMs;
     while (!stop.signal.aborted) {
       const startedMs = clock.elapsed();
-      const why = await listen(read, lost, stop.signal);
+      const why = await listen(lines.read, lost, stop.signal);
       if (stop.signal.aborted) return;
       log.warn({ why }, "changes of networks are not reported");
       lost(`the process that listens for changes of networks has ended${why === "" ? "" : `: ${why}`}`);
@@ -99,8 +53,83 @@ export function startNetworkMonitor(parts: NetworkMonitorParts): AsyncDisposable
   return {
     async [Symbol.asyncDispose]() {
       stop.abort();
+      await Promise.all([running, lines[Symbol.asyncDispose]()]);
+    },
+  };
+}
+
+interface LineReaderParts extends Pick<NetworkMonitorParts, "sight" | "clock" | "tell" | "changed"> {
+  readonly lost: (reason: string) => void;
+  /** What /proc/PID/ns/net of a namespace's processes links to, by the number that lines have. */
+  readonly readNumbers: (signal: AbortSignal) => Promise<ReadonlyMap<number, string>>;
+}
+
+/** Finds the server that a line is about. */
+export function createLineReader(
+  { sight, clock, tell, changed, lost, readNumbers }: LineReaderParts,
+  signal: AbortSignal,
+): AsyncDisposable & { read(line: NetworkLine): void } {
+  let namespaces: ReadonlyMap<number, string> = new Map();
+  let waiting: { readonly line: NetworkLine; readonly atMs: number }[] = [];
+  let looking: Promise<void> | undefined;
+  /** Since when each server is in sight (`Clock.elapsed`). */
+  const since = new WeakMap<Subject, number>();
+  const learn = () => {
+    namespaces = new Map();
+    for (const subject of sight.subjects()) if (!since.has(subject)) since.set(subject, clock.elapsed());
+  };
+  learn();
+  const learning = sight.watch(learn);
+
+  function read(line: NetworkLine): void {
+    const namespace = namespaces.get(line.nsid);
+    if (namespace !== undefined) {
+      react(namespace, line, clock.elapsed());
+      return;
+    }
+    if (waiting.length < lookUp.mostLines) waiting.push({ line, atMs: clock.elapsed() });
+    else lost("the kernel reported more changes of networks than there was room for");
+    looking ??= find().finally(() => {
+      looking = undefined;
+    });
+  }
+
+  /**
+   * A line from before the server was in sight is about its making, or about another namespace that had the number before:
+   * what is there now is looked at, and nothing is concluded from the line itself.
+   */
+  function react(namespace: string, line: NetworkLine, atMs: number): void {
+    const subject = sight.subjects().find(({ baseline }) => baseline.namespaces.net === namespace);
+    if (subject?.network === undefined) return;
+    const isOfIt = atMs > (since.get(subject) ?? Number.POSITIVE_INFINITY);
+    const difference = isOfIt ? differenceOf(line, subject.network) : undefined;
+    if (difference) tell(subject, difference);
+    changed(subject);
+  }
+
+  /** A namespace without a name by then is not a server's. */
+  async function find(): Promise<void> {
+    while (waiting.length > 0 && !signal.aborted) {
+      const found = await readNumbers(signal).catch((error) => {
+        if (!signal.aborted) lost(toKilnError(error).message);
+        return new Map<number, string>();
+      });
+      namespaces = found;
+      const lines = waiting;
+      waiting = [];
+      for (const { line, atMs } of lines) {
+        const namespace = found.get(line.nsid);
+        if (namespace !== undefined) react(namespace, line, atMs);
+      }
+      await clock.sleep(lookUp.everyMs, signal).catch(() => {});
+    }
+  }
+
+  return {
+    read,
+    async [Symbol.asyncDispose]() {
       learning[Symbol.dispose]();
-      await Promise.all([running, looking]);
+      await looking;
     },
   };
 }

@@ -1,0 +1,49 @@
+import { expect, test } from "vitest";
+import { FakeClock } from "../../lib/time/fake-clock.ts";
+import type { Subject } from "../../platform/linux/subject.ts";
+import type { Difference } from "../checks/detector.ts";
+import { createLineReader } from "./network-monitor.ts";
+
+test("a line from before a server was in sight is not about it, whatever number its namespace has got", async () => {
+  const clock = new FakeClock();
+  const told: Difference[] = [];
+  let changes = 0;
+  let subjects: Subject[] = [];
+  let learn = () => {};
+  const stop = new AbortController();
+  const server = {
+    baseline: { namespaces: { net: "net:[7]" } },
+    network: { links: ["lo", "eth0"], address: "10.0.0.2", prefixBits: 24, gateway: "10.0.0.1" },
+  } as unknown as Subject;
+  const numbers = Promise.withResolvers<ReadonlyMap<number, string>>();
+  await using reader = createLineReader(
+    {
+      clock,
+      sight: {
+        subjects: () => subjects,
+        watch: (changed) => {
+          learn = changed;
+          return { [Symbol.dispose]: () => {} };
+        },
+      } as unknown as Parameters<typeof createLineReader>[0]["sight"],
+      tell: (_, difference) => told.push(difference),
+      changed: () => {
+        changes += 1;
+      },
+      lost: () => {},
+      readNumbers: () => numbers.promise,
+    },
+    stop.signal,
+  );
+  const line = { nsid: 3, about: "NETCONF", isGone: false, text: "inet eth0 forwarding on" } as const;
+  reader.read(line);
+  await clock.advance(5);
+  subjects = [server];
+  learn();
+  numbers.resolve(new Map([[3, "net:[7]"]]));
+  await clock.advance(2_000);
+  expect([told, changes]).toEqual([[], 1]);
+  reader.read(line);
+  expect(told).toMatchObject([{ subject: "sysctl inet of a link forwarding on" }]);
+  stop.abort();
+});
