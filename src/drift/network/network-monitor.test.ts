@@ -21,7 +21,7 @@ test("a line from before a server was in sight is not about it, whatever number 
       clock,
       sight: {
         subjects: () => subjects,
-        watch: (changed) => {
+        watch: (changed: () => void) => {
           learn = changed;
           return { [Symbol.dispose]: () => {} };
         },

@@ -1,6 +1,6 @@
 import { type ExecOptions, exec } from "../../lib/process/exec.ts";
 
-/** Of the uids that no user has (systemd, UIDS-GIDS.md: 0x70000000 to 0x7FFDFFFF), behind those that user namespaces of servers belong to. */
+/** Of the uids that no user has (systemd, UIDS-GIDS.md: 0x70000000 to 0x7FFDFFFF), after the uids that user namespaces of servers belong to. */
 const firstUid = 0x7040_0000;
 const uids = 65_536;
 

@@ -36,7 +36,7 @@ const programMs = 1_000;
 /**
  * Lets detectors look at a server that has just been started. An engine has no moment at which all of a server is there and nothing of its
  * image has run: what the kernel shows right after the start counts as what it was made with. From within, no server can change
- * that. Whoever is faster than that look stays unseen.
+ * that. A visitor who is faster than that look stays unseen.
  */
 export async function observeServer(host: DockerContext, record: ContainerRecord, call: Call): Promise<void> {
   if (parseServerId(record.id) === undefined) return; // a job lives for its command alone, a copy is there to be entered
