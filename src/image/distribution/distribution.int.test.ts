@@ -147,6 +147,20 @@ test.each([
   expect(await listImages(there.state)).toEqual([]);
 });
 
+test("what is too large for a manifest is not read as one", async () => {
+  using there = workshop();
+  await using registry = await served(there);
+  const store = imageStore(there.state);
+  await ensureStore(store);
+  const layer = await putBlob(store, Buffer.alloc((4 << 20) + 1), mediaTypes.layer);
+  const base = `http://${registry.host}/v2/shop/manifests`;
+  expect((await fetch(`${base}/${layer.digest}`)).status).toBe(404);
+  const config = { mediaType: mediaTypes.config, digest: layer.digest, size: layer.size };
+  const body = JSON.stringify({ schemaVersion: 2, layers: [], config });
+  const answer = await fetch(`${base}/1`, { method: "PUT", body });
+  expect(await answer.json()).toMatchObject({ errors: [{ message: expect.stringContaining("too large") }] });
+});
+
 test("a chunked upload continues where it is, and nowhere else", async () => {
   using there = workshop();
   await ensureStore(imageStore(there.state));

@@ -8,7 +8,7 @@ import { referrersOf } from "../store/describe.ts";
 import { blobPath, ensureStore, hasBlob, type ImageStore, imageStore } from "../store/image-store.ts";
 import { mediaTypes } from "../store/oci-types.ts";
 import { Fault, toFault } from "./fault.ts";
-import { findManifest, receiveManifest, tagsOf } from "./manifests.ts";
+import { findManifest, maxManifestBytes, receiveManifest, tagsOf } from "./manifests.ts";
 import { type Upload, Uploads } from "./uploads.ts";
 
 /** A request for a path below `/v2/`. `actor` finds out who asks; only what changes an image needs to know. */
@@ -129,9 +129,6 @@ async function sendManifest(
 function plain(reference: string): string {
   return reference.replace(/%3A/i, ":");
 }
-
-/** As for registries everywhere. */
-const maxManifestBytes = 4 << 20;
 
 async function takeManifest(call: Call, service: string, reference: string): Promise<void> {
   const { store, request, response, clock, signal } = call;

@@ -1,8 +1,9 @@
-import { readFileSync, statSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { digestOf } from "../../lib/files/sha256.ts";
 import { attach } from "../store/attach.ts";
 import {
   blobPath,
+  blobSize,
   hasBlob,
   type ImageStore,
   putBlob,
@@ -15,6 +16,9 @@ import { foreignConfig, foreignIndex, foreignManifest } from "../store/oci-schem
 import { annotations } from "../store/oci-types.ts";
 import { publish } from "../store/publish.ts";
 import { Fault } from "./fault.ts";
+
+/** As for registries everywhere. */
+export const maxManifestBytes = 4 << 20;
 
 export interface StoredManifest {
   readonly digest: string;
@@ -33,9 +37,10 @@ export async function findManifest(
   reference: string,
 ): Promise<StoredManifest> {
   const digest = digestForm.test(reference) ? reference : await digestNamed(store, service, reference);
-  if (digest === undefined || statSync(blobPath(store, digest), { throwIfNoEntry: false }) === undefined) {
+  const size = digest === undefined ? undefined : blobSize(store, digest);
+  // A digest may be a layer's, too, and those are larger than memory.
+  if (digest === undefined || size === undefined || size > maxManifestBytes)
     throw unknown(service, reference);
-  }
   const bytes = readFileSync(blobPath(store, digest));
   const { mediaType } = parse(bytes, undefined);
   return { digest, mediaType, bytes };
@@ -150,6 +155,7 @@ export async function receiveManifest(
 /** Servers are made from exactly these layers: each must be stored as its content is, and not compressed. */
 function requireUsable(store: ImageStore, { layers, config }: Parsed): void {
   if (layers === undefined || config === undefined) throw invalid("a version names one image, not an index");
+  if ((blobSize(store, config) ?? 0) > maxManifestBytes) throw invalid("its configuration is too large");
   const parsed = foreignConfig.safeParse(jsonOf(readBlob(store, config)));
   if (!parsed.success) throw invalid("its configuration is not an image's");
   const { diff_ids: plain } = parsed.data.rootfs;
