@@ -12,7 +12,7 @@ const newUserProgram = `
 my ($call, $first, $count, @argv) = @ARGV;
 my $self = $$;
 pipe(my $reader, my $writer) or die "pipe: $!\\n";
-defined(my $child = fork()) or die "fork: $!\\n";
+defined(my $child = fork) or die "fork: $!\\n";
 if ($child == 0) {
   close $writer;
   sysread($reader, my $go, 1) or exit 1;
