@@ -2,16 +2,12 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { pino } from "pino";
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import { findProcess, type ProcessRef } from "../../../lib/process/proc.ts";
 import { forbidProgramsInMemory, memoryProgramsFile } from "./memory-programs.ts";
 
 const skip = !existsSync(memoryProgramsFile);
 if (skip) console.log(`skipped: this kernel has no ${memoryProgramsFile}`);
-
-vi.mock("../../../lib/process/exec.ts", () => ({
-  exec: () => Promise.reject(new Error("nsenter is missing")),
-}));
 
 /** The lines that are logged while programs in memory are to be forbidden, and nsenter(1) is not available. */
 async function warnings(process: ProcessRef): Promise<readonly string[]> {
@@ -19,6 +15,7 @@ async function warnings(process: ProcessRef): Promise<readonly string[]> {
   await forbidProgramsInMemory(
     { log: pino({}, { write: (line: string) => void lines.push(line) }) },
     process,
+    () => Promise.reject(new Error("nsenter is missing")),
   );
   return lines;
 }

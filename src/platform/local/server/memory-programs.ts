@@ -15,11 +15,12 @@ export const memoryProgramsFile = "/proc/sys/vm/memfd_noexec";
 export async function forbidProgramsInMemory(
   { log }: Pick<HostContext, "log">,
   process: ProcessRef,
+  run = exec,
 ): Promise<void> {
   if (!existsSync(memoryProgramsFile)) return;
   const { pid } = process;
   try {
-    await exec(["nsenter", `--pid=/proc/${pid}/ns/pid`, "sh", "-c", `echo 1 > ${memoryProgramsFile}`]);
+    await run(["nsenter", `--pid=/proc/${pid}/ns/pid`, "sh", "-c", `echo 1 > ${memoryProgramsFile}`]);
   } catch (error) {
     if (isEnding(pid) || !isAlive(process)) return;
     log.warn({ pid, error: toKilnError(error).message }, "programs in memory are not forbidden");
