@@ -81,9 +81,12 @@ withHaproxy("clients are announced to servers by the PROXY protocol if they want
   const heard: string[] = [];
   const server = createServer((socket) => {
     socket.on("error", () => {});
-    socket.once("data", (data) => {
-      heard.push(data.toString("latin1"));
-      const isHttp = data.includes("HTTP/1.1");
+    let text = "";
+    socket.on("data", (data) => {
+      text += data.toString("latin1"); // header and request may come apart
+      const isHttp = /HTTP\/1\.1\r\n.*\r\n\r\n$/s.test(text);
+      if (!isHttp && !text.endsWith("hello")) return;
+      heard.push(text);
       socket.end(isHttp ? "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok" : "ok");
     });
   });
