@@ -1,4 +1,5 @@
 import type { ServerId, ServiceKey } from "./ids.ts";
+import type { ServerShape } from "./spec.ts";
 
 /**
  * Data that stays. A volume belongs to a service: its releases only say where servers find it and how it is kept, so no
@@ -26,6 +27,11 @@ export const keptSnapshots = 3;
 /** Volumes that one server at a time may have. */
 export function ownVolumes(volumes: readonly VolumeSpec[] | undefined): readonly VolumeSpec[] {
   return (volumes ?? []).filter(({ shared }) => !shared);
+}
+
+/** How many servers of a release there can be at a time. */
+export function mostServers(shape: Pick<ServerShape, "volumes">): number {
+  return ownVolumes(shape.volumes).length > 0 ? 1 : Number.POSITIVE_INFINITY;
 }
 
 /** Names a volume of an installation. */

@@ -108,6 +108,26 @@ test("a second deploy is refused with what runs and who started it, or supersede
   });
 });
 
+test("on the way back to a release of which one server has the data, one is desired, whatever the failed deploy asked for", () => {
+  using t = aStore();
+  const plain = aDraft(2);
+  const volumes = [{ name: "data", path: "/data", shared: false }];
+  deployed(t.store, aDraft(1, { shape: { ...plain.shape, volumes } }));
+  const asked = () => {
+    const { count, alone } = t.store.desired("shop") ?? {};
+    return { count, alone };
+  };
+  expect(asked()).toEqual({ count: 1, alone: true });
+  const { rollout } = begin(t.store, plain);
+  expect(asked()).toEqual({ count: 3, alone: false });
+  t.store.abort("shop", by);
+  expect(asked()).toEqual({ count: 1, alone: false });
+  finish(t.store, rollout, "rolled-back");
+  expect(asked()).toEqual({ count: 1, alone: true });
+  deployed(t.store, plain);
+  expect(asked()).toEqual({ count: 3, alone: false });
+});
+
 test("what was planned for a rollout that has been superseded or turned back changes nothing", () => {
   using t = aStore();
   deployed(t.store, aDraft(1));

@@ -8,6 +8,7 @@ import type {
 } from "../observation.ts";
 import type { DesiredService } from "../rollout.ts";
 import { reachable, type Split } from "../split.ts";
+import { mostServers } from "../volume.ts";
 
 /** What is observed of one service, and small questions about it. */
 export interface ServiceView {
@@ -106,10 +107,12 @@ export function resizeTo(
   desired: DesiredService,
   view: ServiceView,
   release: number,
-  size: number,
+  wanted: number,
   reason: string,
 ): readonly Action[] {
   const service = desired.service;
+  const shape = desired.releases.get(release)?.shape;
+  const size = Math.min(wanted, shape === undefined ? wanted : mostServers(shape));
   const group = view.groups.get(release);
   const replacing = size === 0 ? outlasting(desired, group) : replacedIn(view, group);
   if (size === 0 && isGone(view, release)) return [];

@@ -1,6 +1,7 @@
 import type { ServiceKey } from "../../domain/ids.ts";
 import type { Release } from "../../domain/release.ts";
 import type { DesiredService } from "../../domain/rollout.ts";
+import { mostServers } from "../../domain/volume.ts";
 import { selectAllRunningRollouts, selectRunningRollout } from "../rollouts/rollouts.ts";
 import { selectAllWarm, selectWarm } from "../rollouts/warm.ts";
 import type { Database } from "../sqlite/database.ts";
@@ -47,17 +48,34 @@ function toDesired(
   },
 ): DesiredService {
   const { strategy, drainMs, unavailable } = record.policy;
+  const releases = new Map(rest.releases.map((release) => [release.number, release]));
+  const most = mostOf(releases.get(leading(record, rest.rollout) ?? 0));
   return {
     ...rest,
     service: record.service,
     target: record.target,
-    count: record.count,
-    releases: new Map(rest.releases.map((release) => [release.number, release])),
+    count: Math.min(record.count, most),
+    releases,
     serving: record.serving,
     drainMs,
     upkeep: record.upkeep,
     unavailable: strategy === "rolling" ? unavailable : 0,
-    alone: strategy === "recreate",
+    // Until it has ended, a rollout goes by its own strategy.
+    alone: strategy === "recreate" || (rest.rollout === undefined && most === 1),
     removed: record.removed,
   };
+}
+
+/** The release that is to serve, as things stand. */
+function leading({ serving }: ServiceRecord, rollout: DesiredService["rollout"]): number | undefined {
+  if (rollout === undefined) return serving;
+  return rollout.phase === "back" ? rollout.from : rollout.to;
+}
+
+/**
+ * A way back may lead to a release of which one server at a time can have its data, from one of which there are more: number
+ * and strategy belong to the service, so they are what the failed deploy has asked for.
+ */
+function mostOf(release: Release | undefined): number {
+  return release === undefined ? Number.POSITIVE_INFINITY : mostServers(release.shape);
 }

@@ -87,7 +87,7 @@ export abstract class Referee {
     const { service, number } = release;
     this.trace.add(() => `  resize ${service}-${number} to ${size}`);
     const raised = this.plan.raises(service, number, size);
-    this.#writers.onResize(service, number, { raised, seenMs: this.plan.seenMs(service) });
+    this.#writers.onResize(service, number, { size, raised, seenMs: this.plan.seenMs(service) });
     this.plan.onResize(service, number, size);
   }
 

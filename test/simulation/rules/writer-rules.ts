@@ -33,11 +33,14 @@ export class WriterRules {
   onResize(
     service: ServiceKey,
     release: number,
-    { raised, seenMs }: { raised: boolean; seenMs: number },
+    { size, raised, seenMs }: { size: number; raised: boolean; seenMs: number },
   ): void {
     const sinceMs = this.#aloneSinceMs.get(service) ?? Number.POSITIVE_INFINITY;
     const slackMs = this.#k.services.length > 1 ? planMs : 0;
     if (!raised || seenMs < sinceMs + slackMs) return;
+    // A platform that has forgotten its sizes is told of what is there already.
+    const there = this.#k.present(service).filter((server) => server.release === release);
+    if (size <= there.length) return;
     this.#asked.set(service, (this.#asked.get(service) ?? new Set()).add(release));
     this.#mustBeAlone(service, release, `servers of release ${release} are asked for`);
   }
