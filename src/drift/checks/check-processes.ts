@@ -1,11 +1,12 @@
 import { statSync } from "node:fs";
 import { join } from "node:path";
 import { parseMountLine } from "../../lib/files/mount-table.ts";
-import { isEnding, linkIfThere, readIfThere } from "../../lib/process/proc.ts";
+import { hasRun, isEnding, linkIfThere, readIfThere } from "../../lib/process/proc.ts";
 import type { Subject } from "../../platform/linux/subject.ts";
 import { culpritOf } from "./culprit.ts";
 import type { Check, Difference } from "./detector.ts";
 import { descends, type ProcessStatus, readStatus } from "./process-tree.ts";
+import { type Program, programOf } from "./program.ts";
 
 /** Looks at all processes of a server: whose they are, what they run, where they are and who traces or stops them. */
 export interface ProcessCheck {
@@ -18,6 +19,12 @@ export interface ProcessCheck {
 interface Known {
   readonly program: string | undefined;
   readonly cgroups: string | undefined;
+}
+
+/** What /proc showed of one thing, when that is right. */
+interface Look {
+  readonly right?: string | undefined;
+  readonly found: readonly Difference[];
 }
 
 export function createProcessCheck(): ProcessCheck {
@@ -61,17 +68,13 @@ function checkProcess(
   const status = readStatus(pid);
   if (!status || status.state === "Z") return { found: [] };
   if (!before && isStranger(subject, pid)) return { found: [stranger(pid, "its cgroup")] };
-  const program = linkIfThere(`/proc/${pid}/exe`);
-  const wrong =
-    program === undefined || program === before?.program ? undefined : checkProgram(subject, pid, program);
-  const cgroups = cgroupsOf(pid);
-  const out =
-    cgroups === undefined || cgroups === before?.cgroups ? undefined : checkCgroups(subject, pid, cgroups);
+  const program = checkProgram(subject, pid, before?.program);
+  const cgroups = checkCgroups(subject, pid, before?.cgroups);
   return {
-    known: { program: wrong ? undefined : program, cgroups: out ? undefined : cgroups },
+    known: { program: program.right, cgroups: cgroups.right },
     found: [
-      ...(wrong ? [wrong] : []),
-      ...(out ? [out] : []),
+      ...program.found,
+      ...cgroups.found,
       ...checkTracer(pid, status),
       ...(pid === subject.process.pid
         ? checkStopped(pid, status)
@@ -93,35 +96,45 @@ export function stranger(pid: number, where: string): Difference {
 
 /** In every hierarchy a server's processes are in its cgroup, or in one below: they cannot leave by themselves. */
 export function outOfCgroup(subject: Subject, pid: number): Difference | undefined {
-  const cgroups = cgroupsOf(pid);
-  return cgroups === undefined ? undefined : checkCgroups(subject, pid, cgroups);
+  return checkCgroups(subject, pid, undefined).found[0];
 }
 
 function cgroupsOf(pid: number): string | undefined {
   return readIfThere(`/proc/${pid}/cgroup`);
 }
 
-function checkCgroups({ cgroup, cgroupFolders }: Subject, pid: number, text: string): Difference | undefined {
+function checkCgroups(subject: Subject, pid: number, before: string | undefined): Look {
+  const now = cgroupsOf(pid);
+  if (now === undefined || now === before || isWithin(subject, now)) return { right: now, found: [] };
+  // It may just be on its way in. Once it has run it is there, so only what is read after that counts.
+  const settled = hasRun(pid) ? cgroupsOf(pid) : undefined;
+  if (settled === undefined || isWithin(subject, settled) || isEnding(pid)) return { found: [] };
+  const detail = `pid ${pid} was taken out of the server's cgroup`;
+  return { found: [{ kind: "limit", subject: `pid ${pid}`, detail }] };
+}
+
+function isWithin({ cgroup, cgroupFolders }: Subject, text: string): boolean {
   const paths = text.split("\n").map((line) => line.slice(line.indexOf(":", line.indexOf(":") + 1) + 1));
   const within = paths.filter((path) => path === cgroup || path.startsWith(`${cgroup}/`));
-  if (within.length >= cgroupFolders.length || isEnding(pid)) return undefined;
-  return { kind: "limit", subject: `pid ${pid}`, detail: `pid ${pid} was taken out of the server's cgroup` };
+  return within.length >= cgroupFolders.length;
 }
 
 /** A server's programs are files of its image, or placed by Kiln: nothing else that it sees may be run from. */
-function checkProgram(subject: Subject, pid: number, program: string): Difference | undefined {
-  if (isImageFile(subject, pid, program)) return undefined;
-  const detail = `pid ${pid} runs ${program}, which is not a file of its image`;
-  return { kind: "program", subject: `pid ${pid}`, detail, culprit: culpritOf(pid) };
+function checkProgram(subject: Subject, pid: number, before: string | undefined): Look {
+  if (before !== undefined && linkIfThere(`/proc/${pid}/exe`) === before) return { right: before, found: [] };
+  const program = programOf(pid);
+  if (program === undefined || isImageFile(subject, program)) return { right: program?.path, found: [] };
+  const { path } = program;
+  const detail = `pid ${pid} runs ${path}, which is not a file of its image`;
+  const culprit = { ...culpritOf(pid), executable: path };
+  return { found: [{ kind: "program", subject: `pid ${pid}`, detail, culprit }] };
 }
 
-function isImageFile(subject: Subject, pid: number, program: string): boolean {
-  const found = statSync(`/proc/${pid}/exe`, { throwIfNoEntry: false });
-  if (!found) return true; // it has ended
-  if (subject.baseline.programs?.includes(`${found.dev}:${found.ino}`)) return true;
-  if (!program.startsWith("/") || mountPointOf(subject, program) !== "/") return false;
-  const wanted = statSync(`/proc/${subject.process.pid}/root${program}`, { throwIfNoEntry: false });
-  return wanted?.dev === found.dev && wanted.ino === found.ino;
+function isImageFile(subject: Subject, { path, device, inode }: Program): boolean {
+  if (subject.baseline.programs?.includes(`${device}:${inode}`)) return true;
+  if (!path.startsWith("/") || mountPointOf(subject, path) !== "/") return false;
+  const wanted = statSync(`/proc/${subject.process.pid}/root${path}`, { throwIfNoEntry: false });
+  return wanted?.dev === device && wanted.ino === inode;
 }
 
 function mountPointOf({ baseline }: Subject, path: string): string {

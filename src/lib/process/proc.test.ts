@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { expect, test } from "vitest";
-import { findProcess, isEnding } from "./proc.ts";
+import { findProcess, hasRun, isEnding } from "./proc.ts";
 
 test("a process counts as ending from the moment it begins to end, also before its exit status is read", async () => {
   // `exec` leaves the child to a program that never waits for it: it stays a zombie.
@@ -20,4 +20,9 @@ test("a process counts as ending from the moment it begins to end, also before i
     await once(parent, "exit");
   }
   expect(isEnding(parent.pid ?? 0)).toBe(true);
+});
+
+test("a process that reads of itself has run, and so has one that has ended", () => {
+  expect(hasRun(process.pid)).toBe(true);
+  expect(hasRun(4_194_305)).toBe(true);
 });

@@ -24,6 +24,19 @@ export function isEnding(pid: number): boolean {
   return flags === undefined || (Number(flags) & exiting) !== 0;
 }
 
+/**
+ * Whether the process has had a processor; true where the kernel does not count that. One that fork(2) has just made is in
+ * sight before it is in its parent's cgroup, and runs only then: copy_process of kernel/fork.c.
+ */
+export function hasRun(pid: number): boolean {
+  return turnsOf(pid) !== "0" || turnsOf("self") === "0";
+}
+
+/** How often it was given a processor: field 3 of /proc/PID/schedstat, Documentation/scheduler/sched-stats.rst. */
+function turnsOf(pid: number | "self"): string | undefined {
+  return readIfThere(`/proc/${pid}/schedstat`)?.trim().split(" ")[2];
+}
+
 /** The fields of /proc/PID/stat from the third on; the second may hold anything. */
 function statOf(pid: number): readonly string[] | undefined {
   const stat = readIfThere(`/proc/${pid}/stat`);
@@ -57,7 +70,10 @@ export function linkIfThere(path: string): string | undefined {
   }
 }
 
-/** EINVAL: the mount table of a process that has ended but is not yet reaped. */
-function isGone(error: unknown): boolean {
+/**
+ * Whether a file below /proc could not be read because its process is gone. EINVAL: the mount table of a process that has
+ * ended but is not yet reaped.
+ */
+export function isGone(error: unknown): boolean {
   return ["ENOENT", "ESRCH", "ENODEV", "EINVAL"].some((code) => isErrno(error, code));
 }

@@ -10,6 +10,7 @@ import { waitUntil } from "../../lib/time/wait-until.ts";
 import { parseServerId } from "../fleet/server-id.ts";
 import { cgroupFolders, membersOf, setFrozen } from "../linux/cgroups.ts";
 import { isRuncInit, killNow } from "../linux/processes.ts";
+import { notBegun } from "../linux/start-failure.ts";
 import type { Subject } from "../linux/subject.ts";
 import type { Call } from "../platform.ts";
 import { inspectedContainer } from "./answers.ts";
@@ -30,8 +31,8 @@ const keptSchema = z.object({
 /** A server as it was once it ran, kept in its folder: a later controller compares with the same. */
 type Kept = Readonly<z.infer<typeof keptSchema>>;
 
-/** How long the server's program may take to be in place of the runtime's. */
-const programMs = 1_000;
+/** How long the server's program may take to be in place of the runtime's: seconds on a machine without a free processor. */
+const programMs = 30_000;
 
 /**
  * Lets detectors look at a server that has just been started. An engine has no moment at which all of a server is there and nothing of its
@@ -97,13 +98,14 @@ function recall(host: DockerContext, id: ServerId): Kept | undefined {
 }
 
 /** Undefined where its processes are not this machine's, or not there any more. */
-async function look(host: DockerContext, { container = "" }: ContainerRecord, { signal }: Call) {
+async function look(host: DockerContext, { id, container = "" }: ContainerRecord, { signal }: Call) {
   const path = `/containers/${container}/json`;
   const found = await host.engine.read({ path, accept: [404], signal }, inspectedContainer);
   const process = findProcess(found?.State.Pid ?? 0);
   const cgroup = process && cgroupOf(process.pid);
   if (process === undefined || cgroup === undefined || !cgroup.includes(container)) return undefined;
-  await waitUntil(host.clock, programMs, () => !isRuncInit(process), signal);
+  if (!(await waitUntil(host.clock, programMs, () => !isRuncInit(process), signal)))
+    throw notBegun(id, programMs);
   const folders = cgroupFolders(cgroup);
   const baseline = {
     mounts: mountLines(readIfThere(`/proc/${process.pid}/mountinfo`) ?? ""),

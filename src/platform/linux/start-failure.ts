@@ -58,3 +58,12 @@ export function startFailure(id: string, command: string, message: string, key =
 function shorten(message: string): string {
   return message.replace(/^runc create failed: (unable to start container process: )?/, "").trim();
 }
+
+/** Of a server whose runtime has the order to begin its program, and is still there instead of it. */
+export function notBegun(id: string, withinMs: number): KilnError {
+  return new KilnError(
+    "server_failed",
+    `${id} cannot start: its program has not begun within ${withinMs / 1_000} seconds.`,
+    { hint: "Look for what keeps this machine's processors or disks busy: `cat /proc/pressure/*`." },
+  );
+}

@@ -21,7 +21,7 @@ import {
 import { bootId } from "../../linux/processes.ts";
 import { signalNumber } from "../../linux/signals.ts";
 import { mountPoints } from "../../linux/skeleton.ts";
-import { startFailure } from "../../linux/start-failure.ts";
+import { notBegun, startFailure } from "../../linux/start-failure.ts";
 import type { Call, HostImage } from "../../platform.ts";
 import type { HostContext } from "../context.ts";
 import { describeRoot, ensureRoot, type Root, rootPath } from "../image/roots.ts";
@@ -45,8 +45,8 @@ import { forgetSecretConfig, writeConfig } from "./runtime-config.ts";
 import { findExit, hostServer, readMoment, settled } from "./server-state.ts";
 import { type Held, type Holder, ownerOf } from "./user-namespaces.ts";
 
-/** How long the server's program may take to be in place of runc once runc has the order to start it. */
-const programMs = 1_000;
+/** How long the server's program may take to be in place of runc, which detectors would take for one from elsewhere: on a busy machine, seconds. */
+const programMs = 30_000;
 
 /** See `Host.create` and `Host.runJob`. The caller holds the server's lock. */
 export async function createServer(
@@ -190,7 +190,8 @@ async function start(host: HostContext, making: Making, network: Network, call: 
   // runc takes many times as long: the server's program finds it done.
   await allDone([started, forbidProgramsInMemory(host, process)]);
   forgetSecretConfig(server);
-  await waitUntil(host.clock, programMs, () => programOf(process) !== waiting);
+  if (!(await waitUntil(host.clock, programMs, () => programOf(process) !== waiting, call.signal)))
+    throw notBegun(record.id, programMs);
   return { ...record, running };
 }
 
