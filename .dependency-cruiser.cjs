@@ -30,6 +30,7 @@ module.exports = {
     // What `image.from` may say is written once, with each source of images.
     only("spec", "spec/", "image/sources/sources\\.ts", "domain/", "lib/"),
     only("image", "image/", "domain/", "lib/"),
+    only("trust", "trust/", "image/", "domain/", "lib/"),
     only("audit", "audit/", "domain/", "lib/"),
     only("store", "store/", "audit/", "domain/", "lib/"),
     only("router", "router/", "domain/", "lib/"),
@@ -66,6 +67,7 @@ module.exports = {
       "api/contract",
       "store/",
       "image/",
+      "trust/",
       "drift/",
       "audit/",
       "domain/",
@@ -83,6 +85,7 @@ module.exports = {
       "api/client",
       "spec/",
       "image/",
+      "trust/",
       "audit/",
       "domain/",
       "lib/",

@@ -1,5 +1,5 @@
-import type { Command } from "commander";
-import { command, group, type Load, reasonHelp } from "../../declare.ts";
+import { type Command, Option } from "commander";
+import { command, group, intoFile, type Load, reasonHelp } from "../../declare.ts";
 
 export function addImageCommands(program: Command, load: Load): void {
   program.commandsGroup("Images:");
@@ -40,6 +40,23 @@ export function addImageCommands(program: Command, load: Load): void {
   command(image, "show", "print what an image has", "kiln image show shop:1.4.0")
     .argument("<IMAGE>", "SERVICE:VERSION, a digest, or the beginning of a digest")
     .action(load(async () => (await import("./show.ts")).run));
+  intoFile(
+    command(
+      image,
+      "sbom",
+      "list what an image consists of, as SPDX or CycloneDX",
+      "kiln image sbom shop:1.4.0 --output shop.spdx.json",
+      "kiln image sbom shop:1.4.0 --format cyclonedx",
+    ),
+    "the file to write; `-` is standard output, and the default",
+  )
+    .argument("<IMAGE>", "SERVICE:VERSION, a digest, or the beginning of a digest")
+    .addOption(
+      new Option("--format <FORMAT>", "spdx: SPDX 2.3; cyclonedx: CycloneDX 1.6")
+        .choices(["spdx", "cyclonedx"])
+        .default("spdx"),
+    )
+    .action(load(async () => (await import("./sbom.ts")).run));
   command(image, "pin", "keep images that nothing uses", 'kiln image pin shop:1.4.0 --reason "last audited"')
     .argument("<IMAGE...>", "SERVICE:VERSION, a digest, or the beginning of a digest")
     .option("--reason <TEXT>", reasonHelp)

@@ -3,18 +3,16 @@ import type { Registry } from "../../../image/registry/registry.ts";
 import { KilnError } from "../../../lib/errors.ts";
 import type { Context, Outcome } from "../../context.ts";
 import { formatBytes, shortDigest } from "../../output/units.ts";
-import { findImages } from "./change.ts";
+import { storedImage } from "./stored.ts";
 
 /** `kiln image push IMAGE REF`. Without a tag in REF, the image's version is the tag. */
 export async function push(context: Context, _options: object, name: string, target: string): Outcome {
-  const [{ listImages }, { pushImage }, { imageStore }, registry] = await Promise.all([
-    import("../../../image/store/images.ts"),
+  const [{ pushImage }, { imageStore }, registry, image] = await Promise.all([
     import("../../../image/transfer/push.ts"),
     import("../../../image/store/image-store.ts"),
     registryOf(context, target),
+    storedImage(context, name),
   ]);
-  const image = findImages(await listImages(context.state), name).at(-1);
-  if (image === undefined) throw new KilnError("image_unknown", `There is no image named ${name}.`);
   const { reference } = registry;
   if (reference.digest !== undefined) throw noReference(target, "a name, optionally with a tag");
   const tag = reference.tag ?? image.version;
