@@ -14,7 +14,8 @@ http {
   include /etc/nginx/mime.types;
   default_type application/octet-stream;
   server_tokens off;
-  sendfile on;
+  # Head and body of a page leave in one piece: when a server is frozen or killed, each request was answered or can be repeated.
+  sendfile off;
   access_log /dev/stdout combined buffer=16k flush=1s;
 
   # Only /tmp is writable.
