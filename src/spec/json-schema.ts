@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { documentSchema, isWrittenText } from "./schema.ts";
+import { documentSchema, isWrittenText } from "./schema/document.ts";
 
 /** The part of a JSON Schema that this module reads. */
 export interface JsonSchema {

@@ -5,7 +5,7 @@ import { nearest } from "../lib/nearest.ts";
 import { assumeProjectFiles, findProjectFiles, type ProjectFiles } from "./project-files.ts";
 import { sameDoors, sameServices } from "./rules/file-rules.ts";
 import { type Finding, invalidSpec } from "./rules/findings.ts";
-import type { SpecDocument } from "./schema.ts";
+import type { SpecDocument } from "./schema/document.ts";
 import { toServiceSpec } from "./service-spec.ts";
 import { type ValidatedDocument, type Variant, validateDocument } from "./validate.ts";
 import { parseYaml } from "./yaml/parse.ts";

@@ -6,7 +6,7 @@ import { isErrno } from "../lib/errors.ts";
 import { isAtOrBelow } from "./paths.ts";
 import { placedFiles } from "./rules/placed-rules.ts";
 import type { Breach } from "./rules/rules.ts";
-import type { SpecDocument } from "./schema.ts";
+import type { SpecDocument } from "./schema/document.ts";
 
 /** The targets of a document's paths on this machine. */
 export interface ProjectFiles {

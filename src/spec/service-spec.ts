@@ -15,7 +15,7 @@ import {
 } from "../domain/spec.ts";
 import type { VolumeSpec } from "../domain/volume.ts";
 import type { ProjectFiles } from "./project-files.ts";
-import type { SpecDocument } from "./schema.ts";
+import type { SpecDocument } from "./schema/document.ts";
 
 type Found = Omit<ProjectFiles, "breaches">;
 

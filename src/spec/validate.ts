@@ -1,6 +1,6 @@
 import type { Finding } from "./rules/findings.ts";
 import { breaches } from "./rules/rules.ts";
-import { documentSchema, isWrittenText, type SpecDocument } from "./schema.ts";
+import { documentSchema, isWrittenText, type SpecDocument } from "./schema/document.ts";
 import { knownKeys } from "./yaml/known-keys.ts";
 import { findSpot, type MapTree, merge, type Path, pathText, type Tree, toValue } from "./yaml/tree.ts";
 import { issueFindings } from "./yaml/words.ts";

@@ -1,6 +1,6 @@
 import { type Clash, clashOf, listenersOf, matchKey, previewDoor } from "../../domain/listener.ts";
 import type { TrafficSpec } from "../../domain/spec.ts";
-import type { SpecDocument } from "../schema.ts";
+import type { SpecDocument } from "../schema/document.ts";
 import { toTraffic } from "../service-spec.ts";
 import { findSpot, type MapTree } from "../yaml/tree.ts";
 import type { Finding } from "./findings.ts";

@@ -1,6 +1,6 @@
 import { secretsFolder } from "../../domain/spec.ts";
 import { isAtOrBelow } from "../paths.ts";
-import type { SpecDocument } from "../schema.ts";
+import type { SpecDocument } from "../schema/document.ts";
 import type { Path } from "../yaml/tree.ts";
 import type { Breach, Rule, RuleInput } from "./rules.ts";
 

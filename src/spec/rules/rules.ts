@@ -1,6 +1,6 @@
 import { sourceOf } from "../../image/sources/sources.ts";
 import { isAtOrBelow } from "../paths.ts";
-import type { SpecDocument } from "../schema.ts";
+import type { SpecDocument } from "../schema/document.ts";
 import type { Path } from "../yaml/tree.ts";
 import { placedFiles, placedRules } from "./placed-rules.ts";
 import { sourcesAllowed } from "./source-rules.ts";

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { documentSchema } from "../schema.ts";
+import { documentSchema } from "../schema/document.ts";
 import type { KnownKeys } from "./words.ts";
 
 /** Every key of every mapping of the spec, in the schema's order. */
