@@ -1,12 +1,13 @@
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { isErrno, KilnError } from "../../../lib/errors.ts";
-import { isAlive, type ProcessRef } from "../../../lib/process/proc.ts";
+import { findProcess, isAlive, type ProcessRef } from "../../../lib/process/proc.ts";
 import { waitUntil } from "../../../lib/time/wait-until.ts";
 import { parseAddress } from "../../linux/addresses.ts";
 import {
   cgroupFolders,
   hasCgroup,
   killMembers,
+  membersOf,
   removeCgroup,
   removeParentCgroup,
   serverCgroup,
@@ -14,6 +15,7 @@ import {
 } from "../../linux/cgroups.ts";
 import { freeSecrets } from "../../linux/placed-content.ts";
 import { bootId, killNow, processesWithArgument, signalProcess } from "../../linux/processes.ts";
+import type { Call } from "../../platform.ts";
 import type { HostContext } from "../context.ts";
 import { removeSkeletons, sweepRoots } from "../image/roots.ts";
 import { recordedNetwork } from "../network/choice.ts";
@@ -78,8 +80,20 @@ async function endProcesses(host: HostContext, record: ServerRecord): Promise<vo
   await waitUntil(host.clock, exitReportMs, () => existsSync(exitFile) || !isAlive(monitor));
 }
 
+/**
+ * Ends all processes of a frozen server. Each lets go of its mounts before it has ended, a while after it has its signal. One
+ * that does not end holds on to the server's volumes, and `create` says so to whoever wants them.
+ */
+export async function endFrozen(host: HostContext, id: string, { signal }: Call): Promise<void> {
+  killFrozen(host, id);
+  const folders = cgroupFolders(serverCgroup(host.tag, id));
+  const hasEnded = () => !folders.flatMap(membersOf).some((pid) => findProcess(pid) !== undefined);
+  if (await waitUntil(host.clock, killDeadlineMs, hasEnded, signal)) return;
+  host.log.warn({ server: id }, "a server in quarantine still has its volumes: a process of it does not end");
+}
+
 /** No process of a frozen server must run on when it thaws: all have their signal by then. */
-export function killFrozen(host: HostContext, id: string): void {
+function killFrozen(host: HostContext, id: string): void {
   killMembers(host.tag, id);
   setFrozen(cgroupFolders(serverCgroup(host.tag, id)), false);
 }

@@ -10,7 +10,7 @@ import type { HostContext } from "../context.ts";
 import { readLog } from "../log/log-reader.ts";
 import { serverPaths } from "../paths.ts";
 import { transcriptsOf } from "./enter-server.ts";
-import { killFrozen } from "./free-server.ts";
+import { endFrozen } from "./free-server.ts";
 import { killStrangers } from "./kill-strangers.ts";
 import type { ServerRecord } from "./records.ts";
 
@@ -37,7 +37,7 @@ export async function quarantineServer(
   await cutting;
   const killed = killStrangers(host, record);
   // Its successor could not have what it holds on to: with its evidence kept, it ends. Its address stays its own.
-  if (ownVolumes(record.release.shape.volumes).length > 0) killFrozen(host, server);
+  if (ownVolumes(record.release.shape.volumes).length > 0) await endFrozen(host, server, call);
   return { server, digest, killed };
 }
 

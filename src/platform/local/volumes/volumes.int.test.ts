@@ -3,7 +3,9 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { VolumeSpec } from "../../../domain/volume.ts";
 import { exec } from "../../../lib/process/exec.ts";
-import { cgroupFolders, serverCgroup, setFrozen } from "../../linux/cgroups.ts";
+import { findProcess } from "../../../lib/process/proc.ts";
+import { taint } from "../../conformance/subject.ts";
+import { cgroupFolders, membersOf, serverCgroup, setFrozen } from "../../linux/cgroups.ts";
 import { aCall, openImages, TestHost, until, whyNoContainers } from "../test-host.ts";
 
 const reason = whyNoContainers();
@@ -99,6 +101,16 @@ describe.skipIf(reason)("volumes of the local host", () => {
     });
     await host.list(aCall()); // ends what has no record
     expect(await host.create({ id: second, release }, aCall())).toMatchObject({ state: "running" });
+  });
+
+  test("a server of many processes has let go of its volume when its quarantine is done", async () => {
+    const many = "i=0; while [ $i -lt 200 ]; do sleep 1000 & i=$((i+1)); done; touch /data/all; wait";
+    await t.run(first, many, volumes());
+    await until(() => existsSync(join(folder(), "data/all")), 60_000);
+    await t.host.quarantine(first, taint, aCall());
+    const left = cgroupFolders(serverCgroup(t.state.tag, first)).flatMap(membersOf).filter(findProcess);
+    expect(left).toEqual([]);
+    expect(await t.run(second, forever, volumes())).toMatchObject({ state: "running" });
   });
 
   test("a job gets no volume that one server at a time may have", async () => {
