@@ -24,7 +24,7 @@ import type { Base, OpenCall } from "./source.ts";
 type DockerfileBase = Extract<ImageBase, { kind: "dockerfile" }>;
 
 /** Part of every build's key: raise it when the same inputs would give another image. */
-const recipe = 1;
+const recipe = 2;
 const largestDockerfile = 1 << 20;
 const longestBuildMs = 3_600_000;
 
@@ -124,12 +124,12 @@ async function build(work: Work, call: OpenCall): Promise<void> {
   await mkdir(folder, { mode: 0o700 });
   try {
     await writeContext(work.files, join(folder, "context"));
-    const names: string[] = [];
-    for (const [i, { reference }] of work.images.entries()) {
-      await writeLayout(reference, work.pinned[i] ?? "", join(folder, `base${i}`), call);
-      names.push(`oci:base${i}:base`); // buildah makes a name of the path, which must be in lower case
-    }
+    const layouts = work.images.map((_, i) => `base${i}`); // buildah makes a name of the path, which must be in lower case
+    for (const [i, { reference }] of work.images.entries())
+      await writeLayout(reference, work.pinned[i] ?? "", join(folder, layouts[i] ?? ""), call);
+    const names = layouts.map((layout) => `oci:${layout}:base`);
     await writeFile(join(folder, "Dockerfile"), withNames(work.text, work.images, names));
+    await writeFile(join(folder, "policy.json"), JSON.stringify(onlyLayouts(layouts)));
     call.progress(`Running ${relative(call.walk.projectFolder, work.base.path)} with buildah`);
     await runBuildah(work.base, folder, call);
     await mkdir(dirname(work.result), { recursive: true, mode: 0o700 });
@@ -142,6 +142,15 @@ async function build(work: Work, call: OpenCall): Promise<void> {
 /** The last name first, so that the places of the others stay. */
 export function withNames(text: string, images: readonly StageImage[], names: readonly string[]): string {
   return images.reduceRight((so, { start, end }, i) => so.slice(0, start) + names[i] + so.slice(end), text);
+}
+
+/**
+ * No image but these, whatever buildah reads in the Dockerfile that Kiln has not seen there: containers-policy.json(5), the
+ * scopes of `oci:`.
+ */
+function onlyLayouts(layouts: readonly string[]) {
+  const accepted = layouts.map((layout) => [join(apartFolder, layout), [{ type: "insecureAcceptAnything" }]]);
+  return { default: [{ type: "reject" }], transports: { oci: Object.fromEntries(accepted) } };
 }
 
 /** Exactly what the key is of; the modes are an image's, whatever the builder's umask is. */
@@ -194,7 +203,8 @@ async function runBuildah(
   const inside = (name: string) => join(apartFolder, name);
   const store = ["--storage-driver", "vfs", "--root", inside("root"), "--runroot", inside("run")];
   const same = ["--timestamp", "0", "--identity-label=false", "--no-hosts", "--format", "oci"];
-  const closed = ["--isolation", "oci", "--network", "none", "--pull=never"];
+  const pinned = ["--pull=never", "--signature-policy", inside("policy.json")];
+  const closed = ["--isolation", "oci", "--network", "none", ...pinned];
   const what = [
     ...(stage === undefined ? [] : ["--target", stage]),
     ...["-f", inside("Dockerfile"), "-t", `oci:${inside("out")}:image`],

@@ -18,6 +18,10 @@ test.each([
   [`ARG V\nFROM nginx:\${V:-3}`, ["docker.io/nginx:3"]],
   ["FROM a:1\nRUN <<EOF\nFROM b:1\nEOF\nFROM c:1", ["docker.io/a:1", "docker.io/c:1"]],
   ["FROM a:1\nRUN echo \\\n  # a comment\nFROM b:1", ["docker.io/a:1"]],
+  ["# escape=`\nFROM a:1\nRUN C:\\\nFROM b:1\nRUN `\nFROM c:1", ["docker.io/a:1", "docker.io/b:1"]],
+  ["# syntax=x\r\n#Escape = `\r\nFROM a:1\r\nRUN \\\r\nFROM b:1", ["docker.io/a:1", "docker.io/b:1"]],
+  ["FROM a:1\n# escape=`\nRUN \\\nFROM b:1", ["docker.io/a:1"]],
+  ["# a comment\n# escape=`\nFROM a:1\nRUN \\\nFROM b:1", ["docker.io/a:1"]],
 ])("%j builds on %j", (text, references) => {
   const found = stageImages(text);
   expect(found.unreadable).toEqual([]);

@@ -52,8 +52,16 @@ interface Instruction {
 
 const heredoc = /<<-?["']?([A-Za-z_][A-Za-z0-9_]*)["']?/g;
 
+/** Before all else, `# escape=` says which character continues a line (Dockerfile reference, "Parser directives"). */
+function continuation(text: string): RegExp {
+  const [, directives = ""] = /^((?:[ \t]*#[ \t]*[A-Za-z]\w*[ \t]*=.*\r?\n)*)/.exec(text) ?? [];
+  const [, character] = /^[ \t]*#[ \t]*escape[ \t]*=[ \t]*([`\\])[ \t\r]*$/im.exec(directives) ?? [];
+  return character === "`" ? /`\s*$/ : /\\\s*$/;
+}
+
 /** Neither comments, nor continued lines, nor the content of here-documents. */
 function* instructions(text: string): Generator<Instruction> {
+  const continues = continuation(text);
   const ends: string[] = [];
   let isContinued = false;
   let next = 0;
@@ -68,7 +76,7 @@ function* instructions(text: string): Generator<Instruction> {
     if (/^\s*(RUN|COPY|ADD)\s/i.test(words))
       ends.push(...[...words.matchAll(heredoc)].map(([, word = ""]) => word));
     if (!isContinued) yield { line: index + 1, at, words };
-    isContinued = /\\\s*$/.test(words);
+    isContinued = continues.test(words);
   }
 }
 

@@ -2,6 +2,8 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { KilnError } from "../../lib/errors.ts";
+import { sha256 } from "../../lib/files/sha256.ts";
 import { exec } from "../../lib/process/exec.ts";
 import { pacer } from "../../lib/time/pace.ts";
 import { buildImage } from "../build.ts";
@@ -10,6 +12,7 @@ import { mergeLayers } from "../layers/tree.ts";
 import { clientOf, dockerRegistry } from "../registry/testing.ts";
 import { contentBytes, contentLength } from "../store/content.ts";
 import { imageStore, readConfig, readManifest } from "../store/image-store.ts";
+import { hostArchitecture } from "../store/oci-types.ts";
 import { serviceSpec, type Workshop, workshop } from "../test-kit.ts";
 import { pushImage } from "../transfer/push.ts";
 
@@ -141,6 +144,50 @@ RUN --mount=type=bind,from=way,source=/out,target=/mnt,rw cat /mnt/secret > /see
     expect([made, readdirSync(outside)]).toEqual(["", ["secret"]]);
   },
 );
+
+/** An image of one file, `/unpinned`, as a layout of that name in the project. */
+async function writeImage(shop: Workshop, name: string): Promise<void> {
+  shop.write("unpinned", "x");
+  const layer = join(shop.folder, "layer.tar");
+  await exec(["tar", "-cf", layer, "-C", shop.project, "unpinned"]);
+  const put = (content: string | Buffer) => {
+    const digest = sha256(content);
+    shop.write(join(name, "blobs/sha256", digest), content);
+    return { digest: `sha256:${digest}`, size: Buffer.byteLength(content) };
+  };
+  const tar = put(readFileSync(layer));
+  const rootfs = { type: "layers", diff_ids: [tar.digest] };
+  const config = put(JSON.stringify({ architecture: hostArchitecture(), os: "linux", rootfs }));
+  const type = (what: string) => `application/vnd.oci.image.${what}`;
+  const manifest = {
+    ...{ schemaVersion: 2, mediaType: type("manifest.v1+json") },
+    config: { mediaType: type("config.v1+json"), ...config },
+    layers: [{ mediaType: type("layer.v1.tar"), ...tar }],
+  };
+  const annotations = { "org.opencontainers.image.ref.name": "x" };
+  const first = { mediaType: manifest.mediaType, ...put(JSON.stringify(manifest)), annotations };
+  shop.write(join(name, "index.json"), JSON.stringify({ schemaVersion: 2, manifests: [first] }));
+  shop.write(join(name, "oci-layout"), '{"imageLayoutVersion":"1.0.0"}');
+}
+
+test.skipIf(missing.length > 0)("nothing comes from an image that kiln.lock does not pin", async () => {
+  using shop = workshop();
+  await writeImage(shop, "layout");
+  const unpinned = "oci:/mnt/context/layout:x";
+  const made = async (text: string) => {
+    shop.write("Dockerfile", text);
+    return build(shop).then(
+      async ({ digest }) => Object.keys(await filesOf(shop, digest)),
+      (error: unknown) => (error instanceof KilnError ? error.code : error),
+    );
+  };
+  expect(await made(`FROM ${unpinned}\n`)).toBe("dockerfile_invalid");
+  const failed = "dockerfile_failed";
+  expect(await made(`FROM ${base}\nCOPY --from=${unpinned} /unpinned /there\n`)).toBe(failed);
+  // Some versions of buildah know no here-documents.
+  expect(await made(`FROM ${base}\nRUN true <<EOF\nFROM ${unpinned}\nEOF\n`)).toBe(failed);
+  expect(await made(`# escape=\`\nFROM ${base}\nRUN echo \\\nFROM ${unpinned}\n`)).toBe("dockerfile_invalid");
+});
 
 test.skipIf(missing.length > 0)("faults name the step or the line, and leave nothing", async () => {
   using shop = workshop();
