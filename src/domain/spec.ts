@@ -1,3 +1,4 @@
+import type { HealthCheck } from "./health-check.ts";
 import type { TargetName } from "./target.ts";
 import type { VolumeSpec } from "./volume.ts";
 
@@ -189,11 +190,7 @@ export interface ConfigFileSpec {
 }
 
 export interface HealthSpec {
-  /** An HTTP path (2xx and 3xx pass), or a TCP connection, or (without a port) that the process lives. */
-  readonly check:
-    | { readonly kind: "http"; readonly path: string }
-    | { readonly kind: "tcp" }
-    | { readonly kind: "alive" };
+  readonly check: HealthCheck;
   readonly intervalMs: number;
   readonly timeoutMs: number;
   /** Passes in a row that make a server ready. */
@@ -202,6 +199,8 @@ export interface HealthSpec {
   readonly unready: number;
   /** How long a server may take to become ready, first or again, before it is replaced. */
   readonly deadlineMs: number;
+  /** How long a new server may take to its first good answer before `deadlineMs` begins to count. Absent: 0. */
+  readonly startPeriodMs?: number | undefined;
 }
 
 export interface TrafficSpec {

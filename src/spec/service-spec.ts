@@ -1,3 +1,4 @@
+import type { HealthCheck } from "../domain/health-check.ts";
 import {
   type AnalysisSpec,
   type FileSpec,
@@ -149,18 +150,25 @@ function toSecret({ name, path, env }: SpecDocument["servers"]["secrets"][number
 
 function toHealth({ health, servers }: SpecDocument): HealthSpec {
   return {
-    check: checkOf(health.http, servers.port),
+    check: toCheck(health, servers.port),
     intervalMs: health.interval,
     timeoutMs: health.timeout,
     ready: health.ready,
     unready: health.unready,
     deadlineMs: health.deadline,
+    ...given({ startPeriodMs: health.startPeriod || undefined }),
   };
 }
 
-function checkOf(http: string | undefined, port: number | undefined): HealthSpec["check"] {
-  if (http !== undefined) return { kind: "http", path: http };
-  return { kind: port === undefined ? "alive" : "tcp" };
+function toCheck(health: SpecDocument["health"], port: number | undefined): HealthCheck {
+  const { http, grpc, method, host, headers, status, body, ca } = health;
+  const tls = health.tls ? given({ ca }) : undefined;
+  if (grpc !== undefined) return { kind: "grpc", service: grpc, ...given({ host, tls }) };
+  if (http === undefined) return { kind: port === undefined ? "alive" : "tcp" };
+  return {
+    ...{ kind: "http", path: http },
+    ...given({ method: method === "GET" ? undefined : method, host, headers, statuses: status, body, tls }),
+  };
 }
 
 function toRollout(rollout: SpecDocument["rollout"]): RolloutPolicy {

@@ -1,6 +1,8 @@
 import { isDeepStrictEqual } from "node:util";
+import { checkWords } from "../../domain/health-check.ts";
 import { matchesOf, matchKey } from "../../domain/listener.ts";
 import type { ReleaseDraft } from "../../domain/release.ts";
+import type { HealthSpec } from "../../domain/spec.ts";
 import { canonicalJson } from "../../lib/canonical-json.ts";
 
 /** What a draft changes against the release that serves: one sentence each, values of the environment left out. */
@@ -27,9 +29,24 @@ export function differences(before: ReleaseDraft | undefined, after: ReleaseDraf
     ...named("secret", byKey(before.secrets, "name"), byKey(after.secrets, "name")),
     ...named("file", byKey(before.files, "to"), byKey(after.files, "to")),
     ...named("job", byKey(before.jobs, "name"), byKey(after.jobs, "name")),
-    ...(isDeepStrictEqual(health, after.health) ? [] : ["the health check changes"]),
+    ...healthDifferences(health, after.health),
     ...changed("traffic", door(before.traffic), door(after.traffic)),
   ];
+}
+
+/** Other than by the words: headers and authorities, whose values are not shown. */
+function healthDifferences(before: HealthSpec, after: HealthSpec): readonly string[] {
+  const differences = [
+    ...changed("health check", checkWords(before.check), checkWords(after.check)),
+    ...changed("health interval", seconds(before.intervalMs), seconds(after.intervalMs)),
+    ...changed("health timeout", seconds(before.timeoutMs), seconds(after.timeoutMs)),
+    ...changed("checks until ready", before.ready, after.ready),
+    ...changed("checks until unready", before.unready, after.unready),
+    ...changed("health deadline", seconds(before.deadlineMs), seconds(after.deadlineMs)),
+    ...changed("start period", seconds(before.startPeriodMs), seconds(after.startPeriodMs)),
+  ];
+  if (differences.length > 0 || isDeepStrictEqual(before, after)) return differences;
+  return ["health check: changed"];
 }
 
 function changed(what: string, before: unknown, after: unknown): readonly string[] {

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { Release, UnbuiltRelease, WantedRelease } from "../release.ts";
-import { health, job, placedPath, secret, shape, traffic } from "./spec.ts";
+import { health } from "./health.ts";
+import { job, placedPath, secret, shape, traffic } from "./spec.ts";
 import { atMs, base64, maybe, releaseNumber } from "./values.ts";
 
 const mode = z.number().int().min(0).max(0o7777).describe("Permission bits.");

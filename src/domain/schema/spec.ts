@@ -2,7 +2,6 @@ import { z } from "zod";
 import { mostTrafficBytes, trafficBytes } from "../listener.ts";
 import {
   type AnalysisSpec,
-  type HealthSpec,
   type JobSpec,
   type RolloutPolicy,
   type SecretSpec,
@@ -67,22 +66,6 @@ export const shape = z.strictObject({
   sharedMemoryBytes: z.number().int().min(1).optional(),
   ulimits: z.partialRecord(z.enum(ulimitNames), z.strictObject({ soft: ulimit, hard: ulimit })).optional(),
 }) satisfies z.ZodType<ServerShape>;
-
-export const health = z.strictObject({
-  check: z.discriminatedUnion("kind", [
-    z.strictObject({
-      kind: z.literal("http"),
-      path: z.string().regex(/^\/[!-~]*$/, "a path such as /healthz"),
-    }),
-    z.strictObject({ kind: z.literal("tcp") }),
-    z.strictObject({ kind: z.literal("alive") }),
-  ]),
-  intervalMs: durationMs.min(1),
-  timeoutMs: durationMs.min(1),
-  ready: z.number().int().min(1).max(100),
-  unready: z.number().int().min(1).max(100),
-  deadlineMs: durationMs.min(1),
-}) satisfies z.ZodType<HealthSpec>;
 
 const machinePath = z
   .string()

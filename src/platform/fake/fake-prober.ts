@@ -1,3 +1,4 @@
+import { askedWords } from "../../domain/health-check.ts";
 import type { Prober } from "../fleet/health/prober.ts";
 import type { FakeWorld } from "./world.ts";
 
@@ -18,8 +19,10 @@ export function fakeProber(world: FakeWorld): Prober {
         const ok = answer.words !== "connection refused";
         return { ok, words: ok ? "connected" : answer.words };
       }
-      const http = answer.words.startsWith("answered") ? `GET ${check.path} ${answer.words}` : answer.words;
-      return { ok: answer.ok, words: http };
+      const asked = answer.words.startsWith("answered")
+        ? `${askedWords(check)} ${answer.words}`
+        : answer.words;
+      return { ok: answer.ok, words: asked };
     },
   };
 }

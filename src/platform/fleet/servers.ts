@@ -127,7 +127,7 @@ export class Servers {
       this.#o.endings.ended(member, found.exit);
       return;
     }
-    member.health = newHealth(phase, this.#now());
+    member.health = newHealth(phase, this.#now(), member.release.health.startPeriodMs);
     this.#move(member, phase);
     this.#changed(member);
     this.#checkFrom(member, phase === "ready" ? phaseMs(member, member.release.health.intervalMs) : 0);

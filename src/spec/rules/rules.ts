@@ -2,6 +2,7 @@ import { sourceOf } from "../../image/sources/sources.ts";
 import { isAtOrBelow } from "../paths.ts";
 import type { SpecDocument } from "../schema/document.ts";
 import type { Path } from "../yaml/tree.ts";
+import { healthRules } from "./health-rules.ts";
 import { placedFiles, placedRules } from "./placed-rules.ts";
 import { sourcesAllowed } from "./source-rules.ts";
 import { trafficRules } from "./traffic-rules.ts";
@@ -40,7 +41,7 @@ const rules: readonly Rule[] = [
   writableHidesNoFile,
   ...placedRules,
   ...volumeRules,
-  healthCheck,
+  ...healthRules,
   ...trafficRules,
   rolloutNumbers,
   canarySteps,
@@ -172,25 +173,6 @@ function* writableHidesNoFile({ document: { image, servers } }: RuleInput): Gene
       path: ["servers", "writable", index],
       message: `${writable} is empty in every server and would hide ${hidden.at} from \`image.${hidden.from}\`; expected different paths.`,
       hint: "Move the file to another path, or make a smaller folder writable.",
-    };
-  }
-}
-
-function* healthCheck({ document: { health, servers } }: RuleInput): Generator<Breach> {
-  if (!health) return;
-  if (health.http !== undefined && health.tcp) {
-    yield {
-      path: ["health", "tcp"],
-      message: "`health` has both http and tcp; expected one of them.",
-      hint: "Keep `http` if the service speaks HTTP: it checks more. An environment removes a key with `null`.",
-    };
-  }
-  const kind = health.http === undefined ? health.tcp && "tcp" : "http";
-  if (kind && servers && servers.port === undefined) {
-    yield {
-      path: ["health", kind],
-      message: `\`health.${kind}\` needs \`servers.port\`, which is missing; expected the port that the process listens on.`,
-      hint: "Write for example `servers: { port: 8080 }`.",
     };
   }
 }

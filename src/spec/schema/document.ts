@@ -68,6 +68,8 @@ const writtenAsText = [
   "image.env.*",
   "image.labels.*",
   "servers.env.*",
+  "health.headers.*",
+  "health.status",
   "jobs.before.*.command.*",
   "jobs.after.*.command.*",
 ].map((path) => path.split("."));

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { driftKinds } from "../../domain/drift.ts";
+import type { StatusRange } from "../../domain/health-check.ts";
 
 /** The small grammars of kiln.yaml. Each parser returns undefined for text outside its grammar; `schema.ts` reports that. */
 
@@ -111,6 +112,28 @@ export function userInRange(text: string): boolean {
 
 /** Path and query of RFC 3986, from the leading slash on. */
 export const httpPathPattern = /^\/[A-Za-z0-9._~!$&'()*+,;=:@%/?-]{0,2000}$/;
+
+/** RFC 9110, section 5.6.2: a token. */
+const tokenPattern = /^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}$/;
+
+/** Without those that say how the request itself is sent. */
+export const headerNamePattern = new RegExp(
+  `^(?!(host|connection|content-length|transfer-encoding|expect|upgrade|te|trailer)$)${tokenPattern.source.slice(1)}`,
+  "i",
+);
+export const headerValuePattern = /^[\t -~]{0,2000}$/;
+
+/** Statuses of HTTP from 100 to 599, and ranges of them. */
+export const statusesPattern = /^[1-5]\d\d(-[1-5]\d\d)?(, ?[1-5]\d\d(-[1-5]\d\d)?){0,31}$/;
+
+/** `200-299,401`; undefined where a range ends before it begins. */
+export function parseStatuses(text: string): readonly StatusRange[] | undefined {
+  const ranges = text.split(",").map((part) => {
+    const [first = "", last = first] = part.trim().split("-");
+    return { first: Number(first), last: Number(last) };
+  });
+  return ranges.every(({ first, last }) => first <= last) ? ranges : undefined;
+}
 
 export const envNamePattern = /^[A-Za-z_][A-Za-z0-9_]*$/;
 

@@ -42,6 +42,16 @@ test("the deadline starts again when a ready server loses its health", () => {
   expect(after("----------", after("++++++++++++---")).phase).toBe("overdue");
 });
 
+test("the deadline counts from the end of the start period, or from the first good answer in it", () => {
+  const starting = () => newHealth("starting", 0, 20_000);
+  expect(after("-".repeat(29), starting()).phase).toBe("starting");
+  expect(after("-".repeat(30), starting()).phase).toBe("overdue");
+  expect(after(`----+${"-".repeat(9)}`, starting()).phase).toBe("starting");
+  expect(after(`----+${"-".repeat(10)}`, starting()).phase).toBe("overdue");
+  expect(after("++---", starting()).phase).toBe("starting");
+  expect(after("----------", after("++---", starting())).phase).toBe("overdue");
+});
+
 test("the newest five results are remembered", () => {
   expect(after("-------").recent).toEqual(["3000", "4000", "5000", "6000", "7000"]);
 });

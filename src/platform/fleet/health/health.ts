@@ -16,6 +16,8 @@ export interface Health {
   readonly phase: "starting" | "ready" | "overdue";
   /** When this phase began; like all times here as `Clock.elapsed` counts. */
   readonly sinceMs: number;
+  /** When its deadline begins to count: the end of its start period, or its first good answer if that comes earlier. */
+  readonly countsFromMs: number;
   /** Passes in a row while starting, failures in a row while ready. */
   readonly streak: number;
   /** The newest probe results, oldest first. */
@@ -26,8 +28,8 @@ export interface Health {
 
 const recentResults = 5;
 
-export function newHealth(phase: "starting" | "ready", nowMs: number): Health {
-  return { phase, sinceMs: nowMs, streak: 0, recent: [] };
+export function newHealth(phase: "starting" | "ready", nowMs: number, startPeriodMs = 0): Health {
+  return { phase, sinceMs: nowMs, countsFromMs: nowMs + startPeriodMs, streak: 0, recent: [] };
 }
 
 /** The health after one more probe. Pure. */
@@ -39,18 +41,20 @@ export function judge(health: Health, result: ProbeResult, spec: HealthSpec, now
     return {
       phase: "starting",
       sinceMs: nowMs,
+      countsFromMs: nowMs,
       streak: 0,
       recent,
       lost: { atMs: nowMs, words: result.words },
     };
   }
   if (health.phase === "starting" && streak >= spec.ready) {
-    return { phase: "ready", sinceMs: nowMs, streak: 0, recent };
+    return { phase: "ready", sinceMs: nowMs, countsFromMs: nowMs, streak: 0, recent };
   }
-  if (health.phase === "starting" && nowMs >= health.sinceMs + spec.deadlineMs) {
-    return { phase: "overdue", sinceMs: nowMs, streak: 0, recent };
+  if (health.phase === "starting" && nowMs >= health.countsFromMs + spec.deadlineMs) {
+    return { phase: "overdue", sinceMs: nowMs, countsFromMs: nowMs, streak: 0, recent };
   }
-  return { ...health, streak, recent };
+  const countsFromMs = result.ok ? Math.min(health.countsFromMs, nowMs) : health.countsFromMs;
+  return { ...health, countsFromMs, streak, recent };
 }
 
 const shortestMs = 25;
@@ -69,7 +73,7 @@ export function nextProbeMs(health: Health, spec: HealthSpec, startedMs: number)
   if (health.phase !== "starting") return spec.intervalMs < 4 * beatMs ? dueMs : onBeat(dueMs);
   const elapsedMs = startedMs - health.sinceMs;
   const eagerMs = health.streak > 0 ? afterPassMs : Math.max(shortestMs, elapsedMs / 5);
-  return Math.min(dueMs, startedMs + Math.ceil(eagerMs), health.sinceMs + spec.deadlineMs);
+  return Math.min(dueMs, startedMs + Math.ceil(eagerMs), health.countsFromMs + spec.deadlineMs);
 }
 
 function onBeat(ms: number): number {

@@ -2,6 +2,8 @@
 const longestHead = 4096;
 /** So many bytes of a body are kept, to be shown. */
 const longestOpening = 512;
+/** So much of a body is kept that has to contain something. */
+export const longestBody = 64 * 1024;
 
 /** The status that a head of an HTTP/1 answer begins with (RFC 9112 section 4); undefined while it is not there. */
 export function statusOf(head: string): number | undefined {
@@ -11,6 +13,8 @@ export function statusOf(head: string): number | undefined {
 
 /** An HTTP/1 answer as it comes in: its status as soon as that is there, and where it ends. */
 export class HttpAnswer {
+  readonly #method: string;
+  readonly #keptBytes: number;
   /** What is there of the present head: interim ones are dropped once they are whole. */
   #head = "";
   #headBytes = 0;
@@ -19,6 +23,12 @@ export class HttpAnswer {
   #left: number | "last chunk" | "close" | undefined;
   #tail = "";
   #opening = "";
+
+  /** `method`: what was asked for. `isSearched`: all of its body is kept, rather than its beginning. */
+  constructor(method = "GET", isSearched = false) {
+    this.#method = method;
+    this.#keptBytes = isSearched ? longestBody : longestOpening;
+  }
 
   get status(): number | undefined {
     return this.#status;
@@ -31,6 +41,12 @@ export class HttpAnswer {
         ? this.#opening.replace(chunkSize, "").replace(lastChunk, "")
         : this.#opening;
     return wordsOf(Buffer.from(body, "latin1").toString("utf8"));
+  }
+
+  /** Whether this is in the body, as far as that is kept and there. */
+  contains(text: string): boolean {
+    const body = this.#left === "last chunk" ? withoutChunks(this.#opening) : this.#opening;
+    return body.includes(Buffer.from(text).toString("latin1"));
   }
 
   /** Whether what came cannot be the beginning of an HTTP/1 answer, or is longer than any that is read. */
@@ -61,7 +77,7 @@ export class HttpAnswer {
     const end = this.#head.indexOf(headEnd);
     if (end < 0) return;
     const body = this.#head.slice(end + headEnd.length);
-    this.#left = bodyEnd(status, this.#head.slice(0, end));
+    this.#left = bodyEnd(this.#method, status, this.#head.slice(0, end));
     this.#head = "";
     this.#readBody(body);
   }
@@ -80,7 +96,7 @@ export class HttpAnswer {
   }
 
   #readBody(text: string): void {
-    if (this.#opening.length < longestOpening) this.#opening += text.slice(0, longestOpening);
+    if (this.#opening.length < this.#keptBytes) this.#opening += text.slice(0, this.#keptBytes);
     if (typeof this.#left === "number")
       this.#left = text.length > this.#left ? "close" : this.#left - text.length;
     else if (this.#left === "last chunk") this.#tail = (this.#tail + text).slice(-5);
@@ -102,6 +118,19 @@ function wordsOf(body: string): string {
   return text.length > mostWords ? `${text.slice(0, mostWords - 1)}…` : text;
 }
 
+/** The content of a body in chunks, as far as it is there (RFC 9112 section 7.1). */
+function withoutChunks(body: string): string {
+  const parts: string[] = [];
+  for (let at = 0; ; ) {
+    const line = /[0-9a-f]{1,8}[^\r\n]*\r\n/iy;
+    line.lastIndex = at;
+    const size = Number.parseInt(line.exec(body)?.[0] ?? "0", 16);
+    if (size === 0) return parts.join("");
+    parts.push(body.slice(line.lastIndex, line.lastIndex + size));
+    at = line.lastIndex + size + 2;
+  }
+}
+
 const headEnd = "\r\n\r\n";
 
 /** RFC 9110 section 15.2. */
@@ -117,10 +146,10 @@ const fields = {
 };
 
 /** RFC 9112 section 6.3, and section 9.3 for whether the connection may be used again. */
-function bodyEnd(status: number, head: string): number | "last chunk" | "close" {
+function bodyEnd(method: string, status: number, head: string): number | "last chunk" | "close" {
   const field = (named: RegExp) => named.exec(head)?.[1]?.trim().toLowerCase();
   if (!head.startsWith("HTTP/1.1") || field(fields.connection)?.includes("close")) return "close";
-  if (status === 204 || status === 304) return 0;
+  if (method === "HEAD" || status === 204 || status === 304) return 0;
   const coding = field(fields.transferEncoding);
   if (coding !== undefined) return coding === "chunked" ? "last chunk" : "close";
   const length = field(fields.contentLength);

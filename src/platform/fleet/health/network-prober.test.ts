@@ -86,6 +86,47 @@ test("an answer may come in pieces, with a body longer than is read", async () =
   expect(await networkProber().probe(target(port), never)).toMatchObject({ ok: true });
 });
 
+const ok = (body: string) => `HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+const inChunks = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n6\r\nstatus\r\n4\r\n: ok\r\n0\r\n\r\n";
+
+test.each([
+  [{ statuses: [{ first: 401, last: 401 }] }, "HTTP/1.1 401 No\r\n\r\n", true, "GET /health answered 401"],
+  [
+    { statuses: [{ first: 200, last: 299 }] },
+    "HTTP/1.1 302 Found\r\n\r\n",
+    false,
+    "GET /health answered 302",
+  ],
+  [{ body: "ok" }, ok("all is ok"), true, "GET /health answered 200"],
+  [
+    { body: "ok" },
+    ok("database is missing"),
+    false,
+    'GET /health answered 200, but its body has no "ok": database is missing',
+  ],
+  [{ body: "status: ok" }, inChunks, true, "GET /health answered 200"],
+  [{ body: "status: okay" }, inChunks, false, undefined],
+  [{ body: "\u00e4" }, "HTTP/1.1 200 OK\r\n\r\n\u00e4", true, "GET /health answered 200"],
+  [{ body: "end" }, `HTTP/1.1 200 OK\r\n\r\n${"x".repeat(70_000)}end`, false, undefined],
+  [{ method: "HEAD" }, "HTTP/1.1 200 OK\r\nContent-Length: 700\r\n\r\n", true, "HEAD /health answered 200"],
+] as const)("an expectation such as %j of %j is met: %s", async (expected, answer, isOk, words) => {
+  const { port } = await serve([answer]);
+  const check = { kind: "http", path: "/health", ...expected } as const;
+  const result = await networkProber().probe(target(port, { check, timeoutMs: 60_000 }), never);
+  expect(result.ok).toBe(isOk);
+  if (words !== undefined) expect(result.words).toBe(words);
+});
+
+test("the check decides on method, host and headers", async () => {
+  const { port, asked } = await serve(["HTTP/1.1 200 OK\r\n\r\n"]);
+  const headers = { "X-Check": "yes", "user-agent": "probe/1" };
+  const check = { kind: "http", path: "/", method: "OPTIONS", host: "own.example", headers } as const;
+  await networkProber().probe(target(port, { check, host: "shop.example.com" }), never);
+  expect(asked[0]).toBe(
+    "OPTIONS / HTTP/1.1\r\nHost: own.example\r\nAccept: */*\r\nConnection: keep-alive\r\nX-Check: yes\r\nuser-agent: probe/1\r\n\r\n",
+  );
+});
+
 test("it asks for the service's host name, or the address", async () => {
   const { port, asked } = await serve(["HTTP/1.1 200 OK\r\n\r\n"]);
   await networkProber().probe(target(port, { host: "shop.example.com" }), never);

@@ -1,8 +1,12 @@
+import { askedWords, type HttpCheck } from "../../../domain/health-check.ts";
 import type { ServerId } from "../../../domain/ids.ts";
+import { connectionFault, type Fault } from "./connection-fault.ts";
 import { durationWords } from "./failure.ts";
 import type { ProbeResult } from "./health.ts";
-import { type Asker, ProbeLine } from "./probe-line.ts";
+import { hostOf, ownProxyHeader, requestOf } from "./http-request.ts";
+import { type Asker, ProbeLine, type Verdict } from "./probe-line.ts";
 import type { Prober, ProbeTarget } from "./prober.ts";
+import { type Secure, secureFor } from "./secure.ts";
 
 /** A connection is asked so often at most; then comes a new one, which the server has to accept. */
 const asksPerLine = 4;
@@ -31,6 +35,7 @@ export function networkProber(): Prober {
       asks: 0,
       isProven: false,
       isTried: false,
+      secure: undefined,
       rests: 0,
       nextRest: rest.first,
     };
@@ -43,16 +48,26 @@ export function networkProber(): Prober {
     return fresh;
   }
 
+  let grpc: Promise<Prober> | undefined;
+
   return {
-    probe(target, signal) {
+    async probe(target, signal) {
       const { check, address, port } = target;
-      if (check.kind === "alive") return Promise.resolve({ ok: true, words: "its process runs" });
+      if (check.kind === "alive") return { ok: true, words: "its process runs" };
       if (address === undefined || port === undefined)
-        return Promise.resolve({ ok: false, words: "it has no address to be checked at" });
-      if (signal.aborted) return Promise.resolve({ ok: false, words: "cancelled" });
+        return { ok: false, words: "it has no address to be checked at" };
+      if (signal.aborted) return { ok: false, words: "cancelled" };
+      if (check.kind === "grpc") {
+        // HTTP/2 takes memory, and few services need it.
+        grpc ??= import("./grpc-prober.ts").then(({ grpcProber }) => grpcProber());
+        return (await grpc).probe(target, signal);
+      }
       const known = keptOf(target, signal);
       if (known.rests > 0) known.rests -= 1;
       known.isTried = false;
+      if (check.kind === "http" && check.tls !== undefined)
+        known.secure ??= await secureFor(check.tls, hostOf(target));
+      if (signal.aborted) return { ok: false, words: "cancelled" };
       return new Probe(target, { address, port }, known).result;
     },
   };
@@ -73,6 +88,8 @@ interface Kept {
   /** It has not: for so many checks none is kept to it. */
   rests: number;
   nextRest: number;
+  /** Absent: it speaks in plain. */
+  secure: Secure | undefined;
 }
 
 interface Place {
@@ -89,7 +106,6 @@ class Probe {
   readonly #resolve: (result: ProbeResult) => void;
   readonly #timers: NodeJS.Timeout[];
   #line: ProbeLine | undefined;
-  #connected = false;
   #decided = false;
 
   constructor(target: ProbeTarget, at: Place, kept: Kept) {
@@ -101,7 +117,9 @@ class Probe {
     this.#kept = kept;
     this.#timers = [setTimeout(() => this.#late(), target.timeoutMs)];
     kept.asking.add(this);
-    if (kept.isProven && kept.asks < asksPerLine && kept.line?.isIdle) this.#askAgain(kept.line);
+    const { check } = target;
+    const isFree = kept.isProven && kept.asks < asksPerLine && kept.line?.isIdle;
+    if (check.kind === "http" && kept.line !== undefined && isFree) this.#askAgain(kept.line, check);
     else this.#askAnew();
   }
 
@@ -112,15 +130,14 @@ class Probe {
   }
 
   /** On the connection of the check before. */
-  #askAgain(line: ProbeLine): void {
+  #askAgain(line: ProbeLine, check: HttpCheck): void {
     this.#line = line;
-    this.#connected = true;
     let isAnswered = false;
-    line.ask(requestOf(this.#target, true), {
+    line.ask(requestOf(this.#target, check, true), check, {
       ...this.#hears(line),
-      status: (status, opening) => {
+      verdict: (verdict) => {
         isAnswered = true;
-        this.#judge(status, opening);
+        this.#judge(verdict);
       },
       ended: () => {
         if (isAnswered || this.#decided) return this.#finish();
@@ -131,30 +148,29 @@ class Probe {
 
   #askAnew(): void {
     const kept = this.#kept;
-    this.#connected = false;
     if (kept.line?.isIdle) this.#timers.push(setTimeout(() => this.#giveUp(kept), besideMs));
     const ended = (error: NodeJS.ErrnoException | undefined) => {
-      if (error) this.#decide(false, errorWords(error), faultOf(error));
+      if (error) this.#fail(connectionFault(error));
       else this.#decide(false, this.#words("was cut off without an answer"));
       this.#finish();
     };
-    const line = new ProbeLine(this.#at.address, this.#at.port, {
-      ended,
-      connected: () => this.#connect(line, ended),
-    });
+    const { check, expectsProxy } = this.#target;
+    const introduction = expectsProxy && check.kind === "http" ? ownProxyHeader : "";
+    const line = new ProbeLine(
+      { host: this.#at.address, port: this.#at.port, introduction, secure: kept.secure },
+      { ended, connected: () => this.#connect(line, ended) },
+    );
     this.#line = line;
   }
 
   #connect(line: ProbeLine, ended: NonNullable<Asker["ended"]>): void {
-    this.#connected = true;
-    const { from } = this.#target;
+    const { from, check } = this.#target;
     if (from !== undefined && line.localAddress !== from) {
       this.#decide(false, "this machine sends packets for it elsewhere, and something there answers", {
         unreached: true,
       });
-    } else if (this.#target.check.kind === "http") {
-      const introduction = this.#target.expectsProxy ? ownProxyHeader : "";
-      line.ask(introduction + requestOf(this.#target, this.#kept.rests === 0), this.#hears(line, ended));
+    } else if (check.kind === "http") {
+      line.ask(requestOf(this.#target, check, this.#kept.rests === 0), check, this.#hears(line, ended));
       return;
     } else this.#decide(true, "connected");
     line.close();
@@ -162,7 +178,7 @@ class Probe {
 
   #hears(line: ProbeLine, ended: NonNullable<Asker["ended"]> = () => this.#finish()): Asker {
     return {
-      status: (status, opening) => this.#judge(status, opening),
+      verdict: (verdict) => this.#judge(verdict),
       whole: () => this.#whole(line),
       foreign: () => {
         this.#decide(false, this.#words("answered something that is not HTTP"));
@@ -172,9 +188,12 @@ class Probe {
     };
   }
 
-  #judge(status: number, opening: string): void {
-    const ok = status < 400;
-    this.#decide(ok, this.#words(`answered ${status}${ok || opening === "" ? "" : `: ${opening}`}`));
+  #judge({ ok, words }: Verdict): void {
+    this.#decide(ok, this.#words(words));
+  }
+
+  #fail({ words, ...fault }: Fault): void {
+    this.#decide(false, words, fault);
   }
 
   /** All is answered, and the server would take another request on this line. */
@@ -209,9 +228,10 @@ class Probe {
 
   #late(): void {
     this.#line?.tell();
-    const missing = this.#connected ? this.#words("had no answer") : "no connection";
+    const isReached = this.#line?.isReached === true;
+    const missing = isReached ? this.#words("had no answer") : "no connection";
     this.#decide(false, `${missing} within ${durationWords(this.#target.timeoutMs)}`, {
-      unreached: !this.#connected,
+      unreached: !isReached,
     });
     this.#line?.close();
   }
@@ -222,7 +242,7 @@ class Probe {
   }
 
   /** The first verdict counts; the timer keeps running so that a body without end is cut off. */
-  #decide(ok: boolean, words: string, { unreached, refused }: Fault = {}): void {
+  #decide(ok: boolean, words: string, { unreached, refused }: Omit<Fault, "words"> = {}): void {
     if (this.#decided) return;
     this.#decided = true;
     this.#resolve({ ok, words, ...(unreached ? { unreached } : {}), ...(refused ? { refused } : {}) });
@@ -230,36 +250,6 @@ class Probe {
 
   #words(what: string): string {
     const { check } = this.#target;
-    return check.kind === "http" ? `GET ${check.path} ${what}` : what;
+    return check.kind === "http" ? `${askedWords(check)} ${what}` : what;
   }
-}
-
-/** The PROXY protocol, version 2, section 2.2: the command LOCAL, for a connection on behalf of no client. */
-const ownProxyHeader = "\r\n\r\n\0\r\nQUIT\n \0\0\0";
-
-function requestOf({ check, host, address = "", port }: ProbeTarget, keep: boolean): string {
-  const path = check.kind === "http" ? check.path : "/";
-  const authority = host ?? `${address.includes(":") ? `[${address}]` : address}:${port}`;
-  const safePath = path.replace(/[^!-~]/g, encodeURIComponent); // RFC 9112 section 3.2: visible ASCII only
-  const connection = keep ? "keep-alive" : "close";
-  return `GET ${safePath} HTTP/1.1\r\nHost: ${authority}\r\nUser-Agent: kiln-health\r\nAccept: */*\r\nConnection: ${connection}\r\n\r\n`;
-}
-
-type Fault = Pick<ProbeResult, "unreached" | "refused">;
-
-/** Refused is reached. */
-function faultOf({ code = "" }: NodeJS.ErrnoException): Fault {
-  const unreached = ["EHOSTUNREACH", "ENETUNREACH", "ETIMEDOUT", "EADDRNOTAVAIL"].includes(code);
-  return { unreached, refused: code === "ECONNREFUSED" };
-}
-
-function errorWords({ code, message }: NodeJS.ErrnoException): string {
-  const words: Readonly<Record<string, string>> = {
-    ECONNREFUSED: "connection refused",
-    ECONNRESET: "connection reset",
-    EHOSTUNREACH: "no route to it",
-    ENETUNREACH: "no route to it",
-    ETIMEDOUT: "no connection",
-  };
-  return (code === undefined ? undefined : words[code]) ?? message;
 }

@@ -1,20 +1,22 @@
 import { connect, type Socket } from "node:net";
-import { HttpAnswer } from "./http-answer.ts";
-
-/** So much of a body is read, so that the server can write it in peace; then the connection is cut. */
-const longestBody = 64 * 1024;
+import { type HttpCheck, passes } from "../../../domain/health-check.ts";
+import { HttpAnswer, longestBody } from "./http-answer.ts";
+import type { Secure } from "./secure.ts";
 
 /** One buffer for all: libuv fills it and calls back before it reads for another socket. */
 const sharedBuffer = Buffer.alloc(16 * 1024);
 
-/** Statuses from here on are faults (RFC 9110 section 15), of which the beginning of the body is reported as well. */
-const firstFault = 400;
+/** An answer as far as it decides a check. */
+export interface Verdict {
+  readonly ok: boolean;
+  /** What was answered, as the end of a sentence: `answered 500: out of order`. */
+  readonly words: string;
+}
 
 /** What comes of one question; each is reported at most once, in this order. */
 export interface Asker {
   readonly connected?: () => void;
-  /** `opening`: the beginning of a fault's body, as far as it is there. */
-  readonly status?: (status: number, opening: string) => void;
+  readonly verdict?: (verdict: Verdict) => void;
   /** The answer is whole: the line is idle and may be asked again. */
   readonly whole?: () => void;
   /** What was answered is not HTTP. */
@@ -23,40 +25,67 @@ export interface Asker {
   readonly ended?: (error: NodeJS.ErrnoException | undefined) => void;
 }
 
+/** How a line is opened. */
+export interface LineOptions {
+  readonly host: string;
+  readonly port: number;
+  /** Sent before everything else. */
+  readonly introduction: string;
+  /** Absent: in plain. */
+  readonly secure?: Secure | undefined;
+}
+
 /** A connection to a server. One question at a time. */
 export class ProbeLine {
   readonly #socket: Socket;
+  /** Where questions are written: the socket itself, or TLS on it. */
+  #stream: Socket;
   #asker: Asker;
+  #check: HttpCheck | undefined;
   #answer: HttpAnswer | undefined;
   #bytes = 0;
   #isTold = false;
+  #isReached = false;
   #error: NodeJS.ErrnoException | undefined;
 
-  constructor(host: string, port: number, asker: Asker) {
+  constructor({ host, port, introduction, secure }: LineOptions, asker: Asker) {
     this.#asker = asker;
-    const onread = { buffer: sharedBuffer, callback: (bytes: number) => this.#read(bytes) };
-    this.#socket = connect({ host, port, onread });
-    this.#socket.on("connect", () => this.#asker.connected?.());
-    this.#socket.on("error", (error) => {
-      this.#error = error;
+    const onread = {
+      buffer: sharedBuffer,
+      callback: (bytes: number) => this.#read(sharedBuffer.toString("latin1", 0, bytes)),
+    };
+    this.#socket = connect({ host, port, ...(secure === undefined ? { onread } : {}) });
+    this.#stream = this.#socket;
+    this.#socket.on("connect", () => {
+      this.#isReached = true;
+      this.#introduce(introduction);
+      if (secure === undefined) this.#asker.connected?.();
+      else this.#secure(secure(this.#socket));
     });
+    this.#socket.on("error", (error) => this.#fail(error));
     this.#socket.on("close", () => {
       this.tell();
       this.#asker.ended?.(this.#error);
     });
   }
 
-  ask(request: string, asker: Asker): void {
+  ask(request: string, check: HttpCheck, asker: Asker): void {
     this.#asker = asker;
-    this.#answer = new HttpAnswer();
+    this.#check = check;
+    this.#answer = new HttpAnswer(check.method, check.body !== undefined);
     this.#bytes = 0;
     this.#isTold = false;
-    this.#socket.write(request);
+    this.#stream.write(request);
   }
 
   /** Whether nothing is asked on it and it still stands. */
   get isIdle(): boolean {
-    return this.#answer === undefined && !this.#socket.destroyed && this.#socket.writable;
+    return this.#answer === undefined && !this.#stream.destroyed && this.#stream.writable;
+  }
+
+  /** Whether it was connected, though perhaps not for TLS yet. */
+  get isReached(): boolean {
+    return this.#isReached;
   }
 
   /** The machine's own address on it, once it is connected. */
@@ -65,35 +94,76 @@ export class ProbeLine {
   }
 
   close(): void {
+    this.#stream.destroy();
     this.#socket.destroy();
   }
 
-  /** The status, when it has come and is not reported yet: after a fault, its body is waited for. */
+  /** The verdict on what has come, when it is not reported yet: after a fault, its body is waited for. */
   tell(): void {
-    const answer = this.#answer;
-    const status = answer?.status;
-    if (this.#isTold || answer === undefined || status === undefined) return;
+    const status = this.#answer?.status;
+    if (this.#isTold || this.#answer === undefined || this.#check === undefined || status === undefined)
+      return;
     this.#isTold = true;
-    this.#asker.status?.(status, status >= firstFault ? answer.opening : "");
+    this.#asker.verdict?.(verdictOf(this.#check, status, this.#answer));
+  }
+
+  /** In one packet with what follows. */
+  #introduce(introduction: string): void {
+    if (introduction === "") return;
+    this.#socket.cork();
+    this.#socket.write(introduction, "latin1");
+    process.nextTick(() => this.#socket.uncork());
+  }
+
+  #secure(stream: Socket): void {
+    this.#stream = stream;
+    stream.on("secureConnect", () => this.#asker.connected?.());
+    stream.on("error", (error) => {
+      this.#fail(error);
+      this.#socket.destroy();
+    });
+    stream.on("data", (data) => this.#read(data.toString("latin1")));
+    stream.on("close", () => this.#socket.destroy());
+  }
+
+  #fail(error: Error): void {
+    this.#error ??= error;
   }
 
   /** False stops the reading. */
-  #read(bytes: number): boolean {
+  #read(text: string): boolean {
     const answer = this.#answer;
-    this.#bytes += bytes;
+    this.#bytes += text.length;
     // An answer without a request: it would be taken for the next answer.
     if (answer === undefined || this.#bytes > longestBody) {
       this.close();
       return false;
     }
-    answer.read(sharedBuffer.toString("latin1", 0, bytes));
+    answer.read(text);
     if (answer.isForeign) this.#asker.foreign?.();
-    const isFault = answer.status !== undefined && answer.status >= firstFault;
-    if (!isFault || answer.opening !== "" || answer.isWhole) this.tell();
+    if (this.#check !== undefined && isDecided(this.#check, answer)) this.tell();
     if (answer.isWhole) {
       this.#answer = undefined;
       this.#asker.whole?.();
     }
     return true;
   }
+}
+
+/** Whether the rest of the answer can change neither the verdict nor its words. */
+function isDecided(check: HttpCheck, answer: HttpAnswer): boolean {
+  if (answer.status === undefined) return false;
+  if (answer.isWhole) return true;
+  if (!passes(check, answer.status)) return answer.opening !== "";
+  return check.body === undefined || answer.contains(check.body);
+}
+
+/** Of an answer that does not pass, the beginning of its body is reported as well. */
+function verdictOf(check: HttpCheck, status: number, answer: HttpAnswer): Verdict {
+  const isMissing = check.body !== undefined && !answer.contains(check.body);
+  const words = `answered ${status}`;
+  if (passes(check, status) && !isMissing) return { ok: true, words };
+  const found = answer.opening === "" ? "" : `: ${answer.opening}`;
+  if (!passes(check, status)) return { ok: false, words: `${words}${found}` };
+  return { ok: false, words: `${words}, but its body has no ${JSON.stringify(check.body)}${found}` };
 }

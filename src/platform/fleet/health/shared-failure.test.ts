@@ -79,7 +79,7 @@ function healthy(service: string): Checked {
     name: { service, release: 1, slot: 1, attempt: 1 },
     release: release(1),
     state: "ready",
-    health: { phase: "ready", sinceMs: 0, streak: 0, recent: [] },
+    health: { phase: "ready", sinceMs: 0, countsFromMs: 0, streak: 0, recent: [] },
   };
 }
 
@@ -89,6 +89,13 @@ function lost(service: string, atMs: number, words = answer, kind: "http" | "ali
     ...healthy(service),
     release: release(1, { health: { ...release(1).health, check } }),
     state: "starting",
-    health: { phase: "starting", sinceMs: atMs, streak: 0, recent: [], lost: { atMs, words } },
+    health: {
+      phase: "starting",
+      sinceMs: atMs,
+      countsFromMs: atMs,
+      streak: 0,
+      recent: [],
+      lost: { atMs, words },
+    },
   };
 }

@@ -1,4 +1,5 @@
 import type { Shares } from "../../../domain/actions.ts";
+import { routerCheck } from "../../../domain/health-check.ts";
 import type { ServiceKey } from "../../../domain/ids.ts";
 import { isAlike, matchesOf } from "../../../domain/listener.ts";
 import type { Release } from "../../../domain/release.ts";
@@ -63,7 +64,9 @@ export function routedService(
       ...spokenBy(server.release.traffic),
     }),
   );
-  return { service, doors: way.doors, targets, health: commonHealth(known, way.health) };
+  const health = commonHealth(known, way.health);
+  const check = routerCheck(health.check);
+  return { service, doors: way.doors, targets, health: { ...health, check } };
 }
 
 function spokenBy({

@@ -65,12 +65,12 @@ function checkLines(service: RoutedService): readonly string[] {
   const { check, timeoutMs } = service.health;
   if (check.kind === "alive") return [];
   const timeout = `timeout check ${timeoutMs}ms`;
-  if (check.kind === "tcp") return [timeout];
-  const host = service.doors.map(mainHost).find((name) => name !== undefined) ?? "localhost";
+  if (check.kind !== "http") return [timeout];
+  const host = check.host ?? service.doors.map(mainHost).find((name) => name !== undefined) ?? "localhost";
   return [
     timeout,
     "option httpchk",
-    `http-check send meth GET uri ${quote(check.path)} ver HTTP/1.1 hdr Host ${host} hdr Connection close`,
+    `http-check send meth ${check.method ?? "GET"} uri ${quote(check.path)} ver HTTP/1.1 hdr Host ${host} hdr Connection close`,
     "http-check expect status 200-499",
   ];
 }
