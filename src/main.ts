@@ -1,14 +1,19 @@
 /**
  * The composition root: the only place that knows every implementation. Started as a process of its own by the CLI or
  * by systemd; `probe` as its argument prints what this machine can do and ends. A command that starts it says `--json`: then
- * a fault is printed as JSON; `--replace`: it takes the place of the running controller.
+ * a fault is printed as JSON; `--replace`: it takes the place of the running controller. `--metrics ADDRESS` also serves
+ * `/metrics` there.
  */
 import { chmod, rm } from "node:fs/promises";
+import { parseArgs } from "node:util";
+import type { Metering } from "./api/routes-metrics.ts";
 import { errorLines } from "./cli/output/error-lines.ts";
 import { createStyle } from "./cli/output/style.ts";
 import { terminalJson, terminalText } from "./cli/output/terminal-text.ts";
 import { startNotary } from "./controller/audit/notary.ts";
 import { startController } from "./controller/controller.ts";
+import { Meter } from "./controller/metrics/meter.ts";
+import { createScrape } from "./controller/metrics/scrape.ts";
 import { createImageOperations, recordReceived } from "./controller/operations/image-operations.ts";
 import type { Operations } from "./controller/operations.ts";
 import type { Platforms } from "./controller/targets/operations.ts";
@@ -26,6 +31,7 @@ import { listImages, requireVersion } from "./image/store/images.ts";
 import { readCode } from "./lib/code.ts";
 import { errorToJson, toKilnError } from "./lib/errors.ts";
 import { type Logger, openLog, silentLog } from "./lib/log.ts";
+import { parseLoopback } from "./lib/loopback.ts";
 import { readHolder, type Starter } from "./lib/process/holder.ts";
 import { ensureStateFolder, openStateFolder, type StateFolder } from "./lib/state-folder.ts";
 import { systemClock } from "./lib/time/clock.ts";
@@ -93,8 +99,10 @@ async function run(state: StateFolder): Promise<void> {
   const images = createImageOperations({ store, state, clock });
   const received = (image: ReceivedImage, actor: Actor) => recordReceived(store, image, actor);
   const distribution = createDistribution({ state, clock, received });
+  const meter = new Meter();
   const controller = startController({
     store,
+    meter,
     targets: await Promise.all(store.targets().map(platforms.open)),
     platforms,
     clock,
@@ -108,7 +116,11 @@ async function run(state: StateFolder): Promise<void> {
     onShutdown: stopped.resolve,
   });
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => stopped.resolve());
-  const api = await listen({ ...controller, ...notary, ...images }, distribution, state, log);
+  const operations = { ...controller, ...notary, ...images };
+  const scrape = createScrape({ operations, store, meter, clock, commit: code.revision });
+  const metering: Metering = { answer: (answered) => meter.answer(answered), scrape };
+  const api = await listen(operations, { exchange: distribution.exchange, metering }, state, log);
+  using _metrics = await openMetrics(metering, log);
   log.info({ pid: process.pid, version }, "the controller has started");
   await stopped.promise;
   await distribution[Symbol.asyncDispose]();
@@ -161,13 +173,37 @@ function starter(): Starter {
  * The lock is ours, so a socket that is still there belongs to no process. The API is loaded only now: what was begun before a
  * restart continues meanwhile.
  */
-async function listen(operations: Operations, { exchange }: Distribution, state: StateFolder, log: Logger) {
+async function listen(
+  operations: Operations,
+  others: { readonly exchange: Distribution["exchange"]; readonly metering: Metering },
+  state: StateFolder,
+  log: Logger,
+) {
   const { createApi } = await import("./api/routes.ts");
   await rm(state.controllerSocket, { force: true });
-  const api = createApi(operations, log, exchange);
+  const api = createApi(operations, log, others);
   await api.listen({ path: state.controllerSocket });
   await chmod(state.controllerSocket, 0o600);
   return api;
+}
+
+/** Where `--metrics` says, if it does. Servers need their controller more than anyone needs figures, so it runs without them. */
+async function openMetrics({ scrape }: Metering, log: Logger): Promise<Disposable> {
+  const { values } = parseArgs({ options: { metrics: { type: "string" } }, strict: false });
+  if (typeof values.metrics !== "string") return { [Symbol.dispose]: () => {} };
+  const { listenForMetrics } = await import("./api/routes-metrics.ts");
+  try {
+    const server = await listenForMetrics(parseLoopback(values.metrics), scrape, log);
+    return {
+      [Symbol.dispose]: () => {
+        server.close();
+        server.closeAllConnections();
+      },
+    };
+  } catch (error) {
+    log.error({ err: toKilnError(error), address: values.metrics }, "metrics cannot be served there");
+    return { [Symbol.dispose]: () => {} };
+  }
 }
 
 async function main(): Promise<void> {

@@ -158,6 +158,9 @@ const ServiceStatus = z.object({
   warm: z.array(warm),
   removing: z.boolean(),
   servers: z.array(ServerStatus),
+  shares: z
+    .array(z.object({ release: releaseNumber, share: z.number().min(0).max(1) }))
+    .describe("What part of new traffic each release has, as the platform sees it."),
   jobs: z
     .array(
       z.object({

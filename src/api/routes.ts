@@ -4,11 +4,13 @@ import type { z } from "zod";
 import type { Actor } from "../domain/actor.ts";
 import { errorToJson, KilnError, toKilnError } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
+import { contentType } from "../lib/prometheus.ts";
 import { type Entry, openApiPath, pathFields, statedHeader, table } from "./contract.ts";
 import { asks } from "./contract-asks.ts";
 import { openApi } from "./contract-openapi.ts";
 import type { Operations } from "./contract-types.ts";
 import { actorOf } from "./routes-actor.ts";
+import { type Metering, metricsPath } from "./routes-metrics.ts";
 import { Streams } from "./routes-stream.ts";
 import { validated } from "./routes-validate.ts";
 
@@ -23,9 +25,8 @@ type Operation = (asked: Fields, who: { readonly actor?: Actor; readonly signal?
 /**
  * The controller's HTTP API over these operations, not listening yet: the caller gives it a Unix socket and sees to
  * who may open that. Every request is checked against the contract; every error is an ErrorJson with its code's status.
- * `exchange` answers below `/v2/`, where images are exchanged in a protocol of their own.
  */
-export function createApi(operations: Operations, log: Logger, exchange?: Exchange): FastifyInstance {
+export function createApi(operations: Operations, log: Logger, others: Others = {}): FastifyInstance {
   const answerFault = (error: unknown, request: FastifyRequest, reply: FastifyReply) =>
     answerError(log, error, request, reply);
   const app = fastify({
@@ -40,7 +41,8 @@ export function createApi(operations: Operations, log: Logger, exchange?: Exchan
   for (const [name, entry] of Object.entries(table)) {
     addRoute(app, entry, operations[name as keyof Operations] as Operation, streams);
   }
-  if (exchange) addExchange(app, exchange);
+  if (others.exchange) addExchange(app, others.exchange);
+  if (others.metering) addMetering(app, others.metering);
   app.setErrorHandler(answerFault);
   app.setNotFoundHandler((request) => {
     throw new KilnError("route_unknown", `The API has no route ${request.method} ${request.url}.`, {
@@ -49,6 +51,13 @@ export function createApi(operations: Operations, log: Logger, exchange?: Exchan
   });
   app.addHook("preClose", async () => streams.endAll());
   return app;
+}
+
+/** What the API has besides the table of operations. */
+interface Others {
+  /** Answers below `/v2/`, where images are exchanged in a protocol of their own. */
+  readonly exchange?: Exchange;
+  readonly metering?: Metering;
 }
 
 /** Answers everything below `/v2/` itself; `actor` finds out who asks. */
@@ -72,6 +81,13 @@ function addExchange(app: FastifyInstance, exchange: Exchange): void {
       },
     });
   });
+}
+
+function addMetering(app: FastifyInstance, metering: Metering): void {
+  app.addHook("onResponse", async ({ method, routeOptions: { url = "unknown" } }, { statusCode }) =>
+    metering.answer({ method, route: url, code: statusCode }),
+  );
+  app.get(metricsPath, async (_request, reply) => reply.type(contentType).send(await metering.scrape()));
 }
 
 function addRoute(app: FastifyInstance, entry: Entry, operation: Operation, streams: Streams): void {

@@ -104,6 +104,7 @@ const status = {
       ...{ state: "running" as const, createdAtMs: 5, address: "10.0.0.9", reason: undefined },
     },
   ],
+  shares: [{ release: 1, share: 1 }],
   jobs: [{ id: "shop-2-7_migrate", release: 2, rollout: 7, name: "migrate", state: "succeeded" as const }],
   failures: [aFailure()],
   trouble: undefined,

@@ -89,6 +89,7 @@ export function aStatus(overrides: Partial<ServiceStatus> = {}): ServiceStatus {
     preview: undefined,
     warm: [],
     removing: false,
+    shares: [{ release: 2, share: 1 }],
     servers: [1, 2, 3].map((slot) => aServer({ id: `shop-2-${slot}-1` })),
     jobs: [],
     reproductions: [],

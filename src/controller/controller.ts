@@ -9,6 +9,7 @@ import type { Store } from "../store/store.ts";
 import type { Notary } from "./audit/notary.ts";
 import { createDriftOperations } from "./drift/drift.ts";
 import { createTimekeeper, freshLook } from "./loop/timekeeper.ts";
+import { Meter } from "./metrics/meter.ts";
 import { createCommands } from "./operations/commands.ts";
 import { createExec } from "./operations/exec.ts";
 import type { ImageOperations } from "./operations/image-operations.ts";
@@ -33,6 +34,8 @@ export interface ControllerOptions {
   /** Absent where no evidence is kept. */
   readonly evidence?: EvidenceStore;
   readonly images: Images;
+  /** Counts for `/metrics`. */
+  readonly meter?: Meter;
   /** What `kiln controller status` says of this process. */
   readonly self: { readonly pid: number; readonly version: string; readonly home: string };
   /** Called when someone asks the controller to stop. */
@@ -53,11 +56,11 @@ const neverAborted = new AbortController().signal;
 
 /** Starts the loop over everything desired, and answers what can be asked. */
 export function startController(options: ControllerOptions): Controller {
-  const { store, clock, log, images, self } = options;
+  const { store, clock, log, images, self, meter = new Meter() } = options;
   const startedMs = clock.elapsed();
   freshLook(store, clock.now());
   const timekeeper = createTimekeeper(store, clock);
-  const targets = new Targets(options.targets, { store, clock, log, timekeeper });
+  const targets = new Targets(options.targets, { store, clock, log, timekeeper, meter });
   const call = (): Call => ({
     signal: AbortSignal.timeout(requestTimeoutMs),
     deadline: clock.now() + requestTimeoutMs,

@@ -13,6 +13,7 @@ import { FakeWorld } from "../platform/fake/world.ts";
 import type { Fleet } from "../platform/fleet/fleet.ts";
 import { openStore, type Store } from "../store/store.ts";
 import { type Controller, startController } from "./controller.ts";
+import { Meter } from "./metrics/meter.ts";
 import type { DeployRequest, ServiceStatus } from "./operations.ts";
 import type { Platforms } from "./targets/operations.ts";
 
@@ -28,6 +29,7 @@ export const noPlatforms: Platforms = {
 export class TestInstallation implements AsyncDisposable {
   readonly clock = new FakeClock(1_000_000);
   readonly world = new FakeWorld(this.clock);
+  readonly meter = new Meter();
   readonly folder = mkdtempSync("/tmp/kiln-c-");
   /** Versions that name another image than requests say: `<service>:<version>` to digest. */
   readonly versions = new Map<string, ImageDigest>();
@@ -45,6 +47,7 @@ export class TestInstallation implements AsyncDisposable {
     this.platform = fakePlatform(clock, { world: this.world }).platform;
     this.controller = startController({
       store: this.store,
+      meter: this.meter,
       targets: [{ target: localTarget, platform: this.platform }],
       platforms: noPlatforms,
       clock,

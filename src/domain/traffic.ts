@@ -47,7 +47,8 @@ export function trafficBetween(
 
 export const noTraffic: TrafficCounts = { requests: 0, errors: 0, latency: [] };
 
-function addCounts(a: TrafficCounts, b: TrafficCounts): TrafficCounts {
+/** Both together. */
+export function addCounts(a: TrafficCounts, b: TrafficCounts): TrafficCounts {
   const longer = a.latency.length > b.latency.length ? a.latency : b.latency;
   return {
     requests: a.requests + b.requests,

@@ -11,6 +11,7 @@ import type { Call, DriftSource, Platform } from "../../platform/platform.ts";
 import type { Store } from "../../store/store.ts";
 import { createQuarantine } from "../drift/quarantine.ts";
 import { createResponder } from "../drift/response.ts";
+import type { Meter } from "../metrics/meter.ts";
 import { endSessions } from "../operations/exec.ts";
 import type { Trouble } from "../operations.ts";
 import { createActor } from "./act.ts";
@@ -42,6 +43,7 @@ export interface LoopOptions {
   readonly drift?: DriftSource | undefined;
   /** One for all targets: the clock is set for all of them at once. */
   readonly timekeeper: Timekeeper;
+  readonly meter: Pick<Meter, "pass">;
 }
 
 /**
@@ -59,7 +61,8 @@ export interface Loop {
   close(): Promise<void>;
 }
 
-export function startLoop({ target, store, platform, clock, log, drift, timekeeper }: LoopOptions): Loop {
+export function startLoop(options: LoopOptions): Loop {
+  const { target, store, platform, clock, log, drift, timekeeper, meter } = options;
   const stop = new AbortController();
   const call = (timeoutMs = callTimeoutMs): Call => {
     const signal = AbortSignal.any([stop.signal, AbortSignal.timeout(timeoutMs)]);
@@ -177,7 +180,13 @@ export function startLoop({ target, store, platform, clock, log, drift, timekeep
     queue.addAt(service, clock.now() + delayMs);
   }
 
-  const queue = createQueue({ clock, work: pass, parallel: 8 });
+  async function measured(service: ServiceKey, signal: AbortSignal): Promise<void> {
+    const beganMs = clock.elapsed();
+    await pass(service, signal);
+    meter.pass(clock.elapsed() - beganMs);
+  }
+
+  const queue = createQueue({ clock, work: measured, parallel: 8 });
   const watching = platform.watch((service) => queue.add(service));
   const respond = createResponder({
     ...{ store, drift, clock, log, quarantine },

@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import { minuteMs } from "../../domain/traffic.ts";
 import { type Logger, silentLog } from "../../lib/log.ts";
 import { FakeClock } from "../../lib/time/fake-clock.ts";
+import { Meter } from "../metrics/meter.ts";
 import { TestInstallation } from "../testing.ts";
 import { TrafficRecorder } from "./traffic-recorder.ts";
 
@@ -79,6 +80,7 @@ test("a look that the end of the controller cuts off is not reported as a proble
     traffic: { read: () => new Promise(() => {}) },
     clock: new FakeClock(),
     log,
+    meter: new Meter(),
     call: () => ({ signal: ending.signal, deadline: Number.POSITIVE_INFINITY }),
     seen: () => undefined,
   });

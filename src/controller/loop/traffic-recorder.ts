@@ -15,6 +15,7 @@ import type { Logger } from "../../lib/log.ts";
 import type { Clock } from "../../lib/time/clock.ts";
 import type { Call, Platform } from "../../platform/platform.ts";
 import type { Store } from "../../store/store.ts";
+import type { Meter } from "../metrics/meter.ts";
 import { endingBy } from "./ending-by.ts";
 
 /** A server's counter goes with it: what it counted after the last reading is never known. */
@@ -27,6 +28,7 @@ export interface TrafficRecorderOptions {
   readonly traffic: Platform["traffic"];
   readonly clock: Clock;
   readonly log: Logger;
+  readonly meter: Pick<Meter, "traffic">;
   readonly call: () => Call;
   /** What is there now, as the last pass saw it; undefined where that is not known. */
   readonly seen: () => Observation | undefined;
@@ -82,7 +84,7 @@ export class TrafficRecorder {
   }
 
   async #look(): Promise<void> {
-    const { traffic, call, seen, clock } = this.#options;
+    const { traffic, call, seen, clock, meter } = this.#options;
     const limits = call();
     const counters = traffic && (await endingBy(limits.signal, traffic.read(undefined, limits)));
     const observation = seen();
@@ -90,6 +92,7 @@ export class TrafficRecorder {
     const atMs = clock.now() - (clock.now() % minuteMs);
     if (this.#spans.some((span) => span.atMs !== atMs)) this.#write();
     const grown = counters === undefined ? [] : trafficBetween(this.#counters, counters);
+    meter.traffic(grown);
     this.#spans = merge([...this.#spans, ...spansOf(observation, grown, atMs)]);
     this.#counters = counters ?? this.#counters;
   }

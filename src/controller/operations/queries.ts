@@ -109,6 +109,7 @@ function statusOf(
     warm,
     removing: removed,
     servers: groups.flatMap((group) => serversOf(group, desired)),
+    shares: groups.filter(({ share }) => share > 0).map(({ release, share }) => ({ release, share })),
     jobs: (observation.jobs ?? [])
       .filter((job) => job.service === service)
       .map(({ id, release, rollout, name, state }) => ({ id, release, rollout, name, state })),

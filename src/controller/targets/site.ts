@@ -9,6 +9,7 @@ import { endingBy } from "../loop/ending-by.ts";
 import { type Loop, startLoop } from "../loop/loop.ts";
 import type { Timekeeper } from "../loop/timekeeper.ts";
 import { TrafficRecorder } from "../loop/traffic-recorder.ts";
+import type { Meter } from "../metrics/meter.ts";
 
 /** A target whose platform is at work. */
 export interface OpenTarget {
@@ -25,6 +26,7 @@ export interface SiteParts {
   readonly clock: SteadyClock;
   readonly log: Logger;
   readonly timekeeper: Timekeeper;
+  readonly meter: Meter;
 }
 
 /** How long a good answer of a platform's probe counts. `kiln doctor` always asks again. */
@@ -47,16 +49,19 @@ export class Site {
   readonly #closing = new AbortController();
   #probed: { readonly readiness: Readiness; readonly sinceMs: number } | undefined;
 
-  constructor({ target, platform, drift, close }: OpenTarget, { store, clock, log, timekeeper }: SiteParts) {
+  constructor(
+    { target, platform, drift, close }: OpenTarget,
+    { store, clock, log, timekeeper, meter }: SiteParts,
+  ) {
     this.target = target;
     this.platform = platform;
     this.drift = drift;
     this.#clock = clock;
     this.#end = close;
-    this.loop = startLoop({ target: target.name, store, platform, clock, log, drift, timekeeper });
+    this.loop = startLoop({ target: target.name, store, platform, clock, log, drift, timekeeper, meter });
     this.#telling = drift && recordNotices(drift, store, log);
     this.#recorder = new TrafficRecorder({
-      ...{ store, clock, log, target: target.name, traffic: platform.traffic },
+      ...{ store, clock, log, meter, target: target.name, traffic: platform.traffic },
       call: () => this.#call(recordTimeoutMs),
       // What is only remembered says nothing of this minute.
       seen: () => (this.loop.observer.trouble === undefined ? this.loop.seen() : undefined),

@@ -32,13 +32,21 @@ export function addMachineCommands(program: Command, load: Load): void {
   command(controller, "status", "show whether the controller runs; exit code 1 if not").action(
     load(async () => (await import("./controller.ts")).status),
   );
-  command(controller, "run", "run the controller in the foreground, for service managers").action(
+  metered(command(controller, "run", "run the controller in the foreground, for service managers")).action(
     load(async () => (await import("./controller.ts")).run),
   );
-  command(
-    controller,
-    "unit",
-    "print a systemd unit",
-    "kiln controller unit > /etc/systemd/system/kiln.service",
+  metered(
+    command(
+      controller,
+      "unit",
+      "print a systemd unit",
+      "kiln controller unit > /etc/systemd/system/kiln.service",
+      "kiln controller unit --metrics 127.0.0.1:9645",
+    ),
   ).action(load(async () => (await import("./controller.ts")).unit));
+}
+
+/** A command for a controller that serves metrics over TCP too. */
+function metered(command: Command): Command {
+  return command.option("--metrics <ADDRESS>", "also serve /metrics on this loopback address and port");
 }

@@ -1,3 +1,4 @@
+import { parseLoopback } from "../../../lib/loopback.ts";
 import type { ControllerStatus, TargetStatus } from "../../api.ts";
 import type { Context, Outcome } from "../../context.ts";
 import { controllerArgv, controllerEnv } from "../../local-controller/command-line.ts";
@@ -12,14 +13,25 @@ import { formatAge, plural } from "../../output/units.ts";
  * Becomes the controller (execve(2)): its signals, output and exit code are this process's own. For service managers
  * and for debugging.
  */
-export async function run(context: Context): Outcome {
-  const [program, ...args] = controllerArgv();
+export async function run(context: Context, options: MetricsOptions): Outcome {
+  const [program, ...args] = meteredArgv(options);
   const home = context.state.home;
   const { SYSTEMD_EXEC_PID } = context.env;
   const service = SYSTEMD_EXEC_PID === undefined ? {} : { SYSTEMD_EXEC_PID };
   process.umask(0o077);
   process.execve?.(program, [program, ...args], { ...service, ...controllerEnv(home) });
   return 1;
+}
+
+interface MetricsOptions {
+  readonly metrics?: string;
+}
+
+/** A mistake ends the command, and is not left to the log of a controller that runs without metrics. Throws `usage`. */
+function meteredArgv({ metrics }: MetricsOptions): readonly [string, ...string[]] {
+  if (metrics === undefined) return controllerArgv();
+  parseLoopback(metrics);
+  return controllerArgv("--metrics", metrics);
 }
 
 export async function start(context: Context): Outcome {
@@ -94,9 +106,9 @@ function otherCode({ holder, code }: Outdated): string {
   return `${codeWords(holder.code)}, not ${codeWords(code)}: ${end}`;
 }
 
-export async function unit(context: Context): Outcome {
+export async function unit(context: Context, options: MetricsOptions): Outcome {
   const { home } = context.state;
-  const unit = systemdUnit({ argv: controllerArgv(), env: controllerEnv(home), home });
+  const unit = systemdUnit({ argv: meteredArgv(options), env: controllerEnv(home), home });
   context.output.result({ unit }, [unit]);
   return 0;
 }

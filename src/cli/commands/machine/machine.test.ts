@@ -182,6 +182,15 @@ test("the systemd unit quotes what needs it", () => {
   }
 });
 
+test("a unit whose controller serves metrics, on an address that only this machine reaches", async () => {
+  const { code, stdout } = await cli(["controller", "unit", "--metrics", "127.0.0.1:9645"]);
+  expect([code, stdout]).toEqual([0, expect.stringMatching(/^ExecStart=.* --metrics 127\.0\.0\.1:9645$/m)]);
+  for (const command of ["unit", "run"]) {
+    const refused = await cli(["controller", command, "--metrics", "0.0.0.0:9645"]);
+    expect([refused.code, refused.stderr]).toEqual([2, expect.stringContaining("not a loopback address")]);
+  }
+});
+
 test("images are found by version or by digest, and the nearest is named", () => {
   const image = (service: string, version: string, digit: string): StoredVersion => ({
     service,
