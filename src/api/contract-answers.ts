@@ -57,6 +57,7 @@ const ChangePlan = z.object({
     ),
 });
 
+const warnings = z.array(z.object({ message: z.string(), hint: maybe(z.string()) }));
 const trouble = z.object({ message: z.string(), hint: maybe(z.string()), sinceMs: atMs });
 
 const serverTaint = z.object({
@@ -175,9 +176,7 @@ const ServiceStatus = z.object({
   reproductions: z.array(reproduction).describe("Copies of servers, made to be examined."),
   failures: z.array(serverFailure),
   trouble: maybe(trouble).describe("What holds the controller up; it tries again by itself."),
-  warnings: z
-    .array(z.object({ message: z.string(), hint: maybe(z.string()) }))
-    .describe("Problems of services that still serve, but will not always."),
+  warnings: warnings.describe("Problems of services that still serve, but will not always."),
 });
 
 const ServiceStatusList = z.array(ServiceStatus);
@@ -359,6 +358,9 @@ const TargetStatus = z.object({
   services: z.array(z.string()).describe("The services on it."),
   servers: maybe(amount).describe("As they were last seen; absent when that has never been possible."),
   trouble: maybe(trouble).describe("Why it cannot be seen now. The controller tries again by itself."),
+  warnings: warnings.describe(
+    "What is wrong with it beyond single services, such as what it could not remove.",
+  ),
 });
 
 const ProbedTarget = TargetStatus.extend({ readiness });

@@ -115,6 +115,7 @@ const target = {
   ...{ name: "north", platform: "fake", options: { url: "http://north" }, added: { atMs: 3, by: "ada" } },
   ...{ services: ["shop"], servers: 3 },
   trouble: { message: "It is down.", hint: "Wait.", sinceMs: 4 },
+  warnings: [{ message: "A container is left.", hint: "Unmount it." }],
 };
 
 export const answers: Operations = {

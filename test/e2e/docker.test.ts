@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { EvidenceReport, ServiceStatus } from "../../src/controller/operations.ts";
 import { exec } from "../../src/lib/process/exec.ts";
@@ -110,6 +111,26 @@ describe.skipIf(why !== undefined)("a service on a Docker engine, from the same 
     const [server, container] = await box.victim();
     await box.docker("rm", "--force", container);
     await box.replaced(server);
+  });
+
+  test("a container that the engine cannot remove is named, and holds up neither the service nor its removal", async () => {
+    const [server, container] = await box.victim();
+    const folder = join(box.engine.folder, "data/overlay2");
+    // What an engine does that makes its folder's mount again: the container's root below it cannot be unmounted any more.
+    await exec(["mount", "--bind", folder, folder]);
+    await expect(box.docker("rm", "--force", container)).rejects.toThrow("device or resource busy");
+    await box.replaced(server);
+    const named = `${server}, in which nothing runs any more`;
+    const isNamed = async () => (await box.kiln.run(["status", "shop"])).stdout.includes(named);
+    await waitUntil(isNamed, 60_000, "the status names what is left");
+    await box.kiln.ok(["remove", "shop", "--yes"]);
+    const target = async () => (await box.kiln.ok(["target", "show", "box"])).stdout;
+    expect(await target()).toContain(named);
+    await exec(["umount", folder]);
+    await waitUntil(async () => !(await target()).includes(named), 120_000, "Kiln has removed the container");
+    expect(await box.docker("ps", "--all", "--quiet")).toBe("");
+    await box.shop.setPage("one");
+    await box.inProject("deploy");
   });
 
   test("an engine that was stopped is named, and the servers come again with it", async () => {

@@ -3,6 +3,12 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { cutPower, isRunning, remainsOf } from "./machine.ts";
 
+/** For each command by which an installation ends: its tests have more time than all of them together. */
+const endMs = 90_000;
+
+/** The exit code of a command that SIGKILL ends, as shells have it. */
+const killed = 137;
+
 /** The launcher that users run. */
 export const kilnPath = new URL("../../kiln", import.meta.url).pathname;
 
@@ -18,6 +24,8 @@ export interface RunOptions {
   readonly input?: string;
   /** The launcher of another checkout. */
   readonly launcher?: string;
+  /** A command that runs for longer is killed, and exits with `killed`. */
+  readonly timeoutMs?: number;
   /** Called with the running process, to send it signals. */
   readonly started?: (pid: number) => void;
 }
@@ -68,14 +76,21 @@ export async function install(
   }
   const leftovers = () => remainsOf(home);
 
+  /** A service whose removal does not end must not keep the rest: it is named among what is left. */
+  async function removeAll(): Promise<readonly string[]> {
+    const status = await run(["status", "--json"], { timeoutMs: endMs });
+    const services = status.code === 0 ? servicesOf(status.stdout) : [];
+    const removed = services.map(async ({ service }) => {
+      const { code, stderr } = await run(["remove", service, "--yes"], { timeoutMs: endMs });
+      return code === killed ? [`kiln remove ${service} did not end: ${stderr}`] : [];
+    });
+    return (await Promise.all(removed)).flat();
+  }
+
   async function dispose(): Promise<void> {
-    const status = await run(["status", "--json"]);
-    if (status.code === 0) {
-      const names = servicesOf(status.stdout).map(({ service }) => service);
-      await Promise.all(names.map((name) => run(["remove", name, "--yes"])));
-    }
-    await run(["controller", "stop"]);
-    const left = await leftovers();
+    const unremoved = await removeAll();
+    await run(["controller", "stop"], { timeoutMs: endMs });
+    const left = [...unremoved, ...(await leftovers())];
     const alarms = drifts ? [] : await driftIn(join(home, "controller.log"));
     await cutPower(home);
     await rm(root, { recursive: true, force: true });
@@ -140,8 +155,12 @@ function runKiln(args: readonly string[], home: string, cwd: string, options: Ru
     child.stdout.on("data", (chunk) => (stdout += chunk));
     child.stderr.on("data", (chunk) => (stderr += chunk));
     child.stdin.end(options.input ?? "");
+    const timer = options.timeoutMs && setTimeout(() => child.kill("SIGKILL"), options.timeoutMs);
     child.on("error", reject);
-    child.on("close", (code) => resolve({ code: code ?? 128, stdout, stderr }));
+    child.on("close", (code, signal) => {
+      clearTimeout(timer);
+      resolve({ code: code ?? (signal === "SIGKILL" ? killed : 128), stdout, stderr });
+    });
     if (child.pid !== undefined) options.started?.(child.pid);
   });
 }

@@ -9,6 +9,7 @@ function aTarget(name: string, overrides: Partial<ProbedTarget> = {}): ProbedTar
   return {
     ...{ name, platform: "fake", options: {}, added: undefined, services: [], servers: 0 },
     trouble: undefined,
+    warnings: [],
     readiness: { usable: true, gaps: [], facts: [] },
     ...overrides,
   };

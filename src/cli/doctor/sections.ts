@@ -28,16 +28,20 @@ export function isFatal({ severity }: Gap): boolean {
   return severity === "fatal";
 }
 
-function targetSection({ name, platform, trouble, readiness }: ProbedTarget): Section {
+function targetSection({ name, platform, trouble, warnings, readiness }: ProbedTarget): Section {
   const { facts, gaps, integrity } = readiness;
   const silence = trouble === undefined || !readiness.usable ? [] : [silenceGap(trouble)];
   return {
     name: `Target ${name} (${platform})`,
     facts,
-    gaps: [...silence, ...gaps],
+    gaps: [...silence, ...warnings.map(warningGap), ...gaps],
     integrity,
     isElsewhere: true,
   };
+}
+
+function warningGap({ message, hint }: ProbedTarget["warnings"][number]): Gap {
+  return { what: message, remedy: hint ?? "The controller tries again by itself.", severity: "degraded" };
 }
 
 function silenceGap({ message, hint }: Trouble): Gap {

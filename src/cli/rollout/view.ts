@@ -50,6 +50,11 @@ export function troubleLines({ trouble }: Pick<ServiceStatus, "trouble">): strin
   return [`Held up: ${plainText(trouble.message)}${remedy} Kiln keeps trying.`];
 }
 
+/** Problems of a service that still serves, or of a target. */
+export function warningLines({ warnings }: Pick<ServiceStatus, "warnings">): string[] {
+  return warnings.map(({ message, hint = "" }) => plainText(`Warning: ${message} ${hint}`.trim()));
+}
+
 /** What holds the service up, if that has changed since the last snapshot. */
 export function newTroubleLines(before: RolloutLook | undefined, { status }: RolloutLook): string[] {
   const isNews = status?.trouble?.message !== before?.status?.trouble?.message;

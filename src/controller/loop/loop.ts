@@ -208,6 +208,7 @@ export function startLoop(options: LoopOptions): Loop {
     while (!stop.signal.aborted) {
       for (const desired of store.desiredAll()) if (desired.target === target) queue.add(desired.service);
       lookAround();
+      if (hasWarnings(seen)) observer.observe().catch(() => {});
       await clock.sleep(resyncMs, stop.signal).catch(() => {});
     }
   }
@@ -227,4 +228,9 @@ export function startLoop(options: LoopOptions): Loop {
     trouble: (service) => troubles.get(service),
     close,
   };
+}
+
+/** Of the target itself: what is wrong with it may have to be mended without any service. */
+function hasWarnings(seen: Observation | undefined): boolean {
+  return seen?.warnings?.some(({ service }) => service === undefined) ?? false;
 }

@@ -52,6 +52,9 @@ async function statusOf(store: Store, { target, loop }: Site): Promise<TargetSta
     services: servicesOn(store, target.name),
     servers: observation?.groups.reduce((sum, group) => sum + group.servers.length, 0),
     trouble,
+    warnings: (observation?.warnings ?? [])
+      .filter(({ service }) => service === undefined)
+      .map(({ message, hint }) => ({ message, hint })),
   };
 }
 

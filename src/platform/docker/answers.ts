@@ -2,17 +2,21 @@ import { z } from "zod";
 
 /** The parts of the Engine API's answers that we read: Docker Engine API 1.41 and later. */
 
-export const listedContainers = z.array(
-  z.object({
-    Id: z.string(),
-    Labels: z.record(z.string(), z.string()),
-    /** `created`, `running`, `paused`, `restarting`, `removing`, `exited`, `dead`. */
-    State: z.string(),
-  }),
-);
+const listedContainer = z.object({
+  Id: z.string(),
+  Labels: z.record(z.string(), z.string()),
+  /** `created`, `running`, `paused`, `restarting`, `removing`, `exited`, `dead`. */
+  State: z.string(),
+});
+
+export const listedContainers = z.array(listedContainer);
+
+export type ListedContainer = z.infer<typeof listedContainer>;
 
 export const inspectedContainer = z.object({
   Id: z.string(),
+  /** With a slash before it. */
+  Name: z.string(),
   /** The id of its image, as this engine's image store names it. */
   Image: z.string(),
   State: z.object({

@@ -8,6 +8,7 @@ import type { Engine } from "./engine.ts";
 import type { EngineImages } from "./images.ts";
 import type { EngineNetwork } from "./network.ts";
 import type { ContainerRecord } from "./record.ts";
+import type { Removal } from "./removal.ts";
 
 /** What all parts of the Docker host work with. */
 export interface DockerContext {
@@ -18,6 +19,7 @@ export interface DockerContext {
   readonly records: Records<ContainerRecord>;
   readonly images: EngineImages;
   readonly network: EngineNetwork;
+  readonly removal: Removal;
   readonly secrets: SecretSource;
   readonly configs: ConfigSource;
   readonly evidence: EvidenceKeeper | undefined;

@@ -25,6 +25,7 @@ import { probeEngine } from "./probe.ts";
 import { quarantineContainer } from "./quarantine-container.ts";
 import { readContainerLog } from "./read-log.ts";
 import { type ContainerRecord, containerRecordSchema } from "./record.ts";
+import { containerRemoval } from "./removal.ts";
 
 export interface DockerHostOptions {
   readonly state: StateFolder;
@@ -75,6 +76,7 @@ export function dockerHost(options: DockerHostOptions): DockerHost {
     prepare: async (release, call) => {
       await host.images.ensure(release.image, call);
     },
+    troubles: () => host.removal.troubles(),
     sight: host.sight,
     logs: { read: (id, how, signal) => readContainerLog(host, checked(id), how, signal) },
   };
@@ -91,6 +93,7 @@ function openContext(options: DockerHostOptions): DockerContext {
     records: openRecords<ContainerRecord>(folder, containerRecordSchema),
     images: engineImages(engine, images),
     network: engineNetwork(engine, names),
+    removal: containerRemoval({ engine, clock: options.clock, log: options.log }),
     sight: createSight(),
   };
 }

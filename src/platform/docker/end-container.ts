@@ -56,23 +56,11 @@ export async function removeContainer(
   record: ContainerRecord,
   call: Call,
 ): Promise<void> {
-  const { engine, names, records, network } = host;
+  const { names, records, network, removal } = host;
   host.sight.drop(record.id);
-  const { signal } = call;
   if (record.quarantinedAtMs !== undefined) killFrozen(host, record.id);
-  // By its name: a crash may have come before its id was written down. 409: it is being removed already.
-  const path = `/containers/${names.container(record.id)}`;
-  const query = { force: "1", v: "1" };
-  const status = await engine.send({ method: "DELETE", path, query, accept: [404, 409], signal });
-  if (status === 409) {
-    await engine.send({
-      method: "POST",
-      path: `${path}/wait`,
-      query: { condition: "removed" },
-      accept: [404],
-      signal,
-    });
-  }
+  // By its name: a crash may have come before its id was written down.
+  await removal.remove(names.container(record.id), call);
   await freeSecrets(contentPaths(host, record.id));
   records.remove(record.id);
   await network.removeIdle(() => records.all().length > 0, call);

@@ -1,6 +1,6 @@
 import type { HostServer } from "../fleet/host.ts";
 import type { Call } from "../platform.ts";
-import { inspectedContainer, listedContainers } from "./answers.ts";
+import { inspectedContainer, type ListedContainer, listedContainers } from "./answers.ts";
 import { type DockerContext, label, ours } from "./context.ts";
 import { type ContainerRecord, exitOf, hostServer, wasStarted } from "./record.ts";
 
@@ -14,7 +14,7 @@ export async function listContainers(host: DockerContext, call: Call): Promise<r
   const states = new Map(listed.map(({ Id, State }) => [Id, State]));
   const settled = before.map((record) => settle(host, record, states.get(record.container ?? ""), call));
   const servers = (await Promise.all(settled)).flatMap((record) => (record ? [hostServer(record)] : []));
-  await removeStrays(host, listed, call);
+  await host.removal.sweep(listed, (each) => isStray(host, each), call);
   await host.network.removeIdle(() => host.records.all().length > 0, call);
   return servers;
 }
@@ -50,7 +50,7 @@ export async function lookAt(
   const now = records.read(id);
   if (now === undefined || now.container !== container || now.exit !== undefined) return now;
   // Someone has removed it by hand: how it ended is not known.
-  const exit = found ? exitOf(found) : { atMs: clock.now(), oomKilled: false };
+  const exit = found ? exitOf(found, clock.now()) : { atMs: clock.now(), oomKilled: false };
   const started = now.started ?? (found ? wasStarted(found) : true);
   if (exit === undefined && started === (now.started ?? false)) return now;
   if (exit !== undefined) sight.drop(id);
@@ -60,16 +60,6 @@ export async function lookAt(
 }
 
 /** A record is written before its container is made, and removed after it: without one it is a leftover. */
-async function removeStrays(
-  { engine, records }: DockerContext,
-  listed: Awaited<ReturnType<typeof containers>>,
-  { signal }: Call,
-): Promise<void> {
-  for (const { Id, Labels } of listed) {
-    if (records.read(Labels[label.server] ?? "") !== undefined) continue;
-    await engine.send({
-      ...{ method: "DELETE", path: `/containers/${Id}`, query: { force: "1", v: "1" } },
-      ...{ accept: [404, 409], signal },
-    });
-  }
+function isStray({ records }: DockerContext, { Labels }: ListedContainer): boolean {
+  return records.read(Labels[label.server] ?? "") === undefined;
 }

@@ -18,9 +18,11 @@ export type ContainerRecord = Readonly<z.infer<typeof containerRecordSchema>>;
 
 export type Exit = NonNullable<ContainerRecord["exit"]>;
 
-/** How it has ended, or undefined: it runs, or its command was never started. */
-export function exitOf({ State }: InspectedContainer): Exit | undefined {
+/** How it has ended, or undefined: it runs, or may still be started. What the engine removes unstarted ends at `nowMs`. */
+export function exitOf(found: InspectedContainer, nowMs: number): Exit | undefined {
+  const { State } = found;
   if (!["exited", "dead", "removing"].includes(State.Status)) return undefined;
+  if (!wasStarted(found)) return { atMs: nowMs, oomKilled: false };
   return { code: State.ExitCode, atMs: Date.parse(State.FinishedAt), oomKilled: State.OOMKilled };
 }
 

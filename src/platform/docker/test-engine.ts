@@ -1,13 +1,17 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { once } from "node:events";
 import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { exec } from "../../lib/process/exec.ts";
 import { systemClock } from "../../lib/time/clock.ts";
+import { waitUntil } from "../../lib/time/wait-until.ts";
+import { readMountPoints, unmount } from "../linux/mounts.ts";
+import { killNow } from "../linux/processes.ts";
 import { dockerEngine, type Engine } from "./engine.ts";
 
 const startMs = 60_000;
+/** The engine gives its containers 15 s to end. */
+const stopMs = 60_000;
 
 /** Why tests with a real engine cannot run here, or undefined when they can. */
 export async function whyNoEngine(): Promise<string | undefined> {
@@ -42,18 +46,38 @@ export class TestEngine implements AsyncDisposable {
     this.#daemon = daemon;
     const endMs = Date.now() + startMs;
     while (!(await this.#answers())) {
-      if (Date.now() > endMs || daemon.exitCode !== null) throw new Error(readFileSync(at("log"), "utf8"));
+      if (Date.now() > endMs || hasEnded(daemon)) throw new Error(readFileSync(at("log"), "utf8"));
       await systemClock.sleep(50);
     }
   }
 
-  /** As `systemctl stop` does: without live-restore, all containers end. */
+  /**
+   * As `systemctl stop` does: without live-restore, all containers end. An engine that does not end in time is killed. While it ends it may still mount the
+   * root of a container that it was just asked for, and leave it mounted; that container could never be removed. So all mounts go, as an
+   * administrator would see to it.
+   */
   async stop(): Promise<void> {
     const daemon = this.#daemon;
-    if (daemon === undefined || daemon.exitCode !== null) return;
-    this.resume();
+    if (daemon === undefined) return;
+    this.#daemon = undefined;
+    const ended = () => hasEnded(daemon);
+    daemon.kill("SIGCONT");
     daemon.kill("SIGTERM");
-    await once(daemon, "exit");
+    if (!(await waitUntil(systemClock, stopMs, ended))) await this.#kill(daemon);
+    for (const point of this.#mounts().toReversed()) await unmount(point);
+  }
+
+  /** With containerd and its shims, which outlive it: each has the folder in its command line. */
+  async #kill(daemon: ChildProcess): Promise<void> {
+    daemon.kill("SIGKILL");
+    const { stdout } = await exec(["pgrep", "--full", `${this.folder}/`], { accept: "any" });
+    for (const pid of stdout.split("\n").filter((line) => line !== "")) killNow(Number(pid));
+    await waitUntil(systemClock, stopMs, () => hasEnded(daemon));
+  }
+
+  /** In the order in which they were made: the last one hides those before it. */
+  #mounts(): readonly string[] {
+    return readMountPoints().filter((point) => point.startsWith(`${this.folder}/`));
   }
 
   /** It accepts connections and answers nothing, until `resume`. */
@@ -67,7 +91,7 @@ export class TestEngine implements AsyncDisposable {
 
   async #answers(): Promise<boolean> {
     try {
-      await this.engine.version(AbortSignal.timeout(5_000));
+      await this.engine.send({ path: "/_ping", signal: AbortSignal.timeout(5_000) });
       return true;
     } catch {
       return false;
@@ -76,8 +100,10 @@ export class TestEngine implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
-    // Its graph driver may leave its folder mounted on itself.
-    await exec(["umount", "--recursive", join(this.folder, "data")], { accept: "any" });
     rmSync(this.folder, { recursive: true, force: true });
   }
+}
+
+function hasEnded({ exitCode, signalCode }: ChildProcess): boolean {
+  return exitCode !== null || signalCode !== null;
 }

@@ -78,7 +78,7 @@ export class Endings {
     if (this.#destroying.has(member)) return;
     this.#destroying.add(member);
     void this.#o.background.run(`Destroying ${member.id}`, async () => {
-      await this.#o.background.persist(`Routing around ${member.id}`, () => this.#refresh(member));
+      await this.#persist(member, "Routing around", () => this.#refresh(member));
       await this.#destroy(member);
     });
   }
@@ -104,7 +104,7 @@ export class Endings {
     if (!member.wasInTraffic) return;
     void this.#o.background.run(`Routing around ${member.id}`, async () => {
       await Promise.resolve(); // until all that was listed is taken in: the router must not get a part of it
-      await this.#o.background.persist(`Routing around ${member.id}`, () => this.#refresh(member));
+      await this.#persist(member, "Routing around", () => this.#refresh(member));
     });
   }
 
@@ -123,7 +123,7 @@ export class Endings {
     this.#o.traffic.nudge(member.name.service);
     void this.#o.background.run(`Burying ${member.id}`, async () => {
       await this.#report(member, { kind, reason, permanent, failedMs: this.#now() });
-      await this.#o.background.persist(`Routing around ${member.id}`, () => this.#refresh(member));
+      await this.#persist(member, "Routing around", () => this.#refresh(member));
       if (kind === "not-created") return this.#destroy(member);
       await this.#rest(member);
     });
@@ -142,7 +142,7 @@ export class Endings {
         const reason = exitWords(found.exit, found.createdAtMs);
         await this.#report(member, { kind: "exited", reason, permanent: false, failedMs: endedMs });
       }
-      await this.#o.background.persist(`Routing around ${member.id}`, () => this.#refresh(member));
+      await this.#persist(member, "Routing around", () => this.#refresh(member));
       await this.#rest(member);
       member.sinceMs = endedMs;
     });
@@ -187,16 +187,15 @@ export class Endings {
   }
 
   async #leave(member: Member): Promise<void> {
-    const { background } = this.#o;
     this.#changed(member);
     await member.creation;
     const refresh = () => this.#refresh(member);
     if (member.wasInTraffic && !member.drained) {
-      await background.persist(`Draining ${member.id}`, refresh);
+      await this.#persist(member, "Draining", refresh);
       await this.#drain(member);
     }
     member.drained = true;
-    await background.persist(`Routing around ${member.id}`, refresh);
+    await this.#persist(member, "Routing around", refresh);
     if (member.address !== undefined) await this.#retire(member);
     await this.#destroy(member);
   }
@@ -204,9 +203,7 @@ export class Endings {
   /** This controller may not live to see the end: it must not look like a failure to the next one. */
   async #retire(member: Member): Promise<void> {
     const { host, background } = this.#o;
-    await background.persist(`Retiring ${member.id}`, () =>
-      host.retire(member.id, background.call(stopTimeoutMs)),
-    );
+    await this.#persist(member, "Retiring", () => host.retire(member.id, background.call(stopTimeoutMs)));
     await this.#stop(member);
   }
 
@@ -255,7 +252,7 @@ export class Endings {
 
   async #stop(member: Member): Promise<void> {
     const { host, background } = this.#o;
-    await background.persist(`Stopping ${member.id}`, async () => {
+    await this.#persist(member, "Stopping", async () => {
       if (this.#isForgotten(member)) return;
       const graceMs = member.release.shape.stop?.graceMs ?? stopGraceMs;
       await this.#stops(() => host.stop(member.id, graceMs, background.call(graceMs + stopTimeoutMs)));
@@ -264,10 +261,14 @@ export class Endings {
 
   async #destroy(member: Member): Promise<void> {
     const { host, background } = this.#o;
-    await background.persist(`Destroying ${member.id}`, () =>
+    await this.#persist(member, "Destroying", () =>
       this.#stops(() => host.destroy(member.id, background.call(stopTimeoutMs))),
     );
     this.#forget(member);
+  }
+
+  #persist(member: Member, doing: string, step: () => Promise<void>): Promise<void> {
+    return this.#o.background.persist(member.name.service, `${doing} ${member.id}`, step);
   }
 
   #forget(member: Member): void {

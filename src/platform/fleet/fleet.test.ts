@@ -514,6 +514,27 @@ test("a new controller leaves the router as it is when it finds a server in quar
   expect(fleet.world.calls.filter((c) => c.operation === "remove")).toEqual([]);
 });
 
+test("a step that keeps failing is told with its reason, until it succeeds", async () => {
+  await using fleet = new TestFleet();
+  await fleet.serve(1, 1);
+  const warnings = async () => (await fleet.platform.observe(call)).warnings;
+  fleet.world.failNext("destroy", 6);
+  await fleet.resize(1, 0);
+  await fleet.clock.advance(5_000);
+  expect(await warnings()).toEqual([]);
+  await fleet.clock.advance(15_000);
+  expect(await warnings()).toEqual([
+    {
+      service: "shop",
+      message: expect.stringMatching(/^Destroying shop-1-1-1 fails: ./),
+      hint: "Kiln repeats it.",
+    },
+  ]);
+  await fleet.clock.advance(120_000);
+  expect(await warnings()).toEqual([]);
+  expect(fleet.world.servers.size).toBe(0);
+});
+
 test("destroy takes a server out of traffic first, and knows no unknown server", async () => {
   await using fleet = new TestFleet();
   await fleet.serve(1, 1);

@@ -165,6 +165,7 @@ class HostFleet implements Fleet {
       warnings: [
         ...(await this.#renewCertificates(routed, call)),
         ...this.#hostTroubles(),
+        ...this.#background.warnings(),
         ...sharedFailures([...this.#memory.groups.values()].flatMap(({ members }) => [...members.values()])),
       ],
     };

@@ -205,7 +205,7 @@ export class Jobs implements JobRunner {
     const reason = job.wanted.signal.aborted
       ? "was stopped before it began"
       : `could not be started: ${clauseOf(error)}`;
-    await background.persist(`Removing ${job.id}`, () =>
+    await background.persist(job.service, `Removing ${job.id}`, () =>
       host.destroy(job.id, background.call(stopTimeoutMs)),
     );
     job.onHost = false;
@@ -216,7 +216,7 @@ export class Jobs implements JobRunner {
   async #look(job: Job): Promise<boolean> {
     const { host, background } = this.#o;
     let found: HostServer | undefined;
-    await background.persist(`Looking after ${job.id}`, async () => {
+    await background.persist(job.service, `Looking after ${job.id}`, async () => {
       found = (await host.list(background.call(listTimeoutMs))).find(({ id }) => id === job.id);
     });
     if (found === undefined || found.state === "creating") return false;
@@ -226,7 +226,7 @@ export class Jobs implements JobRunner {
 
   async #stop(job: Job): Promise<void> {
     const { host, background } = this.#o;
-    await background.persist(`Stopping ${job.id}`, async () => {
+    await background.persist(job.service, `Stopping ${job.id}`, async () => {
       if (this.#jobs.get(job.id) === job) {
         await host.stop(job.id, stopGraceMs, background.call(stopTimeoutMs));
       }

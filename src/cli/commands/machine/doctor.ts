@@ -1,6 +1,7 @@
 import { access, constants, statfs } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { IntegrityTier, Speed } from "../../../domain/drift.ts";
+import { localTarget } from "../../../domain/target.ts";
 import { isErrno, KilnError } from "../../../lib/errors.ts";
 import { exec } from "../../../lib/process/exec.ts";
 import type { Gap, ProbedTarget, Readiness, ServiceStatus, Trouble } from "../../api.ts";
@@ -165,7 +166,7 @@ async function askController(context: Context): Promise<Asked> {
       client.targets(),
     ]);
     const targets = await Promise.all(known.map((target) => client.target({ target: target.name })));
-    const gaps = [...warningGaps(all), ...troubles.map(troubleGap)];
+    const gaps = [...warningGaps(all, toldBy(targets)), ...troubles.map(troubleGap)];
     return { services: { name, facts: [`${plural(all.length, "service")} deployed`], gaps }, targets };
   } catch (error) {
     if (context.signal.aborted) throw error;
@@ -176,9 +177,17 @@ async function askController(context: Context): Promise<Asked> {
   }
 }
 
+/** Warnings that the sections of targets other than this machine have. */
+function toldBy(targets: readonly ProbedTarget[]): ReadonlySet<string> {
+  const elsewhere = targets.filter(({ name }) => name !== localTarget.name);
+  return new Set(elsewhere.flatMap(({ warnings }) => warnings.map(({ message }) => message)));
+}
+
 /** What concerns several services is reported once. */
-function warningGaps(all: readonly ServiceStatus[]): Gap[] {
-  const told = all.flatMap(({ service, warnings }) => warnings.map((warning) => ({ service, ...warning })));
+function warningGaps(all: readonly ServiceStatus[], toldElsewhere: ReadonlySet<string>): Gap[] {
+  const told = all.flatMap(({ service, warnings }) =>
+    warnings.filter(({ message }) => !toldElsewhere.has(message)).map((warning) => ({ service, ...warning })),
+  );
   return [...Map.groupBy(told, ({ message }) => message)].flatMap(([message, [first, ...others]]) => {
     if (first === undefined) return [];
     const { service, hint = `\`kiln status ${service}\` says more.` } = first;

@@ -8,7 +8,7 @@ import { facts, plainText, table } from "../../output/text.ts";
 import { formatAge, plural } from "../../output/units.ts";
 import { findService, type ServiceOptions } from "../../project.ts";
 import { failureLines } from "../../rollout/summary.ts";
-import { journey, troubleLines } from "../../rollout/view.ts";
+import { journey, troubleLines, warningLines } from "../../rollout/view.ts";
 import { requireStatus, statusOf } from "../../services.ts";
 
 export async function run(context: Context, options: ServiceOptions, service?: string): Outcome {
@@ -111,10 +111,6 @@ export function oneLines(status: ServiceStatus, nowMs: number, style: Style): st
     ...(status.servers.length === 0 ? [] : ["", ...serverLines(status, nowMs, style)]),
     ...failedLines(status, nowMs, style),
   ];
-}
-
-function warningLines({ warnings }: ServiceStatus): string[] {
-  return warnings.map(({ message, hint = "" }) => plainText(`Warning: ${message} ${hint}`.trim()));
 }
 
 function serverLines(status: ServiceStatus, nowMs: number, style: Style): string[] {

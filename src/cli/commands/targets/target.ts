@@ -5,6 +5,7 @@ import { gapLines } from "../../output/gap-lines.ts";
 import type { Style } from "../../output/style.ts";
 import { facts, plainText, table } from "../../output/text.ts";
 import { formatAge } from "../../output/units.ts";
+import { warningLines } from "../../rollout/view.ts";
 
 interface AddOptions extends Pick<ChangeOptions, "reason"> {
   readonly platform: string;
@@ -81,6 +82,7 @@ function targetLines(target: ProbedTarget, nowMs: number, style: Style): string[
     ...(trouble === undefined
       ? []
       : [`  ${style.warn(plainText(`${trouble.message} ${trouble.hint ?? ""}`.trim()))}`]),
+    ...warningLines(target).map((line) => `  ${style.warn(line)}`),
     ...readiness.facts.map((fact) => `  ${style.good("ok")}    ${plainText(fact)}`),
     ...gapLines(readiness.gaps, style),
   ];

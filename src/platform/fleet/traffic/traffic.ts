@@ -94,7 +94,8 @@ export class Traffic {
     route.nudged = true;
     void this.#background.run(`Routing ${service}`, async () => {
       try {
-        while (route.stale) await this.#background.persist(`Routing ${service}`, () => this.#catchUp(route));
+        while (route.stale)
+          await this.#background.persist(service, `Routing ${service}`, () => this.#catchUp(route));
       } finally {
         route.nudged = false;
       }
