@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { isErrno, KilnError } from "../lib/errors.ts";
-import { isSigned, keyIdOf } from "./signing-key.ts";
+import { keyIdOf } from "../lib/key-id.ts";
+import { isSigned } from "./signing-key.ts";
 
 /** The controller's statement that it wrote the log up to this entry. */
 export interface Checkpoint {

@@ -1,4 +1,5 @@
-import { isSigned, keyIdOf } from "./signing-key.ts";
+import { keyIdOf } from "../lib/key-id.ts";
+import { isSigned } from "./signing-key.ts";
 
 /** The data of an `audit.key` entry. The previous key has signed it; the first key has no signature. */
 export interface AnnouncedKey {

@@ -1,5 +1,4 @@
 import {
-  createHash,
   createPrivateKey,
   createPublicKey,
   generateKeyPairSync,
@@ -10,6 +9,7 @@ import {
 import { canonicalJson } from "../lib/canonical-json.ts";
 import { KilnError } from "../lib/errors.ts";
 import { type PrivateFileWords, readPrivateFile } from "../lib/files/private-file.ts";
+import { keyIdOf } from "../lib/key-id.ts";
 
 /** The key that signs checkpoints: Ed25519 (RFC 8032). */
 export interface SigningKey {
@@ -55,12 +55,6 @@ function parsePrivateKey(pem: Buffer, path: string): KeyObject {
   throw new KilnError("audit_key_invalid", `${path} is not an Ed25519 private key in PEM.`, {
     hint: words.restore,
   });
-}
-
-/** The first sixteen hex digits of the SHA-256 of the key's DER form. Throws for anything but a public key. */
-export function keyIdOf(publicKey: string): string {
-  const der = createPublicKey(publicKey).export({ type: "spki", format: "der" });
-  return createHash("sha256").update(der).digest("hex").slice(0, 16);
 }
 
 /** Whether `signature` was made with the private half of this key (PEM) over all other members. */

@@ -66,3 +66,8 @@ export function following(command: Command): Command {
 export function intoFile(command: Command, summary: string): Command {
   return command.option("-o, --output <FILE>", summary).option("--force", "replace an existing file");
 }
+
+/** An option that may be given several times. */
+export function collected(value: string, before: readonly string[] = []): readonly string[] {
+  return [...before, value];
+}

@@ -26,6 +26,8 @@ export const errorCodes = {
   image_unknown: { status: 404, exit: 1 },
   image_invalid: { status: 422, exit: 1 },
   image_in_use: { status: 409, exit: 3 },
+  signing_key_invalid: { status: 422, exit: 2 },
+  signature_invalid: { status: 422, exit: 1 },
   dockerfile_invalid: { status: 422, exit: 2 },
   dockerfile_failed: { status: 422, exit: 1 },
   registry_unreachable: { status: 503, exit: 1 },

@@ -1,9 +1,9 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { type ExportedCheckpoint, readCheckpoint, readKeptCheckpoint } from "../../audit/checkpoint.ts";
-import { keyIdOf } from "../../audit/signing-key.ts";
 import { type LogReport, verifyLog } from "../../audit/verify-log.ts";
 import { isErrno, KilnError } from "../../lib/errors.ts";
+import { keyIdOf } from "../../lib/key-id.ts";
 import type { Context } from "../context.ts";
 
 /** Files that the log is compared with, in addition to the installation's own checkpoint. */

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { command, described, group, intoFile, type Load, reasonHelp } from "../../declare.ts";
+import { collected, command, described, group, intoFile, type Load, reasonHelp } from "../../declare.ts";
 import { parseSince, parseTail } from "../../numbers.ts";
 
 export function addAuditCommands(program: Command, load: Load): void {
@@ -60,9 +60,4 @@ export function addAuditCommands(program: Command, load: Load): void {
   command(audit, "rotate", "sign with a new key from now on")
     .option("--reason <TEXT>", reasonHelp)
     .action(load(async () => (await import("./key.ts")).rotate));
-}
-
-/** An option that may be given several times. */
-function collected(value: string, before: readonly string[] = []): readonly string[] {
-  return [...before, value];
 }

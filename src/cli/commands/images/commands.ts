@@ -1,5 +1,5 @@
 import { type Command, Option } from "commander";
-import { command, group, intoFile, type Load, reasonHelp } from "../../declare.ts";
+import { collected, command, group, intoFile, type Load, reasonHelp } from "../../declare.ts";
 
 export function addImageCommands(program: Command, load: Load): void {
   program.commandsGroup("Images:");
@@ -40,6 +40,29 @@ export function addImageCommands(program: Command, load: Load): void {
   command(image, "show", "print what an image has", "kiln image show shop:1.4.0")
     .argument("<IMAGE>", "SERVICE:VERSION, a digest, or the beginning of a digest")
     .action(load(async () => (await import("./show.ts")).run));
+  command(image, "key", "make a key pair that signs images", "kiln image key release.key")
+    .argument("<FILE>", "where the private key goes; the public key goes to FILE.pub")
+    .action(load(async () => (await import("./sign.ts")).key));
+  command(
+    image,
+    "sign",
+    "attach a signature to an image",
+    "kiln image sign shop:1.4.0 --key release.key",
+    "kiln image sign shop:1.4.0 --key release.key --sbom",
+  )
+    .argument("<IMAGE>", "SERVICE:VERSION, a digest, or the beginning of a digest")
+    .option("-k, --key <FILE>", "the private key; default: the PEM text in KILN_SIGNING_KEY")
+    .option("--sbom", "attach a signed bill of materials as well")
+    .action(load(async () => (await import("./sign.ts")).sign));
+  command(
+    image,
+    "verify-signature",
+    "check that one of these keys has signed an image",
+    "kiln image verify-signature shop:1.4.0 --key release.key.pub",
+  )
+    .argument("<IMAGE>", "SERVICE:VERSION, a digest, or the beginning of a digest")
+    .requiredOption("-k, --key <FILE>", "a public key in PEM; may be repeated", collected)
+    .action(load(async () => (await import("./sign.ts")).verify));
   intoFile(
     command(
       image,

@@ -1,0 +1,95 @@
+import { resolve } from "node:path";
+import { KilnError } from "../../../lib/errors.ts";
+import type { ImageKey } from "../../../trust/signing/keys.ts";
+import type { Context, Outcome } from "../../context.ts";
+import { isStdout, writeOutputFile } from "../../output/output-file.ts";
+import { shortDigest } from "../../output/units.ts";
+import { storedImage } from "./stored.ts";
+
+/** `kiln image key FILE`: an existing file is never replaced, since images may be signed with its key. */
+export async function key(context: Context, _options: object, file: string): Outcome {
+  const { newImageKey, parsePublicKey } = await import("../../../trust/signing/keys.ts");
+  if (isStdout(file))
+    throw new KilnError("usage", "A private key is written to a file only.", { hint: "Name a file." });
+  const path = resolve(context.cwd, file);
+  const { privatePem, publicPem } = newImageKey();
+  await writeOutputFile(path, { mode: 0o600 }, (write) => write(privatePem));
+  await writeOutputFile(`${path}.pub`, { mode: 0o644 }, (write) => write(publicPem));
+  const { id } = parsePublicKey(publicPem, `${path}.pub`);
+  context.output.result({ keyId: id, privateKey: path, publicKey: `${path}.pub` }, [
+    `The key ${id} signs images: ${path}. Keep it secret.`,
+    `Its public half verifies signatures: ${path}.pub.`,
+  ]);
+  return 0;
+}
+
+interface SignOptions {
+  readonly key?: string;
+  readonly sbom?: boolean;
+}
+
+/** `kiln image sign IMAGE`. Needs no controller. `kiln image push` takes signatures along. */
+export async function sign(context: Context, options: SignOptions, name: string): Outcome {
+  const { state, clock, signal } = context;
+  const [{ signImage, attest }, { imageStore }, signingKey, image] = await Promise.all([
+    import("../../../trust/signing/sign.ts"),
+    import("../../../image/store/image-store.ts"),
+    keyOf(context, options.key),
+    storedImage(context, name),
+  ]);
+  const store = imageStore(state);
+  const signer = { key: signingKey, clock, signal };
+  const signed = await signImage(store, image.digest, signer);
+  const sbom = options.sbom
+    ? await attest(store, image.digest, await billOf(context, image.digest), signer)
+    : undefined;
+  const what = `${image.service}:${image.version}`;
+  const did = signed.changed ? "Signed" : "Already signed:";
+  context.output.result({ digest: image.digest, keyId: signingKey.id, signature: signed, sbom }, [
+    `${did} ${what} (${shortDigest(image.digest)}) with the key ${signingKey.id}.`,
+    ...(sbom === undefined ? [] : ["Its bill of materials is attached, signed with the same key."]),
+  ]);
+  return 0;
+}
+
+async function billOf({ state, signal }: Context, digest: string) {
+  const [{ sbomOf }, { predicateTypes }] = await Promise.all([
+    import("../../../trust/sbom/sbom.ts"),
+    import("../../../trust/signing/statement.ts"),
+  ]);
+  return {
+    type: predicateTypes.spdx,
+    predicate: JSON.parse(await sbomOf(state, digest, "spdx", signal)) as object,
+  };
+}
+
+/** The key of a file, or the one that CI hands over in the environment; never one on the command line. */
+async function keyOf({ cwd, env }: Context, file: string | undefined): Promise<ImageKey> {
+  const { parseImageKey, readImageKey } = await import("../../../trust/signing/keys.ts");
+  if (file !== undefined) return readImageKey(resolve(cwd, file));
+  const { KILN_SIGNING_KEY: pem = "" } = env;
+  if (pem !== "") return parseImageKey(pem, "KILN_SIGNING_KEY");
+  throw new KilnError("usage", "No key to sign with is named.", {
+    hint: "Name a private key with `--key FILE`, or set KILN_SIGNING_KEY to its PEM text. `kiln image key FILE` makes one.",
+  });
+}
+
+interface VerifyOptions {
+  readonly key: readonly string[];
+}
+
+/** `kiln image verify-signature IMAGE`. Throws `signature_invalid`. */
+export async function verify(context: Context, options: VerifyOptions, name: string): Outcome {
+  const [{ requireSignature }, { imageStore }, { readPublicKey }, image] = await Promise.all([
+    import("../../../trust/signing/verify.ts"),
+    import("../../../image/store/image-store.ts"),
+    import("../../../trust/signing/keys.ts"),
+    storedImage(context, name),
+  ]);
+  const keys = options.key.map((file) => readPublicKey(resolve(context.cwd, file)));
+  const found = await requireSignature(imageStore(context.state), image.digest, keys);
+  context.output.result({ digest: image.digest, keyId: found.key.id, attached: found.attached }, [
+    `${image.service}:${image.version} (${shortDigest(image.digest)}) is signed with the key ${found.key.id}.`,
+  ]);
+  return 0;
+}

@@ -1,0 +1,65 @@
+import { sign, verify } from "node:crypto";
+import { z } from "zod";
+import { derDigestOf } from "../../lib/key-id.ts";
+import type { ImageKey, PublicKey } from "./keys.ts";
+import { jsonOf } from "./statement.ts";
+
+/** A Sigstore bundle (sigstore/protobuf-specs, sigstore_bundle.proto) of version 0.3, as JSON. */
+export const bundleType = "application/vnd.dev.sigstore.bundle.v0.3+json";
+const payloadType = "application/vnd.in-toto+json";
+
+/**
+ * The statement in a signed envelope (DSSE), in a bundle that names the key by the digest of its public half. The envelope's own
+ * `keyid` is left out: cosign 3.1 refuses a signature that has one.
+ */
+export function signedBundle(statement: string, key: ImageKey): string {
+  const payload = Buffer.from(statement);
+  const sig = sign("sha256", preAuthentication(payload), key.privateKey).toString("base64");
+  return JSON.stringify({
+    mediaType: bundleType,
+    verificationMaterial: {
+      publicKey: { hint: derDigestOf(key.pem).toString("base64") },
+      timestampVerificationData: {},
+    },
+    dsseEnvelope: { payload: payload.toString("base64"), payloadType, signatures: [{ sig }] },
+  });
+}
+
+/** What is signed (DSSE, protocol.md, "Signature Definition"). */
+function preAuthentication(payload: Buffer): Buffer {
+  const head = `DSSEv1 ${payloadType.length} ${payloadType} ${payload.length} `;
+  return Buffer.concat([Buffer.from(head), payload]);
+}
+
+const schema = z.object({
+  mediaType: z.literal(bundleType),
+  dsseEnvelope: z.object({
+    payload: z.base64(),
+    payloadType: z.literal(payloadType),
+    signatures: z
+      .array(z.object({ sig: z.base64() }))
+      .min(1)
+      .max(16),
+  }),
+});
+
+/** What is in a bundle once its signature has been checked. */
+export interface Opened {
+  /** The key that has signed it. */
+  readonly key: PublicKey;
+  /** The statement's text. */
+  readonly statement: string;
+}
+
+/** `malformed` for what is not a bundle; `other-key` when none of the keys has signed it. */
+export function openBundle(text: string, keys: readonly PublicKey[]): Opened | "malformed" | "other-key" {
+  const { data } = schema.safeParse(jsonOf(text));
+  if (data === undefined) return "malformed";
+  const { payload, signatures } = data.dsseEnvelope;
+  const bytes = Buffer.from(payload, "base64");
+  const signed = preAuthentication(bytes);
+  const key = keys.find(({ pem }) =>
+    signatures.some(({ sig }) => verify("sha256", signed, pem, Buffer.from(sig, "base64"))),
+  );
+  return key === undefined ? "other-key" : { key, statement: bytes.toString() };
+}

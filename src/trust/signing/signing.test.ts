@@ -1,0 +1,232 @@
+import { generateKeyPairSync } from "node:crypto";
+import { chmodSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { beforeAll, describe, expect, test } from "vitest";
+import { cli } from "../../cli/test-kit.ts";
+import { buildImage } from "../../image/build.ts";
+import { attach } from "../../image/store/attach.ts";
+import {
+  blobSize,
+  type ImageStore,
+  imageStore,
+  putBlob,
+  readManifest,
+} from "../../image/store/image-store.ts";
+import { mediaTypes } from "../../image/store/oci-types.ts";
+import { serviceSpec, type Workshop, workshop } from "../../image/test-kit.ts";
+import { bundleType, openBundle, signedBundle } from "./bundle.ts";
+import { newImageKey, parseImageKey, parsePublicKey } from "./keys.ts";
+import { attest, signImage } from "./sign.ts";
+import { predicateTypes, statementOf } from "./statement.ts";
+import { attestationsOf, signatureOf } from "./verify.ts";
+
+function aKey() {
+  const { privatePem } = newImageKey();
+  return parseImageKey(privatePem, "the test's key");
+}
+
+async function imageOf(shop: Workshop, text = "#!"): Promise<string> {
+  shop.write("run", text, 0o755);
+  const files = [{ from: join(shop.project, "run"), to: "/run", mode: undefined, owner: undefined }];
+  return (await buildImage(serviceSpec({ files }), shop.options)).digest;
+}
+
+/** Attaches any bytes as a bundle, as another program could. */
+async function attachBundle(store: ImageStore, digest: string, bundle: string): Promise<string> {
+  const config = await putBlob(store, Buffer.from("{}"), "application/vnd.oci.empty.v1+json");
+  const layer = await putBlob(store, Buffer.from(bundle), bundleType);
+  const subject = { mediaType: mediaTypes.manifest, digest, size: blobSize(store, digest) ?? 0 };
+  const head = { schemaVersion: 2, mediaType: mediaTypes.manifest, artifactType: bundleType };
+  const manifest = { ...head, config, layers: [layer], subject };
+  const stored = await putBlob(store, Buffer.from(JSON.stringify(manifest)), mediaTypes.manifest);
+  await attach(store, stored, undefined);
+  return stored.digest;
+}
+
+describe("a signature", () => {
+  test("is valid for its key and its image; signing again changes nothing", async () => {
+    using shop = workshop();
+    const digest = await imageOf(shop);
+    const store = imageStore(shop.state);
+    const signer = { ...shop.options, key: aKey() };
+    expect(await signatureOf(store, digest, [signer.key])).toEqual({ reasons: [] });
+    const signed = await signImage(store, digest, signer);
+    expect(signed.changed).toBe(true);
+    expect(await signatureOf(store, digest, [aKey(), signer.key])).toMatchObject({
+      key: { id: signer.key.id },
+      attached: signed.attached,
+    });
+    expect(await signImage(store, digest, signer)).toEqual({ attached: signed.attached, changed: false });
+  });
+
+  test("has the form in which other programs look for it", async () => {
+    using shop = workshop();
+    const digest = await imageOf(shop);
+    const store = imageStore(shop.state);
+    const { attached } = await signImage(store, digest, { ...shop.options, key: aKey() });
+    expect(readManifest(store, attached)).toMatchObject({
+      artifactType: bundleType,
+      config: { digest: "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a", size: 2 },
+      layers: [{ mediaType: bundleType }],
+      subject: { mediaType: mediaTypes.manifest, digest, size: blobSize(store, digest) },
+      annotations: { "dev.sigstore.bundle.predicateType": predicateTypes.signature },
+    });
+  });
+
+  test.each(["another key", "another image", "another type", "not a bundle", "an altered statement"])(
+    "does not count: %s",
+    async (fault) => {
+      using shop = workshop();
+      const other = await imageOf(shop, "##");
+      const digest = await imageOf(shop);
+      const store = imageStore(shop.state);
+      const key = aKey();
+      const good = signedBundle(statementOf(digest, predicateTypes.signature, {}), key);
+      const altered = JSON.parse(good);
+      altered.dsseEnvelope.payload = Buffer.from(statementOf(other, predicateTypes.signature, {})).toString(
+        "base64",
+      );
+      const faults: Readonly<Record<string, readonly [string, string]>> = {
+        "another key": [
+          signedBundle(statementOf(digest, predicateTypes.signature, {}), aKey()),
+          "another key",
+        ],
+        "another image": [
+          signedBundle(statementOf(other, predicateTypes.signature, {}), key),
+          `is for another image: ${other}`,
+        ],
+        "another type": [
+          signedBundle(statementOf(digest, predicateTypes.provenance, {}), key),
+          `is of the type ${predicateTypes.provenance}; expected ${predicateTypes.signature}`,
+        ],
+        "not a bundle": ["{}", "is not a Sigstore bundle"],
+        "an altered statement": [JSON.stringify(altered), "is signed by another key"],
+      };
+      const [bundle, why] = faults[fault] ?? ["", ""];
+      const attached = await attachBundle(store, digest, bundle);
+      const found = await signatureOf(store, digest, [key]);
+      expect(found).toEqual({ reasons: [expect.stringContaining(why)] });
+      expect(found).toEqual({ reasons: [expect.stringContaining(attached)] });
+      await attachBundle(store, digest, good); // what does not count does not stand in the way of what does
+      expect(await signatureOf(store, digest, [key])).toMatchObject({ key: { id: key.id } });
+    },
+  );
+
+  test("a signed bill of materials is attached as its own statement, and is not a signature of the image", async () => {
+    using shop = workshop();
+    const digest = await imageOf(shop);
+    const store = imageStore(shop.state);
+    const signer = { ...shop.options, key: aKey() };
+    await attest(
+      store,
+      digest,
+      { type: predicateTypes.spdx, predicate: { spdxVersion: "SPDX-2.3" } },
+      signer,
+    );
+    const [only] = await attestationsOf(store, digest, [signer.key]);
+    expect(only).toMatchObject({ ok: true, predicateType: predicateTypes.spdx });
+    expect(await signatureOf(store, digest, [signer.key])).toMatchObject({ reasons: [expect.anything()] });
+  });
+
+  test("opens to what was signed, byte by byte", () => {
+    const key = aKey();
+    const opened = openBundle(signedBundle("hello", key), [key]);
+    expect(opened).toMatchObject({ statement: "hello", key: { id: key.id } });
+  });
+});
+
+describe("a key", () => {
+  const passphrase = "sesame";
+  let pems: Readonly<Record<string, string>>;
+  beforeAll(() => {
+    const ec = generateKeyPairSync("ec", { namedCurve: "P-256" });
+    const rsa = generateKeyPairSync("rsa", { modulusLength: 2048 });
+    const pkcs8 = { type: "pkcs8", format: "pem" } as const;
+    const text = (pem: string | Buffer) => pem.toString();
+    pems = {
+      encrypted: text(ec.privateKey.export({ ...pkcs8, cipher: "aes-256-cbc", passphrase })),
+      "of cosign":
+        "-----BEGIN ENCRYPTED SIGSTORE PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED SIGSTORE PRIVATE KEY-----\n",
+      "of another kind": text(rsa.privateKey.export(pkcs8)),
+      public: text(ec.publicKey.export({ type: "spki", format: "pem" })),
+      "no key": "hello\n",
+    };
+  });
+
+  test.each([
+    ["encrypted", "is encrypted; expected one that is not", "openssl pkey -in KEY"],
+    ["of cosign", "is encrypted", "kiln image key FILE"],
+    ["of another kind", "is not an ECDSA P-256 private key", "kiln image key FILE"],
+    ["no key", "is not an ECDSA P-256 private key", "kiln image key FILE"],
+  ])("%s: the error says where, what was expected and what to do", (kind, message, hint) => {
+    expect(() => parseImageKey(pems[kind] ?? "", "ci.key")).toThrow(
+      expect.objectContaining({
+        code: "signing_key_invalid",
+        message: expect.stringMatching(new RegExp(`ci\\.key.*${message}`)),
+        hint: expect.stringContaining(hint),
+      }),
+    );
+  });
+
+  test("a private key is not taken for a public one", () => {
+    expect(() => parsePublicKey(newImageKey().privatePem, "release.key")).toThrow(/is a private key/);
+    expect(() => parsePublicKey(pems["no key"] ?? "", "x.pub")).toThrow(
+      /x\.pub is not an ECDSA P-256 public key/,
+    );
+  });
+});
+
+test("from the command line: make a key, sign, verify; refusals name key and remedy; no key is shown", async () => {
+  using shop = workshop();
+  const digest = await imageOf(shop);
+  const at = { home: shop.state.home, cwd: shop.folder };
+  const run = async (...argv: string[]) => {
+    const done = await cli(argv, at);
+    expect(done.stdout + done.stderr).not.toContain("PRIVATE KEY-----");
+    return done;
+  };
+  expect(await run("image", "sign", "shop:1")).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining("KILN_SIGNING_KEY"),
+  });
+  const made = JSON.parse((await run("image", "key", "release.key", "--json")).stdout);
+  expect(await run("image", "key", "release.key")).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining("already exists"),
+  });
+  expect(await run("image", "verify-signature", "shop:1", "--key", "release.key.pub")).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining(`No signature is attached to ${digest}`),
+  });
+  expect(await run("image", "sign", "shop:1", "--key", "release.key", "--sbom")).toMatchObject({ code: 0 });
+  const verified = await run("image", "verify-signature", "shop:1", "--key", "release.key.pub", "--json");
+  expect(JSON.parse(verified.stdout)).toMatchObject({ digest, keyId: made.keyId });
+  await run("image", "key", "other.key");
+  expect(await run("image", "verify-signature", "shop:1", "--key", "other.key.pub")).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining("is signed by another key"),
+  });
+  chmodSync(join(shop.folder, "release.key"), 0o644);
+  expect(await run("image", "sign", "shop:1", "--key", "release.key")).toMatchObject({
+    code: 2,
+    stderr: expect.stringMatching(/has mode 0644[\s\S]*chmod 600/),
+  });
+  expect(await run("image", "sign", "shop:1", "--key", "none.key")).toMatchObject({
+    code: 2,
+    stderr: expect.stringMatching(/none\.key is missing[\s\S]*kiln image key FILE/),
+  });
+});
+
+test("CI hands over its key in the environment", async () => {
+  using shop = workshop();
+  await imageOf(shop);
+  const { privatePem, publicPem } = newImageKey();
+  writeFileSync(join(shop.folder, "ci.pub"), publicPem);
+  const at = { home: shop.state.home, cwd: shop.folder, env: { KILN_SIGNING_KEY: privatePem } };
+  expect(await cli(["image", "sign", "shop:1"], at)).toMatchObject({ code: 0 });
+  expect(await cli(["image", "verify-signature", "shop:1", "--key", "ci.pub"], at)).toMatchObject({
+    code: 0,
+  });
+  const index = readFileSync(join(shop.state.images, "index.json"), "utf8");
+  expect(index).not.toContain("PRIVATE");
+});
