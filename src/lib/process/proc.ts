@@ -25,7 +25,7 @@ export function isEnding(pid: number): boolean {
 }
 
 /**
- * Whether the process has had a processor; true where the kernel does not count that. One that fork(2) has just made is in
+ * Whether the process has had a processor; true where the kernel does not count that. A process that was just forked is in
  * sight before it is in its parent's cgroup, and runs only then: copy_process of kernel/fork.c.
  */
 export function hasRun(pid: number): boolean {
