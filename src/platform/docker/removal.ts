@@ -12,7 +12,7 @@ const retryTimeoutMs = 60_000;
 
 /**
  * Removes containers. One that the engine cannot remove is dead: the engine has ended it and can neither start it again nor get rid of its
- * files, because something is still mounted there. It is no server any more, so nothing waits for it: `sweep` tries again, and
+ * files, because something is still mounted there. It does not count as a server any more, so nothing waits for it: `sweep` tries again, and
  * `troubles` names it.
  */
 export interface Removal {
@@ -55,7 +55,7 @@ export function containerRemoval({ engine, clock, log }: RemovalOptions): Remova
     }
   }
 
-  /** Whoever lists containers does not wait for it. */
+  /** A list of containers does not wait for it. */
   async function tryAgain(left: readonly ListedContainer[]): Promise<void> {
     if (isTrying || left.length === 0 || clock.elapsed() - triedMs < retryMs) return;
     isTrying = true;

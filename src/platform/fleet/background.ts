@@ -7,7 +7,7 @@ import type { Call } from "../platform.ts";
 
 const firstPauseMs = 1000;
 const longestPauseMs = 30_000;
-/** What fails for as long is told: whoever waits for it has to know. */
+/** What fails for as long is reported: the caller that waits has to know. */
 const toldAfterMs = 10_000;
 
 /** A step that is repeated because it fails. */

@@ -514,7 +514,7 @@ test("a new controller leaves the router as it is when it finds a server in quar
   expect(fleet.world.calls.filter((c) => c.operation === "remove")).toEqual([]);
 });
 
-test("a step that keeps failing is told with its reason, until it succeeds", async () => {
+test("a step that keeps failing is reported with its reason, until it succeeds", async () => {
   await using fleet = new TestFleet();
   await fleet.serve(1, 1);
   const warnings = async () => (await fleet.platform.observe(call)).warnings;

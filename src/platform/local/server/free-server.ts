@@ -82,7 +82,7 @@ async function endProcesses(host: HostContext, record: ServerRecord): Promise<vo
 
 /**
  * Ends all processes of a frozen server. Each lets go of its mounts before it has ended, a while after it has its signal. One
- * that does not end holds on to the server's volumes, and `create` says so to whoever wants them.
+ * that does not end holds on to the server's volumes, and `create` says so to the next server that asks for them.
  */
 export async function endFrozen(host: HostContext, id: string, { signal }: Call): Promise<void> {
   killFrozen(host, id);
