@@ -27,6 +27,8 @@ export interface ServiceSpec {
   readonly rollout: RolloutPolicy;
   readonly upkeep: UpkeepPolicy;
   readonly jobs: readonly JobSpec[];
+  /** Names of services that must serve before its rollout begins, where several are deployed at once. Absent: none. */
+  readonly after?: readonly string[] | undefined;
 }
 
 /**

@@ -43,6 +43,7 @@ export function toServiceSpec(
     rollout: toRollout(document.rollout),
     upkeep: toUpkeep(document),
     jobs: [...document.jobs.before.map(toJob("before")), ...document.jobs.after.map(toJob("after"))],
+    ...(document.after.length === 0 ? {} : { after: document.after }),
   };
 }
 

@@ -35,7 +35,7 @@ export function deployRequest(
   };
 }
 
-interface CheckedRelease {
+export interface CheckedRelease {
   readonly release: UnbuiltRelease;
   /** The git commit that what serves was deployed from; undefined where that is not known. */
   readonly servingCommit: string | undefined;

@@ -72,6 +72,20 @@ export class Output {
     if (!this.json) this.#stderr.write(terminalText(text));
   }
 
+  /** The same, but each line of its remarks begins with this name, and no progress is drawn over itself. */
+  named(name: string): Output {
+    const stderr: Sink = {
+      write: (piece) =>
+        this.note(
+          ...String(piece)
+            .replace(/\n$/, "")
+            .split("\n")
+            .map((line) => `${this.noteStyle.bold(name)}  ${line}`),
+        ),
+    };
+    return new Output({ json: this.json, env: {}, stdout: this.#stdout, stderr });
+  }
+
   /** Only to be used where `live` is true. */
   liveArea(): LiveArea {
     return new LiveArea(this.#stderr);

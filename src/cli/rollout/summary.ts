@@ -15,12 +15,9 @@ const shownFailures = 2;
 /** Prints how a rollout has ended, with the last output of failed servers if it did not succeed. Returns the exit code. */
 export async function reportEnd(context: Context, client: Client, rollout: Rollout): Promise<ExitCode> {
   const status = await statusOf(client, rollout.service);
-  const failures = rollout.phase === "complete" ? [] : failuresOf(rollout, status);
+  const failures = noteFailures(context, rollout, status);
   const durationMs = (rollout.endedAtMs ?? context.clock.now()) - rollout.startedAtMs;
   const { output } = context;
-  output.note(...failuresLines(rollout, failures, output.noteStyle));
-  if (rollout.phase !== "complete")
-    output.note(...failedJobs(rollout, output.noteStyle).flatMap((lines) => [...lines, ""]));
   const address = status?.addresses.at(-1);
   output.result(
     {
@@ -36,6 +33,21 @@ export async function reportEnd(context: Context, client: Client, rollout: Rollo
     endLines(rollout, status, durationMs, output.style),
   );
   return exitCodeOf(rollout);
+}
+
+/** Shows what failed in a rollout that did not succeed: the newest servers, and its jobs. */
+export function noteFailures(
+  { output }: Context,
+  rollout: Rollout,
+  status: ServiceStatus | undefined,
+): readonly ServerFailure[] {
+  if (rollout.phase === "complete") return [];
+  const failures = failuresOf(rollout, status);
+  output.note(
+    ...failuresLines(rollout, failures, output.noteStyle),
+    ...failedJobs(rollout, output.noteStyle).flatMap((lines) => [...lines, ""]),
+  );
+  return failures;
 }
 
 /** The newest failures, and how many more there are. */

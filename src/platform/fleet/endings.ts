@@ -1,11 +1,11 @@
 import type { ServerFailure } from "../../domain/observation.ts";
+import { type Limiter, limiter } from "../../lib/limiter.ts";
 import { elapsedAt } from "../../lib/time/clock.ts";
 import type { Router } from "../../router/router.ts";
 import type { Background } from "./background.ts";
 import { exitWords, refusalWords } from "./health/failure.ts";
 import { lastLines } from "./health/log-tail.ts";
 import type { Host, HostServer } from "./host.ts";
-import { type Limiter, limiter } from "./limiter.ts";
 import type { Group, KnownFailure, Member, Memory } from "./memory.ts";
 import { withFailure } from "./reconcile.ts";
 import type { Traffic } from "./traffic/traffic.ts";

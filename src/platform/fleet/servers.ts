@@ -1,6 +1,7 @@
 import { mainHost } from "../../domain/listener.ts";
 import type { Release } from "../../domain/release.ts";
 import { clauseOf, KilnError } from "../../lib/errors.ts";
+import { type Limiter, limiter } from "../../lib/limiter.ts";
 import type { Timetable } from "../../lib/time/timetable.ts";
 import type { Background } from "./background.ts";
 import type { Endings } from "./endings.ts";
@@ -9,7 +10,6 @@ import { judge, newHealth, nextProbeMs, type ProbeResult } from "./health/health
 import type { Prober } from "./health/prober.ts";
 import { refusalReason } from "./health/refusal.ts";
 import type { Host, HostServer } from "./host.ts";
-import { type Limiter, limiter } from "./limiter.ts";
 import type { Group, Member, Memory } from "./memory.ts";
 import { type ServerName, serverId } from "./server-id.ts";
 import type { Traffic } from "./traffic/traffic.ts";

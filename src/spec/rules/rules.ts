@@ -48,6 +48,7 @@ const rules: readonly Rule[] = [
   maxAgeNeedsRoom,
   holdsFitDeadline,
   jobsOnce,
+  afterOthers,
   softAtMostHard,
 ];
 
@@ -280,6 +281,16 @@ function* jobsOnce({ document: { jobs } }: RuleInput): Generator<Breach> {
         hint: "Logs and history identify jobs by their names.",
       };
     }
+  }
+}
+
+function* afterOthers({ document: { service, after } }: RuleInput): Generator<Breach> {
+  for (const [index, name] of (after ?? []).entries()) {
+    const message =
+      name === service
+        ? `\`after\` names the service itself; expected other services.`
+        : `${name} appears twice in \`after\`; expected each service once.`;
+    if (name === service || after?.indexOf(name) !== index) yield { path: ["after", index], message };
   }
 }
 

@@ -33,6 +33,11 @@ export const documentSchema = z.strictObject(
       .describe(
         "The target that the service runs on, as `kiln target ls` lists it; a service does not move.",
       ),
+    after: leaf
+      .list(name("the name of a service"), "names of services")
+      .max(100, { error: "at most 100 services" })
+      .prefault([])
+      .describe("Services that must serve before this one's rollout begins, in `kiln deploy --all`."),
     image,
     servers: servers.prefault({}),
     health: health.prefault({}),

@@ -2,6 +2,8 @@ import type { Command } from "commander";
 import { command, expectRelease, fromFile, type Load, reasonHelp } from "../../declare.ts";
 import { parseExpected } from "../../numbers.ts";
 
+const everyService = "every service of every kiln.yaml in the folder and below; default: the current folder";
+
 export function addProjectCommands(program: Command, load: Load): void {
   program.commandsGroup("Make and deploy:");
   const which = "the service, if kiln.yaml has several";
@@ -19,9 +21,11 @@ export function addProjectCommands(program: Command, load: Load): void {
       "show what `kiln deploy` would do, and why",
       "kiln plan",
       "kiln plan --env staging",
+      "kiln plan --all",
     ),
   )
     .argument("[SERVICE]", which)
+    .option("--all [FOLDER]", everyService)
     .action(load(async () => (await import("./plan.ts")).run));
   fromFile(
     command(
@@ -31,9 +35,11 @@ export function addProjectCommands(program: Command, load: Load): void {
       "kiln deploy",
       "kiln deploy --env staging",
       "kiln deploy --no-wait",
+      "kiln deploy --all ./services",
     ),
   )
     .argument("[SERVICE]", which)
+    .option("--all [FOLDER]", everyService)
     .option("--image <VERSION|DIGEST>", "deploy this image instead of building one")
     .option("--no-wait", "return as soon as the rollout has started")
     .option("--supersede", "end a running rollout and start this one")

@@ -1,14 +1,11 @@
-import type { BuildResult } from "../../../image/build.ts";
 import { KilnError } from "../../../lib/errors.ts";
-import type { Accepted, Client, DeployRequest } from "../../api.ts";
+import type { Accepted, Client } from "../../api.ts";
 import type { Context, ExitCode, Outcome } from "../../context.ts";
-import { buildProject } from "../../deploy/build-progress.ts";
-import { type ChangeOptions, onRelease } from "../../deploy/change-options.ts";
-import { checkedRelease, deployRequest } from "../../deploy/deploy-request.ts";
-import { handOver } from "../../deploy/hand-over.ts";
-import { originOf } from "../../deploy/origin.ts";
-import { formatBytes, formatDuration, plural } from "../../output/units.ts";
-import { openProject, type Project, type ServiceOptions } from "../../project.ts";
+import type { ChangeOptions } from "../../deploy/change-options.ts";
+import { checkedRelease } from "../../deploy/deploy-request.ts";
+import { imageToDeploy, requestDeploy } from "../../deploy/steps.ts";
+import { plural } from "../../output/units.ts";
+import { openProject, type ServiceOptions } from "../../project.ts";
 import { finishRollout } from "../../rollout/finish.ts";
 import { untilScaled } from "../../rollout/until-scaled.ts";
 
@@ -17,81 +14,49 @@ interface DeployOptions extends ServiceOptions, ChangeOptions {
   readonly supersede?: boolean;
   /** A version or digest in the image store. */
   readonly image?: string;
+  /** Every service of a folder: its path, or true for the current one. */
+  readonly all?: string | true;
 }
 
 /** Checks, build, release, rollout. 0 done, 4 rolled back, 1 failed without a way back. */
 export async function run(context: Context, options: DeployOptions, service?: string): Outcome {
+  if (options.all !== undefined) return runAll(context, options, options.all, service);
   const project = await openProject(context.cwd, options, service);
   const { supersede, expect } = options;
-  const { release, servingCommit } = await checkedRelease(await context.connect(), project, {
+  const checked = await checkedRelease(await context.connect(), project, {
     supersede,
     // A plan cannot be compared before its image is built.
     expect: typeof expect === "number" ? { serving: expect } : undefined,
   });
   const image = await imageToDeploy(context, project, options.image);
-  await handOver(context, project.spec.service, image);
-  context.output.note(
-    `Image ${project.spec.service}:${image.version}, ${formatBytes(image.bytes)}, ${image.words}.`,
-  );
   const beganAtMs = context.clock.now();
-  const asked = deployRequest(project.spec, release, image);
-  const origin = await originOf(project.folder, image.checkout, servingCommit, context.env);
-  const request: DeployRequest = {
-    ...asked,
-    ...onRelease(options),
-    ...origin,
-    ...(supersede ? { supersede: true } : {}),
-  };
-  const { client, accepted } = await requestDeploy(context, request);
-  for (const change of accepted.adopted ?? []) context.output.note(change);
+  const { client, accepted } = await requestDeploy(context, project, checked, image, options);
   if (accepted.rollout !== undefined)
     return finishRollout(context, client, accepted.rollout, { wait: options.wait });
   return finishWithoutRollout(context, client, accepted, options.wait ? beganAtMs : undefined);
 }
 
-interface ImageToDeploy {
-  readonly digest: string;
-  readonly version: string;
-  readonly bytes: number;
-  /** What git says of the files that it was made from; undefined where that is not known. */
-  readonly checkout: BuildResult["checkout"];
-  readonly words: string;
-}
-
-/** The named image, or one built now. */
-async function imageToDeploy(
+async function runAll(
   context: Context,
-  project: Project,
-  named: string | undefined,
-): Promise<ImageToDeploy> {
-  if (named !== undefined) {
-    const { resolveImage } = await import("../../../image/store/images.ts");
-    const stored = await resolveImage(context.state, project.spec.service, named);
-    return { ...stored, checkout: undefined, words: "already built" };
-  }
-  const built = await buildProject(context, project, { updateLock: false });
-  const words = built.changed ? `built in ${formatDuration(built.ms)}` : "nothing to build";
-  return { ...built, words };
-}
-
-/**
- * A controller that ends in the middle is started again and asked again: a deploy that it has recorded already is
- * found, not made twice.
- */
-async function requestDeploy(context: Context, request: DeployRequest, attempts = 3): Promise<Requested> {
-  const client = await context.connect();
-  try {
-    return { client, accepted: await client.deploy(request) };
-  } catch (error) {
-    const gone = error instanceof KilnError && error.code === "controller_unreachable";
-    if (!gone || attempts === 1) throw error;
-    return requestDeploy(context, request, attempts - 1);
-  }
-}
-
-interface Requested {
-  readonly client: Client;
-  readonly accepted: Accepted;
+  options: DeployOptions,
+  folder: string | true,
+  service: string | undefined,
+): Outcome {
+  const { expect, image, wait, file } = options;
+  const other = { "a service": service, "--expect": expect, "--image": image, "--file": file };
+  const [found] = Object.entries({ ...other, "--no-wait": wait ? undefined : true }).find(
+    ([, value]) => value !== undefined,
+  ) ?? [undefined];
+  if (found !== undefined)
+    throw new KilnError(
+      "usage",
+      `\`--all\` deploys every service of a folder; it does not go with ${found}.`,
+      {
+        hint: "Leave out one of the two.",
+      },
+    );
+  const { deployAll } = await import("../../deploy/all/deploy-all.ts");
+  return deployAll(context, options, folder);
 }
 
 /** The release already serves: at most the number of servers or the rollout policy differs. */

@@ -1,18 +1,30 @@
+import { KilnError } from "../../../lib/errors.ts";
 import type { Context, Outcome } from "../../context.ts";
-import { buildProject } from "../../deploy/build-progress.ts";
-import { checkedRelease, deployRequest } from "../../deploy/deploy-request.ts";
-import { handOver } from "../../deploy/hand-over.ts";
-import { printPlan } from "../../deploy/plan-text.ts";
+import { planOf } from "../../deploy/plan-of.ts";
+import { planLines } from "../../deploy/plan-text.ts";
 import { openProject, type ServiceOptions } from "../../project.ts";
 
-/** The image's digest is part of the plan, so this builds; without changes the cache answers. */
-export async function run(context: Context, options: ServiceOptions, service?: string): Outcome {
+interface PlanOptions extends ServiceOptions {
+  /** Every service of a folder: its path, or true for the current one. */
+  readonly all?: string | true;
+}
+
+export async function run(context: Context, options: PlanOptions, service?: string): Outcome {
+  const { all, file } = options;
+  if (all !== undefined) {
+    if (service !== undefined || file !== undefined)
+      throw new KilnError(
+        "usage",
+        "`--all` plans every service of a folder; it does not go with a service or `--file`.",
+        {
+          hint: "Leave out one of the two.",
+        },
+      );
+    const { planAll } = await import("../../deploy/all/plan-all.ts");
+    return planAll(context, options, all);
+  }
   const project = await openProject(context.cwd, options, service);
-  const client = await context.connect();
-  // A running rollout blocks a deploy, but not a plan: it tells what `--supersede` would do.
-  const { release } = await checkedRelease(client, project, { supersede: true });
-  const built = await buildProject(context, project, { updateLock: false });
-  await handOver(context, project.spec.service, built);
-  const { service: key, ...wanted } = deployRequest(project.spec, release, built);
-  return printPlan(context, client, key, { kind: "deploy", supersede: true, ...wanted });
+  const plan = await planOf(context, await context.connect(), project);
+  context.output.result(plan, planLines(plan, context.output.style));
+  return 0;
 }

@@ -3,9 +3,9 @@ import { previewedBy, previewKey, type ServiceKey } from "../../../domain/ids.ts
 import type { Release } from "../../../domain/release.ts";
 import type { TrafficSpec } from "../../../domain/spec.ts";
 import { KilnError } from "../../../lib/errors.ts";
+import { takingTurns } from "../../../lib/limiter.ts";
 import type { RoutedService, Router } from "../../../router/router.ts";
 import type { Background } from "../background.ts";
-import { takingTurns } from "../limiter.ts";
 import type { Member, Memory } from "../memory.ts";
 import { idlePreview } from "./preview.ts";
 import { doorsOf, isSameRoute, type RoutableServer, routedService, sharesOf, type Way } from "./routing.ts";

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { FakeClock } from "../../lib/time/fake-clock.ts";
 import { limiter, takingTurns } from "./limiter.ts";
+import { FakeClock } from "./time/fake-clock.ts";
 
 test("no more than the limit run at once, in the order they came, and a failure frees its place", async () => {
   const clock = new FakeClock();
