@@ -4,15 +4,22 @@ import { KilnError } from "../../lib/errors.ts";
 
 /** How long the next piece may take to come. */
 const pauseMs = 60_000;
+/** How long all of them may take: what is half there keeps its space, and others wait for it. */
+const wholeMs = 12 * 3_600_000;
 
 /** What arrives in pieces, each with a request of its own, and is read as one. */
 export class Upload {
   readonly #stream = new PassThrough();
   readonly #work: Promise<void>;
+  readonly #whole: NodeJS.Timeout;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(read: (content: AsyncIterable<Uint8Array>) => Promise<void>) {
-    this.#work = read(this.#stream).finally(() => clearTimeout(this.#timer));
+    this.#whole = setTimeout(() => this.#stream.destroy(tooLong()), wholeMs).unref();
+    this.#work = read(this.#stream).finally(() => {
+      clearTimeout(this.#timer);
+      clearTimeout(this.#whole);
+    });
     this.#work.catch(() => this.#stream.destroy());
     this.#stream.on("error", () => {}); // the reader gets the error too, and answers
   }
@@ -37,5 +44,11 @@ export class Upload {
 function late(): KilnError {
   return new KilnError("timed_out", `The next piece did not come within ${pauseMs / 1000} s.`, {
     retry: true,
+  });
+}
+
+function tooLong(): KilnError {
+  return new KilnError("timed_out", `The pieces did not all come within ${wholeMs / 3_600_000} hours.`, {
+    hint: "Send them over a faster connection, or import on the machine itself.",
   });
 }

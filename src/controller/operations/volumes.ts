@@ -28,7 +28,7 @@ export function createVolumeOperations(
 > {
   const { targets, call } = parts;
   const keeperOf = (key: VolumeKey) => findKeeper(parts, key);
-  const uploads = new Map<string, Upload>();
+  const uploads = new Map<string, { readonly key: VolumeKey; readonly upload: Upload }>();
   const told = (key: VolumeKey, kind: string, what: string, by: Asker, data: object = {}) => {
     const { service, name } = key;
     const message = `${askerName(by)} ${what}${why(by)}`;
@@ -58,9 +58,10 @@ export function createVolumeOperations(
     importVolume: async (asked, who) => {
       const { upload: known, data, last = false } = asked;
       const id = known ?? randomUUID();
-      const upload = known === undefined ? begin(await keeperOf(asked), asked) : uploads.get(known);
-      if (upload === undefined) throw unknownUpload();
-      uploads.set(id, upload);
+      const begun = known === undefined ? begin(await keeperOf(asked), asked) : uploads.get(known);
+      if (begun === undefined || !isSame(begun.key, asked)) throw unknownUpload();
+      uploads.set(id, begun);
+      const { upload } = begun;
       try {
         await upload.add(Buffer.from(data, "base64"));
         if (!last) return { upload: id };
@@ -82,9 +83,14 @@ export function createVolumeOperations(
     },
   };
 
-  function begin(volumes: Volumes, key: VolumeKey): Upload {
-    return new Upload((archive) => volumes.write(key, archive, call()));
+  function begin(volumes: Volumes, { service, name }: VolumeKey) {
+    const key = { service, name };
+    return { key, upload: new Upload((archive) => volumes.write(key, archive, call())) };
   }
+}
+
+function isSame(a: VolumeKey, b: VolumeKey): boolean {
+  return a.service === b.service && a.name === b.name;
 }
 
 function words({ service, name }: VolumeKey): string {
@@ -104,9 +110,13 @@ async function findKeeper({ targets, call }: VolumeParts, key: VolumeKey): Promi
 }
 
 function unknownUpload(): KilnError {
-  return new KilnError("usage", "There is no such upload: it has ended, or its controller has.", {
-    hint: "Begin again: nothing of the volume has changed.",
-  });
+  return new KilnError(
+    "usage",
+    "There is no such upload into this volume: it has ended, or its controller has.",
+    {
+      hint: "Begin again: nothing of the volume has changed.",
+    },
+  );
 }
 
 async function* pieces(

@@ -92,7 +92,7 @@ export class Upload {
       for await (const chunk of body) {
         if (this.bytes + chunk.length > maxBlobBytes)
           throw new Fault(413, "SIZE_INVALID", "The blob is too large.");
-        await this.#file.writeFile(chunk);
+        await this.#write(chunk);
         this.#hash.update(chunk);
         this.bytes += chunk.length;
       }
@@ -102,12 +102,21 @@ export class Upload {
     }
   }
 
+  /** Where the bytes before end: what a full disk has cut off is written again by the request that continues. */
+  async #write(chunk: Buffer): Promise<void> {
+    for (let written = 0; written < chunk.length; ) {
+      const at = this.bytes + written;
+      written += (await this.#file.write(chunk, written, chunk.length - written, at)).bytesWritten;
+    }
+  }
+
   /** Makes it a blob of the store, once its bytes are on the disk. */
   async commit(store: ImageStore, digest: string): Promise<void> {
     try {
       if (`sha256:${this.#hash.digest("hex")}` !== digest) {
         throw new Fault(400, "DIGEST_INVALID", `The bytes do not match the digest ${digest}.`);
       }
+      await this.#file.truncate(this.bytes);
       await this.#file.datasync();
       mkdirSync(join(store.folder, "blobs/sha256"), { recursive: true, mode: 0o700 });
       await rename(this.#path, blobPath(store, digest));

@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { isRootOccupied, readCgroupSupport } from "./cgroups.ts";
+import { isFrozen, isRootOccupied, readCgroupSupport } from "./cgroups.ts";
 
 let root = "";
 beforeEach(() => {
@@ -48,4 +48,15 @@ test("a container with processes in its root cgroup of version 2 can limit nothi
   expect(isRootOccupied(root)).toBe(true);
   writeFileSync(join(root, "cgroup.procs"), "");
   expect(isRootOccupied(root)).toBe(false);
+});
+
+test.each([
+  ["freezer.state", "FREEZING\n", false],
+  ["freezer.state", "FROZEN\n", true],
+  ["cgroup.events", "populated 1\nfrozen 0\n", false],
+  ["cgroup.events", "populated 1\nfrozen 1\n", true],
+  ["another", "", true],
+])("a cgroup whose %s is %j stands still: %j", (name, text, still) => {
+  writeFileSync(join(root, name), text);
+  expect(isFrozen([join(root, "gone"), root])).toBe(still);
 });

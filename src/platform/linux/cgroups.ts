@@ -98,6 +98,25 @@ export function setFrozen(folders: readonly string[], frozen: boolean): boolean 
   );
 }
 
+/**
+ * Whether all of them stand still: the kernel stops one after the other, and one that waits for a disk only after that. True
+ * where there is no freezer, or no such cgroup any more.
+ */
+export function isFrozen(folders: readonly string[]): boolean {
+  const first = readFirst(folders, "freezer.state");
+  if (first !== undefined) return first.trim() === "FROZEN";
+  const second = readFirst(folders, "cgroup.events");
+  return second === undefined || /^frozen 1$/m.test(second);
+}
+
+function readFirst(folders: readonly string[], name: string): string | undefined {
+  for (const folder of folders) {
+    const text = readIfPresent(join(folder, name));
+    if (text !== undefined) return text;
+  }
+  return undefined;
+}
+
 function writeToFirst(folders: readonly string[], name: string, value: string): boolean {
   return folders.some((folder) => {
     try {

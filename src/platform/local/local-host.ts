@@ -34,6 +34,7 @@ import { openRecords, type Records } from "./server/records.ts";
 import { findExit, readMoment } from "./server/server-state.ts";
 import { userNamespaces } from "./server/user-namespaces.ts";
 import { volumeKeeper } from "./volumes/keeper.ts";
+import { sweepLeftovers } from "./volumes/leftovers.ts";
 import { resumeAllPaused } from "./volumes/pause.ts";
 import { volumeTurns } from "./volumes/turns.ts";
 
@@ -71,6 +72,7 @@ export function localHost(options: LocalHostOptions): LocalHost {
       // A crash may have left mounts that no record names; later, freeing a server removes them.
       if (!swept) await host.shared(() => sweepShared(host));
       if (!swept) await resumeAllPaused(host);
+      if (!swept) leftovers(host);
       const first = !swept;
       swept = true;
       const servers = await listServers(host);
@@ -119,6 +121,13 @@ function later(host: HostContext, server: ServerId): (error: unknown) => void {
       { server, error: toKilnError(error).message },
       "not finished: Kiln tries again at the next look",
     );
+}
+
+/** No one waits for that. */
+function leftovers(host: HostContext): void {
+  sweepLeftovers(host).catch((error) =>
+    host.log.warn({ error: toKilnError(error).message }, "leftovers of volumes could not be removed"),
+  );
 }
 
 /** Servers that a former controller has made are looked at from now on. */

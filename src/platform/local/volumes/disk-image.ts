@@ -10,9 +10,11 @@ import {
   rmSync,
   statSync,
 } from "node:fs";
-import { diskFull } from "../../../lib/errors.ts";
+import { diskFull, KilnError } from "../../../lib/errors.ts";
 import { namesIn } from "../../../lib/files/temporary.ts";
 import { exec } from "../../../lib/process/exec.ts";
+import type { Clock } from "../../../lib/time/clock.ts";
+import { waitUntil } from "../../../lib/time/wait-until.ts";
 import { mountedAt, unmount } from "../../linux/mounts.ts";
 import type { VolumePlaces } from "./places.ts";
 
@@ -103,7 +105,8 @@ export async function unmountImage({ disk }: DiskPlaces): Promise<void> {
 }
 
 /** Whether the kernel still has it open: mounted once more then, it would be written by two. */
-export function isAttached({ image }: VolumePlaces): boolean {
+function isAttached({ image }: Pick<VolumePlaces, "image">): boolean {
+  if (!existsSync(image)) return false;
   const file = realpathSync(image);
   return namesIn("/sys/block").some((name) => name.startsWith("loop") && readBackingFile(name) === file);
 }
@@ -114,6 +117,18 @@ function readBackingFile(device: string): string | undefined {
   } catch {
     return undefined; // not attached to a file
   }
+}
+
+/** How long the kernel may take to let go of a file system that was unmounted. */
+const detachMs = 2_000;
+
+/** Throws `volume_in_use` while the kernel has it open: what has it open may write to it. */
+export async function requireDetached(places: Pick<VolumePlaces, "image">, clock: Clock): Promise<void> {
+  if (await waitUntil(clock, detachMs, () => !isAttached(places))) return;
+  throw new KilnError("volume_in_use", `The file system ${places.image} is still mounted elsewhere.`, {
+    retry: true,
+    hint: "`losetup --list` and `findmnt` show where. Kiln tries again.",
+  });
 }
 
 /** Space on the disk for so many bytes; where the file system cannot reserve any, the file has holes. Throws `disk_full`. */

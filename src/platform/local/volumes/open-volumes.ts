@@ -1,22 +1,18 @@
 import { chmodSync, existsSync, mkdirSync } from "node:fs";
 import { keptSnapshots, type Restoring, type VolumeKey, type VolumeSpec } from "../../../domain/volume.ts";
 import { KilnError } from "../../../lib/errors.ts";
-import { waitUntil } from "../../../lib/time/wait-until.ts";
 import { mountedAt } from "../../linux/mounts.ts";
 import type { Bind } from "../../linux/placed-content.ts";
 import type { HostImage } from "../../platform.ts";
 import type { HostContext } from "../context.ts";
 import type { ServerRecord } from "../server/records.ts";
 import { volumesOf } from "./claims.ts";
-import { isAttached, makeImage, mountImage } from "./disk-image.ts";
+import { makeImage, mountImage, requireDetached } from "./disk-image.ts";
 import { giveToOwner } from "./owner.ts";
 import { dataFolder, type VolumePlaces, volumeId, volumePlaces } from "./places.ts";
 import { readVolume, type VolumeRecord, writeVolume } from "./records.ts";
 import { keepNewest, recoverData } from "./snapshots.ts";
 import { putSnapshotInPlace, takeSnapshot, type Volume } from "./take-snapshot.ts";
-
-/** How long the kernel may take to let go of a file system that was unmounted. */
-const detachMs = 2_000;
 
 /** The server that is about to get its volumes. */
 export interface Opening extends Pick<ServerRecord, "id" | "release"> {
@@ -145,12 +141,6 @@ function requireSameKind(
 
 async function openImage({ clock }: HostContext, places: VolumePlaces, bytes: number): Promise<void> {
   await makeImage(places, bytes);
-  const isFree = () => mountedAt(places.disk) !== undefined || !isAttached(places);
-  if (!(await waitUntil(clock, detachMs, isFree))) {
-    throw new KilnError("volume_in_use", `The file system ${places.image} is still mounted elsewhere.`, {
-      retry: true,
-      hint: "`losetup --list` and `findmnt` show where. Kiln tries again.",
-    });
-  }
+  if (mountedAt(places.disk) === undefined) await requireDetached(places, clock);
   await mountImage(places, bytes);
 }

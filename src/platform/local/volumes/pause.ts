@@ -1,13 +1,18 @@
 import { readFileSync, rmSync } from "node:fs";
 import { z } from "zod";
 import type { ServerId } from "../../../domain/ids.ts";
+import { KilnError } from "../../../lib/errors.ts";
 import { writeFileAtomic } from "../../../lib/files/files.ts";
 import { exec } from "../../../lib/process/exec.ts";
-import { cgroupFolders, serverCgroup, setFrozen } from "../../linux/cgroups.ts";
+import { waitUntil } from "../../../lib/time/wait-until.ts";
+import { cgroupFolders, isFrozen, serverCgroup, setFrozen } from "../../linux/cgroups.ts";
 import { mountedAt } from "../../linux/mounts.ts";
 import type { HostContext } from "../context.ts";
 import { subjectOf } from "../server/baseline.ts";
 import { type VolumePlaces, volumePlaces, volumesThere } from "./places.ts";
+
+/** How long the kernel may take to stop all processes of a server. */
+const stillMs = 10_000;
 
 const pausedSchema = z.array(z.string());
 
@@ -26,7 +31,7 @@ export async function whilePaused<T>(
   await writeFileAtomic(places.paused, JSON.stringify(servers));
   try {
     if (mountedAt(places.disk) !== undefined) await exec(["fsfreeze", "--freeze", places.disk]);
-    else for (const server of servers) stop(host, server);
+    else await stopAll(host, servers);
     return await work();
   } finally {
     await resume(host, places, servers);
@@ -48,6 +53,19 @@ async function resume(host: HostContext, places: VolumePlaces, servers: readonly
     await exec(["fsfreeze", "--unfreeze", places.disk], { accept: "any" });
   } else for (const server of servers) goOn(host, server);
   rmSync(places.paused, { force: true });
+}
+
+/** Throws `timed_out` when one does not stand still in time. */
+async function stopAll(host: HostContext, servers: readonly ServerId[]): Promise<void> {
+  for (const server of servers) stop(host, server);
+  for (const server of servers) {
+    const folders = cgroupFolders(serverCgroup(host.tag, server));
+    if (await waitUntil(host.clock, stillMs, () => isFrozen(folders))) continue;
+    throw new KilnError("timed_out", `${server} cannot be made to stand still, which a snapshot needs.`, {
+      retry: true,
+      hint: "A process of it probably waits for a disk or a network file system. Repeat this when that answers.",
+    });
+  }
 }
 
 /** Detectors would take it for drift. What someone changes meanwhile they find afterwards. */

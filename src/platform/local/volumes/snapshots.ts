@@ -5,7 +5,7 @@ import { z } from "zod";
 import type { Snapshot, SnapshotReason } from "../../../domain/volume.ts";
 import { KilnError } from "../../../lib/errors.ts";
 import { namesIn } from "../../../lib/files/temporary.ts";
-import { exec } from "../../../lib/process/exec.ts";
+import { type ExecOptions, exec } from "../../../lib/process/exec.ts";
 import { growFile } from "./disk-image.ts";
 import type { VolumePlaces } from "./places.ts";
 import type { VolumeRecord } from "./records.ts";
@@ -103,7 +103,7 @@ export async function copyFromSnapshot(
     await removeTree(fresh);
     await exec(["cp", "--archive", "--reflink=auto", join(from, "data"), fresh]);
     await exec(["sync", "--file-system", fresh]);
-    return exchangeData(places);
+    return exchangeData(places, fresh);
   }
   const fresh = `${places.image}.new`;
   await exec(["cp", "--archive", "--reflink=auto", join(from, "image"), fresh]);
@@ -112,13 +112,9 @@ export async function copyFromSnapshot(
   renameSync(fresh, places.image);
 }
 
-/** `data.new` becomes `data`. A crash in between leaves `data.old`, which `recoverData` puts back. */
-export async function exchangeData({ folder }: VolumePlaces): Promise<void> {
-  const [data, fresh, old] = ["data", "data.new", "data.old"].map((name) => join(folder, name)) as [
-    string,
-    string,
-    string,
-  ];
+/** `fresh` becomes the data. A crash in between leaves `data.old`, which `recoverData` puts back. */
+export async function exchangeData({ folder }: VolumePlaces, fresh: string): Promise<void> {
+  const [data, old] = [join(folder, "data"), join(folder, "data.old")];
   await removeTree(old);
   if (existsSync(data)) renameSync(data, old);
   renameSync(fresh, data);
@@ -132,8 +128,8 @@ export function recoverData({ folder }: VolumePlaces): void {
 }
 
 /** Bytes on the disk of all that is below a folder. */
-export async function usedBytes(folder: string): Promise<number> {
-  const { stdout } = await exec(["du", "--summarize", "--block-size=1", folder]);
+export async function usedBytes(folder: string, within: ExecOptions = {}): Promise<number> {
+  const { stdout } = await exec(["du", "--summarize", "--block-size=1", folder], within);
   return Number.parseInt(stdout, 10);
 }
 

@@ -2,7 +2,7 @@ import type { ServerId } from "../../../domain/ids.ts";
 import type { Snapshot, SnapshotReason, VolumeKey } from "../../../domain/volume.ts";
 import type { HostContext } from "../context.ts";
 import { serversWith } from "./claims.ts";
-import { unmountImage } from "./disk-image.ts";
+import { requireDetached, unmountImage } from "./disk-image.ts";
 import { whilePaused } from "./pause.ts";
 import type { VolumePlaces } from "./places.ts";
 import { type VolumeRecord, writeVolume } from "./records.ts";
@@ -25,8 +25,11 @@ export function takeSnapshot(
   const servers = serversWith(host, key).filter((id) => id !== next);
   const atMs = host.clock.now();
   return whilePaused(host, places, servers, async () => {
-    // What is written reaches the image with that.
-    if (servers.length === 0) await unmountImage(places);
+    // What is written reaches the image with that, unless something else still has it open.
+    if (servers.length === 0) {
+      await unmountImage(places);
+      await requireDetached(places, host.clock);
+    }
     return copyToSnapshot(places, record, { reason, atMs });
   });
 }

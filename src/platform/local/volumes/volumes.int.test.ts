@@ -1,4 +1,13 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { VolumeSpec } from "../../../domain/volume.ts";
@@ -173,5 +182,75 @@ describe.skipIf(reason)("volumes of the local host", () => {
     await expect(other).rejects.toMatchObject({ code: "volume_invalid" });
     const alone = t.run(second, forever, volumes());
     await expect(alone).rejects.toMatchObject({ code: "volume_in_use" });
+  });
+
+  /** Nothing runs any more, and the volume has the file `/data/file` of one line, `one`. */
+  async function unused(size: Partial<VolumeSpec> = {}) {
+    await t.run(first, "echo one > /data/file", volumes(size));
+    await t.output(first);
+    await t.host.destroy(first, aCall());
+    const { volumes: keeper } = t.host;
+    if (keeper === undefined) throw new Error("the local host keeps volumes");
+    return keeper;
+  }
+
+  test("what a killed controller has left of its work with volumes is put back, or removed", async () => {
+    const keeper = await unused();
+    const { id } = await keeper.snapshot(key, aCall());
+    // In the middle of a restore.
+    renameSync(join(folder(), "data"), join(folder(), "data.old"));
+    await keeper.restore(key, id, aCall());
+    const [, kept] = (await keeper.list("shop", aCall()))[0]?.snapshots ?? [];
+    const copy = join(folder(), "snapshots", kept?.id ?? "", "data/file");
+    expect(readFileSync(copy, "utf8")).toBe("one\n");
+    const left = ["data.old", "data.import.new", "snapshots/x.new", "../other.new"].map((name) =>
+      join(folder(), name),
+    );
+    for (const path of left) mkdirSync(join(path, "below"), { recursive: true });
+    await t.reopen().list(aCall());
+    await until(() => !left.some((path) => existsSync(path)), 60_000);
+    await until(() => readdirSync(folder()).every((name) => !name.endsWith(".new")), 60_000);
+    expect(readFileSync(join(folder(), "data/file"), "utf8")).toBe("one\n");
+  });
+
+  test("two read one snapshot at once, and something that has the file system open forbids another one", async () => {
+    const keeper = await unused({ sizeBytes: 16 * mib });
+    const { id } = await keeper.snapshot(key, aCall());
+    const read = () => keeper.read(key, id, aCall().signal)[Symbol.asyncIterator]();
+    const [one, other] = [read(), read()];
+    expect([(await one.next()).done, (await other.next()).done]).toEqual([false, false]);
+    await one.return?.();
+    const chunks: Uint8Array[] = [];
+    for (let next = await other.next(); !next.done; next = await other.next()) chunks.push(next.value);
+    await other.return?.();
+    expect(readdirSync(folder()).filter((name) => name.startsWith("export"))).toEqual([]);
+    const { stdout: device } = await exec(["losetup", "--find", "--show", join(folder(), "image")]);
+    try {
+      await expect(keeper.snapshot(key, aCall())).rejects.toMatchObject({ code: "volume_in_use" });
+    } finally {
+      await exec(["losetup", "--detach", device.trim()]);
+    }
+  });
+
+  test("an import that waits for its sender is in no one's way, and says what cannot be unpacked", async () => {
+    const keeper = await unused();
+    const { promise: come, resolve: send } = Promise.withResolvers<void>();
+    async function* slow() {
+      await come;
+      yield Buffer.alloc(10_240); // an archive with nothing in it
+    }
+    const slowly = keeper.write(key, slow(), aCall());
+    slowly.catch(() => {});
+    await until(() => existsSync(join(folder(), "data.import.new")), 60_000);
+    await expect(keeper.remove(key, undefined, aCall())).rejects.toMatchObject({ code: "volume_in_use" });
+    await t.run(second, forever, volumes());
+    send();
+    await expect(slowly).rejects.toMatchObject({ code: "volume_in_use" });
+    await t.host.destroy(second, aCall());
+    async function* noise() {
+      for (let i = 0; i < 64; i += 1) yield Buffer.alloc(mib, "words ");
+    }
+    await expect(keeper.write(key, noise(), aCall())).rejects.toMatchObject({ code: "usage" });
+    expect(readFileSync(join(folder(), "data/file"), "utf8")).toBe("one\n");
   });
 });
