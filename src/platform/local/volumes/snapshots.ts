@@ -135,7 +135,29 @@ export async function usedBytes(folder: string, within: ExecOptions = {}): Promi
 
 /** What is reserved and not written is not copied. */
 async function copy(source: string, folder: string): Promise<void> {
-  await exec(["cp", "--archive", "--reflink=auto", "--sparse=always", "--target-directory", folder, source]);
+  try {
+    await exec([
+      "cp",
+      "--archive",
+      "--reflink=auto",
+      "--sparse=always",
+      "--target-directory",
+      folder,
+      source,
+    ]);
+  } catch (error) {
+    if (!(error instanceof KilnError) || !error.message.includes("File name too long")) throw error;
+    throw tooDeep(source, error);
+  }
+}
+
+/** A program can make such folders one in the other (PATH_MAX of linux/limits.h), and no archive of them can be unpacked either. */
+function tooDeep(source: string, cause: unknown): KilnError {
+  return new KilnError("volume_invalid", `${source} has folders whose paths are longer than 4096 bytes.`, {
+    permanent: true,
+    hint: "Remove them: a snapshot cannot name them. One of a volume with a `size` copies its file system as it is.",
+    cause,
+  });
 }
 
 /** `20261129-165000-3fa`: sorts by time, and tells two of one second apart. */

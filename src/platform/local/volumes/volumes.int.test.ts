@@ -253,4 +253,18 @@ describe.skipIf(reason)("volumes of the local host", () => {
     await expect(keeper.write(key, noise(), aCall())).rejects.toMatchObject({ code: "usage" });
     expect(readFileSync(join(folder(), "data/file"), "utf8")).toBe("one\n");
   });
+
+  test("folders deeper than a path can say are named as what forbids a snapshot, unless the volume has a size", async () => {
+    const deeper = 'for (1 .. 50) { my $name = "x" x 100; mkdir $name; chdir $name or die }';
+    const dig = `cd /data; perl -e '${deeper}'`;
+    await t.run(first, dig, volumes());
+    await t.output(first);
+    const snapshot = (name: string) => t.host.volumes?.snapshot({ service: "shop", name }, aCall());
+    await expect(snapshot("data")).rejects.toMatchObject({ code: "volume_invalid", permanent: true });
+    expect(readdirSync(join(folder(), "snapshots"))).toEqual([]);
+    await t.host.destroy(first, aCall());
+    await t.run(first, dig, volumes({ name: "disk", sizeBytes: 16 * mib }));
+    await t.output(first);
+    expect(await snapshot("disk")).toMatchObject({ reason: "asked" });
+  });
 });
