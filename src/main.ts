@@ -27,6 +27,7 @@ import {
   type ReceivedImage,
 } from "./image/distribution/distribution.ts";
 import { imageSource } from "./image/store/image-source.ts";
+import { imageStore } from "./image/store/image-store.ts";
 import { listImages, requireVersion } from "./image/store/images.ts";
 import { readCode } from "./lib/code.ts";
 import { errorToJson, toKilnError } from "./lib/errors.ts";
@@ -44,6 +45,7 @@ import { unopenedPlatform } from "./platform/unopened.ts";
 import { holdState } from "./store/sqlite/lock.ts";
 import { requireKnownVersion } from "./store/sqlite/migrations.ts";
 import { openStore, type Store } from "./store/store.ts";
+import { signersAmong } from "./trust/signing/verify.ts";
 
 /** The command that started this process reads why it ended from its log. */
 const byCommand = process.argv.includes("--json");
@@ -110,6 +112,10 @@ async function run(state: StateFolder): Promise<void> {
     evidence,
     images: {
       has: async (image) => (await listImages(state)).some((stored) => stored.digest === image),
+      signers: (image, keys) => {
+        const known = keys.map(({ keyId, publicKey }) => ({ id: keyId, pem: publicKey }));
+        return signersAmong(imageStore(state), image, known);
+      },
       requireVersion: (service, imageVersion, image) => requireVersion(state, service, imageVersion, image),
     },
     self: { pid: process.pid, version, home: state.home },

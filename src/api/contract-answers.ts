@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { action } from "../domain/schema/actions.ts";
+import { admission, imagePolicy, trustedKey } from "../domain/schema/admission.ts";
 import { finding, response } from "../domain/schema/drift.ts";
 import { serverFailure } from "../domain/schema/observation.ts";
 import { release } from "../domain/schema/release.ts";
@@ -31,6 +32,9 @@ const Accepted = z.object({
     .array(z.string())
     .optional()
     .describe("The changed settings of rollout, drift and age. Absent: none."),
+  admission: admission
+    .optional()
+    .describe("What image policies said. Absent: there are none, or nothing has to be rolled out."),
 });
 
 const Checked = z.object({
@@ -48,6 +52,9 @@ const ChangePlan = z.object({
   actions: z.array(action),
   peakServers: amount,
   fewestInTraffic: amount,
+  admission: admission
+    .optional()
+    .describe("What image policies say of the release to come. Absent: there are none."),
   data: z.array(z.string()).describe("What becomes of the data in volumes, one sentence each."),
   downtime: z.string(),
   digest: z
@@ -55,6 +62,11 @@ const ChangePlan = z.object({
     .describe(
       "`sha256:…` of what would be done, and of what it would be done to. `expect.plan` takes it: where another plan has become of it, nothing is done.",
     ),
+});
+
+const Trust = z.object({
+  keys: z.array(trustedKey).describe("By name, revoked ones too."),
+  policies: z.array(imagePolicy).describe("An image must meet all that hold for its target."),
 });
 
 const warnings = z.array(z.object({ message: z.string(), hint: maybe(z.string()) }));
@@ -420,6 +432,8 @@ export const answers = {
   Snapshot,
   TargetStatus: ProbedTarget,
   TargetStatusList: z.array(TargetStatus),
+  Trust,
+  TrustedKey: trustedKey,
   Traffic,
   Upload,
   Volumes,

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { mostFindings } from "../audit/replay.ts";
+import { admissionMode, keyName, signedBy } from "../domain/schema/admission.ts";
 import { unbuiltRelease, wantedRelease } from "../domain/schema/release.ts";
 import { broughtCommits, origin } from "../domain/schema/rollout.ts";
 import { rolloutPolicy, secretName, upkeepPolicy } from "../domain/schema/spec.ts";
@@ -66,6 +67,20 @@ const AddTarget = z.strictObject({
 });
 
 const RemoveTarget = Target.extend({ reason });
+
+const AddKey = z.strictObject({
+  name: keyName,
+  publicKey: z.string().min(1).max(4_096).describe("An ECDSA P-256 public key in PEM."),
+  reason,
+});
+
+const RevokeKey = z.strictObject({ name: z.string().min(1).max(128), reason: givenReason });
+
+const policyTarget = target.optional().describe("Absent: for every target.");
+
+const RequireSigned = z.strictObject({ target: policyTarget, mode: admissionMode, signedBy, reason });
+
+const LiftPolicy = z.strictObject({ target: policyTarget, reason });
 
 const Check = z.strictObject({
   service: newServiceKey,
@@ -233,6 +248,7 @@ const Traffic = Service.extend({
 export const asks = {
   ...{
     AcceptBreaks,
+    AddKey,
     AddTarget,
     Because,
     ChangeImage,
@@ -247,6 +263,7 @@ export const asks = {
     ExportVolume,
     Image,
     ImportVolume,
+    LiftPolicy,
     Logs,
   },
   ...{
@@ -258,7 +275,9 @@ export const asks = {
     RemoveSecret,
     RemoveTarget,
     RemoveVolume,
+    RequireSigned,
     RestoreVolume,
+    RevokeKey,
     Rollback,
     Scale,
     Server,

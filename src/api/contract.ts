@@ -64,6 +64,41 @@ export const table = {
     summary: "Removes a target that has no services.",
     asks: "RemoveTarget",
   },
+  trust: {
+    method: "GET",
+    path: "/v1/trust",
+    summary: "Keys whose signatures of images count, and the policies that ask for them.",
+    asks: "Nothing",
+    answers: "Trust",
+  },
+  /** Throws `signing_key_invalid`, `trusted_key_taken`. */
+  trustKey: {
+    method: "POST",
+    path: "/v1/trust/keys/:name",
+    summary: "Adds a key; its signatures count where a policy names it.",
+    asks: "AddKey",
+    answers: "TrustedKey",
+  },
+  /** Repeating it is fine. Throws `trusted_key_unknown`. */
+  revokeKey: {
+    method: "POST",
+    path: "/v1/trust/keys/:name/revoke",
+    summary: "Revokes a key for good: its signatures no longer count, whenever they were made.",
+    asks: "RevokeKey",
+  },
+  /** Throws `trusted_key_unknown`, `target_unknown`. */
+  requireSigned: {
+    method: "POST",
+    path: "/v1/trust/require",
+    summary: "Sets the image policy of a target, or of all: from the next deploy or rollback on.",
+    asks: "RequireSigned",
+  },
+  liftPolicy: {
+    method: "POST",
+    path: "/v1/trust/lift",
+    summary: "Removes the image policy of a target, or the one of all.",
+    asks: "LiftPolicy",
+  },
   services: {
     method: "GET",
     path: "/v1/services",
@@ -94,7 +129,7 @@ export const table = {
     asks: "Check",
     answers: "Checked",
   },
-  /** Servers get the newest version of each secret. Throws `rollout_running`, `image_unknown`, `target_unknown`, `target_fixed`, `port_taken`, `traffic_conflict`, `version_taken`, `jobs_unsupported`, `secret_missing`, `secret_invalid`, `secret_key_invalid`, `secret_corrupt`. */
+  /** Servers get the newest version of each secret. Throws `rollout_running`, `image_unknown`, `image_refused`, `target_unknown`, `target_fixed`, `port_taken`, `traffic_conflict`, `version_taken`, `jobs_unsupported`, `secret_missing`, `secret_invalid`, `secret_key_invalid`, `secret_corrupt`. */
   deploy: {
     method: "POST",
     path: "/v1/services/:service/deploy",
@@ -110,7 +145,7 @@ export const table = {
     asks: "Plan",
     answers: "ChangePlan",
   },
-  /** Throws `service_unknown`, `release_unknown`, `rollback_impossible`, `rollout_running`. */
+  /** Throws `service_unknown`, `release_unknown`, `rollback_impossible`, `image_refused`, `rollout_running`. */
   rollback: {
     method: "POST",
     path: "/v1/services/:service/rollback",

@@ -3,6 +3,7 @@ import { request } from "node:http";
 import { join } from "node:path";
 import type { FastifyInstance } from "fastify";
 import type { AcceptRequest, CheckRequest, DeployRequest, Operations } from "../controller/operations.ts";
+import type { TrustedKey } from "../domain/admission.ts";
 import { draftOf } from "../domain/release.ts";
 import { defaultUpkeep } from "../domain/spec.ts";
 import { aFailure, aFinding, aPolicy, aRelease, aRollout, aTaint } from "../domain/testing.ts";
@@ -116,6 +117,11 @@ const target = {
   ...{ services: ["shop"], servers: 3 },
   trouble: { message: "It is down.", hint: "Wait.", sinceMs: 4 },
   warnings: [{ message: "A container is left.", hint: "Unmount it." }],
+};
+
+const trustedKey: TrustedKey = {
+  ...{ name: "release", keyId: "0123456789abcdef", publicKey: "-----BEGIN PUBLIC KEY-----\n" },
+  ...{ addedAtMs: 1, addedBy: "ada", revoked: undefined },
 };
 
 export const answers: Operations = {
@@ -264,6 +270,14 @@ export const answers: Operations = {
       facts: ["runc 1.1.5"],
     },
   }),
+  trust: async () => ({
+    keys: [trustedKey, { ...trustedKey, name: "old", revoked: { atMs: 2, by: "ada", reason: "lost" } }],
+    policies: [{ target: undefined, mode: "enforce", signedBy: ["release"] }],
+  }),
+  trustKey: async () => trustedKey,
+  revokeKey: async () => {},
+  requireSigned: async () => {},
+  liftPolicy: async () => {},
   addTarget: async () => {},
   removeTarget: async () => {},
   shutdown: async () => {},

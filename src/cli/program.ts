@@ -8,6 +8,7 @@ import { addProjectCommands } from "./commands/project/commands.ts";
 import { addSecretCommands } from "./commands/secrets/commands.ts";
 import { addServiceCommands } from "./commands/services/commands.ts";
 import { addTargetCommands } from "./commands/targets/commands.ts";
+import { addTrustCommands } from "./commands/trust/commands.ts";
 import { addVolumeCommands } from "./commands/volumes/commands.ts";
 
 import type { Context, Outcome } from "./context.ts";
@@ -61,6 +62,7 @@ export function createProgram(version: string, host: Host): Command {
   addAuditCommands(program, load);
   addDriftCommands(program, load);
   addImageCommands(program, load);
+  addTrustCommands(program, load);
   addTargetCommands(program, load);
   addMachineCommands(program, load);
   addHelpCommand(program);

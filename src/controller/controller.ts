@@ -17,6 +17,7 @@ import type { Images } from "./operations/images.ts";
 import { createQueries } from "./operations/queries.ts";
 import { createReproduce } from "./operations/reproduce.ts";
 import { createSecretCommands } from "./operations/secrets.ts";
+import { createTrustOperations } from "./operations/trust.ts";
 import { createVolumeOperations } from "./operations/volumes.ts";
 import type { Operations } from "./operations.ts";
 import { createTargetOperations, type Platforms } from "./targets/operations.ts";
@@ -68,6 +69,7 @@ export function startController(options: ControllerOptions): Controller {
   return {
     ...createCommands({ store, targets, images, clock, call }),
     ...createSecretCommands(store),
+    ...createTrustOperations(store),
     ...createVolumeOperations({ store, targets, call }),
     ...createTargetOperations({ store, targets, platforms: options.platforms }),
     ...createQueries({ store, clock, targets, images }),

@@ -33,6 +33,8 @@ export class TestInstallation implements AsyncDisposable {
   readonly folder = mkdtempSync("/tmp/kiln-c-");
   /** Versions that name another image than requests say: `<service>:<version>` to digest. */
   readonly versions = new Map<string, ImageDigest>();
+  /** By image, the ids of the keys that have signed it. */
+  readonly signers = new Map<ImageDigest, readonly string[]>();
   store!: Store;
   platform!: Fleet;
   controller!: Controller;
@@ -54,6 +56,8 @@ export class TestInstallation implements AsyncDisposable {
       log: silentLog,
       images: {
         has: async (image) => !this.world.missingImages.has(image),
+        signers: async (image, keys) =>
+          (this.signers.get(image) ?? []).filter((id) => keys.some(({ keyId }) => keyId === id)),
         requireVersion: async (service, version, image) => {
           const named = this.versions.get(`${service}:${version}`) ?? image;
           if (named !== image) throw new KilnError("version_taken", `${service}:${version} is ${named}.`);

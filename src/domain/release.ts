@@ -1,3 +1,4 @@
+import type { Admission } from "./admission.ts";
 import type { ImageDigest, ServiceKey } from "./ids.ts";
 import type { HealthSpec, JobSpec, SecretSpec, ServerShape, TrafficSpec } from "./spec.ts";
 
@@ -36,6 +37,8 @@ export interface Release extends ReleaseDraft {
   readonly number: number;
   readonly createdAtMs: number;
   readonly createdBy: string;
+  /** What image policies said when servers of it were last asked for. Absent: there were none. */
+  readonly admission?: Admission | undefined;
 }
 
 /** What a deploy asks for: which secrets rather than which versions of them, and files with their content. */

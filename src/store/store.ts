@@ -4,6 +4,7 @@ import type { Mark } from "../audit/entry.ts";
 import type { Replayed } from "../audit/replay.ts";
 import type { RecordChange } from "../domain/actions.ts";
 import type { Asker } from "../domain/actor.ts";
+import type { ImagePolicy, TrustedKey } from "../domain/admission.ts";
 import type { KilnEvent, NewEvent } from "../domain/event.ts";
 import type { ImageDigest, ServerId, ServiceKey } from "../domain/ids.ts";
 import type { ServerFailure } from "../domain/observation.ts";
@@ -71,6 +72,14 @@ import {
 } from "./taints.ts";
 import { deleteTarget, insertTarget, requireTarget, selectTargets } from "./targets.ts";
 import { recordTraffic, selectReading, selectTraffic } from "./traffic.ts";
+import {
+  deleteImagePolicy,
+  insertTrustedKey,
+  revokeTrustedKey,
+  selectImagePolicies,
+  selectTrustedKeys,
+  setImagePolicy,
+} from "./trust.ts";
 import type { Workbench } from "./workbench.ts";
 
 export type {
@@ -109,6 +118,18 @@ export interface Store extends Disposable {
   addTarget(target: Pick<Target, "name" | "platform" | "options">, by: Asker): Target;
   /** Throws `target_unknown`, and `target_in_use` while services are on it. */
   removeTarget(name: TargetName, by: Asker): void;
+  /** By name, revoked ones too. */
+  trustedKeys(): readonly TrustedKey[];
+  /** Throws `trusted_key_taken` for a name or a key that is there, also a revoked one. */
+  addTrustedKey(key: Pick<TrustedKey, "name" | "keyId" | "publicKey">, by: Asker): TrustedKey;
+  /** Repeating it is fine. Throws `trusted_key_unknown`. */
+  revokeTrustedKey(name: string, reason: string, by: Asker): void;
+  /** The one for every target first, the others by target. */
+  imagePolicies(): readonly ImagePolicy[];
+  /** In place of the one for the same target. Throws `trusted_key_unknown` and `target_unknown`. */
+  setImagePolicy(policy: ImagePolicy, by: Asker): void;
+  /** False when there was none. */
+  removeImagePolicy(target: TargetName | undefined, by: Asker): boolean;
   /** The release that a deploy of this draft would go to. Records nothing. */
   draftRelease(service: ServiceKey, draft: ReleaseDraft, createdBy: string): Release;
   /** Whether `startDeploy` would be refused. Records nothing. Throws `rollout_running`, `service_removing`. */
@@ -255,6 +276,12 @@ export function openStore(path: string, options: { readonly clock: Clock }): Sto
     target: (name) => requireTarget(db, name),
     addTarget: (target, by) => changing(() => insertTarget(bench, target, by)),
     removeTarget: (name, by) => changing(() => deleteTarget(bench, name, by)),
+    trustedKeys: () => selectTrustedKeys(db),
+    addTrustedKey: (key, by) => changing(() => insertTrustedKey(bench, key, by)),
+    revokeTrustedKey: (name, reason, by) => changing(() => revokeTrustedKey(bench, name, reason, by)),
+    imagePolicies: () => selectImagePolicies(db),
+    setImagePolicy: (policy, by) => changing(() => setImagePolicy(bench, policy, by)),
+    removeImagePolicy: (target, by) => changing(() => deleteImagePolicy(bench, target, by)),
     draftRelease: (service, draft, createdBy) => draftRelease(bench, service, draft, createdBy),
     requireWay: (service, supersede) => requireWay(bench, service, supersede),
     rehearse: (work) => db.rehearsal(() => work(store)),

@@ -80,6 +80,7 @@ export function deleteTarget({ db, log }: Workbench, name: TargetName, by: Asker
     });
   }
   db.run("DELETE FROM targets WHERE name = ?", name);
+  db.run("DELETE FROM image_policies WHERE target = ?", name);
   log.append({
     service: undefined,
     kind: "target.removed",

@@ -6,6 +6,7 @@ import type { Context, Outcome } from "../context.ts";
 import type { Style } from "../output/style.ts";
 import { table } from "../output/text.ts";
 import { plural } from "../output/units.ts";
+import { admissionLines } from "./admission-text.ts";
 
 /** Prints what the change would do now; nothing is done. */
 export async function printPlan(
@@ -21,7 +22,8 @@ export async function printPlan(
 
 /** Changes, actions with their reasons, downtime, the most servers at one time, and the plan's digest. */
 export function planLines(plan: ChangePlan, style: Style): string[] {
-  const { changes, actions, data, digest } = plan;
+  const { changes, actions, admission, data, digest } = plan;
+  const admitted = admissionLines(admission, style);
   const heading = headingLines(plan, style);
   const steps = actions.flatMap(actionCells).map(([what, why], i) => [`${i + 1}.`, what, style.dim(why)]);
   if (steps.length === 0 && changes.length === 0)
@@ -30,6 +32,7 @@ export function planLines(plan: ChangePlan, style: Style): string[] {
     ...heading,
     ...(changes.length === 0 ? [] : ["", "Changes", ...changes.map((change) => `  ${change}`)]),
     ...(steps.length === 0 ? [] : ["", "Actions", ...table([], steps).map((line) => `  ${line}`)]),
+    ...(admitted.length === 0 ? [] : ["", "Image", ...admitted.map((line) => `  ${line}`)]),
     ...(data.length === 0 ? [] : ["", "Data", ...data.map((words) => `  ${words}`)]),
     "",
     `Downtime: ${plan.downtime}`,

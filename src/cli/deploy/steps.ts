@@ -4,6 +4,7 @@ import type { Accepted, Client, DeployRequest } from "../api.ts";
 import type { Context } from "../context.ts";
 import { formatBytes, formatDuration } from "../output/units.ts";
 import type { Project } from "../project.ts";
+import { admissionWarnings } from "./admission-text.ts";
 import { buildProject } from "./build-progress.ts";
 import { type ChangeOptions, onRelease } from "./change-options.ts";
 import { type CheckedRelease, deployRequest } from "./deploy-request.ts";
@@ -67,6 +68,7 @@ export async function requestDeploy(
     ...(options.supersede ? { supersede: true } : {}),
   });
   for (const change of requested.accepted.adopted ?? []) context.output.note(change);
+  context.output.note(...admissionWarnings(requested.accepted.admission, context.output.noteStyle));
   return requested;
 }
 

@@ -1,4 +1,5 @@
 import { type Asker, askerName } from "../../domain/actor.ts";
+import type { Admission } from "../../domain/admission.ts";
 import type { Release } from "../../domain/release.ts";
 import { compileSteps } from "../../domain/steps.ts";
 import type { Store } from "../../store/store.ts";
@@ -8,6 +9,7 @@ import { requireOneWriter } from "../operations/one-writer.ts";
 import { newPolicies } from "../operations/policy-differences.ts";
 import { freeze } from "../operations/release-content.ts";
 import type { Accepted, DeployRequest } from "../operations.ts";
+import { admit, type Signers, signersOf } from "./admission.ts";
 import type { Change, ChangeParts } from "./change.ts";
 import { raisesDataVersion, requireReadable, volumesThere } from "./data.ts";
 import { servingOf } from "./wanted.ts";
@@ -16,6 +18,11 @@ import { servingOf } from "./wanted.ts";
 export function deploying(parts: ChangeParts, request: DeployRequest, by: Asker): Change<Accepted> {
   const { service, draft, target } = request;
   requireSameTarget(parts.store, service, target);
+  let signers: Signers = new Set();
+  const admitted = (store: Store) => {
+    const { name } = parts.targets.of(service, target).target;
+    return admit(store, { target: name, image: draft.image, signers, nowMs: parts.clock.now() });
+  };
   return {
     service,
     target,
@@ -24,9 +31,11 @@ export function deploying(parts: ChangeParts, request: DeployRequest, by: Asker)
       const { platform } = parts.targets.of(service, target);
       requireReadable(draft, await volumesThere(platform, service, parts.call()), unreadable);
       await requireDeployable(parts, service, draft, target);
+      signers = await signersOf(parts, draft.image);
+      admitted(parts.store);
     },
     image: draft.image,
-    record: (store) => record(store, request, by),
+    record: (store) => record(store, request, admitted(store), by),
   };
 }
 
@@ -35,7 +44,7 @@ const unreadable = {
   hint: "Deploy a release that states at least that `dataVersion`, or bring older data back with `kiln volume restore`.",
 } as const;
 
-function record(store: Store, request: DeployRequest, by: Asker): Accepted {
+function record(store: Store, request: DeployRequest, admission: Admission | undefined, by: Asker): Accepted {
   const { service, target, supersede = false } = request;
   requireSameTarget(store, service, target); // it may have been made elsewhere while we looked
   const { draft, contents } = freeze(store, service, request.draft);
@@ -53,12 +62,13 @@ function record(store: Store, request: DeployRequest, by: Asker): Accepted {
     const turned = store.abort(service, by);
     return { service, release: release.number, rollout: turned.id, ...adopt(store, request, by) };
   }
-  return start(store, request, { release, contents }, by);
+  return start(store, request, { release, contents, admission }, by);
 }
 
 interface Next {
   readonly release: Release;
   readonly contents: ReadonlyMap<string, Uint8Array>;
+  readonly admission: Admission | undefined;
 }
 
 function start(store: Store, request: DeployRequest, next: Next, by: Asker): Accepted {
@@ -78,7 +88,14 @@ function start(store: Store, request: DeployRequest, next: Next, by: Asker): Acc
   });
   const scaled =
     desired === undefined || desired.count === count ? undefined : { from: desired.count, to: count };
-  return { service, release: release.number, rollout: rollout.id, scaled, adopted };
+  return {
+    service,
+    release: release.number,
+    rollout: rollout.id,
+    scaled,
+    adopted,
+    admission: next.admission,
+  };
 }
 
 /** Takes over what needs no other release: how many servers, how they are rolled out and what is done about them. */

@@ -1,3 +1,4 @@
+import type { Admission } from "../../domain/admission.ts";
 import { forecast } from "../../domain/forecast/forecast.ts";
 import type { Observation } from "../../domain/observation.ts";
 import { viewOf } from "../../domain/plan/service-view.ts";
@@ -47,6 +48,7 @@ export function planNow(
     serving: servingOf(before.desired),
     rollout: before.desired?.rollout,
     changes: changesOf(before, after),
+    admission: admissionOf(before, after),
     ...future,
     data: dataWords(before, after, volumes),
     downtime: downtimeOf(before.desired, after.desired, future.fewestInTraffic),
@@ -69,6 +71,13 @@ function changesOf(before: Wanted, after: Wanted): readonly string[] {
       { policy: after.policy, upkeep: after.desired.upkeep },
     ),
   ];
+}
+
+/** Of the release that a rollout begun by the change goes to. */
+function admissionOf(before: Wanted, after: Wanted): Admission | undefined {
+  const { rollout, releases } = after.desired ?? {};
+  if (rollout === undefined || rollout.id === before.desired?.rollout?.id) return undefined;
+  return releases?.get(rollout.to)?.admission;
 }
 
 function downtimeOf(

@@ -1,4 +1,5 @@
 import type { Asker } from "../../domain/actor.ts";
+import type { Admission } from "../../domain/admission.ts";
 import type { ServiceKey } from "../../domain/ids.ts";
 import type { Release } from "../../domain/release.ts";
 import type { DesiredService, Rollout } from "../../domain/rollout.ts";
@@ -10,6 +11,7 @@ import { requireRollback } from "../operations/checks.ts";
 import { differences } from "../operations/differences.ts";
 import { requireOneWriter } from "../operations/one-writer.ts";
 import type { Accepted } from "../operations.ts";
+import { admit, type Signers, signersOf } from "./admission.ts";
 import type { Change, ChangeParts } from "./change.ts";
 import { requireReadable, snapshotsFor, volumesThere } from "./data.ts";
 import { servingOf } from "./wanted.ts";
@@ -36,6 +38,9 @@ export function rollingBack(
   }
   const target = targetOf(parts.store, desired, release);
   let restore: Rollout["restore"];
+  let signers: Signers = new Set();
+  const admitted = (store: Store) =>
+    admit(store, { target: desired.target, image: target.image, signers, nowMs: parts.clock.now() });
   return {
     service,
     check: async () => {
@@ -44,10 +49,12 @@ export function rollingBack(
       if (withData) restore = snapshotsFor(target, volumes);
       else requireReadable(target, volumes, unreadable);
       await requireRollback(parts, target);
+      signers = await signersOf(parts, target.image);
+      admitted(parts.store);
     },
     image: target.image,
     // A rollout may have ended while we looked, or the service: the release stays the one that was checked.
-    record: (store) => record(store, { service, release: target.number, restore }, by),
+    record: (store) => record(store, { service, release: target.number, restore, admitted }, by),
   };
 }
 
@@ -71,9 +78,11 @@ interface Recorded {
   readonly service: ServiceKey;
   readonly release: number;
   readonly restore?: Rollout["restore"];
+  /** Absent: it turns to servers that are there. */
+  readonly admitted?: (store: Store) => Admission | undefined;
 }
 
-function record(store: Store, { service, release, restore }: Recorded, by: Asker): Accepted {
+function record(store: Store, { service, release, restore, admitted }: Recorded, by: Asker): Accepted {
   const desired = required(store, service);
   const turning = turningTo(desired, release);
   if (turning !== undefined) {
@@ -84,8 +93,10 @@ function record(store: Store, { service, release, restore }: Recorded, by: Asker
   requireOneWriter(service, { shape: target.shape, count: desired.count, policy });
   const changes = differences(servingOf(desired), target);
   const steps = rollbackSteps(policy);
-  const started = store.startRollback({ service, to: target.number, policy, steps, by, changes, restore });
-  return { service, release: target.number, rollout: started.id, scaled: undefined };
+  const admission = admitted?.(store);
+  const to = target.number;
+  const started = store.startRollback({ service, to, policy, steps, by, changes, restore, admission });
+  return { service, release: to, rollout: started.id, scaled: undefined, admission };
 }
 
 /** The release to which the running deploy can turn back, if that is the one that is asked for. */

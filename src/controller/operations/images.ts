@@ -1,3 +1,4 @@
+import type { TrustedKey } from "../../domain/admission.ts";
 import type { ImageDigest } from "../../domain/ids.ts";
 
 /** What the controller asks the image store. */
@@ -9,4 +10,6 @@ export interface Images {
    * `version_taken` when it names another image, `image_unknown` when it was never given to any.
    */
   requireVersion(service: string, version: string, image: ImageDigest): Promise<void>;
+  /** Ids of the keys, among these, that have signed the image. Absent: nothing is signed here. */
+  signers?(image: ImageDigest, keys: readonly TrustedKey[]): Promise<readonly string[]>;
 }

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { Release, UnbuiltRelease, WantedRelease } from "../release.ts";
+import { admission } from "./admission.ts";
 import { health } from "./health.ts";
 import { job, placedPath, secret, shape, traffic } from "./spec.ts";
 import { atMs, base64, maybe, releaseNumber } from "./values.ts";
@@ -64,4 +65,7 @@ export const release = z.object({
   number: releaseNumber,
   createdAtMs: atMs,
   createdBy: z.string(),
+  admission: admission
+    .optional()
+    .describe("What image policies said when servers of it were last asked for."),
 }) satisfies z.ZodType<Release>;

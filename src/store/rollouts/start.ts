@@ -1,5 +1,6 @@
 import { strict as assert } from "node:assert";
 import { type Asker, askerData, askerName, why } from "../../domain/actor.ts";
+import type { Admission } from "../../domain/admission.ts";
 import type { ServiceKey } from "../../domain/ids.ts";
 import { draftOf, type Release, type ReleaseDraft } from "../../domain/release.ts";
 import type { BroughtCommits, Origin, Rollout } from "../../domain/rollout.ts";
@@ -7,7 +8,7 @@ import { defaultUpkeep, type RolloutPolicy, type Step, type UpkeepPolicy } from 
 import { localTarget, type TargetName } from "../../domain/target.ts";
 import { KilnError } from "../../lib/errors.ts";
 import { insertContents } from "../services/contents.ts";
-import { insertRelease, selectEqualRelease, selectRelease } from "../services/releases.ts";
+import { insertRelease, recordAdmission, selectEqualRelease, selectRelease } from "../services/releases.ts";
 import { requireService, type ServiceRecord, selectService, upsertService } from "../services/services.ts";
 import { requireTarget } from "../targets.ts";
 import type { Workbench } from "../workbench.ts";
@@ -35,6 +36,8 @@ export interface StartDeploy {
   readonly changes?: readonly string[];
   /** End a running rollout in favour of this one; otherwise it is in the way. */
   readonly supersede?: boolean;
+  /** What image policies say of the release. Absent: there are none. */
+  readonly admission?: Admission | undefined;
 }
 
 /** A kept release for the service to go back to. */
@@ -48,6 +51,8 @@ export interface StartRollback {
   readonly supersede?: boolean;
   /** By volume, the snapshot that takes the place of its data. */
   readonly restore?: Readonly<Record<string, string>> | undefined;
+  /** What image policies say of the release. Absent: there are none. */
+  readonly admission?: Admission | undefined;
 }
 
 /**
@@ -135,9 +140,23 @@ function addRollout(
     readonly commits?: BroughtCommits | undefined;
     readonly changes?: readonly string[];
     readonly restore?: Rollout["restore"];
+    readonly admission?: Admission | undefined;
   },
 ): Rollout {
-  const { service, kind, from, to, policy, steps, by, origin, commits, restore, changes = [] } = start;
+  const {
+    service,
+    kind,
+    from,
+    to,
+    policy,
+    steps,
+    by,
+    origin,
+    commits,
+    restore,
+    admission,
+    changes = [],
+  } = start;
   const now = clock.now();
   const rollout = insertRollout(db, {
     ...{ service, kind, from, to, policy, steps, origin, changes },
@@ -154,6 +173,7 @@ function addRollout(
       reason: undefined,
     },
   });
+  recordAdmission(db, service, to, admission);
   const journey = from === undefined ? `to release ${to}` : `from release ${from} to release ${to}`;
   log.append({
     service,
@@ -170,6 +190,7 @@ function addRollout(
       ...(origin === undefined ? {} : { origin }),
       ...(restore === undefined ? {} : { restore }),
       ...(commits === undefined ? {} : { commits }),
+      ...(admission === undefined ? {} : { admission }),
       ...askerData(by),
     },
   });

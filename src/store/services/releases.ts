@@ -1,11 +1,14 @@
 import { createHash } from "node:crypto";
+import type { Admission } from "../../domain/admission.ts";
 import type { ImageDigest, ServiceKey } from "../../domain/ids.ts";
 import { draftOf, type Release, type ReleaseDraft } from "../../domain/release.ts";
+import { admission } from "../../domain/schema/admission.ts";
 import { keptDraft } from "../../domain/schema/release.ts";
 import { canonicalJson } from "../../lib/canonical-json.ts";
 import type { Database } from "../sqlite/database.ts";
 import { jsonColumn } from "../sqlite/json-column.ts";
 
+const readAdmission = jsonColumn("releases.admission", admission);
 const readDraft = jsonColumn("releases.draft", keptDraft);
 
 interface ReleaseRow {
@@ -14,9 +17,10 @@ interface ReleaseRow {
   readonly draft: string;
   readonly created_at_ms: number;
   readonly created_by: string;
+  readonly admission: string | null;
 }
 
-const columns = "service, number, draft, created_at_ms, created_by";
+const columns = "service, number, draft, created_at_ms, created_by, admission";
 
 /** Oldest first. */
 export function selectReleases(db: Database, service: ServiceKey): readonly Release[] {
@@ -61,6 +65,17 @@ export function insertRelease(db: Database, release: Release): void {
     ...[release.service, release.number, release.image, draftText(release), draftDigest(release)],
     ...[release.createdAtMs, release.createdBy],
   );
+}
+
+/** What image policies say now of the release's image; undefined where there are none. */
+export function recordAdmission(
+  db: Database,
+  service: ServiceKey,
+  number: number,
+  said: Admission | undefined,
+): void {
+  const text = said === undefined ? null : canonicalJson(said);
+  db.run("UPDATE releases SET admission = ? WHERE service = ? AND number = ?", text, service, number);
 }
 
 /** The present release hands over: it has served until now. */
@@ -141,5 +156,6 @@ function toRelease(row: ReleaseRow): Release {
     number: row.number,
     createdAtMs: row.created_at_ms,
     createdBy: row.created_by,
+    ...(row.admission === null ? {} : { admission: readAdmission(row.admission) }),
   };
 }

@@ -231,6 +231,28 @@ const migrations: readonly string[] = [
   -- Snapshots that a rollback with data puts in place of the data of volumes.
   ALTER TABLE rollouts ADD COLUMN restore TEXT;
   `,
+  `
+  -- Keys whose signatures of images count, and where which of them are asked for; target *: everywhere.
+  CREATE TABLE trusted_keys (
+    name TEXT PRIMARY KEY,
+    key_id TEXT NOT NULL UNIQUE,
+    public_key TEXT NOT NULL,
+    added_at_ms INTEGER NOT NULL,
+    added_by TEXT NOT NULL,
+    revoked_at_ms INTEGER,
+    revoked_by TEXT,
+    revoked_reason TEXT
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE image_policies (
+    target TEXT PRIMARY KEY,
+    mode TEXT NOT NULL,
+    signed_by TEXT NOT NULL,
+    set_at_ms INTEGER NOT NULL,
+    set_by TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  -- What the policies said when servers of the release were last asked for.
+  ALTER TABLE releases ADD COLUMN admission TEXT;
+  `,
 ];
 
 /** The version that this Kiln writes. */
@@ -240,6 +262,7 @@ export const latestVersion = migrations.length;
 const stateTables = [
   ...["services", "releases", "rollouts", "warm", "failures"],
   ...["secrets", "secret_versions", "contents", "taints", "sessions", "targets"],
+  ...["trusted_keys", "image_policies"],
 ];
 
 /**

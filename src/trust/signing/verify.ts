@@ -29,10 +29,36 @@ export async function attestationsOf(
   digest: string,
   keys: readonly PublicKey[],
 ): Promise<readonly Attestation[]> {
+  const bundles = await bundlesOf(store, digest);
+  return bundles.map(({ attached, text }) => ({ attached, ...examine(text, digest, keys) }));
+}
+
+/** Ids of the keys, among these, that have signed an image. */
+export async function signersAmong(
+  store: ImageStore,
+  digest: string,
+  keys: readonly PublicKey[],
+): Promise<readonly string[]> {
+  const bundles = await bundlesOf(store, digest);
+  const hasSigned = (key: PublicKey) => bundles.some(({ text }) => isSignature(examine(text, digest, [key])));
+  return keys.filter(hasSigned).map(({ id }) => id);
+}
+
+function isSignature(one: Examined): one is Examined & { readonly ok: true } {
+  return one.ok && one.predicateType === predicateTypes.signature;
+}
+
+interface Bundle {
+  readonly attached: string;
+  /** Undefined for one that is damaged. */
+  readonly text: string | undefined;
+}
+
+async function bundlesOf(store: ImageStore, digest: string): Promise<readonly Bundle[]> {
   const referrers = await referrersOf(store, digest);
   return referrers
     .filter(({ artifactType }) => artifactType === bundleType)
-    .map(({ digest: attached }) => ({ attached, ...examine(bundleIn(store, attached), digest, keys) }));
+    .map(({ digest: attached }) => ({ attached, text: bundleIn(store, attached) }));
 }
 
 /** Undefined for one that is damaged, or has not exactly one part. */
@@ -75,8 +101,7 @@ export async function signatureOf(
 ): Promise<{ readonly key: PublicKey; readonly attached: string } | { readonly reasons: readonly string[] }> {
   const all = await attestationsOf(store, digest, keys);
   for (const one of all) {
-    if (one.ok && one.predicateType === predicateTypes.signature)
-      return { key: one.key, attached: one.attached };
+    if (isSignature(one)) return { key: one.key, attached: one.attached };
   }
   return { reasons: all.map((one) => `${one.attached} ${one.ok ? otherType(one.predicateType) : one.why}`) };
 }

@@ -3,6 +3,7 @@ import { KilnError } from "../../../lib/errors.ts";
 import type { Client } from "../../api.ts";
 import { askConsent } from "../../ask-consent.ts";
 import type { Context, Outcome } from "../../context.ts";
+import { admissionWarnings } from "../../deploy/admission-text.ts";
 import { type ChangeOptions, onRelease } from "../../deploy/change-options.ts";
 import { printPlan } from "../../deploy/plan-text.ts";
 import { requireService, type ServiceOptions } from "../../project.ts";
@@ -25,6 +26,7 @@ export async function run(context: Context, options: RollbackOptions, release?: 
   if (withData && !options.yes) await askToLose(context, client, key, release);
   const fromMs = context.clock.now(); // a running deploy that is rolled back has earlier events
   const accepted = await client.rollback({ service: key, release, withData, ...onRelease(options) });
+  context.output.note(...admissionWarnings(accepted.admission, context.output.noteStyle));
   if (accepted.rollout === undefined) {
     throw new KilnError("rollback_impossible", `Release ${accepted.release} of ${key} already serves.`, {
       hint: `\`kiln history ${key}\` lists the releases.`,
