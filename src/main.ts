@@ -29,6 +29,7 @@ import {
 import { imageSource } from "./image/store/image-source.ts";
 import { imageStore } from "./image/store/image-store.ts";
 import { listImages, requireVersion } from "./image/store/images.ts";
+import { imagePusher } from "./image/transfer/image-pusher.ts";
 import { readCode } from "./lib/code.ts";
 import { errorToJson, toKilnError } from "./lib/errors.ts";
 import { type Logger, openLog, silentLog } from "./lib/log.ts";
@@ -62,7 +63,7 @@ function surroundings(
 ): Surroundings {
   return {
     ...{ state, clock, log, evidence },
-    images: imageSource(state),
+    images: { ...imageSource(state), ...imagePusher(state, clock) },
     secrets: {
       newest: async (service, name) => store?.secrets.newest(service, name) ?? new Uint8Array(),
       open: async (service, secrets) => store?.secrets.open(service, secrets) ?? new Map(),

@@ -20,7 +20,7 @@ export type DriftKind =
   | "paused"
   /** A file of its image on this machine is altered, replaced or gone. */
   | "image"
-  /** A file that it was made from: its runtime configuration, its host names. */
+  /** What it was made from: its runtime configuration, its host names, its object in a cluster. */
   | "bundle"
   /** A writable place is full: nothing was changed, but it cannot work. */
   | "full"

@@ -70,6 +70,8 @@ export const errorCodes = {
   volume_unknown: { status: 404, exit: 1 },
   snapshot_unknown: { status: 404, exit: 1 },
   volumes_unsupported: { status: 422, exit: 3 },
+  traffic_unsupported: { status: 422, exit: 3 },
+  shape_unsupported: { status: 422, exit: 3 },
   volume_in_use: { status: 409, exit: 3 },
   volume_invalid: { status: 422, exit: 2 },
   quota_exceeded: { status: 409, exit: 3 },

@@ -12,7 +12,7 @@ import type { ErrorCode } from "../lib/error-codes.ts";
 import type { Volumes } from "./volumes.ts";
 
 /** A release that may come: before its image is built, what is known of it. */
-export interface Candidate extends Pick<Release, "service" | "traffic"> {
+export interface Candidate extends Pick<Release, "service" | "shape" | "traffic"> {
   readonly image: ImageDigest | undefined;
 }
 
@@ -211,7 +211,7 @@ export interface DriftSource extends AsyncDisposable {
 
 /** An event that concerns no single server. */
 export interface DriftNotice {
-  /** Of the event: `drift.tier`, `drift.gap`. */
+  /** Of the event: `drift.tier`, `drift.gap`, `drift.object`. */
   readonly kind: string;
   /** One sentence for people. */
   readonly message: string;
@@ -291,6 +291,15 @@ export interface ImagePacker {
   check(image: ImageDigest, call: Call): Promise<void>;
   /** Throws `image_unknown`, `image_invalid`. Makes no file. */
   pack(image: ImageDigest, call: Call): Promise<PackedImage>;
+}
+
+/** Puts images where an engine fetches them from; `src/image` implements it, the composition root hands it in. */
+export interface ImagePusher {
+  /**
+   * Stores the image in a registry, with its digest, under `reference`: `registry.example/team/shop:tag`, with `http://` in front for
+   * one on this machine. Throws `registry_unreachable`, `registry_denied`, `registry_failed`, `image_unknown`, `image_invalid`.
+   */
+  push(image: ImageDigest, reference: string, call: Call): Promise<void>;
 }
 
 export interface PackedImage extends ImageProcess {

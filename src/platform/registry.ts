@@ -15,6 +15,7 @@ import type {
   DriftSource,
   EvidenceKeeper,
   ImagePacker,
+  ImagePusher,
   ImageSource,
   Platform,
   Readiness,
@@ -26,7 +27,7 @@ export interface Surroundings {
   readonly state: StateFolder;
   readonly clock: Clock;
   readonly log: Logger;
-  readonly images: ImageSource & ImagePacker;
+  readonly images: ImageSource & ImagePacker & ImagePusher;
   readonly secrets: SecretSource;
   readonly configs: ConfigSource;
   /** Absent: none is kept. */
@@ -62,12 +63,43 @@ const dockerOptions = z.strictObject({
     .describe("The engine's Unix socket; /var/run/docker.sock by default."),
 });
 
+const kubernetesOptions = z.strictObject({
+  kubeconfig: z
+    .string()
+    .regex(/^\//, "expected the absolute path of a kubeconfig")
+    .describe("The kubeconfig that the controller uses: an absolute path."),
+  context: z.string().min(1).optional().describe("A context of it; the current one by default."),
+  namespace: z
+    .string()
+    .regex(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/, "expected the name of a namespace")
+    .optional()
+    .describe("Where everything of the target is; the context's own by default."),
+  registry: z
+    .string()
+    .regex(/^(http:\/\/)?[^/\s@]+(\/[a-z0-9._/-]+)?$/, "expected a registry, such as registry.example/team")
+    .describe("Where images are pushed to and nodes pull them from, such as registry.example/team."),
+  "pull-secret": z
+    .string()
+    .min(1)
+    .optional()
+    .describe("A Secret of the namespace with which nodes log in to the registry."),
+  expose: z
+    .enum(["ClusterIP", "NodePort", "LoadBalancer"])
+    .default("ClusterIP")
+    .describe("The type of Services; ClusterIP by default, which only the cluster reaches."),
+});
+
 /** Every platform, one line each. What one of them alone needs is imported by its `open`, when a target of it is opened. */
 export const registry: Readonly<Record<string, PlatformKind>> = {
   docker: {
     summary: "containers of a Docker engine on this machine",
     options: dockerOptions,
     open: openDocker,
+  },
+  kubernetes: {
+    summary: "pods of a Kubernetes cluster",
+    options: kubernetesOptions,
+    open: openKubernetes,
   },
   local: { summary: "servers on this machine", options: z.strictObject({}), only: "local", open: openLocal },
 };
@@ -106,6 +138,24 @@ async function openDocker(
     platform,
     probe: (call) => platform.probe(call),
     watchDrift: () => startDriftWatch({ sight: host.sight, tag, clock, log }),
+    [Symbol.asyncDispose]: () => platform[Symbol.asyncDispose](),
+  };
+}
+
+async function openKubernetes(
+  { state, clock, log, images, secrets, configs }: Surroundings,
+  { name }: Target,
+  options: z.output<typeof kubernetesOptions>,
+): Promise<Opened> {
+  const opener = await import("./kubernetes/open.ts");
+  const owner = { tag: state.tag, target: name };
+  const { platform, watchDrift } = opener.openKubernetes({
+    ...{ owner, options, clock, log, images, secrets, configs },
+  });
+  return {
+    platform,
+    probe: (call) => platform.probe(call),
+    watchDrift,
     [Symbol.asyncDispose]: () => platform[Symbol.asyncDispose](),
   };
 }

@@ -56,7 +56,7 @@ export async function requireDeployable(
   requireSecrets(store, service, store.secrets.freeze(service, secrets));
   requireJobs(platform, jobs);
   requireVolumes(platform, shape);
-  await platform.preflight?.({ service, image, traffic }, call());
+  await platform.preflight?.({ service, image, shape, traffic }, call());
 }
 
 /** A service stays where its first deploy has put it. Throws `target_fixed`, and `target_unknown`. */

@@ -45,10 +45,10 @@ export function webServer(number: number): string {
   return `exec perl -e '${perl}'`;
 }
 
-/** The release that answers at this port of the machine; undefined: none does. */
-export function ask(port: number): Promise<number | undefined> {
+/** The release that answers at this port, of this machine by default; undefined: none does. */
+export function ask(port: number, host = "localhost"): Promise<number | undefined> {
   return new Promise((resolve) => {
-    const asked = get({ port, agent: false, timeout: 5000 }, async (response) => {
+    const asked = get({ host, port, agent: false, timeout: 5000 }, async (response) => {
       const body = await response.setEncoding("utf8").toArray();
       resolve(response.statusCode === 200 ? Number(body.join("")) : undefined);
     });

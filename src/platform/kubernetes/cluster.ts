@@ -1,0 +1,191 @@
+import type { ServiceKey } from "../../domain/ids.ts";
+import { KilnError } from "../../lib/errors.ts";
+import type { Call } from "../platform.ts";
+import {
+  anyObject,
+  endpointSliceSchema,
+  eventsSchema,
+  type FoundPod,
+  type FoundQuota,
+  type FoundReplicaSet,
+  groupVersionSchema,
+  podSchema,
+  quotaSchema,
+  replicaSetSchema,
+  serviceSchema,
+} from "./answers.ts";
+import type { Api, ServerVersion } from "./client/api.ts";
+import { fieldManager, key, type Owner, selectorOf } from "./names.ts";
+import type { View } from "./view.ts";
+
+export type Kind = "pods" | "services" | "configmaps" | "secrets" | "replicasets";
+
+/** The namespace of a target, with what Kiln does there. Everything throws what `Api` throws. */
+export class Cluster {
+  readonly api: Api;
+  readonly owner: Owner;
+  readonly #namespace: string | undefined;
+  #slices: Promise<string> | undefined;
+  #version: Promise<ServerVersion> | undefined;
+
+  /** `namespace`: undefined for the one that the kubeconfig names. */
+  constructor(api: Api, owner: Owner, namespace: string | undefined) {
+    this.api = api;
+    this.owner = owner;
+    this.#namespace = namespace;
+  }
+
+  get namespace(): string {
+    return this.#namespace ?? this.api.namespace ?? "default";
+  }
+
+  pathOf(kind: Kind, name?: string): string {
+    const group = kind === "replicasets" ? "/apis/apps/v1" : "/api/v1";
+    return `${group}/namespaces/${this.namespace}/${kind}${name === undefined ? "" : `/${name}`}`;
+  }
+
+  /** Of one service, or all. ReplicaSets first: what they say of their pods is then no older than the pods. */
+  async view({ signal }: Call, service?: ServiceKey): Promise<View> {
+    const labels = selectorOf(this.owner, service);
+    const of = (kind: Kind) => ({ path: this.pathOf(kind), labels, signal });
+    const replicaSets = await this.api.list(of("replicasets"), replicaSetSchema);
+    const [pods, services] = await Promise.all([
+      this.api.list(of("pods"), podSchema),
+      this.api.list(of("services"), serviceSchema),
+    ]);
+    return {
+      ...{ replicaSets: replicaSets.items, pods: pods.items, services: services.items },
+      clockAheadMs: this.api.clockAheadMs,
+    };
+  }
+
+  /** Names of the pods that a Service's traffic goes to. */
+  async endpoints(serviceName: string, { signal }: Call): Promise<ReadonlySet<string>> {
+    const path = `${await this.#slicesPath(signal)}/namespaces/${this.namespace}/endpointslices`;
+    const labels = `kubernetes.io/service-name=${serviceName}`;
+    const { items } = await this.api.list({ path, labels, signal }, endpointSliceSchema);
+    const all = items.flatMap(({ endpoints }) => endpoints ?? []);
+    return new Set(
+      all.flatMap(({ conditions, targetRef }) => (conditions.ready === false ? [] : (targetRef?.name ?? []))),
+    );
+  }
+
+  /** `discovery.k8s.io/v1` is there since 1.21. */
+  #slicesPath(signal: AbortSignal): Promise<string> {
+    this.#slices ??= this.#ask(signal).catch((error: unknown) => {
+      this.#slices = undefined;
+      throw error;
+    });
+    return this.#slices;
+  }
+
+  async #ask(signal: AbortSignal): Promise<string> {
+    const found = await this.api.read({ path: "/apis/discovery.k8s.io", signal }, groupVersionSchema);
+    return `/apis/discovery.k8s.io/${found?.preferredVersion.version ?? "v1"}`;
+  }
+
+  version({ signal }: Call): Promise<ServerVersion> {
+    this.#version ??= this.api.version(signal).catch((error: unknown) => {
+      this.#version = undefined;
+      throw error;
+    });
+    return this.#version;
+  }
+
+  async quotas({ signal }: Call): Promise<readonly FoundQuota[]> {
+    const path = `/api/v1/namespaces/${this.namespace}/resourcequotas`;
+    return (await this.api.list({ path, signal }, quotaSchema)).items;
+  }
+
+  /** What the cluster has noted of a pod for this reason, oldest first. */
+  async events(uid: string, reason: string, { signal }: Call): Promise<readonly string[]> {
+    const path = `/api/v1/namespaces/${this.namespace}/events`;
+    const query = { fieldSelector: `involvedObject.uid=${uid},reason=${reason}`, limit: "20" };
+    const page = await this.api.read({ path, query, signal }, eventsSchema);
+    return page?.items?.map(({ message }) => message) ?? [];
+  }
+
+  /** Makes the object, or makes it what is given, even when someone else had set these fields. Throws `target_taken` when it is not ours. */
+  async apply(
+    kind: Kind,
+    object: object,
+    call: Call,
+  ): Promise<{ readonly name: string; readonly uid: string }> {
+    const { name } = (object as { metadata: { name: string } }).metadata;
+    await this.#requireOurs(kind, name, call);
+    const applied = await this.api.read(
+      {
+        ...{ method: "PATCH", path: this.pathOf(kind, name), body: object, signal: call.signal },
+        ...{ contentType: "application/apply-patch+yaml", query: { fieldManager, force: "true" } },
+      },
+      anyObject,
+    );
+    return { name, uid: applied?.metadata.uid ?? "" };
+  }
+
+  async #requireOurs(kind: Kind, name: string, { signal }: Call): Promise<void> {
+    const found = await this.api.read({ path: this.pathOf(kind, name), accept: [404], signal }, anyObject);
+    if (found === undefined) return;
+    const { labels } = found.metadata;
+    if (labels[key.installation] === this.owner.tag && labels[key.target] === this.owner.target) return;
+    throw new KilnError(
+      "target_taken",
+      `The namespace ${this.namespace} has an object ${name} (${kind}) that is not of this target.`,
+      {
+        hint: "Give the target a namespace of its own, or remove that object.",
+        permanent: true,
+      },
+    );
+  }
+
+  /** A change of labels and annotations; `null` removes one. False when the object is gone, or is no longer as it was seen. */
+  async mark(
+    kind: "pods" | "replicasets",
+    { metadata }: FoundPod | FoundReplicaSet,
+    change: object,
+    { signal }: Call,
+  ): Promise<boolean> {
+    const body = {
+      ...change,
+      metadata: {
+        ...("metadata" in change ? (change.metadata as object) : {}),
+        resourceVersion: metadata.resourceVersion,
+      },
+    };
+    const done = await this.api.read(
+      {
+        ...{ method: "PATCH", path: this.pathOf(kind, metadata.name), body, signal },
+        ...{ contentType: "application/merge-patch+json", query: { fieldManager }, accept: [404, 409] },
+      },
+      anyObject,
+    );
+    return done !== undefined;
+  }
+
+  /** What is gone is not an error, nor is another object of the same name. `graceMs`: absent for the object's own. */
+  async remove(
+    kind: Kind,
+    { name, uid }: { readonly name: string; readonly uid?: string },
+    { signal }: Call,
+    how: { readonly graceSeconds?: number } = {},
+  ): Promise<void> {
+    const body = {
+      ...{ apiVersion: "v1", kind: "DeleteOptions" },
+      ...(uid === undefined ? {} : { preconditions: { uid } }),
+      ...(how.graceSeconds === undefined ? {} : { gracePeriodSeconds: how.graceSeconds }),
+      propagationPolicy: "Background",
+    };
+    await this.api
+      .stream({ method: "DELETE", path: this.pathOf(kind, name), body, accept: [404, 409], signal })
+      .then((answer) => answer.resume());
+  }
+
+  async pod(name: string, { signal }: Call): Promise<FoundPod | undefined> {
+    if (!/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/.test(name)) return undefined;
+    const found = await this.api.read({ path: this.pathOf("pods", name), accept: [404], signal }, podSchema);
+    const { labels } = found?.metadata ?? { labels: {} as Record<string, string> };
+    return labels[key.installation] === this.owner.tag && labels[key.target] === this.owner.target
+      ? found
+      : undefined;
+  }
+}

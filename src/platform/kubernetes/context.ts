@@ -1,0 +1,22 @@
+import type { Logger } from "../../lib/log.ts";
+import type { Clock } from "../../lib/time/clock.ts";
+import type { ConfigSource, ImagePacker, ImagePusher, SecretSource } from "../platform.ts";
+import type { Cluster } from "./cluster.ts";
+import type { Exposure } from "./objects.ts";
+
+/** What all parts of the platform work with. */
+export interface KubernetesContext {
+  readonly cluster: Cluster;
+  readonly images: ImagePacker & ImagePusher;
+  readonly secrets: SecretSource;
+  readonly configs: ConfigSource;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Where images are put for the nodes: `registry.example/team`, with `http://` in front for one on this machine. */
+  readonly registry: string;
+  /** Name of a Secret in the namespace. */
+  readonly pullSecret: string | undefined;
+  readonly exposure: Exposure;
+  /** From a change of a Service's endpoints until every node has it. */
+  readonly settleMs: number;
+}

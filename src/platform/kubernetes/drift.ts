@@ -1,0 +1,126 @@
+import type { z } from "zod";
+import type { Finding } from "../../domain/drift.ts";
+import type { Logger } from "../../lib/log.ts";
+import type { Clock } from "../../lib/time/clock.ts";
+import type { Call, DriftNotice, DriftSource } from "../platform.ts";
+import type { Cluster, Kind } from "./cluster.ts";
+import { type ForeignChange, foreignChanges, managedSchema } from "./foreign-changes.ts";
+import { follow } from "./informer.ts";
+import { selectorOf } from "./names.ts";
+import { releaseOf, serviceKeyOf } from "./view.ts";
+
+type Managed = z.output<typeof managedSchema>;
+
+/** What is looked at besides pods: a foreign change there concerns no single server. */
+const others = { replicasets: "ReplicaSet", services: "Service", configmaps: "ConfigMap" } as const;
+
+export interface ClusterDriftParts {
+  readonly cluster: Cluster;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/**
+ * Tells what others have changed of the cluster's objects, by the field managers that the API server records. Pods are findings; other objects are
+ * notices. A command in a pod (`kubectl exec`) leaves no trace in its object.
+ */
+export function startClusterDrift({ cluster, clock, log }: ClusterDriftParts): DriftSource {
+  const ended = new AbortController();
+  const finders = new Set<(finding: Finding) => void>();
+  const noticers = new Set<(notice: DriftNotice) => void>();
+  const findings = new Map<string, readonly Finding[]>();
+  const told = new Set<string>();
+
+  function lookAtPod(pod: Managed): void {
+    const before = findings.get(pod.metadata.uid) ?? [];
+    const seen = foreignChanges(pod).flatMap((change) => findingOf(pod, change) ?? []);
+    const isKnown = (one: Finding) =>
+      before.some(({ kind, subject }) => kind === one.kind && subject === one.subject);
+    const fresh = seen.filter((one) => !isKnown(one));
+    // A taint is for good: what someone has changed back counts.
+    findings.set(pod.metadata.uid, [...before, ...fresh]);
+    for (const finding of fresh) {
+      log.warn({ ...finding }, "a server has drifted");
+      for (const tell of finders) tell(finding);
+    }
+  }
+
+  function lookAtOther(word: string, object: Managed): void {
+    for (const change of foreignChanges(object)) {
+      const key = `${object.metadata.uid} ${change.manager} ${change.atMs}`;
+      if (told.has(key)) continue;
+      told.add(key);
+      const notice = noticeOf(word, object, change);
+      log.warn({ ...notice.data }, notice.message);
+      for (const tell of noticers) tell(notice);
+    }
+  }
+
+  function start(kind: Kind, look: (object: Managed) => void): void {
+    void follow({
+      ...{ api: cluster.api, clock, log, path: cluster.pathOf(kind), labels: selectorOf(cluster.owner) },
+      ...{
+        schema: managedSchema,
+        signal: ended.signal,
+        listed: (all: readonly Managed[]) => all.forEach(look),
+      },
+      changed: (object, type) => {
+        if (type !== "DELETED") look(object);
+        else findings.delete(object.metadata.uid);
+      },
+    });
+  }
+
+  start("pods", lookAtPod);
+  for (const [kind, word] of Object.entries(others))
+    start(kind as keyof typeof others, (object) => lookAtOther(word, object));
+
+  return {
+    watch: (found) => added(finders, found),
+    watchNotices: (tell) => added(noticers, tell),
+    findings: () => [...findings.values()].flat().toSorted((a, b) => a.atMs - b.atMs),
+    async inspect({ signal }: Call) {
+      const path = cluster.pathOf("pods");
+      const { items } = await cluster.api.list(
+        { path, labels: selectorOf(cluster.owner), signal },
+        managedSchema,
+      );
+      const there = new Set(items.map(({ metadata }) => metadata.uid));
+      for (const uid of findings.keys()) if (!there.has(uid)) findings.delete(uid);
+      items.forEach(lookAtPod);
+      return this.findings();
+    },
+    async [Symbol.asyncDispose]() {
+      ended.abort();
+    },
+  };
+}
+
+function added<T>(set: Set<T>, one: T): Disposable {
+  set.add(one);
+  return { [Symbol.dispose]: () => void set.delete(one) };
+}
+
+function findingOf(pod: Managed, { manager, atMs, fields }: ForeignChange): Finding | undefined {
+  const service = serviceKeyOf(pod);
+  if (service === undefined) return undefined;
+  const isDebugger = fields.includes("spec.ephemeralContainers");
+  return {
+    ...{ server: pod.metadata.name, service, release: releaseOf(pod), atMs, who: manager, seenBy: "watch" },
+    kind: isDebugger ? "process" : "bundle",
+    subject: fields.join(", "),
+    detail: isDebugger
+      ? `${manager} has put a container into the pod`
+      : `${manager} has changed ${fields.join(", ")} of the pod`,
+  };
+}
+
+function noticeOf(word: string, object: Managed, { manager, atMs, fields }: ForeignChange): DriftNotice {
+  const { name } = object.metadata;
+  const data = { object: `${word} ${name}`, service: serviceKeyOf(object), who: manager, fields, atMs };
+  return {
+    kind: "drift.object",
+    message: `${manager} has changed ${fields.join(", ")} of the ${word} ${name}.`,
+    data,
+  };
+}

@@ -1,0 +1,179 @@
+import type { Shares } from "../../domain/actions.ts";
+import type { ServerId, ServiceKey } from "../../domain/ids.ts";
+import type { Observation } from "../../domain/observation.ts";
+import type { Release } from "../../domain/release.ts";
+import { KilnError, toKilnError } from "../../lib/errors.ts";
+import { createKeyedLocks } from "../linux/locks.ts";
+import type { Call, Candidate, GroupSpec, LogReader, Platform, Readiness } from "../platform.ts";
+import { podSchema, replicaSetSchema, serviceSchema } from "./answers.ts";
+import type { KubernetesContext } from "./context.ts";
+import { FailureMemory } from "./failures.ts";
+import { follow } from "./informer.ts";
+import { logReader } from "./logs.ts";
+import { selectorOf } from "./names.ts";
+import { observationOf } from "./observation.ts";
+import { requireSupported } from "./preflight.ts";
+import { probeCluster } from "./probe.ts";
+import { publishImage } from "./publish.ts";
+import { resizeGroup } from "./resize.ts";
+import { routeService } from "./route.ts";
+import { drain, servicesWithChores, tend } from "./tend.ts";
+import { isGoing, serviceKeyOf, type View } from "./view.ts";
+
+/**
+ * Groups of servers as ReplicaSets of a Kubernetes cluster, one for each release, and their traffic as Services. See docs/kubernetes.md. What has to
+ * wait (a drain, a deadline) is on record in the cluster, and is done after a later look.
+ */
+export class KubernetesPlatform implements Platform, AsyncDisposable {
+  readonly name = "kubernetes";
+  readonly split = "servers";
+  readonly logs: LogReader;
+  readonly #host: KubernetesContext;
+  readonly #failures = new FailureMemory();
+  readonly #inTurn = createKeyedLocks();
+  /** How many changes of each service are under way. */
+  readonly #changing = new Map<ServiceKey, number>();
+  readonly #watchers = new Set<(service: ServiceKey) => void>();
+  readonly #ended = new AbortController();
+
+  constructor(host: KubernetesContext) {
+    this.#host = host;
+    this.logs = logReader(host.cluster);
+  }
+
+  probe(call: Call): Promise<Readiness> {
+    return probeCluster(this.#host.cluster, this.#host.registry, call);
+  }
+
+  async observe(call: Call): Promise<Observation> {
+    const { cluster } = this.#host;
+    const view = await this.#guarded(call, () => cluster.view(call));
+    this.#failures.note(view);
+    await this.#tend(view, call);
+    return observationOf(view, cluster.namespace, this.#failures);
+  }
+
+  resize(group: GroupSpec, size: number, call: Call): Promise<void> {
+    return this.#change(
+      group.release.service,
+      call,
+      () => resizeGroup(this.#host, group, size, call),
+      group.drainMs,
+    );
+  }
+
+  route(service: ServiceKey, shares: Shares, releases: readonly Release[], call: Call): Promise<void> {
+    return this.#change(service, call, () => routeService(this.#host, service, shares, releases, call));
+  }
+
+  async retire(server: ServerId, call: Call): Promise<void> {
+    const { cluster, clock } = this.#host;
+    const pod = await this.#guarded(call, () => cluster.pod(server, call));
+    const service = pod && serviceKeyOf(pod);
+    if (pod === undefined || service === undefined) return;
+    await this.#change(service, call, async () => {
+      for (;;) {
+        const view = await cluster.view(call, service);
+        const found = view.pods.find(({ metadata }) => metadata.uid === pod.metadata.uid);
+        if (found === undefined || isGoing(found)) return;
+        if (await drain(cluster, view, found, clock.now(), call, { apart: true })) return;
+      }
+    });
+  }
+
+  async destroy(server: ServerId, call: Call): Promise<void> {
+    await this.#guarded(call, async () => {
+      const { cluster } = this.#host;
+      const pod = await cluster.pod(server, call);
+      if (pod !== undefined) await cluster.remove("pods", pod.metadata, call, { graceSeconds: 1 });
+    });
+  }
+
+  async preflight(release: Candidate, call: Call): Promise<void> {
+    requireSupported(release);
+    if (release.image !== undefined) await this.#host.images.check(release.image, call);
+  }
+
+  publish(release: Pick<Release, "service" | "image">, call: Call): Promise<void> {
+    return this.#guarded(call, () => publishImage(this.#host, release, call));
+  }
+
+  watch(changed: (service: ServiceKey) => void): Disposable {
+    const watcher = (service: ServiceKey) => changed(service);
+    if (this.#watchers.size === 0 && !this.#ended.signal.aborted) this.#follow();
+    this.#watchers.add(watcher);
+    return { [Symbol.dispose]: () => void this.#watchers.delete(watcher) };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#watchers.clear();
+    this.#ended.abort();
+  }
+
+  /** One change of a service at a time; what has to wait afterwards is looked after when it is due. */
+  async #change(service: ServiceKey, call: Call, work: () => Promise<void>, dueMs = 0): Promise<void> {
+    this.#changing.set(service, (this.#changing.get(service) ?? 0) + 1);
+    try {
+      await this.#inTurn(service, () => this.#guarded(call, work));
+    } finally {
+      const left = (this.#changing.get(service) ?? 1) - 1;
+      if (left > 0) this.#changing.set(service, left);
+      else this.#changing.delete(service);
+    }
+    if (dueMs > 0) void this.#lookLater(service, dueMs);
+  }
+
+  async #lookLater(service: ServiceKey, afterMs: number): Promise<void> {
+    await this.#host.clock.sleep(afterMs + 100, this.#ended.signal).catch(() => {});
+    this.#tell(service);
+  }
+
+  /** Of a service that is being changed, the look may show no more than a half: its turn comes with the next one. */
+  async #tend(view: View, call: Call): Promise<void> {
+    const { cluster, clock, log } = this.#host;
+    const gaveUp: Parameters<typeof tend>[3] = (service, failure, uid) =>
+      this.#failures.add(service, failure, uid);
+    for (const service of servicesWithChores(view, clock.now())) {
+      if (this.#changing.has(service)) continue;
+      try {
+        await this.#inTurn(service, async () =>
+          tend(cluster, await cluster.view(call, service), clock.now(), gaveUp, call),
+        );
+      } catch (error) {
+        call.signal.throwIfAborted();
+        log.warn({ service, error: toKilnError(error).message }, "left for the next look");
+      }
+    }
+  }
+
+  /** Node.js has errors of its own for signals that fire; ours say what it means. */
+  async #guarded<T>({ signal }: Call, work: () => Promise<T>): Promise<T> {
+    signal.throwIfAborted();
+    try {
+      return await work();
+    } catch (error) {
+      if (error instanceof KilnError || !signal.aborted) throw error;
+      throw new KilnError("cancelled", "The call was cancelled or took too long.", {
+        cause: error,
+        retry: true,
+      });
+    }
+  }
+
+  #follow(): void {
+    const { cluster, clock, log } = this.#host;
+    const { api, owner } = cluster;
+    const tell = (object: Parameters<typeof serviceKeyOf>[0]) => this.#tell(serviceKeyOf(object));
+    const common = { api, clock, log, labels: selectorOf(owner), signal: this.#ended.signal, changed: tell };
+    const listed = (objects: readonly Parameters<typeof serviceKeyOf>[0][]) => {
+      for (const service of new Set(objects.map(serviceKeyOf))) this.#tell(service);
+    };
+    void follow({ ...common, listed, path: cluster.pathOf("pods"), schema: podSchema });
+    void follow({ ...common, listed, path: cluster.pathOf("replicasets"), schema: replicaSetSchema });
+    void follow({ ...common, listed, path: cluster.pathOf("services"), schema: serviceSchema });
+  }
+
+  #tell(service: ServiceKey | undefined): void {
+    if (service !== undefined) for (const watcher of this.#watchers) watcher(service);
+  }
+}

@@ -1,0 +1,47 @@
+import type { DriftSource } from "../platform.ts";
+import { kubernetesApi } from "./client/api.ts";
+import { Cluster } from "./cluster.ts";
+import type { KubernetesContext } from "./context.ts";
+import { startClusterDrift } from "./drift.ts";
+import { KubernetesPlatform } from "./kubernetes-platform.ts";
+import type { Owner } from "./names.ts";
+import type { Exposure } from "./objects.ts";
+
+export interface KubernetesTarget
+  extends Pick<KubernetesContext, "clock" | "log" | "images" | "secrets" | "configs"> {
+  readonly owner: Owner;
+  /** As `kiln target add` takes them. */
+  readonly options: {
+    readonly kubeconfig: string;
+    readonly context?: string | undefined;
+    readonly namespace?: string | undefined;
+    readonly registry: string;
+    readonly "pull-secret"?: string | undefined;
+    readonly expose: Exposure;
+  };
+  /** Absent: enough for a kube-proxy with its own defaults. */
+  readonly settleMs?: number;
+}
+
+const defaultSettleMs = 3_000;
+
+export interface OpenedKubernetes {
+  readonly platform: KubernetesPlatform;
+  readonly watchDrift: () => DriftSource;
+}
+
+/** Contacts nothing. */
+export function openKubernetes(target: KubernetesTarget): OpenedKubernetes {
+  const { owner, options, settleMs = defaultSettleMs, ...sources } = target;
+  const { kubeconfig, context, namespace, registry, expose } = options;
+  const api = kubernetesApi({ kubeconfig, context, clock: sources.clock });
+  const cluster = new Cluster(api, owner, namespace);
+  const { clock, log } = sources;
+  return {
+    platform: new KubernetesPlatform({
+      ...{ ...sources, cluster, registry, settleMs },
+      ...{ exposure: expose, pullSecret: options["pull-secret"] },
+    }),
+    watchDrift: () => startClusterDrift({ cluster, clock, log }),
+  };
+}

@@ -1,0 +1,241 @@
+import type { Release } from "../../domain/release.ts";
+import { type HealthSpec, secretsFolder } from "../../domain/spec.ts";
+import { environment } from "../linux/environment.ts";
+import { sharedMemoryBytes } from "../linux/limits.ts";
+import { mountOrder } from "../linux/skeleton.ts";
+import type { ImageProcess } from "../platform.ts";
+import { groupName, key, nameOf, type Owner, ownerLabels } from "./names.ts";
+
+/** The name of the one container that each pod has, and of the port that it listens on. */
+export const containerName = "server";
+
+const defaultGraceMs = 10_000;
+const seconds = (ms: number) => Math.max(1, Math.ceil(ms / 1000));
+
+export interface PodInput {
+  readonly owner: Owner;
+  readonly release: Release;
+  readonly image: ImageProcess;
+  /** With the digest: `registry.example/team/shop@sha256:…`. */
+  readonly reference: string;
+  /** Names of the secrets that registries are logged in to with. */
+  readonly pullSecret: string | undefined;
+  /** Whether new pods take traffic. */
+  readonly serving: boolean;
+  /** Whether new pods take a part of the traffic with other releases. */
+  readonly shared: boolean;
+  /** Minor version of the cluster. */
+  readonly minor: number;
+}
+
+/** The labels by which a ReplicaSet knows its pods. */
+export function memberLabels(owner: Owner, { service, number }: Pick<Release, "service" | "number">) {
+  return { ...groupLabels(owner, { service, number }), [key.member]: "yes" };
+}
+
+export function groupLabels(owner: Owner, { service, number }: Pick<Release, "service" | "number">) {
+  return { ...ownerLabels(owner), [key.service]: nameOf(service), [key.release]: String(number) };
+}
+
+/** For people's own tools: https://kubernetes.io/docs/concepts/overview/working-with-objects/common-labels/ */
+export function commonLabels({ service, version }: Pick<Release, "service" | "version">) {
+  const label = version
+    .replace(/[^A-Za-z0-9._-]/g, "-")
+    .slice(0, 63)
+    .replace(/^[^A-Za-z0-9]+|[^A-Za-z0-9]+$/g, "");
+  return {
+    "app.kubernetes.io/name": nameOf(service),
+    "app.kubernetes.io/managed-by": "kiln",
+    ...(label === "" ? {} : { "app.kubernetes.io/version": label }),
+  };
+}
+
+/** The template of a release's pods. It is as near to what a local server is as the cluster can come. */
+export function podTemplate(input: PodInput): object {
+  const { owner, release, serving, shared } = input;
+  return {
+    metadata: {
+      labels: {
+        ...memberLabels(owner, release),
+        ...commonLabels(release),
+        [key.serving]: serving ? "yes" : "no",
+        ...(shared ? { [key.shared]: "yes" } : {}),
+      },
+      annotations: { [key.service]: release.service },
+    },
+    spec: podSpec(input),
+  };
+}
+
+function podSpec({ release, image, reference, pullSecret, minor }: PodInput): object {
+  const { shape } = release;
+  const places = volumesOf(release);
+  return {
+    containers: [
+      {
+        ...{ name: containerName, image: reference, imagePullPolicy: "IfNotPresent" },
+        command: image.argv.map(literal),
+        workingDir: image.workingFolder || "/",
+        env: variablesOf(release, image),
+        ...(shape.port === undefined
+          ? {}
+          : { ports: [{ name: containerName, containerPort: shape.port, protocol: "TCP" }] }),
+        resources: resourcesOf(release),
+        ...probeOf(release.health, shape.port),
+        volumeMounts: places.flatMap(({ mounts }) => mounts),
+        securityContext: {
+          ...{ readOnlyRootFilesystem: true, allowPrivilegeEscalation: false, privileged: false },
+          capabilities: { drop: ["ALL"] },
+        },
+        // Last words are in the pod's status, where they outlast its log.
+        terminationMessagePolicy: "FallbackToLogsOnError",
+      },
+    ],
+    securityContext: {
+      ...{ runAsUser: image.uid, runAsGroup: image.gid, runAsNonRoot: image.uid !== 0 },
+      ...(image.groups.length === 0 ? {} : { supplementalGroups: image.groups }),
+      // Files of secrets and configuration, and writable paths, belong to it.
+      fsGroup: image.gid,
+      seccompProfile: { type: "RuntimeDefault" },
+      // Without capabilities no server could listen below 1024 otherwise; it counts as safe since 1.22.
+      ...(minor >= 22 ? { sysctls: [{ name: "net.ipv4.ip_unprivileged_port_start", value: "0" }] } : {}),
+    },
+    ...{ automountServiceAccountToken: false, enableServiceLinks: false, restartPolicy: "Always" },
+    terminationGracePeriodSeconds: seconds(shape.stop?.graceMs ?? defaultGraceMs),
+    ...(pullSecret === undefined ? {} : { imagePullSecrets: [{ name: pullSecret }] }),
+    topologySpreadConstraints: [
+      {
+        ...{ maxSkew: 1, topologyKey: "kubernetes.io/hostname", whenUnsatisfiable: "ScheduleAnyway" },
+        labelSelector: {
+          matchLabels: { [key.service]: nameOf(release.service), [key.release]: String(release.number) },
+        },
+      },
+    ],
+    volumes: places.map(({ volume }) => volume),
+  };
+}
+
+/** `$(NAME)` stands for a variable in commands and values; `$$(NAME)` for itself. */
+function literal(text: string): string {
+  return text.replaceAll("$(", "$$$$(");
+}
+
+function variablesOf(release: Release, image: ImageProcess): readonly object[] {
+  const { service, number, shape, secrets } = release;
+  const input = { id: "", service, release: number, image, shape, variables: [] };
+  const plain = environment(input).map((line) => {
+    const at = line.indexOf("=");
+    return { name: line.slice(0, at), value: literal(line.slice(at + 1)) };
+  });
+  const own = new Map<string, object>(plain.map((variable) => [variable.name, variable]));
+  if (shape.env.KILN_SERVER === undefined)
+    own.set("KILN_SERVER", { name: "KILN_SERVER", valueFrom: { fieldRef: { fieldPath: "metadata.name" } } });
+  secrets.forEach(({ delivery }, index) => {
+    if (delivery.kind !== "env") return;
+    const secretKeyRef = { name: groupName(service, number), key: secretItem(index) };
+    own.set(delivery.variable, { name: delivery.variable, valueFrom: { secretKeyRef } });
+  });
+  return [...own.values()];
+}
+
+/** Equal requests and limits: what a server was promised is its own (quality of service `Guaranteed`). */
+function resourcesOf({ shape: { memoryBytes, cpus } }: Release): object {
+  const amounts = {
+    ...(memoryBytes === undefined ? {} : { memory: String(memoryBytes) }),
+    ...(cpus === undefined ? {} : { cpu: `${Math.max(1, Math.round(cpus * 1000))}m` }),
+  };
+  return Object.keys(amounts).length === 0 ? {} : { requests: amounts, limits: amounts };
+}
+
+/** The cluster checks in whole seconds, and never through a command in the server. */
+function probeOf(
+  { check, intervalMs, timeoutMs, ready, unready }: HealthSpec,
+  port: number | undefined,
+): object {
+  if (check.kind === "alive" || port === undefined) return {};
+  return {
+    readinessProbe: {
+      ...(check.kind === "http"
+        ? { httpGet: { path: check.path, port: containerName } }
+        : { tcpSocket: { port: containerName } }),
+      ...{ periodSeconds: seconds(intervalMs), timeoutSeconds: seconds(timeoutMs) },
+      ...{ successThreshold: ready, failureThreshold: unready },
+    },
+  };
+}
+
+interface Place {
+  readonly volume: object;
+  readonly mounts: readonly object[];
+}
+
+/** Items of the ConfigMap and the Secret of a release, by their index in it. */
+export const fileItem = (index: number) => `file-${index}`;
+export const secretItem = (index: number) => `secret-${index}`;
+
+function volumesOf({ service, number, shape, files, secrets }: Release): readonly Place[] {
+  const name = groupName(service, number);
+  const writable = mountOrder(shape.writable).map((path, index) =>
+    memory(
+      `writable-${index}`,
+      path,
+      shape.memoryBytes === undefined ? 256 << 20 : Math.ceil(shape.memoryBytes / 2),
+    ),
+  );
+  const shm = memory("shm", "/dev/shm", shape.sharedMemoryBytes ?? sharedMemoryBytes);
+  const config: Place = {
+    volume: {
+      name: "files",
+      configMap: {
+        name,
+        items: files.map(({ mode }, index) => ({ key: fileItem(index), path: fileItem(index), mode })),
+      },
+    },
+    mounts: files.map(({ to }, index) => ({
+      name: "files",
+      mountPath: to,
+      subPath: fileItem(index),
+      readOnly: true,
+    })),
+  };
+  return [...writable, shm, ...(files.length === 0 ? [] : [config]), ...secretVolumes(name, secrets)];
+}
+
+/** The folder of secrets is one mount; a secret elsewhere is a file on its own. */
+function secretVolumes(secretName: string, secrets: Release["secrets"]): readonly Place[] {
+  const all = secrets.flatMap(({ delivery }, index) =>
+    delivery.kind === "file" ? [{ path: delivery.path, key: secretItem(index), mode: 0o400 }] : [],
+  );
+  const inside = all.filter(({ path }) => path.startsWith(`${secretsFolder}/`));
+  const outside = all.filter((each) => !inside.includes(each));
+  const folder: Place = {
+    volume: {
+      name: "secrets",
+      secret: {
+        secretName,
+        items: inside.map(({ path, ...item }) => ({ ...item, path: path.slice(secretsFolder.length + 1) })),
+      },
+    },
+    mounts: [{ name: "secrets", mountPath: secretsFolder, readOnly: true }],
+  };
+  const apart: Place = {
+    volume: {
+      name: "secrets-apart",
+      secret: { secretName, items: outside.map((item) => ({ ...item, path: item.key })) },
+    },
+    mounts: outside.map(({ path, key: subPath }) => ({
+      name: "secrets-apart",
+      mountPath: path,
+      subPath,
+      readOnly: true,
+    })),
+  };
+  return [...(inside.length === 0 ? [] : [folder]), ...(outside.length === 0 ? [] : [apart])];
+}
+
+function memory(name: string, mountPath: string, bytes: number): Place {
+  return {
+    volume: { name, emptyDir: { medium: "Memory", sizeLimit: String(bytes) } },
+    mounts: [{ name, mountPath }],
+  };
+}

@@ -1,0 +1,44 @@
+import type { ServerShape, TrafficSpec } from "../../domain/spec.ts";
+import { KilnError } from "../../lib/errors.ts";
+import type { Candidate } from "../platform.ts";
+
+/** Throws `traffic_unsupported` or `shape_unsupported` with all that the cluster could not give: it is not left out silently. */
+export function requireSupported({ traffic, shape }: Pick<Candidate, "traffic" | "shape">): void {
+  const roads = traffic === undefined ? [] : unsupportedTraffic(traffic, shape);
+  if (roads.length > 0)
+    throw new KilnError(
+      "traffic_unsupported",
+      `A Service of Kubernetes cannot do what \`traffic\` asks for: ${roads.join(", ")}.`,
+      {
+        hint: "Remove it from kiln.yaml for this target, and let an Ingress or a gateway in front of the Service do it.",
+      },
+    );
+  const parts = unsupportedShape(shape);
+  if (parts.length > 0)
+    throw new KilnError(
+      "shape_unsupported",
+      `Servers on Kubernetes cannot have what kiln.yaml asks for: ${parts.join(", ")}.`,
+      {
+        hint: "Remove it for this target, or deploy to a target whose platform can.",
+      },
+    );
+}
+
+function unsupportedTraffic(traffic: TrafficSpec, shape: ServerShape): readonly string[] {
+  const { host, hosts, paths, stripPrefix, tls, address, redirect, sticky } = traffic;
+  const { protocol, trustedProxies, acceptProxy, sendProxy, limits, maintenance, preview } = traffic;
+  const asked = {
+    ...{ host, hosts, paths, "strip-prefix": stripPrefix, tls, address, redirect, sticky, protocol },
+    ...{ "trusted-proxies": trustedProxies, "accept-proxy": acceptProxy, "send-proxy": sendProxy },
+    ...{ limits, maintenance, preview },
+  };
+  const names = Object.entries(asked).flatMap(([name, value]) =>
+    value === undefined || value === false ? [] : [name],
+  );
+  return shape.port === undefined ? [...names, "traffic without `servers.port`"] : names;
+}
+
+function unsupportedShape({ init, ulimits, stop }: ServerShape): readonly string[] {
+  const asked = { init, ulimits, "stop.signal": stop?.signal };
+  return Object.entries(asked).flatMap(([name, value]) => (value === undefined ? [] : [`servers.${name}`]));
+}

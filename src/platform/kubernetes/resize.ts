@@ -1,0 +1,161 @@
+import { openContent } from "../linux/placed-content.ts";
+import type { Call, GroupSpec } from "../platform.ts";
+import type { FoundPod } from "./answers.ts";
+import type { KubernetesContext } from "./context.ts";
+import { key } from "./names.ts";
+import { contentObjects, type GroupInput, replicaSet } from "./objects.ts";
+import { requireSupported } from "./preflight.ts";
+import { imageReference, publishImage } from "./publish.ts";
+import { requireRoom } from "./quota.ts";
+import { drain, tend } from "./tend.ts";
+import {
+  isDrained,
+  isGoing,
+  isMember,
+  isReady,
+  podsOf,
+  releasesOf,
+  replicaSetOf,
+  serviceIn,
+  sizeOf,
+  type View,
+} from "./view.ts";
+
+/** See `Platform.resize`. */
+export async function resizeGroup(
+  host: KubernetesContext,
+  group: GroupSpec,
+  size: number,
+  call: Call,
+): Promise<void> {
+  const { service, number } = group.release;
+  const view = await host.cluster.view(call, service);
+  const set = replicaSetOf(view, service, number);
+  if (set === undefined && size === 0) return;
+  if (size > (set === undefined ? 0 : sizeOf(set)))
+    requireRoom(await host.cluster.quotas(call), group.release.shape, size - membersOf(view, group).length);
+  if (set === undefined) await create(host, group, view, call);
+  else if (size > 0) await welcome(host, view, group, call);
+  await setApart(host, view, group, call);
+  if (size > 0) await shrink(host, await host.cluster.view(call, service), group, size, call);
+  await applySize(host, group, await host.cluster.view(call, service), size, call);
+  if (size === 0) await dismiss(host, group, call);
+}
+
+function membersOf(view: View, { release }: GroupSpec): readonly FoundPod[] {
+  return podsOf(view, release.service, release.number).filter((pod) => isMember(pod) && !isGoing(pod));
+}
+
+/** The ReplicaSet is there first, without pods: what pods need belongs to it, and goes with it. */
+async function create(host: KubernetesContext, group: GroupSpec, view: View, call: Call): Promise<void> {
+  const { cluster, secrets, configs } = host;
+  const { release } = group;
+  requireSupported(release);
+  const content = await openContent({ secrets, configs }, release);
+  await publishImage(host, release, call);
+  const owner = await cluster.apply(
+    "replicasets",
+    replicaSet(await inputOf(host, group, view, 0, 0, call)),
+    call,
+  );
+  const { configMap, secret } = contentObjects(cluster.owner, release, content, owner);
+  if (configMap) await cluster.apply("configmaps", configMap, call);
+  if (secret) await cluster.apply("secrets", secret, call);
+}
+
+async function inputOf(
+  host: KubernetesContext,
+  group: GroupSpec,
+  view: View,
+  size: number,
+  replicas: number,
+  call: Call,
+): Promise<GroupInput> {
+  const { cluster, images, pullSecret } = host;
+  const { release } = group;
+  const routed = releasesOf(serviceIn(view, release.service));
+  return {
+    ...{ owner: cluster.owner, release, group, size, replicas, pullSecret },
+    image: await images.pack(release.image, call),
+    reference: imageReference(host, release),
+    serving: size > 0,
+    shared: routed.length > 1 && routed.includes(release.number),
+    minor: (await cluster.version(call)).minor,
+  };
+}
+
+/** What was on its way out of the group stays in it after all. */
+async function welcome(
+  { cluster }: KubernetesContext,
+  view: View,
+  group: GroupSpec,
+  call: Call,
+): Promise<void> {
+  const change = { metadata: { labels: { [key.serving]: "yes" }, annotations: { [key.drainedAt]: null } } };
+  for (const pod of membersOf(view, group)) if (isDrained(pod)) await cluster.mark("pods", pod, change, call);
+}
+
+/** Those that others take the place of are not counted; those that were and no longer are count again. */
+async function setApart(
+  { cluster }: KubernetesContext,
+  view: View,
+  group: GroupSpec,
+  call: Call,
+): Promise<void> {
+  const { release, replacing = [] } = group;
+  for (const pod of podsOf(view, release.service, release.number)) {
+    if (isGoing(pod) || isDrained(pod)) continue;
+    const apart = replacing.includes(pod.metadata.name);
+    if (apart === !isMember(pod)) continue;
+    await cluster.mark("pods", pod, { metadata: { labels: { [key.member]: apart ? null : "yes" } } }, call);
+  }
+}
+
+/**
+ * Takes ready pods out before the number is lowered: a ReplicaSet gives a pod that it deletes no time to drain. Until then it makes others in their
+ * place, which it deletes again before any that is ready.
+ */
+async function shrink(
+  host: KubernetesContext,
+  view: View,
+  group: GroupSpec,
+  size: number,
+  call: Call,
+): Promise<void> {
+  const members = membersOf(view, group);
+  const since = (pod: FoundPod) => Date.parse(pod.metadata.creationTimestamp);
+  const ready = members.filter(isReady).toSorted((a, b) => since(b) - since(a));
+  const surplus = Math.max(0, ready.length - size);
+  for (const pod of ready.slice(0, surplus))
+    await drain(host.cluster, view, pod, host.clock.now(), call, { apart: true });
+}
+
+async function applySize(
+  host: KubernetesContext,
+  group: GroupSpec,
+  view: View,
+  size: number,
+  call: Call,
+): Promise<void> {
+  const { service, number } = group.release;
+  // A group that goes keeps its pods until they are drained.
+  const replicas = size > 0 ? size : (replicaSetOf(view, service, number)?.spec.replicas ?? 0);
+  await host.cluster.apply(
+    "replicasets",
+    replicaSet(await inputOf(host, group, view, size, replicas, call)),
+    call,
+  );
+}
+
+/** All servers of a group that goes are drained, those among them that it no longer counts; the rest is done when they are. */
+async function dismiss(host: KubernetesContext, group: GroupSpec, call: Call): Promise<void> {
+  const { cluster, clock } = host;
+  const { release, replacing = [] } = group;
+  const view = await cluster.view(call, release.service);
+  const apart = podsOf(view, release.service, release.number).filter(
+    (pod) => !isMember(pod) && !isGoing(pod) && !isDrained(pod),
+  );
+  for (const pod of apart)
+    if (!replacing.includes(pod.metadata.name)) await drain(cluster, view, pod, clock.now(), call);
+  await tend(cluster, view, clock.now(), () => {}, call);
+}

@@ -1,0 +1,390 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { randomInt } from "node:crypto";
+import { once } from "node:events";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { connect, createServer, type Server } from "node:net";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { z } from "zod";
+import { exec } from "../../lib/process/exec.ts";
+import { systemClock } from "../../lib/time/clock.ts";
+import { type Api, kubernetesApi } from "./client/api.ts";
+
+const startMs = 180_000;
+const root = join(import.meta.dirname, "../../..");
+const programsScript = join(root, "scripts/test-cluster.sh");
+const processOne = fileURLToPath(new URL("test-cluster.sh", import.meta.url));
+const prefix = "kiln-kube-";
+
+/** Why tests with a real cluster cannot run here, or undefined when they can. */
+export async function whyNoCluster(): Promise<string | undefined> {
+  if (process.getuid?.() !== 0) return "not root";
+  for (const program of ["containerd", "runc", "iptables", "ip", "unshare", "setpriv", "openssl"]) {
+    const { code } = await exec(["which", program], { accept: "any" });
+    if (code !== 0) return `${program} is not installed`;
+  }
+  if (!existsSync("/usr/lib/cni/bridge")) return "containernetworking-plugins is not installed";
+  const { code, stderr } = await exec(["sh", programsScript, "check"], { accept: "any", env: cacheFolder() });
+  return code === 0 ? undefined : stderr.trim().replace(/\.$/, "");
+}
+
+function cacheFolder(): Readonly<Record<string, string>> {
+  const { KILN_CACHE } = process.env;
+  return KILN_CACHE === undefined ? {} : { KILN_CACHE };
+}
+
+/** What a test gives a cluster besides its programs. */
+export interface ClusterNeeds {
+  /** `127.0.0.1:PORT` of a registry on this machine: its nodes reach it by that name too. Absent: none. */
+  readonly registry?: string;
+}
+
+/**
+ * A real Kubernetes of one node: Debian's 1.20.2, etcd and containerd, in namespaces of their own. It ends with the process that has
+ * started it, and leaves nothing: neither mounts nor links, rules of a packet filter, or cgroups.
+ */
+export class TestCluster implements AsyncDisposable {
+  readonly #number = randomInt(64);
+  readonly #name = `${prefix}${randomInt(0x1000000).toString(16).padStart(6, "0")}`;
+  readonly folder = `/tmp/${this.#name}`;
+  // RFC 2544, section C.2.2: addresses that no network in use has.
+  readonly machine = `198.18.${2 * this.#number}.1`;
+  readonly node = `198.18.${2 * this.#number}.2`;
+  readonly #pods = `198.18.${2 * this.#number + 1}.0/24`;
+  readonly #services = `198.19.${this.#number}.0/24`;
+  readonly #link = `kk-${this.#name.slice(prefix.length)}`;
+  #unshare: ChildProcess | undefined;
+  #mirror: Server | undefined;
+
+  /** An absolute path; its user may do everything. */
+  readonly kubeconfig = join(this.folder, "outside.kubeconfig");
+
+  async start(needs: ClusterNeeds = {}): Promise<void> {
+    removeLeftovers();
+    mkdirSync(this.folder, { recursive: true, mode: 0o700 });
+    this.#makeCgroup();
+    await Promise.all([this.#writePause(), this.#writeKeys()]);
+    const mirror = needs.registry === undefined ? undefined : { name: needs.registry, port: 5000 };
+    this.#writeFiles(mirror);
+    const { stdout } = await exec(["sh", programsScript, "where"], { env: cacheFolder() });
+    const child = spawn(
+      "setpriv",
+      [
+        ...[
+          "--pdeathsig",
+          "KILL",
+          "unshare",
+          "--net",
+          "--mount",
+          "--pid",
+          "--fork",
+          "--kill-child",
+          "--mount-proc",
+        ],
+        ...[
+          "sh",
+          processOne,
+          this.folder,
+          stdout.trim(),
+          this.machine,
+          this.node,
+          this.#pods,
+          this.#services,
+        ],
+      ],
+      { stdio: ["ignore", "ignore", "inherit"] },
+    );
+    this.#unshare = child;
+    await this.#connect(child);
+    if (mirror) this.#mirror = await forward(this.machine, mirror.port, mirror.name);
+    const api = this.api();
+    await this.#until("the API answers", () => api.version(AbortSignal.timeout(10_000)).then(() => true));
+    writeFileSync(join(this.folder, "api-answers"), "");
+    await this.#until("the node is ready", () => isNodeReady(api));
+    await this.#until("the default service account is there", async () => {
+      const path = "/api/v1/namespaces/default/serviceaccounts/default";
+      return (
+        (await api.read({ path, accept: [404], signal: AbortSignal.timeout(10_000) }, z.object({}))) !==
+        undefined
+      );
+    });
+  }
+
+  api(): Api {
+    return kubernetesApi({ kubeconfig: this.kubeconfig, context: undefined, clock: systemClock });
+  }
+
+  /** A kubeconfig like that of its administrator, for a user with the given token. */
+  kubeconfigFor(token: string): string {
+    const path = join(this.folder, `${token}.kubeconfig`);
+    writeFileSync(path, this.#kubeconfig(`https://${this.node}:6443`, token));
+    return path;
+  }
+
+  async #until(what: string, look: () => Promise<boolean>): Promise<void> {
+    const endMs = Date.now() + startMs;
+    let last: unknown;
+    const tryIt = () =>
+      look().catch((error: unknown) => {
+        last = error;
+        return false;
+      });
+    while (!(await tryIt())) {
+      const ended = this.#unshare?.exitCode;
+      if (Date.now() > endMs || (ended !== null && ended !== undefined))
+        throw new Error(`Waited in vain: ${what}. ${String(last ?? "")}\n${this.logs()}`);
+      await systemClock.sleep(100);
+    }
+  }
+
+  /** The ends of its programs' logs. */
+  logs(): string {
+    const names = readdirSync(this.folder).filter((name) => name.endsWith(".log"));
+    return names
+      .map(
+        (name) =>
+          `== ${name}\n${readFileSync(join(this.folder, name), "utf8").split("\n").slice(-15).join("\n")}`,
+      )
+      .join("\n");
+  }
+
+  async #connect({ pid = 0 }: ChildProcess): Promise<void> {
+    let first = "";
+    await this.#until("its first process runs", async () => {
+      first = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim();
+      return first !== "";
+    });
+    await exec(["ip", "link", "add", this.#link, "type", "veth", "peer", "name", "eth0", "netns", first]);
+    await exec(["ip", "addr", "add", `${this.machine}/30`, "dev", this.#link]);
+    await exec(["ip", "link", "set", this.#link, "up"]);
+    for (const network of [this.#pods, this.#services])
+      await exec(["ip", "route", "add", network, "via", this.node, "dev", this.#link]);
+  }
+
+  #makeCgroup(): void {
+    for (const folder of cgroupRoots()) {
+      const own = join(folder, this.#name);
+      mkdirSync(own);
+      for (const file of ["cpuset.cpus", "cpuset.mems"])
+        if (existsSync(join(own, file))) writeFileSync(join(own, file), readFileSync(join(folder, file)));
+    }
+  }
+
+  async #writePause(): Promise<void> {
+    const { stdout } = await exec(["sh", programsScript, "where"], { env: cacheFolder() });
+    const image = join(this.folder, "pause");
+    mkdirSync(join(image, "root"), { recursive: true });
+    cpSync(join(stdout.trim(), "pause"), join(image, "root/pause"));
+    await exec([
+      "tar",
+      "-C",
+      join(image, "root"),
+      "--owner=0",
+      "--group=0",
+      "-cf",
+      join(image, "layer.tar"),
+      "pause",
+    ]);
+    const { stdout: sum } = await exec(["sha256sum", join(image, "layer.tar")]);
+    const config = {
+      ...{ architecture: process.arch === "x64" ? "amd64" : process.arch, os: "linux" },
+      config: { Entrypoint: ["/pause"] },
+      rootfs: { type: "layers", diff_ids: [`sha256:${sum.slice(0, 64)}`] },
+    };
+    writeFileSync(join(image, "config.json"), JSON.stringify(config));
+    const manifest = [{ Config: "config.json", RepoTags: ["kiln.test/pause:1"], Layers: ["layer.tar"] }];
+    writeFileSync(join(image, "manifest.json"), JSON.stringify(manifest));
+    const names = ["manifest.json", "config.json", "layer.tar"];
+    await exec(["tar", "-C", image, "-cf", join(this.folder, "pause.tar"), ...names]);
+  }
+
+  async #writeKeys(): Promise<void> {
+    const at = (name: string) => join(this.folder, name);
+    await exec(["openssl", "genrsa", "-out", at("accounts.key"), "2048"]);
+    await exec([
+      ...([
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-days",
+        "2",
+        "-subj",
+        "/CN=kiln-test",
+      ] as const),
+      ...["-addext", `subjectAltName=IP:${this.node},IP:127.0.0.1`],
+      ...["-keyout", at("server.key"), "-out", at("server.pem")],
+    ]);
+  }
+
+  #writeFiles(mirror: { readonly name: string; readonly port: number } | undefined): void {
+    const write = (name: string, content: string) =>
+      writeFileSync(join(this.folder, name), content, { mode: 0o600 });
+    const administrator = "administrator";
+    write("tokens.csv", `${administrator},admin,1,"system:masters"\nlimited,limited,2,"limited"\n`);
+    write("admin.kubeconfig", this.#kubeconfig("https://127.0.0.1:6443", administrator));
+    write("outside.kubeconfig", this.#kubeconfig(`https://${this.node}:6443`, administrator));
+    write("resolv.conf", "");
+    write("containerd.toml", containerdConfig(this.folder, mirror && { ...mirror, host: this.machine }));
+    mkdirSync(join(this.folder, "cni"));
+    write("cni/10-kiln.conflist", JSON.stringify(networkConfig(this.#pods)));
+    write("kubelet.yaml", JSON.stringify(kubeletConfig(this.#name, join(this.folder, "resolv.conf"))));
+  }
+
+  #kubeconfig(server: string, token: string): string {
+    return JSON.stringify({
+      ...{ apiVersion: "v1", kind: "Config", "current-context": "test" },
+      clusters: [
+        { name: "test", cluster: { server, "certificate-authority": join(this.folder, "server.pem") } },
+      ],
+      users: [{ name: "test", user: { token } }],
+      contexts: [{ name: "test", context: { cluster: "test", user: "test" } }],
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#mirror?.close();
+    const child = this.#unshare;
+    if (child !== undefined && child.exitCode === null && child.signalCode === null) {
+      const exited = once(child, "exit");
+      child.kill("SIGKILL");
+      await exited;
+    }
+    // Processes end some moments after the first one of their namespace: until then their cgroups cannot go.
+    const endMs = Date.now() + 60_000;
+    while (!removeCgroups(this.#name) && Date.now() < endMs) await systemClock.sleep(50);
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+const nodesSchema = z.object({
+  items: z.array(
+    z.object({
+      status: z.object({
+        conditions: z.array(z.object({ type: z.string(), status: z.string() })).default([]),
+      }),
+    }),
+  ),
+});
+
+async function isNodeReady(api: Api): Promise<boolean> {
+  const nodes = await api.read({ path: "/api/v1/nodes", signal: AbortSignal.timeout(10_000) }, nodesSchema);
+  return (
+    nodes?.items.some(({ status }) =>
+      status.conditions.some((c) => c.type === "Ready" && c.status === "True"),
+    ) ?? false
+  );
+}
+
+function cgroupRoots(): readonly string[] {
+  const all = readdirSync("/sys/fs/cgroup", { withFileTypes: true });
+  if (existsSync("/sys/fs/cgroup/cgroup.controllers")) return ["/sys/fs/cgroup"];
+  return all.filter((entry) => entry.isDirectory()).map(({ name }) => join("/sys/fs/cgroup", name));
+}
+
+/** Of clusters whose test was killed: their processes are gone with it. */
+function removeLeftovers(): void {
+  for (const name of readdirSync("/tmp").filter((each) => each.startsWith(prefix)))
+    if (removeCgroups(name)) rmSync(join("/tmp", name), { recursive: true, force: true });
+}
+
+/** False when a process is still in one of them. */
+function removeCgroups(name: string): boolean {
+  return cgroupRoots()
+    .map((folder) => removeCgroup(join(folder, name)))
+    .every(Boolean);
+}
+
+function removeCgroup(folder: string): boolean {
+  if (!existsSync(folder)) return true;
+  const inner = readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+  if (!inner.map(({ name }) => removeCgroup(join(folder, name))).every(Boolean)) return false;
+  try {
+    rmdirSync(folder);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** What arrives at `host:port` is sent on to `to`. */
+async function forward(host: string, port: number, to: string): Promise<Server> {
+  const server = createServer((incoming) => {
+    const { hostname, port: target } = new URL(`http://${to}`);
+    const outgoing = connect(Number(target), hostname);
+    for (const socket of [incoming, outgoing])
+      socket.on("error", () => [incoming, outgoing].map((s) => s.destroy()));
+    incoming.pipe(outgoing).pipe(incoming);
+  });
+  server.listen(port, host);
+  await once(server, "listening");
+  server.unref();
+  return server;
+}
+
+function containerdConfig(
+  folder: string,
+  mirror: { readonly name: string; readonly host: string; readonly port: number } | undefined,
+): string {
+  const cri = 'plugins."io.containerd.grpc.v1.cri"';
+  return `version = 2
+root = "${folder}/containerd"
+state = "/run/containerd"
+disabled_plugins = ["io.containerd.internal.v1.opt", "io.containerd.snapshotter.v1.btrfs", "io.containerd.snapshotter.v1.zfs"]
+[grpc]
+  address = "/run/containerd.sock"
+[${cri}]
+  sandbox_image = "kiln.test/pause:1"
+  restrict_oom_score_adj = true
+  disable_apparmor = true
+[${cri}.cni]
+  bin_dir = "/usr/lib/cni"
+  conf_dir = "${folder}/cni"
+${mirror ? `[${cri}.registry.mirrors."${mirror.name}"]\n  endpoint = ["http://${mirror.host}:${mirror.port}"]\n` : ""}`;
+}
+
+function networkConfig(subnet: string): object {
+  return {
+    ...{ cniVersion: "0.4.0", name: "kiln" },
+    plugins: [
+      {
+        ...{ type: "bridge", bridge: "cni0", isGateway: true, hairpinMode: true },
+        ipam: {
+          type: "host-local",
+          dataDir: "/run/cni",
+          ranges: [[{ subnet }]],
+          routes: [{ dst: "0.0.0.0/0" }],
+        },
+      },
+    ],
+  };
+}
+
+function kubeletConfig(cgroup: string, resolvConf: string): object {
+  return {
+    ...{ kind: "KubeletConfiguration", apiVersion: "kubelet.config.k8s.io/v1beta1" },
+    authentication: { anonymous: { enabled: true }, webhook: { enabled: false } },
+    authorization: { mode: "AlwaysAllow" },
+    ...{ cgroupDriver: "cgroupfs", cgroupRoot: `/${cgroup}`, enforceNodeAllocatable: [], failSwapOn: false },
+    evictionHard: { "memory.available": "1Mi", "nodefs.available": "0%", "imagefs.available": "0%" },
+    ...{
+      imageGCHighThresholdPercent: 100,
+      readOnlyPort: 0,
+      resolvConf,
+      nodeStatusUpdateFrequency: "1s",
+      syncFrequency: "2s",
+    },
+    ...{ registryPullQPS: 0, eventRecordQPS: 0, kubeAPIQPS: 200, kubeAPIBurst: 400 },
+  };
+}

@@ -1,0 +1,92 @@
+import { isDeepStrictEqual } from "node:util";
+import type { ServiceKey } from "../../domain/ids.ts";
+import type { FoundPod, FoundReplicaSet, FoundService } from "./answers.ts";
+import { key, trafficSelector } from "./names.ts";
+
+/** Everything of ours in a namespace, as one look has shown it. ReplicaSets were read before pods. */
+export interface View {
+  readonly replicaSets: readonly FoundReplicaSet[];
+  readonly pods: readonly FoundPod[];
+  readonly services: readonly FoundService[];
+  /** How far the cluster's clock is ahead of ours, in ms. */
+  readonly clockAheadMs: number;
+}
+
+interface Marked {
+  readonly metadata: Pick<FoundPod["metadata"], "labels" | "annotations">;
+}
+
+/** Whom an object belongs to, by its annotation; undefined where that was taken away. */
+export function serviceKeyOf({ metadata }: Marked): ServiceKey | undefined {
+  return metadata.annotations[key.service];
+}
+
+export function releaseOf({ metadata }: Marked): number {
+  return Number(metadata.labels[key.release]);
+}
+
+/** The pods of a release: those that the ReplicaSet counts, and those that were taken out of it. */
+export function podsOf(view: View, service: ServiceKey, release: number): readonly FoundPod[] {
+  return view.pods.filter((pod) => serviceKeyOf(pod) === service && releaseOf(pod) === release);
+}
+
+export function replicaSetOf(view: View, service: ServiceKey, release: number): FoundReplicaSet | undefined {
+  return view.replicaSets.find((set) => serviceKeyOf(set) === service && releaseOf(set) === release);
+}
+
+export function serviceIn(view: View, service: ServiceKey): FoundService | undefined {
+  return view.services.find((each) => serviceKeyOf(each) === service);
+}
+
+/** The releases that a Service gives its traffic to; none when its selector is not the one that Kiln has set. */
+export function releasesOf(service: FoundService | undefined): readonly number[] {
+  if (service === undefined) return [];
+  const { annotations, labels } = service.metadata;
+  const releases = (annotations[key.releases] ?? "").split(",").filter(Boolean).map(Number);
+  const owner = { tag: labels[key.installation] ?? "", target: labels[key.target] ?? "" };
+  const expected = trafficSelector(owner, annotations[key.service] ?? "", releases);
+  return isDeepStrictEqual({ ...service.spec.selector }, expected) ? releases : [];
+}
+
+export function sizeOf({ metadata, spec }: FoundReplicaSet): number {
+  const asked = metadata.annotations[key.size];
+  return asked === undefined ? spec.replicas : Number(asked);
+}
+
+export function replacingOf({ metadata }: FoundReplicaSet): readonly string[] {
+  return (metadata.annotations[key.replacing] ?? "").split(",").filter(Boolean);
+}
+
+export function isGoing({ metadata }: FoundPod): boolean {
+  return metadata.deletionTimestamp !== undefined;
+}
+
+export function isMember({ metadata }: FoundPod): boolean {
+  return metadata.labels[key.member] === "yes";
+}
+
+export function isDrained({ metadata }: FoundPod): boolean {
+  return metadata.labels[key.serving] === "no";
+}
+
+export function isReady({ status }: FoundPod): boolean {
+  return conditionOf(status.conditions, "Ready")?.status === "True";
+}
+
+export function conditionOf<C extends { readonly type: string }>(
+  conditions: readonly C[],
+  type: string,
+): C | undefined {
+  return conditions.find((condition) => condition.type === type);
+}
+
+/** Whether the cluster sends requests of the service to this pod. */
+export function takesTraffic(pod: FoundPod, releases: readonly number[]): boolean {
+  return isReady(pod) && !isDrained(pod) && !isGoing(pod) && releases.includes(releaseOf(pod));
+}
+
+/** A moment of the cluster in our time (Unix time in ms). */
+export function momentOf({ clockAheadMs }: View, text: string | null | undefined): number | undefined {
+  const ms = Date.parse(text ?? "");
+  return Number.isNaN(ms) ? undefined : ms - clockAheadMs;
+}
