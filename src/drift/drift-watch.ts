@@ -90,7 +90,10 @@ export function startDriftWatch({ sight, tag, clock, log }: DriftWatchOptions): 
     },
   });
   const network = startNetworkCheck(partsOf("network"));
-  const monitor = startNetworkMonitor({ ...partsOf("network"), changed: network.changed, missed: gap });
+  const monitor = startNetworkMonitor({
+    ...partsOf("network"),
+    ...{ changed: network.changed, filtered: network.suspect, missed: gap },
+  });
   const watching = startWatch({ ...partsOf("watch"), image: files.touched });
   const trace = startTrace({
     ...partsOf("trace"),

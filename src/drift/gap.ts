@@ -11,7 +11,8 @@ export interface Gap {
 export const missedEvents =
   "who entered, mounted, traced or wrote to the memory of a server and left nothing there";
 /** What rtnetlink(7) reports, and what cannot be read afterwards without a process in the namespace. */
-export const missedNetwork = "who changed routing rules or settings in a server's network namespace";
+export const missedNetwork =
+  "who changed routing rules, settings or packet filters in a server's network namespace";
 /** What no detector can have seen while this process did not run. */
 export const missedAll = "anything that was done to a server and left nothing there";
 /** What one call of pidfd_getfd(2) may have been. */

@@ -1,9 +1,13 @@
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
+import { silentLog } from "../../lib/log.ts";
 import { exec } from "../../lib/process/exec.ts";
+import { systemClock } from "../../lib/time/clock.ts";
 import { aCall, until, whyNoContainers } from "../../platform/local/test-host.ts";
+import { createChecks } from "../checks/checks.ts";
 import { id, watchServers } from "../testing.ts";
+import { startNetworkMonitor } from "./network-monitor.ts";
 
 const reason = whyNoContainers();
 if (reason) console.log(`Drift of networks is not tested: ${reason}.`);
@@ -84,6 +88,23 @@ describe.skipIf(reason)("a server whose network someone changes", () => {
     const { gateway = "" } = w().subject().network ?? {};
     await w().nsenter("-n", ...command.replace("$GATEWAY", gateway).split(" "));
     expect(await w().finding("network", found)).toMatchObject({ server: id, seenBy: "network" });
+  });
+
+  test("is looked at when its packet filter changes, whether or not the visit was seen", async () => {
+    const filtered = new Set<string>();
+    const missed: string[] = [];
+    const { sight } = w();
+    await using _monitor = startNetworkMonitor({
+      ...{ sight, checks: createChecks(silentLog), clock: systemClock, log: silentLog },
+      ...{ tell: () => {}, changed: () => {}, filtered: ({ server }) => filtered.add(server) },
+      missed: ({ reason }) => missed.push(reason),
+    });
+    await until(async () => {
+      await w().nsenter("-n", "nft", "add", "table", "inet", "left");
+      await w().nsenter("-n", "nft", "delete", "table", "inet", "left");
+      return filtered.has(id);
+    }, 60_000);
+    expect([[...filtered], missed]).toEqual([[id], []]);
   });
 
   test("is found when a visitor has left something that no event told of", async () => {

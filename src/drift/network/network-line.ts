@@ -2,11 +2,11 @@ import type { ServerNetwork } from "../../platform/linux/subject.ts";
 import type { Difference } from "../checks/detector.ts";
 import { ruleDifference } from "./network-inside.ts";
 
-/** What the kernel reports of a network namespace other than this process's own: one line of `ip -o monitor label all-nsid`. */
+/** What the kernel reports of a network namespace other than this process's own: one line of `ip -o monitor label all-nsid`, or of filter-events.ts. */
 export interface NetworkLine {
   /** The number by which this process's namespace knows the other, ip-netns(8). */
   readonly nsid: number;
-  readonly about: "LINK" | "ADDR" | "ROUTE" | "RULE" | "NETCONF";
+  readonly about: "LINK" | "ADDR" | "ROUTE" | "RULE" | "NETCONF" | "FILTER";
   /** Whether it reports something that is gone. */
   readonly isGone: boolean;
   /** As the command would list it. Names of links belong to this process's namespace: do not rely on them. */
@@ -15,7 +15,7 @@ export interface NetworkLine {
 
 /** Undefined for a line about this process's own namespace, and for other lines. */
 export function parseNetworkLine(line: string): NetworkLine | undefined {
-  const match = /^\[nsid (\d+)\]\[(LINK|ADDR|ROUTE|RULE|NETCONF)\](Deleted )?(.*)$/.exec(line);
+  const match = /^\[nsid (\d+)\]\[(LINK|ADDR|ROUTE|RULE|NETCONF|FILTER)\](Deleted )?(.*)$/.exec(line);
   if (!match) return undefined;
   const [, nsid, about, gone, text = ""] = match;
   return {

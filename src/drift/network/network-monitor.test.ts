@@ -7,6 +7,7 @@ import { createLineReader } from "./network-monitor.ts";
 test("a line from before a server was in sight is not about it, whatever number its namespace has got", async () => {
   const clock = new FakeClock();
   const told: Difference[] = [];
+  const filtered: Subject[] = [];
   let changes = 0;
   let subjects: Subject[] = [];
   let learn = () => {};
@@ -30,6 +31,7 @@ test("a line from before a server was in sight is not about it, whatever number 
       changed: () => {
         changes += 1;
       },
+      filtered: (subject) => filtered.push(subject),
       lost: () => {},
       readNumbers: () => numbers.promise,
     },
@@ -45,5 +47,7 @@ test("a line from before a server was in sight is not about it, whatever number 
   expect([told, changes]).toEqual([[], 1]);
   reader.read(line);
   expect(told).toMatchObject([{ subject: "sysctl inet of a link forwarding on" }]);
+  reader.read({ nsid: 3, about: "FILTER", isGone: false, text: "" });
+  expect([told.length, filtered]).toEqual([1, [server]]);
   stop.abort();
 });

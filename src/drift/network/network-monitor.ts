@@ -10,6 +10,7 @@ import type { Subject } from "../../platform/linux/subject.ts";
 import type { DetectorParts } from "../checks/detector.ts";
 import { type Gap, missedNetwork } from "../gap.ts";
 import { lineSplitter } from "../trace/trace-line.ts";
+import { filterEventsArgv } from "./filter-events.ts";
 import { differenceOf, type NetworkLine, parseNetworkLine } from "./network-line.ts";
 
 /** Between tries to start the program that listens. */
@@ -20,6 +21,8 @@ const lookUp = { everyMs: 1_000, mostLines: 4_096 };
 export interface NetworkMonitorParts extends DetectorParts {
   /** Called when something in a server's network namespace changed that /proc shows. */
   readonly changed: (subject: Subject) => void;
+  /** Called when a packet filter in a server's network namespace changed, which /proc does not show. */
+  readonly filtered: (subject: Subject) => void;
   /** Called when changes may have been missed. */
   readonly missed: (gap: Gap) => void;
 }
@@ -35,30 +38,32 @@ export function startNetworkMonitor(parts: NetworkMonitorParts): AsyncDisposable
   const lost = (reason: string) => missed({ reason, missed: missedNetwork, ms: lookUp.everyMs });
   const lines = createLineReader({ ...parts, lost, readNumbers }, stop.signal);
 
-  async function run(): Promise<void> {
+  async function run(argv: readonly string[]): Promise<void> {
     let delayMs = reopen.firstMs;
     while (!stop.signal.aborted) {
       const startedMs = clock.elapsed();
-      const why = await listen(lines.read, lost, stop.signal);
+      const why = await listen(argv, { read: lines.read, lost, signal: stop.signal });
       if (stop.signal.aborted) return;
-      log.warn({ why }, "changes of networks are not reported");
-      lost(`the process that listens for changes of networks has ended${why === "" ? "" : `: ${why}`}`);
+      log.warn({ why, program: argv[0] }, "changes of networks are not reported");
+      lost(`a process that listens for changes of networks has ended${why === "" ? "" : `: ${why}`}`);
       const wentWell = clock.elapsed() - startedMs > reopen.mostMs;
       delayMs = wentWell ? reopen.firstMs : Math.min(delayMs * 2, reopen.mostMs);
       await clock.sleep(delayMs, stop.signal).catch(() => {});
     }
   }
-  const running = run();
+  const filters = filterEventsArgv();
+  const running = [networkEventsArgv, ...(filters === undefined ? [] : [filters])].map(run);
 
   return {
     async [Symbol.asyncDispose]() {
       stop.abort();
-      await Promise.all([running, lines[Symbol.asyncDispose]()]);
+      await Promise.all([...running, lines[Symbol.asyncDispose]()]);
     },
   };
 }
 
-interface LineReaderParts extends Pick<NetworkMonitorParts, "sight" | "clock" | "tell" | "changed"> {
+interface LineReaderParts
+  extends Pick<NetworkMonitorParts, "sight" | "clock" | "tell" | "changed" | "filtered"> {
   readonly lost: (reason: string) => void;
   /** What /proc/PID/ns/net of a namespace's processes links to, by the number that lines have. */
   readonly readNumbers: (signal: AbortSignal) => Promise<ReadonlyMap<number, string>>;
@@ -66,7 +71,7 @@ interface LineReaderParts extends Pick<NetworkMonitorParts, "sight" | "clock" | 
 
 /** Finds the server that a line is about. */
 export function createLineReader(
-  { sight, clock, tell, changed, lost, readNumbers }: LineReaderParts,
+  { sight, clock, tell, changed, filtered, lost, readNumbers }: LineReaderParts,
   signal: AbortSignal,
 ): AsyncDisposable & { read(line: NetworkLine): void } {
   let namespaces: ReadonlyMap<number, string> = new Map();
@@ -101,6 +106,10 @@ export function createLineReader(
   function react(namespace: string, line: NetworkLine, atMs: number): void {
     const subject = sight.subjects().find(({ baseline }) => baseline.namespaces.net === namespace);
     if (subject?.network === undefined) return;
+    if (line.about === "FILTER") {
+      filtered(subject);
+      return;
+    }
     const isOfIt = atMs > (since.get(subject) ?? Number.POSITIVE_INFINITY);
     const difference = isOfIt ? differenceOf(line, subject.network) : undefined;
     if (difference) tell(subject, difference);
@@ -134,14 +143,19 @@ export function createLineReader(
   };
 }
 
+const networkEventsArgv = [
+  ...["stdbuf", "--output=L", "ip", "-oneline", "monitor"],
+  ...["link", "address", "route", "rule", "netconf", "label", "all-nsid"],
+];
+
+interface Listening {
+  readonly read: (line: NetworkLine) => void;
+  readonly lost: (reason: string) => void;
+  readonly signal: AbortSignal;
+}
+
 /** Resolves when the program that listens has ended, to what it said last. Ends with this process, however that ends. */
-async function listen(
-  read: (line: NetworkLine) => void,
-  lost: (reason: string) => void,
-  signal: AbortSignal,
-): Promise<string> {
-  const objects = ["link", "address", "route", "rule", "netconf"];
-  const argv = ["stdbuf", "--output=L", "ip", "-oneline", "monitor", ...objects, "label", "all-nsid"];
+async function listen(argv: readonly string[], { read, lost, signal }: Listening): Promise<string> {
   const child = spawn("setpriv", ["--pdeathsig", "KILL", ...argv], {
     ...{ stdio: ["ignore", "pipe", "pipe"], env: cleanEnvironment },
   });

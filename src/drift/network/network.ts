@@ -13,8 +13,8 @@ const turnMs = 2_000;
 const stateTurns = 30;
 /** Every user who may make namespaces can raise suspicion, and must not keep this process busy. */
 const suspectMs = 60_000;
-/** A process that has just begun to change something gets this long before Kiln looks. */
-const settleMs = 1_000;
+/** A process that changes something is done when so long nothing was heard of it; one that continues is not waited for longer than that. */
+const settleMs = { quiet: 1_000, most: 5_000 };
 /** Lines that the kernel reports in quick succession lead to one look. */
 const changedMs = 50;
 /** A socket without a visible holder is looked up this many more times: it may have been handed on, or closed, meanwhile. */
@@ -46,8 +46,8 @@ export function startNetworkCheck(parts: NetworkCheckParts): NetworkCheck {
   const stop = new AbortController();
   const due = new WeakMap<Subject, number>();
   const sockets = createSocketSearch();
-  /** When a visitor was last suspected of leaving something, until the next look; and when a suspicion last caused a look. */
-  const suspected = new WeakMap<Subject, number>();
+  /** When a visitor was first and last suspected of leaving something, until the next look; and when a suspicion last caused a look. */
+  const suspected = new WeakMap<Subject, { readonly firstMs: number; readonly lastMs: number }>();
   const suspicious = new WeakMap<Subject, number>();
   const changing = new Set<Subject>();
   let turn = 0;
@@ -105,9 +105,12 @@ export function startNetworkCheck(parts: NetworkCheckParts): NetworkCheck {
 
   function isSuspected(subject: Subject): boolean {
     const now = clock.elapsed();
-    const sinceMs = suspected.get(subject) ?? Number.POSITIVE_INFINITY;
+    const suspicion = suspected.get(subject);
+    if (suspicion === undefined) return false;
+    const { firstMs, lastMs } = suspicion;
+    const isSettled = now - lastMs >= settleMs.quiet || now - firstMs >= settleMs.most;
     const lookedMs = suspicious.get(subject) ?? Number.NEGATIVE_INFINITY;
-    return now - sinceMs >= settleMs && now - lookedMs >= suspectMs;
+    return isSettled && now - lookedMs >= suspectMs;
   }
 
   /** Clears all suspicion about these servers. */
@@ -135,7 +138,9 @@ export function startNetworkCheck(parts: NetworkCheckParts): NetworkCheck {
   return {
     all: (signal) => lookAll(AbortSignal.any([signal, stop.signal]), sight.subjects()),
     suspect(subject) {
-      for (const each of subject ? [subject] : sight.subjects()) suspected.set(each, clock.elapsed());
+      const lastMs = clock.elapsed();
+      for (const each of subject ? [subject] : sight.subjects())
+        suspected.set(each, { firstMs: suspected.get(each)?.firstMs ?? lastMs, lastMs });
     },
     changed(subject) {
       if (changing.has(subject)) return;
