@@ -14,6 +14,7 @@ import { startNotary } from "./controller/audit/notary.ts";
 import { startController } from "./controller/controller.ts";
 import { Meter } from "./controller/metrics/meter.ts";
 import { createScrape } from "./controller/metrics/scrape.ts";
+import { createFigures } from "./controller/operations/figures.ts";
 import { createImageOperations, recordReceived } from "./controller/operations/image-operations.ts";
 import type { Operations } from "./controller/operations.ts";
 import type { Platforms } from "./controller/targets/operations.ts";
@@ -123,7 +124,8 @@ async function run(state: StateFolder): Promise<void> {
     onShutdown: stopped.resolve,
   });
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => stopped.resolve());
-  const operations = { ...controller, ...notary, ...images };
+  const figures = createFigures({ store, clock, operations: { ...controller, ...images } });
+  const operations = { ...controller, ...notary, ...images, ...figures };
   const scrape = createScrape({ operations, store, meter, clock, commit: code.revision });
   const metering: Metering = { answer: (answered) => meter.answer(answered), scrape };
   const api = await listen(operations, { exchange: distribution.exchange, metering }, state, log);

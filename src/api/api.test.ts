@@ -76,6 +76,7 @@ const asked: { readonly [Name in OperationName]: readonly Asked<Name>[] } = {
     { service, name: "data", snapshot: "s1" },
   ],
   rollout: [{ id: 7 }],
+  figures: [{}, { service, sinceMs: 60_000 }],
   traffic: [{ service }, { service, sinceMs: 60_000, untilMs: 120_000 }],
   ...{ images: [{}, { service }], image: [{ digest: `sha256:${"a".repeat(64)}` }] },
   removeImage: [{ service, version: "1.4.0" }],

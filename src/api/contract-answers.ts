@@ -294,6 +294,24 @@ const Traffic = z
   .array(trafficSpan)
   .describe("One row for each minute, or each hour for times more than two days ago; oldest first.");
 
+const figure = z.object({
+  name: z.string(),
+  title: z.string(),
+  unit: z.enum(["ms", "share", "per week", "count"]),
+  value: maybe(z.number()).describe("Absent: it would come from fewer than five, or nothing is known."),
+  n: amount.describe("Of how many it is made."),
+  of: z.string().describe("What `n` counts."),
+  more: z.record(z.string(), z.number()).describe("Other values in the same unit, by name."),
+  notes: z.array(z.string()).describe("What has to be known about it, such as what could not be counted."),
+  guessed: z.boolean(),
+  definition: z.string(),
+  events: z.array(amount).describe("Sequence numbers of the newest 1,000 events it comes from."),
+});
+
+const Figures = z.array(
+  z.object({ service: z.string(), sinceMs: atMs, untilMs: atMs, figures: z.array(figure) }),
+);
+
 const KilnEvent = z.object({
   sequence: z.number().int().min(1),
   atMs,
@@ -416,6 +434,7 @@ export const answers = {
   EvidenceList,
   EvidenceReport,
   ExecGrant,
+  Figures,
   History,
   Images,
   Image,

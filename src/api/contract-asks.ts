@@ -239,6 +239,11 @@ const Logs = z.strictObject({
   follow: flag.optional().describe("Continue with lines as they are written."),
 });
 
+const Figures = z.strictObject({
+  service: z.string().min(1).max(128).optional().describe("Only of this service."),
+  sinceMs: wholeNumber.optional().describe("From this Unix time in ms on; 90 days before now when absent."),
+});
+
 const Traffic = Service.extend({
   sinceMs: wholeNumber.optional().describe("From this Unix time in ms on; an hour before now when absent."),
   untilMs: wholeNumber.optional().describe("Only what began before this Unix time in ms."),
@@ -261,6 +266,7 @@ export const asks = {
     Events,
     Exec,
     ExportVolume,
+    Figures,
     Image,
     ImportVolume,
     LiftPolicy,

@@ -284,6 +284,15 @@ export const table = {
     asks: "Traffic",
     answers: "Traffic",
   },
+  /** Throws `service_unknown` for one that has never been. */
+  figures: {
+    method: "GET",
+    path: "/v1/figures",
+    summary:
+      "How services are delivered and run: DORA's five figures, uptime, drift, ages; each with the events it comes from.",
+    asks: "Figures",
+    answers: "Figures",
+  },
   /** In the order in which they were made. Their content is exchanged by OCI distribution, below `/v2/`. */
   images: {
     method: "GET",

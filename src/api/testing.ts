@@ -222,6 +222,18 @@ export const answers: Operations = {
       ...{ spanMs: 60_000, leastReady: 2, minutes: 1, readyMinutes: 1 },
     },
   ],
+  figures: async ({ service = "shop", sinceMs = 1 }) => [
+    {
+      ...{ service, sinceMs, untilMs: 9 },
+      figures: [
+        {
+          ...{ name: "fail-rate", title: "Change fail rate", unit: "share" as const, value: 0.25 },
+          ...{ n: 8, of: "deployments", more: { "90 %": 1 }, notes: ["2 failed"], guessed: false },
+          ...{ definition: "The share of deployments that failed.", events: [4, 9] },
+        },
+      ],
+    },
+  ],
   images: async () => [
     {
       ...{ service: "shop", version: "1.4.0", digest: "sha256:ab", contentDigest: "sha256:cd", bytes: 9 },

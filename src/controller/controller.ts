@@ -43,8 +43,8 @@ export interface ControllerOptions {
   readonly onShutdown: () => void;
 }
 
-/** Everything but what the notary answers. */
-export interface Controller extends Omit<Operations, keyof Notary | keyof ImageOperations> {
+/** Everything but what the notary, the store of images and the figures answer. */
+export interface Controller extends Omit<Operations, keyof Notary | keyof ImageOperations | "figures"> {
   /** Ends all passes; servers and router keep running. */
   close(): Promise<void>;
 }

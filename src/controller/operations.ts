@@ -36,5 +36,6 @@ export type ExecGrant = Answer<"exec">;
 export type StoredVersion = Answer<"images">[number];
 export type ControllerStatus = Answer<"info">;
 export type TargetStatus = Answer<"targets">[number];
+export type ServiceFigures = Answer<"figures">[number];
 /** With what it lacks. */
 export type ProbedTarget = Answer<"target">;

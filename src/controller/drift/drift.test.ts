@@ -81,6 +81,9 @@ test("a server that drifts is frozen before anything else, marked, replaced and 
   expect(t.kinds()).toEqual(
     expect.arrayContaining(["drift.found", "server.tainted", "server.quarantined", "evidence.kept"]),
   );
+  const successors = t.store.events({ newest: 1000, kinds: ["server.started", "server.ready"] });
+  const places = successors.flatMap(({ data }) => data.takesPlaceOf ?? []);
+  expect([...new Set(places)]).toEqual([first]);
 });
 
 test("the same server is decided once, whatever else is found of it", async () => {

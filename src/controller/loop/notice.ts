@@ -11,7 +11,12 @@ export interface ServerNews {
   readonly service: ServiceKey;
   readonly kind: `server.${"started" | "ready" | "unready" | "draining" | "destroyed" | "quarantined"}`;
   readonly message: string;
-  readonly data: { readonly server: string; readonly release: number };
+  readonly data: {
+    readonly server: string;
+    readonly release: number;
+    /** The server that it replaces, where that is known. */
+    readonly takesPlaceOf?: string;
+  };
 }
 
 export interface WarningNews {
@@ -92,6 +97,9 @@ function news(group: GroupObservation, server: ServerObservation, change: Change
     service: group.service,
     kind: `server.${change}`,
     message: `${server.id} ${words[change]}`,
-    data: { server: server.id, release: group.release },
+    data: {
+      ...{ server: server.id, release: group.release },
+      ...(server.takesPlaceOf === undefined ? {} : { takesPlaceOf: server.takesPlaceOf }),
+    },
   };
 }

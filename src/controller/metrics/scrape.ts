@@ -1,8 +1,8 @@
-import { setImmediate as otherWork } from "node:timers/promises";
 import type { ImageDigest } from "../../domain/ids.ts";
 import { render, type Sample, sample } from "../../lib/prometheus.ts";
 import type { Clock } from "../../lib/time/clock.ts";
 import type { Store } from "../../store/store.ts";
+import { pagesOf } from "../operations/read-events.ts";
 import type { Operations, ServiceStatus } from "../operations.ts";
 import { metrics } from "./definitions.ts";
 import type { Meter } from "./meter.ts";
@@ -19,9 +19,6 @@ export interface ScrapeParts {
   readonly commit: string;
 }
 
-/** So many events are read at once: the controller does other work in between. */
-const pageEvents = 1_000;
-
 /**
  * Answers `/metrics`. Nothing is counted before the first scrape: what it tells of the past is read from the event log, once,
  * and from then on what is new in it.
@@ -35,12 +32,11 @@ export function createScrape(parts: ScrapeParts): () => Promise<string> {
 
   async function readOn(): Promise<void> {
     const end = store.lastSequence();
-    while (read < end) {
-      const events = store.events({ after: read, kinds: talliedKinds, limit: pageEvents });
-      for (const event of events) tally.add(event);
-      read = events.length < pageEvents ? end : (events.at(-1)?.sequence ?? end);
-      await otherWork();
+    for await (const page of pagesOf(store, { after: read, kinds: talliedKinds })) {
+      for (const event of page) tally.add(event);
+      read = page.at(-1)?.sequence ?? read;
     }
+    read = Math.max(read, end);
   }
 
   /** One scrape after the other reads on: an event counts once. */

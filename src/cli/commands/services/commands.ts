@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { command, following, fromFile, type Load, theOne } from "../../declare.ts";
-import { parseTail } from "../../numbers.ts";
+import { parseSince, parseTail } from "../../numbers.ts";
 
 export function addServiceCommands(program: Command, load: Load): void {
   program.commandsGroup("Inspect services:");
@@ -30,6 +30,19 @@ export function addServiceCommands(program: Command, load: Load): void {
   )
     .argument("[SERVICE]", theOne)
     .action(load(async () => (await import("./history.ts")).run));
+  fromFile(
+    command(
+      program,
+      "figures",
+      "show how services are delivered and run, from the event log",
+      "kiln figures",
+      "kiln figures shop --since 30d --explain",
+    ),
+  )
+    .argument("[SERVICE]", oneOrAll)
+    .option("--since <TIME>", "from when: 30d, 2026-05-01; default: 90 days ago", parseSince)
+    .option("--explain", "print each definition, and the numbers of the events it was computed from")
+    .action(load(async () => (await import("./figures.ts")).run));
   following(
     command(
       program,
