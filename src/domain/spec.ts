@@ -269,7 +269,7 @@ export interface TrafficLimits {
  * A certificate in PEM form (RFC 7468). It is renewed while its release lives, so a release holds where it is and never
  * what is in it.
  */
-export type TlsSpec = TlsFiles | TlsSecret;
+export type TlsSpec = TlsFiles | TlsSecret | TlsAcme;
 
 /** Absolute paths on the machine of the router, inside the project or not. */
 export interface TlsFiles {
@@ -282,6 +282,20 @@ export interface TlsFiles {
 /** A secret of the service, whose newest version has the certificate, its chain and its key. */
 export interface TlsSecret {
   readonly secret: string;
+}
+
+/** An authority issues the certificate by ACME (RFC 8555), and the router renews it. */
+export interface TlsAcme {
+  readonly acme: AcmeSpec;
+}
+
+export interface AcmeSpec {
+  /** URL of the authority's directory (RFC 8555, section 7.1.1). */
+  readonly directory: string;
+  /** Where the authority writes to. */
+  readonly email?: string | undefined;
+  /** Absolute path, on the machine of the router, of certificates that the authority's own may come from. */
+  readonly authority?: string | undefined;
 }
 
 /** One stage of a rollout: how far it goes, how long it holds there, and what must hold meanwhile. */

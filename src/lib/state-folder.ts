@@ -30,6 +30,8 @@ export interface StateFolder {
   /** A folder for each other target, with what its host keeps of each server. */
   readonly targets: string;
   readonly router: string;
+  /** The account at certificate authorities, and the certificates that they issued. */
+  readonly acme: string;
   /** The evidence of servers in quarantine: one archive each. */
   readonly evidence: string;
   /** The data of services, which outlasts all of their servers. */
@@ -83,6 +85,7 @@ export function openStateFolder(
     servers: join(home, "servers"),
     targets: join(home, "targets"),
     router: join(home, "router"),
+    acme: join(home, "acme"),
     evidence: join(home, "evidence"),
     volumes: join(home, "volumes"),
   };

@@ -1,12 +1,14 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 import { readFile, stat } from "node:fs/promises";
 import type { ServiceKey } from "../domain/ids.ts";
-import type { TlsFiles, TlsSecret } from "../domain/spec.ts";
+import type { AcmeSpec, TlsFiles, TlsSecret } from "../domain/spec.ts";
 import { isErrno, KilnError, toKilnError } from "../lib/errors.ts";
 import { sha256 } from "../lib/files/sha256.ts";
 
-/** Where a certificate is: names of secrets belong to a service. */
-export type CertificatePlace = TlsFiles | (TlsSecret & { readonly service: ServiceKey });
+/** Where a certificate is: names of secrets belong to a service, and what an authority issues is in a file of ours. */
+export type CertificatePlace =
+  | (TlsFiles & { readonly acme?: AcmeSpec })
+  | (TlsSecret & { readonly service: ServiceKey });
 
 /** The value of a secret's newest version; throws when there is none that can be opened. */
 export type NewestSecret = (service: ServiceKey, name: string) => Promise<Uint8Array>;

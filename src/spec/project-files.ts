@@ -80,8 +80,12 @@ export async function findProjectFiles(
  * links in them change with every renewal.
  */
 function tlsFiles(project: string, traffic: NamesFiles["traffic"]): TlsSpec | undefined {
-  const { certificate, key, secret } = traffic?.tls ?? {};
+  const { certificate, key, secret, acme } = traffic?.tls ?? {};
   if (secret !== undefined) return { secret };
+  if (acme !== undefined) {
+    const { authority, ...rest } = acme;
+    return { acme: { ...rest, ...(authority && { authority: resolve(project, authority) }) } };
+  }
   if (certificate === undefined || key === undefined) return undefined; // a rule says so
   return { certificate: resolve(project, certificate), key: resolve(project, key) };
 }

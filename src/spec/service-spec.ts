@@ -82,13 +82,17 @@ export function toTraffic(written: Written, tls: ProjectFiles["tls"]): TrafficSp
   const { stripPrefix, sticky, acceptProxy, sendProxy } = written;
   return {
     ...{ mode, listen, ...toHosts(written) },
-    ...given({ preview, paths, address, redirect, trustedProxies, maintenance, tls }),
+    ...given({ preview, paths, address, trustedProxies, maintenance, tls }),
+    ...given({ redirect: tls && "acme" in tls ? { http: acmePort, ...redirect } : redirect }),
     ...given({ protocol: protocol === "h2c" ? protocol : undefined, limits: limits && toLimits(limits) }),
     // What is off is absent.
     ...given({ stripPrefix: stripPrefix || undefined, sticky: sticky || undefined }),
     ...given({ acceptProxy: acceptProxy || undefined, sendProxy: sendProxy || undefined }),
   };
 }
+
+/** Where an authority asks (RFC 8555, section 8.3), unless something else passes it on. */
+const acmePort = 80;
 
 type Written = NonNullable<SpecDocument["traffic"]>;
 

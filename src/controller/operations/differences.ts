@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import { checkWords } from "../../domain/health-check.ts";
 import { matchesOf, matchKey } from "../../domain/listener.ts";
 import type { ReleaseDraft } from "../../domain/release.ts";
-import type { HealthSpec } from "../../domain/spec.ts";
+import type { HealthSpec, TlsSpec } from "../../domain/spec.ts";
 import { canonicalJson } from "../../lib/canonical-json.ts";
 
 /** What a draft changes against the release that serves: one sentence each, values of the environment left out. */
@@ -94,13 +94,16 @@ function door(traffic: ReleaseDraft["traffic"]): string | undefined {
   const words = [
     `${mode} :${listen}${matches.length === 0 ? "" : ` for ${matches.join(", ")}`}`,
     ...(stripPrefix ? [" (path stripped)"] : []),
-    ...(tls === undefined
-      ? []
-      : [` with TLS (${"secret" in tls ? `the secret ${tls.secret}` : `${tls.certificate}, ${tls.key}`})`]),
+    ...(tls === undefined ? [] : [` with TLS (${certificate(tls)})`]),
     ...(preview === undefined ? [] : [`, preview :${preview}`]),
     ...Object.entries(rest).map(([key, value]) => `, ${key} ${canonicalJson(value)}`),
   ];
   return words.join("");
+}
+
+function certificate(tls: TlsSpec): string {
+  if ("secret" in tls) return `the secret ${tls.secret}`;
+  return "acme" in tls ? `issued by ${tls.acme.directory}` : `${tls.certificate}, ${tls.key}`;
 }
 
 function ulimits({ ulimits = {} }: ReleaseDraft["shape"]): string {

@@ -97,6 +97,13 @@ export const traffic = z
       .union([
         z.strictObject({ certificate: machinePath, key: machinePath }),
         z.strictObject({ secret: secretName }),
+        z.strictObject({
+          acme: z.strictObject({
+            directory: z.url({ protocol: /^https$/ }).max(2000),
+            email: z.email().max(254).optional(),
+            authority: machinePath.optional(),
+          }),
+        }),
       ])
       .optional(),
     address: z.union([z.ipv4(), z.ipv6()]).optional(),

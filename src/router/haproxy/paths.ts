@@ -10,6 +10,8 @@ export interface RouterPaths {
   readonly log: string;
   /** The certificates that HAProxy loads, with their keys, and the lists that name them by port. */
   readonly certificates: string;
+  /** Certificates that an authority issued for services; they outlive the router. */
+  readonly acme: string;
   /** Which requests go to which service. */
   readonly routes: string;
   /** Commands to the worker that serves now. */
@@ -28,6 +30,7 @@ export function routerPaths(state: StateFolder): RouterPaths {
     config: join(folder, "haproxy.cfg"),
     candidate: join(folder, "haproxy.cfg.new"),
     certificates: join(folder, "tls"),
+    acme: state.acme,
     routes: join(folder, "routes"),
     log: join(folder, "haproxy.log"),
     runtimeSocket: join(folder, "runtime.sock"),

@@ -1,7 +1,9 @@
 import assert from "node:assert";
 import { join } from "node:path";
+import { previewedBy } from "../../domain/ids.ts";
 import type { ServiceWarning } from "../../domain/observation.ts";
 import { KilnError, toKilnError } from "../../lib/errors.ts";
+import { issuer, type Wanted } from "../acme/issuer.ts";
 import {
   assertServes,
   type Certificate,
@@ -44,21 +46,35 @@ interface Taken {
 
 export function renewal(): Renewal {
   const looks = new Map<string, Look>();
+  const look = issuer();
   return async (services, context) => {
-    const pairs = Map.groupBy(tlsDoors(services), ({ tls }) => certificateFile(tls));
+    const doors = tlsDoors(services, context.paths);
+    const ordered = await look(wantedOf(doors), { ...context, folder: context.paths.acme });
+    const pairs = Map.groupBy(doors, ({ tls }) => certificateFile(tls));
     for (const file of looks.keys()) if (!pairs.has(file)) looks.delete(file);
     let tooLarge = false;
     for (const [file, doors] of pairs) {
-      const look = await lookAgain(doors, looks.get(file), context);
-      looks.set(file, look);
-      tooLarge ||= look.tooLarge;
+      const found = await lookAgain(doors, looks.get(file), context);
+      looks.set(file, found);
+      tooLarge ||= found.tooLarge;
     }
     const nowMs = context.clock.now();
     const warnings = [...pairs].flatMap(([file, doors]) =>
       doors.flatMap((door) => warningsOf(door, looks.get(file)?.found, nowMs)),
     );
-    return { warnings, tooLarge };
+    return { warnings: [...ordered, ...warnings], tooLarge };
   };
+}
+
+/** One certificate for all that a service asks for, also while a rollout changes it. A preview has its service's. */
+function wantedOf(doors: readonly TlsDoor[]): readonly Wanted[] {
+  const issued = doors.filter(({ service, tls }) => "acme" in tls && previewedBy(service) === undefined);
+  return [...Map.groupBy(issued, ({ service }) => service)].flatMap(([service, those]) => {
+    const acme = those.flatMap(({ tls }) => ("acme" in tls && tls.acme ? [tls.acme] : [])).at(-1);
+    return acme === undefined
+      ? []
+      : [{ service, hosts: [...new Set(those.flatMap(({ hosts }) => hosts))], acme }];
+  });
 }
 
 async function lookAgain(
@@ -134,7 +150,8 @@ async function hand(
 
 function warningsOf(door: TlsDoor, found: Look["found"], nowMs: number): readonly ServiceWarning[] {
   if (found === undefined) return [];
-  const { service, hosts } = door;
+  const { service, hosts, tls } = door;
+  if ("acme" in tls) return []; // the issuer has said it
   if (found instanceof KilnError) {
     const hint =
       `${found.hint ?? ""} Until then the router continues with the certificate that it has.`.trim();

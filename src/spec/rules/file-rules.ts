@@ -51,8 +51,9 @@ export function* sameDoors(
 function doorsOf(document: SpecDocument | undefined): readonly Door[] {
   if (!document?.traffic) return [];
   const { service, traffic: written } = document;
-  // Whether there is TLS matters here, not where its files are.
-  const traffic = toTraffic(written, written.tls && { secret: "" });
+  // Whether there is TLS matters here, not where its files are; and an authority asks at a port of its own.
+  const { tls } = written;
+  const traffic = toTraffic(written, tls && (tls.acme ? { acme: tls.acme } : { secret: "" }));
   const preview = previewDoor(traffic);
   const door: Door = { service, isPreview: false, traffic };
   return preview === undefined ? [door] : [door, { service, isPreview: true, traffic: preview }];

@@ -9,6 +9,7 @@ export const trafficRules: readonly Rule[] = [
   hostOrHosts,
   stripNeedsPaths,
   certificate,
+  acmeProvesNames,
   redirects,
   proxiesAreNamed,
   limitsFitMode,
@@ -61,20 +62,57 @@ function* stripNeedsPaths({ document: { traffic } }: RuleInput): Generator<Breac
 
 function* certificate({ document: { traffic } }: RuleInput): Generator<Breach> {
   if (traffic?.tls === undefined) return;
-  const { certificate, key, secret } = traffic.tls;
-  const hint = "Write `tls: { certificate: ./fullchain.pem, key: ./key.pem }`, or `tls: { secret: NAME }`.";
-  if (secret !== undefined && (certificate !== undefined || key !== undefined)) {
+  const { certificate, key, secret, acme } = traffic.tls;
+  const hint =
+    "Write `tls: { certificate: ./fullchain.pem, key: ./key.pem }`, `tls: { secret: NAME }` or `tls: { acme: {} }`.";
+  const hasFiles = certificate !== undefined || key !== undefined;
+  const [first, second] = [hasFiles && "files", secret && "a secret", acme && "acme"].filter((way) => way);
+  if (second !== undefined) {
     yield {
-      path: ["traffic", "tls", "secret"],
-      message: "`traffic.tls` has both a secret and files; expected one of them.",
+      path: ["traffic", "tls", second === "acme" ? "acme" : "secret"],
+      message: `\`traffic.tls\` has both ${first} and ${second}; expected one of them.`,
       hint: "An environment removes a key with `null`.",
     };
-  } else if (secret === undefined && (certificate === undefined || key === undefined)) {
+  } else if (secret === undefined && acme === undefined && (certificate === undefined || key === undefined)) {
     const missing = certificate === undefined ? "certificate" : "key";
     yield {
       path: ["traffic", "tls"],
       message: `\`traffic.tls.${missing}\` is missing; expected a certificate and its key.`,
       hint,
+    };
+  }
+}
+
+function* acmeProvesNames({ document: { traffic } }: RuleInput): Generator<Breach> {
+  if (traffic?.tls?.acme === undefined) return;
+  const path = ["traffic", "tls", "acme"];
+  const { mode, host, hosts = [], redirect, listen } = traffic;
+  const all = [...(host === undefined ? [] : [host]), ...hosts, ...(redirect?.hosts ?? [])];
+  const wildcard = all.find((name) => name.startsWith("*"));
+  if (mode === "tcp") {
+    yield {
+      path,
+      message: "`traffic.tls.acme` needs `mode: http`: the authority asks for a page.",
+      hint: "Let another tool renew the certificate, and name its files.",
+    };
+  } else if (all.length === 0) {
+    yield {
+      path,
+      message: "`traffic.tls.acme` needs `traffic.host`, which is missing; expected the name to certify.",
+      hint: "Write for example `host: shop.example.com`.",
+    };
+  } else if (wildcard !== undefined) {
+    yield {
+      path,
+      message: `\`traffic.tls.acme\` cannot certify ${wildcard}: authorities issue wildcards only to those who change the DNS.`,
+      hint: "Name each host, or let another tool renew the certificate, and name its files.",
+    };
+  } else if (listen === 80 && redirect?.http === undefined) {
+    yield {
+      path,
+      message:
+        "`traffic.tls.acme` needs port 80 for the authority, and `traffic.listen` has it; expected another port.",
+      hint: "Write `listen: 443`.",
     };
   }
 }

@@ -7,7 +7,38 @@ const names = <T extends z.ZodType<string>>(name: T, what: string) =>
     .min(1, { error: `at least one of the ${what}` })
     .max(100, { error: `at most 100 ${what}` });
 
+/** https://letsencrypt.org/docs/acme-protocol-updates/ */
+const letsEncrypt = "https://acme-v02.api.letsencrypt.org/directory";
+
 const flag = () => z.boolean({ error: "true or false" }).optional().meta({ default: false });
+
+const acme = z
+  .strictObject(
+    {
+      email: leaf
+        .text({
+          expected: "an address for mail, such as ops@example.com",
+          pattern: /^[^@\s]{1,64}@[a-z0-9.-]{1,189}$/i,
+          examples: ["ops@example.com"],
+        })
+        .optional()
+        .describe("Where the authority writes to, if it does; default: it knows no address."),
+      directory: leaf
+        .text({
+          expected: "the https URL of an ACME directory",
+          pattern: /^https:\/\/[!-~]{1,1900}$/,
+          examples: [letsEncrypt],
+        })
+        .prefault(letsEncrypt)
+        .describe("The authority's directory; by naming it you accept its terms of service."),
+      authority: leaf
+        .machinePath("the path of certificates in PEM form, such as /etc/ssl/own-authority.pem")
+        .optional()
+        .describe("What the directory's own certificate is checked with, besides the usual authorities."),
+    },
+    { error: "a mapping, such as {} or { email: ops@example.com }" },
+  )
+  .describe("An authority issues the certificate by ACME (HTTP-01), and Kiln renews it.");
 
 /** The section `traffic` of kiln.yaml. */
 export const traffic = z
@@ -49,8 +80,9 @@ export const traffic = z
               .secretName()
               .optional()
               .describe("Secret whose newest version has the certificate and its key, instead of two files."),
+            acme: acme.optional(),
           },
-          { error: "a mapping with certificate and key, or with secret" },
+          { error: "a mapping with certificate and key, with secret, or with acme" },
         )
         .optional()
         .describe("The router terminates TLS, and loads renewed files automatically; default: no TLS."),

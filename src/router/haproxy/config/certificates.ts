@@ -1,10 +1,12 @@
 import { mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { previewedBy } from "../../../domain/ids.ts";
 import { certifiedHosts } from "../../../domain/listener.ts";
 import type { TrafficSpec } from "../../../domain/spec.ts";
 import { toKilnError } from "../../../lib/errors.ts";
 import { readTextIfExists, writeFileAtomic } from "../../../lib/files/files.ts";
 import type { Logger } from "../../../lib/log.ts";
+import { prepare } from "../../acme/issuer.ts";
 import {
   assertServes,
   type Certificate,
@@ -29,15 +31,12 @@ export interface CertificateContext extends ProcessContext {
 export async function checkCertificates(
   service: RoutedService["service"],
   doors: readonly TrafficSpec[],
-  { clock, secret }: CertificateContext,
+  { clock, secret, paths }: CertificateContext,
 ): Promise<void> {
   for (const door of doors) {
-    if (door.tls !== undefined)
-      assertServes(
-        await readCertificate(placeOf(service, door.tls), secret),
-        certifiedHosts(door),
-        clock.now(),
-      );
+    if (door.tls === undefined || "acme" in door.tls) continue; // what is not there is ordered
+    const certificate = await readCertificate(placeOf(service, door.tls, paths), secret);
+    assertServes(certificate, certifiedHosts(door), clock.now());
   }
 }
 
@@ -46,10 +45,14 @@ export async function placeCertificates(
   service: Pick<RoutedService, "service" | "doors">,
   context: CertificateContext,
 ): Promise<void> {
-  for (const { tls, hosts } of tlsDoors([service])) {
+  for (const { service: owner, tls, hosts } of tlsDoors([service], context.paths)) {
+    const isIssued = "acme" in tls;
+    if (isIssued)
+      await prepare({ service: previewedBy(owner) ?? owner, hosts }, context.paths.acme, context.signal);
     if ((await readTextIfExists(pathOf(tls, context))) !== undefined) continue;
     const certificate = await readCertificate(tls, context.secret);
-    assertServes(certificate, hosts, context.clock.now());
+    // One that does not fit is used until the authority has issued the next.
+    if (!isIssued) assertServes(certificate, hosts, context.clock.now());
     await storeCertificate(tls, certificate, context);
   }
 }
@@ -95,7 +98,7 @@ export async function placeLists(
   services: readonly RoutedService[],
   context: CertificateContext,
 ): Promise<void> {
-  for (const { file, text } of certificateLists(services)) {
+  for (const { file, text } of certificateLists(services, context.paths)) {
     await mkdir(context.paths.certificates, { recursive: true, mode: 0o700 });
     await writeFileAtomic(join(context.paths.certificates, file), text, { durable: false });
   }
@@ -107,8 +110,8 @@ export async function clearCertificates(
   { paths }: CertificateContext,
 ): Promise<void> {
   const needed = new Set([
-    ...certificateLists(services).map((list) => list.file),
-    ...tlsDoors(services).map((door) => certificateFile(door.tls)),
+    ...certificateLists(services, paths).map((list) => list.file),
+    ...tlsDoors(services, paths).map((door) => certificateFile(door.tls)),
   ]);
   const present = await readdir(paths.certificates).catch(() => []);
   const surplus = present.filter((file) => !needed.has(file));

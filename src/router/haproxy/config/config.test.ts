@@ -227,7 +227,7 @@ test("TLS: a certificate for each host name, the service without one first", () 
     { ...db, doors: [tlsDoor(tcpDoor(5432), tls("db"))] },
   ];
   const text = renderConfig(services, { ...machine, ipv6: false });
-  const [second, first] = certificateLists(services).toReversed();
+  const [second, first] = certificateLists(services, machine.paths).toReversed();
   expect([first?.port, second?.port]).toEqual([443, 5432]);
   expect(first?.text).toMatch(/^[0-9a-f]{16}\.pem !\*\n[0-9a-f]{16}\.pem shop\.example\.com\n$/);
   const lines = text.split("\n").filter((line) => /crt|ssl|https/.test(line) && !line.includes("setenv"));

@@ -1,4 +1,4 @@
-import { type ListenerSpec, listenersOf } from "../../../domain/listener.ts";
+import { certifiedHosts, type ListenerSpec, listenersOf } from "../../../domain/listener.ts";
 import type { RoutedService } from "../../router.ts";
 import { backendName, type Mode } from "./names.ts";
 import type { RouterMachine } from "./router-machine.ts";
@@ -16,6 +16,8 @@ export interface Door {
   readonly clients: number;
   /** The services that it leads to. */
   readonly services: readonly RoutedService[];
+  /** Rules that answer the challenges of certificate authorities. */
+  readonly challenges: readonly string[];
 }
 
 /** The ports, in order. */
@@ -37,8 +39,33 @@ export function doorsOf(services: readonly RoutedService[], machine: RouterMachi
         proxies,
         clients: clientsOf(machine, byPort.size),
         services: [...new Set(those.map(({ service }) => service))],
+        challenges: challengeRules(
+          port,
+          those.map(({ service }) => service),
+          machine,
+        ),
       };
     });
+}
+
+/**
+ * HTTP-01 (RFC 8555, section 8.3), for the host names that such a service has at this port: its token and the account's
+ * thumbprint, whichever challenge it is. Other services may have certificates of their own kind.
+ */
+function challengeRules(
+  port: number,
+  services: readonly RoutedService[],
+  { thumbprint }: RouterMachine,
+): readonly string[] {
+  const issued = services
+    .flatMap(({ doors }) => doors)
+    .filter(({ tls, redirect }) => tls !== undefined && "acme" in tls && redirect?.http === port);
+  const hosts = [...new Set(issued.flatMap(certifiedHosts))].sort();
+  if (hosts.length === 0 || thumbprint === undefined) return [];
+  const asked = "{ path_reg ^/[.]well-known/acme-challenge/[A-Za-z0-9_-]+$ }";
+  const meant = `{ req.hdr(host),host_only,lower,rtrim(.) -m str ${hosts.join(" ")} }`;
+  const answer = `"%[path,field(4,/)].${thumbprint}"`;
+  return [`http-request return status 200 content-type text/plain lf-string ${answer} if ${asked} ${meant}`];
 }
 
 function bindsOf(

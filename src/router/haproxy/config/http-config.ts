@@ -49,7 +49,7 @@ export function httpBlocks(
 }
 
 function doorBlocks(door: Door, sockets: InnerSockets): readonly (readonly string[])[] {
-  const { port, binds, clients, proxies } = door;
+  const { port, binds, clients, proxies, challenges } = door;
   return [
     [
       `frontend door:${port} from http`,
@@ -59,6 +59,7 @@ function doorBlocks(door: Door, sockets: InnerSockets): readonly (readonly strin
       ...proxyRules(door),
       // A proxy says by which of its own ports a request came in; the routes go by this one.
       ...(proxies === undefined ? [] : [`http-request set-dst-port int(${port})`]),
+      ...challenges,
       // With notice, a client does not send a request just when its idle connection is closed.
       'http-after-response set-header Keep-Alive "timeout=70"',
       // A worker that leaves has an old list of servers: what still comes in goes to the worker that has the new one.

@@ -6,6 +6,8 @@ export interface RouterMachine {
   /** Started by root: the account that the worker changes to. Absent: it stays who it is. */
   readonly account: { readonly user: string; readonly group: string } | undefined;
   readonly ipv6: boolean;
+  /** What challenges of ACME are answered with after their token; absent: this installation has no account. */
+  readonly thumbprint?: string | undefined;
   /** How many files the worker may have open. */
   readonly openFiles: number;
 }

@@ -3,6 +3,7 @@ import { previewedBy, type ServiceKey } from "../../../domain/ids.ts";
 import { certifiedHosts } from "../../../domain/listener.ts";
 import type { TlsSpec, TrafficSpec } from "../../../domain/spec.ts";
 import { sha256 } from "../../../lib/files/sha256.ts";
+import { issuedFile } from "../../acme/issuer.ts";
 import type { CertificatePlace } from "../../certificate.ts";
 import type { RoutedService } from "../../router.ts";
 import type { RouterPaths } from "../paths.ts";
@@ -21,7 +22,7 @@ export interface TlsDoor {
 type Doors = readonly Pick<RoutedService, "service" | "doors">[];
 
 /** Every door with TLS, whatever the order of the services. */
-export function tlsDoors(services: Doors): readonly TlsDoor[] {
+export function tlsDoors(services: Doors, paths: RouterPaths): readonly TlsDoor[] {
   return services
     .flatMap(({ service, doors }) =>
       doors.flatMap((door) =>
@@ -33,7 +34,7 @@ export function tlsDoors(services: Doors): readonly TlsDoor[] {
                 listen: door.listen,
                 mode: door.mode,
                 hosts: certifiedHosts(door),
-                tls: placeOf(service, door.tls),
+                tls: placeOf(service, door.tls, paths),
               },
             ],
       ),
@@ -42,8 +43,12 @@ export function tlsDoors(services: Doors): readonly TlsDoor[] {
 }
 
 /** A preview has the certificate of its service. */
-export function placeOf(service: ServiceKey, tls: TlsSpec): CertificatePlace {
-  return "secret" in tls ? { ...tls, service: previewedBy(service) ?? service } : tls;
+export function placeOf(service: ServiceKey, tls: TlsSpec, paths: RouterPaths): CertificatePlace {
+  const owner = previewedBy(service) ?? service;
+  if ("secret" in tls) return { ...tls, service: owner };
+  if (!("acme" in tls)) return tls;
+  const file = issuedFile(paths.acme, owner);
+  return { certificate: file, key: file, acme: tls.acme };
 }
 
 /** The file in the router's own folder: one for each place, whatever is there. */
@@ -61,8 +66,8 @@ export interface CertificateList {
 }
 
 /** One list for each port with TLS. */
-export function certificateLists(services: Doors): readonly CertificateList[] {
-  const doors = tlsDoors(services);
+export function certificateLists(services: Doors, paths: RouterPaths): readonly CertificateList[] {
+  const doors = tlsDoors(services, paths);
   return [...new Set(doors.map((door) => door.listen))].map((port) => {
     const text = doors
       .filter((door) => door.listen === port)
@@ -79,7 +84,7 @@ const others = "!*";
 
 /** Lines of the `global` section: none when no door has TLS. */
 export function tlsGlobals(services: Doors, paths: RouterPaths): readonly string[] {
-  if (tlsDoors(services).length === 0) return [];
+  if (tlsDoors(services, paths).length === 0) return [];
   return [
     `crt-base ${quote(paths.certificates)}`,
     "ssl-default-bind-options ssl-min-ver TLSv1.2",
@@ -94,9 +99,9 @@ const ciphers = ["AES128-GCM-SHA256", "AES256-GCM-SHA384", "CHACHA20-POLY1305"].
 
 /** What follows the address of a `bind`; empty for a port without TLS. */
 export function bindTls(port: number, services: Doors, paths: RouterPaths): string {
-  const list = certificateLists(services).find((found) => found.port === port);
+  const list = certificateLists(services, paths).find((found) => found.port === port);
   if (list === undefined) return "";
-  const isHttp = tlsDoors(services).some((door) => door.listen === port && door.mode === "http");
+  const isHttp = tlsDoors(services, paths).some((door) => door.listen === port && door.mode === "http");
   return ` ssl crt-list ${quote(join(paths.certificates, list.file))}${isHttp ? " alpn h2,http/1.1" : ""}`;
 }
 

@@ -1,5 +1,6 @@
 import { readTextIfExists } from "../../../lib/files/files.ts";
 import type { StateFolder } from "../../../lib/state-folder.ts";
+import { accountThumbprint } from "../../acme/account.ts";
 import type { RouterMachine } from "../config/router-machine.ts";
 import { routerPaths } from "../paths.ts";
 
@@ -11,10 +12,12 @@ export async function readMachine(
   const [users, ipv6, limits] = await Promise.all(
     ["/etc/passwd", "/proc/net/if_inet6", "/proc/self/limits"].map(readTextIfExists),
   );
+  const thumbprint = await accountThumbprint(state.acme);
   const hasAccount = uid === 0 && /^haproxy:/m.test(users ?? "");
   return {
     paths: routerPaths(state),
     account: hasAccount ? { user: "haproxy", group: "haproxy" } : undefined,
+    ...(thumbprint === undefined ? {} : { thumbprint }),
     ipv6: (ipv6 ?? "") !== "",
     openFiles: openFilesIn(limits ?? ""),
   };
