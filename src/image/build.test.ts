@@ -136,7 +136,7 @@ test("a command or a user that the image lacks names the nearest", async () => {
     bin: { to: "usr/bin" },
     "usr/bin/nginx": "!",
   });
-  const packages = async () => ({ inputDigest: "0", tree: async () => root });
+  const packages = async () => ({ inputDigest: "0", packages: [], tree: async () => root });
   const options = { ...shop.options, packages };
   const from = { kind: "debian", suite: "bookworm" } as const;
   const build = (image: object) => buildImage(serviceSpec({ from, packages: ["nginx"], ...image }), options);

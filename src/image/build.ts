@@ -1,5 +1,5 @@
 import { mkdirSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import type { ServiceSpec } from "../domain/spec.ts";
 import { KilnError, toKilnError } from "../lib/errors.ts";
 import { readTextIfExists, writeFileAtomic } from "../lib/files/files.ts";
@@ -19,7 +19,7 @@ import { statedFolders, statedLinks } from "./layers/stated.ts";
 import type { LockedPackages, PackagesTree } from "./packages/contract.ts";
 import { type LeftOut, readProjectFiles, type WalkOptions } from "./project/project-files.ts";
 import { ProjectIgnore } from "./project/project-ignore.ts";
-import { lockedBases } from "./sources/locked-bases.ts";
+import { type LockedBases, lockedBases } from "./sources/locked-bases.ts";
 import type { Base } from "./sources/source.ts";
 import { sourceOf } from "./sources/sources.ts";
 import { ensureStore, hasBlob, imageStore, readManifest } from "./store/image-store.ts";
@@ -44,8 +44,33 @@ export interface BuildOptions {
   readonly findPlace?: FindPlace;
   /** The caller's environment: where the credentials of registries and proxies are; absent: none. */
   readonly env?: Readonly<Record<string, string | undefined>>;
+  /** Called with what an image was made from, before it gets its version; not for an image that was made before. */
+  readonly made?: (image: MadeImage) => Promise<void>;
   /** Resolves packages; the default is the real one. */
   readonly packages?: PackagesTree;
+}
+
+/** What an image was made from. */
+export interface MadeImage {
+  /** Of the image's manifest. */
+  readonly digest: string;
+  readonly spec: ServiceSpec;
+  readonly projectFolder: string;
+  /** 64 hex digits over everything that determines the image, the content of the project's files included. */
+  readonly inputs: string;
+  /** Images of others that it is built on: as kiln.yaml or the Dockerfile names them, with the digest of each. */
+  readonly bases: readonly LockedBase[];
+  readonly packages: LockedPackages | undefined;
+  /** What git says of the project folder; undefined where it says nothing. */
+  readonly checkout: Checkout | undefined;
+  /** Unix time in ms. */
+  readonly startedAtMs: number;
+  readonly finishedAtMs: number;
+}
+
+export interface LockedBase {
+  readonly name: string;
+  readonly digest: string;
 }
 
 export interface BuildResult {
@@ -96,6 +121,15 @@ async function build(spec: ServiceSpec, options: BuildOptions): Promise<BuildRes
   const { findPlace = async () => undefined } = options;
   const digest = known ?? (await makeImage(spec, inputs, place, report, key, findPlace));
   const checkout = await asked;
+  if (known === undefined) {
+    const { projectFolder } = options;
+    const { bases, packages } = inputs;
+    const [startedAtMs, finishedAtMs] = [place.nowMs, clock.now()];
+    await options.made?.({
+      ...{ digest, spec, projectFolder, inputs: key, bases, packages, checkout },
+      ...{ startedAtMs, finishedAtMs },
+    });
+  }
   const git = checkout && gitState(checkout);
   const question = { service: spec.service, wanted: spec.image.version, git, digest };
   const published = await publish(store, question, clock.now(), signal);
@@ -116,7 +150,7 @@ async function readInputs(
   options: BuildOptions,
   place: LayerPlace,
   report: LayerReport,
-): Promise<Inputs> {
+): Promise<Inputs & Pick<MadeImage, "bases">> {
   const { projectFolder, state } = options;
   const index = await InputIndex.open(
     join(state.cache, "inputs", `${sha256(projectFolder)}-${spec.service}.json`),
@@ -133,30 +167,56 @@ async function readInputs(
     nowMs: place.nowMs,
     pace: place.pace,
   };
+  const pinned = new Map<string, string>();
   const [base, packages] = await Promise.all([
-    report.prepare("base", () => openBase(spec, options, place, walk)),
+    report.prepare("base", () => openBase(spec, options, place, walk, pinned)),
     report.prepare("packages", () => lockPackages(spec, options)),
   ]);
   const { files, leftOut } = await report.prepare("files", () => readProjectFiles(spec.image.files, walk));
   await index.save();
   for (const text of leftOutWords(leftOut)) report.note(text);
-  return { base, packages, files: [...statedFolders(spec.image), ...files, ...statedLinks(spec.image)] };
+  const bases = basesOf(spec, base, pinned);
+  return {
+    base,
+    packages,
+    bases,
+    files: [...statedFolders(spec.image), ...files, ...statedLinks(spec.image)],
+  };
 }
 
-/** A fault is placed at `image.from`. */
+/** What was pinned while the base was opened; an image that is named by its digest, or is a file, is pinned by that. */
+function basesOf(
+  { image: { from } }: ServiceSpec,
+  base: Base,
+  pinned: ReadonlyMap<string, string>,
+): readonly LockedBase[] {
+  if (pinned.size > 0) return [...pinned].map(([name, digest]) => ({ name, digest }));
+  if (from.kind === "registry") return [{ name: from.reference, digest: base.identity }];
+  return from.kind === "oci" ? [{ name: basename(from.path), digest: base.identity }] : [];
+}
+
+/** A fault is placed at `image.from`. Adds to `pinned` the references that were looked up in kiln.lock, with their digests. */
 async function openBase(
   { image: { from } }: ServiceSpec,
   options: BuildOptions,
   place: LayerPlace,
   walk: WalkOptions,
+  pinned: Map<string, string>,
 ): Promise<Base> {
   const { clock, signal, env = {}, findPlace = async () => undefined } = options;
-  const bases = lockedBases({
+  const locked = lockedBases({
     lockFile: lockFileOf(options),
     updateLock: options.updateLock,
     writerLock: join(options.state.cache, "packages/lock-writer"),
     signal,
   });
+  const bases: LockedBases = {
+    pin: async (reference, resolve) => {
+      const digest = await locked.pin(reference, resolve);
+      pinned.set(reference, digest);
+      return digest;
+    },
+  };
   const progress = (text: string) => options.progress({ kind: "message", text });
   try {
     return await sourceOf(from).open(from, {

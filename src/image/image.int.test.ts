@@ -181,7 +181,7 @@ test.skipIf(without("mkfs.erofs"))(
       bin: null,
     };
     const root = new Map([...treeOf(words), ...extra.map((entry) => [entry.path, entry] as const)]);
-    const packages = async () => ({ inputDigest: "0", tree: async () => root });
+    const packages = async () => ({ inputDigest: "0", packages: [], tree: async () => root });
     const spec = serviceSpec({ from: { kind: "debian", suite: "bookworm" } });
     const built = await buildImage(spec, { ...shop.options, packages, clock: systemClock });
     const { layers } = await imageSource(shop.state).open(built.digest, call());

@@ -28,6 +28,7 @@ export const errorCodes = {
   image_in_use: { status: 409, exit: 3 },
   signing_key_invalid: { status: 422, exit: 2 },
   signature_invalid: { status: 422, exit: 1 },
+  provenance_unknown: { status: 404, exit: 1 },
   image_refused: { status: 409, exit: 3 },
   trusted_key_unknown: { status: 404, exit: 1 },
   trusted_key_taken: { status: 409, exit: 3 },

@@ -25,6 +25,7 @@ export async function buildProject(
       clock,
       signal,
       env: context.env,
+      made: async (image) => (await import("../../trust/provenance/kept.ts")).keepProvenance(state, image),
       progress: progress.event,
       findPlace: async (path) =>
         (await import("../../spec/yaml/locate.ts")).locate(project.file, project.spec, path),

@@ -1,3 +1,4 @@
+import type { LockedPackage } from "../lock-file.ts";
 import type { Tree } from "../tar/entry.ts";
 
 /** The request of a build to the packages module. */
@@ -27,6 +28,7 @@ export interface PackagesRequest {
 export interface LockedPackages {
   /** 64 hex digits: sha256 over the locked set and the version of the recipe that makes the tree from it. */
   readonly inputDigest: string;
+  readonly packages: readonly LockedPackage[];
   /**
    * Fetches what is missing and assembles the layer: every path of it, parents included. The entries' contents may
    * be slices of files below `cacheFolder`; they stay unchanged until the process ends.

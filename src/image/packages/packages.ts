@@ -26,6 +26,7 @@ export async function packagesTree(request: PackagesRequest): Promise<LockedPack
   const skipped = [...request.skipScripts].sort();
   return {
     inputDigest: lockDigest(section, `recipe ${recipeVersion}`, ...skipped),
+    packages: section.packages,
     tree: () => makeTree(section, request),
   };
 }

@@ -131,7 +131,11 @@ describe("what the spec states itself", () => {
   };
 
   async function built(shop: Workshop, image: Parameters<typeof serviceSpec>[0]) {
-    const packages = async () => ({ inputDigest: "0", tree: async () => treeOf({ etc: null, ...accounts }) });
+    const packages = async () => ({
+      inputDigest: "0",
+      packages: [],
+      tree: async () => treeOf({ etc: null, ...accounts }),
+    });
     shop.write("app/run", "#!", 0o755);
     const spec = serviceSpec({
       from: { kind: "debian", suite: "bookworm" },
@@ -217,7 +221,7 @@ describe("symlinks", () => {
   test("links with a target in the image are kept, and links without one are reported", async () => {
     using shop = workshop();
     const root = treeOf({ usr: null, "usr/bin": null, "usr/bin/python3": "!" });
-    const packages = async () => ({ inputDigest: "0", tree: async () => root });
+    const packages = async () => ({ inputDigest: "0", packages: [], tree: async () => root });
     shop.write("packages/a/index.js", "");
     shop.write("node_modules/.keep", "");
     shop.write("venv/bin/run", "#!", 0o755);

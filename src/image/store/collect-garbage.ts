@@ -118,6 +118,7 @@ function removeUnneeded(state: StateFolder, needed: ReadonlySet<string>, freed: 
   freed.sweep(state.erofs, (name) => isNeeded(name) || name === "lock" || name === "temporary");
   // Indexes of present layers stay; records are small, and stale ones only take disk space.
   freed.sweep(join(state.cache, "layers"), isNeeded);
+  freed.sweep(join(state.cache, "provenance"), isNeeded);
   freed.sweep(join(state.cache, "builds"), () => false);
   freed.sweep(join(state.cache, "inputs"), () => false);
   freed.sweep(join(state.cache, "registry"), (name) => name.startsWith("lock-"));

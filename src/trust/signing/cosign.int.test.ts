@@ -20,7 +20,7 @@ image: { version: 1.4.0, from: scratch, files: [{ from: ./hello, to: /hello, mod
 `;
 
 test.skipIf(whyNot.length > 0)(
-  "cosign verifies signature and bill of materials that kiln has pushed, and refuses another key",
+  "cosign verifies signature, bill of materials and provenance that kiln has pushed, and refuses another key",
   { timeout: 180_000 },
   async () => {
     const folder = mkdtempSync("/tmp/kiln-");
@@ -36,7 +36,7 @@ test.skipIf(whyNot.length > 0)(
       await kiln("build");
       await kiln("image", "key", "release.key");
       await kiln("image", "key", "other.key");
-      await kiln("image", "sign", "shop:1.4.0", "--key", "release.key", "--sbom");
+      await kiln("image", "sign", "shop:1.4.0", "--key", "release.key", "--sbom", "--provenance");
       await kiln("image", "push", "shop:1.4.0", `http://${registry.host}/team/shop`);
       const cosign = (what: readonly string[], key: string) => {
         const argv = [
@@ -55,6 +55,7 @@ test.skipIf(whyNot.length > 0)(
       expect(JSON.parse(Buffer.from(payload, "base64").toString()).predicate).toMatchObject({
         spdxVersion: "SPDX-2.3",
       });
+      await cosign(["verify-attestation", "--type", "slsaprovenance1"], "release.key.pub");
       await expect(cosign(["verify"], "other.key.pub")).rejects.toThrow(/Found: 0/);
     } finally {
       rmSync(folder, { recursive: true });

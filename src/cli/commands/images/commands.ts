@@ -48,11 +48,12 @@ export function addImageCommands(program: Command, load: Load): void {
     "sign",
     "attach a signature to an image",
     "kiln image sign shop:1.4.0 --key release.key",
-    "kiln image sign shop:1.4.0 --key release.key --sbom",
+    "kiln image sign shop:1.4.0 --key release.key --sbom --provenance",
   )
     .argument("<IMAGE>", "SERVICE:VERSION, a digest, or the beginning of a digest")
     .option("-k, --key <FILE>", "the private key; default: the PEM text in KILN_SIGNING_KEY")
     .option("--sbom", "attach a signed bill of materials as well")
+    .option("--provenance", "attach a signed statement of how it was built as well")
     .action(load(async () => (await import("./sign.ts")).sign));
   command(
     image,
@@ -80,6 +81,9 @@ export function addImageCommands(program: Command, load: Load): void {
         .default("spdx"),
     )
     .action(load(async () => (await import("./sbom.ts")).run));
+  command(image, "provenance", "print how an image was built", "kiln image provenance shop:1.4.0")
+    .argument("<IMAGE>", "SERVICE:VERSION, a digest, or the beginning of a digest")
+    .action(load(async () => (await import("./sbom.ts")).provenance));
   command(image, "pin", "keep images that nothing uses", 'kiln image pin shop:1.4.0 --reason "last audited"')
     .argument("<IMAGE...>", "SERVICE:VERSION, a digest, or the beginning of a digest")
     .option("--reason <TEXT>", reasonHelp)

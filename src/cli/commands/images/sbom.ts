@@ -27,3 +27,16 @@ export async function run(context: Context, options: SbomOptions, name: string):
   ]);
   return 0;
 }
+
+/** `kiln image provenance IMAGE`: as an in-toto statement, not signed. Needs no controller. Throws `provenance_unknown`. */
+export async function provenance(context: Context, _options: object, name: string): Outcome {
+  const [{ readProvenance }, { predicateTypes, statementOf }, image] = await Promise.all([
+    import("../../../trust/provenance/kept.ts"),
+    import("../../../trust/signing/statement.ts"),
+    storedImage(context, name),
+  ]);
+  const predicate = await readProvenance(context.state, image.digest);
+  const statement = JSON.parse(statementOf(image.digest, predicateTypes.provenance, predicate)) as object;
+  context.output.raw(`${JSON.stringify(statement, null, 2)}\n`);
+  return 0;
+}

@@ -26,6 +26,7 @@ export async function key(context: Context, _options: object, file: string): Out
 interface SignOptions {
   readonly key?: string;
   readonly sbom?: boolean;
+  readonly provenance?: boolean;
 }
 
 /** `kiln image sign IMAGE`. Needs no controller. `kiln image push` takes signatures along. */
@@ -37,17 +38,21 @@ export async function sign(context: Context, options: SignOptions, name: string)
     keyOf(context, options.key),
     storedImage(context, name),
   ]);
+  const statements = [
+    ...(options.sbom ? [await billOf(context, image.digest)] : []),
+    ...(options.provenance ? [await provenanceOf(context, image.digest)] : []),
+  ];
   const store = imageStore(state);
   const signer = { key: signingKey, clock, signal };
-  const signed = await signImage(store, image.digest, signer);
-  const sbom = options.sbom
-    ? await attest(store, image.digest, await billOf(context, image.digest), signer)
-    : undefined;
-  const what = `${image.service}:${image.version}`;
-  const did = signed.changed ? "Signed" : "Already signed:";
-  context.output.result({ digest: image.digest, keyId: signingKey.id, signature: signed, sbom }, [
-    `${did} ${what} (${shortDigest(image.digest)}) with the key ${signingKey.id}.`,
-    ...(sbom === undefined ? [] : ["Its bill of materials is attached, signed with the same key."]),
+  const signature = await signImage(store, image.digest, signer);
+  const attached = [];
+  for (const { what, ...statement } of statements) {
+    attached.push({ what, ...(await attest(store, image.digest, statement, signer)) });
+  }
+  const did = signature.changed ? "Signed" : "Already signed:";
+  context.output.result({ digest: image.digest, keyId: signingKey.id, signature, attached }, [
+    `${did} ${image.service}:${image.version} (${shortDigest(image.digest)}) with the key ${signingKey.id}.`,
+    ...attached.map(({ what }) => `Its ${what} is attached, signed with the same key.`),
   ]);
   return 0;
 }
@@ -57,10 +62,17 @@ async function billOf({ state, signal }: Context, digest: string) {
     import("../../../trust/sbom/sbom.ts"),
     import("../../../trust/signing/statement.ts"),
   ]);
-  return {
-    type: predicateTypes.spdx,
-    predicate: JSON.parse(await sbomOf(state, digest, "spdx", signal)) as object,
-  };
+  const predicate = JSON.parse(await sbomOf(state, digest, "spdx", signal)) as object;
+  return { what: "bill of materials", type: predicateTypes.spdx, predicate };
+}
+
+async function provenanceOf({ state }: Context, digest: string) {
+  const [{ readProvenance }, { predicateTypes }] = await Promise.all([
+    import("../../../trust/provenance/kept.ts"),
+    import("../../../trust/signing/statement.ts"),
+  ]);
+  const predicate = await readProvenance(state, digest);
+  return { what: "provenance", type: predicateTypes.provenance, predicate };
 }
 
 /** The key of a file, or the one that CI hands over in the environment; never one on the command line. */
