@@ -46,7 +46,7 @@ export async function makeImage({ image }: Pick<VolumePlaces, "image">, bytes: n
 export async function mountImage(places: DiskPlaces, bytes: number): Promise<void> {
   const { image, disk } = places;
   if (statSync(image).size < bytes) await growFile(image, bytes);
-  if (mountedAt(disk) === undefined) {
+  if (mountedAt(disk) === undefined && !(await mountOpen(places))) {
     if (fileSystemBytes(image) < wholeBlocks(bytes)) {
       await exec(["e2fsck", "-f", "-p", image], { accept: [0, 1] }); // 1: it has mended something
       await exec(["resize2fs", image]);
@@ -78,11 +78,13 @@ function fileSystemBytes(image: string): number {
   }
 }
 
+const mountOptions = ["-t", "ext4", "-o", "nosuid,nodev,noexec"];
+
 async function mountDevice({ image, disk }: DiskPlaces): Promise<void> {
   mkdirSync(disk, { recursive: true, mode: 0o700 });
   const device = await attach(image);
   try {
-    await exec(["mount", "-t", "ext4", "-o", "nosuid,nodev,noexec", device, disk]);
+    await exec(["mount", ...mountOptions, device, disk]);
   } finally {
     // From now on it goes with the mount, or at once where that has failed.
     await exec(["losetup", "--detach", device]);
@@ -104,16 +106,52 @@ export async function unmountImage({ disk }: DiskPlaces): Promise<void> {
   while (mountedAt(disk) !== undefined) await unmount(disk);
 }
 
-/** Whether the kernel still has it open: mounted once more then, it would be written by two. */
-function isAttached({ image }: Pick<VolumePlaces, "image">): boolean {
-  if (!existsSync(image)) return false;
+/** Whether the kernel has it open a while after it was unmounted. */
+export function staysOpen(places: Pick<VolumePlaces, "image">, clock: Clock): Promise<boolean> {
+  return waitUntil(clock, detachMs, () => openDevice(places) === undefined).then((isGone) => !isGone);
+}
+
+/** The name of the loop device through which the kernel has it open. */
+function openDevice({ image }: Pick<VolumePlaces, "image">): string | undefined {
+  if (!existsSync(image)) return undefined;
   const file = realpathSync(image);
-  return namesIn("/sys/block").some((name) => name.startsWith("loop") && readBackingFile(name) === file);
+  return namesIn("/sys/block").find((name) => name.startsWith("loop") && readBackingFile(name) === file);
+}
+
+/**
+ * A mount namespace that someone has made (unshare(1), a program that builds an image) may keep a copy of its mount after it
+ * was unmounted here. Through the same device it is mounted again: a second one would be a second writer. False when it is
+ * not open, or no longer.
+ */
+async function mountOpen({ image, disk }: DiskPlaces): Promise<boolean> {
+  const device = openDevice({ image });
+  if (device === undefined) return false;
+  const held = openSync(`/dev/${device}`, "r"); // it stays with its file until this is closed
+  try {
+    if (openDevice({ image }) !== device) return false;
+    if (settingOf(device, "ro") !== "0" || settingOf(device, "loop/offset") !== "0") throw isElsewhere(image);
+    mkdirSync(disk, { recursive: true, mode: 0o700 });
+    await exec(["mount", ...mountOptions, `/dev/${device}`, disk]);
+    return true;
+  } finally {
+    closeSync(held);
+  }
+}
+
+function isElsewhere(image: string): KilnError {
+  return new KilnError("volume_in_use", `The file system ${image} is in use elsewhere, in another way.`, {
+    retry: true,
+    hint: "`losetup --list` and `findmnt` show where. Kiln tries again.",
+  });
 }
 
 function readBackingFile(device: string): string | undefined {
+  return settingOf(device, "loop/backing_file");
+}
+
+function settingOf(device: string, name: string): string | undefined {
   try {
-    return readFileSync(`/sys/block/${device}/loop/backing_file`, "utf8").trim();
+    return readFileSync(`/sys/block/${device}/${name}`, "utf8").trim();
   } catch {
     return undefined; // not attached to a file
   }
@@ -121,15 +159,6 @@ function readBackingFile(device: string): string | undefined {
 
 /** How long the kernel may take to let go of a file system that was unmounted. */
 const detachMs = 2_000;
-
-/** Throws `volume_in_use` while the kernel has it open: what has it open may write to it. */
-export async function requireDetached(places: Pick<VolumePlaces, "image">, clock: Clock): Promise<void> {
-  if (await waitUntil(clock, detachMs, () => !isAttached(places))) return;
-  throw new KilnError("volume_in_use", `The file system ${places.image} is still mounted elsewhere.`, {
-    retry: true,
-    hint: "`losetup --list` and `findmnt` show where. Kiln tries again.",
-  });
-}
 
 /** Space on the disk for so many bytes; where the file system cannot reserve any, the file has holes. Throws `disk_full`. */
 export async function growFile(file: string, bytes: number): Promise<void> {

@@ -1,15 +1,14 @@
 import { chmodSync, existsSync, mkdirSync } from "node:fs";
 import { keptSnapshots, type Restoring, type VolumeKey, type VolumeSpec } from "../../../domain/volume.ts";
 import { KilnError } from "../../../lib/errors.ts";
-import { mountedAt } from "../../linux/mounts.ts";
 import type { Bind } from "../../linux/placed-content.ts";
 import type { HostImage } from "../../platform.ts";
 import type { HostContext } from "../context.ts";
 import type { ServerRecord } from "../server/records.ts";
 import { volumesOf } from "./claims.ts";
-import { makeImage, mountImage, requireDetached } from "./disk-image.ts";
+import { makeImage, mountImage } from "./disk-image.ts";
 import { giveToOwner } from "./owner.ts";
-import { dataFolder, type VolumePlaces, volumeId, volumePlaces } from "./places.ts";
+import { dataFolder, volumeId, volumePlaces } from "./places.ts";
 import { readVolume, type VolumeRecord, writeVolume } from "./records.ts";
 import { keepNewest, recoverData } from "./snapshots.ts";
 import { putSnapshotInPlace, takeSnapshot, type Volume } from "./take-snapshot.ts";
@@ -62,7 +61,10 @@ async function openVolume(
     ...(volume.dataVersion === undefined ? {} : { dataVersion: volume.dataVersion }),
   };
   await writeVolume(places, record);
-  if (size !== undefined) await openImage(host, places, size);
+  if (size !== undefined) {
+    await makeImage(places, size);
+    await mountImage(places, size);
+  }
   const data = dataFolder(places, size !== undefined);
   if (!existsSync(data)) {
     mkdirSync(data, { mode: 0o750 });
@@ -137,10 +139,4 @@ function requireSameKind(
       hint: "Write `size` as it was; or export the volume, remove it and import it again.",
     },
   );
-}
-
-async function openImage({ clock }: HostContext, places: VolumePlaces, bytes: number): Promise<void> {
-  await makeImage(places, bytes);
-  if (mountedAt(places.disk) === undefined) await requireDetached(places, clock);
-  await mountImage(places, bytes);
 }

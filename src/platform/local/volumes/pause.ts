@@ -27,7 +27,7 @@ export async function whilePaused<T>(
   servers: readonly ServerId[],
   work: () => Promise<T>,
 ): Promise<T> {
-  if (servers.length === 0) return work();
+  if (servers.length === 0 && mountedAt(places.disk) === undefined) return work();
   await writeFileAtomic(places.paused, JSON.stringify(servers));
   try {
     if (mountedAt(places.disk) !== undefined) await exec(["fsfreeze", "--freeze", places.disk]);

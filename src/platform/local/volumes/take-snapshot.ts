@@ -2,7 +2,7 @@ import type { ServerId } from "../../../domain/ids.ts";
 import type { Snapshot, SnapshotReason, VolumeKey } from "../../../domain/volume.ts";
 import type { HostContext } from "../context.ts";
 import { serversWith } from "./claims.ts";
-import { requireDetached, unmountImage } from "./disk-image.ts";
+import { mountImage, staysOpen, unmountImage } from "./disk-image.ts";
 import { whilePaused } from "./pause.ts";
 import type { VolumePlaces } from "./places.ts";
 import { type VolumeRecord, writeVolume } from "./records.ts";
@@ -16,7 +16,7 @@ export interface Volume {
 }
 
 /** Servers that have the volume stand still meanwhile, but for the one that is about to get it. */
-export function takeSnapshot(
+export async function takeSnapshot(
   host: HostContext,
   { key, places, record }: Volume,
   reason: SnapshotReason,
@@ -24,14 +24,14 @@ export function takeSnapshot(
 ): Promise<Snapshot> {
   const servers = serversWith(host, key).filter((id) => id !== next);
   const atMs = host.clock.now();
-  return whilePaused(host, places, servers, async () => {
-    // What is written reaches the image with that, unless something else still has it open.
-    if (servers.length === 0) {
-      await unmountImage(places);
-      await requireDetached(places, host.clock);
-    }
-    return copyToSnapshot(places, record, { reason, atMs });
-  });
+  const copy = () =>
+    whilePaused(host, places, servers, () => copyToSnapshot(places, record, { reason, atMs }));
+  if (servers.length > 0) return copy();
+  // What is written reaches the image with that; where something has it open all the same, when it is paused.
+  await unmountImage(places);
+  if (record.sizeBytes === undefined || !(await staysOpen(places, host.clock))) return copy();
+  await mountImage(places, record.sizeBytes);
+  return copy().finally(() => unmountImage(places));
 }
 
 /**

@@ -1,3 +1,4 @@
+import { spawn } from "node:child_process";
 import {
   existsSync,
   mkdirSync,
@@ -12,7 +13,7 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { VolumeSpec } from "../../../domain/volume.ts";
 import { exec } from "../../../lib/process/exec.ts";
-import { findProcess } from "../../../lib/process/proc.ts";
+import { findProcess, linkIfThere } from "../../../lib/process/proc.ts";
 import { taint } from "../../conformance/subject.ts";
 import { cgroupFolders, membersOf, serverCgroup, setFrozen } from "../../linux/cgroups.ts";
 import { aCall, openImages, TestHost, until, whyNoContainers } from "../test-host.ts";
@@ -213,7 +214,7 @@ describe.skipIf(reason)("volumes of the local host", () => {
     expect(readFileSync(join(folder(), "data/file"), "utf8")).toBe("one\n");
   });
 
-  test("two read one snapshot at once, and something that has the file system open forbids another one", async () => {
+  test("two read one snapshot at once", async () => {
     const keeper = await unused({ sizeBytes: 16 * mib });
     const { id } = await keeper.snapshot(key, aCall());
     const read = () => keeper.read(key, id, aCall().signal)[Symbol.asyncIterator]();
@@ -224,11 +225,29 @@ describe.skipIf(reason)("volumes of the local host", () => {
     for (let next = await other.next(); !next.done; next = await other.next()) chunks.push(next.value);
     await other.return?.();
     expect(readdirSync(folder()).filter((name) => name.startsWith("export"))).toEqual([]);
-    const { stdout: device } = await exec(["losetup", "--find", "--show", join(folder(), "image")]);
+  });
+
+  test("a volume with a size is mounted for its next server while another mount namespace keeps a copy of its mount", async () => {
+    const size = volumes({ sizeBytes: 16 * mib });
+    await t.run(first, `echo one > /data/file; ${forever}`, size);
+    await until(() => existsSync(join(folder(), "disk/data/file")), 60_000);
+    const keeps = spawn("unshare", ["--mount", "sleep", "1000"], { stdio: "ignore" });
     try {
-      await expect(keeper.snapshot(key, aCall())).rejects.toMatchObject({ code: "volume_in_use" });
+      const namespace = () => linkIfThere(`/proc/${keeps.pid}/ns/mnt`);
+      await until(
+        () => namespace() !== undefined && namespace() !== linkIfThere("/proc/self/ns/mnt"),
+        60_000,
+      );
+      await t.host.destroy(first, aCall());
+      const { id } = (await t.host.volumes?.snapshot(key, aCall())) ?? { id: "" };
+      await t.run(second, "echo two >> /data/file; cat /data/file", size);
+      expect(await t.output(second)).toBe("one\ntwo");
+      await t.host.destroy(second, aCall());
+      await t.host.volumes?.restore(key, id, aCall());
+      await t.run(first, "cat /data/file", size);
+      expect(await t.output(first)).toBe("one");
     } finally {
-      await exec(["losetup", "--detach", device.trim()]);
+      keeps.kill("SIGKILL");
     }
   });
 
