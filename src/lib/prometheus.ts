@@ -50,28 +50,34 @@ export function render(metrics: readonly Metric[], samples: readonly Sample[]): 
 }
 
 function linesOf({ metric: { name }, labels, value }: Sample): readonly string[] {
-  if (typeof value === "number") return [line(name, labels, value)];
+  const own = labelText(labels);
+  if (typeof value === "number") return [line(name, own, value)];
   const { bounds, counts, sum } = value;
   let total = 0;
   const buckets = [...bounds, Number.POSITIVE_INFINITY].map((bound, i) => {
     total += counts[i] ?? 0;
-    return line(`${name}_bucket`, { ...labels, le: numberText(bound) }, total);
+    return line(`${name}_bucket`, `${own}${own === "" ? "" : ","}le="${numberText(bound)}"`, total);
   });
   return [
     ...buckets,
-    ...(sum === undefined ? [] : [line(`${name}_sum`, labels, sum)]),
-    line(`${name}_count`, labels, total),
+    ...(sum === undefined ? [] : [line(`${name}_sum`, own, sum)]),
+    line(`${name}_count`, own, total),
   ];
 }
 
-function line(name: string, labels: Readonly<Record<string, string>>, value: number): string {
-  const pairs = Object.entries(labels)
-    .filter(([, text]) => text !== "")
-    .map(([label, text]) => `${label}="${escaped(text)}"`);
-  return `${name}${pairs.length === 0 ? "" : `{${pairs.join(",")}}`} ${numberText(value)}`;
+function line(name: string, labels: string, value: number): string {
+  return `${name}${labels === "" ? "" : `{${labels}}`} ${numberText(value)}`;
+}
+
+function labelText(labels: Readonly<Record<string, string>>): string {
+  let text = "";
+  for (const [label, value] of Object.entries(labels))
+    if (value !== "") text += `${text === "" ? "" : ","}${label}="${escaped(value)}"`;
+  return text;
 }
 
 function escaped(text: string): string {
+  if (!/[\\"\n]/.test(text)) return text;
   return text.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n");
 }
 

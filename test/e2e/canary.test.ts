@@ -1,7 +1,7 @@
 import { chmod, mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { ServiceStatus } from "../../src/controller/operations.ts";
+import type { ServiceFigures, ServiceStatus } from "../../src/controller/operations.ts";
 import { type Installation, install, waitUntil, whyNoServers } from "./harness.ts";
 import { type LittleService, littleService } from "./little-service.ts";
 
@@ -78,6 +78,10 @@ describe.skipIf(why !== undefined)("canary, judged by the router's own counts", 
       ]);
     });
     expect([(await status())?.serving?.number, lost]).toEqual([2, 0]);
+    const [of] = await kiln.json<readonly ServiceFigures[]>(["figures", "shop"]);
+    const figure = (name: string) => of?.figures.find((one) => one.name === name);
+    expect(figure("fail-rate")).toMatchObject({ n: 3, notes: ["1 failed"], events: [expect.any(Number)] });
+    expect(figure("image-age")?.value).toBeGreaterThan(0);
   });
 
   /** Deploys a release that gets no requests. */

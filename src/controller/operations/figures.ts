@@ -10,7 +10,7 @@ import {
   runningKinds,
   uptimeFigures,
 } from "../../domain/figures/running.ts";
-import type { ServiceKey } from "../../domain/ids.ts";
+import type { ImageDigest, ServiceKey } from "../../domain/ids.ts";
 import type { Clock } from "../../lib/time/clock.ts";
 import type { Store } from "../../store/store.ts";
 import type { Operations, ServiceFigures, ServiceStatus } from "../operations.ts";
@@ -27,6 +27,9 @@ export interface FiguresParts {
   readonly operations: Pick<Operations, "services" | "status" | "images">;
 }
 
+/** When an image was made (Unix time in ms); undefined where that is not known. */
+type MadeAt = (image: ImageDigest) => Promise<number | undefined>;
+
 /** The figures of services, computed from the event log and the minutes of traffic each time that someone asks. */
 export function createFigures(parts: FiguresParts): Pick<Operations, "figures"> {
   const { operations, clock } = parts;
@@ -34,12 +37,22 @@ export function createFigures(parts: FiguresParts): Pick<Operations, "figures"> 
     figures: async ({ service, sinceMs }) => {
       const untilMs = clock.now();
       const period = { sinceMs: sinceMs ?? untilMs - usualMs, untilMs };
-      if (service !== undefined) return [await figuresOf(parts, service, undefined, period)];
+      const madeAt = listedOnce(operations);
+      if (service !== undefined) return [await figuresOf(parts, service, undefined, period, madeAt)];
       const all: ServiceFigures[] = [];
       for (const status of await operations.services({}, {}))
-        all.push(await figuresOf(parts, status.service, status, period));
+        all.push(await figuresOf(parts, status.service, status, period, madeAt));
       return all;
     },
+  };
+}
+
+/** One list of the images for one request. */
+function listedOnce({ images }: FiguresParts["operations"]): MadeAt {
+  let listed: ReturnType<typeof images> | undefined;
+  return async (image) => {
+    listed ??= images({}, {});
+    return (await listed).find(({ digest }) => digest === image)?.createdAtMs;
   };
 }
 
@@ -49,40 +62,36 @@ async function figuresOf(
   service: ServiceKey,
   known: ServiceStatus | undefined,
   period: Period,
+  madeAt: MadeAt,
 ): Promise<ServiceFigures> {
   const events: KilnEvent[] = [];
   const kinds = [...deploymentKinds, ...runningKinds];
   for await (const page of pagesOf(store, { service, kinds })) events.push(...page);
-  const status =
-    known ??
-    (events.length > 0 ? await statusOrGone(operations, service) : await operations.status({ service }, {}));
+  const status = known ?? (await statusOf(operations, service, events.length > 0));
   const figures = [
     ...deliveryFigures(deploymentsOf(events), period),
     ...uptimeFigures(store.traffic(service, period)),
     ...driftFigures(events, period),
-    ...ageFigures(await agesOf(operations, status, period.untilMs)),
+    ...ageFigures(await agesOf(status, period.untilMs, madeAt)),
   ];
   return { service, ...period, figures: figures.map(shown) };
 }
 
-async function statusOrGone(
+/** Undefined for one that is gone; throws `service_unknown` for one that has never been. */
+async function statusOf(
   operations: FiguresParts["operations"],
   service: ServiceKey,
+  hasBeen: boolean,
 ): Promise<ServiceStatus | undefined> {
+  if (!hasBeen) return operations.status({ service }, {});
   return (await operations.services({}, {})).find((status) => status.service === service);
 }
 
 /** What a target that does not answer had is not its present age. */
-async function agesOf(
-  operations: FiguresParts["operations"],
-  status: ServiceStatus | undefined,
-  nowMs: number,
-): Promise<Ages> {
+async function agesOf(status: ServiceStatus | undefined, nowMs: number, madeAt: MadeAt): Promise<Ages> {
   const seen = status?.target.trouble === undefined ? (status?.servers ?? []) : [];
   const oldestMs = seen.length === 0 ? undefined : Math.min(...seen.map((server) => server.createdAtMs));
-  const image = status?.serving?.image;
-  const stored = image === undefined ? [] : await operations.images({}, {});
-  const madeMs = stored.find(({ digest }) => digest === image)?.createdAtMs;
+  const madeMs = status?.serving && (await madeAt(status.serving.image));
   return {
     servers: seen.length,
     oldestServerMs: oldestMs === undefined ? undefined : Math.max(0, nowMs - oldestMs),

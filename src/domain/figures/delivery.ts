@@ -65,25 +65,24 @@ function frequency(
 ): Figure {
   const fromMs = Math.max(sinceMs, firstMs ?? untilMs);
   const weeks = Math.floor((untilMs - fromMs) / weekMs);
-  const counted = moved.filter(({ moved: { atMs } }) => atMs > untilMs - weeks * weekMs);
   const made = {
     name: "deployment-frequency",
     n: moved.length,
     events: sequences(moved.map((one) => one.moved)),
   } as const;
   if (weeks === 0) return figure({ ...made, notes: ["The service has been deployed for less than a week."] });
-  const days = Array.from({ length: weeks }, (_, week) => daysOf(counted, untilMs - week * weekMs));
+  const byWeek = Map.groupBy(moved, ({ moved: { atMs } }) => Math.floor((untilMs - atMs) / weekMs));
+  const counted = Array.from({ length: weeks }, (_, week) => byWeek.get(week) ?? []);
   return judged({
     ...made,
-    value: counted.length / weeks,
-    more: { "median of days with a deployment": median(days) ?? 0 },
+    value: counted.flat().length / weeks,
+    more: { "median of days with a deployment": median(counted.map(daysOf)) ?? 0 },
   });
 }
 
-/** On how many days (UTC) of the week that ends there something was deployed. */
-function daysOf(moved: readonly Moved[], endMs: number): number {
-  const times = moved.map(({ moved: { atMs } }) => atMs).filter((at) => at <= endMs && at > endMs - weekMs);
-  return Math.min(7, new Set(times.map((at) => Math.floor(at / dayMs))).size);
+/** On how many days (UTC) of one week something was deployed. */
+function daysOf(moved: readonly Moved[]): number {
+  return Math.min(7, new Set(moved.map(({ moved: { atMs } }) => Math.floor(atMs / dayMs))).size);
 }
 
 function recoveryTime(moved: readonly Moved[]): Figure {
@@ -110,20 +109,28 @@ function failRate(moved: readonly Moved[]): Figure {
 
 /** The failure may lie before the period. */
 function reworkRate(moved: readonly Moved[], all: readonly Deployment[]): Figure {
-  const failures = all.flatMap((one) =>
-    one.moved !== undefined && one.failed !== undefined ? [one.failed] : [],
-  );
-  const rework = new Set(
-    failures.flatMap((failure) => {
-      const next = all.find((one) => one.moved !== undefined && one.started.sequence > failure.sequence);
-      return next !== undefined && next.started.atMs - failure.atMs <= dayMs ? [next.rollout] : [];
-    }),
-  );
+  const rework = reworkOf(all);
   const found = moved.filter(({ rollout }) => rework.has(rollout));
   return judged({
     ...{ name: "rework-rate", n: moved.length, value: found.length / moved.length, guessed: true },
     events: sequences(found.map(({ started }) => started)),
   });
+}
+
+/** The rollouts that were the first within a day after a failed deployment. */
+function reworkOf(all: readonly Deployment[]): ReadonlySet<number> {
+  const failures = all
+    .flatMap(({ moved, failed }) => (moved === undefined ? [] : (failed ?? [])))
+    .toSorted((a, b) => a.sequence - b.sequence);
+  const rework = new Set<number>();
+  for (const { moved, started, rollout } of all) {
+    if (moved === undefined) continue;
+    while (failures[0] !== undefined && failures[0].sequence < started.sequence) {
+      const failure = failures.shift();
+      if (failure !== undefined && started.atMs - failure.atMs <= dayMs) rework.add(rollout);
+    }
+  }
+  return rework;
 }
 
 function p90(values: readonly number[]): Readonly<Record<string, number>> {

@@ -37,26 +37,68 @@ interface Journey extends Deployment {
 
 /** The deployments of one service, in their order, from its events in theirs. Other events are ignored. */
 export function deploymentsOf(events: readonly KilnEvent[]): readonly Deployment[] {
-  const journeys = new Map<number, Journey>();
-  for (const event of events) follow(journeys, event);
-  return [...journeys.values()].filter(({ isRollback }) => !isRollback);
+  const history = new History();
+  for (const event of events) history.follow(event);
+  return history.deployments;
 }
 
-function follow(journeys: Map<number, Journey>, { kind, data, sequence, atMs }: KilnEvent): void {
-  const id = Number(data.rollout);
-  const mark = { sequence, atMs };
-  if (kind === "rollout.started") journeys.set(id, begun(id, data, mark));
-  const journey = journeys.get(id);
-  if (journey === undefined) return;
-  const change = (now: Partial<Journey>) => journeys.set(id, { ...journey, ...now });
-  if (kind === "rollout.moved") change({ moved: journey.moved ?? mark });
-  else if (kind === "rollout.turned-back" || kind === "rollout.failed")
-    change({ failed: journey.failed ?? mark });
-  else if (kind === "rollout.rolled-back") change({ failed: journey.failed ?? mark, recovered: mark });
-  else if (kind === "rollout.completed") {
-    change({ completed: mark });
-    if (journey.isRollback) leave(journeys, journey);
-    recover(journeys, mark);
+/** Every rollout of one service so far: each event costs the same, however long the log is. */
+class History {
+  readonly #journeys = new Map<number, Journey>();
+  /** By release, the last deployment that has led to it. */
+  readonly #ledTo = new Map<number, number>();
+  /** What has failed and has not recovered. */
+  readonly #open = new Set<number>();
+
+  get deployments(): readonly Deployment[] {
+    return [...this.#journeys.values()].filter(({ isRollback }) => !isRollback);
+  }
+
+  follow({ kind, data, sequence, atMs }: KilnEvent): void {
+    const id = Number(data.rollout);
+    const mark = { sequence, atMs };
+    if (kind === "rollout.started") this.#journeys.set(id, begun(id, data, mark));
+    const journey = this.#journeys.get(id);
+    if (journey === undefined) return;
+    if (kind === "rollout.moved") this.#change(journey, { moved: journey.moved ?? mark });
+    else if (kind === "rollout.turned-back" || kind === "rollout.failed") this.#fail(journey, mark);
+    else if (kind === "rollout.rolled-back") this.#recover(this.#fail(journey, mark), mark);
+    else if (kind === "rollout.completed") this.#complete(journey, mark);
+  }
+
+  #change(journey: Journey, now: Partial<Journey>): Journey {
+    const changed = { ...journey, ...now };
+    this.#journeys.set(journey.rollout, changed);
+    return changed;
+  }
+
+  #fail(journey: Journey, mark: Mark): Journey {
+    if (journey.failed !== undefined) return journey;
+    this.#open.add(journey.rollout);
+    return this.#change(journey, { failed: mark });
+  }
+
+  #recover(journey: Journey, mark: Mark): void {
+    this.#open.delete(journey.rollout);
+    this.#change(journey, { recovered: mark });
+  }
+
+  /** Whatever had failed before is over once another release has all the traffic. */
+  #complete(journey: Journey, mark: Mark): void {
+    this.#change(journey, { completed: mark });
+    if (journey.isRollback) this.#leave(journey);
+    else this.#ledTo.set(journey.to, journey.rollout);
+    for (const id of [...this.#open]) {
+      const failed = this.#journeys.get(id);
+      if (failed !== undefined) this.#recover(failed, mark);
+    }
+  }
+
+  /** A rollback says that the deployment which had led to the release it leaves was not good. */
+  #leave({ from, started }: Journey): void {
+    const left = from === undefined ? undefined : this.#ledTo.get(from);
+    const journey = left === undefined ? undefined : this.#journeys.get(left);
+    if (journey !== undefined) this.#fail(journey, started);
   }
 }
 
@@ -67,20 +109,4 @@ function begun(rollout: number, data: KilnEvent["data"], started: Mark): Journey
     from: typeof data.from === "number" ? data.from : undefined,
     commits: data.commits as BroughtCommits | undefined,
   };
-}
-
-/** A rollback says that the deployment which had led to the release it leaves was not good. */
-function leave(journeys: Map<number, Journey>, { from, started }: Journey): void {
-  const left = [...journeys.values()].findLast(
-    ({ isRollback, to, completed }) => !isRollback && to === from && completed !== undefined,
-  );
-  if (left !== undefined && left.failed === undefined)
-    journeys.set(left.rollout, { ...left, failed: started });
-}
-
-/** Whatever had failed before is over once another release has all the traffic. */
-function recover(journeys: Map<number, Journey>, mark: Mark): void {
-  for (const [id, journey] of journeys)
-    if (journey.failed !== undefined && journey.recovered === undefined)
-      journeys.set(id, { ...journey, recovered: mark });
 }
