@@ -21,7 +21,6 @@ image: { version: 1.4.0, from: scratch, files: [{ from: ./hello, to: /hello, mod
 
 test.skipIf(whyNot.length > 0)(
   "cosign verifies signature, bill of materials and provenance that kiln has pushed, and refuses another key",
-  { timeout: 180_000 },
   async () => {
     const folder = mkdtempSync("/tmp/kiln-");
     try {
