@@ -61,6 +61,11 @@ const asked: { readonly [Name in OperationName]: readonly Asked<Name>[] } = {
   setSecret: [{ service, name: "DB_PASSWORD", value: "aGk=" }],
   removeSecret: [{ service, name: "DB_PASSWORD" }],
   volumes: [{}, { service }],
+  jobs: [{}, { service }],
+  runJob: [
+    { service, job: "cleanup", reason: "by hand" },
+    { service, command: ["/bin/job", "--all"], deadlineMs: 1_000 },
+  ],
   snapshotVolume: [{ service, name: "data" }],
   restoreVolume: [{ service, name: "data", snapshot: "s1", reason: "a bad migration" }],
   exportVolume: [

@@ -4,7 +4,7 @@ import { admission, imagePolicy, trustedKey } from "../domain/schema/admission.t
 import { finding, response } from "../domain/schema/drift.ts";
 import { serverFailure } from "../domain/schema/observation.ts";
 import { release } from "../domain/schema/release.ts";
-import { rollout, warm } from "../domain/schema/rollout.ts";
+import { jobEnd, rollout, warm } from "../domain/schema/rollout.ts";
 import { targetOptions } from "../domain/schema/target.ts";
 import { trafficSpan } from "../domain/schema/traffic.ts";
 import { amount, atMs, base64, count, maybe, releaseNumber, tookMs } from "../domain/schema/values.ts";
@@ -120,6 +120,45 @@ const EvidenceReport = evidenceSummary.extend({
   log: z.array(z.string()),
 });
 
+const JobStatus = z.object({
+  service: z.string(),
+  job: z.string(),
+  schedule: maybe(
+    z.object({
+      times: z.string(),
+      timeZone: z.string(),
+      overlap: z.enum(["skip", "replace", "allow"]),
+      deadlineMs: z.number(),
+    }),
+  ).describe("Absent: the serving release has no such job."),
+  nextAtMs: maybe(atMs),
+  failedInARow: amount.describe("How many of its newest runs have failed, one after the other."),
+  runs: z
+    .array(
+      z.object({
+        id: z.number().int(),
+        job: z.string(),
+        release: releaseNumber,
+        command: z.array(z.string()),
+        deadlineMs: z.number(),
+        state: z.enum(["waiting", "running", "succeeded", "failed", "stopped"]),
+        dueAtMs: maybe(atMs).describe(
+          "The time of the schedule that it is for. Absent: someone has asked for it.",
+        ),
+        askedBy: maybe(z.string()),
+        createdAtMs: atMs,
+        startedAtMs: maybe(atMs),
+        end: maybe(jobEnd),
+        log: maybe(z.string()).describe("Its log is read by this id, like a server's."),
+      }),
+    )
+    .describe("Oldest first."),
+});
+
+const JobStatusList = z.array(JobStatus);
+
+const AcceptedRun = z.object({ run: z.number().int() });
+
 const ArchivePiece = z.object({ data: base64 });
 
 const ServerStatus = z.object({
@@ -179,7 +218,8 @@ const ServiceStatus = z.object({
       z.object({
         id: z.string().describe("The job's id: its log is read like a server's."),
         release: releaseNumber,
-        rollout: z.number().int(),
+        rollout: z.number().int().describe("0 for a run of no rollout."),
+        run: z.number().int().optional().describe("The number of such a run."),
         name: z.string(),
         state: z.enum(["unstarted", "creating", "running", "succeeded", "failed"]),
       }),
@@ -423,6 +463,7 @@ export const ErrorAnswer = z.object({
 /** Every answer by the name that the table and OpenAPI have for it. */
 export const answers = {
   Accepted,
+  AcceptedRun,
   ArchivePiece,
   AuditKey,
   AuditStatus,
@@ -438,6 +479,7 @@ export const answers = {
   History,
   Images,
   Image,
+  JobStatusList,
   Collected,
   KilnEvent,
   LogLine,

@@ -185,6 +185,23 @@ const RemoveVolume = OneVolume.extend({
   snapshot: snapshot.optional().describe("Remove only this snapshot."),
 });
 
+const RunJob = Service.extend({
+  job: z.string().min(1).max(32).optional().describe("A scheduled job. Absent: only a command."),
+  command: z
+    .array(z.string().max(100_000))
+    .min(1)
+    .max(1_000)
+    .optional()
+    .describe("Instead of the job's command."),
+  deadlineMs: z
+    .number()
+    .int()
+    .min(1)
+    .optional()
+    .describe("How long it may take. Absent: as the job, or an hour."),
+  reason,
+});
+
 const OneRollout = z.strictObject({ id: wholeNumber });
 
 const Events = z.strictObject({
@@ -285,6 +302,7 @@ export const asks = {
     RestoreVolume,
     RevokeKey,
     Rollback,
+    RunJob,
     Scale,
     Server,
     Service,

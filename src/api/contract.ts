@@ -415,6 +415,22 @@ export const table = {
     summary: "Destroys a server that is kept in quarantine.",
     asks: "ChangeServer",
   },
+  /** Throws `service_unknown`. */
+  jobs: {
+    method: "GET",
+    path: "/v1/jobs",
+    summary: "Scheduled jobs, and runs of jobs and commands outside of rollouts.",
+    asks: "OfService",
+    answers: "JobStatusList",
+  },
+  /** Resolves when it is recorded. Throws `service_unknown`, `job_unknown`, `jobs_unsupported`, `release_unknown`. */
+  runJob: {
+    method: "POST",
+    path: "/v1/services/:service/run",
+    summary: "Runs a scheduled job now, or a command, in a server of the release that serves.",
+    asks: "RunJob",
+    answers: "AcceptedRun",
+  },
   /** Resolves when the copy is being started; a server has one copy at most, and an existing copy is left as it is. Throws `server_unknown`, `platform_unusable`. */
   reproduce: {
     method: "POST",

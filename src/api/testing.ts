@@ -201,6 +201,13 @@ export const answers: Operations = {
       releases: [1, 2],
     },
   ],
+  jobs: async () => [
+    {
+      ...{ service: "shop", job: "cleanup", nextAtMs: 2, failedInARow: 0, runs: [] },
+      schedule: { times: "@daily", timeZone: "UTC", overlap: "skip", deadlineMs: 1_000 },
+    },
+  ],
+  runJob: async () => ({ run: 1 }),
   volumes: async () => [
     {
       ...{ service: "shop", name: "data", createdAtMs: 1, sizeBytes: 1_073_741_824, usedBytes: 4096 },

@@ -69,3 +69,12 @@ export function parsePair(
   if (Object.hasOwn(before, name)) throw new InvalidArgumentError(`Expected ${name} only once.`);
   return { ...before, [name]: value };
 }
+
+/** The number of a job's run, which `kiln job ls` shows. */
+export function parseRunNumber(text: string): number {
+  const value = wholeNumber(text);
+  if (value === undefined || value === 0) {
+    throw new InvalidArgumentError("Expected the number of a run, as in `kiln job ls`.");
+  }
+  return value;
+}

@@ -3,6 +3,7 @@ import { addAuditCommands } from "./commands/audit/commands.ts";
 import { addChangeCommands } from "./commands/changes/commands.ts";
 import { addDriftCommands } from "./commands/drift/commands.ts";
 import { addImageCommands } from "./commands/images/commands.ts";
+import { addJobCommands } from "./commands/jobs/commands.ts";
 import { addMachineCommands } from "./commands/machine/commands.ts";
 import { addProjectCommands } from "./commands/project/commands.ts";
 import { addSecretCommands } from "./commands/secrets/commands.ts";
@@ -58,6 +59,7 @@ export function createProgram(version: string, host: Host): Command {
   addServiceCommands(program, load);
   addChangeCommands(program, load);
   addSecretCommands(program, load);
+  addJobCommands(program, load);
   addVolumeCommands(program, load);
   addAuditCommands(program, load);
   addDriftCommands(program, load);

@@ -8,12 +8,14 @@ import type { Call, LogLine } from "../platform/platform.ts";
 import type { Store } from "../store/store.ts";
 import type { Notary } from "./audit/notary.ts";
 import { createDriftOperations } from "./drift/drift.ts";
+import { Scheduler } from "./jobs/scheduler.ts";
 import { createTimekeeper, freshLook } from "./loop/timekeeper.ts";
 import { Meter } from "./metrics/meter.ts";
 import { createCommands } from "./operations/commands.ts";
 import { createExec } from "./operations/exec.ts";
 import type { ImageOperations } from "./operations/image-operations.ts";
 import type { Images } from "./operations/images.ts";
+import { createJobOperations } from "./operations/jobs.ts";
 import { createQueries } from "./operations/queries.ts";
 import { createReproduce } from "./operations/reproduce.ts";
 import { createSecretCommands } from "./operations/secrets.ts";
@@ -62,6 +64,7 @@ export function startController(options: ControllerOptions): Controller {
   freshLook(store, clock.now());
   const timekeeper = createTimekeeper(store, clock);
   const targets = new Targets(options.targets, { store, clock, log, timekeeper, meter });
+  const scheduler = new Scheduler({ store, clock, log, poke: (service) => targets.poke(service) });
   const call = (): Call => ({
     signal: AbortSignal.timeout(requestTimeoutMs),
     deadline: clock.now() + requestTimeoutMs,
@@ -74,6 +77,7 @@ export function startController(options: ControllerOptions): Controller {
     ...createTargetOperations({ store, targets, platforms: options.platforms }),
     ...createQueries({ store, clock, targets, images }),
     ...createDriftOperations({ store, targets, call, evidence: options.evidence }),
+    ...createJobOperations({ store, clock, targets }),
     ...createReproduce({ store, targets, call }),
     ...createExec({ store, targets, clock, call }),
     logs: ({ server, ...how }, { signal = neverAborted } = {}) => readLog(targets, server, how, signal),
@@ -88,7 +92,10 @@ export function startController(options: ControllerOptions): Controller {
       };
     },
     shutdown: async () => options.onShutdown(),
-    close: () => targets.close(),
+    close: async () => {
+      await scheduler.close();
+      await targets.close();
+    },
   };
 }
 

@@ -31,6 +31,7 @@ export type PastRollout = History["rollouts"][number];
 export type Phases = PastRollout["phases"];
 export type SecretVersion = Answer<"secrets">[number];
 export type VolumeStatus = Answer<"volumes">[number];
+export type JobStatus = Answer<"jobs">[number];
 export type AuditKey = Answer<"rotateAuditKey">;
 export type ExecGrant = Answer<"exec">;
 export type StoredVersion = Answer<"images">[number];

@@ -60,6 +60,13 @@ export type Action =
       readonly job: string;
       readonly reason: string;
     }
+  /** A run of no rollout. */
+  | {
+      readonly kind: "begin-run";
+      readonly service: ServiceKey;
+      readonly run: number;
+      readonly reason: string;
+    }
   /** Whatever runs of it ends; its logs stay. */
   | { readonly kind: "end-job"; readonly service: ServiceKey; readonly job: JobId; readonly reason: string }
   /** With its logs. */
@@ -107,6 +114,8 @@ export type RecordChange =
       readonly atMs: number;
     }
   | { readonly kind: "warm-over"; readonly release: number }
+  | { readonly kind: "run-begun"; readonly run: number; readonly atMs: number }
+  | { readonly kind: "run-ended"; readonly run: number; readonly end: JobEnd; readonly atMs: number }
   /** A tainted server is gone. */
   | { readonly kind: "taint-over"; readonly server: ServerId }
   /** Nothing of the service is left: forget it. */
@@ -121,7 +130,7 @@ export type Steering =
 
 /** Whatever changes a rollout's record. */
 export type RolloutChange =
-  | Exclude<RecordChange, { readonly kind: "warm-over" | "taint-over" | "gone" }>
+  | Exclude<RecordChange, { readonly kind: "warm-over" | "taint-over" | "run-begun" | "run-ended" | "gone" }>
   | Steering;
 
 export interface Plan {

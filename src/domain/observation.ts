@@ -38,7 +38,10 @@ export interface JobObservation {
   readonly id: JobId;
   readonly service: ServiceKey;
   readonly release: number;
+  /** 0 for a run of no rollout. */
   readonly rollout: number;
+  /** The number of such a run. */
+  readonly run?: number | undefined;
   readonly name: string;
   /**
    * unstarted: a crash left its creation unfinished, and its command has certainly not begun; creating: on its way;

@@ -1,4 +1,5 @@
 import type { RecordChange, RolloutChange } from "./actions.ts";
+import type { ScheduledRun } from "./job-run.ts";
 import type { DesiredService, JobRun, Rollout } from "./rollout.ts";
 
 /**
@@ -13,6 +14,9 @@ export function applyChange(desired: DesiredService, change: RecordChange): Desi
   if (change.kind === "taint-over") {
     return { ...desired, taints: desired.taints.filter((t) => t.server !== change.server) };
   }
+  if (change.kind === "run-begun" || change.kind === "run-ended") {
+    return { ...desired, runs: desired.runs?.map((run) => changeRun(run, change)) };
+  }
   const rollout = desired.rollout;
   if (rollout === undefined || rollout.id !== change.rollout) return desired;
   if (change.kind === "end") {
@@ -20,6 +24,13 @@ export function applyChange(desired: DesiredService, change: RecordChange): Desi
   }
   return { ...desired, rollout: changeRollout(rollout, change) };
 }
+
+function changeRun(run: ScheduledRun, change: RunChange): ScheduledRun {
+  if (run.id !== change.run || run.end !== undefined) return run;
+  return change.kind === "run-begun" ? { ...run, startedAtMs: change.atMs } : { ...run, end: change.end };
+}
+
+type RunChange = Extract<RecordChange, { readonly kind: "run-begun" | "run-ended" }>;
 
 /** The rollout's record after a change of it. */
 export function changeRollout(rollout: Rollout, change: RolloutChange, reason?: string): Rollout {

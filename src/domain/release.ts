@@ -1,6 +1,6 @@
 import type { Admission } from "./admission.ts";
 import type { ImageDigest, ServiceKey } from "./ids.ts";
-import type { HealthSpec, JobSpec, SecretSpec, ServerShape, TrafficSpec } from "./spec.ts";
+import type { HealthSpec, JobSpec, ScheduleSpec, SecretSpec, ServerShape, TrafficSpec } from "./spec.ts";
 
 /** What a release freezes. Two drafts that are equal make no new release. */
 export interface ReleaseDraft {
@@ -14,6 +14,8 @@ export interface ReleaseDraft {
   readonly secrets: readonly ReleaseSecret[];
   readonly files: readonly ReleaseFile[];
   readonly jobs: readonly JobSpec[];
+  /** Absent: none. */
+  readonly schedules?: readonly ScheduleSpec[] | undefined;
 }
 
 export interface ReleaseSecret extends SecretSpec {
@@ -61,6 +63,9 @@ export interface ConfigFile {
 
 /** The draft that a release was made from. */
 export function draftOf(release: ReleaseDraft): ReleaseDraft {
-  const { image, version, shape, health, traffic, secrets, files, jobs } = release;
-  return { image, version, shape, health, traffic, secrets, files, jobs };
+  const { image, version, shape, health, traffic, secrets, files, jobs, schedules } = release;
+  return {
+    ...{ image, version, shape, health, traffic, secrets, files, jobs },
+    ...(schedules === undefined ? {} : { schedules }),
+  };
 }

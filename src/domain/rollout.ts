@@ -1,4 +1,5 @@
 import type { ServiceKey } from "./ids.ts";
+import type { ScheduledRun } from "./job-run.ts";
 import type { JobExit } from "./observation.ts";
 import type { Release } from "./release.ts";
 import type { RolloutPolicy, Step, UpkeepPolicy } from "./spec.ts";
@@ -134,6 +135,8 @@ export interface DesiredService {
   readonly taints: readonly TaintedServer[];
   /** Too much has drifted in the whole installation: until then (Unix time in ms) no server is taken out for it. */
   readonly suspendedUntilMs: number | undefined;
+  /** Runs of scheduled jobs and of commands: those that have not ended, and those that are kept. Oldest first. Absent: none. */
+  readonly runs?: readonly ScheduledRun[] | undefined;
   /** True once `kiln remove` was asked for: nothing shall be left. */
   readonly removed: boolean;
 }

@@ -27,6 +27,8 @@ export interface ServiceSpec {
   readonly rollout: RolloutPolicy;
   readonly upkeep: UpkeepPolicy;
   readonly jobs: readonly JobSpec[];
+  /** Absent: none. */
+  readonly schedules?: readonly ScheduleSpec[] | undefined;
   /** Names of services that must serve before its rollout begins, where several are deployed at once. Absent: none. */
   readonly after?: readonly string[] | undefined;
 }
@@ -44,6 +46,24 @@ export interface JobSpec {
   readonly command: readonly string[];
   /** How long it may take, from its start to its end. */
   readonly deadlineMs: number;
+}
+
+/** A job that the controller runs at set times, by a server of the release that serves then. */
+export interface ScheduleSpec {
+  /** As of `JobSpec`; no job of the release has the same. */
+  readonly name: string;
+  /** Five fields as in crontab(5), or `@daily` and the like. */
+  readonly schedule: string;
+  /** Of the IANA database; a time that the clock skips in spring comes once, one that it repeats in autumn too. */
+  readonly timeZone: string;
+  /** argv, in place of the image's. */
+  readonly command: readonly string[];
+  /** What happens when a time comes while the run before has not ended. */
+  readonly overlap: "skip" | "replace" | "allow";
+  /** How long one run may take, from its start to its end. */
+  readonly deadlineMs: number;
+  /** How many ended runs are kept, with their logs. */
+  readonly keep: number;
 }
 
 export interface ImageSpec {

@@ -279,11 +279,11 @@ async function lockPackages(spec: ServiceSpec, options: BuildOptions): Promise<L
  * jobs are not part of the image, but are checked against it.
  */
 function buildKey(
-  { image, jobs, shape, secrets, files: delivered }: ServiceSpec,
+  { image, jobs, schedules = [], shape, secrets, files: delivered }: ServiceSpec,
   { base, packages, files }: Inputs,
 ): string {
   const checked = [
-    jobs.map(({ command }) => command[0]),
+    [...jobs, ...schedules].map(({ command }) => command[0]),
     shape.env.PATH,
     delivered.map(({ to }) => to),
     secrets,

@@ -33,7 +33,10 @@ export async function checkCommands(
 
 type Named = Omit<Command, "delivered"> & { readonly path: SpecPath };
 
-function commandsOf({ image, jobs, shape }: ServiceSpec, process: ProcessConfig): readonly Named[] {
+function commandsOf(
+  { image, jobs, schedules = [], shape }: ServiceSpec,
+  process: ProcessConfig,
+): readonly Named[] {
   const workingFolder = process.WorkingDir ?? "/";
   const searchPath = searchPathOf(process.Env ?? []);
   const own: Named = {
@@ -47,7 +50,13 @@ function commandsOf({ image, jobs, shape }: ServiceSpec, process: ProcessConfig)
       path: ["jobs", when, indices[when]++, "command"],
     }),
   );
-  return [own, ...ofJobs];
+  const ofSchedules = schedules.map(
+    ({ name, command }, index): Named => ({
+      ...{ argv: command, searchPath: shape.env.PATH ?? searchPath, workingFolder, of: ` of job ${name}` },
+      path: ["jobs", "cron", index, "command"],
+    }),
+  );
+  return [own, ...ofJobs, ...ofSchedules];
 }
 
 /** What servers have in addition to their image. */

@@ -68,6 +68,7 @@ export const errorCodes = {
   port_taken: { status: 409, exit: 3 },
   traffic_conflict: { status: 409, exit: 3 },
   certificate_invalid: { status: 422, exit: 2 },
+  job_unknown: { status: 404, exit: 1 },
   volume_unknown: { status: 404, exit: 1 },
   snapshot_unknown: { status: 404, exit: 1 },
   volumes_unsupported: { status: 422, exit: 3 },

@@ -218,11 +218,14 @@ export interface DriftNotice {
   readonly data: Readonly<Record<string, unknown>>;
 }
 
-/** One job of a release, as one rollout runs it. */
+/** One job of a release, as one rollout runs it, or as one run of no rollout. */
 export interface JobOrder {
   readonly release: Release;
+  /** 0 for a run of no rollout. */
   readonly rollout: number;
-  readonly job: JobSpec;
+  /** The number of such a run. */
+  readonly run?: number | undefined;
+  readonly job: Pick<JobSpec, "name" | "command" | "deadlineMs">;
 }
 
 /**

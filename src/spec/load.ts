@@ -5,6 +5,7 @@ import { nearest } from "../lib/nearest.ts";
 import { assumeProjectFiles, findProjectFiles, type ProjectFiles } from "./project-files.ts";
 import { sameDoors, sameServices } from "./rules/file-rules.ts";
 import { type Finding, invalidSpec } from "./rules/findings.ts";
+import { scheduleFaults } from "./rules/schedule-faults.ts";
 import type { SpecDocument } from "./schema/document.ts";
 import { toServiceSpec } from "./service-spec.ts";
 import { type ValidatedDocument, type Variant, validateDocument } from "./validate.ts";
@@ -86,7 +87,7 @@ async function lookUpFiles(
     variants.map(async ({ tree, document, environment }) => {
       const look = options.files ?? true;
       const found = look ? await findProjectFiles(project, document) : assumeProjectFiles(project, document);
-      findings.push(...placed(found.breaches, tree));
+      findings.push(...placed([...found.breaches, ...(await scheduleFaults(document))], tree));
       return toServiceSpec(document, environment, found);
     }),
   );

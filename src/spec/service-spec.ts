@@ -6,6 +6,7 @@ import {
   type ImageSpec,
   type JobSpec,
   type RolloutPolicy,
+  type ScheduleSpec,
   type SecretSpec,
   type ServerShape,
   type ServiceSpec,
@@ -43,6 +44,7 @@ export function toServiceSpec(
     rollout: toRollout(document.rollout),
     upkeep: toUpkeep(document),
     jobs: [...document.jobs.before.map(toJob("before")), ...document.jobs.after.map(toJob("after"))],
+    ...(document.jobs.cron.length === 0 ? {} : { schedules: document.jobs.cron.map(toSchedule) }),
     ...(document.after.length === 0 ? {} : { after: document.after }),
   };
 }
@@ -68,6 +70,11 @@ function toUlimits(limits: NonNullable<SpecDocument["servers"]["ulimits"]>): Ser
       typeof limit === "number" ? { soft: limit, hard: limit } : limit,
     ]),
   );
+}
+
+function toSchedule(written: SpecDocument["jobs"]["cron"][number]): ScheduleSpec {
+  const { name, schedule, timeZone, command, overlap, deadline, keep } = written;
+  return { name, schedule, timeZone, command, overlap, deadlineMs: deadline, keep };
 }
 
 function toJob(when: JobSpec["when"]) {

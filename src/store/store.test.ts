@@ -38,6 +38,7 @@ test("a draft records nothing; a deploy records release, rollout and service at 
     upkeep: defaultUpkeep,
     unavailable: 0,
     alone: false,
+    runs: [],
     taints: [],
     suspendedUntilMs: undefined,
     removed: false,

@@ -10,7 +10,7 @@ import type { ImageDigest, ServerId, ServiceKey } from "../domain/ids.ts";
 import type { ServerFailure } from "../domain/observation.ts";
 import type { Release, ReleaseDraft } from "../domain/release.ts";
 import type { DesiredService, Rollout } from "../domain/rollout.ts";
-import type { RolloutPolicy, UpkeepPolicy } from "../domain/spec.ts";
+import type { RolloutPolicy, ScheduleSpec, UpkeepPolicy } from "../domain/spec.ts";
 import type { Target, TargetName } from "../domain/target.ts";
 import type { TrafficCounter, TrafficSpan } from "../domain/traffic.ts";
 import type { Clock } from "../lib/time/clock.ts";
@@ -36,6 +36,14 @@ import {
   startRollback,
 } from "./rollouts/start.ts";
 import { abort, pause, promote, resume } from "./rollouts/steer.ts";
+import {
+  type AskedRun,
+  type DecidedTimes,
+  decideTimes,
+  insertAsked,
+  keepSchedules,
+  selectDecided,
+} from "./runs.ts";
 import { keyFileBeside } from "./secrets/secret-key.ts";
 import { openSecrets, type SecretStore } from "./secrets/secrets.ts";
 import { selectContent } from "./services/contents.ts";
@@ -167,6 +175,14 @@ export interface Store extends Disposable {
   endSession(id: number, end: SessionEnd): boolean;
   /** Those that are not over, the oldest first. */
   sessions(): readonly OpenSession[];
+  /** Up to when the times of the schedule are decided (Unix time in ms); undefined: it is new, or has become another one. */
+  decided(service: ServiceKey, spec: ScheduleSpec): number | undefined;
+  /** What has become of times of a schedule. Returns whether a run follows. */
+  decideTimes(times: DecidedTimes): boolean;
+  /** Forgets what is known of all other schedules of the service. */
+  keepSchedules(service: ServiceKey, names: readonly string[]): void;
+  /** Returns the run's number. */
+  askRun(asked: AskedRun, by: Asker): number;
   /** Newest first, also of servers that are gone; of all services without one. */
   taints(service?: ServiceKey): readonly PastTaint[];
   /** Nothing of the service shall be left. A running rollout ends. Repeating it is fine. Throws `service_unknown`. */
@@ -296,6 +312,10 @@ export function openStore(path: string, options: { readonly clock: Clock }): Sto
     openSession: (session) => changing(() => insertSession(bench, session)),
     endSession: (id, end) => changing(() => deleteSession(bench, id, end)),
     sessions: () => selectSessions(db),
+    decided: (service, spec) => selectDecided(db, service, spec),
+    decideTimes: (times) => changing(() => decideTimes(bench, times)),
+    keepSchedules: (service, names) => changing(() => keepSchedules(db, service, names)),
+    askRun: (asked, by) => changing(() => insertAsked(bench, asked, by)),
     taints: (service) => selectTaints(db, service),
     markRemoved: (service, by) => changing(() => markRemoved(bench, service, by)),
     apply: (service, change, reason) => changing(() => applyChange(bench, service, change, reason)),

@@ -16,6 +16,7 @@ export function unbuiltRelease(spec: ServiceSpec): UnbuiltRelease {
     secrets: spec.secrets,
     files: spec.files.map(readConfigFile),
     jobs: spec.jobs,
+    ...(spec.schedules === undefined ? {} : { schedules: spec.schedules }),
   };
 }
 

@@ -78,6 +78,8 @@ function actionCells(action: Action): [string, string][] {
       return [[`${action.kind} ${action.server}`, action.reason]];
     case "run-job":
       return [[`job ${action.job}`, action.reason]];
+    case "begin-run":
+      return [[`run ${action.run}`, action.reason]];
     case "end-job":
       return [[`end ${action.job}`, action.reason]];
     case "forget-job":

@@ -38,6 +38,18 @@ export function createActor({
       await platform.jobs.run({ release, rollout: id, job: spec }, call());
   }
 
+  /** As `runJob`: what is recorded first begins at most once. */
+  async function beginRun({ service, run: id, reason }: BeginRun): Promise<void> {
+    const desired = store.desired(service);
+    const run = desired?.runs?.find((known) => known.id === id);
+    const release = desired?.releases.get(run?.release ?? 0);
+    if (run === undefined || release === undefined) return;
+    const begun = { kind: "run-begun", run: id, atMs: clock.now() } as const;
+    if (!store.apply(service, begun, reason)) return;
+    const { job: name, command, deadlineMs } = run;
+    await platform.jobs?.run({ release, rollout: 0, run: id, job: { name, command, deadlineMs } }, call());
+  }
+
   return async (action) => {
     switch (action.kind) {
       case "resize": {
@@ -83,6 +95,8 @@ export function createActor({
       }
       case "run-job":
         return runJob(action);
+      case "begin-run":
+        return beginRun(action);
       case "end-job":
         return platform.jobs?.end(action.job, call());
       case "forget-job":
@@ -99,6 +113,7 @@ function restoringOf(rollout: Rollout | undefined, release: number): Restoring |
   return { rollout: rollout.id, snapshots: rollout.restore };
 }
 
+type BeginRun = Extract<Action, { readonly kind: "begin-run" }>;
 type RunJob = Extract<Action, { readonly kind: "run-job" }>;
 
 /** A router that is slow takes its time from the pass, not from the hold that begins when the traffic has moved. */

@@ -109,6 +109,8 @@ function wordsOf(action: Action): string {
       return `server ${action.server} retired`;
     case "run-job":
       return `job ${action.job} begun`;
+    case "begin-run":
+      return `run ${action.run} begun`;
     case "end-job":
       return `job ${action.job} ended`;
     case "forget-job":

@@ -46,7 +46,7 @@ function mayJoin(store: Store, service: ServiceKey, draft: UnbuiltRelease): bool
 export async function requireDeployable(
   { store, targets, images, call }: CheckParts,
   service: ServiceKey,
-  { image, version, shape, jobs, secrets, traffic }: Draft,
+  { image, version, shape, jobs, schedules = [], secrets, traffic }: Draft,
   target: TargetName | undefined,
 ): Promise<void> {
   const { platform } = targets.of(service, target);
@@ -54,7 +54,7 @@ export async function requireDeployable(
     await images.requireVersion(serviceOf(service), version, image);
   }
   requireSecrets(store, service, store.secrets.freeze(service, secrets));
-  requireJobs(platform, jobs);
+  requireJobs(platform, [...jobs, ...schedules]);
   requireVolumes(platform, shape);
   await platform.preflight?.({ service, image, shape, traffic }, call());
 }
@@ -78,7 +78,7 @@ export function requireSameTarget(
   );
 }
 
-function requireJobs(platform: Platform, jobs: readonly JobSpec[]): void {
+function requireJobs(platform: Platform, jobs: readonly Pick<JobSpec, "name">[]): void {
   if (platform.jobs !== undefined || jobs.length === 0) return;
   const names = jobs.map((job) => job.name).join(", ");
   throw new KilnError(

@@ -29,6 +29,7 @@ export function differences(before: ReleaseDraft | undefined, after: ReleaseDraf
     ...named("secret", byKey(before.secrets, "name"), byKey(after.secrets, "name")),
     ...named("file", byKey(before.files, "to"), byKey(after.files, "to")),
     ...named("job", byKey(before.jobs, "name"), byKey(after.jobs, "name")),
+    ...named("scheduled job", byKey(before.schedules ?? [], "name"), byKey(after.schedules ?? [], "name")),
     ...healthDifferences(health, after.health),
     ...changed("traffic", door(before.traffic), door(after.traffic)),
   ];

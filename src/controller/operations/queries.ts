@@ -19,6 +19,7 @@ import type {
 import type { Site } from "../targets/site.ts";
 import type { Targets } from "../targets/targets.ts";
 import type { Images } from "./images.ts";
+import { jobWarnings } from "./job-warnings.ts";
 import { phasesOf } from "./phases.ts";
 
 /** More than the rollouts that are kept are likely to have. */
@@ -71,7 +72,7 @@ export function createQueries(
   };
 }
 
-function required(store: Store, service: ServiceKey): DesiredService {
+export function required(store: Store, service: ServiceKey): DesiredService {
   const desired = store.desired(service);
   if (desired !== undefined) return desired;
   const known = store.desiredAll().map((d) => d.service);
@@ -112,13 +113,16 @@ function statusOf(
     shares: groups.filter(({ share }) => share > 0).map(({ release, share }) => ({ release, share })),
     jobs: (observation.jobs ?? [])
       .filter((job) => job.service === service)
-      .map(({ id, release, rollout, name, state }) => ({ id, release, rollout, name, state })),
+      .map(({ id, release, rollout, run, name, state }) => ({
+        ...{ id, release, rollout, name, state },
+        ...(run === undefined ? {} : { run }),
+      })),
     reproductions: (observation.reproductions ?? [])
       .filter((copy) => copy.service === service)
       .map((copy) => ({ ...copy, version: desired.releases.get(copy.release)?.version ?? "unknown" })),
     failures: store.failures(service),
     trouble: site.loop.trouble(service),
-    warnings: (observation.warnings ?? [])
+    warnings: [...(observation.warnings ?? []), ...jobWarnings(desired)]
       .filter((warning) => (warning.service ?? service) === service)
       .map(({ message, hint }) => ({ message, hint })),
   };

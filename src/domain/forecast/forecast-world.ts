@@ -34,6 +34,8 @@ export function play(world: World, action: Action): World {
       return { ...world, desired: judgedWell(world, action.rollout) };
     case "run-job":
       return { ...world, desired: succeeded(world, action) };
+    case "begin-run":
+      return world;
     case "destroy":
     case "retire":
       return { ...world, view: without(world, action.server) };

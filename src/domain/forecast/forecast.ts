@@ -22,7 +22,9 @@ export interface Forecast {
  * `planService` runs here and in the controller, so what is shown is what is done.
  */
 export function forecast(desired: DesiredService, view: ServiceView, nowMs: number): Forecast {
-  let world: World = { desired, view: arrived(view, nowMs), nowMs };
+  // Runs of no rollout come and go by themselves.
+  const rolling = { ...view, jobs: view.jobs.filter(({ run }) => run === undefined) };
+  let world: World = { desired: { ...desired, runs: undefined }, view: arrived(rolling, nowMs), nowMs };
   const actions: Action[] = [];
   let peakServers = countServers(world);
   let fewestInTraffic = countInTraffic(world);

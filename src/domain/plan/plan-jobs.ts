@@ -77,6 +77,7 @@ export function endJobsFirst(look: Look, plan: Plan): Plan {
 export function tidyJobs(desired: DesiredService, view: ServiceView, nowMs: number): readonly Action[] {
   const { service } = desired;
   return view.jobs.flatMap((job): readonly Action[] => {
+    if (job.run !== undefined) return [];
     const gone = desired.removed || !desired.releases.has(job.release);
     const older = view.jobs.some((other) => other.release === job.release && other.rollout > job.rollout);
     if (gone) return [{ kind: "forget-job", service, job: job.id, reason: "its release is no longer kept" }];
@@ -119,7 +120,9 @@ function isUnderWay(run: JobRun | undefined): run is JobRun {
 
 /** Jobs of other rollouts that still run: two of them at once could be two migrations at once. */
 function strangersOf({ rollout, view }: Look): readonly JobObservation[] {
-  return view.jobs.filter((job) => job.rollout !== rollout.id && job.end === undefined);
+  return view.jobs.filter(
+    (job) => job.run === undefined && job.rollout !== rollout.id && job.end === undefined,
+  );
 }
 
 function runJob({ desired, rollout }: Look, { name, when }: JobSpec): Action {
@@ -184,6 +187,6 @@ function jobOf({ rollout, view }: Look, { name }: JobRun): JobObservation | unde
   );
 }
 
-function timeWords(ms: number): string {
+export function timeWords(ms: number): string {
   return ms < 120_000 ? `${ms / 1000} s` : `${Math.round(ms / 6000) / 10} min`;
 }

@@ -27,6 +27,7 @@ function brief(actions: readonly Action[]): string {
       if (a.kind === "analyse") return "?";
       if (a.kind === "quarantine" || a.kind === "retire") return `${a.kind} ${a.server}`;
       if (a.kind === "preview") return `see ${a.release ?? "none"}`;
+      if (a.kind === "begin-run") return `run ${a.run}`;
       if (a.kind !== "record") return `${a.kind} ${a.job}`;
       return `[${a.change.kind === "end" ? a.change.phase : a.change.kind}]`;
     })

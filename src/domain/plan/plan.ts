@@ -8,6 +8,7 @@ import { tidyJobs } from "./plan-jobs.ts";
 import { planPreview } from "./plan-preview.ts";
 import { planReproductions } from "./plan-reproductions.ts";
 import { planRollout } from "./plan-rollout.ts";
+import { planRuns } from "./plan-runs.ts";
 import {
   closeWhenGone,
   emptyView,
@@ -37,8 +38,10 @@ export function plan(desired: readonly DesiredService[], observed: Observation, 
 export function planService(desired: DesiredService, view: ServiceView, nowMs: number): Plan {
   const { actions, wakeAtMs } = planGroups(desired, view, nowMs);
   const copies = planReproductions(desired, view, nowMs);
-  const others = [...tidyJobs(desired, view, nowMs), ...copies.actions, ...planPreview(desired, view)];
-  return { actions: [...others, ...actions], wakeAtMs: earliest(copies.wakeAtMs, wakeAtMs) };
+  const runs = planRuns(desired, view, nowMs);
+  const tidying = [...tidyJobs(desired, view, nowMs), ...runs.actions];
+  const others = [...tidying, ...copies.actions, ...planPreview(desired, view)];
+  return { actions: [...others, ...actions], wakeAtMs: earliest(copies.wakeAtMs, runs.wakeAtMs, wakeAtMs) };
 }
 
 function planGroups(desired: DesiredService, view: ServiceView, nowMs: number): Plan {

@@ -24,6 +24,8 @@ const change = z.discriminatedUnion("kind", [
     atMs,
   }),
   z.object({ kind: z.literal("warm-over"), release: releaseNumber }),
+  z.object({ kind: z.literal("run-begun"), run: z.number(), atMs }),
+  z.object({ kind: z.literal("run-ended"), run: z.number(), end: jobEnd, atMs }),
   z.object({ kind: z.literal("taint-over"), server: z.string() }),
   z.object({ kind: z.literal("gone") }),
 ]);
@@ -62,6 +64,7 @@ export const action = z.discriminatedUnion("kind", [
     job: z.string(),
     reason,
   }),
+  z.object({ kind: z.literal("begin-run"), service: z.string(), run: z.number(), reason }),
   z.object({ kind: z.literal("end-job"), service: z.string(), job: z.string(), reason }),
   z.object({ kind: z.literal("forget-job"), service: z.string(), job: z.string(), reason }),
   z.object({ kind: z.literal("destroy"), service: z.string(), server: z.string(), reason }),

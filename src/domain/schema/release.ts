@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { Release, UnbuiltRelease, WantedRelease } from "../release.ts";
 import { admission } from "./admission.ts";
 import { health } from "./health.ts";
-import { job, placedPath, secret, shape, traffic } from "./spec.ts";
+import { job, placedPath, schedule, secret, shape, traffic } from "./spec.ts";
 import { atMs, base64, maybe, releaseNumber } from "./values.ts";
 
 const mode = z.number().int().min(0).max(0o7777).describe("Permission bits.");
@@ -22,15 +22,22 @@ const jobs = z
   .max(32)
   .refine((all) => new Set(all.map(({ name }) => name)).size === all.length, "each name once");
 
+const schedules = z
+  .array(schedule)
+  .min(1)
+  .max(16)
+  .refine((all) => new Set(all.map(({ name }) => name)).size === all.length, "each name once")
+  .optional();
+
 const built = {
   image: z.string().regex(/^sha256:[0-9a-f]{64}$/, "sha256: and 64 hex digits"),
   version: z.string().regex(/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/, "a version label"),
 };
 
-const draft = { ...built, shape, health, traffic: maybe(traffic), jobs };
+const draft = { ...built, shape, health, traffic: maybe(traffic), jobs, schedules };
 
 const unbuilt = {
-  ...{ shape, health, traffic: maybe(traffic), jobs },
+  ...{ shape, health, traffic: maybe(traffic), jobs, schedules },
   secrets: z.array(secret).max(64).describe("Servers get the newest version of each."),
   files: z
     .array(file)

@@ -4,6 +4,7 @@ import {
   type AnalysisSpec,
   type JobSpec,
   type RolloutPolicy,
+  type ScheduleSpec,
   type SecretSpec,
   type ServerShape,
   type Step,
@@ -154,6 +155,16 @@ export const job = z.strictObject({
   command: z.array(z.string().regex(/^[^\0]*$/, "no NUL")).min(1),
   deadlineMs: durationMs.min(1),
 }) satisfies z.ZodType<JobSpec>;
+
+export const schedule = z.strictObject({
+  name: job.shape.name,
+  schedule: printable(200),
+  timeZone: printable(100),
+  command: job.shape.command,
+  overlap: z.enum(["skip", "replace", "allow"]),
+  deadlineMs: durationMs.min(1),
+  keep: z.number().int().min(1).max(100),
+}) satisfies z.ZodType<ScheduleSpec>;
 
 const url = z.string().regex(/^https?:\/\/[!-~]+$/, "an http or https URL");
 

@@ -78,9 +78,9 @@ export class Jobs implements JobRunner {
     });
   }
 
-  async run({ release, rollout, job }: JobOrder, _call: Call): Promise<void> {
+  async run({ release, rollout, run, job }: JobOrder, _call: Call): Promise<void> {
     const { service, number } = release;
-    const id = jobId({ service, release: number, rollout, name: job.name });
+    const id = jobId({ service, release: number, rollout, run, name: job.name });
     this.#begin(id, service, (call) => this.#o.runJob({ id, release, command: job.command }, call));
   }
 

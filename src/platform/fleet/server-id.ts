@@ -2,8 +2,8 @@ import type { JobId, ReproductionId, ServerId, ServiceKey } from "../../domain/i
 
 /**
  * The ids that a fleet gives what runs on its host: only the fleet and its hosts read them.
- * A server: `<service key>-<release>-<slot>-<attempt>`. A job: `<service key>-<release>-<rollout>_<name>`; no server's id and no name holds an
- * underscore. A reproduction: `<server id>__copy`.
+ * A server: `<service key>-<release>-<slot>-<attempt>`. A job: `<service key>-<release>-<rollout>_<name>`, or of no rollout `<service key>-<release>-r<run>_<name>`;
+ * no server's id and no name holds an underscore. A reproduction: `<server id>__copy`.
  */
 export interface ServerName {
   readonly service: ServiceKey;
@@ -29,12 +29,14 @@ export function parseServerId(id: string): ServerName | undefined {
 export interface JobName {
   readonly service: ServiceKey;
   readonly release: number;
+  /** 0 for a run of no rollout. */
   readonly rollout: number;
+  readonly run?: number | undefined;
   readonly name: string;
 }
 
-export function jobId({ service, release, rollout, name }: JobName): JobId {
-  return `${service}-${release}-${rollout}_${name}`;
+export function jobId({ service, release, rollout, run, name }: JobName): JobId {
+  return `${service}-${release}-${run === undefined ? rollout : `r${run}`}_${name}`;
 }
 
 /** Whether this is the id of a server, of a job or of a reproduction. */
@@ -59,10 +61,10 @@ const reproductionMark = "__copy";
 
 /** The parts of a job's id, or undefined when it is none. */
 export function parseJobId(id: string): JobName | undefined {
-  const match = /^([a-z][a-z0-9-]*(?:\.[a-z][a-z0-9-]*)?)-([1-9]\d*)-([1-9]\d*)_([a-z][a-z0-9-]{0,31})$/.exec(
-    id,
-  );
+  const match =
+    /^([a-z][a-z0-9-]*(?:\.[a-z][a-z0-9-]*)?)-([1-9]\d*)-(r?)([1-9]\d*)_([a-z][a-z0-9-]{0,31})$/.exec(id);
   if (!match) return undefined;
-  const [, service = "", release, rollout, name = ""] = match;
-  return { service, release: Number(release), rollout: Number(rollout), name };
+  const [, service = "", release, mark, number, name = ""] = match;
+  const occasion = mark === "r" ? { rollout: 0, run: Number(number) } : { rollout: Number(number) };
+  return { service, release: Number(release), ...occasion, name };
 }

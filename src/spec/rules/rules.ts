@@ -1,3 +1,4 @@
+import { namelessJob } from "../../domain/job-run.ts";
 import { sourceOf } from "../../image/sources/sources.ts";
 import { isAtOrBelow } from "../paths.ts";
 import type { SpecDocument } from "../schema/document.ts";
@@ -48,6 +49,7 @@ const rules: readonly Rule[] = [
   maxAgeNeedsRoom,
   holdsFitDeadline,
   jobsOnce,
+  runIsTaken,
   afterOthers,
   softAtMostHard,
 ];
@@ -270,7 +272,7 @@ function seconds(ms: number): string {
 
 function* jobsOnce({ document: { jobs } }: RuleInput): Generator<Breach> {
   const seen = new Map<string, string>();
-  for (const when of ["before", "after"] as const) {
+  for (const when of ["before", "after", "cron"] as const) {
     for (const [index, { name }] of (jobs?.[when] ?? []).entries()) {
       const before = seen.get(name);
       seen.set(name, before ?? `jobs.${when}[${index}]`);
@@ -281,6 +283,16 @@ function* jobsOnce({ document: { jobs } }: RuleInput): Generator<Breach> {
         hint: "Logs and history identify jobs by their names.",
       };
     }
+  }
+}
+
+function* runIsTaken({ document: { jobs } }: RuleInput): Generator<Breach> {
+  for (const [index, { name }] of (jobs?.cron ?? []).entries()) {
+    if (name !== namelessJob) continue;
+    yield {
+      path: ["jobs", "cron", index, "name"],
+      message: `The name ${name} stands for commands without a job; expected another name.`,
+    };
   }
 }
 

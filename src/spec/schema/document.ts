@@ -77,6 +77,7 @@ const writtenAsText = [
   "health.status",
   "jobs.before.*.command.*",
   "jobs.after.*.command.*",
+  "jobs.cron.*.command.*",
 ].map((path) => path.split("."));
 
 export function isWrittenText(path: Path): boolean {

@@ -2,6 +2,7 @@ import type { RecordChange } from "../../domain/actions.ts";
 import type { ServiceKey } from "../../domain/ids.ts";
 import { changeRollout } from "../../domain/record.ts";
 import type { JobRun, Rollout } from "../../domain/rollout.ts";
+import { beginRun, endRun } from "../runs.ts";
 import { deleteUnusedVersions } from "../secrets/secret-versions.ts";
 import { deleteUnusedContents } from "../services/contents.ts";
 import { markGood, markServedUntil } from "../services/releases.ts";
@@ -11,7 +12,10 @@ import type { Workbench } from "../workbench.ts";
 import { rolloutData, selectRunningRollout, updateRollout } from "./rollouts.ts";
 import { deleteWarm, replaceWarm } from "./warm.ts";
 
-type PlannedChange = Exclude<RecordChange, { readonly kind: "warm-over" | "taint-over" | "gone" }>;
+type PlannedChange = Exclude<
+  RecordChange,
+  { readonly kind: "warm-over" | "taint-over" | "run-begun" | "run-ended" | "gone" }
+>;
 type EndChange = Extract<RecordChange, { readonly kind: "end" }>;
 
 /**
@@ -29,6 +33,10 @@ export function applyChange(
       return forgetService(bench, service);
     case "warm-over":
       return endWarm(bench, service, change.release, reason);
+    case "run-begun":
+      return beginRun(bench, change);
+    case "run-ended":
+      return endRun(bench, change, reason);
     case "taint-over":
       return endTaint(bench, change.server);
     default:

@@ -4,6 +4,7 @@ import type { DesiredService } from "../../domain/rollout.ts";
 import { mostServers } from "../../domain/volume.ts";
 import { selectAllRunningRollouts, selectRunningRollout } from "../rollouts/rollouts.ts";
 import { selectAllWarm, selectWarm } from "../rollouts/warm.ts";
+import { selectAllRuns, selectRuns } from "../runs.ts";
 import type { Database } from "../sqlite/database.ts";
 import { selectAllOpenTaints, selectOpenTaints, selectSuspension } from "../taints.ts";
 import { selectAllReleases, selectReleases } from "./releases.ts";
@@ -18,6 +19,7 @@ export function selectDesired(db: Database, service: ServiceKey): DesiredService
     rollout: selectRunningRollout(db, service),
     warm: selectWarm(db, service),
     taints: selectOpenTaints(db, service),
+    runs: selectRuns(db, service),
     suspendedUntilMs: selectSuspension(db),
   });
 }
@@ -28,6 +30,7 @@ export function selectAllDesired(db: Database): readonly DesiredService[] {
   const rollouts = new Map(selectAllRunningRollouts(db).map((rollout) => [rollout.service, rollout]));
   const warm = Map.groupBy(selectAllWarm(db), (entry) => entry.service);
   const taints = Map.groupBy(selectAllOpenTaints(db), (taint) => taint.service);
+  const runs = selectAllRuns(db);
   const suspendedUntilMs = selectSuspension(db);
   return selectAllServices(db).map((record) => {
     const { service } = record;
@@ -36,6 +39,7 @@ export function selectAllDesired(db: Database): readonly DesiredService[] {
       rollout: rollouts.get(service),
       warm: (warm.get(service) ?? []).map(({ release, untilMs }) => ({ release, untilMs })),
       taints: (taints.get(service) ?? []).map(({ taint }) => taint),
+      runs: runs.get(service) ?? [],
       suspendedUntilMs,
     });
   });
@@ -43,7 +47,7 @@ export function selectAllDesired(db: Database): readonly DesiredService[] {
 
 function toDesired(
   record: ServiceRecord,
-  rest: Pick<DesiredService, "rollout" | "warm" | "taints" | "suspendedUntilMs"> & {
+  rest: Pick<DesiredService, "rollout" | "warm" | "taints" | "runs" | "suspendedUntilMs"> & {
     readonly releases: readonly Release[];
   },
 ): DesiredService {

@@ -253,6 +253,33 @@ const migrations: readonly string[] = [
   -- What the policies said when servers of the release were last asked for.
   ALTER TABLE releases ADD COLUMN admission TEXT;
   `,
+  `
+  -- Runs of scheduled jobs and of commands. A number is never given twice; a time of a schedule has at most one run.
+  CREATE TABLE runs (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    service TEXT NOT NULL REFERENCES services ON DELETE CASCADE,
+    job TEXT NOT NULL,
+    release INTEGER NOT NULL,
+    command TEXT NOT NULL,
+    overlap TEXT NOT NULL,
+    deadline_ms INTEGER NOT NULL,
+    keep INTEGER NOT NULL,
+    due_at_ms INTEGER,
+    asked_by TEXT,
+    created_at_ms INTEGER NOT NULL,
+    started_at_ms INTEGER,
+    end TEXT,
+    UNIQUE (service, job, due_at_ms)
+  ) STRICT;
+  -- Up to when the times of a schedule are decided.
+  CREATE TABLE schedules (
+    service TEXT NOT NULL REFERENCES services ON DELETE CASCADE,
+    job TEXT NOT NULL,
+    schedule TEXT NOT NULL,
+    decided_ms INTEGER NOT NULL,
+    PRIMARY KEY (service, job)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];
 
 /** The version that this Kiln writes. */
@@ -262,7 +289,7 @@ export const latestVersion = migrations.length;
 const stateTables = [
   ...["services", "releases", "rollouts", "warm", "failures"],
   ...["secrets", "secret_versions", "contents", "taints", "sessions", "targets"],
-  ...["trusted_keys", "image_policies"],
+  ...["trusted_keys", "image_policies", "runs", "schedules"],
 ];
 
 /**

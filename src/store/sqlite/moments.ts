@@ -28,6 +28,7 @@ export function moveMoments({ db, log, clock }: Workbench, byMs: number, what: s
   );
   db.run("UPDATE warm SET until_ms = until_ms + ?", byMs);
   db.run("UPDATE sessions SET started_at_ms = started_at_ms + ?", byMs);
+  db.run("UPDATE runs SET started_at_ms = started_at_ms + ? WHERE end IS NULL", byMs);
   const now = clock.now();
   // Servers that are gone count as well, as long as they may be part of a burst.
   db.run(

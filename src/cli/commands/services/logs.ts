@@ -54,7 +54,9 @@ async function oneOf(
   if (target !== undefined && (await isSource(client, target))) return target;
   if (options.job === undefined) return undefined;
   const { service, jobs } = await requireStatus(client, await requireService(context.cwd, options, target));
-  const newest = jobs.filter(({ name }) => name === options.job).sort((a, b) => b.rollout - a.rollout)[0];
+  const newest = jobs
+    .filter(({ name }) => name === options.job)
+    .sort((a, b) => (b.run ?? b.rollout) - (a.run ?? a.rollout))[0];
   if (newest !== undefined) return newest.id;
   const names = [...new Set(jobs.map(({ name }) => name))];
   throw new KilnError("server_unknown", `${service} has no kept run of a job ${options.job}.`, {

@@ -1,0 +1,116 @@
+import type { Action, Plan } from "../actions.ts";
+import { earliest } from "../earliest.ts";
+import type { ScheduledRun } from "../job-run.ts";
+import type { JobExit, JobObservation } from "../observation.ts";
+import type { DesiredService, JobEnd } from "../rollout.ts";
+import { timeWords } from "./plan-jobs.ts";
+import type { ServiceView } from "./service-view.ts";
+
+/** After its deadline a run has this long to end before it counts as failed all the same. */
+const endingMs = 60_000;
+
+interface Look {
+  readonly desired: DesiredService;
+  readonly open: readonly ScheduledRun[];
+  readonly view: ServiceView;
+  readonly nowMs: number;
+}
+
+/** Runs of no rollout: begins those that wait, ends those that must end, records what became of them, forgets old ones. */
+export function planRuns(desired: DesiredService, view: ServiceView, nowMs: number): Plan {
+  const runs = desired.runs ?? [];
+  const open = runs.filter(({ end }) => end === undefined);
+  const look = { desired, open, view, nowMs };
+  const known = new Set(runs.map(({ id }) => id));
+  const forgotten = view.jobs.flatMap(({ id, run }): readonly Action[] =>
+    run === undefined || (known.has(run) && !desired.removed)
+      ? []
+      : [{ kind: "forget-job", service: desired.service, job: id, reason: "its run is no longer kept" }],
+  );
+  if (desired.removed) return { actions: forgotten, wakeAtMs: undefined };
+  const wakes = open.flatMap((run) => {
+    const due = dueMs(run);
+    return due === undefined ? [] : [due > nowMs ? due : due + endingMs];
+  });
+  return { actions: [...forgotten, ...open.flatMap((run) => tend(look, run))], wakeAtMs: earliest(...wakes) };
+}
+
+function tend(look: Look, run: ScheduledRun): readonly Action[] {
+  const { desired, nowMs } = look;
+  const { startedAtMs } = run;
+  if (!desired.releases.has(run.release))
+    return [ended(look, run, "stopped", unknownEnd(nowMs, "was given up: its release is no longer kept"))];
+  if (startedAtMs === undefined) return mayBegin(look, run) ? [begin(look, run)] : [];
+  const seen = jobOf(look, run);
+  // It may have begun: it never begins a second time.
+  if (seen === undefined)
+    return [ended(look, run, "failed", unknownEnd(nowMs, "was lost; its result is unknown"))];
+  const due = startedAtMs + run.deadlineMs;
+  if (seen.end !== undefined) {
+    const exit = { ...seen.end, atMs: Math.min(seen.end.atMs, nowMs) };
+    const late = exit.atMs >= due;
+    const outcome =
+      successorOf(look, run) !== undefined && seen.state === "failed"
+        ? "stopped"
+        : late || seen.state === "failed"
+          ? "failed"
+          : "succeeded";
+    return [
+      ended(
+        look,
+        run,
+        outcome,
+        late ? { ...exit, reason: `did not end within ${timeWords(run.deadlineMs)}` } : exit,
+      ),
+    ];
+  }
+  if (nowMs >= due + endingMs)
+    return [ended(look, run, "failed", unknownEnd(nowMs, `did not end within ${timeWords(run.deadlineMs)}`))];
+  if (seen.state === "unstarted" && nowMs < due) return [begin(look, run)];
+  const why = whyEnd(look, run);
+  return why === undefined ? [] : [{ kind: "end-job", service: desired.service, job: seen.id, reason: why }];
+}
+
+/** Never two of one job at once, unless its schedule allows that. */
+function mayBegin({ open }: Look, run: ScheduledRun): boolean {
+  return run.overlap === "allow" || !open.some((other) => other.job === run.job && other.id < run.id);
+}
+
+function whyEnd(look: Look, run: ScheduledRun): string | undefined {
+  const due = dueMs(run) ?? Number.POSITIVE_INFINITY;
+  if (look.nowMs >= due) return `it did not end within ${timeWords(run.deadlineMs)}`;
+  return successorOf(look, run) === undefined ? undefined : "its next run takes its place";
+}
+
+function successorOf({ open }: Look, run: ScheduledRun): ScheduledRun | undefined {
+  return open.find((other) => other.job === run.job && other.id > run.id && other.overlap === "replace");
+}
+
+function begin({ desired: { service } }: Look, run: ScheduledRun): Action {
+  const reason = run.dueAtMs === undefined ? `${run.askedBy} has asked for it` : "its time has come";
+  return { kind: "begin-run", service, run: run.id, reason };
+}
+
+function ended(
+  { desired: { service }, nowMs }: Look,
+  run: ScheduledRun,
+  outcome: JobEnd["outcome"],
+  exit: JobExit,
+): Action {
+  const end: JobEnd = { ...exit, outcome };
+  const change = { kind: "run-ended", run: run.id, end, atMs: nowMs } as const;
+  return { kind: "record", service, change, reason: `job ${run.job} ${exit.reason}` };
+}
+
+function unknownEnd(atMs: number, reason: string): JobExit {
+  return { atMs, exitCode: undefined, reason, logTail: [] };
+}
+
+function dueMs({ startedAtMs, deadlineMs }: ScheduledRun): number | undefined {
+  return startedAtMs === undefined ? undefined : startedAtMs + deadlineMs;
+}
+
+/** The run as the platform has it. */
+function jobOf({ view }: Look, { id }: ScheduledRun): JobObservation | undefined {
+  return view.jobs.find(({ run }) => run === id);
+}

@@ -1,0 +1,222 @@
+import { z } from "zod";
+import type { RecordChange } from "../domain/actions.ts";
+import { type Asker, askerData, askerName, why } from "../domain/actor.ts";
+import type { ServiceKey } from "../domain/ids.ts";
+import { namelessJob, type ScheduledRun } from "../domain/job-run.ts";
+import { jobEnd } from "../domain/schema/rollout.ts";
+import type { ScheduleSpec } from "../domain/spec.ts";
+import type { Database } from "./sqlite/database.ts";
+import { jsonColumn } from "./sqlite/json-column.ts";
+import type { Workbench } from "./workbench.ts";
+
+/** What a person asks for: a command, or the job of this name. */
+export interface AskedRun extends Pick<ScheduleSpec, "command" | "deadlineMs" | "keep"> {
+  readonly service: ServiceKey;
+  readonly release: number;
+  /** Absent: a command without a name. */
+  readonly job?: string | undefined;
+}
+
+/** What has become of the times of a schedule up to `decidedMs`. */
+export interface DecidedTimes {
+  readonly service: ServiceKey;
+  readonly release: number;
+  readonly spec: ScheduleSpec;
+  readonly decidedMs: number;
+  /** The newest of them, which is run unless a run before has not ended and the schedule skips it then. Undefined: none. */
+  readonly dueMs: number | undefined;
+  /** How many passed without a run in time. */
+  readonly missed: number;
+}
+
+interface RunRow {
+  readonly id: number;
+  readonly service: string;
+  readonly job: string;
+  readonly release: number;
+  readonly command: string;
+  readonly overlap: string;
+  readonly deadline_ms: number;
+  readonly keep: number;
+  readonly due_at_ms: number | null;
+  readonly asked_by: string | null;
+  readonly created_at_ms: number;
+  readonly started_at_ms: number | null;
+  readonly end: string | null;
+}
+
+const command = jsonColumn("runs.command", z.array(z.string()));
+const end = jsonColumn("runs.end", jobEnd);
+const overlap = z.enum(["skip", "replace", "allow"]);
+
+/** Oldest first. */
+export function selectRuns(db: Database, service: ServiceKey): readonly ScheduledRun[] {
+  return db.all<RunRow>("SELECT * FROM runs WHERE service = ? ORDER BY id", service).map(toRun);
+}
+
+/** Of every service. */
+export function selectAllRuns(db: Database): ReadonlyMap<ServiceKey, readonly ScheduledRun[]> {
+  const rows = db.all<RunRow>("SELECT * FROM runs ORDER BY id");
+  const byService = Map.groupBy(rows, ({ service }) => service);
+  return new Map([...byService].map(([service, of]) => [service, of.map(toRun)]));
+}
+
+/** Up to when the times of this schedule are decided; undefined when it is new, or has become another one. */
+export function selectDecided(db: Database, service: ServiceKey, spec: ScheduleSpec): number | undefined {
+  const row = db.get<{ readonly decided_ms: number }>(
+    "SELECT decided_ms FROM schedules WHERE service = ? AND job = ? AND schedule = ?",
+    ...[service, spec.name, scheduleKey(spec)],
+  );
+  return row?.decided_ms;
+}
+
+/** Records it, in one transaction with the run that follows. Returns whether there is one. */
+export function decideTimes(bench: Workbench, times: DecidedTimes): boolean {
+  const { db, log, clock } = bench;
+  const { service, release, spec, decidedMs, dueMs, missed } = times;
+  db.run(
+    "INSERT OR REPLACE INTO schedules (service, job, schedule, decided_ms) VALUES (?, ?, ?, ?)",
+    ...[service, spec.name, scheduleKey(spec), decidedMs],
+  );
+  const told = (kind: string, message: string, data: object) =>
+    log.append({ service, kind, message, data: { job: spec.name, ...data } });
+  if (missed > 0) {
+    const times = missed === 1 ? "one time" : `${missed} times`;
+    const now = dueMs === undefined ? "" : "; it runs once now";
+    told("job.missed", `Job ${spec.name} of ${service} missed ${times}${now}.`, { missed });
+  }
+  if (dueMs === undefined) return false;
+  const underWay = selectRuns(db, service).find((run) => run.job === spec.name && run.end === undefined);
+  if (underWay !== undefined && spec.overlap === "skip") {
+    const why = `run ${underWay.id} has not ended`;
+    told("job.skipped", `Job ${spec.name} of ${service} skips a time: ${why}.`, {
+      dueAtMs: dueMs,
+      run: underWay.id,
+    });
+    return false;
+  }
+  insert(db, {
+    ...spec,
+    service,
+    release,
+    job: spec.name,
+    dueAtMs: dueMs,
+    askedBy: null,
+    nowMs: clock.now(),
+  });
+  return true;
+}
+
+/** Returns the run's number. */
+export function insertAsked(bench: Workbench, asked: AskedRun, by: Asker): number {
+  const { db, log, clock } = bench;
+  const { service, job = namelessJob, release } = asked;
+  const askedBy = askerName(by);
+  const id = insert(db, { ...asked, job, overlap: "allow", dueAtMs: null, askedBy, nowMs: clock.now() });
+  log.append({
+    service,
+    kind: "job.asked",
+    message: `${askedBy} runs ${job === namelessJob ? asked.command[0] : `job ${job}`} of ${service}${why(by)}`,
+    data: { job, run: id, release, command: asked.command, ...askerData(by) },
+  });
+  return id;
+}
+
+/** What is kept of schedules that the release does not have is forgotten: they would miss times when they come back. */
+export function keepSchedules(db: Database, service: ServiceKey, names: readonly string[]): void {
+  for (const { job } of db.all<{ readonly job: string }>(
+    "SELECT job FROM schedules WHERE service = ?",
+    service,
+  ))
+    if (!names.includes(job)) db.run("DELETE FROM schedules WHERE service = ? AND job = ?", service, job);
+}
+
+/** False when it has ended. */
+export function beginRun({ db, log }: Workbench, { run, atMs }: Change<"run-begun">): boolean {
+  const row = selectRow(db, run);
+  if (row === undefined || row.end !== null) return false;
+  db.run("UPDATE runs SET started_at_ms = ? WHERE id = ?", atMs, run);
+  const { service, job, release } = row;
+  const message = `Job ${job} of ${service} begins run ${run}, with release ${release}.`;
+  log.append({ service, kind: "job.started", message, data: { job, run, release, dueAtMs: row.due_at_ms } });
+  return true;
+}
+
+/** False when it has ended before. Ended runs beyond those that are kept are forgotten. */
+export function endRun(
+  { db, log }: Workbench,
+  { run, end: how }: Change<"run-ended">,
+  reason: string,
+): boolean {
+  const row = selectRow(db, run);
+  if (row === undefined || row.end !== null) return false;
+  db.run("UPDATE runs SET end = ? WHERE id = ?", JSON.stringify(how), run);
+  const { service, job, release, keep } = row;
+  db.run(
+    `DELETE FROM runs WHERE service = ?1 AND job = ?2 AND end IS NOT NULL AND id NOT IN
+       (SELECT id FROM runs WHERE service = ?1 AND job = ?2 AND end IS NOT NULL ORDER BY id DESC LIMIT ?3)`,
+    ...[service, job, keep],
+  );
+  const { exitCode, outcome } = how;
+  log.append({
+    service,
+    kind: `job.${outcome}`,
+    message: `Run ${run} of ${service}: ${reason}.`,
+    data: { job, run, release, ...(exitCode === undefined ? {} : { exitCode }) },
+  });
+  return true;
+}
+
+type Change<Kind extends RecordChange["kind"]> = Extract<RecordChange, { readonly kind: Kind }>;
+
+function selectRow(db: Database, id: number): RunRow | undefined {
+  return db.get<RunRow>("SELECT * FROM runs WHERE id = ?", id);
+}
+
+function insert(
+  db: Database,
+  run: Omit<AskedRun, "job"> & {
+    readonly job: string;
+    readonly overlap: ScheduleSpec["overlap"];
+    readonly dueAtMs: number | null;
+    readonly askedBy: string | null;
+    readonly nowMs: number;
+  },
+): number {
+  db.run(
+    // A time of a schedule has one run at most, whatever the clock does.
+    `INSERT OR IGNORE INTO runs (service, job, release, command, overlap, deadline_ms, keep, due_at_ms, asked_by, created_at_ms)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    ...[
+      run.service,
+      run.job,
+      run.release,
+      JSON.stringify(run.command),
+      run.overlap,
+      run.deadlineMs,
+      run.keep,
+    ],
+    ...[run.dueAtMs, run.askedBy, run.nowMs],
+  );
+  return db.get<{ readonly id: number }>("SELECT max(id) AS id FROM runs")?.id ?? 0;
+}
+
+function toRun(row: RunRow): ScheduledRun {
+  return {
+    id: row.id,
+    job: row.job,
+    release: row.release,
+    command: command(row.command),
+    overlap: overlap.parse(row.overlap),
+    deadlineMs: row.deadline_ms,
+    dueAtMs: row.due_at_ms ?? undefined,
+    askedBy: row.asked_by ?? undefined,
+    createdAtMs: row.created_at_ms,
+    startedAtMs: row.started_at_ms ?? undefined,
+    end: row.end === null ? undefined : end(row.end),
+  };
+}
+
+function scheduleKey({ schedule, timeZone }: ScheduleSpec): string {
+  return `${timeZone} ${schedule}`;
+}
