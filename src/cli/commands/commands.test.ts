@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -446,6 +446,31 @@ test("init writes a kiln.yaml that loads, and never overwrites one", async () =>
   const second = await cli(["init"], { cwd: folder });
   expect(second.code).toBe(2);
   expect(second.stderr).toContain("kiln.yaml already exists.");
+});
+
+test("init --from takes over a Compose file once, and what it writes stays in its folder", async () => {
+  const compose = (text: string) => writeFile(join(folder, "compose.yml"), text);
+  const init = () => cli(["init", "--from", "compose.yml"], { cwd: folder });
+  await compose("services: { web: { image: 'nginx:1.27', ports: ['80:eighty'] } }");
+  const wrong = await init();
+  expect([wrong.code, wrong.stderr]).toEqual([
+    2,
+    expect.stringContaining("compose.yml:1:49: `80:eighty` is not a port"),
+  ]);
+  expect(await readdir(folder)).not.toContain("kiln.yaml");
+  await symlink("/tmp", join(folder, "elsewhere"));
+  await compose("services: { web: { build: ./elsewhere } }");
+  expect((await init()).stderr).toContain("The build context ./elsewhere is not a folder");
+  await compose(
+    "services: { web: { image: 'nginx:1.27', ports: ['80:80'], env_file: elsewhere/x, tty: true } }",
+  );
+  const done = await init();
+  expect([done.code, done.stderr]).toEqual([0, ""]);
+  expect(done.stdout).toMatch(
+    /^Wrote kiln.yaml \(web\)\ncompose.yml:1:11 .*\n.*\ncompose.yml:1:69 web: The file elsewhere\/x/,
+  );
+  const again = await init();
+  expect([again.code, again.stderr]).toEqual([2, expect.stringContaining("kiln.yaml already exists.")]);
 });
 
 test("schema prints a JSON Schema with and without --json", async () => {

@@ -7,9 +7,15 @@ const everyService = "every service of every kiln.yaml in the folder and below; 
 export function addProjectCommands(program: Command, load: Load): void {
   program.commandsGroup("Make and deploy:");
   const which = "the service, if kiln.yaml has several";
-  command(program, "init", "write a commented kiln.yaml for this folder", "kiln init").action(
-    load(async () => (await import("./init.ts")).run),
-  );
+  command(
+    program,
+    "init",
+    "write a commented kiln.yaml for this folder",
+    "kiln init",
+    "kiln init --from docker-compose.yml",
+  )
+    .option("--from <FILE>", "take over the services of a Compose file")
+    .action(load(async () => (await import("./init.ts")).run));
   fromFile(command(program, "build", "build a service's image", "kiln build", "kiln build --update"))
     .argument("[SERVICE]", which)
     .option("-u, --update", "resolve the packages again and write kiln.lock")

@@ -1,24 +1,86 @@
 import { access, mkdir, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
-import { isErrno, KilnError } from "../../../lib/errors.ts";
+import { basename, dirname, join, resolve } from "node:path";
+import { isErrno, KilnError, type Problem } from "../../../lib/errors.ts";
+import type { PlacedRemark } from "../../../spec/compose/compose.ts";
 import type { Context, Outcome } from "../../context.ts";
 import { findFreePort } from "../../free-port.ts";
+import { plainText } from "../../output/text.ts";
+import { plural } from "../../output/units.ts";
 
 /** The first free one: another service of this machine may use it. */
 const usualPorts = Array.from({ length: 20 }, (_, i) => 8080 + i);
 
-/** Writes what `initialSpec` suggests; never overwrites a file. */
-export async function run(context: Context): Outcome {
+interface InitOptions {
+  readonly from?: string;
+}
+
+/** Writes what `initialSpec` suggests, or a Compose file as kiln.yaml; never overwrites a file. */
+export async function run(context: Context, { from }: InitOptions): Outcome {
+  if (from !== undefined) return takeOver(context, resolve(context.cwd, from));
   const { initialSpec } = await import("../../../spec/initial/initial.ts");
   const { about, files } = await initialSpec(context.cwd, await findFreePort(usualPorts));
-  for (const { path } of files) await requireAbsent(context.cwd, path);
-  for (const { path, text } of files) await writeNew(join(context.cwd, path), text);
+  await writeAll(context.cwd, files);
   context.output.result({ about, files: files.map((file) => file.path) }, [
     about,
     ...files.map((file) => `Wrote ${file.path}`),
     "  Check kiln.yaml, then run `kiln deploy`.",
   ]);
   return 0;
+}
+
+/** Each service of a Compose file. Paths in it are relative to its folder, and so is what is written. */
+async function takeOver(context: Context, path: string): Outcome {
+  const [{ importCompose }, { projectIn }, { readSpecText }] = await Promise.all([
+    import("../../../spec/compose/compose.ts"),
+    import("../../../spec/compose/project.ts"),
+    import("../../../spec/yaml/source.ts"),
+  ]);
+  const folder = dirname(path);
+  const text = await readSpecText(path);
+  const { services, files, remarks } = await importCompose({
+    ...{ file: basename(path), text, project: projectIn(folder) },
+  });
+  await writeAll(folder, files);
+  const written = files.map((file) => `Wrote ${file.path} (${file.services.join(", ")})`);
+  const problems = (await Promise.all(files.map((file) => problemsOf(join(folder, file.path))))).flat();
+  context.output.result({ services, files: files.map((file) => file.path), remarks, problems }, [
+    ...written,
+    ...remarks.flatMap(remarkLines),
+    ...problems.flatMap(problemLines),
+    `  ${plural(remarks.length, "remark")}; each is in kiln.yaml, too. Work them off, then run \`kiln plan\` and \`kiln deploy\`.`,
+  ]);
+  return 0;
+}
+
+/** What the Compose file has that kiln.yaml refuses, such as one path twice. */
+async function problemsOf(path: string): Promise<readonly Problem[]> {
+  const { loadSpecs } = await import("../../../spec/load.ts");
+  try {
+    await loadSpecs(path);
+    return [];
+  } catch (error) {
+    if (error instanceof KilnError) return error.problems;
+    throw error;
+  }
+}
+
+function problemLines({ place, message, hint }: Problem): readonly string[] {
+  const at = place === undefined ? "" : `${place.file}:${place.line}:${place.column} `;
+  return [plainText(`${at}${message}`), ...(hint === undefined ? [] : [`    ${plainText(hint)}`])];
+}
+
+function remarkLines({ file, line, column, services, message, hint }: PlacedRemark): readonly string[] {
+  const of = services.length === 0 ? "" : `${services.join(", ")}: `;
+  return [plainText(`${file}:${line}:${column} ${of}${message}`), `    ${plainText(hint)}`];
+}
+
+/** All of them, or none. */
+async function writeAll(
+  folder: string,
+  files: readonly { readonly path: string; readonly text: string }[],
+): Promise<void> {
+  for (const { path } of files) await requireAbsent(folder, path);
+  for (const { path, text } of files) await writeNew(join(folder, path), text);
 }
 
 async function requireAbsent(folder: string, path: string): Promise<void> {

@@ -1,0 +1,101 @@
+import type { MapTree } from "../yaml/tree.ts";
+import type { Variable } from "./environment.ts";
+import type { Notes } from "./notes.ts";
+import type { Draft } from "./service.ts";
+
+/** What only shows where services are looked at side by side. `names`: theirs in the Compose file, by those in kiln.yaml. */
+export function reportTogether(
+  drafts: readonly Draft[],
+  root: MapTree,
+  names: ReadonlyMap<string, string>,
+  notesOf: (service: string) => Notes,
+): void {
+  for (const draft of drafts) {
+    const notes = notesOf(draft.service);
+    const needed = new Set([
+      ...reportNames(draft, drafts, names, notes),
+      ...reportOrder(draft, drafts, root, names, notes),
+    ]);
+    for (const other of needed) reportUnreached(other, notesOf(other.service));
+  }
+  reportSharedVolumes(drafts, notesOf);
+}
+
+/** Values that name another service as a host. */
+function reportNames(
+  draft: Draft,
+  drafts: readonly Draft[],
+  names: ReadonlyMap<string, string>,
+  notes: Notes,
+): readonly Draft[] {
+  return drafts.filter((other) => {
+    const host = names.get(other.service) ?? other.service;
+    const by = other === draft ? undefined : draft.variables.find((variable) => namesHost(variable, host));
+    if (by === undefined) return false;
+    const port = other.port ?? "PORT";
+    notes.remark(
+      by.at,
+      `${by.name} reaches ${host} by its name, which only Compose's network knows.`,
+      `Write the address of this machine and the port that \`traffic.listen\` of ${other.service} names: 10.0.0.5:${port} for example.`,
+    );
+    return true;
+  });
+}
+
+/** The host of a URL or of `HOST:PORT`; or the whole value of a variable that is called so. */
+function namesHost({ name, value }: Variable, host: string): boolean {
+  if (value === host) return /HOST|ADDR|SERVER|URL|ENDPOINT|BROKER|NODE|PROXY|UPSTREAM/i.test(name);
+  return value.split(/[,; ]+/).some((part) => {
+    const [, found] = /^(?:[a-z][a-z0-9+.-]*:\/\/)?(?:[^/@]*@)?([^/:@]+)(?=:\d|\/|$)/i.exec(part) ?? [];
+    return found === host && /[:/]/.test(part);
+  });
+}
+
+function reportOrder(
+  draft: Draft,
+  drafts: readonly Draft[],
+  root: MapTree,
+  names: ReadonlyMap<string, string>,
+  notes: Notes,
+): readonly Draft[] {
+  const services = notes.entries(root.entries.get("services")?.value);
+  const own = notes.entries(services.get(names.get(draft.service) ?? draft.service)?.value);
+  const tree = own.get("depends_on")?.value;
+  if (tree === undefined) return [];
+  const wanted =
+    tree.kind === "map" ? [...tree.entries.keys()] : notes.items(tree).map((item) => notes.text(item));
+  const found = drafts.filter(({ service }) => wanted.includes(names.get(service) ?? service));
+  const list = found.map(({ service }) => service).join(", ");
+  if (list !== "")
+    notes.remark(
+      tree,
+      `Services of Kiln do not wait for each other (${list}).`,
+      `Deploy ${list} first. A server that does not find another service has to try again, or to end: then it is replaced.`,
+    );
+  return found;
+}
+
+function reportUnreached({ service, port, isReached, at }: Draft, notes: Notes): void {
+  if (isReached || notes.remarks.some(({ message }) => message.startsWith("Nothing reaches"))) return;
+  notes.remark(
+    at,
+    `Nothing reaches ${service} yet: it publishes no port, and servers of different services have no common network.`,
+    `Write \`traffic: { mode: tcp, listen: ${port ?? "PORT"}, address: ADDRESS }\`, with an address of this machine that only trusted machines reach${port === undefined ? ", and `servers.port`" : ""}.`,
+  );
+}
+
+function reportSharedVolumes(drafts: readonly Draft[], notesOf: (service: string) => Notes): void {
+  const users = Map.groupBy(
+    drafts.flatMap(({ service, volumes }) => volumes.map((volume) => ({ ...volume, service }))),
+    ({ source }) => source,
+  );
+  for (const [source, [first, ...others]] of users) {
+    for (const { at, service } of others)
+      if (service !== first?.service)
+        notesOf(service).remark(
+          at,
+          `The volume ${source} is ${first?.service}'s too; a volume of Kiln belongs to one service, so ${service} gets another one, and empty.`,
+          "Put both programs into one service, or let one ask the other.",
+        );
+  }
+}
