@@ -6,7 +6,12 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
 import type { ServiceStatus } from "../../src/controller/operations.ts";
 import { dockerRegistry } from "../../src/image/registry/testing.ts";
-import { podSchema, replicaSetSchema, serviceSchema } from "../../src/platform/kubernetes/answers.ts";
+import {
+  anyObject,
+  podSchema,
+  replicaSetSchema,
+  serviceSchema,
+} from "../../src/platform/kubernetes/answers.ts";
 import { TestCluster, whyNoCluster } from "../../src/platform/kubernetes/test-cluster.ts";
 import { type Installation, install, waitUntil, whyNoServers } from "./harness.ts";
 import { type LittleService, littleService } from "./little-service.ts";
@@ -16,7 +21,6 @@ if (why !== undefined) console.log(`Skipped: a target of the platform kubernetes
 
 const { signal } = new AbortController();
 const port = 8080;
-const at = "/api/v1/namespaces/web";
 
 /** Serves its page, and what it was given besides its image. */
 const script = [
@@ -37,48 +41,83 @@ function answerOf(host: string, path: string): Promise<string | undefined> {
   });
 }
 
-describe.skipIf(why !== undefined)("a service on Kubernetes, from the same kiln.yaml", () => {
-  const folder = why === undefined ? mkdtempSync("/tmp/kiln-kr-") : "";
-  const cluster = new TestCluster();
-  const api = cluster.api();
-  let registry: Awaited<ReturnType<typeof dockerRegistry>> | undefined;
-  let kiln: Installation;
-  let shop: LittleService;
+const folder = why === undefined ? mkdtempSync("/tmp/kiln-kr-") : "";
+const cluster = new TestCluster();
+let registry: Awaited<ReturnType<typeof dockerRegistry>> | undefined;
 
-  beforeAll(async () => {
-    registry = await dockerRegistry(join(folder, "registry"));
-    [kiln] = await Promise.all([
-      install("/tmp", { drifts: false }),
-      cluster.start({ registry: registry.host }),
-    ]);
-    const namespace = { apiVersion: "v1", kind: "Namespace", metadata: { name: "web" } };
-    await api.read({ method: "POST", path: "/api/v1/namespaces", body: namespace, signal }, z.object({}));
+beforeAll(async () => {
+  if (why !== undefined) return;
+  registry = await dockerRegistry(join(folder, "registry"));
+  await cluster.start({ registry: registry.host });
+});
+afterAll(async () => {
+  await cluster[Symbol.asyncDispose]();
+  await registry?.[Symbol.asyncDispose]();
+  if (why === undefined) rmSync(folder, { recursive: true, force: true });
+});
+
+/** An installation with the target `prod`, a namespace of its own, and the project of a service for it. */
+class Prod implements AsyncDisposable {
+  readonly namespace: string;
+  readonly at: string;
+  declare kiln: Installation;
+  declare shop: LittleService;
+
+  constructor(namespace: string) {
+    this.namespace = namespace;
+    this.at = `/api/v1/namespaces/${namespace}`;
+  }
+
+  async open(drifts: boolean): Promise<void> {
+    this.kiln = await install("/tmp", { drifts });
+    const namespace = { apiVersion: "v1", kind: "Namespace", metadata: { name: this.namespace } };
+    await this.send("POST", "/api/v1/namespaces", namespace);
     const servers = ", writable: [/run, /tmp], secrets: [PASSWORD]";
-    shop = await littleService(kiln, "shop", { more: "target: prod", command, servers, port });
-  });
-  afterAll(async () => {
-    await kiln?.[Symbol.asyncDispose]();
-    await cluster[Symbol.asyncDispose]();
-    await registry?.[Symbol.asyncDispose]();
-    rmSync(folder, { recursive: true, force: true });
-  });
+    this.shop = await littleService(this.kiln, "shop", { more: "target: prod", command, servers, port });
+    await this.addTarget("prod", cluster.kubeconfig);
+    await this.kiln.ok(["secret", "set", "PASSWORD"], { cwd: this.shop.folder, input: "hunter2" });
+  }
 
-  const inProject = (...args: readonly string[]) => kiln.ok(args, { cwd: shop.folder });
-  const add = (name: string, kubeconfig: string) => {
-    const options = { kubeconfig, namespace: "web", registry: `http://${registry?.host}/kiln` };
+  addTarget(name: string, kubeconfig: string): Promise<unknown> {
+    const options = { kubeconfig, namespace: this.namespace, registry: `http://${registry?.host}/kiln` };
     const all = Object.entries(options).flatMap(([option, value]) => ["--option", `${option}=${value}`]);
-    return kiln.ok(["target", "add", name, "--platform", "kubernetes", ...all]);
-  };
+    return this.kiln.ok(["target", "add", name, "--platform", "kubernetes", ...all]);
+  }
 
-  async function ask(path = "/"): Promise<string | undefined> {
-    const found = await api.read({ path: `${at}/services/shop`, accept: [404], signal }, serviceSchema);
-    return found?.spec.clusterIP === undefined ? undefined : answerOf(found.spec.clusterIP, path);
+  inProject(...args: readonly string[]) {
+    return this.kiln.ok(args, { cwd: this.shop.folder });
+  }
+
+  /** What another tool would send. */
+  async send(method: "POST" | "PATCH", path: string, body: object, tool = "kubectl-edit"): Promise<void> {
+    const contentType = method === "POST" ? "application/json" : "application/strategic-merge-patch+json";
+    await cluster
+      .api()
+      .read({ method, path, body, contentType, query: { fieldManager: tool }, signal }, z.object({}));
+  }
+
+  service() {
+    return cluster.api().read({ path: `${this.at}/services/shop`, accept: [404], signal }, serviceSchema);
+  }
+
+  async ask(path = "/"): Promise<string | undefined> {
+    const host = (await this.service())?.spec.clusterIP;
+    return host === undefined ? undefined : answerOf(host, path);
+  }
+
+  async ready(): Promise<readonly string[]> {
+    const [status] = await this.kiln.json<readonly ServiceStatus[]>(["status", "shop"]);
+    return (status?.servers ?? []).filter(({ inTraffic }) => inTraffic).map(({ id }) => id);
+  }
+
+  async pods(): Promise<readonly string[]> {
+    const { items } = await cluster.api().list({ path: `${this.at}/pods`, signal }, podSchema);
+    return items.map(({ metadata }) => metadata.name);
   }
 
   /** How many requests were lost while the work was done. */
-  async function lostDuring(work: () => Promise<unknown>): Promise<number> {
-    const host =
-      (await api.read({ path: `${at}/services/shop`, signal }, serviceSchema))?.spec.clusterIP ?? "";
+  async lostDuring(work: () => Promise<unknown>): Promise<number> {
+    const host = (await this.service())?.spec.clusterIP ?? "";
     let done = false;
     let lost = 0;
     const buy = async () => {
@@ -92,67 +131,101 @@ describe.skipIf(why !== undefined)("a service on Kubernetes, from the same kiln.
     return lost;
   }
 
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.kiln?.[Symbol.asyncDispose]();
+  }
+}
+
+describe.skipIf(why !== undefined)("a service on Kubernetes, from the same kiln.yaml", () => {
+  const prod = new Prod("web");
+  beforeAll(() => prod.open(false));
+  afterAll(() => prod[Symbol.asyncDispose]());
+
   test("a user without rights learns which are missing, with the Role to apply", async () => {
-    await add("poor", cluster.kubeconfigFor("limited"));
-    const { stdout } = await kiln.run(["target", "show", "poor"]);
+    await prod.addTarget("poor", cluster.kubeconfigFor("limited"));
+    const { stdout } = await prod.kiln.run(["target", "show", "poor"]);
     expect(stdout).toContain("replicasets (get, list, watch, create, patch, delete)");
     expect(stdout).toContain("kind: Role");
-    await kiln.ok(["target", "rm", "poor"]);
+    await prod.kiln.ok(["target", "rm", "poor"]);
   });
 
   test("its servers are pods, which hold their secrets as files and cannot be written to", async () => {
-    await add("prod", cluster.kubeconfig);
-    await kiln.ok(["secret", "set", "PASSWORD"], { cwd: shop.folder, input: "hunter2" });
-    await inProject("deploy");
-    expect(await ask()).toBe("one");
-    expect(await ask("/PASSWORD")).toBe("hunter2");
-    const [status] = await kiln.json<readonly ServiceStatus[]>(["status", "shop"]);
-    expect(status?.servers.filter(({ inTraffic }) => inTraffic)).toHaveLength(2);
-    const pods = await api.list({ path: `${at}/pods`, signal }, podSchema);
-    expect(pods.items.map(({ metadata }) => metadata.name).toSorted()).toEqual(
-      status?.servers.map(({ id }) => id).toSorted(),
-    );
+    await prod.inProject("deploy");
+    expect(await prod.ask()).toBe("one");
+    expect(await prod.ask("/PASSWORD")).toBe("hunter2");
+    const ready = await prod.ready();
+    expect(ready).toHaveLength(2);
+    expect((await prod.pods()).toSorted()).toEqual(ready.toSorted());
   });
 
   test("a deploy and a rollback lose no request", async () => {
-    await shop.setPage("two");
-    expect(await lostDuring(() => inProject("deploy"))).toBe(0);
-    expect(await ask()).toBe("two");
-    expect(await lostDuring(() => inProject("rollback"))).toBe(0);
-    expect(await ask()).toBe("one");
+    await prod.shop.setPage("two");
+    expect(await prod.lostDuring(() => prod.inProject("deploy"))).toBe(0);
+    expect(await prod.ask()).toBe("two");
+    expect(await prod.lostDuring(() => prod.inProject("rollback"))).toBe(0);
+    expect(await prod.ask()).toBe("one");
   });
 
   test("a release whose servers end is rolled back with their last words, while the old one serves", async () => {
-    await shop.configure({
-      behaviour: "exits at once",
-      command: JSON.stringify(["/bin/busybox", "sh", "-c", "echo no configuration; exit 7"]),
-    });
-    const { code, stdout, stderr } = await kiln.run(["deploy"], { cwd: shop.folder });
+    const ending = JSON.stringify(["/bin/busybox", "sh", "-c", "echo no configuration; exit 7"]);
+    await prod.shop.configure({ behaviour: "exits at once", command: ending });
+    const { code, stdout, stderr } = await prod.kiln.run(["deploy"], { cwd: prod.shop.folder });
     expect([code, stdout + stderr]).toEqual([4, expect.stringContaining("exited with code 7")]);
     expect(stdout + stderr).toContain("no configuration");
-    expect(await ask()).toBe("one");
+    expect(await prod.ask()).toBe("one");
   });
 
   test("a service that is removed leaves nothing in the namespace", async () => {
-    await kiln.ok(["remove", "shop", "--yes"]);
-    const kinds = [
-      `${at}/pods`,
-      `${at}/services`,
-      `${at}/secrets`,
-      "/apis/apps/v1/namespaces/web/replicasets",
-    ];
+    await prod.kiln.ok(["remove", "shop", "--yes"]);
+    const kinds = ["pods", "services", "secrets"].map((kind) => `${prod.at}/${kind}`);
+    const paths = [...kinds, `/apis/apps/v1/namespaces/${prod.namespace}/replicasets`];
+    const labels = "kiln.dev/target=prod";
     const left = async () => {
       const lists = await Promise.all(
-        kinds.map((path) =>
-          api.list(
-            { path, labels: "kiln.dev/target=prod", signal },
-            replicaSetSchema.pick({ metadata: true }),
-          ),
-        ),
+        paths.map((path) => cluster.api().list({ path, labels, signal }, anyObject)),
       );
       return lists.flatMap(({ items }) => items);
     };
     await waitUntil(async () => (await left()).length === 0, 120_000, "nothing of it is left");
-    await kiln.ok(["target", "rm", "prod"]);
+    await prod.kiln.ok(["target", "rm", "prod"]);
+  });
+});
+
+describe.skipIf(why !== undefined)("what someone changes of a service's objects", () => {
+  const prod = new Prod("changed");
+  beforeAll(async () => {
+    await prod.open(true);
+    await prod.inProject("deploy");
+  });
+  afterAll(() => prod[Symbol.asyncDispose]());
+
+  test("a pod is replaced, and the event has the tool's name", async () => {
+    const [server = "", other = ""] = await prod.ready();
+    const image = { spec: { containers: [{ name: "server", image: "127.0.0.1:9/other:1" }] } };
+    await prod.send("PATCH", `${prod.at}/pods/${server}`, image, "kubectl-set");
+    const isReplaced = async () => {
+      const ready = await prod.ready();
+      return ready.length === 2 && !ready.includes(server) && ready.includes(other);
+    };
+    await waitUntil(isReplaced, 120_000, `another server has taken the place of ${server}`);
+    const { stdout } = await prod.kiln.ok(["audit", "--subject", server, "--tail", "all"]);
+    expect(stdout).toContain("kubectl-set");
+  });
+
+  test("a number of pods is set back", async () => {
+    const path = `/apis/apps/v1/namespaces/${prod.namespace}/replicasets/shop-1`;
+    const wanted = async () => (await cluster.api().read({ path, signal }, replicaSetSchema))?.spec.replicas;
+    await prod.send("PATCH", path, { spec: { replicas: 5 } }, "kubectl-scale");
+    await waitUntil(async () => (await wanted()) === 2, 120_000, "the number is 2 again");
+    await waitUntil(async () => (await prod.pods()).length === 2, 120_000, "two pods are left");
+  });
+
+  test("a Service's selector is set back", async () => {
+    await prod.send("PATCH", `${prod.at}/services/shop`, {
+      spec: { selector: { "kiln.dev/release": "99" } },
+    });
+    const isBack = async () => (await prod.service())?.spec.selector["kiln.dev/release"] === "1";
+    await waitUntil(isBack, 120_000, "the selector is that of release 1 again");
+    await waitUntil(async () => (await prod.ask()) === "one", 120_000, "the service answers again");
   });
 });

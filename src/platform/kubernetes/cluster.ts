@@ -1,5 +1,6 @@
 import type { ServiceKey } from "../../domain/ids.ts";
 import { KilnError } from "../../lib/errors.ts";
+import type { Clock } from "../../lib/time/clock.ts";
 import type { Call } from "../platform.ts";
 import {
   anyObject,
@@ -25,12 +26,14 @@ export class Cluster {
   readonly api: Api;
   readonly owner: Owner;
   readonly #namespace: string | undefined;
+  readonly #clock: Clock;
   #slices: Promise<string> | undefined;
   #version: Promise<ServerVersion> | undefined;
 
   /** `namespace`: undefined for the one that the kubeconfig names. */
-  constructor(api: Api, owner: Owner, namespace: string | undefined) {
+  constructor(api: Api, owner: Owner, namespace: string | undefined, clock: Clock) {
     this.api = api;
+    this.#clock = clock;
     this.owner = owner;
     this.#namespace = namespace;
   }
@@ -55,6 +58,7 @@ export class Cluster {
     ]);
     return {
       ...{ replicaSets: replicaSets.items, pods: pods.items, services: services.items },
+      nowMs: this.#clock.now(),
       clockAheadMs: this.api.clockAheadMs,
     };
   }

@@ -156,3 +156,19 @@ test("a Service whose selector someone else has changed gives no release the tra
     { share: 0, servers: [{ inTraffic: false }] },
   ]);
 });
+
+test("a pod that is being deleted is there until nothing of it runs, and then among the remains", () => {
+  const going = (name: string, state: object) =>
+    pod(name, { deletionTimestamp: at(9), ready: false, container: { state } });
+  const running = going("a", { running: {} });
+  const over = going("b", { terminated: { exitCode: 0 } });
+  const removed = going("c", { waiting: { reason: "ContainerCreating" } });
+  const group = (nowMs: number) =>
+    look({ replicaSets: [replicaSet(0)], pods: [running, over, removed], nowMs }).groups[0];
+  expect(group(bornMs + 8000)).toMatchObject({
+    servers: [{ id: "a", state: "draining" }, { id: "c" }],
+    remains: ["b"],
+    failed: 0,
+  });
+  expect(group(bornMs + 10_000)).toMatchObject({ servers: [{ id: "a" }], remains: ["b", "c"] });
+});

@@ -10,6 +10,7 @@ import type { FailureMemory } from "./failures.ts";
 import { key } from "./names.ts";
 import {
   conditionOf,
+  hasEnded,
   isDrained,
   isGoing,
   isReady,
@@ -54,9 +55,12 @@ function groupOf(view: View, service: ServiceKey, release: number, memory: Failu
   return {
     ...{ service, release, size, share: shareOf(view, service, release) },
     ...(replacing.length === 0 ? {} : { replacing }),
-    servers: pods.map((pod) => serverOf(view, service, pod)),
-    // As long as the ReplicaSet is there, the cluster may still make a pod of it.
-    remains: size === 0 && set !== undefined && pods.length === 0 ? [set.metadata.name] : [],
+    servers: pods.filter((pod) => !hasEnded(view, pod)).map((pod) => serverOf(view, service, pod)),
+    remains: [
+      ...pods.filter((pod) => hasEnded(view, pod)).map(({ metadata }) => metadata.name),
+      // As long as the ReplicaSet is there, the cluster may still make a pod of it.
+      ...(size === 0 && set !== undefined && pods.length === 0 ? [set.metadata.name] : []),
+    ],
     ...memory.of(service, release),
   };
 }

@@ -35,7 +35,7 @@ export function openKubernetes(target: KubernetesTarget): OpenedKubernetes {
   const { owner, options, settleMs = defaultSettleMs, ...sources } = target;
   const { kubeconfig, context, namespace, registry, expose } = options;
   const api = kubernetesApi({ kubeconfig, context, clock: sources.clock });
-  const cluster = new Cluster(api, owner, namespace);
+  const cluster = new Cluster(api, owner, namespace, sources.clock);
   const { clock, log } = sources;
   return {
     platform: new KubernetesPlatform({

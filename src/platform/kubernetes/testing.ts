@@ -90,5 +90,5 @@ export function service(releases: string) {
 }
 
 export function view(parts: Partial<View>): View {
-  return { replicaSets: [], pods: [], services: [], clockAheadMs: 0, ...parts };
+  return { replicaSets: [], pods: [], services: [], nowMs: bornMs, clockAheadMs: 0, ...parts };
 }

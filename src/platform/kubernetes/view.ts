@@ -8,6 +8,8 @@ export interface View {
   readonly replicaSets: readonly FoundReplicaSet[];
   readonly pods: readonly FoundPod[];
   readonly services: readonly FoundService[];
+  /** Our time, when the look was over (Unix time in ms). */
+  readonly nowMs: number;
   /** How far the cluster's clock is ahead of ours, in ms. */
   readonly clockAheadMs: number;
 }
@@ -59,6 +61,17 @@ export function replacingOf({ metadata }: FoundReplicaSet): readonly string[] {
 
 export function isGoing({ metadata }: FoundPod): boolean {
   return metadata.deletionTimestamp !== undefined;
+}
+
+/**
+ * Nothing of it runs any more: its object stays until its node has cleaned up, which takes some seconds, or a minute where it was still being started.
+ * A node that has removed the container already calls it `waiting` again.
+ */
+export function hasEnded(view: View, pod: FoundPod): boolean {
+  const { containerStatuses } = pod.status;
+  if (!isGoing(pod) || containerStatuses.length === 0) return false;
+  const isOver = (momentOf(view, pod.metadata.deletionTimestamp) ?? 0) < view.nowMs;
+  return containerStatuses.every(({ state }) => state.terminated || (isOver && state.running === undefined));
 }
 
 export function isMember({ metadata }: FoundPod): boolean {
