@@ -7,7 +7,7 @@ import { Notes, type Remark } from "./notes.ts";
 import { parseCompose } from "./parse.ts";
 import type { Project } from "./project.ts";
 import { type Draft, draftOf } from "./service.ts";
-import { reportTogether } from "./together.ts";
+import { together } from "./together.ts";
 import { kilnYaml } from "./write.ts";
 
 export interface ComposeSource {
@@ -113,8 +113,8 @@ async function readServices(root: MapTree, project: Project, general: Notes) {
       "Containers of Compose can write everywhere; servers of Kiln only to `servers.writable` (memory) and `servers.volumes`.",
       "Add the folders that a program writes to: `kiln logs` shows which ones it misses.",
     );
-  reportTogether(drafts, root, names, (service) => notes.get(service) ?? general);
-  return { drafts, notes };
+  const whole = together(drafts, root, names, (service) => notes.get(service) ?? general);
+  return { drafts: whole, notes };
 }
 
 /** Keys of the file itself. Networks, volumes, secrets and configs matter where services use them. */

@@ -3,22 +3,25 @@ import type { Variable } from "./environment.ts";
 import type { Notes } from "./notes.ts";
 import type { Draft } from "./service.ts";
 
-/** What only shows where services are looked at side by side. `names`: theirs in the Compose file, by those in kiln.yaml. */
-export function reportTogether(
+/**
+ * What only shows where services are looked at side by side. `names`: theirs in the Compose file, by those in kiln.yaml. Returns the drafts with
+ * what follows from it.
+ */
+export function together(
   drafts: readonly Draft[],
   root: MapTree,
   names: ReadonlyMap<string, string>,
   notesOf: (service: string) => Notes,
-): void {
-  for (const draft of drafts) {
-    const notes = notesOf(draft.service);
-    const needed = new Set([
-      ...reportNames(draft, drafts, names, notes),
-      ...reportOrder(draft, drafts, root, names, notes),
-    ]);
-    for (const other of needed) reportUnreached(other, notesOf(other.service));
-  }
+): readonly Draft[] {
   reportSharedVolumes(drafts, notesOf);
+  return drafts.map((draft) => {
+    const notes = notesOf(draft.service);
+    const before = reportOrder(draft, drafts, root, names, notes);
+    const needed = new Set([...reportNames(draft, drafts, names, notes), ...before]);
+    for (const other of needed) reportUnreached(other, notesOf(other.service));
+    if (before.length === 0) return draft;
+    return { ...draft, document: { ...draft.document, after: before.map(({ service }) => service) } };
+  });
 }
 
 /** Values that name another service as a host. */
@@ -51,6 +54,7 @@ function namesHost({ name, value }: Variable, host: string): boolean {
   });
 }
 
+/** The services of `depends_on`: `kiln deploy --all` rolls out in this order. */
 function reportOrder(
   draft: Draft,
   drafts: readonly Draft[],
@@ -69,8 +73,8 @@ function reportOrder(
   if (list !== "")
     notes.remark(
       tree,
-      `Services of Kiln do not wait for each other (${list}).`,
-      `Deploy ${list} first. A server that does not find another service has to try again, or to end: then it is replaced.`,
+      `\`depends_on\` becomes \`after\` (${list}): the order of \`kiln deploy --all\`. Servers themselves do not wait for each other.`,
+      "A program that does not find another service has to try again, or to end: then it is replaced.",
     );
   return found;
 }
