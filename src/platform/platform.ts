@@ -12,7 +12,7 @@ import type { ErrorCode } from "../lib/error-codes.ts";
 import type { Volumes } from "./volumes.ts";
 
 /** A release that may come: before its image is built, what is known of it. */
-export interface Candidate extends Pick<Release, "service" | "shape" | "traffic"> {
+export interface Candidate extends Pick<Release, "service" | "shape" | "health" | "traffic"> {
   readonly image: ImageDigest | undefined;
 }
 

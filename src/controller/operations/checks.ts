@@ -46,7 +46,7 @@ function mayJoin(store: Store, service: ServiceKey, draft: UnbuiltRelease): bool
 export async function requireDeployable(
   { store, targets, images, call }: CheckParts,
   service: ServiceKey,
-  { image, version, shape, jobs, schedules = [], secrets, traffic }: Draft,
+  { image, version, shape, health, jobs, schedules = [], secrets, traffic }: Draft,
   target: TargetName | undefined,
 ): Promise<void> {
   const { platform } = targets.of(service, target);
@@ -56,7 +56,7 @@ export async function requireDeployable(
   requireSecrets(store, service, store.secrets.freeze(service, secrets));
   requireJobs(platform, [...jobs, ...schedules]);
   requireVolumes(platform, shape);
-  await platform.preflight?.({ service, image, shape, traffic }, call());
+  await platform.preflight?.({ service, image, shape, health, traffic }, call());
 }
 
 /** A service stays where its first deploy has put it. Throws `target_fixed`, and `target_unknown`. */

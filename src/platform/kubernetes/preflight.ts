@@ -1,9 +1,13 @@
-import type { ServerShape, TrafficSpec } from "../../domain/spec.ts";
+import type { HealthSpec, ServerShape, TrafficSpec } from "../../domain/spec.ts";
 import { KilnError } from "../../lib/errors.ts";
 import type { Candidate } from "../platform.ts";
 
 /** Throws `traffic_unsupported` or `shape_unsupported` with all that the cluster could not give: it is not left out silently. */
-export function requireSupported({ traffic, shape }: Pick<Candidate, "traffic" | "shape">): void {
+export function requireSupported({
+  traffic,
+  shape,
+  health,
+}: Pick<Candidate, "traffic" | "shape" | "health">): void {
   const roads = traffic === undefined ? [] : unsupportedTraffic(traffic, shape);
   if (roads.length > 0)
     throw new KilnError(
@@ -13,7 +17,7 @@ export function requireSupported({ traffic, shape }: Pick<Candidate, "traffic" |
         hint: "Remove it from kiln.yaml for this target, and let an Ingress or a gateway in front of the Service do it.",
       },
     );
-  const parts = unsupportedShape(shape);
+  const parts = [...unsupportedShape(shape), ...unsupportedHealth(health)];
   if (parts.length > 0)
     throw new KilnError(
       "shape_unsupported",
@@ -41,4 +45,12 @@ function unsupportedTraffic(traffic: TrafficSpec, shape: ServerShape): readonly 
 function unsupportedShape({ init, ulimits, stop }: ServerShape): readonly string[] {
   const asked = { init, ulimits, "stop.signal": stop?.signal };
   return Object.entries(asked).flatMap(([name, value]) => (value === undefined ? [] : [`servers.${name}`]));
+}
+
+/** A check that was weaker than its spec would let servers serve that are not healthy. */
+function unsupportedHealth({ check, startPeriodMs }: HealthSpec): readonly string[] {
+  if (check.kind === "grpc") return ["health.grpc"];
+  const { method, host, headers, statuses, body, tls } = check.kind === "http" ? check : {};
+  const asked = { method, host, headers, status: statuses, body, tls, startPeriod: startPeriodMs };
+  return Object.entries(asked).flatMap(([name, value]) => (value === undefined ? [] : [`health.${name}`]));
 }
