@@ -54,14 +54,16 @@ export interface ClusterNeeds {
  */
 export class TestCluster implements AsyncDisposable {
   readonly #number = randomInt(64);
-  readonly #name = `${prefix}${randomInt(0x1000000).toString(16).padStart(6, "0")}`;
+  readonly #tag = randomInt(0x1000000).toString(16).padStart(6, "0");
+  /** Begins with whose it is: what a process that is gone has left can be removed by any other. */
+  readonly #name = `${prefix}${process.pid}-${this.#tag}`;
   readonly folder = `/tmp/${this.#name}`;
   // RFC 2544, section C.2.2: addresses that no network in use has.
   readonly machine = `198.18.${2 * this.#number}.1`;
   readonly node = `198.18.${2 * this.#number}.2`;
   readonly #pods = `198.18.${2 * this.#number + 1}.0/24`;
   readonly #services = `198.19.${this.#number}.0/24`;
-  readonly #link = `kk-${this.#name.slice(prefix.length)}`;
+  readonly #link = `kk-${this.#tag}`;
   #unshare: ChildProcess | undefined;
   #mirror: Server | undefined;
 
@@ -295,8 +297,11 @@ function cgroupRoots(): readonly string[] {
 
 /** Of clusters whose test was killed: their processes are gone with it. */
 function removeLeftovers(): void {
-  for (const name of readdirSync("/tmp").filter((each) => each.startsWith(prefix)))
+  for (const name of readdirSync("/tmp").filter((each) => each.startsWith(prefix))) {
+    const [owner = ""] = name.slice(prefix.length).split("-");
+    if (existsSync(`/proc/${owner}`)) continue;
     if (removeCgroups(name)) rmSync(join("/tmp", name), { recursive: true, force: true });
+  }
 }
 
 /** False when a process is still in one of them. */
