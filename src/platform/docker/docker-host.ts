@@ -1,14 +1,12 @@
 import { join } from "node:path";
 import type { ServerId } from "../../domain/ids.ts";
 import type { TargetName } from "../../domain/target.ts";
-import { KilnError } from "../../lib/errors.ts";
 import type { Logger } from "../../lib/log.ts";
 import type { StateFolder } from "../../lib/state-folder.ts";
 import type { Clock } from "../../lib/time/clock.ts";
 import type { Host } from "../fleet/host.ts";
-import { openRecords } from "../fleet/records.ts";
-import { isHostedId } from "../fleet/server-id.ts";
-import { createKeyedLocks } from "../linux/locks.ts";
+import { openRecords, retire } from "../fleet/records.ts";
+import { requireHostedId, serverTurns } from "../fleet/server-turns.ts";
 import { createSight } from "../linux/sight.ts";
 import type { Sight } from "../linux/subject.ts";
 import type { Call, ConfigSource, EvidenceKeeper, ImagePacker, SecretSource } from "../platform.ts";
@@ -52,9 +50,7 @@ export interface DockerHost extends Host {
 export function dockerHost(options: DockerHostOptions): DockerHost {
   const host = openContext(options);
   let adopted = false;
-  const oneAtATime = createKeyedLocks();
-  const perServer = <T>(id: ServerId, call: Call, work: () => Promise<T>) =>
-    oneAtATime(checked(id), () => work().catch((error) => Promise.reject(cancelledOr(error, call))));
+  const perServer = serverTurns();
   return {
     name: "docker",
     probe: (call) => probeEngine(host.engine, call),
@@ -67,7 +63,7 @@ export function dockerHost(options: DockerHostOptions): DockerHost {
     },
     create: (server, call) => perServer(server.id, call, () => createContainer(host, server, call)),
     runJob: (job, call) => perServer(job.id, call, () => createContainer(host, job, call)),
-    retire: (id, call) => perServer(id, call, async () => retire(host, id)),
+    retire: (id, call) => perServer(id, call, async () => retire(host.records, id, host.clock.now())),
     stop: (id, graceMs, call) => perServer(id, call, () => stopContainer(host, id, graceMs, call)),
     destroy: (id, call) => perServer(id, call, () => destroy(host, id, call)),
     quarantine: (id, taint, call) => perServer(id, call, () => quarantineContainer(host, id, taint, call)),
@@ -78,7 +74,7 @@ export function dockerHost(options: DockerHostOptions): DockerHost {
     },
     troubles: () => host.removal.troubles(),
     sight: host.sight,
-    logs: { read: (id, how, signal) => readContainerLog(host, checked(id), how, signal) },
+    logs: { read: (id, how, signal) => readContainerLog(host, requireHostedId(id), how, signal) },
   };
 }
 
@@ -98,30 +94,9 @@ function openContext(options: DockerHostOptions): DockerContext {
   };
 }
 
-/** Ids become names of folders and containers. */
-function checked(id: ServerId): ServerId {
-  if (isHostedId(id)) return id;
-  throw new KilnError("server_unknown", `${JSON.stringify(id)} is not a server's id.`);
-}
-
-/** Node.js has errors of its own for signals that fire; ours say what it means. */
-function cancelledOr(error: unknown, { signal }: Call): unknown {
-  if (error instanceof KilnError || !signal.aborted) return error;
-  return new KilnError("cancelled", "The call was cancelled or took too long.", {
-    cause: error,
-    retry: true,
-  });
-}
-
-function retire({ records, clock }: DockerContext, id: ServerId): void {
-  const record = records.read(id);
-  if (record === undefined || record.retiredAtMs !== undefined) return;
-  records.write({ ...record, retiredAtMs: clock.now() });
-}
-
 /** Its end may outlive this controller: that it is wanted is on record first. */
 async function destroy(host: DockerContext, id: ServerId, call: Call): Promise<void> {
-  retire(host, id);
+  retire(host.records, id, host.clock.now());
   const record = host.records.read(id);
   if (record) await removeContainer(host, record, call);
 }

@@ -1,7 +1,7 @@
 import { createInterface } from "node:readline";
 import type { ImageDigest } from "../../domain/ids.ts";
 import { KilnError } from "../../lib/errors.ts";
-import { createKeyedLocks } from "../linux/locks.ts";
+import { createKeyedLocks } from "../../lib/locks.ts";
 import type { Call, ImagePacker, PackedImage } from "../platform.ts";
 import { engineInfo, inspectedImage, loadProgress } from "./answers.ts";
 import type { Engine } from "./engine.ts";

@@ -1,6 +1,6 @@
 import { KilnError } from "../../lib/errors.ts";
+import { createLock } from "../../lib/locks.ts";
 import { chooseAddress, formatAddress, parseAddress, parseSubnet } from "../linux/addresses.ts";
-import { createLock } from "../linux/locks.ts";
 import type { Call } from "../platform.ts";
 import { inspectedNetwork } from "./answers.ts";
 import type { Names } from "./context.ts";

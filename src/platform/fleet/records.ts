@@ -36,6 +36,17 @@ export interface Records<R> {
   remove(id: ServerId): void;
 }
 
+/** Puts on record when a server's end was first asked for. */
+export function retire<R extends { readonly id: ServerId; readonly retiredAtMs?: number | undefined }>(
+  records: Records<R>,
+  id: ServerId,
+  nowMs: number,
+): void {
+  const record = records.read(id);
+  if (record === undefined || record.retiredAtMs !== undefined) return;
+  records.write({ ...record, retiredAtMs: nowMs });
+}
+
 const recordName = "record.json";
 
 /** One folder for each server in `folder`, with what its host keeps for it besides the record. */

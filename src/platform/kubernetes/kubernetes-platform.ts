@@ -3,7 +3,7 @@ import type { ServerId, ServiceKey } from "../../domain/ids.ts";
 import type { Observation } from "../../domain/observation.ts";
 import type { Release } from "../../domain/release.ts";
 import { KilnError, toKilnError } from "../../lib/errors.ts";
-import { createKeyedLocks } from "../linux/locks.ts";
+import { createKeyedLocks } from "../../lib/locks.ts";
 import type { Call, Candidate, GroupSpec, LogReader, Platform, Readiness } from "../platform.ts";
 import { podSchema, replicaSetSchema, serviceSchema } from "./answers.ts";
 import type { KubernetesContext } from "./context.ts";

@@ -1,7 +1,7 @@
+import type { Lock } from "../../lib/locks.ts";
 import type { Logger } from "../../lib/log.ts";
 import type { Clock } from "../../lib/time/clock.ts";
 import type { CgroupSupport } from "../linux/cgroups.ts";
-import type { Lock } from "../linux/locks.ts";
 import type { HostSight } from "../linux/sight.ts";
 import type { ConfigSource, ImageSource, SecretSource } from "../platform.ts";
 import type { VerifyLayer } from "./image/layer-files.ts";

@@ -1,7 +1,8 @@
 import { mkdirSync } from "node:fs";
 import type { ServerId } from "../../domain/ids.ts";
-import { KilnError, toKilnError } from "../../lib/errors.ts";
+import { toKilnError } from "../../lib/errors.ts";
 import { watchFolder } from "../../lib/files/folder-watch.ts";
+import { createLock, type Lock } from "../../lib/locks.ts";
 import type { Logger } from "../../lib/log.ts";
 import { type Listener, parseListeners } from "../../lib/process/listeners.ts";
 import { isAlive, readIfThere } from "../../lib/process/proc.ts";
@@ -9,9 +10,10 @@ import type { StateFolder } from "../../lib/state-folder.ts";
 import type { Clock } from "../../lib/time/clock.ts";
 import { waitUntil } from "../../lib/time/wait-until.ts";
 import type { Host, HostServer } from "../fleet/host.ts";
-import { isHostedId, parseServerId } from "../fleet/server-id.ts";
+import { retire } from "../fleet/records.ts";
+import { parseServerId } from "../fleet/server-id.ts";
+import { requireHostedId, serverTurns } from "../fleet/server-turns.ts";
 import { readCgroupSupport } from "../linux/cgroups.ts";
-import { createKeyedLocks, createLock, type Lock } from "../linux/locks.ts";
 import { isMounting, signalProcess } from "../linux/processes.ts";
 import { createSight } from "../linux/sight.ts";
 import type { Sight } from "../linux/subject.ts";
@@ -59,9 +61,7 @@ export interface LocalHost extends Host {
  */
 export function localHost(options: LocalHostOptions): LocalHost {
   const host = openContext(options);
-  const oneAtATime = createKeyedLocks();
-  const perServer = <T>(id: ServerId, call: Call, work: () => Promise<T>) =>
-    oneAtATime(checked(id), () => work().catch((error) => Promise.reject(cancelledOr(error, call))));
+  const perServer = serverTurns();
   let swept = false;
   return {
     name: "local",
@@ -81,7 +81,7 @@ export function localHost(options: LocalHostOptions): LocalHost {
     },
     create: (server, call) => perServer(server.id, call, () => createServer(host, server, call)),
     runJob: (job, call) => perServer(job.id, call, () => createServer(host, job, call)),
-    retire: (id, call) => perServer(id, call, async () => retireServer(host, id)),
+    retire: (id, call) => perServer(id, call, async () => retire(host.records, id, host.clock.now())),
     stop: (id, graceMs, call) => perServer(id, call, () => stopServer(host, id, graceMs, call)),
     destroy: (id, call) => perServer(id, call, () => destroyServer(host, id)),
     quarantine: (id, taint, call) =>
@@ -92,16 +92,16 @@ export function localHost(options: LocalHostOptions): LocalHost {
       await options.images.open(release.image, call);
     },
     suspect: () => host.network.suspect(),
-    listeners: (id) => listenersOf(host, checked(id)),
+    listeners: (id) => listenersOf(host, requireHostedId(id)),
     troubles: () => host.network.troubles(),
     sight: host.sight,
     access: {
-      check: (id, command, call) => checkProgram(host, checked(id), command, call),
+      check: (id, command, call) => checkProgram(host, requireHostedId(id), command, call),
       isolate: (id, call) => perServer(id, call, async () => isolateServer(host, id)),
       enter: (order, call) => perServer(order.server, call, () => enterServer(host, order, call)),
     },
     logs: {
-      read: (id, how, signal) => readLog(host, checked(id), how, signal),
+      read: (id, how, signal) => readLog(host, requireHostedId(id), how, signal),
     },
     volumes: volumeKeeper(host),
   };
@@ -188,21 +188,6 @@ function lockAfterOthers(folder: string, clock: Clock): Lock {
     });
 }
 
-/** Ids become names of files, namespaces and cgroups. */
-function checked(id: ServerId): ServerId {
-  if (isHostedId(id)) return id;
-  throw new KilnError("server_unknown", `${JSON.stringify(id)} is not a server's id.`);
-}
-
-/** Node.js has errors of its own for signals that fire; ours say what it means. */
-function cancelledOr(error: unknown, { signal }: Call): unknown {
-  if (error instanceof KilnError || !signal.aborted) return error;
-  return new KilnError("cancelled", "The call was cancelled or took too long.", {
-    cause: error,
-    retry: true,
-  });
-}
-
 async function stopServer(host: HostContext, id: ServerId, graceMs: number, call: Call): Promise<void> {
   const record = host.records.read(id);
   if (!record || record.freed) return;
@@ -216,15 +201,9 @@ async function stopServer(host: HostContext, id: ServerId, graceMs: number, call
   await freeServer(host, record);
 }
 
-function retireServer(host: HostContext, id: ServerId): void {
-  const record = host.records.read(id);
-  if (record === undefined || record.retiredAtMs !== undefined) return;
-  host.records.write({ ...record, retiredAtMs: host.clock.now() });
-}
-
 /** Its end may outlive this controller: that it is wanted is on record first. */
 async function destroyServer(host: HostContext, id: ServerId): Promise<void> {
-  retireServer(host, id);
+  retire(host.records, id, host.clock.now());
   const record = host.records.read(id);
   if (record) await removeServer(host, record);
 }

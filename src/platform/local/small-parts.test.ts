@@ -1,10 +1,10 @@
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { createKeyedLocks } from "../../lib/locks.ts";
 import { findProcess, isAlive } from "../../lib/process/proc.ts";
 import { hostnameOf } from "../linux/hostname.ts";
 import { openFilesLimit } from "../linux/limits.ts";
-import { createKeyedLocks } from "../linux/locks.ts";
 import {
   layerMountArgv,
   loopMountArgv,

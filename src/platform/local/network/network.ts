@@ -1,10 +1,10 @@
 import { mkdirSync } from "node:fs";
 import type { ServerId } from "../../../domain/ids.ts";
 import { KilnError, toKilnError } from "../../../lib/errors.ts";
+import type { Lock } from "../../../lib/locks.ts";
 import type { Logger } from "../../../lib/log.ts";
 import type { Clock } from "../../../lib/time/clock.ts";
 import type { HostTrouble } from "../../fleet/host.ts";
-import type { Lock } from "../../linux/locks.ts";
 import type { HostPaths } from "../paths.ts";
 import { readNetwork, recordedNetwork } from "./choice.ts";
 import { bridgeName, filterRules, type Network, type ServerPort } from "./commands.ts";

@@ -1,4 +1,4 @@
-import { createKeyedLocks } from "../../linux/locks.ts";
+import { createKeyedLocks } from "../../../lib/locks.ts";
 
 /** One piece of work at a time with each volume. Nothing is unmounted under such work. */
 export interface VolumeTurns {
