@@ -39,6 +39,28 @@ export async function writeOutputFile<Result>(
   }
 }
 
+interface NewFile {
+  readonly path: string;
+  readonly mode: number;
+  readonly text: string;
+}
+
+/** Writes files that belong together: all of them, or none. One that exists is never replaced. Throws `usage`. */
+export async function writeNewFiles(files: readonly NewFile[], hint: string): Promise<void> {
+  const written: string[] = [];
+  try {
+    for (const { path } of files) if ((await placeOf(path)) !== "none") throw alreadyThere(path, hint);
+    for (const { path, mode, text } of files) {
+      const file = await openAt(path, "wx", mode, hint);
+      written.push(path);
+      await fill(file, (write) => write(text));
+    }
+  } catch (error) {
+    for (const path of written) await rm(path, { force: true });
+    throw error;
+  }
+}
+
 /** `other`: a device or a pipe, which is written in place, or a folder, which cannot be opened for writing. */
 async function placeOf(path: string): Promise<"none" | "file" | "other"> {
   const found = await stat(path).catch(() => undefined); // opening the file gives the better error
@@ -46,11 +68,11 @@ async function placeOf(path: string): Promise<"none" | "file" | "other"> {
   return found.isFile() ? "file" : "other";
 }
 
-async function openAt(path: string, flags: "w" | "wx", mode: number): Promise<FileHandle> {
+async function openAt(path: string, flags: "w" | "wx", mode: number, hint?: string): Promise<FileHandle> {
   try {
     return await open(path, flags, mode);
   } catch (error) {
-    throw unwritable(path, error);
+    throw unwritable(path, error, hint);
   }
 }
 
@@ -71,18 +93,20 @@ const reasons: Readonly<Record<string, string>> = {
   EROFS: "its file system is read-only",
 };
 
-function unwritable(path: string, error: unknown): unknown {
-  if (isErrno(error, "EEXIST")) return alreadyThere(path); // just created
+function unwritable(path: string, error: unknown, hint?: string): unknown {
+  if (isErrno(error, "EEXIST")) return alreadyThere(path, hint); // just created, or a link to nothing
   const [, why] = Object.entries(reasons).find(([code]) => isErrno(error, code)) ?? [];
   if (why === undefined) return error;
   return new KilnError("usage", `${path} cannot be written: ${why}.`, {
-    hint: "`--output FILE` names a file in a folder that you may write to; `--output -` is standard output.",
+    hint:
+      hint ??
+      "`--output FILE` names a file in a folder that you may write to; `--output -` is standard output.",
     cause: error,
   });
 }
 
-function alreadyThere(path: string): KilnError {
+function alreadyThere(path: string, hint?: string): KilnError {
   return new KilnError("usage", `${path} already exists.`, {
-    hint: "Name another file with `--output`, or add `--force` to replace this one.",
+    hint: hint ?? "Name another file with `--output`, or add `--force` to replace this one.",
   });
 }

@@ -22,7 +22,7 @@ const words: PrivateFileWords = {
   missing: "it signs images",
   restore: "`kiln image key FILE` makes a key. To use the key of CI, set KILN_SIGNING_KEY to its PEM text.",
   exposed:
-    "If someone may have read the key, make another one and revoke this one: `kiln trust revoke NAME`.",
+    "If someone may have read the key, make another one and revoke this one: `kiln trust revoke NAME --reason TEXT`.",
 };
 
 /** A new key pair, both in PEM: the private key as PKCS #8. */

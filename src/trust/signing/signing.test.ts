@@ -1,5 +1,5 @@
 import { generateKeyPairSync } from "node:crypto";
-import { chmodSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { cli } from "../../cli/test-kit.ts";
@@ -209,12 +209,32 @@ test("from the command line: make a key, sign, verify; refusals name key and rem
   chmodSync(join(shop.folder, "release.key"), 0o644);
   expect(await run("image", "sign", "shop:1", "--key", "release.key")).toMatchObject({
     code: 2,
-    stderr: expect.stringMatching(/has mode 0644[\s\S]*chmod 600/),
+    stderr: expect.stringMatching(/has mode 0644[\s\S]*chmod 600[\s\S]*kiln trust revoke NAME --reason TEXT/),
   });
   expect(await run("image", "sign", "shop:1", "--key", "none.key")).toMatchObject({
     code: 2,
     stderr: expect.stringMatching(/none\.key is missing[\s\S]*kiln image key FILE/),
   });
+});
+
+test("a key pair is written whole or not at all", async () => {
+  using shop = workshop();
+  const at = { home: shop.state.home, cwd: shop.folder };
+  const path = (name: string) => join(shop.folder, name);
+  const refused = async (file: string, message: string) => {
+    const before = readdirSync(shop.folder);
+    const { code, stderr } = await cli(["image", "key", file], at);
+    expect([code, stderr]).toEqual([2, expect.stringContaining(message)]);
+    expect(stderr).toContain("Name a FILE");
+    expect(stderr).not.toMatch(/--output|--force/);
+    expect(readdirSync(shop.folder)).toEqual(before);
+  };
+  writeFileSync(path("release.key.pub"), "of another key");
+  await refused("release.key", "release.key.pub already exists");
+  expect(readFileSync(path("release.key.pub"), "utf8")).toBe("of another key");
+  symlinkSync("nowhere", path("linked.key.pub")); // seen only when it is written
+  await refused("linked.key", "linked.key.pub already exists");
+  await refused("none/release.key", "the folder does not exist");
 });
 
 test("CI hands over its key in the environment", async () => {

@@ -2,7 +2,7 @@ import { resolve } from "node:path";
 import { KilnError } from "../../../lib/errors.ts";
 import type { ImageKey } from "../../../trust/signing/keys.ts";
 import type { Context, Outcome } from "../../context.ts";
-import { isStdout, writeOutputFile } from "../../output/output-file.ts";
+import { isStdout, writeNewFiles } from "../../output/output-file.ts";
 import { shortDigest } from "../../output/units.ts";
 import { storedImage } from "./stored.ts";
 
@@ -13,8 +13,13 @@ export async function key(context: Context, _options: object, file: string): Out
     throw new KilnError("usage", "A private key is written to a file only.", { hint: "Name a file." });
   const path = resolve(context.cwd, file);
   const { privatePem, publicPem } = newImageKey();
-  await writeOutputFile(path, { mode: 0o600 }, (write) => write(privatePem));
-  await writeOutputFile(`${path}.pub`, { mode: 0o644 }, (write) => write(publicPem));
+  await writeNewFiles(
+    [
+      { path, mode: 0o600, text: privatePem },
+      { path: `${path}.pub`, mode: 0o644, text: publicPem },
+    ],
+    "Name a FILE in a folder that you may write to, where neither FILE nor FILE.pub exists: keys are not replaced.",
+  );
   const { id } = parsePublicKey(publicPem, `${path}.pub`);
   context.output.result({ keyId: id, privateKey: path, publicKey: `${path}.pub` }, [
     `The key ${id} signs images: ${path}. Keep it secret.`,
