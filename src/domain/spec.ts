@@ -309,6 +309,9 @@ export interface TlsAcme {
   readonly acme: AcmeSpec;
 }
 
+/** An address for mail, loosely: who delivers it decides. */
+export const emailPattern = /^[^@\s]{1,64}@[a-z0-9.-]{1,189}$/i;
+
 export interface AcmeSpec {
   /** URL of the authority's directory (RFC 8555, section 7.1.1). */
   readonly directory: string;

@@ -38,11 +38,23 @@ export async function readCertificate(place: CertificatePlace, secret: NewestSec
   if ("secret" in place) {
     const path = `of the secret ${place.secret}`;
     const text = await readSecret(place, secret);
-    return parseCertificate({ path, text, keyPath: path, keyText: text });
+    return certificateIn(text, path);
   }
   const { certificate: path, key: keyPath } = place;
   const [text, keyText] = await Promise.all([readPem(path, "certificate"), readPem(keyPath, "key")]);
   return parseCertificate({ path, text, keyPath, keyText });
+}
+
+/** A certificate that came with its key, in one text. `path` is for messages. Throws `certificate_invalid`. */
+export function certificateIn(text: string, path: string): Certificate {
+  return parseCertificate({ path, text, keyPath: path, keyText: text });
+}
+
+/** Certificates that others may come from, in PEM form. Throws `certificate_invalid` when there is none in the file. */
+export async function readAuthority(path: string): Promise<string> {
+  const chain = parseChain(await readPem(path, "certificate"), path);
+  if (chain.length === 0) throw notPem(path, "certificate", "");
+  return chain.map(String).join("\n");
 }
 
 async function readSecret(

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { mostTrafficBytes, trafficBytes } from "../listener.ts";
 import {
   type AnalysisSpec,
+  emailPattern,
   type JobSpec,
   type RolloutPolicy,
   type ScheduleSpec,
@@ -101,7 +102,7 @@ export const traffic = z
         z.strictObject({
           acme: z.strictObject({
             directory: z.url({ protocol: /^https$/ }).max(2000),
-            email: z.email().max(254).optional(),
+            email: z.string().regex(emailPattern, "an address for mail").optional(),
             authority: machinePath.optional(),
           }),
         }),

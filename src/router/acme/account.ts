@@ -29,6 +29,7 @@ export function thumbprint(pem: string): string {
   return createHash("sha256").update(JSON.stringify({ crv, kty, x, y })).digest("base64url");
 }
 
+/** Certificates are `SERVICE.pem`, and a service may be called `account`. */
 function keyPath(folder: string): string {
-  return join(folder, "account.pem");
+  return join(folder, "account.key");
 }

@@ -4,7 +4,7 @@ import { afterAll, describe, expect, test } from "vitest";
 import { type Certificate, readCertificate } from "../certificate.ts";
 import { issue, missingOpenssl, noSecret } from "../test-certificates.ts";
 import { thumbprint } from "./account.ts";
-import { isOwn, pauseMs, whyDue } from "./due.ts";
+import { isOwn, mayTry, pauseMs, whyDue } from "./due.ts";
 
 const missing = await missingOpenssl();
 if (missing) console.log(`Skipped: certificates, because ${missing}.`);
@@ -48,6 +48,12 @@ test("attempts become rarer, and never more than five fall into an hour", () => 
   for (const start of startsMs)
     expect(startsMs.filter((other) => other >= start && other < start + 3_600_000).length).toBeLessThan(5);
   expect(pauseMs(100)).toBe(3 * 3_600_000);
+});
+
+test("a moment that a wrong clock has set far ahead holds up nothing", () => {
+  const at = (tryAtMs: number) => mayTry({ failures: 9, tryAtMs }, dayMs);
+  expect([at(0), at(dayMs), at(dayMs + 1), at(dayMs + 3 * 3_600_000)]).toEqual([true, true, false, false]);
+  expect(at(10_000 * dayMs)).toBe(true);
 });
 
 test("a thumbprint depends on the key alone, and fits into an address", () => {

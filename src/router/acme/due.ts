@@ -4,6 +4,8 @@ import type { Certificate } from "../certificate.ts";
 export interface IssueRecord {
   /** The authority that issued the present one; absent before the first. */
   readonly directory?: string | undefined;
+  /** What `failures` are about: with another order everything begins again. */
+  readonly asked?: string | undefined;
   /** Orders in a row that failed. */
   readonly failures: number;
   /** Not before this time (Unix time in ms). */
@@ -35,9 +37,20 @@ export function isOwn({ leaf }: Certificate): boolean {
 }
 
 /**
+ * Whether another attempt may be made. No pause is longer than the longest: one that seems so was counted by a clock that
+ * was wrong.
+ */
+export function mayTry({ tryAtMs }: IssueRecord, nowMs: number): boolean {
+  return tryAtMs <= nowMs || tryAtMs > nowMs + longestPauseMs;
+}
+
+const longestPauseMs = 180 * 60_000;
+
+/**
  * How long to wait after so many failures in a row. Authorities count them: Let's Encrypt refuses a host name for an hour after
  * five (https://letsencrypt.org/docs/rate-limits/).
  */
 export function pauseMs(failures: number): number {
-  return ([1, 5, 30, 60][failures - 1] ?? 180) * 60_000;
+  const minutes = [1, 5, 30, 60][failures - 1];
+  return minutes === undefined ? longestPauseMs : minutes * 60_000;
 }

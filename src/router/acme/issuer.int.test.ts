@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { readFile, rm } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { type IncomingMessage, request } from "node:http";
 import { text } from "node:stream/consumers";
 import { connect, type PeerCertificate } from "node:tls";
@@ -87,21 +87,42 @@ withAuthority(
 );
 
 withAuthority(
+  "a service may have a hundred host names, and be called as the account is",
+  async () => {
+    const [plain, secure] = [await freePort(), await freePort()];
+    await using it = await installation();
+    const hosts = Array.from({ length: 100 }, (_, i) => `host-${i}.example`);
+    const shop = routed(door(secure, plain, hosts, { directory: "https://localhost:9/dir" }));
+    const proxies = { trustedProxies: hosts.map((_, i) => `10.0.0.${i}`), acceptProxy: true };
+    const doors = shop.doors.map((each) => ({ ...each, ...proxies }));
+    await it.router.apply({ ...shop, service: "account", doors }, options);
+    expect((await shown(secure, "host-99.example")).subject.CN).toBe("Kiln waits for a certificate");
+    expect((await get(plain, "host-99.example", "/.well-known/acme-challenge/t"))[0]).toBe(200);
+  },
+  limitMs,
+);
+
+withAuthority(
   "an authority that does not answer is named, with the next attempt, and the port stays open",
   async () => {
     const [plain, secure, silent] = [await freePort(), await freePort(), await freePort()];
     await using it = await installation();
-    const acme = { directory: `https://localhost:${silent}/dir` };
+    const directory = `https://localhost:${silent}/dir`;
+    const acme = { directory };
     await it.router.apply(routed(door(secure, plain, ["shop.example"], acme)), options);
     const words = async () => (await renew(it.router))[0];
     await until(async () => (await words())?.message.includes("did not issue") ?? false);
     expect(await words()).toMatchObject({
       service: "shop",
       message: expect.stringContaining("clients see one that they do not trust"),
-      hint: expect.stringMatching(/port 80 .* again in 1 min/),
+      hint: expect.stringMatching(/again in 1 min.* port 80/),
     });
     expect((await shown(secure, "shop.example")).subject.CN).toBe("Kiln waits for a certificate");
-    await rm(it.state.acme, { recursive: true, force: true });
+    const lost = { ...door(secure, plain, ["shop.example"], { directory, authority: "/nowhere/ca.pem" }) };
+    await expect(it.router.check("shop", [lost], options)).rejects.toMatchObject({
+      code: "certificate_invalid",
+      message: expect.stringContaining("/nowhere/ca.pem"),
+    });
   },
   limitMs,
 );

@@ -3,13 +3,13 @@ import { join } from "node:path";
 import type { ServiceKey } from "../../domain/ids.ts";
 import type { ServiceWarning } from "../../domain/observation.ts";
 import type { AcmeSpec } from "../../domain/spec.ts";
-import { toKilnError } from "../../lib/errors.ts";
+import { KilnError, toKilnError } from "../../lib/errors.ts";
 import { readTextIfExists, writeFileAtomic } from "../../lib/files/files.ts";
 import type { Logger } from "../../lib/log.ts";
 import type { Clock } from "../../lib/time/clock.ts";
-import { type Certificate, type NewestSecret, readCertificate } from "../certificate.ts";
+import { type Certificate, certificateIn, readAuthority } from "../certificate.ts";
 import { ensureAccountKey } from "./account.ts";
-import { type IssueRecord, isOwn, noRecord, pauseMs, whyDue } from "./due.ts";
+import { type IssueRecord, isOwn, mayTry, noRecord, pauseMs, whyDue } from "./due.ts";
 import { order, placeholder } from "./order.ts";
 
 /** A certificate that an authority issues and renews by ACME (RFC 8555). */
@@ -26,9 +26,6 @@ export interface IssuerContext {
   readonly clock: Clock;
   readonly log: Logger;
 }
-
-/** Nothing of it is a secret of a service. */
-const noSecrets: NewestSecret = () => Promise.reject(new Error("no certificate here is a secret"));
 
 /** The file with the chain and the key of a service. */
 export function issuedFile(folder: string, service: ServiceKey): string {
@@ -63,7 +60,7 @@ export function issuer(): Issuer {
   return async (wanted, context) => {
     const looks = await Promise.all(wanted.map((each) => look(each, context)));
     const nowMs = context.clock.now();
-    const due = looks.find(({ why, record }) => why !== undefined && record.tryAtMs <= nowMs);
+    const due = looks.find(({ why, record }) => why !== undefined && mayTry(record, nowMs));
     if (due !== undefined && ordering === undefined) {
       ordering = issue(due, context).finally(() => {
         ordering = undefined;
@@ -81,15 +78,41 @@ interface Look extends Wanted {
 }
 
 async function look(wanted: Wanted, { folder, clock }: IssuerContext): Promise<Look> {
-  const file = issuedFile(folder, wanted.service);
-  const [present, text] = await Promise.all([
-    readCertificate({ certificate: file, key: file }, noSecrets).catch(() => undefined),
-    readTextIfExists(recordFile(folder, wanted.service)),
+  const { service, hosts, acme } = wanted;
+  const file = issuedFile(folder, service);
+  const [content, kept] = await Promise.all([
+    readTextIfExists(file),
+    readTextIfExists(recordFile(folder, service)),
   ]);
-  const record = text === undefined ? noRecord : (JSON.parse(text) as IssueRecord); // only `keep` below writes it
-  const { hosts, acme } = wanted;
+  const present = content === undefined ? undefined : usable(content, file);
+  const record = recordIn(kept, JSON.stringify({ hosts, ...acme }));
   const why = whyDue(present, { hosts, directory: acme.directory, nowMs: clock.now() }, record);
   return { ...wanted, present, record, why };
+}
+
+function usable(content: string, file: string): Certificate | undefined {
+  try {
+    return certificateIn(content, file);
+  } catch (error) {
+    if (toKilnError(error).code === "certificate_invalid") return undefined;
+    throw error;
+  }
+}
+
+/** What failed with another order says nothing of this one. */
+function recordIn(kept: string | undefined, asked: string): IssueRecord {
+  const record = kept === undefined ? undefined : parsed(kept);
+  if (record === undefined) return { ...noRecord, asked };
+  return record.asked === asked ? record : { ...noRecord, directory: record.directory, asked };
+}
+
+/** Only `keep` below writes it; what cannot be read is forgotten. */
+function parsed(kept: string): IssueRecord | undefined {
+  try {
+    return JSON.parse(kept) as IssueRecord;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Never throws: the next look says what was wrong, and tries again. */
@@ -99,9 +122,12 @@ async function issue({ service, hosts, acme, record, why }: Look, context: Issue
   try {
     log.info({ service, directory }, `ordering a certificate for ${hosts.join(", ")}: ${why}`);
     const accountKey = await ensureAccountKey(folder);
-    const pem = await order({ directory, email, accountKey, hosts }, authority);
+    const roots = authority === undefined ? undefined : await readAuthority(authority);
+    const pem = await order({ directory, email, accountKey, hosts, authority: roots });
+    const next = { directory, asked: record.asked, failures: 0, tryAtMs: 0 };
+    assertFits(pem, { hosts, directory, nowMs: clock.now() }, next);
     await writeFileAtomic(issuedFile(folder, service), pem);
-    await keep(service, { directory, failures: 0, tryAtMs: 0 }, context);
+    await keep(service, next, context);
   } catch (error) {
     const { message } = toKilnError(error);
     const failures = record.failures + 1;
@@ -111,6 +137,13 @@ async function issue({ service, hosts, acme, record, why }: Look, context: Issue
       log.error({ err: error }, "an order's record was not kept"),
     );
   }
+}
+
+/** Whatever an authority answers: what is there now is only replaced by something better. */
+function assertFits(pem: string, wanted: Parameters<typeof whyDue>[1], record: IssueRecord): void {
+  const why = whyDue(certificateIn(pem, "that the authority issued"), wanted, record);
+  if (why === undefined) return;
+  throw new KilnError("certificate_invalid", `The authority issued a certificate that does not fit: ${why}.`);
 }
 
 async function keep(service: ServiceKey, record: IssueRecord, { folder }: IssuerContext): Promise<void> {
@@ -144,7 +177,7 @@ function warningsOf(
     {
       service,
       message: `${record.error} Until then ${served}.`,
-      hint: `The authority has to reach http://${hosts[0]}/ on port 80 of this machine. Kiln tries again in ${minutes} min.`,
+      hint: `Kiln tries again in ${minutes} min. The authority has to reach http://${hosts[0]}/ on port 80 of this machine.`,
     },
   ];
 }

@@ -1,4 +1,6 @@
 import { generateKeyPairSync, webcrypto } from "node:crypto";
+import { Agent } from "node:https";
+import { rootCertificates } from "node:tls";
 import { SubjectAlternativeNameExtension, X509CertificateGenerator } from "@peculiar/x509";
 import acme from "acme-client";
 import type { Order, OrderAnswer, OrderMessage } from "./order.ts";
@@ -12,10 +14,17 @@ process.once("message", async (message: OrderMessage) => {
 });
 process.once("disconnect", () => process.exit(0));
 
+/** A chain has some 10 KiB. */
+const longestAnswer = 256 * 1024;
+
 /** HTTP-01 (RFC 8555, section 8.3): the router answers every challenge of the account by itself. */
-async function issued({ directory, email, accountKey, hosts }: Order): Promise<string> {
+async function issued({ directory, email, accountKey, hosts, authority }: Order): Promise<string> {
   // One pause of 5 s, not five of up to 80 s: the controller tries again. It is not among the library's types.
   Object.assign(Object(acme.axios.defaults).acmeSettings, { retryMaxAttempts: 1 });
+  if (authority !== undefined) {
+    acme.axios.defaults.httpsAgent = new Agent({ ca: [...rootCertificates, authority] });
+  }
+  acme.axios.defaults.maxContentLength = longestAnswer;
   const client = new acme.Client({ directoryUrl: directory, accountKey });
   await openAccount(client, email);
   const key = newKey();

@@ -13,6 +13,8 @@ export interface Order {
   /** PEM. */
   readonly accountKey: string;
   readonly hosts: readonly string[];
+  /** Certificates in PEM form that the authority's own may come from, besides the usual ones. */
+  readonly authority?: string | undefined;
 }
 
 export type OrderMessage = { readonly order: Order } | { readonly placeholder: readonly string[] };
@@ -25,25 +27,20 @@ const limitMs = 5 * 60_000;
 
 /**
  * Orders a certificate and waits for it. The client library runs in a process of its own: it takes 30 MB, once in two months.
- * `authority`: certificates in PEM form that the authority's own certificate may come from, besides the usual ones.
  * Throws `certificate_invalid` with the authority's words.
  */
-export function order(order: Order, authority: string | undefined): Promise<string> {
-  return ask({ order }, authority, AbortSignal.timeout(limitMs));
+export function order(order: Order): Promise<string> {
+  return ask({ order }, AbortSignal.timeout(limitMs));
 }
 
 /** A certificate that signs itself, valid for ten years: with it a port can be opened before the authority has answered. */
 export function placeholder(hosts: readonly string[], signal: AbortSignal): Promise<string> {
-  return ask({ placeholder: hosts }, undefined, AbortSignal.any([signal, AbortSignal.timeout(limitMs)]));
+  return ask({ placeholder: hosts }, AbortSignal.any([signal, AbortSignal.timeout(limitMs)]));
 }
 
-async function ask(
-  message: OrderMessage,
-  authority: string | undefined,
-  limit: AbortSignal,
-): Promise<string> {
+async function ask(message: OrderMessage, limit: AbortSignal): Promise<string> {
   const child = fork(worker, {
-    env: { ...cleanEnvironment, ...(authority === undefined ? {} : { NODE_EXTRA_CA_CERTS: authority }) },
+    env: cleanEnvironment,
     execArgv: ["--disable-warning=ExperimentalWarning"],
     stdio: ["ignore", "ignore", "ignore", "ipc"],
   });
@@ -55,7 +52,7 @@ async function ask(
     const answer = await Promise.race([
       once(child, "message", { signal: limit }).then(([answer]) => answer as OrderAnswer),
       once(child, "exit", { signal: limit }).then(
-        ([code]): OrderAnswer => ({ error: `it ended with ${code}` }),
+        ([code]): OrderAnswer => ({ error: `it ended with ${code ?? "a signal"}` }),
       ),
     ]);
     if ("pem" in answer) return answer.pem;
@@ -67,6 +64,14 @@ async function ask(
   }
 }
 
+const longestReason = 400;
+
+/** The words are the authority's: one line of them. */
 function failed(why: string): KilnError {
-  return new KilnError("certificate_invalid", `The authority did not issue the certificate: ${why}`);
+  const words = why
+    .replaceAll(/[\p{C}\s]+/gu, " ")
+    .trim()
+    .slice(0, longestReason)
+    .replace(/[.:]+$/, "");
+  return new KilnError("certificate_invalid", `The authority did not issue the certificate: ${words}.`);
 }

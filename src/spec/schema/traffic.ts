@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { emailPattern } from "../../domain/spec.ts";
 import * as leaf from "../yaml/leaves.ts";
 
 const names = <T extends z.ZodType<string>>(name: T, what: string) =>
@@ -18,7 +19,7 @@ const acme = z
       email: leaf
         .text({
           expected: "an address for mail, such as ops@example.com",
-          pattern: /^[^@\s]{1,64}@[a-z0-9.-]{1,189}$/i,
+          pattern: emailPattern,
           examples: ["ops@example.com"],
         })
         .optional()

@@ -12,6 +12,7 @@ import {
   type Certificate,
   type CertificatePlace,
   type NewestSecret,
+  readAuthority,
   readCertificate,
 } from "../../certificate.ts";
 import type { RoutedService } from "../../router.ts";
@@ -34,7 +35,12 @@ export async function checkCertificates(
   { clock, secret, paths }: CertificateContext,
 ): Promise<void> {
   for (const door of doors) {
-    if (door.tls === undefined || "acme" in door.tls) continue; // what is not there is ordered
+    if (door.tls === undefined) continue;
+    if ("acme" in door.tls) {
+      // The certificate itself is ordered.
+      if (door.tls.acme.authority !== undefined) await readAuthority(door.tls.acme.authority);
+      continue;
+    }
     const certificate = await readCertificate(placeOf(service, door.tls, paths), secret);
     assertServes(certificate, certifiedHosts(door), clock.now());
   }

@@ -1,6 +1,7 @@
 import { certifiedHosts, type ListenerSpec, listenersOf } from "../../../domain/listener.ts";
 import type { RoutedService } from "../../router.ts";
 import { backendName, type Mode } from "./names.ts";
+import { inLines } from "./quote.ts";
 import type { RouterMachine } from "./router-machine.ts";
 import { bindTls } from "./tls-config.ts";
 
@@ -63,9 +64,11 @@ function challengeRules(
   const hosts = [...new Set(issued.flatMap(certifiedHosts))].sort();
   if (hosts.length === 0 || thumbprint === undefined) return [];
   const asked = "{ path_reg ^/[.]well-known/acme-challenge/[A-Za-z0-9_-]+$ }";
-  const meant = `{ req.hdr(host),host_only,lower,rtrim(.) -m str ${hosts.join(" ")} }`;
   const answer = `"%[path,field(4,/)].${thumbprint}"`;
-  return [`http-request return status 200 content-type text/plain lf-string ${answer} if ${asked} ${meant}`];
+  return inLines(hosts).map((some) => {
+    const meant = `{ req.hdr(host),host_only,lower,rtrim(.) -m str ${some} }`;
+    return `http-request return status 200 content-type text/plain lf-string ${answer} if ${asked} ${meant}`;
+  });
 }
 
 function bindsOf(
@@ -89,9 +92,9 @@ function clientsOf({ openFiles }: RouterMachine, ports: number): number {
 
 /** Anyone else who begins with the PROXY protocol is a stranger, and what is said there is not HTTP. */
 export function proxyRules({ proxies }: Door): readonly string[] {
-  return proxies === undefined
-    ? []
-    : [`tcp-request connection expect-proxy layer4 if { src ${proxies.join(" ")} }`];
+  return inLines(proxies ?? []).map(
+    (some) => `tcp-request connection expect-proxy layer4 if { src ${some} }`,
+  );
 }
 
 export function tcpDoorBlock(door: Door): readonly string[] {

@@ -2,7 +2,7 @@ import { listenersOf } from "../../../domain/listener.ts";
 import type { TrafficSpec } from "../../../domain/spec.ts";
 import type { RoutedService } from "../../router.ts";
 import { backendName } from "./names.ts";
-import { quote } from "./quote.ts";
+import { inLines, quote } from "./quote.ts";
 
 /**
  * What is said of a request before it goes to a server, once its service is known: who asked, and by which way. What
@@ -12,9 +12,10 @@ export function forwardedRules(services: readonly RoutedService[]): readonly str
   const believed = doorsOf(services).flatMap(({ service, door: { listen, trustedProxies } }) =>
     trustedProxies === undefined
       ? []
-      : [
-          `http-request set-var(txn.trusted) bool(true) if ${isFor(service)} { dst_port ${listen} } { src ${trustedProxies.join(" ")} }`,
-        ],
+      : inLines(trustedProxies).map(
+          (some) =>
+            `http-request set-var(txn.trusted) bool(true) if ${isFor(service)} { dst_port ${listen} } { src ${some} }`,
+        ),
   );
   const unlessTrusted = believed.length === 0 ? "" : " unless { var(txn.trusted) -m found }";
   const set = (name: string, value: string, condition = "") =>
