@@ -65,18 +65,16 @@ function frequency(
 ): Figure {
   const fromMs = Math.max(sinceMs, firstMs ?? untilMs);
   const weeks = Math.floor((untilMs - fromMs) / weekMs);
-  const made = {
-    name: "deployment-frequency",
-    n: moved.length,
-    events: sequences(moved.map((one) => one.moved)),
-  } as const;
-  if (weeks === 0) return figure({ ...made, notes: ["The service has been deployed for less than a week."] });
+  const name = "deployment-frequency";
+  if (weeks === 0)
+    return figure({ name, n: 0, notes: ["The service has been deployed for less than a week."] });
   const byWeek = Map.groupBy(moved, ({ moved: { atMs } }) => Math.floor((untilMs - atMs) / weekMs));
-  const counted = Array.from({ length: weeks }, (_, week) => byWeek.get(week) ?? []);
+  const inWeeks = Array.from({ length: weeks }, (_, week) => byWeek.get(week) ?? []);
+  const counted = inWeeks.flat();
   return judged({
-    ...made,
-    value: counted.flat().length / weeks,
-    more: { "median of days with a deployment": median(counted.map(daysOf)) ?? 0 },
+    ...{ name, n: counted.length, value: counted.length / weeks },
+    more: { "median of days with a deployment": median(inWeeks.map(daysOf)) ?? 0 },
+    events: sequences(counted.map((one) => one.moved)),
   });
 }
 

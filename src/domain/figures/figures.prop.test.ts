@@ -91,9 +91,7 @@ test("periods that follow each other count each deployment once", () => {
     fc.property(log, fc.nat(40 * 200 * hour), (events, middleMs) => {
       const all = deploymentsOf(events);
       const n = (period: typeof always) =>
-        deliveryFigures(all, period).map(({ name, n: count }) =>
-          name === "deployment-frequency" ? count : 0,
-        );
+        deliveryFigures(all, period).map(({ name, n: count }) => (name === "fail-rate" ? count : 0));
       const parts = [n({ ...always, untilMs: middleMs }), n({ ...always, sinceMs: middleMs })];
       expect(n(always)).toEqual(parts[0]?.map((count, i) => count + (parts[1]?.[i] ?? 0)));
     }),

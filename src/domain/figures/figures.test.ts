@@ -54,8 +54,15 @@ function fourWeeks(): Log {
 test("rates count what had traffic: a rollback does not, and marks the one that it leaves", () => {
   const figures = delivery(fourWeeks());
   expect(named(figures, "fail-rate")).toMatchObject({ value: 2 / 5, n: 5, events: [6, 14] });
-  expect(named(figures, "deployment-frequency")).toMatchObject({ value: 4 / 3, n: 5 });
   expect(named(figures, "caught-before-traffic")).toMatchObject({ value: 0 });
+});
+
+test("a frequency is made of the deployments in whole weeks alone", () => {
+  const log = fourWeeks(); // the first of its five lies before the three whole weeks
+  const few = { value: undefined, n: 4, events: [5, 9, 12, 18] };
+  expect(named(delivery(log), "deployment-frequency")).toMatchObject(few);
+  log.rollout(26 * day, 6, "completed", { from: 5 });
+  expect(named(delivery(log), "deployment-frequency")).toMatchObject({ value: 5 / 3, n: 5 });
 });
 
 test("what follows a failure within a day is rework, and marked as a guess", () => {
