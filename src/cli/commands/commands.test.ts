@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm, symlink, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -471,6 +471,20 @@ test("init --from takes over a Compose file once, and what it writes stays in it
   );
   const again = await init();
   expect([again.code, again.stderr]).toEqual([2, expect.stringContaining("kiln.yaml already exists.")]);
+});
+
+test("init --from writes all of its files, or none", async () => {
+  const project = join(folder, "two");
+  await mkdir(join(project, "api"), { recursive: true });
+  await writeFile(join(project, "api/Dockerfile"), "FROM scratch\n");
+  await writeFile(
+    join(project, "compose.yml"),
+    "services: { web: { image: 'nginx:1.27' }, api: { build: ./api } }",
+  );
+  await symlink("missing", join(project, "api/kiln.yaml"));
+  const { code, stderr } = await cli(["init", "--from", "compose.yml"], { cwd: project });
+  expect([code, stderr]).toEqual([2, expect.stringContaining("api/kiln.yaml already exists.")]);
+  expect((await readdir(project)).toSorted()).toEqual(["api", "compose.yml"]);
 });
 
 test("schema prints a JSON Schema with and without --json", async () => {

@@ -1,4 +1,4 @@
-import { access, mkdir, writeFile } from "node:fs/promises";
+import { type FileHandle, mkdir, open, rm } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { isErrno, KilnError, type Problem } from "../../../lib/errors.ts";
 import type { PlacedRemark } from "../../../spec/compose/compose.ts";
@@ -79,24 +79,24 @@ async function writeAll(
   folder: string,
   files: readonly { readonly path: string; readonly text: string }[],
 ): Promise<void> {
-  for (const { path } of files) await requireAbsent(folder, path);
-  for (const { path, text } of files) await writeNew(join(folder, path), text);
-}
-
-async function requireAbsent(folder: string, path: string): Promise<void> {
+  const made: string[] = [];
   try {
-    await access(join(folder, path));
+    for (const file of files) {
+      const path = join(folder, file.path);
+      await using opened = await openNew(path);
+      made.push(path);
+      await opened.writeFile(file.text);
+    }
   } catch (error) {
-    if (isErrno(error, "ENOENT")) return;
+    for (const path of made) await rm(path);
     throw error;
   }
-  throw alreadyThere(join(folder, path));
 }
 
-async function writeNew(path: string, text: string): Promise<void> {
+async function openNew(path: string): Promise<FileHandle> {
   await mkdir(dirname(path), { recursive: true });
   try {
-    await writeFile(path, text, { flag: "wx" });
+    return await open(path, "wx");
   } catch (error) {
     throw isErrno(error, "EEXIST") ? alreadyThere(path) : error;
   }
