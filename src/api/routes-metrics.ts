@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { toKilnError } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
@@ -12,6 +13,14 @@ export interface Metering {
   scrape(): Promise<string>;
 }
 
+/** Any user of this machine can connect: what they can hold is little, and not for long. Times are in ms. */
+const mostConnections = 16;
+const limits = {
+  ...{ headersTimeout: 5000, requestTimeout: 5000, keepAliveTimeout: 5000 },
+  connectionsCheckingInterval: 1000,
+};
+const silenceMs = 30_000;
+
 /**
  * Serves `GET /metrics` there, and nothing else. A page that a browser on this machine shows may name that address as its
  * own host (DNS rebinding), so requests for other hosts are refused. Rejects when the address cannot be listened on.
@@ -21,16 +30,28 @@ export async function listenForMetrics(
   scrape: Metering["scrape"],
   log: Logger,
 ): Promise<Server> {
-  const server = createServer((request, response) => {
-    answer(request, response, scrape).catch((error: unknown) => {
+  const shared = sharing(scrape);
+  const server = createServer(limits, (request, response) => {
+    answer(request, response, shared).catch((error: unknown) => {
       log.error({ err: toKilnError(error) }, "a scrape failed");
       send(response, 500, "The metrics could not be collected. The controller's log says why.\n");
     });
-  });
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  server.once("error", reject).listen({ host, port }, resolve);
-  await promise;
+  }).setTimeout(silenceMs);
+  server.maxConnections = mostConnections;
+  await once(server.listen({ host, port }), "listening");
+  server.on("error", (error) => log.error({ err: toKilnError(error) }, "a connection for metrics failed"));
   return server;
+}
+
+/** One scrape at a time: who asks while it runs gets the same answer. */
+function sharing(scrape: Metering["scrape"]): Metering["scrape"] {
+  let running: Promise<string> | undefined;
+  return () => {
+    running ??= scrape().finally(() => {
+      running = undefined;
+    });
+    return running;
+  };
 }
 
 async function answer(
