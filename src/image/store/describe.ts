@@ -1,5 +1,6 @@
 import { KilnError } from "../../lib/errors.ts";
 import type { StateFolder } from "../../lib/state-folder.ts";
+import { pacer } from "../../lib/time/pace.ts";
 import { contentOf, subjectOf } from "../layers/parts.ts";
 import { type ImageStore, imageStore, readConfig, readDescriptors, readManifest } from "./image-store.ts";
 import { definedOf, foreignConfig } from "./oci-schema.ts";
@@ -46,24 +47,31 @@ export async function describeImage(state: StateFolder, digest: string): Promise
   };
 }
 
+type Referrer = Descriptor & { readonly artifactType?: string };
+
 /**
- * Descriptors of everything in the index whose subject is this digest, as the distribution specification wants them
+ * Descriptors of everything in the index whose subject is this digest, each once, as the distribution specification wants them
  * ("Listing Referrers"): with the type of the artifact and its annotations.
  */
-export async function referrersOf(
-  store: ImageStore,
-  digest: string,
-): Promise<readonly (Descriptor & { readonly artifactType?: string })[]> {
-  const all = await readDescriptors(store);
-  const found = all.filter((one) => one.digest !== digest && subjectOf(store, one) === digest);
-  return [...new Map(found.map((one) => [one.digest, one])).values()].map((one) => {
-    const content = contentOf(store, one.digest);
-    const config = content && "config" in content ? content.config.mediaType : undefined;
-    const artifactType = content?.artifactType ?? config;
-    return {
-      ...{ mediaType: content?.mediaType ?? mediaTypes.manifest, digest: one.digest, size: one.size },
-      ...(artifactType === undefined ? {} : { artifactType }),
-      ...(content?.annotations ? { annotations: content.annotations } : {}),
-    };
-  });
+export async function referrersOf(store: ImageStore, digest: string): Promise<readonly Referrer[]> {
+  const pace = pacer();
+  const found = new Map<string, Referrer>();
+  for (const one of await readDescriptors(store)) {
+    const wait = pace();
+    if (wait) await wait;
+    if (one.digest !== digest && subjectOf(store, one) === digest)
+      found.set(one.digest, referrer(store, one));
+  }
+  return [...found.values()];
+}
+
+function referrer(store: ImageStore, { digest, size }: Descriptor): Referrer {
+  const content = contentOf(store, digest);
+  const config = content && "config" in content ? content.config.mediaType : undefined;
+  const artifactType = content?.artifactType ?? config;
+  return {
+    ...{ mediaType: content?.mediaType ?? mediaTypes.manifest, digest, size },
+    ...(artifactType === undefined ? {} : { artifactType }),
+    ...(content?.annotations ? { annotations: content.annotations } : {}),
+  };
 }

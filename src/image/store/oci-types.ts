@@ -5,6 +5,8 @@ export const mediaTypes = {
   manifest: "application/vnd.oci.image.manifest.v1+json",
   config: "application/vnd.oci.image.config.v1+json",
   layer: "application/vnd.oci.image.layer.v1.tar",
+  /** A Sigstore bundle (sigstore/protobuf-specs, sigstore_bundle.proto) of version 0.3, as JSON. */
+  bundle: "application/vnd.dev.sigstore.bundle.v0.3+json",
 } as const;
 
 /** descriptor.md. */
@@ -67,6 +69,8 @@ export const annotations = {
   created: "org.opencontainers.image.created",
   contentDigest: "kiln.content.digest",
   layerName: "kiln.layer.name",
+  /** Of what cosign 3 attaches: the type of the statement in the bundle. */
+  predicateType: "dev.sigstore.bundle.predicateType",
   /** In the store's index: `kiln gc` and `kiln image rm` leave this version. */
   pinned: "kiln.pinned",
 } as const;

@@ -1,11 +1,10 @@
 import { sign, verify } from "node:crypto";
 import { z } from "zod";
+import { mediaTypes } from "../../image/store/oci-types.ts";
 import { derDigestOf } from "../../lib/key-id.ts";
 import type { ImageKey, PublicKey } from "./keys.ts";
 import { jsonOf } from "./statement.ts";
 
-/** A Sigstore bundle (sigstore/protobuf-specs, sigstore_bundle.proto) of version 0.3, as JSON. */
-export const bundleType = "application/vnd.dev.sigstore.bundle.v0.3+json";
 const payloadType = "application/vnd.in-toto+json";
 
 /**
@@ -16,7 +15,7 @@ export function signedBundle(statement: string, key: ImageKey): string {
   const payload = Buffer.from(statement);
   const sig = sign("sha256", preAuthentication(payload), key.privateKey).toString("base64");
   return JSON.stringify({
-    mediaType: bundleType,
+    mediaType: mediaTypes.bundle,
     verificationMaterial: {
       publicKey: { hint: derDigestOf(key.pem).toString("base64") },
       timestampVerificationData: {},
@@ -32,7 +31,7 @@ function preAuthentication(payload: Buffer): Buffer {
 }
 
 const schema = z.object({
-  mediaType: z.literal(bundleType),
+  mediaType: z.literal(mediaTypes.bundle),
   dsseEnvelope: z.object({
     payload: z.base64(),
     payloadType: z.literal(payloadType),
@@ -45,8 +44,8 @@ const schema = z.object({
 
 /** What is in a bundle once its signature has been checked. */
 export interface Opened {
-  /** The key that has signed it. */
-  readonly key: PublicKey;
+  /** Those that have signed it. */
+  readonly keys: readonly [PublicKey, ...PublicKey[]];
   /** The statement's text. */
   readonly statement: string;
 }
@@ -58,8 +57,8 @@ export function openBundle(text: string, keys: readonly PublicKey[]): Opened | "
   const { payload, signatures } = data.dsseEnvelope;
   const bytes = Buffer.from(payload, "base64");
   const signed = preAuthentication(bytes);
-  const key = keys.find(({ pem }) =>
+  const [key, ...others] = keys.filter(({ pem }) =>
     signatures.some(({ sig }) => verify("sha256", signed, pem, Buffer.from(sig, "base64"))),
   );
-  return key === undefined ? "other-key" : { key, statement: bytes.toString() };
+  return key === undefined ? "other-key" : { keys: [key, ...others], statement: bytes.toString() };
 }

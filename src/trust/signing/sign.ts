@@ -8,7 +8,7 @@ import {
 } from "../../image/store/image-store.ts";
 import { annotations, type Manifest, mediaTypes } from "../../image/store/oci-types.ts";
 import type { Clock } from "../../lib/time/clock.ts";
-import { bundleType, signedBundle } from "./bundle.ts";
+import { signedBundle } from "./bundle.ts";
 import type { ImageKey } from "./keys.ts";
 import { predicateTypes, statementOf } from "./statement.ts";
 import { attestationsOf } from "./verify.ts";
@@ -43,24 +43,23 @@ export async function attest(
 ): Promise<Signed> {
   const image = readManifest(store, digest);
   const statement = statementOf(digest, type, predicate);
-  const present = (await attestationsOf(store, digest, [key])).find(
-    (one) => one.ok && one.text === statement,
-  );
-  if (present !== undefined) return { attached: present.attached, changed: false };
+  for await (const one of attestationsOf(store, digest, { type, keys: [key] })) {
+    if (one.ok && one.text === statement) return { attached: one.attached, changed: false };
+  }
   const config = await putBlob(store, Buffer.from("{}"), "application/vnd.oci.empty.v1+json");
-  const layer = await putBlob(store, Buffer.from(signedBundle(statement, key)), bundleType);
+  const layer = await putBlob(store, Buffer.from(signedBundle(statement, key)), mediaTypes.bundle);
   const manifest: Manifest = {
     ...{
       schemaVersion: 2,
       mediaType: mediaTypes.manifest,
-      artifactType: bundleType,
+      artifactType: mediaTypes.bundle,
       config,
       layers: [layer],
     },
     subject: { mediaType: image.mediaType, digest, size: blobSize(store, digest) ?? 0 },
     annotations: {
       "dev.sigstore.bundle.content": "dsse-envelope",
-      "dev.sigstore.bundle.predicateType": type,
+      [annotations.predicateType]: type,
       [annotations.created]: new Date(clock.now()).toISOString(),
     },
   };

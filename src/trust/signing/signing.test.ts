@@ -1,11 +1,12 @@
 import { generateKeyPairSync } from "node:crypto";
-import { chmodSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { cli } from "../../cli/test-kit.ts";
 import { buildImage } from "../../image/build.ts";
 import { attach } from "../../image/store/attach.ts";
 import {
+  blobPath,
   blobSize,
   type ImageStore,
   imageStore,
@@ -14,11 +15,11 @@ import {
 } from "../../image/store/image-store.ts";
 import { mediaTypes } from "../../image/store/oci-types.ts";
 import { serviceSpec, type Workshop, workshop } from "../../image/test-kit.ts";
-import { bundleType, openBundle, signedBundle } from "./bundle.ts";
+import { openBundle, signedBundle } from "./bundle.ts";
 import { newImageKey, parseImageKey, parsePublicKey } from "./keys.ts";
 import { attest, signImage } from "./sign.ts";
 import { predicateTypes, statementOf } from "./statement.ts";
-import { attestationsOf, signatureOf } from "./verify.ts";
+import { attestationsOf, signatureOf, signersAmong } from "./verify.ts";
 
 function aKey() {
   const { privatePem } = newImageKey();
@@ -34,9 +35,9 @@ async function imageOf(shop: Workshop, text = "#!"): Promise<string> {
 /** Attaches any bytes as a bundle, as another program could. */
 async function attachBundle(store: ImageStore, digest: string, bundle: string): Promise<string> {
   const config = await putBlob(store, Buffer.from("{}"), "application/vnd.oci.empty.v1+json");
-  const layer = await putBlob(store, Buffer.from(bundle), bundleType);
+  const layer = await putBlob(store, Buffer.from(bundle), mediaTypes.bundle);
   const subject = { mediaType: mediaTypes.manifest, digest, size: blobSize(store, digest) ?? 0 };
-  const head = { schemaVersion: 2, mediaType: mediaTypes.manifest, artifactType: bundleType };
+  const head = { schemaVersion: 2, mediaType: mediaTypes.manifest, artifactType: mediaTypes.bundle };
   const manifest = { ...head, config, layers: [layer], subject };
   const stored = await putBlob(store, Buffer.from(JSON.stringify(manifest)), mediaTypes.manifest);
   await attach(store, stored, undefined);
@@ -65,9 +66,9 @@ describe("a signature", () => {
     const store = imageStore(shop.state);
     const { attached } = await signImage(store, digest, { ...shop.options, key: aKey() });
     expect(readManifest(store, attached)).toMatchObject({
-      artifactType: bundleType,
+      artifactType: mediaTypes.bundle,
       config: { digest: "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a", size: 2 },
-      layers: [{ mediaType: bundleType }],
+      layers: [{ mediaType: mediaTypes.bundle }],
       subject: { mediaType: mediaTypes.manifest, digest, size: blobSize(store, digest) },
       annotations: { "dev.sigstore.bundle.predicateType": predicateTypes.signature },
     });
@@ -123,15 +124,70 @@ describe("a signature", () => {
       { type: predicateTypes.spdx, predicate: { spdxVersion: "SPDX-2.3" } },
       signer,
     );
-    const [only] = await attestationsOf(store, digest, [signer.key]);
-    expect(only).toMatchObject({ ok: true, predicateType: predicateTypes.spdx });
-    expect(await signatureOf(store, digest, [signer.key])).toMatchObject({ reasons: [expect.anything()] });
+    const wanted = { type: predicateTypes.spdx, keys: [signer.key] };
+    for await (const one of attestationsOf(store, digest, wanted)) expect(one).toMatchObject({ ok: true });
+    expect(await signatureOf(store, digest, [signer.key])).toEqual({
+      reasons: [expect.stringContaining(`is of the type ${predicateTypes.spdx}`)],
+    });
+  });
+
+  test("of several keys counts for each of them", async () => {
+    using shop = workshop();
+    const digest = await imageOf(shop);
+    const store = imageStore(shop.state);
+    const [one, two, none] = [aKey(), aKey(), aKey()];
+    const statement = statementOf(digest, predicateTypes.signature, {});
+    const bundle = JSON.parse(signedBundle(statement, one));
+    const [other] = JSON.parse(signedBundle(statement, two)).dsseEnvelope.signatures;
+    bundle.dsseEnvelope.signatures.push(other);
+    await attachBundle(store, digest, JSON.stringify(bundle));
+    expect(await signersAmong(store, digest, [two, none, one])).toEqual([two.id, one.id]);
+  });
+
+  test("is found among much that is not one, which is not read, while timers continue", async () => {
+    using shop = workshop();
+    const digest = await imageOf(shop);
+    const store = imageStore(shop.state);
+    const signer = { ...shop.options, key: aKey() };
+    const large = signedBundle(
+      statementOf(digest, predicateTypes.signature, { pad: "x".repeat(64 << 10) }),
+      signer.key,
+    );
+    const attached = await attachBundle(store, digest, large); // valid, and still not read
+    const bill = { type: predicateTypes.spdx, predicate: {} };
+    const { attached: other } = await attest(store, digest, bill, signer);
+    for (let i = 0; i < 12; i++) {
+      const statement = statementOf(digest, predicateTypes.signature, { i });
+      await attachBundle(store, digest, signedBundle(statement, aKey()));
+    }
+    expect(await signersAmong(store, digest, [signer.key])).toEqual([]);
+    const {
+      layers: [bundle],
+    } = readManifest(store, other);
+    rmSync(blobPath(store, bundle?.digest ?? "")); // a bill of materials says so in its annotations
+    const found = await signatureOf(store, digest, [signer.key]);
+    expect(found).toMatchObject({
+      reasons: expect.arrayContaining([
+        expect.stringMatching(new RegExp(`^${attached} has \\d+ bytes; expected at most 65536$`)),
+        expect.stringContaining(`${other} is of the type ${predicateTypes.spdx}`),
+      ]),
+    });
+    await signImage(store, digest, signer);
+    const keys = [...Array.from({ length: 60 }, aKey), signer.key];
+    expect(await signersAmong(store, digest, keys)).toEqual([signer.key.id]);
+    let turns = 0;
+    let atFirst: number | undefined;
+    const timer = setInterval(() => turns++, 1);
+    for await (const _ of attestationsOf(store, digest, { type: predicateTypes.signature, keys }))
+      atFirst ??= turns;
+    clearInterval(timer);
+    expect(turns).toBeGreaterThan(atFirst ?? turns);
   });
 
   test("opens to what was signed, byte by byte", () => {
     const key = aKey();
     const opened = openBundle(signedBundle("hello", key), [key]);
-    expect(opened).toMatchObject({ statement: "hello", key: { id: key.id } });
+    expect(opened).toMatchObject({ statement: "hello", keys: [{ id: key.id }] });
   });
 });
 

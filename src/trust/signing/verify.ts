@@ -1,36 +1,96 @@
 import { contentOf } from "../../image/layers/parts.ts";
 import { referrersOf } from "../../image/store/describe.ts";
-import { type ImageStore, readBlob } from "../../image/store/image-store.ts";
+import { blobSize, type ImageStore, readBlob } from "../../image/store/image-store.ts";
+import { foreignManifest } from "../../image/store/oci-schema.ts";
+import { annotations, mediaTypes } from "../../image/store/oci-types.ts";
 import { KilnError } from "../../lib/errors.ts";
 import { digestOf } from "../../lib/files/sha256.ts";
-import { bundleType, openBundle } from "./bundle.ts";
+import { pacer } from "../../lib/time/pace.ts";
+import { type Opened, openBundle } from "./bundle.ts";
 import type { PublicKey } from "./keys.ts";
 import { parseStatement, predicateTypes } from "./statement.ts";
 
 /** A signed statement that is attached to an image: what it says, or why it does not count. */
-export type Attestation =
+export type Attestation = Examined & {
+  /** Of the attached manifest. */
+  readonly attached: string;
+};
+
+type Examined =
   | {
       readonly ok: true;
-      /** Of the attached manifest. */
-      readonly attached: string;
-      readonly key: PublicKey;
-      readonly predicateType: string;
+      /** Those that have signed it. */
+      readonly keys: Opened["keys"];
       /** The statement as it was signed. */
       readonly text: string;
     }
-  | { readonly ok: false; readonly attached: string; readonly why: string };
+  | { readonly ok: false; readonly why: string };
 
-/** The largest bill of materials is smaller. */
-const largestBundleBytes = 32 << 20;
+interface Wanted {
+  /** Of the statement, one of `predicateTypes`. */
+  readonly type: string;
+  readonly keys: readonly PublicKey[];
+}
 
-/** Every bundle that is attached to an image, checked against these keys and the image's digest. */
-export async function attestationsOf(
+/** The largest bill of materials is smaller. A signature, also with certificates and timestamps, has a few KiB. */
+const largestBytes = 32 << 20;
+const largestSignatureBytes = 64 << 10;
+
+/**
+ * The bundles that are attached to an image, checked for statements of one type about its digest. Anyone who may push can attach them: so
+ * one at a time is in memory, and what is too large, or says of itself that it is of another type, is not read.
+ */
+export async function* attestationsOf(
   store: ImageStore,
   digest: string,
-  keys: readonly PublicKey[],
-): Promise<readonly Attestation[]> {
-  const bundles = await bundlesOf(store, digest);
-  return bundles.map(({ attached, text }) => ({ attached, ...examine(text, digest, keys) }));
+  wanted: Wanted,
+): AsyncGenerator<Attestation> {
+  const pace = pacer();
+  for (const { digest: attached, artifactType, annotations: notes } of await referrersOf(store, digest)) {
+    if (artifactType !== mediaTypes.bundle) continue;
+    const wait = pace();
+    if (wait) await wait;
+    const told = notes?.[annotations.predicateType] ?? wanted.type;
+    const isOther = told !== wanted.type;
+    yield { attached, ...(isOther ? otherType(told, wanted) : examineAt(store, attached, digest, wanted)) };
+  }
+}
+
+function otherType(type: string, wanted: Wanted): Examined {
+  return { ok: false, why: `is of the type ${`${type}`.slice(0, 1_000)}; expected ${wanted.type}` };
+}
+
+const malformed: Examined = { ok: false, why: "is not a Sigstore bundle of version 0.3" };
+
+/** The bundle in a manifest, which has exactly one part. */
+function examineAt(store: ImageStore, attached: string, digest: string, wanted: Wanted): Examined {
+  const { data: manifest } = foreignManifest.safeParse(contentOf(store, attached));
+  const [layer, ...others] = manifest?.layers ?? [];
+  if (layer === undefined || others.length > 0) return malformed;
+  const limit = wanted.type === predicateTypes.signature ? largestSignatureBytes : largestBytes;
+  const size = blobSize(store, layer.digest) ?? 0;
+  if (size > limit) return { ok: false, why: `has ${size} bytes; expected at most ${limit}` };
+  try {
+    const bytes = readBlob(store, layer.digest);
+    return digestOf(bytes) === layer.digest ? examine(bytes.toString(), digest, wanted) : malformed;
+  } catch (error) {
+    if (error instanceof KilnError) return malformed;
+    throw error;
+  }
+}
+
+function examine(bundle: string, digest: string, wanted: Wanted): Examined {
+  const opened = openBundle(bundle, wanted.keys);
+  if (opened === "malformed") return malformed;
+  if (opened === "other-key") return { ok: false, why: "is signed by another key" };
+  const statement = parseStatement(opened.statement);
+  if (statement === undefined) return { ok: false, why: "does not contain an in-toto statement" };
+  const { predicateType, subjects } = statement;
+  if (!subjects.includes(digest.replace("sha256:", ""))) {
+    return { ok: false, why: `is for another image: ${subjects.map((one) => `sha256:${one}`).join(", ")}` };
+  }
+  if (predicateType !== wanted.type) return otherType(predicateType, wanted);
+  return { ok: true, keys: opened.keys, text: opened.statement };
 }
 
 /** Ids of the keys, among these, that have signed an image. */
@@ -39,58 +99,11 @@ export async function signersAmong(
   digest: string,
   keys: readonly PublicKey[],
 ): Promise<readonly string[]> {
-  const bundles = await bundlesOf(store, digest);
-  const hasSigned = (key: PublicKey) => bundles.some(({ text }) => isSignature(examine(text, digest, [key])));
-  return keys.filter(hasSigned).map(({ id }) => id);
-}
-
-function isSignature(one: Examined): one is Examined & { readonly ok: true } {
-  return one.ok && one.predicateType === predicateTypes.signature;
-}
-
-interface Bundle {
-  readonly attached: string;
-  /** Undefined for one that is damaged. */
-  readonly text: string | undefined;
-}
-
-async function bundlesOf(store: ImageStore, digest: string): Promise<readonly Bundle[]> {
-  const referrers = await referrersOf(store, digest);
-  return referrers
-    .filter(({ artifactType }) => artifactType === bundleType)
-    .map(({ digest: attached }) => ({ attached, text: bundleIn(store, attached) }));
-}
-
-/** Undefined for one that is damaged, or has not exactly one part. */
-function bundleIn(store: ImageStore, attached: string): string | undefined {
-  const manifest = contentOf(store, attached);
-  if (manifest === undefined || !("layers" in manifest) || manifest.layers.length !== 1) return undefined;
-  const [layer] = manifest.layers;
-  if (layer === undefined || layer.size > largestBundleBytes) return undefined;
-  try {
-    const bytes = readBlob(store, layer.digest);
-    return digestOf(bytes) === layer.digest ? bytes.toString() : undefined;
-  } catch (error) {
-    if (error instanceof KilnError) return undefined;
-    throw error;
+  const found = new Set<string>();
+  for await (const one of attestationsOf(store, digest, { type: predicateTypes.signature, keys })) {
+    if (one.ok) for (const { id } of one.keys) found.add(id);
   }
-}
-
-type Examined =
-  | { readonly ok: true; readonly key: PublicKey; readonly predicateType: string; readonly text: string }
-  | { readonly ok: false; readonly why: string };
-
-function examine(bundle: string | undefined, digest: string, keys: readonly PublicKey[]): Examined {
-  const opened = bundle === undefined ? "malformed" : openBundle(bundle, keys);
-  if (opened === "malformed") return { ok: false, why: "is not a Sigstore bundle of version 0.3" };
-  if (opened === "other-key") return { ok: false, why: "is signed by another key" };
-  const statement = parseStatement(opened.statement);
-  if (statement === undefined) return { ok: false, why: "does not contain an in-toto statement" };
-  const { predicateType, subjects } = statement;
-  if (!subjects.includes(digest.replace("sha256:", ""))) {
-    return { ok: false, why: `is for another image: ${subjects.map((one) => `sha256:${one}`).join(", ")}` };
-  }
-  return { ok: true, key: opened.key, predicateType, text: opened.statement };
+  return [...found];
 }
 
 /** An image's signature by one of the keys, or for each attached bundle the reason why it is not one. */
@@ -99,15 +112,12 @@ export async function signatureOf(
   digest: string,
   keys: readonly PublicKey[],
 ): Promise<{ readonly key: PublicKey; readonly attached: string } | { readonly reasons: readonly string[] }> {
-  const all = await attestationsOf(store, digest, keys);
-  for (const one of all) {
-    if (isSignature(one)) return { key: one.key, attached: one.attached };
+  const reasons: string[] = [];
+  for await (const one of attestationsOf(store, digest, { type: predicateTypes.signature, keys })) {
+    if (one.ok) return { key: one.keys[0], attached: one.attached };
+    reasons.push(`${one.attached} ${one.why}`);
   }
-  return { reasons: all.map((one) => `${one.attached} ${one.ok ? otherType(one.predicateType) : one.why}`) };
-}
-
-function otherType(predicateType: string): string {
-  return `is of the type ${predicateType}; expected ${predicateTypes.signature}`;
+  return { reasons };
 }
 
 /** As `signatureOf`. Throws `signature_invalid`, with the reason for each attached bundle. */
