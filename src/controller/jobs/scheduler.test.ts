@@ -119,6 +119,24 @@ test("a run that does not end in time is ended, and has failed", async () => {
   expect(job?.runs).toMatchObject([{ state: "failed", end: { reason: "did not end within 60 s" } }]);
 });
 
+test("a run whose deadline passed long ago, while no controller ran, is ended before the next one begins", async () => {
+  await using it = await installed({
+    ...tick,
+    schedule: "*/5 * * * *",
+    overlap: "replace",
+    deadlineMs: minute,
+  });
+  it.world.behave("tick", { exitAfterMs: Number.POSITIVE_INFINITY });
+  await it.clock.until(async () => running(it) === 1, 6 * minute);
+  await it.stop();
+  await it.clock.advance(5 * minute);
+  it.start();
+  await it.clock.advance(30 * second, () => expect(running(it)).toBeLessThanOrEqual(1));
+  await it.clock.advance(2 * minute);
+  expect(running(it)).toBe(0);
+  expect(starts(it)).toEqual([1, 1]);
+});
+
 test("a command runs once, whatever its name, and is refused where nothing serves or no job has the name", async () => {
   await using it = await installed();
   await it.controller.runJob({ service: "shop", command: ["/app", "export"] }, anAsker("ada"));

@@ -21,18 +21,24 @@ export function planRuns(desired: DesiredService, view: ServiceView, nowMs: numb
   const runs = desired.runs ?? [];
   const open = runs.filter(({ end }) => end === undefined);
   const look = { desired, open, view, nowMs };
-  const known = new Set(runs.map(({ id }) => id));
-  const forgotten = view.jobs.flatMap(({ id, run }): readonly Action[] =>
-    run === undefined || (known.has(run) && !desired.removed)
-      ? []
-      : [{ kind: "forget-job", service: desired.service, job: id, reason: "its run is no longer kept" }],
-  );
-  if (desired.removed) return { actions: forgotten, wakeAtMs: undefined };
+  const tidying = view.jobs.flatMap((job) => tidy(look, job));
+  if (desired.removed) return { actions: tidying, wakeAtMs: undefined };
   const wakes = open.flatMap((run) => {
     const due = dueMs(run);
     return due === undefined ? [] : [due > nowMs ? due : due + endingMs];
   });
-  return { actions: [...forgotten, ...open.flatMap((run) => tend(look, run))], wakeAtMs: earliest(...wakes) };
+  return { actions: [...tidying, ...open.flatMap((run) => tend(look, run))], wakeAtMs: earliest(...wakes) };
+}
+
+/** Ends what runs and should not, however its run was recorded; forgets what is no longer kept. */
+function tidy(look: Look, { id, run: number, end }: JobObservation): readonly Action[] {
+  const { service, removed, runs = [] } = look.desired;
+  if (number === undefined) return [];
+  const run = runs.find((known) => known.id === number);
+  if (run === undefined || removed)
+    return [{ kind: "forget-job", service, job: id, reason: "its run is no longer kept" }];
+  const reason = end === undefined ? whyEnd(look, run) : undefined;
+  return reason === undefined ? [] : [{ kind: "end-job", service, job: id, reason }];
 }
 
 function tend(look: Look, run: ScheduledRun): readonly Action[] {
@@ -66,19 +72,23 @@ function tend(look: Look, run: ScheduledRun): readonly Action[] {
   }
   if (nowMs >= due + endingMs)
     return [ended(look, run, "failed", unknownEnd(nowMs, `did not end within ${timeWords(run.deadlineMs)}`))];
-  if (seen.state === "unstarted" && nowMs < due) return [begin(look, run)];
-  const why = whyEnd(look, run);
-  return why === undefined ? [] : [{ kind: "end-job", service: desired.service, job: seen.id, reason: why }];
+  return seen.state === "unstarted" && whyEnd(look, run) === undefined ? [begin(look, run)] : [];
 }
 
-/** Never two of one job at once, unless its schedule allows that. */
-function mayBegin({ open }: Look, run: ScheduledRun): boolean {
-  return run.overlap === "allow" || !open.some((other) => other.job === run.job && other.id < run.id);
+/** Never two of one job at once, unless its schedule allows that. One that is recorded as ended may still be running. */
+function mayBegin({ open, view }: Look, run: ScheduledRun): boolean {
+  if (run.overlap === "allow") return true;
+  const isRunning = view.jobs.some(
+    (job) => job.run !== undefined && job.run !== run.id && job.name === run.job && job.end === undefined,
+  );
+  return !isRunning && !open.some((other) => other.job === run.job && other.id < run.id);
 }
 
+/** Why the server of a run has to end; undefined while it may continue. */
 function whyEnd(look: Look, run: ScheduledRun): string | undefined {
   const due = dueMs(run) ?? Number.POSITIVE_INFINITY;
   if (look.nowMs >= due) return `it did not end within ${timeWords(run.deadlineMs)}`;
+  if (run.end !== undefined) return "its run is over";
   return successorOf(look, run) === undefined ? undefined : "its next run takes its place";
 }
 
