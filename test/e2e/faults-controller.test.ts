@@ -33,7 +33,7 @@ describe.skipIf(why !== undefined)("controllers and machines that fail", () => {
   };
   const killController = async () => {
     process.kill(await pid(), "SIGKILL");
-    await waitUntil(async () => (await kiln.controllerPid()) === undefined, 5000, "the controller is gone");
+    await waitUntil(async () => (await kiln.controllerPid()) === undefined, 60_000, "the controller is gone");
   };
   const status = async () => {
     const [found] = await kiln.json<readonly ServiceStatus[]>(["status", "shop"]);

@@ -387,7 +387,7 @@ test("logs of a service are in order of time, and name the server", async () => 
 
 test("events are lines, or lines of JSON", async () => {
   const client = { events: rollingOut("forward").events } as Partial<Client>;
-  const stop = AbortSignal.timeout(50);
+  const stop = AbortSignal.timeout(1_000);
   const { stdout } = await cli(["audit", "-f", "--json"], { client, cwd: folder, signal: stop });
   expect(
     stdout

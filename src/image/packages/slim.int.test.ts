@@ -109,7 +109,7 @@ async function answered<T>(child: ChildProcess, ask: () => Promise<T>): Promise<
   child.stderr?.on("data", (chunk) => {
     said += chunk;
   });
-  for (const end = Date.now() + 15_000; ; await delay(50)) {
+  for (const end = Date.now() + 60_000; ; await delay(50)) {
     try {
       return await ask();
     } catch (error) {

@@ -98,7 +98,6 @@ CMD ["/made"]
   expect(readFileSync(join(shop.project, "Dockerfile"), "utf8")).toContain(`FROM ${base} AS build`);
   const cached = await build(shop, "final");
   expect(cached).toMatchObject({ digest: one.digest, changed: false });
-  expect(cached.ms).toBeLessThan(one.ms);
   rmSync(join(shop.state.home, "images"), { recursive: true });
   expect((await build(shop, "final")).digest).toBe(one.digest); // layers that are gone are built again
   shop.write("app.txt", "changed");

@@ -11,7 +11,7 @@ test("a process counts as ending from the moment it begins to end, also before i
   try {
     const [printed] = (await once(parent.stdout, "data")) as [Buffer];
     const zombie = Number(printed.toString());
-    await expect.poll(() => isEnding(zombie)).toBe(true);
+    await expect.poll(() => isEnding(zombie), { timeout: 60_000 }).toBe(true);
     expect(findProcess(zombie)).toBeUndefined();
     expect(isEnding(parent.pid ?? 0)).toBe(false);
     expect(isEnding(process.pid)).toBe(false);

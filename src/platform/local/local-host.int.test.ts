@@ -223,7 +223,7 @@ describe.skipIf(reason)("a local host", () => {
 /** What a server says to a client; undefined when it does not listen. */
 function greeting(host: string): Promise<string | undefined> {
   return new Promise((resolve) => {
-    const socket = createConnection({ host, port: 80, timeout: 1000 });
+    const socket = createConnection({ host, port: 80, timeout: 10_000 });
     let text = "";
     socket.on("data", (chunk) => {
       text += chunk;

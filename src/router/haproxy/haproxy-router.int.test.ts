@@ -99,7 +99,7 @@ withHaproxy(
     expect(await echo(old, "4")).toBe("db-1-1-1:4");
     expect(await it.router.open("db", a.id, options)).toBe(1);
     old.destroy();
-    await vi.waitFor(async () => expect(await it.router.open("db", a.id, options)).toBe(0), 5_000);
+    await vi.waitFor(async () => expect(await it.router.open("db", a.id, options)).toBe(0), 60_000);
     expect(await it.router.open("unknown", "unknown-1-1-1", options)).toBe(0);
     fresh.destroy();
   },
@@ -146,7 +146,7 @@ withHaproxy(
     await it.router.apply(service("shop", [httpDoor(webPort)], [shop.target]), options);
     for (const client of clients.slice(10)) await echo(client, "1");
     const slow = send({ port: webPort, keepAlive: false, kind: "GET", path: "/slow?ms=2000" });
-    await vi.waitUntil(async () => (await it.router.open("shop", shop.id, options)) === 1, 5_000);
+    await vi.waitUntil(async () => (await it.router.open("shop", shop.id, options)) === 1, 60_000);
     const left: number[] = [];
     for (const progress of [0, 0.5, 1]) {
       for (const [name, id] of [
@@ -161,7 +161,7 @@ withHaproxy(
     expect(left[1]).toBeGreaterThan(0);
     expect(left[1]).toBeLessThan(20);
     expect(left[2]).toBe(0);
-    await vi.waitUntil(() => clients.every((client) => client.readableEnded), 5_000);
+    await vi.waitUntil(() => clients.every((client) => client.readableEnded), 60_000);
     expect((await slow).status).toBe(200);
     for (const client of clients) client.destroy();
   },
@@ -282,7 +282,7 @@ withHaproxy("a server with an open request stays until it is answered, and is go
   const shop = (...targets: RoutedService["targets"]) => service("shop", [httpDoor(port)], targets);
   await it.router.apply(shop(a.target), options);
   const slow = send({ port, keepAlive: false, kind: "GET", path: "/?ms=500" });
-  await vi.waitFor(async () => expect(await it.router.open("shop", a.id, options)).toBe(1), 5_000);
+  await vi.waitFor(async () => expect(await it.router.open("shop", a.id, options)).toBe(1), 60_000);
   await it.router.apply(shop(b.target), options);
   expect(await it.router.observe(options)).toEqual([shop(b.target)]);
   expect((await slow).server).toBe(a.id);
@@ -343,7 +343,7 @@ async function processIds(folder: string): Promise<{ master: number; worker: num
 async function killRouter(folder: string): Promise<void> {
   const { master, worker } = await processIds(folder);
   process.kill(worker, "SIGKILL");
-  await vi.waitFor(() => expect(isAlive(master)).toBe(false), 5_000);
+  await vi.waitFor(() => expect(isAlive(master)).toBe(false), 60_000);
 }
 
 function isAlive(pid: number): boolean {

@@ -221,14 +221,14 @@ withHaproxy(
     await using shop = await httpBackend("shop");
     await using echo = await tcpBackend("echo");
     const [port, tcp] = [await freePort(), await freePort()];
-    const door = { ...httpDoor(port), limits: { timeoutMs: 300 } };
+    const door = { ...httpDoor(port), limits: { timeoutMs: 1_000 } };
     await it.router.apply({ service: "shop", doors: [door], health, targets: [shop.target] }, options);
     for (const method of ["GET", "POST"]) {
-      const { status, body } = await ask(port, { method, path: "/slow?ms=2000" });
+      const { status, body } = await ask(port, { method, path: "/slow?ms=4000" });
       expect([status, body]).toEqual([504, "The server did not answer in time.\n"]);
     }
     expect((await ask(port, { path: "/slow?ms=100" })).status).toBe(200);
-    const idle = { ...tcpDoor(tcp), limits: { idleMs: 300 } };
+    const idle = { ...tcpDoor(tcp), limits: { idleMs: 2_000 } };
     const alive = { ...health, check: { kind: "alive" as const } };
     await it.router.apply({ service: "echo", doors: [idle], health: alive, targets: [echo.target] }, options);
     const socket = connect(tcp, "127.0.0.1");

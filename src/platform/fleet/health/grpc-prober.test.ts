@@ -130,9 +130,9 @@ test("a server that has closed the connection is asked on a new one, and refuses
 test("what is silent has its time and no more; what does not speak HTTP/2 is reported as that", async () => {
   const server = await serve({ "": "silent" });
   const { probe } = prober();
-  expect(await probe(target(server.port, "", { timeoutMs: 300 }))).toEqual({
+  expect(await probe(target(server.port, "", { timeoutMs: 1_500 }))).toEqual({
     ok: false,
-    words: "gRPC health had no answer within 0.3 s",
+    words: "gRPC health had no answer within 1.5 s",
   });
   const foreign = createTcpServer((socket) => {
     socket.on("error", () => {});

@@ -38,14 +38,14 @@ function target(port: number, overrides: Partial<ProbeTarget> = {}): ProbeTarget
     port,
     host: undefined,
     check,
-    timeoutMs: 500,
+    timeoutMs: 5_000,
     ...overrides,
   };
 }
 
 test("a fault whose body never comes is reported when the time is over", async () => {
   const { port } = await serve(["HTTP/1.1 500 Oops\r\nContent-Length: 5\r\n\r\n"], { hold: true });
-  const answer = networkProber().probe(target(port, { timeoutMs: 100 }), never);
+  const answer = networkProber().probe(target(port, { timeoutMs: 1_500 }), never);
   expect(await answer).toEqual({ ok: false, words: "GET /health answered 500" });
 });
 
@@ -145,8 +145,8 @@ test("a server that expects the PROXY protocol gets its header first", async () 
 
 test("a server that is silent is given its time and no more", async () => {
   const { port } = await serve([], { hold: true });
-  const result = await networkProber().probe(target(port, { timeoutMs: 100 }), never);
-  expect(result).toEqual({ ok: false, words: "GET /health had no answer within 0.1 s" });
+  const result = await networkProber().probe(target(port, { timeoutMs: 1_500 }), never);
+  expect(result).toEqual({ ok: false, words: "GET /health had no answer within 1.5 s" });
 });
 
 test("no process listens", async () => {

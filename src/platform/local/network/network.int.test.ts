@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { silentLog } from "../../../lib/log.ts";
 import { exec } from "../../../lib/process/exec.ts";
 import { readIfThere } from "../../../lib/process/proc.ts";
+import { freePort } from "../../../lib/testing.ts";
 import { systemClock } from "../../../lib/time/clock.ts";
 import { haproxyRouter } from "../../../router/haproxy/haproxy-router.ts";
 import { missingHaproxy } from "../../../router/haproxy/process/installation.ts";
@@ -221,7 +222,7 @@ describe.skipIf(reason !== undefined || !isInside)("in namespaces of its own", (
     });
 
     test("under traffic, damage is put right and a lost server replaced without being asked", async () => {
-      const port = 18080;
+      const port = await freePort();
       const release = {
         ...testRelease("any", { port: 8080 }),
         health: {
