@@ -104,3 +104,19 @@ test("the newest 100 rollouts are kept, and older ones only with the release tha
   const kept = [...ids.slice(0, 2), ...ids.slice(-100)];
   expect(t.store.rollouts("shop", 1_000).map((rollout) => rollout.id)).toEqual(kept.toReversed());
 });
+
+test("the release of a run, and its image, are kept until the run has ended", () => {
+  using t = aStore();
+  const { store } = t;
+  for (let i = 1; i <= 4; i++) finish(store, begin(store, aDraft(i)).rollout, "complete", { atMs: i });
+  const { image } = aDraft(1);
+  const command = ["/app", "export"];
+  const asked = { service: "shop", release: 1, command, deadlineMs: 60_000, keep: 10 };
+  const run = store.askRun(asked, anAsker("ada@example.com"));
+  expect(store.pruneReleases("shop", 1)).toEqual([2]);
+  expect(store.imagesInUse().get(image)).toContain("shop release 1");
+  const exit = { atMs: 9_000, exitCode: 0, reason: "exited with code 0 after 1 s", logTail: [] };
+  const end = { ...exit, outcome: "succeeded" } as const;
+  store.apply("shop", { kind: "run-ended", run, end, atMs: 9_000 }, "so it ended");
+  expect(store.pruneReleases("shop", 1)).toEqual([1]);
+});

@@ -99,8 +99,8 @@ export function selectLastGood(db: Database, service: ServiceKey): number | unde
 }
 
 /**
- * Deletes all but the newest `keep` releases, and none that is serving, the last good one, warm, or part of the
- * running rollout. Returns the deleted numbers.
+ * Deletes all but the newest `keep` releases, and none that is serving, the last good one, warm, part of the
+ * running rollout, or that of a job's run which has not ended. Returns the deleted numbers.
  */
 export function deleteOldReleases(db: Database, service: ServiceKey, keep: number): readonly number[] {
   return db
@@ -109,6 +109,7 @@ export function deleteOldReleases(db: Database, service: ServiceKey, keep: numbe
          AND number NOT IN (SELECT number FROM releases WHERE service = ?1 ORDER BY number DESC LIMIT ?2)
          AND number NOT IN (SELECT serving FROM services WHERE key = ?1 AND serving IS NOT NULL)
          AND number NOT IN (SELECT release FROM warm WHERE service = ?1)
+         AND number NOT IN (SELECT release FROM runs WHERE service = ?1 AND end IS NULL)
          AND number NOT IN (SELECT to_release FROM rollouts WHERE service = ?1 AND ended_at_ms IS NULL)
          AND number NOT IN (SELECT from_release FROM rollouts
                             WHERE service = ?1 AND ended_at_ms IS NULL AND from_release IS NOT NULL)
