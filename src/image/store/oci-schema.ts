@@ -36,6 +36,13 @@ export type ForeignDescriptor = z.infer<typeof descriptor>;
 /** image-index.md. */
 export const foreignIndex = z.object({ manifests: z.array(descriptor).max(10_000) });
 
+/** The same as a list of what refers to an image (distribution specification 1.1, "Listing Referrers"). */
+export const referrerList = z.object({
+  manifests: z.array(descriptor.extend({ artifactType: orNull(z.string()) })).max(10_000),
+});
+
+export type ListedReferrer = z.infer<typeof referrerList>["manifests"][number];
+
 /** manifest.md. */
 export const foreignManifest = z.object({ config: descriptor, layers: z.array(descriptor).max(127) });
 

@@ -12,16 +12,14 @@ import { contentBytes, contentLength } from "../store/content.ts";
 import { blobSize, ensureStore, imageStore, putBlob } from "../store/image-store.ts";
 import { type ForeignDescriptor, foreignManifest } from "../store/oci-schema.ts";
 import { publish } from "../store/publish.ts";
-import { pullReferrers } from "./referrers.ts";
+import { type PulledReferrers, pullReferrers } from "./pull-referrers.ts";
 
-export interface PulledImage {
+export interface PulledImage extends PulledReferrers {
   readonly service: string;
   readonly version: string;
   readonly digest: string;
   /** Of all layers. */
   readonly bytes: number;
-  /** How many signatures and similar data came with it. */
-  readonly attached: number;
   /** False when the image store already had this image under this version. */
   readonly changed: boolean;
 }
@@ -49,8 +47,8 @@ export async function pullImage(
   });
   const wanted = { service: name.service, wanted: name.version, git: undefined, digest: chosen.digest };
   const published = await publish(store, wanted, clock.now(), signal);
-  const attached = await pullReferrers(store, chosen.digest, registry);
-  return { ...name, digest: chosen.digest, bytes, attached, ...published };
+  const referrers = await pullReferrers(store, chosen.digest, registry);
+  return { ...name, digest: chosen.digest, bytes, ...referrers, ...published };
 }
 
 const atOnce = 3;

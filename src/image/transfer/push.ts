@@ -5,7 +5,7 @@ import type { Registry } from "../registry/registry.ts";
 import { putManifest, uploadBlob } from "../registry/upload.ts";
 import { blobPath, type ImageStore, readManifest } from "../store/image-store.ts";
 import type { Descriptor } from "../store/oci-types.ts";
-import { pushReferrers } from "./referrers.ts";
+import { pushReferrers } from "./push-referrers.ts";
 
 export interface Pushed {
   readonly digest: string;

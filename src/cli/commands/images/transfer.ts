@@ -52,9 +52,13 @@ export async function pull(context: Context, options: PullOptions, source: strin
     );
   }
   const pulled = await pullImage(context.state, registry, name, (text) => context.output.note(text));
-  const { service, version, digest, bytes } = pulled;
+  const { service, version, digest, bytes, notTaken } = pulled;
   context.output.result(pulled, [
     `${pulled.changed ? "Pulled" : "Already here:"} ${service}:${version}, ${formatBytes(bytes)}, ${shortDigest(digest)}.`,
+    ...(notTaken.count > 0
+      ? [`Not taken of what is attached to it there, such as signatures: ${notTaken.count}.`]
+      : []),
+    ...notTaken.named.map(({ digest: own, why }) => `  ${own}: ${why}`),
     `\`kiln deploy --image ${version}\` deploys it.`,
   ]);
   return 0;
