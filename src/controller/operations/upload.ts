@@ -24,6 +24,11 @@ export class Upload {
     this.#stream.on("error", () => {}); // the reader gets the error too, and answers
   }
 
+  /** Resolves when nothing is read any more, for whatever reason. */
+  get over(): Promise<void> {
+    return this.#work.catch(() => {});
+  }
+
   /** Resolves when there is room for the next one. Throws what reading throws. */
   async add(piece: Uint8Array): Promise<void> {
     clearTimeout(this.#timer);

@@ -16,6 +16,13 @@ export interface VolumeParts {
   readonly call: () => Call;
 }
 
+interface Begun {
+  readonly key: VolumeKey;
+  readonly upload: Upload;
+}
+
+const rememberedMs = 10 * 60_000;
+
 /** For a caller that never ends early. */
 const neverAborted = new AbortController().signal;
 
@@ -28,7 +35,7 @@ export function createVolumeOperations(
 > {
   const { targets, call } = parts;
   const keeperOf = (key: VolumeKey) => findKeeper(parts, key);
-  const uploads = new Map<string, { readonly key: VolumeKey; readonly upload: Upload }>();
+  const uploads = new Map<string, Begun>();
   const told = (key: VolumeKey, kind: string, what: string, by: Asker, data: object = {}) => {
     const { service, name } = key;
     const message = `${askerName(by)} ${what}${why(by)}`;
@@ -60,8 +67,8 @@ export function createVolumeOperations(
       const id = known ?? randomUUID();
       const begun = known === undefined ? begin(await keeperOf(asked), asked) : uploads.get(known);
       if (begun === undefined || !isSame(begun.key, asked)) throw unknownUpload();
-      uploads.set(id, begun);
       const { upload } = begun;
+      if (known === undefined) remember(id, begun);
       try {
         await upload.add(Buffer.from(data, "base64"));
         if (!last) return { upload: id };
@@ -82,6 +89,12 @@ export function createVolumeOperations(
       told(asked, "volume.removed", `removed ${what}`, askerOf(asked, who), data);
     },
   };
+
+  /** For some time after its end too: the next piece gets the reason. */
+  function remember(id: string, begun: Begun): void {
+    uploads.set(id, begun);
+    void begun.upload.over.then(() => setTimeout(() => uploads.delete(id), rememberedMs).unref());
+  }
 
   function begin(volumes: Volumes, { service, name }: VolumeKey) {
     const key = { service, name };

@@ -166,8 +166,9 @@ async function listen(argv: readonly string[], { read, lost, signal }: Listening
   } catch {
     // not allowed here: then it waits for its turn
   }
-  signal.addEventListener("abort", () => child.kill("SIGKILL"), { once: true });
-  if (signal.aborted) child.kill("SIGKILL");
+  const end = () => child.kill("SIGKILL");
+  signal.addEventListener("abort", end, { once: true });
+  if (signal.aborted) end();
   const split = lineSplitter();
   child.stdout.setEncoding("latin1").on("data", (chunk: string) => {
     for (const line of split(chunk)) {
@@ -182,6 +183,7 @@ async function listen(argv: readonly string[], { read, lost, signal }: Listening
       lost("the kernel had no room for all changes of networks that it reports");
   });
   await gone;
+  signal.removeEventListener("abort", end); // it outlives many of them
   return said;
 }
 

@@ -44,6 +44,8 @@ export class ProbeLine {
   #check: HttpCheck | undefined;
   #answer: HttpAnswer | undefined;
   #bytes = 0;
+  /** How many there were when the body was last searched. */
+  #searchedBytes = 0;
   #isTold = false;
   #isReached = false;
   #error: NodeJS.ErrnoException | undefined;
@@ -74,6 +76,7 @@ export class ProbeLine {
     this.#check = check;
     this.#answer = new HttpAnswer(check.method, check.body !== undefined);
     this.#bytes = 0;
+    this.#searchedBytes = 0;
     this.#isTold = false;
     this.#stream.write(request);
   }
@@ -126,6 +129,17 @@ export class ProbeLine {
     stream.on("close", () => this.#socket.destroy());
   }
 
+  /**
+   * A body is searched again once it has doubled, and when it is whole: a server that sends it byte by byte costs no more than
+   * another.
+   */
+  #isWorthALook(answer: HttpAnswer): boolean {
+    if (this.#check?.body === undefined || answer.isWhole) return true;
+    if (this.#bytes < 2 * this.#searchedBytes) return false;
+    this.#searchedBytes = this.#bytes;
+    return true;
+  }
+
   #fail(error: Error): void {
     this.#error ??= error;
   }
@@ -141,7 +155,8 @@ export class ProbeLine {
     }
     answer.read(text);
     if (answer.isForeign) this.#asker.foreign?.();
-    if (this.#check !== undefined && isDecided(this.#check, answer)) this.tell();
+    if (this.#check !== undefined && this.#isWorthALook(answer) && isDecided(this.#check, answer))
+      this.tell();
     if (answer.isWhole) {
       this.#answer = undefined;
       this.#asker.whole?.();
