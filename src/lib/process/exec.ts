@@ -49,9 +49,17 @@ export function exec(argv: readonly [string, ...string[]], options: ExecOptions 
     const out: Buffer[] = [];
     const err: Buffer[] = [];
     let stopped: KilnError | undefined;
+    let hasExited = false;
+    // A process that the program has started may live on and hold these pipes: their end would never come.
+    const closePipes = () => {
+      if (!stopped || !hasExited) return;
+      child.stdout?.destroy();
+      child.stderr?.destroy();
+    };
     const stop = (why: KilnError) => {
       stopped ??= why;
       child.kill("SIGKILL");
+      closePipes();
     };
     const onAbort = () => stop(cancelled(program));
     options.signal?.addEventListener("abort", onAbort, { once: true });
@@ -76,6 +84,10 @@ export function exec(argv: readonly [string, ...string[]], options: ExecOptions 
     child.on("error", (error) => {
       done();
       reject(isErrno(error, "ENOENT") ? missing(program, error) : error);
+    });
+    child.on("exit", () => {
+      hasExited = true;
+      closePipes();
     });
     child.on("close", (code) => {
       done();
