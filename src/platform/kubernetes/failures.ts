@@ -1,7 +1,7 @@
 import type { ServiceKey } from "../../domain/ids.ts";
 import type { ServerFailure } from "../../domain/observation.ts";
 import type { FoundPod, FoundReplicaSet } from "./answers.ts";
-import { conditionOf, isGoing, momentOf, releaseOf, serviceKeyOf, type View } from "./view.ts";
+import { conditionOf, isDeleted, isGivenUp, momentOf, releaseOf, serviceKeyOf, type View } from "./view.ts";
 
 const keptFailures = 5;
 const keptLines = 20;
@@ -26,7 +26,11 @@ export class FailureMemory {
 
   /** Takes in what a look has shown, and forgets groups that are gone. */
   note(view: View): void {
-    for (const pod of view.pods) if (!isGoing(pod)) this.#notePod(view, pod);
+    for (const pod of view.pods) {
+      if (isDeleted(pod)) continue;
+      if (isGivenUp(pod) && pod.status.reason !== "") this.#noteGivenUp(view, pod);
+      else this.#notePod(view, pod);
+    }
     for (const set of view.replicaSets) this.#noteReplicaSet(view, set);
     const there = new Set(
       [...view.pods, ...view.replicaSets].map((each) => groupKey(serviceKeyOf(each), releaseOf(each))),
@@ -65,6 +69,24 @@ export class FailureMemory {
       };
       this.#remember(group, `${pod.metadata.uid} waiting`, failure);
     }
+  }
+
+  /** That its container ended is part of the same failure. */
+  #noteGivenUp(view: View, pod: FoundPod): void {
+    const { metadata, status } = pod;
+    const [container] = status.containerStatuses;
+    const restart = container?.restartCount ?? 0;
+    const atMs =
+      momentOf(view, container?.state.terminated?.finishedAt) ??
+      momentOf(view, conditionOf(status.conditions, "Ready")?.lastTransitionTime) ??
+      momentOf(view, metadata.creationTimestamp) ??
+      0;
+    this.#remember(groupKey(serviceKeyOf(pod), releaseOf(pod)), `${metadata.uid} ${restart}`, {
+      ...{ id: metadata.name, release: releaseOf(pod), restart, atMs, probes: [] },
+      kind: container?.state.terminated === undefined ? "not-created" : "exited",
+      logTail: linesOf(container?.state.terminated?.message ?? ""),
+      reason: `was given up by its node: ${[status.reason, status.message].filter(Boolean).join(": ")}`,
+    });
   }
 
   /** A quota, or a policy of the cluster, refuses its pods: the condition is the only trace of it. */

@@ -172,3 +172,15 @@ test("a pod that is being deleted is there until nothing of it runs, and then am
   });
   expect(group(bornMs + 10_000)).toMatchObject({ servers: [{ id: "a" }], remains: ["b", "c"] });
 });
+
+test.each([
+  [{ state: { terminated: { exitCode: 137, finishedAt: at(5), message: "bye\n" } } }, "exited", ["bye"]],
+  [{ state: { waiting: {} } }, "not-created", []],
+])("a pod that its node has given up is one failure, in the node's words", (container, kind, logTail) => {
+  const status = { phase: "Failed", reason: "Evicted", message: "The node was low on resource: memory." };
+  const evicted = pod("a", { ready: false, container, status });
+  const { groups } = look({ replicaSets: [replicaSet(1)], pods: [evicted] });
+  expect(groups).toMatchObject([{ servers: [], remains: ["a"], failed: 1 }]);
+  const reason = "was given up by its node: Evicted: The node was low on resource: memory.";
+  expect(groups[0]?.failures).toMatchObject([{ id: "a", kind, reason, logTail }]);
+});

@@ -13,7 +13,7 @@ const names = (chores: ReturnType<typeof choresOf>) => {
     Object.entries(chores);
   return Object.fromEntries(lists.map(([what, list]) => [what, list.map((each) => each.metadata.name)]));
 };
-const nothing = { finished: [], leaving: [], empty: [], over: [], scaled: [], late: [] };
+const nothing = { finished: [], leaving: [], empty: [], over: [], scaled: [], late: [], ended: [] };
 
 test("a group that serves leaves nothing to do", () => {
   expect(names(choresOf(view({ replicaSets: [replicaSet(1)], pods: [pod("a")] }), later(999)))).toEqual(
@@ -63,4 +63,19 @@ test("a number of pods that someone else has set is set back, but not while a gr
   const scaled = (size: number) =>
     names(choresOf(view({ replicaSets: [replicaSet(size, { replicas: 9 })] }), later(1))).scaled;
   expect([scaled(2), scaled(9), scaled(0)]).toEqual([["shop-1"], [], []]);
+});
+
+test("a pod that its node has given up is deleted, and keeps no group from going", () => {
+  const status = { phase: "Failed", reason: "Evicted" };
+  const evicted = pod("a", { ready: false, status });
+  const deleted = pod("b", { ready: false, status, deletionTimestamp: at(9) });
+  const chores = (size: number) =>
+    names(
+      choresOf(
+        view({ replicaSets: [replicaSet(size, { replicas: 1 })], pods: [evicted, deleted] }),
+        later(999),
+      ),
+    );
+  expect(chores(1)).toEqual({ ...nothing, ended: ["a"] });
+  expect(chores(0)).toEqual({ ...nothing, ended: ["a"], empty: ["shop-1"] });
 });

@@ -6,7 +6,9 @@ import type { Cluster } from "./cluster.ts";
 import { key, nameOf } from "./names.ts";
 import {
   conditionOf,
+  isDeleted,
   isDrained,
+  isGivenUp,
   isGoing,
   isMember,
   isReady,
@@ -34,6 +36,8 @@ export interface Chores {
   readonly scaled: readonly FoundReplicaSet[];
   /** Not ready within their deadline. */
   readonly late: readonly FoundPod[];
+  /** Given up by their node. */
+  readonly ended: readonly FoundPod[];
 }
 
 /** Pure. `nowMs`: our time. */
@@ -61,6 +65,7 @@ export function choresOf(view: View, nowMs: number): Chores {
         sizeOf(set) > 0 && set.spec.replicas !== sizeOf(set) && set.metadata.deletionTimestamp === undefined,
     ),
     late: view.pods.filter((pod) => isLate(view, pod, nowMs)),
+    ended: view.pods.filter((pod) => isGivenUp(pod) && !isDeleted(pod)),
   };
 }
 
@@ -93,11 +98,12 @@ export async function tend(
   gaveUp: (service: ServiceKey, failure: ServerFailure, uid: string) => void,
   call: Call,
 ): Promise<void> {
-  const { finished, leaving, empty, over, scaled, late } = choresOf(view, nowMs);
+  const { finished, leaving, empty, over, scaled, late, ended } = choresOf(view, nowMs);
   for (const pod of late) {
     gaveUp(serviceKeyOf(pod) ?? "", await lateFailure(cluster, view, pod, nowMs, call), pod.metadata.uid);
     await cluster.remove("pods", pod.metadata, call);
   }
+  for (const pod of ended) await cluster.remove("pods", pod.metadata, call);
   for (const pod of leaving) await drain(cluster, view, pod, nowMs, call);
   for (const pod of finished)
     if (!(await hasTraffic(cluster, view, pod, call))) await cluster.remove("pods", pod.metadata, call);

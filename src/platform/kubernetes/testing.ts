@@ -13,11 +13,21 @@ interface PodLike {
   readonly ready?: boolean;
   readonly container?: object;
   readonly conditions?: readonly object[];
+  /** Of its status: `phase`, `reason`, `message`. */
+  readonly status?: object;
 }
 
 export function pod(
   name: string,
-  { labels = {}, annotations = {}, ready = true, container, conditions = [], ...rest }: PodLike = {},
+  {
+    labels = {},
+    annotations = {},
+    ready = true,
+    container,
+    conditions = [],
+    status = {},
+    ...rest
+  }: PodLike = {},
 ): FoundPod {
   const all = {
     [key.service]: "shop",
@@ -34,6 +44,7 @@ export function pod(
     },
     spec: {},
     status: {
+      ...status,
       conditions: [
         { type: "Ready", status: ready ? "True" : "False", lastTransitionTime: at(1) },
         ...conditions,

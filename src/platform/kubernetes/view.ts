@@ -59,8 +59,21 @@ export function replacingOf({ metadata }: FoundReplicaSet): readonly string[] {
   return (metadata.annotations[key.replacing] ?? "").split(",").filter(Boolean);
 }
 
-export function isGoing({ metadata }: FoundPod): boolean {
+export function isDeleted({ metadata }: FoundPod): boolean {
   return metadata.deletionTimestamp !== undefined;
+}
+
+/**
+ * Its node has given it up: an eviction, a shutdown, a node that does not admit it. No ReplicaSet counts it any more, and its object stays until
+ * someone deletes it. https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-phase
+ */
+export function isGivenUp({ status }: FoundPod): boolean {
+  return status.phase === "Failed" || status.phase === "Succeeded";
+}
+
+/** It never serves again. */
+export function isGoing(pod: FoundPod): boolean {
+  return isDeleted(pod) || isGivenUp(pod);
 }
 
 /**
@@ -69,7 +82,8 @@ export function isGoing({ metadata }: FoundPod): boolean {
  */
 export function hasEnded(view: View, pod: FoundPod): boolean {
   const { containerStatuses } = pod.status;
-  if (!isGoing(pod) || containerStatuses.length === 0) return false;
+  if (isGivenUp(pod)) return true;
+  if (!isDeleted(pod) || containerStatuses.length === 0) return false;
   const isOver = (momentOf(view, pod.metadata.deletionTimestamp) ?? 0) < view.nowMs;
   return containerStatuses.every(({ state }) => state.terminated || (isOver && state.running === undefined));
 }
