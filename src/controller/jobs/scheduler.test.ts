@@ -137,6 +137,19 @@ test("a run whose deadline passed long ago, while no controller ran, is ended be
   expect(starts(it)).toEqual([1, 1]);
 });
 
+test("a run that cannot be forgotten is reported, and holds up neither rollouts nor the next runs", async () => {
+  await using it = await installed({ ...tick, keep: 1 });
+  it.world.fault = ({ operation, subject }) =>
+    operation === "destroy" && parseJobId(subject ?? "") !== undefined ? "fail" : "none";
+  await it.clock.advance(3 * minute);
+  expect((await it.status()).trouble).toBeDefined();
+  const draft = { ...draftOf(aRelease(2)), files: [], schedules: [tick] };
+  expect(await it.deployed(2, { draft })).toMatchObject({ serving: { number: 2 } });
+  const before = starts(it).length;
+  await it.clock.advance(2 * minute);
+  expect(starts(it).length).toBeGreaterThan(before);
+});
+
 test("a command runs once, whatever its name, and is refused where nothing serves or no job has the name", async () => {
   await using it = await installed();
   await it.controller.runJob({ service: "shop", command: ["/app", "export"] }, anAsker("ada"));

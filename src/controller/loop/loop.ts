@@ -6,6 +6,7 @@ import { type ServiceView, viewOf } from "../../domain/plan/service-view.ts";
 import type { TargetName } from "../../domain/target.ts";
 import { toKilnError } from "../../lib/errors.ts";
 import type { Logger } from "../../lib/log.ts";
+import { endingBy } from "../../lib/time/ending-by.ts";
 import type { SteadyClock } from "../../lib/time/steady-clock.ts";
 import type { Call, DriftSource, Platform } from "../../platform/platform.ts";
 import type { Store } from "../../store/store.ts";
@@ -16,7 +17,6 @@ import { endSessions } from "../operations/exec.ts";
 import type { Trouble } from "../operations.ts";
 import { createActor } from "./act.ts";
 import { createAnalyst } from "./analyst.ts";
-import { endingBy } from "./ending-by.ts";
 import { createIntents } from "./intents.ts";
 import { failuresBetween, newsBetween, warningsBetween } from "./notice.ts";
 import { Observer } from "./observer.ts";
@@ -31,6 +31,8 @@ const callTimeoutMs = 120_000;
 const lookTimeoutMs = 30_000;
 /** Between tries of what failed, or of a plan that changed nothing. */
 const retry = { firstMs: 200, mostMs: 10_000 };
+/** Neither servers nor traffic wait for these: what fails of them holds up nothing. */
+const unawaited: ReadonlySet<Action["kind"]> = new Set(["preview", "begin-run", "end-job", "forget-job"]);
 
 export interface LoopOptions {
   /** Only services on this target are looked after. */
@@ -140,7 +142,7 @@ export function startLoop(options: LoopOptions): Loop {
   }
 
   /**
-   * One after the other, until one fails; but a preview that fails holds up nothing. False when the clock was set in
+   * One after the other, until one fails; but some hold up nothing when they fail. False when the clock was set in
    * between: what is left was planned in another time.
    */
   async function carryOutAll(actions: readonly Action[], setting: number): Promise<boolean> {
@@ -150,7 +152,7 @@ export function startLoop(options: LoopOptions): Loop {
       try {
         await carryOut(action);
       } catch (error) {
-        if (action.kind !== "preview") throw error;
+        if (!unawaited.has(action.kind)) throw error;
         faults.push(error);
       }
     }

@@ -13,10 +13,10 @@ import {
 import { toKilnError } from "../../lib/errors.ts";
 import type { Logger } from "../../lib/log.ts";
 import type { Clock } from "../../lib/time/clock.ts";
+import { endingBy } from "../../lib/time/ending-by.ts";
 import type { Call, Platform } from "../../platform/platform.ts";
 import type { Store } from "../../store/store.ts";
 import type { Meter } from "../metrics/meter.ts";
-import { endingBy } from "./ending-by.ts";
 
 /** A server's counter goes with it: what it counted after the last reading is never known. */
 const readEveryMs = 10_000;

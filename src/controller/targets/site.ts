@@ -1,11 +1,11 @@
 import type { Target } from "../../domain/target.ts";
 import { toKilnError } from "../../lib/errors.ts";
 import type { Logger } from "../../lib/log.ts";
+import { endingBy } from "../../lib/time/ending-by.ts";
 import type { SteadyClock } from "../../lib/time/steady-clock.ts";
 import type { Call, DriftSource, Platform, Readiness } from "../../platform/platform.ts";
 import type { Store } from "../../store/store.ts";
 import { recordNotices } from "../drift/watch-events.ts";
-import { endingBy } from "../loop/ending-by.ts";
 import { type Loop, startLoop } from "../loop/loop.ts";
 import type { Timekeeper } from "../loop/timekeeper.ts";
 import { TrafficRecorder } from "../loop/traffic-recorder.ts";

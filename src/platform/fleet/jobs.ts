@@ -2,6 +2,7 @@ import type { JobId, ReproductionId, ServerId, ServiceKey } from "../../domain/i
 import type { JobExit, JobObservation, ReproductionObservation } from "../../domain/observation.ts";
 import type { Release } from "../../domain/release.ts";
 import { clauseOf } from "../../lib/errors.ts";
+import { endingBy } from "../../lib/time/ending-by.ts";
 import type { Call, JobOrder, JobRunner } from "../platform.ts";
 import type { Background } from "./background.ts";
 import { exitWords, refusalWords } from "./health/failure.ts";
@@ -125,7 +126,7 @@ export class Jobs implements JobRunner {
   async forget(id: JobId, call: Call): Promise<void> {
     const job = this.#jobs.get(id);
     job?.wanted.abort();
-    await job?.creation;
+    await endingBy(call.signal, job?.creation ?? Promise.resolve());
     await this.#o.host.destroy(id, call);
     this.#jobs.delete(id);
     this.#o.memory.noteGone(id);
