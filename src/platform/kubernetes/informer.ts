@@ -17,8 +17,9 @@ export interface Followed<T> {
   readonly signal: AbortSignal;
 }
 
-/** Between tries to list again. */
+/** From the end of a watch to what follows it: longer each time, until one has lasted. */
 const pause = { firstMs: 200, mostMs: 30_000 };
+const lastingMs = 5_000;
 
 /**
  * Tells of objects and their changes until the signal fires, whatever happens to the API server. Each end of a watch is followed by another one
@@ -26,35 +27,41 @@ const pause = { firstMs: 200, mostMs: 30_000 };
  */
 export async function follow<T>(what: Followed<T>): Promise<void> {
   const { clock, log, signal, path } = what;
+  let from: string | undefined;
   for (let pauseMs = pause.firstMs; !signal.aborted; pauseMs = Math.min(2 * pauseMs, pause.mostMs)) {
+    let sinceMs = Number.POSITIVE_INFINITY;
     try {
-      const { items, resourceVersion } = await what.api.list(
-        { path, labels: what.labels, signal },
-        what.schema,
-      );
-      what.listed(items);
-      pauseMs = pause.firstMs;
-      await watchFrom(what, resourceVersion);
+      from ??= await listAll(what);
+      sinceMs = clock.elapsed();
+      from = await watchFrom(what, from);
     } catch (error) {
       if (signal.aborted) return;
+      from = undefined;
       const isOld = error instanceof ApiRefusal && error.status === 410;
       log.debug(
         { path, error: toKilnError(error).message },
         isOld ? "the watch is too old" : "the watch ended",
       );
     }
+    if (clock.elapsed() - sinceMs >= lastingMs) pauseMs = pause.firstMs;
     // Not all that follow at the same moment.
     await clock.sleep(pauseMs * (0.5 + Math.random()), signal).catch(() => {});
   }
 }
 
-async function watchFrom<T>(what: Followed<T>, from: string): Promise<void> {
+async function listAll<T>({ api, path, labels, signal, schema, listed }: Followed<T>): Promise<string> {
+  const { items, resourceVersion } = await api.list({ path, labels, signal }, schema);
+  listed(items);
+  return resourceVersion;
+}
+
+/** Until the watch ends: resolves to where the next one continues. */
+async function watchFrom<T>(what: Followed<T>, from: string): Promise<string> {
   const { api, path, labels, signal, schema } = what;
   let resourceVersion = from;
-  while (!signal.aborted) {
-    for await (const event of api.watch({ path, labels, signal, resourceVersion })) {
-      resourceVersion = event.resourceVersion;
-      if (event.type !== "BOOKMARK") what.changed(schema.parse(event.object), event.type);
-    }
+  for await (const event of api.watch({ path, labels, signal, resourceVersion: from })) {
+    resourceVersion = event.resourceVersion;
+    if (event.type !== "BOOKMARK") what.changed(schema.parse(event.object), event.type);
   }
+  return resourceVersion;
 }

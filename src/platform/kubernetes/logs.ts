@@ -1,7 +1,9 @@
-import { createInterface } from "node:readline";
 import { KilnError } from "../../lib/errors.ts";
 import type { LogLine, LogReader } from "../platform.ts";
+import { linesOf } from "./client/lines.ts";
 import type { Cluster } from "./cluster.ts";
+
+const longestLine = 1 << 20;
 
 /** The kubelet does not say which stream a line came through: it counts as stdout. */
 export function logReader(cluster: Cluster): LogReader {
@@ -15,19 +17,25 @@ export function logReader(cluster: Cluster): LogReader {
         follow: follow ? "true" : undefined,
       };
       // 400: its container has not been started yet.
-      const asked = { path: `${cluster.pathOf("pods", server)}/log`, query, accept: [400, 404], signal };
-      const answer = await cluster.api.stream(asked);
+      const asked = { path: `${cluster.pathOf("pods", server)}/log`, query, accept: [400, 404] };
+      const answer = await cluster.api.stream({ ...asked, lasting: follow === true, signal });
       if (answer.statusCode !== 200) {
         answer.resume();
         return;
       }
-      for await (const line of createInterface({ input: answer })) yield lineOf(line);
+      let atMs = 0;
+      for await (const text of linesOf(answer, longestLine)) {
+        const line = lineOf(text, atMs);
+        atMs = line.atMs;
+        yield line;
+      }
     },
   };
 }
 
-function lineOf(line: string): LogLine {
-  const at = line.indexOf(" ");
-  const atMs = Date.parse(line.slice(0, at));
-  return { atMs: Number.isNaN(atMs) ? 0 : atMs, stream: "stdout", text: line.slice(at + 1) };
+/** What has no time of its own is the rest of a line that was too long. */
+function lineOf(line: string, beforeMs: number): LogLine {
+  const time = /^\d{4}-\d\d-\d\dT\S+ /.exec(line)?.[0];
+  if (time === undefined) return { atMs: beforeMs, stream: "stdout", text: line };
+  return { atMs: Date.parse(time), stream: "stdout", text: line.slice(time.length) };
 }

@@ -1,67 +1,10 @@
-import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
-import { join } from "node:path";
 import { expect, test } from "vitest";
 import { z } from "zod";
-import type { Clock } from "../../../lib/time/clock.ts";
-import { type Api, kubernetesApi } from "./api.ts";
+import { type Answer, json, serverThat } from "./testing.ts";
 
 const { signal } = new AbortController();
 const named = z.object({ name: z.string() });
 const path = "/api/v1/namespaces/shop/pods";
-
-/** Pauses take no time, and are kept. */
-function hasty(pauses: number[]): Clock {
-  return {
-    now: () => Date.now(),
-    elapsed: () => performance.now(),
-    sleep: async (ms) => void pauses.push(ms),
-  };
-}
-
-type Answer = (
-  asked: IncomingMessage & { readonly address: URL; readonly body: string },
-  answer: ServerResponse,
-) => void;
-
-/** An API server that answers in this way, and its client. `user`: of the kubeconfig. */
-async function serverThat(answers: Answer, user: (folder: string) => object = () => ({ token: "t" })) {
-  const server = createServer(async (asked, answer) => {
-    const body = (await asked.setEncoding("utf8").toArray()).join("");
-    answers(Object.assign(asked, { address: new URL(asked.url ?? "", "http://x"), body }), answer);
-  });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const folder = mkdtempSync("/tmp/kiln-");
-  const kubeconfig = join(folder, "config");
-  const { port } = server.address() as AddressInfo;
-  writeFileSync(
-    kubeconfig,
-    JSON.stringify({
-      "current-context": "a",
-      contexts: [{ name: "a", context: { cluster: "c", user: "u", namespace: "shop" } }],
-      clusters: [{ name: "c", cluster: { server: `http://127.0.0.1:${port}` } }],
-      users: [{ name: "u", user: user(folder) }],
-    }),
-  );
-  const pauses: number[] = [];
-  const api: Api = kubernetesApi({ kubeconfig, context: undefined, clock: hasty(pauses) });
-  return {
-    api,
-    pauses,
-    async [Symbol.asyncDispose]() {
-      server.closeAllConnections();
-      server.close();
-      await once(server, "close");
-      rmSync(folder, { recursive: true });
-    },
-  };
-}
-
-const json = (answer: ServerResponse, value: object, status = 200, headers = {}) =>
-  answer.writeHead(status, { "content-type": "application/json", ...headers }).end(JSON.stringify(value));
 
 test("a list is read page by page, and knows where a watch continues", async () => {
   await using server = await serverThat(({ address: { searchParams } }, answer) => {
@@ -189,10 +132,16 @@ test("a plugin's token is asked for once, again when it expires, and again when 
   refuse = true;
   await lasting.api.read({ path, signal }, named);
   expect(tokens.splice(0)).toEqual(["Bearer t0", "Bearer t0", "Bearer t0", "Bearer t1"]);
-  await using brief = await serverThat(answers, plugin("2000-01-01T00:00:00Z"));
+  let nowMs = Date.parse("2001-01-01T00:00:00Z");
+  await using brief = await serverThat(answers, plugin("2000-01-01T00:00:00Z"), () => nowMs);
   await brief.api.read({ path, signal }, named);
   await brief.api.read({ path, signal }, named);
-  expect(tokens).toEqual(["Bearer t0", "Bearer t1"]);
+  nowMs += 5000;
+  await brief.api.read({ path, signal }, named);
+  expect(tokens.splice(0)).toEqual(["Bearer t0", "Bearer t0", "Bearer t1"]);
+  await using busy = await serverThat(answers, plugin("2999-01-01T00:00:00Z"));
+  await Promise.all([1, 2, 3].map(() => busy.api.read({ path, signal }, named)));
+  expect(tokens).toEqual(["Bearer t0", "Bearer t0", "Bearer t0"]);
 });
 
 test("a server that is not there, and a plugin that fails, are reported with a remedy", async () => {
@@ -212,4 +161,47 @@ test("a server that is not there, and a plugin that fails, are reported with a r
     code: "target_invalid",
     message: expect.stringContaining("cannot be read"),
   });
+});
+
+test("watches leave other requests their connections", async () => {
+  await using server = await serverThat(({ address: { searchParams } }, answer) => {
+    if (searchParams.has("watch")) answer.flushHeaders();
+    else json(answer, { name: "one" });
+  });
+  const stop = new AbortController();
+  const watches = Array.from({ length: 40 }, () =>
+    server.api.watch({ path, resourceVersion: "1", signal: stop.signal }).next(),
+  );
+  const ended = Promise.allSettled(watches);
+  expect(await server.api.read({ path, signal }, named)).toEqual({ name: "one" });
+  stop.abort();
+  await ended;
+});
+
+test("a slow answer does not count as a difference between the clocks", async () => {
+  const startMs = Date.parse("2026-01-01T00:00:00Z");
+  let nowMs = startMs;
+  let aheadMs = 0;
+  let slowMs = 20_000;
+  const answers: Answer = (_, answer) => {
+    const date = new Date(nowMs + aheadMs).toUTCString();
+    nowMs += slowMs;
+    json(answer, { name: "one" }, 200, { date });
+  };
+  await using server = await serverThat(answers, undefined, () => nowMs);
+  const differenceAfter = async (ahead: number, slow: number) => {
+    [aheadMs, slowMs] = [ahead, slow];
+    await server.api.read({ path, signal }, named);
+    return server.api.clockAheadMs;
+  };
+  expect(await differenceAfter(0, 20_000)).toBe(0);
+  expect(await differenceAfter(60_000, 0)).toBe(60_000);
+  expect(await differenceAfter(60_000, 20_000)).toBe(60_000);
+  expect(await differenceAfter(-30_000, 10_000)).toBe(-30_000);
+  expect(await differenceAfter(0, 0)).toBe(0);
+});
+
+test("an answer without an end does not fill the memory", async () => {
+  await using server = await serverThat((_, answer) => answer.end(`${" ".repeat(65 << 20)}{"name":"one"}`));
+  await expect(server.api.read({ path, signal }, named)).rejects.toMatchObject({ code: "server_failed" });
 });

@@ -1,12 +1,12 @@
 import { statSync } from "node:fs";
 import { type IncomingMessage, Agent as PlainAgent, request as plainRequest } from "node:http";
 import { Agent, request } from "node:https";
-import { createInterface } from "node:readline";
 import { z } from "zod";
 import { KilnError } from "../../../lib/errors.ts";
 import type { Clock } from "../../../lib/time/clock.ts";
 import { CredentialSource, type Credentials } from "./credentials.ts";
 import { type Access, readKubeconfig } from "./kubeconfig.ts";
+import { linesOf } from "./lines.ts";
 
 export interface Asked {
   readonly method?: "GET" | "POST" | "PATCH" | "DELETE";
@@ -19,6 +19,8 @@ export interface Asked {
   readonly contentType?: string;
   /** Statuses of 300 and above that do not count as failures. */
   readonly accept?: readonly number[];
+  /** The answer continues as long as there is news: it takes no connection from other requests. */
+  readonly lasting?: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -119,6 +121,12 @@ const mostTries = 5;
 const longestPauseMs = 30_000;
 const keepAliveMs = 30_000;
 const connectMs = 15_000;
+const mostConnections = 32;
+/** Far more than a page of objects, or one object, has: etcd takes no object of more than 1.5 MiB. */
+const longestAnswer = 64 << 20;
+const longestEvent = 16 << 20;
+/** A smaller difference between the clocks says nothing. */
+const leastDifferenceMs = 5000;
 
 const statusSchema = z.object({ message: z.string().default(""), reason: z.string().default("") });
 const versionSchema = z.object({ major: z.string(), minor: z.string(), gitVersion: z.string() });
@@ -134,6 +142,8 @@ interface Line {
   readonly access: Access;
   readonly credentials: CredentialSource;
   readonly agent: Agent | PlainAgent;
+  /** For answers that last. */
+  readonly lasting: Agent | PlainAgent;
 }
 
 export function kubernetesApi(options: ApiOptions): Api {
@@ -155,7 +165,7 @@ class HttpApi implements Api {
 
   async read<T>(asked: Asked, schema: z.ZodType<T>): Promise<T | undefined> {
     const got = await this.stream(asked);
-    const text = await textOf(got);
+    const text = await textOf(asked, got);
     return (got.statusCode ?? 0) < 300 ? parsed(asked, text, schema) : undefined;
   }
 
@@ -164,7 +174,7 @@ class HttpApi implements Api {
       const got = await this.#authenticated(asked);
       const status = got.statusCode ?? 0;
       if (status < 300 || asked.accept?.includes(status)) return got;
-      const refusal = refusalOf(asked, status, await textOf(got));
+      const refusal = refusalOf(asked, status, await textOf(asked, got));
       const pauseMs = pauseAfter(got, tries);
       if (pauseMs === undefined) throw refusal;
       await this.#o.clock.sleep(pauseMs, asked.signal);
@@ -203,20 +213,17 @@ class HttpApi implements Api {
       ...{ watch: "1", allowWatchBookmarks: "true", resourceVersion, labelSelector: labels },
       timeoutSeconds: String(seconds),
     };
-    const answer = await this.stream({ path, query, signal: AbortSignal.any([signal, dead]) });
-    try {
-      for await (const line of createInterface({ input: answer })) {
-        if (line === "") continue;
-        const { type, object } = parsed(selection, line, eventSchema);
-        if (type === "ERROR") {
-          const { code, reason, message } = understood(path, object, failedSchema);
-          throw new ApiRefusal(selection, code, reason, message);
-        }
-        const { metadata } = understood(path, object, watchedSchema);
-        if (isChange(type)) yield { type, object, resourceVersion: metadata.resourceVersion };
+    const until = AbortSignal.any([signal, dead]);
+    const answer = await this.stream({ path, query, lasting: true, signal: until });
+    for await (const line of linesOf(answer, longestEvent)) {
+      if (line === "") continue;
+      const { type, object } = parsed(selection, line, eventSchema);
+      if (type === "ERROR") {
+        const { code, reason, message } = understood(path, object, failedSchema);
+        throw new ApiRefusal(selection, code, reason, message);
       }
-    } finally {
-      answer.destroy();
+      const { metadata } = understood(path, object, watchedSchema);
+      if (isChange(type)) yield { type, object, resourceVersion: metadata.resourceVersion };
     }
   }
 
@@ -232,26 +239,30 @@ class HttpApi implements Api {
     const mark = found === undefined ? "" : `${found.mtimeMs} ${found.size} ${found.ino}`;
     if (this.#line?.mark === mark) return this.#line.line;
     const access = readKubeconfig(kubeconfig, context);
-    const agentOptions = { keepAlive: true, maxSockets: 32 };
+    const Kind = access.server.startsWith("https:") ? Agent : PlainAgent;
     const line = {
       access,
       credentials: new CredentialSource(access.user, clock),
-      agent: access.server.startsWith("https:") ? new Agent(agentOptions) : new PlainAgent(agentOptions),
+      agent: new Kind({ keepAlive: true, maxSockets: mostConnections }),
+      lasting: new Kind(),
     };
     this.#line?.line.agent.destroy();
+    this.#line?.line.lasting.destroy();
     this.#line = { line, mark };
     return line;
   }
 
   async #authenticated(asked: Asked): Promise<IncomingMessage> {
     const line = this.#open();
-    const first = await this.#send(line, asked, await line.credentials.current(asked.signal));
-    if (first.statusCode !== 401 || !line.credentials.refused()) return first;
+    const credentials = await line.credentials.current(asked.signal);
+    const first = await this.#send(line, asked, credentials);
+    if (first.statusCode !== 401 || !line.credentials.refused(credentials)) return first;
     first.resume();
     return this.#send(line, asked, await line.credentials.current(asked.signal));
   }
 
-  async #send({ access, agent }: Line, asked: Asked, credentials: Credentials): Promise<IncomingMessage> {
+  async #send(line: Line, asked: Asked, credentials: Credentials): Promise<IncomingMessage> {
+    const { access } = line;
     const { method = "GET", path, query = {}, body, contentType = "application/json", signal } = asked;
     const content = body && JSON.stringify(body);
     const url = new URL(`${access.server}${path}`);
@@ -261,7 +272,7 @@ class HttpApi implements Api {
     const options = {
       ...{
         method,
-        agent,
+        agent: asked.lasting ? line.lasting : line.agent,
         signal,
         rejectUnauthorized: !insecure,
         cert: credentials.certificate,
@@ -281,17 +292,15 @@ class HttpApi implements Api {
     const sentMs = this.#o.clock.now();
     const answer = await new Promise<IncomingMessage>((resolve, reject) => {
       const sent = url.protocol === "https:" ? request(url, options) : plainRequest(url, options);
-      const late = setTimeout(
-        () => sent.destroy(new Error("the connection was not made in time")),
-        connectMs,
-      );
       sent.on("socket", (socket) => {
         socket.setKeepAlive(true, keepAliveMs);
+        if (!socket.connecting) return;
+        const tooLate = new Error("the connection was not made in time");
+        const late = setTimeout(() => sent.destroy(tooLate), connectMs);
         const made = () => clearTimeout(late);
-        if (socket.connecting) socket.once(url.protocol === "https:" ? "secureConnect" : "connect", made);
-        else made();
+        socket.once(url.protocol === "https:" ? "secureConnect" : "connect", made);
+        sent.on("close", made);
       });
-      sent.on("close", () => clearTimeout(late));
       sent.on("response", resolve);
       sent.on("error", (error) => reject(signal.aborted ? signal.reason : unreachable(access.server, error)));
       sent.end(content);
@@ -304,8 +313,9 @@ class HttpApi implements Api {
   #compareClocks({ headers }: IncomingMessage, sentMs: number): void {
     const theirs = Date.parse(headers.date ?? "");
     if (Number.isNaN(theirs)) return;
-    const ahead = theirs - sentMs;
-    this.clockAheadMs = Math.abs(ahead) < 5000 ? 0 : ahead;
+    // The server has set it at some moment since the request was sent: a slow answer leaves room, and what is known stays where it fits.
+    const ahead = Math.min(Math.max(this.clockAheadMs, theirs - this.#o.clock.now()), theirs - sentMs);
+    this.clockAheadMs = Math.abs(ahead) < leastDifferenceMs ? 0 : ahead;
   }
 }
 
@@ -321,8 +331,13 @@ function pauseAfter({ statusCode, headers }: IncomingMessage, tries: number): nu
   return Math.min(longestPauseMs, Number.isNaN(asked) ? 500 * 2 ** tries : asked);
 }
 
-async function textOf(answer: IncomingMessage): Promise<string> {
-  return (await answer.setEncoding("utf8").toArray()).join("");
+async function textOf({ path }: Asked, answer: IncomingMessage): Promise<string> {
+  let text = "";
+  for await (const chunk of answer.setEncoding("utf8")) {
+    text += chunk;
+    if (text.length > longestAnswer) throw misunderstood(path, new Error("It is too long."));
+  }
+  return text;
 }
 
 function parsed<T>(asked: Pick<Asked, "method" | "path">, text: string, schema: z.ZodType<T>): T {

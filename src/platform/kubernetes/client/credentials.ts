@@ -24,15 +24,23 @@ const answerSchema = z.object({
 
 /** Credentials that are still valid for this long are not asked for again. */
 const spareMs = 30_000;
+/** However soon they expire, they count for this long: a plugin is a process. */
+const leastMs = 5_000;
 const pluginMs = 60_000;
 /** How long the content of a token's file counts: it is replaced long before it expires. */
 const tokenFileMs = 60_000;
+
+interface Held {
+  readonly credentials: Credentials;
+  readonly untilMs: number;
+}
 
 /** Hands out a user's credentials, and asks for others when they expire or when the server has refused them. */
 export class CredentialSource {
   readonly #user: User;
   readonly #clock: Clock;
-  #held: { readonly credentials: Credentials; readonly untilMs: number } | undefined;
+  #held: Held | undefined;
+  #asking: Promise<Held> | undefined;
 
   constructor(user: User, clock: Clock) {
     this.#user = user;
@@ -42,25 +50,31 @@ export class CredentialSource {
   /** Throws `target_unreachable` when a plugin or a file does not give them. */
   async current(signal: AbortSignal): Promise<Credentials> {
     if (this.#held !== undefined && this.#clock.now() < this.#held.untilMs) return this.#held.credentials;
-    this.#held = await this.#obtain(signal);
-    return this.#held.credentials;
+    this.#asking ??= this.#obtain().finally(() => {
+      this.#asking = undefined;
+    });
+    return (await unlessAborted(this.#asking, signal)).credentials;
   }
 
-  /** The server has refused them. True when asking for others may help. */
-  refused(): boolean {
-    this.#held = undefined;
+  /** The server has refused these. True when asking for others may help. */
+  refused(credentials: Credentials): boolean {
+    if (this.#held?.credentials === credentials) this.#held = undefined;
     return this.#user.exec !== undefined || this.#user.tokenFile !== undefined;
   }
 
-  async #obtain(signal: AbortSignal): Promise<{ credentials: Credentials; untilMs: number }> {
+  async #obtain(): Promise<Held> {
     const { certificate, key, token, tokenFile, exec: plugin } = this.#user;
-    if (plugin !== undefined) return this.#ask(plugin, signal);
+    if (plugin !== undefined) {
+      this.#held = await this.#ask(plugin);
+      return this.#held;
+    }
     const fromFile = tokenFile === undefined ? undefined : readToken(tokenFile);
     const untilMs = tokenFile === undefined ? Number.POSITIVE_INFINITY : this.#clock.now() + tokenFileMs;
-    return { credentials: { certificate, key, token: fromFile ?? token }, untilMs };
+    this.#held = { credentials: { certificate, key, token: fromFile ?? token }, untilMs };
+    return this.#held;
   }
 
-  async #ask({ argv, apiVersion, env }: ExecPlugin, signal: AbortSignal) {
+  async #ask({ argv, apiVersion, env }: ExecPlugin): Promise<Held> {
     const info = { apiVersion, kind: "ExecCredential", spec: { interactive: false } };
     const own = Object.entries(process.env).flatMap(([name, value]) =>
       value === undefined ? [] : [[name, value]],
@@ -68,15 +82,17 @@ export class CredentialSource {
     try {
       const { stdout } = await exec(argv, {
         env: { ...Object.fromEntries(own), ...env, KUBERNETES_EXEC_INFO: JSON.stringify(info) },
-        ...{ signal, timeoutMs: pluginMs },
+        timeoutMs: pluginMs,
       });
       const { status } = answerSchema.parse(JSON.parse(stdout));
       const { token, clientCertificateData: certificate, clientKeyData: key, expirationTimestamp } = status;
       const expiresMs =
         expirationTimestamp === undefined ? Number.POSITIVE_INFINITY : Date.parse(expirationTimestamp);
-      return { credentials: { token, certificate, key }, untilMs: expiresMs - spareMs };
+      return {
+        credentials: { token, certificate, key },
+        untilMs: Math.max(expiresMs - spareMs, this.#clock.now() + leastMs),
+      };
     } catch (cause) {
-      signal.throwIfAborted();
       throw new KilnError(
         "target_unreachable",
         `${argv[0]} gave no credentials for the cluster: ${clauseOf(cause)}.`,
@@ -86,6 +102,19 @@ export class CredentialSource {
         },
       );
     }
+  }
+}
+
+/** Others may wait for the same work, which continues. */
+async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted();
+  const aborted = Promise.withResolvers<never>();
+  const abort = () => aborted.reject(signal.reason);
+  signal.addEventListener("abort", abort, { once: true });
+  try {
+    return await Promise.race([work, aborted.promise]);
+  } finally {
+    signal.removeEventListener("abort", abort);
   }
 }
 
