@@ -3,6 +3,7 @@ import type { RecordChange } from "../domain/actions.ts";
 import { type Asker, askerData, askerName, why } from "../domain/actor.ts";
 import type { ServiceKey } from "../domain/ids.ts";
 import { namelessJob, type ScheduledRun } from "../domain/job-run.ts";
+import type { JobEnd } from "../domain/rollout.ts";
 import { jobEnd } from "../domain/schema/rollout.ts";
 import type { ScheduleSpec } from "../domain/spec.ts";
 import type { Database } from "./sqlite/database.ts";
@@ -73,39 +74,45 @@ export function selectDecided(db: Database, service: ServiceKey, spec: ScheduleS
 /** Records it, in one transaction with the run that follows. Returns whether there is one. */
 export function decideTimes(bench: Workbench, times: DecidedTimes): boolean {
   const { db, log, clock } = bench;
-  const { service, release, spec, decidedMs, dueMs, missed } = times;
+  const { service, release, spec, decidedMs, dueMs } = times;
+  const job = spec.name;
+  const told = (kind: string, message: string, data: object) =>
+    log.append({ service, kind, message: `Job ${job} of ${service} ${message}.`, data: { job, ...data } });
+  const before = selectDecided(db, service, spec);
+  if (before !== undefined && before > decidedMs)
+    told("job.rescheduled", "counts its times from now on: the clock was set back", { decidedMs, before });
   db.run(
     "INSERT OR REPLACE INTO schedules (service, job, schedule, decided_ms) VALUES (?, ?, ?, ?)",
-    ...[service, spec.name, scheduleKey(spec), decidedMs],
+    ...[service, job, scheduleKey(spec), decidedMs],
   );
-  const told = (kind: string, message: string, data: object) =>
-    log.append({ service, kind, message, data: { job: spec.name, ...data } });
+  const rows = db.all<RunRow>("SELECT * FROM runs WHERE service = ? AND job = ? ORDER BY id", service, job);
+  // A time of a schedule has one run at most, whatever the clock does.
+  if (dueMs === undefined || rows.some((row) => row.due_at_ms === dueMs)) return false;
+  const open = rows.filter((row) => row.end === null);
+  const [underWay] = open;
+  const skips = underWay !== undefined && spec.overlap === "skip";
+  const overtaken = skips ? [] : open.filter((row) => row.due_at_ms !== null && row.started_at_ms === null);
+  const nowMs = clock.now();
+  const missed = times.missed + overtaken.length;
   if (missed > 0) {
-    const times = missed === 1 ? "one time" : `${missed} times`;
-    const now = dueMs === undefined ? "" : "; it runs once now";
-    told("job.missed", `Job ${spec.name} of ${service} missed ${times}${now}.`, { missed });
+    const count = missed === 1 ? "one time" : `${missed} times`;
+    told("job.missed", `missed ${count}${skips ? "" : "; it runs once now"}`, { missed });
   }
-  if (dueMs === undefined) return false;
-  const underWay = selectRuns(db, service).find((run) => run.job === spec.name && run.end === undefined);
-  if (underWay !== undefined && spec.overlap === "skip") {
+  if (skips) {
     const why = `run ${underWay.id} has not ended`;
-    told("job.skipped", `Job ${spec.name} of ${service} skips a time: ${why}.`, {
-      dueAtMs: dueMs,
-      run: underWay.id,
-    });
+    told("job.skipped", `skips a time: ${why}`, { dueAtMs: dueMs, run: underWay.id });
     return false;
   }
-  insert(db, {
-    ...spec,
-    service,
-    release,
-    job: spec.name,
-    dueAtMs: dueMs,
-    askedBy: null,
-    nowMs: clock.now(),
-  });
+  for (const row of overtaken) keepEnd(db, row, { ...neverBegun, atMs: nowMs });
+  insert(db, { ...spec, service, release, job, dueAtMs: dueMs, askedBy: null, nowMs });
   return true;
 }
+
+/** At most one run of a schedule waits: the next one takes its place. */
+const neverBegun: Omit<JobEnd, "atMs"> = {
+  ...{ outcome: "stopped", exitCode: undefined, logTail: [] },
+  reason: "was missed: the next time came before it could begin",
+};
 
 /** Returns the run's number. */
 export function insertAsked(bench: Workbench, asked: AskedRun, by: Asker): number {
@@ -150,13 +157,8 @@ export function endRun(
 ): boolean {
   const row = selectRow(db, run);
   if (row === undefined || row.end !== null) return false;
-  db.run("UPDATE runs SET end = ? WHERE id = ?", JSON.stringify(how), run);
-  const { service, job, release, keep } = row;
-  db.run(
-    `DELETE FROM runs WHERE service = ?1 AND job = ?2 AND end IS NOT NULL AND id NOT IN
-       (SELECT id FROM runs WHERE service = ?1 AND job = ?2 AND end IS NOT NULL ORDER BY id DESC LIMIT ?3)`,
-    ...[service, job, keep],
-  );
+  keepEnd(db, row, how);
+  const { service, job, release } = row;
   const { exitCode, outcome } = how;
   log.append({
     service,
@@ -165,6 +167,15 @@ export function endRun(
     data: { job, run, release, ...(exitCode === undefined ? {} : { exitCode }) },
   });
   return true;
+}
+
+function keepEnd(db: Database, { id, service, job, keep }: RunRow, how: JobEnd): void {
+  db.run("UPDATE runs SET end = ? WHERE id = ?", JSON.stringify(how), id);
+  db.run(
+    `DELETE FROM runs WHERE service = ?1 AND job = ?2 AND end IS NOT NULL AND id NOT IN
+       (SELECT id FROM runs WHERE service = ?1 AND job = ?2 AND end IS NOT NULL ORDER BY id DESC LIMIT ?3)`,
+    ...[service, job, keep],
+  );
 }
 
 type Change<Kind extends RecordChange["kind"]> = Extract<RecordChange, { readonly kind: Kind }>;
@@ -184,8 +195,7 @@ function insert(
   },
 ): number {
   db.run(
-    // A time of a schedule has one run at most, whatever the clock does.
-    `INSERT OR IGNORE INTO runs (service, job, release, command, overlap, deadline_ms, keep, due_at_ms, asked_by, created_at_ms)
+    `INSERT INTO runs (service, job, release, command, overlap, deadline_ms, keep, due_at_ms, asked_by, created_at_ms)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     ...[
       run.service,

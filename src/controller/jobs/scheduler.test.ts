@@ -150,6 +150,50 @@ test("a run that cannot be forgotten is reported, and holds up neither rollouts 
   expect(starts(it).length).toBeGreaterThan(before);
 });
 
+test.each(["allow", "replace"] as const)(
+  "while the target is down one run waits at most: %s",
+  async (overlap) => {
+    await using it = await installed({ ...tick, overlap });
+    const waiting = () =>
+      (it.store.desired("shop")?.runs ?? []).filter((run) => run.startedAtMs === undefined && !run.end);
+    it.world.fault = () => "fail";
+    await it.clock.advance(5 * minute, () => expect(waiting().length).toBeLessThanOrEqual(1));
+    const before = starts(it).length;
+    it.world.fault = () => "none";
+    await it.clock.advance(30 * second);
+    expect(starts(it).length).toBe(before + 1);
+    expect(events(it, "job.missed").length).toBeGreaterThanOrEqual(3);
+    expect(waiting()).toEqual([]);
+  },
+);
+
+test("a clock that was ahead silences no schedule, and repeats no time", async () => {
+  await using it = await installed(tick);
+  it.clock.set(24 * 60 * minute);
+  await it.clock.advance(2 * minute);
+  it.clock.set(-24 * 60 * minute);
+  const before = starts(it).length;
+  await it.clock.advance(3 * minute);
+  expect(starts(it).length).toBe(before + 3);
+  expect(events(it, "job.rescheduled")).toMatchObject([{ data: { job: "tick" } }]);
+  it.clock.set(-2 * minute);
+  await it.clock.advance(2 * minute);
+  expect(starts(it).length).toBe(before + 3);
+  await it.clock.advance(minute);
+  expect(starts(it).length).toBe(before + 4);
+});
+
+test("however many times were missed, the job runs once for them", async () => {
+  await using it = await installed({ ...tick, schedule: "*/5 * * * *" });
+  const before = starts(it).length;
+  await it.stop();
+  await it.clock.advance(36 * 24 * 60 * minute);
+  it.start();
+  await it.clock.advance(20 * second);
+  expect(starts(it).length).toBe(before + 1);
+  expect(events(it, "job.missed")).toHaveLength(1);
+});
+
 test("a command runs once, whatever its name, and is refused where nothing serves or no job has the name", async () => {
   await using it = await installed();
   await it.controller.runJob({ service: "shop", command: ["/app", "export"] }, anAsker("ada"));

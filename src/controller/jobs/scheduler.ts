@@ -86,15 +86,15 @@ export class Scheduler {
     const nowMs = clock.now();
     const release = serving ?? 0;
     const decided = store.decided(service, spec);
-    if (decided === undefined) {
+    // A moment that is still to come was recorded by a clock that was ahead: it must not silence the schedule.
+    if (decided === undefined || decided > nowMs) {
       store.decideTimes({ service, release, spec, decidedMs: nowMs, dueMs: undefined, missed: 0 });
       return next(nowMs);
     }
     const { newest, count } = passed(next, decided, nowMs);
     if (newest === undefined) return next(nowMs);
     const missed = nowMs - newest > lateMs ? count : count - 1;
-    if (store.decideTimes({ service, release, spec, decidedMs: newest, dueMs: newest, missed }))
-      poke(service);
+    if (store.decideTimes({ service, release, spec, decidedMs: nowMs, dueMs: newest, missed })) poke(service);
     return next(nowMs);
   }
 }
