@@ -1,33 +1,22 @@
 import type { Release } from "../../domain/release.ts";
-import type { Call } from "../platform.ts";
-import type { KubernetesContext } from "./context.ts";
+import type { Call, ImagePusher } from "../platform.ts";
 import { nameOf } from "./names.ts";
 
-/** What each target has pushed already, so that servers that are made again do not ask the registry. */
-const pushed = new WeakMap<KubernetesContext, Set<string>>();
-
+type Place = { readonly images: ImagePusher; readonly registry: string };
 type Image = Pick<Release, "service" | "image">;
 
-function repositoryOf({ registry }: KubernetesContext, service: string): string {
+function repositoryOf({ registry }: Pick<Place, "registry">, service: string): string {
   return `${registry.replace(/\/+$/, "")}/${nameOf(service)}`;
 }
 
 /** What nodes pull: nothing else can be meant by the digest. */
-export function imageReference(host: KubernetesContext, { service, image }: Image): string {
+export function imageReference(host: Pick<Place, "registry">, { service, image }: Image): string {
   return `${repositoryOf(host, service).replace(/^https?:\/\//, "")}@${image}`;
 }
 
-/** Brings the image into the registry, with the bytes and the digest that it has here. */
-export async function publishImage(
-  host: KubernetesContext,
-  { service, image }: Image,
-  call: Call,
-): Promise<void> {
-  const repository = repositoryOf(host, service);
-  const known = pushed.get(host) ?? new Set();
-  pushed.set(host, known);
-  if (known.has(`${repository}@${image}`)) return;
+/** Brings the image into the registry, with the bytes and the digest that it has here. It asks each time: a registry may have lost what it had. */
+export async function publishImage(host: Place, { service, image }: Image, call: Call): Promise<void> {
   // A tag, because registries may remove what has none.
-  await host.images.push(image, `${repository}:kiln-${image.replace("sha256:", "").slice(0, 12)}`, call);
-  known.add(`${repository}@${image}`);
+  const tag = `kiln-${image.replace("sha256:", "").slice(0, 12)}`;
+  await host.images.push(image, `${repositoryOf(host, service)}:${tag}`, call);
 }
