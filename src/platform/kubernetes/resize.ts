@@ -34,8 +34,10 @@ export async function resizeGroup(
   if (set === undefined && size === 0) return;
   if (size > (set === undefined ? 0 : sizeOf(set)))
     requireRoom(await host.cluster.quotas(call), group.release.shape, size - membersOf(view, group).length);
-  if (set === undefined) await create(host, group, view, call);
-  else if (size > 0) await welcome(host, view, group, call);
+  const content = size > 0 ? await openContent(host, group.release) : undefined;
+  const owner = set === undefined ? await create(host, group, view, call) : set.metadata;
+  if (content !== undefined) await place(host, group, content, owner, call);
+  if (set !== undefined && size > 0) await welcome(host, view, group, call);
   await setApart(host, view, group, call);
   if (size > 0) await shrink(host, await host.cluster.view(call, service), group, size, call);
   await applySize(host, group, await host.cluster.view(call, service), size, call);
@@ -47,17 +49,26 @@ function membersOf(view: View, { release }: GroupSpec): readonly FoundPod[] {
 }
 
 /** The ReplicaSet is there first, without pods: what pods need belongs to it, and goes with it. */
-async function create(host: KubernetesContext, group: GroupSpec, view: View, call: Call): Promise<void> {
-  const { cluster, secrets, configs } = host;
-  const { release } = group;
-  requireSupported(release);
-  const content = await openContent({ secrets, configs }, release);
-  await publishImage(host, release, call);
-  const owner = await cluster.apply(
-    "replicasets",
-    replicaSet(await inputOf(host, group, view, 0, 0, call)),
-    call,
-  );
+async function create(
+  host: KubernetesContext,
+  group: GroupSpec,
+  view: View,
+  call: Call,
+): Promise<{ readonly name: string; readonly uid: string }> {
+  requireSupported(group.release);
+  await publishImage(host, group.release, call);
+  const object = replicaSet(await inputOf(host, group, view, 0, 0, call));
+  return host.cluster.apply("replicasets", object, call);
+}
+
+/** Whenever pods may be made: what someone has deleted, or what an earlier call did not come to, is there again. */
+async function place(
+  { cluster }: KubernetesContext,
+  { release }: GroupSpec,
+  content: Awaited<ReturnType<typeof openContent>>,
+  owner: { readonly name: string; readonly uid: string },
+  call: Call,
+): Promise<void> {
   const { configMap, secret } = contentObjects(cluster.owner, release, content, owner);
   if (configMap) await cluster.apply("configmaps", configMap, call);
   if (secret) await cluster.apply("secrets", secret, call);
