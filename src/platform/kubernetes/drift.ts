@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import type { Finding } from "../../domain/drift.ts";
+import { clauseOf, type KilnError } from "../../lib/errors.ts";
 import type { Logger } from "../../lib/log.ts";
 import type { Clock } from "../../lib/time/clock.ts";
 import type { Call, DriftNotice, DriftSource } from "../platform.ts";
@@ -29,7 +30,6 @@ export function startClusterDrift({ cluster, clock, log }: ClusterDriftParts): D
   const finders = new Set<(finding: Finding) => void>();
   const noticers = new Set<(notice: DriftNotice) => void>();
   const findings = new Map<string, readonly Finding[]>();
-  const told = new Set<string>();
 
   function lookAtPod(pod: Managed): void {
     const before = findings.get(pod.metadata.uid) ?? [];
@@ -45,35 +45,41 @@ export function startClusterDrift({ cluster, clock, log }: ClusterDriftParts): D
     }
   }
 
-  function lookAtOther(word: string, object: Managed): void {
-    for (const change of foreignChanges(object)) {
-      const key = `${object.metadata.uid} ${change.manager} ${change.atMs}`;
-      if (told.has(key)) continue;
-      told.add(key);
-      const notice = noticeOf(word, object, change);
-      log.warn({ ...notice.data }, notice.message);
-      for (const tell of noticers) tell(notice);
-    }
+  function lookAtOther(word: string, told: Map<string, ReadonlySet<string>>, object: Managed): void {
+    const { uid } = object.metadata;
+    const before = told.get(uid);
+    const changes = new Map(foreignChanges(object).map((one) => [`${one.manager} ${one.atMs}`, one]));
+    told.set(uid, new Set([...(before ?? []), ...changes.keys()]));
+    for (const [which, change] of changes) if (!before?.has(which)) tellAll(noticeOf(word, object, change));
   }
 
-  function start(kind: Kind, look: (object: Managed) => void): void {
+  function tellAll(notice: DriftNotice): void {
+    log.warn({ ...notice.data }, notice.message);
+    for (const tell of noticers) tell(notice);
+  }
+
+  /** `known`: what is kept of objects, by uid, as long as they are there. */
+  function start(kind: Kind, known: Map<string, unknown>, look: (object: Managed) => void): void {
     void follow({
       ...{ api: cluster.api, clock, log, path: cluster.pathOf(kind), labels: selectorOf(cluster.owner) },
-      ...{
-        schema: managedSchema,
-        signal: ended.signal,
-        listed: (all: readonly Managed[]) => all.forEach(look),
+      ...{ schema: managedSchema, signal: ended.signal },
+      listed: (all) => {
+        keepOnly(known, all);
+        all.forEach(look);
       },
       changed: (object, type) => {
-        if (type !== "DELETED") look(object);
-        else findings.delete(object.metadata.uid);
+        if (type === "DELETED") known.delete(object.metadata.uid);
+        else look(object);
       },
+      blind: (error) => tellAll(blindNotice(kind, error)),
     });
   }
 
-  start("pods", lookAtPod);
-  for (const [kind, word] of Object.entries(others))
-    start(kind as keyof typeof others, (object) => lookAtOther(word, object));
+  start("pods", findings, lookAtPod);
+  for (const [kind, word] of Object.entries(others)) {
+    const told = new Map<string, ReadonlySet<string>>();
+    start(kind as keyof typeof others, told, (object) => lookAtOther(word, told, object));
+  }
 
   return {
     watch: (found) => added(finders, found),
@@ -85,8 +91,7 @@ export function startClusterDrift({ cluster, clock, log }: ClusterDriftParts): D
         { path, labels: selectorOf(cluster.owner), signal },
         managedSchema,
       );
-      const there = new Set(items.map(({ metadata }) => metadata.uid));
-      for (const uid of findings.keys()) if (!there.has(uid)) findings.delete(uid);
+      keepOnly(findings, items);
       items.forEach(lookAtPod);
       return this.findings();
     },
@@ -112,6 +117,20 @@ function findingOf(pod: Managed, { manager, atMs, fields }: ForeignChange): Find
     detail: isDebugger
       ? `${manager} has put a container into the pod`
       : `${manager} has changed ${fields.join(", ")} of the pod`,
+  };
+}
+
+function keepOnly(known: Map<string, unknown>, all: readonly Managed[]): void {
+  const there = new Set(all.map(({ metadata }) => metadata.uid));
+  for (const uid of known.keys()) if (!there.has(uid)) known.delete(uid);
+}
+
+function blindNotice(kind: Kind, error: KilnError): DriftNotice {
+  const reason = `the cluster does not let Kiln follow its ${kind}: ${clauseOf(error)}`;
+  return {
+    kind: "drift.tier",
+    message: `Kiln does not see changes by others: ${reason}.`,
+    data: { tier: "none", reason },
   };
 }
 

@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import { toKilnError } from "../../lib/errors.ts";
+import { type KilnError, toKilnError } from "../../lib/errors.ts";
 import type { Logger } from "../../lib/log.ts";
 import type { Clock } from "../../lib/time/clock.ts";
 import { type Api, ApiRefusal } from "./client/api.ts";
@@ -14,12 +14,16 @@ export interface Followed<T> {
   /** Everything that is there: at first, and whenever events may have been missed. */
   readonly listed: (objects: readonly T[]) => void;
   readonly changed: (object: T, type: "ADDED" | "MODIFIED" | "DELETED") => void;
+  /** Several tries in a row have failed: once, until one has lasted. */
+  readonly blind?: (error: KilnError) => void;
   readonly signal: AbortSignal;
 }
 
 /** From the end of a watch to what follows it: longer each time, until one has lasted. */
 const pause = { firstMs: 200, mostMs: 30_000 };
 const lastingMs = 5_000;
+const listMs = 60_000;
+const manyFailures = 5;
 
 /**
  * Tells of objects and their changes until the signal fires, whatever happens to the API server. Each end of a watch is followed by another one
@@ -28,6 +32,7 @@ const lastingMs = 5_000;
 export async function follow<T>(what: Followed<T>): Promise<void> {
   const { clock, log, signal, path } = what;
   let from: string | undefined;
+  let failures = 0;
   for (let pauseMs = pause.firstMs; !signal.aborted; pauseMs = Math.min(2 * pauseMs, pause.mostMs)) {
     let sinceMs = Number.POSITIVE_INFINITY;
     try {
@@ -37,20 +42,26 @@ export async function follow<T>(what: Followed<T>): Promise<void> {
     } catch (error) {
       if (signal.aborted) return;
       from = undefined;
+      failures += 1;
+      if (failures === manyFailures) what.blind?.(toKilnError(error));
       const isOld = error instanceof ApiRefusal && error.status === 410;
       log.debug(
         { path, error: toKilnError(error).message },
         isOld ? "the watch is too old" : "the watch ended",
       );
     }
-    if (clock.elapsed() - sinceMs >= lastingMs) pauseMs = pause.firstMs;
+    if (clock.elapsed() - sinceMs >= lastingMs) {
+      pauseMs = pause.firstMs;
+      failures = 0;
+    }
     // Not all that follow at the same moment.
     await clock.sleep(pauseMs * (0.5 + Math.random()), signal).catch(() => {});
   }
 }
 
 async function listAll<T>({ api, path, labels, signal, schema, listed }: Followed<T>): Promise<string> {
-  const { items, resourceVersion } = await api.list({ path, labels, signal }, schema);
+  const until = AbortSignal.any([signal, AbortSignal.timeout(listMs)]);
+  const { items, resourceVersion } = await api.list({ path, labels, signal: until }, schema);
   listed(items);
   return resourceVersion;
 }
