@@ -12,6 +12,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { connect, createServer, type Server } from "node:net";
+import { networkInterfaces } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
@@ -53,7 +54,7 @@ export interface ClusterNeeds {
  * started it, and leaves nothing: neither mounts nor links, rules of a packet filter, or cgroups.
  */
 export class TestCluster implements AsyncDisposable {
-  readonly #number = randomInt(64);
+  readonly #number = freeNumber();
   readonly #tag = randomInt(0x1000000).toString(16).padStart(6, "0");
   /** Begins with whose it is: what a process that is gone has left can be removed by any other. */
   readonly #name = `${prefix}${process.pid}-${this.#tag}`;
@@ -321,6 +322,17 @@ function removeCgroup(folder: string): boolean {
   } catch {
     return false;
   }
+}
+
+/** Two clusters with the same networks would reach each other's nodes. */
+function freeNumber(): number {
+  const used = new Set(
+    Object.values(networkInterfaces()).flatMap((all = []) => all.map(({ address }) => address)),
+  );
+  const free = Array.from({ length: 64 }, (_, number) => number).filter(
+    (number) => !used.has(`198.18.${2 * number}.1`),
+  );
+  return free[randomInt(free.length)] ?? 0;
 }
 
 /** What arrives at `host:port` is sent on to `to`. */
