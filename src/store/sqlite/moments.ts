@@ -4,12 +4,13 @@ import { selectAllRunningRollouts, updateRollout } from "../rollouts/rollouts.ts
 import type { Workbench } from "../workbench.ts";
 import type { Database } from "./database.ts";
 
-/** The latest moment that a rollout, a session or a burst of drift counts from; undefined when there is none. */
+/** The latest moment that a rollout, a run of a job, a session or a burst of drift counts from; undefined when there is none. */
 export function selectLatestMoment(db: Database): number | undefined {
   const row = db.get<{ readonly at: number | null }>(
     `SELECT max(at) AS at FROM (
        SELECT max(progress_at_ms, judged_from_ms, ifnull(moved_at_ms, 0)) AS at FROM rollouts WHERE ended_at_ms IS NULL
        UNION ALL SELECT max(started_at_ms) FROM sessions
+       UNION ALL SELECT max(started_at_ms) FROM runs WHERE end IS NULL
        UNION ALL SELECT max(tainted_at_ms) FROM taints)`,
   );
   return row?.at ?? undefined;
