@@ -1,4 +1,5 @@
-import { readFileSync } from "node:fs";
+import { globSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import type { Command } from "commander";
 import { expect, test } from "vitest";
 import { createProgram } from "./program.ts";
@@ -25,5 +26,20 @@ test("each command has a summary without a full stop, and --json", () => {
     expect(command.description(), command.name()).toMatch(/^[a-z].*[^.]$/);
     const json = command.options.some((option) => option.long === "--json");
     expect(json || command.commands.length > 0, command.name()).toBe(true);
+  }
+});
+
+test("each command that `kiln init --from` prints is one of the program's", async () => {
+  const golden = globSync("../spec/compose/golden/*.txt", { cwd: import.meta.dirname });
+  const printed = golden.flatMap((file) => [
+    ...readFileSync(join(import.meta.dirname, file), "utf8").matchAll(/`kiln ([^`]+)`/g),
+  ]);
+  const commands = new Set(printed.map(([, words = ""]) => words.replace(/ < .*/, "")));
+  expect([...commands]).toContain("secret set DB_PASSWORD database");
+  for (const words of commands) {
+    const own = createProgram("0.0.0", { run: async () => {}, write: () => {} });
+    const fault = await own.parseAsync(words.split(" "), { from: "user" }).catch((error) => error.code);
+    // A command may be named without what it takes, such as `kiln volume import`.
+    expect([own, "commander.missingArgument"], words).toContain(fault);
   }
 });

@@ -2,7 +2,7 @@ import { KilnError } from "../../lib/errors.ts";
 import { invalidSpec, placeAt } from "../rules/findings.ts";
 import type { MapEntry, MapTree } from "../yaml/tree.ts";
 import { tidyName } from "../yaml/values.ts";
-import { parseEnvFile } from "./interpolate.ts";
+import { parseEnvFile } from "./env-file.ts";
 import { Notes, type Remark } from "./notes.ts";
 import { parseCompose } from "./parse.ts";
 import type { Project } from "./project.ts";
@@ -45,9 +45,7 @@ export interface PlacedRemark {
  * `spec_invalid` with every place that is wrong.
  */
 export async function importCompose({ file, text, project }: ComposeSource): Promise<Imported> {
-  const variables = new Map(
-    [...parseEnvFile((await project.read(".env")) ?? "")].map(([name, value = ""]) => [name, value]),
-  );
+  const variables = parseEnvFile(".env", (await project.read(".env")) ?? "");
   const { root, errors, unset } = parseCompose(text, variables);
   if (root === undefined || errors.length > 0) throw invalidSpec(file, text, errors);
   const general = new Notes();

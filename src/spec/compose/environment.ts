@@ -1,6 +1,6 @@
 import type { MapEntry, Tree } from "../yaml/tree.ts";
 import { envNamePattern, secretNamePattern } from "../yaml/values.ts";
-import { parseEnvFile } from "./interpolate.ts";
+import { parseEnvFile } from "./env-file.ts";
 import type { Notes } from "./notes.ts";
 import type { Project } from "./project.ts";
 
@@ -31,9 +31,12 @@ export async function environmentOf(
   notes: Notes,
 ): Promise<Environment> {
   const all = new Map<string, Variable>();
-  for (const at of notes.texts(service.get("env_file")?.value))
-    for (const variable of await fromFile(at, project, notes)) all.set(variable.name, variable);
-  for (const { name, value, at } of notes.pairs(service.get("environment")?.value)) {
+  const files = notes.texts(service.get("env_file")?.value);
+  const given = [
+    ...(await Promise.all(files.map((at) => fromFile(at, project, notes)))).flat(),
+    ...notes.pairs(service.get("environment")?.value),
+  ];
+  for (const { name, value, at } of given) {
     if (value === undefined)
       notes.remark(
         at,
@@ -58,14 +61,14 @@ export async function environmentOf(
       notes.remark(
         at,
         `${name} looks like a secret, and kiln.yaml holds none: servers get it from the secret ${secret}.`,
-        `Set it before the deploy: \`kiln secret set ${secret} --service ${key}\` reads the value from its input.`,
+        `Set it before the deploy: \`kiln secret set ${secret} ${key}\` reads the value from its input.`,
       );
     } else env[name] = value;
   }
   return { env, secrets, all: [...all.values()] };
 }
 
-async function fromFile(at: Tree, project: Project, notes: Notes): Promise<readonly Variable[]> {
+async function fromFile(at: Tree, project: Project, notes: Notes): Promise<ReturnType<Notes["pairs"]>> {
   const entries = at.kind === "map" ? at.entries : undefined;
   const path = notes.text(entries ? entries.get("path")?.value : at, "the path of a file") ?? "";
   const text = await project.read(path);
@@ -77,7 +80,7 @@ async function fromFile(at: Tree, project: Project, notes: Notes): Promise<reado
     );
     return [];
   }
-  return [...parseEnvFile(text)].map(([name, value = ""]) => ({ name, value, at }));
+  return [...parseEnvFile(path, text)].map(([name, value]) => ({ name, value, at }));
 }
 
 /** A name that says so, unless its value is a switch or it names a file; or a URL with a password in it. */

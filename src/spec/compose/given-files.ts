@@ -19,11 +19,13 @@ export function secretsOf(
     const path = target.startsWith("/") ? target : `/run/secrets/${target}`;
     const name = secretName(source);
     const file = notes.text(notes.entries(all.get(source)?.value).get("file")?.value);
-    const input = file === undefined ? " reads the value from its input" : ` < ${file}`;
+    const set = `kiln secret set ${name} ${key}`;
     notes.remark(
       item,
       `The secret ${source} becomes ${name}, as the file ${path}.`,
-      `Set it before the deploy: \`kiln secret set ${name} --service ${key}${file === undefined ? "`" : ""}${input}${file === undefined ? "" : "`"}.`,
+      file === undefined
+        ? `Set it before the deploy: \`${set}\` reads the value from its input.`
+        : `Set it before the deploy: \`${set} < ${file}\`.`,
     );
     return { name, ...(path === `/run/secrets/${name}` ? {} : { path }) };
   });

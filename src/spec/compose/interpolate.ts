@@ -9,7 +9,7 @@ const pattern =
   /\$(?:\$|([A-Za-z_]\w*)|\{([A-Za-z_]\w*)(?:(:?[-?+])((?:[^{}$]|\$\{[^{}]*\}|\$(?!\{))*))?\})/g;
 
 /** Compose specification, "Interpolation". A default may name variables itself. */
-export function interpolate(text: string, variables: ReadonlyMap<string, string>): Interpolated {
+export function interpolate(text: string, variables: ReadonlyMap<string, string | undefined>): Interpolated {
   const unset: string[] = [];
   const replaced = text.replace(pattern, (all, plain?: string, braced?: string, operator = "", word = "") => {
     if (all === "$$") return "$";
@@ -28,23 +28,4 @@ export function interpolate(text: string, variables: ReadonlyMap<string, string>
     return "";
   });
   return { text: replaced, unset };
-}
-
-/** The variables of a `.env` file, or one that `env_file` names: `NAME=value`, with `#` comments, quotes, and `export` as shells have it. */
-export function parseEnvFile(text: string): ReadonlyMap<string, string | undefined> {
-  const found = new Map<string, string | undefined>();
-  for (const line of text.split(/\r?\n/)) {
-    const [, name, equals, rest = ""] =
-      /^\s*(?:export\s+)?([A-Za-z_][\w.-]*)\s*(?:(=)(.*))?$/.exec(line) ?? [];
-    if (name === undefined) continue;
-    found.set(name, equals === undefined ? undefined : envValue(rest.trim()));
-  }
-  return found;
-}
-
-function envValue(text: string): string {
-  const quoted = /^(["'])(.*)\1(\s+#.*)?$/.exec(text);
-  if (quoted === null) return text.replace(/(^|\s+)#.*$/, "");
-  const [, quote, inner = ""] = quoted;
-  return quote === "'" ? inner : inner.replace(/\\([n"\\$])/g, (_, c) => (c === "n" ? "\n" : c));
 }

@@ -31,19 +31,22 @@ const most = 100_000;
  * A Compose file as a tree with places. Unlike kiln.yaml, it may have anchors, aliases and merge keys, which are written out, and
  * variables, which are replaced (Compose specification, "Interpolation"): `variables` come from the `.env` file.
  */
-export function parseCompose(text: string, variables: ReadonlyMap<string, string>): ParsedCompose {
+export function parseCompose(
+  text: string,
+  variables: ReadonlyMap<string, string | undefined>,
+): ParsedCompose {
   return new ComposeReader(text, variables).read();
 }
 
 class ComposeReader {
   readonly #text: string;
-  readonly #variables: ReadonlyMap<string, string>;
+  readonly #variables: ReadonlyMap<string, string | undefined>;
   readonly #errors: Finding[] = [];
   readonly #unset: { offset: number; name: string }[] = [];
   #count = 0;
   #document: Document | undefined;
 
-  constructor(text: string, variables: ReadonlyMap<string, string>) {
+  constructor(text: string, variables: ReadonlyMap<string, string | undefined>) {
     this.#text = text;
     this.#variables = variables;
   }

@@ -1,6 +1,7 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: these are variables of Compose files.
 import { expect, test } from "vitest";
-import { interpolate, parseEnvFile } from "./interpolate.ts";
+import { parseEnvFile } from "./env-file.ts";
+import { interpolate } from "./interpolate.ts";
 import { durationOf, sizeOf, wordsOf } from "./units.ts";
 
 const variables = new Map([
@@ -26,7 +27,7 @@ test("a variable without a value is the empty text, and named", () => {
 
 test("a file of variables has comments, quotes and names alone", () => {
   const text = "# no\nA=1 # one\nexport B='x # y'\nC=\"a\\nb\" # c\nD=#\nE\nF=a#b\r\n not a line\n";
-  expect([...parseEnvFile(text)]).toEqual([
+  expect([...parseEnvFile(".env", text)]).toEqual([
     ["A", "1"],
     ["B", "x # y"],
     ["C", "a\nb"],
@@ -34,6 +35,25 @@ test("a file of variables has comments, quotes and names alone", () => {
     ["E", undefined],
     ["F", "a#b"],
   ]);
+});
+
+test("a quoted value may have several lines, and none of them is a variable", () => {
+  const text =
+    "KEY=\"-----BEGIN KEY-----\r\nMIIB=\r\nAAA\\\"A=\r\n-----END KEY-----\" # c\r\nB='x\nC=\\'1\\''\nD=2";
+  expect([...parseEnvFile(".env", text)]).toEqual([
+    ["KEY", '-----BEGIN KEY-----\nMIIB=\nAAA"A=\n-----END KEY-----'],
+    ["B", "x\nC='1'"],
+    ["D", "2"],
+  ]);
+});
+
+test.each([
+  ['A=1\nKEY="secret\nB=2\n', { line: 2, column: 5 }, "The quoted value of KEY does not end."],
+  ["KEY='secret\\'", { line: 1, column: 5 }, "The quoted value of KEY does not end."],
+  ['KEY="a\nb" c\n', { line: 2, column: 2 }, "Text follows the quoted value of KEY."],
+])("a quote that does not end, or not there, is refused: %j", (text, place, message) => {
+  const problem = expect.objectContaining({ place: { file: "api.env", ...place }, message });
+  expect(() => parseEnvFile("api.env", text)).toThrow(expect.objectContaining({ problems: [problem] }));
 });
 
 test.each([
