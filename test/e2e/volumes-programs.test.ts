@@ -170,7 +170,7 @@ rollout: { strategy: recreate, bake: 300ms, drain: 0s }
     await configure(1_000_000, "16MiB");
     await kiln.ok(["deploy"], { cwd: folder });
     const isFull = async () => (await lastLine("refused"))?.includes("full") ?? false;
-    await waitUntil(isFull, 60_000, "the volume is full");
+    await waitUntil(isFull, 240_000, "the volume is full");
     const before = await rows();
     await configure(1_000_000, "64MiB");
     await kiln.ok(["deploy"], { cwd: folder });
