@@ -55,7 +55,7 @@ export async function environmentOf(
         `${JSON.stringify(name)} is not a name that a variable can have in kiln.yaml.`,
         "Use letters, digits and underscores.",
       );
-    } else if (isSecret(name, value)) {
+    } else if (isSecret(name, value) || (at.kind === "scalar" && at.secrets !== undefined)) {
       const secret = secretName(name);
       secrets.push({ name: secret, env: name });
       notes.remark(
@@ -84,7 +84,7 @@ async function fromFile(at: Tree, project: Project, notes: Notes): Promise<Retur
 }
 
 /** A name that says so, unless its value is a switch or it names a file; or a URL with a password in it. */
-function isSecret(name: string, value: string): boolean {
+export function isSecret(name: string, value: string): boolean {
   if (/^(|\d|yes|no|on|off|true|false)$/i.test(value) || /_(FILE|PATH|DIR|URL_BASE)$/.test(name))
     return false;
   return (

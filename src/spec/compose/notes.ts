@@ -1,5 +1,6 @@
 import type { Finding } from "../rules/findings.ts";
 import { type MapEntry, pathText, type Tree } from "../yaml/tree.ts";
+import { reference } from "./interpolate.ts";
 
 /** Something of the Compose file that kiln.yaml does not have as it is written there. */
 export interface Remark extends Finding {
@@ -41,10 +42,23 @@ export class Notes {
 
   /** Undefined for an empty value. */
   text(tree: Tree | undefined, expected = "a single value"): string | undefined {
+    if (tree?.kind === "scalar") for (const name of tree.secrets ?? []) this.#leftOut(tree, name);
+    return this.#text(tree, expected);
+  }
+
+  #text(tree: Tree | undefined, expected = "a single value"): string | undefined {
     if (tree === undefined || isNothing(tree)) return undefined;
     if (tree.kind === "scalar") return tree.text;
     this.#wrong(tree, expected);
     return undefined;
+  }
+
+  #leftOut(tree: Tree, name: string): void {
+    this.remark(
+      tree,
+      `${name} looks like a secret, and kiln.yaml holds none: ${reference(name)} stands for its value.`,
+      `Let the program read it from a file or a variable of \`servers.secrets\`, for example by \`sh -c 'exec PROGRAM --option "$${name}"'\`.`,
+    );
   }
 
   isTrue(tree: Tree | undefined): boolean {
@@ -63,10 +77,10 @@ export class Notes {
   pairs(tree: Tree | undefined): readonly { name: string; value: string | undefined; at: Tree }[] {
     if (tree?.kind !== "list")
       return [...this.entries(tree, "a mapping, or a list of NAME=value")].map(([name, { value }]) => ({
-        ...{ name, value: this.text(value), at: value },
+        ...{ name, value: this.#text(value), at: value },
       }));
     return tree.items.map((item) => {
-      const [, name = "", value] = /^([^=]*)(?:=(.*))?$/s.exec(this.text(item) ?? "") ?? [];
+      const [, name = "", value] = /^([^=]*)(?:=(.*))?$/s.exec(this.#text(item) ?? "") ?? [];
       return { name, value, at: item };
     });
   }

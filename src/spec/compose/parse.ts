@@ -13,6 +13,7 @@ import {
 import type { Finding } from "../rules/findings.ts";
 import type { MapEntry, MapTree, Path, Tree } from "../yaml/tree.ts";
 import { yamlFindings } from "../yaml/yaml-words.ts";
+import { isSecret } from "./environment.ts";
 import { interpolate } from "./interpolate.ts";
 
 export interface ParsedCompose {
@@ -104,9 +105,13 @@ class ComposeReader {
   #scalar(value: unknown, source: string | undefined, offset: number, path: Path): Tree {
     if (value === null) return { kind: "scalar", offset, path, value: null, text: "" };
     const written = typeof value === "string" ? value : (source ?? String(value));
-    const { text, unset } = interpolate(written, this.#variables);
+    const { text, unset, kept } = interpolate(written, {
+      get: (name) => this.#variables.get(name),
+      isSecret,
+    });
     this.#unset.push(...unset.map((name) => ({ offset, name })));
-    return { kind: "scalar", offset, path, value: text, text };
+    const secrets = kept.length === 0 ? {} : { secrets: kept };
+    return { kind: "scalar", offset, path, value: text, text, ...secrets };
   }
 
   /** A key of the mapping itself wins over one of a merged mapping, and the first of several of these over the others. */

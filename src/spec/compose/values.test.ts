@@ -18,11 +18,11 @@ test.each([
   ["${A:?must be set}", "1"],
   ["cost: 5$", "cost: 5$"],
 ])("%s becomes %s", (text, expected) => {
-  expect(interpolate(text, variables)).toEqual({ text: expected, unset: [] });
+  expect(interpolate(text, variables)).toEqual({ text: expected, unset: [], kept: [] });
 });
 
 test("a variable without a value is the empty text, and named", () => {
-  expect(interpolate("a${B}c$D", variables)).toEqual({ text: "ac", unset: ["B", "D"] });
+  expect(interpolate("a${B}c$D", variables)).toEqual({ text: "ac", unset: ["B", "D"], kept: [] });
 });
 
 test("a file of variables has comments, quotes and names alone", () => {

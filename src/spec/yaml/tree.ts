@@ -34,6 +34,8 @@ export interface ScalarTree extends Written {
   readonly value: string | number | boolean | null;
   /** The characters in the file, for a plain scalar; the value, for a quoted one. */
   readonly text: string;
+  /** In a file with variables: those whose values are secrets, which the text names and does not have. */
+  readonly secrets?: readonly string[];
 }
 
 /** Something already reported, with an unknown value. */
