@@ -106,7 +106,8 @@ export class EngineRules {
     const ready = dark ? this.#k.readyOf(service, desired?.serving ?? 0) : [];
     if (!ready.some((id) => answering.has(id))) return void this.#darkMs.delete(service);
     const now = this.#k.now();
-    const since = this.#darkMs.get(service) ?? now;
+    // While no controller ran, none could do anything about it.
+    const since = Math.max(this.#darkMs.get(service) ?? now, this.#k.upSinceMs ?? now);
     this.#darkMs.set(service, since);
     this.#verdict.expect(
       now - since <= firstTrafficMs,

@@ -190,7 +190,8 @@ export class TrafficRules {
     const could = ready.some((id) => this.#k.machine.answers(id));
     if (!could) return void this.#darkMs.delete(service);
     const now = this.#k.now();
-    const since = this.#darkMs.get(service) ?? now;
+    // While no controller ran, none could do anything about it.
+    const since = Math.max(this.#darkMs.get(service) ?? now, this.#k.upSinceMs ?? now);
     this.#darkMs.set(service, since);
     this.#verdict.expect(
       now - since <= firstTrafficMs,
