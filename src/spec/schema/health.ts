@@ -19,7 +19,9 @@ const headers = z.record(
 
 const grpc = z.union(
   [
-    z.literal(true).transform(() => ""),
+    z
+      .literal(true, { error: "true, or the name of a gRPC service such as shop.v1.Shop" })
+      .transform(() => ""),
     leaf.text({ expected: "true, or the name of a gRPC service", pattern: /^[A-Za-z0-9_./-]{1,200}$/ }),
   ],
   { error: "true, or the name of a gRPC service such as shop.v1.Shop" },
