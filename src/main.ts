@@ -10,7 +10,7 @@ import type { Metering } from "./api/routes-metrics.ts";
 import { errorLines } from "./cli/output/error-lines.ts";
 import { createStyle } from "./cli/output/style.ts";
 import { terminalJson, terminalText } from "./cli/output/terminal-text.ts";
-import { startNotary } from "./controller/audit/notary.ts";
+import { startAuditor } from "./controller/audit/auditor.ts";
 import { startController } from "./controller/controller.ts";
 import { Meter } from "./controller/metrics/meter.ts";
 import { createScrape } from "./controller/metrics/scrape.ts";
@@ -89,7 +89,7 @@ async function run(state: StateFolder): Promise<void> {
   using _lock = await holdState(state.controllerLock, { pid: process.pid, code, startedBy: starter() });
   const log = openLog(state.controllerLog);
   using store = openStore(state.database, { clock });
-  const notary = startNotary({
+  const auditor = startAuditor({
     ...{ store, clock, log },
     ...{ keyPath: state.auditKey, checkpointPath: state.auditCheckpoint },
   });
@@ -125,7 +125,7 @@ async function run(state: StateFolder): Promise<void> {
   });
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => stopped.resolve());
   const figures = createFigures({ store, clock, operations: { ...controller, ...images } });
-  const operations = { ...controller, ...notary, ...images, ...figures };
+  const operations = { ...controller, ...auditor, ...images, ...figures };
   const scrape = createScrape({ operations, store, meter, clock, commit: code.revision });
   const metering: Metering = { answer: (answered) => meter.answer(answered), scrape };
   const api = await listen(operations, { exchange: distribution.exchange, metering }, state, log);
@@ -135,7 +135,7 @@ async function run(state: StateFolder): Promise<void> {
   await distribution[Symbol.asyncDispose]();
   await api.close();
   await controller.close();
-  await notary.close();
+  await auditor.close();
   log.info("the controller has stopped");
 }
 

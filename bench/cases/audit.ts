@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { startNotary } from "../../src/controller/audit/notary.ts";
+import { startAuditor } from "../../src/controller/audit/auditor.ts";
 import { anAsker } from "../../src/domain/testing.ts";
 import { silentLog } from "../../src/lib/log.ts";
 import { openStateFolder } from "../../src/lib/state-folder.ts";
@@ -68,18 +68,18 @@ async function verify(home: string): Promise<Run> {
 
 function openLog(home: string): {
   readonly store: Store;
-  readonly start: () => ReturnType<typeof startNotary>;
+  readonly start: () => ReturnType<typeof startAuditor>;
 } {
   const state = openStateFolder({ KILN_HOME: home });
   const store = openStore(state.database, { clock: systemClock });
   const paths = { keyPath: state.auditKey, checkpointPath: state.auditCheckpoint };
-  return { store, start: () => startNotary({ store, clock: systemClock, log: silentLog, ...paths }) };
+  return { store, start: () => startAuditor({ store, clock: systemClock, log: silentLog, ...paths }) };
 }
 
 async function writeLog(home: string): Promise<void> {
   const { store, start } = openLog(home);
   using _store = store;
-  const notary = start();
+  const auditor = start();
   const news = Array.from({ length: eventsPerCheckpoint }, (_, i) => ({
     service: `service-${i % 50}`,
     kind: "server.ready" as const,
@@ -88,18 +88,18 @@ async function writeLog(home: string): Promise<void> {
   }));
   for (let written = 0; written < events; written += eventsPerCheckpoint) {
     store.recordServers(news, []);
-    await notary.checkpoint({}, anAsker());
+    await auditor.checkpoint({}, anAsker());
   }
-  await notary.close();
+  await auditor.close();
 }
 
 async function look(home: string): Promise<number> {
   const { store, start } = openLog(home);
   using _store = store;
-  let notary: ReturnType<typeof start> | undefined;
+  let auditor: ReturnType<typeof start> | undefined;
   const tookMs = await timed(() => {
-    notary = start();
+    auditor = start();
   });
-  await notary?.close();
+  await auditor?.close();
   return tookMs;
 }

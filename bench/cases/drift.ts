@@ -6,7 +6,7 @@ import { createChecks } from "../../src/drift/checks/checks.ts";
 import { type DriftWatch, startDriftWatch } from "../../src/drift/drift-watch.ts";
 import { silentLog } from "../../src/lib/log.ts";
 import { systemClock } from "../../src/lib/time/clock.ts";
-import type { Sight, Subject } from "../../src/platform/linux/subject.ts";
+import type { Inspector, Subject } from "../../src/platform/linux/subject.ts";
 import { waitUntil } from "../../test/e2e/harness.ts";
 import type { Case } from "../case.ts";
 import { type Figure, figure } from "../figure.ts";
@@ -28,30 +28,30 @@ export const driftCase: Case = {
     await using local = await openLocalServers(bench);
     workshop.say(`creating ${count} servers ...`);
     for (let slot = 1; slot <= count; slot++) await local.create(slot);
-    const { sight } = local.host;
-    const scans = scanCost(sight);
-    await using drift = startDriftWatch({ sight, tag: local.tag, clock: systemClock, log: silentLog });
+    const { inspector } = local.host;
+    const scans = scanCost(inspector);
+    await using drift = startDriftWatch({ inspector, tag: local.tag, clock: systemClock, log: silentLog });
     await waitUntil(() => drift.tier() === "kernel", 10_000, "the kernel's events arrive");
     await sleep(2_000);
     return [
       figure("check one server for changes", "ms", 0.5, scans, `CPU time, as one of ${count}`),
       figure(`all detection, ${count} servers, CPU`, "% of a core", 3, await restingCost()),
-      ...(await latencies(drift, sight, workshop)),
+      ...(await latencies(drift, inspector, workshop)),
     ];
   },
 };
 
-function scanCost(sight: Sight): readonly number[] {
+function scanCost(inspector: Inspector): readonly number[] {
   const checks = createChecks(silentLog);
   const pass = () => {
-    for (const subject of sight.subjects()) for (const name of checks.names) checks.look(subject, name);
+    for (const subject of inspector.subjects()) for (const name of checks.names) checks.look(subject, name);
   };
   pass();
   return Array.from({ length: 10 }, () => {
     const before = process.cpuUsage();
     pass();
     const { user, system } = process.cpuUsage(before);
-    return (user + system) / 1000 / sight.subjects().length;
+    return (user + system) / 1000 / inspector.subjects().length;
   });
 }
 
@@ -70,12 +70,16 @@ interface Seen {
 }
 
 /** Each server is entered by a process, which the kernel's events report, and a limit of it is written to, which inotify reports. */
-async function latencies(drift: DriftWatch, sight: Sight, workshop: Workshop): Promise<readonly Figure[]> {
+async function latencies(
+  drift: DriftWatch,
+  inspector: Inspector,
+  workshop: Workshop,
+): Promise<readonly Figure[]> {
   const entered: Seen[] = [];
   const limited: Seen[] = [];
-  for (const subject of sight.subjects()) {
-    entered.push(await see(drift, sight, subject, () => enter(subject.process.pid)));
-    limited.push(await see(drift, sight, subject, () => write(subject)));
+  for (const subject of inspector.subjects()) {
+    entered.push(await see(drift, inspector, subject, () => enter(subject.process.pid)));
+    limited.push(await see(drift, inspector, subject, () => write(subject)));
   }
   const { length } = drift.findings();
   if (length !== entered.length + limited.length)
@@ -100,12 +104,17 @@ function write({ cgroupFolders }: Subject): Change {
   return { beganAt: Promise.resolve(beganAt), end: () => {} };
 }
 
-async function see(drift: DriftWatch, sight: Sight, subject: Subject, change: () => Change): Promise<Seen> {
+async function see(
+  drift: DriftWatch,
+  inspector: Inspector,
+  subject: Subject,
+  change: () => Change,
+): Promise<Seen> {
   const done = Promise.withResolvers<readonly [number, number]>();
   using _watching = drift.watch(({ server }: Finding) => {
     if (server !== subject.server) return;
     const foundAt = performance.now();
-    sight.freeze(server);
+    inspector.freeze(server);
     while (!isFrozen(subject)) {}
     done.resolve([foundAt, performance.now()]);
   });
@@ -117,7 +126,7 @@ async function see(drift: DriftWatch, sight: Sight, subject: Subject, change: ()
     return { foundMs: foundAt - began, frozenMs: frozenAt - began };
   } finally {
     end();
-    sight.thaw(subject.server);
+    inspector.thaw(subject.server);
   }
 }
 

@@ -6,7 +6,7 @@ import { momentOf } from "../lib/time/clock.ts";
 import type { SteadyClock } from "../lib/time/steady-clock.ts";
 import type { Call, LogLine } from "../platform/platform.ts";
 import type { Store } from "../store/store.ts";
-import type { Notary } from "./audit/notary.ts";
+import type { Auditor } from "./audit/auditor.ts";
 import { createDriftOperations } from "./drift/drift.ts";
 import { Scheduler } from "./jobs/scheduler.ts";
 import { createTimekeeper, freshLook } from "./loop/timekeeper.ts";
@@ -45,8 +45,8 @@ export interface ControllerOptions {
   readonly onShutdown: () => void;
 }
 
-/** Everything but what the notary, the store of images and the figures answer. */
-export interface Controller extends Omit<Operations, keyof Notary | keyof ImageOperations | "figures"> {
+/** Everything but what the auditor, the store of images and the figures answer. */
+export interface Controller extends Omit<Operations, keyof Auditor | keyof ImageOperations | "figures"> {
   /** Ends all passes; servers and router keep running. */
   close(): Promise<void>;
 }

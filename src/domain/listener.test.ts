@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { certifiedHosts, clashOf, isAlike, listenersOf, mainHost, previewDoor } from "./listener.ts";
+import { certifiedHosts, clashOf, isAlike, listenersOf, mainHost, previewFrontend } from "./listener.ts";
 import type { TrafficSpec } from "./spec.ts";
 
 const plain: TrafficSpec = { mode: "http", listen: 80, host: undefined };
@@ -56,8 +56,8 @@ test("redirects lead from both ports to the first name without a wildcard, and n
 });
 
 test("a preview is for any host, has the same paths and redirects nothing", () => {
-  expect(previewDoor(secure)).toBeUndefined();
-  expect(previewDoor({ ...secure, paths: ["/api"], preview: 81 })).toEqual({
+  expect(previewFrontend(secure)).toBeUndefined();
+  expect(previewFrontend({ ...secure, paths: ["/api"], preview: 81 })).toEqual({
     ...{ mode: "http", listen: 81, host: undefined, tls, paths: ["/api"] },
   });
 });

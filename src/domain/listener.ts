@@ -132,8 +132,8 @@ export function trafficBytes(traffic: TrafficSpec): number {
   return new TextEncoder().encode(JSON.stringify(traffic).replaceAll("'", "\\u0027")).length;
 }
 
-/** The door that a release has for its preview: like the one for its traffic, but for any host. */
-export function previewDoor(traffic: TrafficSpec | undefined): TrafficSpec | undefined {
+/** The frontend that a release has for its preview: like the one for its traffic, but for any host. */
+export function previewFrontend(traffic: TrafficSpec | undefined): TrafficSpec | undefined {
   if (traffic?.preview === undefined) return undefined;
   const { host: _host, hosts: _hosts, redirect: _redirect, preview, ...rest } = traffic;
   return { ...rest, listen: preview, host: undefined };

@@ -98,7 +98,7 @@ describe.skipIf(reason)("a server whose image someone changes", () => {
       const loop = { name, state: loopState(name) };
       const served = { inode: inodeOf(statSync(file, { bigint: true })), loop };
       const through = { ...w().subject(), imageFiles: [{ ...layer, file, served }] };
-      await w().restart({ ...w().sight, subjects: () => [through] });
+      await w().restart({ ...w().inspector, subjects: () => [through] });
       await w().drift.inspect(aCall());
       expect(w().drift.findings()).toEqual([]);
       const change =

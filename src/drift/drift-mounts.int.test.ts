@@ -45,7 +45,7 @@ describe.skipIf(reason)("a server whose mounts someone changes", () => {
     expect(w().drift.findings()).toEqual([]);
     const { pid } =
       w()
-        .sight.subjects()
+        .inspector.subjects()
         .find(({ server }) => server === "shop-1-2-1")?.process ?? {};
     expect(readFileSync(`/proc/${pid}/mountinfo`, "utf8")).not.toContain("evil");
     expect(existsSync(`/proc/${pid}/root/bin/sh`)).toBe(true);

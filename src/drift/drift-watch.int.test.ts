@@ -89,9 +89,9 @@ describe.skipIf(reason)("a server that someone changes", () => {
   });
 
   test("is found when it is paused, but not when Kiln itself freezes it", async () => {
-    expect(w().sight.freeze(id)).toBe(true);
+    expect(w().inspector.freeze(id)).toBe(true);
     await w().drift.inspect(aCall());
-    w().sight.thaw(id);
+    w().inspector.thaw(id);
     await w().drift.inspect(aCall());
     expect(w().drift.findings()).toEqual([]);
     await exec(["runc", `--root=${w().t.state.servers}/.host/runc`, "pause", id]);
@@ -125,7 +125,7 @@ describe.skipIf(reason)("a server that someone changes", () => {
       "while [ ! -e /tmp/go ]; do sleep 0.1; done; cat /dev/zero > /tmp/big; sleep 2; true > /tmp/big; ";
     await w().t.run("shop-1-3-1", `${fill} ${forever}`, { memoryBytes: 64 << 20 });
     const pid = w()
-      .sight.subjects()
+      .inspector.subjects()
       .find(({ server }) => server === "shop-1-3-1")?.process.pid;
     writeFileSync(`/proc/${pid}/root/tmp/go`, "");
     expect(await w().finding("full")).toMatchObject({ server: "shop-1-3-1", subject: "/tmp" });
@@ -145,10 +145,10 @@ describe.skipIf(reason)("a server that someone changes", () => {
     await w().drift[Symbol.asyncDispose]();
     appendFileSync(join(w().t.state.servers, id, "hosts"), "192.0.2.1 elsewhere\n");
     const next = w().t.reopen();
-    w().sight = next.sight;
+    w().inspector = next.inspector;
     await w().restart();
     await next.list(aCall());
-    expect(w().sight.subjects()).toHaveLength(1);
+    expect(w().inspector.subjects()).toHaveLength(1);
     expect(await w().finding("bundle")).toMatchObject({ server: id, subject: "hosts" });
   });
 });

@@ -3,7 +3,7 @@ import type { ServerId } from "../domain/ids.ts";
 import { toKilnError } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Clock } from "../lib/time/clock.ts";
-import type { Sight, Subject } from "../platform/linux/subject.ts";
+import type { Inspector, Subject } from "../platform/linux/subject.ts";
 import type { DriftNotice, DriftSource } from "../platform/platform.ts";
 import { createChecks } from "./checks/checks.ts";
 import type { Difference } from "./checks/detector.ts";
@@ -19,7 +19,7 @@ import { startTrace } from "./trace/trace.ts";
 import { startWatch } from "./watch.ts";
 
 export interface DriftWatchOptions {
-  readonly sight: Sight;
+  readonly inspector: Inspector;
   /** Names the trace instance of this installation: no other one on this machine has the same. */
   readonly tag: string;
   readonly clock: Clock;
@@ -41,11 +41,11 @@ export interface DriftWatch extends DriftSource {
 }
 
 /** Every detector does one thing; what they see comes together here. */
-export function startDriftWatch({ sight, tag, clock, log }: DriftWatchOptions): DriftWatch {
+export function startDriftWatch({ inspector, tag, clock, log }: DriftWatchOptions): DriftWatch {
   const found = new Set<(finding: Finding) => void>();
   const notices = new Set<(notice: DriftNotice) => void>();
   const ending = new AbortController();
-  const ledger = createLedger(sight, clock, (finding) => {
+  const ledger = createLedger(inspector, clock, (finding) => {
     log.warn({ ...finding }, "a server has drifted");
     for (const tell of found) tell(finding);
   });
@@ -54,7 +54,7 @@ export function startDriftWatch({ sight, tag, clock, log }: DriftWatchOptions): 
   };
   const checks = createChecks(log);
   const partsOf = (seenBy: string) => ({
-    ...{ sight, checks, clock, log },
+    ...{ inspector, checks, clock, log },
     tell: (subject: Subject, difference: Difference) => ledger.note(subject, difference, seenBy),
   });
   async function all(signal: AbortSignal): Promise<void> {
@@ -122,7 +122,7 @@ export function startDriftWatch({ sight, tag, clock, log }: DriftWatchOptions): 
     tier,
     watch: (tell) => subscribe(found, tell),
     watchNotices: (tell) => subscribe(notices, tell),
-    freeze: (server) => sight.freeze(server),
+    freeze: (server) => inspector.freeze(server),
     findings: ledger.findings,
     async inspect(call) {
       await all(call.signal);

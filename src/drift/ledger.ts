@@ -2,7 +2,7 @@ import type { Finding } from "../domain/drift.ts";
 import type { ServerId } from "../domain/ids.ts";
 import { isAlive, type ProcessRef } from "../lib/process/proc.ts";
 import type { Clock } from "../lib/time/clock.ts";
-import type { Sight, Subject } from "../platform/linux/subject.ts";
+import type { Inspector, Subject } from "../platform/linux/subject.ts";
 import { culpritText } from "./checks/culprit.ts";
 import type { Difference } from "./checks/detector.ts";
 
@@ -25,12 +25,12 @@ export interface Ledger {
   forgetEnded(): void;
 }
 
-export function createLedger(sight: Sight, clock: Clock, found: (finding: Finding) => void): Ledger {
+export function createLedger(inspector: Inspector, clock: Clock, found: (finding: Finding) => void): Ledger {
   const byServer = new Map<ServerId, Known>();
 
   /** What looks like a difference may be a server's end: its files vanish one by one. */
   function isThere(subject: Subject): boolean {
-    return sight.subjects().includes(subject) && isAlive(subject.process);
+    return inspector.subjects().includes(subject) && isAlive(subject.process);
   }
 
   return {

@@ -3,7 +3,7 @@ import type { DriftKind, Finding } from "../domain/drift.ts";
 import { silentLog } from "../lib/log.ts";
 import { exec } from "../lib/process/exec.ts";
 import { systemClock } from "../lib/time/clock.ts";
-import type { Sight, Subject } from "../platform/linux/subject.ts";
+import type { Inspector, Subject } from "../platform/linux/subject.ts";
 import { aCall, openImages, TestHost, until } from "../platform/local/test-host.ts";
 import { type DriftWatch, startDriftWatch } from "./drift-watch.ts";
 
@@ -14,27 +14,27 @@ export const forever = "while :; do sleep 0.2; done";
 /** For each test, a real server on a real host, and everything that looks for drift. */
 export class Watched implements AsyncDisposable {
   readonly t: TestHost;
-  sight: Sight;
+  inspector: Inspector;
   drift: DriftWatch;
 
   constructor(t: TestHost) {
     this.t = t;
-    this.sight = t.host.sight;
-    this.drift = this.#start(this.sight);
+    this.inspector = t.host.inspector;
+    this.drift = this.#start(this.inspector);
   }
 
-  #start(sight: Sight): DriftWatch {
-    return startDriftWatch({ sight, tag: this.t.state.tag, clock: systemClock, log: silentLog });
+  #start(inspector: Inspector): DriftWatch {
+    return startDriftWatch({ inspector, tag: this.t.state.tag, clock: systemClock, log: silentLog });
   }
 
   /** Looks again from the beginning, as a new controller does. */
-  async restart(sight: Sight = this.sight): Promise<void> {
+  async restart(inspector: Inspector = this.inspector): Promise<void> {
     await this.drift[Symbol.asyncDispose]();
-    this.drift = this.#start(sight);
+    this.drift = this.#start(inspector);
   }
 
   subject(server = id): Subject {
-    const found = this.sight.subjects().find((each) => each.server === server);
+    const found = this.inspector.subjects().find((each) => each.server === server);
     if (!found) throw new Error(`${server} is not in sight`);
     return found;
   }

@@ -43,7 +43,7 @@ interface Watched {
  * Sees writes to the files of servers' cgroups, and changes of their bundles and images, with inotify: the kernel tells
  * of them within a fraction of a millisecond, but not who it was.
  */
-export function startWatch({ sight, checks, log, tell, image }: WatchParts): Watch {
+export function startWatch({ inspector, checks, log, tell, image }: WatchParts): Watch {
   const servers = new Map<Subject, Watched>();
   const images = new Map<string, FSWatcher | undefined>();
   const due = new Set<string>();
@@ -112,7 +112,7 @@ export function startWatch({ sight, checks, log, tell, image }: WatchParts): Wat
   }
 
   function learn(): void {
-    const subjects = new Set(sight.subjects());
+    const subjects = new Set(inspector.subjects());
     for (const [subject, { watchers }] of servers) {
       if (subjects.has(subject)) continue;
       for (const watcher of watchers) watcher.close();
@@ -152,7 +152,7 @@ export function startWatch({ sight, checks, log, tell, image }: WatchParts): Wat
     if (!exhausted) log.info("inotify covers all servers again");
   }
 
-  const learning = sight.watch(learn);
+  const learning = inspector.watch(learn);
   learn();
   return {
     again,

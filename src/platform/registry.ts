@@ -116,7 +116,7 @@ function openLocal({ state, clock, log, ...sources }: Surroundings): Opened {
       if (readiness.integrity === undefined) return readiness;
       return { ...readiness, integrity: await probeDrift(state.tag, readiness.integrity.facts) };
     },
-    watchDrift: () => startDriftWatch({ sight: host.sight, tag: state.tag, clock, log }),
+    watchDrift: () => startDriftWatch({ inspector: host.inspector, tag: state.tag, clock, log }),
     [Symbol.asyncDispose]: () => platform[Symbol.asyncDispose](),
   };
 }
@@ -137,7 +137,7 @@ async function openDocker(
   return {
     platform,
     probe: (call) => platform.probe(call),
-    watchDrift: () => startDriftWatch({ sight: host.sight, tag, clock, log }),
+    watchDrift: () => startDriftWatch({ inspector: host.inspector, tag, clock, log }),
     [Symbol.asyncDispose]: () => platform[Symbol.asyncDispose](),
   };
 }

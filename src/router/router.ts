@@ -20,7 +20,7 @@ export interface RoutedService {
   /** Of a service, or of its preview (`previewKey`): to the router that is another service. */
   readonly service: ServiceKey;
   /** The ways in. More than one while a rollout changes the port or the host name. */
-  readonly doors: readonly TrafficSpec[];
+  readonly frontends: readonly TrafficSpec[];
   readonly targets: readonly Target[];
   /** The router checks targets by itself too, so that a dead one costs nothing while no controller runs. */
   readonly health: HealthSpec;
@@ -53,12 +53,12 @@ export interface Router {
   /** What the running router has, read from it (not from memory). Empty when it does not run. */
   observe(options: RouterOptions): Promise<readonly RoutedService[]>;
   /**
-   * Makes exactly this so, starting the router if needed; without a reload unless doors change. Resolves when the
+   * Makes exactly this so, starting the router if needed; without a reload unless frontends change. Resolves when the
    * running router has it. Throws `port_taken`, `traffic_conflict` or `certificate_invalid` and changes nothing when a
-   * door cannot be opened.
+   * frontend cannot be opened.
    */
   apply(service: RoutedService, options: RouterOptions): Promise<void>;
-  /** Closes the service's doors. An unknown service is not an error. */
+  /** Closes the service's frontends. An unknown service is not an error. */
   remove(service: ServiceKey, options: RouterOptions): Promise<void>;
   /** Open requests or connections of one target now; 0 for an unknown one. */
   open(service: ServiceKey, target: ServerId, options: RouterOptions): Promise<number>;
@@ -72,11 +72,11 @@ export interface Router {
   /** What each target has answered so far, of one service or of all; nothing for services of plain TCP and previews. */
   counts(service: ServiceKey | undefined, options: RouterOptions): Promise<readonly TargetCounts[]>;
   /**
-   * Checks that these doors could be opened for this service, changing nothing. Throws like `apply`. A certificate that
-   * the service has at that door already is not looked at again: what serves must not stand against a rollback. A service
+   * Checks that these frontends could be opened for this service, changing nothing. Throws like `apply`. A certificate that
+   * the service has at that frontend already is not looked at again: what serves must not stand against a rollback. A service
    * and its preview are not in each other's way.
    */
-  check(service: ServiceKey, doors: readonly TrafficSpec[], options: RouterOptions): Promise<void>;
+  check(service: ServiceKey, frontends: readonly TrafficSpec[], options: RouterOptions): Promise<void>;
   /**
    * Takes over certificates that were renewed, for services as they were just observed; to be called every few seconds.
    * A renewal that can't be used leaves the former certificate in use. Resolves to what is wrong with those in use.

@@ -3,7 +3,7 @@ import type { ServiceSpec } from "../domain/spec.ts";
 import { KilnError } from "../lib/errors.ts";
 import { nearest } from "../lib/nearest.ts";
 import { assumeProjectFiles, findProjectFiles, type ProjectFiles } from "./project-files.ts";
-import { sameDoors, sameServices } from "./rules/file-rules.ts";
+import { sameFrontends, sameServices } from "./rules/file-rules.ts";
 import { type Finding, invalidSpec } from "./rules/findings.ts";
 import { scheduleFaults } from "./rules/schedule-faults.ts";
 import type { SpecDocument } from "./schema/document.ts";
@@ -38,7 +38,7 @@ export async function loadSpecs(file: string, options: LoadOptions = {}): Promis
   ];
   if (findings.length === 0) {
     const variants = choose(file, documents, options);
-    findings.push(...sameDoors(variants));
+    findings.push(...sameFrontends(variants));
     const services = await lookUpFiles(file, variants, options, findings);
     if (findings.length === 0) return services;
   } else if (options.files ?? true) await lookUpMore(file, documents, options, findings);

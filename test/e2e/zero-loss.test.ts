@@ -29,7 +29,7 @@ describe.skipIf(why !== undefined)("no request is lost", () => {
 
   beforeAll(async () => {
     cluster = await openCluster();
-    load = startLoad(cluster.doors);
+    load = startLoad(cluster.frontends);
     await load.take();
     await sleep(warmUpMs);
   }, longMs);
@@ -156,8 +156,8 @@ describe.skipIf(why !== undefined)("no request is lost", () => {
     const ends = Promise.all(
       Array.from({ length: 24 }, (_, i) =>
         i % 2 === 0
-          ? speakUntilClosed(openWebSocket(cluster.doors.http))
-          : speakUntilClosed(openTcp(cluster.doors.tcp)),
+          ? speakUntilClosed(openWebSocket(cluster.frontends.http))
+          : speakUntilClosed(openTcp(cluster.frontends.tcp)),
       ),
     );
     await under("long connections", () => rollOut({ drainMs, strategy: "blue-green" }));

@@ -159,7 +159,7 @@ export class Operator {
         unready: random.int(2, 4),
         deadlineMs: random.pick([20_000, 45_000, 90_000]),
       },
-      traffic: traffic && this.#door(service, traffic),
+      traffic: traffic && this.#frontend(service, traffic),
       secrets: [],
       files: [],
       jobs: this.#powers.jobs ? someJobs(random.fork(`jobs ${this.#versions}`)) : [],
@@ -169,13 +169,13 @@ export class Operator {
   }
 
   /** Most services have a preview, on one of two ports. */
-  #door(service: ServiceKey, traffic: TrafficSpec): TrafficSpec {
-    const random = this.#random.fork(`door ${this.#versions}`);
-    const door = { ...traffic, host: `${service}.example.com` };
+  #frontend(service: ServiceKey, traffic: TrafficSpec): TrafficSpec {
+    const random = this.#random.fork(`frontend ${this.#versions}`);
+    const frontend = { ...traffic, host: `${service}.example.com` };
     const first = 9_000 + 2 * service.charCodeAt(0);
     return this.#powers.previews && random.chance(0.7)
-      ? { ...door, preview: first + random.int(0, 1) }
-      : door;
+      ? { ...frontend, preview: first + random.int(0, 1) }
+      : frontend;
   }
 
   #count(): number {

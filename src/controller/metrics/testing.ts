@@ -4,7 +4,7 @@ import { draftOf } from "../../domain/release.ts";
 import { anAsker, aPolicy, aRelease } from "../../domain/testing.ts";
 import { silentLog } from "../../lib/log.ts";
 import { steadyClock } from "../../lib/time/steady-clock.ts";
-import { startNotary } from "../audit/notary.ts";
+import { startAuditor } from "../audit/auditor.ts";
 import type { Operations } from "../operations.ts";
 import { TestInstallation } from "../testing.ts";
 import { createScrape } from "./scrape.ts";
@@ -34,19 +34,19 @@ export async function anEventfulInstallation(): Promise<TestInstallation & { scr
   return Object.assign(it, { scrape: () => throughApi(operations, meter, scrape) });
 }
 
-/** What the composition root adds to the controller: the notary, for real, and the list of images. */
+/** What the composition root adds to the controller: the auditor, for real, and the list of images. */
 function withRest(it: TestInstallation): Operations {
   const paths = {
     keyPath: join(it.folder, "audit.key"),
     checkpointPath: join(it.folder, "audit.checkpoint"),
   };
-  const notary = startNotary({ store: it.store, clock: it.clock, log: silentLog, ...paths });
+  const auditor = startAuditor({ store: it.store, clock: it.clock, log: silentLog, ...paths });
   const images = async () =>
     (await it.controller.services({}, {})).map(({ service, serving }) => ({
       ...{ service, version: serving?.version ?? "", digest: serving?.image ?? "" },
       ...{ contentDigest: "sha256:1", bytes: 1, createdAtMs: 0, pinned: false, usedBy: [] },
     }));
-  return { ...it.controller, ...notary, images } as unknown as Operations;
+  return { ...it.controller, ...auditor, images } as unknown as Operations;
 }
 
 /** As Prometheus gets it, after an answer that was counted. */

@@ -31,7 +31,7 @@ export function differences(before: ReleaseDraft | undefined, after: ReleaseDraf
     ...named("job", byKey(before.jobs, "name"), byKey(after.jobs, "name")),
     ...named("scheduled job", byKey(before.schedules ?? [], "name"), byKey(after.schedules ?? [], "name")),
     ...healthDifferences(health, after.health),
-    ...changed("traffic", door(before.traffic), door(after.traffic)),
+    ...changed("traffic", frontend(before.traffic), frontend(after.traffic)),
   ];
 }
 
@@ -76,7 +76,7 @@ function byKey<Key extends string, Item extends Readonly<Record<Key, string>>>(
   return new Map(items.map((item) => [item[key], item]));
 }
 
-function door(traffic: ReleaseDraft["traffic"]): string | undefined {
+function frontend(traffic: ReleaseDraft["traffic"]): string | undefined {
   if (traffic === undefined) return undefined;
   const {
     mode,

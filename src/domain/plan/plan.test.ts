@@ -476,21 +476,21 @@ describe("no rollout", () => {
     expect(brief(planService(steady(), view, 0).actions)).toBe("xshop-9-1-1");
   });
 
-  test("doors are closed when no server is left: a server that finishes its requests needs the router", () => {
+  test("frontends are closed when no server is left: a server that finishes its requests needs the router", () => {
     const draining = aView(aGroup(1, ["draining"], { share: 1, size: 0 }));
     const gone = aView(aGroup(1, [], { share: 1, size: 0 }));
     expect(brief(planService(steady({ removed: true }), draining, 0).actions)).toBe("");
     expect(brief(planService(steady({ removed: true }), gone, 0).actions)).toBe("->none");
   });
 
-  test("scaled to none, the door stays open, also after a restart of the controller or the machine", () => {
+  test("scaled to none, the frontend stays open, also after a restart of the controller or the machine", () => {
     const none = steady({ count: 0 });
     expect(brief(planService(none, aView(aGroup(1, [], { share: 1, size: 0 })), 0).actions)).toBe("");
     expect(brief(planService(none, { ...emptyView("shop"), routed: true }, 0).actions)).toBe("->1:100");
     expect(brief(planService(none, emptyView("shop"), 0).actions)).toBe("->1:100");
   });
 
-  test("a deploy of none moves the door to the new release, and one that turns back moves it back", () => {
+  test("a deploy of none moves the frontend to the new release, and one that turns back moves it back", () => {
     const closed = aView(aGroup(1, [], { share: 1, size: 0 }));
     const none = (overrides: object) => steady({ count: 0, rollout: aRollout(overrides, 0) });
     expect(brief(forecast(none({}), closed, 0).actions)).toBe("->2:100 [moved] [complete]");
@@ -498,7 +498,7 @@ describe("no rollout", () => {
     expect(brief(forecast(none({ phase: "back" }), moved, 0).actions)).toBe("->1:100 [rolled-back]");
   });
 
-  test("doors that are open are closed, also when no release has a share", () => {
+  test("frontends that are open are closed, also when no release has a share", () => {
     const open = { ...aView(aGroup(1, [], { size: undefined })), routed: true };
     expect(brief(planService(steady({ removed: true }), open, 0).actions)).toBe("->none");
   });
@@ -511,7 +511,7 @@ describe("no rollout", () => {
     expect(brief(planService(steady(), aView(present, unknown), 0).actions)).toBe("xshop-9-1-1");
   });
 
-  test("removal lowers every group, closes the doors, then forgets", () => {
+  test("removal lowers every group, closes the frontends, then forgets", () => {
     const removed = steady({ removed: true });
     expect(brief(planService(removed, serving, 0).actions)).toBe("1=0");
     expect(brief(planService(removed, emptyView("shop"), 0).actions)).toBe("[gone]");

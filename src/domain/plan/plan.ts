@@ -61,7 +61,7 @@ function planTraffic(desired: DesiredService, view: ServiceView, nowMs: number):
   return planRollout(desired, desired.rollout, view, nowMs);
 }
 
-/** Let every group go, close the doors, then forget the service. */
+/** Let every group go, close the frontends, then forget the service. */
 function planRemoval(desired: DesiredService, view: ServiceView): Plan {
   const reason = "the service is being removed";
   const closing = closeWhenGone(desired, view, reason);
@@ -86,7 +86,7 @@ function planRemoval(desired: DesiredService, view: ServiceView): Plan {
 
 /**
  * No rollout: the serving release has `count` servers and all the traffic, warm ones wait, all others go. With no servers the
- * door stays open all the same: clients learn that no server answers, and no other program takes the port meanwhile.
+ * frontend stays open all the same: clients learn that no server answers, and no other program takes the port meanwhile.
  */
 function planSteady(desired: DesiredService, view: ServiceView, nowMs: number): Plan {
   const { serving, count } = desired;

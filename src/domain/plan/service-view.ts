@@ -164,7 +164,7 @@ export function routeTo(
   return [{ kind: "route", service: desired.service, shares: reached, reason }];
 }
 
-/** Closes the doors once no server is left: servers that finish their requests need the router. */
+/** Closes the frontends once no server is left: servers that finish their requests need the router. */
 export function closeWhenGone(desired: DesiredService, view: ServiceView, reason: string): readonly Action[] {
   const gone = [...view.groups.keys()].every((release) => isGone(view, release));
   return gone ? routeTo(desired, view, [], reason) : [];

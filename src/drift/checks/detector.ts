@@ -1,7 +1,7 @@
 import type { DriftKind } from "../../domain/drift.ts";
 import type { Logger } from "../../lib/log.ts";
 import type { Clock } from "../../lib/time/clock.ts";
-import type { Sight, Subject } from "../../platform/linux/subject.ts";
+import type { Inspector, Subject } from "../../platform/linux/subject.ts";
 import type { Checks } from "./checks.ts";
 import type { Culprit } from "./culprit.ts";
 
@@ -15,7 +15,7 @@ export interface Difference {
 
 /** What every detector is given. */
 export interface DetectorParts {
-  readonly sight: Sight;
+  readonly inspector: Inspector;
   readonly checks: Checks;
   readonly clock: Clock;
   readonly log: Logger;

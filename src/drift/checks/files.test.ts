@@ -24,13 +24,13 @@ beforeEach(() => {
   subjects = [];
   told = new Set();
   [protectedFiles, unprotected] = [[], []];
-  const sight = {
+  const inspector = {
     ...{ subjects: () => subjects, watch: () => ({ [Symbol.dispose]() {} }) },
     ...{ freeze: () => true, thaw() {} },
     protect: async (each: string) => protectedFiles.push(each) === 1,
   };
   check = startFileCheck({
-    ...{ sight, checks: createChecks(silentLog), clock: new FakeClock(0), log: silentLog },
+    ...{ inspector, checks: createChecks(silentLog), clock: new FakeClock(0), log: silentLog },
     unprotected: (each) => unprotected.push(each),
     tell: ({ server }, { detail }) => told.add(`${server}: ${detail.slice(file.length + 1)}`),
   });

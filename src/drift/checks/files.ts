@@ -47,7 +47,7 @@ export interface FileCheckParts extends DetectorParts {
  * with what it was made from: of a file that was made again, older servers may have recorded another digest than newer.
  */
 export function startFileCheck(parts: FileCheckParts): FileCheck {
-  const { sight, clock, log, tell, unprotected, random = Math.random } = parts;
+  const { inspector, clock, log, tell, unprotected, random = Math.random } = parts;
   const stop = new AbortController();
   const known = new Map<string, Known>();
   const reading = new Map<string, Promise<void>>();
@@ -55,7 +55,7 @@ export function startFileCheck(parts: FileCheckParts): FileCheck {
   const next = () => clock.elapsed() + periodMs * (0.5 + random());
 
   const usersOf = (file: string) =>
-    sight.subjects().flatMap((subject) => {
+    inspector.subjects().flatMap((subject) => {
       const used = subject.imageFiles.find((each) => each.file === file);
       return used ? [{ subject, used }] : [];
     });
@@ -71,7 +71,7 @@ export function startFileCheck(parts: FileCheckParts): FileCheck {
   /** A loop device can be given another file under what is mounted from it, and nothing is touched then. */
   function judgeLoops(): void {
     const states = new Map<string, string>();
-    for (const subject of sight.subjects()) {
+    for (const subject of inspector.subjects()) {
       for (const { file, served } of subject.imageFiles) {
         if (!served?.loop) continue;
         const { name, state } = served.loop;
@@ -115,7 +115,7 @@ export function startFileCheck(parts: FileCheckParts): FileCheck {
     known.set(file, { mark: markOf(stat), content, nextMs: next() });
     judge(file, content);
     await compareLoops(file, pause, signal);
-    if (isMadeFrom(file, content.sha256) && (await sight.protect?.(file))) unprotected(file);
+    if (isMadeFrom(file, content.sha256) && (await inspector.protect?.(file))) unprotected(file);
   }
 
   /** What the kernel serves need not be what the file holds: the device has a memory of its own. */
@@ -142,9 +142,11 @@ export function startFileCheck(parts: FileCheckParts): FileCheck {
 
   /** An altered file is not protected: it is about to be made again. */
   const isMadeFrom = (file: string, sha256: string): boolean =>
-    sight.subjects().some((s) => s.imageFiles.some((used) => used.file === file && used.sha256 === sha256));
+    inspector
+      .subjects()
+      .some((s) => s.imageFiles.some((used) => used.file === file && used.sha256 === sha256));
 
-  const files = () => new Set(sight.subjects().flatMap((s) => s.imageFiles.map(({ file }) => file)));
+  const files = () => new Set(inspector.subjects().flatMap((s) => s.imageFiles.map(({ file }) => file)));
 
   async function run(): Promise<void> {
     while (!stop.signal.aborted) {

@@ -28,8 +28,8 @@ test("a process belongs to a server when its first process is above it", () => {
 
 test("a process whose parent ends in this moment is not taken for a stranger", () => {
   fc.assert(
-    fc.property(fc.integer({ min: 0, max: 4 }), (endings) => {
-      let left = endings;
+    fc.property(fc.integer({ min: 0, max: 4 }), (terminations) => {
+      let left = terminations;
       const parentOf = (pid: number) => {
         if (pid === 30) return left > 0 ? 20 : 10;
         if (pid === 20) {

@@ -22,7 +22,12 @@ async function looksOf(seconds: number, told: (server: string, name: CheckName) 
   };
   const all = ["a", "b", "c", "d", "e"].map(subject);
   const scan = startScan({
-    sight: { subjects: () => all, watch: () => ({ [Symbol.dispose]() {} }), freeze: () => false, thaw() {} },
+    inspector: {
+      subjects: () => all,
+      watch: () => ({ [Symbol.dispose]() {} }),
+      freeze: () => false,
+      thaw() {},
+    },
     ...{ checks, clock, log: silentLog },
     tell: () => {},
     missed: () => {},
@@ -77,7 +82,12 @@ test("a process that was stopped for seconds reports a gap, and one that is only
   let stoppedMs = 0;
   const missed: number[] = [];
   const scan = startScan({
-    sight: { subjects: () => [], watch: () => ({ [Symbol.dispose]() {} }), freeze: () => false, thaw() {} },
+    inspector: {
+      subjects: () => [],
+      watch: () => ({ [Symbol.dispose]() {} }),
+      freeze: () => false,
+      thaw() {},
+    },
     clock: {
       now: () => 0,
       elapsed: () => clock.elapsed() + stoppedMs,

@@ -34,7 +34,7 @@ export interface ScanParts extends DetectorParts {
 
 /** Looks at all servers once a second: slower than the kernel's events, but it sees the present state and not only what happened. */
 export function startScan(scan: ScanParts): Scan {
-  const { sight, checks, clock, tell, isTraced, isTold, missed, passed, spaceSeen } = scan;
+  const { inspector, checks, clock, tell, isTraced, isTold, missed, passed, spaceSeen } = scan;
   const stop = new AbortController();
   let pass = 0;
 
@@ -48,7 +48,7 @@ export function startScan(scan: ScanParts): Scan {
   /** Other work continues in between: events of the kernel are more urgent. */
   async function servers(hasTurn: (index: number) => boolean): Promise<void> {
     const pace = pacer();
-    for (const [index, subject] of sight.subjects().entries()) {
+    for (const [index, subject] of inspector.subjects().entries()) {
       one(subject, hasTurn(index));
       const wait = pace();
       if (wait) await wait;
@@ -56,7 +56,7 @@ export function startScan(scan: ScanParts): Scan {
   }
 
   async function strangers(among: (pid: number) => boolean): Promise<void> {
-    const subjects = sight.subjects();
+    const subjects = inspector.subjects();
     if (subjects.length === 0) return;
     const own = new Set(subjects.flatMap((subject) => checks.members(subject)));
     const owners = namespaceOwners(subjects);

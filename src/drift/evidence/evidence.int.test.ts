@@ -34,7 +34,7 @@ describe.skipIf(reason)("evidence of a server that makes it hard", () => {
     await using t = new TestHost(images);
     await t.run(id, `${script}; echo done; while :; do sleep 1; done`, { writable: ["/tmp"] });
     await until(async () => (await t.lines(id)).includes("done"));
-    return await keep(t.host.sight.subjects().find(({ server }) => server === id)?.process.pid);
+    return await keep(t.host.inspector.subjects().find(({ server }) => server === id)?.process.pid);
   }
 
   /** Of what that process sees as its root. */

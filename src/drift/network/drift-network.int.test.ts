@@ -93,9 +93,9 @@ describe.skipIf(reason)("a server whose network someone changes", () => {
   test("is looked at when its packet filter changes, whether or not the visit was seen", async () => {
     const filtered = new Set<string>();
     const missed: string[] = [];
-    const { sight } = w();
+    const { inspector } = w();
     await using _monitor = startNetworkMonitor({
-      ...{ sight, checks: createChecks(silentLog), clock: systemClock, log: silentLog },
+      ...{ inspector, checks: createChecks(silentLog), clock: systemClock, log: silentLog },
       ...{ tell: () => {}, changed: () => {}, filtered: ({ server }) => filtered.add(server) },
       missed: ({ reason }) => missed.push(reason),
     });
@@ -143,7 +143,7 @@ describe.skipIf(reason)("a server whose network someone changes", () => {
     await w().t.run("shop-1-2-1", `perl -MSocket -e '${listens}; fork; sleep 1000'`);
     const { pid } =
       w()
-        .sight.subjects()
+        .inspector.subjects()
         .find(({ server }) => server === "shop-1-2-1")?.process ?? {};
     await until(() => readFileSync(`/proc/${pid}/net/tcp`, "utf8").includes(":0050 "));
     await w().drift.inspect(aCall());

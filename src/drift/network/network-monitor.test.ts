@@ -20,13 +20,13 @@ test("a line from before a server was in sight is not about it, whatever number 
   await using reader = createLineReader(
     {
       clock,
-      sight: {
+      inspector: {
         subjects: () => subjects,
         watch: (changed: () => void) => {
           learn = changed;
           return { [Symbol.dispose]: () => {} };
         },
-      } as unknown as Parameters<typeof createLineReader>[0]["sight"],
+      } as unknown as Parameters<typeof createLineReader>[0]["inspector"],
       tell: (_, difference) => told.push(difference),
       changed: () => {
         changes += 1;

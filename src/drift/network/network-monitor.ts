@@ -63,7 +63,7 @@ export function startNetworkMonitor(parts: NetworkMonitorParts): AsyncDisposable
 }
 
 interface LineReaderParts
-  extends Pick<NetworkMonitorParts, "sight" | "clock" | "tell" | "changed" | "filtered"> {
+  extends Pick<NetworkMonitorParts, "inspector" | "clock" | "tell" | "changed" | "filtered"> {
   readonly lost: (reason: string) => void;
   /** What /proc/PID/ns/net of a namespace's processes links to, by the number that lines have. */
   readonly readNumbers: (signal: AbortSignal) => Promise<ReadonlyMap<number, string>>;
@@ -71,7 +71,7 @@ interface LineReaderParts
 
 /** Finds the server that a line is about. */
 export function createLineReader(
-  { sight, clock, tell, changed, filtered, lost, readNumbers }: LineReaderParts,
+  { inspector, clock, tell, changed, filtered, lost, readNumbers }: LineReaderParts,
   signal: AbortSignal,
 ): AsyncDisposable & { read(line: NetworkLine): void } {
   let namespaces: ReadonlyMap<number, string> = new Map();
@@ -81,10 +81,10 @@ export function createLineReader(
   const since = new WeakMap<Subject, number>();
   const learn = () => {
     namespaces = new Map();
-    for (const subject of sight.subjects()) if (!since.has(subject)) since.set(subject, clock.elapsed());
+    for (const subject of inspector.subjects()) if (!since.has(subject)) since.set(subject, clock.elapsed());
   };
   learn();
-  const learning = sight.watch(learn);
+  const learning = inspector.watch(learn);
 
   function read(line: NetworkLine): void {
     const namespace = namespaces.get(line.nsid);
@@ -104,7 +104,7 @@ export function createLineReader(
    * what is there now is looked at, and nothing is concluded from the line itself.
    */
   function react(namespace: string, line: NetworkLine, atMs: number): void {
-    const subject = sight.subjects().find(({ baseline }) => baseline.namespaces.net === namespace);
+    const subject = inspector.subjects().find(({ baseline }) => baseline.namespaces.net === namespace);
     if (subject?.network === undefined) return;
     if (line.about === "FILTER") {
       filtered(subject);

@@ -42,7 +42,7 @@ export interface NetworkCheckParts extends DetectorParts {
  * for others and belong to no process of the server, packet filters and routing rules slowly, one server after the other.
  */
 export function startNetworkCheck(parts: NetworkCheckParts): NetworkCheck {
-  const { sight, clock, log, tell, random = Math.random } = parts;
+  const { inspector, clock, log, tell, random = Math.random } = parts;
   const stop = new AbortController();
   const due = new WeakMap<Subject, number>();
   const sockets = createSocketSearch();
@@ -92,7 +92,7 @@ export function startNetworkCheck(parts: NetworkCheckParts): NetworkCheck {
       if (signal.aborted) return;
       await look(subject, parts, signal).catch((error) => {
         const { message } = toKilnError(error);
-        if (!signal.aborted && sight.subjects().includes(subject))
+        if (!signal.aborted && inspector.subjects().includes(subject))
           log.warn({ server: subject.server, error: message }, "a network could not be looked at");
       });
     }
@@ -115,7 +115,7 @@ export function startNetworkCheck(parts: NetworkCheckParts): NetworkCheck {
 
   /** Clears all suspicion about these servers. */
   function takeSuspects(): readonly Subject[] {
-    const suspects = sight.subjects().filter(isSuspected);
+    const suspects = inspector.subjects().filter(isSuspected);
     for (const subject of suspects) {
       suspicious.set(subject, clock.elapsed());
       suspected.delete(subject);
@@ -126,8 +126,8 @@ export function startNetworkCheck(parts: NetworkCheckParts): NetworkCheck {
   async function run(): Promise<void> {
     while (!stop.signal.aborted) {
       await lookAll(stop.signal, takeSuspects());
-      await lookAll(stop.signal, sight.subjects().filter(isDue), [lookAtFilters]);
-      for (const [index, subject] of sight.subjects().entries())
+      await lookAll(stop.signal, inspector.subjects().filter(isDue), [lookAtFilters]);
+      for (const [index, subject] of inspector.subjects().entries())
         if (index % stateTurns === turn % stateTurns) lookAtState(subject);
       turn += 1;
       await clock.sleep(turnMs, stop.signal).catch(() => {});
@@ -136,10 +136,10 @@ export function startNetworkCheck(parts: NetworkCheckParts): NetworkCheck {
   const running = run();
 
   return {
-    all: (signal) => lookAll(AbortSignal.any([signal, stop.signal]), sight.subjects()),
+    all: (signal) => lookAll(AbortSignal.any([signal, stop.signal]), inspector.subjects()),
     suspect(subject) {
       const lastMs = clock.elapsed();
-      for (const each of subject ? [subject] : sight.subjects())
+      for (const each of subject ? [subject] : inspector.subjects())
         suspected.set(each, { firstMs: suspected.get(each)?.firstMs ?? lastMs, lastMs });
     },
     changed(subject) {

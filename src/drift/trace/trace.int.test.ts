@@ -5,7 +5,7 @@ import { silentLog } from "../../lib/log.ts";
 import { exec } from "../../lib/process/exec.ts";
 import { readIfThere } from "../../lib/process/proc.ts";
 import { systemClock } from "../../lib/time/clock.ts";
-import type { Sight } from "../../platform/linux/subject.ts";
+import type { Inspector } from "../../platform/linux/subject.ts";
 import { openImages, TestHost, until, whyNoContainers } from "../../platform/local/test-host.ts";
 import { createChecks } from "../checks/checks.ts";
 import type { Difference } from "../checks/detector.ts";
@@ -19,7 +19,7 @@ if (reason) console.log(`Kernel events are not tested: ${reason}.`);
 describe.skipIf(reason)("the kernel's events", () => {
   let images: Awaited<ReturnType<typeof openImages>>;
   let t: TestHost;
-  let sight: Sight;
+  let inspector: Inspector;
   let trace: Trace;
   let seen: Difference[];
   let gaps: Gap[];
@@ -28,7 +28,7 @@ describe.skipIf(reason)("the kernel's events", () => {
 
   const open = () =>
     startTrace({
-      ...{ sight, checks: createChecks(silentLog), clock: systemClock, log: silentLog },
+      ...{ inspector, checks: createChecks(silentLog), clock: systemClock, log: silentLog },
       ...{ name: `kiln-${t.state.tag}` },
       tell: (_subject, difference) => seen.push(difference),
       changed: (why) => changes.push(why),
@@ -43,7 +43,7 @@ describe.skipIf(reason)("the kernel's events", () => {
   afterAll(() => images[Symbol.dispose]());
   beforeEach(async () => {
     t = new TestHost(images);
-    sight = t.host.sight;
+    inspector = t.host.inspector;
     seen = [];
     gaps = [];
     changes = [];
@@ -59,7 +59,7 @@ describe.skipIf(reason)("the kernel's events", () => {
     await t[Symbol.asyncDispose]();
   });
 
-  const first = () => String(sight.subjects()[0]?.process.pid);
+  const first = () => String(inspector.subjects()[0]?.process.pid);
   const runc = (...args: string[]) => exec(["runc", `--root=${t.state.servers}/.host/runc`, ...args]);
   const kinds = () => [...new Set(seen.map(({ kind }) => kind))];
 
@@ -92,7 +92,7 @@ describe.skipIf(reason)("the kernel's events", () => {
   test("tell who was put into a server's cgroup", async () => {
     const child = spawn("sleep", ["100"]);
     try {
-      const folder = sight.subjects()[0]?.cgroupFolders[0];
+      const folder = inspector.subjects()[0]?.cgroupFolders[0];
       await exec(["sh", "-c", `echo ${child.pid} > ${folder}/cgroup.procs`]);
       await until(() => seen.length > 0);
       expect(seen[0]).toMatchObject({
@@ -107,7 +107,7 @@ describe.skipIf(reason)("the kernel's events", () => {
 
   test("tell that a process was taken out of its server's cgroup", async () => {
     const folder =
-      sight.subjects()[0]?.cgroupFolders.find((path) => path.includes("pids")) ?? "/sys/fs/cgroup/x/y";
+      inspector.subjects()[0]?.cgroupFolders.find((path) => path.includes("pids")) ?? "/sys/fs/cgroup/x/y";
     await exec(["sh", "-c", `echo ${first()} > ${folder.split("/").slice(0, -2).join("/")}/cgroup.procs`]);
     await until(() => seen.length > 0);
     expect(kinds()).toEqual(["limit"]);
@@ -193,7 +193,7 @@ describe.skipIf(reason)("the kernel's events", () => {
     const own =
       "ulimit -n 100; sh -c 'echo 300 > /proc/self/oom_score_adj'; echo 200 > /proc/self/oom_score_adj";
     await t.run("shop-1-2-1", `${own}; while :; do sleep 0.2; done`);
-    const pid = sight.subjects().find(({ server }) => server === "shop-1-2-1")?.process.pid;
+    const pid = inspector.subjects().find(({ server }) => server === "shop-1-2-1")?.process.pid;
     await until(() => readIfThere(`/proc/${pid}/oom_score_adj`) === "200\n");
     await runc("exec", id, "true");
     await until(() => kinds().includes("process"));

@@ -38,7 +38,7 @@ export interface Trace extends AsyncDisposable {
 
 /** Sees who enters a server, mounts there or traces it, as the kernel reports it: within about a millisecond. */
 export function startTrace(options: TraceParts): Trace {
-  const { sight, checks, clock, log, tell } = options;
+  const { inspector, checks, clock, log, tell } = options;
   const stop = new AbortController();
   const canary = createCanary(clock);
   const timers = new Set<NodeJS.Timeout>();
@@ -69,7 +69,7 @@ export function startTrace(options: TraceParts): Trace {
     if (clock.elapsed() < mountsAt) return;
     mountsAt = clock.elapsed() + mountsMs;
     later(() => {
-      for (const subject of sight.subjects()) lookAtMounts(subject, pid);
+      for (const subject of inspector.subjects()) lookAtMounts(subject, pid);
     }, mountsMs);
   }
 
@@ -85,8 +85,8 @@ export function startTrace(options: TraceParts): Trace {
     lost: () => missed("the kernel had no room for all of its events"),
     soon: (work) => later(work, callMs),
   });
-  const learning = sight.watch(() => events.learn(sight.subjects()));
-  events.learn(sight.subjects());
+  const learning = inspector.watch(() => events.learn(inspector.subjects()));
+  events.learn(inspector.subjects());
 
   function reader(instance: TraceInstance): TraceReader {
     const split = lineSplitter();

@@ -63,8 +63,8 @@ test.skipIf(!canLimit)(
     const subject = (server) => ({ server, imageFiles: [{ file: folder }], cgroupFolders: [], baseline: { limits: [], bundle: [{ file: folder }] } });
     const subjects = [subject("a"), subject("b")];
     const log = { debug() {}, warn: (_, text) => console.log(text), info: (text) => console.log(text) };
-    const sight = { subjects: () => subjects, watch: () => ({ [Symbol.dispose]() {} }) };
-    const watch = startWatch({ sight, checks: { look: () => [] }, log, tell() {}, image() {} });
+    const inspector = { subjects: () => subjects, watch: () => ({ [Symbol.dispose]() {} }) };
+    const watch = startWatch({ inspector, checks: { look: () => [] }, log, tell() {}, image() {} });
     const tells = () => console.log(subjects.map((each) => watch.tells(each, "bundle")).join());
     watch.again();
     tells();

@@ -7,11 +7,11 @@ import { call, type Subject } from "./subject.ts";
 export interface RouterSubject extends Subject {
   readonly router: Router;
   /** Three ways in that are free on this machine. */
-  readonly doors: readonly [TrafficSpec, TrafficSpec, TrafficSpec];
+  readonly frontends: readonly [TrafficSpec, TrafficSpec, TrafficSpec];
   /** What answers requests, as the target of that id. */
   backend(id: string): Promise<Target>;
-  /** One request with the first host name and path of a door: the id of the target that answered, or undefined when none did. */
-  request?(door: TrafficSpec): Promise<string | undefined>;
+  /** One request with the first host name and path of a frontend: the id of the target that answered, or undefined when none did. */
+  request?(frontend: TrafficSpec): Promise<string | undefined>;
   /** A new controller's router over the same proxy. */
   restart?(): Promise<void>;
 }
@@ -31,7 +31,12 @@ export function describeRouter(name: string, open: () => Promise<RouterSubject>)
         ...(await subject.backend(`shop-1-${i + 1}-1`)),
         weight,
       }));
-      return { service: "shop", doors: [subject.doors[0]], targets: await Promise.all(targets), health };
+      return {
+        service: "shop",
+        frontends: [subject.frontends[0]],
+        targets: await Promise.all(targets),
+        health,
+      };
     }
 
     /** What the running router has of a service, in an order that can be compared. */
@@ -40,9 +45,12 @@ export function describeRouter(name: string, open: () => Promise<RouterSubject>)
       return found && comparable(found);
     }
 
-    async function answers(times: number, door = subject.doors[0]): Promise<ReadonlySet<string | undefined>> {
+    async function answers(
+      times: number,
+      frontend = subject.frontends[0],
+    ): Promise<ReadonlySet<string | undefined>> {
       const ids = new Set<string | undefined>();
-      for (let i = 0; i < times; i++) ids.add(await subject.request?.(door));
+      for (let i = 0; i < times; i++) ids.add(await subject.request?.(frontend));
       return ids;
     }
 
@@ -82,21 +90,21 @@ export function describeRouter(name: string, open: () => Promise<RouterSubject>)
       expect(await answers(12)).toEqual(new Set(["shop-1-1-1", "shop-1-2-1"]));
     });
 
-    test("a service may have several doors, and lose them again", async () => {
+    test("a service may have several frontends, and lose them again", async () => {
       const service = await shop(256);
-      const two = { ...service, doors: [subject.doors[0], subject.doors[1]] };
+      const two = { ...service, frontends: [subject.frontends[0], subject.frontends[1]] };
       await subject.router.apply(two, call);
       expect(await observed()).toEqual(comparable(two));
       if (subject.request !== undefined)
-        expect(await answers(2, subject.doors[1])).toEqual(new Set(["shop-1-1-1"]));
-      const one = { ...service, doors: [subject.doors[1]] };
+        expect(await answers(2, subject.frontends[1])).toEqual(new Set(["shop-1-1-1"]));
+      const one = { ...service, frontends: [subject.frontends[1]] };
       await subject.router.apply(one, call);
       expect(await observed()).toEqual(comparable(one));
     });
 
     test("services stand side by side, and one is removed without the other; an unknown one is not an error", async () => {
       const first = await shop(256);
-      const second = { ...first, service: "blog", doors: [subject.doors[1]] };
+      const second = { ...first, service: "blog", frontends: [subject.frontends[1]] };
       await subject.router.apply(first, call);
       await subject.router.apply(second, call);
       await subject.router.remove("shop", call);
@@ -105,11 +113,11 @@ export function describeRouter(name: string, open: () => Promise<RouterSubject>)
       expect(await observed("blog")).toEqual(comparable(second));
     });
 
-    test("a door that another service has is refused, and nothing changes", async () => {
+    test("a frontend that another service has is refused, and nothing changes", async () => {
       const first = await shop(256);
       await subject.router.apply(first, call);
-      const thief = { ...first, service: "blog", doors: [subject.doors[0]] };
-      await expect(subject.router.check("blog", thief.doors, call)).rejects.toMatchObject({
+      const thief = { ...first, service: "blog", frontends: [subject.frontends[0]] };
+      await expect(subject.router.check("blog", thief.frontends, call)).rejects.toMatchObject({
         code: "traffic_conflict",
       });
       await expect(subject.router.apply(thief, call)).rejects.toMatchObject({ code: "traffic_conflict" });
@@ -117,12 +125,12 @@ export function describeRouter(name: string, open: () => Promise<RouterSubject>)
       expect(await observed("blog")).toBeUndefined();
     });
 
-    test("services share a door by host name and path, each request only one of them", async () => {
-      const [{ listen, mode }] = subject.doors;
+    test("services share a frontend by host name and path, each request only one of them", async () => {
+      const [{ listen, mode }] = subject.frontends;
       const at = (more: Partial<TrafficSpec>): TrafficSpec => ({ mode, listen, host: undefined, ...more });
-      const own = { ...(await shop(256)), doors: [at({ hosts: ["a.example", "*.a.example"] })] };
+      const own = { ...(await shop(256)), frontends: [at({ hosts: ["a.example", "*.a.example"] })] };
       const other = await subject.backend("api-1-1-1");
-      const api = { ...own, service: "api", doors: [at({ paths: ["/api"] })], targets: [other] };
+      const api = { ...own, service: "api", frontends: [at({ paths: ["/api"] })], targets: [other] };
       await subject.router.apply(own, call);
       await subject.router.apply(api, call);
       expect(await observed()).toEqual(comparable(own));
@@ -142,30 +150,30 @@ export function describeRouter(name: string, open: () => Promise<RouterSubject>)
 
     test("a preview is a service next to its own, without conflicts, and not counted", async () => {
       const service = await shop(256);
-      const preview = { ...service, service: "shop_preview", doors: [subject.doors[1]] };
+      const preview = { ...service, service: "shop_preview", frontends: [subject.frontends[1]] };
       await subject.router.apply(service, call);
       await subject.router.apply(preview, call);
       expect([await observed(), await observed("shop_preview")]).toEqual(
         [service, preview].map((s) => comparable(s)),
       );
-      await subject.router.check("shop", [subject.doors[1]], call);
-      await subject.router.check("shop_preview", [subject.doors[0]], call);
-      await expect(subject.router.check("blog", [subject.doors[1]], call)).rejects.toThrow(
+      await subject.router.check("shop", [subject.frontends[1]], call);
+      await subject.router.check("shop_preview", [subject.frontends[0]], call);
+      await expect(subject.router.check("blog", [subject.frontends[1]], call)).rejects.toThrow(
         "the preview of shop has it already",
       );
       if (subject.request !== undefined)
-        expect(await answers(3, subject.doors[1])).toEqual(new Set(["shop-1-1-1"]));
+        expect(await answers(3, subject.frontends[1])).toEqual(new Set(["shop-1-1-1"]));
       const counted = await subject.router.counts("shop", call);
       expect(counted.flatMap((c) => [c.requests, ...c.latency]).every((count) => count === 0)).toBe(true);
       await subject.router.apply({ ...preview, targets: [] }, call);
       if (subject.request !== undefined)
-        expect(await answers(1, subject.doors[1])).toEqual(new Set([undefined]));
+        expect(await answers(1, subject.frontends[1])).toEqual(new Set([undefined]));
       await subject.router.remove("shop_preview", call);
       expect(await observed()).toEqual(comparable(service));
     });
 
     test("check changes nothing", async () => {
-      await subject.router.check("shop", [subject.doors[0], subject.doors[2]], call);
+      await subject.router.check("shop", [subject.frontends[0], subject.frontends[2]], call);
       expect(await subject.router.observe(call)).toEqual([]);
     });
 
@@ -207,10 +215,10 @@ const health: RoutedService["health"] = {
   deadlineMs: 60_000,
 };
 
-function comparable({ service, doors, targets }: RoutedService): Omit<RoutedService, "health"> {
+function comparable({ service, frontends, targets }: RoutedService): Omit<RoutedService, "health"> {
   return {
     service,
-    doors: doors.toSorted((a, b) => a.listen - b.listen),
+    frontends: frontends.toSorted((a, b) => a.listen - b.listen),
     targets: targets.toSorted((a, b) => (a.id < b.id ? -1 : 1)),
   };
 }

@@ -3,7 +3,7 @@ import { describe } from "vitest";
 import { mainHost } from "../../domain/listener.ts";
 import { freePort } from "../../lib/testing.ts";
 import { systemClock } from "../../lib/time/clock.ts";
-import { type Backend, httpBackend, httpDoor } from "../../router/haproxy/config/fixtures.ts";
+import { type Backend, httpBackend, httpFrontend } from "../../router/haproxy/config/fixtures.ts";
 import { installation, missingHaproxy } from "../../router/haproxy/process/installation.ts";
 import { describeRouter, type RouterSubject } from "./describe-router.ts";
 
@@ -19,13 +19,17 @@ describe.skipIf(missing)("on this machine", () => {
       get router() {
         return router;
       },
-      doors: [httpDoor(await freePort()), httpDoor(await freePort()), httpDoor(await freePort())],
+      frontends: [
+        httpFrontend(await freePort()),
+        httpFrontend(await freePort()),
+        httpFrontend(await freePort()),
+      ],
       backend: async (id) => {
         const backend = backends.get(id) ?? (await httpBackend(id));
         backends.set(id, backend);
         return backend.target;
       },
-      request: (door) => ask(door.listen, mainHost(door), door.paths?.[0]),
+      request: (frontend) => ask(frontend.listen, mainHost(frontend), frontend.paths?.[0]),
       restart: async () => {
         router = it.another();
       },

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import type { Logger } from "../../lib/log.ts";
 import type { Clock } from "../../lib/time/clock.ts";
 import type { Records } from "../fleet/records.ts";
-import type { HostSight } from "../linux/sight.ts";
+import type { HostInspector } from "../linux/inspector.ts";
 import type { ConfigSource, EvidenceKeeper, SecretSource } from "../platform.ts";
 import type { Engine } from "./engine.ts";
 import type { EngineImages } from "./images.ts";
@@ -23,7 +23,7 @@ export interface DockerContext {
   readonly secrets: SecretSource;
   readonly configs: ConfigSource;
   readonly evidence: EvidenceKeeper | undefined;
-  readonly sight: HostSight;
+  readonly inspector: HostInspector;
   readonly clock: Clock;
   readonly log: Logger;
 }

@@ -7,8 +7,8 @@ import type { Clock } from "../../lib/time/clock.ts";
 import type { Host } from "../fleet/host.ts";
 import { openRecords, retire } from "../fleet/records.ts";
 import { requireHostedId, serverTurns } from "../fleet/server-turns.ts";
-import { createSight } from "../linux/sight.ts";
-import type { Sight } from "../linux/subject.ts";
+import { createInspector } from "../linux/inspector.ts";
+import type { Inspector } from "../linux/subject.ts";
 import type { Call, ConfigSource, EvidenceKeeper, ImagePacker, SecretSource } from "../platform.ts";
 import { type DockerContext, namesOf } from "./context.ts";
 import { createContainer } from "./create-container.ts";
@@ -40,7 +40,7 @@ export interface DockerHostOptions {
 }
 
 export interface DockerHost extends Host {
-  readonly sight: Sight;
+  readonly inspector: Inspector;
 }
 
 /**
@@ -73,7 +73,7 @@ export function dockerHost(options: DockerHostOptions): DockerHost {
       await host.images.ensure(release.image, call);
     },
     troubles: () => host.removal.troubles(),
-    sight: host.sight,
+    inspector: host.inspector,
     logs: { read: (id, how, signal) => readContainerLog(host, requireHostedId(id), how, signal) },
   };
 }
@@ -90,7 +90,7 @@ function openContext(options: DockerHostOptions): DockerContext {
     images: engineImages(engine, images),
     network: engineNetwork(engine, names),
     removal: containerRemoval({ engine, clock: options.clock, log: options.log }),
-    sight: createSight(),
+    inspector: createInspector(),
   };
 }
 

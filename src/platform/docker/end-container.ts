@@ -21,7 +21,7 @@ export async function stopContainer(
 ): Promise<void> {
   const record = host.records.read(id);
   if (record?.container === undefined) return;
-  host.sight.drop(id);
+  host.inspector.drop(id);
   if (record.exit === undefined) {
     await endProcess(host, record, graceMs, call);
     await lookAt(host, record, call);
@@ -57,7 +57,7 @@ export async function removeContainer(
   call: Call,
 ): Promise<void> {
   const { names, records, network, removal } = host;
-  host.sight.drop(record.id);
+  host.inspector.drop(record.id);
   if (record.quarantinedAtMs !== undefined) killFrozen(host, record.id);
   // By its name: a crash may have come before its id was written down.
   await removal.remove(names.container(record.id), call);

@@ -37,7 +37,7 @@ async function listen(
 }
 
 async function follow(
-  { engine, names, sight }: DockerContext,
+  { engine, names, inspector }: DockerContext,
   signal: AbortSignal,
   ended: (id: ServerId) => void,
 ) {
@@ -47,7 +47,7 @@ async function follow(
     const { Actor } = containerEvent.parse(JSON.parse(line));
     const id = Actor.Attributes[label.server];
     if (id === undefined) continue;
-    sight.drop(id);
+    inspector.drop(id);
     ended(id);
   }
 }

@@ -41,7 +41,7 @@ function isAtWork({ started }: ContainerRecord, state: string | undefined): bool
 
 /** Asks the engine about this one container, and remembers what it says. Undefined: its record is gone. */
 export async function lookAt(
-  { engine, records, sight, clock }: DockerContext,
+  { engine, records, inspector, clock }: DockerContext,
   { id, container = "" }: ContainerRecord,
   { signal }: Call,
 ): Promise<ContainerRecord | undefined> {
@@ -53,7 +53,7 @@ export async function lookAt(
   const exit = found ? exitOf(found, clock.now()) : { atMs: clock.now(), oomKilled: false };
   const started = now.started ?? (found ? wasStarted(found) : true);
   if (exit === undefined && started === (now.started ?? false)) return now;
-  if (exit !== undefined) sight.drop(id);
+  if (exit !== undefined) inspector.drop(id);
   const changed = { ...now, started, ...(exit && { exit }) };
   records.write(changed);
   return changed;

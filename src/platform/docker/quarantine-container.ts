@@ -21,7 +21,7 @@ export async function quarantineContainer(
   const record = host.records.read(server);
   if (record === undefined) throw new KilnError("server_unknown", `There is no server ${server}.`);
   const isNew = record.exit === undefined && record.quarantinedAtMs === undefined;
-  if (isNew && !host.sight.freeze(server)) await pause(host, record, call);
+  if (isNew && !host.inspector.freeze(server)) await pause(host, record, call);
   if (record.quarantinedAtMs === undefined)
     host.records.write({ ...record, quarantinedAtMs: host.clock.now() });
   await cutConnections(host, record);

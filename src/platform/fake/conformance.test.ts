@@ -22,7 +22,7 @@ describePlatform("the fake platform", async () => {
       return platform;
     },
     service: "shop",
-    release: (number) => release(number, { traffic: { ...door(8080), preview: 8081 } }),
+    release: (number) => release(number, { traffic: { ...frontend(8080), preview: 8081 } }),
     exiting(number) {
       world.behave(`shop-${number}`, { lines: ["last words"], exitAfterMs: 10, exitCode: 3 });
       return release(number);
@@ -145,16 +145,16 @@ describeRouter("the fake router", async () => {
     get router() {
       return router;
     },
-    doors: [door(8080), door(8081), door(8082)],
+    frontends: [frontend(8080), frontend(8081), frontend(8082)],
     backend: async (id) => ({ id, address: "10.0.0.1", port: 8080, weight: 256 }),
-    request: async (door) => {
-      const [asked] = matchesOf(door).map(matchKey);
+    request: async (frontend) => {
+      const [asked] = matchesOf(frontend).map(matchKey);
       const leads = (d: TrafficSpec) =>
-        d.listen === door.listen &&
+        d.listen === frontend.listen &&
         matchesOf(d)
           .map(matchKey)
           .includes(asked ?? "");
-      const routed = [...world.routes.values()].find((r) => r.doors.some(leads));
+      const routed = [...world.routes.values()].find((r) => r.frontends.some(leads));
       const targets = routed?.targets.filter((t) => t.weight > 0) ?? [];
       return targets[turn++ % Math.max(1, targets.length)]?.id;
     },
@@ -166,6 +166,6 @@ describeRouter("the fake router", async () => {
   } satisfies RouterSubject;
 });
 
-function door(listen: number) {
+function frontend(listen: number) {
   return { mode: "http" as const, listen, host: undefined };
 }

@@ -19,7 +19,7 @@ export function fakeRouter(world: FakeWorld): Router {
     observe: (options) => perform("observe", undefined, options, () => [...world.routes.values()]),
     apply: (routed, options) =>
       perform("apply", routed.service, options, () => {
-        requireDoors(world, routed.service, routed.doors);
+        requireFrontends(world, routed.service, routed.frontends);
         world.routes.set(routed.service, routed);
       }),
     remove: (service, options) =>
@@ -41,8 +41,8 @@ export function fakeRouter(world: FakeWorld): Router {
         const ids = routes.flatMap((route) => route?.targets.map((t) => t.id) ?? []);
         return ids.flatMap((id) => world.counts.get(id) ?? []);
       }),
-    check: (service, doors, options) =>
-      perform("check", service, options, () => requireDoors(world, service, doors, ownerOf)),
+    check: (service, frontends, options) =>
+      perform("check", service, options, () => requireFrontends(world, service, frontends, ownerOf)),
     renew: (_observed, options) => perform("renew", undefined, options, () => [...world.warnings]),
     stopIdle: (options) => perform("stopIdle", undefined, options, () => {}),
     stop: (options) => perform("stop", undefined, options, () => world.routes.clear()),
@@ -54,21 +54,21 @@ function ownerOf(key: ServiceKey): ServiceKey {
 }
 
 /** `nameOf`: services of the same name do not conflict. */
-function requireDoors(
+function requireFrontends(
   world: FakeWorld,
   service: ServiceKey,
-  doors: readonly TrafficSpec[],
+  frontends: readonly TrafficSpec[],
   nameOf = (key: ServiceKey) => key,
 ): void {
-  for (const door of doors) {
-    if (world.takenPorts.has(door.listen)) {
-      throw new KilnError("port_taken", `Port ${door.listen} is taken by another program.`);
+  for (const frontend of frontends) {
+    if (world.takenPorts.has(frontend.listen)) {
+      throw new KilnError("port_taken", `Port ${frontend.listen} is taken by another program.`);
     }
     for (const other of world.routes.values()) {
-      if (nameOf(other.service) !== nameOf(service) && other.doors.some((d) => clashOf(d, door))) {
+      if (nameOf(other.service) !== nameOf(service) && other.frontends.some((d) => clashOf(d, frontend))) {
         throw new KilnError(
           "traffic_conflict",
-          `${service} can't have port ${door.listen}: the ${previewedBy(other.service) === undefined ? "service" : "preview of"} ${ownerOf(other.service)} has it already.`,
+          `${service} can't have port ${frontend.listen}: the ${previewedBy(other.service) === undefined ? "service" : "preview of"} ${ownerOf(other.service)} has it already.`,
         );
       }
     }

@@ -7,8 +7,8 @@ import { addressesOf } from "./address.ts";
 const { health } = aRelease(1);
 const tls = { certificate: "/c", key: "/k" };
 
-function urls(...doors: readonly TrafficSpec[]): readonly string[] {
-  return addressesOf([{ service: "shop", doors, targets: [], health }]).map(({ url }) => url);
+function urls(...frontends: readonly TrafficSpec[]): readonly string[] {
+  return addressesOf([{ service: "shop", frontends, targets: [], health }]).map(({ url }) => url);
 }
 
 test("an address is what a person types, without the ports that are understood", () => {
@@ -22,12 +22,12 @@ test("an address is what a person types, without the ports that are understood",
 });
 
 test("the address of a preview is marked, and a closed service has none", () => {
-  const door = { mode: "http", host: undefined, listen: 8081 } as const;
+  const frontend = { mode: "http", host: undefined, listen: 8081 } as const;
   const rest = { targets: [], health };
   expect(
     addressesOf([
-      { service: "shop", doors: [], ...rest },
-      { service: previewKey("shop"), doors: [door], ...rest },
+      { service: "shop", frontends: [], ...rest },
+      { service: previewKey("shop"), frontends: [frontend], ...rest },
     ]),
   ).toEqual([{ service: "shop", preview: true, url: "http://localhost:8081" }]);
 });

@@ -6,10 +6,10 @@ import type { RoutedService } from "../../router/router.ts";
 
 /** Where each service that the router has is reached, and its preview: the router of a fleet listens on this machine. */
 export function addressesOf(routed: readonly RoutedService[]): readonly ServiceAddress[] {
-  return routed.flatMap(({ service: key, doors }) => {
+  return routed.flatMap(({ service: key, frontends }) => {
     const service = previewedBy(key);
     const which = service === undefined ? { service: key } : { service, preview: true };
-    return doors.flatMap(urlsOf).map((url) => ({ ...which, url }));
+    return frontends.flatMap(urlsOf).map((url) => ({ ...which, url }));
   });
 }
 

@@ -315,7 +315,7 @@ test("a port that is taken changes nothing", async () => {
   expect((await fleet.group(1))?.share).toBe(1);
   await fleet.clock.advance(5000);
   expect(fleet.weights()["shop-1-1-1"]).toBe(256);
-  expect(fleet.world.routes.get("shop")?.doors.map((d) => d.listen)).toEqual([8080]);
+  expect(fleet.world.routes.get("shop")?.frontends.map((d) => d.listen)).toEqual([8080]);
 });
 
 test("servers that fail just before a switch to them are not switched to, and what waits in addition is done", async () => {
@@ -572,7 +572,7 @@ test("while releases with different checks share one router it only connects", a
   expect(fleet.world.routes.get("shop")?.health.check).toEqual({ kind: "http", path: "/health" });
 });
 
-test("a group of none keeps the door, a new controller leaves it open, and servers come back to it", async () => {
+test("a group of none keeps the frontend, a new controller leaves it open, and servers come back to it", async () => {
   await using fleet = new TestFleet();
   await fleet.serve(1, 2);
   await fleet.resize(1, 0);
@@ -585,7 +585,7 @@ test("a group of none keeps the door, a new controller leaves it open, and serve
     routed: ["shop"],
     groups: [{ share: 1, servers: [] }],
   });
-  expect(fleet.world.routes.get("shop")).toMatchObject({ doors: [release(1).traffic], targets: [] });
+  expect(fleet.world.routes.get("shop")).toMatchObject({ frontends: [release(1).traffic], targets: [] });
   await fleet.resize(1, 1);
   await fleet.untilReady(1, 1);
   await fleet.clock.advance(100);

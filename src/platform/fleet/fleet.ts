@@ -2,7 +2,7 @@ import assert from "node:assert";
 import type { Shares } from "../../domain/actions.ts";
 import type { ServerId, ServiceKey } from "../../domain/ids.ts";
 import { previewedBy, previewKey } from "../../domain/ids.ts";
-import { previewDoor } from "../../domain/listener.ts";
+import { previewFrontend } from "../../domain/listener.ts";
 import type { Observation, ServiceWarning } from "../../domain/observation.ts";
 import type { Release } from "../../domain/release.ts";
 import { KilnError } from "../../lib/errors.ts";
@@ -26,17 +26,17 @@ import type {
 } from "../platform.ts";
 import type { Volumes } from "../volumes.ts";
 import { Background } from "./background.ts";
-import { Endings } from "./endings.ts";
 import type { Prober } from "./health/prober.ts";
 import { sharedFailures } from "./health/shared-failure.ts";
 import type { Host } from "./host.ts";
+import { Inventory } from "./inventory.ts";
 import { Jobs } from "./jobs.ts";
-import { Listing } from "./listing.ts";
 import { observation } from "./look.ts";
 import { type Group, isRunning, Memory, viewOf } from "./memory.ts";
 import { type GroupAction, reconcileGroup } from "./reconcile.ts";
 import { parseReproductionId } from "./server-id.ts";
 import { Servers } from "./servers.ts";
+import { Terminations } from "./terminations.ts";
 import { countersOf } from "./traffic/counts.ts";
 import { Traffic } from "./traffic/traffic.ts";
 
@@ -82,10 +82,10 @@ class HostFleet implements Fleet {
   readonly #memory = new Memory();
   readonly #background: Background;
   readonly #traffic: Traffic;
-  readonly #endings: Endings;
+  readonly #terminations: Terminations;
   readonly #servers: Servers;
   readonly #jobs: Jobs | undefined;
-  readonly #listing: Listing;
+  readonly #inventory: Inventory;
   readonly #watchers = new Set<(service: ServiceKey) => void>();
   #adoption: Promise<void> | undefined;
   #hostWatch: Disposable | undefined;
@@ -113,12 +113,12 @@ class HostFleet implements Fleet {
       onChange: (group: Group) => this.#onChange(group),
     };
     // Stopping a server is mostly waiting for its process to end.
-    this.#endings = new Endings({ ...shared, router, parallelism: parallelism * 4 });
+    this.#terminations = new Terminations({ ...shared, router, parallelism: parallelism * 4 });
     this.#servers = new Servers({
       ...shared,
       prober,
       timetable: new Timetable(clock, this.#background.signal),
-      endings: this.#endings,
+      terminations: this.#terminations,
       parallelism,
       onDoubt: (member) => this.#doubt(member.release.health.check.kind === "alive" ? aliveMs : doubtPauseMs),
     });
@@ -129,11 +129,11 @@ class HostFleet implements Fleet {
       this.jobs = this.#adopting(this.#jobs);
       this.reproduce = this.#reproducing(this.#jobs);
     }
-    this.#listing = new Listing({
+    this.#inventory = new Inventory({
       ...shared,
       log,
       servers: this.#servers,
-      endings: this.#endings,
+      terminations: this.#terminations,
       jobs: this.#jobs,
     });
     this.#lookOnce = takingTurns(async () => {
@@ -201,7 +201,7 @@ class HostFleet implements Fleet {
     await this.#adopted();
     const member = this.#memory.find(server);
     if (member === undefined) throw new KilnError("server_unknown", `There is no server ${server}.`);
-    await this.#endings.quarantine(member);
+    await this.#terminations.quarantine(member);
   }
 
   #letIn(access: Access): Access {
@@ -217,7 +217,7 @@ class HostFleet implements Fleet {
   async retire(server: ServerId, _call: Call): Promise<void> {
     await this.#adopted();
     const member = this.#memory.find(server);
-    if (member !== undefined && isRunning(member)) this.#endings.leave(member);
+    if (member !== undefined && isRunning(member)) this.#terminations.leave(member);
   }
 
   async destroy(server: ServerId, call: Call): Promise<void> {
@@ -225,7 +225,7 @@ class HostFleet implements Fleet {
     const member = this.#memory.find(server);
     if (this.#jobs && parseReproductionId(server)) await this.#jobs.forget(server, call);
     else if (member === undefined) await this.#host.destroy(server, call);
-    else await this.#endings.destroy(member, call);
+    else await this.#terminations.destroy(member, call);
   }
 
   watch(changed: (service: ServiceKey) => void): Disposable {
@@ -237,7 +237,7 @@ class HostFleet implements Fleet {
   async preflight({ service, image, traffic }: Candidate, call: Call): Promise<void> {
     if (image !== undefined) await this.#host.check({ service, image }, call);
     if (traffic !== undefined) await this.#router.check(service, [traffic], call);
-    const preview = previewDoor(traffic);
+    const preview = previewFrontend(traffic);
     if (preview !== undefined) await this.#router.check(previewKey(service), [preview], call);
   }
 
@@ -289,7 +289,7 @@ class HostFleet implements Fleet {
     try {
       const mark = this.#traffic.quietMark();
       const [listed, routed] = await Promise.all([this.#host.list(call), this.#router.observe(call)]);
-      this.#listing.learn(listed, routed, version);
+      this.#inventory.learn(listed, routed, version);
       const quiet = mark !== undefined && mark === this.#traffic.quietMark();
       this.#traffic.learn(routed, quiet);
       return routed;
@@ -378,8 +378,8 @@ class HostFleet implements Fleet {
     }
     const member = group.members.get(action.id);
     assert(member, "an action is about a server of the group");
-    if (action.kind === "leave") this.#endings.leave(member);
-    else this.#endings.discard(member);
+    if (action.kind === "leave") this.#terminations.leave(member);
+    else this.#terminations.discard(member);
   }
 
   #wake(group: Group, atMs: number | undefined): void {

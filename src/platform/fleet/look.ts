@@ -24,10 +24,10 @@ export function observation(
 ): Observation {
   const own = routed.filter((s) => previewedBy(s.service) === undefined);
   const inTraffic = new Set(own.flatMap((s) => s.targets.filter((t) => t.weight > 0).map((t) => t.id)));
-  const doors: ServiceKey[] = own.filter((s) => s.doors.length > 0).map((s) => s.service);
+  const frontends: ServiceKey[] = own.filter((s) => s.frontends.length > 0).map((s) => s.service);
   return {
     groups: [...groups].map((g) => groupObservation(g, inTraffic, traffic, clock)).filter(isWorthTelling),
-    routed: [...new Set([...doors, ...traffic.routed()])],
+    routed: [...new Set([...frontends, ...traffic.routed()])],
     addresses: addressesOf(routed),
   };
 }

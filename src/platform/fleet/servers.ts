@@ -4,7 +4,6 @@ import { clauseOf, KilnError } from "../../lib/errors.ts";
 import { type Limiter, limiter } from "../../lib/limiter.ts";
 import type { Timetable } from "../../lib/time/timetable.ts";
 import type { Background } from "./background.ts";
-import type { Endings } from "./endings.ts";
 import { overdueWords } from "./health/failure.ts";
 import { judge, newHealth, nextProbeMs, type ProbeResult } from "./health/health.ts";
 import type { Prober } from "./health/prober.ts";
@@ -12,6 +11,7 @@ import { refusalReason } from "./health/refusal.ts";
 import type { Host, HostServer } from "./host.ts";
 import type { Group, Member, Memory } from "./memory.ts";
 import { type ServerName, serverId } from "./server-id.ts";
+import type { Terminations } from "./terminations.ts";
 import type { Traffic } from "./traffic/traffic.ts";
 
 const createTimeoutMs = 60_000;
@@ -28,7 +28,7 @@ export interface ServersOptions {
   readonly background: Background;
   /** Ends with `background`. */
   readonly timetable: Timetable;
-  readonly endings: Endings;
+  readonly terminations: Terminations;
   readonly parallelism: number;
   /** A server of the group has changed: make the group whole again and inform all watchers. */
   readonly onChange: (group: Group) => void;
@@ -60,10 +60,10 @@ export class Servers {
     member.address = found.address;
     member.user = found.user;
     member.wasInTraffic = weight !== undefined;
-    if (found.quarantinedAtMs !== undefined) this.#o.endings.keepAway(member, found.quarantinedAtMs);
-    else if (found.retiredAtMs !== undefined) this.#o.endings.leave(member);
+    if (found.quarantinedAtMs !== undefined) this.#o.terminations.keepAway(member, found.quarantinedAtMs);
+    else if (found.retiredAtMs !== undefined) this.#o.terminations.leave(member);
     else if (found.state === "creating") this.#move(member, "half-made");
-    else if (found.state === "exited") this.#o.endings.buryLeftOver(member, found);
+    else if (found.state === "exited") this.#o.terminations.buryLeftOver(member, found);
     else this.#start(member, found, weight !== undefined && weight > 0 ? "ready" : "starting");
   }
 
@@ -94,7 +94,12 @@ export class Servers {
       member.creation = undefined;
       if (this.#o.background.signal.aborted || member.state !== "creating") return;
       const isPermanent = error instanceof KilnError && error.permanent;
-      this.#o.endings.fail(member, "not-created", `could not be started: ${clauseOf(error)}`, isPermanent);
+      this.#o.terminations.fail(
+        member,
+        "not-created",
+        `could not be started: ${clauseOf(error)}`,
+        isPermanent,
+      );
     }
   }
 
@@ -124,7 +129,7 @@ export class Servers {
     member.reachedFrom = found.reachedFrom;
     member.createdAtMs = found.createdAtMs;
     if (found.state === "exited") {
-      this.#o.endings.ended(member, found.exit);
+      this.#o.terminations.ended(member, found.exit);
       return;
     }
     member.health = newHealth(phase, this.#now(), member.release.health.startPeriodMs);
@@ -184,7 +189,7 @@ export class Servers {
     member.health = health;
     if (health.phase === member.state) return;
     if (health.phase === "overdue") {
-      this.#o.endings.fail(
+      this.#o.terminations.fail(
         member,
         "unready",
         overdueWords(member.release.health.deadlineMs, health.recent.at(-1)),

@@ -2,7 +2,7 @@ import type { ServerId, ServiceKey } from "../../domain/ids.ts";
 import type { LoopDevice } from "../../lib/files/loop-device.ts";
 
 /** Lets detectors of drift look at running servers that are Linux processes on this machine. */
-export interface Sight {
+export interface Inspector {
   /** Every server whose process runs. From memory: cheap enough for every event of the kernel. */
   subjects(): readonly Subject[];
   /** Calls back when a server has been started or has ended. */

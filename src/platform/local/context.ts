@@ -2,7 +2,7 @@ import type { Lock } from "../../lib/locks.ts";
 import type { Logger } from "../../lib/log.ts";
 import type { Clock } from "../../lib/time/clock.ts";
 import type { CgroupSupport } from "../linux/cgroups.ts";
-import type { HostSight } from "../linux/sight.ts";
+import type { HostInspector } from "../linux/inspector.ts";
 import type { ConfigSource, ImageSource, SecretSource } from "../platform.ts";
 import type { VerifyLayer } from "./image/layer-files.ts";
 import type { LocalNetwork } from "./network/network.ts";
@@ -22,7 +22,7 @@ export interface HostContext {
   readonly network: LocalNetwork;
   readonly userNamespaces: UserNamespaces;
   readonly cgroups: CgroupSupport;
-  readonly sight: HostSight;
+  readonly inspector: HostInspector;
   readonly verifyLayer: VerifyLayer;
   /** Held while something that servers share (mounts, bridge) is made or removed. */
   readonly shared: Lock;

@@ -14,9 +14,9 @@ import { retire } from "../fleet/records.ts";
 import { parseServerId } from "../fleet/server-id.ts";
 import { requireHostedId, serverTurns } from "../fleet/server-turns.ts";
 import { readCgroupSupport } from "../linux/cgroups.ts";
+import { createInspector } from "../linux/inspector.ts";
 import { isMounting, signalProcess } from "../linux/processes.ts";
-import { createSight } from "../linux/sight.ts";
-import type { Sight } from "../linux/subject.ts";
+import type { Inspector } from "../linux/subject.ts";
 import type { Call, ConfigSource, EvidenceKeeper, ImageSource, SecretSource } from "../platform.ts";
 import type { HostContext } from "./context.ts";
 import { layerVerifier, protectAgain } from "./image/layer-files.ts";
@@ -52,7 +52,7 @@ export interface LocalHostOptions {
 }
 
 export interface LocalHost extends Host {
-  readonly sight: Sight;
+  readonly inspector: Inspector;
 }
 
 /**
@@ -94,7 +94,7 @@ export function localHost(options: LocalHostOptions): LocalHost {
     suspect: () => host.network.suspect(),
     listeners: (id) => listenersOf(host, requireHostedId(id)),
     troubles: () => host.network.troubles(),
-    sight: host.sight,
+    inspector: host.inspector,
     access: {
       check: (id, command, call) => checkProgram(host, requireHostedId(id), command, call),
       isolate: (id, call) => perServer(id, call, async () => isolateServer(host, id)),
@@ -132,12 +132,12 @@ function leftovers(host: HostContext): void {
 
 /** Servers that a former controller has made are looked at from now on. */
 function adopt(host: HostContext, servers: readonly HostServer[]): void {
-  const known = new Set(host.sight.subjects().map(({ server }) => server));
+  const known = new Set(host.inspector.subjects().map(({ server }) => server));
   for (const { id, state } of servers) {
     const record = state === "running" && !known.has(id) ? host.records.read(id) : undefined;
     if (record?.quarantinedAtMs !== undefined || record?.openedAtMs !== undefined) continue;
     const subject = record && subjectOf(host.paths, host.tag, record);
-    if (subject) host.sight.add(subject);
+    if (subject) host.inspector.add(subject);
     else if (record && parseServerId(id))
       host.log.warn({ server: id }, "the server has no baseline: Kiln cannot see its drift");
   }
@@ -161,7 +161,7 @@ function openContext({ state, images, secrets, configs, clock, log }: LocalHostO
     userNamespaces: userNamespaces(),
     volumeTurns: volumeTurns(),
     cgroups: readCgroupSupport(),
-    sight: { ...createSight(), protect: (file) => shared(() => protectAgain(paths, file)) },
+    inspector: { ...createInspector(), protect: (file) => shared(() => protectAgain(paths, file)) },
     verifyLayer: layerVerifier(),
     shared,
     clock,
@@ -192,7 +192,7 @@ async function stopServer(host: HostContext, id: ServerId, graceMs: number, call
   const record = host.records.read(id);
   if (!record || record.freed) return;
   const ended = () => findExit(host.paths, record, readMoment(host.paths, host.clock.now())) !== undefined;
-  host.sight.drop(id);
+  host.inspector.drop(id);
   if (record.running && !ended()) {
     killStrangers(host, record);
     signalProcess(record.running.process, record.stopSignal);
@@ -213,7 +213,7 @@ function watchExits(host: HostContext, ended: (id: ServerId) => void): Disposabl
   mkdirSync(host.paths.exits, { recursive: true, mode: 0o700 });
   const changed = (name: string) => {
     if (!host.records.read(name)) return;
-    host.sight.drop(name);
+    host.inspector.drop(name);
     ended(name);
   };
   return watchFolder(host.paths.exits, { clock: host.clock, log: host.log, changed });

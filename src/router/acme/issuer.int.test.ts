@@ -29,7 +29,7 @@ withAuthority(
     await using authority = await testAuthority(plain);
     await using shop = await httpBackend("shop-1-1-1");
     const hosts = ["shop.example", "www.shop.example"];
-    const service = routed(door(secure, plain, hosts, authority.acme), [shop.target]);
+    const service = routed(frontend(secure, plain, hosts, authority.acme), [shop.target]);
 
     await it.router.apply(service, options);
     expect((await shown(secure, "shop.example")).subject.CN).toBe("Kiln waits for a certificate");
@@ -69,7 +69,7 @@ withAuthority(
     const [plain, secure] = [await freePort(), await freePort()];
     await using it = await installation();
     await using authority = await testAuthority(plain);
-    await it.router.apply(routed(door(secure, plain, ["shop.example"], authority.acme)), options);
+    await it.router.apply(routed(frontend(secure, plain, ["shop.example"], authority.acme)), options);
     const issuedFor = (host: string) =>
       until(async () => {
         await renew(it.router);
@@ -78,7 +78,7 @@ withAuthority(
       });
     await issuedFor("shop.example");
     const before = await shown(secure, "shop.example");
-    const wider = door(secure, plain, ["shop.example", "store.example"], authority.acme);
+    const wider = frontend(secure, plain, ["shop.example", "store.example"], authority.acme);
     await it.router.apply(routed(wider), options);
     expect((await shown(secure, "shop.example")).fingerprint256).toBe(before.fingerprint256);
     await issuedFor("store.example");
@@ -92,10 +92,10 @@ withAuthority(
     const [plain, secure] = [await freePort(), await freePort()];
     await using it = await installation();
     const hosts = Array.from({ length: 100 }, (_, i) => `host-${i}.example`);
-    const shop = routed(door(secure, plain, hosts, { directory: "https://localhost:9/dir" }));
+    const shop = routed(frontend(secure, plain, hosts, { directory: "https://localhost:9/dir" }));
     const proxies = { trustedProxies: hosts.map((_, i) => `10.0.0.${i}`), acceptProxy: true };
-    const doors = shop.doors.map((each) => ({ ...each, ...proxies }));
-    await it.router.apply({ ...shop, service: "account", doors }, options);
+    const frontends = shop.frontends.map((each) => ({ ...each, ...proxies }));
+    await it.router.apply({ ...shop, service: "account", frontends }, options);
     expect((await shown(secure, "host-99.example")).subject.CN).toBe("Kiln waits for a certificate");
     expect((await get(plain, "host-99.example", "/.well-known/acme-challenge/t"))[0]).toBe(200);
   },
@@ -109,7 +109,7 @@ withAuthority(
     await using it = await installation();
     const directory = `https://localhost:${silent}/dir`;
     const acme = { directory };
-    await it.router.apply(routed(door(secure, plain, ["shop.example"], acme)), options);
+    await it.router.apply(routed(frontend(secure, plain, ["shop.example"], acme)), options);
     const words = async () => (await renew(it.router))[0];
     await until(async () => (await words())?.message.includes("did not issue") ?? false);
     expect(await words()).toMatchObject({
@@ -118,7 +118,9 @@ withAuthority(
       hint: expect.stringMatching(/again in 1 min.* port 80/),
     });
     expect((await shown(secure, "shop.example")).subject.CN).toBe("Kiln waits for a certificate");
-    const lost = { ...door(secure, plain, ["shop.example"], { directory, authority: "/nowhere/ca.pem" }) };
+    const lost = {
+      ...frontend(secure, plain, ["shop.example"], { directory, authority: "/nowhere/ca.pem" }),
+    };
     await expect(it.router.check("shop", [lost], options)).rejects.toMatchObject({
       code: "certificate_invalid",
       message: expect.stringContaining("/nowhere/ca.pem"),
@@ -127,12 +129,12 @@ withAuthority(
   limitMs,
 );
 
-function door(listen: number, http: number, hosts: readonly string[], acme: AcmeSpec): TrafficSpec {
+function frontend(listen: number, http: number, hosts: readonly string[], acme: AcmeSpec): TrafficSpec {
   return { mode: "http", listen, host: undefined, hosts, redirect: { http }, tls: { acme } };
 }
 
-function routed(door: TrafficSpec, targets: RoutedService["targets"] = []): RoutedService {
-  return { service: "shop", doors: [door], targets, health };
+function routed(frontend: TrafficSpec, targets: RoutedService["targets"] = []): RoutedService {
+  return { service: "shop", frontends: [frontend], targets, health };
 }
 
 async function renew(router: Router): Promise<readonly ServiceWarning[]> {

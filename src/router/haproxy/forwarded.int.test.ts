@@ -4,7 +4,7 @@ import { networkInterfaces } from "node:os";
 import { expect, test } from "vitest";
 import type { TrafficSpec } from "../../domain/spec.ts";
 import { freePort } from "../../lib/testing.ts";
-import { health, httpBackend, httpDoor, listen, target, tcpDoor } from "./config/fixtures.ts";
+import { health, httpBackend, httpFrontend, listen, target, tcpFrontend } from "./config/fixtures.ts";
 import { installation, missingHaproxy } from "./process/installation.ts";
 
 const missing = await missingHaproxy();
@@ -32,12 +32,18 @@ withHaproxy(
     await using blog = await httpBackend("blog");
     const port = await freePort();
     const trusting: TrafficSpec = {
-      ...httpDoor(port, "shop.example"),
+      ...httpFrontend(port, "shop.example"),
       trustedProxies: ["127.0.0.0/8", "2001:db8::/32"],
     };
-    await it.router.apply({ service: "shop", doors: [trusting], health, targets: [shop.target] }, options);
-    const blogDoors = [httpDoor(port, "blog.example")];
-    await it.router.apply({ service: "blog", doors: blogDoors, health, targets: [blog.target] }, options);
+    await it.router.apply(
+      { service: "shop", frontends: [trusting], health, targets: [shop.target] },
+      options,
+    );
+    const blogFrontends = [httpFrontend(port, "blog.example")];
+    await it.router.apply(
+      { service: "blog", frontends: blogFrontends, health, targets: [blog.target] },
+      options,
+    );
 
     for (const method of ["GET", "POST"]) {
       const seen = await headersSeen(port, { method, headers: { ...lies, host: "blog.example:81" } });
@@ -64,8 +70,8 @@ withHaproxy("a client that a proxy announces is the client; no one else can anno
   await using it = await installation();
   await using shop = await httpBackend("shop");
   const port = await freePort();
-  const door: TrafficSpec = { ...httpDoor(port), acceptProxy: true, trustedProxies: ["127.0.0.2"] };
-  await it.router.apply({ service: "shop", doors: [door], health, targets: [shop.target] }, options);
+  const frontend: TrafficSpec = { ...httpFrontend(port), acceptProxy: true, trustedProxies: ["127.0.0.2"] };
+  await it.router.apply({ service: "shop", frontends: [frontend], health, targets: [shop.target] }, options);
   const ask = "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
   const introduced = await exchange(port, `PROXY TCP4 192.0.2.7 192.0.2.1 4711 443\r\n${ask}`, "127.0.0.2");
   expect(introduced).toContain('"x-forwarded-for":"192.0.2.7"');
@@ -95,14 +101,17 @@ withHaproxy("clients are announced to servers by the PROXY protocol if they want
   const proxied = (id: string) => ({ ...target(id, backend), sendProxy: true });
   const rest = { health, targets: [proxied("shop-1")] };
   await it.router.apply(
-    { service: "shop", doors: [{ ...httpDoor(http), sendProxy: true }], ...rest },
+    { service: "shop", frontends: [{ ...httpFrontend(http), sendProxy: true }], ...rest },
     options,
   );
-  await it.router.apply({ service: "db", doors: [{ ...tcpDoor(tcp), sendProxy: true }], ...rest }, options);
+  await it.router.apply(
+    { service: "db", frontends: [{ ...tcpFrontend(tcp), sendProxy: true }], ...rest },
+    options,
+  );
   // One added while HAProxy runs.
   const second = { ...rest, targets: [...rest.targets, proxied("shop-2")] };
   await it.router.apply(
-    { service: "shop", doors: [{ ...httpDoor(http), sendProxy: true }], ...second },
+    { service: "shop", frontends: [{ ...httpFrontend(http), sendProxy: true }], ...second },
     options,
   );
   for (let i = 0; i < 4; i++)
@@ -122,17 +131,17 @@ withHaproxy("a port can be opened on one address of the machine", async () => {
   await using it = await installation();
   await using shop = await httpBackend("shop");
   const port = await freePort();
-  const door: TrafficSpec = { ...httpDoor(port), address: "127.0.0.5" };
-  const service = { service: "shop", doors: [door], health, targets: [shop.target] };
+  const frontend: TrafficSpec = { ...httpFrontend(port), address: "127.0.0.5" };
+  const service = { service: "shop", frontends: [frontend], health, targets: [shop.target] };
   await it.router.apply(service, options);
   expect((await headersSeen(port, { host: "127.0.0.5" }))["x-forwarded-for"]).toBeDefined();
   await expect(headersSeen(port, { host: "127.0.0.1" })).rejects.toMatchObject({ code: "ECONNREFUSED" });
-  await expect(it.router.check("blog", [httpDoor(port, "b.example")], options)).rejects.toMatchObject({
+  await expect(it.router.check("blog", [httpFrontend(port, "b.example")], options)).rejects.toMatchObject({
     code: "traffic_conflict",
     message: `The service blog can't open port ${port}: the service shop has it with another address.`,
   });
   // Requests that come to a worker that leaves are passed on, whatever the address.
-  await it.router.apply({ ...service, doors: [door, httpDoor(await freePort())] }, options);
+  await it.router.apply({ ...service, frontends: [frontend, httpFrontend(await freePort())] }, options);
   expect((await headersSeen(port, { host: "127.0.0.5" }))["x-forwarded-for"]).toBeDefined();
 });
 
@@ -145,7 +154,12 @@ withHaproxy("a client on this machine has its own address, also across a reload"
   });
   const backend = await listen(server, "127.0.0.1");
   const port = await freePort();
-  const service = { service: "shop", doors: [httpDoor(port)], health, targets: [target("shop-1", backend)] };
+  const service = {
+    service: "shop",
+    frontends: [httpFrontend(port)],
+    health,
+    targets: [target("shop-1", backend)],
+  };
   await it.router.apply(service, options);
   const own = Object.values(networkInterfaces())
     .flatMap((list) => list ?? [])
@@ -159,7 +173,10 @@ withHaproxy("a client on this machine has its own address, also across a reload"
   const question = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
   kept.write(question);
   await new Promise((resolve) => kept.once("data", resolve));
-  await it.router.apply({ ...service, doors: [httpDoor(port), httpDoor(await freePort())] }, options);
+  await it.router.apply(
+    { ...service, frontends: [httpFrontend(port), httpFrontend(await freePort())] },
+    options,
+  );
   seen.length = 0;
   kept.write(question);
   await new Promise((resolve) => kept.once("data", resolve));

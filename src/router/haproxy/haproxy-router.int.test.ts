@@ -7,7 +7,15 @@ import { latencyBoundsMs } from "../../domain/latency.ts";
 import { freePort } from "../../lib/testing.ts";
 import type { RoutedService } from "../router.ts";
 import { childBackend } from "./config/child-backend.ts";
-import { health, httpBackend, httpDoor, listen, target, tcpBackend, tcpDoor } from "./config/fixtures.ts";
+import {
+  health,
+  httpBackend,
+  httpFrontend,
+  listen,
+  target,
+  tcpBackend,
+  tcpFrontend,
+} from "./config/fixtures.ts";
 import { installation, missingHaproxy } from "./process/installation.ts";
 import { send } from "./process/load.ts";
 import { parseServers } from "./process/replies.ts";
@@ -22,7 +30,7 @@ withHaproxy("what was applied is what runs, and applying it again changes nothin
   await using it = await installation();
   await using a = await httpBackend("shop-1-1-1");
   const port = await freePort();
-  const shop = service("shop", [httpDoor(port)], [a.target]);
+  const shop = service("shop", [httpFrontend(port)], [a.target]);
   expect(await it.router.observe(options)).toEqual([]);
   await it.router.apply(shop, options);
   expect(await it.router.observe(options)).toEqual([shop]);
@@ -34,7 +42,7 @@ withHaproxy("what was applied is what runs, and applying it again changes nothin
 
 withHaproxy("only their owner can talk to the sockets or read the files", async () => {
   await using it = await installation();
-  await it.router.apply(service("shop", [httpDoor(await freePort())], []), options);
+  await it.router.apply(service("shop", [httpFrontend(await freePort())], []), options);
   const modes = ["", "/runtime.sock", "/master.sock", "/haproxy.cfg", "/haproxy.log"].map(async (path) =>
     ((await stat(`${it.state.router}${path}`)).mode & 0o777).toString(8),
   );
@@ -46,8 +54,8 @@ withHaproxy("host names share a port; case and port number do not matter; others
   await using shop = await httpBackend("shop-1-1-1");
   await using blog = await httpBackend("blog-1-1-1");
   const port = await freePort();
-  await it.router.apply(service("shop", [httpDoor(port, "shop.example.com")], [shop.target]), options);
-  await it.router.apply(service("blog", [httpDoor(port, "blog.example.com")], [blog.target]), options);
+  await it.router.apply(service("shop", [httpFrontend(port, "shop.example.com")], [shop.target]), options);
+  await it.router.apply(service("blog", [httpFrontend(port, "blog.example.com")], [blog.target]), options);
   const get = (host: string) => send({ port, host, keepAlive: false, kind: "GET" });
   expect((await get("Shop.Example.com")).server).toBe(shop.id);
   expect((await get(`blog.example.com:${port}`)).server).toBe(blog.id);
@@ -55,9 +63,9 @@ withHaproxy("host names share a port; case and port number do not matter; others
     status: 404,
     body: "No service has this host name and path here.\n",
   });
-  await it.router.apply(service("shop", [httpDoor(port)], [shop.target]), options);
+  await it.router.apply(service("shop", [httpFrontend(port)], [shop.target]), options);
   expect((await get("other.example.com")).server).toBe(shop.id);
-  await it.router.apply(service("blog", [httpDoor(port, "blog.example.com")], []), options);
+  await it.router.apply(service("blog", [httpFrontend(port, "blog.example.com")], []), options);
   expect(await get("blog.example.com")).toMatchObject({
     status: 503,
     body: "No server of this service can answer now.\n",
@@ -69,7 +77,7 @@ withHaproxy("HTTP/2 without TLS finds its service by :authority", async () => {
   await using it = await installation();
   await using shop = await httpBackend("shop-1-1-1");
   const port = await freePort();
-  await it.router.apply(service("shop", [httpDoor(port, "shop.example.com")], [shop.target]), options);
+  await it.router.apply(service("shop", [httpFrontend(port, "shop.example.com")], [shop.target]), options);
   const session = connectHttp2(`http://127.0.0.1:${port}`);
   const stream = session.request({ ":path": "/", ":authority": "shop.example.com" });
   const [headers] = await once(stream, "response");
@@ -85,7 +93,7 @@ withHaproxy(
     await using b = await tcpBackend("db-2-1-1");
     const port = await freePort();
     const db = (...targets: RoutedService["targets"]) =>
-      service("db", [tcpDoor(port)], targets, { ...health, check: { kind: "tcp" } });
+      service("db", [tcpFrontend(port)], targets, { ...health, check: { kind: "tcp" } });
     await it.router.apply(db(a.target), options);
     const old = connect(port, "127.0.0.1");
     expect(await echo(old, "1")).toBe("db-1-1-1:1");
@@ -95,7 +103,7 @@ withHaproxy(
     expect(await echo(old, "3")).toBe("db-1-1-1:3");
     expect(await it.router.open("db", a.id, options)).toBe(1);
     // A reload leaves the connection in the old worker, where it still counts.
-    await it.router.apply(service("shop", [httpDoor(await freePort())], []), options);
+    await it.router.apply(service("shop", [httpFrontend(await freePort())], []), options);
     expect(await echo(old, "4")).toBe("db-1-1-1:4");
     expect(await it.router.open("db", a.id, options)).toBe(1);
     old.destroy();
@@ -117,7 +125,7 @@ withHaproxy("a WebSocket continues across a reload and is counted", async () => 
   const a = target("shop-1-1-1", await listen(server, "127.0.0.1"));
   const port = await freePort();
   await it.router.apply(
-    service("shop", [httpDoor(port)], [a], { ...health, check: { kind: "tcp" } }),
+    service("shop", [httpFrontend(port)], [a], { ...health, check: { kind: "tcp" } }),
     options,
   );
   const client = connect(port, "127.0.0.1");
@@ -125,7 +133,7 @@ withHaproxy("a WebSocket continues across a reload and is counted", async () => 
   const key = "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
   expect(await echo(client, ask + key)).toMatch(/^HTTP\/1.1 101 /);
   expect(await echo(client, "1")).toBe("echo 1");
-  await it.router.apply(service("other", [httpDoor(await freePort())], []), options);
+  await it.router.apply(service("other", [httpFrontend(await freePort())], []), options);
   expect(await echo(client, "2")).toBe("echo 2");
   expect(await it.router.open("shop", a.id, options)).toBe(1);
   client.destroy();
@@ -140,10 +148,10 @@ withHaproxy(
     await using shop = await httpBackend("shop-1-1-1");
     const [port, webPort] = [await freePort(), await freePort()];
     const tcp = { ...health, check: { kind: "tcp" } } as const;
-    await it.router.apply(service("db", [tcpDoor(port)], [db.target], tcp), options);
+    await it.router.apply(service("db", [tcpFrontend(port)], [db.target], tcp), options);
     const clients = Array.from({ length: 20 }, () => connect(port, "127.0.0.1"));
     for (const client of clients.slice(0, 10)) await echo(client, "1");
-    await it.router.apply(service("shop", [httpDoor(webPort)], [shop.target]), options);
+    await it.router.apply(service("shop", [httpFrontend(webPort)], [shop.target]), options);
     for (const client of clients.slice(10)) await echo(client, "1");
     const slow = send({ port: webPort, keepAlive: false, kind: "GET", path: "/slow?ms=2000" });
     await vi.waitUntil(async () => (await it.router.open("shop", shop.id, options)) === 1, 60_000);
@@ -176,7 +184,7 @@ withHaproxy("weights are shares of new requests", async () => {
     { ...a.target, weight: 150 },
     { ...b.target, weight: 50 },
   ];
-  await it.router.apply(service("shop", [httpDoor(port)], targets), options);
+  await it.router.apply(service("shop", [httpFrontend(port)], targets), options);
   for (let i = 0; i < 100; i++) await send({ port, keepAlive: false, kind: "GET" });
   expect([a.answered(), b.answered()]).toEqual([75, 25]);
 });
@@ -184,7 +192,7 @@ withHaproxy("weights are shares of new requests", async () => {
 withHaproxy("a port of another program is refused, with its name, and nothing changes", async () => {
   await using it = await installation();
   const [port, taken] = [await freePort(), await freePort()];
-  const shop = service("shop", [httpDoor(port)], []);
+  const shop = service("shop", [httpFrontend(port)], []);
   await it.router.apply(shop, options);
   const other = createServer();
   await listen(other, "127.0.0.1", taken);
@@ -192,26 +200,26 @@ withHaproxy("a port of another program is refused, with its name, and nothing ch
     code: "port_taken",
     message: expect.stringMatching(new RegExp(`^Port ${taken} is taken by .+ \\(pid ${process.pid}\\)`)),
   });
-  const blog = service("blog", [httpDoor(taken)], []);
-  await expect(it.router.check("blog", blog.doors, options)).rejects.toEqual(refusal);
+  const blog = service("blog", [httpFrontend(taken)], []);
+  await expect(it.router.check("blog", blog.frontends, options)).rejects.toEqual(refusal);
   await expect(it.router.apply(blog, options)).rejects.toEqual(refusal);
   expect(await it.router.observe(options)).toEqual([shop]);
   await new Promise((resolve) => other.close(resolve));
-  await it.router.check("blog", blog.doors, options);
+  await it.router.check("blog", blog.frontends, options);
   await it.router.apply(blog, options);
 });
 
 withHaproxy("a port of another service is refused, whether HAProxy runs or not", async () => {
   await using it = await installation();
   const port = await freePort();
-  await it.router.apply(service("shop", [httpDoor(port, "a.example.com")], []), options);
+  await it.router.apply(service("shop", [httpFrontend(port, "a.example.com")], []), options);
   const refusal = expect.objectContaining({
     code: "traffic_conflict",
     message: expect.stringContaining("shop"),
   });
-  const twice = [httpDoor(port, "a.example.com")];
+  const twice = [httpFrontend(port, "a.example.com")];
   await expect(it.router.apply(service("blog", twice, []), options)).rejects.toEqual(refusal);
-  await expect(it.router.check("blog", [tcpDoor(port)], options)).rejects.toEqual(refusal);
+  await expect(it.router.check("blog", [tcpFrontend(port)], options)).rejects.toEqual(refusal);
   await killRouter(it.state.router);
   await expect(it.router.apply(service("blog", twice, []), options)).rejects.toEqual(refusal);
 });
@@ -221,9 +229,9 @@ withHaproxy("a killed HAProxy is noticed, and the next apply brings every servic
   await using a = await httpBackend("shop-1-1-1");
   await using b = await httpBackend("blog-1-1-1");
   const ports = [await freePort(), await freePort(), await freePort()] as const;
-  const shop = service("shop", [httpDoor(ports[0])], [{ ...a.target, weight: 7 }]);
-  const blog = service("blog", [httpDoor(ports[1])], [b.target]);
-  const gone = service("gone", [httpDoor(ports[2])], []);
+  const shop = service("shop", [httpFrontend(ports[0])], [{ ...a.target, weight: 7 }]);
+  const blog = service("blog", [httpFrontend(ports[1])], [b.target]);
+  const gone = service("gone", [httpFrontend(ports[2])], []);
   for (const each of [shop, blog, gone]) await it.router.apply(each, options);
   await killRouter(it.state.router);
   expect(await it.router.observe(options)).toEqual([]);
@@ -238,15 +246,15 @@ withHaproxy("a killed HAProxy is noticed, and the next apply brings every servic
   await new Promise((resolve) => other.close(resolve));
 });
 
-withHaproxy("removing closes the doors; stop leaves nothing", async () => {
+withHaproxy("removing closes the frontends; stop leaves nothing", async () => {
   await using it = await installation();
   const port = await freePort();
-  await it.router.apply(service("shop", [httpDoor(port)], []), options);
+  await it.router.apply(service("shop", [httpFrontend(port)], []), options);
   await it.router.remove("shop", options);
   await it.router.remove("shop", options);
   expect(await it.router.observe(options)).toEqual([]);
   await listenable(port);
-  await it.router.apply(service("shop", [httpDoor(port)], []), options);
+  await it.router.apply(service("shop", [httpFrontend(port)], []), options);
   const { master, worker } = await processIds(it.state.router);
   await it.router.stop(options);
   expect([master, worker].filter(isAlive)).toEqual([]);
@@ -261,7 +269,7 @@ withHaproxy(
     await using good = await httpBackend("shop-1-1-1");
     const port = await freePort();
     await using bad = await childBackend("shop-1-2-1");
-    await it.router.apply(service("shop", [httpDoor(port)], [good.target, bad.target]), options);
+    await it.router.apply(service("shop", [httpFrontend(port)], [good.target, bad.target]), options);
     for (let i = 0; i < 60; i++) await send({ port, keepAlive: false, kind: "POST", path: "/500" });
     expect(await upServers(it.state.router)).toEqual([good.id, bad.id]);
     bad.signal("SIGSTOP");
@@ -279,7 +287,7 @@ withHaproxy("a server with an open request stays until it is answered, and is go
   await using a = await httpBackend("shop-1-1-1");
   await using b = await httpBackend("shop-2-1-1");
   const port = await freePort();
-  const shop = (...targets: RoutedService["targets"]) => service("shop", [httpDoor(port)], targets);
+  const shop = (...targets: RoutedService["targets"]) => service("shop", [httpFrontend(port)], targets);
   await it.router.apply(shop(a.target), options);
   const slow = send({ port, keepAlive: false, kind: "GET", path: "/?ms=500" });
   await vi.waitFor(async () => expect(await it.router.open("shop", a.id, options)).toBe(1), 60_000);
@@ -298,13 +306,13 @@ withHaproxy("300 servers and 20 services are set and read back", async () => {
   await using it = await installation();
   const port = await freePort();
   for (let i = 0; i < 20; i++) {
-    await it.router.apply(service(`s${i}`, [httpDoor(port, `s${i}.example.com`)], []), options);
+    await it.router.apply(service(`s${i}`, [httpFrontend(port, `s${i}.example.com`)], []), options);
   }
   const targets = Array.from({ length: 300 }, (_, i) =>
     target(`s0-1-${i + 1}-1`, 9, 100, `127.1.${i >> 8}.${i & 255}`),
   );
   const quiet = { ...health, intervalMs: 60_000 };
-  const big = service("s0", [httpDoor(port, "s0.example.com")], targets, quiet);
+  const big = service("s0", [httpFrontend(port, "s0.example.com")], targets, quiet);
   await it.router.apply({ ...big, targets: [] }, options);
   const startMs = performance.now();
   await it.router.apply(big, options);
@@ -320,11 +328,11 @@ withHaproxy("300 servers and 20 services are set and read back", async () => {
 
 function service(
   name: string,
-  doors: RoutedService["doors"],
+  frontends: RoutedService["frontends"],
   targets: RoutedService["targets"],
   checks = health,
 ): RoutedService {
-  return { service: name, doors, targets, health: checks };
+  return { service: name, frontends, targets, health: checks };
 }
 
 async function echo(socket: Socket, text: string): Promise<string> {
@@ -374,11 +382,11 @@ withHaproxy("answers are counted by server, with their errors and response times
   await using fast = await httpBackend("shop-1-1-1");
   await using slow = await httpBackend("shop-2-1-1");
   const port = await freePort();
-  const of = (backend: typeof fast) => service("shop", [httpDoor(port)], [backend.target]);
+  const of = (backend: typeof fast) => service("shop", [httpFrontend(port)], [backend.target]);
   await it.router.apply(of(fast), options);
   for (let i = 0; i < 5; i++) await fetch(`http://127.0.0.1:${port}/`);
   await it.router.apply(
-    service("shop", [httpDoor(port)], [{ ...fast.target, weight: 0 }, slow.target]),
+    service("shop", [httpFrontend(port)], [{ ...fast.target, weight: 0 }, slow.target]),
     options,
   );
   for (let i = 0; i < 3; i++) await fetch(`http://127.0.0.1:${port}/slow?ms=120`);
@@ -397,8 +405,8 @@ withHaproxy(
   async () => {
     await using it = await installation();
     const [tcp, http] = [await freePort(), await freePort()];
-    await it.router.apply(service("shop_preview", [tcpDoor(tcp)], []), options);
-    await it.router.apply(service("blog_preview", [httpDoor(http)], []), options);
+    await it.router.apply(service("shop_preview", [tcpFrontend(tcp)], []), options);
+    await it.router.apply(service("blog_preview", [httpFrontend(http)], []), options);
     const socket = connect(tcp, "127.0.0.1");
     const data: Buffer[] = [];
     socket.on("data", (chunk) => data.push(chunk)).on("error", () => {});

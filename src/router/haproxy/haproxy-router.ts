@@ -20,7 +20,7 @@ import {
   servableCertificates,
 } from "./config/certificates.ts";
 import { parseConfig, parseRecords, renderConfig, routesOf, spokenBy } from "./config/config.ts";
-import { assertNoConflict, uniqueDoors } from "./config/doors.ts";
+import { assertNoConflict, uniqueFrontends } from "./config/frontends.ts";
 import { backendName, modesOf } from "./config/names.ts";
 import { assertPortsFree, listeners } from "./config/ports.ts";
 import { clearRoutes, placeRoutes } from "./config/route-map.ts";
@@ -92,7 +92,8 @@ export function haproxyRouter({ state, clock, log, secret }: HaproxyRouterOption
     closeLong: (service, target, progress, options) =>
       closeLong({ service, target, progress }, context(options)),
     counts: (service, options) => counts(service, context(options)),
-    check: (service, doors, options) => inTurn(() => checkDoors({ service, doors }, context(options))),
+    check: (service, frontends, options) =>
+      inTurn(() => checkFrontends({ service, frontends }, context(options))),
     renew: (observed, options) => inTurn(() => renew(observed, renewed, context(options))),
     watch: (ended) => watchMaster(paths.masterSocket, ended),
     stopIdle: (options) => inTurn(() => stopIdle(context(options))),
@@ -139,7 +140,7 @@ function read(reply: string, now: Processes, spoken: ReturnType<typeof spokenBy>
   return { services, servers, processes: now };
 }
 
-function mainBackend(service: Pick<RoutedService, "service" | "doors">): string {
+function mainBackend(service: Pick<RoutedService, "service" | "frontends">): string {
   return backendName(service.service, modesOf(service)[0] ?? "http");
 }
 
@@ -154,12 +155,12 @@ function targetsOf(
 }
 
 async function apply(asked: RoutedService, context: Context): Promise<void> {
-  const service = { ...asked, doors: uniqueDoors(asked.doors) };
+  const service = { ...asked, frontends: uniqueFrontends(asked.frontends) };
   const running = await observeOrClear(context);
   const known = running?.services ?? (await servicesOnFile(context));
   const others = known.filter((s) => s.service !== service.service);
   assertNoConflict(service, others);
-  await assertPortsFree(newPorts(service.doors, running));
+  await assertPortsFree(newPorts(service.frontends, running));
   await placeCertificates(service, context);
   if (!running) return startWith(service, others, context);
   const present = running.services.find((s) => s.service === service.service);
@@ -171,17 +172,17 @@ async function apply(asked: RoutedService, context: Context): Promise<void> {
 }
 
 /** What only a reload can change. */
-function structureOf({ doors, health }: RoutedService): unknown {
-  return JSON.parse(JSON.stringify({ doors, health }));
+function structureOf({ frontends, health }: RoutedService): unknown {
+  return JSON.parse(JSON.stringify({ frontends, health }));
 }
 
-function newPorts(doors: readonly TrafficSpec[], running: Running | undefined): readonly number[] {
+function newPorts(frontends: readonly TrafficSpec[], running: Running | undefined): readonly number[] {
   const ours = (running?.services ?? []).flatMap(portsOf);
-  return portsOf({ doors }).filter((port) => !ours.includes(port));
+  return portsOf({ frontends }).filter((port) => !ours.includes(port));
 }
 
-function portsOf({ doors }: Pick<RoutedService, "doors">): readonly number[] {
-  return doors.flatMap(listenersOf).map(({ listen }) => listen);
+function portsOf({ frontends }: Pick<RoutedService, "frontends">): readonly number[] {
+  return frontends.flatMap(listenersOf).map(({ listen }) => listen);
 }
 
 async function servicesOnFile({ paths }: Context): Promise<readonly RoutedService[]> {
@@ -325,8 +326,8 @@ async function counts(
   return parseCounts(csv ?? "", table ?? "", backend);
 }
 
-async function checkDoors(
-  asked: { readonly service: ServiceKey; readonly doors: readonly TrafficSpec[] },
+async function checkFrontends(
+  asked: { readonly service: ServiceKey; readonly frontends: readonly TrafficSpec[] },
   context: Context,
 ): Promise<void> {
   const running = await observeOrClear(context);
@@ -336,12 +337,13 @@ async function checkDoors(
     asked,
     known.filter((s) => ownerOf(s.service) !== ownerOf(asked.service)),
   );
-  await assertPortsFree(newPorts(asked.doors, running));
+  await assertPortsFree(newPorts(asked.frontends, running));
   const present = running?.services.find((s) => s.service === asked.service);
-  const isOpen = (door: TrafficSpec) => present?.doors.some((open) => isDeepStrictEqual(open, door)) ?? false;
+  const isOpen = (frontend: TrafficSpec) =>
+    present?.frontends.some((open) => isDeepStrictEqual(open, frontend)) ?? false;
   await checkCertificates(
     asked.service,
-    uniqueDoors(asked.doors).filter((door) => !isOpen(door)),
+    uniqueFrontends(asked.frontends).filter((frontend) => !isOpen(frontend)),
     context,
   );
 }

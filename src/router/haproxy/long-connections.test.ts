@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { isDue, isOverdue, longConnections, momentOf, passedOn } from "./long-connections.ts";
 
 const line = (id: string, backend: string, server: string, requestPart: string, answerPart: string) =>
-  `0x${id}: proto=tcpv4 src=127.0.0.1:60670 fe=door:80 be=${backend} srv=${server} ts=00 epoch=0 age=1s calls=4 rate=0 cpu=0 lat=0 rq[f=8848202h,i=0,an=${requestPart},rx=1m39s,wx=,ax=] rp[f=88048202h,i=0,an=${answerPart},rx=1m39s,wx=,ax=] scf=[8,0h,fd=13] scb=[8,11h,fd=19] exp=1m39s rc=0 c_exp=`;
+  `0x${id}: proto=tcpv4 src=127.0.0.1:60670 fe=listen:80 be=${backend} srv=${server} ts=00 epoch=0 age=1s calls=4 rate=0 cpu=0 lat=0 rq[f=8848202h,i=0,an=${requestPart},rx=1m39s,wx=,ax=] rp[f=88048202h,i=0,an=${answerPart},rx=1m39s,wx=,ax=] scf=[8,0h,fd=13] scb=[8,11h,fd=19] exp=1m39s rc=0 c_exp=`;
 
 test("WebSockets and plain TCP are found, apart from requests and from other servers' sessions", () => {
   const reply = [

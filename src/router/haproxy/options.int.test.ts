@@ -10,7 +10,15 @@ import { expect, test } from "vitest";
 import { mostTrafficBytes, trafficBytes } from "../../domain/listener.ts";
 import type { TrafficSpec } from "../../domain/spec.ts";
 import { freePort } from "../../lib/testing.ts";
-import { health, httpBackend, httpDoor, listen, target, tcpBackend, tcpDoor } from "./config/fixtures.ts";
+import {
+  health,
+  httpBackend,
+  httpFrontend,
+  listen,
+  target,
+  tcpBackend,
+  tcpFrontend,
+} from "./config/fixtures.ts";
 import { installation, missingHaproxy, workerOf } from "./process/installation.ts";
 
 const missing = await missingHaproxy();
@@ -22,12 +30,12 @@ withHaproxy("requests are redirected to https and to the main host name, with pa
   await using it = await installation();
   await using shop = await httpBackend("shop");
   const [port, http, other] = [await freePort(), await freePort(), await freePort()];
-  const door: TrafficSpec = {
-    ...httpDoor(port),
+  const frontend: TrafficSpec = {
+    ...httpFrontend(port),
     hosts: ["shop.example", "*.shop.example"],
     redirect: { http, hosts: ["shop.test"] },
   };
-  await it.router.apply({ service: "shop", doors: [door], health, targets: [shop.target] }, options);
+  await it.router.apply({ service: "shop", frontends: [frontend], health, targets: [shop.target] }, options);
   const location = async (listen: number, host: string, method = "GET") => {
     const { status, headers } = await ask(listen, { path: "/a/b?c=d%20", method, headers: { host } });
     return [status, headers.location];
@@ -49,18 +57,18 @@ withHaproxy("requests are redirected to https and to the main host name, with pa
   // Another service may share the port of the redirects, and no other may take the names on it.
   const blog = (listen: number, host: string) => ({
     service: "blog",
-    doors: [httpDoor(listen, host)],
+    frontends: [httpFrontend(listen, host)],
     health,
     targets: [shop.target],
   });
   await it.router.apply(blog(http, "blog.example"), options);
   expect(await location(http, "blog.example")).toEqual([200, undefined]);
-  await expect(it.router.check("blog", [httpDoor(http, "shop.test")], options)).rejects.toMatchObject({
+  await expect(it.router.check("blog", [httpFrontend(http, "shop.test")], options)).rejects.toMatchObject({
     message: `The service blog can't have shop.test on port ${http}: the service shop has it already.`,
   });
   // A port for redirects is a port that the service has to have.
   await using taken = await httpBackend("taken");
-  const moved = { ...httpDoor(other), redirect: { http: taken.target.port } };
+  const moved = { ...httpFrontend(other), redirect: { http: taken.target.port } };
   await expect(it.router.check("third", [moved], options)).rejects.toMatchObject({ code: "port_taken" });
 });
 
@@ -72,12 +80,12 @@ withHaproxy(
     await using b = await httpBackend("shop-1-2-1");
     await using c = await httpBackend("shop-1-3-1");
     const port = await freePort();
-    const doors: readonly TrafficSpec[] = [{ ...httpDoor(port), sticky: true }];
+    const frontends: readonly TrafficSpec[] = [{ ...httpFrontend(port), sticky: true }];
     const apply = (targets: readonly { weight?: number; backend: typeof a }[]) =>
       it.router.apply(
         {
           service: "shop.dev",
-          doors,
+          frontends,
           health,
           targets: targets.map(({ weight = 100, backend }) => ({ ...backend.target, weight })),
         },
@@ -104,7 +112,7 @@ withHaproxy(
 
     // A reload for another service, and a server that is added while HAProxy runs and leaves again.
     const worker = await workerOf(it.state.router);
-    const blog = { service: "blog", doors: [httpDoor(await freePort())], health, targets: [] };
+    const blog = { service: "blog", frontends: [httpFrontend(await freePort())], health, targets: [] };
     await it.router.apply(blog, options);
     expect(await workerOf(it.state.router)).not.toBe(worker);
     await expectStay();
@@ -137,10 +145,10 @@ withHaproxy(
     });
     const backend = await listen(server as unknown as Parameters<typeof listen>[0], "127.0.0.1");
     const port = await freePort();
-    const doors: readonly TrafficSpec[] = [{ ...httpDoor(port), protocol: "h2c" }];
+    const frontends: readonly TrafficSpec[] = [{ ...httpFrontend(port), protocol: "h2c" }];
     const tcp = { ...health, check: { kind: "tcp" as const } };
     await it.router.apply(
-      { service: "rpc", doors, health: tcp, targets: [{ ...target("rpc-1", backend), protocol: "h2c" }] },
+      { service: "rpc", frontends, health: tcp, targets: [{ ...target("rpc-1", backend), protocol: "h2c" }] },
       options,
     );
     const client = connectHttp2(`http://127.0.0.1:${port}`);
@@ -170,12 +178,15 @@ withHaproxy(
     await using shop = await httpBackend("shop");
     const port = await freePort();
     const limited: TrafficSpec = {
-      ...httpDoor(port, "shop.example"),
+      ...httpFrontend(port, "shop.example"),
       limits: { bodyBytes: 1000, headersBytes: 500 },
     };
     const rest = { health, targets: [shop.target] };
-    await it.router.apply({ service: "shop", doors: [limited], ...rest }, options);
-    await it.router.apply({ service: "blog", doors: [httpDoor(port, "blog.example")], ...rest }, options);
+    await it.router.apply({ service: "shop", frontends: [limited], ...rest }, options);
+    await it.router.apply(
+      { service: "blog", frontends: [httpFrontend(port, "blog.example")], ...rest },
+      options,
+    );
     const post = async (host: string, bytes: number, more: Readonly<Record<string, string>> = {}) => {
       const body = "x".repeat(bytes);
       const {
@@ -221,16 +232,22 @@ withHaproxy(
     await using shop = await httpBackend("shop");
     await using echo = await tcpBackend("echo");
     const [port, tcp] = [await freePort(), await freePort()];
-    const door = { ...httpDoor(port), limits: { timeoutMs: 1_000 } };
-    await it.router.apply({ service: "shop", doors: [door], health, targets: [shop.target] }, options);
+    const frontend = { ...httpFrontend(port), limits: { timeoutMs: 1_000 } };
+    await it.router.apply(
+      { service: "shop", frontends: [frontend], health, targets: [shop.target] },
+      options,
+    );
     for (const method of ["GET", "POST"]) {
       const { status, body } = await ask(port, { method, path: "/slow?ms=4000" });
       expect([status, body]).toEqual([504, "The server did not answer in time.\n"]);
     }
     expect((await ask(port, { path: "/slow?ms=100" })).status).toBe(200);
-    const idle = { ...tcpDoor(tcp), limits: { idleMs: 2_000 } };
+    const idle = { ...tcpFrontend(tcp), limits: { idleMs: 2_000 } };
     const alive = { ...health, check: { kind: "alive" as const } };
-    await it.router.apply({ service: "echo", doors: [idle], health: alive, targets: [echo.target] }, options);
+    await it.router.apply(
+      { service: "echo", frontends: [idle], health: alive, targets: [echo.target] },
+      options,
+    );
     const socket = connect(tcp, "127.0.0.1");
     const ended = new Promise((resolve) => socket.once("close", resolve));
     socket.write("hello");
@@ -245,7 +262,12 @@ withHaproxy("a service without a server answers with its own page, as it is writ
   const page = `<h1>Back "soon"</h1>\n<p style='x'>100 % \\ $HOME %[src] ü</p>\n`;
   const apply = (service: string, maintenance?: string) =>
     it.router.apply(
-      { service, doors: [{ ...httpDoor(port, `${service}.example`), maintenance }], health, targets: [] },
+      {
+        service,
+        frontends: [{ ...httpFrontend(port, `${service}.example`), maintenance }],
+        health,
+        targets: [],
+      },
       options,
     );
   await apply("shop", page);
@@ -269,24 +291,27 @@ withHaproxy("the longest traffic of three releases at once is read back from the
   await using it = await installation();
   const paths = Array.from({ length: 90 }, (_, i) => `/a-path-of-some-length-${i}`);
   const long = async (letter: string) => {
-    const door = { ...httpDoor(await freePort()), paths, maintenance: "" };
-    const room = mostTrafficBytes - trafficBytes(door);
+    const frontend = { ...httpFrontend(await freePort()), paths, maintenance: "" };
+    const room = mostTrafficBytes - trafficBytes(frontend);
     const full = {
-      ...door,
+      ...frontend,
       maintenance: letter.repeat(
-        Math.floor(room / (trafficBytes({ ...door, maintenance: letter }) - trafficBytes(door))),
+        Math.floor(room / (trafficBytes({ ...frontend, maintenance: letter }) - trafficBytes(frontend))),
       ),
     };
     expect(trafficBytes(full)).toBeGreaterThan(mostTrafficBytes - 6);
     return full;
   };
-  const doors = [await long("'"), await long("\n"), await long("ü")];
+  const frontends = [await long("'"), await long("\n"), await long("ü")];
   const check = { kind: "http" as const, path: `/${"h".repeat(1999)}` };
-  const service = { service: "shop", doors, health: { ...health, check }, targets: [] };
+  const service = { service: "shop", frontends, health: { ...health, check }, targets: [] };
   await it.router.apply(service, options);
-  await it.router.apply({ ...service, service: "blog", doors: [httpDoor(await freePort())] }, options);
+  await it.router.apply(
+    { ...service, service: "blog", frontends: [httpFrontend(await freePort())] },
+    options,
+  );
   const seen = (await it.router.observe(options)).find((found) => found.service === "shop");
-  expect(new Set(seen?.doors)).toEqual(new Set(doors));
+  expect(new Set(seen?.frontends)).toEqual(new Set(frontends));
 });
 
 withHaproxy(
@@ -303,7 +328,7 @@ withHaproxy(
     const next = { ...target("shop-2-1-2", backend), protocol: "h2c" as const };
     const port = await freePort();
     const check = { kind: "tcp" as const };
-    const service = { service: "shop", doors: [httpDoor(port)], health: { ...health, check } };
+    const service = { service: "shop", frontends: [httpFrontend(port)], health: { ...health, check } };
     const answers = async () => {
       const ids = new Set<string>();
       for (let i = 0; i < 8; i++) {
@@ -316,7 +341,7 @@ withHaproxy(
     await it.router.apply({ ...service, targets: [old.target, next] }, options);
     const both = new Set([old.id, next.id]);
     expect(await answers()).toEqual(both);
-    const blog = { ...service, service: "blog", doors: [httpDoor(await freePort())], targets: [] };
+    const blog = { ...service, service: "blog", frontends: [httpFrontend(await freePort())], targets: [] };
     await it.another().apply(blog, options);
     expect(await answers()).toEqual(both);
     await it.router.apply({ ...service, targets: [next] }, options);

@@ -13,7 +13,7 @@ import {
 } from "../certificate.ts";
 import type { RoutedService } from "../router.ts";
 import { type CertificateContext, storeCertificate, storedCertificate } from "./config/certificates.ts";
-import { certificateFile, type TlsDoor, tlsDoors } from "./config/tls-config.ts";
+import { certificateFile, type TlsFrontend, tlsFrontends } from "./config/tls-config.ts";
 import { ask } from "./process/socket.ts";
 
 /** A renewal writes two files, perhaps in several steps: Kiln reads changed files when they have been still for so long. */
@@ -48,27 +48,27 @@ export function renewal(): Renewal {
   const looks = new Map<string, Look>();
   const look = issuer();
   return async (services, context) => {
-    const doors = tlsDoors(services, context.paths);
-    const ordered = await look(wantedOf(doors), { ...context, folder: context.paths.acme });
-    const pairs = Map.groupBy(doors, ({ tls }) => certificateFile(tls));
+    const frontends = tlsFrontends(services, context.paths);
+    const ordered = await look(wantedOf(frontends), { ...context, folder: context.paths.acme });
+    const pairs = Map.groupBy(frontends, ({ tls }) => certificateFile(tls));
     for (const file of looks.keys()) if (!pairs.has(file)) looks.delete(file);
     let tooLarge = false;
-    for (const [file, doors] of pairs) {
-      const found = await lookAgain(doors, looks.get(file), context);
+    for (const [file, frontends] of pairs) {
+      const found = await lookAgain(frontends, looks.get(file), context);
       looks.set(file, found);
       tooLarge ||= found.tooLarge;
     }
     const nowMs = context.clock.now();
-    const warnings = [...pairs].flatMap(([file, doors]) =>
-      doors.flatMap((door) => warningsOf(door, looks.get(file)?.found, nowMs)),
+    const warnings = [...pairs].flatMap(([file, frontends]) =>
+      frontends.flatMap((frontend) => warningsOf(frontend, looks.get(file)?.found, nowMs)),
     );
     return { warnings: [...ordered, ...warnings], tooLarge };
   };
 }
 
 /** One certificate for all that a service asks for, also while a rollout changes it. A preview has its service's. */
-function wantedOf(doors: readonly TlsDoor[]): readonly Wanted[] {
-  const issued = doors.filter(({ service, tls }) => "acme" in tls && previewedBy(service) === undefined);
+function wantedOf(frontends: readonly TlsFrontend[]): readonly Wanted[] {
+  const issued = frontends.filter(({ service, tls }) => "acme" in tls && previewedBy(service) === undefined);
   return [...Map.groupBy(issued, ({ service }) => service)].flatMap(([service, those]) => {
     const acme = those.flatMap(({ tls }) => ("acme" in tls && tls.acme ? [tls.acme] : [])).at(-1);
     return acme === undefined
@@ -78,29 +78,29 @@ function wantedOf(doors: readonly TlsDoor[]): readonly Wanted[] {
 }
 
 async function lookAgain(
-  doors: readonly TlsDoor[],
+  frontends: readonly TlsFrontend[],
   before: Look | undefined,
   context: CertificateContext,
 ): Promise<Look> {
-  const [first] = doors;
-  assert(first, "a pair of files belongs to a door");
+  const [first] = frontends;
+  assert(first, "a pair of files belongs to a frontend");
   const nowMs = context.clock.elapsed();
   const signature = await certificateMark(first.tls, context.secret);
   if (before?.signature !== signature)
     return { signature, sinceMs: nowMs, found: undefined, tooLarge: false };
   if (before.found !== undefined || nowMs - before.sinceMs < stillMs) return { ...before, tooLarge: false };
-  const found = await usable(first.tls, doors, context);
+  const found = await usable(first.tls, frontends, context);
   return { ...before, ...(await takeOver(first.tls, found, context)) };
 }
 
 async function usable(
   tls: CertificatePlace,
-  doors: readonly TlsDoor[],
+  frontends: readonly TlsFrontend[],
   { clock, log, secret }: CertificateContext,
 ): Promise<Certificate | KilnError> {
   try {
     const certificate = await readCertificate(tls, secret);
-    for (const { hosts } of doors) assertServes(certificate, hosts, clock.now());
+    for (const { hosts } of frontends) assertServes(certificate, hosts, clock.now());
     return certificate;
   } catch (error) {
     const { code, message } = toKilnError(error);
@@ -148,9 +148,9 @@ async function hand(
   });
 }
 
-function warningsOf(door: TlsDoor, found: Look["found"], nowMs: number): readonly ServiceWarning[] {
+function warningsOf(frontend: TlsFrontend, found: Look["found"], nowMs: number): readonly ServiceWarning[] {
   if (found === undefined) return [];
-  const { service, hosts, tls } = door;
+  const { service, hosts, tls } = frontend;
   if ("acme" in tls) return []; // the issuer has said it
   if (found instanceof KilnError) {
     const hint =

@@ -5,7 +5,7 @@ import { expect, test, vi } from "vitest";
 import { freePort } from "../../lib/testing.ts";
 import type { RoutedService, Target } from "../router.ts";
 import { childBackend } from "./config/child-backend.ts";
-import { health, httpDoor, listen, target } from "./config/fixtures.ts";
+import { health, httpFrontend, listen, target } from "./config/fixtures.ts";
 import { installation, missingHaproxy } from "./process/installation.ts";
 import { mixedClients, send, startLoad } from "./process/load.ts";
 
@@ -91,7 +91,7 @@ withHaproxy("servers learn who asked, whichever way a request takes", async () =
 function unchecked(port: number, ...targets: readonly Target[]): RoutedService {
   return {
     service: "shop",
-    doors: [httpDoor(port)],
+    frontends: [httpFrontend(port)],
     targets,
     health: { ...health, check: { kind: "alive" } },
   };

@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { freePort } from "../../lib/testing.ts";
 import type { RoutedService } from "../router.ts";
 import { renderConfig, routesOf } from "./config/config.ts";
-import { health, httpBackend, httpDoor } from "./config/fixtures.ts";
+import { health, httpBackend, httpFrontend } from "./config/fixtures.ts";
 import { placeRoutes } from "./config/route-map.ts";
 import { routerPaths } from "./paths.ts";
 import { installation, missingHaproxy, workerOf } from "./process/installation.ts";
@@ -21,7 +21,7 @@ test.skipIf(missing)(
     await using it = await installation();
     await using backend = await httpBackend("shop-1-1-1");
     const port = await freePort();
-    const service = { service: "shop", doors: [httpDoor(port)], health, targets: [backend.target] };
+    const service = { service: "shop", frontends: [httpFrontend(port)], health, targets: [backend.target] };
     await it.router.apply(service, options);
     const paths = routerPaths(it.state);
     await rm(paths.routes, { recursive: true });
@@ -36,8 +36,8 @@ test.skipIf(missing)("a thousand services with a host name each: a reload loses 
   const port = await freePort();
   const alive = { ...health, check: { kind: "alive" as const } };
   const many = Array.from({ length: 1000 }, (_, i): RoutedService => {
-    const doors = [httpDoor(port, `shop${i}.example.com`)];
-    return { service: `shop${i}`, doors, health: alive, targets: [backend.target] };
+    const frontends = [httpFrontend(port, `shop${i}.example.com`)];
+    return { service: `shop${i}`, frontends, health: alive, targets: [backend.target] };
   });
   // As another controller has left them.
   const paths = routerPaths(it.state);
@@ -53,8 +53,8 @@ test.skipIf(missing)("a thousand services with a host name each: a reload loses 
   for (let round = 0; round < 3; round++) {
     const worker = await workerOf(it.state.router);
     const began = performance.now();
-    const doors = [...first.doors, httpDoor(port, `more${round}.example.com`)];
-    await it.router.apply({ ...first, doors }, options);
+    const frontends = [...first.frontends, httpFrontend(port, `more${round}.example.com`)];
+    await it.router.apply({ ...first, frontends }, options);
     took.push(Math.round(performance.now() - began));
     expect(await workerOf(it.state.router)).not.toBe(worker);
     const answer = await send({ port, host: `more${round}.example.com`, keepAlive: false, kind: "GET" });

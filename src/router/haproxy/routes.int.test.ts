@@ -2,7 +2,7 @@ import { request } from "node:http";
 import { expect, test } from "vitest";
 import type { TrafficSpec } from "../../domain/spec.ts";
 import { freePort } from "../../lib/testing.ts";
-import { type Backend, health, httpBackend, httpDoor } from "./config/fixtures.ts";
+import { type Backend, health, httpBackend, httpFrontend } from "./config/fixtures.ts";
 import { installation, missingHaproxy } from "./process/installation.ts";
 
 const missing = await missingHaproxy();
@@ -10,9 +10,12 @@ if (missing) console.log(`skipped: ${missing}`);
 const withHaproxy = test.skipIf(missing);
 const options = { signal: AbortSignal.timeout(600_000) };
 
-const door = (listen: number, more: Partial<TrafficSpec>): TrafficSpec => ({ ...httpDoor(listen), ...more });
-const routed = (service: string, backend: Backend, ...doors: readonly TrafficSpec[]) => {
-  return { service, doors, health, targets: [backend.target] };
+const frontend = (listen: number, more: Partial<TrafficSpec>): TrafficSpec => ({
+  ...httpFrontend(listen),
+  ...more,
+});
+const routed = (service: string, backend: Backend, ...frontends: readonly TrafficSpec[]) => {
+  return { service, frontends, health, targets: [backend.target] };
 };
 
 withHaproxy(
@@ -25,13 +28,13 @@ withHaproxy(
     await using files = await httpBackend("files");
     const port = await freePort();
     const hosts = ["shop.example", "www.shop.example"];
-    await it.router.apply(routed("shop", shop, door(port, { hosts })), options);
+    await it.router.apply(routed("shop", shop, frontend(port, { hosts })), options);
     await it.router.apply(
-      routed("api", api, door(port, { host: "shop.example", paths: ["/api", "/api/v2/x"] })),
+      routed("api", api, frontend(port, { host: "shop.example", paths: ["/api", "/api/v2/x"] })),
       options,
     );
-    await it.router.apply(routed("tenants", tenants, door(port, { hosts: ["*.shop.example"] })), options);
-    await it.router.apply(routed("files", files, door(port, { paths: ["/files", "/api/v2"] })), options);
+    await it.router.apply(routed("tenants", tenants, frontend(port, { hosts: ["*.shop.example"] })), options);
+    await it.router.apply(routed("files", files, frontend(port, { paths: ["/files", "/api/v2"] })), options);
 
     const cases: readonly (readonly [host: string, path: string, expected: string])[] = [
       ["shop.example", "/", "shop"],
@@ -73,8 +76,8 @@ withHaproxy(
     await using it = await installation();
     await using api = await httpBackend("api");
     const port = await freePort();
-    const doors = [door(port, { paths: ["/api", "/api/v2", "/a.b", "/plain+"], stripPrefix: true })];
-    await it.router.apply(routed("api", api, ...doors), options);
+    const frontends = [frontend(port, { paths: ["/api", "/api/v2", "/a.b", "/plain+"], stripPrefix: true })];
+    await it.router.apply(routed("api", api, ...frontends), options);
     for (const [path, seen, prefix] of [
       ["/api", "/", "/api"],
       ["/api/", "/", "/api"],
@@ -97,15 +100,15 @@ withHaproxy("another service cannot have the same host name and path, and both a
   await using it = await installation();
   await using shop = await httpBackend("shop");
   const port = await freePort();
-  const taken = door(port, { hosts: ["a.example", "b.example"], paths: ["/api"] });
+  const taken = frontend(port, { hosts: ["a.example", "b.example"], paths: ["/api"] });
   await it.router.apply(routed("shop", shop, taken), options);
   const refused = { code: "traffic_conflict" };
-  const asked = [door(port, { host: "b.example", paths: ["/x", "/api"] })];
+  const asked = [frontend(port, { host: "b.example", paths: ["/x", "/api"] })];
   await expect(it.router.check("blog", asked, options)).rejects.toMatchObject({
     ...refused,
     message: `The service blog can't have b.example/api on port ${port}: the service shop has it already.`,
   });
-  await it.router.check("blog", [door(port, { host: "b.example" }), door(port, {})], options);
+  await it.router.check("blog", [frontend(port, { host: "b.example" }), frontend(port, {})], options);
   await it.router.check("shop", asked, options);
 });
 

@@ -19,7 +19,14 @@ import type { Clock } from "../../lib/time/clock.ts";
 import { systemClock } from "../../lib/time/clock.ts";
 import type { RoutedService, Router } from "../router.ts";
 import { type IssueOptions, issue, missingOpenssl, noSecret } from "../test-certificates.ts";
-import { health, httpBackend, httpDoor, tcpBackend, tcpDoor, tlsDoor } from "./config/fixtures.ts";
+import {
+  health,
+  httpBackend,
+  httpFrontend,
+  tcpBackend,
+  tcpFrontend,
+  tlsFrontend,
+} from "./config/fixtures.ts";
 import { haproxyRouter } from "./haproxy-router.ts";
 import { installation, killMaster, missingHaproxy, workerOf } from "./process/installation.ts";
 
@@ -43,7 +50,10 @@ withHaproxy(
     await using it = await installation();
     await using a = await httpBackend("shop-1-1-1");
     const port = await freePort();
-    await it.router.apply(service("shop", [tlsDoor(httpDoor(port), await pair())], [a.target]), options);
+    await it.router.apply(
+      service("shop", [tlsFrontend(httpFrontend(port), await pair())], [a.target]),
+      options,
+    );
     const over1 = await ask(port, "shop.example.com");
     expect(over1).toMatchObject({ status: 200, server: a.id });
     expect(over1.body).toContain('"x-forwarded-proto":"https"');
@@ -59,7 +69,7 @@ withHaproxy(
 withHaproxy("TLS 1.1 is refused, 1.2 has forward secrecy", async () => {
   await using it = await installation();
   const port = await freePort();
-  await it.router.apply(service("shop", [tlsDoor(httpDoor(port), await pair())], []), options);
+  await it.router.apply(service("shop", [tlsFrontend(httpFrontend(port), await pair())], []), options);
   const old = { minVersion: "TLSv1", maxVersion: "TLSv1.1", ciphers: "ALL@SECLEVEL=0" } as const;
   await expect(handshake(port, undefined, old)).rejects.toThrow();
   const second = await handshake(port, undefined, { maxVersion: "TLSv1.2" });
@@ -80,11 +90,11 @@ withHaproxy(
       await pair({ hosts: [names[1] ?? ""] }),
       await pair({ hosts: names }),
     ];
-    await it.router.apply(service("shop", [tlsDoor(httpDoor(port, names[0]), shop)], []), options);
-    await it.router.apply(service("blog", [tlsDoor(httpDoor(port, names[1]), blog)], []), options);
+    await it.router.apply(service("shop", [tlsFrontend(httpFrontend(port, names[0]), shop)], []), options);
+    await it.router.apply(service("blog", [tlsFrontend(httpFrontend(port, names[1]), blog)], []), options);
     const shown = async (host?: string) => (await handshake(port, host)).subject;
     expect(await Promise.all(names.map(shown))).toEqual([nameOf(shop), nameOf(blog)]);
-    await it.router.apply(service("rest", [tlsDoor(httpDoor(port), rest)], []), options);
+    await it.router.apply(service("rest", [tlsFrontend(httpFrontend(port), rest)], []), options);
     expect(await Promise.all([...names.map(shown), shown("x.example.com"), shown()])).toEqual(
       [shop, blog, rest, rest].map(nameOf),
     );
@@ -99,9 +109,9 @@ withHaproxy("plain TCP inside TLS", async () => {
   await using it = await installation();
   await using a = await tcpBackend("db-1-1-1");
   const port = await freePort();
-  const door = tlsDoor(tcpDoor(port), await pair());
+  const frontend = tlsFrontend(tcpFrontend(port), await pair());
   await it.router.apply(
-    { ...service("db", [door], [a.target]), health: { ...health, check: { kind: "tcp" } } },
+    { ...service("db", [frontend], [a.target]), health: { ...health, check: { kind: "tcp" } } },
     options,
   );
   const socket = connectTls({ port, rejectUnauthorized: false });
@@ -115,13 +125,16 @@ withHaproxy("a port has TLS or has not", async () => {
   await using it = await installation();
   const port = await freePort();
   const tls = await pair();
-  const other = service("other", [httpDoor(port, "other.example.com")], []);
-  await it.router.apply(service("shop", [tlsDoor(httpDoor(port, "shop.example.com"), tls)], []), options);
+  const other = service("other", [httpFrontend(port, "other.example.com")], []);
+  await it.router.apply(
+    service("shop", [tlsFrontend(httpFrontend(port, "shop.example.com"), tls)], []),
+    options,
+  );
   await expect(it.router.apply(other, options)).rejects.toMatchObject({
     code: "traffic_conflict",
     message: `The service other can't open port ${port} without TLS: the service shop has it with TLS.`,
   });
-  await it.router.apply(service("shop", [httpDoor(port, "shop.example.com")], []), options);
+  await it.router.apply(service("shop", [httpFrontend(port, "shop.example.com")], []), options);
   await it.router.apply(other, options);
   expect(await readdir(join(it.state.router, "tls"))).toEqual([]);
 });
@@ -130,12 +143,12 @@ withHaproxy("what can't be used is refused before anything changes", async () =>
   await using it = await installation();
   const port = await freePort();
   const tls = await pair({ hosts: ["other.example.com"] });
-  const asked = service("shop", [tlsDoor(httpDoor(port, "shop.example.com"), tls)], []);
+  const asked = service("shop", [tlsFrontend(httpFrontend(port, "shop.example.com"), tls)], []);
   const refused = {
     code: "certificate_invalid",
     message: expect.stringContaining("does not cover shop.example.com"),
   };
-  await expect(it.router.check("shop", asked.doors, options)).rejects.toMatchObject(refused);
+  await expect(it.router.check("shop", asked.frontends, options)).rejects.toMatchObject(refused);
   await expect(it.router.apply(asked, options)).rejects.toMatchObject(refused);
   expect(await it.router.observe(options)).toEqual([]);
 });
@@ -145,7 +158,7 @@ withHaproxy(
   async () => {
     await using it = await installation();
     const tls = await pair();
-    await it.router.apply(service("shop", [tlsDoor(httpDoor(await freePort()), tls)], []), options);
+    await it.router.apply(service("shop", [tlsFrontend(httpFrontend(await freePort()), tls)], []), options);
     const stored = join(it.state.router, "tls");
     const modes = [stored, ...(await readdir(stored)).map((file) => join(stored, file))].map(async (path) =>
       ((await stat(path)).mode & 0o777).toString(8),
@@ -163,7 +176,7 @@ withHaproxy("a renewed certificate is taken over under load, without a reload", 
   await using a = await httpBackend("shop-1-1-1");
   const port = await freePort();
   const tls = await pair();
-  await it.router.apply(service("shop", [tlsDoor(httpDoor(port), tls)], [a.target]), options);
+  await it.router.apply(service("shop", [tlsFrontend(httpFrontend(port), tls)], [a.target]), options);
   const config = await readFile(join(it.state.router, "haproxy.cfg"), "utf8");
   const [first, worker] = [await handshake(port), await workerOf(it.state.router)];
   const lost: string[] = [];
@@ -205,20 +218,20 @@ withHaproxy("a certificate that is a secret is served, and its newest version wi
     const { certificate, key } = await pair({ hosts: ["shop.example.com"] });
     return (await readFile(certificate, "utf8")) + (await readFile(key, "utf8"));
   };
-  const door: TrafficSpec = { ...httpDoor(port, "shop.example.com"), tls: { secret: "SHOP_TLS" } };
-  await expect(it.router.check("shop.dev", [door], options)).rejects.toMatchObject({
+  const frontend: TrafficSpec = { ...httpFrontend(port, "shop.example.com"), tls: { secret: "SHOP_TLS" } };
+  await expect(it.router.check("shop.dev", [frontend], options)).rejects.toMatchObject({
     code: "certificate_invalid",
     message: "The certificate of shop.dev can't be read: shop.dev lacks the secret SHOP_TLS.",
   });
   it.secrets.set("shop.dev SHOP_TLS", "nonsense");
-  await expect(it.router.check("shop.dev", [door], options)).rejects.toMatchObject({
+  await expect(it.router.check("shop.dev", [frontend], options)).rejects.toMatchObject({
     message: "The key of the secret SHOP_TLS is not in PEM form.",
   });
   it.secrets.set("shop.dev SHOP_TLS", await written());
-  await it.router.check("shop.dev", [door], options);
-  await it.router.apply(service("shop.dev", [door], [a.target]), options);
+  await it.router.check("shop.dev", [frontend], options);
+  await it.router.apply(service("shop.dev", [frontend], [a.target]), options);
   // The preview has the certificate of its service.
-  const preview = { ...door, listen: await freePort(), host: undefined };
+  const preview = { ...frontend, listen: await freePort(), host: undefined };
   await it.router.apply(service("shop.dev_preview", [preview], [a.target]), options);
   const [first, worker] = [await handshake(port), await workerOf(it.state.router)];
   expect((await handshake(preview.listen)).serial).toBe(first.serial);
@@ -241,7 +254,10 @@ withHaproxy(
     await using it = await installation();
     const port = await freePort();
     const tls = await pair();
-    await it.router.apply(service("shop", [tlsDoor(httpDoor(port, "shop.example.com"), tls)], []), options);
+    await it.router.apply(
+      service("shop", [tlsFrontend(httpFrontend(port, "shop.example.com"), tls)], []),
+      options,
+    );
     const { serial } = await handshake(port);
     const before = await readFile(tls.certificate, "utf8");
     const foreign = await readFile((await pair()).key, "utf8");
@@ -278,8 +294,8 @@ withHaproxy(
     await using it = await installation();
     const [port, second] = [await freePort(), await freePort()];
     const [tls, lost] = [await pair(), await pair()];
-    const shop = service("shop", [tlsDoor(httpDoor(port), tls)], []);
-    await it.router.apply(service("lost", [tlsDoor(httpDoor(second), lost)], []), options);
+    const shop = service("shop", [tlsFrontend(httpFrontend(port), tls)], []);
+    await it.router.apply(service("lost", [tlsFrontend(httpFrontend(second), lost)], []), options);
     await it.router.apply(shop, options);
     const { serial } = await handshake(port);
     await killMaster(it.state.router);
@@ -296,7 +312,7 @@ withHaproxy("a chain that is too long for the socket comes by a reload", async (
   await using it = await installation();
   const port = await freePort();
   const tls = await pair();
-  await it.router.apply(service("shop", [tlsDoor(httpDoor(port), tls)], []), options);
+  await it.router.apply(service("shop", [tlsFrontend(httpFrontend(port), tls)], []), options);
   const worker = await workerOf(it.state.router);
   await issueAgain(tls);
   const text = await readFile(tls.certificate, "utf8");
@@ -315,7 +331,7 @@ withHaproxy(
     await using it = await installation();
     const port = await freePort();
     const tls = await pair({ days: 90 });
-    const shop = service("shop", [tlsDoor(httpDoor(port), tls)], []);
+    const shop = service("shop", [tlsFrontend(httpFrontend(port), tls)], []);
     await it.router.apply(shop, options);
     const warnings = async (days: number) => {
       const router = haproxyRouter({
@@ -324,7 +340,7 @@ withHaproxy(
         log: silentLog,
         secret: noSecret,
       });
-      await router.check("shop", shop.doors, options);
+      await router.check("shop", shop.frontends, options);
       await renew(router);
       await systemClock.sleep(1100); // it looks at files once they have been still for a second
       return (await renew(router)).map(({ message, hint }) =>
@@ -337,7 +353,7 @@ withHaproxy(
     ]);
     expect(await warnings(91)).toEqual([expect.stringMatching(/^The certificate X expired on .* Renew it/)]);
     const late = haproxyRouter({ state: it.state, clock: inDays(91), log: silentLog, secret: noSecret });
-    const elsewhere = [tlsDoor(httpDoor(await freePort()), tls)];
+    const elsewhere = [tlsFrontend(httpFrontend(await freePort()), tls)];
     await expect(late.check("shop", elsewhere, options)).rejects.toMatchObject({
       code: "certificate_invalid",
     });
@@ -350,10 +366,10 @@ function inDays(days: number): Clock {
 
 function service(
   name: string,
-  doors: readonly TrafficSpec[],
+  frontends: readonly TrafficSpec[],
   targets: RoutedService["targets"],
 ): RoutedService {
-  return { service: name, doors, targets, health };
+  return { service: name, frontends, targets, health };
 }
 
 function nameOf({ certificate }: TlsFiles): string {
@@ -411,6 +427,6 @@ async function renew(router: Router): Promise<readonly ServiceWarning[]> {
 
 /** Another service comes and goes: HAProxy reads its files again. */
 async function reloadBy(router: Router): Promise<void> {
-  await router.apply(service("passing", [httpDoor(await freePort())], []), options);
+  await router.apply(service("passing", [httpFrontend(await freePort())], []), options);
   await router.remove("passing", options);
 }

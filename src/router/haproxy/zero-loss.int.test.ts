@@ -3,7 +3,7 @@ import { expect, test, vi } from "vitest";
 import { freePort } from "../../lib/testing.ts";
 import type { RoutedService, Router } from "../router.ts";
 import { childBackend } from "./config/child-backend.ts";
-import { type Backend, health, httpBackend, httpDoor, tcpDoor } from "./config/fixtures.ts";
+import { type Backend, health, httpBackend, httpFrontend, tcpFrontend } from "./config/fixtures.ts";
 import { installation, killMaster, missingHaproxy } from "./process/installation.ts";
 import { mixedClients, send, startLoad, type Tally } from "./process/load.ts";
 
@@ -47,8 +47,8 @@ withHaproxy("reloads for other services, and a router that another one takes ove
   for (let i = 0; i < 4; i++) {
     const router = it.another();
     const other = { ...shop(port), service: `other${i}`, targets: [a.target] };
-    await router.apply({ ...other, doors: [httpDoor(shared, `other${i}.example.com`)] }, options);
-    await router.apply({ ...other, doors: [tcpDoor(await freePort())] }, options);
+    await router.apply({ ...other, frontends: [httpFrontend(shared, `other${i}.example.com`)] }, options);
+    await router.apply({ ...other, frontends: [tcpFrontend(await freePort())] }, options);
     await router.remove(`other${i}`, options);
   }
   const tally = await load.stop();
@@ -66,7 +66,10 @@ withHaproxy("idle clients come back after a reload, when all servers they knew a
   const all = (kind: "GET" | "POST") =>
     Promise.all(agents.map((agent) => send({ port, keepAlive: true, kind }, agent)));
   expect(new Set((await all("GET")).map((x) => x.server))).toEqual(new Set([old.id]));
-  await it.router.apply({ ...shop(port), service: "other", doors: [httpDoor(await freePort())] }, options);
+  await it.router.apply(
+    { ...shop(port), service: "other", frontends: [httpFrontend(await freePort())] },
+    options,
+  );
   await it.router.apply(shop(port, { ...old.target, weight: 0 }, fresh.target), options);
   await retire(it.router, port, old, fresh);
   const answers = await all("POST");
@@ -132,7 +135,7 @@ withHaproxy("HAProxy is killed: its service comes back with the next apply", asy
 });
 
 function shop(port: number, ...targets: RoutedService["targets"]): RoutedService {
-  return { service: "shop", doors: [httpDoor(port)], targets, health };
+  return { service: "shop", frontends: [httpFrontend(port)], targets, health };
 }
 
 /** What Kiln does with a drained server: wait until nothing is open, take it away, end it. */

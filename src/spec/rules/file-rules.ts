@@ -1,4 +1,4 @@
-import { type Clash, clashOf, listenersOf, matchKey, previewDoor } from "../../domain/listener.ts";
+import { type Clash, clashOf, listenersOf, matchKey, previewFrontend } from "../../domain/listener.ts";
 import type { TrafficSpec } from "../../domain/spec.ts";
 import type { SpecDocument } from "../schema/document.ts";
 import { toTraffic } from "../service-spec.ts";
@@ -22,53 +22,53 @@ export function* sameServices(documents: readonly MapTree[]): Generator<Finding>
   }
 }
 
-interface Door {
+interface Frontend {
   readonly service: string;
   readonly isPreview: boolean;
   readonly traffic: TrafficSpec;
 }
 
 /** Services of one file whose traffic would conflict on one machine. */
-export function* sameDoors(
+export function* sameFrontends(
   variants: readonly { readonly tree: MapTree; readonly document: SpecDocument | undefined }[],
 ): Generator<Finding> {
-  const before: Door[] = [];
+  const before: Frontend[] = [];
   for (const { tree, document } of variants) {
-    const doors = doorsOf(document);
-    for (const door of doors) {
+    const frontends = frontendsOf(document);
+    for (const frontend of frontends) {
       const [first] = before.flatMap((other) => {
-        const clash = clashOf(door.traffic, other.traffic);
+        const clash = clashOf(frontend.traffic, other.traffic);
         return clash === undefined ? [] : [{ other, clash }];
       });
       if (first === undefined) continue;
-      const { offset } = findSpot(tree, ["traffic", ...keyOf(door, first.clash.listen)]);
-      yield { offset, ...collision(first.other, door, first.clash) };
+      const { offset } = findSpot(tree, ["traffic", ...keyOf(frontend, first.clash.listen)]);
+      yield { offset, ...collision(first.other, frontend, first.clash) };
     }
-    before.push(...doors);
+    before.push(...frontends);
   }
 }
 
-function doorsOf(document: SpecDocument | undefined): readonly Door[] {
+function frontendsOf(document: SpecDocument | undefined): readonly Frontend[] {
   if (!document?.traffic) return [];
   const { service, traffic: written } = document;
   // Whether there is TLS matters here, not where its files are; and an authority asks at a port of its own.
   const { tls } = written;
   const traffic = toTraffic(written, tls && (tls.acme ? { acme: tls.acme } : { secret: "" }));
-  const preview = previewDoor(traffic);
-  const door: Door = { service, isPreview: false, traffic };
-  return preview === undefined ? [door] : [door, { service, isPreview: true, traffic: preview }];
+  const preview = previewFrontend(traffic);
+  const frontend: Frontend = { service, isPreview: false, traffic };
+  return preview === undefined ? [frontend] : [frontend, { service, isPreview: true, traffic: preview }];
 }
 
 /** The key below `traffic` that has the port. */
-function keyOf({ isPreview, traffic }: Door, port: number): readonly string[] {
+function keyOf({ isPreview, traffic }: Frontend, port: number): readonly string[] {
   if (isPreview) return ["preview"];
   return traffic.listen === port ? ["listen"] : ["redirect", "http"];
 }
 
 const uses: Readonly<Record<string, string>> = { listen: "listens on", preview: "uses for its preview" };
 
-function collision(other: Door, door: Door, clash: Clash): Omit<Finding, "offset"> {
-  const key = keyOf(door, clash.listen).join(".");
+function collision(other: Frontend, frontend: Frontend, clash: Clash): Omit<Finding, "offset"> {
+  const key = keyOf(frontend, clash.listen).join(".");
   const use = uses[keyOf(other, clash.listen).join(".")] ?? "redirects from";
   const where = `\`traffic.${key}\` is ${clash.listen}, which \`${other.service}\` ${use}`;
   if (clash.kind === "isTls") {
@@ -91,6 +91,6 @@ function collision(other: Door, door: Door, clash: Clash): Omit<Finding, "offset
   };
 }
 
-function isTls({ traffic }: Door, port: number): boolean {
+function isTls({ traffic }: Frontend, port: number): boolean {
   return listenersOf(traffic).some(({ listen, port: { isTls } }) => listen === port && isTls);
 }

@@ -176,7 +176,7 @@ function sentence(rollout: Rollout, change: PlannedChange, reason: string): stri
     case "job-ended":
       return `${name}: ${reason}`;
     case "end":
-      return `${name} ${endings[change.phase]}: ${reason}`;
+      return `${name} ${terminations[change.phase]}: ${reason}`;
   }
 }
 
@@ -187,7 +187,7 @@ function movedSentence({ service, to, steps, step }: Rollout): string {
   return `Release ${to} of ${service} has ${part}${proof}`;
 }
 
-const endings = {
+const terminations = {
   complete: "is complete",
   "rolled-back": "was rolled back",
   failed: "has failed",

@@ -9,7 +9,7 @@ import { openStateFolder } from "../../../src/lib/state-folder.ts";
 import { freePort } from "../../../src/lib/testing.ts";
 import { type Installation, install, waitUntil } from "../harness.ts";
 import { isRunning } from "../machine.ts";
-import { type Doors, type Service, services } from "./kinds.ts";
+import { type Frontends, type Service, services } from "./kinds.ts";
 import { prepareRequests, type Requests } from "./requests.ts";
 import { serialAt } from "./router-process.ts";
 
@@ -18,7 +18,7 @@ const settleMs = 90_000;
 /** Three services on one machine. What is said of rollouts is done with all three at once. */
 export interface Cluster extends AsyncDisposable {
   readonly kiln: Installation;
-  readonly doors: Doors;
+  readonly frontends: Frontends;
   /** A new release of each service, rolled out in this way. */
   deploy(policy: Partial<RolloutPolicy>): Promise<readonly Accepted[]>;
   rollback(): Promise<readonly Accepted[]>;
@@ -61,7 +61,7 @@ function clusterOf(kiln: Installation, requests: Requests): Cluster {
   const status = (service: Service) => statusOf(client, service);
   return {
     kiln,
-    doors: requests.doors,
+    frontends: requests.frontends,
     deploy: (policy) => each((service) => client.deploy(requests.make(service, policy))),
     rollback: () => each((service) => client.rollback({ service })),
     abort: async () => void (await each((service) => client.abort({ service }))),
@@ -80,7 +80,7 @@ function clusterOf(kiln: Installation, requests: Requests): Cluster {
     },
     passingService: () => passingService(client, requests),
     renewCertificate: async () => {
-      const { https } = requests.doors;
+      const { https } = requests.frontends;
       const before = await serialAt(https);
       await requests.renewCertificate();
       const isShown = async () => (await serialAt(https)) !== before;

@@ -7,7 +7,7 @@ export const services = ["web", "secure", "raw"] as const;
 export type Service = (typeof services)[number];
 
 /** Where the services of the test are. */
-export interface Doors {
+export interface Frontends {
   readonly http: number;
   readonly https: number;
   readonly tcp: number;
@@ -26,7 +26,7 @@ export interface Kind {
   /** The router may ask another server, once, when the first one dies: idempotent, and no part of the answer has come yet. */
   readonly repeatable: boolean;
   readonly clients: number;
-  readonly make: (doors: Doors) => Ask;
+  readonly make: (frontends: Frontends) => Ask;
 }
 
 /** All of them. What is slow takes longer than a rollout step, and far less than the drain time. */

@@ -1,7 +1,7 @@
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
-import type { Doors } from "./kinds.ts";
+import type { Frontends } from "./kinds.ts";
 import type { Order, Taking } from "./worker.ts";
 
 /** Clients of every kind that ask without a pause, in a process of their own. */
@@ -15,7 +15,7 @@ export interface Load extends Disposable {
 const worker = fileURLToPath(new URL("worker.ts", import.meta.url));
 
 /** It ends with the test process, too. */
-export function startLoad(doors: Doors): Load {
+export function startLoad(frontends: Frontends): Load {
   const child = fork(worker, { execArgv: ["--disable-warning=ExperimentalWarning"] });
   const tell = (order: Order) => child.send(order);
   async function ask(order: Order): Promise<Taking> {
@@ -23,7 +23,7 @@ export function startLoad(doors: Doors): Load {
     const [answer] = await once(child, "message");
     return answer as Taking;
   }
-  tell({ kind: "start", doors });
+  tell({ kind: "start", frontends });
   return {
     take: () => ask({ kind: "take" }),
     stop: () => ask({ kind: "stop" }),

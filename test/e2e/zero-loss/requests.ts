@@ -7,11 +7,11 @@ import { freePort } from "../../../src/lib/testing.ts";
 import { issue } from "../../../src/router/test-certificates.ts";
 import { loadSpecs } from "../../../src/spec/load.ts";
 import type { Installation } from "../harness.ts";
-import { type Doors, type Service, services } from "./kinds.ts";
+import { type Frontends, type Service, services } from "./kinds.ts";
 
 /** What can be asked for: each request is for a release of its own. */
 export interface Requests {
-  readonly doors: Doors;
+  readonly frontends: Frontends;
   make(service: Service, policy: Partial<RolloutPolicy>): DeployRequest;
   /** A service of its own that listens on this port. */
   another(service: string, port: number): DeployRequest;
@@ -35,14 +35,14 @@ export async function prepareRequests(kiln: Installation): Promise<Requests> {
   const [spec] = await loadSpecs(join(folder, "kiln.yaml"));
   if (spec === undefined) throw new Error("the file has a service");
   const asked = deployRequest(spec, unbuiltRelease(spec), imageOf("web"));
-  const doors = { http: await freePort(), https: await freePort(), tcp: await freePort() };
+  const frontends = { http: await freePort(), https: await freePort(), tcp: await freePort() };
   const certificates = join(folder, "tls");
   await mkdir(certificates);
   const tls = await issue(certificates, "secure");
   const traffic: Record<Service, TrafficSpec> = {
-    web: { mode: "http", listen: doors.http, host: undefined },
-    secure: { mode: "http", listen: doors.https, host: undefined, tls },
-    raw: { mode: "tcp", listen: doors.tcp, host: undefined },
+    web: { mode: "http", listen: frontends.http, host: undefined },
+    secure: { mode: "http", listen: frontends.https, host: undefined, tls },
+    raw: { mode: "tcp", listen: frontends.tcp, host: undefined },
   };
   let editions = 0;
   function imageOf(service: string): Image {
@@ -65,7 +65,7 @@ export async function prepareRequests(kiln: Installation): Promise<Requests> {
     };
   }
   return {
-    doors,
+    frontends,
     make: (service, policy) => ({
       ...asked,
       service,

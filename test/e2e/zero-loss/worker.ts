@@ -1,8 +1,8 @@
-import { type Ask, type Doors, type Kind, kinds, type Service } from "./kinds.ts";
+import { type Ask, type Frontends, type Kind, kinds, type Service } from "./kinds.ts";
 
 /** The worker's orders. */
 export type Order =
-  | { readonly kind: "start"; readonly doors: Doors }
+  | { readonly kind: "start"; readonly frontends: Frontends }
   /** Answered with a `Taking`. */
   | { readonly kind: "take" }
   /** Nothing new is asked; answered with a `Taking` when all that was open has ended. */
@@ -40,15 +40,15 @@ process.on("message", (order: Order) => void obey(order));
 process.once("disconnect", () => process.exit(0));
 
 async function obey(order: Order): Promise<void> {
-  if (order.kind === "start") return start(order.doors);
+  if (order.kind === "start") return start(order.frontends);
   stopping ||= order.kind === "stop";
   while (stopping && open > 0) await sleep(pauseMs);
   process.send?.(take());
 }
 
-function start(doors: Doors): void {
+function start(frontends: Frontends): void {
   for (const kind of kinds) {
-    for (let client = 0; client < kind.clients; client++) void askForever(kind, kind.make(doors));
+    for (let client = 0; client < kind.clients; client++) void askForever(kind, kind.make(frontends));
   }
 }
 

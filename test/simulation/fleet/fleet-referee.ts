@@ -12,10 +12,10 @@ import { Referee } from "../rules/referee.ts";
 import type { Trace } from "../trace.ts";
 import { FleetKnowledge } from "./fleet-knowledge.ts";
 import { HealthOracle } from "./health-oracle.ts";
+import { InspectionRules } from "./inspection-rules.ts";
 import { JobRules } from "./job-rules.ts";
 import type { Machine } from "./machine.ts";
 import { PreviewRules } from "./preview-rules.ts";
-import { SightRules } from "./sight-rules.ts";
 import { TrafficRules } from "./traffic-rules.ts";
 
 /** The referee of a machine with a fleet: it sees every call to host, router and servers as well. */
@@ -24,7 +24,7 @@ export class FleetReferee extends Referee {
   readonly #traffic: TrafficRules;
   readonly #jobs: JobRules;
   readonly #preview: PreviewRules;
-  readonly #sight: SightRules;
+  readonly #inspector: InspectionRules;
   /** Servers that the planner wants gone without a drain: their release is not known any more. */
   readonly #strays = new Set<ServerId>();
 
@@ -34,7 +34,7 @@ export class FleetReferee extends Referee {
     this.#traffic = new TrafficRules(knowledge, this.verdict);
     this.#jobs = new JobRules(knowledge, this.verdict);
     this.#preview = new PreviewRules(knowledge, this.verdict);
-    this.#sight = new SightRules(knowledge, this.verdict);
+    this.#inspector = new InspectionRules(knowledge, this.verdict);
   }
 
   /** Servers that have traffic are the new controller's own to keep. */
@@ -51,7 +51,7 @@ export class FleetReferee extends Referee {
 
   override onObserved(observation: Observation, sinceMs: number, life: Life): void {
     super.onObserved(observation, sinceMs, life);
-    if (!this.isOver(life)) this.#sight.onObserved(observation);
+    if (!this.isOver(life)) this.#inspector.onObserved(observation);
   }
 
   override onResize(group: GroupSpec, size: number, life: Life): void {

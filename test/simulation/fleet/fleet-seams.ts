@@ -79,8 +79,8 @@ export function seamRouter(router: Router, seams: FleetSeams): Router {
         if (service !== undefined) machine.countRequests(service);
         return router.counts(service, o);
       }),
-    check: (service, doors, o) =>
-      through(seams, call("check", service), o.signal, () => router.check(service, doors, o)),
+    check: (service, frontends, o) =>
+      through(seams, call("check", service), o.signal, () => router.check(service, frontends, o)),
   };
 }
 

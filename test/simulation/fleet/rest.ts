@@ -70,10 +70,10 @@ function tainted({ service, serving, taints }: DesiredService, machine: Machine)
     .map((taint) => `${taint.server} has drifted and is still there`);
 }
 
-/** A service without servers has its door all the same. */
+/** A service without servers has its frontend all the same. */
 function shut({ service, serving, releases }: DesiredService, machine: Machine): readonly string[] {
   if (serving === undefined || releases.get(serving)?.traffic === undefined) return [];
-  return (machine.routes.get(service)?.doors ?? []).length > 0 ? [] : [`${service} has no way in`];
+  return (machine.routes.get(service)?.frontends ?? []).length > 0 ? [] : [`${service} has no way in`];
 }
 
 /** As many servers as were asked for, all of them with traffic; unless the release is such that none can stay. */

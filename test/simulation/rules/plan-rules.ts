@@ -10,7 +10,7 @@ import type { Verdict } from "./verdict.ts";
 /** The longest that a plan is carried out, with calls that are late. */
 const planMs = 20_000;
 
-interface Sight {
+interface Inspector {
   readonly atMs: number;
   /** Ready servers with traffic, as they were seen. */
   readonly capacity: ReadonlySet<ServerId>;
@@ -24,7 +24,7 @@ interface Sight {
 export class PlanRules {
   readonly #k: Knowledge;
   readonly #verdict: Verdict;
-  readonly #sights = new Map<ServiceKey, Sight>();
+  readonly #sights = new Map<ServiceKey, Inspector>();
   /** The lowest floor, and the highest ceiling, of all that was desired since the last look. */
   readonly #floors = new Map<ServiceKey, number>();
   readonly #ceilings = new Map<ServiceKey, number>();

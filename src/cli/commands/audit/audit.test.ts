@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync }
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { startNotary } from "../../../controller/audit/notary.ts";
+import { startAuditor } from "../../../controller/audit/auditor.ts";
 import { anAsker } from "../../../domain/testing.ts";
 import { silentLog } from "../../../lib/log.ts";
 import { exec } from "../../../lib/process/exec.ts";
@@ -26,7 +26,7 @@ afterEach(() => rmSync(folder, { recursive: true }));
 async function history(events: number): Promise<void> {
   const state = openStateFolder({ KILN_HOME: home });
   using store = openStore(state.database, { clock: systemClock });
-  const notary = startNotary({
+  const auditor = startAuditor({
     ...{ store, clock: systemClock, log: silentLog },
     ...{ keyPath: state.auditKey, checkpointPath: state.auditCheckpoint },
   });
@@ -38,10 +38,10 @@ async function history(events: number): Promise<void> {
       data: { b: 1e-7, a: ["é", { z: null, 1: "\u2028" }] },
     });
   for (let i = 1; i < events; i++) note(`Number ${i}, “ü” \u0000.`);
-  writeFileSync(at("checkpoint.json"), JSON.stringify(await notary.checkpoint({}, anAsker())));
-  writeFileSync(at("kiln.pub"), (await notary.audit({})).key?.publicKey ?? "");
+  writeFileSync(at("checkpoint.json"), JSON.stringify(await auditor.checkpoint({}, anAsker())));
+  writeFileSync(at("kiln.pub"), (await auditor.audit({})).key?.publicKey ?? "");
   note("The last.");
-  await notary.close();
+  await auditor.close();
 }
 function tamper(sql: string): void {
   using raw = new DatabaseSync(join(home, "kiln.db"));
@@ -66,17 +66,17 @@ test("verify reports that a log is whole, and how far it is signed", async () =>
 async function accept(...args: readonly string[]): Promise<CliResult> {
   const state = openStateFolder({ KILN_HOME: home });
   using store = openStore(state.database, { clock: systemClock });
-  const notary = startNotary({
+  const auditor = startAuditor({
     ...{ store, clock: systemClock, log: silentLog },
     ...{ keyPath: state.auditKey, checkpointPath: state.auditCheckpoint },
   });
   const given = {
     home,
     cwd: folder,
-    client: { acceptBreaks: (asked: AcceptRequest) => notary.acceptBreaks(asked, anAsker()) },
+    client: { acceptBreaks: (asked: AcceptRequest) => auditor.acceptBreaks(asked, anAsker()) },
   };
   const result = await cli(["audit", "accept", ...args], given);
-  await notary.close();
+  await auditor.close();
   return result;
 }
 

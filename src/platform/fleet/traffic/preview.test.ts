@@ -23,7 +23,7 @@ function behind(fleet: TestFleet): readonly string[] | undefined {
 test("the port is open from the first traffic on, for any host, without a server", async () => {
   await using fleet = await twoGroups();
   expect(fleet.world.routes.get("shop_preview")).toMatchObject({
-    doors: [{ mode: "http", listen: 8081, host: undefined }],
+    frontends: [{ mode: "http", listen: 8081, host: undefined }],
     targets: [],
   });
 });
@@ -46,9 +46,9 @@ test("it reaches only ready servers, as they come and go, and it takes none of t
 test("closing it takes nothing but its servers away", async () => {
   await using fleet = await twoGroups();
   await fleet.platform.preview("shop", two, call);
-  const { doors } = fleet.world.routes.get("shop_preview") ?? {};
+  const { frontends } = fleet.world.routes.get("shop_preview") ?? {};
   await fleet.platform.preview("shop", undefined, call);
-  expect([fleet.world.routes.get("shop_preview")?.doors, behind(fleet)]).toEqual([doors, []]);
+  expect([fleet.world.routes.get("shop_preview")?.frontends, behind(fleet)]).toEqual([frontends, []]);
   expect((await fleet.group(2))?.previewed).toBeUndefined();
 });
 
@@ -81,7 +81,7 @@ test("a port that is taken is refused beforehand, and taken later it holds up no
   expect(fleet.weights()).toEqual({ "shop-1-1-1": 0, "shop-1-2-1": 0, "shop-2-1-1": 256 });
   fleet.world.takenPorts.clear();
   await fleet.platform.observe(call);
-  await fleet.clock.until(async () => fleet.world.routes.get("shop_preview")?.doors[0]?.listen === 9090);
+  await fleet.clock.until(async () => fleet.world.routes.get("shop_preview")?.frontends[0]?.listen === 9090);
 });
 
 test("where the old release has its traffic, the new one has no preview; and its traffic may take the old preview's port", async () => {
@@ -92,9 +92,9 @@ test("where the old release has its traffic, the new one has no preview; and its
     code: "traffic_conflict",
   });
   await fleet.platform.route("shop", [{ release: 2, share: 1 }], [swapped], call);
-  expect(fleet.world.routes.get("shop")?.doors.map((d) => d.listen)).toEqual([8081]);
+  expect(fleet.world.routes.get("shop")?.frontends.map((d) => d.listen)).toEqual([8081]);
   await fleet.platform.observe(call);
-  await fleet.clock.until(async () => fleet.world.routes.get("shop_preview")?.doors[0]?.listen === 8080);
+  await fleet.clock.until(async () => fleet.world.routes.get("shop_preview")?.frontends[0]?.listen === 8080);
 });
 
 test("without a way in for the traffic there is no preview", async () => {

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { release } from "../../fake/testing.ts";
-import { doorsOf, isSameRoute, type RoutableServer, routedService, sharesOf } from "./routing.ts";
+import { frontendsOf, isSameRoute, type RoutableServer, routedService, sharesOf } from "./routing.ts";
 
 function servers(number: number, count: number, takes = true): readonly RoutableServer[] {
   return Array.from({ length: count }, (_, i) => ({
@@ -13,8 +13,8 @@ function servers(number: number, count: number, takes = true): readonly Routable
 
 function weights(shares: Readonly<Record<number, number>>, of: readonly RoutableServer[]): readonly number[] {
   const list = Object.entries(shares).map(([number, share]) => ({ release: Number(number), share }));
-  const way = { shares: list, doors: [], health: release(1).health };
-  return routedService("shop", way, of).targets.map((t) => t.weight);
+  const spec = { shares: list, frontends: [], health: release(1).health };
+  return routedService("shop", spec, of).targets.map((t) => t.weight);
 }
 
 test.each<[string, Readonly<Record<number, number>>, readonly RoutableServer[], readonly number[]]>([
@@ -30,36 +30,36 @@ test.each<[string, Readonly<Record<number, number>>, readonly RoutableServer[], 
 
 test("weights read back give the shares within half a percent", () => {
   for (let percent = 1; percent < 100; percent++) {
-    const way = {
+    const spec = {
       shares: [
         { release: 1, share: 1 - percent / 100 },
         { release: 2, share: percent / 100 },
       ],
-      doors: [],
+      frontends: [],
       health: release(1).health,
     };
-    const routed = routedService("shop", way, [...servers(1, 3), ...servers(2, 2)]);
+    const routed = routedService("shop", spec, [...servers(1, 3), ...servers(2, 2)]);
     const share = sharesOf(routed).find((s) => s.release === 2)?.share ?? 0;
     expect(Math.abs(share - percent / 100)).toBeLessThan(0.005);
   }
 });
 
-test("each server is asked as its own release says, whatever the doors of the others", () => {
+test("each server is asked as its own release says, whatever the frontends of the others", () => {
   const plain = release(1);
   const traffic = { mode: "http", listen: 8080, host: undefined, protocol: "h2c", sendProxy: true } as const;
   const newer = servers(2, 1).map((server) => ({ ...server, release: release(2, { traffic }) }));
-  const way = { shares: [{ release: 1, share: 1 }], doors: [], health: plain.health };
-  const { targets } = routedService("shop", way, [...servers(1, 1), ...newer]);
+  const spec = { shares: [{ release: 1, share: 1 }], frontends: [], health: plain.health };
+  const { targets } = routedService("shop", spec, [...servers(1, 1), ...newer]);
   expect(targets.map(({ protocol, sendProxy }) => [protocol, sendProxy])).toEqual([
     [undefined, undefined],
     ["h2c", true],
   ]);
 });
 
-test("doors come from the releases that have a share, each once", () => {
+test("frontends come from the releases that have a share, each once", () => {
   const moved = release(2, { traffic: { mode: "http", listen: 9090, host: undefined } });
   const ports = (...shares: [number, number][]) =>
-    doorsOf(
+    frontendsOf(
       shares.map(([number, share]) => ({ release: number, share })),
       [release(1), moved, release(3)],
     ).map((d) => d.listen);
@@ -74,23 +74,27 @@ test("what a port is, is what the newest release with a share wants", () => {
   const secure = release(2, { traffic: { mode: "http", listen: 443, host: "b.example.com", tls } });
   const renamed = release(3, { traffic: { mode: "http", listen: 443, host: "c.example.com", tls } });
   const hosts = (...numbers: number[]) =>
-    doorsOf(
+    frontendsOf(
       numbers.map((number) => ({ release: number, share: 1 / numbers.length })),
       [renamed, secure, plain],
-    ).map((door) => door.host);
+    ).map((frontend) => frontend.host);
   expect(hosts(1)).toEqual(["a.example.com"]);
   expect(hosts(1, 2)).toEqual(["b.example.com"]);
   expect(hosts(2, 3)).toEqual(["b.example.com", "c.example.com"]);
 });
 
-test("routes are compared by doors and targets, in any order", () => {
-  const way = { shares: [{ release: 1, share: 1 }], doors: doorsOf([], []), health: release(1).health };
-  const routed = routedService("shop", way, servers(1, 2));
+test("routes are compared by frontends and targets, in any order", () => {
+  const spec = {
+    shares: [{ release: 1, share: 1 }],
+    frontends: frontendsOf([], []),
+    health: release(1).health,
+  };
+  const routed = routedService("shop", spec, servers(1, 2));
   expect(isSameRoute(routed, { ...routed, targets: routed.targets.toReversed() })).toBe(true);
   expect(isSameRoute(routed, { ...routed, targets: routed.targets.slice(1) })).toBe(false);
   const open = { mode: "http", listen: 443, host: undefined } as const;
-  const secure = (key: string) => ({ ...routed, doors: [{ ...open, tls: { certificate: "/c", key } }] });
-  expect(isSameRoute({ ...routed, doors: [open] }, secure("/k"))).toBe(false);
+  const secure = (key: string) => ({ ...routed, frontends: [{ ...open, tls: { certificate: "/c", key } }] });
+  expect(isSameRoute({ ...routed, frontends: [open] }, secure("/k"))).toBe(false);
   expect(isSameRoute(secure("/k"), secure("/l"))).toBe(false);
   expect(isSameRoute(secure("/k"), secure("/k"))).toBe(true);
 });

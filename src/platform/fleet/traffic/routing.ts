@@ -17,12 +17,12 @@ export interface RoutableServer {
 }
 
 /** How a service is to be reached. */
-export interface Way {
+export interface RouteSpec {
   readonly shares: Shares;
-  readonly doors: readonly TrafficSpec[];
+  readonly frontends: readonly TrafficSpec[];
   /** The way in of the preview while it reaches no server. Absent: it is closed then. */
   readonly preview?: TrafficSpec | undefined;
-  /** Used while the doors lead to no server of a known release. */
+  /** Used while the frontends lead to no server of a known release. */
   readonly health: HealthSpec;
 }
 
@@ -33,28 +33,28 @@ const highestWeight = 256;
  * The ways in of every release that has a share, without repetition. Where releases want different things of the
  * same port, plain and TLS or HTTP and TCP, it is the newest that has its will: a port can only be one of them.
  */
-export function doorsOf(shares: Shares, releases: readonly Release[]): readonly TrafficSpec[] {
+export function frontendsOf(shares: Shares, releases: readonly Release[]): readonly TrafficSpec[] {
   const open = new Set(shares.filter((s) => s.share > 0).map((s) => s.release));
   const oldestFirst = releases.filter((r) => open.has(r.number)).sort((a, b) => a.number - b.number);
-  const doors = new Map<string, TrafficSpec>();
+  const frontends = new Map<string, TrafficSpec>();
   for (const { traffic } of oldestFirst) {
     if (traffic === undefined) continue;
-    for (const [key, other] of doors) if (!isAlike(other, traffic)) doors.delete(key);
-    doors.set(JSON.stringify([traffic.listen, matchesOf(traffic)]), traffic);
+    for (const [key, other] of frontends) if (!isAlike(other, traffic)) frontends.delete(key);
+    frontends.set(JSON.stringify([traffic.listen, matchesOf(traffic)]), traffic);
   }
-  return [...doors.values()];
+  return [...frontends.values()];
 }
 
 /** What the router shall have. Pure. */
 export function routedService(
   service: ServiceKey,
-  way: Way,
+  spec: RouteSpec,
   servers: readonly RoutableServer[],
 ): RoutedService {
   const known = servers
     .filter((s) => s.release.shape.port !== undefined && s.release.traffic !== undefined)
     .sort((a, b) => (a.id < b.id ? -1 : 1));
-  const weights = weightsByRelease(way.shares, known);
+  const weights = weightsByRelease(spec.shares, known);
   const targets = known.map(
     (server): Target => ({
       id: server.id,
@@ -64,9 +64,9 @@ export function routedService(
       ...spokenBy(server.release.traffic),
     }),
   );
-  const health = commonHealth(known, way.health);
+  const health = commonHealth(known, spec.health);
   const check = routerCheck(health.check);
-  return { service, doors: way.doors, targets, health: { ...health, check } };
+  return { service, frontends: spec.frontends, targets, health: { ...health, check } };
 }
 
 function spokenBy({
@@ -119,7 +119,7 @@ export function sharesOf(routed: RoutedService): Shares {
 }
 
 /**
- * Whether the router has just these doors and targets; its checks are its own business. Undefined, that what it has is not
+ * Whether the router has just these frontends and targets; its checks are its own business. Undefined, that what it has is not
  * known, is like nothing else.
  */
 export function isSameRoute(a: RoutedService | "nothing" | undefined, b: RoutedService | "nothing"): boolean {
@@ -127,8 +127,8 @@ export function isSameRoute(a: RoutedService | "nothing" | undefined, b: RoutedS
   return routeKey(a) === routeKey(b);
 }
 
-function routeKey({ doors, targets }: RoutedService): string {
-  const ways = doors.map(({ preview: _preview, ...door }) => canonicalJson(door)).sort();
+function routeKey({ frontends, targets }: RoutedService): string {
+  const ways = frontends.map(({ preview: _preview, ...frontend }) => canonicalJson(frontend)).sort();
   const behind = targets.map((t) => JSON.stringify([t.id, t.address, t.port, t.weight])).sort();
   return JSON.stringify([ways, behind]);
 }

@@ -4,7 +4,7 @@ import { KilnError, toKilnError } from "../../../lib/errors.ts";
 import type { RoutedService } from "../../../router/router.ts";
 import type { Background } from "../background.ts";
 import { routedPreview } from "./preview.ts";
-import { isSameRoute, type RoutableServer, sharesOf, type Way } from "./routing.ts";
+import { isSameRoute, type RoutableServer, type RouteSpec, sharesOf } from "./routing.ts";
 
 /** Gives the router what it shall have, or takes it away. */
 export type Ask = (key: ServiceKey, wanted: RoutedService | "nothing") => Promise<void>;
@@ -53,16 +53,16 @@ export class ShownPreview {
   }
 
   /** Whether it holds a port that is needed for the traffic. */
-  isInTheWayOf(doors: readonly TrafficSpec[]): boolean {
+  conflictsWith(frontends: readonly TrafficSpec[]): boolean {
     if (this.#applied === undefined || this.#applied === "nothing") return false;
-    const ports = this.#applied.doors.map(({ listen }) => listen);
-    return doors.some(({ listen }) => ports.includes(listen));
+    const ports = this.#applied.frontends.map(({ listen }) => listen);
+    return frontends.some(({ listen }) => ports.includes(listen));
   }
 
   /** Brings the router up to date. Never throws but when the fleet ends: what was in vain is tried again after the next look. */
-  async apply(way: Way | undefined, servers: readonly RoutableServer[]): Promise<void> {
+  async apply(spec: RouteSpec | undefined, servers: readonly RoutableServer[]): Promise<void> {
     const release = this.#wanted;
-    const wanted = routedPreview(this.#service, way, release, servers);
+    const wanted = routedPreview(this.#service, spec, release, servers);
     try {
       if (!isSameRoute(this.#applied, wanted)) {
         this.#applied = undefined;

@@ -8,23 +8,30 @@ import type { RoutedService, Router } from "../../../router/router.ts";
 import type { Background } from "../background.ts";
 import type { Member, Memory } from "../memory.ts";
 import { idlePreview } from "./preview.ts";
-import { doorsOf, isSameRoute, type RoutableServer, routedService, sharesOf, type Way } from "./routing.ts";
+import {
+  frontendsOf,
+  isSameRoute,
+  type RoutableServer,
+  type RouteSpec,
+  routedService,
+  sharesOf,
+} from "./routing.ts";
 import { ownPort, ShownPreview } from "./shown-preview.ts";
 
-/** What the router throws when a door cannot be opened as it is asked for. */
+/** What the router throws when a frontend cannot be opened as it is asked for. */
 const refusals: readonly string[] = ["port_taken", "traffic_conflict", "certificate_invalid"];
 
 interface Route {
   readonly service: ServiceKey;
   /** Undefined: closed. */
-  way: Way | undefined;
+  spec: RouteSpec | undefined;
   /** What the router has; undefined when that is not known. */
   applied: RoutedService | "nothing" | undefined;
-  /** The shares that the router has taken, and the way that they belong to. */
+  /** The shares that the router has taken, and the spec that they belong to. */
   confirmed: Shares;
-  taken: Way | undefined;
-  /** The last way that was not taken, because none of its servers was ready and others served. */
-  refused: Way | undefined;
+  taken: RouteSpec | undefined;
+  /** The last spec that was not taken, because none of its servers was ready and others served. */
+  refused: RouteSpec | undefined;
   /** Whether a change waits for the run in the background, and whether that run is in progress. */
   stale: boolean;
   nudged: boolean;
@@ -47,18 +54,18 @@ export class Traffic {
     this.#background = background;
   }
 
-  /** New shares. Resolves when the router has them; a door that cannot be opened, or servers that all have failed, leave it as it was. */
+  /** New shares. Resolves when the router has them; a frontend that cannot be opened, or servers that all have failed, leave it as it was. */
   async set(service: ServiceKey, shares: Shares, releases: readonly Release[]): Promise<void> {
     const route = this.#route(service);
-    const former = route.way;
-    const way = wayOf(shares, releases);
-    route.way = way;
+    const former = route.spec;
+    const spec = routeSpecOf(shares, releases);
+    route.spec = spec;
     try {
       await route.apply();
-      if (route.refused === way && way !== undefined) throw nobodyReady(service, shares);
+      if (route.refused === spec && spec !== undefined) throw nobodyReady(service, shares);
     } catch (error) {
       const refused = error instanceof KilnError && refusals.includes(error.code);
-      if (refused && route.way === way) route.way = former;
+      if (refused && route.spec === spec) route.spec = former;
       this.nudge(service);
       throw error;
     }
@@ -66,9 +73,9 @@ export class Traffic {
 
   /** The release that the preview reaches from now on. Resolves when the router has it; throws when its port can't be opened. */
   async show(service: ServiceKey, release: Release | undefined): Promise<void> {
-    const { apply, preview, way } = this.#route(service);
+    const { apply, preview, spec } = this.#route(service);
     const port = release?.traffic?.preview;
-    const isOwn = way?.doors.some(({ listen }) => listen === port) ?? false;
+    const isOwn = spec?.frontends.some(({ listen }) => listen === port) ?? false;
     if (release !== undefined) this.#memory.group(service, release.number);
     preview.want(isOwn ? undefined : release?.number);
     await apply();
@@ -143,7 +150,7 @@ export class Traffic {
    */
   routed(): readonly ServiceKey[] {
     return [...this.#routes.values()]
-      .filter(({ way, confirmed }) => way !== undefined && way.doors.length + confirmed.length > 0)
+      .filter(({ spec, confirmed }) => spec !== undefined && spec.frontends.length + confirmed.length > 0)
       .map((route) => route.service);
   }
 
@@ -152,7 +159,7 @@ export class Traffic {
     if (known !== undefined) return known;
     const route: Route = {
       service,
-      way: undefined,
+      spec: undefined,
       applied: "nothing",
       confirmed: [],
       taken: undefined,
@@ -174,11 +181,11 @@ export class Traffic {
       return;
     }
     const shares = sharesOf(routed);
-    const preview = previewed?.doors[0] ?? this.#previewDoorOf(service, shares);
-    route.way = { shares, doors: routed.doors, preview, health: routed.health };
+    const preview = previewed?.frontends[0] ?? this.#previewFrontendOf(service, shares);
+    route.spec = { shares, frontends: routed.frontends, preview, health: routed.health };
     route.applied = routed;
     route.confirmed = shares;
-    route.taken = route.way;
+    route.taken = route.spec;
   }
 
   #adoptPreview({ preview, service }: Route, routed: RoutedService): void {
@@ -186,7 +193,7 @@ export class Traffic {
     if (preview.shown !== undefined) this.#memory.group(service, preview.shown);
   }
 
-  #previewDoorOf(service: ServiceKey, shares: Shares): TrafficSpec | undefined {
+  #previewFrontendOf(service: ServiceKey, shares: Shares): TrafficSpec | undefined {
     return idlePreview(
       shares,
       this.#servers(service).map((s) => s.release),
@@ -195,37 +202,38 @@ export class Traffic {
 
   async #apply(route: Route): Promise<void> {
     if (!this.#canSwitch(route)) {
-      route.refused = route.way;
-      route.way = route.taken;
+      route.refused = route.spec;
+      route.spec = route.taken;
     }
     const { service, preview } = route;
-    const showPreview = () => preview.apply(route.way, this.#servers(service));
-    const previewFirst = preview.isInTheWayOf(route.way?.doors ?? []);
+    const showPreview = () => preview.apply(route.spec, this.#servers(service));
+    const previewFirst = preview.conflictsWith(route.spec?.frontends ?? []);
     if (previewFirst) await showPreview();
     await this.#applyTraffic(route);
     if (!previewFirst) await showPreview();
   }
 
   async #applyTraffic(route: Route): Promise<void> {
-    const { service, way } = route;
-    const open = way !== undefined && way.doors.length > 0;
-    const wanted = open ? routedService(service, way, this.#servers(service)) : "nothing";
+    const { service, spec } = route;
+    const open = spec !== undefined && spec.frontends.length > 0;
+    const wanted = open ? routedService(service, spec, this.#servers(service)) : "nothing";
     if (!isSameRoute(route.applied, wanted)) {
       route.applied = undefined;
       this.#markInTraffic(wanted);
       await this.#ask(service, wanted);
       route.applied = wanted;
     }
-    route.confirmed = way?.shares ?? [];
-    route.taken = way;
+    route.confirmed = spec?.shares ?? [];
+    route.taken = spec;
   }
 
   /** Servers can fail between the decision to switch to them and the switch: then it does not take place. */
-  #canSwitch({ service, way, taken }: Route): boolean {
-    if (way === taken || way === undefined || taken === undefined || way.doors.length === 0) return true;
+  #canSwitch({ service, spec, taken }: Route): boolean {
+    if (spec === taken || spec === undefined || taken === undefined || spec.frontends.length === 0)
+      return true;
     const servers = this.#servers(service);
-    const hasTakers = (w: Way) => routedService(service, w, servers).targets.some((t) => t.weight > 0);
-    return hasTakers(way) || !hasTakers(taken);
+    const hasTakers = (w: RouteSpec) => routedService(service, w, servers).targets.some((t) => t.weight > 0);
+    return hasTakers(spec) || !hasTakers(taken);
   }
 
   async #ask(key: ServiceKey, wanted: RoutedService | "nothing"): Promise<void> {
@@ -269,14 +277,14 @@ function nobodyReady(service: ServiceKey, shares: Shares): KilnError {
   );
 }
 
-function wayOf(shares: Shares, releases: readonly Release[]): Way | undefined {
+function routeSpecOf(shares: Shares, releases: readonly Release[]): RouteSpec | undefined {
   const newest = releases.reduce<Release | undefined>(
     (best, r) => (best === undefined || r.number > best.number ? r : best),
     undefined,
   );
   if (shares.length === 0 || newest === undefined) return undefined;
   const preview = idlePreview(shares, releases);
-  return { shares, doors: doorsOf(shares, releases), preview, health: newest.health };
+  return { shares, frontends: frontendsOf(shares, releases), preview, health: newest.health };
 }
 
 /** Ready servers, and those whose requests may still be open: with weight 0 they can finish them. */

@@ -41,7 +41,7 @@ describe.skipIf(reason)("the files that a server's root is made of", () => {
 
   test("are mounted without a loop device where the kernel can, and it is kept what is mounted", async () => {
     await t.run("shop-1-1-1", "exec sleep 100");
-    const used = t.host.sight.subjects()[0]?.imageFiles ?? [];
+    const used = t.host.inspector.subjects()[0]?.imageFiles ?? [];
     expect(used.length).toBeGreaterThan(0);
     for (const { file, served } of used) {
       expect(served?.inode).toBe(inodeOf(statSync(file, { bigint: true })));
@@ -58,7 +58,7 @@ describe.skipIf(reason)("the files that a server's root is made of", () => {
     copyFileSync(base.file, file);
     const rootOf = async (id: string) => {
       await t.run(id, "exec sleep 100", {}, { layers: [{ ...base, file }, top] });
-      const pid = t.host.sight.subjects().find(({ server }) => server === id)?.process.pid;
+      const pid = t.host.inspector.subjects().find(({ server }) => server === id)?.process.pid;
       return statSync(`/proc/${pid}/root`).dev;
     };
     const older = [await rootOf("shop-1-1-3"), await rootOf("shop-1-2-3")];

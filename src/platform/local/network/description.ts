@@ -49,16 +49,16 @@ export interface Part {
 
 /**
  * All that Kiln makes on the machine's network, in the order in which it is made, and what must not stand in its way. Pure:
- * `listing` is our packet filter table as nft lists it. What is missing on a machine without any of it is all of it, so this
+ * `ruleset` is our packet filter table as nft lists it. What is missing on a machine without any of it is all of it, so this
  * is also how the network is made.
  */
 export function describeNetwork(
   network: Network,
-  listing: string,
+  ruleset: string,
   servers: readonly ServerPort[],
 ): readonly Part[] {
   const ports = servers.flatMap((server) => portParts(network, server));
-  return [...bridgeParts(network), ...pathParts(network, listing), ...ports];
+  return [...bridgeParts(network), ...pathParts(network, ruleset), ...ports];
 }
 
 function bridgeParts({ tag, subnet, mtu }: Network): readonly Part[] {
@@ -110,7 +110,7 @@ function addressesOf(link: Link | undefined, family: "inet" | "inet6"): readonly
 }
 
 /** Routes, packet filters, forwarding: the ways to the bridge and from it. */
-function pathParts(network: Network, listing: string): readonly Part[] {
+function pathParts(network: Network, ruleset: string): readonly Part[] {
   const { tag, subnet } = network;
   const bridge = bridgeName(tag);
   const to = formatSubnet(subnet);
@@ -141,7 +141,7 @@ function pathParts(network: Network, listing: string): readonly Part[] {
       },
     },
     {
-      holds: ({ filter }) => filter === listing,
+      holds: ({ filter }) => filter === ruleset,
       broken: ({ filter }) =>
         `the packet filter table inet ${bridge} was ${filter === undefined ? "deleted" : "changed"}`,
       mend: () => ({ filter: true }),

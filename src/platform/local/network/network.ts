@@ -11,7 +11,7 @@ import { bridgeName, filterRules, type Network, type ServerPort } from "./comman
 import { type Broken, compareNetwork } from "./comparison.ts";
 import { describeNetwork } from "./description.ts";
 import { mendAll, removeNetwork } from "./repair.ts";
-import { linkExists, listingOf, readState } from "./state.ts";
+import { linkExists, readState, rulesetOf } from "./state.ts";
 
 /** Without a cause the network is looked at this often, and servers are made relying on the last look; one takes 20 ms of a processor with 100 servers. */
 const slowMs = 9_000;
@@ -59,7 +59,7 @@ class MachineNetwork implements LocalNetwork {
   readonly #mended = new Map<string, number>();
   #lost: ReadonlyMap<ServerId, string> = new Map();
   #wrong: readonly HostTrouble[] = [];
-  #listing: { readonly rules: string; readonly text: string } | undefined;
+  #ruleset: { readonly rules: string; readonly text: string } | undefined;
   #goodMs = Number.NEGATIVE_INFINITY;
   #lookedMs = Number.NEGATIVE_INFINITY;
   #suspected = false;
@@ -160,18 +160,18 @@ class MachineNetwork implements LocalNetwork {
   }
 
   async #look(network: Network, servers: readonly ServerPort[]): Promise<readonly Broken[]> {
-    const [listing, state] = await Promise.all([this.#listingOf(network), readState(network, servers)]);
-    const broken = compareNetwork(describeNetwork(network, listing, servers), state);
+    const [ruleset, state] = await Promise.all([this.#rulesetOf(network), readState(network, servers)]);
+    const broken = compareNetwork(describeNetwork(network, ruleset, servers), state);
     if (!broken.some(({ isFatal }) => isFatal)) this.#goodMs = this.#o.clock.elapsed();
     return broken;
   }
 
-  async #listingOf(network: Network): Promise<string> {
+  async #rulesetOf(network: Network): Promise<string> {
     const rules = filterRules(network);
-    if (this.#listing?.rules !== rules) {
-      this.#listing = { rules, text: await listingOf(network.tag, rules) };
+    if (this.#ruleset?.rules !== rules) {
+      this.#ruleset = { rules, text: await rulesetOf(network.tag, rules) };
     }
-    return this.#listing.text;
+    return this.#ruleset.text;
   }
 }
 

@@ -147,11 +147,11 @@ async function readFilter(tag: string): Promise<Pick<NetworkState, "filter" | "d
 }
 
 /** From what `nft list chains` prints: base chains of IPv4's forward hook whose policy is to drop. */
-export function droppingChains(listing: string): readonly string[] {
+export function droppingChains(ruleset: string): readonly string[] {
   let table = "";
   let chain = "";
   const found: string[] = [];
-  for (const line of listing.split("\n")) {
+  for (const line of ruleset.split("\n")) {
     table = /^table (\S+ \S+) /.exec(line)?.[1] ?? table;
     chain = /^\s+chain (\S+) /.exec(line)?.[1] ?? chain;
     if (/hook forward .*policy drop/.test(line) && /^(ip|inet) /.test(table)) found.push(`${table} ${chain}`);
@@ -166,7 +166,7 @@ const tryAndList = `nft -f - && exec ${listArgv.join(" ")} list table inet "$0"`
  * The rules as this machine's nft lists them once the kernel has them: tried in a network namespace without a name, which
  * ends with the program, so that what is compared follows from what Kiln asks for and never from what it finds.
  */
-export async function listingOf(tag: string, rules: string): Promise<string> {
+export async function rulesetOf(tag: string, rules: string): Promise<string> {
   const argv = ["unshare", "--net", "sh", "-c", tryAndList, bridgeName(tag)] as const;
   return (await exec([...argv], { input: rules })).stdout;
 }

@@ -69,7 +69,7 @@ export async function createServer(
     const running = await start(host, { record, image, content, restore }, network, call);
     host.records.write(running);
     const subject = subjectOf(host.paths, host.tag, running);
-    if (subject) host.sight.add(subject);
+    if (subject) host.inspector.add(subject);
     return hostServer(running, undefined);
   } catch (error) {
     await giveUp(host, record);

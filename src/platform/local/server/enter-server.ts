@@ -39,7 +39,7 @@ export async function enterServer(host: HostContext, order: ExecOrder, call: Cal
   writeFileSync(file, toRuntimeJson(process), { mode: 0o600 });
   const transcript = join(server.folder, `session-${session}.cast`);
   writeFileSync(transcript, "", { mode: 0o600 });
-  host.sight.drop(id);
+  host.inspector.drop(id);
   host.records.write({ ...running(host, id), openedAtMs: record.openedAtMs ?? host.clock.now() });
   const log = [`--log=${server.runtimeLog}`, "--log-format=json"];
   const argv = [findProgram("runc"), `--root=${host.paths.runc}`, ...log, "exec", "--process", file, id];

@@ -42,7 +42,7 @@ const exitReportMs = 2_000;
  * end (it may hang in the kernel); repeating later continues from there.
  */
 export async function freeServer(host: HostContext, record: ServerRecord): Promise<void> {
-  host.sight.drop(record.id);
+  host.inspector.drop(record.id);
   // Of a freed one too: a crash may have come between its last line and the sweep.
   if (!record.freed) await freeOwn(host, record);
   await host.shared(() => sweepShared(host));

@@ -4,8 +4,8 @@ import { silentLog } from "../../../lib/log.ts";
 import { findProcess } from "../../../lib/process/proc.ts";
 import { openStateFolder } from "../../../lib/state-folder.ts";
 import { FakeClock } from "../../../lib/time/fake-clock.ts";
+import { createInspector } from "../../linux/inspector.ts";
 import { bootId } from "../../linux/processes.ts";
-import { createSight } from "../../linux/sight.ts";
 import { hostPaths } from "../paths.ts";
 import { testRelease } from "../test-image.ts";
 import { listServers } from "./list-servers.ts";
@@ -24,7 +24,7 @@ function setUp(verify: () => void) {
   if (!process) throw new Error("this process runs");
   const paths = hostPaths(openStateFolder({ KILN_HOME: home }));
   const records = openRecords(paths);
-  const sight = createSight();
+  const inspector = createInspector();
   const clock = new FakeClock();
   const being: ServerRecord = {
     ...{ format: 1, id, release: testRelease("sha256:00"), createdAtMs: 5, bootId: bootId(), freed: false },
@@ -43,24 +43,24 @@ function setUp(verify: () => void) {
     imageFiles: [],
   };
   const network = { verify: async () => verify(), lost: () => undefined };
-  const host = { ...{ tag: "0", paths, records, sight, clock, network }, log: silentLog };
+  const host = { ...{ tag: "0", paths, records, inspector, clock, network }, log: silentLog };
   return { host, being, running, subject };
 }
 
 test("a server that comes to run while others are listed stays in sight", async () => {
   const t = setUp(() => {
     t.host.records.write(t.running);
-    t.host.sight.add(t.subject);
+    t.host.inspector.add(t.subject);
   });
   t.host.records.write(t.being);
   expect(await listServers(t.host)).toMatchObject([{ id, state: "creating" }]);
-  expect(t.host.sight.subjects()).toEqual([t.subject]);
+  expect(t.host.inspector.subjects()).toEqual([t.subject]);
 });
 
 test("one that has ended leaves it", async () => {
   const t = setUp(() => {});
-  t.host.sight.add(t.subject);
+  t.host.inspector.add(t.subject);
   t.host.records.write({ ...t.running, exit: { code: 0, atMs: 9, oomKilled: false } });
   expect(await listServers(t.host)).toMatchObject([{ id, state: "exited" }]);
-  expect(t.host.sight.subjects()).toEqual([]);
+  expect(t.host.inspector.subjects()).toEqual([]);
 });

@@ -6,15 +6,15 @@ import { serverPorts } from "./server-ports.ts";
 import { findExit, hostServer, readMoment, settled } from "./server-state.ts";
 
 /** What listing looks at. */
-export type Listing = Pick<HostContext, "tag" | "paths" | "records" | "sight" | "clock" | "log"> & {
+export type ListContext = Pick<HostContext, "tag" | "paths" | "records" | "inspector" | "clock" | "log"> & {
   readonly network: Pick<HostContext["network"], "verify" | "lost">;
 };
 
 /**
  * All servers as their records and processes say. Others make servers meanwhile: one that was being made at the first look
- * may run and be looked at by the last, so only what has ended for good leaves the sight.
+ * may run and be looked at by the last, so only what has ended for good is no longer inspected.
  */
-export async function listServers(host: Listing): Promise<readonly HostServer[]> {
+export async function listServers(host: ListContext): Promise<readonly HostServer[]> {
   const records = host.records.all().map((record) => settled(host.records, record));
   const moment = readMoment(host.paths, host.clock.now());
   const listed = records.map((record) => hostServer(record, remembered(host, record, moment)));
@@ -22,18 +22,18 @@ export async function listServers(host: Listing): Promise<readonly HostServer[]>
   const servers = listed.map((server) => withLoss(host, server));
   for (const { id, state } of servers) {
     if (state === "running") await rotateLog(host, id);
-    else if (state === "exited") host.sight.drop(id);
+    else if (state === "exited") host.inspector.drop(id);
   }
   return servers;
 }
 
-function withLoss(host: Listing, server: HostServer): HostServer {
+function withLoss(host: ListContext, server: HostServer): HostServer {
   const lost = server.state === "running" ? host.network.lost(server.id) : undefined;
   return lost === undefined ? server : { ...server, lost };
 }
 
 /** The moment at which an end was noticed is all that is known when conmon could not tell; it must not move. */
-function remembered(host: Listing, record: ServerRecord, moment: ReturnType<typeof readMoment>) {
+function remembered(host: ListContext, record: ServerRecord, moment: ReturnType<typeof readMoment>) {
   const exit = findExit(host.paths, record, moment);
   if (exit && !record.exit) host.records.write({ ...record, exit });
   return exit;

@@ -19,7 +19,7 @@ describe.skipIf(reason)("a server whose record was removed", () => {
 
   async function running(t: TestHost) {
     const { address } = await t.run(id, forever);
-    const process = t.host.sight.subjects().find(({ server }) => server === id)?.process;
+    const process = t.host.inspector.subjects().find(({ server }) => server === id)?.process;
     if (process === undefined) throw new Error("it has no process");
     return { address, process };
   }

@@ -60,7 +60,7 @@ export function addressesInUse({ paths, tag }: Pick<HostContext, "paths" | "tag"
  */
 export async function endOrphan(host: HostContext, id: ServerId): Promise<void> {
   if (!orphans(host).includes(id)) return;
-  host.sight.drop(id);
+  host.inspector.drop(id);
   const server = serverPaths(host.paths, id);
   const gone = await waitUntil(host.clock, endMs, () => {
     for (const pid of processesWithArgument(server.folder)) killNow(pid);

@@ -28,7 +28,7 @@ export async function quarantineServer(
   const record = host.records.read(server);
   if (record === undefined) throw new KilnError("server_unknown", `There is no server ${server}.`);
   const folders = cgroupFolders(serverCgroup(host.tag, server));
-  if (!record.freed && !host.sight.freeze(server)) setFrozen(folders, true);
+  if (!record.freed && !host.inspector.freeze(server)) setFrozen(folders, true);
   if (record.quarantinedAtMs === undefined) {
     host.records.write({ ...record, quarantinedAtMs: host.clock.now() });
   }

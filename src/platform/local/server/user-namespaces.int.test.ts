@@ -34,7 +34,7 @@ describe.skipIf(reason)("a server's user namespace", () => {
   });
 
   const pidOf = (id: string) => {
-    const found = t.host.sight.subjects().find(({ server }) => server === id);
+    const found = t.host.inspector.subjects().find(({ server }) => server === id);
     if (found === undefined) throw new Error(`no detector looks at ${id}`);
     return found.process.pid;
   };
@@ -179,7 +179,7 @@ describe.skipIf(reason)("a server's user namespace", () => {
     await refusing("create");
     await t.host.list(aCall());
     expect(userNamespace(pidOf("old-1-1-1"))).toBe(userNamespace("self"));
-    const [adopted] = t.host.sight.subjects();
+    const [adopted] = t.host.inspector.subjects();
     expect(adopted?.baseline.namespaces.user).toBe(userNamespace("self"));
     expect((await t.host.probe(aCall())).facts).toContain("a user namespace for each server");
     await t.run("new-1-1-1", forever);

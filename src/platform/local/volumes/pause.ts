@@ -69,18 +69,18 @@ async function stopAll(host: HostContext, servers: readonly ServerId[]): Promise
 }
 
 /** Detectors would take it for drift. What someone changes meanwhile they find afterwards. */
-function stop({ tag, sight }: HostContext, server: ServerId): void {
-  sight.drop(server);
+function stop({ tag, inspector }: HostContext, server: ServerId): void {
+  inspector.drop(server);
   setFrozen(cgroupFolders(serverCgroup(tag, server)), true);
 }
 
-function goOn({ tag, paths, records, sight }: HostContext, server: ServerId): void {
+function goOn({ tag, paths, records, inspector }: HostContext, server: ServerId): void {
   const record = records.read(server);
   if (record?.quarantinedAtMs !== undefined) return;
   setFrozen(cgroupFolders(serverCgroup(tag, server)), false);
   const isSeen = record !== undefined && !record.freed && record.openedAtMs === undefined;
   const subject = isSeen ? subjectOf(paths, tag, record) : undefined;
-  if (subject !== undefined) sight.add(subject);
+  if (subject !== undefined) inspector.add(subject);
 }
 
 function readPaused({ paused }: VolumePlaces): readonly ServerId[] | undefined {

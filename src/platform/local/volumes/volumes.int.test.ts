@@ -93,7 +93,7 @@ describe.skipIf(reason)("volumes of the local host", () => {
 
   test("its mount is part of the baseline, and what is in it is not", async () => {
     await t.run(first, `echo written > /data/file; ${forever}`, volumes({ sizeBytes: 16 * mib }));
-    const [subject] = t.host.sight.subjects();
+    const [subject] = t.host.inspector.subjects();
     const lines = (subject?.baseline.mounts ?? []).filter((line) => line.includes(" /data "));
     expect(lines).toHaveLength(1);
     expect(lines[0]).toMatch(/rw,nosuid,nodev,noexec/);
@@ -151,7 +151,7 @@ describe.skipIf(reason)("volumes of the local host", () => {
     const lines = (name: string) =>
       readFileSync(join(folder(), "snapshots", id, "data", name), "utf8").split("\n").length;
     expect([lines("b"), lines("b") + 1]).toContain(lines("a"));
-    expect(t.host.sight.subjects().map(({ server }) => server)).toEqual([first]);
+    expect(t.host.inspector.subjects().map(({ server }) => server)).toEqual([first]);
   });
 
   test("a snapshot whose removal is cut off is gone, and swept with the next one", async () => {

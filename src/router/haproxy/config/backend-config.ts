@@ -17,7 +17,7 @@ export function backendBlock(service: RoutedService, mode: Mode): readonly strin
     `backend ${backendName(service.service, mode)} from ${isCounted ? "counted" : mode}`,
     ...checkLines(service),
     ...(mode === "http"
-      ? [...stripRules(service.doors), ...stickyLines(service), ...maintenanceLines(service)]
+      ? [...stripRules(service.frontends), ...stickyLines(service), ...maintenanceLines(service)]
       : []),
     ...timeoutLines(service, mode),
     ...[...service.targets]
@@ -27,8 +27,8 @@ export function backendBlock(service: RoutedService, mode: Mode): readonly strin
 }
 
 /** What follows `server NAME` in the file and `add server BACKEND/NAME` on the socket. */
-export function serverArguments(target: Target, { health, doors }: RoutedService): string {
-  const isSticky = doors.some(({ sticky }) => sticky);
+export function serverArguments(target: Target, { health, frontends }: RoutedService): string {
+  const isSticky = frontends.some(({ sticky }) => sticky);
   const speaksHttp2 = target.protocol === "h2c";
   return [
     `${endpoint(target)} weight ${target.weight}`,
@@ -66,7 +66,8 @@ function checkLines(service: RoutedService): readonly string[] {
   if (check.kind === "alive") return [];
   const timeout = `timeout check ${timeoutMs}ms`;
   if (check.kind !== "http") return [timeout];
-  const host = check.host ?? service.doors.map(mainHost).find((name) => name !== undefined) ?? "localhost";
+  const host =
+    check.host ?? service.frontends.map(mainHost).find((name) => name !== undefined) ?? "localhost";
   return [
     timeout,
     "option httpchk",
@@ -79,10 +80,10 @@ function checkLines(service: RoutedService): readonly string[] {
  * The cookie holds a random number for each client, and the client's place among the servers follows from that. So a server with
  * weight 0 loses its clients at once, and shares of the traffic are shares of the clients.
  */
-function stickyLines({ service, doors }: RoutedService): readonly string[] {
-  if (!doors.some(({ sticky }) => sticky)) return [];
+function stickyLines({ service, frontends }: RoutedService): readonly string[] {
+  if (!frontends.some(({ sticky }) => sticky)) return [];
   const cookie = `kiln_${(previewedBy(service) ?? service).replaceAll(".", "_")}`;
-  const secure = doors.every(({ tls }) => tls !== undefined) ? "; Secure" : "";
+  const secure = frontends.every(({ tls }) => tls !== undefined) ? "; Secure" : "";
   return [
     "balance hash var(txn.client)",
     "hash-type consistent",
@@ -93,16 +94,18 @@ function stickyLines({ service, doors }: RoutedService): readonly string[] {
   ];
 }
 
-function maintenanceLines({ doors }: RoutedService): readonly string[] {
-  const page = doors.findLast(({ maintenance }) => maintenance !== undefined)?.maintenance;
+function maintenanceLines({ frontends }: RoutedService): readonly string[] {
+  const page = frontends.findLast(({ maintenance }) => maintenance !== undefined)?.maintenance;
   if (page === undefined) return [];
   const type = /^\s*</.test(page) ? "text/html" : "text/plain";
   return [`http-error status 503 content-type ${quote(`${type}; charset=utf-8`)} string ${quoteLines(page)}`];
 }
 
-function timeoutLines({ doors }: RoutedService, mode: Mode): readonly string[] {
+function timeoutLines({ frontends }: RoutedService, mode: Mode): readonly string[] {
   const longest = (key: "timeoutMs" | "idleMs") => {
-    const found = doors.filter((door) => door.mode === mode).flatMap(({ limits }) => limits?.[key] ?? []);
+    const found = frontends
+      .filter((frontend) => frontend.mode === mode)
+      .flatMap(({ limits }) => limits?.[key] ?? []);
     return found.length === 0 ? undefined : Math.max(...found);
   };
   const [timeout, idle] = [longest("timeoutMs"), longest("idleMs")];

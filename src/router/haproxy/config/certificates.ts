@@ -17,7 +17,7 @@ import {
 } from "../../certificate.ts";
 import type { RoutedService } from "../../router.ts";
 import type { ProcessContext } from "../process/process.ts";
-import { certificateFile, certificateLists, placeOf, tlsDoors } from "./tls-config.ts";
+import { certificateFile, certificateLists, placeOf, tlsFrontends } from "./tls-config.ts";
 
 /**
  * HAProxy loads certificates from files in the router's own folder and never from the user's: those may be half written
@@ -28,30 +28,30 @@ export interface CertificateContext extends ProcessContext {
   readonly secret: NewestSecret;
 }
 
-/** Throws `certificate_invalid` unless clients would accept what these doors show them. Changes nothing. */
+/** Throws `certificate_invalid` unless clients would accept what these frontends show them. Changes nothing. */
 export async function checkCertificates(
   service: RoutedService["service"],
-  doors: readonly TrafficSpec[],
+  frontends: readonly TrafficSpec[],
   { clock, secret, paths }: CertificateContext,
 ): Promise<void> {
-  for (const door of doors) {
-    if (door.tls === undefined) continue;
-    if ("acme" in door.tls) {
+  for (const frontend of frontends) {
+    if (frontend.tls === undefined) continue;
+    if ("acme" in frontend.tls) {
       // The certificate itself is ordered.
-      if (door.tls.acme.authority !== undefined) await readAuthority(door.tls.acme.authority);
+      if (frontend.tls.acme.authority !== undefined) await readAuthority(frontend.tls.acme.authority);
       continue;
     }
-    const certificate = await readCertificate(placeOf(service, door.tls, paths), secret);
-    assertServes(certificate, certifiedHosts(door), clock.now());
+    const certificate = await readCertificate(placeOf(service, frontend.tls, paths), secret);
+    assertServes(certificate, certifiedHosts(frontend), clock.now());
   }
 }
 
 /** Brings the certificates of a service here that are not here yet; throws `certificate_invalid` when one can't be used. */
 export async function placeCertificates(
-  service: Pick<RoutedService, "service" | "doors">,
+  service: Pick<RoutedService, "service" | "frontends">,
   context: CertificateContext,
 ): Promise<void> {
-  for (const { service: owner, tls, hosts } of tlsDoors([service], context.paths)) {
+  for (const { service: owner, tls, hosts } of tlsFrontends([service], context.paths)) {
     const isIssued = "acme" in tls;
     if (isIssued)
       await prepare({ service: previewedBy(owner) ?? owner, hosts }, context.paths.acme, context.signal);
@@ -117,7 +117,7 @@ export async function clearCertificates(
 ): Promise<void> {
   const needed = new Set([
     ...certificateLists(services, paths).map((list) => list.file),
-    ...tlsDoors(services, paths).map((door) => certificateFile(door.tls)),
+    ...tlsFrontends(services, paths).map((frontend) => certificateFile(frontend.tls)),
   ]);
   const present = await readdir(paths.certificates).catch(() => []);
   const surplus = present.filter((file) => !needed.has(file));

@@ -20,7 +20,7 @@ const path = fc.stringMatching(/^[^\p{Cc}\p{Zl}\p{Zp}]{0,20}$/u).map((rest) => `
 function service(key: string): fc.Arbitrary<RoutedService> {
   return fc.record({
     service: fc.constant(key),
-    doors: fc.array(
+    frontends: fc.array(
       fc.record({
         mode: fc.constantFrom("http" as const, "tcp" as const),
         listen: port,

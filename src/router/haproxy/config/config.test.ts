@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { openStateFolder, stateOfTarget } from "../../../lib/state-folder.ts";
 import { routerPaths } from "../paths.ts";
 import { parseConfig, parseRecords, renderConfig } from "./config.ts";
-import { health, httpDoor, target, tcpDoor, tlsDoor } from "./fixtures.ts";
+import { health, httpFrontend, target, tcpFrontend, tlsFrontend } from "./fixtures.ts";
 import type { RouterMachine } from "./router-machine.ts";
 import { certificateLists } from "./tls-config.ts";
 
@@ -14,24 +14,24 @@ const machine: RouterMachine = {
 };
 const shop = {
   service: "shop",
-  doors: [httpDoor(8080, "shop.example.com")],
+  frontends: [httpFrontend(8080, "shop.example.com")],
   health,
   targets: [target("shop-1-2-1", 80, 0, "10.0.0.2"), target("shop-1-1-1", 80, 100, "fd00::1")],
 };
 const blog = {
   service: "blog.staging",
-  doors: [httpDoor(8080)],
+  frontends: [httpFrontend(8080)],
   health: { ...health, check: { kind: "http" as const, path: "/it's" } },
   targets: [],
 };
 const db = {
   service: "db",
-  doors: [tcpDoor(5432)],
+  frontends: [tcpFrontend(5432)],
   health: { ...health, check: { kind: "tcp" as const } },
   targets: [target("db-1-1-1", 5432, 1)],
 };
 
-test("what belongs to a service: its door, its host name, its servers and its record", () => {
+test("what belongs to a service: its frontend, its host name, its servers and its record", () => {
   expect(withoutDefaults(renderConfig([shop, db, blog], machine))).toMatchInlineSnapshot(`
     "# Written by Kiln with every change; edits are overwritten.
     global
@@ -43,17 +43,17 @@ test("what belongs to a service: its door, its host name, its servers and its re
       user haproxy
       group haproxy
       chroot '/k/router/jail'
-      setenv kiln:blog.staging '{"doors":[{"mode":"http","listen":8080}],"health":{"check":{"kind":"http","path":"/it\\u0027s"},"intervalMs":200,"timeoutMs":500,"ready":2,"unready":3,"deadlineMs":60000}}'
-      setenv kiln:db '{"doors":[{"mode":"tcp","listen":5432}],"health":{"check":{"kind":"tcp"},"intervalMs":200,"timeoutMs":500,"ready":2,"unready":3,"deadlineMs":60000}}'
-      setenv kiln:shop '{"doors":[{"mode":"http","listen":8080,"host":"shop.example.com"}],"health":{"check":{"kind":"http","path":"/health"},"intervalMs":200,"timeoutMs":500,"ready":2,"unready":3,"deadlineMs":60000}}'
+      setenv kiln:blog.staging '{"frontends":[{"mode":"http","listen":8080}],"health":{"check":{"kind":"http","path":"/it\\u0027s"},"intervalMs":200,"timeoutMs":500,"ready":2,"unready":3,"deadlineMs":60000}}'
+      setenv kiln:db '{"frontends":[{"mode":"tcp","listen":5432}],"health":{"check":{"kind":"tcp"},"intervalMs":200,"timeoutMs":500,"ready":2,"unready":3,"deadlineMs":60000}}'
+      setenv kiln:shop '{"frontends":[{"mode":"http","listen":8080,"host":"shop.example.com"}],"health":{"check":{"kind":"http","path":"/health"},"intervalMs":200,"timeoutMs":500,"ready":2,"unready":3,"deadlineMs":60000}}'
 
-    frontend door:5432 from tcp
+    frontend listen:5432 from tcp
       bind 0.0.0.0:5432
       bind [::]:5432 v6only
       maxconn 2000
       default_backend tcp:db
 
-    frontend door:8080 from http
+    frontend listen:8080 from http
       bind 0.0.0.0:8080
       bind [::]:8080 v6only
       bind 'unix@/k/router/jail/at-8080' mode 600 user haproxy accept-proxy
@@ -222,9 +222,9 @@ test("the order in which services are given does not matter", () => {
 test("TLS: a certificate for each host name, the service without one first", () => {
   const tls = (name: string) => ({ certificate: `/certs/${name}.pem`, key: `/certs/${name}.key` });
   const services = [
-    { ...shop, doors: [tlsDoor(httpDoor(443, "shop.example.com"), tls("shop"))] },
-    { ...blog, doors: [tlsDoor(httpDoor(443), tls("blog"))] },
-    { ...db, doors: [tlsDoor(tcpDoor(5432), tls("db"))] },
+    { ...shop, frontends: [tlsFrontend(httpFrontend(443, "shop.example.com"), tls("shop"))] },
+    { ...blog, frontends: [tlsFrontend(httpFrontend(443), tls("blog"))] },
+    { ...db, frontends: [tlsFrontend(tcpFrontend(5432), tls("db"))] },
   ];
   const text = renderConfig(services, { ...machine, ipv6: false });
   const [second, first] = certificateLists(services, machine.paths).toReversed();
@@ -245,8 +245,8 @@ test("TLS: a certificate for each host name, the service without one first", () 
 });
 
 test("what a service asks of its requests is in its own rules and its own backend", () => {
-  const door = {
-    ...httpDoor(8443, "a.example"),
+  const frontend = {
+    ...httpFrontend(8443, "a.example"),
     tls: { certificate: "/c.pem", key: "/k.pem" },
     address: "fd00::5",
     redirect: { http: 8080, hosts: ["www.a.example"] },
@@ -259,7 +259,7 @@ test("what a service asks of its requests is in its own rules and its own backen
   };
   const spoken = { protocol: "h2c" as const, sendProxy: true };
   const targets = shop.targets.map((one) => ({ ...one, ...spoken }));
-  const asked = renderConfig([{ ...shop, targets, doors: [door] }], machine).split("\n");
+  const asked = renderConfig([{ ...shop, targets, frontends: [frontend] }], machine).split("\n");
   const without = new Set(renderConfig([shop], machine).split("\n"));
   expect(
     asked.filter((line) => !without.has(line) && !line.includes("setenv")).join("\n"),
@@ -272,7 +272,7 @@ test("what a service asks of its requests is in its own rules and its own backen
       maxconn 2000
       tcp-request connection expect-proxy layer4 if { src 10.0.0.0/8 fd00::1 }
       http-request set-dst-port int(8080)
-    frontend door:8443 from http
+    frontend listen:8443 from http
       bind [fd00::5]:8443 ssl crt-list '/k/router/tls/8443-a1f62a21dd80c492.list' alpn h2,http/1.1
       bind 'unix@/k/router/jail/at-8443' mode 600 user haproxy accept-proxy
       maxconn 2000
@@ -320,7 +320,7 @@ test("what a service asks of its requests is in its own rules and its own backen
 test("every socket fits into the address that the system has for it, also as it is bound", () => {
   const state = openStateFolder({ KILN_HOME: `/${"k".repeat(66)}` });
   const paths = routerPaths(stateOfTarget(state, "production"));
-  const text = renderConfig([{ ...shop, doors: [httpDoor(65_535)] }], { ...machine, paths });
+  const text = renderConfig([{ ...shop, frontends: [httpFrontend(65_535)] }], { ...machine, paths });
   const sockets = [...text.matchAll(/bind 'unix@([^']+)'/g)].map(([, path]) => `${path}.4194304.tmp`);
   expect(sockets.length).toBeGreaterThan(10);
   expect(sockets.filter((path) => path.length > 107)).toEqual([]);
@@ -332,7 +332,7 @@ test("without a check nothing is checked", () => {
 });
 
 test("a service that goes from http to tcp has a backend for each", () => {
-  const both = { ...shop, doors: [httpDoor(8080), tcpDoor(8081)] };
+  const both = { ...shop, frontends: [httpFrontend(8080), tcpFrontend(8081)] };
   const text = renderConfig([both], machine);
   expect(text).toContain("\nbackend http:shop from counted\n");
   expect(text).toContain("\nbackend tcp:shop from tcp\n");
@@ -344,9 +344,16 @@ test("a file that is not ours holds no services", () => {
 });
 
 test("records are found among the rest of the environment", () => {
-  const json = JSON.stringify({ doors: db.doors, health: db.health });
+  const json = JSON.stringify({ frontends: db.frontends, health: db.health });
   expect(parseRecords(`PATH=/bin\nkiln:db=${json}\n\n`)).toEqual([
-    { service: "db", doors: db.doors, health: db.health },
+    { service: "db", frontends: db.frontends, health: db.health },
+  ]);
+});
+
+test("a record that Kiln 0.1 wrote is read: its frontends were called doors", () => {
+  const json = JSON.stringify({ doors: db.frontends, health: db.health });
+  expect(parseRecords(`kiln:db=${json}`)).toEqual([
+    { service: "db", frontends: db.frontends, health: db.health },
   ]);
 });
 

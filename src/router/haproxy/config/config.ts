@@ -1,7 +1,8 @@
+import type { TrafficSpec } from "../../../domain/spec.ts";
 import type { RoutedService, Target } from "../../router.ts";
 import { countedDefaults, responseTimes } from "../response-times.ts";
 import { backendBlock } from "./backend-config.ts";
-import { doorsOf, tcpDoorBlock } from "./door-config.ts";
+import { frontendsOf, tcpFrontendBlock } from "./frontend-config.ts";
 import { httpBlocks, type InnerSockets, plainError, type Silence } from "./http-config.ts";
 import { backendName, modesOf } from "./names.ts";
 import { quote } from "./quote.ts";
@@ -19,7 +20,7 @@ const recordPrefix = "kiln:";
  */
 export function renderConfig(services: readonly RoutedService[], machine: RouterMachine): string {
   const sorted = [...services].sort((a, b) => (a.service < b.service ? -1 : 1));
-  const doors = doorsOf(sorted, machine);
+  const frontends = frontendsOf(sorted, machine);
   const routes = routesOf(sorted);
   const silence = longestSilence(sorted);
   const blocks = [
@@ -27,9 +28,9 @@ export function renderConfig(services: readonly RoutedService[], machine: Router
     [...httpDefaults, `timeout client ${silence.timeoutMs}ms`],
     countedDefaults,
     tcpDefaults,
-    ...doors.filter(({ mode }) => mode === "tcp").map(tcpDoorBlock),
+    ...frontends.filter(({ mode }) => mode === "tcp").map(tcpFrontendBlock),
     ...httpBlocks(
-      doors.filter(({ mode }) => mode === "http"),
+      frontends.filter(({ mode }) => mode === "http"),
       [...routeRules(routes, machine.paths), ...limitRules(sorted), ...forwardedRules(sorted)],
       innerSockets(machine),
       silence,
@@ -58,13 +59,22 @@ export function parseConfig(text: string): readonly RoutedService[] {
 /** What a service's record holds: all that can't be read from its servers. */
 export type ServiceRecord = Omit<RoutedService, "targets">;
 
+interface WrittenRecord extends Pick<ServiceRecord, "health"> {
+  readonly frontends?: readonly TrafficSpec[];
+  readonly doors?: readonly TrafficSpec[];
+}
+
 /** The records among `NAME=value` lines, as `show env` prints them (HAProxy Management Guide, section 9.3). */
 export function parseRecords(lines: string): readonly ServiceRecord[] {
   return [...lines.matchAll(/^kiln:([^=\n]+)=(.*)$/gm)].map(([, service = "", json = ""]) => {
-    // Only `recordOf` below writes this: the folder is ours alone.
-    const { doors, health } = JSON.parse(json) as Omit<ServiceRecord, "service">;
-    // JSON has no `undefined`, but a door has always a `host`.
-    return { service, doors: doors.map((door) => ({ ...door, host: door.host })), health };
+    // Only `recordOf` below writes this: the folder is ours alone. Kiln 0.1 called the frontends `doors`.
+    const { doors = [], frontends = doors, health } = JSON.parse(json) as WrittenRecord;
+    // JSON has no `undefined`, but a frontend has always a `host`.
+    return {
+      service,
+      frontends: frontends.map((frontend) => ({ ...frontend, host: frontend.host })),
+      health,
+    };
   });
 }
 
@@ -84,13 +94,13 @@ function globalBlock(services: readonly RoutedService[], machine: RouterMachine)
 }
 
 function recordOf(service: RoutedService): string {
-  const json = JSON.stringify({ doors: service.doors, health: service.health });
+  const json = JSON.stringify({ frontends: service.frontends, health: service.health });
   return `'${json.replaceAll("'", "\\u0027")}'`;
 }
 
 /** What the ways of requests wait at least: no service of theirs may be silent for longer. */
 function longestSilence(services: readonly RoutedService[]): Silence {
-  const limits = services.flatMap(({ doors }) => doors.flatMap((door) => door.limits ?? []));
+  const limits = services.flatMap(({ frontends }) => frontends.flatMap((frontend) => frontend.limits ?? []));
   return {
     timeoutMs: Math.max(600_000, ...limits.map(({ timeoutMs = 0 }) => timeoutMs)),
     tunnelMs: Math.max(3_600_000, ...limits.map(({ idleMs = 0 }) => idleMs)),

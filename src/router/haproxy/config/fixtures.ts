@@ -13,17 +13,20 @@ export const health: RoutedService["health"] = {
   deadlineMs: 60_000,
 };
 
-export function httpDoor(listen: number, host?: string): TrafficSpec {
+export function httpFrontend(listen: number, host?: string): TrafficSpec {
   return { mode: "http", listen, host };
 }
 
-export function tcpDoor(listen: number): TrafficSpec {
+export function tcpFrontend(listen: number): TrafficSpec {
   return { mode: "tcp", listen, host: undefined };
 }
 
-/** The door with TLS; the files need not be there. */
-export function tlsDoor(door: TrafficSpec, tls = { certificate: "/c.pem", key: "/k.pem" }): TrafficSpec {
-  return { ...door, tls };
+/** The frontend with TLS; the files need not be there. */
+export function tlsFrontend(
+  frontend: TrafficSpec,
+  tls = { certificate: "/c.pem", key: "/k.pem" },
+): TrafficSpec {
+  return { ...frontend, tls };
 }
 
 export function target(id: string, port: number, weight = 100, address = "127.0.0.1"): Target {

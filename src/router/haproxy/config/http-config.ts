@@ -1,4 +1,4 @@
-import { type Door, proxyRules } from "./door-config.ts";
+import { type Frontend, proxyRules } from "./frontend-config.ts";
 import { quote } from "./quote.ts";
 
 /** The folder of the sockets over which HAProxy connects to itself. */
@@ -35,28 +35,28 @@ const pausesMs = [200, 240, 280, 320, 360, 400, 440, 480];
  * `rules`: what is done with a request before it goes to a backend.
  */
 export function httpBlocks(
-  doors: readonly Door[],
+  frontends: readonly Frontend[],
   rules: readonly string[],
   sockets: InnerSockets,
   silence: Silence,
 ): readonly (readonly string[])[] {
   return [
-    ...doors.flatMap((door) => doorBlocks(door, sockets)),
+    ...frontends.flatMap((frontend) => frontendBlocks(frontend, sockets)),
     ...outerBlocks(sockets, silence),
     ...innerBlocks(rules, sockets),
     noService,
   ];
 }
 
-function doorBlocks(door: Door, sockets: InnerSockets): readonly (readonly string[])[] {
-  const { port, binds, clients, proxies, challenges } = door;
+function frontendBlocks(frontend: Frontend, sockets: InnerSockets): readonly (readonly string[])[] {
+  const { port, binds, clients, proxies, challenges } = frontend;
   return [
     [
-      `frontend door:${port} from http`,
+      `frontend listen:${port} from http`,
       ...binds,
       `${bind(`at-${port}`, sockets)} accept-proxy`,
       `maxconn ${clients}`,
-      ...proxyRules(door),
+      ...proxyRules(frontend),
       // A proxy says by which of its own ports a request came in; the routes go by this one.
       ...(proxies === undefined ? [] : [`http-request set-dst-port int(${port})`]),
       ...challenges,

@@ -30,7 +30,7 @@ function portPrivileged(port: number, lowest: number): KilnError {
   });
 }
 
-/** Every listening TCP socket of this network namespace, of both address families: a door wants the port on all addresses. */
+/** Every listening TCP socket of this network namespace, of both address families: a frontend wants the port on all addresses. */
 export async function listeners(): Promise<readonly Listener[]> {
   const tables = await Promise.all(["/proc/net/tcp", "/proc/net/tcp6"].map(readTextIfExists));
   return parseListeners(...tables.map((table) => table ?? ""));

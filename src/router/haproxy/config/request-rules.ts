@@ -9,7 +9,7 @@ import { inLines, quote } from "./quote.ts";
  * strangers say of that themselves is removed. Only proxies that the service trusts are believed.
  */
 export function forwardedRules(services: readonly RoutedService[]): readonly string[] {
-  const believed = doorsOf(services).flatMap(({ service, door: { listen, trustedProxies } }) =>
+  const believed = frontendsOf(services).flatMap(({ service, frontend: { listen, trustedProxies } }) =>
     trustedProxies === undefined
       ? []
       : inLines(trustedProxies).map(
@@ -34,7 +34,7 @@ export function forwardedRules(services: readonly RoutedService[]): readonly str
 
 /** Requests that are larger than their service allows, answered before they reach a server. */
 export function limitRules(services: readonly RoutedService[]): readonly string[] {
-  return doorsOf(services).flatMap(({ service, door: { listen, limits = {} } }) => {
+  return frontendsOf(services).flatMap(({ service, frontend: { listen, limits = {} } }) => {
     const { bodyBytes, headersBytes } = limits;
     const here = `${isFor(service)} { dst_port ${listen} }`;
     return [
@@ -68,14 +68,16 @@ export function limitRules(services: readonly RoutedService[]): readonly string[
 /** Also with underscores: CGI and what is made after it cannot tell them from hyphens (RFC 3875, section 4.1.18). */
 const aboutClients = "^(x[-_]forwarded[-_]|x[-_]real[-_]ip$|forwarded$)";
 
-function doorsOf(services: readonly RoutedService[]): readonly { service: string; door: TrafficSpec }[] {
-  return services.flatMap(({ service, doors }) =>
-    doors.filter(({ mode }) => mode === "http").map((door) => ({ service, door })),
+function frontendsOf(
+  services: readonly RoutedService[],
+): readonly { service: string; frontend: TrafficSpec }[] {
+  return services.flatMap(({ service, frontends }) =>
+    frontends.filter(({ mode }) => mode === "http").map((frontend) => ({ service, frontend })),
   );
 }
 
 function securePorts(services: readonly RoutedService[]): readonly number[] {
-  const listeners = services.flatMap(({ doors }) => doors.flatMap(listenersOf));
+  const listeners = services.flatMap(({ frontends }) => frontends.flatMap(listenersOf));
   const secure = listeners.filter(({ port }) => port.isTls && port.mode === "http");
   return [...new Set(secure.map(({ listen }) => listen))].sort((a, b) => a - b);
 }

@@ -23,11 +23,11 @@ export interface RouteMap {
 
 /** The same services in any order give the same map. `backendOf` names where a service's http requests go. */
 export function routeMap(
-  services: readonly Pick<RoutedService, "service" | "doors">[],
+  services: readonly Pick<RoutedService, "service" | "frontends">[],
   backendOf: (service: string) => string,
 ): RouteMap {
-  const listeners = services.flatMap(({ service, doors }) =>
-    doors.flatMap(listenersOf).map((listener) => ({ ...listener, backend: backendOf(service) })),
+  const listeners = services.flatMap(({ service, frontends }) =>
+    frontends.flatMap(listenersOf).map((listener) => ({ ...listener, backend: backendOf(service) })),
   );
   const all = listeners
     .filter(({ port }) => port.mode === "http")
@@ -101,8 +101,8 @@ export function routeRules(map: RouteMap, paths: RouterPaths): readonly string[]
  * For servers that get their requests without the path that leads to them. Proxies commonly say in
  * `X-Forwarded-Prefix` what they have taken away.
  */
-export function stripRules(doors: RoutedService["doors"]): readonly string[] {
-  const prefixes = doors.flatMap(({ paths = [], stripPrefix }) => (stripPrefix ? paths : []));
+export function stripRules(frontends: RoutedService["frontends"]): readonly string[] {
+  const prefixes = frontends.flatMap(({ paths = [], stripPrefix }) => (stripPrefix ? paths : []));
   const shortestFirst = [...new Set(prefixes.filter((path) => path !== "/"))].sort(
     (a, b) => a.length - b.length || (a < b ? -1 : 1),
   );

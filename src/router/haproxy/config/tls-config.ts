@@ -9,32 +9,32 @@ import type { RoutedService } from "../../router.ts";
 import type { RouterPaths } from "../paths.ts";
 import { quote } from "./quote.ts";
 
-/** A service's door that ends TLS. */
-export interface TlsDoor {
+/** A service's frontend that ends TLS. */
+export interface TlsFrontend {
   readonly service: RoutedService["service"];
   readonly listen: number;
   readonly mode: TrafficSpec["mode"];
-  /** None: every host that no other door names. */
+  /** None: every host that no other frontend names. */
   readonly hosts: readonly string[];
   readonly tls: CertificatePlace;
 }
 
-type Doors = readonly Pick<RoutedService, "service" | "doors">[];
+type Frontends = readonly Pick<RoutedService, "service" | "frontends">[];
 
-/** Every door with TLS, whatever the order of the services. */
-export function tlsDoors(services: Doors, paths: RouterPaths): readonly TlsDoor[] {
+/** Every frontend with TLS, whatever the order of the services. */
+export function tlsFrontends(services: Frontends, paths: RouterPaths): readonly TlsFrontend[] {
   return services
-    .flatMap(({ service, doors }) =>
-      doors.flatMap((door) =>
-        door.tls === undefined
+    .flatMap(({ service, frontends }) =>
+      frontends.flatMap((frontend) =>
+        frontend.tls === undefined
           ? []
           : [
               {
                 service,
-                listen: door.listen,
-                mode: door.mode,
-                hosts: certifiedHosts(door),
-                tls: placeOf(service, door.tls, paths),
+                listen: frontend.listen,
+                mode: frontend.mode,
+                hosts: certifiedHosts(frontend),
+                tls: placeOf(service, frontend.tls, paths),
               },
             ],
       ),
@@ -66,13 +66,14 @@ export interface CertificateList {
 }
 
 /** One list for each port with TLS. */
-export function certificateLists(services: Doors, paths: RouterPaths): readonly CertificateList[] {
-  const doors = tlsDoors(services, paths);
-  return [...new Set(doors.map((door) => door.listen))].map((port) => {
-    const text = doors
-      .filter((door) => door.listen === port)
+export function certificateLists(services: Frontends, paths: RouterPaths): readonly CertificateList[] {
+  const frontends = tlsFrontends(services, paths);
+  return [...new Set(frontends.map((frontend) => frontend.listen))].map((port) => {
+    const text = frontends
+      .filter((frontend) => frontend.listen === port)
       .map(
-        (door) => `${certificateFile(door.tls)} ${door.hosts.length === 0 ? others : door.hosts.join(" ")}\n`,
+        (frontend) =>
+          `${certificateFile(frontend.tls)} ${frontend.hosts.length === 0 ? others : frontend.hosts.join(" ")}\n`,
       )
       .join("");
     return { port, file: `${port}-${digest(text)}.list`, text };
@@ -82,9 +83,9 @@ export function certificateLists(services: Doors, paths: RouterPaths): readonly 
 /** The first certificate is for clients that name no host, or one that is not listed; so it needs no name of its own. */
 const others = "!*";
 
-/** Lines of the `global` section: none when no door has TLS. */
-export function tlsGlobals(services: Doors, paths: RouterPaths): readonly string[] {
-  if (tlsDoors(services, paths).length === 0) return [];
+/** Lines of the `global` section: none when no frontend has TLS. */
+export function tlsGlobals(services: Frontends, paths: RouterPaths): readonly string[] {
+  if (tlsFrontends(services, paths).length === 0) return [];
   return [
     `crt-base ${quote(paths.certificates)}`,
     "ssl-default-bind-options ssl-min-ver TLSv1.2",
@@ -98,10 +99,12 @@ const ciphers = ["AES128-GCM-SHA256", "AES256-GCM-SHA384", "CHACHA20-POLY1305"].
 );
 
 /** What follows the address of a `bind`; empty for a port without TLS. */
-export function bindTls(port: number, services: Doors, paths: RouterPaths): string {
+export function bindTls(port: number, services: Frontends, paths: RouterPaths): string {
   const list = certificateLists(services, paths).find((found) => found.port === port);
   if (list === undefined) return "";
-  const isHttp = tlsDoors(services, paths).some((door) => door.listen === port && door.mode === "http");
+  const isHttp = tlsFrontends(services, paths).some(
+    (frontend) => frontend.listen === port && frontend.mode === "http",
+  );
   return ` ssl crt-list ${quote(join(paths.certificates, list.file))}${isHttp ? " alpn h2,http/1.1" : ""}`;
 }
 

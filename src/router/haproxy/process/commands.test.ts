@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
-import { health, httpDoor, target } from "../config/fixtures.ts";
+import { health, httpFrontend, target } from "../config/fixtures.ts";
 import { serverCommands, trustCommands } from "./commands.ts";
 import type { LiveServer } from "./replies.ts";
 
-const shop = { service: "shop", doors: [httpDoor(80)], health };
+const shop = { service: "shop", frontends: [httpFrontend(80)], health };
 
 function live(name: string, port: number, weight = 100): LiveServer {
   return {

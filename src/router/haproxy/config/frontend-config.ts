@@ -6,7 +6,7 @@ import type { RouterMachine } from "./router-machine.ts";
 import { bindTls } from "./tls-config.ts";
 
 /** A port, with all that holds for it whichever service a request is for. */
-export interface Door {
+export interface Frontend {
   readonly port: number;
   readonly mode: Mode;
   /** Its `bind` lines. */
@@ -22,9 +22,9 @@ export interface Door {
 }
 
 /** The ports, in order. */
-export function doorsOf(services: readonly RoutedService[], machine: RouterMachine): readonly Door[] {
+export function frontendsOf(services: readonly RoutedService[], machine: RouterMachine): readonly Frontend[] {
   const asked = services.flatMap((service) =>
-    service.doors.flatMap(listenersOf).map((listener) => ({ service, listener })),
+    service.frontends.flatMap(listenersOf).map((listener) => ({ service, listener })),
   );
   const byPort = Map.groupBy(asked, ({ listener }) => listener.listen);
   return [...byPort]
@@ -59,7 +59,7 @@ function challengeRules(
   { thumbprint }: RouterMachine,
 ): readonly string[] {
   const issued = services
-    .flatMap(({ doors }) => doors)
+    .flatMap(({ frontends }) => frontends)
     .filter(({ tls, redirect }) => tls !== undefined && "acme" in tls && redirect?.http === port);
   const hosts = [...new Set(issued.flatMap(certifiedHosts))].sort();
   if (hosts.length === 0 || thumbprint === undefined) return [];
@@ -91,22 +91,22 @@ function clientsOf({ openFiles }: RouterMachine, ports: number): number {
 }
 
 /** Anyone else who begins with the PROXY protocol is a stranger, and what is said there is not HTTP. */
-export function proxyRules({ proxies }: Door): readonly string[] {
+export function proxyRules({ proxies }: Frontend): readonly string[] {
   return inLines(proxies ?? []).map(
     (some) => `tcp-request connection expect-proxy layer4 if { src ${some} }`,
   );
 }
 
-export function tcpDoorBlock(door: Door): readonly string[] {
-  const { port, binds, clients, services } = door;
-  const idle = services.flatMap((service) => service.doors).find(({ listen }) => listen === port)
+export function tcpFrontendBlock(frontend: Frontend): readonly string[] {
+  const { port, binds, clients, services } = frontend;
+  const idle = services.flatMap((service) => service.frontends).find(({ listen }) => listen === port)
     ?.limits?.idleMs;
   return [
-    `frontend door:${port} from tcp`,
+    `frontend listen:${port} from tcp`,
     ...binds,
     `maxconn ${clients}`,
     ...(idle === undefined ? [] : [`timeout client ${idle}ms`]),
-    ...proxyRules(door),
+    ...proxyRules(frontend),
     ...services.map(({ service }) => `default_backend ${backendName(service, "tcp")}`),
   ];
 }

@@ -15,18 +15,19 @@ const tailEvents = 1_000;
 /** How long `kiln status` reports a change by others; the log keeps it forever. */
 const rememberedMs = 7 * 24 * 3_600_000;
 
-export interface NotaryOptions extends SignerParts {
+export interface AuditorOptions extends SignerParts {
   readonly log: Logger;
 }
 
 /** Vouches for the event log with signed checkpoints, and notices when others have changed it. */
-export interface Notary extends Pick<Operations, "audit" | "acceptBreaks" | "checkpoint" | "rotateAuditKey"> {
+export interface Auditor
+  extends Pick<Operations, "audit" | "acceptBreaks" | "checkpoint" | "rotateAuditKey"> {
   /** Signs what has happened since the last checkpoint. */
   close(): Promise<void>;
 }
 
 /** Looks at the end of the log, makes the key if need be, and continues by itself until closed. Never throws. */
-export function startNotary(options: NotaryOptions): Notary {
+export function startAuditor(options: AuditorOptions): Auditor {
   const { store, clock, log } = options;
   const signer = createSigner(options);
   const stop = new AbortController();
@@ -104,7 +105,7 @@ export function startNotary(options: NotaryOptions): Notary {
 }
 
 /** What was done while no controller ran: the end of the log is checked, and compared with the kept checkpoint. */
-function lookBack({ store, checkpointPath }: NotaryOptions): void {
+function lookBack({ store, checkpointPath }: AuditorOptions): void {
   const kept = readKeptCheckpoint(checkpointPath);
   const checkpoints = kept === undefined || kept === "altered" ? [] : [kept];
   const { open } = store.log.checkTail(tailEvents, checkpoints);
@@ -129,7 +130,7 @@ function lookBack({ store, checkpointPath }: NotaryOptions): void {
  * Whether the log already records a finding. What was noticed while a controller ran is known by its place alone, until a person
  * accepts it: then all that was found there is.
  */
-function whatIsTold(store: NotaryOptions["store"]): (finding: Finding) => boolean {
+function whatIsTold(store: AuditorOptions["store"]): (finding: Finding) => boolean {
   const told = store.log.all("audit.broken");
   const ids = new Set(told.flatMap(({ data: { found } }) => (Array.isArray(found) ? found : [])));
   const accepted = acceptedUpTo(store);
@@ -139,14 +140,14 @@ function whatIsTold(store: NotaryOptions["store"]): (finding: Finding) => boolea
 }
 
 /** Up to this entry a person has accepted what the log reports of itself. */
-function acceptedUpTo(store: NotaryOptions["store"]): number {
+function acceptedUpTo(store: AuditorOptions["store"]): number {
   const newest = store.log.newest("audit.accepted");
   // A forged one says what it likes, but nothing of the entry that reports it.
   return newest === undefined ? 0 : Math.min(Number(newest.data.upTo), newest.sequence);
 }
 
 /** Without it an end that was cut off cannot be seen from here. */
-function tellOfCheckpoint(store: NotaryOptions["store"], path: string, what: string): void {
+function tellOfCheckpoint(store: AuditorOptions["store"], path: string, what: string): void {
   const message = `The checkpoint ${path} was ${what} while no controller ran: compare the log with one kept elsewhere.`;
   store.appendEvent({ service: undefined, kind: "audit.touched", message, data: {} });
 }

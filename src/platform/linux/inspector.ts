@@ -1,10 +1,10 @@
 import type { ServerId } from "../../domain/ids.ts";
 import { isAlive } from "../../lib/process/proc.ts";
 import { setFrozen } from "./cgroups.ts";
-import type { Sight, Subject } from "./subject.ts";
+import type { Inspector, Subject } from "./subject.ts";
 
-/** `Sight` with the host's side of it: what runs is added, and dropped before Kiln itself does anything to it. */
-export interface HostSight extends Sight {
+/** `Inspector` with the host's side of it: what runs is added, and dropped before Kiln itself does anything to it. */
+export interface HostInspector extends Inspector {
   add(subject: Subject): void;
   drop(server: ServerId): void;
 }
@@ -13,7 +13,7 @@ export interface HostSight extends Sight {
  * The running servers, in memory. A server that Kiln has frozen is not looked at: it is no longer what it was, and no one
  * needs to be told.
  */
-export function createSight(): HostSight {
+export function createInspector(): HostInspector {
   const subjects = new Map<ServerId, Subject>();
   const frozen = new Map<ServerId, Subject>();
   const watchers = new Set<() => void>();

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { findProcess } from "../../lib/process/proc.ts";
-import { createSight } from "./sight.ts";
+import { createInspector } from "./inspector.ts";
 import type { Subject } from "./subject.ts";
 
 let folder: string;
@@ -41,33 +41,33 @@ test.each([
 ])("freezes with %s", (file, thawed, frozen) => {
   const other = cgroup("other", "pids.max", "10");
   const own = cgroup("own", file, thawed);
-  const sight = createSight();
-  sight.add(subject([other, own]));
-  expect(sight.freeze(id)).toBe(true);
+  const inspector = createInspector();
+  inspector.add(subject([other, own]));
+  expect(inspector.freeze(id)).toBe(true);
   expect(readFileSync(join(own, file), "utf8").trim()).toMatch(new RegExp(`^${frozen}`));
-  expect(sight.subjects()).toEqual([]);
-  expect(sight.freeze(id)).toBe(true);
-  sight.thaw(id);
+  expect(inspector.subjects()).toEqual([]);
+  expect(inspector.freeze(id)).toBe(true);
+  inspector.thaw(id);
   expect(readFileSync(join(own, file), "utf8").trim()).toMatch(new RegExp(`^${thawed}`));
-  expect(sight.subjects()).toHaveLength(1);
+  expect(inspector.subjects()).toHaveLength(1);
 });
 
 test("says when a server cannot be frozen", () => {
-  const sight = createSight();
-  expect(sight.freeze(id)).toBe(false);
-  sight.add(subject([cgroup("own", "pids.max", "10")]));
-  expect(sight.freeze(id)).toBe(false);
-  expect(sight.subjects()).toHaveLength(1);
+  const inspector = createInspector();
+  expect(inspector.freeze(id)).toBe(false);
+  inspector.add(subject([cgroup("own", "pids.max", "10")]));
+  expect(inspector.freeze(id)).toBe(false);
+  expect(inspector.subjects()).toHaveLength(1);
 });
 
 test("tells when servers come and go", () => {
-  const sight = createSight();
+  const inspector = createInspector();
   const seen: number[] = [];
-  const watching = sight.watch(() => seen.push(sight.subjects().length));
-  sight.add(subject([]));
-  sight.drop(id);
-  sight.drop(id);
+  const watching = inspector.watch(() => seen.push(inspector.subjects().length));
+  inspector.add(subject([]));
+  inspector.drop(id);
+  inspector.drop(id);
   watching[Symbol.dispose]();
-  sight.add(subject([]));
+  inspector.add(subject([]));
   expect(seen).toEqual([1, 0]);
 });

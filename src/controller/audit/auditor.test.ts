@@ -17,22 +17,22 @@ import { anAsker } from "../../domain/testing.ts";
 import { silentLog } from "../../lib/log.ts";
 import { FakeClock } from "../../lib/time/fake-clock.ts";
 import { openStore, type Store } from "../../store/store.ts";
-import { type Notary, startNotary } from "./notary.ts";
+import { type Auditor, startAuditor } from "./auditor.ts";
 
 const hour = 3_600_000;
 let folder: string;
 let clock: FakeClock;
 let store: Store;
-let notary: Notary;
+let auditor: Auditor;
 const at = (name: string) => join(folder, name);
 
 function start(): void {
   store = openStore(at("kiln.db"), { clock });
   const paths = { keyPath: at("audit.key"), checkpointPath: at("audit.checkpoint") };
-  notary = startNotary({ store, clock, log: silentLog, ...paths });
+  auditor = startAuditor({ store, clock, log: silentLog, ...paths });
 }
 async function stop(): Promise<void> {
-  await notary.close();
+  await auditor.close();
   store.close();
 }
 async function restart(meanwhile: () => void = () => {}): Promise<void> {
@@ -71,13 +71,13 @@ const verify = (trusted: readonly string[] = [], withCheckpoint = true) =>
     signal: new AbortController().signal,
   });
 const kinds = () => store.events().map(({ kind }) => kind);
-const troubles = async () => (await notary.audit({})).troubles.map(({ message }) => message);
+const troubles = async () => (await auditor.audit({})).troubles.map(({ message }) => message);
 
 test("the key is made at the first start, for this user alone, and announced once", async () => {
   await restart();
   expect(kinds()).toEqual(["audit.key", "audit.checkpoint"]);
   expect(statSync(at("audit.key")).mode & 0o777).toBe(0o600);
-  expect((await notary.audit({})).key?.publicKey).toMatch(/^-----BEGIN PUBLIC KEY-----/);
+  expect((await auditor.audit({})).key?.publicKey).toMatch(/^-----BEGIN PUBLIC KEY-----/);
   const secret = readFileSync(at("audit.key"), "utf8").split("\n")[1] ?? "";
   expect(JSON.stringify(store.events())).not.toContain(secret);
 });
@@ -113,9 +113,9 @@ test("a checkpoint begins a log, then comes after a thousand events, after an ho
 
 test("a checkpoint that is asked for is one of the log as it is, and the same while nothing happens", async () => {
   note();
-  const checkpoint = await notary.checkpoint({}, anAsker());
+  const checkpoint = await auditor.checkpoint({}, anAsker());
   expect(checkpoint.sequence).toBe(2);
-  expect(await notary.checkpoint({}, anAsker())).toEqual(checkpoint);
+  expect(await auditor.checkpoint({}, anAsker())).toEqual(checkpoint);
   expect(readCheckpoint(at("audit.checkpoint"))).toEqual(checkpoint);
 });
 
@@ -129,13 +129,13 @@ test.each([
   spoil();
   await restart();
   expect(await troubles()).toEqual([expect.stringContaining(words)]);
-  await expect(notary.checkpoint({}, anAsker())).rejects.toMatchObject({ code: "audit_key_invalid" });
+  await expect(auditor.checkpoint({}, anAsker())).rejects.toMatchObject({ code: "audit_key_invalid" });
   note();
   rmSync(at("audit.key"), { force: true });
   writeFileSync(at("audit.key"), key, { mode: 0o600 });
   await clock.advance(20_000);
   expect(await troubles()).toEqual([]);
-  expect((await notary.checkpoint({}, anAsker())).sequence).toBe(3);
+  expect((await auditor.checkpoint({}, anAsker())).sequence).toBe(3);
   expect((await verify()).finding).toBe(undefined);
 });
 
@@ -152,11 +152,11 @@ test("another key in its place signs nothing", async () => {
 
 test("after a rotation old and new signatures count, also for one who trusts only the old key", async () => {
   note();
-  const { key: first } = await notary.audit({});
-  await notary.checkpoint({}, anAsker());
-  const second = await notary.rotateAuditKey({}, anAsker("ada@example"));
+  const { key: first } = await auditor.audit({});
+  await auditor.checkpoint({}, anAsker());
+  const second = await auditor.rotateAuditKey({}, anAsker("ada@example"));
   await restart();
-  expect((await notary.audit({})).key).toEqual(second);
+  expect((await auditor.audit({})).key).toEqual(second);
   expect(second.keyId).not.toBe(first?.keyId);
   const report = await verify([first?.keyId ?? ""]);
   expect(report).toMatchObject({ finding: undefined, keys: [first?.keyId, second.keyId] });
@@ -164,10 +164,10 @@ test("after a rotation old and new signatures count, also for one who trusts onl
 });
 
 test("after a loss the new key counts for those who say that they trust it", async () => {
-  const { key: first } = await notary.audit({});
+  const { key: first } = await auditor.audit({});
   rmSync(at("audit.key"));
   note();
-  const second = await notary.rotateAuditKey({}, anAsker("ada@example"));
+  const second = await auditor.rotateAuditKey({}, anAsker("ada@example"));
   await restart();
   expect(await troubles()).toEqual([]);
   expect((await verify()).finding).toMatchObject({
@@ -182,7 +182,7 @@ test.each([
   ["after it", true],
 ])("a rotation that is cut off %s is finished or undone at the next start", async (_, announced) => {
   const before = readFileSync(at("audit.key"));
-  await notary.rotateAuditKey({}, anAsker("ada@example"));
+  await auditor.rotateAuditKey({}, anAsker("ada@example"));
   const fresh = readFileSync(at("audit.key"));
   await restart(() => {
     // The world as a crash leaves it: the new key next to the old one.
@@ -220,7 +220,7 @@ async function accept(): Promise<void> {
   const { open, end } = await verify();
   const breaks = open.map(({ id }) => id);
   const first = open[0] && { first: open[0].sequence };
-  await notary.acceptBreaks({ breaks, ...first, upTo: end, reason: "A backup." }, anAsker("ada@example"));
+  await auditor.acceptBreaks({ breaks, ...first, upTo: end, reason: "A backup." }, anAsker("ada@example"));
 }
 const broken = () => store.events().filter(({ kind }) => kind === "audit.broken").length;
 

@@ -3,7 +3,7 @@ import type { Verdict } from "../rules/verdict.ts";
 import type { FleetKnowledge } from "./fleet-knowledge.ts";
 
 /** What a fleet shows at any moment, for it knows its host and its router. */
-export class SightRules {
+export class InspectionRules {
   readonly #k: FleetKnowledge;
   readonly #verdict: Verdict;
 

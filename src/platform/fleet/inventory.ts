@@ -1,27 +1,27 @@
 import { previewedBy } from "../../domain/ids.ts";
 import type { Logger } from "../../lib/log.ts";
 import type { RoutedService } from "../../router/router.ts";
-import type { Endings } from "./endings.ts";
 import type { HostServer } from "./host.ts";
 import type { Jobs } from "./jobs.ts";
 import { isRunning, type Member, type Memory } from "./memory.ts";
 import { parseJobId, parseReproductionId, parseServerId } from "./server-id.ts";
 import type { Servers } from "./servers.ts";
+import type { Terminations } from "./terminations.ts";
 
-export interface ListingOptions {
+export interface InventoryOptions {
   readonly memory: Memory;
   readonly servers: Servers;
-  readonly endings: Endings;
+  readonly terminations: Terminations;
   /** Undefined: the host runs none. */
   readonly jobs: Jobs | undefined;
   readonly log: Logger;
 }
 
 /** Takes in what the host has listed: what a former controller has left, and what has happened to what is known. */
-export class Listing {
-  readonly #o: ListingOptions;
+export class Inventory {
+  readonly #o: InventoryOptions;
 
-  constructor(options: ListingOptions) {
+  constructor(options: InventoryOptions) {
     this.#o = options;
   }
 
@@ -41,7 +41,7 @@ export class Listing {
   }
 
   #learnServer(found: HostServer, weight: number | undefined, version: number): void {
-    const { memory, servers, endings, log } = this.#o;
+    const { memory, servers, terminations, log } = this.#o;
     const member = memory.find(found.id);
     if (member === undefined) {
       if (parseJobId(found.id) ?? parseReproductionId(found.id)) return;
@@ -50,18 +50,18 @@ export class Listing {
         log.warn({ server: found.id }, "The host lists a server that has no name of ours");
       else if (!memory.isGoneSince(found.id, version)) servers.adopt(found, name, weight);
     } else if (found.state === "exited" && isRunning(member) && member.version <= version) {
-      endings.ended(member, found.exit);
+      terminations.ended(member, found.exit);
     } else if (found.lost !== undefined && isRunning(member) && member.version <= version) {
-      endings.fail(member, "unready", `cannot be reached: ${found.lost}`);
+      terminations.fail(member, "unready", `cannot be reached: ${found.lost}`);
     } else if (found.state === "running" && member.state === "failed" && member.version <= version) {
-      endings.stopAgain(member);
+      terminations.stopAgain(member);
     }
   }
 
   /** Something that the host should have is not there: another program removed it. */
   #learnAbsence(member: Member): void {
-    const { endings, memory } = this.#o;
-    if (isRunning(member)) endings.ended(member, undefined);
+    const { terminations, memory } = this.#o;
+    if (isRunning(member)) terminations.ended(member, undefined);
     else if (member.state === "failed" || member.state === "quarantined") memory.forget(member);
   }
 }

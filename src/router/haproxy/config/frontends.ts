@@ -11,22 +11,22 @@ import type { TrafficSpec } from "../../../domain/spec.ts";
 import { KilnError } from "../../../lib/errors.ts";
 
 /** A service and its ways in. */
-export interface DoorOwner {
+export interface FrontendOwner {
   readonly service: ServiceKey;
-  readonly doors: readonly TrafficSpec[];
+  readonly frontends: readonly TrafficSpec[];
 }
 
 /**
- * Throws `traffic_conflict` when one of the doors conflicts with another one of this or another service: the same
+ * Throws `traffic_conflict` when one of the frontends conflicts with another one of this or another service: the same
  * port, host name and path, or the same port where either is plain TCP or only one of them has TLS.
  */
-export function assertNoConflict(asked: DoorOwner, others: readonly DoorOwner[]): void {
-  const taken = others.filter((o) => o.service !== asked.service).flatMap(doorsOf);
-  for (const mine of doorsOf(asked)) {
+export function assertNoConflict(asked: FrontendOwner, others: readonly FrontendOwner[]): void {
+  const taken = others.filter((o) => o.service !== asked.service).flatMap(frontendsOf);
+  for (const mine of frontendsOf(asked)) {
     for (const other of taken) {
-      const clash = clashOf(mine.door, other.door);
+      const clash = clashOf(mine.frontend, other.frontend);
       if (clash === undefined) continue;
-      // The same request by two doors of one service: it is the same service either way.
+      // The same request by two frontends of one service: it is the same service either way.
       if (clash.kind === "match" && other.service === asked.service) continue;
       throw conflict(mine, other, clash);
     }
@@ -34,30 +34,30 @@ export function assertNoConflict(asked: DoorOwner, others: readonly DoorOwner[])
   }
 }
 
-interface OwnedDoor {
+interface OwnedFrontend {
   readonly service: ServiceKey;
-  readonly door: TrafficSpec;
+  readonly frontend: TrafficSpec;
 }
 
-function doorsOf(owner: DoorOwner): OwnedDoor[] {
-  return uniqueDoors(owner.doors).map((door) => ({ service: owner.service, door }));
+function frontendsOf(owner: FrontendOwner): OwnedFrontend[] {
+  return uniqueFrontends(owner.frontends).map((frontend) => ({ service: owner.service, frontend }));
 }
 
-/** The doors without repetitions, in an order that does not depend on the given one. */
-export function uniqueDoors(doors: readonly TrafficSpec[]): readonly TrafficSpec[] {
-  const byKey = new Map(doors.map((door) => [keyOf(door), door]));
-  return [...byKey].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, door]) => door);
+/** The frontends without repetitions, in an order that does not depend on the given one. */
+export function uniqueFrontends(frontends: readonly TrafficSpec[]): readonly TrafficSpec[] {
+  const byKey = new Map(frontends.map((frontend) => [keyOf(frontend), frontend]));
+  return [...byKey].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, frontend]) => frontend);
 }
 
-function keyOf(door: TrafficSpec): string {
-  return `${door.listen} ${door.mode} ${hostsOf(door).join(" ")} ${door.paths?.join(" ") ?? ""}`;
+function keyOf(frontend: TrafficSpec): string {
+  return `${frontend.listen} ${frontend.mode} ${hostsOf(frontend).join(" ")} ${frontend.paths?.join(" ") ?? ""}`;
 }
 
-function conflict(mine: OwnedDoor, other: OwnedDoor, clash: Clash): KilnError {
-  const { door, service } = mine;
+function conflict(mine: OwnedFrontend, other: OwnedFrontend, clash: Clash): KilnError {
+  const { frontend, service } = mine;
   const { listen } = clash;
   if (clash.kind === "isTls") {
-    const isTls = listenersOf(door).some((listener) => listener.listen === listen && listener.port.isTls);
+    const isTls = listenersOf(frontend).some((listener) => listener.listen === listen && listener.port.isTls);
     const [own, theirs] = isTls ? ["with", "without"] : ["without", "with"];
     return new KilnError(
       "traffic_conflict",

@@ -19,7 +19,7 @@ const closingPart = 1 / 4;
 const closings = 30;
 const keptFailures = 10;
 
-export interface EndingsOptions {
+export interface TerminationsOptions {
   readonly host: Host;
   readonly router: Router;
   readonly memory: Memory;
@@ -32,12 +32,12 @@ export interface EndingsOptions {
 }
 
 /** How servers end, wanted or not. Each step runs in the background and may be repeated after a crash. */
-export class Endings {
-  readonly #o: EndingsOptions;
+export class Terminations {
+  readonly #o: TerminationsOptions;
   readonly #stops: Limiter;
   readonly #destroying = new WeakSet<Member>();
 
-  constructor(options: EndingsOptions) {
+  constructor(options: TerminationsOptions) {
     this.#o = options;
     this.#stops = limiter(options.parallelism);
   }
