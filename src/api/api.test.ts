@@ -8,7 +8,7 @@ import { type ErrorCode, errorCodes } from "../lib/error-codes.ts";
 import { KilnError } from "../lib/errors.ts";
 import { createClient } from "./client.ts";
 import { connectionError } from "./client-errors.ts";
-import { type Entry, openApiPath, requestOf, table } from "./contract.ts";
+import { type ContractEntry, openApiPath, requestOf, table } from "./contract.ts";
 import { answers as answerSchemas } from "./contract-answers.ts";
 import type { Asked, OperationName } from "./contract-types.ts";
 import {
@@ -133,7 +133,7 @@ test("no operation is without a test of its route", () => {
 
 test.each(calls)("the answer of %s is what the contract says", async (name, one) => {
   await using api = await anApi(answers);
-  const entry: Entry = table[name as OperationName];
+  const entry: ContractEntry = table[name as OperationName];
   const { path, body } = requestOf(entry, { ...one });
   const raw = await rawRequest(api, entry.method, path, body === undefined ? {} : { body });
   expect(raw.status).toBe(entry.answers || entry.items ? 200 : 204);

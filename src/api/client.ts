@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import { connectionError, toError } from "./client-errors.ts";
 import { itemsOf } from "./client-stream.ts";
-import { type Entry, requestOf, statedHeader, table } from "./contract.ts";
+import { type ContractEntry, requestOf, statedHeader, table } from "./contract.ts";
 import type { Client } from "./contract-types.ts";
 
 /** As an `import` it would load all that fetch() is made of, too: 40 ms at the start of every command (Node.js 24). */
@@ -14,7 +14,7 @@ interface Line {
 }
 
 interface Ask {
-  readonly entry: Entry;
+  readonly entry: ContractEntry;
   readonly asked: Readonly<Record<string, unknown>> | undefined;
   readonly signal: AbortSignal | undefined;
 }
@@ -27,7 +27,7 @@ interface Ask {
  */
 export function createClient(socketPath: string, { stated }: { readonly stated?: string } = {}): Client {
   const line = { socketPath, stated };
-  const operations = Object.entries<Entry>(table).map(([name, entry]) => {
+  const operations = Object.entries<ContractEntry>(table).map(([name, entry]) => {
     const call = entry.items === undefined ? askJson : askStream;
     return [
       name,

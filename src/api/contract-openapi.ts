@@ -3,7 +3,7 @@ import { action } from "../domain/schema/actions.ts";
 import { serverFailure } from "../domain/schema/observation.ts";
 import { release, unbuiltRelease, wantedRelease } from "../domain/schema/release.ts";
 import { rolloutPolicy, upkeepPolicy } from "../domain/schema/spec.ts";
-import { type Entry, pathFields, table } from "./contract.ts";
+import { type ContractEntry, pathFields, table } from "./contract.ts";
 import { answers, ErrorAnswer } from "./contract-answers.ts";
 import { asks } from "./contract-asks.ts";
 
@@ -20,7 +20,7 @@ for (const [id, schema] of Object.entries({ ...answers, ...parts })) named.add(s
 
 /** The API as an OpenAPI 3.1 document, made from the table (https://spec.openapis.org/oas/v3.1.1). */
 export function openApi(version: string): Json {
-  const entries = Object.entries<Entry>(table);
+  const entries = Object.entries<ContractEntry>(table);
   const byPath = Map.groupBy(entries, ([, { path }]) => path.replaceAll(/:([a-z]+)/g, "{$1}"));
   const paths = [...byPath].map(([path, at]) => [
     path,
@@ -35,7 +35,7 @@ export function openApi(version: string): Json {
   };
 }
 
-function operationOf(operationId: string, entry: Entry): Json {
+function operationOf(operationId: string, entry: ContractEntry): Json {
   const inPath = pathFields(entry);
   const fields = Object.entries<z.ZodType>(asks[entry.asks].shape);
   const [path, rest] = [
@@ -67,7 +67,7 @@ function bodyOf(shape: z.ZodRawShape): Json {
   };
 }
 
-function success({ answers: given, items }: Entry): Json {
+function success({ answers: given, items }: ContractEntry): Json {
   if (items !== undefined) {
     const schema = { type: "string", description: `Server-sent events; the data of each is a ${items}.` };
     return { 200: { description: "A stream.", content: { "text/event-stream": { schema } } } };

@@ -2,7 +2,7 @@ import type { answers } from "./contract-answers.ts";
 import type { asks } from "./contract-asks.ts";
 
 /** One operation: what it is asked with, what it answers, and where a transport finds it. */
-export interface Entry {
+export interface ContractEntry {
   readonly method: "GET" | "POST";
   /** `:name` is a field of the argument. The others are the query of a GET, the JSON body of a POST. */
   readonly path: string;
@@ -461,7 +461,7 @@ export const table = {
     asks: "Logs",
     items: "LogLine",
   },
-} as const satisfies Record<string, Entry>;
+} as const satisfies Record<string, ContractEntry>;
 
 /** The path of the OpenAPI 3.1 description of all this. */
 export const openApiPath = "/v1/openapi.json";
@@ -478,13 +478,13 @@ export const streamEvents = {
 } as const;
 
 /** The fields of the argument that are parts of the path. */
-export function pathFields({ path }: Entry): readonly string[] {
+export function pathFields({ path }: ContractEntry): readonly string[] {
   return [...path.matchAll(/:([a-z]+)/g)].map(([, name = ""]) => name);
 }
 
 /** The request for this operation, without undefined fields. */
 export function requestOf(
-  entry: Entry,
+  entry: ContractEntry,
   asked: Readonly<Record<string, unknown>> = {},
 ): { readonly path: string; readonly body: string | undefined } {
   const inPath = pathFields(entry);

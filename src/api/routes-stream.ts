@@ -14,7 +14,7 @@ const headAfterMs = 100;
 type Open = (signal: AbortSignal) => AsyncIterable<object>;
 
 /** The streams that are open, so that they can be ended. */
-export class Streams {
+export class OpenStreams {
   readonly #open = new Set<AbortController>();
 
   /**

@@ -5,13 +5,13 @@ import type { Actor } from "../domain/actor.ts";
 import { errorToJson, KilnError, toKilnError } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import { contentType } from "../lib/prometheus.ts";
-import { type Entry, openApiPath, pathFields, statedHeader, table } from "./contract.ts";
+import { type ContractEntry, openApiPath, pathFields, statedHeader, table } from "./contract.ts";
 import { asks } from "./contract-asks.ts";
 import { openApi } from "./contract-openapi.ts";
 import type { Operations } from "./contract-types.ts";
 import { actorOf } from "./routes-actor.ts";
 import { type Metering, metricsPath } from "./routes-metrics.ts";
-import { Streams } from "./routes-stream.ts";
+import { OpenStreams } from "./routes-stream.ts";
 import { validated } from "./routes-validate.ts";
 
 /** A deploy's configuration files, 1 MiB as base64, are the most that is asked of a controller. */
@@ -36,7 +36,7 @@ export function createApi(operations: Operations, log: Logger, others: Others = 
     frameworkErrors: answerFault,
     routerOptions: { maxParamLength: 200 },
   });
-  const streams = new Streams();
+  const streams = new OpenStreams();
   app.get(openApiPath, async () => openApi((await operations.info({}, {})).version));
   for (const [name, entry] of Object.entries(table)) {
     addRoute(app, entry, operations[name as keyof Operations] as Operation, streams);
@@ -90,7 +90,12 @@ function addMetering(app: FastifyInstance, metering: Metering): void {
   app.get(metricsPath, async (_request, reply) => reply.type(contentType).send(await metering.scrape()));
 }
 
-function addRoute(app: FastifyInstance, entry: Entry, operation: Operation, streams: Streams): void {
+function addRoute(
+  app: FastifyInstance,
+  entry: ContractEntry,
+  operation: Operation,
+  streams: OpenStreams,
+): void {
   const argument = argumentOf(entry);
   const handler = async (request: FastifyRequest, reply: FastifyReply) => {
     const asked = argument(request);
@@ -109,7 +114,7 @@ async function whoOf(request: FastifyRequest): Promise<{ readonly actor: Actor }
 }
 
 /** How a request becomes the argument: the parts of its path, and its query or body, each checked by its fields' schemas. */
-function argumentOf(entry: Entry): (request: FastifyRequest) => Fields {
+function argumentOf(entry: ContractEntry): (request: FastifyRequest) => Fields {
   const schema: z.ZodObject = asks[entry.asks];
   const names: Record<string, true> = Object.fromEntries(pathFields(entry).map((name) => [name, true]));
   const [inPath, rest] = [schema.pick(names), schema.omit(names)];

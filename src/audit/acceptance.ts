@@ -1,5 +1,5 @@
 import { type Actor, actorName } from "../domain/actor.ts";
-import { dataOf, type Entry } from "./entry.ts";
+import { dataOf, type LogEntry } from "./entry.ts";
 
 /**
  * What an `audit.accepted` entry records, signed: a person knows these findings and has given the reason. A program that
@@ -27,7 +27,7 @@ export interface RecordedAcceptance extends Omit<Acceptance, "actor"> {
 
 /** The acceptance that this entry records, or undefined when it records none. */
 export function acceptanceIn(
-  entry: Pick<Entry, "kind" | "data" | "sequence" | "at_ms">,
+  entry: Pick<LogEntry, "kind" | "data" | "sequence" | "at_ms">,
 ): RecordedAcceptance | undefined {
   if (entry.kind !== "audit.accepted") return undefined;
   const { actor, by, reason, breaks, first, upTo } = (dataOf(entry) ?? {}) as Recorded;

@@ -1,13 +1,13 @@
 import { expect, test } from "vitest";
 import { Cadence } from "./cadence.ts";
-import type { Entry } from "./entry.ts";
+import type { LogEntry } from "./entry.ts";
 
 /** One entry each `everyMs`; those at `checkpoints` are checkpoints. */
 function holes(count: number, everyMs: number, checkpoints: readonly number[]) {
   const cadence = new Cadence();
   for (let sequence = 1; sequence <= count; sequence += 1) {
     const kind = checkpoints.includes(sequence) ? "audit.checkpoint" : "server.started";
-    cadence.add({ sequence, kind, at_ms: sequence * everyMs } as Entry);
+    cadence.add({ sequence, kind, at_ms: sequence * everyMs } as LogEntry);
   }
   return cadence.end();
 }

@@ -1,4 +1,4 @@
-import type { Entry } from "./entry.ts";
+import type { LogEntry } from "./entry.ts";
 
 /** A controller writes a checkpoint after so many events, or so long after the first that it does not cover. */
 export const checkpointAfter = { events: 1_000, ms: 3_600_000 };
@@ -14,11 +14,11 @@ export interface Overdue {
 /** Finds a gap in a series of checkpoints: one that was removed, or was never written. */
 export class Cadence {
   readonly #holes: Overdue[] = [];
-  #first: Entry | undefined;
-  #last: Entry | undefined;
+  #first: LogEntry | undefined;
+  #last: LogEntry | undefined;
   #isLate = false;
 
-  add(entry: Entry): void {
+  add(entry: LogEntry): void {
     if (entry.kind === "audit.checkpoint") {
       this.#close();
       return;

@@ -4,9 +4,9 @@ import fc from "fast-check";
 import { afterAll, expect, test } from "vitest";
 import { canonicalJson } from "../lib/canonical-json.ts";
 import { makePrivateFile } from "../lib/files/private-file.ts";
-import { ChainCheck, type ChainCheckOptions, type Finding } from "./chain-check.ts";
+import { ChainCheck, type ChainCheckOptions, type ChainFinding } from "./chain-check.ts";
 import type { Checkpoint } from "./checkpoint.ts";
-import { digestOfEntry, type Entry, genesis, type Mark } from "./entry.ts";
+import { digestOfEntry, genesis, type LogEntry, type LogMark } from "./entry.ts";
 import { KeyRing } from "./key-ring.ts";
 import { newPrivateKey, readSigningKey, type SigningKey } from "./signing-key.ts";
 
@@ -17,9 +17,9 @@ const [key, other] = ["a", "b"].map((name) => {
   return readSigningKey(join(folder, name));
 }) as [SigningKey, SigningKey];
 
-type Content = Pick<Entry, "kind" | "message" | "service" | "data">;
+type Content = Pick<LogEntry, "kind" | "message" | "service" | "data">;
 
-function after(last: Mark, content: Content): Entry {
+function after(last: LogMark, content: Content): LogEntry {
   const row = { ...content, sequence: last.sequence + 1, at_ms: 7, previous: last.digest };
   return { ...row, digest: digestOfEntry(row) };
 }
@@ -28,12 +28,12 @@ function announcing(data: object): Content {
   return { kind: "audit.key", message: "A key.", service: null, data: canonicalJson(data) };
 }
 
-function checkpointOf({ sequence, digest }: Mark, by = key): Checkpoint {
+function checkpointOf({ sequence, digest }: LogMark, by = key): Checkpoint {
   return by.signed({ atMs: 5, digest, keyId: by.id, sequence });
 }
 
 /** A log with its key first, and a checkpoint after every `every` contents. */
-function logOf(contents: readonly Content[], every: number): Entry[] {
+function logOf(contents: readonly Content[], every: number): LogEntry[] {
   const log = [after(genesis, announcing({ keyId: key.id, publicKey: key.publicKey }))];
   const add = (content: Content) => log.push(after(log.at(-1) ?? genesis, content));
   for (const [i, content] of contents.entries()) {
@@ -45,7 +45,7 @@ function logOf(contents: readonly Content[], every: number): Entry[] {
   return log;
 }
 
-function findingIn(log: readonly Entry[], options: ChainCheckOptions = {}): Finding | undefined {
+function findingIn(log: readonly LogEntry[], options: ChainCheckOptions = {}): ChainFinding | undefined {
   const check = new ChainCheck(options);
   for (const entry of log) {
     const [finding] = check.add(entry);
@@ -75,7 +75,7 @@ test("an entry with any altered character is reported", () => {
   const column = fc.constantFrom("at_ms", "service", "kind", "message", "data", "previous", "digest");
   fc.assert(
     fc.property(place, column, fc.nat(), fc.nat(0xffff), ([entries, i], name, at, unit) => {
-      const entry = entries[i] as Entry & Record<string, unknown>;
+      const entry = entries[i] as LogEntry & Record<string, unknown>;
       const value = String(entry[name] ?? "");
       const where = at % (value.length + 1);
       const changed = value.slice(0, where) + String.fromCharCode(unit) + value.slice(where + 1);
@@ -98,9 +98,12 @@ test("an altered entry with a matching digest is detected by the next entry", ()
 });
 
 /** The ids of all findings. */
-function idsIn(log: readonly Entry[]): ReadonlySet<string> {
+function idsIn(log: readonly LogEntry[]): ReadonlySet<string> {
   const check = new ChainCheck();
-  const found: readonly (Finding | undefined)[] = [...log.flatMap((entry) => check.add(entry)), check.end()];
+  const found: readonly (ChainFinding | undefined)[] = [
+    ...log.flatMap((entry) => check.add(entry)),
+    check.end(),
+  ];
   return new Set(found.flatMap((finding) => finding?.id ?? []));
 }
 
@@ -199,12 +202,12 @@ test("the next checkpoint, within the log or kept elsewhere, detects a rewritten
 
 const announced = { keyId: other.id, publicKey: other.publicKey };
 const plain: Content = { kind: "x.y", message: "", service: null, data: "{}" };
-const signedByOther = (last: Mark): Content => ({
+const signedByOther = (last: LogMark): Content => ({
   ...{ kind: "audit.checkpoint", message: "", service: null },
   data: canonicalJson(checkpointOf(last, other)),
 });
 /** A log whose third entry brings another key, which signs the fourth. */
-function rotated(data: object): readonly Entry[] {
+function rotated(data: object): readonly LogEntry[] {
   const entries = [...logOf([plain], 9)];
   const bring = after(entries.at(-1) ?? genesis, announcing(data));
   return [...entries, bring, after(bring, signedByOther(bring))];
@@ -253,7 +256,7 @@ test("an acceptance counts with a valid signature, and is a break without one", 
 
 test("another problem of the same entry does not hide a mismatch with a checkpoint", () => {
   const entries = logOf([plain, plain], 9);
-  const forged = entries.with(2, { ...(entries[2] as Entry), digest: genesis.digest });
+  const forged = entries.with(2, { ...(entries[2] as LogEntry), digest: genesis.digest });
   const check = new ChainCheck({ checkpoints: [checkpointOf(entries[2] ?? genesis)] });
   const faults = forged.flatMap((entry) => check.add(entry)).map(({ fault }) => fault);
   expect(faults).toEqual(["altered", "rewritten"]);

@@ -1,6 +1,6 @@
 import { hash } from "node:crypto";
 import { asCheckpoint, type Checkpoint } from "./checkpoint.ts";
-import { dataOf, digestOfEntry, type Entry, genesis, type Mark } from "./entry.ts";
+import { dataOf, digestOfEntry, genesis, type LogEntry, type LogMark } from "./entry.ts";
 import { KeyRing } from "./key-ring.ts";
 
 /**
@@ -20,7 +20,7 @@ type Fault =
   | "told";
 
 /** A place where the log was altered. */
-export interface Finding {
+export interface ChainFinding {
   /** The entry's sequence number. */
   readonly sequence: number;
   /** The problem, in one sentence. */
@@ -31,14 +31,14 @@ export interface Finding {
 }
 
 /** The result of a check; together with its place it is a finding. */
-type Complaint = Pick<Finding, "sequence" | "message" | "fault"> & { readonly witness?: Checkpoint };
+type Complaint = Pick<ChainFinding, "sequence" | "message" | "fault"> & { readonly witness?: Checkpoint };
 
 export interface ChainCheckOptions {
   readonly keys?: KeyRing;
   /** Checkpoints that were kept elsewhere; their signatures are already checked. */
   readonly checkpoints?: readonly Checkpoint[];
   /** Where to begin, instead of at the start of the log: the entry before the first one that is added. */
-  readonly from?: Mark;
+  readonly from?: LogMark;
 }
 
 /**
@@ -48,7 +48,7 @@ export interface ChainCheckOptions {
 export class ChainCheck {
   readonly #keys: KeyRing;
   readonly #checkpoints: readonly Checkpoint[];
-  #last: Mark;
+  #last: LogMark;
   #signed: number;
 
   constructor({ keys = new KeyRing(), checkpoints = [], from = genesis }: ChainCheckOptions = {}) {
@@ -59,7 +59,7 @@ export class ChainCheck {
   }
 
   /** The newest entry. */
-  get last(): Mark {
+  get last(): LogMark {
     return this.#last;
   }
 
@@ -69,7 +69,7 @@ export class ChainCheck {
   }
 
   /** The problems of this entry, and its mismatches with checkpoints. Then the check continues from the entry as it is. */
-  add(entry: Entry): readonly Finding[] {
+  add(entry: LogEntry): readonly ChainFinding[] {
     const content = this.#content(entry);
     const complaint = this.#place(entry) ?? content ?? this.#link(entry);
     // A valid key or signature counts, even if its neighbours were changed.
@@ -83,7 +83,7 @@ export class ChainCheck {
   }
 
   /** Call it after the last entry: a log that ends before a checkpoint was cut off. */
-  end(): Finding | undefined {
+  end(): ChainFinding | undefined {
     const newest = this.#checkpoints.toSorted((a, b) => b.sequence - a.sequence)[0];
     if (newest === undefined || newest.sequence <= this.#last.sequence) return undefined;
     const first = this.#last.sequence + 1;
@@ -93,12 +93,12 @@ export class ChainCheck {
   }
 
   /** The rest of the log cannot be read. */
-  unreadable(message: string): Finding {
+  unreadable(message: string): ChainFinding {
     return this.#made({ sequence: this.#last.sequence + 1, message, fault: "unreadable" }, undefined);
   }
 
   /** The id covers everything that the complaint is based on, but not its words, which may change. */
-  #made(complaint: Complaint, entry: Entry | undefined): Finding {
+  #made(complaint: Complaint, entry: LogEntry | undefined): ChainFinding {
     const { witness, ...rest } = complaint;
     const there = entry && [entry.sequence, entry.digest, digestOfEntry(entry)];
     const { sequence, digest } = this.#last;
@@ -106,7 +106,7 @@ export class ChainCheck {
     return { ...rest, id: hash("sha256", JSON.stringify(basis), "hex").slice(0, 32) };
   }
 
-  #place({ sequence }: Entry): Complaint | undefined {
+  #place({ sequence }: LogEntry): Complaint | undefined {
     const expected = this.#last.sequence + 1;
     if (sequence === expected) return undefined;
     if (sequence < expected)
@@ -119,7 +119,7 @@ export class ChainCheck {
     return { sequence: expected, message, fault: "gap" };
   }
 
-  #content(entry: Entry): Complaint | undefined {
+  #content(entry: LogEntry): Complaint | undefined {
     if (digestOfEntry(entry) === entry.digest) return undefined;
     return {
       sequence: entry.sequence,
@@ -128,7 +128,7 @@ export class ChainCheck {
     };
   }
 
-  #link(entry: Entry): Complaint | undefined {
+  #link(entry: LogEntry): Complaint | undefined {
     const { sequence, digest } = this.#last;
     if (entry.previous === digest) return undefined;
     const told = entry.kind === "audit.broken" ? numberOf(dataOf(entry), "first") : undefined;
@@ -140,7 +140,7 @@ export class ChainCheck {
     };
   }
 
-  #own(entry: Entry): Complaint | undefined {
+  #own(entry: LogEntry): Complaint | undefined {
     switch (entry.kind) {
       case "audit.key":
         if (this.#keys.announce(dataOf(entry))) return undefined;
@@ -165,7 +165,7 @@ export class ChainCheck {
     }
   }
 
-  #checkpoint(entry: Entry): Complaint | undefined {
+  #checkpoint(entry: LogEntry): Complaint | undefined {
     const checkpoint = asCheckpoint(dataOf(entry));
     if (checkpoint === undefined || !this.#keys.hasSigned(checkpoint.keyId, checkpoint))
       return unsigned(entry, "a checkpoint");
@@ -175,12 +175,12 @@ export class ChainCheck {
     return undefined;
   }
 
-  #isSigned(entry: Entry): boolean {
+  #isSigned(entry: LogEntry): boolean {
     const data = dataOf(entry) as { readonly keyId?: unknown } | null | undefined;
     return typeof data?.keyId === "string" && this.#keys.hasSigned(data.keyId, data);
   }
 
-  #compare({ sequence, digest }: Entry): Complaint | undefined {
+  #compare({ sequence, digest }: LogEntry): Complaint | undefined {
     const here = this.#checkpoints.filter((checkpoint) => checkpoint.sequence === sequence);
     const other = here.find((checkpoint) => checkpoint.digest !== digest);
     if (other !== undefined)
@@ -201,7 +201,7 @@ export class ChainCheck {
   }
 }
 
-function unsigned({ sequence }: Entry, what: string): Complaint {
+function unsigned({ sequence }: LogEntry, what: string): Complaint {
   return {
     sequence,
     message: `It is ${what} without a valid signature of a trusted key.`,

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { KilnError } from "../lib/errors.ts";
-import type { Entry } from "./entry.ts";
+import type { LogEntry } from "./entry.ts";
 
 /** Each read is a separate transaction, so that a long check does not keep the database from cleaning up. */
 const entriesAtOnce = 5_000;
@@ -12,7 +12,7 @@ const busyTimeoutMs = 5_000;
  * All entries of a state database in their order, read without changing anything, also while a controller writes; none
  * without a database. Throws `state_corrupt` at the first entry that cannot be read.
  */
-export function* readEntries(path: string): Generator<Entry> {
+export function* readEntries(path: string): Generator<LogEntry> {
   if (!existsSync(path)) return;
   try {
     using connection = new DatabaseSync(path, { readOnly: true, timeout: busyTimeoutMs });
@@ -21,7 +21,7 @@ export function* readEntries(path: string): Generator<Entry> {
     for (;;) {
       let count = 0;
       for (const row of part.iterate(next, entriesAtOnce)) {
-        const entry = row as unknown as Entry;
+        const entry = row as unknown as LogEntry;
         yield entry;
         next = entry.sequence + 1;
         count += 1;

@@ -1,6 +1,6 @@
 import { acceptanceIn, type RecordedAcceptance } from "./acceptance.ts";
-import type { ChainCheck, Finding } from "./chain-check.ts";
-import type { Entry, Mark } from "./entry.ts";
+import type { ChainCheck, ChainFinding } from "./chain-check.ts";
+import type { LogEntry, LogMark } from "./entry.ts";
 
 /** The limit of separate findings: a log that was changed in so many places is worthless. */
 export const mostFindings = 10_000;
@@ -8,9 +8,9 @@ export const mostFindings = 10_000;
 /** The result for a whole log, or for its end. */
 export interface Replayed {
   /** The newest entry before the first of `open`; the newest of all when `open` is empty. */
-  readonly last: Mark;
+  readonly last: LogMark;
   /** Findings that no one has accepted, in the log's order, `mostFindings` at most. */
-  readonly open: readonly Finding[];
+  readonly open: readonly ChainFinding[];
   /** Acceptances of findings that still exist. */
   readonly accepted: readonly RecordedAcceptance[];
   /** The newest `audit.touched` that no one has accepted. */
@@ -20,7 +20,7 @@ export interface Replayed {
 /** Checks a log, and separates the accepted findings from the open ones. */
 export class Replay {
   readonly #check: ChainCheck;
-  readonly #found: { readonly finding: Finding; readonly before: Mark }[] = [];
+  readonly #found: { readonly finding: ChainFinding; readonly before: LogMark }[] = [];
   readonly #accepted: RecordedAcceptance[] = [];
   #touched: number | undefined;
 
@@ -28,7 +28,7 @@ export class Replay {
     this.#check = check;
   }
 
-  add(entry: Entry): void {
+  add(entry: LogEntry): void {
     const before = this.#check.last;
     const findings = this.#check.add(entry);
     for (const finding of findings) this.note(finding, before);
@@ -39,7 +39,7 @@ export class Replay {
   }
 
   /** A finding that does not come from an entry. */
-  note(finding: Finding, before = this.#check.last): void {
+  note(finding: ChainFinding, before = this.#check.last): void {
     if (this.#found.length < mostFindings) this.#found.push({ finding, before });
   }
 

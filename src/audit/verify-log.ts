@@ -1,7 +1,7 @@
 import { setImmediate as breathe } from "node:timers/promises";
 import { KilnError } from "../lib/errors.ts";
 import { Cadence, type Overdue } from "./cadence.ts";
-import { ChainCheck, type Finding } from "./chain-check.ts";
+import { ChainCheck, type ChainFinding } from "./chain-check.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import { KeyRing } from "./key-ring.ts";
 import { readEntries } from "./read-entries.ts";
@@ -14,7 +14,7 @@ export interface LogReport extends Replayed {
   /** Ids of the trusted keys whose signatures were found. */
   readonly keys: readonly string[];
   /** The first finding that no one has accepted. */
-  readonly finding: Finding | undefined;
+  readonly finding: ChainFinding | undefined;
   /** Where the log ends. */
   readonly end: number;
   /** Where a checkpoint was due but is missing. */

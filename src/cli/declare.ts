@@ -9,7 +9,7 @@ type Run<Options, Args extends readonly unknown[]> = (
 ) => Outcome;
 
 /** Commander's action for a function whose module is loaded only when its command was chosen. */
-export type Load = <Options extends object, Args extends readonly unknown[]>(
+export type LoadCommand = <Options extends object, Args extends readonly unknown[]>(
   load: () => Promise<Run<Options, Args>>,
 ) => (...given: unknown[]) => Promise<void>;
 

@@ -13,11 +13,11 @@ import { addTrustCommands } from "./commands/trust/commands.ts";
 import { addVolumeCommands } from "./commands/volumes/commands.ts";
 
 import type { Context, Outcome } from "./context.ts";
-import { jsonAnywhere, type Load } from "./declare.ts";
+import { jsonAnywhere, type LoadCommand } from "./declare.ts";
 import { printHelp } from "./help.ts";
 
 /** What the program needs from the process that runs it. */
-export interface Host {
+export interface CommandRunner {
   /** Runs a command with its context and handles its outcome. */
   run(json: boolean, work: (context: Context) => Outcome): Promise<void>;
   /** Help and version. */
@@ -28,7 +28,7 @@ export interface Host {
  * Every command: its words, arguments and options. A command loads only its own module. Wrong usage
  * is thrown as commander's CommanderError.
  */
-export function createProgram(version: string, host: Host): Command {
+export function createProgram(version: string, host: CommandRunner): Command {
   const program = new Command("kiln")
     .description(
       "Immutable infrastructure as one tool: servers are made from versioned images and never changed after they start.",
@@ -44,7 +44,7 @@ export function createProgram(version: string, host: Host): Command {
     .showSuggestionAfterError(false) // Kiln suggests fewer words, and only similar ones
     .exitOverride()
     .configureOutput({ writeOut: (text) => host.write(text), writeErr: () => {} });
-  const load: Load =
+  const load: LoadCommand =
     (module) =>
     async (...given) => {
       // commander hands over the arguments, the options, and the command itself

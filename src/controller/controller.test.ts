@@ -363,7 +363,7 @@ test("a service of no servers keeps its way in until it is removed", async () =>
   expect(world.routes.get("shop")?.frontends).toHaveLength(1);
   await t.controller.scale({ service: "shop", count: 2 }, anAsker("ada@example"));
   await t.clock.until(
-    () => world.routes.get("shop")?.targets.filter((target) => target.weight > 0).length === 2,
+    () => world.routes.get("shop")?.upstreams.filter((target) => target.weight > 0).length === 2,
   );
   await t.controller.scale({ service: "shop", count: 0 }, anAsker("ada@example"));
   await t.clock.until(() => world.servers.size === 0);

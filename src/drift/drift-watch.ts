@@ -10,7 +10,7 @@ import type { Difference } from "./checks/detector.ts";
 import { startFileCheck } from "./checks/files.ts";
 import { startScan } from "./checks/scan.ts";
 import { withinShare } from "./checks/share-of-time.ts";
-import type { Gap } from "./gap.ts";
+import type { WatchGap } from "./gap.ts";
 import { createLedger } from "./ledger.ts";
 import { startNetworkCheck } from "./network/network.ts";
 import { startNetworkMonitor } from "./network/network-monitor.ts";
@@ -68,14 +68,14 @@ export function startDriftWatch({ inspector, tag, clock, log }: DriftWatchOption
   });
   const toldAt = new Map<string, number>();
   /** The same gap is not reported again within a minute. */
-  function tellGap(one: Gap): void {
+  function tellGap(one: WatchGap): void {
     const now = clock.elapsed();
     if (now - (toldAt.get(one.reason) ?? Number.NEGATIVE_INFINITY) < sameGapMs) return;
     toldAt.set(one.reason, now);
     log.warn({ ...one }, "changes may have been missed");
     notify(gapNotice(one));
   }
-  function gap(one: Gap): void {
+  function gap(one: WatchGap): void {
     if (ending.signal.aborted) return;
     lookAtAll();
     tellGap(one);

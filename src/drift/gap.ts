@@ -1,5 +1,5 @@
 /** A time in which a detector could not see: a change during that time that left no trace stays unknown. */
-export interface Gap {
+export interface WatchGap {
   readonly reason: string;
   /** What may have been missed: words for people. */
   readonly missed: string;

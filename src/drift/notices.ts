@@ -1,5 +1,5 @@
 import type { DriftNotice } from "../platform/platform.ts";
-import type { Gap } from "./gap.ts";
+import type { WatchGap } from "./gap.ts";
 
 /** It sees better or worse than before, and why. */
 export function tierNotice(tier: "kernel" | "scan", reason: string): DriftNotice {
@@ -14,7 +14,7 @@ export function protectionNotice(file: string): DriftNotice {
 }
 
 /** A time in which it could not see; a look at everything follows. */
-export function gapNotice({ reason, missed, ms }: Gap): DriftNotice {
+export function gapNotice({ reason, missed, ms }: WatchGap): DriftNotice {
   const seconds = Math.max(1, Math.ceil(ms / 1000));
   const message = `Kiln may have missed drift for up to ${seconds} s, because ${reason}: ${missed}. It now looks at everything.`;
   return { kind: "drift.gap", message, data: { reason, missed, ms: Math.round(ms) } };

@@ -2,7 +2,7 @@ import { KilnError } from "../lib/errors.ts";
 import { nearest } from "../lib/nearest.ts";
 import { type Interpreter, interpreterOf } from "./layers/interpreter.ts";
 import { joinPath, lookUp, parentOf, resolvePath } from "./layers/tree.ts";
-import type { Entry, Tree } from "./tar/entry.ts";
+import type { TarEntry, TarTree } from "./tar/entry.ts";
 
 /** A command to run in servers of an image. */
 export interface Command {
@@ -20,7 +20,7 @@ export interface Command {
  * Throws `command_missing` unless the image can run it: the image has its program, found as execvp(3) would and executable,
  * and everything the kernel needs to run the program.
  */
-export function checkCommand(root: Tree, command: Command): void {
+export function checkCommand(root: TarTree, command: Command): void {
   const program = command.argv[0];
   if (!program) {
     throw new KilnError("command_missing", "The image has no command to run.", {
@@ -50,7 +50,13 @@ function candidates(program: string, { searchPath, workingFolder }: Command): st
 const deepest = 5;
 
 /** The program's interpreter must exist as well, and the interpreter's own interpreter. */
-function checkInterpreter(root: Tree, command: Command, entry: Entry, program: string, depth = 0): void {
+function checkInterpreter(
+  root: TarTree,
+  command: Command,
+  entry: TarEntry,
+  program: string,
+  depth = 0,
+): void {
   const interpreter = interpreterOf(entry.content);
   if (interpreter === undefined || depth === deepest) return;
   for (const sought of soughtBy(interpreter)) {
@@ -89,11 +95,11 @@ function isOfEnvironment(interpreter: string): boolean {
   return /\/bin\/python[\d.]*$/.test(interpreter) && !/^\/usr\//.test(interpreter);
 }
 
-function isProgram(entry: Entry | undefined): boolean {
+function isProgram(entry: TarEntry | undefined): boolean {
   return entry?.type === "file" && (entry.mode & 0o111) !== 0;
 }
 
-function notExecutable(program: string, { of }: Command, entry: Entry): KilnError {
+function notExecutable(program: string, { of }: Command, entry: TarEntry): KilnError {
   const why = entry.type === "file" ? "is not executable" : `is a ${entry.type}`;
   return new KilnError("command_missing", `The command "${program}"${of} is in the image but ${why}.`, {
     hint: 'Give the file an executable mode: `mode: "0755"`.',
@@ -102,7 +108,7 @@ function notExecutable(program: string, { of }: Command, entry: Entry): KilnErro
 
 /** The program is a symlink without a target in the image. */
 function lostLink(
-  root: Tree,
+  root: TarTree,
   program: string,
   { of }: Command,
   paths: readonly string[],
@@ -120,7 +126,7 @@ function lostLink(
   );
 }
 
-function notFound(root: Tree, program: string, { of, searchPath }: Command): KilnError {
+function notFound(root: TarTree, program: string, { of, searchPath }: Command): KilnError {
   const near = nearest(program, programNames(root, program, searchPath));
   return new KilnError("command_missing", `The command "${program}"${of} is not in the image.`, {
     hint: near
@@ -129,7 +135,7 @@ function notFound(root: Tree, program: string, { of, searchPath }: Command): Kil
   });
 }
 
-function programNames(root: Tree, program: string, searchPath: string): string[] {
+function programNames(root: TarTree, program: string, searchPath: string): string[] {
   const full = program.includes("/");
   const folders = searchPath.split(":").map((folder) => folder.replace(/^\/+/, ""));
   const names: string[] = [];

@@ -3,7 +3,7 @@ import { KilnError, type Place } from "../lib/errors.ts";
 import { type Command, checkCommand } from "./command.ts";
 import { argvOf, searchPathOf } from "./image-config.ts";
 import type { ProcessConfig } from "./store/oci-types.ts";
-import type { Tree } from "./tar/entry.ts";
+import type { TarTree } from "./tar/entry.ts";
 
 /** A key of the spec: names and indices from the top of the document down. */
 export type SpecPath = readonly (string | number)[];
@@ -18,7 +18,7 @@ export type FindPlace = (path: SpecPath) => Promise<Place | undefined>;
 export async function checkCommands(
   spec: ServiceSpec,
   process: ProcessConfig,
-  root: Tree,
+  root: TarTree,
   findPlace: FindPlace,
 ): Promise<void> {
   const delivered = deliveredPaths(spec);

@@ -13,11 +13,11 @@ import { cleanEnvironment } from "../lib/process/environment.ts";
 import { exec } from "../lib/process/exec.ts";
 import { overlayTree } from "./layers/overlay-tree.ts";
 import { contentChunks } from "./store/content.ts";
-import type { Tree } from "./tar/entry.ts";
+import type { TarTree } from "./tar/entry.ts";
 import { tarParts } from "./tar/tar-writer.ts";
 
 /** A layer as a file that can be mounted. */
-export interface LayerFile {
+export interface ErofsFile {
   readonly file: string;
   /** 64 hex digits. */
   readonly sha256: string;
@@ -40,7 +40,7 @@ export function layerFilePath(folder: string, digest: string): string {
 export async function presentLayerFile(
   path: string,
   options: { readonly full?: boolean } = {},
-): Promise<LayerFile | undefined> {
+): Promise<ErofsFile | undefined> {
   const stat = statSync(path, { bigint: true, throwIfNoEntry: false });
   const seal = parseSeal(await readTextIfExists(`${path}.json`));
   if (stat === undefined || seal === undefined) return undefined;
@@ -73,7 +73,7 @@ async function hashFile(path: string, signal?: AbortSignal): Promise<string> {
  * Makes the layer's file: the tree is unpacked by tar(1), which can set owners, devices and extended attributes, and
  * packed by mkfs.erofs(1). `path` appears only when it is whole and on the disk. Needs root (`not_root`).
  */
-export async function makeLayerFile(path: string, layer: Tree, signal: AbortSignal): Promise<LayerFile> {
+export async function makeLayerFile(path: string, layer: TarTree, signal: AbortSignal): Promise<ErofsFile> {
   if (process.getuid?.() !== 0) {
     throw new KilnError(
       "not_root",
@@ -148,7 +148,7 @@ const tarArgs = [
   ...["--same-owner", "--numeric-owner", "--xattrs", "--xattrs-include=*"],
 ];
 
-async function unpack(tree: Tree, root: string, signal: AbortSignal): Promise<void> {
+async function unpack(tree: TarTree, root: string, signal: AbortSignal): Promise<void> {
   const tar = spawn("tar", [...tarArgs, "-C", root], {
     cwd: "/",
     env: cleanEnvironment,
@@ -177,7 +177,7 @@ async function unpack(tree: Tree, root: string, signal: AbortSignal): Promise<vo
 }
 
 async function feed(
-  tree: Tree,
+  tree: TarTree,
   to: Writable,
   stopped: () => boolean,
   ended: Promise<unknown>,
@@ -190,7 +190,7 @@ async function feed(
 }
 
 /** The archive in separate chunks of a megabyte: the pipe may keep them. */
-function* largeChunks(tree: Tree): Generator<Buffer> {
+function* largeChunks(tree: TarTree): Generator<Buffer> {
   let buffer = Buffer.allocUnsafe(chunkBytes);
   let used = 0;
   for (const part of tarParts(tree)) {

@@ -12,7 +12,7 @@ import {
   mediaTypes,
   type ProcessConfig,
 } from "./store/oci-types.ts";
-import type { Tree } from "./tar/entry.ts";
+import type { TarTree } from "./tar/entry.ts";
 
 /** What a shell's own default would be, with the `sbin` folders in which Debian keeps its servers. */
 const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -21,7 +21,7 @@ const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bi
  * How the image's process runs: the spec's settings merged over the base image's. Throws `user_missing`; `checkCommands`
  * checks whether the command can be run.
  */
-export function processConfig(spec: ImageSpec, base: ProcessConfig, root: Tree): ProcessConfig {
+export function processConfig(spec: ImageSpec, base: ProcessConfig, root: TarTree): ProcessConfig {
   const { uid, gid } = resolveIdentity(spec.user ?? (base.User || unprivileged), readAccounts(root), "user");
   const env = environmentOf(base.Env ?? [], spec.env);
   const workingFolder = base.WorkingDir || "/";

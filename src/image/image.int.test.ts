@@ -7,7 +7,7 @@ import { systemClock } from "../lib/time/clock.ts";
 import type { ImageSource } from "../platform/platform.ts";
 import { buildImage } from "./build.ts";
 import { damagedLayers, imageSource } from "./store/image-source.ts";
-import type { Entry } from "./tar/entry.ts";
+import type { TarEntry } from "./tar/entry.ts";
 import { serviceSpec, treeOf, type Workshop, workshop } from "./test-kit.ts";
 import { startDocker, staticProgram } from "./test-programs.ts";
 
@@ -159,7 +159,7 @@ test.skipIf(without("mkfs.erofs"))(
   "whiteouts, owners, times, capabilities and links survive into the mount",
   async () => {
     using shop = workshop();
-    const extra: Entry[] = [
+    const extra: TarEntry[] = [
       { path: "bin/ping", type: "hardlink", mode: 0o755, uid: 0, gid: 0, mtime: 1, link: "run" },
       {
         path: "caps",

@@ -4,7 +4,7 @@ import { defaultUpkeep, type ImageSpec, type ServiceSpec } from "../domain/spec.
 import { openStateFolder, type StateFolder } from "../lib/state-folder.ts";
 import { systemClock } from "../lib/time/clock.ts";
 import type { BuildOptions } from "./build.ts";
-import type { Entry, Tree } from "./tar/entry.ts";
+import type { TarEntry, TarTree } from "./tar/entry.ts";
 
 /** For tests: a project and a state folder below one temporary folder, removed with `using`. */
 export interface Workshop extends Disposable {
@@ -93,11 +93,11 @@ export function serviceSpec(image: Partial<ImageSpec>): ServiceSpec {
 }
 
 /** A tree from a few words: text is a file, `{ to }` a symlink, null a folder. */
-export function treeOf(paths: Readonly<Record<string, string | { readonly to: string } | null>>): Tree {
+export function treeOf(paths: Readonly<Record<string, string | { readonly to: string } | null>>): TarTree {
   return new Map(Object.entries(paths).map(([path, what]) => [path, entryOf(path, what)]));
 }
 
-function entryOf(path: string, what: string | { readonly to: string } | null): Entry {
+function entryOf(path: string, what: string | { readonly to: string } | null): TarEntry {
   const common = { path, uid: 0, gid: 0, mtime: 1 };
   if (what === null) return { ...common, type: "folder", mode: 0o755 };
   if (typeof what !== "string") return { ...common, type: "symlink", mode: 0o777, link: what.to };

@@ -13,7 +13,7 @@ export interface Metric<Label extends string = string> {
 }
 
 /** Observed values by class: `counts[i]` are those up to `bounds[i]` and above the bound before; the last one is the rest. */
-export interface Distribution {
+export interface ObservedClasses {
   readonly bounds: readonly number[];
   readonly counts: readonly number[];
   /** Of all values; undefined where only their classes are known. */
@@ -24,7 +24,7 @@ export interface Distribution {
 export interface Sample {
   readonly metric: Metric;
   readonly labels: Readonly<Record<string, string>>;
-  readonly value: number | Distribution;
+  readonly value: number | ObservedClasses;
 }
 
 export const contentType = "text/plain; version=0.0.4; charset=utf-8";
@@ -33,7 +33,7 @@ export const contentType = "text/plain; version=0.0.4; charset=utf-8";
 export function sample<Label extends string>(
   metric: Metric<Label>,
   labels: Readonly<Record<NoInfer<Label>, string>>,
-  value: number | Distribution,
+  value: number | ObservedClasses,
 ): Sample {
   return { metric, labels, value };
 }
@@ -87,7 +87,7 @@ function numberText(value: number): string {
 }
 
 /** Counts values by class. */
-export class Histogram implements Distribution {
+export class Histogram implements ObservedClasses {
   readonly bounds: readonly number[];
   readonly #counts: number[];
   #sum = 0;

@@ -2,7 +2,7 @@ import type { z } from "zod";
 import type { Target } from "../domain/target.ts";
 import { KilnError, type Problem } from "../lib/errors.ts";
 import { nearest } from "../lib/nearest.ts";
-import type { Opened, PlatformKind, Surroundings } from "./registry.ts";
+import type { OpenedTarget, PlatformKind, Surroundings } from "./registry.ts";
 
 type Platforms = Readonly<Record<string, PlatformKind>>;
 type Wanted = Pick<Target, "name" | "platform" | "options">;
@@ -23,7 +23,7 @@ export async function openTarget(
   platforms: Platforms,
   around: Surroundings,
   target: Target,
-): Promise<Opened> {
+): Promise<OpenedTarget> {
   const kind = kindOf(platforms, target.platform);
   return kind.open(around, target, parseOptions(kind, target.platform, target.options));
 }

@@ -35,7 +35,7 @@ export interface Surroundings {
 }
 
 /** A platform at work on one target. Disposing of it ends its timers; servers keep running. */
-export interface Opened extends AsyncDisposable {
+export interface OpenedTarget extends AsyncDisposable {
   readonly platform: Platform;
   /** As the platform's own, with what only a trial shows and a running controller need not repeat. */
   probe(call: Call): Promise<Readiness>;
@@ -52,7 +52,11 @@ export interface PlatformKind<Options extends z.ZodObject = z.ZodObject> {
   /** The name of the only target that there can be. Absent: there can be any number. */
   readonly only?: TargetName;
   /** Contacts nothing: a target that is down shows that in its probe and observations. */
-  open(around: Surroundings, target: Target, options: z.output<Options>): Opened | Promise<Opened>;
+  open(
+    around: Surroundings,
+    target: Target,
+    options: z.output<Options>,
+  ): OpenedTarget | Promise<OpenedTarget>;
 }
 
 const dockerOptions = z.strictObject({
@@ -104,7 +108,7 @@ export const registry: Readonly<Record<string, PlatformKind>> = {
   local: { summary: "servers on this machine", options: z.strictObject({}), only: "local", open: openLocal },
 };
 
-function openLocal({ state, clock, log, ...sources }: Surroundings): Opened {
+function openLocal({ state, clock, log, ...sources }: Surroundings): OpenedTarget {
   const host = localHost({ state, clock, log, ...sources });
   const { secrets } = sources;
   const router = haproxyRouter({ state, clock, log, secret: secrets.newest });
@@ -125,7 +129,7 @@ async function openDocker(
   { state, clock, log, ...sources }: Surroundings,
   { name }: Target,
   { socket }: z.output<typeof dockerOptions>,
-): Promise<Opened> {
+): Promise<OpenedTarget> {
   const { dockerHost } = await import("./docker/docker-host.ts");
   const tag = `${state.tag}-${name}`;
   const host = dockerHost({ state, target: name, socket, clock, log, ...sources });
@@ -146,7 +150,7 @@ async function openKubernetes(
   { state, clock, log, images, secrets, configs }: Surroundings,
   { name }: Target,
   options: z.output<typeof kubernetesOptions>,
-): Promise<Opened> {
+): Promise<OpenedTarget> {
   const opener = await import("./kubernetes/open.ts");
   const owner = { tag: state.tag, target: name };
   const { platform, watchDrift } = opener.openKubernetes({

@@ -3,12 +3,12 @@ import type { ServiceWarning } from "../domain/observation.ts";
 import type { HealthSpec, TrafficSpec } from "../domain/spec.ts";
 
 /** One server that the router sends requests to. */
-export interface Target {
+export interface Upstream {
   readonly id: ServerId;
   /** IP address. */
   readonly address: string;
   readonly port: number;
-  /** Relative to the service's other targets, 0 to 256. 0: no new requests, open ones continue (draining). */
+  /** Relative to the service's other upstreams, 0 to 256. 0: no new requests, open ones continue (draining). */
   readonly weight: number;
   /** What its release says of it (`TrafficSpec`): during a rollout servers of both ways stand side by side. */
   readonly protocol?: TrafficSpec["protocol"];
@@ -21,13 +21,13 @@ export interface RoutedService {
   readonly service: ServiceKey;
   /** The ways in. More than one while a rollout changes the port or the host name. */
   readonly frontends: readonly TrafficSpec[];
-  readonly targets: readonly Target[];
-  /** The router checks targets by itself too, so that a dead one costs nothing while no controller runs. */
+  readonly upstreams: readonly Upstream[];
+  /** The router checks upstreams by itself too, so that a dead one costs nothing while no controller runs. */
   readonly health: HealthSpec;
 }
 
 /** Since the router was started, or last reloaded. */
-export interface TargetCounts {
+export interface UpstreamCounts {
   readonly id: ServerId;
   readonly requests: number;
   /** Answers of 500 and above. */
@@ -60,17 +60,22 @@ export interface Router {
   apply(service: RoutedService, options: RouterOptions): Promise<void>;
   /** Closes the service's frontends. An unknown service is not an error. */
   remove(service: ServiceKey, options: RouterOptions): Promise<void>;
-  /** Open requests or connections of one target now; 0 for an unknown one. */
-  open(service: ServiceKey, target: ServerId, options: RouterOptions): Promise<number>;
+  /** Open requests or connections of one upstream now; 0 for an unknown one. */
+  open(service: ServiceKey, upstream: ServerId, options: RouterOptions): Promise<number>;
   /**
-   * Closes connections of one target that only pass bytes on, WebSockets and plain TCP, one after the other: each has a
+   * Closes connections of one upstream that only pass bytes on, WebSockets and plain TCP, one after the other: each has a
    * moment of its own between 0 and 1, spread evenly, and those whose moment is not after `progress` are closed; one over
    * which bytes are coming just then a little later, and all of them at 1. Requests continue. Absent: the router leaves them
    * to the end of the server.
    */
-  closeLong?(service: ServiceKey, target: ServerId, progress: number, options: RouterOptions): Promise<void>;
-  /** What each target has answered so far, of one service or of all; nothing for services of plain TCP and previews. */
-  counts(service: ServiceKey | undefined, options: RouterOptions): Promise<readonly TargetCounts[]>;
+  closeLong?(
+    service: ServiceKey,
+    upstream: ServerId,
+    progress: number,
+    options: RouterOptions,
+  ): Promise<void>;
+  /** What each upstream has answered so far, of one service or of all; nothing for services of plain TCP and previews. */
+  counts(service: ServiceKey | undefined, options: RouterOptions): Promise<readonly UpstreamCounts[]>;
   /**
    * Checks that these frontends could be opened for this service, changing nothing. Throws like `apply`. A certificate that
    * the service has at that frontend already is not looked at again: what serves must not stand against a rollback. A service

@@ -4,7 +4,7 @@ import { KilnError } from "../lib/errors.ts";
 import { nearest } from "../lib/nearest.ts";
 import { assumeProjectFiles, findProjectFiles, type ProjectFiles } from "./project-files.ts";
 import { sameFrontends, sameServices } from "./rules/file-rules.ts";
-import { type Finding, invalidSpec } from "./rules/findings.ts";
+import { invalidSpec, type SpecFinding } from "./rules/findings.ts";
 import { scheduleFaults } from "./rules/schedule-faults.ts";
 import type { SpecDocument } from "./schema/document.ts";
 import { toServiceSpec } from "./service-spec.ts";
@@ -80,7 +80,7 @@ async function lookUpFiles(
   file: string,
   variants: readonly ValidVariant[],
   options: LoadOptions,
-  findings: Finding[],
+  findings: SpecFinding[],
 ): Promise<ServiceSpec[]> {
   const project = dirname(file);
   return Promise.all(
@@ -98,7 +98,7 @@ async function lookUpMore(
   file: string,
   documents: readonly ValidatedDocument[],
   { environment }: LoadOptions,
-  findings: Finding[],
+  findings: SpecFinding[],
 ): Promise<void> {
   for (const { base, environments } of documents) {
     const { sections, tree } = environments.get(environment ?? "") ?? base;
@@ -111,6 +111,6 @@ async function lookUpMore(
   }
 }
 
-function placed(breaches: ProjectFiles["breaches"], tree: MapTree): Finding[] {
+function placed(breaches: ProjectFiles["breaches"], tree: MapTree): SpecFinding[] {
   return breaches.map(({ path, message, hint }) => ({ offset: findSpot(tree, path).offset, message, hint }));
 }

@@ -1,8 +1,8 @@
-import type { Finding } from "./rules/findings.ts";
+import type { SpecFinding } from "./rules/findings.ts";
 import { breaches } from "./rules/rules.ts";
 import { documentSchema, isWrittenText, type SpecDocument } from "./schema/document.ts";
 import { knownKeys } from "./yaml/known-keys.ts";
-import { findSpot, type MapTree, merge, type Path, pathText, type Tree, toValue } from "./yaml/tree.ts";
+import { findSpot, type MapTree, merge, type Path, pathText, toValue, type YamlTree } from "./yaml/tree.ts";
 import { issueFindings } from "./yaml/words.ts";
 
 /** One document, or one with an environment merged over it. */
@@ -19,7 +19,7 @@ export interface ValidatedDocument {
   /** As written, without its environments. */
   readonly base: Variant;
   readonly environments: ReadonlyMap<string, Variant>;
-  readonly findings: readonly Finding[];
+  readonly findings: readonly SpecFinding[];
 }
 
 const keys = knownKeys();
@@ -29,7 +29,7 @@ const mostEnvironments = 64;
 
 /** Validates the document alone and with each of its environments, so that a mistake in one shows before its first use. */
 export function validateDocument(root: MapTree): ValidatedDocument {
-  const findings: Finding[] = [];
+  const findings: SpecFinding[] = [];
   const base = validate(root, undefined, findings);
   const environments = new Map<string, Variant>();
   const overlays = root.entries.get("environments")?.value;
@@ -56,7 +56,7 @@ export function validateDocument(root: MapTree): ValidatedDocument {
   return { base, environments, findings };
 }
 
-function validate(tree: MapTree, environment: string | undefined, findings: Finding[]): Variant {
+function validate(tree: MapTree, environment: string | undefined, findings: SpecFinding[]): Variant {
   const value = toValue(tree, isWrittenText);
   // A process checks one document or a few: to generate code for that takes longer than the check.
   const result = documentSchema.safeParse(value, { jitless: true });
@@ -68,7 +68,7 @@ function validate(tree: MapTree, environment: string | undefined, findings: Find
   return { environment, tree, sections, document: valid ? result.data : undefined };
 }
 
-function ruleFindings(tree: MapTree, document: Partial<SpecDocument>): Finding[] {
+function ruleFindings(tree: MapTree, document: Partial<SpecDocument>): SpecFinding[] {
   const given = (path: Path) => findSpot(tree, path).tree !== undefined;
   return breaches({ document, given }).map(({ path, message, hint }) => ({
     offset: findSpot(tree, path).offset,
@@ -87,12 +87,12 @@ function validSections(value: unknown): Partial<SpecDocument> {
   return Object.fromEntries(sections) as Partial<SpecDocument>;
 }
 
-function hasBroken(tree: Tree): boolean {
+function hasBroken(tree: YamlTree): boolean {
   if (tree.kind === "map") return [...tree.entries.values()].some((entry) => hasBroken(entry.value));
   return tree.kind === "list" ? tree.items.some(hasBroken) : tree.kind === "broken";
 }
 
-function misplacedKeys(overlay: MapTree): Finding[] {
+function misplacedKeys(overlay: MapTree): SpecFinding[] {
   return ["service", "environments"].flatMap((key) => {
     const entry = overlay.entries.get(key);
     if (!entry) return [];

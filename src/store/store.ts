@@ -1,6 +1,6 @@
-import type { Finding } from "../audit/chain-check.ts";
+import type { ChainFinding } from "../audit/chain-check.ts";
 import type { Checkpoint } from "../audit/checkpoint.ts";
-import type { Mark } from "../audit/entry.ts";
+import type { LogMark } from "../audit/entry.ts";
 import type { Replayed } from "../audit/replay.ts";
 import type { RecordChange } from "../domain/actions.ts";
 import type { Asker } from "../domain/actor.ts";
@@ -256,19 +256,19 @@ export interface Store extends Disposable {
 /** The event log itself: its chain, and what it reports of itself. */
 export interface LogOfStore {
   /** Where it is known to end. */
-  end(): Mark;
+  end(): LogMark;
   /** The log is known to reach at least this entry: an earlier end is reported as a loss. */
-  expect(mark: Mark): void;
+  expect(mark: LogMark): void;
   /** Looks whether another program has changed it; then the log records that as an event. */
   look(): void;
   /** Adds an event that is made from the place of the one before it. */
-  appendAfter(make: (last: Mark) => NewEvent): KilnEvent;
+  appendAfter(make: (last: LogMark) => NewEvent): KilnEvent;
   /** The newest event of a kind `audit....`. */
   newest(kind: `audit.${string}`): KilnEvent | undefined;
   /** All of them, oldest first. */
   all(kind: `audit.${string}`): readonly KilnEvent[];
   /** The first entry that was altered; undefined when the chain holds. */
-  check(): Finding | undefined;
+  check(): ChainFinding | undefined;
   /** What the newest `count` entries alone show, with checkpoints for them. */
   checkTail(count: number, checkpoints: readonly Checkpoint[]): Replayed;
 }

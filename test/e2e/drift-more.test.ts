@@ -2,7 +2,7 @@ import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { chmod, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type Load, startLoad } from "../../src/cli/quickstart/load.ts";
+import { type ClientLoad, startLoad } from "../../src/cli/quickstart/load.ts";
 import type {
   DriftReport,
   EvidenceReport,
@@ -27,7 +27,7 @@ describe.skipIf(why !== undefined)("what else is done to servers", () => {
   let kiln: Installation;
   /** Untouched: it feels what happens next to it, and grows old. */
   let calm: LittleService;
-  let calmLoad: Load;
+  let calmLoad: ClientLoad;
   let firstOfCalm: readonly string[];
   const intruders: ChildProcess[] = [];
 

@@ -1,5 +1,5 @@
 import type { BroughtCommits, Origin } from "../../domain/rollout.ts";
-import { type Checkout, type History, readHistory } from "../../lib/process/git.ts";
+import { type Checkout, type GitHistory, readHistory } from "../../lib/process/git.ts";
 
 /** What a deploy tells of where it comes from; it leaves out what is not known. */
 export interface DeployOrigin {
@@ -39,7 +39,7 @@ export async function originOf(
   return { ...(isKnown ? { origin } : {}), ...broughtBy(history) };
 }
 
-function broughtBy(history: History | undefined): Pick<DeployOrigin, "commits"> {
+function broughtBy(history: GitHistory | undefined): Pick<DeployOrigin, "commits"> {
   const commits = history?.commits;
   if (commits === undefined) return {};
   return { commits: { newest: commits.slice(0, mostCommits), complete: commits.length <= mostCommits } };

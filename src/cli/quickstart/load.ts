@@ -21,7 +21,7 @@ export interface LoadCounts {
 }
 
 /** A running load generator. It ends with its owner. */
-export interface Load extends Disposable {
+export interface ClientLoad extends Disposable {
   /** What has happened since the last call. */
   take(): Promise<LoadCounts>;
 }
@@ -29,7 +29,7 @@ export interface Load extends Disposable {
 const worker = fileURLToPath(new URL("load-worker.ts", import.meta.url));
 
 /** Starts sending requests at once. */
-export function startLoad(order: LoadOrder): Load {
+export function startLoad(order: LoadOrder): ClientLoad {
   const child = fork(worker, {
     env: cleanEnvironment,
     execArgv: ["--disable-warning=ExperimentalWarning"],

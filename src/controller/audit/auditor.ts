@@ -1,5 +1,5 @@
 import { checkpointAfter } from "../../audit/cadence.ts";
-import type { Finding } from "../../audit/chain-check.ts";
+import type { ChainFinding } from "../../audit/chain-check.ts";
 import { readKeptCheckpoint } from "../../audit/checkpoint.ts";
 import type { KilnEvent } from "../../domain/event.ts";
 import { toKilnError } from "../../lib/errors.ts";
@@ -130,7 +130,7 @@ function lookBack({ store, checkpointPath }: AuditorOptions): void {
  * Whether the log already records a finding. What was noticed while a controller ran is known by its place alone, until a person
  * accepts it: then all that was found there is.
  */
-function whatIsTold(store: AuditorOptions["store"]): (finding: Finding) => boolean {
+function whatIsTold(store: AuditorOptions["store"]): (finding: ChainFinding) => boolean {
   const told = store.log.all("audit.broken");
   const ids = new Set(told.flatMap(({ data: { found } }) => (Array.isArray(found) ? found : [])));
   const accepted = acceptedUpTo(store);

@@ -3,10 +3,14 @@ import type { Release } from "../../domain/release.ts";
 import type { DesiredService } from "../../domain/rollout.ts";
 import type { VolumeSpec, VolumeState } from "../../domain/volume.ts";
 import { raisesDataVersion } from "./data.ts";
-import { finalReleaseOf, servingOf, type Wanted } from "./wanted.ts";
+import { finalReleaseOf, servingOf, type WantedService } from "./wanted.ts";
 
 /** What becomes of the data of a service: one sentence for each of its volumes. */
-export function dataWords(before: Wanted, after: Wanted, volumes: readonly VolumeState[]): readonly string[] {
+export function dataWords(
+  before: WantedService,
+  after: WantedService,
+  volumes: readonly VolumeState[],
+): readonly string[] {
   const serving = servingOf(before.desired);
   const there = new Map(volumes.map((volume) => [volume.name, volume]));
   if (after.desired === undefined || after.desired.removed) return volumes.map(leftWords);

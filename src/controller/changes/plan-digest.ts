@@ -3,7 +3,7 @@ import { draftOf } from "../../domain/release.ts";
 import type { Target } from "../../domain/target.ts";
 import { canonicalJson } from "../../lib/canonical-json.ts";
 import { digestOf } from "../../lib/files/sha256.ts";
-import { finalReleaseOf, type Wanted } from "./wanted.ts";
+import { finalReleaseOf, type WantedService } from "./wanted.ts";
 
 /** What says no more about an action than why, when, and in which record. */
 const untold: readonly string[] = ["reason", "atMs", "untilMs", "rollout"];
@@ -15,8 +15,8 @@ const untold: readonly string[] = ["reason", "atMs", "untilMs", "rollout"];
  */
 export function digestOfPlan(
   { name, platform, options }: Target,
-  before: Wanted,
-  after: Wanted,
+  before: WantedService,
+  after: WantedService,
   actions: readonly Action[],
 ): string {
   const { service, serving, count, rollout } = before.desired ?? {};

@@ -11,7 +11,7 @@ import type { Change, ChangeParts } from "./change.ts";
 import { volumesThere } from "./data.ts";
 import { dataWords } from "./data-words.ts";
 import { digestOfPlan } from "./plan-digest.ts";
-import { finalReleaseOf, servingOf, type Wanted, wantedOf } from "./wanted.ts";
+import { finalReleaseOf, servingOf, type WantedService, wantedOf } from "./wanted.ts";
 
 /** What a change would do now. Nothing is done. Throws what the change would throw. */
 export async function planChange(parts: ChangeParts, change: Change<unknown>): Promise<ChangePlan> {
@@ -57,7 +57,7 @@ export function planNow(
 }
 
 /** One sentence for each difference: of the release, the number of servers, and how they are looked after. */
-function changesOf(before: Wanted, after: Wanted): readonly string[] {
+function changesOf(before: WantedService, after: WantedService): readonly string[] {
   const final = finalReleaseOf(after.desired);
   const serving = servingOf(before.desired);
   if (after.desired === undefined || before.desired === undefined || !before.policy || !after.policy)
@@ -74,7 +74,7 @@ function changesOf(before: Wanted, after: Wanted): readonly string[] {
 }
 
 /** Of the release that a rollout begun by the change goes to. */
-function admissionOf(before: Wanted, after: Wanted): Admission | undefined {
+function admissionOf(before: WantedService, after: WantedService): Admission | undefined {
   const { rollout, releases } = after.desired ?? {};
   if (rollout === undefined || rollout.id === before.desired?.rollout?.id) return undefined;
   return releases?.get(rollout.to)?.admission;

@@ -5,12 +5,12 @@ import type { RolloutPolicy } from "../../domain/spec.ts";
 import type { Store } from "../../store/store.ts";
 
 /** What a service is to be, and how it is rolled out. */
-export interface Wanted {
+export interface WantedService {
   readonly desired: DesiredService | undefined;
   readonly policy: RolloutPolicy | undefined;
 }
 
-export function wantedOf(store: Pick<Store, "desired" | "policy">, service: ServiceKey): Wanted {
+export function wantedOf(store: Pick<Store, "desired" | "policy">, service: ServiceKey): WantedService {
   return { desired: store.desired(service), policy: store.policy(service) };
 }
 

@@ -7,7 +7,7 @@ import { aFinding, anAsker, aPolicy, aRelease } from "../../domain/testing.ts";
 import { silentLog } from "../../lib/log.ts";
 import { FakeClock } from "../../lib/time/fake-clock.ts";
 import { steadyClock } from "../../lib/time/steady-clock.ts";
-import { Cluster } from "../../platform/fake/cluster.ts";
+import { FakeCluster } from "../../platform/fake/cluster.ts";
 import { WholeGroup } from "../../platform/fake/whole-group.ts";
 import { openStore } from "../../store/store.ts";
 import { startController } from "../controller.ts";
@@ -23,7 +23,7 @@ const patience = 50;
 test("a drifted server of an engine that shows late what becomes of servers is not retired over and over", async () => {
   using time = new FakeClock(1_000_000);
   const clock = steadyClock(time);
-  const cluster = new Cluster(time, { lagMs: 3_000 });
+  const cluster = new FakeCluster(time, { lagMs: 3_000 });
   let retired = 0;
   class Counting extends WholeGroup {
     override async retire(...call: Parameters<WholeGroup["retire"]>): Promise<void> {

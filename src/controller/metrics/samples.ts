@@ -2,14 +2,14 @@ import { serviceOf } from "../../domain/ids.ts";
 import { latencyBoundsMs } from "../../domain/latency.ts";
 import type { Release } from "../../domain/release.ts";
 import type { Rollout } from "../../domain/rollout.ts";
-import { type Distribution, type Sample, sample } from "../../lib/prometheus.ts";
+import { type ObservedClasses, type Sample, sample } from "../../lib/prometheus.ts";
 import type { ServiceStatus } from "../operations.ts";
 import { metrics } from "./definitions.ts";
 import type { Meter } from "./meter.ts";
 import { journeys, results, type ServiceTally } from "./tally.ts";
 
 /** What is known of one service at the time of a scrape. */
-export interface ServiceFigures {
+export interface ServiceSample {
   readonly status: ServiceStatus;
   /** The release that the running rollout leads to; undefined without one. */
   readonly next: Release | undefined;
@@ -26,7 +26,7 @@ const requestBoundsMs: readonly number[] = [5, 10, 22, 47, 100, 220, 470, 1000, 
 type Labels = Readonly<Record<"service" | "environment", string>>;
 
 /** Every sample of one service. What cannot be seen now has none: unknown is not 0. */
-export function serviceSamples(figures: ServiceFigures, meter: Meter, nowMs: number): readonly Sample[] {
+export function serviceSamples(figures: ServiceSample, meter: Meter, nowMs: number): readonly Sample[] {
   const { status } = figures;
   const service = serviceOf(status.service);
   const labels = { service, environment: status.service.slice(service.length + 1) };
@@ -53,7 +53,7 @@ function serverSamples({ servers }: ServiceStatus, labels: Labels, nowMs: number
 }
 
 function releaseSamples(
-  { status: { serving }, next, imageMadeAtMs }: ServiceFigures,
+  { status: { serving }, next, imageMadeAtMs }: ServiceSample,
   labels: Labels,
   nowMs: number,
 ): readonly Sample[] {
@@ -102,7 +102,7 @@ function tallySamples(tally: ServiceTally, labels: Labels): readonly Sample[] {
 }
 
 function trafficSamples(
-  { status: { service, serving }, next }: ServiceFigures,
+  { status: { service, serving }, next }: ServiceSample,
   meter: Meter,
   labels: Labels,
 ): readonly Sample[] {
@@ -119,7 +119,7 @@ function trafficSamples(
 }
 
 /** Counts of the fine classes in the coarse ones. Each coarse bound is a fine one too. */
-export function requestTimes(latency: readonly number[]): Distribution {
+export function requestTimes(latency: readonly number[]): ObservedClasses {
   const counts = [...requestBoundsMs, Number.POSITIVE_INFINITY].map(() => 0);
   for (const [i, count] of latency.entries()) {
     const fine = latencyBoundsMs[i] ?? Number.POSITIVE_INFINITY;

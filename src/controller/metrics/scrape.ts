@@ -7,8 +7,8 @@ import type { Operations, ServiceStatus } from "../operations.ts";
 import { metrics } from "./definitions.ts";
 import type { Meter } from "./meter.ts";
 import { processSamples } from "./process.ts";
-import { type ServiceFigures, serviceSamples } from "./samples.ts";
-import { Tally, talliedKinds } from "./tally.ts";
+import { type ServiceSample, serviceSamples } from "./samples.ts";
+import { MetricsTally, talliedKinds } from "./tally.ts";
 
 export interface ScrapeParts {
   readonly operations: Pick<Operations, "services" | "targets" | "audit" | "info" | "images">;
@@ -25,7 +25,7 @@ export interface ScrapeParts {
  */
 export function createScrape(parts: ScrapeParts): () => Promise<string> {
   const { operations, store, meter, clock, commit } = parts;
-  const tally = new Tally();
+  const tally = new MetricsTally();
   const madeAtMs = new Map<ImageDigest, number | undefined>();
   let reading: Promise<void> = Promise.resolve();
   let read = 0;
@@ -53,7 +53,7 @@ export function createScrape(parts: ScrapeParts): () => Promise<string> {
     for (const image of serving) madeAtMs.set(image, images.get(image));
   }
 
-  function figuresOf(status: ServiceStatus): ServiceFigures {
+  function figuresOf(status: ServiceStatus): ServiceSample {
     const { service, serving, rollout } = status;
     return {
       status,

@@ -44,7 +44,7 @@ export class ServiceTally {
  * Counts from the event log: each event once, in its order. So the numbers survive the controller, and anyone who has the
  * log can count again.
  */
-export class Tally {
+export class MetricsTally {
   readonly #services = new Map<ServiceKey, ServiceTally>();
   readonly #rollouts = new Map<unknown, { readonly journey: Journey; readonly atMs: number }>();
   readonly #starting = new Map<unknown, number>();

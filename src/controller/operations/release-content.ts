@@ -6,7 +6,7 @@ import { digestOf } from "../../lib/files/sha256.ts";
 import type { Store } from "../../store/store.ts";
 
 /** A draft with the content of its files, by digest. */
-export interface Frozen {
+export interface FrozenContent {
   readonly draft: ReleaseDraft;
   readonly contents: ReadonlyMap<string, Uint8Array>;
 }
@@ -15,7 +15,7 @@ export interface Frozen {
  * What a deploy asks for, made fast: the newest version of each secret, the digest of each file. Throws
  * `secret_missing`, naming every one that is.
  */
-export function freeze(store: Store, service: ServiceKey, wanted: WantedRelease): Frozen {
+export function freeze(store: Store, service: ServiceKey, wanted: WantedRelease): FrozenContent {
   const secrets = store.secrets.freeze(service, wanted.secrets);
   const read = wanted.files.map(({ to, mode, content }) => {
     const bytes = Buffer.from(content, "base64");

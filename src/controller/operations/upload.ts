@@ -8,7 +8,7 @@ const pauseMs = 60_000;
 const wholeMs = 12 * 3_600_000;
 
 /** What arrives in pieces, each with a request of its own, and is read as one. */
-export class Upload {
+export class ImageUpload {
   readonly #stream = new PassThrough();
   readonly #work: Promise<void>;
   readonly #whole: NodeJS.Timeout;

@@ -8,7 +8,7 @@ import type { Store } from "../../store/store.ts";
 import type { Operations } from "../operations.ts";
 import type { Targets } from "../targets/targets.ts";
 import { askerOf } from "./asker.ts";
-import { Upload } from "./upload.ts";
+import { ImageUpload } from "./upload.ts";
 
 export interface VolumeParts {
   readonly store: Store;
@@ -18,7 +18,7 @@ export interface VolumeParts {
 
 interface Begun {
   readonly key: VolumeKey;
-  readonly upload: Upload;
+  readonly upload: ImageUpload;
 }
 
 const rememberedMs = 10 * 60_000;
@@ -98,7 +98,7 @@ export function createVolumeOperations(
 
   function begin(volumes: Volumes, { service, name }: VolumeKey) {
     const key = { service, name };
-    return { key, upload: new Upload((archive) => volumes.write(key, archive, call())) };
+    return { key, upload: new ImageUpload((archive) => volumes.write(key, archive, call())) };
   }
 }
 

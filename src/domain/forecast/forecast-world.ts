@@ -7,7 +7,7 @@ import type { DesiredService } from "../rollout.ts";
 import { reachable } from "../split.ts";
 
 /** What is desired and observed at one moment of a forecast. */
-export interface World {
+export interface ForecastWorld {
   readonly desired: DesiredService;
   readonly view: ServiceView;
   /** Unix time in ms. */
@@ -19,7 +19,7 @@ export interface World {
 type Of<Kind extends Action["kind"]> = Extract<Action, { readonly kind: Kind }>;
 
 /** The world once the action is done, and all that follows from it. */
-export function play(world: World, action: Action): World {
+export function play(world: ForecastWorld, action: Action): ForecastWorld {
   const { view } = world;
   switch (action.kind) {
     case "resize":
@@ -63,7 +63,7 @@ export function arrived(view: ServiceView, nowMs: number): ServiceView {
 }
 
 /** Jobs that run, or this one of them, have succeeded. */
-export function finishJobs(world: World, id?: string): World {
+export function finishJobs(world: ForecastWorld, id?: string): ForecastWorld {
   const jobs = world.view.jobs.map((job) => {
     if (job.end !== undefined || (id ?? job.id) !== job.id) return job;
     return { ...job, state: "succeeded" as const, end: success(world.nowMs) };
@@ -71,13 +71,13 @@ export function finishJobs(world: World, id?: string): World {
   return { ...world, view: { ...world.view, jobs } };
 }
 
-function recorded(world: World, { change }: Of<"record">): World {
+function recorded(world: ForecastWorld, { change }: Of<"record">): ForecastWorld {
   const desired = applyChange(world.desired, change);
   return desired === undefined ? { ...world, gone: true } : { ...world, desired };
 }
 
 /** A forecast speaks of a good release, and says once that it is analysed. */
-function judgedWell({ desired }: World, rollout: number): DesiredService {
+function judgedWell({ desired }: ForecastWorld, rollout: number): DesiredService {
   const verdict = {
     outcome: "pass",
     reason: "as good as the old release",
@@ -87,7 +87,7 @@ function judgedWell({ desired }: World, rollout: number): DesiredService {
 }
 
 /** Its jobs succeed at once. */
-function succeeded({ desired, nowMs }: World, { rollout, job }: Of<"run-job">): DesiredService {
+function succeeded({ desired, nowMs }: ForecastWorld, { rollout, job }: Of<"run-job">): DesiredService {
   const spec = desired.releases.get(desired.rollout?.to ?? 0)?.jobs.find(({ name }) => name === job);
   if (spec === undefined) return desired;
   const end = { ...success(nowMs), outcome: "succeeded" as const };
@@ -99,7 +99,10 @@ function success(atMs: number): JobExit {
   return { atMs, exitCode: 0, reason: "succeeded", logTail: [] };
 }
 
-function resized({ view, nowMs }: World, { release, size, replacing = [] }: Of<"resize">): ServiceView {
+function resized(
+  { view, nowMs }: ForecastWorld,
+  { release, size, replacing = [] }: Of<"resize">,
+): ServiceView {
   const groups = new Map(view.groups);
   const before = groups.get(release) ?? emptyGroup(view.service, release);
   const group = staffed({ ...before, replacing }, size, nowMs);
@@ -127,7 +130,7 @@ function isNothing({ share, servers, size }: GroupObservation): boolean {
 }
 
 /** The server is gone, and its group makes another where its release is known. */
-function without({ desired, view, nowMs }: World, id: ServerId): ServiceView {
+function without({ desired, view, nowMs }: ForecastWorld, id: ServerId): ServiceView {
   const groups = [...view.groups].flatMap(([release, group]) => {
     if (![...group.servers.map((s) => s.id), ...group.remains].includes(id))
       return [[release, group] as const];
@@ -145,7 +148,7 @@ function without({ desired, view, nowMs }: World, id: ServerId): ServiceView {
 }
 
 /** Out of traffic, its evidence is kept unless someone is in it, and its group makes another. */
-function quarantined({ desired, view, nowMs }: World, id: ServerId): World {
+function quarantined({ desired, view, nowMs }: ForecastWorld, id: ServerId): ForecastWorld {
   const groups = [...view.groups].map(([release, group]) => {
     if (!group.servers.some((s) => s.id === id)) return [release, group] as const;
     const servers = group.servers.map((s) =>

@@ -2,7 +2,7 @@ import type { Action } from "../actions.ts";
 import { planService } from "../plan/plan.ts";
 import type { ServiceView } from "../plan/service-view.ts";
 import type { DesiredService } from "../rollout.ts";
-import { arrived, finishJobs, play, type World } from "./forecast-world.ts";
+import { arrived, type ForecastWorld, finishJobs, play } from "./forecast-world.ts";
 
 /** More passes than any rollout of 1,000 servers takes. */
 const maxPasses = 5000;
@@ -24,7 +24,11 @@ export interface Forecast {
 export function forecast(desired: DesiredService, view: ServiceView, nowMs: number): Forecast {
   // Runs of no rollout come and go by themselves.
   const rolling = { ...view, jobs: view.jobs.filter(({ run }) => run === undefined) };
-  let world: World = { desired: { ...desired, runs: undefined }, view: arrived(rolling, nowMs), nowMs };
+  let world: ForecastWorld = {
+    desired: { ...desired, runs: undefined },
+    view: arrived(rolling, nowMs),
+    nowMs,
+  };
   const actions: Action[] = [];
   let peakServers = countServers(world);
   let fewestInTraffic = countInTraffic(world);
@@ -44,19 +48,19 @@ export function forecast(desired: DesiredService, view: ServiceView, nowMs: numb
 }
 
 /** What a plan without actions waits for; undefined when that is nothing, or a person. */
-function whatComesNext(world: World, wakeAtMs: number | undefined): World | undefined {
+function whatComesNext(world: ForecastWorld, wakeAtMs: number | undefined): ForecastWorld | undefined {
   const { rollout } = world.desired;
   if (world.view.jobs.some(({ end }) => end === undefined)) return finishJobs(world);
   if (rollout === undefined || rollout.phase === "paused" || wakeAtMs === undefined) return undefined;
   return { ...world, nowMs: wakeAtMs };
 }
 
-function countServers({ view }: World): number {
+function countServers({ view }: ForecastWorld): number {
   return [...view.groups.values()].reduce((sum, g) => sum + g.servers.length, 0);
 }
 
 /** Infinite while nothing serves: then there are no servers that could become fewer. */
-function countInTraffic({ desired, view }: World): number {
+function countInTraffic({ desired, view }: ForecastWorld): number {
   if (desired.serving === undefined) return Number.POSITIVE_INFINITY;
   const withTraffic = [...view.groups.values()].filter((g) => g.share > 0);
   return withTraffic.reduce((sum, g) => sum + g.servers.filter((s) => s.state === "ready").length, 0);

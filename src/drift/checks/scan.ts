@@ -1,6 +1,6 @@
 import { pacer } from "../../lib/time/pace.ts";
 import type { Subject } from "../../platform/linux/subject.ts";
-import { type Gap, missedAll } from "../gap.ts";
+import { missedAll, type WatchGap } from "../gap.ts";
 import type { CheckName } from "./checks.ts";
 import type { DetectorParts } from "./detector.ts";
 import { allProcesses, judge, namespaceOwners } from "./strangers.ts";
@@ -25,7 +25,7 @@ export interface ScanParts extends DetectorParts {
   /** Whether another detector sees at once when this check of the server has something to see. */
   readonly isTold: (subject: Subject, name: CheckName) => boolean;
   /** Called when this process stood still: no detector saw what was done meanwhile. */
-  readonly missed: (gap: Gap) => void;
+  readonly missed: (gap: WatchGap) => void;
   /** Called after each pass over all servers. */
   readonly passed: () => void;
   /** Called after each look at a server, with its writable places that are full. */

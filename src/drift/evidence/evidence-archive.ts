@@ -2,7 +2,7 @@ import { createHash, type Hash } from "node:crypto";
 import { constants } from "node:fs";
 import { type FileHandle, open, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
-import type { Entry } from "../../image/tar/entry.ts";
+import type { TarEntry } from "../../image/tar/entry.ts";
 import { entryHeader, tarEnd, tarPadding } from "../../image/tar/tar-writer.ts";
 import { isErrno } from "../../lib/errors.ts";
 
@@ -31,14 +31,14 @@ export class EvidenceArchive implements AsyncDisposable {
     return new EvidenceArchive(folder, path, await open(path, "w", 0o600), signal);
   }
 
-  async add(entry: Entry, bytes: Uint8Array = new Uint8Array()): Promise<void> {
+  async add(entry: TarEntry, bytes: Uint8Array = new Uint8Array()): Promise<void> {
     await this.#write(entryHeader(entry, bytes.byteLength));
     await this.#write(bytes);
     await this.#write(tarPadding(bytes.byteLength));
   }
 
   /** Exactly `length` bytes, as the header says: what became shorter meanwhile is filled up with zeros. */
-  async addFile(entry: Entry, file: FileHandle | undefined, length: number): Promise<void> {
+  async addFile(entry: TarEntry, file: FileHandle | undefined, length: number): Promise<void> {
     await this.#write(entryHeader(entry, length));
     for (let done = 0; done < length; ) {
       const piece = Buffer.alloc(Math.min(pieceBytes, length - done));

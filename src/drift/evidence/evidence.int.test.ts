@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { aFinding, aRelease } from "../../domain/testing.ts";
 import { systemClock } from "../../lib/time/clock.ts";
 import { aCall, openImages, TestHost, until, whyNoContainers } from "../../platform/local/test-host.ts";
-import { type EvidenceReport, evidenceLimits, openEvidence } from "./evidence.ts";
+import { type EvidenceFile, evidenceLimits, openEvidence } from "./evidence.ts";
 
 const reason = whyNoContainers();
 if (reason) console.log(`Evidence of real servers is not tested: ${reason}.`);
@@ -25,7 +25,7 @@ describe.skipIf(reason)("evidence of a server that makes it hard", () => {
   });
 
   interface Kept {
-    readonly report: EvidenceReport;
+    readonly report: EvidenceFile;
     readonly listed: string;
     readonly slice: Slice;
   }

@@ -3,7 +3,7 @@ import { basename, join } from "node:path";
 import { z } from "zod";
 import type { ServerId } from "../../domain/ids.ts";
 import { transcriptBytes } from "../../domain/session.ts";
-import type { Entry } from "../../image/tar/entry.ts";
+import type { TarEntry } from "../../image/tar/entry.ts";
 import { isErrno, KilnError } from "../../lib/errors.ts";
 import { writeFileAtomic } from "../../lib/files/files.ts";
 import type { Clock } from "../../lib/time/clock.ts";
@@ -11,7 +11,7 @@ import type { Call, EvidenceKeeper, Exhibit } from "../../platform/platform.ts";
 import { type Culprit, culpritText } from "../checks/culprit.ts";
 import { readStart } from "../trace/read-start.ts";
 import { EvidenceArchive, openRegular } from "./evidence-archive.ts";
-import { LeftOut } from "./left-out.ts";
+import { Omissions } from "./left-out.ts";
 import { type ProcessReport, processReports } from "./process-report.ts";
 import { writableContents } from "./writable-contents.ts";
 
@@ -40,10 +40,10 @@ const summarySchema = z.object({
 });
 
 /** What evidence there is of one server. */
-export type EvidenceSummary = Readonly<z.infer<typeof summarySchema>>;
+export type EvidenceHead = Readonly<z.infer<typeof summarySchema>>;
 
 /** The part of it that a person looks at first. */
-export interface EvidenceReport extends EvidenceSummary {
+export interface EvidenceFile extends EvidenceHead {
   /** Who did it, in words. */
   readonly who: string | undefined;
   readonly processes: readonly ProcessReport[];
@@ -58,9 +58,9 @@ export interface EvidenceReport extends EvidenceSummary {
 /** The evidence of an installation: one tar archive for each server, named by its digest, for its owner alone. */
 export interface EvidenceStore extends EvidenceKeeper {
   /** Newest first. */
-  list(): Promise<readonly EvidenceSummary[]>;
+  list(): Promise<readonly EvidenceHead[]>;
   /** The newest of a server. Throws `evidence_unknown`. */
-  show(server: ServerId): Promise<EvidenceReport>;
+  show(server: ServerId): Promise<EvidenceFile>;
   /** The archive of a server, in pieces; the newest. Throws `evidence_unknown`. */
   read(server: ServerId, signal: AbortSignal): AsyncIterable<Uint8Array>;
 }
@@ -78,8 +78,8 @@ export function openEvidence(folder: string, clock: Clock): EvidenceStore {
 }
 
 /** Only `keep` writes here: the folder is ours alone. Kiln 0.1 wrote the culprit with its numbers, and -1 for a uid that it did not know. */
-function readReport(text: string): EvidenceReport {
-  const { culprit, ...report } = JSON.parse(text) as EvidenceReport & { readonly culprit?: Culprit };
+function readReport(text: string): EvidenceFile {
+  const { culprit, ...report } = JSON.parse(text) as EvidenceFile & { readonly culprit?: Culprit };
   if (culprit === undefined) return report;
   return { ...report, who: culpritText({ ...culprit, uid: culprit.uid === -1 ? undefined : culprit.uid }) };
 }
@@ -90,7 +90,7 @@ async function keep(folder: string, clock: Clock, exhibit: Exhibit, call: Call):
   const { digest, bytes, left, processes, mounts } = await writeArchive(folder, exhibit, atMs, call.signal);
   const { server, release, taint } = exhibit;
   const { kind, subject, detail } = taint;
-  const report: EvidenceReport = {
+  const report: EvidenceFile = {
     ...{ digest, server, release: release.number, image: release.image },
     ...{ taint: { kind, subject, detail, atMs: taint.atMs }, atMs, bytes, left: [...left] },
     ...{ who: taint.who, processes, mounts: mounts.split("\n").slice(0, -1), log: exhibit.log },
@@ -116,7 +116,7 @@ async function writeArchive(folder: string, exhibit: Exhibit, atMs: number, sign
   }
   await text("log", log.map((line) => `${line}\n`).join(""));
   for (const path of exhibit.transcripts) await addTranscript(archive, path, atMs);
-  const left = new LeftOut();
+  const left = new Omissions();
   const limits = { bytes: evidenceLimits.serverBytes, files: evidenceLimits.serverFiles, left, signal };
   const contents = pid === undefined ? [] : writableContents({ pid, secrets, ...limits, prefix: "writable" });
   for await (const { entry, file } of contents) {
@@ -147,12 +147,16 @@ function json(value: unknown): string {
   return `${JSON.stringify(value, undefined, 2)}\n`;
 }
 
-function textEntry(path: string, content: string | Uint8Array, atMs: number): readonly [Entry, Uint8Array] {
+function textEntry(
+  path: string,
+  content: string | Uint8Array,
+  atMs: number,
+): readonly [TarEntry, Uint8Array] {
   const mtime = Math.floor(atMs / 1000);
   return [{ path, type: "file", mode: 0o600, uid: 0, gid: 0, mtime }, Buffer.from(content)];
 }
 
-async function list(folder: string): Promise<readonly EvidenceSummary[]> {
+async function list(folder: string): Promise<readonly EvidenceHead[]> {
   const names = (await namesIn(folder)).filter((name) => /^[0-9a-f]{64}\.tar\.json$/.test(name));
   const texts = await Promise.all(names.map((name) => readFile(join(folder, name), "utf8").catch(() => "")));
   return texts
@@ -160,7 +164,7 @@ async function list(folder: string): Promise<readonly EvidenceSummary[]> {
     .sort((a, b) => b.atMs - a.atMs);
 }
 
-async function newest(folder: string, server: ServerId): Promise<EvidenceSummary> {
+async function newest(folder: string, server: ServerId): Promise<EvidenceHead> {
   const found = (await list(folder)).find((summary) => summary.server === server);
   if (found !== undefined) return found;
   throw new KilnError("evidence_unknown", `There is no evidence of ${server}.`, {

@@ -4,7 +4,7 @@ const mostNames = 200;
 const mostLetters = 400;
 
 /** What had no room in an archive: bounded itself, however much that is. */
-export class LeftOut {
+export class Omissions {
   readonly #names: string[] = [];
   readonly #unread: string[] = [];
   #more = 0;

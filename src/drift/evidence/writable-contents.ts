@@ -1,13 +1,13 @@
 import { type BigIntStats, constants } from "node:fs";
 import { type FileHandle, lstat, open, opendir, readlink } from "node:fs/promises";
-import type { Entry } from "../../image/tar/entry.ts";
+import type { TarEntry } from "../../image/tar/entry.ts";
 import { isErrno } from "../../lib/errors.ts";
 import { readStart } from "../trace/read-start.ts";
-import { type LeftOut, shownName } from "./left-out.ts";
+import { type Omissions, shownName } from "./left-out.ts";
 
 /** One path of a server's writable places. */
 export interface Found {
-  readonly entry: Entry;
+  readonly entry: TarEntry;
   /** The content of a file, open until the next path is asked for. */
   readonly file?: { readonly handle: FileHandle; readonly length: number };
 }
@@ -22,7 +22,7 @@ export interface ContentsOptions {
   /** Put before each path. */
   readonly prefix: string;
   /** Called for every path that had no room or could not be read. */
-  readonly left: LeftOut;
+  readonly left: Omissions;
   readonly signal: AbortSignal;
 }
 
@@ -158,7 +158,7 @@ class Walk {
     return this.#files < this.#o.files && this.#pathBytes + name.length <= most.pathBytes;
   }
 
-  #entry(name: string, stats: BigIntStats, rest: Pick<Entry, "type" | "link">): Entry {
+  #entry(name: string, stats: BigIntStats, rest: Pick<TarEntry, "type" | "link">): TarEntry {
     this.#files += 1;
     this.#pathBytes += name.length;
     return {

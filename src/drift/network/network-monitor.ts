@@ -8,7 +8,7 @@ import { cleanEnvironment } from "../../lib/process/environment.ts";
 import { exec } from "../../lib/process/exec.ts";
 import type { Subject } from "../../platform/linux/subject.ts";
 import type { DetectorParts } from "../checks/detector.ts";
-import { type Gap, missedNetwork } from "../gap.ts";
+import { missedNetwork, type WatchGap } from "../gap.ts";
 import { lineSplitter } from "../trace/trace-line.ts";
 import { filterEventsArgv } from "./filter-events.ts";
 import { differenceOf, type NetworkLine, parseNetworkLine } from "./network-line.ts";
@@ -24,7 +24,7 @@ export interface NetworkMonitorParts extends DetectorParts {
   /** Called when a packet filter in a server's network namespace changed, which /proc does not show. */
   readonly filtered: (subject: Subject) => void;
   /** Called when changes may have been missed. */
-  readonly missed: (gap: Gap) => void;
+  readonly missed: (gap: WatchGap) => void;
 }
 
 /**

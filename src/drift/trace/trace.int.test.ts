@@ -9,7 +9,7 @@ import type { Inspector } from "../../platform/linux/subject.ts";
 import { openImages, TestHost, until, whyNoContainers } from "../../platform/local/test-host.ts";
 import { createChecks } from "../checks/checks.ts";
 import type { Difference } from "../checks/detector.ts";
-import type { Gap } from "../gap.ts";
+import type { WatchGap } from "../gap.ts";
 import { startTrace, type Trace } from "./trace.ts";
 
 const reason =
@@ -22,7 +22,7 @@ describe.skipIf(reason)("the kernel's events", () => {
   let inspector: Inspector;
   let trace: Trace;
   let seen: Difference[];
-  let gaps: Gap[];
+  let gaps: WatchGap[];
   let changes: (string | undefined)[];
   const id = "shop-1-1-1";
 

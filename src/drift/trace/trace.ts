@@ -2,7 +2,7 @@ import { toKilnError } from "../../lib/errors.ts";
 import type { Subject } from "../../platform/linux/subject.ts";
 import { culpritOf } from "../checks/culprit.ts";
 import type { DetectorParts } from "../checks/detector.ts";
-import { type Gap, missedEvents, missedFiles } from "../gap.ts";
+import { missedEvents, missedFiles, type WatchGap } from "../gap.ts";
 import { createCanary } from "./canary.ts";
 import { createTraceEvents } from "./trace-events.ts";
 import { openTrace, type TraceInstance, watchTrace } from "./trace-instance.ts";
@@ -24,9 +24,9 @@ export interface TraceParts extends DetectorParts {
   /** Called when events begin to arrive (no reason), and when they do no more. */
   readonly changed: (reason: string | undefined) => void;
   /** Called when events may have been missed: look at everything. */
-  readonly missed: (gap: Gap) => void;
+  readonly missed: (gap: WatchGap) => void;
   /** Called when something may have been done that leaves nothing to look at. Any user can cause it. */
-  readonly unclear: (gap: Gap) => void;
+  readonly unclear: (gap: WatchGap) => void;
   /** Called when something may be left in the server's network namespace, or in any server's. */
   readonly suspect: (subject: Subject | undefined) => void;
 }

@@ -7,7 +7,7 @@ import type { Clock } from "../../lib/time/clock.ts";
 import { referrersOf } from "../store/describe.ts";
 import { blobPath, ensureStore, hasBlob, type ImageStore, imageStore } from "../store/image-store.ts";
 import { mediaTypes } from "../store/oci-types.ts";
-import { Fault, toFault } from "./fault.ts";
+import { DistributionFault, toFault } from "./fault.ts";
 import { findManifest, maxManifestBytes, receiveManifest, tagsOf } from "./manifests.ts";
 import { type Upload, Uploads } from "./uploads.ts";
 
@@ -109,8 +109,9 @@ async function answer(call: Call): Promise<void> {
     case "GET tags":
       return json(response, 200, { name: service, tags: await tagsOf(call.store, service) });
   }
-  if (kind !== undefined) throw new Fault(405, "UNSUPPORTED", "Kiln does not do this below /v2/.");
-  throw new Fault(404, "NAME_INVALID", "The name of a repository is the name of a service.");
+  if (kind !== undefined)
+    throw new DistributionFault(405, "UNSUPPORTED", "Kiln does not do this below /v2/.");
+  throw new DistributionFault(404, "NAME_INVALID", "The name of a repository is the name of a service.");
 }
 
 async function sendManifest(
@@ -149,7 +150,8 @@ async function bodyOf(request: IncomingMessage): Promise<Buffer> {
   let length = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {
     length += chunk.length;
-    if (length > maxManifestBytes) throw new Fault(413, "SIZE_INVALID", "A manifest has at most 4 MiB.");
+    if (length > maxManifestBytes)
+      throw new DistributionFault(413, "SIZE_INVALID", "A manifest has at most 4 MiB.");
     chunks.push(chunk);
   }
   return Buffer.concat(chunks);
@@ -158,9 +160,10 @@ async function bodyOf(request: IncomingMessage): Promise<Buffer> {
 async function sendBlob({ store, request, response }: Call, digest: string): Promise<void> {
   const path = digestForm.test(digest) ? blobPath(store, digest) : "";
   const size = path === "" ? undefined : statSync(path, { throwIfNoEntry: false })?.size;
-  if (size === undefined) throw new Fault(404, "BLOB_UNKNOWN", `There is no blob ${digest}.`);
+  if (size === undefined) throw new DistributionFault(404, "BLOB_UNKNOWN", `There is no blob ${digest}.`);
   const from = Number(/^bytes=(\d{1,15})-$/.exec(request.headers.range ?? "")?.[1] ?? 0);
-  if (from > 0 && from >= size) throw new Fault(416, "SIZE_INVALID", `The blob has ${size} bytes.`);
+  if (from > 0 && from >= size)
+    throw new DistributionFault(416, "SIZE_INVALID", `The blob has ${size} bytes.`);
   response.writeHead(from > 0 ? 206 : 200, {
     "content-type": "application/octet-stream",
     "content-length": size - from,
@@ -195,7 +198,8 @@ async function continueUpload({ request }: Call, upload: Upload): Promise<void> 
 
 async function endUpload(call: Call, service: string, upload: Upload, url: URL): Promise<void> {
   const digest = url.searchParams.get("digest") ?? "";
-  if (!digestForm.test(digest)) throw new Fault(400, "DIGEST_INVALID", "Expected a sha256 digest.");
+  if (!digestForm.test(digest))
+    throw new DistributionFault(400, "DIGEST_INVALID", "Expected a sha256 digest.");
   await continueUpload(call, upload);
   await upload.commit(call.store, digest);
   tellBlob(call.response, service, digest);
@@ -211,7 +215,8 @@ function tellBlob(response: ServerResponse, service: string, digest: string): vo
 }
 
 async function sendReferrers({ store, response }: Call, digest: string): Promise<void> {
-  if (!digestForm.test(digest)) throw new Fault(400, "DIGEST_INVALID", "Expected a sha256 digest.");
+  if (!digestForm.test(digest))
+    throw new DistributionFault(400, "DIGEST_INVALID", "Expected a sha256 digest.");
   const manifests = await referrersOf(store, digest);
   json(response, 200, { schemaVersion: 2, mediaType: mediaTypes.index, manifests }, mediaTypes.index);
 }
@@ -228,7 +233,7 @@ function end(response: ServerResponse, status: number, headers: Record<string, s
 }
 
 /** What the client still sends is not read: the connection ends with this answer. */
-function refuse(response: ServerResponse, { status, code, message }: Fault): void {
+function refuse(response: ServerResponse, { status, code, message }: DistributionFault): void {
   if (response.headersSent) return void response.destroy();
   response.setHeader("connection", "close");
   json(response, status, { errors: [{ code, message }] });

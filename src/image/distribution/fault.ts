@@ -1,7 +1,7 @@
 import { toKilnError } from "../../lib/errors.ts";
 
 /** An answer that a client of the distribution specification understands ("Error Codes"). */
-export class Fault extends Error {
+export class DistributionFault extends Error {
   readonly status: number;
   readonly code: string;
 
@@ -18,9 +18,9 @@ const codes: Readonly<Record<string, string>> = {
   version_taken: "DENIED",
 };
 
-export function toFault(error: unknown): Fault {
-  if (error instanceof Fault) return error;
+export function toFault(error: unknown): DistributionFault {
+  if (error instanceof DistributionFault) return error;
   const { code, httpStatus, message, hint } = toKilnError(error);
   const words = hint === undefined ? message : `${message} ${hint}`;
-  return new Fault(httpStatus, codes[code] ?? "UNKNOWN", words);
+  return new DistributionFault(httpStatus, codes[code] ?? "UNKNOWN", words);
 }

@@ -15,7 +15,7 @@ import {
 import { foreignConfig, foreignIndex, foreignManifest } from "../store/oci-schema.ts";
 import { annotations } from "../store/oci-types.ts";
 import { publish } from "../store/publish.ts";
-import { Fault } from "./fault.ts";
+import { DistributionFault } from "./fault.ts";
 
 /** As for registries everywhere. */
 export const maxManifestBytes = 4 << 20;
@@ -57,8 +57,8 @@ async function digestNamed(store: ImageStore, service: string, tag: string): Pro
   return own?.descriptor.digest;
 }
 
-function unknown(service: string, reference: string): Fault {
-  return new Fault(404, "MANIFEST_UNKNOWN", `${service} has no image ${reference}.`);
+function unknown(service: string, reference: string): DistributionFault {
+  return new DistributionFault(404, "MANIFEST_UNKNOWN", `${service} has no image ${reference}.`);
 }
 
 /** The versions of a service, in the order in which they were made. */
@@ -100,8 +100,8 @@ function jsonOf(bytes: Buffer): Readonly<Record<string, unknown>> {
   throw invalid("it is not JSON");
 }
 
-function invalid(why: string): Fault {
-  return new Fault(400, "MANIFEST_INVALID", `The manifest cannot be used: ${why}.`);
+function invalid(why: string): DistributionFault {
+  return new DistributionFault(400, "MANIFEST_INVALID", `The manifest cannot be used: ${why}.`);
 }
 
 export interface Received {
@@ -126,10 +126,11 @@ export async function receiveManifest(
   const parsed = parse(sent.bytes, sent.mediaType);
   const { service, reference } = to;
   const byDigest = digestForm.test(reference);
-  if (byDigest && reference !== digest) throw new Fault(400, "DIGEST_INVALID", `The manifest is ${digest}.`);
+  if (byDigest && reference !== digest)
+    throw new DistributionFault(400, "DIGEST_INVALID", `The manifest is ${digest}.`);
   for (const part of parsed.parts) {
     if (!hasBlob(store, part.digest, part.size, { nowMs }))
-      throw new Fault(404, "MANIFEST_BLOB_UNKNOWN", `The blob ${part.digest} is missing.`);
+      throw new DistributionFault(404, "MANIFEST_BLOB_UNKNOWN", `The blob ${part.digest} is missing.`);
   }
   const isVersion = !byDigest && !referrersTag.test(reference);
   if (isVersion) requireUsable(store, parsed);

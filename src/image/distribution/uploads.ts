@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { temporaryPath } from "../../lib/files/temporary.ts";
 import type { Clock } from "../../lib/time/clock.ts";
 import { blobPath, type ImageStore } from "../store/image-store.ts";
-import { Fault } from "./fault.ts";
+import { DistributionFault } from "./fault.ts";
 
 /** Each has an open file. */
 const mostUploads = 16;
@@ -27,7 +27,7 @@ export class Uploads {
   async begin(): Promise<Upload> {
     await this.#sweep();
     if (this.#open.size >= mostUploads) {
-      throw new Fault(429, "TOOMANYREQUESTS", `${mostUploads} uploads are under way already.`);
+      throw new DistributionFault(429, "TOOMANYREQUESTS", `${mostUploads} uploads are under way already.`);
     }
     const id = randomUUID();
     const path = temporaryPath(this.#store.temporary);
@@ -40,7 +40,11 @@ export class Uploads {
   find(id: string): Upload {
     const upload = this.#open.get(id);
     if (upload !== undefined) return upload;
-    throw new Fault(404, "BLOB_UPLOAD_UNKNOWN", "There is no such upload: it is complete, or was given up.");
+    throw new DistributionFault(
+      404,
+      "BLOB_UPLOAD_UNKNOWN",
+      "There is no such upload: it is complete, or was given up.",
+    );
   }
 
   async #sweep(): Promise<void> {
@@ -81,7 +85,7 @@ export class Upload {
   /** Continues at `from`, or where it is. Only one request may write at a time. */
   async append(body: AsyncIterable<Buffer>, from = this.bytes): Promise<void> {
     if (this.#busy || from !== this.bytes) {
-      throw new Fault(
+      throw new DistributionFault(
         416,
         "BLOB_UPLOAD_INVALID",
         `The upload has ${this.bytes} bytes; expected the next ones.`,
@@ -91,7 +95,7 @@ export class Upload {
     try {
       for await (const chunk of body) {
         if (this.bytes + chunk.length > maxBlobBytes)
-          throw new Fault(413, "SIZE_INVALID", "The blob is too large.");
+          throw new DistributionFault(413, "SIZE_INVALID", "The blob is too large.");
         await this.#write(chunk);
         this.#hash.update(chunk);
         this.bytes += chunk.length;
@@ -114,7 +118,7 @@ export class Upload {
   async commit(store: ImageStore, digest: string): Promise<void> {
     try {
       if (`sha256:${this.#hash.digest("hex")}` !== digest) {
-        throw new Fault(400, "DIGEST_INVALID", `The bytes do not match the digest ${digest}.`);
+        throw new DistributionFault(400, "DIGEST_INVALID", `The bytes do not match the digest ${digest}.`);
       }
       await this.#file.truncate(this.bytes);
       await this.#file.datasync();

@@ -1,7 +1,7 @@
 import { KilnError } from "../../lib/errors.ts";
 import { nearest } from "../../lib/nearest.ts";
 import { contentBytes } from "../store/content.ts";
-import type { Tree } from "../tar/entry.ts";
+import type { TarTree } from "../tar/entry.ts";
 import { lookUp } from "./tree.ts";
 
 /** The users and groups of an image: passwd(5) and group(5). */
@@ -27,7 +27,7 @@ const maxAccountsFile = 4 << 20;
  */
 export const unprivileged = "65532:65532";
 
-export function readAccounts(root: Tree): Accounts {
+export function readAccounts(root: TarTree): Accounts {
   return {
     users: fieldsOf(root, "etc/passwd").flatMap(([name, , uid, gid]) =>
       name && isId(uid) && isId(gid) ? [{ name, uid: Number(uid), gid: Number(gid) }] : [],
@@ -40,7 +40,7 @@ export function readAccounts(root: Tree): Accounts {
   };
 }
 
-function fieldsOf(root: Tree, path: string): string[][] {
+function fieldsOf(root: TarTree, path: string): string[][] {
   const content = lookUp(root, path)?.content;
   if (content === undefined) return [];
   const lines = contentBytes(content, maxAccountsFile).toString("utf8").split("\n");

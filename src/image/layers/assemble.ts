@@ -6,7 +6,7 @@ import type { ProjectFile } from "../project/project-files.ts";
 import type { Base } from "../sources/source.ts";
 import { putBlob } from "../store/image-store.ts";
 import { mediaTypes } from "../store/oci-types.ts";
-import type { Tree } from "../tar/entry.ts";
+import type { TarTree } from "../tar/entry.ts";
 import { readAccounts } from "./accounts.ts";
 import type { LayerReport } from "./build-report.ts";
 import { filesLayer, groupFiles } from "./files-layer.ts";
@@ -36,7 +36,7 @@ export async function assembleImage(
   const trees = await Promise.all(
     layers.map((layer) => layerTree(place.store, place.cache, layer, place.pace)),
   );
-  let root: Tree = mergeLayers(trees);
+  let root: TarTree = mergeLayers(trees);
   const users = await usersLayer(spec.image.users, root, findPlace);
   const fileTrees = users.size === 0 ? [] : [users];
   root = mergeLayers([root, users]);

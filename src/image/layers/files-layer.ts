@@ -1,7 +1,7 @@
 import { KilnError } from "../../lib/errors.ts";
 import { sha256 } from "../../lib/files/sha256.ts";
 import type { ProjectFile } from "../project/project-files.ts";
-import type { Entry, Tree } from "../tar/entry.ts";
+import type { TarEntry, TarTree } from "../tar/entry.ts";
 import { type Accounts, type Identity, resolveIdentity } from "./accounts.ts";
 import type { CheckedEntry } from "./layers.ts";
 import { parentOf, parentsOf, resolvePath } from "./tree.ts";
@@ -52,7 +52,7 @@ function placeOf({ type, to, source }: ProjectFile): string {
  */
 export function filesLayer(
   files: readonly ProjectFile[],
-  lower: Tree,
+  lower: TarTree,
   accounts: Accounts,
 ): Map<string, CheckedEntry> {
   const layer = new Map<string, CheckedEntry>();
@@ -70,7 +70,7 @@ export function filesLayer(
   return layer;
 }
 
-function targetIn(present: Pick<Tree, "get">, file: ProjectFile): string {
+function targetIn(present: Pick<TarTree, "get">, file: ProjectFile): string {
   // A folder is merged into what is there, so it follows a symlink of the image; a file takes the symlink's place.
   const path = resolvePath(present, file.to, { last: file.type === "folder" });
   if (path) return path;
@@ -79,7 +79,7 @@ function targetIn(present: Pick<Tree, "get">, file: ProjectFile): string {
   });
 }
 
-function addParent(layer: Map<string, CheckedEntry>, lower: Tree, path: string, file: ProjectFile): void {
+function addParent(layer: Map<string, CheckedEntry>, lower: TarTree, path: string, file: ProjectFile): void {
   const present = layer.get(path) ?? lower.get(path);
   if (present === undefined) {
     layer.set(path, { path, type: "folder", mode: 0o755, uid: 0, gid: 0, mtime: imageEpoch });
@@ -123,7 +123,7 @@ function toEntry(file: ProjectFile, path: string, identity: Identity): CheckedEn
     mtime: contentTime(digest),
     content: { kind: "slice", path: file.source.path, offset: 0, length },
     sha256: digest,
-  } satisfies Entry & { sha256: string };
+  } satisfies TarEntry & { sha256: string };
 }
 
 /**

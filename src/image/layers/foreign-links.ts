@@ -1,10 +1,10 @@
 import { KilnError } from "../../lib/errors.ts";
-import type { Entry, Tree } from "../tar/entry.ts";
+import type { TarEntry, TarTree } from "../tar/entry.ts";
 import type { CheckedEntry } from "./layers.ts";
 import { lookUp, mergeLayers, whiteoutOf } from "./tree.ts";
 
 /** Hard links of a layer to files of lower layers: such a layer cannot be unpacked alone. */
-export function foreignLinks(layer: Tree): readonly Entry[] {
+export function foreignLinks(layer: TarTree): readonly TarEntry[] {
   return [...layer.values()].filter(
     ({ type, path, link }) => type === "hardlink" && !whiteoutOf(path) && !isFile(layer.get(link ?? "")),
   );
@@ -14,7 +14,7 @@ export function foreignLinks(layer: Tree): readonly Entry[] {
  * The layer with copies in place of such links, as Docker unpacks them. Throws `image_invalid` with a link whose file
  * does not exist.
  */
-export function withCopies(layer: Tree, below: readonly Tree[]): Map<string, CheckedEntry> {
+export function withCopies(layer: TarTree, below: readonly TarTree[]): Map<string, CheckedEntry> {
   const root = mergeLayers(below);
   const copied = new Map<string, CheckedEntry>(layer);
   for (const { path, link } of foreignLinks(layer)) {
@@ -31,6 +31,6 @@ export function withCopies(layer: Tree, below: readonly Tree[]): Map<string, Che
   return copied;
 }
 
-function isFile(entry: Entry | undefined): boolean {
+function isFile(entry: TarEntry | undefined): boolean {
   return entry?.type === "file";
 }

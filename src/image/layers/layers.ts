@@ -8,7 +8,7 @@ import type { Pace } from "../../lib/time/pace.ts";
 import { BlobWriter, type WrittenBlob } from "../store/blob-writer.ts";
 import { contentChunks, contentLength } from "../store/content.ts";
 import { blobPath, hasBlob, type ImageStore } from "../store/image-store.ts";
-import type { Entry, Tree } from "../tar/entry.ts";
+import type { TarEntry, TarTree } from "../tar/entry.ts";
 import { tarFormat, tarParts } from "../tar/tar-writer.ts";
 import { layerIndexPath, loadLayerIndex, saveLayerIndex } from "./layer-index.ts";
 
@@ -19,7 +19,7 @@ export interface Layer extends WrittenBlob {
 }
 
 /** An entry from a file that may change during the build: it has these bytes, or the build fails. */
-export interface CheckedEntry extends Entry {
+export interface CheckedEntry extends TarEntry {
   readonly sha256?: string;
 }
 
@@ -102,7 +102,7 @@ function inBlob(
   tree: ReadonlyMap<string, CheckedEntry>,
   offsets: ReadonlyMap<string, number>,
   path: string,
-): Tree {
+): TarTree {
   return new Map(
     [...tree].map(([key, { sha256: _, content, ...entry }]) => {
       const offset = offsets.get(key);
@@ -119,7 +119,7 @@ export async function layerTree(
   cache: string,
   blob: WrittenBlob,
   pace: Pace,
-): Promise<Tree> {
+): Promise<TarTree> {
   const path = blobPath(store, blob.digest);
   const index = layerIndexPath(cache, blob.digest);
   const known = loadLayerIndex(index, path);

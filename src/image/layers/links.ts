@@ -1,7 +1,7 @@
 import { type ServiceSpec, secretsFolder } from "../../domain/spec.ts";
 import { KilnError } from "../../lib/errors.ts";
 import type { ProjectFile } from "../project/project-files.ts";
-import type { Tree } from "../tar/entry.ts";
+import type { TarTree } from "../tar/entry.ts";
 import { parentsOf, resolvePath } from "./tree.ts";
 
 /** What servers always have in addition to their image. */
@@ -13,7 +13,7 @@ const always = ["/proc", "/sys", "/dev", "/etc/hosts", "/etc/hostname", "/etc/re
  */
 export function checkLinks(
   files: readonly ProjectFile[],
-  root: Tree,
+  root: TarTree,
   spec: ServiceSpec,
 ): readonly ProjectFile[] {
   const links = files.filter(({ leads }) => leads !== undefined);

@@ -1,5 +1,5 @@
 import { KilnError } from "../../lib/errors.ts";
-import type { Entry, Tree } from "../tar/entry.ts";
+import type { TarEntry, TarTree } from "../tar/entry.ts";
 import { imageEpoch } from "./files-layer.ts";
 import { parentsOf, whiteoutOf } from "./tree.ts";
 
@@ -9,8 +9,8 @@ import { parentsOf, whiteoutOf } from "./tree.ts";
  * parent is there, and the root itself, as `.`. Overlayfs's own attributes in a layer are dropped: a layer of unknown
  * origin must not steer the mount. Throws `image_invalid` for what cannot be one folder tree.
  */
-export function overlayTree(layer: Tree): Map<string, Entry> {
-  const tree = new Map<string, Entry>([[".", folder(".")]]);
+export function overlayTree(layer: TarTree): Map<string, TarEntry> {
+  const tree = new Map<string, TarEntry>([[".", folder(".")]]);
   for (const entry of layer.values()) {
     if (!whiteoutOf(entry.path)) tree.set(entry.path, withoutOverlayXattrs(entry));
   }
@@ -20,17 +20,17 @@ export function overlayTree(layer: Tree): Map<string, Entry> {
   return tree;
 }
 
-function folder(path: string): Entry {
+function folder(path: string): TarEntry {
   return { path, type: "folder", mode: 0o755, uid: 0, gid: 0, mtime: imageEpoch };
 }
 
-function withoutOverlayXattrs({ xattrs, ...entry }: Entry): Entry {
+function withoutOverlayXattrs({ xattrs, ...entry }: TarEntry): TarEntry {
   if (xattrs === undefined) return entry;
   const kept = Object.entries(xattrs).filter(([name]) => !/^(trusted|user)\.overlay\./.test(name));
   return { ...entry, xattrs: Object.fromEntries(kept) };
 }
 
-function addWhiteout(tree: Map<string, Entry>, entry: Entry): void {
+function addWhiteout(tree: Map<string, TarEntry>, entry: TarEntry): void {
   const whiteout = whiteoutOf(entry.path);
   if (!whiteout) return;
   const path = whiteout.path || ".";
@@ -43,11 +43,11 @@ function addWhiteout(tree: Map<string, Entry>, entry: Entry): void {
   }
 }
 
-function opaque(entry: Entry): Entry {
+function opaque(entry: TarEntry): TarEntry {
   return { ...entry, xattrs: { ...entry.xattrs, "trusted.overlay.opaque": Buffer.from("y") } };
 }
 
-function addParents(tree: Map<string, Entry>, path: string): void {
+function addParents(tree: Map<string, TarEntry>, path: string): void {
   for (const parent of parentsOf(path)) {
     const present = tree.get(parent);
     if (present === undefined) tree.set(parent, folder(parent));
@@ -60,7 +60,7 @@ function addParents(tree: Map<string, Entry>, path: string): void {
   }
 }
 
-function checkHardlink(tree: Tree, entry: Entry): void {
+function checkHardlink(tree: TarTree, entry: TarEntry): void {
   if (entry.type !== "hardlink" || tree.get(entry.link ?? "")?.type === "file") return;
   throw new KilnError(
     "image_invalid",

@@ -1,4 +1,4 @@
-import type { Entry, Tree } from "../tar/entry.ts";
+import type { TarEntry, TarTree } from "../tar/entry.ts";
 
 /** layer.md, "Whiteouts". */
 const whiteoutPrefix = ".wh.";
@@ -19,8 +19,8 @@ export function whiteoutOf(
  * The root file system that the layers (bottom first) make. What a layer hides is found in one pass over what is below it: an
  * image may hide a hundred thousand paths of as many.
  */
-export function mergeLayers(layers: readonly Tree[]): Map<string, Entry> {
-  const merged = new Map<string, Entry>();
+export function mergeLayers(layers: readonly TarTree[]): Map<string, TarEntry> {
+  const merged = new Map<string, TarEntry>();
   for (const layer of layers) {
     hide(merged, layer);
     for (const entry of layer.values()) if (!whiteoutOf(entry.path)) merged.set(entry.path, entry);
@@ -28,7 +28,7 @@ export function mergeLayers(layers: readonly Tree[]): Map<string, Entry> {
   return merged;
 }
 
-function hide(merged: Map<string, Entry>, layer: Tree): void {
+function hide(merged: Map<string, TarEntry>, layer: TarTree): void {
   const gone = new Set<string>();
   /** Folders of which all that lies below them is hidden. */
   const emptied = new Set<string>();
@@ -66,7 +66,7 @@ export function parentsOf(path: string): string[] {
  * followed. Parts that do not exist stay as they are. Undefined for a loop: 40 links, as path_resolution(7) says.
  */
 export function resolvePath(
-  tree: Pick<Tree, "get">,
+  tree: Pick<TarTree, "get">,
   path: string,
   options: { readonly last: boolean },
 ): string | undefined {
@@ -93,7 +93,7 @@ export function resolvePath(
 }
 
 /** The entry that a path leads to through symlinks and hard links, or undefined. */
-export function lookUp(tree: Tree, path: string): Entry | undefined {
+export function lookUp(tree: TarTree, path: string): TarEntry | undefined {
   const resolved = resolvePath(tree, path.replace(/^\/+/, ""), { last: true });
   const entry = resolved === undefined ? undefined : tree.get(resolved);
   return entry?.type === "hardlink" ? tree.get(entry.link ?? "") : entry;

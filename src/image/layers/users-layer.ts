@@ -3,7 +3,7 @@ import { KilnError } from "../../lib/errors.ts";
 import { sha256 } from "../../lib/files/sha256.ts";
 import type { FindPlace } from "../commands.ts";
 import { contentBytes } from "../store/content.ts";
-import type { Tree } from "../tar/entry.ts";
+import type { TarTree } from "../tar/entry.ts";
 import { type Accounts, readAccounts, resolveIdentity } from "./accounts.ts";
 import { imageEpoch } from "./files-layer.ts";
 import type { CheckedEntry } from "./layers.ts";
@@ -25,7 +25,7 @@ interface Rows {
  */
 export async function usersLayer(
   users: readonly UserSpec[],
-  root: Tree,
+  root: TarTree,
   findPlace: FindPlace,
 ): Promise<Map<string, CheckedEntry>> {
   const layer = new Map<string, CheckedEntry>();
@@ -46,7 +46,7 @@ export async function usersLayer(
   return layer;
 }
 
-function rowsOf(root: Tree, path: string, first: string): string[] {
+function rowsOf(root: TarTree, path: string, first: string): string[] {
   const content = lookUp(root, path)?.content;
   if (content === undefined) return [first];
   return contentBytes(content, largestFile).toString("utf8").split("\n").filter(Boolean);
@@ -108,7 +108,7 @@ function accountsOf({ users, groups }: Rows): Accounts {
   };
 }
 
-function addFile(layer: Map<string, CheckedEntry>, root: Tree, to: string, rows: readonly string[]): void {
+function addFile(layer: Map<string, CheckedEntry>, root: TarTree, to: string, rows: readonly string[]): void {
   const path = resolvePath(root, to, { last: true }) ?? to;
   const common = { mtime: imageEpoch, uid: 0, gid: 0 };
   for (const parent of parentsOf(path)) {

@@ -1,7 +1,15 @@
 import { KilnError } from "../../lib/errors.ts";
-import type { Entry, Tree } from "../tar/entry.ts";
+import type { TarEntry, TarTree } from "../tar/entry.ts";
 import { addCertificates } from "./archive/certificates.ts";
-import { applyPath, completed, type Draft, putFile, putFolder, putLink, readEntry } from "./archive/draft.ts";
+import {
+  applyPath,
+  completed,
+  type PackageDraft,
+  putFile,
+  putFolder,
+  putLink,
+  readEntry,
+} from "./archive/draft.ts";
 import type { Unpacked } from "./archive/unpack.ts";
 import { layoutLinks, libraryLinks, slimTree } from "./layout.ts";
 import { mergePackages } from "./merge.ts";
@@ -12,13 +20,13 @@ import { findRecipe, type Recipe } from "./setup/recipe.ts";
 import { recipes } from "./setup/recipes.ts";
 import { readScript, type ScriptFindings } from "./setup/scripts.ts";
 import { tmpfilesFolders } from "./setup/tmpfiles.ts";
-import { type Accounts, makeAccounts } from "./setup/users.ts";
+import { makeAccounts, type PackageAccounts } from "./setup/users.ts";
 
 /**
  * The tree of a slim image: the packages' files, and the effects of their maintainer scripts. It depends only on the
  * packages, not on their order. Throws `package_needs_script` and `package_conflict`.
  */
-export function assemble(unpacked: readonly Unpacked[], skipScripts: readonly string[]): Tree {
+export function assemble(unpacked: readonly Unpacked[], skipScripts: readonly string[]): TarTree {
   const packages = unpacked
     .map((one) => ({ ...one, tree: slimTree(one.tree) }))
     .sort((a, b) => (a.name < b.name ? -1 : 1));
@@ -75,11 +83,11 @@ function condensed(lines: readonly string[]): string {
   return text.length > 400 ? `${text.slice(0, 400)} … (${lines.length} lines)` : text;
 }
 
-function newest(tree: ReadonlyMap<string, Entry>): number {
+function newest(tree: ReadonlyMap<string, TarEntry>): number {
   return Math.max(0, ...[...tree.values()].filter(({ type }) => type === "file").map(({ mtime }) => mtime));
 }
 
-function accountsOf(tree: Tree, used: readonly Recipe[]): Accounts {
+function accountsOf(tree: TarTree, used: readonly Recipe[]): PackageAccounts {
   return makeAccounts({
     passwdMaster: readEntry(tree, "usr/share/base-passwd/passwd.master")?.toString() ?? "",
     groupMaster: readEntry(tree, "usr/share/base-passwd/group.master")?.toString() ?? "",
@@ -88,13 +96,13 @@ function accountsOf(tree: Tree, used: readonly Recipe[]): Accounts {
   });
 }
 
-function textsBelow(tree: Tree, folder: string): readonly string[] {
+function textsBelow(tree: TarTree, folder: string): readonly string[] {
   const paths = [...tree.keys()].filter((path) => path.startsWith(folder) && path.endsWith(".conf")).sort();
   return paths.map((path) => readEntry(tree, path)?.toString() ?? "");
 }
 
 /** What a running system needs but no package contains: accounts, mount points, and the merged layout's links. */
-function addSystem(draft: Draft): void {
+function addSystem(draft: PackageDraft): void {
   for (const { path, link } of [...layoutLinks, ...libraryLinks(draft.tree)]) putLink(draft, path, link);
   for (const path of ["dev", "proc", "run", "sys", "etc", "home"]) putFolder(draft, path, { mode: 0o755 });
   for (const path of ["tmp", "var/tmp", "run/lock"]) putFolder(draft, path, { mode: 0o1777 });

@@ -1,5 +1,5 @@
 import type { LockedPackage } from "../lock-file.ts";
-import type { Tree } from "../tar/entry.ts";
+import type { TarTree } from "../tar/entry.ts";
 
 /** The request of a build to the packages module. */
 export interface PackagesRequest {
@@ -33,7 +33,7 @@ export interface LockedPackages {
    * Fetches what is missing and assembles the layer: every path of it, parents included. The entries' contents may
    * be slices of files below `cacheFolder`; they stay unchanged until the process ends.
    */
-  tree(): Promise<Tree>;
+  tree(): Promise<TarTree>;
 }
 
 /** `packagesTree` in `packages.ts` implements this. With an up-to-date lock it only reads the lock. */

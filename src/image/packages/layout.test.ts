@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
-import type { Entry } from "../tar/entry.ts";
+import type { TarEntry } from "../tar/entry.ts";
 import { currentPath, slimTree } from "./layout.ts";
 
-function tree(...entries: readonly (Partial<Entry> & { path: string })[]): ReadonlyMap<string, Entry> {
+function tree(...entries: readonly (Partial<TarEntry> & { path: string })[]): ReadonlyMap<string, TarEntry> {
   const base = { type: "file", mode: 0o644, uid: 0, gid: 0, mtime: 0 } as const;
   return new Map(entries.map((entry) => [entry.path, { ...base, ...entry }]));
 }

@@ -1,5 +1,5 @@
 import { posix } from "node:path";
-import type { Entry, Tree } from "../tar/entry.ts";
+import type { TarEntry, TarTree } from "../tar/entry.ts";
 
 /**
  * Old paths and their present ones: the merged /usr (Debian's "UsrMerge") and /run (FHS 3.0 section 5.13). Packages
@@ -26,7 +26,7 @@ export const layoutLinks: readonly { readonly path: string; readonly link: strin
 ];
 
 /** The links for further library folders: only if the target exists. */
-export function libraryLinks(tree: Tree): readonly { readonly path: string; readonly link: string }[] {
+export function libraryLinks(tree: TarTree): readonly { readonly path: string; readonly link: string }[] {
   return ["lib32", "lib64", "libx32"]
     .filter((name) => tree.has(`usr/${name}`))
     .map((name) => ({ path: name, link: `usr/${name}` }));
@@ -43,7 +43,7 @@ const droppedFolders =
   /^usr\/share\/(man|info|locale|lintian|bug|doc-base|groff|linda|menu|bash-completion|zsh|fish|gnome|help)\/./;
 
 /** Documentation is removed, except copyright files and links to them. */
-function isDropped(entry: Entry): boolean {
+function isDropped(entry: TarEntry): boolean {
   if (entry.path.startsWith("usr/share/doc/")) {
     const [, , , , ...below] = entry.path.split("/");
     return entry.type !== "folder" && below.length > 0 && below.join("/") !== "copyright";
@@ -52,8 +52,8 @@ function isDropped(entry: Entry): boolean {
 }
 
 /** A package's paths as a slim image has them: moved to today's layout, documentation dropped. */
-export function slimTree(tree: Tree): Tree {
-  const kept = new Map<string, Entry>();
+export function slimTree(tree: TarTree): TarTree {
+  const kept = new Map<string, TarEntry>();
   for (const entry of tree.values()) {
     if (isDropped(entry)) continue;
     const moved = move(entry, tree);
@@ -62,7 +62,7 @@ export function slimTree(tree: Tree): Tree {
   return withoutEmptyDocs(kept);
 }
 
-function move(entry: Entry, tree: Tree): Entry | undefined {
+function move(entry: TarEntry, tree: TarTree): TarEntry | undefined {
   const path = currentPath(entry.path);
   // the folder `bin` itself becomes `usr/bin`, which the package may also bring
   if (entry.type === "folder" && path !== entry.path && tree.has(path)) return undefined;
@@ -72,19 +72,19 @@ function move(entry: Entry, tree: Tree): Entry | undefined {
 }
 
 /** A hard link whose target is not in the image becomes the file itself. */
-function withTarget(entry: Entry, tree: Tree): Entry {
+function withTarget(entry: TarEntry, tree: TarTree): TarEntry {
   const target = tree.get(entry.link ?? "");
   if (target && isDropped(target)) return { ...target, path: entry.path };
   return { ...entry, link: currentPath(entry.link ?? "") };
 }
 
-function currentTarget(entry: Entry): string {
+function currentTarget(entry: TarEntry): string {
   const link = entry.link ?? "";
   const absolute = link.startsWith("/") ? link : `/${posix.dirname(entry.path)}/${link}`;
   return currentPath(posix.normalize(absolute).slice(1));
 }
 
-function withoutEmptyDocs(tree: Map<string, Entry>): Tree {
+function withoutEmptyDocs(tree: Map<string, TarEntry>): TarTree {
   const used = new Set<string>();
   // children come after their folder in this order, so backwards each folder is seen when its children are settled
   for (const path of [...tree.keys()].sort().reverse()) {

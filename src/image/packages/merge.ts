@@ -1,11 +1,11 @@
 import { KilnError } from "../../lib/errors.ts";
 import { parentOf, resolvePath } from "../layers/tree.ts";
-import type { Entry, Tree } from "../tar/entry.ts";
+import type { TarEntry, TarTree } from "../tar/entry.ts";
 import { relationNames } from "./archive/control.ts";
 import type { Unpacked } from "./archive/unpack.ts";
 
 interface Owned {
-  readonly entry: Entry;
+  readonly entry: TarEntry;
   readonly by: Unpacked;
 }
 
@@ -13,7 +13,7 @@ interface Owned {
  * All packages in one tree. Two packages may contain the same folder, and the same file with the same content; otherwise
  * one of them must replace the other (Debian Policy section 7.6.1), or it is a `package_conflict`.
  */
-export function mergePackages(packages: readonly Unpacked[]): Map<string, Entry> {
+export function mergePackages(packages: readonly Unpacked[]): Map<string, TarEntry> {
   const merged = new Map<string, Owned>();
   for (const by of [...packages].sort((a, b) => (a.name < b.name ? -1 : 1))) {
     for (const entry of by.tree.values()) {
@@ -57,7 +57,7 @@ function replaces(one: Unpacked, other: Unpacked): boolean {
 }
 
 /** Entries below a symlink of another package go to the target of the link. */
-function followLinks(tree: Map<string, Entry>): Map<string, Entry> {
+function followLinks(tree: Map<string, TarEntry>): Map<string, TarEntry> {
   for (const entry of [...tree.values()]) {
     const parent = parentOf(entry.path);
     if (parent === "" || isFolder(tree, parent)) continue;
@@ -69,6 +69,6 @@ function followLinks(tree: Map<string, Entry>): Map<string, Entry> {
   return tree;
 }
 
-function isFolder(tree: Tree, path: string): boolean {
+function isFolder(tree: TarTree, path: string): boolean {
   return tree.get(path)?.type === "folder";
 }

@@ -6,7 +6,7 @@ import { crc32 } from "node:zlib";
 import { afterEach, expect, test, vi } from "vitest";
 import { exec } from "../../lib/process/exec.ts";
 import { contentBytes } from "../store/content.ts";
-import type { Tree } from "../tar/entry.ts";
+import type { TarTree } from "../tar/entry.ts";
 import { debPath } from "./archive/fetch.ts";
 import { type TestPackage, testArchive } from "./archive/test-archive.ts";
 import { unpack } from "./archive/unpack.ts";
@@ -56,7 +56,7 @@ const packages: readonly TestPackage[] = [
 
 afterEach(() => vi.unstubAllEnvs());
 
-function text(tree: Tree, path: string): string | undefined {
+function text(tree: TarTree, path: string): string | undefined {
   const content = tree.get(path)?.content;
   return content && contentBytes(content, 1 << 20).toString();
 }
@@ -119,7 +119,7 @@ it("the order of the packages, time zone, umask and cache make no difference", a
     });
     expect(other.inputDigest).toBe(one.inputDigest);
     const [a, b] = [await one.tree(), await other.tree()];
-    const plain = (tree: Tree) =>
+    const plain = (tree: TarTree) =>
       [...tree.values()].map(({ content, ...entry }) => [entry, content && contentBytes(content, 1 << 20)]);
     expect(plain(a)).toEqual(plain(b));
   } finally {

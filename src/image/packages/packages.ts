@@ -9,7 +9,7 @@ import {
   readLockSection,
   writeLockSection,
 } from "../lock-file.ts";
-import type { Tree } from "../tar/entry.ts";
+import type { TarTree } from "../tar/entry.ts";
 import { findSources, openApt } from "./archive/apt.ts";
 import type { LockedPackages, PackagesRequest } from "./contract.ts";
 import { recipeVersion } from "./setup/recipe.ts";
@@ -70,7 +70,7 @@ async function resolveAndLock(request: PackagesRequest): Promise<LockSection> {
   return section;
 }
 
-async function makeTree(section: LockSection, request: PackagesRequest): Promise<Tree> {
+async function makeTree(section: LockSection, request: PackagesRequest): Promise<TarTree> {
   const [{ fetchPackages }, { unpack }, { assemble }, { missingInterpreters }] = await Promise.all([
     import("./archive/fetch.ts"),
     import("./archive/unpack.ts"),

@@ -16,7 +16,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, expect, test } from "vitest";
 import { freePort } from "../../lib/testing.ts";
 import { contentBytes } from "../store/content.ts";
-import type { Entry, Tree } from "../tar/entry.ts";
+import type { TarEntry, TarTree } from "../tar/entry.ts";
 import { packagesTree } from "./packages.ts";
 
 const reason =
@@ -59,7 +59,7 @@ async function image(name: string, packages: readonly string[]): Promise<string>
   return root;
 }
 
-function write(tree: Tree, root: string): void {
+function write(tree: TarTree, root: string): void {
   mkdirSync(root);
   const entries = [...tree.values()];
   for (const entry of entries.filter(({ type }) => type !== "hardlink"))
@@ -69,7 +69,7 @@ function write(tree: Tree, root: string): void {
   }
 }
 
-function writeEntry({ type, content, link, uid, gid, mode }: Entry, path: string): void {
+function writeEntry({ type, content, link, uid, gid, mode }: TarEntry, path: string): void {
   if (type === "folder") mkdirSync(path, { recursive: true });
   if (type === "symlink") symlinkSync(link ?? "", path);
   if (type === "file") writeFileSync(path, content ? contentBytes(content, 1 << 30) : "");

@@ -6,7 +6,7 @@ import { openExactly } from "../../lib/files/open-exactly.ts";
 import type { Pace } from "../../lib/time/pace.ts";
 import { type InputIndex, unreadable } from "../layers/input-index.ts";
 import { Offenders } from "../layers/offenders.ts";
-import type { Entry } from "../tar/entry.ts";
+import type { TarEntry } from "../tar/entry.ts";
 import type { Hits, IgnoreSource, ProjectIgnore } from "./project-ignore.ts";
 
 /** One path that `files` adds to the image; its owner and the folders above it are not decided yet. */
@@ -15,7 +15,7 @@ export interface ProjectFile {
   readonly entry: number;
   /** In the form of `Entry.path`, before symlinks of the image are followed. */
   readonly to: string;
-  readonly type: Extract<Entry["type"], "file" | "folder" | "symlink">;
+  readonly type: Extract<TarEntry["type"], "file" | "folder" | "symlink">;
   readonly mode: number;
   /** As in the spec: name or uid, optionally `:group`. */
   readonly owner: string;

@@ -4,10 +4,10 @@ import { mkdir, open, rename, rm, truncate } from "node:fs/promises";
 import { dirname } from "node:path";
 import { KilnError } from "../../lib/errors.ts";
 import { attempts, mayPass, type Registry } from "./registry.ts";
-import { type Answer, unreachable } from "./transport.ts";
+import { type RegistryAnswer, unreachable } from "./transport.ts";
 
 /** What a descriptor says of a blob. */
-export interface Wanted {
+export interface WantedBlob {
   readonly digest: string;
   /** In bytes. */
   readonly size: number;
@@ -22,7 +22,7 @@ const leastMs = 600_000;
  * process, is kept in `path.part`, and the download continues there. Never more bytes are taken than the blob has. Throws
  * what the registry's calls throw.
  */
-export async function downloadBlob(registry: Registry, wanted: Wanted, path: string): Promise<void> {
+export async function downloadBlob(registry: Registry, wanted: WantedBlob, path: string): Promise<void> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   const part = `${path}.part`;
   const endsAtMs = registry.clock.elapsed() + leastMs + wanted.size / slowestBytesPerMs;
@@ -45,7 +45,7 @@ function sizeOf(path: string): number {
 
 async function continueDownload(
   registry: Registry,
-  wanted: Wanted,
+  wanted: WantedBlob,
   part: string,
   endsAtMs: number,
 ): Promise<void> {
@@ -65,12 +65,12 @@ async function continueDownload(
 }
 
 /** RFC 9110 section 14.4: `bytes 100-199/200`. */
-function startOf({ headers }: Answer): number {
+function startOf({ headers }: RegistryAnswer): number {
   return Number(/^bytes (\d+)-/.exec(headers["content-range"] ?? "")?.[1] ?? Number.NaN);
 }
 
 interface Rest {
-  readonly wanted: Wanted;
+  readonly wanted: WantedBlob;
   readonly part: string;
   readonly from: number;
   readonly endsAtMs: number;
@@ -79,7 +79,7 @@ interface Rest {
 async function append(
   registry: Registry,
   { wanted, part, from, endsAtMs }: Rest,
-  answer: Answer,
+  answer: RegistryAnswer,
 ): Promise<void> {
   if (from === 0) await rm(part, { force: true });
   const hash = createHash("sha256");
@@ -105,7 +105,7 @@ async function append(
 }
 
 /** A write that fails is not the registry's fault. */
-function faultOf(registry: Registry, answer: Answer, error: unknown): unknown {
+function faultOf(registry: Registry, answer: RegistryAnswer, error: unknown): unknown {
   if (registry.signal.aborted)
     return new KilnError("cancelled", "The transfer was cancelled.", { retry: true });
   return (error as { readonly syscall?: string }).syscall === "write"
@@ -120,16 +120,16 @@ async function hashFile(hash: Hash, path: string, length: number): Promise<void>
 }
 
 /** Removes what came: the next attempt must begin again. */
-async function spoilt(registry: Registry, wanted: Wanted, part: string): Promise<KilnError> {
+async function spoilt(registry: Registry, wanted: WantedBlob, part: string): Promise<KilnError> {
   await rm(part, { force: true });
   return registry.wrongBytes(wanted.digest);
 }
 
-function cutOff({ url }: Answer, why: string): KilnError {
+function cutOff({ url }: RegistryAnswer, why: string): KilnError {
   return unreachable(url, new Error(why));
 }
 
-function tooSlow(registry: Registry, { digest, size }: Wanted): KilnError {
+function tooSlow(registry: Registry, { digest, size }: WantedBlob): KilnError {
   return new KilnError(
     "timed_out",
     `The registry ${registry.reference.host} has not sent the ${size} bytes of ${digest} in time.`,

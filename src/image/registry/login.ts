@@ -2,7 +2,7 @@ import { z } from "zod";
 import { KilnError } from "../../lib/errors.ts";
 import { type Challenge, parseChallenges } from "./challenge.ts";
 import type { Credentials } from "./credentials.ts";
-import { type Answer, type Asked, bytesOf, requireAsSafe, type Send } from "./transport.ts";
+import { bytesOf, type RegistryAnswer, type RegistryRequest, requireAsSafe, type Send } from "./transport.ts";
 
 const tokenAnswer = z.object({
   token: z.string().optional(),
@@ -38,7 +38,7 @@ export class Login {
    * Another request may have found the header meanwhile.
    */
   async answerTo(
-    refusal: Answer,
+    refusal: RegistryAnswer,
     scope: Scope,
     sent: string | undefined,
     signal: AbortSignal,
@@ -84,7 +84,7 @@ function tokenRequest(
   service: string | undefined,
   scope: Scope,
   credentials: Credentials | undefined,
-): Asked {
+): RegistryRequest {
   const wanted = { ...(service === undefined ? {} : { service }), scope };
   if (credentials?.kind === "identity") {
     const form = new URLSearchParams({

@@ -5,7 +5,14 @@ import type { Clock } from "../../lib/time/clock.ts";
 import { type Credentials, findCredentials } from "./credentials.ts";
 import { Login, type Scope } from "./login.ts";
 import { type Reference, referenceText } from "./reference.ts";
-import { type Answer, type Asked, bytesOf, createSend, type Line, type Send } from "./transport.ts";
+import {
+  bytesOf,
+  createSend,
+  type Line,
+  type RegistryAnswer,
+  type RegistryRequest,
+  type Send,
+} from "./transport.ts";
 
 /** The media types of manifests and indexes, of the OCI image specification and of Docker before it. */
 export const manifestTypes = [
@@ -90,7 +97,11 @@ export class Registry {
    * Asks with what the registry wants to know of the asker. An answer with another status than these becomes an error,
    * which says what the registry says.
    */
-  async ask(asked: Asked, right: "pull" | "push", accept: readonly number[] | "any"): Promise<Answer> {
+  async ask(
+    asked: RegistryRequest,
+    right: "pull" | "push",
+    accept: readonly number[] | "any",
+  ): Promise<RegistryAnswer> {
     const scope: Scope = `repository:${this.reference.repository}:${right === "pull" ? "pull" : "pull,push"}`;
     const isOurs = asked.url.origin === this.reference.origin;
     const sent = isOurs ? this.#login.headerFor(scope) : undefined;
@@ -104,7 +115,7 @@ export class Registry {
     throw await this.#refusal(answer);
   }
 
-  #sendAs(asked: Asked, header: string | undefined): Promise<Answer> {
+  #sendAs(asked: RegistryRequest, header: string | undefined): Promise<RegistryAnswer> {
     const authorization = header === undefined ? {} : { authorization: header };
     return this.#send(
       { ...asked, headers: { "user-agent": "kiln", ...asked.headers, ...authorization } },
@@ -112,7 +123,7 @@ export class Registry {
     );
   }
 
-  async #refusal(answer: Answer): Promise<KilnError> {
+  async #refusal(answer: RegistryAnswer): Promise<KilnError> {
     const words = wordsOf(await bytesOf(answer).catch(() => Buffer.alloc(0)));
     const said = words === undefined ? "" : `: ${words}`;
     const { host } = this.reference;

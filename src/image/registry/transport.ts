@@ -13,7 +13,7 @@ export type Body =
   | { readonly kind: "bytes"; readonly bytes: Uint8Array }
   | { readonly kind: "file"; readonly path: string; readonly length: number };
 
-export interface Asked {
+export interface RegistryRequest {
   readonly method: "GET" | "HEAD" | "POST" | "PUT";
   readonly url: URL;
   readonly headers?: Readonly<Record<string, string>>;
@@ -22,7 +22,7 @@ export interface Asked {
   readonly isSecret?: boolean;
 }
 
-export interface Answer {
+export interface RegistryAnswer {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
   /** Of the last request, after redirects. */
@@ -42,7 +42,7 @@ export interface Line {
   readonly silenceMs?: number;
 }
 
-export type Send = (asked: Asked, signal: AbortSignal) => Promise<Answer>;
+export type Send = (asked: RegistryRequest, signal: AbortSignal) => Promise<RegistryAnswer>;
 
 const mostRedirects = 5;
 const usualSilenceMs = 30_000;
@@ -67,12 +67,16 @@ export function createSend(line: Line): Send {
   };
 }
 
-function redirectOf({ status, headers }: Answer): string | undefined {
+function redirectOf({ status, headers }: RegistryAnswer): string | undefined {
   return [301, 302, 303, 307, 308].includes(status) ? headers.location : undefined;
 }
 
 /** RFC 9110 section 15.4: 307 and 308 keep method and body; the others are followed for reading only. */
-function redirected(asked: Asked, { status, url }: Answer, target: string): Asked {
+function redirected(
+  asked: RegistryRequest,
+  { status, url }: RegistryAnswer,
+  target: string,
+): RegistryRequest {
   const reads = asked.method === "GET" || asked.method === "HEAD";
   if (!reads && status !== 307 && status !== 308) throw elsewhere(url, "in answer to an upload");
   const next = URL.canParse(target, url.href) ? new URL(target, url) : undefined;
@@ -98,7 +102,12 @@ function elsewhere(from: URL, where: string): KilnError {
 
 type Agents = Map<string, InstanceType<typeof http.Agent>>;
 
-function exchange(line: Line, agents: Agents, asked: Asked, signal: AbortSignal): Promise<Answer> {
+function exchange(
+  line: Line,
+  agents: Agents,
+  asked: RegistryRequest,
+  signal: AbortSignal,
+): Promise<RegistryAnswer> {
   const { url, method, body } = asked;
   const secure = url.protocol === "https:";
   const { request } = secure ? process.getBuiltinModule("node:https") : http;
@@ -167,7 +176,7 @@ function hintFor(code: string, url: URL): string {
 const mostWordsBytes = 64 << 10;
 
 /** A small body as it is. Throws `image_invalid` above `limit` bytes, `registry_unreachable` when it is cut off. */
-export async function bytesOf({ body, url }: Answer, limit = mostWordsBytes): Promise<Buffer> {
+export async function bytesOf({ body, url }: RegistryAnswer, limit = mostWordsBytes): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let length = 0;
   try {

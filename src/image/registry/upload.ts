@@ -4,14 +4,14 @@ import type { Registry } from "./registry.ts";
 import { type Body, requireAsSafe } from "./transport.ts";
 
 /** A blob on this machine. */
-export interface Held {
+export interface UploadBlob {
   readonly digest: string;
   readonly size: number;
   readonly path: string;
 }
 
 /** Hands a blob over unless the registry has it; true when bytes were sent. */
-export async function uploadBlob(registry: Registry, blob: Held): Promise<boolean> {
+export async function uploadBlob(registry: Registry, blob: UploadBlob): Promise<boolean> {
   return registry.retrying(async () => {
     const url = registry.urlOf(`blobs/${blob.digest}`);
     const there = await registry.ask({ method: "HEAD", url }, "push", [200, 404]);

@@ -10,7 +10,7 @@ import { BlobWriter } from "../store/blob-writer.ts";
 import { contentChunks } from "../store/content.ts";
 import { blobPath, blobSize, type ImageStore } from "../store/image-store.ts";
 import type { ForeignDescriptor } from "../store/oci-schema.ts";
-import { type Content, longestName, type Tree } from "../tar/entry.ts";
+import { type Content, longestName, type TarTree } from "../tar/entry.ts";
 import { damagedBlob, type ForeignBlobs } from "./foreign-blobs.ts";
 
 /** More than any image in use, and little enough to stop an archive that unpacks without end. */
@@ -43,7 +43,7 @@ export async function importLayer(
   return { name: "base", digest: diffId, bytes, cached: present !== undefined };
 }
 
-function checkNames(tree: Tree, blobs: ForeignBlobs): void {
+function checkNames(tree: TarTree, blobs: ForeignBlobs): void {
   for (const path of tree.keys()) {
     const long =
       path.length > longestName && path.split("/").find((name) => fileNameBytes(name).length > longestName);

@@ -10,7 +10,7 @@ import { layerTree } from "../layers/layers.ts";
 import { contentChunks } from "../store/content.ts";
 import { imageStore, readConfig, readManifest } from "../store/image-store.ts";
 import { hostArchitecture } from "../store/oci-types.ts";
-import type { Entry, Tree } from "../tar/entry.ts";
+import type { TarEntry, TarTree } from "../tar/entry.ts";
 import { tarParts } from "../tar/tar-writer.ts";
 import { serviceSpec, treeOf, type Workshop, workshop } from "../test-kit.ts";
 
@@ -20,7 +20,7 @@ function tarOf(words: Parameters<typeof treeOf>[0]): Buffer {
   return archiveOf(treeOf(words));
 }
 
-function archiveOf(tree: Tree): Buffer {
+function archiveOf(tree: TarTree): Buffer {
   const chunks = [...tarParts(tree)].flatMap(({ content }) =>
     [...contentChunks(content)].map((chunk) => Buffer.from(chunk)),
   );
@@ -157,7 +157,7 @@ test("a hard link to a file of a lower layer becomes a copy, and names keep thei
   const lower = tarOf({ bin: null, "bin/app": "one" });
   const common = { uid: 0, gid: 0, mtime: 1, mode: 0o755 };
   const name = fileNameText(Buffer.from("caf\xe9", "latin1"));
-  const entries = (longest: number): readonly Entry[] => [
+  const entries = (longest: number): readonly TarEntry[] => [
     { ...common, path: "bin/same", type: "hardlink", link: "bin/app" },
     { ...common, path: name, type: "file", content: { kind: "bytes", bytes: Buffer.from("x") } },
     {

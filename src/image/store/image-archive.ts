@@ -1,5 +1,5 @@
 import { createReadStream } from "node:fs";
-import type { Content, Entry, Tree } from "../tar/entry.ts";
+import type { Content, TarEntry, TarTree } from "../tar/entry.ts";
 import { tarParts } from "../tar/tar-writer.ts";
 import { blobPath, blobSize, type ImageStore, readManifest } from "./image-store.ts";
 import { mediaTypes } from "./oci-types.ts";
@@ -19,7 +19,7 @@ export async function* imageArchive(
   for (const { content } of tarParts(archiveTree(store, digest, name))) yield* chunksOf(content, signal);
 }
 
-function archiveTree(store: ImageStore, digest: string, name: string): Tree {
+function archiveTree(store: ImageStore, digest: string, name: string): TarTree {
   const { config, layers, mediaType } = readManifest(store, digest);
   const size = blobSize(store, digest) ?? 0;
   const index = { schemaVersion: 2, mediaType: mediaTypes.index, manifests: [{ mediaType, digest, size }] };
@@ -43,11 +43,11 @@ function pathOf(digest: string): string {
 
 const owned = { uid: 0, gid: 0, mtime: 0 };
 
-function folder(path: string): Entry {
+function folder(path: string): TarEntry {
   return { path, type: "folder", mode: 0o755, ...owned };
 }
 
-function file(path: string, content: Content): Entry {
+function file(path: string, content: Content): TarEntry {
   return { path, type: "file", mode: 0o644, ...owned, content };
 }
 

@@ -8,12 +8,12 @@ import { markOf } from "../../lib/files/file-mark.ts";
 import { sweepTemporary } from "../../lib/files/temporary.ts";
 import type { StateFolder } from "../../lib/state-folder.ts";
 import { pacer } from "../../lib/time/pace.ts";
-import { type LayerFile, layerFilePath, makeLayerFile, presentLayerFile } from "../erofs.ts";
+import { type ErofsFile, layerFilePath, makeLayerFile, presentLayerFile } from "../erofs.ts";
 import { argvOf } from "../image-config.ts";
 import { readAccounts, resolveIdentity, supplementaryGroups } from "../layers/accounts.ts";
 import { layerTree } from "../layers/layers.ts";
 import { mergeLayers } from "../layers/tree.ts";
-import type { Tree } from "../tar/entry.ts";
+import type { TarTree } from "../tar/entry.ts";
 import { imageArchive } from "./image-archive.ts";
 import {
   blobFileDigest,
@@ -29,7 +29,7 @@ import type { Descriptor, ImageConfig, Manifest } from "./oci-types.ts";
 /** An image as a host needs it: `HostImage` of the platform contract. */
 interface OpenedImage extends ImageProcess {
   /** Bottom layer first. */
-  readonly layers: readonly LayerFile[];
+  readonly layers: readonly ErofsFile[];
 }
 
 /** An image as an engine needs it: `PackedImage` of the platform contract. */
@@ -118,7 +118,7 @@ async function openImage(state: StateFolder, digest: ImageDigest, call: CallLimi
   const manifest = readManifest(store, digest);
   const config = readConfig(store, manifest);
   const trees = new LayerTrees(state, store, call.signal);
-  const layers: LayerFile[] = [];
+  const layers: ErofsFile[] = [];
   for (const layer of manifest.layers) layers.push(await ensureLayerFile(state, trees, layer, call));
   return { digest, layers, ...(await processOf(config, manifest, trees)) };
 }
@@ -139,7 +139,7 @@ class LayerTrees {
   readonly store: ImageStore;
   readonly #state: StateFolder;
   readonly #signal: AbortSignal;
-  readonly #trees = new Map<string, Promise<Tree>>();
+  readonly #trees = new Map<string, Promise<TarTree>>();
 
   constructor(state: StateFolder, store: ImageStore, signal: AbortSignal) {
     this.store = store;
@@ -147,7 +147,7 @@ class LayerTrees {
     this.#signal = signal;
   }
 
-  of(layer: Descriptor): Promise<Tree> {
+  of(layer: Descriptor): Promise<TarTree> {
     const known = this.#trees.get(layer.digest);
     if (known) return known;
     const blob = { digest: layer.digest, bytes: layer.size };
@@ -162,7 +162,7 @@ async function ensureLayerFile(
   trees: LayerTrees,
   layer: Descriptor,
   call: CallLimits,
-): Promise<LayerFile> {
+): Promise<ErofsFile> {
   const path = layerFilePath(state.erofs, layer.digest);
   const present = await presentLayerFile(path);
   if (present) return present;
@@ -179,7 +179,7 @@ async function makeChecked(
   trees: LayerTrees,
   layer: Descriptor,
   signal: AbortSignal,
-): Promise<LayerFile> {
+): Promise<ErofsFile> {
   if ((await blobFileDigest(trees.store, layer.digest, signal)) !== layer.digest) {
     throw damaged(layer);
   }

@@ -8,7 +8,7 @@ export type Content =
  * One path of an image. Owners and modes are stored here and never in the builder's file system, so a build does not
  * need root, and its result does not depend on user or umask.
  */
-export interface Entry {
+export interface TarEntry {
   /** Without leading slash or `./`, no `.` or `..` parts, no trailing slash: `usr/bin/nginx`. */
   readonly path: string;
   readonly type: "file" | "folder" | "symlink" | "hardlink" | "char" | "block" | "fifo";
@@ -30,4 +30,4 @@ export interface Entry {
 export const longestName = 254;
 
 /** The paths of one layer, or of a whole root file system, by path. Later entries replace earlier ones. */
-export type Tree = ReadonlyMap<string, Entry>;
+export type TarTree = ReadonlyMap<string, TarEntry>;

@@ -2,7 +2,7 @@ import { closeSync, openSync, readSync } from "node:fs";
 import { KilnError } from "../../lib/errors.ts";
 import { fileNameBytes, fileNameText } from "../../lib/files/file-names.ts";
 import type { Pace } from "../../lib/time/pace.ts";
-import type { Entry, Tree } from "./entry.ts";
+import type { TarEntry, TarTree } from "./entry.ts";
 
 /** A tar archive: `length` bytes of the file `path` from `offset`. */
 export interface TarFile {
@@ -22,7 +22,7 @@ const maxGlobalRecords = 1000;
 const maxPath = 4095;
 
 /** POSIX.1-2017, pax, "ustar Interchange Format", typeflag; NUL is how old archives write a file, 7 a contiguous one. */
-const entryTypes: Readonly<Partial<Record<string, Entry["type"]>>> = {
+const entryTypes: Readonly<Partial<Record<string, TarEntry["type"]>>> = {
   "0": "file",
   "\0": "file",
   "7": "file",
@@ -50,7 +50,7 @@ interface Pending {
  * entries with one path the last counts. The archive may come from anywhere: throws `image_invalid` for what
  * is cut short or malformed, for paths that lead out, and for kinds of entries that an image cannot have.
  */
-export async function readTar(file: TarFile, pace: Pace): Promise<Tree> {
+export async function readTar(file: TarFile, pace: Pace): Promise<TarTree> {
   const handle = openSync(file.path, "r");
   try {
     return await readEntries({ file, handle }, pace);
@@ -66,8 +66,8 @@ interface Archive {
   readonly handle: number;
 }
 
-async function readEntries(archive: Archive, pace: Pace): Promise<Tree> {
-  const tree = new Map<string, Entry>();
+async function readEntries(archive: Archive, pace: Pace): Promise<TarTree> {
+  const tree = new Map<string, TarEntry>();
   const global = new Map<string, Buffer>();
   let pending = nothingPending(global);
   let kept = 0;
@@ -93,14 +93,14 @@ async function readEntries(archive: Archive, pace: Pace): Promise<Tree> {
   }
 }
 
-function add(tree: Map<string, Entry>, entry: Entry | undefined): void {
+function add(tree: Map<string, TarEntry>, entry: TarEntry | undefined): void {
   if (entry === undefined) return;
   tree.delete(entry.path);
   tree.set(entry.path, entry);
   if (tree.size > maxEntries) throw invalid(`it has more than ${maxEntries} entries`);
 }
 
-function keptBytes({ path, link = "", xattrs = {} }: Entry): number {
+function keptBytes({ path, link = "", xattrs = {} }: TarEntry): number {
   return Object.entries(xattrs).reduce(
     (sum, [name, value]) => sum + name.length + value.length,
     path.length + link.length,
@@ -193,7 +193,7 @@ function toEntry(
   { bytes, typeflag }: Header,
   { records, longPath, longLink }: Pending,
   at: { readonly path: string; readonly offset: number; readonly size: number },
-): Entry | undefined {
+): TarEntry | undefined {
   const name = nameOf(records, "path") ?? longPath ?? headerPath(bytes);
   const path = normalizePath(name);
   // Old archives mark a folder by a slash at the end of a file's name.
@@ -272,7 +272,7 @@ function normalizePath(name: string): string {
 
 const xattrPrefix = "SCHILY.xattr.";
 
-function xattrsOf(records: ReadonlyMap<string, Buffer>): Entry["xattrs"] {
+function xattrsOf(records: ReadonlyMap<string, Buffer>): TarEntry["xattrs"] {
   const found = [...records].filter(([key]) => key.startsWith(xattrPrefix));
   if (found.length === 0) return undefined;
   return Object.fromEntries(found.map(([key, value]) => [key.slice(xattrPrefix.length), Buffer.from(value)]));

@@ -1,7 +1,7 @@
 import assert from "node:assert";
 import { fileNameBytes } from "../../lib/files/file-names.ts";
 import { contentLength } from "../store/content.ts";
-import type { Content, Entry, Tree } from "./entry.ts";
+import type { Content, TarEntry, TarTree } from "./entry.ts";
 
 /**
  * Raised when the same entries would give other bytes: it is part of every layer's cache key.
@@ -12,7 +12,7 @@ export const tarFormat = 1;
 export interface TarPart {
   readonly content: Content;
   /** Set on the part that holds this entry's content. */
-  readonly of?: Entry;
+  readonly of?: TarEntry;
 }
 
 const block = 512;
@@ -25,14 +25,14 @@ const typeflags = {
   block: "4",
   folder: "5",
   fifo: "6",
-} as const satisfies Record<Entry["type"], string>;
+} as const satisfies Record<TarEntry["type"], string>;
 
 /**
  * A tar archive that depends on the entries alone: sorted, numeric owners, no names of users or groups, extended
  * headers only for values that do not fit into ustar. Format: POSIX.1-2017, utility pax, "pax Interchange Format"; extended
  * attributes as SCHILY.xattr records, as the OCI image specification's layer.md asks.
  */
-export function* tarParts(tree: Tree): Generator<TarPart> {
+export function* tarParts(tree: TarTree): Generator<TarPart> {
   for (const entry of inTarOrder(tree)) {
     const length = contentLength(entry.content);
     yield bytesPart(entryHeader(entry, length));
@@ -52,13 +52,13 @@ export function tarPadding(length: number): Uint8Array {
 }
 
 /** By the bytes of the path, which puts parents first; hard links last, so that each comes after its target. */
-function inTarOrder(tree: Tree): Entry[] {
+function inTarOrder(tree: TarTree): TarEntry[] {
   const keyed = [...tree.values()].map((entry) => ({ entry, key: fileNameBytes(entry.path) }));
   keyed.sort((a, b) => rank(a.entry) - rank(b.entry) || Buffer.compare(a.key, b.key));
   return keyed.map(({ entry }) => entry);
 }
 
-function rank(entry: Entry): number {
+function rank(entry: TarEntry): number {
   return entry.type === "hardlink" ? 1 : 0;
 }
 
@@ -67,7 +67,7 @@ function bytesPart(bytes: Uint8Array): TarPart {
 }
 
 /** The entry's header, with an extended header before it when it needs one. `length` is that of its content. */
-export function entryHeader(entry: Entry, length: number): Buffer {
+export function entryHeader(entry: TarEntry, length: number): Buffer {
   const path = entry.type === "folder" ? `${entry.path}/` : entry.path;
   const link = entry.link ?? "";
   const mtime = Math.max(0, Math.floor(entry.mtime));
@@ -130,7 +130,7 @@ interface UstarFields {
   readonly size: number;
   readonly mtime: number;
   readonly typeflag: string;
-  readonly device: Entry["device"];
+  readonly device: TarEntry["device"];
 }
 
 function ustarHeader(fields: UstarFields): Buffer {

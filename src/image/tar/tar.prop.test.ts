@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { pacer } from "../../lib/time/pace.ts";
 import { contentBytes, contentChunks } from "../store/content.ts";
-import type { Entry, Tree } from "./entry.ts";
+import type { TarEntry, TarTree } from "./entry.ts";
 import { readTar } from "./tar-reader.ts";
 import { tarParts } from "./tar-writer.ts";
 
@@ -21,7 +21,7 @@ const xattrs = fc.dictionary(fc.stringMatching(/^(security|user)\.[a-z]{1,9}$/),
   maxKeys: 3,
 });
 
-const entry: fc.Arbitrary<Entry> = fc.oneof(
+const entry: fc.Arbitrary<TarEntry> = fc.oneof(
   fc.record({ ...common, type: fc.constant("folder" as const) }),
   fc.record({ ...common, type: fc.constant("symlink" as const), link: path }),
   fc.record({
@@ -38,14 +38,14 @@ const entry: fc.Arbitrary<Entry> = fc.oneof(
 );
 const tree = fc
   .array(entry, { maxLength: 12 })
-  .map((all): Tree => new Map(all.map((one) => [one.path, one])));
+  .map((all): TarTree => new Map(all.map((one) => [one.path, one])));
 
-function archive(of: Tree): Buffer {
+function archive(of: TarTree): Buffer {
   return Buffer.concat([...tarParts(of)].flatMap(({ content }) => [...contentChunks(content)]));
 }
 
 /** Comparable, with contents as bytes. */
-function plain(of: Tree): unknown[] {
+function plain(of: TarTree): unknown[] {
   return [...of.values()]
     .map(({ content, xattrs: attributes, ...rest }) => ({
       ...rest,

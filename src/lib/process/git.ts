@@ -67,7 +67,7 @@ export interface Commit {
 }
 
 /** Where the commit of a checkout stands in its history. */
-export interface History {
+export interface GitHistory {
   readonly committedAtMs: number;
   /** `refs/heads/main`; undefined when HEAD names a commit alone. */
   readonly ref: string | undefined;
@@ -84,7 +84,7 @@ export interface History {
 export async function readHistory(
   folder: string,
   { since, most, signal }: { readonly since?: string; readonly most: number; readonly signal?: AbortSignal },
-): Promise<History | undefined> {
+): Promise<GitHistory | undefined> {
   try {
     const ask = askGit(folder, signal);
     const optional = (args: readonly string[]) => ask(args).catch(unlessItRan);

@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { ServerId } from "../../domain/ids.ts";
 import type { Host, HostJob, HostServer, ServerSpec } from "../fleet/host.ts";
-import { call, eventually, type Subject, taint } from "./subject.ts";
+import { type ConformanceSubject, call, eventually, taint } from "./subject.ts";
 
 /** A host that has no servers yet. Optional members are tested when they are there. */
-export interface HostSubject extends Subject {
+export interface HostSubject extends ConformanceSubject {
   readonly host: Host;
   /** A server that runs until it is stopped and writes the line `hello` when it starts. */
   server(slot: number): ServerSpec;

@@ -5,10 +5,10 @@ import type { GroupObservation, JobObservation, ServerObservation } from "../../
 import type { Release } from "../../domain/release.ts";
 import { reachable } from "../../domain/split.ts";
 import type { JobOrder, LogReader, Platform } from "../platform.ts";
-import { call, eventually, type Subject, taint } from "./subject.ts";
+import { type ConformanceSubject, call, eventually, taint } from "./subject.ts";
 
 /** A platform with a service for the test. Optional members are tested when they are there. */
-export interface PlatformSubject extends Subject {
+export interface PlatformSubject extends ConformanceSubject {
   readonly platform: Platform;
   readonly service: ServiceKey;
   /** Healthy servers that write the line `hello` when they start. */

@@ -1,15 +1,15 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { TrafficSpec } from "../../domain/spec.ts";
-import type { RoutedService, Router, Target } from "../../router/router.ts";
-import { call, type Subject } from "./subject.ts";
+import type { RoutedService, Router, Upstream } from "../../router/router.ts";
+import { type ConformanceSubject, call } from "./subject.ts";
 
 /** A router that routes nothing yet. Optional members are tested when they are there. */
-export interface RouterSubject extends Subject {
+export interface RouterSubject extends ConformanceSubject {
   readonly router: Router;
   /** Three ways in that are free on this machine. */
   readonly frontends: readonly [TrafficSpec, TrafficSpec, TrafficSpec];
   /** What answers requests, as the target of that id. */
-  backend(id: string): Promise<Target>;
+  backend(id: string): Promise<Upstream>;
   /** One request with the first host name and path of a frontend: the id of the target that answered, or undefined when none did. */
   request?(frontend: TrafficSpec): Promise<string | undefined>;
   /** A new controller's router over the same proxy. */
@@ -27,14 +27,14 @@ export function describeRouter(name: string, open: () => Promise<RouterSubject>)
     afterEach(() => subject.cleanup());
 
     async function shop(...weights: number[]): Promise<RoutedService> {
-      const targets = weights.map(async (weight, i) => ({
+      const upstreams = weights.map(async (weight, i) => ({
         ...(await subject.backend(`shop-1-${i + 1}-1`)),
         weight,
       }));
       return {
         service: "shop",
         frontends: [subject.frontends[0]],
-        targets: await Promise.all(targets),
+        upstreams: await Promise.all(upstreams),
         health,
       };
     }
@@ -67,7 +67,7 @@ export function describeRouter(name: string, open: () => Promise<RouterSubject>)
       expect(await observed()).toEqual(comparable(service));
     });
 
-    test("weights change, targets come and go", async () => {
+    test("weights change, upstreams come and go", async () => {
       const service = await shop(256, 256);
       await subject.router.apply(service, call);
       for (const weights of [[0, 256], [1, 256, 256], [256]]) {
@@ -75,12 +75,12 @@ export function describeRouter(name: string, open: () => Promise<RouterSubject>)
         await subject.router.apply(next, call);
         expect(await observed()).toEqual(comparable(next));
       }
-      const empty = { ...service, targets: [] };
+      const empty = { ...service, upstreams: [] };
       await subject.router.apply(empty, call);
       expect(await observed()).toEqual(comparable(empty));
     });
 
-    test("only targets with a weight get requests", async ({ skip }) => {
+    test("only upstreams with a weight get requests", async ({ skip }) => {
       if (subject.request === undefined) return skip("this subject sends no requests");
       await subject.router.apply(await shop(256, 0), call);
       expect(await answers(6)).toEqual(new Set(["shop-1-1-1"]));
@@ -130,7 +130,7 @@ export function describeRouter(name: string, open: () => Promise<RouterSubject>)
       const at = (more: Partial<TrafficSpec>): TrafficSpec => ({ mode, listen, host: undefined, ...more });
       const own = { ...(await shop(256)), frontends: [at({ hosts: ["a.example", "*.a.example"] })] };
       const other = await subject.backend("api-1-1-1");
-      const api = { ...own, service: "api", frontends: [at({ paths: ["/api"] })], targets: [other] };
+      const api = { ...own, service: "api", frontends: [at({ paths: ["/api"] })], upstreams: [other] };
       await subject.router.apply(own, call);
       await subject.router.apply(api, call);
       expect(await observed()).toEqual(comparable(own));
@@ -165,7 +165,7 @@ export function describeRouter(name: string, open: () => Promise<RouterSubject>)
         expect(await answers(3, subject.frontends[1])).toEqual(new Set(["shop-1-1-1"]));
       const counted = await subject.router.counts("shop", call);
       expect(counted.flatMap((c) => [c.requests, ...c.latency]).every((count) => count === 0)).toBe(true);
-      await subject.router.apply({ ...preview, targets: [] }, call);
+      await subject.router.apply({ ...preview, upstreams: [] }, call);
       if (subject.request !== undefined)
         expect(await answers(1, subject.frontends[1])).toEqual(new Set([undefined]));
       await subject.router.remove("shop_preview", call);
@@ -215,10 +215,10 @@ const health: RoutedService["health"] = {
   deadlineMs: 60_000,
 };
 
-function comparable({ service, frontends, targets }: RoutedService): Omit<RoutedService, "health"> {
+function comparable({ service, frontends, upstreams }: RoutedService): Omit<RoutedService, "health"> {
   return {
     service,
     frontends: frontends.toSorted((a, b) => a.listen - b.listen),
-    targets: targets.toSorted((a, b) => (a.id < b.id ? -1 : 1)),
+    upstreams: upstreams.toSorted((a, b) => (a.id < b.id ? -1 : 1)),
   };
 }

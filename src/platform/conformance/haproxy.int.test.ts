@@ -27,7 +27,7 @@ describe.skipIf(missing)("on this machine", () => {
       backend: async (id) => {
         const backend = backends.get(id) ?? (await httpBackend(id));
         backends.set(id, backend);
-        return backend.target;
+        return backend.upstream;
       },
       request: (frontend) => ask(frontend.listen, mainHost(frontend), frontend.paths?.[0]),
       restart: async () => {

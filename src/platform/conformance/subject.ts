@@ -1,7 +1,7 @@
 import type { Call, Taint } from "../platform.ts";
 
 /** What every suite needs of its subject. */
-export interface Subject {
+export interface ConformanceSubject {
   /** Lets some time pass: real time, or that of a fake clock. */
   pause(ms: number): Promise<void>;
   /** Removes everything the test made. */
@@ -26,7 +26,7 @@ export const call: Call = { signal: new AbortController().signal, deadline: Numb
 
 /** Waits until `look` returns something; throws, with `what` was waited for, when that takes more than a minute. */
 export async function eventually<T>(
-  subject: Subject,
+  subject: ConformanceSubject,
   what: string,
   look: () => Promise<T | undefined | false>,
 ): Promise<T> {

@@ -5,7 +5,7 @@ import { maxProcesses, sharedMemoryBytes, writablePaths } from "../linux/limits.
 import type { Bind } from "../linux/placed-content.ts";
 import { seccomp } from "../linux/seccomp.ts";
 import type { ImageProcess } from "../platform.ts";
-import { label, type Names } from "./context.ts";
+import { type EngineNames, label } from "./context.ts";
 
 /** Everything that decides what a server's container is. */
 export interface ContainerInput {
@@ -14,7 +14,7 @@ export interface ContainerInput {
   readonly image: ImageProcess;
   /** The engine's id of the image. */
   readonly imageId: string;
-  readonly names: Names;
+  readonly names: EngineNames;
   readonly address: string;
   readonly binds: readonly Bind[];
   /** Environment variables that win over all others. */

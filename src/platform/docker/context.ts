@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { Logger } from "../../lib/log.ts";
 import type { Clock } from "../../lib/time/clock.ts";
-import type { Records } from "../fleet/records.ts";
+import type { FleetRecords } from "../fleet/records.ts";
 import type { HostInspector } from "../linux/inspector.ts";
 import type { ConfigSource, EvidenceKeeper, SecretSource } from "../platform.ts";
 import type { Engine } from "./engine.ts";
@@ -13,10 +13,10 @@ import type { Removal } from "./removal.ts";
 /** What all parts of the Docker host work with. */
 export interface DockerContext {
   readonly engine: Engine;
-  readonly names: Names;
+  readonly names: EngineNames;
   /** Holds a folder for each server: its record, and what is placed in it. */
   readonly folder: string;
-  readonly records: Records<ContainerRecord>;
+  readonly records: FleetRecords<ContainerRecord>;
   readonly images: EngineImages;
   readonly network: EngineNetwork;
   readonly removal: Removal;
@@ -29,7 +29,7 @@ export interface DockerContext {
 }
 
 /** What everything of one target is called on its engine, which other installations may use as well. */
-export interface Names {
+export interface EngineNames {
   readonly network: string;
   /** A name of a network interface: at most 15 bytes. */
   readonly bridge: string;
@@ -38,7 +38,7 @@ export interface Names {
   container(server: string): string;
 }
 
-export function namesOf(tag: string, target: string): Names {
+export function namesOf(tag: string, target: string): EngineNames {
   const prefix = `kiln-${tag}-${target}`;
   return {
     network: prefix,
@@ -59,7 +59,10 @@ export const label = {
 } as const;
 
 /** The filter for containers of the target, as `filters` of the Engine API wants it. */
-export function ours({ labels }: Names, more: Readonly<Record<string, readonly string[]>> = {}): string {
+export function ours(
+  { labels }: EngineNames,
+  more: Readonly<Record<string, readonly string[]>> = {},
+): string {
   const label = Object.entries(labels).map(([key, value]) => `${key}=${value}`);
   return JSON.stringify({ label, ...more });
 }

@@ -6,7 +6,7 @@ import { isErrno, KilnError } from "../../lib/errors.ts";
 /** The newest version of the Engine API that this was written for; an older engine is spoken to in its own. */
 const newestVersion = "1.47";
 
-export interface Asked {
+export interface EngineRequest {
   readonly method?: "GET" | "POST" | "DELETE";
   /** Without a version: `/containers/json`. */
   readonly path: string;
@@ -26,11 +26,11 @@ export interface Asked {
  */
 export interface Engine {
   /** Sends, and waits for the end of the answer. Resolves to its status. */
-  send(asked: Asked): Promise<number>;
+  send(asked: EngineRequest): Promise<number>;
   /** Undefined for a status that was accepted without being a success. */
-  read<T>(asked: Asked, schema: z.ZodType<T>): Promise<T | undefined>;
+  read<T>(asked: EngineRequest, schema: z.ZodType<T>): Promise<T | undefined>;
   /** The answer as it comes. */
-  stream(asked: Asked): Promise<IncomingMessage>;
+  stream(asked: EngineRequest): Promise<IncomingMessage>;
   /** `1.41`: what both sides understand. */
   version(signal: AbortSignal): Promise<string>;
 }
@@ -41,7 +41,7 @@ export class EngineRefusal extends KilnError {
   /** The engine's own words. */
   readonly words: string;
 
-  constructor({ method = "GET", path }: Asked, status: number, words: string) {
+  constructor({ method = "GET", path }: EngineRequest, status: number, words: string) {
     super("server_failed", `Docker refused ${method} ${path}: ${words}`, { retry: status >= 500 });
     this.status = status;
     this.words = words;
@@ -69,7 +69,7 @@ export function dockerEngine(socket: string): Engine {
     return older(newestVersion, String(answer.headers["api-version"] ?? newestVersion));
   }
 
-  function ask(asked: Asked, prefix: string, through: Agent | undefined): Promise<IncomingMessage> {
+  function ask(asked: EngineRequest, prefix: string, through: Agent | undefined): Promise<IncomingMessage> {
     const { method = "GET", path, query = {}, body, archive, signal } = asked;
     const search = new URLSearchParams(query).toString();
     const type = archive ? "application/x-tar" : "application/json";
@@ -90,7 +90,7 @@ export function dockerEngine(socket: string): Engine {
     });
   }
 
-  async function answer(asked: Asked, through: Agent | undefined = agent): Promise<IncomingMessage> {
+  async function answer(asked: EngineRequest, through: Agent | undefined = agent): Promise<IncomingMessage> {
     const prefix = `/v${await versionOnce(asked.signal)}`;
     const got = await ask(asked, prefix, through);
     const status = got.statusCode ?? 0;
@@ -119,7 +119,7 @@ async function textOf(answer: IncomingMessage): Promise<string> {
   return (await answer.setEncoding("utf8").toArray()).join("");
 }
 
-function parsed<T>({ method = "GET", path }: Asked, text: string, schema: z.ZodType<T>): T {
+function parsed<T>({ method = "GET", path }: EngineRequest, text: string, schema: z.ZodType<T>): T {
   try {
     return schema.parse(JSON.parse(text));
   } catch (cause) {

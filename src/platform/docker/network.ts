@@ -3,7 +3,7 @@ import { createLock } from "../../lib/locks.ts";
 import { chooseAddress, formatAddress, parseAddress, parseSubnet } from "../linux/addresses.ts";
 import type { Call } from "../platform.ts";
 import { inspectedNetwork } from "./answers.ts";
-import type { Names } from "./context.ts";
+import type { EngineNames } from "./context.ts";
 import type { Engine } from "./engine.ts";
 
 /** The target's own bridge, and a place on it for each server. */
@@ -12,12 +12,12 @@ export interface EngineNetwork {
    * A free address, and the machine's own on that bridge, which is made where there is none. `claim` is called while no one else
    * gets one: what it writes counts as used. Throws `platform_unusable`.
    */
-  place<T>(addresses: () => Addresses, claim: (place: Place) => T, call: Call): Promise<T>;
+  place<T>(addresses: () => Addresses, claim: (place: NetworkPlace) => T, call: Call): Promise<T>;
   /** Removes the bridge where no server has a place on it, also one that a call left which was given up. */
   removeIdle(isUsed: () => boolean, call: Call): Promise<void>;
 }
 
-export interface Place {
+export interface NetworkPlace {
   readonly address: string;
   readonly gateway: string;
 }
@@ -33,7 +33,7 @@ interface Found {
   readonly gateway: string;
 }
 
-export function engineNetwork(engine: Engine, names: Names): EngineNetwork {
+export function engineNetwork(engine: Engine, names: EngineNames): EngineNetwork {
   const path = `/networks/${names.network}`;
   const inTurn = createLock();
   /** Of a former controller, to begin with. */
@@ -101,14 +101,14 @@ export function engineNetwork(engine: Engine, names: Names): EngineNetwork {
   };
 }
 
-function lost({ network }: Names): KilnError {
+function lost({ network }: EngineNames): KilnError {
   return new KilnError("platform_unusable", `The network ${network} vanished while it was being made.`, {
     hint: "Another program removes networks of this engine. Kiln tries again.",
     retry: true,
   });
 }
 
-function full({ network }: Names, count: number): KilnError {
+function full({ network }: EngineNames, count: number): KilnError {
   return new KilnError("platform_unusable", `All ${count} addresses of the network ${network} are in use.`, {
     hint: "Scale a service down, or remove one.",
   });

@@ -16,10 +16,10 @@ export const containerRecordSchema = recordBase.extend({
 /** What the Docker host remembers of a server: labels of a container cannot be changed once it is made. */
 export type ContainerRecord = Readonly<z.infer<typeof containerRecordSchema>>;
 
-export type Exit = NonNullable<ContainerRecord["exit"]>;
+export type ContainerExit = NonNullable<ContainerRecord["exit"]>;
 
 /** How it has ended, or undefined: it runs, or may still be started. What the engine removes unstarted ends at `nowMs`. */
-export function exitOf(found: InspectedContainer, nowMs: number): Exit | undefined {
+export function exitOf(found: InspectedContainer, nowMs: number): ContainerExit | undefined {
   const { State } = found;
   if (!["exited", "dead", "removing"].includes(State.Status)) return undefined;
   if (!wasStarted(found)) return { atMs: nowMs, oomKilled: false };

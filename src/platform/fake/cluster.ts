@@ -35,7 +35,7 @@ const keptFailures = 5;
  * The engine itself, with servers, groups and routes of its own, which outlive every controller. It gives servers random
  * ids, remembers sizes, starts failed servers again in place, and gives all ready servers of a release with a share the same traffic.
  */
-export class Cluster {
+export class FakeCluster {
   readonly clock: Clock;
   readonly lagMs: number;
   readonly planeMs: number;

@@ -4,7 +4,7 @@ import { FakeClock } from "../../lib/time/fake-clock.ts";
 import { describeHost, type HostSubject } from "../conformance/describe-host.ts";
 import { describePlatform, type PlatformSubject } from "../conformance/describe-platform.ts";
 import { describeRouter, type RouterSubject } from "../conformance/describe-router.ts";
-import { Cluster } from "./cluster.ts";
+import { FakeCluster } from "./cluster.ts";
 import { fakeHost } from "./fake-host.ts";
 import { fakePlatform } from "./fake-platform.ts";
 import { fakeRouter } from "./fake-router.ts";
@@ -63,7 +63,7 @@ describePlatform("the fake platform", async () => {
 
 describePlatform("the fake whole-group engine", async () => {
   const clock = new FakeClock(1_000_000);
-  const cluster = new Cluster(clock);
+  const cluster = new FakeCluster(clock);
   /** Time passes while the data plane is waited for. */
   class Awaited extends WholeGroup {
     override route(...call: Parameters<WholeGroup["route"]>): Promise<void> {
@@ -155,7 +155,7 @@ describeRouter("the fake router", async () => {
           .map(matchKey)
           .includes(asked ?? "");
       const routed = [...world.routes.values()].find((r) => r.frontends.some(leads));
-      const targets = routed?.targets.filter((t) => t.weight > 0) ?? [];
+      const targets = routed?.upstreams.filter((t) => t.weight > 0) ?? [];
       return targets[turn++ % Math.max(1, targets.length)]?.id;
     },
     restart: async () => {

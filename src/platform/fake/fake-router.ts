@@ -26,7 +26,7 @@ export function fakeRouter(world: FakeWorld): Router {
       perform("remove", service, options, () => void world.routes.delete(service)),
     open: (service, id, options) =>
       perform("open", service, options, () => {
-        const known = world.routes.get(service)?.targets.some((t) => t.id === id) ?? false;
+        const known = world.routes.get(service)?.upstreams.some((t) => t.id === id) ?? false;
         const open = (world.openRequests.get(id) ?? 0) + (world.longConnections.get(id)?.length ?? 0);
         return known ? open : 0;
       }),
@@ -38,7 +38,7 @@ export function fakeRouter(world: FakeWorld): Router {
     counts: (service, options) =>
       perform("counts", service, options, () => {
         const routes = service === undefined ? [...world.routes.values()] : [world.routes.get(service)];
-        const ids = routes.flatMap((route) => route?.targets.map((t) => t.id) ?? []);
+        const ids = routes.flatMap((route) => route?.upstreams.map((t) => t.id) ?? []);
         return ids.flatMap((id) => world.counts.get(id) ?? []);
       }),
     check: (service, frontends, options) =>

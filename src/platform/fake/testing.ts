@@ -89,7 +89,7 @@ export class TestFleet implements AsyncDisposable {
   }
 
   weights(): Readonly<Record<string, number>> {
-    const targets = this.world.routes.get("shop")?.targets ?? [];
+    const targets = this.world.routes.get("shop")?.upstreams ?? [];
     return Object.fromEntries(targets.map((t) => [t.id, t.weight]));
   }
 

@@ -5,7 +5,7 @@ import type { Release } from "../../domain/release.ts";
 import { KilnError } from "../../lib/errors.ts";
 import { type Clock, momentOf } from "../../lib/time/clock.ts";
 import type { Call, GroupSpec, Platform, Readiness } from "../platform.ts";
-import type { Cluster, ClusterGroup } from "./cluster.ts";
+import type { ClusterGroup, FakeCluster } from "./cluster.ts";
 import type { ClusterServer } from "./cluster-server.ts";
 
 /**
@@ -15,12 +15,12 @@ import type { ClusterServer } from "./cluster-server.ts";
 export class WholeGroup implements Platform, AsyncDisposable {
   readonly name = "fake";
   readonly split = "servers";
-  readonly #cluster: Cluster;
+  readonly #cluster: FakeCluster;
   readonly #clock: Clock;
   readonly #watching = new Set<(service: ServiceKey) => void>();
 
   /** `clock`: the controller's; moments are reported in its time. */
-  constructor(cluster: Cluster, clock: Clock = cluster.clock) {
+  constructor(cluster: FakeCluster, clock: Clock = cluster.clock) {
     this.#cluster = cluster;
     this.#clock = clock;
   }

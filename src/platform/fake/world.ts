@@ -3,7 +3,7 @@ import type { ServiceWarning } from "../../domain/observation.ts";
 import type { Release } from "../../domain/release.ts";
 import { KilnError } from "../../lib/errors.ts";
 import type { Clock } from "../../lib/time/clock.ts";
-import type { RoutedService, TargetCounts } from "../../router/router.ts";
+import type { RoutedService, UpstreamCounts } from "../../router/router.ts";
 import type { HostServer, HostTrouble } from "../fleet/host.ts";
 import { parseJobId, parseServerId } from "../fleet/server-id.ts";
 import type { FakeVolume } from "./fake-volumes.ts";
@@ -60,7 +60,7 @@ export class FakeWorld {
   /** Open requests by server; 0 where absent. */
   readonly openRequests = new Map<ServerId, number>();
   /** What the router has counted for a server. */
-  readonly counts = new Map<ServerId, TargetCounts>();
+  readonly counts = new Map<ServerId, UpstreamCounts>();
   /** Connections without an end of their own, by server: the moments at which the router would close them, 0 to 1. */
   readonly longConnections = new Map<ServerId, readonly number[]>();
   /** What the router warns of. */
@@ -152,7 +152,7 @@ export class FakeWorld {
    * does, it continues with the next target when one refuses the connection; an error that a server answers stays one.
    */
   request(service: ServiceKey, turn = 0): ServerId | undefined {
-    const targets = (this.routes.get(service)?.targets ?? []).filter((t) => t.weight > 0);
+    const targets = (this.routes.get(service)?.upstreams ?? []).filter((t) => t.weight > 0);
     for (let i = 0; i < targets.length; i++) {
       const target = targets[(turn + i) % targets.length];
       const holder = [...this.servers.values()].find(

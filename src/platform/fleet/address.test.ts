@@ -8,7 +8,7 @@ const { health } = aRelease(1);
 const tls = { certificate: "/c", key: "/k" };
 
 function urls(...frontends: readonly TrafficSpec[]): readonly string[] {
-  return addressesOf([{ service: "shop", frontends, targets: [], health }]).map(({ url }) => url);
+  return addressesOf([{ service: "shop", frontends, upstreams: [], health }]).map(({ url }) => url);
 }
 
 test("an address is what a person types, without the ports that are understood", () => {
@@ -23,7 +23,7 @@ test("an address is what a person types, without the ports that are understood",
 
 test("the address of a preview is marked, and a closed service has none", () => {
   const frontend = { mode: "http", host: undefined, listen: 8081 } as const;
-  const rest = { targets: [], health };
+  const rest = { upstreams: [], health };
   expect(
     addressesOf([
       { service: "shop", frontends: [], ...rest },

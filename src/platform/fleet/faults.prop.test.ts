@@ -69,7 +69,7 @@ function expectSafe(fleet: TestFleet): void {
   const running = [...fleet.world.servers.values()].filter((s) => s.record.state === "running");
   const addresses = running.map((s) => s.record.address);
   expect(new Set(addresses).size, "each server has an address of its own").toBe(addresses.length);
-  for (const target of fleet.world.routes.get("shop")?.targets ?? []) {
+  for (const target of fleet.world.routes.get("shop")?.upstreams ?? []) {
     const holder = running.find((s) => s.record.address === target.address);
     const right = target.weight === 0 || holder === undefined || holder.record.id === target.id;
     expect(right, `traffic for ${target.id} goes to ${holder?.record.id}`).toBe(true);

@@ -585,7 +585,7 @@ test("a group of none keeps the frontend, a new controller leaves it open, and s
     routed: ["shop"],
     groups: [{ share: 1, servers: [] }],
   });
-  expect(fleet.world.routes.get("shop")).toMatchObject({ frontends: [release(1).traffic], targets: [] });
+  expect(fleet.world.routes.get("shop")).toMatchObject({ frontends: [release(1).traffic], upstreams: [] });
   await fleet.resize(1, 1);
   await fleet.untilReady(1, 1);
   await fleet.clock.advance(100);

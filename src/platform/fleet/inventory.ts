@@ -29,7 +29,7 @@ export class Inventory {
   learn(listed: readonly HostServer[], routed: readonly RoutedService[], version: number): void {
     const { jobs, memory } = this.#o;
     const own = routed.filter((s) => previewedBy(s.service) === undefined);
-    const weights = new Map(own.flatMap((s) => s.targets.map((t) => [t.id, t.weight] as const)));
+    const weights = new Map(own.flatMap((s) => s.upstreams.map((t) => [t.id, t.weight] as const)));
     jobs?.learn(listed, version);
     for (const found of listed) this.#learnServer(found, weights.get(found.id), version);
     const ids = new Set(listed.map((s) => s.id));

@@ -23,7 +23,7 @@ export function observation(
   clock: Clock,
 ): Observation {
   const own = routed.filter((s) => previewedBy(s.service) === undefined);
-  const inTraffic = new Set(own.flatMap((s) => s.targets.filter((t) => t.weight > 0).map((t) => t.id)));
+  const inTraffic = new Set(own.flatMap((s) => s.upstreams.filter((t) => t.weight > 0).map((t) => t.id)));
   const frontends: ServiceKey[] = own.filter((s) => s.frontends.length > 0).map((s) => s.service);
   return {
     groups: [...groups].map((g) => groupObservation(g, inTraffic, traffic, clock)).filter(isWorthTelling),

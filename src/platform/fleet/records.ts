@@ -27,7 +27,7 @@ export const recordBase = z.object({
  * The records of all servers of a host. Reading and writing are synchronous on purpose: what is decided from all records
  * (a free address, the last user of a mount) and written at once needs no lock.
  */
-export interface Records<R> {
+export interface FleetRecords<R> {
   /** Throws `state_corrupt`. Folders without a record (left by a crash) are removed on the way. */
   all(): readonly R[];
   read(id: ServerId): R | undefined;
@@ -38,7 +38,7 @@ export interface Records<R> {
 
 /** Puts on record when a server's end was first asked for. */
 export function retire<R extends { readonly id: ServerId; readonly retiredAtMs?: number | undefined }>(
-  records: Records<R>,
+  records: FleetRecords<R>,
   id: ServerId,
   nowMs: number,
 ): void {
@@ -53,7 +53,7 @@ const recordName = "record.json";
 export function openRecords<R extends { readonly id: ServerId }>(
   folder: string,
   schema: z.ZodType<R>,
-): Records<R> {
+): FleetRecords<R> {
   /** All are asked for every few seconds: one whose file is as it was is not read and checked again. */
   const known = new Map<ServerId, { readonly mark: string; readonly record: R | undefined }>();
   const folderOf = (id: ServerId) => `${folder}/${id}`;

@@ -7,7 +7,7 @@ import type { ConfigSource, ImageSource, SecretSource } from "../platform.ts";
 import type { VerifyLayer } from "./image/layer-files.ts";
 import type { LocalNetwork } from "./network/network.ts";
 import type { HostPaths } from "./paths.ts";
-import type { Records } from "./server/records.ts";
+import type { ServerRecords } from "./server/records.ts";
 import type { UserNamespaces } from "./server/user-namespaces.ts";
 import type { VolumeTurns } from "./volumes/turns.ts";
 
@@ -15,7 +15,7 @@ import type { VolumeTurns } from "./volumes/turns.ts";
 export interface HostContext {
   readonly tag: string;
   readonly paths: HostPaths;
-  readonly records: Records;
+  readonly records: ServerRecords;
   readonly images: ImageSource;
   readonly secrets: SecretSource;
   readonly configs: ConfigSource;

@@ -32,7 +32,7 @@ import { killStrangers } from "./server/kill-strangers.ts";
 import { listServers } from "./server/list-servers.ts";
 import { endOrphan, orphans } from "./server/orphans.ts";
 import { quarantineServer } from "./server/quarantine-server.ts";
-import { openRecords, type Records } from "./server/records.ts";
+import { openRecords, type ServerRecords } from "./server/records.ts";
 import { findExit, readMoment } from "./server/server-state.ts";
 import { userNamespaces } from "./server/user-namespaces.ts";
 import { volumeKeeper } from "./volumes/keeper.ts";
@@ -169,7 +169,7 @@ function openContext({ state, images, secrets, configs, clock, log }: LocalHostO
   };
 }
 
-function isInUse(records: Records): boolean {
+function isInUse(records: ServerRecords): boolean {
   return records.all().some(({ freed }) => !freed);
 }
 

@@ -29,7 +29,7 @@ withAuthority(
     await using authority = await testAuthority(plain);
     await using shop = await httpBackend("shop-1-1-1");
     const hosts = ["shop.example", "www.shop.example"];
-    const service = routed(frontend(secure, plain, hosts, authority.acme), [shop.target]);
+    const service = routed(frontend(secure, plain, hosts, authority.acme), [shop.upstream]);
 
     await it.router.apply(service, options);
     expect((await shown(secure, "shop.example")).subject.CN).toBe("Kiln waits for a certificate");
@@ -133,8 +133,8 @@ function frontend(listen: number, http: number, hosts: readonly string[], acme: 
   return { mode: "http", listen, host: undefined, hosts, redirect: { http }, tls: { acme } };
 }
 
-function routed(frontend: TrafficSpec, targets: RoutedService["targets"] = []): RoutedService {
-  return { service: "shop", frontends: [frontend], targets, health };
+function routed(frontend: TrafficSpec, upstreams: RoutedService["upstreams"] = []): RoutedService {
+  return { service: "shop", frontends: [frontend], upstreams, health };
 }
 
 async function renew(router: Router): Promise<readonly ServiceWarning[]> {

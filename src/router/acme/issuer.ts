@@ -13,7 +13,7 @@ import { type IssueRecord, isOwn, mayTry, noRecord, pauseMs, whyDue } from "./du
 import { order, placeholder } from "./order.ts";
 
 /** A certificate that an authority issues and renews by ACME (RFC 8555). */
-export interface Wanted {
+export interface WantedCertificate {
   readonly service: ServiceKey;
   /** Each is named by the certificate. */
   readonly hosts: readonly string[];
@@ -34,7 +34,7 @@ export function issuedFile(folder: string, service: ServiceKey): string {
 
 /** Makes sure that there is something to open the port with. */
 export async function prepare(
-  { service, hosts }: Omit<Wanted, "acme">,
+  { service, hosts }: Omit<WantedCertificate, "acme">,
   folder: string,
   signal: AbortSignal,
 ): Promise<void> {
@@ -51,7 +51,7 @@ export async function prepare(
  * file of its service. To be called every few seconds; resolves to what is wrong with those that are not issued.
  */
 export type Issuer = (
-  wanted: readonly Wanted[],
+  wanted: readonly WantedCertificate[],
   context: IssuerContext,
 ) => Promise<readonly ServiceWarning[]>;
 
@@ -70,14 +70,14 @@ export function issuer(): Issuer {
   };
 }
 
-interface Look extends Wanted {
+interface Look extends WantedCertificate {
   readonly present: Certificate | undefined;
   readonly record: IssueRecord;
   /** Why another one is needed. */
   readonly why: string | undefined;
 }
 
-async function look(wanted: Wanted, { folder, clock }: IssuerContext): Promise<Look> {
+async function look(wanted: WantedCertificate, { folder, clock }: IssuerContext): Promise<Look> {
   const { service, hosts, acme } = wanted;
   const file = issuedFile(folder, service);
   const [content, kept] = await Promise.all([

@@ -46,7 +46,7 @@ function lineOf(session: string): string {
   return `${session}: proto=tcpv4 fe=d be=tcp:db srv=db-1-1-1 ts=00 rq[f=8h,i=0,an=00h,rx=] rp[f=8h,i=0,an=00h,rx=]\n`;
 }
 
-const close = (progress: number) => closeLong({ service: "db", target: "db-1-1-1", progress }, context);
+const close = (progress: number) => closeLong({ service: "db", upstream: "db-1-1-1", progress }, context);
 
 test("connections over which nothing comes are closed when they are due", async () => {
   isStill = () => true;

@@ -8,7 +8,7 @@ const quietMs = 100;
 
 interface Asked {
   readonly service: ServiceKey;
-  readonly target: ServerId;
+  readonly upstream: ServerId;
   readonly progress: number;
 }
 
@@ -26,12 +26,12 @@ export async function closeLong(asked: Asked, context: ProcessContext): Promise<
 /** One command at a time: on the master socket a prefix counts for all that follows on its line. */
 async function closeIn(
   { socket, prefix }: { readonly socket: string; readonly prefix: string },
-  { service, target, progress }: Asked,
+  { service, upstream, progress }: Asked,
   { clock, signal }: ProcessContext,
 ): Promise<void> {
   const say = async (command: string) => (await ask(socket, [prefix + command], signal)) ?? "";
   const bytesOf = async (session: string) => passedOn(await say(`show sess ${session}`));
-  const long = longConnections(await say("show sess"), service, target);
+  const long = longConnections(await say("show sess"), service, upstream);
   const due = long.filter((session) => isDue(session, progress));
   const before = new Map<string, string | undefined>();
   for (const session of due) before.set(session, await bytesOf(session));

@@ -4,7 +4,7 @@ import { networkInterfaces } from "node:os";
 import { expect, test } from "vitest";
 import type { TrafficSpec } from "../../domain/spec.ts";
 import { freePort } from "../../lib/testing.ts";
-import { health, httpBackend, httpFrontend, listen, target, tcpFrontend } from "./config/fixtures.ts";
+import { health, httpBackend, httpFrontend, listen, tcpFrontend, upstream } from "./config/fixtures.ts";
 import { installation, missingHaproxy } from "./process/installation.ts";
 
 const missing = await missingHaproxy();
@@ -36,12 +36,12 @@ withHaproxy(
       trustedProxies: ["127.0.0.0/8", "2001:db8::/32"],
     };
     await it.router.apply(
-      { service: "shop", frontends: [trusting], health, targets: [shop.target] },
+      { service: "shop", frontends: [trusting], health, upstreams: [shop.upstream] },
       options,
     );
     const blogFrontends = [httpFrontend(port, "blog.example")];
     await it.router.apply(
-      { service: "blog", frontends: blogFrontends, health, targets: [blog.target] },
+      { service: "blog", frontends: blogFrontends, health, upstreams: [blog.upstream] },
       options,
     );
 
@@ -71,7 +71,10 @@ withHaproxy("a client that a proxy announces is the client; no one else can anno
   await using shop = await httpBackend("shop");
   const port = await freePort();
   const frontend: TrafficSpec = { ...httpFrontend(port), acceptProxy: true, trustedProxies: ["127.0.0.2"] };
-  await it.router.apply({ service: "shop", frontends: [frontend], health, targets: [shop.target] }, options);
+  await it.router.apply(
+    { service: "shop", frontends: [frontend], health, upstreams: [shop.upstream] },
+    options,
+  );
   const ask = "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
   const introduced = await exchange(port, `PROXY TCP4 192.0.2.7 192.0.2.1 4711 443\r\n${ask}`, "127.0.0.2");
   expect(introduced).toContain('"x-forwarded-for":"192.0.2.7"');
@@ -98,8 +101,8 @@ withHaproxy("clients are announced to servers by the PROXY protocol if they want
   });
   const backend = await listen(server, "127.0.0.1");
   const [http, tcp] = [await freePort(), await freePort()];
-  const proxied = (id: string) => ({ ...target(id, backend), sendProxy: true });
-  const rest = { health, targets: [proxied("shop-1")] };
+  const proxied = (id: string) => ({ ...upstream(id, backend), sendProxy: true });
+  const rest = { health, upstreams: [proxied("shop-1")] };
   await it.router.apply(
     { service: "shop", frontends: [{ ...httpFrontend(http), sendProxy: true }], ...rest },
     options,
@@ -109,7 +112,7 @@ withHaproxy("clients are announced to servers by the PROXY protocol if they want
     options,
   );
   // One added while HAProxy runs.
-  const second = { ...rest, targets: [...rest.targets, proxied("shop-2")] };
+  const second = { ...rest, upstreams: [...rest.upstreams, proxied("shop-2")] };
   await it.router.apply(
     { service: "shop", frontends: [{ ...httpFrontend(http), sendProxy: true }], ...second },
     options,
@@ -132,7 +135,7 @@ withHaproxy("a port can be opened on one address of the machine", async () => {
   await using shop = await httpBackend("shop");
   const port = await freePort();
   const frontend: TrafficSpec = { ...httpFrontend(port), address: "127.0.0.5" };
-  const service = { service: "shop", frontends: [frontend], health, targets: [shop.target] };
+  const service = { service: "shop", frontends: [frontend], health, upstreams: [shop.upstream] };
   await it.router.apply(service, options);
   expect((await headersSeen(port, { host: "127.0.0.5" }))["x-forwarded-for"]).toBeDefined();
   await expect(headersSeen(port, { host: "127.0.0.1" })).rejects.toMatchObject({ code: "ECONNREFUSED" });
@@ -158,7 +161,7 @@ withHaproxy("a client on this machine has its own address, also across a reload"
     service: "shop",
     frontends: [httpFrontend(port)],
     health,
-    targets: [target("shop-1", backend)],
+    upstreams: [upstream("shop-1", backend)],
   };
   await it.router.apply(service, options);
   const own = Object.values(networkInterfaces())

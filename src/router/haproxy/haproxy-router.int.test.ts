@@ -12,9 +12,9 @@ import {
   httpBackend,
   httpFrontend,
   listen,
-  target,
   tcpBackend,
   tcpFrontend,
+  upstream,
 } from "./config/fixtures.ts";
 import { installation, missingHaproxy } from "./process/installation.ts";
 import { send } from "./process/load.ts";
@@ -30,7 +30,7 @@ withHaproxy("what was applied is what runs, and applying it again changes nothin
   await using it = await installation();
   await using a = await httpBackend("shop-1-1-1");
   const port = await freePort();
-  const shop = service("shop", [httpFrontend(port)], [a.target]);
+  const shop = service("shop", [httpFrontend(port)], [a.upstream]);
   expect(await it.router.observe(options)).toEqual([]);
   await it.router.apply(shop, options);
   expect(await it.router.observe(options)).toEqual([shop]);
@@ -54,8 +54,8 @@ withHaproxy("host names share a port; case and port number do not matter; others
   await using shop = await httpBackend("shop-1-1-1");
   await using blog = await httpBackend("blog-1-1-1");
   const port = await freePort();
-  await it.router.apply(service("shop", [httpFrontend(port, "shop.example.com")], [shop.target]), options);
-  await it.router.apply(service("blog", [httpFrontend(port, "blog.example.com")], [blog.target]), options);
+  await it.router.apply(service("shop", [httpFrontend(port, "shop.example.com")], [shop.upstream]), options);
+  await it.router.apply(service("blog", [httpFrontend(port, "blog.example.com")], [blog.upstream]), options);
   const get = (host: string) => send({ port, host, keepAlive: false, kind: "GET" });
   expect((await get("Shop.Example.com")).server).toBe(shop.id);
   expect((await get(`blog.example.com:${port}`)).server).toBe(blog.id);
@@ -63,7 +63,7 @@ withHaproxy("host names share a port; case and port number do not matter; others
     status: 404,
     body: "No service has this host name and path here.\n",
   });
-  await it.router.apply(service("shop", [httpFrontend(port)], [shop.target]), options);
+  await it.router.apply(service("shop", [httpFrontend(port)], [shop.upstream]), options);
   expect((await get("other.example.com")).server).toBe(shop.id);
   await it.router.apply(service("blog", [httpFrontend(port, "blog.example.com")], []), options);
   expect(await get("blog.example.com")).toMatchObject({
@@ -77,7 +77,7 @@ withHaproxy("HTTP/2 without TLS finds its service by :authority", async () => {
   await using it = await installation();
   await using shop = await httpBackend("shop-1-1-1");
   const port = await freePort();
-  await it.router.apply(service("shop", [httpFrontend(port, "shop.example.com")], [shop.target]), options);
+  await it.router.apply(service("shop", [httpFrontend(port, "shop.example.com")], [shop.upstream]), options);
   const session = connectHttp2(`http://127.0.0.1:${port}`);
   const stream = session.request({ ":path": "/", ":authority": "shop.example.com" });
   const [headers] = await once(stream, "response");
@@ -92,12 +92,12 @@ withHaproxy(
     await using a = await tcpBackend("db-1-1-1");
     await using b = await tcpBackend("db-2-1-1");
     const port = await freePort();
-    const db = (...targets: RoutedService["targets"]) =>
-      service("db", [tcpFrontend(port)], targets, { ...health, check: { kind: "tcp" } });
-    await it.router.apply(db(a.target), options);
+    const db = (...upstreams: RoutedService["upstreams"]) =>
+      service("db", [tcpFrontend(port)], upstreams, { ...health, check: { kind: "tcp" } });
+    await it.router.apply(db(a.upstream), options);
     const old = connect(port, "127.0.0.1");
     expect(await echo(old, "1")).toBe("db-1-1-1:1");
-    await it.router.apply(db({ ...a.target, weight: 0 }, b.target), options);
+    await it.router.apply(db({ ...a.upstream, weight: 0 }, b.upstream), options);
     const fresh = connect(port, "127.0.0.1");
     expect(await echo(fresh, "2")).toBe("db-2-1-1:2");
     expect(await echo(old, "3")).toBe("db-1-1-1:3");
@@ -122,7 +122,7 @@ withHaproxy("a WebSocket continues across a reload and is counted", async () => 
     socket.on("data", (data: Buffer) => socket.write(`echo ${data}`)).on("end", () => socket.end());
     socket.on("error", () => {});
   });
-  const a = target("shop-1-1-1", await listen(server, "127.0.0.1"));
+  const a = upstream("shop-1-1-1", await listen(server, "127.0.0.1"));
   const port = await freePort();
   await it.router.apply(
     service("shop", [httpFrontend(port)], [a], { ...health, check: { kind: "tcp" } }),
@@ -148,10 +148,10 @@ withHaproxy(
     await using shop = await httpBackend("shop-1-1-1");
     const [port, webPort] = [await freePort(), await freePort()];
     const tcp = { ...health, check: { kind: "tcp" } } as const;
-    await it.router.apply(service("db", [tcpFrontend(port)], [db.target], tcp), options);
+    await it.router.apply(service("db", [tcpFrontend(port)], [db.upstream], tcp), options);
     const clients = Array.from({ length: 20 }, () => connect(port, "127.0.0.1"));
     for (const client of clients.slice(0, 10)) await echo(client, "1");
-    await it.router.apply(service("shop", [httpFrontend(webPort)], [shop.target]), options);
+    await it.router.apply(service("shop", [httpFrontend(webPort)], [shop.upstream]), options);
     for (const client of clients.slice(10)) await echo(client, "1");
     const slow = send({ port: webPort, keepAlive: false, kind: "GET", path: "/slow?ms=2000" });
     await vi.waitUntil(async () => (await it.router.open("shop", shop.id, options)) === 1, 60_000);
@@ -180,11 +180,11 @@ withHaproxy("weights are shares of new requests", async () => {
   await using a = await httpBackend("shop-1-1-1");
   await using b = await httpBackend("shop-2-1-1");
   const port = await freePort();
-  const targets = [
-    { ...a.target, weight: 150 },
-    { ...b.target, weight: 50 },
+  const upstreams = [
+    { ...a.upstream, weight: 150 },
+    { ...b.upstream, weight: 50 },
   ];
-  await it.router.apply(service("shop", [httpFrontend(port)], targets), options);
+  await it.router.apply(service("shop", [httpFrontend(port)], upstreams), options);
   for (let i = 0; i < 100; i++) await send({ port, keepAlive: false, kind: "GET" });
   expect([a.answered(), b.answered()]).toEqual([75, 25]);
 });
@@ -229,8 +229,8 @@ withHaproxy("a killed HAProxy is noticed, and the next apply brings every servic
   await using a = await httpBackend("shop-1-1-1");
   await using b = await httpBackend("blog-1-1-1");
   const ports = [await freePort(), await freePort(), await freePort()] as const;
-  const shop = service("shop", [httpFrontend(ports[0])], [{ ...a.target, weight: 7 }]);
-  const blog = service("blog", [httpFrontend(ports[1])], [b.target]);
+  const shop = service("shop", [httpFrontend(ports[0])], [{ ...a.upstream, weight: 7 }]);
+  const blog = service("blog", [httpFrontend(ports[1])], [b.upstream]);
   const gone = service("gone", [httpFrontend(ports[2])], []);
   for (const each of [shop, blog, gone]) await it.router.apply(each, options);
   await killRouter(it.state.router);
@@ -269,7 +269,7 @@ withHaproxy(
     await using good = await httpBackend("shop-1-1-1");
     const port = await freePort();
     await using bad = await childBackend("shop-1-2-1");
-    await it.router.apply(service("shop", [httpFrontend(port)], [good.target, bad.target]), options);
+    await it.router.apply(service("shop", [httpFrontend(port)], [good.upstream, bad.upstream]), options);
     for (let i = 0; i < 60; i++) await send({ port, keepAlive: false, kind: "POST", path: "/500" });
     expect(await upServers(it.state.router)).toEqual([good.id, bad.id]);
     bad.signal("SIGSTOP");
@@ -287,15 +287,15 @@ withHaproxy("a server with an open request stays until it is answered, and is go
   await using a = await httpBackend("shop-1-1-1");
   await using b = await httpBackend("shop-2-1-1");
   const port = await freePort();
-  const shop = (...targets: RoutedService["targets"]) => service("shop", [httpFrontend(port)], targets);
-  await it.router.apply(shop(a.target), options);
+  const shop = (...upstreams: RoutedService["upstreams"]) => service("shop", [httpFrontend(port)], upstreams);
+  await it.router.apply(shop(a.upstream), options);
   const slow = send({ port, keepAlive: false, kind: "GET", path: "/?ms=500" });
   await vi.waitFor(async () => expect(await it.router.open("shop", a.id, options)).toBe(1), 60_000);
-  await it.router.apply(shop(b.target), options);
-  expect(await it.router.observe(options)).toEqual([shop(b.target)]);
+  await it.router.apply(shop(b.upstream), options);
+  expect(await it.router.observe(options)).toEqual([shop(b.upstream)]);
   expect((await slow).server).toBe(a.id);
   await vi.waitFor(async () => {
-    await it.router.apply(shop(b.target), options);
+    await it.router.apply(shop(b.upstream), options);
     const reply = await ask(`${it.state.router}/runtime.sock`, ["show servers state"], options.signal);
     const present = parseServers(reply ?? "").filter((s) => s.backend === "http:shop");
     expect(present.map((s) => s.name)).toEqual([b.id]);
@@ -308,31 +308,31 @@ withHaproxy("300 servers and 20 services are set and read back", async () => {
   for (let i = 0; i < 20; i++) {
     await it.router.apply(service(`s${i}`, [httpFrontend(port, `s${i}.example.com`)], []), options);
   }
-  const targets = Array.from({ length: 300 }, (_, i) =>
-    target(`s0-1-${i + 1}-1`, 9, 100, `127.1.${i >> 8}.${i & 255}`),
+  const upstreams = Array.from({ length: 300 }, (_, i) =>
+    upstream(`s0-1-${i + 1}-1`, 9, 100, `127.1.${i >> 8}.${i & 255}`),
   );
   const quiet = { ...health, intervalMs: 60_000 };
-  const big = service("s0", [httpFrontend(port, "s0.example.com")], targets, quiet);
-  await it.router.apply({ ...big, targets: [] }, options);
+  const big = service("s0", [httpFrontend(port, "s0.example.com")], upstreams, quiet);
+  await it.router.apply({ ...big, upstreams: [] }, options);
   const startMs = performance.now();
   await it.router.apply(big, options);
   const switchMs = performance.now();
-  await it.router.apply({ ...big, targets: targets.map((t) => ({ ...t, weight: 0 })) }, options);
+  await it.router.apply({ ...big, upstreams: upstreams.map((t) => ({ ...t, weight: 0 })) }, options);
   console.log(
     `300 servers added in ${(switchMs - startMs).toFixed(0)} ms, all weights set in ${(performance.now() - switchMs).toFixed(0)} ms`,
   );
   const observed = await it.router.observe(options);
   expect(observed).toHaveLength(20);
-  expect(observed.find((s) => s.service === "s0")?.targets.every((t) => t.weight === 0)).toBe(true);
+  expect(observed.find((s) => s.service === "s0")?.upstreams.every((t) => t.weight === 0)).toBe(true);
 });
 
 function service(
   name: string,
   frontends: RoutedService["frontends"],
-  targets: RoutedService["targets"],
+  upstreams: RoutedService["upstreams"],
   checks = health,
 ): RoutedService {
-  return { service: name, frontends, targets, health: checks };
+  return { service: name, frontends, upstreams, health: checks };
 }
 
 async function echo(socket: Socket, text: string): Promise<string> {
@@ -382,11 +382,11 @@ withHaproxy("answers are counted by server, with their errors and response times
   await using fast = await httpBackend("shop-1-1-1");
   await using slow = await httpBackend("shop-2-1-1");
   const port = await freePort();
-  const of = (backend: typeof fast) => service("shop", [httpFrontend(port)], [backend.target]);
+  const of = (backend: typeof fast) => service("shop", [httpFrontend(port)], [backend.upstream]);
   await it.router.apply(of(fast), options);
   for (let i = 0; i < 5; i++) await fetch(`http://127.0.0.1:${port}/`);
   await it.router.apply(
-    service("shop", [httpFrontend(port)], [{ ...fast.target, weight: 0 }, slow.target]),
+    service("shop", [httpFrontend(port)], [{ ...fast.upstream, weight: 0 }, slow.upstream]),
     options,
   );
   for (let i = 0; i < 3; i++) await fetch(`http://127.0.0.1:${port}/slow?ms=120`);

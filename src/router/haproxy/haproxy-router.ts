@@ -10,7 +10,7 @@ import type { Logger } from "../../lib/log.ts";
 import type { StateFolder } from "../../lib/state-folder.ts";
 import type { Clock } from "../../lib/time/clock.ts";
 import type { NewestSecret } from "../certificate.ts";
-import type { RoutedService, Router, RouterOptions, TargetCounts } from "../router.ts";
+import type { RoutedService, Router, RouterOptions, UpstreamCounts } from "../router.ts";
 import { closeLong } from "./close-long.ts";
 import {
   checkCertificates,
@@ -88,9 +88,9 @@ export function haproxyRouter({ state, clock, log, secret }: HaproxyRouterOption
     observe: (options) => inTurn(async () => (await observe(context(options)))?.services ?? []),
     apply: (service, options) => inTurn(() => apply(service, context(options))),
     remove: (service, options) => inTurn(() => remove(service, context(options))),
-    open: (service, target, options) => inTurn(() => openSessions(service, target, context(options))),
-    closeLong: (service, target, progress, options) =>
-      closeLong({ service, target, progress }, context(options)),
+    open: (service, upstream, options) => inTurn(() => openSessions(service, upstream, context(options))),
+    closeLong: (service, upstream, progress, options) =>
+      closeLong({ service, upstream, progress }, context(options)),
     counts: (service, options) => counts(service, context(options)),
     check: (service, frontends, options) =>
       inTurn(() => checkFrontends({ service, frontends }, context(options))),
@@ -136,7 +136,7 @@ function read(reply: string, now: Processes, spoken: ReturnType<typeof spokenBy>
   const services = parseRecords(reply)
     // The environment outlives a reload, also the record of a service that is no more; its backend does not.
     .filter((record) => lines.has(mainBackend(record)))
-    .map((record) => ({ ...record, targets: targetsOf(mainBackend(record), servers, spoken) }));
+    .map((record) => ({ ...record, upstreams: upstreamsOf(mainBackend(record), servers, spoken) }));
   return { services, servers, processes: now };
 }
 
@@ -144,11 +144,11 @@ function mainBackend(service: Pick<RoutedService, "service" | "frontends">): str
   return backendName(service.service, modesOf(service)[0] ?? "http");
 }
 
-function targetsOf(
+function upstreamsOf(
   backend: string,
   servers: readonly LiveServer[],
   spoken: ReturnType<typeof spokenBy>,
-): RoutedService["targets"] {
+): RoutedService["upstreams"] {
   return servers
     .filter((s) => s.backend === backend && !s.maintenance)
     .map(({ name, address, port, weight }) => ({ id: name, address, port, weight, ...spoken.get(name) }));
@@ -223,7 +223,7 @@ async function changeServers(
   if (text !== (await readTextIfExists(context.paths.config))) {
     // Kiln 0.1 left none, and HAProxy may start from this file by itself.
     await placeRoutes(routesOf(all), context.paths);
-    // Not forced to the disk: after a power failure no HAProxy runs, and the next call brings every target again.
+    // Not forced to the disk: after a power failure no HAProxy runs, and the next call brings every upstream again.
     await writeFileAtomic(context.paths.config, text, { durable: false });
   }
   const commands = serverCommands(service, running.servers);
@@ -284,7 +284,7 @@ async function confirm(service: RoutedService, context: Context, reply = ""): Pr
 }
 
 function weights(service: RoutedService): ReadonlyMap<ServerId, string> {
-  return new Map(service.targets.map((t) => [t.id, `${t.address} ${t.port} ${t.weight}`]));
+  return new Map(service.upstreams.map((t) => [t.id, `${t.address} ${t.port} ${t.weight}`]));
 }
 
 async function remove(service: ServiceKey, context: Context): Promise<void> {
@@ -297,8 +297,8 @@ async function remove(service: ServiceKey, context: Context): Promise<void> {
   await writeFileAtomic(context.paths.config, renderConfig(rest, await readMachine(context.state)));
 }
 
-/** Workers that leave after a reload still have connections to the target, so they are asked too. */
-async function openSessions(service: ServiceKey, target: ServerId, context: Context): Promise<number> {
+/** Workers that leave after a reload still have connections to the upstream, so they are asked too. */
+async function openSessions(service: ServiceKey, upstream: ServerId, context: Context): Promise<number> {
   const { paths, signal } = context;
   const leaving = (await observe(context))?.processes.leaving ?? [];
   const counts = (["http", "tcp"] as const).flatMap((mode) => {
@@ -308,7 +308,7 @@ async function openSessions(service: ServiceKey, target: ServerId, context: Cont
       ask(paths.runtimeSocket, [question], signal),
       ...leaving.map((pid) => ask(paths.masterSocket, [`@!${pid} ${question}`], signal)),
     ];
-    return replies.map(async (reply) => parseOpenSessions((await reply) ?? "", backend, target));
+    return replies.map(async (reply) => parseOpenSessions((await reply) ?? "", backend, upstream));
   });
   return (await Promise.all(counts)).reduce((sum, open) => sum + open, 0);
 }
@@ -317,7 +317,7 @@ async function openSessions(service: ServiceKey, target: ServerId, context: Cont
 async function counts(
   service: ServiceKey | undefined,
   { paths, signal }: Context,
-): Promise<readonly TargetCounts[]> {
+): Promise<readonly UpstreamCounts[]> {
   const backend = service === undefined ? undefined : backendName(service, "http");
   const [csv, table] = await Promise.all([
     ask(paths.runtimeSocket, [`show stat ${backend ?? -1} 4 -1`], signal),

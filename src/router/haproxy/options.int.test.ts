@@ -15,9 +15,9 @@ import {
   httpBackend,
   httpFrontend,
   listen,
-  target,
   tcpBackend,
   tcpFrontend,
+  upstream,
 } from "./config/fixtures.ts";
 import { installation, missingHaproxy, workerOf } from "./process/installation.ts";
 
@@ -35,7 +35,10 @@ withHaproxy("requests are redirected to https and to the main host name, with pa
     hosts: ["shop.example", "*.shop.example"],
     redirect: { http, hosts: ["shop.test"] },
   };
-  await it.router.apply({ service: "shop", frontends: [frontend], health, targets: [shop.target] }, options);
+  await it.router.apply(
+    { service: "shop", frontends: [frontend], health, upstreams: [shop.upstream] },
+    options,
+  );
   const location = async (listen: number, host: string, method = "GET") => {
     const { status, headers } = await ask(listen, { path: "/a/b?c=d%20", method, headers: { host } });
     return [status, headers.location];
@@ -59,7 +62,7 @@ withHaproxy("requests are redirected to https and to the main host name, with pa
     service: "blog",
     frontends: [httpFrontend(listen, host)],
     health,
-    targets: [shop.target],
+    upstreams: [shop.upstream],
   });
   await it.router.apply(blog(http, "blog.example"), options);
   expect(await location(http, "blog.example")).toEqual([200, undefined]);
@@ -68,7 +71,7 @@ withHaproxy("requests are redirected to https and to the main host name, with pa
   });
   // A port for redirects is a port that the service has to have.
   await using taken = await httpBackend("taken");
-  const moved = { ...httpFrontend(other), redirect: { http: taken.target.port } };
+  const moved = { ...httpFrontend(other), redirect: { http: taken.upstream.port } };
   await expect(it.router.check("third", [moved], options)).rejects.toMatchObject({ code: "port_taken" });
 });
 
@@ -81,13 +84,13 @@ withHaproxy(
     await using c = await httpBackend("shop-1-3-1");
     const port = await freePort();
     const frontends: readonly TrafficSpec[] = [{ ...httpFrontend(port), sticky: true }];
-    const apply = (targets: readonly { weight?: number; backend: typeof a }[]) =>
+    const apply = (upstreams: readonly { weight?: number; backend: typeof a }[]) =>
       it.router.apply(
         {
           service: "shop.dev",
           frontends,
           health,
-          targets: targets.map(({ weight = 100, backend }) => ({ ...backend.target, weight })),
+          upstreams: upstreams.map(({ weight = 100, backend }) => ({ ...backend.upstream, weight })),
         },
         options,
       );
@@ -112,7 +115,7 @@ withHaproxy(
 
     // A reload for another service, and a server that is added while HAProxy runs and leaves again.
     const worker = await workerOf(it.state.router);
-    const blog = { service: "blog", frontends: [httpFrontend(await freePort())], health, targets: [] };
+    const blog = { service: "blog", frontends: [httpFrontend(await freePort())], health, upstreams: [] };
     await it.router.apply(blog, options);
     expect(await workerOf(it.state.router)).not.toBe(worker);
     await expectStay();
@@ -148,7 +151,12 @@ withHaproxy(
     const frontends: readonly TrafficSpec[] = [{ ...httpFrontend(port), protocol: "h2c" }];
     const tcp = { ...health, check: { kind: "tcp" as const } };
     await it.router.apply(
-      { service: "rpc", frontends, health: tcp, targets: [{ ...target("rpc-1", backend), protocol: "h2c" }] },
+      {
+        service: "rpc",
+        frontends,
+        health: tcp,
+        upstreams: [{ ...upstream("rpc-1", backend), protocol: "h2c" }],
+      },
       options,
     );
     const client = connectHttp2(`http://127.0.0.1:${port}`);
@@ -181,7 +189,7 @@ withHaproxy(
       ...httpFrontend(port, "shop.example"),
       limits: { bodyBytes: 1000, headersBytes: 500 },
     };
-    const rest = { health, targets: [shop.target] };
+    const rest = { health, upstreams: [shop.upstream] };
     await it.router.apply({ service: "shop", frontends: [limited], ...rest }, options);
     await it.router.apply(
       { service: "blog", frontends: [httpFrontend(port, "blog.example")], ...rest },
@@ -234,7 +242,7 @@ withHaproxy(
     const [port, tcp] = [await freePort(), await freePort()];
     const frontend = { ...httpFrontend(port), limits: { timeoutMs: 1_000 } };
     await it.router.apply(
-      { service: "shop", frontends: [frontend], health, targets: [shop.target] },
+      { service: "shop", frontends: [frontend], health, upstreams: [shop.upstream] },
       options,
     );
     for (const method of ["GET", "POST"]) {
@@ -245,7 +253,7 @@ withHaproxy(
     const idle = { ...tcpFrontend(tcp), limits: { idleMs: 2_000 } };
     const alive = { ...health, check: { kind: "alive" as const } };
     await it.router.apply(
-      { service: "echo", frontends: [idle], health: alive, targets: [echo.target] },
+      { service: "echo", frontends: [idle], health: alive, upstreams: [echo.upstream] },
       options,
     );
     const socket = connect(tcp, "127.0.0.1");
@@ -266,7 +274,7 @@ withHaproxy("a service without a server answers with its own page, as it is writ
         service,
         frontends: [{ ...httpFrontend(port, `${service}.example`), maintenance }],
         health,
-        targets: [],
+        upstreams: [],
       },
       options,
     );
@@ -304,7 +312,7 @@ withHaproxy("the longest traffic of three releases at once is read back from the
   };
   const frontends = [await long("'"), await long("\n"), await long("ü")];
   const check = { kind: "http" as const, path: `/${"h".repeat(1999)}` };
-  const service = { service: "shop", frontends, health: { ...health, check }, targets: [] };
+  const service = { service: "shop", frontends, health: { ...health, check }, upstreams: [] };
   await it.router.apply(service, options);
   await it.router.apply(
     { ...service, service: "blog", frontends: [httpFrontend(await freePort())] },
@@ -325,7 +333,7 @@ withHaproxy(
       stream.end(JSON.stringify({ id: "shop-2-1-2" }));
     });
     const backend = await listen(server as unknown as Parameters<typeof listen>[0], "127.0.0.1");
-    const next = { ...target("shop-2-1-2", backend), protocol: "h2c" as const };
+    const next = { ...upstream("shop-2-1-2", backend), protocol: "h2c" as const };
     const port = await freePort();
     const check = { kind: "tcp" as const };
     const service = { service: "shop", frontends: [httpFrontend(port)], health: { ...health, check } };
@@ -337,14 +345,14 @@ withHaproxy(
       }
       return ids;
     };
-    await it.router.apply({ ...service, targets: [old.target] }, options);
-    await it.router.apply({ ...service, targets: [old.target, next] }, options);
+    await it.router.apply({ ...service, upstreams: [old.upstream] }, options);
+    await it.router.apply({ ...service, upstreams: [old.upstream, next] }, options);
     const both = new Set([old.id, next.id]);
     expect(await answers()).toEqual(both);
-    const blog = { ...service, service: "blog", frontends: [httpFrontend(await freePort())], targets: [] };
+    const blog = { ...service, service: "blog", frontends: [httpFrontend(await freePort())], upstreams: [] };
     await it.another().apply(blog, options);
     expect(await answers()).toEqual(both);
-    await it.router.apply({ ...service, targets: [next] }, options);
+    await it.router.apply({ ...service, upstreams: [next] }, options);
     expect(await answers()).toEqual(new Set([next.id]));
     server.close();
   },

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { previewedBy } from "../../domain/ids.ts";
 import type { ServiceWarning } from "../../domain/observation.ts";
 import { KilnError, toKilnError } from "../../lib/errors.ts";
-import { issuer, type Wanted } from "../acme/issuer.ts";
+import { issuer, type WantedCertificate } from "../acme/issuer.ts";
 import {
   assertServes,
   type Certificate,
@@ -67,7 +67,7 @@ export function renewal(): Renewal {
 }
 
 /** One certificate for all that a service asks for, also while a rollout changes it. A preview has its service's. */
-function wantedOf(frontends: readonly TlsFrontend[]): readonly Wanted[] {
+function wantedOf(frontends: readonly TlsFrontend[]): readonly WantedCertificate[] {
   const issued = frontends.filter(({ service, tls }) => "acme" in tls && previewedBy(service) === undefined);
   return [...Map.groupBy(issued, ({ service }) => service)].flatMap(([service, those]) => {
     const acme = those.flatMap(({ tls }) => ("acme" in tls && tls.acme ? [tls.acme] : [])).at(-1);

@@ -3,9 +3,9 @@ import { networkInterfaces } from "node:os";
 import { text } from "node:stream/consumers";
 import { expect, test, vi } from "vitest";
 import { freePort } from "../../lib/testing.ts";
-import type { RoutedService, Target } from "../router.ts";
+import type { RoutedService, Upstream } from "../router.ts";
 import { childBackend } from "./config/child-backend.ts";
-import { health, httpFrontend, listen, target } from "./config/fixtures.ts";
+import { health, httpFrontend, listen, upstream } from "./config/fixtures.ts";
 import { installation, missingHaproxy } from "./process/installation.ts";
 import { mixedClients, send, startLoad } from "./process/load.ts";
 
@@ -20,9 +20,9 @@ withHaproxy(
     await using it = await installation();
     const servers = await Promise.all([1, 2, 3, 4, 5, 6].map((slot) => childBackend(`shop-1-${slot}-1`)));
     const port = await freePort();
-    const targets = servers.map((s) => s.target);
+    const upstreams = servers.map((s) => s.upstream);
     await it.router.apply(
-      { ...unchecked(port, ...targets), health: { ...health, intervalMs: 60_000 } },
+      { ...unchecked(port, ...upstreams), health: { ...health, intervalMs: 60_000 } },
       options,
     );
     const load = startLoad(mixedClients(port).filter((client) => client.kind === "GET"));
@@ -51,7 +51,7 @@ withHaproxy("only what has no answer yet and may be carried out twice is sent ag
   await using it = await installation();
   const port = await freePort();
   await using server = await unruly();
-  await it.router.apply(unchecked(port, server.target), options);
+  await it.router.apply(unchecked(port, server.upstream), options);
   const ask = async (path: string, method = "GET", body: string | null = null) => {
     const before = server.asked();
     const answer = await fetch(`http://127.0.0.1:${port}${path}`, { method, body })
@@ -75,7 +75,7 @@ withHaproxy("servers learn who asked, whichever way a request takes", async () =
   await using it = await installation();
   const port = await freePort();
   await using server = await unruly();
-  await it.router.apply(unchecked(port, server.target), options);
+  await it.router.apply(unchecked(port, server.upstream), options);
   const asked = async (host: string, method: string) =>
     (await fetch(`http://${host}:${port}/forwarded-for`, { method })).text();
   const local = "127.0.0.1";
@@ -88,17 +88,17 @@ withHaproxy("servers learn who asked, whichever way a request takes", async () =
 });
 
 /** No check tells that a server is dead: only requests find out. */
-function unchecked(port: number, ...targets: readonly Target[]): RoutedService {
+function unchecked(port: number, ...upstreams: readonly Upstream[]): RoutedService {
   return {
     service: "shop",
     frontends: [httpFrontend(port)],
-    targets,
+    upstreams,
     health: { ...health, check: { kind: "alive" } },
   };
 }
 
 interface Unruly extends AsyncDisposable {
-  readonly target: Target;
+  readonly upstream: Upstream;
   readonly asked: () => number;
 }
 
@@ -122,7 +122,7 @@ async function unruly(): Promise<Unruly> {
   }
   const port = await listen(server, "127.0.0.1");
   return {
-    target: target("shop-1-1-1", port),
+    upstream: upstream("shop-1-1-1", port),
     asked: () => asked,
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();

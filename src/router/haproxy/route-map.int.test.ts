@@ -21,11 +21,16 @@ test.skipIf(missing)(
     await using it = await installation();
     await using backend = await httpBackend("shop-1-1-1");
     const port = await freePort();
-    const service = { service: "shop", frontends: [httpFrontend(port)], health, targets: [backend.target] };
+    const service = {
+      service: "shop",
+      frontends: [httpFrontend(port)],
+      health,
+      upstreams: [backend.upstream],
+    };
     await it.router.apply(service, options);
     const paths = routerPaths(it.state);
     await rm(paths.routes, { recursive: true });
-    await it.router.apply({ ...service, targets: [{ ...backend.target, weight: 7 }] }, options);
+    await it.router.apply({ ...service, upstreams: [{ ...backend.upstream, weight: 7 }] }, options);
     expect(await readdir(paths.routes)).toEqual([routesOf([service]).file]);
   },
 );
@@ -37,7 +42,7 @@ test.skipIf(missing)("a thousand services with a host name each: a reload loses 
   const alive = { ...health, check: { kind: "alive" as const } };
   const many = Array.from({ length: 1000 }, (_, i): RoutedService => {
     const frontends = [httpFrontend(port, `shop${i}.example.com`)];
-    return { service: `shop${i}`, frontends, health: alive, targets: [backend.target] };
+    return { service: `shop${i}`, frontends, health: alive, upstreams: [backend.upstream] };
   });
   // As another controller has left them.
   const paths = routerPaths(it.state);

@@ -15,7 +15,7 @@ const frontend = (listen: number, more: Partial<TrafficSpec>): TrafficSpec => ({
   ...more,
 });
 const routed = (service: string, backend: Backend, ...frontends: readonly TrafficSpec[]) => {
-  return { service, frontends, health, targets: [backend.target] };
+  return { service, frontends, health, upstreams: [backend.upstream] };
 };
 
 withHaproxy(

@@ -51,7 +51,7 @@ withHaproxy(
     await using a = await httpBackend("shop-1-1-1");
     const port = await freePort();
     await it.router.apply(
-      service("shop", [tlsFrontend(httpFrontend(port), await pair())], [a.target]),
+      service("shop", [tlsFrontend(httpFrontend(port), await pair())], [a.upstream]),
       options,
     );
     const over1 = await ask(port, "shop.example.com");
@@ -111,7 +111,7 @@ withHaproxy("plain TCP inside TLS", async () => {
   const port = await freePort();
   const frontend = tlsFrontend(tcpFrontend(port), await pair());
   await it.router.apply(
-    { ...service("db", [frontend], [a.target]), health: { ...health, check: { kind: "tcp" } } },
+    { ...service("db", [frontend], [a.upstream]), health: { ...health, check: { kind: "tcp" } } },
     options,
   );
   const socket = connectTls({ port, rejectUnauthorized: false });
@@ -176,7 +176,7 @@ withHaproxy("a renewed certificate is taken over under load, without a reload", 
   await using a = await httpBackend("shop-1-1-1");
   const port = await freePort();
   const tls = await pair();
-  await it.router.apply(service("shop", [tlsFrontend(httpFrontend(port), tls)], [a.target]), options);
+  await it.router.apply(service("shop", [tlsFrontend(httpFrontend(port), tls)], [a.upstream]), options);
   const config = await readFile(join(it.state.router, "haproxy.cfg"), "utf8");
   const [first, worker] = [await handshake(port), await workerOf(it.state.router)];
   const lost: string[] = [];
@@ -229,10 +229,10 @@ withHaproxy("a certificate that is a secret is served, and its newest version wi
   });
   it.secrets.set("shop.dev SHOP_TLS", await written());
   await it.router.check("shop.dev", [frontend], options);
-  await it.router.apply(service("shop.dev", [frontend], [a.target]), options);
+  await it.router.apply(service("shop.dev", [frontend], [a.upstream]), options);
   // The preview has the certificate of its service.
   const preview = { ...frontend, listen: await freePort(), host: undefined };
-  await it.router.apply(service("shop.dev_preview", [preview], [a.target]), options);
+  await it.router.apply(service("shop.dev_preview", [preview], [a.upstream]), options);
   const [first, worker] = [await handshake(port), await workerOf(it.state.router)];
   expect((await handshake(preview.listen)).serial).toBe(first.serial);
   it.secrets.set("shop.dev SHOP_TLS", await written());
@@ -367,9 +367,9 @@ function inDays(days: number): Clock {
 function service(
   name: string,
   frontends: readonly TrafficSpec[],
-  targets: RoutedService["targets"],
+  upstreams: RoutedService["upstreams"],
 ): RoutedService {
-  return { service: name, frontends, targets, health };
+  return { service: name, frontends, upstreams, health };
 }
 
 function nameOf({ certificate }: TlsFiles): string {

@@ -5,7 +5,7 @@ import type { RoutedService, Router } from "../router.ts";
 import { childBackend } from "./config/child-backend.ts";
 import { type Backend, health, httpBackend, httpFrontend, tcpFrontend } from "./config/fixtures.ts";
 import { installation, killMaster, missingHaproxy } from "./process/installation.ts";
-import { mixedClients, send, startLoad, type Tally } from "./process/load.ts";
+import { type LoadTally, mixedClients, send, startLoad } from "./process/load.ts";
 
 const missing = await missingHaproxy();
 if (missing) console.log(`skipped: ${missing}`);
@@ -16,14 +16,14 @@ withHaproxy("servers are added, switched, drained and removed", async () => {
   await using it = await installation();
   const port = await freePort();
   let old = await httpBackend("shop-1-1-1");
-  await it.router.apply(shop(port, old.target), options);
+  await it.router.apply(shop(port, old.upstream), options);
   const load = startLoad(mixedClients(port));
   const switchesMs: number[] = [];
   for (let release = 2; release <= 12; release++) {
     const fresh = await httpBackend(`shop-${release}-1-1`);
-    await it.router.apply(shop(port, old.target, { ...fresh.target, weight: 0 }), options);
+    await it.router.apply(shop(port, old.upstream, { ...fresh.upstream, weight: 0 }), options);
     const startMs = performance.now();
-    await it.router.apply(shop(port, { ...old.target, weight: 0 }, fresh.target), options);
+    await it.router.apply(shop(port, { ...old.upstream, weight: 0 }, fresh.upstream), options);
     switchesMs.push(performance.now() - startMs);
     await vi.waitUntil(() => fresh.answered() > 10, 60_000);
     await retire(it.router, port, old, fresh);
@@ -42,11 +42,11 @@ withHaproxy("reloads for other services, and a router that another one takes ove
   await using a = await httpBackend("shop-1-1-1");
   await using b = await httpBackend("shop-1-2-1");
   const [port, shared] = [await freePort(), await freePort()];
-  await it.router.apply(shop(port, a.target, b.target), options);
+  await it.router.apply(shop(port, a.upstream, b.upstream), options);
   const load = startLoad(mixedClients(port));
   for (let i = 0; i < 4; i++) {
     const router = it.another();
-    const other = { ...shop(port), service: `other${i}`, targets: [a.target] };
+    const other = { ...shop(port), service: `other${i}`, upstreams: [a.upstream] };
     await router.apply({ ...other, frontends: [httpFrontend(shared, `other${i}.example.com`)] }, options);
     await router.apply({ ...other, frontends: [tcpFrontend(await freePort())] }, options);
     await router.remove(`other${i}`, options);
@@ -61,7 +61,7 @@ withHaproxy("idle clients come back after a reload, when all servers they knew a
   const old = await httpBackend("shop-1-1-1");
   await using fresh = await httpBackend("shop-2-1-1");
   const port = await freePort();
-  await it.router.apply(shop(port, old.target), options);
+  await it.router.apply(shop(port, old.upstream), options);
   const agents = Array.from({ length: 20 }, () => new Agent({ keepAlive: true, maxSockets: 1 }));
   const all = (kind: "GET" | "POST") =>
     Promise.all(agents.map((agent) => send({ port, keepAlive: true, kind }, agent)));
@@ -70,7 +70,7 @@ withHaproxy("idle clients come back after a reload, when all servers they knew a
     { ...shop(port), service: "other", frontends: [httpFrontend(await freePort())] },
     options,
   );
-  await it.router.apply(shop(port, { ...old.target, weight: 0 }, fresh.target), options);
+  await it.router.apply(shop(port, { ...old.upstream, weight: 0 }, fresh.upstream), options);
   await retire(it.router, port, old, fresh);
   const answers = await all("POST");
   console.log(`  idle clients across a reload: ${answers.length} came back, 0 lost`);
@@ -85,7 +85,7 @@ withHaproxy(
     const servers = await Promise.all([1, 2, 3, 4].map((slot) => childBackend(`shop-1-${slot}-1`)));
     const port = await freePort();
     const service = {
-      ...shop(port, ...servers.map((s) => s.target)),
+      ...shop(port, ...servers.map((s) => s.upstream)),
       health: { ...health, intervalMs: 60_000 },
     };
     await it.router.apply(service, options);
@@ -108,7 +108,7 @@ withHaproxy(
 withHaproxy("HAProxy is killed: every watcher learns of it at once", async () => {
   await using it = await installation();
   await using a = await httpBackend("shop-1-1-1");
-  await it.router.apply(shop(await freePort(), a.target), options);
+  await it.router.apply(shop(await freePort(), a.upstream), options);
   let told = 0;
   using _watch = it.router.watch?.(() => told++);
   await it.router.observe(options); // the watch has connected by then
@@ -120,11 +120,11 @@ withHaproxy("HAProxy is killed: its service comes back with the next apply", asy
   await using it = await installation();
   await using a = await httpBackend("shop-1-1-1");
   const port = await freePort();
-  await it.router.apply(shop(port, a.target), options);
+  await it.router.apply(shop(port, a.upstream), options);
   const load = startLoad(mixedClients(port));
   await vi.waitUntil(() => a.answered() > 20, 60_000);
   await killMaster(it.state.router);
-  await it.another().apply(shop(port, a.target), options);
+  await it.another().apply(shop(port, a.upstream), options);
   const answered = a.answered();
   await vi.waitUntil(() => a.answered() > answered + 100, 10_000);
   const tally = await load.stop();
@@ -134,18 +134,18 @@ withHaproxy("HAProxy is killed: its service comes back with the next apply", asy
   expect((await after.stop()).lost).toEqual([]);
 });
 
-function shop(port: number, ...targets: RoutedService["targets"]): RoutedService {
-  return { service: "shop", frontends: [httpFrontend(port)], targets, health };
+function shop(port: number, ...upstreams: RoutedService["upstreams"]): RoutedService {
+  return { service: "shop", frontends: [httpFrontend(port)], upstreams, health };
 }
 
 /** What Kiln does with a drained server: wait until nothing is open, take it away, end it. */
 async function retire(router: Router, port: number, old: Backend, fresh: Backend): Promise<void> {
   await vi.waitUntil(async () => (await router.open("shop", old.id, options)) === 0, 10_000);
-  await router.apply(shop(port, fresh.target), options);
+  await router.apply(shop(port, fresh.upstream), options);
   await old[Symbol.asyncDispose]();
 }
 
-function report(what: string, tally: Tally): void {
+function report(what: string, tally: LoadTally): void {
   console.log(`  ${what}: ${tally.served} served, ${tally.lost.length} lost`);
 }
 

@@ -1,4 +1,4 @@
-import type { MapEntry, Tree } from "../yaml/tree.ts";
+import type { MapEntry, YamlTree } from "../yaml/tree.ts";
 import type { KnownImage } from "./known-images.ts";
 import type { Notes } from "./notes.ts";
 import { wordsOf } from "./units.ts";
@@ -25,7 +25,7 @@ export function commandOf(
   return words;
 }
 
-export function argvOf(tree: Tree, notes: Notes): readonly string[] {
+export function argvOf(tree: YamlTree, notes: Notes): readonly string[] {
   if (tree.kind === "list") return tree.items.map((item) => notes.text(item) ?? "");
   return wordsOf(notes.text(tree, "a text, or a list of texts") ?? "");
 }

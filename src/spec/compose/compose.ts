@@ -5,8 +5,8 @@ import { tidyName } from "../yaml/values.ts";
 import { parseEnvFile } from "./env-file.ts";
 import { Notes, type Remark } from "./notes.ts";
 import { parseCompose } from "./parse.ts";
-import type { Project } from "./project.ts";
-import { type Draft, draftOf } from "./service.ts";
+import type { ComposeProject } from "./project.ts";
+import { type ComposeDraft, draftOf } from "./service.ts";
 import { together } from "./together.ts";
 import { kilnYaml } from "./write.ts";
 
@@ -14,7 +14,7 @@ export interface ComposeSource {
   /** As messages name it. */
   readonly file: string;
   readonly text: string;
-  readonly project: Project;
+  readonly project: ComposeProject;
 }
 
 export interface Imported {
@@ -73,9 +73,9 @@ export async function importCompose({ file, text, project }: ComposeSource): Pro
   };
 }
 
-async function readServices(root: MapTree, project: Project, general: Notes) {
+async function readServices(root: MapTree, project: ComposeProject, general: Notes) {
   const services = general.entries(root.entries.get("services")?.value, "a mapping from names to services");
-  const drafts: Draft[] = [];
+  const drafts: ComposeDraft[] = [];
   const notes = new Map<string, Notes>();
   const names = new Map<string, string>();
   for (const [name, { keyOffset, value }] of services) {
@@ -156,7 +156,7 @@ function placedRemarks(file: string, text: string, remarks: readonly Remark[]): 
 
 function filesOf(
   file: string,
-  drafts: readonly Draft[],
+  drafts: readonly ComposeDraft[],
   remarks: readonly PlacedRemark[],
 ): Imported["files"] {
   const folders = Map.groupBy(drafts, ({ folder }) => folder);

@@ -1,4 +1,4 @@
-import type { MapEntry, Tree } from "../yaml/tree.ts";
+import type { MapEntry, YamlTree } from "../yaml/tree.ts";
 import type { Notes } from "./notes.ts";
 import { sizeOf } from "./units.ts";
 
@@ -43,7 +43,7 @@ const deployHints: Readonly<Record<string, string>> = {
   endpoint_mode: "Clients reach servers by `traffic`.",
 };
 
-function deployRemark(key: string, at: Tree, notes: Notes): void {
+function deployRemark(key: string, at: YamlTree, notes: Notes): void {
   notes.remark(
     at,
     `\`deploy.${key}\` is not taken over.`,
@@ -51,7 +51,7 @@ function deployRemark(key: string, at: Tree, notes: Notes): void {
   );
 }
 
-function countOf(tree: Tree | undefined, notes: Notes): number {
+function countOf(tree: YamlTree | undefined, notes: Notes): number {
   const text = notes.text(tree);
   if (tree === undefined || text === undefined) return 1;
   const count = Number(text);
@@ -60,7 +60,7 @@ function countOf(tree: Tree | undefined, notes: Notes): number {
   return 1;
 }
 
-export function size(tree: Tree | undefined, notes: Notes): string | undefined {
+export function size(tree: YamlTree | undefined, notes: Notes): string | undefined {
   const text = notes.text(tree);
   if (tree === undefined || text === undefined) return undefined;
   const found = sizeOf(text);
@@ -68,7 +68,7 @@ export function size(tree: Tree | undefined, notes: Notes): string | undefined {
   return found;
 }
 
-function cpusOf(tree: Tree | undefined, notes: Notes): number | undefined {
+function cpusOf(tree: YamlTree | undefined, notes: Notes): number | undefined {
   const text = notes.text(tree);
   if (tree === undefined || text === undefined) return undefined;
   const cpus = Number(text);

@@ -1,8 +1,8 @@
-import type { MapEntry, Tree } from "../yaml/tree.ts";
+import type { MapEntry, YamlTree } from "../yaml/tree.ts";
 import { envNamePattern, secretNamePattern } from "../yaml/values.ts";
 import { parseEnvFile } from "./env-file.ts";
 import type { Notes } from "./notes.ts";
-import type { Project } from "./project.ts";
+import type { ComposeProject } from "./project.ts";
 
 export interface SecretItem {
   readonly name: string;
@@ -20,14 +20,14 @@ export interface Environment {
 export interface Variable {
   readonly name: string;
   readonly value: string;
-  readonly at: Tree;
+  readonly at: YamlTree;
 }
 
 /** `env_file`, and `environment` over it. What looks like a secret becomes one, and its value is written nowhere. */
 export async function environmentOf(
   service: ReadonlyMap<string, MapEntry>,
   key: string,
-  project: Project,
+  project: ComposeProject,
   notes: Notes,
 ): Promise<Environment> {
   const all = new Map<string, Variable>();
@@ -68,7 +68,11 @@ export async function environmentOf(
   return { env, secrets, all: [...all.values()] };
 }
 
-async function fromFile(at: Tree, project: Project, notes: Notes): Promise<ReturnType<Notes["pairs"]>> {
+async function fromFile(
+  at: YamlTree,
+  project: ComposeProject,
+  notes: Notes,
+): Promise<ReturnType<Notes["pairs"]>> {
   const entries = at.kind === "map" ? at.entries : undefined;
   const path = notes.text(entries ? entries.get("path")?.value : at, "the path of a file") ?? "";
   const text = await project.read(path);

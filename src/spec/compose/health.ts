@@ -1,13 +1,17 @@
-import type { Tree } from "../yaml/tree.ts";
+import type { YamlTree } from "../yaml/tree.ts";
 import { argvOf } from "./command.ts";
 import type { Notes } from "./notes.ts";
 import { durationOf } from "./units.ts";
 
 /** `health`, in the order of its keys; undefined for the default. */
-export type Health = Readonly<Record<string, string | number>>;
+export type ComposeHealth = Readonly<Record<string, string | number>>;
 
 /** A command that only asks for a page becomes an HTTP check; any other one cannot be taken over, because it runs in the server. */
-export function healthOf(tree: Tree | undefined, port: number | undefined, notes: Notes): Health | undefined {
+export function healthOf(
+  tree: YamlTree | undefined,
+  port: number | undefined,
+  notes: Notes,
+): ComposeHealth | undefined {
   if (tree === undefined) return undefined;
   const entries = notes.entries(tree);
   const test = entries.get("test")?.value;
@@ -58,7 +62,7 @@ function httpPath(command: string, port: number | undefined): string | undefined
   return Number(written) === port && !/https:\/\//.test(command) ? path : undefined;
 }
 
-export function duration(at: Tree, notes: Notes): string | undefined {
+export function duration(at: YamlTree, notes: Notes): string | undefined {
   const text = notes.text(at, "a duration, such as 30s") ?? "";
   const value = durationOf(text);
   if (value === undefined)

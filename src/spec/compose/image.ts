@@ -1,10 +1,10 @@
 import { posix } from "node:path";
 import { parseBase } from "../../image/sources/sources.ts";
-import type { MapEntry, Tree } from "../yaml/tree.ts";
+import type { MapEntry, YamlTree } from "../yaml/tree.ts";
 import type { Notes } from "./notes.ts";
-import type { Project } from "./project.ts";
+import type { ComposeProject } from "./project.ts";
 
-export interface Base {
+export interface ComposeBase {
   /** `image.from`. */
   readonly from: string;
   /** The folder of its kiln.yaml, relative to that of the Compose file; `.` for the same one. */
@@ -12,15 +12,15 @@ export interface Base {
 }
 
 /** In place of a base that is wrong: the rest of the service is still read, for its own errors. */
-const none: Base = { from: "scratch", folder: "." };
+const none: ComposeBase = { from: "scratch", folder: "." };
 
 /** `build`, or else `image`. Undefined when the service cannot be taken over, which is reported. */
 export function baseOf(
   service: ReadonlyMap<string, MapEntry>,
-  at: Tree,
-  project: Project,
+  at: YamlTree,
+  project: ComposeProject,
   notes: Notes,
-): Base | undefined {
+): ComposeBase | undefined {
   const build = service.get("build")?.value;
   const image = service.get("image")?.value;
   if (build !== undefined) return builtBase(build, project, notes);
@@ -33,7 +33,7 @@ export function baseOf(
   return none;
 }
 
-function imageBase(tree: Tree, notes: Notes): Base {
+function imageBase(tree: YamlTree, notes: Notes): ComposeBase {
   const written = notes.text(tree, "the name of an image") ?? "";
   const named = withRegistry(written);
   const from = /[:@][^/]*$/.test(named) ? named : `${named}:latest`;
@@ -57,7 +57,7 @@ function withRegistry(name: string): string {
   return hasHost ? name : `docker.io/${name}`;
 }
 
-function builtBase(tree: Tree, project: Project, notes: Notes): Base | undefined {
+function builtBase(tree: YamlTree, project: ComposeProject, notes: Notes): ComposeBase | undefined {
   const keys = tree.kind === "map" ? tree.entries : undefined;
   const context = notes.text(keys ? keys.get("context")?.value : tree, "the path of a folder") ?? ".";
   const folder = posix.normalize(context).replace(/(.)\/$/, "$1");
@@ -93,7 +93,7 @@ const buildHints: Readonly<Record<string, string>> = {
   additional_contexts: "Give each a stage of its own in the Dockerfile.",
 };
 
-function buildRemark(key: string, at: Tree, notes: Notes): void {
+function buildRemark(key: string, at: YamlTree, notes: Notes): void {
   notes.remark(
     at,
     `\`build.${key}\` has no counterpart in kiln.yaml.`,

@@ -1,10 +1,10 @@
-import type { MapEntry, Tree } from "../yaml/tree.ts";
+import type { MapEntry, YamlTree } from "../yaml/tree.ts";
 import { normalisedPath } from "../yaml/values.ts";
 import type { Notes } from "./notes.ts";
 
 /** One of `volumes` or `tmpfs`. */
 export interface Mount {
-  readonly at: Tree;
+  readonly at: YamlTree;
   readonly type: "volume" | "bind" | "tmpfs";
   /** The name of a volume, or a path; undefined for a volume without a name, and for memory. */
   readonly source: string | undefined;
@@ -23,11 +23,11 @@ interface Written extends Omit<Mount, "type"> {
   readonly type: string;
 }
 
-function mountOf(item: Tree, notes: Notes): readonly Mount[] {
+function mountOf(item: YamlTree, notes: Notes): readonly Mount[] {
   return item.kind === "map" ? longMount(item, notes) : shortMount(item, notes);
 }
 
-function longMount(item: Tree, notes: Notes): readonly Mount[] {
+function longMount(item: YamlTree, notes: Notes): readonly Mount[] {
   const entries = notes.entries(item);
   const text = (key: string) => notes.text(entries.get(key)?.value);
   const {
@@ -40,7 +40,7 @@ function longMount(item: Tree, notes: Notes): readonly Mount[] {
 }
 
 /** `[SOURCE:]TARGET[:OPTIONS]`; a source with a slash or a dot first is a path. */
-function shortMount(item: Tree, notes: Notes): readonly Mount[] {
+function shortMount(item: YamlTree, notes: Notes): readonly Mount[] {
   const parts = (notes.text(item, "a volume, such as data:/var/lib/data") ?? "").split(":");
   const [first = "", second, options = ""] = parts;
   if (second === undefined)
@@ -70,7 +70,7 @@ function mounted(written: Written, notes: Notes): readonly Mount[] {
 }
 
 /** `PATH[:OPTIONS]`. */
-function tmpfsOf(at: Tree, notes: Notes): readonly Mount[] {
+function tmpfsOf(at: YamlTree, notes: Notes): readonly Mount[] {
   const [path = "", options] = (notes.text(at) ?? "").split(":");
   if (options !== undefined)
     notes.remark(

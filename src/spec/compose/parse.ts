@@ -10,8 +10,8 @@ import {
   type Pair,
   parseAllDocuments,
 } from "yaml";
-import type { Finding } from "../rules/findings.ts";
-import type { MapEntry, MapTree, Path, Tree } from "../yaml/tree.ts";
+import type { SpecFinding } from "../rules/findings.ts";
+import type { MapEntry, MapTree, Path, YamlTree } from "../yaml/tree.ts";
 import { yamlFindings } from "../yaml/yaml-words.ts";
 import { isSecret } from "./environment.ts";
 import { interpolate } from "./interpolate.ts";
@@ -19,7 +19,7 @@ import { interpolate } from "./interpolate.ts";
 export interface ParsedCompose {
   /** Undefined with an error that leaves nothing to read. */
   readonly root: MapTree | undefined;
-  readonly errors: readonly Finding[];
+  readonly errors: readonly SpecFinding[];
   /** Variables that have no value; Compose takes the empty text. */
   readonly unset: readonly { readonly offset: number; readonly name: string }[];
 }
@@ -42,7 +42,7 @@ export function parseCompose(
 class ComposeReader {
   readonly #text: string;
   readonly #variables: ReadonlyMap<string, string | undefined>;
-  readonly #errors: Finding[] = [];
+  readonly #errors: SpecFinding[] = [];
   readonly #unset: { offset: number; name: string }[] = [];
   #count = 0;
   #document: Document | undefined;
@@ -74,11 +74,11 @@ class ComposeReader {
     return tree.kind === "broken" ? undefined : this.#refuse(tree.offset, noServices);
   }
 
-  #refuse(offset: number, words: Omit<Finding, "offset">): undefined {
+  #refuse(offset: number, words: Omit<SpecFinding, "offset">): undefined {
     this.#errors.push({ offset, ...words });
   }
 
-  #tree(node: Node, path: Path): Tree {
+  #tree(node: Node, path: Path): YamlTree {
     const offset = node.range?.[0] ?? 0;
     this.#count += 1;
     if (this.#count > most || path.length > deepest) {
@@ -102,7 +102,7 @@ class ComposeReader {
       : { kind: "broken", offset, path };
   }
 
-  #scalar(value: unknown, source: string | undefined, offset: number, path: Path): Tree {
+  #scalar(value: unknown, source: string | undefined, offset: number, path: Path): YamlTree {
     if (value === null) return { kind: "scalar", offset, path, value: null, text: "" };
     const written = typeof value === "string" ? value : (source ?? String(value));
     const { text, unset, kept } = interpolate(written, {
@@ -127,7 +127,7 @@ class ComposeReader {
       } else {
         if (own.has(name)) this.#refuse(keyOffset, twice(name));
         const below = [...path, name];
-        const empty: Tree = { kind: "scalar", offset: keyOffset, path: below, value: null, text: "" };
+        const empty: YamlTree = { kind: "scalar", offset: keyOffset, path: below, value: null, text: "" };
         own.set(name, { keyOffset, value: value === null ? empty : this.#tree(value, below) });
       }
     }
@@ -151,7 +151,7 @@ const severalDocuments = {
   hint: "Run `docker compose -f A -f B config > one.yml`, and name that file.",
 };
 
-function twice(key: string): Omit<Finding, "offset"> {
+function twice(key: string): Omit<SpecFinding, "offset"> {
   return {
     message: `The key \`${key}\` appears twice; expected it once.`,
     hint: "Remove one of the two, or merge them.",

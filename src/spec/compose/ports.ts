@@ -1,4 +1,4 @@
-import type { Tree } from "../yaml/tree.ts";
+import type { YamlTree } from "../yaml/tree.ts";
 import type { KnownImage } from "./known-images.ts";
 import type { Notes } from "./notes.ts";
 
@@ -9,7 +9,7 @@ export interface Ports {
 }
 
 interface Published {
-  readonly at: Tree;
+  readonly at: YamlTree;
   readonly address: string | undefined;
   readonly listen: number | undefined;
   readonly port: number;
@@ -23,8 +23,8 @@ for (const port of [5432, 5672, 6379, 6432, 8443, 9042, 9092, 11211, 27017]) not
 
 /** The first port of `ports`; a service has one. Without `ports`, the first one of `expose`, or the image's. */
 export function portsOf(
-  ports: Tree | undefined,
-  expose: Tree | undefined,
+  ports: YamlTree | undefined,
+  expose: YamlTree | undefined,
   image: KnownImage,
   notes: Notes,
 ): Ports {
@@ -58,11 +58,11 @@ export function portsOf(
   };
 }
 
-function publishedBy(item: Tree, notes: Notes): readonly Published[] {
+function publishedBy(item: YamlTree, notes: Notes): readonly Published[] {
   return item.kind === "map" ? longForm(item, notes) : shortForm(item, notes);
 }
 
-function longForm(item: Tree, notes: Notes): readonly Published[] {
+function longForm(item: YamlTree, notes: Notes): readonly Published[] {
   const entries = notes.entries(item);
   const text = (key: string) => notes.text(entries.get(key)?.value);
   if (!isTcp(text("protocol") ?? "tcp", item, notes)) return [];
@@ -71,7 +71,7 @@ function longForm(item: Tree, notes: Notes): readonly Published[] {
 }
 
 /** `[[ADDRESS:]PORT:]PORT[/PROTOCOL]`, an IPv6 address in brackets. */
-function shortForm(item: Tree, notes: Notes): readonly Published[] {
+function shortForm(item: YamlTree, notes: Notes): readonly Published[] {
   const text = notes.text(item, "a port, such as 8080:80") ?? "";
   const form = /^(?:(?:\[([^\]]+)\]|(\d+(?:\.\d+){3})):)?(?:([\d-]*):)?([\d-]+)(?:\/(\w+))?$/.exec(text);
   if (form === null) {
@@ -83,7 +83,7 @@ function shortForm(item: Tree, notes: Notes): readonly Published[] {
   return checked(item, { address: six ?? four, listen: listen || undefined, port }, notes);
 }
 
-function isTcp(protocol: string, at: Tree, notes: Notes): boolean {
+function isTcp(protocol: string, at: YamlTree, notes: Notes): boolean {
   if (protocol.toLowerCase() === "tcp") return true;
   notes.remark(
     at,
@@ -99,7 +99,7 @@ interface Written {
   readonly port: string;
 }
 
-function checked(at: Tree, { address, listen, port }: Written, notes: Notes): readonly Published[] {
+function checked(at: YamlTree, { address, listen, port }: Written, notes: Notes): readonly Published[] {
   if (port.includes("-") || listen?.includes("-")) {
     notes.remark(
       at,

@@ -1,5 +1,5 @@
 import { ulimitNames } from "../../domain/spec.ts";
-import { type MapEntry, type MapTree, pathText, type Tree } from "../yaml/tree.ts";
+import { type MapEntry, type MapTree, pathText, type YamlTree } from "../yaml/tree.ts";
 import { signalPattern } from "../yaml/values.ts";
 import { size } from "./deploy.ts";
 import { duration } from "./health.ts";
@@ -29,18 +29,18 @@ export function given<T>(key: string, value: T | undefined): Readonly<Record<str
   return value === undefined ? {} : { [key]: value };
 }
 
-function graceOf(tree: Tree | undefined, notes: Notes): string | undefined {
+function graceOf(tree: YamlTree | undefined, notes: Notes): string | undefined {
   return tree && duration(tree, notes);
 }
 
-function signal(tree: Tree | undefined, notes: Notes): string | undefined {
+function signal(tree: YamlTree | undefined, notes: Notes): string | undefined {
   const text = notes.text(tree)?.toUpperCase();
   if (tree === undefined || text === undefined || signalPattern.test(text)) return text;
   notes.error(tree, `\`${text}\` is not a signal that can end a server; expected one such as SIGQUIT.`);
   return undefined;
 }
 
-function restartOf(tree: Tree | undefined, notes: Notes): void {
+function restartOf(tree: YamlTree | undefined, notes: Notes): void {
   const text = notes.text(tree) ?? "always";
   if (tree === undefined || text === "always" || text === "unless-stopped") return;
   notes.remark(
@@ -52,7 +52,7 @@ function restartOf(tree: Tree | undefined, notes: Notes): void {
 
 type Limit = number | "unlimited";
 
-function ulimitsOf(tree: Tree | undefined, notes: Notes): Readonly<Record<string, unknown>> {
+function ulimitsOf(tree: YamlTree | undefined, notes: Notes): Readonly<Record<string, unknown>> {
   const known: readonly string[] = ulimitNames;
   const limits: Record<string, unknown> = {};
   for (const [name, { value }] of notes.entries(tree)) {
@@ -75,7 +75,7 @@ function both(tree: MapTree, notes: Notes): object {
 }
 
 /** -1 stands for no limit. */
-function limit(tree: Tree, notes: Notes): Limit {
+function limit(tree: YamlTree, notes: Notes): Limit {
   const text = notes.text(tree, "a whole number, or -1") ?? "";
   const value = Number(text);
   if (text === "unlimited" || value === -1) return "unlimited";

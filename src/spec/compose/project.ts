@@ -5,7 +5,7 @@ import { readInside } from "../../lib/files/read-inside.ts";
 import { isAtOrBelow } from "../paths.ts";
 
 /** The folder of the Compose file, as far as it has to be looked at. Paths are relative to it; nothing outside it is seen. */
-export interface Project {
+export interface ComposeProject {
   /** Undefined when it is missing or outside the folder, also by a symbolic link. */
   kind(path: string): "file" | "folder" | undefined;
   /** Undefined when it cannot be read, is outside the folder, or is larger than 1 MiB. */
@@ -14,7 +14,7 @@ export interface Project {
 
 const largestBytes = 1024 * 1024;
 
-export function projectIn(folder: string): Project {
+export function projectIn(folder: string): ComposeProject {
   const root = realpathSync(folder);
   return {
     kind(path) {

@@ -1,4 +1,4 @@
-import type { MapTree, Tree } from "../yaml/tree.ts";
+import type { MapTree, YamlTree } from "../yaml/tree.ts";
 import { userPattern } from "../yaml/values.ts";
 import { commandOf } from "./command.ts";
 import { scaleOf } from "./deploy.ts";
@@ -11,34 +11,34 @@ import type { Notes } from "./notes.ts";
 import { reportOthers } from "./other-keys.ts";
 import { portsOf } from "./ports.ts";
 import { given, processOf } from "./process.ts";
-import type { Project } from "./project.ts";
+import type { ComposeProject } from "./project.ts";
 import { storageOf } from "./storage.ts";
 
 /** One service of the Compose file as a document of kiln.yaml. */
-export interface Draft {
+export interface ComposeDraft {
   /** As kiln.yaml has it. */
   readonly service: string;
   /** Of its kiln.yaml, relative to that of the Compose file. */
   readonly folder: string;
   readonly document: Readonly<Record<string, unknown>>;
   readonly variables: readonly Variable[];
-  readonly volumes: readonly { readonly source: string; readonly at: Tree }[];
+  readonly volumes: readonly { readonly source: string; readonly at: YamlTree }[];
   readonly port: number | undefined;
   /** Whether clients outside the machine's servers reach it. */
   readonly isReached: boolean;
   /** In Compose, too. */
   readonly isReadOnly: boolean;
-  readonly at: Tree;
+  readonly at: YamlTree;
 }
 
 /** `key`: the name in kiln.yaml. Undefined when it cannot be taken over. */
 export async function draftOf(
   key: string,
-  tree: Tree,
+  tree: YamlTree,
   root: MapTree,
-  project: Project,
+  project: ComposeProject,
   notes: Notes,
-): Promise<Draft | undefined> {
+): Promise<ComposeDraft | undefined> {
   const service = notes.entries(tree, "a mapping that describes a service");
   if (tree.kind !== "map") return undefined;
   const base = baseOf(service, tree, project, notes);
@@ -95,7 +95,7 @@ function list<T>(key: string, items: readonly T[]): Readonly<Record<string, read
   return items.length === 0 ? {} : { [key]: items };
 }
 
-function oneServer(count: number, at: Tree, notes: Notes): number {
+function oneServer(count: number, at: YamlTree, notes: Notes): number {
   if (count > 1)
     notes.remark(
       at,
@@ -105,7 +105,7 @@ function oneServer(count: number, at: Tree, notes: Notes): number {
   return Math.min(count, 1);
 }
 
-function userOf(tree: Tree | undefined, notes: Notes): string | undefined {
+function userOf(tree: YamlTree | undefined, notes: Notes): string | undefined {
   const text = notes.text(tree);
   if (tree === undefined || text === undefined || userPattern.test(text)) return text;
   notes.error(tree, `\`${text}\` is not a user; expected a name or number, such as 1000:1000.`);

@@ -1,11 +1,11 @@
 import { posix } from "node:path";
 import { isAtOrBelow } from "../paths.ts";
-import type { MapEntry, Tree } from "../yaml/tree.ts";
+import type { MapEntry, YamlTree } from "../yaml/tree.ts";
 import { tidyName } from "../yaml/values.ts";
 import type { KnownImage } from "./known-images.ts";
 import { type Mount, mountsOf } from "./mounts.ts";
 import type { Notes } from "./notes.ts";
-import type { Project } from "./project.ts";
+import type { ComposeProject } from "./project.ts";
 
 export interface CopyItem {
   readonly from: string;
@@ -20,7 +20,7 @@ export interface Storage {
   readonly placed: readonly CopyItem[];
   readonly writable: readonly string[];
   /** Named volumes as the Compose file calls them. */
-  readonly named: readonly { readonly source: string; readonly at: Tree }[];
+  readonly named: readonly { readonly source: string; readonly at: YamlTree }[];
 }
 
 interface VolumeItem {
@@ -32,7 +32,7 @@ interface VolumeItem {
 export interface StorageParts {
   readonly folder: string;
   readonly image: KnownImage;
-  readonly project: Project;
+  readonly project: ComposeProject;
   readonly notes: Notes;
 }
 

@@ -1,18 +1,18 @@
 import type { MapTree } from "../yaml/tree.ts";
 import type { Variable } from "./environment.ts";
 import type { Notes } from "./notes.ts";
-import type { Draft } from "./service.ts";
+import type { ComposeDraft } from "./service.ts";
 
 /**
  * What only shows where services are looked at side by side. `names`: theirs in the Compose file, by those in kiln.yaml. Returns the drafts with
  * what follows from it.
  */
 export function together(
-  drafts: readonly Draft[],
+  drafts: readonly ComposeDraft[],
   root: MapTree,
   names: ReadonlyMap<string, string>,
   notesOf: (service: string) => Notes,
-): readonly Draft[] {
+): readonly ComposeDraft[] {
   reportSharedVolumes(drafts, notesOf);
   return drafts.map((draft) => {
     const notes = notesOf(draft.service);
@@ -26,11 +26,11 @@ export function together(
 
 /** Values that name another service as a host. */
 function reportNames(
-  draft: Draft,
-  drafts: readonly Draft[],
+  draft: ComposeDraft,
+  drafts: readonly ComposeDraft[],
   names: ReadonlyMap<string, string>,
   notes: Notes,
-): readonly Draft[] {
+): readonly ComposeDraft[] {
   return drafts.filter((other) => {
     const host = names.get(other.service) ?? other.service;
     const by = other === draft ? undefined : draft.variables.find((variable) => namesHost(variable, host));
@@ -56,12 +56,12 @@ function namesHost({ name, value }: Variable, host: string): boolean {
 
 /** The services of `depends_on`: `kiln deploy --all` rolls out in this order. */
 function reportOrder(
-  draft: Draft,
-  drafts: readonly Draft[],
+  draft: ComposeDraft,
+  drafts: readonly ComposeDraft[],
   root: MapTree,
   names: ReadonlyMap<string, string>,
   notes: Notes,
-): readonly Draft[] {
+): readonly ComposeDraft[] {
   const services = notes.entries(root.entries.get("services")?.value);
   const own = notes.entries(services.get(names.get(draft.service) ?? draft.service)?.value);
   const tree = own.get("depends_on")?.value;
@@ -79,7 +79,7 @@ function reportOrder(
   return found;
 }
 
-function reportUnreached({ service, port, isReached, at }: Draft, notes: Notes): void {
+function reportUnreached({ service, port, isReached, at }: ComposeDraft, notes: Notes): void {
   if (isReached || notes.remarks.some(({ message }) => message.startsWith("Nothing reaches"))) return;
   notes.remark(
     at,
@@ -88,7 +88,7 @@ function reportUnreached({ service, port, isReached, at }: Draft, notes: Notes):
   );
 }
 
-function reportSharedVolumes(drafts: readonly Draft[], notesOf: (service: string) => Notes): void {
+function reportSharedVolumes(drafts: readonly ComposeDraft[], notesOf: (service: string) => Notes): void {
   const users = Map.groupBy(
     drafts.flatMap(({ service, volumes }) => volumes.map((volume) => ({ ...volume, service }))),
     ({ source }) => source,

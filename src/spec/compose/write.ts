@@ -1,5 +1,5 @@
 import { Document, isMap, isSeq, visit } from "yaml";
-import type { Draft } from "./service.ts";
+import type { ComposeDraft } from "./service.ts";
 
 /** A remark as a line of the file says it. */
 export interface WrittenRemark {
@@ -11,7 +11,7 @@ export interface WrittenRemark {
 /** The kiln.yaml of these services, which are in one folder. `from`: the Compose file's name. */
 export function kilnYaml(
   from: string,
-  drafts: readonly { readonly draft: Draft; readonly remarks: readonly WrittenRemark[] }[],
+  drafts: readonly { readonly draft: ComposeDraft; readonly remarks: readonly WrittenRemark[] }[],
 ): string {
   const head = `# Made from ${from} by \`kiln init\`. All keys: docs/kiln-yaml.md of Kiln\n`;
   const documents = drafts.map(

@@ -1,9 +1,9 @@
 import { join } from "node:path";
 import { type FolderView, readIn, viewFolder } from "./folder.ts";
-import type { Recipe } from "./recipe.ts";
+import type { ProjectRecipe } from "./recipe.ts";
 
 /** A Go program: a go.mod, and a main package here or in `cmd/`. */
-export async function recogniseGo(folder: FolderView, service: string): Promise<Recipe | undefined> {
+export async function recogniseGo(folder: FolderView, service: string): Promise<ProjectRecipe | undefined> {
   if (!folder.files.has("go.mod")) return undefined;
   const main = await mainPackage(folder);
   if (main === undefined) return undefined;
@@ -24,7 +24,7 @@ async function mainPackage(folder: FolderView): Promise<string | undefined> {
 }
 
 /** A Rust program: a Cargo.toml of a package with a main file. */
-export async function recogniseRust(folder: FolderView, service: string): Promise<Recipe | undefined> {
+export async function recogniseRust(folder: FolderView, service: string): Promise<ProjectRecipe | undefined> {
   if (!folder.files.has("Cargo.toml") || !folder.folders.has("src")) return undefined;
   const sources = await viewFolder(join(folder.path, "src")).catch(() => undefined);
   const name = packageName((await readIn(folder, "Cargo.toml")) ?? "");
@@ -41,7 +41,7 @@ function packageName(manifest: string): string | undefined {
 }
 
 /** A program that needs no other files. */
-function staticBinary(service: string, binary: string, language: string, build: string): Recipe {
+function staticBinary(service: string, binary: string, language: string, build: string): ProjectRecipe {
   return {
     about: `Only a statically linked ${language} program.`,
     todo: `Build it first: \`${build}\`.`,

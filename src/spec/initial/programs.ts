@@ -1,11 +1,11 @@
 import { packageNamePattern } from "../yaml/values.ts";
 import { type FolderView, readIn } from "./folder.ts";
-import type { Recipe } from "./recipe.ts";
+import type { ProjectRecipe } from "./recipe.ts";
 
 const notForServers = /^(docs?|tests?|coverage)$/;
 
 /** A Node.js program: a package.json, and the file that it starts. */
-export async function recogniseNode(folder: FolderView): Promise<Recipe | undefined> {
+export async function recogniseNode(folder: FolderView): Promise<ProjectRecipe | undefined> {
   if (!folder.files.has("package.json")) return undefined;
   const entry = await nodeEntry(folder, parseJson(await readIn(folder, "package.json")));
   if (entry === undefined) return undefined;
@@ -59,7 +59,7 @@ function parseJson(text: string | undefined): Readonly<Record<string, unknown>> 
 }
 
 /** A Python program: a requirements.txt or a .py file. */
-export async function recognisePython(folder: FolderView): Promise<Recipe | undefined> {
+export async function recognisePython(folder: FolderView): Promise<ProjectRecipe | undefined> {
   const scripts = [...folder.files].filter((name) => name.endsWith(".py"));
   const entry = ["app.py", "main.py", "server.py"].find((name) => folder.files.has(name)) ?? scripts[0];
   if (entry === undefined) return undefined;

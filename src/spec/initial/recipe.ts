@@ -1,5 +1,5 @@
 /** The kind of a folder: everything that differs between the specs that `kiln init` writes. */
-export interface Recipe {
+export interface ProjectRecipe {
   /** What kind of project it is: one sentence for the head of the file. */
   readonly about: string;
   /** What the user must do before a deploy: one sentence for the terminal. Absent: nothing. */

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { type FolderView, freeName, viewFolder } from "./folder.ts";
-import type { Recipe } from "./recipe.ts";
+import type { ProjectRecipe } from "./recipe.ts";
 import { nginxConf, starterPage } from "./site-files.ts";
 
 const siteFolders = ["site", "public", "dist", "build", "_site", "www", "html"];
@@ -9,7 +9,7 @@ const webFile =
 const notForTheWeb = /^(package(-lock)?\.json|tsconfig.*\.json|.*\.config\.m?js|node_modules|src|tests?)$/;
 
 /** A folder of web pages: one of the usual folders with an index.html, or an index.html right here. */
-export async function recogniseSite(folder: FolderView): Promise<Recipe | undefined> {
+export async function recogniseSite(folder: FolderView): Promise<ProjectRecipe | undefined> {
   for (const name of siteFolders.filter((candidate) => folder.folders.has(candidate))) {
     const inside = await viewFolder(join(folder.path, name)).catch(() => undefined);
     if (inside?.files.has("index.html")) {
@@ -25,13 +25,13 @@ export async function recogniseSite(folder: FolderView): Promise<Recipe | undefi
 }
 
 /** For an unknown kind of folder: a starter page. */
-export function starterSite(folder: FolderView): Recipe {
+export function starterSite(folder: FolderView): ProjectRecipe {
   const name = freeName(folder, "site", "www", "welcome", "kiln-site");
   const recipe = site(folder, "A starter page, served by nginx.", [{ from: `./${name}`, to: "/srv/www" }]);
   return { ...recipe, extra: [...recipe.extra, { path: `${name}/index.html`, text: starterPage }] };
 }
 
-function site(folder: FolderView, about: string, pages: Recipe["files"]): Recipe {
+function site(folder: FolderView, about: string, pages: ProjectRecipe["files"]): ProjectRecipe {
   const conf = freeName(folder, "nginx.conf", "kiln.nginx.conf", "nginx.kiln.conf");
   return {
     about,

@@ -1,5 +1,5 @@
 import type { FolderView } from "./folder.ts";
-import type { Recipe } from "./recipe.ts";
+import type { ProjectRecipe } from "./recipe.ts";
 
 /** A kind of project that a file identifies, when the other files do not show how to run it. */
 interface Kind {
@@ -52,7 +52,7 @@ const kinds: readonly Kind[] = [
 ];
 
 /** The same recipe, with comments that it does not fit the project and what to put instead. */
-export function withoutSupport(folder: FolderView, recipe: Recipe): Recipe {
+export function withoutSupport(folder: FolderView, recipe: ProjectRecipe): ProjectRecipe {
   const kind = kinds.find(({ sign }) => folder.files.has(sign));
   if (kind === undefined) return recipe;
   const { sign, lack, instead } = kind;

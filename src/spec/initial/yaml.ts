@@ -1,7 +1,7 @@
-import type { Recipe } from "./recipe.ts";
+import type { ProjectRecipe } from "./recipe.ts";
 
 /** The commented kiln.yaml of a recipe. */
-export function specText(service: string, suite: string, recipe: Recipe, listen: number): string {
+export function specText(service: string, suite: string, recipe: ProjectRecipe, listen: number): string {
   return `# ${recipe.about} \`kiln deploy\` deploys it. All keys: docs/kiln-yaml.md of Kiln
 ${comments(recipe.notes(suite))}\
 service: ${service}
@@ -43,12 +43,12 @@ function comments(lines: readonly string[], indent = ""): string {
   return lines.map((line) => `${indent}# ${line}\n`).join("");
 }
 
-function baseLines(suite: string, { from, packageNotes, packages }: Recipe): string {
+function baseLines(suite: string, { from, packageNotes, packages }: ProjectRecipe): string {
   if (from === "scratch") return "  from: scratch\n";
   return `  from: debian:${suite}\n${comments(packageNotes, "  ")}  packages: ${flow(packages)}\n`;
 }
 
-function envLines(env: Recipe["env"]): string {
+function envLines(env: ProjectRecipe["env"]): string {
   const pairs = Object.entries(env).map(([name, value]) => `    ${name}: ${JSON.stringify(value)}\n`);
   return pairs.length === 0 ? "" : `  env:\n${pairs.join("")}`;
 }

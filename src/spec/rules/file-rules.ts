@@ -3,10 +3,10 @@ import type { TrafficSpec } from "../../domain/spec.ts";
 import type { SpecDocument } from "../schema/document.ts";
 import { toTraffic } from "../service-spec.ts";
 import { findSpot, type MapTree } from "../yaml/tree.ts";
-import type { Finding } from "./findings.ts";
+import type { SpecFinding } from "./findings.ts";
 
 /** Two documents of one file must not name the same service. */
-export function* sameServices(documents: readonly MapTree[]): Generator<Finding> {
+export function* sameServices(documents: readonly MapTree[]): Generator<SpecFinding> {
   const seen = new Set<string>();
   for (const root of documents) {
     const { tree, offset } = findSpot(root, ["service"]);
@@ -31,7 +31,7 @@ interface Frontend {
 /** Services of one file whose traffic would conflict on one machine. */
 export function* sameFrontends(
   variants: readonly { readonly tree: MapTree; readonly document: SpecDocument | undefined }[],
-): Generator<Finding> {
+): Generator<SpecFinding> {
   const before: Frontend[] = [];
   for (const { tree, document } of variants) {
     const frontends = frontendsOf(document);
@@ -67,7 +67,7 @@ function keyOf({ isPreview, traffic }: Frontend, port: number): readonly string[
 
 const uses: Readonly<Record<string, string>> = { listen: "listens on", preview: "uses for its preview" };
 
-function collision(other: Frontend, frontend: Frontend, clash: Clash): Omit<Finding, "offset"> {
+function collision(other: Frontend, frontend: Frontend, clash: Clash): Omit<SpecFinding, "offset"> {
   const key = keyOf(frontend, clash.listen).join(".");
   const use = uses[keyOf(other, clash.listen).join(".")] ?? "redirects from";
   const where = `\`traffic.${key}\` is ${clash.listen}, which \`${other.service}\` ${use}`;

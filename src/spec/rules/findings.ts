@@ -2,7 +2,7 @@ import { LineCounter } from "yaml";
 import { KilnError, type Place, type Problem } from "../../lib/errors.ts";
 
 /** A problem whose place is not yet counted in lines and columns. */
-export interface Finding {
+export interface SpecFinding {
   /** Characters from the start of the file. */
   readonly offset: number;
   /** What was found and what was expected, one sentence. */
@@ -15,7 +15,7 @@ export interface Finding {
 const mostShown = 50;
 
 /** One `spec_invalid` for all findings, in the order of the file, each once. */
-export function invalidSpec(file: string, text: string, findings: readonly Finding[]): KilnError {
+export function invalidSpec(file: string, text: string, findings: readonly SpecFinding[]): KilnError {
   const problems = toProblems(file, text, findings);
   const shown = problems.slice(0, mostShown);
   const rest = problems.length - shown.length;
@@ -29,7 +29,7 @@ export function invalidSpec(file: string, text: string, findings: readonly Findi
   );
 }
 
-function toProblems(file: string, text: string, findings: readonly Finding[]): Problem[] {
+function toProblems(file: string, text: string, findings: readonly SpecFinding[]): Problem[] {
   const counter = countLines(text);
   const unique = new Map(findings.map((finding) => [`${finding.offset} ${finding.message}`, finding]));
   return [...unique.values()]

@@ -1,7 +1,13 @@
-import type { Breach, Rule, RuleInput } from "./rules.ts";
+import type { Breach, RuleInput, SpecRule } from "./rules.ts";
 
 /** Rules of `health`. */
-export const healthRules: readonly Rule[] = [oneKind, checkNeedsPort, optionsFitKind, headHasNoBody, tlsFits];
+export const healthRules: readonly SpecRule[] = [
+  oneKind,
+  checkNeedsPort,
+  optionsFitKind,
+  headHasNoBody,
+  tlsFits,
+];
 
 const kinds = ["http", "grpc", "tcp"] as const;
 

@@ -2,7 +2,7 @@ import { secretsFolder } from "../../domain/spec.ts";
 import { isAtOrBelow } from "../paths.ts";
 import type { SpecDocument } from "../schema/document.ts";
 import type { Path } from "../yaml/tree.ts";
-import type { Breach, Rule, RuleInput } from "./rules.ts";
+import type { Breach, RuleInput, SpecRule } from "./rules.ts";
 
 /** A file that each server gets at its creation, in place of the image's file: a secret or a configuration file. */
 export interface PlacedFile {
@@ -32,7 +32,7 @@ export function placedFiles(servers: SpecDocument["servers"] | undefined): reado
 }
 
 /** Rules for the paths of secrets and configuration files: no conflicts among them, with the image, or with writable folders. */
-export const placedRules: readonly Rule[] = [
+export const placedRules: readonly SpecRule[] = [
   secretsOnce,
   oneDelivery,
   variablesOnce,

@@ -23,14 +23,14 @@ export interface RuleInput {
   readonly given: (path: Path) => boolean;
 }
 
-export type Rule = (input: RuleInput) => Iterable<Breach>;
+export type SpecRule = (input: RuleInput) => Iterable<Breach>;
 
 /** Rules between sections, and rules that a schema cannot express. */
 export function breaches(input: RuleInput): Breach[] {
   return rules.flatMap((rule) => [...rule(input)]);
 }
 
-const rules: readonly Rule[] = [
+const rules: readonly SpecRule[] = [
   packagesNeedDebian,
   packagesOnce,
   sourcesAllowed,

@@ -1,9 +1,9 @@
 import { mostTrafficBytes, trafficBytes } from "../../domain/listener.ts";
 import { toTraffic } from "../service-spec.ts";
-import type { Breach, Rule, RuleInput } from "./rules.ts";
+import type { Breach, RuleInput, SpecRule } from "./rules.ts";
 
 /** Rules of `traffic`. */
-export const trafficRules: readonly Rule[] = [
+export const trafficRules: readonly SpecRule[] = [
   trafficNeedsPort,
   onlyForHttp,
   hostOrHosts,

@@ -2,10 +2,10 @@ import { ownVolumes } from "../../domain/volume.ts";
 import { isAtOrBelow } from "../paths.ts";
 import type { Path } from "../yaml/tree.ts";
 import { placedFiles } from "./placed-rules.ts";
-import type { Breach, Rule, RuleInput } from "./rules.ts";
+import type { Breach, RuleInput, SpecRule } from "./rules.ts";
 
 /** Rules for volumes: no conflicts of their paths, and one server at a time unless they are shared. */
-export const volumeRules: readonly Rule[] = [
+export const volumeRules: readonly SpecRule[] = [
   volumesOnce,
   volumesApart,
   volumesApartFromKernel,

@@ -14,15 +14,15 @@ import {
   type Scalar,
   type YAMLMap,
 } from "yaml";
-import type { Finding } from "../rules/findings.ts";
+import type { SpecFinding } from "../rules/findings.ts";
 import { findControl } from "./control-characters.ts";
-import type { MapEntry, MapTree, Path, Tree } from "./tree.ts";
+import type { MapEntry, MapTree, Path, YamlTree } from "./tree.ts";
 import { yamlFindings } from "./yaml-words.ts";
 
 export interface ParsedFile {
   /** One per service, without documents that have syntax errors. */
   readonly documents: readonly MapTree[];
-  readonly findings: readonly Finding[];
+  readonly findings: readonly SpecFinding[];
 }
 
 const deepest = 32;
@@ -37,7 +37,7 @@ export function parseYaml(text: string): ParsedFile {
   const control = findControl(text, { carriageReturn: true });
   if (control) return { documents: [], findings: [controlFinding(control.at, control.name, "The file")] };
   const lines = new LineCounter();
-  const findings: Finding[] = [];
+  const findings: SpecFinding[] = [];
   const documents: MapTree[] = [];
   if (isTooLong(text)) return { documents: [], findings: [{ offset: 0, ...tooLong }] };
   let seen = 0;
@@ -65,7 +65,7 @@ function isTooLong(text: string): boolean {
   return false;
 }
 
-function* compose(text: string, lines: LineCounter, findings: Finding[]): Generator<Document.Parsed> {
+function* compose(text: string, lines: LineCounter, findings: SpecFinding[]): Generator<Document.Parsed> {
   const composer = new Composer({
     version: "1.2",
     schema: "core",
@@ -82,7 +82,7 @@ function* compose(text: string, lines: LineCounter, findings: Finding[]): Genera
   yield* composer.end();
 }
 
-function readRoot(document: Document.Parsed, findings: Finding[]): MapTree | undefined {
+function readRoot(document: Document.Parsed, findings: SpecFinding[]): MapTree | undefined {
   const { contents } = document;
   const offset = contents?.range[0] ?? document.range[0];
   if (contents === null || (isScalar(contents) && contents.value === null)) {
@@ -101,14 +101,14 @@ function readRoot(document: Document.Parsed, findings: Finding[]): MapTree | und
   return undefined;
 }
 
-function emptyWords(what: string): Omit<Finding, "offset"> {
+function emptyWords(what: string): Omit<SpecFinding, "offset"> {
   return {
     message: `${what}; expected a mapping with the keys of one service.`,
     hint: "`kiln init` writes a first one. A `---` begins a new document: remove a `---` with nothing after it.",
   };
 }
 
-function read(node: ParsedNode | Node, path: Path, findings: Finding[]): Tree {
+function read(node: ParsedNode | Node, path: Path, findings: SpecFinding[]): YamlTree {
   const offset = node.range?.[0] ?? 0;
   const refused = refusal(node, path, offset);
   if (refused) findings.push(refused);
@@ -121,7 +121,7 @@ function read(node: ParsedNode | Node, path: Path, findings: Finding[]): Tree {
   return isScalar(node) ? readScalar(node, offset, path, findings) : { kind: "broken", offset, path };
 }
 
-function readScalar(node: Scalar, offset: number, path: Path, findings: Finding[]): Tree {
+function readScalar(node: Scalar, offset: number, path: Path, findings: SpecFinding[]): YamlTree {
   const { value } = node;
   const text = typeof value === "string" ? value : (node.source ?? "");
   const control = findControl(text, { carriageReturn: false });
@@ -132,14 +132,14 @@ function readScalar(node: Scalar, offset: number, path: Path, findings: Finding[
   return { kind: "scalar", offset, path, value, text };
 }
 
-function readEntries(map: YAMLMap, path: Path, findings: Finding[]): ReadonlyMap<string, MapEntry> {
+function readEntries(map: YAMLMap, path: Path, findings: SpecFinding[]): ReadonlyMap<string, MapEntry> {
   const entries = new Map<string, MapEntry>();
   for (const pair of map.items as Pair<Node, Node | null>[]) {
     const keyOffset = pair.key.range?.[0] ?? 0;
     const key = readKey(pair.key, keyOffset, entries, findings);
     if (key === undefined) continue;
     const below = [...path, key];
-    const value: Tree = pair.value
+    const value: YamlTree = pair.value
       ? read(pair.value, below, findings)
       : { kind: "scalar", offset: keyOffset, path: below, value: null, text: "" };
     entries.set(key, { keyOffset, value });
@@ -151,7 +151,7 @@ function readKey(
   node: Node,
   offset: number,
   taken: ReadonlyMap<string, MapEntry>,
-  findings: Finding[],
+  findings: SpecFinding[],
 ): string | undefined {
   const refuse = (message: string, hint?: string) => void findings.push({ offset, message, hint });
   const refused = refusal(node, [], offset);
@@ -179,7 +179,7 @@ function readKey(
 }
 
 /** What is forbidden for nodes of every kind. */
-function refusal(node: Node, path: Path, offset: number): Finding | undefined {
+function refusal(node: Node, path: Path, offset: number): SpecFinding | undefined {
   if (path.length > deepest) {
     return {
       offset,
@@ -209,7 +209,7 @@ function refusal(node: Node, path: Path, offset: number): Finding | undefined {
   };
 }
 
-function directiveFinding(offset: number): Finding {
+function directiveFinding(offset: number): SpecFinding {
   return {
     offset,
     message: "Found a YAML directive (a line beginning with %), which kiln.yaml does not have.",
@@ -217,7 +217,7 @@ function directiveFinding(offset: number): Finding {
   };
 }
 
-function controlFinding(offset: number, name: string, what: string): Finding {
+function controlFinding(offset: number, name: string, what: string): SpecFinding {
   return {
     offset,
     message: `${what} contains the control character ${name}; expected printable text.`,

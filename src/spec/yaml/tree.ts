@@ -2,7 +2,7 @@
  * A YAML document as Kiln sees it: maps, lists and scalars, each with its place in the text and the path that
  * the user wrote it under. Anchors, tags and other features of YAML are already refused.
  */
-export type Tree = MapTree | ListTree | ScalarTree | BrokenTree;
+export type YamlTree = MapTree | ListTree | ScalarTree | BrokenTree;
 
 /** A key or an index, from the root down. */
 export type Path = readonly (string | number)[];
@@ -21,12 +21,12 @@ export interface MapTree extends Written {
 
 export interface MapEntry {
   readonly keyOffset: number;
-  readonly value: Tree;
+  readonly value: YamlTree;
 }
 
 export interface ListTree extends Written {
   readonly kind: "list";
-  readonly items: readonly Tree[];
+  readonly items: readonly YamlTree[];
 }
 
 export interface ScalarTree extends Written {
@@ -60,16 +60,16 @@ export function merge(base: MapTree, overlay: MapTree): MapTree {
 }
 
 /** `key:` with nothing after it is a forgotten value, not a removal. */
-function removes(tree: Tree): boolean {
+function removes(tree: YamlTree): boolean {
   return tree.kind === "scalar" && tree.value === null && tree.text !== "";
 }
 
-function withoutNulls(tree: Tree): Tree {
+function withoutNulls(tree: YamlTree): YamlTree {
   return tree.kind === "map" ? merge({ ...tree, entries: new Map() }, tree) : tree;
 }
 
 /** The tree as plain data. Where `asWritten` says so, numbers and booleans become the text that the user wrote. */
-export function toValue(tree: Tree, asWritten: (path: Path) => boolean, path: Path = []): unknown {
+export function toValue(tree: YamlTree, asWritten: (path: Path) => boolean, path: Path = []): unknown {
   switch (tree.kind) {
     case "map":
       return Object.fromEntries(
@@ -87,15 +87,15 @@ export function toValue(tree: Tree, asWritten: (path: Path) => boolean, path: Pa
 /** The value at a path, as far as the tree contains the path. */
 export interface Spot {
   /** Undefined when the tree has no value at the path itself. */
-  readonly tree: Tree | undefined;
+  readonly tree: YamlTree | undefined;
   /** The place for a message: the key or item, or the deepest existing one on the path. */
   readonly offset: number;
   /** The path as the user wrote it. */
   readonly path: Path;
 }
 
-export function findSpot(root: Tree, path: Path): Spot {
-  let tree: Tree = root;
+export function findSpot(root: YamlTree, path: Path): Spot {
+  let tree: YamlTree = root;
   let offset = root.offset;
   for (const [depth, step] of path.entries()) {
     const child = childOf(tree, step);
@@ -106,7 +106,7 @@ export function findSpot(root: Tree, path: Path): Spot {
   return { tree, offset, path: tree.path };
 }
 
-function childOf(tree: Tree, step: string | number): MapEntry | undefined {
+function childOf(tree: YamlTree, step: string | number): MapEntry | undefined {
   if (tree.kind === "map") return tree.entries.get(String(step));
   const item = tree.kind === "list" ? tree.items[Number(step)] : undefined;
   return item && { keyOffset: item.offset, value: item };

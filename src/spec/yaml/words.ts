@@ -1,7 +1,7 @@
 import type { z } from "zod";
 import { nearest } from "../../lib/nearest.ts";
-import type { Finding } from "../rules/findings.ts";
-import { findSpot, type Path, pathText, type Spot, type Tree } from "./tree.ts";
+import type { SpecFinding } from "../rules/findings.ts";
+import { findSpot, type Path, pathText, type Spot, type YamlTree } from "./tree.ts";
 
 type Issue = z.core.$ZodIssue;
 
@@ -9,7 +9,7 @@ type Issue = z.core.$ZodIssue;
 export type KnownKeys = ReadonlyMap<string, readonly string[]>;
 
 /** zod's issues in Kiln's words, without issues below a value that is already reported. */
-export function issueFindings(issues: readonly Issue[], root: Tree, keys: KnownKeys): Finding[] {
+export function issueFindings(issues: readonly Issue[], root: YamlTree, keys: KnownKeys): SpecFinding[] {
   return issues.flatMap((issue) => {
     const path = issue.path.map((step) => (typeof step === "symbol" ? String(step) : step));
     const spot = findSpot(root, path);
@@ -39,13 +39,13 @@ function below(issue: Issue, path: Path): Issue {
   return { ...issue, path: [...path, ...issue.path] };
 }
 
-function wrongName(issue: Issue & { code: "invalid_key" }, spot: Spot): Finding {
+function wrongName(issue: Issue & { code: "invalid_key" }, spot: Spot): SpecFinding {
   const expected = issue.issues[0]?.message ?? "another name";
   const message = `${quoted(spot.path)} is not a valid name; expected ${expected}.`;
   return { offset: spot.offset, message };
 }
 
-function wrongValue(issue: Issue, spot: Spot): Finding {
+function wrongValue(issue: Issue, spot: Spot): SpecFinding {
   const [expected = "", remedy] = issue.message.split("\n");
   const offset = spot.offset;
   if (!spot.tree) return { offset, message: `${quoted(spot.path)} is missing; expected ${expected}.` };
@@ -53,7 +53,7 @@ function wrongValue(issue: Issue, spot: Spot): Finding {
   return { offset, message: `${quoted(spot.path)} is ${describe(spot.tree)}; expected ${expected}.`, hint };
 }
 
-function generalHint(issue: Issue, tree: Tree): string | undefined {
+function generalHint(issue: Issue, tree: YamlTree): string | undefined {
   if (tree.kind !== "scalar") return undefined;
   if (tree.value === null) return emptyHint(issue);
   if (issue.code === "invalid_value" && typeof tree.value === "string") {
@@ -75,7 +75,7 @@ function emptyHint(issue: Issue): string {
   return "Write a value after the colon, or remove the key.";
 }
 
-function unknownKey(spot: Spot, parent: Path, key: string, known: KnownKeys): Finding {
+function unknownKey(spot: Spot, parent: Path, key: string, known: KnownKeys): SpecFinding {
   const home = keysPath(parent);
   const siblings = known.get(home) ?? [];
   const where = parent.length === 0 ? "a service" : quoted(spot.path.slice(0, -1));
@@ -117,7 +117,7 @@ function keysPath(path: Path): string {
   return pathText(path.map((step) => (typeof step === "number" ? "[]" : step))).replaceAll(".[]", "[]");
 }
 
-function describe(tree: Tree): string {
+function describe(tree: YamlTree): string {
   if (tree.kind === "map") return "a mapping";
   if (tree.kind === "list") return tree.items.length === 0 ? "an empty list" : "a list";
   if (tree.kind !== "scalar") return "unreadable";

@@ -1,5 +1,5 @@
 import type { YAMLParseError } from "yaml";
-import type { Finding } from "../rules/findings.ts";
+import type { SpecFinding } from "../rules/findings.ts";
 
 interface Words {
   readonly message: string;
@@ -54,10 +54,10 @@ const unclosed: Words = {
 export function yamlFindings(
   errors: readonly YAMLParseError[],
   lineAt: (offset: number) => number,
-): Finding[] {
+): SpecFinding[] {
   const deep = errors.find((error) => error.code === "RESOURCE_EXHAUSTION");
   if (deep) return [toFinding(deep)];
-  const lines = new Map<number, Finding>();
+  const lines = new Map<number, SpecFinding>();
   for (const error of errors) {
     const line = lineAt(error.pos[0]);
     if (!lines.has(line)) lines.set(line, toFinding(error));
@@ -65,7 +65,7 @@ export function yamlFindings(
   return [...lines.values()];
 }
 
-function toFinding(error: YAMLParseError): Finding {
+function toFinding(error: YAMLParseError): SpecFinding {
   const offset = error.pos[0];
   const words = error.message.startsWith("Flow ") ? unclosed : known[error.code];
   if (words) return { offset, ...words };

@@ -1,6 +1,6 @@
 import { DatabaseSync } from "node:sqlite";
 import { expect, test } from "vitest";
-import { digestOfEntry, type Entry } from "../../audit/entry.ts";
+import { digestOfEntry, type LogEntry } from "../../audit/entry.ts";
 import { openStore, type Store } from "../store.ts";
 import { aClock, aDatabasePath, aDraft, deployed } from "../testing.ts";
 
@@ -27,7 +27,9 @@ function note(store: Store) {
 }
 
 function append(raw: DatabaseSync): void {
-  const last = raw.prepare("SELECT * FROM events ORDER BY sequence DESC LIMIT 1").get() as unknown as Entry;
+  const last = raw
+    .prepare("SELECT * FROM events ORDER BY sequence DESC LIMIT 1")
+    .get() as unknown as LogEntry;
   const forged = { ...last, sequence: last.sequence + 1, message: "forged", previous: last.digest };
   const { sequence, at_ms, service, kind, message, data, previous } = forged;
   raw

@@ -1,4 +1,4 @@
-import { digestOfEntry, type Entry, type Mark } from "../../audit/entry.ts";
+import { digestOfEntry, type LogEntry, type LogMark } from "../../audit/entry.ts";
 import type { KilnEvent, NewEvent } from "../../domain/event.ts";
 import type { Clock } from "../../lib/time/clock.ts";
 import type { Database } from "../sqlite/database.ts";
@@ -16,10 +16,10 @@ export class EventLog {
   readonly #clock: Clock;
   readonly #listeners = new Set<EventListener>();
   /** As it was written last, on the disk. */
-  #end: Mark;
+  #end: LogMark;
   #dataVersion: number;
   /** The same within the present transaction. */
-  #within: { readonly transaction: number; readonly end: Mark } | undefined;
+  #within: { readonly transaction: number; readonly end: LogMark } | undefined;
 
   constructor(db: Database, clock: Clock) {
     this.#db = db;
@@ -29,12 +29,12 @@ export class EventLog {
   }
 
   /** Where the log is known to end. */
-  get end(): Mark {
+  get end(): LogMark {
     return this.#end;
   }
 
   /** The log is known to have gone as far as this: an end before it is a loss. */
-  expect(mark: Mark): void {
+  expect(mark: LogMark): void {
     if (mark.sequence > this.#end.sequence) this.#end = mark;
   }
 
@@ -44,7 +44,7 @@ export class EventLog {
   }
 
   /** The same for an event about the one before it. */
-  appendAfter(make: (last: Mark) => NewEvent): KilnEvent {
+  appendAfter(make: (last: LogMark) => NewEvent): KilnEvent {
     const last = this.#lastOfTransaction();
     return toEvent(this.#insert(make(last), last));
   }
@@ -60,7 +60,7 @@ export class EventLog {
   }
 
   /** At the first event of a transaction what is there is compared with what is remembered. */
-  #lastOfTransaction(): Mark {
+  #lastOfTransaction(): LogMark {
     const transaction = this.#db.transactionNumber;
     if (this.#within?.transaction === transaction) return this.#within.end;
     // Before any listener hears of the events: it may begin a transaction of its own.
@@ -72,7 +72,7 @@ export class EventLog {
     return end;
   }
 
-  #tellChanges(): Mark {
+  #tellChanges(): LogMark {
     const found = selectLast(this.#db);
     const version = this.#db.dataVersion();
     if (!isAt(found, this.#end)) return this.#tellBroken(found, version);
@@ -88,7 +88,7 @@ export class EventLog {
    * The new entry follows the remembered one, and its number is after all that are there: what was taken away stays missing, and
    * what was put there never becomes a part of the chain.
    */
-  #tellBroken(found: Mark, version: number): Mark {
+  #tellBroken(found: LogMark, version: number): LogMark {
     const known = this.#end;
     const behind = { sequence: Math.max(known.sequence, found.sequence), digest: known.digest };
     const first =
@@ -102,7 +102,7 @@ export class EventLog {
     return this.#insert({ service: undefined, kind: "audit.broken", message, data }, behind);
   }
 
-  #insert(event: NewEvent, last: Mark): Entry {
+  #insert(event: NewEvent, last: LogMark): LogEntry {
     const entry = insertEvent(this.#db, event, this.#clock.now(), last);
     const { sequence, digest } = entry;
     this.#within = { transaction: this.#db.transactionNumber, end: { sequence, digest } };
@@ -115,7 +115,7 @@ export class EventLog {
 }
 
 /** Whether the newest entry is the one of the mark, in its content too. */
-function isAt(found: Mark & { readonly entry?: Entry }, { sequence, digest }: Mark): boolean {
+function isAt(found: LogMark & { readonly entry?: LogEntry }, { sequence, digest }: LogMark): boolean {
   const { entry } = found;
   if (found.sequence !== sequence || found.digest !== digest) return false;
   return entry === undefined || digestOfEntry(entry) === digest;

@@ -1,6 +1,6 @@
-import { ChainCheck, type Finding } from "../../audit/chain-check.ts";
+import { ChainCheck, type ChainFinding } from "../../audit/chain-check.ts";
 import type { Checkpoint } from "../../audit/checkpoint.ts";
-import { digestOfEntry, type Entry, genesis, type Mark } from "../../audit/entry.ts";
+import { digestOfEntry, genesis, type LogEntry, type LogMark } from "../../audit/entry.ts";
 import { type AnnouncedKey, KeyRing } from "../../audit/key-ring.ts";
 import { Replay, type Replayed } from "../../audit/replay.ts";
 import type { KilnEvent, NewEvent } from "../../domain/event.ts";
@@ -26,7 +26,7 @@ export interface EventQuery {
 }
 
 /** Adds an event after `last`, the end of the chain. Call it in the transaction of the change that it reports. */
-export function insertEvent(db: Database, event: NewEvent, atMs: number, last: Mark): Entry {
+export function insertEvent(db: Database, event: NewEvent, atMs: number, last: LogMark): LogEntry {
   const row = {
     sequence: last.sequence + 1,
     at_ms: atMs,
@@ -36,7 +36,7 @@ export function insertEvent(db: Database, event: NewEvent, atMs: number, last: M
     data: canonicalJson(event.data),
     previous: last.digest,
   };
-  const entry: Entry = { ...row, digest: digestOfEntry(row) };
+  const entry: LogEntry = { ...row, digest: digestOfEntry(row) };
   const { sequence, at_ms, service, kind, message, data, previous, digest } = entry;
   db.run(
     "INSERT INTO events (sequence, at_ms, service, kind, message, data, previous, digest) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -51,9 +51,13 @@ export function selectEvents(db: Database, query: EventQuery): readonly KilnEven
   const { where, values } = conditions(db, query);
   const rows =
     newest === undefined
-      ? db.all<Entry>(`SELECT * FROM events WHERE ${where} ORDER BY sequence LIMIT ?`, ...values, limit)
+      ? db.all<LogEntry>(`SELECT * FROM events WHERE ${where} ORDER BY sequence LIMIT ?`, ...values, limit)
       : db
-          .all<Entry>(`SELECT * FROM events WHERE ${where} ORDER BY sequence DESC LIMIT ?`, ...values, newest)
+          .all<LogEntry>(
+            `SELECT * FROM events WHERE ${where} ORDER BY sequence DESC LIMIT ?`,
+            ...values,
+            newest,
+          )
           .toReversed();
   return rows.map(toEvent);
 }
@@ -86,7 +90,7 @@ function sequenceAt(db: Database, atMs: number): number {
   let high = selectLast(db).sequence + 1;
   while (low < high) {
     const middle = Math.floor((low + high) / 2);
-    const event = db.get<Pick<Entry, "at_ms">>(
+    const event = db.get<Pick<LogEntry, "at_ms">>(
       "SELECT at_ms FROM events WHERE sequence >= ? LIMIT 1",
       middle,
     );
@@ -97,8 +101,8 @@ function sequenceAt(db: Database, atMs: number): number {
 }
 
 /** The newest entry; where there is none, what stands for the one before the first. */
-export function selectLast(db: Database): Mark & { readonly entry?: Entry } {
-  const entry = db.get<Entry>("SELECT * FROM events ORDER BY sequence DESC LIMIT 1");
+export function selectLast(db: Database): LogMark & { readonly entry?: LogEntry } {
+  const entry = db.get<LogEntry>("SELECT * FROM events ORDER BY sequence DESC LIMIT 1");
   return entry === undefined ? genesis : { sequence: entry.sequence, digest: entry.digest, entry };
 }
 
@@ -107,7 +111,7 @@ const ofTheLogItself = "kind GLOB 'audit.*'";
 
 /** The newest event of a kind `audit....`; such events are about the log itself. */
 export function selectNewestAudit(db: Database, kind: `audit.${string}`): KilnEvent | undefined {
-  const row = db.get<Entry>(
+  const row = db.get<LogEntry>(
     `SELECT * FROM events WHERE ${ofTheLogItself} AND kind = ? ORDER BY sequence DESC LIMIT 1`,
     kind,
   );
@@ -116,7 +120,7 @@ export function selectNewestAudit(db: Database, kind: `audit.${string}`): KilnEv
 
 /** All events of a kind `audit....`, oldest first. */
 export function selectAudit(db: Database, kind: `audit.${string}`): readonly KilnEvent[] {
-  const rows = db.all<Entry>(
+  const rows = db.all<LogEntry>(
     `SELECT * FROM events WHERE ${ofTheLogItself} AND kind = ? ORDER BY sequence`,
     kind,
   );
@@ -124,9 +128,9 @@ export function selectAudit(db: Database, kind: `audit.${string}`): readonly Kil
 }
 
 /** The first entry that was altered, or undefined when the chain holds. */
-export function checkChain(db: Database): Finding | undefined {
+export function checkChain(db: Database): ChainFinding | undefined {
   const check = new ChainCheck();
-  for (const entry of db.each<Entry>("SELECT * FROM events ORDER BY sequence")) {
+  for (const entry of db.each<LogEntry>("SELECT * FROM events ORDER BY sequence")) {
     const [finding] = check.add(entry);
     if (finding !== undefined) return finding;
   }
@@ -140,12 +144,12 @@ export function checkChain(db: Database): Finding | undefined {
 export function checkTail(db: Database, count: number, checkpoints: readonly Checkpoint[]): Replayed {
   const wanted = selectLast(db).sequence - count;
   // It may be missing: then the gap is seen from the one before.
-  const from = db.get<Entry>(
+  const from = db.get<LogEntry>(
     "SELECT * FROM events WHERE sequence BETWEEN 1 AND ? ORDER BY sequence DESC LIMIT 1",
     wanted,
   );
   const after = from?.sequence ?? 0;
-  const rows = db.each<Entry>("SELECT * FROM events WHERE sequence > ? ORDER BY sequence", after);
+  const rows = db.each<LogEntry>("SELECT * FROM events WHERE sequence > ? ORDER BY sequence", after);
   const announced = announcedKeys(db);
   const known = announced.filter(({ sequence }) => sequence <= after).map(({ key }) => key);
   const keys = new KeyRing(
@@ -164,7 +168,7 @@ function announcedKeys(db: Database): readonly { readonly sequence: number; read
   });
 }
 
-export function toEvent(row: Entry): KilnEvent {
+export function toEvent(row: LogEntry): KilnEvent {
   return {
     sequence: row.sequence,
     atMs: row.at_ms,

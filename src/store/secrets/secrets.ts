@@ -23,7 +23,7 @@ import {
 } from "./secret-versions.ts";
 
 /** What can be said of one version of a secret: all but its value. */
-export interface SecretVersion {
+export interface StoredSecretVersion {
   readonly service: ServiceKey;
   readonly name: string;
   /** From 1; never given twice. */
@@ -50,7 +50,7 @@ export interface SecretStore {
   /** A new version, unless the newest has this value. What no kept release uses any more is forgotten. */
   set(service: ServiceKey, name: string, value: Uint8Array, by: Asker): SecretSet;
   /** Of one service or of all, by service and name, the oldest version first. Needs no key. */
-  list(service?: ServiceKey): readonly SecretVersion[];
+  list(service?: ServiceKey): readonly StoredSecretVersion[];
   /** With all its versions. Throws `secret_unknown`, and `secret_in_use` while a kept release needs one. */
   remove(service: ServiceKey, name: string, by: Asker): void;
   /** The newest version of each. Throws `secret_missing`, naming all that are. Needs no key. */
@@ -100,7 +100,7 @@ function setSecret(
   return { version, changed: true };
 }
 
-function listVersions({ db }: Workbench, service: ServiceKey | undefined): readonly SecretVersion[] {
+function listVersions({ db }: Workbench, service: ServiceKey | undefined): readonly StoredSecretVersion[] {
   const users = Map.groupBy(selectUsers(db, service), nameOf);
   return selectVersions(db, service).map((row) => ({
     ...{ service: row.service, name: row.name, version: row.version },

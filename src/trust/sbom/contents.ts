@@ -3,7 +3,7 @@ import { lookUp, mergeLayers } from "../../image/layers/tree.ts";
 import { contentBytes } from "../../image/store/content.ts";
 import { imageStore, readConfig, readManifest } from "../../image/store/image-store.ts";
 import { annotations } from "../../image/store/oci-types.ts";
-import type { Tree } from "../../image/tar/entry.ts";
+import type { TarTree } from "../../image/tar/entry.ts";
 import type { StateFolder } from "../../lib/state-folder.ts";
 import { pacer } from "../../lib/time/pace.ts";
 import { type DebianPackage, installedPackages } from "./debian-package.ts";
@@ -37,7 +37,7 @@ export async function contentsOf(state: StateFolder, digest: string, signal: Abo
   const store = imageStore(state);
   const manifest = readManifest(store, digest);
   const pace = pacer(signal);
-  const trees: Tree[] = [];
+  const trees: TarTree[] = [];
   for (const { digest: layer, size } of manifest.layers) {
     trees.push(await layerTree(store, state.cache, { digest: layer, bytes: size }, pace));
   }
@@ -59,7 +59,7 @@ function secondsOf(created: string | undefined): string {
 }
 
 /** dpkg's file, and the one file for each package that distroless images have instead. */
-function statusIn(root: Tree): string {
+function statusIn(root: TarTree): string {
   const apart = [...root.keys()].filter((path) =>
     /^var\/lib\/dpkg\/status\.d\/[^/]+(?<!\.md5sums)$/.test(path),
   );
@@ -67,7 +67,7 @@ function statusIn(root: Tree): string {
   return paths.map((path) => textIn(root, path, largestStatusBytes)).join("\n\n");
 }
 
-function textIn(root: Tree, path: string, limit: number): string {
+function textIn(root: TarTree, path: string, limit: number): string {
   const entry = lookUp(root, path);
   return entry?.content === undefined ? "" : contentBytes(entry.content, limit).toString();
 }

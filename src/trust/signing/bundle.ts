@@ -43,7 +43,7 @@ const schema = z.object({
 });
 
 /** What is in a bundle once its signature has been checked. */
-export interface Opened {
+export interface OpenedBundle {
   /** Those that have signed it. */
   readonly keys: readonly [PublicKey, ...PublicKey[]];
   /** The statement's text. */
@@ -51,7 +51,10 @@ export interface Opened {
 }
 
 /** `malformed` for what is not a bundle; `other-key` when none of the keys has signed it. */
-export function openBundle(text: string, keys: readonly PublicKey[]): Opened | "malformed" | "other-key" {
+export function openBundle(
+  text: string,
+  keys: readonly PublicKey[],
+): OpenedBundle | "malformed" | "other-key" {
   const { data } = schema.safeParse(jsonOf(text));
   if (data === undefined) return "malformed";
   const { payload, signatures } = data.dsseEnvelope;

@@ -13,7 +13,7 @@ import type { ImageKey } from "./keys.ts";
 import { predicateTypes, statementOf } from "./statement.ts";
 import { attestationsOf } from "./verify.ts";
 
-export interface Signer {
+export interface ImageSigner {
   readonly key: ImageKey;
   readonly clock: Clock;
   readonly signal: AbortSignal;
@@ -27,7 +27,7 @@ interface Signed {
 }
 
 /** Attaches a signature to an image of the store, unless the key has signed it before. Throws `image_unknown`, `image_invalid`. */
-export function signImage(store: ImageStore, digest: string, signer: Signer): Promise<Signed> {
+export function signImage(store: ImageStore, digest: string, signer: ImageSigner): Promise<Signed> {
   return attest(store, digest, { type: predicateTypes.signature, predicate: {} }, signer);
 }
 
@@ -39,7 +39,7 @@ export async function attest(
   store: ImageStore,
   digest: string,
   { type, predicate }: { readonly type: string; readonly predicate: object },
-  { key, clock, signal }: Signer,
+  { key, clock, signal }: ImageSigner,
 ): Promise<Signed> {
   const image = readManifest(store, digest);
   const statement = statementOf(digest, type, predicate);

@@ -6,7 +6,7 @@ import { annotations, mediaTypes } from "../../image/store/oci-types.ts";
 import { KilnError } from "../../lib/errors.ts";
 import { digestOf } from "../../lib/files/sha256.ts";
 import { pacer } from "../../lib/time/pace.ts";
-import { type Opened, openBundle } from "./bundle.ts";
+import { type OpenedBundle, openBundle } from "./bundle.ts";
 import type { PublicKey } from "./keys.ts";
 import { parseStatement, predicateTypes } from "./statement.ts";
 
@@ -20,7 +20,7 @@ type Examined =
   | {
       readonly ok: true;
       /** Those that have signed it. */
-      readonly keys: Opened["keys"];
+      readonly keys: OpenedBundle["keys"];
       /** The statement as it was signed. */
       readonly text: string;
     }

@@ -1,7 +1,7 @@
 import type { ServerId, ServiceKey } from "../../../src/domain/ids.ts";
 import type { Release } from "../../../src/domain/release.ts";
 import type { Clock } from "../../../src/lib/time/clock.ts";
-import { Cluster } from "../../../src/platform/fake/cluster.ts";
+import { FakeCluster } from "../../../src/platform/fake/cluster.ts";
 import type { ClusterServer, ServerFault } from "../../../src/platform/fake/cluster-server.ts";
 import { isBad, isQuality, type Nature, natureOf, oddities, type Quality } from "../nature.ts";
 import type { Random } from "../random.ts";
@@ -11,7 +11,7 @@ export type Affliction = "error" | "hang";
 const hangMs = 60_000;
 
 /** The engine of a simulation: its servers have natures of their own, decided by the seed alone. */
-export class Engine extends Cluster {
+export class Engine extends FakeCluster {
   readonly #random: Random;
   readonly #qualities = new Map<string, Quality>();
   readonly #natures = new Map<ServerId, Nature>();

@@ -120,7 +120,7 @@ export class FleetReferee extends Referee {
 
   onApply(routed: RoutedService, life: Life): void {
     if (this.isOver(life)) return;
-    const targets = () => routed.targets.map((t) => `${t.id}=${t.weight}`).join(" ");
+    const targets = () => routed.upstreams.map((t) => `${t.id}=${t.weight}`).join(" ");
     this.trace.add(() => `    apply ${routed.service}: ${targets()}`);
     if (previewedBy(routed.service) !== undefined) this.#preview.onApply(routed);
     else this.#traffic.onApply(routed);

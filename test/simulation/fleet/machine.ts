@@ -3,7 +3,7 @@ import type { Release } from "../../../src/domain/release.ts";
 import type { Clock } from "../../../src/lib/time/clock.ts";
 import { type FakeServer, FakeWorld } from "../../../src/platform/fake/world.ts";
 import { jobId, parseJobId, parseServerId } from "../../../src/platform/fleet/server-id.ts";
-import type { Target } from "../../../src/router/router.ts";
+import type { Upstream } from "../../../src/router/router.ts";
 import {
   isBad,
   isJobQuality,
@@ -131,17 +131,17 @@ export class Machine extends FakeWorld {
     return [...this.servers.keys()].filter((id) => this.isRunning(id));
   }
 
-  takers(service: ServiceKey): readonly Target[] {
-    return (this.routes.get(service)?.targets ?? []).filter((t) => t.weight > 0);
+  takers(service: ServiceKey): readonly Upstream[] {
+    return (this.routes.get(service)?.upstreams ?? []).filter((t) => t.weight > 0);
   }
 
   weightOf(id: ServerId): number {
-    const targets = this.routes.get(parts(id).service)?.targets ?? [];
+    const targets = this.routes.get(parts(id).service)?.upstreams ?? [];
     return targets.find((t) => t.id === id)?.weight ?? 0;
   }
 
   /** Who has the target's address now, if it runs. */
-  holderOf({ address }: Target): ServerId | undefined {
+  holderOf({ address }: Upstream): ServerId | undefined {
     for (const { record } of this.servers.values()) {
       if (record.state === "running" && record.address === address) return record.id;
     }
@@ -149,7 +149,7 @@ export class Machine extends FakeWorld {
   }
 
   /** The router has changed: whoever lost its traffic may have requests open, for a while. */
-  trafficChanged(service: ServiceKey, before: readonly Target[]): void {
+  trafficChanged(service: ServiceKey, before: readonly Upstream[]): void {
     const now = new Set(this.takers(service).map((t) => t.id));
     for (const id of now) {
       this.outSince.delete(id);

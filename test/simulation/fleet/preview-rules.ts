@@ -43,7 +43,7 @@ export class PreviewRules {
   onApply(routed: RoutedService): void {
     const service = previewedBy(routed.service) ?? "";
     const asked = this.#asked.get(service);
-    for (const { id, weight } of routed.targets) {
+    for (const { id, weight } of routed.upstreams) {
       this.#verdict.expect(
         parseServerId(id)?.release === asked && parseServerId(id)?.service === service,
         "preview-only-of-the-new",
@@ -55,7 +55,7 @@ export class PreviewRules {
         () => `the preview of ${service} gets ${id}, and its health checks have not made it ready`,
       );
     }
-    if (routed.targets.length > 0) this.shown++;
+    if (routed.upstreams.length > 0) this.shown++;
   }
 
   /** It reaches nobody but the new release of the running rollout. */

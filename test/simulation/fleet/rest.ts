@@ -51,7 +51,7 @@ function leftOvers(
   const routed = serving === undefined && machine.routes.has(service) ? [`${service} still has a route`] : [];
   const preview = machine.routes.get(previewKey(service));
   const previewed =
-    preview !== undefined && (serving === undefined || preview.targets.length > 0)
+    preview !== undefined && (serving === undefined || preview.upstreams.length > 0)
       ? [`${service} still has a preview`]
       : [];
   return [

@@ -49,7 +49,7 @@ export class TrafficRules {
   }
 
   onApply(routed: RoutedService): void {
-    const taking = routed.targets.filter((t) => t.weight > 0).map((t) => t.id);
+    const taking = routed.upstreams.filter((t) => t.weight > 0).map((t) => t.id);
     for (const id of taking) {
       this.#verdict.expect(
         this.#k.oracle.wasReadyAt(id, this.#k.now()),

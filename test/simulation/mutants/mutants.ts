@@ -26,8 +26,8 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     router: (router) => ({
       ...router,
       apply: (routed, options) => {
-        const targets = routed.targets.map((target) => ({ ...target, weight: 256 }));
-        return router.apply({ ...routed, targets }, options);
+        const upstreams = routed.upstreams.map((target) => ({ ...target, weight: 256 }));
+        return router.apply({ ...routed, upstreams }, options);
       },
     }),
   },
@@ -89,7 +89,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
         if (previewedBy(routed.service) !== undefined) return;
         const key = previewKey(routed.service);
         const preview = (await router.observe(options)).find(({ service }) => service === key);
-        if (preview !== undefined) await router.apply({ ...preview, targets: routed.targets }, options);
+        if (preview !== undefined) await router.apply({ ...preview, upstreams: routed.upstreams }, options);
       },
     }),
   },
@@ -146,7 +146,7 @@ export const mutants: Readonly<Record<string, Mutant>> = {
       return {
         ...router,
         apply: async (routed, options) => {
-          const { length } = routed.targets.filter((target) => target.weight > 0);
+          const { length } = routed.upstreams.filter((target) => target.weight > 0);
           // It refuses to take servers away, so that it shows soon.
           if (length > 0 && length < (takers.get(routed.service) ?? 0)) return;
           takers.set(routed.service, length);

@@ -1,8 +1,16 @@
 import type { Command } from "commander";
-import { collected, command, described, group, intoFile, type Load, reasonHelp } from "../../declare.ts";
+import {
+  collected,
+  command,
+  described,
+  group,
+  intoFile,
+  type LoadCommand,
+  reasonHelp,
+} from "../../declare.ts";
 import { parseSince, parseTail } from "../../numbers.ts";
 
-export function addAuditCommands(program: Command, load: Load): void {
+export function addAuditCommands(program: Command, load: LoadCommand): void {
   program.commandsGroup("Audit:");
   const audit = group(program, "audit", "print and verify the log of all events");
   described(

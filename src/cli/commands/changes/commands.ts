@@ -6,14 +6,14 @@ import {
   following,
   fromFile,
   group,
-  type Load,
+  type LoadCommand,
   planHelp,
   reasonHelp,
   theOne,
 } from "../../declare.ts";
 import { parseCount, parseExpected, parseRelease } from "../../numbers.ts";
 
-export function addChangeCommands(program: Command, load: Load): void {
+export function addChangeCommands(program: Command, load: LoadCommand): void {
   program.commandsGroup("Change services:");
   fromFile(
     command(

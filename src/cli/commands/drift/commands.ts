@@ -1,7 +1,7 @@
 import type { Command } from "commander";
-import { command, group, intoFile, type Load, reasonHelp } from "../../declare.ts";
+import { command, group, intoFile, type LoadCommand, reasonHelp } from "../../declare.ts";
 
-export function addDriftCommands(program: Command, load: Load): void {
+export function addDriftCommands(program: Command, load: LoadCommand): void {
   program.commandsGroup("Changed servers:");
   command(
     program,

@@ -1,7 +1,7 @@
 import { type Command, Option } from "commander";
-import { collected, command, group, intoFile, type Load, reasonHelp } from "../../declare.ts";
+import { collected, command, group, intoFile, type LoadCommand, reasonHelp } from "../../declare.ts";
 
-export function addImageCommands(program: Command, load: Load): void {
+export function addImageCommands(program: Command, load: LoadCommand): void {
   program.commandsGroup("Images:");
   command(program, "images", "list images, and the releases that use them", "kiln images", "kiln images shop")
     .argument("[SERVICE]", "only images of this service")

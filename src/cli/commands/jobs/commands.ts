@@ -1,8 +1,8 @@
 import type { Command } from "commander";
-import { command, fromFile, group, type Load, reasonHelp, theOne } from "../../declare.ts";
+import { command, fromFile, group, type LoadCommand, reasonHelp, theOne } from "../../declare.ts";
 import { parseRunNumber } from "../../numbers.ts";
 
-export function addJobCommands(program: Command, load: Load): void {
+export function addJobCommands(program: Command, load: LoadCommand): void {
   program.commandsGroup("Jobs:");
   const job = group(program, "job", "list scheduled jobs and their runs, or run one now");
   fromFile(command(job, "ls", "list jobs with their last and next run", "kiln job ls"))

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
-import { command, group, type Load } from "../../declare.ts";
+import { command, group, type LoadCommand } from "../../declare.ts";
 
-export function addMachineCommands(program: Command, load: Load): void {
+export function addMachineCommands(program: Command, load: LoadCommand): void {
   program.commandsGroup("This machine:");
   command(
     program,

@@ -11,7 +11,7 @@ import { formatDuration } from "../../output/units.ts";
 import { openProject, type Project } from "../../project.ts";
 import { cleanUp } from "../../quickstart/cleanup.ts";
 import { type Intrusion, intrude, intrusionLines } from "../../quickstart/intrusion.ts";
-import { type Load, startLoad } from "../../quickstart/load.ts";
+import { type ClientLoad, startLoad } from "../../quickstart/load.ts";
 import { alone, createPlayground, type Playground, playgroundBeside } from "../../quickstart/playground.ts";
 import {
   type KeptPlayground,
@@ -72,7 +72,7 @@ function requireRoot(): void {
 
 async function playAll(context: Context, folder: string, port: number): Promise<Played> {
   const steps: StepResult[] = [];
-  const step = async (name: string, load: Load | undefined, work: () => Promise<unknown>) => {
+  const step = async (name: string, load: ClientLoad | undefined, work: () => Promise<unknown>) => {
     context.output.note("", context.output.noteStyle.bold(`${steps.length + 1}. ${name}`));
     const begunMs = context.clock.elapsed();
     await work();

@@ -1,10 +1,10 @@
 import type { Command } from "commander";
-import { command, expectRelease, fromFile, type Load, reasonHelp } from "../../declare.ts";
+import { command, expectRelease, fromFile, type LoadCommand, reasonHelp } from "../../declare.ts";
 import { parseExpected } from "../../numbers.ts";
 
 const everyService = "every service of every kiln.yaml in the folder and below; default: the current folder";
 
-export function addProjectCommands(program: Command, load: Load): void {
+export function addProjectCommands(program: Command, load: LoadCommand): void {
   program.commandsGroup("Make and deploy:");
   const which = "the service, if kiln.yaml has several";
   command(

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
-import { command, fromFile, group, type Load, reasonHelp, theOne } from "../../declare.ts";
+import { command, fromFile, group, type LoadCommand, reasonHelp, theOne } from "../../declare.ts";
 
-export function addSecretCommands(program: Command, load: Load): void {
+export function addSecretCommands(program: Command, load: LoadCommand): void {
   program.commandsGroup("Secrets:");
   const secret = group(program, "secret", "set, list or remove secrets");
   fromFile(

@@ -1,8 +1,8 @@
 import type { Command } from "commander";
-import { command, following, fromFile, type Load, theOne } from "../../declare.ts";
+import { command, following, fromFile, type LoadCommand, theOne } from "../../declare.ts";
 import { parseSince, parseTail } from "../../numbers.ts";
 
-export function addServiceCommands(program: Command, load: Load): void {
+export function addServiceCommands(program: Command, load: LoadCommand): void {
   program.commandsGroup("Inspect services:");
   const oneOrAll = "a service; default: the one in ./kiln.yaml, else all";
   fromFile(

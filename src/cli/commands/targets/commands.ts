@@ -1,8 +1,8 @@
 import type { Command } from "commander";
-import { command, group, type Load, reasonHelp } from "../../declare.ts";
+import { command, group, type LoadCommand, reasonHelp } from "../../declare.ts";
 import { parsePair } from "../../numbers.ts";
 
-export function addTargetCommands(program: Command, load: Load): void {
+export function addTargetCommands(program: Command, load: LoadCommand): void {
   program.commandsGroup("Targets:");
   const target = group(program, "target", "add, list or remove targets: the places where services run");
   command(

@@ -1,7 +1,7 @@
 import { type Command, Option } from "commander";
-import { command, group, type Load, reasonHelp } from "../../declare.ts";
+import { command, group, type LoadCommand, reasonHelp } from "../../declare.ts";
 
-export function addTrustCommands(program: Command, load: Load): void {
+export function addTrustCommands(program: Command, load: LoadCommand): void {
   program.commandsGroup("Trust:");
   const trust = group(program, "trust", "say whose signatures of images count, and where they are needed");
   command(trust, "ls", "list keys and image policies", "kiln trust ls").action(

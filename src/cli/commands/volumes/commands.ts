@@ -1,10 +1,10 @@
 import type { Command } from "commander";
-import { command, fromFile, group, intoFile, type Load, reasonHelp, theOne } from "../../declare.ts";
+import { command, fromFile, group, intoFile, type LoadCommand, reasonHelp, theOne } from "../../declare.ts";
 
 const name = "the name, as in kiln.yaml";
 const yes = "do not ask";
 
-export function addVolumeCommands(program: Command, load: Load): void {
+export function addVolumeCommands(program: Command, load: LoadCommand): void {
   program.commandsGroup("Data:");
   const volume = group(program, "volume", "list, copy, restore or remove the data that stays");
   fromFile(command(volume, "ls", "list volumes with their size and their servers", "kiln volume ls"))
@@ -43,7 +43,7 @@ export function addVolumeCommands(program: Command, load: Load): void {
     .action(load(async () => (await import("./change.ts")).remove));
 }
 
-function addTransfers(volume: Command, load: Load): void {
+function addTransfers(volume: Command, load: LoadCommand): void {
   intoFile(
     fromFile(
       command(volume, "export", "write the data of a volume as a tar archive", "kiln volume export data db"),

@@ -14,7 +14,7 @@ import type { ChangeOptions } from "../change-options.ts";
 import { type CheckedRelease, checkedRelease } from "../deploy-request.ts";
 import { type ImageToDeploy, imageToDeploy, requestDeploy } from "../steps.ts";
 import { eachInOrder } from "./each-in-order.ts";
-import { type Member, openProjects } from "./open-projects.ts";
+import { openProjects, type ProjectMember } from "./open-projects.ts";
 import { reportAll } from "./report.ts";
 
 /** What became of one service. */
@@ -73,7 +73,7 @@ class Deploys {
     this.#options = options;
   }
 
-  async run(members: readonly Member[]): Promise<readonly MemberResult[]> {
+  async run(members: readonly ProjectMember[]): Promise<readonly MemberResult[]> {
     const { output } = this.#context;
     output.note(
       `${plural(members.length, "service")}, in this order: ${members.map(({ name }) => name).join(", ")}.`,
@@ -99,13 +99,13 @@ class Deploys {
     });
   }
 
-  #check(member: Member): Promise<CheckedRelease> {
+  #check(member: ProjectMember): Promise<CheckedRelease> {
     return this.#named(member, async (context) =>
       checkedRelease(await context.connect(), member, { supersede: this.#options.supersede }),
     );
   }
 
-  #build(member: Member): Promise<Tried<ImageToDeploy>> {
+  #build(member: ProjectMember): Promise<Tried<ImageToDeploy>> {
     return tried(
       this.#builds(() => this.#named(member, (context) => imageToDeploy(context, member, undefined))),
     );
@@ -113,7 +113,7 @@ class Deploys {
 
   /** Never rejects. */
   async #deploy(
-    member: Member,
+    member: ProjectMember,
     check: Tried<CheckedRelease> | undefined,
     building: Promise<Tried<ImageToDeploy>> | undefined,
   ): Promise<MemberResult> {
@@ -137,7 +137,7 @@ class Deploys {
 
   async #rollOut(
     context: Context,
-    member: Member,
+    member: ProjectMember,
     release: CheckedRelease,
     image: ImageToDeploy,
   ): Promise<Pick<MemberResult, "outcome" | "isDone" | "exitCode" | "release" | "rollout">> {
@@ -153,12 +153,12 @@ class Deploys {
     return { outcome: "settled", isDone, exitCode: exitCodeOf(rollout), release: rollout.to, rollout };
   }
 
-  #named<T>(member: Member, work: (context: Context) => Promise<T>): Promise<T> {
+  #named<T>(member: ProjectMember, work: (context: Context) => Promise<T>): Promise<T> {
     return work(this.#contextOf(member));
   }
 
   /** What it says begins with the service's name: several speak at once. */
-  #contextOf({ name }: Member): Context {
+  #contextOf({ name }: ProjectMember): Context {
     return { ...this.#context, output: this.#context.output.named(name) };
   }
 }
@@ -180,7 +180,7 @@ function present<T>(result: Tried<T> | undefined): T {
 }
 
 function resultOf(
-  { key, file }: Member,
+  { key, file }: ProjectMember,
   durationMs: number,
 ): Pick<MemberResult, "service" | "file" | "durationMs"> {
   return { service: key, file, durationMs };

@@ -7,7 +7,7 @@ import { findSpecFiles } from "./find-files.ts";
 import { type OrderFault, orderOf } from "./order.ts";
 
 /** One service of many. */
-export interface Member extends Project {
+export interface ProjectMember extends Project {
   readonly key: ServiceKey;
   readonly name: string;
   /** Names of the services that must serve before its rollout begins. */
@@ -21,12 +21,12 @@ export interface Member extends Project {
 export async function openProjects(
   folder: string,
   environment: string | undefined,
-): Promise<readonly Member[]> {
+): Promise<readonly ProjectMember[]> {
   const files = await findSpecFiles(folder);
   const { loadSpecs } = await import("../../../spec/load.ts");
   const loaded = await Promise.allSettled(files.map((file) => loadSpecs(file, { environment })));
   const problems: Problem[] = [];
-  const members = loaded.flatMap((result, index): Member[] => {
+  const members = loaded.flatMap((result, index): ProjectMember[] => {
     const file = files[index] ?? "";
     if (result.status === "rejected") {
       if (!isInvalid(result.reason)) throw result.reason;
@@ -51,8 +51,8 @@ function isInvalid(error: unknown): error is KilnError {
   return error instanceof KilnError && error.code === "spec_invalid" && error.problems.length > 0;
 }
 
-async function sameNames(members: readonly Member[]): Promise<readonly Problem[]> {
-  const first = new Map<string, Member>();
+async function sameNames(members: readonly ProjectMember[]): Promise<readonly Problem[]> {
+  const first = new Map<string, ProjectMember>();
   const problems: Problem[] = [];
   for (const member of members) {
     const other = first.get(member.name);
@@ -68,7 +68,7 @@ async function sameNames(members: readonly Member[]): Promise<readonly Problem[]
 }
 
 function orderProblems(
-  members: readonly Member[],
+  members: readonly ProjectMember[],
   faults: readonly OrderFault[],
 ): Promise<readonly Problem[]> {
   const names = members.map(({ name }) => name);
@@ -95,7 +95,7 @@ function orderProblems(
 }
 
 async function placed(
-  { file, spec }: Member,
+  { file, spec }: ProjectMember,
   path: readonly (string | number)[],
   message: string,
   hint: string,

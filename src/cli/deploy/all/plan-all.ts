@@ -4,7 +4,7 @@ import { inParallel } from "../../../lib/in-parallel.ts";
 import type { Context, Outcome } from "../../context.ts";
 import { planOf } from "../plan-of.ts";
 import { planLines } from "../plan-text.ts";
-import { type Member, openProjects } from "./open-projects.ts";
+import { openProjects, type ProjectMember } from "./open-projects.ts";
 
 /** One plan for every service of a folder, in the order of their rollouts. The first that is refused ends it. */
 export async function planAll(
@@ -32,6 +32,6 @@ export async function planAll(
   return 0;
 }
 
-function afterLines({ after }: Member): readonly string[] {
+function afterLines({ after }: ProjectMember): readonly string[] {
   return after.length === 0 ? [] : [`Begins when these serve: ${after.join(", ")}`];
 }

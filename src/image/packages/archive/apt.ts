@@ -6,13 +6,13 @@ import { readTextIfExists, writeFileAtomic } from "../../../lib/files/files.ts";
 import { proxiesOf } from "../../../lib/process/environment.ts";
 import { type ExecResult, exec } from "../../../lib/process/exec.ts";
 import { aptError } from "./apt-errors.ts";
-import { adaptSources, formatSources, parseDeb822, parseOneLine, type Source } from "./sources.ts";
+import { adaptSources, formatSources, type PackageSource, parseDeb822, parseOneLine } from "./sources.ts";
 
 /** A private apt: its state is in a folder of Kiln; configuration, keys and proxies come from the machine. */
 export interface Apt {
   readonly folder: string;
   readonly architecture: string;
-  readonly sources: readonly Source[];
+  readonly sources: readonly PackageSource[];
   readonly signal: AbortSignal;
 }
 
@@ -21,7 +21,7 @@ export async function findSources(
   lines: readonly string[],
   suite: string,
   signal: AbortSignal,
-): Promise<readonly Source[]> {
+): Promise<readonly PackageSource[]> {
   if (lines.length > 0) return lines.flatMap(readLine);
   const sources = adaptSources(await machineSources(signal), suite);
   if (sources.length > 0) return sources;
@@ -30,7 +30,7 @@ export async function findSources(
   });
 }
 
-function readLine(line: string): readonly Source[] {
+function readLine(line: string): readonly PackageSource[] {
   const sources = parseOneLine(line);
   if (sources.length === 1 && !line.includes("\n")) return sources;
   throw new KilnError("spec_invalid", `This is not a package source: ${line}`, {
@@ -38,7 +38,7 @@ function readLine(line: string): readonly Source[] {
   });
 }
 
-async function machineSources(signal: AbortSignal): Promise<readonly Source[]> {
+async function machineSources(signal: AbortSignal): Promise<readonly PackageSource[]> {
   const { stdout } = await exec(
     ["apt-config", "shell", "list", "Dir::Etc::sourcelist/f", "parts", "Dir::Etc::sourceparts/d"],
     { signal, env: aptEnv },
@@ -60,7 +60,7 @@ async function machineSources(signal: AbortSignal): Promise<readonly Source[]> {
 export async function openApt(
   cacheFolder: string,
   architecture: string,
-  sources: readonly Source[],
+  sources: readonly PackageSource[],
   signal: AbortSignal,
 ): Promise<Apt> {
   const text = formatSources(sources);

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { type Draft, putFile, putLink, readEntry } from "./draft.ts";
+import { type PackageDraft, putFile, putLink, readEntry } from "./draft.ts";
 
 const folder = "usr/share/ca-certificates/";
 
@@ -7,7 +7,7 @@ const folder = "usr/share/ca-certificates/";
  * The trusted certificates, as update-ca-certificates(8) and ca-certificates-java would make them: one bundle for
  * OpenSSL, GnuTLS and curl, and Java's store where there is a Java.
  */
-export function addCertificates(draft: Draft): void {
+export function addCertificates(draft: PackageDraft): void {
   const paths = [...draft.tree.keys()]
     .filter((path) => path.startsWith(folder) && path.endsWith(".crt"))
     .sort();
@@ -54,7 +54,7 @@ export function javaStore(certificates: readonly { readonly alias: string; reado
   return Buffer.concat([store, digest]);
 }
 
-function addJavaStore(draft: Draft, certificates: readonly Certificate[]): void {
+function addJavaStore(draft: PackageDraft, certificates: readonly Certificate[]): void {
   const entries = certificates.map(({ path, pem }) => ({
     alias: `debian:${path
       .slice(path.lastIndexOf("/") + 1)

@@ -1,15 +1,15 @@
 import { joinPath, parentsOf, resolvePath } from "../../layers/tree.ts";
 import { contentBytes } from "../../store/content.ts";
-import type { Entry } from "../../tar/entry.ts";
+import type { TarEntry } from "../../tar/entry.ts";
 import type { PathRecipe } from "../setup/recipe.ts";
-import type { Accounts } from "../setup/users.ts";
+import type { PackageAccounts } from "../setup/users.ts";
 
 /** An image's tree while it is made. */
-export interface Draft {
-  readonly tree: Map<string, Entry>;
+export interface PackageDraft {
+  readonly tree: Map<string, TarEntry>;
   /** The time of files that come from no package: the newest time in the packages, so that it depends only on the lock. */
   readonly mtime: number;
-  readonly accounts: Accounts;
+  readonly accounts: PackageAccounts;
 }
 
 const maxFile = 16 << 20;
@@ -21,7 +21,7 @@ interface Owner {
 
 /** A file with this content; replaces an existing one. */
 export function putFile(
-  draft: Draft,
+  draft: PackageDraft,
   path: string,
   content: string | Uint8Array,
   { mode, owner }: Owner,
@@ -31,28 +31,28 @@ export function putFile(
   draft.tree.set(path, { ...base, content: { kind: "bytes", bytes } });
 }
 
-export function putFolder(draft: Draft, path: string, { mode, owner }: Owner): void {
+export function putFolder(draft: PackageDraft, path: string, { mode, owner }: Owner): void {
   const mtime = draft.tree.get(path)?.mtime ?? draft.mtime;
   draft.tree.set(path, { path, type: "folder", mode, mtime, ...ids(draft, owner) });
 }
 
-export function putLink(draft: Draft, path: string, link: string): void {
+export function putLink(draft: PackageDraft, path: string, link: string): void {
   draft.tree.set(path, { path, type: "symlink", mode: 0o777, uid: 0, gid: 0, mtime: draft.mtime, link });
 }
 
-function ids(draft: Draft, owner = "root:root"): { uid: number; gid: number } {
+function ids(draft: PackageDraft, owner = "root:root"): { uid: number; gid: number } {
   const [user = "root", group = user] = owner.split(":");
   return { uid: draft.accounts.uids.get(user) ?? 0, gid: draft.accounts.gids.get(group) ?? 0 };
 }
 
 /** The bytes of a file of the image, or undefined. For small files. */
-export function readEntry(tree: ReadonlyMap<string, Entry>, path: string): Buffer | undefined {
+export function readEntry(tree: ReadonlyMap<string, TarEntry>, path: string): Buffer | undefined {
   const content = tree.get(resolvePath(tree, path, { last: true }) ?? "")?.content;
   return content ? contentBytes(content, maxFile) : undefined;
 }
 
 /** Applies one line of a recipe. */
-export function applyPath(draft: Draft, recipe: PathRecipe): void {
+export function applyPath(draft: PackageDraft, recipe: PathRecipe): void {
   const { kind, path } = recipe;
   const there = draft.tree.get(path);
   if (kind === "folder") putFolder(draft, path, { mode: 0o755, ...recipe });
@@ -65,12 +65,15 @@ export function applyPath(draft: Draft, recipe: PathRecipe): void {
   else copyFile(draft, recipe);
 }
 
-function copyFile(draft: Draft, { path, from, mode, owner }: Extract<PathRecipe, { kind: "copy" }>): void {
+function copyFile(
+  draft: PackageDraft,
+  { path, from, mode, owner }: Extract<PathRecipe, { kind: "copy" }>,
+): void {
   const source = draft.tree.get(from);
   if (source) draft.tree.set(path, { ...source, path, mode: mode ?? source.mode, ...ids(draft, owner) });
 }
 
-function linkEach(draft: Draft, { path, pattern }: Extract<PathRecipe, { kind: "link-each" }>): void {
+function linkEach(draft: PackageDraft, { path, pattern }: Extract<PathRecipe, { kind: "link-each" }>): void {
   for (const target of [...draft.tree.keys()].filter((one) => pattern.test(one)).sort()) {
     const link = joinPath(path, target.slice(target.lastIndexOf("/") + 1));
     if (!draft.tree.has(link)) putLink(draft, link, `/${target}`);
@@ -78,7 +81,7 @@ function linkEach(draft: Draft, { path, pattern }: Extract<PathRecipe, { kind: "
 }
 
 /** Every parent of every path, created if no package contains it; in order of the paths, so that equal trees are equal. */
-export function completed(draft: Draft): Map<string, Entry> {
+export function completed(draft: PackageDraft): Map<string, TarEntry> {
   for (const path of [...draft.tree.keys()]) {
     for (const parent of parentsOf(path)) {
       if (!draft.tree.has(parent)) putFolder(draft, parent, { mode: 0o755 });

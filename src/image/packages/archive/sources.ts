@@ -1,7 +1,7 @@
 import { parseStanzas, type Stanza } from "./control.ts";
 
 /** One place that apt fetches from: every suite of it at every URI of it. */
-export interface Source {
+export interface PackageSource {
   readonly uris: readonly string[];
   readonly suites: readonly string[];
   readonly components: readonly string[];
@@ -13,7 +13,7 @@ const debianSuites =
   /^(buster|bullseye|bookworm|trixie|forky|duke|sid|unstable|testing|stable|oldstable|oldoldstable)$/;
 
 /** Sources from the one-line format of sources.list(5). Lines for source packages are left out. */
-export function parseOneLine(text: string): readonly Source[] {
+export function parseOneLine(text: string): readonly PackageSource[] {
   return text.split("\n").flatMap((line) => {
     const match = line
       .replace(/#.*/, "")
@@ -40,7 +40,7 @@ function oneLineOptions(text: string | undefined): Readonly<Record<string, strin
 const ownFields = new Set(["types", "uris", "suites", "components", "architectures", "enabled"]);
 
 /** Sources from the deb822 format of sources.list(5). Disabled ones and those for source packages are left out. */
-export function parseDeb822(text: string): readonly Source[] {
+export function parseDeb822(text: string): readonly PackageSource[] {
   return parseStanzas(text).flatMap((stanza) => {
     const disabled = /^(no|false|without|off|disable)$/.test(stanza.get("enabled") ?? "");
     if (disabled || !words(stanza.get("types")).includes("deb")) return [];
@@ -63,7 +63,7 @@ function deb822Options(stanza: Stanza): Readonly<Record<string, string>> {
  * The sources for another suite: entries that name exactly this suite stay; Debian's own archives give their main,
  * updates and security suites under the new name; everything else is left out.
  */
-export function adaptSources(sources: readonly Source[], suite: string): readonly Source[] {
+export function adaptSources(sources: readonly PackageSource[], suite: string): readonly PackageSource[] {
   const adapted = sources.flatMap((source) => {
     const suites = new Set(source.suites.flatMap((own) => adaptSuite(source, own, suite)));
     return suites.size === 0 ? [] : [{ ...source, suites: [...suites] }];
@@ -71,7 +71,7 @@ export function adaptSources(sources: readonly Source[], suite: string): readonl
   return [...new Map(adapted.map((source) => [JSON.stringify(source), source])).values()];
 }
 
-function adaptSuite(source: Source, own: string, wanted: string): readonly string[] {
+function adaptSuite(source: PackageSource, own: string, wanted: string): readonly string[] {
   if (own === wanted) return [own];
   const match = own.match(/^([a-z]+)(-updates|-security)?$/);
   if (!match?.[1] || !debianSuites.test(match[1]) || !isDebianArchive(source)) return [];
@@ -79,13 +79,13 @@ function adaptSuite(source: Source, own: string, wanted: string): readonly strin
 }
 
 /** Debian's own archive carries `main` and, where a key is named, is signed by the archive's keyring. */
-function isDebianArchive(source: Source): boolean {
+function isDebianArchive(source: PackageSource): boolean {
   const key = source.options["signed-by"];
   return source.components.includes("main") && (key === undefined || /debian-archive-/.test(key));
 }
 
 /** Sources in the deb822 format, for a `.sources` file. */
-export function formatSources(sources: readonly Source[]): string {
+export function formatSources(sources: readonly PackageSource[]): string {
   return sources
     .map((source) =>
       [
@@ -107,7 +107,7 @@ export interface Archive {
 }
 
 /** Every archive of these sources, the first one of each URI first. */
-export function archives(sources: readonly Source[]): readonly Archive[] {
+export function archives(sources: readonly PackageSource[]): readonly Archive[] {
   return sources.flatMap((source) =>
     source.uris.flatMap((uri) => source.suites.map((suite) => ({ uri: uri.replace(/\/+$/, ""), suite }))),
   );

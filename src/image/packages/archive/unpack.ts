@@ -8,7 +8,7 @@ import { exec } from "../../../lib/process/exec.ts";
 import { pacer } from "../../../lib/time/pace.ts";
 import type { LockedPackage } from "../../lock-file.ts";
 import { contentBytes } from "../../store/content.ts";
-import type { Tree } from "../../tar/entry.ts";
+import type { TarTree } from "../../tar/entry.ts";
 import { readTar } from "../../tar/tar-reader.ts";
 import { parseStanzas, type Stanza } from "./control.ts";
 import { debPath } from "./fetch.ts";
@@ -19,7 +19,7 @@ export interface Unpacked {
   readonly control: Stanza;
   /** The other members of the control archive that are text, e.g. `postinst` (deb(5)). */
   readonly members: ReadonlyMap<string, string>;
-  readonly tree: Tree;
+  readonly tree: TarTree;
 }
 
 /** Debian's largest have 10 MB and 4 GB. */
@@ -139,7 +139,7 @@ function corrupt(one: LockedPackage, why: string): KilnError {
 }
 
 /** Only regular files of the archive: a link could lead to a file of this machine, whose text would get into the image. */
-function membersOf(tree: Tree, one: LockedPackage): ReadonlyMap<string, string> {
+function membersOf(tree: TarTree, one: LockedPackage): ReadonlyMap<string, string> {
   const members = [...tree.values()].filter(({ type }) => type !== "folder");
   const odd = members.find(({ type, path }) => type !== "file" || path.includes("/"));
   if (odd) throw corrupt(one, `its control archive has ${odd.path} as a ${odd.type}; expected files.`);

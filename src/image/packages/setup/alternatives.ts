@@ -1,4 +1,4 @@
-import { type Draft, putLink } from "../archive/draft.ts";
+import { type PackageDraft, putLink } from "../archive/draft.ts";
 import { currentPath } from "../layout.ts";
 import type { Alternative } from "./scripts.ts";
 
@@ -7,7 +7,7 @@ import type { Alternative } from "./scripts.ts";
  * in the alphabet. Links whose target is not in the image (manual pages) are left out.
  */
 export function addAlternatives(
-  draft: Draft,
+  draft: PackageDraft,
   packages: readonly { readonly alternatives: readonly Alternative[] }[],
 ): void {
   const candidates = packages

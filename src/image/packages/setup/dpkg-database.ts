@@ -1,4 +1,4 @@
-import { type Draft, putFile, putFolder } from "../archive/draft.ts";
+import { type PackageDraft, putFile, putFolder } from "../archive/draft.ts";
 import type { Unpacked } from "../archive/unpack.ts";
 import { currentPath } from "../layout.ts";
 
@@ -6,7 +6,7 @@ import { currentPath } from "../layout.ts";
  * dpkg's database, from which vulnerability scanners and `dpkg-query --root` read an image's packages: `status`,
  * and for each package the list of its files and their digests.
  */
-export function addDpkgDatabase(draft: Draft, packages: readonly Unpacked[]): void {
+export function addDpkgDatabase(draft: PackageDraft, packages: readonly Unpacked[]): void {
   putFolder(draft, "var/lib/dpkg", { mode: 0o755 });
   putFolder(draft, "var/lib/dpkg/info", { mode: 0o755 });
   putFolder(draft, "var/lib/dpkg/updates", { mode: 0o755 });

@@ -1,7 +1,7 @@
 import { lookUp, resolvePath } from "../../layers/tree.ts";
 import { contentRange } from "../../store/content.ts";
-import type { Entry, Tree } from "../../tar/entry.ts";
-import { type Draft, putFile, readEntry } from "../archive/draft.ts";
+import type { TarEntry, TarTree } from "../../tar/entry.ts";
+import { type PackageDraft, putFile, readEntry } from "../archive/draft.ts";
 import { libraryMachine, sharedObjectName } from "./shared-object.ts";
 
 /** A library that the loader finds by its name. */
@@ -17,7 +17,7 @@ export interface CachedLibrary {
  * Writes /etc/ld.so.cache, as ldconfig(8) would: without it, the loader sees only its own folders and none of /etc/ld.so.conf,
  * and Python's `ctypes.util.find_library` finds nothing. It depends only on the tree, and no program of the image runs.
  */
-export function addLoaderCache(draft: Draft): void {
+export function addLoaderCache(draft: PackageDraft): void {
   const libraries = cachedLibraries(draft.tree);
   if (libraries.length > 0) putFile(draft, "etc/ld.so.cache", loaderCache(libraries), { mode: 0o644 });
 }
@@ -25,7 +25,7 @@ export function addLoaderCache(draft: Draft): void {
 /** The loader's own folders: ld.so(8). They come after the configured folders. */
 const ownFolders = ["/lib", "/usr/lib"];
 
-function cachedLibraries(tree: Tree): readonly CachedLibrary[] {
+function cachedLibraries(tree: TarTree): readonly CachedLibrary[] {
   const folders = [...configuredFolders(tree), ...ownFolders].map((path) => path.replace(/\/+$/, ""));
   const byRealPath = new Map<string, string>();
   for (const path of folders) {
@@ -39,7 +39,7 @@ function cachedLibraries(tree: Tree): readonly CachedLibrary[] {
 }
 
 /** The folders of ld.so.conf.d, which Debian's ld.so.conf includes in the order of their names. */
-function configuredFolders(tree: Tree): readonly string[] {
+function configuredFolders(tree: TarTree): readonly string[] {
   return [...tree.keys()]
     .filter((path) => /^etc\/ld\.so\.conf\.d\/[^/]+\.conf$/.test(path))
     .sort()
@@ -48,7 +48,7 @@ function configuredFolders(tree: Tree): readonly string[] {
     .filter((line) => line.startsWith("/"));
 }
 
-function librariesIn(tree: Tree, entries: readonly Entry[], folder: string): readonly CachedLibrary[] {
+function librariesIn(tree: TarTree, entries: readonly TarEntry[], folder: string): readonly CachedLibrary[] {
   const found = new Map<string, CachedLibrary>();
   for (const entry of [...entries].sort((a, b) => (a.path < b.path ? -1 : 1))) {
     const file = entry.path.slice(entry.path.lastIndexOf("/") + 1);

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import type { UserRecipe } from "./recipe.ts";
 
 /** passwd(5), group(5), shadow(5) and gshadow(5) of an image, and who has which number. */
-export interface Accounts {
+export interface PackageAccounts {
   readonly uids: ReadonlyMap<string, number>;
   readonly gids: ReadonlyMap<string, number>;
   readonly passwd: string;
@@ -39,7 +39,7 @@ interface Group {
  * The accounts of an image, in order of their numbers. Accounts without a fixed number get one that follows from
  * their name (in 200 to 899, free for this in Debian Policy section 9.2), so that it stays when packages come and go.
  */
-export function makeAccounts(sources: AccountSources): Accounts {
+export function makeAccounts(sources: AccountSources): PackageAccounts {
   const declared = sources.sysusers.flatMap((text) => text.split("\n")).map(sysusersWords);
   const users = [
     ...fields(sources.passwdMaster).map(masterUser),
@@ -133,7 +133,7 @@ function addMembers(
   });
 }
 
-function format(users: readonly User[], groups: readonly Group[]): Accounts {
+function format(users: readonly User[], groups: readonly Group[]): PackageAccounts {
   const taken = [...users.map(({ uid }) => uid), ...groups.map(({ gid }) => gid)];
   const names = [...users, ...groups].map(({ name }) => name);
   const free = numbersByName(names, new Set(taken.filter((id) => id !== undefined)));

@@ -4,7 +4,7 @@ import { connectionFault, type Fault } from "./connection-fault.ts";
 import { durationWords } from "./failure.ts";
 import type { ProbeResult } from "./health.ts";
 import { hostOf, ownProxyHeader, requestOf } from "./http-request.ts";
-import { type Asker, ProbeLine, type Verdict } from "./probe-line.ts";
+import { ProbeLine, type ProbeListener, type ProbeVerdict } from "./probe-line.ts";
 import type { Prober, ProbeTarget } from "./prober.ts";
 import { type Secure, secureFor } from "./secure.ts";
 
@@ -163,7 +163,7 @@ class Probe {
     this.#line = line;
   }
 
-  #connect(line: ProbeLine, ended: NonNullable<Asker["ended"]>): void {
+  #connect(line: ProbeLine, ended: NonNullable<ProbeListener["ended"]>): void {
     const { from, check } = this.#target;
     if (from !== undefined && line.localAddress !== from) {
       this.#decide(false, "this machine sends packets for it elsewhere, and something there answers", {
@@ -176,7 +176,7 @@ class Probe {
     line.close();
   }
 
-  #hears(line: ProbeLine, ended: NonNullable<Asker["ended"]> = () => this.#finish()): Asker {
+  #hears(line: ProbeLine, ended: NonNullable<ProbeListener["ended"]> = () => this.#finish()): ProbeListener {
     return {
       verdict: (verdict) => this.#judge(verdict),
       whole: () => this.#whole(line),
@@ -188,7 +188,7 @@ class Probe {
     };
   }
 
-  #judge({ ok, words }: Verdict): void {
+  #judge({ ok, words }: ProbeVerdict): void {
     this.#decide(ok, this.#words(words));
   }
 

@@ -7,16 +7,16 @@ import type { Secure } from "./secure.ts";
 const sharedBuffer = Buffer.alloc(16 * 1024);
 
 /** An answer as far as it decides a check. */
-export interface Verdict {
+export interface ProbeVerdict {
   readonly ok: boolean;
   /** What was answered, as the end of a sentence: `answered 500: out of order`. */
   readonly words: string;
 }
 
 /** What comes of one question; each is reported at most once, in this order. */
-export interface Asker {
+export interface ProbeListener {
   readonly connected?: () => void;
-  readonly verdict?: (verdict: Verdict) => void;
+  readonly verdict?: (verdict: ProbeVerdict) => void;
   /** The answer is whole: the line is idle and may be asked again. */
   readonly whole?: () => void;
   /** What was answered is not HTTP. */
@@ -40,7 +40,7 @@ export class ProbeLine {
   readonly #socket: Socket;
   /** Where questions are written: the socket itself, or TLS on it. */
   #stream: Socket;
-  #asker: Asker;
+  #asker: ProbeListener;
   #check: HttpCheck | undefined;
   #answer: HttpAnswer | undefined;
   #bytes = 0;
@@ -50,7 +50,7 @@ export class ProbeLine {
   #isReached = false;
   #error: NodeJS.ErrnoException | undefined;
 
-  constructor({ host, port, introduction, secure }: LineOptions, asker: Asker) {
+  constructor({ host, port, introduction, secure }: LineOptions, asker: ProbeListener) {
     this.#asker = asker;
     const onread = {
       buffer: sharedBuffer,
@@ -71,7 +71,7 @@ export class ProbeLine {
     });
   }
 
-  ask(request: string, check: HttpCheck, asker: Asker): void {
+  ask(request: string, check: HttpCheck, asker: ProbeListener): void {
     this.#asker = asker;
     this.#check = check;
     this.#answer = new HttpAnswer(check.method, check.body !== undefined);
@@ -174,7 +174,7 @@ function isDecided(check: HttpCheck, answer: HttpAnswer): boolean {
 }
 
 /** Of an answer that does not pass, the beginning of its body is reported as well. */
-function verdictOf(check: HttpCheck, status: number, answer: HttpAnswer): Verdict {
+function verdictOf(check: HttpCheck, status: number, answer: HttpAnswer): ProbeVerdict {
   const isMissing = check.body !== undefined && !answer.contains(check.body);
   const words = `answered ${status}`;
   if (passes(check, status) && !isMissing) return { ok: true, words };

@@ -17,14 +17,14 @@ async function twoGroups(second = two): Promise<TestFleet> {
 }
 
 function behind(fleet: TestFleet): readonly string[] | undefined {
-  return fleet.world.routes.get("shop_preview")?.targets.map((t) => t.id);
+  return fleet.world.routes.get("shop_preview")?.upstreams.map((t) => t.id);
 }
 
 test("the port is open from the first traffic on, for any host, without a server", async () => {
   await using fleet = await twoGroups();
   expect(fleet.world.routes.get("shop_preview")).toMatchObject({
     frontends: [{ mode: "http", listen: 8081, host: undefined }],
-    targets: [],
+    upstreams: [],
   });
 });
 

@@ -14,7 +14,7 @@ function servers(number: number, count: number, takes = true): readonly Routable
 function weights(shares: Readonly<Record<number, number>>, of: readonly RoutableServer[]): readonly number[] {
   const list = Object.entries(shares).map(([number, share]) => ({ release: Number(number), share }));
   const spec = { shares: list, frontends: [], health: release(1).health };
-  return routedService("shop", spec, of).targets.map((t) => t.weight);
+  return routedService("shop", spec, of).upstreams.map((t) => t.weight);
 }
 
 test.each<[string, Readonly<Record<number, number>>, readonly RoutableServer[], readonly number[]]>([
@@ -49,8 +49,8 @@ test("each server is asked as its own release says, whatever the frontends of th
   const traffic = { mode: "http", listen: 8080, host: undefined, protocol: "h2c", sendProxy: true } as const;
   const newer = servers(2, 1).map((server) => ({ ...server, release: release(2, { traffic }) }));
   const spec = { shares: [{ release: 1, share: 1 }], frontends: [], health: plain.health };
-  const { targets } = routedService("shop", spec, [...servers(1, 1), ...newer]);
-  expect(targets.map(({ protocol, sendProxy }) => [protocol, sendProxy])).toEqual([
+  const { upstreams } = routedService("shop", spec, [...servers(1, 1), ...newer]);
+  expect(upstreams.map(({ protocol, sendProxy }) => [protocol, sendProxy])).toEqual([
     [undefined, undefined],
     ["h2c", true],
   ]);
@@ -83,15 +83,15 @@ test("what a port is, is what the newest release with a share wants", () => {
   expect(hosts(2, 3)).toEqual(["b.example.com", "c.example.com"]);
 });
 
-test("routes are compared by frontends and targets, in any order", () => {
+test("routes are compared by frontends and upstreams, in any order", () => {
   const spec = {
     shares: [{ release: 1, share: 1 }],
     frontends: frontendsOf([], []),
     health: release(1).health,
   };
   const routed = routedService("shop", spec, servers(1, 2));
-  expect(isSameRoute(routed, { ...routed, targets: routed.targets.toReversed() })).toBe(true);
-  expect(isSameRoute(routed, { ...routed, targets: routed.targets.slice(1) })).toBe(false);
+  expect(isSameRoute(routed, { ...routed, upstreams: routed.upstreams.toReversed() })).toBe(true);
+  expect(isSameRoute(routed, { ...routed, upstreams: routed.upstreams.slice(1) })).toBe(false);
   const open = { mode: "http", listen: 443, host: undefined } as const;
   const secure = (key: string) => ({ ...routed, frontends: [{ ...open, tls: { certificate: "/c", key } }] });
   expect(isSameRoute({ ...routed, frontends: [open] }, secure("/k"))).toBe(false);

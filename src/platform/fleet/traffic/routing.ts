@@ -5,7 +5,7 @@ import { isAlike, matchesOf } from "../../../domain/listener.ts";
 import type { Release } from "../../../domain/release.ts";
 import type { HealthSpec, TrafficSpec } from "../../../domain/spec.ts";
 import { canonicalJson } from "../../../lib/canonical-json.ts";
-import type { RoutedService, Target } from "../../../router/router.ts";
+import type { RoutedService, Upstream } from "../../../router/router.ts";
 import { parseServerId } from "../server-id.ts";
 
 /** A server that the router may know. Only one that `takes` gets new requests; the others have weight 0. */
@@ -55,8 +55,8 @@ export function routedService(
     .filter((s) => s.release.shape.port !== undefined && s.release.traffic !== undefined)
     .sort((a, b) => (a.id < b.id ? -1 : 1));
   const weights = weightsByRelease(spec.shares, known);
-  const targets = known.map(
-    (server): Target => ({
+  const upstreams = known.map(
+    (server): Upstream => ({
       id: server.id,
       address: server.address,
       port: server.release.shape.port ?? 0,
@@ -66,13 +66,13 @@ export function routedService(
   );
   const health = commonHealth(known, spec.health);
   const check = routerCheck(health.check);
-  return { service, frontends: spec.frontends, targets, health: { ...health, check } };
+  return { service, frontends: spec.frontends, upstreams, health: { ...health, check } };
 }
 
 function spokenBy({
   protocol,
   sendProxy,
-}: Partial<TrafficSpec> = {}): Pick<Target, "protocol" | "sendProxy"> {
+}: Partial<TrafficSpec> = {}): Pick<Upstream, "protocol" | "sendProxy"> {
   return { ...(protocol === undefined ? {} : { protocol }), ...(sendProxy ? { sendProxy } : {}) };
 }
 
@@ -110,7 +110,7 @@ function commonHealth(servers: readonly RoutableServer[], fallback: HealthSpec):
 /** The shares that the router's weights amount to. */
 export function sharesOf(routed: RoutedService): Shares {
   const weights = new Map<number, number>();
-  for (const { id, weight } of routed.targets) {
+  for (const { id, weight } of routed.upstreams) {
     const release = parseServerId(id)?.release;
     if (release !== undefined && weight > 0) weights.set(release, (weights.get(release) ?? 0) + weight);
   }
@@ -119,7 +119,7 @@ export function sharesOf(routed: RoutedService): Shares {
 }
 
 /**
- * Whether the router has just these frontends and targets; its checks are its own business. Undefined, that what it has is not
+ * Whether the router has just these frontends and upstreams; its checks are its own business. Undefined, that what it has is not
  * known, is like nothing else.
  */
 export function isSameRoute(a: RoutedService | "nothing" | undefined, b: RoutedService | "nothing"): boolean {
@@ -127,8 +127,8 @@ export function isSameRoute(a: RoutedService | "nothing" | undefined, b: RoutedS
   return routeKey(a) === routeKey(b);
 }
 
-function routeKey({ frontends, targets }: RoutedService): string {
+function routeKey({ frontends, upstreams }: RoutedService): string {
   const ways = frontends.map(({ preview: _preview, ...frontend }) => canonicalJson(frontend)).sort();
-  const behind = targets.map((t) => JSON.stringify([t.id, t.address, t.port, t.weight])).sort();
+  const behind = upstreams.map((t) => JSON.stringify([t.id, t.address, t.port, t.weight])).sort();
   return JSON.stringify([ways, behind]);
 }

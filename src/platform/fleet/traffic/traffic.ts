@@ -232,7 +232,8 @@ export class Traffic {
     if (spec === taken || spec === undefined || taken === undefined || spec.frontends.length === 0)
       return true;
     const servers = this.#servers(service);
-    const hasTakers = (w: RouteSpec) => routedService(service, w, servers).targets.some((t) => t.weight > 0);
+    const hasTakers = (w: RouteSpec) =>
+      routedService(service, w, servers).upstreams.some((t) => t.weight > 0);
     return hasTakers(spec) || !hasTakers(taken);
   }
 
@@ -261,7 +262,7 @@ export class Traffic {
   /** Before the router is asked, so that a crash or a lost answer cannot make it wrong. */
   #markInTraffic(wanted: RoutedService | "nothing"): void {
     if (wanted === "nothing") return;
-    for (const { id, weight } of wanted.targets) {
+    for (const { id, weight } of wanted.upstreams) {
       const member = weight > 0 ? this.#memory.find(id) : undefined;
       if (member !== undefined) member.wasInTraffic = true;
     }

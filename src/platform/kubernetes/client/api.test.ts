@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { z } from "zod";
-import { type Answer, json, serverThat } from "./testing.ts";
+import { json, type ScriptedAnswer, serverThat } from "./testing.ts";
 
 const { signal } = new AbortController();
 const named = z.object({ name: z.string() });
@@ -120,7 +120,7 @@ test("a plugin's token is asked for once, again when it expires, and again when 
       args: ["-c", script(folder, expires)],
     },
   });
-  const answers: Answer = ({ headers }, answer) => {
+  const answers: ScriptedAnswer = ({ headers }, answer) => {
     tokens.push(headers.authorization);
     if (refuse) refuse = false;
     else return json(answer, { name: "one" });
@@ -183,7 +183,7 @@ test("a slow answer does not count as a difference between the clocks", async ()
   let nowMs = startMs;
   let aheadMs = 0;
   let slowMs = 20_000;
-  const answers: Answer = (_, answer) => {
+  const answers: ScriptedAnswer = (_, answer) => {
     const date = new Date(nowMs + aheadMs).toUTCString();
     nowMs += slowMs;
     json(answer, { name: "one" }, 200, { date });

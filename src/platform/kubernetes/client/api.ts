@@ -4,11 +4,11 @@ import { Agent, request } from "node:https";
 import { z } from "zod";
 import { KilnError } from "../../../lib/errors.ts";
 import type { Clock } from "../../../lib/time/clock.ts";
-import { CredentialSource, type Credentials } from "./credentials.ts";
-import { type Access, readKubeconfig } from "./kubeconfig.ts";
+import { type ClusterCredentials, CredentialSource } from "./credentials.ts";
+import { type ClusterAccess, readKubeconfig } from "./kubeconfig.ts";
 import { linesOf } from "./lines.ts";
 
-export interface Asked {
+export interface ClusterRequest {
   readonly method?: "GET" | "POST" | "PATCH" | "DELETE";
   /** `/api/v1/namespaces/shop/pods`. */
   readonly path: string;
@@ -55,9 +55,9 @@ export interface ServerVersion {
  */
 export interface Api {
   /** Undefined for a status that was accepted without being a success. */
-  read<T>(asked: Asked, schema: z.ZodType<T>): Promise<T | undefined>;
+  read<T>(asked: ClusterRequest, schema: z.ZodType<T>): Promise<T | undefined>;
   /** The answer as it comes. */
-  stream(asked: Asked): Promise<IncomingMessage>;
+  stream(asked: ClusterRequest): Promise<IncomingMessage>;
   /** All objects, page by page, of one moment; only what the schema names is kept. */
   list<T>(selection: Selection, item: z.ZodType<T>): Promise<Listed<T>>;
   /**
@@ -81,7 +81,7 @@ export class ApiRefusal extends KilnError {
   readonly words: string;
 
   constructor(
-    { method = "GET", path }: Pick<Asked, "method" | "path">,
+    { method = "GET", path }: Pick<ClusterRequest, "method" | "path">,
     status: number,
     reason: string,
     words: string,
@@ -139,7 +139,7 @@ const watchedSchema = z.object({ metadata: z.object({ resourceVersion: z.string(
 const failedSchema = statusSchema.extend({ code: z.int().default(500) });
 
 interface Line {
-  readonly access: Access;
+  readonly access: ClusterAccess;
   readonly credentials: CredentialSource;
   readonly agent: Agent | PlainAgent;
   /** For answers that last. */
@@ -163,13 +163,13 @@ class HttpApi implements Api {
     return this.#open().access.namespace;
   }
 
-  async read<T>(asked: Asked, schema: z.ZodType<T>): Promise<T | undefined> {
+  async read<T>(asked: ClusterRequest, schema: z.ZodType<T>): Promise<T | undefined> {
     const got = await this.stream(asked);
     const text = await textOf(asked, got);
     return (got.statusCode ?? 0) < 300 ? parsed(asked, text, schema) : undefined;
   }
 
-  async stream(asked: Asked): Promise<IncomingMessage> {
+  async stream(asked: ClusterRequest): Promise<IncomingMessage> {
     for (let tries = 1; ; tries++) {
       const got = await this.#authenticated(asked);
       const status = got.statusCode ?? 0;
@@ -252,7 +252,7 @@ class HttpApi implements Api {
     return line;
   }
 
-  async #authenticated(asked: Asked): Promise<IncomingMessage> {
+  async #authenticated(asked: ClusterRequest): Promise<IncomingMessage> {
     const line = this.#open();
     const credentials = await line.credentials.current(asked.signal);
     const first = await this.#send(line, asked, credentials);
@@ -261,7 +261,7 @@ class HttpApi implements Api {
     return this.#send(line, asked, await line.credentials.current(asked.signal));
   }
 
-  async #send(line: Line, asked: Asked, credentials: Credentials): Promise<IncomingMessage> {
+  async #send(line: Line, asked: ClusterRequest, credentials: ClusterCredentials): Promise<IncomingMessage> {
     const { access } = line;
     const { method = "GET", path, query = {}, body, contentType = "application/json", signal } = asked;
     const content = body && JSON.stringify(body);
@@ -331,7 +331,7 @@ function pauseAfter({ statusCode, headers }: IncomingMessage, tries: number): nu
   return Math.min(longestPauseMs, Number.isNaN(asked) ? 500 * 2 ** tries : asked);
 }
 
-async function textOf({ path }: Asked, answer: IncomingMessage): Promise<string> {
+async function textOf({ path }: ClusterRequest, answer: IncomingMessage): Promise<string> {
   let text = "";
   for await (const chunk of answer.setEncoding("utf8")) {
     text += chunk;
@@ -340,7 +340,7 @@ async function textOf({ path }: Asked, answer: IncomingMessage): Promise<string>
   return text;
 }
 
-function parsed<T>(asked: Pick<Asked, "method" | "path">, text: string, schema: z.ZodType<T>): T {
+function parsed<T>(asked: Pick<ClusterRequest, "method" | "path">, text: string, schema: z.ZodType<T>): T {
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -367,7 +367,7 @@ function misunderstood(path: string, cause: unknown): KilnError {
   );
 }
 
-function refusalOf(asked: Asked, status: number, text: string): ApiRefusal {
+function refusalOf(asked: ClusterRequest, status: number, text: string): ApiRefusal {
   try {
     const { reason, message } = statusSchema.parse(JSON.parse(text));
     return new ApiRefusal(asked, status, reason, message);

@@ -6,7 +6,7 @@ import type { Clock } from "../../../lib/time/clock.ts";
 import type { ExecPlugin, User } from "./kubeconfig.ts";
 
 /** Who asks, for one request. */
-export interface Credentials {
+export interface ClusterCredentials {
   readonly token: string | undefined;
   readonly certificate: Buffer | string | undefined;
   readonly key: Buffer | string | undefined;
@@ -31,7 +31,7 @@ const pluginMs = 60_000;
 const tokenFileMs = 60_000;
 
 interface Held {
-  readonly credentials: Credentials;
+  readonly credentials: ClusterCredentials;
   readonly untilMs: number;
 }
 
@@ -48,7 +48,7 @@ export class CredentialSource {
   }
 
   /** Throws `target_unreachable` when a plugin or a file does not give them. */
-  async current(signal: AbortSignal): Promise<Credentials> {
+  async current(signal: AbortSignal): Promise<ClusterCredentials> {
     if (this.#held !== undefined && this.#clock.now() < this.#held.untilMs) return this.#held.credentials;
     this.#asking ??= this.#obtain().finally(() => {
       this.#asking = undefined;
@@ -57,7 +57,7 @@ export class CredentialSource {
   }
 
   /** The server has refused these. True when asking for others may help. */
-  refused(credentials: Credentials): boolean {
+  refused(credentials: ClusterCredentials): boolean {
     if (this.#held?.credentials === credentials) this.#held = undefined;
     return this.#user.exec !== undefined || this.#user.tokenFile !== undefined;
   }

@@ -51,7 +51,7 @@ const fileSchema = z.object({
 });
 
 /** Where an API server is and who asks it, as one context of a kubeconfig says. */
-export interface Access {
+export interface ClusterAccess {
   /** Without a slash at the end. */
   readonly server: string;
   /** PEM. Absent: the authorities that Node.js knows. */
@@ -82,7 +82,7 @@ export interface ExecPlugin {
 }
 
 /** Throws `target_invalid` with what is wrong in the file. `context`: undefined for the current one. */
-export function readKubeconfig(path: string, context: string | undefined): Access {
+export function readKubeconfig(path: string, context: string | undefined): ClusterAccess {
   const at = (problem: string, hint: string) =>
     new KilnError("target_invalid", `The kubeconfig ${path} ${problem}.`, { hint });
   const file = fileSchema.safeParse(load(path));

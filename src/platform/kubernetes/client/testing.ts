@@ -15,14 +15,14 @@ function hasty(pauses: number[], now: () => number): Clock {
   };
 }
 
-export type Answer = (
+export type ScriptedAnswer = (
   asked: IncomingMessage & { readonly address: URL; readonly body: string },
   answer: ServerResponse,
 ) => void;
 
 /** For tests: an API server that answers in this way, and its client. `user`: of the kubeconfig. */
 export async function serverThat(
-  answers: Answer,
+  answers: ScriptedAnswer,
   user: (folder: string) => object = () => ({ token: "t" }),
   now: () => number = Date.now,
 ) {

@@ -10,7 +10,7 @@ export interface Damage {
 }
 
 /** What is to be damaged. */
-export interface Names {
+export interface DamagedNames {
   readonly bridge: string;
   readonly subnet: string;
   /** Of the server shop-1-1-1. */
@@ -19,7 +19,7 @@ export interface Names {
 }
 
 /** Everything that Kiln puts right, damaged in turn. */
-export function mendableDamages({ bridge, subnet, link, namespace }: Names): readonly Damage[] {
+export function mendableDamages({ bridge, subnet, link, namespace }: DamagedNames): readonly Damage[] {
   const byIp = (what: string, line: string, told: RegExp): Damage => ({ what, done: () => ip(line), told });
   const byProgram = (what: string, argv: [string, ...string[]], told: RegExp): Damage => ({
     ...{ what, done: () => exec(argv), told },

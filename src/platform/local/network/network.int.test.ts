@@ -18,7 +18,7 @@ import { aCall, openImages, TestHost, until, whyNoContainers } from "../test-hos
 import { testRelease } from "../test-image.ts";
 import { recordedNetwork } from "./choice.ts";
 import { bridgeName, mostConnections, portOf } from "./commands.ts";
-import { mendableDamages, type Names } from "./damages.ts";
+import { type DamagedNames, mendableDamages } from "./damages.ts";
 import { furnish, ip, isInside, runInside } from "./own-namespaces.ts";
 
 const reason = whyNoContainers() ?? (await missingHaproxy());
@@ -70,7 +70,7 @@ describe.skipIf(reason !== undefined || !isInside)("in namespaces of its own", (
   const gateway = () => servers[0]?.reachedFrom ?? "";
   const told = () => (host.troubles?.() ?? []).map(({ message }) => message).join("\n");
 
-  function namesOf(server: HostServer | undefined): Names {
+  function namesOf(server: HostServer | undefined): DamagedNames {
     const network = recordedNetwork(hostPaths(t.state), t.state.tag);
     const address = parseAddress(server?.address ?? "");
     assert(server && network && address !== undefined, "the server has been started");

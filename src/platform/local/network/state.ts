@@ -46,7 +46,7 @@ export const routesSchema = z.array(routeSchema);
 
 export type Link = Readonly<z.infer<typeof linkSchema>>;
 export type Route = Readonly<z.infer<typeof routeSchema>>;
-export type Rule = Readonly<z.infer<typeof ruleSchema>>;
+export type RoutingRule = Readonly<z.infer<typeof ruleSchema>>;
 
 /** One look at the machine's network. */
 export interface NetworkState {
@@ -54,7 +54,7 @@ export interface NetworkState {
   /** Of every routing table. */
   readonly routes: readonly Route[];
   /** Policy rules of IPv4: ip-rule(8). */
-  readonly rules: readonly Rule[];
+  readonly rules: readonly RoutingRule[];
   /** By address of the subnet: the link that the machine's packets to it leave by. Those without a route are absent. */
   readonly ways: ReadonlyMap<string, string | undefined>;
   /** Our packet filter table, as nft lists it; undefined when it is not there. */

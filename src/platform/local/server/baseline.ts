@@ -42,7 +42,7 @@ const keptSchema = z.object({
 export type Kept = Readonly<z.infer<typeof keptSchema>>;
 
 /** What a server was asked to be, and the process that waits for `runc start`. */
-export interface Asked {
+export interface BaselineSource {
   readonly record: Pick<ServerRecord, "id" | "root" | "layers">;
   readonly image: HostImage;
   readonly config: OciConfig;
@@ -56,7 +56,7 @@ export interface Asked {
  * What Kiln has asked for, in the kernel's words. What is found otherwise between `runc create` and `runc start` is not
  * taken over: it is a difference from the start.
  */
-export function askedBaseline(paths: HostPaths, tag: string, asked: Asked): Kept {
+export function askedBaseline(paths: HostPaths, tag: string, asked: BaselineSource): Kept {
   const { record, image, config, bundle, pid } = asked;
   const folders = cgroupFolders(serverCgroup(tag, record.id));
   const parents = cgroupFolders(installationCgroup(tag));
@@ -145,7 +145,7 @@ const linkNames: ReadonlyMap<string, string> = new Map([
 function askedNamespaces(
   { linux }: OciConfig,
   pid: number,
-  made: Asked["made"],
+  made: BaselineSource["made"],
 ): Readonly<Record<string, string>> {
   const own = new Set(linux.namespaces.map(({ type }) => linkNames.get(type) ?? type));
   const kinds = readdirSync(`/proc/${pid}/ns`).filter((kind) => !kind.endsWith("_for_children"));

@@ -43,7 +43,7 @@ import type { ServerRecord } from "./records.ts";
 import { lastRuncError, runcStart } from "./runc.ts";
 import { forgetSecretConfig, writeConfig } from "./runtime-config.ts";
 import { findExit, hostServer, readMoment, settled } from "./server-state.ts";
-import { type Held, type Holder, ownerOf } from "./user-namespaces.ts";
+import { type HeldNamespace, type NamespaceHolder, ownerOf } from "./user-namespaces.ts";
 
 /** How long the server's program may take to be in place of runc, which detectors would take for one from elsewhere: on a busy machine, seconds. */
 const programMs = 30_000;
@@ -219,7 +219,11 @@ function failure(host: HostContext, record: ServerRecord, image: HostImage, erro
 }
 
 /** A server without a user namespace of its own is better than none: `kiln doctor` says what it lacks. */
-async function heldBy({ log }: HostContext, { id }: ServerRecord, holder: Holder): Promise<Held | undefined> {
+async function heldBy(
+  { log }: HostContext,
+  { id }: ServerRecord,
+  holder: NamespaceHolder,
+): Promise<HeldNamespace | undefined> {
   const made = await holder.made;
   if (!("refused" in made)) return made;
   log.warn({ server: id, reason: made.refused }, "the server has no user namespace of its own");
@@ -242,7 +246,7 @@ async function placeFiles(host: HostContext, { record, image, content }: Making)
 /** What was made for a server before its configuration. */
 interface Around {
   readonly port: Port;
-  readonly held: Held | undefined;
+  readonly held: HeldNamespace | undefined;
   readonly binds: readonly Bind[];
   readonly volumes: readonly Bind[];
 }

@@ -5,11 +5,11 @@ import { findProcess } from "../../../lib/process/proc.ts";
 import { openStateFolder } from "../../../lib/state-folder.ts";
 import { type HostPaths, hostPaths } from "../paths.ts";
 import { testRelease } from "../test-image.ts";
-import { openRecords, type Records, type ServerRecord } from "./records.ts";
+import { openRecords, type ServerRecord, type ServerRecords } from "./records.ts";
 import { findExit, hostServer } from "./server-state.ts";
 
 let paths: HostPaths;
-let records: Records;
+let records: ServerRecords;
 beforeEach(() => {
   paths = hostPaths(openStateFolder({ KILN_HOME: mkdtempSync("/tmp/kiln-") }));
   records = openRecords(paths);

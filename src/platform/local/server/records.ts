@@ -1,5 +1,9 @@
 import { z } from "zod";
-import { openRecords as openRecordsIn, type Records as RecordsOf, recordBase } from "../../fleet/records.ts";
+import {
+  openRecords as openRecordsIn,
+  type FleetRecords as RecordsOf,
+  recordBase,
+} from "../../fleet/records.ts";
 import type { HostPaths } from "../paths.ts";
 
 const processSchema = z.object({ pid: z.int(), startTicks: z.int() });
@@ -28,8 +32,8 @@ const recordSchema = recordBase.extend({
 /** What the host remembers of a server, on disk. */
 export type ServerRecord = Readonly<z.infer<typeof recordSchema>>;
 
-export type Records = RecordsOf<ServerRecord>;
+export type ServerRecords = RecordsOf<ServerRecord>;
 
-export function openRecords(paths: HostPaths): Records {
+export function openRecords(paths: HostPaths): ServerRecords {
   return openRecordsIn<ServerRecord>(paths.servers, recordSchema);
 }

@@ -6,7 +6,7 @@ import type { HostServer } from "../../fleet/host.ts";
 import { bootedAtMs, bootId, isRuncInit } from "../../linux/processes.ts";
 import type { HostPaths, ServerPaths } from "../paths.ts";
 import { serverPaths } from "../paths.ts";
-import type { Records, ServerRecord } from "./records.ts";
+import type { ServerRecord, ServerRecords } from "./records.ts";
 
 export type Exit = NonNullable<ServerRecord["exit"]>;
 
@@ -53,7 +53,7 @@ function readExit(server: ServerPaths): Exit | undefined {
 }
 
 /** The record of a job that was about to be started when its controller was killed: it says whether the job was started. */
-export function settled(records: Records, record: ServerRecord): ServerRecord {
+export function settled(records: ServerRecords, record: ServerRecord): ServerRecord {
   if (!record.running || !record.waiting) return record;
   const isSameBoot = record.bootId === bootId();
   if (isSameBoot && isAlive(record.running.process) && isRuncInit(record.running.process)) return record;

@@ -7,13 +7,13 @@ import { exec } from "../../../lib/process/exec.ts";
 import { linkIfThere } from "../../../lib/process/proc.ts";
 
 /** A process in a new user and a new network namespace, which it keeps until runc has joined them. It ends with the controller. */
-export interface Holder extends AsyncDisposable {
-  readonly made: Promise<Held | Refused>;
+export interface NamespaceHolder extends AsyncDisposable {
+  readonly made: Promise<HeldNamespace | Refused>;
   /** Lets it end; disposal waits for that. */
   release(): void;
 }
 
-export interface Held {
+export interface HeldNamespace {
   readonly pid: number;
   /** What /proc/PID/ns/user of all in the namespace links to. */
   readonly link: string;
@@ -26,7 +26,7 @@ export interface Refused {
 
 export interface UserNamespaces {
   /** Begins one that belongs to this uid. */
-  hold(owner: number): Holder;
+  hold(owner: number): NamespaceHolder;
 }
 
 /** The first of the uids that no user has, according to systemd's UIDS-GIDS.md: 0x70000000 to 0x7FFDFFFF. */
@@ -61,7 +61,7 @@ export function holderArgv(owner: number): readonly [string, ...string[]] {
 
 export function userNamespaces(): UserNamespaces {
   let trial: Promise<string | undefined> | undefined;
-  const checked = async (made: Holder["made"]): Promise<Held | Refused> => {
+  const checked = async (made: NamespaceHolder["made"]): Promise<HeldNamespace | Refused> => {
     const result = await made;
     if ("refused" in result) return result;
     trial ??= whyNoMounts(result).catch((error) => toKilnError(error).message);
@@ -78,7 +78,7 @@ export function userNamespaces(): UserNamespaces {
   };
 }
 
-function startHolder(owner: number): Holder {
+function startHolder(owner: number): NamespaceHolder {
   const [program, ...args] = holderArgv(owner);
   const child: ChildProcess = spawn(program, args, { cwd: "/", env: cleanEnvironment, stdio: "pipe" });
   const ended = new Promise<Error | undefined>((resolve) => {
@@ -102,7 +102,7 @@ function startHolder(owner: number): Holder {
 async function waitForHolder(
   child: ChildProcess,
   ended: Promise<Error | undefined>,
-): Promise<Held | Refused> {
+): Promise<HeldNamespace | Refused> {
   const { pid, stdin, stdout, stderr } = child;
   let said = "";
   stderr?.on("data", (chunk: Buffer) => {
@@ -117,7 +117,7 @@ async function waitForHolder(
 }
 
 /** Root makes everyone's number inside the same as outside, so owners of files mean what they mean on the machine. */
-function describeHolder(pid: number): Held | Refused {
+function describeHolder(pid: number): HeldNamespace | Refused {
   try {
     for (const map of ["uid_map", "gid_map"]) writeFileSync(`/proc/${pid}/${map}`, identityMap);
   } catch (error) {
@@ -134,7 +134,7 @@ function describeHolder(pid: number): Held | Refused {
  * Whether /proc and /sys can be mounted in it: the kernel refuses where parts of the machine's own are covered, as in a
  * container (mount_too_revealing in fs/namespace.c).
  */
-async function whyNoMounts({ pid }: Held): Promise<string | undefined> {
+async function whyNoMounts({ pid }: HeldNamespace): Promise<string | undefined> {
   const enter = ["nsenter", `--user=/proc/${pid}/ns/user`, `--net=/proc/${pid}/ns/net`] as const;
   const mounts = "mount -t proc proc /proc && mount -t sysfs sysfs /sys";
   const own = ["unshare", "--mount", "--pid", "--fork", "sh", "-c", mounts];

@@ -1,7 +1,7 @@
 import { previewedBy } from "../../../domain/ids.ts";
 import { mainHost } from "../../../domain/listener.ts";
 import { sha256 } from "../../../lib/files/sha256.ts";
-import type { RoutedService, Target } from "../../router.ts";
+import type { RoutedService, Upstream } from "../../router.ts";
 import { backendName, type Mode } from "./names.ts";
 import { quote, quoteLines } from "./quote.ts";
 import { stripRules } from "./route-map.ts";
@@ -20,22 +20,22 @@ export function backendBlock(service: RoutedService, mode: Mode): readonly strin
       ? [...stripRules(service.frontends), ...stickyLines(service), ...maintenanceLines(service)]
       : []),
     ...timeoutLines(service, mode),
-    ...[...service.targets]
+    ...[...service.upstreams]
       .sort((a, b) => (a.id < b.id ? -1 : 1))
-      .map((target) => `server ${target.id} ${serverArguments(target, service)}`),
+      .map((upstream) => `server ${upstream.id} ${serverArguments(upstream, service)}`),
   ];
 }
 
 /** What follows `server NAME` in the file and `add server BACKEND/NAME` on the socket. */
-export function serverArguments(target: Target, { health, frontends }: RoutedService): string {
+export function serverArguments(upstream: Upstream, { health, frontends }: RoutedService): string {
   const isSticky = frontends.some(({ sticky }) => sticky);
-  const speaksHttp2 = target.protocol === "h2c";
+  const speaksHttp2 = upstream.protocol === "h2c";
   return [
-    `${endpoint(target)} weight ${target.weight}`,
+    `${endpoint(upstream)} weight ${upstream.weight}`,
     // Where a server stands among the others follows from its number, which has to outlive a reload.
-    ...(isSticky ? [`id ${numberOf(target.id)}`] : []),
+    ...(isSticky ? [`id ${numberOf(upstream.id)}`] : []),
     ...(speaksHttp2 ? ["proto h2"] : []),
-    ...(target.sendProxy ? ["send-proxy-v2"] : []),
+    ...(upstream.sendProxy ? ["send-proxy-v2"] : []),
     ...(health.check.kind === "alive" ? [] : [checkArguments(health)]),
     // As Kiln's own check, which is the stricter one.
     ...(speaksHttp2 && health.check.kind === "http" ? ["check-proto h1"] : []),
@@ -47,7 +47,7 @@ function checkArguments({ intervalMs, ready, unready }: RoutedService["health"])
   return `${checks} observe layer4 error-limit ${refusals} on-error mark-down`;
 }
 
-function endpoint({ address, port }: Target): string {
+function endpoint({ address, port }: Upstream): string {
   return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
 }
 

@@ -1,12 +1,12 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import type { Target } from "../../router.ts";
-import { target } from "./fixtures.ts";
+import type { Upstream } from "../../router.ts";
+import { upstream } from "./fixtures.ts";
 
 /** A server in a process of its own, for tests that stop or kill it. */
 export interface ChildBackend extends AsyncDisposable {
   readonly id: string;
-  readonly target: Target;
+  readonly upstream: Upstream;
   readonly signal: (signal: "SIGSTOP" | "SIGCONT" | "SIGKILL") => void;
   readonly isAlive: () => boolean;
 }
@@ -26,7 +26,7 @@ export async function childBackend(id: string): Promise<ChildBackend> {
   const isAlive = () => child.exitCode === null && child.signalCode === null;
   return {
     id,
-    target: target(id, port as number),
+    upstream: upstream(id, port as number),
     signal: (signal) => child.kill(signal),
     isAlive,
     async [Symbol.asyncDispose]() {

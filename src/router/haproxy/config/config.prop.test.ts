@@ -42,13 +42,13 @@ function service(key: string): fc.Arbitrary<RoutedService> {
       unready: fc.nat(),
       deadlineMs: fc.nat(),
     }),
-    targets: fc
+    upstreams: fc
       .uniqueArray(fc.integer({ min: 1, max: 9 }), { maxLength: 4 })
-      .chain((slots) => fc.tuple(...[...slots].sort().map((slot) => targetOf(`${key}-1-${slot}-1`)))),
+      .chain((slots) => fc.tuple(...[...slots].sort().map((slot) => upstreamOf(`${key}-1-${slot}-1`)))),
   });
 }
 
-function targetOf(id: string): fc.Arbitrary<RoutedService["targets"][number]> {
+function upstreamOf(id: string): fc.Arbitrary<RoutedService["upstreams"][number]> {
   const optional = { protocol: fc.constantFrom("h2c" as const), sendProxy: fc.constant(true) };
   const always = {
     id: fc.constant(id),

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { openStateFolder, stateOfTarget } from "../../../lib/state-folder.ts";
 import { routerPaths } from "../paths.ts";
 import { parseConfig, parseRecords, renderConfig } from "./config.ts";
-import { health, httpFrontend, target, tcpFrontend, tlsFrontend } from "./fixtures.ts";
+import { health, httpFrontend, tcpFrontend, tlsFrontend, upstream } from "./fixtures.ts";
 import type { RouterMachine } from "./router-machine.ts";
 import { certificateLists } from "./tls-config.ts";
 
@@ -16,19 +16,19 @@ const shop = {
   service: "shop",
   frontends: [httpFrontend(8080, "shop.example.com")],
   health,
-  targets: [target("shop-1-2-1", 80, 0, "10.0.0.2"), target("shop-1-1-1", 80, 100, "fd00::1")],
+  upstreams: [upstream("shop-1-2-1", 80, 0, "10.0.0.2"), upstream("shop-1-1-1", 80, 100, "fd00::1")],
 };
 const blog = {
   service: "blog.staging",
   frontends: [httpFrontend(8080)],
   health: { ...health, check: { kind: "http" as const, path: "/it's" } },
-  targets: [],
+  upstreams: [],
 };
 const db = {
   service: "db",
   frontends: [tcpFrontend(5432)],
   health: { ...health, check: { kind: "tcp" as const } },
-  targets: [target("db-1-1-1", 5432, 1)],
+  upstreams: [upstream("db-1-1-1", 5432, 1)],
 };
 
 test("what belongs to a service: its frontend, its host name, its servers and its record", () => {
@@ -258,8 +258,8 @@ test("what a service asks of its requests is in its own rules and its own backen
     limits: { bodyBytes: 10, headersBytes: 20, timeoutMs: 900_000, idleMs: 7_200_000 },
   };
   const spoken = { protocol: "h2c" as const, sendProxy: true };
-  const targets = shop.targets.map((one) => ({ ...one, ...spoken }));
-  const asked = renderConfig([{ ...shop, targets, frontends: [frontend] }], machine).split("\n");
+  const upstreams = shop.upstreams.map((one) => ({ ...one, ...spoken }));
+  const asked = renderConfig([{ ...shop, upstreams, frontends: [frontend] }], machine).split("\n");
   const without = new Set(renderConfig([shop], machine).split("\n"));
   expect(
     asked.filter((line) => !without.has(line) && !line.includes("setenv")).join("\n"),

@@ -1,5 +1,5 @@
 import type { TrafficSpec } from "../../../domain/spec.ts";
-import type { RoutedService, Target } from "../../router.ts";
+import type { RoutedService, Upstream } from "../../router.ts";
 import { countedDefaults, responseTimes } from "../response-times.ts";
 import { backendBlock } from "./backend-config.ts";
 import { frontendsOf, tcpFrontendBlock } from "./frontend-config.ts";
@@ -52,20 +52,20 @@ export function parseConfig(text: string): readonly RoutedService[] {
   const records = [...text.matchAll(/^ {2}setenv (kiln:\S+) '(.*)'$/gm)].map((m) => `${m[1]}=${m[2]}`);
   return parseRecords(records.join("\n")).map((record) => ({
     ...record,
-    targets: targetsIn(text, backendName(record.service, modesOf(record)[0] ?? "http")),
+    upstreams: upstreamsIn(text, backendName(record.service, modesOf(record)[0] ?? "http")),
   }));
 }
 
 /** What a service's record holds: all that can't be read from its servers. */
-export type ServiceRecord = Omit<RoutedService, "targets">;
+export type RouterRecord = Omit<RoutedService, "upstreams">;
 
-interface WrittenRecord extends Pick<ServiceRecord, "health"> {
+interface WrittenRecord extends Pick<RouterRecord, "health"> {
   readonly frontends?: readonly TrafficSpec[];
   readonly doors?: readonly TrafficSpec[];
 }
 
 /** The records among `NAME=value` lines, as `show env` prints them (HAProxy Management Guide, section 9.3). */
-export function parseRecords(lines: string): readonly ServiceRecord[] {
+export function parseRecords(lines: string): readonly RouterRecord[] {
   return [...lines.matchAll(/^kiln:([^=\n]+)=(.*)$/gm)].map(([, service = "", json = ""]) => {
     // Only `recordOf` below writes this: the folder is ours alone. Kiln 0.1 called the frontends `doors`.
     const { doors = [], frontends = doors, health } = JSON.parse(json) as WrittenRecord;
@@ -152,7 +152,7 @@ function innerSockets({ account, paths }: RouterMachine): InnerSockets {
   return { bound: paths.jail, seen: account ? "" : paths.jail, user: account?.user };
 }
 
-function targetsIn(config: string, backend: string): readonly Target[] {
+function upstreamsIn(config: string, backend: string): readonly Upstream[] {
   const start = config.indexOf(`\nbackend ${backend} `);
   const block = start < 0 ? "" : (config.slice(start + 1).split("\n\n")[0] ?? "");
   const server = /^ {2}server (\S+) (?:\[(\S+)\]|([^\s:]+)):(\d+) weight (\d+)(.*)$/gm;
@@ -165,7 +165,7 @@ function targetsIn(config: string, backend: string): readonly Target[] {
   }));
 }
 
-type Spoken = Pick<Target, "protocol" | "sendProxy">;
+type Spoken = Pick<Upstream, "protocol" | "sendProxy">;
 
 function spokenIn(serverArguments: string): Spoken {
   return {

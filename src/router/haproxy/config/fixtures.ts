@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { createServer as createTcpServer, type Server as TcpServer } from "node:net";
 import type { TrafficSpec } from "../../../domain/spec.ts";
-import type { RoutedService, Target } from "../../router.ts";
+import type { RoutedService, Upstream } from "../../router.ts";
 
 /** Parts for the tests of this folder. */
 export const health: RoutedService["health"] = {
@@ -29,14 +29,14 @@ export function tlsFrontend(
   return { ...frontend, tls };
 }
 
-export function target(id: string, port: number, weight = 100, address = "127.0.0.1"): Target {
+export function upstream(id: string, port: number, weight = 100, address = "127.0.0.1"): Upstream {
   return { id, address, port, weight };
 }
 
 /** A server that counts what it answers; a request for `/slow?ms=N` is answered after that time. */
 export interface Backend extends AsyncDisposable {
   readonly id: string;
-  readonly target: Target;
+  readonly upstream: Upstream;
   readonly answered: () => number;
 }
 
@@ -50,7 +50,7 @@ export async function httpBackend(id: string, address = "127.0.0.1"): Promise<Ba
   const port = await listen(server, address);
   return {
     id,
-    target: target(id, port, 100, address),
+    upstream: upstream(id, port, 100, address),
     answered: () => answered,
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();
@@ -81,7 +81,7 @@ export async function tcpBackend(id: string): Promise<Backend> {
   const port = await listen(server, "127.0.0.1");
   return {
     id,
-    target: target(id, port),
+    upstream: upstream(id, port),
     answered: () => answered,
     async [Symbol.asyncDispose]() {
       await new Promise((resolve) => server.close(resolve));

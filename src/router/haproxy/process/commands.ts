@@ -1,18 +1,20 @@
-import type { RoutedService, Target } from "../../router.ts";
+import type { RoutedService, Upstream } from "../../router.ts";
 import { serverArguments } from "../config/backend-config.ts";
 import { backendName, modesOf } from "../config/names.ts";
 import type { LiveServer } from "./replies.ts";
 
 /**
- * The commands that bring the running servers of a service to its targets (Management Guide, section 9.3); none when
+ * The commands that bring the running servers of a service to its upstreams (Management Guide, section 9.3); none when
  * they are there already. What gains traffic comes before what loses it, so that the service never has less.
  */
 export function serverCommands(service: RoutedService, live: readonly LiveServer[]): readonly string[] {
   return modesOf(service).flatMap((mode) => {
     const backend = backendName(service.service, mode);
     const present = new Map(live.filter((s) => s.backend === backend).map((s) => [s.name, s]));
-    const changes = service.targets.map((target) => change(backend, target, present.get(target.id), service));
-    const wanted = new Set(service.targets.map((t) => t.id));
+    const changes = service.upstreams.map((upstream) =>
+      change(backend, upstream, present.get(upstream.id), service),
+    );
+    const wanted = new Set(service.upstreams.map((t) => t.id));
     return [
       ...changes.filter((c) => c.gains).flatMap((c) => c.commands),
       ...changes.filter((c) => !c.gains).flatMap((c) => c.commands),
@@ -33,27 +35,27 @@ interface Change {
 
 function change(
   backend: string,
-  target: Target,
+  upstream: Upstream,
   live: LiveServer | undefined,
   service: RoutedService,
 ): Change {
-  const server = `${backend}/${target.id}`;
-  if (!live) return { gains: true, commands: addition(server, target, service) };
+  const server = `${backend}/${upstream.id}`;
+  if (!live) return { gains: true, commands: addition(server, upstream, service) };
   const commands = [
-    ...(live.address === target.address && live.port === target.port
+    ...(live.address === upstream.address && live.port === upstream.port
       ? []
-      : [`set server ${server} addr ${target.address} port ${target.port}`]),
-    ...(live.weight === target.weight ? [] : [`set server ${server} weight ${target.weight}`]),
+      : [`set server ${server} addr ${upstream.address} port ${upstream.port}`]),
+    ...(live.weight === upstream.weight ? [] : [`set server ${server} weight ${upstream.weight}`]),
     ...(live.maintenance ? [`set server ${server} state ready`] : []),
   ];
-  return { gains: live.maintenance || target.weight > live.weight, commands };
+  return { gains: live.maintenance || upstream.weight > live.weight, commands };
 }
 
 /** A new server starts in maintenance and unchecked. Kiln has proven it healthy, so it takes traffic at once. */
-function addition(server: string, target: Target, service: RoutedService): readonly string[] {
+function addition(server: string, upstream: Upstream, service: RoutedService): readonly string[] {
   const { health } = service;
   return [
-    `add server ${server} ${serverArguments(target, service)}`,
+    `add server ${server} ${serverArguments(upstream, service)}`,
     ...(health.check.kind === "alive" ? [] : [`enable health ${server}`]),
     `enable server ${server}`,
     ...(health.check.kind === "alive" ? [] : [`set server ${server} health up`]),

@@ -2,7 +2,7 @@ import { Agent, request } from "node:http";
 import { setTimeout as delay } from "node:timers/promises";
 
 /** One kind of client for the tests of this folder. */
-export interface Client {
+export interface LoadClient {
   readonly port: number;
   readonly host?: string;
   readonly keepAlive: boolean;
@@ -11,28 +11,28 @@ export interface Client {
   readonly path?: string;
 }
 
-export interface Tally {
+export interface LoadTally {
   readonly served: number;
   /** What became of every request that was not answered with 200. */
   readonly lost: readonly string[];
   readonly byServer: ReadonlyMap<string, number>;
 }
 
-export interface Answer {
+export interface LoadAnswer {
   readonly status: number;
   /** The id of the server that answered, from its JSON. */
   readonly server: string;
   readonly body: string;
 }
 
-export interface Load {
+export interface LoadRun {
   /** Requests answered with 200 so far. */
   served(): number;
-  stop(): Promise<Tally>;
+  stop(): Promise<LoadTally>;
 }
 
 /** Clients that send one request after the other until they are stopped. */
-export function startLoad(clients: readonly Client[]): Load {
+export function startLoad(clients: readonly LoadClient[]): LoadRun {
   const lost: string[] = [];
   const byServer = new Map<string, number>();
   let stopped = false;
@@ -62,7 +62,7 @@ export function startLoad(clients: readonly Client[]): Load {
 }
 
 /** Sends one request and reads the whole answer; rejects when the connection breaks. */
-export function send(client: Client, agent: Agent | false = false): Promise<Answer> {
+export function send(client: LoadClient, agent: Agent | false = false): Promise<LoadAnswer> {
   return new Promise((resolve, reject) => {
     const outgoing = request(
       {
@@ -97,7 +97,7 @@ async function sendSlowly(outgoing: ReturnType<typeof request>): Promise<void> {
 }
 
 /** Every kind of client, several times. */
-export function mixedClients(port: number, host?: string): readonly Client[] {
+export function mixedClients(port: number, host?: string): readonly LoadClient[] {
   const where = host === undefined ? { port } : { port, host };
   const kinds = (["GET", "POST", "slow POST"] as const).flatMap((kind) =>
     [true, false].map((keepAlive) => ({ ...where, kind, keepAlive })),

@@ -1,6 +1,6 @@
 import { previewedBy } from "../../../domain/ids.ts";
 import { latencyBoundsMs } from "../../../domain/latency.ts";
-import type { TargetCounts } from "../../router.ts";
+import type { UpstreamCounts } from "../../router.ts";
 
 /** A server as the running HAProxy has it. */
 export interface LiveServer {
@@ -84,7 +84,7 @@ export function parseCounts(
   csv: string,
   table: string,
   backend: string | undefined,
-): readonly TargetCounts[] {
+): readonly UpstreamCounts[] {
   const rows = csv.split("\n").map((line) => line.split(","));
   const header = rows.find((row) => row[0] === "# pxname") ?? [];
   const classes = new Map(
