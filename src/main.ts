@@ -48,6 +48,7 @@ import { holdState } from "./store/sqlite/lock.ts";
 import { requireKnownVersion } from "./store/sqlite/migrations.ts";
 import { openStore, type Store } from "./store/store.ts";
 import { signersAmong } from "./trust/signing/verify.ts";
+import { Scanner } from "./trust/vulnerabilities/scanner.ts";
 
 /** The command that started this process reads why it ended from its log. */
 const byCommand = process.argv.includes("--json");
@@ -118,6 +119,7 @@ async function run(state: StateFolder): Promise<void> {
         const known = keys.map(({ keyId, publicKey }) => ({ id: keyId, pem: publicKey }));
         return signersAmong(imageStore(state), image, known);
       },
+      scanner: new Scanner(state),
       requireVersion: (service, imageVersion, image) => requireVersion(state, service, imageVersion, image),
     },
     self: { pid: process.pid, version, home: state.home },

@@ -229,6 +229,14 @@ const ServiceStatus = z.object({
   failures: z.array(serverFailure),
   trouble: maybe(trouble).describe("What holds the controller up; it tries again by itself."),
   warnings: warnings.describe("Problems of services that still serve, but will not always."),
+  vulnerabilities: maybe(
+    z.object({
+      found: amount,
+      fixable: amount.describe("Those that a newer package fixes."),
+      worst: z.enum(["unknown", "negligible", "low", "medium", "high", "critical"]),
+      dataAtMs: atMs.describe("When the newest data was made."),
+    }),
+  ).describe("Of the serving release's image. Absent: there is no data, or it has not been scanned yet."),
 });
 
 const ServiceStatusList = z.array(ServiceStatus);

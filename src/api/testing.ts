@@ -110,6 +110,7 @@ const status = {
   failures: [aFailure()],
   trouble: undefined,
   warnings: [],
+  vulnerabilities: undefined,
 };
 
 const target = {

@@ -96,6 +96,7 @@ export function aStatus(overrides: Partial<ServiceStatus> = {}): ServiceStatus {
     failures: [],
     trouble: undefined,
     warnings: [],
+    vulnerabilities: undefined,
     ...overrides,
   };
 }

@@ -271,6 +271,7 @@ async function lockPackages(spec: ServiceSpec, options: BuildOptions): Promise<L
     cacheFolder: join(options.state.cache, "packages"),
     signal: options.signal,
     progress: (text) => options.progress({ kind: "message", text }),
+    note: (text) => options.progress({ kind: "note", text }),
   });
 }
 

@@ -20,6 +20,8 @@ export interface StateFolder {
   readonly controllerSocket: string;
   readonly controllerLock: string;
   readonly controllerLog: string;
+  /** What is known of vulnerabilities. */
+  readonly advisories: string;
   /** OCI image layout. */
   readonly images: string;
   /** Fetched packages, layer cache, apt's private state. May be deleted at any time. */
@@ -79,6 +81,7 @@ export function openStateFolder(
     controllerSocket: join(home, "controller.sock"),
     controllerLock: join(home, "controller.lock"),
     controllerLog: join(home, "controller.log"),
+    advisories: join(home, "advisories.db"),
     images: join(home, "images"),
     cache: join(home, "cache"),
     erofs: join(home, "erofs"),

@@ -1,5 +1,6 @@
 import type { TrustedKey } from "../../domain/admission.ts";
 import type { ImageDigest } from "../../domain/ids.ts";
+import type { Scanner } from "../../trust/vulnerabilities/scanner.ts";
 
 /** What the controller asks the image store. */
 export interface Images {
@@ -12,4 +13,6 @@ export interface Images {
   requireVersion(service: string, version: string, image: ImageDigest): Promise<void>;
   /** Ids of the keys, among these, that have signed the image. Absent: nothing is signed here. */
   signers?(image: ImageDigest, keys: readonly TrustedKey[]): Promise<readonly string[]>;
+  /** Known vulnerabilities of images. Absent: nothing is scanned here. */
+  readonly scanner?: Pick<Scanner, "known" | "find">;
 }

@@ -1,5 +1,5 @@
 import type { KilnEvent } from "../../domain/event.ts";
-import type { ServiceKey } from "../../domain/ids.ts";
+import type { ImageDigest, ServiceKey } from "../../domain/ids.ts";
 import type { GroupObservation, Observation } from "../../domain/observation.ts";
 import type { DesiredService } from "../../domain/rollout.ts";
 import type { TaintedServer } from "../../domain/taint.ts";
@@ -36,7 +36,7 @@ export interface QueryParts {
 export function createQueries(
   parts: QueryParts,
 ): Pick<Operations, "services" | "status" | "rollout" | "history" | "traffic" | "events"> {
-  const { targets, store, clock } = parts;
+  const { targets, store, clock, images } = parts;
   return {
     services: async () => {
       const services = store.desiredAll();
@@ -48,12 +48,20 @@ export function createQueries(
       );
       return services.flatMap((desired) => {
         const glance = glances.get(desired.target);
-        return glance === undefined ? [] : [statusOf(store, desired, glance)];
+        if (glance === undefined) return [];
+        const image = servingImage(desired);
+        const vulnerabilities = image === undefined ? undefined : images.scanner?.known(image);
+        return [statusOf(store, desired, glance, vulnerabilities)];
       });
     },
     status: async ({ service }) => {
       const desired = required(store, service);
-      return statusOf(store, desired, await glanceAt(targets.named(desired.target)));
+      const image = servingImage(desired);
+      const [glance, vulnerabilities] = await Promise.all([
+        glanceAt(targets.named(desired.target)),
+        image === undefined ? undefined : images.scanner?.find(image),
+      ]);
+      return statusOf(store, desired, glance, vulnerabilities);
     },
     rollout: async ({ id }) => {
       const rollout = store.rollout(id);
@@ -70,6 +78,10 @@ export function createQueries(
     },
     events: (asked, { signal } = {}) => eventsOf(store, asked, signal),
   };
+}
+
+function servingImage({ serving, releases }: DesiredService): ImageDigest | undefined {
+  return serving === undefined ? undefined : releases.get(serving)?.image;
 }
 
 export function required(store: Store, service: ServiceKey): DesiredService {
@@ -95,6 +107,7 @@ function statusOf(
   store: Store,
   desired: DesiredService,
   { site, observation = nothing, trouble }: Seen,
+  vulnerabilities: ServiceStatus["vulnerabilities"],
 ): ServiceStatus {
   const { service, count, serving, rollout, warm, removed } = desired;
   const { name, platform } = site.target;
@@ -125,6 +138,7 @@ function statusOf(
     warnings: [...(observation.warnings ?? []), ...jobWarnings(desired)]
       .filter((warning) => (warning.service ?? service) === service)
       .map(({ message, hint }) => ({ message, hint })),
+    vulnerabilities,
   };
 }
 

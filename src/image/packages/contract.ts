@@ -22,6 +22,8 @@ export interface PackagesRequest {
   readonly signal: AbortSignal;
   /** One sentence for people about the current step. */
   readonly progress: (message: string) => void;
+  /** One sentence about the result, which stays on the screen. */
+  readonly note: (message: string) => void;
 }
 
 /** A locked set of packages, not fetched yet. */

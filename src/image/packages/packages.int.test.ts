@@ -7,7 +7,9 @@ import { afterEach, expect, test, vi } from "vitest";
 import { exec } from "../../lib/process/exec.ts";
 import { contentBytes } from "../store/content.ts";
 import type { TarTree } from "../tar/entry.ts";
+import { findSources, openApt } from "./archive/apt.ts";
 import { debPath } from "./archive/fetch.ts";
+import { knownFixes } from "./archive/newer.ts";
 import { type TestPackage, testArchive } from "./archive/test-archive.ts";
 import { unpack } from "./archive/unpack.ts";
 import { packagesTree } from "./packages.ts";
@@ -153,6 +155,36 @@ it("another request is refused until the lock is updated, which keeps other serv
   const lock = JSON.parse(readFileSync(wanted.lockFile, "utf8"));
   expect(Object.keys(lock.services)).toEqual(["api", "shop"]);
   expect(lock.services.shop.requested).toEqual(["libhello"]);
+});
+
+it("an update says what it fixes, and so does the archive about an image of before", async () => {
+  using archive = await testArchive(packages);
+  await packagesTree(archive.request(["hello"]));
+  const changelog =
+    "hello (1.2) bookworm; urgency=high\n\n  * CVE-2025-0001\n\nhello (1.0) bookworm; urgency=low\n\n  * CVE-2024-0001\n";
+  const files = { "usr/share/doc/hello/changelog.Debian.gz": changelog };
+  await archive.publish({ name: "hello", version: "1.2", files });
+  const notes: string[] = [];
+  const request = archive.request(["hello"], { updateLock: true, note: (text) => notes.push(text) });
+  await packagesTree(request);
+  expect(notes).toEqual(["update hello 1.0 to 1.2: fixes CVE-2025-0001"]);
+  const { cacheFolder, architecture, suite, signal } = request;
+  const apt = await openApt(
+    cacheFolder,
+    architecture,
+    await findSources(request.sources, suite, signal),
+    signal,
+  );
+  const installed = ["hello", "gone"].map((name) => ({ name, source: { name, version: "1.0" } }));
+  expect(await knownFixes(apt, installed, request)).toEqual([
+    {
+      ...{ source: "hello", from: "1.0", newest: "1.2" },
+      fixes: new Map([
+        ["CVE-2025-0001", "1.2"],
+        ["CVE-2024-0001", "1.0"],
+      ]),
+    },
+  ]);
 });
 
 it.each([

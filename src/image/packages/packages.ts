@@ -48,7 +48,7 @@ const resolveTimeoutMs = 300_000;
 async function resolveAndLock(request: PackagesRequest): Promise<LockSection> {
   const { suite, architecture, signal, cacheFolder } = request;
   // a lock that cannot be read must fail before the work, not after it
-  await readLockSection(request.lockFile, request.service);
+  const before = await readLockSection(request.lockFile, request.service);
   const [{ resolvePackages }, { withFileLock }] = await Promise.all([
     import("./archive/resolve.ts"),
     import("../../lib/files/file-lock.ts"),
@@ -62,12 +62,20 @@ async function resolveAndLock(request: PackagesRequest): Promise<LockSection> {
     { signal, timeoutMs: resolveTimeoutMs },
   );
   const section = { suite, architecture, requested, packages: [...packages] };
+  if (before?.suite === suite) await tellUpdates(before, section, request);
   await withFileLock(
     join(cacheFolder, "lock-writer"),
     () => writeLockSection(request.lockFile, request.service, section),
     { signal },
   );
   return section;
+}
+
+/** Before the lock is written. */
+async function tellUpdates(before: LockSection, after: LockSection, request: PackagesRequest): Promise<void> {
+  const { updateLines, updatesBetween } = await import("./archive/update-notes.ts");
+  for (const line of updateLines(await updatesBetween(before.packages, after.packages, request)))
+    request.note(line);
 }
 
 async function makeTree(section: LockSection, request: PackagesRequest): Promise<TarTree> {

@@ -53,6 +53,7 @@ async function image(name: string, packages: readonly string[]): Promise<string>
     cacheFolder: join(folder, "cache"),
     signal: new AbortController().signal,
     progress: () => {},
+    note: () => {},
   });
   const root = join(folder, name);
   write(await locked.tree(), root);

@@ -26,6 +26,8 @@ export interface System {
   readonly id: string;
   /** `12`; undefined for a suite that has no number yet. */
   readonly version: string | undefined;
+  /** `bookworm`. */
+  readonly codename: string | undefined;
 }
 
 /** A database of 50,000 packages. */
@@ -76,5 +78,7 @@ function systemIn(release: string): System | undefined {
   const stated = (name: string) =>
     new RegExp(`^${name}=["']?([^"'\\n]+)`, "m").exec(release)?.[1]?.trim() || undefined;
   const id = stated("ID");
-  return id === undefined ? undefined : { id: id.toLowerCase(), version: stated("VERSION_ID") };
+  return id === undefined
+    ? undefined
+    : { id: id.toLowerCase(), version: stated("VERSION_ID"), codename: stated("VERSION_CODENAME") };
 }

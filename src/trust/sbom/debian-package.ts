@@ -1,4 +1,10 @@
-import { parseStanzas, relationNames, type Stanza } from "../../image/packages/archive/control.ts";
+import {
+  parseStanzas,
+  relationNames,
+  type SourcePackage,
+  type Stanza,
+  sourceOf,
+} from "../../image/packages/archive/control.ts";
 
 /** A package that dpkg's database of an image lists as installed. */
 export interface DebianPackage {
@@ -6,7 +12,7 @@ export interface DebianPackage {
   readonly version: string;
   readonly architecture: string;
   /** What it was built from. Vulnerabilities are published for source packages. */
-  readonly source: { readonly name: string; readonly version: string };
+  readonly source: SourcePackage;
   /** `NAME <ADDRESS>`; undefined where the package does not state one. */
   readonly maintainer: string | undefined;
   /** Names in Depends and Pre-Depends, alternatives included. */
@@ -34,15 +40,9 @@ function packageOf(stanza: Stanza): DebianPackage | undefined {
     name,
     version,
     architecture: stanza.get("architecture") ?? "all",
-    source: sourceOf(stanza.get("source"), name, version),
+    source: sourceOf(stanza),
     maintainer: stanza.get("maintainer"),
     needs: [...relationNames(stanza.get("pre-depends")), ...relationNames(stanza.get("depends"))],
     provides: relationNames(stanza.get("provides")),
   };
-}
-
-/** `glibc (2.36-9)`, or `glibc` of the same version; absent: the package's own name. A binary rebuild (`+b1`) has no source. */
-function sourceOf(field: string | undefined, name: string, version: string): DebianPackage["source"] {
-  const [, stated, statedVersion] = /^(\S+)(?:\s+\(([^)]+)\))?/.exec(field ?? "") ?? [];
-  return { name: stated ?? name, version: statedVersion ?? version.replace(/\+b\d+$/, "") };
 }

@@ -60,7 +60,7 @@ test("equal images have equal documents, and another image another one, in both 
 
 test("a package has its source package and its package URL; a removed package is left out", () => {
   const packages = installedPackages(status);
-  const system = { id: "debian", version: "12" };
+  const system = { id: "debian", version: "12", codename: "bookworm" };
   expect(packages.map(({ name, source }) => [name, source.name, source.version])).toEqual([
     ["libc6", "glibc", "2.36-9+deb12u13"],
     ["libstdc++6", "gcc-12", "12.2.0-14"],

@@ -84,6 +84,43 @@ export function addImageCommands(program: Command, load: LoadCommand): void {
   command(image, "provenance", "print how an image was built", "kiln image provenance shop:1.4.0")
     .argument("<IMAGE>", "SERVICE:VERSION, a digest, or the beginning of a digest")
     .action(load(async () => (await import("./sbom.ts")).provenance));
+  command(
+    image,
+    "scan",
+    "list the known vulnerabilities of an image",
+    "kiln image scan shop:1.4.0",
+    "kiln image scan shop:1.4.0 --fixable --fail-on high",
+  )
+    .argument("<IMAGE>", "SERVICE:VERSION, a digest, or the beginning of a digest")
+    .option("--fixable", "only those that a newer package fixes")
+    .addOption(
+      new Option("--fail-on <SEVERITY>", "exit with 3 when one of them is at least this severe").choices([
+        ...["unknown", "negligible", "low", "medium", "high", "critical"],
+      ]),
+    )
+    .action(load(async () => (await import("./scan.ts")).run));
+  const advisories = group(image, "advisories", "import, update or list what is known of vulnerabilities");
+  command(
+    advisories,
+    "import",
+    "take vulnerability data from files",
+    "kiln image advisories import debian.json",
+    "kiln image advisories import osv/ vex.openvex.json",
+  )
+    .argument(
+      "<FILE...>",
+      "the Debian security tracker's JSON, OSV records, OpenVEX; a folder: its .json files",
+    )
+    .action(load(async () => (await import("./scan.ts")).importFiles));
+  command(
+    advisories,
+    "update",
+    "read from the archive what newer packages fix",
+    "kiln image advisories update",
+  ).action(load(async () => (await import("./scan.ts")).update));
+  command(advisories, "ls", "list the vulnerability data and its age", "kiln image advisories ls").action(
+    load(async () => (await import("./scan.ts")).list),
+  );
   command(image, "pin", "keep images that nothing uses", 'kiln image pin shop:1.4.0 --reason "last audited"')
     .argument("<IMAGE...>", "SERVICE:VERSION, a digest, or the beginning of a digest")
     .option("--reason <TEXT>", reasonHelp)

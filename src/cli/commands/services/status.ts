@@ -91,6 +91,7 @@ export function oneLines(status: ServiceStatus, nowMs: number, style: Style): st
         ? [["release", "none serves yet"] as const]
         : [["release", `${serving.number} (${serving.version}), by ${serving.createdBy}`] as const]),
       ["servers", readyCell(status, style)],
+      ...vulnerabilityFacts(status, nowMs, style),
       ...addresses.map((address) => ["address", address] as const),
       ...(status.preview === undefined
         ? []
@@ -111,6 +112,13 @@ export function oneLines(status: ServiceStatus, nowMs: number, style: Style): st
     ...(status.servers.length === 0 ? [] : ["", ...serverLines(status, nowMs, style)]),
     ...failedLines(status, nowMs, style),
   ];
+}
+
+/** Nothing is said of an image without known vulnerabilities. */
+function vulnerabilityFacts({ vulnerabilities: of }: ServiceStatus, nowMs: number, style: Style) {
+  if (of === undefined || of.found === 0) return [];
+  const text = `${of.found} known, ${of.fixable} fixable, worst ${of.worst}, data ${formatAge(nowMs - of.dataAtMs)} old`;
+  return [["vulnerable", of.fixable > 0 ? style.warn(text) : text] as const];
 }
 
 function serverLines(status: ServiceStatus, nowMs: number, style: Style): string[] {
@@ -162,10 +170,12 @@ function stateCell(status: ServiceStatus, style: Style): string {
   return remarks.length > 0 ? style.warn(["serving", ...remarks].join(", ")) : style.good("serving");
 }
 
-function remarksOn({ warnings, servers }: ServiceStatus): string[] {
+function remarksOn({ warnings, servers, vulnerabilities }: ServiceStatus): string[] {
+  const fixable = vulnerabilities?.fixable ?? 0;
   const tainted = servers.filter(({ taint }) => taint !== undefined).length;
   return [
     ...(warnings.length > 0 ? ["with a warning"] : []),
+    ...(fixable > 0 ? [plural(fixable, "fixable vulnerability", "fixable vulnerabilities")] : []),
     ...(tainted > 0 ? [`${plural(tainted, "server")} tainted`] : []),
   ];
 }

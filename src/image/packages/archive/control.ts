@@ -40,3 +40,18 @@ export function relationNames(field: string | undefined): readonly string[] {
     .map((part) => part.trim().match(/^[a-z0-9][a-z0-9+.-]*/)?.[0] ?? "")
     .filter((name) => name !== "");
 }
+
+/** What a package was built from. */
+export interface SourcePackage {
+  readonly name: string;
+  readonly version: string;
+}
+
+/** `glibc (2.36-9)`, or `glibc` of the same version; absent: the package's own name. A binary rebuild (`+b1`) has no source. */
+export function sourceOf(stanza: Stanza): SourcePackage {
+  const [, name, version] = /^(\S+)(?:\s+\(([^)]+)\))?/.exec(stanza.get("source") ?? "") ?? [];
+  return {
+    name: name ?? stanza.get("package") ?? "",
+    version: version ?? (stanza.get("version") ?? "").replace(/\+b\d+$/, ""),
+  };
+}

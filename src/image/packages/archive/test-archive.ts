@@ -10,10 +10,14 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
+import { gzipSync } from "node:zlib";
 import { exec } from "../../../lib/process/exec.ts";
 import type { PackagesRequest } from "../contract.ts";
 
-/** A package to make: fields of its control file besides name and version, its files, its maintainer scripts. */
+/**
+ * A package to make: fields of its control file besides name and version, its files (those called `.gz` are compressed), its maintainer
+ * scripts.
+ */
 export interface TestPackage {
   readonly name: string;
   readonly version?: string;
@@ -29,6 +33,8 @@ export interface TestArchive extends Disposable {
   readonly folder: string;
   /** A request for these packages from this archive. */
   request(packages: readonly string[], changes?: Partial<PackagesRequest>): PackagesRequest;
+  /** Adds a package, such as a newer version of one that is there. */
+  publish(one: TestPackage): Promise<void>;
   /** Where the package's file is in the archive. */
   debFile(name: string): string;
 }
@@ -55,9 +61,14 @@ export async function testArchive(packages: readonly TestPackage[]): Promise<Tes
   const archive = join(folder, "archive");
   mkdirSync(archive);
   const stanzas = await Promise.all([...base, ...packages].map((one) => makeDeb(one, folder, archive)));
-  writeFileSync(join(archive, "Packages"), stanzas.join("\n"));
+  const writeIndex = () => writeFileSync(join(archive, "Packages"), stanzas.join("\n"));
+  writeIndex();
   return {
     folder,
+    publish: async (one) => {
+      stanzas.push(await makeDeb(one, folder, archive));
+      writeIndex();
+    },
     request: (wanted, changes = {}) => ({
       suite: "bookworm",
       packages: wanted,
@@ -70,6 +81,7 @@ export async function testArchive(packages: readonly TestPackage[]): Promise<Tes
       cacheFolder: join(folder, "cache"),
       signal: new AbortController().signal,
       progress: () => {},
+      note: () => {},
       ...changes,
     }),
     debFile: (name) => join(archive, `${name}_1.0_amd64.deb`),
@@ -106,5 +118,5 @@ async function makeDeb(one: TestPackage, folder: string, archive: string): Promi
 
 function put(path: string, text: string, mode: number): void {
   mkdirSync(dirname(path), { recursive: true });
-  writeFileSync(path, text, { mode });
+  writeFileSync(path, path.endsWith(".gz") ? gzipSync(text) : text, { mode });
 }
