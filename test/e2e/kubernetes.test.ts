@@ -6,13 +6,13 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
 import type { ServiceStatus } from "../../src/controller/operations.ts";
 import { dockerRegistry } from "../../src/image/registry/testing.ts";
+import { TestCluster, whyNoCluster } from "../../src/platform/kubernetes/test-cluster/test-cluster.ts";
 import {
   anyObject,
   podSchema,
   replicaSetSchema,
   serviceSchema,
-} from "../../src/platform/kubernetes/answers.ts";
-import { TestCluster, whyNoCluster } from "../../src/platform/kubernetes/test-cluster.ts";
+} from "../../src/platform/kubernetes/view/answers.ts";
 import { type Installation, install, waitUntil, whyNoServers } from "./harness.ts";
 import { type LittleService, littleService } from "./little-service.ts";
 

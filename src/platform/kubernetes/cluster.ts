@@ -2,6 +2,8 @@ import type { ServiceKey } from "../../domain/ids.ts";
 import { KilnError } from "../../lib/errors.ts";
 import type { Clock } from "../../lib/time/clock.ts";
 import type { Call } from "../platform.ts";
+import type { Api, ServerVersion } from "./client/api.ts";
+import { fieldManager, key, type Owner, selectorOf } from "./objects/names.ts";
 import {
   anyObject,
   endpointSliceSchema,
@@ -14,10 +16,8 @@ import {
   quotaSchema,
   replicaSetSchema,
   serviceSchema,
-} from "./answers.ts";
-import type { Api, ServerVersion } from "./client/api.ts";
-import { fieldManager, key, type Owner, selectorOf } from "./names.ts";
-import type { View } from "./view.ts";
+} from "./view/answers.ts";
+import type { View } from "./view/view.ts";
 
 export type Kind = "pods" | "services" | "configmaps" | "secrets" | "replicasets";
 

@@ -2,7 +2,7 @@ import type { Logger } from "../../lib/log.ts";
 import type { Clock } from "../../lib/time/clock.ts";
 import type { ConfigSource, ImagePacker, ImagePusher, SecretSource } from "../platform.ts";
 import type { Cluster } from "./cluster.ts";
-import type { Exposure } from "./objects.ts";
+import type { Exposure } from "./objects/objects.ts";
 
 /** What all parts of the platform work with. */
 export interface KubernetesContext {

@@ -5,20 +5,20 @@ import type { Release } from "../../domain/release.ts";
 import { KilnError, toKilnError } from "../../lib/errors.ts";
 import { createKeyedLocks } from "../../lib/locks.ts";
 import type { Call, Candidate, GroupSpec, LogReader, Platform, Readiness } from "../platform.ts";
-import { podSchema, replicaSetSchema, serviceSchema } from "./answers.ts";
 import type { KubernetesContext } from "./context.ts";
-import { FailureMemory } from "./failures.ts";
-import { follow } from "./informer.ts";
+import { follow } from "./drift/informer.ts";
+import { resizeGroup } from "./groups/resize.ts";
+import { routeService } from "./groups/route.ts";
+import { drain, servicesWithChores, tend } from "./groups/tend.ts";
 import { logReader } from "./logs.ts";
-import { selectorOf } from "./names.ts";
-import { observationOf } from "./observation.ts";
-import { requireSupported } from "./preflight.ts";
-import { probeCluster } from "./probe.ts";
-import { publishImage } from "./publish.ts";
-import { resizeGroup } from "./resize.ts";
-import { routeService } from "./route.ts";
-import { drain, servicesWithChores, tend } from "./tend.ts";
-import { isGoing, serviceKeyOf, type View } from "./view.ts";
+import { selectorOf } from "./objects/names.ts";
+import { requireSupported } from "./target/preflight.ts";
+import { probeCluster } from "./target/probe.ts";
+import { publishImage } from "./target/publish.ts";
+import { podSchema, replicaSetSchema, serviceSchema } from "./view/answers.ts";
+import { FailureMemory } from "./view/failures.ts";
+import { observationOf } from "./view/observation.ts";
+import { isGoing, serviceKeyOf, type View } from "./view/view.ts";
 
 /**
  * Groups of servers as ReplicaSets of a Kubernetes cluster, one for each release, and their traffic as Services. See docs/kubernetes.md. What has to

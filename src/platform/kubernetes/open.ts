@@ -1,11 +1,11 @@
 import type { DriftSource } from "../platform.ts";
-import { kubernetesApi } from "./client/api.ts";
+import { kubernetesApi } from "./client/http-api.ts";
 import { Cluster } from "./cluster.ts";
 import type { KubernetesContext } from "./context.ts";
-import { startClusterDrift } from "./drift.ts";
+import { startClusterDrift } from "./drift/drift.ts";
 import { KubernetesPlatform } from "./kubernetes-platform.ts";
-import type { Owner } from "./names.ts";
-import type { Exposure } from "./objects.ts";
+import type { Owner } from "./objects/names.ts";
+import type { Exposure } from "./objects/objects.ts";
 
 export interface KubernetesTarget
   extends Pick<KubernetesContext, "clock" | "log" | "images" | "secrets" | "configs"> {

@@ -4,7 +4,8 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import type { Clock } from "../../../lib/time/clock.ts";
-import { type Api, kubernetesApi } from "./api.ts";
+import type { Api } from "./api.ts";
+import { kubernetesApi } from "./http-api.ts";
 
 /** Pauses take no time, and are kept. */
 function hasty(pauses: number[], now: () => number): Clock {

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
-import type { ServiceKey } from "../../domain/ids.ts";
-import type { TargetName } from "../../domain/target.ts";
+import type { ServiceKey } from "../../../domain/ids.ts";
+import type { TargetName } from "../../../domain/target.ts";
 
 /** The name under which the cluster records which fields are ours: server-side apply. */
 export const fieldManager = "kiln";

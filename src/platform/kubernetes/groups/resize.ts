@@ -1,13 +1,11 @@
-import { openContent } from "../linux/placed-content.ts";
-import type { Call, GroupSpec } from "../platform.ts";
-import type { FoundPod } from "./answers.ts";
-import type { KubernetesContext } from "./context.ts";
-import { key } from "./names.ts";
-import { contentObjects, type GroupInput, replicaSet } from "./objects.ts";
-import { requireSupported } from "./preflight.ts";
-import { imageReference, publishImage } from "./publish.ts";
-import { requireRoom } from "./quota.ts";
-import { drain, tend } from "./tend.ts";
+import { openContent } from "../../linux/placed-content.ts";
+import type { Call, GroupSpec } from "../../platform.ts";
+import type { KubernetesContext } from "../context.ts";
+import { key } from "../objects/names.ts";
+import { contentObjects, type GroupInput, replicaSet } from "../objects/objects.ts";
+import { requireSupported } from "../target/preflight.ts";
+import { imageReference, publishImage } from "../target/publish.ts";
+import type { FoundPod } from "../view/answers.ts";
 import {
   isDrained,
   isGoing,
@@ -19,7 +17,9 @@ import {
   serviceIn,
   sizeOf,
   type View,
-} from "./view.ts";
+} from "../view/view.ts";
+import { requireRoom } from "./quota.ts";
+import { drain, tend } from "./tend.ts";
 
 /** See `Platform.resize`. */
 export async function resizeGroup(

@@ -1,9 +1,9 @@
-import type { ServiceKey } from "../../domain/ids.ts";
-import type { ServerFailure } from "../../domain/observation.ts";
-import type { Call } from "../platform.ts";
-import type { FoundPod, FoundReplicaSet } from "./answers.ts";
-import type { Cluster } from "./cluster.ts";
-import { key, nameOf } from "./names.ts";
+import type { ServiceKey } from "../../../domain/ids.ts";
+import type { ServerFailure } from "../../../domain/observation.ts";
+import type { Call } from "../../platform.ts";
+import type { Cluster } from "../cluster.ts";
+import { key, nameOf } from "../objects/names.ts";
+import type { FoundPod, FoundReplicaSet } from "../view/answers.ts";
 import {
   conditionOf,
   isDeleted,
@@ -20,7 +20,7 @@ import {
   serviceKeyOf,
   sizeOf,
   type View,
-} from "./view.ts";
+} from "../view/view.ts";
 
 /** What is still to be done after a look, because it had to wait for time to pass or for the cluster. */
 export interface Chores {

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import { key } from "./names.ts";
+import { key } from "../objects/names.ts";
+import { at, bornMs, pod, replicaSet, view } from "../view/testing.ts";
 import { choresOf } from "./tend.ts";
-import { at, bornMs, pod, replicaSet, view } from "./testing.ts";
 
 const later = (seconds: number) => bornMs + seconds * 1000;
 const drained = (seconds: number, member = true) => ({

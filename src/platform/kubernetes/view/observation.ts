@@ -1,13 +1,13 @@
-import type { ServiceKey } from "../../domain/ids.ts";
+import type { ServiceKey } from "../../../domain/ids.ts";
 import type {
   GroupObservation,
   Observation,
   ServerObservation,
   ServiceAddress,
-} from "../../domain/observation.ts";
+} from "../../../domain/observation.ts";
+import { key } from "../objects/names.ts";
 import type { FoundPod, FoundService } from "./answers.ts";
 import type { FailureMemory } from "./failures.ts";
-import { key } from "./names.ts";
 import {
   conditionOf,
   hasEnded,

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { z } from "zod";
-import { silentLog } from "../../lib/log.ts";
-import { json, serverThat } from "./client/testing.ts";
+import { silentLog } from "../../../lib/log.ts";
+import { json, serverThat } from "../client/testing.ts";
 import { follow } from "./informer.ts";
 
 test.each([

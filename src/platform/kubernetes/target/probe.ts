@@ -1,8 +1,8 @@
 import { z } from "zod";
-import type { IntegrityTier } from "../../domain/drift.ts";
-import { toKilnError } from "../../lib/errors.ts";
-import type { Call, Gap, Readiness } from "../platform.ts";
-import type { Cluster } from "./cluster.ts";
+import type { IntegrityTier } from "../../../domain/drift.ts";
+import { toKilnError } from "../../../lib/errors.ts";
+import type { Call, Gap, Readiness } from "../../platform.ts";
+import type { Cluster } from "../cluster.ts";
 
 /** The oldest that is tested: discovery and policy of that time are in use until 1.25. */
 const oldestMinor = 20;

@@ -1,5 +1,5 @@
+import { key, trafficSelector } from "../objects/names.ts";
 import { type FoundPod, podSchema, replicaSetSchema, serviceSchema } from "./answers.ts";
-import { key, trafficSelector } from "./names.ts";
 import type { View } from "./view.ts";
 
 /** For tests: the moment of all that has no other, and a pod of release 1 of the service `shop`. */

@@ -1,8 +1,8 @@
 import type { z } from "zod";
-import { type KilnError, toKilnError } from "../../lib/errors.ts";
-import type { Logger } from "../../lib/log.ts";
-import type { Clock } from "../../lib/time/clock.ts";
-import { type Api, ApiRefusal } from "./client/api.ts";
+import { type KilnError, toKilnError } from "../../../lib/errors.ts";
+import type { Logger } from "../../../lib/log.ts";
+import type { Clock } from "../../../lib/time/clock.ts";
+import { type Api, ApiRefusal } from "../client/api.ts";
 
 export interface Followed<T> {
   readonly api: Api;

@@ -1,12 +1,12 @@
-import type { Shares } from "../../domain/actions.ts";
-import type { ServiceKey } from "../../domain/ids.ts";
-import type { Release } from "../../domain/release.ts";
-import { KilnError } from "../../lib/errors.ts";
-import type { Call } from "../platform.ts";
-import type { FoundPod } from "./answers.ts";
-import type { KubernetesContext } from "./context.ts";
-import { key, nameOf } from "./names.ts";
-import { serviceObject } from "./objects.ts";
+import type { Shares } from "../../../domain/actions.ts";
+import type { ServiceKey } from "../../../domain/ids.ts";
+import type { Release } from "../../../domain/release.ts";
+import { KilnError } from "../../../lib/errors.ts";
+import type { Call } from "../../platform.ts";
+import type { KubernetesContext } from "../context.ts";
+import { key, nameOf } from "../objects/names.ts";
+import { serviceObject } from "../objects/objects.ts";
+import type { FoundPod } from "../view/answers.ts";
 import {
   isDrained,
   isGoing,
@@ -17,7 +17,7 @@ import {
   serviceIn,
   takesTraffic,
   type View,
-} from "./view.ts";
+} from "../view/view.ts";
 
 const lookAgainMs = 100;
 

@@ -1,14 +1,14 @@
 import type { z } from "zod";
-import type { Finding } from "../../domain/drift.ts";
-import { clauseOf, type KilnError } from "../../lib/errors.ts";
-import type { Logger } from "../../lib/log.ts";
-import type { Clock } from "../../lib/time/clock.ts";
-import type { Call, DriftNotice, DriftSource } from "../platform.ts";
-import type { Cluster, Kind } from "./cluster.ts";
+import type { Finding } from "../../../domain/drift.ts";
+import { clauseOf, type KilnError } from "../../../lib/errors.ts";
+import type { Logger } from "../../../lib/log.ts";
+import type { Clock } from "../../../lib/time/clock.ts";
+import type { Call, DriftNotice, DriftSource } from "../../platform.ts";
+import type { Cluster, Kind } from "../cluster.ts";
+import { selectorOf } from "../objects/names.ts";
+import { releaseOf, serviceKeyOf } from "../view/view.ts";
 import { type ForeignChange, foreignChanges, managedSchema } from "./foreign-changes.ts";
 import { follow } from "./informer.ts";
-import { selectorOf } from "./names.ts";
-import { releaseOf, serviceKeyOf } from "./view.ts";
 
 type Managed = z.output<typeof managedSchema>;
 

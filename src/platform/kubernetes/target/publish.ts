@@ -1,6 +1,6 @@
-import type { Release } from "../../domain/release.ts";
-import type { Call, ImagePusher } from "../platform.ts";
-import { nameOf } from "./names.ts";
+import type { Release } from "../../../domain/release.ts";
+import type { Call, ImagePusher } from "../../platform.ts";
+import { nameOf } from "../objects/names.ts";
 
 type Place = { readonly images: ImagePusher; readonly registry: string };
 type Image = Pick<Release, "service" | "image">;

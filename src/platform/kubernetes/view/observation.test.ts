@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
+import { key } from "../objects/names.ts";
 import { FailureMemory } from "./failures.ts";
-import { key } from "./names.ts";
 import { observationOf } from "./observation.ts";
 import { at, bornMs, pod, replicaSet, service, view } from "./testing.ts";
 

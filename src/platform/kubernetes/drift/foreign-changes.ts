@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { fieldManager } from "./names.ts";
+import { fieldManager } from "../objects/names.ts";
 
 const strings = z.record(z.string(), z.string()).default({});
 

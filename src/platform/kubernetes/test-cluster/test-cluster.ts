@@ -1,29 +1,23 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomInt } from "node:crypto";
 import { once } from "node:events";
-import {
-  cpSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  rmdirSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { connect, createServer, type Server } from "node:net";
 import { networkInterfaces } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { z } from "zod";
-import { exec } from "../../lib/process/exec.ts";
-import { systemClock } from "../../lib/time/clock.ts";
-import { type Api, kubernetesApi } from "./client/api.ts";
+import { exec } from "../../../lib/process/exec.ts";
+import { systemClock } from "../../../lib/time/clock.ts";
+import type { Api } from "../client/api.ts";
+import { kubernetesApi } from "../client/http-api.ts";
+import { containerdConfig, kubeconfigText, kubeletConfig, networkConfig } from "./test-configs.ts";
+import { writeKeys, writePause } from "./test-files.ts";
 
 const startMs = 180_000;
-const root = join(import.meta.dirname, "../../..");
+const root = join(import.meta.dirname, "../../../..");
 const programsScript = join(root, "scripts/test-cluster.sh");
-const processOne = fileURLToPath(new URL("test-cluster.sh", import.meta.url));
+const processOne = join(import.meta.dirname, "test-cluster.sh");
+const guardScript = join(import.meta.dirname, "guard.sh");
 const prefix = "kiln-kube-";
 
 /** Why tests with a real cluster cannot run here, or undefined when they can. */
@@ -66,6 +60,7 @@ export class TestCluster implements AsyncDisposable {
   readonly #services = `198.19.${this.#number}.0/24`;
   readonly #link = `kk-${this.#tag}`;
   #unshare: ChildProcess | undefined;
+  #guard: ChildProcess | undefined;
   #mirror: Server | undefined;
 
   /** An absolute path; its user may do everything. */
@@ -73,12 +68,14 @@ export class TestCluster implements AsyncDisposable {
 
   async start(needs: ClusterNeeds = {}): Promise<void> {
     removeLeftovers();
+    this.#guard = guard(this.#name);
     mkdirSync(this.folder, { recursive: true, mode: 0o700 });
     this.#makeCgroup();
-    await Promise.all([this.#writePause(), this.#writeKeys()]);
+    const { stdout } = await exec(["sh", programsScript, "where"], { env: cacheFolder() });
+    const programs = stdout.trim();
+    await Promise.all([writePause(this.folder, programs), writeKeys(this.folder, this.node)]);
     const mirror = needs.registry === undefined ? undefined : { name: needs.registry, port: 5000 };
     this.#writeFiles(mirror);
-    const { stdout } = await exec(["sh", programsScript, "where"], { env: cacheFolder() });
     const child = spawn(
       "setpriv",
       [
@@ -93,16 +90,7 @@ export class TestCluster implements AsyncDisposable {
           "--kill-child",
           "--mount-proc",
         ],
-        ...[
-          "sh",
-          processOne,
-          this.folder,
-          stdout.trim(),
-          this.machine,
-          this.node,
-          this.#pods,
-          this.#services,
-        ],
+        ...["sh", processOne, this.folder, programs, this.machine, this.node, this.#pods, this.#services],
       ],
       { stdio: ["ignore", "ignore", "inherit"] },
     );
@@ -182,55 +170,6 @@ export class TestCluster implements AsyncDisposable {
     }
   }
 
-  async #writePause(): Promise<void> {
-    const { stdout } = await exec(["sh", programsScript, "where"], { env: cacheFolder() });
-    const image = join(this.folder, "pause");
-    mkdirSync(join(image, "root"), { recursive: true });
-    cpSync(join(stdout.trim(), "pause"), join(image, "root/pause"));
-    await exec([
-      "tar",
-      "-C",
-      join(image, "root"),
-      "--owner=0",
-      "--group=0",
-      "-cf",
-      join(image, "layer.tar"),
-      "pause",
-    ]);
-    const { stdout: sum } = await exec(["sha256sum", join(image, "layer.tar")]);
-    const config = {
-      ...{ architecture: process.arch === "x64" ? "amd64" : process.arch, os: "linux" },
-      config: { Entrypoint: ["/pause"] },
-      rootfs: { type: "layers", diff_ids: [`sha256:${sum.slice(0, 64)}`] },
-    };
-    writeFileSync(join(image, "config.json"), JSON.stringify(config));
-    const manifest = [{ Config: "config.json", RepoTags: ["kiln.test/pause:1"], Layers: ["layer.tar"] }];
-    writeFileSync(join(image, "manifest.json"), JSON.stringify(manifest));
-    const names = ["manifest.json", "config.json", "layer.tar"];
-    await exec(["tar", "-C", image, "-cf", join(this.folder, "pause.tar"), ...names]);
-  }
-
-  async #writeKeys(): Promise<void> {
-    const at = (name: string) => join(this.folder, name);
-    await exec(["openssl", "genrsa", "-out", at("accounts.key"), "2048"]);
-    await exec([
-      ...([
-        "openssl",
-        "req",
-        "-x509",
-        "-newkey",
-        "rsa:2048",
-        "-nodes",
-        "-days",
-        "2",
-        "-subj",
-        "/CN=kiln-test",
-      ] as const),
-      ...["-addext", `subjectAltName=IP:${this.node},IP:127.0.0.1`],
-      ...["-keyout", at("server.key"), "-out", at("server.pem")],
-    ]);
-  }
-
   #writeFiles(mirror: { readonly name: string; readonly port: number } | undefined): void {
     const write = (name: string, content: string) =>
       writeFileSync(join(this.folder, name), content, { mode: 0o600 });
@@ -246,14 +185,7 @@ export class TestCluster implements AsyncDisposable {
   }
 
   #kubeconfig(server: string, token: string): string {
-    return JSON.stringify({
-      ...{ apiVersion: "v1", kind: "Config", "current-context": "test" },
-      clusters: [
-        { name: "test", cluster: { server, "certificate-authority": join(this.folder, "server.pem") } },
-      ],
-      users: [{ name: "test", user: { token } }],
-      contexts: [{ name: "test", context: { cluster: "test", user: "test" } }],
-    });
+    return kubeconfigText({ server, token, authority: join(this.folder, "server.pem") });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -264,10 +196,11 @@ export class TestCluster implements AsyncDisposable {
       child.kill("SIGKILL");
       await exited;
     }
-    // Processes end some moments after the first one of their namespace: until then their cgroups cannot go.
-    const endMs = Date.now() + 60_000;
-    while (!removeCgroups(this.#name) && Date.now() < endMs) await systemClock.sleep(50);
-    rmSync(this.folder, { recursive: true, force: true });
+    const removing = this.#guard;
+    if (removing === undefined) return;
+    const removed = once(removing, "exit");
+    removing.stdin?.end();
+    await removed;
   }
 }
 
@@ -296,31 +229,18 @@ function cgroupRoots(): readonly string[] {
   return all.filter((entry) => entry.isDirectory()).map(({ name }) => join("/sys/fs/cgroup", name));
 }
 
-/** Of clusters whose test was killed: their processes are gone with it. */
+/** Outlives this process, whatever ends it, until all that the cluster has left is removed. */
+function guard(name: string): ChildProcess {
+  const child = spawn("sh", [guardScript, name], { stdio: ["pipe", "ignore", "inherit"], detached: true });
+  child.unref();
+  return child;
+}
+
+/** Of clusters whose guard was killed, too. */
 function removeLeftovers(): void {
   for (const name of readdirSync("/tmp").filter((each) => each.startsWith(prefix))) {
     const [owner = ""] = name.slice(prefix.length).split("-");
-    if (existsSync(`/proc/${owner}`)) continue;
-    if (removeCgroups(name)) rmSync(join("/tmp", name), { recursive: true, force: true });
-  }
-}
-
-/** False when a process is still in one of them. */
-function removeCgroups(name: string): boolean {
-  return cgroupRoots()
-    .map((folder) => removeCgroup(join(folder, name)))
-    .every(Boolean);
-}
-
-function removeCgroup(folder: string): boolean {
-  if (!existsSync(folder)) return true;
-  const inner = readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isDirectory());
-  if (!inner.map(({ name }) => removeCgroup(join(folder, name))).every(Boolean)) return false;
-  try {
-    rmdirSync(folder);
-    return true;
-  } catch {
-    return false;
+    if (!existsSync(`/proc/${owner}`)) guard(name).stdin?.end();
   }
 }
 
@@ -348,60 +268,4 @@ async function forward(host: string, port: number, to: string): Promise<Server> 
   await once(server, "listening");
   server.unref();
   return server;
-}
-
-function containerdConfig(
-  folder: string,
-  mirror: { readonly name: string; readonly host: string; readonly port: number } | undefined,
-): string {
-  const cri = 'plugins."io.containerd.grpc.v1.cri"';
-  return `version = 2
-root = "${folder}/containerd"
-state = "/run/containerd"
-disabled_plugins = ["io.containerd.internal.v1.opt", "io.containerd.snapshotter.v1.btrfs", "io.containerd.snapshotter.v1.zfs"]
-[grpc]
-  address = "/run/containerd.sock"
-[${cri}]
-  sandbox_image = "kiln.test/pause:1"
-  restrict_oom_score_adj = true
-  disable_apparmor = true
-[${cri}.cni]
-  bin_dir = "/usr/lib/cni"
-  conf_dir = "${folder}/cni"
-${mirror ? `[${cri}.registry.mirrors."${mirror.name}"]\n  endpoint = ["http://${mirror.host}:${mirror.port}"]\n` : ""}`;
-}
-
-function networkConfig(subnet: string): object {
-  return {
-    ...{ cniVersion: "0.4.0", name: "kiln" },
-    plugins: [
-      {
-        ...{ type: "bridge", bridge: "cni0", isGateway: true, hairpinMode: true },
-        ipam: {
-          type: "host-local",
-          dataDir: "/run/cni",
-          ranges: [[{ subnet }]],
-          routes: [{ dst: "0.0.0.0/0" }],
-        },
-      },
-    ],
-  };
-}
-
-function kubeletConfig(cgroup: string, resolvConf: string): object {
-  return {
-    ...{ kind: "KubeletConfiguration", apiVersion: "kubelet.config.k8s.io/v1beta1" },
-    authentication: { anonymous: { enabled: true }, webhook: { enabled: false } },
-    authorization: { mode: "AlwaysAllow" },
-    ...{ cgroupDriver: "cgroupfs", cgroupRoot: `/${cgroup}`, enforceNodeAllocatable: [], failSwapOn: false },
-    evictionHard: { "memory.available": "1Mi", "nodefs.available": "0%", "imagefs.available": "0%" },
-    ...{
-      imageGCHighThresholdPercent: 100,
-      readOnlyPort: 0,
-      resolvConf,
-      nodeStatusUpdateFrequency: "1s",
-      syncFrequency: "2s",
-    },
-    ...{ registryPullQPS: 0, eventRecordQPS: 0, kubeAPIQPS: 200, kubeAPIBurst: 400 },
-  };
 }

@@ -1,5 +1,5 @@
-import type { ServiceKey } from "../../domain/ids.ts";
-import type { ServerFailure } from "../../domain/observation.ts";
+import type { ServiceKey } from "../../../domain/ids.ts";
+import type { ServerFailure } from "../../../domain/observation.ts";
 import type { FoundPod, FoundReplicaSet } from "./answers.ts";
 import { conditionOf, isDeleted, isGivenUp, momentOf, releaseOf, serviceKeyOf, type View } from "./view.ts";
 

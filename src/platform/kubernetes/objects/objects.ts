@@ -1,8 +1,8 @@
-import type { ServiceKey } from "../../domain/ids.ts";
-import type { Release } from "../../domain/release.ts";
-import type { TrafficSpec } from "../../domain/spec.ts";
-import type { PlacedContent } from "../linux/placed-content.ts";
-import type { GroupSpec } from "../platform.ts";
+import type { ServiceKey } from "../../../domain/ids.ts";
+import type { Release } from "../../../domain/release.ts";
+import type { TrafficSpec } from "../../../domain/spec.ts";
+import type { PlacedContent } from "../../linux/placed-content.ts";
+import type { GroupSpec } from "../../platform.ts";
 import { groupName, key, nameOf, type Owner, ownerLabels, trafficSelector } from "./names.ts";
 import {
   commonLabels,

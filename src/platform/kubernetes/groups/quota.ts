@@ -1,6 +1,6 @@
-import type { ServerShape } from "../../domain/spec.ts";
-import { KilnError } from "../../lib/errors.ts";
-import type { FoundQuota } from "./answers.ts";
+import type { ServerShape } from "../../../domain/spec.ts";
+import { KilnError } from "../../../lib/errors.ts";
+import type { FoundQuota } from "../view/answers.ts";
 
 /**
  * Throws `quota_exceeded` when so many more servers would not fit into the namespace's quotas. The cluster refuses each pod on its own, and

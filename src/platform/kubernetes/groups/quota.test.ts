@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { quotaSchema } from "./answers.ts";
+import { quotaSchema } from "../view/answers.ts";
 import { amountOf, requireRoom } from "./quota.ts";
 
 const shape = { port: 80, env: {}, memoryBytes: 64 << 20, cpus: 0.5, writable: [] };

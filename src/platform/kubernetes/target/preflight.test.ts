@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { aRelease } from "../../domain/testing.ts";
+import { aRelease } from "../../../domain/testing.ts";
 import { requireSupported } from "./preflight.ts";
 
 const { health } = aRelease(1);

@@ -1,9 +1,9 @@
 import { expect, test, vi } from "vitest";
-import { silentLog } from "../../lib/log.ts";
-import { json, serverThat } from "./client/testing.ts";
-import { Cluster } from "./cluster.ts";
+import { silentLog } from "../../../lib/log.ts";
+import { json, serverThat } from "../client/testing.ts";
+import { Cluster } from "../cluster.ts";
+import { key } from "../objects/names.ts";
 import { startClusterDrift } from "./drift.ts";
-import { key } from "./names.ts";
 
 test("findings of a pod are there as long as the pod, though no one has told of its end", async () => {
   const time = "2026-01-01T00:00:05Z";

@@ -1,6 +1,6 @@
-import type { HealthSpec, ServerShape, TrafficSpec } from "../../domain/spec.ts";
-import { KilnError } from "../../lib/errors.ts";
-import type { Candidate } from "../platform.ts";
+import type { HealthSpec, ServerShape, TrafficSpec } from "../../../domain/spec.ts";
+import { KilnError } from "../../../lib/errors.ts";
+import type { Candidate } from "../../platform.ts";
 
 /** Throws `traffic_unsupported` or `shape_unsupported` with all that the cluster could not give: it is not left out silently. */
 export function requireSupported({

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
-import type { ServiceKey } from "../../domain/ids.ts";
+import type { ServiceKey } from "../../../domain/ids.ts";
+import { key, trafficSelector } from "../objects/names.ts";
 import type { FoundPod, FoundReplicaSet, FoundService } from "./answers.ts";
-import { key, trafficSelector } from "./names.ts";
 
 /** Everything of ours in a namespace, as one look has shown it. ReplicaSets were read before pods. */
 export interface View {
