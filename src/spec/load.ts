@@ -35,6 +35,7 @@ export async function loadSpecs(file: string, options: LoadOptions = {}): Promis
     ...parsed.findings,
     ...sameServices(parsed.documents),
     ...documents.flatMap((document) => document.findings),
+    ...(await scheduleFindings(documents)),
   ];
   if (findings.length === 0) {
     const variants = choose(file, documents, options);
@@ -87,10 +88,17 @@ async function lookUpFiles(
     variants.map(async ({ tree, document, environment }) => {
       const look = options.files ?? true;
       const found = look ? await findProjectFiles(project, document) : assumeProjectFiles(project, document);
-      findings.push(...placed([...found.breaches, ...(await scheduleFaults(document))], tree));
+      findings.push(...placed(found.breaches, tree));
       return toServiceSpec(document, environment, found);
     }),
   );
+}
+
+/** Of every document alone and with each of its environments, like all that `validateDocument` finds. */
+async function scheduleFindings(documents: readonly ValidatedDocument[]): Promise<readonly SpecFinding[]> {
+  const variants = documents.flatMap(({ base, environments }) => [base, ...environments.values()]);
+  const found = variants.map(async ({ sections, tree }) => placed(await scheduleFaults(sections), tree));
+  return (await Promise.all(found)).flat();
 }
 
 /** For a file that is refused anyway: adds the problems of its paths, as far as they can be read. */

@@ -2,7 +2,8 @@ import type { SpecDocument } from "../schema/document.ts";
 import type { Breach } from "./rules.ts";
 
 /** Schedules and time zones that do not exist. The library that knows is loaded only where there is a schedule. */
-export async function scheduleFaults({ jobs: { cron } }: SpecDocument): Promise<readonly Breach[]> {
+export async function scheduleFaults({ jobs }: Partial<SpecDocument>): Promise<readonly Breach[]> {
+  const cron = jobs?.cron ?? [];
   if (cron.length === 0) return [];
   const { parseSchedule } = await import("../../lib/time/schedule.ts");
   return cron.flatMap(({ schedule, timeZone }, index): readonly Breach[] => {
