@@ -66,6 +66,7 @@ module.exports = {
       "router/router\\.ts",
       "api/contract",
       "store/",
+      "spec/policy/read-policy\\.ts",
       "image/",
       "trust/",
       "drift/",

@@ -3,6 +3,7 @@ import { action } from "../domain/schema/actions.ts";
 import { admission, imagePolicy, trustedKey } from "../domain/schema/admission.ts";
 import { finding, response } from "../domain/schema/drift.ts";
 import { serverFailure } from "../domain/schema/observation.ts";
+import { freeze, override, policyFile } from "../domain/schema/policy.ts";
 import { release } from "../domain/schema/release.ts";
 import { jobEnd, rollout, warm } from "../domain/schema/rollout.ts";
 import { targetOptions } from "../domain/schema/target.ts";
@@ -34,7 +35,7 @@ const Accepted = z.object({
     .describe("The changed settings of rollout, drift and age. Absent: none."),
   admission: admission
     .optional()
-    .describe("What image policies said. Absent: there are none, or nothing has to be rolled out."),
+    .describe("What policies said. Absent: there are none, or nothing has to be rolled out."),
 });
 
 const Checked = z.object({
@@ -54,7 +55,7 @@ const ChangePlan = z.object({
   fewestInTraffic: amount,
   admission: admission
     .optional()
-    .describe("What image policies say of the release to come. Absent: there are none."),
+    .describe("What policies say of the rollout and its image now. Absent: there are none."),
   data: z.array(z.string()).describe("What becomes of the data in volumes, one sentence each."),
   downtime: z.string(),
   digest: z
@@ -67,6 +68,16 @@ const ChangePlan = z.object({
 const Trust = z.object({
   keys: z.array(trustedKey).describe("By name, revoked ones too."),
   policies: z.array(imagePolicy).describe("An image must meet all that hold for its target."),
+});
+
+const Policies = z.object({
+  file: maybe(policyFile).describe("Absent: none was set."),
+  freezes: z.array(freeze).describe("Those that hold now."),
+  overrides: z.array(override).describe("Rollouts that began against policies, the newest first."),
+});
+
+const Frozen = freeze.extend({
+  services: z.array(z.string()).describe("The services that there are now and that it concerns."),
 });
 
 const warnings = z.array(z.object({ message: z.string(), hint: maybe(z.string()) }));
@@ -484,6 +495,8 @@ export const answers = {
   EvidenceReport,
   ExecGrant,
   Figures,
+  FreezeList: z.array(freeze),
+  Frozen,
   History,
   Images,
   Image,
@@ -491,6 +504,9 @@ export const answers = {
   Collected,
   KilnEvent,
   LogLine,
+  Override: override,
+  Policies,
+  PolicyFile: policyFile,
   Recorded,
   Reproduced,
   Rollout: rollout,

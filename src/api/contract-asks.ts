@@ -5,7 +5,16 @@ import { unbuiltRelease, wantedRelease } from "../domain/schema/release.ts";
 import { broughtCommits, origin } from "../domain/schema/rollout.ts";
 import { rolloutPolicy, secretName, upkeepPolicy } from "../domain/schema/spec.ts";
 import { targetName, targetOptions } from "../domain/schema/target.ts";
-import { amount, base64, count, newServiceKey, releaseNumber } from "../domain/schema/values.ts";
+import {
+  amount,
+  base64,
+  count,
+  durationMs,
+  environmentName,
+  newServiceKey,
+  printable,
+  releaseNumber,
+} from "../domain/schema/values.ts";
 
 /**
  * What operations are asked with: one object each. Fields that the route's path names come from the path, the others from
@@ -82,11 +91,46 @@ const RequireSigned = z.strictObject({ target: policyTarget, mode: admissionMode
 
 const LiftPolicy = z.strictObject({ target: policyTarget, reason });
 
+const breakGlass = z
+  .boolean()
+  .optional()
+  .describe("Begin the rollout against policies; another person has to review it. Needs a reason.");
+
+const policyText = {
+  name: printable(200).describe("The name of the file, for the places of refusals."),
+  text: z.string().max(262_144).describe("The content of the file, YAML."),
+};
+
+const SetPolicy = z.strictObject({ ...policyText, reason });
+
+const scope = {
+  environment: environmentName.optional().describe("An environment; `none`: services without one."),
+  service: newServiceKey.optional().describe("Only this service."),
+};
+
+const Freeze = z.strictObject({
+  ...scope,
+  forMs: durationMs.optional().describe("Absent: until someone lifts it."),
+  reason: givenReason,
+});
+
+const Unfreeze = z.strictObject({
+  ...scope,
+  id: amount.optional().describe("One freeze. Absent: all of exactly this scope."),
+  reason,
+});
+
+const Review = z.strictObject({ rollout: wholeNumber, reason: givenReason });
+
 const Check = z.strictObject({
   service: newServiceKey,
   target: whereto,
   draft: unbuiltRelease,
   supersede,
+  begin: z
+    .strictObject({ reason, breakGlass })
+    .optional()
+    .describe("Also whether policies let a rollout begin now, for someone who says this. Absent: not asked."),
   expect: expectedNow.optional().describe("As for the deploy, without `plan`: a plan needs the image."),
 });
 
@@ -104,6 +148,7 @@ const Deploy = z.strictObject({
     .optional()
     .describe("Commits since the serving release's, for the event log. Absent: not known."),
   supersede,
+  breakGlass,
   expect,
   reason,
 });
@@ -284,6 +329,7 @@ export const asks = {
     Exec,
     ExportVolume,
     Figures,
+    Freeze,
     Image,
     ImportVolume,
     LiftPolicy,
@@ -300,14 +346,17 @@ export const asks = {
     RemoveVolume,
     RequireSigned,
     RestoreVolume,
+    Review,
     RevokeKey,
     Rollback,
     RunJob,
     Scale,
     Server,
     Service,
+    SetPolicy,
     SetSecret,
     Target,
     Traffic,
+    Unfreeze,
   },
 };

@@ -99,6 +99,50 @@ export const table = {
     summary: "Removes the image policy of a target, or the one of all.",
     asks: "LiftPolicy",
   },
+  policies: {
+    method: "GET",
+    path: "/v1/policy",
+    summary: "What must hold before a rollout begins, and the rollouts that began against it.",
+    asks: "Nothing",
+    answers: "Policies",
+  },
+  /** Throws `spec_invalid`, with each problem and its place. */
+  setPolicy: {
+    method: "POST",
+    path: "/v1/policy",
+    summary: "Sets the policy file, in place of the one before: for rollouts that begin from then on.",
+    asks: "SetPolicy",
+    answers: "PolicyFile",
+  },
+  removePolicy: {
+    method: "POST",
+    path: "/v1/policy/remove",
+    summary: "Removes the policy file.",
+    asks: "Because",
+  },
+  freeze: {
+    method: "POST",
+    path: "/v1/policy/freezes",
+    summary:
+      "Lets no rollout of a deploy begin in an environment, of a service, or anywhere. Rollbacks and replacements continue.",
+    asks: "Freeze",
+    answers: "Frozen",
+  },
+  unfreeze: {
+    method: "POST",
+    path: "/v1/policy/freezes/lift",
+    summary: "Lifts freezes; answers with those that were lifted.",
+    asks: "Unfreeze",
+    answers: "FreezeList",
+  },
+  /** Throws `override_unknown`, `review_refused`. */
+  review: {
+    method: "POST",
+    path: "/v1/policy/reviews/:rollout",
+    summary: "Records that another person has looked at a rollout that began against policies.",
+    asks: "Review",
+    answers: "Override",
+  },
   services: {
     method: "GET",
     path: "/v1/services",
@@ -129,7 +173,7 @@ export const table = {
     asks: "Check",
     answers: "Checked",
   },
-  /** Servers get the newest version of each secret. Throws `rollout_running`, `image_unknown`, `image_refused`, `target_unknown`, `target_fixed`, `port_taken`, `traffic_conflict`, `version_taken`, `jobs_unsupported`, `secret_missing`, `secret_invalid`, `secret_key_invalid`, `secret_corrupt`. */
+  /** Servers get the newest version of each secret. Throws `rollout_running`, `image_unknown`, `image_refused`, `policy_refused`, `target_unknown`, `target_fixed`, `port_taken`, `traffic_conflict`, `version_taken`, `jobs_unsupported`, `secret_missing`, `secret_invalid`, `secret_key_invalid`, `secret_corrupt`. */
   deploy: {
     method: "POST",
     path: "/v1/services/:service/deploy",

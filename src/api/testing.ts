@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { FastifyInstance } from "fastify";
 import type { AcceptRequest, CheckRequest, DeployRequest, Operations } from "../controller/operations.ts";
 import type { TrustedKey } from "../domain/admission.ts";
+import type { Override, PolicyFile } from "../domain/policy/policy.ts";
 import { draftOf } from "../domain/release.ts";
 import { defaultUpkeep } from "../domain/spec.ts";
 import { aFailure, aFinding, aPolicy, aRelease, aRollout, aTaint } from "../domain/testing.ts";
@@ -123,6 +124,31 @@ const target = {
 const trustedKey: TrustedKey = {
   ...{ name: "release", keyId: "0123456789abcdef", publicKey: "-----BEGIN PUBLIC KEY-----\n" },
   ...{ addedAtMs: 1, addedBy: "ada", revoked: undefined },
+};
+
+const policyFile: PolicyFile = {
+  ...{ name: "policy.yaml", text: "policies: {}", setAtMs: 1, setBy: "ada" },
+  rules: [
+    { kind: "reason", environment: "*", line: 2 },
+    {
+      ...{ kind: "allow", environment: "production", line: 4 },
+      window: { days: [1, 2], from: "09:00", to: "16:00", zone: "Europe/Berlin" },
+    },
+    {
+      ...{ kind: "deny", environment: "production", line: 5 },
+      window: { from: "2026-12-23 18:00", to: "2027-01-04 08:00", zone: "UTC" },
+    },
+  ],
+};
+
+const freeze = {
+  ...{ id: 3, environment: "production", service: undefined, reason: "incident 12", by: "ada" },
+  ...{ fromMs: 5, untilMs: 9 },
+};
+
+const override: Override = {
+  ...{ rollout: 7, service: "shop", by: "ada", person: { id: "uid 1000", name: "ada" } },
+  ...{ reason: "it burns", atMs: 5, against: ["ada has frozen production (freeze 3)"], review: undefined },
 };
 
 export const answers: Operations = {
@@ -298,6 +324,16 @@ export const answers: Operations = {
   revokeKey: async () => {},
   requireSigned: async () => {},
   liftPolicy: async () => {},
+  policies: async () => ({ file: policyFile, freezes: [freeze], overrides: [override] }),
+  setPolicy: async () => policyFile,
+  removePolicy: async () => {},
+  freeze: async () => ({ ...freeze, services: ["shop.production"] }),
+  unfreeze: async () => [freeze],
+  review: async ({ rollout }) => ({
+    ...override,
+    rollout,
+    review: { by: "ben", reason: "It was right.", atMs: 9 },
+  }),
   addTarget: async () => {},
   removeTarget: async () => {},
   shutdown: async () => {},

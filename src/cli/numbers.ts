@@ -55,6 +55,23 @@ export function parseSince(text: string): (nowMs: number) => number {
   return () => Math.max(0, atMs);
 }
 
+/** `30m`, `4h`, `2d`: in ms, at least one minute and at most a year. */
+export function parseDuration(text: string): number {
+  const [, amount, unit] = /^(\d{1,6})([smhdw])$/.exec(text) ?? [];
+  const ms = Number(amount) * (unitMs[unit as keyof typeof unitMs] ?? Number.NaN);
+  if (ms >= unitMs.m && ms <= 365 * unitMs.d) return ms;
+  throw new InvalidArgumentError("Expected how long (30m, 4h, 2d), at least 1m and at most 365d.");
+}
+
+/** A rollout's number. */
+export function parseRolloutNumber(text: string): number {
+  const value = wholeNumber(text);
+  if (value === undefined || value === 0) {
+    throw new InvalidArgumentError("Expected the number of a rollout, as in `kiln history`.");
+  }
+  return value;
+}
+
 function wholeNumber(text: string): number | undefined {
   return /^\d{1,9}$/.test(text) ? Number(text) : undefined;
 }

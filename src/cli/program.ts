@@ -5,6 +5,7 @@ import { addDriftCommands } from "./commands/drift/commands.ts";
 import { addImageCommands } from "./commands/images/commands.ts";
 import { addJobCommands } from "./commands/jobs/commands.ts";
 import { addMachineCommands } from "./commands/machine/commands.ts";
+import { addPolicyCommands } from "./commands/policy/commands.ts";
 import { addProjectCommands } from "./commands/project/commands.ts";
 import { addSecretCommands } from "./commands/secrets/commands.ts";
 import { addServiceCommands } from "./commands/services/commands.ts";
@@ -65,6 +66,7 @@ export function createProgram(version: string, host: CommandRunner): Command {
   addDriftCommands(program, load);
   addImageCommands(program, load);
   addTrustCommands(program, load);
+  addPolicyCommands(program, load);
   addTargetCommands(program, load);
   addMachineCommands(program, load);
   addHelpCommand(program);

@@ -22,6 +22,7 @@ import { createSecretCommands } from "./operations/secrets.ts";
 import { createTrustOperations } from "./operations/trust.ts";
 import { createVolumeOperations } from "./operations/volumes.ts";
 import type { Operations } from "./operations.ts";
+import { createPolicyOperations } from "./policy/operations.ts";
 import { createTargetOperations, type Platforms } from "./targets/operations.ts";
 import type { OpenTarget } from "./targets/site.ts";
 import { Targets } from "./targets/targets.ts";
@@ -73,6 +74,7 @@ export function startController(options: ControllerOptions): Controller {
     ...createCommands({ store, targets, images, clock, call }),
     ...createSecretCommands(store),
     ...createTrustOperations(store),
+    ...createPolicyOperations(store),
     ...createVolumeOperations({ store, targets, call }),
     ...createTargetOperations({ store, targets, platforms: options.platforms }),
     ...createQueries({ store, clock, targets, images }),

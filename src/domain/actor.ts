@@ -25,6 +25,22 @@ export function actorName({ name, loginUid, stated }: Actor): string {
   return isNews ? `${name} (stated: ${stated})` : name;
 }
 
+/** Who an actor is, as far as the transport can prove it: what tells whether two actors are one person. */
+export interface Person {
+  /** `uid 1000`. */
+  readonly id: string;
+  readonly name: string;
+}
+
+export function personOf({ uid, loginUid = uid, name }: Actor): Person {
+  return { id: `uid ${loginUid}`, name };
+}
+
+/** Also where only the name is the same: one person may come by several ways. */
+export function isSamePerson(one: Person, other: Person): boolean {
+  return one.id === other.id || one.name === other.name;
+}
+
 /** The asker in a sentence. */
 export function askerName({ actor }: Asker): string {
   return actorName(actor);

@@ -23,17 +23,34 @@ export interface ImagePolicy {
   readonly signedBy: readonly string[];
 }
 
-/** What the policies said of a release's image when servers of it were last asked for. */
+/** What the policies said of a release when servers of it were last asked for. */
 export interface Admission {
   readonly atMs: number;
   readonly rules: readonly AdmissionRule[];
+  /** Someone let it through against the rules that have not passed. Absent: no one had to. */
+  readonly breakGlass?: boolean | undefined;
 }
 
 /** What one policy said. */
-export interface AdmissionRule extends ImagePolicy {
+export interface AdmissionRule {
+  /** `signature` is about the image, the others are about the beginning of a rollout. */
+  readonly kind: "signature" | "freeze" | "window" | "reason";
+  readonly mode: ImagePolicy["mode"];
   readonly passed: boolean;
   /** One clause: `signed by release (4f1c...)`. */
   readonly because: string;
+  /** Where the rule stands: `policy.yaml:12`, `freeze 3`. Absent: in an image policy. */
+  readonly place?: string | undefined;
+  /** What would satisfy it, one sentence. */
+  readonly remedy?: string | undefined;
+  /** Of an image policy: its target (absent: every one), and the keys it asks for. */
+  readonly target?: TargetName | undefined;
+  readonly signedBy?: readonly string[] | undefined;
+}
+
+/** Rules that refuse. */
+export function refusing(rules: readonly AdmissionRule[]): readonly AdmissionRule[] {
+  return rules.filter(({ passed, mode }) => !passed && mode === "enforce");
 }
 
 /** The policies that hold for a target, the installation's own first. */
@@ -55,9 +72,15 @@ export function judge(
     const signed = asked.filter(({ keyId }) => signers.has(keyId));
     const good = signed.find(({ revoked }) => revoked === undefined);
     if (good !== undefined) {
-      return { ...policy, passed: true, because: `signed by ${good.name} (${good.keyId})` };
+      return {
+        kind: "signature",
+        ...policy,
+        passed: true,
+        because: `signed by ${good.name} (${good.keyId})`,
+      };
     }
     return {
+      kind: "signature",
       ...policy,
       passed: false,
       because: [...signed.map(revokedWords), whatIsMissing(policy)].join("; "),

@@ -22,7 +22,7 @@ export interface ValidatedDocument {
   readonly findings: readonly SpecFinding[];
 }
 
-const keys = knownKeys();
+const keys = knownKeys(documentSchema);
 
 /** Each makes another document of the whole. */
 const mostEnvironments = 64;

@@ -24,6 +24,7 @@ import {
   selectLast,
   selectNewestAudit,
 } from "./events/events.ts";
+import { openPolicies, type PolicyStore } from "./policy/policies.ts";
 import { applyChange } from "./rollouts/apply.ts";
 import { selectFailures } from "./rollouts/failures.ts";
 import { selectCommit, selectRollout, selectRollouts } from "./rollouts/rollouts.ts";
@@ -138,6 +139,7 @@ export interface Store extends Disposable {
   setImagePolicy(policy: ImagePolicy, by: Asker): void;
   /** False when there was none. */
   removeImagePolicy(target: TargetName | undefined, by: Asker): boolean;
+  readonly policies: PolicyStore;
   /** The release that a deploy of this draft would go to. Records nothing. */
   draftRelease(service: ServiceKey, draft: ReleaseDraft, createdBy: string): Release;
   /** Whether `startDeploy` would be refused. Records nothing. Throws `rollout_running`, `service_removing`. */
@@ -298,6 +300,7 @@ export function openStore(path: string, options: { readonly clock: Clock }): Sto
     imagePolicies: () => selectImagePolicies(db),
     setImagePolicy: (policy, by) => changing(() => setImagePolicy(bench, policy, by)),
     removeImagePolicy: (target, by) => changing(() => deleteImagePolicy(bench, target, by)),
+    policies: openPolicies(bench),
     draftRelease: (service, draft, createdBy) => draftRelease(bench, service, draft, createdBy),
     requireWay: (service, supersede) => requireWay(bench, service, supersede),
     rehearse: (work) => db.rehearsal(() => work(store)),

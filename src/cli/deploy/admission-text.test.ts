@@ -8,11 +8,11 @@ const admission: Admission = {
   rules: [
     {
       ...{ target: undefined, mode: "enforce", signedBy: ["release"] },
-      ...{ passed: true, because: "signed by release (0123456789abcdef)" },
+      ...{ kind: "signature", passed: true, because: "signed by release (0123456789abcdef)" },
     },
     {
       ...{ target: "north", mode: "warn", signedBy: ["ci"] },
-      ...{ passed: false, because: "no valid signature by ci" },
+      ...{ kind: "signature", passed: false, because: "no valid signature by ci" },
     },
   ],
 };

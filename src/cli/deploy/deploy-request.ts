@@ -51,6 +51,8 @@ export async function checkedRelease(
   project: Project,
   how: {
     readonly supersede?: boolean | undefined;
+    /** What the person who is about to deploy says to policies. Absent: policies are not asked. */
+    readonly begin?: { readonly reason?: string | undefined; readonly breakGlass?: boolean | undefined };
     /** The release that must serve already now. */
     readonly expect?: { readonly serving: number } | undefined;
   },
@@ -59,9 +61,9 @@ export async function checkedRelease(
   const { target } = spec;
   const release = unbuiltRelease(spec);
   const service = serviceKey(spec.service, spec.environment);
-  const { supersede = false, expect } = how;
+  const { supersede = false, begin, expect } = how;
   return withPlaceOfTarget(project, async () => {
-    const { commit } = await client.check({ service, target, draft: release, supersede, expect });
+    const { commit } = await client.check({ service, target, draft: release, supersede, begin, expect });
     return { release, servingCommit: commit };
   });
 }

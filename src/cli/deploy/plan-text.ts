@@ -32,7 +32,7 @@ export function planLines(plan: ChangePlan, style: Style): string[] {
     ...heading,
     ...(changes.length === 0 ? [] : ["", "Changes", ...changes.map((change) => `  ${change}`)]),
     ...(steps.length === 0 ? [] : ["", "Actions", ...table([], steps).map((line) => `  ${line}`)]),
-    ...(admitted.length === 0 ? [] : ["", "Image", ...admitted.map((line) => `  ${line}`)]),
+    ...(admitted.length === 0 ? [] : ["", "Policy", ...admitted.map((line) => `  ${line}`)]),
     ...(data.length === 0 ? [] : ["", "Data", ...data.map((words) => `  ${words}`)]),
     "",
     `Downtime: ${plan.downtime}`,

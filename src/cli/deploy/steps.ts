@@ -58,7 +58,10 @@ export async function requestDeploy(
   project: Project,
   { release, servingCommit }: CheckedRelease,
   image: ImageToDeploy,
-  options: ChangeOptions & { readonly supersede?: boolean | undefined },
+  options: ChangeOptions & {
+    readonly supersede?: boolean | undefined;
+    readonly breakGlass?: boolean | undefined;
+  },
 ): Promise<Requested> {
   const origin = await originOf(project.folder, image.checkout, servingCommit, context.env);
   const requested = await requestAgain(context, {
@@ -66,6 +69,7 @@ export async function requestDeploy(
     ...onRelease(options),
     ...origin,
     ...(options.supersede ? { supersede: true } : {}),
+    ...(options.breakGlass ? { breakGlass: true } : {}),
   });
   for (const change of requested.accepted.adopted ?? []) context.output.note(change);
   context.output.note(...admissionWarnings(requested.accepted.admission, context.output.noteStyle));

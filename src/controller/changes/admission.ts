@@ -1,8 +1,10 @@
-import { type Admission, type AdmissionRule, judge, policiesFor } from "../../domain/admission.ts";
-import type { ImageDigest } from "../../domain/ids.ts";
+import type { Asker } from "../../domain/actor.ts";
+import { type Admission, type AdmissionRule, judge, policiesFor, refusing } from "../../domain/admission.ts";
+import type { ImageDigest, ServiceKey } from "../../domain/ids.ts";
 import type { TargetName } from "../../domain/target.ts";
-import { KilnError } from "../../lib/errors.ts";
+import { KilnError, type Place } from "../../lib/errors.ts";
 import type { Store } from "../../store/store.ts";
+import { decide } from "../../trust/policy/decide.ts";
 import type { Images } from "../operations/images.ts";
 
 /** Whose signatures an image has, among the installation's keys. Found before a change is recorded, since it reads files. */
@@ -42,14 +44,71 @@ export function admit(
   },
 ): Admission | undefined {
   const rules = judge(policiesFor(store.imagePolicies(), target), store.trustedKeys(), signers);
-  const refusing = rules.find(({ passed, mode }) => !passed && mode === "enforce");
-  if (refusing !== undefined) throw refused(image, refusing);
+  const [first] = refusing(rules);
+  if (first !== undefined) throw refused(image, first);
   return rules.length === 0 ? undefined : { atMs: nowMs, rules };
 }
 
-function refused(image: ImageDigest, { target, because, signedBy }: AdmissionRule): KilnError {
+function refused(image: ImageDigest, { target, because, signedBy = [] }: AdmissionRule): KilnError {
   const whose = target === undefined ? "this installation" : `the target ${target}`;
   return new KilnError("image_refused", `The image policy of ${whose} refuses ${image}: ${because}.`, {
     hint: `Sign it with ${signedBy.join(" or ")}: \`kiln image sign ${image.slice("sha256:".length, 19)} --key FILE\`, and repeat the command. \`kiln trust ls\` shows policies and keys.`,
   });
+}
+
+/** A rollout that is about to begin. */
+export interface Beginning {
+  readonly service: ServiceKey;
+  readonly by: Asker;
+  /** Let it through, whatever policies say. */
+  readonly breakGlass: boolean;
+  readonly nowMs: number;
+}
+
+/**
+ * What the installation's policies say of a rollout that begins now, with what they say of its image; undefined where there are none. Not
+ * for rollbacks: a way back is always open.
+ */
+export function verdictOn(
+  store: Store,
+  { service, by, breakGlass, nowMs }: Beginning,
+  image?: Admission | undefined,
+): Admission | undefined {
+  if (breakGlass && by.reason === undefined) throw noReason();
+  const { policies } = store;
+  const starting = { service, nowMs, reason: by.reason };
+  const begin = decide(starting, { file: policies.file(), freezes: policies.freezes() });
+  const rules = [...(image?.rules ?? []), ...begin];
+  if (rules.length === 0) return undefined;
+  return { atMs: nowMs, rules, ...(breakGlass && refusing(begin).length > 0 ? { breakGlass } : {}) };
+}
+
+function noReason(): KilnError {
+  return new KilnError("usage", "Nothing says why policies shall be overridden; expected a reason.", {
+    hint: "`--break-glass --reason TEXT` gives one.",
+  });
+}
+
+/** Throws `policy_refused` where a rollout may not begin; what let it through is in the admission. */
+export function requireBegin(service: ServiceKey, admission: Admission | undefined): void {
+  const against = refusing(admission?.rules ?? []).filter(({ kind }) => kind !== "signature");
+  if (against.length === 0 || admission?.breakGlass) return;
+  throw new KilnError(
+    "policy_refused",
+    `The policies of this installation refuse to begin a rollout of ${service} now.`,
+    {
+      problems: against.map(({ place, because, remedy }) => ({
+        ...(place === undefined ? {} : { place: placeOf(place) }),
+        message: `${because}.`,
+        ...(remedy === undefined ? {} : { hint: remedy }),
+      })),
+      hint: "In an emergency, anyone who may deploy it can begin it all the same with `--break-glass --reason TEXT`; another person then has to review that. A rollback is never refused by these rules.",
+    },
+  );
+}
+
+/** `policy.yaml:12`, or the number of a freeze. */
+function placeOf(place: string): Place {
+  const [, file, line] = /^(.*):(\d+)$/.exec(place) ?? [];
+  return file === undefined ? { file: place } : { file, line: Number(line) };
 }

@@ -19,7 +19,7 @@ export async function carryOut<Result>(
   // Someone else may have changed the service while we looked.
   requireExpected(store, request);
   if (observed !== undefined) requirePlan(request, planNow(parts, change, observed));
-  const result = change.record(store);
+  const result = change.record(store, { rehearsed: false });
   loop.poke(service);
   return result;
 }

@@ -25,5 +25,10 @@ export interface Change<Result> {
   /** Brought to where servers are made before the change is recorded. Absent: no image is needed. */
   readonly image?: ImageDigest;
   /** Records it in this store, or throws. It does not wait, so that nothing else changes the store meanwhile. */
-  readonly record: (store: Store) => Result;
+  readonly record: (store: Store, how: Recording) => Result;
+}
+
+export interface Recording {
+  /** For a plan: what policies refuse is recorded as refused, and not thrown. */
+  readonly rehearsed: boolean;
 }

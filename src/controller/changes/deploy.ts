@@ -9,7 +9,7 @@ import { requireOneWriter } from "../operations/one-writer.ts";
 import { newPolicies } from "../operations/policy-differences.ts";
 import { freeze } from "../operations/release-content.ts";
 import type { Accepted, DeployRequest } from "../operations.ts";
-import { admit, type Signers, signersOf } from "./admission.ts";
+import { admit, requireBegin, type Signers, signersOf, verdictOn } from "./admission.ts";
 import type { Change, ChangeParts } from "./change.ts";
 import { raisesDataVersion, requireReadable, volumesThere } from "./data.ts";
 import { servingOf } from "./wanted.ts";
@@ -35,7 +35,14 @@ export function deploying(parts: ChangeParts, request: DeployRequest, by: Asker)
       admitted(parts.store);
     },
     image: draft.image,
-    record: (store) => record(store, request, admitted(store), by),
+    record: (store, { rehearsed }) =>
+      record(store, request, by, () => {
+        const { breakGlass = false } = request;
+        const beginning = { service, by, breakGlass, nowMs: parts.clock.now() };
+        const admission = verdictOn(store, beginning, admitted(store));
+        if (!rehearsed) requireBegin(service, admission);
+        return admission;
+      }),
   };
 }
 
@@ -44,7 +51,13 @@ const unreadable = {
   hint: "Deploy a release that states at least that `dataVersion`, or bring older data back with `kiln volume restore`.",
 } as const;
 
-function record(store: Store, request: DeployRequest, admission: Admission | undefined, by: Asker): Accepted {
+/** `begin` is asked once it is clear that a rollout begins. */
+function record(
+  store: Store,
+  request: DeployRequest,
+  by: Asker,
+  begin: () => Admission | undefined,
+): Accepted {
   const { service, target, supersede = false } = request;
   requireSameTarget(store, service, target); // it may have been made elsewhere while we looked
   const { draft, contents } = freeze(store, service, request.draft);
@@ -62,7 +75,7 @@ function record(store: Store, request: DeployRequest, admission: Admission | und
     const turned = store.abort(service, by);
     return { service, release: release.number, rollout: turned.id, ...adopt(store, request, by) };
   }
-  return start(store, request, { release, contents, admission }, by);
+  return start(store, request, { release, contents, admission: begin() }, by);
 }
 
 interface Next {

@@ -34,7 +34,7 @@ export function planNow(
   const { platform, target: place } = targets.of(service, target);
   const before = wantedOf(store, service);
   const after = store.rehearse((rehearsed) => {
-    record(rehearsed);
+    record(rehearsed, { rehearsed: true });
     return wantedOf(rehearsed, service);
   });
   const view = viewOf(observed, service, platform.split);

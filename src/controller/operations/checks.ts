@@ -3,9 +3,11 @@ import type { Release, UnbuiltRelease } from "../../domain/release.ts";
 import type { JobSpec, ServerShape } from "../../domain/spec.ts";
 import type { TargetName } from "../../domain/target.ts";
 import { KilnError, toKilnError } from "../../lib/errors.ts";
+import type { Clock } from "../../lib/time/clock.ts";
 import type { Call, Platform } from "../../platform/platform.ts";
 import type { Store } from "../../store/store.ts";
-import type { CheckRequest } from "../operations.ts";
+import { requireBegin, verdictOn } from "../changes/admission.ts";
+import type { CheckRequest, Who } from "../operations.ts";
 import { requireUsable } from "../targets/require-usable.ts";
 import type { Targets } from "../targets/targets.ts";
 import type { Images } from "./images.ts";
@@ -23,11 +25,22 @@ export interface CheckParts {
 type Draft = UnbuiltRelease & { readonly image?: ImageDigest; readonly version?: string };
 
 /** Before the image is built: all that can stand against the deploy by then. */
-export async function requireBeginning(parts: CheckParts, request: CheckRequest): Promise<void> {
-  const { service, draft, target, supersede = false } = request;
+export async function requireBeginning(
+  parts: CheckParts & { readonly clock: Clock },
+  request: CheckRequest,
+  { actor }: Who,
+): Promise<void> {
+  const { service, draft, target, supersede = false, begin } = request;
   requireSameTarget(parts.store, service, target);
   await requireUsable(parts.targets.of(service, target));
-  if (!mayJoin(parts.store, service, draft)) parts.store.requireWay(service, supersede);
+  if (!mayJoin(parts.store, service, draft)) {
+    parts.store.requireWay(service, supersede);
+    if (begin !== undefined) {
+      const { reason, breakGlass = false } = begin;
+      const beginning = { service, by: { actor, reason }, breakGlass, nowMs: parts.clock.now() };
+      requireBegin(service, verdictOn(parts.store, beginning));
+    }
+  }
   await requireDeployable(parts, service, draft, target);
 }
 

@@ -22,9 +22,9 @@ export function createCommands(
     (asked, who) =>
       carryOut(parts, asked, () => steering(how, asked.service, askerOf(asked, who)));
   return {
-    check: async (request) => {
+    check: async (request, who) => {
       requireExpected(parts.store, request);
-      await requireBeginning(parts, request);
+      await requireBeginning(parts, request, who);
       return { commit: parts.store.servingCommit(request.service) };
     },
     plan: async (request, who) => planChange(parts, changeOf(parts, request, askerOf({}, who))),

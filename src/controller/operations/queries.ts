@@ -16,6 +16,7 @@ import type {
   ServerTaint,
   ServiceStatus,
 } from "../operations.ts";
+import { overrideWarnings } from "../policy/override-warnings.ts";
 import type { Site } from "../targets/site.ts";
 import type { Targets } from "../targets/targets.ts";
 import type { Images } from "./images.ts";
@@ -135,7 +136,7 @@ function statusOf(
       .map((copy) => ({ ...copy, version: desired.releases.get(copy.release)?.version ?? "unknown" })),
     failures: store.failures(service),
     trouble: site.loop.trouble(service),
-    warnings: [...(observation.warnings ?? []), ...jobWarnings(desired)]
+    warnings: [...(observation.warnings ?? []), ...jobWarnings(desired), ...overrideWarnings(store, service)]
       .filter((warning) => (warning.service ?? service) === service)
       .map(({ message, hint }) => ({ message, hint })),
     vulnerabilities,

@@ -69,6 +69,10 @@ export const definitions = {
     ...{ title: "Changes by hand", unit: "count", of: "sessions" },
     definition: "Sessions of `kiln exec`, each of which taints its server.",
   },
+  "break-glass": {
+    ...{ title: "Begun against policies", unit: "count", of: "rollouts" },
+    definition: "Rollouts that someone let through with `--break-glass` though policies refused them.",
+  },
   "server-age": {
     ...{ title: "Oldest server", unit: "ms", of: "servers" },
     definition: "The age of the oldest server now.",

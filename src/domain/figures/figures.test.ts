@@ -124,6 +124,16 @@ test("drift counts by kind, and the time until a successor was ready", () => {
   expect(named(figures, "changes-by-hand")).toMatchObject({ value: 1, events: [31] });
 });
 
+test("what began against policies counts, and what no one has reviewed is noted", () => {
+  const log = new Log();
+  log.at(1, "policy.overridden", { rollout: 7 });
+  log.at(2, "policy.overridden", { rollout: 8 });
+  log.at(3, "policy.reviewed", { rollout: 7 });
+  expect(named(driftFigures(log.events, period), "break-glass")).toMatchObject({
+    ...{ value: 2, n: 2, notes: ["1 not reviewed yet"], events: [1, 2] },
+  });
+});
+
 test("uptime by requests, and by minutes as far as an hour tells", () => {
   const span = (of: Partial<TrafficSpan>): TrafficSpan => ({
     ...{ service: "shop", release: 1, requests: 0, errors: 0, latency: [], atMs: 0, spanMs: minuteMs },

@@ -7,6 +7,7 @@ import { median, quantile } from "./statistics.ts";
 /** The events that these figures are read from. */
 export const runningKinds: readonly string[] = [
   ...["drift.found", "server.tainted", "server.started", "server.ready", "exec.started"],
+  ...["policy.overridden", "policy.reviewed"],
 ];
 
 /** The figures of a service that runs: what was changed in it from outside, and how soon that was put right. */
@@ -14,6 +15,11 @@ export function driftFigures(events: readonly KilnEvent[], period: Period): read
   const of = (kind: string) => events.filter((event) => event.kind === kind && isWithin(event, period));
   const found = of("drift.found");
   const sessions = of("exec.started");
+  const overridden = of("policy.overridden");
+  const reviewed = new Set(
+    events.filter(({ kind }) => kind === "policy.reviewed").map(({ data }) => data.rollout),
+  );
+  const due = overridden.filter(({ data }) => !reviewed.has(data.rollout));
   return [
     figure({
       name: "drift",
@@ -26,6 +32,11 @@ export function driftFigures(events: readonly KilnEvent[], period: Period): read
     figure({
       ...{ name: "changes-by-hand", n: sessions.length, value: sessions.length },
       events: sequences(sessions),
+    }),
+    figure({
+      ...{ name: "break-glass", n: overridden.length, value: overridden.length },
+      notes: noted(due.length, "not reviewed yet"),
+      events: sequences(overridden),
     }),
   ];
 }

@@ -28,9 +28,27 @@ const policyFields = {
 
 export const imagePolicy = z.object(policyFields) satisfies z.ZodType<ImagePolicy>;
 
+const rule = z.object({
+  kind: z
+    .enum(["signature", "freeze", "window", "reason"])
+    .default("signature")
+    .describe("`signature` is about the image, the others are about the beginning of a rollout."),
+  mode: admissionMode,
+  passed: z.boolean(),
+  because: z.string(),
+  place: z.string().optional().describe("Where the rule stands: `policy.yaml:12`, `freeze 3`."),
+  remedy: z.string().optional().describe("What would satisfy it."),
+  target: targetName.optional().describe("Of an image policy. Absent: it holds on every target."),
+  signedBy: signedBy.optional(),
+});
+
 export const admission = z.object({
   atMs,
-  rules: z.array(z.object({ ...policyFields, passed: z.boolean(), because: z.string() })),
+  rules: z.array(rule),
+  breakGlass: z
+    .boolean()
+    .optional()
+    .describe("Someone let it through against the rules that have not passed."),
 }) satisfies z.ZodType<Admission>;
 
 export const trustedKey = z.object({

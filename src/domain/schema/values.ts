@@ -35,4 +35,12 @@ export const newServiceKey = z
   .string()
   .regex(/^[a-z][a-z0-9-]{0,31}(\.[a-z][a-z0-9-]{0,31})?$/, "a service's name, optionally with .ENVIRONMENT");
 
+/** As in the keys of services. */
+export const environmentName = z
+  .string()
+  .regex(
+    /^[a-z][a-z0-9-]{0,31}$/,
+    "the name of an environment: lower-case letters, digits and hyphens, a letter first",
+  );
+
 export const base64 = z.base64();

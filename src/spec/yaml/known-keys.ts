@@ -1,10 +1,9 @@
 import { z } from "zod";
-import { documentSchema } from "../schema/document.ts";
 import type { KnownKeys } from "./words.ts";
 
-/** Every key of every mapping of the spec, in the schema's order. */
-export function knownKeys(): KnownKeys {
-  return new Map(keysOf(documentSchema, ""));
+/** Every key of every mapping of a file, in the schema's order. */
+export function knownKeys(schema: z.ZodType): KnownKeys {
+  return new Map(keysOf(schema, ""));
 }
 
 function* keysOf(schema: z.core.$ZodType, path: string): Generator<[string, readonly string[]]> {

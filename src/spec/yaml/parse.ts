@@ -25,6 +25,20 @@ export interface ParsedFile {
   readonly findings: readonly SpecFinding[];
 }
 
+/** What a document has to be. */
+interface Expected {
+  readonly keys: string;
+  readonly example: string;
+  /** For one that is empty. */
+  readonly hint: string;
+}
+
+const aService: Expected = {
+  keys: "a mapping with the keys of one service",
+  example: "service: NAME",
+  hint: "`kiln init` writes a first one. A `---` begins a new document: remove a `---` with nothing after it.",
+};
+
 const deepest = 32;
 /** Of words, marks and line ends; a thousand services of twenty lines have about half of it. What follows grows faster than the text. */
 const mostLexemes = 200_000;
@@ -33,7 +47,7 @@ const mostLexemes = 200_000;
  * Reads YAML 1.2 (core schema) and refuses what a spec does not need: anchors and aliases, merge keys, tags,
  * directives, keys that are not plain words, duplicate keys, control characters, deep nesting. Never throws.
  */
-export function parseYaml(text: string): ParsedFile {
+export function parseYaml(text: string, expected: Expected = aService): ParsedFile {
   const control = findControl(text, { carriageReturn: true });
   if (control) return { documents: [], findings: [controlFinding(control.at, control.name, "The file")] };
   const lines = new LineCounter();
@@ -47,10 +61,10 @@ export function parseYaml(text: string): ParsedFile {
       findings.push(...yamlFindings(document.errors, (offset) => lines.linePos(offset).line));
       continue;
     }
-    const root = readRoot(document, findings);
+    const root = readRoot(document, findings, expected);
     if (root) documents.push(root);
   }
-  if (seen === 0) findings.push({ offset: 0, ...emptyWords("The file is empty") });
+  if (seen === 0) findings.push({ offset: 0, ...emptyWords("The file is empty", expected) });
   return { documents, findings };
 }
 
@@ -82,11 +96,15 @@ function* compose(text: string, lines: LineCounter, findings: SpecFinding[]): Ge
   yield* composer.end();
 }
 
-function readRoot(document: Document.Parsed, findings: SpecFinding[]): MapTree | undefined {
+function readRoot(
+  document: Document.Parsed,
+  findings: SpecFinding[],
+  expected: Expected,
+): MapTree | undefined {
   const { contents } = document;
   const offset = contents?.range[0] ?? document.range[0];
   if (contents === null || (isScalar(contents) && contents.value === null)) {
-    findings.push({ offset, ...emptyWords("The document is empty") });
+    findings.push({ offset, ...emptyWords("The document is empty", expected) });
     return undefined;
   }
   const tree = read(contents, [], findings);
@@ -94,18 +112,15 @@ function readRoot(document: Document.Parsed, findings: SpecFinding[]): MapTree |
   if (tree.kind !== "broken") {
     findings.push({
       offset,
-      message: `The document is ${tree.kind === "list" ? "a list" : "a single value"}; expected a mapping with the keys of one service.`,
-      hint: "Begin with `service: NAME`, and put a space after each colon.",
+      message: `The document is ${tree.kind === "list" ? "a list" : "a single value"}; expected ${expected.keys}.`,
+      hint: `Begin with \`${expected.example}\`, and put a space after each colon.`,
     });
   }
   return undefined;
 }
 
-function emptyWords(what: string): Omit<SpecFinding, "offset"> {
-  return {
-    message: `${what}; expected a mapping with the keys of one service.`,
-    hint: "`kiln init` writes a first one. A `---` begins a new document: remove a `---` with nothing after it.",
-  };
+function emptyWords(what: string, { keys, hint }: Expected): Omit<SpecFinding, "offset"> {
+  return { message: `${what}; expected ${keys}.`, hint };
 }
 
 function read(node: ParsedNode | Node, path: Path, findings: SpecFinding[]): YamlTree {

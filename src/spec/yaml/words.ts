@@ -9,7 +9,12 @@ type Issue = z.core.$ZodIssue;
 export type KnownKeys = ReadonlyMap<string, readonly string[]>;
 
 /** zod's issues in Kiln's words, without issues below a value that is already reported. */
-export function issueFindings(issues: readonly Issue[], root: YamlTree, keys: KnownKeys): SpecFinding[] {
+export function issueFindings(
+  issues: readonly Issue[],
+  root: YamlTree,
+  keys: KnownKeys,
+  whole = "a service",
+): SpecFinding[] {
   return issues.flatMap((issue) => {
     const path = issue.path.map((step) => (typeof step === "symbol" ? String(step) : step));
     const spot = findSpot(root, path);
@@ -21,10 +26,11 @@ export function issueFindings(issues: readonly Issue[], root: YamlTree, keys: Kn
           meant.map((error) => below(error, path)),
           root,
           keys,
+          whole,
         );
     }
     if (issue.code === "unrecognized_keys") {
-      return issue.keys.map((key) => unknownKey(findSpot(root, [...path, key]), path, key, keys));
+      return issue.keys.map((key) => unknownKey(findSpot(root, [...path, key]), path, key, { keys, whole }));
     }
     return [issue.code === "invalid_key" ? wrongName(issue, spot) : wrongValue(issue, spot)];
   });
@@ -75,10 +81,15 @@ function emptyHint(issue: Issue): string {
   return "Write a value after the colon, or remove the key.";
 }
 
-function unknownKey(spot: Spot, parent: Path, key: string, known: KnownKeys): SpecFinding {
+function unknownKey(
+  spot: Spot,
+  parent: Path,
+  key: string,
+  { keys: known, whole }: { readonly keys: KnownKeys; readonly whole: string },
+): SpecFinding {
   const home = keysPath(parent);
   const siblings = known.get(home) ?? [];
-  const where = parent.length === 0 ? "a service" : quoted(spot.path.slice(0, -1));
+  const where = parent.length === 0 ? whole : quoted(spot.path.slice(0, -1));
   return {
     offset: spot.offset,
     message: `\`${key}\` is not a key of ${where}; expected one of ${siblings.join(", ")}.`,

@@ -7,6 +7,7 @@ import type { BroughtCommits, Origin, Rollout } from "../../domain/rollout.ts";
 import { defaultUpkeep, type RolloutPolicy, type Step, type UpkeepPolicy } from "../../domain/spec.ts";
 import { localTarget, type TargetName } from "../../domain/target.ts";
 import { KilnError } from "../../lib/errors.ts";
+import { insertOverride } from "../policy/overrides.ts";
 import { insertContents } from "../services/contents.ts";
 import { insertRelease, recordAdmission, selectEqualRelease, selectRelease } from "../services/releases.ts";
 import { requireService, type ServiceRecord, selectService, upsertService } from "../services/services.ts";
@@ -36,7 +37,7 @@ export interface StartDeploy {
   readonly changes?: readonly string[];
   /** End a running rollout in favour of this one; otherwise it is in the way. */
   readonly supersede?: boolean;
-  /** What image policies say of the release. Absent: there are none. */
+  /** What policies say of the release. Absent: there are none. */
   readonly admission?: Admission | undefined;
 }
 
@@ -51,7 +52,7 @@ export interface StartRollback {
   readonly supersede?: boolean;
   /** By volume, the snapshot that takes the place of its data. */
   readonly restore?: Readonly<Record<string, string>> | undefined;
-  /** What image policies say of the release. Absent: there are none. */
+  /** What policies say of the release. Absent: there are none. */
   readonly admission?: Admission | undefined;
 }
 
@@ -174,6 +175,7 @@ function addRollout(
     },
   });
   recordAdmission(db, service, to, admission);
+  if (admission?.breakGlass) insertOverride({ db, log, clock }, rollout, admission, by);
   const journey = from === undefined ? `to release ${to}` : `from release ${from} to release ${to}`;
   log.append({
     service,

@@ -280,6 +280,38 @@ const migrations: readonly string[] = [
     PRIMARY KEY (service, job)
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- What must hold before a rollout begins: the policy file as it was set last, freezes, and what someone let through.
+  CREATE TABLE policy_file (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    name TEXT NOT NULL,
+    text TEXT NOT NULL,
+    rules TEXT NOT NULL,
+    set_at_ms INTEGER NOT NULL,
+    set_by TEXT NOT NULL
+  ) STRICT;
+  CREATE TABLE freezes (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    environment TEXT,
+    service TEXT,
+    reason TEXT NOT NULL,
+    frozen_by TEXT NOT NULL,
+    from_ms INTEGER NOT NULL,
+    until_ms INTEGER
+  ) STRICT;
+  CREATE TABLE overrides (
+    rollout INTEGER PRIMARY KEY,
+    service TEXT NOT NULL,
+    overridden_by TEXT NOT NULL,
+    person TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    at_ms INTEGER NOT NULL,
+    against TEXT NOT NULL,
+    reviewed_by TEXT,
+    review_reason TEXT,
+    reviewed_at_ms INTEGER
+  ) STRICT;
+  `,
 ];
 
 /** The version that this Kiln writes. */
@@ -290,6 +322,7 @@ const stateTables = [
   ...["services", "releases", "rollouts", "warm", "failures"],
   ...["secrets", "secret_versions", "contents", "taints", "sessions", "targets"],
   ...["trusted_keys", "image_policies", "runs", "schedules"],
+  ...["policy_file", "freezes", "overrides"],
 ];
 
 /**

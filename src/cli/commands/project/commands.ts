@@ -50,6 +50,7 @@ export function addProjectCommands(program: Command, load: LoadCommand): void {
     .option("--no-wait", "return as soon as the rollout has started")
     .option("--supersede", "end a running rollout and start this one")
     .option("--reason <TEXT>", reasonHelp)
+    .option("--break-glass", "begin against policies, with a reason; another person has to review that")
     .option("--expect <NUMBER|DIGEST>", expectRelease, parseExpected)
     .action(load(async () => (await import("./deploy.ts")).run));
   command(program, "schema", "print the JSON Schema of kiln.yaml", "kiln schema > kiln.schema.json").action(

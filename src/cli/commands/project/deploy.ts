@@ -12,6 +12,8 @@ import { untilScaled } from "../../rollout/until-scaled.ts";
 interface DeployOptions extends ServiceOptions, ChangeOptions {
   readonly wait: boolean;
   readonly supersede?: boolean;
+  /** Begin against policies. */
+  readonly breakGlass?: boolean;
   /** A version or digest in the image store. */
   readonly image?: string;
   /** Every service of a folder: its path, or true for the current one. */
@@ -22,9 +24,10 @@ interface DeployOptions extends ServiceOptions, ChangeOptions {
 export async function run(context: Context, options: DeployOptions, service?: string): Outcome {
   if (options.all !== undefined) return runAll(context, options, options.all, service);
   const project = await openProject(context.cwd, options, service);
-  const { supersede, expect } = options;
+  const { supersede, expect, reason, breakGlass } = options;
   const checked = await checkedRelease(await context.connect(), project, {
     supersede,
+    begin: { reason, breakGlass },
     // A plan cannot be compared before its image is built.
     expect: typeof expect === "number" ? { serving: expect } : undefined,
   });

@@ -37,6 +37,7 @@ export interface MemberResult {
 interface AllOptions extends Pick<ChangeOptions, "reason"> {
   readonly env?: string;
   readonly supersede?: boolean;
+  readonly breakGlass?: boolean;
 }
 
 /** Rollouts that begin at once at most: each starts servers, whose health checks have deadlines. */
@@ -100,8 +101,9 @@ class Deploys {
   }
 
   #check(member: ProjectMember): Promise<CheckedRelease> {
+    const { supersede, reason, breakGlass } = this.#options;
     return this.#named(member, async (context) =>
-      checkedRelease(await context.connect(), member, { supersede: this.#options.supersede }),
+      checkedRelease(await context.connect(), member, { supersede, begin: { reason, breakGlass } }),
     );
   }
 

@@ -1,0 +1,62 @@
+import type { Command } from "commander";
+import { command, described, group, type LoadCommand, reasonHelp } from "../../declare.ts";
+import { parseDuration, parseRolloutNumber } from "../../numbers.ts";
+
+const which = "an environment; `none`: services without one";
+
+export function addPolicyCommands(program: Command, load: LoadCommand): void {
+  program.commandsGroup("Policy:");
+  const freeze = group(
+    program,
+    "freeze",
+    "let no deploy begin: in an environment, of a service, or anywhere",
+  );
+  described(
+    freeze.command("start", { isDefault: true }),
+    "let no deploy begin from now on; `start` may be left out",
+    'kiln freeze production --reason "incident 12" --for 4h',
+    'kiln freeze --service shop --reason "the database is moving"',
+  )
+    .argument("[ENVIRONMENT]", which)
+    .option("-s, --service <SERVICE>", "only this service, such as shop.production")
+    .option("--all", "the whole installation")
+    .option(
+      "--for <DURATION>",
+      "how long, such as 30m, 4h or 2d; default: until someone lifts it",
+      parseDuration,
+    )
+    .requiredOption("--reason <TEXT>", reasonHelp)
+    .action(load(async () => (await import("./freeze.ts")).freeze));
+  command(freeze, "ls", "list freezes", "kiln freeze ls").action(
+    load(async () => (await import("./freeze.ts")).list),
+  );
+  command(program, "unfreeze", "lift a freeze", "kiln unfreeze production", "kiln unfreeze 3")
+    .argument("[ENVIRONMENT|NUMBER]", `${which}; or the number of a freeze`)
+    .option("-s, --service <SERVICE>", "the freeze of this service")
+    .option("--all", "the freeze of the whole installation")
+    .option("--reason <TEXT>", reasonHelp)
+    .action(load(async () => (await import("./freeze.ts")).unfreeze));
+  const policy = group(program, "policy", "say what must hold before a rollout begins");
+  command(
+    policy,
+    "show",
+    "print the policy file, freezes, and rollouts that began against them",
+    "kiln policy show",
+  ).action(load(async () => (await import("./policy.ts")).show));
+  command(policy, "set", "set the policy file, in place of the one before", "kiln policy set policy.yaml")
+    .argument("<FILE>", "the file, YAML")
+    .option("--reason <TEXT>", reasonHelp)
+    .action(load(async () => (await import("./policy.ts")).set));
+  command(policy, "remove", "remove the policy file", "kiln policy remove")
+    .option("--reason <TEXT>", reasonHelp)
+    .action(load(async () => (await import("./policy.ts")).remove));
+  command(
+    program,
+    "review",
+    "say that you have looked at a rollout that someone else began against policies",
+    'kiln review 7 --reason "The fix was right; the freeze was for the other cluster."',
+  )
+    .argument("<ROLLOUT>", "its number, as in `kiln policy show`", parseRolloutNumber)
+    .requiredOption("--reason <TEXT>", "what you found, for the event log")
+    .action(load(async () => (await import("./policy.ts")).review));
+}

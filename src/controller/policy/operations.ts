@@ -1,0 +1,37 @@
+import { environmentOf, type Freeze } from "../../domain/policy/policy.ts";
+import type { Store } from "../../store/store.ts";
+import { askerOf } from "../operations/asker.ts";
+import type { Operations } from "../operations.ts";
+
+/** The operations on what must hold before a rollout begins. They change no server: the next deploy observes them. */
+export function createPolicyOperations(
+  store: Store,
+): Pick<Operations, "policies" | "setPolicy" | "removePolicy" | "freeze" | "unfreeze" | "review"> {
+  const { policies } = store;
+  return {
+    policies: async () => ({
+      file: policies.file(),
+      freezes: policies.freezes(),
+      overrides: policies.overrides(),
+    }),
+    setPolicy: async (asked, who) => {
+      const { name, text } = asked;
+      const { readPolicy } = await import("../../spec/policy/read-policy.ts");
+      return policies.setFile({ name, text, rules: readPolicy(name, text) }, askerOf(asked, who));
+    },
+    removePolicy: async (asked, who) => void policies.removeFile(askerOf(asked, who)),
+    freeze: async ({ environment, service, reason, forMs }, who) => {
+      const freeze = policies.freeze({ environment, service, reason, forMs }, askerOf({}, who));
+      return { ...freeze, services: concerned(store, freeze) };
+    },
+    unfreeze: async ({ id, environment, service, reason }, who) =>
+      policies.unfreeze(id === undefined ? { environment, service } : { id }, askerOf({ reason }, who)),
+    review: async ({ rollout, reason }, who) => policies.review(rollout, reason, askerOf({}, who)),
+  };
+}
+
+function concerned(store: Store, { environment, service }: Freeze): readonly string[] {
+  const keys = store.desiredAll().map((desired) => desired.service);
+  if (service !== undefined) return keys.filter((key) => key === service);
+  return keys.filter((key) => environment === undefined || environmentOf(key) === environment);
+}

@@ -1,0 +1,88 @@
+import { z } from "zod";
+import { parseDays } from "../../domain/policy/windows.ts";
+import * as leaf from "../yaml/leaves.ts";
+
+/** The one description of a policy file. */
+
+const clock = "([01]\\d|2[0-3]):[0-5]\\d";
+
+const moment = () =>
+  leaf.text({
+    expected: 'a time such as "09:00", or a date with a time such as "2026-12-23 18:00"',
+    pattern: new RegExp(`^(${clock}|24:00|\\d{4}-\\d\\d-\\d\\d ${clock})$`),
+    examples: ["09:00", "2026-12-23 18:00"],
+    parse: (found) =>
+      found.length === 5 || !Number.isNaN(Date.parse(`${found.replace(" ", "T")}Z`)) ? found : undefined,
+    hint: (found) => (typeof found === "number" ? 'Put the time in quotes, as in "09:00".' : undefined),
+  });
+
+const days = () =>
+  leaf.text({
+    expected: "days such as mon-fri, or sat, sun",
+    pattern: /^[a-zA-Z, -]{3,40}$/,
+    examples: ["mon-fri", "sat, sun"],
+    parse: parseDays,
+  });
+
+const zone = () =>
+  leaf.text({
+    expected: "a time zone such as UTC or Europe/Berlin",
+    pattern: /^[A-Za-z][A-Za-z0-9_+/-]{1,60}$/,
+    examples: ["UTC", "Europe/Berlin"],
+    parse: (found) => (isZone(found) ? found : undefined),
+    hint: () => "`timedatectl list-timezones` lists them.",
+  });
+
+function isZone(timeZone: string): boolean {
+  try {
+    new Intl.DateTimeFormat("en", { timeZone });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const window = z.strictObject(
+  {
+    days: days().optional().describe("Days of the week, of a window that comes every week."),
+    from: moment().optional().describe('`"09:00"`, or with a date for a window that comes once.'),
+    to: moment().optional().describe("Where it ends; at or before `from`: on the next day."),
+    zone: zone().describe("Whose clocks it goes by."),
+  },
+  { error: "a mapping with days, from, to and zone" },
+);
+
+const windows = leaf.list(
+  z.strictObject(
+    { allow: window.optional(), deny: window.optional() },
+    { error: "a mapping with allow or deny" },
+  ),
+  "windows",
+);
+
+export const environmentPolicy = z.strictObject(
+  {
+    windows: windows.optional().describe("When rollouts may begin."),
+    reason: z
+      .literal("required", { error: "the word required" })
+      .optional()
+      .describe("A rollout begins only with a reason."),
+  },
+  { error: "a mapping" },
+);
+
+export const policyDocument = z.strictObject(
+  {
+    policies: z.record(
+      z.string().regex(/^(\*|[a-z][a-z0-9-]{0,31})$/, {
+        error: 'the name of an environment, "none" for services without one, or "*" for all',
+      }),
+      environmentPolicy,
+      { error: "a mapping from environments to their policies" },
+    ),
+  },
+  { error: "a mapping" },
+);
+
+export type PolicyDocument = z.output<typeof policyDocument>;
+export type WindowDocument = z.output<typeof window>;

@@ -1,0 +1,82 @@
+import { expect, test } from "vitest";
+import type { Freeze, PolicyFile, PolicyRule } from "../../domain/policy/policy.ts";
+import { decide } from "./decide.ts";
+
+const at = (iso: string) => Date.parse(iso);
+/** A Sunday. */
+const now = at("2026-11-29T23:00Z");
+const office = { days: [1, 2, 3, 4], from: "09:00", to: "16:00", zone: "Europe/Berlin" };
+
+const aFile = (...rules: readonly PolicyRule[]): PolicyFile => ({
+  ...{ name: "policy.yaml", text: "", setAtMs: 0, setBy: "ada", rules },
+});
+const aFreeze = (overrides: Partial<Freeze> = {}): Freeze => ({
+  ...{ id: 3, environment: "production", service: undefined, reason: "incident 12", by: "ada" },
+  ...{ fromMs: now - 3_600_000, untilMs: now + 3_600_000 },
+  ...overrides,
+});
+const starting = (service = "shop.production", nowMs = now, reason?: string) => ({ service, nowMs, reason });
+
+test("a freeze concerns its environment, its service or everything, until its end", () => {
+  const refusesAt = (freeze: Freeze, service: string, nowMs = now) =>
+    decide(starting(service, nowMs), { file: undefined, freezes: [freeze] }).some(({ passed }) => !passed);
+  expect(refusesAt(aFreeze(), "shop.production")).toBe(true);
+  expect(refusesAt(aFreeze(), "shop.staging")).toBe(false);
+  expect(refusesAt(aFreeze(), "shop")).toBe(false);
+  expect(refusesAt(aFreeze({ environment: "none" }), "shop")).toBe(true);
+  expect(refusesAt(aFreeze({ environment: undefined }), "shop")).toBe(true);
+  expect(refusesAt(aFreeze({ environment: undefined, service: "shop" }), "shop.production")).toBe(false);
+  expect(refusesAt(aFreeze({ environment: undefined, service: "shop" }), "shop")).toBe(true);
+  expect(refusesAt(aFreeze(), "shop.production", now + 3_599_999)).toBe(true);
+  expect(refusesAt(aFreeze(), "shop.production", now + 3_600_000)).toBe(false);
+  expect(refusesAt(aFreeze({ untilMs: undefined }), "shop.production", now + 1e12)).toBe(true);
+});
+
+test("a verdict says the rule, its place, and what would satisfy it", () => {
+  const [verdict] = decide(starting(), { file: undefined, freezes: [aFreeze()] });
+  expect(verdict).toEqual({
+    ...{ kind: "freeze", mode: "enforce", passed: false, place: "freeze 3" },
+    because: "ada has frozen production since 2026-11-29 22:00 UTC, until 2026-11-30 00:00 UTC: incident 12",
+    remedy: "`kiln unfreeze 3` lifts it.",
+  });
+});
+
+test("one window that allows is enough, each that denies counts, and the remedy is when both let it begin", () => {
+  const file = aFile(
+    { kind: "allow", environment: "production", line: 4, window: office },
+    { kind: "allow", environment: "production", line: 5, window: { ...office, days: [6], to: "10:00" } },
+    {
+      ...{ kind: "deny", environment: "*", line: 9 },
+      window: { from: "2026-11-30 00:00", to: "2026-11-30 12:00", zone: "Europe/Berlin" },
+    },
+  );
+  const of = (service: string, iso: string) =>
+    decide(starting(service, at(iso)), { file, freezes: [] }).map(({ passed, place, because, remedy }) => ({
+      ...{ passed, place, because, remedy },
+    }));
+  expect(of("shop.staging", "2026-11-29T20:00Z")).toEqual([]);
+  expect(of("shop.production", "2026-11-29T20:00Z")).toEqual([
+    {
+      ...{ passed: false, place: "policy.yaml:4" },
+      because:
+        "no rollout begins outside mon, tue, wed, thu 09:00-16:00 Europe/Berlin or sat 09:00-10:00 Europe/Berlin",
+      remedy: "Rollouts may begin from 2026-11-30 11:00 UTC.",
+    },
+  ]);
+  expect(of("shop.production", "2026-11-30T09:00Z")).toMatchObject([
+    { passed: true, place: "policy.yaml:4" },
+    { passed: false, place: "policy.yaml:9", remedy: "Rollouts may begin from 2026-11-30 11:00 UTC." },
+  ]);
+  expect(of("shop.production", "2026-11-30T11:00Z")).toMatchObject([{ passed: true }]);
+  expect(of("shop.production", "2026-12-05T08:30Z")).toMatchObject([
+    { passed: true, place: "policy.yaml:5" },
+  ]);
+});
+
+test("a reason is asked for where the policy says so", () => {
+  const file = aFile({ kind: "reason", environment: "production", line: 2 });
+  const of = (reason?: string) => decide(starting("shop.production", now, reason), { file, freezes: [] });
+  expect(of()).toMatchObject([{ kind: "reason", passed: false, remedy: "`--reason TEXT` gives one." }]);
+  expect(of("a fix")).toMatchObject([{ passed: true }]);
+  expect(decide(starting("shop"), { file, freezes: [] })).toEqual([]);
+});

@@ -1,0 +1,129 @@
+import type { AdmissionRule } from "../../domain/admission.ts";
+import type { ServiceKey } from "../../domain/ids.ts";
+import {
+  environmentOf,
+  type Freeze,
+  isFrozenBy,
+  type PolicyFile,
+  type PolicyRule,
+  scopeOf,
+} from "../../domain/policy/policy.ts";
+import { type Window, windowText } from "../../domain/policy/windows.ts";
+import { isWithin, nextOpening, wallTime } from "./wall-time.ts";
+
+/** A rollout that is about to begin. */
+export interface Starting {
+  readonly service: ServiceKey;
+  readonly nowMs: number;
+  /** The reason that is given for it. */
+  readonly reason: string | undefined;
+}
+
+/** What there is to decide by. */
+export interface Policies {
+  readonly file: PolicyFile | undefined;
+  /** Those that hold, and perhaps some that are over. */
+  readonly freezes: readonly Freeze[];
+}
+
+/** Whether the rollout of a deploy may begin: one verdict for each rule that concerns it. Rollbacks are never asked about. */
+export function decide(starting: Starting, { file, freezes }: Policies): readonly AdmissionRule[] {
+  const { service, nowMs } = starting;
+  const rules = (file?.rules ?? []).filter(({ environment }) => isFor(environment, service));
+  const frozen = freezes.filter((freeze) => isFrozenBy(freeze, service, nowMs));
+  const at = (line: number) => `${file?.name}:${line}`;
+  const opening = () => openingText(rules, frozen, nowMs);
+  return [
+    ...frozen.map(freezeVerdict),
+    ...windowVerdicts(rules, nowMs, at, opening),
+    ...rules.flatMap((rule) => (rule.kind === "reason" ? [reasonVerdict(starting, at(rule.line))] : [])),
+  ];
+}
+
+function isFor(environment: string, service: ServiceKey): boolean {
+  return environment === "*" || environment === environmentOf(service);
+}
+
+function freezeVerdict(freeze: Freeze): AdmissionRule {
+  const { id, reason, by, fromMs, untilMs } = freeze;
+  const until = untilMs === undefined ? "until someone lifts it" : `until ${utcText(untilMs)}`;
+  return {
+    ...{ kind: "freeze", mode: "enforce", passed: false, place: `freeze ${id}` },
+    because: `${by} has frozen ${scopeOf(freeze)} since ${utcText(fromMs)}, ${until}: ${reason}`,
+    remedy: `\`kiln unfreeze ${id}\` lifts it.`,
+  };
+}
+
+/** Of the windows that allow, one is enough; each that denies counts by itself. */
+function windowVerdicts(
+  rules: readonly PolicyRule[],
+  nowMs: number,
+  at: (line: number) => string,
+  opening: () => string,
+): readonly AdmissionRule[] {
+  const walls = new Map<string, string>();
+  const isNow = (window: Window) => {
+    const wall = walls.get(window.zone) ?? wallTime(nowMs, window.zone);
+    walls.set(window.zone, wall);
+    return isWithin(window, nowMs, wall);
+  };
+  const verdict = (rule: { readonly line: number }, passed: boolean, because: string): AdmissionRule => ({
+    ...{ kind: "window", mode: "enforce", passed, place: at(rule.line), because },
+    ...(passed ? {} : { remedy: opening() }),
+  });
+  const allowing = windowsOf(rules, "allow");
+  const open = allowing.find(({ window }) => isNow(window));
+  const chosen = open ?? allowing[0];
+  const closed = windowsOf(rules, "deny").filter(({ window }) => isNow(window));
+  return [
+    ...(chosen === undefined
+      ? []
+      : [
+          open === undefined
+            ? verdict(chosen, false, `no rollout begins outside ${allowing.map(textOf).join(" or ")}`)
+            : verdict(chosen, true, `within ${textOf(open)}`),
+        ]),
+    ...closed.map((rule) => verdict(rule, false, `no rollout begins within ${textOf(rule)}`)),
+  ];
+}
+
+interface WindowRule {
+  readonly line: number;
+  readonly window: Window;
+}
+
+function windowsOf(rules: readonly PolicyRule[], kind: "allow" | "deny"): readonly WindowRule[] {
+  return rules.flatMap((rule) => (rule.kind === kind ? [rule] : []));
+}
+
+function textOf({ window }: WindowRule): string {
+  return windowText(window);
+}
+
+function openingText(rules: readonly PolicyRule[], frozen: readonly Freeze[], nowMs: number): string {
+  const allowing = windowsOf(rules, "allow").map(({ window }) => window);
+  const denying = windowsOf(rules, "deny").map(({ window }) => window);
+  const ends = frozen.map(({ untilMs = Number.POSITIVE_INFINITY }) => untilMs);
+  const isOpen = (atMs: number) =>
+    ends.every((end) => atMs >= end) &&
+    (allowing.length === 0 || allowing.some((window) => isWithin(window, atMs))) &&
+    !denying.some((window) => isWithin(window, atMs));
+  const opensMs = nextOpening([...allowing, ...denying], ends.filter(Number.isFinite), nowMs, isOpen);
+  return opensMs === undefined
+    ? "No time is known at which one may."
+    : `Rollouts may begin from ${utcText(opensMs)}.`;
+}
+
+function reasonVerdict({ reason }: Starting, place: string): AdmissionRule {
+  const passed = reason !== undefined;
+  return {
+    ...{ kind: "reason", mode: "enforce", passed, place },
+    because: passed ? "a reason is given" : "no reason is given",
+    ...(passed ? {} : { remedy: "`--reason TEXT` gives one." }),
+  };
+}
+
+/** `2026-11-30 02:00 UTC`. */
+function utcText(atMs: number): string {
+  return `${new Date(atMs).toISOString().slice(0, 16).replace("T", " ")} UTC`;
+}

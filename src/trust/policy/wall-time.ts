@@ -1,0 +1,107 @@
+import type { Window } from "../../domain/policy/windows.ts";
+
+const minuteMs = 60_000;
+const dayMs = 86_400_000;
+
+/** One for each zone: to make one takes a hundred times as long as to use it. */
+const formats = new Map<string, Intl.DateTimeFormat>();
+
+function formatOf(zone: string): Intl.DateTimeFormat {
+  const known = formats.get(zone);
+  if (known !== undefined) return known;
+  const date = { year: "numeric", month: "2-digit", day: "2-digit" } as const;
+  const time = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" } as const;
+  const made = new Intl.DateTimeFormat("en", { timeZone: zone, ...date, ...time });
+  formats.set(zone, made);
+  return made;
+}
+
+/** What clocks of the zone show at this moment (Unix time in ms): `YYYY-MM-DD HH:MM`. */
+export function wallTime(atMs: number, zone: string): string {
+  const parts: Record<string, string> = {};
+  for (const { type, value } of formatOf(zone).formatToParts(atMs)) parts[type] = value;
+  return `${parts.year}-${parts.month}-${parts.day} ${parts.hour}:${parts.minute}`;
+}
+
+export function isWithin(window: Window, atMs: number, wall = wallTime(atMs, window.zone)): boolean {
+  const { days, from, to } = window;
+  if (days === undefined) return from <= wall && wall < to;
+  const time = wall.slice(11);
+  const day = weekday(wall);
+  if (from < to) return days.includes(day) && from <= time && time < to;
+  return (days.includes(day) && from <= time) || (days.includes((day + 6) % 7) && time < to);
+}
+
+function weekday(wall: string): number {
+  return new Date(asUtc(wall)).getUTCDay();
+}
+
+/** The wall time read as though it were UTC. */
+function asUtc(wall: string): number {
+  return Date.parse(`${wall.slice(0, 10)}T00:00Z`) + minutesOf(wall.slice(11)) * minuteMs;
+}
+
+function minutesOf(time: string): number {
+  return Number(time.slice(0, 2)) * 60 + Number(time.slice(3));
+}
+
+/**
+ * The first whole minute after `nowMs` at which `isOpen`, which may change only at borders of these windows and at `others` (Unix time in
+ * ms), is true. Undefined when there is none within a week of the last border that has a date.
+ */
+export function nextOpening(
+  windows: readonly Window[],
+  others: readonly number[],
+  nowMs: number,
+  isOpen: (atMs: number) => boolean,
+): number | undefined {
+  const borders = [...new Set([...bordersOf(windows, others, nowMs), ...others])].filter((at) => at > nowMs);
+  let before = nowMs;
+  for (const border of borders.toSorted((a, b) => a - b)) {
+    const at = Math.ceil(border / minuteMs) * minuteMs;
+    if (isOpen(at)) return firstOpen(before, at, isOpen);
+    before = at;
+  }
+  return undefined;
+}
+
+/** A change of the zone's clock may open a window before its border: between two borders there is at most one such moment. */
+function firstOpen(closedMs: number, openMs: number, isOpen: (atMs: number) => boolean): number {
+  let [low, high] = [Math.floor(closedMs / minuteMs), openMs / minuteMs];
+  while (high - low > 1) {
+    const middle = Math.floor((low + high) / 2);
+    if (isOpen(middle * minuteMs)) high = middle;
+    else low = middle;
+  }
+  return high * minuteMs;
+}
+
+function bordersOf(windows: readonly Window[], others: readonly number[], nowMs: number): readonly number[] {
+  const dated = windows.flatMap(({ days, from, to, zone }) =>
+    days === undefined ? [...moments(from, zone), ...moments(to, zone)] : [],
+  );
+  const anchors = [nowMs, ...[...dated, ...others].filter((at) => at > nowMs)];
+  const weekly = windows.flatMap(({ days, from, to, zone }) => {
+    if (days === undefined) return [];
+    return anchors.flatMap((anchor) =>
+      daysFrom(anchor, zone).flatMap((date) => [
+        ...moments(`${date} ${from}`, zone),
+        ...moments(`${date} ${to}`, zone),
+      ]),
+    );
+  });
+  return [...dated, ...weekly];
+}
+
+/** The day of this moment and the eight that follow, by the calendar: a day may have 23 or 25 hours. */
+function daysFrom(atMs: number, zone: string): readonly string[] {
+  const first = asUtc(`${wallTime(atMs, zone).slice(0, 10)} 00:00`);
+  return Array.from({ length: 9 }, (_, day) => new Date(first + day * dayMs).toISOString().slice(0, 10));
+}
+
+/** When clocks of the zone show this: one moment, two where they are set, a near one where they never do. */
+function moments(wall: string, zone: string): readonly number[] {
+  const utc = asUtc(wall);
+  const offset = (atMs: number) => asUtc(wallTime(atMs, zone)) - atMs;
+  return [utc - offset(utc - dayMs), utc - offset(utc + dayMs)];
+}
