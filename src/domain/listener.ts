@@ -8,6 +8,12 @@ export interface RequestMatch {
   readonly path: string;
 }
 
+/** A way in that the router has. */
+export interface Frontend extends TrafficSpec {
+  /** Only servers come in here, by the service's name and this port. Absent: it is open to all. */
+  readonly named?: number | undefined;
+}
+
 /** Where a request is sent instead, with its path and query. */
 export interface RedirectTarget {
   readonly scheme: "http" | "https";
@@ -34,6 +40,8 @@ interface PortSpec {
   readonly address: string | undefined;
   /** The proxies that announce their clients by the PROXY protocol; undefined: none. */
   readonly proxies: readonly string[] | undefined;
+  /** Whether it is for servers alone: its address need not be there before they are. */
+  readonly isNamed?: boolean;
 }
 
 /** The host names of a service's traffic; none: every host that no other service names. */
@@ -60,10 +68,14 @@ export function matchesOf(traffic: TrafficSpec): readonly RequestMatch[] {
 }
 
 /** Every port that the traffic needs: its own, and the one whose requests are redirected to it. */
-export function listenersOf(traffic: TrafficSpec): readonly ListenerSpec[] {
+export function listenersOf(traffic: Frontend): readonly ListenerSpec[] {
   const { listen, mode, address, acceptProxy, trustedProxies, redirect } = traffic;
   const isTls = traffic.tls !== undefined;
   const port = { mode, isTls, address, proxies: acceptProxy ? (trustedProxies ?? []) : undefined };
+  if (traffic.named !== undefined)
+    return [
+      { listen, port: { ...port, isNamed: true }, routes: [{ match: { host: undefined, path: "/" } }] },
+    ];
   const to = { scheme: isTls ? "https" : "http", port: listen } as const;
   const moved = (redirect?.hosts ?? []).map((host) => {
     return { match: { host, path: "/" }, redirect: { ...to, host: mainHost(traffic) } };

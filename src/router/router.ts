@@ -1,4 +1,5 @@
 import type { ServerId, ServiceKey } from "../domain/ids.ts";
+import type { Frontend } from "../domain/listener.ts";
 import type { ServiceWarning } from "../domain/observation.ts";
 import type { HealthSpec, TrafficSpec } from "../domain/spec.ts";
 
@@ -20,7 +21,7 @@ export interface RoutedService {
   /** Of a service, or of its preview (`previewKey`): to the router that is another service. */
   readonly service: ServiceKey;
   /** The ways in. More than one while a rollout changes the port or the host name. */
-  readonly frontends: readonly TrafficSpec[];
+  readonly frontends: readonly Frontend[];
   readonly upstreams: readonly Upstream[];
   /** The router checks upstreams by itself too, so that a dead one costs nothing while no controller runs. */
   readonly health: HealthSpec;

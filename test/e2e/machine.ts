@@ -13,8 +13,9 @@ export async function remainsOf(home: string): Promise<readonly string[]> {
     linesWith(["ip", "netns", "list"], `kiln-${tag}`),
     linesWith(["nft", "list", "tables"], tag),
   ]);
+  const folders = [runFolder(tag)].filter((folder) => existsSync(folder));
   const processes = daemonsOf(home).map(({ pid, args }) => `${pid} ${args}`);
-  return [...mounts, ...links, ...spaces, ...processes, ...rules, ...cgroupsOf(tag)];
+  return [...mounts, ...links, ...spaces, ...processes, ...folders, ...rules, ...cgroupsOf(tag)];
 }
 
 /**
@@ -45,6 +46,7 @@ async function cutOnce(home: string): Promise<void> {
     await exec(["ip", "netns", "del", line.split(" ")[0] ?? ""], anyway);
   }
   await exec(["ip", "link", "del", `kiln-${tag}`], anyway);
+  await exec(["rm", "-rf", runFolder(tag)], anyway);
   for (const line of await linesWith(["nft", "list", "tables"], tag)) {
     await exec(["nft", "delete", ...words(line)], anyway);
   }
@@ -92,8 +94,15 @@ function recordsBelow(home: string): readonly string[] {
     .filter((path) => existsSync(path));
 }
 
-/** Router and conmon name the state folder in their arguments, the controller in its environment. */
+/** Of the resolver of names. */
+function runFolder(tag: string): string {
+  return `/run/kiln-${tag}`;
+}
+
+/** Router and conmon name the state folder in their arguments, the resolver its own folder, the controller the first in its environment. */
 function daemonsOf(home: string): readonly { readonly pid: number; readonly args: string }[] {
+  const resolver = `${runFolder(openStateFolder({ KILN_HOME: home }).tag)}/`;
+  const isNamed = (args: string) => args.includes(home) || args.includes(resolver);
   return readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name))
     .map((pid) => ({
@@ -101,7 +110,7 @@ function daemonsOf(home: string): readonly { readonly pid: number; readonly args
       args: readProc(`/proc/${pid}/cmdline`).replaceAll("\0", " ").trim(),
       environment: readProc(`/proc/${pid}/environ`).split("\0"),
     }))
-    .filter(({ args, environment }) => args.includes(home) || environment.includes(`KILN_HOME=${home}`));
+    .filter(({ args, environment }) => isNamed(args) || environment.includes(`KILN_HOME=${home}`));
 }
 
 function serverPids(home: string): readonly number[] {

@@ -9,7 +9,8 @@ export function addressesOf(routed: readonly RoutedService[]): readonly ServiceA
   return routed.flatMap(({ service: key, frontends }) => {
     const service = previewedBy(key);
     const which = service === undefined ? { service: key } : { service, preview: true };
-    return frontends.flatMap(urlsOf).map((url) => ({ ...which, url }));
+    const open = frontends.filter(({ named }) => named === undefined);
+    return open.flatMap(urlsOf).map((url) => ({ ...which, url }));
   });
 }
 

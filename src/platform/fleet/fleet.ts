@@ -104,7 +104,7 @@ class HostFleet implements Fleet {
     this.#clock = clock;
     this.#log = log;
     this.#background = new Background(clock, log);
-    this.#traffic = new Traffic(router, this.#memory, this.#background);
+    this.#traffic = new Traffic(router, this.#memory, this.#background, host.names);
     const shared = {
       host,
       memory: this.#memory,

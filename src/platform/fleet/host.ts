@@ -1,4 +1,4 @@
-import type { JobId, ServerId } from "../../domain/ids.ts";
+import type { JobId, ServerId, ServiceKey } from "../../domain/ids.ts";
 import type { Release } from "../../domain/release.ts";
 import type { PlatformName } from "../../domain/target.ts";
 import type { Restoring } from "../../domain/volume.ts";
@@ -60,6 +60,30 @@ export interface HostTrouble {
   readonly hint: string | undefined;
 }
 
+/** What other servers shall find below a service's name. */
+export interface OfferedName {
+  /** TCP ports that clients ask for. */
+  readonly ports: readonly number[];
+  /** Ports of the machine at which the router has the service for everyone: for servers the same rule holds there. */
+  readonly public: readonly number[];
+  /** As of `mayReach`. Absent: as before, and at first all services of the same environment. */
+  readonly allow?: readonly string[] | undefined;
+}
+
+/** Where what clients ask for by name arrives: the router listens there. */
+export interface NamedWay {
+  readonly port: number;
+  readonly address: string;
+  readonly listen: number;
+}
+
+/** Names by which servers reach services, and who may reach which. Both outlive the controller. */
+export interface ServiceNames {
+  /** Resolves when servers resolve it. Empty: names lead nowhere here. */
+  offer(service: ServiceKey, offered: OfferedName): Promise<readonly NamedWay[]>;
+  withdraw(service: ServiceKey): Promise<void>;
+}
+
 /**
  * A place that can only start and stop single servers. Every call may be repeated, also after a crash in its middle.
  * A server that has exited keeps its record and its logs until it is destroyed.
@@ -88,6 +112,8 @@ export interface Host {
   /** Makes what all servers of the release share; repeating it is cheap. Throws what `check` throws. */
   prepare(release: Pick<Release, "service" | "image">, call: Call): Promise<void>;
   readonly logs: LogReader;
+  /** Absent: servers do not reach services by name. */
+  readonly names?: ServiceNames;
   /** Absent: servers get no volumes. One server at a time has a volume that is not shared: `create` throws `volume_in_use` for a second. */
   readonly volumes?: Volumes;
   /**

@@ -21,6 +21,7 @@ import type { Call, ConfigSource, EvidenceKeeper, ImageSource, SecretSource } fr
 import type { HostContext } from "./context.ts";
 import { layerVerifier, protectAgain } from "./image/layer-files.ts";
 import { readLog } from "./log/log-reader.ts";
+import type { Caller } from "./network/names/rules.ts";
 import { localNetwork } from "./network/network.ts";
 import { hostPaths } from "./paths.ts";
 import { probeLocalHost } from "./probe.ts";
@@ -103,6 +104,10 @@ export function localHost(options: LocalHostOptions): LocalHost {
     logs: {
       read: (id, how, signal) => readLog(host, requireHostedId(id), how, signal),
     },
+    names: {
+      offer: (service, offered) => host.network.offer(service, offered),
+      withdraw: (service) => host.network.withdraw(service),
+    },
     volumes: volumeKeeper(host),
   };
 }
@@ -157,6 +162,7 @@ function openContext({ state, images, secrets, configs, clock, log }: LocalHostO
     network: localNetwork({
       ...{ paths, tag: state.tag, clock, log, lock: shared },
       inUse: () => isInUse(records),
+      callers: () => callersOf(records),
     }),
     userNamespaces: userNamespaces(),
     volumeTurns: volumeTurns(),
@@ -171,6 +177,13 @@ function openContext({ state, images, secrets, configs, clock, log }: LocalHostO
 
 function isInUse(records: ServerRecords): boolean {
   return records.all().some(({ freed }) => !freed);
+}
+
+function callersOf(records: ServerRecords): readonly Caller[] {
+  return records
+    .all()
+    .filter(({ freed }) => !freed)
+    .map(({ address, release }) => ({ address, service: release.service }));
 }
 
 /** How long what a killed controller has begun may take to end. */

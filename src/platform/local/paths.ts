@@ -24,6 +24,8 @@ export interface HostPaths {
   /** Short on purpose: conmon's attach sockets lie below it, and a socket's path has at most 107 bytes. */
   readonly sockets: string;
   readonly network: string;
+  /** Names of services, and what they lead to. */
+  readonly names: string;
   /** Data that outlasts servers: a folder for each service, in that one for each volume. */
   readonly volumes: string;
 }
@@ -42,6 +44,7 @@ export function hostPaths(state: StateFolder): HostPaths {
     skeletons: join(host, "skeletons"),
     sockets: join(host, "s"),
     network: join(host, "network.json"),
+    names: join(host, "names.json"),
     volumes: state.volumes,
   };
 }

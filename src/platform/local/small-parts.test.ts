@@ -17,7 +17,13 @@ import { placedPoints } from "../linux/placed-content.ts";
 import { signalNumber } from "../linux/signals.ts";
 import { mountOrder, mountPoints } from "../linux/skeleton.ts";
 import { startFailure } from "../linux/start-failure.ts";
-import { hostsFile, parseResolvers, readResolvers, resolversFile } from "./network/resolvers.ts";
+import {
+  hostsFile,
+  parseResolvers,
+  readResolvers,
+  resolversFile,
+  withServices,
+} from "./network/resolvers.ts";
 import { hostPaths, serverPaths } from "./paths.ts";
 import { oomScore } from "./programs.ts";
 
@@ -95,6 +101,9 @@ describe("resolvers", () => {
     const parsed = parseResolvers(text);
     expect(parsed).toEqual({ addresses: ["192.0.2.1"], lines: ["search example.com", "options edns0"] });
     expect(resolversFile(parsed)).toBe("nameserver 192.0.2.1\nsearch example.com\noptions edns0\n");
+    expect(resolversFile(withServices(parsed, "staging.kiln.internal"))).toBe(
+      "nameserver 198.18.0.1\nsearch staging.kiln.internal example.com\noptions edns0\n",
+    );
   });
 
   test("none rather than a public one when the machine has none", () => {

@@ -112,7 +112,7 @@ export class TestHost implements AsyncDisposable {
     const named = [...lines, ...namespaces, ...commandLines()].filter(
       (line) => line.includes(tag) || line.includes(`${home}/`),
     );
-    return [...named, ...this.#holders()];
+    return [...named, ...[`/run/kiln-${tag}`].filter((folder) => existsSync(folder)), ...this.#holders()];
   }
 
   /** Processes that hold namespaces for servers. */

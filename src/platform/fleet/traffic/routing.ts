@@ -1,7 +1,7 @@
 import type { Shares } from "../../../domain/actions.ts";
 import { routerCheck } from "../../../domain/health-check.ts";
 import type { ServiceKey } from "../../../domain/ids.ts";
-import { isAlike, matchesOf } from "../../../domain/listener.ts";
+import { type Frontend, isAlike, matchesOf } from "../../../domain/listener.ts";
 import type { Release } from "../../../domain/release.ts";
 import type { HealthSpec, TrafficSpec } from "../../../domain/spec.ts";
 import { canonicalJson } from "../../../lib/canonical-json.ts";
@@ -20,6 +20,10 @@ export interface RoutableServer {
 export interface RouteSpec {
   readonly shares: Shares;
   readonly frontends: readonly TrafficSpec[];
+  /** The ways in by name, for other servers; `named` is what they ask for. Where they lead, the host says. */
+  readonly named?: readonly Frontend[] | undefined;
+  /** Who may come in by name: as of `mayReach`. Absent: as before. */
+  readonly allow?: readonly string[] | undefined;
   /** The way in of the preview while it reaches no server. Absent: it is closed then. */
   readonly preview?: TrafficSpec | undefined;
   /** Used while the frontends lead to no server of a known release. */
@@ -52,7 +56,7 @@ export function routedService(
   servers: readonly RoutableServer[],
 ): RoutedService {
   const known = servers
-    .filter((s) => s.release.shape.port !== undefined && s.release.traffic !== undefined)
+    .filter((s) => s.release.shape.port !== undefined)
     .sort((a, b) => (a.id < b.id ? -1 : 1));
   const weights = weightsByRelease(spec.shares, known);
   const upstreams = known.map(

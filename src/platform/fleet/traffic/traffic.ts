@@ -6,7 +6,9 @@ import { KilnError } from "../../../lib/errors.ts";
 import { takingTurns } from "../../../lib/limiter.ts";
 import type { RoutedService, Router } from "../../../router/router.ts";
 import type { Background } from "../background.ts";
+import type { ServiceNames } from "../host.ts";
 import type { Member, Memory } from "../memory.ts";
+import { namedFrontends, offerNames, splitFrontends } from "./named.ts";
 import { idlePreview } from "./preview.ts";
 import {
   frontendsOf,
@@ -44,14 +46,16 @@ export class Traffic {
   readonly #router: Router;
   readonly #memory: Memory;
   readonly #background: Background;
+  readonly #names: ServiceNames | undefined;
   readonly #routes = new Map<ServiceKey, Route>();
   #asked = 0;
   #asking = 0;
 
-  constructor(router: Router, memory: Memory, background: Background) {
+  constructor(router: Router, memory: Memory, background: Background, names?: ServiceNames) {
     this.#router = router;
     this.#memory = memory;
     this.#background = background;
+    this.#names = names;
   }
 
   /** New shares. Resolves when the router has them; a frontend that cannot be opened, or servers that all have failed, leave it as it was. */
@@ -182,7 +186,7 @@ export class Traffic {
     }
     const shares = sharesOf(routed);
     const preview = previewed?.frontends[0] ?? this.#previewFrontendOf(service, shares);
-    route.spec = { shares, frontends: routed.frontends, preview, health: routed.health };
+    route.spec = { shares, ...splitFrontends(routed.frontends), preview, health: routed.health };
     route.applied = routed;
     route.confirmed = shares;
     route.taken = route.spec;
@@ -215,9 +219,12 @@ export class Traffic {
 
   async #applyTraffic(route: Route): Promise<void> {
     const { service, spec } = route;
-    const open = spec !== undefined && spec.frontends.length > 0;
-    const wanted = open ? routedService(service, spec, this.#servers(service)) : "nothing";
+    const named = await offerNames(this.#names, service, spec);
+    const full = spec && { ...spec, frontends: [...spec.frontends, ...named] };
+    const isOpen = full !== undefined && full.frontends.length > 0;
+    const wanted = isOpen ? routedService(service, full, this.#servers(service)) : "nothing";
     if (!isSameRoute(route.applied, wanted)) {
+      if (named.length === 0) await this.#names?.withdraw(service);
       route.applied = undefined;
       this.#markInTraffic(wanted);
       await this.#ask(service, wanted);
@@ -285,7 +292,8 @@ function routeSpecOf(shares: Shares, releases: readonly Release[]): RouteSpec | 
   );
   if (shares.length === 0 || newest === undefined) return undefined;
   const preview = idlePreview(shares, releases);
-  return { shares, frontends: frontendsOf(shares, releases), preview, health: newest.health };
+  const named = namedFrontends(shares, releases);
+  return { shares, frontends: frontendsOf(shares, releases), named, preview, health: newest.health };
 }
 
 /** Ready servers, and those whose requests may still be open: with weight 0 they can finish them. */

@@ -1,5 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { exec } from "../../../lib/process/exec.ts";
+import { hasResolver } from "./names/resolver.ts";
 import { ip } from "./own-namespaces.ts";
 
 /** For tests: something that happens to the machine's network, and what Kiln says once it has put it right. */
@@ -35,6 +36,20 @@ export function mendableDamages({ bridge, subnet, link, namespace }: DamagedName
     byIp("the route deleted", `route del ${subnet} dev ${bridge}`, /route to/),
     byIp("the guard deleted", `route del unreachable ${subnet}`, /keeps traffic/),
     byProgram("all packet filters flushed", ["nft", "flush", "ruleset"], /table inet \S+ was deleted/),
+    byProgram(
+      "names lead nowhere",
+      ["nft", "delete", "table", "inet", `${bridge}-names`],
+      /-names was deleted/,
+    ),
+    ...(hasResolver()
+      ? [
+          byProgram(
+            "the resolver killed",
+            ["sh", "-c", `kill -9 $(cat /run/${bridge}/dnsmasq.pid)`],
+            /resolver of names of services did not run/,
+          ),
+        ]
+      : []),
     byProgram(
       "a rule put before ours",
       ["nft", "insert", "rule", "inet", bridge, "forward", "accept"],

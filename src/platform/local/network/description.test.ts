@@ -7,12 +7,17 @@ const network = { tag: "0123abcd", subnet: { base: 0x0ac0_0400, bits: 22 }, mtu:
 const bridge = "kiln-0123abcd";
 const guard = "unreachable 10.192.4.0/22 metric 2166598605 proto 107";
 
+const files = { config: "a", hosts: "b", servers: "c" };
+const wanted = { filter: "the table", nameFilter: "the names", resolver: files };
+
 const nothing: NetworkState = {
   links: new Map(),
   routes: [],
   rules: [],
   ways: new Map(),
   filter: undefined,
+  nameFilter: undefined,
+  resolver: { pid: undefined, files: { config: "", hosts: "", servers: "" } },
   dropping: [],
   forwards: false,
   iptables: "",
@@ -37,10 +42,12 @@ const whole: NetworkState = {
   ],
   ways: new Map([["10.192.4.2", bridge]]),
   filter: "the table",
+  nameFilter: "the names",
+  resolver: { pid: 7, files },
   forwards: true,
 };
 
-const compare = (state: NetworkState) => compareNetwork(describeNetwork(network, "the table", []), state);
+const compare = (state: NetworkState) => compareNetwork(describeNetwork(network, wanted, []), state);
 
 test("nothing is broken of a network that is whole", () => {
   expect(compare(whole)).toEqual([]);
@@ -66,6 +73,7 @@ test("what a machine without any of it lacks is how the network is made", () => 
     `The bridge ${bridge} was deleted.`,
     "The route that keeps traffic for 10.192.4.0/22 on this machine was deleted.",
     `The packet filter table inet ${bridge} was deleted.`,
+    `The packet filter table inet ${bridge}-names was deleted.`,
   ]);
 });
 
@@ -94,10 +102,23 @@ test("what others do is named, and not undone", () => {
     },
   ]);
   const unfit = { ...whole, dropping: ["inet firewalld filter_FORWARD"], nameServers: 0 };
-  expect(compare(unfit)).toMatchObject([
+  const withoutResolver = describeNetwork(network, { ...wanted, resolver: undefined }, []);
+  expect(compareNetwork(withoutResolver, unfit)).toMatchObject([
     { mend: undefined, isFatal: false },
     { mend: undefined, isFatal: false },
   ]);
+});
+
+test("names that lead elsewhere, and a resolver that is gone or knows others, are mended", () => {
+  const mended = { mend: { names: true }, isFatal: false };
+  const changed = { ...whole, nameFilter: "others" };
+  expect(compare(changed)).toMatchObject([{ words: expect.stringMatching(/-names was changed/), ...mended }]);
+  const ended = { ...whole, resolver: { pid: undefined, files } };
+  expect(compare(ended)).toMatchObject([
+    { words: expect.stringMatching(/resolver .* did not run/), ...mended },
+  ]);
+  const other = { ...whole, resolver: { pid: 7, files: { ...files, hosts: "d" } } };
+  expect(compare(other)).toMatchObject([{ words: expect.stringMatching(/had other files/), ...mended }]);
 });
 
 test("of other chains, those count that drop forwarded packets of IPv4", () => {

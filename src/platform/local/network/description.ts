@@ -15,6 +15,8 @@ import {
   type ServerPort,
   withoutIpv6,
 } from "./commands.ts";
+import { nameParts } from "./names/parts.ts";
+import type { ResolverFiles } from "./names/resolver-files.ts";
 import { noNameServers } from "./resolvers.ts";
 import type { Inside, Link, NetworkState, Route } from "./state.ts";
 
@@ -26,6 +28,8 @@ export interface Mend {
   readonly iptables?: readonly (readonly string[])[];
   /** Our packet filter table is written again. */
   readonly filter?: boolean;
+  /** What names lead to is written again, and the resolver answers with them. */
+  readonly names?: boolean;
   /** Forwarding is switched on. */
   readonly forwarding?: boolean;
 }
@@ -47,18 +51,26 @@ export interface Part {
   readonly server?: ServerId;
 }
 
+/** What names need of the machine. */
+export interface WantedTables {
+  /** Our packet filter tables as nft lists them. */
+  readonly filter: string;
+  readonly nameFilter: string;
+  /** Undefined where there is no program for it. */
+  readonly resolver: ResolverFiles | undefined;
+}
+
 /**
- * All that Kiln makes on the machine's network, in the order in which it is made, and what must not stand in its way. Pure:
- * `ruleset` is our packet filter table as nft lists it. What is missing on a machine without any of it is all of it, so this
+ * All that Kiln makes on the machine's network, in the order in which it is made, and what must not stand in its way. Pure. What is missing on a machine without any of it is all of it, so this
  * is also how the network is made.
  */
 export function describeNetwork(
   network: Network,
-  ruleset: string,
+  wanted: WantedTables,
   servers: readonly ServerPort[],
 ): readonly Part[] {
   const ports = servers.flatMap((server) => portParts(network, server));
-  return [...bridgeParts(network), ...pathParts(network, ruleset), ...ports];
+  return [...bridgeParts(network), ...pathParts(network, wanted), ...ports];
 }
 
 function bridgeParts({ tag, subnet, mtu }: Network): readonly Part[] {
@@ -110,7 +122,7 @@ function addressesOf(link: Link | undefined, family: "inet" | "inet6"): readonly
 }
 
 /** Routes, packet filters, forwarding: the ways to the bridge and from it. */
-function pathParts(network: Network, ruleset: string): readonly Part[] {
+function pathParts(network: Network, wanted: WantedTables): readonly Part[] {
   const { tag, subnet } = network;
   const bridge = bridgeName(tag);
   const to = formatSubnet(subnet);
@@ -141,7 +153,7 @@ function pathParts(network: Network, ruleset: string): readonly Part[] {
       },
     },
     {
-      holds: ({ filter }) => filter === ruleset,
+      holds: ({ filter }) => filter === wanted.filter,
       broken: ({ filter }) =>
         `the packet filter table inet ${bridge} was ${filter === undefined ? "deleted" : "changed"}`,
       mend: () => ({ filter: true }),
@@ -157,12 +169,13 @@ function pathParts(network: Network, ruleset: string): readonly Part[] {
       broken: () => "the FORWARD chain of iptables drops packets of servers",
       mend: ({ iptables }) => ({ iptables: forwardRules(tag, iptables) }),
     },
-    ...foreignParts(network),
+    ...nameParts(network.tag, wanted),
+    ...foreignParts(network, wanted),
   ];
 }
 
 /** What others do to the machine's network that Kiln must not undo. */
-function foreignParts(network: Network): readonly Part[] {
+function foreignParts(network: Network, { resolver }: WantedTables): readonly Part[] {
   const bridge = bridgeName(network.tag);
   const strays = ({ ways }: NetworkState) =>
     [...ways].filter(([, dev]) => dev !== undefined && dev !== bridge);
@@ -186,7 +199,8 @@ function foreignParts(network: Network): readonly Part[] {
       remedy: `Have it accept packets that come from or go to ${bridge}.`,
     },
     {
-      holds: ({ nameServers }) => nameServers > 0,
+      // The resolver on this machine reaches those that servers do not.
+      holds: ({ nameServers }) => nameServers > 0 || resolver !== undefined,
       broken: () => noNameServers.what,
       optional: true,
       remedy: noNameServers.remedy,

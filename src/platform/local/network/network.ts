@@ -1,15 +1,17 @@
 import { mkdirSync } from "node:fs";
-import type { ServerId } from "../../../domain/ids.ts";
+import type { ServerId, ServiceKey } from "../../../domain/ids.ts";
 import { KilnError, toKilnError } from "../../../lib/errors.ts";
 import type { Lock } from "../../../lib/locks.ts";
 import type { Logger } from "../../../lib/log.ts";
 import type { Clock } from "../../../lib/time/clock.ts";
-import type { HostTrouble } from "../../fleet/host.ts";
+import type { HostTrouble, NamedWay, OfferedName } from "../../fleet/host.ts";
 import type { HostPaths } from "../paths.ts";
 import { readNetwork, recordedNetwork } from "./choice.ts";
 import { bridgeName, filterRules, type Network, type ServerPort } from "./commands.ts";
 import { type Broken, compareNetwork } from "./comparison.ts";
-import { describeNetwork } from "./description.ts";
+import { describeNetwork, type WantedTables } from "./description.ts";
+import { NameBook } from "./names/names.ts";
+import { type Caller, namesTable } from "./names/rules.ts";
 import { mendAll, removeNetwork } from "./repair.ts";
 import { linkExists, readState, rulesetOf } from "./state.ts";
 
@@ -35,6 +37,11 @@ export interface LocalNetwork {
   lost(server: ServerId): string | undefined;
   /** What is wrong with what all servers share, and what was until it was mended. */
   troubles(): readonly HostTrouble[];
+  /** Names lead the servers that there are now to what they may reach. The caller holds the host's lock. */
+  placeNames(): Promise<void>;
+  /** See `ServiceNames`. */
+  offer(service: ServiceKey, offered: OfferedName): Promise<readonly NamedWay[]>;
+  withdraw(service: ServiceKey): Promise<void>;
   /** Removes all of it. The choice of addresses stays on record. The caller holds the host's lock. */
   remove(): Promise<void>;
 }
@@ -48,6 +55,8 @@ export interface NetworkOptions {
   readonly lock: Lock;
   /** Whether a server has an address of the network. */
   readonly inUse: () => boolean;
+  /** Every server that has an address of the network. */
+  readonly callers: () => readonly Caller[];
 }
 
 export function localNetwork(options: NetworkOptions): LocalNetwork {
@@ -59,13 +68,15 @@ class MachineNetwork implements LocalNetwork {
   readonly #mended = new Map<string, number>();
   #lost: ReadonlyMap<ServerId, string> = new Map();
   #wrong: readonly HostTrouble[] = [];
-  #ruleset: { readonly rules: string; readonly text: string } | undefined;
+  readonly #names: NameBook;
+  readonly #rulesets = new Map<string, { readonly rules: string; readonly text: string }>();
   #goodMs = Number.NEGATIVE_INFINITY;
   #lookedMs = Number.NEGATIVE_INFINITY;
   #suspected = false;
 
   constructor(options: NetworkOptions) {
     this.#o = options;
+    this.#names = new NameBook(options.paths, options.callers);
   }
 
   async ensure(): Promise<Network> {
@@ -125,6 +136,33 @@ class MachineNetwork implements LocalNetwork {
     return [...this.#wrong, ...[...this.#mended.keys()].map((message) => ({ message, hint }))];
   }
 
+  async placeNames(): Promise<void> {
+    const network = this.#present();
+    if (network) await this.#names.place(network);
+  }
+
+  offer(service: ServiceKey, offered: OfferedName): Promise<readonly NamedWay[]> {
+    return this.#o.lock(async () => {
+      const network = this.#present();
+      if (network === undefined) return [];
+      const ways = await this.#names.offer(network, service, offered);
+      await this.#names.place(network);
+      return ways;
+    });
+  }
+
+  withdraw(service: ServiceKey): Promise<void> {
+    return this.#o.lock(async () => {
+      await this.#names.withdraw(service);
+      await this.placeNames();
+    });
+  }
+
+  #present(): Network | undefined {
+    const { paths, tag } = this.#o;
+    return linkExists(bridgeName(tag)) ? recordedNetwork(paths, tag) : undefined;
+  }
+
   async remove(): Promise<void> {
     this.#goodMs = Number.NEGATIVE_INFINITY;
     this.#lost = new Map();
@@ -143,7 +181,7 @@ class MachineNetwork implements LocalNetwork {
     const before = await this.#look(network, servers);
     const mends = before.flatMap(({ mend }) => mend ?? []);
     if (mends.length === 0) return before;
-    const said = await mendAll(network, mends);
+    const said = await mendAll(network, mends, this.#names.wanted(network));
     const after = await this.#look(network, servers);
     if (tells)
       this.#tell(
@@ -160,18 +198,27 @@ class MachineNetwork implements LocalNetwork {
   }
 
   async #look(network: Network, servers: readonly ServerPort[]): Promise<readonly Broken[]> {
-    const [ruleset, state] = await Promise.all([this.#rulesetOf(network), readState(network, servers)]);
-    const broken = compareNetwork(describeNetwork(network, ruleset, servers), state);
+    const [wanted, state] = await Promise.all([this.#wanted(network), readState(network, servers)]);
+    const broken = compareNetwork(describeNetwork(network, wanted, servers), state);
     if (!broken.some(({ isFatal }) => isFatal)) this.#goodMs = this.#o.clock.elapsed();
     return broken;
   }
 
-  async #rulesetOf(network: Network): Promise<string> {
-    const rules = filterRules(network);
-    if (this.#ruleset?.rules !== rules) {
-      this.#ruleset = { rules, text: await rulesetOf(network.tag, rules) };
-    }
-    return this.#ruleset.text;
+  async #wanted(network: Network): Promise<WantedTables> {
+    const { rules, resolver } = this.#names.wanted(network);
+    const [filter, nameFilter] = await Promise.all([
+      this.#rulesetOf(bridgeName(network.tag), filterRules(network)),
+      this.#rulesetOf(namesTable(network.tag), rules),
+    ]);
+    return { filter, nameFilter, resolver };
+  }
+
+  async #rulesetOf(table: string, rules: string): Promise<string> {
+    const known = this.#rulesets.get(table);
+    if (known?.rules === rules) return known.text;
+    const text = await rulesetOf(table, rules);
+    this.#rulesets.set(table, { rules, text });
+    return text;
   }
 }
 

@@ -11,16 +11,24 @@ import {
   removeForwardRules,
 } from "./commands.ts";
 import type { Mend } from "./description.ts";
+import type { NamesOnMachine } from "./names/names.ts";
+import { serveNames, stopResolver } from "./names/resolver.ts";
+import { removeNameRules } from "./names/rules.ts";
 import { forwardFiles, linkExists, listForwarding } from "./state.ts";
 
 /**
  * Carries out what puts the network right, as far as that goes: a part that cannot be mended keeps no other from it. Resolves
  * to what the programs have said; a new look shows the result. Throws `tool_missing`.
  */
-export async function mendAll(network: Network, mends: readonly Mend[]): Promise<string> {
+export async function mendAll(
+  network: Network,
+  mends: readonly Mend[],
+  names: NamesOnMachine,
+): Promise<string> {
   const said = [await runIp(mends.flatMap(({ ip }) => ip ?? []))];
   if (mends.some(({ forwarding }) => forwarding)) said.push(...forwardFiles(network.tag).map(switchOn));
   if (mends.some(({ filter }) => filter)) said.push(await runNft(filterRules(network)));
+  if (mends.some((mend) => mend.names)) said.push(await placeNames(network.tag, names));
   for (const args of mends.flatMap(({ iptables }) => iptables ?? [])) {
     said.push((await exec(["iptables", ...args], { accept: "any" })).stderr);
   }
@@ -28,6 +36,12 @@ export async function mendAll(network: Network, mends: readonly Mend[]): Promise
     .map((text) => text.trim())
     .filter((text) => text !== "")
     .join("; ");
+}
+
+/** Resolves to what the programs have said. */
+async function placeNames(tag: string, { rules, resolver }: NamesOnMachine): Promise<string> {
+  const said = [await runNft(rules), resolver === undefined ? "" : await serveNames(tag, resolver)];
+  return said.join(" ").trim();
 }
 
 async function runIp(lines: readonly string[]): Promise<string> {
@@ -60,7 +74,8 @@ export async function removeNetwork({ tag, subnet }: Network): Promise<void> {
   const guard = `route del unreachable ${formatSubnet(subnet)} metric ${metric} proto ${protocol}`;
   const [said] = await Promise.all([
     runIp([...(linkExists(bridge) ? [`link del ${bridge}`] : []), guard]),
-    whereInstalled(() => runNft(removeFilterRules(tag))),
+    whereInstalled(() => runNft(`${removeFilterRules(tag)}${removeNameRules(tag)}`)),
+    stopResolver(tag),
     closeForwarding(tag),
   ]);
   if (linkExists(bridge))

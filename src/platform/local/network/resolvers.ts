@@ -1,5 +1,9 @@
 import { readFileSync } from "node:fs";
+import type { ServiceKey } from "../../../domain/ids.ts";
+import { searchDomain } from "../../../domain/network.ts";
 import { isErrno } from "../../../lib/errors.ts";
+import { resolverAddress } from "./names/assignment.ts";
+import { hasResolver } from "./names/resolver.ts";
 
 /** What a server's /etc/resolv.conf is made of. */
 export interface Resolvers {
@@ -42,6 +46,19 @@ export function parseResolvers(text: string): Resolvers {
       .filter((address) => !address.startsWith("127.") && address !== "0.0.0.0"),
     lines: lines.filter((line) => /^(search|domain|options)\s/.test(line)),
   };
+}
+
+/** What a server of this service asks: our resolver, which asks the machine's, or those themselves where ours cannot run. */
+export function resolversFor(service: ServiceKey): Resolvers {
+  const machine = readResolvers();
+  return hasResolver() ? withServices(machine, searchDomain(service)) : machine;
+}
+
+/** Names are completed with ours first: a domain of the machine cannot hide a service. */
+export function withServices({ lines }: Resolvers, domain: string): Resolvers {
+  const own = lines.flatMap((line) => /^(?:search|domain)\s+(.*)$/.exec(line)?.[1]?.split(/\s+/) ?? []);
+  const options = lines.filter((line) => line.startsWith("options"));
+  return { addresses: [resolverAddress], lines: [`search ${[domain, ...own].join(" ")}`, ...options] };
 }
 
 export function resolversFile({ addresses, lines }: Resolvers): string {

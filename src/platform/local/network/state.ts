@@ -5,6 +5,8 @@ import { exec } from "../../../lib/process/exec.ts";
 import { readIfThere } from "../../../lib/process/proc.ts";
 import { formatAddress, gateway } from "../../linux/addresses.ts";
 import { bridgeName, type Network, namespacePath, type ServerPort } from "./commands.ts";
+import { type ResolverState, readResolver } from "./names/resolver.ts";
+import { namesTable } from "./names/rules.ts";
 import { readResolvers } from "./resolvers.ts";
 
 /** What `ip -json -details address` prints of a link, as far as it matters here: ip-address(8). */
@@ -59,6 +61,9 @@ export interface NetworkState {
   readonly ways: ReadonlyMap<string, string | undefined>;
   /** Our packet filter table, as nft lists it; undefined when it is not there. */
   readonly filter: string | undefined;
+  /** The same of the table that leads names to services. */
+  readonly nameFilter: string | undefined;
+  readonly resolver: ResolverState;
   /** Chains of others that drop forwarded packets unless a rule accepts them: `inet firewalld filter_FORWARD`. */
   readonly dropping: readonly string[];
   /** Whether the machine forwards IPv4 packets at all, and those that come from the bridge. */
@@ -81,7 +86,7 @@ export interface Inside {
   readonly routes: string;
 }
 
-/** Reads all of it: three short processes, and four files for each server. */
+/** Reads all of it: three short processes and some files, and four files for each server. */
 export async function readState(network: Network, ports: readonly ServerPort[]): Promise<NetworkState> {
   const [ip, nft, iptables] = await Promise.all([
     readIp(network, ports),
@@ -93,6 +98,7 @@ export async function readState(network: Network, ports: readonly ServerPort[]):
     ...nft,
     iptables,
     forwards: forwardFiles(network.tag).every((file) => readIfThere(file)?.trim() === "1"),
+    resolver: readResolver(network.tag),
     nameServers: readResolvers().addresses.length,
     insides: new Map(ports.flatMap((port) => insideOf(port))),
   };
@@ -136,12 +142,17 @@ async function readIp({ subnet }: Network, ports: readonly ServerPort[]): Promis
 /** Stateless and terse: without counters and without what sets hold. */
 const listArgv = ["nft", "--stateless", "--terse"] as const;
 
-/** Two calls: in one, nft 1.0.6 lists the chains of our table alone. */
-async function readFilter(tag: string): Promise<Pick<NetworkState, "filter" | "dropping">> {
+/** Several calls: in one, nft 1.0.6 lists the chains of our table alone. */
+async function readFilter(tag: string): Promise<Pick<NetworkState, "filter" | "nameFilter" | "dropping">> {
   const list = (...what: readonly string[]) => exec([...listArgv, "list", ...what], { accept: "any" });
-  const [table, chains] = await Promise.all([list("table", "inet", bridgeName(tag)), list("chains")]);
+  const [table, names, chains] = await Promise.all([
+    list("table", "inet", bridgeName(tag)),
+    list("table", "inet", namesTable(tag)),
+    list("chains"),
+  ]);
   return {
     filter: table.code === 0 ? table.stdout : undefined,
+    nameFilter: names.code === 0 ? names.stdout : undefined,
     dropping: droppingChains(chains.stdout),
   };
 }
@@ -166,8 +177,8 @@ const tryAndList = `nft -f - && exec ${listArgv.join(" ")} list table inet "$0"`
  * The rules as this machine's nft lists them once the kernel has them: tried in a network namespace without a name, which
  * ends with the program, so that what is compared follows from what Kiln asks for and never from what it finds.
  */
-export async function rulesetOf(tag: string, rules: string): Promise<string> {
-  const argv = ["unshare", "--net", "sh", "-c", tryAndList, bridgeName(tag)] as const;
+export async function rulesetOf(table: string, rules: string): Promise<string> {
+  const argv = ["unshare", "--net", "sh", "-c", tryAndList, table] as const;
   return (await exec([...argv], { input: rules })).stdout;
 }
 

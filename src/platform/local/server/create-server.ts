@@ -27,7 +27,7 @@ import type { HostContext } from "../context.ts";
 import { describeRoot, ensureRoot, type Root, rootPath } from "../image/roots.ts";
 import { type Network, namespacePath, type Port, portOf } from "../network/commands.ts";
 import { attachPort, configurePort } from "../network/ports.ts";
-import { hostsFile, readResolvers, resolversFile } from "../network/resolvers.ts";
+import { hostsFile, resolversFile, resolversFor } from "../network/resolvers.ts";
 import { serverPaths } from "../paths.ts";
 import { restoreParent } from "../process/parent-cgroup.ts";
 import { findProgram, oomScore } from "../programs.ts";
@@ -96,6 +96,7 @@ function claim(
       ]);
       const record = newRecord(host, spec, image, root, network);
       host.records.write(record);
+      await host.network.placeNames();
       return { record, network };
     } catch (error) {
       await sweepShared(host);
@@ -239,7 +240,7 @@ async function placeFiles(host: HostContext, { record, image, content }: Making)
   rmSync(server.exit, { force: true });
   writeForEverybody(server.hosts, hostsFile(record.address, hostname));
   writeForEverybody(server.hostname, `${hostname}\n`);
-  writeForEverybody(server.resolvers, resolversFile(readResolvers()));
+  writeForEverybody(server.resolvers, resolversFile(resolversFor(record.release.service)));
   return placeContent(server, image, content);
 }
 

@@ -45,7 +45,10 @@ export async function freeServer(host: HostContext, record: ServerRecord): Promi
   host.inspector.drop(record.id);
   // Of a freed one too: a crash may have come between its last line and the sweep.
   if (!record.freed) await freeOwn(host, record);
-  await host.shared(() => sweepShared(host));
+  await host.shared(async () => {
+    await sweepShared(host);
+    await host.network.placeNames();
+  });
 }
 
 /** Frees it, then removes its record and its logs. */

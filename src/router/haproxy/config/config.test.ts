@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { openStateFolder, stateOfTarget } from "../../../lib/state-folder.ts";
 import { routerPaths } from "../paths.ts";
-import { parseConfig, parseRecords, renderConfig } from "./config.ts";
+import { parseConfig, parseRecords, renderConfig, routesOf } from "./config.ts";
 import { health, httpFrontend, tcpFrontend, tlsFrontend, upstream } from "./fixtures.ts";
 import type { RouterMachine } from "./router-machine.ts";
 import { certificateLists } from "./tls-config.ts";
@@ -363,3 +363,24 @@ function withoutDefaults(text: string): string {
     .filter((block) => !block.startsWith("defaults "))
     .join("\n\n");
 }
+
+test("what servers ask by name has a frontend of its own, at an address that need not be there yet", () => {
+  const named = (listen: number, mode: "http" | "tcp") => ({
+    ...{ mode, listen, host: undefined, address: "10.192.4.1", named: 8080 },
+  });
+  const services = [
+    { ...shop, frontends: [...shop.frontends, named(24001, "http")] },
+    { ...db, frontends: [named(24002, "tcp")] },
+  ];
+  const text = renderConfig(services, machine);
+  const blockOf = (port: number) => text.slice(text.indexOf(`frontend listen:${port} `)).split("\n\n")[0];
+  expect(blockOf(24001)).toContain("bind 10.192.4.1:24001 transparent\n");
+  expect(blockOf(24001)).toContain("http-request set-dst-port int(24001)\n");
+  expect(blockOf(24002)).toContain("bind 10.192.4.1:24002 transparent\n");
+  expect(blockOf(24002)).toContain("default_backend tcp:db");
+  expect(blockOf(8080)).not.toContain("set-dst-port");
+  expect(routesOf(services).text).toContain("24001:/ http:shop\n");
+  expect(parseConfig(text).map(({ frontends }) => frontends)).toEqual(
+    [services[1], services[0]].map((s) => s?.frontends),
+  );
+});

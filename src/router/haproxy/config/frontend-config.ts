@@ -13,6 +13,8 @@ export interface Frontend {
   readonly binds: readonly string[];
   /** Those that may announce their clients by the PROXY protocol. */
   readonly proxies: readonly string[] | undefined;
+  /** Whether clients asked for another address and port, which the packet filter has translated into this one. */
+  readonly isTranslated: boolean;
   /** How many clients may be connected at the same time. */
   readonly clients: number;
   /** The services that it leads to. */
@@ -26,6 +28,8 @@ export function frontendsOf(services: readonly RoutedService[], machine: RouterM
   const asked = services.flatMap((service) =>
     service.frontends.flatMap(listenersOf).map((listener) => ({ service, listener })),
   );
+  const open = asked.filter(({ listener }) => !listener.port.isNamed);
+  const ports = new Set(open.map(({ listener }) => listener.listen)).size;
   const byPort = Map.groupBy(asked, ({ listener }) => listener.listen);
   return [...byPort]
     .sort(([a], [b]) => a - b)
@@ -38,7 +42,8 @@ export function frontendsOf(services: readonly RoutedService[], machine: RouterM
         mode,
         binds: bindsOf(first.listener, services, machine),
         proxies,
-        clients: clientsOf(machine, byPort.size),
+        isTranslated: first.listener.port.isNamed === true,
+        clients: clientsOf(machine, first.listener.port.isNamed ? byPort.size : ports),
         services: [...new Set(those.map(({ service }) => service))],
         challenges: challengeRules(
           port,
@@ -72,13 +77,16 @@ function challengeRules(
 }
 
 function bindsOf(
-  { listen, port: { address } }: ListenerSpec,
+  { listen, port: { address, isNamed } }: ListenerSpec,
   services: readonly RoutedService[],
   { paths, ipv6 }: RouterMachine,
 ): readonly string[] {
   const tls = bindTls(listen, services, paths);
-  if (address !== undefined)
-    return [`bind ${address.includes(":") ? `[${address}]` : address}:${listen}${tls}`];
+  if (address !== undefined) {
+    // `transparent`: an address that comes and goes with servers must not keep the others from being reloaded.
+    const absent = isNamed ? " transparent" : "";
+    return [`bind ${address.includes(":") ? `[${address}]` : address}:${listen}${tls}${absent}`];
+  }
   return [`bind 0.0.0.0:${listen}${tls}`, ...(ipv6 ? [`bind [::]:${listen} v6only${tls}`] : [])];
 }
 

@@ -49,7 +49,7 @@ export function httpBlocks(
 }
 
 function frontendBlocks(frontend: Frontend, sockets: InnerSockets): readonly (readonly string[])[] {
-  const { port, binds, clients, proxies, challenges } = frontend;
+  const { port, binds, clients, proxies, isTranslated, challenges } = frontend;
   return [
     [
       `frontend listen:${port} from http`,
@@ -57,8 +57,8 @@ function frontendBlocks(frontend: Frontend, sockets: InnerSockets): readonly (re
       `${bind(`at-${port}`, sockets)} accept-proxy`,
       `maxconn ${clients}`,
       ...proxyRules(frontend),
-      // A proxy says by which of its own ports a request came in; the routes go by this one.
-      ...(proxies === undefined ? [] : [`http-request set-dst-port int(${port})`]),
+      // A proxy says by which of its own ports a request came in, and the kernel what was translated; the routes go by this one.
+      ...(proxies === undefined && !isTranslated ? [] : [`http-request set-dst-port int(${port})`]),
       ...challenges,
       // With notice, a client does not send a request just when its idle connection is closed.
       'http-after-response set-header Keep-Alive "timeout=70"',

@@ -1,0 +1,55 @@
+import type { Shares } from "../../../domain/actions.ts";
+import type { ServiceKey } from "../../../domain/ids.ts";
+import { type Frontend, listenersOf } from "../../../domain/listener.ts";
+import type { Release } from "../../../domain/release.ts";
+import type { HealthSpec } from "../../../domain/spec.ts";
+import type { ServiceNames } from "../host.ts";
+import type { RouteSpec } from "./routing.ts";
+
+/** The ways in by name of every release that has a share: where two want different things of a port, the newest has its will. */
+export function namedFrontends(shares: Shares, releases: readonly Release[]): readonly Frontend[] {
+  const open = new Set(shares.filter((s) => s.share > 0).map((s) => s.release));
+  const oldestFirst = releases.filter((r) => open.has(r.number)).sort((a, b) => a.number - b.number);
+  const byPort = new Map<number, Frontend>();
+  for (const { shape, traffic, health } of oldestFirst) {
+    const { port } = shape;
+    if (port === undefined) continue;
+    const mode = traffic?.mode ?? (speaksHttp(health) ? "http" : "tcp");
+    byPort.set(port, { mode, listen: port, host: undefined, named: port });
+  }
+  return [...byPort.values()];
+}
+
+/** Without `traffic` its health check tells. */
+function speaksHttp({ check }: HealthSpec): boolean {
+  return check.kind === "http" && check.tls === undefined;
+}
+
+/** What the router has, taken apart into ways in for all and those by name. */
+export function splitFrontends(all: readonly Frontend[]): Pick<RouteSpec, "frontends" | "named"> {
+  return {
+    frontends: all.filter(({ named }) => named === undefined),
+    named: all.filter(({ named }) => named !== undefined),
+  };
+}
+
+/** The ways in by name, at the addresses to which the host leads those who ask. None where it leads no one. */
+export async function offerNames(
+  names: ServiceNames | undefined,
+  service: ServiceKey,
+  spec: RouteSpec | undefined,
+): Promise<readonly Frontend[]> {
+  const { frontends = [], named = [], allow } = spec ?? {};
+  if (names === undefined || named.length === 0) return [];
+  const open = frontends.flatMap(listenersOf).map(({ listen }) => listen);
+  const ways = await names.offer(service, {
+    ports: named.flatMap((frontend) => frontend.named ?? []),
+    public: [...new Set(open)].sort((a, b) => a - b),
+    ...(allow === undefined ? {} : { allow }),
+  });
+  return named.flatMap((frontend) =>
+    ways
+      .filter(({ port }) => port === frontend.named)
+      .map(({ listen, address }) => ({ ...frontend, listen, address })),
+  );
+}

@@ -1,0 +1,81 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { hasResolver } from "../../src/platform/local/network/names/resolver.ts";
+import { type Installation, install, waitUntil, whyNoServers } from "./harness.ts";
+import { type LittleService, littleService } from "./little-service.ts";
+
+const why = whyNoServers() ?? (hasResolver() ? undefined : "dnsmasq is not installed");
+if (why !== undefined) console.log(`Skipped: services that call each other by name, because ${why}.`);
+
+/** Calls again and again, and prints the last line of what it gets each time. */
+function calls(...addresses: readonly string[]): string {
+  const ask = (address: string) =>
+    `echo "got $(busybox nc -w 60 ${address} < /req 2>&1 | busybox tail -n 1)"`;
+  const gateway = "G=$(busybox ip route | busybox sed -n 's/default via \\([0-9.]*\\).*/\\1/p')";
+  return `${gateway}; while true; do ${addresses.map(ask).join("; ")}; busybox usleep 20000; done`;
+}
+
+/** A service without a port. */
+function callerSpec(name: string, script: string): string {
+  return `
+service: ${name}
+image:
+  from: scratch
+  files:
+    - { from: ./busybox, to: /bin/busybox, mode: "0755" }
+    - { from: ./req, to: /req }
+  command: ${JSON.stringify(["/bin/busybox", "sh", "-c", script])}
+rollout: { bake: 50ms, keepWarm: 0s }
+environments: { staging: {} }
+`;
+}
+
+describe.skipIf(why !== undefined)("services that call each other by name, from end to end", () => {
+  let kiln: Installation;
+  let shop: LittleService;
+  beforeAll(async () => {
+    kiln = await install();
+    shop = await littleService(kiln, "shop");
+    await kiln.ok(["deploy"], { cwd: shop.folder });
+  });
+  afterAll(() => kiln[Symbol.asyncDispose]());
+
+  /** Deploys a service without a port that calls others. */
+  async function deployCaller(name: string, script: string, environment?: string): Promise<void> {
+    const { folder } = await littleService(kiln, name);
+    await writeFile(join(folder, "kiln.yaml"), callerSpec(name, script));
+    await writeFile(join(folder, "req"), "GET / HTTP/1.0\r\n\r\n");
+    await kiln.ok(["deploy", ...(environment === undefined ? [] : ["--env", environment])], { cwd: folder });
+  }
+
+  /** What it got, each answer once. */
+  async function answersOf(service: string): Promise<readonly string[]> {
+    const { stdout } = await kiln.ok(["logs", service, "--tail", "all"]);
+    return [...new Set([...stdout.matchAll(/ got (.*)$/gm)].map(([, answer = ""]) => answer))].sort();
+  }
+
+  test("no call is lost while the servers of the name are replaced", async () => {
+    await deployCaller("web", calls("shop 8080", "shop.kiln.internal 8080"));
+    await waitUntil(async () => (await answersOf("web")).includes("one"), 120_000, "web has got its answers");
+    await shop.setPage("two");
+    await kiln.ok(["deploy"], { cwd: shop.folder });
+    await waitUntil(async () => (await answersOf("web")).includes("two"), 120_000, "web has got its answers");
+    expect(await answersOf("web")).toEqual(["one", "two"]);
+  });
+
+  test("a server of another environment is refused, by the name and at the router's port", async () => {
+    await deployCaller("probe", calls("shop 8080", "shop.kiln.internal 8080", `$G ${shop.port}`), "staging");
+    await waitUntil(
+      async () => (await answersOf("probe.staging")).length >= 3,
+      120_000,
+      "probe.staging has got its answers",
+    );
+    const answers = await answersOf("probe.staging");
+    expect(answers).toEqual([
+      "nc: bad address 'shop'",
+      expect.stringMatching(/10\.\d+\.\d+\.1\): Connection refused/),
+      expect.stringMatching(/198\.18\.\d+\.\d+\): Connection refused/),
+    ]);
+  });
+});
