@@ -42,6 +42,8 @@ const server = "shop-1-1-1";
 /** What each operation is asked, at least once. */
 const asked: { readonly [Name in OperationName]: readonly Asked<Name>[] } = {
   ...{ info: [{}], shutdown: [{}, { reason: "an upgrade" }], services: [{}], status: [{ service }] },
+  overview: [{}, { q: "sh", cursor: "1.shop", limit: 50 }],
+  diff: [{ service, from: 1, to: 2 }],
   ...{ history: [{ service }], check: [aCheckRequest()], deploy: [aDeployRequest()] },
   plan: [
     { service, change: { kind: "rollback", release: 4 } },
@@ -376,4 +378,15 @@ test("events have their sequence number as id", async () => {
   const raw = await rawRequest(api, "GET", "/v1/events?after=2");
   expect(raw.type).toBe("text/event-stream");
   expect(raw.text).toBe(`id: 3\ndata: ${JSON.stringify(anEvent(3))}\n\nevent: end\ndata: {}\n\n`);
+});
+
+test("an answer that a client has already is not sent again", async () => {
+  const fake = fakeOperations();
+  await using api = await anApi(fake.operations);
+  const first = await rawRequest(api, "GET", "/v1/overview");
+  const headers = { "if-none-match": first.tag ?? "" };
+  const again = await rawRequest(api, "GET", "/v1/overview", { headers });
+  expect([first.status, again.status, again.text]).toEqual([200, 304, ""]);
+  const other = await rawRequest(api, "GET", "/v1/services", { headers });
+  expect(other.status).toBe(200);
 });

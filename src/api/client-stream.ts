@@ -17,7 +17,7 @@ export async function* itemsOf(answer: IncomingMessage): AsyncGenerator<unknown>
     for await (const { name, data } of sentEvents(answer.setEncoding("utf8"))) {
       if (name === streamEvents.end) return;
       if (name === streamEvents.fault) throw toError(JSON.parse(data), undefined);
-      yield JSON.parse(data);
+      if (name !== streamEvents.beat) yield JSON.parse(data);
     }
   } finally {
     answer.destroy();
@@ -38,7 +38,7 @@ export async function* sentEvents(chunks: AsyncIterable<string>): AsyncGenerator
   }
 }
 
-/** Undefined for a block without data: a heartbeat. */
+/** Undefined for a block without data: a comment. */
 function eventOf(block: string): Sent | undefined {
   const fields = block.split("\n").map((line) => /^([a-z]*): ?(.*)$/s.exec(line));
   const valuesOf = (name: string) => fields.flatMap((field) => (field?.[1] === name ? [field[2] ?? ""] : []));

@@ -252,6 +252,39 @@ const ServiceStatus = z.object({
 
 const ServiceStatusList = z.array(ServiceStatus);
 
+const attention = z
+  .enum(["broken", "failed", "drifted", "stuck", "waiting", "moving", "warned", "steady"])
+  .describe(
+    "Why someone should look, worst first: nothing is ready; the newest rollout failed within a day; a server was changed; something holds it up; a rollout waits for someone; something is under way; a warning; nothing.",
+  );
+
+const overviewRow = z.object({
+  ...{ service: z.string(), target: z.string(), attention },
+  why: maybe(z.string()).describe("One sentence for what needs attention."),
+  count,
+  servers: z.array(z.object({ state: ServerStatus.shape.state, number: amount })),
+  drifted: amount.describe("Servers that differ from their release."),
+  serving: maybe(
+    z.object({ release: releaseNumber, version: z.string(), sinceMs: atMs, by: z.string() }),
+  ).describe("Since when, and who brought it."),
+  rollout: maybe(
+    z.object({
+      id: z.number().int(),
+      ...{ kind: rollout.shape.kind, to: releaseNumber, phase: rollout.shape.phase, by: z.string() },
+      ...{ step: amount.describe("From 1."), steps: amount, share: z.number().min(0).max(1) },
+    }),
+  ),
+});
+
+const Overview = z.object({
+  total: amount.describe("Services on all pages."),
+  counts: z.record(attention, amount).describe("How many services on all pages need what attention."),
+  services: z.array(overviewRow),
+  next: maybe(z.string()).describe("The cursor of the next page. Absent: this is the last."),
+});
+
+const Diff = z.object({ changes: z.array(z.string()).describe("One sentence each; none: they are equal.") });
+
 const PastRollout = rollout.extend({
   phases: z.object({
     raisingMs: tookMs.optional(),
@@ -490,6 +523,7 @@ export const answers = {
   Checked,
   Checkpoint: ExportedCheckpoint,
   ControllerStatus,
+  Diff,
   DriftReports,
   EvidenceList,
   EvidenceReport,
@@ -507,6 +541,7 @@ export const answers = {
   Override: override,
   Policies,
   PolicyFile: policyFile,
+  Overview,
   Recorded,
   Reproduced,
   Rollout: rollout,

@@ -301,6 +301,20 @@ const Logs = z.strictObject({
   follow: flag.optional().describe("Continue with lines as they are written."),
 });
 
+const Overview = z.strictObject({
+  q: z.string().max(128).optional().describe("Only services whose name has this in it."),
+  cursor: z.string().max(200).optional().describe("`next` of the page before. Absent: the first page."),
+  limit: wholeNumber
+    .pipe(z.number().min(1).max(1_000))
+    .optional()
+    .describe("Services on a page; 200 when absent."),
+});
+
+const Diff = Service.extend({
+  from: wholeNumber.describe("The number of a kept release."),
+  to: wholeNumber.describe("The number of another."),
+});
+
 const Figures = z.strictObject({
   service: z.string().min(1).max(128).optional().describe("Only of this service."),
   sinceMs: wholeNumber.optional().describe("From this Unix time in ms on; 90 days before now when absent."),
@@ -323,6 +337,7 @@ export const asks = {
     ChangeService,
     Check,
     Deploy,
+    Diff,
     Drift,
     EndExec,
     Events,
@@ -340,6 +355,7 @@ export const asks = {
     OfService,
     OneRollout,
     OneVolume,
+    Overview,
     Plan,
     RemoveSecret,
     RemoveTarget,

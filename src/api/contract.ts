@@ -150,6 +150,14 @@ export const table = {
     asks: "Nothing",
     answers: "ServiceStatusList",
   },
+  /** Throws `usage` for a cursor that no page gave. */
+  overview: {
+    method: "GET",
+    path: "/v1/overview",
+    summary: "One page of all services in brief, those that need someone first.",
+    asks: "Overview",
+    answers: "Overview",
+  },
   /** Throws `service_unknown`. */
   status: {
     method: "GET",
@@ -164,6 +172,14 @@ export const table = {
     summary: "Releases and rollouts.",
     asks: "Service",
     answers: "History",
+  },
+  /** Names alone of environment variables, secrets and files: values may be confidential. Throws `service_unknown`, `release_unknown`. */
+  diff: {
+    method: "GET",
+    path: "/v1/services/:service/diff",
+    summary: "What one kept release changes against another.",
+    asks: "Diff",
+    answers: "Diff",
   },
   /** Whether a deploy can begin, before its image takes minutes to build; `deploy` checks again. Throws `target_unreachable`, `platform_unusable` or what else its target lacks (`not_root`), and what `deploy` throws, except for the image's errors, and `rollout_running` unless the running rollout leads to the same draft apart from the image. */
   check: {
@@ -519,7 +535,15 @@ export const streamEvents = {
   fault: "fault",
   /** The end: a stream that closes without this event was cut off. */
   end: "end",
+  /** The stream is alive: a StreamBeat, soon after its beginning and then each 10 s. */
+  beat: "beat",
 } as const;
+
+/** The data of a beat. */
+export interface StreamBeat {
+  /** By the clock of the controller's machine, Unix time in ms. */
+  readonly atMs: number;
+}
 
 /** The fields of the argument that are parts of the path. */
 export function pathFields({ path }: ContractEntry): readonly string[] {

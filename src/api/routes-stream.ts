@@ -2,10 +2,14 @@ import { once } from "node:events";
 import type { ServerResponse } from "node:http";
 import type { FastifyReply } from "fastify";
 import { errorToJson } from "../lib/errors.ts";
-import { streamEvents } from "./contract.ts";
+import { systemClock } from "../lib/time/clock.ts";
+import { type StreamBeat, streamEvents } from "./contract.ts";
 
 /** Keeps connections open through whatever stands between, and finds the ones whose other end is gone. */
-const heartbeatMs = 15_000;
+const beatMs = 10_000;
+
+/** A stream that continues beats soon: its reader learns the time from it. One that has ended by then needs none. */
+const firstBeatMs = 250;
 
 /** How long the first item, or fault, may take before the answer begins without it. */
 const headAfterMs = 100;
@@ -67,7 +71,9 @@ async function write(
     connection: "close",
   });
   raw.flushHeaders();
-  const heartbeat = setInterval(() => raw.write(":\n\n"), heartbeatMs);
+  const beat = () => raw.write(`event: ${streamEvents.beat}\ndata: ${JSON.stringify(beatNow())}\n\n`);
+  const begin = setTimeout(beat, firstBeatMs);
+  const heart = setInterval(beat, beatMs);
   const aborted = once(signal, "abort").catch(() => {});
   try {
     for (let next = await first; !next.done && !signal.aborted; next = await items.next()) {
@@ -80,8 +86,13 @@ async function write(
     if (!signal.aborted)
       raw.write(`event: ${streamEvents.fault}\ndata: ${JSON.stringify(errorToJson(error))}\n\n`);
   } finally {
-    clearInterval(heartbeat);
+    clearTimeout(begin);
+    clearInterval(heart);
     await items.return?.();
     raw.end();
   }
+}
+
+function beatNow(): StreamBeat {
+  return { atMs: systemClock.now() };
 }

@@ -12,6 +12,7 @@ import type { Operations } from "./contract-types.ts";
 import { actorOf } from "./routes-actor.ts";
 import { type Metering, metricsPath } from "./routes-metrics.ts";
 import { OpenStreams } from "./routes-stream.ts";
+import { sendTagged } from "./routes-tagged.ts";
 import { validated } from "./routes-validate.ts";
 
 /** A deploy's configuration files, 1 MiB as base64, are the most that is asked of a controller. */
@@ -104,7 +105,8 @@ function addRoute(
       return streams.send(reply, open);
     }
     const result = await operation(asked, entry.method === "GET" ? {} : await whoOf(request));
-    return entry.answers === undefined ? reply.code(204).send() : reply.send(result);
+    if (entry.answers === undefined) return reply.code(204).send();
+    return entry.method === "GET" ? sendTagged(request, reply, result) : reply.send(result);
   };
   app.route({ method: entry.method, url: entry.path, handler });
 }

@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import { get, type IncomingMessage } from "node:http";
 import { expect, test } from "vitest";
 import type { Operations } from "../controller/operations.ts";
 import { KilnError } from "../lib/errors.ts";
@@ -181,4 +182,24 @@ test("events are found whatever the pieces they come in", async () => {
     })();
     expect(await allOf(sentEvents(chunks))).toEqual(expected);
   }
+});
+
+test("a stream that continues tells the time; its items stay what they are", {
+  timeout: 60_000,
+}, async () => {
+  await using api = await anApi(endless().operations);
+  const stop = new AbortController();
+  const answer = await new Promise<IncomingMessage>((resolve, reject) => {
+    const call = get({ socketPath: api.socketPath, path: "/v1/events?follow=true", signal: stop.signal });
+    call.once("response", resolve).once("error", reject);
+  });
+  const seen: string[] = [];
+  for await (const { name, data } of sentEvents(answer.setEncoding("utf8"))) {
+    seen.push(name);
+    if (name !== "beat") continue;
+    expect(JSON.parse(data)).toEqual({ atMs: expect.any(Number) });
+    break;
+  }
+  stop.abort();
+  expect(seen).toEqual(["message", "message", "message", "beat"]);
 });

@@ -186,7 +186,24 @@ export const answers: Operations = {
   resume: async () => aRollout(),
   promote: async () => aRollout({ promoted: true }),
   services: async () => [status],
+  overview: async () => ({
+    total: 2,
+    counts: { broken: 0, failed: 1, drifted: 0, stuck: 0, waiting: 0, moving: 0, warned: 0, steady: 1 },
+    services: [
+      {
+        ...{ service: "shop", target: "local", attention: "failed" as const, why: "Rollout 7 failed." },
+        ...{ count: 3, servers: [{ state: "ready" as const, number: 3 }], drifted: 1 },
+        serving: { release: 1, version: "1.1.0", sinceMs: 4, by: "ada" },
+        rollout: {
+          ...{ id: 7, kind: "deploy" as const, to: 2, phase: "forward" as const, by: "ada" },
+          ...{ step: 1, steps: 3, share: 0.2 },
+        },
+      },
+    ],
+    next: "1.shop",
+  }),
   status: async () => status,
+  diff: async () => ({ changes: ["image: one -> other"] }),
   rollout: async ({ id }) => aRollout({ id }),
   history: async () => ({
     releases: [
@@ -382,6 +399,8 @@ export async function anApi(operations: Operations): Promise<TestApi> {
 export interface RawAnswer {
   readonly status: number;
   readonly type: string | undefined;
+  /** Its `etag`. */
+  readonly tag: string | undefined;
   readonly text: string;
 }
 
@@ -405,7 +424,10 @@ export function rawRequest(
       });
       answer.on("error", reject);
       answer.on("end", () =>
-        resolve({ status: answer.statusCode ?? 0, type: answer.headers["content-type"], text }),
+        resolve({
+          ...{ status: answer.statusCode ?? 0, text },
+          ...{ type: answer.headers["content-type"], tag: answer.headers.etag },
+        }),
       );
     });
     call.on("error", reject);

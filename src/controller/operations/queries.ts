@@ -1,6 +1,7 @@
 import type { KilnEvent } from "../../domain/event.ts";
 import type { ImageDigest, ServiceKey } from "../../domain/ids.ts";
 import type { GroupObservation, Observation } from "../../domain/observation.ts";
+import type { Release } from "../../domain/release.ts";
 import type { DesiredService } from "../../domain/rollout.ts";
 import type { TaintedServer } from "../../domain/taint.ts";
 import { hourMs } from "../../domain/traffic.ts";
@@ -19,8 +20,10 @@ import type {
 import { overrideWarnings } from "../policy/override-warnings.ts";
 import type { Site } from "../targets/site.ts";
 import type { Targets } from "../targets/targets.ts";
+import { differences } from "./differences.ts";
 import type { Images } from "./images.ts";
 import { jobWarnings } from "./job-warnings.ts";
+import { overviewOf } from "./overview.ts";
 import { phasesOf } from "./phases.ts";
 
 /** More than the rollouts that are kept are likely to have. */
@@ -36,24 +39,17 @@ export interface QueryParts {
 /** The operations that only look. */
 export function createQueries(
   parts: QueryParts,
-): Pick<Operations, "services" | "status" | "rollout" | "history" | "traffic" | "events"> {
+): Pick<
+  Operations,
+  "services" | "overview" | "status" | "rollout" | "history" | "diff" | "traffic" | "events"
+> {
   const { targets, store, clock, images } = parts;
   return {
-    services: async () => {
-      const services = store.desiredAll();
-      const used = new Set(services.map(({ target }) => target));
-      const glances = new Map(
-        await Promise.all(
-          [...used].map(async (name) => [name, await glanceAt(targets.named(name))] as const),
-        ),
-      );
-      return services.flatMap((desired) => {
-        const glance = glances.get(desired.target);
-        if (glance === undefined) return [];
-        const image = servingImage(desired);
-        const vulnerabilities = image === undefined ? undefined : images.scanner?.known(image);
-        return [statusOf(store, desired, glance, vulnerabilities)];
-      });
+    services: () => allServices(parts),
+    overview: async (asked = {}) => {
+      const services = await allServices(parts);
+      const seen = services.map((status) => ({ status, last: store.rollouts(status.service, 1)[0] }));
+      return overviewOf(seen, asked, clock.now());
     },
     status: async ({ service }) => {
       const desired = required(store, service);
@@ -72,6 +68,11 @@ export function createQueries(
       });
     },
     history: async ({ service }) => historyOf(parts, required(store, service)),
+    diff: async ({ service, from, to }) => {
+      const { releases } = required(store, service);
+      const [before, after] = [from, to].map((number) => keptRelease(releases, service, number));
+      return { changes: after === undefined ? [] : [...differences(before, after)] };
+    },
     traffic: async ({ service, sinceMs = clock.now() - hourMs, untilMs = Number.MAX_SAFE_INTEGER }) => {
       const spans = store.traffic(service, { sinceMs, untilMs });
       if (spans.length === 0) required(store, service);
@@ -83,6 +84,29 @@ export function createQueries(
 
 function servingImage({ serving, releases }: DesiredService): ImageDigest | undefined {
   return serving === undefined ? undefined : releases.get(serving)?.image;
+}
+
+async function allServices({ store, targets, images }: QueryParts): Promise<ServiceStatus[]> {
+  const services = store.desiredAll();
+  const used = new Set(services.map(({ target }) => target));
+  const glances = new Map(
+    await Promise.all([...used].map(async (name) => [name, await glanceAt(targets.named(name))] as const)),
+  );
+  return services.flatMap((desired) => {
+    const glance = glances.get(desired.target);
+    if (glance === undefined) return [];
+    const image = servingImage(desired);
+    const vulnerabilities = image === undefined ? undefined : images.scanner?.known(image);
+    return [statusOf(store, desired, glance, vulnerabilities)];
+  });
+}
+
+function keptRelease(releases: DesiredService["releases"], service: ServiceKey, number: number): Release {
+  const release = releases.get(number);
+  if (release !== undefined) return release;
+  throw new KilnError("release_unknown", `${service} has no release ${number}.`, {
+    hint: `Kept are: ${[...releases.keys()].join(", ") || "none"}.`,
+  });
 }
 
 export function required(store: Store, service: ServiceKey): DesiredService {
