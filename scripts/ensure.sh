@@ -1,5 +1,5 @@
 #!/bin/sh
-# Brings what a checkout needs: the npm packages (with the pinned Node.js among them) and, with --system, the programs
+# Brings what a checkout needs: the npm packages (with the pinned Node.js among them), the built dashboard and, with --system, the programs
 # of scripts/system-packages.txt that are missing. Repeating it costs milliseconds and changes nothing.
 #
 #   ensure.sh [--production] [--system]
@@ -97,10 +97,20 @@ set_up_npm_packages() {
   cp package-lock.json "$made"
 }
 
+# The dashboard, if the tools for it are there and what it is made of has changed since. A production set-up has no such tools: a
+# package brings the built dashboard with it.
+page=dist/dashboard/index.html
+is_built() { [ -z "$(find src/dashboard src/api/contract.ts package-lock.json -newer "$page" 2>&1 | head -n 1)" ]; }
+
+build_dashboard() {
+  node_modules/.bin/node node_modules/vite/bin/vite.js build --config src/dashboard/vite.config.ts
+}
+
 # One at a time in one checkout.
 exec 9<package-lock.json
 flock 9
 if ! is_current "$stamp" && ! { $production && is_current "$lean_stamp"; }; then set_up_npm_packages; fi
+if [ -x node_modules/.bin/vite ] && ! is_built; then build_dashboard; fi
 flock -u 9
 # Newer than the lock file: the launcher looks no further.
 touch -c "$stamp" "$lean_stamp" 2>/dev/null || true

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 
 /** The folders and files that are held to these words. */
 const areas = [
-  "{src,bench,scripts,test/e2e}/**/*.{ts,txt,sh}",
+  "{src,bench,scripts,test/e2e}/**/*.{ts,tsx,txt,sh}",
   "docs/**/*.md",
   "schema/*.json",
   "examples/**/*.{yaml,js,conf}",
@@ -52,7 +52,7 @@ test("messages, comments and docs keep to plain English", () => {
   const files = areas.flatMap((area) => globSync(area));
   expect(files.length).toBeGreaterThan(300);
   const all = files.flatMap((file) =>
-    found(readFileSync(file, "utf8"), file.endsWith(".ts")).map((line) => `${file}:${line}`),
+    found(readFileSync(file, "utf8"), /\.tsx?$/.test(file)).map((line) => `${file}:${line}`),
   );
   expect(all.join("\n")).toBe("");
 });

@@ -262,7 +262,9 @@ const overviewRow = z.object({
   ...{ service: z.string(), target: z.string(), attention },
   why: maybe(z.string()).describe("One sentence for what needs attention."),
   count,
-  servers: z.array(z.object({ state: ServerStatus.shape.state, number: amount })),
+  servers: z
+    .array(z.object({ state: z.enum([...ServerStatus.shape.state.options, "warm"]), number: amount }))
+    .describe("How many are in which state; `warm`: ready, kept for a rollback."),
   drifted: amount.describe("Servers that differ from their release."),
   serving: maybe(
     z.object({ release: releaseNumber, version: z.string(), sinceMs: atMs, by: z.string() }),

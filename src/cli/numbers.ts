@@ -31,6 +31,15 @@ export function parseRelease(text: string): number {
   return value;
 }
 
+/** A TCP port to listen at. */
+export function parsePort(text: string): number {
+  const value = wholeNumber(text);
+  if (value === undefined || value === 0 || value > 65_535) {
+    throw new InvalidArgumentError("Expected a port: a whole number from 1 to 65535.");
+  }
+  return value;
+}
+
 /** How many of the last lines; `all` is infinity. */
 export function parseTail(text: string): number {
   const value = text === "all" ? Number.POSITIVE_INFINITY : wholeNumber(text);

@@ -100,6 +100,7 @@ export const errorCodes = {
   state_corrupt: { status: 500, exit: 1 },
   route_unknown: { status: 404, exit: 1 },
   request_too_large: { status: 413, exit: 2 },
+  dashboard_missing: { status: 404, exit: 1 },
   controller_unreachable: { status: 503, exit: 1 },
   controller_outdated: { status: 409, exit: 3 },
   timed_out: { status: 504, exit: 1 },

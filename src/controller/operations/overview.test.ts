@@ -53,6 +53,14 @@ test("who brought what serves is who started its last rollout, not who made its 
   expect(only(calm("shop", { serving }))?.serving).toMatchObject({ by: "ada", sinceMs: 1 });
 });
 
+test("servers that are only kept for a rollback do not count as ready", () => {
+  const servers = [aServer(), aServer({ id: "shop-1-1-1", release: 1, inTraffic: false })];
+  expect(only(calm("shop", { servers, warm: [{ release: 1, untilMs: 9 }] }))?.servers).toEqual([
+    { state: "ready", number: 1 },
+    { state: "warm", number: 1 },
+  ]);
+});
+
 describe("pages", () => {
   const names = Array.from({ length: 25 }, (_, n) => `shop-${String(n).padStart(2, "0")}`);
   const services = names.map((name, n) => ({

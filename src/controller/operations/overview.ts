@@ -1,7 +1,7 @@
 import type { Answer, Asked } from "../../api/contract-types.ts";
 import type { Rollout } from "../../domain/rollout.ts";
 import { KilnError } from "../../lib/errors.ts";
-import type { ServiceStatus } from "../operations.ts";
+import type { ServerStatus, ServiceStatus } from "../operations.ts";
 
 type Overview = Answer<"overview">;
 type Row = Overview["services"][number];
@@ -66,7 +66,7 @@ function beginAfter(rows: readonly Row[], cursor: string): number {
 function rowOf({ status, last }: Seen, nowMs: number): Row {
   const { service, target, count, serving, rollout, servers } = status;
   const { attention, why } = attentionOf({ status, last }, nowMs);
-  const states = servers.map(({ state }) => state);
+  const states = servers.map((server) => wordFor(server, status));
   const step = rollout?.steps[rollout.step];
   const done = last !== undefined && last.to === serving?.number && last.phase === "complete";
   return {
@@ -86,6 +86,11 @@ function rowOf({ status, last }: Seen, nowMs: number): Row {
       ...{ step: rollout.step + 1, steps: rollout.steps.length, share: step?.share ?? 1 },
     },
   };
+}
+
+/** Servers that are only kept for a rollback have a word of their own. */
+function wordFor({ state, release }: ServerStatus, { warm }: ServiceStatus): Row["servers"][number]["state"] {
+  return state === "ready" && warm.some((kept) => kept.release === release) ? "warm" : state;
 }
 
 type Judged = Pick<Row, "attention" | "why">;

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { command, group, type LoadCommand } from "../../declare.ts";
+import { parsePort } from "../../numbers.ts";
 
 export function addMachineCommands(program: Command, load: LoadCommand): void {
   program.commandsGroup("This machine:");
@@ -22,6 +23,15 @@ export function addMachineCommands(program: Command, load: LoadCommand): void {
     .option("--fix", "install the Debian packages of missing programs first")
     .option("-y, --yes", "do not ask before installing")
     .action(load(async () => (await import("./doctor.ts")).run));
+  command(
+    program,
+    "ui",
+    "open the dashboard: prints a link for one browser on this machine",
+    "kiln ui",
+    "kiln ui --port 8642",
+  )
+    .option("--port <PORT>", "the port to listen at; default: one that is free", parsePort)
+    .action(load(async () => (await import("./ui.ts")).run));
   const controller = group(program, "controller", "start, stop or inspect the controller");
   command(controller, "start", "start the controller in the background").action(
     load(async () => (await import("./controller.ts")).start),

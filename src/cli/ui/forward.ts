@@ -1,0 +1,45 @@
+import { type IncomingMessage, request, type ServerResponse } from "node:http";
+import { pipeline } from "node:stream/promises";
+import { connectionError } from "../../api/client-errors.ts";
+import { statedHeader } from "../../api/contract.ts";
+import { errorToJson, toKilnError } from "../../lib/errors.ts";
+import { headers } from "./answers.ts";
+
+/** Where the controller listens, and who runs this. */
+export interface Upstream {
+  readonly socketPath: string;
+  readonly stated: string;
+}
+
+const sent = ["accept", "content-length", "content-type", "if-none-match", "last-event-id"] as const;
+const received = ["cache-control", "content-type", "etag"] as const;
+
+/** Asks the controller in the caller's place, over its socket; ends with the caller. */
+export function forward(incoming: IncomingMessage, response: ServerResponse, upstream: Upstream): void {
+  const call = request({
+    ...{ socketPath: upstream.socketPath, method: incoming.method, path: incoming.url, agent: false },
+    headers: { ...picked(incoming, sent), [statedHeader]: encodeURIComponent(upstream.stated) },
+  });
+  response.once("close", () => call.destroy());
+  call.once("response", (answer) => {
+    response.writeHead(answer.statusCode ?? 502, { ...headers, ...picked(answer, received) });
+    response.flushHeaders();
+    pipeline(answer, response).catch(() => response.destroy());
+  });
+  call.once("error", (error) => {
+    if (response.headersSent) return void response.destroy();
+    const fault = toKilnError(connectionError(error, upstream.socketPath));
+    response.writeHead(fault.httpStatus, { ...headers, "content-type": "application/json" });
+    response.end(JSON.stringify(errorToJson(fault)));
+  });
+  incoming.pipe(call);
+}
+
+function picked(message: IncomingMessage, names: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    names.flatMap((name) => {
+      const value = message.headers[name];
+      return typeof value === "string" ? [[name, value]] : [];
+    }),
+  );
+}

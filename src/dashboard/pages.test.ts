@@ -1,0 +1,103 @@
+import { describe, expect, test } from "vitest";
+import type { Answer } from "../api/contract-types.ts";
+import { aRelease } from "../domain/testing.ts";
+import { livenessOf, staleMs } from "./live.ts";
+import { effectOf, titleOf } from "./plan/change.ts";
+import { type Place, pathOf, placeOf } from "./route.ts";
+import { itemsOf } from "./store.ts";
+import { actorOf, filters, toneOf } from "./views/event-words.ts";
+import { figureValue } from "./views/figure-words.ts";
+import { headline } from "./views/headline.ts";
+import { wayBack } from "./views/way-back.ts";
+
+describe("places", () => {
+  test.each<Place>([
+    ...([{ view: "now" }, { view: "drift" }, { view: "figures" }] as const),
+    ...([
+      { view: "timeline", service: undefined },
+      { view: "timeline", service: "shop" },
+    ] as const),
+    { view: "service", service: "shop.staging" },
+    { view: "rollout", service: "shop", rollout: 7 },
+    { view: "diff", service: "shop", from: 3, to: 4 },
+    { view: "server", service: "shop", server: "shop/1" },
+  ])("%o has a path", (place) => expect(placeOf(pathOf(place))).toEqual(place));
+
+  test.each(["/s", "/s/", "/s/shop/rollouts/x", "/s/shop/servers", "/x", "/drift/x", "/s/a/b/c/d", "/%"])(
+    "%s is none",
+    (path) => expect(placeOf(path)).toEqual({ view: "unknown" }),
+  );
+});
+
+describe("the first sentence", () => {
+  const none = { broken: 0, failed: 0, drifted: 0, stuck: 0, waiting: 0, moving: 0, warned: 0, steady: 0 };
+  const of = (counts: Partial<typeof none>, total = 4) => headline({ total, counts: { ...none, ...counts } });
+  test.each([
+    [{}, "All 4 services serve", "good", ""],
+    [{ moving: 1 }, "All 4 services serve", "moving", "1 under way"],
+    [{ broken: 1 }, "1 service is broken", "bad", "4 services in all"],
+    [{ broken: 1, failed: 1 }, "2 services need you", "bad", /^1 broken · 1 with a failed rollout/],
+    [{ failed: 2 }, "The newest rollout of 2 services failed", "bad", "4 services in all"],
+    [{ drifted: 1, moving: 1 }, "Someone changed servers of 1 service", "drift", /^1 under way/],
+    [{ waiting: 1 }, "All 4 services serve", "warn", "1 waiting for someone"],
+  ])("%o", (counts, sentence, tone, rest) => {
+    expect(of(counts)).toEqual({ sentence, tone, rest: expect.stringMatching(rest) });
+  });
+  test("without services", () => expect(of({}, 0).sentence).toBe("No services yet"));
+});
+
+test("after 25 s without a word, what is shown is old, whatever the connection says", () => {
+  const line = { open: true, heardAtMs: 1_000, aheadMs: 0 };
+  expect(livenessOf(line, 1_000 + staleMs - 1)).toBe("live");
+  expect(livenessOf(line, 1_000 + staleMs)).toBe("stale");
+  expect(livenessOf({ ...line, open: false }, 2_000)).toBe("connecting");
+});
+
+describe("a stream that has ended", () => {
+  test("gives its items alone", () => {
+    const text = 'event: beat\ndata: {"atMs":1}\n\nid: 3\ndata: {"sequence":3}\n\nevent: end\ndata: {}\n\n';
+    expect(itemsOf(text)).toEqual([{ sequence: 3 }]);
+  });
+  test("throws its fault", () => {
+    const text = 'data: {}\n\nevent: fault\ndata: {"code":"server_unknown","message":"gone"}\n\n';
+    expect(() => itemsOf(text)).toThrow(expect.objectContaining({ code: "server_unknown" }));
+  });
+});
+
+describe("the way back", () => {
+  const route = { kind: "route", service: "shop", reason: "", shares: [{ release: 1, share: 1 }] } as const;
+  const plan = { actions: [route], serving: aRelease(2) } as unknown as Answer<"plan">;
+  const releases = [{ release: aRelease(1), state: "warm" as const }];
+  test("is where the controller's plan goes", () => {
+    expect(wayBack({ plan }, releases)).toEqual({
+      ...{ release: 1, words: "Its servers are still warm: one switch." },
+    });
+    expect(wayBack({ plan }, []).words).toBe("Its image is kept: new servers come first.");
+  });
+  test("is not there when the controller has none, with its reason", () => {
+    const fault = { code: "rollback_impossible", message: "There is no earlier release." };
+    expect(wayBack({ fault }, releases)).toEqual({ release: undefined, words: fault.message });
+  });
+  test("the button says its effect", () => {
+    const wish = { service: "shop", change: { kind: "rollback" } } as const;
+    expect([titleOf(wish), effectOf(wish, plan)]).toEqual(["Roll back shop", "Send traffic to release 1"]);
+    const abort = { service: "shop", change: { kind: "abort" } } as const;
+    expect(effectOf(abort, plan)).toBe("Go back to release 2");
+  });
+});
+
+test("events have a tone and a person", () => {
+  const tones = ["rollout.rolled-back", "server.tainted", "rollout.completed", "server.unready", "audit.key"];
+  expect(tones.map(toneOf)).toEqual(["bad", "drift", "good", "warn", "quiet"]);
+  const event = { sequence: 1, atMs: 1, service: "shop", kind: "service.scaled", message: "", data: {} };
+  expect(actorOf({ data: { actor: { name: "ada", uid: 0 } } })).toBe("ada");
+  expect(actorOf({ data: { by: "grace" } })).toBe("grace");
+  expect([filters.people(event), filters.people({ ...event, data: { by: "ada" } })]).toEqual([false, true]);
+});
+
+test("a figure is not better than it is", () => {
+  expect(figureValue({ value: undefined, unit: "ms" })).toBe("not enough data");
+  expect(figureValue({ value: 0.99999, unit: "share" })).toBe("99.99 %");
+  expect(figureValue({ value: 90_000, unit: "ms" })).toBe("1 min");
+  expect(figureValue({ value: 3.25, unit: "per week" })).toBe("3.2 a week");
+});

@@ -1,0 +1,84 @@
+import { describe, expect, test } from "vitest";
+import { aRollout } from "../../domain/testing.ts";
+import { lifelinesOf } from "./lifelines.ts";
+import { areaPath, marksOf, sharePoints } from "./shares.ts";
+import { axisEnd, columnsOf } from "./traffic.ts";
+
+const event = (atMs: number, kind: string, data: Record<string, unknown>) => ({
+  ...{ sequence: atMs, atMs, kind, service: "shop", message: kind, data },
+});
+
+describe("shares of traffic", () => {
+  const rollout = aRollout({
+    id: 7,
+    startedAtMs: 0,
+    steps: [...[0.2, 1].map((share) => ({ share, holdMs: 0 }))],
+  });
+  const events = [
+    event(1, "rollout.moved", { rollout: 7, step: 0 }),
+    event(2, "rollout.moved", { rollout: 8, step: 1 }),
+    event(3, "rollout.turned-back", { rollout: 7, step: 0 }),
+    event(4, "rollout.rolled-back", { rollout: 7, step: 0 }),
+  ];
+  test("follow the log of this rollout", () => {
+    expect(sharePoints(rollout, events)).toEqual([
+      ...[{ atMs: 0, share: 0 }],
+      ...[{ atMs: 1, share: 0.2 }],
+      ...[{ atMs: 4, share: 0 }],
+    ]);
+    expect(marksOf(rollout, events).map(({ atMs }) => atMs)).toEqual([3, 4]);
+  });
+  test("change at once, not along a slope", () => {
+    const path = areaPath(
+      sharePoints(rollout, events.slice(0, 1)),
+      10,
+      (ms) => ms,
+      (share) => share * 100,
+    );
+    expect(path).toBe("M0,0L0,0L1,0L1,20L10,20L10,0Z");
+  });
+});
+
+test("a server's life is its states one after the other, to its end", () => {
+  const of = { server: "shop-1-1-1", release: 1 };
+  const lines = lifelinesOf([
+    event(1, "server.started", of),
+    event(2, "server.ready", of),
+    event(3, "rollout.moved", { rollout: 1 }),
+    event(4, "server.draining", of),
+    event(5, "server.destroyed", of),
+    event(6, "server.started", { server: "shop-2-1-1", release: 2 }),
+  ]);
+  expect(lines[0]?.spans.map(({ state, fromMs, toMs }) => [state, fromMs, toMs])).toEqual([
+    ...[["starting", 1, 2]],
+    ...[["ready", 2, 4]],
+    ...[["draining", 4, 5]],
+  ]);
+  expect(lines[1]?.spans[0]?.toMs).toBeUndefined();
+});
+
+test("traffic has a column for each minute, also for those without any", () => {
+  const span = {
+    service: "shop",
+    latency: [],
+    spanMs: 60_000 as const,
+    leastReady: 1,
+    minutes: 1,
+    readyMinutes: 1,
+  };
+  const columns = columnsOf(
+    [
+      { ...span, release: 2, atMs: 120_000, requests: 5, errors: 1 },
+      { ...span, release: 1, atMs: 120_000, requests: 3, errors: 0 },
+    ],
+    60_000,
+    180_000,
+  );
+  expect(columns.map(({ requests, errors }) => [requests, errors])).toEqual([
+    [...[0, 0]],
+    [...[8, 1]],
+    [...[0, 0]],
+  ]);
+  expect(columns[1]?.parts.map(({ release }) => release)).toEqual([1, 2]);
+  expect([0, 1, 3, 20, 21, 999].map(axisEnd)).toEqual([1, 1, 5, 20, 50, 1_000]);
+});

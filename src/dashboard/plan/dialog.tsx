@@ -1,0 +1,155 @@
+import { useEffect, useRef, useState } from "preact/hooks";
+import type { Answer } from "../../api/contract-types.ts";
+import { FaultNote } from "../parts/answer.tsx";
+import { ask, type Fault, toFault } from "../store.ts";
+import { actionWords } from "../words.ts";
+import { carryOut, effectOf, titleOf, type Wish, wish } from "./change.ts";
+
+/** Every change is shown as a plan first; its button is the only way to do it. */
+export function PlanDialog() {
+  const dialog = useRef<HTMLDialogElement>(null);
+  const wished = wish.value;
+  useEffect(() => {
+    if (wished !== undefined && dialog.current?.open === false) dialog.current.showModal();
+    if (wished === undefined) dialog.current?.close();
+  }, [wished]);
+  return (
+    <dialog
+      ref={dialog}
+      class="plan"
+      aria-labelledby="plan-title"
+      onClose={() => {
+        wish.value = undefined;
+      }}
+    >
+      {wished !== undefined && <Plan key={JSON.stringify(wished)} wished={wished} />}
+    </dialog>
+  );
+}
+
+const close = () => {
+  wish.value = undefined;
+};
+
+function Plan({ wished }: { readonly wished: Wish }) {
+  const [plan, setPlan] = useState<Answer<"plan">>();
+  const [fault, setFault] = useState<Fault>();
+  const [reason, setReason] = useState("");
+  const [busy, setBusy] = useState(false);
+  const look = async () => {
+    setPlan(undefined);
+    try {
+      setPlan(await ask("plan", wished));
+    } catch (error) {
+      setFault(toFault(error));
+    }
+  };
+  useEffect(() => void look(), []);
+  const confirm = async (shown: Answer<"plan">) => {
+    setBusy(true);
+    setFault(undefined);
+    try {
+      await carryOut(wished, shown, reason.trim());
+      close();
+    } catch (error) {
+      setFault(toFault(error));
+      await look();
+    }
+    setBusy(false);
+  };
+  return (
+    <form
+      method="dialog"
+      onSubmit={(event) => {
+        event.preventDefault();
+        if (plan !== undefined && !busy) void confirm(plan);
+      }}
+    >
+      <h2 id="plan-title">{titleOf(wished)}</h2>
+      {fault !== undefined && <FaultNote fault={fault} />}
+      {plan === undefined ? (
+        fault === undefined && <p class="quiet wait">Planning…</p>
+      ) : (
+        <PlanText plan={plan} />
+      )}
+      {plan !== undefined && (
+        <label class="reason">
+          Why? <span class="quiet">For the event log; may stay empty.</span>
+          <input
+            type="text"
+            maxLength={1000}
+            value={reason}
+            onInput={(event) => setReason(event.currentTarget.value)}
+          />
+        </label>
+      )}
+      <div class="buttons">
+        <button type="button" onClick={close}>
+          Cancel
+        </button>
+        {plan !== undefined && (
+          <button type="submit" class="primary" disabled={busy}>
+            {effectOf(wished, plan)}
+          </button>
+        )}
+      </div>
+    </form>
+  );
+}
+
+function PlanText({ plan }: { readonly plan: Answer<"plan"> }) {
+  const steps = plan.actions.flatMap((action) => {
+    const words = actionWords(action);
+    return words === undefined ? [] : [{ words, reason: action.reason }];
+  });
+  const isNothing = steps.length === 0 && plan.changes.length === 0;
+  return (
+    <div class="plan-text">
+      {isNothing && <p>Nothing would change.</p>}
+      {plan.changes.length > 0 && (
+        <>
+          <h3>What changes</h3>
+          <ul class="changes">
+            {plan.changes.map((change) => (
+              <li key={change}>{change}</li>
+            ))}
+          </ul>
+        </>
+      )}
+      {steps.length > 0 && (
+        <>
+          <h3>What is done</h3>
+          <ol class="actions">
+            {steps.map(({ words, reason }, n) => (
+              <li key={n}>
+                {words} <span class="quiet">{reason}</span>
+              </li>
+            ))}
+          </ol>
+        </>
+      )}
+      {plan.data.length > 0 && (
+        <>
+          <h3>Data</h3>
+          <ul>
+            {plan.data.map((words) => (
+              <li key={words}>{words}</li>
+            ))}
+          </ul>
+        </>
+      )}
+      <dl class="facts">
+        <dt>Downtime</dt>
+        <dd>{plan.downtime}</dd>
+        <dt>Most servers at one time</dt>
+        <dd>{plan.peakServers}</dd>
+        {plan.serving !== undefined && (
+          <>
+            <dt>Fewest with traffic</dt>
+            <dd>{plan.fewestInTraffic}</dd>
+          </>
+        )}
+      </dl>
+    </div>
+  );
+}

@@ -1,0 +1,60 @@
+/** Where in the dashboard someone is. Each has one path, so that it can be sent to someone else. */
+export type Place =
+  | { readonly view: "now" }
+  | { readonly view: "service"; readonly service: string }
+  | { readonly view: "rollout"; readonly service: string; readonly rollout: number }
+  | { readonly view: "diff"; readonly service: string; readonly from: number; readonly to: number }
+  | { readonly view: "server"; readonly service: string; readonly server: string }
+  | { readonly view: "drift" }
+  | { readonly view: "timeline"; readonly service: string | undefined }
+  | { readonly view: "figures" }
+  | { readonly view: "unknown" };
+
+export function pathOf(place: Place): string {
+  switch (place.view) {
+    case "now":
+    case "unknown":
+      return "/";
+    case "drift":
+    case "figures":
+      return `/${place.view}`;
+    case "timeline":
+      return place.service === undefined ? "/timeline" : `/timeline/${encodeURIComponent(place.service)}`;
+    case "service":
+      return `/s/${encodeURIComponent(place.service)}`;
+    case "rollout":
+      return `/s/${encodeURIComponent(place.service)}/rollouts/${place.rollout}`;
+    case "diff":
+      return `/s/${encodeURIComponent(place.service)}/diff/${place.from}..${place.to}`;
+    case "server":
+      return `/s/${encodeURIComponent(place.service)}/servers/${encodeURIComponent(place.server)}`;
+  }
+}
+
+export function placeOf(path: string): Place {
+  const [first = "", second, third, fourth, ...more] = decoded(path.split("/").slice(1));
+  if (more.length > 0) return { view: "unknown" };
+  if (first === "" && second === undefined) return { view: "now" };
+  if ((first === "drift" || first === "figures") && second === undefined) return { view: first };
+  if (first === "timeline" && third === undefined) return { view: "timeline", service: second };
+  if (first !== "s" || second === undefined || second === "") return { view: "unknown" };
+  if (third === undefined) return { view: "service", service: second };
+  return partOf(second, third, fourth ?? "");
+}
+
+function partOf(service: string, kind: string, name: string): Place {
+  if (kind === "servers" && name !== "") return { view: "server", service, server: name };
+  if (kind === "rollouts" && /^\d+$/.test(name)) return { view: "rollout", service, rollout: Number(name) };
+  const [, from, to] = /^(\d+)\.\.(\d+)$/.exec(name) ?? [];
+  if (kind === "diff" && from !== undefined && to !== undefined)
+    return { view: "diff", service, from: Number(from), to: Number(to) };
+  return { view: "unknown" };
+}
+
+function decoded(parts: readonly string[]): readonly string[] {
+  try {
+    return parts.map(decodeURIComponent);
+  } catch {
+    return ["unknown"];
+  }
+}

@@ -1,0 +1,123 @@
+import type { Answer } from "../../api/contract-types.ts";
+import { Go } from "../navigation.tsx";
+import { Answered } from "../parts/answer.tsx";
+import { Badge } from "../parts/badge.tsx";
+import { Ago } from "../parts/time.tsx";
+import { useAnswer } from "../store.ts";
+import { plural } from "../words.ts";
+import { isDetail, toneOf } from "./event-words.ts";
+import { Events } from "./events.tsx";
+
+type Found = Answer<"drift">;
+
+/** Is someone in my servers? */
+export function DriftView() {
+  const drift = useAnswer("drift", {});
+  const evidence = useAnswer("evidence", {});
+  const log = useAnswer("events", { newest: 2_000 });
+  return (
+    <section>
+      <Answered held={drift}>
+        {(found) => (
+          <>
+            <header class={`headline ${found.length === 0 ? "good" : "drift"}`}>
+              <Badge tone={found.length === 0 ? "good" : "drift"} word="" />
+              <div>
+                <h1>
+                  {found.length === 0
+                    ? "Every server is what its release says"
+                    : `${plural(new Set(found.map(({ server }) => server)).size, "server")} differ from their release`}
+                </h1>
+                <p class="quiet">
+                  A changed server is taken out, kept as evidence where that is possible, and replaced.
+                </p>
+              </div>
+            </header>
+            <Findings found={found} />
+          </>
+        )}
+      </Answered>
+      <Answered held={evidence}>
+        {(kept) => (
+          <>
+            <h2>Evidence</h2>
+            {kept.length === 0 ? (
+              <p class="empty">No server is in quarantine.</p>
+            ) : (
+              <ul class="cards">
+                {kept.map(({ server, taint, atMs }) => (
+                  <li key={server} class="card drift">
+                    <Go to={{ view: "server", service: serviceOf(log.value, server), server }}>
+                      <Badge tone="drift" word="Kept as evidence" />
+                      <strong>
+                        <code>{server}</code>
+                      </strong>
+                      <span class="why">{taint.detail}</span>
+                      <span class="quiet">
+                        <Ago at={atMs} />
+                      </span>
+                    </Go>
+                  </li>
+                ))}
+              </ul>
+            )}
+          </>
+        )}
+      </Answered>
+      <h2>What happened</h2>
+      <Answered held={log}>
+        {(events) => (
+          <Events
+            withService
+            events={events.filter((e) => toneOf(e.kind) === "drift" && !isDetail(e)).toReversed()}
+          />
+        )}
+      </Answered>
+    </section>
+  );
+}
+
+/** The log says which service a server belongs to; its name does not. */
+function serviceOf(events: readonly Answer<"events">[] = [], server: string): string {
+  return events.findLast(({ data }) => data.server === server)?.service ?? "";
+}
+
+function Findings({ found }: { readonly found: Found }) {
+  if (found.length === 0) return null;
+  return (
+    <table>
+      <thead>
+        <tr>
+          <th scope="col">Server</th>
+          <th scope="col">What</th>
+          <th scope="col">Who</th>
+          <th scope="col">Seen</th>
+          <th scope="col">Answer</th>
+        </tr>
+      </thead>
+      <tbody>
+        {found.map(({ server, service, kind, subject, detail, who, seenBy, atMs, response }) => (
+          <tr key={`${server}${kind}${subject}`}>
+            <th scope="row">
+              <Go to={{ view: "server", service, server }}>
+                <code>{server}</code>
+              </Go>
+              <span class="sub">{service}</span>
+            </th>
+            <td data-label="What">
+              {detail}{" "}
+              <span class="sub">
+                {kind}: {subject}
+              </span>
+            </td>
+            <td data-label="Who">{who ?? <span class="quiet">not known</span>}</td>
+            <td data-label="Seen">
+              <Ago at={atMs} /> <span class="quiet">by {seenBy}</span>
+            </td>
+            <td data-label="Answer">{response ?? "none yet"}</td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}

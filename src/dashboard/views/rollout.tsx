@@ -1,0 +1,115 @@
+import type { Answer } from "../../api/contract-types.ts";
+import { now } from "../live.ts";
+import { Go } from "../navigation.tsx";
+import { Answered } from "../parts/answer.tsx";
+import { Badge } from "../parts/badge.tsx";
+import { Ago } from "../parts/time.tsx";
+import { LifelinesPicture } from "../pictures/lifelines.tsx";
+import { SharesPicture } from "../pictures/shares.tsx";
+import { StepRail } from "../pictures/steps.tsx";
+import { useAnswer } from "../store.ts";
+import { duration, phaseWords } from "../words.ts";
+import { Events } from "./events.tsx";
+import { Steering } from "./rollout-card.tsx";
+
+type Rollout = Answer<"rollout">;
+
+/** Servers of a rollout drain after its end; so long is looked at. */
+const afterMs = 60_000;
+
+/** Where is it, and does the new release do worse? */
+export function RolloutView({ service, id }: { readonly service: string; readonly id: number }) {
+  const held = useAnswer("rollout", { id });
+  return (
+    <section>
+      <nav class="crumbs" aria-label="Where this is">
+        <Go to={{ view: "now" }}>Now</Go>
+        <span aria-hidden="true">/</span>
+        <Go to={{ view: "service", service }}>{service}</Go>
+        <span aria-hidden="true">/</span>
+        <span>rollout {id}</span>
+      </nav>
+      <Answered held={held}>{(rollout) => <OneRollout rollout={rollout} />}</Answered>
+    </section>
+  );
+}
+
+function OneRollout({ rollout }: { readonly rollout: Rollout }) {
+  const { id, service, kind, from, to, phase, startedAtMs, startedBy, endedAtMs, reason, changes } = rollout;
+  const [tone, word] = phaseWords[phase];
+  const log = useAnswer("events", { service, sinceMs: startedAtMs, newest: 5_000 });
+  const untilMs = Math.min(now.value, (endedAtMs ?? now.value) + afterMs);
+  const events = (log.value ?? []).filter(({ atMs }) => atMs <= untilMs);
+  return (
+    <>
+      <header class="serving">
+        <div>
+          <p class="eyebrow">{service}</p>
+          <h1>
+            {kind === "rollback" ? "Rollback" : "Rollout"} {id} to release {to}
+          </h1>
+          <p class="quiet">
+            {from === undefined ? "The first release" : `From release ${from}`}, begun{" "}
+            <Ago at={startedAtMs} /> by {startedBy}
+            {endedAtMs !== undefined && `; it took ${duration(endedAtMs - startedAtMs)}`}
+          </p>
+        </div>
+        <div class="ways">
+          <Badge tone={tone} word={word} />
+          <Steering rollout={rollout} />
+        </div>
+      </header>
+      {reason !== undefined && (
+        <div class={`note ${tone}`}>
+          <p>{reason}</p>
+        </div>
+      )}
+      {rollout.verdict !== undefined && (
+        <p>
+          Analysis: <strong>{rollout.verdict.outcome}</strong>. {rollout.verdict.reason}
+        </p>
+      )}
+      <h2>Steps</h2>
+      <StepRail rollout={rollout} />
+      <h2>Traffic over time</h2>
+      <SharesPicture rollout={rollout} events={events} />
+      <h2>Servers over time</h2>
+      <LifelinesPicture events={events} fromMs={startedAtMs} untilMs={untilMs} />
+      {changes.length > 0 && (
+        <>
+          <h2>What changes</h2>
+          <ul class="changes">
+            {changes.map((change) => (
+              <li key={change}>{change}</li>
+            ))}
+          </ul>
+        </>
+      )}
+      <Jobs jobs={rollout.jobs} />
+      <h2>What happened</h2>
+      <Events
+        events={events
+          .filter(({ data, kind: of }) => data.rollout === id && of !== "rollout.progress")
+          .toReversed()}
+      />
+    </>
+  );
+}
+
+function Jobs({ jobs }: { readonly jobs: Rollout["jobs"] }) {
+  if (jobs.length === 0) return null;
+  return (
+    <>
+      <h2>Jobs</h2>
+      {jobs.map(({ name, when, end }) => (
+        <details key={name} class="failure">
+          <summary>
+            <code>{name}</code> <span class="quiet">{when} the rollout:</span>{" "}
+            {end === undefined ? "running" : end.reason}
+          </summary>
+          <pre class="log">{end?.logTail.join("\n") || "It wrote nothing."}</pre>
+        </details>
+      ))}
+    </>
+  );
+}

@@ -1,0 +1,176 @@
+import { useEffect, useState } from "preact/hooks";
+import type { Answer } from "../../api/contract-types.ts";
+import { Go } from "../navigation.tsx";
+import { Answered } from "../parts/answer.tsx";
+import { Badge } from "../parts/badge.tsx";
+import { ServerBlocks } from "../parts/servers.tsx";
+import { Ago } from "../parts/time.tsx";
+import { TrafficPicture } from "../pictures/traffic.tsx";
+import { wishFor } from "../plan/change.ts";
+import { ask, type Fault, toFault, useAnswer } from "../store.ts";
+import { serverNumbers, shortDigest } from "../words.ts";
+import { Releases, Rollouts } from "./history.tsx";
+import { RolloutCard } from "./rollout-card.tsx";
+import { ScaleForm } from "./scale-form.tsx";
+import { Failures, Servers } from "./servers.tsx";
+import { wayBack } from "./way-back.ts";
+
+type Status = Answer<"status">;
+type History = Answer<"history">;
+
+/** What serves, is it well, and how do I go back? */
+export function ServiceView({ service }: { readonly service: string }) {
+  const status = useAnswer("status", { service });
+  const history = useAnswer("history", { service });
+  const traffic = useAnswer("traffic", { service });
+  return (
+    <section>
+      <nav class="crumbs" aria-label="Where this is">
+        <Go to={{ view: "now" }}>Now</Go>
+        <span aria-hidden="true">/</span>
+        <span>{service}</span>
+      </nav>
+      <Answered held={status}>
+        {(now) => (
+          <>
+            <Serving status={now} history={history.value} />
+            <Notes status={now} />
+            {now.rollout !== undefined && <RolloutCard rollout={now.rollout} />}
+            <h2>Traffic</h2>
+            <Answered held={traffic}>
+              {(spans) => (
+                <TrafficPicture spans={spans} newest={now.rollout?.to ?? now.serving?.number ?? 0} />
+              )}
+            </Answered>
+            <h2>Servers</h2>
+            <Servers service={service} servers={now.servers} />
+            <Failures failures={now.failures} />
+          </>
+        )}
+      </Answered>
+      <Answered held={history}>
+        {(past) => (
+          <>
+            <Releases service={service} history={past} busy={status.value?.rollout !== undefined} />
+            <Rollouts service={service} rollouts={past.rollouts} />
+          </>
+        )}
+      </Answered>
+    </section>
+  );
+}
+
+function Serving({ status, history }: { readonly status: Status; readonly history: History | undefined }) {
+  const { service, serving, target, count, shares, addresses } = status;
+  const last = history?.rollouts.find(({ to, phase }) => to === serving?.number && phase === "complete");
+  return (
+    <header class="serving">
+      <div>
+        <p class="eyebrow">
+          {service} {target.name !== "local" && <span>on {target.name}</span>}
+        </p>
+        <h1>{serving === undefined ? "Nothing serves yet" : `Release ${serving.number} serves`}</h1>
+        {serving !== undefined && (
+          <p class="quiet">
+            Version {serving.version}, <Ago at={last?.endedAtMs ?? serving.createdAtMs} /> by{" "}
+            {last?.startedBy ?? serving.createdBy}
+          </p>
+        )}
+        <ServerBlocks servers={serverNumbers(status)} wanted={count} />
+        <dl class="facts">
+          {serving !== undefined && (
+            <>
+              <dt>Image</dt>
+              <dd>
+                <code title={serving.image}>{shortDigest(serving.image)}</code>
+              </dd>
+            </>
+          )}
+          {last?.origin?.commit !== undefined && (
+            <>
+              <dt>Commit</dt>
+              <dd>
+                <code>{last.origin.commit.slice(0, 12)}</code>
+                {last.origin.dirty && " and changes"}
+              </dd>
+            </>
+          )}
+          {addresses.length > 0 && (
+            <>
+              <dt>Reached at</dt>
+              <dd>{addresses.join(", ")}</dd>
+            </>
+          )}
+          {shares.length > 1 && (
+            <>
+              <dt>Traffic</dt>
+              <dd>
+                {shares
+                  .map(({ release, share }) => `release ${release}: ${Math.round(share * 100)} %`)
+                  .join(", ")}
+              </dd>
+            </>
+          )}
+        </dl>
+      </div>
+      <Ways status={status} history={history} />
+    </header>
+  );
+}
+
+/** The ways on from here: back, and to another number of servers. */
+function Ways({ status, history }: { readonly status: Status; readonly history: History | undefined }) {
+  const { service, count, serving } = status;
+  const plan = useRollbackPlan(service, `${serving?.number} ${status.rollout?.id}`);
+  if (history === undefined || serving === undefined) return null;
+  const back = wayBack(plan, history.releases);
+  return (
+    <div class="ways">
+      <button
+        type="button"
+        class="primary"
+        disabled={back.release === undefined}
+        aria-describedby="way-back"
+        onClick={() =>
+          back.release !== undefined && wishFor(service, { kind: "rollback", release: back.release })
+        }
+      >
+        {back.release === undefined ? "Roll back" : `Roll back to ${back.release}`}
+      </button>
+      <p id="way-back" class="quiet">
+        {back.words}
+      </p>
+      <ScaleForm service={service} count={count} />
+    </div>
+  );
+}
+
+/** The plan of a rollback, asked for again when another release serves or a rollout begins or ends. */
+function useRollbackPlan(service: string, when: string) {
+  const [found, setFound] = useState<{ readonly plan?: Answer<"plan">; readonly fault?: Fault }>({});
+  useEffect(() => {
+    ask("plan", { service, change: { kind: "rollback" } }).then(
+      (plan) => setFound({ plan }),
+      (error) => setFound({ fault: toFault(error) }),
+    );
+  }, [service, when]);
+  return found;
+}
+
+function Notes({ status }: { readonly status: Status }) {
+  const { trouble, target, warnings } = status;
+  const notes = [
+    ...[target.trouble, trouble].flatMap((found) => (found === undefined ? [] : [found])),
+    ...warnings,
+  ];
+  return (
+    <>
+      {notes.map(({ message, hint }) => (
+        <div key={message} class="note warn">
+          <Badge tone="warn" word={message} />
+          {hint !== undefined && <p>{hint}</p>}
+        </div>
+      ))}
+    </>
+  );
+}

@@ -1,0 +1,16 @@
+import { defineConfig } from "vite";
+
+/** The dashboard: nothing inline, so that the strictest content security policy holds; no polyfills. */
+export default defineConfig({
+  root: import.meta.dirname,
+  cacheDir: "../../.cache/vite",
+  logLevel: "warn",
+  build: {
+    outDir: "../../dist/dashboard",
+    emptyOutDir: true,
+    target: "es2024",
+    assetsInlineLimit: 0,
+    modulePreload: false,
+  },
+  oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
+});
