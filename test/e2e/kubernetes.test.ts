@@ -158,6 +158,20 @@ describe.skipIf(why !== undefined)("a service on Kubernetes, from the same kiln.
     expect((await prod.pods()).toSorted()).toEqual(ready.toSorted());
   });
 
+  test("a command runs once in a pod of its own, with the release's secrets, and leaves its last words", async () => {
+    const read = ["--reason", "to see it", "--", "/bin/busybox", "sh", "-c"];
+    const { stdout } = await prod.inProject(
+      "job",
+      "run",
+      "shop",
+      ...read,
+      "cat /run/secrets/PASSWORD; echo; echo done",
+    );
+    expect(stdout).toContain("hunter2");
+    const { code, stdout: told, stderr } = await prod.kiln.run(["job", "run", "shop", ...read, "exit 3"]);
+    expect([code === 0, told + stderr]).toEqual([false, expect.stringContaining("exited with code 3")]);
+  });
+
   test("a deploy and a rollback lose no request", async () => {
     await prod.shop.setPage("two");
     expect(await prod.lostDuring(() => prod.inProject("deploy"))).toBe(0);

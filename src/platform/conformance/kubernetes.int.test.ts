@@ -16,7 +16,7 @@ import { testRelease } from "../local/test-image.ts";
 import { describePlatform, type PlatformSubject } from "./describe-platform.ts";
 import { ScriptImages } from "./script-images.ts";
 import { call } from "./subject.ts";
-import { ask, hello, lastWords, processOf, webRelease, webServer } from "./web-service.ts";
+import { ask, hello, jobs, lastWords, processOf, webRelease, webServer } from "./web-service.ts";
 
 const reason = await whyNoCluster();
 if (reason) console.log(`Kubernetes is not tested: ${reason}.`);
@@ -72,19 +72,28 @@ async function openPlatform(releaseOf: (script: string, port?: number) => Releas
     const shape = { ...made.shape, stop: { graceMs: 1000 } };
     return { ...made, shape, health: { ...made.health, ready: 1 } };
   };
+  const askService = async (name: string, port: number) => {
+    const found = await api.read({ path: `${at}/services/${name}`, accept: [404], signal }, serviceSchema);
+    return found?.spec.clusterIP === undefined ? undefined : ask(port, found.spec.clusterIP);
+  };
   let platform = open();
   return {
     get platform() {
       return platform;
     },
     service: "shop",
-    release: (number) => release(number, webServer(number)),
+    release: (number) => {
+      const made = release(number, webServer(number));
+      return { ...made, traffic: made.traffic && { ...made.traffic, preview: 8081 } };
+    },
+    job: (kind) => ({
+      ...{ release: release(1, webServer(1)), rollout: 7 },
+      job: { name: kind, when: "before", command: ["/bin/sh", "-c", jobs[kind]], deadlineMs: 60_000 },
+    }),
     exiting: (number) => release(number, lastWords),
     unhealthy: (number) => release(number, hello),
-    request: async () => {
-      const found = await api.read({ path: `${at}/services/shop`, accept: [404], signal }, serviceSchema);
-      return found?.spec.clusterIP === undefined ? undefined : ask(8080, found.spec.clusterIP);
-    },
+    request: () => askService("shop", 8080),
+    requestPreview: () => askService("shop--preview", 8081),
     exhaust: async () => {
       const quota = {
         apiVersion: "v1",

@@ -1,3 +1,4 @@
+import type { z } from "zod";
 import type { ServiceKey } from "../../domain/ids.ts";
 import { KilnError } from "../../lib/errors.ts";
 import type { Clock } from "../../lib/time/clock.ts";
@@ -11,6 +12,7 @@ import {
   type FoundPod,
   type FoundQuota,
   type FoundReplicaSet,
+  type FoundService,
   groupVersionSchema,
   podSchema,
   quotaSchema,
@@ -19,7 +21,7 @@ import {
 } from "./view/answers.ts";
 import type { View } from "./view/view.ts";
 
-export type Kind = "pods" | "services" | "configmaps" | "secrets" | "replicasets";
+export type Kind = "pods" | "services" | "configmaps" | "secrets" | "replicasets" | "poddisruptionbudgets";
 
 /** The namespace of a target, with what Kiln does there. Everything throws what `Api` throws. */
 export class Cluster {
@@ -29,6 +31,7 @@ export class Cluster {
   readonly #clock: Clock;
   #slices: Promise<string> | undefined;
   #version: Promise<ServerVersion> | undefined;
+  #policy = policyGroup(0);
 
   /** `namespace`: undefined for the one that the kubeconfig names. */
   constructor(api: Api, owner: Owner, namespace: string | undefined, clock: Clock) {
@@ -43,8 +46,11 @@ export class Cluster {
   }
 
   pathOf(kind: Kind, name?: string): string {
-    const group = kind === "replicasets" ? "/apis/apps/v1" : "/api/v1";
-    return `${group}/namespaces/${this.namespace}/${kind}${name === undefined ? "" : `/${name}`}`;
+    const groups: Partial<Record<Kind, string>> = {
+      replicasets: "/apis/apps/v1",
+      poddisruptionbudgets: `/apis/${this.#policy}`,
+    };
+    return `${groups[kind] ?? "/api/v1"}/namespaces/${this.namespace}/${kind}${name === undefined ? "" : `/${name}`}`;
   }
 
   /** Of one service, or all. ReplicaSets first: what they say of their pods is then no older than the pods. */
@@ -56,8 +62,14 @@ export class Cluster {
       this.api.list(of("pods"), podSchema),
       this.api.list(of("services"), serviceSchema),
     ]);
+    const isOneOff = ({ metadata }: FoundPod) => metadata.labels[key.oneOff] !== undefined;
+    const isPreview = ({ metadata }: FoundService) => metadata.labels[key.preview] !== undefined;
     return {
-      ...{ replicaSets: replicaSets.items, pods: pods.items, services: services.items },
+      replicaSets: replicaSets.items,
+      pods: pods.items.filter((pod) => !isOneOff(pod)),
+      oneOffs: pods.items.filter(isOneOff),
+      services: services.items.filter((service) => !isPreview(service)),
+      previews: services.items.filter(isPreview),
       nowMs: this.#clock.now(),
       clockAheadMs: this.api.clockAheadMs,
     };
@@ -88,12 +100,14 @@ export class Cluster {
     return `/apis/discovery.k8s.io/${found?.preferredVersion.version ?? "v1"}`;
   }
 
-  version({ signal }: Call): Promise<ServerVersion> {
+  async version({ signal }: Call): Promise<ServerVersion> {
     this.#version ??= this.api.version(signal).catch((error: unknown) => {
       this.#version = undefined;
       throw error;
     });
-    return this.#version;
+    const found = await this.#version;
+    this.#policy = policyGroup(found.minor);
+    return found;
   }
 
   async quotas({ signal }: Call): Promise<readonly FoundQuota[]> {
@@ -129,10 +143,15 @@ export class Cluster {
 
   async #requireOurs(kind: Kind, name: string, { signal }: Call): Promise<void> {
     const found = await this.api.read({ path: this.pathOf(kind, name), accept: [404], signal }, anyObject);
-    if (found === undefined) return;
-    const { labels } = found.metadata;
-    if (labels[key.installation] === this.owner.tag && labels[key.target] === this.owner.target) return;
-    throw new KilnError(
+    if (found !== undefined && !this.#isOurs(found)) throw this.#taken(kind, name);
+  }
+
+  #isOurs({ metadata: { labels } }: z.output<typeof anyObject>): boolean {
+    return labels[key.installation] === this.owner.tag && labels[key.target] === this.owner.target;
+  }
+
+  #taken(kind: Kind, name: string): KilnError {
+    return new KilnError(
       "target_taken",
       `The namespace ${this.namespace} has an object ${name} (${kind}) that is not of this target.`,
       {
@@ -140,6 +159,22 @@ export class Cluster {
         permanent: true,
       },
     );
+  }
+
+  /** The pod of that name: this one, or the one that was made before. Throws `target_taken` when that is not ours. */
+  async createPod(object: object, call: Call): Promise<FoundPod> {
+    const { name } = (object as { metadata: { name: string } }).metadata;
+    const { signal } = call;
+    const asked = {
+      method: "POST",
+      path: this.pathOf("pods"),
+      body: object,
+      query: { fieldManager },
+      signal,
+    } as const;
+    const pod = (await this.api.read({ ...asked, accept: [409] }, podSchema)) ?? (await this.pod(name, call));
+    if (pod === undefined) throw this.#taken("pods", name);
+    return pod;
   }
 
   /** A change of labels and annotations; `null` removes one. False when the object is gone, or is no longer as it was seen. */
@@ -166,16 +201,20 @@ export class Cluster {
     return done !== undefined;
   }
 
-  /** What is gone is not an error, nor is another object of the same name. `graceMs`: absent for the object's own. */
+  /** What is gone is not an error, nor is another object of the same name. `graceSeconds`: absent for the object's own. `unchanged`: only as it was seen. */
   async remove(
     kind: Kind,
-    { name, uid }: { readonly name: string; readonly uid?: string },
+    {
+      name,
+      uid,
+      resourceVersion,
+    }: { readonly name: string; readonly uid?: string; readonly resourceVersion?: string },
     { signal }: Call,
-    how: { readonly graceSeconds?: number } = {},
+    how: { readonly graceSeconds?: number; readonly unchanged?: boolean } = {},
   ): Promise<void> {
     const body = {
       ...{ apiVersion: "v1", kind: "DeleteOptions" },
-      ...(uid === undefined ? {} : { preconditions: { uid } }),
+      preconditions: { uid, ...(how.unchanged ? { resourceVersion } : {}) },
       ...(how.graceSeconds === undefined ? {} : { gracePeriodSeconds: how.graceSeconds }),
       propagationPolicy: "Background",
     };
@@ -187,9 +226,11 @@ export class Cluster {
   async pod(name: string, { signal }: Call): Promise<FoundPod | undefined> {
     if (!/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/.test(name)) return undefined;
     const found = await this.api.read({ path: this.pathOf("pods", name), accept: [404], signal }, podSchema);
-    const { labels } = found?.metadata ?? { labels: {} as Record<string, string> };
-    return labels[key.installation] === this.owner.tag && labels[key.target] === this.owner.target
-      ? found
-      : undefined;
+    return found !== undefined && this.#isOurs(found) ? found : undefined;
   }
+}
+
+/** The group of disruption budgets: `v1` is there since 1.21, and alone since 1.25. */
+export function policyGroup(minor: number): "policy/v1" | "policy/v1beta1" {
+  return minor >= 21 ? "policy/v1" : "policy/v1beta1";
 }

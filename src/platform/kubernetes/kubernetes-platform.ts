@@ -1,17 +1,18 @@
 import type { Shares } from "../../domain/actions.ts";
-import type { ServerId, ServiceKey } from "../../domain/ids.ts";
+import type { ReproductionId, ServerId, ServiceKey } from "../../domain/ids.ts";
 import type { Observation } from "../../domain/observation.ts";
 import type { Release } from "../../domain/release.ts";
 import { KilnError, toKilnError } from "../../lib/errors.ts";
 import { createKeyedLocks } from "../../lib/locks.ts";
-import type { Call, Candidate, GroupSpec, LogReader, Platform, Readiness } from "../platform.ts";
+import type { Call, Candidate, GroupSpec, JobRunner, LogReader, Platform, Readiness } from "../platform.ts";
 import type { KubernetesContext } from "./context.ts";
 import { follow } from "./drift/informer.ts";
 import { resizeGroup } from "./groups/resize.ts";
-import { routeService } from "./groups/route.ts";
+import { previewService, routeService } from "./groups/route.ts";
 import { drain, servicesWithChores, tend } from "./groups/tend.ts";
 import { logReader } from "./logs.ts";
 import { selectorOf } from "./objects/names.ts";
+import { OneOffs } from "./one-off/one-offs.ts";
 import { requireSupported } from "./target/preflight.ts";
 import { probeCluster } from "./target/probe.ts";
 import { publishImage } from "./target/publish.ts";
@@ -28,7 +29,9 @@ export class KubernetesPlatform implements Platform, AsyncDisposable {
   readonly name = "kubernetes";
   readonly split = "servers";
   readonly logs: LogReader;
+  readonly jobs: JobRunner;
   readonly #host: KubernetesContext;
+  readonly #oneOffs: OneOffs;
   readonly #failures = new FailureMemory();
   readonly #inTurn = createKeyedLocks();
   /** How many changes of each service are under way. */
@@ -39,6 +42,12 @@ export class KubernetesPlatform implements Platform, AsyncDisposable {
   constructor(host: KubernetesContext) {
     this.#host = host;
     this.logs = logReader(host.cluster);
+    this.#oneOffs = new OneOffs(host);
+    this.jobs = {
+      run: (order, call) => this.#change(order.release.service, call, () => this.#oneOffs.run(order, call)),
+      end: (job, call) => this.#guarded(call, () => this.#oneOffs.end(job, call)),
+      forget: (job, call) => this.#guarded(call, () => this.#oneOffs.forget(job, call)),
+    };
   }
 
   probe(call: Call): Promise<Readiness> {
@@ -50,7 +59,8 @@ export class KubernetesPlatform implements Platform, AsyncDisposable {
     const view = await this.#guarded(call, () => cluster.view(call));
     this.#failures.note(view);
     await this.#tend(view, call);
-    return observationOf(view, cluster.namespace, this.#failures);
+    const oneOffs = await this.#guarded(call, () => this.#oneOffs.observed(view, call));
+    return { ...observationOf(view, cluster.namespace, this.#failures), ...oneOffs };
   }
 
   resize(group: GroupSpec, size: number, call: Call): Promise<void> {
@@ -64,6 +74,18 @@ export class KubernetesPlatform implements Platform, AsyncDisposable {
 
   route(service: ServiceKey, shares: Shares, releases: readonly Release[], call: Call): Promise<void> {
     return this.#change(service, call, () => routeService(this.#host, service, shares, releases, call));
+  }
+
+  preview(service: ServiceKey, release: Release | undefined, call: Call): Promise<void> {
+    return this.#change(service, call, () => previewService(this.#host, service, release, call));
+  }
+
+  async reproduce(server: ServerId, release: Release, call: Call): Promise<ReproductionId> {
+    let id: ReproductionId = "";
+    await this.#change(release.service, call, async () => {
+      id = await this.#oneOffs.reproduce(server, release, call);
+    });
+    return id;
   }
 
   async retire(server: ServerId, call: Call): Promise<void> {
@@ -133,6 +155,7 @@ export class KubernetesPlatform implements Platform, AsyncDisposable {
     const { cluster, clock, log } = this.#host;
     const gaveUp: Parameters<typeof tend>[3] = (service, failure, uid) =>
       this.#failures.add(service, failure, uid);
+    await this.#oneOffs.tend(view, call);
     for (const service of servicesWithChores(view, clock.now())) {
       if (this.#changing.has(service)) continue;
       try {

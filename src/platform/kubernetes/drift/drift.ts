@@ -5,7 +5,7 @@ import type { Logger } from "../../../lib/log.ts";
 import type { Clock } from "../../../lib/time/clock.ts";
 import type { Call, DriftNotice, DriftSource } from "../../platform.ts";
 import type { Cluster, Kind } from "../cluster.ts";
-import { selectorOf } from "../objects/names.ts";
+import { key, selectorOf } from "../objects/names.ts";
 import { releaseOf, serviceKeyOf } from "../view/view.ts";
 import { type ForeignChange, foreignChanges, managedSchema } from "./foreign-changes.ts";
 import { follow } from "./informer.ts";
@@ -32,6 +32,7 @@ export function startClusterDrift({ cluster, clock, log }: ClusterDriftParts): D
   const findings = new Map<string, readonly Finding[]>();
 
   function lookAtPod(pod: Managed): void {
+    if (pod.metadata.labels[key.oneOff] !== undefined) return; // no server
     const before = findings.get(pod.metadata.uid) ?? [];
     const seen = foreignChanges(pod).flatMap((change) => findingOf(pod, change) ?? []);
     const isKnown = (one: Finding) =>

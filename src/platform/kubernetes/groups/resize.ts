@@ -1,8 +1,16 @@
 import { openContent } from "../../linux/placed-content.ts";
 import type { Call, GroupSpec } from "../../platform.ts";
+import { ApiRefusal } from "../client/api.ts";
+import { policyGroup } from "../cluster.ts";
 import type { KubernetesContext } from "../context.ts";
 import { key } from "../objects/names.ts";
-import { contentObjects, type GroupInput, replicaSet } from "../objects/objects.ts";
+import {
+  budgetObject,
+  contentObjects,
+  type GroupInput,
+  type OwnerReference,
+  replicaSet,
+} from "../objects/objects.ts";
 import { requireSupported } from "../target/preflight.ts";
 import { imageReference, publishImage } from "../target/publish.ts";
 import type { FoundPod } from "../view/answers.ts";
@@ -66,12 +74,30 @@ async function place(
   { cluster }: KubernetesContext,
   { release }: GroupSpec,
   content: Awaited<ReturnType<typeof openContent>>,
-  owner: { readonly name: string; readonly uid: string },
+  metadata: { readonly name: string; readonly uid: string },
   call: Call,
 ): Promise<void> {
+  const owner = { ...metadata, apiVersion: "apps/v1", kind: "ReplicaSet" } as const;
   const { configMap, secret } = contentObjects(cluster.owner, release, content, owner);
   if (configMap) await cluster.apply("configmaps", configMap, call);
   if (secret) await cluster.apply("secrets", secret, call);
+  await protect(cluster, release, owner, call);
+}
+
+/** Against those that empty nodes. The right to do that may be missing: `kiln target show` says so. */
+async function protect(
+  cluster: KubernetesContext["cluster"],
+  release: GroupSpec["release"],
+  owner: OwnerReference,
+  call: Call,
+): Promise<void> {
+  const { minor } = await cluster.version(call);
+  const budget = budgetObject(cluster.owner, release, owner, { minor, group: policyGroup(minor) });
+  try {
+    await cluster.apply("poddisruptionbudgets", budget, call);
+  } catch (error) {
+    if (!(error instanceof ApiRefusal) || error.status !== 403) throw error;
+  }
 }
 
 async function inputOf(

@@ -4,17 +4,19 @@ import type { Release } from "../../../domain/release.ts";
 import { KilnError } from "../../../lib/errors.ts";
 import type { Call } from "../../platform.ts";
 import type { KubernetesContext } from "../context.ts";
-import { key, nameOf } from "../objects/names.ts";
-import { serviceObject } from "../objects/objects.ts";
+import { key, nameOf, previewName } from "../objects/names.ts";
+import { previewObject, serviceObject } from "../objects/objects.ts";
 import type { FoundPod } from "../view/answers.ts";
 import {
   isDrained,
   isGoing,
   podsOf,
+  previewedOf,
   releaseOf,
   releasesOf,
   replicaSetOf,
   serviceIn,
+  serviceKeyOf,
   takesTraffic,
   type View,
 } from "../view/view.ts";
@@ -36,7 +38,8 @@ export async function routeService(
   const view = await cluster.view(call, service);
   const present = serviceIn(view, service);
   if (wanted.length === 0) {
-    if (present !== undefined) await cluster.remove("services", present.metadata, call);
+    for (const found of [...(present ? [present] : []), ...previewsOf(view, service)])
+      await cluster.remove("services", found.metadata, call);
     return;
   }
   requireReady(view, service, wanted);
@@ -52,8 +55,32 @@ export async function routeService(
     call,
   );
   await unshare(host, service, wanted.length > 1 ? wanted : [], call);
-  await arrival(host, service, wanted, call);
+  await arrival(host, service, nameOf(service), wanted, call);
   if (wanted.join(",") !== releasesOf(present).join(",")) await clock.sleep(host.settleMs, call.signal);
+}
+
+/** See `Platform.preview`. The port is open while a release is shown. */
+export async function previewService(
+  host: KubernetesContext,
+  service: ServiceKey,
+  release: Release | undefined,
+  call: Call,
+): Promise<void> {
+  const { cluster, clock, exposure } = host;
+  const [present] = previewsOf(await cluster.view(call, service), service);
+  const { traffic, number } = release ?? {};
+  if (traffic?.preview === undefined || number === undefined) {
+    if (present !== undefined) await cluster.remove("services", present.metadata, call);
+    return;
+  }
+  const input = { owner: cluster.owner, service, traffic, exposure };
+  await cluster.apply("services", previewObject(input, number, traffic.preview), call);
+  await arrival(host, service, previewName(service), [number], call);
+  if (present === undefined || previewedOf(present) !== number) await clock.sleep(host.settleMs, call.signal);
+}
+
+function previewsOf(view: View, service: ServiceKey): View["previews"] {
+  return view.previews.filter((found) => serviceKeyOf(found) === service);
 }
 
 function requireReady(view: View, service: ServiceKey, wanted: readonly number[]): void {
@@ -123,11 +150,12 @@ async function markUntil(
 async function arrival(
   { cluster, clock }: KubernetesContext,
   service: ServiceKey,
+  name: string,
   releases: readonly number[],
   call: Call,
 ): Promise<void> {
   for (;;) {
-    const [view, found] = [await cluster.view(call, service), await cluster.endpoints(nameOf(service), call)];
+    const [view, found] = [await cluster.view(call, service), await cluster.endpoints(name, call)];
     const wanted = view.pods
       .filter((pod) => takesTraffic(pod, releases) && !isDrained(pod))
       .map(({ metadata }) => metadata.name);

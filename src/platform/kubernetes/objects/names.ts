@@ -28,6 +28,21 @@ export const key = {
   deadlineMs: "kiln.dev/deadline-ms",
   /** Annotation of a pod: it is deleted after this moment (RFC 3339). */
   drainedAt: "kiln.dev/drained-at",
+  /** Of a pod that no ReplicaSet makes: `job` or `copy`. */
+  oneOff: "kiln.dev/one-off",
+  /** Annotations of a job's pod: its name, and its rollout or the number of its run. */
+  job: "kiln.dev/job",
+  rollout: "kiln.dev/rollout",
+  run: "kiln.dev/run",
+  /** Annotation of the copy of a server: its name. */
+  reproduces: "kiln.dev/reproduces",
+  /** Annotation of such a pod: `pending` until its files and secrets are there. */
+  content: "kiln.dev/content",
+  /** Annotations of such a pod: when Kiln has ended it (RFC 3339), and why. */
+  stoppedAt: "kiln.dev/stopped-at",
+  reason: "kiln.dev/reason",
+  /** Of the Service that shows a release before it has traffic. */
+  preview: "kiln.dev/preview",
   /** Annotation of a Service: numbers of the releases that have the traffic, with commas in between. */
   releases: "kiln.dev/releases",
   /** Annotation of a Service: `http` or `tcp`. */
@@ -61,10 +76,15 @@ const longestName = 40;
 
 /** The name that a service's objects have: its own, where that can be one. */
 export function nameOf(service: ServiceKey): string {
-  if (service.length <= longestName && /^[a-z]([a-z0-9-]*[a-z0-9])?$/.test(service)) return service;
+  if (service.length <= longestName && /^[a-z](-?[a-z0-9])*$/.test(service)) return service;
   const digest = createHash("sha256").update(service).digest("hex").slice(0, 6);
   const readable = service.replace(/[^a-z0-9]+/g, "-").slice(0, longestName - 7);
   return `${readable.replace(/-+$/, "")}-${digest}`;
+}
+
+/** Of the Service for its preview: no service has such a name of its own. */
+export function previewName(service: ServiceKey): string {
+  return `${nameOf(service)}--preview`;
 }
 
 /** Of a release's ReplicaSet, and of what it owns. */

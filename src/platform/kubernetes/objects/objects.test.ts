@@ -103,8 +103,8 @@ test("files and secrets are immutable, belong to the ReplicaSet, and are mounted
     secrets: secrets.map((secret) => ({ secret, value: Buffer.from(secret.name) })),
   };
   const { configMap, secret } = contentObjects(owner, release(3, change), content, {
-    name: "shop-3",
-    uid: "u",
+    ...{ apiVersion: "apps/v1", kind: "ReplicaSet" },
+    ...{ name: "shop-3", uid: "u" },
   });
   const own = {
     immutable: true,

@@ -3,7 +3,7 @@ import type { Release } from "../../../domain/release.ts";
 import type { TrafficSpec } from "../../../domain/spec.ts";
 import type { PlacedContent } from "../../linux/placed-content.ts";
 import type { GroupSpec } from "../../platform.ts";
-import { groupName, key, nameOf, type Owner, ownerLabels, trafficSelector } from "./names.ts";
+import { groupName, key, nameOf, type Owner, ownerLabels, previewName, trafficSelector } from "./names.ts";
 import {
   commonLabels,
   containerName,
@@ -40,22 +40,25 @@ export function replicaSet(input: GroupInput): object {
   };
 }
 
+/** Of the object that others go with. */
 export interface OwnerReference {
+  readonly apiVersion: "apps/v1" | "v1";
+  readonly kind: "ReplicaSet" | "Pod";
   readonly name: string;
   readonly uid: string;
 }
 
-/** The release's files and secrets, which no one can change and which go with the ReplicaSet. */
+/** The release's files and secrets, which no one can change, and which have the name of what they belong to and go with it. */
 export function contentObjects(
   owner: Owner,
   release: Release,
   { secrets, files }: PlacedContent,
-  { name, uid }: OwnerReference,
+  { apiVersion, kind, name, uid }: OwnerReference,
 ): { readonly configMap: object | undefined; readonly secret: object | undefined } {
   const metadata = {
     ...{ name, labels: { ...groupLabels(owner, release), ...commonLabels(release) } },
     annotations: { [key.service]: release.service },
-    ownerReferences: [{ apiVersion: "apps/v1", kind: "ReplicaSet", name, uid }],
+    ownerReferences: [{ apiVersion, kind, name, uid }],
   };
   const base64 = (bytes: Uint8Array) => Buffer.from(bytes).toString("base64");
   const configMap = {
@@ -72,6 +75,30 @@ export function contentObjects(
   };
 }
 
+/**
+ * When nodes are emptied, one server of the group at a time, also the only one: otherwise no node could be. Servers that are not ready stop no one
+ * (`unhealthyPodEvictionPolicy` is on since 1.27).
+ */
+export function budgetObject(
+  owner: Owner,
+  release: Release,
+  { apiVersion, kind, name, uid }: OwnerReference,
+  { group, minor }: { readonly group: string; readonly minor: number },
+): object {
+  return {
+    ...{ apiVersion: group, kind: "PodDisruptionBudget" },
+    metadata: {
+      ...{ name, labels: { ...groupLabels(owner, release), ...commonLabels(release) } },
+      annotations: { [key.service]: release.service },
+      ownerReferences: [{ apiVersion, kind, name, uid }],
+    },
+    spec: {
+      ...{ maxUnavailable: 1, selector: { matchLabels: memberLabels(owner, release) } },
+      ...(minor >= 27 ? { unhealthyPodEvictionPolicy: "AlwaysAllow" } : {}),
+    },
+  };
+}
+
 export type Exposure = "ClusterIP" | "NodePort" | "LoadBalancer";
 
 export interface ServiceInput {
@@ -84,22 +111,55 @@ export interface ServiceInput {
 }
 
 /** The switch of a service's traffic is the selector: one write moves all of it. */
-export function serviceObject({ owner, service, traffic, exposure, releases }: ServiceInput): object {
+export function serviceObject(input: ServiceInput): object {
+  const { owner, service, traffic, releases } = input;
+  return portObject(input, {
+    ...{
+      name: nameOf(service),
+      port: traffic.listen,
+      more: {},
+      annotations: { [key.releases]: releases.join(",") },
+    },
+    selector: trafficSelector(owner, service, releases),
+  });
+}
+
+/** The same for one release that has no traffic yet. */
+export function previewObject(input: Omit<ServiceInput, "releases">, release: number, port: number): object {
+  const { owner, service } = input;
+  return portObject(input, {
+    ...{ name: previewName(service), port, more: { [key.preview]: "yes" } },
+    annotations: { [key.preview]: String(release) },
+    selector: trafficSelector(owner, service, [release]),
+  });
+}
+
+interface Port {
+  readonly name: string;
+  readonly port: number;
+  /** Labels besides those that all have. */
+  readonly more: Readonly<Record<string, string>>;
+  readonly annotations: Readonly<Record<string, string>>;
+  readonly selector: Readonly<Record<string, string>>;
+}
+
+function portObject(
+  { owner, service, traffic, exposure }: Omit<ServiceInput, "releases">,
+  { name, port, more, annotations, selector }: Port,
+): object {
   return {
     ...{ apiVersion: "v1", kind: "Service" },
     metadata: {
-      name: nameOf(service),
+      name,
       labels: {
-        ...ownerLabels(owner),
-        [key.service]: nameOf(service),
-        "app.kubernetes.io/managed-by": "kiln",
+        ...{ ...ownerLabels(owner), [key.service]: nameOf(service) },
+        ...{ "app.kubernetes.io/managed-by": "kiln", ...more },
       },
-      annotations: { [key.service]: service, [key.releases]: releases.join(","), [key.mode]: traffic.mode },
+      annotations: { [key.service]: service, [key.mode]: traffic.mode, ...annotations },
     },
     spec: {
-      type: exposure,
-      selector: trafficSelector(owner, service, releases),
-      ports: [{ name: "traffic", port: traffic.listen, targetPort: containerName, protocol: "TCP" }],
+      ...{ type: exposure, selector },
+      ports: [{ name: "traffic", port, targetPort: containerName, protocol: "TCP" }],
       ...(traffic.sticky ? { sessionAffinity: "ClientIP" } : {}),
     },
   };

@@ -63,25 +63,79 @@ export function podTemplate(input: PodInput): object {
       },
       annotations: { [key.service]: release.service },
     },
-    spec: podSpec(input),
+    spec: {
+      ...podSpec(input, {
+        ...{ content: groupName(release.service, release.number), command: input.image.argv },
+        more: probeOf(release.health, release.shape.port),
+      }),
+      restartPolicy: "Always",
+      topologySpreadConstraints: [
+        {
+          ...{ maxSkew: 1, topologyKey: "kubernetes.io/hostname", whenUnsatisfiable: "ScheduleAnyway" },
+          labelSelector: {
+            matchLabels: { [key.service]: nameOf(release.service), [key.release]: String(release.number) },
+          },
+        },
+      ],
+    },
   };
 }
 
-function podSpec({ release, image, reference, pullSecret, minor }: PodInput): object {
+/** What a pod that no ReplicaSet makes has of its own. */
+export interface OneOffInput {
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly annotations: Readonly<Record<string, string>>;
+  readonly command: readonly string[];
+  /** After which the cluster ends it. Absent: never. */
+  readonly deadlineMs: number | undefined;
+}
+
+/** As the release's servers are, without their checks and their traffic; never started a second time. */
+export function oneOffPod(input: PodInput, own: OneOffInput): object {
+  const { owner, release } = input;
+  const { name, labels, annotations, command, deadlineMs } = own;
+  return {
+    ...{ apiVersion: "v1", kind: "Pod" },
+    metadata: {
+      name,
+      labels: { ...groupLabels(owner, release), ...commonLabels(release), ...labels },
+      annotations: { [key.service]: release.service, ...annotations },
+    },
+    spec: {
+      ...podSpec(input, { content: name, command, more: {} }),
+      restartPolicy: "Never",
+      ...(deadlineMs === undefined ? {} : { activeDeadlineSeconds: seconds(deadlineMs) }),
+    },
+  };
+}
+
+interface Process {
+  /** Of the ConfigMap and the Secret. */
+  readonly content: string;
+  readonly command: readonly string[];
+  /** Of the container. */
+  readonly more: object;
+}
+
+function podSpec(
+  { release, image, reference, pullSecret, minor }: PodInput,
+  { content, command, more }: Process,
+): object {
   const { shape } = release;
-  const places = volumesOf(release);
+  const places = volumesOf(release, content);
   return {
     containers: [
       {
         ...{ name: containerName, image: reference, imagePullPolicy: "IfNotPresent" },
-        command: image.argv.map(literal),
+        command: command.map(literal),
         workingDir: image.workingFolder || "/",
-        env: variablesOf(release, image),
+        env: variablesOf(release, image, content),
         ...(shape.port === undefined
           ? {}
           : { ports: [{ name: containerName, containerPort: shape.port, protocol: "TCP" }] }),
         resources: resourcesOf(release),
-        ...probeOf(release.health, shape.port),
+        ...more,
         volumeMounts: places.flatMap(({ mounts }) => mounts),
         securityContext: {
           ...{ readOnlyRootFilesystem: true, allowPrivilegeEscalation: false, privileged: false },
@@ -100,17 +154,9 @@ function podSpec({ release, image, reference, pullSecret, minor }: PodInput): ob
       // Without capabilities no server could listen below 1024 otherwise; it counts as safe since 1.22.
       ...(minor >= 22 ? { sysctls: [{ name: "net.ipv4.ip_unprivileged_port_start", value: "0" }] } : {}),
     },
-    ...{ automountServiceAccountToken: false, enableServiceLinks: false, restartPolicy: "Always" },
+    ...{ automountServiceAccountToken: false, enableServiceLinks: false },
     terminationGracePeriodSeconds: seconds(shape.stop?.graceMs ?? defaultGraceMs),
     ...(pullSecret === undefined ? {} : { imagePullSecrets: [{ name: pullSecret }] }),
-    topologySpreadConstraints: [
-      {
-        ...{ maxSkew: 1, topologyKey: "kubernetes.io/hostname", whenUnsatisfiable: "ScheduleAnyway" },
-        labelSelector: {
-          matchLabels: { [key.service]: nameOf(release.service), [key.release]: String(release.number) },
-        },
-      },
-    ],
     volumes: places.map(({ volume }) => volume),
   };
 }
@@ -120,7 +166,7 @@ function literal(text: string): string {
   return text.replaceAll("$(", "$$$$(");
 }
 
-function variablesOf(release: Release, image: ImageProcess): readonly object[] {
+function variablesOf(release: Release, image: ImageProcess, content: string): readonly object[] {
   const { service, number, shape, secrets } = release;
   const input = { id: "", service, release: number, image, shape, variables: [] };
   const plain = environment(input).map((line) => {
@@ -132,7 +178,7 @@ function variablesOf(release: Release, image: ImageProcess): readonly object[] {
     own.set("KILN_SERVER", { name: "KILN_SERVER", valueFrom: { fieldRef: { fieldPath: "metadata.name" } } });
   secrets.forEach(({ delivery }, index) => {
     if (delivery.kind !== "env") return;
-    const secretKeyRef = { name: groupName(service, number), key: secretItem(index) };
+    const secretKeyRef = { name: content, key: secretItem(index) };
     own.set(delivery.variable, { name: delivery.variable, valueFrom: { secretKeyRef } });
   });
   return [...own.values()];
@@ -173,8 +219,7 @@ interface Place {
 export const fileItem = (index: number) => `file-${index}`;
 export const secretItem = (index: number) => `secret-${index}`;
 
-function volumesOf({ service, number, shape, files, secrets }: Release): readonly Place[] {
-  const name = groupName(service, number);
+function volumesOf({ shape, files, secrets }: Release, name: string): readonly Place[] {
   const writable = mountOrder(shape.writable).map((path, index) =>
     memory(
       `writable-${index}`,

@@ -30,11 +30,11 @@ export function requireSupported({
 
 function unsupportedTraffic(traffic: TrafficSpec, shape: ServerShape): readonly string[] {
   const { host, hosts, paths, stripPrefix, tls, address, redirect, sticky } = traffic;
-  const { protocol, trustedProxies, acceptProxy, sendProxy, limits, maintenance, preview } = traffic;
+  const { protocol, trustedProxies, acceptProxy, sendProxy, limits, maintenance } = traffic;
   const asked = {
     ...{ host, hosts, paths, "strip-prefix": stripPrefix, tls, address, redirect, sticky, protocol },
     ...{ "trusted-proxies": trustedProxies, "accept-proxy": acceptProxy, "send-proxy": sendProxy },
-    ...{ limits, maintenance, preview },
+    ...{ limits, maintenance },
   };
   const names = Object.entries(asked).flatMap(([name, value]) =>
     value === undefined || value === false ? [] : [name],

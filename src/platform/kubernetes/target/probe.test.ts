@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { parse } from "yaml";
-import { missingRights, rights, roleText } from "./probe.ts";
+import { missingRights, rights, rightsGaps, roleText } from "./probe.ts";
 
 interface Rule {
   readonly apiGroups: string[];
@@ -26,4 +26,14 @@ test("what is missing is named, verb by verb; a right for some names alone is no
     ["replicasets", "pods", "services", "configmaps", "secrets"].map((resource) => [resource, ["delete"]]),
   );
   expect(missingRights([{ ...all, verbs: ["*"], resourceNames: ["shop"] }])).toEqual(rights);
+});
+
+test("what is needed for a part alone makes that part fail, and nothing else", () => {
+  const isPart = (right: (typeof rights)[number]) => right.only !== undefined;
+  const [gap, ...others] = rightsGaps("web", rights.filter(isPart));
+  expect(others).toEqual([]);
+  expect(gap).toMatchObject({ severity: "degraded", remedy: expect.stringContaining("kind: Role") });
+  expect(gap?.what).toContain("pods (create): jobs");
+  expect(rightsGaps("web", rights)).toMatchObject([{ severity: "fatal" }]);
+  expect(rightsGaps("web", [])).toEqual([]);
 });

@@ -11,6 +11,8 @@ interface Right {
   readonly group: string;
   readonly resource: string;
   readonly verbs: readonly string[];
+  /** What is missing without it. Absent: everything. */
+  readonly only?: string;
 }
 
 const change = ["get", "list", "watch", "create", "patch", "delete"];
@@ -19,11 +21,16 @@ const change = ["get", "list", "watch", "create", "patch", "delete"];
 export const rights: readonly Right[] = [
   { group: "apps", resource: "replicasets", verbs: change },
   { group: "", resource: "pods", verbs: ["get", "list", "watch", "patch", "delete"] },
+  { group: "", resource: "pods", verbs: ["create"], only: "jobs and `kiln server reproduce`" },
   { group: "", resource: "pods/log", verbs: ["get"] },
   { group: "", resource: "services", verbs: change },
   { group: "", resource: "configmaps", verbs: change },
   // Contents of secrets are for no one to list.
   { group: "", resource: "secrets", verbs: ["get", "create", "patch", "delete"] },
+  {
+    ...{ group: "policy", resource: "poddisruptionbudgets", verbs: ["get", "create", "patch"] },
+    only: "limits to how many servers go at once when nodes are emptied",
+  },
   { group: "discovery.k8s.io", resource: "endpointslices", verbs: ["list"] },
   { group: "", resource: "events", verbs: ["list"] },
   { group: "", resource: "resourcequotas", verbs: ["list"] },
@@ -52,11 +59,11 @@ export async function probeCluster(cluster: Cluster, registry: string, call: Cal
     const version = await cluster.version(call);
     const missing = missingRights(await rulesOf(cluster, call));
     const gaps = [
-      ...(missing.length === 0 ? [] : [rightsGap(cluster.namespace, missing)]),
+      ...rightsGaps(cluster.namespace, missing),
       ...(version.minor < oldestMinor ? [oldGap(version.text)] : []),
     ];
     return {
-      usable: gaps.length === 0,
+      usable: gaps.every(({ severity }) => severity === "degraded"),
       gaps,
       facts: [
         `Kubernetes ${version.text}, namespace ${cluster.namespace}`,
@@ -105,13 +112,19 @@ function allows(
   );
 }
 
-function rightsGap(namespace: string, missing: readonly Right[]): Gap {
-  const words = missing.map(({ resource, verbs }) => `${resource} (${verbs.join(", ")})`).join("; ");
-  return {
-    what: `The user of the kubeconfig may not do what Kiln needs in the namespace ${namespace}: ${words}.`,
-    remedy: `Let an administrator apply this Role and bind it to that user (\`kubectl create rolebinding kiln -n ${namespace} --role kiln --user …\`):\n${roleText(namespace)}`,
-    severity: "fatal",
-  };
+/** Pure. */
+export function rightsGaps(namespace: string, missing: readonly Right[]): readonly Gap[] {
+  const remedy = `Let an administrator apply this Role and bind it to that user (\`kubectl create rolebinding kiln -n ${namespace} --role kiln --user …\`):\n${roleText(namespace)}`;
+  const words = (some: readonly Right[]) =>
+    some.map(({ resource, verbs }) => `${resource} (${verbs.join(", ")})`).join("; ");
+  const needed = missing.filter(({ only }) => only === undefined);
+  if (needed.length > 0) {
+    const what = `The user of the kubeconfig may not do what Kiln needs in the namespace ${namespace}: ${words(missing)}.`;
+    return [{ what, remedy, severity: "fatal" }];
+  }
+  const without = missing.map((right) => `${words([right])}: ${right.only}`).join("; ");
+  const what = `The user of the kubeconfig may not do everything in the namespace ${namespace}. What is missing, and what it is for: ${without}.`;
+  return missing.length === 0 ? [] : [{ what, remedy, severity: "degraded" }];
 }
 
 /** The Role with all that Kiln needs, as `kubectl apply` takes it. */

@@ -27,6 +27,13 @@ start() {
   "$@" >"$folder/$name.log" 2>&1 </dev/null &
 }
 
+# On a busy machine these give up before the API server answers them: they are started again, as a service manager would.
+keep() {
+  name=$1
+  shift
+  (while :; do "$@" || sleep 0.5; done) >"$folder/$name.log" 2>&1 </dev/null &
+}
+
 start etcd "$programs/etcd" --data-dir "$folder/etcd" --unsafe-no-fsync --listen-client-urls http://127.0.0.1:2379 \
   --advertise-client-urls http://127.0.0.1:2379 --listen-peer-urls http://127.0.0.1:2380 --log-level error
 start containerd containerd --config "$folder/containerd.toml"
@@ -36,17 +43,17 @@ start apiserver "$programs/kube-apiserver" --etcd-servers http://127.0.0.1:2379 
   --service-account-issuer https://kubernetes.default.svc --service-account-key-file "$folder/accounts.key" \
   --service-account-signing-key-file "$folder/accounts.key" --service-cluster-ip-range "$services" --allow-privileged \
   --kubelet-preferred-address-types InternalIP --event-ttl 1h --watch-cache=true
-start controller-manager "$programs/kube-controller-manager" --kubeconfig "$folder/admin.kubeconfig" --leader-elect=false \
+keep controller-manager "$programs/kube-controller-manager" --kubeconfig "$folder/admin.kubeconfig" --leader-elect=false \
   --service-account-private-key-file "$folder/accounts.key" --use-service-account-credentials=false --port 0 \
   --controllers '*,-nodeipam,-service,-persistentvolume-binder,-attachdetach,-persistentvolume-expander,-cloud-node-lifecycle,-route'
-start scheduler "$programs/kube-scheduler" --kubeconfig "$folder/admin.kubeconfig" --leader-elect=false --port 0
+keep scheduler "$programs/kube-scheduler" --kubeconfig "$folder/admin.kubeconfig" --leader-elect=false --port 0
 
 until ctr --address /run/containerd.sock version >/dev/null 2>&1; do sleep 0.1; done
 ctr --address /run/containerd.sock -n k8s.io images import "$folder/pause.tar" >"$folder/import.log" 2>&1
 until [ -e "$folder/api-answers" ]; do sleep 0.1; done
-start kubelet "$programs/kubelet" --config "$folder/kubelet.yaml" --kubeconfig "$folder/admin.kubeconfig" --root-dir "$folder/kubelet" \
+keep kubelet "$programs/kubelet" --config "$folder/kubelet.yaml" --kubeconfig "$folder/admin.kubeconfig" --root-dir "$folder/kubelet" \
   --cert-dir "$folder/kubelet-certificates" --container-runtime remote --container-runtime-endpoint unix:///run/containerd.sock \
   --hostname-override node --node-ip "$node"
-start proxy "$programs/kube-proxy" --kubeconfig "$folder/admin.kubeconfig" --proxy-mode iptables --cluster-cidr "$pods" \
+keep proxy "$programs/kube-proxy" --kubeconfig "$folder/admin.kubeconfig" --proxy-mode iptables --cluster-cidr "$pods" \
   --conntrack-max-per-core 0 --iptables-min-sync-period 100ms --hostname-override node --healthz-bind-address 127.0.0.1 --metrics-bind-address 127.0.0.1:10249
 wait

@@ -57,12 +57,17 @@ const containerState = z
 
 export const podSchema = z.object({
   metadata,
-  spec: z.object({ nodeName: z.string().optional() }),
+  spec: z.object({
+    nodeName: z.string().optional(),
+    activeDeadlineSeconds: z.number().optional(),
+    terminationGracePeriodSeconds: z.number().default(30),
+  }),
   status: z.object({
     phase: z.string().default("Pending"),
     reason: z.string().default(""),
     message: z.string().default(""),
     podIP: z.string().optional(),
+    startTime: z.string().nullish(),
     conditions: z.array(condition).default([]),
     containerStatuses: z
       .array(

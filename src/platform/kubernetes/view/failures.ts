@@ -7,7 +7,7 @@ const keptFailures = 5;
 const keptLines = 20;
 
 /** What a container waits for that will not come by waiting: `waiting.reason` of the kubelet. */
-const hopeless = new Set([
+const hopelessReasons = new Set([
   ...["ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "ErrImageInspect"],
   ...["CreateContainerConfigError", "CreateContainerError", "RunContainerError", "PostStartHookError"],
 ]);
@@ -62,9 +62,10 @@ export class FailureMemory {
       this.#remember(group, `${pod.metadata.uid} ${failure.restart}`, failure);
     }
     const waiting = pod.status.containerStatuses[0]?.state.waiting;
-    if (waiting !== undefined && hopeless.has(waiting.reason)) {
+    const hopeless = waiting && notCreated(pod, waiting);
+    if (hopeless !== undefined) {
       const failure = {
-        ...notCreated(pod, waiting),
+        ...hopeless,
         atMs: momentOf(view, pod.metadata.creationTimestamp) ?? 0,
       };
       this.#remember(group, `${pod.metadata.uid} waiting`, failure);
@@ -142,7 +143,7 @@ function groupKey(service: ServiceKey | undefined, release: number): string {
 
 type Ended = NonNullable<FoundPod["status"]["containerStatuses"][number]["state"]["terminated"]>;
 
-function lastEnd({ status }: FoundPod): Ended | undefined {
+export function lastEnd({ status }: FoundPod): Ended | undefined {
   const container = status.containerStatuses[0];
   return container?.state.terminated ?? container?.lastState.terminated;
 }
@@ -170,7 +171,7 @@ function endOf(pod: FoundPod, ended: Ended): Omit<ServerFailure, "atMs"> {
   return { ...base, kind: "exited", reason: reasonOf(ended) };
 }
 
-function reasonOf({ exitCode, reason, startedAt, finishedAt }: Ended): string {
+export function reasonOf({ exitCode, reason, startedAt, finishedAt }: Ended): string {
   if (reason === "OOMKilled") return "needed more memory than it may have, and was killed (`servers.memory`)";
   const lastedMs = Date.parse(finishedAt ?? "") - Date.parse(startedAt ?? "");
   const after = Number.isNaN(lastedMs) ? "" : ` after ${lastedMs / 1000} s`;
@@ -183,11 +184,12 @@ function linesOf(message: string): readonly string[] {
   return message.split("\n").filter(Boolean).slice(-keptLines);
 }
 
-/** No other server fares better with an image or a configuration that the cluster cannot use. */
-function notCreated(
+/** Undefined for what comes by waiting. No other server fares better with an image or a configuration that the cluster cannot use. */
+export function notCreated(
   pod: FoundPod,
   { reason, message }: { reason: string; message: string },
-): Omit<ServerFailure, "atMs"> {
+): Omit<ServerFailure, "atMs"> | undefined {
+  if (!hopelessReasons.has(reason)) return undefined;
   const isPull = /Image/.test(reason);
   const words = message === "" ? reason : message;
   return {

@@ -16,6 +16,7 @@ import {
   isReady,
   momentOf,
   podsOf,
+  previewedOf,
   releaseOf,
   releasesOf,
   replacingOf,
@@ -36,13 +37,13 @@ export function observationOf(view: View, namespace: string, failures: FailureMe
   };
   for (const each of [...view.replicaSets, ...view.pods]) add(serviceKeyOf(each), releaseOf(each));
   for (const each of view.services) for (const release of releasesOf(each)) add(serviceKeyOf(each), release);
-  const services = view.services.flatMap((found) => {
+  const services = [...view.services, ...view.previews].flatMap((found) => {
     const service = serviceKeyOf(found);
     return service === undefined ? [] : [{ service, found }];
   });
   return {
     groups: [...groups.values()].map(({ service, release }) => groupOf(view, service, release, failures)),
-    routed: services.map(({ service }) => service),
+    routed: view.services.flatMap((found) => serviceKeyOf(found) ?? []),
     addresses: services.flatMap(({ service, found }) => addressesOf(service, found, namespace)),
   };
 }
@@ -54,6 +55,7 @@ function groupOf(view: View, service: ServiceKey, release: number, memory: Failu
   const replacing = set === undefined ? [] : replacingOf(set);
   return {
     ...{ service, release, size, share: shareOf(view, service, release) },
+    ...(isPreviewed(view, service, release) ? { previewed: true } : {}),
     ...(replacing.length === 0 ? {} : { replacing }),
     servers: pods.filter((pod) => !hasEnded(view, pod)).map((pod) => serverOf(view, service, pod)),
     remains: [
@@ -106,6 +108,10 @@ function waitingFor({ status }: FoundPod): string | undefined {
   return waiting.message === "" ? waiting.reason : waiting.message;
 }
 
+function isPreviewed(view: View, service: ServiceKey, release: number): boolean {
+  return view.previews.some((found) => serviceKeyOf(found) === service && previewedOf(found) === release);
+}
+
 /** All ready pods that a Service selects get the same part. Where none is ready, all its releases count the same. */
 function shareOf(view: View, service: ServiceKey, release: number): number {
   const releases = releasesOf(serviceIn(view, service));
@@ -123,6 +129,10 @@ function addressesOf(
   const port = spec.ports[0]?.port;
   const isHttp = metadata.annotations[key.mode] !== "tcp";
   const outside = status.loadBalancer.ingress.flatMap(({ ip, hostname }) => hostname ?? ip ?? []);
+  const shown = metadata.labels[key.preview] === undefined ? {} : { preview: true };
   const hosts = outside.length > 0 ? outside : [`${metadata.name}.${namespace}.svc`];
-  return hosts.map((host) => ({ service, url: isHttp ? `http://${host}:${port}` : `${host}:${port} (tcp)` }));
+  return hosts.map((host) => ({
+    ...{ service, url: isHttp ? `http://${host}:${port}` : `${host}:${port} (tcp)` },
+    ...shown,
+  }));
 }

@@ -101,5 +101,14 @@ export function service(releases: string) {
 }
 
 export function view(parts: Partial<View>): View {
-  return { replicaSets: [], pods: [], services: [], nowMs: bornMs, clockAheadMs: 0, ...parts };
+  return {
+    replicaSets: [],
+    pods: [],
+    services: [],
+    previews: [],
+    oneOffs: [],
+    nowMs: bornMs,
+    clockAheadMs: 0,
+    ...parts,
+  };
 }

@@ -8,6 +8,10 @@ export interface View {
   readonly replicaSets: readonly FoundReplicaSet[];
   readonly pods: readonly FoundPod[];
   readonly services: readonly FoundService[];
+  /** Services that show a release before it has traffic. */
+  readonly previews: readonly FoundService[];
+  /** Pods that no ReplicaSet makes: jobs and copies of servers. */
+  readonly oneOffs: readonly FoundPod[];
   /** Our time, when the look was over (Unix time in ms). */
   readonly nowMs: number;
   /** How far the cluster's clock is ahead of ours, in ms. */
@@ -48,6 +52,15 @@ export function releasesOf(service: FoundService | undefined): readonly number[]
   const owner = { tag: labels[key.installation] ?? "", target: labels[key.target] ?? "" };
   const expected = trafficSelector(owner, annotations[key.service] ?? "", releases);
   return isDeepStrictEqual({ ...service.spec.selector }, expected) ? releases : [];
+}
+
+/** The release that a preview shows; undefined when its selector is not the one that Kiln has set. */
+export function previewedOf({ metadata, spec }: FoundService): number | undefined {
+  const { annotations, labels } = metadata;
+  const release = Number(annotations[key.preview]);
+  const owner = { tag: labels[key.installation] ?? "", target: labels[key.target] ?? "" };
+  const expected = trafficSelector(owner, annotations[key.service] ?? "", [release]);
+  return isDeepStrictEqual({ ...spec.selector }, expected) ? release : undefined;
 }
 
 export function sizeOf({ metadata, spec }: FoundReplicaSet): number {
@@ -113,7 +126,10 @@ export function takesTraffic(pod: FoundPod, releases: readonly number[]): boolea
 }
 
 /** A moment of the cluster in our time (Unix time in ms). */
-export function momentOf({ clockAheadMs }: View, text: string | null | undefined): number | undefined {
+export function momentOf(
+  { clockAheadMs }: Pick<View, "clockAheadMs">,
+  text: string | null | undefined,
+): number | undefined {
   const ms = Date.parse(text ?? "");
   return Number.isNaN(ms) ? undefined : ms - clockAheadMs;
 }
