@@ -142,7 +142,11 @@ function reportVolume(name: string, tree: MapEntry["value"], notes: Notes): void
 }
 
 /** In the order of the file; what several services have from one place is one remark. */
-function placedRemarks(file: string, text: string, remarks: readonly Remark[]): readonly PlacedRemark[] {
+export function placedRemarks(
+  file: string,
+  text: string,
+  remarks: readonly Remark[],
+): readonly PlacedRemark[] {
   const sorted = [...remarks].sort((a, b) => a.offset - b.offset);
   const groups = Map.groupBy(sorted, ({ offset, message, hint }) => `${offset} ${message} ${hint}`);
   return [...groups.values()].flatMap((group) => {
@@ -154,7 +158,7 @@ function placedRemarks(file: string, text: string, remarks: readonly Remark[]): 
   });
 }
 
-function filesOf(
+export function filesOf(
   file: string,
   drafts: readonly ComposeDraft[],
   remarks: readonly PlacedRemark[],
@@ -173,7 +177,7 @@ function filesOf(
   }));
 }
 
-function nothingToTake(file: string, remarks: readonly PlacedRemark[]): KilnError {
+export function nothingToTake(file: string, remarks: readonly PlacedRemark[]): KilnError {
   const problems = remarks.map(({ line, column, message, hint }) => ({
     place: { file, line, column },
     message,

@@ -14,7 +14,7 @@ import type { SpecFinding } from "../rules/findings.ts";
 import type { MapEntry, MapTree, Path, YamlTree } from "../yaml/tree.ts";
 import { yamlFindings } from "../yaml/yaml-words.ts";
 import { isSecret } from "./environment.ts";
-import { interpolate } from "./interpolate.ts";
+import { type Interpolated, interpolate } from "./interpolate.ts";
 
 export interface ParsedCompose {
   /** Undefined with an error that leaves nothing to read. */
@@ -36,20 +36,33 @@ export function parseCompose(
   text: string,
   variables: ReadonlyMap<string, string | undefined>,
 ): ParsedCompose {
-  return new ComposeReader(text, variables).read();
+  return new ForeignReader(text, noServices, (written) =>
+    interpolate(written, { get: (name) => variables.get(name), isSecret }),
+  ).read();
 }
 
-class ComposeReader {
+/** The same for files of other tools, which have no variables. `expected`: what is said where there is no mapping. */
+export function parseForeign(
+  text: string,
+  expected: Omit<SpecFinding, "offset">,
+  read: (written: string) => Interpolated,
+): ParsedCompose {
+  return new ForeignReader(text, expected, read).read();
+}
+
+class ForeignReader {
   readonly #text: string;
-  readonly #variables: ReadonlyMap<string, string | undefined>;
+  readonly #expected: Omit<SpecFinding, "offset">;
+  readonly #read: (written: string) => Interpolated;
   readonly #errors: SpecFinding[] = [];
   readonly #unset: { offset: number; name: string }[] = [];
   #count = 0;
   #document: Document | undefined;
 
-  constructor(text: string, variables: ReadonlyMap<string, string | undefined>) {
+  constructor(text: string, expected: Omit<SpecFinding, "offset">, read: (written: string) => Interpolated) {
     this.#text = text;
-    this.#variables = variables;
+    this.#expected = expected;
+    this.#read = read;
   }
 
   read(): ParsedCompose {
@@ -65,13 +78,13 @@ class ComposeReader {
     });
     const [document, second] = "empty" in documents ? [] : documents;
     if (second !== undefined) return this.#refuse(second.range?.[0] ?? 0, severalDocuments);
-    if (document === undefined || document.contents === null) return this.#refuse(0, noServices);
+    if (document === undefined || document.contents === null) return this.#refuse(0, this.#expected);
     this.#errors.push(...yamlFindings(document.errors, (offset) => lines.linePos(offset).line));
     if (this.#errors.length > 0) return undefined;
     this.#document = document;
     const tree = this.#tree(document.contents as Node, []);
     if (tree.kind === "map") return tree;
-    return tree.kind === "broken" ? undefined : this.#refuse(tree.offset, noServices);
+    return tree.kind === "broken" ? undefined : this.#refuse(tree.offset, this.#expected);
   }
 
   #refuse(offset: number, words: Omit<SpecFinding, "offset">): undefined {
@@ -105,10 +118,7 @@ class ComposeReader {
   #scalar(value: unknown, source: string | undefined, offset: number, path: Path): YamlTree {
     if (value === null) return { kind: "scalar", offset, path, value: null, text: "" };
     const written = typeof value === "string" ? value : (source ?? String(value));
-    const { text, unset, kept } = interpolate(written, {
-      get: (name) => this.#variables.get(name),
-      isSecret,
-    });
+    const { text, unset, kept } = this.#read(written);
     this.#unset.push(...unset.map((name) => ({ offset, name })));
     const secrets = kept.length === 0 ? {} : { secrets: kept };
     return { kind: "scalar", offset, path, value: text, text, ...secrets };

@@ -145,7 +145,7 @@ function bindRefusal(
   }
   if (project.kind(path) === undefined) {
     const hint = "If the program writes to it, name a volume in `servers.volumes`.";
-    return [`${source} does not exist: Compose makes an empty folder there.`, hint];
+    return [`${source} does not exist.`, hint];
   }
   const volume = volumes.find((other) => isAtOrBelow(target, other.path) || isAtOrBelow(other.path, target));
   if (volume === undefined) return undefined;

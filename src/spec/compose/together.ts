@@ -38,7 +38,7 @@ function reportNames(
     const port = other.port ?? "PORT";
     notes.remark(
       by.at,
-      `${by.name} reaches ${host} by its name, which only Compose's network knows.`,
+      `${by.name} reaches ${host} by its name, which only a network of containers knows.`,
       `Write the address of this machine and the port that \`traffic.listen\` of ${other.service} names: 10.0.0.5:${port} for example.`,
     );
     return true;

@@ -40,7 +40,7 @@ function yamlOf(value: object): string {
   const document = new Document(value);
   visit(document, {
     Map: (_, node, path) => {
-      node.flow = path.some((parent) => isSeq(parent));
+      node.flow = node.items.length === 0 || path.some((parent) => isSeq(parent));
     },
     Seq: (_, node) => {
       node.flow = node.items.every((item) => !isMap(item));

@@ -13,8 +13,9 @@ export function addProjectCommands(program: Command, load: LoadCommand): void {
     "write a commented kiln.yaml for this folder",
     "kiln init",
     "kiln init --from docker-compose.yml",
+    "kiln init --from config/deploy.yml",
   )
-    .option("--from <FILE>", "take over the services of a Compose file")
+    .option("--from <FILE>", "take over a Compose file, or a config/deploy.yml of Kamal")
     .action(load(async () => (await import("./init.ts")).run));
   fromFile(command(program, "build", "build a service's image", "kiln build", "kiln build --update"))
     .argument("[SERVICE]", which)

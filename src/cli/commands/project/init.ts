@@ -1,5 +1,5 @@
 import { type FileHandle, mkdir, open, rm } from "node:fs/promises";
-import { basename, dirname, join, resolve } from "node:path";
+import { basename, dirname, join, relative, resolve } from "node:path";
 import { isErrno, KilnError, type Problem } from "../../../lib/errors.ts";
 import type { PlacedRemark } from "../../../spec/compose/compose.ts";
 import type { Context, Outcome } from "../../context.ts";
@@ -14,7 +14,7 @@ interface InitOptions {
   readonly from?: string;
 }
 
-/** Writes what `initialSpec` suggests, or a Compose file as kiln.yaml; never overwrites a file. */
+/** Writes what `initialSpec` suggests, or a Compose or Kamal file as kiln.yaml; never overwrites a file. */
 export async function run(context: Context, { from }: InitOptions): Outcome {
   if (from !== undefined) return takeOver(context, resolve(context.cwd, from));
   const { initialSpec } = await import("../../../spec/initial/initial.ts");
@@ -28,18 +28,20 @@ export async function run(context: Context, { from }: InitOptions): Outcome {
   return 0;
 }
 
-/** Each service of a Compose file. Paths in it are relative to its folder, and so is what is written. */
+/** Each service of a Compose or Kamal file. Paths in it are relative to its project's folder, and so is what is written. */
 async function takeOver(context: Context, path: string): Outcome {
-  const [{ importCompose }, { projectIn }, { readSpecText }] = await Promise.all([
-    import("../../../spec/compose/compose.ts"),
+  const [{ projectIn }, { readSpecText }, { importKamal, isKamal }] = await Promise.all([
     import("../../../spec/compose/project.ts"),
     import("../../../spec/yaml/source.ts"),
+    import("../../../spec/kamal/kamal.ts"),
   ]);
-  const folder = dirname(path);
   const text = await readSpecText(path);
-  const { services, files, remarks } = await importCompose({
-    ...{ file: basename(path), text, project: projectIn(folder) },
-  });
+  const isOfKamal = isKamal(text);
+  // Kamal runs where the folder `config` is.
+  const folder = isOfKamal && basename(dirname(path)) === "config" ? dirname(dirname(path)) : dirname(path);
+  const source = { file: relative(folder, path), text, project: projectIn(folder) };
+  const { importCompose } = await import("../../../spec/compose/compose.ts");
+  const { services, files, remarks } = await (isOfKamal ? importKamal(source) : importCompose(source));
   await writeAll(folder, files);
   const written = files.map((file) => `Wrote ${file.path} (${file.services.join(", ")})`);
   const problems = (await Promise.all(files.map((file) => problemsOf(join(folder, file.path))))).flat();
@@ -52,7 +54,7 @@ async function takeOver(context: Context, path: string): Outcome {
   return 0;
 }
 
-/** What the Compose file has that kiln.yaml refuses, such as one path twice. */
+/** What the other file has that kiln.yaml refuses, such as one path twice. */
 async function problemsOf(path: string): Promise<readonly Problem[]> {
   const { loadSpecs } = await import("../../../spec/load.ts");
   try {
