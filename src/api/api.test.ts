@@ -54,6 +54,8 @@ const asked: { readonly [Name in OperationName]: readonly Asked<Name>[] } = {
   ...{ trust: [{}], trustKey: [{ name: "release", publicKey: "-----BEGIN PUBLIC KEY-----\n" }] },
   ...{ revokeKey: [{ name: "release", reason: "lost" }], liftPolicy: [{}, { target: "north" }] },
   requireSigned: [{ target: "north", mode: "warn", signedBy: ["release"] }],
+  promotion: [{ service: "shop.production", candidate: 4, reason: "it is good" }, { service }],
+  candidates: [{}, { service }],
   ...{ policies: [{}], removePolicy: [{}, { reason: "none is needed" }] },
   setPolicy: [{ name: "policy.yaml", text: "policies: {}", reason: "the holidays" }],
   freeze: [

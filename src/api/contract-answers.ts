@@ -70,6 +70,20 @@ const Trust = z.object({
   policies: z.array(imagePolicy).describe("An image must meet all that hold for its target."),
 });
 
+const Candidates = z.array(
+  z.object({
+    id: z.number().int(),
+    service: z.string(),
+    image: z.string(),
+    version: z.string(),
+    commit: maybe(z.string()).describe("Absent: not known."),
+    environments: z.array(z.string()).describe("Where it can climb to."),
+    serves: z.array(z.string()).describe("Environments of its ladder where its image serves."),
+    createdAtMs: atMs,
+    createdBy: z.string(),
+  }),
+);
+
 const Policies = z.object({
   file: maybe(policyFile).describe("Absent: none was set."),
   freezes: z.array(freeze).describe("Those that hold now."),
@@ -521,6 +535,7 @@ export const answers = {
   ArchivePiece,
   AuditKey,
   AuditStatus,
+  Candidates,
   ChangePlan,
   Checked,
   Checkpoint: ExportedCheckpoint,

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { mostFindings } from "../audit/replay.ts";
 import { admissionMode, keyName, signedBy } from "../domain/schema/admission.ts";
+import { climbing } from "../domain/schema/candidate.ts";
 import { unbuiltRelease, wantedRelease } from "../domain/schema/release.ts";
 import { broughtCommits, origin } from "../domain/schema/rollout.ts";
 import { rolloutPolicy, secretName, upkeepPolicy } from "../domain/schema/spec.ts";
@@ -149,6 +150,18 @@ const Deploy = z.strictObject({
     .describe("Commits since the serving release's, for the event log. Absent: not known."),
   supersede,
   breakGlass,
+  climbing: climbing.optional().describe("Makes the image a candidate for environments above this one."),
+  expect,
+  reason,
+});
+
+const Promotion = z.strictObject({
+  service: newServiceKey.describe("The service in the environment to go to: `shop.production`."),
+  candidate: amount
+    .optional()
+    .describe("Absent: the newest one whose image serves in the environment below."),
+  supersede,
+  breakGlass,
   expect,
   reason,
 });
@@ -177,6 +190,7 @@ const change = z
     }),
     Rollback.pick({ release: true, withData: true }).extend({ kind: z.literal("rollback") }),
     Scale.pick({ count: true }).extend({ kind: z.literal("scale") }),
+    Promotion.pick({ candidate: true, supersede: true }).extend({ kind: z.literal("promotion") }),
     z.strictObject({ kind: z.enum(["promote", "abort", "pause", "resume", "remove"]) }),
   ])
   .describe("The change, with the fields of the operation of that name.");
@@ -357,6 +371,7 @@ export const asks = {
     OneVolume,
     Overview,
     Plan,
+    Promotion,
     RemoveSecret,
     RemoveTarget,
     RemoveVolume,

@@ -197,6 +197,21 @@ export const table = {
     asks: "Deploy",
     answers: "Accepted",
   },
+  /** Throws what `deploy` throws, and `candidate_unknown`. */
+  promotion: {
+    method: "POST",
+    path: "/v1/services/:service/promotion",
+    summary: "Deploys a candidate's image to an environment further up its ladder, as recorded for it.",
+    asks: "Promotion",
+    answers: "Accepted",
+  },
+  candidates: {
+    method: "GET",
+    path: "/v1/candidates",
+    summary: "Candidates, the newest first, and where they serve.",
+    asks: "OfService",
+    answers: "Candidates",
+  },
   /** Throws what that change would throw, except `expectation_failed`. */
   plan: {
     method: "POST",

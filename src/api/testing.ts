@@ -341,6 +341,13 @@ export const answers: Operations = {
   revokeKey: async () => {},
   requireSigned: async () => {},
   liftPolicy: async () => {},
+  promotion: async () => accepted,
+  candidates: async () => [
+    {
+      ...{ id: 4, service: "shop", image: "sha256:ab", version: "1.4.0", commit: undefined },
+      ...{ environments: ["production"], serves: ["staging"], createdAtMs: 1, createdBy: "ada" },
+    },
+  ],
   policies: async () => ({ file: policyFile, freezes: [freeze], overrides: [override] }),
   setPolicy: async () => policyFile,
   removePolicy: async () => {},

@@ -14,6 +14,7 @@ export type LoadCommand = <Options extends object, Args extends readonly unknown
 ) => (...given: unknown[]) => Promise<void>;
 
 export const reasonHelp = "why, for the event log";
+export const breakGlassHelp = "begin against policies, with a reason; another person has to review that";
 export const expectRelease = "only if this release serves (0: none), or if the plan still has this digest";
 export const expectRollout =
   "only if the running rollout has this number, or if the plan still has this digest";

@@ -72,6 +72,15 @@ export function parseDuration(text: string): number {
   throw new InvalidArgumentError("Expected how long (30m, 4h, 2d), at least 1m and at most 365d.");
 }
 
+/** A candidate's number. */
+export function parseCandidate(text: string): number {
+  const value = wholeNumber(text);
+  if (value === undefined || value === 0) {
+    throw new InvalidArgumentError("Expected the number of a candidate, as in `kiln candidate ls`.");
+  }
+  return value;
+}
+
 /** A rollout's number. */
 export function parseRolloutNumber(text: string): number {
   const value = wholeNumber(text);

@@ -31,6 +31,8 @@ export interface ServiceSpec {
   readonly schedules?: readonly ScheduleSpec[] | undefined;
   /** Names of services that must serve before its rollout begins, where several are deployed at once. Absent: none. */
   readonly after?: readonly string[] | undefined;
+  /** Environments that its image climbs, from the lowest. Absent: none. */
+  readonly ladder?: readonly string[] | undefined;
 }
 
 /**

@@ -36,6 +36,7 @@ export const errorCodes = {
   image_unscannable: { status: 422, exit: 1 },
   image_refused: { status: 409, exit: 3 },
   policy_refused: { status: 409, exit: 3 },
+  candidate_unknown: { status: 404, exit: 1 },
   override_unknown: { status: 404, exit: 1 },
   review_refused: { status: 409, exit: 3 },
   trusted_key_unknown: { status: 404, exit: 1 },

@@ -45,6 +45,7 @@ export function toServiceSpec(
     upkeep: toUpkeep(document),
     jobs: [...document.jobs.before.map(toJob("before")), ...document.jobs.after.map(toJob("after"))],
     ...(document.jobs.cron.length === 0 ? {} : { schedules: document.jobs.cron.map(toSchedule) }),
+    ...(document.ladder === undefined ? {} : { ladder: document.ladder }),
     ...(document.after.length === 0 ? {} : { after: document.after }),
   };
 }

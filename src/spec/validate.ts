@@ -1,4 +1,5 @@
 import type { SpecFinding } from "./rules/findings.ts";
+import { ladderFindings } from "./rules/ladder.ts";
 import { breaches } from "./rules/rules.ts";
 import { documentSchema, isWrittenText, type SpecDocument } from "./schema/document.ts";
 import { knownKeys } from "./yaml/known-keys.ts";
@@ -24,6 +25,9 @@ export interface ValidatedDocument {
 
 const keys = knownKeys(documentSchema);
 
+/** Keys that cannot differ by environment. */
+const wholeKeys = ["service", "ladder", "environments"];
+
 /** Each makes another document of the whole. */
 const mostEnvironments = 64;
 
@@ -31,6 +35,7 @@ const mostEnvironments = 64;
 export function validateDocument(root: MapTree): ValidatedDocument {
   const findings: SpecFinding[] = [];
   const base = validate(root, undefined, findings);
+  findings.push(...ladderFindings(root));
   const environments = new Map<string, Variant>();
   const overlays = root.entries.get("environments")?.value;
   if (overlays?.kind === "map" && overlays.entries.size > mostEnvironments) {
@@ -46,11 +51,7 @@ export function validateDocument(root: MapTree): ValidatedDocument {
     findings.push(...misplacedKeys(overlay));
     environments.set(
       name,
-      validate(
-        merge(without(root, "environments"), without(overlay, "service", "environments")),
-        name,
-        findings,
-      ),
+      validate(merge(without(root, "environments"), without(overlay, ...wholeKeys)), name, findings),
     );
   }
   return { base, environments, findings };
@@ -93,7 +94,7 @@ function hasBroken(tree: YamlTree): boolean {
 }
 
 function misplacedKeys(overlay: MapTree): SpecFinding[] {
-  return ["service", "environments"].flatMap((key) => {
+  return wholeKeys.flatMap((key) => {
     const entry = overlay.entries.get(key);
     if (!entry) return [];
     const message = `\`${pathText([...overlay.path, key])}\` cannot differ by environment; expected it only at the top of the document.`;

@@ -1,4 +1,7 @@
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
 import { expect, test } from "vitest";
+import { freePort } from "../../src/lib/testing.ts";
 import { install, whyNoServers, writeFiles } from "./harness.ts";
 import { littleService } from "./little-service.ts";
 
@@ -38,5 +41,37 @@ test.skipIf(why !== undefined)(
     });
     await kiln.ok(["deploy", "--reason", "the second edition"], at);
     expect(await shop.page()).toBe("edition 2");
+  },
+);
+
+test.skipIf(why !== undefined)(
+  "an image climbs a ladder without a build, and the file that would change it on the way is refused",
+  async () => {
+    await using kiln = await install();
+    const production = await freePort();
+    const environments = (image: string) => `ladder: [staging, production]
+environments:
+  staging: {}
+  production: {servers: {count: 1}, traffic: {listen: ${production}}${image}}`;
+    const shop = await littleService(kiln, "shop", { more: environments(", image: {version: 2.0.0}") });
+    const at = { cwd: shop.folder };
+    expect(await kiln.run(["deploy", "--env", "staging"], at)).toMatchObject({
+      ...{ code: 2, stderr: expect.stringContaining("`environments.production.image` makes another image") },
+    });
+    await shop.configure({ more: environments("") });
+    await shop.setPage("edition 1");
+    await kiln.ok(["deploy", "--env", "staging"], at);
+    await rm(join(shop.folder, "www"), { recursive: true }); // no build could find it
+    expect((await kiln.ok(["promote", "shop", "--to", "production", "--plan"], at)).stdout).toContain(
+      "Digest: ",
+    );
+    await kiln.ok(["promote", "shop", "--to", "production"]);
+    const page = await fetch(`http://127.0.0.1:${production}/`);
+    expect((await page.text()).trim()).toBe("edition 1");
+    const [candidate] = await kiln.json<readonly { readonly serves: readonly string[] }[]>([
+      "candidate",
+      "ls",
+    ]);
+    expect(candidate?.serves).toEqual(["staging", "production"]);
   },
 );

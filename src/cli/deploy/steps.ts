@@ -7,6 +7,7 @@ import type { Project } from "../project.ts";
 import { admissionWarnings } from "./admission-text.ts";
 import { buildProject } from "./build-progress.ts";
 import { type ChangeOptions, onRelease } from "./change-options.ts";
+import { climbingOf } from "./climbing.ts";
 import { type CheckedRelease, deployRequest } from "./deploy-request.ts";
 import { handOver } from "./hand-over.ts";
 import { originOf } from "./origin.ts";
@@ -70,6 +71,7 @@ export async function requestDeploy(
     ...origin,
     ...(options.supersede ? { supersede: true } : {}),
     ...(options.breakGlass ? { breakGlass: true } : {}),
+    climbing: await climbingOf(project),
   });
   for (const change of requested.accepted.adopted ?? []) context.output.note(change);
   context.output.note(...admissionWarnings(requested.accepted.admission, context.output.noteStyle));

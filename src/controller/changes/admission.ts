@@ -1,10 +1,12 @@
 import type { Asker } from "../../domain/actor.ts";
 import { type Admission, type AdmissionRule, judge, policiesFor, refusing } from "../../domain/admission.ts";
+import type { KilnEvent } from "../../domain/event.ts";
 import type { ImageDigest, ServiceKey } from "../../domain/ids.ts";
 import type { TargetName } from "../../domain/target.ts";
 import { KilnError, type Place } from "../../lib/errors.ts";
 import type { Store } from "../../store/store.ts";
 import { decide } from "../../trust/policy/decide.ts";
+import { soakKinds, soakOf } from "../../trust/policy/soak.ts";
 import type { Images } from "../operations/images.ts";
 
 /** Whose signatures an image has, among the installation's keys. Found before a change is recorded, since it reads files. */
@@ -62,6 +64,8 @@ export interface Beginning {
   readonly by: Asker;
   /** Let it through, whatever policies say. */
   readonly breakGlass: boolean;
+  /** Undefined: it is not built yet. */
+  readonly image?: ImageDigest | undefined;
   readonly nowMs: number;
 }
 
@@ -71,16 +75,27 @@ export interface Beginning {
  */
 export function verdictOn(
   store: Store,
-  { service, by, breakGlass, nowMs }: Beginning,
-  image?: Admission | undefined,
+  { service, by, breakGlass, image, nowMs }: Beginning,
+  signed?: Admission | undefined,
 ): Admission | undefined {
   if (breakGlass && by.reason === undefined) throw noReason();
   const { policies } = store;
-  const starting = { service, nowMs, reason: by.reason };
-  const begin = decide(starting, { file: policies.file(), freezes: policies.freezes() });
-  const rules = [...(image?.rules ?? []), ...begin];
+  const starting = { service, nowMs, reason: by.reason, image };
+  const begin = decide(starting, {
+    ...{ file: policies.file(), freezes: policies.freezes() },
+    soak: (of, digest) => soakOf(eventsForSoak(store, of, nowMs), digest, nowMs),
+  });
+  const rules = [...(signed?.rules ?? []), ...begin];
   if (rules.length === 0) return undefined;
   return { atMs: nowMs, rules, ...(breakGlass && refusing(begin).length > 0 ? { breakGlass } : {}) };
+}
+
+/** As old as an image that waits may be. */
+const soakDays = 90;
+
+function eventsForSoak(store: Store, service: ServiceKey, nowMs: number): readonly KilnEvent[] {
+  const sinceMs = nowMs - soakDays * 86_400_000;
+  return store.events({ service, kinds: soakKinds, sinceMs, limit: Number.MAX_SAFE_INTEGER });
 }
 
 function noReason(): KilnError {

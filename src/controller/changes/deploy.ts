@@ -1,5 +1,6 @@
 import { type Asker, askerName } from "../../domain/actor.ts";
 import type { Admission } from "../../domain/admission.ts";
+import { serviceOf } from "../../domain/ids.ts";
 import type { Release } from "../../domain/release.ts";
 import { compileSteps } from "../../domain/steps.ts";
 import type { Store } from "../../store/store.ts";
@@ -38,7 +39,8 @@ export function deploying(parts: ChangeParts, request: DeployRequest, by: Asker)
     record: (store, { rehearsed }) =>
       record(store, request, by, () => {
         const { breakGlass = false } = request;
-        const beginning = { service, by, breakGlass, nowMs: parts.clock.now() };
+        const { image } = draft;
+        const beginning = { service, by, breakGlass, image, nowMs: parts.clock.now() };
         const admission = verdictOn(store, beginning, admitted(store));
         if (!rehearsed) requireBegin(service, admission);
         return admission;
@@ -60,6 +62,7 @@ function record(
 ): Accepted {
   const { service, target, supersede = false } = request;
   requireSameTarget(store, service, target); // it may have been made elsewhere while we looked
+  addCandidate(store, request, by);
   const { draft, contents } = freeze(store, service, request.draft);
   const release = store.draftRelease(service, draft, askerName(by));
   const desired = store.desired(service);
@@ -76,6 +79,13 @@ function record(
     return { service, release: release.number, rollout: turned.id, ...adopt(store, request, by) };
   }
   return start(store, request, { release, contents, admission: begin() }, by);
+}
+
+/** Whatever it leads to here, its image can climb from now on. */
+function addCandidate(store: Store, { service, draft, origin, climbing }: DeployRequest, by: Asker): void {
+  if (climbing === undefined || Object.keys(climbing.rungs).length === 0) return;
+  const { image, version } = draft;
+  store.policies.addCandidate({ service: serviceOf(service), image, version, origin, ...climbing }, by);
 }
 
 interface Next {

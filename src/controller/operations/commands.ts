@@ -4,6 +4,7 @@ import type { Change, ChangeParts } from "../changes/change.ts";
 import { deploying } from "../changes/deploy.ts";
 import { requireExpected } from "../changes/expected.ts";
 import { planChange } from "../changes/plan.ts";
+import { promoting } from "../changes/promotion.ts";
 import { rollingBack } from "../changes/rollback.ts";
 import { removing, scaling, steering } from "../changes/steer.ts";
 import type { Operations, PlanRequest } from "../operations.ts";
@@ -15,7 +16,17 @@ export function createCommands(
   parts: ChangeParts,
 ): Pick<
   Operations,
-  "check" | "deploy" | "plan" | "rollback" | "scale" | "remove" | "abort" | "pause" | "resume" | "promote"
+  | "check"
+  | "deploy"
+  | "plan"
+  | "rollback"
+  | "scale"
+  | "remove"
+  | "abort"
+  | "pause"
+  | "resume"
+  | "promote"
+  | "promotion"
 > {
   const steer =
     (how: "abort" | "pause" | "promote" | "resume"): Operations["abort"] =>
@@ -29,6 +40,7 @@ export function createCommands(
     },
     plan: async (request, who) => planChange(parts, changeOf(parts, request, askerOf({}, who))),
     deploy: (asked, who) => carryOut(parts, asked, () => deploying(parts, asked, askerOf(asked, who))),
+    promotion: (asked, who) => carryOut(parts, asked, () => promoting(parts, asked, askerOf(asked, who))),
     rollback: (asked, who) => carryOut(parts, asked, () => rollingBack(parts, asked, askerOf(asked, who))),
     scale: (asked, who) =>
       carryOut(parts, asked, () => scaling(asked.service, asked.count, askerOf(asked, who))),
@@ -46,6 +58,8 @@ function changeOf(parts: ChangeParts, { service, change }: PlanRequest, by: Aske
       return deploying(parts, { service, ...change }, by);
     case "rollback":
       return rollingBack(parts, { service, ...change }, by);
+    case "promotion":
+      return promoting(parts, { service, ...change }, by);
     case "scale":
       return scaling(service, change.count, by);
     case "remove":

@@ -1,3 +1,4 @@
+import { type ImageDigest, type ServiceKey, serviceKey } from "../../domain/ids.ts";
 import { environmentOf, type Freeze } from "../../domain/policy/policy.ts";
 import type { Store } from "../../store/store.ts";
 import { askerOf } from "../operations/asker.ts";
@@ -6,9 +7,21 @@ import type { Operations } from "../operations.ts";
 /** The operations on what must hold before a rollout begins. They change no server: the next deploy observes them. */
 export function createPolicyOperations(
   store: Store,
-): Pick<Operations, "policies" | "setPolicy" | "removePolicy" | "freeze" | "unfreeze" | "review"> {
+): Pick<
+  Operations,
+  "policies" | "setPolicy" | "removePolicy" | "freeze" | "unfreeze" | "review" | "candidates"
+> {
   const { policies } = store;
   return {
+    candidates: async ({ service }) =>
+      policies.candidates(service).map(({ origin, ladder, rungs, ...candidate }) => ({
+        ...candidate,
+        commit: origin?.commit,
+        environments: Object.keys(rungs),
+        serves: ladder.filter((rung) =>
+          servesIn(store, serviceKey(candidate.service, rung), candidate.image),
+        ),
+      })),
     policies: async () => ({
       file: policies.file(),
       freezes: policies.freezes(),
@@ -28,6 +41,11 @@ export function createPolicyOperations(
       policies.unfreeze(id === undefined ? { environment, service } : { id }, askerOf({ reason }, who)),
     review: async ({ rollout, reason }, who) => policies.review(rollout, reason, askerOf({}, who)),
   };
+}
+
+function servesIn(store: Store, service: ServiceKey, image: ImageDigest): boolean {
+  const { serving, releases } = store.desired(service) ?? {};
+  return serving !== undefined && releases?.get(serving)?.image === image;
 }
 
 function concerned(store: Store, { environment, service }: Freeze): readonly string[] {

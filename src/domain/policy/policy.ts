@@ -13,7 +13,9 @@ export type PolicyRule = Rule & {
 type Rule =
   | { readonly kind: "allow" | "deny"; readonly window: Window }
   /** A rollout begins only with a reason. */
-  | { readonly kind: "reason" };
+  | { readonly kind: "reason" }
+  /** Its image has served in that environment, so long (ms) in a row, without rollback or drift. */
+  | { readonly kind: "soak"; readonly in: string; readonly forMs: number };
 
 /** The policy file as it was set last. */
 export interface PolicyFile {

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { Person } from "../actor.ts";
 import type { Freeze, Override, PolicyFile, PolicyRule } from "../policy/policy.ts";
-import { atMs, maybe } from "./values.ts";
+import { atMs, durationMs, maybe } from "./values.ts";
 
 const window = z.union([
   z.object({
@@ -19,6 +19,7 @@ export const policyRules = z.array(
   z.discriminatedUnion("kind", [
     z.object({ kind: z.enum(["allow", "deny"]), window, ...place }),
     z.object({ kind: z.literal("reason"), ...place }),
+    z.object({ kind: z.literal("soak"), in: z.string(), forMs: durationMs, ...place }),
   ]),
 ) satisfies z.ZodType<readonly PolicyRule[]>;
 

@@ -18,6 +18,7 @@ test("every rule has the line that it is written in", () => {
     `policies:
   production:
     reason: required
+    requires: {staging: 1h30m}
     windows:
       - allow: {days: mon-thu, from: "09:00", to: "16:00", zone: Europe/Berlin}
       - deny: {from: 2026-12-23 18:00, to: 2027-01-04 08:00, zone: Europe/Berlin}
@@ -28,16 +29,17 @@ test("every rule has the line that it is written in", () => {
   );
   expect(rules).toEqual([
     {
-      ...{ kind: "allow", environment: "production", line: 5 },
+      ...{ kind: "allow", environment: "production", line: 6 },
       window: { days: [1, 2, 3, 4], from: "09:00", to: "16:00", zone: "Europe/Berlin" },
     },
     {
-      ...{ kind: "deny", environment: "production", line: 6 },
+      ...{ kind: "deny", environment: "production", line: 7 },
       window: { from: "2026-12-23 18:00", to: "2027-01-04 08:00", zone: "Europe/Berlin" },
     },
+    { kind: "soak", environment: "production", line: 4, in: "staging", forMs: 5_400_000 },
     { kind: "reason", environment: "production", line: 3 },
     {
-      ...{ kind: "deny", environment: "*", line: 9 },
+      ...{ kind: "deny", environment: "*", line: 10 },
       window: { days: [0, 6], from: "00:00", to: "24:00", zone: "UTC" },
     },
   ]);
@@ -60,7 +62,7 @@ test("every mistake is found with its place", () => {
   ).toEqual([
     '2:3 `policies.Production` is not a valid name; expected the name of an environment, "none" for services without one, or "*" for all.',
     '5:5 `policies.production.reason` is the text "yes"; expected the word required.',
-    "6:5 `window` is not a key of `policies.production`; expected one of windows, reason.",
+    "6:5 `window` is not a key of `policies.production`; expected one of windows, requires, reason.",
     '8:17 `policies.production.windows[0].allow.days` is the text "mon-fry"; expected days such as mon-fri, or sat, sun.',
     '8:32 `policies.production.windows[0].allow.from` is the text "9:00"; expected a time such as "09:00", or a date with a time such as "2026-12-23 18:00".',
     '8:46 `policies.production.windows[0].allow.to` is the text "25:00"; expected a time such as "09:00", or a date with a time such as "2026-12-23 18:00".',

@@ -60,7 +60,7 @@ class Reader {
   }
 
   rules({ policies }: PolicyDocument): readonly PolicyRule[] {
-    return Object.entries(policies).flatMap(([environment, { windows = [], reason }]) => {
+    return Object.entries(policies).flatMap(([environment, { windows = [], requires = {}, reason }]) => {
       const path = ["policies", environment];
       const at = (...more: Path) => ({
         environment,
@@ -70,6 +70,10 @@ class Reader {
         ...windows.flatMap((window, index) =>
           this.#windowRules(window, [...path, "windows", index], at("windows", index)),
         ),
+        ...Object.entries(requires).map(([name, forMs]) => ({
+          ...{ kind: "soak" as const, in: name, forMs },
+          ...at("requires", name),
+        })),
         ...(reason === undefined ? [] : [{ kind: "reason" as const, ...at("reason") }]),
       ];
     });

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { parseDays } from "../../domain/policy/windows.ts";
 import * as leaf from "../yaml/leaves.ts";
+import { namePattern } from "../yaml/values.ts";
 
 /** The one description of a policy file. */
 
@@ -63,6 +64,12 @@ const windows = leaf.list(
 export const environmentPolicy = z.strictObject(
   {
     windows: windows.optional().describe("When rollouts may begin."),
+    requires: z
+      .record(z.string().regex(namePattern, { error: "the name of an environment" }), leaf.duration("1m"), {
+        error: "a mapping from environments to how long the image has served there",
+      })
+      .optional()
+      .describe("How long the image has served in other environments, without rollback or drift."),
     reason: z
       .literal("required", { error: "the word required" })
       .optional()

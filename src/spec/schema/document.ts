@@ -38,6 +38,14 @@ export const documentSchema = z.strictObject(
       .max(100, { error: "at most 100 services" })
       .prefault([])
       .describe("Services that must serve before this one's rollout begins, in `kiln deploy --all`."),
+    ladder: leaf
+      .list(name("the name of an environment"), "names of environments")
+      .min(2, { error: "at least 2 environments" })
+      .max(16, { error: "at most 16 environments" })
+      .optional()
+      .describe(
+        "Environments that an image climbs with `kiln promote`, from the lowest; none of them changes `image`.",
+      ),
     image,
     servers: servers.prefault({}),
     health: health.prefault({}),

@@ -1,16 +1,22 @@
 import { type Asker, askerData, askerName, why } from "../../domain/actor.ts";
 import type { ServiceKey } from "../../domain/ids.ts";
+import type { Candidate, NewCandidate } from "../../domain/policy/candidate.ts";
 import type { Freeze, Override, PolicyFile } from "../../domain/policy/policy.ts";
 import { policyRules } from "../../domain/schema/policy.ts";
 import { canonicalJson } from "../../lib/canonical-json.ts";
 import { digestOf } from "../../lib/files/sha256.ts";
 import { jsonColumn } from "../sqlite/json-column.ts";
 import type { Workbench } from "../workbench.ts";
+import { insertCandidate, selectCandidates } from "./candidates.ts";
 import { deleteFreezes, insertFreeze, type NewFreeze, selectFreezes, type WhichFreezes } from "./freezes.ts";
 import { reviewOverride, selectOverrides } from "./overrides.ts";
 
 /** What must hold before a rollout begins. */
 export interface PolicyStore {
+  /** Newest first; of one service (its own name) or of all. */
+  candidates(service?: string): readonly Candidate[];
+  /** The newest one when it is the same in all but its origin. */
+  addCandidate(candidate: NewCandidate, by: Asker): Candidate;
   /** Undefined: none was set. */
   file(): PolicyFile | undefined;
   /** In place of the one before. */
@@ -31,6 +37,8 @@ export interface PolicyStore {
 export function openPolicies(bench: Workbench): PolicyStore {
   const changing = <Result>(work: () => Result) => bench.db.transaction(work);
   return {
+    candidates: (service) => selectCandidates(bench.db, service),
+    addCandidate: (candidate, by) => changing(() => insertCandidate(bench, candidate, by)),
     file: () => selectFile(bench),
     setFile: (file, by) => changing(() => replaceFile(bench, file, by)),
     removeFile: (by) => changing(() => deleteFile(bench, by)),

@@ -124,12 +124,19 @@ export function deleteOldReleases(db: Database, service: ServiceKey, keep: numbe
 /** Image digests that kept releases use, each with those releases in words. */
 export function selectImagesInUse(db: Database): ReadonlyMap<ImageDigest, readonly string[]> {
   const users = new Map<ImageDigest, string[]>();
-  const rows = db.all<{ readonly image: string; readonly service: string; readonly number: number }>(
-    "SELECT image, service, number FROM releases ORDER BY image, service, number",
+  const rows = db.all<{
+    readonly image: string;
+    readonly service: string;
+    readonly kind: string;
+    readonly number: number;
+  }>(
+    `SELECT image, service, 'release' AS kind, number FROM releases
+     UNION ALL SELECT image, service, 'candidate', id FROM candidates
+     ORDER BY image, kind DESC, service, number`,
   );
-  for (const { image, service, number } of rows) {
+  for (const { image, service, kind, number } of rows) {
     const names = users.get(image) ?? [];
-    names.push(`${service} release ${number}`);
+    names.push(`${service} ${kind} ${number}`);
     users.set(image, names);
   }
   return users;

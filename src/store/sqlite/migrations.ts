@@ -312,6 +312,21 @@ const migrations: readonly string[] = [
     reviewed_at_ms INTEGER
   ) STRICT;
   `,
+  `
+  -- What climbs a ladder of environments: one image, with the configuration of each environment above.
+  CREATE TABLE candidates (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    service TEXT NOT NULL,
+    image TEXT NOT NULL,
+    version TEXT NOT NULL,
+    origin TEXT,
+    ladder TEXT NOT NULL,
+    rungs TEXT NOT NULL,
+    created_at_ms INTEGER NOT NULL,
+    created_by TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX candidates_by_service ON candidates (service, id);
+  `,
 ];
 
 /** The version that this Kiln writes. */
@@ -322,7 +337,7 @@ const stateTables = [
   ...["services", "releases", "rollouts", "warm", "failures"],
   ...["secrets", "secret_versions", "contents", "taints", "sessions", "targets"],
   ...["trusted_keys", "image_policies", "runs", "schedules"],
-  ...["policy_file", "freezes", "overrides"],
+  ...["policy_file", "freezes", "overrides", "candidates"],
 ];
 
 /**

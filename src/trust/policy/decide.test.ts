@@ -1,12 +1,16 @@
 import { expect, test } from "vitest";
 import type { Freeze, PolicyFile, PolicyRule } from "../../domain/policy/policy.ts";
-import { decide } from "./decide.ts";
+import { decide, type Policies } from "./decide.ts";
 
 const at = (iso: string) => Date.parse(iso);
 /** A Sunday. */
 const now = at("2026-11-29T23:00Z");
 const office = { days: [1, 2, 3, 4], from: "09:00", to: "16:00", zone: "Europe/Berlin" };
 
+const none: Policies = {
+  ...{ file: undefined, freezes: [] },
+  soak: () => ({ longestMs: 0, serves: false, spoiled: undefined }),
+};
 const aFile = (...rules: readonly PolicyRule[]): PolicyFile => ({
   ...{ name: "policy.yaml", text: "", setAtMs: 0, setBy: "ada", rules },
 });
@@ -19,7 +23,7 @@ const starting = (service = "shop.production", nowMs = now, reason?: string) => 
 
 test("a freeze concerns its environment, its service or everything, until its end", () => {
   const refusesAt = (freeze: Freeze, service: string, nowMs = now) =>
-    decide(starting(service, nowMs), { file: undefined, freezes: [freeze] }).some(({ passed }) => !passed);
+    decide(starting(service, nowMs), { ...none, freezes: [freeze] }).some(({ passed }) => !passed);
   expect(refusesAt(aFreeze(), "shop.production")).toBe(true);
   expect(refusesAt(aFreeze(), "shop.staging")).toBe(false);
   expect(refusesAt(aFreeze(), "shop")).toBe(false);
@@ -33,7 +37,7 @@ test("a freeze concerns its environment, its service or everything, until its en
 });
 
 test("a verdict says the rule, its place, and what would satisfy it", () => {
-  const [verdict] = decide(starting(), { file: undefined, freezes: [aFreeze()] });
+  const [verdict] = decide(starting(), { ...none, freezes: [aFreeze()] });
   expect(verdict).toEqual({
     ...{ kind: "freeze", mode: "enforce", passed: false, place: "freeze 3" },
     because: "ada has frozen production since 2026-11-29 22:00 UTC, until 2026-11-30 00:00 UTC: incident 12",
@@ -51,7 +55,7 @@ test("one window that allows is enough, each that denies counts, and the remedy 
     },
   );
   const of = (service: string, iso: string) =>
-    decide(starting(service, at(iso)), { file, freezes: [] }).map(({ passed, place, because, remedy }) => ({
+    decide(starting(service, at(iso)), { ...none, file }).map(({ passed, place, because, remedy }) => ({
       ...{ passed, place, because, remedy },
     }));
   expect(of("shop.staging", "2026-11-29T20:00Z")).toEqual([]);
@@ -75,8 +79,34 @@ test("one window that allows is enough, each that denies counts, and the remedy 
 
 test("a reason is asked for where the policy says so", () => {
   const file = aFile({ kind: "reason", environment: "production", line: 2 });
-  const of = (reason?: string) => decide(starting("shop.production", now, reason), { file, freezes: [] });
+  const of = (reason?: string) => decide(starting("shop.production", now, reason), { ...none, file });
   expect(of()).toMatchObject([{ kind: "reason", passed: false, remedy: "`--reason TEXT` gives one." }]);
   expect(of("a fix")).toMatchObject([{ passed: true }]);
-  expect(decide(starting("shop"), { file, freezes: [] })).toEqual([]);
+  expect(decide(starting("shop"), { ...none, file })).toEqual([]);
+});
+
+test("an image must have served elsewhere as long as the policy says, and a refusal says from when it has", () => {
+  const file = aFile({ kind: "soak", environment: "production", line: 7, in: "staging", forMs: 3_600_000 });
+  const of = (soak: ReturnType<Policies["soak"]>, image: string | undefined = "sha256:1") =>
+    decide(
+      { ...starting(), image },
+      { ...none, file, soak: (service) => (service === "shop.staging" ? soak : none.soak(service, "")) },
+    );
+  expect(of({ longestMs: 3_600_000, serves: false, spoiled: undefined })).toMatchObject([
+    { kind: "soak", passed: true, place: "policy.yaml:7" },
+  ]);
+  expect(of({ longestMs: 2_400_000, serves: true, spoiled: undefined })).toMatchObject([
+    {
+      passed: false,
+      because: "its image has served in staging for 40 min without rollback or drift; expected 60 min",
+      remedy: "Without rollback or drift it may begin from 2026-11-29 23:20 UTC.",
+    },
+  ]);
+  expect(of({ longestMs: 0, serves: false, spoiled: "rollout 7 rolled it back (event 9)" })).toMatchObject([
+    {
+      because: expect.stringContaining("rollout 7 rolled it back (event 9); expected 60 min"),
+      remedy: "`kiln promote shop --to staging` brings it there.",
+    },
+  ]);
+  expect(decide(starting(), { ...none, file })).toEqual([]); // before the build there is no image
 });

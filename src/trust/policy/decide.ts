@@ -1,5 +1,5 @@
 import type { AdmissionRule } from "../../domain/admission.ts";
-import type { ServiceKey } from "../../domain/ids.ts";
+import { type ImageDigest, type ServiceKey, serviceKey, serviceOf } from "../../domain/ids.ts";
 import {
   environmentOf,
   type Freeze,
@@ -9,6 +9,7 @@ import {
   scopeOf,
 } from "../../domain/policy/policy.ts";
 import { type Window, windowText } from "../../domain/policy/windows.ts";
+import type { Soak } from "./soak.ts";
 import { isWithin, nextOpening, wallTime } from "./wall-time.ts";
 
 /** A rollout that is about to begin. */
@@ -17,6 +18,8 @@ export interface Starting {
   readonly nowMs: number;
   /** The reason that is given for it. */
   readonly reason: string | undefined;
+  /** Undefined: it is not built yet, and what is asked of it is left for later. */
+  readonly image?: ImageDigest | undefined;
 }
 
 /** What there is to decide by. */
@@ -24,11 +27,14 @@ export interface Policies {
   readonly file: PolicyFile | undefined;
   /** Those that hold, and perhaps some that are over. */
   readonly freezes: readonly Freeze[];
+  /** How an image did as this service. */
+  readonly soak: (service: ServiceKey, image: ImageDigest) => Soak;
 }
 
 /** Whether the rollout of a deploy may begin: one verdict for each rule that concerns it. Rollbacks are never asked about. */
-export function decide(starting: Starting, { file, freezes }: Policies): readonly AdmissionRule[] {
+export function decide(starting: Starting, policies: Policies): readonly AdmissionRule[] {
   const { service, nowMs } = starting;
+  const { file, freezes } = policies;
   const rules = (file?.rules ?? []).filter(({ environment }) => isFor(environment, service));
   const frozen = freezes.filter((freeze) => isFrozenBy(freeze, service, nowMs));
   const at = (line: number) => `${file?.name}:${line}`;
@@ -36,7 +42,10 @@ export function decide(starting: Starting, { file, freezes }: Policies): readonl
   return [
     ...frozen.map(freezeVerdict),
     ...windowVerdicts(rules, nowMs, at, opening),
-    ...rules.flatMap((rule) => (rule.kind === "reason" ? [reasonVerdict(starting, at(rule.line))] : [])),
+    ...rules.flatMap((rule) => {
+      if (rule.kind === "reason") return [reasonVerdict(starting, at(rule.line))];
+      return rule.kind === "soak" ? soakVerdicts(starting, rule, at(rule.line), policies) : [];
+    }),
   ];
 }
 
@@ -121,6 +130,37 @@ function reasonVerdict({ reason }: Starting, place: string): AdmissionRule {
     because: passed ? "a reason is given" : "no reason is given",
     ...(passed ? {} : { remedy: "`--reason TEXT` gives one." }),
   };
+}
+
+function soakVerdicts(
+  { service, image, nowMs }: Starting,
+  rule: Extract<PolicyRule, { readonly kind: "soak" }>,
+  place: string,
+  { soak }: Policies,
+): readonly AdmissionRule[] {
+  if (image === undefined) return [];
+  const name = serviceOf(service);
+  const { longestMs, serves, spoiled } = soak(serviceKey(name, rule.in), image);
+  const passed = longestMs >= rule.forMs;
+  const has = `its image has served in ${rule.in} for ${durationText(longestMs)} without rollback or drift`;
+  const but = spoiled === undefined ? has : `${has}: ${spoiled}`;
+  const remedy = serves
+    ? `Without rollback or drift it may begin from ${utcText(Math.ceil((nowMs + rule.forMs - longestMs) / 60_000) * 60_000)}.`
+    : `\`kiln promote ${name} --to ${rule.in}\` brings it there.`;
+  return [
+    {
+      ...{ kind: "soak", mode: "enforce", passed, place },
+      because: passed ? has : `${but}; expected ${durationText(rule.forMs)}`,
+      ...(passed ? {} : { remedy }),
+    },
+  ];
+}
+
+/** `0 min`, `2 h 5 min`: never more than it was. */
+function durationText(ms: number): string {
+  const minutes = Math.floor(ms / 60_000);
+  if (minutes < 120) return `${minutes} min`;
+  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
 /** `2026-11-30 02:00 UTC`. */

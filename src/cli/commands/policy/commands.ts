@@ -1,11 +1,46 @@
 import type { Command } from "commander";
-import { command, described, group, type LoadCommand, reasonHelp } from "../../declare.ts";
-import { parseDuration, parseRolloutNumber } from "../../numbers.ts";
+import {
+  breakGlassHelp,
+  command,
+  described,
+  expectRelease,
+  group,
+  type LoadCommand,
+  planHelp,
+  reasonHelp,
+} from "../../declare.ts";
+import { parseCandidate, parseDuration, parseExpected, parseRolloutNumber } from "../../numbers.ts";
 
 const which = "an environment; `none`: services without one";
 
 export function addPolicyCommands(program: Command, load: LoadCommand): void {
   program.commandsGroup("Policy:");
+  command(
+    program,
+    "promote",
+    "bring the image that serves in one environment to the next one",
+    "kiln promote shop --to staging",
+    "kiln promote shop --to production --plan",
+  )
+    .argument("[SERVICE]", "the service's name; default: the one in ./kiln.yaml")
+    .requiredOption("--to <ENVIRONMENT>", "an environment of the service's ladder")
+    .option("-f, --file <FILE>", "the file to use instead of ./kiln.yaml")
+    .option(
+      "--candidate <NUMBER>",
+      "this candidate, as in `kiln candidate ls`; default: the one that serves in the environment below",
+      parseCandidate,
+    )
+    .option("--no-wait", "return as soon as the rollout has started")
+    .option("--supersede", "end a running rollout and start this one")
+    .option("--plan", planHelp)
+    .option("--reason <TEXT>", reasonHelp)
+    .option("--break-glass", breakGlassHelp)
+    .option("--expect <NUMBER|DIGEST>", expectRelease, parseExpected)
+    .action(load(async () => (await import("./promote.ts")).promote));
+  const candidate = group(program, "candidate", "show what can be promoted");
+  command(candidate, "ls", "list candidates, and where they serve", "kiln candidate ls shop")
+    .argument("[SERVICE]", "the service's name; default: all")
+    .action(load(async () => (await import("./promote.ts")).listCandidates));
   const freeze = group(
     program,
     "freeze",

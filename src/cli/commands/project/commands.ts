@@ -1,5 +1,12 @@
 import type { Command } from "commander";
-import { command, expectRelease, fromFile, type LoadCommand, reasonHelp } from "../../declare.ts";
+import {
+  breakGlassHelp,
+  command,
+  expectRelease,
+  fromFile,
+  type LoadCommand,
+  reasonHelp,
+} from "../../declare.ts";
 import { parseExpected } from "../../numbers.ts";
 
 const everyService = "every service of every kiln.yaml in the folder and below; default: the current folder";
@@ -51,7 +58,7 @@ export function addProjectCommands(program: Command, load: LoadCommand): void {
     .option("--no-wait", "return as soon as the rollout has started")
     .option("--supersede", "end a running rollout and start this one")
     .option("--reason <TEXT>", reasonHelp)
-    .option("--break-glass", "begin against policies, with a reason; another person has to review that")
+    .option("--break-glass", breakGlassHelp)
     .option("--expect <NUMBER|DIGEST>", expectRelease, parseExpected)
     .action(load(async () => (await import("./deploy.ts")).run));
   command(program, "schema", "print the JSON Schema of kiln.yaml", "kiln schema > kiln.schema.json").action(
