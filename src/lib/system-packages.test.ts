@@ -26,7 +26,7 @@ test("each program that src/ starts comes with a package of the list", () => {
   expect(started.length).toBeGreaterThan(30);
   expect(started.filter(({ program }) => program !== undefined && !listed.has(program))).toEqual([]);
   expect(started.filter(({ expression: e }) => e !== undefined && !ofOtherOrigin.has(e))).toEqual([]);
-});
+}, 600_000); // all types of src/ are computed: minutes where the machine has much else to do
 
 test("each program is listed once", () => {
   const programs = systemPackages().flatMap((entry) => entry.programs);

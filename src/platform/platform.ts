@@ -13,6 +13,9 @@ import type { Volumes } from "./volumes.ts";
 
 /** A release that may come: before its image is built, what is known of it. */
 export interface Candidate extends Pick<Release, "service" | "shape" | "health" | "traffic"> {
+  /** Names of secrets and paths of configuration files that its servers get. Absent: none. */
+  readonly secrets?: readonly { readonly name: string }[];
+  readonly files?: readonly { readonly to: string }[];
   readonly image: ImageDigest | undefined;
 }
 

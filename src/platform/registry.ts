@@ -93,6 +93,26 @@ const kubernetesOptions = z.strictObject({
     .describe("The type of Services; ClusterIP by default, which only the cluster reaches."),
 });
 
+const terraformOptions = z.strictObject({
+  module: z
+    .string()
+    .regex(/^\//, "expected the absolute path of a folder")
+    .describe("The folder of the Terraform module that makes a group of servers: an absolute path."),
+  user: z
+    .string()
+    .regex(/^[a-z_][a-z0-9_-]{0,31}$/, "expected the name of a user of this machine")
+    .default("nobody")
+    .describe("The user that Terraform, and all that the module starts, runs as; `nobody` by default."),
+  environment: z
+    .string()
+    .regex(/^\//, "expected the absolute path of a file")
+    .optional()
+    .describe("A file with NAME=value lines, such as credentials, for Terraform alone: an absolute path."),
+  registry: kubernetesOptions.shape.registry
+    .optional()
+    .describe("Where images are pushed to and servers pull them from, such as registry.example/team."),
+});
+
 /** Every platform, one line each. What one of them alone needs is imported by its `open`, when a target of it is opened. */
 export const registry: Readonly<Record<string, PlatformKind>> = {
   docker: {
@@ -106,6 +126,11 @@ export const registry: Readonly<Record<string, PlatformKind>> = {
     open: openKubernetes,
   },
   local: { summary: "servers on this machine", options: z.strictObject({}), only: "local", open: openLocal },
+  terraform: {
+    summary: "servers that a Terraform module makes, in any cloud",
+    options: terraformOptions,
+    open: openTerraform,
+  },
 };
 
 function openLocal({ state, clock, log, ...sources }: Surroundings): OpenedTarget {
@@ -160,6 +185,21 @@ async function openKubernetes(
     platform,
     probe: (call) => platform.probe(call),
     watchDrift,
+    [Symbol.asyncDispose]: () => platform[Symbol.asyncDispose](),
+  };
+}
+
+async function openTerraform(
+  { state, clock, log, images, secrets }: Surroundings,
+  { name }: Target,
+  options: z.output<typeof terraformOptions>,
+): Promise<OpenedTarget> {
+  const opener = await import("./terraform/open.ts");
+  const router = haproxyRouter({ state: stateOfTarget(state, name), clock, log, secret: secrets.newest });
+  const platform = opener.openTerraform({ state, target: name, options, router, images, clock, log });
+  return {
+    platform,
+    probe: (call) => platform.probe(call),
     [Symbol.asyncDispose]: () => platform[Symbol.asyncDispose](),
   };
 }

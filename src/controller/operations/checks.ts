@@ -59,7 +59,7 @@ function mayJoin(store: Store, service: ServiceKey, draft: UnbuiltRelease): bool
 export async function requireDeployable(
   { store, targets, images, call }: CheckParts,
   service: ServiceKey,
-  { image, version, shape, health, jobs, schedules = [], secrets, traffic }: Draft,
+  { image, version, shape, health, jobs, schedules = [], secrets, files, traffic }: Draft,
   target: TargetName | undefined,
 ): Promise<void> {
   const { platform } = targets.of(service, target);
@@ -69,7 +69,7 @@ export async function requireDeployable(
   requireSecrets(store, service, store.secrets.freeze(service, secrets));
   requireJobs(platform, [...jobs, ...schedules]);
   requireVolumes(platform, shape);
-  await platform.preflight?.({ service, image, shape, health, traffic }, call());
+  await platform.preflight?.({ service, image, shape, health, traffic, secrets, files }, call());
 }
 
 /** A service stays where its first deploy has put it. Throws `target_fixed`, and `target_unknown`. */

@@ -35,7 +35,7 @@ export function describeHost(name: string, open: () => Promise<HostSubject>): vo
     const lines = async (id: ServerId, tail?: number): Promise<readonly string[]> => {
       const texts: string[] = [];
       const options = tail === undefined ? {} : { tail };
-      for await (const { text } of subject.host.logs.read(id, options, call.signal)) texts.push(text);
+      for await (const { text } of subject.host.logs?.read(id, options, call.signal) ?? []) texts.push(text);
       return texts;
     };
 

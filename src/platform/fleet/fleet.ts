@@ -67,7 +67,7 @@ export function createFleet(options: FleetOptions): Fleet {
 class HostFleet implements Fleet {
   readonly name: Host["name"];
   readonly split = "any";
-  readonly logs: LogReader;
+  readonly logs?: LogReader;
   readonly volumes?: Volumes;
   readonly jobs?: JobRunner;
   readonly exec?: Access;
@@ -96,7 +96,7 @@ class HostFleet implements Fleet {
 
   constructor({ host, router, clock, prober, log, parallelism = 4 }: FleetOptions) {
     this.name = host.name;
-    this.logs = host.logs;
+    if (host.logs) this.logs = host.logs;
     if (host.volumes) this.volumes = host.volumes;
     if (host.access) this.exec = this.#letIn(host.access);
     this.#host = host;
@@ -234,7 +234,9 @@ class HostFleet implements Fleet {
     return { [Symbol.dispose]: () => void this.#watchers.delete(watcher) };
   }
 
-  async preflight({ service, image, traffic }: Candidate, call: Call): Promise<void> {
+  async preflight(release: Candidate, call: Call): Promise<void> {
+    const { service, image, traffic } = release;
+    this.#host.requireSupported?.(release);
     if (image !== undefined) await this.#host.check({ service, image }, call);
     if (traffic !== undefined) await this.#router.check(service, [traffic], call);
     const preview = previewFrontend(traffic);

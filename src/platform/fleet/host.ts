@@ -3,7 +3,7 @@ import type { Release } from "../../domain/release.ts";
 import type { PlatformName } from "../../domain/target.ts";
 import type { Restoring } from "../../domain/volume.ts";
 import type { Listener } from "../../lib/process/listeners.ts";
-import type { Access, Call, Evidence, LogReader, Readiness, Taint } from "../platform.ts";
+import type { Access, Call, Candidate, Evidence, LogReader, Readiness, Taint } from "../platform.ts";
 import type { Volumes } from "../volumes.ts";
 
 /** What a host is asked to start. */
@@ -107,11 +107,14 @@ export interface Host {
   destroy(id: ServerId, call: Call): Promise<void>;
   /** Calls back soon after a server's process has ended. Speed only. */
   watch(ended: (id: ServerId) => void): Disposable;
+  /** Throws `shape_unsupported` with what its servers cannot have. Absent: they can have everything. */
+  requireSupported?(release: Candidate): void;
   /** Throws when the image is gone or no server can be made from it. Makes nothing. */
   check(release: Pick<Release, "service" | "image">, call: Call): Promise<void>;
   /** Makes what all servers of the release share; repeating it is cheap. Throws what `check` throws. */
   prepare(release: Pick<Release, "service" | "image">, call: Call): Promise<void>;
-  readonly logs: LogReader;
+  /** Absent: what its servers write stays with them. */
+  readonly logs?: LogReader;
   /** Absent: servers do not reach services by name. */
   readonly names?: ServiceNames;
   /** Absent: servers get no volumes. One server at a time has a volume that is not shared: `create` throws `volume_in_use` for a second. */

@@ -17,7 +17,14 @@ import { readCgroupSupport } from "../linux/cgroups.ts";
 import { createInspector } from "../linux/inspector.ts";
 import { isMounting, signalProcess } from "../linux/processes.ts";
 import type { Inspector } from "../linux/subject.ts";
-import type { Call, ConfigSource, EvidenceKeeper, ImageSource, SecretSource } from "../platform.ts";
+import type {
+  Call,
+  ConfigSource,
+  EvidenceKeeper,
+  ImageSource,
+  LogReader,
+  SecretSource,
+} from "../platform.ts";
 import type { HostContext } from "./context.ts";
 import { layerVerifier, protectAgain } from "./image/layer-files.ts";
 import { readLog } from "./log/log-reader.ts";
@@ -53,6 +60,7 @@ export interface LocalHostOptions {
 }
 
 export interface LocalHost extends Host {
+  readonly logs: LogReader;
   readonly inspector: Inspector;
 }
 

@@ -14,6 +14,7 @@ export function addTargetCommands(program: Command, load: LoadCommand): void {
     .argument("<NAME>", "a name of your own, for `target` in kiln.yaml")
     .requiredOption("-p, --platform <PLATFORM>", "the kind of place")
     .option("-o, --option <NAME=VALUE>", "what the platform needs to know; may be repeated", parsePair)
+    .option("--module <FOLDER>", "the Terraform module of the platform terraform")
     .option("--reason <TEXT>", reasonHelp)
     .action(load(async () => (await import("./target.ts")).add));
   command(target, "ls", "list the targets and the services on them", "kiln target ls").action(

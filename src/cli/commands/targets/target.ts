@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import type { ProbedTarget, TargetStatus } from "../../api.ts";
 import type { Context, Outcome } from "../../context.ts";
 import type { ChangeOptions } from "../../deploy/change-options.ts";
@@ -10,13 +11,16 @@ import { warningLines } from "../../rollout/view.ts";
 interface AddOptions extends Pick<ChangeOptions, "reason"> {
   readonly platform: string;
   readonly option?: Readonly<Record<string, string>>;
+  /** Short for the option `module`, and below the current folder. */
+  readonly module?: string;
 }
 
 /** Records the target, then shows what it lacks: one that does not answer yet is added all the same. */
 export async function add(context: Context, options: AddOptions, name: string): Outcome {
-  const { platform, reason, option = {} } = options;
+  const { platform, reason, option = {}, module } = options;
   const client = await context.connect();
-  await client.addTarget({ target: name, platform, options: option, reason });
+  const all = module === undefined ? option : { ...option, module: resolve(context.cwd, module) };
+  await client.addTarget({ target: name, platform, options: all, reason });
   const target = await client.target({ target: name });
   const { style } = context.output;
   context.output.result(target, [

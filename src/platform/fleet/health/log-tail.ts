@@ -15,6 +15,7 @@ export async function lastLines(
   const signal = AbortSignal.any([end.signal, background.signal]);
   const lines: string[] = [];
   const read = async () => {
+    if (host.logs === undefined) return;
     for await (const { text } of host.logs.read(id, { tail: tailLines }, signal)) lines.push(text);
   };
   const late = background.clock.sleep(tailTimeoutMs, signal);

@@ -1,0 +1,28 @@
+import type { Logger } from "../../lib/log.ts";
+import type { StateFolder } from "../../lib/state-folder.ts";
+import type { Clock } from "../../lib/time/clock.ts";
+import type { Router } from "../../router/router.ts";
+import { createFleet, type Fleet } from "../fleet/fleet.ts";
+import { networkProber } from "../fleet/health/network-prober.ts";
+import type { ImagePacker, ImagePusher } from "../platform.ts";
+import { terraformHost } from "./terraform-host.ts";
+import type { TerraformOptions } from "./workplace.ts";
+
+export interface TerraformTarget {
+  readonly state: StateFolder;
+  readonly target: string;
+  readonly options: TerraformOptions;
+  readonly router: Router;
+  readonly images: ImagePusher & Pick<ImagePacker, "check">;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** Creations and ends of one group are gathered into runs of Terraform: none of them waits for the turn of another. */
+const parallelism = 256;
+
+/** Contacts nothing. */
+export function openTerraform({ router, ...rest }: TerraformTarget): Fleet {
+  const { clock, log } = rest;
+  return createFleet({ host: terraformHost(rest), router, clock, prober: networkProber(), log, parallelism });
+}

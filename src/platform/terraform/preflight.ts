@@ -1,0 +1,24 @@
+import { KilnError } from "../../lib/errors.ts";
+import type { Candidate } from "../platform.ts";
+
+/** Throws `shape_unsupported` with all that a module is not told of: it is not left out silently. */
+export function requireSupported({ shape, health, secrets = [], files = [] }: Candidate): void {
+  const { init, ulimits, stop, sharedMemoryBytes, volumes = [] } = shape;
+  const asked = {
+    ...{ init, ulimits, stop, sharedMemory: sharedMemoryBytes },
+    ...{ volumes: volumes[0], secrets: secrets[0] },
+  };
+  const parts = Object.entries(asked).flatMap(([name, value]) =>
+    value === undefined ? [] : [`servers.${name}`],
+  );
+  if (files.length > 0) parts.push("files");
+  if (health.check.kind === "alive") parts.push("a service without `servers.port`");
+  if (parts.length === 0) return;
+  throw new KilnError(
+    "shape_unsupported",
+    `A Terraform module cannot be told what kiln.yaml asks for: ${parts.join(", ")}.`,
+    {
+      hint: "Remove it for this target. Servers read secrets from the cloud's own store, with an identity that the module gives them: docs/terraform.md.",
+    },
+  );
+}
