@@ -57,6 +57,10 @@ const ChangePlan = z.object({
     .optional()
     .describe("What policies say of the rollout and its image now. Absent: there are none."),
   data: z.array(z.string()).describe("What becomes of the data in volumes, one sentence each."),
+  platform: z
+    .array(z.string())
+    .optional()
+    .describe("What the platform would do for new releases, one sentence each. Absent: it says nothing."),
   downtime: z.string(),
   digest: z
     .string()

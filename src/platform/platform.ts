@@ -148,6 +148,8 @@ export interface Platform {
    * makes and changes nothing, because a plan asks it too.
    */
   preflight?(release: Candidate, call: Call): Promise<void>;
+  /** What making a group of `size` servers would do there, one sentence each. It makes and changes nothing. Absent: nothing more is known. */
+  forecast?(release: Release, size: number, call: Call): Promise<readonly string[]>;
   /** Brings an image to where its servers are made, so that none of them waits for that. Absent: creating a server does. */
   publish?(release: Pick<Release, "service" | "image">, call: Call): Promise<void>;
   /**

@@ -111,6 +111,11 @@ const terraformOptions = z.strictObject({
   registry: kubernetesOptions.shape.registry
     .optional()
     .describe("Where images are pushed to and servers pull them from, such as registry.example/team."),
+  refresh: z
+    .string()
+    .regex(/^[1-9]\d{0,3}$/, "expected a whole number of minutes")
+    .default("5")
+    .describe("Minutes between two looks for changes by others; 5 by default."),
 });
 
 /** Every platform, one line each. What one of them alone needs is imported by its `open`, when a target of it is opened. */
@@ -127,7 +132,7 @@ export const registry: Readonly<Record<string, PlatformKind>> = {
   },
   local: { summary: "servers on this machine", options: z.strictObject({}), only: "local", open: openLocal },
   terraform: {
-    summary: "servers that a Terraform module makes, in any cloud",
+    summary: "servers that a Terraform module makes",
     options: terraformOptions,
     open: openTerraform,
   },
@@ -196,10 +201,12 @@ async function openTerraform(
 ): Promise<OpenedTarget> {
   const opener = await import("./terraform/open.ts");
   const router = haproxyRouter({ state: stateOfTarget(state, name), clock, log, secret: secrets.newest });
-  const platform = opener.openTerraform({ state, target: name, options, router, images, clock, log });
+  const opened = opener.openTerraform({ state, target: name, options, router, images, clock, log });
+  const { platform, watchDrift } = opened;
   return {
     platform,
     probe: (call) => platform.probe(call),
+    watchDrift,
     [Symbol.asyncDispose]: () => platform[Symbol.asyncDispose](),
   };
 }

@@ -122,6 +122,10 @@ describe.skipIf(why !== undefined)("a service whose servers Terraform makes", ()
   afterAll(() => cloud[Symbol.asyncDispose](), 300_000);
 
   test("a deploy makes its group, as a user without rights, and the router reaches it", async () => {
+    const { stdout } = await cloud.inProject("plan");
+    expect(stdout).toMatch(
+      /Terraform would make 2 resources for release 1: terraform_data\.server\["shop-1-1-1"\]/,
+    );
     await cloud.inProject("deploy");
     expect(await cloud.answer()).toContain("shop 1 one");
     const [server, ...others] = await cloud.servers();

@@ -34,6 +34,7 @@ export function planLines(plan: ChangePlan, style: Style): string[] {
     ...(steps.length === 0 ? [] : ["", "Actions", ...table([], steps).map((line) => `  ${line}`)]),
     ...(admitted.length === 0 ? [] : ["", "Policy", ...admitted.map((line) => `  ${line}`)]),
     ...(data.length === 0 ? [] : ["", "Data", ...data.map((words) => `  ${words}`)]),
+    ...(plan.platform === undefined ? [] : ["", "Platform", ...plan.platform.map((words) => `  ${words}`)]),
     "",
     `Downtime: ${plan.downtime}`,
     serversLine(plan),

@@ -11,6 +11,7 @@ import type { Change, ChangeParts } from "./change.ts";
 import { volumesThere } from "./data.ts";
 import { dataWords } from "./data-words.ts";
 import { digestOfPlan } from "./plan-digest.ts";
+import { platformWords } from "./platform-words.ts";
 import { finalReleaseOf, servingOf, type WantedService, wantedOf } from "./wanted.ts";
 
 /** What a change would do now. Nothing is done. Throws what the change would throw. */
@@ -18,7 +19,10 @@ export async function planChange(parts: ChangeParts, change: Change<unknown>): P
   await change.check?.();
   const { loop, platform } = parts.targets.of(change.service, change.target);
   const volumes = await volumesThere(platform, change.service, parts.call());
-  return planNow(parts, change, await loop.observer.see(), volumes);
+  const observed = await loop.observer.see();
+  const plan = planNow(parts, change, observed, volumes);
+  const words = await platformWords(parts, change, observed, plan.actions);
+  return words.length === 0 ? plan : { ...plan, platform: words };
 }
 
 /**

@@ -68,6 +68,7 @@ class HostFleet implements Fleet {
   readonly name: Host["name"];
   readonly split = "any";
   readonly logs?: LogReader;
+  readonly forecast?: NonNullable<Platform["forecast"]>;
   readonly volumes?: Volumes;
   readonly jobs?: JobRunner;
   readonly exec?: Access;
@@ -97,6 +98,7 @@ class HostFleet implements Fleet {
   constructor({ host, router, clock, prober, log, parallelism = 4 }: FleetOptions) {
     this.name = host.name;
     if (host.logs) this.logs = host.logs;
+    if (host.forecast) this.forecast = host.forecast;
     if (host.volumes) this.volumes = host.volumes;
     if (host.access) this.exec = this.#letIn(host.access);
     this.#host = host;

@@ -111,6 +111,8 @@ export interface Host {
   requireSupported?(release: Candidate): void;
   /** Throws when the image is gone or no server can be made from it. Makes nothing. */
   check(release: Pick<Release, "service" | "image">, call: Call): Promise<void>;
+  /** As `Platform.forecast`. */
+  forecast?(release: Release, size: number, call: Call): Promise<readonly string[]>;
   /** Makes what all servers of the release share; repeating it is cheap. Throws what `check` throws. */
   prepare(release: Pick<Release, "service" | "image">, call: Call): Promise<void>;
   /** Absent: what its servers write stays with them. */

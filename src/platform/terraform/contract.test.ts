@@ -10,6 +10,11 @@ test("what a module tells is taken when it is one server for each name", () => {
   expect(checkServers([], [])).toEqual([]);
 });
 
+test("no server gets the address of one of another group", () => {
+  const used = new Map([[one.address, "shop-6-1-1"]]);
+  expect(() => checkServers([one, two], names, used)).toThrow("10.0.0.1, which shop-6-1-1 has");
+});
+
 test.each([
   ["no list", { servers: [] }, "is not a list"],
   ["a server without an address", [{ name: one.name, id: "i-1", address: null }, two], "is not a list"],

@@ -58,9 +58,13 @@ const toldSchema = z.array(
 
 /**
  * The module's output `servers`, checked: each server that was asked for, once, and no other, each with an address of its own
- * that a server can have. Throws `module_invalid`.
+ * that a server can have. `used`: addresses of other servers. Throws `module_invalid`.
  */
-export function checkServers(output: unknown, wanted: readonly ServerId[]): readonly ToldServer[] {
+export function checkServers(
+  output: unknown,
+  wanted: readonly ServerId[],
+  used: ReadonlyMap<string, ServerId> = new Map(),
+): readonly ToldServer[] {
   const result = toldSchema.safeParse(output);
   if (!result.success) {
     const [issue] = result.error.issues;
@@ -72,6 +76,9 @@ export function checkServers(output: unknown, wanted: readonly ServerId[]): read
     if (!isServerAddress(address))
       throw broken(`gives ${name} the address ${JSON.stringify(address)}, which no server has`);
   }
+  const taken = told.find(({ address }) => used.has(address));
+  if (taken)
+    throw broken(`gives ${taken.name} the address ${taken.address}, which ${used.get(taken.address)} has`);
   const twice = (of: (server: ToldServer) => string) =>
     told.find((one, index) => told.findIndex((other) => of(other) === of(one)) !== index);
   const named = twice(({ name }) => name);

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { KilnError } from "../../lib/errors.ts";
-import { passGate, planSchema } from "./gate.ts";
+import { passGate, planSchema, planWords } from "./gate.ts";
 
 /** As `terraform show -json` of 1.11.4 prints a change of one instance of `for_each`, without its values. */
 function change(index: string | undefined, actions: readonly string[], more: object = {}) {
@@ -27,7 +27,7 @@ function gate(changes: readonly object[], told?: unknown) {
     told === undefined
       ? {}
       : { servers: { actions: ["update"], before: [], after: told, after_unknown: [{}] } };
-  return passGate(
+  passGate(
     planSchema.parse({
       format_version: "1.2",
       errored: false,
@@ -58,7 +58,7 @@ test("servers are made and removed, and data is read", () => {
     reads,
   ];
   const told = [{ name: "shop-7-1-1", id: "i-1", address: "10.0.0.1" }, { name: "shop-7-2-1" }];
-  expect(gate(changes, told)).toEqual({ create: 1, delete: 1 });
+  expect(problemsOf(changes, told)).toEqual([]);
 });
 
 test("a change and a replacement in place are refused with the resource and what forces it", () => {
@@ -78,7 +78,7 @@ test("a change and a replacement in place are refused with the resource and what
 
 test("what an apply that was cut off has left half made is made again, unless it serves", () => {
   const tainted = { action_reason: "replace_because_tainted" };
-  expect(gate([change("shop-7-2-1", ["delete", "create"], tainted)])).toEqual({ create: 1, delete: 1 });
+  expect(problemsOf([change("shop-7-2-1", ["delete", "create"], tainted)])).toEqual([]);
   expect(problemsOf([change("shop-7-1-1", ["delete", "create"], tainted)])).toHaveLength(1);
 });
 
@@ -94,4 +94,14 @@ test("a module that numbers its servers cannot hand one's machine to another", (
   expect(problemsOf([change(undefined, ["delete"])], told)).toEqual([
     "shop-7-1-1 would become i-2, and is i-1.",
   ]);
+});
+
+test("what a plan would make is said in one sentence", () => {
+  const plan = (changes: readonly object[]) => planSchema.parse({ resource_changes: changes });
+  const reads = { ...change(undefined, ["read"]), mode: "data" };
+  expect(planWords(plan([change("a", ["create"]), reads]), 7)).toBe(
+    'Terraform would make 1 resource for release 7: terraform_data.server["a"].',
+  );
+  const many = Array.from({ length: 7 }, (_, n) => change(`${n}`, ["create"]));
+  expect(planWords(plan(many), 7)).toMatch(/7 resources .*"4"\], and 2 more\.$/);
 });

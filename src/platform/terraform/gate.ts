@@ -31,26 +31,29 @@ type ResourceChange = TerraformPlan["resource_changes"][number];
 /** Servers that stay, by name, with the cloud's id of each. */
 export type Kept = ReadonlyMap<ServerId, string>;
 
-/** How many resources a plan makes and removes. */
-export interface PlanTotals {
-  readonly create: number;
-  readonly delete: number;
-}
-
 /**
  * A plan of a group may create, delete and read. Throws `module_refused`, with each resource that would be changed or replaced in place, and
  * with what would happen to servers that stay. Pure.
  */
-export function passGate(plan: TerraformPlan, kept: Kept): PlanTotals {
+export function passGate(plan: TerraformPlan, kept: Kept): void {
   const problems = [
     ...plan.resource_changes.flatMap((change) => refusalOf(change, kept) ?? []),
     ...changedServers(plan.output_changes.servers?.after, kept),
   ];
   if (problems.length > 0) throw refused(problems);
-  const count = (action: string) =>
-    plan.resource_changes.filter(({ change, mode }) => mode === "managed" && change.actions.includes(action))
-      .length;
-  return { create: count("create"), delete: count("delete") };
+}
+
+const mostNames = 5;
+
+/** What Terraform would make for a new group, as a sentence. */
+export function planWords(plan: TerraformPlan, release: number): string {
+  const made = plan.resource_changes.filter(
+    ({ change, mode }) => mode === "managed" && change.actions.includes("create"),
+  );
+  const names = made.slice(0, mostNames).map(({ address }) => address.replace(/^module\.group\./, ""));
+  const more = made.length > mostNames ? `, and ${made.length - mostNames} more` : "";
+  const what = made.length === 1 ? "1 resource" : `${made.length} resources`;
+  return `Terraform would make ${what} for release ${release}: ${names.join(", ")}${more}.`;
 }
 
 function refusalOf(resource: ResourceChange, kept: Kept): string | undefined {

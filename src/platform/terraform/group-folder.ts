@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import {
   chmodSync,
   chownSync,
@@ -14,7 +15,8 @@ import {
 import { join } from "node:path";
 import { KilnError } from "../../lib/errors.ts";
 import { readExactly } from "../../lib/files/read-inside.ts";
-import { temporaryPath } from "../../lib/files/temporary.ts";
+import { namesIn, temporaryPath } from "../../lib/files/temporary.ts";
+import { isProcessAlive } from "../../lib/process/process-alive.ts";
 import type { Workplace } from "./run.ts";
 
 /** Terraform's record of a module's providers, with their digests: the module's own belongs to the root module that uses it. */
@@ -63,7 +65,22 @@ function groupFolder({ work }: Pick<Workplace, "work">, group: string): string {
 /** The groups that have a folder. */
 export function groupFolders({ work }: Pick<Workplace, "work">): readonly string[] {
   const folder = join(work, "groups");
-  return existsSync(folder) ? readdirSync(folder) : [];
+  return existsSync(folder) ? readdirSync(folder).filter((name) => !name.startsWith(trialStart)) : [];
+}
+
+const trialStart = ".trial-";
+
+/** The name of a group that is only planned. */
+export function trialName(): string {
+  return `${trialStart}${process.pid}-${randomBytes(6).toString("hex")}`;
+}
+
+/** Removes what a crash has left of those. */
+export function sweepTrials(place: Workplace): void {
+  for (const name of namesIn(join(place.work, "groups"))) {
+    const pid = name.startsWith(trialStart) ? Number.parseInt(name.slice(trialStart.length), 10) : undefined;
+    if (pid !== undefined && !isProcessAlive(pid)) removeGroupFolder(place, name);
+  }
 }
 
 /** The value of the only variable. What a former call has written is replaced. */
@@ -73,6 +90,15 @@ export function writeVariable(place: Workplace, group: string, kiln: object): vo
   chownSync(`${path}.tmp`, 0, place.user.gid);
   chmodSync(`${path}.tmp`, 0o640);
   renameSync(`${path}.tmp`, path);
+}
+
+/** Whether `terraform init` has put the group's providers there. */
+export function isInitialised(place: Workplace, group: string): boolean {
+  return existsSync(join(groupFolder(place, group), "initialised"));
+}
+
+export function setInitialised(place: Workplace, group: string): void {
+  writeFileSync(join(groupFolder(place, group), "initialised"), "");
 }
 
 /** Whether Terraform has ever made anything of the group. */

@@ -1,12 +1,24 @@
 import { z } from "zod";
 import type { ServerId } from "../../domain/ids.ts";
-import { KilnError } from "../../lib/errors.ts";
+import { KilnError, toKilnError } from "../../lib/errors.ts";
 import { takingTurns } from "../../lib/limiter.ts";
 import type { FleetRecords } from "../fleet/records.ts";
+import { serverId } from "../fleet/server-id.ts";
 import type { Call } from "../platform.ts";
+import { type ChangedResource, changedResources, refreshSchema } from "./changed-resources.ts";
 import { checkServers, kilnVariable, type ToldServer } from "./contract.ts";
-import { type PlanTotals, passGate, planSchema } from "./gate.ts";
-import { groupFolders, hasState, makeGroupFolder, removeGroupFolder, writeVariable } from "./group-folder.ts";
+import { passGate, planSchema, type TerraformPlan } from "./gate.ts";
+import {
+  groupFolders,
+  hasState,
+  isInitialised,
+  makeGroupFolder,
+  removeGroupFolder,
+  setInitialised,
+  sweepTrials,
+  trialName,
+  writeVariable,
+} from "./group-folder.ts";
 import type { ServerRecord } from "./record.ts";
 import { runTerraform, type Workplace } from "./run.ts";
 
@@ -27,8 +39,12 @@ export interface Groups {
    * `module_refused`, `module_invalid`, `terraform_failed`.
    */
   converge(group: string): Promise<void>;
+  /** Terraform's plan of a new group of that release. Nothing is made but a folder, which is removed again. Throws as `converge`. */
+  trial(release: ServerRecord["release"], size: number): Promise<TerraformPlan>;
   /** Groups that have a folder and no record: what a crash has left of their removal. */
   strays(): readonly string[];
+  /** What others have changed of a group since Terraform has made it. Throws `terraform_failed`. */
+  changes(group: string): Promise<readonly ChangedResource[]>;
 }
 
 /** Requests that arrive together are one run. */
@@ -36,6 +52,7 @@ const gatherMs = 20;
 /** Another Terraform may hold the state's lock: someone's own, run by hand. */
 const lockArguments = ["-no-color", "-input=false", "-lock-timeout=300s"];
 const planFile = "state/plan";
+const refreshFile = "state/refresh";
 const outputsSchema = z.object({ servers: z.object({ value: z.unknown() }).optional() });
 /** A run is never cut off: it ends with what was begun. */
 const call: Pick<Call, "signal"> = { signal: new AbortController().signal };
@@ -52,6 +69,8 @@ export function openGroups(options: GroupsOptions): Groups {
       turns.set(group, turn);
       return turn();
     },
+    trial: (release, size) => trial(options, release, size),
+    changes: (group) => changesOf(options.place(), group),
     strays() {
       const named = new Set(options.records.all().map(groupOf));
       return groupFolders(options.place()).filter((group) => !named.has(group));
@@ -82,17 +101,29 @@ async function makeServers(
   if (first === undefined) return;
   const names = wanted.map(({ id }) => id);
   makeGroupFolder(place, options.module, group);
-  const { installation, target } = options;
-  const about = { installation, target, reference: options.referenceOf(first.release) };
-  writeVariable(place, group, kilnVariable(first.release, names, about));
+  writeVariable(place, group, kilnVariable(first.release, names, aboutOf(options, first.release)));
+  await initialise(place, group);
+  // Also of an apply that has failed half way: what was made is known.
+  const failure = await planAndApply(place, group, [], keptOf(wanted)).then(() => undefined, toKilnError);
+  const told = await toldServers(place, group).catch((error: unknown) => Promise.reject(failure ?? error));
+  const used = addressesOfOthers(options.records.all(), group);
+  if (failure === undefined) note(options, checkServers(told, names, used));
+  else note(options, partOf(told, names, used));
+  if (failure) throw failure;
+}
+
+/** Providers are put there once; a module that someone has not pinned does not get other ones later. */
+async function initialise(place: Workplace, group: string): Promise<void> {
+  if (isInitialised(place, group)) return;
   await runTerraform(place, group, ["init", "-no-color", "-input=false", "-lockfile=readonly"], call);
-  try {
-    await planAndApply(place, group, [], keptOf(wanted));
-  } finally {
-    // Also of an apply that has failed half way: what was made is known.
-    note(options, await toldServers(place, group), wanted);
-  }
-  checkServers(await toldServers(place, group), names);
+  setInitialised(place, group);
+}
+
+function addressesOfOthers(records: readonly ServerRecord[], group: string): ReadonlyMap<string, ServerId> {
+  const others = records.filter((record) => groupOf(record) !== group && record.exit === undefined);
+  return new Map(
+    others.flatMap(({ id, address }) => (address === undefined ? [] : [[address, id] as const])),
+  );
 }
 
 /** Everything of the group, also what its servers share. */
@@ -102,27 +133,34 @@ async function removeServers(
   records: readonly ServerRecord[],
 ): Promise<void> {
   const made = records.filter(({ cloudId }) => cloudId !== undefined);
-  const known = hasState(place, group)
-    ? (await planAndApply(place, group, ["-destroy"], new Map())).delete
-    : 0;
-  if (known === 0 && made.length > 0) throw stateLost(place, group, made);
+  if (hasState(place, group)) await planAndApply(place, group, ["-destroy"], new Map());
+  else if (made.length > 0) throw stateLost(place, group, made);
   removeGroupFolder(place, group);
 }
 
-/** Without a refresh: what others have changed is drift, which Terraform must not mend in place. */
 async function planAndApply(
   place: Workplace,
   group: string,
   how: readonly string[],
   kept: ReadonlyMap<ServerId, string>,
-): Promise<PlanTotals> {
+): Promise<void> {
+  const plan = await planOf(place, group, how);
+  if (plan === undefined) return;
+  passGate(plan, kept);
+  await runTerraform(place, group, ["apply", ...lockArguments, planFile], call);
+}
+
+/** Without a refresh: what others have changed is drift, which Terraform must not mend in place. Undefined: nothing is to be done. */
+async function planOf(
+  place: Workplace,
+  group: string,
+  how: readonly string[],
+): Promise<TerraformPlan | undefined> {
   const args = ["plan", ...lockArguments, ...how, "-refresh=false", "-detailed-exitcode", `-out=${planFile}`];
   const { code } = await runTerraform(place, group, args, call, [2]);
-  if (code === 0) return { create: 0, delete: 0 };
-  const shown = await runTerraform(place, group, ["show", "-no-color", "-json", planFile], call);
-  const totals = passGate(planSchema.parse(JSON.parse(shown.stdout)), kept);
-  await runTerraform(place, group, ["apply", ...lockArguments, planFile], call);
-  return totals;
+  if (code === 0) return undefined;
+  const { stdout } = await runTerraform(place, group, ["show", "-no-color", "-json", planFile], call);
+  return planSchema.parse(JSON.parse(stdout));
 }
 
 function keptOf(wanted: readonly ServerRecord[]): ReadonlyMap<ServerId, string> {
@@ -136,33 +174,79 @@ async function toldServers(place: Workplace, group: string): Promise<unknown> {
   return outputsSchema.parse(JSON.parse(stdout)).servers?.value ?? [];
 }
 
-/** Takes in what the module tells of servers, as far as it keeps the contract. */
-function note({ records, now }: GroupsOptions, output: unknown, wanted: readonly ServerRecord[]): void {
-  const told = Array.isArray(output) ? output : [];
-  for (const { id } of wanted) {
-    const record = records.read(id);
-    const [server] = validServers(
-      told.filter((one) => one?.name === id),
-      id,
-    );
-    if (record === undefined || server === undefined || !isWanted(record)) continue;
-    if (record.cloudId === undefined)
-      records.write({ ...record, cloudId: server.id, address: server.address });
-    else if (record.cloudId !== server.id || record.address !== server.address)
-      records.write({
-        ...record,
-        lost: `Terraform has made ${server.id} in place of ${record.cloudId}`,
-        exit: { atMs: now(), oomKilled: false },
-      });
+/** Made as a new group would be, up to its plan, and removed again. */
+async function trial(
+  options: GroupsOptions,
+  release: ServerRecord["release"],
+  size: number,
+): Promise<TerraformPlan> {
+  const place = options.place();
+  sweepTrials(place);
+  const { service, number } = release;
+  const group = trialName();
+  const names = Array.from({ length: size }, (_, n) =>
+    serverId({ service, release: number, slot: n + 1, attempt: 1 }),
+  );
+  try {
+    makeGroupFolder(place, options.module, group);
+    writeVariable(place, group, kilnVariable(release, names, aboutOf(options, release)));
+    await initialise(place, group);
+    const plan = await planOf(place, group, []);
+    if (plan) passGate(plan, new Map());
+    return plan ?? planSchema.parse({});
+  } finally {
+    removeGroupFolder(place, group);
   }
 }
 
-function validServers(output: readonly unknown[], name: ServerId): readonly ToldServer[] {
-  try {
-    return checkServers(output, [name]);
-  } catch {
-    return []; // the caller checks all of them together
+function aboutOf({ installation, target, referenceOf }: GroupsOptions, release: ServerRecord["release"]) {
+  return { installation, target, reference: referenceOf(release) };
+}
+
+/** What is changed of the group by others. Nothing is written, neither there nor in the state. */
+async function changesOf(place: Workplace, group: string): Promise<readonly ChangedResource[]> {
+  if (!hasState(place, group)) return [];
+  const args = ["plan", ...lockArguments, "-refresh-only", "-detailed-exitcode", `-out=${refreshFile}`];
+  const { code } = await runTerraform(place, group, args, call, [2]);
+  if (code === 0) return [];
+  const { stdout } = await runTerraform(place, group, ["show", "-no-color", "-json", refreshFile], call);
+  return changedResources(refreshSchema.parse(JSON.parse(stdout)));
+}
+
+/** Takes in what the module tells of servers. */
+function note({ records, now }: GroupsOptions, told: readonly ToldServer[]): void {
+  for (const { name, id, address } of told) {
+    const record = records.read(name);
+    if (record === undefined || !isWanted(record)) continue;
+    if (record.cloudId === undefined) records.write({ ...record, cloudId: id, address });
+    else if (record.cloudId !== id || record.address !== address) {
+      const lost = `Terraform has made ${id} in place of ${record.cloudId}`;
+      records.write({ ...record, lost, exit: { atMs: now(), oomKilled: false } });
+    }
   }
+}
+
+/** The servers that the module has reported although it could not report all, if that keeps the contract. */
+function partOf(
+  output: unknown,
+  names: readonly ServerId[],
+  used: ReadonlyMap<string, ServerId>,
+): readonly ToldServer[] {
+  const all: readonly unknown[] = Array.isArray(output) ? output : [];
+  const named = names.filter((name) => all.some((one) => nameIn(one) === name));
+  try {
+    return checkServers(
+      all.filter((one) => named.some((name) => name === nameIn(one))),
+      named,
+      used,
+    );
+  } catch {
+    return []; // a later run tells
+  }
+}
+
+function nameIn(one: unknown): unknown {
+  return typeof one === "object" && one !== null && "name" in one ? one.name : undefined;
 }
 
 function stateLost({ work }: Workplace, group: string, made: readonly ServerRecord[]): KilnError {

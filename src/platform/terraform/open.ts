@@ -4,7 +4,7 @@ import type { Clock } from "../../lib/time/clock.ts";
 import type { Router } from "../../router/router.ts";
 import { createFleet, type Fleet } from "../fleet/fleet.ts";
 import { networkProber } from "../fleet/health/network-prober.ts";
-import type { ImagePacker, ImagePusher } from "../platform.ts";
+import type { DriftSource, ImagePacker, ImagePusher } from "../platform.ts";
 import { terraformHost } from "./terraform-host.ts";
 import type { TerraformOptions } from "./workplace.ts";
 
@@ -21,8 +21,17 @@ export interface TerraformTarget {
 /** Creations and ends of one group are gathered into runs of Terraform: none of them waits for the turn of another. */
 const parallelism = 256;
 
+export interface OpenedTerraform {
+  readonly platform: Fleet;
+  readonly watchDrift: () => DriftSource;
+}
+
 /** Contacts nothing. */
-export function openTerraform({ router, ...rest }: TerraformTarget): Fleet {
+export function openTerraform({ router, ...rest }: TerraformTarget): OpenedTerraform {
   const { clock, log } = rest;
-  return createFleet({ host: terraformHost(rest), router, clock, prober: networkProber(), log, parallelism });
+  const host = terraformHost(rest);
+  return {
+    platform: createFleet({ host, router, clock, prober: networkProber(), log, parallelism }),
+    watchDrift: () => host.watchDrift(),
+  };
 }

@@ -3,6 +3,7 @@ import { toKilnError } from "../../lib/errors.ts";
 import { digestOf } from "../../lib/files/sha256.ts";
 import { exec } from "../../lib/process/exec.ts";
 import type { Call, Gap, Readiness } from "../platform.ts";
+import { terraformIntegrity } from "./drift.ts";
 import { moduleFiles } from "./group-folder.ts";
 import { readEnvironment, requireProgram, type TerraformOptions, userOf } from "./workplace.ts";
 
@@ -35,7 +36,7 @@ export async function probeTerraform(options: TerraformOptions, { signal }: Call
     await check(
       () => `environment: ${Object.keys(readEnvironment(environment)).length} variables of ${environment}`,
     );
-  return { usable: gaps.length === 0, gaps, facts };
+  return { usable: gaps.length === 0, gaps, facts, integrity: terraformIntegrity(options.refresh) };
 }
 
 async function versionOf(

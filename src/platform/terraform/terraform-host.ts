@@ -6,8 +6,11 @@ import type { StateFolder } from "../../lib/state-folder.ts";
 import type { Clock } from "../../lib/time/clock.ts";
 import type { Host, HostServer, HostTrouble } from "../fleet/host.ts";
 import { type FleetRecords, openRecords, retire } from "../fleet/records.ts";
+import { isHostedId } from "../fleet/server-id.ts";
 import { requireHostedId } from "../fleet/server-turns.ts";
-import type { Call, ImagePacker, ImagePusher } from "../platform.ts";
+import type { Call, DriftSource, ImagePacker, ImagePusher } from "../platform.ts";
+import { startTerraformDrift } from "./drift.ts";
+import { planWords } from "./gate.ts";
 import { type Groups, groupOf, openGroups } from "./group.ts";
 import { requireSupported } from "./preflight.ts";
 import { probeTerraform } from "./probe.ts";
@@ -24,6 +27,11 @@ export interface TerraformHostOptions {
   readonly log: Logger;
 }
 
+export interface TerraformHost extends Host {
+  /** Starts what looks for changes by others. */
+  watchDrift(): DriftSource;
+}
+
 interface Context extends TerraformHostOptions {
   readonly records: FleetRecords<ServerRecord>;
   readonly groups: Groups;
@@ -35,7 +43,7 @@ interface Context extends TerraformHostOptions {
  * Servers that a Terraform module makes. Each release group is a folder with a state of its own, docs/terraform.md. One process at a
  * time may have a host open on a target.
  */
-export function terraformHost(options: TerraformHostOptions): Host {
+export function terraformHost(options: TerraformHostOptions): TerraformHost {
   const host = openContext(options);
   const { records } = host;
   return {
@@ -58,12 +66,14 @@ export function terraformHost(options: TerraformHostOptions): Host {
     },
     watch: () => ({ [Symbol.dispose]: () => {} }),
     requireSupported,
+    forecast: async (release, size) => [planWords(await host.groups.trial(release, size), release.number)],
     check: ({ image }, call) => host.images.check(image, call),
     prepare: async (release, call) => {
       const { registry } = host.options;
       if (registry !== undefined) await publishImage(host.images, registry, release, call);
     },
     troubles: () => troublesOf(host),
+    watchDrift: () => watchDrift(host),
   };
 }
 
@@ -78,6 +88,20 @@ function openContext(host: TerraformHostOptions): Context {
     referenceOf: (release) => (registry === undefined ? undefined : imageReference(registry, release)),
   });
   return { ...host, records, groups, failing: new Map() };
+}
+
+function watchDrift({ records, groups, options, clock, log }: Context): DriftSource {
+  const isThere = (record: ServerRecord) => record.exit === undefined && record.unwanted !== true;
+  return startTerraformDrift({
+    groups: () => [...new Set(records.all().filter(isThere).map(groupOf))],
+    look: (group) => groups.changes(group),
+    serverOf: (name) => {
+      const record = isHostedId(name) ? records.read(name) : undefined;
+      if (record === undefined || !isThere(record)) return undefined;
+      return { server: record.id, service: record.release.service, release: record.release.number };
+    },
+    ...{ everyMs: Number(options.refresh) * 60_000, clock, log },
+  });
 }
 
 async function create(

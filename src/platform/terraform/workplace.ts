@@ -15,6 +15,8 @@ export interface TerraformOptions {
   readonly environment?: string | undefined;
   /** Where images are pushed to and machines pull them from. */
   readonly registry?: string | undefined;
+  /** How many minutes pass between two looks for changes by others. */
+  readonly refresh: string;
 }
 
 /** In this order: the first that is installed. */
