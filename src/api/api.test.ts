@@ -56,6 +56,8 @@ const asked: { readonly [Name in OperationName]: readonly Asked<Name>[] } = {
   requireSigned: [{ target: "north", mode: "warn", signedBy: ["release"] }],
   promotion: [{ service: "shop.production", candidate: 4, reason: "it is good" }, { service }],
   candidates: [{}, { service }],
+  approve: [{ plan: `sha256:${"a".repeat(64)}`, reason: "I have seen it" }],
+  testPolicy: [{ name: "policy.yaml", text: "policies: {}" }],
   ...{ policies: [{}], removePolicy: [{}, { reason: "none is needed" }] },
   setPolicy: [{ name: "policy.yaml", text: "policies: {}", reason: "the holidays" }],
   freeze: [

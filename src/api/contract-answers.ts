@@ -3,7 +3,7 @@ import { action } from "../domain/schema/actions.ts";
 import { admission, imagePolicy, trustedKey } from "../domain/schema/admission.ts";
 import { finding, response } from "../domain/schema/drift.ts";
 import { serverFailure } from "../domain/schema/observation.ts";
-import { freeze, override, policyFile } from "../domain/schema/policy.ts";
+import { approval, freeze, override, policyFile } from "../domain/schema/policy.ts";
 import { release } from "../domain/schema/release.ts";
 import { jobEnd, rollout, warm } from "../domain/schema/rollout.ts";
 import { targetOptions } from "../domain/schema/target.ts";
@@ -93,6 +93,18 @@ const Policies = z.object({
   freezes: z.array(freeze).describe("Those that hold now."),
   overrides: z.array(override).describe("Rollouts that began against policies, the newest first."),
 });
+
+const PolicyTest = z.array(
+  z.object({
+    rollout: z.number().int(),
+    service: z.string(),
+    atMs,
+    by: z.string(),
+    refused: admission.shape.rules.describe(
+      "The rules that would have refused it. Empty: it would have begun.",
+    ),
+  }),
+);
 
 const Frozen = freeze.extend({
   services: z.array(z.string()).describe("The services that there are now and that it concerns."),
@@ -536,6 +548,7 @@ export const ErrorAnswer = z.object({
 export const answers = {
   Accepted,
   AcceptedRun,
+  Approval: approval,
   ArchivePiece,
   AuditKey,
   AuditStatus,
@@ -563,6 +576,7 @@ export const answers = {
   Policies,
   PolicyFile: policyFile,
   Overview,
+  PolicyTest,
   Recorded,
   Reproduced,
   Rollout: rollout,

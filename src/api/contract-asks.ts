@@ -40,11 +40,11 @@ const expectedNow = z.strictObject({
   rollout: amount.optional().describe("The id of the running rollout; 0: none."),
 });
 
+const planDigest = z.string().regex(/^sha256:[0-9a-f]{64}$/, "sha256: and 64 hex digits");
+
 const expect = expectedNow
   .extend({
-    plan: z
-      .string()
-      .regex(/^sha256:[0-9a-f]{64}$/, "sha256: and 64 hex digits")
+    plan: planDigest
       .optional()
       .describe(
         "The digest of the shown plan: if the plan has changed since, the request fails and nothing changes.",
@@ -120,6 +120,10 @@ const Unfreeze = z.strictObject({
   id: amount.optional().describe("One freeze. Absent: all of exactly this scope."),
   reason,
 });
+
+const Approve = z.strictObject({ plan: planDigest.describe("The digest of a plan."), reason });
+
+const TestPolicy = z.strictObject(policyText);
 
 const Review = z.strictObject({ rollout: wholeNumber, reason: givenReason });
 
@@ -345,6 +349,7 @@ export const asks = {
     AcceptBreaks,
     AddKey,
     AddTarget,
+    Approve,
     Because,
     ChangeImage,
     ChangeServer,
@@ -387,6 +392,7 @@ export const asks = {
     SetPolicy,
     SetSecret,
     Target,
+    TestPolicy,
     Traffic,
     Unfreeze,
   },

@@ -135,6 +135,21 @@ export const table = {
     asks: "Unfreeze",
     answers: "FreezeList",
   },
+  approve: {
+    method: "POST",
+    path: "/v1/policy/approvals",
+    summary: "Says yes to exactly the plan with this digest, for policies that ask for approvals.",
+    asks: "Approve",
+    answers: "Approval",
+  },
+  /** Throws `spec_invalid`. */
+  testPolicy: {
+    method: "POST",
+    path: "/v1/policy/test",
+    summary: "What a policy file would have said of each recorded deploy; changes nothing.",
+    asks: "TestPolicy",
+    answers: "PolicyTest",
+  },
   /** Throws `override_unknown`, `review_refused`. */
   review: {
     method: "POST",

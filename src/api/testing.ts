@@ -348,6 +348,13 @@ export const answers: Operations = {
       ...{ environments: ["production"], serves: ["staging"], createdAtMs: 1, createdBy: "ada" },
     },
   ],
+  approve: async () => ({ by: "ben", person: { id: "uid 1001", name: "ben" }, atMs: 5 }),
+  testPolicy: async () => [
+    {
+      ...{ rollout: 7, service: "shop.production", atMs: 5, by: "ada" },
+      refused: [{ kind: "reason", mode: "enforce", passed: false, because: "no reason is given" }],
+    },
+  ],
   policies: async () => ({ file: policyFile, freezes: [freeze], overrides: [override] }),
   setPolicy: async () => policyFile,
   removePolicy: async () => {},

@@ -22,6 +22,14 @@ export function parseExpected(text: string): number | string {
   return value;
 }
 
+/** The digest of a plan. */
+export function parsePlan(text: string): string {
+  if (/^sha256:[0-9a-f]{64}$/.test(text)) return text;
+  throw new InvalidArgumentError(
+    "Expected the digest of a plan, as a plan prints it: sha256: and 64 hex digits.",
+  );
+}
+
 /** A release's number, which `kiln history` shows. */
 export function parseRelease(text: string): number {
   const value = wholeNumber(text);

@@ -1,11 +1,11 @@
-import type { Asker } from "../../domain/actor.ts";
+import { type Asker, personOf } from "../../domain/actor.ts";
 import { type Admission, type AdmissionRule, judge, policiesFor, refusing } from "../../domain/admission.ts";
 import type { KilnEvent } from "../../domain/event.ts";
 import type { ImageDigest, ServiceKey } from "../../domain/ids.ts";
 import type { TargetName } from "../../domain/target.ts";
 import { KilnError, type Place } from "../../lib/errors.ts";
 import type { Store } from "../../store/store.ts";
-import { decide } from "../../trust/policy/decide.ts";
+import { decide, rulesFor } from "../../trust/policy/decide.ts";
 import { soakKinds, soakOf } from "../../trust/policy/soak.ts";
 import type { Images } from "../operations/images.ts";
 
@@ -64,6 +64,8 @@ export interface Beginning {
   readonly by: Asker;
   /** Let it through, whatever policies say. */
   readonly breakGlass: boolean;
+  /** The digest of its plan; undefined: not made. */
+  readonly plan?: string | undefined;
   /** Undefined: it is not built yet. */
   readonly image?: ImageDigest | undefined;
   readonly nowMs: number;
@@ -75,14 +77,15 @@ export interface Beginning {
  */
 export function verdictOn(
   store: Store,
-  { service, by, breakGlass, image, nowMs }: Beginning,
+  { service, by, breakGlass, image, plan, nowMs }: Beginning,
   signed?: Admission | undefined,
 ): Admission | undefined {
   if (breakGlass && by.reason === undefined) throw noReason();
   const { policies } = store;
-  const starting = { service, nowMs, reason: by.reason, image };
+  const starting = { service, nowMs, reason: by.reason, image, plan, person: personOf(by.actor) };
   const begin = decide(starting, {
     ...{ file: policies.file(), freezes: policies.freezes() },
+    approvals: (digest) => policies.approvals(digest),
     soak: (of, digest) => soakOf(eventsForSoak(store, of, nowMs), digest, nowMs),
   });
   const rules = [...(signed?.rules ?? []), ...begin];
@@ -96,6 +99,11 @@ const soakDays = 90;
 function eventsForSoak(store: Store, service: ServiceKey, nowMs: number): readonly KilnEvent[] {
   const sinceMs = nowMs - soakDays * 86_400_000;
   return store.events({ service, kinds: soakKinds, sinceMs, limit: Number.MAX_SAFE_INTEGER });
+}
+
+/** Whether the plan of a rollout has to be known before it may begin. */
+export function asksApproval(store: Store, service: ServiceKey): boolean {
+  return rulesFor(store.policies.file(), service).some(({ kind }) => kind === "approvals");
 }
 
 function noReason(): KilnError {

@@ -1,3 +1,4 @@
+import { asksApproval } from "./admission.ts";
 import type { Change, ChangeParts } from "./change.ts";
 import { type Expecting, requireExpected, requirePlan } from "./expected.ts";
 import { planNow } from "./plan.ts";
@@ -15,11 +16,13 @@ export async function carryOut<Result>(
   const { platform, loop } = targets.of(service, change.target);
   await change.check?.();
   if (image !== undefined) await platform.publish?.({ service, image }, call());
-  const observed = request.expect?.plan === undefined ? undefined : await loop.observer.see();
+  const needsPlan = request.expect?.plan !== undefined || asksApproval(store, service);
+  const observed = needsPlan ? await loop.observer.see() : undefined;
   // Someone else may have changed the service while we looked.
   requireExpected(store, request);
-  if (observed !== undefined) requirePlan(request, planNow(parts, change, observed));
-  const result = change.record(store, { rehearsed: false });
+  const plan = observed === undefined ? undefined : planNow(parts, change, observed);
+  if (plan !== undefined) requirePlan(request, plan);
+  const result = change.record(store, { rehearsed: false, plan: plan?.digest });
   loop.poke(service);
   return result;
 }

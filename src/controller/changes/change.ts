@@ -31,4 +31,6 @@ export interface Change<Result> {
 export interface Recording {
   /** For a plan: what policies refuse is recorded as refused, and not thrown. */
   readonly rehearsed: boolean;
+  /** The digest of the plan, which approvals are about. Absent: not known. */
+  readonly plan?: string | undefined;
 }

@@ -36,11 +36,11 @@ export function deploying(parts: ChangeParts, request: DeployRequest, by: Asker)
       admitted(parts.store);
     },
     image: draft.image,
-    record: (store, { rehearsed }) =>
+    record: (store, { rehearsed, plan }) =>
       record(store, request, by, () => {
         const { breakGlass = false } = request;
         const { image } = draft;
-        const beginning = { service, by, breakGlass, image, nowMs: parts.clock.now() };
+        const beginning = { service, by, breakGlass, image, plan, nowMs: parts.clock.now() };
         const admission = verdictOn(store, beginning, admitted(store));
         if (!rehearsed) requireBegin(service, admission);
         return admission;

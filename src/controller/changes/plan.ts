@@ -7,6 +7,7 @@ import type { VolumeState } from "../../domain/volume.ts";
 import { differences } from "../operations/differences.ts";
 import { policyDifferences } from "../operations/policy-differences.ts";
 import type { ChangePlan } from "../operations.ts";
+import { asksApproval } from "./admission.ts";
 import type { Change, ChangeParts } from "./change.ts";
 import { volumesThere } from "./data.ts";
 import { dataWords } from "./data-words.ts";
@@ -37,26 +38,30 @@ export function planNow(
 ): ChangePlan {
   const { platform, target: place } = targets.of(service, target);
   const before = wantedOf(store, service);
-  const after = store.rehearse((rehearsed) => {
-    record(rehearsed, { rehearsed: true });
-    return wantedOf(rehearsed, service);
-  });
+  const rehearse = (plan?: string) =>
+    store.rehearse((rehearsed) => {
+      record(rehearsed, { rehearsed: true, plan });
+      return wantedOf(rehearsed, service);
+    });
+  const after = rehearse();
   const view = viewOf(observed, service, platform.split);
   const future =
     after.desired === undefined
       ? { actions: [], peakServers: 0, fewestInTraffic: 0 }
       : forecast(after.desired, view, clock.now());
+  const digest = digestOfPlan(place, before, after, future.actions);
   return {
     service,
     target: place.name,
     serving: servingOf(before.desired),
     rollout: before.desired?.rollout,
     changes: changesOf(before, after),
-    admission: admissionOf(before, after),
+    // What approvals say depends on the plan itself.
+    admission: admissionOf(before, asksApproval(store, service) ? rehearse(digest) : after),
     ...future,
     data: dataWords(before, after, volumes),
     downtime: downtimeOf(before.desired, after.desired, future.fewestInTraffic),
-    digest: digestOfPlan(place, before, after, future.actions),
+    digest,
   };
 }
 

@@ -1,7 +1,10 @@
+import type { KilnEvent } from "../../domain/event.ts";
 import { type ImageDigest, type ServiceKey, serviceKey } from "../../domain/ids.ts";
 import { environmentOf, type Freeze } from "../../domain/policy/policy.ts";
 import type { Store } from "../../store/store.ts";
+import { replayDeploys, replayedKinds } from "../../trust/policy/replay-deploys.ts";
 import { askerOf } from "../operations/asker.ts";
+import { pagesOf } from "../operations/read-events.ts";
 import type { Operations } from "../operations.ts";
 
 /** The operations on what must hold before a rollout begins. They change no server: the next deploy observes them. */
@@ -9,7 +12,15 @@ export function createPolicyOperations(
   store: Store,
 ): Pick<
   Operations,
-  "policies" | "setPolicy" | "removePolicy" | "freeze" | "unfreeze" | "review" | "candidates"
+  | "policies"
+  | "setPolicy"
+  | "removePolicy"
+  | "freeze"
+  | "unfreeze"
+  | "review"
+  | "candidates"
+  | "approve"
+  | "testPolicy"
 > {
   const { policies } = store;
   return {
@@ -39,6 +50,14 @@ export function createPolicyOperations(
     },
     unfreeze: async ({ id, environment, service, reason }, who) =>
       policies.unfreeze(id === undefined ? { environment, service } : { id }, askerOf({ reason }, who)),
+    approve: async (asked, who) => policies.approve(asked.plan, askerOf(asked, who)),
+    testPolicy: async ({ name, text }) => {
+      const { readPolicy } = await import("../../spec/policy/read-policy.ts");
+      const rules = readPolicy(name, text);
+      const events: KilnEvent[] = [];
+      for await (const page of pagesOf(store, { kinds: replayedKinds })) events.push(...page);
+      return replayDeploys({ name, rules }, events);
+    },
     review: async ({ rollout, reason }, who) => policies.review(rollout, reason, askerOf({}, who)),
   };
 }

@@ -15,7 +15,9 @@ type Rule =
   /** A rollout begins only with a reason. */
   | { readonly kind: "reason" }
   /** Its image has served in that environment, so long (ms) in a row, without rollback or drift. */
-  | { readonly kind: "soak"; readonly in: string; readonly forMs: number };
+  | { readonly kind: "soak"; readonly in: string; readonly forMs: number }
+  /** So many persons, other than the one who begins it, have said yes to exactly its plan, each within this time (ms). */
+  | { readonly kind: "approvals"; readonly count: number; readonly withinMs: number };
 
 /** The policy file as it was set last. */
 export interface PolicyFile {
@@ -52,6 +54,13 @@ export interface Override {
   readonly against: readonly string[];
   /** Undefined: no one has looked at it yet. */
   readonly review: { readonly by: string; readonly reason: string; readonly atMs: number } | undefined;
+}
+
+/** Someone has said yes to a plan. */
+export interface Approval {
+  readonly by: string;
+  readonly person: Person;
+  readonly atMs: number;
 }
 
 /** Stands for services without an environment. */

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Person } from "../actor.ts";
-import type { Freeze, Override, PolicyFile, PolicyRule } from "../policy/policy.ts";
+import type { Approval, Freeze, Override, PolicyFile, PolicyRule } from "../policy/policy.ts";
 import { atMs, durationMs, maybe } from "./values.ts";
 
 const window = z.union([
@@ -19,6 +19,9 @@ export const policyRules = z.array(
   z.discriminatedUnion("kind", [
     z.object({ kind: z.enum(["allow", "deny"]), window, ...place }),
     z.object({ kind: z.literal("reason"), ...place }),
+    z.object({
+      ...{ kind: z.literal("approvals"), count: z.number().int().min(1), withinMs: durationMs, ...place },
+    }),
     z.object({ kind: z.literal("soak"), in: z.string(), forMs: durationMs, ...place }),
   ]),
 ) satisfies z.ZodType<readonly PolicyRule[]>;
@@ -31,6 +34,14 @@ export const policyFile = z.object({
   setBy: z.string(),
 }) satisfies z.ZodType<PolicyFile>;
 
+export const person = z.object({ id: z.string(), name: z.string() }) satisfies z.ZodType<Person>;
+
+export const approval = z.object({
+  by: z.string(),
+  person,
+  atMs,
+}) satisfies z.ZodType<Approval>;
+
 export const freeze = z.object({
   id: z.number().int(),
   environment: maybe(z.string()).describe("An environment; `none`: services without one."),
@@ -42,8 +53,6 @@ export const freeze = z.object({
   fromMs: atMs,
   untilMs: maybe(atMs).describe("Absent: until someone lifts it."),
 }) satisfies z.ZodType<Freeze>;
-
-export const person = z.object({ id: z.string(), name: z.string() }) satisfies z.ZodType<Person>;
 
 export const override = z.object({
   rollout: z.number().int(),

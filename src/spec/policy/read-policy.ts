@@ -60,23 +60,33 @@ class Reader {
   }
 
   rules({ policies }: PolicyDocument): readonly PolicyRule[] {
-    return Object.entries(policies).flatMap(([environment, { windows = [], requires = {}, reason }]) => {
-      const path = ["policies", environment];
-      const at = (...more: Path) => ({
-        environment,
-        line: this.#line(findSpot(this.#tree, [...path, ...more]).offset),
-      });
-      return [
-        ...windows.flatMap((window, index) =>
-          this.#windowRules(window, [...path, "windows", index], at("windows", index)),
-        ),
-        ...Object.entries(requires).map(([name, forMs]) => ({
-          ...{ kind: "soak" as const, in: name, forMs },
-          ...at("requires", name),
-        })),
-        ...(reason === undefined ? [] : [{ kind: "reason" as const, ...at("reason") }]),
-      ];
-    });
+    return Object.entries(policies).flatMap(
+      ([environment, { windows = [], requires = {}, approvals, reason }]) => {
+        const path = ["policies", environment];
+        const at = (...more: Path) => ({
+          environment,
+          line: this.#line(findSpot(this.#tree, [...path, ...more]).offset),
+        });
+        return [
+          ...windows.flatMap((window, index) =>
+            this.#windowRules(window, [...path, "windows", index], at("windows", index)),
+          ),
+          ...Object.entries(requires).map(([name, forMs]) => ({
+            ...{ kind: "soak" as const, in: name, forMs },
+            ...at("requires", name),
+          })),
+          ...(approvals === undefined
+            ? []
+            : [
+                {
+                  ...{ kind: "approvals" as const, count: approvals.count, withinMs: approvals.expires },
+                  ...at("approvals"),
+                },
+              ]),
+          ...(reason === undefined ? [] : [{ kind: "reason" as const, ...at("reason") }]),
+        ];
+      },
+    );
   }
 
   #windowRules(

@@ -70,6 +70,13 @@ export const environmentPolicy = z.strictObject(
       })
       .optional()
       .describe("How long the image has served in other environments, without rollback or drift."),
+    approvals: z
+      .strictObject(
+        { count: leaf.whole(1, 10), expires: leaf.duration("1m").prefault("24h") },
+        { error: "a mapping with count and expires" },
+      )
+      .optional()
+      .describe("How many other persons say yes to the plan, and for how long that counts."),
     reason: z
       .literal("required", { error: "the word required" })
       .optional()

@@ -1,12 +1,13 @@
 import { type Asker, askerData, askerName, why } from "../../domain/actor.ts";
 import type { ServiceKey } from "../../domain/ids.ts";
 import type { Candidate, NewCandidate } from "../../domain/policy/candidate.ts";
-import type { Freeze, Override, PolicyFile } from "../../domain/policy/policy.ts";
+import type { Approval, Freeze, Override, PolicyFile } from "../../domain/policy/policy.ts";
 import { policyRules } from "../../domain/schema/policy.ts";
 import { canonicalJson } from "../../lib/canonical-json.ts";
 import { digestOf } from "../../lib/files/sha256.ts";
 import { jsonColumn } from "../sqlite/json-column.ts";
 import type { Workbench } from "../workbench.ts";
+import { insertApproval, selectApprovals } from "./approvals.ts";
 import { insertCandidate, selectCandidates } from "./candidates.ts";
 import { deleteFreezes, insertFreeze, type NewFreeze, selectFreezes, type WhichFreezes } from "./freezes.ts";
 import { reviewOverride, selectOverrides } from "./overrides.ts";
@@ -17,6 +18,9 @@ export interface PolicyStore {
   candidates(service?: string): readonly Candidate[];
   /** The newest one when it is the same in all but its origin. */
   addCandidate(candidate: NewCandidate, by: Asker): Candidate;
+  /** Of one plan (its digest), the oldest first. */
+  approvals(plan: string): readonly Approval[];
+  approve(plan: string, by: Asker): Approval;
   /** Undefined: none was set. */
   file(): PolicyFile | undefined;
   /** In place of the one before. */
@@ -39,6 +43,8 @@ export function openPolicies(bench: Workbench): PolicyStore {
   return {
     candidates: (service) => selectCandidates(bench.db, service),
     addCandidate: (candidate, by) => changing(() => insertCandidate(bench, candidate, by)),
+    approvals: (plan) => selectApprovals(bench.db, plan),
+    approve: (plan, by) => changing(() => insertApproval(bench, plan, by)),
     file: () => selectFile(bench),
     setFile: (file, by) => changing(() => replaceFile(bench, file, by)),
     removeFile: (by) => changing(() => deleteFile(bench, by)),

@@ -327,6 +327,17 @@ const migrations: readonly string[] = [
   ) STRICT;
   CREATE INDEX candidates_by_service ON candidates (service, id);
   `,
+  `
+  -- Who has said yes to which plan, by its digest.
+  CREATE TABLE approvals (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    plan TEXT NOT NULL,
+    approved_by TEXT NOT NULL,
+    person TEXT NOT NULL,
+    at_ms INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX approvals_by_plan ON approvals (plan);
+  `,
 ];
 
 /** The version that this Kiln writes. */
@@ -337,7 +348,7 @@ const stateTables = [
   ...["services", "releases", "rollouts", "warm", "failures"],
   ...["secrets", "secret_versions", "contents", "taints", "sessions", "targets"],
   ...["trusted_keys", "image_policies", "runs", "schedules"],
-  ...["policy_file", "freezes", "overrides", "candidates"],
+  ...["policy_file", "freezes", "overrides", "candidates", "approvals"],
 ];
 
 /**

@@ -8,7 +8,7 @@ const now = at("2026-11-29T23:00Z");
 const office = { days: [1, 2, 3, 4], from: "09:00", to: "16:00", zone: "Europe/Berlin" };
 
 const none: Policies = {
-  ...{ file: undefined, freezes: [] },
+  ...{ file: undefined, freezes: [], approvals: () => [] },
   soak: () => ({ longestMs: 0, serves: false, spoiled: undefined }),
 };
 const aFile = (...rules: readonly PolicyRule[]): PolicyFile => ({
@@ -19,7 +19,9 @@ const aFreeze = (overrides: Partial<Freeze> = {}): Freeze => ({
   ...{ fromMs: now - 3_600_000, untilMs: now + 3_600_000 },
   ...overrides,
 });
-const starting = (service = "shop.production", nowMs = now, reason?: string) => ({ service, nowMs, reason });
+const starting = (service = "shop.production", nowMs = now, reason?: string) => ({
+  ...{ service, nowMs, reason, person: { id: "uid 1000", name: "ada" } },
+});
 
 test("a freeze concerns its environment, its service or everything, until its end", () => {
   const refusesAt = (freeze: Freeze, service: string, nowMs = now) =>
@@ -109,4 +111,44 @@ test("an image must have served elsewhere as long as the policy says, and a refu
     },
   ]);
   expect(decide(starting(), { ...none, file })).toEqual([]); // before the build there is no image
+});
+
+test("so many other persons approve exactly this plan, each in time", () => {
+  const rule = {
+    kind: "approvals" as const,
+    environment: "production",
+    line: 3,
+    count: 2,
+    withinMs: 3_600_000,
+  };
+  const file = aFile(rule);
+  const by = (name: string, id: string, ageMs = 0) => ({ by: name, person: { id, name }, atMs: now - ageMs });
+  const passes = (...approvals: ReturnType<typeof by>[]) =>
+    decide(
+      { ...starting(), plan: "sha256:1" },
+      { ...none, file, approvals: (plan) => (plan === "sha256:1" ? approvals : []) },
+    ).every(({ passed }) => passed);
+  const [ben, cleo] = [by("ben", "uid 1001"), by("cleo", "uid 1002")];
+  expect(passes(ben, cleo)).toBe(true);
+  expect(passes(ben)).toBe(false);
+  expect(passes(ben, ben)).toBe(false); // the same person twice
+  expect(passes(ben, by("root", "uid 1001"))).toBe(false); // by another name
+  expect(passes(ben, by("ben", "uid 0"))).toBe(false); // by another way
+  expect(passes(ben, by("ada", "uid 1000"))).toBe(false); // who begins it
+  expect(passes(ben, by("root", "uid 1000"), by("ada", "token ada"))).toBe(false);
+  expect(passes(ben, by("cleo", "uid 1002", 3_600_000))).toBe(false); // expired
+  expect(passes(ben, by("cleo", "uid 1002", 3_599_999))).toBe(true);
+  expect(
+    decide(
+      { ...starting(), plan: "sha256:2" },
+      { ...none, file, approvals: (plan) => (plan === "sha256:1" ? [ben, cleo] : []) },
+    ),
+  ).toMatchObject([
+    {
+      ...{ kind: "approvals", passed: false, place: "policy.yaml:3" },
+      because: "no one approved this plan; expected 2 persons other than ada",
+      remedy: expect.stringContaining("kiln approve sha256:2"),
+    },
+  ]);
+  expect(decide(starting(), { ...none, file })).toEqual([]); // there is no plan yet
 });

@@ -1,6 +1,8 @@
+import { isSamePerson, type Person } from "../../domain/actor.ts";
 import type { AdmissionRule } from "../../domain/admission.ts";
 import { type ImageDigest, type ServiceKey, serviceKey, serviceOf } from "../../domain/ids.ts";
 import {
+  type Approval,
   environmentOf,
   type Freeze,
   isFrozenBy,
@@ -20,6 +22,10 @@ export interface Starting {
   readonly reason: string | undefined;
   /** Undefined: it is not built yet, and what is asked of it is left for later. */
   readonly image?: ImageDigest | undefined;
+  /** Who begins it. */
+  readonly person: Person;
+  /** The digest of its plan. Undefined: it is not made yet, and approvals are left for later. */
+  readonly plan?: string | undefined;
 }
 
 /** What there is to decide by. */
@@ -28,6 +34,8 @@ export interface Policies {
   /** Those that hold, and perhaps some that are over. */
   readonly freezes: readonly Freeze[];
   /** How an image did as this service. */
+  /** Of a plan, by its digest. */
+  readonly approvals: (plan: string) => readonly Approval[];
   readonly soak: (service: ServiceKey, image: ImageDigest) => Soak;
 }
 
@@ -35,7 +43,7 @@ export interface Policies {
 export function decide(starting: Starting, policies: Policies): readonly AdmissionRule[] {
   const { service, nowMs } = starting;
   const { file, freezes } = policies;
-  const rules = (file?.rules ?? []).filter(({ environment }) => isFor(environment, service));
+  const rules = rulesFor(file, service);
   const frozen = freezes.filter((freeze) => isFrozenBy(freeze, service, nowMs));
   const at = (line: number) => `${file?.name}:${line}`;
   const opening = () => openingText(rules, frozen, nowMs);
@@ -44,9 +52,14 @@ export function decide(starting: Starting, policies: Policies): readonly Admissi
     ...windowVerdicts(rules, nowMs, at, opening),
     ...rules.flatMap((rule) => {
       if (rule.kind === "reason") return [reasonVerdict(starting, at(rule.line))];
+      if (rule.kind === "approvals") return approvalVerdicts(starting, rule, at(rule.line), policies);
       return rule.kind === "soak" ? soakVerdicts(starting, rule, at(rule.line), policies) : [];
     }),
   ];
+}
+
+export function rulesFor(file: PolicyFile | undefined, service: ServiceKey): readonly PolicyRule[] {
+  return (file?.rules ?? []).filter(({ environment }) => isFor(environment, service));
 }
 
 function isFor(environment: string, service: ServiceKey): boolean {
@@ -130,6 +143,34 @@ function reasonVerdict({ reason }: Starting, place: string): AdmissionRule {
     because: passed ? "a reason is given" : "no reason is given",
     ...(passed ? {} : { remedy: "`--reason TEXT` gives one." }),
   };
+}
+
+/** The person who begins it does not count, nor does anyone twice. */
+function approvalVerdicts(
+  { plan, person, nowMs }: Starting,
+  { count, withinMs }: Extract<PolicyRule, { readonly kind: "approvals" }>,
+  place: string,
+  { approvals }: Policies,
+): readonly AdmissionRule[] {
+  if (plan === undefined) return [];
+  const counted: Approval[] = [];
+  for (const approval of approvals(plan)) {
+    const isSpent = nowMs - approval.atMs >= withinMs;
+    const counts = [person, ...counted.map((other) => other.person)];
+    if (!isSpent && !counts.some((other) => isSamePerson(other, approval.person))) counted.push(approval);
+  }
+  const passed = counted.length >= count;
+  const names = counted.map(({ by }) => by).join(" and ") || "no one";
+  const expected = `expected ${count === 1 ? "one person" : `${count} persons`} other than ${person.name}`;
+  return [
+    {
+      ...{ kind: "approvals", mode: "enforce", passed, place },
+      because: `${names} approved this plan${passed ? "" : `; ${expected}`}`,
+      ...(passed
+        ? {}
+        : { remedy: `Someone else who has seen this plan approves it with \`kiln approve ${plan}\`.` }),
+    },
+  ];
 }
 
 function soakVerdicts(

@@ -9,7 +9,13 @@ import {
   planHelp,
   reasonHelp,
 } from "../../declare.ts";
-import { parseCandidate, parseDuration, parseExpected, parseRolloutNumber } from "../../numbers.ts";
+import {
+  parseCandidate,
+  parseDuration,
+  parseExpected,
+  parsePlan,
+  parseRolloutNumber,
+} from "../../numbers.ts";
 
 const which = "an environment; `none`: services without one";
 
@@ -85,6 +91,24 @@ export function addPolicyCommands(program: Command, load: LoadCommand): void {
   command(policy, "remove", "remove the policy file", "kiln policy remove")
     .option("--reason <TEXT>", reasonHelp)
     .action(load(async () => (await import("./policy.ts")).remove));
+  command(
+    policy,
+    "test",
+    "say what a policy file would have said of each recorded deploy",
+    "kiln policy test policy.yaml",
+  )
+    .argument("<FILE>", "the file, YAML")
+    .action(load(async () => (await import("./policy.ts")).testFile));
+  command(
+    program,
+    "approve",
+    "say yes to exactly this plan, for policies that ask for approvals",
+    "kiln promote shop --to production --plan",
+    "kiln approve sha256:…",
+  )
+    .argument("<PLAN>", "the digest of a plan that you have seen", parsePlan)
+    .option("--reason <TEXT>", reasonHelp)
+    .action(load(async () => (await import("./policy.ts")).approve));
   command(
     program,
     "review",

@@ -63,6 +63,32 @@ async function readText(path: string): Promise<string> {
   }
 }
 
+export async function testFile(context: Context, _options: object, path: string): Outcome {
+  const text = await readText(resolve(context.cwd, path));
+  const deploys = await (await context.connect()).testPolicy({ name: basename(path), text });
+  const refused = deploys.filter((deploy) => deploy.refused.length > 0);
+  const rows = refused.flatMap(({ rollout, service, atMs, by, refused: rules }) =>
+    rules.map(({ place = "", because }) => [
+      `${rollout}`,
+      service,
+      formatTime(atMs),
+      plainText(by),
+      `${place}: ${plainText(because)}`,
+    ]),
+  );
+  context.output.result(deploys, [
+    ...(rows.length === 0 ? [] : table(["ROLLOUT", "SERVICE", "AT", "BY", "REFUSED BY"], rows)),
+    `${plainText(basename(path))} would have refused ${refused.length} of ${plural(deploys.length, "recorded deploy")}.`,
+  ]);
+  return 0;
+}
+
+export async function approve(context: Context, { reason }: ReasonOptions, plan: string): Outcome {
+  const approval = await (await context.connect()).approve({ plan, reason });
+  context.output.result(approval, [`Approved by ${plainText(approval.by)}: ${plan}.`]);
+  return 0;
+}
+
 export async function remove(context: Context, { reason }: ReasonOptions): Outcome {
   await (await context.connect()).removePolicy({ reason });
   context.output.result({}, ["There is no policy file any more. Freezes and image policies stay."]);

@@ -1,0 +1,111 @@
+import { expect, test } from "vitest";
+import { draftOf } from "../../domain/release.ts";
+import { anAsker, aPolicy, aRelease } from "../../domain/testing.ts";
+import { TestInstallation } from "../testing.ts";
+
+const asked = (name: string, uid: number) => {
+  const { actor } = anAsker(name);
+  return { actor: { ...actor, name, uid } };
+};
+const ada = asked("ada", 1000);
+const ben = asked("ben", 1001);
+const cleo = asked("cleo", 1002);
+const hour = 3_600_000;
+
+const changeTo = (number: number) => ({
+  ...{ kind: "deploy" as const, count: 3, policy: aPolicy() },
+  draft: { ...draftOf(aRelease(number)), secrets: [], files: [] },
+});
+
+async function asking(t: TestInstallation, text = "approvals: {count: 2, expires: 1h}") {
+  await t.controller.setPolicy({ name: "policy.yaml", text: `policies:\n  none:\n    ${text}\n` }, ada);
+  const planOf = (number: number) => t.controller.plan({ service: "shop", change: changeTo(number) }, ada);
+  const approve = (plan: string, who: typeof ada) => t.controller.approve({ plan }, who);
+  return { planOf, approve };
+}
+
+test("a deploy begins once enough other persons have approved its plan, and the refusal names the plan", async () => {
+  await using t = new TestInstallation();
+  const { planOf, approve } = await asking(t);
+  const { digest, admission } = await planOf(1);
+  expect(admission?.rules).toMatchObject([{ kind: "approvals", passed: false }]);
+  await expect(t.deploy(1, {}, ada)).rejects.toMatchObject({
+    ...{ code: "policy_refused", exitCode: 3 },
+    problems: [
+      { place: { file: "policy.yaml", line: 3 }, hint: expect.stringContaining(`kiln approve ${digest}`) },
+    ],
+  });
+  await approve(digest, ben);
+  // The author, the same person again, and the same person under another name.
+  for (const who of [ada, asked("root", 1000), ben, asked("root", 1001)]) await approve(digest, who);
+  await expect(t.deploy(1, {}, ada)).rejects.toMatchObject({ code: "policy_refused" });
+  await approve(digest, cleo);
+  expect((await planOf(1)).admission?.rules).toMatchObject([{ passed: true }]);
+  const { admission: said } = await t.deploy(1, {}, ada);
+  expect(said?.rules).toMatchObject([{ because: "ben and cleo approved this plan", passed: true }]);
+  // One of the two who approved cannot be the one who begins it.
+  await t.settled();
+  const next = (await planOf(2)).digest;
+  for (const who of [ben, cleo]) await approve(next, who);
+  await expect(t.deploy(2, {}, ben)).rejects.toMatchObject({ code: "policy_refused" });
+});
+
+test("an approval is of one plan: what is changed afterwards is not approved", async () => {
+  await using t = new TestInstallation();
+  const { planOf, approve } = await asking(t);
+  const { digest } = await planOf(1);
+  for (const who of [ben, cleo]) await approve(digest, who);
+  await expect(t.deploy(2, {}, ada)).rejects.toMatchObject({ code: "policy_refused" });
+  await expect(t.deploy(1, { count: 4 }, ada)).rejects.toMatchObject({ code: "policy_refused" });
+  await t.deploy(1, {}, ada);
+  await t.settled();
+  // The same image again, from what serves now, is another plan.
+  await t.controller.removePolicy({}, ada);
+  await t.deployed(2);
+  await asking(t);
+  await expect(t.deploy(1, {}, ada)).rejects.toMatchObject({ code: "policy_refused" });
+});
+
+test("approvals expire, and outlive the controller until then", async () => {
+  await using t = new TestInstallation();
+  const { planOf, approve } = await asking(t);
+  const { digest } = await planOf(1);
+  await approve(digest, ben);
+  await t.clock.advance(hour / 2);
+  await approve(digest, cleo);
+  await t.stop();
+  t.start();
+  await t.clock.advance(hour / 2);
+  await expect(t.deploy(1, {}, ada)).rejects.toMatchObject({ code: "policy_refused" });
+  await t.controller.approve({ plan: digest }, ben);
+  await t.deployed(1);
+});
+
+test("a changed file is tested on the deploys of the log, each at its time", async () => {
+  await using t = new TestInstallation();
+  await t.deployed(1, { reason: "the first" });
+  await t.deployed(2);
+  await t.controller.rollback({ service: "shop" }, ada);
+  await t.settled();
+  const before = t.store.lastSequence();
+  const found = await t.controller.testPolicy(
+    {
+      name: "new.yaml",
+      text: "policies:\n  none:\n    reason: required\n",
+    },
+    ada,
+  );
+  expect(found).toMatchObject([
+    { rollout: 1, refused: [] },
+    { rollout: 2, refused: [{ kind: "reason", place: "new.yaml:3" }] },
+  ]);
+  expect(t.store.lastSequence()).toBe(before);
+  const soak = await t.controller.testPolicy(
+    {
+      name: "new.yaml",
+      text: "policies:\n  none:\n    requires: {staging: 1h}\n",
+    },
+    ada,
+  );
+  expect(soak.map(({ refused }) => refused.length)).toEqual([1, 1]);
+});
