@@ -34,7 +34,7 @@ export interface Admission {
 /** What one policy said. */
 export interface AdmissionRule {
   /** `signature` is about the image, the others are about the beginning of a rollout. */
-  readonly kind: "signature" | "freeze" | "window" | "reason" | "soak" | "approvals";
+  readonly kind: "signature" | "freeze" | "window" | "reason" | "soak" | "approvals" | "pipeline";
   readonly mode: ImagePolicy["mode"];
   readonly passed: boolean;
   /** One clause: `signed by release (4f1c...)`. */

@@ -5,7 +5,7 @@ import type { ImageDigest, ServiceKey } from "../../domain/ids.ts";
 import type { TargetName } from "../../domain/target.ts";
 import { KilnError, type Place } from "../../lib/errors.ts";
 import type { Store } from "../../store/store.ts";
-import { decide, rulesFor } from "../../trust/policy/decide.ts";
+import { decide, isPipeline, rulesFor } from "../../trust/policy/decide.ts";
 import { soakKinds, soakOf } from "../../trust/policy/soak.ts";
 import type { Images } from "../operations/images.ts";
 
@@ -82,7 +82,7 @@ export function verdictOn(
 ): Admission | undefined {
   if (breakGlass && by.reason === undefined) throw noReason();
   const { policies } = store;
-  const starting = { service, nowMs, reason: by.reason, image, plan, person: personOf(by.actor) };
+  const starting = { service, nowMs, reason: by.reason, image, plan, ...whoStarts(by) };
   const begin = decide(starting, {
     ...{ file: policies.file(), freezes: policies.freezes() },
     approvals: (digest) => policies.approvals(digest),
@@ -99,6 +99,10 @@ const soakDays = 90;
 function eventsForSoak(store: Store, service: ServiceKey, nowMs: number): readonly KilnEvent[] {
   const sinceMs = nowMs - soakDays * 86_400_000;
   return store.events({ service, kinds: soakKinds, sinceMs, limit: Number.MAX_SAFE_INTEGER });
+}
+
+function whoStarts({ actor }: Asker) {
+  return { person: personOf(actor), pipeline: isPipeline(actor) };
 }
 
 /** Whether the plan of a rollout has to be known before it may begin. */

@@ -109,3 +109,14 @@ test("a changed file is tested on the deploys of the log, each at its time", asy
   );
   expect(soak.map(({ refused }) => refused.length)).toEqual([1, 1]);
 });
+
+test("where only pipelines change, a person needs break-glass", async () => {
+  await using t = new TestInstallation();
+  await asking(t, "changes: ci-only");
+  await expect(t.deploy(1, {}, ada)).rejects.toMatchObject({ code: "policy_refused" });
+  const pipeline = { actor: { ...ada.actor, kind: "ci" } };
+  await t.deploy(1, {}, pipeline);
+  await t.settled();
+  await t.deploy(2, { breakGlass: true, reason: "CI is down" }, ada);
+  expect((await t.settled()).warnings).toHaveLength(1);
+});

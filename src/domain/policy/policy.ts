@@ -14,6 +14,8 @@ type Rule =
   | { readonly kind: "allow" | "deny"; readonly window: Window }
   /** A rollout begins only with a reason. */
   | { readonly kind: "reason" }
+  /** A pipeline begins it, not a person. */
+  | { readonly kind: "pipeline" }
   /** Its image has served in that environment, so long (ms) in a row, without rollback or drift. */
   | { readonly kind: "soak"; readonly in: string; readonly forMs: number }
   /** So many persons, other than the one who begins it, have said yes to exactly its plan, each within this time (ms). */

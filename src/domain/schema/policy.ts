@@ -18,7 +18,7 @@ const place = { environment: z.string(), line: z.number().int().min(1) };
 export const policyRules = z.array(
   z.discriminatedUnion("kind", [
     z.object({ kind: z.enum(["allow", "deny"]), window, ...place }),
-    z.object({ kind: z.literal("reason"), ...place }),
+    z.object({ kind: z.enum(["reason", "pipeline"]), ...place }),
     z.object({
       ...{ kind: z.literal("approvals"), count: z.number().int().min(1), withinMs: durationMs, ...place },
     }),

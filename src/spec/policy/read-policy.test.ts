@@ -26,6 +26,7 @@ test("every rule has the line that it is written in", () => {
     windows:
       - deny: {days: "sat, sun", zone: UTC}
     approvals: {count: 2}
+    changes: ci-only
 `,
   );
   expect(rules).toEqual([
@@ -44,6 +45,7 @@ test("every rule has the line that it is written in", () => {
       window: { days: [0, 6], from: "00:00", to: "24:00", zone: "UTC" },
     },
     { kind: "approvals", environment: "*", line: 11, count: 2, withinMs: 86_400_000 },
+    { kind: "pipeline", environment: "*", line: 12 },
   ]);
   expect(readPolicy("policy.yaml", "policies: {}")).toEqual([]);
 });
@@ -64,7 +66,7 @@ test("every mistake is found with its place", () => {
   ).toEqual([
     '2:3 `policies.Production` is not a valid name; expected the name of an environment, "none" for services without one, or "*" for all.',
     '5:5 `policies.production.reason` is the text "yes"; expected the word required.',
-    "6:5 `window` is not a key of `policies.production`; expected one of windows, requires, approvals, reason.",
+    "6:5 `window` is not a key of `policies.production`; expected one of windows, requires, approvals, changes, reason.",
     '8:17 `policies.production.windows[0].allow.days` is the text "mon-fry"; expected days such as mon-fri, or sat, sun.',
     '8:32 `policies.production.windows[0].allow.from` is the text "9:00"; expected a time such as "09:00", or a date with a time such as "2026-12-23 18:00".',
     '8:46 `policies.production.windows[0].allow.to` is the text "25:00"; expected a time such as "09:00", or a date with a time such as "2026-12-23 18:00".',

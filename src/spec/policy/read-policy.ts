@@ -61,7 +61,7 @@ class Reader {
 
   rules({ policies }: PolicyDocument): readonly PolicyRule[] {
     return Object.entries(policies).flatMap(
-      ([environment, { windows = [], requires = {}, approvals, reason }]) => {
+      ([environment, { windows = [], requires = {}, approvals, changes, reason }]) => {
         const path = ["policies", environment];
         const at = (...more: Path) => ({
           environment,
@@ -83,6 +83,7 @@ class Reader {
                   ...at("approvals"),
                 },
               ]),
+          ...(changes === undefined ? [] : [{ kind: "pipeline" as const, ...at("changes") }]),
           ...(reason === undefined ? [] : [{ kind: "reason" as const, ...at("reason") }]),
         ];
       },

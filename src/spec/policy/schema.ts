@@ -77,6 +77,10 @@ export const environmentPolicy = z.strictObject(
       )
       .optional()
       .describe("How many other persons say yes to the plan, and for how long that counts."),
+    changes: z
+      .literal("ci-only", { error: "the word ci-only" })
+      .optional()
+      .describe("Only pipelines begin rollouts; people need break-glass."),
     reason: z
       .literal("required", { error: "the word required" })
       .optional()

@@ -20,7 +20,7 @@ const aFreeze = (overrides: Partial<Freeze> = {}): Freeze => ({
   ...overrides,
 });
 const starting = (service = "shop.production", nowMs = now, reason?: string) => ({
-  ...{ service, nowMs, reason, person: { id: "uid 1000", name: "ada" } },
+  ...{ service, nowMs, reason, person: { id: "uid 1000", name: "ada" }, pipeline: false },
 });
 
 test("a freeze concerns its environment, its service or everything, until its end", () => {
@@ -151,4 +151,12 @@ test("so many other persons approve exactly this plan, each in time", () => {
     },
   ]);
   expect(decide(starting(), { ...none, file })).toEqual([]); // there is no plan yet
+});
+
+test("where only pipelines change, a person is refused", () => {
+  const file = aFile({ kind: "pipeline", environment: "production", line: 2 });
+  expect(decide(starting(), { ...none, file })).toMatchObject([
+    { passed: false, place: "policy.yaml:2", because: "only pipelines change production, and ada is none" },
+  ]);
+  expect(decide({ ...starting(), pipeline: true }, { ...none, file })).toMatchObject([{ passed: true }]);
 });

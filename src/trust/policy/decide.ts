@@ -24,6 +24,8 @@ export interface Starting {
   readonly image?: ImageDigest | undefined;
   /** Who begins it. */
   readonly person: Person;
+  /** Whether that is a pipeline. */
+  readonly pipeline: boolean;
   /** The digest of its plan. Undefined: it is not made yet, and approvals are left for later. */
   readonly plan?: string | undefined;
 }
@@ -52,10 +54,16 @@ export function decide(starting: Starting, policies: Policies): readonly Admissi
     ...windowVerdicts(rules, nowMs, at, opening),
     ...rules.flatMap((rule) => {
       if (rule.kind === "reason") return [reasonVerdict(starting, at(rule.line))];
+      if (rule.kind === "pipeline") return [pipelineVerdict(starting, rule, at(rule.line))];
       if (rule.kind === "approvals") return approvalVerdicts(starting, rule, at(rule.line), policies);
       return rule.kind === "soak" ? soakVerdicts(starting, rule, at(rule.line), policies) : [];
     }),
   ];
+}
+
+/** Whether the transport has said so of an actor: only one that pipelines come by does. */
+export function isPipeline(actor: object): boolean {
+  return "kind" in actor && actor.kind === "ci";
 }
 
 export function rulesFor(file: PolicyFile | undefined, service: ServiceKey): readonly PolicyRule[] {
@@ -142,6 +150,21 @@ function reasonVerdict({ reason }: Starting, place: string): AdmissionRule {
     ...{ kind: "reason", mode: "enforce", passed, place },
     because: passed ? "a reason is given" : "no reason is given",
     ...(passed ? {} : { remedy: "`--reason TEXT` gives one." }),
+  };
+}
+
+function pipelineVerdict(
+  { person, pipeline: passed, service }: Starting,
+  { environment }: PolicyRule,
+  place: string,
+): AdmissionRule {
+  const where = environment === "*" ? service : environment;
+  return {
+    ...{ kind: "pipeline", mode: "enforce", passed, place },
+    because: passed
+      ? `${person.name} is a pipeline`
+      : `only pipelines change ${where}, and ${person.name} is none`,
+    ...(passed ? {} : { remedy: "Let the pipeline of its CI run this command." }),
   };
 }
 

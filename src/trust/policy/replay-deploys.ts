@@ -3,7 +3,7 @@ import { refusing } from "../../domain/admission.ts";
 import type { KilnEvent } from "../../domain/event.ts";
 import type { ServiceKey } from "../../domain/ids.ts";
 import type { PolicyFile } from "../../domain/policy/policy.ts";
-import { decide } from "./decide.ts";
+import { decide, isPipeline, type Starting } from "./decide.ts";
 import { soakKinds, soakOf } from "./soak.ts";
 
 /** The events that deploys are replayed from. */
@@ -36,10 +36,10 @@ export function replayDeploys(
     if (service === undefined) continue;
     if (kind === "release.created") images.set(`${service} ${data.release}`, String(data.image));
     if (kind === "rollout.started" && data.journey === "deploy") {
-      const { name, reason } = askerIn(data);
+      const { name, reason, pipeline } = askerIn(data);
       const verdicts = decide(
         {
-          ...{ service, nowMs: atMs, reason, person: { id: "", name } },
+          ...{ service, nowMs: atMs, reason, person: { id: "", name }, pipeline },
           image: images.get(`${service} ${data.to}`),
         },
         {
@@ -56,11 +56,12 @@ export function replayDeploys(
   return deploys;
 }
 
-function askerIn(data: KilnEvent["data"]): { readonly name: string; readonly reason: string | undefined } {
+function askerIn(data: KilnEvent["data"]): Pick<Starting, "reason" | "pipeline"> & { readonly name: string } {
   const { name } = (data.actor ?? {}) as { readonly name?: unknown };
   const { reason } = data;
   return {
     name: typeof name === "string" ? name : "unknown",
+    pipeline: isPipeline(data.actor ?? {}),
     reason: typeof reason === "string" ? reason : undefined,
   };
 }
