@@ -76,6 +76,7 @@ module.exports = {
     ),
     // The page has the types of the contract and its table; zod alone would be larger than all of it.
     only("dashboard", "dashboard/", "api/contract(-types)?\\.ts"),
+    only("access", "access/", "api/contract", "store/", "audit/", "domain/", "lib/"),
     only("api-contract", "api/contract", "audit/", "domain/", "lib/"),
     only("api-client", "api/client", "api/contract", "domain/", "lib/"),
     only("api-routes", "api/routes", "api/contract", "domain/", "lib/"),

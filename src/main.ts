@@ -6,6 +6,7 @@
  */
 import { chmod, rm } from "node:fs/promises";
 import { parseArgs } from "node:util";
+import { createAccess } from "./access/access.ts";
 import type { Metering } from "./api/routes-metrics.ts";
 import { errorLines } from "./cli/output/error-lines.ts";
 import { createStyle } from "./cli/output/style.ts";
@@ -127,14 +128,25 @@ async function run(state: StateFolder): Promise<void> {
   });
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => stopped.resolve());
   const figures = createFigures({ store, clock, operations: { ...controller, ...images } });
-  const operations = { ...controller, ...auditor, ...images, ...figures };
+  const known = { ...controller, ...auditor, ...images, ...figures };
+  const access = createAccess({
+    ...{ store, clock, log, folder: state.access, operations: known },
+    createApi: async (parts) => {
+      const { createApi } = await import("./api/routes.ts");
+      return createApi(operations, log, { ...others, ...parts });
+    },
+  });
+  const operations: Operations = { ...known, ...access.operations };
   const scrape = createScrape({ operations, store, meter, clock, commit: code.revision });
   const metering: Metering = { answer: (answered) => meter.answer(answered), scrape };
-  const api = await listen(operations, { exchange: distribution.exchange, metering }, state, log);
+  const others = { exchange: distribution.exchange, metering };
+  const api = await listen(operations, others, state, log);
+  await access.start();
   using _metrics = await openMetrics(metering, log);
   log.info({ pid: process.pid, version }, "the controller has started");
   await stopped.promise;
   await distribution[Symbol.asyncDispose]();
+  await access.close();
   await api.close();
   await controller.close();
   await auditor.close();

@@ -23,6 +23,7 @@ import {
   rawRequest,
   stated,
 } from "./testing.ts";
+import { accessAsked } from "./testing-access.ts";
 
 const faultOf = async (work: Promise<unknown>): Promise<KilnError> => {
   const error = await work.then(
@@ -41,6 +42,7 @@ const server = "shop-1-1-1";
 
 /** What each operation is asked, at least once. */
 const asked: { readonly [Name in OperationName]: readonly Asked<Name>[] } = {
+  ...accessAsked,
   ...{ info: [{}], shutdown: [{}, { reason: "an upgrade" }], services: [{}], status: [{ service }] },
   overview: [{}, { q: "sh", cursor: "1.shop", limit: 50 }],
   diff: [{ service, from: 1, to: 2 }],
@@ -313,7 +315,7 @@ test("a socket without a controller, or whose controller ended, differs from ano
   expect((await faultOf(createClient(stale).info())).message).toBe(`No controller answers at ${stale}.`);
 
   const denied = Object.assign(new Error("connect"), { code: "EACCES" });
-  expect(connectionError(denied, "/s")).toMatchObject({ code: "not_root", exitCode: 3 });
+  expect(connectionError(denied, { socketPath: "/s" })).toMatchObject({ code: "not_root", exitCode: 3 });
 });
 
 test("an answer of a program that is not a controller is not mistaken for one", async () => {

@@ -1,15 +1,15 @@
 import type { IncomingMessage } from "node:http";
+import { type Endpoint, wayTo } from "./client-endpoint.ts";
 import { connectionError, toError } from "./client-errors.ts";
 import { itemsOf } from "./client-stream.ts";
 import { type ContractEntry, requestOf, statedHeader, table } from "./contract.ts";
 import type { Client } from "./contract-types.ts";
 
-/** As an `import` it would load all that fetch() is made of, too: 40 ms at the start of every command (Node.js 24). */
-const { request } = process.getBuiltinModule("node:http");
+export type { Endpoint };
 
 /** Where the controller listens, and who says to ask. */
 interface Line {
-  readonly socketPath: string;
+  readonly endpoint: Endpoint;
   readonly stated: string | undefined;
 }
 
@@ -20,13 +20,13 @@ interface Ask {
 }
 
 /**
- * Operations that ask the controller at this Unix socket. It throws the controller's errors; besides, every call may throw
+ * Operations that ask the controller at this Unix socket or over the network. It throws the controller's errors; besides, every call may throw
  * `controller_unreachable`, and `not_root` when the socket belongs to another user. Nothing connects before the first
  * call. Undefined values are absent from an answer. `stated`: who runs this, `user@machine`; the controller records it
  * next to what it sees of this process.
  */
-export function createClient(socketPath: string, { stated }: { readonly stated?: string } = {}): Client {
-  const line = { socketPath, stated };
+export function createClient(at: string | Endpoint, { stated }: { readonly stated?: string } = {}): Client {
+  const line = { endpoint: typeof at === "string" ? { socketPath: at } : at, stated };
   const operations = Object.entries<ContractEntry>(table).map(([name, entry]) => {
     const call = entry.items === undefined ? askJson : askStream;
     return [
@@ -41,7 +41,7 @@ export function createClient(socketPath: string, { stated }: { readonly stated?:
 /** Undefined for an answer without content. */
 async function askJson(line: Line, what: Ask): Promise<unknown> {
   const answer = await send(line, what);
-  const text = await textOf(answer, line.socketPath);
+  const text = await textOf(answer, line.endpoint);
   const value = parsed(text);
   const understood = value !== undefined || text === "";
   if (!succeeded(answer) || !understood) throw toError(value, answer.statusCode);
@@ -52,19 +52,22 @@ async function askJson(line: Line, what: Ask): Promise<unknown> {
 async function* askStream(line: Line, what: Ask): AsyncGenerator<unknown> {
   try {
     const answer = await send(line, what);
-    if (!succeeded(answer)) throw toError(parsed(await textOf(answer, line.socketPath)), answer.statusCode);
+    if (!succeeded(answer)) throw toError(parsed(await textOf(answer, line.endpoint)), answer.statusCode);
     yield* itemsOf(answer);
   } catch (error) {
     if (!what.signal?.aborted) throw error;
   }
 }
 
-function send({ socketPath, stated }: Line, { entry, asked, signal }: Ask): Promise<IncomingMessage> {
+function send({ endpoint, stated }: Line, { entry, asked, signal }: Ask): Promise<IncomingMessage> {
   const { path, body } = requestOf(entry, asked);
+  const { request, options, headers } = wayTo(endpoint);
   return new Promise((resolve, reject) => {
     const call = request({
-      ...{ socketPath, method: entry.method, path },
+      ...options,
+      ...{ method: entry.method, path },
       headers: {
+        ...headers,
         ...(body === undefined ? {} : { "content-type": "application/json" }),
         ...(stated === undefined ? {} : { [statedHeader]: encodeURIComponent(stated) }),
       },
@@ -72,18 +75,18 @@ function send({ socketPath, stated }: Line, { entry, asked, signal }: Ask): Prom
       ...(signal ? { signal } : {}),
     });
     call.once("response", resolve);
-    call.once("error", (error) => reject(connectionError(error, socketPath)));
+    call.once("error", (error) => reject(connectionError(error, endpoint)));
     call.end(body);
   });
 }
 
-async function textOf(answer: IncomingMessage, socketPath: string): Promise<string> {
+async function textOf(answer: IncomingMessage, endpoint: Endpoint): Promise<string> {
   try {
     let text = "";
     for await (const chunk of answer.setEncoding("utf8")) text += chunk;
     return text;
   } catch (error) {
-    throw connectionError(error, socketPath);
+    throw connectionError(error, endpoint);
   }
 }
 

@@ -12,6 +12,7 @@ import { amount, atMs, base64, count, maybe, releaseNumber, tookMs } from "../do
 import type { Snapshot as SnapshotOfVolume, VolumeState } from "../domain/volume.ts";
 import { type ErrorCode, errorCodes } from "../lib/error-codes.ts";
 import type { ErrorJson } from "../lib/errors.ts";
+import { accessAnswers } from "./contract-access-schemas.ts";
 
 /** What operations answer. */
 
@@ -546,6 +547,7 @@ export const ErrorAnswer = z.object({
 
 /** Every answer by the name that the table and OpenAPI have for it. */
 export const answers = {
+  ...accessAnswers,
   Accepted,
   AcceptedRun,
   Approval: approval,

@@ -16,6 +16,7 @@ import {
   printable,
   releaseNumber,
 } from "../domain/schema/values.ts";
+import { accessAsks } from "./contract-access-schemas.ts";
 
 /**
  * What operations are asked with: one object each. Fields that the route's path names come from the path, the others from
@@ -345,6 +346,7 @@ const Traffic = Service.extend({
 
 /** Every argument by the name that the table has for it. */
 export const asks = {
+  ...accessAsks,
   ...{
     AcceptBreaks,
     AddKey,

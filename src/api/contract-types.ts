@@ -40,7 +40,9 @@ export interface Who extends How {
 
 /** Everything that can be asked of a controller. */
 export type Operations = {
-  readonly [Name in OperationName]: Table[Name]["method"] extends "POST"
+  readonly [Name in OperationName]: Table[Name] extends
+    | { readonly method: "POST" }
+    | { readonly byWhom: true }
     ? (asked: Asked<Name>, who: Who) => Result<Name>
     : (asked: Asked<Name>, how?: How) => Result<Name>;
 };

@@ -1,19 +1,7 @@
-import type { answers } from "./contract-answers.ts";
-import type { asks } from "./contract-asks.ts";
+import { accessTable } from "./contract-access.ts";
+import type { ContractEntry } from "./contract-entry.ts";
 
-/** One operation: what it is asked with, what it answers, and where a transport finds it. */
-export interface ContractEntry {
-  readonly method: "GET" | "POST";
-  /** `:name` is a field of the argument. The others are the query of a GET, the JSON body of a POST. */
-  readonly path: string;
-  /** One sentence, for OpenAPI. */
-  readonly summary: string;
-  readonly asks: keyof typeof asks;
-  /** Absent, and no `items`: it answers nothing (status 204). */
-  readonly answers?: keyof typeof answers;
-  /** It answers with a stream of server-sent events, each with one of these as its data. */
-  readonly items?: keyof typeof answers;
-}
+export type { ContractEntry };
 
 /**
  * Everything that can be asked of a controller. Routes, OpenAPI and client follow from this table, the type `Operations`
@@ -21,9 +9,11 @@ export interface ContractEntry {
  * that a client starts fast.
  */
 export const table = {
+  ...accessTable,
   info: {
     method: "GET",
     path: "/v1/controller",
+    needs: "self",
     summary: "The controller itself.",
     asks: "Nothing",
     answers: "ControllerStatus",
@@ -31,6 +21,7 @@ export const table = {
   shutdown: {
     method: "POST",
     path: "/v1/controller/shutdown",
+    needs: "local",
     summary: "Stops the controller; servers and router keep running.",
     asks: "Because",
   },
@@ -38,6 +29,7 @@ export const table = {
   targets: {
     method: "GET",
     path: "/v1/targets",
+    needs: "view installation",
     summary: "Every target with what is on it.",
     asks: "Nothing",
     answers: "TargetStatusList",
@@ -46,6 +38,7 @@ export const table = {
   target: {
     method: "GET",
     path: "/v1/targets/:target",
+    needs: "view installation",
     summary: "One target, and what it lacks.",
     asks: "Target",
     answers: "TargetStatus",
@@ -54,6 +47,7 @@ export const table = {
   addTarget: {
     method: "POST",
     path: "/v1/targets/:target",
+    needs: "local",
     summary: "Adds a target; services can be deployed to it from then on.",
     asks: "AddTarget",
   },
@@ -61,12 +55,14 @@ export const table = {
   removeTarget: {
     method: "POST",
     path: "/v1/targets/:target/remove",
+    needs: "local",
     summary: "Removes a target that has no services.",
     asks: "RemoveTarget",
   },
   trust: {
     method: "GET",
     path: "/v1/trust",
+    needs: "view installation",
     summary: "Keys whose signatures of images count, and the policies that ask for them.",
     asks: "Nothing",
     answers: "Trust",
@@ -75,6 +71,7 @@ export const table = {
   trustKey: {
     method: "POST",
     path: "/v1/trust/keys/:name",
+    needs: "administer installation",
     summary: "Adds a key; its signatures count where a policy names it.",
     asks: "AddKey",
     answers: "TrustedKey",
@@ -83,6 +80,7 @@ export const table = {
   revokeKey: {
     method: "POST",
     path: "/v1/trust/keys/:name/revoke",
+    needs: "administer installation",
     summary: "Revokes a key for good: its signatures no longer count, whenever they were made.",
     asks: "RevokeKey",
   },
@@ -90,18 +88,21 @@ export const table = {
   requireSigned: {
     method: "POST",
     path: "/v1/trust/require",
+    needs: "administer installation",
     summary: "Sets the image policy of a target, or of all: from the next deploy or rollback on.",
     asks: "RequireSigned",
   },
   liftPolicy: {
     method: "POST",
     path: "/v1/trust/lift",
+    needs: "administer installation",
     summary: "Removes the image policy of a target, or the one of all.",
     asks: "LiftPolicy",
   },
   policies: {
     method: "GET",
     path: "/v1/policy",
+    needs: "self",
     summary: "What must hold before a rollout begins, and the rollouts that began against it.",
     asks: "Nothing",
     answers: "Policies",
@@ -110,6 +111,7 @@ export const table = {
   setPolicy: {
     method: "POST",
     path: "/v1/policy",
+    needs: "administer installation",
     summary: "Sets the policy file, in place of the one before: for rollouts that begin from then on.",
     asks: "SetPolicy",
     answers: "PolicyFile",
@@ -117,12 +119,14 @@ export const table = {
   removePolicy: {
     method: "POST",
     path: "/v1/policy/remove",
+    needs: "administer installation",
     summary: "Removes the policy file.",
     asks: "Because",
   },
   freeze: {
     method: "POST",
     path: "/v1/policy/freezes",
+    needs: "operate installation",
     summary:
       "Lets no rollout of a deploy begin in an environment, of a service, or anywhere. Rollbacks and replacements continue.",
     asks: "Freeze",
@@ -131,6 +135,7 @@ export const table = {
   unfreeze: {
     method: "POST",
     path: "/v1/policy/freezes/lift",
+    needs: "operate installation",
     summary: "Lifts freezes; answers with those that were lifted.",
     asks: "Unfreeze",
     answers: "FreezeList",
@@ -138,6 +143,7 @@ export const table = {
   approve: {
     method: "POST",
     path: "/v1/policy/approvals",
+    needs: "approve installation",
     summary: "Says yes to exactly the plan with this digest, for policies that ask for approvals.",
     asks: "Approve",
     answers: "Approval",
@@ -146,6 +152,7 @@ export const table = {
   testPolicy: {
     method: "POST",
     path: "/v1/policy/test",
+    needs: "view installation",
     summary: "What a policy file would have said of each recorded deploy; changes nothing.",
     asks: "TestPolicy",
     answers: "PolicyTest",
@@ -154,6 +161,7 @@ export const table = {
   review: {
     method: "POST",
     path: "/v1/policy/reviews/:rollout",
+    needs: "approve rollout",
     summary: "Records that another person has looked at a rollout that began against policies.",
     asks: "Review",
     answers: "Override",
@@ -161,6 +169,7 @@ export const table = {
   services: {
     method: "GET",
     path: "/v1/services",
+    needs: "view services",
     summary: "Every service with its servers.",
     asks: "Nothing",
     answers: "ServiceStatusList",
@@ -169,6 +178,7 @@ export const table = {
   overview: {
     method: "GET",
     path: "/v1/overview",
+    needs: "view installation",
     summary: "One page of all services in brief, those that need someone first.",
     asks: "Overview",
     answers: "Overview",
@@ -177,6 +187,7 @@ export const table = {
   status: {
     method: "GET",
     path: "/v1/services/:service",
+    needs: "view service",
     summary: "One service with its servers.",
     asks: "Service",
     answers: "ServiceStatus",
@@ -184,6 +195,7 @@ export const table = {
   history: {
     method: "GET",
     path: "/v1/services/:service/history",
+    needs: "view service",
     summary: "Releases and rollouts.",
     asks: "Service",
     answers: "History",
@@ -192,6 +204,7 @@ export const table = {
   diff: {
     method: "GET",
     path: "/v1/services/:service/diff",
+    needs: "view service",
     summary: "What one kept release changes against another.",
     asks: "Diff",
     answers: "Diff",
@@ -200,6 +213,7 @@ export const table = {
   check: {
     method: "POST",
     path: "/v1/services/:service/check",
+    needs: "deploy service",
     summary: "Refuses what a deploy would refuse, before there is an image; changes nothing.",
     asks: "Check",
     answers: "Checked",
@@ -208,6 +222,7 @@ export const table = {
   deploy: {
     method: "POST",
     path: "/v1/services/:service/deploy",
+    needs: "deploy service",
     summary: "Makes a release from the draft, unless an equal one serves, and starts its rollout.",
     asks: "Deploy",
     answers: "Accepted",
@@ -216,6 +231,7 @@ export const table = {
   promotion: {
     method: "POST",
     path: "/v1/services/:service/promotion",
+    needs: "deploy service",
     summary: "Deploys a candidate's image to an environment further up its ladder, as recorded for it.",
     asks: "Promotion",
     answers: "Accepted",
@@ -223,6 +239,7 @@ export const table = {
   candidates: {
     method: "GET",
     path: "/v1/candidates",
+    needs: "view repositories",
     summary: "Candidates, the newest first, and where they serve.",
     asks: "OfService",
     answers: "Candidates",
@@ -231,6 +248,7 @@ export const table = {
   plan: {
     method: "POST",
     path: "/v1/services/:service/plan",
+    needs: "steer service",
     summary: "What a change of the service would do now; changes nothing.",
     asks: "Plan",
     answers: "ChangePlan",
@@ -239,6 +257,7 @@ export const table = {
   rollback: {
     method: "POST",
     path: "/v1/services/:service/rollback",
+    needs: "steer service",
     summary: "Starts a rollout back to a kept release.",
     asks: "Rollback",
     answers: "Accepted",
@@ -246,6 +265,7 @@ export const table = {
   scale: {
     method: "POST",
     path: "/v1/services/:service/scale",
+    needs: "steer service",
     summary: "Changes the number of servers of the same release.",
     asks: "Scale",
     answers: "Accepted",
@@ -254,6 +274,7 @@ export const table = {
   abort: {
     method: "POST",
     path: "/v1/services/:service/abort",
+    needs: "steer service",
     summary: "Rolls the running rollout back.",
     asks: "ChangeService",
     answers: "Rollout",
@@ -262,6 +283,7 @@ export const table = {
   pause: {
     method: "POST",
     path: "/v1/services/:service/pause",
+    needs: "steer service",
     summary: "Pauses the running rollout.",
     asks: "ChangeService",
     answers: "Rollout",
@@ -270,6 +292,7 @@ export const table = {
   resume: {
     method: "POST",
     path: "/v1/services/:service/resume",
+    needs: "steer service",
     summary: "Continues a paused rollout.",
     asks: "ChangeService",
     answers: "Rollout",
@@ -278,6 +301,7 @@ export const table = {
   promote: {
     method: "POST",
     path: "/v1/services/:service/promote",
+    needs: "steer service",
     summary: "Skips the rest of this step's hold, or approves a manual promotion.",
     asks: "ChangeService",
     answers: "Rollout",
@@ -286,6 +310,7 @@ export const table = {
   remove: {
     method: "POST",
     path: "/v1/services/:service/remove",
+    needs: "operate service",
     summary: "Removes the service. The removal is complete when its status is 404.",
     asks: "ChangeService",
   },
@@ -293,6 +318,7 @@ export const table = {
   secrets: {
     method: "GET",
     path: "/v1/secrets",
+    needs: "view services",
     summary: "Secrets with their versions; never a value.",
     asks: "OfService",
     answers: "Secrets",
@@ -301,6 +327,7 @@ export const table = {
   setSecret: {
     method: "POST",
     path: "/v1/services/:service/secrets/:name",
+    needs: "operate service",
     summary: "Stores a new version of a secret, for the next deploy.",
     asks: "SetSecret",
     answers: "SecretSet",
@@ -309,6 +336,7 @@ export const table = {
   removeSecret: {
     method: "POST",
     path: "/v1/services/:service/secrets/:name/remove",
+    needs: "operate service",
     summary: "Removes a secret that no kept release uses.",
     asks: "RemoveSecret",
   },
@@ -316,6 +344,7 @@ export const table = {
   volumes: {
     method: "GET",
     path: "/v1/volumes",
+    needs: "view services",
     summary: "Volumes with their snapshots.",
     asks: "OfService",
     answers: "Volumes",
@@ -324,6 +353,7 @@ export const table = {
   snapshotVolume: {
     method: "POST",
     path: "/v1/services/:service/volumes/:name/snapshot",
+    needs: "operate service",
     summary: "Keeps what the volume has in it now; its servers stand still meanwhile.",
     asks: "OneVolume",
     answers: "Snapshot",
@@ -332,6 +362,7 @@ export const table = {
   restoreVolume: {
     method: "POST",
     path: "/v1/services/:service/volumes/:name/restore",
+    needs: "operate service",
     summary: "Puts a snapshot in place of the data of a volume that no server has.",
     asks: "RestoreVolume",
   },
@@ -339,6 +370,7 @@ export const table = {
   exportVolume: {
     method: "GET",
     path: "/v1/services/:service/volumes/:name/archive",
+    needs: "operate service",
     summary: "The data of a volume or of a snapshot, of one moment, as a tar archive in pieces.",
     asks: "ExportVolume",
     items: "ArchivePiece",
@@ -347,6 +379,7 @@ export const table = {
   importVolume: {
     method: "POST",
     path: "/v1/services/:service/volumes/:name/import",
+    needs: "operate service",
     summary: "Puts the content of a tar archive in place of the data of a volume that no server has.",
     asks: "ImportVolume",
     answers: "Upload",
@@ -355,6 +388,7 @@ export const table = {
   removeVolume: {
     method: "POST",
     path: "/v1/services/:service/volumes/:name/remove",
+    needs: "operate service",
     summary: "Removes a volume that no server has, with its snapshots, or one snapshot.",
     asks: "RemoveVolume",
   },
@@ -362,6 +396,7 @@ export const table = {
   rollout: {
     method: "GET",
     path: "/v1/rollouts/:id",
+    needs: "view rollout",
     summary: "One rollout.",
     asks: "OneRollout",
     answers: "Rollout",
@@ -370,6 +405,7 @@ export const table = {
   traffic: {
     method: "GET",
     path: "/v1/services/:service/traffic",
+    needs: "view service",
     summary: "What each release answered and how many of its servers were ready, by minute or hour.",
     asks: "Traffic",
     answers: "Traffic",
@@ -378,6 +414,7 @@ export const table = {
   figures: {
     method: "GET",
     path: "/v1/figures",
+    needs: "view services",
     summary:
       "How services are delivered and run: DORA's five figures, uptime, drift, ages; each with the events it comes from.",
     asks: "Figures",
@@ -387,6 +424,7 @@ export const table = {
   images: {
     method: "GET",
     path: "/v1/images",
+    needs: "view repositories",
     summary: "The versions of images, and the kept releases that use them.",
     asks: "OfService",
     answers: "Images",
@@ -395,6 +433,7 @@ export const table = {
   image: {
     method: "GET",
     path: "/v1/images/:digest",
+    needs: "view image",
     summary: "What one image has: layers, configuration, and what refers to it.",
     asks: "Image",
     answers: "Image",
@@ -403,6 +442,7 @@ export const table = {
   removeImage: {
     method: "POST",
     path: "/v1/images/:service/:version/remove",
+    needs: "operate repository",
     summary: "Removes a version that no kept release uses and that is not pinned.",
     asks: "ChangeImage",
   },
@@ -410,6 +450,7 @@ export const table = {
   pinImage: {
     method: "POST",
     path: "/v1/images/:service/:version/pin",
+    needs: "operate repository",
     summary: "Keeps a version, whatever uses it.",
     asks: "ChangeImage",
   },
@@ -417,6 +458,7 @@ export const table = {
   unpinImage: {
     method: "POST",
     path: "/v1/images/:service/:version/unpin",
+    needs: "operate repository",
     summary: "Takes the pin from a version.",
     asks: "ChangeImage",
   },
@@ -424,6 +466,7 @@ export const table = {
   collectImages: {
     method: "POST",
     path: "/v1/images/collect",
+    needs: "operate installation",
     summary: "Removes images and cached data that nothing uses.",
     asks: "Because",
     answers: "Collected",
@@ -432,6 +475,7 @@ export const table = {
   events: {
     method: "GET",
     path: "/v1/events",
+    needs: "view services",
     summary: "The event log, oldest first. Each id is the event's sequence number.",
     asks: "Events",
     items: "KilnEvent",
@@ -439,6 +483,7 @@ export const table = {
   audit: {
     method: "GET",
     path: "/v1/audit",
+    needs: "self",
     summary: "The state of the event log, without replaying it.",
     asks: "Nothing",
     answers: "AuditStatus",
@@ -447,6 +492,7 @@ export const table = {
   checkpoint: {
     method: "POST",
     path: "/v1/audit/checkpoint",
+    needs: "administer installation",
     summary: "Signs a checkpoint of the event log as it is now.",
     asks: "Nothing",
     answers: "Checkpoint",
@@ -455,6 +501,7 @@ export const table = {
   acceptBreaks: {
     method: "POST",
     path: "/v1/audit/accept",
+    needs: "administer installation",
     summary: "Records that the problems of the event log are known, and why.",
     asks: "AcceptBreaks",
     answers: "Recorded",
@@ -462,6 +509,7 @@ export const table = {
   rotateAuditKey: {
     method: "POST",
     path: "/v1/audit/rotate",
+    needs: "administer installation",
     summary: "Makes a new key, which signs checkpoints from now on.",
     asks: "Because",
     answers: "AuditKey",
@@ -470,6 +518,7 @@ export const table = {
   drift: {
     method: "GET",
     path: "/v1/drift",
+    needs: "view services",
     summary: "Every difference between a server and its release.",
     asks: "Drift",
     answers: "DriftReports",
@@ -478,6 +527,7 @@ export const table = {
   evidence: {
     method: "GET",
     path: "/v1/evidence",
+    needs: "view installation",
     summary: "The evidence of servers in quarantine.",
     asks: "Nothing",
     answers: "EvidenceList",
@@ -486,6 +536,7 @@ export const table = {
   evidenceOf: {
     method: "GET",
     path: "/v1/evidence/:server",
+    needs: "operate server",
     summary: "The evidence of one server: processes, mounts, last lines.",
     asks: "Server",
     answers: "EvidenceReport",
@@ -494,6 +545,7 @@ export const table = {
   exportEvidence: {
     method: "GET",
     path: "/v1/evidence/:server/archive",
+    needs: "operate server",
     summary: "The whole evidence of one server, as a tar archive in pieces.",
     asks: "Server",
     items: "ArchivePiece",
@@ -502,6 +554,7 @@ export const table = {
   destroyServer: {
     method: "POST",
     path: "/v1/servers/:server/destroy",
+    needs: "operate server",
     summary: "Destroys a server that is kept in quarantine.",
     asks: "ChangeServer",
   },
@@ -509,6 +562,7 @@ export const table = {
   jobs: {
     method: "GET",
     path: "/v1/jobs",
+    needs: "view services",
     summary: "Scheduled jobs, and runs of jobs and commands outside of rollouts.",
     asks: "OfService",
     answers: "JobStatusList",
@@ -517,6 +571,7 @@ export const table = {
   runJob: {
     method: "POST",
     path: "/v1/services/:service/run",
+    needs: "operate service",
     summary: "Runs a scheduled job now, or a command, in a server of the release that serves.",
     asks: "RunJob",
     answers: "AcceptedRun",
@@ -525,6 +580,7 @@ export const table = {
   reproduce: {
     method: "POST",
     path: "/v1/servers/:server/reproduce",
+    needs: "operate server",
     summary: "Starts a copy of this server, in no group and without traffic.",
     asks: "ChangeServer",
     answers: "Reproduced",
@@ -533,6 +589,7 @@ export const table = {
   exec: {
     method: "POST",
     path: "/v1/servers/:server/exec",
+    needs: "local",
     summary: "Taints a server and opens a session in it; answers with the command to run on its machine.",
     asks: "Exec",
     answers: "ExecGrant",
@@ -541,12 +598,14 @@ export const table = {
   endExec: {
     method: "POST",
     path: "/v1/sessions/:session/end",
+    needs: "local",
     summary: "Ends a session in a server.",
     asks: "EndExec",
   },
   logs: {
     method: "GET",
     path: "/v1/servers/:server/logs",
+    needs: "view server",
     summary: "What a server or job wrote, oldest first.",
     asks: "Logs",
     items: "LogLine",

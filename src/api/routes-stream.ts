@@ -23,10 +23,13 @@ export class OpenStreams {
 
   /**
    * Answers with server-sent events (WHATWG HTML, section 9.2) until the items end or the client goes. A fault that
-   * comes at once is thrown, so that it gets a status of its own; a later one is sent as the last event.
+   * comes at once is thrown, so that it gets a status of its own; a later one is sent as the last event. When `ended` fires,
+   * the client is cut off.
    */
-  async send(reply: FastifyReply, open: Open): Promise<void> {
+  async send(reply: FastifyReply, open: Open, ended?: AbortSignal): Promise<void> {
     const stop = new AbortController();
+    const end = () => stop.abort();
+    ended?.addEventListener("abort", end, { once: true });
     const raw = reply.raw;
     raw.once("close", () => stop.abort());
     this.#open.add(stop);
@@ -38,6 +41,7 @@ export class OpenStreams {
       await write(raw, first, items, stop.signal);
     } finally {
       this.#open.delete(stop);
+      ended?.removeEventListener("abort", end);
       stop.abort();
     }
   }

@@ -1,16 +1,18 @@
-import type { IncomingMessage, ServerResponse } from "node:http";
+import type { IncomingMessage, RequestListener, Server, ServerResponse } from "node:http";
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from "fastify";
 import type { z } from "zod";
+import type { Need } from "../domain/access/access.ts";
 import type { Actor } from "../domain/actor.ts";
 import { errorToJson, KilnError, toKilnError } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import { contentType } from "../lib/prometheus.ts";
-import { type ContractEntry, openApiPath, pathFields, statedHeader, table } from "./contract.ts";
+import { type ContractEntry, openApiPath, pathFields, table } from "./contract.ts";
 import { asks } from "./contract-asks.ts";
+import type { Guard, RequestCaller } from "./contract-guard.ts";
 import { openApi } from "./contract-openapi.ts";
 import type { Operations } from "./contract-types.ts";
-import { actorOf } from "./routes-actor.ts";
 import { type Metering, metricsPath } from "./routes-metrics.ts";
+import { socketGuard } from "./routes-socket-guard.ts";
 import { OpenStreams } from "./routes-stream.ts";
 import { sendTagged } from "./routes-tagged.ts";
 import { validated } from "./routes-validate.ts";
@@ -25,12 +27,14 @@ type Operation = (asked: Fields, who: { readonly actor?: Actor; readonly signal?
 
 /**
  * The controller's HTTP API over these operations, not listening yet: the caller gives it a Unix socket and sees to
- * who may open that. Every request is checked against the contract; every error is an ErrorJson with its code's status.
+ * who may open that, or a guard and a server for the network. Every request is checked against the contract; every error is an ErrorJson with its code's status.
  */
 export function createApi(operations: Operations, log: Logger, others: Others = {}): FastifyInstance {
   const answerFault = (error: unknown, request: FastifyRequest, reply: FastifyReply) =>
     answerError(log, error, request, reply);
+  const guard = others.guard ?? socketGuard;
   const app = fastify({
+    ...(others.server ? { serverFactory: others.server } : {}),
     bodyLimit: bodyLimitBytes,
     exposeHeadRoutes: false,
     forceCloseConnections: "idle",
@@ -38,12 +42,16 @@ export function createApi(operations: Operations, log: Logger, others: Others = 
     routerOptions: { maxParamLength: 200 },
   });
   const streams = new OpenStreams();
-  app.get(openApiPath, async () => openApi((await operations.info({}, {})).version));
-  for (const [name, entry] of Object.entries(table)) {
-    addRoute(app, entry, operations[name as keyof Operations] as Operation, streams);
+  const callers = new Callers(guard);
+  app.get(openApiPath, { onRequest: callers.admit("self") }, async () =>
+    openApi((await operations.info({}, {})).version),
+  );
+  for (const [name, entry] of Object.entries<ContractEntry>(table)) {
+    const operation = operations[name as keyof Operations] as Operation;
+    if (guard.serves(entry.needs)) addRoute(app, { entry, operation }, callers, streams);
   }
-  if (others.exchange) addExchange(app, others.exchange);
-  if (others.metering) addMetering(app, others.metering);
+  if (others.exchange) addExchange(app, others.exchange, callers);
+  if (others.metering) addMetering(app, others.metering, callers);
   app.setErrorHandler(answerFault);
   app.setNotFoundHandler((request) => {
     throw new KilnError("route_unknown", `The API has no route ${request.method} ${request.url}.`, {
@@ -54,8 +62,33 @@ export function createApi(operations: Operations, log: Logger, others: Others = 
   return app;
 }
 
+/** Who sent each request that is being answered. */
+class Callers {
+  readonly #guard: Guard;
+  readonly #callers = new WeakMap<FastifyRequest, RequestCaller>();
+
+  constructor(guard: Guard) {
+    this.#guard = guard;
+  }
+
+  /** The hook of a route, which refuses strangers before their body is read. */
+  admit(need: Need): (request: FastifyRequest) => Promise<void> {
+    return async (request) => void this.#callers.set(request, this.#guard.admit(request.raw, need));
+  }
+
+  of(request: FastifyRequest): RequestCaller {
+    const caller = this.#callers.get(request);
+    if (caller === undefined) throw new Error("a route without a guard");
+    return caller;
+  }
+}
+
 /** What the API has besides the table of operations. */
 interface Others {
+  /** Absent: the one for the controller's socket. */
+  readonly guard?: Guard;
+  /** Makes the server; absent: one for plain HTTP. */
+  readonly server?: (handler: RequestListener) => Server;
   /** Answers below `/v2/`, where images are exchanged in a protocol of their own. */
   readonly exchange?: Exchange;
   readonly metering?: Metering;
@@ -69,50 +102,65 @@ type Exchange = (
 ) => Promise<void>;
 
 /** Bodies may be larger than memory: they are left to the exchange, unread. */
-function addExchange(app: FastifyInstance, exchange: Exchange): void {
+function addExchange(app: FastifyInstance, exchange: Exchange, callers: Callers): void {
   app.register(async (scope) => {
     scope.removeAllContentTypeParsers();
     scope.addContentTypeParser("*", (_request, _body, done) => done(null));
     scope.route({
       method: ["GET", "HEAD", "POST", "PATCH", "PUT", "DELETE"],
       url: "/v2/*",
+      onRequest: callers.admit("self"),
       handler: async (request, reply) => {
+        const caller = callers.of(request);
+        caller.requireMayExchange(request.method, request.url);
         reply.hijack();
-        await exchange(request.raw, reply.raw, async () => (await whoOf(request)).actor);
+        await exchange(request.raw, reply.raw, () => caller.actor());
       },
     });
   });
 }
 
-function addMetering(app: FastifyInstance, metering: Metering): void {
+function addMetering(app: FastifyInstance, metering: Metering, callers: Callers): void {
   app.addHook("onResponse", async ({ method, routeOptions: { url = "unknown" } }, { statusCode }) =>
     metering.answer({ method, route: url, code: statusCode }),
   );
-  app.get(metricsPath, async (_request, reply) => reply.type(contentType).send(await metering.scrape()));
+  app.get(metricsPath, { onRequest: callers.admit("view installation") }, async (_request, reply) =>
+    reply.type(contentType).send(await metering.scrape()),
+  );
+}
+
+interface Served {
+  readonly entry: ContractEntry;
+  readonly operation: Operation;
 }
 
 function addRoute(
   app: FastifyInstance,
-  entry: ContractEntry,
-  operation: Operation,
+  { entry, operation }: Served,
+  callers: Callers,
   streams: OpenStreams,
 ): void {
   const argument = argumentOf(entry);
   const handler = async (request: FastifyRequest, reply: FastifyReply) => {
+    const caller = callers.of(request);
     const asked = argument(request);
+    await caller.requireMay(entry, asked);
     if (entry.items !== undefined) {
-      const open = (signal: AbortSignal) => operation(asked, { signal }) as AsyncIterable<object>;
-      return streams.send(reply, open);
+      using stream = caller.openStream();
+      const open = (signal: AbortSignal) => visible(operation(asked, { signal }), entry, caller);
+      return await streams.send(reply, open, stream.ended);
     }
-    const result = await operation(asked, entry.method === "GET" ? {} : await whoOf(request));
+    const needsActor = entry.method === "POST" || entry.byWhom === true;
+    const result = await operation(asked, needsActor ? { actor: await caller.actor() } : {});
     if (entry.answers === undefined) return reply.code(204).send();
-    return entry.method === "GET" ? sendTagged(request, reply, result) : reply.send(result);
+    const shown = Array.isArray(result) ? result.filter((item) => caller.sees(entry, item)) : result;
+    return entry.method === "GET" ? sendTagged(request, reply, shown) : reply.send(shown);
   };
-  app.route({ method: entry.method, url: entry.path, handler });
+  app.route({ method: entry.method, url: entry.path, onRequest: callers.admit(entry.needs), handler });
 }
 
-async function whoOf(request: FastifyRequest): Promise<{ readonly actor: Actor }> {
-  return { actor: await actorOf(request.raw.socket, request.headers[statedHeader]) };
+async function* visible(items: unknown, entry: ContractEntry, caller: RequestCaller): AsyncGenerator<object> {
+  for await (const item of items as AsyncIterable<object>) if (caller.sees(entry, item)) yield item;
 }
 
 /** How a request becomes the argument: the parts of its path, and its query or body, each checked by its fields' schemas. */
@@ -140,6 +188,8 @@ function resumed(query: unknown, lastEventId: unknown, schema: z.ZodObject): unk
 function answerError(log: Logger, thrown: unknown, request: FastifyRequest, reply: FastifyReply): void {
   const error = toKilnError(fromFastify(thrown));
   if (error.code === "internal") log.error({ err: error, url: request.url }, "a request failed unexpectedly");
+  // what such a client still sends is not read
+  if (error.httpStatus === 401 || error.httpStatus === 429) reply.header("connection", "close");
   reply.code(error.httpStatus).send(errorToJson(error));
 }
 

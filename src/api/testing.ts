@@ -12,6 +12,7 @@ import { silentLog } from "../lib/log.ts";
 import { createClient } from "./client.ts";
 import type { Client } from "./contract-types.ts";
 import { createApi } from "./routes.ts";
+import { accessAnswers } from "./testing-access.ts";
 
 export function aDeployRequest(): DeployRequest {
   return {
@@ -152,6 +153,7 @@ const override: Override = {
 };
 
 export const answers: Operations = {
+  ...accessAnswers,
   check: async () => ({ commit: "ab".repeat(20) }),
   deploy: async () => accepted,
   plan: async () => ({

@@ -1,10 +1,12 @@
 import { isAbsolute } from "node:path";
+import type { Endpoint } from "../api/client-endpoint.ts";
 import { KilnError } from "../lib/errors.ts";
 import type { Holder } from "../lib/process/holder.ts";
 import type { StateFolder } from "../lib/state-folder.ts";
 import type { Client } from "./api.ts";
 import type { Context } from "./context.ts";
 import { whoAmI } from "./people.ts";
+import { chosenContext } from "./remote/contexts.ts";
 
 /**
  * Connects to the controller of a state folder, starting one when none runs. The first time it must run this
@@ -16,8 +18,8 @@ export function createConnect(
   state: StateFolder,
 ): () => Promise<Client> {
   let asItIs = false;
-  const remote = remoteSocket(env);
   return async () => {
+    const remote = remoteEndpoint(env);
     if (remote !== undefined) {
       const { createClient } = await import("../api/client.ts");
       return createClient(remote, { stated: whoAmI(env) });
@@ -33,11 +35,14 @@ export function createConnect(
   };
 }
 
-/** `KILN_CONTROLLER` names the socket of a controller elsewhere, such as one that ssh(1) forwards with `-L`. */
-export function remoteSocket(env: Context["env"]): string | undefined {
+/**
+ * The controller that commands ask in place of the state folder's own: `KILN_CONTROLLER` names the socket of one elsewhere, such as one that
+ * ssh(1) forwards with `-L`; a context that `kiln login` has made names one over the network.
+ */
+export function remoteEndpoint(env: Context["env"]): Endpoint | undefined {
   const path = env.KILN_CONTROLLER;
-  if (!path) return undefined;
-  if (isAbsolute(path)) return path;
+  if (!path) return chosenContext(env);
+  if (isAbsolute(path)) return { socketPath: path };
   throw new KilnError("usage", `KILN_CONTROLLER is ${path}; expected the absolute path of a socket.`, {
     hint: "For example: ssh -L /tmp/kiln.sock:/var/lib/kiln/controller.sock HOST",
   });

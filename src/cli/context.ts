@@ -1,3 +1,4 @@
+import type { Endpoint } from "../api/client-endpoint.ts";
 import type { StateFolder } from "../lib/state-folder.ts";
 import type { Clock } from "../lib/time/clock.ts";
 import type { Client } from "./api.ts";
@@ -20,8 +21,8 @@ export interface Context {
   /** Fires on the first Ctrl-C. A long-running command then ends cleanly. */
   readonly signal: AbortSignal;
   readonly state: StateFolder;
-  /** The socket of a controller that has another state folder; undefined: commands ask the state folder's own one. */
-  readonly remoteSocket: string | undefined;
+  /** A controller that has another state folder; undefined: commands ask the state folder's own one. Throws `context_unknown`. */
+  readonly remote: () => Endpoint | undefined;
   /** A client of the state folder's controller, which is started when none runs, or replaced when it runs other code. */
   connect(): Promise<Client>;
 }

@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { addAccessCommands } from "./commands/access/commands.ts";
 import { addAuditCommands } from "./commands/audit/commands.ts";
 import { addChangeCommands } from "./commands/changes/commands.ts";
 import { addDriftCommands } from "./commands/drift/commands.ts";
@@ -69,6 +70,7 @@ export function createProgram(version: string, host: CommandRunner): Command {
   addPolicyCommands(program, load);
   addTargetCommands(program, load);
   addMachineCommands(program, load);
+  addAccessCommands(program, load);
   addHelpCommand(program);
   return program;
 }

@@ -4,7 +4,7 @@ import { openStateFolder } from "../lib/state-folder.ts";
 import type { Clock } from "../lib/time/clock.ts";
 import { version } from "../lib/version.ts";
 import type { Client } from "./api.ts";
-import { createConnect, remoteSocket } from "./connect.ts";
+import { createConnect, remoteEndpoint } from "./connect.ts";
 import type { Context, Input } from "./context.ts";
 import { Output } from "./output/output.ts";
 import type { Sink } from "./output/sink.ts";
@@ -56,7 +56,7 @@ function createContext(world: World, json: boolean): Context {
     state,
     cwd: world.cwd(),
     output,
-    remoteSocket: remoteSocket(env),
+    remote: () => remoteEndpoint(env),
     connect: world.connect ?? createConnect({ clock, signal, output, env }, state),
   };
 }

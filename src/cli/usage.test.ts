@@ -55,7 +55,7 @@ test("an unknown option names the nearest, and the command's help", async () => 
 
 test("a group without a command lists its commands", async () => {
   expect(await usage("controller")).toBe(
-    "error [usage] `kiln controller` needs a command.\nhint One of: start, stop, status, run, unit.\n",
+    "error [usage] `kiln controller` needs a command.\nhint One of: start, stop, status, listen, run, unit.\n",
   );
 });
 

@@ -1,3 +1,4 @@
+import type { accessTable } from "../api/contract-access.ts";
 import type { ServerId } from "../domain/ids.ts";
 import type { EvidenceStore } from "../drift/evidence/evidence.ts";
 import { KilnError } from "../lib/errors.ts";
@@ -46,8 +47,9 @@ export interface ControllerOptions {
   readonly onShutdown: () => void;
 }
 
-/** Everything but what the auditor, the store of images and the figures answer. */
-export interface Controller extends Omit<Operations, keyof Auditor | keyof ImageOperations | "figures"> {
+/** Everything but what the auditor, the store of images, the figures and the part about access answer. */
+export interface Controller
+  extends Omit<Operations, keyof Auditor | keyof ImageOperations | keyof typeof accessTable | "figures"> {
   /** Ends all passes; servers and router keep running. */
   close(): Promise<void>;
 }

@@ -1,6 +1,8 @@
 /** Who asks for a change. The transport says so, from what it can prove; only `stated` is the asker's own word. */
-export interface Actor {
-  /** `socket`: a process on this machine, over the controller's Unix socket. */
+export type Actor = LocalActor | RemoteActor;
+
+/** A process on this machine, over the controller's Unix socket. */
+export interface LocalActor {
   readonly via: "socket";
   /** User name of the login where the kernel knows it, otherwise of the process: `ada`, `root`, `uid 1234`. */
   readonly name: string;
@@ -12,6 +14,38 @@ export interface Actor {
   readonly stated?: string | undefined;
 }
 
+/** Someone with a token, over the network. */
+export interface RemoteActor {
+  readonly via: "token";
+  /** A person or program as it was invited, or the trust rule that let a pipeline in. */
+  readonly name: string;
+  /** `ci`: a pipeline, which proved itself by a token of its issuer. */
+  readonly kind: "user" | "ci";
+  /** The public part of the token. */
+  readonly token: string;
+  /** The address that it came from. */
+  readonly address: string;
+  /** What the issuer says of the pipeline. */
+  readonly run?: PipelineRun | undefined;
+  /** `user@machine`, as the asker says. Nothing proves it. */
+  readonly stated?: string | undefined;
+}
+
+/** One run of a pipeline, as its issuer certifies it. */
+export interface PipelineRun {
+  readonly issuer: string;
+  /** `acme/shop`, for people; ids are what the trust rule compared. */
+  readonly repository?: string | undefined;
+  readonly ref?: string | undefined;
+  readonly commit?: string | undefined;
+  /** Who started it, by an id that does not change: `github:12345`. */
+  readonly person?: string | undefined;
+  /** The same, for people. */
+  readonly personName?: string | undefined;
+  /** A page that shows the run. */
+  readonly url?: string | undefined;
+}
+
 /** Who asks for a change, and why. */
 export interface Asker {
   readonly actor: Actor;
@@ -19,21 +53,31 @@ export interface Asker {
   readonly reason?: string | undefined;
 }
 
-/** The actor in a sentence: `ada`, `root (stated: ada@laptop)`. A stated name is left out where it adds nothing. */
-export function actorName({ name, loginUid, stated }: Actor): string {
-  const isNews = stated !== undefined && loginUid === undefined && stated.split("@")[0] !== name;
+/** The actor in a sentence: `ada`, `root (stated: ada@laptop)`, `shop-ci (ada)`. A stated name is left out where it adds nothing. */
+export function actorName(actor: Actor): string {
+  const { name, stated } = actor;
+  if (actor.via === "token") {
+    const person = actor.run?.personName;
+    return person === undefined ? name : `${name} (${person})`;
+  }
+  const isNews = stated !== undefined && actor.loginUid === undefined && stated.split("@")[0] !== name;
   return isNews ? `${name} (stated: ${stated})` : name;
 }
 
 /** Who an actor is, as far as the transport can prove it: what tells whether two actors are one person. */
 export interface Person {
-  /** `uid 1000`. */
+  /** `uid 1000`; of a token its owner, `token ada`; of a pipeline who started it, as its issuer names that one: `github:12345`. */
   readonly id: string;
   readonly name: string;
 }
 
-export function personOf({ uid, loginUid = uid, name }: Actor): Person {
-  return { id: `uid ${loginUid}`, name };
+export function personOf(actor: Actor): Person {
+  if (actor.via === "socket") return { id: `uid ${actor.loginUid ?? actor.uid}`, name: actor.name };
+  const { kind, name, run } = actor;
+  return {
+    id: run?.person ?? `${kind === "ci" ? "pipeline" : "token"} ${name}`,
+    name: run?.personName ?? name,
+  };
 }
 
 /** Also where only the name is the same: one person may come by several ways. */

@@ -34,6 +34,8 @@ export interface StateFolder {
   readonly router: string;
   /** The account at certificate authorities, and the certificates that they issued. */
   readonly acme: string;
+  /** The authority for the network: its key and certificate, and the controller's own. */
+  readonly access: string;
   /** The evidence of servers in quarantine: one archive each. */
   readonly evidence: string;
   /** The data of services, which outlasts all of their servers. */
@@ -89,6 +91,7 @@ export function openStateFolder(
     targets: join(home, "targets"),
     router: join(home, "router"),
     acme: join(home, "acme"),
+    access: join(home, "access"),
     evidence: join(home, "evidence"),
     volumes: join(home, "volumes"),
   };

@@ -14,6 +14,7 @@ import type { RolloutPolicy, ScheduleSpec, UpkeepPolicy } from "../domain/spec.t
 import type { Target, TargetName } from "../domain/target.ts";
 import type { TrafficCounter, TrafficSpan } from "../domain/traffic.ts";
 import type { Clock } from "../lib/time/clock.ts";
+import { type AccessStore, openAccess } from "./access/access-store.ts";
 import { type EventListener, EventLog } from "./events/event-log.ts";
 import {
   checkChain,
@@ -92,6 +93,7 @@ import {
 import type { Workbench } from "./workbench.ts";
 
 export type {
+  AccessStore,
   EventListener,
   EventQuery,
   NewSession,
@@ -223,6 +225,7 @@ export interface Store extends Disposable {
   /** Image digests that kept releases use, each with those releases in words. */
   imagesInUse(): ReadonlyMap<ImageDigest, readonly string[]>;
   readonly secrets: SecretStore;
+  readonly access: AccessStore;
   /** Of a configuration file that a kept release has, by its digest. Throws `state_corrupt`. */
   content(digest: string): Uint8Array;
   /** Keeps the newest 20 of each release. A failure that is already known changes nothing. */
@@ -339,6 +342,7 @@ export function openStore(path: string, options: { readonly clock: Clock }): Sto
     pruneReleases: (service, keep = keptReleases) => changing(() => prune(bench, service, keep)),
     imagesInUse: () => selectImagesInUse(db),
     secrets: openSecrets(bench, keyFileBeside(path)),
+    access: openAccess(bench),
     content: (digest) => selectContent(db, digest),
     recordFailure: (service, failure) => changing(() => recordFailure(bench, service, failure)),
     recordServers: (news, failures) => changing(() => recordServers(bench, news, failures)),

@@ -20,7 +20,7 @@ async function aDashboard() {
   const fake = fakeOperations();
   const api = await anApi(fake.operations);
   const page = new Map([["/index.html", { body: Buffer.from("<title>Kiln</title>"), type: "text/html" }]]);
-  const upstream = { socketPath: api.socketPath, stated: "ada@example.com" };
+  const upstream = { endpoint: { socketPath: api.socketPath }, stated: "ada@example.com" };
   const dashboard = await serveDashboard({ ...upstream, page, port: 0, clock: systemClock });
   const url = new URL(dashboard.url);
   const ask: Ask = (path, headers = {}, body) =>

@@ -1,5 +1,6 @@
-import { type IncomingMessage, request, type ServerResponse } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { pipeline } from "node:stream/promises";
+import { type Endpoint, wayTo } from "../../api/client-endpoint.ts";
 import { connectionError } from "../../api/client-errors.ts";
 import { statedHeader } from "../../api/contract.ts";
 import { errorToJson, toKilnError } from "../../lib/errors.ts";
@@ -7,18 +8,19 @@ import { headers } from "./answers.ts";
 
 /** Where the controller listens, and who runs this. */
 export interface Upstream {
-  readonly socketPath: string;
+  readonly endpoint: Endpoint;
   readonly stated: string;
 }
 
 const sent = ["accept", "content-length", "content-type", "if-none-match", "last-event-id"] as const;
 const received = ["cache-control", "content-type", "etag"] as const;
 
-/** Asks the controller in the caller's place, over its socket; ends with the caller. */
+/** Asks the controller in the caller's place, over its socket or the network; ends with the caller. */
 export function forward(incoming: IncomingMessage, response: ServerResponse, upstream: Upstream): void {
+  const { request, options, headers: proof } = wayTo(upstream.endpoint);
   const call = request({
-    ...{ socketPath: upstream.socketPath, method: incoming.method, path: incoming.url, agent: false },
-    headers: { ...picked(incoming, sent), [statedHeader]: encodeURIComponent(upstream.stated) },
+    ...{ ...options, method: incoming.method, path: incoming.url, agent: false },
+    headers: { ...picked(incoming, sent), ...proof, [statedHeader]: encodeURIComponent(upstream.stated) },
   });
   response.once("close", () => call.destroy());
   call.once("response", (answer) => {
@@ -28,7 +30,7 @@ export function forward(incoming: IncomingMessage, response: ServerResponse, ups
   });
   call.once("error", (error) => {
     if (response.headersSent) return void response.destroy();
-    const fault = toKilnError(connectionError(error, upstream.socketPath));
+    const fault = toKilnError(connectionError(error, upstream.endpoint));
     response.writeHead(fault.httpStatus, { ...headers, "content-type": "application/json" });
     response.end(JSON.stringify(errorToJson(fault)));
   });

@@ -114,7 +114,9 @@ test("where only pipelines change, a person needs break-glass", async () => {
   await using t = new TestInstallation();
   await asking(t, "changes: ci-only");
   await expect(t.deploy(1, {}, ada)).rejects.toMatchObject({ code: "policy_refused" });
-  const pipeline = { actor: { ...ada.actor, kind: "ci" } };
+  const pipeline = {
+    actor: { via: "token", kind: "ci", name: "shop-ci", token: "abcdefgh", address: "192.0.2.1" },
+  } as const;
   await t.deploy(1, {}, pipeline);
   await t.settled();
   await t.deploy(2, { breakGlass: true, reason: "CI is down" }, ada);

@@ -34,12 +34,23 @@ export interface RegistryAnswer {
 export interface Line {
   /** A Unix socket in place of the network. */
   readonly socketPath?: string | undefined;
+  /** In place of the usual certificates and credentials: the one authority that counts, and a token for every request. */
+  readonly secure?: SecureLine | undefined;
   /** The caller's environment, for its proxies (`HTTPS_PROXY`, `NO_PROXY`). */
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Folders with a folder for each registry, `HOST:PORT`, whose `.crt` files it may be certified by. */
   readonly certificates?: readonly string[];
   /** How long nothing may move before the other end counts as gone. */
   readonly silenceMs?: number;
+}
+
+interface SecureLine {
+  /** PEM */
+  readonly ca: string;
+  /** The name in its certificate. */
+  readonly servername: string;
+  readonly minVersion: "TLSv1.3";
+  readonly token?: string;
 }
 
 export type Send = (asked: RegistryRequest, signal: AbortSignal) => Promise<RegistryAnswer>;
@@ -113,8 +124,8 @@ function exchange(
   const { request } = secure ? process.getBuiltinModule("node:https") : http;
   return new Promise((resolve, reject) => {
     const options: RequestOptions = {
-      ...{ method, signal, headers: { ...lengthOf(body), ...asked.headers } },
-      ...(secure ? { ca: authoritiesFor(line, url.host) } : {}),
+      ...{ method, signal, headers: { ...lengthOf(body), ...tokenOf(line), ...asked.headers } },
+      ...(secure ? securityOf(line, url) : {}),
       ...(line.socketPath === undefined
         ? { agent: agentFor(line, agents, secure) }
         : { socketPath: line.socketPath, agent: false }),
@@ -131,6 +142,16 @@ function exchange(
       pipeline(createReadStream(body.path, { highWaterMark: 1 << 18 }), call).catch(() => {});
     } else call.end(body?.bytes);
   });
+}
+
+function securityOf(line: Line, url: URL) {
+  if (line.secure === undefined) return { ca: authoritiesFor(line, url.host) };
+  const { ca, servername, minVersion } = line.secure;
+  return { ca, servername, minVersion };
+}
+
+function tokenOf({ secure }: Line): Record<string, string> {
+  return secure?.token === undefined ? {} : { authorization: `Bearer ${secure.token}` };
 }
 
 function lengthOf(body: Body | undefined): Record<string, string> {

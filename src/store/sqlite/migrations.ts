@@ -338,6 +338,41 @@ const migrations: readonly string[] = [
   ) STRICT;
   CREATE INDEX approvals_by_plan ON approvals (plan);
   `,
+  `
+  -- Who may ask over the network. Of secrets only digests are kept.
+  CREATE TABLE access_tokens (
+    id TEXT PRIMARY KEY,
+    kind TEXT NOT NULL,
+    name TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    grants TEXT NOT NULL,
+    run TEXT,
+    created_at_ms INTEGER NOT NULL,
+    created_by TEXT NOT NULL,
+    expires_at_ms INTEGER NOT NULL,
+    used_at_ms INTEGER,
+    used_from TEXT,
+    revoked_at_ms INTEGER,
+    revoked_by TEXT,
+    revoked_reason TEXT
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE access_invites (
+    id TEXT PRIMARY KEY,
+    name TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    grants TEXT NOT NULL,
+    token_ms INTEGER NOT NULL,
+    created_at_ms INTEGER NOT NULL,
+    created_by TEXT NOT NULL,
+    expires_at_ms INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  -- Where the controller listens for the network: one row, or none.
+  CREATE TABLE access_listener (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    address TEXT NOT NULL,
+    names TEXT NOT NULL
+  ) STRICT;
+  `,
 ];
 
 /** The version that this Kiln writes. */
@@ -349,6 +384,7 @@ const stateTables = [
   ...["secrets", "secret_versions", "contents", "taints", "sessions", "targets"],
   ...["trusted_keys", "image_policies", "runs", "schedules"],
   ...["policy_file", "freezes", "overrides", "candidates", "approvals"],
+  ...["access_tokens", "access_invites", "access_listener"],
 ];
 
 /**

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { command, group, type LoadCommand } from "../../declare.ts";
+import { collected, command, group, type LoadCommand, reasonHelp } from "../../declare.ts";
 import { parsePort } from "../../numbers.ts";
 
 export function addMachineCommands(program: Command, load: LoadCommand): void {
@@ -42,6 +42,18 @@ export function addMachineCommands(program: Command, load: LoadCommand): void {
   command(controller, "status", "show whether the controller runs; exit code 1 if not").action(
     load(async () => (await import("./controller.ts")).status),
   );
+  command(
+    controller,
+    "listen",
+    "open this controller to the network, with TLS 1.3, also after a restart",
+    "kiln controller listen :7443 --host kiln.example.com",
+    "kiln controller listen --off",
+  )
+    .argument("[ADDRESS]", "where to listen, such as :7443 or 192.0.2.1:7443")
+    .option("--host <NAME>", "a name by which clients reach it; repeatable", collected)
+    .option("--off", "close it to the network; tokens stay")
+    .option("--reason <TEXT>", reasonHelp)
+    .action(load(async () => (await import("./listen.ts")).run));
   metered(command(controller, "run", "run the controller in the foreground, for service managers")).action(
     load(async () => (await import("./controller.ts")).run),
   );

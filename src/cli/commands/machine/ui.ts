@@ -7,11 +7,11 @@ import { serveDashboard } from "../../ui/dashboard.ts";
 
 /** Serves the dashboard to one browser on this machine until Ctrl-C. */
 export async function run(context: Context, options: { readonly port?: number }): Outcome {
-  const { output, clock, signal, env, state, remoteSocket } = context;
+  const { output, clock, signal, env, state, remote } = context;
   const { port = 0 } = options;
   const page = await builtPage();
   await context.connect();
-  const upstream = { socketPath: remoteSocket ?? state.controllerSocket, stated: whoAmI(env) };
+  const upstream = { endpoint: remote() ?? { socketPath: state.controllerSocket }, stated: whoAmI(env) };
   const dashboard = await serveDashboard({ ...upstream, page, port, clock }).catch((error) => {
     if (!isErrno(error, "EADDRINUSE")) throw error;
     throw new KilnError("port_taken", `Port ${port} is taken.`, {

@@ -1,0 +1,84 @@
+import { matches } from "../domain/access/access.ts";
+import { KilnError } from "../lib/errors.ts";
+import { isLinkLocal } from "./addresses.ts";
+
+/** What requests over the network may name; nothing of a kind without an entry. */
+export interface AllowedPlaces {
+  /** Absolute paths of files, in which `*` stands for any characters. */
+  readonly files: readonly string[];
+  /** Beginnings of URLs, up to a whole part of their path. */
+  readonly urls: readonly string[];
+}
+
+/** The authority that is used when a service asks for a certificate and names no other. */
+const publicAuthorities = "https://acme-v02.api.letsencrypt.org/";
+
+/** A part of the argument of a deploy, a check or a plan, as far as it names places; the environments of a ladder are such parts too. */
+interface Named {
+  readonly draft?: Draft;
+  readonly policy?: { readonly steps?: readonly Step[] };
+}
+
+interface Draft {
+  readonly traffic?: { readonly tls?: Readonly<Record<string, unknown>> };
+}
+
+interface Step {
+  readonly analysis?: { readonly http?: string; readonly query?: { readonly url?: string } };
+}
+
+/**
+ * Throws `forbidden` when the argument names a file of the controller's machine or a URL that the controller would fetch, and neither is
+ * allowed: otherwise a deployer could read any file and reach any address that the controller reaches.
+ */
+export function requireAllowed(asked: object, allowed: AllowedPlaces): void {
+  const named = asked as Named;
+  for (const part of Object.values(asked)) {
+    if (typeof part === "object" && part !== null) requireAllowed(part, allowed);
+  }
+  for (const file of filesOf(named)) if (!isAllowedFile(file, allowed.files)) throw forbiddenFile(file);
+  for (const url of urlsOf(named)) if (!isAllowedUrl(url, allowed.urls)) throw forbiddenUrl(url);
+}
+
+function filesOf({ draft }: Named): readonly string[] {
+  const { certificate, key, acme } = draft?.traffic?.tls ?? {};
+  const authority = (acme as { readonly authority?: string } | undefined)?.authority;
+  return [certificate, key, authority].filter((path) => typeof path === "string");
+}
+
+function urlsOf({ draft, policy }: Named): readonly string[] {
+  const acme = draft?.traffic?.tls?.acme as { readonly directory?: string } | undefined;
+  const analyses = (policy?.steps ?? []).flatMap(({ analysis }) => [analysis?.http, analysis?.query?.url]);
+  return [acme?.directory, ...analyses].filter((url) => url !== undefined);
+}
+
+/** A path with `..` could lead out of what is allowed. */
+export function isAllowedFile(path: string, patterns: readonly string[]): boolean {
+  const isPlain = path.startsWith("/") && !path.split("/").some((part) => part === ".." || part === ".");
+  return isPlain && patterns.some((pattern) => matches(pattern, path));
+}
+
+export function isAllowedUrl(text: string, beginnings: readonly string[]): boolean {
+  if (!URL.canParse(text)) return false;
+  const url = new URL(text);
+  if (isLinkLocal(url.hostname) || url.username !== "" || url.password !== "") return false;
+  return [publicAuthorities, ...beginnings].some((beginning) => isBelow(url, beginning));
+}
+
+function isBelow(url: URL, beginning: string): boolean {
+  const { origin, pathname } = new URL(beginning);
+  const folder = pathname.endsWith("/") ? pathname : `${pathname}/`;
+  return url.origin === origin && (url.pathname === pathname || url.pathname.startsWith(folder));
+}
+
+function forbiddenFile(file: string): KilnError {
+  return new KilnError("forbidden", `Requests over the network may not name the file ${file}.`, {
+    hint: `On the controller's machine: kiln access allow --file ${file}. Or keep a certificate as a secret: traffic.tls.secret.`,
+  });
+}
+
+function forbiddenUrl(url: string): KilnError {
+  return new KilnError("forbidden", `Requests over the network may not name the URL ${url}.`, {
+    hint: "On the controller's machine: kiln access allow --url URL. Link-local addresses are always refused.",
+  });
+}

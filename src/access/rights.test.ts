@@ -1,0 +1,109 @@
+import { expect, test } from "vitest";
+import { type ContractEntry, table } from "../api/contract.ts";
+import { type Role, roles } from "../domain/access/access.ts";
+import { mayUse, type Owners } from "./rights.ts";
+
+/** Everything belongs to shop.production. */
+const owners: Owners = {
+  server: async () => "shop.production",
+  rollout: () => "shop.production",
+  image: async () => ["shop"],
+};
+const asked = { service: "shop.production", server: "s", id: 1, digest: "d" };
+const entries = Object.entries<ContractEntry>(table);
+
+const viewing = [
+  ...["whoami", "can", "login", "rotateToken", "info", "audit", "policies", "diff", "candidates"],
+  ...[
+    "services",
+    "status",
+    "history",
+    "secrets",
+    "volumes",
+    "rollout",
+    "traffic",
+    "figures",
+    "images",
+    "image",
+  ],
+  ...["events", "drift", "jobs", "logs"],
+];
+const steering = ["plan", "rollback", "scale", "abort", "pause", "resume", "promote"];
+const operating = [
+  ...[
+    "remove",
+    "setSecret",
+    "removeSecret",
+    "snapshotVolume",
+    "restoreVolume",
+    "exportVolume",
+    "importVolume",
+  ],
+  ...["removeVolume", "evidenceOf", "exportEvidence", "destroyServer", "runJob", "reproduce"],
+];
+
+/** What a role lets its holder ask for, of one service in one environment. The words of docs/remote-access.md. */
+const within: { readonly [Name in Role]: readonly string[] } = {
+  viewer: viewing,
+  approver: [...viewing, "review"],
+  deployer: [...viewing, ...steering, "check", "deploy", "promotion"],
+  operator: [...viewing, ...steering, ...operating],
+  admin: [...viewing, ...steering, ...operating, "check", "deploy", "promotion", "review"],
+};
+
+const looking = ["targets", "target", "trust", "evidence", "overview", "testPolicy"];
+const keeping = ["removeImage", "pinImage", "unpinImage", "collectImages", "freeze", "unfreeze"];
+
+/** What needs the role for every service in every environment. */
+const everywhere: { readonly [Name in Role]: readonly string[] } = {
+  ...{ viewer: looking, deployer: looking },
+  approver: [...looking, "approve"],
+  operator: [...looking, ...keeping],
+  admin: [
+    ...[...looking, ...keeping, "approve", "access", "invite", "revokeAccess"],
+    ...["trustKey", "revokeKey", "requireSigned", "liftPolicy", "setPolicy", "removePolicy"],
+    ...["checkpoint", "acceptBreaks", "rotateAuditKey"],
+  ],
+};
+
+async function allowedTo(role: Role, services: string, environments: string): Promise<readonly string[]> {
+  const grants = [{ role, services: [services], environments: [environments] }];
+  const found = await Promise.all(
+    entries.map(async ([name, entry]) =>
+      (await mayUse(grants, entry, asked, owners)) === undefined ? [name] : [],
+    ),
+  );
+  return found.flat().toSorted();
+}
+
+test.each(roles)("what a %s of one service in one environment may ask for", async (role) => {
+  expect(await allowedTo(role, "shop", "production")).toEqual([...within[role]].toSorted());
+});
+
+test.each(roles)("what a %s of everything may ask for", async (role) => {
+  expect(await allowedTo(role, "*", "*")).toEqual([...within[role], ...everywhere[role]].toSorted());
+});
+
+test.each(roles)("a %s of another service may ask for nothing of this one", async (role) => {
+  const other = await allowedTo(role, "bank", "production");
+  const inOther = await allowedTo(role, "shop", "staging");
+  const ofItems = entries.filter(([, { needs }]) =>
+    /^view (services|repositories)$|^self$|^public$/.test(needs),
+  );
+  const names = ofItems.map(([name]) => name).toSorted();
+  expect(other).toEqual(names);
+  expect(inOther).toEqual([...names, "image"].toSorted()); // an image is of a service in all its environments
+});
+
+test("these are not served over the network, not even to an admin", () => {
+  const local = entries.filter(([, { needs }]) => needs === "local").map(([name]) => name);
+  expect(local.toSorted()).toEqual([
+    "addTarget",
+    "endExec",
+    "exec",
+    "listen",
+    "removeTarget",
+    "shutdown",
+    "unlisten",
+  ]);
+});

@@ -1,0 +1,72 @@
+import type { Grant } from "../domain/access/access.ts";
+import type { accessTable } from "./contract-access.ts";
+import type { Asked, Operations } from "./contract-types.ts";
+
+type AccessName = keyof typeof accessTable;
+
+const grants: Grant[] = [{ role: "deployer", services: ["shop"], environments: ["production"] }];
+const asGiven = grants.map((grant) => ({
+  ...{ role: grant.role, services: [...grant.services], environments: [...grant.environments] },
+}));
+const token = { token: "kiln_usr_secret", id: "abcdefgh", name: "ada", grants, expiresAtMs: 9 };
+
+/** What the operations of access are asked, at least once each. */
+export const accessAsked: { readonly [Name in AccessName]: readonly Asked<Name>[] } = {
+  whoami: [{}],
+  can: [{ operation: "deploy", service: "shop.production" }, { operation: "audit" }],
+  access: [{}],
+  invite: [
+    {
+      name: "ada",
+      grants: asGiven,
+      tokenMs: 86_400_000,
+      address: "kiln.example.com:7443",
+      reason: "new here",
+    },
+    { name: "ada", grants: asGiven },
+  ],
+  login: [{ invite: "kiln_inv_secret" }],
+  revokeAccess: [{ who: "ada", reason: "she left" }],
+  rotateToken: [{}],
+  listen: [{ address: ":7443", names: ["kiln.example.com"] }],
+  unlisten: [{}],
+};
+
+/** Full values. */
+export const accessAnswers: Pick<Operations, AccessName> = {
+  whoami: async () => ({ name: "ada", kind: "user", grants, token: "abcdefgh", expiresAtMs: 9 }),
+  can: async () => ({ allowed: true, because: "The token is deployer of shop." }),
+  access: async () => ({
+    listening: { address: ":7443", names: ["kiln.example.com"], pin: "pin", trouble: "It is taken." },
+    tokens: [
+      {
+        ...{
+          id: "abcdefgh",
+          kind: "ci",
+          name: "shop-ci",
+          grants,
+          createdAtMs: 1,
+          createdBy: "root",
+          expiresAtMs: 9,
+        },
+        run: {
+          issuer: "https://issuer.example.com",
+          repository: "acme/shop",
+          commit: "ab",
+          person: "github:1",
+        },
+        lastUse: { atMs: 2, address: "192.0.2.1" },
+        revoked: { atMs: 3, by: "root", reason: "lost" },
+      },
+    ],
+    invites: [
+      { id: "ijklmnop", name: "bob", grants, tokenMs: 5, createdAtMs: 1, createdBy: "root", expiresAtMs: 9 },
+    ],
+  }),
+  invite: async () => ({ login: "kiln1.a:1.pin.kiln_inv_x", id: "ijklmnop", expiresAtMs: 9 }),
+  login: async () => token,
+  revokeAccess: async () => ({ ids: ["abcdefgh"] }),
+  rotateToken: async () => token,
+  listen: async () => ({ address: "[::]:7443", addresses: ["192.0.2.1:7443"], pin: "pin" }),
+  unlisten: async () => {},
+};

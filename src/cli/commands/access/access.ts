@@ -1,0 +1,112 @@
+import type { Grant, Role } from "../../../domain/access/access.ts";
+import { grantText } from "../../../domain/access/access.ts";
+import { type AccessToken, type Invite, inviteMs } from "../../../domain/access/identity.ts";
+import type { Context, Outcome } from "../../context.ts";
+import type { Style } from "../../output/style.ts";
+import { facts, plainText, table } from "../../output/text.ts";
+import { formatAge } from "../../output/units.ts";
+
+export interface GrantOptions {
+  readonly role: Role;
+  readonly service?: readonly string[];
+  readonly environment?: readonly string[];
+}
+
+interface InviteOptions extends GrantOptions {
+  readonly expires?: number;
+  readonly address?: string;
+  readonly reason?: string;
+}
+
+export function grantOf({ role, service = ["*"], environment = ["*"] }: GrantOptions) {
+  return { role, services: [...service], environments: [...environment] } satisfies Grant;
+}
+
+export async function invite(context: Context, options: InviteOptions, name: string): Outcome {
+  const { expires: tokenMs, address, reason } = options;
+  const grant = grantOf(options);
+  const client = await context.connect();
+  const made = await client.invite({ name, grants: [grant], tokenMs, address, reason });
+  context.output.result(made, [
+    `${name} becomes ${grantText(grant)} by running this on another machine, once, within ${formatAge(inviteMs)}:`,
+    "",
+    `kiln login ${made.login}`,
+    "",
+    "Anyone who has this line can use it: send it in private.",
+  ]);
+  return 0;
+}
+
+export async function list(context: Context): Outcome {
+  const found = await (await context.connect()).access();
+  const { style } = context.output;
+  const nowMs = context.clock.now();
+  const { listening } = found;
+  const state =
+    listening === undefined
+      ? ["The controller does not listen for the network. `kiln controller listen :7443` opens it."]
+      : facts([
+          [
+            "listens at",
+            listening.trouble === undefined
+              ? listening.address
+              : style.bad(plainText(`${listening.address}: ${listening.trouble}`)),
+          ],
+          ["pin", listening.pin ?? ""],
+        ]);
+  const lines = [
+    ...state,
+    "",
+    ...tokenLines(found.tokens, nowMs, style),
+    ...inviteLines(found.invites, nowMs),
+  ];
+  context.output.result(found, lines);
+  return 0;
+}
+
+function tokenLines(tokens: readonly AccessToken[], nowMs: number, style: Style): string[] {
+  if (tokens.length === 0) return ["No tokens. `kiln access invite NAME --role ROLE` invites someone."];
+  const rows = tokens.map((token) => [
+    style.bold(token.name),
+    token.id,
+    token.grants.map(grantText).join(" and "),
+    lastUseOf(token, nowMs),
+    stateOf(token, nowMs, style),
+  ]);
+  return table(["NAME", "TOKEN", "MAY", "LAST USED", "STATE"], rows);
+}
+
+function lastUseOf({ lastUse }: AccessToken, nowMs: number): string {
+  return lastUse === undefined
+    ? "never"
+    : `${formatAge(nowMs - lastUse.atMs)} ago from ${plainText(lastUse.address)}`;
+}
+
+function stateOf({ revoked, expiresAtMs }: AccessToken, nowMs: number, style: Style): string {
+  if (revoked !== undefined) return style.bad(plainText(`revoked by ${revoked.by}: ${revoked.reason}`));
+  return expiresAtMs <= nowMs ? style.bad("expired") : `expires in ${formatAge(expiresAtMs - nowMs)}`;
+}
+
+function inviteLines(invites: readonly Invite[], nowMs: number): string[] {
+  if (invites.length === 0) return [];
+  const rows = invites.map(({ name, id, grants, createdBy, expiresAtMs }) => [
+    ...[
+      name,
+      id,
+      grants.map(grantText).join(" and "),
+      plainText(createdBy),
+      `in ${formatAge(expiresAtMs - nowMs)}`,
+    ],
+  ]);
+  return ["", ...table(["INVITED", "INVITE", "MAY", "BY", "EXPIRES"], rows)];
+}
+
+export async function revoke(
+  context: Context,
+  { reason }: { readonly reason: string },
+  who: string,
+): Outcome {
+  const { ids } = await (await context.connect()).revokeAccess({ who, reason });
+  context.output.result({ who, ids }, [`Revoked at once: ${ids.join(", ")}.`]);
+  return 0;
+}

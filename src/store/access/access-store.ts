@@ -1,0 +1,64 @@
+import type { AccessToken, Invite } from "../../domain/access/identity.ts";
+import type { Asker } from "../../domain/actor.ts";
+import type { Workbench } from "../workbench.ts";
+import { type ListenAddress, removeListener, selectListener, setListener } from "./listener.ts";
+import {
+  acceptInvite,
+  insertInvite,
+  type KeptInvite,
+  type KeptToken,
+  type NewInvite,
+  type NewToken,
+  revokeAccess,
+  rotateToken,
+  selectInvite,
+  selectInvites,
+  selectToken,
+  selectTokens,
+  touchToken,
+} from "./tokens.ts";
+
+export type { KeptInvite, KeptToken, ListenAddress, NewInvite, NewToken };
+
+/** Who may ask the controller over the network. */
+export interface AccessStore {
+  token(id: string): KeptToken | undefined;
+  /** By name, the oldest first; dead ones too, for a while. */
+  tokens(): readonly KeptToken[];
+  invite(id: string): KeptInvite | undefined;
+  /** Those that are still open. */
+  invites(): readonly KeptInvite[];
+  addInvite(invite: NewInvite, by: Asker): void;
+  /** The invite is gone afterwards. */
+  accept(invite: Invite, token: NewToken, address: string): void;
+  /** The old token ends at `oldUntilMs`, unless it ends before. */
+  rotate(old: AccessToken, token: NewToken, oldUntilMs: number, by: Asker): void;
+  /** A token's id, or a name: all its tokens and invites. Returns the ids. Throws `access_unknown`. */
+  revoke(who: string, reason: string, by: Asker): readonly string[];
+  /** When and from where a token was last used. */
+  touch(id: string, atMs: number, address: string): void;
+  /** Undefined: the controller does not listen for the network. */
+  listener(): ListenAddress | undefined;
+  listen(listener: ListenAddress, pin: string, by: Asker): void;
+  /** False when it did not listen. */
+  unlisten(by: Asker): boolean;
+}
+
+export function openAccess(bench: Workbench): AccessStore {
+  const { db, clock } = bench;
+  const changing = <Result>(work: () => Result) => db.transaction(work);
+  return {
+    token: (id) => selectToken(db, id),
+    tokens: () => selectTokens(db),
+    invite: (id) => selectInvite(db, id),
+    invites: () => selectInvites(db, clock.now()),
+    addInvite: (invite, by) => changing(() => insertInvite(bench, invite, by)),
+    accept: (invite, token, address) => changing(() => acceptInvite(bench, invite, token, address)),
+    rotate: (old, token, untilMs, by) => changing(() => rotateToken(bench, old, token, untilMs, by)),
+    revoke: (who, reason, by) => changing(() => revokeAccess(bench, who, reason, by)),
+    touch: (id, atMs, address) => changing(() => touchToken(db, id, atMs, address)),
+    listener: () => selectListener(db),
+    listen: (listener, pin, by) => changing(() => setListener(bench, listener, pin, by)),
+    unlisten: (by) => changing(() => removeListener(bench, by)),
+  };
+}
