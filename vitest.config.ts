@@ -22,6 +22,7 @@ export default defineConfig({
           testTimeout: 300_000, // as above
           hookTimeout: 300_000,
           fileParallelism: false,
+          maxConcurrency: 3, // of suites that say so: they wait more than they work
         },
       },
     ],

@@ -73,9 +73,9 @@ export interface Evidence {
 /** A server in quarantine, with what is needed to keep its evidence. */
 export interface Exhibit {
   readonly server: ServerId;
-  readonly release: Release;
+  readonly release: Pick<Release, "number" | "image" | "version">;
   readonly taint: Taint;
-  /** Its first process; undefined when that has ended. */
+  /** Its first process; undefined when that has ended, or is on another machine. */
   readonly pid: number | undefined;
   /** Absolute paths in it where secrets are. */
   readonly secrets: readonly string[];
@@ -85,6 +85,8 @@ export interface Exhibit {
   readonly log: readonly string[];
   /** Transcripts of the sessions of people in it: absolute paths. */
   readonly transcripts: readonly string[];
+  /** What else its platform says of it, as files of these names. Absent: nothing. */
+  readonly documents?: readonly { readonly name: string; readonly text: string }[];
 }
 
 /** Keeps evidence; `src/drift` implements it, the composition root hands it in. */

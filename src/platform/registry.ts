@@ -177,14 +177,14 @@ async function openDocker(
 }
 
 async function openKubernetes(
-  { state, clock, log, images, secrets, configs }: Surroundings,
+  { state, clock, log, images, secrets, configs, evidence }: Surroundings,
   { name }: Target,
   options: z.output<typeof kubernetesOptions>,
 ): Promise<OpenedTarget> {
   const opener = await import("./kubernetes/open.ts");
   const owner = { tag: state.tag, target: name };
   const { platform, watchDrift } = opener.openKubernetes({
-    ...{ owner, options, clock, log, images, secrets, configs },
+    ...{ owner, options, clock, log, images, secrets, configs, evidence },
   });
   return {
     platform,

@@ -111,7 +111,8 @@ class Prod implements AsyncDisposable {
   }
 
   async pods(): Promise<readonly string[]> {
-    const { items } = await cluster.api().list({ path: `${this.at}/pods`, signal }, podSchema);
+    const labels = "kiln.dev/serving=yes";
+    const { items } = await cluster.api().list({ path: `${this.at}/pods`, labels, signal }, podSchema);
     return items.map(({ metadata }) => metadata.name);
   }
 
@@ -224,6 +225,10 @@ describe.skipIf(why !== undefined)("what someone changes of a service's objects"
     await waitUntil(isReplaced, 120_000, `another server has taken the place of ${server}`);
     const { stdout } = await prod.kiln.ok(["audit", "--subject", server, "--tail", "all"]);
     expect(stdout).toContain("kubectl-set");
+    const shown = await prod.kiln.ok(["evidence", "show", server]);
+    expect(shown.stdout).toContain("kubectl-set");
+    const policy = `/apis/networking.k8s.io/v1/namespaces/${prod.namespace}/networkpolicies/${server}`;
+    expect(await cluster.api().read({ path: policy, accept: [404], signal }, anyObject)).toBeDefined();
   });
 
   test("a number of pods is set back", async () => {

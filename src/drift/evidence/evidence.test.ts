@@ -48,6 +48,12 @@ test("an archive is named by its digest and can be read by any tar, but only by 
   expect(statSync(folder).mode & 0o777).toBe(0o700);
 });
 
+test("what its platform says of a server is in the archive, too", async () => {
+  await store.keep(exhibit({ documents: [{ name: "pod.json", text: "{}" }] }), call);
+  const content = execFileSync("tar", ["-xO", "pod.json"], { input: await archive(), encoding: "utf8" });
+  expect(content).toBe("{}");
+});
+
 test("it tells what was found and which processes ran, never their environment", async () => {
   process.env.KILN_TEST_SECRET = "hunter2";
   await store.keep(exhibit(), call);

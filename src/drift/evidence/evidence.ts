@@ -115,6 +115,7 @@ async function writeArchive(folder: string, exhibit: Exhibit, atMs: number, sign
     await text(`sockets/${kind}`, pid === undefined ? "" : await proc(`net/${kind}`));
   }
   await text("log", log.map((line) => `${line}\n`).join(""));
+  for (const { name, text: content } of exhibit.documents ?? []) await text(name, content);
   for (const path of exhibit.transcripts) await addTranscript(archive, path, atMs);
   const left = new Omissions();
   const limits = { bytes: evidenceLimits.serverBytes, files: evidenceLimits.serverFiles, left, signal };

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { test as base, describe, expect } from "vitest";
 import type { Shares } from "../../domain/actions.ts";
 import type { ServerId, ServiceKey } from "../../domain/ids.ts";
 import type { GroupObservation, JobObservation, ServerObservation } from "../../domain/observation.ts";
@@ -41,33 +41,43 @@ export interface PlatformSubject extends ConformanceSubject {
   restart?(): Promise<void>;
 }
 
-/** Every promise of the Platform contract, as a test. */
-export function describePlatform(name: string, open: () => Promise<PlatformSubject>): void {
-  describe(`${name} keeps the platform contract`, () => {
-    let subject: PlatformSubject;
-    let world: Conversation;
+/**
+ * Every promise of the Platform contract, as a test. `concurrent`: several at a time, each with a subject of its own, where they wait for their
+ * platform more than they work.
+ */
+export function describePlatform(
+  name: string,
+  open: () => Promise<PlatformSubject>,
+  { concurrent = false }: { readonly concurrent?: boolean } = {},
+): void {
+  const test = base.extend<{ readonly subject: PlatformSubject; readonly world: Conversation }>({
+    subject: async ({ task: _ }, use) => {
+      const subject = await open();
+      try {
+        await use(subject);
+      } finally {
+        await subject.cleanup();
+      }
+    },
+    world: async ({ subject }, use) => use(new Conversation(subject)),
+  });
 
-    beforeEach(async () => {
-      subject = await open();
-      world = new Conversation(subject);
-    });
-    afterEach(() => subject.cleanup());
-
-    test("it can be used", async () => {
+  describe(`${name} keeps the platform contract`, { concurrent }, () => {
+    test("it can be used", async ({ subject }) => {
       expect(await subject.platform.probe(call)).toMatchObject({ usable: true });
     });
 
-    test("an unknown service has no groups and no way in", async () => {
+    test("an unknown service has no groups and no way in", async ({ subject }) => {
       const { groups, routed } = await subject.platform.observe(call);
       expect(groups.filter((g) => g.service === subject.service)).toEqual([]);
       expect(routed).not.toContain(subject.service);
     });
 
-    test("a cancelled observation throws rather than tell a part", async () => {
+    test("a cancelled observation throws rather than tell a part", async ({ subject }) => {
       await expect(subject.platform.observe({ ...call, signal: AbortSignal.abort() })).rejects.toThrow();
     });
 
-    test("a group is raised: each server has an id and an address of its own", async () => {
+    test("a group is raised: each server has an id and an address of its own", async ({ world }) => {
       await world.raise(1, 3);
       const group = await world.group(1);
       expect(group).toMatchObject({ size: 3, share: 0, failed: 0, failures: [] });
@@ -75,7 +85,7 @@ export function describePlatform(name: string, open: () => Promise<PlatformSubje
       expect(new Set(group?.servers.map((s) => s.address)).size).toBe(3);
     });
 
-    test("what was asked for is observed as soon as that is accepted", async () => {
+    test("what was asked for is observed as soon as that is accepted", async ({ world }) => {
       await world.serve(1, 2);
       await world.resize(1, 3);
       expect(await world.group(1)).toMatchObject({ size: 3, share: 1 });
@@ -84,7 +94,7 @@ export function describePlatform(name: string, open: () => Promise<PlatformSubje
       await world.settled(1, 3);
     });
 
-    test("a service is reached at an address as long as it has a way in", async () => {
+    test("a service is reached at an address as long as it has a way in", async ({ world }) => {
       await world.serve(1, 1);
       expect(await world.addresses()).not.toEqual([]);
       await world.route([]);
@@ -92,6 +102,8 @@ export function describePlatform(name: string, open: () => Promise<PlatformSubje
     });
 
     test("servers that may not be are refused with a reason, and those that are there stay", async ({
+      subject,
+      world,
       skip,
     }) => {
       if (subject.exhaust === undefined) return skip("this subject has no quota");
@@ -107,14 +119,14 @@ export function describePlatform(name: string, open: () => Promise<PlatformSubje
       await world.raise(1, 1);
     });
 
-    test("asking again for the same changes nothing", async () => {
+    test("asking again for the same changes nothing", async ({ subject, world }) => {
       const before = await world.raise(1, 2);
       await world.resize(1, 2);
       await subject.pause(200);
       expect(await world.ids(1)).toEqual(before);
     });
 
-    test("scaling replaces nothing", async () => {
+    test("scaling replaces nothing", async ({ world }) => {
       const two = await world.raise(1, 2);
       const three = await world.raise(1, 3);
       expect(three).toEqual(expect.arrayContaining([...two]));
@@ -122,7 +134,7 @@ export function describePlatform(name: string, open: () => Promise<PlatformSubje
       expect(three).toEqual(expect.arrayContaining([...one]));
     });
 
-    test("a new size supersedes the one that is still on its way", async () => {
+    test("a new size supersedes the one that is still on its way", async ({ world }) => {
       await world.resize(1, 5);
       await world.resize(1, 1);
       await world.settled(1, 1);
@@ -131,7 +143,7 @@ export function describePlatform(name: string, open: () => Promise<PlatformSubje
       await world.gone(1);
     });
 
-    test("a removed group leaves nothing", async () => {
+    test("a removed group leaves nothing", async ({ subject, world }) => {
       await world.serve(1, 2);
       await world.route([]);
       await world.resize(1, 0);
@@ -139,9 +151,9 @@ export function describePlatform(name: string, open: () => Promise<PlatformSubje
       expect((await subject.platform.observe(call)).routed).not.toContain(subject.service);
     });
 
-    test.each([0, 40, 60, 100])(
+    test.for([0, 40, 60, 100])(
       "what is gone stays gone: a group that is removed %i ms after it was made",
-      async (ms) => {
+      async (ms, { subject, world }) => {
         await world.resize(1, 2);
         await subject.pause(ms);
         await world.resize(1, 0);
@@ -153,12 +165,15 @@ export function describePlatform(name: string, open: () => Promise<PlatformSubje
       },
     );
 
-    test("to lower a group that is not there is no error", async () => {
+    test("to lower a group that is not there is no error", async ({ world }) => {
       await world.resize(7, 0);
       expect(await world.servers(7)).toEqual([]);
     });
 
-    test("servers have no traffic before it is given to them, and all of it afterwards", async () => {
+    test("servers have no traffic before it is given to them, and all of it afterwards", async ({
+      subject,
+      world,
+    }) => {
       await world.raise(1, 2);
       expect((await world.servers(1)).map((s) => s.inTraffic)).toEqual([false, false]);
       await world.route([[1, 1]]);
@@ -169,7 +184,9 @@ export function describePlatform(name: string, open: () => Promise<PlatformSubje
       expect(await world.ask(4)).toEqual(new Set([1]));
     });
 
-    test("a switch is done when route resolves, and the old servers stay for the way back", async () => {
+    test("a switch is done when route resolves, and the old servers stay for the way back", async ({
+      world,
+    }) => {
       await world.serve(1, 2);
       await world.raise(2, 2);
       await world.route([[2, 1]]);
@@ -182,7 +199,7 @@ export function describePlatform(name: string, open: () => Promise<PlatformSubje
       expect([(await world.group(1))?.share, (await world.group(2))?.share]).toEqual([1, 0]);
     });
 
-    test("two releases share the traffic, as finely as the platform can", async () => {
+    test("two releases share the traffic, as finely as the platform can", async ({ subject, world }) => {
       await world.raise(1, 2);
       await world.raise(2, 1);
       await world.route([
@@ -196,7 +213,7 @@ export function describePlatform(name: string, open: () => Promise<PlatformSubje
         expect((await world.group(release))?.share).toBeCloseTo(share, 1);
     });
 
-    test("no request is lost while servers come and go", async () => {
+    test("no request is lost while servers come and go", async ({ world }) => {
       await world.serve(1, 3);
       world.asking = true;
       await world.raise(1, 1);
@@ -208,6 +225,8 @@ export function describePlatform(name: string, open: () => Promise<PlatformSubje
     });
 
     test("a preview reaches one release while another has the traffic, and none when it is closed", async ({
+      subject,
+      world,
       skip,
     }) => {
       if (subject.platform.preview === undefined) return skip("this platform has no previews");
@@ -226,7 +245,11 @@ export function describePlatform(name: string, open: () => Promise<PlatformSubje
       expect((await subject.platform.observe(call)).routed).toEqual([subject.service]);
     });
 
-    test("a preview loses its servers with its release, and its port with the way in", async ({ skip }) => {
+    test("a preview loses its servers with its release, and its port with the way in", async ({
+      subject,
+      world,
+      skip,
+    }) => {
       if (subject.platform.preview === undefined) return skip("this platform has no previews");
       await world.serve(1, 1);
       await world.raise(2, 1);
@@ -239,14 +262,14 @@ export function describePlatform(name: string, open: () => Promise<PlatformSubje
       expect((await subject.platform.observe(call)).routed).not.toContain(subject.service);
     });
 
-    test("closing the way in keeps the servers", async () => {
+    test("closing the way in keeps the servers", async ({ subject, world }) => {
       const before = await world.serve(1, 1);
       await world.route([]);
       expect((await subject.platform.observe(call)).routed).not.toContain(subject.service);
       expect(await world.ids(1)).toEqual(before);
     });
 
-    test("destroy removes a server; an unknown one is not an error", async () => {
+    test("destroy removes a server; an unknown one is not an error", async ({ subject, world }) => {
       const [id = ""] = await world.serve(1, 1);
       await subject.platform.destroy(id, call);
       await subject.platform.destroy(id, call);
@@ -254,7 +277,11 @@ export function describePlatform(name: string, open: () => Promise<PlatformSubje
       await world.settled(1, 1);
     });
 
-    test("a quarantined server has no traffic any more, and the group makes another", async ({ skip }) => {
+    test("a quarantined server has no traffic any more, and the group makes another", async ({
+      subject,
+      world,
+      skip,
+    }) => {
       if (subject.platform.quarantine === undefined) return skip("this platform keeps no servers apart");
       const [id = "", other = ""] = await world.serve(1, 2);
       expect(await subject.platform.quarantine(id, taint, call)).toMatchObject({ server: id });
@@ -266,6 +293,8 @@ export function describePlatform(name: string, open: () => Promise<PlatformSubje
     });
 
     test("a server in quarantine stays there under a new controller, and can be destroyed", async ({
+      subject,
+      world,
       skip,
     }) => {
       if (subject.restart === undefined) return skip("this subject has no controller to restart");
@@ -281,6 +310,8 @@ export function describePlatform(name: string, open: () => Promise<PlatformSubje
     });
 
     test("a server that someone is let into keeps running without traffic, and comes into quarantine afterwards", async ({
+      subject,
+      world,
       skip,
     }) => {
       const { exec } = subject.platform;
@@ -301,13 +332,16 @@ export function describePlatform(name: string, open: () => Promise<PlatformSubje
       });
     });
 
-    test("quarantine knows no unknown server", async ({ skip }) => {
+    test("quarantine knows no unknown server", async ({ subject, skip }) => {
       if (subject.platform.quarantine === undefined) return skip("this platform keeps no servers apart");
       const refused = subject.platform.quarantine("unknown", taint, call);
       await expect(refused).rejects.toMatchObject({ code: "server_unknown" });
     });
 
-    test("a server that is replaced stays in addition to the others until it is retired", async () => {
+    test("a server that is replaced stays in addition to the others until it is retired", async ({
+      subject,
+      world,
+    }) => {
       const [id = "", other = ""] = await world.serve(1, 2);
       const group = { release: subject.release(1), drainMs: 1000, replacing: [id] };
       await subject.platform.resize(group, 2, call);
@@ -319,7 +353,10 @@ export function describePlatform(name: string, open: () => Promise<PlatformSubje
       expect(await ready()).toHaveLength(2);
     });
 
-    test("watchers learn that something has changed, though not of each change", async () => {
+    test("watchers learn that something has changed, though not of each change", async ({
+      subject,
+      world,
+    }) => {
       const heard = new Set<ServiceKey>();
       using _watch = subject.platform.watch((service) => heard.add(service));
       await eventually(subject, "some news", async () => {
@@ -329,13 +366,13 @@ export function describePlatform(name: string, open: () => Promise<PlatformSubje
       });
     });
 
-    test("preflight accepts what can be made", async () => {
+    test("preflight accepts what can be made", async ({ subject, world }) => {
       await subject.platform.preflight?.(subject.release(1), call);
       await subject.platform.preflight?.({ ...subject.release(1), image: undefined }, call);
       expect(await world.servers(1)).toEqual([]);
     });
 
-    test("a server's lines can be read; an unknown server has none", async ({ skip }) => {
+    test("a server's lines can be read; an unknown server has none", async ({ subject, world, skip }) => {
       const { logs } = subject.platform;
       if (logs === undefined) return skip("this platform has no logs");
       const [id = ""] = await world.raise(1, 1);
@@ -345,7 +382,11 @@ export function describePlatform(name: string, open: () => Promise<PlatformSubje
       });
     });
 
-    test("a job runs outside of all groups and without traffic, and is seen to succeed", async ({ skip }) => {
+    test("a job runs outside of all groups and without traffic, and is seen to succeed", async ({
+      subject,
+      world,
+      skip,
+    }) => {
       const order = subject.job?.("fine");
       if (order === undefined) return skip("this subject has no jobs");
       await world.serve(1, 1);
@@ -362,7 +403,7 @@ export function describePlatform(name: string, open: () => Promise<PlatformSubje
       if (logs !== undefined) expect(await linesOf(logs, id)).toEqual(["begun"]);
     });
 
-    test("a job that fails tells how, and is not tried again", async ({ skip }) => {
+    test("a job that fails tells how, and is not tried again", async ({ subject, world, skip }) => {
       const order = subject.job?.("failing");
       if (order === undefined) return skip("this subject has no jobs");
       const job = await world.jobEnded(await world.runJob(order));
@@ -372,7 +413,11 @@ export function describePlatform(name: string, open: () => Promise<PlatformSubje
       expect((await world.job(job.id))?.end).toEqual(job.end);
     });
 
-    test("a job is ended on demand, keeps its logs, and is forgotten with them", async ({ skip }) => {
+    test("a job is ended on demand, keeps its logs, and is forgotten with them", async ({
+      subject,
+      world,
+      skip,
+    }) => {
       const order = subject.job?.("endless");
       if (order === undefined) return skip("this subject has no jobs");
       const id = await world.runJob(order);
@@ -388,7 +433,11 @@ export function describePlatform(name: string, open: () => Promise<PlatformSubje
       await expect(linesOf(logs, id)).rejects.toMatchObject({ code: "server_unknown" });
     });
 
-    test("a new controller finds running and ended jobs, and starts none again", async ({ skip }) => {
+    test("a new controller finds running and ended jobs, and starts none again", async ({
+      subject,
+      world,
+      skip,
+    }) => {
       const { job, restart } = subject;
       if (job === undefined || restart === undefined)
         return skip("this subject has no jobs or no controller");
@@ -405,6 +454,8 @@ export function describePlatform(name: string, open: () => Promise<PlatformSubje
     });
 
     test("a reproduction runs next to its server, in no group and without traffic, until it is destroyed", async ({
+      subject,
+      world,
       skip,
     }) => {
       const { restart } = subject;
@@ -430,7 +481,11 @@ export function describePlatform(name: string, open: () => Promise<PlatformSubje
       expect(await world.ids(1)).toEqual([server]);
     });
 
-    test("a server that exits leaves its last words, and is replaced or started again", async ({ skip }) => {
+    test("a server that exits leaves its last words, and is replaced or started again", async ({
+      subject,
+      world,
+      skip,
+    }) => {
       if (subject.exiting === undefined) return skip("this subject has no exiting servers");
       await world.resize(subject.exiting(1), 1);
       const group = await eventually(subject, "two failures", async () => {
@@ -448,7 +503,11 @@ export function describePlatform(name: string, open: () => Promise<PlatformSubje
       await world.gone(1);
     });
 
-    test("a server that does not become healthy is given up with its last answers", async ({ skip }) => {
+    test("a server that does not become healthy is given up with its last answers", async ({
+      subject,
+      world,
+      skip,
+    }) => {
       if (subject.unhealthy === undefined) return skip("this subject has no unhealthy servers");
       await world.resize(subject.unhealthy(1), 1);
       const failure = await eventually(subject, "a failure", async () => (await world.group(1))?.failures[0]);
@@ -460,6 +519,8 @@ export function describePlatform(name: string, open: () => Promise<PlatformSubje
     });
 
     test("a server whose process is killed is replaced or started again, and costs no request", async ({
+      subject,
+      world,
       skip,
     }) => {
       if (subject.kill === undefined) return skip("this subject kills no servers");
@@ -472,7 +533,11 @@ export function describePlatform(name: string, open: () => Promise<PlatformSubje
       if (subject.retries !== false) expect(world.lost).toBe(0);
     });
 
-    test("a new controller finds servers and traffic as they were, and continues", async ({ skip }) => {
+    test("a new controller finds servers and traffic as they were, and continues", async ({
+      subject,
+      world,
+      skip,
+    }) => {
       if (subject.restart === undefined) return skip("this subject has no controller to restart");
       const before = await world.serve(1, 2);
       await subject.restart();

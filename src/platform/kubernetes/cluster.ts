@@ -21,7 +21,14 @@ import {
 } from "./view/answers.ts";
 import type { View } from "./view/view.ts";
 
-export type Kind = "pods" | "services" | "configmaps" | "secrets" | "replicasets" | "poddisruptionbudgets";
+export type Kind =
+  | "pods"
+  | "services"
+  | "configmaps"
+  | "secrets"
+  | "replicasets"
+  | "poddisruptionbudgets"
+  | "networkpolicies";
 
 /** The namespace of a target, with what Kiln does there. Everything throws what `Api` throws. */
 export class Cluster {
@@ -48,6 +55,7 @@ export class Cluster {
   pathOf(kind: Kind, name?: string): string {
     const groups: Partial<Record<Kind, string>> = {
       replicasets: "/apis/apps/v1",
+      networkpolicies: "/apis/networking.k8s.io/v1",
       poddisruptionbudgets: `/apis/${this.#policy}`,
     };
     return `${groups[kind] ?? "/api/v1"}/namespaces/${this.namespace}/${kind}${name === undefined ? "" : `/${name}`}`;

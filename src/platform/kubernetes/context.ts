@@ -1,6 +1,6 @@
 import type { Logger } from "../../lib/log.ts";
 import type { Clock } from "../../lib/time/clock.ts";
-import type { ConfigSource, ImagePacker, ImagePusher, SecretSource } from "../platform.ts";
+import type { ConfigSource, EvidenceKeeper, ImagePacker, ImagePusher, SecretSource } from "../platform.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Exposure } from "./objects/objects.ts";
 
@@ -10,6 +10,8 @@ export interface KubernetesContext {
   readonly images: ImagePacker & ImagePusher;
   readonly secrets: SecretSource;
   readonly configs: ConfigSource;
+  /** Absent: none is kept. */
+  readonly evidence?: EvidenceKeeper | undefined;
   readonly clock: Clock;
   readonly log: Logger;
   /** Where images are put for the nodes: `registry.example/team`, with `http://` in front for one on this machine. */

@@ -4,7 +4,17 @@ import type { Observation } from "../../domain/observation.ts";
 import type { Release } from "../../domain/release.ts";
 import { KilnError, toKilnError } from "../../lib/errors.ts";
 import { createKeyedLocks } from "../../lib/locks.ts";
-import type { Call, Candidate, GroupSpec, JobRunner, LogReader, Platform, Readiness } from "../platform.ts";
+import type {
+  Call,
+  Candidate,
+  Evidence,
+  GroupSpec,
+  JobRunner,
+  LogReader,
+  Platform,
+  Readiness,
+  Taint,
+} from "../platform.ts";
 import type { KubernetesContext } from "./context.ts";
 import { follow } from "./drift/informer.ts";
 import { resizeGroup } from "./groups/resize.ts";
@@ -13,6 +23,7 @@ import { drain, servicesWithChores, tend } from "./groups/tend.ts";
 import { logReader } from "./logs.ts";
 import { selectorOf } from "./objects/names.ts";
 import { OneOffs } from "./one-off/one-offs.ts";
+import { quarantinePod } from "./quarantine/quarantine.ts";
 import { requireSupported } from "./target/preflight.ts";
 import { probeCluster } from "./target/probe.ts";
 import { publishImage } from "./target/publish.ts";
@@ -74,6 +85,10 @@ export class KubernetesPlatform implements Platform, AsyncDisposable {
 
   route(service: ServiceKey, shares: Shares, releases: readonly Release[], call: Call): Promise<void> {
     return this.#change(service, call, () => routeService(this.#host, service, shares, releases, call));
+  }
+
+  async quarantine(server: ServerId, reason: Taint, call: Call): Promise<Evidence> {
+    return this.#guarded(call, () => quarantinePod(this.#host, server, reason, call));
   }
 
   preview(service: ServiceKey, release: Release | undefined, call: Call): Promise<void> {

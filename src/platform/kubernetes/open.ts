@@ -8,7 +8,7 @@ import type { Owner } from "./objects/names.ts";
 import type { Exposure } from "./objects/objects.ts";
 
 export interface KubernetesTarget
-  extends Pick<KubernetesContext, "clock" | "log" | "images" | "secrets" | "configs"> {
+  extends Pick<KubernetesContext, "clock" | "log" | "images" | "secrets" | "configs" | "evidence"> {
   readonly owner: Owner;
   /** As `kiln target add` takes them. */
   readonly options: {

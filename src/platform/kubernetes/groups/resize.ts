@@ -18,6 +18,7 @@ import {
   isDrained,
   isGoing,
   isMember,
+  isQuarantined,
   isReady,
   podsOf,
   releasesOf,
@@ -192,6 +193,10 @@ async function dismiss(host: KubernetesContext, group: GroupSpec, call: Call): P
   const apart = podsOf(view, release.service, release.number).filter(
     (pod) => !isMember(pod) && !isGoing(pod) && !isDrained(pod),
   );
+  const kept = podsOf(view, release.service, release.number).filter(
+    (pod) => isQuarantined(pod) && !isGoing(pod) && !replacing.includes(pod.metadata.name),
+  );
+  for (const pod of kept) await cluster.remove("pods", pod.metadata, call, { graceSeconds: 1 });
   for (const pod of apart)
     if (!replacing.includes(pod.metadata.name)) await drain(cluster, view, pod, clock.now(), call);
   await tend(cluster, view, clock.now(), () => {}, call);

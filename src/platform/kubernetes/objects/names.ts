@@ -16,6 +16,9 @@ export const key = {
   member: "kiln.dev/member",
   /** Of pods: `no` once they are drained; no Service selects them then. */
   serving: "kiln.dev/serving",
+  /** Of pods in quarantine: their own name; and as annotation, since when (RFC 3339). */
+  quarantine: "kiln.dev/quarantine",
+  quarantinedAt: "kiln.dev/quarantined-at",
   /** Of pods: their release shares the traffic with others. */
   shared: "kiln.dev/shared",
   /** Annotation of a ReplicaSet: the size that was asked for. */

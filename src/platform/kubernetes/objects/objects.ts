@@ -99,6 +99,24 @@ export function budgetObject(
   };
 }
 
+/** No connection reaches the pod, and it makes none, where the cluster's network obeys policies. */
+export function isolationObject(
+  owner: Owner,
+  { name, uid }: { readonly name: string; readonly uid: string },
+): object {
+  return {
+    ...{ apiVersion: "networking.k8s.io/v1", kind: "NetworkPolicy" },
+    metadata: {
+      ...{ name, labels: { ...ownerLabels(owner), "app.kubernetes.io/managed-by": "kiln" } },
+      ownerReferences: [{ apiVersion: "v1", kind: "Pod", name, uid }],
+    },
+    spec: {
+      podSelector: { matchLabels: { [key.quarantine]: name } },
+      policyTypes: ["Ingress", "Egress"],
+    },
+  };
+}
+
 export type Exposure = "ClusterIP" | "NodePort" | "LoadBalancer";
 
 export interface ServiceInput {

@@ -31,6 +31,10 @@ export const rights: readonly Right[] = [
     ...{ group: "policy", resource: "poddisruptionbudgets", verbs: ["get", "create", "patch"] },
     only: "limits to how many servers go at once when nodes are emptied",
   },
+  {
+    ...{ group: "networking.k8s.io", resource: "networkpolicies", verbs: ["get", "create", "patch"] },
+    only: "cutting the network of servers in quarantine",
+  },
   { group: "discovery.k8s.io", resource: "endpointslices", verbs: ["list"] },
   { group: "", resource: "events", verbs: ["list"] },
   { group: "", resource: "resourcequotas", verbs: ["list"] },

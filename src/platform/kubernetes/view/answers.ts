@@ -59,6 +59,7 @@ export const podSchema = z.object({
   metadata,
   spec: z.object({
     nodeName: z.string().optional(),
+    containers: z.array(z.object({ image: z.string().default("") })).default([]),
     activeDeadlineSeconds: z.number().optional(),
     terminationGracePeriodSeconds: z.number().default(30),
   }),

@@ -1,7 +1,16 @@
 import type { ServiceKey } from "../../../domain/ids.ts";
 import type { ServerFailure } from "../../../domain/observation.ts";
 import type { FoundPod, FoundReplicaSet } from "./answers.ts";
-import { conditionOf, isDeleted, isGivenUp, momentOf, releaseOf, serviceKeyOf, type View } from "./view.ts";
+import {
+  conditionOf,
+  isDeleted,
+  isGivenUp,
+  isQuarantined,
+  momentOf,
+  releaseOf,
+  serviceKeyOf,
+  type View,
+} from "./view.ts";
 
 const keptFailures = 5;
 const keptLines = 20;
@@ -27,7 +36,7 @@ export class FailureMemory {
   /** Takes in what a look has shown, and forgets groups that are gone. */
   note(view: View): void {
     for (const pod of view.pods) {
-      if (isDeleted(pod)) continue;
+      if (isDeleted(pod) || isQuarantined(pod)) continue;
       if (isGivenUp(pod) && pod.status.reason !== "") this.#noteGivenUp(view, pod);
       else this.#notePod(view, pod);
     }

@@ -184,3 +184,15 @@ test.each([
   const reason = "was given up by its node: Evicted: The node was low on resource: memory.";
   expect(groups[0]?.failures).toMatchObject([{ id: "a", kind, reason, logTail }]);
 });
+
+test("a server in quarantine is one of its group, without traffic and without failures of its own", () => {
+  const labels = { [key.serving]: "no", [key.member]: undefined, [key.quarantine]: "a" };
+  const restarted = { restartCount: 1, lastState: { terminated: { exitCode: 1, finishedAt: at(9) } } };
+  const one = pod("a", { labels, annotations: { [key.quarantinedAt]: at(7) }, container: restarted });
+  const failures = new FailureMemory();
+  const seen = view({ pods: [one], replicaSets: [replicaSet(1)], services: [service("1")] });
+  failures.note(seen);
+  const [group] = observationOf(seen, "web", failures).groups;
+  expect(group).toMatchObject({ failed: 0 });
+  expect(group?.servers).toMatchObject([{ state: "quarantined", inTraffic: false, sinceMs: bornMs + 7000 }]);
+});

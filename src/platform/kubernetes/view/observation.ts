@@ -13,6 +13,7 @@ import {
   hasEnded,
   isDrained,
   isGoing,
+  isQuarantined,
   isReady,
   momentOf,
   podsOf,
@@ -76,6 +77,10 @@ function serverOf(view: View, service: ServiceKey, pod: FoundPod): ServerObserva
     ...{ id: metadata.name, createdAtMs, address: status.podIP },
     inTraffic: takesTraffic(pod, releasesOf(serviceIn(view, service))),
   };
+  if (isQuarantined(pod) && !isGoing(pod)) {
+    const sinceMs = momentOf(view, metadata.annotations[key.quarantinedAt]) ?? createdAtMs;
+    return { ...base, state: "quarantined", sinceMs, health: undefined };
+  }
   if (isGoing(pod) || isDrained(pod)) {
     const sinceMs =
       momentOf(view, metadata.deletionTimestamp) ?? momentOf(view, ready?.lastTransitionTime) ?? createdAtMs;

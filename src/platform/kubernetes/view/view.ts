@@ -109,6 +109,10 @@ export function isDrained({ metadata }: FoundPod): boolean {
   return metadata.labels[key.serving] === "no";
 }
 
+export function isQuarantined({ metadata }: FoundPod): boolean {
+  return metadata.labels[key.quarantine] !== undefined;
+}
+
 export function isReady({ status }: FoundPod): boolean {
   return conditionOf(status.conditions, "Ready")?.status === "True";
 }

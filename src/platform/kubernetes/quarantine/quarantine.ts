@@ -1,0 +1,112 @@
+import { z } from "zod";
+import type { ServerId } from "../../../domain/ids.ts";
+import { KilnError } from "../../../lib/errors.ts";
+import type { Call, Evidence, Exhibit, Taint } from "../../platform.ts";
+import { ApiRefusal } from "../client/api.ts";
+import { linesOf } from "../client/lines.ts";
+import type { Cluster } from "../cluster.ts";
+import type { KubernetesContext } from "../context.ts";
+import { logReader } from "../logs.ts";
+import { key } from "../objects/names.ts";
+import { isolationObject } from "../objects/objects.ts";
+import type { FoundPod } from "../view/answers.ts";
+import { isGoing, releaseOf } from "../view/view.ts";
+
+/** Lines of its log that go with the evidence, and of the run before the last. */
+const logLines = 1000;
+const longestLine = 1 << 20;
+
+/**
+ * See `Platform.quarantine`. The pod gets no requests and, where the cluster's network obeys policies, no network; its ReplicaSet makes another. It
+ * cannot be frozen.
+ */
+export async function quarantinePod(
+  host: KubernetesContext,
+  server: ServerId,
+  taint: Taint,
+  call: Call,
+): Promise<Evidence> {
+  const { cluster } = host;
+  const pod = await takenOut(host, server, call);
+  await cut(cluster, pod, call);
+  const digest = await host.evidence?.keep(await exhibitOf(cluster, pod, taint, call), call);
+  return { server, digest };
+}
+
+/** What changes meanwhile is looked at again. */
+async function takenOut(
+  { cluster, clock }: KubernetesContext,
+  server: ServerId,
+  call: Call,
+): Promise<FoundPod> {
+  for (;;) {
+    const pod = await cluster.pod(server, call);
+    if (pod === undefined || isGoing(pod))
+      throw new KilnError("server_unknown", `There is no server ${server}.`);
+    if (pod.metadata.labels[key.quarantine] !== undefined) return pod;
+    const since = new Date(clock.now() + cluster.api.clockAheadMs).toISOString();
+    const labels = { [key.serving]: "no", [key.member]: null, [key.quarantine]: pod.metadata.name };
+    const annotations = { [key.drainedAt]: null, [key.quarantinedAt]: since };
+    await cluster.mark("pods", pod, { metadata: { labels, annotations } }, call);
+  }
+}
+
+/** The policy goes with its pod. The right to make one may be missing: `kiln target show` says so. */
+async function cut(cluster: Cluster, pod: FoundPod, call: Call): Promise<void> {
+  try {
+    await cluster.apply("networkpolicies", isolationObject(cluster.owner, pod.metadata), call);
+  } catch (error) {
+    if (!(error instanceof ApiRefusal) || error.status !== 403) throw error;
+  }
+}
+
+async function exhibitOf(cluster: Cluster, pod: FoundPod, taint: Taint, call: Call): Promise<Exhibit> {
+  const { name, uid, labels } = pod.metadata;
+  const log: string[] = [];
+  for await (const { text } of logReader(cluster).read(name, { tail: logLines }, call.signal)) log.push(text);
+  return {
+    ...{ server: name, taint, pid: undefined, secrets: [], processes: [], log, transcripts: [] },
+    release: {
+      ...{ number: releaseOf(pod), version: labels["app.kubernetes.io/version"] ?? "" },
+      image: pod.spec.containers[0]?.image.split("@")[1] ?? "",
+    },
+    documents: [
+      { name: "pod.json", text: await described(cluster, cluster.pathOf("pods", name), {}, call) },
+      {
+        name: "events.json",
+        text: await described(
+          cluster,
+          `/api/v1/namespaces/${cluster.namespace}/events`,
+          { fieldSelector: `involvedObject.uid=${uid}`, limit: "100" },
+          call,
+        ),
+      },
+      { name: "previous.log", text: await previousLog(cluster, name, call) },
+    ],
+  };
+}
+
+/** As the cluster has it, with who has changed which field. */
+async function described(
+  { api }: Cluster,
+  path: string,
+  query: Readonly<Record<string, string>>,
+  { signal }: Call,
+): Promise<string> {
+  const found = await api.read({ path, query, accept: [404], signal }, z.looseObject({}));
+  return `${JSON.stringify(found ?? {}, undefined, 2)}\n`;
+}
+
+/** Of the run before the one that there is, for a server that was started again in place. 400: there was none. */
+async function previousLog(cluster: Cluster, name: string, { signal }: Call): Promise<string> {
+  const query = { previous: "true", tailLines: String(logLines) };
+  const path = `${cluster.pathOf("pods", name)}/log`;
+  const answer = await cluster.api.stream({ path, query, accept: [400, 404], signal });
+  if (answer.statusCode !== 200) {
+    answer.resume();
+    return "";
+  }
+  let text = "";
+  for await (const line of linesOf(answer, longestLine)) text += `${line}\n`;
+  return text;
+}
