@@ -24,8 +24,8 @@ const begins: Readonly<Record<string, Span["state"]>> = {
 };
 const ends = new Set(["server.destroyed", "server.failed", "server.discarded"]);
 
-/** The life of each server that the events speak of, in the order in which they come up. */
-export function lifelinesOf(events: readonly KilnEvent[]): readonly Lifeline[] {
+/** The life of each server that the events speak of and that was there after `fromMs`, in the order in which they come up. */
+export function lifelinesOf(events: readonly KilnEvent[], fromMs = 0): readonly Lifeline[] {
   const lines = new Map<string, { release: number | undefined; spans: Span[] }>();
   for (const { kind, atMs, data } of events) {
     const state = begins[kind];
@@ -38,5 +38,10 @@ export function lifelinesOf(events: readonly KilnEvent[]): readonly Lifeline[] {
       line.spans[line.spans.length - 1] = { ...last, toMs: atMs };
     if (state !== undefined) line.spans.push({ state, fromMs: atMs, toMs: undefined });
   }
-  return [...lines].map(([server, { release, spans }]) => ({ server, release, spans }));
+  return [...lines]
+    .map(([server, { release, spans }]) => ({
+      ...{ server, release },
+      spans: spans.filter(({ toMs = Number.POSITIVE_INFINITY }) => toMs > fromMs),
+    }))
+    .filter(({ spans }) => spans.length > 0);
 }

@@ -9,7 +9,7 @@ const labelWidth = 190;
 
 /** One bar for each server, from its start to its end: where the bars overlap, no request had to wait. */
 export function LifelinesPicture({ events, fromMs, untilMs }: LifelinesProps) {
-  const lines = lifelinesOf(events).filter(({ spans }) => spans.length > 0);
+  const lines = lifelinesOf(events, fromMs);
   if (lines.length === 0) return null;
   const end = Math.max(untilMs, fromMs + 1_000);
   const x = (atMs: number) =>

@@ -41,20 +41,26 @@ describe("shares of traffic", () => {
 
 test("a server's life is its states one after the other, to its end", () => {
   const of = { server: "shop-1-1-1", release: 1 };
-  const lines = lifelinesOf([
+  const events = [
     event(1, "server.started", of),
     event(2, "server.ready", of),
     event(3, "rollout.moved", { rollout: 1 }),
     event(4, "server.draining", of),
     event(5, "server.destroyed", of),
     event(6, "server.started", { server: "shop-2-1-1", release: 2 }),
-  ]);
+  ];
+  const lines = lifelinesOf(events);
   expect(lines[0]?.spans.map(({ state, fromMs, toMs }) => [state, fromMs, toMs])).toEqual([
     ...[["starting", 1, 2]],
     ...[["ready", 2, 4]],
     ...[["draining", 4, 5]],
   ]);
   expect(lines[1]?.spans[0]?.toMs).toBeUndefined();
+  expect(lifelinesOf(events, 4).map(({ server, spans }) => [server, spans.length])).toEqual([
+    ...[["shop-1-1-1", 1]],
+    ...[["shop-2-1-1", 1]],
+  ]);
+  expect(lifelinesOf(events, 5).map(({ server }) => server)).toEqual(["shop-2-1-1"]);
 });
 
 test("traffic has a column for each minute, also for those without any", () => {

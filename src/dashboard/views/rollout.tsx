@@ -37,9 +37,10 @@ export function RolloutView({ service, id }: { readonly service: string; readonl
 function OneRollout({ rollout }: { readonly rollout: Rollout }) {
   const { id, service, kind, from, to, phase, startedAtMs, startedBy, endedAtMs, reason, changes } = rollout;
   const [tone, word] = phaseWords[phase];
-  const log = useAnswer("events", { service, sinceMs: startedAtMs, newest: 5_000 });
+  const log = useAnswer("events", { service, newest: 5_000 });
   const untilMs = Math.min(now.value, (endedAtMs ?? now.value) + afterMs);
-  const events = (log.value ?? []).filter(({ atMs }) => atMs <= untilMs);
+  const lives = (log.value ?? []).filter(({ atMs }) => atMs <= untilMs);
+  const events = lives.filter(({ atMs }) => atMs >= startedAtMs);
   return (
     <>
       <header class="serving">
@@ -74,7 +75,7 @@ function OneRollout({ rollout }: { readonly rollout: Rollout }) {
       <h2>Traffic over time</h2>
       <SharesPicture rollout={rollout} events={events} />
       <h2>Servers over time</h2>
-      <LifelinesPicture events={events} fromMs={startedAtMs} untilMs={untilMs} />
+      <LifelinesPicture events={lives} fromMs={startedAtMs} untilMs={untilMs} />
       {changes.length > 0 && (
         <>
           <h2>What changes</h2>

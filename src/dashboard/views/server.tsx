@@ -137,7 +137,7 @@ function Evidence({ server }: { readonly server: string }) {
     <>
       <h2>Evidence</h2>
       <Answered held={held}>
-        {({ processes, mounts, log, digest, bytes }) => (
+        {({ processes, mounts, log, digest, bytes, taint }) => (
           <>
             <p class="quiet">
               {bytes.toLocaleString()} bytes, <code>{digest}</code>.{" "}
@@ -149,7 +149,7 @@ function Evidence({ server }: { readonly server: string }) {
                   <th scope="col">Process</th>
                   <th scope="col">Command</th>
                   <th scope="col">User</th>
-                  <th scope="col">From outside</th>
+                  <th scope="col">Remark</th>
                 </tr>
               </thead>
               <tbody>
@@ -160,7 +160,13 @@ function Evidence({ server }: { readonly server: string }) {
                       <code>{argv.join(" ") || name}</code>
                     </td>
                     <td data-label="User">{uid}</td>
-                    <td data-label="From outside">{own ? "no" : <Badge tone="drift" word="yes" />}</td>
+                    <td data-label="Remark">
+                      {taint.subject === `pid ${pid}` ? (
+                        <Badge tone="drift" word="does not belong here" />
+                      ) : (
+                        <span class="quiet">{own ? "in its cgroup" : "outside of its cgroup"}</span>
+                      )}
+                    </td>
                   </tr>
                 ))}
               </tbody>

@@ -56,6 +56,7 @@ export function TimelineView({ service }: { readonly service: string | undefined
           onInput={(event) => setQuery(event.currentTarget.value)}
         />
       </div>
+      <h2 class="unseen">Entries</h2>
       <Answered held={held}>
         {(events) => (
           <Events
