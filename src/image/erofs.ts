@@ -128,7 +128,8 @@ function mkfsArgv(image: string, root: string): [string, ...string[]] {
 async function settle(image: string, signal: AbortSignal): Promise<string> {
   const file = await open(image, "r+");
   try {
-    await file.chmod(0o600);
+    // Hypervisors read it as users of their own; the folders above keep everyone else away.
+    await file.chmod(0o444);
     await file.write(Buffer.alloc(12), 0, 12, 1024 + 24);
     const [sha256] = await Promise.all([hashFile(image, signal), file.datasync()]);
     return sha256;

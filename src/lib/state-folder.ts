@@ -28,6 +28,8 @@ export interface StateFolder {
   readonly cache: string;
   /** One erofs file per layer. */
   readonly erofs: string;
+  /** Kernel and initial memory disk of virtual machines, and the lock of the packages that they are made from. */
+  readonly machine: string;
   readonly servers: string;
   /** A folder for each other target, with what its host keeps of each server. */
   readonly targets: string;
@@ -87,6 +89,7 @@ export function openStateFolder(
     images: join(home, "images"),
     cache: join(home, "cache"),
     erofs: join(home, "erofs"),
+    machine: join(home, "machine"),
     servers: join(home, "servers"),
     targets: join(home, "targets"),
     router: join(home, "router"),

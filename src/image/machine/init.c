@@ -1,0 +1,299 @@
+/*
+ * The first process of a virtual machine: it makes the server that its configuration describes, runs it as its only child, and
+ * switches the machine off when that has ended. There is no shell and no other program.
+ *
+ * The configuration is a list of records, each `NAME LENGTH\n` and LENGTH bytes: the fields of the record, each ended by a zero
+ * byte. guest-config.ts writes them; they are carried out in their order. What cannot be done is told on the console and as
+ * `failed WHAT` on the status port, and ends the machine.
+ */
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <net/if.h>
+#include <net/route.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/reboot.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define CONFIG "/sys/firmware/qemu_fw_cfg/by_name/opt/kiln/config/raw"
+#define MOST 256
+
+static char *argv[4096], *envp[4096];
+static int argc, envc, control, status = -1, output, errors, memory;
+static uid_t uid;
+static gid_t gid, groups[MOST];
+static int groupc;
+static const char *folder = "/";
+static struct { int which; struct rlimit limit; } limits[32];
+static int limitc;
+
+static void tell(const char *format, ...) {
+  char line[512];
+  va_list rest;
+  va_start(rest, format);
+  int length = vsnprintf(line, sizeof line - 1, format, rest);
+  va_end(rest);
+  if (length > (int)sizeof line - 2) length = sizeof line - 2;
+  line[length++] = '\n';
+  if (status >= 0 && write(status, line, length) < 0) return;
+}
+
+static void off(void) {
+  sync();
+  reboot(RB_POWER_OFF);
+  for (;;) pause();
+}
+
+static void fail(const char *what, const char *about) {
+  int number = errno;
+  fprintf(stderr, "kiln: %s %s: %s\n", what, about, strerror(number));
+  tell("failed %s %s: %s", what, about, strerror(number));
+  off();
+}
+
+static void put(const char *path, const char *text) {
+  int fd = open(path, O_WRONLY | O_CLOEXEC);
+  if (fd < 0 || write(fd, text, strlen(text)) < 0) fail("writing", path);
+  close(fd);
+}
+
+static void mounted(const char *source, const char *at, const char *type, unsigned long flags, const char *options) {
+  if (mount(source, at, type, flags, options) != 0) fail("mounting", at);
+}
+
+/* Modules are named in their order, one a line. */
+static void load_modules(void) {
+  char list[4096], path[300];
+  int fd = open("/modules", O_RDONLY | O_CLOEXEC);
+  int length = fd < 0 ? -1 : read(fd, list, sizeof list - 1);
+  if (length < 0) fail("reading", "/modules");
+  close(fd);
+  list[length] = 0;
+  for (char *name = strtok(list, "\n"); name; name = strtok(NULL, "\n")) {
+    snprintf(path, sizeof path, "/lib/%s", name);
+    int module = open(path, O_RDONLY | O_CLOEXEC);
+    if (module < 0 || (syscall(SYS_finit_module, module, "", 0) != 0 && errno != EEXIST)) fail("loading", name);
+    close(module);
+  }
+}
+
+/* What /sys says in FILE of the device in FOLDER that has this value: its name, or none. */
+static int find(const char *folder_, const char *file, const char *value, char *name) {
+  char path[512], text[128];
+  DIR *all = opendir(folder_);
+  if (!all) return 0;
+  int found = 0;
+  for (struct dirent *one; !found && (one = readdir(all));) {
+    snprintf(path, sizeof path, "%s/%s/%s", folder_, one->d_name, file);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int length = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+    if (fd >= 0) close(fd);
+    if (length < 0) continue;
+    while (length > 0 && text[length - 1] == '\n') length--;
+    text[length] = 0;
+    if (strcmp(text, value) == 0) found = snprintf(name, 64, "%s", one->d_name);
+  }
+  closedir(all);
+  return found;
+}
+
+/* Devices come a moment after their drivers. */
+static void device(const char *folder_, const char *file, const char *value, char *name) {
+  for (int tries = 0; !find(folder_, file, value, name); tries++) {
+    errno = ENODEV;
+    if (tries == 5000) fail("waiting for", value);
+    usleep(2000);
+  }
+}
+
+static int port(const char *value, int flags) {
+  char name[64], path[80];
+  device("/sys/class/virtio-ports", "name", value, name);
+  snprintf(path, sizeof path, "/dev/%s", name);
+  int fd = open(path, flags | O_CLOEXEC);
+  if (fd < 0) fail("opening", value);
+  return fd;
+}
+
+/*
+ * COUNT disks, the lowest layer first, and memory above them become the root file system. The memory takes what the configuration
+ * places, until `seal`: after that nothing can be written.
+ */
+static void root(int count) {
+  static char options[4096];
+  char serial[32], name[64], source[80], at[32];
+  mkdir("/layers", 0700);
+  for (int i = count - 1; i >= 0; i--) {
+    snprintf(serial, sizeof serial, "layer-%d", i);
+    device("/sys/block", "serial", serial, name);
+    snprintf(source, sizeof source, "/dev/%s", name);
+    snprintf(at, sizeof at, "/layers/%d", i);
+    mkdir(at, 0700);
+    mounted(source, at, "erofs", MS_RDONLY, "");
+    snprintf(options + strlen(options), sizeof options - strlen(options), "%s/layers/%d", *options ? ":" : "lowerdir=", i);
+  }
+  mkdir("/placed", 0700);
+  mounted("placed", "/placed", "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755");
+  mkdir("/placed/upper", 0755);
+  mkdir("/placed/work", 0700);
+  strncat(options, ",upperdir=/placed/upper,workdir=/placed/work", sizeof options - strlen(options) - 1);
+  mkdir("/root", 0755);
+  mounted("overlay", "/root", "overlay", 0, options);
+  if (chdir("/root") != 0 || mount(".", "/", NULL, MS_MOVE, NULL) != 0 || chroot(".") != 0 || chdir("/") != 0)
+    fail("entering", "the root file system");
+}
+
+static void parents(char *path) {
+  for (char *at = strchr(path + 1, '/'); at; at = strchr(at + 1, '/')) {
+    *at = 0;
+    mkdir(path, 0755);
+    *at = '/';
+  }
+}
+
+/* One that the image has stays as it is. */
+static void make_folder(char *path, mode_t mode, uid_t owner, gid_t group) {
+  struct stat there;
+  parents(path);
+  if (stat(path, &there) == 0 && S_ISDIR(there.st_mode)) return;
+  if (mkdir(path, 0700) != 0 || chown(path, owner, group) != 0 || chmod(path, mode) != 0) fail("making", path);
+}
+
+static void place(char *path, mode_t mode, uid_t owner, gid_t group, const char *bytes, size_t length) {
+  parents(path);
+  int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  if (fd < 0) fail("making", path);
+  while (length > 0) {
+    ssize_t done = write(fd, bytes, length);
+    if (done < 0) fail("writing", path);
+    bytes += done;
+    length -= done;
+  }
+  if (fchown(fd, owner, group) != 0 || fchmod(fd, mode) != 0) fail("giving away", path);
+  close(fd);
+}
+
+static void network(const char *address, const char *mask, const char *gateway, const char *mtu) {
+  struct ifreq link;
+  struct sockaddr_in *in = (struct sockaddr_in *)&link.ifr_addr;
+  struct rtentry way;
+  int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  for (const char *name = "lo"; name; name = strcmp(name, "lo") ? NULL : "eth0") {
+    memset(&link, 0, sizeof link);
+    strcpy(link.ifr_name, name);
+    if (strcmp(name, "eth0") == 0) {
+      link.ifr_mtu = atoi(mtu);
+      if (ioctl(fd, SIOCSIFMTU, &link) != 0) fail("setting the MTU of", name);
+      in->sin_family = AF_INET;
+      inet_aton(address, &in->sin_addr);
+      if (ioctl(fd, SIOCSIFADDR, &link) != 0) fail("setting the address of", name);
+      inet_aton(mask, &in->sin_addr);
+      if (ioctl(fd, SIOCSIFNETMASK, &link) != 0) fail("setting the mask of", name);
+    }
+    link.ifr_flags = IFF_UP | IFF_RUNNING;
+    if (ioctl(fd, SIOCSIFFLAGS, &link) != 0) fail("switching on", name);
+  }
+  memset(&way, 0, sizeof way);
+  way.rt_flags = RTF_UP | RTF_GATEWAY;
+  for (struct sockaddr *one = &way.rt_dst; one; one = one == &way.rt_dst ? &way.rt_genmask : NULL) one->sa_family = AF_INET;
+  in = (struct sockaddr_in *)&way.rt_gateway;
+  in->sin_family = AF_INET;
+  inet_aton(gateway, &in->sin_addr);
+  if (ioctl(fd, SIOCADDRT, &way) != 0) fail("adding the route by", gateway);
+  close(fd);
+}
+
+static unsigned long flags_of(const char *names) {
+  static const struct { const char *name; unsigned long flag; } all[] = {
+    {"ro", MS_RDONLY}, {"nosuid", MS_NOSUID}, {"nodev", MS_NODEV}, {"noexec", MS_NOEXEC}, {"bind", MS_BIND}, {"remount", MS_REMOUNT}};
+  unsigned long flags = 0;
+  for (unsigned i = 0; i < sizeof all / sizeof *all; i++)
+    if (strstr(names, all[i].name)) flags |= all[i].flag;
+  return flags;
+}
+
+/* One record; FIELDS has COUNT fields, and LENGTH bytes are left from the last one on. */
+static void carry_out(const char *name, char **field, int count, size_t length) {
+#define IS(text, fields) (strcmp(name, text) == 0 && count >= fields)
+  if (IS("root", 1)) root(atoi(field[0]));
+  else if (IS("host", 1)) sethostname(field[0], strlen(field[0]));
+  else if (IS("network", 4)) network(field[0], field[1], field[2], field[3]);
+  else if (IS("folder", 4)) make_folder(field[0], strtol(field[1], NULL, 8), atol(field[2]), atol(field[3]));
+  else if (IS("seal", 0)) mounted(NULL, "/", NULL, MS_REMOUNT | MS_RDONLY, NULL);
+  else if (IS("file", 5)) place(field[0], strtol(field[1], NULL, 8), atol(field[2]), atol(field[3]), field[4], length);
+  else if (IS("mount", 5)) mounted(field[0], field[1], field[2], flags_of(field[3]), field[4]);
+  else if (IS("device", 3)) { if (mknod(field[0], S_IFCHR | 0666, makedev(atoi(field[1]), atoi(field[2]))) != 0 || chmod(field[0], 0666) != 0) fail("making", field[0]); }
+  else if (IS("link", 2)) { if (symlink(field[0], field[1]) != 0) fail("making", field[1]); }
+  else if (IS("set", 2)) put(field[0], field[1]);
+  else if (IS("user", 2)) { uid = atol(field[0]); gid = atol(field[1]); }
+  else if (IS("group", 1) && groupc < MOST) groups[groupc++] = atol(field[0]);
+  else if (IS("limit", 3) && limitc < 32) { limits[limitc].which = atoi(field[0]); limits[limitc].limit.rlim_cur = strtoull(field[1], NULL, 10); limits[limitc++].limit.rlim_max = strtoull(field[2], NULL, 10); }
+  else if (IS("cwd", 1)) folder = field[0];
+  else if (IS("env", 1) && envc < 4095) envp[envc++] = field[0];
+  else if (IS("arg", 1) && argc < 4095) argv[argc++] = field[0];
+  else { errno = EINVAL; fail("reading the record", name); }
+}
+
+static void configure(void) {
+  int fd = open(CONFIG, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) fail("opening", CONFIG);
+  size_t length = 0, room = 65536;
+  char *text = malloc(room + 1);
+  for (ssize_t done; (done = read(fd, text + length, room - length)) != 0; length += done) {
+    if (done < 0) fail("reading", CONFIG);
+    if (length + done == room) text = realloc(text, (room *= 2) + 1);
+    if (!text) fail("reading", CONFIG);
+  }
+  close(fd);
+  text[length] = 0;
+  errno = EINVAL;
+  for (char *at = text; at < text + length;) {
+    char *field[8], *name = at, *size = strchr(at, ' '), *body = strchr(at, '\n');
+    if (!size || !body) fail("reading", CONFIG);
+    *size++ = 0;
+    *body++ = 0;
+    char *end = body + strtoul(size, NULL, 10), *next = body;
+    if (end > text + length) fail("reading", CONFIG);
+    int count = 0;
+    for (; next < end && count < 5; next += strlen(next) + 1) field[count++] = next;
+    at = end;
+    /* The last field is content, which may have any bytes; its own end is not part of it. */
+    carry_out(name, field, count, count == 0 ? 0 : end - field[count - 1] - 1);
+  }
+}
+
+#include "serve.h"
+
+int main(void) {
+  mounted("dev", "/dev", "devtmpfs", 0, "");
+  mounted("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, "");
+  mounted("sys", "/sys", "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "");
+  load_modules();
+  status = port("kiln.status", O_WRONLY);
+  control = port("kiln.control", O_RDWR | O_NONBLOCK);
+  output = port("kiln.stdout", O_WRONLY);
+  errors = port("kiln.stderr", O_WRONLY);
+  memory = open("/proc/vmstat", O_RDONLY | O_CLOEXEC);
+  tell("booted");
+  configure();
+  serve();
+  off();
+}
