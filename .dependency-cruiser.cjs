@@ -47,7 +47,18 @@ module.exports = {
     // What hosts whose servers are Linux processes share: `local` and `docker` know it, and never each other.
     only("platform-linux", "platform/linux/", platformContract, "domain/", "lib/"),
     only("platform-contract", platformContract, "domain/", "lib/"),
-    ...["fleet", "local", "docker", "vm", "kubernetes", "terraform", "fake"].map((p) =>
+    // A virtual machine's host is the local one with another runtime: docs/adr/0030.
+    only(
+      "platform-vm",
+      "platform/vm/",
+      platformContract,
+      "platform/fleet/",
+      "platform/linux/",
+      "platform/local/",
+      "domain/",
+      "lib/",
+    ),
+    ...["fleet", "local", "docker", "kubernetes", "terraform", "fake"].map((p) =>
       only(
         `platform-${p}`,
         `platform/${p}/`,

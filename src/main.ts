@@ -28,6 +28,7 @@ import {
   type Distribution,
   type ReceivedImage,
 } from "./image/distribution/distribution.ts";
+import { machineParts } from "./image/machine/machine-parts.ts";
 import { imageSource } from "./image/store/image-source.ts";
 import { imageStore } from "./image/store/image-store.ts";
 import { listImages, requireVersion } from "./image/store/images.ts";
@@ -67,6 +68,7 @@ function surroundings(
   return {
     ...{ state, clock, log, evidence },
     images: { ...imageSource(state), ...imagePusher(state, clock) },
+    machines: { parts: ({ signal }) => machineParts(state, signal) },
     secrets: {
       newest: async (service, name) => store?.secrets.newest(service, name) ?? new Uint8Array(),
       open: async (service, secrets) => store?.secrets.open(service, secrets) ?? new Map(),

@@ -17,6 +17,7 @@ import type {
   ImagePacker,
   ImagePusher,
   ImageSource,
+  MachineSource,
   Platform,
   Readiness,
   SecretSource,
@@ -28,6 +29,7 @@ export interface Surroundings {
   readonly clock: Clock;
   readonly log: Logger;
   readonly images: ImageSource & ImagePacker & ImagePusher;
+  readonly machines: MachineSource;
   readonly secrets: SecretSource;
   readonly configs: ConfigSource;
   /** Absent: none is kept. */
@@ -136,6 +138,7 @@ export const registry: Readonly<Record<string, PlatformKind>> = {
     options: terraformOptions,
     open: openTerraform,
   },
+  vm: { summary: "virtual machines on this machine", options: z.strictObject({}), open: openVm },
 };
 
 function openLocal({ state, clock, log, ...sources }: Surroundings): OpenedTarget {
@@ -151,6 +154,23 @@ function openLocal({ state, clock, log, ...sources }: Surroundings): OpenedTarge
       return { ...readiness, integrity: await probeDrift(state.tag, readiness.integrity.facts) };
     },
     watchDrift: () => startDriftWatch({ inspector: host.inspector, tag: state.tag, clock, log }),
+    [Symbol.asyncDispose]: () => platform[Symbol.asyncDispose](),
+  };
+}
+
+async function openVm(
+  { state, clock, log, ...sources }: Surroundings,
+  { name }: Target,
+): Promise<OpenedTarget> {
+  const { stateOfMachines, vmHost } = await import("./vm/vm-host.ts");
+  const host = vmHost({ state, target: name, clock, log, ...sources });
+  const own = stateOfMachines(state, name);
+  const router = haproxyRouter({ state: own, clock, log, secret: sources.secrets.newest });
+  const platform = createFleet({ host, router, clock, prober: networkProber(), log });
+  return {
+    platform,
+    probe: (call) => platform.probe(call),
+    watchDrift: () => startDriftWatch({ inspector: host.inspector, tag: own.tag, clock, log }),
     [Symbol.asyncDispose]: () => platform[Symbol.asyncDispose](),
   };
 }

@@ -52,6 +52,9 @@ interface ServiceOptions {
   /** As YAML, in place of the program's own command. */
   readonly command: string;
   readonly bake: string;
+  readonly keepWarm: string;
+  /** Until a server has to be ready; otherwise what its behaviour needs. */
+  readonly deadline: string;
   /** More of `rollout`, as YAML. */
   readonly rollout: string;
   /** More of `traffic`, as YAML. */
@@ -110,6 +113,8 @@ function specText(name: string, options: Partial<ServiceOptions>): string {
     rollout = "",
     traffic = "",
     bake = "50ms",
+    deadline = deadlines[behaviour],
+    keepWarm = "200ms",
     files = [],
     servers = "",
     more = "",
@@ -125,9 +130,9 @@ image:
 ${files.map((file) => `    - ${file}\n`).join("")}
   command: ${command}
 servers: { count: ${count}, port: 8080 ${servers} }
-health: { http: /, interval: 50ms, timeout: 1s, ready: 1, unready: 2, deadline: ${deadlines[behaviour]} }
+health: { http: /, interval: 50ms, timeout: 1s, ready: 1, unready: 2, deadline: ${deadline} }
 traffic: { listen: ${port}${host === undefined ? "" : `, host: ${host}`} ${traffic} }
-rollout: { bake: ${bake}, drain: 1s, keepWarm: 200ms ${rollout} }
+rollout: { bake: ${bake}, drain: 1s, keepWarm: ${keepWarm} ${rollout} }
 ${more}
 `;
 }

@@ -3,19 +3,30 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { exec } from "../../src/lib/process/exec.ts";
 import { openStateFolder } from "../../src/lib/state-folder.ts";
+import { stateOfMachines } from "../../src/platform/vm/vm-host.ts";
 
 /** What an installation has on the machine outside its state folder, one thing a line; empty when nothing is left. */
 export async function remainsOf(home: string): Promise<readonly string[]> {
-  const { tag } = openStateFolder({ KILN_HOME: home });
-  const [mounts, links, spaces, rules] = await Promise.all([
-    mountsBelow(home),
+  const named = await Promise.all(tagsOf(home).map(namedWith));
+  const processes = daemonsOf(home).map(({ pid, args }) => `${pid} ${args}`);
+  return [...(await mountsBelow(home)), ...processes, ...named.flat()];
+}
+
+/** The tag of the installation, and the tags of its targets that have their own. */
+function tagsOf(home: string): readonly string[] {
+  const state = openStateFolder({ KILN_HOME: home });
+  const targets = existsSync(state.targets) ? readdirSync(state.targets) : [];
+  return [state.tag, ...targets.map((target) => stateOfMachines(state, target).tag)];
+}
+
+async function namedWith(tag: string): Promise<readonly string[]> {
+  const [links, spaces, rules] = await Promise.all([
     linesWith(["ip", "-o", "link", "show"], `kiln-${tag}`),
     linesWith(["ip", "netns", "list"], `kiln-${tag}`),
     linesWith(["nft", "list", "tables"], tag),
   ]);
   const folders = [runFolder(tag)].filter((folder) => existsSync(folder));
-  const processes = daemonsOf(home).map(({ pid, args }) => `${pid} ${args}`);
-  return [...mounts, ...links, ...spaces, ...processes, ...folders, ...rules, ...cgroupsOf(tag)];
+  return [...links, ...spaces, ...folders, ...rules, ...cgroupsOf(tag)];
 }
 
 /**
@@ -38,10 +49,14 @@ export async function cutPower(home: string): Promise<void> {
 }
 
 async function cutOnce(home: string): Promise<void> {
-  const { tag } = openStateFolder({ KILN_HOME: home });
   for (const { pid } of daemonsOf(home)) kill(pid);
   for (const pid of serverPids(home)) kill(pid);
   for (const mount of (await mountsBelow(home)).toReversed()) await exec(["umount", "-l", mount], anyway);
+  await exec(["chattr", "-R", "-f", "-i", join(home, "erofs")], anyway);
+  for (const tag of tagsOf(home)) await removeNamed(tag);
+}
+
+async function removeNamed(tag: string): Promise<void> {
   for (const line of await linesWith(["ip", "netns", "list"], `kiln-${tag}`)) {
     await exec(["ip", "netns", "del", line.split(" ")[0] ?? ""], anyway);
   }
@@ -54,7 +69,6 @@ async function cutOnce(home: string): Promise<void> {
     await exec(["iptables", "-D", ...words(line).slice(1)], anyway);
   }
   for (const instance of traceInstances(tag)) await exec(["rmdir", instance], anyway);
-  await exec(["chattr", "-R", "-f", "-i", join(home, "erofs")], anyway);
   await exec(["rmdir", ...cgroupsOf(tag).flatMap((folder) => [...childrenOf(folder), folder])], anyway);
 }
 
@@ -87,10 +101,11 @@ async function mountsBelow(home: string): Promise<readonly string[]> {
 }
 
 function recordsBelow(home: string): readonly string[] {
-  const servers = join(home, "servers");
-  if (!existsSync(servers)) return [];
-  return readdirSync(servers)
-    .map((id) => join(servers, id, "record.json"))
+  const targets = join(home, "targets");
+  const ofTargets = existsSync(targets) ? readdirSync(targets).map((name) => join(targets, name)) : [];
+  return [join(home, "servers"), ...ofTargets]
+    .filter((folder) => existsSync(folder))
+    .flatMap((folder) => readdirSync(folder).map((id) => join(folder, id, "record.json")))
     .filter((path) => existsSync(path));
 }
 
@@ -101,8 +116,8 @@ function runFolder(tag: string): string {
 
 /** Router and conmon name the state folder in their arguments, the resolver its own folder, the controller the first in its environment. */
 function daemonsOf(home: string): readonly { readonly pid: number; readonly args: string }[] {
-  const resolver = `${runFolder(openStateFolder({ KILN_HOME: home }).tag)}/`;
-  const isNamed = (args: string) => args.includes(home) || args.includes(resolver);
+  const folders = [home, ...tagsOf(home).map((tag) => `${runFolder(tag)}/`)];
+  const isNamed = (args: string) => folders.some((folder) => args.includes(folder));
   return readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name))
     .map((pid) => ({

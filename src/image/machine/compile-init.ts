@@ -2,7 +2,7 @@ import { chmod, mkdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { exec } from "../../lib/process/exec.ts";
 import { contentBytes } from "../store/content.ts";
-import type { Tree } from "../tar/entry.ts";
+import type { TarTree } from "../tar/entry.ts";
 
 /** What a compiler and a C library take of their packages. */
 const used = /^(usr\/)?(bin\/tcc|lib(64)?\/.*\.(a|o|h|so[.\d]*)|include\/.*)$/;
@@ -14,7 +14,7 @@ const largestFile = 32 << 20;
  */
 export async function compileInit(
   work: string,
-  tools: readonly Tree[],
+  tools: readonly TarTree[],
   source: string,
   signal: AbortSignal,
 ): Promise<Uint8Array> {
@@ -26,7 +26,8 @@ export async function compileInit(
   const program = join(gnu, "ld-linux-x86-64.so.2");
   await exec(
     [
-      ...([program, "--library-path", gnu, join(work, "usr/bin/tcc")] as const),
+      program,
+      ...["--library-path", gnu, join(work, "usr/bin/tcc")],
       ...["-w", `-B${tcc}`, "-nostdinc", "-nostdlib", "-static"],
       ...[`-I${join(work, "usr/include/x86_64-linux-musl")}`, `-I${join(tcc, "include")}`],
       ...["-o", output, join(musl, "crt1.o"), join(musl, "crti.o"), source],
@@ -37,7 +38,7 @@ export async function compileInit(
   return readFile(output);
 }
 
-async function unpackTools(tree: Tree, into: string): Promise<void> {
+async function unpackTools(tree: TarTree, into: string): Promise<void> {
   for (const { path, type, link, content, mode } of tree.values()) {
     if (!used.test(path)) continue;
     const target = join(into, path);

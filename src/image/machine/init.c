@@ -37,7 +37,7 @@
 #define MOST 256
 
 static char *argv[4096], *envp[4096];
-static int argc, envc, control, status = -1, output, errors, memory;
+static int argc, envc, control, status = -1, output, errors, memory, kernel_log;
 static uid_t uid;
 static gid_t gid, groups[MOST];
 static int groupc;
@@ -57,7 +57,7 @@ static void tell(const char *format, ...) {
 }
 
 static void off(void) {
-  sync();
+  if (write(kernel_log, "0", 1) < 0) tell("noisy"); /* that it goes off is no news: a panic is */
   reboot(RB_POWER_OFF);
   for (;;) pause();
 }
@@ -179,7 +179,8 @@ static void make_folder(char *path, mode_t mode, uid_t owner, gid_t group) {
 
 static void place(char *path, mode_t mode, uid_t owner, gid_t group, const char *bytes, size_t length) {
   parents(path);
-  int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  unlink(path); /* the image may have a link there that leads nowhere */
+  int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
   if (fd < 0) fail("making", path);
   while (length > 0) {
     ssize_t done = write(fd, bytes, length);
@@ -292,6 +293,7 @@ int main(void) {
   output = port("kiln.stdout", O_WRONLY);
   errors = port("kiln.stderr", O_WRONLY);
   memory = open("/proc/vmstat", O_RDONLY | O_CLOEXEC);
+  kernel_log = open("/proc/sys/kernel/printk", O_WRONLY | O_CLOEXEC);
   tell("booted");
   configure();
   serve();

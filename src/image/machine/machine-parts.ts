@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { KilnError } from "../../lib/errors.ts";
@@ -7,9 +7,15 @@ import { withFileLock } from "../../lib/files/file-lock.ts";
 import { readTextIfExists } from "../../lib/files/files.ts";
 import { temporaryPath } from "../../lib/files/temporary.ts";
 import type { StateFolder } from "../../lib/state-folder.ts";
-import { type LockedPackage, type LockSection, lockDigest, readLockSection, writeLockSection } from "../lock-file.ts";
+import {
+  type LockedPackage,
+  type LockSection,
+  lockDigest,
+  readLockSection,
+  writeLockSection,
+} from "../lock-file.ts";
 import { contentBytes } from "../store/content.ts";
-import type { Tree } from "../tar/entry.ts";
+import type { TarTree } from "../tar/entry.ts";
 import { compileInit } from "./compile-init.ts";
 import { cpioArchive } from "./cpio.ts";
 import { type KernelModule, modulesInOrder } from "./modules.ts";
@@ -37,13 +43,17 @@ const sources = ["init.c", "serve.h"].map((name) => fileURLToPath(new URL(name, 
  */
 export async function machineParts(state: StateFolder, signal: AbortSignal): Promise<MachineParts> {
   await mkdir(state.machine, { recursive: true, mode: 0o700 });
-  return withFileLock(join(state.machine, "lock"), () => ensureParts(state, signal), { signal, timeoutMs: lockTimeoutMs });
+  return withFileLock(join(state.machine, "lock"), () => ensureParts(state, signal), {
+    signal,
+    timeoutMs: lockTimeoutMs,
+  });
 }
 
 async function ensureParts(state: StateFolder, signal: AbortSignal): Promise<MachineParts> {
   const lockFile = join(state.machine, "kiln.lock");
   const cacheFolder = join(state.cache, "packages");
-  const section = (await readLockSection(lockFile, "machine")) ?? (await lockToday(lockFile, cacheFolder, signal));
+  const section =
+    (await readLockSection(lockFile, "machine")) ?? (await lockToday(lockFile, cacheFolder, signal));
   const texts = await Promise.all(sources.map((path) => readFile(path, "utf8")));
   const folder = join(state.machine, lockDigest(section, `machine ${recipe}`, ...texts).slice(0, 24));
   const present = await readParts(folder);
@@ -59,7 +69,8 @@ async function ensureParts(state: StateFolder, signal: AbortSignal): Promise<Mac
     await rm(temporary, { recursive: true, force: true });
   }
   const made = await readParts(folder);
-  if (made === undefined) throw new KilnError("image_invalid", `${folder} has just been made and is damaged.`, { retry: true });
+  if (made === undefined)
+    throw new KilnError("image_invalid", `${folder} has just been made and is damaged.`, { retry: true });
   return made;
 }
 
@@ -72,7 +83,12 @@ async function lockToday(lockFile: string, cacheFolder: string, signal: AbortSig
   const all = await withFileLock(join(apt.folder, "lock"), () => resolvePackages(apt, requested, () => {}), {
     ...{ signal, timeoutMs: lockTimeoutMs },
   });
-  const section = { suite, architecture: "amd64", requested, packages: all.filter(({ name }) => needed.test(name)) };
+  const section = {
+    suite,
+    architecture: "amd64",
+    requested,
+    packages: all.filter(({ name }) => needed.test(name)),
+  };
   await writeLockSection(lockFile, "machine", section);
   return section;
 }
@@ -82,7 +98,7 @@ async function fetched(
   section: LockSection,
   cacheFolder: string,
   signal: AbortSignal,
-): Promise<ReadonlyMap<LockedPackage, Tree>> {
+): Promise<ReadonlyMap<LockedPackage, TarTree>> {
   const [{ fetchPackages }, { unpack }] = await Promise.all([
     import("../packages/archive/fetch.ts"),
     import("../packages/archive/unpack.ts"),
@@ -93,22 +109,36 @@ async function fetched(
   return new Map(section.packages.map((one, i) => [one, trees[i]?.tree ?? new Map()]));
 }
 
-async function writeParts(folder: string, packages: ReadonlyMap<LockedPackage, Tree>, signal: AbortSignal): Promise<void> {
+async function writeParts(
+  folder: string,
+  packages: ReadonlyMap<LockedPackage, TarTree>,
+  signal: AbortSignal,
+): Promise<void> {
   const kernel = [...packages].find(([{ name }]) => name.startsWith("linux-image-"))?.[1];
-  const tools = [...packages].filter(([{ name }]) => !name.startsWith("linux-image-")).map(([, tree]) => tree);
+  const tools = [...packages]
+    .filter(([{ name }]) => !name.startsWith("linux-image-"))
+    .map(([, tree]) => tree);
   const image = kernel && [...kernel.values()].find(({ path }) => path.startsWith("boot/vmlinuz-"))?.content;
   if (!kernel || !image) throw new KilnError("image_invalid", "The locked packages have no kernel.");
   const init = await compileInit(join(folder, "work"), tools, sources[0] ?? "", signal);
   const initrd = initrdOf(modulesInOrder(moduleReader(kernel)), init);
   await rm(join(folder, "work"), { recursive: true });
-  // Hypervisors run as users of their own: the folders above keep everyone else away.
-  await writeFile(join(folder, "kernel"), contentBytes(image, largestFile), { mode: 0o444 });
-  await writeFile(join(folder, "initrd"), initrd, { mode: 0o444 });
-  const digests = { kernel: await digestOf(join(folder, "kernel")), initrd: await digestOf(join(folder, "initrd")) };
+  await writeForEverybody(join(folder, "kernel"), contentBytes(image, largestFile));
+  await writeForEverybody(join(folder, "initrd"), initrd);
+  const digests = {
+    kernel: await digestOf(join(folder, "kernel")),
+    initrd: await digestOf(join(folder, "initrd")),
+  };
   await writeFile(join(folder, "digests.json"), JSON.stringify(digests));
 }
 
-function moduleReader(kernel: Tree): (name: string) => KernelModule | undefined {
+/** Hypervisors run as users of their own; the folders above keep everyone else away. */
+async function writeForEverybody(path: string, bytes: Uint8Array): Promise<void> {
+  await writeFile(path, bytes);
+  await chmod(path, 0o444); // whatever the umask is
+}
+
+function moduleReader(kernel: TarTree): (name: string) => KernelModule | undefined {
   const files = new Map(
     [...kernel.values()].flatMap((entry) =>
       entry.path.endsWith(".ko") ? [[basename(entry.path, ".ko").replaceAll("-", "_"), entry] as const] : [],
@@ -121,8 +151,17 @@ function moduleReader(kernel: Tree): (name: string) => KernelModule | undefined 
 }
 
 function initrdOf(modules: readonly KernelModule[], init: Uint8Array): Buffer {
-  const folders = ["dev", "lib", "proc", "sys"].map((path) => ({ path, mode: 0o755, type: "folder" as const }));
-  const files = modules.map(({ file, bytes }) => ({ path: `lib/${file}`, mode: 0o600, type: "file" as const, bytes }));
+  const folders = ["dev", "lib", "proc", "sys"].map((path) => ({
+    path,
+    mode: 0o755,
+    type: "folder" as const,
+  }));
+  const files = modules.map(({ file, bytes }) => ({
+    path: `lib/${file}`,
+    mode: 0o600,
+    type: "file" as const,
+    bytes,
+  }));
   const list = Buffer.from(modules.map(({ file }) => `${file}\n`).join(""));
   return cpioArchive([
     ...folders,
@@ -141,10 +180,14 @@ async function readParts(folder: string): Promise<MachineParts | undefined> {
     kernel: { file: join(folder, "kernel"), sha256: kernel },
     initrd: { file: join(folder, "initrd"), sha256: initrd },
   };
-  const found = await Promise.all([parts.kernel, parts.initrd].map(({ file }) => digestOf(file).catch(() => "")));
+  const found = await Promise.all(
+    [parts.kernel, parts.initrd].map(({ file }) => digestOf(file).catch(() => "")),
+  );
   return found[0] === kernel && found[1] === initrd ? parts : undefined;
 }
 
 async function digestOf(path: string): Promise<string> {
-  return `sha256:${createHash("sha256").update(await readFile(path)).digest("hex")}`;
+  return `sha256:${createHash("sha256")
+    .update(await readFile(path))
+    .digest("hex")}`;
 }

@@ -1,7 +1,15 @@
 import { KilnError } from "../../lib/errors.ts";
 
-/** What a machine needs of its kernel beside what is built in: disks, a network link, ports, its root file system, its configuration. */
-const wanted = ["virtio_pci", "virtio_blk", "virtio_net", "virtio_console", "erofs", "overlay", "qemu_fw_cfg"];
+/** Parts of the kernel that a machine needs and that are not built in: disks, a network link, ports, its root file system, its configuration. */
+const wanted = [
+  "virtio_pci",
+  "virtio_blk",
+  "virtio_net",
+  "virtio_console",
+  "erofs",
+  "overlay",
+  "qemu_fw_cfg",
+];
 
 /** A kernel module as its package has it: unchanged, because its signature covers every byte. */
 export interface KernelModule {
@@ -20,7 +28,8 @@ export function modulesInOrder(read: (name: string) => KernelModule | undefined)
     if (loaded.has(name)) return;
     const module = read(name);
     if (module === undefined) return;
-    if (chain.includes(name)) throw new KilnError("image_invalid", `Kernel modules need each other: ${chain.join(", ")}.`);
+    if (chain.includes(name))
+      throw new KilnError("image_invalid", `Kernel modules need each other: ${chain.join(", ")}.`);
     for (const other of dependencies(module.bytes)) load(other, [...chain, name]);
     loaded.set(name, module);
   };

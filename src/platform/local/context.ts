@@ -7,6 +7,7 @@ import type { ConfigSource, ImageSource, SecretSource } from "../platform.ts";
 import type { VerifyLayer } from "./image/layer-files.ts";
 import type { LocalNetwork } from "./network/network.ts";
 import type { HostPaths } from "./paths.ts";
+import type { Runtime } from "./runtime/runtime.ts";
 import type { ServerRecords } from "./server/records.ts";
 import type { UserNamespaces } from "./server/user-namespaces.ts";
 import type { VolumeTurns } from "./volumes/turns.ts";
@@ -16,6 +17,7 @@ export interface HostContext {
   readonly tag: string;
   readonly paths: HostPaths;
   readonly records: ServerRecords;
+  readonly runtime: Runtime;
   readonly images: ImageSource;
   readonly secrets: SecretSource;
   readonly configs: ConfigSource;

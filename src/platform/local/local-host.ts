@@ -15,7 +15,7 @@ import { parseServerId } from "../fleet/server-id.ts";
 import { requireHostedId, serverTurns } from "../fleet/server-turns.ts";
 import { readCgroupSupport } from "../linux/cgroups.ts";
 import { createInspector } from "../linux/inspector.ts";
-import { isMounting, signalProcess } from "../linux/processes.ts";
+import { isMounting } from "../linux/processes.ts";
 import type { Inspector } from "../linux/subject.ts";
 import type {
   Call,
@@ -32,6 +32,8 @@ import type { Caller } from "./network/names/rules.ts";
 import { localNetwork } from "./network/network.ts";
 import { hostPaths } from "./paths.ts";
 import { probeLocalHost } from "./probe.ts";
+import { containers } from "./runtime/containers.ts";
+import type { Runtime } from "./runtime/runtime.ts";
 import { subjectOf } from "./server/baseline.ts";
 import { createServer } from "./server/create-server.ts";
 import { checkProgram, enterServer, isolateServer } from "./server/enter-server.ts";
@@ -53,6 +55,8 @@ export interface LocalHostOptions {
   readonly images: ImageSource;
   readonly secrets: SecretSource;
   readonly configs: ConfigSource;
+  /** Absent: containers. */
+  readonly runtime?: Runtime;
   /** Absent: no evidence is kept. */
   readonly evidence?: EvidenceKeeper | undefined;
   readonly clock: Clock;
@@ -73,7 +77,7 @@ export function localHost(options: LocalHostOptions): LocalHost {
   const perServer = serverTurns();
   let swept = false;
   return {
-    name: "local",
+    name: host.runtime.platform,
     probe: () => probeLocalHost(host),
     list: async (call) => {
       for (const id of orphans(host))
@@ -98,6 +102,7 @@ export function localHost(options: LocalHostOptions): LocalHost {
     watch: (ended) => watchExits(host, ended),
     check: (release, call) => options.images.check(release.image, call),
     prepare: async (release, call) => {
+      await host.runtime.prepare(call);
       await options.images.open(release.image, call);
     },
     suspect: () => host.network.suspect(),
@@ -156,7 +161,15 @@ function adopt(host: HostContext, servers: readonly HostServer[]): void {
   }
 }
 
-function openContext({ state, images, secrets, configs, clock, log }: LocalHostOptions): HostContext {
+function openContext({
+  state,
+  images,
+  secrets,
+  configs,
+  clock,
+  log,
+  runtime,
+}: LocalHostOptions): HostContext {
   const paths = hostPaths(state);
   const shared = lockAfterOthers(paths.servers, clock);
   const records = openRecords(paths);
@@ -164,6 +177,7 @@ function openContext({ state, images, secrets, configs, clock, log }: LocalHostO
     tag: state.tag,
     paths,
     records,
+    runtime: runtime ?? containers(),
     images,
     secrets,
     configs,
@@ -216,8 +230,8 @@ async function stopServer(host: HostContext, id: ServerId, graceMs: number, call
   host.inspector.drop(id);
   if (record.running && !ended()) {
     killStrangers(host, record);
-    signalProcess(record.running.process, record.stopSignal);
-    await waitUntil(host.clock, graceMs, ended, call.signal);
+    const isAsked = await host.runtime.askToEnd(host, record);
+    if (isAsked) await waitUntil(host.clock, graceMs, ended, call.signal);
   }
   await freeServer(host, record);
 }

@@ -116,6 +116,16 @@ export class ServerPaths {
     return `${this.folder}/secrets`;
   }
 
+  /** Of a machine: the folder that its hypervisor may write to. */
+  get machine(): string {
+    return `${this.folder}/machine`;
+  }
+
+  /** What a machine tells of itself, a line each: `booted`, `started`, `failed WHAT`, `exit CODE`. */
+  get status(): string {
+    return `${this.machine}/status`;
+  }
+
   /** In place of `config` where that holds secrets. */
   get secretConfig(): string {
     return `${this.secrets}/config.json`;

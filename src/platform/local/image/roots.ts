@@ -67,6 +67,19 @@ export async function ensureRoot(paths: HostPaths, root: Root, verify: VerifyLay
 }
 
 /**
+ * Mounts a root that holds the mount points alone; its layers are files that something reads by itself. Otherwise as `ensureRoot`.
+ */
+export async function ensureBareRoot(paths: HostPaths, root: Root, verify: VerifyLayer): Promise<void> {
+  await Promise.all(uniqueByName(root.layers).map(verify));
+  if (await isUncovered(rootPath(paths, root.name), rootDevice(paths, root.name))) return;
+  extendSkeleton(paths, root, root.points);
+  // An overlay has two layers at least.
+  mkdirSync(join(paths.skeletons, "empty"), { recursive: true, mode: 0o755 });
+  await mountOverlay(paths, { ...root, layers: [] }, ["empty"]);
+  writeFileSync(readyMark(paths, root), mountedAt(rootPath(paths, root.name))?.device ?? "");
+}
+
+/**
  * Whether what Kiln has mounted there is what everyone sees: other mounts over it, or below, go first.
  * Without its number this cannot be known: then it is mounted again.
  */
@@ -91,12 +104,12 @@ async function mountLayer(paths: HostPaths, layer: LayerFile, verify: VerifyLaye
   await serveLayer(paths, layer, verify);
 }
 
-async function mountOverlay(paths: HostPaths, root: Root): Promise<void> {
+async function mountOverlay(paths: HostPaths, root: Root, skeletons: readonly string[] = []): Promise<void> {
   const target = rootPath(paths, root.name);
-  const skeleton = join(paths.skeletons, root.name);
-  mkdirSync(target, { recursive: true, mode: 0o700 });
+  for (const folder of [target, paths.layers]) mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const below = [...skeletons, root.name].map((name) => relative(paths.layers, join(paths.skeletons, name)));
   const layers = root.layers.map(({ name }) => name);
-  await mount(rootMountArgv([relative(paths.layers, skeleton), ...layers], target), paths.layers);
+  await mount(rootMountArgv([...below, ...layers], target), paths.layers);
 }
 
 /**

@@ -8,6 +8,7 @@ import {
   type Subnet,
   subnetSize,
 } from "../../linux/addresses.ts";
+import { ownerOf } from "../server/user-namespaces.ts";
 
 /** The network of one installation. */
 export interface Network {
@@ -23,6 +24,8 @@ export interface ServerPort {
   readonly port: Port;
   /** Its first process. */
   readonly pid: number;
+  /** Its address belongs to a machine that its link leads to. */
+  readonly isMachine?: boolean;
 }
 
 /** Names of what one server has in the kernel's network. */
@@ -74,8 +77,8 @@ export function attachBatch(
   );
 }
 
-/** All links in a server's namespace. */
-export const insideLinks = ["lo", "eth0"] as const;
+/** All links in a server's namespace, by what forwards its packets there. */
+export const insideLinks = { process: ["lo", "eth0"], machine: ["lo", "eth0", "br0", "tap0"] } as const;
 
 /** Lines for `ip -batch`, in the server's namespace. */
 export function configureBatch({ subnet }: Network, { address }: Port): string {
@@ -85,6 +88,32 @@ export function configureBatch({ subnet }: Network, { address }: Port): string {
     `addr add ${formatAddress(address)}/${subnet.bits} dev eth0`,
     "link set eth0 up",
     `route add default via ${formatAddress(gateway(subnet))}`,
+  );
+}
+
+/** The link of the machine that a server is: tap of Documentation/networking/tuntap.rst. */
+export const machineLink = "tap0";
+
+/** Who may use the tap, as a user of this machine: one of no other server. */
+export function machineUser(address: number): number {
+  return ownerOf(address);
+}
+
+/** MAC address of the machine that the port leads to. The port has another one: it would keep what is for its own. */
+export function machineAddress(address: number): string {
+  return macAddress(address).replace(/^02/, "06");
+}
+
+/** Lines for `ip -batch`, in the server's namespace: only the machine has an address, which the bridge leads to. */
+export function machineBatch({ mtu }: Network, { address }: Port): string {
+  return lines(
+    "link set lo up",
+    `link add br0 mtu ${mtu} type bridge stp_state 0 forward_delay 0 mcast_snooping 0`,
+    `tuntap add dev ${machineLink} mode tap user ${machineUser(address)}`,
+    ...["br0", "eth0", machineLink].flatMap(withoutIpv6),
+    `link set ${machineLink} mtu ${mtu} master br0 up`,
+    "link set eth0 master br0 up",
+    "link set br0 up",
   );
 }
 

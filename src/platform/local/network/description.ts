@@ -229,7 +229,7 @@ function divertedBy({ tag, subnet }: Network, { routes, rules }: NetworkState): 
   return causes.length > 0 ? causes.slice(0, 4).join(", ") : "another network overlaps";
 }
 
-function portParts({ tag, subnet, mtu }: Network, { id, port, pid }: ServerPort): readonly Part[] {
+function portParts({ tag, subnet, mtu }: Network, { id, port, pid, isMachine }: ServerPort): readonly Part[] {
   const bridge = bridgeName(tag);
   const { link, namespace, address } = port;
   const kept = (holds: (found: Link) => boolean) => (state: NetworkState) => {
@@ -271,6 +271,7 @@ function portParts({ tag, subnet, mtu }: Network, { id, port, pid }: ServerPort)
     {
       ...lost(
         inside(({ addresses, routes }) => {
+          if (isMachine) return true;
           const own = addresses.includes(`|-- ${formatAddress(address)}\n`);
           return own && addresses.includes("|-- 127.0.0.1\n") && hasDefaultRoute(routes, gateway(subnet));
         }),

@@ -7,6 +7,7 @@ import {
   bridgeName,
   configureBatch,
   detachBatch,
+  machineBatch,
   type Network,
   namespacePath,
   type Port,
@@ -28,10 +29,15 @@ export async function attachPort(network: Network, port: Port, holder: number | 
   );
 }
 
-/** Gives the server's end its address and its way out. */
-export async function configurePort(network: Network, port: Port): Promise<void> {
+/** Gives the server's end its address and its way out, or joins it to the link of the machine that it leads to. */
+export async function configurePort(
+  network: Network,
+  port: Port,
+  inside: "process" | "machine",
+): Promise<void> {
   const argv = ["nsenter", `--net=${namespacePath(port.namespace)}`, "ip", "-batch", "-"] as const;
-  await exec([...argv], { input: configureBatch(network, port) });
+  const input = inside === "machine" ? machineBatch(network, port) : configureBatch(network, port);
+  await exec([...argv], { input });
 }
 
 /** Removes whatever is there of namespace and veth pair. */

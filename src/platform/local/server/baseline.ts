@@ -18,7 +18,7 @@ import { insideLinks } from "../network/commands.ts";
 import { type HostPaths, type ServerPaths, serverPaths } from "../paths.ts";
 import { askedLimits } from "./asked-limits.ts";
 import { askedMounts } from "./asked-mounts.ts";
-import { initPath, type OciConfig } from "./oci-config.ts";
+import type { OciConfig } from "./oci-config.ts";
 import type { ServerRecord } from "./records.ts";
 
 const imageSchema = z.array(
@@ -34,6 +34,8 @@ const baselineSchema = z.object({
 });
 const keptSchema = z.object({
   cgroupFolders: z.array(z.string()).readonly(),
+  /** In its network namespace. Absent: the links of a container. */
+  links: z.array(z.string()).readonly().optional(),
   baseline: baselineSchema,
   image: imageSchema.readonly(),
 });
@@ -50,6 +52,8 @@ export interface BaselineSource {
   /** Namespaces that Kiln itself has made, by kind, what /proc/PID/ns/KIND of its processes links to. */
   readonly made: Readonly<Record<string, string>>;
   readonly pid: number;
+  /** In its network namespace. */
+  readonly links: readonly string[];
 }
 
 /**
@@ -64,6 +68,7 @@ export function askedBaseline(paths: HostPaths, tag: string, asked: BaselineSour
   const mounts = { config, rootDevice: rootDevice(paths, record.root), inside: `/proc/${pid}/root` };
   return {
     cgroupFolders: folders,
+    links: asked.links,
     baseline: {
       mounts: mountLines(askedMounts(mountinfo, mounts).join("\n")),
       namespaces: askedNamespaces(config, pid, asked.made),
@@ -72,7 +77,7 @@ export function askedBaseline(paths: HostPaths, tag: string, asked: BaselineSour
         ...parents.flatMap((folder) => askedLimits(folder, {})),
       ],
       bundle,
-      programs: initOf(config),
+      programs: boundPrograms(config),
     },
     image: image.layers.map(({ file, sha256 }, i) => ({
       file,
@@ -82,12 +87,13 @@ export function askedBaseline(paths: HostPaths, tag: string, asked: BaselineSour
   };
 }
 
-/** The machine's file, whatever may lie in its place later. */
-function initOf({ mounts }: OciConfig): readonly string[] {
-  const init = mounts.find(({ destination }) => destination === initPath);
-  if (init === undefined) return [];
-  const { dev, ino } = statSync(init.source);
-  return [`${dev}:${ino}`];
+/** Files of this machine that may run in it: those that lie there when it is made, whatever may take their place later. */
+function boundPrograms({ mounts }: OciConfig): readonly string[] {
+  const may = mounts.filter(({ type, options }) => type === "bind" && !options.includes("noexec"));
+  return may.map(({ source }) => {
+    const { dev, ino } = statSync(source);
+    return `${dev}:${ino}`;
+  });
 }
 
 /** Without waiting for the disk, as the record is: what it describes ends with the machine. */
@@ -108,16 +114,21 @@ export function subjectOf(paths: HostPaths, tag: string, record: ServerRecord): 
     cgroup: serverCgroup(tag, record.id),
     cgroupFolders: kept.cgroupFolders,
     baseline: kept.baseline,
-    ...networkOf(paths, tag, record),
+    ...networkOf(paths, tag, record, kept),
     imageFiles: kept.image,
   };
 }
 
-function networkOf(paths: HostPaths, tag: string, { address }: ServerRecord): Pick<Subject, "network"> {
+function networkOf(
+  paths: HostPaths,
+  tag: string,
+  { address }: ServerRecord,
+  { links = insideLinks.process }: Kept,
+): Pick<Subject, "network"> {
   const subnet = recordedNetwork(paths, tag)?.subnet;
   if (subnet === undefined) return {};
   const route = { prefixBits: subnet.bits, gateway: formatAddress(gateway(subnet)) };
-  return { network: { links: insideLinks, address, ...route } };
+  return { network: { links, address, ...route } };
 }
 
 /** By kind, the namespaces that it was made in; none when that was not kept. */

@@ -1,5 +1,5 @@
 import assert from "node:assert";
-import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync } from "node:fs";
 import type { Restoring } from "../../../domain/volume.ts";
 import { KilnError, toKilnError } from "../../../lib/errors.ts";
 import { findProcess } from "../../../lib/process/proc.ts";
@@ -7,37 +7,26 @@ import { waitUntil } from "../../../lib/time/wait-until.ts";
 import type { HostJob, HostServer, ServerSpec } from "../../fleet/host.ts";
 import { parseJobId } from "../../fleet/server-id.ts";
 import { chooseAddress, formatAddress, gateway, parseAddress } from "../../linux/addresses.ts";
-import { cgroupFolders, installationCgroup, serverCgroup } from "../../linux/cgroups.ts";
-import { hostnameOf } from "../../linux/hostname.ts";
-import { openFilesLimit } from "../../linux/limits.ts";
-import {
-  type Bind,
-  openContent,
-  type PlacedContent,
-  placeContent,
-  placedPoints,
-  secretVariables,
-} from "../../linux/placed-content.ts";
+import { cgroupFolders, installationCgroup } from "../../linux/cgroups.ts";
+import { openContent } from "../../linux/placed-content.ts";
 import { bootId } from "../../linux/processes.ts";
 import { signalNumber } from "../../linux/signals.ts";
-import { mountPoints } from "../../linux/skeleton.ts";
 import { notBegun, startFailure } from "../../linux/start-failure.ts";
 import type { Call, HostImage } from "../../platform.ts";
 import type { HostContext } from "../context.ts";
-import { describeRoot, ensureRoot, type Root, rootPath } from "../image/roots.ts";
-import { type Network, namespacePath, type Port, portOf } from "../network/commands.ts";
+import type { Root } from "../image/roots.ts";
+import { insideLinks, type Network, namespacePath, portOf } from "../network/commands.ts";
 import { attachPort, configurePort } from "../network/ports.ts";
-import { hostsFile, resolversFile, resolversFor } from "../network/resolvers.ts";
-import { serverPaths } from "../paths.ts";
+import { type ServerPaths, serverPaths } from "../paths.ts";
 import { restoreParent } from "../process/parent-cgroup.ts";
-import { findProgram, oomScore } from "../programs.ts";
+import { findProgram } from "../programs.ts";
+import type { Ingredients } from "../runtime/runtime.ts";
 import { requireVolumes } from "../volumes/claims.ts";
 import { openVolumes } from "../volumes/open-volumes.ts";
 import { askedBaseline, bundleOf, keepBaseline, netNamespace, programOf, subjectOf } from "./baseline.ts";
 import { conmonArgv, startConmon } from "./conmon.ts";
 import { removeServer, sweepShared } from "./free-server.ts";
 import { forbidProgramsInMemory } from "./memory-programs.ts";
-import { type OciConfig, ociConfig } from "./oci-config.ts";
 import { addressesInUse } from "./orphans.ts";
 import type { ServerRecord } from "./records.ts";
 import { lastRuncError, runcStart } from "./runc.ts";
@@ -84,16 +73,11 @@ function claim(
   image: HostImage,
 ): Promise<{ readonly record: ServerRecord; readonly network: Network }> {
   const { release } = spec;
-  const folders = [...release.shape.writable, ...(release.shape.volumes ?? []).map(({ path }) => path)];
-  const points = mountPoints(folders, image.workingFolder, placedPoints(release));
-  const root = describeRoot(image, points);
+  const root = host.runtime.root(image, release);
   return host.shared(async () => {
     try {
       requireVolumes(host, spec.id, release);
-      const [network] = await allDone([
-        host.network.ensure(),
-        ensureRoot(host.paths, root, host.verifyLayer),
-      ]);
+      const [network] = await allDone([host.network.ensure(), host.runtime.ensureRoot(host, root)]);
       const record = newRecord(host, spec, image, root, network);
       host.records.write(record);
       await host.network.placeNames();
@@ -150,10 +134,7 @@ function freeAddress(host: HostContext, { subnet }: Network): number {
 }
 
 /** What a server is made from. */
-interface Making {
-  readonly record: ServerRecord;
-  readonly image: HostImage;
-  readonly content: PlacedContent;
+interface Making extends Ingredients {
   readonly restore: Restoring | undefined;
 }
 
@@ -163,10 +144,11 @@ async function start(host: HostContext, making: Making, network: Network, call: 
   const address = parseAddress(record.address);
   assert(address !== undefined);
   const port = portOf(network, record.id, address);
-  await using holder = host.userNamespaces.hold(ownerOf(address));
-  const [held, binds] = await allDone([heldBy(host, record, holder), placeFiles(host, making)]);
+  await using holder = host.runtime.ownUsers ? host.userNamespaces.hold(ownerOf(address)) : undefined;
+  makeFolders(host, server);
+  const held = holder && (await heldBy(host, record, holder));
   const volumes = await openVolumes(host, { ...record, restore }, image);
-  const config = configOf(host, making, { port, held, binds, volumes });
+  const config = await host.runtime.place(host, making, { network, port, held, volumes, call });
   writeConfig(server, making.content, config);
   const bundle = bundleOf(server);
   await attachPort(network, port, held?.pid);
@@ -174,9 +156,12 @@ async function start(host: HostContext, making: Making, network: Network, call: 
   if (restored.length > 0)
     host.log.warn({ restored }, "the cgroup above all servers was changed: it is restored");
   const made = { net: netNamespace(namespacePath(port.namespace)), ...(held && { user: held.link }) };
-  const asked = { record, image, config, bundle, made };
-  const [pid] = await allDone([makeProcess(host, record, image, call), configurePort(network, port)]);
-  holder.release();
+  const asked = { record, image, config, bundle, made, links: insideLinks[host.runtime.inside] };
+  const [pid] = await allDone([
+    makeProcess(host, record, image, call),
+    configurePort(network, port, host.runtime.inside),
+  ]);
+  holder?.release();
   const process = findProcess(pid);
   assert(process, "runc has reported a process that is not there");
   keepBaseline(server, askedBaseline(host.paths, host.tag, { ...asked, pid }));
@@ -193,6 +178,7 @@ async function start(host: HostContext, making: Making, network: Network, call: 
   forgetSecretConfig(server);
   if (!(await waitUntil(host.clock, programMs, () => programOf(process) !== waiting, call.signal)))
     throw notBegun(record.id, programMs);
+  await host.runtime.begun?.(host, { ...record, running }, call);
   return { ...record, running };
 }
 
@@ -231,60 +217,13 @@ async function heldBy(
   return undefined;
 }
 
-/** All of the bundle but its configuration; resolves to what of it shows in the server. */
-async function placeFiles(host: HostContext, { record, image, content }: Making): Promise<readonly Bind[]> {
-  const server = serverPaths(host.paths, record.id);
-  const hostname = hostnameOf(record.id);
-  for (const folder of [host.paths.exits, host.paths.sockets])
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+function makeFolders({ paths }: HostContext, server: ServerPaths): void {
+  for (const folder of [paths.exits, paths.sockets]) mkdirSync(folder, { recursive: true, mode: 0o700 });
   rmSync(server.exit, { force: true });
-  writeForEverybody(server.hosts, hostsFile(record.address, hostname));
-  writeForEverybody(server.hostname, `${hostname}\n`);
-  writeForEverybody(server.resolvers, resolversFile(resolversFor(record.release.service)));
-  return placeContent(server, image, content);
-}
-
-/** What was made for a server before its configuration. */
-interface Around {
-  readonly port: Port;
-  readonly held: HeldNamespace | undefined;
-  readonly binds: readonly Bind[];
-  readonly volumes: readonly Bind[];
-}
-
-function configOf(host: HostContext, { record, image, content }: Making, around: Around): OciConfig {
-  const { port, held, binds, volumes } = around;
-  const { shape } = record.release;
-  return ociConfig({
-    id: record.id,
-    service: record.release.service,
-    release: record.release.number,
-    hostname: hostnameOf(record.id),
-    image,
-    shape,
-    variables: secretVariables(content),
-    binds,
-    volumes,
-    root: rootPath(host.paths, record.root),
-    networkNamespace: namespacePath(port.namespace),
-    userNamespace: held && `/proc/${held.pid}/ns/user`,
-    init: shape.init ? findProgram("catatonit") : undefined,
-    cgroup: serverCgroup(host.tag, record.id),
-    cgroups: host.cgroups,
-    openFiles: openFilesLimit(),
-    oomScore: oomScore(),
-    files: serverPaths(host.paths, record.id),
-  });
 }
 
 function isJob(id: string): boolean {
   return parseJobId(id) !== undefined;
-}
-
-/** Readable for a server's user, whatever the umask is. */
-function writeForEverybody(path: string, text: string): void {
-  writeFileSync(path, text);
-  chmodSync(path, 0o644);
 }
 
 /** Like Promise.all, but nothing continues in the background when it throws. */

@@ -43,7 +43,8 @@ function setUp(verify: () => void) {
     imageFiles: [],
   };
   const network = { verify: async () => verify(), lost: () => undefined };
-  const host = { ...{ tag: "0", paths, records, inspector, clock, network }, log: silentLog };
+  const runtime = { inside: "process" as const };
+  const host = { ...{ tag: "0", paths, records, inspector, clock, network, runtime }, log: silentLog };
   return { host, being, running, subject };
 }
 

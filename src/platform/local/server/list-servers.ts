@@ -8,6 +8,7 @@ import { findExit, hostServer, readMoment, settled } from "./server-state.ts";
 /** What listing looks at. */
 export type ListContext = Pick<HostContext, "tag" | "paths" | "records" | "inspector" | "clock" | "log"> & {
   readonly network: Pick<HostContext["network"], "verify" | "lost">;
+  readonly runtime: Pick<HostContext["runtime"], "inside">;
 };
 
 /**

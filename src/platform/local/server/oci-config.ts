@@ -81,7 +81,7 @@ export interface OciConfig {
 
 /** runc puts less than 20 devices, links and folders into /dev. */
 /** In /dev, which is Kiln's own: the image needs no place for it, and has none that it hides. */
-export const initPath = "/dev/init";
+const initPath = "/dev/init";
 const deviceInodes = 128;
 const cpuPeriodUs = 100_000;
 

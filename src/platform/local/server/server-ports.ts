@@ -8,7 +8,7 @@ import type { ServerRecord } from "./records.ts";
 
 /** What the network of running servers is known by. Servers that are being made or ended are not part of it. */
 export function serverPorts(
-  host: Pick<HostContext, "paths" | "tag">,
+  host: Pick<HostContext, "paths" | "tag"> & { readonly runtime: Pick<HostContext["runtime"], "inside"> },
   records: readonly ServerRecord[],
 ): readonly ServerPort[] {
   const network = recordedNetwork(host.paths, host.tag);
@@ -18,6 +18,13 @@ export function serverPorts(
     const address = parseAddress(record.address);
     if (!network || !running || waiting || record.freed || record.exit || address === undefined) return [];
     if (record.bootId !== boot || !isAlive(running.process)) return [];
-    return [{ id, port: portOf(network, id, address), pid: running.process.pid }];
+    return [
+      {
+        id,
+        port: portOf(network, id, address),
+        pid: running.process.pid,
+        isMachine: host.runtime.inside === "machine",
+      },
+    ];
   });
 }

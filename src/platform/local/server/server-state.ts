@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { isErrno } from "../../../lib/errors.ts";
 import { namesIn } from "../../../lib/files/temporary.ts";
-import { isAlive } from "../../../lib/process/proc.ts";
+import { isAlive, readIfThere } from "../../../lib/process/proc.ts";
 import type { HostServer } from "../../fleet/host.ts";
 import { bootedAtMs, bootId, isRuncInit } from "../../linux/processes.ts";
 import type { HostPaths, ServerPaths } from "../paths.ts";
@@ -40,16 +40,25 @@ export function findExit(paths: HostPaths, record: ServerRecord, moment: Moment)
 function readExit(server: ServerPaths): Exit | undefined {
   try {
     const code = Number(readFileSync(server.exit, "utf8").trim());
+    const atMs = Math.floor(statSync(server.exit).mtimeMs);
+    const told = readIfThere(server.status);
+    if (told !== undefined) return { atMs, ...parseEnd(told, code) };
     // One of its processes may have been killed for memory long before the server ended well.
-    return {
-      code,
-      atMs: Math.floor(statSync(server.exit).mtimeMs),
-      oomKilled: code !== 0 && existsSync(server.outOfMemory),
-    };
+    return { code, atMs, oomKilled: code !== 0 && existsSync(server.outOfMemory) };
   } catch (error) {
     if (isErrno(error, "ENOENT")) return undefined;
     throw error;
   }
+}
+
+/**
+ * How the program of a machine has ended: `exit CODE` or `exit CODE memory` is the last that the machine writes. One that
+ * could not, because its kernel or its hypervisor came to an end, has the hypervisor's code; 0 tells nothing then.
+ */
+export function parseEnd(told: string, ofHypervisor: number): Omit<Exit, "atMs"> {
+  const [, code, memory] = /^exit (\d+)( memory)?$/m.exec(told) ?? [];
+  if (code !== undefined) return { code: Number(code), oomKilled: memory !== undefined };
+  return { ...(ofHypervisor !== 0 && { code: ofHypervisor }), oomKilled: false };
 }
 
 /** The record of a job that was about to be started when its controller was killed: it says whether the job was started. */
