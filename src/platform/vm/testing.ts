@@ -1,4 +1,5 @@
 import { readdirSync } from "node:fs";
+import type { ServerId } from "../../domain/ids.ts";
 import { readIfThere } from "../../lib/process/proc.ts";
 import { findProgram } from "../local/programs.ts";
 import { whyNoContainers } from "../local/test-host.ts";
@@ -14,11 +15,13 @@ export function whyNoMachines(): string | undefined {
   return whyNoContainers();
 }
 
-/** Numbers of the hypervisors of an installation: what runs in cgroups with this tag. */
-export function hypervisorsOf(tag: string): readonly number[] {
-  return readdirSync("/proc")
-    .filter((name) => /^\d+$/.test(name))
-    .filter((pid) => readIfThere(`/proc/${pid}/comm`)?.startsWith("qemu-system") ?? false)
-    .filter((pid) => readIfThere(`/proc/${pid}/cgroup`)?.includes(`/kiln-${tag}/`) ?? false)
-    .map(Number);
+/** Numbers of the hypervisors of an installation, by server: what runs in cgroups with this tag. */
+export function hypervisorsOf(tag: string): ReadonlyMap<ServerId, number> {
+  const pids = readdirSync("/proc").filter((name) => /^\d+$/.test(name));
+  const found = pids.flatMap((pid) => {
+    const server = readIfThere(`/proc/${pid}/cgroup`)?.match(`/kiln-${tag}/(\\S+)`)?.[1];
+    const isOne = readIfThere(`/proc/${pid}/comm`)?.startsWith("qemu-system") ?? false;
+    return server !== undefined && isOne ? [[server, Number(pid)] as const] : [];
+  });
+  return new Map(found);
 }
