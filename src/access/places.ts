@@ -73,12 +73,12 @@ function isBelow(url: URL, beginning: string): boolean {
 
 function forbiddenFile(file: string): KilnError {
   return new KilnError("forbidden", `Requests over the network may not name the file ${file}.`, {
-    hint: `On the controller's machine: kiln access allow --file ${file}. Or keep a certificate as a secret: traffic.tls.secret.`,
+    hint: "Keep the certificate as a secret (traffic.tls.secret), or deploy on the controller's machine.",
   });
 }
 
 function forbiddenUrl(url: string): KilnError {
   return new KilnError("forbidden", `Requests over the network may not name the URL ${url}.`, {
-    hint: "On the controller's machine: kiln access allow --url URL. Link-local addresses are always refused.",
+    hint: "Deploy on the controller's machine, where the URL may be named.",
   });
 }
