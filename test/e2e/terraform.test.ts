@@ -116,6 +116,12 @@ class Cloud implements AsyncDisposable {
   }
 }
 
+/** Never another process than the one that is meant: 0 would be all of this group. */
+function kill(pid: number | undefined): void {
+  if (pid === undefined || pid <= 1) throw new Error("The process that is to be killed was not found.");
+  process.kill(pid, "SIGKILL");
+}
+
 describe.skipIf(why !== undefined)("a service whose servers Terraform makes", () => {
   const cloud = new Cloud();
   beforeAll(() => cloud.open(), 120_000);
@@ -156,7 +162,7 @@ describe.skipIf(why !== undefined)("a service whose servers Terraform makes", ()
   test("a server that dies is replaced", async () => {
     const [victim] = await cloud.ready();
     const process_ = (await cloud.servers()).find(({ name }) => name === victim);
-    process.kill(process_?.pid ?? 0, "SIGKILL");
+    kill(process_?.pid);
     await cloud.readyWithout(victim, 2);
   });
 
@@ -165,7 +171,7 @@ describe.skipIf(why !== undefined)("a service whose servers Terraform makes", ()
     const scaling = cloud.kiln.run(["scale", "4"], { cwd: cloud.folder });
     const isRunning = async () => (await readdir(runs)).some((name) => name.endsWith(".out"));
     await waitUntil(isRunning, 60_000, "Terraform runs");
-    process.kill((await cloud.kiln.controllerPid()) ?? 0, "SIGKILL");
+    kill(await cloud.kiln.controllerPid());
     await scaling;
     await cloud.inProject("scale", "4");
     await cloud.readyWithout(undefined, 4);

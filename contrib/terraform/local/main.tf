@@ -9,16 +9,19 @@ variable "kiln" {
     port    = number
     image   = object({ digest = string })
     env     = map(string)
+    tags    = map(string)
   })
 }
 
 locals {
-  # 127.64.0.0 to 127.254.255.255, by the name: the same server has the same address in every plan.
+  # 127.64.0.0 to 127.254.255.255, by installation, target and name: the same server has the same address in every plan.
+  place = "${var.kiln.tags["kiln-installation"]} ${var.kiln.tags["kiln-target"]}"
+  mark  = { for name in var.kiln.servers : name => sha256("${local.place} ${name}") }
   address = {
-    for name in var.kiln.servers : name => format("127.%d.%d.%d",
-      64 + parseint(substr(sha256(name), 0, 4), 16) % 191,
-      parseint(substr(sha256(name), 4, 2), 16),
-    1 + parseint(substr(sha256(name), 6, 2), 16) % 254)
+    for name, mark in local.mark : name => format("127.%d.%d.%d",
+      64 + parseint(substr(mark, 0, 4), 16) % 191,
+      parseint(substr(mark, 4, 2), 16),
+    1 + parseint(substr(mark, 6, 2), 16) % 254)
   }
 }
 
