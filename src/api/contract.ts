@@ -218,7 +218,7 @@ export const table = {
     asks: "Check",
     answers: "Checked",
   },
-  /** Servers get the newest version of each secret. Throws `rollout_running`, `image_unknown`, `image_refused`, `policy_refused`, `target_unknown`, `target_fixed`, `port_taken`, `traffic_conflict`, `version_taken`, `jobs_unsupported`, `secret_missing`, `secret_invalid`, `secret_key_invalid`, `secret_corrupt`. */
+  /** Servers get the newest version of each secret. Throws `rollout_running`, `image_unknown`, `image_refused`, `policy_refused`, `target_unknown`, `target_fixed`, `port_taken`, `traffic_conflict`, `version_taken`, `jobs_unsupported`, `network_unsupported`, `secret_missing`, `secret_invalid`, `secret_key_invalid`, `secret_corrupt`. */
   deploy: {
     method: "POST",
     path: "/v1/services/:service/deploy",

@@ -8,6 +8,9 @@ export interface NetworkSpec {
 /** Ends every full name of a service. ICANN has set `.internal` aside for private use (resolution 2024.07.29.06). */
 export const namesDomain = "kiln.internal";
 
+/** One entry of `NetworkSpec.allow`. */
+export const allowPattern = /^(\*|[a-z][a-z0-9-]{0,31})(\.[a-z][a-z0-9-]{0,31})?(\.kiln\.internal)?$/;
+
 /** Undefined for services that were deployed without one. */
 export function environmentOf(key: ServiceKey): string | undefined {
   const dot = key.indexOf(".");

@@ -1,5 +1,6 @@
 import type { Admission } from "./admission.ts";
 import type { ImageDigest, ServiceKey } from "./ids.ts";
+import type { NetworkSpec } from "./network.ts";
 import type { HealthSpec, JobSpec, ScheduleSpec, SecretSpec, ServerShape, TrafficSpec } from "./spec.ts";
 
 /** What a release freezes. Two drafts that are equal make no new release. */
@@ -16,6 +17,8 @@ export interface ReleaseDraft {
   readonly jobs: readonly JobSpec[];
   /** Absent: none. */
   readonly schedules?: readonly ScheduleSpec[] | undefined;
+  /** Absent: all services of the same environment reach it. */
+  readonly network?: NetworkSpec | undefined;
 }
 
 export interface ReleaseSecret extends SecretSpec {
@@ -63,9 +66,10 @@ export interface ConfigFile {
 
 /** The draft that a release was made from. */
 export function draftOf(release: ReleaseDraft): ReleaseDraft {
-  const { image, version, shape, health, traffic, secrets, files, jobs, schedules } = release;
+  const { image, version, shape, health, traffic, secrets, files, jobs, schedules, network } = release;
   return {
     ...{ image, version, shape, health, traffic, secrets, files, jobs },
     ...(schedules === undefined ? {} : { schedules }),
+    ...(network === undefined ? {} : { network }),
   };
 }

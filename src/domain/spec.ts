@@ -1,4 +1,5 @@
 import type { HealthCheck } from "./health-check.ts";
+import type { NetworkSpec } from "./network.ts";
 import type { TargetName } from "./target.ts";
 import type { VolumeSpec } from "./volume.ts";
 
@@ -29,6 +30,8 @@ export interface ServiceSpec {
   readonly jobs: readonly JobSpec[];
   /** Absent: none. */
   readonly schedules?: readonly ScheduleSpec[] | undefined;
+  /** Absent: all services of the same environment reach it. */
+  readonly network?: NetworkSpec | undefined;
   /** Names of services that must serve before its rollout begins, where several are deployed at once. Absent: none. */
   readonly after?: readonly string[] | undefined;
   /** Environments that its image climbs, from the lowest. Absent: none. */

@@ -47,6 +47,7 @@ export const errorCodes = {
   registry_denied: { status: 403, exit: 1 },
   registry_failed: { status: 502, exit: 1 },
   jobs_unsupported: { status: 422, exit: 3 },
+  network_unsupported: { status: 422, exit: 3 },
   version_taken: { status: 409, exit: 3 },
   service_unknown: { status: 404, exit: 1 },
   service_removing: { status: 409, exit: 3 },

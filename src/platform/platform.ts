@@ -164,6 +164,8 @@ export interface Platform {
   readonly volumes?: Volumes;
   readonly traffic?: TrafficStats;
   readonly jobs?: JobRunner;
+  /** Servers reach services by name, and `network.allow` of a release holds. */
+  readonly names?: true;
   readonly exec?: Access;
 }
 

@@ -46,6 +46,7 @@ export function toServiceSpec(
     jobs: [...document.jobs.before.map(toJob("before")), ...document.jobs.after.map(toJob("after"))],
     ...(document.jobs.cron.length === 0 ? {} : { schedules: document.jobs.cron.map(toSchedule) }),
     ...(document.ladder === undefined ? {} : { ladder: document.ladder }),
+    ...(document.network.allow === undefined ? {} : { network: { allow: document.network.allow } }),
     ...(document.after.length === 0 ? {} : { after: document.after }),
   };
 }

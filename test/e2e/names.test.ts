@@ -78,4 +78,14 @@ describe.skipIf(why !== undefined)("services that call each other by name, from 
       expect.stringMatching(/198\.18\.\d+\.\d+\): Connection refused/),
     ]);
   });
+
+  test("a service states who may reach it, and a deploy changes that", async () => {
+    await shop.configure({ more: "network: { allow: [probe.staging] }" });
+    const { stdout } = await kiln.ok(["plan"], { cwd: shop.folder });
+    expect(stdout).toContain("reached by: services of its environment -> probe.staging");
+    await kiln.ok(["deploy"], { cwd: shop.folder });
+    const refusals = async () => (await answersOf("web")).filter((answer) => /refused/.test(answer));
+    await waitUntil(async () => (await answersOf("probe.staging")).includes("two"), 120_000, "probe gets in");
+    await waitUntil(async () => (await refusals()).length > 0, 120_000, "web is refused");
+  });
 });

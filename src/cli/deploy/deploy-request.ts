@@ -17,6 +17,7 @@ export function unbuiltRelease(spec: ServiceSpec): UnbuiltRelease {
     files: spec.files.map(readConfigFile),
     jobs: spec.jobs,
     ...(spec.schedules === undefined ? {} : { schedules: spec.schedules }),
+    ...(spec.network === undefined ? {} : { network: spec.network }),
   };
 }
 

@@ -1,4 +1,5 @@
 import { type ImageDigest, type ServiceKey, serviceOf } from "../../domain/ids.ts";
+import type { NetworkSpec } from "../../domain/network.ts";
 import type { Release, UnbuiltRelease } from "../../domain/release.ts";
 import type { JobSpec, ServerShape } from "../../domain/spec.ts";
 import type { TargetName } from "../../domain/target.ts";
@@ -59,7 +60,7 @@ function mayJoin(store: Store, service: ServiceKey, draft: UnbuiltRelease): bool
 export async function requireDeployable(
   { store, targets, images, call }: CheckParts,
   service: ServiceKey,
-  { image, version, shape, health, jobs, schedules = [], secrets, files, traffic }: Draft,
+  { image, version, shape, health, jobs, schedules = [], secrets, files, traffic, network }: Draft,
   target: TargetName | undefined,
 ): Promise<void> {
   const { platform } = targets.of(service, target);
@@ -69,6 +70,7 @@ export async function requireDeployable(
   requireSecrets(store, service, store.secrets.freeze(service, secrets));
   requireJobs(platform, [...jobs, ...schedules]);
   requireVolumes(platform, shape);
+  requireNames(platform, network);
   await platform.preflight?.({ service, image, shape, health, traffic, secrets, files }, call());
 }
 
@@ -100,6 +102,15 @@ function requireJobs(platform: Platform, jobs: readonly Pick<JobSpec, "name">[])
     {
       hint: "Remove `jobs` from kiln.yaml, or deploy to a platform that runs them.",
     },
+  );
+}
+
+function requireNames({ name, names }: Platform, network: NetworkSpec | undefined): void {
+  if (network?.allow === undefined || names === true) return;
+  throw new KilnError(
+    "network_unsupported",
+    `The platform ${name} does not decide which services reach each other, and the release states it.`,
+    { hint: "Remove `network` from kiln.yaml, or deploy to the target `local`." },
   );
 }
 

@@ -31,6 +31,7 @@ export function differences(before: ReleaseDraft | undefined, after: ReleaseDraf
     ...named("job", byKey(before.jobs, "name"), byKey(after.jobs, "name")),
     ...named("scheduled job", byKey(before.schedules ?? [], "name"), byKey(after.schedules ?? [], "name")),
     ...healthDifferences(health, after.health),
+    ...changed("reached by", callers(before), callers(after)),
     ...changed("traffic", frontend(before.traffic), frontend(after.traffic)),
   ];
 }
@@ -74,6 +75,12 @@ function byKey<Key extends string, Item extends Readonly<Record<Key, string>>>(
   key: Key,
 ): ReadonlyMap<string, Item> {
   return new Map(items.map((item) => [item[key], item]));
+}
+
+function callers({ network }: ReleaseDraft): string {
+  const { allow } = network ?? {};
+  if (allow === undefined) return "services of its environment";
+  return allow.length === 0 ? "itself alone" : allow.join(", ");
 }
 
 function frontend(traffic: ReleaseDraft["traffic"]): string | undefined {

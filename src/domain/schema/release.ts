@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { allowPattern } from "../network.ts";
 import type { Release, UnbuiltRelease, WantedRelease } from "../release.ts";
 import { admission } from "./admission.ts";
 import { health } from "./health.ts";
@@ -29,15 +30,20 @@ const schedules = z
   .refine((all) => new Set(all.map(({ name }) => name)).size === all.length, "each name once")
   .optional();
 
+const network = z
+  .strictObject({ allow: z.array(z.string().regex(allowPattern)).max(100).optional() })
+  .optional()
+  .describe("Which services reach it; absent: services of the same environment.");
+
 const built = {
   image: z.string().regex(/^sha256:[0-9a-f]{64}$/, "sha256: and 64 hex digits"),
   version: z.string().regex(/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/, "a version label"),
 };
 
-const draft = { ...built, shape, health, traffic: maybe(traffic), jobs, schedules };
+const draft = { ...built, shape, health, traffic: maybe(traffic), jobs, schedules, network };
 
 const unbuilt = {
-  ...{ shape, health, traffic: maybe(traffic), jobs, schedules },
+  ...{ shape, health, traffic: maybe(traffic), jobs, schedules, network },
   secrets: z.array(secret).max(64).describe("Servers get the newest version of each."),
   files: z
     .array(file)

@@ -71,6 +71,7 @@ class HostFleet implements Fleet {
   readonly forecast?: NonNullable<Platform["forecast"]>;
   readonly volumes?: Volumes;
   readonly jobs?: JobRunner;
+  readonly names?: true;
   readonly exec?: Access;
   readonly reproduce?: NonNullable<Platform["reproduce"]>;
   readonly traffic: TrafficStats = {
@@ -99,6 +100,7 @@ class HostFleet implements Fleet {
     this.name = host.name;
     if (host.logs) this.logs = host.logs;
     if (host.forecast) this.forecast = host.forecast;
+    if (host.names) this.names = true;
     if (host.volumes) this.volumes = host.volumes;
     if (host.access) this.exec = this.#letIn(host.access);
     this.#host = host;

@@ -66,7 +66,7 @@ export interface OfferedName {
   readonly ports: readonly number[];
   /** Ports of the machine at which the router has the service for everyone: for servers the same rule holds there. */
   readonly public: readonly number[];
-  /** As of `mayReach`. Absent: as before, and at first all services of the same environment. */
+  /** As of `mayReach`. Absent: as it was said before. */
   readonly allow?: readonly string[] | undefined;
 }
 

@@ -80,9 +80,13 @@ export class TestHost implements AsyncDisposable {
     return (await this.host.list(aCall())).find((server) => server.id === id);
   }
 
-  async lines(id: string, options: { tail?: number; follow?: boolean } = {}): Promise<readonly string[]> {
+  async lines(
+    id: string,
+    options: { tail?: number; follow?: boolean; withinMs?: number } = {},
+  ): Promise<readonly string[]> {
     const lines: LogLine[] = [];
-    for await (const line of this.host.logs.read(id, options, aCall().signal)) lines.push(line);
+    for await (const line of this.host.logs.read(id, options, aCall(options.withinMs).signal))
+      lines.push(line);
     return lines.map(({ text }) => text);
   }
 

@@ -195,7 +195,7 @@ withHaproxy("a renewed certificate is taken over under load, without a reload", 
     await vi.waitUntil(async () => {
       expect(await renew(it.router)).toEqual([]);
       return !serials.has((await handshake(port)).serial);
-    }, 10_000);
+    }, 60_000);
     serials.add((await handshake(port)).serial);
   }
   stop.abort();
@@ -239,11 +239,11 @@ withHaproxy("a certificate that is a secret is served, and its newest version wi
   await vi.waitUntil(async () => {
     expect(await renew(it.router)).toEqual([]);
     return (await handshake(port)).serial !== first.serial;
-  }, 10_000);
+  }, 60_000);
   expect(await workerOf(it.state.router)).toBe(worker);
   const second = await handshake(port);
   it.secrets.delete("shop.dev SHOP_TLS");
-  await vi.waitUntil(async () => (await renew(it.router)).length > 0, 10_000);
+  await vi.waitUntil(async () => (await renew(it.router)).length > 0, 60_000);
   expect((await renew(it.router))[0]?.message).toContain("shop.dev lacks the secret SHOP_TLS");
   expect((await handshake(port)).serial).toBe(second.serial);
 });
@@ -275,7 +275,7 @@ withHaproxy(
         message: expect.stringContaining(words),
         hint: expect.stringMatching(/continues with/),
       };
-      await vi.waitFor(async () => expect(await renew(it.router)).toMatchObject([warning]), 10_000);
+      await vi.waitFor(async () => expect(await renew(it.router)).toMatchObject([warning]), 60_000);
       await reloadBy(it.another());
       expect((await handshake(port)).serial).toBe(serial);
     }
@@ -283,7 +283,7 @@ withHaproxy(
     await vi.waitUntil(async () => {
       await renew(it.router);
       return (await handshake(port)).serial !== serial;
-    }, 10_000);
+    }, 60_000);
     expect(await renew(it.router)).toEqual([]);
   },
 );
@@ -321,7 +321,7 @@ withHaproxy("a chain that is too long for the socket comes by a reload", async (
   await vi.waitUntil(async () => {
     await renew(router);
     return (await workerOf(it.state.router)) !== worker;
-  }, 20_000);
+  }, 120_000);
   expect((await handshake(port)).raw.toString("base64")).toBe(text.replaceAll(/-----.*-----|\n/g, ""));
 });
 

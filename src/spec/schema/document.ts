@@ -7,6 +7,7 @@ import { drift } from "./drift.ts";
 import { health } from "./health.ts";
 import { image } from "./image.ts";
 import { jobs } from "./jobs.ts";
+import { network } from "./network.ts";
 import { rollout } from "./rollout.ts";
 import { servers } from "./servers.ts";
 import { traffic } from "./traffic.ts";
@@ -50,6 +51,7 @@ export const documentSchema = z.strictObject(
     servers: servers.prefault({}),
     health: health.prefault({}),
     traffic: traffic.optional(),
+    network: network.prefault({}),
     rollout: rollout.prefault({}),
     drift: drift.prefault({}),
     jobs: jobs.prefault({}),

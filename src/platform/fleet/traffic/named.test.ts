@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { release } from "../../fake/testing.ts";
 import type { OfferedName } from "../host.ts";
-import { namedFrontends, offerNames, splitFrontends } from "./named.ts";
+import { allowOf, namedFrontends, offerNames, splitFrontends } from "./named.ts";
 
 const all = [{ release: 1, share: 1 }];
 
@@ -30,6 +30,17 @@ test("while a rollout changes the port both are there, and one without a share i
     namedFrontends(shares, [other, release(1)]).map(({ named }) => named);
   expect(ports(both)).toEqual([8080, 9090]);
   expect(ports([{ release: 2, share: 1 }])).toEqual([9090]);
+});
+
+test("while releases with other rules share the traffic, those come in that either lets in", () => {
+  const strict = release(2, { network: { allow: ["web", "api.staging"] } });
+  const shares = (second: number) => [
+    { release: 1, share: 1 - second },
+    { release: 2, share: second },
+  ];
+  expect(allowOf(shares(0.5), [release(1), strict])).toEqual(["*", "api.staging", "web"]);
+  expect(allowOf(shares(1), [release(1), strict])).toEqual(["api.staging", "web"]);
+  expect(allowOf(shares(0), [release(1), strict])).toEqual(["*"]);
 });
 
 test("the router listens where the host leads those who ask, and what it has is taken apart again", async () => {

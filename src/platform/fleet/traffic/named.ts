@@ -20,6 +20,13 @@ export function namedFrontends(shares: Shares, releases: readonly Release[]): re
   return [...byPort.values()];
 }
 
+/** Who may come in by name: while two releases share the traffic, those that either lets in. */
+export function allowOf(shares: Shares, releases: readonly Release[]): readonly string[] {
+  const open = new Set(shares.filter((s) => s.share > 0).map((s) => s.release));
+  const all = releases.filter((r) => open.has(r.number)).flatMap(({ network }) => network?.allow ?? ["*"]);
+  return [...new Set(all)].sort();
+}
+
 /** Without `traffic` its health check tells. */
 function speaksHttp({ check }: HealthSpec): boolean {
   return check.kind === "http" && check.tls === undefined;

@@ -8,7 +8,7 @@ import type { RoutedService, Router } from "../../../router/router.ts";
 import type { Background } from "../background.ts";
 import type { ServiceNames } from "../host.ts";
 import type { Member, Memory } from "../memory.ts";
-import { namedFrontends, offerNames, splitFrontends } from "./named.ts";
+import { allowOf, namedFrontends, offerNames, splitFrontends } from "./named.ts";
 import { idlePreview } from "./preview.ts";
 import {
   frontendsOf,
@@ -293,7 +293,8 @@ function routeSpecOf(shares: Shares, releases: readonly Release[]): RouteSpec | 
   if (shares.length === 0 || newest === undefined) return undefined;
   const preview = idlePreview(shares, releases);
   const named = namedFrontends(shares, releases);
-  return { shares, frontends: frontendsOf(shares, releases), named, preview, health: newest.health };
+  const allow = allowOf(shares, releases);
+  return { shares, frontends: frontendsOf(shares, releases), named, allow, preview, health: newest.health };
 }
 
 /** Ready servers, and those whose requests may still be open: with weight 0 they can finish them. */

@@ -35,6 +35,7 @@ test("who may come in stays as it was said last", () => {
   const first = assignName(none, "shop", { ...offer, allow: ["web"] }, free);
   expect(assignName(first, "shop", offer, free).names[0]?.allow).toEqual(["web"]);
   expect(assignName(first, "shop", { ...offer, allow: [] }, free).names[0]?.allow).toEqual([]);
+  expect(assignName(first, "shop", { ...offer, allow: ["*"] }, free).names[0]).not.toHaveProperty("allow");
 });
 
 test("without a free port there is no name, and the error says which ports that means", () => {

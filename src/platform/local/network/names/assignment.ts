@@ -74,7 +74,8 @@ export function assignName(
   }
   const address = known?.address ?? freeAddress(others, last);
   const { allow = known?.allow } = rest;
-  const name = { service, address, ways, public: [...rest.public], ...(allow && { allow: [...allow] }) };
+  const rule = allow === undefined || allow.join() === "*" ? {} : { allow: [...allow] };
+  const name = { service, address, ways, public: [...rest.public], ...rule };
   const all = [...others, name].sort((a, b) => (a.service < b.service ? -1 : 1));
   return { last: known ? last : address, names: all };
 }
