@@ -35,12 +35,12 @@ function reportNames(
     const host = names.get(other.service) ?? other.service;
     const by = other === draft ? undefined : draft.variables.find((variable) => namesHost(variable, host));
     if (by === undefined) return false;
-    const port = other.port ?? "PORT";
-    notes.remark(
-      by.at,
-      `${by.name} reaches ${host} by its name, which only a network of containers knows.`,
-      `Write the address of this machine and the port that \`traffic.listen\` of ${other.service} names: 10.0.0.5:${port} for example.`,
-    );
+    if (host !== other.service)
+      notes.remark(
+        by.at,
+        `${by.name} reaches ${host} by its name, which is ${other.service} in kiln.yaml.`,
+        `Write ${other.service}:${other.port ?? "PORT"}, with the port of its \`servers.port\`.`,
+      );
     return true;
   });
 }
@@ -79,12 +79,14 @@ function reportOrder(
   return found;
 }
 
+/** By name, a service is reached at its `servers.port`. */
 function reportUnreached({ service, port, isReached, at }: ComposeDraft, notes: Notes): void {
-  if (isReached || notes.remarks.some(({ message }) => message.startsWith("Nothing reaches"))) return;
+  if (isReached || port !== undefined) return;
+  if (notes.remarks.some(({ message }) => message.startsWith("Nothing reaches"))) return;
   notes.remark(
     at,
-    `Nothing reaches ${service} yet: it publishes no port, and servers of different services have no common network.`,
-    `Write \`traffic: { mode: tcp, listen: ${port ?? "PORT"}, address: ADDRESS }\`, with an address of this machine that only trusted machines reach${port === undefined ? ", and `servers.port`" : ""}.`,
+    `Nothing reaches ${service} yet: its port is not known.`,
+    `Write \`servers: { port: PORT }\`; then other services reach it at ${service}:PORT.`,
   );
 }
 
