@@ -14,7 +14,7 @@ if (why !== undefined) console.log(`Skipped: upgrades of Kiln, because ${why}.`)
 /** Another checkout of Kiln, of another version; returns its launcher. */
 async function otherCheckout(folder: string): Promise<string> {
   const checkout = join(kilnPath, "..");
-  for (const name of ["kiln", "package.json", "package-lock.json", "src", "scripts"])
+  for (const name of ["kiln", "package.json", "package-lock.json", "tsconfig.json", "src", "scripts"])
     await cp(join(checkout, name), join(folder, name), { recursive: true });
   await symlink(join(checkout, "node_modules"), join(folder, "node_modules"));
   const text = await readFile(join(folder, "package.json"), "utf8");
