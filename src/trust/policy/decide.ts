@@ -12,7 +12,7 @@ import {
 } from "../../domain/policy/policy.ts";
 import { type Window, windowText } from "../../domain/policy/windows.ts";
 import type { Soak } from "./soak.ts";
-import { isWithin, nextOpening, wallTime } from "./wall-time.ts";
+import { nextOpening, openAt } from "./wall-time.ts";
 
 /** A rollout that is about to begin. */
 export interface Starting {
@@ -48,7 +48,11 @@ export function decide(starting: Starting, policies: Policies): readonly Admissi
   const rules = rulesFor(file, service);
   const frozen = freezes.filter((freeze) => isFrozenBy(freeze, service, nowMs));
   const at = (line: number) => `${file?.name}:${line}`;
-  const opening = () => openingText(rules, frozen, nowMs);
+  let opens: string | undefined;
+  const opening = () => {
+    opens ??= openingText(rules, frozen, nowMs);
+    return opens;
+  };
   return [
     ...frozen.map(freezeVerdict),
     ...windowVerdicts(rules, nowMs, at, opening),
@@ -91,12 +95,7 @@ function windowVerdicts(
   at: (line: number) => string,
   opening: () => string,
 ): readonly AdmissionRule[] {
-  const walls = new Map<string, string>();
-  const isNow = (window: Window) => {
-    const wall = walls.get(window.zone) ?? wallTime(nowMs, window.zone);
-    walls.set(window.zone, wall);
-    return isWithin(window, nowMs, wall);
-  };
+  const isNow = openAt(nowMs);
   const verdict = (rule: { readonly line: number }, passed: boolean, because: string): AdmissionRule => ({
     ...{ kind: "window", mode: "enforce", passed, place: at(rule.line), because },
     ...(passed ? {} : { remedy: opening() }),
@@ -134,10 +133,11 @@ function openingText(rules: readonly PolicyRule[], frozen: readonly Freeze[], no
   const allowing = windowsOf(rules, "allow").map(({ window }) => window);
   const denying = windowsOf(rules, "deny").map(({ window }) => window);
   const ends = frozen.map(({ untilMs = Number.POSITIVE_INFINITY }) => untilMs);
-  const isOpen = (atMs: number) =>
-    ends.every((end) => atMs >= end) &&
-    (allowing.length === 0 || allowing.some((window) => isWithin(window, atMs))) &&
-    !denying.some((window) => isWithin(window, atMs));
+  const isOpen = (atMs: number) => {
+    const isThen = openAt(atMs);
+    const isAllowed = allowing.length === 0 || allowing.some(isThen);
+    return isAllowed && ends.every((end) => atMs >= end) && !denying.some(isThen);
+  };
   const opensMs = nextOpening([...allowing, ...denying], ends.filter(Number.isFinite), nowMs, isOpen);
   return opensMs === undefined
     ? "No time is known at which one may."

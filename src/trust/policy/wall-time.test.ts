@@ -104,3 +104,17 @@ test("the next opening is the first minute at which all windows allow it", () =>
   ).toBe("2026-11-30T09:31:00.000Z");
   expect(next("2026-11-30T08:30Z", () => false, [office])).toBeUndefined();
 });
+
+test("many windows of the same hours cost no more looks than one", () => {
+  const looks = (windows: readonly Window[]) => {
+    let count = 0;
+    nextOpening(windows, [], at("2026-11-30T08:30Z"), () => {
+      count += 1;
+      return false;
+    });
+    return count;
+  };
+  const office = daily("09:00", "16:00", "Europe/Berlin");
+  expect(looks([office])).toBeGreaterThan(10);
+  expect(looks(Array.from({ length: 100 }, () => office))).toBe(looks([office]));
+});

@@ -32,6 +32,16 @@ export function isWithin(window: Window, atMs: number, wall = wallTime(atMs, win
   return (days.includes(day) && from <= time) || (days.includes((day + 6) % 7) && time < to);
 }
 
+/** Whether windows are open at this moment; the clock of each zone is read once. */
+export function openAt(atMs: number): (window: Window) => boolean {
+  const walls = new Map<string, string>();
+  return (window) => {
+    const wall = walls.get(window.zone) ?? wallTime(atMs, window.zone);
+    walls.set(window.zone, wall);
+    return isWithin(window, atMs, wall);
+  };
+}
+
 function weekday(wall: string): number {
   return new Date(asUtc(wall)).getUTCDay();
 }
@@ -81,14 +91,10 @@ function bordersOf(windows: readonly Window[], others: readonly number[], nowMs:
     days === undefined ? [...moments(from, zone), ...moments(to, zone)] : [],
   );
   const anchors = [nowMs, ...[...dated, ...others].filter((at) => at > nowMs)];
-  const weekly = windows.flatMap(({ days, from, to, zone }) => {
-    if (days === undefined) return [];
-    return anchors.flatMap((anchor) =>
-      daysFrom(anchor, zone).flatMap((date) => [
-        ...moments(`${date} ${from}`, zone),
-        ...moments(`${date} ${to}`, zone),
-      ]),
-    );
+  const weekly = [...Map.groupBy(windows, ({ zone }) => zone)].flatMap(([zone, own]) => {
+    const times = new Set(own.flatMap(({ days, from, to }) => (days === undefined ? [] : [from, to])));
+    const dates = times.size === 0 ? [] : new Set(anchors.flatMap((anchor) => daysFrom(anchor, zone)));
+    return [...dates].flatMap((date) => [...times].flatMap((time) => moments(`${date} ${time}`, zone)));
   });
   return [...dated, ...weekly];
 }
