@@ -108,7 +108,8 @@ function writeTemporary(path: string, content: string | Uint8Array): string {
   return temporary;
 }
 
-function syncFolder(path: string): void {
+/** Names that were made, changed or removed in it are on the disk afterwards. */
+export function syncFolder(path: string): void {
   const folder = openSync(path, "r");
   try {
     fsyncSync(folder);

@@ -1,10 +1,11 @@
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { z } from "zod";
 import type { ServerId } from "../../domain/ids.ts";
 import type { Release } from "../../domain/release.ts";
 import { isErrno, KilnError } from "../../lib/errors.ts";
 import { markOf } from "../../lib/files/file-mark.ts";
+import { replacePrivateFile, syncFolder } from "../../lib/files/private-file.ts";
 import { namesIn } from "../../lib/files/temporary.ts";
 import { isHostedId } from "./server-id.ts";
 
@@ -49,10 +50,14 @@ export function retire<R extends { readonly id: ServerId; readonly retiredAtMs?:
 
 const recordName = "record.json";
 
+/** Whether servers end with this machine, or what a record describes may be there after a power cut. */
+export type Lifetime = "machine" | "lasting";
+
 /** One folder for each server in `folder`, with what its host keeps for it besides the record. */
 export function openRecords<R extends { readonly id: ServerId }>(
   folder: string,
   schema: z.ZodType<R>,
+  lifetime: Lifetime = "machine",
 ): FleetRecords<R> {
   /** All are asked for every few seconds: one whose file is as it was is not read and checked again. */
   const known = new Map<ServerId, { readonly mark: string; readonly record: R | undefined }>();
@@ -84,7 +89,8 @@ export function openRecords<R extends { readonly id: ServerId }>(
       }),
     write: (record) => {
       forget(record.id);
-      writeRecord(folderOf(record.id), record);
+      const write = lifetime === "lasting" ? writeDurably : writeRecord;
+      write(folderOf(record.id), record);
     },
     remove: (id) => {
       forget(id);
@@ -127,7 +133,7 @@ function parseRecord<R>(path: string, text: string, schema: z.ZodType<R>): R {
 }
 
 /**
- * Whole or not at all, but without waiting for the disk: everything that a record describes ends with the machine,
+ * Whole or not at all, but without waiting for the disk: everything that such a record describes ends with the machine,
  * so a record lost in a power cut loses nothing that still exists.
  */
 function writeRecord(folder: string, record: object): void {
@@ -135,6 +141,13 @@ function writeRecord(folder: string, record: object): void {
   const temporary = join(folder, `${recordName}.tmp`);
   writeFileSync(temporary, JSON.stringify(record), { mode: 0o600 });
   renameSync(temporary, join(folder, recordName));
+}
+
+/** Is on the disk when it returns. */
+function writeDurably(folder: string, record: object): void {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  replacePrivateFile(join(folder, recordName), JSON.stringify(record));
+  syncFolder(dirname(folder));
 }
 
 function removeFolder(folder: string): void {

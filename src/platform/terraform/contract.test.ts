@@ -25,6 +25,8 @@ test.each([
   ["one address twice", [one, { ...two, address: one.address }], "gives the address 10.0.0.1 to two"],
   ["a host name", [{ ...one, address: "web.example" }, two], "which no server has"],
   ["the address of a cloud's metadata", [{ ...one, address: "169.254.169.254" }, two], "which no server has"],
+  ["that of AWS by IPv6", [{ ...one, address: "fd00:ec2:0::254" }, two], "which no server has"],
+  ["that of Alibaba", [{ ...one, address: "100.100.100.200" }, two], "which no server has"],
   ["the unspecified address", [{ ...one, address: "::" }, two], "which no server has"],
 ])("%s breaks the contract", (_, output, words) => {
   expect(() => checkServers(output, names)).toThrow(expect.objectContaining({ code: "module_invalid" }));

@@ -1,4 +1,4 @@
-import { isIP, isIPv4 } from "node:net";
+import { BlockList, isIP, isIPv4 } from "node:net";
 import { z } from "zod";
 import type { ServerId } from "../../domain/ids.ts";
 import type { Release } from "../../domain/release.ts";
@@ -97,9 +97,14 @@ function broken(what: string): KilnError {
   });
 }
 
+/** Where clouds have a machine's metadata, or agents that know its secrets, outside of link-local addresses: Alibaba, Oracle, Azure, AWS. */
+const metadata = new BlockList();
+for (const address of ["100.100.100.200", "192.0.0.192", "168.63.129.16"]) metadata.addAddress(address);
+metadata.addAddress("fd00:ec2::254", "ipv6");
+
 /** No link-local, multicast, broadcast or unspecified one: at some of them is the machine's own metadata (RFC 3927, RFC 1112). */
 function isServerAddress(address: string): boolean {
-  if (isIP(address) === 0) return false;
+  if (isIP(address) === 0 || metadata.check(address, isIPv4(address) ? "ipv4" : "ipv6")) return false;
   if (isIPv4(address)) return !/^(0\.|169\.254\.|22[4-9]\.|23\d\.|24\d\.|25\d\.)/.test(address);
   return !/^(::1?$|::ffff:|fe[89ab]|ff)/i.test(address);
 }

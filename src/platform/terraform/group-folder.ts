@@ -15,7 +15,7 @@ import {
 import { join } from "node:path";
 import { KilnError } from "../../lib/errors.ts";
 import { readExactly } from "../../lib/files/read-inside.ts";
-import { namesIn, temporaryPath } from "../../lib/files/temporary.ts";
+import { namesIn, sweepTemporary, temporaryPath } from "../../lib/files/temporary.ts";
 import { isProcessAlive } from "../../lib/process/process-alive.ts";
 import type { Workplace } from "./run.ts";
 
@@ -50,12 +50,21 @@ export function makeGroupFolder(place: Workplace, module: string, group: string)
   const { uid, gid } = place.user;
   for (const shared of [place.work, join(place.work, "groups")]) openFolder(shared);
   for (const own of ["plugins", "home"]) ownFolder(join(place.work, own), uid, gid);
-  const temporary = temporaryPath(join(place.work, "new"));
+  const temporary = temporaryPath(unfinishedFolder(place.work));
   openFolder(temporary);
   copyModule(module, temporary);
   ownFolder(join(temporary, "state"), uid, gid);
   writeOpenFile(join(temporary, "main.tf.json"), JSON.stringify(rootModule, null, 2));
   renameSync(temporary, folder);
+}
+
+function unfinishedFolder(work: string): string {
+  return join(work, "new");
+}
+
+/** Removes what a crash has left of folders that were being made. */
+export function sweepUnfinished(work: string): void {
+  sweepTemporary(unfinishedFolder(work));
 }
 
 function groupFolder({ work }: Pick<Workplace, "work">, group: string): string {
@@ -101,9 +110,12 @@ export function setInitialised(place: Workplace, group: string): void {
   writeFileSync(join(groupFolder(place, group), "initialised"), "");
 }
 
-/** Whether Terraform has ever made anything of the group. */
+/** Whether Terraform has ever made anything of the group. An empty file is a state that was lost while it was written. */
 export function hasState(place: Workplace, group: string): boolean {
-  return existsSync(join(groupFolder(place, group), "state/terraform.tfstate"));
+  const state = lstatSync(join(groupFolder(place, group), "state/terraform.tfstate"), {
+    throwIfNoEntry: false,
+  });
+  return state !== undefined && state.size > 0;
 }
 
 export function removeGroupFolder(place: Workplace, group: string): void {

@@ -19,7 +19,7 @@ import {
   trialName,
   writeVariable,
 } from "./group-folder.ts";
-import type { ServerRecord } from "./record.ts";
+import { isRemoved, type ServerRecord } from "./record.ts";
 import { runTerraform, type Workplace } from "./run.ts";
 
 export interface GroupsOptions {
@@ -83,8 +83,16 @@ async function converge(options: GroupsOptions, group: string): Promise<void> {
   const place = options.place();
   const records = options.records.all().filter((record) => groupOf(record) === group);
   const wanted = records.filter(isWanted);
+  requireState(place, group, records);
   if (wanted.length > 0) await makeServers(options, place, group, wanted);
-  else if (groupFolders(place).includes(group)) await removeServers(place, group, records);
+  else if (groupFolders(place).includes(group)) await removeServers(place, group);
+}
+
+/** With a state that knows nothing of them, a plan would leave their machines where they are, unknown to anyone. */
+function requireState(place: Workplace, group: string, records: readonly ServerRecord[]): void {
+  const made = records.filter((record) => record.cloudId !== undefined && !isRemoved(record));
+  if (made.length > 0 && groupFolders(place).includes(group) && !hasState(place, group))
+    throw stateLost(place, group, made);
 }
 
 function isWanted({ exit, unwanted }: ServerRecord): boolean {
@@ -127,14 +135,9 @@ function addressesOfOthers(records: readonly ServerRecord[], group: string): Rea
 }
 
 /** Everything of the group, also what its servers share. */
-async function removeServers(
-  place: Workplace,
-  group: string,
-  records: readonly ServerRecord[],
-): Promise<void> {
-  const made = records.filter(({ cloudId }) => cloudId !== undefined);
-  if (hasState(place, group)) await planAndApply(place, group, ["-destroy"], new Map());
-  else if (made.length > 0) throw stateLost(place, group, made);
+async function removeServers(place: Workplace, group: string): Promise<void> {
+  // Also without a state: the plan waits for an apply that a former controller has begun.
+  if (isInitialised(place, group)) await planAndApply(place, group, ["-destroy"], new Map());
   removeGroupFolder(place, group);
 }
 

@@ -15,6 +15,11 @@ export const serverRecordSchema = recordBase.extend({
 /** What Kiln remembers of a server that Terraform makes. */
 export type ServerRecord = Readonly<z.infer<typeof serverRecordSchema>>;
 
+/** Terraform has removed its machine, and only the record is left. */
+export function isRemoved({ unwanted, exit }: ServerRecord): boolean {
+  return unwanted === true && exit !== undefined;
+}
+
 export function hostServer(record: ServerRecord): HostServer {
   const { id, release, createdAtMs, quarantinedAtMs, retiredAtMs, exit, address, lost } = record;
   return {

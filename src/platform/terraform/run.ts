@@ -4,7 +4,9 @@ import { closeSync, mkdirSync, openSync, realpathSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { KilnError } from "../../lib/errors.ts";
 import { readExactly } from "../../lib/files/read-inside.ts";
+import { namesIn } from "../../lib/files/temporary.ts";
 import { cleanEnvironment } from "../../lib/process/environment.ts";
+import { isProcessAlive } from "../../lib/process/process-alive.ts";
 import type { Call } from "../platform.ts";
 import { errorIn } from "./words.ts";
 
@@ -51,7 +53,7 @@ export async function runTerraform(
 ): Promise<RunResult> {
   signal.throwIfAborted();
   mkdirSync(place.runs, { recursive: true, mode: 0o700 });
-  const output = join(realpathSync(place.runs), `${group}.${randomBytes(6).toString("hex")}`);
+  const output = join(realpathSync(place.runs), `${process.pid}.${randomBytes(6).toString("hex")}.${group}`);
   try {
     const code = await untilExit(launch(place, group, args, output), args, signal);
     const stdout = readExactly(`${output}.out`, mostOutputBytes).toString();
@@ -60,6 +62,14 @@ export async function runTerraform(
   } finally {
     // A run that continues keeps writing to the files that it has open.
     for (const end of ["out", "err"]) rmSync(`${output}.${end}`, { force: true });
+  }
+}
+
+/** Removes the output of runs that a controller has not read before it was killed: it may show a whole state. */
+export function sweepOutput(runs: string): void {
+  for (const name of namesIn(runs)) {
+    const [, pid] = /^(\d+)\..*\.(out|err)$/.exec(name) ?? [];
+    if (pid !== undefined && !isProcessAlive(Number(pid))) rmSync(join(runs, name), { force: true });
   }
 }
 

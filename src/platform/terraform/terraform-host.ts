@@ -12,11 +12,13 @@ import type { Call, DriftSource, ImagePacker, ImagePusher } from "../platform.ts
 import { startTerraformDrift } from "./drift.ts";
 import { planWords } from "./gate.ts";
 import { type Groups, groupOf, openGroups } from "./group.ts";
+import { sweepUnfinished } from "./group-folder.ts";
 import { requireSupported } from "./preflight.ts";
 import { probeTerraform } from "./probe.ts";
 import { imageReference, publishImage } from "./publish.ts";
-import { hostServer, type ServerRecord, serverRecordSchema } from "./record.ts";
-import { openWorkplace, type TerraformOptions } from "./workplace.ts";
+import { hostServer, isRemoved, type ServerRecord, serverRecordSchema } from "./record.ts";
+import { sweepOutput } from "./run.ts";
+import { openWorkplace, type TerraformOptions, workFolders } from "./workplace.ts";
 
 export interface TerraformHostOptions {
   readonly state: StateFolder;
@@ -80,7 +82,10 @@ export function terraformHost(options: TerraformHostOptions): TerraformHost {
 function openContext(host: TerraformHostOptions): Context {
   const { state, target, options, clock } = host;
   const folder = join(state.targets, target);
-  const records = openRecords<ServerRecord>(join(folder, "servers"), serverRecordSchema);
+  const { work, runs } = workFolders(folder);
+  sweepUnfinished(work);
+  sweepOutput(runs);
+  const records = openRecords<ServerRecord>(join(folder, "servers"), serverRecordSchema, "lasting");
   const { registry } = options;
   const groups = openGroups({
     ...{ module: options.module, installation: state.tag, target, records, now: () => clock.now() },
@@ -137,8 +142,7 @@ async function destroy(host: Context, id: ServerId): Promise<void> {
   retire(records, id, clock.now());
   const record = records.read(id);
   if (record === undefined) return;
-  const isRemoved = record.unwanted === true && record.exit !== undefined;
-  if (!isRemoved) {
+  if (!isRemoved(record)) {
     records.write({ ...record, unwanted: true });
     await converge(host, groupOf(record));
   }

@@ -30,6 +30,12 @@ test("a file of the environment is read line by line, and may not change how Kil
     AWS_REGION: "eu-1",
     TOKEN: "a=b",
   });
-  for (const line of ["export A=1", "LD_PRELOAD=/x.so", "TF_CLI_ARGS_apply=-lock=false", "PATH=/x"])
+  for (const line of [
+    "export A=1",
+    "LD_PRELOAD=/x.so",
+    "TF_CLI_ARGS_apply=-lock=false",
+    "TF_WORKSPACE=a",
+    "PATH=/x",
+  ])
     expect(() => parseEnvironment(`A=1\n${line}`, "/e")).toThrow("/e:2 ");
 });

@@ -26,11 +26,14 @@ const programs = ["terraform", "tofu"];
 export function openWorkplace(folder: string, options: TerraformOptions): Workplace {
   return {
     program: requireProgram(),
-    work: join(folder, "terraform"),
-    runs: join(folder, "runs"),
+    ...workFolders(folder),
     user: userOf(options.user),
     env: options.environment === undefined ? {} : readEnvironment(options.environment),
   };
+}
+
+export function workFolders(folder: string): Pick<Workplace, "work" | "runs"> {
+  return { work: join(folder, "terraform"), runs: join(folder, "runs") };
 }
 
 /** Throws `tool_missing`. */
@@ -68,8 +71,8 @@ export function userOf(name: string): Workplace["user"] {
   );
 }
 
-/** These would make programs that run as root, before Terraform does, do something else. */
-const refused = /^(LD_|TF_CLI_ARGS|TF_DATA_DIR$|PATH$|HOME$|BASH_ENV$|ENV$)/;
+/** These would make programs that run as root, before Terraform does, do something else, or lead to another state. */
+const refused = /^(LD_|TF_CLI_ARGS|TF_DATA_DIR$|TF_WORKSPACE$|PATH$|HOME$|BASH_ENV$|ENV$)/;
 
 /** Lines `NAME=value`; empty ones and those that begin with # count for nothing. Throws `target_invalid`. */
 export function readEnvironment(path: string): Readonly<Record<string, string>> {
