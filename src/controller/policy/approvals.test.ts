@@ -10,6 +10,9 @@ const asked = (name: string, uid: number) => {
 const ada = asked("ada", 1000);
 const ben = asked("ben", 1001);
 const cleo = asked("cleo", 1002);
+const pipeline = {
+  actor: { via: "token", kind: "ci", name: "shop-ci", token: "abcdefgh", address: "192.0.2.1" },
+} as const;
 const hour = 3_600_000;
 
 const changeTo = (number: number) => ({
@@ -110,13 +113,21 @@ test("a changed file is tested on the deploys of the log, each at its time", asy
   expect(soak.map(({ refused }) => refused.length)).toEqual([1, 1]);
 });
 
+test("a pipeline neither approves nor reviews", async () => {
+  await using t = new TestInstallation();
+  const { planOf } = await asking(t, "approvals: {count: 1}");
+  const { digest } = await planOf(1);
+  await expect(t.controller.approve({ plan: digest }, pipeline)).rejects.toMatchObject({ code: "forbidden" });
+  await t.deploy(1, { breakGlass: true, reason: "no one is there" }, ada);
+  const review = { rollout: 1, reason: "fine" };
+  await expect(t.controller.review(review, pipeline)).rejects.toMatchObject({ code: "forbidden" });
+  await t.controller.review(review, ben);
+});
+
 test("where only pipelines change, a person needs break-glass", async () => {
   await using t = new TestInstallation();
   await asking(t, "changes: ci-only");
   await expect(t.deploy(1, {}, ada)).rejects.toMatchObject({ code: "policy_refused" });
-  const pipeline = {
-    actor: { via: "token", kind: "ci", name: "shop-ci", token: "abcdefgh", address: "192.0.2.1" },
-  } as const;
   await t.deploy(1, {}, pipeline);
   await t.settled();
   await t.deploy(2, { breakGlass: true, reason: "CI is down" }, ada);

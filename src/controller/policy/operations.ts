@@ -1,11 +1,13 @@
 import type { KilnEvent } from "../../domain/event.ts";
 import { type ImageDigest, type ServiceKey, serviceKey } from "../../domain/ids.ts";
 import { environmentOf, type Freeze } from "../../domain/policy/policy.ts";
+import { KilnError } from "../../lib/errors.ts";
 import type { Store } from "../../store/store.ts";
+import { isPipeline } from "../../trust/policy/decide.ts";
 import { replayDeploys, replayedKinds } from "../../trust/policy/replay-deploys.ts";
 import { askerOf } from "../operations/asker.ts";
 import { pagesOf } from "../operations/read-events.ts";
-import type { Operations } from "../operations.ts";
+import type { Operations, Who } from "../operations.ts";
 
 /** The operations on what must hold before a rollout begins. They change no server: the next deploy observes them. */
 export function createPolicyOperations(
@@ -50,7 +52,10 @@ export function createPolicyOperations(
     },
     unfreeze: async ({ id, environment, service, reason }, who) =>
       policies.unfreeze(id === undefined ? { environment, service } : { id }, askerOf({ reason }, who)),
-    approve: async (asked, who) => policies.approve(asked.plan, askerOf(asked, who)),
+    approve: async (asked, who) => {
+      requirePerson(who, "approves a plan");
+      return policies.approve(asked.plan, askerOf(asked, who));
+    },
     testPolicy: async ({ name, text }) => {
       const { readPolicy } = await import("../../spec/policy/read-policy.ts");
       const rules = readPolicy(name, text);
@@ -58,8 +63,19 @@ export function createPolicyOperations(
       for await (const page of pagesOf(store, { kinds: replayedKinds })) events.push(...page);
       return replayDeploys({ name, rules }, events);
     },
-    review: async ({ rollout, reason }, who) => policies.review(rollout, reason, askerOf({}, who)),
+    review: async ({ rollout, reason }, who) => {
+      requirePerson(who, "reviews a rollout");
+      return policies.review(rollout, reason, askerOf({}, who));
+    },
   };
+}
+
+/** Whoever begins a rollout may also be able to let a pipeline say yes to it. */
+function requirePerson({ actor }: Who, does: string): void {
+  if (!isPipeline(actor)) return;
+  throw new KilnError("forbidden", `${actor.name} is a pipeline; expected a person who ${does}.`, {
+    hint: "Someone does that with a login or a token of their own.",
+  });
 }
 
 function servesIn(store: Store, service: ServiceKey, image: ImageDigest): boolean {
