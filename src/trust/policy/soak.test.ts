@@ -61,6 +61,13 @@ test("a rollout of it that turns back or fails spoils it; one of another image d
   expect(log.soak(60)).toMatchObject({ minutes: 0, spoiled: expect.stringContaining("did not complete") });
 });
 
+test("a release that got the number of one before a removal is of its own image", () => {
+  const log = new Log().at(10, "rollout.completed", { rollout: 1, to: 1 }).at(20, "service.removing");
+  log.at(30, "release.created", { release: 1, image: "other" });
+  log.at(40, "rollout.completed", { rollout: 2, to: 1 });
+  expect(log.soak(500)).toEqual({ minutes: 10, serves: false, spoiled: undefined });
+});
+
 test("a service that is removed there keeps what it had", () => {
   const log = new Log().at(10, "rollout.completed", { rollout: 1, to: 1 }).at(70, "service.removing");
   expect(log.soak(500)).toEqual({ minutes: 60, serves: false, spoiled: undefined });

@@ -41,7 +41,7 @@ class Soaking {
 
   follow({ kind, data, atMs, sequence }: KilnEvent): void {
     const leads = this.#releases.has(data.to);
-    if (kind === "release.created" && data.image === this.#image) this.#releases.add(data.release);
+    if (kind === "release.created") this.#created(data);
     else if (kind === "rollout.completed") this.#completed(leads, atMs);
     else if (kind === "rollout.turned-back" || kind === "rollout.failed") {
       if (leads) this.#spoil(`rollout ${data.rollout} of it did not complete (event ${sequence})`);
@@ -56,6 +56,12 @@ class Soaking {
     const serves = this.#sinceMs !== undefined;
     const now = this.#sinceMs === undefined ? 0 : nowMs - this.#sinceMs;
     return { longestMs: Math.max(this.#longestMs, now), serves, spoiled: this.#spoiled };
+  }
+
+  /** After a removal, numbers begin again. */
+  #created({ release, image }: KilnEvent["data"]): void {
+    if (image === this.#image) this.#releases.add(release);
+    else this.#releases.delete(release);
   }
 
   #completed(leads: boolean, atMs: number): void {
