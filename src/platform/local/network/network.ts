@@ -168,6 +168,7 @@ class MachineNetwork implements LocalNetwork {
     this.#lost = new Map();
     this.#wrong = [];
     this.#mended.clear();
+    this.#names.forget();
     const network = recordedNetwork(this.#o.paths, this.#o.tag);
     if (network) await removeNetwork(network);
   }

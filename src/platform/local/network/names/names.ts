@@ -48,6 +48,11 @@ export class NameBook {
     if (resolver !== undefined) await serveNames(network.tag, resolver);
   }
 
+  /** Nothing of it is on the machine any more. */
+  forget(): void {
+    this.#placed = undefined;
+  }
+
   /** Records where the name leads; `place` does the rest. */
   async offer(network: Network, service: ServiceKey, offered: OfferedName): Promise<readonly NamedWay[]> {
     const before = readNames(this.#paths);
