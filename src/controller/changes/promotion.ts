@@ -34,7 +34,7 @@ function chosen(
   const name = serviceOf(service);
   const environment = environmentOf(service);
   const climbing = store.policies.candidates(name).flatMap((candidate) => {
-    const rung = candidate.rungs[environment];
+    const rung = Object.hasOwn(candidate.rungs, environment) ? candidate.rungs[environment] : undefined;
     return rung === undefined ? [] : [{ candidate, rung }];
   });
   const found = climbing.find(({ candidate }) =>

@@ -75,6 +75,7 @@ test("a promotion takes the digest that serves below, and the configuration that
     { service: "shop.production", candidate: 9 },
     { service: "shop.staging" },
     { service: "shop" },
+    { service: "shop.constructor", candidate: 1 },
   ]) {
     await expect(t.controller.promotion(wrong, ada)).rejects.toMatchObject({ code: "candidate_unknown" });
   }

@@ -30,6 +30,14 @@ test("a Kamal file differs from a Compose file by its keys", () => {
   expect(isKamal("services:\n  service: { image: a }\n")).toBe(false);
 });
 
+test("keys with the names of what every object has are keys like others", async () => {
+  const text = "service: shop\nimage: shop\nservers: [a]\nconstructor: 1\nbuilder: { valueOf: 1 }\n";
+  const { remarks } = await importKamal({ file: "deploy.yml", text, project: projectIn(outer) });
+  const said = remarks.map(({ message, hint }) => `${message} ${hint}`);
+  for (const key of ["constructor", "builder.valueOf"])
+    expect(said).toContain(`\`${key}\` is not taken over. docs/kiln-yaml.md lists the keys that there are.`);
+});
+
 /** What is said and written; all that is written is valid. */
 async function takeOver(project: string): Promise<string> {
   const text = await readSpecText(join(project, "config/deploy.yml.erb"));

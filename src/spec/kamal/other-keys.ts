@@ -83,6 +83,7 @@ function report(
       notes.remark(
         { offset: keyOffset },
         `\`${prefix}${key}\` is not taken over.`,
-        words[key] ?? "docs/kiln-yaml.md lists the keys that there are.",
+        (Object.hasOwn(words, key) ? words[key] : undefined) ??
+          "docs/kiln-yaml.md lists the keys that there are.",
       );
 }

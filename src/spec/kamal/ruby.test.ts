@@ -15,6 +15,11 @@ test("a default of Ruby is its value; what only Ruby knows is named", () => {
   expect(read("Ruby7___ stays")).toEqual({ text: "Ruby7___ stays", unknown: [] });
 });
 
+test("what is never closed stays, and is read once", () => {
+  const text = "<%".repeat(500_000);
+  expect(withoutRuby(text).text).toBe(text);
+});
+
 test("statements are blank, and lines keep their numbers", () => {
   const text = "<% a.each do |b|\n %>\n- <%= b %>\n<% end %>\n";
   const { text: without } = withoutRuby(text);

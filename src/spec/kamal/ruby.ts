@@ -8,7 +8,7 @@ export interface Template {
 
 export function withoutRuby(file: string): Template {
   const expressions = new Map<string, string>();
-  const text = file.replace(/<%(=?)([\s\S]*?)-?%>/g, (whole, equals: string, code: string) => {
+  const text = file.replace(/<%(=?)((?:(?!<%)[\s\S])*?)-?%>/g, (whole, equals: string, code: string) => {
     if (equals === "") return whole.replace(/[^\n]/g, " ");
     const name = `Ruby${expressions.size}`.padEnd(whole.length, "_").slice(0, whole.length);
     expressions.set(name, code.trim());

@@ -40,6 +40,7 @@ export function match(
         fixed: advisories
           .map(({ fixed }) => fixed)
           .filter((one) => one !== undefined)
+          .filter((one) => compareVersions(source.version, one) < 0)
           .sort(compareVersions)[0],
         summary: advisories.find(({ summary }) => summary !== "")?.summary ?? "",
         vex: vex && { status: vex.status, why: vex.why },

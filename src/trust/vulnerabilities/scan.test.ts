@@ -60,6 +60,14 @@ test("source packages that an archive was not asked about are named, also in an 
   expect(scanContents(shop.state, contents).unknown).toEqual(["zlib"]);
 });
 
+test("a package may have the name of what every object has", () => {
+  using shop = workshop();
+  using advisories = Advisories.open(shop.state);
+  replace(advisories, data({ name: "archive:bookworm", covers: { openssl: "3.0.15-1", zlib: "1.2" } }));
+  const hostile = { ...contents, packages: [...packages, ...installed("constructor", "1.0")] };
+  expect(scanContents(shop.state, hostile).unknown).toEqual(["constructor"]);
+});
+
 test("no data for the suite, or another system, is an error and not an empty result", () => {
   using shop = workshop();
   expect(() => scanContents(shop.state, contents)).toThrow("no vulnerability data for Debian bookworm");

@@ -56,8 +56,9 @@ function uncovered(packages: Contents["packages"], data: readonly DataSource[]):
   const sources = data.filter((one) => !isVexDocument(one));
   const isCovered = ({ source: { name, version } }: Contents["packages"][number]) =>
     sources.some(({ covers }) => {
-      const from = covers?.[name];
-      return covers === undefined || (from !== undefined && compareVersions(version, from) >= 0);
+      if (covers === undefined) return true;
+      const from = Object.hasOwn(covers, name) ? covers[name] : undefined;
+      return from !== undefined && compareVersions(version, from) >= 0;
     });
   return [...new Set(packages.filter((one) => !isCovered(one)).map(({ source }) => source.name))].sort();
 }
