@@ -55,9 +55,17 @@ test("the router listens where the host leads those who ask, and what it has is 
   const { health } = release(1);
   const open = [{ mode: "http", listen: 80, host: undefined }] as const;
   const named = namedFrontends(all, [release(1)]);
-  const led = await offerNames(names, "shop", { shares: all, frontends: open, named, health });
+  const led = await offerNames(names, "shop", { shares: all, frontends: open, named, health }, []);
   expect(led).toEqual([{ mode: "http", listen: 24001, host: undefined, named: 8080, address: "10.192.4.1" }]);
   expect(offers).toEqual([{ ports: [8080], public: [80] }]);
+  // Previews are ports of the machine too: the one that is kept open, and that of the release to come.
+  const preview = { mode: "http", listen: 81, host: undefined } as const;
+  const next = release(2, { traffic: { ...preview, listen: 80, preview: 82 } });
+  const spec = { shares: all, frontends: open, named, preview, health };
+  await offerNames(names, "shop", spec, [{ release: next }]);
+  expect(offers.at(-1)).toEqual({ ports: [8080], public: [80, 81, 82] });
   expect(splitFrontends([...open, ...led])).toEqual({ frontends: open, named: led });
-  expect(await offerNames(undefined, "shop", { shares: all, frontends: open, named, health })).toEqual([]);
+  expect(await offerNames(undefined, "shop", { shares: all, frontends: open, named, health }, [])).toEqual(
+    [],
+  );
 });

@@ -1,10 +1,10 @@
 import type { Shares } from "../../../domain/actions.ts";
 import type { ServiceKey } from "../../../domain/ids.ts";
-import { type Frontend, listenersOf } from "../../../domain/listener.ts";
+import { type Frontend, listenersOf, previewFrontend } from "../../../domain/listener.ts";
 import type { Release } from "../../../domain/release.ts";
 import type { HealthSpec } from "../../../domain/spec.ts";
 import type { ServiceNames } from "../host.ts";
-import type { RouteSpec } from "./routing.ts";
+import type { RoutableServer, RouteSpec } from "./routing.ts";
 
 /** The ways in by name of every release that has a share: where two want different things of a port, the newest has its will. */
 export function namedFrontends(shares: Shares, releases: readonly Release[]): readonly Frontend[] {
@@ -45,10 +45,14 @@ export async function offerNames(
   names: ServiceNames | undefined,
   service: ServiceKey,
   spec: RouteSpec | undefined,
+  servers: readonly Pick<RoutableServer, "release">[],
 ): Promise<readonly Frontend[]> {
   const { frontends = [], named = [], allow } = spec ?? {};
   if (names === undefined || named.length === 0) return [];
-  const open = frontends.flatMap(listenersOf).map(({ listen }) => listen);
+  const previews = [spec?.preview, ...servers.map(({ release }) => previewFrontend(release.traffic))];
+  const open = [...frontends, ...previews.filter((one) => one !== undefined)]
+    .flatMap(listenersOf)
+    .map(({ listen }) => listen);
   const ways = await names.offer(service, {
     ports: named.flatMap((frontend) => frontend.named ?? []),
     public: [...new Set(open)].sort((a, b) => a - b),

@@ -219,7 +219,7 @@ export class Traffic {
 
   async #applyTraffic(route: Route): Promise<void> {
     const { service, spec } = route;
-    const named = await offerNames(this.#names, service, spec);
+    const named = await offerNames(this.#names, service, spec, this.#servers(service));
     const full = spec && { ...spec, frontends: [...spec.frontends, ...named] };
     const isOpen = full !== undefined && full.frontends.length > 0;
     const wanted = isOpen ? routedService(service, full, this.#servers(service)) : "nothing";
