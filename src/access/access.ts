@@ -45,7 +45,7 @@ export function createAccess(options: AccessOptions): RemoteAccess {
     createApi: (server) => createApi({ guard, server }),
   });
   return {
-    operations: createAccessOperations({ store, clock, network, revocations, owners }),
+    operations: createAccessOperations({ store, clock, network, revocations }),
     start: async () => {
       const listener = store.access.listener();
       if (listener !== undefined) await network.keepListening(listener);

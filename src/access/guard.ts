@@ -10,6 +10,7 @@ import {
   type Need,
   partsOf,
 } from "../domain/access/access.ts";
+import type { AccessToken } from "../domain/access/identity.ts";
 import type { Actor } from "../domain/actor.ts";
 import type { ServiceKey } from "../domain/ids.ts";
 import { KilnError } from "../lib/errors.ts";
@@ -75,7 +76,7 @@ export class RemoteGuard implements Guard {
     if (!this.#requests.take(known.token))
       throw tooMany("This token has sent more than 3,000 requests within a minute.");
     if (need !== "self" && need !== "local") this.#requireAll(known, partsOf(need), address);
-    return this.#caller(known, address);
+    return this.#caller(known, address, request);
   }
 
   /** Throws `unauthenticated`, or `rate_limited` for an address that has failed too often. A token that counts is never held up by others. */
@@ -91,26 +92,19 @@ export class RemoteGuard implements Guard {
         "Log in with `kiln login`.",
       );
     }
-    if (token.revoked !== undefined) {
-      throw this.#refuse(
-        address,
-        `The token ${token.id} of ${token.name} was revoked.`,
-        "Ask for a new invite.",
-      );
-    }
-    const now = clock.now();
-    if (token.expiresAtMs <= now) {
-      throw this.#refuse(
-        address,
-        `The token ${token.id} of ${token.name} has expired.`,
-        "Ask for a new invite, and log in again.",
-      );
-    }
+    this.#requireAlive(token, address);
     const { lastUse } = token;
-    const hour = Math.floor(now / hourMs) * hourMs;
+    const hour = Math.floor(clock.now() / hourMs) * hourMs;
     if (lastUse?.atMs !== hour || lastUse.address !== address) store.access.touch(token.id, hour, address);
     const actor = actorFor(token, address, request.headers[statedHeader]);
     return { actor, token: token.id, grants: token.grants, expiresAtMs: token.expiresAtMs };
+  }
+
+  #requireAlive({ id, name, revoked, expiresAtMs }: AccessToken, address: string): void {
+    const whose = `The token ${id} of ${name}`;
+    if (revoked !== undefined) throw this.#refuse(address, `${whose} was revoked.`, "Ask for a new invite.");
+    if (expiresAtMs <= this.#parts.clock.now())
+      throw this.#refuse(address, `${whose} has expired.`, "Ask for a new invite, and log in again.");
   }
 
   #refuse(address: string, message: string, hint: string): KilnError {
@@ -148,8 +142,8 @@ export class RemoteGuard implements Guard {
     };
   }
 
-  #caller(known: Known, address: string): RequestCaller {
-    const { owners, allowed } = this.#parts;
+  #caller(known: Known, address: string, request: IncomingMessage): RequestCaller {
+    const { owners, allowed, store } = this.#parts;
     const { grants } = known;
     return {
       actor: async () => known.actor,
@@ -157,14 +151,26 @@ export class RemoteGuard implements Guard {
         const refusal = await mayUse(grants, entry, asked, owners);
         if (refusal !== undefined) throw this.#deny(known, address, refusal);
         requireAllowed(asked, allowed());
+        // the body may have come long after the headers
+        const token = store.access.token(known.token);
+        if (token !== undefined) this.#requireAlive(token, address);
       },
       requireMayExchange: (method, path) => {
         const refusal = mayExchange(grants, method, path);
         if (refusal !== undefined) throw this.#deny(known, address, refusal);
+        this.#endWithToken(request, known);
       },
       sees: (entry, item) => sees(grants, entry, item),
       openStream: () => this.#openStream(known),
     };
+  }
+
+  /** The blob of an image may be on its way for an hour. */
+  #endWithToken(request: IncomingMessage, { token, expiresAtMs }: Known): void {
+    const { revocations, clock } = this.#parts;
+    const watch = revocations.watch(token, expiresAtMs - clock.now());
+    watch.signal.addEventListener("abort", () => request.destroy(), { once: true });
+    request.once("close", () => watch[Symbol.dispose]());
   }
 
   #openStream({ token, expiresAtMs }: Known): OpenStream {

@@ -3,6 +3,7 @@ import type { Server as TlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { hostAndPort } from "../domain/access/login-text.ts";
 import { isErrno, KilnError, toKilnError } from "../lib/errors.ts";
+import { createLock } from "../lib/locks.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Clock } from "../lib/time/clock.ts";
 import type { ListenAddress } from "../store/access/access-store.ts";
@@ -42,6 +43,9 @@ export class NetworkListener {
   #open: { readonly state: Open; close(): Promise<void> } | undefined;
   #trouble: string | undefined;
   #retry: NodeJS.Timeout | undefined;
+  /** Undefined: it is not to listen. Only the newest counts, however long an earlier one takes. */
+  #wanted: ListenAddress | undefined;
+  readonly #lock = createLock();
 
   constructor(parts: NetworkParts) {
     this.#parts = parts;
@@ -58,28 +62,50 @@ export class NetworkListener {
   }
 
   /** In place of what was open. Throws `listen_failed`; then what was open before is closed. */
-  async listen(listener: ListenAddress): Promise<Open> {
-    await this.close();
+  listen(listener: ListenAddress): Promise<Open> {
+    this.#want(listener);
+    return this.#lock(async () => await this.#replace(listener));
+  }
+
+  async #replace(listener: ListenAddress): Promise<Open> {
+    await this.#shut();
     this.#open = await this.#start(listener);
     return this.#open.state;
   }
 
   /** The same, again and again until it succeeds. */
-  async keepListening(listener: ListenAddress): Promise<void> {
+  keepListening(listener: ListenAddress): Promise<void> {
+    this.#want(listener);
+    return this.#lock(async () => await this.#attempt(listener));
+  }
+
+  async #attempt(listener: ListenAddress): Promise<void> {
+    if (this.#wanted !== listener) return;
     try {
-      await this.listen(listener);
+      await this.#replace(listener);
+      this.#trouble = undefined;
     } catch (error) {
       const { message } = toKilnError(error);
       if (message !== this.#trouble)
         this.#parts.log.error({ err: error }, "the controller cannot listen for the network");
       this.#trouble = message;
-      this.#retry = setTimeout(() => void this.keepListening(listener), retryMs);
+      if (this.#wanted !== listener) return;
+      this.#retry = setTimeout(() => void this.#lock(() => this.#attempt(listener)), retryMs);
     }
   }
 
-  async close(): Promise<void> {
+  close(): Promise<void> {
+    this.#want(undefined);
+    return this.#lock(() => this.#shut());
+  }
+
+  #want(listener: ListenAddress | undefined): void {
     clearTimeout(this.#retry);
     this.#trouble = undefined;
+    this.#wanted = listener;
+  }
+
+  async #shut(): Promise<void> {
     const open = this.#open;
     this.#open = undefined;
     await open?.close();

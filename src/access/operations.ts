@@ -13,6 +13,7 @@ import {
 import { inviteMs, overlapMs, usualTokenMs } from "../domain/access/identity.ts";
 import { loginText } from "../domain/access/login-text.ts";
 import type { Asker } from "../domain/actor.ts";
+import { type ServiceKey, serviceOf } from "../domain/ids.ts";
 import { KilnError } from "../lib/errors.ts";
 import { nearest } from "../lib/nearest.ts";
 import type { Clock } from "../lib/time/clock.ts";
@@ -28,7 +29,6 @@ export interface AccessParts {
   readonly clock: Clock;
   readonly network: NetworkListener;
   readonly revocations: Revocations;
-  readonly owners: Owners;
 }
 
 export type AccessOperations = Pick<
@@ -44,7 +44,6 @@ export function createAccessOperations({
   clock,
   network,
   revocations,
-  owners,
 }: AccessParts): AccessOperations {
   const { access } = store;
   const tokenOf = ({ actor }: Who): KeptToken | undefined =>
@@ -64,8 +63,7 @@ export function createAccessOperations({
       const entry = entryOf(operation);
       const token = tokenOf(who);
       if (token === undefined) return { allowed: true, because: "The controller's socket has all rights." };
-      const asked = { service: service ?? "" };
-      const refusal = await mayUse(token.grants, entry, asked, owners);
+      const refusal = await mayUse(token.grants, entry, { service: service ?? "" }, ownedBy(service));
       if (refusal !== undefined) return { allowed: false, because: refusal.message };
       return { allowed: true, because: becauseOf(token.grants, entry.needs, service) };
     },
@@ -117,7 +115,11 @@ export function createAccessOperations({
       return answerOf(made);
     },
     listen: async ({ address, names, reason }, { actor }) => {
-      const open = await network.listen({ address, names });
+      const before = access.listener();
+      const open = await network.listen({ address, names }).catch(async (error) => {
+        if (before !== undefined) await network.keepListening(before);
+        throw error;
+      });
       access.listen({ address: withPort(address, open.address), names }, open.pin, { actor, reason });
       return open;
     },
@@ -131,6 +133,15 @@ export function createAccessOperations({
 /** Port 0 stands for any free port: a restart must find the same. */
 function withPort(address: string, opened: string): string {
   return address.replace(/:\d+$/, opened.slice(opened.lastIndexOf(":")));
+}
+
+/** Servers, rollouts and images as if they were this service's: the question names none of them. */
+function ownedBy(service: ServiceKey | undefined): Owners {
+  return {
+    server: async () => service,
+    rollout: () => service,
+    image: async () => (service === undefined ? [] : [serviceOf(service)]),
+  };
 }
 
 function entryOf(name: string): ContractEntry {

@@ -1,6 +1,7 @@
 import type { RequestListener } from "node:http";
 import { createServer, type Server } from "node:https";
 import type { Socket } from "node:net";
+import { clientOf } from "./addresses.ts";
 import type { Shown } from "./certificates/keeper.ts";
 
 /** A client has so long for its part of each step: a TLS handshake, a request's headers, and its body. */
@@ -44,11 +45,11 @@ export function createTlsServer({ key, chain }: Shown, handler: RequestListener)
   return server;
 }
 
-/** One client must not take all connections. Before the handshake, because that is what costs. */
+/** One client (an address; of IPv6 its /64) must not take all connections. Before the handshake, because that is what costs. */
 function limitEachAddress(server: Server): void {
   const open = new Map<string, number>();
   server.on("connection", (socket: Socket) => {
-    const address = socket.remoteAddress ?? "";
+    const address = clientOf(socket.remoteAddress ?? "");
     const count = (open.get(address) ?? 0) + 1;
     if (count > mostFromOneAddress) return void socket.destroy();
     open.set(address, count);

@@ -40,5 +40,6 @@ export function secureOptions({ address, authority }: Pick<RemoteEndpoint, "addr
   return {
     ...hostAndPort(address),
     ...{ ca: authority, servername: controllerName, minVersion: "TLSv1.3" as const },
+    rejectUnauthorized: true, // whatever NODE_TLS_REJECT_UNAUTHORIZED says: the token is sent to no one else
   };
 }

@@ -20,6 +20,9 @@ import { validated } from "./routes-validate.ts";
 /** A deploy's configuration files, 1 MiB as base64, are the most that is asked of a controller. */
 const bodyLimitBytes = 2 * 1024 * 1024;
 
+/** Of what anyone may send who has no token yet: it takes the controller's memory. */
+const publicLimitBytes = 16 * 1024;
+
 type Fields = Readonly<Record<string, unknown>>;
 
 /** An operation as its route sees it. */
@@ -43,6 +46,10 @@ export function createApi(operations: Operations, log: Logger, others: Others = 
   });
   const streams = new OpenStreams();
   const callers = new Callers(guard);
+  const admitToNothing = callers.admit("self");
+  app.addHook("onRequest", async (request) => {
+    if (request.is404) await admitToNothing(request);
+  });
   app.get(openApiPath, { onRequest: callers.admit("self") }, async () =>
     openApi((await operations.info({}, {})).version),
   );
@@ -156,7 +163,9 @@ function addRoute(
     const shown = Array.isArray(result) ? result.filter((item) => caller.sees(entry, item)) : result;
     return entry.method === "GET" ? sendTagged(request, reply, shown) : reply.send(shown);
   };
-  app.route({ method: entry.method, url: entry.path, onRequest: callers.admit(entry.needs), handler });
+  const bodyLimit = entry.needs === "public" ? publicLimitBytes : bodyLimitBytes;
+  const onRequest = callers.admit(entry.needs);
+  app.route({ method: entry.method, url: entry.path, bodyLimit, onRequest, handler });
 }
 
 async function* visible(items: unknown, entry: ContractEntry, caller: RequestCaller): AsyncGenerator<object> {
@@ -186,7 +195,7 @@ function resumed(query: unknown, lastEventId: unknown, schema: z.ZodObject): unk
 }
 
 function answerError(log: Logger, thrown: unknown, request: FastifyRequest, reply: FastifyReply): void {
-  const error = toKilnError(fromFastify(thrown));
+  const error = toKilnError(fromFastify(thrown, request.routeOptions.bodyLimit));
   if (error.code === "internal") log.error({ err: error, url: request.url }, "a request failed unexpectedly");
   // what such a client still sends is not read
   if (error.httpStatus === 401 || error.httpStatus === 429) reply.header("connection", "close");
@@ -194,11 +203,11 @@ function answerError(log: Logger, thrown: unknown, request: FastifyRequest, repl
 }
 
 /** What Fastify finds wrong with a request before it reaches a route, in our words. */
-function fromFastify(error: unknown): unknown {
+function fromFastify(error: unknown, limitBytes = bodyLimitBytes): unknown {
   if (!(error instanceof Error) || error instanceof KilnError) return error;
   const { code, statusCode } = error as { readonly code?: string; readonly statusCode?: number };
   if (code === "FST_ERR_CTP_BODY_TOO_LARGE") {
-    return new KilnError("request_too_large", `The body has more than ${bodyLimitBytes} bytes.`, {
+    return new KilnError("request_too_large", `The body has more than ${limitBytes} bytes.`, {
       cause: error,
     });
   }

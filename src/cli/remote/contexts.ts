@@ -48,7 +48,8 @@ const words: PrivateFileWords = {
   code: "state_untrusted",
   missing: "no context can be used",
   restore: "Log in with `kiln login`.",
-  exposed: "If another user may have read it, rotate its tokens: kiln access rotate.",
+  exposed:
+    "If another user may have read it, let an administrator revoke its tokens (kiln access revoke NAME), and log in again.",
 };
 
 /** XDG Base Directory Specification, `XDG_CONFIG_HOME`; relative paths are to be ignored. */

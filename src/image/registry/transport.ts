@@ -147,7 +147,7 @@ function exchange(
 function securityOf(line: Line, url: URL) {
   if (line.secure === undefined) return { ca: authoritiesFor(line, url.host) };
   const { ca, servername, minVersion } = line.secure;
-  return { ca, servername, minVersion };
+  return { ca, servername, minVersion, rejectUnauthorized: true };
 }
 
 function tokenOf({ secure }: Line): Record<string, string> {
