@@ -17,6 +17,8 @@ import { Meter } from "./controller/metrics/meter.ts";
 import { createScrape } from "./controller/metrics/scrape.ts";
 import { createFigures } from "./controller/operations/figures.ts";
 import { createImageOperations, recordReceived } from "./controller/operations/image-operations.ts";
+import { createImageReleasing } from "./controller/operations/releasing-images.ts";
+import { requireNotRevoked } from "./controller/operations/revocations.ts";
 import type { Operations } from "./controller/operations.ts";
 import type { Platforms } from "./controller/targets/operations.ts";
 import type { OpenTarget } from "./controller/targets/site.ts";
@@ -31,7 +33,7 @@ import {
 import { machineParts } from "./image/machine/machine-parts.ts";
 import { imageSource } from "./image/store/image-source.ts";
 import { imageStore } from "./image/store/image-store.ts";
-import { listImages, requireVersion } from "./image/store/images.ts";
+import { basesIn, listImages, requireVersion, resolveImage } from "./image/store/images.ts";
 import { imagePusher } from "./image/transfer/image-pusher.ts";
 import { readCode } from "./lib/code.ts";
 import { errorToJson, toKilnError } from "./lib/errors.ts";
@@ -69,6 +71,10 @@ function surroundings(
     ...{ state, clock, log, evidence },
     images: { ...imageSource(state), ...imagePusher(state, clock) },
     machines: { parts: ({ signal }) => machineParts(state, signal) },
+    requireStartable: async (image) => {
+      const bases = async () => basesIn(state, image);
+      if (store !== undefined) await requireNotRevoked({ store, clock, images: { bases } }, image);
+    },
     secrets: {
       newest: async (service, name) => store?.secrets.newest(service, name) ?? new Uint8Array(),
       open: async (service, secrets) => store?.secrets.open(service, secrets) ?? new Map(),
@@ -105,6 +111,10 @@ async function run(state: StateFolder): Promise<void> {
   };
   const stopped = Promise.withResolvers<void>();
   const images = createImageOperations({ store, state, clock });
+  const releasing = createImageReleasing({
+    ...{ store, clock, images: { bases: async (image) => basesIn(state, image) } },
+    find: async (service, imageVersion) => (await resolveImage(state, service, imageVersion)).digest,
+  });
   const received = (image: ReceivedImage, actor: Actor) => recordReceived(store, image, actor);
   const distribution = createDistribution({ state, clock, received });
   const meter = new Meter();
@@ -122,6 +132,7 @@ async function run(state: StateFolder): Promise<void> {
         const known = keys.map(({ keyId, publicKey }) => ({ id: keyId, pem: publicKey }));
         return signersAmong(imageStore(state), image, known);
       },
+      bases: async (image) => basesIn(state, image),
       scanner: new Scanner(state),
       requireVersion: (service, imageVersion, image) => requireVersion(state, service, imageVersion, image),
     },
@@ -130,7 +141,7 @@ async function run(state: StateFolder): Promise<void> {
   });
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => stopped.resolve());
   const figures = createFigures({ store, clock, operations: { ...controller, ...images } });
-  const known = { ...controller, ...auditor, ...images, ...figures };
+  const known = { ...controller, ...auditor, ...images, ...releasing, ...figures };
   const access = createAccess({
     ...{ store, clock, log, folder: state.access, operations: known },
     createApi: async (parts) => {

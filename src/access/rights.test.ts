@@ -51,8 +51,28 @@ const within: { readonly [Name in Role]: readonly string[] } = {
   admin: [...viewing, ...steering, ...operating, "check", "deploy", "promotion", "review"],
 };
 
-const looking = ["targets", "target", "trust", "evidence", "overview", "testPolicy"];
-const keeping = ["removeImage", "pinImage", "unpinImage", "collectImages", "freeze", "unfreeze"];
+const looking = [
+  "revocations",
+  "channels",
+  "channel",
+  "targets",
+  "target",
+  "trust",
+  "evidence",
+  "overview",
+  "testPolicy",
+];
+const keeping = [
+  "revokeImage",
+  "unrevokeImage",
+  "setChannel",
+  "removeImage",
+  "pinImage",
+  "unpinImage",
+  "collectImages",
+  "freeze",
+  "unfreeze",
+];
 
 /** What needs the role for every service in every environment. */
 const everywhere: { readonly [Name in Role]: readonly string[] } = {

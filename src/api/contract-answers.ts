@@ -111,6 +111,22 @@ const Frozen = freeze.extend({
   services: z.array(z.string()).describe("The services that there are now and that it concerns."),
 });
 
+const Revocation = z.object({
+  digest: z.string(),
+  atMs: atMs.describe("From this moment on; it may be yet to come."),
+  reason: z.string(),
+  by: z.string(),
+});
+
+const Channel = z.object({
+  service: z.string(),
+  name: z.string(),
+  version: z.string(),
+  digest: z.string(),
+  setAtMs: atMs,
+  setBy: z.string(),
+});
+
 const warnings = z.array(z.object({ message: z.string(), hint: maybe(z.string()) }));
 const trouble = z.object({ message: z.string(), hint: maybe(z.string()), sinceMs: atMs });
 
@@ -358,6 +374,7 @@ const Images = z.array(
     createdAtMs: atMs,
     pinned: z.boolean().describe("It stays until it is unpinned."),
     usedBy: z.array(z.string()).describe("The kept releases that use it."),
+    revoked: Revocation.optional().describe("Of the image, or of one that it is built on."),
   }),
 );
 
@@ -584,6 +601,11 @@ export const answers = {
   Rollout: rollout,
   SecretSet,
   Secrets,
+  Channel,
+  Channels: z.array(Channel),
+  ChannelHistory: Channel.extend({ history: z.array(Channel).describe("The newest first.") }),
+  Revocation,
+  Revocations: z.array(Revocation),
   ServiceStatus,
   ServiceStatusList,
   Snapshot,

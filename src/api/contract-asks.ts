@@ -79,6 +79,24 @@ const AddTarget = z.strictObject({
 
 const RemoveTarget = Target.extend({ reason });
 
+const imageDigest = z.string().regex(/^sha256:[0-9a-f]{64}$/, "sha256: and 64 hex digits");
+
+const RevokeImage = z.strictObject({
+  digest: imageDigest,
+  reason: givenReason.describe("Why; it is shown to everyone who meets the image."),
+  atMs: amount.optional().describe("From this moment on. Absent: from now on."),
+});
+
+const UnrevokeImage = z.strictObject({ digest: imageDigest, reason });
+
+const channelName = z
+  .string()
+  .regex(/^[a-z][a-z0-9-]{0,62}$/, "lower-case letters, digits and `-`, a letter first");
+
+const ChannelName = z.strictObject({ service, name: channelName });
+
+const SetChannel = ChannelName.extend({ version: z.string().min(1).max(128), reason });
+
 const AddKey = z.strictObject({
   name: keyName,
   publicKey: z.string().min(1).max(4_096).describe("An ECDSA P-256 public key in PEM."),
@@ -350,6 +368,10 @@ export const asks = {
   ...{
     AcceptBreaks,
     AddKey,
+    ChannelName,
+    RevokeImage,
+    SetChannel,
+    UnrevokeImage,
     AddTarget,
     Approve,
     Because,

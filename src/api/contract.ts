@@ -166,6 +166,57 @@ export const table = {
     asks: "Review",
     answers: "Override",
   },
+  revocations: {
+    method: "GET",
+    path: "/v1/revocations",
+    needs: "view installation",
+    summary: "Revoked images.",
+    asks: "Nothing",
+    answers: "Revocations",
+  },
+  /** In place of an earlier one of the same image. */
+  revokeImage: {
+    method: "POST",
+    path: "/v1/revocations/:digest",
+    needs: "operate installation",
+    summary: "Revokes an image: no server is started from it, nor from what was built on it.",
+    asks: "RevokeImage",
+    answers: "Revocation",
+  },
+  /** Throws `image_unknown` when it is not revoked. */
+  unrevokeImage: {
+    method: "POST",
+    path: "/v1/revocations/:digest/lift",
+    needs: "operate installation",
+    summary: "Allows servers of an image again.",
+    asks: "UnrevokeImage",
+  },
+  channels: {
+    method: "GET",
+    path: "/v1/channels",
+    needs: "view installation",
+    summary: "Where each channel is.",
+    asks: "Nothing",
+    answers: "Channels",
+  },
+  /** Throws `channel_unknown`, `image_revoked`. */
+  channel: {
+    method: "GET",
+    path: "/v1/channels/:service/:name",
+    needs: "view repository",
+    summary: "Where a channel is, and where it has been.",
+    asks: "ChannelName",
+    answers: "ChannelHistory",
+  },
+  /** Setting it to where it is changes nothing. Throws `image_unknown`, `image_revoked`. */
+  setChannel: {
+    method: "POST",
+    path: "/v1/channels/:service/:name",
+    needs: "operate repository",
+    summary: "Moves a channel to a version, or makes it.",
+    asks: "SetChannel",
+    answers: "Channel",
+  },
   services: {
     method: "GET",
     path: "/v1/services",

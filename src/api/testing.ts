@@ -152,6 +152,12 @@ const override: Override = {
   ...{ reason: "it burns", atMs: 5, against: ["ada has frozen production (freeze 3)"], review: undefined },
 };
 
+const revocation = { digest: `sha256:${"a".repeat(64)}`, atMs: 1, reason: "CVE-2026-1", by: "ada" };
+const channel = {
+  ...{ service: "shop", name: "stable", version: "1.4.2", digest: revocation.digest },
+  ...{ setAtMs: 1, setBy: "ada" },
+};
+
 export const answers: Operations = {
   ...accessAnswers,
   check: async () => ({ commit: "ab".repeat(20) }),
@@ -339,6 +345,12 @@ export const answers: Operations = {
     keys: [trustedKey, { ...trustedKey, name: "old", revoked: { atMs: 2, by: "ada", reason: "lost" } }],
     policies: [{ target: undefined, mode: "enforce", signedBy: ["release"] }],
   }),
+  revocations: async () => [revocation],
+  revokeImage: async () => revocation,
+  unrevokeImage: async () => {},
+  channels: async () => [channel],
+  channel: async () => ({ ...channel, history: [channel] }),
+  setChannel: async () => channel,
   trustKey: async () => trustedKey,
   revokeKey: async () => {},
   requireSigned: async () => {},

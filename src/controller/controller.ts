@@ -18,6 +18,7 @@ import type { ImageOperations } from "./operations/image-operations.ts";
 import type { Images } from "./operations/images.ts";
 import { createJobOperations } from "./operations/jobs.ts";
 import { createQueries } from "./operations/queries.ts";
+import type { ImageReleasing } from "./operations/releasing-images.ts";
 import { createReproduce } from "./operations/reproduce.ts";
 import { createSecretCommands } from "./operations/secrets.ts";
 import { createTrustOperations } from "./operations/trust.ts";
@@ -49,7 +50,10 @@ export interface ControllerOptions {
 
 /** Everything but what the auditor, the store of images, the figures and the part about access answer. */
 export interface Controller
-  extends Omit<Operations, keyof Auditor | keyof ImageOperations | keyof typeof accessTable | "figures"> {
+  extends Omit<
+    Operations,
+    keyof Auditor | keyof ImageOperations | keyof ImageReleasing | keyof typeof accessTable | "figures"
+  > {
   /** Ends all passes; servers and router keep running. */
   close(): Promise<void>;
 }

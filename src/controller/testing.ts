@@ -14,6 +14,7 @@ import type { Fleet } from "../platform/fleet/fleet.ts";
 import { openStore, type Store } from "../store/store.ts";
 import { type Controller, startController } from "./controller.ts";
 import { Meter } from "./metrics/meter.ts";
+import { requireNotRevoked } from "./operations/revocations.ts";
 import type { DeployRequest, ServiceStatus } from "./operations.ts";
 import type { Platforms } from "./targets/operations.ts";
 
@@ -35,6 +36,8 @@ export class TestInstallation implements AsyncDisposable {
   readonly versions = new Map<string, ImageDigest>();
   /** By image, the ids of the keys that have signed it. */
   readonly signers = new Map<ImageDigest, readonly string[]>();
+  /** What images were built on. */
+  readonly bases = new Map<ImageDigest, readonly ImageDigest[]>();
   store!: Store;
   platform!: Fleet;
   controller!: Controller;
@@ -46,7 +49,10 @@ export class TestInstallation implements AsyncDisposable {
   start(): void {
     const clock = steadyClock(this.clock);
     this.store = openStore(join(this.folder, "kiln.db"), { clock });
-    this.platform = fakePlatform(clock, { world: this.world }).platform;
+    const images = { bases: async (image: ImageDigest) => this.bases.get(image) ?? [] };
+    const requireStartable = (image: ImageDigest) =>
+      requireNotRevoked({ store: this.store, clock, images }, image);
+    this.platform = fakePlatform(clock, { world: this.world, requireStartable }).platform;
     this.controller = startController({
       store: this.store,
       meter: this.meter,
@@ -55,6 +61,7 @@ export class TestInstallation implements AsyncDisposable {
       clock,
       log: silentLog,
       images: {
+        ...images,
         has: async (image) => !this.world.missingImages.has(image),
         signers: async (image, keys) =>
           (this.signers.get(image) ?? []).filter((id) => keys.some(({ keyId }) => keyId === id)),

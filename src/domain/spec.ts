@@ -106,7 +106,9 @@ export type ImageBase =
   /** What a Dockerfile builds, or one of its stages. `path` is absolute. */
   | { readonly kind: "dockerfile"; readonly path: string; readonly stage: string | undefined }
   /** An image in a registry, as a person names it, with a tag or a digest. */
-  | { readonly kind: "registry"; readonly reference: string };
+  | { readonly kind: "registry"; readonly reference: string }
+  /** Where a channel of this installation is. */
+  | { readonly kind: "channel"; readonly service: string; readonly name: string };
 
 /** A line of passwd(5), and what groups it needs. */
 export interface UserSpec {

@@ -44,6 +44,8 @@ export interface BuildOptions {
   readonly findPlace?: FindPlace;
   /** The caller's environment: where the credentials of registries and proxies are; absent: none. */
   readonly env?: Readonly<Record<string, string | undefined>>;
+  /** The digest where a channel is now; absent: channels cannot be looked up. */
+  readonly channelDigest?: (service: string, name: string) => Promise<string>;
   /** Called with what an image was made from, before it gets its version; not for an image that was made before. */
   readonly made?: (image: MadeImage) => Promise<void>;
   /** Resolves packages; the default is the real one. */
@@ -224,6 +226,7 @@ async function openBase(
       index: walk.index,
       walk,
       bases,
+      channelDigest: options.channelDigest,
       env,
       clock,
       signal,
@@ -281,7 +284,7 @@ async function lockPackages(spec: ServiceSpec, options: BuildOptions): Promise<L
  */
 function buildKey(
   { image, jobs, schedules = [], shape, secrets, files: delivered }: ServiceSpec,
-  { base, packages, files }: Inputs,
+  { base, bases, packages, files }: Inputs,
 ): string {
   const checked = [
     [...jobs, ...schedules].map(({ command }) => command[0]),
@@ -296,6 +299,8 @@ function buildKey(
       recipe,
       hostArchitecture(),
       base.identity,
+      bases.map(({ digest }) => digest),
+      base.bases,
       packages?.inputDigest,
       image.users,
       image.env,

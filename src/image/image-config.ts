@@ -83,7 +83,12 @@ export function imageConfig(process: ProcessConfig, layers: readonly Layer[]): I
   };
 }
 
-export function imageManifest(config: Descriptor, layers: readonly Layer[]): Manifest {
+/** `bases` are digests of images. */
+export function imageManifest(
+  config: Descriptor,
+  layers: readonly Layer[],
+  bases: readonly string[],
+): Manifest {
   return {
     schemaVersion: 2,
     mediaType: mediaTypes.manifest,
@@ -94,7 +99,10 @@ export function imageManifest(config: Descriptor, layers: readonly Layer[]): Man
       size: bytes,
       annotations: { [annotations.layerName]: name },
     })),
-    annotations: { [annotations.contentDigest]: chainId(layers.map(({ digest }) => digest)) },
+    annotations: {
+      [annotations.contentDigest]: chainId(layers.map(({ digest }) => digest)),
+      ...(bases.length === 0 ? {} : { [annotations.bases]: bases.join(" ") }),
+    },
   };
 }
 

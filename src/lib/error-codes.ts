@@ -34,6 +34,8 @@ export const errorCodes = {
   advisories_damaged: { status: 500, exit: 1 },
   image_vulnerable: { status: 409, exit: 3 },
   image_unscannable: { status: 422, exit: 1 },
+  image_revoked: { status: 409, exit: 3 },
+  channel_unknown: { status: 404, exit: 1 },
   image_refused: { status: 409, exit: 3 },
   policy_refused: { status: 409, exit: 3 },
   candidate_unknown: { status: 404, exit: 1 },

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { ImageDigest } from "../domain/ids.ts";
 import type { Target, TargetName } from "../domain/target.ts";
 import { startDriftWatch } from "../drift/drift-watch.ts";
 import { probeDrift } from "../drift/probe-drift.ts";
@@ -30,6 +31,8 @@ export interface Surroundings {
   readonly log: Logger;
   readonly images: ImageSource & ImagePacker & ImagePusher;
   readonly machines: MachineSource;
+  /** Throws when no server of this image may be started any more. */
+  readonly requireStartable: (image: ImageDigest) => Promise<void>;
   readonly secrets: SecretSource;
   readonly configs: ConfigSource;
   /** Absent: none is kept. */
@@ -145,7 +148,8 @@ function openLocal({ state, clock, log, ...sources }: Surroundings): OpenedTarge
   const host = localHost({ state, clock, log, ...sources });
   const { secrets } = sources;
   const router = haproxyRouter({ state, clock, log, secret: secrets.newest });
-  const platform = createFleet({ host, router, clock, prober: networkProber(), log });
+  const { requireStartable } = sources;
+  const platform = createFleet({ host, router, clock, prober: networkProber(), log, requireStartable });
   return {
     platform,
     probe: async (call) => {
@@ -166,7 +170,8 @@ async function openVm(
   const host = vmHost({ state, target: name, clock, log, ...sources });
   const own = stateOfMachines(state, name);
   const router = haproxyRouter({ state: own, clock, log, secret: sources.secrets.newest });
-  const platform = createFleet({ host, router, clock, prober: networkProber(), log });
+  const { requireStartable } = sources;
+  const platform = createFleet({ host, router, clock, prober: networkProber(), log, requireStartable });
   return {
     platform,
     probe: (call) => platform.probe(call),
@@ -187,7 +192,8 @@ async function openDocker(
     ...{ state: stateOfTarget(state, name), clock, log },
     secret: sources.secrets.newest,
   });
-  const platform = createFleet({ host, router, clock, prober: networkProber(), log });
+  const { requireStartable } = sources;
+  const platform = createFleet({ host, router, clock, prober: networkProber(), log, requireStartable });
   return {
     platform,
     probe: (call) => platform.probe(call),
@@ -215,13 +221,15 @@ async function openKubernetes(
 }
 
 async function openTerraform(
-  { state, clock, log, images, secrets }: Surroundings,
+  { state, clock, log, images, secrets, requireStartable }: Surroundings,
   { name }: Target,
   options: z.output<typeof terraformOptions>,
 ): Promise<OpenedTarget> {
   const opener = await import("./terraform/open.ts");
   const router = haproxyRouter({ state: stateOfTarget(state, name), clock, log, secret: secrets.newest });
-  const opened = opener.openTerraform({ state, target: name, options, router, images, clock, log });
+  const opened = opener.openTerraform({
+    ...{ state, target: name, options, router, images, clock, log, requireStartable },
+  });
   const { platform, watchDrift } = opened;
   return {
     platform,

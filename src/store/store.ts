@@ -9,12 +9,14 @@ import type { KilnEvent, NewEvent } from "../domain/event.ts";
 import type { ImageDigest, ServerId, ServiceKey } from "../domain/ids.ts";
 import type { ServerFailure } from "../domain/observation.ts";
 import type { Release, ReleaseDraft } from "../domain/release.ts";
+import type { Channel, Revocation } from "../domain/revocation.ts";
 import type { DesiredService, Rollout } from "../domain/rollout.ts";
 import type { RolloutPolicy, ScheduleSpec, UpkeepPolicy } from "../domain/spec.ts";
 import type { Target, TargetName } from "../domain/target.ts";
 import type { TrafficCounter, TrafficSpan } from "../domain/traffic.ts";
 import type { Clock } from "../lib/time/clock.ts";
 import { type AccessStore, openAccess } from "./access/access-store.ts";
+import { insertChannel, selectChannelHistory } from "./channels.ts";
 import { type EventListener, EventLog } from "./events/event-log.ts";
 import {
   checkChain,
@@ -26,6 +28,7 @@ import {
   selectNewestAudit,
 } from "./events/events.ts";
 import { openPolicies, type PolicyStore } from "./policy/policies.ts";
+import { deleteRevocation, insertRevocation, selectRevocations } from "./revocations.ts";
 import { applyChange } from "./rollouts/apply.ts";
 import { selectFailures } from "./rollouts/failures.ts";
 import { selectCommit, selectRollout, selectRollouts } from "./rollouts/rollouts.ts";
@@ -137,6 +140,19 @@ export interface Store extends Disposable {
   revokeTrustedKey(name: string, reason: string, by: Asker): void;
   /** The one for every target first, the others by target. */
   imagePolicies(): readonly ImagePolicy[];
+  /** By digest; also those that are yet to come. */
+  revocations(): readonly Revocation[];
+  /** From now on, unless a moment is stated. In place of an earlier one of the same image. */
+  revokeImage(
+    asked: { readonly digest: ImageDigest; readonly atMs?: number | undefined; readonly reason: string },
+    by: Asker,
+  ): Revocation;
+  /** False when it is not revoked. */
+  unrevokeImage(digest: ImageDigest, by: Asker): boolean;
+  /** Where each channel has been, by channel, the newest first. */
+  channelHistory(): readonly Channel[];
+  /** Moves a channel, or makes it. */
+  setChannel(to: Pick<Channel, "service" | "name" | "version" | "digest">, by: Asker): Channel;
   /** In place of the one for the same target. Throws `trusted_key_unknown` and `target_unknown`. */
   setImagePolicy(policy: ImagePolicy, by: Asker): void;
   /** False when there was none. */
@@ -301,6 +317,11 @@ export function openStore(path: string, options: { readonly clock: Clock }): Sto
     addTrustedKey: (key, by) => changing(() => insertTrustedKey(bench, key, by)),
     revokeTrustedKey: (name, reason, by) => changing(() => revokeTrustedKey(bench, name, reason, by)),
     imagePolicies: () => selectImagePolicies(db),
+    revocations: () => selectRevocations(db),
+    revokeImage: (asked, by) => changing(() => insertRevocation(bench, asked, by)),
+    unrevokeImage: (digest, by) => changing(() => deleteRevocation(bench, digest, by)),
+    channelHistory: () => selectChannelHistory(db),
+    setChannel: (to, by) => changing(() => insertChannel(bench, to, by)),
     setImagePolicy: (policy, by) => changing(() => setImagePolicy(bench, policy, by)),
     removeImagePolicy: (target, by) => changing(() => deleteImagePolicy(bench, target, by)),
     policies: openPolicies(bench),

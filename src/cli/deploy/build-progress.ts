@@ -25,6 +25,8 @@ export async function buildProject(
       clock,
       signal,
       env: context.env,
+      channelDigest: async (service, name) =>
+        (await (await context.connect()).channel({ service, name })).digest,
       made: async (image) => (await import("../../trust/provenance/kept.ts")).keepProvenance(state, image),
       progress: progress.event,
       findPlace: async (path) =>

@@ -3,8 +3,9 @@ import type { ServiceKey } from "../../domain/ids.ts";
 import type { Rollout } from "../../domain/rollout.ts";
 import type { Store } from "../../store/store.ts";
 import { requireOneWriter } from "../operations/one-writer.ts";
+import { type RevocationParts, requireNotRevoked } from "../operations/revocations.ts";
 import type { Accepted } from "../operations.ts";
-import type { Change } from "./change.ts";
+import type { Change, ChangeParts } from "./change.ts";
 
 /** What someone does to the running rollout. */
 export function steering(
@@ -16,9 +17,20 @@ export function steering(
 }
 
 /** More or fewer servers of the same release. */
-export function scaling(service: ServiceKey, count: number, by: Asker): Change<Accepted> {
+export function scaling(
+  parts: RevocationParts & Pick<ChangeParts, "store">,
+  service: ServiceKey,
+  count: number,
+  by: Asker,
+): Change<Accepted> {
   return {
     service,
+    check: async () => {
+      const desired = parts.store.desired(service);
+      const release = desired?.releases.get(desired.rollout?.to ?? desired.serving ?? 0);
+      if (desired === undefined || release === undefined || count <= desired.count) return;
+      await requireNotRevoked(parts, release.image);
+    },
     record: (store) => {
       requireCount(store, service, count);
       const from = store.setCount(service, count, by);

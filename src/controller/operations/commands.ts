@@ -43,7 +43,7 @@ export function createCommands(
     promotion: (asked, who) => carryOut(parts, asked, () => promoting(parts, asked, askerOf(asked, who))),
     rollback: (asked, who) => carryOut(parts, asked, () => rollingBack(parts, asked, askerOf(asked, who))),
     scale: (asked, who) =>
-      carryOut(parts, asked, () => scaling(asked.service, asked.count, askerOf(asked, who))),
+      carryOut(parts, asked, () => scaling(parts, asked.service, asked.count, askerOf(asked, who))),
     remove: (asked, who) => carryOut(parts, asked, () => removing(asked.service, askerOf(asked, who))),
     abort: steer("abort"),
     pause: steer("pause"),
@@ -61,7 +61,7 @@ function changeOf(parts: ChangeParts, { service, change }: PlanRequest, by: Aske
     case "promotion":
       return promoting(parts, { service, ...change }, by);
     case "scale":
-      return scaling(service, change.count, by);
+      return scaling(parts, service, change.count, by);
     case "remove":
       return removing(service, by);
     default:

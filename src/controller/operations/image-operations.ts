@@ -1,7 +1,8 @@
 import { type Actor, type Asker, askerData, askerName, why } from "../../domain/actor.ts";
+import { revocationIn } from "../../domain/revocation.ts";
 import { collectGarbage } from "../../image/store/collect-garbage.ts";
 import { describeImage } from "../../image/store/describe.ts";
-import { listImages, removeImage, setPinned } from "../../image/store/images.ts";
+import { basesIn, listImages, removeImage, setPinned } from "../../image/store/images.ts";
 import type { StateFolder } from "../../lib/state-folder.ts";
 import type { Clock } from "../../lib/time/clock.ts";
 import type { Store } from "../../store/store.ts";
@@ -18,7 +19,7 @@ export type ImageOperations = Pick<
 
 /** The operations on the images of this installation. */
 export function createImageOperations(parts: {
-  readonly store: Pick<Store, "imagesInUse" | "appendEvent">;
+  readonly store: Pick<Store, "imagesInUse" | "appendEvent" | "revocations">;
   readonly state: StateFolder;
   readonly clock: Clock;
 }): ImageOperations {
@@ -33,9 +34,14 @@ export function createImageOperations(parts: {
   return {
     images: async ({ service }) => {
       const inUse = store.imagesInUse();
+      const revocations = store.revocations();
       return (await listImages(state))
         .filter((image) => service === undefined || image.service === service)
-        .map((image) => ({ ...image, usedBy: [...(inUse.get(image.digest) ?? [])] }));
+        .map((image) => ({
+          ...image,
+          usedBy: [...(inUse.get(image.digest) ?? [])],
+          revoked: revocationIn(revocations, [image.digest, ...basesIn(state, image.digest)], clock.now()),
+        }));
     },
     image: async ({ digest }) => {
       const { process, ...described } = await describeImage(state, digest);

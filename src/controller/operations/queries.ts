@@ -1,5 +1,5 @@
 import type { KilnEvent } from "../../domain/event.ts";
-import type { ImageDigest, ServiceKey } from "../../domain/ids.ts";
+import type { ServiceKey } from "../../domain/ids.ts";
 import type { GroupObservation, Observation } from "../../domain/observation.ts";
 import type { Release } from "../../domain/release.ts";
 import type { DesiredService } from "../../domain/rollout.ts";
@@ -25,6 +25,7 @@ import type { Images } from "./images.ts";
 import { jobWarnings } from "./job-warnings.ts";
 import { overviewOf } from "./overview.ts";
 import { phasesOf } from "./phases.ts";
+import { revocationOf, revokedWarning } from "./revocations.ts";
 
 /** More than the rollouts that are kept are likely to have. */
 const eventsOfHistory = 20_000;
@@ -43,7 +44,7 @@ export function createQueries(
   Operations,
   "services" | "overview" | "status" | "rollout" | "history" | "diff" | "traffic" | "events"
 > {
-  const { targets, store, clock, images } = parts;
+  const { targets, store, clock } = parts;
   return {
     services: () => allServices(parts),
     overview: async (asked = {}) => {
@@ -53,12 +54,11 @@ export function createQueries(
     },
     status: async ({ service }) => {
       const desired = required(store, service);
-      const image = servingImage(desired);
-      const [glance, vulnerabilities] = await Promise.all([
+      const [glance, news] = await Promise.all([
         glanceAt(targets.named(desired.target)),
-        image === undefined ? undefined : images.scanner?.find(image),
+        newsOf(parts, desired, "find"),
       ]);
-      return statusOf(store, desired, glance, vulnerabilities);
+      return statusOf(store, desired, glance, news);
     },
     rollout: async ({ id }) => {
       const rollout = store.rollout(id);
@@ -82,23 +82,41 @@ export function createQueries(
   };
 }
 
-function servingImage({ serving, releases }: DesiredService): ImageDigest | undefined {
-  return serving === undefined ? undefined : releases.get(serving)?.image;
+/** What has become known of the image that serves. */
+interface ImageNews {
+  readonly vulnerabilities: ServiceStatus["vulnerabilities"];
+  readonly warnings: ServiceStatus["warnings"];
 }
 
-async function allServices({ store, targets, images }: QueryParts): Promise<ServiceStatus[]> {
+/** `known`: without a scan that would have to be made first. */
+async function newsOf(
+  parts: QueryParts,
+  { serving, releases }: DesiredService,
+  scan: "find" | "known",
+): Promise<ImageNews> {
+  const image = serving === undefined ? undefined : releases.get(serving)?.image;
+  if (image === undefined) return { vulnerabilities: undefined, warnings: [] };
+  const revoked = await revocationOf(parts, image, Number.POSITIVE_INFINITY);
+  return {
+    vulnerabilities: await parts.images.scanner?.[scan](image),
+    warnings: revoked === undefined ? [] : [revokedWarning(image, revoked, parts.clock.now())],
+  };
+}
+
+async function allServices(parts: QueryParts): Promise<ServiceStatus[]> {
+  const { store, targets } = parts;
   const services = store.desiredAll();
   const used = new Set(services.map(({ target }) => target));
   const glances = new Map(
     await Promise.all([...used].map(async (name) => [name, await glanceAt(targets.named(name))] as const)),
   );
-  return services.flatMap((desired) => {
-    const glance = glances.get(desired.target);
-    if (glance === undefined) return [];
-    const image = servingImage(desired);
-    const vulnerabilities = image === undefined ? undefined : images.scanner?.known(image);
-    return [statusOf(store, desired, glance, vulnerabilities)];
-  });
+  const all = await Promise.all(
+    services.map(async (desired) => {
+      const glance = glances.get(desired.target);
+      return glance && statusOf(store, desired, glance, await newsOf(parts, desired, "known"));
+    }),
+  );
+  return all.filter((status) => status !== undefined);
 }
 
 function keptRelease(releases: DesiredService["releases"], service: ServiceKey, number: number): Release {
@@ -132,7 +150,7 @@ function statusOf(
   store: Store,
   desired: DesiredService,
   { site, observation = nothing, trouble }: Seen,
-  vulnerabilities: ServiceStatus["vulnerabilities"],
+  { vulnerabilities, warnings }: ImageNews,
 ): ServiceStatus {
   const { service, count, serving, rollout, warm, removed } = desired;
   const { name, platform } = site.target;
@@ -160,9 +178,12 @@ function statusOf(
       .map((copy) => ({ ...copy, version: desired.releases.get(copy.release)?.version ?? "unknown" })),
     failures: store.failures(service),
     trouble: site.loop.trouble(service),
-    warnings: [...(observation.warnings ?? []), ...jobWarnings(desired), ...overrideWarnings(store, service)]
-      .filter((warning) => (warning.service ?? service) === service)
-      .map(({ message, hint }) => ({ message, hint })),
+    warnings: [
+      ...[...(observation.warnings ?? []), ...jobWarnings(desired), ...overrideWarnings(store, service)]
+        .filter((warning) => (warning.service ?? service) === service)
+        .map(({ message, hint }) => ({ message, hint })),
+      ...warnings,
+    ],
     vulnerabilities,
   };
 }

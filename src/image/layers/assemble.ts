@@ -18,6 +18,8 @@ import { usersLayer } from "./users-layer.ts";
 /** Everything that determines an image, in addition to the spec. */
 export interface Inputs {
   readonly base: Base;
+  /** Images of others that it is built on. */
+  readonly bases: readonly { readonly digest: string }[];
   readonly packages: LockedPackages | undefined;
   readonly files: readonly ProjectFile[];
 }
@@ -54,7 +56,14 @@ export async function assembleImage(
     const make = () => cachedLayer(place, "files", layerInputs(tree), async () => tree);
     layers.push(await report.run("files", make));
   }
-  return writeImage(place, process, layers);
+  return writeImage(place, process, layers, lineage(spec, inputs));
+}
+
+/** What it is built on, and what that was built on. A tag may name an index: then the image in it, too. */
+function lineage({ image: { from } }: ServiceSpec, { base, bases }: Inputs): readonly string[] {
+  const own = bases.map(({ digest }) => digest);
+  const chosen = own.length > 0 && from.kind !== "dockerfile" ? [base.identity] : [];
+  return [...new Set([...own, ...chosen, ...(base.bases ?? [])])];
 }
 
 async function lowerLayers(
@@ -87,9 +96,10 @@ async function writeImage(
   { store }: LayerPlace,
   process: ReturnType<typeof processConfig>,
   layers: readonly Layer[],
+  bases: readonly string[],
 ): Promise<string> {
   const config = await putBlob(store, toJson(imageConfig(process, layers)), mediaTypes.config);
-  const manifest = await putBlob(store, toJson(imageManifest(config, layers)), mediaTypes.manifest);
+  const manifest = await putBlob(store, toJson(imageManifest(config, layers, bases)), mediaTypes.manifest);
   return manifest.digest;
 }
 

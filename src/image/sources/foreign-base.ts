@@ -1,6 +1,6 @@
 import { KilnError } from "../../lib/errors.ts";
 import { definedOf, type ForeignDescriptor, foreignConfig, foreignManifest } from "../store/oci-schema.ts";
-import { hostArchitecture } from "../store/oci-types.ts";
+import { basesOf, hostArchitecture } from "../store/oci-types.ts";
 import { notForThisMachine } from "./choose.ts";
 import { type ForeignBlobs, parsed } from "./foreign-blobs.ts";
 import { importLayer } from "./import-layer.ts";
@@ -24,6 +24,7 @@ export async function foreignBase(blobs: ForeignBlobs, chosen: ForeignDescriptor
   }
   return {
     identity: chosen.digest,
+    bases: basesOf(manifest),
     process: config.config ? definedOf(config.config) : {},
     diffIds: config.rootfs.diff_ids,
     layers: manifest.layers.map((layer, i) => {

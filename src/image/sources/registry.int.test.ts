@@ -77,7 +77,9 @@ test.skipIf(missing.length > 0)(
     };
     await put("1", [other, own, attestation]);
     const plain = await build(shop, `http://${real.host}/base@${digest}`);
-    expect(await build(shop, `http://${real.host}/base:1`)).toMatchObject({ digest: plain.digest });
+    expect(await build(shop, `http://${real.host}/base:1`)).toMatchObject({
+      contentDigest: plain.contentDigest,
+    });
   },
 );
 

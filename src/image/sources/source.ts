@@ -11,6 +11,8 @@ export interface Base {
   /** Changes whenever the base's content does; cheap to find. */
   readonly identity: string;
   readonly process: ProcessConfig;
+  /** Images that it was built on itself, by its manifest. Absent: it names none. */
+  readonly bases?: readonly string[];
   /** Of images that others made: the digests of their layers when unpacked, in the order of `layers`. */
   readonly diffIds?: readonly string[];
   /** Each adds one layer to the image store, on top of the layers `below` it; bottom first. */
@@ -22,6 +24,8 @@ export interface OpenCall {
   readonly place: LayerPlace;
   readonly index: InputIndex;
   readonly bases: LockedBases;
+  /** The digest where a channel is now. Absent: channels cannot be looked up. */
+  readonly channelDigest: ((service: string, name: string) => Promise<string>) | undefined;
   /** How the project's files are read, for sources that use them. */
   readonly walk: WalkOptions;
   /** The caller's environment: where its credentials and proxies are. */

@@ -1,5 +1,6 @@
 import type { ImageBase } from "../../domain/spec.ts";
 import { nearest } from "../../lib/nearest.ts";
+import { channel } from "./channel.ts";
 import { debian } from "./debian.ts";
 import { dockerfile } from "./dockerfile.ts";
 import { oci } from "./oci.ts";
@@ -8,7 +9,7 @@ import { scratch } from "./scratch.ts";
 import type { Source } from "./source.ts";
 
 /** Every kind of `image.from`. Their patterns do not overlap. */
-const sources = { scratch, debian, oci, dockerfile, registry } satisfies {
+const sources = { scratch, debian, oci, dockerfile, channel, registry } satisfies {
   [Kind in ImageBase["kind"]]: Source<Extract<ImageBase, { kind: Kind }>>;
 };
 
@@ -26,7 +27,8 @@ export function parseBase(text: string): ImageBase | undefined {
 export function baseHint(found: unknown): string | undefined {
   if (typeof found !== "string") return undefined;
   const [kind = "", ...rest] = found.split(":");
-  const meant = kind in sources ? undefined : nearest(kind, ["scratch", "debian", "oci", "dockerfile"]);
+  const meant =
+    kind in sources ? undefined : nearest(kind, ["scratch", "debian", "oci", "dockerfile", "channel"]);
   if (meant) return `Did you mean \`${[meant, ...rest].join(":")}\`?`;
   return all.map(({ hint }) => hint(found)).find(Boolean);
 }

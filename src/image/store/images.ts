@@ -9,10 +9,11 @@ import {
   type IndexEntry,
   imageStore,
   readIndex,
+  readManifest,
   readVersions,
   withStoreLock,
 } from "./image-store.ts";
-import { annotations, type Descriptor } from "./oci-types.ts";
+import { annotations, basesOf, type Descriptor } from "./oci-types.ts";
 
 /** One version of one service's image. */
 export interface StoredImage {
@@ -60,6 +61,16 @@ export async function resolveImage(
 ): Promise<StoredImage> {
   const store = imageStore(state);
   return toStored(store, findEntry(await readIndex(store), service, versionOrDigest));
+}
+
+/** What an image was built on, by its manifest. Nothing for an image that is not there. */
+export function basesIn(state: StateFolder, digest: string): readonly string[] {
+  try {
+    return basesOf(readManifest(imageStore(state), digest));
+  } catch (error) {
+    if (error instanceof KilnError) return [];
+    throw error;
+  }
 }
 
 function findEntry(entries: readonly IndexEntry[], service: string, wanted: string): IndexEntry {

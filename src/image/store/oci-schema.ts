@@ -44,7 +44,11 @@ export const referrerList = z.object({
 export type ListedReferrer = z.infer<typeof referrerList>["manifests"][number];
 
 /** manifest.md. */
-export const foreignManifest = z.object({ config: descriptor, layers: z.array(descriptor).max(127) });
+export const foreignManifest = z.object({
+  config: descriptor,
+  layers: z.array(descriptor).max(127),
+  annotations: orNull(z.record(z.string(), z.string())),
+});
 
 /** config.md. */
 export const foreignConfig = z.object({

@@ -69,11 +69,22 @@ export const annotations = {
   created: "org.opencontainers.image.created",
   contentDigest: "kiln.content.digest",
   layerName: "kiln.layer.name",
+  /** Digests of the images that it was built on, the nearest first, separated by spaces. */
+  bases: "kiln.bases",
   /** Of what cosign 3 attaches: the type of the statement in the bundle. */
   predicateType: "dev.sigstore.bundle.predicateType",
   /** In the store's index: `kiln gc` and `kiln image rm` leave this version. */
   pinned: "kiln.pinned",
 } as const;
+
+/** What an image was built on, by its manifest: digests, the nearest first. */
+export function basesOf({
+  annotations: notes,
+}: {
+  readonly annotations?: Readonly<Record<string, string>> | null | undefined;
+}): readonly string[] {
+  return (notes?.[annotations.bases] ?? "").split(" ").filter((one) => /^sha256:[0-9a-f]{64}$/.test(one));
+}
 
 /** GOARCH of this machine, as `architecture` in config.md. */
 export function hostArchitecture(): string {

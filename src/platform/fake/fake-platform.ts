@@ -1,6 +1,6 @@
-import { type Logger, silentLog } from "../../lib/log.ts";
+import { silentLog } from "../../lib/log.ts";
 import type { Clock } from "../../lib/time/clock.ts";
-import { createFleet, type Fleet } from "../fleet/fleet.ts";
+import { createFleet, type Fleet, type FleetOptions } from "../fleet/fleet.ts";
 import { fakeHost } from "./fake-host.ts";
 import { fakeProber } from "./fake-prober.ts";
 import { fakeRouter } from "./fake-router.ts";
@@ -12,16 +12,18 @@ import { FakeWorld } from "./world.ts";
  */
 export function fakePlatform(
   clock: Clock,
-  options: { readonly world?: FakeWorld; readonly parallelism?: number; readonly log?: Logger } = {},
+  options: { readonly world?: FakeWorld } & Partial<
+    Pick<FleetOptions, "parallelism" | "log" | "requireStartable">
+  > = {},
 ): { readonly platform: Fleet; readonly world: FakeWorld } {
-  const world = options.world ?? new FakeWorld(clock);
+  const { world = new FakeWorld(clock), log = silentLog, ...others } = options;
   const platform = createFleet({
     host: fakeHost(world),
     router: fakeRouter(world),
     prober: fakeProber(world),
     clock,
-    log: options.log ?? silentLog,
-    ...(options.parallelism === undefined ? {} : { parallelism: options.parallelism }),
+    log,
+    ...others,
   });
   return { platform, world };
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert";
 import type { Shares } from "../../domain/actions.ts";
-import type { ServerId, ServiceKey } from "../../domain/ids.ts";
+import type { ImageDigest, ServerId, ServiceKey } from "../../domain/ids.ts";
 import { previewedBy, previewKey } from "../../domain/ids.ts";
 import { previewFrontend } from "../../domain/listener.ts";
 import type { Observation, ServiceWarning } from "../../domain/observation.ts";
@@ -46,6 +46,8 @@ export interface FleetOptions {
   readonly clock: Clock;
   readonly prober: Prober;
   readonly log: Logger;
+  /** Throws when no server of this image may be started any more. Absent: every image may be. */
+  readonly requireStartable?: ((image: ImageDigest) => Promise<void>) | undefined;
   /** How many servers are created at once; 4 by default. */
   readonly parallelism?: number;
 }
@@ -96,7 +98,8 @@ class HostFleet implements Fleet {
   readonly #changed = new Set<Group>();
   readonly #lookOnce: () => Promise<void>;
 
-  constructor({ host, router, clock, prober, log, parallelism = 4 }: FleetOptions) {
+  constructor(options: FleetOptions) {
+    const { host, router, clock, prober, log, parallelism = 4, requireStartable = async () => {} } = options;
     this.name = host.name;
     if (host.logs) this.logs = host.logs;
     if (host.forecast) this.forecast = host.forecast;
@@ -124,12 +127,17 @@ class HostFleet implements Fleet {
       timetable: new Timetable(clock, this.#background.signal),
       terminations: this.#terminations,
       parallelism,
+      requireStartable,
       onDoubt: (member) => this.#doubt(member.release.health.check.kind === "alive" ? aliveMs : doubtPauseMs),
     });
     const { runJob } = host;
     if (runJob !== undefined) {
       const onChange = (service: ServiceKey) => this.#tell(service);
-      this.#jobs = new Jobs({ ...shared, runJob, onChange });
+      const run: typeof runJob = async (job, call) => {
+        await requireStartable(job.release.image);
+        return runJob(job, call);
+      };
+      this.#jobs = new Jobs({ ...shared, runJob: run, onChange });
       this.jobs = this.#adopting(this.#jobs);
       this.reproduce = this.#reproducing(this.#jobs);
     }

@@ -1,3 +1,4 @@
+import type { ImageDigest } from "../../domain/ids.ts";
 import { mainHost } from "../../domain/listener.ts";
 import type { Release } from "../../domain/release.ts";
 import { clauseOf, KilnError } from "../../lib/errors.ts";
@@ -30,6 +31,7 @@ export interface ServersOptions {
   readonly timetable: Timetable;
   readonly terminations: Terminations;
   readonly parallelism: number;
+  readonly requireStartable: (image: ImageDigest) => Promise<void>;
   /** A server of the group has changed: make the group whole again and inform all watchers. */
   readonly onChange: (group: Group) => void;
   /** A health check failed, or there is none: the server's process may have ended unseen. */
@@ -110,6 +112,7 @@ export class Servers {
     const { restore } = this.#o.memory.groupOf(member).wanted ?? {};
     for (let tries = 1; !signal.aborted; tries++) {
       try {
+        await this.#o.requireStartable(member.release.image);
         return await host.create(
           { id: member.id, release: member.release, ...(restore && { restore }) },
           background.call(createTimeoutMs, signal),

@@ -2,7 +2,7 @@ import type { Logger } from "../../lib/log.ts";
 import type { StateFolder } from "../../lib/state-folder.ts";
 import type { Clock } from "../../lib/time/clock.ts";
 import type { Router } from "../../router/router.ts";
-import { createFleet, type Fleet } from "../fleet/fleet.ts";
+import { createFleet, type Fleet, type FleetOptions } from "../fleet/fleet.ts";
 import { networkProber } from "../fleet/health/network-prober.ts";
 import type { DriftSource, ImagePacker, ImagePusher } from "../platform.ts";
 import { terraformHost } from "./terraform-host.ts";
@@ -14,6 +14,7 @@ export interface TerraformTarget {
   readonly options: TerraformOptions;
   readonly router: Router;
   readonly images: ImagePusher & Pick<ImagePacker, "check">;
+  readonly requireStartable: FleetOptions["requireStartable"];
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -27,11 +28,19 @@ export interface OpenedTerraform {
 }
 
 /** Contacts nothing. */
-export function openTerraform({ router, ...rest }: TerraformTarget): OpenedTerraform {
+export function openTerraform({ router, requireStartable, ...rest }: TerraformTarget): OpenedTerraform {
   const { clock, log } = rest;
   const host = terraformHost(rest);
   return {
-    platform: createFleet({ host, router, clock, prober: networkProber(), log, parallelism }),
+    platform: createFleet({
+      host,
+      router,
+      clock,
+      prober: networkProber(),
+      log,
+      parallelism,
+      requireStartable,
+    }),
     watchDrift: () => host.watchDrift(),
   };
 }

@@ -125,6 +125,8 @@ test.each([
   ["oci:./a b", { kind: "oci", path: "./a b", ref: undefined }],
   ["oci:a.tar#reg:1@x/y", { kind: "oci", path: "a.tar", ref: "reg:1@x/y" }],
   ["registry.example/a/b:1", { kind: "registry", reference: "registry.example/a/b:1" }],
+  ["channel:base/stable", { kind: "channel", service: "base", name: "stable" }],
+  ["channel:base", undefined],
   ["registry.example/a/b", undefined],
   ["oci:a#", undefined],
   ["oci:", undefined],

@@ -373,6 +373,25 @@ const migrations: readonly string[] = [
     names TEXT NOT NULL
   ) STRICT;
   `,
+  `
+  CREATE TABLE revoked_images (
+    digest TEXT PRIMARY KEY,
+    -- It may be yet to come.
+    at_ms INTEGER NOT NULL,
+    reason TEXT NOT NULL,
+    revoked_by TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  -- Where each channel has been; the newest row is where it is.
+  CREATE TABLE channels (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    service TEXT NOT NULL,
+    name TEXT NOT NULL,
+    version TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    set_at_ms INTEGER NOT NULL,
+    set_by TEXT NOT NULL
+  ) STRICT;
+  `,
 ];
 
 /** The version that this Kiln writes. */
@@ -385,6 +404,7 @@ const stateTables = [
   ...["trusted_keys", "image_policies", "runs", "schedules"],
   ...["policy_file", "freezes", "overrides", "candidates", "approvals"],
   ...["access_tokens", "access_invites", "access_listener"],
+  ...["revoked_images", "channels"],
 ];
 
 /**

@@ -81,7 +81,7 @@ export function summaryOfScan({ findings, data }: Pick<Scan, "findings" | "data"
   };
 }
 
-export function isVexDocument({ name }: DataSource): boolean {
+function isVexDocument({ name }: DataSource): boolean {
   return name.startsWith("vex:");
 }
 

@@ -121,6 +121,24 @@ export function addImageCommands(program: Command, load: LoadCommand): void {
   command(advisories, "ls", "list the vulnerability data and its age", "kiln image advisories ls").action(
     load(async () => (await import("./scan.ts")).list),
   );
+  command(
+    image,
+    "revoke",
+    "start no more servers from an image, nor from what was built on it",
+    'kiln image revoke shop:1.4.0 --reason "CVE-2026-1234"',
+    'kiln image revoke sha256:4f1c... --reason "end of life" --at 2026-12-31',
+  )
+    .argument(
+      "<IMAGE>",
+      "SERVICE:VERSION, a digest, or the beginning of a digest; the whole digest of a base",
+    )
+    .requiredOption("--reason <TEXT>", "why, for everyone who meets the image")
+    .option("--at <MOMENT>", "from then on, such as 2026-12-31T18:00; default: from now on")
+    .action(load(async () => (await import("./revoke.ts")).revoke));
+  command(image, "unrevoke", "allow servers of a revoked image again", "kiln image unrevoke shop:1.4.0")
+    .argument("<IMAGE>", "SERVICE:VERSION, a digest, or the beginning of a digest")
+    .option("--reason <TEXT>", reasonHelp)
+    .action(load(async () => (await import("./revoke.ts")).unrevoke));
   command(image, "pin", "keep images that nothing uses", 'kiln image pin shop:1.4.0 --reason "last audited"')
     .argument("<IMAGE...>", "SERVICE:VERSION, a digest, or the beginning of a digest")
     .option("--reason <TEXT>", reasonHelp)
@@ -129,6 +147,21 @@ export function addImageCommands(program: Command, load: LoadCommand): void {
     .argument("<IMAGE...>", "SERVICE:VERSION, a digest, or the beginning of a digest")
     .option("--reason <TEXT>", reasonHelp)
     .action(load(async () => (await import("./change.ts")).unpin));
+  const channel = group(program, "channel", "name the version that others build on");
+  command(channel, "set", "move a channel to a version", "kiln channel set shop/stable 1.4.2")
+    .argument("<CHANNEL>", "SERVICE/NAME")
+    .argument("<VERSION>", "a version of the service's image")
+    .option("--reason <TEXT>", reasonHelp)
+    .action(load(async () => (await import("./channel.ts")).set));
+  command(
+    channel,
+    "ls",
+    "list channels, or where one has been",
+    "kiln channel ls",
+    "kiln channel ls shop/stable",
+  )
+    .argument("[CHANNEL]", "SERVICE/NAME: where it has been")
+    .action(load(async () => (await import("./channel.ts")).list));
   command(program, "gc", "remove images and cached data that nothing uses", "kiln gc").action(
     load(async () => (await import("./gc.ts")).run),
   );

@@ -2,7 +2,7 @@ import { KilnError } from "../../../lib/errors.ts";
 import { nearest } from "../../../lib/nearest.ts";
 import type { StoredVersion } from "../../api.ts";
 import type { Context, Outcome } from "../../context.ts";
-import { table } from "../../output/text.ts";
+import { plainText, table } from "../../output/text.ts";
 import { formatAge, formatBytes, shortDigest } from "../../output/units.ts";
 
 export async function run(context: Context, _options: object, service?: string): Outcome {
@@ -37,7 +37,11 @@ export function imageLines(images: readonly StoredVersion[], nowMs: number): str
     shortDigest(image.digest),
     formatBytes(image.bytes),
     formatAge(nowMs - image.createdAtMs),
-    [...image.usedBy, ...(image.pinned ? ["pinned"] : [])].join(", ") || "-",
+    [
+      ...image.usedBy,
+      ...(image.pinned ? ["pinned"] : []),
+      ...(image.revoked === undefined ? [] : [`revoked: ${plainText(image.revoked.reason)}`]),
+    ].join(", ") || "-",
   ]);
   return table(["SERVICE", "VERSION", "DIGEST", "SIZE", "AGE", "USED BY"], rows);
 }

@@ -1,0 +1,44 @@
+import { type Asker, askerData, askerName, why } from "../domain/actor.ts";
+import type { Channel } from "../domain/revocation.ts";
+import type { Database } from "./sqlite/database.ts";
+import type { Workbench } from "./workbench.ts";
+
+interface ChannelRow {
+  readonly service: string;
+  readonly name: string;
+  readonly version: string;
+  readonly digest: string;
+  readonly set_at_ms: number;
+  readonly set_by: string;
+}
+
+/** Where each channel has been, by channel, the newest first. */
+export function selectChannelHistory(db: Database): readonly Channel[] {
+  return db.all<ChannelRow>("SELECT * FROM channels ORDER BY service, name, id DESC").map((row) => ({
+    ...{ service: row.service, name: row.name, version: row.version, digest: row.digest },
+    ...{ setAtMs: row.set_at_ms, setBy: row.set_by },
+  }));
+}
+
+/** Moves a channel, or makes it. Setting it to where it is changes nothing. */
+export function insertChannel(
+  { db, log, clock }: Workbench,
+  { service, name, version, digest }: Pick<Channel, "service" | "name" | "version" | "digest">,
+  by: Asker,
+): Channel {
+  const before = selectChannelHistory(db).find((one) => one.service === service && one.name === name);
+  if (before?.version === version) return before;
+  const set: Channel = { service, name, version, digest, setAtMs: clock.now(), setBy: askerName(by) };
+  db.run(
+    "INSERT INTO channels (service, name, version, digest, set_at_ms, set_by) VALUES (?, ?, ?, ?, ?, ?)",
+    ...[service, name, version, digest, set.setAtMs, set.setBy],
+  );
+  const from = before === undefined ? "" : ` from ${before.version}`;
+  log.append({
+    service: undefined,
+    kind: "channel.set",
+    message: `${set.setBy} moved the channel ${service}/${name}${from} to ${version}${why(by)}`,
+    data: { channel: `${service}/${name}`, version, from: before?.version, image: digest, ...askerData(by) },
+  });
+  return set;
+}

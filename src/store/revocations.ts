@@ -1,0 +1,56 @@
+import { type Asker, askerData, askerName, why } from "../domain/actor.ts";
+import type { ImageDigest } from "../domain/ids.ts";
+import type { Revocation } from "../domain/revocation.ts";
+import type { Database } from "./sqlite/database.ts";
+import type { Workbench } from "./workbench.ts";
+
+interface RevocationRow {
+  readonly digest: string;
+  readonly at_ms: number;
+  readonly reason: string;
+  readonly revoked_by: string;
+}
+
+/** By digest. */
+export function selectRevocations(db: Database): readonly Revocation[] {
+  return db.all<RevocationRow>("SELECT * FROM revoked_images ORDER BY digest").map((row) => ({
+    ...{ digest: row.digest, atMs: row.at_ms, reason: row.reason, by: row.revoked_by },
+  }));
+}
+
+/** In place of an earlier one of the same image. */
+export function insertRevocation(
+  { db, log, clock }: Workbench,
+  {
+    digest,
+    atMs = clock.now(),
+    reason,
+  }: { readonly digest: ImageDigest; readonly atMs?: number | undefined; readonly reason: string },
+  by: Asker,
+): Revocation {
+  const one: Revocation = { digest, atMs, reason, by: askerName(by) };
+  db.run(
+    "INSERT OR REPLACE INTO revoked_images (digest, at_ms, reason, revoked_by) VALUES (?, ?, ?, ?)",
+    ...[digest, atMs, reason, one.by],
+  );
+  const from = atMs > clock.now() ? ` from ${new Date(atMs).toISOString()} on` : "";
+  log.append({
+    service: undefined,
+    kind: "image.revoked",
+    message: `${one.by} revoked the image ${digest}${from}: ${reason}`,
+    data: { image: digest, atMs, ...askerData({ ...by, reason }) },
+  });
+  return one;
+}
+
+/** False when it is not revoked. */
+export function deleteRevocation({ db, log }: Workbench, digest: ImageDigest, by: Asker): boolean {
+  if (db.run("DELETE FROM revoked_images WHERE digest = ?", digest).changes === 0) return false;
+  log.append({
+    service: undefined,
+    kind: "image.unrevoked",
+    message: `${askerName(by)} allows servers of the image ${digest} again${why(by)}`,
+    data: { image: digest, ...askerData(by) },
+  });
+  return true;
+}
