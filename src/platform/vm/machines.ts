@@ -19,6 +19,7 @@ import { configBase, placeNames } from "../local/runtime/containers.ts";
 import type { Around, Ingredients, Runtime } from "../local/runtime/runtime.ts";
 import { type OciConfig, ociConfig } from "../local/server/oci-config.ts";
 import type { ServerRecord } from "../local/server/records.ts";
+import { readTold } from "../local/server/server-state.ts";
 import type { Call, HostImage, MachineSource } from "../platform.ts";
 import { guestConfig } from "./guest-config.ts";
 import { type Accelerator, hypervisorArgv, paths, sockets } from "./hypervisor.ts";
@@ -231,7 +232,7 @@ function saidLast(server: ServerPaths): string {
 /** A machine whose program has not begun has no one to ask. */
 async function askToEnd(host: HostContext, record: ServerRecord): Promise<boolean> {
   const server = serverPaths(host.paths, record.id);
-  if (!/^started$/m.test(readIfThere(server.status) ?? "")) return false;
+  if (!/^started$/m.test(readTold(server) ?? "")) return false;
   try {
     const socket = await connectIn(server.machine, sockets.control);
     socket.unref(); // open until its hypervisor ends: what was sent must not be lost

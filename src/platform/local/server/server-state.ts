@@ -1,7 +1,16 @@
-import { existsSync, readFileSync, statSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  existsSync,
+  fstatSync,
+  openSync,
+  readFileSync,
+  readSync,
+  statSync,
+} from "node:fs";
 import { isErrno } from "../../../lib/errors.ts";
 import { namesIn } from "../../../lib/files/temporary.ts";
-import { isAlive, readIfThere } from "../../../lib/process/proc.ts";
+import { isAlive } from "../../../lib/process/proc.ts";
 import type { HostServer } from "../../fleet/host.ts";
 import { bootedAtMs, bootId, isRuncInit } from "../../linux/processes.ts";
 import type { HostPaths, ServerPaths } from "../paths.ts";
@@ -41,13 +50,39 @@ function readExit(server: ServerPaths): Exit | undefined {
   try {
     const code = Number(readFileSync(server.exit, "utf8").trim());
     const atMs = Math.floor(statSync(server.exit).mtimeMs);
-    const told = readIfThere(server.status);
+    const told = readTold(server);
     if (told !== undefined) return { atMs, ...parseEnd(told, code) };
     // One of its processes may have been killed for memory long before the server ended well.
     return { code, atMs, oomKilled: code !== 0 && existsSync(server.outOfMemory) };
   } catch (error) {
     if (isErrno(error, "ENOENT")) return undefined;
     throw error;
+  }
+}
+
+/** What a machine tells is a few lines. */
+const mostToldBytes = 64 << 10;
+const carefully = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK | constants.O_NOCTTY;
+
+/**
+ * What a machine has told of itself; undefined when the server is none. The folder is its hypervisor's own: a link, a pipe or a file without end,
+ * put there by a guest that has broken out, is not followed, waited for or read whole.
+ */
+export function readTold({ status }: Pick<ServerPaths, "status">): string | undefined {
+  let file: number;
+  try {
+    file = openSync(status, carefully);
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return undefined;
+    if (isErrno(error, "ELOOP") || isErrno(error, "ENXIO")) return "";
+    throw error;
+  }
+  try {
+    if (!fstatSync(file).isFile()) return "";
+    const buffer = Buffer.alloc(mostToldBytes);
+    return buffer.toString("utf8", 0, readSync(file, buffer));
+  } finally {
+    closeSync(file);
   }
 }
 
