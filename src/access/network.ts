@@ -112,7 +112,7 @@ export class NetworkListener {
   }
 
   async #start({ address, names }: ListenAddress) {
-    const { folder, clock } = this.#parts;
+    const { folder, clock, log } = this.#parts;
     const shown = await currentCertificate(folder, names, clock);
     let server: TlsServer | undefined;
     const api = await this.#parts.createApi((handler) => {
@@ -126,6 +126,7 @@ export class NetworkListener {
       await api.close();
       throw listenFailed(address, error);
     }
+    server?.on("error", (error) => log.error({ err: error }, "a connection from the network failed"));
     const renewal = setInterval(() => void this.#renew(server, names, shown), renewalCheckMs);
     renewal.unref();
     const opened = (server?.address() as AddressInfo | null)?.port ?? port;

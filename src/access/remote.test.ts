@@ -110,6 +110,21 @@ describe("without a token there is nothing", () => {
   });
 });
 
+test("a client does not wait forever for a controller that went without a word", async () => {
+  await using remote = await aRemote({
+    status: async () => new Promise(() => {}),
+    events: async function* (_asked, { signal } = {}) {
+      if (signal !== undefined && !signal.aborted) await once(signal, "abort");
+      yield* [];
+    },
+  });
+  const { endpoint } = await remote.enter(viewer);
+  const client = createClient(endpoint, { silenceMs: 100 });
+  await expect(client.status({ service: "shop" })).rejects.toMatchObject({ code: "controller_unreachable" });
+  const stream = client.events({ follow: true })[Symbol.asyncIterator]();
+  await expect(stream.next()).rejects.toMatchObject({ code: "controller_unreachable" });
+});
+
 test("what stays on the machine is no route, also for an administrator", async () => {
   await using remote = await aRemote();
   const { client } = await remote.enter(admin);

@@ -7,9 +7,14 @@ import type { Client } from "./contract-types.ts";
 
 export type { Endpoint };
 
+/** Longer than the slowest answer, which takes two minutes; streams have a beat. */
+const usualSilenceMs = 180_000;
+
 /** Where the controller listens, and who says to ask. */
 interface Line {
   readonly endpoint: Endpoint;
+  /** How long nothing may come over the network before the other end counts as gone. */
+  readonly silenceMs: number;
   readonly stated: string | undefined;
 }
 
@@ -25,8 +30,9 @@ interface Ask {
  * call. Undefined values are absent from an answer. `stated`: who runs this, `user@machine`; the controller records it
  * next to what it sees of this process.
  */
-export function createClient(at: string | Endpoint, { stated }: { readonly stated?: string } = {}): Client {
-  const line = { endpoint: typeof at === "string" ? { socketPath: at } : at, stated };
+export function createClient(at: string | Endpoint, how: Partial<Omit<Line, "endpoint">> = {}): Client {
+  const { stated, silenceMs = usualSilenceMs } = how;
+  const line = { endpoint: typeof at === "string" ? { socketPath: at } : at, stated, silenceMs };
   const operations = Object.entries<ContractEntry>(table).map(([name, entry]) => {
     const call = entry.items === undefined ? askJson : askStream;
     return [
@@ -59,7 +65,10 @@ async function* askStream(line: Line, what: Ask): AsyncGenerator<unknown> {
   }
 }
 
-function send({ endpoint, stated }: Line, { entry, asked, signal }: Ask): Promise<IncomingMessage> {
+function send(
+  { endpoint, stated, silenceMs }: Line,
+  { entry, asked, signal }: Ask,
+): Promise<IncomingMessage> {
   const { path, body } = requestOf(entry, asked);
   const { request, options, headers } = wayTo(endpoint);
   return new Promise((resolve, reject) => {
@@ -76,8 +85,14 @@ function send({ endpoint, stated }: Line, { entry, asked, signal }: Ask): Promis
     });
     call.once("response", resolve);
     call.once("error", (error) => reject(connectionError(error, endpoint)));
+    if (!("socketPath" in endpoint)) call.setTimeout(silenceMs, () => call.destroy(silence(silenceMs)));
     call.end(body);
   });
+}
+
+/** A machine that sleeps or loses its network is told nothing when a connection is gone. */
+function silence(ms: number): Error {
+  return Object.assign(new Error(`nothing came for ${ms / 1000} s`), { code: "ETIMEDOUT" });
 }
 
 async function textOf(answer: IncomingMessage, endpoint: Endpoint): Promise<string> {

@@ -34,7 +34,7 @@ describe.skipIf(why !== undefined)("the dashboard, in a browser", () => {
     await kiln.ok(["deploy"], { cwd: shop.folder });
     const env = { ...process.env, KILN_HOME: kiln.home };
     ui = spawn(kilnPath, ["ui"], { env, stdio: ["ignore", "pipe", "inherit"] });
-    browser = await chromium.launch({ executablePath, args: ["--no-sandbox"] });
+    browser = await chromium.launch({ executablePath, args: ["--no-sandbox"], timeout });
     page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
     page.setDefaultTimeout(timeout);
     page.on("pageerror", ({ message }) => wrong.push(message));
