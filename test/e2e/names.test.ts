@@ -1,6 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { freePort } from "../../src/lib/testing.ts";
 import { hasResolver } from "../../src/platform/local/network/names/resolver.ts";
 import { type Installation, install, waitUntil, whyNoServers } from "./harness.ts";
 import { type LittleService, littleService } from "./little-service.ts";
@@ -34,9 +35,11 @@ environments: { staging: {} }
 describe.skipIf(why !== undefined)("services that call each other by name, from end to end", () => {
   let kiln: Installation;
   let shop: LittleService;
+  let preview: number;
   beforeAll(async () => {
     kiln = await install();
-    shop = await littleService(kiln, "shop");
+    preview = await freePort();
+    shop = await littleService(kiln, "shop", { traffic: `, preview: ${preview}` });
     await kiln.ok(["deploy"], { cwd: shop.folder });
   });
   afterAll(() => kiln[Symbol.asyncDispose]());
@@ -64,8 +67,10 @@ describe.skipIf(why !== undefined)("services that call each other by name, from 
     expect(await answersOf("web")).toEqual(["one", "two"]);
   });
 
-  test("a server of another environment is refused, by the name and at the router's port", async () => {
-    await deployCaller("probe", calls("shop 8080", "shop.kiln.internal 8080", `$G ${shop.port}`), "staging");
+  test("a server of another environment is refused, by the name and at the router's ports", async () => {
+    // A refusal names no port; the last one tells that all have been asked.
+    const ways = [`$G ${shop.port}`, `$G ${preview}`, "shop 8080", "shop.kiln.internal 8080"];
+    await deployCaller("probe", calls(...ways), "staging");
     await waitUntil(
       async () => (await answersOf("probe.staging")).length >= 3,
       120_000,
