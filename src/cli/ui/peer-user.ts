@@ -1,14 +1,18 @@
 import type { Socket } from "node:net";
 import { readIfThere } from "../../lib/process/proc.ts";
 
-const known = new WeakMap<Socket, number | undefined>();
+const known = new WeakMap<Socket, number>();
 
 /** The user whose process is at the other end of a connection over 127.0.0.1; undefined when it is not listed. */
 export function peerUser(socket: Socket): number | undefined {
-  if (!known.has(socket)) {
-    known.set(socket, userIn(readIfThere("/proc/net/tcp") ?? "", socket.remotePort, socket.localPort));
-  }
-  return known.get(socket);
+  const user = known.get(socket) ?? look(socket) ?? look(socket);
+  if (user !== undefined) known.set(socket, user);
+  return user;
+}
+
+/** The table changes while it is read, and a line may be missed: a second look finds it. */
+function look({ remotePort, localPort }: Socket): number | undefined {
+  return userIn(readIfThere("/proc/net/tcp") ?? "", remotePort, localPort);
 }
 
 /** In proc(5) `/proc/net/tcp`: addresses are `0100007F:1F90`, the columns after them `st tx:rx tr:tm retrnsmt uid`. */
