@@ -38,7 +38,7 @@ test("an unknown platform is named with the one that was meant, or with all", ()
   expect(refusal("engin", {})).toMatchObject({ code: "target_invalid", hint: "Did you mean engine?" });
   expect(refusal("constructor", {})).toMatchObject({
     code: "target_invalid",
-    hint: "There are: docker (containers of a Docker engine on this machine), kubernetes (pods of a Kubernetes cluster), local (servers on this machine), terraform (servers that a Terraform module makes), engine (an engine elsewhere).",
+    hint: "There are: docker (containers of a Docker engine on this machine), kubernetes (pods of a Kubernetes cluster), local (servers on this machine), terraform (servers that a Terraform module makes), vm (virtual machines on this machine), engine (an engine elsewhere).",
   });
 });
 
@@ -61,7 +61,7 @@ test("this machine is one target, which is there already", () => {
   expect(refusal("local", {})).toMatchObject({
     code: "target_taken",
     message: "The platform local has one target only: local.",
-    hint: "It is always there. Other platforms: docker (containers of a Docker engine on this machine), kubernetes (pods of a Kubernetes cluster), terraform (servers that a Terraform module makes), engine (an engine elsewhere).",
+    hint: "It is always there. Other platforms: docker (containers of a Docker engine on this machine), kubernetes (pods of a Kubernetes cluster), terraform (servers that a Terraform module makes), vm (virtual machines on this machine), engine (an engine elsewhere).",
   });
 });
 

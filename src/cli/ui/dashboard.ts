@@ -5,11 +5,11 @@ import type { Clock } from "../../lib/time/clock.ts";
 import { isAllowed } from "./allowed.ts";
 import { refuse, sendEntered, sendFile } from "./answers.ts";
 import type { BuiltFile } from "./built.ts";
-import { forward, type Upstream } from "./forward.ts";
+import { type Forwarded, forward } from "./forward.ts";
 import { Gate } from "./gate.ts";
 import { peerUser } from "./peer-user.ts";
 
-interface DashboardOptions extends Upstream {
+interface DashboardOptions extends Forwarded {
   readonly page: ReadonlyMap<string, BuiltFile>;
   /** 0 lets the system choose. */
   readonly port: number;

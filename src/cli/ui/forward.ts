@@ -7,7 +7,7 @@ import { errorToJson, toKilnError } from "../../lib/errors.ts";
 import { headers } from "./answers.ts";
 
 /** Where the controller listens, and who runs this. */
-export interface Upstream {
+export interface Forwarded {
   readonly endpoint: Endpoint;
   readonly stated: string;
 }
@@ -16,7 +16,7 @@ const sent = ["accept", "content-length", "content-type", "if-none-match", "last
 const received = ["cache-control", "content-type", "etag"] as const;
 
 /** Asks the controller in the caller's place, over its socket or the network; ends with the caller. */
-export function forward(incoming: IncomingMessage, response: ServerResponse, upstream: Upstream): void {
+export function forward(incoming: IncomingMessage, response: ServerResponse, upstream: Forwarded): void {
   const { request, options, headers: proof } = wayTo(upstream.endpoint);
   const call = request({
     ...{ ...options, method: incoming.method, path: incoming.url, agent: false },

@@ -1,6 +1,6 @@
 import type { Asker } from "../../domain/actor.ts";
 import { type ServiceKey, serviceKey, serviceOf } from "../../domain/ids.ts";
-import { below, type Candidate, type Rung } from "../../domain/policy/candidate.ts";
+import { below, type PromotionCandidate, type Rung } from "../../domain/policy/candidate.ts";
 import { environmentOf } from "../../domain/policy/policy.ts";
 import { KilnError } from "../../lib/errors.ts";
 import type { Store } from "../../store/store.ts";
@@ -30,7 +30,7 @@ export function promoting(parts: ChangeParts, request: PromotionRequest, by: Ask
 function chosen(
   store: Store,
   { service, candidate: wanted }: PromotionRequest,
-): { readonly candidate: Candidate; readonly rung: Rung } {
+): { readonly candidate: PromotionCandidate; readonly rung: Rung } {
   const name = serviceOf(service);
   const environment = environmentOf(service);
   const climbing = store.policies.candidates(name).flatMap((candidate) => {
@@ -44,7 +44,11 @@ function chosen(
   throw unknown(name, environment, wanted, climbing.at(0)?.candidate);
 }
 
-function servesBelow(store: Store, { service, ladder, image }: Candidate, environment: string): boolean {
+function servesBelow(
+  store: Store,
+  { service, ladder, image }: PromotionCandidate,
+  environment: string,
+): boolean {
   const from = below(ladder, environment);
   if (from === undefined) return false;
   const { serving, releases } = store.desired(serviceKey(service, from)) ?? {};
@@ -55,7 +59,7 @@ function unknown(
   service: string,
   environment: string,
   wanted: number | undefined,
-  newest: Candidate | undefined,
+  newest: PromotionCandidate | undefined,
 ): KilnError {
   if (newest === undefined) {
     return new KilnError("candidate_unknown", `No candidate of ${service} can climb to ${environment}.`, {

@@ -5,7 +5,7 @@ import type { RolloutPolicy, UpkeepPolicy } from "../spec.ts";
 import type { TargetName } from "../target.ts";
 
 /** What climbs a ladder of environments: one image, and the configuration that `kiln.yaml` had for each environment above. */
-export interface Candidate {
+export interface PromotionCandidate {
   readonly id: number;
   /** The service's own name. */
   readonly service: string;
@@ -30,7 +30,7 @@ export interface Rung {
 }
 
 /** A candidate, before it has its number. */
-export type NewCandidate = Omit<Candidate, "id" | "createdAtMs" | "createdBy">;
+export type NewCandidate = Omit<PromotionCandidate, "id" | "createdAtMs" | "createdBy">;
 
 /** The environment just below this one. Undefined: it is at the foot, or not on the ladder. */
 export function below(ladder: readonly string[], environment: string): string | undefined {

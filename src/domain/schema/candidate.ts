@@ -1,10 +1,9 @@
 import { z } from "zod";
-import type { Candidate, Rung } from "../policy/candidate.ts";
+import type { Rung } from "../policy/candidate.ts";
 import { unbuiltRelease } from "./release.ts";
-import { origin } from "./rollout.ts";
 import { rolloutPolicy, upkeepPolicy } from "./spec.ts";
 import { targetName } from "./target.ts";
-import { atMs, count, environmentName, maybe } from "./values.ts";
+import { count, environmentName, maybe } from "./values.ts";
 
 const rung = z.object({
   target: maybe(targetName),
@@ -28,15 +27,3 @@ const rungs = z
 export const climbing = z.strictObject({ ladder, rungs });
 
 export const candidateParts = { ladder, rungs };
-
-export const candidate = z.object({
-  id: z.number().int(),
-  service: z.string(),
-  image: z.string(),
-  version: z.string(),
-  origin: maybe(origin),
-  ladder,
-  rungs,
-  createdAtMs: atMs,
-  createdBy: z.string(),
-}) satisfies z.ZodType<Candidate>;

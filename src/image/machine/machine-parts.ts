@@ -21,7 +21,7 @@ import { cpioArchive } from "./cpio.ts";
 import { type KernelModule, modulesInOrder } from "./modules.ts";
 
 /** What every virtual machine of this installation starts: absolute paths, and the digests (`sha256:…`) of what they hold. */
-export interface MachineParts {
+export interface GuestParts {
   readonly kernel: { readonly file: string; readonly sha256: string };
   readonly initrd: { readonly file: string; readonly sha256: string };
 }
@@ -41,7 +41,7 @@ const sources = ["init.c", "serve.h"].map((name) => fileURLToPath(new URL(name, 
  * Kernel and initial memory disk, made once from locked Debian packages. `machine/kiln.lock` in the state folder pins them; remove it
  * to have today's. Throws what fetching packages throws, and `command_failed` when the first process cannot be compiled.
  */
-export async function machineParts(state: StateFolder, signal: AbortSignal): Promise<MachineParts> {
+export async function machineParts(state: StateFolder, signal: AbortSignal): Promise<GuestParts> {
   await mkdir(state.machine, { recursive: true, mode: 0o700 });
   return withFileLock(join(state.machine, "lock"), () => ensureParts(state, signal), {
     signal,
@@ -49,7 +49,7 @@ export async function machineParts(state: StateFolder, signal: AbortSignal): Pro
   });
 }
 
-async function ensureParts(state: StateFolder, signal: AbortSignal): Promise<MachineParts> {
+async function ensureParts(state: StateFolder, signal: AbortSignal): Promise<GuestParts> {
   const lockFile = join(state.machine, "kiln.lock");
   const cacheFolder = join(state.cache, "packages");
   const section =
@@ -172,7 +172,7 @@ function initrdOf(modules: readonly KernelModule[], init: Uint8Array): Buffer {
 }
 
 /** Undefined when they have to be made (again). */
-async function readParts(folder: string): Promise<MachineParts | undefined> {
+async function readParts(folder: string): Promise<GuestParts | undefined> {
   const text = await readTextIfExists(join(folder, "digests.json"));
   if (text === undefined) return undefined;
   const { kernel, initrd } = JSON.parse(text) as Record<"kernel" | "initrd", string>;

@@ -29,13 +29,13 @@ export type TerraformPlan = z.output<typeof planSchema>;
 type ResourceChange = TerraformPlan["resource_changes"][number];
 
 /** Servers that stay, by name, with the cloud's id of each. */
-export type Kept = ReadonlyMap<ServerId, string>;
+export type KeptServers = ReadonlyMap<ServerId, string>;
 
 /**
  * A plan of a group may create, delete and read. Throws `module_refused`, with each resource that would be changed or replaced in place, and
  * with what would happen to servers that stay. Pure.
  */
-export function passGate(plan: TerraformPlan, kept: Kept): void {
+export function passGate(plan: TerraformPlan, kept: KeptServers): void {
   const problems = [
     ...plan.resource_changes.flatMap((change) => refusalOf(change, kept) ?? []),
     ...changedServers(plan.output_changes.servers?.after, kept),
@@ -56,7 +56,7 @@ export function planWords(plan: TerraformPlan, release: number): string {
   return `Terraform would make ${what} for release ${release}: ${names.join(", ")}${more}.`;
 }
 
-function refusalOf(resource: ResourceChange, kept: Kept): string | undefined {
+function refusalOf(resource: ResourceChange, kept: KeptServers): string | undefined {
   const { address, index, action_reason: reason, change } = resource;
   const actions = change.actions.join(" and ");
   if (["no-op", "read"].includes(actions)) return undefined;
@@ -77,7 +77,7 @@ function refusalOf(resource: ResourceChange, kept: Kept): string | undefined {
 const toldSchema = z.array(z.object({ name: z.string().optional(), id: z.unknown().optional() }));
 
 /** What only a module knows that makes servers in one resource, or names them by number: which of them its plan touches. */
-function changedServers(after: unknown, kept: Kept): readonly string[] {
+function changedServers(after: unknown, kept: KeptServers): readonly string[] {
   const told = toldSchema.safeParse(after);
   if (!told.success) return []; // not known before the apply: what comes of it is checked afterwards
   return told.data.flatMap(({ name, id }) => {

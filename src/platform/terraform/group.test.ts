@@ -5,7 +5,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { aRelease } from "../../domain/testing.ts";
 import { openRecords } from "../fleet/records.ts";
 import { openGroups } from "./group.ts";
-import { type ServerRecord, serverRecordSchema } from "./record.ts";
+import { type GroupServer, serverRecordSchema } from "./record.ts";
 import { sweepOutput } from "./run.ts";
 import { workFolders } from "./workplace.ts";
 
@@ -22,7 +22,7 @@ function aGroup(state: string | undefined) {
     ...{ ...workFolders(folder), program: "/nonexistent/terraform", env: {} },
     user: { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 },
   };
-  const records = openRecords<ServerRecord>(join(folder, "servers"), serverRecordSchema, "lasting");
+  const records = openRecords<GroupServer>(join(folder, "servers"), serverRecordSchema, "lasting");
   mkdirSync(join(place.work, "groups/shop-7/state"), { recursive: true });
   if (state !== undefined) writeFileSync(join(place.work, "groups/shop-7/state/terraform.tfstate"), state);
   const groups = openGroups({
@@ -32,7 +32,7 @@ function aGroup(state: string | undefined) {
   return { groups, records, folders: () => readdirSync(join(place.work, "groups")) };
 }
 
-const made: ServerRecord = {
+const made: GroupServer = {
   ...{ format: 1, id: "shop-7-1-1", release: aRelease(7), createdAtMs: 0 },
   ...{ cloudId: "i-1", address: "10.0.0.1", unwanted: true },
 };

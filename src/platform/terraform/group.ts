@@ -19,7 +19,7 @@ import {
   trialName,
   writeVariable,
 } from "./group-folder.ts";
-import { isRemoved, type ServerRecord } from "./record.ts";
+import { type GroupServer, isRemoved } from "./record.ts";
 import { runTerraform, type Workplace } from "./run.ts";
 
 export interface GroupsOptions {
@@ -27,8 +27,8 @@ export interface GroupsOptions {
   readonly module: string;
   readonly installation: string;
   readonly target: string;
-  readonly referenceOf: (release: ServerRecord["release"]) => string | undefined;
-  readonly records: FleetRecords<ServerRecord>;
+  readonly referenceOf: (release: GroupServer["release"]) => string | undefined;
+  readonly records: FleetRecords<GroupServer>;
   readonly now: () => number;
 }
 
@@ -40,7 +40,7 @@ export interface Groups {
    */
   converge(group: string): Promise<void>;
   /** Terraform's plan of a new group of that release. Nothing is made but a folder, which is removed again. Throws as `converge`. */
-  trial(release: ServerRecord["release"], size: number): Promise<TerraformPlan>;
+  trial(release: GroupServer["release"], size: number): Promise<TerraformPlan>;
   /** Groups that have a folder and no record: what a crash has left of their removal. */
   strays(): readonly string[];
   /** What others have changed of a group since Terraform has made it. Throws `terraform_failed`. */
@@ -57,7 +57,7 @@ const outputsSchema = z.object({ servers: z.object({ value: z.unknown() }).optio
 /** A run is never cut off: it ends with what was begun. */
 const call: Pick<Call, "signal"> = { signal: new AbortController().signal };
 
-export function groupOf({ release }: Pick<ServerRecord, "release">): string {
+export function groupOf({ release }: Pick<GroupServer, "release">): string {
   return `${release.service}-${release.number}`;
 }
 
@@ -89,13 +89,13 @@ async function converge(options: GroupsOptions, group: string): Promise<void> {
 }
 
 /** With a state that knows nothing of them, a plan would leave their machines where they are, unknown to anyone. */
-function requireState(place: Workplace, group: string, records: readonly ServerRecord[]): void {
+function requireState(place: Workplace, group: string, records: readonly GroupServer[]): void {
   const made = records.filter((record) => record.cloudId !== undefined && !isRemoved(record));
   if (made.length > 0 && groupFolders(place).includes(group) && !hasState(place, group))
     throw stateLost(place, group, made);
 }
 
-function isWanted({ exit, unwanted }: ServerRecord): boolean {
+function isWanted({ exit, unwanted }: GroupServer): boolean {
   return exit === undefined && unwanted !== true;
 }
 
@@ -103,7 +103,7 @@ async function makeServers(
   options: GroupsOptions,
   place: Workplace,
   group: string,
-  wanted: readonly ServerRecord[],
+  wanted: readonly GroupServer[],
 ): Promise<void> {
   const [first] = wanted;
   if (first === undefined) return;
@@ -127,7 +127,7 @@ async function initialise(place: Workplace, group: string): Promise<void> {
   setInitialised(place, group);
 }
 
-function addressesOfOthers(records: readonly ServerRecord[], group: string): ReadonlyMap<string, ServerId> {
+function addressesOfOthers(records: readonly GroupServer[], group: string): ReadonlyMap<string, ServerId> {
   const others = records.filter((record) => groupOf(record) !== group && record.exit === undefined);
   return new Map(
     others.flatMap(({ id, address }) => (address === undefined ? [] : [[address, id] as const])),
@@ -166,7 +166,7 @@ async function planOf(
   return planSchema.parse(JSON.parse(stdout));
 }
 
-function keptOf(wanted: readonly ServerRecord[]): ReadonlyMap<ServerId, string> {
+function keptOf(wanted: readonly GroupServer[]): ReadonlyMap<ServerId, string> {
   return new Map(
     wanted.flatMap(({ id, cloudId }) => (cloudId === undefined ? [] : [[id, cloudId] as const])),
   );
@@ -180,7 +180,7 @@ async function toldServers(place: Workplace, group: string): Promise<unknown> {
 /** Made as a new group would be, up to its plan, and removed again. */
 async function trial(
   options: GroupsOptions,
-  release: ServerRecord["release"],
+  release: GroupServer["release"],
   size: number,
 ): Promise<TerraformPlan> {
   const place = options.place();
@@ -202,7 +202,7 @@ async function trial(
   }
 }
 
-function aboutOf({ installation, target, referenceOf }: GroupsOptions, release: ServerRecord["release"]) {
+function aboutOf({ installation, target, referenceOf }: GroupsOptions, release: GroupServer["release"]) {
   return { installation, target, reference: referenceOf(release) };
 }
 
@@ -252,7 +252,7 @@ function nameIn(one: unknown): unknown {
   return typeof one === "object" && one !== null && "name" in one ? one.name : undefined;
 }
 
-function stateLost({ work }: Workplace, group: string, made: readonly ServerRecord[]): KilnError {
+function stateLost({ work }: Workplace, group: string, made: readonly GroupServer[]): KilnError {
   const names = made.map(({ id, cloudId }) => `${id} (${cloudId})`).join(", ");
   return new KilnError(
     "terraform_failed",

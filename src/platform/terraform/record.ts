@@ -13,14 +13,14 @@ export const serverRecordSchema = recordBase.extend({
 });
 
 /** What Kiln remembers of a server that Terraform makes. */
-export type ServerRecord = Readonly<z.infer<typeof serverRecordSchema>>;
+export type GroupServer = Readonly<z.infer<typeof serverRecordSchema>>;
 
 /** Terraform has removed its machine, and only the record is left. */
-export function isRemoved({ unwanted, exit }: ServerRecord): boolean {
+export function isRemoved({ unwanted, exit }: GroupServer): boolean {
   return unwanted === true && exit !== undefined;
 }
 
-export function hostServer(record: ServerRecord): HostServer {
+export function hostServer(record: GroupServer): HostServer {
   const { id, release, createdAtMs, quarantinedAtMs, retiredAtMs, exit, address, lost } = record;
   return {
     ...{ id, release, createdAtMs, quarantinedAtMs, retiredAtMs },

@@ -16,7 +16,7 @@ import { sweepUnfinished } from "./group-folder.ts";
 import { requireSupported } from "./preflight.ts";
 import { probeTerraform } from "./probe.ts";
 import { imageReference, publishImage } from "./publish.ts";
-import { hostServer, isRemoved, type ServerRecord, serverRecordSchema } from "./record.ts";
+import { type GroupServer, hostServer, isRemoved, serverRecordSchema } from "./record.ts";
 import { sweepOutput } from "./run.ts";
 import { openWorkplace, type TerraformOptions, workFolders } from "./workplace.ts";
 
@@ -35,7 +35,7 @@ export interface TerraformHost extends Host {
 }
 
 interface Context extends TerraformHostOptions {
-  readonly records: FleetRecords<ServerRecord>;
+  readonly records: FleetRecords<GroupServer>;
   readonly groups: Groups;
   /** What failed last of each group that has not succeeded since. */
   readonly failing: Map<string, KilnError>;
@@ -85,7 +85,7 @@ function openContext(host: TerraformHostOptions): Context {
   const { work, runs } = workFolders(folder);
   sweepUnfinished(work);
   sweepOutput(runs);
-  const records = openRecords<ServerRecord>(join(folder, "servers"), serverRecordSchema, "lasting");
+  const records = openRecords<GroupServer>(join(folder, "servers"), serverRecordSchema, "lasting");
   const { registry } = options;
   const groups = openGroups({
     ...{ module: options.module, installation: state.tag, target, records, now: () => clock.now() },
@@ -96,7 +96,7 @@ function openContext(host: TerraformHostOptions): Context {
 }
 
 function watchDrift({ records, groups, options, clock, log }: Context): DriftSource {
-  const isThere = (record: ServerRecord) => record.exit === undefined && record.unwanted !== true;
+  const isThere = (record: GroupServer) => record.exit === undefined && record.unwanted !== true;
   return startTerraformDrift({
     groups: () => [...new Set(records.all().filter(isThere).map(groupOf))],
     look: (group) => groups.changes(group),
@@ -112,7 +112,7 @@ function watchDrift({ records, groups, options, clock, log }: Context): DriftSou
 async function create(
   host: Context,
   id: ServerId,
-  release: ServerRecord["release"],
+  release: GroupServer["release"],
   call: Call,
 ): Promise<HostServer> {
   const { records, clock } = host;

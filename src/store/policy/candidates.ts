@@ -1,5 +1,5 @@
 import { type Asker, askerData, askerName } from "../../domain/actor.ts";
-import type { Candidate, NewCandidate } from "../../domain/policy/candidate.ts";
+import type { NewCandidate, PromotionCandidate } from "../../domain/policy/candidate.ts";
 import { candidateParts } from "../../domain/schema/candidate.ts";
 import { origin } from "../../domain/schema/rollout.ts";
 import { canonicalJson } from "../../lib/canonical-json.ts";
@@ -29,7 +29,7 @@ interface CandidateRow {
 const kept = 10;
 
 /** Newest first; of one service (its own name) or of all. */
-export function selectCandidates(db: Database, service?: string): readonly Candidate[] {
+export function selectCandidates(db: Database, service?: string): readonly PromotionCandidate[] {
   const rows =
     service === undefined
       ? db.all<CandidateRow>("SELECT * FROM candidates ORDER BY id DESC")
@@ -42,7 +42,7 @@ export function insertCandidate(
   { db, log, clock }: Workbench,
   { service, image, version, origin: from, ladder, rungs }: NewCandidate,
   by: Asker,
-): Candidate {
+): PromotionCandidate {
   const parts = { service, image, version, ladder: canonicalJson(ladder), rungs: canonicalJson(rungs) };
   const newest = db.get<CandidateRow>(
     "SELECT * FROM candidates WHERE service = ? ORDER BY id DESC LIMIT 1",
@@ -73,7 +73,7 @@ export function insertCandidate(
   return { id, service, image, version, origin: from, ladder, rungs, ...created };
 }
 
-function toCandidate(row: CandidateRow): Candidate {
+function toCandidate(row: CandidateRow): PromotionCandidate {
   const { id, service, image, version } = row;
   return {
     ...{ id, service, image, version },

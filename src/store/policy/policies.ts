@@ -1,6 +1,6 @@
 import { type Asker, askerData, askerName, why } from "../../domain/actor.ts";
 import type { ServiceKey } from "../../domain/ids.ts";
-import type { Candidate, NewCandidate } from "../../domain/policy/candidate.ts";
+import type { NewCandidate, PromotionCandidate } from "../../domain/policy/candidate.ts";
 import type { Approval, Freeze, Override, PolicyFile } from "../../domain/policy/policy.ts";
 import { policyRules } from "../../domain/schema/policy.ts";
 import { canonicalJson } from "../../lib/canonical-json.ts";
@@ -15,9 +15,9 @@ import { reviewOverride, selectOverrides } from "./overrides.ts";
 /** What must hold before a rollout begins. */
 export interface PolicyStore {
   /** Newest first; of one service (its own name) or of all. */
-  candidates(service?: string): readonly Candidate[];
+  candidates(service?: string): readonly PromotionCandidate[];
   /** The newest one when it is the same in all but its origin. */
-  addCandidate(candidate: NewCandidate, by: Asker): Candidate;
+  addCandidate(candidate: NewCandidate, by: Asker): PromotionCandidate;
   /** Of one plan (its digest), the oldest first. */
   approvals(plan: string): readonly Approval[];
   approve(plan: string, by: Asker): Approval;

@@ -4,7 +4,7 @@ import { type KnownAdvisory, type Severity, severities, worstOf } from "./adviso
 import { statementAbout, type VexStatement } from "./vex.ts";
 
 /** A vulnerability in an image. */
-export interface Finding {
+export interface Vulnerability {
   readonly id: string;
   readonly severity: Severity;
   /** The source package, and its version in the image. */
@@ -24,8 +24,8 @@ export function match(
   packages: readonly DebianPackage[],
   about: (source: string) => readonly KnownAdvisory[],
   { image, statements }: { readonly image: string; readonly statements: readonly VexStatement[] },
-): readonly Finding[] {
-  const found: Finding[] = [];
+): readonly Vulnerability[] {
+  const found: Vulnerability[] = [];
   for (const { source, built } of bySource(packages)) {
     const byId = Map.groupBy(about(source.name), ({ id }) => id);
     for (const [id, advisories] of byId) {
@@ -51,7 +51,7 @@ export function match(
 }
 
 /** No one has said that it does not concern this image, or is fixed in it. */
-export function isOpen({ vex }: Finding): boolean {
+export function isOpen({ vex }: Vulnerability): boolean {
   return vex?.status !== "not_affected" && vex?.status !== "fixed";
 }
 
@@ -71,7 +71,7 @@ function isVulnerable(version: string, advisories: readonly KnownAdvisory[]): bo
   );
 }
 
-function inOrder(a: Finding, b: Finding): number {
+function inOrder(a: Vulnerability, b: Vulnerability): number {
   return (
     severities.indexOf(b.severity) - severities.indexOf(a.severity) ||
     compareText(a.source, b.source) ||

@@ -5,14 +5,14 @@ import type { StateFolder } from "../../lib/state-folder.ts";
 import { type Contents, contentsOf } from "../sbom/contents.ts";
 import { type Severity, worstOf } from "./advisory.ts";
 import { Advisories, type DataSource } from "./database.ts";
-import { type Finding, isOpen, match } from "./match.ts";
+import { isOpen, match, type Vulnerability } from "./match.ts";
 
 /** What is known of an image's vulnerabilities. */
-export interface Scan {
+export interface ImageScan {
   readonly digest: string;
   readonly suite: string;
   readonly packages: number;
-  readonly findings: readonly Finding[];
+  readonly findings: readonly Vulnerability[];
   /** Source packages that no data covers. */
   readonly unknown: readonly string[];
   /** The data that covers the image's suite, and the VEX documents. */
@@ -33,11 +33,11 @@ export interface ScanSummary {
  * Compares an image's packages with the imported data, without a network. Throws `image_unscannable` for an image that is not Debian's,
  * and `advisories_missing` when no data covers its suite: neither means that it has no vulnerabilities.
  */
-export async function scanImage(state: StateFolder, digest: string, signal: AbortSignal): Promise<Scan> {
+export async function scanImage(state: StateFolder, digest: string, signal: AbortSignal): Promise<ImageScan> {
   return scanContents(state, await contentsOf(state, digest, signal));
 }
 
-export function scanContents(state: StateFolder, { digest, system, packages }: Contents): Scan {
+export function scanContents(state: StateFolder, { digest, system, packages }: Contents): ImageScan {
   const suite = suiteOf(system);
   if (suite === undefined || packages.length === 0) throw unscannable(digest, system?.id);
   using advisories = Advisories.read(state);
@@ -69,7 +69,7 @@ export function suiteOf(system: Contents["system"]): string | undefined {
   return system.codename ?? suiteOfVersion(system.version ?? "");
 }
 
-export function summaryOfScan({ findings, data }: Pick<Scan, "findings" | "data">): ScanSummary {
+export function summaryOfScan({ findings, data }: Pick<ImageScan, "findings" | "data">): ScanSummary {
   const open = findings.filter(isOpen);
   return {
     found: open.length,

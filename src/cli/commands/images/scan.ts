@@ -2,8 +2,8 @@ import { resolve } from "node:path";
 import { KilnError } from "../../../lib/errors.ts";
 import type { Severity } from "../../../trust/vulnerabilities/advisory.ts";
 import type { DataSource } from "../../../trust/vulnerabilities/database.ts";
-import type { Finding } from "../../../trust/vulnerabilities/match.ts";
-import type { Scan } from "../../../trust/vulnerabilities/scan.ts";
+import type { Vulnerability } from "../../../trust/vulnerabilities/match.ts";
+import type { ImageScan } from "../../../trust/vulnerabilities/scan.ts";
 import type { Context, Outcome } from "../../context.ts";
 import { plainText, table } from "../../output/text.ts";
 import { formatAge, plural, shortDigest } from "../../output/units.ts";
@@ -49,7 +49,7 @@ function summaryWords({
   return `${plural(found, "known vulnerability", "known vulnerabilities")}, ${fixable} fixable, worst ${worst}`;
 }
 
-function findingLines(findings: readonly Finding[]): readonly string[] {
+function findingLines(findings: readonly Vulnerability[]): readonly string[] {
   if (findings.length === 0) return [];
   const rows = findings.map(({ severity, source, version, fixed, id, summary, vex }) => [
     ...[severity, source, version, fixed ?? "-", id],
@@ -61,7 +61,7 @@ function findingLines(findings: readonly Finding[]): readonly string[] {
 /** Debian's security team publishes on most days. */
 const freshMs = 7 * 86_400_000;
 
-function dataLines({ data, unknown }: Scan, nowMs: number): readonly string[] {
+function dataLines({ data, unknown }: ImageScan, nowMs: number): readonly string[] {
   const named = unknown.slice(0, 5).join(", ") + (unknown.length > 5 ? ", ..." : "");
   return [
     `Data: ${data.map((one) => `${plainText(one.name)} (${formatAge(nowMs - one.madeAtMs)} old)`).join(", ")}.`,
@@ -83,8 +83,8 @@ function isStale(data: readonly DataSource[], nowMs: number): boolean {
 
 /** Packages that no data covers could have any vulnerability. */
 async function requireNone(
-  findings: readonly Finding[],
-  { unknown }: Scan,
+  findings: readonly Vulnerability[],
+  { unknown }: ImageScan,
   limit: Severity,
   of: string,
 ): Promise<void> {

@@ -58,13 +58,13 @@ export function kubeletConfig(cgroup: string, resolvConf: string): object {
   };
 }
 
-export interface User {
+export interface ClusterUser {
   readonly server: string;
   readonly authority: string;
   readonly token: string;
 }
 
-export function kubeconfigText({ server, authority, token }: User): string {
+export function kubeconfigText({ server, authority, token }: ClusterUser): string {
   return JSON.stringify({
     ...{ apiVersion: "v1", kind: "Config", "current-context": "test" },
     clusters: [{ name: "test", cluster: { server, "certificate-authority": authority } }],

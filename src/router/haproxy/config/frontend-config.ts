@@ -6,7 +6,7 @@ import type { RouterMachine } from "./router-machine.ts";
 import { bindTls } from "./tls-config.ts";
 
 /** A port, with all that holds for it whichever service a request is for. */
-export interface Frontend {
+export interface BoundFrontend {
   readonly port: number;
   readonly mode: Mode;
   /** Its `bind` lines. */
@@ -24,7 +24,10 @@ export interface Frontend {
 }
 
 /** The ports, in order. */
-export function frontendsOf(services: readonly RoutedService[], machine: RouterMachine): readonly Frontend[] {
+export function frontendsOf(
+  services: readonly RoutedService[],
+  machine: RouterMachine,
+): readonly BoundFrontend[] {
   const asked = services.flatMap((service) =>
     service.frontends.flatMap(listenersOf).map((listener) => ({ service, listener })),
   );
@@ -99,13 +102,13 @@ function clientsOf({ openFiles }: RouterMachine, ports: number): number {
 }
 
 /** Anyone else who begins with the PROXY protocol is a stranger, and what is said there is not HTTP. */
-export function proxyRules({ proxies }: Frontend): readonly string[] {
+export function proxyRules({ proxies }: BoundFrontend): readonly string[] {
   return inLines(proxies ?? []).map(
     (some) => `tcp-request connection expect-proxy layer4 if { src ${some} }`,
   );
 }
 
-export function tcpFrontendBlock(frontend: Frontend): readonly string[] {
+export function tcpFrontendBlock(frontend: BoundFrontend): readonly string[] {
   const { port, binds, clients, services } = frontend;
   const idle = services.flatMap((service) => service.frontends).find(({ listen }) => listen === port)
     ?.limits?.idleMs;

@@ -1,4 +1,4 @@
-import { type Frontend, proxyRules } from "./frontend-config.ts";
+import { type BoundFrontend, proxyRules } from "./frontend-config.ts";
 import { quote } from "./quote.ts";
 
 /** The folder of the sockets over which HAProxy connects to itself. */
@@ -35,7 +35,7 @@ const pausesMs = [200, 240, 280, 320, 360, 400, 440, 480];
  * `rules`: what is done with a request before it goes to a backend.
  */
 export function httpBlocks(
-  frontends: readonly Frontend[],
+  frontends: readonly BoundFrontend[],
   rules: readonly string[],
   sockets: InnerSockets,
   silence: Silence,
@@ -48,7 +48,7 @@ export function httpBlocks(
   ];
 }
 
-function frontendBlocks(frontend: Frontend, sockets: InnerSockets): readonly (readonly string[])[] {
+function frontendBlocks(frontend: BoundFrontend, sockets: InnerSockets): readonly (readonly string[])[] {
   const { port, binds, clients, proxies, isTranslated, challenges } = frontend;
   return [
     [
