@@ -99,7 +99,7 @@ describe("an invite", () => {
 });
 
 describe("without a token there is nothing", () => {
-  test("neither routes nor what is no route, and little to read", async () => {
+  test("neither routes nor what is not a route, and little to read", async () => {
     await using remote = await aRemote();
     const stranger = remote.endpoint();
     const large = { "content-length": "1000000" };
@@ -125,7 +125,7 @@ test("a client does not wait forever for a controller that went without a word",
   await expect(stream.next()).rejects.toMatchObject({ code: "controller_unreachable" });
 });
 
-test("what stays on the machine is no route, also for an administrator", async () => {
+test("what stays on the machine is not a route, also for an administrator", async () => {
   await using remote = await aRemote();
   const { client } = await remote.enter(admin);
   await expect(client.shutdown({})).rejects.toMatchObject({ code: "route_unknown" });
@@ -160,7 +160,7 @@ describe("revoking a token", () => {
   });
 });
 
-test("whether something is allowed is told for what names a server, a rollout or an image", async () => {
+test("whether something is allowed can be asked for what names a server, a rollout or an image", async () => {
   await using remote = await aRemote();
   const { client } = await remote.enter(deployer);
   for (const operation of ["logs", "rollout", "image"]) {

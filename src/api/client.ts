@@ -90,7 +90,7 @@ function send(
   });
 }
 
-/** A machine that sleeps or loses its network is told nothing when a connection is gone. */
+/** A machine that sleeps or loses its network does not learn when a connection is gone. */
 function silence(ms: number): Error {
   return Object.assign(new Error(`nothing came for ${ms / 1000} s`), { code: "ETIMEDOUT" });
 }

@@ -70,7 +70,7 @@ export function createPolicyOperations(
   };
 }
 
-/** Whoever begins a rollout may also be able to let a pipeline say yes to it. */
+/** Someone who begins a rollout may also be able to let a pipeline say yes to it. */
 function requirePerson({ actor }: Who, does: string): void {
   if (!isPipeline(actor)) return;
   throw new KilnError("forbidden", `${actor.name} is a pipeline; expected a person who ${does}.`, {
