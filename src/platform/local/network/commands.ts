@@ -117,6 +117,25 @@ export function machineBatch({ mtu }: Network, { address }: Port): string {
   );
 }
 
+/**
+ * For `nft -f -`, in the server's namespace: a guest whose kernel was taken over can send any frame. Only those pass that have the addresses
+ * of its own machine, so that it can neither stand for another server, whose requests it would get, nor fill tables with senders that do not exist.
+ */
+export function machineRules({ address }: Port): string {
+  const mac = machineAddress(address);
+  const ip = formatAddress(address);
+  return lines(
+    "table bridge kiln {",
+    "  chain forward {",
+    "    type filter hook forward priority filter; policy drop;",
+    '    iifname "eth0" accept',
+    `    ether saddr ${mac} ip saddr ${ip} accept`,
+    `    ether saddr ${mac} arp saddr ether ${mac} arp saddr ip ${ip} accept`,
+    "  }",
+    "}",
+  );
+}
+
 /** Link-local addresses would lead past every rule about IPv4. A kernel without IPv6 has none, and refuses the word. */
 export function withoutIpv6(link: string): readonly string[] {
   return existsSync("/proc/sys/net/ipv6") ? [`link set ${link} addrgenmode none`] : [];

@@ -8,6 +8,7 @@ import {
   configureBatch,
   detachBatch,
   machineBatch,
+  machineRules,
   type Network,
   namespacePath,
   type Port,
@@ -35,9 +36,10 @@ export async function configurePort(
   port: Port,
   inside: "process" | "machine",
 ): Promise<void> {
-  const argv = ["nsenter", `--net=${namespacePath(port.namespace)}`, "ip", "-batch", "-"] as const;
+  const within = `--net=${namespacePath(port.namespace)}`;
+  if (inside === "machine") await exec(["nsenter", within, "nft", "-f", "-"], { input: machineRules(port) });
   const input = inside === "machine" ? machineBatch(network, port) : configureBatch(network, port);
-  await exec([...argv], { input });
+  await exec(["nsenter", within, "ip", "-batch", "-"], { input });
 }
 
 /** Removes whatever is there of namespace and veth pair. */
