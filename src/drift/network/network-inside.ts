@@ -11,7 +11,8 @@ const kernelRules: ReadonlySet<string> = new Set([
 
 /** Packet filters in a server's network namespace: only a process that enters it can read them. Takes 6 ms of a processor. */
 export async function lookAtFilters(subject: Subject, signal: AbortSignal): Promise<readonly Difference[]> {
-  return strangeTables(await visit(subject, ["nft", "list", "tables"], signal));
+  const found = await visit(subject, ["nft", "list", "tables"], signal);
+  return strangeTables(found, subject.network?.tables);
 }
 
 /** Routing rules, likewise. Takes 12 ms of a processor; the kernel reports each that comes or goes. */
@@ -21,13 +22,22 @@ export async function lookAtRules(subject: Subject, signal: AbortSignal): Promis
   return [...strangeRules(rules), ...strangeRules(rules6)];
 }
 
-/** `table FAMILY NAME`; Kiln makes none in there. */
-export function strangeTables(text: string): readonly Difference[] {
-  return linesOf(text).map((table) => ({
+/** `table FAMILY NAME`. `made`: those that Kiln makes in there. */
+export function strangeTables(text: string, made: readonly string[] = []): readonly Difference[] {
+  const found = linesOf(text);
+  const difference = (table: string, how: string): Difference => ({
     kind: "network",
     subject: table,
-    detail: `its network namespace has a packet filter (nftables, ${table}) that Kiln did not make`,
-  }));
+    detail: `its network namespace ${how}`,
+  });
+  return [
+    ...found
+      .filter((table) => !made.includes(table))
+      .map((table) => difference(table, `has a packet filter (nftables, ${table}) that Kiln did not make`)),
+    ...made
+      .filter((table) => !found.includes(table))
+      .map((table) => difference(table, `has lost its packet filter (nftables, ${table})`)),
+  ];
 }
 
 export function strangeRules(text: string): readonly Difference[] {

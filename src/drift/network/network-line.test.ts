@@ -48,4 +48,10 @@ test("what is read within a namespace is compared with what each begins with", (
   ]);
   expect(strangeTables("")).toEqual([]);
   expect(strangeTables("table ip nat\n")).toMatchObject([{ kind: "network", subject: "table ip nat" }]);
+  const made = ["table bridge kiln"];
+  expect(strangeTables("table bridge kiln\n", made)).toEqual([]);
+  expect(strangeTables("table ip nat\n", made)).toMatchObject([
+    { subject: "table ip nat", detail: expect.stringContaining("that Kiln did not make") },
+    { subject: "table bridge kiln", detail: expect.stringContaining("has lost its packet filter") },
+  ]);
 });

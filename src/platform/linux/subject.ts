@@ -38,6 +38,8 @@ export interface Subject {
 /** All that Kiln has put into a server's network namespace. */
 export interface ServerNetwork {
   readonly links: readonly string[];
+  /** Packet filters, as nft lists tables. Absent: none. */
+  readonly tables?: readonly string[];
   /** IPv4, of its link to the machine. */
   readonly address: string;
   readonly prefixBits: number;

@@ -117,6 +117,9 @@ export function machineBatch({ mtu }: Network, { address }: Port): string {
   );
 }
 
+/** The only packet filter in a server's namespace, as nft lists it. */
+export const machineTable = "table bridge kiln";
+
 /**
  * For `nft -f -`, in the server's namespace: a guest whose kernel was taken over can send any frame. Only those pass that have the addresses
  * of its own machine, so that it can neither stand for another server, whose requests it would get, nor fill tables with senders that do not exist.
@@ -125,7 +128,7 @@ export function machineRules({ address }: Port): string {
   const mac = machineAddress(address);
   const ip = formatAddress(address);
   return lines(
-    "table bridge kiln {",
+    `${machineTable} {`,
     "  chain forward {",
     "    type filter hook forward priority filter; policy drop;",
     '    iifname "eth0" accept',

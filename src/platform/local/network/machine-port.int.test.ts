@@ -33,8 +33,8 @@ const sender = `
 function arpRequest(from: string, address: number): string {
   const mac = from.replaceAll(":", "");
   const ip = (of: number) => of.toString(16).padStart(8, "0");
-  const [ether, nobody] = [`ffffffffffff${mac}0806`, "000000000000"];
-  return `${ether}0001080006040001${mac}${ip(address)}${nobody}${ip(gateway(network.subnet))}`;
+  const [ether, unknown] = [`ffffffffffff${mac}0806`, "000000000000"];
+  return `${ether}0001080006040001${mac}${ip(address)}${unknown}${ip(gateway(network.subnet))}`;
 }
 
 describe.skipIf(reason !== undefined || !isInside)("in namespaces of its own", () => {

@@ -14,7 +14,7 @@ import type { HostImage } from "../../platform.ts";
 import { rootDevice } from "../image/roots.ts";
 import { readServed, servedSchema } from "../image/served-layers.ts";
 import { recordedNetwork } from "../network/choice.ts";
-import { insideLinks } from "../network/commands.ts";
+import { insideLinks, machineLink, machineTable } from "../network/commands.ts";
 import { type HostPaths, type ServerPaths, serverPaths } from "../paths.ts";
 import { askedLimits } from "./asked-limits.ts";
 import { askedMounts } from "./asked-mounts.ts";
@@ -128,7 +128,8 @@ function networkOf(
   const subnet = recordedNetwork(paths, tag)?.subnet;
   if (subnet === undefined) return {};
   const route = { prefixBits: subnet.bits, gateway: formatAddress(gateway(subnet)) };
-  return { network: { links, address, ...route } };
+  const tables = links.includes(machineLink) ? [machineTable] : [];
+  return { network: { links, address, tables, ...route } };
 }
 
 /** By kind, the namespaces that it was made in; none when that was not kept. */
