@@ -52,9 +52,10 @@ is_current() { [ -x node_modules/.bin/node ] && cmp -s package-lock.json "$1"; }
 
 production=false
 system=false
+wanted="servers images better machines"
 for option; do
   case $option in
-    --production) production=true ;;
+    --production) production=true wanted="servers images better" ;;
     --system) system=true ;;
     *) fail "ensure.sh: unknown option $option" ;;
   esac
@@ -117,7 +118,7 @@ touch -c "$stamp" "$lean_stamp" 2>/dev/null || true
 
 if $system; then
   PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin # where Kiln looks, whatever the caller's PATH is
-  packages=$(missing_packages "servers images better" | tr '\n' ' ')
+  packages=$(missing_packages "$wanted" | tr '\n' ' ')
   packages=${packages% }
   if [ -z "$packages" ]; then exit 0; fi
   if [ "$(id -u)" = 0 ]; then

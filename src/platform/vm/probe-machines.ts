@@ -105,7 +105,7 @@ export async function probeMachines(
     const { message, hint, code } = toKilnError(error);
     const remedy =
       code === "tool_missing"
-        ? "Run `kiln doctor --fix` as root, or `apt-get install qemu-system-x86`."
+        ? "Run as root: `apt-get install --no-install-recommends qemu-system-x86`."
         : hint;
     gaps.push({ what: message, remedy: remedy ?? "Name a target of another platform.", severity: "fatal" });
   }
