@@ -9,7 +9,7 @@ import { differences } from "../operations/differences.ts";
 import { requireOneWriter } from "../operations/one-writer.ts";
 import { newPolicies } from "../operations/policy-differences.ts";
 import { freeze } from "../operations/release-content.ts";
-import { requireNotRevoked } from "../operations/revocations.ts";
+import { hasRevocations, requireNotRevoked } from "../operations/revocations.ts";
 import type { Accepted, DeployRequest } from "../operations.ts";
 import { admit, requireBegin, type Signers, signersOf, verdictOn } from "./admission.ts";
 import type { Change, ChangeParts } from "./change.ts";
@@ -33,7 +33,7 @@ export function deploying(parts: ChangeParts, request: DeployRequest, by: Asker)
       const { platform } = parts.targets.of(service, target);
       requireReadable(draft, await volumesThere(platform, service, parts.call()), unreadable);
       await requireDeployable(parts, service, draft, target);
-      await requireNotRevoked(parts, draft.image);
+      if (hasRevocations(parts)) await requireNotRevoked(parts, draft.image);
       signers = await signersOf(parts, draft.image);
       admitted(parts.store);
     },

@@ -3,7 +3,7 @@ import type { ServiceKey } from "../../domain/ids.ts";
 import type { Rollout } from "../../domain/rollout.ts";
 import type { Store } from "../../store/store.ts";
 import { requireOneWriter } from "../operations/one-writer.ts";
-import { type RevocationParts, requireNotRevoked } from "../operations/revocations.ts";
+import { hasRevocations, type RevocationParts, requireNotRevoked } from "../operations/revocations.ts";
 import type { Accepted } from "../operations.ts";
 import type { Change, ChangeParts } from "./change.ts";
 
@@ -25,12 +25,7 @@ export function scaling(
 ): Change<Accepted> {
   return {
     service,
-    check: async () => {
-      const desired = parts.store.desired(service);
-      const release = desired?.releases.get(desired.rollout?.to ?? desired.serving ?? 0);
-      if (desired === undefined || release === undefined || count <= desired.count) return;
-      await requireNotRevoked(parts, release.image);
-    },
+    ...(hasRevocations(parts) ? { check: () => requireMore(parts, service, count) } : {}),
     record: (store) => {
       requireCount(store, service, count);
       const from = store.setCount(service, count, by);
@@ -39,6 +34,18 @@ export function scaling(
       return { service, release: rollout?.to ?? serving, rollout: rollout?.id, scaled };
     },
   };
+}
+
+/** Throws `image_revoked` when there would be more servers of a revoked image. */
+async function requireMore(
+  parts: RevocationParts & Pick<ChangeParts, "store">,
+  service: ServiceKey,
+  count: number,
+): Promise<void> {
+  const desired = parts.store.desired(service);
+  const release = desired?.releases.get(desired.rollout?.to ?? desired.serving ?? 0);
+  if (desired === undefined || release === undefined || count <= desired.count) return;
+  await requireNotRevoked(parts, release.image);
 }
 
 /** A service that is not there is for the store to refuse. */

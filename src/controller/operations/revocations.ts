@@ -23,6 +23,11 @@ export async function revocationOf(
   return revocationIn(all, [image, ...((await images.bases?.(image)) ?? [])], untilMs);
 }
 
+/** Whether a change has to look for revocations at all: without any, it takes no time in which others may come in between. */
+export function hasRevocations({ store }: Pick<RevocationParts, "store">): boolean {
+  return store.revocations().length > 0;
+}
+
 /** Throws `image_revoked`: no server is to be started from it. */
 export async function requireNotRevoked(parts: RevocationParts, image: ImageDigest): Promise<void> {
   const found = await revocationOf(parts, image);

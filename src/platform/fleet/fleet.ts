@@ -99,7 +99,7 @@ class HostFleet implements Fleet {
   readonly #lookOnce: () => Promise<void>;
 
   constructor(options: FleetOptions) {
-    const { host, router, clock, prober, log, parallelism = 4, requireStartable = async () => {} } = options;
+    const { host, router, clock, prober, log, parallelism = 4, requireStartable } = options;
     this.name = host.name;
     if (host.logs) this.logs = host.logs;
     if (host.forecast) this.forecast = host.forecast;
@@ -134,7 +134,7 @@ class HostFleet implements Fleet {
     if (runJob !== undefined) {
       const onChange = (service: ServiceKey) => this.#tell(service);
       const run: typeof runJob = async (job, call) => {
-        await requireStartable(job.release.image);
+        await requireStartable?.(job.release.image);
         return runJob(job, call);
       };
       this.#jobs = new Jobs({ ...shared, runJob: run, onChange });

@@ -219,12 +219,12 @@ export class Traffic {
 
   async #applyTraffic(route: Route): Promise<void> {
     const { service, spec } = route;
-    const named = await offerNames(this.#names, service, spec, this.#servers(service));
+    const named = this.#names ? await offerNames(this.#names, service, spec, this.#servers(service)) : [];
     const full = spec && { ...spec, frontends: [...spec.frontends, ...named] };
     const isOpen = full !== undefined && full.frontends.length > 0;
     const wanted = isOpen ? routedService(service, full, this.#servers(service)) : "nothing";
     if (!isSameRoute(route.applied, wanted)) {
-      if (named.length === 0) await this.#names?.withdraw(service);
+      if (this.#names && named.length === 0) await this.#names.withdraw(service);
       route.applied = undefined;
       this.#markInTraffic(wanted);
       await this.#ask(service, wanted);
