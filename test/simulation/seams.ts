@@ -154,7 +154,23 @@ export function seamStore(store: Store, { referee, life }: Seams): Store {
     };
     return [name, call];
   });
-  return { ...store, ...Object.fromEntries(guarded) } satisfies Store;
+  // What the store has in parts of its own is asked by living controllers alone, too.
+  const parts = Object.entries(store).filter(([, member]) => typeof member === "object" && member !== null);
+  const alive = parts.map(([name, part]) => [name, onlyAlive(part as object, () => life.assertAlive())]);
+  return { ...store, ...Object.fromEntries([...guarded, ...alive]) } satisfies Store;
+}
+
+function onlyAlive(part: object, assertAlive: () => void): object {
+  return new Proxy(part, {
+    get: (target, name) => {
+      const member: unknown = Reflect.get(target, name, target);
+      if (typeof member !== "function") return member;
+      return (...args: readonly unknown[]) => {
+        assertAlive();
+        return member.apply(target, args);
+      };
+    },
+  });
 }
 
 const changes = new Set([
