@@ -7,8 +7,8 @@ import { waitForStatus } from "../wait.ts";
 import { failureLines } from "./summary.ts";
 
 /**
- * Ends when exactly the wanted servers exist and are ready; throws `server_failed` as soon as one of the missing
- * servers has failed.
+ * Ends when exactly the wanted servers exist, are ready and have their part of the traffic; throws `server_failed` as
+ * soon as one of the missing servers has failed.
  */
 export async function untilScaled(
   context: Context,
@@ -31,18 +31,25 @@ export async function untilScaled(
 /** With enough ready servers no failure matters. */
 function failureOf(status: ServiceStatus, beganAtMs: number): ServerFailure | undefined {
   const { serving, count, failures } = status;
-  if (inState(status, "ready") >= count) return undefined;
+  if (serversIn(status, "ready").length >= count) return undefined;
   return failures.find(({ release, atMs }) => atMs >= beganAtMs && release === serving?.number);
 }
 
 /** Servers in quarantine do not count: the policy says how long they are kept. */
 function isScaled(status: ServiceStatus): boolean {
-  const ready = inState(status, "ready");
-  const others = inState(status, "creating", "starting", "draining");
-  return status.serving === undefined || (ready === status.count && others === 0);
+  const { serving, count } = status;
+  if (serving === undefined) return true;
+  const working = serversIn(status, "ready").filter((s) => s.inTraffic || serving.traffic === undefined);
+  return (
+    working.length === count &&
+    serversIn(status, "ready", "creating", "starting", "draining").length === count
+  );
 }
 
-/** How many servers of the serving release are in one of these states. */
-function inState({ servers, serving }: ServiceStatus, ...states: readonly ServerStatus["state"][]): number {
-  return servers.filter((s) => s.release === serving?.number && states.includes(s.state)).length;
+/** The servers of the serving release that are in one of these states. */
+function serversIn(
+  { servers, serving }: ServiceStatus,
+  ...states: readonly ServerStatus["state"][]
+): readonly ServerStatus[] {
+  return servers.filter((s) => s.release === serving?.number && states.includes(s.state));
 }
