@@ -141,14 +141,16 @@ class MachineNetwork implements LocalNetwork {
     if (network) await this.#names.place(network);
   }
 
-  offer(service: ServiceKey, offered: OfferedName): Promise<readonly NamedWay[]> {
-    return this.#o.lock(async () => {
-      const network = this.#present();
-      if (network === undefined) return [];
-      const ways = await this.#names.offer(network, service, offered);
-      await this.#names.place(network);
-      return ways;
-    });
+  /** Each change of traffic asks, and seldom changes a name: then it does not wait for servers that are being made. */
+  async offer(service: ServiceKey, offered: OfferedName): Promise<readonly NamedWay[]> {
+    const network = this.#present();
+    if (network === undefined) return [];
+    if (!this.#names.isPlaced(service, offered))
+      await this.#o.lock(async () => {
+        await this.#names.offer(service, offered);
+        await this.placeNames();
+      });
+    return this.#names.ways(network, service);
   }
 
   withdraw(service: ServiceKey): Promise<void> {

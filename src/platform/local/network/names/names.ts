@@ -6,7 +6,7 @@ import type { NamedWay, OfferedName } from "../../../fleet/host.ts";
 import { formatAddress, gateway } from "../../../linux/addresses.ts";
 import type { HostPaths } from "../../paths.ts";
 import type { Network } from "../commands.ts";
-import { assignName, readNames, withoutName, writeNames } from "./assignment.ts";
+import { assignName, type Names, readNames, withoutName, writeNames } from "./assignment.ts";
 import { hasResolver, serveNames } from "./resolver.ts";
 import { type ResolverFiles, resolverFiles } from "./resolver-files.ts";
 import { type Caller, nameRules } from "./rules.ts";
@@ -23,8 +23,8 @@ export interface NamesOnMachine {
 export class NameBook {
   readonly #paths: HostPaths;
   readonly #callers: () => readonly Caller[];
-  /** What the kernel has from here; what others did to it meanwhile, the next look finds. */
-  #placed: string | undefined;
+  /** What the machine has from here; what others did to it meanwhile, the next look finds. */
+  #placed: { readonly rules: string; readonly names: string } | undefined;
 
   constructor(paths: HostPaths, callers: () => readonly Caller[]) {
     this.#paths = paths;
@@ -33,7 +33,10 @@ export class NameBook {
 
   /** What should be there. */
   wanted(network: Network): NamesOnMachine {
-    const { names } = readNames(this.#paths);
+    return this.#wanted(network, readNames(this.#paths));
+  }
+
+  #wanted(network: Network, { names }: Names): NamesOnMachine {
     return {
       rules: nameRules(network, names, this.#callers()),
       resolver: hasResolver() ? resolverFiles(network, names) : undefined,
@@ -42,10 +45,14 @@ export class NameBook {
 
   /** Has it there when names or servers have changed. Throws `command_failed`. */
   async place(network: Network): Promise<void> {
-    const { rules, resolver } = this.wanted(network);
-    if (rules !== this.#placed) await exec(["nft", "-f", "-"], { input: rules });
-    this.#placed = rules;
+    const names = readNames(this.#paths);
+    const { rules, resolver } = this.#wanted(network, names);
+    if (rules !== this.#placed?.rules) {
+      this.#placed = undefined;
+      await exec(["nft", "-f", "-"], { input: rules });
+    }
     if (resolver !== undefined) await serveNames(network.tag, resolver);
+    this.#placed = { rules, names: JSON.stringify(names) };
   }
 
   /** Nothing of it is on the machine any more. */
@@ -53,14 +60,26 @@ export class NameBook {
     this.#placed = undefined;
   }
 
+  /** Whether this is what was placed last: then there is nothing to record and to place. */
+  isPlaced(service: ServiceKey, offered: OfferedName): boolean {
+    const names = readNames(this.#paths);
+    const isRecorded =
+      JSON.stringify(assignName(names, service, offered, listening())) === JSON.stringify(names);
+    return isRecorded && this.#placed?.names === JSON.stringify(names);
+  }
+
   /** Records where the name leads; `place` does the rest. */
-  async offer(network: Network, service: ServiceKey, offered: OfferedName): Promise<readonly NamedWay[]> {
+  async offer(service: ServiceKey, offered: OfferedName): Promise<void> {
     const before = readNames(this.#paths);
-    const names = assignName(before, service, offered, isListening());
+    const names = assignName(before, service, offered, listening());
     if (JSON.stringify(names) !== JSON.stringify(before)) await writeNames(this.#paths, names);
+  }
+
+  /** Where the name leads. */
+  ways(network: Network, service: ServiceKey): readonly NamedWay[] {
     const address = formatAddress(gateway(network.subnet));
-    const ways = names.names.find((name) => name.service === service)?.ways ?? [];
-    return ways.map(({ port, listen }) => ({ port, listen, address }));
+    const name = readNames(this.#paths).names.find((found) => found.service === service);
+    return (name?.ways ?? []).map(({ port, listen }) => ({ port, listen, address }));
   }
 
   async withdraw(service: ServiceKey): Promise<void> {
@@ -70,9 +89,15 @@ export class NameBook {
   }
 }
 
-/** Whether a program listens at a port of this machine. */
-function isListening(): (port: number) => boolean {
-  const tables = ["tcp", "tcp6"].map((name) => readIfThere(`/proc/net/${name}`) ?? "");
-  const taken = new Set(parseListeners(...tables).map(({ port }) => port));
-  return (port) => taken.has(port);
+/** Whether a program listens at a port of this machine; the machine is read with the first question. */
+function listening(): (port: number) => boolean {
+  let taken: ReadonlySet<number> | undefined;
+  const read = () => {
+    const tables = ["tcp", "tcp6"].map((name) => readIfThere(`/proc/net/${name}`) ?? "");
+    return new Set(parseListeners(...tables).map(({ port }) => port));
+  };
+  return (port) => {
+    taken ??= read();
+    return taken.has(port);
+  };
 }
