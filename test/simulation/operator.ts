@@ -170,7 +170,7 @@ export class Operator {
 
   /** Most services have a preview, on one of two ports. */
   #frontend(service: ServiceKey, traffic: TrafficSpec): TrafficSpec {
-    const random = this.#random.fork(`door ${this.#versions}`);
+    const random = this.#random.fork(`frontend ${this.#versions}`);
     const frontend = { ...traffic, host: `${service}.example.com` };
     const first = 9_000 + 2 * service.charCodeAt(0);
     return this.#powers.previews && random.chance(0.7)

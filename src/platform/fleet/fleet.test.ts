@@ -112,6 +112,23 @@ test("a resize that is turned back during creation leaves nothing", async () => 
   expect(fleet.world.calls.filter((c) => c.operation === "create")).toHaveLength(4);
 });
 
+test.each(["creating", "running"] as const)(
+  "a server that its host says it has destroyed, and lists as %s all the same, is destroyed again",
+  async (state) => {
+    await using fleet = new TestFleet();
+    fleet.world.behave("shop", { startMs: 1000 });
+    await fleet.resize(1, 1);
+    await fleet.clock.advance(500);
+    const server = fleet.world.servers.get("shop-1-1-1");
+    assert(server?.record.state === "creating");
+    await fleet.resize(1, 0);
+    await fleet.untilGone(1);
+    fleet.world.servers.set("shop-1-1-1", { ...server, record: { ...server.record, state } });
+    expect((await fleet.group(1))?.size).toBe(0);
+    await fleet.clock.until(() => !fleet.world.servers.has("shop-1-1-1"));
+  },
+);
+
 test("a server that exits is replaced at once, with the next attempt, and its failure is reported", async () => {
   await using fleet = new TestFleet();
   await fleet.serve(1, 2);

@@ -56,7 +56,10 @@ export class Servers {
     member.creation = this.#o.background.run(`Creating ${member.id}`, () => this.#create(member));
   }
 
-  /** Takes in a server that a former controller left. `weight`: what the router gives it, if it knows it. */
+  /**
+   * Takes in a server that a former controller left, or one that its host has destroyed and lists all the same: its group
+   * decides what becomes of it. `weight`: what the router gives it, if it knows it.
+   */
   adopt(found: HostServer, name: ServerName, weight: number | undefined): void {
     const member = this.#add(name, found.release, found.createdAtMs);
     member.address = found.address;
@@ -67,6 +70,7 @@ export class Servers {
     else if (found.state === "creating") this.#move(member, "half-made");
     else if (found.state === "exited") this.#o.terminations.buryLeftOver(member, found);
     else this.#start(member, found, weight !== undefined && weight > 0 ? "ready" : "starting");
+    this.#changed(member);
   }
 
   #add(name: ServerName, release: Release, createdAtMs = this.#o.background.clock.now()): Member {
