@@ -125,6 +125,27 @@ test("what was seen before the last action does not count: who is left alone by 
   expect(await t.ready()).toHaveLength(1);
 });
 
+test("nor does what was seen while the last action ran: it takes effect at any time until its end", async () => {
+  installation();
+  await t.serving(1);
+  const route = t.platform.route.bind(t.platform);
+  const routeSlowly = async (...args: Parameters<typeof route>) => {
+    await t.clock.sleep(10_000, args[3].signal);
+    await route(...args);
+    await t.clock.sleep(10_000, args[3].signal);
+  };
+  Object.assign(t.platform, { route: routeSlowly });
+  await t.deploy(2, { count: 1, policy: aPolicy({ strategy: "blue-green" }) });
+  const second = "shop-2-1-1";
+  await t.clock.until(async () => (await t.servers()).some((s) => s.id === second && s.state === "ready"));
+  await t.clock.advance(5_000);
+  expect(await t.ready()).toEqual([first]);
+  await t.clock.until(() => t.world.request("shop") === second);
+  t.drift.find(aFinding({ server: second, release: 2 }));
+  expect(t.frozen).toEqual([]);
+  expect(t.store.desired("shop")?.taints).toMatchObject([{ server: second, takenAtMs: undefined }]);
+});
+
 test("of three that drift at once one goes at a time, and all are replaced", async () => {
   installation();
   await t.serving(3);

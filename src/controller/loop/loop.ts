@@ -1,6 +1,7 @@
 import type { Action } from "../../domain/actions.ts";
 import type { ServiceKey } from "../../domain/ids.ts";
 import type { Observation } from "../../domain/observation.ts";
+import { basisOf } from "../../domain/plan/basis.ts";
 import { planService } from "../../domain/plan/plan.ts";
 import { type ServiceView, viewOf } from "../../domain/plan/service-view.ts";
 import type { TargetName } from "../../domain/target.ts";
@@ -78,11 +79,11 @@ export function startLoop(options: LoopOptions): Loop {
   const retries = new Map<ServiceKey, { readonly plan: string; readonly delayMs: number }>();
   const troubles = new Map<ServiceKey, Trouble>();
   let seen: Observation | undefined;
-  /** The last action on each service that `seen` may be from before. */
-  const acted = new Map<ServiceKey, object>();
+  /** The last action on each service that `seen` may be from before, and whether it is under way. */
+  const acted = new Map<ServiceKey, { readonly ended: boolean }>();
 
   async function look(): Promise<Observation> {
-    const before = [...acted];
+    const before = [...acted].filter(([, { ended }]) => ended);
     const limits = call(lookTimeoutMs);
     const observation = await endingBy(limits.signal, platform.observe(limits));
     if (seen === undefined || keepNews(seen, observation)) {
@@ -93,13 +94,13 @@ export function startLoop(options: LoopOptions): Loop {
   }
   const observer = new Observer({ name: target, clock, look });
 
-  /** An action may take effect while a look runs: it counts from its beginning, and once more from its end. */
+  /** An action may take effect at any time while it runs, so only a look that begins after its end shows it for certain. */
   async function carryOut(action: Action): Promise<void> {
-    acted.set(action.service, {});
+    acted.set(action.service, { ended: false });
     try {
       await intents.during(action, () => act(action));
     } finally {
-      acted.set(action.service, {});
+      acted.set(action.service, { ended: true });
     }
   }
 
@@ -127,7 +128,9 @@ export function startLoop(options: LoopOptions): Loop {
       const { actions, wakeAtMs } = planService(desired, view, clock.now());
       if (wakeAtMs !== undefined) queue.addAt(service, wakeAtMs);
       intents.planned(service, actions);
-      if (!(await carryOutAll(actions, setting))) return poke(service);
+      const holds = () =>
+        timekeeper.setting() === setting && basisOf(store.desired(service)) === basisOf(desired);
+      if (!(await carryOutAll(actions, holds))) return poke(service);
       troubles.delete(service);
       if (actions.length === 0 && desired.rollout === undefined) tidy(service, view);
       lookAgain(service, actions);
@@ -142,13 +145,13 @@ export function startLoop(options: LoopOptions): Loop {
   }
 
   /**
-   * One after the other, until one fails; but some hold up nothing when they fail. False when the clock was set in
-   * between: what is left was planned in another time.
+   * One after the other, until one fails; but some hold up nothing when they fail. False when the plan no longer holds:
+   * the clock was set in between, or something else is desired, by whomever. What is left was planned before that.
    */
-  async function carryOutAll(actions: readonly Action[], setting: number): Promise<boolean> {
+  async function carryOutAll(actions: readonly Action[], holds: () => boolean): Promise<boolean> {
     const faults: unknown[] = [];
     for (const action of actions) {
-      if (timekeeper.setting() !== setting) return false;
+      if (!holds()) return false;
       try {
         await carryOut(action);
       } catch (error) {
