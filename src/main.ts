@@ -71,9 +71,9 @@ function surroundings(
     ...{ state, clock, log, evidence },
     images: { ...imageSource(state), ...imagePusher(state, clock) },
     machines: { parts: ({ signal }) => machineParts(state, signal) },
-    requireStartable: async (image) => {
-      const bases = async () => basesIn(state, image);
-      if (store !== undefined) await requireNotRevoked({ store, clock, images: { bases } }, image);
+    requireStartable: (image) => {
+      const bases = () => basesIn(state, image);
+      if (store !== undefined) requireNotRevoked({ store, clock, images: { bases } }, image);
     },
     secrets: {
       newest: async (service, name) => store?.secrets.newest(service, name) ?? new Uint8Array(),
@@ -112,8 +112,8 @@ async function run(state: StateFolder): Promise<void> {
   const stopped = Promise.withResolvers<void>();
   const images = createImageOperations({ store, state, clock });
   const releasing = createImageReleasing({
-    ...{ store, clock, images: { bases: async (image) => basesIn(state, image) } },
-    find: async (service, imageVersion) => (await resolveImage(state, service, imageVersion)).digest,
+    ...{ store, clock, images: { bases: (image) => basesIn(state, image) } },
+    find: (service, imageVersion) => resolveImage(state, service, imageVersion),
   });
   const received = (image: ReceivedImage, actor: Actor) => recordReceived(store, image, actor);
   const distribution = createDistribution({ state, clock, received });
@@ -132,7 +132,7 @@ async function run(state: StateFolder): Promise<void> {
         const known = keys.map(({ keyId, publicKey }) => ({ id: keyId, pem: publicKey }));
         return signersAmong(imageStore(state), image, known);
       },
-      bases: async (image) => basesIn(state, image),
+      bases: (image) => basesIn(state, image),
       scanner: new Scanner(state),
       requireVersion: (service, imageVersion, image) => requireVersion(state, service, imageVersion, image),
     },

@@ -66,6 +66,7 @@ const keeping = [
   "revokeImage",
   "unrevokeImage",
   "setChannel",
+  "removeChannel",
   "removeImage",
   "pinImage",
   "unpinImage",

@@ -59,6 +59,7 @@ const asked: { readonly [Name in OperationName]: readonly Asked<Name>[] } = {
   revokeImage: [{ digest: `sha256:${"a".repeat(64)}`, reason: "CVE-2026-1", atMs: 5 }],
   unrevokeImage: [{ digest: `sha256:${"a".repeat(64)}` }],
   setChannel: [{ service: "shop", name: "stable", version: "1.4.2" }],
+  removeChannel: [{ service: "shop", name: "stable" }],
   requireSigned: [{ target: "north", mode: "warn", signedBy: ["release"] }],
   promotion: [{ service: "shop.production", candidate: 4, reason: "it is good" }, { service }],
   candidates: [{}, { service }],

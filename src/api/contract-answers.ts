@@ -127,6 +127,11 @@ const Channel = z.object({
   setBy: z.string(),
 });
 
+const ChannelHistory = Channel.extend({
+  revoked: Revocation.optional().describe("Of the image where it is, or of one that it is built on."),
+  history: z.array(Channel).describe("The newest first."),
+});
+
 const warnings = z.array(z.object({ message: z.string(), hint: maybe(z.string()) }));
 const trouble = z.object({ message: z.string(), hint: maybe(z.string()), sinceMs: atMs });
 
@@ -373,7 +378,7 @@ const Images = z.array(
     bytes: amount.describe("Of all layers; equal layers are stored once."),
     createdAtMs: atMs,
     pinned: z.boolean().describe("It stays until it is unpinned."),
-    usedBy: z.array(z.string()).describe("The kept releases that use it."),
+    usedBy: z.array(z.string()).describe("The kept releases, candidates and channels that name it."),
     revoked: Revocation.optional().describe("Of the image, or of one that it is built on."),
   }),
 );
@@ -603,7 +608,7 @@ export const answers = {
   Secrets,
   Channel,
   Channels: z.array(Channel),
-  ChannelHistory: Channel.extend({ history: z.array(Channel).describe("The newest first.") }),
+  ChannelHistory,
   Revocation,
   Revocations: z.array(Revocation),
   ServiceStatus,

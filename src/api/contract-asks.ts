@@ -95,6 +95,8 @@ const channelName = z
 
 const ChannelName = z.strictObject({ service, name: channelName });
 
+const RemoveChannel = ChannelName.extend({ reason });
+
 const SetChannel = ChannelName.extend({ version: z.string().min(1).max(128), reason });
 
 const AddKey = z.strictObject({
@@ -369,6 +371,7 @@ export const asks = {
     AcceptBreaks,
     AddKey,
     ChannelName,
+    RemoveChannel,
     RevokeImage,
     SetChannel,
     UnrevokeImage,

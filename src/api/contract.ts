@@ -174,7 +174,7 @@ export const table = {
     asks: "Nothing",
     answers: "Revocations",
   },
-  /** In place of an earlier one of the same image. */
+  /** In place of an earlier one of the same image. Throws `usage` when that one holds and this one is yet to come. */
   revokeImage: {
     method: "POST",
     path: "/v1/revocations/:digest",
@@ -199,7 +199,7 @@ export const table = {
     asks: "Nothing",
     answers: "Channels",
   },
-  /** Throws `channel_unknown`, `image_revoked`. */
+  /** Throws `channel_unknown`. */
   channel: {
     method: "GET",
     path: "/v1/channels/:service/:name",
@@ -216,6 +216,14 @@ export const table = {
     summary: "Moves a channel to a version, or makes it.",
     asks: "SetChannel",
     answers: "Channel",
+  },
+  /** Throws `channel_unknown`. */
+  removeChannel: {
+    method: "POST",
+    path: "/v1/channels/:service/:name/remove",
+    needs: "operate repository",
+    summary: "Removes a channel, with where it has been; versions and what was built on it stay.",
+    asks: "RemoveChannel",
   },
   services: {
     method: "GET",

@@ -351,6 +351,7 @@ export const answers: Operations = {
   channels: async () => [channel],
   channel: async () => ({ ...channel, history: [channel] }),
   setChannel: async () => channel,
+  removeChannel: async () => {},
   trustKey: async () => trustedKey,
   revokeKey: async () => {},
   requireSigned: async () => {},

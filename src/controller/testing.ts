@@ -49,7 +49,7 @@ export class TestInstallation implements AsyncDisposable {
   start(): void {
     const clock = steadyClock(this.clock);
     this.store = openStore(join(this.folder, "kiln.db"), { clock });
-    const images = { bases: async (image: ImageDigest) => this.bases.get(image) ?? [] };
+    const images = { bases: (image: ImageDigest) => this.bases.get(image) ?? [] };
     const requireStartable = (image: ImageDigest) =>
       requireNotRevoked({ store: this.store, clock, images }, image);
     this.platform = fakePlatform(clock, { world: this.world, requireStartable }).platform;

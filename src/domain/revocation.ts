@@ -9,13 +9,15 @@ export interface Revocation {
   readonly by: string;
 }
 
-/** The one that holds at `nowMs` for an image, whose `lineage` is itself and what it was built on. */
+/** The earliest one that holds at `nowMs` for an image, whose `lineage` is itself and what it was built on. */
 export function revocationIn(
   all: readonly Revocation[],
   lineage: readonly string[],
   nowMs: number,
 ): Revocation | undefined {
-  return all.find(({ digest, atMs }) => atMs <= nowMs && lineage.includes(digest));
+  return all
+    .filter(({ digest, atMs }) => atMs <= nowMs && lineage.includes(digest))
+    .toSorted((one, other) => one.atMs - other.atMs)[0];
 }
 
 /** A name that moves over the versions of a service's image. */

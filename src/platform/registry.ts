@@ -32,7 +32,7 @@ export interface Surroundings {
   readonly images: ImageSource & ImagePacker & ImagePusher;
   readonly machines: MachineSource;
   /** Throws when no server of this image may be started any more. */
-  readonly requireStartable: (image: ImageDigest) => Promise<void>;
+  readonly requireStartable: (image: ImageDigest) => void;
   readonly secrets: SecretSource;
   readonly configs: ConfigSource;
   /** Absent: none is kept. */

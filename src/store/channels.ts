@@ -20,6 +20,23 @@ export function selectChannelHistory(db: Database): readonly Channel[] {
   }));
 }
 
+/** False when there is none. Versions stay. */
+export function deleteChannel(
+  { db, log }: Workbench,
+  { service, name }: Pick<Channel, "service" | "name">,
+  by: Asker,
+): boolean {
+  if (db.run("DELETE FROM channels WHERE service = ? AND name = ?", service, name).changes === 0)
+    return false;
+  log.append({
+    service: undefined,
+    kind: "channel.removed",
+    message: `${askerName(by)} removed the channel ${service}/${name}${why(by)}`,
+    data: { channel: `${service}/${name}`, ...askerData(by) },
+  });
+  return true;
+}
+
 /** Moves a channel, or makes it. Setting it to where it is changes nothing. */
 export function insertChannel(
   { db, log, clock }: Workbench,

@@ -1,6 +1,7 @@
 import { type Asker, askerData, askerName, why } from "../domain/actor.ts";
 import type { ImageDigest } from "../domain/ids.ts";
 import type { Revocation } from "../domain/revocation.ts";
+import { KilnError } from "../lib/errors.ts";
 import type { Database } from "./sqlite/database.ts";
 import type { Workbench } from "./workbench.ts";
 
@@ -18,7 +19,7 @@ export function selectRevocations(db: Database): readonly Revocation[] {
   }));
 }
 
-/** In place of an earlier one of the same image. */
+/** In place of an earlier one of the same image. Throws `usage` when that one holds already and this one would lift it for a while. */
 export function insertRevocation(
   { db, log, clock }: Workbench,
   {
@@ -28,6 +29,8 @@ export function insertRevocation(
   }: { readonly digest: ImageDigest; readonly atMs?: number | undefined; readonly reason: string },
   by: Asker,
 ): Revocation {
+  const holding = selectRevocations(db).find((one) => one.digest === digest && one.atMs <= clock.now());
+  if (holding !== undefined && atMs > clock.now()) throw heldAlready(holding, atMs);
   const one: Revocation = { digest, atMs, reason, by: askerName(by) };
   db.run(
     "INSERT OR REPLACE INTO revoked_images (digest, at_ms, reason, revoked_by) VALUES (?, ?, ?, ?)",
@@ -41,6 +44,16 @@ export function insertRevocation(
     data: { image: digest, atMs, ...askerData({ ...by, reason }) },
   });
   return one;
+}
+
+function heldAlready({ digest, atMs }: Revocation, laterMs: number): KilnError {
+  const short = digest.slice(0, 19);
+  const [since, later] = [atMs, laterMs].map((ms) => new Date(ms).toISOString());
+  return new KilnError(
+    "usage",
+    `The image ${short} is revoked since ${since}; a revocation from ${later} on would lift that until then.`,
+    { hint: `If that is meant, lift it first: kiln image unrevoke ${short} --reason TEXT` },
+  );
 }
 
 /** False when it is not revoked. */

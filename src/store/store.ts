@@ -16,7 +16,7 @@ import type { Target, TargetName } from "../domain/target.ts";
 import type { TrafficCounter, TrafficSpan } from "../domain/traffic.ts";
 import type { Clock } from "../lib/time/clock.ts";
 import { type AccessStore, openAccess } from "./access/access-store.ts";
-import { insertChannel, selectChannelHistory } from "./channels.ts";
+import { deleteChannel, insertChannel, selectChannelHistory } from "./channels.ts";
 import { type EventListener, EventLog } from "./events/event-log.ts";
 import {
   checkChain,
@@ -142,7 +142,10 @@ export interface Store extends Disposable {
   imagePolicies(): readonly ImagePolicy[];
   /** By digest; also those that are yet to come. */
   revocations(): readonly Revocation[];
-  /** From now on, unless a moment is stated. In place of an earlier one of the same image. */
+  /**
+   * From now on, unless a moment is stated. In place of an earlier one of the same image. Throws `usage` when that one holds already
+   * and the moment is yet to come.
+   */
   revokeImage(
     asked: { readonly digest: ImageDigest; readonly atMs?: number | undefined; readonly reason: string },
     by: Asker,
@@ -151,6 +154,8 @@ export interface Store extends Disposable {
   unrevokeImage(digest: ImageDigest, by: Asker): boolean;
   /** Where each channel has been, by channel, the newest first. */
   channelHistory(): readonly Channel[];
+  /** With where it has been. False when there is none. */
+  removeChannel(channel: Pick<Channel, "service" | "name">, by: Asker): boolean;
   /** Moves a channel, or makes it. */
   setChannel(to: Pick<Channel, "service" | "name" | "version" | "digest">, by: Asker): Channel;
   /** In place of the one for the same target. Throws `trusted_key_unknown` and `target_unknown`. */
@@ -321,6 +326,7 @@ export function openStore(path: string, options: { readonly clock: Clock }): Sto
     revokeImage: (asked, by) => changing(() => insertRevocation(bench, asked, by)),
     unrevokeImage: (digest, by) => changing(() => deleteRevocation(bench, digest, by)),
     channelHistory: () => selectChannelHistory(db),
+    removeChannel: (channel, by) => changing(() => deleteChannel(bench, channel, by)),
     setChannel: (to, by) => changing(() => insertChannel(bench, to, by)),
     setImagePolicy: (policy, by) => changing(() => setImagePolicy(bench, policy, by)),
     removeImagePolicy: (target, by) => changing(() => deleteImagePolicy(bench, target, by)),

@@ -1,5 +1,6 @@
 import type { BuildResult } from "../../image/build.ts";
 import type { BuildEvent } from "../../image/layers/build-report.ts";
+import { KilnError } from "../../lib/errors.ts";
 import type { Context } from "../context.ts";
 import type { Output } from "../output/output.ts";
 import type { Style } from "../output/style.ts";
@@ -25,8 +26,7 @@ export async function buildProject(
       clock,
       signal,
       env: context.env,
-      channelDigest: async (service, name) =>
-        (await (await context.connect()).channel({ service, name })).digest,
+      channelDigest: (service, name) => channelDigest(context, service, name),
       made: async (image) => (await import("../../trust/provenance/kept.ts")).keepProvenance(state, image),
       progress: progress.event,
       findPlace: async (path) =>
@@ -35,6 +35,18 @@ export async function buildProject(
   } finally {
     progress.end();
   }
+}
+
+/** Throws `channel_unknown`, and `image_revoked` where it is at a revoked image. */
+async function channelDigest(context: Context, service: string, name: string): Promise<string> {
+  const { digest, revoked } = await (await context.connect()).channel({ service, name });
+  if (revoked === undefined) return digest;
+  const text = `${service}/${name}`;
+  throw new KilnError(
+    "image_revoked",
+    `The channel ${text} is at ${shortDigest(digest)}, which was revoked by ${revoked.by}: ${revoked.reason}.`,
+    { hint: `Move it to another version: kiln channel set ${text} VERSION` },
+  );
 }
 
 /** Finished layers stay; on a terminal the line below them shows the current step. */

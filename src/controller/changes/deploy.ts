@@ -9,7 +9,7 @@ import { differences } from "../operations/differences.ts";
 import { requireOneWriter } from "../operations/one-writer.ts";
 import { newPolicies } from "../operations/policy-differences.ts";
 import { freeze } from "../operations/release-content.ts";
-import { hasRevocations, requireNotRevoked } from "../operations/revocations.ts";
+import { requireNotRevoked } from "../operations/revocations.ts";
 import type { Accepted, DeployRequest } from "../operations.ts";
 import { admit, requireBegin, type Signers, signersOf, verdictOn } from "./admission.ts";
 import type { Change, ChangeParts } from "./change.ts";
@@ -21,6 +21,7 @@ export function deploying(parts: ChangeParts, request: DeployRequest, by: Asker)
   const { service, draft, target } = request;
   requireSameTarget(parts.store, service, target);
   let signers: Signers = new Set();
+  const startable = (store: Store) => requireNotRevoked({ ...parts, store }, draft.image);
   const admitted = (store: Store) => {
     const { name } = parts.targets.of(service, target).target;
     return admit(store, { target: name, image: draft.image, signers, nowMs: parts.clock.now() });
@@ -33,20 +34,22 @@ export function deploying(parts: ChangeParts, request: DeployRequest, by: Asker)
       const { platform } = parts.targets.of(service, target);
       requireReadable(draft, await volumesThere(platform, service, parts.call()), unreadable);
       await requireDeployable(parts, service, draft, target);
-      if (hasRevocations(parts)) await requireNotRevoked(parts, draft.image);
+      startable(parts.store);
       signers = await signersOf(parts, draft.image);
       admitted(parts.store);
     },
     image: draft.image,
-    record: (store, { rehearsed, plan }) =>
-      record(store, request, by, () => {
+    record: (store, { rehearsed, plan }) => {
+      startable(store);
+      return record(store, request, by, () => {
         const { breakGlass = false } = request;
         const { image } = draft;
         const beginning = { service, by, breakGlass, image, plan, nowMs: parts.clock.now() };
         const admission = verdictOn(store, beginning, admitted(store));
         if (!rehearsed) requireBegin(service, admission);
         return admission;
-      }),
+      });
+    },
   };
 }
 

@@ -10,7 +10,7 @@ import type { Store } from "../../store/store.ts";
 import { requireRollback } from "../operations/checks.ts";
 import { differences } from "../operations/differences.ts";
 import { requireOneWriter } from "../operations/one-writer.ts";
-import { hasRevocations, requireNotRevoked } from "../operations/revocations.ts";
+import { requireNotRevoked } from "../operations/revocations.ts";
 import type { Accepted } from "../operations.ts";
 import { admit, type Signers, signersOf } from "./admission.ts";
 import type { Change, ChangeParts } from "./change.ts";
@@ -40,8 +40,10 @@ export function rollingBack(
   const target = targetOf(parts.store, desired, release);
   let restore: Rollout["restore"];
   let signers: Signers = new Set();
-  const admitted = (store: Store) =>
-    admit(store, { target: desired.target, image: target.image, signers, nowMs: parts.clock.now() });
+  const admitted = (store: Store) => {
+    requireNotRevoked({ ...parts, store }, target.image);
+    return admit(store, { target: desired.target, image: target.image, signers, nowMs: parts.clock.now() });
+  };
   return {
     service,
     check: async () => {
@@ -50,7 +52,6 @@ export function rollingBack(
       if (withData) restore = snapshotsFor(target, volumes);
       else requireReadable(target, volumes, unreadable);
       await requireRollback(parts, target);
-      if (hasRevocations(parts)) await requireNotRevoked(parts, target.image);
       signers = await signersOf(parts, target.image);
       admitted(parts.store);
     },

@@ -3,9 +3,10 @@ import type { ServiceKey } from "../../domain/ids.ts";
 import type { Rollout } from "../../domain/rollout.ts";
 import type { Store } from "../../store/store.ts";
 import { requireOneWriter } from "../operations/one-writer.ts";
-import { hasRevocations, type RevocationParts, requireNotRevoked } from "../operations/revocations.ts";
+import { type RevocationParts, requireNotRevoked } from "../operations/revocations.ts";
 import type { Accepted } from "../operations.ts";
-import type { Change, ChangeParts } from "./change.ts";
+import type { Change } from "./change.ts";
+import { finalReleaseOf } from "./wanted.ts";
 
 /** What someone does to the running rollout. */
 export function steering(
@@ -18,15 +19,15 @@ export function steering(
 
 /** More or fewer servers of the same release. */
 export function scaling(
-  parts: RevocationParts & Pick<ChangeParts, "store">,
+  parts: RevocationParts,
   service: ServiceKey,
   count: number,
   by: Asker,
 ): Change<Accepted> {
   return {
     service,
-    ...(hasRevocations(parts) ? { check: () => requireMore(parts, service, count) } : {}),
     record: (store) => {
+      requireStartable(parts, store, service, count);
       requireCount(store, service, count);
       const from = store.setCount(service, count, by);
       const { rollout, serving = 0 } = store.desired(service) ?? {};
@@ -37,15 +38,11 @@ export function scaling(
 }
 
 /** Throws `image_revoked` when there would be more servers of a revoked image. */
-async function requireMore(
-  parts: RevocationParts & Pick<ChangeParts, "store">,
-  service: ServiceKey,
-  count: number,
-): Promise<void> {
-  const desired = parts.store.desired(service);
-  const release = desired?.releases.get(desired.rollout?.to ?? desired.serving ?? 0);
+function requireStartable(parts: RevocationParts, store: Store, service: ServiceKey, count: number): void {
+  const desired = store.desired(service);
+  const release = finalReleaseOf(desired);
   if (desired === undefined || release === undefined || count <= desired.count) return;
-  await requireNotRevoked(parts, release.image);
+  requireNotRevoked({ ...parts, store }, release.image);
 }
 
 /** A service that is not there is for the store to refuse. */

@@ -14,7 +14,7 @@ export interface Images {
   /** Ids of the keys, among these, that have signed the image. Absent: nothing is signed here. */
   signers?(image: ImageDigest, keys: readonly TrustedKey[]): Promise<readonly string[]>;
   /** What the image was built on, by its manifest. Absent: nothing is known here. */
-  bases?(image: ImageDigest): Promise<readonly string[]>;
+  bases?(image: ImageDigest): readonly string[];
   /** Known vulnerabilities of images. Absent: nothing is scanned here. */
   readonly scanner?: Pick<Scanner, "known" | "find">;
 }

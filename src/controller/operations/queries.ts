@@ -96,7 +96,7 @@ async function newsOf(
 ): Promise<ImageNews> {
   const image = serving === undefined ? undefined : releases.get(serving)?.image;
   if (image === undefined) return { vulnerabilities: undefined, warnings: [] };
-  const revoked = await revocationOf(parts, image, Number.POSITIVE_INFINITY);
+  const revoked = revocationOf(parts, image, Number.POSITIVE_INFINITY);
   return {
     vulnerabilities: await parts.images.scanner?.[scan](image),
     warnings: revoked === undefined ? [] : [revokedWarning(image, revoked, parts.clock.now())],

@@ -1,20 +1,20 @@
-import type { ImageDigest } from "../../domain/ids.ts";
+import type { Channel } from "../../domain/revocation.ts";
 import { KilnError } from "../../lib/errors.ts";
 import { nearest } from "../../lib/nearest.ts";
 import type { Store } from "../../store/store.ts";
 import type { Operations } from "../operations.ts";
 import { askerOf } from "./asker.ts";
-import { type RevocationParts, requireNotRevoked } from "./revocations.ts";
+import { type RevocationParts, requireNotRevoked, revocationOf } from "./revocations.ts";
 
 interface Parts extends RevocationParts {
   readonly store: Store;
-  /** The image of a version. Throws `image_unknown`. */
-  readonly find: (service: string, version: string) => Promise<ImageDigest>;
+  /** The image by its version, or by the first digits of its digest. Throws `image_unknown`. */
+  readonly find: (service: string, version: string) => Promise<Pick<Channel, "version" | "digest">>;
 }
 
 export type ImageReleasing = Pick<
   Operations,
-  "revocations" | "revokeImage" | "unrevokeImage" | "channels" | "channel" | "setChannel"
+  "revocations" | "revokeImage" | "unrevokeImage" | "channels" | "channel" | "setChannel" | "removeChannel"
 >;
 
 /** The operations on revocations and channels. They change no running server. */
@@ -28,7 +28,7 @@ export function createImageReleasing(parts: Parts): ImageReleasing {
     unrevokeImage: async (asked, who) => {
       if (store.unrevokeImage(asked.digest, askerOf(asked, who))) return;
       throw new KilnError("image_unknown", `The image ${asked.digest} is not revoked.`, {
-        hint: "`kiln images` shows which are.",
+        hint: "`kiln image revoked` lists what is.",
       });
     },
     channels: async () => {
@@ -44,14 +44,18 @@ export function createImageReleasing(parts: Parts): ImageReleasing {
       const history = historyOf(service, name);
       const [current] = history;
       if (current === undefined) throw unknownChannel(store, `${service}/${name}`);
-      await requireNotRevoked(parts, current.digest);
-      return { ...current, history: [...history] };
+      const revoked = revocationOf(parts, current.digest);
+      return { ...current, revoked, history: [...history] };
     },
     setChannel: async (asked, who) => {
-      const { service, name, version } = asked;
-      const digest = await parts.find(service, version);
-      await requireNotRevoked(parts, digest);
+      const { service, name } = asked;
+      const { version, digest } = await parts.find(service, asked.version);
+      requireNotRevoked(parts, digest);
       return store.setChannel({ service, name, version, digest }, askerOf(asked, who));
+    },
+    removeChannel: async (asked, who) => {
+      if (store.removeChannel(asked, askerOf(asked, who))) return;
+      throw unknownChannel(store, `${asked.service}/${asked.name}`);
     },
   };
 }

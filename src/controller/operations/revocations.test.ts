@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { anAsker, aRelease } from "../../domain/testing.ts";
+import { newImageKey } from "../../trust/signing/keys.ts";
 import { TestInstallation } from "../testing.ts";
 import { createImageReleasing } from "./releasing-images.ts";
 
@@ -10,8 +11,11 @@ const revoked = { code: "image_revoked", exitCode: 3, message: expect.stringCont
 
 function releasing(t: TestInstallation) {
   return createImageReleasing({
-    ...{ store: t.store, clock: t.clock, images: { bases: async (image) => t.bases.get(image) ?? [] } },
-    find: async (_, version) => imageOf(Number(version)),
+    ...{ store: t.store, clock: t.clock, images: { bases: (image) => t.bases.get(image) ?? [] } },
+    find: async (_, asked) => {
+      const version = asked.replace(/^0+/, ""); // as the first digits of a digest lead to a version
+      return { version, digest: imageOf(Number(version)) };
+    },
   });
 }
 
@@ -110,11 +114,69 @@ test("a channel has a history, is set twice as once, and is not moved to a revok
   const { digest, history } = await channel({ service: "shop", name: "stable" });
   expect(digest).toBe(imageOf(2));
   expect(history.map(({ version }) => version)).toEqual(["2", "1"]);
+  await set("02");
   expect(await channels({})).toMatchObject([{ service: "shop", name: "stable", version: "2" }]);
   await expect(channel({ service: "shop", name: "stabel" })).rejects.toMatchObject({
     code: "channel_unknown",
     hint: "Did you mean shop/stable? `kiln channel ls` lists them.",
   });
   await revoke(t, imageOf(2));
-  await expect(channel({ service: "shop", name: "stable" })).rejects.toMatchObject(revoked);
+  expect((await channel({ service: "shop", name: "stable" })).revoked).toMatchObject({
+    reason: "CVE-2026-1",
+  });
+});
+
+test("an image where a channel is counts as used, and one where it was does not", async () => {
+  await using t = new TestInstallation();
+  const { setChannel, removeChannel } = releasing(t);
+  const stable = { service: "shop", name: "stable" };
+  await setChannel({ ...stable, version: "1" }, ada);
+  await setChannel({ ...stable, version: "2" }, ada);
+  expect([...t.store.imagesInUse()]).toEqual([[imageOf(2), ["channel shop/stable"]]]);
+  await removeChannel({ ...stable, reason: "no longer" }, ada);
+  expect([...t.store.imagesInUse()]).toEqual([]);
+  expect(t.store.events({}).at(-1)?.message).toBe("ada@example removed the channel shop/stable: no longer");
+  await expect(removeChannel(stable, ada)).rejects.toMatchObject({ code: "channel_unknown" });
+});
+
+test("a revocation that holds is not hidden by one that is yet to come, nor lifted by one", async () => {
+  await using t = new TestInstallation();
+  const early = `sha256:${"0".repeat(64)}`;
+  t.bases.set(imageOf(1), [base, early]);
+  await t.deployed(1);
+  await revoke(t, early, t.clock.now() + 3_600_000);
+  await revoke(t, base);
+  expect((await t.status()).warnings[0]?.message).toMatch(/on sha256:bbb.* No server/);
+  await expect(revoke(t, base, t.clock.now() + 3_600_000)).rejects.toMatchObject({
+    code: "usage",
+    message: expect.stringContaining("would lift that"),
+  });
+  await expect(t.deploy(1)).rejects.toMatchObject({
+    ...revoked,
+    hint: expect.stringContaining("Build it on another base"),
+  });
+});
+
+test("a revocation that comes between the check of a change and its record stops it", async () => {
+  await using t = new TestInstallation();
+  await t.controller.trustKey({ name: "release", publicKey: newImageKey().publicPem }, ada);
+  await t.controller.requireSigned({ mode: "warn", signedBy: ["release"] }, ada);
+  await t.deployed(1);
+  t.signers.get = (image) => {
+    t.store.revokeImage({ digest: image, reason: "CVE-2026-1" }, ada); // while its signatures are read
+    return [];
+  };
+  await expect(t.deploy(2)).rejects.toMatchObject(revoked);
+  expect((await t.status()).rollout).toBeUndefined();
+});
+
+test("a rollout to an image that is revoked on its way returns, and one away from a revoked image arrives", async () => {
+  await using t = new TestInstallation();
+  await t.deployed(1);
+  await t.deploy(2);
+  await revoke(t, imageOf(2));
+  expect((await t.settled()).serving?.number).toBe(1);
+  await t.deploy(3);
+  await revoke(t, imageOf(1));
+  expect((await t.settled()).serving?.number).toBe(3);
 });

@@ -13,29 +13,35 @@ export interface RevocationParts {
 }
 
 /** The revocation that holds now, or by `untilMs`, for an image, or for one that it was built on. Nothing is read while nothing is revoked. */
-export async function revocationOf(
+export function revocationOf(
   { store, images, clock }: RevocationParts,
   image: ImageDigest,
   untilMs = clock.now(),
-): Promise<Revocation | undefined> {
+): Revocation | undefined {
   const all = store.revocations();
   if (all.length === 0) return undefined;
-  return revocationIn(all, [image, ...((await images.bases?.(image)) ?? [])], untilMs);
+  return revocationIn(all, [image, ...(images.bases?.(image) ?? [])], untilMs);
 }
 
-/** Whether a change has to look for revocations at all: without any, it takes no time in which others may come in between. */
-export function hasRevocations({ store }: Pick<RevocationParts, "store">): boolean {
-  return store.revocations().length > 0;
+/**
+ * Throws `image_revoked`: no server is to be started from it. It does not wait, so that it can be asked in the transaction that records
+ * a change.
+ */
+export function requireNotRevoked(parts: RevocationParts, image: ImageDigest): void {
+  const found = revocationOf(parts, image);
+  if (found !== undefined) throw revoked(image, found);
 }
 
-/** Throws `image_revoked`: no server is to be started from it. */
-export async function requireNotRevoked(parts: RevocationParts, image: ImageDigest): Promise<void> {
-  const found = await revocationOf(parts, image);
-  if (found === undefined) return;
-  throw new KilnError("image_revoked", revokedWords(image, found), {
-    hint: `Deploy another image. \`kiln image unrevoke ${found.digest.slice(0, 19)} --reason TEXT\` allows servers of this one again.`,
+function revoked(image: ImageDigest, found: Revocation): KilnError {
+  return new KilnError("image_revoked", revokedWords(image, found), {
+    hint: `${remedy(image, found)} \`kiln image unrevoke ${found.digest.slice(0, 19)} --reason TEXT\` allows servers of this one again.`,
     permanent: true,
   });
+}
+
+function remedy(image: ImageDigest, { digest }: Revocation): string {
+  if (digest === image) return "Deploy another image.";
+  return "Build it on another base: `kiln build --update` takes what tags and channels name now.";
 }
 
 /** One sentence. */
@@ -51,6 +57,6 @@ export function revokedWarning(image: ImageDigest, revocation: Revocation, nowMs
   const from = atMs > nowMs ? `From ${new Date(atMs).toISOString().slice(0, 16)}Z on, no` : "No";
   return {
     message: `${revokedWords(image, revocation)} ${from} server is started from it, not even in place of one that fails.`,
-    hint: "Deploy another image.",
+    hint: remedy(image, revocation),
   };
 }

@@ -1,5 +1,5 @@
 import { existsSync, rmSync } from "node:fs";
-import { chmod, copyFile, mkdir, rename, rm, symlink, writeFile } from "node:fs/promises";
+import { chmod, copyFile, mkdir, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import type { ImageBase } from "../../domain/spec.ts";
 import { KilnError } from "../../lib/errors.ts";
@@ -12,7 +12,7 @@ import { parseReference } from "../registry/reference.ts";
 import { Registry } from "../registry/registry.ts";
 import { blobSize } from "../store/image-store.ts";
 import { type ForeignDescriptor, foreignManifest } from "../store/oci-schema.ts";
-import { hostArchitecture } from "../store/oci-types.ts";
+import { basesOf, hostArchitecture } from "../store/oci-types.ts";
 import { apartFolder, runApart } from "./apart.ts";
 import { chooseForThisMachine } from "./choose.ts";
 import { type StageImage, stageImages } from "./dockerfile-stages.ts";
@@ -24,7 +24,7 @@ import type { Base, OpenCall } from "./source.ts";
 type DockerfileBase = Extract<ImageBase, { kind: "dockerfile" }>;
 
 /** Part of every build's key: raise it when the same inputs would give another image. */
-const recipe = 2;
+const recipe = 3;
 const largestDockerfile = 1 << 20;
 const longestBuildMs = 3_600_000;
 
@@ -44,8 +44,12 @@ export async function openDockerfile(base: DockerfileBase, call: OpenCall): Prom
   const entries = files.map(({ source, ...file }) => ({ ...file, sha256: source?.sha256 }));
   const key = sha256(JSON.stringify([recipe, engine, hostArchitecture(), text, base.stage, pinned, entries]));
   const result = join(call.place.cache, "dockerfile", key);
-  const open = () =>
-    openOciLayout({ kind: "oci", path: result, ref: undefined }, call, (used) => drop(result, used));
+  const open = async () => {
+    const made = await openOciLayout({ kind: "oci", path: result, ref: undefined }, call, (used) =>
+      drop(result, used),
+    );
+    return { ...made, bases: [...new Set([...(await basesFrom(result)), ...(made.bases ?? [])])] };
+  };
   if (existsSync(result)) {
     const known = await open();
     if (await isWhole(known, result, call)) return known;
@@ -125,13 +129,17 @@ async function build(work: Work, call: OpenCall): Promise<void> {
   try {
     await writeContext(work.files, join(folder, "context"));
     const layouts = work.images.map((_, i) => `base${i}`); // buildah makes a name of the path, which must be in lower case
+    const bases: string[] = [];
     for (const [i, { reference }] of work.images.entries())
-      await writeLayout(reference, work.pinned[i] ?? "", join(folder, layouts[i] ?? ""), call);
+      bases.push(
+        ...(await writeLayout(reference, work.pinned[i] ?? "", join(folder, layouts[i] ?? ""), call)),
+      );
     const names = layouts.map((layout) => `oci:${layout}:base`);
     await writeFile(join(folder, "Dockerfile"), withNames(work.text, work.images, names));
     await writeFile(join(folder, "policy.json"), JSON.stringify(onlyLayouts(layouts)));
     call.progress(`Running ${relative(call.walk.projectFolder, work.base.path)} with buildah`);
     await runBuildah(work.base, folder, call);
+    await writeFile(join(folder, "out", basesName), bases.join(" "));
     await mkdir(dirname(work.result), { recursive: true, mode: 0o700 });
     await rename(join(folder, "out"), work.result);
   } finally {
@@ -172,11 +180,26 @@ async function setModes(files: readonly ProjectFile[], context: string): Promise
   }
 }
 
-/** The pinned image of a registry as a layout that buildah reads. */
-async function writeLayout(reference: string, digest: string, folder: string, call: OpenCall): Promise<void> {
+/** Next to a result: what its stages were built on. buildah tells only of the last stage. */
+const basesName = "kiln-bases";
+
+async function basesFrom(result: string): Promise<readonly string[]> {
+  return (await readFile(join(result, basesName), "utf8")).split(" ").filter((one) => one !== "");
+}
+
+/**
+ * The pinned image of a registry as a layout that buildah reads. Resolves to what is built on it: the digest that is pinned, the one
+ * for this machine where that names an index, and what it was built on itself.
+ */
+async function writeLayout(
+  reference: string,
+  digest: string,
+  folder: string,
+  call: OpenCall,
+): Promise<readonly string[]> {
   const { blobs } = blobsOf(reference, call);
   const chosen = await chooseForThisMachine(blobs, [await blobs.root(digest)]);
-  const { config, layers } = await parsed(foreignManifest, blobs, chosen);
+  const { config, layers, annotations: notes } = await parsed(foreignManifest, blobs, chosen);
   await mkdir(join(folder, "blobs/sha256"), { recursive: true });
   for (const part of new Map([chosen, config, ...layers].map((one) => [one.digest, one])).values()) {
     const content = await blobs.open(part);
@@ -188,6 +211,7 @@ async function writeLayout(reference: string, digest: string, folder: string, ca
   const index = { schemaVersion: 2, manifests: [{ mediaType, digest: chosen.digest, size, annotations }] };
   await writeFile(join(folder, "oci-layout"), '{"imageLayoutVersion":"1.0.0"}');
   await writeFile(join(folder, "index.json"), JSON.stringify(index));
+  return [digest, chosen.digest, ...basesOf({ annotations: notes })];
 }
 
 async function runBuildah(

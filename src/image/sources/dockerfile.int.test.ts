@@ -12,6 +12,7 @@ import { mergeLayers } from "../layers/tree.ts";
 import { clientOf, dockerRegistry } from "../registry/testing.ts";
 import { contentBytes, contentLength } from "../store/content.ts";
 import { imageStore, readConfig, readManifest } from "../store/image-store.ts";
+import { basesIn } from "../store/images.ts";
 import { hostArchitecture } from "../store/oci-types.ts";
 import { serviceSpec, type Workshop, workshop } from "../test-kit.ts";
 import { pushImage } from "../transfer/push.ts";
@@ -26,6 +27,7 @@ let maker: Workshop;
 let registry: Awaited<ReturnType<typeof dockerRegistry>>;
 /** An image with a shell, in a registry. */
 let base: string;
+let baseByDigest: string;
 
 beforeAll(async () => {
   if (missing.length > 0) return;
@@ -44,6 +46,7 @@ beforeAll(async () => {
   const built = await buildImage(serviceSpec({ files, links, command: ["/bin/sh"] }), maker.options);
   await pushImage(imageStore(maker.state), built.digest, clientOf(registry.host, "base:1"), "1", () => {});
   base = `http://${registry.host}/base:1`;
+  baseByDigest = `http://${registry.host}/base@${built.digest}`;
 });
 afterAll(async () => {
   await registry?.[Symbol.asyncDispose]();
@@ -110,12 +113,14 @@ test.skipIf(missing.length > 0)("secrets of the project do not reach a build", a
   shop.write(".env", "PASSWORD=x");
   shop.write("keys/id_rsa", "x");
   shop.write("keys/public", "y");
-  shop.write("Dockerfile", `FROM ${base}\nCOPY . /context\nCMD ["/bin/sh"]\n`);
-  const names = Object.keys(await filesOf(shop, (await build(shop)).digest));
+  shop.write("Dockerfile", `FROM ${baseByDigest}\nCOPY . /context\nCMD ["/bin/sh"]\n`);
+  const { digest } = await build(shop);
+  const names = Object.keys(await filesOf(shop, digest));
   expect(names.filter((name) => name.startsWith("context/"))).toEqual([
     "context/Dockerfile",
     "context/keys/public",
   ]);
+  expect(basesIn(shop.state, digest)).toEqual([baseByDigest.split("@")[1]]);
 });
 
 test.skipIf(missing.length > 0)(

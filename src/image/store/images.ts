@@ -109,7 +109,7 @@ function unknownImage(
   });
 }
 
-/** The digests that kept releases use, each with these releases. */
+/** The digests that kept releases, candidates and channels name, each with these. */
 export type ImagesInUse = ReadonlyMap<ImageDigest, readonly string[]>;
 
 /**
@@ -130,7 +130,7 @@ export async function removeImage(
     const users = inUse().get(entry.descriptor.digest) ?? [];
     if (users.length > 0) {
       throw new KilnError("image_in_use", `${service}:${entry.version} is used by ${users.join(", ")}.`, {
-        hint: "An image can be removed when no kept release uses it any more.",
+        hint: "An image can be removed when no kept release, candidate or channel names it any more.",
       });
     }
     if (isPinned(entry.descriptor)) {

@@ -71,19 +71,23 @@ export const annotations = {
   layerName: "kiln.layer.name",
   /** Digests of the images that it was built on, the nearest first, separated by spaces. */
   bases: "kiln.bases",
+  /** annotations.md; what other builders (buildah, BuildKit) state of the image that they built on. */
+  baseDigest: "org.opencontainers.image.base.digest",
   /** Of what cosign 3 attaches: the type of the statement in the bundle. */
   predicateType: "dev.sigstore.bundle.predicateType",
   /** In the store's index: `kiln gc` and `kiln image rm` leave this version. */
   pinned: "kiln.pinned",
 } as const;
 
-/** What an image was built on, by its manifest: digests, the nearest first. */
+/** What an image was built on, by its manifest: digests, the nearest first. Other builders than Kiln state one at most. */
 export function basesOf({
   annotations: notes,
 }: {
   readonly annotations?: Readonly<Record<string, string>> | null | undefined;
 }): readonly string[] {
-  return (notes?.[annotations.bases] ?? "").split(" ").filter((one) => /^sha256:[0-9a-f]{64}$/.test(one));
+  const { [annotations.bases]: all = "", [annotations.baseDigest]: nearest = "" } = notes ?? {};
+  const stated = [...all.split(" "), nearest].filter((one) => /^sha256:[0-9a-f]{64}$/.test(one));
+  return [...new Set(stated)];
 }
 
 /** GOARCH of this machine, as `architecture` in config.md. */

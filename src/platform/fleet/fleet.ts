@@ -47,7 +47,7 @@ export interface FleetOptions {
   readonly prober: Prober;
   readonly log: Logger;
   /** Throws when no server of this image may be started any more. Absent: every image may be. */
-  readonly requireStartable?: ((image: ImageDigest) => Promise<void>) | undefined;
+  readonly requireStartable?: ((image: ImageDigest) => void) | undefined;
   /** How many servers are created at once; 4 by default. */
   readonly parallelism?: number;
 }
@@ -134,7 +134,7 @@ class HostFleet implements Fleet {
     if (runJob !== undefined) {
       const onChange = (service: ServiceKey) => this.#tell(service);
       const run: typeof runJob = async (job, call) => {
-        await requireStartable?.(job.release.image);
+        requireStartable?.(job.release.image);
         return runJob(job, call);
       };
       this.#jobs = new Jobs({ ...shared, runJob: run, onChange });

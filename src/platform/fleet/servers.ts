@@ -31,7 +31,7 @@ export interface ServersOptions {
   readonly timetable: Timetable;
   readonly terminations: Terminations;
   readonly parallelism: number;
-  readonly requireStartable: ((image: ImageDigest) => Promise<void>) | undefined;
+  readonly requireStartable: ((image: ImageDigest) => void) | undefined;
   /** A server of the group has changed: make the group whole again and inform all watchers. */
   readonly onChange: (group: Group) => void;
   /** A health check failed, or there is none: the server's process may have ended unseen. */
@@ -116,8 +116,7 @@ export class Servers {
     const { restore } = this.#o.memory.groupOf(member).wanted ?? {};
     for (let tries = 1; !signal.aborted; tries++) {
       try {
-        await this.#o.requireStartable?.(member.release.image);
-        if (signal.aborted) return undefined; // a destroy that came in between has found nothing
+        this.#o.requireStartable?.(member.release.image);
         return await host.create(
           { id: member.id, release: member.release, ...(restore && { restore }) },
           background.call(createTimeoutMs, signal),

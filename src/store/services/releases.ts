@@ -124,21 +124,15 @@ export function deleteOldReleases(db: Database, service: ServiceKey, keep: numbe
 /** Image digests that kept releases use, each with those releases in words. */
 export function selectImagesInUse(db: Database): ReadonlyMap<ImageDigest, readonly string[]> {
   const users = new Map<ImageDigest, string[]>();
-  const rows = db.all<{
-    readonly image: string;
-    readonly service: string;
-    readonly kind: string;
-    readonly number: number;
-  }>(
-    `SELECT image, service, 'release' AS kind, number FROM releases
-     UNION ALL SELECT image, service, 'candidate', id FROM candidates
-     ORDER BY image, kind DESC, service, number`,
+  const rows = db.all<{ readonly image: string; readonly user: string }>(
+    `SELECT image, user FROM (
+       SELECT image, service || ' release ' || number AS user, 0 AS kind, service, number FROM releases
+       UNION ALL SELECT image, service || ' candidate ' || id, 1, service, id FROM candidates
+       UNION ALL SELECT digest, 'channel ' || service || '/' || name, 2, service, id FROM channels
+         WHERE id IN (SELECT max(id) FROM channels GROUP BY service, name)
+     ) ORDER BY image, kind, service, number`,
   );
-  for (const { image, service, kind, number } of rows) {
-    const names = users.get(image) ?? [];
-    names.push(`${service} ${kind} ${number}`);
-    users.set(image, names);
-  }
+  for (const { image, user } of rows) users.set(image, [...(users.get(image) ?? []), user]);
   return users;
 }
 

@@ -9,7 +9,7 @@ import { aDatabasePath } from "../testing.ts";
 const writer = new URL("crash-writer.ts", import.meta.url).pathname;
 
 test("kill -9 in the middle of writes leaves whole changes, each with its event", {
-  timeout: 30_000,
+  timeout: 120_000,
 }, async () => {
   using file = aDatabasePath();
   for (const rounds of [1, 2, 5, 9, 14]) {

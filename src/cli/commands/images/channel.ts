@@ -1,6 +1,6 @@
 import { KilnError } from "../../../lib/errors.ts";
 import type { Context, Outcome } from "../../context.ts";
-import { table } from "../../output/text.ts";
+import { plainText, table } from "../../output/text.ts";
 import { formatAge, shortDigest } from "../../output/units.ts";
 
 type Place = Awaited<ReturnType<Awaited<ReturnType<Context["connect"]>>["channels"]>>[number];
@@ -25,13 +25,27 @@ export async function list(context: Context, _options: object, channel?: string)
   const client = await context.connect();
   const now = context.clock.now();
   if (channel !== undefined) {
-    const { history } = await client.channel(parsed(channel));
-    context.output.result(history, placeLines(history, now));
+    const { history, revoked } = await client.channel(parsed(channel));
+    const warning = `Revoked by ${revoked?.by}: ${plainText(revoked?.reason ?? "")}. Nothing is built on it until it is moved.`;
+    context.output.result(history, [...placeLines(history, now), ...(revoked ? [warning] : [])]);
     return 0;
   }
   const all = await client.channels();
   const none = ["No channels. `kiln channel set SERVICE/NAME VERSION` makes one."];
   context.output.result(all, all.length === 0 ? none : placeLines(all, now));
+  return 0;
+}
+
+/** `kiln channel rm SERVICE/NAME`. */
+export async function remove(
+  context: Context,
+  { reason }: { readonly reason?: string },
+  channel: string,
+): Outcome {
+  await (await context.connect()).removeChannel({ ...parsed(channel), reason });
+  context.output.result({ channel }, [
+    `Removed the channel ${channel}. Images that were built on it, and kiln.lock, stay as they are.`,
+  ]);
   return 0;
 }
 

@@ -139,6 +139,9 @@ export function addImageCommands(program: Command, load: LoadCommand): void {
     .argument("<IMAGE>", "SERVICE:VERSION, a digest, or the beginning of a digest")
     .option("--reason <TEXT>", reasonHelp)
     .action(load(async () => (await import("./revoke.ts")).unrevoke));
+  command(image, "revoked", "list revoked images, with the reasons", "kiln image revoked").action(
+    load(async () => (await import("./revoke.ts")).list),
+  );
   command(image, "pin", "keep images that nothing uses", 'kiln image pin shop:1.4.0 --reason "last audited"')
     .argument("<IMAGE...>", "SERVICE:VERSION, a digest, or the beginning of a digest")
     .option("--reason <TEXT>", reasonHelp)
@@ -162,6 +165,10 @@ export function addImageCommands(program: Command, load: LoadCommand): void {
   )
     .argument("[CHANNEL]", "SERVICE/NAME: where it has been")
     .action(load(async () => (await import("./channel.ts")).list));
+  command(channel, "rm", "remove a channel; versions stay", "kiln channel rm shop/stable")
+    .argument("<CHANNEL>", "SERVICE/NAME")
+    .option("--reason <TEXT>", reasonHelp)
+    .action(load(async () => (await import("./channel.ts")).remove));
   command(program, "gc", "remove images and cached data that nothing uses", "kiln gc").action(
     load(async () => (await import("./gc.ts")).run),
   );

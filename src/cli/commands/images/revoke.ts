@@ -1,6 +1,7 @@
 import { KilnError } from "../../../lib/errors.ts";
 import type { Client } from "../../api.ts";
 import type { Context, Outcome } from "../../context.ts";
+import { plainText, table } from "../../output/text.ts";
 import { formatTime, shortDigest } from "../../output/units.ts";
 import { findImages } from "./change.ts";
 
@@ -30,10 +31,29 @@ export async function unrevoke(
   name: string,
 ): Outcome {
   const client = await context.connect();
-  const digest = await digestOf(client, name);
+  const known = (await client.revocations({})).filter((one) => beginsWith(one.digest, name));
+  const [only] = known.length === 1 ? known : [];
+  const digest = only?.digest ?? (await digestOf(client, name));
   await client.unrevokeImage({ digest, reason });
   context.output.result({ digest }, [`Servers of ${shortDigest(digest)} may be started again.`]);
   return 0;
+}
+
+/** `kiln image revoked`. */
+export async function list(context: Context): Outcome {
+  const all = await (await context.connect()).revocations({});
+  const rows = all.map(({ digest, atMs, by, reason }) => [
+    ...[shortDigest(digest), formatTime(atMs), by, plainText(reason)],
+  ]);
+  const none = ["No image is revoked."];
+  context.output.result(all, all.length === 0 ? none : table(["DIGEST", "FROM", "BY", "REASON"], rows));
+  return 0;
+}
+
+/** The store may lack the image: a base from elsewhere, or one that was removed since. */
+function beginsWith(digest: string, name: string): boolean {
+  const digits = name.replace(/^sha256:/, "");
+  return /^[0-9a-f]{8,64}$/.test(digits) && digest.startsWith(`sha256:${digits}`);
 }
 
 /** A whole digest may be one of a base, which the image store does not have. */
