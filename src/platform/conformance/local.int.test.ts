@@ -12,7 +12,8 @@ import { networkProber } from "../fleet/health/network-prober.ts";
 import { aCall, openImages, TestHost, whyNoContainers } from "../local/test-host.ts";
 import { shellImage, type TestImages, testRelease } from "../local/test-image.ts";
 import { describeHost, type HostSubject } from "./describe-host.ts";
-import { describePlatform, type PlatformSubject } from "./describe-platform.ts";
+import { describePlatform } from "./describe-platform.ts";
+import type { PlatformSubject } from "./platform/subject.ts";
 import { ask, hello, jobs, lastWords, processOf, webRelease, webServer } from "./web-service.ts";
 
 const reason = whyNoContainers() ?? (await missingHaproxy());
