@@ -2,9 +2,10 @@
 # Brings what a checkout needs: the npm packages (with the pinned Node.js among them), the built dashboard and, with --system, the programs
 # of scripts/system-packages.txt that are missing. Repeating it costs milliseconds and changes nothing.
 #
-#   ensure.sh [--production] [--system]
+#   ensure.sh [--production] [--dashboard] [--system]
 #
-# --production leaves out what only tests and checks use, unless the checkout has it already.
+# --production leaves out what only tests and checks use, unless the checkout has it already, and the dashboard, unless --dashboard is
+# given too.
 set -eu
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 cd "$root"
@@ -51,11 +52,13 @@ install_packages() {
 is_current() { [ -x node_modules/.bin/node ] && cmp -s package-lock.json "$1"; }
 
 production=false
+dashboard=false
 system=false
 wanted="servers images better machines"
 for option; do
   case $option in
     --production) production=true wanted="servers images better" ;;
+    --dashboard) dashboard=true ;;
     --system) system=true ;;
     *) fail "ensure.sh: unknown option $option" ;;
   esac
@@ -98,20 +101,40 @@ set_up_npm_packages() {
   cp package-lock.json "$made"
 }
 
-# The dashboard, if the tools for it are there and what it is made of has changed since. A production set-up has no such tools: a
-# package brings the built dashboard with it.
+# The dashboard, when what it is made of has changed since.
 page=dist/dashboard/index.html
 is_built() { [ -z "$(find src/dashboard src/api/contract.ts package-lock.json -newer "$page" 2>&1 | head -n 1)" ]; }
 
-build_dashboard() {
-  node_modules/.bin/node node_modules/vite/bin/vite.js build --config src/dashboard/vite.config.ts
+# $1: where the tools are
+build_dashboard() { (cd "$1" && "$node" node_modules/vite/bin/vite.js build --config src/dashboard/vite.config.ts); }
+
+# The same with tools that are not kept: in a copy, so that the set-up stays small and nothing is replaced below a running controller.
+build_dashboard_apart() {
+  echo "Setting up: the dashboard ..."
+  mkdir -p .cache dist
+  apart=$(mktemp -d "$root/.cache/dashboard.XXXXXX")
+  trap 'rm -rf "$apart"' EXIT
+  trap 'exit 130' INT TERM
+  cp -R package.json package-lock.json tsconfig.json src "$apart"
+  (cd "$apart" && PATH=${node%/*}:$PATH NODE_NO_WARNINGS=1 npm_ci --workspace src/dashboard >&2) && build_dashboard "$apart" ||
+    fail "the dashboard could not be built; what was said is above. Repeat the command when that is mended: everything else works without it."
+  rm -rf dist/dashboard
+  mv "$apart/dist/dashboard" dist/
+  rm -rf "$apart"
 }
 
 # One at a time in one checkout.
 exec 9<package-lock.json
 flock 9
 if ! is_current "$stamp" && ! { $production && is_current "$lean_stamp"; }; then set_up_npm_packages; fi
-if [ -x node_modules/.bin/vite ] && ! is_built; then build_dashboard; fi
+node=$(echo "$root"/node_modules/node-linux-*/bin/node)
+if is_built; then
+  :
+elif [ -x node_modules/.bin/vite ]; then
+  build_dashboard .
+elif $dashboard; then
+  build_dashboard_apart
+fi
 flock -u 9
 # Newer than the lock file: the launcher looks no further.
 touch -c "$stamp" "$lean_stamp" 2>/dev/null || true

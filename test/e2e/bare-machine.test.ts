@@ -6,6 +6,23 @@ if (why !== undefined) console.log(`Skipped: the README's commands on a bare mac
 
 const minutes = 60_000;
 
+/** Opens the link as a browser does, and prints what the page and its script are answered with. */
+const openDashboard = `
+  mkfifo /tmp/link; ./kiln ui >/tmp/link & ui=$!
+  read -r link </tmp/link; rm /tmp/link
+  node_modules/.bin/node -e '
+    const { origin } = new URL(process.argv[1]);
+    const cookie = (await fetch(process.argv[1])).headers.get("set-cookie").split(";")[0];
+    const get = async (path) => {
+      const answer = await fetch(origin + path, { headers: { cookie } });
+      console.log(path, answer.status);
+      return answer.text();
+    };
+    const page = await get("/index.html");
+    await get(/src="(.*?\\.js)"/.exec(page)[1]);
+  ' --input-type=module "$link"
+  kill -TERM $ui; wait $ui; ./kiln controller stop`;
+
 describe.skipIf(why !== undefined)("on a Debian with nothing but git, as the README says", () => {
   let root: BareRoot;
   beforeAll(async () => {
@@ -45,6 +62,21 @@ describe.skipIf(why !== undefined)("on a Debian with nothing but git, as the REA
       );
       expect(told).not.toContain("Setting up");
       expect(told).toMatch(/ served, 0 lost, /);
+    },
+    10 * minutes,
+  );
+
+  test(
+    "the dashboard comes when someone asks for it, and its tools do not stay",
+    async () => {
+      const told = await ok("./kiln ui", `cd /root/kiln && ${openDashboard}`);
+      expect(told).toMatch(/Setting up: the dashboard/);
+      expect(told).toMatch(/\/index\.html 200\n\/assets\/.*\.js 200\n/);
+      const left = await ok(
+        "look at what is left",
+        "cd /root/kiln && ls -A .cache node_modules && ./kiln ui --help",
+      );
+      expect(left).not.toMatch(/^(dashboard\.|vite$|Setting up)/m);
     },
     10 * minutes,
   );

@@ -1,5 +1,5 @@
 import { KilnError } from "../../lib/errors.ts";
-import { isProcessAlive } from "../../lib/process/process-alive.ts";
+import { isProcessAlive } from "../../lib/process/proc.ts";
 import type { Clock } from "../../lib/time/clock.ts";
 import type { Client } from "../api.ts";
 import type { Context } from "../context.ts";

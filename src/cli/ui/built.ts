@@ -1,7 +1,6 @@
-import { existsSync, globSync, readFileSync } from "node:fs";
+import { globSync, readFileSync } from "node:fs";
 import { extname, join } from "node:path";
 import { KilnError } from "../../lib/errors.ts";
-import { exec } from "../../lib/process/exec.ts";
 
 /** One file of the built page. */
 export interface BuiltFile {
@@ -18,12 +17,8 @@ const types: Readonly<Record<string, string>> = {
   ".svg": "image/svg+xml",
 };
 
-/**
- * The page by path: `/index.html` and what it loads. A checkout that has the tools for it builds the page first, if it has changed.
- * Throws `dashboard_missing`.
- */
-export async function builtPage(root = checkout): Promise<ReadonlyMap<string, BuiltFile>> {
-  if (existsSync(join(root, "node_modules/.bin/vite"))) await exec(["sh", join(root, "scripts/ensure.sh")]);
+/** The page by path: `/index.html` and what it loads. The launcher has built it. Throws `dashboard_missing`. */
+export function builtPage(root = checkout): ReadonlyMap<string, BuiltFile> {
   const folder = join(root, "dist/dashboard");
   const files = globSync("**/*.*", { cwd: folder }).flatMap((name): [string, BuiltFile][] => {
     const type = types[extname(name)];
@@ -31,6 +26,6 @@ export async function builtPage(root = checkout): Promise<ReadonlyMap<string, Bu
   });
   if (files.some(([path]) => path === "/index.html")) return new Map(files);
   throw new KilnError("dashboard_missing", `The dashboard is not built: ${folder} has no page.`, {
-    hint: `\`sh ${join(root, "scripts/ensure.sh")}\` brings the tools for it and builds it; it takes about a minute, once.`,
+    hint: `As a user who may write there, \`sh ${join(root, "scripts/ensure.sh")} --dashboard\` builds it, once.`,
   });
 }

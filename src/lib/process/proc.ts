@@ -47,6 +47,19 @@ export function isAlive(process: ProcessRef): boolean {
   return findProcess(process.pid)?.startTicks === process.startTicks;
 }
 
+/**
+ * Whether a process with this id exists and has not ended; a process of another user counts too. One that has ended stays as a zombie
+ * until its parent waits for it, which some first processes of containers never do.
+ */
+export function isProcessAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0); // signal 0 only checks: kill(2)
+  } catch (error) {
+    if (!isErrno(error, "EPERM")) return false;
+  }
+  return statOf(pid)?.[0] !== "Z";
+}
+
 /** Reads a file of the kernel: the files of a process or a cgroup vanish with it, before or while they are read. */
 export function readIfThere(path: string): string | undefined {
   try {

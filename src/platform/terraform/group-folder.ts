@@ -16,7 +16,7 @@ import { join } from "node:path";
 import { KilnError } from "../../lib/errors.ts";
 import { readExactly } from "../../lib/files/read-inside.ts";
 import { namesIn, sweepTemporary, temporaryPath } from "../../lib/files/temporary.ts";
-import { isProcessAlive } from "../../lib/process/process-alive.ts";
+import { isProcessAlive } from "../../lib/process/proc.ts";
 import type { Workplace } from "./run.ts";
 
 /** Terraform's record of a module's providers, with their digests: the module's own belongs to the root module that uses it. */

@@ -6,7 +6,7 @@ import { KilnError } from "../../lib/errors.ts";
 import { readExactly } from "../../lib/files/read-inside.ts";
 import { namesIn } from "../../lib/files/temporary.ts";
 import { cleanEnvironment } from "../../lib/process/environment.ts";
-import { isProcessAlive } from "../../lib/process/process-alive.ts";
+import { isProcessAlive } from "../../lib/process/proc.ts";
 import type { Call } from "../platform.ts";
 import { errorIn } from "./words.ts";
 

@@ -9,7 +9,7 @@ import { serveDashboard } from "../../ui/dashboard.ts";
 export async function run(context: Context, options: { readonly port?: number }): Outcome {
   const { output, clock, signal, env, state, remote } = context;
   const { port = 0 } = options;
-  const page = await builtPage();
+  const page = builtPage();
   await context.connect();
   const upstream = { endpoint: remote() ?? { socketPath: state.controllerSocket }, stated: whoAmI(env) };
   const dashboard = await serveDashboard({ ...upstream, page, port, clock }).catch((error) => {
