@@ -8,6 +8,7 @@ import { addJobCommands } from "./commands/jobs/commands.ts";
 import { addMachineCommands } from "./commands/machine/commands.ts";
 import { addPolicyCommands } from "./commands/policy/commands.ts";
 import { addProjectCommands } from "./commands/project/commands.ts";
+import { addRegistryCommands } from "./commands/registry/commands.ts";
 import { addSecretCommands } from "./commands/secrets/commands.ts";
 import { addServiceCommands } from "./commands/services/commands.ts";
 import { addTargetCommands } from "./commands/targets/commands.ts";
@@ -66,6 +67,7 @@ export function createProgram(version: string, host: CommandRunner): Command {
   addAuditCommands(program, load);
   addDriftCommands(program, load);
   addImageCommands(program, load);
+  addRegistryCommands(program, load);
   addTrustCommands(program, load);
   addPolicyCommands(program, load);
   addTargetCommands(program, load);

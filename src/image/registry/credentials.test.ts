@@ -1,8 +1,9 @@
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { findCredentials } from "./credentials.ts";
+import { eraseLogin, listLogins, storeLogin } from "./stored-logins.ts";
 
 function home(): Disposable & { readonly folder: string; docker(config: object): void } {
   const folder = mkdtempSync(join(tmpdir(), "kiln-"));
@@ -47,7 +48,7 @@ test("a helper gets the host on standard input, and its secret shows in no error
   if (process.getuid?.() !== 0) return console.log("skipped: root not here");
   const script = (text: string) => {
     mkdirSync("/usr/local/bin", { recursive: true });
-    writeFileSync(helper, `#!/bin/sh\nread host\n${text}\n`);
+    writeFileSync(helper, `#!/bin/sh\nread -r host\n${text}\n`);
     chmodSync(helper, 0o755);
   };
   here.docker({ credHelpers: { "a.example": "kiln-test" }, auths: { "a.example": {} } });
@@ -59,6 +60,19 @@ test("a helper gets the host on standard input, and its secret shows in no error
     expect(await find()).toEqual({ kind: "identity", token: "t" });
     script("echo credentials not found in native keychain; exit 1");
     expect(await find()).toBeUndefined();
+    script(`echo "$host" > ${here.folder}/asked.$1; echo '{"Username":"ann","Secret":"s"}'`);
+    const env = { HOME: here.folder };
+    here.docker({ credsStore: "kiln-test" });
+    const place = "docker-credential-kiln-test";
+    const ann = { kind: "password", user: "ann", password: "p" } as const;
+    expect(await storeLogin(env, "a.example", ann)).toMatchObject({ place });
+    const asked = (verb: string) => readFileSync(join(here.folder, `asked.${verb}`), "utf8");
+    expect(JSON.parse(asked("store"))).toEqual({ ServerURL: "a.example", Username: "ann", Secret: "p" });
+    expect(readFileSync(join(here.folder, ".docker/config.json"), "utf8")).not.toContain("auths");
+    expect(await eraseLogin(env, "a.example")).toEqual([place]);
+    expect(asked("erase")).toBe("a.example\n");
+    script(`echo '{"https://a.example":"ann"}'`);
+    expect(await listLogins(env)).toEqual([{ host: "a.example", user: "ann", place }]);
     script("echo hunter2; echo hunter2 >&2; exit 1");
     const error = await find().catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({ code: "registry_denied" });

@@ -9,7 +9,7 @@ const tokenAnswer = z.object({
   access_token: z.string().optional(),
 });
 
-/** `repository:team/shop:pull`, `repository:team/shop:pull,push` (distribution, "Token Scope"). */
+/** `repository:team/shop:pull`, `repository:team/shop:pull,push` (distribution, "Token Scope"); empty: only who asks. */
 export type Scope = string;
 
 /**
@@ -85,7 +85,7 @@ function tokenRequest(
   scope: Scope,
   credentials: Credentials | undefined,
 ): RegistryRequest {
-  const wanted = { ...(service === undefined ? {} : { service }), scope };
+  const wanted = { ...(service === undefined ? {} : { service }), ...(scope === "" ? {} : { scope }) };
   if (credentials?.kind === "identity") {
     const form = new URLSearchParams({
       ...{ grant_type: "refresh_token", client_id: "kiln", refresh_token: credentials.token },
@@ -123,6 +123,6 @@ function tokenIn(text: string): string | undefined {
 
 function noToken(from: URL, why: string): KilnError {
   return new KilnError("registry_denied", `The registry ${from.host} ${why}.`, {
-    hint: `Log in: docker login ${from.host} (or skopeo login).`,
+    hint: `Log in: kiln registry login ${from.host} --username NAME`,
   });
 }

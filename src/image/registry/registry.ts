@@ -133,7 +133,7 @@ export class Registry {
         "registry_denied",
         `${host} denies access to ${name} (status ${answer.status})${said}.`,
         {
-          hint: `Log in with \`docker login ${host}\` or \`skopeo login ${host}\`, or correct the name: many registries answer so for one that does not exist.`,
+          hint: `Log in with \`kiln registry login ${host} --username NAME\`, or correct the name: many registries answer so for one that does not exist.`,
         },
       );
     }

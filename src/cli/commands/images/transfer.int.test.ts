@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { dockerRegistry } from "../../../image/registry/testing.ts";
+import { dockerRegistry, registryUser } from "../../../image/registry/testing.ts";
 import { KilnError } from "../../../lib/errors.ts";
 import type { Client, ControllerStatus } from "../../api.ts";
 import { cli } from "../../test-kit.ts";
@@ -57,7 +57,45 @@ test.skipIf(missing.length > 0)(
   },
 );
 
+test.skipIf(missing.length > 0)("who has logged in pushes and pulls, until the logout", async () => {
+  const folder = mkdtempSync("/tmp/kiln-");
+  try {
+    await using real = await dockerRegistry(join(folder, "registry"), { login: true });
+    writeFileSync(join(folder, "hello"), "hello\n");
+    writeFileSync(join(folder, "kiln.yaml"), spec);
+    const here = { cwd: folder, home: join(folder, "here"), env: { HOME: folder } };
+    const registry = `http://${real.host}`;
+    const { name, password } = registryUser;
+    const login = (stdin: string) => cli(["registry", "login", registry, "-u", name], { ...here, stdin });
+    await cli(["build"], here);
+    const push = () => cli(["image", "push", "shop:1.4.0", `${registry}/team/shop`], here);
+    expect(await push()).toMatchObject({ code: 1, stderr: expect.stringContaining("kiln registry login") });
+    expect(await login("wrong")).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining("registry_denied"),
+    });
+    expect(JSON.parse((await cli(["registry", "ls", "--json"], here)).stdout)).toEqual([]);
+    const { code, stdout, stderr } = await login(`${password}\n`);
+    expect([code, stdout]).toEqual([0, expect.stringContaining(`knows ${name}`)]);
+    expect(stdout + stderr).not.toContain(password);
+    expect((await push()).code).toBe(0);
+    const listed = await cli(["registry", "ls"], here);
+    expect(listed.stdout).toMatch(new RegExp(`${real.host} +${name} +${folder}/.docker/config.json`));
+    expect((await cli(["registry", "logout", registry], here)).code).toBe(0);
+    expect((await push()).code).toBe(1);
+    const again = await cli(["registry", "logout", registry], here);
+    expect(again).toMatchObject({ code: 2, stderr: expect.stringContaining("kiln registry ls") });
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
 test.each([
+  [["registry", "login", "registry.example/team", "-u", "ann"], "expected its host"],
+  [["registry", "login", "http://registry.example", "-u", "ann"], "leave out `http://`"],
+  [["registry", "login", "registry.example", "-u", "a:b"], "has a colon"],
+  [["registry", "login", "registry.example", "-u", "ann"], "The password is empty"],
+  [["registry", "login", "registry.example"], "--username"],
   [["image", "push", "shop:1", "shop"], "does not name an image in a registry"],
   [["image", "pull", "registry.example/shop"], "expected a tag or a digest"],
   [["image", "pull", "http://registry.example/shop:1"], "does not name an image in a registry"],

@@ -1,0 +1,150 @@
+import { existsSync, mkdirSync, realpathSync } from "node:fs";
+import { dirname } from "node:path";
+import { isErrno, KilnError } from "../../lib/errors.ts";
+import { readTextIfExists, writeFileAtomic } from "../../lib/files/files.ts";
+import {
+  type ConfigFile,
+  configPaths,
+  type Env,
+  helperFor,
+  hostOf,
+  isEntryOf,
+  keysOf,
+  readConfigFile,
+} from "./credential-config.ts";
+import { askHelper, eraseFromHelper, listHelper, storeInHelper } from "./credential-helper.ts";
+import { type Credentials, fromEntry } from "./credentials.ts";
+
+/** Where the credentials of a registry are. */
+export interface StoredLogin {
+  readonly host: string;
+  /** Undefined for a refresh token. */
+  readonly user: string | undefined;
+  /** The path of a file, or `docker-credential-NAME`. */
+  readonly place: string;
+}
+
+/**
+ * Stores the credentials for a registry where `findCredentials` looks first: with the helper that the file names, or in the file itself,
+ * which only its owner may read from then on. What else is in the file stays. Throws `registry_denied`, and `usage` without a place.
+ */
+export async function storeLogin(env: Env, host: string, credentials: Credentials): Promise<StoredLogin> {
+  const path = firstPath(env);
+  const config = (await readConfigFile(path)) ?? {};
+  const [key = host] = keysOf(host);
+  const helper = helperFor(config, host);
+  const user = credentials.kind === "password" ? credentials.user : undefined;
+  if (helper !== undefined) {
+    await storeInHelper(helper, key, credentials, env);
+    await changeAuths(path, (auths) => withoutHost(auths, host)); // an entry from before there was a helper
+    return { host, user, place: `docker-credential-${helper}` };
+  }
+  await changeAuths(path, (auths) => ({ ...withoutHost(auths, host), [key]: entryOf(credentials) }));
+  return { host, user, place: path };
+}
+
+function firstPath(env: Env): string {
+  const [path] = configPaths(env);
+  if (path !== undefined) return path;
+  throw new KilnError("usage", "Nothing says where credentials are stored: HOME is not set.", {
+    hint: "Set HOME, DOCKER_CONFIG to a folder, or REGISTRY_AUTH_FILE to a file.",
+  });
+}
+
+function entryOf(credentials: Credentials) {
+  if (credentials.kind === "identity") return { identitytoken: credentials.token };
+  return { auth: Buffer.from(`${credentials.user}:${credentials.password}`).toString("base64") };
+}
+
+type Auths = Readonly<Record<string, unknown>>;
+
+function withoutHost(auths: Auths, host: string): Auths {
+  const keys = keysOf(host);
+  return Object.fromEntries(
+    Object.entries(auths).filter(([name]) => !keys.some((key) => isEntryOf(name, key))),
+  );
+}
+
+/** Nothing is written where nothing changes. `readConfigFile` has checked the file. */
+async function changeAuths(path: string, change: (auths: Auths) => Auths): Promise<void> {
+  try {
+    const text = await readTextIfExists(path);
+    const whole = JSON.parse(text ?? "{}") as { readonly auths?: Auths };
+    const auths = change(whole.auths ?? {});
+    if (JSON.stringify(auths) === JSON.stringify(whole.auths ?? {})) return;
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    const file = existsSync(path) ? realpathSync(path) : path; // it may be a symlink into a folder of its own
+    await writeFileAtomic(file, `${JSON.stringify({ ...whole, auths }, null, 2)}\n`, { mode: 0o600 });
+  } catch (cause) {
+    const code = ["EACCES", "EPERM", "EROFS", "ENOTDIR"].find((one) => isErrno(cause, one));
+    if (code === undefined) throw cause;
+    throw new KilnError("registry_denied", `The credentials in ${path} cannot be written (${code}).`, {
+      hint: "Make its folder writable, or name another file in REGISTRY_AUTH_FILE.",
+      cause,
+    });
+  }
+}
+
+/** Removes the credentials for a registry from every place where they would be found; returns these places. */
+export async function eraseLogin(env: Env, host: string): Promise<readonly string[]> {
+  const places: string[] = [];
+  for (const path of configPaths(env)) {
+    const config = await readConfigFile(path);
+    if (config === undefined) continue;
+    places.push(...(await eraseFrom(config, host, env)));
+    const has = Object.keys(config.auths ?? {}).some((name) =>
+      keysOf(host).some((key) => isEntryOf(name, key)),
+    );
+    if (!has) continue;
+    await changeAuths(path, (auths) => withoutHost(auths, host));
+    places.push(path);
+  }
+  return places;
+}
+
+async function eraseFrom(config: ConfigFile, host: string, env: Env): Promise<readonly string[]> {
+  const helper = helperFor(config, host);
+  if (helper === undefined) return [];
+  let found = false;
+  for (const key of keysOf(host)) {
+    if ((await askHelper(helper, key, env)) === undefined) continue;
+    await eraseFromHelper(helper, key, env);
+    found = true;
+  }
+  return found ? [`docker-credential-${helper}`] : [];
+}
+
+/** By registry; of several places, the one that is asked first. */
+export async function listLogins(env: Env): Promise<readonly StoredLogin[]> {
+  const found = new Map<string, StoredLogin>();
+  for (const path of configPaths(env)) {
+    const config = (await readConfigFile(path)) ?? {};
+    for (const one of [...(await inHelpers(config, env)), ...inFile(config, path)]) {
+      if (!found.has(one.host)) found.set(one.host, one);
+    }
+  }
+  return [...found.values()].toSorted((one, other) => (one.host < other.host ? -1 : 1));
+}
+
+async function inHelpers(config: ConfigFile, env: Env): Promise<readonly StoredLogin[]> {
+  const { credHelpers = {}, credsStore } = config;
+  const helpers = new Set([...Object.values(credHelpers), ...(credsStore === undefined ? [] : [credsStore])]);
+  const lists = await Promise.all(
+    [...helpers].map(async (name) => [name, await listHelper(name, env)] as const),
+  );
+  return lists.flatMap(([name, users]) =>
+    Object.entries(users).flatMap(([key, user]) => {
+      const host = hostOf(key);
+      if (helperFor(config, host) !== name) return []; // nobody asks it for this registry
+      return [{ host, user: user === "<token>" ? undefined : user, place: `docker-credential-${name}` }];
+    }),
+  );
+}
+
+function inFile({ auths = {} }: ConfigFile, place: string): readonly StoredLogin[] {
+  return Object.entries(auths).flatMap(([name, entry]) => {
+    const found = fromEntry(entry);
+    if (found === undefined) return []; // it says that a helper has them
+    return [{ host: hostOf(name), user: found.kind === "password" ? found.user : undefined, place }];
+  });
+}
