@@ -29,3 +29,47 @@ export function isLinkLocal(hostname: string): boolean {
   const kind = isIP(host);
   return kind !== 0 && linkLocal.check(host, kind === 4 ? "ipv4" : "ipv6");
 }
+
+/** IPv4 that is not for the whole Internet (RFC 6890, and multicast); of IPv6, 2000::/3 is, but for what tunnels IPv4 or is documentation. */
+const special = new BlockList();
+for (const [subnet, bits] of [
+  ...([
+    ["0.0.0.0", 8],
+    ["10.0.0.0", 8],
+    ["100.64.0.0", 10],
+    ["127.0.0.0", 8],
+    ["169.254.0.0", 16],
+  ] as const),
+  ...([
+    ["172.16.0.0", 12],
+    ["192.0.0.0", 24],
+    ["192.0.2.0", 24],
+    ["192.88.99.0", 24],
+  ] as const),
+  ...([
+    ["192.168.0.0", 16],
+    ["198.18.0.0", 15],
+    ["198.51.100.0", 24],
+    ["203.0.113.0", 24],
+  ] as const),
+  ["224.0.0.0", 3],
+] as const)
+  special.addSubnet(subnet, bits, "ipv4");
+for (const [subnet, bits] of [
+  ...([
+    ["2001::", 23],
+    ["2001:db8::", 32],
+    ["2002::", 16],
+    ["3fff::", 20],
+  ] as const),
+] as const)
+  special.addSubnet(subnet, bits, "ipv6");
+const global = new BlockList();
+global.addSubnet("2000::", 3, "ipv6");
+
+/** Whether this address, also as `URL.hostname` has it, is reachable from everywhere: not private, not this machine, not a neighbour. */
+export function isPublic(address: string): boolean {
+  const plain = plainAddress(address.replace(/^\[|\]$/g, ""));
+  if (isIP(plain) === 4) return !special.check(plain, "ipv4");
+  return isIP(plain) === 6 && global.check(plain, "ipv6") && !special.check(plain, "ipv6");
+}

@@ -9,7 +9,15 @@ interface Denied {
   unsaid: number;
 }
 
-/** Events about refusals, at most one for each name and minute, so that a scanner cannot fill the log. */
+export interface Denial {
+  /** What is counted together. */
+  readonly key: string;
+  readonly address: string;
+  readonly message: string;
+  readonly data?: Readonly<Record<string, unknown>>;
+}
+
+/** Events about refusals, at most one for each key and minute, so that a scanner cannot fill the log. */
 export class Denials {
   readonly #record: (event: NewEvent) => void;
   readonly #clock: Clock;
@@ -20,9 +28,7 @@ export class Denials {
     this.#clock = clock;
   }
 
-  /** `name`: undefined for requests without a token that counts, which have one event together. */
-  note(name: string | undefined, address: string, message: string): void {
-    const key = name ?? "";
+  note({ key, address, message, data }: Denial): void {
     const now = this.#clock.elapsed();
     const known = this.#denied.get(key);
     if (known !== undefined && now - known.saidMs < minuteMs) {
@@ -36,7 +42,7 @@ export class Denials {
       service: undefined,
       kind: "access.denied",
       message,
-      data: { ...(name === undefined ? {} : { name }), address, count },
+      data: { ...data, address, count },
     });
   }
 }

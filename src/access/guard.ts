@@ -108,7 +108,7 @@ export class RemoteGuard implements Guard {
   }
 
   #refuse(address: string, message: string, hint: string): KilnError {
-    this.#denials.note(undefined, address, `${message.slice(0, -1)} (from ${address}).`);
+    this.#denials.note({ key: "", address, message: `${message.slice(0, -1)} (from ${address}).` });
     if (!this.#failures.take(clientOf(address)))
       return tooMany("Too many requests from this address had no valid token.");
     return new KilnError("unauthenticated", message, { hint });
@@ -120,8 +120,9 @@ export class RemoteGuard implements Guard {
     throw this.#deny(known, address, forbidden(known.grants, right, undefined));
   }
 
-  #deny({ actor }: Known, address: string, error: KilnError): KilnError {
-    this.#denials.note(actor.name, address, `${actor.name} was refused: ${error.message}`);
+  #deny({ actor: { name } }: Known, address: string, error: KilnError): KilnError {
+    const message = `${name} was refused: ${error.message}`;
+    this.#denials.note({ key: name, address, message, data: { name } });
     return error;
   }
 

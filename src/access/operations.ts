@@ -21,6 +21,7 @@ import type { KeptToken, NewToken } from "../store/access/access-store.ts";
 import type { Store } from "../store/store.ts";
 import { isSameDigest, newCredential, parseCredential } from "./credential.ts";
 import type { NetworkListener } from "./network.ts";
+import { createPipelineOperations, type PipelineOperations } from "./oidc/operations.ts";
 import type { Revocations } from "./revocations.ts";
 import { mayUse, type Owners } from "./rights.ts";
 
@@ -34,7 +35,8 @@ export interface AccessParts {
 export type AccessOperations = Pick<
   Operations,
   "whoami" | "can" | "access" | "invite" | "login" | "revokeAccess" | "rotateToken" | "listen" | "unlisten"
->;
+> &
+  PipelineOperations;
 
 const everything: Grant = { role: "admin", services: ["*"], environments: ["*"] };
 
@@ -49,6 +51,7 @@ export function createAccessOperations({
   const tokenOf = ({ actor }: Who): KeptToken | undefined =>
     actor.via === "token" ? access.token(actor.token) : undefined;
   return {
+    ...createPipelineOperations(store, clock, { network, revocations }),
     whoami: async (_asked, who) => {
       const token = tokenOf(who);
       const { actor } = who;
@@ -76,6 +79,7 @@ export function createAccessOperations({
         },
         tokens: access.tokens().map(({ digest: _, ...token }) => token),
         invites: access.invites().map(({ digest: _, ...invite }) => invite),
+        rules: access.trustRules(),
       };
     },
     invite: async (asked, { actor }) => {

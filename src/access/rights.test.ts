@@ -13,7 +13,18 @@ const asked = { service: "shop.production", server: "s", id: 1, digest: "d" };
 const entries = Object.entries<ContractEntry>(table);
 
 const viewing = [
-  ...["whoami", "can", "login", "rotateToken", "info", "audit", "policies", "diff", "candidates"],
+  ...[
+    "whoami",
+    "can",
+    "login",
+    "exchangeIdentity",
+    "rotateToken",
+    "info",
+    "audit",
+    "policies",
+    "diff",
+    "candidates",
+  ],
   ...[
     "services",
     "status",
@@ -82,6 +93,7 @@ const everywhere: { readonly [Name in Role]: readonly string[] } = {
   operator: [...looking, ...keeping],
   admin: [
     ...[...looking, ...keeping, "approve", "access", "invite", "revokeAccess"],
+    ...["trustPipelines", "distrustPipelines"],
     ...["trustKey", "revokeKey", "requireSigned", "liftPolicy", "setPolicy", "removePolicy"],
     ...["checkpoint", "acceptBreaks", "rotateAuditKey"],
   ],

@@ -12,7 +12,8 @@ const usualSilenceMs = 180_000;
 
 /** Where the controller listens, and who says to ask. */
 interface Line {
-  readonly endpoint: Endpoint;
+  /** Asked before each request. */
+  readonly endpoint: () => Endpoint | Promise<Endpoint>;
   /** How long nothing may come over the network before the other end counts as gone. */
   readonly silenceMs: number;
   readonly stated: string | undefined;
@@ -28,11 +29,15 @@ interface Ask {
  * Operations that ask the controller at this Unix socket or over the network. It throws the controller's errors; besides, every call may throw
  * `controller_unreachable`, and `not_root` when the socket belongs to another user. Nothing connects before the first
  * call. Undefined values are absent from an answer. `stated`: who runs this, `user@machine`; the controller records it
- * next to what it sees of this process.
+ * next to what it sees of this process. A function is asked for the endpoint before each request: its token may change.
  */
-export function createClient(at: string | Endpoint, how: Partial<Omit<Line, "endpoint">> = {}): Client {
+export function createClient(
+  at: string | Endpoint | (() => Promise<Endpoint>),
+  how: Partial<Omit<Line, "endpoint">> = {},
+): Client {
   const { stated, silenceMs = usualSilenceMs } = how;
-  const line = { endpoint: typeof at === "string" ? { socketPath: at } : at, stated, silenceMs };
+  const one = typeof at === "string" ? { socketPath: at } : at;
+  const line = { endpoint: typeof one === "function" ? one : () => one, stated, silenceMs };
   const operations = Object.entries<ContractEntry>(table).map(([name, entry]) => {
     const call = entry.items === undefined ? askJson : askStream;
     return [
@@ -46,8 +51,9 @@ export function createClient(at: string | Endpoint, how: Partial<Omit<Line, "end
 
 /** Undefined for an answer without content. */
 async function askJson(line: Line, what: Ask): Promise<unknown> {
-  const answer = await send(line, what);
-  const text = await textOf(answer, line.endpoint);
+  const endpoint = await line.endpoint();
+  const answer = await send(endpoint, line, what);
+  const text = await textOf(answer, endpoint);
   const value = parsed(text);
   const understood = value !== undefined || text === "";
   if (!succeeded(answer) || !understood) throw toError(value, answer.statusCode);
@@ -57,8 +63,9 @@ async function askJson(line: Line, what: Ask): Promise<unknown> {
 /** Ends quietly when the signal fires. */
 async function* askStream(line: Line, what: Ask): AsyncGenerator<unknown> {
   try {
-    const answer = await send(line, what);
-    if (!succeeded(answer)) throw toError(parsed(await textOf(answer, line.endpoint)), answer.statusCode);
+    const endpoint = await line.endpoint();
+    const answer = await send(endpoint, line, what);
+    if (!succeeded(answer)) throw toError(parsed(await textOf(answer, endpoint)), answer.statusCode);
     yield* itemsOf(answer);
   } catch (error) {
     if (!what.signal?.aborted) throw error;
@@ -66,7 +73,8 @@ async function* askStream(line: Line, what: Ask): AsyncGenerator<unknown> {
 }
 
 function send(
-  { endpoint, stated, silenceMs }: Line,
+  endpoint: Endpoint,
+  { stated, silenceMs }: Line,
   { entry, asked, signal }: Ask,
 ): Promise<IncomingMessage> {
   const { path, body } = requestOf(entry, asked);

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { longestTokenMs } from "../domain/access/identity.ts";
-import { accessToken, grants, identityName, invite } from "../domain/schema/access.ts";
+import { accessToken, claims, grants, identityName, invite, issuer } from "../domain/schema/access.ts";
 import { atMs, maybe } from "../domain/schema/values.ts";
 
 const givenReason = z.string().trim().min(1).max(1_000);
@@ -49,8 +49,22 @@ const Listen = z.strictObject({
   reason,
 });
 
+const ExchangeIdentity = z.strictObject({
+  idToken: z.string().max(15_000).describe("Of the pipeline's issuer (OpenID Connect), for this controller."),
+});
+
+const TrustPipelines = z.strictObject({
+  name: identityName.describe("Whose tokens they will be, for the event log."),
+  ...{ issuer, claims, grants, reason },
+});
+
+const DistrustPipelines = z.strictObject({ name: identityName, reason });
+
 /** What operations of access are asked with. */
-export const accessAsks = { Can, Listen, Login, MakeInvite, RevokeAccess };
+export const accessAsks = {
+  ...{ Can, DistrustPipelines, ExchangeIdentity, Listen, Login, MakeInvite, RevokeAccess },
+  TrustPipelines,
+};
 
 const Self = z.object({
   name: z.string(),
@@ -76,6 +90,9 @@ const AccessList = z.object({
   ),
   tokens: z.array(accessToken),
   invites: z.array(invite),
+  rules: z.array(
+    z.object({ name: z.string(), issuer, claims, grants, addedAtMs: atMs, addedBy: z.string() }),
+  ),
 });
 
 const Invited = z.object({
@@ -96,6 +113,14 @@ const Token = z.object({
 
 const RevokedAccess = z.object({ ids: z.array(z.string()).describe("Of tokens and invites.") });
 
+const TrustedPipelines = z.object({
+  controllers: z
+    .array(z.string())
+    .describe(
+      "`kiln1.ADDRESS.PIN`, for KILN_CONTROLLER of a pipeline; empty while the controller does not listen.",
+    ),
+});
+
 const Listening = z.object({
   address: z.string().describe("With the port that was opened."),
   addresses: z.array(z.string()).describe("`HOST:PORT` by which clients may reach it."),
@@ -103,4 +128,6 @@ const Listening = z.object({
 });
 
 /** What they answer. */
-export const accessAnswers = { AccessList, Invited, Listening, RevokedAccess, Self, Token, Verdict };
+export const accessAnswers = {
+  ...{ AccessList, Invited, Listening, RevokedAccess, Self, Token, TrustedPipelines, Verdict },
+};

@@ -48,6 +48,33 @@ export const accessTable = {
     asks: "Login",
     answers: "Token",
   },
+  /** Throws `identity_refused`, `issuer_unreachable`, `rate_limited`. */
+  exchangeIdentity: {
+    method: "POST",
+    path: "/v1/access/exchange",
+    needs: "public",
+    summary: "Turns an OpenID Connect token of a pipeline into a token for 15 minutes, by the trust rules.",
+    asks: "ExchangeIdentity",
+    answers: "Token",
+  },
+  /** In place of one of the same name. Throws `usage` for a rule that would let strangers in. */
+  trustPipelines: {
+    method: "POST",
+    path: "/v1/access/rules/:name",
+    needs: "administer installation",
+    summary: "Adds a trust rule: which pipelines get tokens, and for what.",
+    asks: "TrustPipelines",
+    answers: "TrustedPipelines",
+  },
+  /** Throws `access_unknown`. */
+  distrustPipelines: {
+    method: "POST",
+    path: "/v1/access/rules/:name/remove",
+    needs: "administer installation",
+    summary: "Removes a trust rule, and ends its tokens at once.",
+    asks: "DistrustPipelines",
+    answers: "RevokedAccess",
+  },
   /** Throws `access_unknown`. */
   revokeAccess: {
     method: "POST",

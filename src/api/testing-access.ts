@@ -10,6 +10,8 @@ const asGiven = grants.map((grant) => ({
 }));
 const token = { token: "kiln_usr_secret", id: "abcdefgh", name: "ada", grants, expiresAtMs: 9 };
 
+const issuer = { kind: "github" as const, url: "https://issuer.example.com", isPrivate: false };
+
 /** What the operations of access are asked, at least once each. */
 export const accessAsked: { readonly [Name in AccessName]: readonly Asked<Name>[] } = {
   whoami: [{}],
@@ -26,6 +28,11 @@ export const accessAsked: { readonly [Name in AccessName]: readonly Asked<Name>[
     { name: "ada", grants: asGiven },
   ],
   login: [{ invite: "kiln_inv_secret" }],
+  exchangeIdentity: [{ idToken: "a.b.c" }],
+  trustPipelines: [
+    { name: "shop-ci", issuer, claims: { repository_id: ["74"] }, grants: asGiven, reason: "CI" },
+  ],
+  distrustPipelines: [{ name: "shop-ci" }],
   revokeAccess: [{ who: "ada", reason: "she left" }],
   rotateToken: [{}],
   listen: [{ address: ":7443", names: ["kiln.example.com"] }],
@@ -62,9 +69,15 @@ export const accessAnswers: Pick<Operations, AccessName> = {
     invites: [
       { id: "ijklmnop", name: "bob", grants, tokenMs: 5, createdAtMs: 1, createdBy: "root", expiresAtMs: 9 },
     ],
+    rules: [
+      { name: "shop-ci", issuer, claims: { repository_id: ["74"] }, grants, addedAtMs: 1, addedBy: "root" },
+    ],
   }),
   invite: async () => ({ login: "kiln1.a:1.pin.kiln_inv_x", id: "ijklmnop", expiresAtMs: 9 }),
   login: async () => token,
+  exchangeIdentity: async () => token,
+  trustPipelines: async () => ({ controllers: ["kiln1.a:1.pin"] }),
+  distrustPipelines: async () => ({ ids: ["abcdefgh"] }),
   revokeAccess: async () => ({ ids: ["abcdefgh"] }),
   rotateToken: async () => token,
   listen: async () => ({ address: "[::]:7443", addresses: ["192.0.2.1:7443"], pin: "pin" }),

@@ -1,8 +1,8 @@
 import { isAbsolute } from "node:path";
 import type { Endpoint } from "../api/client-endpoint.ts";
-import { KilnError } from "../lib/errors.ts";
 import type { Holder } from "../lib/process/holder.ts";
 import type { StateFolder } from "../lib/state-folder.ts";
+import type { Clock } from "../lib/time/clock.ts";
 import type { Client } from "./api.ts";
 import type { Context } from "./context.ts";
 import { whoAmI } from "./people.ts";
@@ -14,15 +14,15 @@ import { chosenContext } from "./remote/contexts.ts";
  * other's controller forever. A controller elsewhere is used as it is.
  */
 export function createConnect(
-  { clock, signal, output, env }: Pick<Context, "clock" | "signal" | "output" | "env">,
+  { clock, signal, output, env, remote }: Pick<Context, "clock" | "signal" | "output" | "env" | "remote">,
   state: StateFolder,
 ): () => Promise<Client> {
   let asItIs = false;
   return async () => {
-    const remote = remoteEndpoint(env);
-    if (remote !== undefined) {
+    const elsewhere = await remote();
+    if (elsewhere !== undefined) {
       const { createClient } = await import("../api/client.ts");
-      return createClient(remote, { stated: whoAmI(env) });
+      return createClient(async () => (await remote()) ?? elsewhere, { stated: whoAmI(env) });
     }
     const [{ ensureController }, { createClient }] = await Promise.all([
       import("./local-controller/start.ts"),
@@ -36,16 +36,21 @@ export function createConnect(
 }
 
 /**
- * The controller that commands ask in place of the state folder's own: `KILN_CONTROLLER` names the socket of one elsewhere, such as one that
- * ssh(1) forwards with `-L`; a context that `kiln login` has made names one over the network.
+ * The controller that commands ask in place of the state folder's own. `KILN_CONTROLLER` names the socket of one elsewhere, such as one that
+ * ssh(1) forwards with `-L`, or, as `kiln1.ADDRESS.PIN`, one over the network, to which a pipeline proves what it is. A context that `kiln login`
+ * has made names one over the network.
  */
-export function remoteEndpoint(env: Context["env"]): Endpoint | undefined {
-  const path = env.KILN_CONTROLLER;
-  if (!path) return chosenContext(env);
-  if (isAbsolute(path)) return { socketPath: path };
-  throw new KilnError("usage", `KILN_CONTROLLER is ${path}; expected the absolute path of a socket.`, {
-    hint: "For example: ssh -L /tmp/kiln.sock:/var/lib/kiln/controller.sock HOST",
-  });
+export function createRemote(env: Context["env"], clock: Clock): Context["remote"] {
+  const named = env.KILN_CONTROLLER;
+  if (!named) return async () => chosenContext(env);
+  if (isAbsolute(named)) return async () => ({ socketPath: named });
+  let opened: Promise<() => Promise<Endpoint>> | undefined;
+  return async () => {
+    opened ??= import("./remote/pipeline.ts").then(({ pipelineEndpoint }) =>
+      pipelineEndpoint(named, env, clock),
+    );
+    return (await opened)();
+  };
 }
 
 async function replacedWords({ code }: Holder): Promise<string> {

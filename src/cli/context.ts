@@ -21,8 +21,11 @@ export interface Context {
   /** Fires on the first Ctrl-C. A long-running command then ends cleanly. */
   readonly signal: AbortSignal;
   readonly state: StateFolder;
-  /** A controller that has another state folder; undefined: commands ask the state folder's own one. Throws `context_unknown`. */
-  readonly remote: () => Endpoint | undefined;
+  /**
+   * A controller that has another state folder, as it is reached now; undefined: commands ask the state folder's own one. Throws `context_unknown`,
+   * and what a pipeline meets when it proves what it is.
+   */
+  readonly remote: () => Promise<Endpoint | undefined>;
   /** A client of the state folder's controller, which is started when none runs, or replaced when it runs other code. */
   connect(): Promise<Client>;
 }

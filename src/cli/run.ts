@@ -4,7 +4,7 @@ import { openStateFolder } from "../lib/state-folder.ts";
 import type { Clock } from "../lib/time/clock.ts";
 import { version } from "../lib/version.ts";
 import type { Client } from "./api.ts";
-import { createConnect, remoteEndpoint } from "./connect.ts";
+import { createConnect, createRemote } from "./connect.ts";
 import type { Context, Input } from "./context.ts";
 import { Output } from "./output/output.ts";
 import type { Sink } from "./output/sink.ts";
@@ -48,6 +48,7 @@ function createContext(world: World, json: boolean): Context {
   const { env, stdin, clock, signal } = world;
   const state = openStateFolder(env);
   const output = new Output({ json, env, stdout: world.stdout, stderr: world.stderr });
+  const remote = createRemote(env, clock);
   return {
     env,
     stdin,
@@ -56,8 +57,8 @@ function createContext(world: World, json: boolean): Context {
     state,
     cwd: world.cwd(),
     output,
-    remote: () => remoteEndpoint(env),
-    connect: world.connect ?? createConnect({ clock, signal, output, env }, state),
+    remote,
+    connect: world.connect ?? createConnect({ clock, signal, output, env, remote }, state),
   };
 }
 

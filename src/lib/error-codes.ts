@@ -107,6 +107,8 @@ export const errorCodes = {
   state_corrupt: { status: 500, exit: 1 },
   unauthenticated: { status: 401, exit: 3 },
   forbidden: { status: 403, exit: 3 },
+  identity_refused: { status: 403, exit: 3 },
+  issuer_unreachable: { status: 502, exit: 1 },
   rate_limited: { status: 429, exit: 1 },
   access_unknown: { status: 404, exit: 1 },
   context_unknown: { status: 404, exit: 2 },

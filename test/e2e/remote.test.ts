@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { anIssuer } from "../../src/access/oidc/testing.ts";
 import { type Installation, install, whyNoServers } from "./harness.ts";
 import { littleService } from "./little-service.ts";
 
@@ -45,5 +46,44 @@ test.skipIf(why !== undefined)(
     expect((await here.run(["remove", "shop", "--yes"], remote)).stderr).toContain("[forbidden]");
     await there.ok(["access", "revoke", "ada", "--reason", "left"]);
     expect((await here.run(["status"], remote)).stderr).toContain("[unauthenticated]");
+    await shop.setPage("edition 3");
+    await deployedByPipeline(there, here, shop.folder);
+    expect(await shop.page()).toBe("edition 3");
   },
 );
+
+/** A job of GitHub Actions, on a machine that has neither a context nor a secret. */
+async function deployedByPipeline(there: Installation, here: Installation, cwd: string): Promise<void> {
+  await using issuer = await anIssuer();
+  const of = [
+    "--github",
+    issuer.url,
+    "--private",
+    "--claim",
+    "repository_id=74",
+    "--claim",
+    "environment=production",
+  ];
+  const may = ["--role", "deployer", "--service", "shop"];
+  const { controllers } = await there.json<{ readonly controllers: readonly string[] }>([
+    ...["access", "trust", "add", "shop-ci", ...of, ...may],
+  ]);
+  const job = { cwd, env: { ...issuer.job, KILN_CONTROLLER: controllers[0] ?? "" } };
+  await here.ok(["deploy"], job);
+  expect((await here.ok(["whoami"], job)).stdout).toMatch(
+    /shop-ci.*pipeline.*\n.*deployer of shop\n.*expires in \d+ min/,
+  );
+  expect((await here.run(["access", "ls"], job)).stderr).toContain("[forbidden]");
+  const events = (await there.ok(["audit", "log", "--json"])).stdout;
+  expect(events).toMatch(/"kind":"access.exchanged".*acme\/shop/);
+  expect(events).toMatch(/"kind":"rollout.started".*"kind":"ci".*"run":/);
+  expect(events).not.toMatch(/kiln_ci_\w/);
+  const { claims } = issuer.tokens;
+  issuer.tokens.claims = (audience) => ({ ...claims(audience), event_name: "pull_request" });
+  expect((await here.run(["deploy"], job)).stderr).toMatch(
+    /\[identity_refused\].*a proposed change started it/,
+  );
+  issuer.tokens.claims = claims;
+  await there.ok(["access", "trust", "rm", "shop-ci"]);
+  expect((await here.run(["status"], job)).stderr).toMatch(/\[identity_refused\].*no trust rule/);
+}

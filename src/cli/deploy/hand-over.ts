@@ -14,7 +14,7 @@ export async function handOver(
   service: string,
   { digest, version }: { readonly digest: string; readonly version: string },
 ): Promise<void> {
-  const endpoint = remote();
+  const endpoint = await remote();
   if (endpoint === undefined) return;
   const [{ Registry }, { pushImage }, { imageStore }] = await Promise.all([
     import("../../image/registry/registry.ts"),

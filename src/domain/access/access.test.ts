@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { type Grant, grantFor, grantForAll, grantForImages, matches, narrowed } from "./access.ts";
+import { type Grant, grantFor, grantForAll, grantForImages, matches } from "./access.ts";
 import { hostAndPort, loginText, parseLoginText } from "./login-text.ts";
 
 const deployer: Grant = { role: "deployer", services: ["shop*"], environments: ["production", "staging-*"] };
@@ -41,12 +41,6 @@ test("only a grant without limits is one for everything", () => {
   expect(grantForAll([{ ...admin, services: ["s*"] }], "view")).toBeUndefined();
   expect(grantForAll([{ ...admin, environments: ["production"] }], "view")).toBeUndefined();
   expect(grantForAll([admin], "view")).toBe(admin);
-});
-
-test("grants can be narrowed to one environment, and never widened", () => {
-  expect(narrowed([deployer, bare], "production")).toEqual([{ ...deployer, environments: ["production"] }]);
-  expect(narrowed([admin], "production")).toEqual([{ ...admin, environments: ["production"] }]);
-  expect(narrowed([bare], "production")).toEqual([]);
 });
 
 test.each([

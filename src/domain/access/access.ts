@@ -89,13 +89,6 @@ export function grantForAll(grants: readonly Grant[], right: Right): Grant | und
   );
 }
 
-/** The same grants for one environment alone; those that do not hold there are left out. */
-export function narrowed(grants: readonly Grant[], environment: string): readonly Grant[] {
-  return grants
-    .filter(({ environments }) => names(environments, environment))
-    .map((grant) => ({ ...grant, environments: [environment] }));
-}
-
 /** Roles that give the right, for messages. */
 export function rolesWith(right: Right): readonly Role[] {
   return roles.filter((role) => rightsOf[role].includes(right));

@@ -47,3 +47,6 @@ export const longestTokenMs = 366 * dayMs;
 
 /** How long the old token lives after a rotation. */
 export const overlapMs = dayMs;
+
+/** How long the token of a pipeline lasts. */
+export const pipelineTokenMs = 15 * 60_000;

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { type Grant, noEnvironment, roles } from "../access/access.ts";
 import type { AccessToken, Invite } from "../access/identity.ts";
+import type { TokenIssuer } from "../access/trust-rule.ts";
 import type { PipelineRun } from "../actor.ts";
 import { atMs, maybe } from "./values.ts";
 
@@ -60,3 +61,19 @@ export const invite = z.object({
   createdBy: z.string(),
   expiresAtMs: atMs,
 }) satisfies z.ZodType<Invite>;
+
+export const issuer = z.strictObject({
+  kind: z.enum(["github", "gitlab", "other"]),
+  url: z
+    .string()
+    .max(300)
+    .regex(/^https?:\/\/[!-~]+$/, "the URL of an issuer")
+    .describe("What its tokens have as `iss`."),
+  isPrivate: z.boolean().describe("It may be at a private address, or on the controller's machine."),
+}) satisfies z.ZodType<TokenIssuer>;
+
+export const claims = z
+  .record(z.string().min(1).max(64), z.array(z.string().min(1).max(300)).min(1).max(50))
+  .describe(
+    "For each claim the values that it may have; `*` stands for any characters. All claims must fit.",
+  );

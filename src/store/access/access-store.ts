@@ -1,4 +1,5 @@
 import type { AccessToken, Invite } from "../../domain/access/identity.ts";
+import type { TrustRule } from "../../domain/access/trust-rule.ts";
 import type { Asker } from "../../domain/actor.ts";
 import type { Workbench } from "../workbench.ts";
 import { type ListenAddress, removeListener, selectListener, setListener } from "./listener.ts";
@@ -17,6 +18,14 @@ import {
   selectTokens,
   touchToken,
 } from "./tokens.ts";
+import {
+  exchangeIdToken,
+  type NewTrustRule,
+  removeTrustRule,
+  selectTrustRules,
+  setTrustRule,
+  type UsedIdToken,
+} from "./trust-rules.ts";
 
 export type { KeptInvite, KeptToken, ListenAddress, NewInvite, NewToken };
 
@@ -35,6 +44,14 @@ export interface AccessStore {
   rotate(old: AccessToken, token: NewToken, oldUntilMs: number, by: Asker): void;
   /** A token's id, or a name: all its tokens and invites. Returns the ids. Throws `access_unknown`. */
   revoke(who: string, reason: string, by: Asker): readonly string[];
+  /** Which pipelines get tokens, by name. */
+  trustRules(): readonly TrustRule[];
+  /** In place of one of the same name, whose tokens end. Returns their ids. */
+  setTrustRule(rule: NewTrustRule, by: Asker): readonly string[];
+  /** Its tokens end; returns their ids. Throws `access_unknown`. */
+  removeTrustRule(name: string, by: Asker): readonly string[];
+  /** False when the issuer's token was used before: then nothing is changed. */
+  exchange(token: NewToken, used: UsedIdToken, address: string): boolean;
   /** When and from where a token was last used. */
   touch(id: string, atMs: number, address: string): void;
   /** Undefined: the controller does not listen for the network. */
@@ -56,6 +73,10 @@ export function openAccess(bench: Workbench): AccessStore {
     accept: (invite, token, address) => changing(() => acceptInvite(bench, invite, token, address)),
     rotate: (old, token, untilMs, by) => changing(() => rotateToken(bench, old, token, untilMs, by)),
     revoke: (who, reason, by) => changing(() => revokeAccess(bench, who, reason, by)),
+    trustRules: () => selectTrustRules(db),
+    setTrustRule: (rule, by) => changing(() => setTrustRule(bench, rule, by)),
+    removeTrustRule: (name, by) => changing(() => removeTrustRule(bench, name, by)),
+    exchange: (token, used, address) => changing(() => exchangeIdToken(bench, token, used, address)),
     touch: (id, atMs, address) => changing(() => touchToken(db, id, atMs, address)),
     listener: () => selectListener(db),
     listen: (listener, pin, by) => changing(() => setListener(bench, listener, pin, by)),

@@ -116,7 +116,7 @@ export function acceptInvite(bench: Workbench, invite: Invite, token: NewToken, 
 }
 
 /** Without an event: what led to it has one. */
-function insertToken({ db, clock }: Workbench, token: NewToken, createdBy: string): void {
+export function insertToken({ db, clock }: Workbench, token: NewToken, createdBy: string): void {
   const { id, kind, name, digest, grants, run, expiresAtMs } = token;
   const now = clock.now();
   for (const [dead, ms] of Object.entries(rememberedMs)) {
@@ -152,39 +152,47 @@ export function rotateToken(
  * Revokes the token of this id, or all tokens and invites of this name. Returns the ids. Throws `access_unknown` when there is none
  * that lives.
  */
-export function revokeAccess(
-  { db, log, clock }: Workbench,
-  who: string,
-  reason: string,
-  by: Asker,
-): readonly string[] {
+export function revokeAccess(bench: Workbench, who: string, reason: string, by: Asker): readonly string[] {
+  const { db, log, clock } = bench;
   const now = clock.now();
   const concerned = ({ id, name }: { readonly id: string; readonly name: string }) =>
     id === who || name === who;
-  const tokens = selectTokens(db).filter(
-    (token) => concerned(token) && token.revoked === undefined && token.expiresAtMs > now,
-  );
+  const tokens = endTokens(bench, selectTokens(db).filter(concerned), reason, by);
   const invites = selectInvites(db, now).filter(concerned);
-  const ids = [...tokens, ...invites].map(({ id }) => id);
+  const ids = [...tokens, ...invites.map(({ id }) => id)];
   if (ids.length === 0) throw unknownAccess(who);
   for (const { id } of invites) db.run("DELETE FROM access_invites WHERE id = ?", id);
-  for (const { id } of tokens) {
-    db.run(
-      "UPDATE access_tokens SET revoked_at_ms = ?, revoked_by = ?, revoked_reason = ? WHERE id = ?",
-      ...[now, askerName(by), reason, id],
-    );
-  }
   log.append({
     service: undefined,
     kind: "access.revoked",
     message: `${askerName(by)} revoked the access of ${who}: ${reason}`,
     data: {
       who,
-      tokens: tokens.map(({ id }) => id),
+      tokens,
       invites: invites.map(({ id }) => id),
       ...askerData({ ...by, reason }),
     },
   });
+  return ids;
+}
+
+/** Ends the tokens that live, and returns their ids. Without an event: what led to it has one. */
+export function endTokens(
+  { db, clock }: Workbench,
+  tokens: readonly AccessToken[],
+  reason: string,
+  by: Asker,
+): readonly string[] {
+  const now = clock.now();
+  const ids = tokens
+    .filter(({ revoked, expiresAtMs }) => revoked === undefined && expiresAtMs > now)
+    .map(({ id }) => id);
+  for (const id of ids) {
+    db.run(
+      "UPDATE access_tokens SET revoked_at_ms = ?, revoked_by = ?, revoked_reason = ? WHERE id = ?",
+      ...[now, askerName(by), reason, id],
+    );
+  }
   return ids;
 }
 

@@ -392,6 +392,23 @@ const migrations: readonly string[] = [
     set_by TEXT NOT NULL
   ) STRICT;
   `,
+  `
+  -- Which pipelines get tokens, and which tokens of their issuers were used already.
+  CREATE TABLE access_rules (
+    name TEXT PRIMARY KEY,
+    issuer TEXT NOT NULL,
+    claims TEXT NOT NULL,
+    grants TEXT NOT NULL,
+    added_at_ms INTEGER NOT NULL,
+    added_by TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE access_used (
+    issuer TEXT NOT NULL,
+    jti TEXT NOT NULL,
+    until_ms INTEGER NOT NULL,
+    PRIMARY KEY (issuer, jti)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];
 
 /** The version that this Kiln writes. */
@@ -403,7 +420,7 @@ const stateTables = [
   ...["secrets", "secret_versions", "contents", "taints", "sessions", "targets"],
   ...["trusted_keys", "image_policies", "runs", "schedules"],
   ...["policy_file", "freezes", "overrides", "candidates", "approvals"],
-  ...["access_tokens", "access_invites", "access_listener"],
+  ...["access_tokens", "access_invites", "access_listener", "access_rules", "access_used"],
   ...["revoked_images", "channels"],
 ];
 

@@ -1,10 +1,12 @@
 import type { Grant, Role } from "../../../domain/access/access.ts";
 import { grantText } from "../../../domain/access/access.ts";
 import { type AccessToken, type Invite, inviteMs } from "../../../domain/access/identity.ts";
+import type { TrustRule } from "../../../domain/access/trust-rule.ts";
 import type { Context, Outcome } from "../../context.ts";
 import type { Style } from "../../output/style.ts";
 import { facts, plainText, table } from "../../output/text.ts";
 import { formatAge } from "../../output/units.ts";
+import { claimsText } from "./lines.ts";
 
 export interface GrantOptions {
   readonly role: Role;
@@ -59,6 +61,7 @@ export async function list(context: Context): Outcome {
     "",
     ...tokenLines(found.tokens, nowMs, style),
     ...inviteLines(found.invites, nowMs),
+    ...ruleLines(found.rules),
   ];
   context.output.result(found, lines);
   return 0;
@@ -99,6 +102,14 @@ function inviteLines(invites: readonly Invite[], nowMs: number): string[] {
     ],
   ]);
   return ["", ...table(["INVITED", "INVITE", "MAY", "BY", "EXPIRES"], rows)];
+}
+
+function ruleLines(rules: readonly TrustRule[]): string[] {
+  if (rules.length === 0) return [];
+  const rows = rules.map(({ name, issuer, claims, grants, addedBy }) => [
+    ...[name, issuer.url, claimsText(claims), grants.map(grantText).join(" and "), plainText(addedBy)],
+  ]);
+  return ["", ...table(["PIPELINES", "ISSUER", "WHOSE", "MAY", "BY"], rows)];
 }
 
 export async function revoke(

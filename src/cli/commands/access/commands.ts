@@ -48,7 +48,7 @@ export function addAccessCommands(program: Command, load: LoadCommand): void {
 }
 
 function addAdministration(access: Command, load: LoadCommand): void {
-  command(access, "ls", "list tokens and open invites").action(
+  command(access, "ls", "list tokens, open invites and trust rules").action(
     load(async () => (await import("./access.ts")).list),
   );
   granting(
@@ -84,6 +84,34 @@ function addAdministration(access: Command, load: LoadCommand): void {
   command(access, "rotate", "replace the token of this context; the old one ends a day later")
     .option("--reason <TEXT>", reasonHelp)
     .action(load(async () => (await import("./login.ts")).rotate));
+  addTrust(group(access, "trust", "say which pipelines get access, without a secret"), load);
+}
+
+function addTrust(trust: Command, load: LoadCommand): void {
+  granting(
+    command(
+      trust,
+      "add",
+      "give pipelines of one repository access, for 15 minutes each",
+      "kiln access trust add shop --github --claim repository_id=74 --claim environment=production --role deployer --service shop --environment production",
+      "kiln access trust add shop --gitlab https://gitlab.example.com --private --claim project_id=7 --claim ref=main --role deployer",
+    ).argument("<NAME>", "how the event log names these pipelines; a rule of this name is replaced"),
+  )
+    .option("--github [URL]", "GitHub Actions; URL: the issuer of a GitHub Enterprise Server")
+    .option("--gitlab [URL]", "GitLab CI; URL: a GitLab of your own")
+    .option("--issuer <URL>", "any other issuer of OpenID Connect tokens")
+    .option(
+      "--claim <NAME=VALUE>",
+      "what its tokens must say; * stands for any characters; repeatable: other names must fit too, another value of the same name may",
+      collected,
+    )
+    .option("--private", "the issuer is in a private network, or on the controller's machine")
+    .option("--reason <TEXT>", reasonHelp)
+    .action(load(async () => (await import("./trust.ts")).add));
+  command(trust, "rm", "end the access of pipelines at once")
+    .argument("<NAME>", "a trust rule, as in `kiln access ls`")
+    .option("--reason <TEXT>", reasonHelp)
+    .action(load(async () => (await import("./trust.ts")).remove));
 }
 
 function granting(command: Command): Command {

@@ -12,3 +12,10 @@ export function accessLines(
     ...(expiresAtMs === undefined ? [] : [`  expires in ${formatAge(expiresAtMs - nowMs)}`]),
   ];
 }
+
+/** `environment=production, repository_id=74` */
+export function claimsText(claims: Readonly<Record<string, readonly string[]>>): string {
+  return Object.entries(claims)
+    .map(([name, values]) => `${name}=${values.join(" or ")}`)
+    .join(", ");
+}

@@ -58,7 +58,7 @@ function checkedName(name: string): string {
 /** The new token is on the disk before the old one is given up. */
 export async function rotate(context: Context, { reason }: { readonly reason?: string }): Outcome {
   const { env, output, clock } = context;
-  const remote = context.remote();
+  const remote = await context.remote();
   const client = await context.connect();
   const made = await client.rotateToken({ reason });
   const contexts = readContexts(env);

@@ -5,7 +5,7 @@ import type { Context, Outcome } from "../../context.ts";
 import { accessLines } from "./lines.ts";
 
 export async function whoami(context: Context): Outcome {
-  const remote = context.remote();
+  const remote = await context.remote();
   const self = await (await context.connect()).whoami();
   const where = remote === undefined ? "this machine's controller" : endpointName(remote);
   const kind = {

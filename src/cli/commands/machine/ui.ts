@@ -11,7 +11,10 @@ export async function run(context: Context, options: { readonly port?: number })
   const { port = 0 } = options;
   const page = builtPage();
   await context.connect();
-  const upstream = { endpoint: remote() ?? { socketPath: state.controllerSocket }, stated: whoAmI(env) };
+  const upstream = {
+    endpoint: (await remote()) ?? { socketPath: state.controllerSocket },
+    stated: whoAmI(env),
+  };
   const dashboard = await serveDashboard({ ...upstream, page, port, clock }).catch((error) => {
     if (!isErrno(error, "EADDRINUSE")) throw error;
     throw new KilnError("port_taken", `Port ${port} is taken.`, {
