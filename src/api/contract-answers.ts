@@ -62,6 +62,12 @@ const ChangePlan = z.object({
     .array(z.string())
     .optional()
     .describe("What the platform would do for new releases, one sentence each. Absent: it says nothing."),
+  manifests: z
+    .array(z.unknown())
+    .optional()
+    .describe(
+      "What was asked for with `manifests`: objects of the platform's own, in the order in which they would be made, with values of secrets masked.",
+    ),
   downtime: z.string(),
   digest: z
     .string()

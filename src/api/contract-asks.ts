@@ -220,7 +220,14 @@ const change = z
   ])
   .describe("The change, with the fields of the operation of that name.");
 
-const Plan = z.strictObject({ service: newServiceKey, change });
+const Plan = z.strictObject({
+  service: newServiceKey,
+  change,
+  manifests: z
+    .boolean()
+    .optional()
+    .describe("Also the objects that the target's platform would be given, where it is given any."),
+});
 
 const OfService = z.strictObject({
   service: z.string().optional().describe("Only of this service."),

@@ -48,6 +48,7 @@ export const errorCodes = {
   registry_unreachable: { status: 503, exit: 1 },
   registry_denied: { status: 403, exit: 1 },
   registry_failed: { status: 502, exit: 1 },
+  manifests_unsupported: { status: 422, exit: 3 },
   jobs_unsupported: { status: 422, exit: 3 },
   network_unsupported: { status: 422, exit: 3 },
   version_taken: { status: 409, exit: 3 },

@@ -59,6 +59,18 @@ export interface GroupSpec {
   readonly restore?: Restoring | undefined;
 }
 
+/** A call that a plan leads to. */
+export type PlannedCall =
+  | { readonly kind: "run-job"; readonly order: JobOrder }
+  | { readonly kind: "resize"; readonly group: GroupSpec; readonly size: number }
+  | {
+      readonly kind: "route";
+      readonly service: ServiceKey;
+      readonly shares: Shares;
+      readonly releases: readonly Release[];
+    }
+  | { readonly kind: "preview"; readonly service: ServiceKey; readonly release: Release };
+
 /** The mark that drift leaves on a server, forever: the finding that led to it. */
 export type Taint = Omit<Finding, "server" | "service" | "release">;
 
@@ -152,6 +164,15 @@ export interface Platform {
   preflight?(release: Candidate, call: Call): Promise<void>;
   /** What making a group of `size` servers would do there, one sentence each. It makes and changes nothing. Absent: nothing more is known. */
   forecast?(release: Release, size: number, call: Call): Promise<readonly string[]>;
+  /**
+   * What the platform would be given by these calls: objects of its own kind, in the order in which they are made, with values of secrets masked.
+   * `contents`: configuration files by digest. It makes and changes nothing. Absent: there are no such objects.
+   */
+  manifests?(
+    planned: readonly PlannedCall[],
+    contents: ReadonlyMap<string, Uint8Array>,
+    call: Call,
+  ): Promise<readonly object[]>;
   /** Brings an image to where its servers are made, so that none of them waits for that. Absent: creating a server does. */
   publish?(release: Pick<Release, "service" | "image">, call: Call): Promise<void>;
   /**

@@ -3,6 +3,7 @@ import { get } from "node:http";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { parseAllDocuments } from "yaml";
 import { z } from "zod";
 import type { ServiceStatus } from "../../src/controller/operations.ts";
 import { dockerRegistry } from "../../src/image/registry/testing.ts";
@@ -40,6 +41,11 @@ function answerOf(host: string, path: string): Promise<string | undefined> {
     asked.on("error", () => resolve(undefined));
   });
 }
+
+const printedSchema = z.looseObject({
+  ...{ apiVersion: z.string(), kind: z.string() },
+  metadata: z.looseObject({ name: z.string(), namespace: z.string() }),
+});
 
 const folder = why === undefined ? mkdtempSync("/tmp/kiln-kr-") : "";
 const cluster = new TestCluster();
@@ -96,6 +102,23 @@ class Prod implements AsyncDisposable {
       .read({ method, path, body, contentType, query: { fieldManager: tool }, signal }, z.object({}));
   }
 
+  /** The object as it would be. */
+  dryRun(object: z.output<typeof printedSchema>) {
+    const { apiVersion, kind, metadata } = object;
+    const at = apiVersion.includes("/") ? `/apis/${apiVersion}` : `/api/${apiVersion}`;
+    return cluster.api().read(
+      {
+        ...{
+          method: "PATCH",
+          path: `${at}/namespaces/${metadata.namespace}/${kind.toLowerCase()}s/${metadata.name}`,
+        },
+        ...{ query: { fieldManager: "kiln", force: "true", dryRun: "All" }, body: object, signal },
+        contentType: "application/apply-patch+yaml",
+      },
+      anyObject,
+    );
+  }
+
   service() {
     return cluster.api().read({ path: `${this.at}/services/shop`, accept: [404], signal }, serviceSchema);
   }
@@ -139,6 +162,7 @@ class Prod implements AsyncDisposable {
 
 describe.skipIf(why !== undefined)("a service on Kubernetes, from the same kiln.yaml", () => {
   const prod = new Prod("web");
+  let printed: readonly z.output<typeof printedSchema>[] = [];
   beforeAll(() => prod.open(false));
   afterAll(() => prod[Symbol.asyncDispose]());
 
@@ -150,6 +174,18 @@ describe.skipIf(why !== undefined)("a service on Kubernetes, from the same kiln.
     await prod.kiln.ok(["target", "rm", "poor"]);
   });
 
+  test("a plan prints the objects that a deploy applies, which the cluster takes, and makes none of them", async () => {
+    const { stdout } = await prod.inProject("plan", "--manifests");
+    printed = parseAllDocuments(stdout, { version: "1.1" }).map((each) => printedSchema.parse(each.toJS()));
+    const names = printed.map(({ kind, metadata }) => `${kind} ${metadata.namespace}/${metadata.name}`);
+    const group = ["ReplicaSet web/shop-1", "Secret web/shop-1", "PodDisruptionBudget web/shop-1"];
+    expect(names).toEqual([...group, "Service web/shop"]);
+    expect(stdout).not.toContain(Buffer.from("hunter2").toString("base64"));
+    for (const object of printed) await prod.dryRun(object);
+    const path = `/apis/apps/v1/namespaces/${prod.namespace}/replicasets`;
+    expect((await cluster.api().list({ path, signal }, anyObject)).items).toEqual([]);
+  });
+
   test("its servers are pods, which hold their secrets as files and cannot be written to", async () => {
     await prod.inProject("deploy");
     expect(await prod.ask()).toBe("one");
@@ -157,6 +193,11 @@ describe.skipIf(why !== undefined)("a service on Kubernetes, from the same kiln.
     const ready = await prod.ready();
     expect(ready).toHaveLength(2);
     expect((await prod.pods()).toSorted()).toEqual(ready.toSorted());
+    // What was printed changes nothing of what was made of it: the cluster counts changes.
+    const path = `/apis/apps/v1/namespaces/${prod.namespace}/replicasets/shop-1`;
+    const made = await cluster.api().read({ path, signal }, anyObject);
+    const [set] = printed;
+    expect((set && (await prod.dryRun(set)))?.metadata.generation).toBe(made?.metadata.generation);
   });
 
   test("a command runs once in a pod of its own, with the release's secrets, and leaves its last words", async () => {

@@ -192,3 +192,26 @@ test("what is expected of a deploy is checked before its image is built", async 
   await expect(check({ service, draft, expect: { serving: 1 } }, ada)).rejects.toMatchObject(refused);
   await check({ service, draft, expect: { serving: 2, rollout: 0 } }, ada);
 });
+
+test("manifests are of what is there at the end, with files that no store has yet; where there are none, they are refused", async () => {
+  await twice();
+  const content = Buffer.from("colour: green");
+  const files = [{ to: "/etc/shop.yaml", mode: 0o444, content: content.toString("base64") }];
+  const wanted = deployOf(3, aPolicy({ strategy: "canary", steps: [{ share: 0.5, holdMs: 1000 }] }));
+  const change = { ...wanted, draft: { ...wanted.draft, files } };
+  const asked = () => t.controller.plan({ service, change, manifests: true }, ada);
+  await expect(asked()).rejects.toMatchObject({ code: "manifests_unsupported" });
+  t.platform.manifests = async (planned, contents) => [
+    ...planned.map((one) => {
+      if (one.kind === "resize") return { group: one.group.release.number, size: one.size };
+      return one.kind === "route" ? { shares: one.shares } : { kind: one.kind };
+    }),
+    { files: [...contents.values()].map((bytes) => Buffer.from(bytes).toString()) },
+  ];
+  expect((await asked()).manifests).toEqual([
+    { group: 3, size: 3 },
+    { shares: [{ release: 3, share: 1 }] },
+    { files: [content.toString()] },
+  ]);
+  expect(await plan(change)).not.toHaveProperty("manifests");
+});

@@ -11,19 +11,28 @@ import { asksApproval } from "./admission.ts";
 import type { Change, ChangeParts } from "./change.ts";
 import { volumesThere } from "./data.ts";
 import { dataWords } from "./data-words.ts";
+import { manifestsOf } from "./manifests.ts";
 import { digestOfPlan } from "./plan-digest.ts";
 import { platformWords } from "./platform-words.ts";
 import { finalReleaseOf, servingOf, type WantedService, wantedOf } from "./wanted.ts";
 
 /** What a change would do now. Nothing is done. Throws what the change would throw. */
-export async function planChange(parts: ChangeParts, change: Change<unknown>): Promise<ChangePlan> {
+export async function planChange(
+  parts: ChangeParts,
+  change: Change<unknown>,
+  { manifests = false }: { readonly manifests?: boolean | undefined } = {},
+): Promise<ChangePlan> {
   await change.check?.();
   const { loop, platform } = parts.targets.of(change.service, change.target);
   const volumes = await volumesThere(platform, change.service, parts.call());
   const observed = await loop.observer.see();
   const plan = planNow(parts, change, observed, volumes);
   const words = await platformWords(parts, change, observed, plan.actions);
-  return words.length === 0 ? plan : { ...plan, platform: words };
+  return {
+    ...plan,
+    ...(words.length === 0 ? {} : { platform: words }),
+    ...(manifests ? { manifests: [...(await manifestsOf(parts, change, plan.actions))] } : {}),
+  };
 }
 
 /**

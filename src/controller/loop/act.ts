@@ -1,12 +1,11 @@
 import { strict as assert } from "node:assert";
 import type { Action, RecordChange } from "../../domain/actions.ts";
-import type { Rollout } from "../../domain/rollout.ts";
-import type { Restoring } from "../../domain/volume.ts";
 import type { Clock } from "../../lib/time/clock.ts";
 import type { Call, Platform } from "../../platform/platform.ts";
 import type { Store } from "../../store/store.ts";
 import type { Quarantine } from "../drift/quarantine.ts";
 import type { Analyst } from "./analyst.ts";
+import { groupSpecOf } from "./group-spec.ts";
 
 export interface ActorOptions {
   readonly analyst: Analyst;
@@ -59,14 +58,7 @@ export function createActor({
           desired !== undefined && release !== undefined,
           "the planner resizes only releases that are known",
         );
-        const { size, replacing } = action;
-        const beside = replacing === undefined ? {} : { replacing };
-        const restore = restoringOf(desired.rollout, action.release);
-        return platform.resize(
-          { release, drainMs: desired.drainMs, ...beside, ...(restore && { restore }) },
-          size,
-          call(),
-        );
+        return platform.resize(groupSpecOf(desired, release, action), action.size, call());
       }
       case "route": {
         const releases = store.desired(action.service)?.releases;
@@ -105,12 +97,6 @@ export function createActor({
         store.apply(action.service, asOfNow(action.change, clock), action.reason);
     }
   };
-}
-
-/** What a rollback with data restores before servers of the release that it leads to. */
-function restoringOf(rollout: Rollout | undefined, release: number): Restoring | undefined {
-  if (rollout?.restore === undefined || rollout.to !== release || rollout.phase === "back") return undefined;
-  return { rollout: rollout.id, snapshots: rollout.restore };
 }
 
 type BeginRun = Extract<Action, { readonly kind: "begin-run" }>;

@@ -38,7 +38,7 @@ export function createCommands(
       await requireBeginning(parts, request, who);
       return { commit: parts.store.servingCommit(request.service) };
     },
-    plan: async (request, who) => planChange(parts, changeOf(parts, request, askerOf({}, who))),
+    plan: async (request, who) => planChange(parts, changeOf(parts, request, askerOf({}, who)), request),
     deploy: (asked, who) => carryOut(parts, asked, () => deploying(parts, asked, askerOf(asked, who))),
     promotion: (asked, who) => carryOut(parts, asked, () => promoting(parts, asked, askerOf(asked, who))),
     rollback: (asked, who) => carryOut(parts, asked, () => rollingBack(parts, asked, askerOf(asked, who))),

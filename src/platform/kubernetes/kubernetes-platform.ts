@@ -11,12 +11,14 @@ import type {
   GroupSpec,
   JobRunner,
   LogReader,
+  PlannedCall,
   Platform,
   Readiness,
   Taint,
 } from "../platform.ts";
 import type { KubernetesContext } from "./context.ts";
 import { follow } from "./drift/informer.ts";
+import { manifestsOf } from "./groups/manifests.ts";
 import { resizeGroup } from "./groups/resize.ts";
 import { previewService, routeService } from "./groups/route.ts";
 import { drain, servicesWithChores, tend } from "./groups/tend.ts";
@@ -129,6 +131,14 @@ export class KubernetesPlatform implements Platform, AsyncDisposable {
   async preflight(release: Candidate, call: Call): Promise<void> {
     requireSupported(release);
     if (release.image !== undefined) await this.#host.images.check(release.image, call);
+  }
+
+  manifests(
+    planned: readonly PlannedCall[],
+    contents: ReadonlyMap<string, Uint8Array>,
+    call: Call,
+  ): Promise<readonly object[]> {
+    return this.#guarded(call, () => manifestsOf(this.#host, planned, contents, call));
   }
 
   publish(release: Pick<Release, "service" | "image">, call: Call): Promise<void> {

@@ -36,10 +36,12 @@ export function addProjectCommands(program: Command, load: LoadCommand): void {
       "kiln plan",
       "kiln plan --env staging",
       "kiln plan --all",
+      "kiln plan --manifests | kubectl apply --dry-run=server -f -",
     ),
   )
     .argument("[SERVICE]", which)
     .option("--all [FOLDER]", everyService)
+    .option("--manifests", "print the objects that the cluster would be given, as YAML")
     .action(load(async () => (await import("./plan.ts")).run));
   fromFile(
     command(

@@ -7,15 +7,16 @@ import { openProject, type ServiceOptions } from "../../project.ts";
 interface PlanOptions extends ServiceOptions {
   /** Every service of a folder: its path, or true for the current one. */
   readonly all?: string | true;
+  readonly manifests?: true;
 }
 
 export async function run(context: Context, options: PlanOptions, service?: string): Outcome {
-  const { all, file } = options;
+  const { all, file, manifests } = options;
   if (all !== undefined) {
-    if (service !== undefined || file !== undefined)
+    if (service !== undefined || file !== undefined || manifests)
       throw new KilnError(
         "usage",
-        "`--all` plans every service of a folder; it does not go with a service or `--file`.",
+        "`--all` plans every service of a folder; it does not go with a service, `--file` or `--manifests`.",
         {
           hint: "Leave out one of the two.",
         },
@@ -24,7 +25,8 @@ export async function run(context: Context, options: PlanOptions, service?: stri
     return planAll(context, options, all);
   }
   const project = await openProject(context.cwd, options, service);
-  const plan = await planOf(context, await context.connect(), project);
-  context.output.result(plan, planLines(plan, context.output.style));
+  const plan = await planOf(context, await context.connect(), project, { manifests });
+  const { manifestLines } = manifests ? await import("../../deploy/manifest-text.ts") : {};
+  context.output.result(plan, manifestLines?.(plan) ?? planLines(plan, context.output.style));
   return 0;
 }

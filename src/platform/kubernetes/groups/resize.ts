@@ -11,8 +11,9 @@ import {
   type OwnerReference,
   replicaSet,
 } from "../objects/objects.ts";
+import { podInputOf } from "../pod-input.ts";
 import { requireSupported } from "../target/preflight.ts";
-import { imageReference, publishImage } from "../target/publish.ts";
+import { publishImage } from "../target/publish.ts";
 import type { FoundPod } from "../view/answers.ts";
 import {
   isDrained,
@@ -66,8 +67,9 @@ async function create(
 ): Promise<{ readonly name: string; readonly uid: string }> {
   requireSupported(group.release);
   await publishImage(host, group.release, call);
-  const object = replicaSet(await inputOf(host, group, view, 0, 0, call));
-  return host.cluster.apply("replicasets", object, call);
+  const routed = releasesOf(serviceIn(view, group.release.service));
+  const input = await groupInputOf(host, group, { size: 0, replicas: 0, routed }, call);
+  return host.cluster.apply("replicasets", replicaSet(input), call);
 }
 
 /** Whenever pods may be made: what someone has deleted, or what an earlier call did not come to, is there again. */
@@ -101,24 +103,18 @@ async function protect(
   }
 }
 
-async function inputOf(
+/** `routed`: the releases that have the traffic. */
+export async function groupInputOf(
   host: KubernetesContext,
   group: GroupSpec,
-  view: View,
-  size: number,
-  replicas: number,
+  { size, replicas, routed }: { size: number; replicas: number; routed: readonly number[] },
   call: Call,
 ): Promise<GroupInput> {
-  const { cluster, images, pullSecret } = host;
   const { release } = group;
-  const routed = releasesOf(serviceIn(view, release.service));
   return {
-    ...{ owner: cluster.owner, release, group, size, replicas, pullSecret },
-    image: await images.pack(release.image, call),
-    reference: imageReference(host, release),
-    serving: size > 0,
+    ...(await podInputOf(host, release, call)),
+    ...{ group, size, replicas, serving: size > 0 },
     shared: routed.length > 1 && routed.includes(release.number),
-    minor: (await cluster.version(call)).minor,
   };
 }
 
@@ -178,11 +174,9 @@ async function applySize(
   const { service, number } = group.release;
   // A group that goes keeps its pods until they are drained.
   const replicas = size > 0 ? size : (replicaSetOf(view, service, number)?.spec.replicas ?? 0);
-  await host.cluster.apply(
-    "replicasets",
-    replicaSet(await inputOf(host, group, view, size, replicas, call)),
-    call,
-  );
+  const routed = releasesOf(serviceIn(view, service));
+  const input = await groupInputOf(host, group, { size, replicas, routed }, call);
+  await host.cluster.apply("replicasets", replicaSet(input), call);
 }
 
 /** All servers of a group that goes are drained, those among them that it no longer counts; the rest is done when they are. */

@@ -32,9 +32,7 @@ export async function routeService(
   call: Call,
 ): Promise<void> {
   const { cluster, clock } = host;
-  const wanted = shares
-    .flatMap(({ release, share }) => (share > 0 ? [release] : []))
-    .toSorted((a, b) => a - b);
+  const wanted = routedIn(shares);
   const view = await cluster.view(call, service);
   const present = serviceIn(view, service);
   if (wanted.length === 0) {
@@ -43,20 +41,42 @@ export async function routeService(
     return;
   }
   requireReady(view, service, wanted);
+  const object = routedObject(host, service, wanted, releases);
+  if (wanted.length > 1) await share(host, service, wanted, call);
+  await cluster.apply("services", object, call);
+  await unshare(host, service, wanted.length > 1 ? wanted : [], call);
+  await arrival(host, service, nameOf(service), wanted, call);
+  if (wanted.join(",") !== releasesOf(present).join(",")) await clock.sleep(host.settleMs, call.signal);
+}
+
+/** The releases that have a part of the traffic, by number. */
+export function routedIn(shares: Shares): readonly number[] {
+  return shares.flatMap(({ release, share }) => (share > 0 ? [release] : [])).toSorted((a, b) => a - b);
+}
+
+/** The Service whose traffic these releases have; where it comes in is what the newest of them says. */
+export function routedObject(
+  { cluster: { owner }, exposure }: KubernetesContext,
+  service: ServiceKey,
+  wanted: readonly number[],
+  releases: readonly Release[],
+): object {
   const traffic = releases
     .filter(({ number }) => wanted.includes(number))
     .toSorted((a, b) => b.number - a.number)[0]?.traffic;
   if (traffic === undefined) throw new Error("a release that takes traffic says where it comes in");
-  if (wanted.length > 1) await share(host, service, wanted, call);
-  const { owner } = cluster;
-  await cluster.apply(
-    "services",
-    serviceObject({ owner, service, traffic, exposure: host.exposure, releases: wanted }),
-    call,
-  );
-  await unshare(host, service, wanted.length > 1 ? wanted : [], call);
-  await arrival(host, service, nameOf(service), wanted, call);
-  if (wanted.join(",") !== releasesOf(present).join(",")) await clock.sleep(host.settleMs, call.signal);
+  return serviceObject({ owner, service, traffic, exposure, releases: wanted });
+}
+
+/** The Service that shows the release; none when it has no port for that. */
+export function shownObject(
+  { cluster: { owner }, exposure }: KubernetesContext,
+  service: ServiceKey,
+  release: Release | undefined,
+): object | undefined {
+  const { traffic, number } = release ?? {};
+  if (traffic?.preview === undefined || number === undefined) return undefined;
+  return previewObject({ owner, service, traffic, exposure }, number, traffic.preview);
 }
 
 /** See `Platform.preview`. The port is open while a release is shown. */
@@ -66,15 +86,15 @@ export async function previewService(
   release: Release | undefined,
   call: Call,
 ): Promise<void> {
-  const { cluster, clock, exposure } = host;
+  const { cluster, clock } = host;
   const [present] = previewsOf(await cluster.view(call, service), service);
-  const { traffic, number } = release ?? {};
-  if (traffic?.preview === undefined || number === undefined) {
+  const object = shownObject(host, service, release);
+  if (object === undefined || release === undefined) {
     if (present !== undefined) await cluster.remove("services", present.metadata, call);
     return;
   }
-  const input = { owner: cluster.owner, service, traffic, exposure };
-  await cluster.apply("services", previewObject(input, number, traffic.preview), call);
+  const { number } = release;
+  await cluster.apply("services", object, call);
   await arrival(host, service, previewName(service), [number], call);
   if (present === undefined || previewedOf(present) !== number) await clock.sleep(host.settleMs, call.signal);
 }

@@ -10,12 +10,12 @@ import {
   fileItem,
   groupLabels,
   memberLabels,
-  type PodInput,
   podTemplate,
   secretItem,
+  type TemplateInput,
 } from "./pod.ts";
 
-export interface GroupInput extends PodInput {
+export interface GroupInput extends TemplateInput {
   readonly group: GroupSpec;
   readonly size: number;
   /** How many pods the ReplicaSet keeps: not `size` while they are drained. */

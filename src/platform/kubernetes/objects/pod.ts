@@ -20,12 +20,15 @@ export interface PodInput {
   readonly reference: string;
   /** Names of the secrets that registries are logged in to with. */
   readonly pullSecret: string | undefined;
+  /** Minor version of the cluster. */
+  readonly minor: number;
+}
+
+export interface TemplateInput extends PodInput {
   /** Whether new pods take traffic. */
   readonly serving: boolean;
   /** Whether new pods take a part of the traffic with other releases. */
   readonly shared: boolean;
-  /** Minor version of the cluster. */
-  readonly minor: number;
 }
 
 /** The labels by which a ReplicaSet knows its pods. */
@@ -51,7 +54,7 @@ export function commonLabels({ service, version }: Pick<Release, "service" | "ve
 }
 
 /** The template of a release's pods. It is as near to what a local server is as the cluster can come. */
-export function podTemplate(input: PodInput): object {
+export function podTemplate(input: TemplateInput): object {
   const { owner, release, serving, shared } = input;
   return {
     metadata: {

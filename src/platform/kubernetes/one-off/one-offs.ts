@@ -8,7 +8,8 @@ import type { KubernetesContext } from "../context.ts";
 import { logReader } from "../logs.ts";
 import { key } from "../objects/names.ts";
 import { contentObjects } from "../objects/objects.ts";
-import { imageReference, publishImage } from "../target/publish.ts";
+import { podInputOf } from "../pod-input.ts";
+import { publishImage } from "../target/publish.ts";
 import type { FoundPod } from "../view/answers.ts";
 import { isDeleted, isGivenUp, type View } from "../view/view.ts";
 import { hopelessIn, isJob, isOver, jobOf, jobsIn, reproductionsIn } from "./observed.ts";
@@ -108,17 +109,11 @@ export class OneOffs implements JobRunner {
   }
 
   async #create(oneOff: OneOff, call: Call): Promise<FoundPod> {
-    const { cluster, images, pullSecret } = this.#host;
     const { release } = oneOff;
     await openContent(this.#host, release); // what is missing is known before there is a pod
     await publishImage(this.#host, release, call);
-    const input = {
-      ...{ owner: cluster.owner, release, pullSecret, serving: false, shared: false },
-      image: await images.pack(release.image, call),
-      reference: imageReference(this.#host, release),
-      minor: (await cluster.version(call)).minor,
-    };
-    return cluster.createPod(podOf(oneOff, input), call);
+    const input = await podInputOf(this.#host, release, call);
+    return this.#host.cluster.createPod(podOf(oneOff, input), call);
   }
 
   /** What its files and secrets are in belongs to the pod, and goes with it; until it is there the pod waits. */
