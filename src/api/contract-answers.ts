@@ -163,6 +163,10 @@ const evidenceSummary = z.object({
   atMs,
   bytes: amount,
   left: z.array(z.string()).describe("Paths of writable places that did not fit into the archive."),
+  missing: z
+    .array(z.string())
+    .optional()
+    .describe("What could not be read, each with the reason. Absent: nothing."),
 });
 
 const EvidenceList = z.array(evidenceSummary);

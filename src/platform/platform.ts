@@ -99,6 +99,8 @@ export interface Exhibit {
   readonly transcripts: readonly string[];
   /** What else its platform says of it, as files of these names. Absent: nothing. */
   readonly documents?: readonly { readonly name: string; readonly text: string }[];
+  /** What could not be read, each with the reason. Absent: nothing. */
+  readonly missing?: readonly string[];
 }
 
 /** Keeps evidence; `src/drift` implements it, the composition root hands it in. */

@@ -54,6 +54,14 @@ test("what its platform says of a server is in the archive, too", async () => {
   expect(content).toBe("{}");
 });
 
+test("what could not be read of a server is named in the archive and beside it", async () => {
+  const missing = ["log: no answer within 15 s"];
+  await store.keep(exhibit({ log: [], missing }), call);
+  const content = execFileSync("tar", ["-xO", "about.json"], { input: await archive(), encoding: "utf8" });
+  expect(JSON.parse(content)).toMatchObject({ missing });
+  expect(await store.show(server)).toMatchObject({ missing });
+});
+
 test("it tells what was found and which processes ran, never their environment", async () => {
   process.env.KILN_TEST_SECRET = "hunter2";
   await store.keep(exhibit(), call);

@@ -37,6 +37,8 @@ const summarySchema = z.object({
   bytes: z.number(),
   /** Paths of writable places that had no room. */
   left: z.array(z.string()),
+  /** What could not be read, each with the reason. Absent: nothing. */
+  missing: z.array(z.string()).optional(),
 });
 
 /** What evidence there is of one server. */
@@ -95,6 +97,7 @@ async function keep(folder: string, clock: Clock, exhibit: Exhibit, call: Call):
     ...{ taint: { kind, subject, detail, atMs: taint.atMs }, atMs, bytes, left: [...left] },
     ...{ who: taint.who, processes, mounts: mounts.split("\n").slice(0, -1), log: exhibit.log },
     transcripts: exhibit.transcripts.map(transcriptName),
+    ...missingOf(exhibit),
   };
   await writeFileAtomic(`${archiveOf(folder, digest)}.json`, JSON.stringify(report), { mode: 0o600 });
   await prune(folder, atMs);
@@ -128,9 +131,15 @@ async function writeArchive(folder: string, exhibit: Exhibit, atMs: number, sign
   return { ...(await archive.finish()), left: left.list(), processes, mounts };
 }
 
-function aboutOf({ server, release, taint }: Exhibit, atMs: number, left: readonly string[]) {
+function aboutOf(exhibit: Exhibit, atMs: number, left: readonly string[]) {
+  const { server, release, taint } = exhibit;
   const { number, image, version } = release;
-  return { server, release: number, image, version, finding: taint, keptAtMs: atMs, left };
+  const about = { server, release: number, image, version, finding: taint, keptAtMs: atMs, left };
+  return { ...about, ...missingOf(exhibit) };
+}
+
+function missingOf({ missing = [] }: Exhibit): { readonly missing?: string[] } {
+  return missing.length === 0 ? {} : { missing: [...missing] };
 }
 
 function transcriptName(path: string): string {

@@ -1,6 +1,7 @@
 import type { ServerId } from "../../domain/ids.ts";
 import { secretsFolder } from "../../domain/spec.ts";
 import { KilnError } from "../../lib/errors.ts";
+import { EvidenceParts } from "../evidence-parts.ts";
 import { cutConnections } from "../linux/connections.ts";
 import type { Call, Evidence, Exhibit, Taint } from "../platform.ts";
 import type { DockerContext } from "./context.ts";
@@ -45,11 +46,14 @@ async function exhibit(
   call: Call,
 ): Promise<Exhibit> {
   const { id, release } = record;
+  const parts = new EvidenceParts(call);
   const log: string[] = [];
-  for await (const { text } of readContainerLog(host, id, { tail: evidenceLines }, call.signal))
-    log.push(text);
+  await parts.read("log", async (signal) => {
+    for await (const { text } of readContainerLog(host, id, { tail: evidenceLines }, signal)) log.push(text);
+  });
   const { pid, processes } = processesOf(host, id);
   const paths = release.secrets.flatMap((s) => (s.delivery.kind === "file" ? [s.delivery.path] : []));
   const secrets = [secretsFolder, ...paths];
-  return { server: id, release, taint, pid, secrets, processes, log, transcripts: [] };
+  const { missing } = parts;
+  return { server: id, release, taint, pid, secrets, processes, log, transcripts: [], missing };
 }

@@ -31,7 +31,7 @@ export async function show(context: Context, _options: object, server: string): 
 const logLines = 20;
 
 function reportLines(report: EvidenceReport): string[] {
-  const { server, release, image, taint, who = "unknown", digest, bytes, atMs, left } = report;
+  const { server, release, image, taint, who = "unknown", digest, bytes, atMs, left, missing = [] } = report;
   const about = [
     ["server", server],
     ["release", `${release}, image ${image}`],
@@ -41,6 +41,7 @@ function reportLines(report: EvidenceReport): string[] {
     ...(left.length === 0
       ? []
       : [["left out", `${left.length} paths did not fit: ${plainText(left.join(", "))}`]]),
+    ...missing.map((part) => ["missing", plainText(part)]),
   ];
   const processes = report.processes.map((process) => [
     ...[`${process.pid}`, `${process.parent}`, `${process.uid}`, process.own ? "" : "foreign"],

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { ServerId } from "../../../domain/ids.ts";
 import { KilnError } from "../../../lib/errors.ts";
+import { EvidenceParts } from "../../evidence-parts.ts";
 import type { Call, Evidence, Exhibit, Taint } from "../../platform.ts";
 import { ApiRefusal } from "../client/api.ts";
 import { linesOf } from "../client/lines.ts";
@@ -60,29 +61,32 @@ async function cut(cluster: Cluster, pod: FoundPod, call: Call): Promise<void> {
   }
 }
 
+/** Without its object nothing would say what was found: that is asked for again. Its log comes from its node, which may be gone or be what is wrong. */
 async function exhibitOf(cluster: Cluster, pod: FoundPod, taint: Taint, call: Call): Promise<Exhibit> {
   const { name, uid, labels } = pod.metadata;
+  const documents = [
+    { name: "pod.json", text: await described(cluster, cluster.pathOf("pods", name), {}, call.signal) },
+  ];
+  const parts = new EvidenceParts(call);
+  const events = `/api/v1/namespaces/${cluster.namespace}/events`;
+  const query = { fieldSelector: `involvedObject.uid=${uid}`, limit: "100" };
+  await parts.read("events.json", async (signal) => {
+    documents.push({ name: "events.json", text: await described(cluster, events, query, signal) });
+  });
   const log: string[] = [];
-  for await (const { text } of logReader(cluster).read(name, { tail: logLines }, call.signal)) log.push(text);
+  await parts.read("log", async (signal) => {
+    for await (const { text } of logReader(cluster).read(name, { tail: logLines }, signal)) log.push(text);
+  });
+  const previous: string[] = [];
+  await parts.read("previous.log", (signal) => readPreviousLog(cluster, name, previous, signal));
+  documents.push({ name: "previous.log", text: previous.map((line) => `${line}\n`).join("") });
   return {
     ...{ server: name, taint, pid: undefined, secrets: [], processes: [], log, transcripts: [] },
     release: {
       ...{ number: releaseOf(pod), version: labels["app.kubernetes.io/version"] ?? "" },
       image: pod.spec.containers[0]?.image.split("@")[1] ?? "",
     },
-    documents: [
-      { name: "pod.json", text: await described(cluster, cluster.pathOf("pods", name), {}, call) },
-      {
-        name: "events.json",
-        text: await described(
-          cluster,
-          `/api/v1/namespaces/${cluster.namespace}/events`,
-          { fieldSelector: `involvedObject.uid=${uid}`, limit: "100" },
-          call,
-        ),
-      },
-      { name: "previous.log", text: await previousLog(cluster, name, call) },
-    ],
+    ...{ documents, missing: parts.missing },
   };
 }
 
@@ -91,22 +95,22 @@ async function described(
   { api }: Cluster,
   path: string,
   query: Readonly<Record<string, string>>,
-  { signal }: Call,
+  signal: AbortSignal,
 ): Promise<string> {
   const found = await api.read({ path, query, accept: [404], signal }, z.looseObject({}));
   return `${JSON.stringify(found ?? {}, undefined, 2)}\n`;
 }
 
 /** Of the run before the one that there is, for a server that was started again in place. 400: there was none. */
-async function previousLog(cluster: Cluster, name: string, { signal }: Call): Promise<string> {
+async function readPreviousLog(
+  cluster: Cluster,
+  name: string,
+  lines: string[],
+  signal: AbortSignal,
+): Promise<void> {
   const query = { previous: "true", tailLines: String(logLines) };
   const path = `${cluster.pathOf("pods", name)}/log`;
   const answer = await cluster.api.stream({ path, query, accept: [400, 404], signal });
-  if (answer.statusCode !== 200) {
-    answer.resume();
-    return "";
-  }
-  let text = "";
-  for await (const line of linesOf(answer, longestLine)) text += `${line}\n`;
-  return text;
+  if (answer.statusCode !== 200) answer.resume();
+  else for await (const line of linesOf(answer, longestLine)) lines.push(line);
 }
