@@ -66,7 +66,7 @@ const ChangePlan = z.object({
     .array(z.unknown())
     .optional()
     .describe(
-      "What was asked for with `manifests`: objects of the platform's own, in the order in which they would be made, with values of secrets masked.",
+      "What was asked for with `manifests`: objects for the cluster, in the order in which they would be made, with values of secrets masked.",
     ),
   downtime: z.string(),
   digest: z

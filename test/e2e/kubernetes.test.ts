@@ -1,19 +1,18 @@
 import { mkdtempSync, rmSync } from "node:fs";
-import { get } from "node:http";
 import { join } from "node:path";
-import { text } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { parseAllDocuments } from "yaml";
 import { z } from "zod";
 import type { ServiceStatus } from "../../src/controller/operations.ts";
 import { dockerRegistry } from "../../src/image/registry/testing.ts";
 import { TestCluster, whyNoCluster } from "../../src/platform/kubernetes/test-cluster/test-cluster.ts";
 import {
   anyObject,
+  budgetSchema,
   podSchema,
   replicaSetSchema,
   serviceSchema,
 } from "../../src/platform/kubernetes/view/answers.ts";
+import { answerOf, dryRun, type PrintedObject, printedObjects } from "./cluster-objects.ts";
 import { type Installation, install, waitUntil, whyNoServers } from "./harness.ts";
 import { type LittleService, littleService } from "./little-service.ts";
 
@@ -30,22 +29,6 @@ const script = [
   "/bin/busybox httpd -f -p 8080 -h /tmp & wait",
 ].join("; ");
 const command = JSON.stringify(["/bin/busybox", "sh", "-c", script]);
-
-function answerOf(host: string, path: string): Promise<string | undefined> {
-  return new Promise((resolve) => {
-    const asked = get({ host, port, path, agent: false, timeout: 10_000 }, async (answer) => {
-      const body = await text(answer).catch(() => undefined);
-      resolve(answer.statusCode === 200 ? body : undefined);
-    });
-    asked.on("timeout", () => asked.destroy());
-    asked.on("error", () => resolve(undefined));
-  });
-}
-
-const printedSchema = z.looseObject({
-  ...{ apiVersion: z.string(), kind: z.string() },
-  metadata: z.looseObject({ name: z.string(), namespace: z.string() }),
-});
 
 const folder = why === undefined ? mkdtempSync("/tmp/kiln-kr-") : "";
 const cluster = new TestCluster();
@@ -102,30 +85,13 @@ class Prod implements AsyncDisposable {
       .read({ method, path, body, contentType, query: { fieldManager: tool }, signal }, z.object({}));
   }
 
-  /** The object as it would be. */
-  dryRun(object: z.output<typeof printedSchema>) {
-    const { apiVersion, kind, metadata } = object;
-    const at = apiVersion.includes("/") ? `/apis/${apiVersion}` : `/api/${apiVersion}`;
-    return cluster.api().read(
-      {
-        ...{
-          method: "PATCH",
-          path: `${at}/namespaces/${metadata.namespace}/${kind.toLowerCase()}s/${metadata.name}`,
-        },
-        ...{ query: { fieldManager: "kiln", force: "true", dryRun: "All" }, body: object, signal },
-        contentType: "application/apply-patch+yaml",
-      },
-      anyObject,
-    );
-  }
-
   service() {
     return cluster.api().read({ path: `${this.at}/services/shop`, accept: [404], signal }, serviceSchema);
   }
 
   async ask(path = "/"): Promise<string | undefined> {
     const host = (await this.service())?.spec.clusterIP;
-    return host === undefined ? undefined : answerOf(host, path);
+    return host === undefined ? undefined : answerOf(host, port, path);
   }
 
   async ready(): Promise<readonly string[]> {
@@ -145,7 +111,7 @@ class Prod implements AsyncDisposable {
     let done = false;
     let lost = 0;
     const buy = async () => {
-      while (!done) if ((await answerOf(host, "/")) === undefined) lost += 1;
+      while (!done) if ((await answerOf(host, port, "/")) === undefined) lost += 1;
     };
     const buying = [buy(), buy()];
     await work().finally(() => {
@@ -162,7 +128,7 @@ class Prod implements AsyncDisposable {
 
 describe.skipIf(why !== undefined)("a service on Kubernetes, from the same kiln.yaml", () => {
   const prod = new Prod("web");
-  let printed: readonly z.output<typeof printedSchema>[] = [];
+  let printed: readonly PrintedObject[] = [];
   beforeAll(() => prod.open(false));
   afterAll(() => prod[Symbol.asyncDispose]());
 
@@ -176,12 +142,12 @@ describe.skipIf(why !== undefined)("a service on Kubernetes, from the same kiln.
 
   test("a plan prints the objects that a deploy applies, which the cluster takes, and makes none of them", async () => {
     const { stdout } = await prod.inProject("plan", "--manifests");
-    printed = parseAllDocuments(stdout, { version: "1.1" }).map((each) => printedSchema.parse(each.toJS()));
+    printed = printedObjects(stdout);
     const names = printed.map(({ kind, metadata }) => `${kind} ${metadata.namespace}/${metadata.name}`);
     const group = ["ReplicaSet web/shop-1", "Secret web/shop-1", "PodDisruptionBudget web/shop-1"];
     expect(names).toEqual([...group, "Service web/shop"]);
     expect(stdout).not.toContain(Buffer.from("hunter2").toString("base64"));
-    for (const object of printed) await prod.dryRun(object);
+    for (const object of printed) await dryRun(cluster.api(), object);
     const path = `/apis/apps/v1/namespaces/${prod.namespace}/replicasets`;
     expect((await cluster.api().list({ path, signal }, anyObject)).items).toEqual([]);
   });
@@ -197,7 +163,7 @@ describe.skipIf(why !== undefined)("a service on Kubernetes, from the same kiln.
     const path = `/apis/apps/v1/namespaces/${prod.namespace}/replicasets/shop-1`;
     const made = await cluster.api().read({ path, signal }, anyObject);
     const [set] = printed;
-    expect((set && (await prod.dryRun(set)))?.metadata.generation).toBe(made?.metadata.generation);
+    expect((set && (await dryRun(cluster.api(), set)))?.metadata.generation).toBe(made?.metadata.generation);
   });
 
   test("a command runs once in a pod of its own, with the release's secrets, and leaves its last words", async () => {
@@ -278,6 +244,22 @@ describe.skipIf(why !== undefined)("what someone changes of a service's objects"
     await prod.send("PATCH", path, { spec: { replicas: 5 } }, "kubectl-scale");
     await waitUntil(async () => (await wanted()) === 2, 120_000, "the number is 2 again");
     await waitUntil(async () => (await prod.pods()).length === 2, 120_000, "two pods are left");
+  });
+
+  test("a disruption budget that someone has loosened or deleted is as it was again", async () => {
+    const path = `/apis/policy/v1beta1/namespaces/${prod.namespace}/poddisruptionbudgets/shop-1`;
+    const find = () => cluster.api().read({ path, accept: [404], signal }, budgetSchema);
+    const before = await find();
+    await prod.send("PATCH", path, { spec: { maxUnavailable: "100%" } });
+    await waitUntil(async () => (await find())?.spec.maxUnavailable === 1, 120_000, "one may be away again");
+    (await cluster.api().stream({ method: "DELETE", path, signal })).resume();
+    const isOther = async () => ![undefined, before?.metadata.uid].includes((await find())?.metadata.uid);
+    await waitUntil(isOther, 120_000, "there is another budget");
+    const { stdout } = await prod.kiln.ok(["audit", "--tail", "all"]);
+    expect(stdout).toContain(
+      "kubectl-edit has changed spec.maxUnavailable of the PodDisruptionBudget shop-1",
+    );
+    expect(stdout).toContain("Someone has deleted the PodDisruptionBudget shop-1");
   });
 
   test("a Service's selector is set back", async () => {

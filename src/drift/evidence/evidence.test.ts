@@ -54,7 +54,7 @@ test("what its platform says of a server is in the archive, too", async () => {
   expect(content).toBe("{}");
 });
 
-test("what could not be read of a server is named in the archive and beside it", async () => {
+test("what could not be read of a server is named in its archive and in its report", async () => {
   const missing = ["log: no answer within 15 s"];
   await store.keep(exhibit({ log: [], missing }), call);
   const content = execFileSync("tar", ["-xO", "about.json"], { input: await archive(), encoding: "utf8" });

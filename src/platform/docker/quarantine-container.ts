@@ -1,8 +1,8 @@
 import type { ServerId } from "../../domain/ids.ts";
 import { secretsFolder } from "../../domain/spec.ts";
 import { KilnError } from "../../lib/errors.ts";
-import { EvidenceParts } from "../evidence-parts.ts";
 import { cutConnections } from "../linux/connections.ts";
+import { EvidenceParts } from "../linux/evidence-parts.ts";
 import type { Call, Evidence, Exhibit, Taint } from "../platform.ts";
 import type { DockerContext } from "./context.ts";
 import { processesOf } from "./observed-server.ts";

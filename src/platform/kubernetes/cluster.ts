@@ -3,12 +3,14 @@ import type { ServiceKey } from "../../domain/ids.ts";
 import { KilnError } from "../../lib/errors.ts";
 import type { Clock } from "../../lib/time/clock.ts";
 import type { Call } from "../platform.ts";
-import type { Api, ServerVersion } from "./client/api.ts";
-import { fieldManager, key, type Owner, selectorOf } from "./objects/names.ts";
+import { type Api, ApiRefusal, type ServerVersion } from "./client/api.ts";
+import { fieldManager, key, type Owner, policyGroup, selectorOf } from "./objects/names.ts";
 import {
   anyObject,
+  budgetSchema,
   endpointSliceSchema,
   eventsSchema,
+  type FoundBudget,
   type FoundPod,
   type FoundQuota,
   type FoundReplicaSet,
@@ -83,6 +85,31 @@ export class Cluster {
     };
   }
 
+  /** The same, and what limits how many servers go at once. They come last: a group's budget is there before its first server is asked for. */
+  async viewWithBudgets(call: Call, service?: ServiceKey): Promise<View> {
+    const view = await this.view(call, service);
+    return { ...view, budgets: await this.#budgets(call, service) };
+  }
+
+  /** Undefined where the right to list them is missing. */
+  async #budgets(call: Call, service?: ServiceKey): Promise<readonly FoundBudget[] | undefined> {
+    const { signal } = call;
+    const path = await this.budgetsPath(call);
+    try {
+      return (await this.api.list({ path, labels: selectorOf(this.owner, service), signal }, budgetSchema))
+        .items;
+    } catch (error) {
+      if (error instanceof ApiRefusal && error.status === 403) return undefined;
+      throw error;
+    }
+  }
+
+  /** Which it is depends on the cluster's version. */
+  async budgetsPath(call: Pick<Call, "signal">): Promise<string> {
+    await this.version(call);
+    return this.pathOf("poddisruptionbudgets");
+  }
+
   /** Names of the pods that a Service's traffic goes to. */
   async endpoints(serviceName: string, { signal }: Call): Promise<ReadonlySet<string>> {
     const path = `${await this.#slicesPath(signal)}/namespaces/${this.namespace}/endpointslices`;
@@ -108,7 +135,7 @@ export class Cluster {
     return `/apis/discovery.k8s.io/${found?.preferredVersion.version ?? "v1"}`;
   }
 
-  async version({ signal }: Call): Promise<ServerVersion> {
+  async version({ signal }: Pick<Call, "signal">): Promise<ServerVersion> {
     this.#version ??= this.api.version(signal).catch((error: unknown) => {
       this.#version = undefined;
       throw error;
@@ -236,9 +263,4 @@ export class Cluster {
     const found = await this.api.read({ path: this.pathOf("pods", name), accept: [404], signal }, podSchema);
     return found !== undefined && this.#isOurs(found) ? found : undefined;
   }
-}
-
-/** The group of disruption budgets: `v1` is there since 1.21, and alone since 1.25. */
-export function policyGroup(minor: number): "policy/v1" | "policy/v1beta1" {
-  return minor >= 21 ? "policy/v1" : "policy/v1beta1";
 }

@@ -69,7 +69,7 @@ export class KubernetesPlatform implements Platform, AsyncDisposable {
 
   async observe(call: Call): Promise<Observation> {
     const { cluster } = this.#host;
-    const view = await this.#guarded(call, () => cluster.view(call));
+    const view = await this.#guarded(call, () => cluster.viewWithBudgets(call));
     this.#failures.note(view);
     await this.#tend(view, call);
     const oneOffs = await this.#guarded(call, () => this.#oneOffs.observed(view, call));
@@ -185,7 +185,7 @@ export class KubernetesPlatform implements Platform, AsyncDisposable {
       if (this.#changing.has(service)) continue;
       try {
         await this.#inTurn(service, async () =>
-          tend(cluster, await cluster.view(call, service), clock.now(), gaveUp, call),
+          tend(cluster, await cluster.viewWithBudgets(call, service), clock.now(), gaveUp, call),
         );
       } catch (error) {
         call.signal.throwIfAborted();

@@ -6,6 +6,7 @@ import type { Clock } from "../../../lib/time/clock.ts";
 import type { Call, DriftNotice, DriftSource } from "../../platform.ts";
 import type { Cluster, Kind } from "../cluster.ts";
 import { key, selectorOf } from "../objects/names.ts";
+import { anyObject } from "../view/answers.ts";
 import { releaseOf, serviceKeyOf } from "../view/view.ts";
 import { type ForeignChange, foreignChanges, managedSchema } from "./foreign-changes.ts";
 import { follow } from "./informer.ts";
@@ -13,7 +14,10 @@ import { follow } from "./informer.ts";
 type Managed = z.output<typeof managedSchema>;
 
 /** What is looked at besides pods: a foreign change there concerns no single server. */
-const others = { replicasets: "ReplicaSet", services: "Service", configmaps: "ConfigMap" } as const;
+const others = {
+  ...{ replicasets: "ReplicaSet", services: "Service", configmaps: "ConfigMap" },
+  poddisruptionbudgets: "PodDisruptionBudget",
+} as const;
 
 export interface ClusterDriftParts {
   readonly cluster: Cluster;
@@ -61,9 +65,11 @@ export function startClusterDrift({ cluster, clock, log }: ClusterDriftParts): D
 
   /** `known`: what is kept of objects, by uid, as long as they are there. */
   function start(kind: Kind, known: Map<string, unknown>, look: (object: Managed) => void): void {
+    const isOptional = kind === "poddisruptionbudgets"; // a Role may lack it
     void follow({
-      ...{ api: cluster.api, clock, log, path: cluster.pathOf(kind), labels: selectorOf(cluster.owner) },
+      ...{ api: cluster.api, clock, log, labels: selectorOf(cluster.owner) },
       ...{ schema: managedSchema, signal: ended.signal },
+      path: isOptional ? (signal) => cluster.budgetsPath({ signal }) : cluster.pathOf(kind),
       listed: (all) => {
         keepOnly(known, all);
         all.forEach(look);
@@ -71,9 +77,19 @@ export function startClusterDrift({ cluster, clock, log }: ClusterDriftParts): D
       changed: (object, type) => {
         if (type === "DELETED") known.delete(object.metadata.uid);
         else look(object);
+        if (type === "DELETED" && isOptional) void lookAtLoss(object);
       },
-      blind: (error) => tellAll(blindNotice(kind, error)),
+      ...(isOptional ? {} : { blind: (error: KilnError) => tellAll(blindNotice(kind, error)) }),
     });
+  }
+
+  /** It goes with its group. Where that is still there, someone has deleted it. */
+  async function lookAtLoss(budget: Managed): Promise<void> {
+    const { signal } = ended;
+    const path = cluster.pathOf("replicasets", budget.metadata.name);
+    const group = await cluster.api.read({ path, accept: [404], signal }, anyObject).catch(() => undefined);
+    if (group !== undefined && group.metadata.deletionTimestamp === undefined)
+      tellAll(lossNotice(others.poddisruptionbudgets, budget, clock.now()));
   }
 
   start("pods", findings, lookAtPod);
@@ -132,6 +148,15 @@ function blindNotice(kind: Kind, error: KilnError): DriftNotice {
     kind: "drift.tier",
     message: `Kiln does not see changes by others: ${reason}.`,
     data: { tier: "none", reason },
+  };
+}
+
+function lossNotice(word: string, object: Managed, atMs: number): DriftNotice {
+  const name = `${word} ${object.metadata.name}`;
+  return {
+    kind: "drift.object",
+    message: `Someone has deleted the ${name}.`,
+    data: { object: name, service: serviceKeyOf(object), fields: [], atMs },
   };
 }
 

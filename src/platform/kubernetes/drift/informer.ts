@@ -8,7 +8,8 @@ export interface Followed<T> {
   readonly api: Api;
   readonly clock: Clock;
   readonly log: Logger;
-  readonly path: string;
+  /** A function where it depends on what the cluster says of itself. */
+  readonly path: string | ((signal: AbortSignal) => Promise<string>);
   readonly labels: string;
   readonly schema: z.ZodType<T>;
   /** Everything that is there: at first, and whenever events may have been missed. */
@@ -29,13 +30,15 @@ const manyFailures = 5;
  * Tells of objects and their changes until the signal fires, whatever happens to the API server. Each end of a watch is followed by another one
  * from the last version; when the server no longer knows that, or anything fails, everything is listed again.
  */
-export async function follow<T>(what: Followed<T>): Promise<void> {
-  const { clock, log, signal, path } = what;
+export async function follow<T>(asked: Followed<T>): Promise<void> {
+  const { clock, log, signal } = asked;
   let from: string | undefined;
   let failures = 0;
   for (let pauseMs = pause.firstMs; !signal.aborted; pauseMs = Math.min(2 * pauseMs, pause.mostMs)) {
     let sinceMs = Number.POSITIVE_INFINITY;
     try {
+      const path = typeof asked.path === "string" ? asked.path : await asked.path(signal);
+      const what = { ...asked, path };
       from ??= await listAll(what);
       sinceMs = clock.elapsed();
       from = await watchFrom(what, from);
@@ -43,10 +46,10 @@ export async function follow<T>(what: Followed<T>): Promise<void> {
       if (signal.aborted) return;
       from = undefined;
       failures += 1;
-      if (failures === manyFailures) what.blind?.(toKilnError(error));
+      if (failures === manyFailures) asked.blind?.(toKilnError(error));
       const isOld = error instanceof ApiRefusal && error.status === 410;
       log.debug(
-        { path, error: toKilnError(error).message },
+        { labels: asked.labels, error: toKilnError(error).message },
         isOld ? "the watch is too old" : "the watch ended",
       );
     }
@@ -59,7 +62,9 @@ export async function follow<T>(what: Followed<T>): Promise<void> {
   }
 }
 
-async function listAll<T>({ api, path, labels, signal, schema, listed }: Followed<T>): Promise<string> {
+type Placed<T> = Followed<T> & { readonly path: string };
+
+async function listAll<T>({ api, path, labels, signal, schema, listed }: Placed<T>): Promise<string> {
   const until = AbortSignal.any([signal, AbortSignal.timeout(listMs)]);
   const { items, resourceVersion } = await api.list({ path, labels, signal: until }, schema);
   listed(items);
@@ -67,7 +72,7 @@ async function listAll<T>({ api, path, labels, signal, schema, listed }: Followe
 }
 
 /** Until the watch ends: resolves to where the next one continues. */
-async function watchFrom<T>(what: Followed<T>, from: string): Promise<string> {
+async function watchFrom<T>(what: Placed<T>, from: string): Promise<string> {
   const { api, path, labels, signal, schema } = what;
   let resourceVersion = from;
   for await (const event of api.watch({ path, labels, signal, resourceVersion: from })) {

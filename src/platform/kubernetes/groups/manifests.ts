@@ -1,10 +1,15 @@
 import type { Release } from "../../../domain/release.ts";
 import { openContent, type PlacedContent } from "../../linux/placed-content.ts";
 import type { Call, PlannedCall } from "../../platform.ts";
-import { policyGroup } from "../cluster.ts";
 import type { KubernetesContext } from "../context.ts";
 import { groupName } from "../objects/names.ts";
-import { budgetObject, contentObjects, type OwnerReference, replicaSet } from "../objects/objects.ts";
+import {
+  budgetObject,
+  contentObjects,
+  markLabels,
+  type OwnerReference,
+  replicaSet,
+} from "../objects/objects.ts";
 import { jobPod, podOf } from "../one-off/one-off.ts";
 import { podInputOf } from "../pod-input.ts";
 import { releasesOf, replicaSetOf, serviceIn } from "../view/view.ts";
@@ -60,8 +65,8 @@ async function groupObjects(
     await content(release, contents),
     owner,
   );
-  const { minor } = input;
-  const budget = budgetObject(cluster.owner, release, owner, { minor, group: policyGroup(minor) });
+  const labels = markLabels(cluster.owner, release);
+  const budget = budgetObject({ name, uid, labels, service: release.service }, input.minor);
   return [replicaSet(input), configMap, secret, budget];
 }
 

@@ -1,16 +1,8 @@
 import { openContent } from "../../linux/placed-content.ts";
 import type { Call, GroupSpec } from "../../platform.ts";
-import { ApiRefusal } from "../client/api.ts";
-import { policyGroup } from "../cluster.ts";
 import type { KubernetesContext } from "../context.ts";
 import { key } from "../objects/names.ts";
-import {
-  budgetObject,
-  contentObjects,
-  type GroupInput,
-  type OwnerReference,
-  replicaSet,
-} from "../objects/objects.ts";
+import { contentObjects, type GroupInput, markLabels, replicaSet } from "../objects/objects.ts";
 import { podInputOf } from "../pod-input.ts";
 import { requireSupported } from "../target/preflight.ts";
 import { publishImage } from "../target/publish.ts";
@@ -28,6 +20,7 @@ import {
   sizeOf,
   type View,
 } from "../view/view.ts";
+import { protect } from "./budget.ts";
 import { requireRoom } from "./quota.ts";
 import { drain, tend } from "./tend.ts";
 
@@ -84,23 +77,11 @@ async function place(
   const { configMap, secret } = contentObjects(cluster.owner, release, content, owner);
   if (configMap) await cluster.apply("configmaps", configMap, call);
   if (secret) await cluster.apply("secrets", secret, call);
-  await protect(cluster, release, owner, call);
-}
-
-/** Against those that empty nodes. The right to do that may be missing: `kiln target show` says so. */
-async function protect(
-  cluster: KubernetesContext["cluster"],
-  release: GroupSpec["release"],
-  owner: OwnerReference,
-  call: Call,
-): Promise<void> {
-  const { minor } = await cluster.version(call);
-  const budget = budgetObject(cluster.owner, release, owner, { minor, group: policyGroup(minor) });
-  try {
-    await cluster.apply("poddisruptionbudgets", budget, call);
-  } catch (error) {
-    if (!(error instanceof ApiRefusal) || error.status !== 403) throw error;
-  }
+  await protect(
+    cluster,
+    { ...metadata, labels: markLabels(cluster.owner, release), service: release.service },
+    call,
+  );
 }
 
 /** `routed`: the releases that have the traffic. */

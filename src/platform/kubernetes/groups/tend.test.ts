@@ -13,7 +13,9 @@ const names = (chores: ReturnType<typeof choresOf>) => {
     Object.entries(chores);
   return Object.fromEntries(lists.map(([what, list]) => [what, list.map((each) => each.metadata.name)]));
 };
-const nothing = { finished: [], leaving: [], empty: [], over: [], scaled: [], late: [], ended: [] };
+const nothing = {
+  ...{ finished: [], leaving: [], empty: [], over: [], scaled: [], unprotected: [], late: [], ended: [] },
+};
 
 test("a group that serves leaves nothing to do", () => {
   expect(names(choresOf(view({ replicaSets: [replicaSet(1)], pods: [pod("a")] }), later(999)))).toEqual(

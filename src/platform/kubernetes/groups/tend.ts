@@ -22,6 +22,8 @@ import {
   type View,
 } from "../view/view.ts";
 
+import { markOf, protect, unprotected } from "./budget.ts";
+
 /** What is still to be done after a look, because it had to wait for time to pass or for the cluster. */
 export interface Chores {
   /** Their connections have had their time. */
@@ -34,6 +36,8 @@ export interface Chores {
   readonly over: readonly FoundReplicaSet[];
   /** Groups whose number of pods someone else has changed. */
   readonly scaled: readonly FoundReplicaSet[];
+  /** Groups whose budget someone else has changed or deleted. */
+  readonly unprotected: readonly FoundReplicaSet[];
   /** Not ready within their deadline. */
   readonly late: readonly FoundPod[];
   /** Given up by their node. */
@@ -64,6 +68,7 @@ export function choresOf(view: View, nowMs: number): Chores {
       (set) =>
         sizeOf(set) > 0 && set.spec.replicas !== sizeOf(set) && set.metadata.deletionTimestamp === undefined,
     ),
+    unprotected: unprotected(view),
     late: view.pods.filter((pod) => isLate(view, pod, nowMs)),
     ended: view.pods.filter((pod) => isGivenUp(pod) && !isDeleted(pod)),
   };
@@ -98,7 +103,7 @@ export async function tend(
   gaveUp: (service: ServiceKey, failure: ServerFailure, uid: string) => void,
   call: Call,
 ): Promise<void> {
-  const { finished, leaving, empty, over, scaled, late, ended } = choresOf(view, nowMs);
+  const { finished, leaving, empty, over, scaled, late, ended, ...chores } = choresOf(view, nowMs);
   for (const pod of late) {
     gaveUp(serviceKeyOf(pod) ?? "", await lateFailure(cluster, view, pod, nowMs, call), pod.metadata.uid);
     await cluster.remove("pods", pod.metadata, call);
@@ -113,6 +118,7 @@ export async function tend(
     if (!reached.some(Boolean)) await cluster.mark("replicasets", set, { spec: { replicas: 0 } }, call);
   }
   for (const set of scaled) await cluster.mark("replicasets", set, { spec: { replicas: sizeOf(set) } }, call);
+  for (const set of chores.unprotected) await protect(cluster, markOf(set), call);
   for (const set of over) await cluster.remove("replicasets", set.metadata, call);
 }
 

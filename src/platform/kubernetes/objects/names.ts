@@ -105,3 +105,8 @@ export function trafficSelector(
   const which = releases.length === 1 ? { [key.release]: String(only) } : { [key.shared]: "yes" };
   return { ...ownerLabels(owner), [key.service]: nameOf(service), [key.serving]: "yes", ...which };
 }
+
+/** The group of disruption budgets: `v1` is there since 1.21, and alone since 1.25. */
+export function policyGroup(minor: number): "policy/v1" | "policy/v1beta1" {
+  return minor >= 21 ? "policy/v1" : "policy/v1beta1";
+}

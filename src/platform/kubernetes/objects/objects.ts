@@ -1,9 +1,20 @@
+import { isDeepStrictEqual } from "node:util";
 import type { ServiceKey } from "../../../domain/ids.ts";
 import type { Release } from "../../../domain/release.ts";
 import type { TrafficSpec } from "../../../domain/spec.ts";
 import type { PlacedContent } from "../../linux/placed-content.ts";
 import type { GroupSpec } from "../../platform.ts";
-import { groupName, key, nameOf, type Owner, ownerLabels, previewName, trafficSelector } from "./names.ts";
+import type { FoundBudget } from "../view/answers.ts";
+import {
+  groupName,
+  key,
+  nameOf,
+  type Owner,
+  ownerLabels,
+  policyGroup,
+  previewName,
+  trafficSelector,
+} from "./names.ts";
 import {
   commonLabels,
   containerName,
@@ -29,7 +40,7 @@ export function replicaSet(input: GroupInput): object {
     ...{ apiVersion: "apps/v1", kind: "ReplicaSet" },
     metadata: {
       name: groupName(release.service, release.number),
-      labels: { ...groupLabels(owner, release), ...commonLabels(release) },
+      labels: markLabels(owner, release),
       annotations: {
         ...{ [key.service]: release.service, [key.size]: String(size), [key.drainMs]: String(group.drainMs) },
         [key.deadlineMs]: String(release.health.deadlineMs),
@@ -56,8 +67,7 @@ export function contentObjects(
   { apiVersion, kind, name, uid }: OwnerReference,
 ): { readonly configMap: object | undefined; readonly secret: object | undefined } {
   const metadata = {
-    ...{ name, labels: { ...groupLabels(owner, release), ...commonLabels(release) } },
-    annotations: { [key.service]: release.service },
+    ...{ name, labels: markLabels(owner, release), annotations: { [key.service]: release.service } },
     ownerReferences: [{ apiVersion, kind, name, uid }],
   };
   const base64 = (bytes: Uint8Array) => Buffer.from(bytes).toString("base64");
@@ -75,28 +85,55 @@ export function contentObjects(
   };
 }
 
+/** A group, as what goes with it needs to know it. */
+export interface GroupMark {
+  readonly name: string;
+  readonly uid: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly service: ServiceKey;
+}
+
+/** The labels of a release's ReplicaSet, and of all that goes with it. */
+export function markLabels(owner: Owner, release: Release): Readonly<Record<string, string>> {
+  return { ...groupLabels(owner, release), ...commonLabels(release) };
+}
+
 /**
  * When nodes are emptied, one server of the group at a time, also the only one: otherwise no node could be. Servers that are not ready stop no one
  * (`unhealthyPodEvictionPolicy` is on since 1.27).
  */
-export function budgetObject(
-  owner: Owner,
-  release: Release,
-  { apiVersion, kind, name, uid }: OwnerReference,
-  { group, minor }: { readonly group: string; readonly minor: number },
-): object {
+export function budgetObject({ name, uid, labels, service }: GroupMark, minor: number): object {
   return {
-    ...{ apiVersion: group, kind: "PodDisruptionBudget" },
+    ...{ apiVersion: policyGroup(minor), kind: "PodDisruptionBudget" },
     metadata: {
-      ...{ name, labels: { ...groupLabels(owner, release), ...commonLabels(release) } },
-      annotations: { [key.service]: release.service },
-      ownerReferences: [{ apiVersion, kind, name, uid }],
+      ...{ name, labels, annotations: { [key.service]: service } },
+      ownerReferences: [{ apiVersion: "apps/v1", kind: "ReplicaSet", name, uid }],
     },
     spec: {
-      ...{ maxUnavailable: 1, selector: { matchLabels: memberLabels(owner, release) } },
+      ...{ maxUnavailable, selector: { matchLabels: membersOf(labels) } },
       ...(minor >= 27 ? { unhealthyPodEvictionPolicy: "AlwaysAllow" } : {}),
     },
   };
+}
+
+/** Pure: whether it still is what Kiln has made. Later fields of it are not looked at. */
+export function protects({ metadata, spec }: FoundBudget, labels: GroupMark["labels"]): boolean {
+  const { matchLabels = {}, matchExpressions = [] } = spec.selector ?? {};
+  return (
+    metadata.deletionTimestamp === undefined &&
+    spec.maxUnavailable === maxUnavailable &&
+    matchExpressions.length === 0 &&
+    isDeepStrictEqual({ ...matchLabels }, membersOf(labels))
+  );
+}
+
+const maxUnavailable = 1;
+
+/** By the labels of a group, those by which it knows its servers. */
+function membersOf(labels: GroupMark["labels"]): Readonly<Record<string, string>> {
+  const telling = new Set<string>([key.installation, key.target, key.service, key.release]);
+  const known = Object.entries(labels).filter(([name]) => telling.has(name));
+  return { ...Object.fromEntries(known), [key.member]: "yes" };
 }
 
 /** No connection reaches the pod, and it makes none, where the cluster's network obeys policies. */

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { ServerId } from "../../../domain/ids.ts";
 import { KilnError } from "../../../lib/errors.ts";
-import { EvidenceParts } from "../../evidence-parts.ts";
+import { EvidenceParts } from "../../linux/evidence-parts.ts";
 import type { Call, Evidence, Exhibit, Taint } from "../../platform.ts";
 import { ApiRefusal } from "../client/api.ts";
 import { linesOf } from "../client/lines.ts";

@@ -28,7 +28,11 @@ export const rights: readonly Right[] = [
   // Contents of secrets are for no one to list.
   { group: "", resource: "secrets", verbs: ["get", "create", "patch", "delete"] },
   {
-    ...{ group: "policy", resource: "poddisruptionbudgets", verbs: ["get", "create", "patch"] },
+    ...{
+      group: "policy",
+      resource: "poddisruptionbudgets",
+      verbs: ["get", "list", "watch", "create", "patch"],
+    },
     only: "limits to how many servers go at once when nodes are emptied",
   },
   {

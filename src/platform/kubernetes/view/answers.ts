@@ -105,6 +105,20 @@ export const serviceSchema = z.object({
     .default({ loadBalancer: { ingress: [] } }),
 });
 
+const amountOrShare = z.union([z.int(), z.string()]).optional();
+
+export const budgetSchema = z.object({
+  metadata,
+  spec: z
+    .object({
+      ...{ maxUnavailable: amountOrShare, minAvailable: amountOrShare },
+      selector: z
+        .object({ matchLabels: strings, matchExpressions: z.array(z.unknown()).default([]) })
+        .optional(),
+    })
+    .default({}),
+});
+
 /** `discovery.k8s.io/v1`, and `v1beta1` before 1.21, have this in common. */
 export const endpointSliceSchema = z.object({
   endpoints: z
@@ -132,6 +146,7 @@ export const quotaSchema = z.object({
 });
 
 export type FoundReplicaSet = z.output<typeof replicaSetSchema>;
+export type FoundBudget = z.output<typeof budgetSchema>;
 export type FoundPod = z.output<typeof podSchema>;
 export type FoundService = z.output<typeof serviceSchema>;
 export type FoundQuota = z.output<typeof quotaSchema>;

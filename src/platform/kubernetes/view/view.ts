@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import type { ServiceKey } from "../../../domain/ids.ts";
 import { key, trafficSelector } from "../objects/names.ts";
-import type { FoundPod, FoundReplicaSet, FoundService } from "./answers.ts";
+import type { FoundBudget, FoundPod, FoundReplicaSet, FoundService } from "./answers.ts";
 
 /** Everything of ours in a namespace, as one look has shown it. ReplicaSets were read before pods. */
 export interface View {
@@ -12,6 +12,8 @@ export interface View {
   readonly previews: readonly FoundService[];
   /** Pods that no ReplicaSet makes: jobs and copies of servers. */
   readonly oneOffs: readonly FoundPod[];
+  /** Absent: not looked at. */
+  readonly budgets?: readonly FoundBudget[] | undefined;
   /** Our time, when the look was over (Unix time in ms). */
   readonly nowMs: number;
   /** How far the cluster's clock is ahead of ours, in ms. */

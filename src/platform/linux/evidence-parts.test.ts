@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { KilnError } from "../lib/errors.ts";
+import { KilnError } from "../../lib/errors.ts";
 import { EvidenceParts } from "./evidence-parts.ts";
 
 const never = (signal: AbortSignal) =>
@@ -19,7 +19,7 @@ test("a part that cannot be read is named with the reason, and the others are re
   expect(parts.missing).toEqual(["log: The node does not answer", "events: no answer within 0.01 s"]);
 });
 
-test("a call that is cancelled is no part that is missing", async () => {
+test("nothing counts as missing when the whole call is cancelled", async () => {
   const controller = new AbortController();
   const parts = new EvidenceParts(callOf(controller.signal));
   const reading = parts.read("log", never);
