@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <net/if.h>
+#include <netpacket/packet.h>
 #include <net/route.h>
 #include <poll.h>
 #include <sched.h>
@@ -31,13 +32,16 @@
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
-#define CONFIG "/sys/firmware/qemu_fw_cfg/by_name/opt/kiln/config/raw"
+/* Of a machine that boots from a disk, in its initial memory disk; of one that a hypervisor of Kiln runs, from there. */
+#define OF_DISK "/config"
+#define OF_HOST "/sys/firmware/qemu_fw_cfg/by_name/opt/kiln/config/raw"
 #define MOST 256
 
 static char *argv[4096], *envp[4096];
-static int argc, envc, control, status = -1, output, errors, memory, kernel_log;
+static int argc, envc, control = -1, button = -1, stop_signal = SIGTERM, grace = 10, status = -1, output, errors, memory, kernel_log;
 static uid_t uid;
 static gid_t gid, groups[MOST];
 static int groupc;
@@ -45,15 +49,20 @@ static const char *folder = "/";
 static struct { int which; struct rlimit limit; } limits[32];
 static int limitc;
 
+/* On the status port; on the console of a machine that has none. */
 static void tell(const char *format, ...) {
   char line[512];
   va_list rest;
   va_start(rest, format);
   int length = vsnprintf(line, sizeof line - 1, format, rest);
   va_end(rest);
+  if (status < 0) {
+    fprintf(stderr, "kiln: %s\n", line);
+    return;
+  }
   if (length > (int)sizeof line - 2) length = sizeof line - 2;
   line[length++] = '\n';
-  if (status >= 0 && write(status, line, length) < 0) return;
+  if (write(status, line, length) < 0) return;
 }
 
 static void off(void) {
@@ -64,7 +73,7 @@ static void off(void) {
 
 static void fail(const char *what, const char *about) {
   int number = errno;
-  fprintf(stderr, "kiln: %s %s: %s\n", what, about, strerror(number));
+  if (status >= 0) fprintf(stderr, "kiln: %s %s: %s\n", what, about, strerror(number));
   tell("failed %s %s: %s", what, about, strerror(number));
   off();
 }
@@ -79,7 +88,7 @@ static void mounted(const char *source, const char *at, const char *type, unsign
   if (mount(source, at, type, flags, options) != 0) fail("mounting", at);
 }
 
-/* Modules are named in their order, one a line. */
+/* Modules are named in their order, one a line. A driver may find nothing to drive, and then those that need it cannot be loaded. */
 static void load_modules(void) {
   char list[4096], path[300];
   int fd = open("/modules", O_RDONLY | O_CLOEXEC);
@@ -90,14 +99,15 @@ static void load_modules(void) {
   for (char *name = strtok(list, "\n"); name; name = strtok(NULL, "\n")) {
     snprintf(path, sizeof path, "/lib/%s", name);
     int module = open(path, O_RDONLY | O_CLOEXEC);
-    if (module < 0 || (syscall(SYS_finit_module, module, "", 0) != 0 && errno != EEXIST)) fail("loading", name);
+    if (module < 0) fail("opening", path);
+    if (syscall(SYS_finit_module, module, "", 0) != 0 && errno != EEXIST && errno != ENODEV && errno != ENOENT) fail("loading", name);
     close(module);
   }
 }
 
-/* What /sys says in FILE of the device in FOLDER that has this value: its name, or none. */
+/* The name of the device in FOLDER of /sys whose FILE has this line, or none. */
 static int find(const char *folder_, const char *file, const char *value, char *name) {
-  char path[512], text[128];
+  char path[512], text[1024];
   DIR *all = opendir(folder_);
   if (!all) return 0;
   int found = 0;
@@ -107,9 +117,9 @@ static int find(const char *folder_, const char *file, const char *value, char *
     int length = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
     if (fd >= 0) close(fd);
     if (length < 0) continue;
-    while (length > 0 && text[length - 1] == '\n') length--;
     text[length] = 0;
-    if (strcmp(text, value) == 0) found = snprintf(name, 64, "%s", one->d_name);
+    for (char *line = strtok(text, "\n"); line && !found; line = strtok(NULL, "\n"))
+      if (strcmp(line, value) == 0) found = snprintf(name, 64, "%s", one->d_name);
   }
   closedir(all);
   return found;
@@ -133,33 +143,7 @@ static int port(const char *value, int flags) {
   return fd;
 }
 
-/*
- * COUNT disks, the lowest layer first, and memory above them become the root file system. The memory takes what the configuration
- * places, until `seal`: after that nothing can be written.
- */
-static void root(int count) {
-  static char options[4096];
-  char serial[32], name[64], source[80], at[32];
-  mkdir("/layers", 0700);
-  for (int i = count - 1; i >= 0; i--) {
-    snprintf(serial, sizeof serial, "layer-%d", i);
-    device("/sys/block", "serial", serial, name);
-    snprintf(source, sizeof source, "/dev/%s", name);
-    snprintf(at, sizeof at, "/layers/%d", i);
-    mkdir(at, 0700);
-    mounted(source, at, "erofs", MS_RDONLY, "");
-    snprintf(options + strlen(options), sizeof options - strlen(options), "%s/layers/%d", *options ? ":" : "lowerdir=", i);
-  }
-  mkdir("/placed", 0700);
-  mounted("placed", "/placed", "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755");
-  mkdir("/placed/upper", 0755);
-  mkdir("/placed/work", 0700);
-  strncat(options, ",upperdir=/placed/upper,workdir=/placed/work", sizeof options - strlen(options) - 1);
-  mkdir("/root", 0755);
-  mounted("overlay", "/root", "overlay", 0, options);
-  if (chdir("/root") != 0 || mount(".", "/", NULL, MS_MOVE, NULL) != 0 || chroot(".") != 0 || chdir("/") != 0)
-    fail("entering", "the root file system");
-}
+#include "disks.h"
 
 static void parents(char *path) {
   for (char *at = strchr(path + 1, '/'); at; at = strchr(at + 1, '/')) {
@@ -192,35 +176,8 @@ static void place(char *path, mode_t mode, uid_t owner, gid_t group, const char 
   close(fd);
 }
 
-static void network(const char *address, const char *mask, const char *gateway, const char *mtu) {
-  struct ifreq link;
-  struct sockaddr_in *in = (struct sockaddr_in *)&link.ifr_addr;
-  struct rtentry way;
-  int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-  for (const char *name = "lo"; name; name = strcmp(name, "lo") ? NULL : "eth0") {
-    memset(&link, 0, sizeof link);
-    strcpy(link.ifr_name, name);
-    if (strcmp(name, "eth0") == 0) {
-      link.ifr_mtu = atoi(mtu);
-      if (ioctl(fd, SIOCSIFMTU, &link) != 0) fail("setting the MTU of", name);
-      in->sin_family = AF_INET;
-      inet_aton(address, &in->sin_addr);
-      if (ioctl(fd, SIOCSIFADDR, &link) != 0) fail("setting the address of", name);
-      inet_aton(mask, &in->sin_addr);
-      if (ioctl(fd, SIOCSIFNETMASK, &link) != 0) fail("setting the mask of", name);
-    }
-    link.ifr_flags = IFF_UP | IFF_RUNNING;
-    if (ioctl(fd, SIOCSIFFLAGS, &link) != 0) fail("switching on", name);
-  }
-  memset(&way, 0, sizeof way);
-  way.rt_flags = RTF_UP | RTF_GATEWAY;
-  for (struct sockaddr *one = &way.rt_dst; one; one = one == &way.rt_dst ? &way.rt_genmask : NULL) one->sa_family = AF_INET;
-  in = (struct sockaddr_in *)&way.rt_gateway;
-  in->sin_family = AF_INET;
-  inet_aton(gateway, &in->sin_addr);
-  if (ioctl(fd, SIOCADDRT, &way) != 0) fail("adding the route by", gateway);
-  close(fd);
-}
+#include "network.h"
+#include "dhcp.h"
 
 static unsigned long flags_of(const char *names) {
   static const struct { const char *name; unsigned long flag; } all[] = {
@@ -236,6 +193,10 @@ static void carry_out(const char *name, char **field, int count, size_t length) 
 #define IS(text, fields) (strcmp(name, text) == 0 && count >= fields)
   if (IS("root", 1)) root(atoi(field[0]));
   else if (IS("host", 1)) sethostname(field[0], strlen(field[0]));
+  else if (IS("layer", 4)) layer(atoi(field[0]), field[1], field[2], field[3]);
+  else if (IS("dhcp", 0)) dhcp();
+  else if (IS("names", 0)) place_names();
+  else if (IS("stop", 2)) { stop_signal = atoi(field[0]); grace = atoi(field[1]); }
   else if (IS("network", 4)) network(field[0], field[1], field[2], field[3]);
   else if (IS("folder", 4)) make_folder(field[0], strtol(field[1], NULL, 8), atol(field[2]), atol(field[3]));
   else if (IS("seal", 0)) mounted(NULL, "/", NULL, MS_REMOUNT | MS_RDONLY, NULL);
@@ -253,26 +214,26 @@ static void carry_out(const char *name, char **field, int count, size_t length) 
   else { errno = EINVAL; fail("reading the record", name); }
 }
 
-static void configure(void) {
-  int fd = open(CONFIG, O_RDONLY | O_CLOEXEC);
-  if (fd < 0) fail("opening", CONFIG);
+static void configure(const char *from) {
+  int fd = open(from, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) fail("opening", from);
   size_t length = 0, room = 65536;
   char *text = malloc(room + 1);
   for (ssize_t done; (done = read(fd, text + length, room - length)) != 0; length += done) {
-    if (done < 0) fail("reading", CONFIG);
+    if (done < 0) fail("reading", from);
     if (length + done == room) text = realloc(text, (room *= 2) + 1);
-    if (!text) fail("reading", CONFIG);
+    if (!text) fail("reading", from);
   }
   close(fd);
   text[length] = 0;
   errno = EINVAL;
   for (char *at = text; at < text + length;) {
     char *field[8], *name = at, *size = strchr(at, ' '), *body = strchr(at, '\n');
-    if (!size || !body) fail("reading", CONFIG);
+    if (!size || !body) fail("reading", from);
     *size++ = 0;
     *body++ = 0;
     char *end = body + strtoul(size, NULL, 10), *next = body;
-    if (end > text + length) fail("reading", CONFIG);
+    if (end > text + length) fail("reading", from);
     int count = 0;
     for (; next < end && count < 5; next += strlen(next) + 1) field[count++] = next;
     at = end;
@@ -283,19 +244,35 @@ static void configure(void) {
 
 #include "serve.h"
 
+static void open_ports(void) {
+  status = port("kiln.status", O_WRONLY);
+  control = port("kiln.control", O_RDWR | O_NONBLOCK);
+  output = port("kiln.stdout", O_WRONLY);
+  errors = port("kiln.stderr", O_WRONLY);
+}
+
+/* A machine that boots from a disk has a console and a power button. */
+static void open_console(void) {
+  char name[64], path[80] = "";
+  output = errors = open("/dev/console", O_WRONLY | O_NOCTTY | O_CLOEXEC);
+  if (output < 0) fail("opening", "/dev/console");
+  if (!find("/sys/class/input", "device/name", "Power Button", name)) return;
+  snprintf(path, sizeof path, "/dev/input/%s", name);
+  button = control = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+}
+
 int main(void) {
   mounted("dev", "/dev", "devtmpfs", 0, "");
   mounted("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, "");
   mounted("sys", "/sys", "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "");
   load_modules();
-  status = port("kiln.status", O_WRONLY);
-  control = port("kiln.control", O_RDWR | O_NONBLOCK);
-  output = port("kiln.stdout", O_WRONLY);
-  errors = port("kiln.stderr", O_WRONLY);
+  int of_disk = access(OF_DISK, F_OK) == 0;
+  if (of_disk) open_console();
+  else open_ports();
   memory = open("/proc/vmstat", O_RDONLY | O_CLOEXEC);
   kernel_log = open("/proc/sys/kernel/printk", O_WRONLY | O_CLOEXEC);
   tell("booted");
-  configure();
+  configure(of_disk ? OF_DISK : OF_HOST);
   serve();
   off();
 }

@@ -3,57 +3,50 @@ import { chmod, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises"
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { KilnError } from "../../lib/errors.ts";
-import { withFileLock } from "../../lib/files/file-lock.ts";
 import { readTextIfExists } from "../../lib/files/files.ts";
 import { temporaryPath } from "../../lib/files/temporary.ts";
 import type { StateFolder } from "../../lib/state-folder.ts";
-import {
-  type LockedPackage,
-  type LockSection,
-  lockDigest,
-  readLockSection,
-  writeLockSection,
-} from "../lock-file.ts";
+import { type LockedPackage, lockDigest } from "../lock-file.ts";
 import { contentBytes } from "../store/content.ts";
 import type { TarTree } from "../tar/entry.ts";
 import { compileInit } from "./compile-init.ts";
 import { cpioArchive } from "./cpio.ts";
-import { type KernelModule, modulesInOrder } from "./modules.ts";
+import { lockedPackages, packageTrees, type WantedPackages, withMachineLock } from "./machine-packages.ts";
+import { diskModules, hostedModules, type KernelModule, modulesInOrder } from "./modules.ts";
 
 /** What every virtual machine of this installation starts: absolute paths, and the digests (`sha256:…`) of what they hold. */
 export interface GuestParts {
   readonly kernel: { readonly file: string; readonly sha256: string };
   readonly initrd: { readonly file: string; readonly sha256: string };
+  /** The one of machines that boot from a disk: without their configuration. */
+  readonly diskInitrd: { readonly file: string; readonly sha256: string };
 }
 
-/** Debian's kernel for machines of clouds has what QEMU offers; bookworm's starts in less time than its successor's. */
-const suite = "bookworm";
-const requested = ["linux-image-cloud-amd64", "musl-dev", "tcc"];
 /** Of all that comes with a kernel, its own package alone is used. */
-const needed = /^(linux-image-\d.*-cloud-amd64|tcc|musl-dev|libc6)$/;
+const wanted: WantedPackages = {
+  section: "machine",
+  requested: ["linux-image-cloud-amd64", "musl-dev", "tcc"],
+  needed: /^(linux-image-\d.*-cloud-amd64|tcc|musl-dev|libc6)$/,
+};
 /** Grows when the same packages and sources give other parts. */
-const recipe = 1;
-const lockTimeoutMs = 600_000;
+const recipe = 2;
+const partNames = ["kernel", "initrd", "diskInitrd"] as const;
+type PartName = (typeof partNames)[number];
 const largestFile = 128 << 20;
-const sources = ["init.c", "serve.h"].map((name) => fileURLToPath(new URL(name, import.meta.url)));
+const sources = ["init.c", "disks.h", "network.h", "dhcp.h", "serve.h"].map((name) =>
+  fileURLToPath(new URL(name, import.meta.url)),
+);
 
 /**
  * Kernel and initial memory disk, made once from locked Debian packages. `machine/kiln.lock` in the state folder pins them; remove it
  * to have today's. Throws what fetching packages throws, and `command_failed` when the first process cannot be compiled.
  */
 export async function machineParts(state: StateFolder, signal: AbortSignal): Promise<GuestParts> {
-  await mkdir(state.machine, { recursive: true, mode: 0o700 });
-  return withFileLock(join(state.machine, "lock"), () => ensureParts(state, signal), {
-    signal,
-    timeoutMs: lockTimeoutMs,
-  });
+  return withMachineLock(state, () => ensureParts(state, signal), signal);
 }
 
 async function ensureParts(state: StateFolder, signal: AbortSignal): Promise<GuestParts> {
-  const lockFile = join(state.machine, "kiln.lock");
-  const cacheFolder = join(state.cache, "packages");
-  const section =
-    (await readLockSection(lockFile, "machine")) ?? (await lockToday(lockFile, cacheFolder, signal));
+  const section = await lockedPackages(state, wanted, signal);
   const texts = await Promise.all(sources.map((path) => readFile(path, "utf8")));
   const folder = join(state.machine, lockDigest(section, `machine ${recipe}`, ...texts).slice(0, 24));
   const present = await readParts(folder);
@@ -61,7 +54,7 @@ async function ensureParts(state: StateFolder, signal: AbortSignal): Promise<Gue
   const temporary = temporaryPath(join(state.machine, "temporary"));
   await mkdir(temporary, { mode: 0o700 });
   try {
-    const packages = await fetched(section, cacheFolder, signal);
+    const packages = await packageTrees(state, section, signal);
     await writeParts(temporary, packages, signal);
     await rm(folder, { recursive: true, force: true });
     await rename(temporary, folder);
@@ -72,41 +65,6 @@ async function ensureParts(state: StateFolder, signal: AbortSignal): Promise<Gue
   if (made === undefined)
     throw new KilnError("image_invalid", `${folder} has just been made and is damaged.`, { retry: true });
   return made;
-}
-
-async function lockToday(lockFile: string, cacheFolder: string, signal: AbortSignal): Promise<LockSection> {
-  const [{ resolvePackages }, { findSources, openApt }] = await Promise.all([
-    import("../packages/archive/resolve.ts"),
-    import("../packages/archive/apt.ts"),
-  ]);
-  const apt = await openApt(cacheFolder, "amd64", await findSources([], suite, signal), signal);
-  const all = await withFileLock(join(apt.folder, "lock"), () => resolvePackages(apt, requested, () => {}), {
-    ...{ signal, timeoutMs: lockTimeoutMs },
-  });
-  const section = {
-    suite,
-    architecture: "amd64",
-    requested,
-    packages: all.filter(({ name }) => needed.test(name)),
-  };
-  await writeLockSection(lockFile, "machine", section);
-  return section;
-}
-
-/** The packages' files, by package. */
-async function fetched(
-  section: LockSection,
-  cacheFolder: string,
-  signal: AbortSignal,
-): Promise<ReadonlyMap<LockedPackage, TarTree>> {
-  const [{ fetchPackages }, { unpack }] = await Promise.all([
-    import("../packages/archive/fetch.ts"),
-    import("../packages/archive/unpack.ts"),
-  ]);
-  const request = { suite, architecture: "amd64", sources: [], cacheFolder, signal, progress: () => {} };
-  await fetchPackages(section.packages, request);
-  const trees = await Promise.all(section.packages.map((one) => unpack(one, cacheFolder, signal)));
-  return new Map(section.packages.map((one, i) => [one, trees[i]?.tree ?? new Map()]));
 }
 
 async function writeParts(
@@ -121,14 +79,18 @@ async function writeParts(
   const image = kernel && [...kernel.values()].find(({ path }) => path.startsWith("boot/vmlinuz-"))?.content;
   if (!kernel || !image) throw new KilnError("image_invalid", "The locked packages have no kernel.");
   const init = await compileInit(join(folder, "work"), tools, sources[0] ?? "", signal);
-  const initrd = initrdOf(modulesInOrder(moduleReader(kernel)), init);
   await rm(join(folder, "work"), { recursive: true });
-  await writeForEverybody(join(folder, "kernel"), contentBytes(image, largestFile));
-  await writeForEverybody(join(folder, "initrd"), initrd);
-  const digests = {
-    kernel: await digestOf(join(folder, "kernel")),
-    initrd: await digestOf(join(folder, "initrd")),
+  const read = moduleReader(kernel);
+  const files: Readonly<Record<PartName, Uint8Array>> = {
+    kernel: contentBytes(image, largestFile),
+    initrd: initrdOf(modulesInOrder(hostedModules, read), init),
+    diskInitrd: initrdOf(modulesInOrder(diskModules, read), init),
   };
+  const digests: Partial<Record<PartName, string>> = {};
+  for (const name of partNames) {
+    await writeForEverybody(join(folder, name), files[name]);
+    digests[name] = await digestOf(join(folder, name));
+  }
   await writeFile(join(folder, "digests.json"), JSON.stringify(digests));
 }
 
@@ -175,15 +137,11 @@ function initrdOf(modules: readonly KernelModule[], init: Uint8Array): Buffer {
 async function readParts(folder: string): Promise<GuestParts | undefined> {
   const text = await readTextIfExists(join(folder, "digests.json"));
   if (text === undefined) return undefined;
-  const { kernel, initrd } = JSON.parse(text) as Record<"kernel" | "initrd", string>;
-  const parts = {
-    kernel: { file: join(folder, "kernel"), sha256: kernel },
-    initrd: { file: join(folder, "initrd"), sha256: initrd },
-  };
-  const found = await Promise.all(
-    [parts.kernel, parts.initrd].map(({ file }) => digestOf(file).catch(() => "")),
-  );
-  return found[0] === kernel && found[1] === initrd ? parts : undefined;
+  const digests = JSON.parse(text) as Record<PartName, string>;
+  for (const name of partNames)
+    if ((await digestOf(join(folder, name)).catch(() => "")) !== digests[name]) return undefined;
+  const part = (name: PartName) => ({ file: join(folder, name), sha256: digests[name] });
+  return { kernel: part("kernel"), initrd: part("initrd"), diskInitrd: part("diskInitrd") };
 }
 
 async function digestOf(path: string): Promise<string> {

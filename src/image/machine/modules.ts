@@ -1,14 +1,20 @@
 import { KilnError } from "../../lib/errors.ts";
 
-/** Parts of the kernel that a machine needs and that are not built in: disks, a network link, ports, its root file system, its configuration. */
-const wanted = [
-  "virtio_pci",
-  "virtio_blk",
-  "virtio_net",
-  "virtio_console",
-  "erofs",
-  "overlay",
-  "qemu_fw_cfg",
+/** Parts of the kernel that every machine needs and that are not built in: disks, a network link, its root file system. */
+const always = ["virtio_pci", "virtio_blk", "virtio_net", "erofs", "overlay"];
+
+/** Of a machine that a hypervisor of Kiln runs: ports, its configuration. */
+export const hostedModules = [...always, "virtio_console", "qemu_fw_cfg"];
+
+/**
+ * Of a machine that boots from a disk: checked blocks, a power button, and the disks and network links of clouds and hypervisors (Amazon,
+ * Google, Azure and Hyper-V, Xen, VMware; NVMe is built in).
+ */
+export const diskModules = [
+  ...always,
+  ...["dm_verity", "button", "evdev", "sd_mod", "virtio_scsi"],
+  ...["ena", "gve", "hv_vmbus", "hv_storvsc", "hv_netvsc", "xen_blkfront", "xen_netfront"],
+  ...["vmw_pvscsi", "vmxnet3"],
 ];
 
 /** A kernel module as its package has it: unchanged, because its signature covers every byte. */
@@ -19,10 +25,13 @@ export interface KernelModule {
 }
 
 /**
- * The modules to load, each after those that it needs. `read` gives a module's file by its name with underscores, or undefined when the kernel
+ * The wanted modules, each after those that it needs. `read` gives a module's file by its name with underscores, or undefined when the kernel
  * has it built in.
  */
-export function modulesInOrder(read: (name: string) => KernelModule | undefined): readonly KernelModule[] {
+export function modulesInOrder(
+  wanted: readonly string[],
+  read: (name: string) => KernelModule | undefined,
+): readonly KernelModule[] {
   const loaded = new Map<string, KernelModule>();
   const load = (name: string, chain: readonly string[]) => {
     if (loaded.has(name)) return;

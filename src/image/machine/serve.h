@@ -43,9 +43,22 @@ static int pump(int from, int to) {
   return length >= 0 ? 1 : errno == EAGAIN;
 }
 
+/* struct input_event of the kernel's linux/input.h. */
+struct input { long seconds, microseconds; unsigned short type, code; int value; };
+
+static void watch_button(pid_t server) {
+  for (struct input seen; read(button, &seen, sizeof seen) == sizeof seen;) {
+    if (seen.type != 1 || seen.code != 116 || seen.value != 1) continue; /* EV_KEY, KEY_POWER, pressed */
+    tell("the power button was pressed");
+    kill(server, stop_signal);
+    alarm(grace);
+  }
+}
+
 /* `stop SIGNAL`, with a line's end. */
 static void obey(pid_t server) {
   char order[64];
+  if (button >= 0) return watch_button(server);
   ssize_t length = read(control, order, sizeof order - 1);
   if (length <= 0) return;
   order[length] = 0;
@@ -87,19 +100,22 @@ static void serve(void) {
   sigemptyset(&watched);
   sigaddset(&watched, SIGCHLD);
   sigaddset(&watched, SIGIO);
+  sigaddset(&watched, SIGALRM);
   sigprocmask(SIG_BLOCK, &watched, NULL);
   int signals = signalfd(-1, &watched, SFD_NONBLOCK | SFD_CLOEXEC);
   /* A port that no one has open at the other end is ready all the time, so it is not waited for: it sends SIGIO. */
-  if (signals < 0 || fcntl(control, F_SETOWN, getpid()) != 0 || fcntl(control, F_SETFL, O_NONBLOCK | O_ASYNC) != 0) fail("watching", "signals");
+  if (signals < 0) fail("watching", "signals");
+  if (control >= 0 && (fcntl(control, F_SETOWN, getpid()) != 0 || fcntl(control, F_SETFL, O_NONBLOCK | O_ASYNC) != 0)) fail("watching", "orders");
   pid_t server = start();
   tell("started");
   for (pid_t ended = 0; ended != server;) {
     struct pollfd all[] = {{out[0], POLLIN}, {err[0], POLLIN}, {signals, POLLIN}};
-    struct signalfd_siginfo ignored;
+    struct signalfd_siginfo got;
     poll(all, 3, -1);
     if (all[0].revents) pump(out[0], output);
     if (all[1].revents) pump(err[0], errors);
-    while (read(signals, &ignored, sizeof ignored) > 0);
+    while (read(signals, &got, sizeof got) > 0)
+      if (got.ssi_signo == SIGALRM) kill(server, SIGKILL);
     obey(server);
     while ((ended = waitpid(-1, &code, WNOHANG)) > 0 && ended != server);
   }

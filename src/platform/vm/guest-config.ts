@@ -1,3 +1,10 @@
+import {
+  deviceOrders,
+  encodeOrders,
+  type GuestOrder,
+  mountOrder,
+  processOrders,
+} from "../../domain/guest/orders.ts";
 import type { Release } from "../../domain/release.ts";
 import { secretsFolder } from "../../domain/spec.ts";
 import { environment } from "../linux/environment.ts";
@@ -27,9 +34,6 @@ export interface GuestInput {
   readonly openFiles: number;
 }
 
-/** One order: its name, and fields of which the last may hold any bytes. */
-type Order = readonly [string, ...(string | number | Uint8Array)[]];
-
 /** The same numbers as in getrlimit(2) of x86-64. */
 const resourceNumbers = [
   ...["cpu", "fsize", "data", "stack", "core", "rss", "nproc", "nofile", "memlock", "as", "locks"],
@@ -42,7 +46,7 @@ const resourceNumbers = [
  */
 export function guestConfig(input: GuestInput): Buffer {
   const { address, mask, gateway, mtu } = input.network;
-  const orders: readonly Order[] = [
+  const orders: readonly GuestOrder[] = [
     ["set", "/proc/sys/net/ipv4/ip_unprivileged_port_start", "0"],
     ["host", input.hostname],
     ["network", address, mask, gateway, mtu],
@@ -50,32 +54,33 @@ export function guestConfig(input: GuestInput): Buffer {
     ...folderOrders(input),
     ...fileOrders(input),
     ["seal", ""],
-    ...deviceOrders(input),
+    ...deviceOrders({
+      bytes: input.release.shape.sharedMemoryBytes ?? sharedMemoryBytes,
+      files: tmpfsInodes,
+    }),
     ...writablePaths(input.image, input.release.shape).map(({ path, options }) =>
       mountOrder("tmpfs", path, options),
     ),
     ...secretOrders(input),
-    ...processOrders(input),
+    ...serverOrders(input),
   ];
-  return Buffer.concat(orders.map(encode));
+  return Buffer.from(encodeOrders(orders));
 }
 
-function encode([name, ...fields]: Order): Buffer {
-  const parts = fields.flatMap((field) => [
-    typeof field === "object" ? Buffer.from(field) : Buffer.from(String(field)),
-    Buffer.alloc(1),
-  ]);
-  const body = Buffer.concat(parts);
-  return Buffer.concat([Buffer.from(`${name} ${body.length}\n`), body]);
-}
-
-function folderOrders({ release, image }: GuestInput): readonly Order[] {
+function folderOrders({ release, image }: GuestInput): readonly GuestOrder[] {
   const writable = release.shape.writable.map((path) => path.replace(/(?<=.)\/+$/, ""));
   const own = ["/proc", "/dev", "/sys", image.workingFolder || "/", ...writable];
   return own.filter((path) => path !== "/").map((path) => ["folder", path, "0755", 0, 0]);
 }
 
-function fileOrders({ release, image, content, hostname, hosts, resolvers }: GuestInput): readonly Order[] {
+function fileOrders({
+  release,
+  image,
+  content,
+  hostname,
+  hosts,
+  resolvers,
+}: GuestInput): readonly GuestOrder[] {
   const { uid, gid } = image;
   const apart = secretFiles(content).filter(({ path }) => !isInFolder(path));
   const volumes = release.shape.volumes ?? [];
@@ -84,14 +89,16 @@ function fileOrders({ release, image, content, hostname, hosts, resolvers }: Gue
     ["file", "/etc/hostname", "0644", 0, 0, `${hostname}\n`],
     ["file", "/etc/resolv.conf", "0644", 0, 0, resolvers],
     ...(hasFolder(content) ? [["folder", secretsFolder, "0755", 0, 0] as const] : []),
-    ...apart.map(({ path, value }): Order => ["file", path, "0400", uid, gid, value]),
-    ...content.files.map(({ to, mode, bytes }): Order => ["file", to, mode.toString(8), uid, gid, bytes]),
-    ...volumes.map(({ path }): Order => ["folder", path, "0755", 0, 0]),
+    ...apart.map(({ path, value }): GuestOrder => ["file", path, "0400", uid, gid, value]),
+    ...content.files.map(
+      ({ to, mode, bytes }): GuestOrder => ["file", to, mode.toString(8), uid, gid, bytes],
+    ),
+    ...volumes.map(({ path }): GuestOrder => ["folder", path, "0755", 0, 0]),
   ];
 }
 
 /** A file system of their own, because the folder that it is in may be writable. */
-function secretOrders({ image, content }: GuestInput): readonly Order[] {
+function secretOrders({ image, content }: GuestInput): readonly GuestOrder[] {
   const { uid, gid } = image;
   const files = secretFiles(content).filter(({ path }) => isInFolder(path));
   if (files.length === 0) return [];
@@ -99,7 +106,7 @@ function secretOrders({ image, content }: GuestInput): readonly Order[] {
   return [
     ["folder", secretsFolder, "0755", 0, 0],
     mountOrder("tmpfs", secretsFolder, [...closed, "mode=0500", `uid=${uid}`, `gid=${gid}`]),
-    ...files.map(({ path, value }): Order => ["file", path, "0400", uid, gid, value]),
+    ...files.map(({ path, value }): GuestOrder => ["file", path, "0400", uid, gid, value]),
     mountOrder("tmpfs", secretsFolder, [...closed, "remount", "ro"]),
   ];
 }
@@ -118,61 +125,9 @@ function isInFolder(path: string): boolean {
   return path.startsWith(`${secretsFolder}/`);
 }
 
-const devices = [
-  ...[
-    ["null", 1, 3],
-    ["zero", 1, 5],
-    ["full", 1, 7],
-    ["random", 1, 8],
-    ["urandom", 1, 9],
-    ["tty", 5, 0],
-  ],
-] as const;
-const links = [
-  ...[
-    ["/proc/self/fd", "fd"],
-    ["/proc/self/fd/0", "stdin"],
-    ["/proc/self/fd/1", "stdout"],
-    ["/proc/self/fd/2", "stderr"],
-  ],
-  ["pts/ptmx", "ptmx"],
-] as const;
-
-/** The same /dev and /sys as in a container. */
-function deviceOrders({ release }: GuestInput): readonly Order[] {
-  const closed = ["nosuid", "noexec"];
-  const size = release.shape.sharedMemoryBytes ?? sharedMemoryBytes;
-  return [
-    mountOrder("tmpfs", "/dev", [...closed, "mode=755", "size=65536", "nr_inodes=128"]),
-    ["folder", "/dev/pts", "0755", 0, 0],
-    ["folder", "/dev/shm", "1777", 0, 0],
-    ...devices.map(([name, major, minor]): Order => ["device", `/dev/${name}`, major, minor]),
-    ...links.map(([target, name]): Order => ["link", target, `/dev/${name}`]),
-    mountOrder("devpts", "/dev/pts", [...closed, "newinstance", "ptmxmode=0666", "mode=0620"]),
-    mountOrder("tmpfs", "/dev/shm", [
-      ...closed,
-      "nodev",
-      "mode=1777",
-      `size=${size}`,
-      `nr_inodes=${tmpfsInodes}`,
-    ]),
-    mountOrder("tmpfs", "/dev", [...closed, "remount", "ro"]),
-    mountOrder("sysfs", "/sys", [...closed, "nodev", "ro"]),
-    // The configuration of the machine, secrets too, is below it.
-    mountOrder("tmpfs", "/sys/firmware", [...closed, "nodev", "ro", "size=0"]),
-  ];
-}
-
-const flags = new Set(["ro", "nosuid", "nodev", "noexec", "remount"]);
-
-function mountOrder(type: string, path: string, options: readonly string[]): Order {
-  const own = options.filter((option) => !flags.has(option));
-  return ["mount", type, path, type, options.filter((option) => flags.has(option)).join(","), own.join(",")];
-}
-
-function processOrders({ id, release, image, content, openFiles }: GuestInput): readonly Order[] {
+function serverOrders({ id, release, image, content, openFiles }: GuestInput): readonly GuestOrder[] {
   const { shape, service, number } = release;
-  const variables = environment({
+  const env = environment({
     id,
     service,
     release: number,
@@ -181,14 +136,10 @@ function processOrders({ id, release, image, content, openFiles }: GuestInput): 
     variables: secretVariables(content),
   });
   return [
-    ["user", image.uid, image.gid],
-    ...image.groups.map((group): Order => ["group", group]),
-    ...resourceLimits(shape, openFiles).map(({ name, soft, hard }): Order => {
+    ...resourceLimits(shape, openFiles).map(({ name, soft, hard }): GuestOrder => {
       return ["limit", resourceNumbers.indexOf(name), limitNumber(soft), limitNumber(hard)];
     }),
-    ["cwd", image.workingFolder || "/"],
-    ...variables.map((line): Order => ["env", line]),
-    ...image.argv.map((word): Order => ["arg", word]),
+    ...processOrders({ ...image, env }),
   ];
 }
 

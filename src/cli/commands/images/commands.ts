@@ -37,6 +37,25 @@ export function addImageCommands(program: Command, load: LoadCommand): void {
     .argument("<IMAGE...>", "SERVICE:VERSION, a digest, or the beginning of a digest")
     .option("--reason <TEXT>", reasonHelp)
     .action(load(async () => (await import("./change.ts")).run));
+  intoFile(
+    command(
+      image,
+      "disk",
+      "write an image as a disk that boots",
+      "kiln image disk shop:1.4.0",
+      "kiln image disk shop:1.4.0 --format qcow2 --writable /run --variable PORT=8080",
+    ),
+    "the file to write; default: ./SERVICE-VERSION.FORMAT",
+  )
+    .argument("<IMAGE>", "SERVICE:VERSION, a digest, or the beginning of a digest")
+    .addOption(
+      new Option("--format <FORMAT>", "raw: for any machine; qcow2: for QEMU and OpenStack")
+        .choices(["raw", "qcow2"])
+        .default("raw"),
+    )
+    .option("--writable <PATH>", "a folder of memory; may be repeated", collected)
+    .option("--variable <NAME=VALUE>", "an environment variable; may be repeated", collected)
+    .action(load(async () => (await import("./disk.ts")).run));
   command(image, "show", "print what an image has", "kiln image show shop:1.4.0")
     .argument("<IMAGE>", "SERVICE:VERSION, a digest, or the beginning of a digest")
     .action(load(async () => (await import("./show.ts")).run));
