@@ -1,6 +1,4 @@
 import type { Finding } from "../../domain/drift.ts";
-import type { ServiceKey } from "../../domain/ids.ts";
-import type { Observation } from "../../domain/observation.ts";
 import { decide, situationOf } from "../../domain/plan/drift-response.ts";
 import { viewOf } from "../../domain/plan/service-view.ts";
 import { toKilnError } from "../../lib/errors.ts";
@@ -17,10 +15,7 @@ export interface ResponderOptions {
   readonly drift: Pick<DriftSource, "freeze"> | undefined;
   readonly clock: Clock;
   readonly log: Logger;
-  readonly loop: Pick<Loop, "poke"> & {
-    /** What the last pass saw of the service; undefined when something was done to it since. */
-    readonly seen: (service: ServiceKey) => Observation | undefined;
-  };
+  readonly loop: Pick<Loop, "poke" | "current">;
   readonly quarantine: Quarantine;
 }
 
@@ -34,7 +29,7 @@ export function createResponder(options: ResponderOptions): (finding: Finding) =
     const { server, service } = finding;
     const desired = store.desired(service);
     if (desired === undefined) return;
-    const situation = situationOf(desired, viewOf(loop.seen(service), service), server, clock.now());
+    const situation = situationOf(desired, viewOf(loop.current(service), service), server, clock.now());
     const decision = decide(finding, situation);
     if (decision.kind === "ignore") return;
     if (decision.kind === "tell" || desired.taints.some((taint) => taint.server === server)) {

@@ -58,6 +58,8 @@ export interface Loop {
   poke(service: ServiceKey): void;
   /** What the last pass saw; undefined before the first. */
   readonly seen: () => Observation | undefined;
+  /** The same where it still counts: undefined as well while something is done to the service, and until a look has shown that. */
+  readonly current: (service: ServiceKey) => Observation | undefined;
   readonly observer: Pick<Observer, "glance" | "see" | "requireAnswer" | "trouble">;
   /** What made the last pass over the service fail. */
   readonly trouble: (service: ServiceKey) => Trouble | undefined;
@@ -93,6 +95,8 @@ export function startLoop(options: LoopOptions): Loop {
     return observation;
   }
   const observer = new Observer({ name: target, clock, look });
+
+  const current = (service: ServiceKey) => (acted.has(service) ? undefined : seen);
 
   /** An action may take effect at any time while it runs, so only a look that begins after its end shows it for certain. */
   async function carryOut(action: Action): Promise<void> {
@@ -195,7 +199,7 @@ export function startLoop(options: LoopOptions): Loop {
   const watching = platform.watch((service) => queue.add(service));
   const respond = createResponder({
     ...{ store, drift, clock, log, quarantine },
-    loop: { poke, seen: (service) => (acted.has(service) ? undefined : seen) },
+    loop: { poke, current },
   });
   const looking = drift?.watch(respond);
 
@@ -229,6 +233,7 @@ export function startLoop(options: LoopOptions): Loop {
   return {
     poke,
     seen: () => seen,
+    current,
     observer,
     trouble: (service) => troubles.get(service),
     close,

@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import type { KilnEvent } from "../../domain/event.ts";
 import { defaultUpkeep } from "../../domain/spec.ts";
 import { aFinding, anAsker, aPolicy } from "../../domain/testing.ts";
 import type { ExecRequest } from "../operations.ts";
@@ -21,6 +22,7 @@ const policy = aPolicy({ bakeMs: 0, drainMs: 100, keepWarmMs: 0 });
 const found = async () => (await t.status()).servers.find(({ id }) => id === server);
 const isWhole = async () =>
   (await t.status()).servers.filter((s) => s.inTraffic && s.id !== server).length === 3;
+const isLowered = ({ data }: KilnEvent) => data.action === "resize" && data.size === 1;
 const isGone = async () => (await found()) === undefined;
 
 test("the server is tainted, out of traffic and replaced, and stays until the session is over", async () => {
@@ -62,6 +64,18 @@ test("the only server stays in traffic until its successor has some", async () =
     return servers.find(({ id }) => id === server)?.state === "quarantined";
   });
   expect(fewest).toBe(1);
+});
+
+test("nor is the last one taken out that a pass leaves while someone is let in", async () => {
+  await t.deployed(1, { count: 2, policy });
+  const access = t.platform.exec;
+  const checkSlowly = async () => {
+    await t.controller.scale({ service: "shop", count: 1 }, anAsker("ada@example"));
+    await t.clock.until(() => t.store.events({ kinds: ["action.done"] }).some(isLowered));
+  };
+  Object.assign(t.platform, { exec: { ...access, check: checkSlowly } });
+  await t.controller.exec(request(), anAsker("ada@example"));
+  expect(t.store.desired("shop")?.taints).toMatchObject([{ server, takenAtMs: undefined, held: true }]);
 });
 
 test("a session whose process is gone is over, and one that lasts too long", async () => {

@@ -12,7 +12,7 @@ import type { Clock } from "../../lib/time/clock.ts";
 import type { Access, Call, Platform } from "../../platform/platform.ts";
 import type { NewSession, NewTaint, Store } from "../../store/store.ts";
 import type { ExecGrant, ExecRequest, Operations } from "../operations.ts";
-import type { Targets } from "../targets/targets.ts";
+import type { FoundServer, Targets } from "../targets/targets.ts";
 import { unknownServer } from "./unknown-server.ts";
 
 export interface ExecParts {
@@ -58,9 +58,9 @@ async function exec(parts: ExecParts, request: Request): Promise<ExecGrant> {
   const process = requireProcess(request.pid);
   const { site, observation } = await targets.find(server);
   const access = requireAccess(site.platform);
-  admit(parts, request, observation);
+  admit(parts, request, { site, observation });
   await access.check(server, command, call());
-  const { service, taint } = admit(parts, request, observation); // drift may have been found while we looked
+  const { service, taint } = admit(parts, request, { site, observation }); // drift may have been found while we looked
   const session = store.openSession({ service, server, actor, reason, command, process, taint });
   try {
     if (taint?.take) await access.isolate(server, call());
@@ -78,13 +78,14 @@ async function exec(parts: ExecParts, request: Request): Promise<ExecGrant> {
 function admit(
   parts: ExecParts,
   request: Request,
-  observation: Observation,
+  found: FoundServer,
 ): Pick<NewSession, "service" | "taint"> {
+  const { observation } = found;
   const copy = observation.reproductions?.find(({ id }) => id === request.server);
   if (copy?.state === "running") return { service: copy.service, taint: undefined };
   if (copy !== undefined) throw refused(copy.id, copy.reason ?? "it does not run yet");
   const desired = requireOpen(parts.store, request.server, observation);
-  return { service: desired.service, taint: taintOf(parts, desired, request, observation) };
+  return { service: desired.service, taint: taintOf(parts, desired, request, found) };
 }
 
 function requireAccess({ name, exec }: Platform): Access {
@@ -131,16 +132,18 @@ function taintOf(
   { clock }: ExecParts,
   desired: DesiredService,
   { server, actor, reason }: Request,
-  observation: Observation,
+  { site, observation }: FoundServer,
 ): Omit<NewTaint, "service"> {
   const atMs = clock.now();
   const by = actorName(actor);
-  const why = reasonToWait(situationOf(desired, viewOf(observation, desired.service), server, atMs));
+  const { service } = desired;
+  const now = viewOf(site.loop.current(service), service);
+  const why = reasonToWait(situationOf(desired, now, server, atMs));
   const detail = `${by} was let in: ${reason}`;
   const group = observation.groups.find(({ servers }) => servers.some(({ id }) => id === server));
   const finding = {
     server,
-    service: desired.service,
+    service,
     release: group?.release ?? 0,
     kind: "exec",
     subject: by,
