@@ -51,6 +51,13 @@ const Listen = z.strictObject({
 
 const ExchangeIdentity = z.strictObject({
   idToken: z.string().max(15_000).describe("Of the pipeline's issuer (OpenID Connect), for this controller."),
+  renews: z
+    .string()
+    .max(200)
+    .optional()
+    .describe(
+      "The token that it was exchanged for before, to get another one while the issuer's token is valid.",
+    ),
 });
 
 const TrustPipelines = z.strictObject({

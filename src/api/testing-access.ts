@@ -28,7 +28,7 @@ export const accessAsked: { readonly [Name in AccessName]: readonly Asked<Name>[
     { name: "ada", grants: asGiven },
   ],
   login: [{ invite: "kiln_inv_secret" }],
-  exchangeIdentity: [{ idToken: "a.b.c" }],
+  exchangeIdentity: [{ idToken: "a.b.c", renews: "kiln_ci_secret" }],
   trustPipelines: [
     { name: "shop-ci", issuer, claims: { repository_id: ["74"] }, grants: asGiven, reason: "CI" },
   ],

@@ -45,10 +45,10 @@ async function trusting(kind: IssuerKind) {
   const events = () => store.events({}).filter((event) => event.kind.startsWith("access."));
   return {
     ...{ issuer, store, clock, rule, claims, events },
-    enter: (idToken: string) => exchange.exchange(idToken, { pin, address }),
+    enter: (idToken: string, renews?: string) => exchange.exchange({ idToken, renews }, { pin, address }),
     /** With other claims, another key or another header. */
     attempt: async (more: TestClaims = {}, key: TestKey = issuer.key, header = {}) =>
-      exchange.exchange(await signed(claims(more), key, header), { pin, address }),
+      exchange.exchange({ idToken: await signed(claims(more), key, header) }, { pin, address }),
     [Symbol.asyncDispose]: async () => {
       opened[Symbol.dispose]();
       await issuer[Symbol.asyncDispose]();
@@ -247,8 +247,24 @@ test("a token is good once, also after a restart", async () => {
   await trusted.enter(idToken);
   await expect(trusted.enter(idToken)).rejects.toThrow("it was used before (jti)");
   const restarted = new IdentityExchange(trusted.store, trusted.clock);
-  await expect(restarted.exchange(idToken, { pin, address })).rejects.toThrow("it was used before (jti)");
+  await expect(restarted.exchange({ idToken }, { pin, address })).rejects.toThrow("it was used before (jti)");
   expect(trusted.store.access.tokens()).toHaveLength(1);
+});
+
+test("who has what a token was exchanged for gets another one, while the issuer's is valid and nothing was revoked", async () => {
+  await using trusted = await trusting("gitlab");
+  const { store, clock } = trusted;
+  const end = Math.floor(clock.now() / 1_000) + 3_600;
+  const idToken = await signed(trusted.claims({ exp: end }), trusted.issuer.key);
+  const first = await trusted.enter(idToken);
+  const other = await trusted.attempt();
+  clock.set(clock.now() + 16 * 60_000);
+  await expect(trusted.enter(idToken, other.token)).rejects.toThrow("it was used before (jti)");
+  await expect(trusted.enter(idToken, "kiln_ci_nonsense")).rejects.toThrow("it was used before (jti)");
+  const second = await trusted.enter(idToken, first.token);
+  await expect(trusted.enter(idToken, first.token)).rejects.toThrow("it was used before (jti)");
+  store.access.revoke(second.id, "lost", root);
+  await expect(trusted.enter(idToken, second.token)).rejects.toThrow("it was used before (jti)");
 });
 
 test("of the same token at the same time one is exchanged", async () => {

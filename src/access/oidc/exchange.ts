@@ -13,7 +13,7 @@ import type { PipelineRun } from "../../domain/actor.ts";
 import { KilnError } from "../../lib/errors.ts";
 import type { Clock } from "../../lib/time/clock.ts";
 import type { Store } from "../../store/store.ts";
-import { newCredential } from "../credential.ts";
+import { isSameDigest, newCredential, parseCredential } from "../credential.ts";
 import { Denials } from "../denials.ts";
 import { KeySets } from "./key-sets.ts";
 import { refusal } from "./refusal.ts";
@@ -26,6 +26,11 @@ export interface Exchanged {
   readonly name: string;
   readonly grants: readonly Grant[];
   readonly expiresAtMs: number;
+}
+
+interface ExchangeAsked {
+  readonly idToken: string;
+  readonly renews?: string | undefined;
 }
 
 /** To whom, and from where the pipeline asks. */
@@ -49,13 +54,13 @@ export class IdentityExchange {
   }
 
   /**
-   * A token for 15 minutes, with what the rules that fit grant together. An issuer that no rule names is asked for nothing. Throws
+   * `renews`: the token that `idToken` was exchanged for before. A token for 15 minutes, with what the rules that fit grant together. An issuer that no rule names is asked for nothing. Throws
    * `identity_refused`, `issuer_unreachable`; each is an event.
    */
-  async exchange(idToken: string, ends: Ends): Promise<Exchanged> {
+  async exchange(asked: ExchangeAsked, ends: Ends): Promise<Exchanged> {
     const about: { run?: PipelineRun; misfits?: unknown } = {};
     try {
-      return await this.#exchange(idToken, ends, about);
+      return await this.#exchange(asked, ends, about);
     } catch (error) {
       if (error instanceof KilnError) this.#note(error, ends, about);
       throw error;
@@ -63,7 +68,7 @@ export class IdentityExchange {
   }
 
   async #exchange(
-    idToken: string,
+    { idToken, renews }: ExchangeAsked,
     { pin, address }: Ends,
     about: { run?: PipelineRun; misfits?: unknown },
   ): Promise<Exchanged> {
@@ -94,8 +99,17 @@ export class IdentityExchange {
       expiresAtMs: nowMs + pipelineTokenMs,
     };
     const token = { ...made, id, digest, kind: "ci" as const, run: about.run };
-    if (!access.exchange(token, { issuer: url, jti, untilMs }, address)) throw usedBefore();
+    if (!access.exchange(token, { issuer: url, jti, untilMs, renews: this.#liveId(renews) }, address))
+      throw usedBefore();
     return { ...made, token: text, id };
+  }
+
+  /** The id of a token that someone has, unless it was revoked; it may have expired. */
+  #liveId(text: string | undefined): string | undefined {
+    const parsed = text === undefined ? undefined : parseCredential(text);
+    const token = parsed === undefined ? undefined : this.#store.access.token(parsed.id);
+    if (parsed === undefined || token === undefined || token.revoked !== undefined) return undefined;
+    return isSameDigest(token.digest, parsed.digest) ? token.id : undefined;
   }
 
   /** Before the signature is proved nothing that the token says is recorded but its issuer, in the message. */
@@ -142,6 +156,6 @@ function usedBefore(): KilnError {
   return refusal(
     "it was used before (jti)",
     "one that is used once",
-    "GitHub Actions give another token each time one is asked for. A job that has only one (KILN_ID_TOKEN) can use it for one command.",
+    "GitHub Actions give another token each time one is asked for. A job that has only one (KILN_ID_TOKEN) keeps what it was exchanged for below $XDG_CONFIG_HOME/kiln: its commands must run as one user, on one machine.",
   );
 }

@@ -21,11 +21,11 @@ export function createPipelineOperations(
 ): PipelineOperations {
   const exchange = new IdentityExchange(store, clock);
   return {
-    exchangeIdentity: async ({ idToken }, { actor }) => {
+    exchangeIdentity: async (asked, { actor }) => {
       const { open } = network;
       if (open === undefined) throw notListening();
       const address = actor.via === "token" ? actor.address : "this machine";
-      return await exchange.exchange(idToken, { pin: open.pin, address });
+      return await exchange.exchange(asked, { pin: open.pin, address });
     },
     trustPipelines: async ({ reason, ...rule }, { actor }) => {
       if (rule.issuer.isPrivate && actor.via === "token") throw privateByNetwork();

@@ -53,12 +53,12 @@ const words: PrivateFileWords = {
 };
 
 /** XDG Base Directory Specification, `XDG_CONFIG_HOME`; relative paths are to be ignored. */
-function contextsPath({ XDG_CONFIG_HOME = "" }: Env): string {
-  return join(
-    isAbsolute(XDG_CONFIG_HOME) ? XDG_CONFIG_HOME : join(homedir(), ".config"),
-    "kiln",
-    "contexts.json",
-  );
+export function configFolder({ XDG_CONFIG_HOME = "" }: Env): string {
+  return join(isAbsolute(XDG_CONFIG_HOME) ? XDG_CONFIG_HOME : join(homedir(), ".config"), "kiln");
+}
+
+function contextsPath(env: Env): string {
+  return join(configFolder(env), "contexts.json");
 }
 
 /** Throws `state_untrusted` for a file that other users can read, and `usage` for one that Kiln did not write. */

@@ -4,11 +4,6 @@ type Env = Readonly<Record<string, string | undefined>>;
 
 const limitMs = 15_000;
 
-/** Whether a pipeline can prove what it is as often as it likes: GitHub Actions make another token each time. */
-export function isRenewable({ KILN_ID_TOKEN }: Env): boolean {
-  return !KILN_ID_TOKEN;
-}
-
 /**
  * The OpenID Connect token by which a pipeline proves what it is: `KILN_ID_TOKEN` (GitLab's `id_tokens`, and others), or what GitHub Actions
  * give for this audience. Throws `identity_refused` where there is none.

@@ -2,54 +2,61 @@ import type { RemoteEndpoint } from "../../api/client-endpoint.ts";
 import { loginText, parseLoginText } from "../../domain/access/login-text.ts";
 import { KilnError } from "../../lib/errors.ts";
 import type { Clock } from "../../lib/time/clock.ts";
-import { ambientIdToken, isRenewable } from "./identity.ts";
+import { ambientIdToken } from "./identity.ts";
 import { fetchAuthority } from "./pinned.ts";
+import { keepPipelineToken, type PipelineToken, readPipelineToken } from "./pipeline-token.ts";
 
 type Env = Readonly<Record<string, string | undefined>>;
 
-/** So long before its end a token is replaced, where that is possible. */
+/** So long before its end a token is replaced. */
 const earlyMs = 60_000;
-
-interface Exchanged {
-  readonly endpoint: RemoteEndpoint;
-  readonly expiresAtMs: number;
-}
 
 /**
  * The controller that `KILN_CONTROLLER=kiln1.ADDRESS.PIN` names, with a token that this pipeline got for its identity. The controller is known by its
  * pin before anything is sent to it. Ask again before each request: tokens last for minutes.
  */
 export function pipelineEndpoint(text: string, env: Env, clock: Clock): () => Promise<RemoteEndpoint> {
-  let kept: Promise<Exchanged> | undefined;
+  const controller = parseController(text);
+  let authority: Promise<string> | undefined;
+  let kept: Promise<PipelineToken> | undefined;
+  let untilMs = 0;
   return async () => {
-    const { expiresAtMs = 0 } = (await kept) ?? {};
-    const isOld = isRenewable(env) && expiresAtMs - earlyMs <= clock.now();
-    if (kept === undefined || isOld) kept = exchange(text, env);
-    return (await kept).endpoint;
+    authority ??= fetchAuthority(controller.address, controller.pin);
+    const known = { address: controller.address, authority: await authority };
+    if (kept === undefined || untilMs <= clock.now()) {
+      untilMs = Number.POSITIVE_INFINITY; // what is asked for meanwhile waits for the same token
+      kept = tokenFor(known, loginText({ ...controller, invite: undefined }), env, clock);
+      untilMs = (await kept).expiresAtMs - earlyMs;
+    }
+    return { ...known, token: (await kept).token };
   };
 }
 
-/** Throws `usage`, `identity_refused`, `controller_untrusted`, `controller_unreachable`. */
-async function exchange(text: string, env: Env): Promise<Exchanged> {
-  const parsed = parseLoginText(text);
-  if (parsed === undefined || parsed.invite !== undefined) throw notAController(text);
-  const { address, pin } = parsed;
-  const idToken = await ambientIdToken(env, loginText({ address, pin, invite: undefined }));
-  const authority = await fetchAuthority(address, pin);
+type Known = Pick<RemoteEndpoint, "address" | "authority">;
+
+/** Throws `identity_refused`, `issuer_unreachable`, `controller_unreachable`. */
+async function tokenFor(known: Known, audience: string, env: Env, clock: Clock): Promise<PipelineToken> {
+  const idToken = await ambientIdToken(env, audience);
+  const isOnly = Boolean(env.KILN_ID_TOKEN);
+  const before = isOnly ? readPipelineToken(env, idToken) : undefined;
+  if (before !== undefined && before.expiresAtMs - earlyMs > clock.now()) return before;
   const { createClient } = await import("../../api/client.ts");
-  const made = await createClient({ address, authority, token: undefined }).exchangeIdentity({ idToken });
-  return { endpoint: { address, authority, token: made.token }, expiresAtMs: made.expiresAtMs };
+  const client = createClient({ ...known, token: undefined });
+  const { token, expiresAtMs } = await client.exchangeIdentity({ idToken, renews: before?.token });
+  if (isOnly) keepPipelineToken(env, idToken, { token, expiresAtMs });
+  return { token, expiresAtMs };
 }
 
-function notAController(text: string): KilnError {
-  const isLogin = text.startsWith("kiln1.");
-  return new KilnError(
+function parseController(text: string): { readonly address: string; readonly pin: string } {
+  const parsed = parseLoginText(text);
+  if (parsed !== undefined && parsed.invite === undefined) return parsed;
+  throw new KilnError(
     "usage",
-    isLogin
+    text.startsWith("kiln1.")
       ? "KILN_CONTROLLER is not kiln1.ADDRESS.PIN."
       : `KILN_CONTROLLER is ${text}; expected kiln1.ADDRESS.PIN, or the absolute path of a socket.`,
     {
-      hint: "`kiln access ls` on the controller's machine shows kiln1.ADDRESS.PIN. An invite is for `kiln login`. For a socket: ssh -L /tmp/kiln.sock:/var/lib/kiln/controller.sock HOST",
+      hint: "`kiln access trust add` on the controller's machine prints kiln1.ADDRESS.PIN. An invite is for `kiln login`. For a socket: ssh -L /tmp/kiln.sock:/var/lib/kiln/controller.sock HOST",
     },
   );
 }

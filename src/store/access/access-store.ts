@@ -50,7 +50,7 @@ export interface AccessStore {
   setTrustRule(rule: NewTrustRule, by: Asker): readonly string[];
   /** Its tokens end; returns their ids. Throws `access_unknown`. */
   removeTrustRule(name: string, by: Asker): readonly string[];
-  /** False when the issuer's token was used before: then nothing is changed. */
+  /** False when the issuer's token was used before, and not for the token that it renews: then nothing is changed. */
   exchange(token: NewToken, used: UsedIdToken, address: string): boolean;
   /** When and from where a token was last used. */
   touch(id: string, atMs: number, address: string): void;

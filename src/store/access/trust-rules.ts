@@ -31,6 +31,8 @@ export interface UsedIdToken {
   readonly jti: string;
   /** From then on it is refused because it has expired. */
   readonly untilMs: number;
+  /** The id of the token that it was exchanged for before, which the one who asks has shown. */
+  readonly renews: string | undefined;
 }
 
 /** By name. */
@@ -91,7 +93,7 @@ function endTokensOf(bench: Workbench, rule: string, by: Asker): readonly string
   return endTokens(bench, tokens, "the trust rule was changed", by);
 }
 
-/** False when the issuer's token was used before: then nothing is changed. */
+/** False when the issuer's token was used before, and not for the token that it renews: then nothing is changed. */
 export function exchangeIdToken(
   bench: Workbench,
   token: NewToken,
@@ -101,8 +103,8 @@ export function exchangeIdToken(
   const { db, log, clock } = bench;
   db.run("DELETE FROM access_used WHERE until_ms < ?", clock.now());
   const { changes } = db.run(
-    "INSERT OR IGNORE INTO access_used (issuer, jti, until_ms) VALUES (?, ?, ?)",
-    ...[used.issuer, used.jti, used.untilMs],
+    "INSERT INTO access_used (issuer, jti, until_ms, token) VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET token = excluded.token WHERE token = ?",
+    ...[used.issuer, used.jti, used.untilMs, token.id, used.renews ?? ""],
   );
   if (changes === 0) return false;
   const { name, run, id, grants, expiresAtMs } = token;

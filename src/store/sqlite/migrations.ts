@@ -406,6 +406,8 @@ const migrations: readonly string[] = [
     issuer TEXT NOT NULL,
     jti TEXT NOT NULL,
     until_ms INTEGER NOT NULL,
+    -- The token that it was last exchanged for.
+    token TEXT NOT NULL,
     PRIMARY KEY (issuer, jti)
   ) STRICT, WITHOUT ROWID;
   `,
