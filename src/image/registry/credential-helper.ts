@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { KilnError } from "../../lib/errors.ts";
 import { exec } from "../../lib/process/exec.ts";
-import type { Env } from "./credential-config.ts";
+import type { Env } from "./credential-file.ts";
 import type { Credentials } from "./credentials.ts";
 
 /** A program `docker-credential-NAME` that keeps credentials, by the protocol of docker-credential-helpers: input on standard input, JSON on standard output. */
@@ -50,7 +50,7 @@ export async function storeInHelper(
   if (done.code !== 0) throw helperFailed(name, "store");
 }
 
-/** One that it does not have is no fault. Throws `registry_denied`. */
+/** One that it does not have is not a fault. Throws `registry_denied`. */
 export async function eraseFromHelper(name: string, key: string, env: Env): Promise<void> {
   const done = await call(name, "erase", key, env);
   if (done.code !== 0 && !/credentials not found/i.test(done.stdout)) throw helperFailed(name, "erase");

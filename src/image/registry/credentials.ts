@@ -1,13 +1,13 @@
 import {
-  type ConfigEntry,
-  type ConfigFile,
-  configPaths,
+  type CredentialEntry,
+  type CredentialFile,
+  credentialPaths,
   type Env,
   helperFor,
   isEntryOf,
   keysOf,
-  readConfigFile,
-} from "./credential-config.ts";
+  readCredentialFile,
+} from "./credential-file.ts";
 import { askHelper } from "./credential-helper.ts";
 
 /** What a person has stored for a registry. Never part of a message, a log or an argv. */
@@ -22,15 +22,19 @@ export type Credentials =
  * `registry_denied` for a file or a helper that cannot be used.
  */
 export async function findCredentials(env: Env, host: string): Promise<Credentials | undefined> {
-  for (const path of configPaths(env)) {
-    const config = await readConfigFile(path);
+  for (const path of credentialPaths(env)) {
+    const config = await readCredentialFile(path);
     const found = config && (await credentialsIn(config, host, env));
     if (found) return found;
   }
   return undefined;
 }
 
-async function credentialsIn(config: ConfigFile, host: string, env: Env): Promise<Credentials | undefined> {
+async function credentialsIn(
+  config: CredentialFile,
+  host: string,
+  env: Env,
+): Promise<Credentials | undefined> {
   const helper = helperFor(config, host);
   for (const key of keysOf(host)) {
     const found = helper === undefined ? undefined : await askHelper(helper, key, env);
@@ -46,7 +50,12 @@ async function credentialsIn(config: ConfigFile, host: string, env: Env): Promis
 }
 
 /** What an entry of `auths` holds, without a helper. */
-export function fromEntry({ auth, username, password, identitytoken }: ConfigEntry): Credentials | undefined {
+export function fromEntry({
+  auth,
+  username,
+  password,
+  identitytoken,
+}: CredentialEntry): Credentials | undefined {
   if (identitytoken) return { kind: "identity", token: identitytoken };
   if (username && password) return { kind: "password", user: username, password };
   const text = Buffer.from(auth ?? "", "base64")

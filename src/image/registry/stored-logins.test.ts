@@ -33,7 +33,7 @@ test("what is stored is found again, replaces what was there, and goes away", as
   expect(await eraseLogin(here.env, "a.example:5000")).toEqual([]);
 });
 
-test("other members of the file stay, a link to it too, and nobody else may read it then", async () => {
+test("other members of the file stay, a link to it too, and only its owner may read it then", async () => {
   using here = home();
   const real = join(here.folder, "real.json");
   const path = join(here.folder, "auth.json");

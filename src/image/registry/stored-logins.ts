@@ -3,15 +3,15 @@ import { dirname } from "node:path";
 import { isErrno, KilnError } from "../../lib/errors.ts";
 import { readTextIfExists, writeFileAtomic } from "../../lib/files/files.ts";
 import {
-  type ConfigFile,
-  configPaths,
+  type CredentialFile,
+  credentialPaths,
   type Env,
   helperFor,
   hostOf,
   isEntryOf,
   keysOf,
-  readConfigFile,
-} from "./credential-config.ts";
+  readCredentialFile,
+} from "./credential-file.ts";
 import { askHelper, eraseFromHelper, listHelper, storeInHelper } from "./credential-helper.ts";
 import { type Credentials, fromEntry } from "./credentials.ts";
 
@@ -30,7 +30,7 @@ export interface StoredLogin {
  */
 export async function storeLogin(env: Env, host: string, credentials: Credentials): Promise<StoredLogin> {
   const path = firstPath(env);
-  const config = (await readConfigFile(path)) ?? {};
+  const config = (await readCredentialFile(path)) ?? {};
   const [key = host] = keysOf(host);
   const helper = helperFor(config, host);
   const user = credentials.kind === "password" ? credentials.user : undefined;
@@ -44,7 +44,7 @@ export async function storeLogin(env: Env, host: string, credentials: Credential
 }
 
 function firstPath(env: Env): string {
-  const [path] = configPaths(env);
+  const [path] = credentialPaths(env);
   if (path !== undefined) return path;
   throw new KilnError("usage", "Nothing says where credentials are stored: HOME is not set.", {
     hint: "Set HOME, DOCKER_CONFIG to a folder, or REGISTRY_AUTH_FILE to a file.",
@@ -65,7 +65,7 @@ function withoutHost(auths: Auths, host: string): Auths {
   );
 }
 
-/** Nothing is written where nothing changes. `readConfigFile` has checked the file. */
+/** Nothing is written where nothing changes. `readCredentialFile` has checked the file. */
 async function changeAuths(path: string, change: (auths: Auths) => Auths): Promise<void> {
   try {
     const text = await readTextIfExists(path);
@@ -88,8 +88,8 @@ async function changeAuths(path: string, change: (auths: Auths) => Auths): Promi
 /** Removes the credentials for a registry from every place where they would be found; returns these places. */
 export async function eraseLogin(env: Env, host: string): Promise<readonly string[]> {
   const places: string[] = [];
-  for (const path of configPaths(env)) {
-    const config = await readConfigFile(path);
+  for (const path of credentialPaths(env)) {
+    const config = await readCredentialFile(path);
     if (config === undefined) continue;
     places.push(...(await eraseFrom(config, host, env)));
     const has = Object.keys(config.auths ?? {}).some((name) =>
@@ -102,7 +102,7 @@ export async function eraseLogin(env: Env, host: string): Promise<readonly strin
   return places;
 }
 
-async function eraseFrom(config: ConfigFile, host: string, env: Env): Promise<readonly string[]> {
+async function eraseFrom(config: CredentialFile, host: string, env: Env): Promise<readonly string[]> {
   const helper = helperFor(config, host);
   if (helper === undefined) return [];
   let found = false;
@@ -117,8 +117,8 @@ async function eraseFrom(config: ConfigFile, host: string, env: Env): Promise<re
 /** By registry; of several places, the one that is asked first. */
 export async function listLogins(env: Env): Promise<readonly StoredLogin[]> {
   const found = new Map<string, StoredLogin>();
-  for (const path of configPaths(env)) {
-    const config = (await readConfigFile(path)) ?? {};
+  for (const path of credentialPaths(env)) {
+    const config = (await readCredentialFile(path)) ?? {};
     for (const one of [...(await inHelpers(config, env)), ...inFile(config, path)]) {
       if (!found.has(one.host)) found.set(one.host, one);
     }
@@ -126,7 +126,7 @@ export async function listLogins(env: Env): Promise<readonly StoredLogin[]> {
   return [...found.values()].toSorted((one, other) => (one.host < other.host ? -1 : 1));
 }
 
-async function inHelpers(config: ConfigFile, env: Env): Promise<readonly StoredLogin[]> {
+async function inHelpers(config: CredentialFile, env: Env): Promise<readonly StoredLogin[]> {
   const { credHelpers = {}, credsStore } = config;
   const helpers = new Set([...Object.values(credHelpers), ...(credsStore === undefined ? [] : [credsStore])]);
   const lists = await Promise.all(
@@ -135,13 +135,13 @@ async function inHelpers(config: ConfigFile, env: Env): Promise<readonly StoredL
   return lists.flatMap(([name, users]) =>
     Object.entries(users).flatMap(([key, user]) => {
       const host = hostOf(key);
-      if (helperFor(config, host) !== name) return []; // nobody asks it for this registry
+      if (helperFor(config, host) !== name) return []; // it is not asked for this registry
       return [{ host, user: user === "<token>" ? undefined : user, place: `docker-credential-${name}` }];
     }),
   );
 }
 
-function inFile({ auths = {} }: ConfigFile, place: string): readonly StoredLogin[] {
+function inFile({ auths = {} }: CredentialFile, place: string): readonly StoredLogin[] {
   return Object.entries(auths).flatMap(([name, entry]) => {
     const found = fromEntry(entry);
     if (found === undefined) return []; // it says that a helper has them

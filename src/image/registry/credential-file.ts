@@ -20,10 +20,10 @@ const configFile = z.object({
   credsStore: z.string().optional(),
 });
 
-export type ConfigEntry = z.infer<typeof entry>;
+export type CredentialEntry = z.infer<typeof entry>;
 
 /** In the order in which they are searched. */
-export function configPaths(env: Env): readonly string[] {
+export function credentialPaths(env: Env): readonly string[] {
   if (env.REGISTRY_AUTH_FILE) return [env.REGISTRY_AUTH_FILE];
   const docker = env.DOCKER_CONFIG || (env.HOME && join(env.HOME, ".docker"));
   return [
@@ -33,10 +33,10 @@ export function configPaths(env: Env): readonly string[] {
   ].flatMap((path) => path || []);
 }
 
-export type ConfigFile = z.infer<typeof configFile>;
+export type CredentialFile = z.infer<typeof configFile>;
 
 /** Undefined where there is no file. Throws `registry_denied` for one that cannot be used. */
-export async function readConfigFile(path: string): Promise<ConfigFile | undefined> {
+export async function readCredentialFile(path: string): Promise<CredentialFile | undefined> {
   try {
     const text = await readTextIfExists(path);
     return text === undefined ? undefined : configFile.parse(JSON.parse(text));
@@ -55,7 +55,7 @@ export function keysOf(host: string): readonly string[] {
 }
 
 /** The credential helper that a file names for a registry. */
-export function helperFor(config: ConfigFile, host: string): string | undefined {
+export function helperFor(config: CredentialFile, host: string): string | undefined {
   return (
     keysOf(host)
       .map((key) => config.credHelpers?.[key])
