@@ -124,7 +124,7 @@ test("no more than 100 are asked for, and 20 named, of however many a registry l
   const pulled = await pullReferrers(await emptyStore(shop), image, clientOf(registry.host));
   expect(pulled).toMatchObject({ attached: 0, notTaken: { count: 1_000 } });
   expect(pulled.notTaken.named).toHaveLength(20);
-  expect(new Set(shelf.asked).size).toBe(100);
+  expect(new Set(shelf.asked.filter((one) => one.startsWith("sha256:"))).size).toBe(100);
 });
 
 test("what is missing or something else in the registry does not fail the pull, and the output names it", async () => {

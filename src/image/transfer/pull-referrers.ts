@@ -3,9 +3,9 @@ import { rm } from "node:fs/promises";
 import { KilnError } from "../../lib/errors.ts";
 import { temporaryPath } from "../../lib/files/temporary.ts";
 import { downloadBlob } from "../registry/download.ts";
-import type { Registry } from "../registry/registry.ts";
+import type { FetchedManifest, Registry } from "../registry/registry.ts";
 import { bytesOf } from "../registry/transport.ts";
-import { attachAll } from "../store/attach.ts";
+import { attach, attachAll } from "../store/attach.ts";
 import { hasBlob, type ImageStore, putBlob, withStoreLock } from "../store/image-store.ts";
 import {
   type ForeignDescriptor,
@@ -14,7 +14,7 @@ import {
   referrerList,
 } from "../store/oci-schema.ts";
 import { type Descriptor, mediaTypes } from "../store/oci-types.ts";
-import { tagOf } from "./push-referrers.ts";
+import { manifestIfThere, signatureTagOf, tagOf } from "./push-referrers.ts";
 
 /** What one pull takes, at all depths together. */
 interface Limits {
@@ -52,6 +52,7 @@ export async function pullReferrers(
   const budget = new Budget(limits);
   const notTaken = new Refusals();
   const taken: Descriptor[] = [];
+  const signed = await notTaken.unless(digest, () => takeTagged(store, digest, registry, budget));
   let subjects = [digest];
   for (let depth = 1; depth <= deepest; depth++) {
     const before = taken.length;
@@ -67,8 +68,10 @@ export async function pullReferrers(
   }
   // the index is written once, however many there are
   if (taken.length > 0) await withStoreLock(store, () => attachAll(store, taken), registry.signal);
+  if (signed !== undefined)
+    await withStoreLock(store, () => attach(store, signed, signatureTagOf(digest)), registry.signal);
   const { count, named } = notTaken;
-  return { attached: taken.length, notTaken: { count, named } };
+  return { attached: taken.length + (signed === undefined ? 0 : 1), notTaken: { count, named } };
 }
 
 class Refusals {
@@ -143,12 +146,20 @@ async function listed(registry: Registry, digest: string): Promise<readonly List
 }
 
 async function tagged(registry: Registry, digest: string): Promise<Buffer | undefined> {
-  try {
-    return (await registry.manifest(tagOf(digest))).bytes;
-  } catch (error) {
-    if (error instanceof KilnError && error.code === "image_unknown") return undefined;
-    throw error;
-  }
+  return (await manifestIfThere(registry, tagOf(digest)))?.bytes;
+}
+
+/** The manifest with the signatures of cosign before version 3; undefined where there is none. */
+async function takeTagged(
+  store: ImageStore,
+  digest: string,
+  registry: Registry,
+  budget: Budget,
+): Promise<Descriptor | undefined> {
+  const found = await manifestIfThere(registry, signatureTagOf(digest));
+  if (found === undefined) return undefined;
+  requireSmall(found);
+  return takeParts(store, found, registry, budget);
 }
 
 function jsonIn(bytes: Buffer): unknown {
@@ -167,13 +178,27 @@ async function take(
   budget: Budget,
 ): Promise<Descriptor> {
   budget.ask(digest);
-  const { bytes, mediaType } = await registry.manifest(digest);
+  const found = await registry.manifest(digest);
+  requireSmall(found);
+  const value = jsonIn(found.bytes) as { readonly subject?: { readonly digest?: string } } | undefined;
+  if (value?.subject?.digest !== subject)
+    throw refusal(`It is listed there, but does not refer to ${subject}.`);
+  return takeParts(store, found, registry, budget);
+}
+
+function requireSmall({ bytes }: FetchedManifest): void {
   if (bytes.length > maxManifestBytes)
     throw refusal(`Its manifest has ${bytes.length} bytes; expected at most ${maxManifestBytes}.`);
-  const value = jsonIn(bytes) as { readonly subject?: { readonly digest?: string } } | undefined;
-  const manifest = foreignManifest.safeParse(value).data;
-  if (manifest === undefined || value?.subject?.digest !== subject)
-    throw refusal(`It is listed there, but does not refer to ${subject}.`);
+}
+
+async function takeParts(
+  store: ImageStore,
+  { bytes, mediaType }: FetchedManifest,
+  registry: Registry,
+  budget: Budget,
+): Promise<Descriptor> {
+  const manifest = foreignManifest.safeParse(jsonIn(bytes)).data;
+  if (manifest === undefined) throw refusal("It is not a manifest.");
   const parts = [manifest.config, ...manifest.layers];
   budget.spend(parts.reduce((sum, { size }) => sum + size, bytes.length));
   for (const part of parts) await takeBlob(store, part, registry);

@@ -3,9 +3,9 @@ import { KilnError } from "../../lib/errors.ts";
 import type { FetchedManifest, Registry } from "../registry/registry.ts";
 import { putManifest, uploadBlob } from "../registry/upload.ts";
 import { referrersOf } from "../store/describe.ts";
-import { blobPath, type ImageStore, readManifest } from "../store/image-store.ts";
+import { blobPath, type ImageStore, readDescriptors, readManifest } from "../store/image-store.ts";
 import { foreignIndex } from "../store/oci-schema.ts";
-import { type Descriptor, mediaTypes } from "../store/oci-types.ts";
+import { annotations, type Descriptor, mediaTypes } from "../store/oci-types.ts";
 
 /**
  * What refers to an image goes with it, such as its signatures, and what refers to those. A registry without the API of
@@ -17,7 +17,7 @@ export async function pushReferrers(store: ImageStore, digest: string, registry:
   let count = 0;
   for (const referrer of referrers) {
     const { config, layers, subject } = readManifest(store, referrer.digest);
-    if (subject?.digest !== digest) continue; // by a tag alone: the tag is another tool's
+    if (subject?.digest !== digest) continue; // by a tag alone: see pushTagged
     for (const part of [config, ...layers])
       await uploadBlob(registry, { ...part, path: blobPath(store, part.digest) });
     const bytes = readFileSync(blobPath(store, referrer.digest));
@@ -33,6 +33,21 @@ export async function pushReferrers(store: ImageStore, digest: string, registry:
 
 /** The tag that stands for the list of what refers to a digest (distribution specification 1.1, "Referrers Tag Schema"). */
 export const tagOf = (digest: string) => digest.replace(":", "-");
+/** The tag under which cosign before version 3 keeps the signatures of a digest. */
+export const signatureTagOf = (digest: string) => `${tagOf(digest)}.sig`;
+
+/** Signatures that are known by their tag alone go along, under it. Returns how many manifests that is. */
+export async function pushTagged(store: ImageStore, digest: string, registry: Registry): Promise<number> {
+  const tag = signatureTagOf(digest);
+  const found = (await readDescriptors(store)).find((one) => one.annotations?.[annotations.refName] === tag);
+  if (found === undefined) return 0;
+  const { config, layers, mediaType } = readManifest(store, found.digest);
+  for (const part of [config, ...layers])
+    await uploadBlob(registry, { ...part, path: blobPath(store, part.digest) });
+  await putManifest(registry, tag, { bytes: readFileSync(blobPath(store, found.digest)), mediaType });
+  return 1;
+}
+
 /** Registries do not lock a tag: what another client writes at the same time may be lost, and is looked for. */
 const attempts = 3;
 
@@ -66,7 +81,11 @@ async function indexInTag(registry: Registry, subject: string): Promise<readonly
   );
 }
 
-async function manifestIfThere(registry: Registry, reference: string): Promise<FetchedManifest | undefined> {
+/** Undefined for a tag that the registry does not have. */
+export async function manifestIfThere(
+  registry: Registry,
+  reference: string,
+): Promise<FetchedManifest | undefined> {
   try {
     return await registry.manifest(reference);
   } catch (error) {

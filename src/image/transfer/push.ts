@@ -5,7 +5,7 @@ import type { Registry } from "../registry/registry.ts";
 import { putManifest, uploadBlob } from "../registry/upload.ts";
 import { blobPath, type ImageStore, readManifest } from "../store/image-store.ts";
 import type { Descriptor } from "../store/oci-types.ts";
-import { pushReferrers } from "./push-referrers.ts";
+import { pushReferrers, pushTagged } from "./push-referrers.ts";
 
 export interface Pushed {
   readonly digest: string;
@@ -40,7 +40,8 @@ export async function pushImage(
   });
   const bytes = readFileSync(blobPath(store, digest));
   await putManifest(registry, tag, { bytes, mediaType: manifest.mediaType });
-  const attached = await pushReferrers(store, digest, registry);
+  const attached =
+    (await pushReferrers(store, digest, registry)) + (await pushTagged(store, digest, registry));
   return { digest, attached, sentBytes: sent.reduce((sum, one) => sum + one, 0) };
 }
 

@@ -20,7 +20,7 @@ image: { version: 1.4.0, from: scratch, files: [{ from: ./hello, to: /hello, mod
 `;
 
 test.skipIf(whyNot.length > 0)(
-  "cosign verifies signature, bill of materials and provenance that kiln has pushed, and refuses another key",
+  "cosign and kiln verify what the other has signed, also in the older form, and refuse another key",
   async () => {
     const folder = mkdtempSync("/tmp/kiln-");
     try {
@@ -32,7 +32,7 @@ test.skipIf(whyNot.length > 0)(
         expect(done).toMatchObject({ code: 0 });
         return done;
       };
-      await kiln("build");
+      const built = JSON.parse((await kiln("build", "--json")).stdout);
       await kiln("image", "key", "release.key");
       await kiln("image", "key", "other.key");
       await kiln("image", "sign", "shop:1.4.0", "--key", "release.key", "--sbom", "--provenance");
@@ -56,6 +56,32 @@ test.skipIf(whyNot.length > 0)(
       });
       await cosign(["verify-attestation", "--type", "slsaprovenance1"], "release.key.pub");
       await expect(cosign(["verify"], "other.key.pub")).rejects.toThrow(/Found: 0/);
+
+      const there = `http://${registry.host}/team/shop:1.4.0`;
+      await kiln("image", "verify", there, "--key", "release.key.pub", "--sbom", "--provenance");
+      const verified = (image: string, home = "home") =>
+        cli(["image", "verify", image, "--key", "cosign.pub"], { cwd: folder, home: join(folder, home) });
+      const env = { ...process.env, HOME: folder, COSIGN_PASSWORD: "" };
+      await promisify(execFile)("cosign", ["generate-key-pair"], { cwd: folder, env });
+      expect(await verified(there)).toMatchObject({ code: 1 });
+      const older = [
+        "--new-bundle-format=false",
+        "--use-signing-config=false",
+        "--tlog-upload=false",
+        "--yes",
+      ];
+      const image = `${registry.host}/team/shop@${built.digest}`;
+      await promisify(execFile)("cosign", ["sign", ...older, "--key", "cosign.key", image], {
+        cwd: folder,
+        env,
+      });
+      expect(await verified(there)).toMatchObject({ code: 0 });
+      const at = { cwd: folder, home: join(folder, "other") };
+      const copy = `http://${registry.host}/copy/shop:1.4.0`;
+      expect(await cli(["image", "pull", there], at)).toMatchObject({ code: 0 });
+      expect(await verified("shop:1.4.0", "other")).toMatchObject({ code: 0 });
+      expect(await cli(["image", "push", "shop:1.4.0", copy], at)).toMatchObject({ code: 0 });
+      expect(await verified(copy)).toMatchObject({ code: 0 });
     } finally {
       rmSync(folder, { recursive: true });
     }

@@ -250,15 +250,15 @@ test("from the command line: make a key, sign, verify; refusals name key and rem
     code: 2,
     stderr: expect.stringContaining("already exists"),
   });
-  expect(await run("image", "verify-signature", "shop:1", "--key", "release.key.pub")).toMatchObject({
+  expect(await run("image", "verify", "shop:1", "--key", "release.key.pub")).toMatchObject({
     code: 1,
     stderr: expect.stringContaining(`No signature is attached to ${digest}`),
   });
   expect(await run("image", "sign", "shop:1", "--key", "release.key", "--sbom")).toMatchObject({ code: 0 });
-  const verified = await run("image", "verify-signature", "shop:1", "--key", "release.key.pub", "--json");
-  expect(JSON.parse(verified.stdout)).toMatchObject({ digest, keyId: made.keyId });
+  const verified = await run("image", "verify", "shop:1", "--key", "release.key.pub", "--json");
+  expect(JSON.parse(verified.stdout)).toMatchObject({ digest, keyIds: [made.keyId] });
   await run("image", "key", "other.key");
-  expect(await run("image", "verify-signature", "shop:1", "--key", "other.key.pub")).toMatchObject({
+  expect(await run("image", "verify", "shop:1", "--key", "other.key.pub")).toMatchObject({
     code: 1,
     stderr: expect.stringContaining("is signed by another key"),
   });
@@ -300,7 +300,7 @@ test("CI hands over its key in the environment", async () => {
   writeFileSync(join(shop.folder, "ci.pub"), publicPem);
   const at = { home: shop.state.home, cwd: shop.folder, env: { KILN_SIGNING_KEY: privatePem } };
   expect(await cli(["image", "sign", "shop:1"], at)).toMatchObject({ code: 0 });
-  expect(await cli(["image", "verify-signature", "shop:1", "--key", "ci.pub"], at)).toMatchObject({
+  expect(await cli(["image", "verify", "shop:1", "--key", "ci.pub"], at)).toMatchObject({
     code: 0,
   });
   const index = readFileSync(join(shop.state.images, "index.json"), "utf8");

@@ -8,6 +8,7 @@ import { digestOf } from "../../lib/files/sha256.ts";
 import { pacer } from "../../lib/time/pace.ts";
 import { type OpenedBundle, openBundle } from "./bundle.ts";
 import type { PublicKey } from "./keys.ts";
+import { openSimpleSigning, simpleSigning } from "./simple-signing.ts";
 import { parseStatement, predicateTypes } from "./statement.ts";
 
 /** A signed statement that is attached to an image: what it says, or why it does not count. */
@@ -37,7 +38,7 @@ const largestBytes = 32 << 20;
 const largestSignatureBytes = 64 << 10;
 
 /**
- * The bundles that are attached to an image, checked for statements of one type about its digest. Anyone who may push can attach them: so
+ * The bundles that are attached to an image, checked for statements of one type about its digest, and the signatures of older cosigns. Anyone who may push can attach them: so
  * one at a time is in memory, and what is too large, or says of itself that it is of another type, is not read.
  */
 export async function* attestationsOf(
@@ -47,9 +48,14 @@ export async function* attestationsOf(
 ): AsyncGenerator<Attestation> {
   const pace = pacer();
   for (const { digest: attached, artifactType, annotations: notes } of await referrersOf(store, digest)) {
-    if (artifactType !== mediaTypes.bundle) continue;
     const wait = pace();
     if (wait) await wait;
+    if (artifactType !== mediaTypes.bundle) {
+      if (wanted.type === predicateTypes.signature)
+        for (const one of simpleSignaturesAt(store, attached, digest, wanted.keys))
+          yield { attached, ...one };
+      continue;
+    }
     const told = notes?.[annotations.predicateType] ?? wanted.type;
     const isOther = told !== wanted.type;
     yield { attached, ...(isOther ? otherType(told, wanted) : examineAt(store, attached, digest, wanted)) };
@@ -79,6 +85,31 @@ function examineAt(store: ImageStore, attached: string, digest: string, wanted: 
   }
 }
 
+/** More in one manifest are not looked at. */
+const mostSimpleSignatures = 64;
+
+/** The signatures in a manifest of the tag `sha256-<hex>.sig`; none in another one. */
+function* simpleSignaturesAt(
+  store: ImageStore,
+  attached: string,
+  digest: string,
+  keys: readonly PublicKey[],
+): Generator<Examined> {
+  const { data: manifest } = foreignManifest.safeParse(contentOf(store, attached));
+  const layers = manifest?.layers.filter(({ mediaType }) => mediaType === simpleSigning.layer) ?? [];
+  for (const layer of layers.slice(0, mostSimpleSignatures)) {
+    const size = blobSize(store, layer.digest) ?? 0;
+    const bytes = size > 0 && size <= largestSignatureBytes ? readBlob(store, layer.digest) : Buffer.alloc(0);
+    const isWhole = digestOf(bytes) === layer.digest;
+    const signature = layer.annotations?.[simpleSigning.signature] ?? "";
+    const opened = isWhole ? openSimpleSigning(bytes, signature, keys) : "malformed";
+    if (opened === "malformed") yield { ok: false, why: "is not a signature of cosign" };
+    else if (opened === "other-key") yield { ok: false, why: "is signed by another key" };
+    else if (opened.digest !== digest) yield { ok: false, why: `is for another image: ${opened.digest}` };
+    else yield { ok: true, keys: opened.keys, text: bytes.toString() };
+  }
+}
+
 function examine(bundle: string, digest: string, wanted: Wanted): Examined {
   const opened = openBundle(bundle, wanted.keys);
   if (opened === "malformed") return malformed;
@@ -93,14 +124,15 @@ function examine(bundle: string, digest: string, wanted: Wanted): Examined {
   return { ok: true, keys: opened.keys, text: opened.statement };
 }
 
-/** Ids of the keys, among these, that have signed an image. */
+/** Ids of the keys, among these, that have signed an image, or a statement of another type about it. */
 export async function signersAmong(
   store: ImageStore,
   digest: string,
   keys: readonly PublicKey[],
+  type: string = predicateTypes.signature,
 ): Promise<readonly string[]> {
   const found = new Set<string>();
-  for await (const one of attestationsOf(store, digest, { type: predicateTypes.signature, keys })) {
+  for await (const one of attestationsOf(store, digest, { type, keys })) {
     if (one.ok) for (const { id } of one.keys) found.add(id);
   }
   return [...found];

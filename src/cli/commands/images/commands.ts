@@ -76,13 +76,17 @@ export function addImageCommands(program: Command, load: LoadCommand): void {
     .action(load(async () => (await import("./sign.ts")).sign));
   command(
     image,
-    "verify-signature",
-    "check that one of these keys has signed an image",
-    "kiln image verify-signature shop:1.4.0 --key release.key.pub",
+    "verify",
+    "check the signatures of an image, here or in a registry",
+    "kiln image verify shop:1.4.0",
+    "kiln image verify registry.example/team/shop:1.4.0 --key release.key.pub --provenance",
   )
-    .argument("<IMAGE>", "SERVICE:VERSION, a digest, or the beginning of a digest")
-    .requiredOption("-k, --key <FILE>", "a public key in PEM; may be repeated", collected)
-    .action(load(async () => (await import("./sign.ts")).verify));
+    .argument("<IMAGE>", "SERVICE:VERSION, a digest, the beginning of a digest, or HOST/NAME:TAG")
+    .option("-k, --key <FILE>", "a public key in PEM, in place of image policies; may be repeated", collected)
+    .option("--target <TARGET>", "check as for a deploy there; default: local")
+    .option("--sbom", "a bill of materials has to be signed as well")
+    .option("--provenance", "a statement of how it was built has to be signed as well")
+    .action(load(async () => (await import("./verify.ts")).run));
   intoFile(
     command(
       image,

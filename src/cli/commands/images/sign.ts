@@ -90,23 +90,3 @@ async function keyOf({ cwd, env }: Context, file: string | undefined): Promise<I
     hint: "Name a private key with `--key FILE`, or set KILN_SIGNING_KEY to its PEM text. `kiln image key FILE` makes one.",
   });
 }
-
-interface VerifyOptions {
-  readonly key: readonly string[];
-}
-
-/** `kiln image verify-signature IMAGE`. Throws `signature_invalid`. */
-export async function verify(context: Context, options: VerifyOptions, name: string): Outcome {
-  const [{ requireSignature }, { imageStore }, { readPublicKey }, image] = await Promise.all([
-    import("../../../trust/signing/verify.ts"),
-    import("../../../image/store/image-store.ts"),
-    import("../../../trust/signing/keys.ts"),
-    storedImage(context, name),
-  ]);
-  const keys = options.key.map((file) => readPublicKey(resolve(context.cwd, file)));
-  const found = await requireSignature(imageStore(context.state), image.digest, keys);
-  context.output.result({ digest: image.digest, keyId: found.key.id, attached: found.attached }, [
-    `${image.service}:${image.version} (${shortDigest(image.digest)}) is signed with the key ${found.key.id}.`,
-  ]);
-  return 0;
-}

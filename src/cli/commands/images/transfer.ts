@@ -1,8 +1,8 @@
 import type { Reference } from "../../../image/registry/reference.ts";
-import type { Registry } from "../../../image/registry/registry.ts";
 import { KilnError } from "../../../lib/errors.ts";
 import type { Context, Outcome } from "../../context.ts";
 import { formatBytes, shortDigest } from "../../output/units.ts";
+import { noReference, registryOf } from "./in-registry.ts";
 import { storedImage } from "./stored.ts";
 
 /** `kiln image push IMAGE REF`. Without a tag in REF, the image's version is the tag. */
@@ -74,20 +74,4 @@ function parseName(text: string): { readonly service: string; readonly version: 
   const [, service, version] =
     /^([a-z][a-z0-9-]{0,31}):([A-Za-z0-9_][A-Za-z0-9._-]{0,127})$/.exec(text) ?? [];
   return service === undefined || version === undefined ? undefined : { service, version };
-}
-
-async function registryOf({ env, clock, signal }: Context, text: string): Promise<Registry> {
-  const [{ parseReference }, { Registry: Client }] = await Promise.all([
-    import("../../../image/registry/reference.ts"),
-    import("../../../image/registry/registry.ts"),
-  ]);
-  const reference = parseReference(text);
-  if (reference === undefined) throw noReference(text, "HOST/NAME:TAG, such as registry.example/shop:1.4.0");
-  return new Client(reference, { env, clock, signal });
-}
-
-function noReference(text: string, expected: string): KilnError {
-  return new KilnError("usage", `${text} does not name an image in a registry; expected ${expected}.`, {
-    hint: "The host is always named. `http://` is only for a registry on this machine: `http://127.0.0.1:5000/shop`.",
-  });
 }
