@@ -264,7 +264,10 @@ const reproduction = z.object({
   reason: maybe(z.string()).describe("How the server ended."),
 });
 
-const Reproduced = z.object({ id: z.string() });
+const Reproduced = z.object({
+  id: z.string(),
+  enter: z.string().describe("What runs a command in it, up to that command."),
+});
 
 const ServiceStatus = z.object({
   service: z.string(),

@@ -239,7 +239,7 @@ export const answers: Operations = {
     yield { data: "IQ==" };
   },
   destroyServer: async () => {},
-  reproduce: async () => ({ id: "shop-1-1-1__copy" }),
+  reproduce: async () => ({ id: "shop-1-1-1__copy", enter: "kiln exec shop-1-1-1__copy --reason TEXT --" }),
   exec: async () => ({
     session: 7,
     argv: ["runc", "exec"],

@@ -183,6 +183,8 @@ export interface Platform {
    * at most one, which is not started again when it has ended.
    */
   reproduce?(server: ServerId, release: Release, call: Call): Promise<ReproductionId>;
+  /** How people run a command in such a copy with the platform's own tools, up to that command. Absent: `kiln exec` runs it. */
+  entryOf?(copy: ReproductionId): string;
   readonly logs?: LogReader;
   readonly volumes?: Volumes;
   readonly traffic?: TrafficStats;

@@ -46,6 +46,20 @@ test("someone may get into it without a taint", async () => {
   expect(t.store.events().filter(({ kind }) => kind.startsWith("exec."))).toHaveLength(2);
 });
 
+test("where Kiln lets no one in, it names the copy as the way, and the platform's own tools for that", async () => {
+  await t.deployed(1, { policy });
+  Object.assign(t.platform, { exec: undefined, entryOf: (copy: string) => `engine enter ${copy}` });
+  const hintFor = async (id: string) => {
+    const request = { server: id, command: ["sh"], reason: "to look", terminal: false, pid: process.pid };
+    return t.controller.exec(request, by).catch((error: { hint: string }) => error.hint);
+  };
+  expect(await hintFor(server)).toContain(`kiln server reproduce ${server}`);
+  const { id, enter } = await t.controller.reproduce({ server }, by);
+  expect(enter).toBe(`engine enter ${id}`);
+  await t.clock.until(runs);
+  expect(await hintFor(id)).toContain(`engine enter ${id} COMMAND`);
+});
+
 test("it is destroyed on demand, after a day, and with its service", async () => {
   await t.deployed(1, { policy });
   await t.controller.destroyServer({ server: await reproduced() }, by);

@@ -105,6 +105,10 @@ export class KubernetesPlatform implements Platform, AsyncDisposable {
     return id;
   }
 
+  entryOf(copy: ReproductionId): string {
+    return `kubectl exec -it -n ${this.#host.cluster.namespace} ${copy} --`;
+  }
+
   async retire(server: ServerId, call: Call): Promise<void> {
     const { cluster, clock } = this.#host;
     const pod = await this.#guarded(call, () => cluster.pod(server, call));

@@ -7,7 +7,7 @@ const lookAgainMs = 50;
 
 export async function reproduce(context: Context, { reason }: ChangeOptions, server: string): Outcome {
   const client = await context.connect();
-  const { id } = await client.reproduce({ server, reason });
+  const { id, enter } = await client.reproduce({ server, reason });
   const copy = await settled(context, client, id);
   if (copy.state === "ended") {
     throw new KilnError("server_failed", `${id} is not running: it ${copy.reason ?? "has ended"}.`, {
@@ -16,7 +16,7 @@ export async function reproduce(context: Context, { reason }: ChangeOptions, ser
   }
   context.output.result(copy, [
     `${id} runs at ${copy.address ?? "an unknown address"}: release ${copy.release}, without traffic.`,
-    `  \`kiln exec ${id} --reason TEXT -- COMMAND\` runs a command in it. Kiln removes it after a day; sooner with`,
+    `  \`${enter} COMMAND\` runs a command in it. Kiln removes it after a day; sooner with`,
     `  \`kiln server destroy ${id}\`.`,
   ]);
   return 0;
