@@ -128,9 +128,25 @@ describe.skipIf(why !== undefined)("a service on a Docker engine, from the same 
     expect(await target()).toContain(named);
     await exec(["umount", folder]);
     await waitUntil(async () => !(await target()).includes(named), 120_000, "Kiln has removed the container");
-    expect(await box.docker("ps", "--all", "--quiet")).toBe("");
+    // The other server was made before that mount, too: it is removed in its turn.
+    const isEmpty = async () => (await box.docker("ps", "--all", "--quiet")) === "";
+    await waitUntil(isEmpty, 120_000, "Kiln has removed all containers");
     await box.shop.setPage("one");
     await box.inProject("deploy");
+  });
+
+  test("an engine with live-restore that is restarted keeps its servers, and they lose no request", async () => {
+    await box.engine.keepContainers(true);
+    const before = await box.ready();
+    const restart = async () => {
+      await box.engine.stop();
+      await box.engine.start();
+      // The controller looks at it again, and by then has heard who came into its servers.
+      await waitUntil(async () => (await box.ready()).length === 2, 60_000, "Kiln sees the servers again");
+    };
+    expect(await box.lostDuring(restart)).toBe(0);
+    expect(await box.ready()).toEqual(before);
+    await box.engine.keepContainers(false);
   });
 
   test("an engine that was stopped is named, and the servers come again with it", async () => {

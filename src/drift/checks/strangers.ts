@@ -33,6 +33,7 @@ export function judge(pid: number, owners: NamespaceOwners): readonly [Subject, 
     if (link === undefined) return undefined;
     const subject = owners.get(link);
     if (!subject) continue;
+    if (subject.isExpected?.(pid)) return undefined;
     if (isStranger(subject, pid)) return [subject, stranger(pid, `its ${kind.replace(/_.*/, "")} namespace`)];
     const gone = outOfCgroup(subject, pid);
     return gone && [subject, gone];

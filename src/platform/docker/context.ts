@@ -7,6 +7,7 @@ import type { ConfigSource, EvidenceKeeper, SecretSource } from "../platform.ts"
 import type { Engine } from "./engine.ts";
 import type { EngineImages } from "./images.ts";
 import type { EngineNetwork } from "./network.ts";
+import type { EnginePresence } from "./presence.ts";
 import type { ContainerRecord } from "./record.ts";
 import type { Removal } from "./removal.ts";
 
@@ -23,6 +24,7 @@ export interface DockerContext {
   readonly secrets: SecretSource;
   readonly configs: ConfigSource;
   readonly evidence: EvidenceKeeper | undefined;
+  readonly presence: EnginePresence;
   readonly inspector: HostInspector;
   readonly clock: Clock;
   readonly log: Logger;

@@ -19,6 +19,7 @@ import { engineImages } from "./images.ts";
 import { listContainers } from "./list-containers.ts";
 import { engineNetwork } from "./network.ts";
 import { adopt } from "./observed-server.ts";
+import { enginePresence } from "./presence.ts";
 import { probeEngine } from "./probe.ts";
 import { quarantineContainer } from "./quarantine-container.ts";
 import { readContainerLog } from "./read-log.ts";
@@ -74,6 +75,7 @@ export function dockerHost(options: DockerHostOptions): DockerHost {
     },
     troubles: () => host.removal.troubles(),
     inspector: host.inspector,
+    entryOf: (copy) => `docker -H unix://${options.socket} exec -it ${host.names.container(copy)}`,
     logs: { read: (id, how, signal) => readContainerLog(host, requireHostedId(id), how, signal) },
   };
 }
@@ -90,6 +92,7 @@ function openContext(options: DockerHostOptions): DockerContext {
     images: engineImages(engine, images),
     network: engineNetwork(engine, names),
     removal: containerRemoval({ engine, clock: options.clock, log: options.log }),
+    presence: enginePresence(socket),
     inspector: createInspector(),
   };
 }

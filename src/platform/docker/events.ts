@@ -4,8 +4,8 @@ import { toKilnError } from "../../lib/errors.ts";
 import { containerEvent } from "./answers.ts";
 import { type DockerContext, label, ours } from "./context.ts";
 
-/** Between tries to listen again. */
-const pause = { firstMs: 200, mostMs: 10_000 };
+/** Between tries to listen again: a stopped engine refuses at once, and it is to be known soon when it answers. */
+const pause = { firstMs: 200, mostMs: 1_000 };
 
 /**
  * Calls back with each server whose container has ended. What happens while no one listens is not reported later: looks at all
@@ -37,17 +37,22 @@ async function listen(
 }
 
 async function follow(
-  { engine, names, inspector }: DockerContext,
+  { engine, names, inspector, presence }: DockerContext,
   signal: AbortSignal,
   ended: (id: ServerId) => void,
 ) {
   const filters = ours(names, { type: ["container"], event: ["die"] });
   const answer = await engine.stream({ path: "/events", query: { filters }, signal });
-  for await (const line of createInterface({ input: answer })) {
-    const { Actor } = containerEvent.parse(JSON.parse(line));
-    const id = Actor.Attributes[label.server];
-    if (id === undefined) continue;
-    inspector.drop(id);
-    ended(id);
+  presence.answers();
+  try {
+    for await (const line of createInterface({ input: answer })) {
+      const { Actor } = containerEvent.parse(JSON.parse(line));
+      const id = Actor.Attributes[label.server];
+      if (id === undefined) continue;
+      inspector.drop(id);
+      ended(id);
+    }
+  } finally {
+    presence.lost();
   }
 }

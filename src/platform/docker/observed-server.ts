@@ -45,7 +45,7 @@ export async function observeServer(host: DockerContext, record: ContainerRecord
     const kept = await look(host, record, call);
     if (kept === undefined) return;
     writeFileSync(baselinePath(host, record.id), JSON.stringify(kept), { mode: 0o600 });
-    host.inspector.add(subjectOf(record, kept));
+    host.inspector.add(subjectOf(host, record, kept));
   } catch (error) {
     host.log.warn({ server: record.id, error: toKilnError(error).message }, "Kiln cannot see its drift");
   }
@@ -56,7 +56,7 @@ export function adopt(host: DockerContext, records: readonly ContainerRecord[]):
   for (const record of records) {
     if (record.exit !== undefined || record.quarantinedAtMs !== undefined) continue;
     const kept = recall(host, record.id);
-    if (kept !== undefined && isAlive(kept.process)) host.inspector.add(subjectOf(record, kept));
+    if (kept !== undefined && isAlive(kept.process)) host.inspector.add(subjectOf(host, record, kept));
   }
 }
 
@@ -146,11 +146,13 @@ function limitsIn(folder: string): Kept["baseline"]["limits"] {
 }
 
 function subjectOf(
+  { presence }: DockerContext,
   { id, release }: ContainerRecord,
   { process, cgroup, cgroupFolders, baseline }: Kept,
 ): Subject {
   return {
     ...{ server: id, service: release.service, release: release.number },
     ...{ process, cgroup, cgroupFolders, baseline: { ...baseline, bundle: [] }, imageFiles: [] },
+    isExpected: presence.isStarting,
   };
 }

@@ -7,6 +7,7 @@ import { systemClock } from "../../lib/time/clock.ts";
 import { waitUntil } from "../../lib/time/wait-until.ts";
 import { readMountPoints, unmount } from "../linux/mounts.ts";
 import { killNow } from "../linux/processes.ts";
+import { engineInfo } from "./answers.ts";
 import { dockerEngine, type Engine } from "./engine.ts";
 
 const startMs = 60_000;
@@ -27,11 +28,12 @@ export class TestEngine implements AsyncDisposable {
   readonly socket = join(this.folder, "docker.sock");
   readonly engine: Engine = dockerEngine(this.socket);
   #daemon: ChildProcess | undefined;
+  #keeps = false;
 
   async start(): Promise<void> {
     const at = (name: string) => join(this.folder, name);
     mkdirSync(this.folder, { recursive: true, mode: 0o700 });
-    writeFileSync(at("daemon.json"), "{}");
+    writeFileSync(at("daemon.json"), JSON.stringify({ "live-restore": this.#keeps }));
     const output = openSync(at("log"), "a", 0o600);
     const daemon = spawn(
       "dockerd",
@@ -51,6 +53,17 @@ export class TestEngine implements AsyncDisposable {
     }
   }
 
+  /** Whether its containers outlive it (live-restore), from now on. */
+  async keepContainers(keeps: boolean): Promise<void> {
+    this.#keeps = keeps;
+    writeFileSync(join(this.folder, "daemon.json"), JSON.stringify({ "live-restore": keeps }));
+    this.#daemon?.kill("SIGHUP");
+    const signal = AbortSignal.timeout(startMs);
+    const isSo = async () =>
+      (await this.engine.read({ path: "/info", signal }, engineInfo))?.LiveRestoreEnabled === keeps;
+    while (!(await isSo())) await systemClock.sleep(50);
+  }
+
   /**
    * As `systemctl stop` does: without live-restore, all containers end. An engine that does not end in time is killed. While it ends it may still mount the
    * root of a container that it was just asked for, and leave it mounted; that container could never be removed. So all mounts go, as an
@@ -64,6 +77,7 @@ export class TestEngine implements AsyncDisposable {
     daemon.kill("SIGCONT");
     daemon.kill("SIGTERM");
     if (!(await waitUntil(systemClock, stopMs, ended))) await this.#kill(daemon);
+    if (this.#keeps) return;
     for (const point of this.#mounts().toReversed()) await unmount(point);
   }
 
@@ -99,6 +113,10 @@ export class TestEngine implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#keeps) {
+      if (this.#daemon === undefined) await this.start();
+      await this.keepContainers(false);
+    }
     await this.stop();
     rmSync(this.folder, { recursive: true, force: true });
   }

@@ -33,6 +33,8 @@ export interface Subject {
   /** Undefined: not known. */
   readonly network?: ServerNetwork;
   readonly imageFiles: readonly ImageFile[];
+  /** Whether a process or thread that is in its namespaces belongs there now although it comes from outside. Absent: none does. */
+  isExpected?(pid: number): boolean;
 }
 
 /** All that Kiln has put into a server's network namespace. */
