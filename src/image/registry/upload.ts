@@ -10,13 +10,18 @@ export interface UploadBlob {
   readonly path: string;
 }
 
+/** Whether the registry has a blob. */
+export async function hasThere(registry: Registry, digest: string): Promise<boolean> {
+  const url = registry.urlOf(`blobs/${digest}`);
+  const there = await registry.ask({ method: "HEAD", url }, "push", [200, 404]);
+  there.body.resume();
+  return there.status === 200;
+}
+
 /** Hands a blob over unless the registry has it; true when bytes were sent. */
 export async function uploadBlob(registry: Registry, blob: UploadBlob): Promise<boolean> {
   return registry.retrying(async () => {
-    const url = registry.urlOf(`blobs/${blob.digest}`);
-    const there = await registry.ask({ method: "HEAD", url }, "push", [200, 404]);
-    there.body.resume();
-    if (there.status === 200) return false;
+    if (await hasThere(registry, blob.digest)) return false;
     const begun = await registry.ask(
       { method: "POST", url: registry.urlOf("blobs/uploads/") },
       "push",

@@ -29,6 +29,16 @@ export function addImageCommands(program: Command, load: LoadCommand): void {
     .action(load(async () => (await import("./transfer.ts")).pull));
   command(
     image,
+    "copy",
+    "copy an image between registries, or to or from one",
+    "kiln image copy registry.example/team/shop:1.4.0 other.example/shop",
+    "kiln image copy docker.io/library/nginx@sha256:4f1c... registry.example/base/nginx:1.27",
+  )
+    .argument("<SOURCE>", "HOST/NAME:TAG, HOST/NAME@DIGEST, or an image of the store")
+    .argument("<TARGET>", "HOST/NAME or HOST/NAME:TAG; or SERVICE:VERSION, its name in the store")
+    .action(load(async () => (await import("./transfer.ts")).copy));
+  command(
+    image,
     "rm",
     "remove images that no kept release uses",
     "kiln image rm shop:1.4.0",

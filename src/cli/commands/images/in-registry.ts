@@ -1,6 +1,3 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import type { Registry } from "../../../image/registry/registry.ts";
 import type { ImageStore } from "../../../image/store/image-store.ts";
 import type { PulledReferrers } from "../../../image/transfer/pull-referrers.ts";
@@ -12,35 +9,36 @@ export function isInRegistry(name: string): boolean {
   return name.includes("/");
 }
 
-/** What is attached to an image of a registry, in a store of its own that lasts as long as this. */
-export interface AttachedThere extends AsyncDisposable {
+/** What is attached to an image of a registry, in a store of its own. */
+export interface AttachedThere {
   readonly store: ImageStore;
   readonly digest: string;
   readonly notTaken: PulledReferrers["notTaken"];
 }
 
-/** Fetches no layer of the image. Throws what the registry's calls throw. */
-export async function attachedThere(context: Context, text: string): Promise<AttachedThere> {
-  const [registry, { ensureStore }, { pullReferrers }] = await Promise.all([
+/** Runs `work` with it, and fetches no layer of the image. Throws what the registry's calls throw. */
+export async function withAttached<T>(
+  context: Context,
+  text: string,
+  work: (there: AttachedThere) => Promise<T>,
+): Promise<T> {
+  const [registry, { inTemporaryStore }, { pullReferrers }] = await Promise.all([
     registryOf(context, text),
-    import("../../../image/store/image-store.ts"),
+    import("../../../image/store/temporary-store.ts"),
     import("../../../image/transfer/pull-referrers.ts"),
   ]);
-  const { reference } = registry;
+  const { digest } = await registry.manifest(requireNamed(registry, text));
+  return inTemporaryStore(async (store) => {
+    const { notTaken } = await pullReferrers(store, digest, registry);
+    return work({ store, digest, notTaken });
+  });
+}
+
+/** Its digest, or its tag. Throws `usage` without either. */
+export function requireNamed({ reference }: Registry, text: string): string {
   const named = reference.digest ?? reference.tag;
   if (named === undefined) throw noReference(text, "a tag or a digest after the name");
-  const { digest } = await registry.manifest(named);
-  const folder = await mkdtemp(join(tmpdir(), "kiln-attached-"));
-  const remove = () => rm(folder, { recursive: true, force: true });
-  const store = { folder, temporary: join(folder, "temporary"), lock: join(folder, "lock") };
-  try {
-    await ensureStore(store);
-    const { notTaken } = await pullReferrers(store, digest, registry);
-    return { store, digest, notTaken, [Symbol.asyncDispose]: remove };
-  } catch (error) {
-    await remove();
-    throw error;
-  }
+  return named;
 }
 
 /** A client for the registry that a person names. Throws `usage`. */

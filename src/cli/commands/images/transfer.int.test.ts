@@ -1,9 +1,11 @@
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { dockerRegistry, registryUser } from "../../../image/registry/testing.ts";
+import { clientOf, dockerRegistry, registryUser } from "../../../image/registry/testing.ts";
+import { putManifest } from "../../../image/registry/upload.ts";
 import { KilnError } from "../../../lib/errors.ts";
+import { digestOf } from "../../../lib/files/sha256.ts";
 import type { Client, ControllerStatus } from "../../api.ts";
 import { cli } from "../../test-kit.ts";
 
@@ -90,7 +92,66 @@ test.skipIf(missing.length > 0)("who has logged in pushes and pulls, until the l
   }
 });
 
+test.skipIf(missing.length > 0)(
+  "an image goes from one registry to another with its digest, its index and its signatures",
+  async () => {
+    const folder = mkdtempSync("/tmp/kiln-");
+    try {
+      await using from = await dockerRegistry(join(folder, "from"));
+      await using to = await dockerRegistry(join(folder, "to"));
+      writeFileSync(join(folder, "hello"), "hello\n");
+      writeFileSync(join(folder, "kiln.yaml"), spec);
+      const at = { cwd: folder, home: join(folder, "home") };
+      const json = async (...argv: string[]) => {
+        const done = await cli([...argv, "--json"], at);
+        expect(done).toMatchObject({ code: 0 });
+        return JSON.parse(done.stdout);
+      };
+      const { digest } = await json("build");
+      for (const name of ["release.key", "index.key"]) await json("image", "key", name);
+      await json("image", "sign", "shop:1.4.0", "--key", "release.key");
+      const source = `http://${from.host}/team/shop`;
+      const target = `http://${to.host}/live/shop`;
+      await json("image", "copy", "shop:1.4.0", source);
+      const copied = await json("image", "copy", `${source}:1.4.0`, target);
+      expect(copied).toMatchObject({ digest, attached: 1, reference: `${to.host}/live/shop:1.4.0` });
+      expect(copied.sentBytes).toBeGreaterThan(0);
+      await json("image", "verify", `${target}:1.4.0`, "--key", "release.key.pub");
+      const again = await json("image", "copy", `${source}@${digest}`, `${target}:again`);
+      expect(again).toMatchObject({ digest, sentBytes: 0 });
+
+      const client = clientOf(from.host, "team/shop:1.4.0");
+      const { mediaType, bytes } = await client.manifest("1.4.0");
+      const platform = { os: "linux", architecture: "amd64" };
+      const index = JSON.stringify({
+        ...{ schemaVersion: 2, mediaType: "application/vnd.oci.image.index.v1+json" },
+        manifests: [{ mediaType, digest, size: bytes.length, platform }],
+      });
+      const whole = { bytes: Buffer.from(index), mediaType: "application/vnd.oci.image.index.v1+json" };
+      await putManifest(client, "all", whole);
+      const other = `http://${to.host}/other/shop`;
+      expect(await json("image", "copy", `${source}:all`, other)).toMatchObject({
+        ...{ digest: digestOf(index), manifests: 2, attached: 1 },
+      });
+      expect((await clientOf(to.host, "other/shop:all").manifest("all")).bytes.toString()).toBe(index);
+      await json("image", "verify", `${other}@${digest}`, "--key", "release.key.pub");
+      await json("image", "copy", `${other}:all`, "copy:2");
+      expect(await json("image", "verify", "copy:2", "--key", "release.key.pub")).toMatchObject({ digest });
+      const none = await cli(["image", "copy", `${source}:none`, target], at);
+      expect(none).toMatchObject({ code: 1, stderr: expect.stringContaining("has no none of team/shop") });
+      const left = readdirSync(join(folder, "home/cache/registry"));
+      expect(left.filter((name) => !name.startsWith("lock-"))).toEqual([]);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  },
+);
+
 test.each([
+  [["image", "copy", "shop:1", "shop:2"], "both in the image store"],
+  [["image", "copy", "registry.example/shop", "other.example/shop"], "a tag or a digest"],
+  [["image", "copy", "registry.example/shop:1", "other.example/shop@sha256:1"], "does not name an image"],
+  [["image", "copy", "registry.example/shop:1", "shop"], "SERVICE:VERSION"],
   [["registry", "login", "registry.example/team", "-u", "ann"], "expected its host"],
   [["registry", "login", "http://registry.example", "-u", "ann"], "leave out `http://`"],
   [["registry", "login", "registry.example", "-u", "a:b"], "has a colon"],
@@ -100,7 +161,7 @@ test.each([
   [["image", "pull", "registry.example/shop"], "expected a tag or a digest"],
   [["image", "pull", "http://registry.example/shop:1"], "does not name an image in a registry"],
   [["image", "pull", "registry.example/My_Shop:1"], "does not name an image in a registry"],
-  [["image", "pull", "registry.example/a.b:1"], "--as SERVICE:VERSION"],
+  [["image", "pull", "registry.example/a.b:1"], "--as shop:1.4.0"],
 ])("%j is wrong usage", async (argv, words) => {
   const { code, stderr } = await cli(argv, { home: "/tmp/kiln-none" });
   expect([code, stderr]).toEqual([2, expect.stringContaining(words)]);

@@ -5,7 +5,7 @@ import { KilnError } from "../../../lib/errors.ts";
 import type { PublicKey } from "../../../trust/signing/keys.ts";
 import type { Context, Outcome } from "../../context.ts";
 import { shortDigest } from "../../output/units.ts";
-import { attachedThere, isInRegistry } from "./in-registry.ts";
+import { isInRegistry, withAttached } from "./in-registry.ts";
 import { storedImage } from "./stored.ts";
 
 interface VerifyOptions {
@@ -16,7 +16,7 @@ interface VerifyOptions {
 }
 
 /** The image, with what is attached to it. */
-interface Subject extends AsyncDisposable {
+interface Subject {
   readonly name: string;
   readonly digest: string;
   readonly store: ImageStore;
@@ -35,7 +35,14 @@ export async function run(context: Context, options: VerifyOptions, name: string
   const demand = await (options.key === undefined
     ? byPolicies(context, options.target)
     : byKeys(context, options.key));
-  await using subject = await subjectNamed(context, name);
+  if (!isInRegistry(name)) return verify(context, options, demand, await storedSubject(context, name));
+  return withAttached(context, name, async ({ store, digest, notTaken }) => {
+    for (const { digest: own, why } of notTaken.named) context.output.note(`Not looked at: ${own}: ${why}`);
+    return verify(context, options, demand, { name, store, digest });
+  });
+}
+
+async function verify(context: Context, options: VerifyOptions, demand: Demand, subject: Subject): Outcome {
   const { digest } = subject;
   const { keyIds, rules } = await demand.signature(subject);
   const [{ predicateTypes }, { signersAmong }] = await Promise.all([
@@ -60,20 +67,12 @@ export async function run(context: Context, options: VerifyOptions, name: string
   return 0;
 }
 
-async function subjectNamed(context: Context, name: string): Promise<Subject> {
-  if (isInRegistry(name)) {
-    const there = await attachedThere(context, name);
-    for (const { digest, why } of there.notTaken.named)
-      context.output.note(`Not looked at: ${digest}: ${why}`);
-    const { store, digest } = there;
-    return { name, store, digest, [Symbol.asyncDispose]: () => there[Symbol.asyncDispose]() };
-  }
+async function storedSubject(context: Context, name: string): Promise<Subject> {
   const [{ imageStore }, { digest, service, version }] = await Promise.all([
     import("../../../image/store/image-store.ts"),
     storedImage(context, name),
   ]);
-  const store = imageStore(context.state);
-  return { name: `${service}:${version}`, store, digest, [Symbol.asyncDispose]: async () => {} };
+  return { name: `${service}:${version}`, store: imageStore(context.state), digest };
 }
 
 /** One of the keys in these files. */
