@@ -22,7 +22,7 @@ import { isSameDigest, parseCredential } from "./credential.ts";
 import { Denials } from "./denials.ts";
 import { type AllowedPlaces, requireAllowed } from "./places.ts";
 import type { Revocations } from "./revocations.ts";
-import { forbidden, mayUse, type Owners } from "./rights.ts";
+import { forbidden, mayOverride, mayUse, type Owners } from "./rights.ts";
 
 /** Requests without a valid token, and attempts to get one, for each address and minute; requests and open streams for each token. */
 const mostFailures = 10;
@@ -149,7 +149,7 @@ export class RemoteGuard implements Guard {
     return {
       actor: async () => known.actor,
       requireMay: async (entry, asked) => {
-        const refusal = await mayUse(grants, entry, asked, owners);
+        const refusal = (await mayUse(grants, entry, asked, owners)) ?? mayOverride(grants, asked);
         if (refusal !== undefined) throw this.#deny(known, address, refusal);
         requireAllowed(asked, allowed());
         // the body may have come long after the headers

@@ -77,7 +77,7 @@ export function createAccessOperations({
           ...{ address: listener.address, names: listener.names },
           ...{ pin: network.open?.pin, trouble: network.trouble },
         },
-        tokens: access.tokens().map(({ digest: _, ...token }) => token),
+        tokens: access.tokens().map(({ digest: _, replacedBy: __, ...token }) => token),
         invites: access.invites().map(({ digest: _, ...invite }) => invite),
         rules: access.trustRules(),
       };
@@ -112,6 +112,7 @@ export function createAccessOperations({
       const old = tokenOf(who);
       if (old === undefined) throw noToken();
       if (old.kind === "ci") throw ciToken();
+      if (old.replacedBy !== undefined) throw replacedBefore(old.id, old.replacedBy);
       const asker: Asker = { actor: who.actor, reason };
       const lastsMs = old.expiresAtMs - old.createdAtMs;
       const made = newToken({ name: old.name, grants: old.grants, expiresAtMs: clock.now() + lastsMs });
@@ -197,6 +198,13 @@ function badInvite(): KilnError {
 function noToken(): KilnError {
   return new KilnError("usage", "The controller's socket needs no token: there is nothing to rotate.", {
     hint: "`kiln access rotate` works in a context that `kiln login` has made.",
+  });
+}
+
+/** Otherwise someone who has a copy of the old one could use its last day to get one that lasts. */
+function replacedBefore(id: string, newer: string): KilnError {
+  return new KilnError("forbidden", `The token ${id} was replaced by ${newer} already, and ends soon.`, {
+    hint: "Use the newer one. If someone else has replaced it, end both at once: kiln access revoke NAME --reason TEXT",
   });
 }
 

@@ -160,6 +160,31 @@ describe("revoking a token", () => {
   });
 });
 
+test("a token is replaced once: a copy of the old one is not worth another", async () => {
+  await using remote = await aRemote();
+  const { client, id } = await remote.enter(viewer);
+  const newer = await client.rotateToken({});
+  await expect(client.rotateToken({})).rejects.toMatchObject({
+    code: "forbidden",
+    message: `The token ${id} was replaced by ${newer.id} already, and ends soon.`,
+  });
+  expect(await createClient(remote.endpoint(newer.token)).rotateToken({})).toMatchObject({ name: "ada" });
+});
+
+test("a deployer needs a grant of its own to begin a rollout against policies", async () => {
+  await using remote = await aRemote();
+  const asked = { service: "shop.staging", breakGlass: true, reason: "incident 12" };
+  const { client } = await remote.enter(deployer);
+  await expect(client.promotion(asked)).rejects.toMatchObject({
+    code: "forbidden",
+    message: expect.stringContaining("Break-glass needs a grant of its own for shop.staging"),
+  });
+  await client.promotion({ ...asked, breakGlass: false });
+  const strong = await remote.enter({ ...deployer, breakGlass: true });
+  await strong.client.promotion(asked);
+  expect(remote.calls.filter(([name]) => name === "promotion")).toHaveLength(2);
+});
+
 test("whether something is allowed can be asked for what names a server, a rollout or an image", async () => {
   await using remote = await aRemote();
   const { client } = await remote.enter(deployer);

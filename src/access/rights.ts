@@ -5,6 +5,7 @@ import {
   grantForAll,
   grantForImages,
   grantText,
+  mayBreakGlass,
   partsOf,
   type Right,
   rolesWith,
@@ -66,6 +67,27 @@ function forService(
 ): KilnError | undefined {
   const isOurs = service !== undefined && grantFor(grants, right, service) !== undefined;
   return isOurs ? undefined : forbidden(grants, right, service);
+}
+
+/** What a deploy, the check before it and a promotion ask, as far as it is about policies. */
+interface Overriding {
+  readonly service?: ServiceKey;
+  readonly breakGlass?: boolean;
+  readonly begin?: { readonly breakGlass?: boolean };
+}
+
+/** Why these grants do not allow this rollout against policies; undefined when they do, and when it is none. */
+export function mayOverride(grants: readonly Grant[], asked: Overriding): KilnError | undefined {
+  const { service, breakGlass, begin } = asked;
+  if (service === undefined || !(breakGlass || begin?.breakGlass) || mayBreakGlass(grants, service))
+    return undefined;
+  return new KilnError(
+    "forbidden",
+    `Break-glass needs a grant of its own for ${service}; the token is ${ownText(grants)}.`,
+    {
+      hint: "An administrator can give another invite: kiln access invite NAME --role deployer --break-glass. On the controller's machine it needs no grant.",
+    },
+  );
 }
 
 export function forbidden(

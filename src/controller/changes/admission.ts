@@ -129,7 +129,7 @@ export function requireBegin(service: ServiceKey, admission: Admission | undefin
         message: `${because}.`,
         ...(remedy === undefined ? {} : { hint: remedy }),
       })),
-      hint: "In an emergency, anyone who may deploy it can begin it all the same with `--break-glass --reason TEXT`; another person then has to review that. A rollback is never refused by these rules.",
+      hint: "In an emergency, someone on the controller's machine, or with a token that has break-glass, can begin it all the same with `--break-glass --reason TEXT`; another person then has to review that. A rollback is never refused by these rules.",
     },
   );
 }

@@ -1,5 +1,13 @@
 import { expect, test } from "vitest";
-import { type Grant, grantFor, grantForAll, grantForImages, matches } from "./access.ts";
+import {
+  type Grant,
+  grantFor,
+  grantForAll,
+  grantForImages,
+  grantText,
+  matches,
+  mayBreakGlass,
+} from "./access.ts";
 import { hostAndPort, loginText, parseLoginText } from "./login-text.ts";
 
 const deployer: Grant = { role: "deployer", services: ["shop*"], environments: ["production", "staging-*"] };
@@ -86,4 +94,14 @@ test.each([
 test("an address is taken apart at its last colon", () => {
   expect(hostAndPort("[fd00::1]:7443")).toEqual({ host: "fd00::1", port: 7443 });
   expect(hostAndPort(":7443")).toEqual({ host: "", port: 7443 });
+});
+
+test("break-glass is a part of a grant, and counts where that lets its holder deploy", () => {
+  const strong: Grant = { ...deployer, breakGlass: true };
+  expect(mayBreakGlass([deployer], "shop.production")).toBe(false);
+  expect(mayBreakGlass([strong], "shop.production")).toBe(true);
+  expect(mayBreakGlass([strong, { ...deployer, services: ["*"] }], "blog.production")).toBe(false);
+  expect(mayBreakGlass([{ ...strong, role: "approver" }], "shop.production")).toBe(false);
+  expect(mayBreakGlass([admin], "shop.production")).toBe(true);
+  expect(grantText(strong)).toContain(", with break-glass");
 });

@@ -23,6 +23,8 @@ export interface Grant {
   readonly services: readonly string[];
   /** Names of environments in the same way; `-` is a service without an environment. */
   readonly environments: readonly string[];
+  /** A deployer may also begin rollouts against policies; an admin may anyway. */
+  readonly breakGlass?: true | undefined;
 }
 
 /**
@@ -71,6 +73,12 @@ export function grantFor(grants: readonly Grant[], right: Right, key: ServiceKey
   );
 }
 
+/** Whether a grant lets its holder begin rollouts of this service against policies. */
+export function mayBreakGlass(grants: readonly Grant[], key: ServiceKey): boolean {
+  const strong = grants.filter(({ role, breakGlass }) => role === "admin" || breakGlass === true);
+  return grantFor(strong, "deploy", key) !== undefined;
+}
+
 /** The first grant that gives the right to images of this name: to view and to deploy in one environment, otherwise in all. */
 export function grantForImages(grants: readonly Grant[], right: Right, service: string): Grant | undefined {
   const oneIsEnough = right === "view" || right === "deploy";
@@ -95,10 +103,10 @@ export function rolesWith(right: Right): readonly Role[] {
 }
 
 /** `deployer of shop in production`, `admin of every service`. */
-export function grantText({ role, services, environments }: Grant): string {
+export function grantText({ role, services, environments, breakGlass }: Grant): string {
   const which = services.includes("*") ? "every service" : services.join(", ");
   const where = environments.includes("*") ? "" : ` in ${environments.map(environmentText).join(", ")}`;
-  return `${role} of ${which}${where}`;
+  return `${role} of ${which}${where}${breakGlass ? ", with break-glass" : ""}`;
 }
 
 function environmentText(environment: string): string {

@@ -21,6 +21,10 @@ const grant = z.strictObject({
     .min(1)
     .max(50)
     .describe("Names of environments in the same way; `-` is a service without an environment."),
+  breakGlass: z
+    .literal(true)
+    .optional()
+    .describe("A deployer may also begin rollouts against policies; an admin may anyway."),
 }) satisfies z.ZodType<Grant>;
 
 export const grants = z.array(grant).min(1).max(20);

@@ -85,6 +85,16 @@ test("every mistake is found with its place", () => {
       - deny: {from: 2026-12-24 00:00, to: "09:00", zone: UTC}
 `).map((problem) => problem.split(" ")[0]),
   ).toEqual(["4:9", "5:9", "6:17", "7:40", "8:9", "9:9"]);
+  const ofMonth = (from: string) =>
+    problemsOf(`policies:
+  production:
+    windows:
+      - deny: {from: ${from} 18:00, to: 2029-01-01 00:00, zone: UTC}
+`);
+  for (const none of ["2026-02-31", "2026-02-29", "2026-04-31", "2026-13-01", "2026-00-10", "2026-01-00"]) {
+    expect(ofMonth(none)).toEqual([expect.stringMatching(/^4:16 .* expected a time such as/)]);
+  }
+  for (const some of ["2028-02-29", "2026-01-31"]) expect(ofMonth(some)).toEqual([]);
   expect(problemsOf("")).toEqual(["1:1 The file is empty; expected a mapping with the key policies."]);
   expect(problemsOf("polices: {}")).toEqual([
     "1:1 `policies` is missing; expected a mapping from environments to their policies.",

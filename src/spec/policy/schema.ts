@@ -12,10 +12,16 @@ const moment = () =>
     expected: 'a time such as "09:00", or a date with a time such as "2026-12-23 18:00"',
     pattern: new RegExp(`^(${clock}|24:00|\\d{4}-\\d\\d-\\d\\d ${clock})$`),
     examples: ["09:00", "2026-12-23 18:00"],
-    parse: (found) =>
-      found.length === 5 || !Number.isNaN(Date.parse(`${found.replace(" ", "T")}Z`)) ? found : undefined,
+    parse: (found) => (found.length === 5 || isOfCalendar(found) ? found : undefined),
     hint: (found) => (typeof found === "number" ? 'Put the time in quotes, as in "09:00".' : undefined),
   });
+
+/** A day that a month lacks would count as one of the next month. */
+function isOfCalendar(moment: string): boolean {
+  const iso = `${moment.replace(" ", "T")}:00.000Z`;
+  const date = new Date(iso);
+  return !Number.isNaN(date.getTime()) && date.toISOString() === iso;
+}
 
 const days = () =>
   leaf.text({

@@ -17,6 +17,8 @@ const rememberedMs = { user: 30 * 86_400_000, ci: 86_400_000 } as const;
 /** With the digest of its secret, which leaves the store for comparison alone. */
 export interface KeptToken extends AccessToken {
   readonly digest: string;
+  /** The id of the token that took its place. */
+  readonly replacedBy: string | undefined;
 }
 
 export interface KeptInvite extends Invite {
@@ -53,6 +55,7 @@ interface TokenRow {
   readonly revoked_at_ms: number | null;
   readonly revoked_by: string | null;
   readonly revoked_reason: string | null;
+  readonly replaced_by: string | null;
 }
 
 interface InviteRow {
@@ -139,7 +142,10 @@ export function rotateToken(
 ): void {
   insertToken(bench, token, askerName(by));
   const until = Math.min(old.expiresAtMs, oldUntilMs);
-  bench.db.run("UPDATE access_tokens SET expires_at_ms = ? WHERE id = ?", until, old.id);
+  bench.db.run(
+    "UPDATE access_tokens SET expires_at_ms = ?, replaced_by = ? WHERE id = ?",
+    ...[until, token.id, old.id],
+  );
   bench.log.append({
     service: undefined,
     kind: "access.rotated",
@@ -210,6 +216,7 @@ function toToken(row: TokenRow): KeptToken {
   const { used_at_ms, revoked_at_ms } = row;
   return {
     ...{ id: row.id, kind: row.kind, name: row.name, digest: row.digest },
+    replacedBy: row.replaced_by ?? undefined,
     grants: readGrants(row.grants),
     run: row.run === null ? undefined : readRun(row.run),
     createdAtMs: row.created_at_ms,

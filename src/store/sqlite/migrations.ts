@@ -411,6 +411,10 @@ const migrations: readonly string[] = [
     PRIMARY KEY (issuer, jti)
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- The token that took its place: then it cannot be replaced again.
+  ALTER TABLE access_tokens ADD COLUMN replaced_by TEXT;
+  `,
 ];
 
 /** The version that this Kiln writes. */

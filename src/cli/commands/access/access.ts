@@ -12,6 +12,7 @@ export interface GrantOptions {
   readonly role: Role;
   readonly service?: readonly string[];
   readonly environment?: readonly string[];
+  readonly breakGlass?: true;
 }
 
 interface InviteOptions extends GrantOptions {
@@ -20,8 +21,9 @@ interface InviteOptions extends GrantOptions {
   readonly reason?: string;
 }
 
-export function grantOf({ role, service = ["*"], environment = ["*"] }: GrantOptions) {
-  return { role, services: [...service], environments: [...environment] } satisfies Grant;
+export function grantOf({ role, service = ["*"], environment = ["*"], breakGlass }: GrantOptions) {
+  const scope = { role, services: [...service], environments: [...environment] };
+  return { ...scope, ...(breakGlass ? { breakGlass } : {}) } satisfies Grant;
 }
 
 export async function invite(context: Context, options: InviteOptions, name: string): Outcome {

@@ -129,5 +129,6 @@ function granting(command: Command): Command {
       "--environment <NAME>",
       "only in this environment; - is a service without one; repeatable",
       collected,
-    );
+    )
+    .option("--break-glass", "may also begin rollouts against policies, with a reason");
 }
