@@ -1,4 +1,5 @@
-import { readFileSync } from "node:fs";
+import { closeSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { ServiceStatus } from "../../src/controller/operations.ts";
 import { openStateFolder } from "../../src/lib/state-folder.ts";
@@ -58,6 +59,22 @@ describe.skipIf(why !== undefined)("a service of virtual machines, from the same
     },
     patienceMs,
   );
+
+  test("what a hypervisor writes to is bounded, whatever its guest sends", () => {
+    const box = stateOfMachines(openStateFolder({ KILN_HOME: kiln.home }), "box").servers;
+    for (const server of hypervisors(kiln.home).keys()) {
+      const folder = join(box, server, "machine");
+      const file = openSync(join(folder, "filled"), "w");
+      try {
+        expect(() => writeSync(file, Buffer.alloc(1 << 20)) === 1 << 20 || writeSync(file, "x")).toThrow(
+          "ENOSPC",
+        );
+      } finally {
+        closeSync(file);
+        rmSync(join(folder, "filled"));
+      }
+    }
+  });
 
   test("hypervisors run as users of their own, without rights, and read the image only", async () => {
     const status = [...hypervisors(kiln.home).values()].map((pid) =>

@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync } from "node:fs";
 import { KilnError } from "../../lib/errors.ts";
 import { exec } from "../../lib/process/exec.ts";
 
@@ -57,14 +57,38 @@ export function rootMountArgv(layers: readonly string[], target: string): [strin
   return ["mount", "-t", "overlay", "-o", `ro,nodev,nosuid,lowerdir=${lower}`, "overlay", target];
 }
 
+/** How much a folder in memory holds at most. */
+interface MemorySize {
+  readonly bytes: number;
+  /** Files and folders, itself among them. */
+  readonly inodes: number;
+}
+
 /** Memory that only root reaches, and that `swap: false` (Linux 6.4) keeps off the disk. */
 export function memoryMountArgv(
   target: string,
-  { bytes, inodes, swap }: { readonly bytes: number; readonly inodes: number; readonly swap: boolean },
+  { bytes, inodes, swap }: MemorySize & { readonly swap: boolean },
 ): [string, ...string[]] {
   const size = `size=${bytes},nr_inodes=${inodes}`;
   const options = `nosuid,nodev,noexec,mode=0700,${size}${swap ? "" : ",noswap"}`;
   return ["mount", "-t", "tmpfs", "-o", options, "tmpfs", target];
+}
+
+/** A new folder in memory, kept off the disk where the kernel can; only root reaches it. */
+export async function mountMemory(target: string, size: MemorySize): Promise<void> {
+  mkdirSync(target, { recursive: true, mode: 0o700 });
+  try {
+    await mount(memoryMountArgv(target, { ...size, swap: false }));
+  } catch {
+    await mount(memoryMountArgv(target, { ...size, swap: true })); // before Linux 6.4
+  }
+}
+
+/** Takes such a folder away, with all that is in it. May be repeated. */
+export async function freeMemory(target: string): Promise<void> {
+  const mounts = readMountPoints().filter((path) => path === target);
+  for (const path of mounts) await unmount(path);
+  rmSync(target, { recursive: true, force: true });
 }
 
 export async function mount(argv: [string, ...string[]], folder = "/"): Promise<void> {

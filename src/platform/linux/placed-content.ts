@@ -1,10 +1,10 @@
 import assert from "node:assert";
-import { chmodSync, chownSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Release, ReleaseSecret } from "../../domain/release.ts";
 import { secretsFolder } from "../../domain/spec.ts";
 import type { ConfigSource, HostImage, SecretSource } from "../platform.ts";
-import { memoryMountArgv, mount, readMountPoints, unmount } from "./mounts.ts";
+import { freeMemory, mountMemory } from "./mounts.ts";
 import { placeInRoot } from "./paths-in-root.ts";
 import type { MountPoint } from "./skeleton.ts";
 
@@ -78,7 +78,7 @@ export async function placeContent(
   { uid, gid }: Pick<HostImage, "uid" | "gid">,
   content: PlacedContent,
 ): Promise<readonly Bind[]> {
-  if (content.secrets.length > 0) await mountMemory(server, content);
+  if (content.secrets.length > 0) await mountSecrets(server, content);
   const own = (path: string, mode: number) => {
     chownSync(path, uid, gid);
     chmodSync(path, mode); // whatever the umask is; after chown, which takes some bits away
@@ -134,23 +134,16 @@ const bytesInJson = 6;
 /** Secrets, their folders, the configuration and sessions: far more than any release has. */
 const secretInodes = 16_384;
 
-async function mountMemory(server: ContentPaths, { secrets }: PlacedContent): Promise<void> {
+async function mountSecrets(server: ContentPaths, { secrets }: PlacedContent): Promise<void> {
   const files = secrets.map(({ value }) => Math.ceil(value.length / pageBytes) * pageBytes);
   const variables = secrets.map(({ value, secret: { delivery } }) =>
     delivery.kind === "env" ? value.length * bytesInJson : 0,
   );
   const bytes = [...files, ...variables].reduce((sum, size) => sum + size, spareBytes);
-  mkdirSync(server.secrets, { recursive: true, mode: 0o700 });
-  try {
-    await mount(memoryMountArgv(server.secrets, { bytes, inodes: secretInodes, swap: false }));
-  } catch {
-    await mount(memoryMountArgv(server.secrets, { bytes, inodes: secretInodes, swap: true })); // before Linux 6.4
-  }
+  await mountMemory(server.secrets, { bytes, inodes: secretInodes });
 }
 
 /** Frees what `placeContent` has mounted. May be repeated. */
 export async function freeSecrets(server: ContentPaths): Promise<void> {
-  const mounts = readMountPoints().filter((path) => path === server.secrets);
-  for (const path of mounts) await unmount(path);
-  rmSync(server.secrets, { recursive: true, force: true });
+  await freeMemory(server.secrets);
 }

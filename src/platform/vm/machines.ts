@@ -1,4 +1,4 @@
-import { chownSync, existsSync, mkdirSync, realpathSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { chownSync, existsSync, realpathSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { KilnError, toKilnError } from "../../lib/errors.ts";
 import { isAlive, readIfThere } from "../../lib/process/proc.ts";
@@ -6,7 +6,7 @@ import { waitUntil } from "../../lib/time/wait-until.ts";
 import { formatAddress, gateway } from "../linux/addresses.ts";
 import { hostnameOf } from "../linux/hostname.ts";
 import { openFilesLimit } from "../linux/limits.ts";
-import { memoryMountArgv, mount } from "../linux/mounts.ts";
+import { freeMemory, mountMemory } from "../linux/mounts.ts";
 import type { Bind } from "../linux/placed-content.ts";
 import { mountPoints } from "../linux/skeleton.ts";
 import type { HostContext } from "../local/context.ts";
@@ -102,8 +102,8 @@ async function placeGuest(host: HostContext, from: Ingredients, { network, port 
   const { record, image, content } = from;
   const server = serverPaths(host.paths, record.id);
   const user = machineUser(port.address);
-  rmSync(server.machine, { recursive: true, force: true });
-  mkdirSync(server.machine, { mode: 0o700 });
+  await freeMemory(server.machine);
+  await mountMemory(server.machine, ownFolder);
   chownSync(server.machine, user, user);
   const hostname = hostnameOf(record.id);
   const config = guestConfig({
@@ -118,7 +118,7 @@ async function placeGuest(host: HostContext, from: Ingredients, { network, port 
     },
     openFiles: openFilesLimit(),
   });
-  await mountMemory(server, config.length);
+  await mountMemory(server.secrets, { bytes: config.length + spareBytes, inodes: 16 });
   writeFileSync(configFile(server), config, { mode: 0o400 });
   chownSync(configFile(server), user, user);
 }
@@ -130,15 +130,11 @@ function configFile(server: ServerPaths): string {
 /** Room for its pages, and a folder. */
 const spareBytes = 64 * 1024;
 
-async function mountMemory({ secrets }: ServerPaths, length: number): Promise<void> {
-  mkdirSync(secrets, { recursive: true, mode: 0o700 });
-  const size = { bytes: length + spareBytes, inodes: 16 };
-  try {
-    await mount(memoryMountArgv(secrets, { ...size, swap: false }));
-  } catch {
-    await mount(memoryMountArgv(secrets, { ...size, swap: true })); // before Linux 6.4
-  }
-}
+/**
+ * What a hypervisor writes to is memory, and little of it: a guest that has taken over its kernel can send words to its status
+ * port without end, which must not fill a disk of this machine.
+ */
+const ownFolder = { bytes: 128 * 1024, inodes: 16 };
 
 interface Hypervisor {
   readonly accelerator: Accelerator;

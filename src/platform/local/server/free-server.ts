@@ -13,6 +13,7 @@ import {
   serverCgroup,
   setFrozen,
 } from "../../linux/cgroups.ts";
+import { freeMemory } from "../../linux/mounts.ts";
 import { freeSecrets } from "../../linux/placed-content.ts";
 import { bootId, killNow, processesWithArgument, signalProcess } from "../../linux/processes.ts";
 import type { Call } from "../../platform.ts";
@@ -69,6 +70,7 @@ async function freeOwn(host: HostContext, record: ServerRecord): Promise<void> {
   const exit = findExit(host.paths, record, readMoment(host.paths, host.clock.now()));
   const server = serverPaths(host.paths, record.id);
   host.records.write({ ...record, exit: exit ?? { atMs: host.clock.now(), oomKilled: false }, freed: true });
+  await freeMemory(server.machine); // how it has ended was read there
   rmSync(server.exit, { force: true });
   rmSync(server.socket, { force: true });
 }
