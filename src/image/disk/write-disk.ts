@@ -1,13 +1,20 @@
 import { type FileHandle, open, rename, rm, stat, statfs } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { isErrno, KilnError, toKilnError } from "../../lib/errors.ts";
-import { type Disk, grainBytes, grainsOf } from "./pieces.ts";
+import { writeGce } from "./gce.ts";
+import type { Disk } from "./pieces.ts";
 import { writeQcow2 } from "./qcow2.ts";
+import { writeRaw } from "./raw.ts";
+import { writeVhd } from "./vhd.ts";
+import { writeVmdk } from "./vmdk.ts";
 
 /** Formats of disks, each with how one is written into an empty file. */
 const writers = {
   raw: writeRaw,
   qcow2: writeQcow2,
+  vmdk: writeVmdk,
+  vhd: writeVhd,
+  gce: writeGce,
 } as const satisfies Readonly<
   Record<string, (file: FileHandle, disk: Disk, signal: AbortSignal) => Promise<void>>
 >;
@@ -54,14 +61,6 @@ export async function writeDisk(
   } catch (error) {
     await rm(temporary, { force: true });
     throw isErrno(error, "ENOSPC") || isErrno(error, "EDQUOT") ? toKilnError(error, dirname(path)) : error;
-  }
-}
-
-async function writeRaw(file: FileHandle, disk: Disk, signal: AbortSignal): Promise<void> {
-  await file.truncate(disk.bytes);
-  for await (const { index, bytes } of grainsOf(disk, signal)) {
-    const at = index * grainBytes;
-    await file.write(bytes, 0, Math.min(grainBytes, disk.bytes - at), at);
   }
 }
 

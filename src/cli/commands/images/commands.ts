@@ -59,8 +59,8 @@ export function addImageCommands(program: Command, load: LoadCommand): void {
   )
     .argument("<IMAGE>", "SERVICE:VERSION, a digest, or the beginning of a digest")
     .addOption(
-      new Option("--format <FORMAT>", "raw: for any machine; qcow2: for QEMU and OpenStack")
-        .choices(["raw", "qcow2"])
+      new Option("--format <FORMAT>", "qcow2: QEMU, OpenStack; vmdk: VMware; vhd: Azure; gce: Google")
+        .choices(["raw", "qcow2", "vmdk", "vhd", "gce"])
         .default("raw"),
     )
     .option("--writable <PATH>", "a folder of memory; may be repeated", collected)

@@ -26,7 +26,10 @@ export async function run(context: Context, options: DiskOptions, name: string):
     storedImage(context, name),
   ]);
   const format = options.format as DiskFormat;
-  const path = resolve(context.cwd, options.output ?? `${service}-${version}.${format}`);
+  const path = resolve(
+    context.cwd,
+    options.output ?? `${service}-${version}.${format === "gce" ? "tar.gz" : format}`,
+  );
   const make = () => {
     output.note(`Making the disk of ${service}:${version}; the first one needs 30 MB of Debian's packages.`);
     return diskOf(state, { service, digest }, { writable, env: variable }, signal);
