@@ -2,7 +2,7 @@ import { expect } from "vitest";
 import { eventually } from "../subject.ts";
 import type { PlatformTest } from "./fixture.ts";
 
-/** Servers that end or never become healthy, and controllers that come anew. */
+/** Servers that end or never become healthy, and controllers that start again. */
 export function failureTests(test: PlatformTest): void {
   test("a server that exits leaves its last words, and is replaced or started again", async ({
     subject,
