@@ -1,4 +1,4 @@
-import type { Command } from "commander";
+import { Argument, type Command } from "commander";
 import { collected, command, group, type LoadCommand, reasonHelp } from "../../declare.ts";
 import { parsePort } from "../../numbers.ts";
 
@@ -32,6 +32,16 @@ export function addMachineCommands(program: Command, load: LoadCommand): void {
   )
     .option("--port <PORT>", "the port to listen at; default: one that is free", parsePort)
     .action(load(async () => (await import("./ui.ts")).run));
+  command(
+    program,
+    "completion",
+    "print the completion of commands, options and names for a shell",
+    "source <(kiln completion bash)",
+    "kiln completion fish > ~/.config/fish/completions/kiln.fish",
+  )
+    .addArgument(new Argument("<SHELL>", "bash, zsh or fish").choices(["bash", "zsh", "fish"]))
+    .argument("[WORDS...]", "after --: the words of a command line; prints what could come next")
+    .action(load(async () => (await import("./completion.ts")).completion(program)));
   const controller = group(program, "controller", "start, stop or inspect the controller");
   command(controller, "start", "start the controller in the background").action(
     load(async () => (await import("./controller.ts")).start),
