@@ -110,7 +110,8 @@ async function checkEnvironment(file: string, service: string, env: string | und
 
 const initHint = "`kiln init` writes one for the current folder; `-f FILE` names another file.";
 
-async function requireFile(cwd: string, file: string | undefined, hint = initHint): Promise<string> {
+/** The absolute path of the file that a command is about. Throws `spec_unreadable`. */
+export async function requireFile(cwd: string, file: string | undefined, hint = initHint): Promise<string> {
   const given = resolve(cwd, file ?? "kiln.yaml");
   const path = (await isFolder(given)) ? join(given, "kiln.yaml") : given;
   if (await isFile(path)) return path;

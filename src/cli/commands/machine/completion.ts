@@ -71,7 +71,7 @@ async function namesOf(context: Context, { kinds, of, service }: Named): Promise
   }
   if (kinds.includes("ENVIRONMENT")) return environments(cwd);
   if (!isNamed(kinds, of)) return [];
-  const client = createClient(remote() ?? state.controllerSocket, { stated: whoAmI(env) });
+  const client = createClient((await remote()) ?? state.controllerSocket, { stated: whoAmI(env) });
   const about = service ?? (await findService(cwd, {}, undefined).catch(() => undefined));
   const late = context.clock.sleep(patienceMs, context.signal).then((): readonly Word[] => []);
   return Promise.race([namesFor(kinds, of, { client, service: about }), late]);

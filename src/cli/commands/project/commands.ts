@@ -63,6 +63,24 @@ export function addProjectCommands(program: Command, load: LoadCommand): void {
     .option("--break-glass", breakGlassHelp)
     .option("--expect <NUMBER|DIGEST>", expectRelease, parseExpected)
     .action(load(async () => (await import("./deploy.ts")).run));
+  command(
+    program,
+    "validate",
+    "check kiln.yaml with all its environments; builds nothing",
+    "kiln validate",
+    "kiln validate -f services/shop/kiln.yaml",
+  )
+    .option("-f, --file <FILE>", "the file to use instead of ./kiln.yaml")
+    .action(load(async () => (await import("./validate.ts")).run));
+  command(
+    program,
+    "explain",
+    "say what a key of kiln.yaml or the code of an error means",
+    "kiln explain health.http",
+    "kiln explain port_taken",
+  )
+    .argument("<KEY|CODE>", "such as rollout.strategy, or port_taken")
+    .action(load(async () => (await import("./explain.ts")).run));
   command(program, "schema", "print the JSON Schema of kiln.yaml", "kiln schema > kiln.schema.json").action(
     load(async () => (await import("./schema.ts")).run),
   );
