@@ -72,17 +72,40 @@ async function* askStream(line: Line, what: Ask): AsyncGenerator<unknown> {
   }
 }
 
-function send(
+/** A request in the words of HTTP. */
+export interface PlainRequest {
+  readonly method: string;
+  /** With its query. */
+  readonly path: string;
+  /** JSON. */
+  readonly body?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Asks for a path as it is given; the answer's bytes as they come. Throws as an operation does. */
+export async function* askPlainly(
   endpoint: Endpoint,
-  { stated, silenceMs }: Line,
-  { entry, asked, signal }: Ask,
+  { stated, ...request }: PlainRequest & Pick<Line, "stated">,
+): AsyncGenerator<Uint8Array> {
+  const answer = await exchange(endpoint, { stated, silenceMs: usualSilenceMs }, request);
+  if (!succeeded(answer)) throw toError(parsed(await textOf(answer, endpoint)), answer.statusCode);
+  yield* answer;
+}
+
+function send(endpoint: Endpoint, line: Line, { entry, asked, signal }: Ask): Promise<IncomingMessage> {
+  return exchange(endpoint, line, { method: entry.method, ...requestOf(entry, asked), signal });
+}
+
+function exchange(
+  endpoint: Endpoint,
+  { stated, silenceMs }: Omit<Line, "endpoint">,
+  { method, path, body, signal }: PlainRequest,
 ): Promise<IncomingMessage> {
-  const { path, body } = requestOf(entry, asked);
   const { request, options, headers } = wayTo(endpoint);
   return new Promise((resolve, reject) => {
     const call = request({
       ...options,
-      ...{ method: entry.method, path },
+      ...{ method, path },
       headers: {
         ...headers,
         ...(body === undefined ? {} : { "content-type": "application/json" }),

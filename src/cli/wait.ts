@@ -44,7 +44,10 @@ export async function waitForStatus(
 /** `Waiting for shop-2-1-1 (starting: connection refused).` */
 function waitingLine({ service, target, servers, removing }: ServiceStatus): string {
   const open = servers.filter(({ state }) => removing || state !== "ready");
-  if (open.length === 0) return `Waiting for the last remains of ${service} on the target ${target.name}.`;
+  if (open.length === 0) {
+    const what = removing ? "last remains" : "rollout";
+    return `Waiting for the ${what} of ${service} on the target ${target.name}.`;
+  }
   const names = open.slice(0, namedServers).map((server) => {
     const condition = removing ? "" : conditionOf(server);
     return `${server.id} (${server.state}${condition && `: ${condition}`})`;

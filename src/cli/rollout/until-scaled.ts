@@ -35,8 +35,8 @@ function failureOf(status: ServiceStatus, beganAtMs: number): ServerFailure | un
   return failures.find(({ release, atMs }) => atMs >= beganAtMs && release === serving?.number);
 }
 
-/** Servers in quarantine do not count: the policy says how long they are kept. */
-function isScaled(status: ServiceStatus): boolean {
+/** Exactly the wanted servers work and have their part of the traffic. Servers in quarantine do not count: the policy says how long they are kept. */
+export function isScaled(status: ServiceStatus): boolean {
   const { serving, count } = status;
   if (serving === undefined) return true;
   const working = serversIn(status, "ready").filter((s) => s.inTraffic || serving.traffic === undefined);

@@ -42,6 +42,17 @@ export function addMachineCommands(program: Command, load: LoadCommand): void {
     .addArgument(new Argument("<SHELL>", "bash, zsh or fish").choices(["bash", "zsh", "fish"]))
     .argument("[WORDS...]", "after --: the words of a command line; prints what could come next")
     .action(load(async () => (await import("./completion.ts")).completion(program)));
+  command(
+    program,
+    "api",
+    "ask the controller's API for a path, and print the answer as it comes",
+    "kiln api GET '/v1/overview?limit=5'",
+    "kiln api POST /v1/services/shop/scale --input scale.json",
+  )
+    .addArgument(new Argument("<METHOD>", "GET or POST").choices(["GET", "POST"]))
+    .argument("<PATH>", "as docs/api.md has it, such as /v1/services")
+    .option("--input <FILE>", "the JSON to send; - is standard input")
+    .action(load(async () => (await import("./api.ts")).run));
   const controller = group(program, "controller", "start, stop or inspect the controller");
   command(controller, "start", "start the controller in the background").action(
     load(async () => (await import("./controller.ts")).start),

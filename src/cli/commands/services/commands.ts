@@ -1,6 +1,6 @@
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { command, following, fromFile, type LoadCommand, theOne } from "../../declare.ts";
-import { parseSince, parseTail } from "../../numbers.ts";
+import { parseDuration, parseSince, parseTail } from "../../numbers.ts";
 
 export function addServiceCommands(program: Command, load: LoadCommand): void {
   program.commandsGroup("Inspect services:");
@@ -16,6 +16,23 @@ export function addServiceCommands(program: Command, load: LoadCommand): void {
   )
     .argument("[SERVICE]", oneOrAll)
     .action(load(async () => (await import("./status.ts")).run));
+  fromFile(
+    command(
+      program,
+      "wait",
+      "wait until a service is ready, its rollout is over, or it is removed",
+      "kiln wait shop",
+      "kiln wait shop --for rollout --timeout 30m",
+    ),
+  )
+    .argument("[SERVICE]", theOne)
+    .addOption(
+      new Option("--for <STATE>", "for which state")
+        .choices(["ready", "rollout", "removed"])
+        .default("ready"),
+    )
+    .option("--timeout <DURATION>", "how long at most, such as 5m", parseDuration, 600_000)
+    .action(load(async () => (await import("./wait.ts")).run));
   fromFile(command(program, "servers", "list servers", "kiln servers", "kiln servers shop --json"))
     .argument("[SERVICE]", oneOrAll)
     .action(load(async () => (await import("./servers.ts")).run));
