@@ -2,7 +2,10 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Controller, startController } from "../../src/controller/controller.ts";
 import { fakeDriftSource } from "../../src/controller/drift/fake-drift-source.ts";
+import type { Images } from "../../src/controller/operations/images.ts";
 import { noPlatforms } from "../../src/controller/testing.ts";
+import type { ServiceKey } from "../../src/domain/ids.ts";
+import type { Rollout } from "../../src/domain/rollout.ts";
 import { localTarget } from "../../src/domain/target.ts";
 import { KilnError } from "../../src/lib/errors.ts";
 import { type Logger, silentLog } from "../../src/lib/log.ts";
@@ -10,6 +13,7 @@ import type { Clock } from "../../src/lib/time/clock.ts";
 import type { Platform } from "../../src/platform/platform.ts";
 import { holdState } from "../../src/store/sqlite/lock.ts";
 import { openStore, type Store } from "../../src/store/store.ts";
+import type { Delays } from "./delays.ts";
 import type { Faults } from "./faults.ts";
 import { Killed, Life } from "./life.ts";
 import type { Mutation } from "./mutants/mutation.ts";
@@ -25,12 +29,16 @@ export interface InstallationParts {
   /** Real time. */
   readonly time: Clock;
   readonly faults: Faults;
+  readonly delays: Delays;
   readonly trace: Trace;
   /** What the machine's clock shows. */
   readonly now: () => number;
   readonly tally: Tally;
   readonly mutation: Mutation;
 }
+
+/** How long a question about an image takes at most. */
+const imageMs = 3_000;
 
 let blank: Buffer | undefined;
 
@@ -73,7 +81,7 @@ export class Installation implements Disposable {
   }
 
   async start(): Promise<void> {
-    const { world, time, faults, trace, now, mutation } = this.#parts;
+    const { world, time, faults, delays, trace, now, mutation } = this.#parts;
     const { referee } = world;
     this.#lock = await holdState(join(this.#scratch.folder, "lock"), { pid: process.pid });
     const life = new Life(++this.done.lives, (where) => this.#died(where));
@@ -109,7 +117,7 @@ export class Installation implements Disposable {
         platforms: noPlatforms,
         clock: mutation.clock?.(clock) ?? clock,
         log,
-        images: { has: async () => true, requireVersion: async () => {} },
+        images: imagesAfter(delays),
         self: { pid: process.pid, version: "0.0.0", home: this.#scratch.folder },
         onShutdown: () => {},
       });
@@ -152,6 +160,11 @@ export class Installation implements Disposable {
     return this.#store;
   }
 
+  /** The one that is running, as far as a controller is there to tell. */
+  rolloutOf(service: ServiceKey): Rollout | undefined {
+    return this.controller === undefined ? undefined : this.store.desired(service)?.rollout;
+  }
+
   get platform(): Platform {
     if (this.#platform === undefined) throw new Error("no controller has been started");
     return this.#platform;
@@ -181,6 +194,17 @@ export class Installation implements Disposable {
     this.#life?.kill("its end");
     this.#scratch[Symbol.dispose]();
   }
+}
+
+/** Every image is there; it may take a while to say so. */
+function imagesAfter(delays: Delays): Images {
+  const answer =
+    <Value>(value: Value) =>
+    async () => {
+      await delays.pass(imageMs);
+      return value;
+    };
+  return { has: answer(true), requireVersion: answer(undefined) };
 }
 
 /** A log that takes every fault that nobody injected for a finding. */

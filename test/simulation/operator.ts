@@ -1,5 +1,5 @@
 import type { Controller } from "../../src/controller/controller.ts";
-import type { DeployRequest } from "../../src/controller/operations.ts";
+import type { Accepted, DeployRequest } from "../../src/controller/operations.ts";
 import type { ServiceKey } from "../../src/domain/ids.ts";
 import type { Rollout } from "../../src/domain/rollout.ts";
 import type { JobSpec, RolloutPolicy, Step, TrafficSpec, UpkeepPolicy } from "../../src/domain/spec.ts";
@@ -50,6 +50,7 @@ export class Operator {
   readonly #upkeep: Random;
   /** Few of all requests meet a rollback that runs: without it hardly one would be paused. */
   readonly #hesitation: Random;
+  readonly #emergencies: Random;
   readonly #mix: QualityMix;
   readonly #powers: World["powers"];
   readonly #verdict: Verdict;
@@ -61,6 +62,7 @@ export class Operator {
   constructor({ random, mix, powers, verdict, trace, tally }: OperatorParts) {
     this.#random = random;
     this.#upkeep = random.fork("upkeep");
+    this.#emergencies = random.fork("emergencies");
     this.#hesitation = random.fork("hesitation");
     this.#mix = mix;
     this.#powers = powers;
@@ -72,18 +74,19 @@ export class Operator {
   /** A first deploy that works: what most runs begin with. */
   begin(controller: Controller, service: ServiceKey): void {
     const answer = controller.deploy(this.#request(service, "good"), anAsker());
-    this.#ask("deploy", service, undefined, answer);
+    this.#ask("deploy", service, () => undefined, answer);
   }
 
-  /** Asks for something while this rollout is running, if any, and does not wait for it. */
-  act(controller: Controller, service: ServiceKey, running: Rollout | undefined): void {
+  /** Asks for something, and does not wait for it. `rollout`: the one that is running, if any. */
+  act(controller: Controller, service: ServiceKey, rollout: () => Rollout | undefined): void {
+    const running = rollout();
     const wish = this.#random.weighted(wishes);
     const what = running?.kind === "rollback" && this.#hesitation.chance(0.1) ? "pause" : wish;
-    this.#ask(what, service, running, this.#do(what, controller, service));
+    this.#ask(what, service, rollout, this.#do(what, controller, service));
   }
 
   /** Decides on a rollout that waits for a person. */
-  decide(controller: Controller, service: ServiceKey, paused: Rollout): void {
+  decide(controller: Controller, service: ServiceKey, paused: () => Rollout | undefined): void {
     const what = this.#random.pick<Wish>(["abort", "promote", "resume", "abort"]);
     this.#ask(what, service, paused, this.#do(what, controller, service));
   }
@@ -106,30 +109,41 @@ export class Operator {
       case "remove":
         return controller.remove({ service }, anAsker("ada@example.com"));
       case "deploy":
-        return controller.deploy(this.#request(service, random.weighted(this.#mix)), anAsker());
+        return controller.deploy(this.#urgent(this.#request(service, random.weighted(this.#mix))), anAsker());
     }
   }
 
-  #ask(what: Wish, service: ServiceKey, running: Rollout | undefined, answer: Promise<unknown>): void {
+  #ask(what: Wish, service: ServiceKey, rollout: () => Rollout | undefined, answer: Promise<unknown>): void {
+    const running = rollout();
     this.#trace.add(() => `operator: ${what} ${service}`);
     answer.then(
       (value) => {
         this.#trace.add(() => `operator: ${what} ${service} -> ${inShort(value)}`);
         for (const name of namesOf(what, running)) this.#tally.add(name);
+        if (isForced(value)) this.#tally.add("deploy against a freeze");
       },
-      (error: unknown) => this.#hear(what, running, error),
+      (error: unknown) => this.#hear(what, error, rollout),
     );
   }
 
-  #hear(what: Wish, running: Rollout | undefined, error: unknown): void {
+  #hear(what: Wish, error: unknown, rollout: () => Rollout | undefined): void {
     if (error instanceof Killed) return;
-    if (what === "abort" && running !== undefined) {
+    const running = what === "abort" ? rollout() : undefined;
+    if (running !== undefined) {
       this.#verdict.fail("abort-always-works", `rollout ${running.id} is ${running.phase}: ${error}`);
     }
     this.#trace.add(() => `operator: ${what} is refused: ${error instanceof Error ? error.message : error}`);
+    const isRefused = what === "deploy" && error instanceof KilnError && error.code === "policy_refused";
+    if (isRefused) this.#tally.add("deploy that a freeze refuses");
     const expected =
-      error instanceof KilnError && (answers.has(error.code) || error.message.includes(injected));
+      isRefused ||
+      (error instanceof KilnError && (answers.has(error.code) || error.message.includes(injected)));
     if (!expected) this.#verdict.fail("every-request-has-an-answer", `${what}: ${stackOf(error)}`);
+  }
+
+  /** Some deploys are to begin whatever policies say. */
+  #urgent(request: DeployRequest): DeployRequest {
+    return this.#emergencies.chance(0.2) ? { ...request, breakGlass: true, reason: "it burns" } : request;
   }
 
   #request(service: ServiceKey, quality: Quality): DeployRequest {
@@ -246,6 +260,10 @@ function namesOf(what: Wish, running: Rollout | undefined): readonly Request[] {
   if (running === undefined || what === "resume" || what === "promote") return [what];
   if (what === "pause") return running.kind === "rollback" ? [what, "pause of a rollback"] : [what];
   return [what, what === "deploy" ? "deploy over a rollout" : `${what} during a rollout`];
+}
+
+function isForced(answer: unknown): boolean {
+  return (answer as Accepted | undefined)?.admission?.breakGlass === true;
 }
 
 function inShort(value: unknown): string {

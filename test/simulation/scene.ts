@@ -1,8 +1,10 @@
 import type { ServiceKey } from "../../src/domain/ids.ts";
 import { FakeClock } from "../../src/lib/time/fake-clock.ts";
+import { Delays } from "./delays.ts";
 import { EngineWorld } from "./engine/engine-world.ts";
 import { Faults } from "./faults.ts";
 import { FleetWorld } from "./fleet/fleet-world.ts";
+import { Guardian } from "./guardian.ts";
 import { Installation } from "./installation.ts";
 import type { Mutation } from "./mutants/mutation.ts";
 import { type QualityMix, qualities } from "./nature.ts";
@@ -33,8 +35,10 @@ export class Scene implements Disposable {
   readonly trace: Trace;
   readonly tally = new Tally();
   readonly faults: Faults;
+  readonly delays: Delays;
   readonly world: World;
   readonly operator: Operator;
+  readonly guardian: Guardian;
   readonly installation: Installation;
   readonly services: readonly [ServiceKey, ...ServiceKey[]];
   /** What the machine's clock shows beyond real time. */
@@ -47,6 +51,7 @@ export class Scene implements Disposable {
     const trace = new Trace(traced, () => time.now());
     this.trace = trace;
     this.faults = new Faults(random.fork("faults"), tally);
+    this.delays = new Delays(random.fork("delays"), time);
     this.services = random.chance(0.15) ? ["shop", "api.staging"] : ["shop"];
     const now = () => this.now();
     const wall = {
@@ -56,7 +61,7 @@ export class Scene implements Disposable {
     };
     const parts = { wall, time, services: this.services, trace, random: random.fork("machine") };
     this.world = on === "fleet" ? new FleetWorld(parts) : new EngineWorld(parts);
-    const { world, faults } = this;
+    const { world, faults, delays } = this;
     this.operator = new Operator({
       random: random.fork("operator"),
       mix: rest.qualities ?? qualities,
@@ -65,7 +70,10 @@ export class Scene implements Disposable {
       trace,
       tally,
     });
-    this.installation = new Installation({ world, time, faults, trace, now, tally, mutation });
+    const { services } = this;
+    const { verdict } = world.referee;
+    this.guardian = new Guardian({ random: random.fork("guardian"), services, verdict, trace, tally });
+    this.installation = new Installation({ world, time, faults, delays, trace, now, tally, mutation });
   }
 
   /** What the machine's clock shows. */

@@ -31,7 +31,7 @@ function decide({ operator, installation }: Scene): void {
   const { store, controller } = installation;
   for (const { service, rollout } of store.desiredAll()) {
     if (rollout?.phase === "paused" && controller !== undefined)
-      operator.decide(controller, service, rollout);
+      operator.decide(controller, service, () => installation.rolloutOf(service));
   }
 }
 

@@ -1,10 +1,12 @@
-import type { Controller } from "../../src/controller/controller.ts";
 import type { ServiceKey } from "../../src/domain/ids.ts";
 import { Misfortunes } from "./misfortunes.ts";
 import { Scene, type SimulationOptions, startMs } from "./scene.ts";
 import { settle } from "./settle.ts";
 import type { Counts } from "./tally.ts";
 import type { WorldName } from "./world.ts";
+
+/** How long a request is on its way at most. */
+const requestMs = 2_000;
 
 export interface SimulationResult {
   readonly seed: number;
@@ -90,23 +92,26 @@ class Run {
 
   async #happen(): Promise<void> {
     const { random, services, installation } = this.#scene;
-    const { controller } = installation;
-    if (controller === undefined) {
+    if (installation.controller === undefined) {
       if (random.chance(0.7)) await this.#misfortunes.startAgain();
       else await this.#misfortunes.haunt();
       return;
     }
     const what = random.weighted({ operator: 8, haunt: 5, kill: 2.5, stop: 0.5, rival: 0.2 });
-    if (what === "operator") this.#request(controller, random.pick(services));
+    this.#scene.guardian.act(installation.controller);
+    if (what === "operator") void this.#request(random.pick(services));
     else if (what === "haunt") await this.#misfortunes.haunt();
     else if (what === "kill") installation.life?.killAt(random.int(1, 25), random.chance(0.5));
     else if (what === "stop") await this.#stop();
     else await this.#rival();
   }
 
-  #request(controller: Controller, service: ServiceKey): void {
-    const { installation, operator } = this.#scene;
-    operator.act(controller, service, installation.store.desired(service)?.rollout);
+  /** It arrives amid whatever goes on then. */
+  async #request(service: ServiceKey): Promise<void> {
+    const { delays, installation, operator } = this.#scene;
+    await delays.pass(requestMs);
+    const { controller } = installation;
+    if (controller !== undefined) operator.act(controller, service, () => installation.rolloutOf(service));
   }
 
   async #stop(): Promise<void> {

@@ -46,6 +46,10 @@ export const requests = [
   "abort of a rollback",
   "remove",
   "remove during a rollout",
+  "freeze",
+  "unfreeze",
+  "deploy that a freeze refuses",
+  "deploy against a freeze",
 ] as const;
 
 export type Fault = (typeof faults)[number];

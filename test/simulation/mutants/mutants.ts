@@ -155,6 +155,11 @@ export const mutants: Readonly<Record<string, Mutant>> = {
       };
     },
   },
+  "a freeze is forgotten": {
+    caughtBy: "no-deploy-begins-in-a-freeze",
+    on: worldNames,
+    store: (store) => ({ ...store, policies: { ...store.policies, freezes: () => [] } }),
+  },
   "a job that has failed counts as done": {
     caughtBy: "before-jobs-first",
     store: (store) => ({

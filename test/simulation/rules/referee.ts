@@ -1,8 +1,9 @@
 import type { Shares } from "../../../src/domain/actions.ts";
 import type { ServerId, ServiceKey } from "../../../src/domain/ids.ts";
 import type { Observation } from "../../../src/domain/observation.ts";
+import { isFrozenBy } from "../../../src/domain/policy/policy.ts";
 import type { GroupSpec } from "../../../src/platform/platform.ts";
-import type { NewTaint, Store } from "../../../src/store/store.ts";
+import type { NewTaint, StartDeploy, Store } from "../../../src/store/store.ts";
 import type { Fate, WorldCall } from "../faults.ts";
 import type { Life } from "../life.ts";
 import type { Trace } from "../trace.ts";
@@ -57,6 +58,7 @@ export abstract class Referee {
   onStored(store: Store, method: string, args: readonly unknown[]): void {
     if (method !== "recordServers") this.trace.add(() => `  store ${method} ${JSON.stringify(args)}`);
     if (recordsOnly.has(method)) return;
+    if (method === "startDeploy") this.#mayBegin(store, args[0] as StartDeploy);
     if (method === "moveMoments") this.#progress.onMoments(args[0] as number);
     for (const service of this.knowledge.services) this.#refresh(service, store);
     const taken = takenIn(method, args);
@@ -171,6 +173,19 @@ export abstract class Referee {
 
   protected isOver(life: Life): boolean {
     return life.isOver || life !== this.#life;
+  }
+
+  /** Where it is frozen, only a deploy that is to begin whatever policies say. Rollbacks and replacements always may. */
+  #mayBegin(store: Store, { release, admission }: StartDeploy): void {
+    const { service } = release;
+    const against = store.policies
+      .freezes()
+      .filter((freeze) => isFrozenBy(freeze, service, Number.NEGATIVE_INFINITY));
+    this.verdict.expect(
+      against.length === 0 || admission?.breakGlass === true,
+      "no-deploy-begins-in-a-freeze",
+      () => `a deploy of ${service} begins, and freeze ${against[0]?.id} holds`,
+    );
   }
 
   #refresh(service: ServiceKey, store: Store): void {
