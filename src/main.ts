@@ -5,6 +5,7 @@
  * `/metrics` there.
  */
 import { chmod, rm } from "node:fs/promises";
+import { hostname } from "node:os";
 import { parseArgs } from "node:util";
 import { createAccess } from "./access/access.ts";
 import type { Metering } from "./api/routes-metrics.ts";
@@ -22,6 +23,8 @@ import { requireNotRevoked } from "./controller/operations/revocations.ts";
 import type { Operations } from "./controller/operations.ts";
 import type { Platforms } from "./controller/targets/operations.ts";
 import type { OpenTarget } from "./controller/targets/site.ts";
+import { startWebhooks } from "./controller/webhooks/operations.ts";
+import { post } from "./controller/webhooks/post.ts";
 import type { Actor } from "./domain/actor.ts";
 import { localTarget, type Target } from "./domain/target.ts";
 import { openEvidence } from "./drift/evidence/evidence.ts";
@@ -141,7 +144,8 @@ async function run(state: StateFolder): Promise<void> {
   });
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => stopped.resolve());
   const figures = createFigures({ store, clock, operations: { ...controller, ...images } });
-  const known = { ...controller, ...auditor, ...images, ...releasing, ...figures };
+  const webhooks = startWebhooks({ store, clock, log, post, installation: `${hostname()}-${state.tag}` });
+  const known = { ...controller, ...auditor, ...images, ...releasing, ...figures, ...webhooks.operations };
   const access = createAccess({
     ...{ store, clock, log, folder: state.access, operations: known },
     createApi: async (parts) => {
@@ -161,6 +165,7 @@ async function run(state: StateFolder): Promise<void> {
   await distribution[Symbol.asyncDispose]();
   await access.close();
   await api.close();
+  await webhooks.close();
   await controller.close();
   await auditor.close();
   log.info("the controller has stopped");

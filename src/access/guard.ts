@@ -13,10 +13,10 @@ import {
 import type { AccessToken } from "../domain/access/identity.ts";
 import type { Actor } from "../domain/actor.ts";
 import type { ServiceKey } from "../domain/ids.ts";
+import { clientOf, plainAddress } from "../lib/addresses.ts";
 import { KilnError } from "../lib/errors.ts";
 import type { Clock } from "../lib/time/clock.ts";
 import type { Store } from "../store/store.ts";
-import { clientOf, plainAddress } from "./addresses.ts";
 import { Budget } from "./budget.ts";
 import { isSameDigest, parseCredential } from "./credential.ts";
 import { Denials } from "./denials.ts";

@@ -24,6 +24,7 @@ import {
   stated,
 } from "./testing.ts";
 import { accessAsked } from "./testing-access.ts";
+import { webhooksAsked } from "./testing-webhooks.ts";
 
 const faultOf = async (work: Promise<unknown>): Promise<KilnError> => {
   const error = await work.then(
@@ -43,6 +44,7 @@ const server = "shop-1-1-1";
 /** What each operation is asked, at least once. */
 const asked: { readonly [Name in OperationName]: readonly Asked<Name>[] } = {
   ...accessAsked,
+  ...webhooksAsked,
   ...{ info: [{}], shutdown: [{}, { reason: "an upgrade" }], services: [{}], status: [{ service }] },
   overview: [{}, { q: "sh", cursor: "1.shop", limit: 50 }],
   diff: [{ service, from: 1, to: 2 }],

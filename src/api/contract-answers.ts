@@ -13,6 +13,7 @@ import type { Snapshot as SnapshotOfVolume, VolumeState } from "../domain/volume
 import { type ErrorCode, errorCodes } from "../lib/error-codes.ts";
 import type { ErrorJson } from "../lib/errors.ts";
 import { accessAnswers } from "./contract-access-schemas.ts";
+import { webhookAnswers } from "./contract-webhook-schemas.ts";
 
 /** What operations answer. */
 
@@ -583,6 +584,7 @@ export const ErrorAnswer = z.object({
 /** Every answer by the name that the table and OpenAPI have for it. */
 export const answers = {
   ...accessAnswers,
+  ...webhookAnswers,
   Accepted,
   AcceptedRun,
   Approval: approval,

@@ -17,6 +17,7 @@ import {
   releaseNumber,
 } from "../domain/schema/values.ts";
 import { accessAsks } from "./contract-access-schemas.ts";
+import { webhookAsks } from "./contract-webhook-schemas.ts";
 
 /**
  * What operations are asked with: one object each. Fields that the route's path names come from the path, the others from
@@ -374,6 +375,7 @@ const Traffic = Service.extend({
 /** Every argument by the name that the table has for it. */
 export const asks = {
   ...accessAsks,
+  ...webhookAsks,
   ...{
     AcceptBreaks,
     AddKey,

@@ -1,5 +1,6 @@
 import { accessTable } from "./contract-access.ts";
 import type { ContractEntry } from "./contract-entry.ts";
+import { webhookTable } from "./contract-webhooks.ts";
 
 export type { ContractEntry };
 
@@ -10,6 +11,7 @@ export type { ContractEntry };
  */
 export const table = {
   ...accessTable,
+  ...webhookTable,
   info: {
     method: "GET",
     path: "/v1/controller",

@@ -13,6 +13,7 @@ import { createClient } from "./client.ts";
 import type { Client } from "./contract-types.ts";
 import { createApi } from "./routes.ts";
 import { accessAnswers } from "./testing-access.ts";
+import { webhookAnswers } from "./testing-webhooks.ts";
 
 export function aDeployRequest(): DeployRequest {
   return {
@@ -160,6 +161,7 @@ const channel = {
 
 export const answers: Operations = {
   ...accessAnswers,
+  ...webhookAnswers,
   check: async () => ({ commit: "ab".repeat(20) }),
   deploy: async () => accepted,
   plan: async () => ({

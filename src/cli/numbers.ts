@@ -39,6 +39,15 @@ export function parseRelease(text: string): number {
   return value;
 }
 
+/** The place of an event in the log, which `kiln audit` shows. */
+export function parseSequence(text: string): number {
+  const value = wholeNumber(text);
+  if (value === undefined || value === 0) {
+    throw new InvalidArgumentError("Expected the number of an entry, as in `kiln audit`.");
+  }
+  return value;
+}
+
 /** A TCP port to listen at. */
 export function parsePort(text: string): number {
   const value = wholeNumber(text);

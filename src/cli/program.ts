@@ -14,6 +14,7 @@ import { addServiceCommands } from "./commands/services/commands.ts";
 import { addTargetCommands } from "./commands/targets/commands.ts";
 import { addTrustCommands } from "./commands/trust/commands.ts";
 import { addVolumeCommands } from "./commands/volumes/commands.ts";
+import { addWebhookCommands } from "./commands/webhooks/commands.ts";
 
 import type { Context, Outcome } from "./context.ts";
 import { jsonAnywhere, type LoadCommand } from "./declare.ts";
@@ -70,6 +71,7 @@ export function createProgram(version: string, host: CommandRunner): Command {
   addRegistryCommands(program, load);
   addTrustCommands(program, load);
   addPolicyCommands(program, load);
+  addWebhookCommands(program, load);
   addTargetCommands(program, load);
   addMachineCommands(program, load);
   addAccessCommands(program, load);

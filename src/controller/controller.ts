@@ -1,4 +1,5 @@
 import type { accessTable } from "../api/contract-access.ts";
+import type { webhookTable } from "../api/contract-webhooks.ts";
 import type { ServerId } from "../domain/ids.ts";
 import type { EvidenceStore } from "../drift/evidence/evidence.ts";
 import { KilnError } from "../lib/errors.ts";
@@ -48,11 +49,16 @@ export interface ControllerOptions {
   readonly onShutdown: () => void;
 }
 
-/** Everything but what the auditor, the store of images, the figures and the part about access answer. */
+/** Everything but what the auditor, the store of images, the figures and the parts about access and webhooks answer. */
 export interface Controller
   extends Omit<
     Operations,
-    keyof Auditor | keyof ImageOperations | keyof ImageReleasing | keyof typeof accessTable | "figures"
+    | keyof Auditor
+    | keyof ImageOperations
+    | keyof ImageReleasing
+    | keyof typeof accessTable
+    | keyof typeof webhookTable
+    | "figures"
   > {
   /** Ends all passes; servers and router keep running. */
   close(): Promise<void>;

@@ -93,6 +93,7 @@ import {
   selectTrustedKeys,
   setImagePolicy,
 } from "./trust.ts";
+import { openWebhooks, type WebhookStore } from "./webhooks/webhooks.ts";
 import type { Workbench } from "./workbench.ts";
 
 export type {
@@ -163,6 +164,7 @@ export interface Store extends Disposable {
   /** False when there was none. */
   removeImagePolicy(target: TargetName | undefined, by: Asker): boolean;
   readonly policies: PolicyStore;
+  readonly webhooks: WebhookStore;
   /** The release that a deploy of this draft would go to. Records nothing. */
   draftRelease(service: ServiceKey, draft: ReleaseDraft, createdBy: string): Release;
   /** Whether `startDeploy` would be refused. Records nothing. Throws `rollout_running`, `service_removing`. */
@@ -331,6 +333,7 @@ export function openStore(path: string, options: { readonly clock: Clock }): Sto
     setImagePolicy: (policy, by) => changing(() => setImagePolicy(bench, policy, by)),
     removeImagePolicy: (target, by) => changing(() => deleteImagePolicy(bench, target, by)),
     policies: openPolicies(bench),
+    webhooks: openWebhooks(bench, keyFileBeside(path)),
     draftRelease: (service, draft, createdBy) => draftRelease(bench, service, draft, createdBy),
     requireWay: (service, supersede) => requireWay(bench, service, supersede),
     rehearse: (work) => db.rehearsal(() => work(store)),

@@ -415,6 +415,24 @@ const migrations: readonly string[] = [
   -- The token that took its place: then it cannot be replaced again.
   ALTER TABLE access_tokens ADD COLUMN replaced_by TEXT;
   `,
+  `
+  CREATE TABLE webhooks (
+    name TEXT PRIMARY KEY,
+    origin TEXT NOT NULL,
+    format TEXT NOT NULL,
+    kinds TEXT NOT NULL,
+    services TEXT NOT NULL,
+    created_at_ms INTEGER NOT NULL,
+    created_by TEXT NOT NULL,
+    -- The last entry of the log that is done with.
+    cursor INTEGER NOT NULL,
+    delivered_at_ms INTEGER,
+    failing TEXT,
+    -- The URL and the secrets that sign, like a secret.
+    nonce BLOB NOT NULL,
+    sealed BLOB NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];
 
 /** The version that this Kiln writes. */
@@ -427,7 +445,7 @@ const stateTables = [
   ...["trusted_keys", "image_policies", "runs", "schedules"],
   ...["policy_file", "freezes", "overrides", "candidates", "approvals"],
   ...["access_tokens", "access_invites", "access_listener", "access_rules", "access_used"],
-  ...["revoked_images", "channels"],
+  ...["revoked_images", "channels", "webhooks"],
 ];
 
 /**

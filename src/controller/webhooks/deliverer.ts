@@ -1,0 +1,178 @@
+import type { KilnEvent } from "../../domain/event.ts";
+import { concerns, pauseAfter, type Webhook } from "../../domain/webhook.ts";
+import { toKilnError } from "../../lib/errors.ts";
+import { createLock } from "../../lib/locks.ts";
+import type { Logger } from "../../lib/log.ts";
+import type { Clock } from "../../lib/time/clock.ts";
+import type { Store } from "../../store/store.ts";
+import { idOf, messageOf, signed } from "./message.ts";
+import type { Post } from "./post.ts";
+
+export interface DelivererParts {
+  readonly store: Pick<Store, "webhooks" | "events" | "subscribe">;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly post: Post;
+  /** Names this installation among others, for receivers. */
+  readonly installation: string;
+}
+
+/** Events are read so many at a time. */
+const pageSize = 200;
+/** How often the place of a webhook in the log is recorded while one event follows the other. After a crash, those since then are sent again. */
+const recordMs = 1_000;
+
+/**
+ * Sends events to webhooks. The event log is the queue: each webhook has a place in it, so nothing is lost while a receiver is away or no
+ * controller runs. A webhook receives one event after the other, in order, each at least once; none waits for another.
+ */
+export class Deliverer {
+  readonly #parts: DelivererParts;
+  readonly #lines = new Map<string, Line>();
+  readonly #subscription: Disposable;
+  readonly #inTurn = createLock();
+
+  constructor(parts: DelivererParts) {
+    this.#parts = parts;
+    this.#subscription = parts.store.subscribe(() => {
+      for (const line of this.#lines.values()) line.wake();
+    });
+    for (const { name } of parts.store.webhooks.all()) this.#begin(name);
+  }
+
+  /** Changes a webhook while nothing is sent to it; then that continues from where the store says. */
+  change<Result>(name: string, work: () => Result): Promise<Result> {
+    return this.#inTurn(async () => {
+      await this.#lines.get(name)?.end();
+      this.#lines.delete(name);
+      try {
+        return work();
+      } finally {
+        this.#begin(name);
+      }
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#subscription[Symbol.dispose]();
+    await Promise.all([...this.#lines.values()].map((line) => line.end()));
+  }
+
+  /** One attempt, for an event that is not of the log. Throws `webhook_unknown`, `webhook_failed`. */
+  tell(webhook: Webhook, event: KilnEvent, signal: AbortSignal): Promise<void> {
+    return tell(this.#parts, webhook, event, signal);
+  }
+
+  #begin(name: string): void {
+    const { webhooks } = this.#parts.store;
+    if (webhooks.all().some((webhook) => webhook.name === name))
+      this.#lines.set(name, new Line(name, this.#parts));
+  }
+}
+
+async function tell(
+  { store, clock, post, installation }: DelivererParts,
+  { name, format }: Webhook,
+  event: KilnEvent,
+  signal: AbortSignal,
+): Promise<void> {
+  const { url, secrets } = store.webhooks.open(name);
+  const message = messageOf(format, event, installation);
+  await post(url, signed(idOf(event, installation), message, secrets, clock.now()), signal);
+}
+
+/** Everything that is sent to one webhook. */
+class Line {
+  readonly #name: string;
+  readonly #parts: DelivererParts;
+  readonly #stop = new AbortController();
+  readonly #running: Promise<void>;
+  #news = Promise.withResolvers<void>();
+  #recordedMs = Number.NEGATIVE_INFINITY;
+  #recorded: number | undefined;
+  #deliveredAtMs: number | undefined;
+
+  constructor(name: string, parts: DelivererParts) {
+    this.#name = name;
+    this.#parts = parts;
+    this.#stop.signal.addEventListener("abort", () => this.wake());
+    this.#running = this.#run();
+  }
+
+  wake(): void {
+    this.#news.resolve();
+  }
+
+  async end(): Promise<void> {
+    this.#stop.abort();
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    const { log, clock } = this.#parts;
+    const { signal } = this.#stop;
+    while (!signal.aborted) {
+      try {
+        await this.#tellAll();
+      } catch (error) {
+        log.warn({ webhook: this.#name, err: toKilnError(error) }, "events cannot be sent; Kiln tries again");
+        await clock.sleep(pauseAfter(1), signal).catch(() => {});
+      }
+    }
+  }
+
+  /** Until it is ended, or the webhook is gone. */
+  async #tellAll(): Promise<void> {
+    const { store } = this.#parts;
+    const webhook = store.webhooks.all().find(({ name }) => name === this.#name);
+    if (webhook === undefined) return this.#stop.abort();
+    let { cursor } = webhook;
+    while (!this.#stop.signal.aborted) {
+      this.#news = Promise.withResolvers();
+      const events = store.events({ after: cursor, limit: pageSize });
+      for (const event of events) {
+        if (concerns(webhook, event) && !(await this.#insist(webhook, event))) return this.#record(cursor);
+        cursor = event.sequence;
+        if (this.#parts.clock.elapsed() - this.#recordedMs >= recordMs) this.#record(cursor);
+      }
+      this.#record(cursor);
+      if (events.length < pageSize) await this.#news.promise;
+    }
+  }
+
+  /** Tries until the event is delivered; false when the line is ended before. */
+  async #insist(webhook: Webhook, event: KilnEvent): Promise<boolean> {
+    const { clock, store, log } = this.#parts;
+    const { signal } = this.#stop;
+    const before = store.webhooks.all().find(({ name }) => name === this.#name)?.failing;
+    let { sinceMs, attempts } = before ?? { sinceMs: clock.now(), attempts: 0 };
+    while (!signal.aborted) {
+      try {
+        await tell(this.#parts, webhook, event, signal);
+        this.#deliveredAtMs = clock.now();
+        if (attempts > 0) this.#record(event.sequence);
+        return true;
+      } catch (error) {
+        if (signal.aborted) break;
+        attempts += 1;
+        const { message } = toKilnError(error);
+        if (attempts === 1) sinceMs = clock.now();
+        store.webhooks.failed(this.#name, { sinceMs, attempts, reason: message });
+        log.warn(
+          { webhook: this.#name, sequence: event.sequence, attempts, reason: message },
+          "an event was not delivered",
+        );
+        await clock.sleep(pauseAfter(attempts), signal).catch(() => {});
+      }
+    }
+    return false;
+  }
+
+  #record(cursor: number): void {
+    if (cursor === this.#recorded && this.#deliveredAtMs === undefined) return;
+    this.#parts.store.webhooks.advance(this.#name, cursor, this.#deliveredAtMs);
+    this.#recorded = cursor;
+    this.#recordedMs = this.#parts.clock.elapsed();
+    this.#deliveredAtMs = undefined;
+  }
+}

@@ -1,0 +1,65 @@
+import { createServer, type RequestListener } from "node:http";
+import type { AddressInfo } from "node:net";
+import { text } from "node:stream/consumers";
+import { expect, test } from "vitest";
+import { post, requireReceiver } from "./post.ts";
+
+const message = { headers: { "content-type": "text/plain", "webhook-id": "here-1" }, body: "grün" };
+const never = new AbortController().signal;
+
+async function receiver(answer: RequestListener) {
+  const server = createServer(answer);
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: `http://127.0.0.1:${port}/hook`,
+    [Symbol.dispose]: () => {
+      server.closeAllConnections();
+      server.close();
+    },
+  };
+}
+
+test("a message is posted as it is", async () => {
+  const got: string[] = [];
+  using to = await receiver(async (asked, answer) => {
+    got.push(`${asked.method} ${asked.url} ${asked.headers["webhook-id"]} ${await text(asked)}`);
+    answer.writeHead(204).end();
+  });
+  await post(to.url, message, never);
+  expect(got).toEqual(["POST /hook here-1 grün"]);
+});
+
+test("every other answer is a failure with the receiver's own words, and redirects are not followed", async () => {
+  using to = await receiver((asked, answer) => {
+    asked.resume();
+    if (asked.url === "/hook") answer.writeHead(302, { location: "/other" }).end("over there");
+    else answer.writeHead(200).end();
+  });
+  await expect(post(to.url, message, never)).rejects.toMatchObject({
+    code: "webhook_failed",
+    message: expect.stringMatching(
+      /^http:\/\/127\.0\.0\.1:\d+ did not take the message: it answered 302: over there\.$/,
+    ),
+  });
+  await expect(post("http://127.0.0.1:1/x", message, never)).rejects.toMatchObject({
+    code: "webhook_failed",
+  });
+});
+
+test.each([
+  "ftp://example.com/x",
+  "http://example.com/x",
+  "https://169.254.169.254/latest",
+  "https://[fe80::1]/x",
+  "https://user:word@example.com/x",
+  "hooks.example.com",
+  "",
+])("%j is not a receiver", (url) => {
+  expect(() => requireReceiver(url)).toThrow(expect.objectContaining({ code: "usage" }));
+});
+
+test.each(["https://hooks.example.com/T0/x?y=1", "http://127.0.0.1:8080/x", "http://localhost/x"])(
+  "%s is one",
+  (url) => expect(() => requireReceiver(url)).not.toThrow(),
+);
