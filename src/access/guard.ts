@@ -13,8 +13,8 @@ import {
 import type { AccessToken } from "../domain/access/identity.ts";
 import type { Actor } from "../domain/actor.ts";
 import type { ServiceKey } from "../domain/ids.ts";
-import { clientOf, plainAddress } from "../lib/addresses.ts";
 import { KilnError } from "../lib/errors.ts";
+import { clientOf, plainAddress } from "../lib/net/addresses.ts";
 import type { Clock } from "../lib/time/clock.ts";
 import type { Store } from "../store/store.ts";
 import { Budget } from "./budget.ts";

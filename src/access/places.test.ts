@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { clientOf, isLinkLocal } from "../lib/addresses.ts";
+import { clientOf, isLinkLocal } from "../lib/net/addresses.ts";
 import { isAllowedFile, isAllowedUrl, requireAllowed } from "./places.ts";
 
 test.each([

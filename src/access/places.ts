@@ -1,6 +1,6 @@
 import { matches } from "../domain/access/access.ts";
-import { isLinkLocal } from "../lib/addresses.ts";
 import { KilnError } from "../lib/errors.ts";
+import { isLinkLocal } from "../lib/net/addresses.ts";
 
 /** What requests over the network may name; nothing of a kind without an entry. */
 export interface AllowedPlaces {

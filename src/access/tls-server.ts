@@ -1,7 +1,7 @@
 import type { RequestListener } from "node:http";
 import { createServer, type Server } from "node:https";
 import type { Socket } from "node:net";
-import { clientOf } from "../lib/addresses.ts";
+import { clientOf } from "../lib/net/addresses.ts";
 import type { Shown } from "./certificates/keeper.ts";
 
 /** A client has so long for its part of each step: a TLS handshake, a request's headers, and its body. */

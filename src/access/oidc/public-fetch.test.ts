@@ -1,7 +1,8 @@
 import type { LookupAddress } from "node:dns";
 import { expect, test } from "vitest";
-import { isPublic } from "../addresses.ts";
-import { fetchText, guarded, whyNotAsked } from "./public-fetch.ts";
+import { isPublic } from "../../lib/net/addresses.ts";
+import { guarded } from "../../lib/net/outbound.ts";
+import { fetchText, whyNotAsked } from "./public-fetch.ts";
 
 test.each([
   ["https://token.actions.githubusercontent.com", undefined, undefined],

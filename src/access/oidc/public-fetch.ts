@@ -1,9 +1,8 @@
-import { lookup } from "node:dns";
 import type { IncomingMessage } from "node:http";
-import { isIP, type LookupFunction } from "node:net";
-import { getCACertificates } from "node:tls";
+import { isIP } from "node:net";
 import { isLoopback } from "../../lib/loopback.ts";
-import { isLinkLocal, isPublic } from "../addresses.ts";
+import { isLinkLocal, isPublic } from "../../lib/net/addresses.ts";
+import { guarded, trustedAuthorities } from "../../lib/net/outbound.ts";
 
 const limitMs = 5_000;
 const mostBytes = 256 * 1024;
@@ -41,26 +40,11 @@ function get(url: string, signal: AbortSignal, isPrivate: boolean): Promise<Inco
   const { request } = process.getBuiltinModule(url.startsWith("https:") ? "node:https" : "node:http");
   const options = {
     ...{ signal, agent: false, headers: { accept: "application/json" } },
-    ...{ ca: [...getCACertificates("default"), ...getCACertificates("system")] },
-    lookup: guarded(isPrivate),
+    ...{ ca: trustedAuthorities(), lookup: guarded(isPrivate) },
   };
   return new Promise((resolve, reject) => {
     request(url, options).once("response", resolve).once("error", reject).end();
   });
-}
-
-/** All addresses of the name must be allowed: which of them is used is not known. */
-export function guarded(isPrivate: boolean, resolve: typeof lookup = lookup): LookupFunction {
-  return (hostname, options, callback) =>
-    resolve(hostname, { ...options, all: true }, (error, addresses) => {
-      if (error !== null) return callback(error, []);
-      const bad = addresses.find(({ address }) => isLinkLocal(address) || !(isPrivate || isPublic(address)));
-      if (bad !== undefined)
-        return callback(new Error(`${hostname} leads to ${bad.address}, which is not public`), []);
-      const [first] = addresses;
-      if (options.all || first === undefined) callback(null, addresses);
-      else callback(null, first.address, first.family);
-    });
 }
 
 async function bodyOf(answer: IncomingMessage): Promise<string> {

@@ -1,8 +1,7 @@
-import { lookup } from "node:dns";
-import type { LookupFunction } from "node:net";
-import { isLinkLocal } from "../../lib/addresses.ts";
 import { KilnError } from "../../lib/errors.ts";
 import { isLoopback } from "../../lib/loopback.ts";
+import { isLinkLocal } from "../../lib/net/addresses.ts";
+import { guarded, trustedAuthorities } from "../../lib/net/outbound.ts";
 import { version } from "../../lib/version.ts";
 import type { Message } from "./message.ts";
 
@@ -12,6 +11,7 @@ export type Post = (url: string, message: Message, signal: AbortSignal) => Promi
 /** As an `import` they would load all that fetch() is made of, too. */
 const http = process.getBuiltinModule("node:http");
 const https = process.getBuiltinModule("node:https");
+const tls = process.getBuiltinModule("node:tls");
 
 const deadlineMs = 10_000;
 /** Of what a receiver answers when it refuses. */
@@ -36,10 +36,16 @@ export function requireReceiver(text: string): void {
 export const post: Post = (url, { headers, body }, signal) =>
   new Promise((resolve, reject) => {
     const fail = (reason: string) => reject(failed(new URL(url).origin, reason));
-    const module = url.startsWith("https:") ? https : http;
+    const isSecure = url.startsWith("https:");
+    const module = isSecure ? https : http;
     const within = AbortSignal.any([signal, AbortSignal.timeout(deadlineMs)]);
     const options = {
-      ...{ method: "POST", signal: within, lookup: safeLookup },
+      ...{
+        method: "POST",
+        signal: within,
+        lookup: guarded(true),
+        agent: isSecure ? secureAgent() : undefined,
+      },
       headers: { ...headers, "content-length": Buffer.byteLength(body), "user-agent": `kiln/${version}` },
     };
     const asked = module.request(url, options, (answer) => {
@@ -63,16 +69,16 @@ export const post: Post = (url, { headers, body }, signal) =>
     asked.end(body);
   });
 
-/** A name may lead elsewhere with each request. */
-const safeLookup: LookupFunction = (hostname, options, found) =>
-  lookup(hostname, { ...options, all: true }, (error, addresses) => {
-    if (error !== null) return found(error, "", 4);
-    const safe = addresses.filter(({ address }) => !isLinkLocal(address));
-    const [first] = safe;
-    if (first === undefined) return found(new Error(`${hostname} leads to a link-local address`), "", 4);
-    if (options.all === true) return found(null, safe);
-    return found(null, first.address, first.family);
+let keptAgent: InstanceType<typeof https.Agent> | undefined;
+
+/** With authorities as `ca` of each request, the agent would compare all of them to find a connection. */
+function secureAgent(): InstanceType<typeof https.Agent> {
+  keptAgent ??= new https.Agent({
+    keepAlive: true,
+    secureContext: tls.createSecureContext({ ca: trustedAuthorities() }),
   });
+  return keptAgent;
+}
 
 function failed(origin: string, reason: string): KilnError {
   return new KilnError("webhook_failed", `${origin} did not take the message: ${reason}.`, {
