@@ -72,6 +72,7 @@ const looking = [
   "evidence",
   "overview",
   "testPolicy",
+  "webhooks",
 ];
 const keeping = [
   "revokeImage",
@@ -96,6 +97,7 @@ const everywhere: { readonly [Name in Role]: readonly string[] } = {
     ...["trustPipelines", "distrustPipelines"],
     ...["trustKey", "revokeKey", "requireSigned", "liftPolicy", "setPolicy", "removePolicy"],
     ...["checkpoint", "acceptBreaks", "rotateAuditKey"],
+    ...["removeWebhook", "rotateWebhook", "replayWebhook", "testWebhook"],
   ],
 };
 
@@ -132,6 +134,7 @@ test("these are not served over the network, not even to an admin", () => {
   const local = entries.filter(([, { needs }]) => needs === "local").map(([name]) => name);
   expect(local.toSorted()).toEqual([
     "addTarget",
+    "addWebhook",
     "endExec",
     "exec",
     "listen",
