@@ -3,7 +3,7 @@ import type { LookupFunction } from "node:net";
 import { getCACertificates } from "node:tls";
 import { isLinkLocal, isPublic } from "./addresses.ts";
 
-/** Certificates that count for a server that is asked: those of Node.js and those of the machine, where operators add their own. */
+/** Authorities that may certify a server: the ones that Node.js knows, and the machine, where operators add their own. */
 export function trustedAuthorities(): string[] {
   return [...getCACertificates("default"), ...getCACertificates("system")];
 }
