@@ -75,6 +75,8 @@ export interface ImageSpec {
   /** A label that, once given, never points elsewhere. Absent: from git, otherwise a counter. */
   readonly version: string | undefined;
   readonly from: ImageBase;
+  /** Arguments of the Dockerfile, in place of their defaults. Absent: none. */
+  readonly args?: Readonly<Record<string, string>>;
   /** Debian package names, optionally `name=version`. */
   readonly packages: readonly string[];
   /** Package sources in place of the machine's: lines in the one-line format of sources.list(5). */

@@ -199,7 +199,7 @@ function basesOf(
 
 /** A fault is placed at `image.from`. Adds to `pinned` the references that were looked up in kiln.lock, with their digests. */
 async function openBase(
-  { image: { from } }: ServiceSpec,
+  { image: { from, args = {} } }: ServiceSpec,
   options: BuildOptions,
   place: LayerPlace,
   walk: WalkOptions,
@@ -220,21 +220,32 @@ async function openBase(
     },
   };
   const progress = (text: string) => options.progress({ kind: "message", text });
+  const note = (text: string) => options.progress({ kind: "note", text });
+  if (from.kind !== "dockerfile" && Object.keys(args).length > 0)
+    throw await placed(argsElsewhere(), ["image", "args"], findPlace);
   try {
     return await sourceOf(from).open(from, {
       place,
       index: walk.index,
       walk,
       bases,
+      args,
       channelDigest: options.channelDigest,
       env,
       clock,
       signal,
       progress,
+      note,
     });
   } catch (error) {
     throw await placed(error, ["image", "from"], findPlace);
   }
+}
+
+function argsElsewhere(): KilnError {
+  return new KilnError("spec_invalid", "Only a Dockerfile has arguments; `image.from` names none.", {
+    hint: "Leave `image.args` out, or write `from: dockerfile:PATH`. Environment variables of the image are `image.env`.",
+  });
 }
 
 function lockFileOf({ projectFolder }: BuildOptions): string {

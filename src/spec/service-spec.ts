@@ -127,6 +127,7 @@ function toImage(image: SpecDocument["image"], files: Found): ImageSpec {
   return {
     version: image.version,
     from: "path" in from ? { ...from, path: files.base ?? from.path } : from,
+    ...(Object.keys(image.args).length === 0 ? {} : { args: image.args }),
     packages: image.packages,
     sources: image.sources,
     skipScripts: image.skipScripts,

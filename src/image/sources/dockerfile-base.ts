@@ -6,6 +6,7 @@ import { KilnError } from "../../lib/errors.ts";
 import { readInside } from "../../lib/files/read-inside.ts";
 import { sha256 } from "../../lib/files/sha256.ts";
 import { temporaryPath } from "../../lib/files/temporary.ts";
+import { nearest } from "../../lib/nearest.ts";
 import { exec } from "../../lib/process/exec.ts";
 import { type ProjectFile, readProjectFiles } from "../project/project-files.ts";
 import { parseReference } from "../registry/reference.ts";
@@ -15,6 +16,7 @@ import { type ForeignDescriptor, foreignManifest } from "../store/oci-schema.ts"
 import { basesOf, hostArchitecture } from "../store/oci-types.ts";
 import { apartFolder, runApart } from "./apart.ts";
 import { chooseForThisMachine } from "./choose.ts";
+import { dockerfileSmells } from "./dockerfile-smells.ts";
 import { type StageImage, stageImages } from "./dockerfile-stages.ts";
 import { parsed } from "./foreign-blobs.ts";
 import { openOciLayout } from "./oci-layout.ts";
@@ -36,13 +38,18 @@ const longestBuildMs = 3_600_000;
  */
 export async function openDockerfile(base: DockerfileBase, call: OpenCall): Promise<Base> {
   const text = await readDockerfile(base.path, call);
-  const { images, unreadable } = stageImages(text);
+  const { images, unreadable, declared } = stageImages(text, call.args);
   if (unreadable.length > 0) throw invalid(base.path, unreadable);
+  requireDeclared(base.path, declared, call.args);
+  const name = relative(call.walk.projectFolder, base.path);
+  for (const { line, problem } of dockerfileSmells(text)) call.note(`${name}:${line}: ${problem}`);
   const { files } = await readProjectFiles([wholeProject(call)], call.walk);
   const pinned = await pinAll(images, call);
   const engine = await buildahVersion(call);
   const entries = files.map(({ source, ...file }) => ({ ...file, sha256: source?.sha256 }));
-  const key = sha256(JSON.stringify([recipe, engine, hostArchitecture(), text, base.stage, pinned, entries]));
+  const key = sha256(
+    JSON.stringify([recipe, engine, hostArchitecture(), text, base.stage, call.args, pinned, entries]),
+  );
   const result = join(call.place.cache, "dockerfile", key);
   const open = async () => {
     const made = await openOciLayout({ kind: "oci", path: result, ref: undefined }, call, (used) =>
@@ -217,7 +224,7 @@ async function writeLayout(
 async function runBuildah(
   { path, stage }: DockerfileBase,
   folder: string,
-  { signal }: OpenCall,
+  { signal, args }: OpenCall,
 ): Promise<void> {
   if (process.getuid?.() !== 0) {
     throw new KilnError("not_root", "A Dockerfile is built as root.", {
@@ -231,6 +238,7 @@ async function runBuildah(
   const closed = ["--isolation", "oci", "--network", "none", ...pinned];
   const what = [
     ...(stage === undefined ? [] : ["--target", stage]),
+    ...Object.entries(args).map(([name, value]) => `--build-arg=${name}=${value}`),
     ...["-f", inside("Dockerfile"), "-t", `oci:${inside("out")}:image`],
   ];
   try {
@@ -246,6 +254,24 @@ async function runBuildah(
       hint: "Steps have no network: bring what they need as files, or build on an image that has it.",
       cause: error,
     });
+  }
+}
+
+/** buildah takes an argument that nothing declares with no more than a warning. */
+function requireDeclared(path: string, declared: ReadonlySet<string>, args: OpenCall["args"]): void {
+  for (const name of Object.keys(args)) {
+    if (declared.has(name)) continue;
+    const near = nearest(name, declared);
+    throw new KilnError(
+      "dockerfile_invalid",
+      `No ARG of ${path} declares ${name}, which \`image.args\` gives.`,
+      {
+        hint:
+          near === undefined
+            ? `Write \`ARG ${name}\` in the stage that uses it, or leave it out of \`image.args\`.`
+            : `Did you mean ${near}?`,
+      },
+    );
   }
 }
 

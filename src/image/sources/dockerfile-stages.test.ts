@@ -46,3 +46,12 @@ test("only the names of images change, whatever stands around them", () => {
     "FROM  oci:/1  AS x\n# a:1\nFROM x\nFROM oci:/2:x\n",
   );
 });
+
+test("arguments that are given replace defaults in FROM, and all that are declared are known", () => {
+  const text =
+    'ARG TAG=1 HOST\nARG NAME="base"\nFROM $HOST/$NAME:$TAG AS a\nARG LATER\nFROM a\nRUN echo ARG NO\n';
+  expect(stageImages(text).unreadable).toMatchObject([{ line: 3 }]);
+  const { images, declared } = stageImages(text, { HOST: "registry.example", TAG: "2", LATER: "x" });
+  expect(images).toMatchObject([{ reference: "registry.example/base:2", line: 3 }]);
+  expect([...declared]).toEqual(["TAG", "HOST", "NAME", "LATER"]);
+});

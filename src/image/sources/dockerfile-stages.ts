@@ -20,20 +20,26 @@ export interface Unreadable {
 interface Found {
   readonly images: StageImage[];
   readonly unreadable: Unreadable[];
+  /** Names of all arguments. */
+  readonly declared: Set<string>;
 }
 
 /**
  * The images of other people that a Dockerfile builds on: of each `FROM`, neither `scratch` nor an earlier stage. Arguments
- * have their defaults (Dockerfile reference, "FROM" and "Understand how ARG and FROM interact").
+ * that are not among `args` have their defaults (Dockerfile reference, "FROM" and "Understand how ARG and FROM interact").
  */
-export function stageImages(text: string): Found {
-  const found: Found = { images: [], unreadable: [] };
+export function stageImages(text: string, args: Readonly<Record<string, string>> = {}): Found {
+  const found: Found = { images: [], unreadable: [], declared: new Set() };
   const stages = new Set(["scratch"]);
   const defaults = new Map<string, string>();
   let isBeforeStages = true;
   for (const instruction of instructions(text)) {
-    const argument = /^\s*ARG\s+([A-Za-z_]\w*)=["']?([^"'\s]*)["']?\s*$/i.exec(instruction.words);
-    if (argument && isBeforeStages) defaults.set(argument[1] ?? "", argument[2] ?? "");
+    const declared = argumentsIn(instruction.words);
+    for (const { name } of declared) found.declared.add(name);
+    for (const { name, value } of isBeforeStages ? declared : []) {
+      const given = Object.hasOwn(args, name) ? args[name] : value;
+      if (given !== undefined) defaults.set(name, given);
+    }
     if (!/^\s*FROM(\s|$)/i.test(instruction.words)) continue;
     isBeforeStages = false;
     addStage(found, instruction, stages, defaults);
@@ -41,7 +47,19 @@ export function stageImages(text: string): Found {
   return found;
 }
 
-interface Instruction {
+/** `ARG A B=1 C="two"`; a default in quotes that has blanks is not needed for the name of an image. */
+function argumentsIn(
+  words: string,
+): readonly { readonly name: string; readonly value: string | undefined }[] {
+  const [, list] = /^\s*ARG\s+(.*)$/i.exec(words) ?? [];
+  const each = /(?:^|\s)([A-Za-z_]\w*)(?:=(?:"([^"]*)"|'([^']*)'|(\S*)))?(?=\s|$)/g;
+  return [...(list ?? "").matchAll(each)].map(([, name = "", double, single, plain]) => ({
+    name,
+    value: double ?? single ?? plain,
+  }));
+}
+
+export interface Instruction {
   /** From 1. */
   readonly line: number;
   /** Where the line begins in the text. */
@@ -60,7 +78,7 @@ function continuation(text: string): RegExp {
 }
 
 /** Neither comments, nor continued lines, nor the content of here-documents. */
-function* instructions(text: string): Generator<Instruction> {
+export function* instructions(text: string): Generator<Instruction> {
   const continues = continuation(text);
   const ends: string[] = [];
   let isContinued = false;

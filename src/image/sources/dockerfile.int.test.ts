@@ -53,10 +53,11 @@ afterAll(async () => {
   maker?.[Symbol.dispose]();
 });
 
-function build(shop: Workshop, stage?: string) {
+function build(shop: Workshop, stage?: string, args?: Readonly<Record<string, string>>) {
   const from = { kind: "dockerfile", path: join(shop.project, "Dockerfile"), stage } as const;
   const findPlace = async () => ({ file: "kiln.yaml", line: 3, column: 9 });
-  return buildImage(serviceSpec({ from, command: undefined }), { ...shop.options, findPlace });
+  const image = { from, command: undefined, ...(args === undefined ? {} : { args }) };
+  return buildImage(serviceSpec(image), { ...shop.options, findPlace });
 }
 
 async function filesOf(shop: Workshop, digest: string): Promise<Record<string, string>> {
@@ -108,12 +109,13 @@ CMD ["/made"]
   expect(readdirSync(join(shop.state.home, "images/temporary"))).toEqual([]);
 });
 
-test.skipIf(missing.length > 0)("secrets of the project do not reach a build", async () => {
+test.skipIf(missing.length > 0)("secrets of the project do not reach a build, and arguments do", async () => {
   using shop = workshop();
   shop.write(".env", "PASSWORD=x");
   shop.write("keys/id_rsa", "x");
   shop.write("keys/public", "y");
-  shop.write("Dockerfile", `FROM ${baseByDigest}\nCOPY . /context\nCMD ["/bin/sh"]\n`);
+  const text = 'USER 0\nCOPY . /context\nARG EDITION=1\nRUN echo $EDITION > /edition\nCMD ["/bin/sh"]\n';
+  shop.write("Dockerfile", `FROM ${baseByDigest}\n${text}`);
   const { digest } = await build(shop);
   const names = Object.keys(await filesOf(shop, digest));
   expect(names.filter((name) => name.startsWith("context/"))).toEqual([
@@ -121,6 +123,11 @@ test.skipIf(missing.length > 0)("secrets of the project do not reach a build", a
     "context/keys/public",
   ]);
   expect(basesIn(shop.state, digest)).toEqual([baseByDigest.split("@")[1]]);
+  const second = await build(shop, undefined, { EDITION: "2 $(id)" });
+  expect((await filesOf(shop, second.digest)).edition).toBe("2 $(id)\n");
+  await expect(build(shop, undefined, { EDITON: "2" })).rejects.toMatchObject({
+    ...{ code: "dockerfile_invalid", hint: "Did you mean EDITION?" },
+  });
 });
 
 test.skipIf(missing.length > 0)(

@@ -26,6 +26,8 @@ export interface OpenCall {
   readonly bases: LockedBases;
   /** The digest where a channel is now. Absent: channels cannot be looked up. */
   readonly channelDigest: ((service: string, name: string) => Promise<string>) | undefined;
+  /** `image.args` of kiln.yaml: only a Dockerfile has some. */
+  readonly args: Readonly<Record<string, string>>;
   /** How the project's files are read, for sources that use them. */
   readonly walk: WalkOptions;
   /** The caller's environment: where its credentials and proxies are. */
@@ -34,6 +36,8 @@ export interface OpenCall {
   readonly signal: AbortSignal;
   /** One sentence for people about the current step. */
   readonly progress: (text: string) => void;
+  /** One sentence for people that stays. */
+  readonly note: (text: string) => void;
 }
 
 /**

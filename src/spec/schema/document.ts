@@ -80,6 +80,7 @@ const writtenAsText = [
   "image.command.*",
   "image.files.*.owner",
   "image.folders.*.owner",
+  "image.args.*",
   "image.env.*",
   "image.labels.*",
   "servers.env.*",

@@ -124,6 +124,9 @@ export const image = z
         .describe(
           "Base of the image: nothing, a slim Debian, an OCI image layout (folder or archive), a Dockerfile, or an image in a registry.",
         ),
+      args: environmentVariables()
+        .prefault({})
+        .describe("Arguments (`ARG`) of the Dockerfile, in place of their defaults. Not for secrets."),
       packages: leaf
         .list(leaf.packageName({ version: true }), "Debian packages")
         .prefault([])
