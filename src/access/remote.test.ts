@@ -185,6 +185,18 @@ test("a deployer needs a grant of its own to begin a rollout against policies", 
   expect(remote.calls.filter(([name]) => name === "promotion")).toHaveLength(2);
 });
 
+test("an approver of some services approves plans of those, and says of which", async () => {
+  await using remote = await aRemote();
+  const { client } = await remote.enter({ ...deployer, role: "approver" });
+  const plan = `sha256:${"a".repeat(64)}`;
+  await expect(client.approve({ plan })).rejects.toMatchObject({ code: "forbidden" });
+  await expect(client.approve({ plan, service: "blog.staging" })).rejects.toMatchObject({
+    code: "forbidden",
+  });
+  await client.approve({ plan, service: "shop.staging" });
+  expect(remote.calls.filter(([name]) => name === "approve")).toHaveLength(1);
+});
+
 test("whether something is allowed can be asked for what names a server, a rollout or an image", async () => {
   await using remote = await aRemote();
   const { client } = await remote.enter(deployer);

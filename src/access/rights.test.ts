@@ -56,10 +56,10 @@ const operating = [
 /** What a role lets its holder ask for, of one service in one environment. The words of docs/remote-access.md. */
 const within: { readonly [Name in Role]: readonly string[] } = {
   viewer: viewing,
-  approver: [...viewing, "review"],
+  approver: [...viewing, "review", "approve"],
   deployer: [...viewing, ...steering, "check", "deploy", "promotion"],
   operator: [...viewing, ...steering, ...operating],
-  admin: [...viewing, ...steering, ...operating, "check", "deploy", "promotion", "review"],
+  admin: [...viewing, ...steering, ...operating, "check", "deploy", "promotion", "review", "approve"],
 };
 
 const looking = [
@@ -90,10 +90,10 @@ const keeping = [
 /** What needs the role for every service in every environment. */
 const everywhere: { readonly [Name in Role]: readonly string[] } = {
   ...{ viewer: looking, deployer: looking },
-  approver: [...looking, "approve"],
+  approver: looking,
   operator: [...looking, ...keeping],
   admin: [
-    ...[...looking, ...keeping, "approve", "access", "invite", "revokeAccess"],
+    ...[...looking, ...keeping, "access", "invite", "revokeAccess"],
     ...["trustPipelines", "distrustPipelines"],
     ...["trustKey", "revokeKey", "requireSigned", "liftPolicy", "setPolicy", "removePolicy"],
     ...["checkpoint", "acceptBreaks", "rotateAuditKey"],

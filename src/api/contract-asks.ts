@@ -143,7 +143,15 @@ const Unfreeze = z.strictObject({
   reason,
 });
 
-const Approve = z.strictObject({ plan: planDigest.describe("The digest of a plan."), reason });
+const Approve = z.strictObject({
+  plan: planDigest.describe("The digest of a plan."),
+  service: newServiceKey
+    .optional()
+    .describe(
+      "Counts only for a plan of this service. Absent: of any, which needs the right for every service.",
+    ),
+  reason,
+});
 
 const TestPolicy = z.strictObject(policyText);
 

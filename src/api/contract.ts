@@ -145,7 +145,7 @@ export const table = {
   approve: {
     method: "POST",
     path: "/v1/policy/approvals",
-    needs: "approve installation",
+    needs: "approve service",
     summary: "Says yes to exactly the plan with this digest, for policies that ask for approvals.",
     asks: "Approve",
     answers: "Approval",

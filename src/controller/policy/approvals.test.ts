@@ -133,3 +133,16 @@ test("where only pipelines change, a person needs break-glass", async () => {
   await t.deploy(2, { breakGlass: true, reason: "CI is down" }, ada);
   expect((await t.settled()).warnings).toHaveLength(1);
 });
+
+test("an approval for one service counts for no other", async () => {
+  await using t = new TestInstallation();
+  const { planOf } = await asking(t, "approvals: {count: 1}");
+  const { digest } = await planOf(1);
+  await t.controller.approve({ plan: digest, service: "blog" }, ben);
+  await expect(t.deploy(1, {}, ada)).rejects.toMatchObject({
+    code: "policy_refused",
+    problems: [{ hint: expect.stringContaining("--service shop") }],
+  });
+  await t.controller.approve({ plan: digest, service: "shop" }, ben);
+  await t.deployed(1);
+});

@@ -54,7 +54,7 @@ export function createPolicyOperations(
       policies.unfreeze(id === undefined ? { environment, service } : { id }, askerOf({ reason }, who)),
     approve: async (asked, who) => {
       requirePerson(who, "approves a plan");
-      return policies.approve(asked.plan, askerOf(asked, who));
+      return policies.approve(asked, askerOf(asked, who));
     },
     testPolicy: async ({ name, text }) => {
       const { readPolicy } = await import("../../spec/policy/read-policy.ts");

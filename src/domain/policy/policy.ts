@@ -60,6 +60,8 @@ export interface Override {
 
 /** Someone has said yes to a plan. */
 export interface Approval {
+  /** The only service whose plan it counts for. */
+  readonly service?: ServiceKey | undefined;
   readonly by: string;
   readonly person: Person;
   readonly atMs: number;

@@ -37,6 +37,7 @@ export const policyFile = z.object({
 export const person = z.object({ id: z.string(), name: z.string() }) satisfies z.ZodType<Person>;
 
 export const approval = z.object({
+  service: z.string().optional().describe("The only service whose plan it counts for; absent: any."),
   by: z.string(),
   person,
   atMs,

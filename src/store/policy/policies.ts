@@ -7,7 +7,7 @@ import { canonicalJson } from "../../lib/canonical-json.ts";
 import { digestOf } from "../../lib/files/sha256.ts";
 import { jsonColumn } from "../sqlite/json-column.ts";
 import type { Workbench } from "../workbench.ts";
-import { insertApproval, selectApprovals } from "./approvals.ts";
+import { type Approved, insertApproval, selectApprovals } from "./approvals.ts";
 import { insertCandidate, selectCandidates } from "./candidates.ts";
 import { deleteFreezes, insertFreeze, type NewFreeze, selectFreezes, type WhichFreezes } from "./freezes.ts";
 import { reviewOverride, selectOverrides } from "./overrides.ts";
@@ -20,7 +20,7 @@ export interface PolicyStore {
   addCandidate(candidate: NewCandidate, by: Asker): PromotionCandidate;
   /** Of one plan (its digest), the oldest first. */
   approvals(plan: string): readonly Approval[];
-  approve(plan: string, by: Asker): Approval;
+  approve(what: Approved, by: Asker): Approval;
   /** Undefined: none was set. */
   file(): PolicyFile | undefined;
   /** In place of the one before. */
@@ -44,7 +44,7 @@ export function openPolicies(bench: Workbench): PolicyStore {
     candidates: (service) => selectCandidates(bench.db, service),
     addCandidate: (candidate, by) => changing(() => insertCandidate(bench, candidate, by)),
     approvals: (plan) => selectApprovals(bench.db, plan),
-    approve: (plan, by) => changing(() => insertApproval(bench, plan, by)),
+    approve: (what, by) => changing(() => insertApproval(bench, what, by)),
     file: () => selectFile(bench),
     setFile: (file, by) => changing(() => replaceFile(bench, file, by)),
     removeFile: (by) => changing(() => deleteFile(bench, by)),

@@ -433,6 +433,10 @@ const migrations: readonly string[] = [
     sealed BLOB NOT NULL
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- The only service whose plan it counts for; NULL: any.
+  ALTER TABLE approvals ADD COLUMN service TEXT;
+  `,
 ];
 
 /** The version that this Kiln writes. */

@@ -170,7 +170,7 @@ function pipelineVerdict(
 
 /** The person who begins it does not count, nor does anyone twice. */
 function approvalVerdicts(
-  { plan, person, nowMs }: Starting,
+  { plan, service, person, nowMs }: Starting,
   { count, withinMs }: Extract<PolicyRule, { readonly kind: "approvals" }>,
   place: string,
   { approvals }: Policies,
@@ -178,6 +178,7 @@ function approvalVerdicts(
   if (plan === undefined) return [];
   const counted: Approval[] = [];
   for (const approval of approvals(plan)) {
+    if (approval.service !== undefined && approval.service !== service) continue;
     const isSpent = nowMs - approval.atMs >= withinMs;
     const counts = [person, ...counted.map((other) => other.person)];
     if (!isSpent && !counts.some((other) => isSamePerson(other, approval.person))) counted.push(approval);
@@ -191,7 +192,9 @@ function approvalVerdicts(
       because: `${names} approved this plan${passed ? "" : `; ${expected}`}`,
       ...(passed
         ? {}
-        : { remedy: `Someone else who has seen this plan approves it with \`kiln approve ${plan}\`.` }),
+        : {
+            remedy: `Someone else who has seen this plan approves it with \`kiln approve ${plan}\`; an approver of some services adds \`--service ${service}\`.`,
+          }),
     },
   ];
 }

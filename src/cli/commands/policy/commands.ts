@@ -107,6 +107,7 @@ export function addPolicyCommands(program: Command, load: LoadCommand): void {
     "kiln approve sha256:…",
   )
     .argument("<PLAN>", "the digest of a plan that you have seen", parsePlan)
+    .option("-s, --service <SERVICE>", "only a plan of this service, such as shop.production, counts")
     .option("--reason <TEXT>", reasonHelp)
     .action(load(async () => (await import("./policy.ts")).approve));
   command(

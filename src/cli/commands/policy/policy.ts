@@ -83,8 +83,12 @@ export async function testFile(context: Context, _options: object, path: string)
   return 0;
 }
 
-export async function approve(context: Context, { reason }: ReasonOptions, plan: string): Outcome {
-  const approval = await (await context.connect()).approve({ plan, reason });
+export async function approve(
+  context: Context,
+  { reason, service }: ReasonOptions & { readonly service?: string },
+  plan: string,
+): Outcome {
+  const approval = await (await context.connect()).approve({ plan, service, reason });
   context.output.result(approval, [`Approved by ${plainText(approval.by)}: ${plan}.`]);
   return 0;
 }
