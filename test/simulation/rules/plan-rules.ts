@@ -134,7 +134,7 @@ export class PlanRules {
 
   onRoute(service: ServiceKey, shares: Shares): void {
     this.#mustHaveSeen("traffic is moved");
-    const now = this.#knownCapacity(service);
+    const now = this.#knownCapacity(service).filter((id) => !this.#isGoing(service, id));
     const sharing = shares.filter((s) => s.share > 0).map((s) => s.release);
     const ready = new Set([...this.#k.readyOf(service), ...(this.#sights.get(service)?.ready ?? [])]);
     const then = [...ready].filter((id) => sharing.includes(this.#k.placeOf(id)?.release ?? 0));
@@ -228,6 +228,11 @@ export class PlanRules {
   #knownCapacity(service: ServiceKey): readonly ServerId[] {
     const { atMs = 0, capacity = new Set<ServerId>() } = this.#sights.get(service) ?? {};
     return this.#staying(service).filter((id) => capacity.has(id) || this.#k.inSinceMs(id) <= atMs);
+  }
+
+  /** Its group was asked to go, and whether it could was judged then, also if a server of it has become ready since. */
+  #isGoing(service: ServiceKey, id: ServerId): boolean {
+    return this.#sizes.of(service, this.#k.placeOf(id)?.release ?? 0) === 0;
   }
 
   #mayLose(service: ServiceKey, loss: number, what: string): void {
