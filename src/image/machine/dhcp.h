@@ -60,7 +60,7 @@ static int send_message(int fd, int index, int type, unsigned transaction, const
   *end++ = 255;
   int length = end - (unsigned char *)&m;
   if (length < before_options + 60) length = before_options + 60; /* as BOOTP: some answer nothing shorter */
-  m.version = 0x45, m.ttl = 64, m.protocol = 17, m.to.s_addr = INADDR_BROADCAST, m.length = htons(length);
+  m.version = 0x45, m.ttl = 64, m.protocol = 17, m.from = own, m.to.s_addr = INADDR_BROADCAST, m.length = htons(length);
   m.checksum = sum(&m, before_udp);
   m.from_port = htons(68), m.to_port = htons(67), m.udp_length = htons(length - before_udp);
   struct sockaddr_ll all = {.sll_family = AF_PACKET, .sll_protocol = htons(0x0800), .sll_ifindex = index, .sll_halen = 6};
