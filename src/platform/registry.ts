@@ -197,7 +197,7 @@ async function openDocker(
   return {
     platform,
     probe: (call) => platform.probe(call),
-    watchDrift: () => startDriftWatch({ inspector: host.inspector, tag, clock, log }),
+    watchDrift: () => host.watchDrift(startDriftWatch({ inspector: host.inspector, tag, clock, log })),
     [Symbol.asyncDispose]: () => platform[Symbol.asyncDispose](),
   };
 }

@@ -188,6 +188,24 @@ describe.skipIf(why !== undefined)("a container that someone changes", () => {
     await box.replaced(server);
   });
 
+  test("is found when it is connected to another network", async () => {
+    const [server, container] = await box.victim();
+    await box.docker("network", "create", "other");
+    try {
+      await box.docker("network", "connect", "other", container);
+      await box.replaced(server);
+    } finally {
+      // Its bridge is the machine's, and would outlast the engine. It can go once the container has.
+      await box.docker("rm", "--force", container).catch(() => {});
+      const isRemoved = () =>
+        box.docker("network", "rm", "other").then(
+          () => true,
+          () => false,
+        );
+      await waitUntil(isRemoved, 60_000, "the network is removed");
+    }
+  });
+
   test("is found when it is paused", async () => {
     const [server, container] = await box.victim();
     await box.docker("pause", container);

@@ -7,6 +7,7 @@ const listedContainer = z.object({
   Labels: z.record(z.string(), z.string()),
   /** `created`, `running`, `paused`, `restarting`, `removing`, `exited`, `dead`. */
   State: z.string(),
+  NetworkSettings: z.object({ Networks: z.record(z.string(), z.unknown()).nullish() }).nullish(),
 });
 
 export const listedContainers = z.array(listedContainer);

@@ -9,7 +9,14 @@ import { openRecords, retire } from "../fleet/records.ts";
 import { requireHostedId, serverTurns } from "../fleet/server-turns.ts";
 import { createInspector } from "../linux/inspector.ts";
 import type { Inspector } from "../linux/subject.ts";
-import type { Call, ConfigSource, EvidenceKeeper, ImagePacker, SecretSource } from "../platform.ts";
+import type {
+  Call,
+  ConfigSource,
+  DriftSource,
+  EvidenceKeeper,
+  ImagePacker,
+  SecretSource,
+} from "../platform.ts";
 import { type DockerContext, namesOf } from "./context.ts";
 import { createContainer } from "./create-container.ts";
 import { removeContainer, stopContainer } from "./end-container.ts";
@@ -18,6 +25,7 @@ import { watchEnds } from "./events.ts";
 import { engineImages } from "./images.ts";
 import { listContainers } from "./list-containers.ts";
 import { engineNetwork } from "./network.ts";
+import { withNetworkDrift } from "./network-drift.ts";
 import { adopt } from "./observed-server.ts";
 import { enginePresence } from "./presence.ts";
 import { probeEngine } from "./probe.ts";
@@ -42,6 +50,8 @@ export interface DockerHostOptions {
 
 export interface DockerHost extends Host {
   readonly inspector: Inspector;
+  /** What detectors of Linux processes find, and what only the engine knows. */
+  watchDrift(inner: DriftSource): DriftSource;
 }
 
 /**
@@ -75,6 +85,7 @@ export function dockerHost(options: DockerHostOptions): DockerHost {
     },
     troubles: () => host.removal.troubles(),
     inspector: host.inspector,
+    watchDrift: (inner) => withNetworkDrift(host, inner),
     entryOf: (copy) => `docker -H unix://${options.socket} exec -it ${host.names.container(copy)}`,
     logs: { read: (id, how, signal) => readContainerLog(host, requireHostedId(id), how, signal) },
   };

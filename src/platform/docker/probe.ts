@@ -55,6 +55,11 @@ function integrityFacts(info: EngineInfo): IntegrityTier["facts"] {
       how: "the scan compares its cgroup",
     },
     {
+      what: "connecting it to another network (docker network connect)",
+      speed: "seconds",
+      how: "the engine's list is compared every 3 seconds",
+    },
+    {
       what: "changing files of its image in the engine's own folder, or below its root file system",
       speed: "unseen",
       how: "servers.maxAge limits how long a change lasts",
