@@ -81,6 +81,16 @@ export const metrics = {
     "route",
     "code",
   ),
+  webhookBacklog: gauge(
+    "kiln_webhook_backlog",
+    "Entries of the event log that a webhook is yet to get to",
+    "webhook",
+  ),
+  webhookFailing: gauge(
+    "kiln_webhook_failing",
+    "Whether the receiver of a webhook takes nothing: 1, or 0",
+    "webhook",
+  ),
   passes: histogram("kiln_controller_loop_seconds", "One pass over one service: observe, plan, act"),
   cpu: counter("process_cpu_seconds_total", "User and system CPU time of the controller"),
   memory: gauge("process_resident_memory_bytes", "Resident memory of the controller"),

@@ -11,7 +11,7 @@ import { type ServiceSample, serviceSamples } from "./samples.ts";
 import { MetricsTally, talliedKinds } from "./tally.ts";
 
 export interface ScrapeParts {
-  readonly operations: Pick<Operations, "services" | "targets" | "audit" | "info" | "images">;
+  readonly operations: Pick<Operations, "services" | "targets" | "audit" | "info" | "images" | "webhooks">;
   readonly store: Pick<Store, "desired" | "events" | "lastSequence">;
   readonly meter: Meter;
   readonly clock: Clock;
@@ -64,11 +64,12 @@ export function createScrape(parts: ScrapeParts): () => Promise<string> {
   }
 
   return async () => {
-    const [services, targets, audit, info] = await Promise.all([
+    const [services, targets, audit, info, webhooks] = await Promise.all([
       operations.services({}, {}),
       operations.targets({}, {}),
       operations.audit({}, {}),
       operations.info({}, {}),
+      operations.webhooks({}, {}),
     ]);
     await Promise.all([catchUp(), learnImages(services)]);
     const samples: readonly Sample[] = [
@@ -81,6 +82,10 @@ export function createScrape(parts: ScrapeParts): () => Promise<string> {
       ...[...meter.answers].map(({ method, route, code, count }) =>
         sample(metrics.apiRequests, { method, route, code: `${code}` }, count),
       ),
+      ...webhooks.flatMap(({ name, backlog, failing }) => [
+        sample(metrics.webhookBacklog, { webhook: name }, backlog),
+        sample(metrics.webhookFailing, { webhook: name }, failing === undefined ? 0 : 1),
+      ]),
       sample(metrics.passes, {}, meter.passes),
       ...processSamples(info.startedAtMs),
     ];

@@ -46,7 +46,10 @@ function withRest(it: TestInstallation): Operations {
       ...{ service, version: serving?.version ?? "", digest: serving?.image ?? "" },
       ...{ contentDigest: "sha256:1", bytes: 1, createdAtMs: 0, pinned: false, usedBy: [] },
     }));
-  return { ...it.controller, ...auditor, images } as unknown as Operations;
+  const webhooks = async () => [
+    { name: "team", backlog: 3, failing: { sinceMs: 0, attempts: 1, reason: "" } },
+  ];
+  return { ...it.controller, ...auditor, images, webhooks } as unknown as Operations;
 }
 
 /** As Prometheus gets it, after an answer that was counted. */
