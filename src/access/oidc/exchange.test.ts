@@ -300,7 +300,12 @@ test("rules that fit add up, and the end of one ends the tokens that it gave", a
   trusted.store.access.setTrustRule({ ...trusted.rule, name: "looking", grants: looking }, root);
   const made = await trusted.attempt();
   expect(made).toMatchObject({ name: "looking+shop-ci", grants: [...looking, ...grants] });
-  expect(trusted.store.access.removeTrustRule("looking", root)).toEqual([made.id]);
+  const other = await trusted.attempt();
+  expect(trusted.store.access.revoke("shop-ci", "lost", root).toSorted()).toEqual(
+    [made.id, other.id].toSorted(),
+  );
+  const last = await trusted.attempt();
+  expect(trusted.store.access.removeTrustRule("looking", root)).toEqual([last.id]);
   expect(trusted.store.access.token(made.id)?.revoked).toMatchObject({ by: "root" });
 });
 

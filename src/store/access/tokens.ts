@@ -161,8 +161,8 @@ export function rotateToken(
 export function revokeAccess(bench: Workbench, who: string, reason: string, by: Asker): readonly string[] {
   const { db, log, clock } = bench;
   const now = clock.now();
-  const concerned = ({ id, name }: { readonly id: string; readonly name: string }) =>
-    id === who || name === who;
+  const concerned = (one: { readonly id: string; readonly name: string }) =>
+    one.id === who || ownersOf(one).includes(who);
   const tokens = endTokens(bench, selectTokens(db).filter(concerned), reason, by);
   const invites = selectInvites(db, now).filter(concerned);
   const ids = [...tokens, ...invites.map(({ id }) => id)];
@@ -180,6 +180,11 @@ export function revokeAccess(bench: Workbench, who: string, reason: string, by: 
     },
   });
   return ids;
+}
+
+/** A token of a pipeline has the names of all trust rules that it is from. */
+export function ownersOf({ name }: { readonly name: string }): readonly string[] {
+  return name.split("+");
 }
 
 /** Ends the tokens that live, and returns their ids. Without an event: what led to it has one. */

@@ -8,7 +8,7 @@ import { KilnError } from "../../lib/errors.ts";
 import type { Database } from "../sqlite/database.ts";
 import { jsonColumn } from "../sqlite/json-column.ts";
 import type { Workbench } from "../workbench.ts";
-import { endTokens, insertToken, type NewToken, selectTokens } from "./tokens.ts";
+import { endTokens, insertToken, type NewToken, ownersOf, selectTokens } from "./tokens.ts";
 
 const readIssuer = jsonColumn("access_rules.issuer", issuerSchema);
 const readGrants = jsonColumn("access_rules.grants", grantsSchema);
@@ -88,7 +88,7 @@ export function removeTrustRule(bench: Workbench, name: string, by: Asker): read
 
 function endTokensOf(bench: Workbench, rule: string, by: Asker): readonly string[] {
   const tokens = selectTokens(bench.db).filter(
-    (token) => token.kind === "ci" && token.name.split("+").includes(rule),
+    (token) => token.kind === "ci" && ownersOf(token).includes(rule),
   );
   return endTokens(bench, tokens, "the trust rule was changed", by);
 }
