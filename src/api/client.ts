@@ -1,4 +1,5 @@
 import type { IncomingMessage } from "node:http";
+import { begunAnswer } from "../lib/net/begun-answer.ts";
 import { type Endpoint, wayTo } from "./client-endpoint.ts";
 import { connectionError, toError } from "./client-errors.ts";
 import { itemsOf } from "./client-stream.ts";
@@ -114,8 +115,7 @@ function exchange(
       agent: false, // a kept connection may be closed by the other side just when it is used again
       ...(signal ? { signal } : {}),
     });
-    call.once("response", resolve);
-    call.once("error", (error) => reject(connectionError(error, endpoint)));
+    begunAnswer(call).then(resolve, (error) => reject(connectionError(error, endpoint)));
     if (!("socketPath" in endpoint)) call.setTimeout(silenceMs, () => call.destroy(silence(silenceMs)));
     call.end(body);
   });

@@ -2,6 +2,7 @@ import type { IncomingMessage } from "node:http";
 import { isIP } from "node:net";
 import { isLoopback } from "../../lib/loopback.ts";
 import { isLinkLocal, isPublic } from "../../lib/net/addresses.ts";
+import { begunAnswer } from "../../lib/net/begun-answer.ts";
 import { guarded, trustedAuthorities } from "../../lib/net/outbound.ts";
 
 const limitMs = 5_000;
@@ -37,14 +38,16 @@ export async function fetchText(url: string, isPrivate: boolean): Promise<string
 }
 
 function get(url: string, signal: AbortSignal, isPrivate: boolean): Promise<IncomingMessage> {
-  const { request } = process.getBuiltinModule(url.startsWith("https:") ? "node:https" : "node:http");
+  const isSecure = new URL(url).protocol === "https:";
+  const { request } = process.getBuiltinModule(isSecure ? "node:https" : "node:http");
   const options = {
     ...{ signal, agent: false, headers: { accept: "application/json" } },
     ...{ ca: trustedAuthorities(), lookup: guarded(isPrivate) },
   };
-  return new Promise((resolve, reject) => {
-    request(url, options).once("response", resolve).once("error", reject).end();
-  });
+  const call = request(url, options);
+  const answer = begunAnswer(call);
+  call.end();
+  return answer;
 }
 
 async function bodyOf(answer: IncomingMessage): Promise<string> {

@@ -30,6 +30,24 @@ test("a message is posted as it is", async () => {
   expect(got).toEqual(["POST /hook here-1 grün"]);
 });
 
+test("a receiver that repeats the path of its URL does not make it known", async () => {
+  using to = await receiver((asked, answer) => {
+    asked.resume();
+    answer.writeHead(404).end(`Cannot POST ${asked.url}, nothing at T000/s3cr%65t or T000/s3cret`);
+  });
+  await expect(
+    post(to.url.replace("/hook", "/T000/s3cr%65t?token=abcd1234"), message, never),
+  ).rejects.toThrow(expect.objectContaining({ message: expect.not.stringMatching(/s3cr|abcd|T000/) }));
+});
+
+test("the scheme of a URL may be written in any case", async () => {
+  using to = await receiver((asked, answer) => void asked.resume().on("end", () => answer.end()));
+  await post(to.url.replace("http:", "HTTP:"), message, never);
+  await expect(post("HTTPS://127.0.0.1:1/x", message, never)).rejects.toMatchObject({
+    code: "webhook_failed",
+  });
+});
+
 test("every other answer is a failure with the receiver's own words, and redirects are not followed", async () => {
   using to = await receiver((asked, answer) => {
     asked.resume();

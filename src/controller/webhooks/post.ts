@@ -1,6 +1,8 @@
+import type { IncomingMessage } from "node:http";
 import { KilnError } from "../../lib/errors.ts";
 import { isLoopback } from "../../lib/loopback.ts";
 import { isLinkLocal } from "../../lib/net/addresses.ts";
+import { begunAnswer } from "../../lib/net/begun-answer.ts";
 import { guarded, trustedAuthorities } from "../../lib/net/outbound.ts";
 import { version } from "../../lib/version.ts";
 import type { Message } from "./message.ts";
@@ -14,8 +16,9 @@ const https = process.getBuiltinModule("node:https");
 const tls = process.getBuiltinModule("node:tls");
 
 const deadlineMs = 10_000;
-/** Of what a receiver answers when it refuses. */
-const shownBytes = 300;
+/** Of what a receiver answers when it refuses, in characters: so much is read, and without the path of its URL so much is shown. */
+const readLength = 10_000;
+const shownLength = 300;
 
 /**
  * Throws `usage` for what is never asked: anything but HTTPS, except on this machine, and addresses where clouds have their secrets.
@@ -33,41 +36,57 @@ export function requireReceiver(text: string): void {
 }
 
 /** One request, no redirect, and ten seconds at most. */
-export const post: Post = (url, { headers, body }, signal) =>
-  new Promise((resolve, reject) => {
-    const fail = (reason: string) => reject(failed(new URL(url).origin, reason));
-    const isSecure = url.startsWith("https:");
-    const module = isSecure ? https : http;
-    const within = AbortSignal.any([signal, AbortSignal.timeout(deadlineMs)]);
-    const options = {
-      ...{
-        method: "POST",
-        signal: within,
-        lookup: guarded(true),
-        agent: isSecure ? secureAgent() : undefined,
-      },
-      headers: { ...headers, "content-length": Buffer.byteLength(body), "user-agent": `kiln/${version}` },
-    };
-    const asked = module.request(url, options, (answer) => {
-      const { statusCode = 0 } = answer;
-      let said = "";
-      answer.setEncoding("utf8");
-      answer.on("data", (piece: string) => {
-        said = said.length < shownBytes ? said + piece : said;
-        if (statusCode >= 300 && said.length >= shownBytes) answer.destroy();
-      });
-      answer.on("error", () => {});
-      answer.on("close", () => {
-        if (statusCode >= 200 && statusCode < 300) resolve();
-        else fail(`it answered ${statusCode}${said === "" ? "" : `: ${said.slice(0, shownBytes)}`}`);
-      });
-    });
-    asked.on("error", (error) => {
-      const isLate = within.aborted && !signal.aborted;
-      fail(isLate ? `it did not answer within ${deadlineMs / 1000} s` : error.message);
-    });
-    asked.end(body);
+export const post: Post = async (text, { headers, body }, signal) => {
+  const url = new URL(text);
+  const isSecure = url.protocol === "https:";
+  const within = AbortSignal.any([signal, AbortSignal.timeout(deadlineMs)]);
+  const options = {
+    ...{ method: "POST", signal: within, lookup: guarded(true), agent: isSecure ? secureAgent() : undefined },
+    headers: { ...headers, "content-length": Buffer.byteLength(body), "user-agent": `kiln/${version}` },
+  };
+  const asked = (isSecure ? https : http).request(url, options);
+  const begun = begunAnswer(asked);
+  asked.end(body);
+  const answer = await begun.catch((error: Error & { readonly code?: string }) => {
+    const isLate = within.aborted && !signal.aborted;
+    const why = error.message || (error.code ?? "the connection failed"); // one error for several addresses has no message
+    throw failed(url.origin, isLate ? `it did not answer within ${deadlineMs / 1000} s` : why);
   });
+  const { statusCode = 0 } = answer;
+  const said = await beginningOf(answer);
+  if (statusCode >= 200 && statusCode < 300) return;
+  const shown = withoutPath(said, url).slice(0, shownLength);
+  throw failed(url.origin, `it answered ${statusCode}${shown === "" ? "" : `: ${shown}`}`);
+};
+
+/** The rest is not waited for: the status has said it all. */
+async function beginningOf(answer: IncomingMessage): Promise<string> {
+  let said = "";
+  try {
+    for await (const piece of answer.setEncoding("utf8")) {
+      said += piece;
+      if (said.length >= readLength) break;
+    }
+  } catch {
+    // it broke off
+  }
+  return said;
+}
+
+/** Receivers repeat what they were asked for, and behind the host it may be a secret. */
+function withoutPath(said: string, { pathname, search }: URL): string {
+  const parts = [`${pathname}${search}`, pathname, search, ...pathname.split("/"), ...search.split(/[?&=]/)];
+  const secret = parts.flatMap((part) => [part, decoded(part)]).filter((part) => part.length >= 4);
+  return secret.reduce((text, part) => text.replaceAll(part, "…"), said);
+}
+
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}
 
 let keptAgent: InstanceType<typeof https.Agent> | undefined;
 

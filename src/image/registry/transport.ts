@@ -2,6 +2,7 @@ import { createReadStream } from "node:fs";
 import type { IncomingHttpHeaders, IncomingMessage, RequestOptions } from "node:http";
 import { pipeline } from "node:stream/promises";
 import { KilnError } from "../../lib/errors.ts";
+import { begunAnswer } from "../../lib/net/begun-answer.ts";
 import { authoritiesFor } from "./authorities.ts";
 import { isThisMachine } from "./reference.ts";
 
@@ -133,10 +134,10 @@ function exchange(
     const call = request(url, options);
     const silenceMs = line.silenceMs ?? usualSilenceMs;
     call.setTimeout(silenceMs, () => call.destroy(new Error(`nothing moved for ${silenceMs / 1000} s`)));
-    call.once("response", (message) => {
-      resolve({ status: message.statusCode ?? 0, headers: message.headers, url, body: message });
-    });
-    call.once("error", (error) => reject(signal.aborted ? cancelled() : unreachable(url, error)));
+    begunAnswer(call).then(
+      (message) => resolve({ status: message.statusCode ?? 0, headers: message.headers, url, body: message }),
+      (error) => reject(signal.aborted ? cancelled() : unreachable(url, error)),
+    );
     if (body?.kind === "file") {
       // a registry may answer, and close, before it has taken everything: then its answer counts
       pipeline(createReadStream(body.path, { highWaterMark: 1 << 18 }), call).catch(() => {});
