@@ -18,6 +18,8 @@ interface Inspector {
   readonly ready: ReadonlySet<ServerId>;
   /** Those of the capacity that have been lost since, also if they have come again: nobody can know of that. */
   readonly lost: Set<ServerId>;
+  /** Those of the capacity that had no traffic any more when the look was told: it was older than that. */
+  readonly outdated: readonly ServerId[];
 }
 
 /** What the planner may ask of the platform, given what it has seen. */
@@ -100,7 +102,9 @@ export class PlanRules {
       const ready = servers.filter((s) => s.state === "ready");
       const capacity = new Set(ready.filter((s) => s.inTraffic).map((s) => s.id));
       const seen = { atMs: sinceMs, capacity, ready: new Set(ready.map((s) => s.id)) };
-      this.#sights.set(service, { ...seen, lost: new Set() });
+      const takers = this.#k.readyTakers(service);
+      const outdated = [...capacity].filter((id) => !takers.includes(id));
+      this.#sights.set(service, { ...seen, lost: new Set(), outdated });
       if (this.#mayGoOnByOldBounds(service)) continue;
       this.#floors.set(service, floorOf(this.#k.desired.get(service)));
       this.#ceilings.set(service, ceilingOf(this.#k.desired.get(service)));
@@ -162,7 +166,9 @@ export class PlanRules {
     const desired = this.#k.desired.get(service);
     if (desired === undefined || this.#k.isTampered(service)) return;
     const out = this.#taken(service);
-    const before = this.#capacity(service).filter((other) => other === id || !out.has(other));
+    const { outdated = [] } = this.#sights.get(service) ?? {};
+    const known = new Set([...this.#capacity(service), ...outdated]);
+    const before = [...known].filter((other) => other === id || !out.has(other));
     const fewest = fewestCarrying(desired);
     this.#verdict.expect(
       !before.includes(id) || before.length - 1 >= fewest,
@@ -249,7 +255,7 @@ export class PlanRules {
   #mustNotSwell(service: ServiceKey, release: number, size: number): void {
     const raised = this.raises(service, release, size);
     this.#sizes.onResize(service, release, size);
-    if (!raised) return;
+    if (!raised || this.#k.isTampered(service)) return;
     const { rollout, serving, warm = [] } = this.#k.desired.get(service) ?? {};
     const part = rollout ? [rollout.from, rollout.to] : [serving, ...warm.map((w) => w.release)];
     // Others go, as soon as they have no traffic any more.
