@@ -81,6 +81,7 @@ test("a receiver that is away for days gets all of it, also from a new controlle
     failing: { attempts: expect.any(Number), reason: "it answered 500" },
   });
   await hooks.close();
+  expect(store.webhooks.one("ci").failing?.attempts).toBeGreaterThan(12);
   const second = happen(store, "server.ready", "shop");
   to.state.away = false;
   const next = begin(store, to);
@@ -133,6 +134,56 @@ test("a removed webhook receives nothing more, and a name is used once", async (
     });
   expect([await hooks.operations.webhooks({}), to.got]).toEqual([[], []]);
   await hooks.close();
+});
+
+test("events before one that fails are dealt with, and its failure stays known when the controller ends", async () => {
+  using opened = aStore();
+  const { store } = opened;
+  const to = receiver();
+  const post: Post = async (...given) => {
+    await to.post(...given);
+    to.state.away = true;
+  };
+  const hooks = begin(store, { ...to, post });
+  await hooks.operations.addWebhook({ name: "ci", url, format: "cloudevents", services: [] }, root);
+  const first = happen(store, "server.ready", "shop");
+  happen(store, "server.ready", "shop");
+  await expect.poll(() => store.webhooks.one("ci").failing).toBeDefined();
+  await hooks.close();
+  expect(store.webhooks.one("ci")).toMatchObject({ cursor: first, failing: { reason: "it answered 500" } });
+});
+
+test("a long log that does not concern a webhook is read in pieces, amid all else", async () => {
+  using opened = aStore();
+  const { store } = opened;
+  const to = receiver();
+  const before = begin(store, to);
+  await before.operations.addWebhook(
+    { name: "ci", url, format: "cloudevents", kinds: ["server.*"], services: [] },
+    root,
+  );
+  await before.close();
+  for (let count = 0; count < 300; count++) happen(store, "rollout.started", "shop");
+  const hooks = begin(store, to);
+  expect(store.webhooks.one("ci").cursor).toBeLessThan(store.lastSequence());
+  const last = happen(store, "server.ready", "shop");
+  await settled(store);
+  expect(to.got).toEqual([`here-${last}`]);
+  await hooks.close();
+});
+
+test("a change amid the end of the controller begins nothing", async () => {
+  using opened = aStore();
+  const { store } = opened;
+  const to = receiver();
+  const hooks = begin(store, to);
+  await hooks.operations.addWebhook({ name: "ci", url, format: "cloudevents", services: [] }, root);
+  await settled(store);
+  const changed = hooks.operations.replayWebhook({ name: "ci", from: 1 }, root);
+  await hooks.close();
+  await changed;
+  happen(store, "server.ready", "shop");
+  expect(to.got).toEqual([]);
 });
 
 test("for a day after a rotation both secrets sign", async () => {

@@ -1,3 +1,4 @@
+import { setImmediate as turn } from "node:timers/promises";
 import type { KilnEvent } from "../../domain/event.ts";
 import { concerns, pauseAfter, type Webhook } from "../../domain/webhook.ts";
 import { toKilnError } from "../../lib/errors.ts";
@@ -31,6 +32,7 @@ export class Deliverer {
   readonly #lines = new Map<string, Line>();
   readonly #subscription: Disposable;
   readonly #inTurn = createLock();
+  #closed = false;
 
   constructor(parts: DelivererParts) {
     this.#parts = parts;
@@ -53,9 +55,11 @@ export class Deliverer {
     });
   }
 
+  /** Nothing is sent afterwards, also not because of a change that is still under way. */
   async close(): Promise<void> {
+    this.#closed = true;
     this.#subscription[Symbol.dispose]();
-    await Promise.all([...this.#lines.values()].map((line) => line.end()));
+    await this.#inTurn(() => Promise.all([...this.#lines.values()].map((line) => line.end())));
   }
 
   /** One attempt, for an event that is not of the log. Throws `webhook_unknown`, `webhook_failed`. */
@@ -65,7 +69,7 @@ export class Deliverer {
 
   #begin(name: string): void {
     const { webhooks } = this.#parts.store;
-    if (webhooks.all().some((webhook) => webhook.name === name))
+    if (!this.#closed && webhooks.all().some((webhook) => webhook.name === name))
       this.#lines.set(name, new Line(name, this.#parts));
   }
 }
@@ -88,8 +92,10 @@ class Line {
   readonly #stop = new AbortController();
   readonly #running: Promise<void>;
   #news = Promise.withResolvers<void>();
+  /** All events up to there are dealt with; what of it is recorded, and when that was. */
+  #cursor = 0;
+  #recorded = 0;
   #recordedMs = Number.NEGATIVE_INFINITY;
-  #recorded: number | undefined;
   #deliveredAtMs: number | undefined;
 
   constructor(name: string, parts: DelivererParts) {
@@ -126,17 +132,19 @@ class Line {
     const { store } = this.#parts;
     const webhook = store.webhooks.all().find(({ name }) => name === this.#name);
     if (webhook === undefined) return this.#stop.abort();
-    let { cursor } = webhook;
+    this.#cursor = webhook.cursor;
+    this.#recorded = webhook.cursor;
     while (!this.#stop.signal.aborted) {
       this.#news = Promise.withResolvers();
-      const events = store.events({ after: cursor, limit: pageSize });
+      const events = store.events({ after: this.#cursor, limit: pageSize });
       for (const event of events) {
-        if (concerns(webhook, event) && !(await this.#insist(webhook, event))) return this.#record(cursor);
-        cursor = event.sequence;
-        if (this.#parts.clock.elapsed() - this.#recordedMs >= recordMs) this.#record(cursor);
+        if (concerns(webhook, event) && !(await this.#insist(webhook, event))) return this.#record();
+        this.#cursor = event.sequence;
+        if (this.#parts.clock.elapsed() - this.#recordedMs >= recordMs) this.#record();
       }
-      this.#record(cursor);
+      this.#record();
       if (events.length < pageSize) await this.#news.promise;
+      else await turn(); // a long log of what does not concern it must not keep the controller from all else
     }
   }
 
@@ -150,10 +158,12 @@ class Line {
       try {
         await tell(this.#parts, webhook, event, signal);
         this.#deliveredAtMs = clock.now();
-        if (attempts > 0) this.#record(event.sequence);
+        this.#cursor = event.sequence;
+        if (attempts > 0) this.#record();
         return true;
       } catch (error) {
         if (signal.aborted) break;
+        this.#record(); // it ends the failure before
         attempts += 1;
         const { message } = toKilnError(error);
         if (attempts === 1) sinceMs = clock.now();
@@ -168,10 +178,11 @@ class Line {
     return false;
   }
 
-  #record(cursor: number): void {
-    if (cursor === this.#recorded && this.#deliveredAtMs === undefined) return;
-    this.#parts.store.webhooks.advance(this.#name, cursor, this.#deliveredAtMs);
-    this.#recorded = cursor;
+  /** That a webhook has come further also ends its failure. */
+  #record(): void {
+    if (this.#cursor === this.#recorded && this.#deliveredAtMs === undefined) return;
+    this.#parts.store.webhooks.advance(this.#name, this.#cursor, this.#deliveredAtMs);
+    this.#recorded = this.#cursor;
     this.#recordedMs = this.#parts.clock.elapsed();
     this.#deliveredAtMs = undefined;
   }
