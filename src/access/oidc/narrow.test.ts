@@ -27,6 +27,16 @@ test.each<[string, Rule]>([
 test.each<[string, Rule, string]>([
   ["sub", { issuer: github, claims: { ...own, sub: ["repo:acme/shop:*"] }, grants }, "cannot compare sub"],
   ["sub of another issuer", { issuer: other, claims: { sub: ["shop"] }, grants }, "cannot compare sub"],
+  [
+    "GitLab as another issuer",
+    { issuer: { ...other, url: "https://gitlab.com" }, claims: { ref: ["main"] }, grants },
+    "is the issuer of GitLab",
+  ],
+  [
+    "GitHub as another issuer",
+    { issuer: { ...other, url: `${github.url}/acme` }, claims: { ref: ["main"] }, grants },
+    "is the issuer of GitHub Actions",
+  ],
   ["no claim", { issuer: other, claims: {}, grants }, "a claim that only your own pipelines have"],
   [
     "a name in place of an id",

@@ -16,6 +16,7 @@ export function requireNarrow({
       hint: "Expected an https URL. With --private its address may be private; http is for this machine alone.",
     });
   }
+  requireKind(issuer);
   if (grants.some(({ role }) => role === "approver")) {
     throw new KilnError("usage", "A pipeline cannot be an approver: an approval is a person's.", {
       hint: "Expected --role viewer, deployer, operator or admin.",
@@ -45,6 +46,22 @@ export function requireNarrow({
   if (!places.some((place) => Object.hasOwn(claims, place))) {
     throw tooWide(
       `an environment or a branch: --claim environment=production or --claim ref=${issuer.kind === "github" ? "refs/heads/main" : "main"}`,
+    );
+  }
+}
+
+/** As an issuer of another kind, one that everyone uses would be asked for no id, and proposed changes would get access. */
+function requireKind({ kind, url }: TrustRule["issuer"]): void {
+  const { host } = new URL(url);
+  for (const known of ["github", "gitlab"] as const) {
+    const usual = issuerKinds[known].url;
+    if (kind === known || usual === undefined || host !== new URL(usual).host) continue;
+    throw new KilnError(
+      "usage",
+      `${url} is the issuer of ${known === "github" ? "GitHub Actions" : "GitLab"}.`,
+      {
+        hint: `Use --${known}: then the rule names a repository by its id, and proposed changes get no access.`,
+      },
     );
   }
 }
