@@ -178,6 +178,7 @@ const refused: readonly (readonly [string, IssuerKind, (nowS: number) => TestCla
     "a proposed change started it",
   ],
   ["a fork that runs in the project", "gitlab", () => ({ job_project_id: "33" }), "it runs for a fork"],
+  ["a tag with the name of the branch", "gitlab", () => ({ ref_type: "tag" }), "ref_type=tag"],
   ["a branch that is not protected by name", "gitlab", () => ({ ref: "mainline" }), "ref=mainline"],
 ];
 
@@ -203,6 +204,19 @@ test.each(refused)(
     expect(JSON.stringify(trusted.events())).not.toContain(secret);
   },
 );
+
+test("rules that grant much together leave everything about access in order", async () => {
+  await using trusted = await trusting("github");
+  const { store, rule } = trusted;
+  const many = ["a", "b", "c"].map((name) => ({
+    ...{ ...rule, name },
+    grants: Array.from({ length: 20 }, (_, at) => ({ ...grants[0], services: [`${name}-${at}`] }) as Grant),
+  }));
+  for (const one of many) store.access.setTrustRule(one, root);
+  const { id, name } = await trusted.attempt();
+  expect([name, store.access.token(id)?.grants.length]).toEqual(["a+b+c+shop-ci", 61]);
+  expect(store.access.removeTrustRule("a", root)).toEqual([id]);
+});
 
 describe("a signature that proves nothing", () => {
   test("by a key of someone else", async () => {

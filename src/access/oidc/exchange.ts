@@ -143,6 +143,7 @@ function noRule({ kind }: TokenIssuer, rules: readonly TrustRule[], claims: Clai
     identity,
     event?.claim,
     "ref",
+    "ref_type",
     "environment",
     ...rules.flatMap((rule) => Object.keys(rule.claims)),
   ]);

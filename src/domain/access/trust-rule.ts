@@ -32,14 +32,18 @@ export function claimOf(claims: Claims, name: string): string | undefined {
   return isPlain ? String(value) : undefined;
 }
 
-/** The claims of the rule that these do not fit, `event_name` among them when the rule leaves it open and a stranger may cause such an event. */
+/**
+ * The claims of the rule that these do not fit, `event_name` among them when the rule leaves it open and a stranger may cause such an event, and at
+ * GitLab `ref_type`: a `ref` there is a branch unless the rule says otherwise, as whoever may not push to `main` may be able to make a tag of that name.
+ */
 export function misfits(
   { claims: wanted, issuer: { kind } }: Pick<TrustRule, "claims" | "issuer">,
   claims: Claims,
 ): readonly string[] {
   const { event } = issuerKinds[kind];
   const usual = event === undefined ? {} : { [event.claim]: event.usual };
-  return Object.entries({ ...usual, ...wanted })
+  const branch = kind === "gitlab" && Object.hasOwn(wanted, "ref") ? { ref_type: ["branch"] } : {};
+  return Object.entries({ ...usual, ...branch, ...wanted })
     .filter(([name, patterns]) => {
       const value = claimOf(claims, name);
       return value === undefined || !patterns.some((pattern) => matches(pattern, value));

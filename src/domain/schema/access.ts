@@ -27,7 +27,10 @@ const grant = z.strictObject({
     .describe("A deployer may also begin rollouts against policies; an admin may anyway."),
 }) satisfies z.ZodType<Grant>;
 
+/** What is asked for at once. */
 export const grants = z.array(grant).min(1).max(20);
+/** What a token has: a pipeline's has those of all rules that fit. */
+export const heldGrants = z.array(grant).min(1);
 
 export const identityName = z
   .string()
@@ -47,7 +50,7 @@ export const accessToken = z.object({
   id: z.string(),
   kind: z.enum(["user", "ci"]),
   name: z.string(),
-  grants,
+  grants: heldGrants,
   run: maybe(pipelineRun),
   createdAtMs: atMs,
   createdBy: z.string(),

@@ -1,14 +1,14 @@
 import { type Grant, grantText } from "../../domain/access/access.ts";
 import type { AccessToken, Invite } from "../../domain/access/identity.ts";
 import { type Asker, askerData, askerName, type PipelineRun, why } from "../../domain/actor.ts";
-import { grants as grantsSchema, pipelineRun } from "../../domain/schema/access.ts";
+import { heldGrants, pipelineRun } from "../../domain/schema/access.ts";
 import { canonicalJson } from "../../lib/canonical-json.ts";
 import { KilnError } from "../../lib/errors.ts";
 import type { Database } from "../sqlite/database.ts";
 import { jsonColumn } from "../sqlite/json-column.ts";
 import type { Workbench } from "../workbench.ts";
 
-const readGrants = jsonColumn("access_tokens.grants", grantsSchema);
+const readGrants = jsonColumn("access_tokens.grants", heldGrants);
 const readRun = jsonColumn("access_tokens.run", pipelineRun);
 
 /** How long a dead token is still listed. */
