@@ -16,7 +16,10 @@ beforeAll(async () => {
     const { stdout } = await exec([kiln, "completion", shell]);
     writeFileSync(join(folder, shell), stdout);
   }
-  writeFileSync(join(folder, "kiln.yaml"), "service: shop\nenvironments:\n  staging: {}\n  production: {}\n");
+  writeFileSync(
+    join(folder, "kiln.yaml"),
+    "service: shop\nenvironments:\n  staging: {}\n  production: {}\n  st$(id>ran): {}\n",
+  );
 });
 
 afterAll(async () => {

@@ -5,6 +5,7 @@ import { readSpecText } from "../../../spec/yaml/source.ts";
 import { expected, type NextOnLine, type Word } from "../../completion/expected.ts";
 import { isNamed, namesFor } from "../../completion/names.ts";
 import type { Context, Outcome } from "../../context.ts";
+import { plainText } from "../../output/text.ts";
 import { whoAmI } from "../../people.ts";
 import { findService } from "../../project.ts";
 import { localContext, readContexts } from "../../remote/contexts.ts";
@@ -60,8 +61,13 @@ type Named = Exclude<NextOnLine, { readonly words: readonly Word[] }>;
 
 async function named(context: Context, next: Named): Promise<readonly Word[]> {
   const found = await namesOf(context, next);
-  return found.map(({ value, about }) => ({ value: `${next.prefix}${value}`, about }));
+  return found
+    .filter(({ value }) => harmless.test(value))
+    .map(({ value, about }) => ({ value: `${next.prefix}${value}`, about: plainText(about) }));
 }
+
+/** Names come from files and controllers of others, and bash puts what it gets into the line as it is: what it would run or split is not offered. */
+const harmless = /^[A-Za-z0-9][\w.,:@+%/=-]*$/;
 
 async function namesOf(context: Context, { kinds, of, service }: Named): Promise<readonly Word[]> {
   const { cwd, env, state, remote } = context;

@@ -22,6 +22,13 @@ test("kiln explain helps with a word that it does not know", async () => {
   expect((await cli(["explain", "http"])).stderr).toMatch(/health\.http, .*analysis\.http/);
 });
 
+test.each(["constructor", "toString", "__proto__"])("kiln explain %s knows no such word", async (word) => {
+  expect(await cli(["explain", word])).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining("not a key"),
+  });
+});
+
 test("kiln validate names services and environments, or every problem of the file", async () => {
   const cwd = mkdtempSync(join(tmpdir(), "kiln-validate-"));
   onTestFinished(() => rmSync(cwd, { recursive: true }));

@@ -26,7 +26,7 @@ export async function run({ output }: Context, _: object, word: string): Outcome
 }
 
 function isCode(word: string): word is ErrorCode {
-  return word in errorCodes;
+  return Object.hasOwn(errorCodes, word);
 }
 
 /** The page explains each code, in one row of a table: `| CODE | exit | HTTP | meaning |`. */
