@@ -17,18 +17,24 @@ const earlyMs = 60_000;
  */
 export function pipelineEndpoint(text: string, env: Env, clock: Clock): () => Promise<RemoteEndpoint> {
   const controller = parseController(text);
-  let authority: Promise<string> | undefined;
-  let kept: Promise<PipelineToken> | undefined;
-  let untilMs = 0;
+  const audience = loginText({ ...controller, invite: undefined });
+  let held: (Known & PipelineToken) | undefined;
+  let coming: Promise<Known & PipelineToken> | undefined;
+  const renewed = async () => {
+    const authority = held?.authority ?? (await fetchAuthority(controller.address, controller.pin));
+    const known = { address: controller.address, authority };
+    return { ...known, ...(await tokenFor(known, audience, env, clock)) };
+  };
   return async () => {
-    authority ??= fetchAuthority(controller.address, controller.pin);
-    const known = { address: controller.address, authority: await authority };
-    if (kept === undefined || untilMs <= clock.now()) {
-      untilMs = Number.POSITIVE_INFINITY; // what is asked for meanwhile waits for the same token
-      kept = tokenFor(known, loginText({ ...controller, invite: undefined }), env, clock);
-      untilMs = (await kept).expiresAtMs - earlyMs;
+    if (held === undefined || held.expiresAtMs - earlyMs <= clock.now()) {
+      // what is asked for meanwhile waits for the same token; after a failure the next one tries again
+      coming ??= renewed().finally(() => {
+        coming = undefined;
+      });
+      held = await coming;
     }
-    return { ...known, token: (await kept).token };
+    const { address, authority, token } = held;
+    return { address, authority, token };
   };
 }
 
