@@ -54,13 +54,10 @@ export function keysOf(host: string): readonly string[] {
   return dockerHub.names.includes(host) ? [dockerHub.credentialKey, ...dockerHub.names] : [host];
 }
 
-/** The credential helper that a file names for a registry. */
-export function helperFor(config: CredentialFile, host: string): string | undefined {
-  return (
-    keysOf(host)
-      .map((key) => config.credHelpers?.[key])
-      .find(Boolean) ?? config.credsStore
-  );
+/** The credential helper that a file names for a registry. An empty name stands for the file itself, as Docker writes and reads it. */
+export function helperFor({ credHelpers, credsStore }: CredentialFile, host: string): string | undefined {
+  const own = keysOf(host).map((key) => credHelpers?.[key]);
+  return (own.find((name) => name !== undefined) ?? credsStore) || undefined;
 }
 
 /** Whether an entry of `auths` is for a registry, whose key is one of `keysOf`. */

@@ -62,6 +62,26 @@ test("credentials are removed from each file where they would be found", async (
   expect(await findCredentials(here.env, "a.example")).toBeUndefined();
 });
 
+test.each([{ credsStore: "" }, { credsStore: "kiln-missing", credHelpers: { "a.example": "" } }])(
+  "%j: an empty name of a helper stands for the file itself",
+  async (config) => {
+    using here = home();
+    const path = join(here.folder, "auth.json");
+    writeFileSync(path, JSON.stringify(config));
+    const env = { ...here.env, REGISTRY_AUTH_FILE: path };
+    expect(await storeLogin(env, "a.example", ann)).toMatchObject({ place: path });
+    expect(await findCredentials(env, "a.example")).toEqual(ann);
+    expect(await eraseLogin(env, "a.example")).toEqual([path]);
+  },
+);
+
+test("no helper is asked for what it has where the name of it is empty", async () => {
+  using here = home();
+  const path = join(here.folder, "auth.json");
+  writeFileSync(path, JSON.stringify({ credsStore: "", credHelpers: { "b.example": "" } }));
+  expect(await listLogins({ ...here.env, REGISTRY_AUTH_FILE: path })).toEqual([]);
+});
+
 test("a file that is not one of credentials is not replaced", async () => {
   using here = home();
   const path = join(here.folder, "auth.json");

@@ -128,7 +128,7 @@ export async function listLogins(env: Env): Promise<readonly StoredLogin[]> {
 
 async function inHelpers(config: CredentialFile, env: Env): Promise<readonly StoredLogin[]> {
   const { credHelpers = {}, credsStore } = config;
-  const helpers = new Set([...Object.values(credHelpers), ...(credsStore === undefined ? [] : [credsStore])]);
+  const helpers = new Set([...Object.values(credHelpers), credsStore ?? ""].filter((name) => name !== ""));
   const lists = await Promise.all(
     [...helpers].map(async (name) => [name, await listHelper(name, env)] as const),
   );
