@@ -32,6 +32,9 @@ test.each([
   `registry.example/x@sha256:${"g".repeat(64)}`,
   `registry.example/${"x".repeat(256)}:1`,
   "file:///etc/passwd",
+  "registry.example:99999/x:1",
+  "10.0.0.256/x:1",
+  "[1::2::3]/x:1",
 ])("%s is not a reference", (text) => {
   expect(parseReference(text)).toBeUndefined();
 });

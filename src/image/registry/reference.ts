@@ -26,15 +26,17 @@ const written = new RegExp(`^(http://)?(${host})/(${name})(?::(${tag}))?(?:@(${d
 /** The distribution specification allows longer ones; other clients and registries do not. */
 const longestName = 255;
 
-/** Undefined for anything else, and for `http://` with a host that is not this machine. */
+/** Undefined for anything else, such as a port or an address that cannot be, and for `http://` with a host that is not this machine. */
 export function parseReference(text: string): Reference | undefined {
   const [, scheme, at = "", path = "", label, pinned] = written.exec(text) ?? [];
   if (at === "" || at.length + path.length > longestName) return undefined;
   if (scheme !== undefined && !isThisMachine(at)) return undefined;
   const served = dockerHub.names.includes(at) ? dockerHub.api : at;
   const repository = served === dockerHub.api && !path.includes("/") ? `library/${path}` : path;
+  const url = `${scheme ?? "https://"}${served}`;
+  if (!URL.canParse(url)) return undefined;
   return {
-    origin: new URL(`${scheme ?? "https://"}${served}`).origin,
+    origin: new URL(url).origin,
     host: at,
     repository,
     tag: label,
