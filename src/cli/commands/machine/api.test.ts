@@ -32,6 +32,10 @@ test("errors are the controller's, with their exit codes", async () => {
   expect(await asker.ask(["GET", "/v1/overview?limit=x"])).toMatchObject({ code: 2, stdout: "" });
   expect((await asker.ask(["GET", "/v1/nope"])).code).not.toBe(0);
   expect((await asker.ask(["GET", "v1/services"])).stderr).toMatch(/\[usage\].*begins with \//);
+  expect(await asker.ask(["GET", "/v1/events?kind=a é"])).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining("/v1/events?kind=a%20%C3%A9"),
+  });
   expect((await asker.ask(["GET", "/v1/services", "--input", "-"])).code).toBe(2);
   expect((await asker.ask(["POST", "/v1/services", "--input", "./missing"])).stderr).toMatch(
     /cannot be read/,

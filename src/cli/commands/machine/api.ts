@@ -15,6 +15,10 @@ export async function run(context: Context, { input }: Options, method: string, 
   const { env, output, signal, state } = context;
   if (!path.startsWith("/"))
     throw new KilnError("usage", `PATH is ${path}; expected one that begins with /, such as /v1/services.`);
+  if (!/^[!-~]+$/.test(path))
+    throw new KilnError("usage", "PATH has a character that a URL cannot have, such as a space.", {
+      hint: `Write it as ${encodeURI(path.toWellFormed())}`,
+    });
   if (method === "GET" && input !== undefined)
     throw new KilnError("usage", "A GET sends nothing.", {
       hint: "What it asks for is in the query: PATH?NAME=VALUE.",
