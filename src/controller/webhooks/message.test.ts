@@ -26,7 +26,18 @@ test("people get a sentence, which no chat takes for markup", () => {
     text: "shop.production: release 3 &lt;b&gt; &amp; others failed",
   });
   expect(JSON.parse(body("teams"))).toMatchObject({
-    attachments: [{ content: { body: [{ type: "TextBlock", text: expect.stringContaining("release 3") }] } }],
+    attachments: [
+      {
+        content: {
+          body: [
+            {
+              type: "RichTextBlock",
+              inlines: [{ type: "TextRun", text: "shop.production: release 3 <b> & others failed" }],
+            },
+          ],
+        },
+      },
+    ],
   });
   expect(body("ntfy")).toBe("shop.production: release 3 <b> & others failed");
 });

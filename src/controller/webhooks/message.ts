@@ -61,11 +61,15 @@ function slackText(text: string): string {
   return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 }
 
-/** Microsoft Teams, "Create incoming webhooks with Workflows": an Adaptive Card in a message. */
+/**
+ * Microsoft Teams, "Create incoming webhooks with Workflows": an Adaptive Card in a message. A `TextBlock` would take the text for Markdown, in which
+ * someone's reason could be a link; a `TextRun` is shown as it is.
+ */
 function teamsCard(text: string): object {
+  const body = [{ type: "RichTextBlock", inlines: [{ type: "TextRun", text }] }];
   const content = {
     $schema: "http://adaptivecards.io/schemas/adaptive-card.json",
-    ...{ type: "AdaptiveCard", version: "1.4", body: [{ type: "TextBlock", text, wrap: true }] },
+    ...{ type: "AdaptiveCard", version: "1.4", body },
   };
   return {
     type: "message",
