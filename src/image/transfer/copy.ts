@@ -34,14 +34,14 @@ const deepest = 3;
 
 /**
  * Copies what a reference names from one registry to another, byte by byte: an image of any builder, or an index with all of its
- * platforms, and what is attached to them. Blobs that are there already are not fetched; the manifest that the tag names comes last, so
- * nothing is visible before. Throws what the registries' calls throw, and `image_invalid`.
+ * platforms, and what is attached to them. Blobs that are there already are not fetched; the tag comes last: whoever finds the image by it
+ * finds its signatures, too. Throws what the registries' calls throw, and `image_invalid`.
  */
 export async function copyImage(from: Registry, to: Registry, options: CopyOptions): Promise<CopiedImage> {
   const { reference } = from;
   const root = await from.manifest(reference.digest ?? reference.tag ?? "");
   const copy = new Copy(from, to, options);
-  await copy.manifest(root, options.tag ?? root.digest);
+  await copy.manifest(root);
   const digests = [...copy.copied];
   const attached = { count: 0, notTaken: { count: 0, named: [] as PulledReferrers["notTaken"]["named"] } };
   for (const digest of digests) {
@@ -50,6 +50,7 @@ export async function copyImage(from: Registry, to: Registry, options: CopyOptio
     attached.notTaken.count += notTaken.count;
     attached.notTaken.named = [...attached.notTaken.named, ...notTaken.named];
   }
+  if (options.tag !== undefined) await putManifest(to, options.tag, root);
   return {
     ...{ digest: root.digest, manifests: digests.length, sentBytes: copy.sentBytes },
     ...{ attached: attached.count, notTaken: attached.notTaken },
@@ -71,19 +72,19 @@ class Copy {
     this.#blobs = new RegistryBlobs(from, { cache, progress });
   }
 
-  /** All of its parts, and then itself, under a tag or its digest. */
-  async manifest(found: FetchedManifest, reference: string, depth = 1): Promise<void> {
+  /** All of its parts, and then itself, under its digest. */
+  async manifest(found: FetchedManifest, depth = 1): Promise<void> {
     const value: unknown = JSON.parse(found.bytes.toString());
     const index = foreignIndex.safeParse(value).data;
     const manifest = foreignManifest.safeParse(value).data;
     if (manifest === undefined && (index === undefined || depth > deepest)) throw noImage(this.#from, found);
     for (const { digest } of manifest ? [] : (index?.manifests ?? [])) {
-      if (!this.copied.has(digest)) await this.manifest(await this.#from.manifest(digest), digest, depth + 1);
+      if (!this.copied.has(digest)) await this.manifest(await this.#from.manifest(digest), depth + 1);
     }
     const parts = manifest ? [...manifest.layers, manifest.config] : [];
     const once = [...new Map(parts.map((part) => [part.digest, part])).values()];
     await inParallel(once, atOnce, (part) => this.#blob(part));
-    await putManifest(this.#to, reference, found);
+    await putManifest(this.#to, found.digest, found);
     this.copied.add(found.digest);
   }
 

@@ -19,8 +19,8 @@ const atOnce = 3;
 
 /**
  * Stores an image in a registry under a tag, with the bytes and the digest that it has here. Blobs that the registry has
- * are not sent, and the manifest is sent last: until then nothing is visible there. Throws what the registry's calls
- * throw, `image_unknown`, and `image_invalid` for a damaged image.
+ * are not sent, and the tag comes last: whoever finds the image by it finds its signatures, too. Throws what the registry's
+ * calls throw, `image_unknown`, and `image_invalid` for a damaged image.
  */
 export async function pushImage(
   store: ImageStore,
@@ -38,10 +38,11 @@ export async function pushImage(
     progress(`Pushing ${part.digest.slice(0, 19)}…, ${Math.ceil(part.size / 1e6)} MB`);
     return (await uploadBlob(registry, { ...part, path: blobPath(store, part.digest) })) ? part.size : 0;
   });
-  const bytes = readFileSync(blobPath(store, digest));
-  await putManifest(registry, tag, { bytes, mediaType: manifest.mediaType });
+  const image = { bytes: readFileSync(blobPath(store, digest)), mediaType: manifest.mediaType };
+  await putManifest(registry, digest, image);
   const attached =
     (await pushReferrers(store, digest, registry)) + (await pushTagged(store, digest, registry));
+  await putManifest(registry, tag, image);
   return { digest, attached, sentBytes: sent.reduce((sum, one) => sum + one, 0) };
 }
 

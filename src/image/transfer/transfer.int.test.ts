@@ -12,6 +12,7 @@ import { listImages, requireVersion } from "../store/images.ts";
 import { mediaTypes } from "../store/oci-types.ts";
 import { serviceSpec, type Workshop, workshop } from "../test-kit.ts";
 import { startDocker, staticProgram } from "../test-programs.ts";
+import { copyImage } from "./copy.ts";
 import { pullImage } from "./pull.ts";
 import { pushImage } from "./push.ts";
 
@@ -77,6 +78,37 @@ async function sign(shop: Workshop, digest: string): Promise<string> {
   await withStoreLock(store, () => attach(store, stored, undefined));
   return stored.digest;
 }
+
+/** A client, and under which names it has stored manifests, in order. */
+function noting(host: string, name: string) {
+  const client = clientOf(host, name);
+  const stored: string[] = [];
+  const ask = client.ask.bind(client);
+  client.ask = (asked, right, accept) => {
+    const [, manifest] = asked.url.pathname.split("/manifests/");
+    if (asked.method === "PUT" && manifest !== undefined) stored.push(manifest);
+    return ask(asked, right, accept);
+  };
+  return { client, stored };
+}
+
+test.skipIf(without("docker-registry", "gcc"))(
+  "whoever finds an image by its tag finds its signatures, too",
+  async () => {
+    using shop = workshop();
+    await using real = await dockerRegistry(join(shop.folder, "registry"));
+    const { digest } = await buildHello(shop, "1");
+    const signature = await sign(shop, digest);
+    const order = [digest, signature, digest.replace(":", "-"), "1"];
+    const pushed = noting(real.host, "team/shop:1");
+    await pushImage(imageStore(shop.state), digest, pushed.client, "1", quiet);
+    expect(pushed.stored).toEqual(order);
+    const copied = noting(real.host, "other/shop:1");
+    const how = { tag: "1", cache: shop.state.cache, progress: quiet };
+    await copyImage(clientOf(real.host, "team/shop:1"), copied.client, how);
+    expect(copied.stored).toEqual(order);
+  },
+);
 
 test.skipIf(without("docker-registry", "gcc"))(
   "signatures go with an image, through a registry that cannot list them itself",
