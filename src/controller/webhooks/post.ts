@@ -73,7 +73,7 @@ async function beginningOf(answer: IncomingMessage): Promise<string> {
   return said;
 }
 
-/** Receivers repeat what they were asked for, and behind the host it may be a secret. */
+/** Receivers repeat what they were asked for, and after the host it may be a secret. */
 function withoutPath(said: string, { pathname, search }: URL): string {
   const parts = [`${pathname}${search}`, pathname, search, ...pathname.split("/"), ...search.split(/[?&=]/)];
   const secret = parts.flatMap((part) => [part, decoded(part)]).filter((part) => part.length >= 4);

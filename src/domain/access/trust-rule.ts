@@ -34,7 +34,7 @@ export function claimOf(claims: Claims, name: string): string | undefined {
 
 /**
  * The claims of the rule that these do not fit, `event_name` among them when the rule leaves it open and a stranger may cause such an event, and at
- * GitLab `ref_type`: a `ref` there is a branch unless the rule says otherwise, as whoever may not push to `main` may be able to make a tag of that name.
+ * GitLab `ref_type`: a `ref` there is a branch unless the rule says otherwise, because someone who may not push to `main` may be able to make a tag of that name.
  */
 export function misfits(
   { claims: wanted, issuer: { kind } }: Pick<TrustRule, "claims" | "issuer">,

@@ -29,7 +29,7 @@ const grant = z.strictObject({
 
 /** What is asked for at once. */
 export const grants = z.array(grant).min(1).max(20);
-/** What a token has: a pipeline's has those of all rules that fit. */
+/** What a token has: a pipeline's has the grants of all rules that fit. */
 export const heldGrants = z.array(grant).min(1);
 
 export const identityName = z

@@ -29,7 +29,11 @@ test("an answer begins with its status", async () => {
 test.each([
   ["no answer", "", "socket hang up"],
   ["only the promise of one", "HTTP/1.1 100 Continue\r\n\r\n", "socket hang up"],
-  ["another protocol", "HTTP/1.1 101 Switching\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n", "nobody asked"],
+  [
+    "another protocol",
+    "HTTP/1.1 101 Switching\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n",
+    "was not asked for",
+  ],
 ])("%s is an error", async (_name, bytes, why) => {
   await expect(answered(bytes)).rejects.toThrow(why);
 });
