@@ -34,7 +34,7 @@ const deepest = 3;
 
 /**
  * Copies what a reference names from one registry to another, byte by byte: an image of any builder, or an index with all of its
- * platforms, and what is attached to them. Blobs that are there already are not fetched; the tag comes last: whoever finds the image by it
+ * platforms, and what is attached to them. Blobs that are there already are not fetched; the tag comes last: anyone who finds the image by it
  * finds its signatures, too. Throws what the registries' calls throw, and `image_invalid`.
  */
 export async function copyImage(from: Registry, to: Registry, options: CopyOptions): Promise<CopiedImage> {

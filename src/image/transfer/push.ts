@@ -19,7 +19,7 @@ const atOnce = 3;
 
 /**
  * Stores an image in a registry under a tag, with the bytes and the digest that it has here. Blobs that the registry has
- * are not sent, and the tag comes last: whoever finds the image by it finds its signatures, too. Throws what the registry's
+ * are not sent, and the tag comes last: anyone who finds the image by it finds its signatures, too. Throws what the registry's
  * calls throw, `image_unknown`, and `image_invalid` for a damaged image.
  */
 export async function pushImage(

@@ -93,7 +93,7 @@ function noting(host: string, name: string) {
 }
 
 test.skipIf(without("docker-registry", "gcc"))(
-  "whoever finds an image by its tag finds its signatures, too",
+  "anyone who finds an image by its tag finds its signatures, too",
   async () => {
     using shop = workshop();
     await using real = await dockerRegistry(join(shop.folder, "registry"));
