@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { z } from "zod";
 import { readPrivateFile, replacePrivateFile } from "../../lib/files/private-file.ts";
 import { configFolder } from "./contexts.ts";
@@ -29,6 +29,14 @@ const staleMs = 86_400_000;
 function pathOf(env: Env, idToken: string): string {
   const name = createHash("sha256").update(idToken).digest("hex").slice(0, 32);
   return join(configFolder(env), "pipelines", `${name}.json`);
+}
+
+/** Commands of one job exchange its token one after the other: the second one finds what the first one got. */
+export async function inTurn<T>(env: Env, idToken: string, work: () => Promise<T>): Promise<T> {
+  const path = pathOf(env, idToken);
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  const { withFileLock } = await import("../../lib/files/file-lock.ts");
+  return withFileLock(`${path}.lock`, work);
 }
 
 /** Undefined when no command of this job has exchanged it. Throws `state_untrusted` for a file that others can read. */

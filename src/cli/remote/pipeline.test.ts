@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, test } from "vitest";
 import { createAccess } from "../../access/access.ts";
-import { anIssuer } from "../../access/oidc/testing.ts";
+import { anIssuer, githubClaims, signed } from "../../access/oidc/testing.ts";
 import { createApi } from "../../api/routes.ts";
 import { fakeOperations } from "../../api/testing.ts";
 import { silentLog } from "../../lib/log.ts";
@@ -11,11 +11,10 @@ import { pipelineEndpoint } from "./pipeline.ts";
 
 const local = { actor: { via: "socket", name: "root", uid: 0 } } as const;
 
-test("a command that asks on finds the way in again after the controller or the issuer was away", async () => {
-  await using issuer = await anIssuer();
+/** A controller over the network that lets pipelines of this issuer in. */
+async function aController(issuerUrl: string) {
   const folder = mkdtempSync("/tmp/kiln-pipeline-");
-  onTestFinished(() => rmSync(folder, { recursive: true }));
-  using opened = aStore();
+  const opened = aStore();
   const { store, clock } = opened;
   clock.set(Date.now());
   const fake = fakeOperations();
@@ -23,20 +22,44 @@ test("a command that asks on finds the way in again after the controller or the 
     ...{ store, clock, log: silentLog, folder, operations: fake.operations },
     createApi: async (parts) => createApi({ ...fake.operations, ...access.operations }, silentLog, parts),
   });
-  await using _closed = { [Symbol.asyncDispose]: () => access.close() };
   const { operations } = access;
   const { address } = await operations.listen({ address: "127.0.0.1:0", names: [] }, local);
   const { controllers } = await operations.trustPipelines(
     {
       name: "shop-ci",
-      issuer: { kind: "github", url: issuer.url, isPrivate: true },
+      issuer: { kind: "github", url: issuerUrl, isPrivate: true },
       claims: { repository_id: ["74"], environment: ["production"] },
       grants: [{ role: "deployer", services: ["shop"], environments: ["production"] }],
     },
     local,
   );
+  return {
+    ...{ folder, operations, address, named: controllers[0] ?? "" },
+    [Symbol.asyncDispose]: async () => {
+      await access.close();
+      opened[Symbol.dispose]();
+      rmSync(folder, { recursive: true });
+    },
+  };
+}
+
+test("commands of one job that begin at once share what its only token is exchanged for", async () => {
+  await using issuer = await anIssuer();
+  await using controller = await aController(issuer.url);
+  const idToken = await signed(githubClaims(issuer.url, controller.named, Date.now()), issuer.key);
+  const env = { KILN_ID_TOKEN: idToken, XDG_CONFIG_HOME: controller.folder };
+  const commands = [1, 2, 3].map(() => pipelineEndpoint(controller.named, env, systemClock));
+  const [one, ...others] = await Promise.all(commands.map((endpoint) => endpoint()));
+  expect(one?.token).toMatch(/^kiln_ci_/);
+  expect(others).toEqual([one, one]);
+});
+
+test("a command that asks on finds the way in again after the controller or the issuer was away", async () => {
+  await using issuer = await anIssuer();
+  await using controller = await aController(issuer.url);
+  const { operations, address } = controller;
   const env = { ...issuer.job, ACTIONS_ID_TOKEN_REQUEST_TOKEN: "another" };
-  const endpoint = pipelineEndpoint(controllers[0] ?? "", env, systemClock);
+  const endpoint = pipelineEndpoint(controller.named, env, systemClock);
 
   await operations.unlisten({}, local);
   await expect(endpoint()).rejects.toMatchObject({ code: "controller_unreachable" });

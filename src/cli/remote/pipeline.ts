@@ -4,7 +4,7 @@ import { KilnError } from "../../lib/errors.ts";
 import type { Clock } from "../../lib/time/clock.ts";
 import { ambientIdToken } from "./identity.ts";
 import { fetchAuthority } from "./pinned.ts";
-import { keepPipelineToken, type PipelineToken, readPipelineToken } from "./pipeline-token.ts";
+import { inTurn, keepPipelineToken, type PipelineToken, readPipelineToken } from "./pipeline-token.ts";
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -43,14 +43,16 @@ type Known = Pick<RemoteEndpoint, "address" | "authority">;
 /** Throws `identity_refused`, `issuer_unreachable`, `controller_unreachable`. */
 async function tokenFor(known: Known, audience: string, env: Env, clock: Clock): Promise<PipelineToken> {
   const idToken = await ambientIdToken(env, audience);
-  const isOnly = Boolean(env.KILN_ID_TOKEN);
-  const before = isOnly ? readPipelineToken(env, idToken) : undefined;
-  if (before !== undefined && before.expiresAtMs - earlyMs > clock.now()) return before;
   const { createClient } = await import("../../api/client.ts");
   const client = createClient({ ...known, token: undefined });
-  const { token, expiresAtMs } = await client.exchangeIdentity({ idToken, renews: before?.token });
-  if (isOnly) keepPipelineToken(env, idToken, { token, expiresAtMs });
-  return { token, expiresAtMs };
+  if (!env.KILN_ID_TOKEN) return client.exchangeIdentity({ idToken });
+  return inTurn(env, idToken, async () => {
+    const before = readPipelineToken(env, idToken);
+    if (before !== undefined && before.expiresAtMs - earlyMs > clock.now()) return before;
+    const { token, expiresAtMs } = await client.exchangeIdentity({ idToken, renews: before?.token });
+    keepPipelineToken(env, idToken, { token, expiresAtMs });
+    return { token, expiresAtMs };
+  });
 }
 
 function parseController(text: string): { readonly address: string; readonly pin: string } {
