@@ -157,8 +157,9 @@ async function run(state: StateFolder): Promise<void> {
   const scrape = createScrape({ operations, store, meter, clock, commit: code.revision });
   const metering: Metering = { answer: (answered) => meter.answer(answered), scrape };
   const others = { exchange: distribution.exchange, metering };
-  const api = await listen(operations, others, state, log);
+  // First the network: an answer over the socket may say how others reach this controller.
   await access.start();
+  const api = await listen(operations, others, state, log);
   using _metrics = await openMetrics(metering, log);
   log.info({ pid: process.pid, version }, "the controller has started");
   await stopped.promise;

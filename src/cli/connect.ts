@@ -42,7 +42,7 @@ export function createConnect(
  */
 export function createRemote(env: Context["env"], clock: Clock): Context["remote"] {
   const named = env.KILN_CONTROLLER;
-  if (!named) return async () => chosenContext(env);
+  if (named === undefined) return async () => chosenContext(env);
   if (isAbsolute(named)) return async () => ({ socketPath: named });
   let opened: Promise<() => Promise<Endpoint>> | undefined;
   return async () => {

@@ -7,6 +7,7 @@ import { fakeOperations } from "../../api/testing.ts";
 import { silentLog } from "../../lib/log.ts";
 import { systemClock } from "../../lib/time/clock.ts";
 import { aStore } from "../../store/testing.ts";
+import { createRemote } from "../connect.ts";
 import { pipelineEndpoint } from "./pipeline.ts";
 
 const local = { actor: { via: "socket", name: "root", uid: 0 } } as const;
@@ -70,4 +71,12 @@ test("a command that asks on finds the way in again after the controller or the 
   expect(one.token).toMatch(/^kiln_ci_/);
   expect(other).toEqual(one);
   expect(await endpoint()).toEqual(one);
+});
+
+test.each([
+  ["", "KILN_CONTROLLER is empty;"],
+  ["kiln.example.com", "KILN_CONTROLLER is kiln.example.com;"],
+])("%j names no controller, and is never taken for the one of this machine", async (named, words) => {
+  const asked = createRemote({ KILN_CONTROLLER: named }, systemClock)();
+  await expect(asked).rejects.toMatchObject({ code: "usage", message: expect.stringContaining(words) });
 });

@@ -62,7 +62,7 @@ function parseController(text: string): { readonly address: string; readonly pin
     "usage",
     text.startsWith("kiln1.")
       ? "KILN_CONTROLLER is not kiln1.ADDRESS.PIN."
-      : `KILN_CONTROLLER is ${text}; expected kiln1.ADDRESS.PIN, or the absolute path of a socket.`,
+      : `KILN_CONTROLLER is ${text === "" ? "empty" : text}; expected kiln1.ADDRESS.PIN, or the absolute path of a socket.`,
     {
       hint: "`kiln access trust add` on the controller's machine prints kiln1.ADDRESS.PIN. An invite is for `kiln login`. For a socket: ssh -L /tmp/kiln.sock:/var/lib/kiln/controller.sock HOST",
     },
