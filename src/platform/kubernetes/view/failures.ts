@@ -58,14 +58,15 @@ export class FailureMemory {
   ): { readonly failures: readonly ServerFailure[]; readonly failed: number } {
     const group = this.#groups.get(groupKey(service, release));
     const earlier = [...(group?.earlier.values() ?? [])].reduce((sum, one) => sum + one, 0);
-    return { failures: group?.failures ?? [], failed: (group?.known.size ?? 0) + earlier };
+    // A copy: what one look has reported is compared with the next one.
+    return { failures: [...(group?.failures ?? [])], failed: (group?.known.size ?? 0) + earlier };
   }
 
   #notePod(view: View, pod: FoundPod): void {
     const group = groupKey(serviceKeyOf(pod), releaseOf(pod));
     const ended = lastEnd(pod);
     if (ended !== undefined) {
-      const atMs = momentOf(view, ended.finishedAt) ?? momentOf(view, pod.metadata.creationTimestamp) ?? 0;
+      const atMs = latestOf(view, ended.finishedAt) ?? latestOf(view, pod.metadata.creationTimestamp) ?? 0;
       const failure = { ...endOf(pod, ended), atMs };
       this.#noteEarlier(group, pod, failure.restart ?? 0);
       this.#remember(group, `${pod.metadata.uid} ${failure.restart}`, failure);
@@ -75,7 +76,7 @@ export class FailureMemory {
     if (hopeless !== undefined) {
       const failure = {
         ...hopeless,
-        atMs: momentOf(view, pod.metadata.creationTimestamp) ?? 0,
+        atMs: latestOf(view, pod.metadata.creationTimestamp) ?? 0,
       };
       this.#remember(group, `${pod.metadata.uid} waiting`, failure);
     }
@@ -87,9 +88,9 @@ export class FailureMemory {
     const [container] = status.containerStatuses;
     const restart = container?.restartCount ?? 0;
     const atMs =
-      momentOf(view, container?.state.terminated?.finishedAt) ??
-      momentOf(view, conditionOf(status.conditions, "Ready")?.lastTransitionTime) ??
-      momentOf(view, metadata.creationTimestamp) ??
+      latestOf(view, container?.state.terminated?.finishedAt) ??
+      latestOf(view, conditionOf(status.conditions, "Ready")?.lastTransitionTime) ??
+      latestOf(view, metadata.creationTimestamp) ??
       0;
     this.#remember(groupKey(serviceKeyOf(pod), releaseOf(pod)), `${metadata.uid} ${restart}`, {
       ...{ id: metadata.name, release: releaseOf(pod), restart, atMs, probes: [] },
@@ -103,7 +104,7 @@ export class FailureMemory {
   #noteReplicaSet(view: View, set: FoundReplicaSet): void {
     const refused = conditionOf(set.status.conditions, "ReplicaFailure");
     if (refused?.status !== "True" || refused.reason !== "FailedCreate") return;
-    const atMs = momentOf(view, refused.lastTransitionTime) ?? 0;
+    const atMs = latestOf(view, refused.lastTransitionTime) ?? 0;
     const isQuota = /exceeded quota/.test(refused.message);
     this.#remember(
       groupKey(serviceKeyOf(set), releaseOf(set)),
@@ -144,6 +145,12 @@ export class FailureMemory {
     this.#groups.set(name, group);
     return group;
   }
+}
+
+/** The cluster leaves fractions of a second out. A failure must not seem to be from before the rollout that it came with. */
+function latestOf(view: View, text: string | null | undefined): number | undefined {
+  const ms = momentOf(view, text);
+  return ms === undefined ? undefined : Math.min(ms + 999, Math.max(ms, view.nowMs));
 }
 
 function groupKey(service: ServiceKey | undefined, release: number): string {

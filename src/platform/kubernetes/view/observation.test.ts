@@ -95,6 +95,32 @@ test("each end of a container is one failure, with its last words, however often
   ).toBe(2);
 });
 
+test("what one look has told of failures stays as it was", () => {
+  const memory = new FailureMemory();
+  const crash = (restarts: number) =>
+    look({ replicaSets: [replicaSet(1)], pods: [pod("a", { container: ended(3, restarts) })] }, memory);
+  const first = crash(0).groups[0]?.failures;
+  const second = crash(1).groups[0]?.failures;
+  expect([first?.map(({ restart }) => restart), second?.map(({ restart }) => restart)]).toEqual([
+    [0],
+    [0, 1],
+  ]);
+});
+
+test("an end within the second in which a rollout began is not from before it", () => {
+  const memory = new FailureMemory();
+  const seen = (nowMs: number) => ({
+    ...view({ replicaSets: [replicaSet(1)], pods: [pod("a", { container: ended(3, 0) })] }),
+    nowMs,
+  });
+  const began = bornMs + 5_400;
+  memory.note(seen(began + 300));
+  expect(memory.of("shop", 1).failures[0]?.atMs).toBe(began + 300);
+  const later = new FailureMemory();
+  later.note(seen(began + 60_000));
+  expect(later.of("shop", 1).failures[0]?.atMs).toBe(bornMs + 5_999);
+});
+
 test("a controller that comes later counts the ends that it has not seen", () => {
   const late = look({
     replicaSets: [replicaSet(1)],
