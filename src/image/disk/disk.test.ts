@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { readOrders } from "../../domain/guest/testing.ts";
 import { fatWithFile } from "./fat.ts";
 import { partitionTable, partitionTypes } from "./gpt.ts";
 import { diskConfig } from "./guest.ts";
@@ -168,22 +169,8 @@ test("a disk is read in grains, without grains of zeros alone", async () => {
   expect(image.equals(expected)).toBe(true);
 });
 
-/** The orders as the first process reads them. */
-function ordersOf(config: Uint8Array): readonly (readonly string[])[] {
-  const bytes = Buffer.from(config);
-  const orders: string[][] = [];
-  for (let at = 0; at < bytes.length; ) {
-    const end = bytes.indexOf("\n", at);
-    const [name = "", length = ""] = bytes.subarray(at, end).toString().split(" ");
-    const body = bytes.subarray(end + 1, end + 1 + Number(length)).toString();
-    orders.push([name, ...body.slice(0, -1).split("\0")]);
-    at = end + 1 + Number(length);
-  }
-  return orders;
-}
-
 test("a machine has an address before names, a root before what is placed, and writes only once it is sealed", () => {
-  const orders = ordersOf(
+  const orders = readOrders(
     diskConfig(
       {
         ...{ name: "shop", uid: 33, gid: 34, groups: [], workingFolder: "/srv", stopSignal: "QUIT" },

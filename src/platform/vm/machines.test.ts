@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { readOrders } from "../../domain/guest/testing.ts";
 import { parseEnd } from "../local/server/server-state.ts";
 import { testRelease } from "../local/test-image.ts";
 import { type GuestInput, guestConfig } from "./guest-config.ts";
@@ -38,21 +39,8 @@ const input: GuestInput = {
   openFiles: 1024,
 };
 
-/** The orders as the guest's first process reads them. */
-function parse(bytes: Buffer): readonly (readonly string[])[] {
-  const orders: string[][] = [];
-  for (let at = 0; at < bytes.length; ) {
-    const end = bytes.indexOf("\n", at);
-    const [name = "", length = ""] = bytes.subarray(at, end).toString().split(" ");
-    const body = bytes.subarray(end + 1, end + 1 + Number(length)).toString();
-    orders.push([name, ...body.slice(0, -1).split("\0")]);
-    at = end + 1 + Number(length);
-  }
-  return orders;
-}
-
 test("a guest gets its root, what is placed in it, and only then where it may write", () => {
-  const orders = parse(guestConfig(input));
+  const orders = readOrders(guestConfig(input));
   const at = (...start: readonly string[]) =>
     orders.findIndex((order) => start.every((word, i) => order[i] === word));
   expect(at("root", "2")).toBeLessThan(at("file", "/etc/hosts"));
