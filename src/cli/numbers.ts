@@ -83,10 +83,22 @@ export function parseSince(text: string): (nowMs: number) => number {
 
 /** `30m`, `4h`, `2d`: in ms, at least one minute and at most a year. */
 export function parseDuration(text: string): number {
-  const [, amount, unit] = /^(\d{1,6})([smhdw])$/.exec(text) ?? [];
-  const ms = Number(amount) * (unitMs[unit as keyof typeof unitMs] ?? Number.NaN);
+  const ms = durationIn(text);
   if (ms >= unitMs.m && ms <= 365 * unitMs.d) return ms;
   throw new InvalidArgumentError("Expected how long (30m, 4h, 2d), at least 1m and at most 365d.");
+}
+
+/** How long a command waits: `30s`, `5m`, `1h`; in ms. */
+export function parseTimeout(text: string): number {
+  const ms = durationIn(text);
+  if (ms >= unitMs.s && ms <= 7 * unitMs.d) return ms;
+  throw new InvalidArgumentError("Expected how long (30s, 5m, 1h), at least 1s and at most 7d.");
+}
+
+/** In ms; NaN for what is none. */
+function durationIn(text: string): number {
+  const [, amount, unit] = /^(\d{1,6})([smhdw])$/.exec(text) ?? [];
+  return Number(amount) * (unitMs[unit as keyof typeof unitMs] ?? Number.NaN);
 }
 
 /** A candidate's number. */

@@ -1,6 +1,6 @@
 import { type Command, Option } from "commander";
 import { command, following, fromFile, type LoadCommand, theOne } from "../../declare.ts";
-import { parseDuration, parseSince, parseTail } from "../../numbers.ts";
+import { parseSince, parseTail, parseTimeout } from "../../numbers.ts";
 
 export function addServiceCommands(program: Command, load: LoadCommand): void {
   program.commandsGroup("Inspect services:");
@@ -31,7 +31,7 @@ export function addServiceCommands(program: Command, load: LoadCommand): void {
         .choices(["ready", "rollout", "removed"])
         .default("ready"),
     )
-    .option("--timeout <DURATION>", "how long at most, such as 5m", parseDuration, 600_000)
+    .option("--timeout <DURATION>", "how long at most, such as 30s or 5m", parseTimeout, 600_000)
     .action(load(async () => (await import("./wait.ts")).run));
   fromFile(command(program, "servers", "list servers", "kiln servers", "kiln servers shop --json"))
     .argument("[SERVICE]", oneOrAll)

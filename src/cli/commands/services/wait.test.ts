@@ -60,3 +60,9 @@ test("an unknown service is refused at once, and one that goes away ends the wai
   expect((await wait([], [going, going, undefined])).stderr).toMatch(/shop was removed meanwhile/);
   expect((await wait(["--for", "nothing"], [going])).code).toBe(2);
 });
+
+test("it may wait for seconds only, and never without an end", async () => {
+  expect((await wait(["--timeout", "1s"], [going])).stderr).toContain("After 1 s, shop is not ready");
+  for (const text of ["0s", "8d", "soon"])
+    expect((await wait(["--timeout", text], [going])).stderr).toContain("Expected how long (30s, 5m, 1h)");
+});
