@@ -18,11 +18,11 @@ const parts = {
 };
 for (const [id, schema] of Object.entries({ ...answers, ...parts })) named.add(schema, { id });
 
-/** The API as an OpenAPI 3.1 document, made from the table (https://spec.openapis.org/oas/v3.1.1). */
+/** The API as an OpenAPI 3.1 document, made from the table (https://spec.openapis.org/oas/v3.1.1); paths and schemas by name. */
 export function openApi(version: string): Json {
   const entries = Object.entries<ContractEntry>(table);
   const byPath = Map.groupBy(entries, ([, { path }]) => path.replaceAll(/:([a-z]+)/g, "{$1}"));
-  const paths = [...byPath].map(([path, at]) => [
+  const paths = [...byPath].map(([path, at]): [string, Json] => [
     path,
     Object.fromEntries(at.map(([name, entry]) => [entry.method.toLowerCase(), operationOf(name, entry)])),
   ]);
@@ -30,7 +30,7 @@ export function openApi(version: string): Json {
     openapi: "3.1.1",
     info: { title: "Kiln controller", version, license: { name: "Apache-2.0", identifier: "Apache-2.0" } },
     servers: [{ url: "http://localhost", description: "The controller's Unix socket" }],
-    paths: Object.fromEntries(paths),
+    paths: byName(paths),
     components: { schemas: components() },
   };
 }
@@ -91,7 +91,12 @@ function jsonOf(schema: z.ZodType): Json {
 
 function components(): Json {
   const all = z.toJSONSchema(named, { uri: refOf, io: "input" }).schemas;
-  return Object.fromEntries(Object.entries(all).map(([name, schema]) => [name, bare(schema)]));
+  return byName(Object.entries(all).map(([name, schema]) => [name, bare(schema)]));
+}
+
+/** Where the table has something changes nothing in the document. */
+function byName(entries: readonly (readonly [string, Json])[]): Json {
+  return Object.fromEntries(entries.toSorted(([one], [other]) => (one < other ? -1 : 1)));
 }
 
 /** Without what says that it is a document of its own. */
