@@ -1,5 +1,5 @@
-import { createClient } from "../src/api/client.ts";
-import type { Client } from "../src/api/contract-types.ts";
+import { createClient } from "../src/api/client/client.ts";
+import type { Client } from "../src/api/contract/types.ts";
 import { deployRequest, unbuiltRelease } from "../src/cli/deploy/deploy-request.ts";
 import { openProject } from "../src/cli/project.ts";
 import type { Accepted, DeployRequest } from "../src/controller/operations.ts";

@@ -8,7 +8,7 @@ import { chmod, rm } from "node:fs/promises";
 import { hostname } from "node:os";
 import { parseArgs } from "node:util";
 import { createAccess } from "./access/access.ts";
-import type { Metering } from "./api/routes-metrics.ts";
+import type { Metering } from "./api/routes/metrics.ts";
 import { errorLines } from "./cli/output/error-lines.ts";
 import { createStyle } from "./cli/output/style.ts";
 import { terminalJson, terminalText } from "./cli/output/terminal-text.ts";
@@ -149,7 +149,7 @@ async function run(state: StateFolder): Promise<void> {
   const access = createAccess({
     ...{ store, clock, log, folder: state.access, operations: known },
     createApi: async (parts) => {
-      const { createApi } = await import("./api/routes.ts");
+      const { createApi } = await import("./api/routes/routes.ts");
       return createApi(operations, log, { ...others, ...parts });
     },
   });
@@ -196,9 +196,9 @@ async function endFormer(state: StateFolder): Promise<void> {
   requireKnownVersion(state.database);
   const [former, { createClient }, { endController }] = await Promise.all([
     readHolder(state.controllerLock),
-    import("./api/client.ts"),
+    import("./api/client/client.ts"),
     import("./cli/local-controller/stop.ts"),
-    import("./api/routes.ts"),
+    import("./api/routes/routes.ts"),
   ]);
   if (former === undefined) return;
   const client = createClient(state.controllerSocket);
@@ -221,7 +221,7 @@ async function listen(
   state: StateFolder,
   log: Logger,
 ) {
-  const { createApi } = await import("./api/routes.ts");
+  const { createApi } = await import("./api/routes/routes.ts");
   await rm(state.controllerSocket, { force: true });
   const api = createApi(operations, log, others);
   await api.listen({ path: state.controllerSocket });
@@ -233,7 +233,7 @@ async function listen(
 async function openMetrics({ scrape }: Metering, log: Logger): Promise<Disposable> {
   const { values } = parseArgs({ options: { metrics: { type: "string" } }, strict: false });
   if (typeof values.metrics !== "string") return { [Symbol.dispose]: () => {} };
-  const { listenForMetrics } = await import("./api/routes-metrics.ts");
+  const { listenForMetrics } = await import("./api/routes/metrics.ts");
   try {
     const server = await listenForMetrics(parseLoopback(values.metrics), scrape, log);
     return {

@@ -1,6 +1,6 @@
 import type { RequestListener, Server } from "node:http";
-import type { Guard } from "../api/contract-guard.ts";
-import type { Operations } from "../api/contract-types.ts";
+import type { Guard } from "../api/contract/guard.ts";
+import type { Operations } from "../api/contract/types.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Clock } from "../lib/time/clock.ts";
 import type { Store } from "../store/store.ts";

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
-import { statedHeader } from "../api/contract.ts";
-import type { ContractEntry } from "../api/contract-entry.ts";
-import type { Guard, OpenStream, RequestCaller } from "../api/contract-guard.ts";
+import { statedHeader } from "../api/contract/contract.ts";
+import type { ContractEntry } from "../api/contract/entry.ts";
+import type { Guard, OpenStream, RequestCaller } from "../api/contract/guard.ts";
 import {
   type Grant,
   grantFor,

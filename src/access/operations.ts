@@ -1,6 +1,6 @@
-import { table } from "../api/contract.ts";
-import type { ContractEntry } from "../api/contract-entry.ts";
-import type { Operations, Who } from "../api/contract-types.ts";
+import { table } from "../api/contract/contract.ts";
+import type { ContractEntry } from "../api/contract/entry.ts";
+import type { Operations, Who } from "../api/contract/types.ts";
 import {
   type Grant,
   grantFor,

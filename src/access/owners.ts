@@ -1,4 +1,4 @@
-import type { Operations } from "../api/contract-types.ts";
+import type { Operations } from "../api/contract/types.ts";
 import type { Store } from "../store/store.ts";
 import type { Owners } from "./rights.ts";
 

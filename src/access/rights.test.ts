@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { type ContractEntry, table } from "../api/contract.ts";
+import { type ContractEntry, table } from "../api/contract/contract.ts";
 import { type Role, roles } from "../domain/access/access.ts";
 import { mayUse, type Owners } from "./rights.ts";
 

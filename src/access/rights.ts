@@ -1,4 +1,4 @@
-import type { ContractEntry } from "../api/contract-entry.ts";
+import type { ContractEntry } from "../api/contract/entry.ts";
 import {
   type Grant,
   grantFor,

@@ -6,25 +6,15 @@ import { userInfo } from "node:os";
 import { expect, test } from "vitest";
 import { type ErrorCode, errorCodes } from "../lib/error-codes.ts";
 import { KilnError } from "../lib/errors.ts";
-import { createClient } from "./client.ts";
-import { connectionError } from "./client-errors.ts";
-import { type ContractEntry, openApiPath, requestOf, table } from "./contract.ts";
-import { answers as answerSchemas } from "./contract-answers.ts";
-import type { Asked, OperationName } from "./contract-types.ts";
-import {
-  aCheckRequest,
-  aDeployRequest,
-  allOf,
-  anAcceptRequest,
-  anApi,
-  anEvent,
-  answers,
-  fakeOperations,
-  rawRequest,
-  stated,
-} from "./testing.ts";
-import { accessAsked } from "./testing-access.ts";
-import { webhooksAsked } from "./testing-webhooks.ts";
+import { createClient } from "./client/client.ts";
+import { connectionError } from "./client/errors.ts";
+import { aDeployRequest } from "./contract/changes/testing.ts";
+import { type ContractEntry, openApiPath, requestOf, table } from "./contract/contract.ts";
+import { anEvent } from "./contract/events/testing.ts";
+import { answers } from "./contract/shapes.ts";
+import { answered, asked } from "./contract/testing.ts";
+import type { OperationName } from "./contract/types.ts";
+import { allOf, anApi, fakeOperations, rawRequest, stated } from "./testing.ts";
 
 const faultOf = async (work: Promise<unknown>): Promise<KilnError> => {
   const error = await work.then(
@@ -34,94 +24,7 @@ const faultOf = async (work: Promise<unknown>): Promise<KilnError> => {
   if (error instanceof KilnError) return error;
   throw error;
 };
-
-const anExec = {
-  ...{ server: "shop-1-1-1", command: ["sh"], reason: "it hangs", terminal: true, pid: 4711 },
-};
 const service = "shop";
-const server = "shop-1-1-1";
-
-/** What each operation is asked, at least once. */
-const asked: { readonly [Name in OperationName]: readonly Asked<Name>[] } = {
-  ...accessAsked,
-  ...webhooksAsked,
-  ...{ info: [{}], shutdown: [{}, { reason: "an upgrade" }], services: [{}], status: [{ service }] },
-  overview: [{}, { q: "sh", cursor: "1.shop", limit: 50 }],
-  diff: [{ service, from: 1, to: 2 }],
-  ...{ history: [{ service }], check: [aCheckRequest()], deploy: [aDeployRequest()] },
-  plan: [
-    { service, change: { kind: "rollback", release: 4 } },
-    { service, change: { kind: "abort" } },
-    { service, change: { kind: "scale", count: 0 } },
-  ],
-  ...{ targets: [{}], target: [{ target: "north" }], removeTarget: [{ target: "north" }] },
-  ...{ trust: [{}], trustKey: [{ name: "release", publicKey: "-----BEGIN PUBLIC KEY-----\n" }] },
-  ...{ revokeKey: [{ name: "release", reason: "lost" }], liftPolicy: [{}, { target: "north" }] },
-  ...{ revocations: [{}], channels: [{}], channel: [{ service: "shop", name: "stable" }] },
-  revokeImage: [{ digest: `sha256:${"a".repeat(64)}`, reason: "CVE-2026-1", atMs: 5 }],
-  unrevokeImage: [{ digest: `sha256:${"a".repeat(64)}` }],
-  setChannel: [{ service: "shop", name: "stable", version: "1.4.2" }],
-  removeChannel: [{ service: "shop", name: "stable" }],
-  requireSigned: [{ target: "north", mode: "warn", signedBy: ["release"] }],
-  promotion: [{ service: "shop.production", candidate: 4, reason: "it is good" }, { service }],
-  candidates: [{}, { service }],
-  approve: [{ plan: `sha256:${"a".repeat(64)}`, reason: "I have seen it" }],
-  testPolicy: [{ name: "policy.yaml", text: "policies: {}" }],
-  ...{ policies: [{}], removePolicy: [{}, { reason: "none is needed" }] },
-  setPolicy: [{ name: "policy.yaml", text: "policies: {}", reason: "the holidays" }],
-  freeze: [
-    { environment: "production", forMs: 3_600_000, reason: "incident 12" },
-    { service, reason: "it moves" },
-  ],
-  unfreeze: [{ id: 3 }, { environment: "production", reason: "it is over" }],
-  review: [{ rollout: 7, reason: "It was right." }],
-  addTarget: [{ target: "north", platform: "fake", options: { url: "http://north" }, reason: "more room" }],
-  rollback: [{ service, release: 4, reason: "it is slow" }, { service }],
-  scale: [{ service, count: 0 }],
-  ...{ abort: [{ service }], pause: [{ service }], resume: [{ service }], promote: [{ service }] },
-  remove: [{ service: "shop.staging" }],
-  secrets: [{}, { service }],
-  setSecret: [{ service, name: "DB_PASSWORD", value: "aGk=" }],
-  removeSecret: [{ service, name: "DB_PASSWORD" }],
-  volumes: [{}, { service }],
-  jobs: [{}, { service }],
-  runJob: [
-    { service, job: "cleanup", reason: "by hand" },
-    { service, command: ["/bin/job", "--all"], deadlineMs: 1_000 },
-  ],
-  snapshotVolume: [{ service, name: "data" }],
-  restoreVolume: [{ service, name: "data", snapshot: "s1", reason: "a bad migration" }],
-  exportVolume: [
-    { service, name: "data" },
-    { service, name: "data", snapshot: "s1" },
-  ],
-  importVolume: [
-    { service, name: "data", data: "aGk=" },
-    { service, name: "data", upload: "u1", data: "", last: true },
-  ],
-  removeVolume: [
-    { service, name: "data" },
-    { service, name: "data", snapshot: "s1" },
-  ],
-  rollout: [{ id: 7 }],
-  figures: [{}, { service, sinceMs: 60_000 }],
-  traffic: [{ service }, { service, sinceMs: 60_000, untilMs: 120_000 }],
-  ...{ images: [{}, { service }], image: [{ digest: `sha256:${"a".repeat(64)}` }] },
-  removeImage: [{ service, version: "1.4.0" }],
-  pinImage: [{ service, version: "1.4.0", reason: "an audit" }],
-  ...{ unpinImage: [{ service, version: "1.4.0" }], collectImages: [{}] },
-  events: [
-    { after: 1, newest: 5, service },
-    { sinceMs: 4, server },
-    { after: 2, follow: true },
-  ],
-  ...{ audit: [{}], checkpoint: [{}], acceptBreaks: [anAcceptRequest], rotateAuditKey: [{}] },
-  drift: [{}, { server, inspect: true }],
-  ...{ evidence: [{}], evidenceOf: [{ server }], exportEvidence: [{ server }] },
-  ...{ destroyServer: [{ server }], reproduce: [{ server }], exec: [anExec] },
-  endExec: [{ session: 7, exitCode: 137 }],
-  logs: [{ server, tail: 3 }],
-};
 const calls = Object.entries(asked).flatMap(([name, all]) => all.map((one) => [name, one] as const));
 
 type Call = (asked: object, how?: object) => Promise<unknown> | AsyncIterable<unknown>;
@@ -138,7 +41,7 @@ test.each(calls)("%s arrives as it was asked, and its answer as it was given", a
   await using api = await anApi(fake.operations);
   const answer = await answerOf(api.client, name, one);
   expect(fake.calls).toEqual([[name, one, expect.anything()]]);
-  expect(answer).toEqual(await answerOf(answers, name, one));
+  expect(answer).toEqual(await answerOf(answered, name, one));
 });
 
 test("the kernel names who changes something; what the client states is recorded as a statement", async () => {
@@ -155,16 +58,15 @@ test("no operation is without a test of its route", () => {
 });
 
 test.each(calls)("the answer of %s is what the contract says", async (name, one) => {
-  await using api = await anApi(answers);
+  await using api = await anApi(answered);
   const entry: ContractEntry = table[name as OperationName];
   const { path, body } = requestOf(entry, { ...one });
   const raw = await rawRequest(api, entry.method, path, body === undefined ? {} : { body });
   expect(raw.status).toBe(entry.answers || entry.items ? 200 : 204);
-  if (entry.answers) answerSchemas[entry.answers].parse(JSON.parse(raw.text));
+  if (entry.answers) answers[entry.answers].parse(JSON.parse(raw.text));
   const data = raw.text.split("\n").filter((line) => line.startsWith("data: ") && line !== "data: {}");
   if (entry.items) expect(data.length).toBeGreaterThan(0);
-  for (const line of data)
-    entry.items && answerSchemas[entry.items].parse(JSON.parse(line.slice("data: ".length)));
+  for (const line of data) entry.items && answers[entry.items].parse(JSON.parse(line.slice("data: ".length)));
 });
 
 test("every error arrives with its code, status and all that helps", async () => {
@@ -272,14 +174,14 @@ test.each([
   ["GET", "/v1/events?after=-1", "query.after: a whole number"],
   ["GET", "/v1/events?folow=true", "query.folow: there is no such field"],
 ])("%s %s is refused by name", async (method, path, message) => {
-  await using api = await anApi(answers);
+  await using api = await anApi(answered);
   const { service: _, ...body } = good;
   const raw = await rawRequest(api, method, path, method === "POST" ? { body: JSON.stringify(body) } : {});
   expect([raw.status, JSON.parse(raw.text).message]).toEqual([400, message]);
 });
 
 test("malformed JSON, a body that is too large, another type and an unknown route have their answers", async () => {
-  await using api = await anApi(answers);
+  await using api = await anApi(answered);
   const path = "/v1/services/shop/scale";
   const codeOf = async (
     ...args: Parameters<typeof rawRequest> extends [unknown, ...infer Rest] ? Rest : never
@@ -307,7 +209,7 @@ test("a prototype in a body does not come through", async () => {
 });
 
 test("a socket without a controller, or whose controller ended, differs from another user's controller", async () => {
-  await using api = await anApi(answers);
+  await using api = await anApi(answered);
   const stale = `${api.socketPath}.stale`;
   const server = createServer((socket) => socket.destroy());
   await once(server.listen(api.socketPath.replace(/s$/, "broken")), "listening");
@@ -326,7 +228,7 @@ test("a socket without a controller, or whose controller ended, differs from ano
 });
 
 test("an answer of a program that is not a controller is not mistaken for one", async () => {
-  await using api = await anApi(answers);
+  await using api = await anApi(answered);
   for (const [status, text] of [
     [200, "<html>"],
     [500, "{}"],
@@ -344,7 +246,7 @@ test("an answer of a program that is not a controller is not mistaken for one", 
 const routes = Object.values(table).map(({ method, path }) => `${method} ${path}`);
 
 test("the OpenAPI document has every route, and every reference leads somewhere", async () => {
-  await using api = await anApi(answers);
+  await using api = await anApi(answered);
   const raw = await rawRequest(api, "GET", openApiPath);
   const document = JSON.parse(raw.text);
   expect(document.openapi).toBe("3.1.1");
@@ -382,12 +284,12 @@ test("the client brings neither zod nor fastify with it", async () => {
       else expect(from).toMatch(/^node:/);
     }
   };
-  visit(new URL("client.ts", import.meta.url));
+  visit(new URL("client/client.ts", import.meta.url));
   expect(seen.size).toBeGreaterThanOrEqual(4);
 });
 
 test("events have their sequence number as id", async () => {
-  await using api = await anApi(answers);
+  await using api = await anApi(answered);
   const raw = await rawRequest(api, "GET", "/v1/events?after=2");
   expect(raw.type).toBe("text/event-stream");
   expect(raw.text).toBe(`id: 3\ndata: ${JSON.stringify(anEvent(3))}\n\nevent: end\ndata: {}\n\n`);

@@ -1,5 +1,5 @@
 import { isAbsolute } from "node:path";
-import type { Endpoint } from "../api/client-endpoint.ts";
+import type { Endpoint } from "../api/client/endpoint.ts";
 import type { Holder } from "../lib/process/holder.ts";
 import type { StateFolder } from "../lib/state-folder.ts";
 import type { Clock } from "../lib/time/clock.ts";
@@ -21,12 +21,12 @@ export function createConnect(
   return async () => {
     const elsewhere = await remote();
     if (elsewhere !== undefined) {
-      const { createClient } = await import("../api/client.ts");
+      const { createClient } = await import("../api/client/client.ts");
       return createClient(async () => (await remote()) ?? elsewhere, { stated: whoAmI(env) });
     }
     const [{ ensureController }, { createClient }] = await Promise.all([
       import("./local-controller/start.ts"),
-      import("../api/client.ts"),
+      import("../api/client/client.ts"),
     ]);
     const { replaced } = await ensureController({ state, clock, signal, asItIs });
     asItIs = true;

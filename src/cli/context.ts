@@ -1,4 +1,4 @@
-import type { Endpoint } from "../api/client-endpoint.ts";
+import type { Endpoint } from "../api/client/endpoint.ts";
 import type { StateFolder } from "../lib/state-folder.ts";
 import type { Clock } from "../lib/time/clock.ts";
 import type { Client } from "./api.ts";

@@ -1,5 +1,5 @@
-import type { accessTable } from "../api/contract-access.ts";
-import type { webhookTable } from "../api/contract-webhooks.ts";
+import type { accessTable } from "../api/contract/access/operations.ts";
+import type { webhookTable } from "../api/contract/webhooks/operations.ts";
 import type { ServerId } from "../domain/ids.ts";
 import type { EvidenceStore } from "../drift/evidence/evidence.ts";
 import { KilnError } from "../lib/errors.ts";

@@ -1,8 +1,8 @@
-import type { Answer, Asked, Operations, Who } from "../api/contract-types.ts";
+import type { Answer, Asked, Operations, Who } from "../api/contract/types.ts";
 
 export type { Operations, Who };
 
-/** The shapes of what is asked and answered, by the names that the rest of Kiln has for them. See src/api/contract.ts. */
+/** The shapes of what is asked and answered, by the names that the rest of Kiln has for them. See src/api/contract/contract.ts. */
 
 export type DeployRequest = Asked<"deploy">;
 export type CheckRequest = Asked<"check">;

@@ -1,6 +1,6 @@
 import { computed, signal } from "@preact/signals";
-import type { StreamBeat } from "../api/contract.ts";
-import type { Answer } from "../api/contract-types.ts";
+import type { StreamBeat } from "../api/contract/contract.ts";
+import type { Answer } from "../api/contract/types.ts";
 
 /** Without a beat for so long, what is shown counts as old. Beats come every 10 s. */
 export const staleMs = 25_000;

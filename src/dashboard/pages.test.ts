@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { Answer } from "../api/contract-types.ts";
+import type { Answer } from "../api/contract/types.ts";
 import { aRelease } from "../domain/testing.ts";
 import { livenessOf, staleMs } from "./live.ts";
 import { effectOf, titleOf } from "./plan/change.ts";

@@ -1,7 +1,7 @@
 import { type Signal, signal } from "@preact/signals";
 import { useEffect, useMemo } from "preact/hooks";
-import { type ContractEntry, requestOf, table } from "../api/contract.ts";
-import type { Answer, Asked, OperationName } from "../api/contract-types.ts";
+import { type ContractEntry, requestOf, table } from "../api/contract/contract.ts";
+import type { Answer, Asked, OperationName } from "../api/contract/types.ts";
 
 /** Why there is no answer, in the controller's words where it gave any. */
 export interface Fault {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { Answer } from "../api/contract-types.ts";
+import type { Answer } from "../api/contract/types.ts";
 import { aServer } from "../cli/test-kit.ts";
 import { actionWords, ago, duration, percent, serverNumbers, serversWords, shortDigest } from "./words.ts";
 

@@ -1,4 +1,4 @@
-import type { Answer } from "../api/contract-types.ts";
+import type { Answer } from "../api/contract/types.ts";
 
 /** How the page says things. Pure: what it says follows from its arguments. */
 

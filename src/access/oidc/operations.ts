@@ -1,4 +1,4 @@
-import type { Operations } from "../../api/contract-types.ts";
+import type { Operations } from "../../api/contract/types.ts";
 import { loginText } from "../../domain/access/login-text.ts";
 import { KilnError } from "../../lib/errors.ts";
 import type { Clock } from "../../lib/time/clock.ts";

@@ -1,4 +1,4 @@
-import { type Endpoint, endpointName, secureOptions } from "../../api/client-endpoint.ts";
+import { type Endpoint, endpointName, secureOptions } from "../../api/client/endpoint.ts";
 import type { RegistryOptions } from "../../image/registry/registry.ts";
 import { KilnError } from "../../lib/errors.ts";
 import type { Context } from "../context.ts";

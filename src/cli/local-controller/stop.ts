@@ -19,7 +19,7 @@ export interface Stopped {
 export async function stopController(context: Context): Promise<Stopped | undefined> {
   const { state } = context;
   if (!(await listens(state.controllerSocket))) return undefined;
-  const { createClient } = await import("../../api/client.ts");
+  const { createClient } = await import("../../api/client/client.ts");
   const client = createClient(state.controllerSocket);
   const { pid, servers } = await client.info();
   await endController(client, pid, context);

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { expect, test } from "vitest";
 import { createAccess } from "../../access/access.ts";
 import { anIssuer, githubClaims, signed } from "../../access/oidc/testing.ts";
-import { createApi } from "../../api/routes.ts";
+import { createApi } from "../../api/routes/routes.ts";
 import { fakeOperations } from "../../api/testing.ts";
 import { silentLog } from "../../lib/log.ts";
 import { systemClock } from "../../lib/time/clock.ts";

@@ -1,4 +1,4 @@
-import type { RemoteEndpoint } from "../../api/client-endpoint.ts";
+import type { RemoteEndpoint } from "../../api/client/endpoint.ts";
 import { loginText, parseLoginText } from "../../domain/access/login-text.ts";
 import { KilnError } from "../../lib/errors.ts";
 import type { Clock } from "../../lib/time/clock.ts";
@@ -43,7 +43,7 @@ type Known = Pick<RemoteEndpoint, "address" | "authority">;
 /** Throws `identity_refused`, `issuer_unreachable`, `controller_unreachable`. */
 async function tokenFor(known: Known, audience: string, env: Env, clock: Clock): Promise<PipelineToken> {
   const idToken = await ambientIdToken(env, audience);
-  const { createClient } = await import("../../api/client.ts");
+  const { createClient } = await import("../../api/client/client.ts");
   const client = createClient({ ...known, token: undefined });
   if (!env.KILN_ID_TOKEN) return client.exchangeIdentity({ idToken });
   return inTurn(env, idToken, async () => {

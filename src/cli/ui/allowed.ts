@@ -1,5 +1,5 @@
-import { type ContractEntry, table } from "../../api/contract.ts";
-import type { OperationName } from "../../api/contract-types.ts";
+import { type ContractEntry, table } from "../../api/contract/contract.ts";
+import type { OperationName } from "../../api/contract/types.ts";
 
 /** All that the dashboard asks for. What a page never needs (`exec`, `deploy`, secrets, data of volumes), no page gets. */
 const operations = [

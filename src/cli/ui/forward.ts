@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { pipeline } from "node:stream/promises";
-import { type Endpoint, wayTo } from "../../api/client-endpoint.ts";
-import { connectionError } from "../../api/client-errors.ts";
-import { statedHeader } from "../../api/contract.ts";
+import { type Endpoint, wayTo } from "../../api/client/endpoint.ts";
+import { connectionError } from "../../api/client/errors.ts";
+import { statedHeader } from "../../api/contract/contract.ts";
 import { errorToJson, toKilnError } from "../../lib/errors.ts";
 import { headers } from "./answers.ts";
 

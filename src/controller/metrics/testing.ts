@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { createApi } from "../../api/routes.ts";
+import { createApi } from "../../api/routes/routes.ts";
 import { draftOf } from "../../domain/release.ts";
 import { anAsker, aPolicy, aRelease } from "../../domain/testing.ts";
 import { silentLog } from "../../lib/log.ts";

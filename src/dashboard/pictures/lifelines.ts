@@ -1,4 +1,4 @@
-import type { Answer } from "../../api/contract-types.ts";
+import type { Answer } from "../../api/contract/types.ts";
 
 type KilnEvent = Answer<"events">;
 

@@ -1,4 +1,4 @@
-import type { Answer } from "../../api/contract-types.ts";
+import type { Answer } from "../../api/contract/types.ts";
 import { clockTime } from "../parts/time.tsx";
 import { duration } from "../words.ts";
 import { type Lifeline, lifelinesOf } from "./lifelines.ts";

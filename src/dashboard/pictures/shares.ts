@@ -1,4 +1,4 @@
-import type { Answer } from "../../api/contract-types.ts";
+import type { Answer } from "../../api/contract/types.ts";
 
 type Rollout = Pick<Answer<"rollout">, "id" | "from" | "to" | "steps" | "startedAtMs" | "endedAtMs">;
 type KilnEvent = Answer<"events">;

@@ -1,4 +1,4 @@
-import type { Answer } from "../../api/contract-types.ts";
+import type { Answer } from "../../api/contract/types.ts";
 import { now } from "../live.ts";
 import { Clock, clockTime } from "../parts/time.tsx";
 import { percent } from "../words.ts";

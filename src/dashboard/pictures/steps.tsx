@@ -1,4 +1,4 @@
-import type { Answer } from "../../api/contract-types.ts";
+import type { Answer } from "../../api/contract/types.ts";
 import { duration, percent } from "../words.ts";
 
 type Rollout = Pick<Answer<"rollout">, "steps" | "step" | "phase">;

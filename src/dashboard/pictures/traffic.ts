@@ -1,4 +1,4 @@
-import type { Answer } from "../../api/contract-types.ts";
+import type { Answer } from "../../api/contract/types.ts";
 
 /** One minute or hour of the picture: how many requests of each release, and how many of all failed. */
 export interface Column {

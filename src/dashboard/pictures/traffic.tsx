@@ -1,4 +1,4 @@
-import type { Answer } from "../../api/contract-types.ts";
+import type { Answer } from "../../api/contract/types.ts";
 import { now } from "../live.ts";
 import { clockTime } from "../parts/time.tsx";
 import { axisEnd, columnsOf } from "./traffic.ts";

@@ -1,5 +1,5 @@
 import { signal } from "@preact/signals";
-import type { Answer, Asked } from "../../api/contract-types.ts";
+import type { Answer, Asked } from "../../api/contract/types.ts";
 import { ask, invalidate } from "../store.ts";
 import { releaseAtEnd } from "../views/way-back.ts";
 

@@ -1,5 +1,5 @@
 import { useEffect, useRef, useState } from "preact/hooks";
-import type { Answer } from "../../api/contract-types.ts";
+import type { Answer } from "../../api/contract/types.ts";
 import { FaultNote } from "../parts/answer.tsx";
 import { ask, type Fault, toFault } from "../store.ts";
 import { actionWords } from "../words.ts";

@@ -1,4 +1,4 @@
-import type { Answer } from "../../api/contract-types.ts";
+import type { Answer } from "../../api/contract/types.ts";
 import { Go } from "../navigation.tsx";
 import { Icon } from "../parts/icon.tsx";
 import { Clock, dayOf } from "../parts/time.tsx";

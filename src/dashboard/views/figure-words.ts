@@ -1,4 +1,4 @@
-import type { Answer } from "../../api/contract-types.ts";
+import type { Answer } from "../../api/contract/types.ts";
 import { duration } from "../words.ts";
 
 type Figure = Answer<"figures">[number]["figures"][number];

@@ -1,4 +1,4 @@
-import type { Answer } from "../../api/contract-types.ts";
+import type { Answer } from "../../api/contract/types.ts";
 import { plural, type Tone } from "../words.ts";
 
 /** The first sentence that someone on call reads. */

@@ -1,5 +1,5 @@
 import { useState } from "preact/hooks";
-import type { Answer } from "../../api/contract-types.ts";
+import type { Answer } from "../../api/contract/types.ts";
 import { Go } from "../navigation.tsx";
 import { Answered } from "../parts/answer.tsx";
 import { Badge } from "../parts/badge.tsx";

@@ -1,4 +1,4 @@
-import type { Answer } from "../../api/contract-types.ts";
+import type { Answer } from "../../api/contract/types.ts";
 import { now } from "../live.ts";
 import { Go } from "../navigation.tsx";
 import { Answered } from "../parts/answer.tsx";

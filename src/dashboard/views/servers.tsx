@@ -1,4 +1,4 @@
-import type { Answer } from "../../api/contract-types.ts";
+import type { Answer } from "../../api/contract/types.ts";
 import { Go } from "../navigation.tsx";
 import { Badge } from "../parts/badge.tsx";
 import { Ago } from "../parts/time.tsx";

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { createClient } from "../../../src/api/client.ts";
-import type { Client } from "../../../src/api/contract-types.ts";
+import { createClient } from "../../../src/api/client/client.ts";
+import type { Client } from "../../../src/api/contract/types.ts";
 import type { Accepted, ServiceStatus } from "../../../src/controller/operations.ts";
 import type { Rollout } from "../../../src/domain/rollout.ts";
 import type { RolloutPolicy } from "../../../src/domain/spec.ts";

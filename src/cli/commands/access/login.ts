@@ -27,7 +27,7 @@ export async function login(context: Context, { name }: LoginOptions, given: str
   const contextName = checkedName(name ?? address.replace(/:\d+$/, "").replaceAll(/[[\]]/g, ""));
   const contexts = readContexts(env); // before the invite is used up
   const authority = await fetchAuthority(address, pin);
-  const { createClient } = await import("../../../api/client.ts");
+  const { createClient } = await import("../../../api/client/client.ts");
   const token = await createClient({ address, authority, token: undefined }).login({ invite });
   const saved = {
     ...{ name: contextName, address, authority, token: token.token, identity: token.name },

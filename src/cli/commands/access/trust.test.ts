@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { accessAnswers } from "../../../api/testing-access.ts";
+import { accessAnswered } from "../../../api/contract/access/testing.ts";
 import type { Client } from "../../api.ts";
 import { cli } from "../../test-kit.ts";
 
@@ -67,7 +67,7 @@ test.each([
 });
 
 test("`kiln access ls` shows rules", async () => {
-  const { access } = accessAnswers;
+  const { access } = accessAnswered;
   const { stdout } = await cli(["access", "ls"], { client: { access: async () => await access({}) } });
   expect(stdout).toMatch(
     /shop-ci +https:\/\/issuer.example.com +repository_id=74 +deployer of shop in production +root/,

@@ -1,4 +1,4 @@
-import { endpointName } from "../../../api/client-endpoint.ts";
+import { endpointName } from "../../../api/client/endpoint.ts";
 import { serviceKey } from "../../../domain/ids.ts";
 import { KilnError } from "../../../lib/errors.ts";
 import type { Context, Outcome } from "../../context.ts";

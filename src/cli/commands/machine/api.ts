@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
-import { askPlainly } from "../../../api/client.ts";
+import { askPlainly } from "../../../api/client/client.ts";
 import { KilnError } from "../../../lib/errors.ts";
 import type { Context, Outcome } from "../../context.ts";
 import { whoAmI } from "../../people.ts";

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import type { Command } from "commander";
-import { createClient } from "../../../api/client.ts";
+import { createClient } from "../../../api/client/client.ts";
 import { readSpecText } from "../../../spec/yaml/source.ts";
 import { expected, type NextOnLine, type Word } from "../../completion/expected.ts";
 import { isNamed, namesFor } from "../../completion/names.ts";

@@ -69,7 +69,7 @@ export async function status(context: Context): Outcome {
     output.result({ running: false, home: state.home }, [`No controller is running for ${state.home}.`]);
     return 1;
   }
-  const { createClient } = await import("../../../api/client.ts");
+  const { createClient } = await import("../../../api/client/client.ts");
   const client = createClient(state.controllerSocket); // also of one that runs other code
   const [info, outdated] = await Promise.all([client.info(), findOutdated(state)]);
   const targets = outdated === undefined ? await client.targets() : [];

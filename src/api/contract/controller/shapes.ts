@@ -1,0 +1,14 @@
+import { z } from "zod";
+import { amount, atMs } from "../../../domain/schema/values.ts";
+
+const ControllerStatus = z.object({
+  pid: z.number().int(),
+  version: z.string(),
+  home: z.string(),
+  startedAtMs: atMs,
+  services: amount,
+  servers: amount,
+});
+
+/** What the operations answer. */
+export const controllerAnswers = { ControllerStatus };

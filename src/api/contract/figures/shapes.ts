@@ -1,0 +1,42 @@
+import { z } from "zod";
+import { trafficSpan } from "../../../domain/schema/traffic.ts";
+import { amount, atMs, maybe } from "../../../domain/schema/values.ts";
+import { Service, wholeNumber } from "../common.ts";
+
+const FiguresSince = z.strictObject({
+  service: z.string().min(1).max(128).optional().describe("Only of this service."),
+  sinceMs: wholeNumber.optional().describe("From this Unix time in ms on; 90 days before now when absent."),
+});
+
+const TrafficBetween = Service.extend({
+  sinceMs: wholeNumber.optional().describe("From this Unix time in ms on; an hour before now when absent."),
+  untilMs: wholeNumber.optional().describe("Only what began before this Unix time in ms."),
+});
+
+const Traffic = z
+  .array(trafficSpan)
+  .describe("One row for each minute, or each hour for times more than two days ago; oldest first.");
+
+const figure = z.object({
+  name: z.string(),
+  title: z.string(),
+  unit: z.enum(["ms", "share", "per week", "count"]),
+  value: maybe(z.number()).describe("Absent: it would come from fewer than five, or nothing is known."),
+  n: amount.describe("Of how many it is made."),
+  of: z.string().describe("What `n` counts."),
+  more: z.record(z.string(), z.number()).describe("Other values in the same unit, by name."),
+  notes: z.array(z.string()).describe("What has to be known about it, such as what could not be counted."),
+  guessed: z.boolean(),
+  definition: z.string(),
+  events: z.array(amount).describe("Sequence numbers of the newest 1,000 events it comes from."),
+});
+
+const Figures = z.array(
+  z.object({ service: z.string(), sinceMs: atMs, untilMs: atMs, figures: z.array(figure) }),
+);
+
+/** What the operations are asked with. */
+export const figuresAsks = { FiguresSince, TrafficBetween };
+
+/** What they answer. */
+export const figuresAnswers = { Figures, Traffic };

@@ -1,0 +1,47 @@
+import { z } from "zod";
+import { atMs } from "../../../domain/schema/values.ts";
+import { flag, givenReason, reason, server, wholeNumber } from "../common.ts";
+
+const Server = z.strictObject({ server });
+
+const ChangeServer = Server.extend({ reason });
+
+const Exec = z.strictObject({
+  server,
+  command: z.array(z.string().max(100_000)).min(1).max(1_000),
+  reason: givenReason,
+  terminal: z.boolean().describe("Whether the command gets a terminal; otherwise three pipes."),
+  pid: z.number().int().min(1).describe("The process that runs it, and ends with the session."),
+});
+
+const EndExec = z.strictObject({ session: wholeNumber, exitCode: z.number().int().min(0).max(255) });
+
+const Logs = z.strictObject({
+  server,
+  tail: wholeNumber.optional().describe("Only this number of the last lines."),
+  follow: flag.optional().describe("Continue with lines as they are written."),
+});
+
+const ExecGrant = z.object({
+  session: z.number().int(),
+  argv: z.array(z.string()).describe("The command to run on the server's machine."),
+  transcript: z.string().describe("The file on that machine that takes the transcript."),
+  tainted: z.boolean().describe("Whether the session taints the server."),
+});
+
+const Reproduced = z.object({
+  id: z.string(),
+  enter: z.string().describe("What runs a command in it, up to that command."),
+});
+
+const LogLine = z.object({
+  atMs,
+  stream: z.enum(["stdout", "stderr"]),
+  text: z.string(),
+});
+
+/** What the operations are asked with. */
+export const serversAsks = { ChangeServer, EndExec, Exec, Logs, Server };
+
+/** What they answer. */
+export const serversAnswers = { ExecGrant, LogLine, Reproduced };
