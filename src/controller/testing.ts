@@ -13,8 +13,8 @@ import { FakeWorld } from "../platform/fake/world.ts";
 import type { Fleet } from "../platform/fleet/fleet.ts";
 import { openStore, type Store } from "../store/store.ts";
 import { type Controller, startController } from "./controller.ts";
+import { requireNotRevoked } from "./images/revocations.ts";
 import { Meter } from "./metrics/meter.ts";
-import { requireNotRevoked } from "./operations/revocations.ts";
 import type { DeployRequest, ServiceStatus } from "./operations.ts";
 import type { Platforms } from "./targets/operations.ts";
 

@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Controller, startController } from "../../src/controller/controller.ts";
 import { fakeDriftSource } from "../../src/controller/drift/fake-drift-source.ts";
-import type { Images } from "../../src/controller/operations/images.ts";
+import type { Images } from "../../src/controller/images/images.ts";
 import { noPlatforms } from "../../src/controller/testing.ts";
 import type { ServiceKey } from "../../src/domain/ids.ts";
 import type { Rollout } from "../../src/domain/rollout.ts";

@@ -4,7 +4,7 @@ import { readKeptCheckpoint } from "../../audit/checkpoint.ts";
 import type { KilnEvent } from "../../domain/event.ts";
 import { toKilnError } from "../../lib/errors.ts";
 import type { Logger } from "../../lib/log.ts";
-import { askerOf } from "../operations/asker.ts";
+import { askerOf } from "../asker.ts";
 import type { Operations, Trouble } from "../operations.ts";
 import { createSigner, type SignerParts } from "./signer.ts";
 

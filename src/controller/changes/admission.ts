@@ -7,7 +7,7 @@ import { KilnError, type Place } from "../../lib/errors.ts";
 import type { Store } from "../../store/store.ts";
 import { decide, isPipeline, rulesFor } from "../../trust/policy/decide.ts";
 import { soakKinds, soakOf } from "../../trust/policy/soak.ts";
-import type { Images } from "../operations/images.ts";
+import type { Images } from "../images/images.ts";
 
 /** Whose signatures an image has, among the installation's keys. Found before a change is recorded, since it reads files. */
 export type Signers = ReadonlySet<string>;

@@ -1,7 +1,7 @@
 import { asksApproval } from "./admission.ts";
 import type { Change, ChangeParts } from "./change.ts";
 import { type Expecting, requireExpected, requirePlan } from "./expected.ts";
-import { planNow } from "./plan.ts";
+import { planNow } from "./plan/plan.ts";
 
 /** Begins with what is there, checks, then records. Throws what the change throws, and `expectation_failed`. */
 export async function carryOut<Result>(

@@ -3,7 +3,7 @@ import type { TargetName } from "../../domain/target.ts";
 import type { Clock } from "../../lib/time/clock.ts";
 import type { Call } from "../../platform/platform.ts";
 import type { Store } from "../../store/store.ts";
-import type { Images } from "../operations/images.ts";
+import type { Images } from "../images/images.ts";
 import type { Targets } from "../targets/targets.ts";
 
 /** What changes need to be checked, planned and recorded. */

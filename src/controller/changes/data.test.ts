@@ -3,7 +3,7 @@ import type { Release } from "../../domain/release.ts";
 import { aRelease, aRollout, aService } from "../../domain/testing.ts";
 import type { Snapshot, VolumeSpec, VolumeState } from "../../domain/volume.ts";
 import { raisesDataVersion, requireReadable, snapshotsFor } from "./data.ts";
-import { dataWords } from "./data-words.ts";
+import { dataWords } from "./plan/data-words.ts";
 
 const mib = 2 ** 20;
 const data = (more: Partial<VolumeSpec> = {}): VolumeSpec => {

@@ -4,16 +4,16 @@ import { serviceOf } from "../../domain/ids.ts";
 import type { Release } from "../../domain/release.ts";
 import { compileSteps } from "../../domain/steps.ts";
 import type { Store } from "../../store/store.ts";
-import { requireDeployable, requireSameTarget } from "../operations/checks.ts";
-import { differences } from "../operations/differences.ts";
-import { requireOneWriter } from "../operations/one-writer.ts";
-import { newPolicies } from "../operations/policy-differences.ts";
-import { freeze } from "../operations/release-content.ts";
-import { requireNotRevoked } from "../operations/revocations.ts";
+import { requireNotRevoked } from "../images/revocations.ts";
 import type { Accepted, DeployRequest } from "../operations.ts";
 import { admit, requireBegin, type Signers, signersOf, verdictOn } from "./admission.ts";
 import type { Change, ChangeParts } from "./change.ts";
+import { requireDeployable, requireSameTarget } from "./checks.ts";
 import { raisesDataVersion, requireReadable, volumesThere } from "./data.ts";
+import { requireOneWriter } from "./one-writer.ts";
+import { differences } from "./plan/differences.ts";
+import { newPolicies } from "./plan/policy-differences.ts";
+import { freeze } from "./release-content.ts";
 import { servingOf } from "./wanted.ts";
 
 /** To the release that the draft makes, unless that one serves or is on its way. */

@@ -7,14 +7,14 @@ import type { RolloutPolicy } from "../../domain/spec.ts";
 import { rollbackSteps } from "../../domain/steps.ts";
 import { KilnError } from "../../lib/errors.ts";
 import type { Store } from "../../store/store.ts";
-import { requireRollback } from "../operations/checks.ts";
-import { differences } from "../operations/differences.ts";
-import { requireOneWriter } from "../operations/one-writer.ts";
-import { requireNotRevoked } from "../operations/revocations.ts";
+import { requireNotRevoked } from "../images/revocations.ts";
 import type { Accepted } from "../operations.ts";
 import { admit, type Signers, signersOf } from "./admission.ts";
 import type { Change, ChangeParts } from "./change.ts";
+import { requireRollback } from "./checks.ts";
 import { requireReadable, snapshotsFor, volumesThere } from "./data.ts";
+import { requireOneWriter } from "./one-writer.ts";
+import { differences } from "./plan/differences.ts";
 import { servingOf } from "./wanted.ts";
 
 interface RollbackRequest {

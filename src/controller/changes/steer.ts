@@ -2,10 +2,10 @@ import type { Asker } from "../../domain/actor.ts";
 import type { ServiceKey } from "../../domain/ids.ts";
 import type { Rollout } from "../../domain/rollout.ts";
 import type { Store } from "../../store/store.ts";
-import { requireOneWriter } from "../operations/one-writer.ts";
-import { type RevocationParts, requireNotRevoked } from "../operations/revocations.ts";
+import { type RevocationParts, requireNotRevoked } from "../images/revocations.ts";
 import type { Accepted } from "../operations.ts";
 import type { Change } from "./change.ts";
+import { requireOneWriter } from "./one-writer.ts";
 import { finalReleaseOf } from "./wanted.ts";
 
 /** What someone does to the running rollout. */

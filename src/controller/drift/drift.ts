@@ -5,9 +5,9 @@ import type { EvidenceStore } from "../../drift/evidence/evidence.ts";
 import { KilnError } from "../../lib/errors.ts";
 import type { Call } from "../../platform/platform.ts";
 import type { Store } from "../../store/store.ts";
-import { askerOf } from "../operations/asker.ts";
-import { unknownServer } from "../operations/unknown-server.ts";
+import { askerOf } from "../asker.ts";
 import type { ArchivePiece, DriftReport, Operations } from "../operations.ts";
+import { unknownServer } from "../servers/unknown-server.ts";
 import type { Site } from "../targets/site.ts";
 import type { Targets } from "../targets/targets.ts";
 

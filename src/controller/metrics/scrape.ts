@@ -1,8 +1,8 @@
 import type { ImageDigest } from "../../domain/ids.ts";
 import { render, type Sample, sample } from "../../lib/prometheus.ts";
 import type { Clock } from "../../lib/time/clock.ts";
+import { pagesOf } from "../../store/events/pages.ts";
 import type { Store } from "../../store/store.ts";
-import { pagesOf } from "../operations/read-events.ts";
 import type { Operations, ServiceStatus } from "../operations.ts";
 import { metrics } from "./definitions.ts";
 import type { Meter } from "./meter.ts";

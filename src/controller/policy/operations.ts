@@ -2,11 +2,11 @@ import type { KilnEvent } from "../../domain/event.ts";
 import { type ImageDigest, type ServiceKey, serviceKey } from "../../domain/ids.ts";
 import { environmentOf, type Freeze } from "../../domain/policy/policy.ts";
 import { KilnError } from "../../lib/errors.ts";
+import { pagesOf } from "../../store/events/pages.ts";
 import type { Store } from "../../store/store.ts";
 import { isPipeline } from "../../trust/policy/decide.ts";
 import { replayDeploys, replayedKinds } from "../../trust/policy/replay-deploys.ts";
-import { askerOf } from "../operations/asker.ts";
-import { pagesOf } from "../operations/read-events.ts";
+import { askerOf } from "../asker.ts";
 import type { Operations, Who } from "../operations.ts";
 
 /** The operations on what must hold before a rollout begins. They change no server: the next deploy observes them. */

@@ -1,6 +1,6 @@
 import type { Target, TargetName } from "../../domain/target.ts";
 import type { Store } from "../../store/store.ts";
-import { askerOf } from "../operations/asker.ts";
+import { askerOf } from "../asker.ts";
 import type { Operations, TargetStatus } from "../operations.ts";
 import type { OpenTarget, Site } from "./site.ts";
 import type { Targets } from "./targets.ts";

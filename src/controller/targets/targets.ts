@@ -2,7 +2,7 @@ import type { ServerId, ServiceKey } from "../../domain/ids.ts";
 import type { Observation } from "../../domain/observation.ts";
 import { localTarget, type TargetName } from "../../domain/target.ts";
 import { KilnError } from "../../lib/errors.ts";
-import { unknownServer } from "../operations/unknown-server.ts";
+import { unknownServer } from "../servers/unknown-server.ts";
 import { type OpenTarget, Site, type SiteParts } from "./site.ts";
 
 /** A server, and the target that it is on, as that was just seen. */

@@ -2,7 +2,7 @@ import type { KilnEvent } from "../../domain/event.ts";
 import { usualKinds } from "../../domain/webhook.ts";
 import type { Clock } from "../../lib/time/clock.ts";
 import type { Store } from "../../store/store.ts";
-import { askerOf } from "../operations/asker.ts";
+import { askerOf } from "../asker.ts";
 import type { Operations } from "../operations.ts";
 import { Deliverer, type DelivererParts } from "./deliverer.ts";
 import { requireReceiver } from "./post.ts";

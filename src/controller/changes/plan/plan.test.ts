@@ -1,8 +1,8 @@
 import { afterEach, expect, test } from "vitest";
-import { draftOf } from "../../domain/release.ts";
-import { anAsker, aPolicy, aRelease } from "../../domain/testing.ts";
-import type { ChangePlan, PlanRequest } from "../operations.ts";
-import { TestInstallation } from "../testing.ts";
+import { draftOf } from "../../../domain/release.ts";
+import { anAsker, aPolicy, aRelease } from "../../../domain/testing.ts";
+import type { ChangePlan, PlanRequest } from "../../operations.ts";
+import { TestInstallation } from "../../testing.ts";
 
 const service = "shop";
 const ada = anAsker("ada@example.com");

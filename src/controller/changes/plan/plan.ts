@@ -1,20 +1,20 @@
-import type { Admission } from "../../domain/admission.ts";
-import { forecast } from "../../domain/forecast/forecast.ts";
-import type { Observation } from "../../domain/observation.ts";
-import { viewOf } from "../../domain/plan/service-view.ts";
-import type { DesiredService } from "../../domain/rollout.ts";
-import type { VolumeState } from "../../domain/volume.ts";
-import { differences } from "../operations/differences.ts";
-import { policyDifferences } from "../operations/policy-differences.ts";
-import type { ChangePlan } from "../operations.ts";
-import { asksApproval } from "./admission.ts";
-import type { Change, ChangeParts } from "./change.ts";
-import { volumesThere } from "./data.ts";
+import type { Admission } from "../../../domain/admission.ts";
+import { forecast } from "../../../domain/forecast/forecast.ts";
+import type { Observation } from "../../../domain/observation.ts";
+import { viewOf } from "../../../domain/plan/service-view.ts";
+import type { DesiredService } from "../../../domain/rollout.ts";
+import type { VolumeState } from "../../../domain/volume.ts";
+import type { ChangePlan } from "../../operations.ts";
+import { asksApproval } from "../admission.ts";
+import type { Change, ChangeParts } from "../change.ts";
+import { volumesThere } from "../data.ts";
+import { finalReleaseOf, servingOf, type WantedService, wantedOf } from "../wanted.ts";
 import { dataWords } from "./data-words.ts";
+import { differences } from "./differences.ts";
 import { manifestsOf } from "./manifests.ts";
 import { digestOfPlan } from "./plan-digest.ts";
 import { platformWords } from "./platform-words.ts";
-import { finalReleaseOf, servingOf, type WantedService, wantedOf } from "./wanted.ts";
+import { policyDifferences } from "./policy-differences.ts";
 
 /** What a change would do now. Nothing is done. Throws what the change would throw. */
 export async function planChange(

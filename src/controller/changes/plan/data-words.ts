@@ -1,9 +1,9 @@
-import { dataInMemory } from "../../domain/data-in-memory.ts";
-import type { Release } from "../../domain/release.ts";
-import type { DesiredService } from "../../domain/rollout.ts";
-import type { VolumeSpec, VolumeState } from "../../domain/volume.ts";
-import { raisesDataVersion } from "./data.ts";
-import { finalReleaseOf, servingOf, type WantedService } from "./wanted.ts";
+import { dataInMemory } from "../../../domain/data-in-memory.ts";
+import type { Release } from "../../../domain/release.ts";
+import type { DesiredService } from "../../../domain/rollout.ts";
+import type { VolumeSpec, VolumeState } from "../../../domain/volume.ts";
+import { raisesDataVersion } from "../data.ts";
+import { finalReleaseOf, servingOf, type WantedService } from "../wanted.ts";
 
 /** What becomes of the data of a service: one sentence for each of its volumes. */
 export function dataWords(

@@ -12,9 +12,9 @@ import {
 } from "../../domain/figures/running.ts";
 import type { ImageDigest, ServiceKey } from "../../domain/ids.ts";
 import type { Clock } from "../../lib/time/clock.ts";
+import { pagesOf } from "../../store/events/pages.ts";
 import type { Store } from "../../store/store.ts";
 import type { Operations, ServiceFigures, ServiceStatus } from "../operations.ts";
-import { pagesOf } from "./read-events.ts";
 
 /** A quarter of a year: long enough for five deployments of most services. */
 const usualMs = 90 * 86_400_000;

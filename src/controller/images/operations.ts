@@ -6,8 +6,8 @@ import { basesIn, listImages, removeImage, setPinned } from "../../image/store/i
 import type { StateFolder } from "../../lib/state-folder.ts";
 import type { Clock } from "../../lib/time/clock.ts";
 import type { Store } from "../../store/store.ts";
+import { askerOf } from "../asker.ts";
 import type { Operations } from "../operations.ts";
-import { askerOf } from "./asker.ts";
 
 /** Files that a running build has written but not yet named are younger than this. */
 const minAgeMs = 10 * 60_000;

@@ -1,9 +1,9 @@
 import { isDeepStrictEqual } from "node:util";
-import { checkWords } from "../../domain/health-check.ts";
-import { matchesOf, matchKey } from "../../domain/listener.ts";
-import type { ReleaseDraft } from "../../domain/release.ts";
-import type { HealthSpec, TlsSpec } from "../../domain/spec.ts";
-import { canonicalJson } from "../../lib/canonical-json.ts";
+import { checkWords } from "../../../domain/health-check.ts";
+import { matchesOf, matchKey } from "../../../domain/listener.ts";
+import type { ReleaseDraft } from "../../../domain/release.ts";
+import type { HealthSpec, TlsSpec } from "../../../domain/spec.ts";
+import { canonicalJson } from "../../../lib/canonical-json.ts";
 
 /** What a draft changes against the release that serves: one sentence each, values of the environment left out. */
 export function differences(before: ReleaseDraft | undefined, after: ReleaseDraft): readonly string[] {

@@ -5,9 +5,9 @@ import { KilnError } from "../../lib/errors.ts";
 import type { Call } from "../../platform/platform.ts";
 import type { Volumes } from "../../platform/volumes.ts";
 import type { Store } from "../../store/store.ts";
+import { askerOf } from "../asker.ts";
 import type { Operations } from "../operations.ts";
 import type { Targets } from "../targets/targets.ts";
-import { askerOf } from "./asker.ts";
 import { ImageUpload } from "./upload.ts";
 
 export interface VolumeParts {

@@ -2,8 +2,8 @@ import type { Channel } from "../../domain/revocation.ts";
 import { KilnError } from "../../lib/errors.ts";
 import { nearest } from "../../lib/nearest.ts";
 import type { Store } from "../../store/store.ts";
+import { askerOf } from "../asker.ts";
 import type { Operations } from "../operations.ts";
-import { askerOf } from "./asker.ts";
 import { type RevocationParts, requireNotRevoked, revocationOf } from "./revocations.ts";
 
 interface Parts extends RevocationParts {

@@ -1,7 +1,7 @@
 import type { Store } from "../../store/store.ts";
 import { parsePublicKey } from "../../trust/signing/keys.ts";
+import { askerOf } from "../asker.ts";
 import type { Operations } from "../operations.ts";
-import { askerOf } from "./asker.ts";
 
 /** The operations on trusted keys and image policies. They change no server: the next deploy or rollback observes them. */
 export function createTrustOperations(

@@ -5,12 +5,12 @@ import type { ScheduleSpec } from "../../domain/spec.ts";
 import { KilnError } from "../../lib/errors.ts";
 import type { Clock } from "../../lib/time/clock.ts";
 import type { Store } from "../../store/store.ts";
-import { schedulesOf } from "../jobs/scheduler.ts";
+import { askerOf } from "../asker.ts";
 import type { JobStatus, Operations } from "../operations.ts";
+import { required } from "../services/queries.ts";
 import type { Targets } from "../targets/targets.ts";
-import { askerOf } from "./asker.ts";
-import { failedInARow } from "./job-warnings.ts";
-import { required } from "./queries.ts";
+import { schedulesOf } from "./scheduler.ts";
+import { failedInARow } from "./warnings.ts";
 
 export interface JobParts {
   readonly store: Store;

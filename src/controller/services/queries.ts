@@ -8,6 +8,10 @@ import { hourMs } from "../../domain/traffic.ts";
 import { KilnError } from "../../lib/errors.ts";
 import type { Clock } from "../../lib/time/clock.ts";
 import type { Store } from "../../store/store.ts";
+import { differences } from "../changes/plan/differences.ts";
+import type { Images } from "../images/images.ts";
+import { revocationOf, revokedWarning } from "../images/revocations.ts";
+import { jobWarnings } from "../jobs/warnings.ts";
 import type { Glance } from "../loop/observer.ts";
 import type {
   History,
@@ -20,12 +24,8 @@ import type {
 import { overrideWarnings } from "../policy/override-warnings.ts";
 import type { Site } from "../targets/site.ts";
 import type { Targets } from "../targets/targets.ts";
-import { differences } from "./differences.ts";
-import type { Images } from "./images.ts";
-import { jobWarnings } from "./job-warnings.ts";
 import { overviewOf } from "./overview.ts";
 import { phasesOf } from "./phases.ts";
-import { revocationOf, revokedWarning } from "./revocations.ts";
 
 /** More than the rollouts that are kept are likely to have. */
 const eventsOfHistory = 20_000;

@@ -1,15 +1,15 @@
 import type { Asker } from "../../domain/actor.ts";
-import { carryOut } from "../changes/carry-out.ts";
-import type { Change, ChangeParts } from "../changes/change.ts";
-import { deploying } from "../changes/deploy.ts";
-import { requireExpected } from "../changes/expected.ts";
-import { planChange } from "../changes/plan.ts";
-import { promoting } from "../changes/promotion.ts";
-import { rollingBack } from "../changes/rollback.ts";
-import { removing, scaling, steering } from "../changes/steer.ts";
+import { askerOf } from "../asker.ts";
 import type { Operations, PlanRequest } from "../operations.ts";
-import { askerOf } from "./asker.ts";
+import { carryOut } from "./carry-out.ts";
+import type { Change, ChangeParts } from "./change.ts";
 import { requireBeginning } from "./checks.ts";
+import { deploying } from "./deploy.ts";
+import { requireExpected } from "./expected.ts";
+import { planChange } from "./plan/plan.ts";
+import { promoting } from "./promotion.ts";
+import { rollingBack } from "./rollback.ts";
+import { removing, scaling, steering } from "./steer.ts";
 
 /** The operations that change a service, and those that tell beforehand what would come of it. */
 export function createCommands(

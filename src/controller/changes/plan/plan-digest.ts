@@ -1,9 +1,9 @@
-import type { Action } from "../../domain/actions.ts";
-import { draftOf } from "../../domain/release.ts";
-import type { Target } from "../../domain/target.ts";
-import { canonicalJson } from "../../lib/canonical-json.ts";
-import { digestOf } from "../../lib/files/sha256.ts";
-import { finalReleaseOf, type WantedService } from "./wanted.ts";
+import type { Action } from "../../../domain/actions.ts";
+import { draftOf } from "../../../domain/release.ts";
+import type { Target } from "../../../domain/target.ts";
+import { canonicalJson } from "../../../lib/canonical-json.ts";
+import { digestOf } from "../../../lib/files/sha256.ts";
+import { finalReleaseOf, type WantedService } from "../wanted.ts";
 
 /** What says no more about an action than why, when, and in which record. */
 const untold: readonly string[] = ["reason", "atMs", "untilMs", "rollout"];

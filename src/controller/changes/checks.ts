@@ -7,11 +7,11 @@ import { KilnError, toKilnError } from "../../lib/errors.ts";
 import type { Clock } from "../../lib/time/clock.ts";
 import type { Call, Platform } from "../../platform/platform.ts";
 import type { Store } from "../../store/store.ts";
-import { requireBegin, verdictOn } from "../changes/admission.ts";
+import type { Images } from "../images/images.ts";
 import type { CheckRequest, Who } from "../operations.ts";
 import { requireUsable } from "../targets/require-usable.ts";
 import type { Targets } from "../targets/targets.ts";
-import type { Images } from "./images.ts";
+import { requireBegin, verdictOn } from "./admission.ts";
 import { freeze, requireSecrets } from "./release-content.ts";
 
 /** What the checks look into. None of them changes anything. */

@@ -1,10 +1,10 @@
-import type { Action } from "../../domain/actions.ts";
-import { KilnError } from "../../lib/errors.ts";
-import type { PlannedCall } from "../../platform/platform.ts";
-import { groupSpecOf } from "../loop/group-spec.ts";
-import type { ChangePlan } from "../operations.ts";
-import type { Change, ChangeParts } from "./change.ts";
-import { type WantedService, wantedOf } from "./wanted.ts";
+import type { Action } from "../../../domain/actions.ts";
+import { KilnError } from "../../../lib/errors.ts";
+import type { PlannedCall } from "../../../platform/platform.ts";
+import { groupSpecOf } from "../../loop/group-spec.ts";
+import type { ChangePlan } from "../../operations.ts";
+import type { Change, ChangeParts } from "../change.ts";
+import { type WantedService, wantedOf } from "../wanted.ts";
 
 /**
  * The objects that the target's platform would be given until all actions are done, as they are then: what is there only on the way is left out.

@@ -4,9 +4,9 @@ import type { Release } from "../../domain/release.ts";
 import { KilnError } from "../../lib/errors.ts";
 import type { Call, Platform } from "../../platform/platform.ts";
 import type { Store } from "../../store/store.ts";
+import { askerOf } from "../asker.ts";
 import type { Operations } from "../operations.ts";
 import type { Targets } from "../targets/targets.ts";
-import { askerOf } from "./asker.ts";
 import { unknownServer } from "./unknown-server.ts";
 
 export interface ReproduceParts {

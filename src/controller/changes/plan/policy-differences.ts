@@ -1,6 +1,6 @@
-import type { DriftPolicy, RolloutPolicy, UpkeepPolicy } from "../../domain/spec.ts";
-import type { Store } from "../../store/store.ts";
-import type { DeployRequest } from "../operations.ts";
+import type { DriftPolicy, RolloutPolicy, UpkeepPolicy } from "../../../domain/spec.ts";
+import type { Store } from "../../../store/store.ts";
+import type { DeployRequest } from "../../operations.ts";
 
 /** How a service is rolled out, and what is done about its servers afterwards: neither is part of a release. */
 interface Policies {

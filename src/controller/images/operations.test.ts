@@ -7,7 +7,7 @@ import { mediaTypes } from "../../image/store/oci-types.ts";
 import { serviceSpec, type Workshop, workshop } from "../../image/test-kit.ts";
 import { systemClock } from "../../lib/time/clock.ts";
 import { aDraft, aStore, deployed } from "../../store/testing.ts";
-import { createImageOperations } from "./image-operations.ts";
+import { createImageOperations } from "./operations.ts";
 
 async function build(shop: Workshop, text: string, image = {}) {
   shop.write("run", text, 0o755);

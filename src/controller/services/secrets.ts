@@ -1,7 +1,7 @@
 import { KilnError } from "../../lib/errors.ts";
 import type { Store } from "../../store/store.ts";
+import { askerOf } from "../asker.ts";
 import type { Operations } from "../operations.ts";
-import { askerOf } from "./asker.ts";
 
 /** An environment variable holds no more than 128 KiB (execve(2)), a file in memory should not. */
 const mostBytes = 64 * 1024;

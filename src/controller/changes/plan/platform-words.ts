@@ -1,7 +1,7 @@
-import type { Observation } from "../../domain/observation.ts";
-import type { ChangePlan } from "../operations.ts";
-import type { Change, ChangeParts } from "./change.ts";
-import { wantedOf } from "./wanted.ts";
+import type { Observation } from "../../../domain/observation.ts";
+import type { ChangePlan } from "../../operations.ts";
+import type { Change, ChangeParts } from "../change.ts";
+import { wantedOf } from "../wanted.ts";
 
 /** What the platform says of groups that would be new there, of the largest size that the actions give them. */
 export async function platformWords(
