@@ -95,6 +95,7 @@ describe.skipIf(why !== undefined)("the dashboard, in a browser", () => {
       await view("Drift");
       await see("drift.found");
       await see(server);
+      await page.getByRole("img", { name: `${server}: the table below has the same` }).waitFor();
     } finally {
       intruder.kill("SIGKILL");
     }

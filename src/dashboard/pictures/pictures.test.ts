@@ -1,5 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { aRollout } from "../../domain/testing.ts";
+import { at, dayMs, length, ticksOf } from "./axis.ts";
+import { periodOf, spread, trailsOf } from "./drift-trails.ts";
 import { lifelinesOf } from "./lifelines.ts";
 import { areaPath, marksOf, sharePoints } from "./shares.ts";
 import { axisEnd, columnsOf } from "./traffic.ts";
@@ -87,4 +89,49 @@ test("traffic has a column for each minute, also for those without any", () => {
   ]);
   expect(columns[1]?.parts.map(({ release }) => release)).toEqual([1, 2]);
   expect([0, 1, 3, 20, 21, 999].map(axisEnd)).toEqual([1, 1, 5, 20, 50, 1_000]);
+});
+
+describe("an axis of time", () => {
+  const axis = { fromMs: 1_000, untilMs: 2_000 };
+  test("has a place for each moment, and shows what is short", () => {
+    expect([at(axis, 1_000), at(axis, 1_250), at(axis, 9_000)]).toEqual(["0%", "25%", "100%"]);
+    expect([length(axis, 1_250, 1_750), length(axis, 1_250, 1_251)]).toEqual(["50%", "0.3%"]);
+  });
+  test("has few round times", () => {
+    const fromMs = new Date(2026, 10, 30, 9, 7).getTime();
+    const hours = ticksOf({ fromMs, untilMs: fromMs + 4 * 3_600_000 }, 5);
+    expect(hours.days).toBe(false);
+    expect(hours.atMs.map((tick) => new Date(tick).getHours())).toEqual([10, 11, 12, 13]);
+    const days = ticksOf({ fromMs, untilMs: fromMs + 14 * dayMs }, 5);
+    expect(days.days).toBe(true);
+    expect(new Set(days.atMs.map((tick) => new Date(tick).getHours()))).toEqual(new Set([0]));
+    expect(days.atMs.length).toBeLessThanOrEqual(5);
+  });
+});
+
+describe("what happened to a changed server", () => {
+  const server = "shop-1-1-1";
+  const events = [
+    event(1, "server.destroyed", { server: "shop-0-1-1" }),
+    event(10, "exec.started", { server, session: 4, actor: { name: "ada" } }),
+    event(20, "drift.found", { server }),
+    event(21, "server.quarantined", { server }),
+    event(22, "drift.found", { server }),
+    event(30, "exec.ended", { server, session: 4 }),
+    event(31, "server.ready", { server: "shop-1-1-2", takesPlaceOf: server }),
+    event(32, "server.ready", { server: "shop-1-1-2", takesPlaceOf: server }),
+  ];
+  const [trail, ...others] = trailsOf(events);
+  test("is on its line, with who was in it; other servers have none", () => {
+    expect(others).toEqual([]);
+    expect(trail).toMatchObject({ server, sessions: [{ fromMs: 10, toMs: 30, who: "ada" }] });
+    expect(trail?.marks.map(({ kind }) => kind)).toEqual(["found", "taken", "found", "replaced"]);
+  });
+  test("is seen whole: what is of one moment stands side by side", () => {
+    const axis = periodOf(trail === undefined ? [] : [trail], 40);
+    expect(axis.fromMs).toBeLessThan(10);
+    const { marks = [] } = trail ?? {};
+    expect(spread(marks, axis).map(({ beside }) => beside)).toEqual([-1.5, -0.5, 0.5, 1.5]);
+    expect(spread(marks, { fromMs: 10, untilMs: 40 }).map(({ beside }) => beside)).toEqual([0, 0, 0, 0]);
+  });
 });

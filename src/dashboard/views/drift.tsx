@@ -1,14 +1,20 @@
 import type { Answer } from "../../api/contract/types.ts";
+import { now } from "../live.ts";
 import { Go } from "../navigation.tsx";
 import { Answered } from "../parts/answer.tsx";
 import { Badge } from "../parts/badge.tsx";
 import { Ago } from "../parts/time.tsx";
+import { trailsOf } from "../pictures/drift-trails.ts";
+import { DriftTrailsPicture } from "../pictures/drift-trails.tsx";
 import { useAnswer } from "../store.ts";
 import { plural } from "../words.ts";
 import { isDetail, toneOf } from "./event-words.ts";
 import { Events } from "./events.tsx";
 
 type Found = Answer<"drift">;
+
+/** Older ones are in the entries below the picture. */
+const mostTrails = 12;
 
 /** Is someone in my servers? */
 export function DriftView() {
@@ -67,10 +73,13 @@ export function DriftView() {
       <h2>What happened</h2>
       <Answered held={log}>
         {(events) => (
-          <Events
-            withService
-            events={events.filter((e) => toneOf(e.kind) === "drift" && !isDetail(e)).toReversed()}
-          />
+          <>
+            <DriftTrailsPicture trails={trailsOf(events).slice(0, mostTrails)} nowMs={now.value} />
+            <Events
+              withService
+              events={events.filter((e) => toneOf(e.kind) === "drift" && !isDetail(e)).toReversed()}
+            />
+          </>
         )}
       </Answered>
     </section>

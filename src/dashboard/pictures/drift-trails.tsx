@@ -1,0 +1,145 @@
+import { Go } from "../navigation.tsx";
+import { Moment } from "../parts/time.tsx";
+import { duration } from "../words.ts";
+import { type Axis, at, length } from "./axis.ts";
+import { AxisLines, AxisTimes } from "./axis.tsx";
+import { type Mark, periodOf, spread, type Trail } from "./drift-trails.ts";
+
+const markWords: Readonly<Record<Mark["kind"], string>> = {
+  found: "it differs",
+  taken: "out of traffic",
+  kept: "evidence kept",
+  replaced: "replaced",
+  gone: "gone",
+};
+
+/** Around 0, 0, within 7 to each side: one shape for each meaning. */
+const shapes: Readonly<Record<Mark["kind"], string>> = {
+  found: "M0-7 7 0 0 7-7 0z",
+  taken: "M-5-5H5V5H-5z",
+  kept: "M0-6A6 6 0 1 1 0 6 6 6 0 0 1 0-6zM0-2.5a2.5 2.5 0 1 0 0 5 2.5 2.5 0 0 0 0-5z",
+  replaced: "M-5-6 6 0-5 6z",
+  gone: "M-1.5-8h3V8h-3z",
+};
+
+/** Between two marks of one moment, in pixels. */
+const apart = 13;
+
+const markKinds = Object.keys(shapes) as Mark["kind"][];
+
+/** Cause before effect: who was in a server, what was found in it, and what became of it. */
+export function DriftTrailsPicture({ trails, nowMs }: TrailsProps) {
+  if (trails.length === 0) return null;
+  const axis = periodOf(trails, nowMs);
+  return (
+    <figure class="picture rows">
+      <figcaption>
+        <span class="key session">someone was in it</span>
+        {markKinds.map((kind) => (
+          <span key={kind} class="shape">
+            <svg viewBox="-8 -8 16 16" aria-hidden="true">
+              <path class={`trail ${kind}`} d={shapes[kind]} />
+            </svg>
+            {markWords[kind]}
+          </span>
+        ))}
+      </figcaption>
+      <div class="lines">
+        {trails.map((trail) => (
+          <TrailLine key={trail.server} trail={trail} axis={axis} nowMs={nowMs} />
+        ))}
+        <AxisTimes axis={axis} />
+      </div>
+      <TrailsTable trails={trails} nowMs={nowMs} />
+    </figure>
+  );
+}
+
+interface TrailsProps {
+  readonly trails: readonly Trail[];
+  readonly nowMs: number;
+}
+
+function TrailLine({ trail: { server, sessions, marks }, axis, nowMs }: LineProps) {
+  return (
+    <>
+      <span class="id">{server}</span>
+      <svg class="line" role="img" aria-label={`${server}: the table below has the same`}>
+        <AxisLines axis={axis} />
+        <line class="grid base" x1="0" x2="100%" y1="50%" y2="50%" />
+        {sessions.map(({ fromMs, toMs = nowMs, who }) => (
+          <rect
+            key={fromMs}
+            class="session"
+            x={at(axis, fromMs)}
+            width={length(axis, fromMs, toMs)}
+            y="4"
+            height="20"
+          >
+            <title>{`${who}, ${duration(toMs - fromMs)}`}</title>
+          </rect>
+        ))}
+        {spread(marks, axis).map(({ mark: { kind, message }, atMs, beside }) => (
+          <svg key={`${kind}${atMs}${beside}`} class="spot" x={at(axis, atMs)} y="50%">
+            <title>{message}</title>
+            <path class={`trail ${kind}`} d={shapes[kind]} transform={`translate(${beside * apart})`} />
+          </svg>
+        ))}
+      </svg>
+    </>
+  );
+}
+
+interface LineProps {
+  readonly trail: Trail;
+  readonly axis: Axis;
+  readonly nowMs: number;
+}
+
+function TrailsTable({ trails, nowMs }: TrailsProps) {
+  return (
+    <details>
+      <summary>As a table</summary>
+      <table>
+        <thead>
+          <tr>
+            <th scope="col">Server</th>
+            <th scope="col">When</th>
+            <th scope="col">What</th>
+          </tr>
+        </thead>
+        <tbody>
+          {trails.flatMap(({ server, service, ...trail }) =>
+            entriesOf(trail, nowMs).map(({ atMs, words }) => (
+              <tr key={`${server}${atMs}${words}`}>
+                <th scope="row">
+                  {service === undefined ? (
+                    <code>{server}</code>
+                  ) : (
+                    <Go to={{ view: "server", service, server }}>
+                      <code>{server}</code>
+                    </Go>
+                  )}
+                </th>
+                <td data-label="When">
+                  <Moment at={atMs} />
+                </td>
+                <td data-label="What">{words}</td>
+              </tr>
+            )),
+          )}
+        </tbody>
+      </table>
+    </details>
+  );
+}
+
+function entriesOf({ sessions, marks }: Pick<Trail, "sessions" | "marks">, nowMs: number) {
+  return [
+    ...sessions.map(({ fromMs, toMs, who }) => ({
+      atMs: fromMs,
+      words: `${who} was in it for ${duration((toMs ?? nowMs) - fromMs)}${toMs === undefined ? ", and still is" : ""}`,
+    })),
+    ...marks.map(({ kind, atMs, message }) => ({ atMs, words: `${markWords[kind]}: ${message}` })),
+  ].toSorted((a, b) => a.atMs - b.atMs);
+}
