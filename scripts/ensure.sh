@@ -103,7 +103,7 @@ set_up_npm_packages() {
 
 # The dashboard, when what it is made of has changed since.
 page=dist/dashboard/index.html
-is_built() { [ -z "$(find src/dashboard src/api/contract package-lock.json -newer "$page" 2>&1 | head -n 1)" ]; }
+is_built() { [ -z "$(find src/dashboard src/api/contract src/domain/access package-lock.json -newer "$page" 2>&1 | head -n 1)" ]; }
 
 # $1: where the tools are
 build_dashboard() { (cd "$1" && "$node" node_modules/vite/bin/vite.js build --config src/dashboard/vite.config.ts); }

@@ -6,6 +6,7 @@ import { clockTime } from "./parts/time.tsx";
 import { PlanDialog } from "./plan/dialog.tsx";
 import type { Place } from "./route.ts";
 import { setTheme, theme, themes } from "./theme.ts";
+import { AccessView } from "./views/access/access.tsx";
 import { DiffView } from "./views/diff.tsx";
 import { DriftView } from "./views/drift.tsx";
 import { FiguresView } from "./views/figures.tsx";
@@ -21,6 +22,7 @@ const tabs = [
   ["Drift", { view: "drift" }],
   ["Timeline", { view: "timeline", service: undefined }],
   ["Figures", { view: "figures" }],
+  ["Access", { view: "access" }],
 ] as const satisfies readonly (readonly [string, Place])[];
 
 export function App() {
@@ -76,6 +78,8 @@ function View({ at }: { readonly at: Place }) {
       return <TimelineView key={at.service ?? ""} service={at.service} />;
     case "figures":
       return <FiguresView />;
+    case "access":
+      return <AccessView />;
     case "unknown":
       return (
         <section>
@@ -131,6 +135,7 @@ const keys: Readonly<Record<string, Place>> = {
   d: { view: "drift" },
   t: { view: "timeline", service: undefined },
   f: { view: "figures" },
+  a: { view: "access" },
 };
 
 /** `g` and a letter goes to a view, `/` to the search. Nothing else is a shortcut: the browser's keys do the rest. */

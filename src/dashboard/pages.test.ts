@@ -5,6 +5,7 @@ import { livenessOf, staleMs } from "./live.ts";
 import { effectOf, titleOf } from "./plan/change.ts";
 import { type Place, pathOf, placeOf } from "./route.ts";
 import { itemsOf } from "./store.ts";
+import { endOf, inOrder } from "./views/access/access-words.ts";
 import { actorOf, filters, toneOf } from "./views/event-words.ts";
 import { figureValue } from "./views/figure-words.ts";
 import { headline } from "./views/headline.ts";
@@ -12,7 +13,7 @@ import { wayBack } from "./views/way-back.ts";
 
 describe("places", () => {
   test.each<Place>([
-    ...([{ view: "now" }, { view: "drift" }, { view: "figures" }] as const),
+    ...([{ view: "now" }, { view: "drift" }, { view: "figures" }, { view: "access" }] as const),
     ...([
       { view: "timeline", service: undefined },
       { view: "timeline", service: "shop" },
@@ -100,4 +101,28 @@ test("a figure is not better than it is", () => {
   expect(figureValue({ value: 0.99999, unit: "share" })).toBe("99.99 %");
   expect(figureValue({ value: 90_000, unit: "ms" })).toBe("1 min");
   expect(figureValue({ value: 3.25, unit: "per week" })).toBe("3.2 a week");
+});
+
+test("tokens that count come first; of the others it is said how they ended", () => {
+  const token = (id: string, more: object) =>
+    ({
+      id,
+      kind: "user",
+      name: id,
+      grants: [],
+      createdAtMs: 1,
+      createdBy: "ada",
+      expiresAtMs: 100,
+      ...more,
+    }) as never;
+  const revoked = { atMs: 40, by: "ada", reason: "has left" };
+  const { alive, ended } = inOrder(
+    [token("old", { expiresAtMs: 30 }), token("grace", {}), token("gone", { revoked }), token("ada", {})],
+    50,
+  );
+  expect(alive.map(({ id }) => id)).toEqual(["ada", "grace"]);
+  expect(ended.map((one) => endOf(one, 50))).toEqual([
+    { atMs: 40, words: "revoked", by: "by ada: has left" },
+    { atMs: 30, words: "expired", by: undefined },
+  ]);
 });

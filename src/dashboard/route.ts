@@ -8,6 +8,7 @@ export type Place =
   | { readonly view: "drift" }
   | { readonly view: "timeline"; readonly service: string | undefined }
   | { readonly view: "figures" }
+  | { readonly view: "access" }
   | { readonly view: "unknown" };
 
 export function pathOf(place: Place): string {
@@ -17,6 +18,7 @@ export function pathOf(place: Place): string {
       return "/";
     case "drift":
     case "figures":
+    case "access":
       return `/${place.view}`;
     case "timeline":
       return place.service === undefined ? "/timeline" : `/timeline/${encodeURIComponent(place.service)}`;
@@ -35,7 +37,8 @@ export function placeOf(path: string): Place {
   const [first = "", second, third, fourth, ...more] = decoded(path.split("/").slice(1));
   if (more.length > 0) return { view: "unknown" };
   if (first === "" && second === undefined) return { view: "now" };
-  if ((first === "drift" || first === "figures") && second === undefined) return { view: first };
+  if ((first === "drift" || first === "figures" || first === "access") && second === undefined)
+    return { view: first };
   if (first === "timeline" && third === undefined) return { view: "timeline", service: second };
   if (first !== "s" || second === undefined || second === "") return { view: "unknown" };
   if (third === undefined) return { view: "service", service: second };

@@ -103,7 +103,7 @@ describe.skipIf(why !== undefined)("the dashboard, in a browser", () => {
 
   test("is for everyone: axe finds nothing wrong, in both themes and on a narrow screen", async () => {
     const found: string[] = [];
-    for (const path of ["/", "/s/shop", "/s/shop/rollouts/3", "/drift", "/timeline", "/figures"]) {
+    for (const path of ["/", "/s/shop", "/s/shop/rollouts/3", "/drift", "/timeline", "/figures", "/access"]) {
       await page.goto(new URL(path, page.url()).href);
       await heading(/./);
       await page.getByText("Asking…").first().waitFor({ state: "hidden" });

@@ -5,6 +5,7 @@ import type { OperationName } from "../../api/contract/types.ts";
 const operations = [
   ...(["info", "overview", "status", "history", "diff", "traffic", "figures", "rollout"] as const),
   ...(["events", "audit", "drift", "evidence", "evidenceOf", "logs", "plan"] as const),
+  ...(["whoami", "access", "revokeAccess"] as const),
   ...(["rollback", "scale", "abort", "pause", "resume", "promote"] as const),
 ] satisfies readonly OperationName[];
 
