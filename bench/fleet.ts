@@ -3,7 +3,7 @@ import type { Client } from "../src/api/contract/types.ts";
 import { deployRequest, unbuiltRelease } from "../src/cli/deploy/deploy-request.ts";
 import { openProject } from "../src/cli/project.ts";
 import type { Accepted, DeployRequest } from "../src/controller/operations.ts";
-import type { Rollout } from "../src/domain/rollout.ts";
+import type { Rollout } from "../src/domain/rollout/rollout.ts";
 import { openStateFolder } from "../src/lib/state-folder.ts";
 import { freePort } from "../src/lib/testing.ts";
 import { waitUntil } from "../test/e2e/harness.ts";

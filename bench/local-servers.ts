@@ -1,5 +1,5 @@
 import { openProject } from "../src/cli/project.ts";
-import type { Release } from "../src/domain/release.ts";
+import type { Release } from "../src/domain/rollout/release.ts";
 import { imageSource } from "../src/image/store/image-source.ts";
 import { silentLog } from "../src/lib/log.ts";
 import { openStateFolder } from "../src/lib/state-folder.ts";

@@ -25,7 +25,7 @@ import type { Platforms } from "./controller/targets/operations.ts";
 import type { OpenTarget } from "./controller/targets/site.ts";
 import { startWebhooks } from "./controller/webhooks/operations.ts";
 import { post } from "./controller/webhooks/post.ts";
-import type { Actor } from "./domain/actor.ts";
+import type { Actor } from "./domain/access/actor.ts";
 import { localTarget, type Target } from "./domain/target.ts";
 import { openEvidence } from "./drift/evidence/evidence.ts";
 import {

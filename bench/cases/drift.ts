@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Finding } from "../../src/domain/drift.ts";
+import type { Finding } from "../../src/domain/drift/drift.ts";
 import { createChecks } from "../../src/drift/checks/checks.ts";
 import { type DriftWatch, startDriftWatch } from "../../src/drift/drift-watch.ts";
 import { silentLog } from "../../src/lib/log.ts";

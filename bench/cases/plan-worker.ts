@@ -1,6 +1,6 @@
 import type { GroupObservation, Observation } from "../../src/domain/observation.ts";
 import { plan } from "../../src/domain/plan/plan.ts";
-import type { DesiredService } from "../../src/domain/rollout.ts";
+import type { DesiredService } from "../../src/domain/rollout/rollout.ts";
 import { aGroup, aRelease, aRollout, aService } from "../../src/domain/testing.ts";
 import { serverId } from "../../src/platform/fleet/server-id.ts";
 import type { Passes } from "./plan.ts";

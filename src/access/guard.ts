@@ -10,8 +10,8 @@ import {
   type Need,
   partsOf,
 } from "../domain/access/access.ts";
+import type { Actor } from "../domain/access/actor.ts";
 import type { AccessToken } from "../domain/access/identity.ts";
-import type { Actor } from "../domain/actor.ts";
 import type { ServiceKey } from "../domain/ids.ts";
 import { KilnError } from "../lib/errors.ts";
 import { clientOf, plainAddress } from "../lib/net/addresses.ts";

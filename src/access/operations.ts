@@ -10,9 +10,9 @@ import {
   type Need,
   partsOf,
 } from "../domain/access/access.ts";
+import type { Asker } from "../domain/access/actor.ts";
 import { inviteMs, overlapMs, usualTokenMs } from "../domain/access/identity.ts";
 import { loginText } from "../domain/access/login-text.ts";
-import type { Asker } from "../domain/actor.ts";
 import { type ServiceKey, serviceOf } from "../domain/ids.ts";
 import { KilnError } from "../lib/errors.ts";
 import { nearest } from "../lib/nearest.ts";

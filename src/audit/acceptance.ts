@@ -1,4 +1,4 @@
-import { type Actor, actorName } from "../domain/actor.ts";
+import { type Actor, actorName } from "../domain/access/actor.ts";
 import { dataOf, type LogEntry } from "./entry.ts";
 
 /**

@@ -1,7 +1,7 @@
 import { stat } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { type ServiceKey, serviceKey } from "../domain/ids.ts";
-import type { ServiceSpec } from "../domain/spec.ts";
+import type { ServiceSpec } from "../domain/spec/spec.ts";
 import { isErrno, KilnError } from "../lib/errors.ts";
 
 /** The options that select a service. */

@@ -1,4 +1,4 @@
-import type { Asker } from "../domain/actor.ts";
+import type { Asker } from "../domain/access/actor.ts";
 import type { Who } from "./operations.ts";
 
 /** Who asks, as the transport tells, and why, as they say. */

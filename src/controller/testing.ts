@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { ImageDigest } from "../domain/ids.ts";
-import { draftOf } from "../domain/release.ts";
+import { draftOf } from "../domain/rollout/release.ts";
 import { localTarget } from "../domain/target.ts";
 import { anAsker, aPolicy, aRelease } from "../domain/testing.ts";
 import { KilnError } from "../lib/errors.ts";

@@ -1,13 +1,13 @@
-import type { Asker } from "./actor.ts";
-import type { Finding } from "./drift.ts";
-import { latencyBoundsMs } from "./latency.ts";
+import type { Asker } from "./access/actor.ts";
+import type { Finding } from "./drift/drift.ts";
+import type { TaintedServer } from "./drift/taint.ts";
 import type { GroupObservation, ServerFailure, ServerState } from "./observation.ts";
 import type { ServiceView } from "./plan/service-view.ts";
-import type { Release } from "./release.ts";
-import type { DesiredService, Rollout } from "./rollout.ts";
-import { defaultUpkeep, type RolloutPolicy } from "./spec.ts";
-import { compileSteps } from "./steps.ts";
-import type { TaintedServer } from "./taint.ts";
+import type { Release } from "./rollout/release.ts";
+import type { DesiredService, Rollout } from "./rollout/rollout.ts";
+import { compileSteps } from "./rollout/steps.ts";
+import { defaultUpkeep, type RolloutPolicy } from "./spec/spec.ts";
+import { latencyBoundsMs } from "./traffic/latency.ts";
 
 /** Builders of domain values for tests: each takes only what the test is about. */
 

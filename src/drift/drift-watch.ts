@@ -1,4 +1,4 @@
-import type { Finding } from "../domain/drift.ts";
+import type { Finding } from "../domain/drift/drift.ts";
 import type { ServerId } from "../domain/ids.ts";
 import { toKilnError } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";

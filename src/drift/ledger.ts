@@ -1,4 +1,4 @@
-import type { Finding } from "../domain/drift.ts";
+import type { Finding } from "../domain/drift/drift.ts";
 import type { ServerId } from "../domain/ids.ts";
 import { isAlive, type ProcessRef } from "../lib/process/proc.ts";
 import type { Clock } from "../lib/time/clock.ts";

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
-import type { IntegrityTier } from "../domain/drift.ts";
+import type { IntegrityTier } from "../domain/drift/drift.ts";
 import { toKilnError } from "../lib/errors.ts";
 import { cleanEnvironment } from "../lib/process/environment.ts";
 import { openTrace } from "./trace/trace-instance.ts";

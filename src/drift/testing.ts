@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect } from "vitest";
-import type { DriftKind, Finding } from "../domain/drift.ts";
+import type { DriftKind, Finding } from "../domain/drift/drift.ts";
 import { silentLog } from "../lib/log.ts";
 import { exec } from "../lib/process/exec.ts";
 import { systemClock } from "../lib/time/clock.ts";

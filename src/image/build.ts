@@ -1,6 +1,6 @@
 import { mkdirSync } from "node:fs";
 import { basename, join } from "node:path";
-import type { ServiceSpec } from "../domain/spec.ts";
+import type { ServiceSpec } from "../domain/spec/spec.ts";
 import { KilnError, toKilnError } from "../lib/errors.ts";
 import { readTextIfExists, writeFileAtomic } from "../lib/files/files.ts";
 import { sha256 } from "../lib/files/sha256.ts";

@@ -1,4 +1,4 @@
-import type { ServiceSpec } from "../domain/spec.ts";
+import type { ServiceSpec } from "../domain/spec/spec.ts";
 import { KilnError, type Place } from "../lib/errors.ts";
 import { type Command, checkCommand } from "./command.ts";
 import { argvOf, searchPathOf } from "./image-config.ts";

@@ -1,6 +1,6 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { defaultUpkeep, type ImageSpec, type ServiceSpec } from "../domain/spec.ts";
+import { defaultUpkeep, type ImageSpec, type ServiceSpec } from "../domain/spec/spec.ts";
 import { openStateFolder, type StateFolder } from "../lib/state-folder.ts";
 import { systemClock } from "../lib/time/clock.ts";
 import type { BuildOptions } from "./build.ts";

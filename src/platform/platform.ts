@@ -1,12 +1,12 @@
-import type { Shares } from "../domain/actions.ts";
-import type { Finding, IntegrityTier } from "../domain/drift.ts";
+import type { Finding, IntegrityTier } from "../domain/drift/drift.ts";
 import type { ImageDigest, JobId, ReproductionId, ServerId, ServiceKey } from "../domain/ids.ts";
 import type { Observation } from "../domain/observation.ts";
-import type { Release, ReleaseSecret } from "../domain/release.ts";
-import type { JobSpec } from "../domain/spec.ts";
-import type { Split } from "../domain/split.ts";
+import type { Shares } from "../domain/rollout/actions.ts";
+import type { Release, ReleaseSecret } from "../domain/rollout/release.ts";
+import type { Split } from "../domain/rollout/split.ts";
+import type { JobSpec } from "../domain/spec/spec.ts";
 import type { PlatformName } from "../domain/target.ts";
-import type { TrafficCounter } from "../domain/traffic.ts";
+import type { TrafficCounter } from "../domain/traffic/traffic.ts";
 import type { Restoring } from "../domain/volume.ts";
 import type { ErrorCode } from "../lib/error-codes.ts";
 import type { Volumes } from "./volumes.ts";

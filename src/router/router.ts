@@ -1,7 +1,7 @@
 import type { ServerId, ServiceKey } from "../domain/ids.ts";
-import type { Frontend } from "../domain/listener.ts";
 import type { ServiceWarning } from "../domain/observation.ts";
-import type { HealthSpec, TrafficSpec } from "../domain/spec.ts";
+import type { HealthSpec, TrafficSpec } from "../domain/spec/spec.ts";
+import type { Frontend } from "../domain/traffic/listener.ts";
 
 /** One server that the router sends requests to. */
 export interface Upstream {

@@ -12,7 +12,7 @@ import type {
   ServiceSpec,
   TrafficSpec,
   UpkeepPolicy,
-} from "../domain/spec.ts";
+} from "../domain/spec/spec.ts";
 import { KilnError } from "../lib/errors.ts";
 import { loadSpecs } from "./load.ts";
 

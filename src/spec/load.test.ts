@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { ServiceSpec } from "../domain/spec.ts";
+import type { ServiceSpec } from "../domain/spec/spec.ts";
 import { loadSpecs } from "./load.ts";
 
 let folder: string;

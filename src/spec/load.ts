@@ -1,5 +1,5 @@
 import { dirname } from "node:path";
-import type { ServiceSpec } from "../domain/spec.ts";
+import type { ServiceSpec } from "../domain/spec/spec.ts";
 import { KilnError } from "../lib/errors.ts";
 import { nearest } from "../lib/nearest.ts";
 import { assumeProjectFiles, findProjectFiles, type ProjectFiles } from "./project-files.ts";

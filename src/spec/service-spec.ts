@@ -1,4 +1,4 @@
-import type { HealthCheck } from "../domain/health-check.ts";
+import type { HealthCheck } from "../domain/spec/health-check.ts";
 import {
   type AnalysisSpec,
   type FileSpec,
@@ -14,7 +14,7 @@ import {
   secretsFolder,
   type TrafficSpec,
   type UpkeepPolicy,
-} from "../domain/spec.ts";
+} from "../domain/spec/spec.ts";
 import type { VolumeSpec } from "../domain/volume.ts";
 import type { ProjectFiles } from "./project-files.ts";
 import type { SpecDocument } from "./schema/document.ts";

@@ -1,5 +1,5 @@
-import { type Asker, askerData, askerName, why } from "../domain/actor.ts";
-import type { Channel } from "../domain/revocation.ts";
+import { type Asker, askerData, askerName, why } from "../domain/access/actor.ts";
+import type { Channel } from "../domain/policy/revocation.ts";
 import type { Database } from "./sqlite/database.ts";
 import type { Workbench } from "./workbench.ts";
 

@@ -1,6 +1,6 @@
-import { type Asker, askerData, askerName, why } from "../domain/actor.ts";
+import { type Asker, askerData, askerName, why } from "../domain/access/actor.ts";
 import type { ImageDigest } from "../domain/ids.ts";
-import type { Revocation } from "../domain/revocation.ts";
+import type { Revocation } from "../domain/policy/revocation.ts";
 import { KilnError } from "../lib/errors.ts";
 import type { Database } from "./sqlite/database.ts";
 import type { Workbench } from "./workbench.ts";

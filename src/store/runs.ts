@@ -1,11 +1,11 @@
 import { z } from "zod";
-import type { RecordChange } from "../domain/actions.ts";
-import { type Asker, askerData, askerName, why } from "../domain/actor.ts";
+import { type Asker, askerData, askerName, why } from "../domain/access/actor.ts";
 import type { ServiceKey } from "../domain/ids.ts";
-import { namelessJob, type ScheduledRun } from "../domain/job-run.ts";
-import type { JobEnd } from "../domain/rollout.ts";
+import type { RecordChange } from "../domain/rollout/actions.ts";
+import { namelessJob, type ScheduledRun } from "../domain/rollout/job-run.ts";
+import type { JobEnd } from "../domain/rollout/rollout.ts";
 import { jobEnd } from "../domain/schema/rollout.ts";
-import type { ScheduleSpec } from "../domain/spec.ts";
+import type { ScheduleSpec } from "../domain/spec/spec.ts";
 import type { Database } from "./sqlite/database.ts";
 import { jsonColumn } from "./sqlite/json-column.ts";
 import type { Workbench } from "./workbench.ts";

@@ -1,4 +1,4 @@
-import { type Actor, actorName } from "../domain/actor.ts";
+import { type Actor, actorName } from "../domain/access/actor.ts";
 import type { ServerId, ServiceKey } from "../domain/ids.ts";
 import type { ProcessRef } from "../lib/process/proc.ts";
 import type { Database } from "./sqlite/database.ts";

@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
-import { askerName } from "../domain/actor.ts";
+import { askerName } from "../domain/access/actor.ts";
 import type { KilnEvent } from "../domain/event.ts";
-import type { ReleaseDraft } from "../domain/release.ts";
-import { defaultUpkeep } from "../domain/spec.ts";
+import type { ReleaseDraft } from "../domain/rollout/release.ts";
+import { defaultUpkeep } from "../domain/spec/spec.ts";
 import { aFailure, anAsker, aPolicy } from "../domain/testing.ts";
 import { KilnError } from "../lib/errors.ts";
 import type { Store } from "./store.ts";

@@ -1,8 +1,8 @@
-import type { Finding } from "../domain/drift.ts";
+import type { Finding } from "../domain/drift/drift.ts";
+import type { TaintedServer } from "../domain/drift/taint.ts";
 import type { ServerId, ServiceKey } from "../domain/ids.ts";
-import { burstMs, suspendedUntilMs } from "../domain/plan/drift-response.ts";
+import { burstMs, suspendedUntilMs } from "../domain/plan/upkeep/drift-response.ts";
 import { finding, response } from "../domain/schema/drift.ts";
-import type { TaintedServer } from "../domain/taint.ts";
 import { canonicalJson } from "../lib/canonical-json.ts";
 import type { Database } from "./sqlite/database.ts";
 import { jsonColumn } from "./sqlite/json-column.ts";

@@ -1,4 +1,4 @@
-import { type Asker, askerData, askerName, why } from "../domain/actor.ts";
+import { type Asker, askerData, askerName, why } from "../domain/access/actor.ts";
 import { targetOptions } from "../domain/schema/target.ts";
 import { localTarget, type Target, type TargetName } from "../domain/target.ts";
 import { canonicalJson } from "../lib/canonical-json.ts";

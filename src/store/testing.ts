@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { draftOf, type Release, type ReleaseDraft } from "../domain/release.ts";
-import type { Rollout, WarmRelease } from "../domain/rollout.ts";
+import { draftOf, type Release, type ReleaseDraft } from "../domain/rollout/release.ts";
+import type { Rollout, WarmRelease } from "../domain/rollout/rollout.ts";
 import { anAsker, aPolicy, aRelease } from "../domain/testing.ts";
 import type { Clock } from "../lib/time/clock.ts";
 import { openStore, type Store } from "./store.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { hourMs, minuteMs } from "../domain/traffic.ts";
+import { hourMs, minuteMs } from "../domain/traffic/traffic.ts";
 import type { Store } from "./store.ts";
 import { aStore } from "./testing.ts";
 

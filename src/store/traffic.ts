@@ -9,7 +9,7 @@ import {
   minuteMs,
   type TrafficCounter,
   type TrafficSpan,
-} from "../domain/traffic.ts";
+} from "../domain/traffic/traffic.ts";
 import { canonicalJson } from "../lib/canonical-json.ts";
 import type { Database } from "./sqlite/database.ts";
 

@@ -1,5 +1,5 @@
-import { type Asker, askerData, askerName, why } from "../domain/actor.ts";
-import type { ImagePolicy, TrustedKey } from "../domain/admission.ts";
+import { type Asker, askerData, askerName, why } from "../domain/access/actor.ts";
+import type { ImagePolicy, TrustedKey } from "../domain/policy/admission.ts";
 import { signedBy } from "../domain/schema/admission.ts";
 import type { TargetName } from "../domain/target.ts";
 import { canonicalJson } from "../lib/canonical-json.ts";

@@ -2,7 +2,7 @@ import { createServer } from "node:net";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { createClient } from "../../src/api/client/client.ts";
 import type { ServiceStatus } from "../../src/controller/operations.ts";
-import type { Rollout } from "../../src/domain/rollout.ts";
+import type { Rollout } from "../../src/domain/rollout/rollout.ts";
 import { collectGarbage } from "../../src/image/store/collect-garbage.ts";
 import { openStateFolder } from "../../src/lib/state-folder.ts";
 import { freePort } from "../../src/lib/testing.ts";

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { ServiceStatus } from "../../src/controller/operations.ts";
-import type { Rollout } from "../../src/domain/rollout.ts";
+import type { Rollout } from "../../src/domain/rollout/rollout.ts";
 import { type Installation, install, waitUntil, whyNoServers } from "./harness.ts";
 import { type LittleService, littleService } from "./little-service.ts";
 

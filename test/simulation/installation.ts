@@ -5,7 +5,7 @@ import { fakeDriftSource } from "../../src/controller/drift/fake-drift-source.ts
 import type { Images } from "../../src/controller/images/images.ts";
 import { noPlatforms } from "../../src/controller/testing.ts";
 import type { ServiceKey } from "../../src/domain/ids.ts";
-import type { Rollout } from "../../src/domain/rollout.ts";
+import type { Rollout } from "../../src/domain/rollout/rollout.ts";
 import { localTarget } from "../../src/domain/target.ts";
 import { KilnError } from "../../src/lib/errors.ts";
 import { type Logger, silentLog } from "../../src/lib/log.ts";

@@ -1,8 +1,8 @@
 import type { Controller } from "../../src/controller/controller.ts";
 import type { Accepted, DeployRequest } from "../../src/controller/operations.ts";
 import type { ServiceKey } from "../../src/domain/ids.ts";
-import type { Rollout } from "../../src/domain/rollout.ts";
-import type { JobSpec, RolloutPolicy, Step, TrafficSpec, UpkeepPolicy } from "../../src/domain/spec.ts";
+import type { Rollout } from "../../src/domain/rollout/rollout.ts";
+import type { JobSpec, RolloutPolicy, Step, TrafficSpec, UpkeepPolicy } from "../../src/domain/spec/spec.ts";
 import { anAsker, aRelease } from "../../src/domain/testing.ts";
 import { KilnError } from "../../src/lib/errors.ts";
 import { Killed } from "./life.ts";

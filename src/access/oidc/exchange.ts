@@ -1,4 +1,5 @@
 import type { Grant } from "../../domain/access/access.ts";
+import type { PipelineRun } from "../../domain/access/actor.ts";
 import { pipelineTokenMs } from "../../domain/access/identity.ts";
 import { issuerKinds } from "../../domain/access/issuer-kinds.ts";
 import {
@@ -9,7 +10,6 @@ import {
   type TokenIssuer,
   type TrustRule,
 } from "../../domain/access/trust-rule.ts";
-import type { PipelineRun } from "../../domain/actor.ts";
 import { KilnError } from "../../lib/errors.ts";
 import type { Clock } from "../../lib/time/clock.ts";
 import type { Store } from "../../store/store.ts";

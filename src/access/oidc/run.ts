@@ -1,6 +1,6 @@
+import type { PipelineRun } from "../../domain/access/actor.ts";
 import { issuerKinds } from "../../domain/access/issuer-kinds.ts";
 import { type Claims, claimOf, type TokenIssuer } from "../../domain/access/trust-rule.ts";
-import type { PipelineRun } from "../../domain/actor.ts";
 
 /** What the event log says of a pipeline, from what its issuer has certified. */
 export function runOf(issuer: TokenIssuer, claims: Claims): PipelineRun {

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import type { Need } from "../../domain/access/access.ts";
-import type { Actor } from "../../domain/actor.ts";
+import type { Actor } from "../../domain/access/actor.ts";
 import type { ContractEntry } from "./entry.ts";
 
 /** Decides about each request of one transport. */

@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import type { Actor } from "../../domain/actor.ts";
+import type { Actor } from "../../domain/access/actor.ts";
 import type { Frozen } from "../../domain/frozen.ts";
 import type { table } from "./contract.ts";
 import type { answers, asks } from "./shapes.ts";

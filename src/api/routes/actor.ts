@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import type { Socket } from "node:net";
-import type { Actor } from "../../domain/actor.ts";
+import type { Actor } from "../../domain/access/actor.ts";
 import { exec } from "../../lib/process/exec.ts";
 import { linkIfThere, readIfThere } from "../../lib/process/proc.ts";
 

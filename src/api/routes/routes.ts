@@ -2,7 +2,7 @@ import type { IncomingMessage, RequestListener, Server, ServerResponse } from "n
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from "fastify";
 import type { z } from "zod";
 import type { Need } from "../../domain/access/access.ts";
-import type { Actor } from "../../domain/actor.ts";
+import type { Actor } from "../../domain/access/actor.ts";
 import { errorToJson, KilnError, toKilnError } from "../../lib/errors.ts";
 import type { Logger } from "../../lib/log.ts";
 import { contentType } from "../../lib/prometheus.ts";

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readdir, rm, symlink, writeFile } from "node:fs/promise
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import type { Rollout, RolloutPhase } from "../../domain/rollout.ts";
+import type { Rollout, RolloutPhase } from "../../domain/rollout/rollout.ts";
 import { aFailure, aRelease, aRollout } from "../../domain/testing.ts";
 import { KilnError } from "../../lib/errors.ts";
 import { systemClock } from "../../lib/time/clock.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { Admission } from "../../domain/admission.ts";
+import type { Admission } from "../../domain/policy/admission.ts";
 import { createStyle } from "../output/style.ts";
 import { admissionLines, admissionWarnings } from "./admission-text.ts";
 

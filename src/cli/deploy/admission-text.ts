@@ -1,4 +1,4 @@
-import type { Admission, AdmissionRule } from "../../domain/admission.ts";
+import type { Admission, AdmissionRule } from "../../domain/policy/admission.ts";
 import type { Style } from "../output/style.ts";
 import { plainText } from "../output/text.ts";
 

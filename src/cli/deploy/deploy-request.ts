@@ -1,6 +1,6 @@
 import { serviceKey } from "../../domain/ids.ts";
-import type { ConfigFile, UnbuiltRelease } from "../../domain/release.ts";
-import type { ConfigFileSpec, ServiceSpec } from "../../domain/spec.ts";
+import type { ConfigFile, UnbuiltRelease } from "../../domain/rollout/release.ts";
+import type { ConfigFileSpec, ServiceSpec } from "../../domain/spec/spec.ts";
 import { isErrno, KilnError } from "../../lib/errors.ts";
 import { readExactly } from "../../lib/files/read-inside.ts";
 import type { Client, DeployRequest } from "../api.ts";

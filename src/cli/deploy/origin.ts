@@ -1,4 +1,4 @@
-import type { BroughtCommits, Origin } from "../../domain/rollout.ts";
+import type { BroughtCommits, Origin } from "../../domain/rollout/rollout.ts";
 import { type Checkout, type GitHistory, readHistory } from "../../lib/process/git.ts";
 
 /** What a deploy tells of where it comes from; it leaves out what is not known. */

@@ -1,5 +1,5 @@
-import type { Action } from "../../domain/actions.ts";
 import type { ServiceKey } from "../../domain/ids.ts";
+import type { Action } from "../../domain/rollout/actions.ts";
 import { localTarget } from "../../domain/target.ts";
 import type { ChangePlan, Client, PlanRequest } from "../api.ts";
 import type { Context, Outcome } from "../context.ts";

@@ -1,4 +1,4 @@
-import type { IntegrityTier } from "../../domain/drift.ts";
+import type { IntegrityTier } from "../../domain/drift/drift.ts";
 import { localTarget } from "../../domain/target.ts";
 import type { Gap, ProbedTarget, Trouble } from "../api.ts";
 

@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { transcriptBytes } from "../../domain/session.ts";
+import { transcriptBytes } from "../../domain/drift/session.ts";
 import { openTranscript } from "./transcript.ts";
 
 let folder: string;

@@ -1,6 +1,6 @@
 import { closeSync, openSync, writeSync } from "node:fs";
 import { StringDecoder } from "node:string_decoder";
-import { transcriptBytes } from "../../domain/session.ts";
+import { transcriptBytes } from "../../domain/drift/session.ts";
 
 /** `i`: input, `o`: output, `e`: stderr where that is a separate stream. */
 type Direction = "i" | "o" | "e";

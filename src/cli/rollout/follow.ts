@@ -1,5 +1,5 @@
 import type { ServiceKey } from "../../domain/ids.ts";
-import type { Rollout, RolloutPhase } from "../../domain/rollout.ts";
+import type { Rollout, RolloutPhase } from "../../domain/rollout/rollout.ts";
 import { KilnError } from "../../lib/errors.ts";
 import type { Client, KilnEvent } from "../api.ts";
 import type { Context } from "../context.ts";

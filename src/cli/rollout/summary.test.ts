@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { Rollout } from "../../domain/rollout.ts";
+import type { Rollout } from "../../domain/rollout/rollout.ts";
 import { aFailure, aRollout } from "../../domain/testing.ts";
 import type { Client } from "../api.ts";
 import { aStatus, cli } from "../test-kit.ts";

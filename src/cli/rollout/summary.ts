@@ -1,5 +1,5 @@
 import type { ServerFailure } from "../../domain/observation.ts";
-import type { Rollout } from "../../domain/rollout.ts";
+import type { Rollout } from "../../domain/rollout/rollout.ts";
 
 import type { Client, ServiceStatus } from "../api.ts";
 import type { Context, ExitCode } from "../context.ts";

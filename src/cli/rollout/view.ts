@@ -1,4 +1,4 @@
-import type { Rollout } from "../../domain/rollout.ts";
+import type { Rollout } from "../../domain/rollout/rollout.ts";
 import type { ServerStatus, ServiceStatus } from "../api.ts";
 import { conditionOf } from "../condition.ts";
 import type { Style } from "../output/style.ts";

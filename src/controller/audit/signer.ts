@@ -3,7 +3,7 @@ import type { Acceptance } from "../../audit/acceptance.ts";
 import { asCheckpoint, type Checkpoint, type ExportedCheckpoint } from "../../audit/checkpoint.ts";
 import type { AnnouncedKey } from "../../audit/key-ring.ts";
 import { newPrivateKey, readSigningKey, type SigningKey } from "../../audit/signing-key.ts";
-import { type Asker, actorName, askerData, askerName, why } from "../../domain/actor.ts";
+import { type Asker, actorName, askerData, askerName, why } from "../../domain/access/actor.ts";
 import type { NewEvent } from "../../domain/event.ts";
 import { KilnError } from "../../lib/errors.ts";
 import { makePrivateFile, movePrivateFile, replacePrivateFile } from "../../lib/files/private-file.ts";

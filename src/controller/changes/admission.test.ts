@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { draftOf } from "../../domain/release.ts";
+import { draftOf } from "../../domain/rollout/release.ts";
 import { anAsker, aPolicy, aRelease } from "../../domain/testing.ts";
 import { newImageKey } from "../../trust/signing/keys.ts";
 import { TestInstallation } from "../testing.ts";

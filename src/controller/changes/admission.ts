@@ -1,7 +1,13 @@
-import { type Asker, personOf } from "../../domain/actor.ts";
-import { type Admission, type AdmissionRule, judge, policiesFor, refusing } from "../../domain/admission.ts";
+import { type Asker, personOf } from "../../domain/access/actor.ts";
 import type { KilnEvent } from "../../domain/event.ts";
 import type { ImageDigest, ServiceKey } from "../../domain/ids.ts";
+import {
+  type Admission,
+  type AdmissionRule,
+  judge,
+  policiesFor,
+  refusing,
+} from "../../domain/policy/admission.ts";
 import type { TargetName } from "../../domain/target.ts";
 import { KilnError, type Place } from "../../lib/errors.ts";
 import type { Store } from "../../store/store.ts";

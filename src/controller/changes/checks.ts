@@ -1,7 +1,7 @@
 import { type ImageDigest, type ServiceKey, serviceOf } from "../../domain/ids.ts";
-import type { NetworkSpec } from "../../domain/network.ts";
-import type { Release, UnbuiltRelease } from "../../domain/release.ts";
-import type { JobSpec, ServerShape } from "../../domain/spec.ts";
+import type { Release, UnbuiltRelease } from "../../domain/rollout/release.ts";
+import type { NetworkSpec } from "../../domain/spec/network.ts";
+import type { JobSpec, ServerShape } from "../../domain/spec/spec.ts";
 import type { TargetName } from "../../domain/target.ts";
 import { KilnError, toKilnError } from "../../lib/errors.ts";
 import type { Clock } from "../../lib/time/clock.ts";

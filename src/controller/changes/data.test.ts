@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { Release } from "../../domain/release.ts";
+import type { Release } from "../../domain/rollout/release.ts";
 import { aRelease, aRollout, aService } from "../../domain/testing.ts";
 import type { Snapshot, VolumeSpec, VolumeState } from "../../domain/volume.ts";
 import { raisesDataVersion, requireReadable, snapshotsFor } from "./data.ts";

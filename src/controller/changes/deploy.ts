@@ -1,8 +1,8 @@
-import { type Asker, askerName } from "../../domain/actor.ts";
-import type { Admission } from "../../domain/admission.ts";
+import { type Asker, askerName } from "../../domain/access/actor.ts";
 import { serviceOf } from "../../domain/ids.ts";
-import type { Release } from "../../domain/release.ts";
-import { compileSteps } from "../../domain/steps.ts";
+import type { Admission } from "../../domain/policy/admission.ts";
+import type { Release } from "../../domain/rollout/release.ts";
+import { compileSteps } from "../../domain/rollout/steps.ts";
 import type { Store } from "../../store/store.ts";
 import { requireNotRevoked } from "../images/revocations.ts";
 import type { Accepted, DeployRequest } from "../operations.ts";

@@ -1,5 +1,5 @@
 import type { ServiceKey } from "../../domain/ids.ts";
-import type { RolloutPolicy, ServerShape } from "../../domain/spec.ts";
+import type { RolloutPolicy, ServerShape } from "../../domain/spec/spec.ts";
 import { ownVolumes } from "../../domain/volume.ts";
 import { KilnError } from "../../lib/errors.ts";
 

@@ -1,4 +1,4 @@
-import type { Asker } from "../../domain/actor.ts";
+import type { Asker } from "../../domain/access/actor.ts";
 import { askerOf } from "../asker.ts";
 import type { Operations, PlanRequest } from "../operations.ts";
 import { carryOut } from "./carry-out.ts";

@@ -1,4 +1,4 @@
-import type { Asker } from "../../domain/actor.ts";
+import type { Asker } from "../../domain/access/actor.ts";
 import { type ServiceKey, serviceKey, serviceOf } from "../../domain/ids.ts";
 import { below, type PromotionCandidate, type Rung } from "../../domain/policy/candidate.ts";
 import { environmentOf } from "../../domain/policy/policy.ts";

@@ -1,6 +1,6 @@
 import { isUtf8 } from "node:buffer";
 import type { ServiceKey } from "../../domain/ids.ts";
-import type { ReleaseDraft, ReleaseSecret, WantedRelease } from "../../domain/release.ts";
+import type { ReleaseDraft, ReleaseSecret, WantedRelease } from "../../domain/rollout/release.ts";
 import { KilnError } from "../../lib/errors.ts";
 import { digestOf } from "../../lib/files/sha256.ts";
 import type { Store } from "../../store/store.ts";

@@ -1,10 +1,10 @@
-import type { Asker } from "../../domain/actor.ts";
-import type { Admission } from "../../domain/admission.ts";
+import type { Asker } from "../../domain/access/actor.ts";
 import type { ServiceKey } from "../../domain/ids.ts";
-import type { Release } from "../../domain/release.ts";
-import type { DesiredService, Rollout } from "../../domain/rollout.ts";
-import type { RolloutPolicy } from "../../domain/spec.ts";
-import { rollbackSteps } from "../../domain/steps.ts";
+import type { Admission } from "../../domain/policy/admission.ts";
+import type { Release } from "../../domain/rollout/release.ts";
+import type { DesiredService, Rollout } from "../../domain/rollout/rollout.ts";
+import { rollbackSteps } from "../../domain/rollout/steps.ts";
+import type { RolloutPolicy } from "../../domain/spec/spec.ts";
 import { KilnError } from "../../lib/errors.ts";
 import type { Store } from "../../store/store.ts";
 import { requireNotRevoked } from "../images/revocations.ts";

@@ -1,6 +1,6 @@
-import type { Asker } from "../../domain/actor.ts";
+import type { Asker } from "../../domain/access/actor.ts";
 import type { ServiceKey } from "../../domain/ids.ts";
-import type { Rollout } from "../../domain/rollout.ts";
+import type { Rollout } from "../../domain/rollout/rollout.ts";
 import type { Store } from "../../store/store.ts";
 import { type RevocationParts, requireNotRevoked } from "../images/revocations.ts";
 import type { Accepted } from "../operations.ts";

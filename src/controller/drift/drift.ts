@@ -1,5 +1,5 @@
-import { type Asker, askerData, askerName, why } from "../../domain/actor.ts";
-import type { Finding } from "../../domain/drift.ts";
+import { type Asker, askerData, askerName, why } from "../../domain/access/actor.ts";
+import type { Finding } from "../../domain/drift/drift.ts";
 import type { ServerId, ServiceKey } from "../../domain/ids.ts";
 import type { EvidenceStore } from "../../drift/evidence/evidence.ts";
 import { KilnError } from "../../lib/errors.ts";

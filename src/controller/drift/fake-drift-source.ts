@@ -1,4 +1,4 @@
-import type { Finding } from "../../domain/drift.ts";
+import type { Finding } from "../../domain/drift/drift.ts";
 import type { DriftNotice, DriftSource } from "../../platform/platform.ts";
 
 interface FakeDriftSource extends DriftSource {

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
-import { draftOf } from "../../domain/release.ts";
+import { draftOf } from "../../domain/rollout/release.ts";
 import { localTarget } from "../../domain/target.ts";
 import { aFinding, anAsker, aPolicy, aRelease } from "../../domain/testing.ts";
 import { silentLog } from "../../lib/log.ts";

@@ -1,5 +1,5 @@
+import { evidenceLimitMs, type TaintedServer } from "../../domain/drift/taint.ts";
 import type { ServerId, ServiceKey } from "../../domain/ids.ts";
-import { evidenceLimitMs, type TaintedServer } from "../../domain/taint.ts";
 import { toKilnError } from "../../lib/errors.ts";
 import type { Logger } from "../../lib/log.ts";
 import type { Clock } from "../../lib/time/clock.ts";

@@ -1,6 +1,6 @@
-import type { Finding } from "../../domain/drift.ts";
-import { decide, situationOf } from "../../domain/plan/drift-response.ts";
+import type { Finding } from "../../domain/drift/drift.ts";
 import { viewOf } from "../../domain/plan/service-view.ts";
+import { decide, situationOf } from "../../domain/plan/upkeep/drift-response.ts";
 import { toKilnError } from "../../lib/errors.ts";
 import type { Logger } from "../../lib/log.ts";
 import type { Clock } from "../../lib/time/clock.ts";

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { anAsker, aPolicy } from "../../domain/testing.ts";
-import { hourMs } from "../../domain/traffic.ts";
+import { hourMs } from "../../domain/traffic/traffic.ts";
 import type { ServiceFigures } from "../operations.ts";
 import { TestInstallation } from "../testing.ts";
 import { createFigures } from "./figures.ts";

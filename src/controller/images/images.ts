@@ -1,5 +1,5 @@
-import type { TrustedKey } from "../../domain/admission.ts";
 import type { ImageDigest } from "../../domain/ids.ts";
+import type { TrustedKey } from "../../domain/policy/admission.ts";
 import type { Scanner } from "../../trust/vulnerabilities/scanner.ts";
 
 /** What the controller asks the image store. */

@@ -1,5 +1,5 @@
-import { type Actor, type Asker, askerData, askerName, why } from "../../domain/actor.ts";
-import { revocationIn } from "../../domain/revocation.ts";
+import { type Actor, type Asker, askerData, askerName, why } from "../../domain/access/actor.ts";
+import { revocationIn } from "../../domain/policy/revocation.ts";
 import { collectGarbage } from "../../image/store/collect-garbage.ts";
 import { describeImage } from "../../image/store/describe.ts";
 import { basesIn, listImages, removeImage, setPinned } from "../../image/store/images.ts";

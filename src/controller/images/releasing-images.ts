@@ -1,4 +1,4 @@
-import type { Channel } from "../../domain/revocation.ts";
+import type { Channel } from "../../domain/policy/revocation.ts";
 import { KilnError } from "../../lib/errors.ts";
 import { nearest } from "../../lib/nearest.ts";
 import type { Store } from "../../store/store.ts";

@@ -1,5 +1,5 @@
 import type { ImageDigest } from "../../domain/ids.ts";
-import { type Revocation, revocationIn } from "../../domain/revocation.ts";
+import { type Revocation, revocationIn } from "../../domain/policy/revocation.ts";
 import { KilnError } from "../../lib/errors.ts";
 import type { Clock } from "../../lib/time/clock.ts";
 import type { Store } from "../../store/store.ts";

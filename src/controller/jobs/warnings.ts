@@ -1,6 +1,6 @@
-import { namelessJob, type ScheduledRun } from "../../domain/job-run.ts";
 import type { ServiceWarning } from "../../domain/observation.ts";
-import type { DesiredService } from "../../domain/rollout.ts";
+import { namelessJob, type ScheduledRun } from "../../domain/rollout/job-run.ts";
+import type { DesiredService } from "../../domain/rollout/rollout.ts";
 
 /** For `kiln status`: jobs whose newest runs have failed. */
 export function jobWarnings({ service, runs = [] }: DesiredService): readonly ServiceWarning[] {

@@ -1,5 +1,5 @@
 import { strict as assert } from "node:assert";
-import type { Action, RecordChange } from "../../domain/actions.ts";
+import type { Action, RecordChange } from "../../domain/rollout/actions.ts";
 import type { Clock } from "../../lib/time/clock.ts";
 import type { Call, Platform } from "../../platform/platform.ts";
 import type { Store } from "../../store/store.ts";

@@ -1,6 +1,6 @@
-import type { Action } from "../../domain/actions.ts";
-import type { Release } from "../../domain/release.ts";
-import type { DesiredService, Rollout } from "../../domain/rollout.ts";
+import type { Action } from "../../domain/rollout/actions.ts";
+import type { Release } from "../../domain/rollout/release.ts";
+import type { DesiredService, Rollout } from "../../domain/rollout/rollout.ts";
 import type { Restoring } from "../../domain/volume.ts";
 import type { GroupSpec } from "../../platform/platform.ts";
 

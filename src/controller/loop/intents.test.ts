@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { Action } from "../../domain/actions.ts";
+import type { Action } from "../../domain/rollout/actions.ts";
 import { anAsker } from "../../domain/testing.ts";
 import { KilnError } from "../../lib/errors.ts";
 import { aStore } from "../../store/testing.ts";

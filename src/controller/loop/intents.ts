@@ -1,5 +1,5 @@
-import type { Action } from "../../domain/actions.ts";
 import type { ServiceKey } from "../../domain/ids.ts";
+import type { Action } from "../../domain/rollout/actions.ts";
 import { canonicalJson } from "../../lib/canonical-json.ts";
 import { toKilnError } from "../../lib/errors.ts";
 import type { Store } from "../../store/store.ts";

@@ -1,9 +1,9 @@
-import type { Action } from "../../domain/actions.ts";
 import type { ServiceKey } from "../../domain/ids.ts";
 import type { Observation } from "../../domain/observation.ts";
 import { basisOf } from "../../domain/plan/basis.ts";
 import { planService } from "../../domain/plan/plan.ts";
 import { type ServiceView, viewOf } from "../../domain/plan/service-view.ts";
+import type { Action } from "../../domain/rollout/actions.ts";
 import type { TargetName } from "../../domain/target.ts";
 import { toKilnError } from "../../lib/errors.ts";
 import type { Logger } from "../../lib/log.ts";

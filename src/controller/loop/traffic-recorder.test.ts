@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { minuteMs } from "../../domain/traffic.ts";
+import { minuteMs } from "../../domain/traffic/traffic.ts";
 import { type Logger, silentLog } from "../../lib/log.ts";
 import { FakeClock } from "../../lib/time/fake-clock.ts";
 import { Meter } from "../metrics/meter.ts";

@@ -9,7 +9,7 @@ import {
   type TrafficCounter,
   type TrafficSpan,
   trafficBetween,
-} from "../../domain/traffic.ts";
+} from "../../domain/traffic/traffic.ts";
 import { toKilnError } from "../../lib/errors.ts";
 import type { Logger } from "../../lib/log.ts";
 import type { Clock } from "../../lib/time/clock.ts";

@@ -1,4 +1,4 @@
-import { addCounts, noTraffic, type ReleaseTraffic } from "../../domain/traffic.ts";
+import { addCounts, noTraffic, type ReleaseTraffic } from "../../domain/traffic/traffic.ts";
 import { Histogram } from "../../lib/prometheus.ts";
 
 const passBounds = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30];

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { latencyBoundsMs } from "../../domain/latency.ts";
+import { latencyBoundsMs } from "../../domain/traffic/latency.ts";
 import type { Metric } from "../../lib/prometheus.ts";
 import { metrics } from "./definitions.ts";
 import { requestTimes } from "./samples.ts";

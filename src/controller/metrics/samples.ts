@@ -1,7 +1,7 @@
 import { serviceOf } from "../../domain/ids.ts";
-import { latencyBoundsMs } from "../../domain/latency.ts";
-import type { Release } from "../../domain/release.ts";
-import type { Rollout } from "../../domain/rollout.ts";
+import type { Release } from "../../domain/rollout/release.ts";
+import type { Rollout } from "../../domain/rollout/rollout.ts";
+import { latencyBoundsMs } from "../../domain/traffic/latency.ts";
 import { type ObservedClasses, type Sample, sample } from "../../lib/prometheus.ts";
 import type { ServiceStatus } from "../operations.ts";
 import { metrics } from "./definitions.ts";

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { createApi } from "../../api/routes/routes.ts";
-import { draftOf } from "../../domain/release.ts";
+import { draftOf } from "../../domain/rollout/release.ts";
 import { anAsker, aPolicy, aRelease } from "../../domain/testing.ts";
 import { silentLog } from "../../lib/log.ts";
 import { steadyClock } from "../../lib/time/steady-clock.ts";

@@ -1,11 +1,11 @@
-import { type Actor, actorName } from "../../domain/actor.ts";
-import type { Finding } from "../../domain/drift.ts";
+import { type Actor, actorName } from "../../domain/access/actor.ts";
+import type { Finding } from "../../domain/drift/drift.ts";
+import { longestSessionMs } from "../../domain/drift/session.ts";
 import type { ServerId } from "../../domain/ids.ts";
 import type { Observation } from "../../domain/observation.ts";
-import { reasonToWait, situationOf } from "../../domain/plan/drift-response.ts";
 import { viewOf } from "../../domain/plan/service-view.ts";
-import type { DesiredService } from "../../domain/rollout.ts";
-import { longestSessionMs } from "../../domain/session.ts";
+import { reasonToWait, situationOf } from "../../domain/plan/upkeep/drift-response.ts";
+import type { DesiredService } from "../../domain/rollout/rollout.ts";
 import { KilnError } from "../../lib/errors.ts";
 import { findProcess, isAlive, type ProcessRef } from "../../lib/process/proc.ts";
 import type { Clock } from "../../lib/time/clock.ts";

@@ -1,6 +1,6 @@
-import { askerData, askerName, why } from "../../domain/actor.ts";
+import { askerData, askerName, why } from "../../domain/access/actor.ts";
 import type { GroupObservation } from "../../domain/observation.ts";
-import type { Release } from "../../domain/release.ts";
+import type { Release } from "../../domain/rollout/release.ts";
 import { KilnError } from "../../lib/errors.ts";
 import type { Call, Platform } from "../../platform/platform.ts";
 import type { Store } from "../../store/store.ts";

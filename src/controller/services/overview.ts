@@ -1,5 +1,5 @@
 import type { Answer, Asked } from "../../api/contract/types.ts";
-import type { Rollout } from "../../domain/rollout.ts";
+import type { Rollout } from "../../domain/rollout/rollout.ts";
 import { KilnError } from "../../lib/errors.ts";
 import type { ServerStatus, ServiceStatus } from "../operations.ts";
 

@@ -1,5 +1,5 @@
 import type { KilnEvent } from "../../domain/event.ts";
-import type { Rollout } from "../../domain/rollout.ts";
+import type { Rollout } from "../../domain/rollout/rollout.ts";
 import type { Phases } from "../operations.ts";
 
 /** How long the parts of a rollout took, read from the rollout's events. */

@@ -1,10 +1,10 @@
+import type { TaintedServer } from "../../domain/drift/taint.ts";
 import type { KilnEvent } from "../../domain/event.ts";
 import type { ServiceKey } from "../../domain/ids.ts";
 import type { GroupObservation, Observation } from "../../domain/observation.ts";
-import type { Release } from "../../domain/release.ts";
-import type { DesiredService } from "../../domain/rollout.ts";
-import type { TaintedServer } from "../../domain/taint.ts";
-import { hourMs } from "../../domain/traffic.ts";
+import type { Release } from "../../domain/rollout/release.ts";
+import type { DesiredService } from "../../domain/rollout/rollout.ts";
+import { hourMs } from "../../domain/traffic/traffic.ts";
 import { KilnError } from "../../lib/errors.ts";
 import type { Clock } from "../../lib/time/clock.ts";
 import type { Store } from "../../store/store.ts";

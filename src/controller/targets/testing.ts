@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
-import { draftOf } from "../../domain/release.ts";
+import { draftOf } from "../../domain/rollout/release.ts";
 import type { Target, TargetName } from "../../domain/target.ts";
 import { anAsker, aPolicy, aRelease } from "../../domain/testing.ts";
 import { KilnError, toKilnError } from "../../lib/errors.ts";

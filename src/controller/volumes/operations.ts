@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { type Asker, askerData, askerName, why } from "../../domain/actor.ts";
+import { type Asker, askerData, askerName, why } from "../../domain/access/actor.ts";
 import type { VolumeKey } from "../../domain/volume.ts";
 import { KilnError } from "../../lib/errors.ts";
 import type { Call } from "../../platform/platform.ts";

@@ -1,5 +1,5 @@
-import type { PipelineRun } from "../actor.ts";
 import type { Grant } from "./access.ts";
+import type { PipelineRun } from "./actor.ts";
 
 /** A token as the controller knows it: never its secret. */
 export interface AccessToken {

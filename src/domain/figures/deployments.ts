@@ -1,5 +1,5 @@
 import type { KilnEvent } from "../event.ts";
-import type { BroughtCommits } from "../rollout.ts";
+import type { BroughtCommits } from "../rollout/rollout.ts";
 
 /** An entry of the event log. */
 export interface Mark {

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import type { KilnEvent } from "../event.ts";
-import { hourMs, minuteMs, type TrafficSpan } from "../traffic.ts";
+import { hourMs, minuteMs, type TrafficSpan } from "../traffic/traffic.ts";
 import { definitions } from "./definitions.ts";
 import { deliveryFigures } from "./delivery.ts";
 import { deploymentsOf } from "./deployments.ts";

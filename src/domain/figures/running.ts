@@ -1,5 +1,5 @@
 import type { KilnEvent } from "../event.ts";
-import { minuteMs, type TrafficSpan } from "../traffic.ts";
+import { minuteMs, type TrafficSpan } from "../traffic/traffic.ts";
 import { isWithin, type Period, sequences } from "./delivery.ts";
 import { type Figure, figure, judged, noted } from "./figure.ts";
 import { median, quantile } from "./statistics.ts";

@@ -1,10 +1,10 @@
-import type { Action, Shares } from "../actions.ts";
 import type { ServerId, ServiceKey } from "../ids.ts";
 import type { GroupObservation, JobExit, ServerObservation } from "../observation.ts";
 import { readyCount, type ServiceView } from "../plan/service-view.ts";
-import { applyChange } from "../record.ts";
-import type { DesiredService } from "../rollout.ts";
-import { reachable } from "../split.ts";
+import type { Action, Shares } from "../rollout/actions.ts";
+import { applyChange } from "../rollout/record.ts";
+import type { DesiredService } from "../rollout/rollout.ts";
+import { reachable } from "../rollout/split.ts";
 
 /** What is desired and observed at one moment of a forecast. */
 export interface ForecastWorld {

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import type { Action } from "../actions.ts";
 import type { JobObservation } from "../observation.ts";
+import type { Action } from "../rollout/actions.ts";
 import { aGroup, aPolicy, aRollout, aService, aTaint, aView } from "../testing.ts";
 import { forecast } from "./forecast.ts";
 

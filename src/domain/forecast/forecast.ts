@@ -1,7 +1,7 @@
-import type { Action } from "../actions.ts";
 import { planService } from "../plan/plan.ts";
 import type { ServiceView } from "../plan/service-view.ts";
-import type { DesiredService } from "../rollout.ts";
+import type { Action } from "../rollout/actions.ts";
+import type { DesiredService } from "../rollout/rollout.ts";
 import { arrived, type ForecastWorld, finishJobs, play } from "./forecast-world.ts";
 
 /** More passes than any rollout of 1,000 servers takes. */

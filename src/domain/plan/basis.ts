@@ -1,4 +1,4 @@
-import type { DesiredService } from "../rollout.ts";
+import type { DesiredService } from "../rollout/rollout.ts";
 
 /**
  * What a plan goes by, in one string: the plan holds for as long as this stays the same. After that what is left of it was

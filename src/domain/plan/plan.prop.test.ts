@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import type { Action } from "../actions.ts";
 import type { ServerObservation, ServerState } from "../observation.ts";
-import { applyChange } from "../record.ts";
-import type { DesiredService } from "../rollout.ts";
+import type { Action } from "../rollout/actions.ts";
+import { applyChange } from "../rollout/record.ts";
+import type { DesiredService } from "../rollout/rollout.ts";
 import { aFailure, aGroup, aPolicy, aRollout, aService, aView, minute } from "../testing.ts";
 import { planService } from "./plan.ts";
 import type { ServiceView } from "./service-view.ts";

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
-import type { Action } from "../actions.ts";
 import { forecast } from "../forecast/forecast.ts";
 import type { ServerState } from "../observation.ts";
+import type { Action } from "../rollout/actions.ts";
 import {
   aFailure,
   aGroup,

@@ -1,14 +1,11 @@
-import type { Action, Plan } from "../actions.ts";
 import { earliest } from "../earliest.ts";
 import type { Observation } from "../observation.ts";
-import type { DesiredService } from "../rollout.ts";
-import { planAge } from "./plan-age.ts";
-import { planDrift } from "./plan-drift.ts";
-import { tidyJobs } from "./plan-jobs.ts";
-import { planPreview } from "./plan-preview.ts";
-import { planReproductions } from "./plan-reproductions.ts";
-import { planRollout } from "./plan-rollout.ts";
-import { planRuns } from "./plan-runs.ts";
+import type { Action, Plan } from "../rollout/actions.ts";
+import type { DesiredService } from "../rollout/rollout.ts";
+import { tidyJobs } from "./jobs/plan-jobs.ts";
+import { planRuns } from "./jobs/plan-runs.ts";
+import { planPreview } from "./rollout/plan-preview.ts";
+import { planRollout } from "./rollout/plan-rollout.ts";
 import {
   closeWhenGone,
   emptyView,
@@ -20,6 +17,9 @@ import {
   type ServiceView,
   viewsOf,
 } from "./service-view.ts";
+import { planAge } from "./upkeep/plan-age.ts";
+import { planDrift } from "./upkeep/plan-drift.ts";
+import { planReproductions } from "./upkeep/plan-reproductions.ts";
 
 /**
  * What to do now: a pure function of what is desired, what is observed and the time (Unix time in ms). Groups of

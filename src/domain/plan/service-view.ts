@@ -1,4 +1,3 @@
-import type { Action, Shares } from "../actions.ts";
 import type { ServerId, ServiceKey } from "../ids.ts";
 import type {
   GroupObservation,
@@ -6,8 +5,9 @@ import type {
   Observation,
   ReproductionObservation,
 } from "../observation.ts";
-import type { DesiredService } from "../rollout.ts";
-import { reachable, type Split } from "../split.ts";
+import type { Action, Shares } from "../rollout/actions.ts";
+import type { DesiredService } from "../rollout/rollout.ts";
+import { reachable, type Split } from "../rollout/split.ts";
 import { mostServers } from "../volume.ts";
 
 /** What is observed of one service, and small questions about it. */

@@ -1,7 +1,7 @@
 import type { ImageDigest } from "../ids.ts";
-import type { UnbuiltRelease } from "../release.ts";
-import type { Origin } from "../rollout.ts";
-import type { RolloutPolicy, UpkeepPolicy } from "../spec.ts";
+import type { UnbuiltRelease } from "../rollout/release.ts";
+import type { Origin } from "../rollout/rollout.ts";
+import type { RolloutPolicy, UpkeepPolicy } from "../spec/spec.ts";
 import type { TargetName } from "../target.ts";
 
 /** What climbs a ladder of environments: one image, and the configuration that `kiln.yaml` had for each environment above. */

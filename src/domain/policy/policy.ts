@@ -1,4 +1,4 @@
-import type { Person } from "../actor.ts";
+import type { Person } from "../access/actor.ts";
 import type { ServiceKey } from "../ids.ts";
 import type { Window } from "./windows.ts";
 

@@ -1,8 +1,8 @@
 import { z } from "zod";
 import { type Grant, noEnvironment, roles } from "../access/access.ts";
+import type { PipelineRun } from "../access/actor.ts";
 import type { AccessToken, Invite } from "../access/identity.ts";
 import type { TokenIssuer } from "../access/trust-rule.ts";
-import type { PipelineRun } from "../actor.ts";
 import { atMs, maybe } from "./values.ts";
 
 const pattern = z

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Action } from "../actions.ts";
+import type { Action } from "../rollout/actions.ts";
 import { jobEnd, verdict, warm } from "./rollout.ts";
 import { job } from "./spec.ts";
 import { amount, atMs, count, maybe, releaseNumber } from "./values.ts";

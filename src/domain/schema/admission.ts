@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Admission, ImagePolicy, TrustedKey } from "../admission.ts";
+import type { Admission, ImagePolicy, TrustedKey } from "../policy/admission.ts";
 import { targetName } from "./target.ts";
 import { atMs, maybe } from "./values.ts";
 

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { driftKinds } from "../drift.ts";
+import { driftKinds } from "../drift/drift.ts";
 import { atMs, maybe } from "./values.ts";
 
 export const finding = z.object({

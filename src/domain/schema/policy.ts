@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Person } from "../actor.ts";
+import type { Person } from "../access/actor.ts";
 import type { Approval, Freeze, Override, PolicyFile, PolicyRule } from "../policy/policy.ts";
 import { atMs, durationMs, maybe } from "./values.ts";
 

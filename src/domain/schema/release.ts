@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { allowPattern } from "../network.ts";
-import type { Release, UnbuiltRelease, WantedRelease } from "../release.ts";
+import type { Release, UnbuiltRelease, WantedRelease } from "../rollout/release.ts";
+import { allowPattern } from "../spec/network.ts";
 import { admission } from "./admission.ts";
 import { health } from "./health.ts";
 import { job, placedPath, schedule, secret, shape, traffic } from "./spec.ts";

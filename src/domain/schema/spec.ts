@@ -1,5 +1,4 @@
 import { z } from "zod";
-import { mostTrafficBytes, trafficBytes } from "../listener.ts";
 import {
   type AnalysisSpec,
   emailPattern,
@@ -12,7 +11,8 @@ import {
   type TrafficSpec,
   type UpkeepPolicy,
   ulimitNames,
-} from "../spec.ts";
+} from "../spec/spec.ts";
+import { mostTrafficBytes, trafficBytes } from "../traffic/listener.ts";
 import type { VolumeSpec } from "../volume.ts";
 import { amount, count, durationMs, maybe, printable } from "./values.ts";
 

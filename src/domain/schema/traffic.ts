@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { hourMs, minuteMs, type TrafficCounter, type TrafficSpan } from "../traffic.ts";
+import { hourMs, minuteMs, type TrafficCounter, type TrafficSpan } from "../traffic/traffic.ts";
 import { amount, atMs, releaseNumber } from "./values.ts";
 
 export const latency = z

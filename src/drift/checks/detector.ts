@@ -1,4 +1,4 @@
-import type { DriftKind } from "../../domain/drift.ts";
+import type { DriftKind } from "../../domain/drift/drift.ts";
 import type { Logger } from "../../lib/log.ts";
 import type { Clock } from "../../lib/time/clock.ts";
 import type { Inspector, Subject } from "../../platform/linux/subject.ts";

@@ -1,8 +1,8 @@
 import { mkdir, open, readdir, readFile, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { z } from "zod";
+import { transcriptBytes } from "../../domain/drift/session.ts";
 import type { ServerId } from "../../domain/ids.ts";
-import { transcriptBytes } from "../../domain/session.ts";
 import type { TarEntry } from "../../image/tar/entry.ts";
 import { isErrno, KilnError } from "../../lib/errors.ts";
 import { writeFileAtomic } from "../../lib/files/files.ts";

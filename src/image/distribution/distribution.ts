@@ -1,7 +1,7 @@
 import { createReadStream, statSync } from "node:fs";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { pipeline } from "node:stream/promises";
-import type { Actor } from "../../domain/actor.ts";
+import type { Actor } from "../../domain/access/actor.ts";
 import type { StateFolder } from "../../lib/state-folder.ts";
 import type { Clock } from "../../lib/time/clock.ts";
 import { referrersOf } from "../store/describe.ts";

@@ -1,4 +1,4 @@
-import type { ServiceSpec } from "../../domain/spec.ts";
+import type { ServiceSpec } from "../../domain/spec/spec.ts";
 import { checkCommands, type FindPlace } from "../commands.ts";
 import { imageConfig, imageManifest, processConfig } from "../image-config.ts";
 import type { LockedPackages } from "../packages/contract.ts";

@@ -1,4 +1,4 @@
-import { type ServiceSpec, secretsFolder } from "../../domain/spec.ts";
+import { type ServiceSpec, secretsFolder } from "../../domain/spec/spec.ts";
 import { KilnError } from "../../lib/errors.ts";
 import type { ProjectFile } from "../project/project-files.ts";
 import type { TarTree } from "../tar/entry.ts";

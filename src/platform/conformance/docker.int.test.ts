@@ -1,6 +1,6 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { afterAll, beforeAll, describe, vi } from "vitest";
-import type { Release } from "../../domain/release.ts";
+import type { Release } from "../../domain/rollout/release.ts";
 import { imageSource } from "../../image/store/image-source.ts";
 import { digestOf } from "../../lib/files/sha256.ts";
 import { silentLog } from "../../lib/log.ts";

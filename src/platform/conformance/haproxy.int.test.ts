@@ -1,6 +1,6 @@
 import { request } from "node:http";
 import { describe } from "vitest";
-import { mainHost } from "../../domain/listener.ts";
+import { mainHost } from "../../domain/traffic/listener.ts";
 import { freePort } from "../../lib/testing.ts";
 import { systemClock } from "../../lib/time/clock.ts";
 import { type Backend, httpBackend, httpFrontend } from "../../router/haproxy/config/fixtures.ts";

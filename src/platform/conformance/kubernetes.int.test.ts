@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, vi } from "vitest";
 import { z } from "zod";
-import type { Release } from "../../domain/release.ts";
+import type { Release } from "../../domain/rollout/release.ts";
 import { dockerRegistry } from "../../image/registry/testing.ts";
 import { imageSource } from "../../image/store/image-source.ts";
 import { imagePusher } from "../../image/transfer/image-pusher.ts";

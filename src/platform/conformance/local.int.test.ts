@@ -1,6 +1,6 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect } from "vitest";
-import type { Release } from "../../domain/release.ts";
+import type { Release } from "../../domain/rollout/release.ts";
 import { silentLog } from "../../lib/log.ts";
 import { freePort } from "../../lib/testing.ts";
 import { systemClock } from "../../lib/time/clock.ts";

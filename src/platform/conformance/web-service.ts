@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { get } from "node:http";
-import type { Release } from "../../domain/release.ts";
+import type { Release } from "../../domain/rollout/release.ts";
 
 /** A script that runs until it is stopped and writes `hello`. */
 export const hello = "trap 'exit 0' TERM; echo hello; while :; do sleep 1; done";

@@ -1,4 +1,4 @@
-import type { Release } from "../../domain/release.ts";
+import type { Release } from "../../domain/rollout/release.ts";
 import { environment } from "../linux/environment.ts";
 import { hostnameOf } from "../linux/hostname.ts";
 import { maxProcesses, sharedMemoryBytes, writablePaths } from "../linux/limits.ts";

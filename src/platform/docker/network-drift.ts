@@ -1,4 +1,4 @@
-import type { Finding } from "../../domain/drift.ts";
+import type { Finding } from "../../domain/drift/drift.ts";
 import { toKilnError } from "../../lib/errors.ts";
 import { parseServerId } from "../fleet/server-id.ts";
 import type { Call, DriftSource } from "../platform.ts";

@@ -1,4 +1,4 @@
-import type { IntegrityTier } from "../../domain/drift.ts";
+import type { IntegrityTier } from "../../domain/drift/drift.ts";
 import { toKilnError } from "../../lib/errors.ts";
 import type { Call, Gap, Readiness } from "../platform.ts";
 import { type EngineInfo, engineInfo } from "./answers.ts";

@@ -1,6 +1,6 @@
 import type { ServerId, ServiceKey } from "../../domain/ids.ts";
 import type { ServerFailure } from "../../domain/observation.ts";
-import type { Release } from "../../domain/release.ts";
+import type { Release } from "../../domain/rollout/release.ts";
 import type { Clock } from "../../lib/time/clock.ts";
 import type { FakeBehaviour } from "./world.ts";
 

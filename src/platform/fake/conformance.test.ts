@@ -1,5 +1,5 @@
-import { matchesOf, matchKey } from "../../domain/listener.ts";
-import type { TrafficSpec } from "../../domain/spec.ts";
+import type { TrafficSpec } from "../../domain/spec/spec.ts";
+import { matchesOf, matchKey } from "../../domain/traffic/listener.ts";
 import { FakeClock } from "../../lib/time/fake-clock.ts";
 import { describeHost, type HostSubject } from "../conformance/describe-host.ts";
 import { describePlatform } from "../conformance/describe-platform.ts";

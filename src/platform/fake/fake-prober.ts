@@ -1,4 +1,4 @@
-import { askedWords } from "../../domain/health-check.ts";
+import { askedWords } from "../../domain/spec/health-check.ts";
 import type { Prober } from "../fleet/health/prober.ts";
 import type { FakeWorld } from "./world.ts";
 

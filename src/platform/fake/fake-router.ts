@@ -1,6 +1,6 @@
 import { previewedBy, type ServiceKey } from "../../domain/ids.ts";
-import { clashOf } from "../../domain/listener.ts";
-import type { TrafficSpec } from "../../domain/spec.ts";
+import type { TrafficSpec } from "../../domain/spec/spec.ts";
+import { clashOf } from "../../domain/traffic/listener.ts";
 import { KilnError } from "../../lib/errors.ts";
 import type { Router, RouterOptions } from "../../router/router.ts";
 import type { FakeWorld } from "./world.ts";

@@ -1,5 +1,5 @@
 import type { ServerId } from "../../domain/ids.ts";
-import type { Release } from "../../domain/release.ts";
+import type { Release } from "../../domain/rollout/release.ts";
 import { ownVolumes, type Snapshot, type VolumeKey, type VolumeState } from "../../domain/volume.ts";
 import { KilnError } from "../../lib/errors.ts";
 import { parseJobId } from "../fleet/server-id.ts";

@@ -1,6 +1,6 @@
-import type { Shares } from "../../domain/actions.ts";
 import type { GroupObservation, ServerState } from "../../domain/observation.ts";
-import type { Release } from "../../domain/release.ts";
+import type { Shares } from "../../domain/rollout/actions.ts";
+import type { Release } from "../../domain/rollout/release.ts";
 import { FakeClock } from "../../lib/time/fake-clock.ts";
 import type { Fleet } from "../fleet/fleet.ts";
 import type { Call } from "../platform.ts";

@@ -1,7 +1,7 @@
-import type { Shares } from "../../domain/actions.ts";
 import type { ServerId, ServiceKey } from "../../domain/ids.ts";
 import type { GroupObservation, Observation, ServerObservation } from "../../domain/observation.ts";
-import type { Release } from "../../domain/release.ts";
+import type { Shares } from "../../domain/rollout/actions.ts";
+import type { Release } from "../../domain/rollout/release.ts";
 import { KilnError } from "../../lib/errors.ts";
 import { type Clock, momentOf } from "../../lib/time/clock.ts";
 import type { Call, GroupSpec, Platform, Readiness } from "../platform.ts";

@@ -1,10 +1,10 @@
 import assert from "node:assert";
-import type { Shares } from "../../domain/actions.ts";
 import type { ImageDigest, ServerId, ServiceKey } from "../../domain/ids.ts";
 import { previewedBy, previewKey } from "../../domain/ids.ts";
-import { previewFrontend } from "../../domain/listener.ts";
 import type { Observation, ServiceWarning } from "../../domain/observation.ts";
-import type { Release } from "../../domain/release.ts";
+import type { Shares } from "../../domain/rollout/actions.ts";
+import type { Release } from "../../domain/rollout/release.ts";
+import { previewFrontend } from "../../domain/traffic/listener.ts";
 import { KilnError } from "../../lib/errors.ts";
 import { takingTurns } from "../../lib/limiter.ts";
 import type { Logger } from "../../lib/log.ts";

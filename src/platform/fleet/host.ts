@@ -1,5 +1,5 @@
 import type { JobId, ReproductionId, ServerId, ServiceKey } from "../../domain/ids.ts";
-import type { Release } from "../../domain/release.ts";
+import type { Release } from "../../domain/rollout/release.ts";
 import type { PlatformName } from "../../domain/target.ts";
 import type { Restoring } from "../../domain/volume.ts";
 import type { Listener } from "../../lib/process/listeners.ts";

@@ -1,6 +1,6 @@
 import type { JobId, ReproductionId, ServerId, ServiceKey } from "../../domain/ids.ts";
 import type { JobExit, JobObservation, ReproductionObservation } from "../../domain/observation.ts";
-import type { Release } from "../../domain/release.ts";
+import type { Release } from "../../domain/rollout/release.ts";
 import { clauseOf } from "../../lib/errors.ts";
 import { endingBy } from "../../lib/time/ending-by.ts";
 import type { Call, JobOrder, JobRunner } from "../platform.ts";

@@ -1,6 +1,6 @@
 import type { JobId, ServerId, ServiceKey } from "../../domain/ids.ts";
 import type { ServerFailure } from "../../domain/observation.ts";
-import type { Release } from "../../domain/release.ts";
+import type { Release } from "../../domain/rollout/release.ts";
 import type { GroupSpec } from "../platform.ts";
 import type { Health } from "./health/health.ts";
 import type { HostServer } from "./host.ts";

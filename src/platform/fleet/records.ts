@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, wri
 import { dirname, join } from "node:path";
 import { z } from "zod";
 import type { ServerId } from "../../domain/ids.ts";
-import type { Release } from "../../domain/release.ts";
+import type { Release } from "../../domain/rollout/release.ts";
 import { isErrno, KilnError } from "../../lib/errors.ts";
 import { markOf } from "../../lib/files/file-mark.ts";
 import { replacePrivateFile, syncFolder } from "../../lib/files/private-file.ts";

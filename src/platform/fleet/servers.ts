@@ -1,6 +1,6 @@
 import type { ImageDigest } from "../../domain/ids.ts";
-import { mainHost } from "../../domain/listener.ts";
-import type { Release } from "../../domain/release.ts";
+import type { Release } from "../../domain/rollout/release.ts";
+import { mainHost } from "../../domain/traffic/listener.ts";
 import { clauseOf, KilnError } from "../../lib/errors.ts";
 import { type Limiter, limiter } from "../../lib/limiter.ts";
 import type { Timetable } from "../../lib/time/timetable.ts";

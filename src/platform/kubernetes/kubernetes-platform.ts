@@ -1,7 +1,7 @@
-import type { Shares } from "../../domain/actions.ts";
 import type { ReproductionId, ServerId, ServiceKey } from "../../domain/ids.ts";
 import type { Observation } from "../../domain/observation.ts";
-import type { Release } from "../../domain/release.ts";
+import type { Shares } from "../../domain/rollout/actions.ts";
+import type { Release } from "../../domain/rollout/release.ts";
 import { KilnError, toKilnError } from "../../lib/errors.ts";
 import { createKeyedLocks } from "../../lib/locks.ts";
 import type {

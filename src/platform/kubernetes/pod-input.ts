@@ -1,4 +1,4 @@
-import type { Release } from "../../domain/release.ts";
+import type { Release } from "../../domain/rollout/release.ts";
 import type { Call } from "../platform.ts";
 import type { KubernetesContext } from "./context.ts";
 import type { PodInput } from "./objects/pod.ts";

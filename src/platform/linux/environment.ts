@@ -1,4 +1,4 @@
-import type { ServerShape } from "../../domain/spec.ts";
+import type { ServerShape } from "../../domain/spec/spec.ts";
 import type { HostImage } from "../platform.ts";
 
 /** Everything that decides which variables a server's process has. */

@@ -1,8 +1,8 @@
 import assert from "node:assert";
 import { chmodSync, chownSync, mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import type { Release, ReleaseSecret } from "../../domain/release.ts";
-import { secretsFolder } from "../../domain/spec.ts";
+import type { Release, ReleaseSecret } from "../../domain/rollout/release.ts";
+import { secretsFolder } from "../../domain/spec/spec.ts";
 import type { ConfigSource, HostImage, SecretSource } from "../platform.ts";
 import { freeMemory, mountMemory } from "./mounts.ts";
 import { placeInRoot } from "./paths-in-root.ts";

@@ -10,7 +10,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import type { IntegrityTier } from "../../domain/drift.ts";
+import type { IntegrityTier } from "../../domain/drift/drift.ts";
 import { exec } from "../../lib/process/exec.ts";
 import type { Clock } from "../../lib/time/clock.ts";
 import { cgroupFolders, setFrozen } from "../linux/cgroups.ts";

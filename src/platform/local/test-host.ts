@@ -1,8 +1,8 @@
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, expect } from "vitest";
-import type { Release, ReleaseSecret } from "../../domain/release.ts";
-import type { ServerShape } from "../../domain/spec.ts";
+import type { Release, ReleaseSecret } from "../../domain/rollout/release.ts";
+import type { ServerShape } from "../../domain/spec/spec.ts";
 import { KilnError } from "../../lib/errors.ts";
 import { silentLog } from "../../lib/log.ts";
 import { exec } from "../../lib/process/exec.ts";

@@ -1,7 +1,7 @@
 import { BlockList, isIP, isIPv4 } from "node:net";
 import { z } from "zod";
 import type { ServerId } from "../../domain/ids.ts";
-import type { Release } from "../../domain/release.ts";
+import type { Release } from "../../domain/rollout/release.ts";
 import { KilnError } from "../../lib/errors.ts";
 
 /** What a module gets to know of the group that it makes, in addition to the release. */

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { Finding } from "../../domain/drift.ts";
+import type { Finding } from "../../domain/drift/drift.ts";
 import { KilnError } from "../../lib/errors.ts";
 import { silentLog } from "../../lib/log.ts";
 import { systemClock } from "../../lib/time/clock.ts";

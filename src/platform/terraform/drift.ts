@@ -1,4 +1,4 @@
-import type { Finding, IntegrityTier } from "../../domain/drift.ts";
+import type { Finding, IntegrityTier } from "../../domain/drift/drift.ts";
 import { clauseOf } from "../../lib/errors.ts";
 import { createLock } from "../../lib/locks.ts";
 import type { Logger } from "../../lib/log.ts";

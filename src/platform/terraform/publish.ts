@@ -1,4 +1,4 @@
-import type { Release } from "../../domain/release.ts";
+import type { Release } from "../../domain/rollout/release.ts";
 import type { Call, ImagePusher } from "../platform.ts";
 
 type Image = Pick<Release, "service" | "image">;

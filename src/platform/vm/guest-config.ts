@@ -5,8 +5,8 @@ import {
   mountOrder,
   processOrders,
 } from "../../domain/guest/orders.ts";
-import type { Release } from "../../domain/release.ts";
-import { secretsFolder } from "../../domain/spec.ts";
+import type { Release } from "../../domain/rollout/release.ts";
+import { secretsFolder } from "../../domain/spec/spec.ts";
 import { environment } from "../linux/environment.ts";
 import { resourceLimits, sharedMemoryBytes, tmpfsInodes, writablePaths } from "../linux/limits.ts";
 import { type PlacedContent, secretVariables } from "../linux/placed-content.ts";

@@ -3,7 +3,7 @@ import { readFile, stat } from "node:fs/promises";
 import { createServer as createHttpServer } from "node:http";
 import { connect, createServer, type Socket } from "node:net";
 import { expect, test, vi } from "vitest";
-import { latencyBoundsMs } from "../../domain/latency.ts";
+import { latencyBoundsMs } from "../../domain/traffic/latency.ts";
 import { freePort } from "../../lib/testing.ts";
 import type { RoutedService } from "../router.ts";
 import { childBackend } from "./config/child-backend.ts";

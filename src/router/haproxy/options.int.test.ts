@@ -7,8 +7,8 @@ import {
 } from "node:http2";
 import { connect } from "node:net";
 import { expect, test } from "vitest";
-import { mostTrafficBytes, trafficBytes } from "../../domain/listener.ts";
-import type { TrafficSpec } from "../../domain/spec.ts";
+import type { TrafficSpec } from "../../domain/spec/spec.ts";
+import { mostTrafficBytes, trafficBytes } from "../../domain/traffic/listener.ts";
 import { freePort } from "../../lib/testing.ts";
 import {
   health,

@@ -1,4 +1,4 @@
-import { latencyBoundsMs } from "../../domain/latency.ts";
+import { latencyBoundsMs } from "../../domain/traffic/latency.ts";
 
 /** Response times are counted by server, in the classes of `latencyBoundsMs` and one for what is slower. */
 export const responseTimesTable = "response-times";

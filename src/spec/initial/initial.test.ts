@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import type { ServiceSpec } from "../../domain/spec.ts";
+import type { ServiceSpec } from "../../domain/spec/spec.ts";
 import { loadSpecs } from "../load.ts";
 import { initialSpec } from "./initial.ts";
 import { nginxConf } from "./site-files.ts";

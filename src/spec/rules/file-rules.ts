@@ -1,5 +1,11 @@
-import { type Clash, clashOf, listenersOf, matchKey, previewFrontend } from "../../domain/listener.ts";
-import type { TrafficSpec } from "../../domain/spec.ts";
+import type { TrafficSpec } from "../../domain/spec/spec.ts";
+import {
+  type Clash,
+  clashOf,
+  listenersOf,
+  matchKey,
+  previewFrontend,
+} from "../../domain/traffic/listener.ts";
 import type { SpecDocument } from "../schema/document.ts";
 import { toTraffic } from "../service-spec.ts";
 import { findSpot, type MapTree } from "../yaml/tree.ts";

@@ -1,4 +1,4 @@
-import { namelessJob } from "../../domain/job-run.ts";
+import { namelessJob } from "../../domain/rollout/job-run.ts";
 import { sourceOf } from "../../image/sources/sources.ts";
 import { isAtOrBelow } from "../paths.ts";
 import type { SpecDocument } from "../schema/document.ts";

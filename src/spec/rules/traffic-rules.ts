@@ -1,4 +1,4 @@
-import { mostTrafficBytes, trafficBytes } from "../../domain/listener.ts";
+import { mostTrafficBytes, trafficBytes } from "../../domain/traffic/listener.ts";
 import { toTraffic } from "../service-spec.ts";
 import type { Breach, RuleInput, SpecRule } from "./rules.ts";
 

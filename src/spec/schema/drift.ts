@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { driftKinds } from "../../domain/drift.ts";
+import { driftKinds } from "../../domain/drift/drift.ts";
 import * as leaf from "../yaml/leaves.ts";
 import * as v from "../yaml/values.ts";
 

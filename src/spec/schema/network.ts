@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { allowPattern } from "../../domain/network.ts";
+import { allowPattern } from "../../domain/spec/network.ts";
 import * as leaf from "../yaml/leaves.ts";
 
 /** The section `network` of kiln.yaml. */

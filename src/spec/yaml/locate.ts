@@ -1,4 +1,4 @@
-import type { ServiceSpec } from "../../domain/spec.ts";
+import type { ServiceSpec } from "../../domain/spec/spec.ts";
 import type { Place } from "../../lib/errors.ts";
 import { placeAt } from "../rules/findings.ts";
 import { validateDocument } from "../validate.ts";

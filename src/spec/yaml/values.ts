@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { driftKinds } from "../../domain/drift.ts";
-import type { StatusRange } from "../../domain/health-check.ts";
+import { driftKinds } from "../../domain/drift/drift.ts";
+import type { StatusRange } from "../../domain/spec/health-check.ts";
 
 /** The small grammars of kiln.yaml. Each parser returns undefined for text outside its grammar; `schema.ts` reports that. */
 

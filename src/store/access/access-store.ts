@@ -1,6 +1,6 @@
+import type { Asker } from "../../domain/access/actor.ts";
 import type { AccessToken, Invite } from "../../domain/access/identity.ts";
 import type { TrustRule } from "../../domain/access/trust-rule.ts";
-import type { Asker } from "../../domain/actor.ts";
 import type { Workbench } from "../workbench.ts";
 import { type ListenAddress, removeListener, selectListener, setListener } from "./listener.ts";
 import {

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { type Asker, askerData, askerName, why } from "../../domain/actor.ts";
+import { type Asker, askerData, askerName, why } from "../../domain/access/actor.ts";
 import { canonicalJson } from "../../lib/canonical-json.ts";
 import type { Database } from "../sqlite/database.ts";
 import { jsonColumn } from "../sqlite/json-column.ts";

@@ -1,6 +1,6 @@
 import { type Grant, grantText } from "../../domain/access/access.ts";
+import { type Asker, askerData, askerName, type PipelineRun, why } from "../../domain/access/actor.ts";
 import type { AccessToken, Invite } from "../../domain/access/identity.ts";
-import { type Asker, askerData, askerName, type PipelineRun, why } from "../../domain/actor.ts";
 import { heldGrants, pipelineRun } from "../../domain/schema/access.ts";
 import { canonicalJson } from "../../lib/canonical-json.ts";
 import { KilnError } from "../../lib/errors.ts";

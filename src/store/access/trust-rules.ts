@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { grantText } from "../../domain/access/access.ts";
+import { type Asker, askerData, askerName, why } from "../../domain/access/actor.ts";
 import type { TrustRule } from "../../domain/access/trust-rule.ts";
-import { type Asker, askerData, askerName, why } from "../../domain/actor.ts";
 import { grants as grantsSchema, issuer as issuerSchema } from "../../domain/schema/access.ts";
 import { canonicalJson } from "../../lib/canonical-json.ts";
 import { KilnError } from "../../lib/errors.ts";

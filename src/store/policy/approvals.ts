@@ -1,4 +1,4 @@
-import { type Asker, askerData, askerName, personOf, why } from "../../domain/actor.ts";
+import { type Asker, askerData, askerName, personOf, why } from "../../domain/access/actor.ts";
 import type { ServiceKey } from "../../domain/ids.ts";
 import type { Approval } from "../../domain/policy/policy.ts";
 import { person } from "../../domain/schema/policy.ts";

@@ -1,4 +1,4 @@
-import { type Asker, askerData, askerName } from "../../domain/actor.ts";
+import { type Asker, askerData, askerName } from "../../domain/access/actor.ts";
 import type { NewCandidate, PromotionCandidate } from "../../domain/policy/candidate.ts";
 import { candidateParts } from "../../domain/schema/candidate.ts";
 import { origin } from "../../domain/schema/rollout.ts";

@@ -1,4 +1,4 @@
-import { type Asker, askerData, askerName, why } from "../../domain/actor.ts";
+import { type Asker, askerData, askerName, why } from "../../domain/access/actor.ts";
 import { type Freeze, scopeOf } from "../../domain/policy/policy.ts";
 import type { Workbench } from "../workbench.ts";
 

@@ -1,8 +1,8 @@
-import { type Asker, askerData, askerName, isSamePerson, personOf } from "../../domain/actor.ts";
-import { type Admission, refusing } from "../../domain/admission.ts";
+import { type Asker, askerData, askerName, isSamePerson, personOf } from "../../domain/access/actor.ts";
 import type { ServiceKey } from "../../domain/ids.ts";
+import { type Admission, refusing } from "../../domain/policy/admission.ts";
 import type { Override } from "../../domain/policy/policy.ts";
-import type { Rollout } from "../../domain/rollout.ts";
+import type { Rollout } from "../../domain/rollout/rollout.ts";
 import { againstPolicies, person } from "../../domain/schema/policy.ts";
 import { canonicalJson } from "../../lib/canonical-json.ts";
 import { KilnError } from "../../lib/errors.ts";

@@ -1,4 +1,4 @@
-import { type Asker, askerData, askerName, why } from "../../domain/actor.ts";
+import { type Asker, askerData, askerName, why } from "../../domain/access/actor.ts";
 import type { ServiceKey } from "../../domain/ids.ts";
 import type { NewCandidate, PromotionCandidate } from "../../domain/policy/candidate.ts";
 import type { Approval, Freeze, Override, PolicyFile } from "../../domain/policy/policy.ts";

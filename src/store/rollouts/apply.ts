@@ -1,7 +1,7 @@
-import type { RecordChange } from "../../domain/actions.ts";
 import type { ServiceKey } from "../../domain/ids.ts";
-import { changeRollout } from "../../domain/record.ts";
-import type { JobRun, Rollout } from "../../domain/rollout.ts";
+import type { RecordChange } from "../../domain/rollout/actions.ts";
+import { changeRollout } from "../../domain/rollout/record.ts";
+import type { JobRun, Rollout } from "../../domain/rollout/rollout.ts";
 import { beginRun, endRun } from "../runs.ts";
 import { deleteUnusedVersions } from "../secrets/secret-versions.ts";
 import { deleteUnusedContents } from "../services/contents.ts";

@@ -1,5 +1,5 @@
 import type { ServiceKey } from "../../domain/ids.ts";
-import type { Rollout, RolloutPhase } from "../../domain/rollout.ts";
+import type { Rollout, RolloutPhase } from "../../domain/rollout/rollout.ts";
 import { changes, jobRuns, origin, restore, verdict } from "../../domain/schema/rollout.ts";
 import { rolloutPolicy, steps } from "../../domain/schema/spec.ts";
 import { canonicalJson } from "../../lib/canonical-json.ts";

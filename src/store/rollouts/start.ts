@@ -1,10 +1,10 @@
 import { strict as assert } from "node:assert";
-import { type Asker, askerData, askerName, why } from "../../domain/actor.ts";
-import type { Admission } from "../../domain/admission.ts";
+import { type Asker, askerData, askerName, why } from "../../domain/access/actor.ts";
 import type { ServiceKey } from "../../domain/ids.ts";
-import { draftOf, type Release, type ReleaseDraft } from "../../domain/release.ts";
-import type { BroughtCommits, Origin, Rollout } from "../../domain/rollout.ts";
-import { defaultUpkeep, type RolloutPolicy, type Step, type UpkeepPolicy } from "../../domain/spec.ts";
+import type { Admission } from "../../domain/policy/admission.ts";
+import { draftOf, type Release, type ReleaseDraft } from "../../domain/rollout/release.ts";
+import type { BroughtCommits, Origin, Rollout } from "../../domain/rollout/rollout.ts";
+import { defaultUpkeep, type RolloutPolicy, type Step, type UpkeepPolicy } from "../../domain/spec/spec.ts";
 import { localTarget, type TargetName } from "../../domain/target.ts";
 import { KilnError } from "../../lib/errors.ts";
 import { insertOverride } from "../policy/overrides.ts";

@@ -1,8 +1,8 @@
-import type { RolloutChange } from "../../domain/actions.ts";
-import { type Asker, askerName } from "../../domain/actor.ts";
+import { type Asker, askerName } from "../../domain/access/actor.ts";
 import type { ServiceKey } from "../../domain/ids.ts";
-import { changeRollout } from "../../domain/record.ts";
-import type { Rollout } from "../../domain/rollout.ts";
+import type { RolloutChange } from "../../domain/rollout/actions.ts";
+import { changeRollout } from "../../domain/rollout/record.ts";
+import type { Rollout } from "../../domain/rollout/rollout.ts";
 import { KilnError } from "../../lib/errors.ts";
 import type { Workbench } from "../workbench.ts";
 import { rolloutData, selectRunningRollout, updateRollout } from "./rollouts.ts";

@@ -10,8 +10,8 @@ import {
 } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { askerName } from "../../domain/actor.ts";
-import type { ReleaseSecret } from "../../domain/release.ts";
+import { askerName } from "../../domain/access/actor.ts";
+import type { ReleaseSecret } from "../../domain/rollout/release.ts";
 import { anAsker, aPolicy } from "../../domain/testing.ts";
 import { KilnError } from "../../lib/errors.ts";
 import { digestOf } from "../../lib/files/sha256.ts";

@@ -1,6 +1,6 @@
 import type { ServiceKey } from "../../domain/ids.ts";
-import type { Release } from "../../domain/release.ts";
-import type { DesiredService } from "../../domain/rollout.ts";
+import type { Release } from "../../domain/rollout/release.ts";
+import type { DesiredService } from "../../domain/rollout/rollout.ts";
 import { mostServers } from "../../domain/volume.ts";
 import { selectAllRunningRollouts, selectRunningRollout } from "../rollouts/rollouts.ts";
 import { selectAllWarm, selectWarm } from "../rollouts/warm.ts";

@@ -1,8 +1,8 @@
-import { type Asker, askerData, askerName, why } from "../../domain/actor.ts";
+import { type Asker, askerData, askerName, why } from "../../domain/access/actor.ts";
 import type { NewEvent } from "../../domain/event.ts";
 import type { ServiceKey } from "../../domain/ids.ts";
 import type { ServerFailure } from "../../domain/observation.ts";
-import type { RolloutPolicy, UpkeepPolicy } from "../../domain/spec.ts";
+import type { RolloutPolicy, UpkeepPolicy } from "../../domain/spec/spec.ts";
 import { canonicalJson } from "../../lib/canonical-json.ts";
 import { insertFailure } from "../rollouts/failures.ts";
 import { deleteOldRollouts, selectRunningRollout } from "../rollouts/rollouts.ts";

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
-import type { Admission } from "../../domain/admission.ts";
 import type { ImageDigest, ServiceKey } from "../../domain/ids.ts";
-import { draftOf, type Release, type ReleaseDraft } from "../../domain/release.ts";
+import type { Admission } from "../../domain/policy/admission.ts";
+import { draftOf, type Release, type ReleaseDraft } from "../../domain/rollout/release.ts";
 import { admission } from "../../domain/schema/admission.ts";
 import { keptDraft } from "../../domain/schema/release.ts";
 import { canonicalJson } from "../../lib/canonical-json.ts";

@@ -1,5 +1,5 @@
-import { burstMs } from "../../domain/plan/drift-response.ts";
-import { shiftRollout } from "../../domain/record.ts";
+import { burstMs } from "../../domain/plan/upkeep/drift-response.ts";
+import { shiftRollout } from "../../domain/rollout/record.ts";
 import { selectAllRunningRollouts, updateRollout } from "../rollouts/rollouts.ts";
 import type { Workbench } from "../workbench.ts";
 import type { Database } from "./database.ts";

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { z } from "zod";
-import { type Asker, askerData, askerName, why } from "../../domain/actor.ts";
+import { type Asker, askerData, askerName, why } from "../../domain/access/actor.ts";
 import { type Webhook, webhookFormats } from "../../domain/webhook.ts";
 import { KilnError } from "../../lib/errors.ts";
 import { nearest } from "../../lib/nearest.ts";

@@ -1,6 +1,6 @@
-import { isSamePerson, type Person } from "../../domain/actor.ts";
-import type { AdmissionRule } from "../../domain/admission.ts";
+import { isSamePerson, type Person } from "../../domain/access/actor.ts";
 import { type ImageDigest, type ServiceKey, serviceKey, serviceOf } from "../../domain/ids.ts";
+import type { AdmissionRule } from "../../domain/policy/admission.ts";
 import {
   type Approval,
   environmentOf,

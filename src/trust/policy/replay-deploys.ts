@@ -1,8 +1,8 @@
 import { setImmediate as otherWork } from "node:timers/promises";
-import type { AdmissionRule } from "../../domain/admission.ts";
-import { refusing } from "../../domain/admission.ts";
 import type { KilnEvent } from "../../domain/event.ts";
 import type { ServiceKey } from "../../domain/ids.ts";
+import type { AdmissionRule } from "../../domain/policy/admission.ts";
+import { refusing } from "../../domain/policy/admission.ts";
 import type { PolicyFile } from "../../domain/policy/policy.ts";
 import { decide, isPipeline, type Starting } from "./decide.ts";
 import { soakKinds, soakOf } from "./soak.ts";

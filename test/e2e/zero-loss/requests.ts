@@ -2,7 +2,7 @@ import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { deployRequest, unbuiltRelease } from "../../../src/cli/deploy/deploy-request.ts";
 import type { DeployRequest } from "../../../src/controller/operations.ts";
-import type { RolloutPolicy, TrafficSpec } from "../../../src/domain/spec.ts";
+import type { RolloutPolicy, TrafficSpec } from "../../../src/domain/spec/spec.ts";
 import { freePort } from "../../../src/lib/testing.ts";
 import { issue } from "../../../src/router/test-certificates.ts";
 import { loadSpecs } from "../../../src/spec/load.ts";

@@ -1,6 +1,6 @@
-import type { Shares } from "../../../src/domain/actions.ts";
 import type { ServerId, ServiceKey } from "../../../src/domain/ids.ts";
 import type { Observation } from "../../../src/domain/observation.ts";
+import type { Shares } from "../../../src/domain/rollout/actions.ts";
 import type { Clock } from "../../../src/lib/time/clock.ts";
 import type { GroupSpec } from "../../../src/platform/platform.ts";
 import type { WorldCall } from "../faults.ts";

@@ -2,7 +2,7 @@ import type { ServiceKey } from "../../../src/domain/ids.ts";
 import type { Observation } from "../../../src/domain/observation.ts";
 import { planService } from "../../../src/domain/plan/plan.ts";
 import { viewOf } from "../../../src/domain/plan/service-view.ts";
-import type { DesiredService } from "../../../src/domain/rollout.ts";
+import type { DesiredService } from "../../../src/domain/rollout/rollout.ts";
 import type { Store } from "../../../src/store/store.ts";
 import { restless } from "../nature.ts";
 import type { Engine } from "./engine.ts";

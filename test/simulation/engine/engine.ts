@@ -1,5 +1,5 @@
 import type { ServerId, ServiceKey } from "../../../src/domain/ids.ts";
-import type { Release } from "../../../src/domain/release.ts";
+import type { Release } from "../../../src/domain/rollout/release.ts";
 import type { Clock } from "../../../src/lib/time/clock.ts";
 import { FakeCluster } from "../../../src/platform/fake/cluster.ts";
 import type { ClusterServer, ServerFault } from "../../../src/platform/fake/cluster-server.ts";

@@ -1,6 +1,6 @@
-import type { Shares } from "../../../src/domain/actions.ts";
 import { previewedBy, previewKey, type ServerId, type ServiceKey } from "../../../src/domain/ids.ts";
 import type { Observation } from "../../../src/domain/observation.ts";
+import type { Shares } from "../../../src/domain/rollout/actions.ts";
 import type { HostJob, ServerSpec } from "../../../src/platform/fleet/host.ts";
 import { parseServerId } from "../../../src/platform/fleet/server-id.ts";
 import type { GroupSpec } from "../../../src/platform/platform.ts";

@@ -1,5 +1,5 @@
 import type { ServerId } from "../../../src/domain/ids.ts";
-import type { HealthSpec } from "../../../src/domain/spec.ts";
+import type { HealthSpec } from "../../../src/domain/spec/spec.ts";
 
 interface Standing {
   readonly ready: boolean;

@@ -1,5 +1,5 @@
 import type { JobId, ServerId, ServiceKey } from "../../../src/domain/ids.ts";
-import type { Release } from "../../../src/domain/release.ts";
+import type { Release } from "../../../src/domain/rollout/release.ts";
 import type { Clock } from "../../../src/lib/time/clock.ts";
 import { type FakeServer, FakeWorld } from "../../../src/platform/fake/world.ts";
 import { jobId, parseJobId, parseServerId } from "../../../src/platform/fleet/server-id.ts";

@@ -1,5 +1,5 @@
 import type { ServerId, ServiceKey } from "../../../src/domain/ids.ts";
-import type { DesiredService } from "../../../src/domain/rollout.ts";
+import type { DesiredService } from "../../../src/domain/rollout/rollout.ts";
 import type { Clock } from "../../../src/lib/time/clock.ts";
 
 /** How long after a fault of the world the product may need until it has caught up: its longest pause, and a look. */

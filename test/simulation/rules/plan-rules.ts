@@ -1,7 +1,7 @@
-import type { RecordChange, Shares } from "../../../src/domain/actions.ts";
 import type { ServerId, ServiceKey } from "../../../src/domain/ids.ts";
 import type { Observation } from "../../../src/domain/observation.ts";
-import { fewestCarrying, mostAtOnce } from "../../../src/domain/plan/drift-response.ts";
+import { fewestCarrying, mostAtOnce } from "../../../src/domain/plan/upkeep/drift-response.ts";
+import type { RecordChange, Shares } from "../../../src/domain/rollout/actions.ts";
 import type { Life } from "../life.ts";
 import { ceilingOf, floorOf, type Knowledge } from "./knowledge.ts";
 import { Sizes } from "./sizes.ts";

@@ -1,7 +1,7 @@
-import type { RecordChange } from "../../../src/domain/actions.ts";
 import type { ServiceKey } from "../../../src/domain/ids.ts";
 import type { Observation } from "../../../src/domain/observation.ts";
-import type { Rollout } from "../../../src/domain/rollout.ts";
+import type { RecordChange } from "../../../src/domain/rollout/actions.ts";
+import type { Rollout } from "../../../src/domain/rollout/rollout.ts";
 import type { Knowledge } from "./knowledge.ts";
 import type { Verdict } from "./verdict.ts";
 

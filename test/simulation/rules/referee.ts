@@ -1,7 +1,7 @@
-import type { Shares } from "../../../src/domain/actions.ts";
 import type { ServerId, ServiceKey } from "../../../src/domain/ids.ts";
 import type { Observation } from "../../../src/domain/observation.ts";
 import { isFrozenBy } from "../../../src/domain/policy/policy.ts";
+import type { Shares } from "../../../src/domain/rollout/actions.ts";
 import type { GroupSpec } from "../../../src/platform/platform.ts";
 import type { NewTaint, StartDeploy, Store } from "../../../src/store/store.ts";
 import type { Fate, WorldCall } from "../faults.ts";

@@ -1,4 +1,4 @@
-import type { TrustedKey } from "../../../domain/admission.ts";
+import type { TrustedKey } from "../../../domain/policy/admission.ts";
 import type { AskedOf, OperationsOf } from "../types.ts";
 import type { trustTable } from "./operations.ts";
 

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import type { ImagePolicy, TrustedKey } from "../../../domain/admission.ts";
+import type { ImagePolicy, TrustedKey } from "../../../domain/policy/admission.ts";
 import { buildImage } from "../../../image/build.ts";
 import { serviceSpec, type Workshop, workshop } from "../../../image/test-kit.ts";
 import { readPublicKey } from "../../../trust/signing/keys.ts";

@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import { type AdmissionRule, judge, policiesFor, refusing } from "../../../domain/admission.ts";
+import { type AdmissionRule, judge, policiesFor, refusing } from "../../../domain/policy/admission.ts";
 import type { ImageStore } from "../../../image/store/image-store.ts";
 import { KilnError } from "../../../lib/errors.ts";
 import type { PublicKey } from "../../../trust/signing/keys.ts";

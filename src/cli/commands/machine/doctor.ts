@@ -1,6 +1,6 @@
 import { access, constants, statfs } from "node:fs/promises";
 import { dirname } from "node:path";
-import type { IntegrityTier, Speed } from "../../../domain/drift.ts";
+import type { IntegrityTier, Speed } from "../../../domain/drift/drift.ts";
 import { localTarget } from "../../../domain/target.ts";
 import { isErrno, KilnError } from "../../../lib/errors.ts";
 import { exec } from "../../../lib/process/exec.ts";

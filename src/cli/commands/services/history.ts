@@ -1,4 +1,4 @@
-import type { Rollout } from "../../../domain/rollout.ts";
+import type { Rollout } from "../../../domain/rollout/rollout.ts";
 import type { History, PastRollout } from "../../api.ts";
 import type { Context, Outcome } from "../../context.ts";
 import type { Style } from "../../output/style.ts";

@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import type { ImagePolicy, TrustedKey } from "../../../domain/admission.ts";
+import type { ImagePolicy, TrustedKey } from "../../../domain/policy/admission.ts";
 import type { Context, Outcome } from "../../context.ts";
 import type { Style } from "../../output/style.ts";
 import { plainText, table } from "../../output/text.ts";

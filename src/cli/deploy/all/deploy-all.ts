@@ -1,6 +1,6 @@
 import { availableParallelism } from "node:os";
 import { resolve } from "node:path";
-import type { Rollout } from "../../../domain/rollout.ts";
+import type { Rollout } from "../../../domain/rollout/rollout.ts";
 import { type ErrorJson, errorToJson, KilnError, toKilnError } from "../../../lib/errors.ts";
 import { type Limiter, limiter } from "../../../lib/limiter.ts";
 import type { Context, ExitCode } from "../../context.ts";

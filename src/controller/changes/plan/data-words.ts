@@ -1,6 +1,6 @@
-import { dataInMemory } from "../../../domain/data-in-memory.ts";
-import type { Release } from "../../../domain/release.ts";
-import type { DesiredService } from "../../../domain/rollout.ts";
+import type { Release } from "../../../domain/rollout/release.ts";
+import type { DesiredService } from "../../../domain/rollout/rollout.ts";
+import { dataInMemory } from "../../../domain/spec/data-in-memory.ts";
 import type { VolumeSpec, VolumeState } from "../../../domain/volume.ts";
 import { raisesDataVersion } from "../data.ts";
 import { finalReleaseOf, servingOf, type WantedService } from "../wanted.ts";

@@ -1,8 +1,8 @@
 import { isDeepStrictEqual } from "node:util";
-import { checkWords } from "../../../domain/health-check.ts";
-import { matchesOf, matchKey } from "../../../domain/listener.ts";
-import type { ReleaseDraft } from "../../../domain/release.ts";
-import type { HealthSpec, TlsSpec } from "../../../domain/spec.ts";
+import type { ReleaseDraft } from "../../../domain/rollout/release.ts";
+import { checkWords } from "../../../domain/spec/health-check.ts";
+import type { HealthSpec, TlsSpec } from "../../../domain/spec/spec.ts";
+import { matchesOf, matchKey } from "../../../domain/traffic/listener.ts";
 import { canonicalJson } from "../../../lib/canonical-json.ts";
 
 /** What a draft changes against the release that serves: one sentence each, values of the environment left out. */

@@ -1,4 +1,4 @@
-import type { Action } from "../../../domain/actions.ts";
+import type { Action } from "../../../domain/rollout/actions.ts";
 import { KilnError } from "../../../lib/errors.ts";
 import type { PlannedCall } from "../../../platform/platform.ts";
 import { groupSpecOf } from "../../loop/group-spec.ts";

@@ -1,5 +1,5 @@
-import type { Action } from "../../../domain/actions.ts";
-import { draftOf } from "../../../domain/release.ts";
+import type { Action } from "../../../domain/rollout/actions.ts";
+import { draftOf } from "../../../domain/rollout/release.ts";
 import type { Target } from "../../../domain/target.ts";
 import { canonicalJson } from "../../../lib/canonical-json.ts";
 import { digestOf } from "../../../lib/files/sha256.ts";

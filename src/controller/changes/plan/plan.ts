@@ -1,8 +1,8 @@
-import type { Admission } from "../../../domain/admission.ts";
 import { forecast } from "../../../domain/forecast/forecast.ts";
 import type { Observation } from "../../../domain/observation.ts";
 import { viewOf } from "../../../domain/plan/service-view.ts";
-import type { DesiredService } from "../../../domain/rollout.ts";
+import type { Admission } from "../../../domain/policy/admission.ts";
+import type { DesiredService } from "../../../domain/rollout/rollout.ts";
 import type { VolumeState } from "../../../domain/volume.ts";
 import type { ChangePlan } from "../../operations.ts";
 import { asksApproval } from "../admission.ts";

@@ -1,4 +1,4 @@
-import type { DriftPolicy, RolloutPolicy, UpkeepPolicy } from "../../../domain/spec.ts";
+import type { DriftPolicy, RolloutPolicy, UpkeepPolicy } from "../../../domain/spec/spec.ts";
 import type { Store } from "../../../store/store.ts";
 import type { DeployRequest } from "../../operations.ts";
 

@@ -1,8 +1,8 @@
 import { expect } from "vitest";
-import type { Shares } from "../../../domain/actions.ts";
 import type { ServerId } from "../../../domain/ids.ts";
 import type { GroupObservation, JobObservation, ServerObservation } from "../../../domain/observation.ts";
-import type { Release } from "../../../domain/release.ts";
+import type { Shares } from "../../../domain/rollout/actions.ts";
+import type { Release } from "../../../domain/rollout/release.ts";
 import type { JobOrder, LogReader } from "../../platform.ts";
 import { call, eventually } from "../subject.ts";
 import type { PlatformSubject } from "./subject.ts";

@@ -1,5 +1,5 @@
 import type { ServerId, ServiceKey } from "../../../domain/ids.ts";
-import type { Release } from "../../../domain/release.ts";
+import type { Release } from "../../../domain/rollout/release.ts";
 import type { JobOrder, Platform } from "../../platform.ts";
 import type { ConformanceSubject } from "../subject.ts";
 

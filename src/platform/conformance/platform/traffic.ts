@@ -1,5 +1,5 @@
 import { expect } from "vitest";
-import { reachable } from "../../../domain/split.ts";
+import { reachable } from "../../../domain/rollout/split.ts";
 import { call } from "../subject.ts";
 import type { PlatformTest } from "./fixture.ts";
 

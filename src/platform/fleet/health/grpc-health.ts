@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from "node:http2";
-import { askedWords, type GrpcCheck } from "../../../domain/health-check.ts";
+import { askedWords, type GrpcCheck } from "../../../domain/spec/health-check.ts";
 import type { ProbeResult } from "./health.ts";
 
 /** What came back for one call: headers with trailers among them, and the bytes between them. */

@@ -1,7 +1,7 @@
 import { type ClientHttp2Session, connect } from "node:http2";
 import { connect as connectTcp, type Socket } from "node:net";
-import { askedWords, type GrpcCheck } from "../../../domain/health-check.ts";
 import type { ServerId } from "../../../domain/ids.ts";
+import { askedWords, type GrpcCheck } from "../../../domain/spec/health-check.ts";
 import { connectionFault } from "./connection-fault.ts";
 import { durationWords } from "./failure.ts";
 import { answerOf, type GrpcReply, requestFrame } from "./grpc-health.ts";

@@ -1,4 +1,4 @@
-import type { HealthSpec } from "../../../domain/spec.ts";
+import type { HealthSpec } from "../../../domain/spec/spec.ts";
 
 export interface ProbeResult {
   readonly ok: boolean;

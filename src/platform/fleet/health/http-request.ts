@@ -1,4 +1,4 @@
-import type { HttpCheck } from "../../../domain/health-check.ts";
+import type { HttpCheck } from "../../../domain/spec/health-check.ts";
 import type { ProbeTarget } from "./prober.ts";
 
 /** The PROXY protocol, version 2, section 2.2: the command LOCAL, for a connection on behalf of no client. */

@@ -1,5 +1,5 @@
-import { askedWords, type HttpCheck } from "../../../domain/health-check.ts";
 import type { ServerId } from "../../../domain/ids.ts";
+import { askedWords, type HttpCheck } from "../../../domain/spec/health-check.ts";
 import { connectionFault, type Fault } from "./connection-fault.ts";
 import { durationWords } from "./failure.ts";
 import type { ProbeResult } from "./health.ts";

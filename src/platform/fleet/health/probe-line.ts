@@ -1,5 +1,5 @@
 import { connect, type Socket } from "node:net";
-import { type HttpCheck, passes } from "../../../domain/health-check.ts";
+import { type HttpCheck, passes } from "../../../domain/spec/health-check.ts";
 import { HttpAnswer, longestBody } from "./http-answer.ts";
 import type { Secure } from "./secure.ts";
 

@@ -4,7 +4,7 @@ import { createSecureServer } from "node:http2";
 import { createServer, type Server } from "node:https";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import type { HealthCheck } from "../../../domain/health-check.ts";
+import type { HealthCheck } from "../../../domain/spec/health-check.ts";
 import { issue, missingOpenssl } from "../../../router/test-certificates.ts";
 import { networkProber } from "./network-prober.ts";
 

@@ -1,6 +1,6 @@
 import { isIP, type Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
-import type { CheckTls } from "../../../domain/health-check.ts";
+import type { CheckTls } from "../../../domain/spec/health-check.ts";
 
 /** Speaks TLS on a connection to a server. */
 export type Secure = (socket: Socket) => TLSSocket;

@@ -1,4 +1,4 @@
-import type { TrafficCounter } from "../../../domain/traffic.ts";
+import type { TrafficCounter } from "../../../domain/traffic/traffic.ts";
 import type { UpstreamCounts } from "../../../router/router.ts";
 import { parseServerId } from "../server-id.ts";
 

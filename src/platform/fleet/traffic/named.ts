@@ -1,8 +1,8 @@
-import type { Shares } from "../../../domain/actions.ts";
 import type { ServiceKey } from "../../../domain/ids.ts";
-import { type Frontend, listenersOf, previewFrontend } from "../../../domain/listener.ts";
-import type { Release } from "../../../domain/release.ts";
-import type { HealthSpec } from "../../../domain/spec.ts";
+import type { Shares } from "../../../domain/rollout/actions.ts";
+import type { Release } from "../../../domain/rollout/release.ts";
+import type { HealthSpec } from "../../../domain/spec/spec.ts";
+import { type Frontend, listenersOf, previewFrontend } from "../../../domain/traffic/listener.ts";
 import type { ServiceNames } from "../host.ts";
 import type { RoutableServer, RouteSpec } from "./routing.ts";
 

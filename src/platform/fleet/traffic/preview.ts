@@ -1,8 +1,8 @@
-import type { Shares } from "../../../domain/actions.ts";
 import { previewKey, type ServiceKey } from "../../../domain/ids.ts";
-import { previewFrontend } from "../../../domain/listener.ts";
-import type { Release } from "../../../domain/release.ts";
-import type { TrafficSpec } from "../../../domain/spec.ts";
+import type { Shares } from "../../../domain/rollout/actions.ts";
+import type { Release } from "../../../domain/rollout/release.ts";
+import type { TrafficSpec } from "../../../domain/spec/spec.ts";
+import { previewFrontend } from "../../../domain/traffic/listener.ts";
 import type { RoutedService } from "../../../router/router.ts";
 import { type RoutableServer, type RouteSpec, routedService } from "./routing.ts";
 

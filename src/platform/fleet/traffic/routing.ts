@@ -1,9 +1,9 @@
-import type { Shares } from "../../../domain/actions.ts";
-import { routerCheck } from "../../../domain/health-check.ts";
 import type { ServiceKey } from "../../../domain/ids.ts";
-import { type Frontend, isAlike, matchesOf } from "../../../domain/listener.ts";
-import type { Release } from "../../../domain/release.ts";
-import type { HealthSpec, TrafficSpec } from "../../../domain/spec.ts";
+import type { Shares } from "../../../domain/rollout/actions.ts";
+import type { Release } from "../../../domain/rollout/release.ts";
+import { routerCheck } from "../../../domain/spec/health-check.ts";
+import type { HealthSpec, TrafficSpec } from "../../../domain/spec/spec.ts";
+import { type Frontend, isAlike, matchesOf } from "../../../domain/traffic/listener.ts";
 import { canonicalJson } from "../../../lib/canonical-json.ts";
 import type { RoutedService, Upstream } from "../../../router/router.ts";
 import { parseServerId } from "../server-id.ts";

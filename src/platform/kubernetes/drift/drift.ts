@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import type { Finding } from "../../../domain/drift.ts";
+import type { Finding } from "../../../domain/drift/drift.ts";
 import { clauseOf, type KilnError } from "../../../lib/errors.ts";
 import type { Logger } from "../../../lib/log.ts";
 import type { Clock } from "../../../lib/time/clock.ts";

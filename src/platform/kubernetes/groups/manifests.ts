@@ -1,4 +1,4 @@
-import type { Release } from "../../../domain/release.ts";
+import type { Release } from "../../../domain/rollout/release.ts";
 import { openContent, type PlacedContent } from "../../linux/placed-content.ts";
 import type { Call, PlannedCall } from "../../platform.ts";
 import type { KubernetesContext } from "../context.ts";

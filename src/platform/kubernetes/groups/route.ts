@@ -1,6 +1,6 @@
-import type { Shares } from "../../../domain/actions.ts";
 import type { ServiceKey } from "../../../domain/ids.ts";
-import type { Release } from "../../../domain/release.ts";
+import type { Shares } from "../../../domain/rollout/actions.ts";
+import type { Release } from "../../../domain/rollout/release.ts";
 import { KilnError } from "../../../lib/errors.ts";
 import type { Call } from "../../platform.ts";
 import type { KubernetesContext } from "../context.ts";

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { ServerId } from "../../../domain/ids.ts";
-import type { Release } from "../../../domain/release.ts";
+import type { Release } from "../../../domain/rollout/release.ts";
 import type { JobOrder } from "../../platform.ts";
 import { groupName, key } from "../objects/names.ts";
 import { type OneOffInput, oneOffPod, type PodInput } from "../objects/pod.ts";

@@ -1,6 +1,6 @@
 import type { JobId, ReproductionId, ServerId } from "../../../domain/ids.ts";
 import type { JobObservation, Observation } from "../../../domain/observation.ts";
-import type { Release } from "../../../domain/release.ts";
+import type { Release } from "../../../domain/rollout/release.ts";
 import { clauseOf, KilnError } from "../../../lib/errors.ts";
 import { openContent } from "../../linux/placed-content.ts";
 import type { Call, JobOrder, JobRunner } from "../../platform.ts";

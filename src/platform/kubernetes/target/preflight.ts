@@ -1,4 +1,4 @@
-import type { HealthSpec, ServerShape, TrafficSpec } from "../../../domain/spec.ts";
+import type { HealthSpec, ServerShape, TrafficSpec } from "../../../domain/spec/spec.ts";
 import { KilnError } from "../../../lib/errors.ts";
 import type { Candidate } from "../../platform.ts";
 

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { IntegrityTier } from "../../../domain/drift.ts";
+import type { IntegrityTier } from "../../../domain/drift/drift.ts";
 import { toKilnError } from "../../../lib/errors.ts";
 import type { Call, Gap, Readiness } from "../../platform.ts";
 import type { Cluster } from "../cluster.ts";

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import type { ServiceKey } from "../../../domain/ids.ts";
-import { searchDomain } from "../../../domain/network.ts";
+import { searchDomain } from "../../../domain/spec/network.ts";
 import { isErrno } from "../../../lib/errors.ts";
 import { resolverAddress } from "./names/assignment.ts";
 import { hasResolver } from "./names/resolver.ts";

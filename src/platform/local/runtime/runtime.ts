@@ -1,4 +1,4 @@
-import type { Release } from "../../../domain/release.ts";
+import type { Release } from "../../../domain/rollout/release.ts";
 import type { PlatformName } from "../../../domain/target.ts";
 import type { Bind, PlacedContent } from "../../linux/placed-content.ts";
 import type { Call, HostImage } from "../../platform.ts";

@@ -1,7 +1,7 @@
 import { lstatSync, readFileSync, statfsSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import type { Release } from "../../../domain/release.ts";
+import type { Release } from "../../../domain/rollout/release.ts";
 import { exec } from "../../../lib/process/exec.ts";
 import { aCall, hostPerTest, type TestHost, until, whyNoContainers } from "../test-host.ts";
 import { testRelease } from "../test-image.ts";

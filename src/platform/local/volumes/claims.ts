@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import type { ServerId } from "../../../domain/ids.ts";
-import type { Release } from "../../../domain/release.ts";
+import type { Release } from "../../../domain/rollout/release.ts";
 import type { VolumeKey, VolumeSpec } from "../../../domain/volume.ts";
 import { KilnError } from "../../../lib/errors.ts";
 import { parseJobId } from "../../fleet/server-id.ts";

@@ -1,5 +1,5 @@
 import { previewedBy } from "../../../domain/ids.ts";
-import { mainHost } from "../../../domain/listener.ts";
+import { mainHost } from "../../../domain/traffic/listener.ts";
 import { sha256 } from "../../../lib/files/sha256.ts";
 import type { RoutedService, Upstream } from "../../router.ts";
 import { backendName, type Mode } from "./names.ts";

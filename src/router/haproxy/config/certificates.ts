@@ -1,8 +1,8 @@
 import { mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { previewedBy } from "../../../domain/ids.ts";
-import { certifiedHosts } from "../../../domain/listener.ts";
-import type { TrafficSpec } from "../../../domain/spec.ts";
+import type { TrafficSpec } from "../../../domain/spec/spec.ts";
+import { certifiedHosts } from "../../../domain/traffic/listener.ts";
 import { toKilnError } from "../../../lib/errors.ts";
 import { readTextIfExists, writeFileAtomic } from "../../../lib/files/files.ts";
 import type { Logger } from "../../../lib/log.ts";

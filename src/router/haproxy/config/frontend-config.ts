@@ -1,4 +1,4 @@
-import { certifiedHosts, type ListenerSpec, listenersOf } from "../../../domain/listener.ts";
+import { certifiedHosts, type ListenerSpec, listenersOf } from "../../../domain/traffic/listener.ts";
 import type { RoutedService } from "../../router.ts";
 import { backendName, type Mode } from "./names.ts";
 import { inLines } from "./quote.ts";

@@ -1,4 +1,5 @@
 import { previewedBy, type ServiceKey } from "../../../domain/ids.ts";
+import type { TrafficSpec } from "../../../domain/spec/spec.ts";
 import {
   type Clash,
   clashOf,
@@ -6,8 +7,7 @@ import {
   listenersOf,
   matchKey,
   type RequestMatch,
-} from "../../../domain/listener.ts";
-import type { TrafficSpec } from "../../../domain/spec.ts";
+} from "../../../domain/traffic/listener.ts";
 import { KilnError } from "../../../lib/errors.ts";
 
 /** A service and its ways in. */

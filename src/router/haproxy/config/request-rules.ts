@@ -1,5 +1,5 @@
-import { listenersOf } from "../../../domain/listener.ts";
-import type { TrafficSpec } from "../../../domain/spec.ts";
+import type { TrafficSpec } from "../../../domain/spec/spec.ts";
+import { listenersOf } from "../../../domain/traffic/listener.ts";
 import type { RoutedService } from "../../router.ts";
 import { backendName } from "./names.ts";
 import { inLines, quote } from "./quote.ts";

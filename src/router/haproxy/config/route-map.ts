@@ -1,6 +1,6 @@
 import { mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { listenersOf, type RedirectTarget, type RequestMatch } from "../../../domain/listener.ts";
+import { listenersOf, type RedirectTarget, type RequestMatch } from "../../../domain/traffic/listener.ts";
 import { writeFileAtomic } from "../../../lib/files/files.ts";
 import { sha256 } from "../../../lib/files/sha256.ts";
 import type { RoutedService } from "../../router.ts";

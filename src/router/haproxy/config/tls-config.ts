@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { previewedBy, type ServiceKey } from "../../../domain/ids.ts";
-import { certifiedHosts } from "../../../domain/listener.ts";
-import type { TlsSpec, TrafficSpec } from "../../../domain/spec.ts";
+import type { TlsSpec, TrafficSpec } from "../../../domain/spec/spec.ts";
+import { certifiedHosts } from "../../../domain/traffic/listener.ts";
 import { sha256 } from "../../../lib/files/sha256.ts";
 import { issuedFile } from "../../acme/issuer.ts";
 import type { CertificatePlace } from "../../certificate.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { latencyBoundsMs } from "../../../domain/latency.ts";
+import { latencyBoundsMs } from "../../../domain/traffic/latency.ts";
 import { parseCounts, parseOpenSessions, parseProcesses, parseServers } from "./replies.ts";
 
 const columns =

@@ -1,4 +1,4 @@
-import { environmentOf, fullName, namesDomain } from "../../../../domain/network.ts";
+import { environmentOf, fullName, namesDomain } from "../../../../domain/spec/network.ts";
 import { formatAddress, gateway } from "../../../linux/addresses.ts";
 import type { Network } from "../commands.ts";
 import { type Name, resolverPort } from "./assignment.ts";

@@ -1,5 +1,5 @@
 import type { ServiceKey } from "../../../../domain/ids.ts";
-import { environmentOf, mayReach } from "../../../../domain/network.ts";
+import { environmentOf, mayReach } from "../../../../domain/spec/network.ts";
 import { formatAddress, formatSubnet, gateway } from "../../../linux/addresses.ts";
 import { bridgeName, type Network } from "../commands.ts";
 import { type Name, nameAddresses, resolverAddress, resolverPort } from "./assignment.ts";

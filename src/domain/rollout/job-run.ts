@@ -1,0 +1,25 @@
+import type { ScheduleSpec } from "../spec/spec.ts";
+import type { JobEnd } from "./rollout.ts";
+
+/** One run of a scheduled job, or of a command that a person has asked for. It never begins twice. */
+export interface ScheduledRun {
+  /** Unique in the installation, rising. */
+  readonly id: number;
+  /** The job's name; `run` for a command without one. */
+  readonly job: string;
+  /** The release that its server is made of. */
+  readonly release: number;
+  readonly command: readonly string[];
+  readonly overlap: ScheduleSpec["overlap"];
+  readonly deadlineMs: number;
+  /** The time of the schedule that it is for; undefined: a person has asked for it. */
+  readonly dueAtMs: number | undefined;
+  readonly askedBy: string | undefined;
+  readonly createdAtMs: number;
+  /** Undefined while it waits. */
+  readonly startedAtMs: number | undefined;
+  readonly end: JobEnd | undefined;
+}
+
+/** What runs of a command without a job have as the name of their job; no scheduled job is called that. */
+export const namelessJob = "run";
