@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
 import type { KilnEvent } from "../domain/event.ts";
 import { draftOf, type WantedRelease } from "../domain/rollout/release.ts";
-import { defaultUpkeep, type UpkeepPolicy } from "../domain/spec/spec.ts";
+import { defaultUpkeep, type UpkeepPolicy } from "../domain/spec/upkeep-policy.ts";
 import { anAsker, aPolicy, aRelease } from "../domain/testing.ts";
 import type { DeployRequest, ServiceStatus } from "./operations.ts";
 import { TestInstallation } from "./testing.ts";

@@ -6,7 +6,8 @@ import type { ServiceView } from "./plan/service-view.ts";
 import type { Release } from "./rollout/release.ts";
 import type { DesiredService, Rollout } from "./rollout/rollout.ts";
 import { compileSteps } from "./rollout/steps.ts";
-import { defaultUpkeep, type RolloutPolicy } from "./spec/spec.ts";
+import type { RolloutPolicy } from "./spec/rollout-policy.ts";
+import { defaultUpkeep } from "./spec/upkeep-policy.ts";
 import { latencyBoundsMs } from "./traffic/latency.ts";
 
 /** Builders of domain values for tests: each takes only what the test is about. */

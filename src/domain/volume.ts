@@ -1,5 +1,5 @@
 import type { ServerId, ServiceKey } from "./ids.ts";
-import type { ServerShape } from "./spec/spec.ts";
+import type { ServerShape } from "./spec/server-shape.ts";
 
 /**
  * Data that stays. A volume belongs to a service: its releases only say where servers find it and how it is kept, so no

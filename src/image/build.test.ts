@@ -10,7 +10,8 @@ import {
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import type { JobSpec, ServiceSpec } from "../domain/spec/spec.ts";
+import type { JobSpec } from "../domain/spec/job-spec.ts";
+import type { ServiceSpec } from "../domain/spec/spec.ts";
 import { buildImage } from "./build.ts";
 import { imageStore, readConfig, readManifest } from "./store/image-store.ts";
 import { elf, serviceSpec, treeOf, workshop } from "./test-kit.ts";

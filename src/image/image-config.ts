@@ -1,4 +1,4 @@
-import type { ImageSpec } from "../domain/spec/spec.ts";
+import type { ImageSpec } from "../domain/spec/image-spec.ts";
 import { digestOf } from "../lib/files/sha256.ts";
 import { readAccounts, resolveIdentity, unprivileged } from "./layers/accounts.ts";
 import { imageEpoch } from "./layers/files-layer.ts";

@@ -1,6 +1,8 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { defaultUpkeep, type ImageSpec, type ServiceSpec } from "../domain/spec/spec.ts";
+import type { ImageSpec } from "../domain/spec/image-spec.ts";
+import type { ServiceSpec } from "../domain/spec/spec.ts";
+import { defaultUpkeep } from "../domain/spec/upkeep-policy.ts";
 import { openStateFolder, type StateFolder } from "../lib/state-folder.ts";
 import { systemClock } from "../lib/time/clock.ts";
 import type { BuildOptions } from "./build.ts";

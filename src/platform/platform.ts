@@ -4,7 +4,7 @@ import type { Observation } from "../domain/observation.ts";
 import type { Shares } from "../domain/rollout/actions.ts";
 import type { Release, ReleaseSecret } from "../domain/rollout/release.ts";
 import type { Split } from "../domain/rollout/split.ts";
-import type { JobSpec } from "../domain/spec/spec.ts";
+import type { JobSpec } from "../domain/spec/job-spec.ts";
 import type { PlatformName } from "../domain/target.ts";
 import type { TrafficCounter } from "../domain/traffic/traffic.ts";
 import type { Restoring } from "../domain/volume.ts";

@@ -1,7 +1,7 @@
 import { mkdtemp, readFile, rm, symlink, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import type { TlsFiles } from "../domain/spec/spec.ts";
+import type { TlsFiles } from "../domain/spec/traffic-spec.ts";
 import { KilnError } from "../lib/errors.ts";
 import { exec } from "../lib/process/exec.ts";
 import { assertServes, readCertificate } from "./certificate.ts";

@@ -1,7 +1,7 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 import { readFile, stat } from "node:fs/promises";
 import type { ServiceKey } from "../domain/ids.ts";
-import type { AcmeSpec, TlsFiles, TlsSecret } from "../domain/spec/spec.ts";
+import type { AcmeSpec, TlsFiles, TlsSecret } from "../domain/spec/traffic-spec.ts";
 import { isErrno, KilnError, toKilnError } from "../lib/errors.ts";
 import { sha256 } from "../lib/files/sha256.ts";
 

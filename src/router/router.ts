@@ -1,6 +1,7 @@
 import type { ServerId, ServiceKey } from "../domain/ids.ts";
 import type { ServiceWarning } from "../domain/observation.ts";
-import type { HealthSpec, TrafficSpec } from "../domain/spec/spec.ts";
+import type { HealthSpec } from "../domain/spec/server-shape.ts";
+import type { TrafficSpec } from "../domain/spec/traffic-spec.ts";
 import type { Frontend } from "../domain/traffic/listener.ts";
 
 /** One server that the router sends requests to. */

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { TlsFiles } from "../domain/spec/spec.ts";
+import type { TlsFiles } from "../domain/spec/traffic-spec.ts";
 import { exec } from "../lib/process/exec.ts";
 
 export interface IssueOptions {

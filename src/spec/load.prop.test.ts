@@ -3,16 +3,13 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { stringify } from "yaml";
-import type {
-  HealthSpec,
-  ImageSpec,
-  JobSpec,
-  RolloutPolicy,
-  SecretSpec,
-  ServiceSpec,
-  TrafficSpec,
-  UpkeepPolicy,
-} from "../domain/spec/spec.ts";
+import type { ImageSpec } from "../domain/spec/image-spec.ts";
+import type { JobSpec } from "../domain/spec/job-spec.ts";
+import type { RolloutPolicy } from "../domain/spec/rollout-policy.ts";
+import type { HealthSpec, SecretSpec } from "../domain/spec/server-shape.ts";
+import type { ServiceSpec } from "../domain/spec/spec.ts";
+import type { TrafficSpec } from "../domain/spec/traffic-spec.ts";
+import type { UpkeepPolicy } from "../domain/spec/upkeep-policy.ts";
 import { KilnError } from "../lib/errors.ts";
 import { loadSpecs } from "./load.ts";
 

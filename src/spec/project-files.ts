@@ -1,7 +1,7 @@
 import { constants, type Stats } from "node:fs";
 import { access, realpath, stat } from "node:fs/promises";
 import { isAbsolute, relative, resolve } from "node:path";
-import type { TlsSpec } from "../domain/spec/spec.ts";
+import type { TlsSpec } from "../domain/spec/traffic-spec.ts";
 import { isErrno } from "../lib/errors.ts";
 import { isAtOrBelow } from "./paths.ts";
 import { placedFiles } from "./rules/placed-rules.ts";

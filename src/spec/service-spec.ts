@@ -1,20 +1,16 @@
 import type { HealthCheck } from "../domain/spec/health-check.ts";
+import type { FileSpec, ImageSpec } from "../domain/spec/image-spec.ts";
+import type { JobSpec, ScheduleSpec } from "../domain/spec/job-spec.ts";
+import type { AnalysisSpec, RolloutPolicy, Step } from "../domain/spec/rollout-policy.ts";
 import {
-  type AnalysisSpec,
-  type FileSpec,
   type HealthSpec,
-  type ImageSpec,
-  type JobSpec,
-  type RolloutPolicy,
-  type ScheduleSpec,
   type SecretSpec,
   type ServerShape,
-  type ServiceSpec,
-  type Step,
   secretsFolder,
-  type TrafficSpec,
-  type UpkeepPolicy,
-} from "../domain/spec/spec.ts";
+} from "../domain/spec/server-shape.ts";
+import type { ServiceSpec } from "../domain/spec/spec.ts";
+import type { TrafficSpec } from "../domain/spec/traffic-spec.ts";
+import type { UpkeepPolicy } from "../domain/spec/upkeep-policy.ts";
 import type { VolumeSpec } from "../domain/volume.ts";
 import type { ProjectFiles } from "./project-files.ts";
 import type { SpecDocument } from "./schema/document.ts";

@@ -5,7 +5,7 @@ import type { RecordChange } from "../domain/rollout/actions.ts";
 import { namelessJob, type ScheduledRun } from "../domain/rollout/job-run.ts";
 import type { JobEnd } from "../domain/rollout/rollout.ts";
 import { jobEnd } from "../domain/schema/rollout.ts";
-import type { ScheduleSpec } from "../domain/spec/spec.ts";
+import type { ScheduleSpec } from "../domain/spec/job-spec.ts";
 import type { Database } from "./sqlite/database.ts";
 import { jsonColumn } from "./sqlite/json-column.ts";
 import type { Workbench } from "./workbench.ts";

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { askerName } from "../domain/access/actor.ts";
 import type { KilnEvent } from "../domain/event.ts";
 import type { ReleaseDraft } from "../domain/rollout/release.ts";
-import { defaultUpkeep } from "../domain/spec/spec.ts";
+import { defaultUpkeep } from "../domain/spec/upkeep-policy.ts";
 import { aFailure, anAsker, aPolicy } from "../domain/testing.ts";
 import { KilnError } from "../lib/errors.ts";
 import type { Store } from "./store.ts";

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { RolloutPolicy } from "../../src/domain/spec/spec.ts";
+import type { RolloutPolicy } from "../../src/domain/spec/rollout-policy.ts";
 import { waitUntil, whyNoServers } from "./harness.ts";
 import { type Cluster, openCluster } from "./zero-loss/cluster.ts";
 import { type Service, services } from "./zero-loss/kinds.ts";

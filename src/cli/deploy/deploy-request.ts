@@ -1,6 +1,7 @@
 import { serviceKey } from "../../domain/ids.ts";
 import type { ConfigFile, UnbuiltRelease } from "../../domain/rollout/release.ts";
-import type { ConfigFileSpec, ServiceSpec } from "../../domain/spec/spec.ts";
+import type { ConfigFileSpec } from "../../domain/spec/server-shape.ts";
+import type { ServiceSpec } from "../../domain/spec/spec.ts";
 import { isErrno, KilnError } from "../../lib/errors.ts";
 import { readExactly } from "../../lib/files/read-inside.ts";
 import type { Client, DeployRequest } from "../api.ts";

@@ -1,7 +1,8 @@
 import { type ImageDigest, type ServiceKey, serviceOf } from "../../domain/ids.ts";
 import type { Release, UnbuiltRelease } from "../../domain/rollout/release.ts";
+import type { JobSpec } from "../../domain/spec/job-spec.ts";
 import type { NetworkSpec } from "../../domain/spec/network.ts";
-import type { JobSpec, ServerShape } from "../../domain/spec/spec.ts";
+import type { ServerShape } from "../../domain/spec/server-shape.ts";
 import type { TargetName } from "../../domain/target.ts";
 import { KilnError, toKilnError } from "../../lib/errors.ts";
 import type { Clock } from "../../lib/time/clock.ts";

@@ -1,6 +1,6 @@
 import type { ServiceKey } from "../../domain/ids.ts";
 import type { Release } from "../../domain/rollout/release.ts";
-import type { ServerShape } from "../../domain/spec/spec.ts";
+import type { ServerShape } from "../../domain/spec/server-shape.ts";
 import { ownVolumes, type Snapshot, type VolumeState } from "../../domain/volume.ts";
 import type { ErrorCode } from "../../lib/error-codes.ts";
 import { KilnError } from "../../lib/errors.ts";

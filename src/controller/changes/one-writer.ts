@@ -1,5 +1,6 @@
 import type { ServiceKey } from "../../domain/ids.ts";
-import type { RolloutPolicy, ServerShape } from "../../domain/spec/spec.ts";
+import type { RolloutPolicy } from "../../domain/spec/rollout-policy.ts";
+import type { ServerShape } from "../../domain/spec/server-shape.ts";
 import { ownVolumes } from "../../domain/volume.ts";
 import { KilnError } from "../../lib/errors.ts";
 

@@ -4,7 +4,7 @@ import type { Admission } from "../../domain/policy/admission.ts";
 import type { Release } from "../../domain/rollout/release.ts";
 import type { DesiredService, Rollout } from "../../domain/rollout/rollout.ts";
 import { rollbackSteps } from "../../domain/rollout/steps.ts";
-import type { RolloutPolicy } from "../../domain/spec/spec.ts";
+import type { RolloutPolicy } from "../../domain/spec/rollout-policy.ts";
 import { KilnError } from "../../lib/errors.ts";
 import type { Store } from "../../store/store.ts";
 import { requireNotRevoked } from "../images/revocations.ts";

@@ -1,7 +1,7 @@
 import type { ServiceKey } from "../../domain/ids.ts";
 import type { Release } from "../../domain/rollout/release.ts";
 import type { DesiredService } from "../../domain/rollout/rollout.ts";
-import type { RolloutPolicy } from "../../domain/spec/spec.ts";
+import type { RolloutPolicy } from "../../domain/spec/rollout-policy.ts";
 import type { Store } from "../../store/store.ts";
 
 /** What a service is to be, and how it is rolled out. */

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
 import type { Finding } from "../../domain/drift/drift.ts";
-import { type DriftPolicy, defaultUpkeep } from "../../domain/spec/spec.ts";
+import { type DriftPolicy, defaultUpkeep } from "../../domain/spec/upkeep-policy.ts";
 import { localTarget } from "../../domain/target.ts";
 import { aFinding, anAsker, aPolicy } from "../../domain/testing.ts";
 import { silentLog } from "../../lib/log.ts";

@@ -1,7 +1,7 @@
 import type { JobObservation } from "../../domain/observation.ts";
 import type { ScheduledRun } from "../../domain/rollout/job-run.ts";
 import type { DesiredService } from "../../domain/rollout/rollout.ts";
-import type { ScheduleSpec } from "../../domain/spec/spec.ts";
+import type { ScheduleSpec } from "../../domain/spec/job-spec.ts";
 import { KilnError } from "../../lib/errors.ts";
 import type { Clock } from "../../lib/time/clock.ts";
 import type { Store } from "../../store/store.ts";

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { draftOf } from "../../domain/rollout/release.ts";
-import type { ScheduleSpec } from "../../domain/spec/spec.ts";
+import type { ScheduleSpec } from "../../domain/spec/job-spec.ts";
 import { anAsker, aRelease, minute, second } from "../../domain/testing.ts";
 import "../../lib/time/schedule.ts"; // loaded before time passes
 import { parseJobId } from "../../platform/fleet/server-id.ts";

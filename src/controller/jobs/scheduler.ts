@@ -1,6 +1,6 @@
 import type { ServiceKey } from "../../domain/ids.ts";
 import type { DesiredService } from "../../domain/rollout/rollout.ts";
-import type { ScheduleSpec } from "../../domain/spec/spec.ts";
+import type { ScheduleSpec } from "../../domain/spec/job-spec.ts";
 import { toKilnError } from "../../lib/errors.ts";
 import type { Logger } from "../../lib/log.ts";
 import type { Clock } from "../../lib/time/clock.ts";

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { compare, worstOf } from "../../domain/rollout/analysis.ts";
 import type { DesiredService, Rollout, Verdict } from "../../domain/rollout/rollout.ts";
-import type { AnalysisSpec } from "../../domain/spec/spec.ts";
+import type { AnalysisSpec } from "../../domain/spec/rollout-policy.ts";
 import { type TrafficCounter, trafficBetween } from "../../domain/traffic/traffic.ts";
 import { clauseOf } from "../../lib/errors.ts";
 import type { Clock } from "../../lib/time/clock.ts";

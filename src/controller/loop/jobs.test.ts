@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { draftOf } from "../../domain/rollout/release.ts";
-import type { JobSpec } from "../../domain/spec/spec.ts";
+import type { JobSpec } from "../../domain/spec/job-spec.ts";
 import { localTarget } from "../../domain/target.ts";
 import { anAsker, aPolicy, aRelease, minute, second } from "../../domain/testing.ts";
 import { silentLog } from "../../lib/log.ts";

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from "vitest";
-import type { RolloutPolicy } from "../../domain/spec/spec.ts";
+import type { RolloutPolicy } from "../../domain/spec/rollout-policy.ts";
 import { anAsker, aPolicy, minute } from "../../domain/testing.ts";
 import type { ServiceStatus } from "../operations.ts";
 import { TestInstallation } from "../testing.ts";

@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { KilnEvent } from "../../domain/event.ts";
-import { defaultUpkeep } from "../../domain/spec/spec.ts";
+import { defaultUpkeep } from "../../domain/spec/upkeep-policy.ts";
 import { aFinding, anAsker, aPolicy } from "../../domain/testing.ts";
 import type { ExecRequest } from "../operations.ts";
 import { TestInstallation } from "../testing.ts";

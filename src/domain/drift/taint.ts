@@ -1,5 +1,5 @@
 import type { ServerId } from "../ids.ts";
-import type { DriftPolicy } from "../spec/spec.ts";
+import type { DriftPolicy } from "../spec/upkeep-policy.ts";
 import type { Finding } from "./drift.ts";
 
 /** After this long a frozen server waits no longer for evidence that cannot be had. */

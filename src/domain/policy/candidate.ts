@@ -1,7 +1,8 @@
 import type { ImageDigest } from "../ids.ts";
 import type { UnbuiltRelease } from "../rollout/release.ts";
 import type { Origin } from "../rollout/rollout.ts";
-import type { RolloutPolicy, UpkeepPolicy } from "../spec/spec.ts";
+import type { RolloutPolicy } from "../spec/rollout-policy.ts";
+import type { UpkeepPolicy } from "../spec/upkeep-policy.ts";
 import type { TargetName } from "../target.ts";
 
 /** What climbs a ladder of environments: one image, and the configuration that `kiln.yaml` had for each environment above. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { AnalysisSpec } from "../spec/spec.ts";
+import type { AnalysisSpec } from "../spec/rollout-policy.ts";
 import { latencyBoundsMs } from "../traffic/latency.ts";
 import type { ReleaseTraffic } from "../traffic/traffic.ts";
 import { compare, worstOf } from "./analysis.ts";

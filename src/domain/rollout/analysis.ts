@@ -1,4 +1,4 @@
-import type { AnalysisSpec } from "../spec/spec.ts";
+import type { AnalysisSpec } from "../spec/rollout-policy.ts";
 import { compareLatency } from "../traffic/latency.ts";
 import type { TrafficCounts } from "../traffic/traffic.ts";
 import type { Verdict } from "./rollout.ts";

@@ -1,4 +1,4 @@
-import type { ScheduleSpec } from "../spec/spec.ts";
+import type { ScheduleSpec } from "../spec/job-spec.ts";
 import type { JobEnd } from "./rollout.ts";
 
 /** One run of a scheduled job, or of a command that a person has asked for. It never begins twice. */

@@ -1,14 +1,9 @@
 import type { ImageDigest, ServiceKey } from "../ids.ts";
 import type { Admission } from "../policy/admission.ts";
+import type { JobSpec, ScheduleSpec } from "../spec/job-spec.ts";
 import type { NetworkSpec } from "../spec/network.ts";
-import type {
-  HealthSpec,
-  JobSpec,
-  ScheduleSpec,
-  SecretSpec,
-  ServerShape,
-  TrafficSpec,
-} from "../spec/spec.ts";
+import type { HealthSpec, SecretSpec, ServerShape } from "../spec/server-shape.ts";
+import type { TrafficSpec } from "../spec/traffic-spec.ts";
 
 /** What a release freezes. Two drafts that are equal make no new release. */
 export interface ReleaseDraft {

@@ -1,7 +1,8 @@
 import type { TaintedServer } from "../drift/taint.ts";
 import type { ServiceKey } from "../ids.ts";
 import type { JobExit } from "../observation.ts";
-import type { RolloutPolicy, Step, UpkeepPolicy } from "../spec/spec.ts";
+import type { RolloutPolicy, Step } from "../spec/rollout-policy.ts";
+import type { UpkeepPolicy } from "../spec/upkeep-policy.ts";
 import type { TargetName } from "../target.ts";
 import type { ScheduledRun } from "./job-run.ts";
 import type { Release } from "./release.ts";

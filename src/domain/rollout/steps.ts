@@ -1,4 +1,4 @@
-import type { RolloutPolicy, Step } from "../spec/spec.ts";
+import type { RolloutPolicy, Step } from "../spec/rollout-policy.ts";
 
 /**
  * Compiles a strategy to steps. `first`: nothing serves yet, so there is nothing to protect and all servers come at

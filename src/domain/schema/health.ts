@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { HealthSpec } from "../spec/spec.ts";
+import type { HealthSpec } from "../spec/server-shape.ts";
 import { durationMs } from "./values.ts";
 
 const hostName = z.string().regex(/^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$/, "a host name");

@@ -1,17 +1,9 @@
 import { z } from "zod";
-import {
-  type AnalysisSpec,
-  emailPattern,
-  type JobSpec,
-  type RolloutPolicy,
-  type ScheduleSpec,
-  type SecretSpec,
-  type ServerShape,
-  type Step,
-  type TrafficSpec,
-  type UpkeepPolicy,
-  ulimitNames,
-} from "../spec/spec.ts";
+import type { JobSpec, ScheduleSpec } from "../spec/job-spec.ts";
+import type { AnalysisSpec, RolloutPolicy, Step } from "../spec/rollout-policy.ts";
+import { type SecretSpec, type ServerShape, ulimitNames } from "../spec/server-shape.ts";
+import { emailPattern, type TrafficSpec } from "../spec/traffic-spec.ts";
+import type { UpkeepPolicy } from "../spec/upkeep-policy.ts";
 import { mostTrafficBytes, trafficBytes } from "../traffic/listener.ts";
 import type { VolumeSpec } from "../volume.ts";
 import { amount, count, durationMs, maybe, printable } from "./values.ts";

@@ -1,4 +1,4 @@
-import type { ServerShape } from "./spec.ts";
+import type { ServerShape } from "./server-shape.ts";
 
 /** Where Debian's packages of these programs, and images in their manner, have their data. */
 const homes: readonly { readonly program: string; readonly folders: readonly string[] }[] = [

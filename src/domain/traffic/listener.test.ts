@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { TrafficSpec } from "../spec/spec.ts";
+import type { TrafficSpec } from "../spec/traffic-spec.ts";
 import { certifiedHosts, clashOf, isAlike, listenersOf, mainHost, previewFrontend } from "./listener.ts";
 
 const plain: TrafficSpec = { mode: "http", listen: 80, host: undefined };

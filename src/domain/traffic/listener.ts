@@ -1,4 +1,4 @@
-import type { TrafficSpec } from "../spec/spec.ts";
+import type { TrafficSpec } from "../spec/traffic-spec.ts";
 
 /** Which requests at a port are meant. */
 export interface RequestMatch {

@@ -1,4 +1,5 @@
-import { type ServiceSpec, secretsFolder } from "../../domain/spec/spec.ts";
+import { secretsFolder } from "../../domain/spec/server-shape.ts";
+import type { ServiceSpec } from "../../domain/spec/spec.ts";
 import { KilnError } from "../../lib/errors.ts";
 import type { ProjectFile } from "../project/project-files.ts";
 import type { TarTree } from "../tar/entry.ts";

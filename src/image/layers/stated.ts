@@ -1,4 +1,4 @@
-import type { ImageSpec } from "../../domain/spec/spec.ts";
+import type { ImageSpec } from "../../domain/spec/image-spec.ts";
 import type { ProjectFile } from "../project/project-files.ts";
 
 /** Folders of the spec, and the homes of its users: made before the files, which may go into them. */

@@ -1,4 +1,4 @@
-import type { UserSpec } from "../../domain/spec/spec.ts";
+import type { UserSpec } from "../../domain/spec/image-spec.ts";
 import { KilnError } from "../../lib/errors.ts";
 import { sha256 } from "../../lib/files/sha256.ts";
 import type { FindPlace } from "../commands.ts";

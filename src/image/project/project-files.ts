@@ -1,6 +1,6 @@
 import { type BigIntStats, closeSync, lstatSync, readdirSync, readlinkSync, realpathSync } from "node:fs";
 import { join, relative, sep } from "node:path";
-import type { FileSpec } from "../../domain/spec/spec.ts";
+import type { FileSpec } from "../../domain/spec/image-spec.ts";
 import { isErrno, KilnError } from "../../lib/errors.ts";
 import { openExactly } from "../../lib/files/open-exactly.ts";
 import type { Pace } from "../../lib/time/pace.ts";

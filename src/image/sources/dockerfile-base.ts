@@ -1,7 +1,7 @@
 import { existsSync, rmSync } from "node:fs";
 import { chmod, copyFile, mkdir, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
-import type { ImageBase } from "../../domain/spec/spec.ts";
+import type { ImageBase } from "../../domain/spec/image-spec.ts";
 import { KilnError } from "../../lib/errors.ts";
 import { readInside } from "../../lib/files/read-inside.ts";
 import { sha256 } from "../../lib/files/sha256.ts";

@@ -1,6 +1,6 @@
 import { lstatSync } from "node:fs";
 import { join } from "node:path";
-import type { ImageBase } from "../../domain/spec/spec.ts";
+import type { ImageBase } from "../../domain/spec/image-spec.ts";
 import { isErrno, KilnError } from "../../lib/errors.ts";
 import { type InputIndex, unreadable } from "../layers/input-index.ts";
 import { layerIndexPath, loadLayerIndex, saveLayerIndex } from "../layers/layer-index.ts";

@@ -1,4 +1,4 @@
-import type { ImageBase } from "../../domain/spec/spec.ts";
+import type { ImageBase } from "../../domain/spec/image-spec.ts";
 import type { Clock } from "../../lib/time/clock.ts";
 import type { InputIndex } from "../layers/input-index.ts";
 import type { Layer, LayerPlace } from "../layers/layers.ts";

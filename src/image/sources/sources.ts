@@ -1,4 +1,4 @@
-import type { ImageBase } from "../../domain/spec/spec.ts";
+import type { ImageBase } from "../../domain/spec/image-spec.ts";
 import { nearest } from "../../lib/nearest.ts";
 import { channel } from "./channel.ts";
 import { debian } from "./debian.ts";

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import type { TrafficSpec } from "../../domain/spec/spec.ts";
+import type { TrafficSpec } from "../../domain/spec/traffic-spec.ts";
 import type { RoutedService, Router, Upstream } from "../../router/router.ts";
 import { type ConformanceSubject, call } from "./subject.ts";
 

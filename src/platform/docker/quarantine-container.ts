@@ -1,5 +1,5 @@
 import type { ServerId } from "../../domain/ids.ts";
-import { secretsFolder } from "../../domain/spec/spec.ts";
+import { secretsFolder } from "../../domain/spec/server-shape.ts";
 import { KilnError } from "../../lib/errors.ts";
 import { cutConnections } from "../linux/connections.ts";
 import { EvidenceParts } from "../linux/evidence-parts.ts";

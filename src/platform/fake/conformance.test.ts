@@ -1,4 +1,4 @@
-import type { TrafficSpec } from "../../domain/spec/spec.ts";
+import type { TrafficSpec } from "../../domain/spec/traffic-spec.ts";
 import { matchesOf, matchKey } from "../../domain/traffic/listener.ts";
 import { FakeClock } from "../../lib/time/fake-clock.ts";
 import { describeHost, type HostSubject } from "../conformance/describe-host.ts";

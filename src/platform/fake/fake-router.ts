@@ -1,5 +1,5 @@
 import { previewedBy, type ServiceKey } from "../../domain/ids.ts";
-import type { TrafficSpec } from "../../domain/spec/spec.ts";
+import type { TrafficSpec } from "../../domain/spec/traffic-spec.ts";
 import { clashOf } from "../../domain/traffic/listener.ts";
 import { KilnError } from "../../lib/errors.ts";
 import type { Router, RouterOptions } from "../../router/router.ts";

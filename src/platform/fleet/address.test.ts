@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { previewKey } from "../../domain/ids.ts";
-import type { TrafficSpec } from "../../domain/spec/spec.ts";
+import type { TrafficSpec } from "../../domain/spec/traffic-spec.ts";
 import { aRelease } from "../../domain/testing.ts";
 import { addressesOf } from "./address.ts";
 

@@ -1,6 +1,6 @@
 import { previewedBy } from "../../domain/ids.ts";
 import type { ServiceAddress } from "../../domain/observation.ts";
-import type { TrafficSpec } from "../../domain/spec/spec.ts";
+import type { TrafficSpec } from "../../domain/spec/traffic-spec.ts";
 import { hostsOf } from "../../domain/traffic/listener.ts";
 import type { RoutedService } from "../../router/router.ts";
 

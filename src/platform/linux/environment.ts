@@ -1,4 +1,4 @@
-import type { ServerShape } from "../../domain/spec/spec.ts";
+import type { ServerShape } from "../../domain/spec/server-shape.ts";
 import type { HostImage } from "../platform.ts";
 
 /** Everything that decides which variables a server's process has. */

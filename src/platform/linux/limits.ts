@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import type { ServerShape } from "../../domain/spec/spec.ts";
+import type { ServerShape } from "../../domain/spec/server-shape.ts";
 import type { HostImage } from "../platform.ts";
 import { isForEverybody, mountOrder } from "./skeleton.ts";
 

@@ -2,7 +2,7 @@ import assert from "node:assert";
 import { chmodSync, chownSync, mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Release, ReleaseSecret } from "../../domain/rollout/release.ts";
-import { secretsFolder } from "../../domain/spec/spec.ts";
+import { secretsFolder } from "../../domain/spec/server-shape.ts";
 import type { ConfigSource, HostImage, SecretSource } from "../platform.ts";
 import { freeMemory, mountMemory } from "./mounts.ts";
 import { placeInRoot } from "./paths-in-root.ts";

@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, expect } from "vitest";
 import type { Release, ReleaseSecret } from "../../domain/rollout/release.ts";
-import type { ServerShape } from "../../domain/spec/spec.ts";
+import type { ServerShape } from "../../domain/spec/server-shape.ts";
 import { KilnError } from "../../lib/errors.ts";
 import { silentLog } from "../../lib/log.ts";
 import { exec } from "../../lib/process/exec.ts";

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Release } from "../../domain/rollout/release.ts";
-import type { ServerShape } from "../../domain/spec/spec.ts";
+import type { ServerShape } from "../../domain/spec/server-shape.ts";
 import { KilnError } from "../../lib/errors.ts";
 import { exec } from "../../lib/process/exec.ts";
 import type { HostImage, ImageSource } from "../platform.ts";

@@ -6,7 +6,7 @@ import {
   processOrders,
 } from "../../domain/guest/orders.ts";
 import type { Release } from "../../domain/rollout/release.ts";
-import { secretsFolder } from "../../domain/spec/spec.ts";
+import { secretsFolder } from "../../domain/spec/server-shape.ts";
 import { environment } from "../linux/environment.ts";
 import { resourceLimits, sharedMemoryBytes, tmpfsInodes, writablePaths } from "../linux/limits.ts";
 import { type PlacedContent, secretVariables } from "../linux/placed-content.ts";

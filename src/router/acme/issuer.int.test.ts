@@ -5,7 +5,7 @@ import { text } from "node:stream/consumers";
 import { connect, type PeerCertificate } from "node:tls";
 import { expect, test } from "vitest";
 import type { ServiceWarning } from "../../domain/observation.ts";
-import type { AcmeSpec, TrafficSpec } from "../../domain/spec/spec.ts";
+import type { AcmeSpec, TrafficSpec } from "../../domain/spec/traffic-spec.ts";
 import { freePort } from "../../lib/testing.ts";
 import { systemClock } from "../../lib/time/clock.ts";
 import { health, httpBackend } from "../haproxy/config/fixtures.ts";

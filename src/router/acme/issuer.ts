@@ -2,7 +2,7 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { ServiceKey } from "../../domain/ids.ts";
 import type { ServiceWarning } from "../../domain/observation.ts";
-import type { AcmeSpec } from "../../domain/spec/spec.ts";
+import type { AcmeSpec } from "../../domain/spec/traffic-spec.ts";
 import { KilnError, toKilnError } from "../../lib/errors.ts";
 import { readTextIfExists, writeFileAtomic } from "../../lib/files/files.ts";
 import type { Logger } from "../../lib/log.ts";

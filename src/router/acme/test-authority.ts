@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { join } from "node:path";
-import type { AcmeSpec } from "../../domain/spec/spec.ts";
+import type { AcmeSpec } from "../../domain/spec/traffic-spec.ts";
 import { exec } from "../../lib/process/exec.ts";
 import { freePort } from "../../lib/testing.ts";
 import { systemClock } from "../../lib/time/clock.ts";

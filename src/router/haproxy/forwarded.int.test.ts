@@ -2,7 +2,7 @@ import { createServer as createHttpServer, request } from "node:http";
 import { connect, createServer, type Server } from "node:net";
 import { networkInterfaces } from "node:os";
 import { expect, test } from "vitest";
-import type { TrafficSpec } from "../../domain/spec/spec.ts";
+import type { TrafficSpec } from "../../domain/spec/traffic-spec.ts";
 import { freePort } from "../../lib/testing.ts";
 import { health, httpBackend, httpFrontend, listen, tcpFrontend, upstream } from "./config/fixtures.ts";
 import { installation, missingHaproxy } from "./process/installation.ts";

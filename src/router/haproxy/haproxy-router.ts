@@ -2,7 +2,7 @@ import { rm } from "node:fs/promises";
 import { isDeepStrictEqual } from "node:util";
 import { previewedBy, type ServerId, type ServiceKey } from "../../domain/ids.ts";
 import type { ServiceWarning } from "../../domain/observation.ts";
-import type { TrafficSpec } from "../../domain/spec/spec.ts";
+import type { TrafficSpec } from "../../domain/spec/traffic-spec.ts";
 import { listenersOf } from "../../domain/traffic/listener.ts";
 import { KilnError } from "../../lib/errors.ts";
 import { readTextIfExists, writeFileAtomic } from "../../lib/files/files.ts";

@@ -7,7 +7,7 @@ import {
 } from "node:http2";
 import { connect } from "node:net";
 import { expect, test } from "vitest";
-import type { TrafficSpec } from "../../domain/spec/spec.ts";
+import type { TrafficSpec } from "../../domain/spec/traffic-spec.ts";
 import { mostTrafficBytes, trafficBytes } from "../../domain/traffic/listener.ts";
 import { freePort } from "../../lib/testing.ts";
 import {

@@ -1,6 +1,6 @@
 import { request } from "node:http";
 import { expect, test } from "vitest";
-import type { TrafficSpec } from "../../domain/spec/spec.ts";
+import type { TrafficSpec } from "../../domain/spec/traffic-spec.ts";
 import { freePort } from "../../lib/testing.ts";
 import { type Backend, health, httpBackend, httpFrontend } from "./config/fixtures.ts";
 import { installation, missingHaproxy } from "./process/installation.ts";

@@ -12,7 +12,7 @@ import {
 } from "node:tls";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import type { ServiceWarning } from "../../domain/observation.ts";
-import type { TlsFiles, TrafficSpec } from "../../domain/spec/spec.ts";
+import type { TlsFiles, TrafficSpec } from "../../domain/spec/traffic-spec.ts";
 import { silentLog } from "../../lib/log.ts";
 import { freePort } from "../../lib/testing.ts";
 import type { Clock } from "../../lib/time/clock.ts";

@@ -1,4 +1,4 @@
-import { ulimitNames } from "../../domain/spec/spec.ts";
+import { ulimitNames } from "../../domain/spec/server-shape.ts";
 import { type MapEntry, type MapTree, pathText, type YamlTree } from "../yaml/tree.ts";
 import { signalPattern } from "../yaml/values.ts";
 import { size } from "./deploy.ts";

@@ -1,4 +1,4 @@
-import { secretsFolder } from "../../domain/spec/spec.ts";
+import { secretsFolder } from "../../domain/spec/server-shape.ts";
 import { isAtOrBelow } from "../paths.ts";
 import type { SpecDocument } from "../schema/document.ts";
 import type { Path } from "../yaml/tree.ts";

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { ulimitNames } from "../../domain/spec/spec.ts";
+import { ulimitNames } from "../../domain/spec/server-shape.ts";
 import * as leaf from "../yaml/leaves.ts";
 import * as v from "../yaml/values.ts";
 import { environmentVariables } from "./environment.ts";

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { emailPattern } from "../../domain/spec/spec.ts";
+import { emailPattern } from "../../domain/spec/traffic-spec.ts";
 import * as leaf from "../yaml/leaves.ts";
 
 const names = <T extends z.ZodType<string>>(name: T, what: string) =>

@@ -2,7 +2,7 @@ import assert from "node:assert";
 import { type Asker, askerData, askerName, why } from "../../domain/access/actor.ts";
 import type { ServiceKey } from "../../domain/ids.ts";
 import type { ReleaseSecret } from "../../domain/rollout/release.ts";
-import type { SecretSpec } from "../../domain/spec/spec.ts";
+import type { SecretSpec } from "../../domain/spec/server-shape.ts";
 import { KilnError } from "../../lib/errors.ts";
 import { nearest } from "../../lib/nearest.ts";
 import type { Workbench } from "../workbench.ts";

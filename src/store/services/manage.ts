@@ -2,7 +2,8 @@ import { type Asker, askerData, askerName, why } from "../../domain/access/actor
 import type { NewEvent } from "../../domain/event.ts";
 import type { ServiceKey } from "../../domain/ids.ts";
 import type { ServerFailure } from "../../domain/observation.ts";
-import type { RolloutPolicy, UpkeepPolicy } from "../../domain/spec/spec.ts";
+import type { RolloutPolicy } from "../../domain/spec/rollout-policy.ts";
+import type { UpkeepPolicy } from "../../domain/spec/upkeep-policy.ts";
 import { canonicalJson } from "../../lib/canonical-json.ts";
 import { insertFailure } from "../rollouts/failures.ts";
 import { deleteOldRollouts, selectRunningRollout } from "../rollouts/rollouts.ts";

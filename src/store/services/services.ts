@@ -1,6 +1,7 @@
 import type { ServiceKey } from "../../domain/ids.ts";
 import { rolloutPolicy, upkeepPolicy } from "../../domain/schema/spec.ts";
-import { defaultUpkeep, type RolloutPolicy, type UpkeepPolicy } from "../../domain/spec/spec.ts";
+import type { RolloutPolicy } from "../../domain/spec/rollout-policy.ts";
+import { defaultUpkeep, type UpkeepPolicy } from "../../domain/spec/upkeep-policy.ts";
 import type { TargetName } from "../../domain/target.ts";
 import { canonicalJson } from "../../lib/canonical-json.ts";
 import { KilnError } from "../../lib/errors.ts";

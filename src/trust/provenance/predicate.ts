@@ -1,5 +1,5 @@
 import { relative } from "node:path";
-import type { ImageSpec } from "../../domain/spec/spec.ts";
+import type { ImageSpec } from "../../domain/spec/image-spec.ts";
 import type { LockedBase, MadeImage } from "../../image/build.ts";
 import type { LockedPackage } from "../../image/lock-file.ts";
 import { version } from "../../lib/version.ts";

@@ -4,7 +4,7 @@ import { createClient } from "../../../src/api/client/client.ts";
 import type { Client } from "../../../src/api/contract/types.ts";
 import type { Accepted, ServiceStatus } from "../../../src/controller/operations.ts";
 import type { Rollout } from "../../../src/domain/rollout/rollout.ts";
-import type { RolloutPolicy } from "../../../src/domain/spec/spec.ts";
+import type { RolloutPolicy } from "../../../src/domain/spec/rollout-policy.ts";
 import { openStateFolder } from "../../../src/lib/state-folder.ts";
 import { freePort } from "../../../src/lib/testing.ts";
 import { type Installation, install, waitUntil } from "../harness.ts";

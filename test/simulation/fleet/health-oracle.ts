@@ -1,5 +1,5 @@
 import type { ServerId } from "../../../src/domain/ids.ts";
-import type { HealthSpec } from "../../../src/domain/spec/spec.ts";
+import type { HealthSpec } from "../../../src/domain/spec/server-shape.ts";
 
 interface Standing {
   readonly ready: boolean;

@@ -1,5 +1,5 @@
 import { draftOf } from "../../../domain/rollout/release.ts";
-import { defaultUpkeep } from "../../../domain/spec/spec.ts";
+import { defaultUpkeep } from "../../../domain/spec/upkeep-policy.ts";
 import { aPolicy, aRelease } from "../../../domain/testing.ts";
 import type { Asked, AskedOf, OperationsOf } from "../types.ts";
 import type { changesTable } from "./operations.ts";

@@ -1,7 +1,8 @@
 import { isDeepStrictEqual } from "node:util";
 import type { ReleaseDraft } from "../../../domain/rollout/release.ts";
 import { checkWords } from "../../../domain/spec/health-check.ts";
-import type { HealthSpec, TlsSpec } from "../../../domain/spec/spec.ts";
+import type { HealthSpec } from "../../../domain/spec/server-shape.ts";
+import type { TlsSpec } from "../../../domain/spec/traffic-spec.ts";
 import { matchesOf, matchKey } from "../../../domain/traffic/listener.ts";
 import { canonicalJson } from "../../../lib/canonical-json.ts";
 

@@ -1,4 +1,5 @@
-import type { DriftPolicy, RolloutPolicy, UpkeepPolicy } from "../../../domain/spec/spec.ts";
+import type { RolloutPolicy } from "../../../domain/spec/rollout-policy.ts";
+import type { DriftPolicy, UpkeepPolicy } from "../../../domain/spec/upkeep-policy.ts";
 import type { Store } from "../../../store/store.ts";
 import type { DeployRequest } from "../../operations.ts";
 

@@ -4,7 +4,7 @@ import type { GroupObservation, JobExit, JobObservation } from "../../observatio
 import type { Action, RecordChange } from "../../rollout/actions.ts";
 import { applyChange } from "../../rollout/record.ts";
 import type { DesiredService, JobRun, Rollout } from "../../rollout/rollout.ts";
-import type { JobSpec } from "../../spec/spec.ts";
+import type { JobSpec } from "../../spec/job-spec.ts";
 import { aGroup, aPolicy, aRelease, aRollout, aService, aView, minute, second } from "../../testing.ts";
 import { planService } from "../plan.ts";
 import type { ServiceView } from "../service-view.ts";

@@ -1,5 +1,5 @@
 import type { Action, Plan } from "../../rollout/actions.ts";
-import type { AnalysisSpec } from "../../spec/spec.ts";
+import type { AnalysisSpec } from "../../spec/rollout-policy.ts";
 import { giveUp } from "./rollout-failure.ts";
 import { act, type Look, record } from "./rollout-look.ts";
 

@@ -2,7 +2,7 @@ import { earliest } from "../../earliest.ts";
 import type { Action, Plan, RecordChange, Shares } from "../../rollout/actions.ts";
 import type { DesiredService, Rollout, WarmRelease } from "../../rollout/rollout.ts";
 import { sizeAtStep } from "../../rollout/steps.ts";
-import type { Step } from "../../spec/spec.ts";
+import type { Step } from "../../spec/rollout-policy.ts";
 import { endJobsFirst, planBefore, planJobs, tendJobs } from "../jobs/plan-jobs.ts";
 import { readyCount, resizeTo, routeTo, type ServiceView } from "../service-view.ts";
 import { planAnalysis } from "./plan-analysis.ts";

@@ -1,6 +1,6 @@
 import type { Action, Plan, RecordChange } from "../../rollout/actions.ts";
 import type { DesiredService, Rollout, WarmRelease } from "../../rollout/rollout.ts";
-import type { Step } from "../../spec/spec.ts";
+import type { Step } from "../../spec/rollout-policy.ts";
 import { inTheWayOf, lowerOthers, resizeTo, type ServiceView } from "../service-view.ts";
 import { carriersOf } from "../upkeep/drift-response.ts";
 

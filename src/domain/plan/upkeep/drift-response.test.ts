@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { type DriftPolicy, defaultUpkeep } from "../../spec/spec.ts";
+import { type DriftPolicy, defaultUpkeep } from "../../spec/upkeep-policy.ts";
 import { aFinding, aService } from "../../testing.ts";
 import { decide, fewestCarrying, mostAtOnce, type Situation, suspendedUntilMs } from "./drift-response.ts";
 

@@ -2,7 +2,7 @@ import type { Finding } from "../../drift/drift.ts";
 import type { ServerId } from "../../ids.ts";
 import type { GroupObservation, ServerObservation } from "../../observation.ts";
 import type { DesiredService } from "../../rollout/rollout.ts";
-import type { DriftPolicy } from "../../spec/spec.ts";
+import type { DriftPolicy } from "../../spec/upkeep-policy.ts";
 import type { ServiceView } from "../service-view.ts";
 
 /** What is known of the service when something was found on one of its servers. */

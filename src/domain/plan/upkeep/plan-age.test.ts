@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { ServerState } from "../../observation.ts";
-import { defaultUpkeep } from "../../spec/spec.ts";
+import { defaultUpkeep } from "../../spec/upkeep-policy.ts";
 import { aGroup, aRollout, aService, aTaint, aView, minute } from "../../testing.ts";
 import { planService } from "../plan.ts";
 import { carriers } from "./drift-response.ts";

@@ -1,4 +1,4 @@
-import type { HealthSpec } from "../../../domain/spec/spec.ts";
+import type { HealthSpec } from "../../../domain/spec/server-shape.ts";
 
 export interface ProbeResult {
   readonly ok: boolean;

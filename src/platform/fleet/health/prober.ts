@@ -1,5 +1,5 @@
 import type { ServerId } from "../../../domain/ids.ts";
-import type { HealthSpec } from "../../../domain/spec/spec.ts";
+import type { HealthSpec } from "../../../domain/spec/server-shape.ts";
 import type { ProbeResult } from "./health.ts";
 
 export interface ProbeTarget {

@@ -1,7 +1,7 @@
 import type { ServiceKey } from "../../../domain/ids.ts";
 import type { Shares } from "../../../domain/rollout/actions.ts";
 import type { Release } from "../../../domain/rollout/release.ts";
-import type { HealthSpec } from "../../../domain/spec/spec.ts";
+import type { HealthSpec } from "../../../domain/spec/server-shape.ts";
 import { type Frontend, listenersOf, previewFrontend } from "../../../domain/traffic/listener.ts";
 import type { ServiceNames } from "../host.ts";
 import type { RoutableServer, RouteSpec } from "./routing.ts";

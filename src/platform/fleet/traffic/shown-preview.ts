@@ -1,5 +1,5 @@
 import { previewKey, type ServiceKey } from "../../../domain/ids.ts";
-import type { TrafficSpec } from "../../../domain/spec/spec.ts";
+import type { TrafficSpec } from "../../../domain/spec/traffic-spec.ts";
 import { KilnError, toKilnError } from "../../../lib/errors.ts";
 import type { RoutedService } from "../../../router/router.ts";
 import type { Background } from "../background.ts";

@@ -1,7 +1,7 @@
 import { previewedBy, previewKey, type ServiceKey } from "../../../domain/ids.ts";
 import type { Shares } from "../../../domain/rollout/actions.ts";
 import type { Release } from "../../../domain/rollout/release.ts";
-import type { TrafficSpec } from "../../../domain/spec/spec.ts";
+import type { TrafficSpec } from "../../../domain/spec/traffic-spec.ts";
 import { KilnError } from "../../../lib/errors.ts";
 import { takingTurns } from "../../../lib/limiter.ts";
 import type { RoutedService, Router } from "../../../router/router.ts";

@@ -1,4 +1,4 @@
-import type { ServerShape } from "../../../domain/spec/spec.ts";
+import type { ServerShape } from "../../../domain/spec/server-shape.ts";
 import { KilnError } from "../../../lib/errors.ts";
 import type { FoundQuota } from "../view/answers.ts";
 

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import type { ServiceKey } from "../../../domain/ids.ts";
 import type { Release } from "../../../domain/rollout/release.ts";
-import type { TrafficSpec } from "../../../domain/spec/spec.ts";
+import type { TrafficSpec } from "../../../domain/spec/traffic-spec.ts";
 import type { PlacedContent } from "../../linux/placed-content.ts";
 import type { GroupSpec } from "../../platform.ts";
 import type { FoundBudget } from "../view/answers.ts";

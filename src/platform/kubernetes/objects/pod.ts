@@ -1,5 +1,5 @@
 import type { Release } from "../../../domain/rollout/release.ts";
-import { type HealthSpec, secretsFolder } from "../../../domain/spec/spec.ts";
+import { type HealthSpec, secretsFolder } from "../../../domain/spec/server-shape.ts";
 import { environment } from "../../linux/environment.ts";
 import { sharedMemoryBytes } from "../../linux/limits.ts";
 import { mountOrder } from "../../linux/skeleton.ts";

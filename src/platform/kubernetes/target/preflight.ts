@@ -1,4 +1,5 @@
-import type { HealthSpec, ServerShape, TrafficSpec } from "../../../domain/spec/spec.ts";
+import type { HealthSpec, ServerShape } from "../../../domain/spec/server-shape.ts";
+import type { TrafficSpec } from "../../../domain/spec/traffic-spec.ts";
 import { KilnError } from "../../../lib/errors.ts";
 import type { Candidate } from "../../platform.ts";
 

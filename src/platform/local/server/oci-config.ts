@@ -1,4 +1,4 @@
-import type { ServerShape } from "../../../domain/spec/spec.ts";
+import type { ServerShape } from "../../../domain/spec/server-shape.ts";
 import type { CgroupSupport } from "../../linux/cgroups.ts";
 import { type EnvironmentInput, environment } from "../../linux/environment.ts";
 import {

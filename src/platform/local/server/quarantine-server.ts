@@ -1,6 +1,6 @@
 import { evidenceLimitMs } from "../../../domain/drift/taint.ts";
 import type { ServerId } from "../../../domain/ids.ts";
-import { secretsFolder } from "../../../domain/spec/spec.ts";
+import { secretsFolder } from "../../../domain/spec/server-shape.ts";
 import { ownVolumes } from "../../../domain/volume.ts";
 import { KilnError } from "../../../lib/errors.ts";
 import { cgroupFolders, membersOf, serverCgroup, setFrozen } from "../../linux/cgroups.ts";

@@ -1,7 +1,7 @@
 import { mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { previewedBy } from "../../../domain/ids.ts";
-import type { TrafficSpec } from "../../../domain/spec/spec.ts";
+import type { TrafficSpec } from "../../../domain/spec/traffic-spec.ts";
 import { certifiedHosts } from "../../../domain/traffic/listener.ts";
 import { toKilnError } from "../../../lib/errors.ts";
 import { readTextIfExists, writeFileAtomic } from "../../../lib/files/files.ts";

@@ -1,4 +1,4 @@
-import type { TrafficSpec } from "../../../domain/spec/spec.ts";
+import type { TrafficSpec } from "../../../domain/spec/traffic-spec.ts";
 import type { RoutedService, Upstream } from "../../router.ts";
 import { countedDefaults, responseTimes } from "../response-times.ts";
 import { backendBlock } from "./backend-config.ts";

@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { createServer as createTcpServer, type Server as TcpServer } from "node:net";
-import type { TrafficSpec } from "../../../domain/spec/spec.ts";
+import type { TrafficSpec } from "../../../domain/spec/traffic-spec.ts";
 import type { RoutedService, Upstream } from "../../router.ts";
 
 /** Parts for the tests of this folder. */

@@ -1,4 +1,4 @@
-import type { TrafficSpec } from "../../../domain/spec/spec.ts";
+import type { TrafficSpec } from "../../../domain/spec/traffic-spec.ts";
 import { listenersOf } from "../../../domain/traffic/listener.ts";
 import type { RoutedService } from "../../router.ts";
 import { backendName } from "./names.ts";

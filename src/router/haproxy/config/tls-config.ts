@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { previewedBy, type ServiceKey } from "../../../domain/ids.ts";
-import type { TlsSpec, TrafficSpec } from "../../../domain/spec/spec.ts";
+import type { TlsSpec, TrafficSpec } from "../../../domain/spec/traffic-spec.ts";
 import { certifiedHosts } from "../../../domain/traffic/listener.ts";
 import { sha256 } from "../../../lib/files/sha256.ts";
 import { issuedFile } from "../../acme/issuer.ts";
