@@ -1,9 +1,11 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { EvidenceReport, ServiceStatus } from "../../src/controller/operations.ts";
+import type { EvidenceReport, ReproductionStatus, ServiceStatus } from "../../src/controller/operations.ts";
 import { exec } from "../../src/lib/process/exec.ts";
 import { TestEngine, whyNoEngine } from "../../src/platform/docker/test-engine.ts";
-import { type Installation, install, waitUntil, whyNoServers } from "./harness.ts";
+import { type Installation, install, kilnPath, waitUntil, whyNoServers } from "./harness.ts";
 import { type LittleService, littleService } from "./little-service.ts";
 
 const why = whyNoServers() ?? (await whyNoEngine());
@@ -62,6 +64,23 @@ class Box implements AsyncDisposable {
     return waitUntil(isSo, 60_000, `another server has taken the place of ${server}`);
   }
 
+  /** A session in a terminal of 77 columns and 33 rows, whose shell runs this script. */
+  type(server: string, script: string) {
+    const quoted = `'${script.replaceAll("'", `'\\''`)}'`;
+    const inner = `stty rows 33 cols 77; exec ${kilnPath} exec ${server} -r typing -- /bin/busybox sh -c ${quoted}`;
+    const ran = spawn("script", ["-qec", inner, "/dev/null"], {
+      env: { ...process.env, KILN_HOME: this.kiln.home, NO_COLOR: "1" },
+      stdio: ["pipe", "pipe", "inherit"],
+    });
+    let heard = "";
+    ran.stdout.on("data", (chunk) => (heard += chunk));
+    return {
+      stdin: ran.stdin,
+      heard: () => heard.replaceAll("\r", ""),
+      ended: once(ran, "close").then(([code]) => code),
+    };
+  }
+
   /** How many requests were lost while the work was done. */
   async lostDuring(work: () => Promise<unknown>): Promise<number> {
     let done = false;
@@ -107,6 +126,39 @@ describe.skipIf(why !== undefined)("a service on a Docker engine, from the same 
     expect(await box.shop.page()).toBe("one");
   });
 
+  test("a person in a server has a terminal, Ctrl-C and the exit code, over a new controller, and the server is replaced", async () => {
+    const [server] = await box.victim();
+    const typed = "trap 'echo stopped; /bin/busybox stty size; exit 3' INT; /bin/busybox tty; echo in";
+    const session = box.type(server, `${typed}; while :; do /bin/busybox sleep 1; done`);
+    await waitUntil(() => session.heard().includes("in\n"), 60_000, "someone is in");
+    await box.replaced(server);
+    process.kill((await box.kiln.controllerPid()) ?? 0, "SIGKILL");
+    await box.kiln.ok(["controller", "start"]);
+    session.stdin.write("\u0003");
+    expect(await session.ended).toBe(3);
+    expect(session.heard()).toMatch(/\/dev\/pts\/\d+\nin\n(\^C)?stopped\n33 77\n/);
+    const kept = () => box.kiln.run(["evidence", "show", server, "--json"]);
+    await waitUntil(async () => (await kept()).code === 0, 60_000, "its evidence is kept");
+    const report: EvidenceReport = JSON.parse((await kept()).stdout);
+    expect(report).toMatchObject({ server, taint: { kind: "exec" }, transcripts: [expect.any(String)] });
+  });
+
+  test("a command that the image lacks costs no server, and a copy is entered without a taint", async () => {
+    const before = await box.ready();
+    const [server = ""] = before;
+    const lacking = await box.kiln.run(["exec", server, "--reason", "typing", "--", "bash"]);
+    expect([lacking.code, lacking.stderr]).toEqual([2, expect.stringContaining('no program "bash"')]);
+    const copy = await box.kiln.json<ReproductionStatus>(["server", "reproduce", server]);
+    const script = "/bin/busybox cat /run/secrets/PASSWORD; echo oops >&2; exit 7";
+    const ran = await box.kiln.run([
+      ...["exec", copy.id, "--reason", "looking", "--", "/bin/busybox", "sh", "-c", script],
+    ]);
+    expect([ran.code, ran.stdout]).toEqual([7, "hunter2"]);
+    expect(ran.stderr).toContain("oops\n");
+    await box.kiln.ok(["server", "destroy", copy.id]);
+    expect(await box.ready()).toEqual(before);
+  });
+
   test("a container that someone removes is replaced", async () => {
     const [server, container] = await box.victim();
     await box.docker("rm", "--force", container);
@@ -135,8 +187,12 @@ describe.skipIf(why !== undefined)("a service on a Docker engine, from the same 
     await box.inProject("deploy");
   });
 
-  test("an engine with live-restore that is restarted keeps its servers, and they lose no request", async () => {
+  test("an engine with live-restore that is restarted keeps its servers, which lose no request, and ends sessions", async () => {
     await box.engine.keepContainers(true);
+    const [entered] = await box.victim();
+    const session = box.type(entered, "echo in; while :; do /bin/busybox sleep 1; done");
+    await waitUntil(() => session.heard().includes("in\n"), 60_000, "someone is in");
+    await box.replaced(entered);
     const before = await box.ready();
     const restart = async () => {
       await box.engine.stop();
@@ -146,6 +202,8 @@ describe.skipIf(why !== undefined)("a service on a Docker engine, from the same 
     };
     expect(await box.lostDuring(restart)).toBe(0);
     expect(await box.ready()).toEqual(before);
+    expect(await session.ended).toBe(255);
+    expect(session.heard()).toContain("The session is lost");
     await box.engine.keepContainers(false);
   });
 

@@ -93,6 +93,7 @@ async function openPlatform(releaseOf: ReleaseOf): Promise<PlatformSubject> {
       ...{ release: release(1, webServer(1)), rollout: 7 },
       job: { name: kind, when: "before", command: ["/bin/sh", "-c", jobs[kind]], deadlineMs: 60_000 },
     }),
+    shell: ["/bin/sh", "-c"],
     request: () => ask(listen),
     requestPreview: () => ask(preview),
     kill: async (server) => {

@@ -89,7 +89,7 @@ async function openPlatform(): Promise<PlatformSubject> {
       rollout: 7,
       job: { name: kind, when: "before", command: ["/bin/sh", "-c", jobs[kind]], deadlineMs: 60_000 },
     }),
-    command: ["/bin/busybox", "true"],
+    shell: ["/bin/sh", "-c"],
     request: () => ask(listen),
     requestPreview: () => ask(preview),
     kill: async (server) => {

@@ -67,5 +67,15 @@ export const containerEvent = z.object({
   Actor: z.object({ Attributes: z.record(z.string(), z.string()).default({}) }),
 });
 
+export const createdExec = z.object({ Id: z.string() });
+
+export const inspectedExec = z.object({
+  Running: z.boolean(),
+  /** Null until it has ended. */
+  ExitCode: z.number().nullable(),
+  /** In the engine's own process-id namespace; 0 until it runs. */
+  Pid: z.number(),
+});
+
 /** One line of the answer to `POST /images/load`. */
 export const loadProgress = z.object({ error: z.string().optional() });

@@ -14,6 +14,8 @@ import type { Removal } from "./removal.ts";
 /** What all parts of the Docker host work with. */
 export interface DockerContext {
   readonly engine: Engine;
+  /** The engine's Unix socket. */
+  readonly socket: string;
   readonly names: EngineNames;
   /** Holds a folder for each server: its record, and what is placed in it. */
   readonly folder: string;

@@ -21,6 +21,7 @@ import { type DockerContext, namesOf } from "./context.ts";
 import { createContainer } from "./create-container.ts";
 import { removeContainer, stopContainer } from "./end-container.ts";
 import { dockerEngine } from "./engine.ts";
+import { checkProgram, enterServer, isolateServer } from "./enter-server.ts";
 import { watchEnds } from "./events.ts";
 import { engineImages } from "./images.ts";
 import { listContainers } from "./list-containers.ts";
@@ -86,7 +87,11 @@ export function dockerHost(options: DockerHostOptions): DockerHost {
     troubles: () => host.removal.troubles(),
     inspector: host.inspector,
     watchDrift: (inner) => withNetworkDrift(host, inner),
-    entryOf: (copy) => `docker -H unix://${options.socket} exec -it ${host.names.container(copy)}`,
+    access: {
+      check: (id, command, call) => checkProgram(host, requireHostedId(id), command, call),
+      isolate: (id, call) => perServer(id, call, async () => isolateServer(host, id)),
+      enter: (order, call) => perServer(order.server, call, () => enterServer(host, order, call)),
+    },
     logs: { read: (id, how, signal) => readContainerLog(host, requireHostedId(id), how, signal) },
   };
 }
@@ -98,7 +103,7 @@ function openContext(options: DockerHostOptions): DockerContext {
   const folder = join(state.targets, target);
   return {
     ...rest,
-    ...{ engine, names, folder, evidence: options.evidence },
+    ...{ engine, socket, names, folder, evidence: options.evidence },
     records: openRecords<ContainerRecord>(folder, containerRecordSchema),
     images: engineImages(engine, images),
     network: engineNetwork(engine, names),

@@ -1,4 +1,5 @@
 import { Agent, type IncomingMessage, request } from "node:http";
+import type { Socket } from "node:net";
 import { pipeline, Readable } from "node:stream";
 import { z } from "zod";
 import { isErrno, KilnError } from "../../lib/errors.ts";
@@ -17,6 +18,8 @@ export interface EngineRequest {
   readonly archive?: AsyncIterable<Uint8Array>;
   /** Statuses of 300 and above that do not count as failures. */
   readonly accept?: readonly number[];
+  /** The connection is to become that of a command: Engine API, "Hijacking". */
+  readonly hijack?: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -31,6 +34,8 @@ export interface Engine {
   read<T>(asked: EngineRequest, schema: z.ZodType<T>): Promise<T | undefined>;
   /** The answer as it comes. */
   stream(asked: EngineRequest): Promise<IncomingMessage>;
+  /** The connection itself, once the engine has handed it to the command: what is written is its input. */
+  hijack(asked: EngineRequest): Promise<Socket>;
   /** `1.41`: what both sides understand. */
   version(signal: AbortSignal): Promise<string>;
 }
@@ -70,16 +75,23 @@ export function dockerEngine(socket: string): Engine {
   }
 
   function ask(asked: EngineRequest, prefix: string, through: Agent | undefined): Promise<IncomingMessage> {
-    const { method = "GET", path, query = {}, body, archive, signal } = asked;
+    const { method = "GET", path, query = {}, body, archive, hijack, signal } = asked;
     const search = new URLSearchParams(query).toString();
     const type = archive ? "application/x-tar" : "application/json";
     return new Promise((resolve, reject) => {
       const sent = request({
         ...{ socketPath: socket, method, agent: through, signal },
         path: `${prefix}${path}${search === "" ? "" : `?${search}`}`,
-        headers: body || archive ? { "content-type": type } : {},
+        headers: {
+          ...(body || archive ? { "content-type": type } : {}),
+          ...(hijack ? { connection: "Upgrade", upgrade: "tcp" } : {}),
+        },
       });
       sent.on("response", resolve);
+      sent.on("upgrade", (answer, socket, first) => {
+        socket.unshift(first);
+        resolve(answer);
+      });
       sent.on("error", (error) => {
         version = undefined;
         reject(signal.aborted ? signal.reason : unreachable(socket, error));
@@ -112,6 +124,12 @@ export function dockerEngine(socket: string): Engine {
     },
     // A connection of its own: one that stays open must not take a place among those for short questions.
     stream: (asked) => answer(asked, new Agent()),
+    async hijack(asked) {
+      const got = await answer({ ...asked, hijack: true }, new Agent());
+      if (got.statusCode === 101) return got.socket;
+      got.destroy();
+      throw new EngineRefusal(asked, got.statusCode ?? 0, "it did not hand over the connection");
+    },
   };
 }
 

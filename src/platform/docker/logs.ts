@@ -1,14 +1,7 @@
 import type { Readable } from "node:stream";
 import type { LogLine } from "../platform.ts";
+import { frames } from "./frames.ts";
 
-/** One write of a container: Engine API, "Stream format" of `POST /containers/{id}/attach`. */
-interface Frame {
-  readonly stream: LogLine["stream"];
-  readonly bytes: Buffer;
-}
-
-const headerBytes = 8;
-const stderr = 2;
 /** Lines longer than this are given out in pieces: a server that never ends its line must not fill our memory. */
 const longestLine = 1024 * 1024;
 
@@ -40,19 +33,4 @@ function parsePart(
   if (space < 0 || Number.isNaN(atMs)) return undefined;
   const whole = text.endsWith("\n");
   return { atMs, text: text.slice(space + 1, whole ? -1 : undefined), whole };
-}
-
-/** The header: which stream (1 byte), three zeros, the length (4 bytes, big-endian). */
-async function* frames(answer: Readable): AsyncGenerator<Frame> {
-  let rest = Buffer.alloc(0);
-  for await (const chunk of answer) {
-    rest = Buffer.concat([rest, chunk as Buffer]);
-    for (;;) {
-      const length = rest.length < headerBytes ? undefined : rest.readUInt32BE(4);
-      if (length === undefined || rest.length < headerBytes + length) break;
-      const bytes = rest.subarray(headerBytes, headerBytes + length);
-      yield { stream: rest[0] === stderr ? "stderr" : "stdout", bytes };
-      rest = rest.subarray(headerBytes + length);
-    }
-  }
 }

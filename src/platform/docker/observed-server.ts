@@ -55,6 +55,7 @@ export async function observeServer(host: DockerContext, record: ContainerRecord
 export function adopt(host: DockerContext, records: readonly ContainerRecord[]): void {
   for (const record of records) {
     if (record.exit !== undefined || record.quarantinedAtMs !== undefined) continue;
+    if (record.openedAtMs !== undefined) continue;
     const kept = recall(host, record.id);
     if (kept !== undefined && isAlive(kept.process)) host.inspector.add(subjectOf(host, record, kept));
   }
@@ -68,6 +69,11 @@ export function killFrozen(host: DockerContext, id: ServerId): void {
   const { cgroupFolders = [] } = recall(host, id) ?? {};
   for (const pid of cgroupFolders.flatMap(membersOf)) killNow(pid);
   setFrozen(cgroupFolders, false);
+}
+
+/** Also where no detector looks at it any more, because someone was let in. False: its cgroup cannot be reached. */
+export function freezeServer(host: DockerContext, id: ServerId): boolean {
+  return host.inspector.freeze(id) || setFrozen(recall(host, id)?.cgroupFolders ?? [], true);
 }
 
 /**

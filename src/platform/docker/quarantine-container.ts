@@ -1,11 +1,13 @@
+import { join } from "node:path";
 import type { ServerId } from "../../domain/ids.ts";
 import { secretsFolder } from "../../domain/spec/server-shape.ts";
 import { KilnError } from "../../lib/errors.ts";
 import { cutConnections } from "../linux/connections.ts";
 import { EvidenceParts } from "../linux/evidence-parts.ts";
+import { transcriptsIn } from "../linux/sessions/transcripts.ts";
 import type { Call, Evidence, Exhibit, Taint } from "../platform.ts";
 import type { DockerContext } from "./context.ts";
-import { processesOf } from "./observed-server.ts";
+import { freezeServer, processesOf } from "./observed-server.ts";
 import { readContainerLog } from "./read-log.ts";
 import type { ContainerRecord } from "./record.ts";
 
@@ -21,8 +23,8 @@ export async function quarantineContainer(
 ): Promise<Evidence> {
   const record = host.records.read(server);
   if (record === undefined) throw new KilnError("server_unknown", `There is no server ${server}.`);
-  const isNew = record.exit === undefined && record.quarantinedAtMs === undefined;
-  if (isNew && !host.inspector.freeze(server)) await pause(host, record, call);
+  // A server that someone was let into is out of traffic already, and runs on until now.
+  if (record.exit === undefined && !freezeServer(host, server)) await pause(host, record, call);
   if (record.quarantinedAtMs === undefined)
     host.records.write({ ...record, quarantinedAtMs: host.clock.now() });
   await cutConnections(host, record);
@@ -54,6 +56,7 @@ async function exhibit(
   const { pid, processes } = processesOf(host, id);
   const paths = release.secrets.flatMap((s) => (s.delivery.kind === "file" ? [s.delivery.path] : []));
   const secrets = [secretsFolder, ...paths];
+  const transcripts = transcriptsIn(join(host.folder, id));
   const { missing } = parts;
-  return { server: id, release, taint, pid, secrets, processes, log, transcripts: [], missing };
+  return { server: id, release, taint, pid, secrets, processes, log, transcripts, missing };
 }

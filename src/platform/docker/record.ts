@@ -11,6 +11,8 @@ export const containerRecordSchema = recordBase.extend({
   container: z.string().optional(),
   /** Its command was started. */
   started: z.boolean().optional(),
+  /** When someone was first let in: from then on no detector looks at it. */
+  openedAtMs: z.number().optional(),
 });
 
 /** What the Docker host remembers of a server: labels of a container cannot be changed once it is made. */

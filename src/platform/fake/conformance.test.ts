@@ -43,7 +43,7 @@ describePlatform("the fake platform", async () => {
         job: { name: kind, when: "before", command: [kind], deadlineMs: 60_000 },
       };
     },
-    command: ["/bin/true"],
+    shell: ["/bin/sh", "-c"],
     request: async () => {
       const id = world.request("shop", turn++);
       return id === undefined ? undefined : world.servers.get(id)?.release.number;

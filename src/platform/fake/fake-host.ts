@@ -38,7 +38,10 @@ export function fakeHost(world: FakeWorld): Host {
       },
       isolate: (server, call) => perform("isolate", server, call, () => void quarantine(world, server)),
       enter: (order, call) =>
-        perform("enter", order.server, call, () => ({ argv: order.command, transcript: "/dev/null" })),
+        perform("enter", order.server, call, () => {
+          known(world, order.server);
+          return { argv: order.command, transcript: "/dev/null" };
+        }),
     },
     troubles: () => [...world.troubles],
     volumes: fakeVolumes(world),
@@ -123,9 +126,14 @@ function retire(world: FakeWorld, id: ServerId): void {
   server.record = { ...server.record, retiredAtMs };
 }
 
-function quarantine(world: FakeWorld, id: ServerId): Evidence {
+function known(world: FakeWorld, id: ServerId) {
   const server = world.servers.get(id);
   if (server === undefined) throw new KilnError("server_unknown", `There is no server ${id}.`);
+  return server;
+}
+
+function quarantine(world: FakeWorld, id: ServerId): Evidence {
+  const server = known(world, id);
   const quarantinedAtMs = server.record.quarantinedAtMs ?? world.clock.now();
   server.record = { ...server.record, quarantinedAtMs };
   return { server: id, digest: `sha256:${"e".repeat(64)}` };
@@ -157,8 +165,7 @@ async function* readLogs(
   { tail, follow }: Parameters<LogReader["read"]>[1],
   signal: AbortSignal,
 ): AsyncIterable<LogLine> {
-  const server = world.servers.get(id);
-  if (server === undefined) throw new KilnError("server_unknown", `There is no server ${id}.`);
+  const server = known(world, id);
   let next = tail === undefined ? 0 : Math.max(0, server.lines.length - tail);
   for (;;) {
     for (; next < server.lines.length; next++) {

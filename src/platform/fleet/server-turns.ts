@@ -7,7 +7,7 @@ import { isHostedId } from "./server-id.ts";
 /** One piece of work at a time for each server, in the order of the calls. Throws `server_unknown` and, when the call ends early, `cancelled`. */
 export function serverTurns(): <T>(id: ServerId, call: Call, work: () => Promise<T>) => Promise<T> {
   const oneAtATime = createKeyedLocks();
-  return (id, call, work) =>
+  return async (id, call, work) =>
     oneAtATime(requireHostedId(id), () => work().catch((error) => Promise.reject(cancelledOr(error, call))));
 }
 

@@ -1,4 +1,5 @@
 import { expect } from "vitest";
+import { exec as run } from "../../../lib/process/exec.ts";
 import { call, eventually, taint } from "../subject.ts";
 import type { PlatformTest } from "./fixture.ts";
 
@@ -36,21 +37,32 @@ export function quarantineTests(test: PlatformTest): void {
     await world.absent(1, id);
   });
 
-  test("a server that someone is let into keeps running without traffic, and comes into quarantine afterwards", async ({
+  test("a command that someone runs in a server has its streams and its exit code, and the server comes into quarantine afterwards", async ({
     subject,
     world,
     skip,
   }) => {
     const { exec } = subject.platform;
     if (exec === undefined) return skip("this platform lets no one in");
-    const { command = [] } = subject;
+    const { shell = [] } = subject;
     const [id = ""] = await world.serve(1, 2);
-    const order = { server: id, session: 1, command, terminal: false };
+    const command = [...shell, "read word; echo heard $word; echo oops >&2; exit 7"];
+    await expect(exec.check(id, ["nonsense"], call)).rejects.toMatchObject({ code: "command_missing" });
+    await exec.check(id, command, call);
     for (const _ of [1, 2]) await exec.isolate(id, call);
-    expect((await exec.enter(order, call)).argv).not.toEqual([]);
+    const { argv } = await exec.enter({ server: id, session: 1, command, terminal: false }, call);
     await subject.restart?.();
     const find = async () => (await world.servers(1)).find((s) => s.id === id);
     expect(await find()).toMatchObject({ state: "quarantined", inTraffic: false });
+    const [program = "", ...args] = argv;
+    const ran = await run([program, ...args], { input: "hello\n", accept: "any" });
+    expect(ran).toMatchObject({
+      code: 7,
+      stdout: "heard hello\n",
+      stderr: expect.stringContaining("oops\n"),
+    });
+    const unknown = { server: "unknown", session: 2, command, terminal: false };
+    await expect(exec.enter(unknown, call)).rejects.toMatchObject({ code: "server_unknown" });
     await subject.platform.quarantine?.(id, taint, call);
     await subject.platform.destroy(id, call);
     await world.absent(1, id);

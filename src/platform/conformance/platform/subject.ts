@@ -22,8 +22,8 @@ export interface PlatformSubject extends ConformanceSubject {
   request?(): Promise<number | undefined>;
   /** The same through the preview port, which every `release` here has. */
   requestPreview?(): Promise<number | undefined>;
-  /** A command that every server can run; needed where people are let in. */
-  readonly command?: readonly string[];
+  /** A shell of every server's, up to the script that it runs; needed where people are let in. */
+  readonly shell?: readonly string[];
   /** From now on there may be no more servers than there are. */
   exhaust?(): void | Promise<void>;
   /**

@@ -2,15 +2,15 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { ServerId } from "../../../domain/ids.ts";
 import { KilnError } from "../../../lib/errors.ts";
-import { namesIn } from "../../../lib/files/temporary.ts";
 import { environment } from "../../linux/environment.ts";
 import { openFilesLimit } from "../../linux/limits.ts";
-import { resolveInRoot } from "../../linux/paths-in-root.ts";
 import { openContent, secretVariables } from "../../linux/placed-content.ts";
+import { requireProgram } from "../../linux/sessions/program-in-root.ts";
+import { newTranscript } from "../../linux/sessions/transcripts.ts";
 import type { Call, Entrance, ExecOrder } from "../../platform.ts";
 import type { HostContext } from "../context.ts";
 import { rootPath } from "../image/roots.ts";
-import { type ServerPaths, serverPaths } from "../paths.ts";
+import { serverPaths } from "../paths.ts";
 import { findProgram, oomScore } from "../programs.ts";
 import { type ProcessInput, processOf } from "./oci-config.ts";
 import type { ServerRecord } from "./records.ts";
@@ -37,8 +37,7 @@ export async function enterServer(host: HostContext, order: ExecOrder, call: Cal
   // Secrets are in memory alone.
   const file = join(variables.length > 0 ? server.secrets : server.folder, `session-${session}.json`);
   writeFileSync(file, toRuntimeJson(process), { mode: 0o600 });
-  const transcript = join(server.folder, `session-${session}.cast`);
-  writeFileSync(transcript, "", { mode: 0o600 });
+  const transcript = newTranscript(server.folder, session);
   host.inspector.drop(id);
   host.records.write({ ...running(host, id), openedAtMs: record.openedAtMs ?? host.clock.now() });
   const log = [`--log=${server.runtimeLog}`, "--log-format=json"];
@@ -46,36 +45,19 @@ export async function enterServer(host: HostContext, order: ExecOrder, call: Cal
   return { argv, transcript };
 }
 
-/** Absolute paths of what the sessions in a server have left. */
-export function transcriptsOf({ folder }: ServerPaths): readonly string[] {
-  const names = namesIn(folder).filter((name) => /^session-\d+\.cast$/.test(name));
-  return names.map((name) => join(folder, name));
-}
-
-/** See `Access.check`: a mistyped command must not cost a server. */
+/** See `Access.check`. */
 export async function checkProgram(
   host: HostContext,
   id: ServerId,
-  [program = ""]: readonly string[],
+  command: readonly string[],
   call: Call,
 ): Promise<void> {
   const record = running(host, id);
   const input = await inputOf(host, record, [], call);
-  const root = rootPath(host.paths, record.root);
-  const found = candidates(program, input).map((path) => resolveInRoot(root, path).stats);
-  if (found.some((stats) => stats?.isFile() && (stats.mode & 0o111) !== 0)) return;
-  throw new KilnError("command_missing", `${id} has no program ${JSON.stringify(program)}.`, {
-    hint: "Only programs of its image can run in it. Many images have no shell.",
+  requireProgram(id, rootPath(host.paths, record.root), command, {
+    environment: environment(input),
+    workingFolder: input.image.workingFolder,
   });
-}
-
-/** Where execvp(3) would look. */
-function candidates(program: string, input: ProcessInput): readonly string[] {
-  if (program.startsWith("/")) return [program];
-  if (program.includes("/")) return [join("/", input.image.workingFolder, program)];
-  const path = environment(input).find((line) => line.startsWith("PATH=")) ?? "";
-  const folders = program === "" ? [] : path.slice("PATH=".length).split(":");
-  return folders.map((folder) => join("/", folder, program));
 }
 
 async function inputOf(

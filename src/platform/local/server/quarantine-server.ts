@@ -5,11 +5,11 @@ import { ownVolumes } from "../../../domain/volume.ts";
 import { KilnError } from "../../../lib/errors.ts";
 import { cgroupFolders, membersOf, serverCgroup, setFrozen } from "../../linux/cgroups.ts";
 import { cutConnections } from "../../linux/connections.ts";
+import { transcriptsIn } from "../../linux/sessions/transcripts.ts";
 import type { Call, Evidence, EvidenceKeeper, Exhibit, Taint } from "../../platform.ts";
 import type { HostContext } from "../context.ts";
 import { readLog } from "../log/log-reader.ts";
 import { serverPaths } from "../paths.ts";
-import { transcriptsOf } from "./enter-server.ts";
 import { endFrozen } from "./free-server.ts";
 import { killStrangers } from "./kill-strangers.ts";
 import type { ServerRecord } from "./records.ts";
@@ -69,6 +69,6 @@ async function exhibit(host: HostContext, record: ServerRecord, taint: Taint, ca
   const pid = running !== undefined && processes.has(running.process.pid) ? running.process.pid : undefined;
   const paths = release.secrets.flatMap((s) => (s.delivery.kind === "file" ? [s.delivery.path] : []));
   const secrets = [secretsFolder, ...paths];
-  const transcripts = transcriptsOf(serverPaths(host.paths, id));
+  const transcripts = transcriptsIn(serverPaths(host.paths, id).folder);
   return { server: id, release, taint, pid, secrets, processes: [...processes], log, transcripts };
 }
