@@ -93,4 +93,13 @@ describe.skipIf(why !== undefined)("on a Debian with nothing but git, as the REA
     },
     20 * minutes,
   );
+
+  test(
+    "the package for Debian: made, installed, upgraded under traffic, removed, purged",
+    async () => {
+      const told = await ok("the package for Debian", "cd /root/kiln && test/e2e/package-deb.sh");
+      expect(told).toMatch(/ asked, 0 lost\n[\s\S]*All holds\./);
+    },
+    20 * minutes,
+  );
 });

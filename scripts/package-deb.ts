@@ -1,0 +1,168 @@
+/**
+ * Makes a Debian package of this checkout, the same bytes wherever and whenever: its tracked files, the npm packages of its lock file, the
+ * Node.js among them, and the built dashboard. Prints its path.
+ *
+ *   npm run --silent package [-- FOLDER]      the folder for the package; default: dist
+ */
+import { createHash } from "node:crypto";
+import {
+  chmodSync,
+  copyFileSync,
+  cpSync,
+  globSync,
+  lstatSync,
+  lutimesSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import { gzipSync } from "node:zlib";
+import { systemdUnit } from "../src/cli/local-controller/systemd-unit.ts";
+import { exec } from "../src/lib/process/exec.ts";
+import { isNeeded, productionPackages, runtimeFiles } from "./deb/content.ts";
+import { architectures, controlFile, debianVersion } from "./deb/control.ts";
+import { manPage } from "./deb/man-page.ts";
+
+const checkout = resolve(import.meta.dirname, "..");
+const inCheckout = (path: string) => readFileSync(join(checkout, path), "utf8");
+const { version, description } = JSON.parse(inCheckout("package.json"));
+
+async function git(...args: readonly string[]): Promise<string> {
+  const safe = `safe.directory=${checkout}`; // a checkout of another user's is packaged by root, too
+  return (await exec(["git", "-c", safe, "-C", checkout, ...args])).stdout;
+}
+
+/** What the commit says: nothing of the package comes from the machine or the moment at which it is made. */
+async function identity() {
+  const [commit = "", seconds = ""] = (await git("log", "-1", "--format=%H %ct")).trim().split(" ");
+  const committedAt = new Date(Number(seconds) * 1000);
+  const isReleased = (await git("tag", "--points-at", "HEAD")).split("\n").includes(`v${version}`);
+  const isChanged = (await git("status", "--porcelain", "--untracked-files=no")) !== "";
+  return { committedAt, version: debianVersion({ version, commit, committedAt, isReleased, isChanged }) };
+}
+
+/** Below `root`, where the package's files are put together. */
+function put(root: string, path: string, content: string | Buffer): void {
+  mkdirSync(dirname(join(root, path)), { recursive: true });
+  writeFileSync(join(root, path), content);
+}
+
+/** The part that is as in a checkout, in /usr/lib/kiln. */
+async function putKiln(root: string): Promise<void> {
+  const home = join(root, "usr/lib/kiln");
+  const lock = inCheckout("package-lock.json");
+  for (const path of runtimeFiles((await git("ls-files", "-z")).split("\0"))) {
+    mkdirSync(dirname(join(home, path)), { recursive: true });
+    copyFileSync(join(checkout, path), join(home, path));
+  }
+  for (const folder of productionPackages(lock, checkout)) {
+    const filter = (path: string) => isNeeded(path.slice(checkout.length + 1)) && !isNested(path, folder);
+    cpSync(join(checkout, folder), join(home, folder), { recursive: true, filter });
+  }
+  cpSync(join(checkout, "dist/dashboard"), join(home, "dist/dashboard"), { recursive: true });
+  put(home, "node_modules/.kiln-lock-production", lock); // as scripts/ensure.sh leaves it
+  const [node = ""] = globSync("node_modules/node-linux-*/bin/node", { cwd: home });
+  mkdirSync(join(home, "node_modules/.bin"));
+  symlinkSync(node.replace("node_modules", ".."), join(home, "node_modules/.bin/node"));
+}
+
+/** A package below another one is in the lock file itself. */
+function isNested(path: string, folder: string): boolean {
+  return path.slice(checkout.length + 1 + folder.length).includes("/node_modules");
+}
+
+function putForTheSystem(root: string, committedAt: Date): void {
+  const zipped = (text: string) => gzipSync(text, { level: 9 });
+  const unit = systemdUnit({
+    argv: ["/usr/bin/kiln", "controller", "run"],
+    env: { KILN_HOME: "/var/lib/kiln" },
+    home: "/var/lib/kiln",
+  });
+  put(root, "usr/lib/systemd/system/kiln.service", `${unit}\n`);
+  put(root, "usr/share/man/man1/kiln.1.gz", zipped(manPage(version, committedAt.toISOString().slice(0, 10))));
+  put(root, "usr/share/doc/kiln/changelog.gz", zipped(inCheckout("CHANGELOG.md")));
+  put(root, "usr/share/doc/kiln/copyright", copyright());
+  const completions = { bash: "bash-completion/completions/kiln", zsh: "zsh/vendor-completions/_kiln" };
+  for (const [shell, path] of Object.entries({ ...completions, fish: "fish/vendor_completions.d/kiln.fish" }))
+    put(root, `usr/share/${path}`, inCheckout(`src/cli/completion/kiln.${shell}`));
+  mkdirSync(join(root, "usr/bin"));
+  symlinkSync("../lib/kiln/kiln", join(root, "usr/bin/kiln"));
+  symlinkSync("../../../lib/kiln/docs", join(root, "usr/share/doc/kiln/docs"));
+}
+
+function copyright(): string {
+  return `Kiln: Apache-2.0, /usr/lib/kiln/LICENSE
+Node.js and the npm packages in /usr/lib/kiln/node_modules: the license in the folder of each
+`;
+}
+
+/** Control files, once all others are there (deb-control(5), deb-md5sums(5)). */
+function putControl(root: string, packageVersion: string): void {
+  const paths = pathsIn(root);
+  const files = paths.filter((path) => lstatSync(join(root, path)).isFile());
+  const sizes = paths.map((path) => sizeKiB(join(root, path)));
+  const md5 = (path: string) =>
+    createHash("md5")
+      .update(readFileSync(join(root, path)))
+      .digest("hex");
+  const fields = {
+    version: packageVersion,
+    architecture: architectures[process.arch] ?? process.arch,
+    installedKiB: sizes.reduce((sum, size) => sum + size, 0),
+    description,
+  };
+  put(root, "DEBIAN/control", controlFile(fields));
+  put(root, "DEBIAN/md5sums", files.map((path) => `${md5(path)}  ${path}\n`).join(""));
+  for (const script of ["postinst", "prerm", "postrm"])
+    put(root, `DEBIAN/${script}`, inCheckout(`scripts/deb/${script}`));
+}
+
+function pathsIn(root: string): readonly string[] {
+  return readdirSync(root, { recursive: true, encoding: "utf8" }).sort();
+}
+
+/** A file's is rounded up; anything else counts as one (dpkg-gencontrol). */
+function sizeKiB(path: string): number {
+  const stat = lstatSync(path);
+  return stat.isFile() ? Math.ceil(stat.size / 1024) : 1;
+}
+
+const programs =
+  /^(DEBIAN\/(postinst|prerm|postrm)|usr\/lib\/kiln\/(kiln|scripts\/ensure\.sh|.*\/bin\/node))$/;
+
+/** Modes and times do not follow from the umask and the time at which a checkout was made. */
+function evenOut(root: string, committedAt: Date): void {
+  for (const path of ["", ...pathsIn(root)]) {
+    const found = lstatSync(join(root, path));
+    if (!found.isSymbolicLink())
+      chmodSync(join(root, path), found.isDirectory() || programs.test(path) ? 0o755 : 0o644);
+    lutimesSync(join(root, path), committedAt, committedAt);
+  }
+  // Older than what was set up from it: the launcher sees that nothing is to be set up.
+  const before = new Date(committedAt.getTime() - 1000);
+  lutimesSync(join(root, "usr/lib/kiln/package-lock.json"), before, before);
+}
+
+const folder = resolve(process.argv[2] ?? join(checkout, "dist"));
+const root = mkdtempSync(join(tmpdir(), "kiln-deb-"));
+try {
+  const { committedAt, version: packageVersion } = await identity();
+  await putKiln(root);
+  putForTheSystem(root, committedAt);
+  putControl(root, packageVersion);
+  evenOut(root, committedAt);
+  const file = join(folder, `kiln_${packageVersion}_${architectures[process.arch] ?? process.arch}.deb`);
+  mkdirSync(folder, { recursive: true });
+  await exec(["dpkg-deb", "--root-owner-group", "-Zzstd", "-z6", "--threads-max=1", "--build", root, file], {
+    env: { SOURCE_DATE_EPOCH: `${committedAt.getTime() / 1000}` },
+  });
+  process.stdout.write(`${file}\n`);
+} finally {
+  rmSync(root, { recursive: true });
+}
