@@ -1,0 +1,102 @@
+/** Those who ask or are told over the network; revoked images and channels. New entries go to the end. */
+export const network: readonly string[] = [
+  `
+  -- Who may ask over the network. Of secrets only digests are kept.
+  CREATE TABLE access_tokens (
+    id TEXT PRIMARY KEY,
+    kind TEXT NOT NULL,
+    name TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    grants TEXT NOT NULL,
+    run TEXT,
+    created_at_ms INTEGER NOT NULL,
+    created_by TEXT NOT NULL,
+    expires_at_ms INTEGER NOT NULL,
+    used_at_ms INTEGER,
+    used_from TEXT,
+    revoked_at_ms INTEGER,
+    revoked_by TEXT,
+    revoked_reason TEXT
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE access_invites (
+    id TEXT PRIMARY KEY,
+    name TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    grants TEXT NOT NULL,
+    token_ms INTEGER NOT NULL,
+    created_at_ms INTEGER NOT NULL,
+    created_by TEXT NOT NULL,
+    expires_at_ms INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  -- Where the controller listens for the network: one row, or none.
+  CREATE TABLE access_listener (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    address TEXT NOT NULL,
+    names TEXT NOT NULL
+  ) STRICT;
+  `,
+  `
+  CREATE TABLE revoked_images (
+    digest TEXT PRIMARY KEY,
+    -- It may be yet to come.
+    at_ms INTEGER NOT NULL,
+    reason TEXT NOT NULL,
+    revoked_by TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  -- Where each channel has been; the newest row is where it is.
+  CREATE TABLE channels (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    service TEXT NOT NULL,
+    name TEXT NOT NULL,
+    version TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    set_at_ms INTEGER NOT NULL,
+    set_by TEXT NOT NULL
+  ) STRICT;
+  `,
+  `
+  -- Which pipelines get tokens, and which tokens of their issuers were used already.
+  CREATE TABLE access_rules (
+    name TEXT PRIMARY KEY,
+    issuer TEXT NOT NULL,
+    claims TEXT NOT NULL,
+    grants TEXT NOT NULL,
+    added_at_ms INTEGER NOT NULL,
+    added_by TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE access_used (
+    issuer TEXT NOT NULL,
+    jti TEXT NOT NULL,
+    until_ms INTEGER NOT NULL,
+    -- The token that it was last exchanged for.
+    token TEXT NOT NULL,
+    PRIMARY KEY (issuer, jti)
+  ) STRICT, WITHOUT ROWID;
+  `,
+  `
+  -- The token that took its place: then it cannot be replaced again.
+  ALTER TABLE access_tokens ADD COLUMN replaced_by TEXT;
+  `,
+  `
+  CREATE TABLE webhooks (
+    name TEXT PRIMARY KEY,
+    origin TEXT NOT NULL,
+    format TEXT NOT NULL,
+    kinds TEXT NOT NULL,
+    services TEXT NOT NULL,
+    created_at_ms INTEGER NOT NULL,
+    created_by TEXT NOT NULL,
+    -- The last entry of the log that is done with.
+    cursor INTEGER NOT NULL,
+    delivered_at_ms INTEGER,
+    failing TEXT,
+    -- The URL and the secrets that sign, like a secret.
+    nonce BLOB NOT NULL,
+    sealed BLOB NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  `,
+  `
+  -- The only service whose plan it counts for; NULL: any.
+  ALTER TABLE approvals ADD COLUMN service TEXT;
+  `,
+];
