@@ -3,6 +3,25 @@ import type { Channel } from "../domain/policy/revocation.ts";
 import type { Database } from "./sqlite/database.ts";
 import type { Workbench } from "./workbench.ts";
 
+/** Channels, and where they have been. */
+export interface ChannelStore {
+  /** Where each channel has been, by channel, the newest first. */
+  channelHistory(): readonly Channel[];
+  /** With where it has been. False when there is none. */
+  removeChannel(channel: Pick<Channel, "service" | "name">, by: Asker): boolean;
+  /** Moves a channel, or makes it. */
+  setChannel(to: Pick<Channel, "service" | "name" | "version" | "digest">, by: Asker): Channel;
+}
+
+export function channelStore(bench: Workbench): ChannelStore {
+  const { db } = bench;
+  return {
+    channelHistory: () => selectChannelHistory(db),
+    removeChannel: (channel, by) => db.transaction(() => deleteChannel(bench, channel, by)),
+    setChannel: (to, by) => db.transaction(() => insertChannel(bench, to, by)),
+  };
+}
+
 interface ChannelRow {
   readonly service: string;
   readonly name: string;
@@ -13,7 +32,7 @@ interface ChannelRow {
 }
 
 /** Where each channel has been, by channel, the newest first. */
-export function selectChannelHistory(db: Database): readonly Channel[] {
+function selectChannelHistory(db: Database): readonly Channel[] {
   return db.all<ChannelRow>("SELECT * FROM channels ORDER BY service, name, id DESC").map((row) => ({
     ...{ service: row.service, name: row.name, version: row.version, digest: row.digest },
     ...{ setAtMs: row.set_at_ms, setBy: row.set_by },
@@ -21,7 +40,7 @@ export function selectChannelHistory(db: Database): readonly Channel[] {
 }
 
 /** False when there is none. Versions stay. */
-export function deleteChannel(
+function deleteChannel(
   { db, log }: Workbench,
   { service, name }: Pick<Channel, "service" | "name">,
   by: Asker,
@@ -38,7 +57,7 @@ export function deleteChannel(
 }
 
 /** Moves a channel, or makes it. Setting it to where it is changes nothing. */
-export function insertChannel(
+function insertChannel(
   { db, log, clock }: Workbench,
   { service, name, version, digest }: Pick<Channel, "service" | "name" | "version" | "digest">,
   by: Asker,

@@ -5,6 +5,31 @@ import { KilnError } from "../lib/errors.ts";
 import type { Database } from "./sqlite/database.ts";
 import type { Workbench } from "./workbench.ts";
 
+/** Revoked images. */
+export interface RevocationStore {
+  /** By digest; also those that are yet to come. */
+  revocations(): readonly Revocation[];
+  /**
+   * From now on, unless a moment is stated. In place of an earlier one of the same image. Throws `usage` when that one holds already
+   * and the moment is yet to come.
+   */
+  revokeImage(
+    asked: { readonly digest: ImageDigest; readonly atMs?: number | undefined; readonly reason: string },
+    by: Asker,
+  ): Revocation;
+  /** False when it is not revoked. */
+  unrevokeImage(digest: ImageDigest, by: Asker): boolean;
+}
+
+export function revocationStore(bench: Workbench): RevocationStore {
+  const { db } = bench;
+  return {
+    revocations: () => selectRevocations(db),
+    revokeImage: (asked, by) => db.transaction(() => insertRevocation(bench, asked, by)),
+    unrevokeImage: (digest, by) => db.transaction(() => deleteRevocation(bench, digest, by)),
+  };
+}
+
 interface RevocationRow {
   readonly digest: string;
   readonly at_ms: number;
@@ -13,14 +38,14 @@ interface RevocationRow {
 }
 
 /** By digest. */
-export function selectRevocations(db: Database): readonly Revocation[] {
+function selectRevocations(db: Database): readonly Revocation[] {
   return db.all<RevocationRow>("SELECT * FROM revoked_images ORDER BY digest").map((row) => ({
     ...{ digest: row.digest, atMs: row.at_ms, reason: row.reason, by: row.revoked_by },
   }));
 }
 
 /** In place of an earlier one of the same image. Throws `usage` when that one holds already and this one would lift it for a while. */
-export function insertRevocation(
+function insertRevocation(
   { db, log, clock }: Workbench,
   {
     digest,
@@ -57,7 +82,7 @@ function heldAlready({ digest, atMs }: Revocation, laterMs: number): KilnError {
 }
 
 /** False when it is not revoked. */
-export function deleteRevocation({ db, log }: Workbench, digest: ImageDigest, by: Asker): boolean {
+function deleteRevocation({ db, log }: Workbench, digest: ImageDigest, by: Asker): boolean {
   if (db.run("DELETE FROM revoked_images WHERE digest = ?", digest).changes === 0) return false;
   log.append({
     service: undefined,

@@ -10,6 +10,28 @@ import type { Database } from "./sqlite/database.ts";
 import { jsonColumn } from "./sqlite/json-column.ts";
 import type { Workbench } from "./workbench.ts";
 
+/** Schedules, and runs that were asked for. */
+export interface RunStore {
+  /** Up to when the times of the schedule are decided (Unix time in ms); undefined: it is new, or has become another one. */
+  decided(service: ServiceKey, spec: ScheduleSpec): number | undefined;
+  /** What has become of times of a schedule. Returns whether a run follows. */
+  decideTimes(times: DecidedTimes): boolean;
+  /** Forgets what is known of all other schedules of the service. */
+  keepSchedules(service: ServiceKey, names: readonly string[]): void;
+  /** Returns the run's number. */
+  askRun(asked: AskedRun, by: Asker): number;
+}
+
+export function runStore(bench: Workbench): RunStore {
+  const { db } = bench;
+  return {
+    decided: (service, spec) => selectDecided(db, service, spec),
+    decideTimes: (times) => db.transaction(() => decideTimes(bench, times)),
+    keepSchedules: (service, names) => db.transaction(() => keepSchedules(db, service, names)),
+    askRun: (asked, by) => db.transaction(() => insertAsked(bench, asked, by)),
+  };
+}
+
 /** What a person asks for: a command, or the job of this name. */
 export interface AskedRun extends Pick<ScheduleSpec, "command" | "deadlineMs" | "keep"> {
   readonly service: ServiceKey;
@@ -63,7 +85,7 @@ export function selectAllRuns(db: Database): ReadonlyMap<ServiceKey, readonly Sc
 }
 
 /** Up to when the times of this schedule are decided; undefined when it is new, or has become another one. */
-export function selectDecided(db: Database, service: ServiceKey, spec: ScheduleSpec): number | undefined {
+function selectDecided(db: Database, service: ServiceKey, spec: ScheduleSpec): number | undefined {
   const row = db.get<{ readonly decided_ms: number }>(
     "SELECT decided_ms FROM schedules WHERE service = ? AND job = ? AND schedule = ?",
     ...[service, spec.name, scheduleKey(spec)],
@@ -72,7 +94,7 @@ export function selectDecided(db: Database, service: ServiceKey, spec: ScheduleS
 }
 
 /** Records it, in one transaction with the run that follows. Returns whether there is one. */
-export function decideTimes(bench: Workbench, times: DecidedTimes): boolean {
+function decideTimes(bench: Workbench, times: DecidedTimes): boolean {
   const { db, log, clock } = bench;
   const { service, release, spec, decidedMs, dueMs } = times;
   const job = spec.name;
@@ -115,7 +137,7 @@ const neverBegun: Omit<JobEnd, "atMs"> = {
 };
 
 /** Returns the run's number. */
-export function insertAsked(bench: Workbench, asked: AskedRun, by: Asker): number {
+function insertAsked(bench: Workbench, asked: AskedRun, by: Asker): number {
   const { db, log, clock } = bench;
   const { service, job = namelessJob, release } = asked;
   const askedBy = askerName(by);
@@ -130,7 +152,7 @@ export function insertAsked(bench: Workbench, asked: AskedRun, by: Asker): numbe
 }
 
 /** What is kept of schedules that the release does not have is forgotten: they would miss times when they come back. */
-export function keepSchedules(db: Database, service: ServiceKey, names: readonly string[]): void {
+function keepSchedules(db: Database, service: ServiceKey, names: readonly string[]): void {
   for (const { job } of db.all<{ readonly job: string }>(
     "SELECT job FROM schedules WHERE service = ?",
     service,

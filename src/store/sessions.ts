@@ -5,6 +5,28 @@ import type { Database } from "./sqlite/database.ts";
 import { insertTaint, type NewTaint, replaceReported } from "./taints.ts";
 import type { Workbench } from "./workbench.ts";
 
+/** People in servers. */
+export interface SessionStore {
+  /**
+   * Someone is about to be let into a server: from here on its taint, if it is to have one, is held. Returns the
+   * session's number.
+   */
+  openSession(session: NewSession): number;
+  /** False when it is known to be over. */
+  endSession(id: number, end: SessionEnd): boolean;
+  /** Those that are not over, the oldest first. */
+  sessions(): readonly OpenSession[];
+}
+
+export function sessionStore(bench: Workbench): SessionStore {
+  const { db } = bench;
+  return {
+    openSession: (session) => db.transaction(() => insertSession(bench, session)),
+    endSession: (id, end) => db.transaction(() => deleteSession(bench, id, end)),
+    sessions: () => selectSessions(db),
+  };
+}
+
 /** What is recorded before someone is let into a server. */
 export interface NewSession {
   readonly service: ServiceKey;
@@ -46,7 +68,7 @@ interface SessionRow {
   readonly started_at_ms: number;
 }
 
-export function insertSession(bench: Workbench, session: NewSession): number {
+function insertSession(bench: Workbench, session: NewSession): number {
   const { db, log, clock } = bench;
   const { service, server, actor, reason, command, process, taint } = session;
   const by = actorName(actor);
@@ -65,7 +87,7 @@ export function insertSession(bench: Workbench, session: NewSession): number {
   return id;
 }
 
-export function deleteSession({ db, log, clock }: Workbench, id: number, end: SessionEnd): boolean {
+function deleteSession({ db, log, clock }: Workbench, id: number, end: SessionEnd): boolean {
   const row = db.get<SessionRow>("SELECT * FROM sessions WHERE id = ?", id);
   if (row === undefined) return false;
   db.run("DELETE FROM sessions WHERE id = ?", id);
@@ -83,7 +105,7 @@ export function deleteSession({ db, log, clock }: Workbench, id: number, end: Se
   return true;
 }
 
-export function selectSessions(db: Database): readonly OpenSession[] {
+function selectSessions(db: Database): readonly OpenSession[] {
   return db.all<SessionRow>("SELECT * FROM sessions ORDER BY id").map(toOpen);
 }
 

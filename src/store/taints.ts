@@ -12,6 +12,31 @@ const readFinding = jsonColumn("taints.finding", finding);
 import { selectService } from "./services/services.ts";
 import type { Workbench } from "./workbench.ts";
 
+/** Servers that have drifted, and the evidence of it. */
+export interface TaintStore {
+  /**
+   * The mark that drift leaves, for as long as the server is there; with `take` the decision to take it out now. False
+   * when it has one already: then nothing is changed.
+   */
+  taint(taint: NewTaint): boolean;
+  /** The tainted server is taken out now. */
+  takeTainted(server: ServerId): void;
+  /** Evidence is kept under this name, or (undefined) could not be, for this reason. */
+  recordEvidence(evidence: KeptEvidence, reason: string): void;
+  /** Newest first, also of servers that are gone; of all services without one. */
+  taints(service?: ServiceKey): readonly PastTaint[];
+}
+
+export function taintStore(bench: Workbench): TaintStore {
+  const { db } = bench;
+  return {
+    taint: (taint) => db.transaction(() => insertTaint(bench, taint)),
+    takeTainted: (server) => db.transaction(() => takeTainted(bench, server)),
+    recordEvidence: (evidence, reason) => db.transaction(() => recordEvidence(bench, evidence, reason)),
+    taints: (service) => selectTaints(db, service),
+  };
+}
+
 /** What is recorded when drift is found on a server that has no taint. */
 export interface NewTaint {
   readonly service: ServiceKey;
@@ -104,7 +129,7 @@ export function replaceReported({ db }: Workbench, server: ServerId): void {
 }
 
 /** The decision to take a tainted server out, before it is done. */
-export function takeTainted({ db, clock }: Workbench, server: ServerId): void {
+function takeTainted({ db, clock }: Workbench, server: ServerId): void {
   db.run(
     "UPDATE taints SET taken_at_ms = ? WHERE server = ? AND over_at_ms IS NULL AND taken_at_ms IS NULL",
     ...[clock.now(), server],
@@ -112,7 +137,7 @@ export function takeTainted({ db, clock }: Workbench, server: ServerId): void {
 }
 
 /** Once for each taint. */
-export function recordEvidence(
+function recordEvidence(
   { db, log, clock }: Workbench,
   { server, digest, killed = [] }: KeptEvidence,
   reason: string,
@@ -170,7 +195,7 @@ export function selectAllOpenTaints(
 }
 
 /** Newest first. */
-export function selectTaints(db: Database, service: ServiceKey | undefined): readonly PastTaint[] {
+function selectTaints(db: Database, service: ServiceKey | undefined): readonly PastTaint[] {
   return db
     .all<TaintRow>(
       `SELECT ${columns} FROM taints WHERE ?1 IS NULL OR service = ?1 ORDER BY id DESC LIMIT ?2`,

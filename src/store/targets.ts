@@ -8,6 +8,28 @@ import type { Database } from "./sqlite/database.ts";
 import { jsonColumn } from "./sqlite/json-column.ts";
 import type { Workbench } from "./workbench.ts";
 
+/** Where services run. */
+export interface TargetStore {
+  /** `local` first, the others by name. */
+  targets(): readonly Target[];
+  /** Throws `target_unknown`. */
+  target(name: TargetName): Target;
+  /** Throws `target_taken`. */
+  addTarget(target: Pick<Target, "name" | "platform" | "options">, by: Asker): Target;
+  /** Throws `target_unknown`, and `target_in_use` while services are on it. */
+  removeTarget(name: TargetName, by: Asker): void;
+}
+
+export function targetStore(bench: Workbench): TargetStore {
+  const { db } = bench;
+  return {
+    targets: () => selectTargets(db),
+    target: (name) => requireTarget(db, name),
+    addTarget: (target, by) => db.transaction(() => insertTarget(bench, target, by)),
+    removeTarget: (name, by) => db.transaction(() => deleteTarget(bench, name, by)),
+  };
+}
+
 const readOptions = jsonColumn("targets.options", targetOptions);
 
 interface TargetRow {
@@ -19,7 +41,7 @@ interface TargetRow {
 }
 
 /** The one that is always there first, the others by name. */
-export function selectTargets(db: Database): readonly Target[] {
+function selectTargets(db: Database): readonly Target[] {
   return [localTarget, ...db.all<TargetRow>("SELECT * FROM targets ORDER BY name").map(toTarget)];
 }
 
@@ -39,7 +61,7 @@ export function requireTarget(db: Database, name: TargetName): Target {
 }
 
 /** Throws `target_taken`. */
-export function insertTarget(
+function insertTarget(
   { db, log, clock }: Workbench,
   { name, platform, options }: Pick<Target, "name" | "platform" | "options">,
   by: Asker,
@@ -64,7 +86,7 @@ export function insertTarget(
 }
 
 /** Throws `target_unknown`, and `target_in_use` with the services that are on it. */
-export function deleteTarget({ db, log }: Workbench, name: TargetName, by: Asker): void {
+function deleteTarget({ db, log }: Workbench, name: TargetName, by: Asker): void {
   const { added } = requireTarget(db, name);
   if (added === undefined) {
     throw new KilnError("target_in_use", `The target ${name} cannot be removed: it is always there.`, {

@@ -12,6 +12,32 @@ import {
 } from "../domain/traffic/traffic.ts";
 import { canonicalJson } from "../lib/canonical-json.ts";
 import type { Database } from "./sqlite/database.ts";
+import type { Workbench } from "./workbench.ts";
+
+/** What releases answered. */
+export interface TrafficStore {
+  /**
+   * Adds to what is known of releases' traffic, and remembers the counters it was computed from. It is bounded: minutes
+   * become hours after two days, hours are forgotten after 400 days. No event reports it.
+   */
+  recordTraffic(target: TargetName, spans: readonly TrafficSpan[], counters: readonly TrafficCounter[]): void;
+  /** The counters of the target that were given last. */
+  trafficReading(target: TargetName): readonly TrafficCounter[];
+  /** What is known of a service's traffic within these moments, by minute or hour and release; oldest first. */
+  traffic(
+    service: ServiceKey,
+    within: { readonly sinceMs: number; readonly untilMs: number },
+  ): readonly TrafficSpan[];
+}
+
+export function trafficStore({ db, clock }: Workbench): TrafficStore {
+  return {
+    recordTraffic: (target, spans, counters) =>
+      db.transaction(() => recordTraffic(db, target, spans, counters, clock.now())),
+    trafficReading: (target) => selectReading(db, target),
+    traffic: (service, within) => selectTraffic(db, service, within),
+  };
+}
 
 /** Minutes become hours after two days, or earlier when more of them are there than a database should hold (some 50 MB). */
 const kept = { minutesForMs: 48 * hourMs, minuteRows: 300_000, hoursForMs: 400 * 24 * hourMs };
@@ -35,7 +61,7 @@ interface SpanRow {
 }
 
 /** Adds what was seen to what is there, keeps the reading that the next one is compared with, and keeps the bounds. */
-export function recordTraffic(
+function recordTraffic(
   db: Database,
   target: TargetName,
   spans: readonly TrafficSpan[],
@@ -52,7 +78,7 @@ export function recordTraffic(
 }
 
 /** The counters of the target as they were when its traffic was last recorded. */
-export function selectReading(db: Database, target: TargetName): readonly TrafficCounter[] {
+function selectReading(db: Database, target: TargetName): readonly TrafficCounter[] {
   const row = db.get<{ readonly counters: string }>(
     "SELECT counters FROM traffic_readings WHERE target = ?",
     target,
@@ -61,7 +87,7 @@ export function selectReading(db: Database, target: TargetName): readonly Traffi
 }
 
 /** All spans of a service that begin within these moments, oldest first. */
-export function selectTraffic(
+function selectTraffic(
   db: Database,
   service: ServiceKey,
   { sinceMs, untilMs }: { readonly sinceMs: number; readonly untilMs: number },

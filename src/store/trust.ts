@@ -10,6 +10,34 @@ import { jsonColumn } from "./sqlite/json-column.ts";
 import { requireTarget } from "./targets.ts";
 import type { Workbench } from "./workbench.ts";
 
+/** Keys whose signatures count, and the policies that ask for them. */
+export interface TrustStore {
+  /** By name, revoked ones too. */
+  trustedKeys(): readonly TrustedKey[];
+  /** Throws `trusted_key_taken` for a name or a key that is there, also a revoked one. */
+  addTrustedKey(key: Pick<TrustedKey, "name" | "keyId" | "publicKey">, by: Asker): TrustedKey;
+  /** Repeating it is fine. Throws `trusted_key_unknown`. */
+  revokeTrustedKey(name: string, reason: string, by: Asker): void;
+  /** The one for every target first, the others by target. */
+  imagePolicies(): readonly ImagePolicy[];
+  /** In place of the one for the same target. Throws `trusted_key_unknown` and `target_unknown`. */
+  setImagePolicy(policy: ImagePolicy, by: Asker): void;
+  /** False when there was none. */
+  removeImagePolicy(target: TargetName | undefined, by: Asker): boolean;
+}
+
+export function trustStore(bench: Workbench): TrustStore {
+  const { db } = bench;
+  return {
+    trustedKeys: () => selectTrustedKeys(db),
+    addTrustedKey: (key, by) => db.transaction(() => insertTrustedKey(bench, key, by)),
+    revokeTrustedKey: (name, reason, by) => db.transaction(() => revokeTrustedKey(bench, name, reason, by)),
+    imagePolicies: () => selectImagePolicies(db),
+    setImagePolicy: (policy, by) => db.transaction(() => setImagePolicy(bench, policy, by)),
+    removeImagePolicy: (target, by) => db.transaction(() => deleteImagePolicy(bench, target, by)),
+  };
+}
+
 const readSignedBy = jsonColumn("image_policies.signed_by", signedBy);
 
 /** In the column `target`: every target. */
@@ -33,19 +61,19 @@ interface PolicyRow {
 }
 
 /** By name, revoked ones too. */
-export function selectTrustedKeys(db: Database): readonly TrustedKey[] {
+function selectTrustedKeys(db: Database): readonly TrustedKey[] {
   return db.all<KeyRow>("SELECT * FROM trusted_keys ORDER BY name").map(toKey);
 }
 
 /** The one for every target first, the others by target. */
-export function selectImagePolicies(db: Database): readonly ImagePolicy[] {
+function selectImagePolicies(db: Database): readonly ImagePolicy[] {
   return db
     .all<PolicyRow>("SELECT target, mode, signed_by FROM image_policies ORDER BY target")
     .map(toPolicy);
 }
 
 /** Throws `trusted_key_taken` for a name or a key that is there, also a revoked one. */
-export function insertTrustedKey(
+function insertTrustedKey(
   { db, log, clock }: Workbench,
   { name, keyId, publicKey }: Pick<TrustedKey, "name" | "keyId" | "publicKey">,
   by: Asker,
@@ -78,12 +106,7 @@ function keyTaken({ name, keyId, revoked }: TrustedKey): KilnError {
 }
 
 /** Throws `trusted_key_unknown`. A key that is revoked already stays as it is. */
-export function revokeTrustedKey(
-  { db, log, clock }: Workbench,
-  name: string,
-  reason: string,
-  by: Asker,
-): void {
+function revokeTrustedKey({ db, log, clock }: Workbench, name: string, reason: string, by: Asker): void {
   const { keyId, revoked } = requireKey(db, name);
   if (revoked !== undefined) return;
   db.run(
@@ -115,7 +138,7 @@ function requireKey(db: Database, name: string): TrustedKey {
 }
 
 /** In place of the one for the same target. Throws `trusted_key_unknown` and `target_unknown`. */
-export function setImagePolicy({ db, log, clock }: Workbench, policy: ImagePolicy, by: Asker): void {
+function setImagePolicy({ db, log, clock }: Workbench, policy: ImagePolicy, by: Asker): void {
   const { target, mode, signedBy: names } = policy;
   if (target !== undefined) requireTarget(db, target);
   for (const name of names) requireKey(db, name);
@@ -135,11 +158,7 @@ export function setImagePolicy({ db, log, clock }: Workbench, policy: ImagePolic
 }
 
 /** False when there was none. */
-export function deleteImagePolicy(
-  { db, log }: Workbench,
-  target: TargetName | undefined,
-  by: Asker,
-): boolean {
+function deleteImagePolicy({ db, log }: Workbench, target: TargetName | undefined, by: Asker): boolean {
   const { changes } = db.run("DELETE FROM image_policies WHERE target = ?", target ?? everywhere);
   if (changes === 0) return false;
   log.append({

@@ -1,6 +1,7 @@
 import { setImmediate as otherWork } from "node:timers/promises";
 import type { KilnEvent } from "../../domain/event.ts";
-import type { EventQuery, Store } from "../store.ts";
+import type { Store } from "../store.ts";
+import type { EventQuery } from "./events.ts";
 
 /** So many events are read at once. */
 const pageEvents = 1_000;

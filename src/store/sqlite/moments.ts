@@ -4,8 +4,27 @@ import { selectAllRunningRollouts, updateRollout } from "../rollouts/rollouts.ts
 import type { Workbench } from "../workbench.ts";
 import type { Database } from "./database.ts";
 
+/** Moments that running work counts from. */
+export interface MomentStore {
+  /** The latest moment that anything which runs counts from; undefined when nothing does. */
+  latestMoment(): number | undefined;
+  /**
+   * The clock was set by so much: whatever counts from a moment, or until one, is moved along and lasts as long as it
+   * would have. `what` has happened, as the beginning of a sentence.
+   */
+  moveMoments(byMs: number, what: string): void;
+}
+
+export function momentStore(bench: Workbench): MomentStore {
+  const { db } = bench;
+  return {
+    latestMoment: () => selectLatestMoment(db),
+    moveMoments: (byMs, what) => db.transaction(() => moveMoments(bench, byMs, what)),
+  };
+}
+
 /** The latest moment that a rollout, a run of a job, a session or a burst of drift counts from; undefined when there is none. */
-export function selectLatestMoment(db: Database): number | undefined {
+function selectLatestMoment(db: Database): number | undefined {
   const row = db.get<{ readonly at: number | null }>(
     `SELECT max(at) AS at FROM (
        SELECT max(progress_at_ms, judged_from_ms, ifnull(moved_at_ms, 0)) AS at FROM rollouts WHERE ended_at_ms IS NULL
@@ -20,7 +39,7 @@ export function selectLatestMoment(db: Database): number | undefined {
  * Moves all that counts from a moment, or until one, by as much as the clock was set, so that durations stay the same.
  * What is over, and the log, stay as they were recorded.
  */
-export function moveMoments({ db, log, clock }: Workbench, byMs: number, what: string): void {
+function moveMoments({ db, log, clock }: Workbench, byMs: number, what: string): void {
   for (const rollout of selectAllRunningRollouts(db)) updateRollout(db, shiftRollout(rollout, byMs));
   db.run(
     `UPDATE failures SET at_ms = at_ms + ?1, failure = json_set(failure, '$.atMs', at_ms + ?1)
