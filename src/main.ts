@@ -8,7 +8,9 @@ import { chmod, rm } from "node:fs/promises";
 import { hostname } from "node:os";
 import { parseArgs } from "node:util";
 import { createAccess } from "./access/access.ts";
+import { sourceGuard } from "./access/source-guard.ts";
 import type { Metering } from "./api/routes/metrics.ts";
+import { commandArgv, controllerEnv } from "./cli/local-controller/command-line.ts";
 import { errorLines } from "./cli/output/error-lines.ts";
 import { createStyle } from "./cli/output/style.ts";
 import { terminalJson, terminalText } from "./cli/output/terminal-text.ts";
@@ -21,6 +23,8 @@ import { requireNotRevoked } from "./controller/images/revocations.ts";
 import { Meter } from "./controller/metrics/meter.ts";
 import { createScrape } from "./controller/metrics/scrape.ts";
 import type { Operations } from "./controller/operations.ts";
+import { type CommitDeploys, deployCommit } from "./controller/sources/deploy-commit.ts";
+import { startSources } from "./controller/sources/operations.ts";
 import type { Platforms } from "./controller/targets/operations.ts";
 import type { OpenTarget } from "./controller/targets/site.ts";
 import { startWebhooks } from "./controller/webhooks/operations.ts";
@@ -145,7 +149,14 @@ async function run(state: StateFolder): Promise<void> {
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => stopped.resolve());
   const figures = createFigures({ store, clock, operations: { ...controller, ...images } });
   const webhooks = startWebhooks({ store, clock, log, post, installation: `${hostname()}-${state.tag}` });
-  const known = { ...controller, ...auditor, ...images, ...releasing, ...figures, ...webhooks.operations };
+  const sources = startSources({
+    ...{ store, clock, log, folder: state.sources },
+    deploy: (deployment) => deployCommit(commits, deployment),
+  });
+  const known = {
+    ...{ ...controller, ...auditor, ...images, ...releasing, ...figures },
+    ...{ ...webhooks.operations, ...sources.operations },
+  };
   const access = createAccess({
     ...{ store, clock, log, folder: state.access, operations: known },
     createApi: async (parts) => {
@@ -157,6 +168,13 @@ async function run(state: StateFolder): Promise<void> {
   const scrape = createScrape({ operations, store, meter, clock, commit: code.revision });
   const metering: Metering = { answer: (answered) => meter.answer(answered), scrape };
   const others = { exchange: distribution.exchange, metering };
+  const commits: CommitDeploys = {
+    createApi: async (deployment) => {
+      const { createApi } = await import("./api/routes/routes.ts");
+      return createApi(operations, log, { ...others, guard: sourceGuard(store, operations, deployment) });
+    },
+    ...{ argv: commandArgv, env: controllerEnv(state.home) },
+  };
   // First the network: an answer over the socket may say how others reach this controller.
   await access.start();
   const api = await listen(operations, others, state, log);
@@ -166,6 +184,7 @@ async function run(state: StateFolder): Promise<void> {
   await distribution[Symbol.asyncDispose]();
   await access.close();
   await api.close();
+  await sources.close();
   await webhooks.close();
   await controller.close();
   await auditor.close();

@@ -218,7 +218,7 @@ function decoded(text: string): string | undefined {
   }
 }
 
-function sees(grants: readonly Grant[], entry: ContractEntry, item: unknown): boolean {
+export function sees(grants: readonly Grant[], entry: ContractEntry, item: unknown): boolean {
   const { needs } = entry;
   if (needs === "local" || needs === "public" || needs === "self") return true;
   const { right, subject } = partsOf(needs);
@@ -233,7 +233,7 @@ function sees(grants: readonly Grant[], entry: ContractEntry, item: unknown): bo
  * A push needs the right to deploy the service of its name. What a digest names belongs to no service, because all share one store: only someone
  * who may view everything reads it. The path is understood as the exchange itself understands it.
  */
-function mayExchange(grants: readonly Grant[], method: string, url: string): KilnError | undefined {
+export function mayExchange(grants: readonly Grant[], method: string, url: string): KilnError | undefined {
   const { pathname } = new URL(url, "http://controller");
   const [, service, rest = ""] = /^\/v2\/([a-z][a-z0-9-]{0,31})\/(.*)$/.exec(pathname) ?? [];
   if (service === undefined) return undefined; // the version check of the protocol, or no such repository

@@ -37,9 +37,13 @@ const viewing = [
     "images",
     "image",
   ],
-  ...["events", "drift", "jobs", "logs"],
+  ...["events", "drift", "jobs", "logs", "sources", "source"],
 ];
-const steering = ["plan", "rollback", "scale", "abort", "pause", "resume", "promote"];
+const steering = [
+  ...["plan", "rollback", "scale", "abort", "pause", "resume", "promote"],
+  ...["holdSource", "resumeSource"],
+];
+const deploying = ["check", "deploy", "promotion", "syncSource"];
 const operating = [
   ...[
     "remove",
@@ -57,9 +61,9 @@ const operating = [
 const within: { readonly [Name in Role]: readonly string[] } = {
   viewer: viewing,
   approver: [...viewing, "review", "approve"],
-  deployer: [...viewing, ...steering, "check", "deploy", "promotion"],
+  deployer: [...viewing, ...steering, ...deploying],
   operator: [...viewing, ...steering, ...operating],
-  admin: [...viewing, ...steering, ...operating, "check", "deploy", "promotion", "review", "approve"],
+  admin: [...[...viewing, ...steering, ...operating, ...deploying], ...["review", "approve", "removeSource"]],
 };
 
 const looking = [
@@ -133,6 +137,7 @@ test.each(roles)("a %s of another service may ask for nothing of this one", asyn
 test("these are not served over the network, not even to an admin", () => {
   const local = entries.filter(([, { needs }]) => needs === "local").map(([name]) => name);
   expect(local.toSorted()).toEqual([
+    "addSource",
     "addTarget",
     "addWebhook",
     "endExec",

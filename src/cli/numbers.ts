@@ -95,6 +95,13 @@ export function parseTimeout(text: string): number {
   throw new InvalidArgumentError("Expected how long (30s, 5m, 1h), at least 1s and at most 7d.");
 }
 
+/** How often something is looked at: `10s`, `5m`, `1h`; in ms. */
+export function parseInterval(text: string): number {
+  const ms = durationIn(text);
+  if (ms >= 10 * unitMs.s && ms <= unitMs.d) return ms;
+  throw new InvalidArgumentError("Expected how often (30s, 5m, 1h), at least 10s and at most 1d.");
+}
+
 /** In ms; NaN for what is none. */
 function durationIn(text: string): number {
   const [, amount, unit] = /^(\d{1,6})([smhdw])$/.exec(text) ?? [];

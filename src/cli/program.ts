@@ -11,6 +11,7 @@ import { addProjectCommands } from "./commands/project/commands.ts";
 import { addRegistryCommands } from "./commands/registry/commands.ts";
 import { addSecretCommands } from "./commands/secrets/commands.ts";
 import { addServiceCommands } from "./commands/services/commands.ts";
+import { addSourceCommands } from "./commands/sources/commands.ts";
 import { addTargetCommands } from "./commands/targets/commands.ts";
 import { addTrustCommands } from "./commands/trust/commands.ts";
 import { addVolumeCommands } from "./commands/volumes/commands.ts";
@@ -72,6 +73,7 @@ export function createProgram(version: string, host: CommandRunner): Command {
   addTrustCommands(program, load);
   addPolicyCommands(program, load);
   addWebhookCommands(program, load);
+  addSourceCommands(program, load);
   addTargetCommands(program, load);
   addMachineCommands(program, load);
   addAccessCommands(program, load);

@@ -80,7 +80,7 @@ export async function findService(
 }
 
 /** `shop` with `--env staging` is `shop.staging`; the key itself is accepted too. */
-function keyOf(service: string, env: string | undefined): ServiceKey {
+export function keyOf(service: string, env: string | undefined): ServiceKey {
   return env === undefined || service.endsWith(`.${env}`) ? service : serviceKey(service, env);
 }
 

@@ -1,4 +1,5 @@
 import type { accessTable } from "../api/contract/access/operations.ts";
+import type { sourceTable } from "../api/contract/sources/operations.ts";
 import type { webhookTable } from "../api/contract/webhooks/operations.ts";
 import type { ServerId } from "../domain/ids.ts";
 import type { EvidenceStore } from "../drift/evidence/evidence.ts";
@@ -58,6 +59,7 @@ export interface Controller
     | keyof ImageReleasing
     | keyof typeof accessTable
     | keyof typeof webhookTable
+    | keyof typeof sourceTable
     | "figures"
   > {
   /** Ends all passes; servers and router keep running. */

@@ -35,6 +35,7 @@ export type JobStatus = Answer<"jobs">[number];
 export type AuditKey = Answer<"rotateAuditKey">;
 export type ExecGrant = Answer<"exec">;
 export type StoredVersion = Answer<"images">[number];
+export type SourceStatus = Answer<"source">;
 export type ControllerStatus = Answer<"info">;
 export type TargetStatus = Answer<"targets">[number];
 export type ServiceFigures = Answer<"figures">[number];

@@ -38,6 +38,8 @@ export interface StateFolder {
   readonly acme: string;
   /** The authority for the network: its key and certificate, and the controller's own. */
   readonly access: string;
+  /** A folder for each repository that a service follows. */
+  readonly sources: string;
   /** The evidence of servers in quarantine: one archive each. */
   readonly evidence: string;
   /** The data of services, which outlasts all of their servers. */
@@ -95,6 +97,7 @@ export function openStateFolder(
     router: join(home, "router"),
     acme: join(home, "acme"),
     access: join(home, "access"),
+    sources: join(home, "sources"),
     evidence: join(home, "evidence"),
     volumes: join(home, "volumes"),
   };

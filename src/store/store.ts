@@ -13,6 +13,7 @@ import { type ReleaseStore, releaseStore } from "./services/release-store.ts";
 import { type ServerStore, serverStore } from "./services/server-store.ts";
 import { type ServiceStore, serviceStore } from "./services/service-store.ts";
 import { type SessionStore, sessionStore } from "./sessions.ts";
+import { openSources, type SourceStore } from "./sources/sources.ts";
 import { openDatabase } from "./sqlite/migrations.ts";
 import { type MomentStore, momentStore } from "./sqlite/moments.ts";
 import { type TaintStore, taintStore } from "./taints.ts";
@@ -45,6 +46,8 @@ export interface Store
     Disposable {
   readonly policies: PolicyStore;
   readonly webhooks: WebhookStore;
+  /** Repositories that services follow. */
+  readonly sources: SourceStore;
   /**
    * What `work` returns after changing the store it is given; then all its changes are taken back, and no listener hears of
    * their events. Throws what `work` throws.
@@ -81,6 +84,7 @@ export function openStore(path: string, options: { readonly clock: Clock }): Sto
     ...momentStore(bench),
     policies: openPolicies(bench),
     webhooks: openWebhooks(bench, keyFileBeside(path)),
+    sources: openSources(bench),
     rehearse: (work) => db.rehearsal(() => work(store)),
     secrets: openSecrets(bench, keyFileBeside(path)),
     access: openAccess(bench),

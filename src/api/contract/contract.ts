@@ -12,6 +12,7 @@ import { rolloutsTable } from "./rollouts/operations.ts";
 import { secretsTable } from "./secrets/operations.ts";
 import { serversTable } from "./servers/operations.ts";
 import { servicesTable } from "./services/operations.ts";
+import { sourceTable } from "./sources/operations.ts";
 import { targetsTable } from "./targets/operations.ts";
 import { trustTable } from "./trust/operations.ts";
 import { volumesTable } from "./volumes/operations.ts";
@@ -27,6 +28,7 @@ export type { ContractEntry };
 export const table = {
   ...accessTable,
   ...webhookTable,
+  ...sourceTable,
   ...controllerTable,
   ...targetsTable,
   ...trustTable,

@@ -12,6 +12,7 @@ import { rolloutsAnswers, rolloutsAsks } from "./rollouts/shapes.ts";
 import { secretsAnswers, secretsAsks } from "./secrets/shapes.ts";
 import { serversAnswers, serversAsks } from "./servers/shapes.ts";
 import { servicesAnswers, servicesAsks } from "./services/shapes.ts";
+import { sourceAnswers, sourceAsks } from "./sources/shapes.ts";
 import { targetsAnswers, targetsAsks } from "./targets/shapes.ts";
 import { trustAnswers, trustAsks } from "./trust/shapes.ts";
 import { volumesAnswers, volumesAsks } from "./volumes/shapes.ts";
@@ -26,6 +27,7 @@ export const asks = {
   ...commonAsks,
   ...accessAsks,
   ...webhookAsks,
+  ...sourceAsks,
   ...targetsAsks,
   ...trustAsks,
   ...policyAsks,
@@ -47,6 +49,7 @@ export const answers = {
   ...commonAnswers,
   ...accessAnswers,
   ...webhookAnswers,
+  ...sourceAnswers,
   ...controllerAnswers,
   ...targetsAnswers,
   ...trustAnswers,

@@ -11,6 +11,7 @@ import { rolloutsAnswered, rolloutsAsked } from "./rollouts/testing.ts";
 import { secretsAnswered, secretsAsked } from "./secrets/testing.ts";
 import { serversAnswered, serversAsked } from "./servers/testing.ts";
 import { servicesAnswered, servicesAsked } from "./services/testing.ts";
+import { sourcesAnswered, sourcesAsked } from "./sources/testing.ts";
 import { targetsAnswered, targetsAsked } from "./targets/testing.ts";
 import { trustAnswered, trustAsked } from "./trust/testing.ts";
 import type { Asked, OperationName, Operations } from "./types.ts";
@@ -32,6 +33,7 @@ export const asked: { readonly [Name in OperationName]: readonly Asked<Name>[] }
   ...secretsAsked,
   ...serversAsked,
   ...servicesAsked,
+  ...sourcesAsked,
   ...targetsAsked,
   ...trustAsked,
   ...volumesAsked,
@@ -53,6 +55,7 @@ export const answered: Operations = {
   ...secretsAnswered,
   ...serversAnswered,
   ...servicesAnswered,
+  ...sourcesAnswered,
   ...targetsAnswered,
   ...trustAnswered,
   ...volumesAnswered,

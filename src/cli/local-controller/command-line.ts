@@ -5,6 +5,8 @@ import { cleanEnvironment } from "../../lib/process/environment.ts";
 
 /** The composition root, relative to this file. */
 const entry = fileURLToPath(new URL("../../main.ts", import.meta.url));
+/** The CLI's, which the controller runs to deploy what a git repository has. */
+const cliEntry = fileURLToPath(new URL("../main.ts", import.meta.url));
 const packages = fileURLToPath(new URL("../../../node_modules", import.meta.url));
 
 /**
@@ -20,6 +22,11 @@ const oneHeap = { MALLOC_ARENA_MAX: "1" };
 /** How the controller's program is started: `argv[0]` is the Node.js that runs this command. */
 export function controllerArgv(...args: readonly string[]): readonly [string, ...string[]] {
   return [process.execPath, "--disable-warning=ExperimentalWarning", ...memoryFlags, entry, ...args];
+}
+
+/** How the controller runs a command of the CLI: with less urgency than its own work. */
+export function commandArgv(...args: readonly string[]): readonly [string, ...string[]] {
+  return ["nice", "-n", "10", process.execPath, "--disable-warning=ExperimentalWarning", cliEntry, ...args];
 }
 
 /**

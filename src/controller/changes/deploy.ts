@@ -66,6 +66,7 @@ function record(
   begin: () => Admission | undefined,
 ): Accepted {
   const { service, target, supersede = false } = request;
+  store.sources.requireFollowing(service, by);
   requireSameTarget(store, service, target); // it may have been made elsewhere while we looked
   addCandidate(store, request, by);
   const { draft, contents } = freeze(store, service, request.draft);

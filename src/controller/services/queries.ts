@@ -22,6 +22,7 @@ import type {
   ServiceStatus,
 } from "../operations.ts";
 import { overrideWarnings } from "../policy/override-warnings.ts";
+import { sourceWarnings } from "../sources/warnings.ts";
 import type { Site } from "../targets/site.ts";
 import type { Targets } from "../targets/targets.ts";
 import { overviewOf } from "./overview.ts";
@@ -179,7 +180,12 @@ function statusOf(
     failures: store.failures(service),
     trouble: site.loop.trouble(service),
     warnings: [
-      ...[...(observation.warnings ?? []), ...jobWarnings(desired), ...overrideWarnings(store, service)]
+      ...[
+        ...(observation.warnings ?? []),
+        ...jobWarnings(desired),
+        ...overrideWarnings(store, service),
+        ...sourceWarnings(store, service),
+      ]
         .filter((warning) => (warning.service ?? service) === service)
         .map(({ message, hint }) => ({ message, hint })),
       ...warnings,

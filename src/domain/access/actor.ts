@@ -1,5 +1,5 @@
 /** Who asks for a change. The transport says so, from what it can prove; only `stated` is the asker's own word. */
-export type Actor = LocalActor | RemoteActor;
+export type Actor = LocalActor | RemoteActor | SourceActor;
 
 /** A process on this machine, over the controller's Unix socket. */
 export interface LocalActor {
@@ -31,6 +31,22 @@ export interface RemoteActor {
   readonly stated?: string | undefined;
 }
 
+/** A commit of the repository that a service follows: the controller itself deploys it. */
+export interface SourceActor {
+  readonly via: "source";
+  /** `example.com/acme/shop@1a2b3c4d5e`. */
+  readonly name: string;
+  /** Without credentials. */
+  readonly repository: string;
+  readonly ref: string;
+  readonly commit: string;
+  /** As the commit says; proven only where there is a signer. */
+  readonly author: string;
+  /** The principal of the allowed signer whose signature the commit has. */
+  readonly signer?: string | undefined;
+  readonly stated?: undefined;
+}
+
 /** One run of a pipeline, as its issuer certifies it. */
 export interface PipelineRun {
   readonly issuer: string;
@@ -56,6 +72,7 @@ export interface Asker {
 /** The actor in a sentence: `ada`, `root (stated: ada@laptop)`, `shop-ci (ada)`. A stated name is left out where it adds nothing. */
 export function actorName(actor: Actor): string {
   const { name, stated } = actor;
+  if (actor.via === "source") return `${name} (${actor.author})`;
   if (actor.via === "token") {
     const person = actor.run?.personName;
     return person === undefined ? name : `${name} (${person})`;
@@ -73,6 +90,10 @@ export interface Person {
 
 export function personOf(actor: Actor): Person {
   if (actor.via === "socket") return { id: `uid ${actor.loginUid ?? actor.uid}`, name: actor.name };
+  if (actor.via === "source") {
+    const { author, signer, repository } = actor;
+    return { id: `git ${signer ?? `${repository} ${author}`}`, name: author.replace(/ <.*/, "") };
+  }
   const { kind, name, run } = actor;
   return {
     id: run?.person ?? `${kind === "ci" ? "pipeline" : "token"} ${name}`,

@@ -47,6 +47,10 @@ export const changes = z.array(z.string());
 
 export const restore = z.record(z.string(), z.string());
 
+export const rolloutPhase = z.enum([
+  ...["forward", "back", "paused", "complete", "rolled-back", "failed", "superseded"],
+] as const);
+
 export const rollout = z.object({
   id: z.number().int(),
   service: z.string(),
@@ -58,7 +62,7 @@ export const rollout = z.object({
     .optional()
     .describe("Of a rollback with data: by volume, the snapshot that takes the place of its data."),
   steps,
-  phase: z.enum(["forward", "back", "paused", "complete", "rolled-back", "failed", "superseded"]),
+  phase: rolloutPhase,
   step: amount,
   startedAtMs: atMs,
   startedBy: z.string(),

@@ -12,6 +12,7 @@ import {
 import { join } from "node:path";
 import { isErrno, KilnError } from "../errors.ts";
 import { exec } from "./exec.ts";
+import { closedEnvironment, closedGit } from "./git-closed.ts";
 
 /** What git reports about a folder in a checkout. */
 export interface Checkout {
@@ -123,25 +124,21 @@ function withoutCredentials(url: string): string {
 
 type Ask = (args: readonly string[], input?: string) => Promise<string>;
 
-/** git-config(1), git(1) "ENVIRONMENT VARIABLES". As root, git runs as the owner of the folder. */
+/** As root, git runs as the owner of the folder. */
 function askGit(folder: string, signal: AbortSignal | undefined): Ask {
-  const settings = [
-    "safe.bareRepository=explicit",
-    ...["core.fsmonitor=false", "core.hooksPath=/dev/null", "core.excludesFile=/dev/null"],
-    ...["core.attributesFile=/dev/null", "protocol.allow=never"],
-  ].flatMap((setting) => ["-c", setting]);
-  const env = {
-    ...{ GIT_CONFIG_NOSYSTEM: "1", GIT_CONFIG_SYSTEM: "/dev/null", GIT_CONFIG_GLOBAL: "/dev/null" },
-    ...{ GIT_ALLOW_PROTOCOL: "none", GIT_NO_LAZY_FETCH: "1", GIT_NO_REPLACE_OBJECTS: "1" },
-    ...{ GIT_OPTIONAL_LOCKS: "0", GIT_TERMINAL_PROMPT: "0" },
-  };
   const { uid, gid } = statSync(folder);
   const as = process.getuid?.() === 0 && uid !== 0 ? { as: { uid, gid } } : {};
   return async (args, input) => {
-    const argv = ["git", "--no-pager", "-C", folder, ...settings, ...args] as const;
+    const argv = [...closedGit(folder), ...args] as const;
     const given = input === undefined ? {} : { input };
-    const options = { env, timeoutMs: 10_000, ...as, ...given, ...(signal ? { signal } : {}) };
-    return (await exec([...argv], options)).stdout;
+    const options = {
+      env: closedEnvironment,
+      timeoutMs: 10_000,
+      ...as,
+      ...given,
+      ...(signal ? { signal } : {}),
+    };
+    return (await exec(argv, options)).stdout;
   };
 }
 

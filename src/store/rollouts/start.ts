@@ -12,6 +12,7 @@ import { insertOverride } from "../policy/overrides.ts";
 import { insertContents } from "../services/contents.ts";
 import { insertRelease, recordAdmission, selectEqualRelease, selectRelease } from "../services/releases.ts";
 import { requireService, type ServiceRecord, selectService, upsertService } from "../services/services.ts";
+import { holdSource } from "../sources/hold.ts";
 import { requireTarget } from "../targets.ts";
 import type { Workbench } from "../workbench.ts";
 import { insertRollout, rolloutData, selectRunningRollout, updateRollout } from "./rollouts.ts";
@@ -119,6 +120,7 @@ export function startRollback(bench: Workbench, start: StartRollback): Rollout {
     throw unknownRelease(start.service, start.to);
   }
   makeWay(bench, start.service, start.by, start.supersede ?? false);
+  holdSource(bench, start.service, start.by, "rolled it back");
   return addRollout(bench, { ...start, kind: "rollback", from: record.serving });
 }
 

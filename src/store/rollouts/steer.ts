@@ -4,6 +4,7 @@ import type { RolloutChange } from "../../domain/rollout/actions.ts";
 import { changeRollout } from "../../domain/rollout/record.ts";
 import type { Rollout } from "../../domain/rollout/rollout.ts";
 import { KilnError } from "../../lib/errors.ts";
+import { holdSource } from "../sources/hold.ts";
 import type { Workbench } from "../workbench.ts";
 import { rolloutData, selectRunningRollout, updateRollout } from "./rollouts.ts";
 
@@ -13,6 +14,7 @@ import { rolloutData, selectRunningRollout, updateRollout } from "./rollouts.ts"
 export function abort(bench: Workbench, service: ServiceKey, by: Asker): Rollout {
   const running = requireRunning(bench, service);
   if (running.phase === "back") return running;
+  holdSource(bench, service, by, "aborted a rollout");
   const change = { kind: "turn-back", rollout: running.id, atMs: bench.clock.now() } as const;
   return steer(bench, running, change, {
     kind: "rollout.turned-back",

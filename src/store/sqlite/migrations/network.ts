@@ -99,4 +99,19 @@ export const network: readonly string[] = [
   -- The only service whose plan it counts for; NULL: any.
   ALTER TABLE approvals ADD COLUMN service TEXT;
   `,
+  `
+  -- Repositories that services follow. A service may follow one before its first deploy.
+  CREATE TABLE sources (
+    service TEXT PRIMARY KEY,
+    spec TEXT NOT NULL,
+    added_at_ms INTEGER NOT NULL,
+    added_by TEXT NOT NULL,
+    hold TEXT,
+    head TEXT,
+    looked_at_ms INTEGER,
+    deployed TEXT,
+    failing TEXT,
+    next_look_at_ms INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];

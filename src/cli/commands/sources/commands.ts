@@ -1,0 +1,63 @@
+import type { Command } from "commander";
+import { command, group, type LoadCommand, reasonHelp } from "../../declare.ts";
+import { parseInterval } from "../../numbers.ts";
+
+const theService = "the service that follows it, as in `kiln source ls`";
+const whichEnvironment = "the environment of the service";
+
+export function addSourceCommands(program: Command, load: LoadCommand): void {
+  program.commandsGroup("Git repositories:");
+  const source = group(program, "source", "let the controller deploy what a git repository has");
+  command(source, "ls", "list services that follow a repository", "kiln source ls").action(
+    load(async () => (await import("./source.ts")).list),
+  );
+  command(
+    source,
+    "add",
+    "deploy each new commit of a branch from now on",
+    "kiln source add shop --git https://git.example.com/acme/shop.git",
+    "kiln source add shop --env production --git URL --branch main --path deploy --verify allowed_signers",
+  )
+    .argument("<SERVICE>", "the service, as kiln.yaml in the repository names it")
+    .requiredOption("--git <URL>", "https:// or ssh://, without a password")
+    .option("-e, --env <ENVIRONMENT>", "an environment of kiln.yaml")
+    .option("--branch <BRANCH>", "the branch to follow", "main")
+    .option("--path <FOLDER>", "the folder of kiln.yaml in the repository", ".")
+    .option("--interval <DURATION>", "how often to look, at least 10s", parseInterval, 60_000)
+    .option("--credentials <FILE>", "on the controller's machine: a token for https, a private key for ssh")
+    .option("--known-hosts <FILE>", "on the controller's machine: the keys of the host, for ssh")
+    .option("--verify <FILE>", "deploy only commits that one of these allowed signers has signed with ssh")
+    .option("--reason <TEXT>", reasonHelp)
+    .action(load(async () => (await import("./source.ts")).add));
+  command(source, "show", "show one, with its last commit and its last error", "kiln source show shop")
+    .argument("<SERVICE>", theService)
+    .option("-e, --env <ENVIRONMENT>", whichEnvironment)
+    .action(load(async () => (await import("./source.ts")).show));
+  command(source, "sync", "look at the repository now", "kiln source sync shop")
+    .argument("<SERVICE>", theService)
+    .option("-e, --env <ENVIRONMENT>", whichEnvironment)
+    .option("--no-wait", "do not wait for what comes of it")
+    .option("--force", "also a commit that was deployed before, and a branch that was rewritten")
+    .option("--reason <TEXT>", reasonHelp)
+    .action(load(async () => (await import("./source.ts")).sync));
+  command(source, "hold", "deploy nothing from the repository until `resume`", "kiln source hold shop")
+    .argument("<SERVICE>", theService)
+    .option("-e, --env <ENVIRONMENT>", whichEnvironment)
+    .option("--reason <TEXT>", reasonHelp)
+    .action(load(async () => (await import("./source.ts")).hold));
+  command(
+    source,
+    "resume",
+    "follow the repository again, after a hold or a rollback",
+    "kiln source resume shop",
+  )
+    .argument("<SERVICE>", theService)
+    .option("-e, --env <ENVIRONMENT>", whichEnvironment)
+    .option("--reason <TEXT>", reasonHelp)
+    .action(load(async () => (await import("./source.ts")).resume));
+  command(source, "rm", "no longer follow the repository; what serves stays", "kiln source rm shop")
+    .argument("<SERVICE>", theService)
+    .option("-e, --env <ENVIRONMENT>", whichEnvironment)
+    .option("--reason <TEXT>", reasonHelp)
+    .action(load(async () => (await import("./source.ts")).remove));
+}

@@ -1,0 +1,190 @@
+import type { SourceActor } from "../../domain/access/actor.ts";
+import type { ServiceKey } from "../../domain/ids.ts";
+import { type GitSource, type SourceCommit, shortCommit } from "../../domain/source.ts";
+import { type KilnError, type Problem, toKilnError } from "../../lib/errors.ts";
+import type { Logger } from "../../lib/log.ts";
+import type { Clock } from "../../lib/time/clock.ts";
+import type { Store } from "../../store/store.ts";
+import type { Deployed } from "./deploy-process.ts";
+import { parseRemote, repositoryName } from "./remote.ts";
+import { type Fetched, Repository } from "./repository.ts";
+
+/** A commit that is to be deployed. */
+export interface SourceDeployment {
+  readonly service: ServiceKey;
+  readonly actor: SourceActor;
+  /** The folder of `kiln.yaml`. */
+  readonly project: string;
+  /** Below it is room for a socket. */
+  readonly folder: string;
+  readonly signal: AbortSignal;
+}
+
+export interface FollowerParts {
+  readonly store: Pick<Store, "sources">;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Where the controller's copies of repositories are. */
+  readonly folder: string;
+  /** As `kiln deploy` does it. Throws what that throws. */
+  readonly deploy: (deployment: SourceDeployment) => Promise<Deployed>;
+}
+
+/** What someone asks of the next look. */
+interface Asked {
+  /** Deploy the branch's commit also if it was deployed before, and if the branch was rewritten. */
+  readonly force: boolean;
+}
+
+/** Longer timers are made of several. */
+const longestSleepMs = 3_600_000;
+
+/** Follows the repository of one service: looks, deploys what is new, records what came of it, and waits. It keeps nothing that a crash could lose. */
+export class Follower {
+  readonly #service: ServiceKey;
+  readonly #parts: FollowerParts;
+  readonly #stop = new AbortController();
+  readonly #running: Promise<void>;
+  #news = new AbortController();
+  #isAsked = false;
+  #isAtWork = false;
+  #asked: Asked = { force: false };
+
+  constructor(service: ServiceKey, parts: FollowerParts) {
+    this.#service = service;
+    this.#parts = parts;
+    this.#running = this.#run();
+  }
+
+  /** Looks now, or once more after the look that is under way. */
+  wake(asked: Asked = { force: false }): void {
+    if (asked.force) this.#asked = asked;
+    this.#isAsked = true;
+    this.#news.abort();
+  }
+
+  /** Whether a look is under way, or due. */
+  get isLooking(): boolean {
+    const dueAtMs = this.#source()?.nextLookAtMs ?? Number.POSITIVE_INFINITY;
+    return this.#isAsked || this.#isAtWork || dueAtMs <= this.#parts.clock.now();
+  }
+
+  async end(): Promise<void> {
+    this.#stop.abort();
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    const { log, clock } = this.#parts;
+    const { signal } = this.#stop;
+    while (!signal.aborted) {
+      try {
+        const source = this.#source();
+        if (source === undefined) return;
+        const leftMs = source.nextLookAtMs - clock.now();
+        if (leftMs > 0 && !this.#isAsked)
+          await this.#wait(Math.min(leftMs, source.intervalMs, longestSleepMs));
+        else await this.#lookOnce(source);
+      } catch (error) {
+        log.error({ err: toKilnError(error), service: this.#service }, "a repository cannot be followed");
+        await clock.sleep(10_000, signal).catch(() => {});
+      }
+    }
+  }
+
+  #source(): GitSource | undefined {
+    return this.#parts.store.sources.all().find(({ service }) => service === this.#service);
+  }
+
+  async #wait(ms: number): Promise<void> {
+    this.#news = new AbortController();
+    const news = AbortSignal.any([this.#stop.signal, this.#news.signal]);
+    await this.#parts.clock.sleep(ms, news).catch(() => {});
+  }
+
+  async #lookOnce(source: GitSource): Promise<void> {
+    this.#isAtWork = true;
+    try {
+      await this.#look(source);
+    } finally {
+      this.#isAtWork = false;
+    }
+  }
+
+  async #look(source: GitSource): Promise<void> {
+    const { sources } = this.#parts.store;
+    const { signal } = this.#stop;
+    const asked = this.#asked;
+    this.#isAsked = false;
+    this.#asked = { force: false };
+    const repository = new Repository(this.#parts.folder, source, signal);
+    let found: Fetched | undefined;
+    let id: string | undefined;
+    try {
+      id = await repository.head();
+      if (isSettled(source, id, asked)) return sources.looked(source.service, undefined);
+      found = await repository.fetch(id, { rewritten: asked.force });
+      if (isHeld(this.#source())) return sources.looked(source.service, found.commit);
+      const { commit, tree } = found;
+      const { deployed } = source;
+      if (deployed?.tree === tree && !asked.force) {
+        return sources.deployed(source.service, commit, { ...deployed, commit: id });
+      }
+      const done = await this.#deploy(source, repository, commit);
+      sources.deployed(source.service, commit, { commit: id, tree, ...done });
+    } catch (error) {
+      if (signal.aborted) return;
+      const failure = failureOf(toKilnError(error), repository, id);
+      sources.failed(source.service, failure, found?.commit);
+      this.#parts.log.warn({ service: source.service, ...failure }, "a commit was not deployed");
+    }
+  }
+
+  async #deploy(source: GitSource, repository: Repository, commit: SourceCommit): Promise<Deployed> {
+    const project = await repository.checkOut(commit.id);
+    const { folder } = repository;
+    const actor = actorOf(source, commit);
+    return this.#parts.deploy({
+      ...{ service: source.service, actor, project, folder },
+      signal: this.#stop.signal,
+    });
+  }
+}
+
+/** Whether nothing is to be done about the branch's commit; a hold still lets its author and subject be shown. */
+function isSettled({ deployed, hold, head }: GitSource, id: string, { force }: Asked): boolean {
+  if (hold !== undefined) return head?.id === id;
+  return !force && deployed?.commit === id;
+}
+
+function isHeld(source: GitSource | undefined): boolean {
+  return source === undefined || source.hold !== undefined;
+}
+
+function actorOf({ url, branch }: GitSource, { id, author, signer }: SourceCommit): SourceActor {
+  const repository = repositoryName(parseRemote(url));
+  return {
+    ...{ via: "source", name: `${repository}@${shortCommit(id)}`, repository },
+    ...{ ref: `refs/heads/${branch}`, commit: id, author },
+    ...(signer === undefined ? {} : { signer }),
+  };
+}
+
+function failureOf(
+  { code, message, hint, problems }: KilnError,
+  repository: Repository,
+  commit: string | undefined,
+) {
+  const words = (text: string) => repository.inWords(text);
+  return {
+    ...{ code, message: words(message), problems: problems.map((problem) => words(problemText(problem))) },
+    ...(hint === undefined ? {} : { hint: words(hint) }),
+    ...(commit === undefined ? {} : { commit }),
+  };
+}
+
+function problemText({ place, message, hint }: Problem): string {
+  const at =
+    place === undefined ? [] : [place.file, place.line, place.column].filter((part) => part !== undefined);
+  return `${at.length === 0 ? "" : `${at.join(":")}: `}${message}${hint === undefined ? "" : ` ${hint}`}`;
+}

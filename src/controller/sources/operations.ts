@@ -1,0 +1,95 @@
+import { rmSync } from "node:fs";
+import type { ServiceKey } from "../../domain/ids.ts";
+import type { GitSource } from "../../domain/source.ts";
+import { KilnError } from "../../lib/errors.ts";
+import type { Store } from "../../store/store.ts";
+import { askerOf } from "../asker.ts";
+import type { Operations, SourceStatus } from "../operations.ts";
+import { Follower, type FollowerParts } from "./follower.ts";
+import { requirePlainPath } from "./git.ts";
+import { parseRemote } from "./remote.ts";
+import { folderOf } from "./repository.ts";
+
+export type SourceOperations = Pick<
+  Operations,
+  "sources" | "source" | "addSource" | "removeSource" | "holdSource" | "resumeSource" | "syncSource"
+>;
+
+interface Parts extends FollowerParts {
+  readonly store: Store;
+}
+
+/** Starts to follow the repositories of services, and answers what is asked about them. */
+export function startSources(parts: Parts): {
+  readonly operations: SourceOperations;
+  close(): Promise<void>;
+} {
+  const { store, folder } = parts;
+  const { sources } = store;
+  const followers = new Map<ServiceKey, Follower>();
+  let isClosed = false;
+  const follow = (service: ServiceKey) => {
+    if (!isClosed) followers.set(service, new Follower(service, parts));
+  };
+  const unfollow = async (service: ServiceKey) => {
+    const follower = followers.get(service);
+    followers.delete(service);
+    await follower?.end();
+    rmSync(folderOf(folder, service), { recursive: true, force: true });
+  };
+  const status = (source: GitSource) =>
+    statusOf(store, source, followers.get(source.service)?.isLooking ?? false);
+  for (const { service } of sources.all()) follow(service);
+  return {
+    close: async () => {
+      isClosed = true;
+      await Promise.all([...followers.values()].map((follower) => follower.end()));
+    },
+    operations: {
+      sources: async () => sources.all().map(status),
+      source: async ({ service }) => status(sources.one(service)),
+      addSource: async ({ service, reason, ...spec }, who) => {
+        const { protocol, url } = parseRemote(spec.url);
+        const { credentials, knownHosts } = spec;
+        for (const path of [credentials, knownHosts]) if (path !== undefined) requirePlainPath(path);
+        if (protocol === "ssh" && (credentials === undefined || knownHosts === undefined)) throw sshNeeds();
+        sources.add(service, { ...spec, url }, askerOf({ reason }, who));
+        follow(service);
+      },
+      removeSource: async (asked, who) => {
+        sources.remove(asked.service, askerOf(asked, who));
+        await unfollow(asked.service);
+      },
+      holdSource: async (asked, who) => sources.hold(asked.service, askerOf(asked, who)),
+      resumeSource: async (asked, who) => {
+        sources.resume(asked.service, askerOf(asked, who));
+        followers.get(asked.service)?.wake();
+      },
+      syncSource: async ({ force = false, ...asked }, who) => {
+        sources.sync(asked.service, askerOf(asked, who));
+        followers.get(asked.service)?.wake({ force });
+      },
+    },
+  };
+}
+
+function statusOf(store: Store, { allowedSigners, ...source }: GitSource, looking: boolean): SourceStatus {
+  const { head, deployed, failing } = source;
+  const rollout = deployed?.rollout === undefined ? undefined : store.rollout(deployed.rollout);
+  return {
+    ...source,
+    looking,
+    signed: allowedSigners !== undefined,
+    credentials: source.credentials,
+    knownHosts: source.knownHosts,
+    head: head && { ...head, signer: head.signer },
+    deployed: deployed && { ...deployed, rollout: deployed.rollout, phase: rollout?.phase },
+    failing: failing && { ...failing, hint: failing.hint, commit: failing.commit },
+  };
+}
+
+function sshNeeds(): KilnError {
+  return new KilnError("usage", "A repository over ssh needs a private key and the keys of its host.", {
+    hint: "Add `--credentials FILE` and `--known-hosts FILE`; `ssh-keyscan HOST` prints the keys of a host, which you compare with those that it publishes.",
+  });
+}

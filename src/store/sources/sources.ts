@@ -1,0 +1,203 @@
+import { type Asker, askerData, askerName, why } from "../../domain/access/actor.ts";
+import type { ServiceKey } from "../../domain/ids.ts";
+import {
+  type GitSource,
+  pauseAfterFailures,
+  type SourceCommit,
+  type SourceDeploy,
+  type SourceFailure,
+  type SourceSpec,
+  shortCommit,
+} from "../../domain/source.ts";
+import { KilnError } from "../../lib/errors.ts";
+import type { Workbench } from "../workbench.ts";
+import { holdSource, requireFollowing, requireNoHold } from "./hold.ts";
+import { findSource, requireSource, selectSources } from "./rows.ts";
+
+export interface SourceStore {
+  /** By service. */
+  all(): readonly GitSource[];
+  /** Throws `source_unknown`. */
+  one(service: ServiceKey): GitSource;
+  /** Throws `source_taken`. */
+  add(service: ServiceKey, spec: SourceSpec, by: Asker): void;
+  /** Throws `source_unknown`. */
+  remove(service: ServiceKey, by: Asker): void;
+  /** Throws `source_held`, or `source_unknown`, for a deploy from a repository that the service does not follow now. */
+  requireFollowing(service: ServiceKey, by: Asker): void;
+  /** Nothing is deployed from now on. Repeating it is fine. Throws `source_unknown`. */
+  hold(service: ServiceKey, by: Asker): void;
+  /** Repeating it is fine. Throws `source_unknown`. */
+  resume(service: ServiceKey, by: Asker): void;
+  /** Someone asks for a look now. Throws `source_unknown`, `source_held`. */
+  sync(service: ServiceKey, by: Asker): void;
+  /** The branch was looked at, and nothing is to be done. */
+  looked(service: ServiceKey, head: SourceCommit | undefined): void;
+  deployed(service: ServiceKey, head: SourceCommit, deploy: Omit<SourceDeploy, "atMs">): void;
+  /** `head`: as far as it is known. */
+  failed(
+    service: ServiceKey,
+    failure: Omit<SourceFailure, "sinceMs" | "attempts">,
+    head: SourceCommit | undefined,
+  ): void;
+}
+
+export function openSources(bench: Workbench): SourceStore {
+  const { db } = bench;
+  const changing = <Result>(work: () => Result) => db.transaction(work);
+  return {
+    all: () => selectSources(db),
+    one: (service) => requireSource(bench.db, service),
+    add: (service, spec, by) => changing(() => insert(bench, service, spec, by)),
+    remove: (service, by) => changing(() => remove(bench, service, by)),
+    requireFollowing: (service, by) => requireFollowing(db, service, by),
+    hold: (service, by) =>
+      changing(() => {
+        requireSource(bench.db, service);
+        holdSource(bench, service, by, "held it");
+      }),
+    resume: (service, by) => changing(() => resume(bench, service, by)),
+    sync: (service, by) => changing(() => sync(bench, service, by)),
+    looked: (service, head) => changing(() => looked(bench, service, head)),
+    deployed: (service, head, deploy) => changing(() => deployed(bench, service, head, deploy)),
+    failed: (service, failure, head) => changing(() => failed(bench, service, failure, head)),
+  };
+}
+
+function insert(bench: Workbench, service: ServiceKey, spec: SourceSpec, by: Asker): void {
+  const { db, log, clock } = bench;
+  const present = findSource(bench.db, service);
+  if (present !== undefined) {
+    throw new KilnError("source_taken", `${service} follows ${present.url} already.`, {
+      hint: `A service follows one repository. \`kiln source rm ${service}\` ends that; what serves stays.`,
+    });
+  }
+  const { url, branch, path, intervalMs, allowedSigners } = spec;
+  log.append({
+    service,
+    kind: "source.added",
+    message: `${askerName(by)} let ${service} follow ${branch} of ${url}${why(by)}`,
+    data: { url, branch, path, intervalMs, signed: allowedSigners !== undefined, ...askerData(by) },
+  });
+  db.run(
+    "INSERT INTO sources (service, spec, added_at_ms, added_by, next_look_at_ms) VALUES (?, ?, ?, ?, ?)",
+    ...[service, JSON.stringify(spec), clock.now(), askerName(by), clock.now()],
+  );
+}
+
+function remove(bench: Workbench, service: ServiceKey, by: Asker): void {
+  const { url } = requireSource(bench.db, service);
+  bench.db.run("DELETE FROM sources WHERE service = ?", service);
+  bench.log.append({
+    service,
+    kind: "source.removed",
+    message: `${askerName(by)} let ${service} no longer follow ${url}${why(by)}`,
+    data: { url, ...askerData(by) },
+  });
+}
+
+function resume(bench: Workbench, service: ServiceKey, by: Asker): void {
+  const { db, log, clock } = bench;
+  if (requireSource(bench.db, service).hold === undefined) return;
+  db.run("UPDATE sources SET hold = NULL, next_look_at_ms = ? WHERE service = ?", clock.now(), service);
+  log.append({
+    service,
+    kind: "source.resumed",
+    message: `${askerName(by)} lets ${service} follow its repository again${why(by)}`,
+    data: askerData(by),
+  });
+}
+
+function sync(bench: Workbench, service: ServiceKey, by: Asker): void {
+  requireNoHold(requireSource(bench.db, service));
+  bench.db.run("UPDATE sources SET next_look_at_ms = ? WHERE service = ?", bench.clock.now(), service);
+  bench.log.append({
+    service,
+    kind: "source.asked",
+    message: `${askerName(by)} asked for a look at the repository of ${service}${why(by)}`,
+    data: askerData(by),
+  });
+}
+
+function looked(bench: Workbench, service: ServiceKey, head: SourceCommit | undefined): void {
+  const source = findSource(bench.db, service);
+  if (source === undefined) return;
+  if (source.failing !== undefined) {
+    bench.log.append({
+      service,
+      kind: "source.recovered",
+      message: `The repository of ${service} can be followed again.`,
+      data: { attempts: source.failing.attempts },
+    });
+  }
+  record(bench, source, { head, failing: undefined, pauseMs: source.intervalMs });
+}
+
+function deployed(
+  bench: Workbench,
+  service: ServiceKey,
+  head: SourceCommit,
+  deploy: Omit<SourceDeploy, "atMs">,
+): void {
+  const source = findSource(bench.db, service);
+  if (source === undefined) return;
+  const { release, rollout } = deploy;
+  const at = JSON.stringify({ ...deploy, atMs: bench.clock.now() });
+  bench.db.run("UPDATE sources SET deployed = ? WHERE service = ?", at, service);
+  record(bench, source, { head, failing: undefined, pauseMs: source.intervalMs });
+  if (source.deployed?.commit === head.id && source.deployed.rollout === rollout) return;
+  bench.log.append({
+    service,
+    kind: "source.deployed",
+    message: `${service} is at commit ${shortCommit(head.id)} of ${source.branch}, by ${head.author}: release ${release}.`,
+    data: {
+      ...{ url: source.url, branch: source.branch, commit: head.id, author: head.author, release, rollout },
+      ...(head.signer === undefined ? {} : { signer: head.signer }),
+    },
+  });
+}
+
+function failed(
+  bench: Workbench,
+  service: ServiceKey,
+  failure: Omit<SourceFailure, "sinceMs" | "attempts">,
+  head: SourceCommit | undefined,
+): void {
+  const source = findSource(bench.db, service);
+  if (source === undefined) return;
+  const { failing } = source;
+  const attempts = (failing?.attempts ?? 0) + 1;
+  const now: SourceFailure = { sinceMs: failing?.sinceMs ?? bench.clock.now(), attempts, ...failure };
+  record(bench, source, {
+    ...{ head, failing: now, pauseMs: pauseAfterFailures(attempts, source.intervalMs) },
+  });
+  const { code, message, commit, problems } = failure;
+  if (failing?.code === code && failing.message === message && failing.commit === commit) return;
+  bench.log.append({
+    service,
+    kind: "source.failed",
+    message: `The repository of ${service} is not followed${commit === undefined ? "" : ` to commit ${shortCommit(commit)}`}: ${message}`,
+    data: { code, problems, ...(commit === undefined ? {} : { commit }) },
+  });
+}
+
+interface Look {
+  /** Undefined: as it was. */
+  readonly head: SourceCommit | undefined;
+  readonly failing: SourceFailure | undefined;
+  readonly pauseMs: number;
+}
+
+function record(
+  { db, clock }: Workbench,
+  { service, head: before }: GitSource,
+  { head, failing, pauseMs }: Look,
+): void {
+  const now = clock.now();
+  const seen = head ?? before;
+  db.run(
+    "UPDATE sources SET head = ?, looked_at_ms = ?, failing = ?, next_look_at_ms = ? WHERE service = ?",
+    ...[seen === undefined ? null : JSON.stringify(seen), now],
+    ...[failing === undefined ? null : JSON.stringify(failing), now + pauseMs, service],
+  );
+}

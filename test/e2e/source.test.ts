@@ -1,0 +1,107 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { exec } from "../../src/lib/process/exec.ts";
+import { freePort } from "../../src/lib/testing.ts";
+import { type Installation, install, waitUntil, whyNoServers, writeFiles } from "./harness.ts";
+import { littleService } from "./little-service.ts";
+
+const why = whyNoServers();
+if (why !== undefined) console.log(`Skipped: git repositories that services follow, because ${why}.`);
+
+const person = ["-c", "user.name=Ada", "-c", "user.email=ada@example.com"] as const;
+
+/** A server of git repositories on this machine, and one repository that a working folder pushes to. */
+async function gitServer(kiln: Installation, folder: string) {
+  const root = join(kiln.home, "../repositories");
+  const port = await freePort();
+  const git = async (...args: readonly string[]) =>
+    (await exec(["git", "-C", folder, ...person, ...args])).stdout.trim();
+  await mkdir(root);
+  await exec(["git", "init", "-q", "--bare", "-b", "main", join(root, "shop.git")]);
+  await git("init", "-q", "-b", "main");
+  const programs = (await exec(["git", "--exec-path"])).stdout.trim();
+  const where = ["--listen=127.0.0.1", `--port=${port}`, "--reuseaddr", `--base-path=${root}`];
+  const start = () =>
+    spawn(join(programs, "git-daemon"), [...where, "--export-all", root], { stdio: "ignore" });
+  let server = start();
+  return {
+    url: `git://127.0.0.1:${port}/shop.git`,
+    push: async (subject: string) => {
+      await git("add", "--all");
+      await git("commit", "--quiet", "--message", subject);
+      await git("push", "--quiet", join(root, "shop.git"), "HEAD:main");
+      return git("rev-parse", "HEAD");
+    },
+    stop: () => ended(server),
+    start: () => {
+      server = start();
+    },
+    [Symbol.asyncDispose]: () => ended(server),
+  };
+}
+
+async function ended(server: ChildProcess): Promise<void> {
+  if (server.exitCode !== null || server.signalCode !== null) return;
+  const end = new Promise((resolve) => server.once("close", resolve));
+  server.kill("SIGKILL");
+  await end;
+}
+
+test.skipIf(why !== undefined)(
+  "a service follows a git repository: commits are deployed, broken ones are shown, and a rollback is not undone",
+  async () => {
+    await using kiln = await install();
+    const shop = await littleService(kiln, "shop", {});
+    const shows = (words: string) =>
+      waitUntil(async () => (await shop.page()) === words, 120_000, `the page is ${words}`);
+    const sync = (...more: readonly string[]) => kiln.run(["source", "sync", "shop", ...more]);
+    await using repository = await gitServer(kiln, shop.folder);
+    await shop.setPage("edition 1");
+    await repository.push("First edition");
+    await kiln.ok(["source", "add", "shop", "--git", repository.url]);
+    expect(await sync()).toMatchObject({ code: 0, stdout: expect.stringContaining("release 1") });
+    await shows("edition 1");
+
+    await shop.setPage("edition 2");
+    const second = await repository.push("Second edition");
+    await kiln.ok(["source", "sync", "shop"]);
+    await shows("edition 2");
+    await kiln.ok(["wait", "shop"]);
+    const log = (await kiln.ok(["audit", "--json"])).stdout;
+    expect(log).toContain(`"commit":"${second}"`);
+    expect(log).toContain("Ada <ada@example.com>) started a deploy of shop");
+
+    await writeFiles(shop.folder, { "kiln.yaml": "service: shop\nimage: {form: scratch}\n" });
+    await repository.push("Break it");
+    const broken = await sync();
+    expect(broken).toMatchObject({ code: 1, stdout: expect.stringMatching(/^ {2}kiln\.yaml:2:/m) });
+    expect(await shop.page()).toBe("edition 2");
+    await shop.configure({});
+    await shop.setPage("edition 3");
+    await repository.push("Third edition");
+    await kiln.ok(["source", "sync", "shop"]);
+    await shows("edition 3");
+    await kiln.ok(["wait", "shop"]);
+
+    await kiln.ok(["rollback", "--service", "shop"]);
+    await shows("edition 2");
+    await shop.setPage("edition 4");
+    await repository.push("Fourth edition");
+    expect(await sync()).toMatchObject({ code: 3, stderr: expect.stringContaining("rolled it back") });
+    process.kill((await kiln.controllerPid()) ?? 0, "SIGKILL");
+    expect((await kiln.ok(["status", "shop"])).stdout).toContain("does not follow its repository");
+    expect(await shop.page()).toBe("edition 2");
+    await repository.stop();
+    await kiln.ok(["source", "resume", "shop"]);
+    expect(await sync()).toMatchObject({ code: 1, stdout: expect.stringContaining("cannot be fetched") });
+    repository.start();
+    await waitUntil(async () => (await sync()).code === 0, 60_000, "the repository is there again");
+    await shows("edition 4");
+    await kiln.ok(["wait", "shop"]);
+    await kiln.ok(["source", "rm", "shop"]);
+    expect((await kiln.ok(["source", "ls"])).stdout).toContain("No service follows");
+  },
+  600_000,
+);
