@@ -183,8 +183,6 @@ export interface Platform {
    * at most one, which is not started again when it has ended.
    */
   reproduce?(server: ServerId, release: Release, call: Call): Promise<ReproductionId>;
-  /** How people run a command in such a copy with the platform's own tools, up to that command. Absent: `kiln exec` runs it. */
-  entryOf?(copy: ReproductionId): string;
   readonly logs?: LogReader;
   readonly volumes?: Volumes;
   readonly traffic?: TrafficStats;
@@ -340,6 +338,8 @@ export interface ImagePacker {
   check(image: ImageDigest, call: Call): Promise<void>;
   /** Throws `image_unknown`, `image_invalid`. Makes no file. */
   pack(image: ImageDigest, call: Call): Promise<PackedImage>;
+  /** Throws `command_missing` unless the image can run the command. */
+  requireCommand(image: ImageDigest, command: readonly string[], call: Call): Promise<void>;
 }
 
 /** Puts images where an engine fetches them from; `src/image` implements it, the composition root hands it in. */

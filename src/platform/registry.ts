@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { z } from "zod";
 import type { ImageDigest } from "../domain/ids.ts";
 import type { Target, TargetName } from "../domain/target.ts";
@@ -211,6 +212,7 @@ async function openKubernetes(
   const owner = { tag: state.tag, target: name };
   const { platform, watchDrift } = opener.openKubernetes({
     ...{ owner, options, clock, log, images, secrets, configs, evidence },
+    sessions: join(state.targets, name, "sessions"),
   });
   return {
     platform,

@@ -1,12 +1,11 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { EvidenceReport, ReproductionStatus, ServiceStatus } from "../../src/controller/operations.ts";
 import { exec } from "../../src/lib/process/exec.ts";
 import { TestEngine, whyNoEngine } from "../../src/platform/docker/test-engine.ts";
-import { type Installation, install, kilnPath, waitUntil, whyNoServers } from "./harness.ts";
+import { type Installation, install, waitUntil, whyNoServers } from "./harness.ts";
 import { type LittleService, littleService } from "./little-service.ts";
+import { typeIn } from "./typing.ts";
 
 const why = whyNoServers() ?? (await whyNoEngine());
 if (why !== undefined) console.log(`Skipped: a target of the platform docker, because ${why}.`);
@@ -64,23 +63,6 @@ class Box implements AsyncDisposable {
     return waitUntil(isSo, 60_000, `another server has taken the place of ${server}`);
   }
 
-  /** A session in a terminal of 77 columns and 33 rows, whose shell runs this script. */
-  type(server: string, script: string) {
-    const quoted = `'${script.replaceAll("'", `'\\''`)}'`;
-    const inner = `stty rows 33 cols 77; exec ${kilnPath} exec ${server} -r typing -- /bin/busybox sh -c ${quoted}`;
-    const ran = spawn("script", ["-qec", inner, "/dev/null"], {
-      env: { ...process.env, KILN_HOME: this.kiln.home, NO_COLOR: "1" },
-      stdio: ["pipe", "pipe", "inherit"],
-    });
-    let heard = "";
-    ran.stdout.on("data", (chunk) => (heard += chunk));
-    return {
-      stdin: ran.stdin,
-      heard: () => heard.replaceAll("\r", ""),
-      ended: once(ran, "close").then(([code]) => code),
-    };
-  }
-
   /** How many requests were lost while the work was done. */
   async lostDuring(work: () => Promise<unknown>): Promise<number> {
     let done = false;
@@ -129,7 +111,7 @@ describe.skipIf(why !== undefined)("a service on a Docker engine, from the same 
   test("a person in a server has a terminal, Ctrl-C and the exit code, over a new controller, and the server is replaced", async () => {
     const [server] = await box.victim();
     const typed = "trap 'echo stopped; /bin/busybox stty size; exit 3' INT; /bin/busybox tty; echo in";
-    const session = box.type(server, `${typed}; while :; do /bin/busybox sleep 1; done`);
+    const session = typeIn(box.kiln, server, `${typed}; while :; do /bin/busybox sleep 1; done`);
     await waitUntil(() => session.heard().includes("in\n"), 60_000, "someone is in");
     await box.replaced(server);
     process.kill((await box.kiln.controllerPid()) ?? 0, "SIGKILL");
@@ -190,7 +172,7 @@ describe.skipIf(why !== undefined)("a service on a Docker engine, from the same 
   test("an engine with live-restore that is restarted keeps its servers, which lose no request, and ends sessions", async () => {
     await box.engine.keepContainers(true);
     const [entered] = await box.victim();
-    const session = box.type(entered, "echo in; while :; do /bin/busybox sleep 1; done");
+    const session = typeIn(box.kiln, entered, "echo in; while :; do /bin/busybox sleep 1; done");
     await waitUntil(() => session.heard().includes("in\n"), 60_000, "someone is in");
     await box.replaced(entered);
     const before = await box.ready();

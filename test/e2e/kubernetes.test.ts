@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
-import type { ServiceStatus } from "../../src/controller/operations.ts";
+import type { EvidenceReport, ServiceStatus } from "../../src/controller/operations.ts";
 import { dockerRegistry } from "../../src/image/registry/testing.ts";
 import { TestCluster, whyNoCluster } from "../../src/platform/kubernetes/test-cluster/test-cluster.ts";
 import {
@@ -15,6 +15,7 @@ import {
 import { answerOf, dryRun, type PrintedObject, printedObjects } from "./cluster-objects.ts";
 import { type Installation, install, waitUntil, whyNoServers } from "./harness.ts";
 import { type LittleService, littleService } from "./little-service.ts";
+import { typeIn } from "./typing.ts";
 
 const why = whyNoServers() ?? (await whyNoCluster());
 if (why !== undefined) console.log(`Skipped: a target of the platform kubernetes, because ${why}.`);
@@ -178,6 +179,28 @@ describe.skipIf(why !== undefined)("a service on Kubernetes, from the same kiln.
     expect(stdout).toContain("hunter2");
     const { code, stdout: told, stderr } = await prod.kiln.run(["job", "run", "shop", ...read, "exit 3"]);
     expect([code === 0, told + stderr]).toEqual([false, expect.stringContaining("exited with code 3")]);
+  });
+
+  test("a person in a server has a terminal, Ctrl-C and the exit code, and the server is replaced with its transcript kept", async () => {
+    const [server = "", other = ""] = await prod.ready();
+    const typed = "trap 'echo stopped; /bin/busybox stty size; exit 3' INT; echo in";
+    const session = typeIn(prod.kiln, server, `${typed}; while :; do /bin/busybox sleep 1; done`);
+    await waitUntil(() => session.heard().includes("in\n"), 120_000, "someone is in");
+    const isReplaced = async () => {
+      const ready = await prod.ready();
+      return ready.length === 2 && !ready.includes(server) && ready.includes(other);
+    };
+    await waitUntil(isReplaced, 120_000, `another server has taken the place of ${server}`);
+    session.stdin.write("\u0003");
+    expect(await session.ended).toBe(3);
+    expect(session.heard()).toMatch(/in\n(\^C)?stopped\n33 77\n/);
+    const kept = () => prod.kiln.run(["evidence", "show", server, "--json"]);
+    await waitUntil(async () => (await kept()).code === 0, 120_000, "its evidence is kept");
+    const report: EvidenceReport = JSON.parse((await kept()).stdout);
+    expect(report).toMatchObject({ server, taint: { kind: "exec" }, transcripts: [expect.any(String)] });
+    const bad = await prod.kiln.run(["exec", other, "--reason", "typing", "--", "bash"]);
+    expect([bad.code, bad.stderr]).toEqual([2, expect.stringContaining('"bash" is not in the image')]);
+    expect(await prod.ready()).toContain(other);
   });
 
   test("a deploy and a rollback lose no request", async () => {

@@ -59,7 +59,7 @@ async function exec(parts: ExecParts, request: Request): Promise<ExecGrant> {
   const { server, command, terminal, actor, reason } = request;
   const process = requireProcess(request.pid);
   const { site, observation } = await targets.find(server);
-  const access = requireAccess(site.platform, server, observation);
+  const access = requireAccess(site.platform, server);
   admit(parts, request, { site, observation });
   await access.check(server, command, call());
   const { service, taint } = admit(parts, request, { site, observation }); // drift may have been found while we looked
@@ -90,17 +90,11 @@ function admit(
   return { service: desired.service, taint: taintOf(parts, desired, request, found) };
 }
 
-function requireAccess(platform: Platform, server: ServerId, { reproductions = [] }: Observation): Access {
-  const { name, exec, reproduce, entryOf } = platform;
+function requireAccess({ name, exec }: Platform, server: ServerId): Access {
   if (exec !== undefined) return exec;
-  const isCopy = reproductions.some(({ id }) => id === server);
-  const hint =
-    isCopy && entryOf !== undefined
-      ? `\`${entryOf.call(platform, server)} COMMAND\` runs a command in this copy.`
-      : reproduce === undefined
-        ? "`kiln logs` shows what its servers have written."
-        : `\`kiln server reproduce ${server}\` makes a copy to run commands in; \`kiln logs ${server}\` shows what it has written.`;
-  throw new KilnError("exec_refused", `Kiln runs no commands in servers of the platform ${name}.`, { hint });
+  throw new KilnError("exec_refused", `Kiln runs no commands in servers of the platform ${name}.`, {
+    hint: `\`kiln logs ${server}\` shows what it has written.`,
+  });
 }
 
 function requireProcess(pid: number): ProcessRef {

@@ -46,18 +46,14 @@ test("someone may get into it without a taint", async () => {
   expect(t.store.events().filter(({ kind }) => kind.startsWith("exec."))).toHaveLength(2);
 });
 
-test("where Kiln lets no one in, it names the copy as the way, and the platform's own tools for that", async () => {
+test("where Kiln lets no one in, it says so, and names the logs", async () => {
   await t.deployed(1, { policy });
-  Object.assign(t.platform, { exec: undefined, entryOf: (copy: string) => `engine enter ${copy}` });
-  const hintFor = async (id: string) => {
-    const request = { server: id, command: ["sh"], reason: "to look", terminal: false, pid: process.pid };
-    return t.controller.exec(request, by).catch((error: { hint: string }) => error.hint);
-  };
-  expect(await hintFor(server)).toContain(`kiln server reproduce ${server}`);
-  const { id, enter } = await t.controller.reproduce({ server }, by);
-  expect(enter).toBe(`engine enter ${id}`);
-  await t.clock.until(runs);
-  expect(await hintFor(id)).toContain(`engine enter ${id} COMMAND`);
+  Object.assign(t.platform, { exec: undefined });
+  const request = { server, command: ["sh"], reason: "to look", terminal: false, pid: process.pid };
+  await expect(t.controller.exec(request, by)).rejects.toMatchObject({
+    code: "exec_refused",
+    hint: expect.stringContaining(`kiln logs ${server}`),
+  });
 });
 
 test("it is destroyed on demand, after a day, and with its service", async () => {

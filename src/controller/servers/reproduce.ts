@@ -38,7 +38,7 @@ export function createReproduce(parts: ReproduceParts): Pick<Operations, "reprod
         store.appendEvent({ service, kind: "server.reproduced", message, data });
       }
       targets.poke(service);
-      return { id, enter: platform.entryOf?.(id) ?? `kiln exec ${id} --reason TEXT --` };
+      return { id, enter: `kiln exec ${id} --reason TEXT --` };
     },
   };
 }

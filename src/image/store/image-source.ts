@@ -8,8 +8,9 @@ import { markOf } from "../../lib/files/file-mark.ts";
 import { sweepTemporary } from "../../lib/files/temporary.ts";
 import type { StateFolder } from "../../lib/state-folder.ts";
 import { pacer } from "../../lib/time/pace.ts";
+import { checkCommand } from "../command.ts";
 import { type ErofsFile, layerFilePath, makeLayerFile, presentLayerFile } from "../erofs.ts";
-import { argvOf } from "../image-config.ts";
+import { argvOf, searchPathOf } from "../image-config.ts";
 import { readAccounts, resolveIdentity, supplementaryGroups } from "../layers/accounts.ts";
 import { layerTree } from "../layers/layers.ts";
 import { mergeLayers } from "../layers/tree.ts";
@@ -69,11 +70,13 @@ export function imageSource(state: StateFolder): {
   check(image: ImageDigest, call: CallLimits): Promise<void>;
   open(image: ImageDigest, call: CallLimits): Promise<OpenedImage>;
   pack(image: ImageDigest, call: CallLimits): Promise<PackedImage>;
+  requireCommand(image: ImageDigest, command: readonly string[], call: CallLimits): Promise<void>;
 } {
   const remembered = new Map<ImageDigest, Remembered>();
   return {
     check: (digest, call) => checkImage(state, digest, call),
     pack: (digest, call) => packImage(state, digest, call),
+    requireCommand: (digest, command, call) => requireCommand(state, digest, command, call),
     async open(digest, call) {
       const known = remembered.get(digest);
       if (known && sameMarks(known)) return known.image;
@@ -132,6 +135,30 @@ async function packImage(state: StateFolder, digest: ImageDigest, call: CallLimi
     archive: (name, signal) => imageArchive(store, digest, name, signal),
     ...(await processOf(config, manifest, new LayerTrees(state, store, call.signal))),
   };
+}
+
+async function requireCommand(
+  state: StateFolder,
+  digest: ImageDigest,
+  argv: readonly string[],
+  call: CallLimits,
+): Promise<void> {
+  const store = imageStore(state);
+  const manifest = readManifest(store, digest);
+  const process = readConfig(store, manifest).config ?? {};
+  const root = await rootOf(manifest, new LayerTrees(state, store, call.signal));
+  const workingFolder = checkedFolder(process.WorkingDir || "/");
+  checkCommand(root, {
+    argv,
+    searchPath: searchPathOf(process.Env ?? []),
+    workingFolder,
+    of: "",
+    delivered: new Set(),
+  });
+}
+
+async function rootOf({ layers }: Manifest, trees: LayerTrees): Promise<TarTree> {
+  return mergeLayers(await Promise.all(layers.map((layer) => trees.of(layer))));
 }
 
 /** Reads the content of a layer at most once per call, and only on demand. */
@@ -194,7 +221,7 @@ function damaged({ digest }: Descriptor): KilnError {
 
 async function processOf(config: ImageConfig, manifest: Manifest, trees: LayerTrees) {
   const process = config.config ?? {};
-  const root = mergeLayers(await Promise.all(manifest.layers.map((layer) => trees.of(layer))));
+  const root = await rootOf(manifest, trees);
   const accounts = readAccounts(root);
   const identity = resolveIdentity(process.User || "0:0", accounts, "user");
   return {

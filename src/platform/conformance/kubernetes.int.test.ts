@@ -67,6 +67,7 @@ async function openPlatform(releaseOf: (script: string, port?: number) => Releas
       },
       images: { ...imageSource(images.state), ...imagePusher(images.state, systemClock) },
       secrets: { newest: async () => new Uint8Array(), open: async () => new Map() },
+      sessions: join(folder, namespace),
       evidence: {
         // A real one is tried from end to end.
         keep: async ({ documents = [] }) => digestOf(documents.map(({ text }) => text).join("")),
@@ -99,6 +100,7 @@ async function openPlatform(releaseOf: (script: string, port?: number) => Releas
     }),
     exiting: (number) => release(number, lastWords),
     unhealthy: (number) => release(number, hello),
+    shell: ["/bin/sh", "-c"],
     request: () => askService("shop", 8080),
     requestPreview: () => askService("shop--preview", 8081),
     exhaust: async () => {

@@ -71,7 +71,6 @@ class HostFleet implements Fleet {
   readonly split = "any";
   readonly logs?: LogReader;
   readonly forecast?: NonNullable<Platform["forecast"]>;
-  readonly entryOf?: NonNullable<Platform["entryOf"]>;
   readonly volumes?: Volumes;
   readonly jobs?: JobRunner;
   readonly names?: true;
@@ -104,7 +103,6 @@ class HostFleet implements Fleet {
     this.name = host.name;
     if (host.logs) this.logs = host.logs;
     if (host.forecast) this.forecast = host.forecast;
-    if (host.entryOf) this.entryOf = host.entryOf;
     if (host.names) this.names = true;
     if (host.volumes) this.volumes = host.volumes;
     if (host.access) this.exec = this.#letIn(host.access);

@@ -1,4 +1,4 @@
-import type { JobId, ReproductionId, ServerId, ServiceKey } from "../../domain/ids.ts";
+import type { JobId, ServerId, ServiceKey } from "../../domain/ids.ts";
 import type { Release } from "../../domain/rollout/release.ts";
 import type { PlatformName } from "../../domain/target.ts";
 import type { Restoring } from "../../domain/volume.ts";
@@ -128,8 +128,6 @@ export interface Host {
   runJob?(job: HostJob, call: Call): Promise<HostServer>;
   /** Absent: no one is let into its servers. `isolate` remembers that it is out of traffic for good. */
   readonly access?: Access;
-  /** As `Platform.entryOf`. */
-  entryOf?(copy: ReproductionId): string;
   /** What a running server listens on; undefined when that cannot be told. Absent: it never can. */
   listeners?(id: ServerId): readonly Listener[] | undefined;
   /** A server was not reached: the next `list` looks whether everything around servers is as it should be. */

@@ -14,6 +14,8 @@ export interface KubernetesContext {
   readonly evidence?: EvidenceKeeper | undefined;
   readonly clock: Clock;
   readonly log: Logger;
+  /** Holds a folder for each server that someone was let into: an absolute path. */
+  readonly sessions: string;
   /** Where images are put for the nodes: `registry.example/team`, with `http://` in front for one on this machine. */
   readonly registry: string;
   /** Name of a Secret in the namespace. */

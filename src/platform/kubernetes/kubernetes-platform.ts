@@ -5,6 +5,7 @@ import type { Release } from "../../domain/rollout/release.ts";
 import { KilnError, toKilnError } from "../../lib/errors.ts";
 import { createKeyedLocks } from "../../lib/locks.ts";
 import type {
+  Access,
   Call,
   Candidate,
   Evidence,
@@ -26,6 +27,7 @@ import { logReader } from "./logs.ts";
 import { selectorOf } from "./objects/names.ts";
 import { OneOffs } from "./one-off/one-offs.ts";
 import { quarantinePod } from "./quarantine/quarantine.ts";
+import { access } from "./sessions/access.ts";
 import { requireSupported } from "./target/preflight.ts";
 import { probeCluster } from "./target/probe.ts";
 import { publishImage } from "./target/publish.ts";
@@ -43,6 +45,7 @@ export class KubernetesPlatform implements Platform, AsyncDisposable {
   readonly split = "servers";
   readonly logs: LogReader;
   readonly jobs: JobRunner;
+  readonly exec: Access;
   readonly #host: KubernetesContext;
   readonly #oneOffs: OneOffs;
   readonly #failures = new FailureMemory();
@@ -56,6 +59,12 @@ export class KubernetesPlatform implements Platform, AsyncDisposable {
     this.#host = host;
     this.logs = logReader(host.cluster);
     this.#oneOffs = new OneOffs(host);
+    const { check, isolate, enter } = access(host);
+    this.exec = {
+      check: (server, command, call) => this.#guarded(call, () => check(server, command, call)),
+      isolate: (server, call) => this.#guarded(call, () => isolate(server, call)),
+      enter: (order, call) => this.#guarded(call, () => enter(order, call)),
+    };
     this.jobs = {
       run: (order, call) => this.#change(order.release.service, call, () => this.#oneOffs.run(order, call)),
       end: (job, call) => this.#guarded(call, () => this.#oneOffs.end(job, call)),
@@ -103,10 +112,6 @@ export class KubernetesPlatform implements Platform, AsyncDisposable {
       id = await this.#oneOffs.reproduce(server, release, call);
     });
     return id;
-  }
-
-  entryOf(copy: ReproductionId): string {
-    return `kubectl exec -it -n ${this.#host.cluster.namespace} ${copy} --`;
   }
 
   async retire(server: ServerId, call: Call): Promise<void> {

@@ -8,7 +8,10 @@ import type { Owner } from "./objects/names.ts";
 import type { Exposure } from "./objects/objects.ts";
 
 export interface KubernetesTarget
-  extends Pick<KubernetesContext, "clock" | "log" | "images" | "secrets" | "configs" | "evidence"> {
+  extends Pick<
+    KubernetesContext,
+    "clock" | "log" | "images" | "secrets" | "configs" | "evidence" | "sessions"
+  > {
   readonly owner: Owner;
   /** As `kiln target add` takes them. */
   readonly options: {

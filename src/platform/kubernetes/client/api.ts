@@ -43,6 +43,18 @@ export interface ServerVersion {
   readonly text: string;
 }
 
+/** Certificates and keys in PEM. */
+export interface HandedAccess {
+  /** Without a slash at the end. */
+  readonly server: string;
+  readonly insecure: boolean;
+  readonly authority?: string | undefined;
+  readonly serverName?: string | undefined;
+  readonly token?: string | undefined;
+  readonly certificate?: string | undefined;
+  readonly key?: string | undefined;
+}
+
 /**
  * The API of a cluster. Everything here throws `target_unreachable` when no API server answers, `target_invalid` for a kubeconfig that
  * cannot be used, and `ApiRefusal` when the server refuses.
@@ -60,6 +72,8 @@ export interface Api {
    */
   watch(selection: Selection & { readonly resourceVersion: string }): AsyncGenerator<WatchEvent>;
   version(signal: AbortSignal): Promise<ServerVersion>;
+  /** What another process needs to ask the server as we do, for as long as the credentials are valid. */
+  access(signal: AbortSignal): Promise<HandedAccess>;
   /** How far the server's clock is ahead of ours, in ms: what its last answer showed. */
   readonly clockAheadMs: number;
   /** Of the kubeconfig's context. */

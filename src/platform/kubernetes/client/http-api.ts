@@ -8,6 +8,7 @@ import {
   type Api,
   ApiRefusal,
   type ClusterRequest,
+  type HandedAccess,
   type Listed,
   type Selection,
   type ServerVersion,
@@ -144,6 +145,16 @@ class HttpApi implements Api {
   async version(signal: AbortSignal): Promise<ServerVersion> {
     const found = await this.read({ path: "/version", signal }, versionSchema);
     return { minor: Number.parseInt(found?.minor ?? "0", 10), text: found?.gitVersion ?? "" };
+  }
+
+  async access(signal: AbortSignal): Promise<HandedAccess> {
+    const { access, credentials } = this.#open();
+    const { server, insecure, authority, serverName } = access;
+    const { token, certificate, key } = await credentials.current(signal);
+    return {
+      ...{ server, insecure, serverName, token, authority: authority?.toString() },
+      ...{ certificate: certificate?.toString(), key: key?.toString() },
+    };
   }
 
   /** The kubeconfig's line to the server: a file that was replaced makes another one. */

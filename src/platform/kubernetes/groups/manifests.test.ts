@@ -32,7 +32,8 @@ async function clusterThatIsEmpty(asked: string[]) {
   });
   const host: KubernetesContext = {
     cluster: new Cluster(server.api, { tag: "i", target: "t" }, undefined, server.clock),
-    images: { check: async () => {}, push: opened, pack: async () => image },
+    images: { check: async () => {}, push: opened, pack: async () => image, requireCommand: opened },
+    sessions: "/nonexistent",
     ...{ secrets: { newest: opened, open: opened }, configs: { open: opened } },
     ...{ clock: server.clock, log: silentLog, registry: "http://registry.example/team" },
     ...{ pullSecret: undefined, exposure: "ClusterIP", settleMs: 0 },

@@ -33,7 +33,8 @@ test("a node that does not give the log of a server costs its log, and no other 
   const kept: Exhibit[] = [];
   const host: KubernetesContext = {
     cluster: new Cluster(server.api, owner, undefined, server.clock),
-    images: { check: unused, push: unused, pack: unused },
+    images: { check: unused, push: unused, pack: unused, requireCommand: unused },
+    sessions: "/nonexistent",
     ...{ secrets: { newest: unused, open: unused }, configs: { open: unused } },
     ...{ clock: server.clock, log: silentLog, registry: "registry.example", pullSecret: undefined },
     ...{ exposure: "ClusterIP", settleMs: 0 },

@@ -1,7 +1,9 @@
+import { join } from "node:path";
 import { z } from "zod";
 import type { ServerId } from "../../../domain/ids.ts";
 import { KilnError } from "../../../lib/errors.ts";
 import { EvidenceParts } from "../../linux/evidence-parts.ts";
+import { transcriptsIn } from "../../linux/sessions/transcripts.ts";
 import type { Call, Evidence, Exhibit, Taint } from "../../platform.ts";
 import { ApiRefusal } from "../client/api.ts";
 import { linesOf } from "../client/lines.ts";
@@ -11,7 +13,7 @@ import { logReader } from "../logs.ts";
 import { key } from "../objects/names.ts";
 import { isolationObject } from "../objects/objects.ts";
 import type { FoundPod } from "../view/answers.ts";
-import { isGoing, releaseOf } from "../view/view.ts";
+import { imageOf, isGoing, releaseOf } from "../view/view.ts";
 
 /** Lines of its log that go with the evidence, and of the run before the last. */
 const logLines = 1000;
@@ -30,13 +32,13 @@ export async function quarantinePod(
   const { cluster } = host;
   const pod = await takenOut(host, server, call);
   await cut(cluster, pod, call);
-  const digest = await host.evidence?.keep(await exhibitOf(cluster, pod, taint, call), call);
+  const digest = await host.evidence?.keep(await exhibitOf(host, pod, taint, call), call);
   return { server, digest };
 }
 
-/** What changes meanwhile is looked at again. */
-async function takenOut(
-  { cluster, clock }: KubernetesContext,
+/** Out of traffic and of its group; it runs on. What changes meanwhile is looked at again. */
+export async function takenOut(
+  { cluster, clock }: Pick<KubernetesContext, "cluster" | "clock">,
   server: ServerId,
   call: Call,
 ): Promise<FoundPod> {
@@ -62,8 +64,14 @@ async function cut(cluster: Cluster, pod: FoundPod, call: Call): Promise<void> {
 }
 
 /** Without its object nothing would say what was found: that is asked for again. Its log comes from its node, which may be gone or be what is wrong. */
-async function exhibitOf(cluster: Cluster, pod: FoundPod, taint: Taint, call: Call): Promise<Exhibit> {
+async function exhibitOf(
+  { cluster, sessions }: KubernetesContext,
+  pod: FoundPod,
+  taint: Taint,
+  call: Call,
+): Promise<Exhibit> {
   const { name, uid, labels } = pod.metadata;
+  const transcripts = transcriptsIn(join(sessions, name));
   const documents = [
     { name: "pod.json", text: await described(cluster, cluster.pathOf("pods", name), {}, call.signal) },
   ];
@@ -81,10 +89,10 @@ async function exhibitOf(cluster: Cluster, pod: FoundPod, taint: Taint, call: Ca
   await parts.read("previous.log", (signal) => readPreviousLog(cluster, name, previous, signal));
   documents.push({ name: "previous.log", text: previous.map((line) => `${line}\n`).join("") });
   return {
-    ...{ server: name, taint, pid: undefined, secrets: [], processes: [], log, transcripts: [] },
+    ...{ server: name, taint, pid: undefined, secrets: [], processes: [], log, transcripts },
     release: {
       ...{ number: releaseOf(pod), version: labels["app.kubernetes.io/version"] ?? "" },
-      image: pod.spec.containers[0]?.image.split("@")[1] ?? "",
+      image: imageOf(pod),
     },
     ...{ documents, missing: parts.missing },
   };

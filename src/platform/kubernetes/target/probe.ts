@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { IntegrityTier } from "../../../domain/drift/drift.ts";
-import { toKilnError } from "../../../lib/errors.ts";
+import { KilnError, toKilnError } from "../../../lib/errors.ts";
 import type { Call, Gap, Readiness } from "../../platform.ts";
 import type { Cluster } from "../cluster.ts";
 
@@ -44,6 +44,22 @@ export const rights: readonly Right[] = [
   { group: "", resource: "resourcequotas", verbs: ["list"] },
 ];
 
+/** What only `kiln exec` needs: a WebSocket is a GET, and since 1.35 a create as well. It is a right to change every server, so no one is asked for it before. */
+const execRight: Right = { group: "", resource: "pods/exec", verbs: ["get", "create"] };
+
+/** Throws `exec_refused` with the Role to apply. */
+export async function requireExecRight(cluster: Cluster, call: Call): Promise<void> {
+  const { namespace } = cluster;
+  const [missing] = missingRights(await rulesOf(cluster, call), [execRight]);
+  if (missing === undefined) return;
+  const what = `${missing.resource} (${missing.verbs.join(", ")})`;
+  throw new KilnError(
+    "exec_refused",
+    `The user of the kubeconfig may not run commands in pods of the namespace ${namespace}: ${what}.`,
+    { hint: `Let an administrator apply this Role:\n${roleText(namespace, [...rights, execRight])}` },
+  );
+}
+
 const rulesSchema = z.object({
   status: z.object({
     resourceRules: z
@@ -65,7 +81,9 @@ type Rule = z.output<typeof rulesSchema>["status"]["resourceRules"][number];
 export async function probeCluster(cluster: Cluster, registry: string, call: Call): Promise<Readiness> {
   try {
     const version = await cluster.version(call);
-    const missing = missingRights(await rulesOf(cluster, call));
+    const rules = await rulesOf(cluster, call);
+    const missing = missingRights(rules);
+    const letsIn = missingRights(rules, [execRight]).length === 0;
     const gaps = [
       ...rightsGaps(cluster.namespace, missing),
       ...(version.minor < oldestMinor ? [oldGap(version.text)] : []),
@@ -76,6 +94,7 @@ export async function probeCluster(cluster: Cluster, registry: string, call: Cal
       facts: [
         `Kubernetes ${version.text}, namespace ${cluster.namespace}`,
         `images through ${registry.replace(/^https?:\/\//, "")}`,
+        letsIn ? "`kiln exec` works" : "`kiln exec` is refused: the right to `pods/exec` is missing",
       ],
       integrity,
     };
@@ -98,8 +117,8 @@ async function rulesOf({ api, namespace }: Cluster, { signal }: Call): Promise<r
 }
 
 /** Pure: what is needed and not in the rules. */
-export function missingRights(rules: readonly Rule[]): readonly Right[] {
-  return rights.flatMap((right) => {
+export function missingRights(rules: readonly Rule[], wanted = rights): readonly Right[] {
+  return wanted.flatMap((right) => {
     const verbs = right.verbs.filter((verb) => !rules.some((rule) => allows(rule, right, verb)));
     return verbs.length === 0 ? [] : [{ ...right, verbs }];
   });
@@ -136,8 +155,8 @@ export function rightsGaps(namespace: string, missing: readonly Right[]): readon
 }
 
 /** The Role with all that Kiln needs, as `kubectl apply` takes it. */
-export function roleText(namespace: string): string {
-  const rules = rights.map(
+export function roleText(namespace: string, wanted = rights): string {
+  const rules = wanted.map(
     ({ group, resource, verbs }) =>
       `- {apiGroups: ["${group}"], resources: ["${resource}"], verbs: [${verbs.join(", ")}]}`,
   );

@@ -139,3 +139,8 @@ export function momentOf(
   const ms = Date.parse(text ?? "");
   return Number.isNaN(ms) ? undefined : ms - clockAheadMs;
 }
+
+/** The digest of the image that it was made from. */
+export function imageOf({ spec }: FoundPod): string {
+  return spec.containers[0]?.image.split("@")[1] ?? "";
+}
