@@ -54,7 +54,7 @@ is_current() { [ -x node_modules/.bin/node ] && cmp -s package-lock.json "$1"; }
 production=false
 dashboard=false
 system=false
-wanted="servers images better machines"
+wanted="servers images better machines templates"
 for option; do
   case $option in
     --production) production=true wanted="servers images better" ;;

@@ -213,6 +213,7 @@ async function openBase(
     signal,
   });
   const bases: LockedBases = {
+    ...locked,
     pin: async (reference, resolve) => {
       const digest = await locked.pin(reference, resolve);
       pinned.set(reference, digest);
@@ -221,7 +222,7 @@ async function openBase(
   };
   const progress = (text: string) => options.progress({ kind: "message", text });
   const note = (text: string) => options.progress({ kind: "note", text });
-  if (from.kind !== "dockerfile" && Object.keys(args).length > 0)
+  if (from.kind !== "dockerfile" && from.kind !== "packer" && Object.keys(args).length > 0)
     throw await placed(argsElsewhere(), ["image", "args"], findPlace);
   try {
     return await sourceOf(from).open(from, {
@@ -243,9 +244,13 @@ async function openBase(
 }
 
 function argsElsewhere(): KilnError {
-  return new KilnError("spec_invalid", "Only a Dockerfile has arguments; `image.from` names none.", {
-    hint: "Leave `image.args` out, or write `from: dockerfile:PATH`. Environment variables of the image are `image.env`.",
-  });
+  return new KilnError(
+    "spec_invalid",
+    "Only a Dockerfile and a Packer template have arguments; `image.from` names neither.",
+    {
+      hint: "Leave `image.args` out, or write `from: dockerfile:PATH` or `from: packer:PATH`. Environment variables of the image are `image.env`.",
+    },
+  );
 }
 
 function lockFileOf({ projectFolder }: BuildOptions): string {

@@ -26,10 +26,14 @@ const lockSection = z.strictObject({
 
 const digest = z.string().regex(/^sha256:[0-9a-f]{64}$/);
 
+const lockedBuild = z.strictObject({ inputs: z.string().regex(/^[0-9a-f]{64}$/), image: digest });
+
 const lockFile = z.strictObject({
   version: z.literal(1),
   /** The digest that each reference of `image.from` named when it was locked. */
   bases: z.record(z.string(), digest).exactOptional(),
+  /** What templates of others built, and from which inputs. */
+  builds: z.record(z.string(), lockedBuild).exactOptional(),
   services: z.record(z.string(), lockSection),
 });
 
@@ -37,6 +41,8 @@ const lockFile = z.strictObject({
 export type LockedPackage = Readonly<z.infer<typeof lockedPackage>>;
 /** What one service's image is made from. */
 export type LockSection = Readonly<z.infer<typeof lockSection>>;
+/** The digest of what was built, and 64 hex digits over what it was built from. */
+export type LockedBuild = Readonly<z.infer<typeof lockedBuild>>;
 type LockFile = Readonly<z.infer<typeof lockFile>>;
 
 const invalidHint = "Restore kiln.lock from version control, or remove it to make a new one.";
@@ -138,15 +144,18 @@ function at(file: string, position: { line: number; col: number }): Place {
   return { file, line: position.line, column: position.col };
 }
 
-/** One base or package a line, names sorted: a change of one of them is a change of one line. */
-export function formatLock({ bases = {}, services }: LockFile): string {
-  const pinned = byName(bases).map(([name, base]) => `    ${JSON.stringify(name)}: ${JSON.stringify(base)}`);
+/** One base, build or package a line, names sorted: a change of one of them is a change of one line. */
+export function formatLock({ bases = {}, builds = {}, services }: LockFile): string {
+  const lines = (members: Readonly<Record<string, unknown>>) =>
+    byName(members).map(([name, value]) => `    ${JSON.stringify(name)}: ${JSON.stringify(value)}`);
+  const [pinned, built] = [lines(bases), lines(builds)];
   const sections = byName(services).map(
     ([name, section]) => `    ${JSON.stringify(name)}: ${formatSection(section)}`,
   );
   const members = [
     '  "version": 1',
     ...(pinned.length === 0 ? [] : [`  "bases": ${block(pinned)}`]),
+    ...(built.length === 0 ? [] : [`  "builds": ${block(built)}`]),
     `  "services": ${block(sections)}`,
   ];
   return `{\n${members.join(",\n")}\n}\n`;
@@ -183,6 +192,18 @@ export async function readLockedBase(path: string, reference: string): Promise<s
 export async function writeLockedBase(path: string, reference: string, base: string): Promise<void> {
   const lock = await readLock(path);
   await write(path, { ...lock, bases: { ...lock.bases, [reference]: base } });
+}
+
+/** What a template was pinned to, or undefined. Throws `lock_invalid` with the place. */
+export async function readLockedBuild(path: string, name: string): Promise<LockedBuild | undefined> {
+  const { builds = {} } = await readLock(path);
+  return Object.hasOwn(builds, name) ? builds[name] : undefined;
+}
+
+/** Pins what a template has built; the rest stays as it is. Only one writer at a time: the caller sees to that. */
+export async function writeLockedBuild(path: string, name: string, built: LockedBuild): Promise<void> {
+  const lock = await readLock(path);
+  await write(path, { ...lock, builds: { ...lock.builds, [name]: built } });
 }
 
 async function write(path: string, lock: LockFile): Promise<void> {

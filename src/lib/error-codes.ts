@@ -45,6 +45,8 @@ export const errorCodes = {
   trusted_key_taken: { status: 409, exit: 3 },
   dockerfile_invalid: { status: 422, exit: 2 },
   dockerfile_failed: { status: 422, exit: 1 },
+  packer_invalid: { status: 422, exit: 2 },
+  packer_failed: { status: 422, exit: 1 },
   registry_unreachable: { status: 503, exit: 1 },
   registry_denied: { status: 403, exit: 1 },
   registry_failed: { status: 502, exit: 1 },

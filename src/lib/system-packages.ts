@@ -6,7 +6,7 @@ const file = new URL("../../scripts/system-packages.txt", import.meta.url);
 const packageSchema = z.object({
   name: z.string(),
   /** What needs the package; `better` marks packages that only improve something. */
-  when: z.enum(["setup", "servers", "images", "better", "machines"]),
+  when: z.enum(["setup", "servers", "images", "better", "machines", "templates"]),
   programs: z.array(z.string().min(1)).min(1),
   /** Continues "... is for". */
   purpose: z.string().min(1),

@@ -32,7 +32,7 @@ export async function findBuildPrograms(): Promise<ProgramsFound> {
 
 /** The Debian packages of all missing programs that a running Kiln uses. */
 export async function findMissingPackages(): Promise<readonly string[]> {
-  const looked = await look(({ when }) => when !== "setup" && when !== "machines");
+  const looked = await look(({ when }) => !["setup", "machines", "templates"].includes(when));
   const missing = looked.filter(({ found }) => found === undefined);
   return [...new Set(missing.map(({ debianPackage }) => debianPackage.name))];
 }

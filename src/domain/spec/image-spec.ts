@@ -2,7 +2,7 @@ export interface ImageSpec {
   /** A label that, once given, never points elsewhere. Absent: from git, otherwise a counter. */
   readonly version: string | undefined;
   readonly from: ImageBase;
-  /** Arguments of the Dockerfile, in place of their defaults. Absent: none. */
+  /** Arguments of the Dockerfile, or variables of the Packer template, in place of their defaults. Absent: none. */
   readonly args?: Readonly<Record<string, string>>;
   /** Debian package names, optionally `name=version`. */
   readonly packages: readonly string[];
@@ -34,6 +34,8 @@ export type ImageBase =
   | { readonly kind: "oci"; readonly path: string; readonly ref: string | undefined }
   /** What a Dockerfile builds, or one of its stages. `path` is absolute. */
   | { readonly kind: "dockerfile"; readonly path: string; readonly stage: string | undefined }
+  /** What a Packer template (a file or a folder) builds, or one of its builds. `path` is absolute. */
+  | { readonly kind: "packer"; readonly path: string; readonly build: string | undefined }
   /** An image in a registry, as a person names it, with a tag or a digest. */
   | { readonly kind: "registry"; readonly reference: string }
   /** Where a channel of this installation is. */

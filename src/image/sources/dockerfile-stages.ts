@@ -135,7 +135,7 @@ function withDefaults(word: string, defaults: ReadonlyMap<string, string>): stri
 }
 
 /** Without a host, a Dockerfile means Docker's own registry; without a tag, `latest`. */
-function inRegistry(image: string): string | undefined {
+export function inRegistry(image: string): string | undefined {
   const hosted = parseReference(image) === undefined ? `docker.io/${image}` : image;
   const reference = parseReference(hosted);
   if (reference === undefined) return undefined;

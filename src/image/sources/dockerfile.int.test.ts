@@ -5,17 +5,12 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { KilnError } from "../../lib/errors.ts";
 import { sha256 } from "../../lib/files/sha256.ts";
 import { exec } from "../../lib/process/exec.ts";
-import { pacer } from "../../lib/time/pace.ts";
 import { buildImage } from "../build.ts";
-import { layerTree } from "../layers/layers.ts";
-import { mergeLayers } from "../layers/tree.ts";
-import { clientOf, dockerRegistry } from "../registry/testing.ts";
-import { contentBytes, contentLength } from "../store/content.ts";
 import { imageStore, readConfig, readManifest } from "../store/image-store.ts";
 import { basesIn } from "../store/images.ts";
 import { hostArchitecture } from "../store/oci-types.ts";
 import { serviceSpec, type Workshop, workshop } from "../test-kit.ts";
-import { pushImage } from "../transfer/push.ts";
+import { filesOf, registryWithShell } from "./built/testing.ts";
 
 const missing = ["docker-registry", "buildah", "runc"].filter(
   (one) => spawnSync("which", [one]).status !== 0,
@@ -23,34 +18,18 @@ const missing = ["docker-registry", "buildah", "runc"].filter(
 if (process.getuid?.() !== 0) missing.push("root");
 if (missing.length > 0) console.log(`skipped: ${missing.join(", ")} not here`);
 
-let maker: Workshop;
-let registry: Awaited<ReturnType<typeof dockerRegistry>>;
+let registry: Awaited<ReturnType<typeof registryWithShell>>;
 /** An image with a shell, in a registry. */
 let base: string;
 let baseByDigest: string;
 
 beforeAll(async () => {
   if (missing.length > 0) return;
-  maker = workshop();
-  registry = await dockerRegistry(join(maker.folder, "registry"));
-  const download = ["apt-get", "-qq", "-o", "APT::Sandbox::User=root", "download", "busybox-static"] as const;
-  await exec([...download], { cwd: maker.folder });
-  const archive = readdirSync(maker.folder).find((name) => name.endsWith(".deb")) ?? "";
-  await exec(["dpkg-deb", "-x", archive, "unpacked"], { cwd: maker.folder });
-  const { stdout } = await exec(["find", "unpacked", "-path", "*bin/busybox"], { cwd: maker.folder });
-  maker.write("busybox", readFileSync(join(maker.folder, stdout.trim())), 0o755);
-  const files = [
-    { from: join(maker.project, "busybox"), to: "/bin/busybox", mode: undefined, owner: undefined },
-  ];
-  const links = ["sh", "cat", "id"].map((name) => ({ path: `/bin/${name}`, target: "busybox" }));
-  const built = await buildImage(serviceSpec({ files, links, command: ["/bin/sh"] }), maker.options);
-  await pushImage(imageStore(maker.state), built.digest, clientOf(registry.host, "base:1"), "1", () => {});
-  base = `http://${registry.host}/base:1`;
-  baseByDigest = `http://${registry.host}/base@${built.digest}`;
+  registry = await registryWithShell(["sh", "cat", "id"]);
+  ({ base, baseByDigest } = registry);
 });
 afterAll(async () => {
   await registry?.[Symbol.asyncDispose]();
-  maker?.[Symbol.dispose]();
 });
 
 function build(shop: Workshop, stage?: string, args?: Readonly<Record<string, string>>) {
@@ -58,20 +37,6 @@ function build(shop: Workshop, stage?: string, args?: Readonly<Record<string, st
   const findPlace = async () => ({ file: "kiln.yaml", line: 3, column: 9 });
   const image = { from, command: undefined, ...(args === undefined ? {} : { args }) };
   return buildImage(serviceSpec(image), { ...shop.options, findPlace });
-}
-
-async function filesOf(shop: Workshop, digest: string): Promise<Record<string, string>> {
-  const store = imageStore(shop.state);
-  const trees = readManifest(store, digest).layers.map((layer) =>
-    layerTree(store, shop.state.cache, { digest: layer.digest, bytes: layer.size }, pacer()),
-  );
-  const files = [...mergeLayers(await Promise.all(trees))].filter(
-    ([path, { type, content }]) =>
-      type === "file" && contentLength(content) < 10_000 && !path.startsWith("bin/"),
-  );
-  return Object.fromEntries(
-    files.map(([path, { content }]) => [path, content ? contentBytes(content, 10_000).toString() : ""]),
-  );
 }
 
 test.skipIf(missing.length > 0)("a Dockerfile with stages becomes an image, the same each time", async () => {
@@ -134,7 +99,7 @@ test.skipIf(missing.length > 0)(
   "a step that gets out of its root reaches nothing of the machine's",
   async () => {
     using shop = workshop();
-    const outside = join(maker.folder, "outside");
+    const outside = join(registry.maker.folder, "outside");
     mkdirSync(outside, { recursive: true });
     writeFileSync(join(outside, "secret"), "x", { mode: 0o600 });
     // Of a mount's source, some versions of buildah follow links to the machine's own folders (CVE-2024-1753).

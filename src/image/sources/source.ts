@@ -26,7 +26,7 @@ export interface OpenCall {
   readonly bases: LockedBases;
   /** The digest where a channel is now. Absent: channels cannot be looked up. */
   readonly channelDigest: ((service: string, name: string) => Promise<string>) | undefined;
-  /** `image.args` of kiln.yaml: only a Dockerfile has some. */
+  /** `image.args` of kiln.yaml: only a Dockerfile and a template of Packer have some. */
   readonly args: Readonly<Record<string, string>>;
   /** How the project's files are read, for sources that use them. */
   readonly walk: WalkOptions;

@@ -4,12 +4,13 @@ import { channel } from "./channel.ts";
 import { debian } from "./debian.ts";
 import { dockerfile } from "./dockerfile.ts";
 import { oci } from "./oci.ts";
+import { packer } from "./packer/packer.ts";
 import { registry } from "./registry.ts";
 import { scratch } from "./scratch.ts";
 import type { Source } from "./source.ts";
 
 /** Every kind of `image.from`. Their patterns do not overlap. */
-const sources = { scratch, debian, oci, dockerfile, channel, registry } satisfies {
+const sources = { scratch, debian, oci, dockerfile, packer, channel, registry } satisfies {
   [Kind in ImageBase["kind"]]: Source<Extract<ImageBase, { kind: Kind }>>;
 };
 
@@ -28,7 +29,9 @@ export function baseHint(found: unknown): string | undefined {
   if (typeof found !== "string") return undefined;
   const [kind = "", ...rest] = found.split(":");
   const meant =
-    kind in sources ? undefined : nearest(kind, ["scratch", "debian", "oci", "dockerfile", "channel"]);
+    kind in sources
+      ? undefined
+      : nearest(kind, ["scratch", "debian", "oci", "dockerfile", "packer", "channel"]);
   if (meant) return `Did you mean \`${[meant, ...rest].join(":")}\`?`;
   return all.map(({ hint }) => hint(found)).find(Boolean);
 }

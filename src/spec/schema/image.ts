@@ -109,24 +109,27 @@ export const image = z
       from: leaf
         .text({
           expected:
-            "scratch, debian:SUITE (such as debian:bookworm), oci:PATH, dockerfile:PATH or HOST/NAME:TAG in a registry",
+            "scratch, debian:SUITE (such as debian:bookworm), oci:PATH, dockerfile:PATH, packer:PATH or HOST/NAME:TAG in a registry",
           pattern: basePattern,
           examples: [
             "debian:bookworm",
             "scratch",
             "oci:./base",
             "dockerfile:./Dockerfile",
+            "packer:./web.pkr.hcl",
             "registry.example/nginx:1.27",
           ],
           parse: parseBase,
           hint: baseHint,
         })
         .describe(
-          "Base of the image: nothing, a slim Debian, an OCI image layout (folder or archive), a Dockerfile, or an image in a registry.",
+          "Base of the image: nothing, a slim Debian, an OCI image layout (folder or archive), a Dockerfile, a Packer template, or an image in a registry.",
         ),
       args: environmentVariables()
         .prefault({})
-        .describe("Arguments (`ARG`) of the Dockerfile, in place of their defaults. Not for secrets."),
+        .describe(
+          "Arguments (`ARG`) of the Dockerfile, or variables of the Packer template, in place of their defaults. Not for secrets.",
+        ),
       packages: leaf
         .list(leaf.packageName({ version: true }), "Debian packages")
         .prefault([])

@@ -1,4 +1,4 @@
-import { type ExecOptions, exec } from "../../lib/process/exec.ts";
+import { type ExecOptions, type ExecResult, exec } from "../../../lib/process/exec.ts";
 
 /** Of the uids that no user has (systemd, UIDS-GIDS.md: 0x70000000 to 0x7FFDFFFF), after the uids that user namespaces of servers belong to. */
 const firstUid = 0x7040_0000;
@@ -54,13 +54,13 @@ export async function runApart(
   folder: string,
   argv: readonly [string, ...string[]],
   options: ExecOptions,
-): Promise<void> {
+): Promise<ExecResult> {
   const bound = 'mount --bind "$1" "$2" && cd "$2" && shift 2 && exec "$@"';
   const call = String(unshareCalls[process.arch] ?? -1);
   const asNobody = ["perl", "-e", newUserProgram, "--", call, String(firstUid), String(uids)];
   await giveTo(firstUid, folder);
   try {
-    await exec(
+    return await exec(
       [
         ...["unshare", "--mount", "sh", "-c", bound, "sh", folder, apartFolder],
         ...asNobody,
