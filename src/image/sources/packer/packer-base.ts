@@ -94,13 +94,13 @@ async function ask(base: PackerBase, work: Work, call: OpenCall): Promise<z.infe
   call.progress(`Reading ${work.template} with Packer`);
   return withPacker(work, [], call, async (run) => {
     const inspect = await run.packer("inspect", "-machine-readable");
-    if (!inspect.ok) throw packerFault(work, plainOutput(inspect.output));
+    if (!inspect.ok) throw packerFault(work, plainOutput(inspect.output), "reading");
     const { builds, variables } = inspected(inspect.output);
     if (variables) requireDeclared(work, variables);
     const { name } = chooseBuild(work.template, builds, base.build);
     const trial = await run.packer("build", `-only=${name}`);
     const images = [...new Set(await run.lines("asked"))];
-    if (images.length === 0) throw packerFault(work, trial.output);
+    if (images.length === 0) throw packerFault(work, trial.output, "reading");
     return { build: name, images };
   });
 }
@@ -150,7 +150,7 @@ async function build(
   await withPacker(work, images, call, async (run) => {
     call.progress(`Running ${work.template} with Packer`);
     const { ok, output } = await run.packer("build", `-only=${name}`);
-    if (!ok) throw packerFault(work, output);
+    if (!ok) throw packerFault(work, output, "building");
     for (const note of await run.lines("notes")) call.note(note);
     await keepResult(await writeResult(run, call), run.bases, result, call);
   });

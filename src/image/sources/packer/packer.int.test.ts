@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { readdirSync, readFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { buildImage } from "../../build.ts";
@@ -107,5 +107,82 @@ test.skipIf(missing.length > 0)(
     const before = lock();
     const again = await build(shop, "web.pkr.hcl", { updateLock: true });
     expect([again.digest, lock()]).toEqual([one.digest, before]);
+  },
+);
+
+test.skipIf(missing.length > 0)(
+  "an old template in JSON, with variables, an export and an import",
+  async () => {
+    using shop = workshop();
+    const docker = { type: "docker", image: registry.base, exec_user: "root", export_path: "web.tar" };
+    const inline = ["echo {{user `greeting`}} > /made", "chmod 755 /made"];
+    const imported = { type: "docker-import", repository: "shop/web", tag: "1", changes: ['CMD ["/made"]'] };
+    shop.write(
+      "web.json",
+      JSON.stringify({
+        variables: { greeting: "hello" },
+        builders: [docker, { type: "amazon-ebs", name: "aws" }],
+        provisioners: [{ type: "shell", inline }],
+        "post-processors": [[imported, { type: "docker-push" }]],
+      }),
+    );
+    const notes: string[] = [];
+    const progress = (event: { kind: string; text?: string }) => {
+      if (event.kind === "note") notes.push(event.text ?? "");
+    };
+    const { digest } = await build(shop, "web.json", { progress }, { greeting: "for you" });
+    expect((await filesOf(shop, digest)).made).toBe("for you\n");
+    const store = imageStore(shop.state);
+    expect(readConfig(store, readManifest(store, digest)).config?.Cmd).toEqual(["/made"]);
+    expect(notes).toEqual([expect.stringMatching(/^Packer's push of shop\/web:1 is left out: /)]);
+    await expect(build(shop, "web.json", {}, { greting: "x" })).rejects.toMatchObject({
+      ...{ code: "packer_invalid", hint: "Did you mean greeting?" },
+    });
+  },
+);
+
+test.skipIf(missing.length > 0)("faults name the place, and leave nothing", async () => {
+  using shop = workshop();
+  const fault = async (text: string, args?: Readonly<Record<string, string>>) => {
+    shop.write("web.pkr.hcl", text);
+    return build(shop, "web.pkr.hcl", {}, args).catch((error: unknown) => error);
+  };
+  const invalid = (message: RegExp) => ({ code: "packer_invalid", message: expect.stringMatching(message) });
+  expect(await fault("source {")).toMatchObject(invalid(/^web\.pkr\.hcl:1: Error: /));
+  expect(await fault(template("", "comit = true"))).toMatchObject(
+    invalid(/^web\.pkr\.hcl:17: .*Did you mean "commit"\?/s),
+  );
+  expect(await fault(template(""), { greting: "x" })).toMatchObject(invalid(/variable/));
+  expect(await fault(template("", "discard = true"))).toMatchObject({ code: "packer_failed" });
+  const failed = 'provisioner "shell" {\n inline = ["echo out of order", "exit 3"]\n}';
+  expect(await fault(template(failed))).toMatchObject({
+    code: "packer_failed",
+    message: expect.stringMatching(/out of order[\s\S]*status: 3/),
+  });
+  // A link where the result is to be leads whoever keeps it nowhere.
+  const outside = join(shop.folder, "outside");
+  mkdirSync(outside);
+  for (const folder of [shop.folder, outside]) chmodSync(folder, 0o777);
+  const link = `provisioner "shell-local" {\n inline = ["mkdir /mnt/out && ln -s ${outside} /mnt/out/blobs"]\n}`;
+  expect(await fault(template(link))).toMatchObject({ code: "image_invalid" });
+  expect(readdirSync(join(shop.state.home, "images/temporary"))).toEqual([]);
+  expect(readdirSync(join(shop.state.home, "cache/packer"))).toEqual(["asked"]);
+});
+
+test.skipIf(missing.length > 0)(
+  "a build that never ends stops when it is cancelled, with its processes",
+  async () => {
+    using shop = workshop();
+    const mark = `31${process.pid}1`;
+    shop.write("web.pkr.hcl", template(`provisioner "shell" {\n inline = ["sleep ${mark}"]\n}`));
+    const stop = new AbortController();
+    const building = build(shop, "web.pkr.hcl", { signal: stop.signal });
+    building.catch(() => {});
+    const sleeping = () => spawnSync("pgrep", ["-f", `^sleep ${mark}$`]).status === 0;
+    await expect.poll(sleeping, { timeout: 120_000, interval: 50 }).toBe(true);
+    stop.abort();
+    await expect(building).rejects.toMatchObject({ code: "cancelled" });
+    await expect.poll(sleeping, { timeout: 60_000, interval: 50 }).toBe(false);
+    expect(readdirSync(join(shop.state.home, "images/temporary"))).toEqual([]);
   },
 );

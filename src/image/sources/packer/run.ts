@@ -165,8 +165,12 @@ export async function writeResult({ folder, lines }: Run, { signal }: OpenCall):
 
 const mostLines = 30;
 
-/** The fault of a run that has failed, in Packer's own words, with the place that it names. */
-export function packerFault({ template, packer }: Work, output: string): KilnError {
+/** The fault of a run that has failed while the template was read or built, in Packer's own words, with the place that it names. */
+export function packerFault(
+  { template, packer }: Work,
+  output: string,
+  during: "reading" | "building",
+): KilnError {
   const place = faultPlace(output, template);
   const words = output
     .replaceAll("%!(PACKER_COMMA)", ",")
@@ -184,6 +188,7 @@ export function packerFault({ template, packer }: Work, output: string): KilnErr
     });
   }
   if (place !== undefined) return new KilnError("packer_invalid", `${place}: ${words}`);
+  if (during === "reading") return new KilnError("packer_invalid", `${template} cannot be read: ${words}`);
   return new KilnError("packer_failed", `${basename(template)} cannot be built: ${words}`, {
     hint: "Provisioners have no network: bring what they need as files, or build on an image that has it.",
   });
