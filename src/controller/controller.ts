@@ -1,13 +1,11 @@
 import type { accessTable } from "../api/contract/access/operations.ts";
 import type { sourceTable } from "../api/contract/sources/operations.ts";
 import type { webhookTable } from "../api/contract/webhooks/operations.ts";
-import type { ServerId } from "../domain/ids.ts";
 import type { EvidenceStore } from "../drift/evidence/evidence.ts";
-import { KilnError } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import { momentOf } from "../lib/time/clock.ts";
 import type { SteadyClock } from "../lib/time/steady-clock.ts";
-import type { Call, LogLine } from "../platform/platform.ts";
+import type { Call } from "../platform/platform.ts";
 import type { Store } from "../store/store.ts";
 import type { Auditor } from "./audit/auditor.ts";
 import { createCommands } from "./changes/operations.ts";
@@ -23,6 +21,7 @@ import type { Operations } from "./operations.ts";
 import { createPolicyOperations } from "./policy/operations.ts";
 import { createTrustOperations } from "./policy/trust.ts";
 import { createExec } from "./servers/exec.ts";
+import { createLogs } from "./servers/logs.ts";
 import { createReproduce } from "./servers/reproduce.ts";
 import { createQueries } from "./services/queries.ts";
 import { createSecretCommands } from "./services/secrets.ts";
@@ -69,9 +68,6 @@ export interface Controller
 /** A call made for a user may take this long: preparing an image for the first time is the slowest. */
 const requestTimeoutMs = 120_000;
 
-/** For a caller that never ends early. */
-const neverAborted = new AbortController().signal;
-
 /** Starts the loop over everything desired, and answers what can be asked. */
 export function startController(options: ControllerOptions): Controller {
   const { store, clock, log, images, self, meter = new Meter() } = options;
@@ -84,6 +80,7 @@ export function startController(options: ControllerOptions): Controller {
     signal: AbortSignal.timeout(requestTimeoutMs),
     deadline: clock.now() + requestTimeoutMs,
   });
+  const queries = createQueries({ store, clock, targets, images });
   return {
     ...createCommands({ store, targets, images, clock, call }),
     ...createSecretCommands(store),
@@ -91,12 +88,12 @@ export function startController(options: ControllerOptions): Controller {
     ...createPolicyOperations(store),
     ...createVolumeOperations({ store, targets, call }),
     ...createTargetOperations({ store, targets, platforms: options.platforms }),
-    ...createQueries({ store, clock, targets, images }),
+    ...queries,
     ...createDriftOperations({ store, targets, call, evidence: options.evidence }),
     ...createJobOperations({ store, clock, targets }),
     ...createReproduce({ store, targets, call }),
     ...createExec({ store, targets, clock, call }),
-    logs: ({ server, ...how }, { signal = neverAborted } = {}) => readLog(targets, server, how, signal),
+    ...createLogs({ store, targets, status: queries.status }),
     info: async () => {
       const glances = await Promise.all(targets.all.map(({ loop }) => loop.observer.glance()));
       const groups = glances.flatMap(({ observation }) => observation?.groups ?? []);
@@ -113,17 +110,4 @@ export function startController(options: ControllerOptions): Controller {
       await targets.close();
     },
   };
-}
-
-async function* readLog(
-  targets: Targets,
-  server: ServerId,
-  how: { readonly tail?: number | undefined; readonly follow?: boolean | undefined },
-  signal: AbortSignal,
-): AsyncGenerator<LogLine> {
-  const { platform } = await targets.holding(server);
-  if (platform.logs === undefined) {
-    throw new KilnError("platform_unusable", `The platform ${platform.name} keeps no logs.`);
-  }
-  yield* platform.logs.read(server, how, signal);
 }

@@ -10,6 +10,7 @@ import { AccessView } from "./views/access/access.tsx";
 import { DiffView } from "./views/diff.tsx";
 import { DriftView } from "./views/drift.tsx";
 import { FiguresView } from "./views/figures.tsx";
+import { LogsView } from "./views/logs/logs.tsx";
 import { NowView } from "./views/now.tsx";
 import { RolloutView } from "./views/rollout.tsx";
 import { ServerView } from "./views/server.tsx";
@@ -21,6 +22,7 @@ const tabs = [
   ["Now", { view: "now" }],
   ["Drift", { view: "drift" }],
   ["Timeline", { view: "timeline", service: undefined }],
+  ["Logs", { view: "logs", service: undefined, server: undefined }],
   ["Figures", { view: "figures" }],
   ["Access", { view: "access" }],
 ] as const satisfies readonly (readonly [string, Place])[];
@@ -78,6 +80,8 @@ function View({ at }: { readonly at: Place }) {
       return <TimelineView key={at.service ?? ""} service={at.service} />;
     case "figures":
       return <FiguresView />;
+    case "logs":
+      return <LogsView service={at.service} server={at.server} />;
     case "access":
       return <AccessView />;
     case "unknown":
@@ -134,6 +138,7 @@ const keys: Readonly<Record<string, Place>> = {
   n: { view: "now" },
   d: { view: "drift" },
   t: { view: "timeline", service: undefined },
+  l: { view: "logs", service: undefined, server: undefined },
   f: { view: "figures" },
   a: { view: "access" },
 };

@@ -15,6 +15,12 @@ export function goTo(next: Place): void {
   document.querySelector<HTMLElement>("main")?.focus();
 }
 
+/** Another choice on the same page: what has the focus keeps it, and the way back leads off the page. */
+export function stayAt(next: Place): void {
+  history.replaceState(null, "", pathOf(next));
+  place.value = next;
+}
+
 /** A link within the dashboard: the browser's own, except that the page is not loaded again. */
 export function Go({ to, class: name, children, current, label }: GoProps) {
   const follow = (event: MouseEvent) => {

@@ -9,6 +9,7 @@ import { endOf, inOrder } from "./views/access/access-words.ts";
 import { actorOf, filters, toneOf } from "./views/event-words.ts";
 import { figureValue } from "./views/figure-words.ts";
 import { headline } from "./views/headline.ts";
+import { append, matching, mostLines, piecesOf } from "./views/logs/lines.ts";
 import { wayBack } from "./views/way-back.ts";
 
 describe("places", () => {
@@ -18,6 +19,9 @@ describe("places", () => {
       { view: "timeline", service: undefined },
       { view: "timeline", service: "shop" },
     ] as const),
+    { view: "logs", service: undefined, server: undefined },
+    { view: "logs", service: "shop", server: undefined },
+    { view: "logs", service: "shop", server: "shop/1" },
     { view: "service", service: "shop.staging" },
     { view: "rollout", service: "shop", rollout: 7 },
     { view: "diff", service: "shop", from: 3, to: 4 },
@@ -125,4 +129,31 @@ test("tokens that count come first; of the others it is said how they ended", ()
     { atMs: 40, words: "revoked", by: "by ada: has left" },
     { atMs: 30, words: "expired", by: undefined },
   ]);
+});
+
+describe("lines of logs", () => {
+  const line = (n: number, atMs = n, text = `line ${n}`) => ({ n, atMs, text, server: "shop-1-1-1" });
+  test("stand by their time, and the oldest give way", () => {
+    expect(append([line(1, 5), line(2, 7)], [line(3, 6)]).map(({ n }) => n)).toEqual([1, 3, 2]);
+    const many = Array.from({ length: mostLines }, (_, n) => line(n));
+    const kept = append(many, [line(mostLines)]);
+    expect([kept.length, kept[0]?.n]).toEqual([mostLines, 1]);
+  });
+  test("are found by words of theirs or their server", () => {
+    const lines = [line(1, 1, "GET /Orders"), line(2, 2, "POST /")];
+    expect(matching(lines, "orders").map(({ n }) => n)).toEqual([1]);
+    expect(matching(lines, "SHOP-1")).toHaveLength(2);
+  });
+  test("keep their colours, and nothing else that a terminal obeys", () => {
+    expect(piecesOf("\x1b[1;31merror\x1b[0m: <b>x</b>")).toEqual([
+      { text: "error", tone: "bad" },
+      { text: ": <b>x</b>", tone: undefined },
+    ]);
+    const hostile = "\x1b[2J\x1b]0;title\x07a\x1b]8;;http://x\x1b\\b\rc\td\x00";
+    expect(
+      piecesOf(hostile)
+        .map(({ text }) => text)
+        .join(""),
+    ).toBe("abc\td");
+  });
 });

@@ -9,6 +9,8 @@ export type Place =
   | { readonly view: "timeline"; readonly service: string | undefined }
   | { readonly view: "figures" }
   | { readonly view: "access" }
+  /** Without a server: all of the service. */
+  | { readonly view: "logs"; readonly service: string | undefined; readonly server: string | undefined }
   | { readonly view: "unknown" };
 
 export function pathOf(place: Place): string {
@@ -20,6 +22,11 @@ export function pathOf(place: Place): string {
     case "figures":
     case "access":
       return `/${place.view}`;
+    case "logs":
+      return ["/logs", place.service, place.server]
+        .filter((part) => part !== undefined)
+        .map((part, n) => (n === 0 ? part : encodeURIComponent(part)))
+        .join("/");
     case "timeline":
       return place.service === undefined ? "/timeline" : `/timeline/${encodeURIComponent(place.service)}`;
     case "service":
@@ -39,6 +46,7 @@ export function placeOf(path: string): Place {
   if (first === "" && second === undefined) return { view: "now" };
   if ((first === "drift" || first === "figures" || first === "access") && second === undefined)
     return { view: first };
+  if (first === "logs" && fourth === undefined) return { view: "logs", service: second, server: third };
   if (first === "timeline" && third === undefined) return { view: "timeline", service: second };
   if (first !== "s" || second === undefined || second === "") return { view: "unknown" };
   if (third === undefined) return { view: "service", service: second };

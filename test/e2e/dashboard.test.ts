@@ -7,7 +7,7 @@ import { type Browser, chromium, type Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { ServiceStatus } from "../../src/controller/operations.ts";
 import { type Installation, install, kilnPath, whyNoServers } from "./harness.ts";
-import { type LittleService, littleService } from "./little-service.ts";
+import { behaviours, type LittleService, littleService } from "./little-service.ts";
 
 const executablePath = "/usr/bin/chromium";
 const why = whyNoServers() ?? (existsSync(executablePath) ? undefined : `there is no ${executablePath}`);
@@ -28,7 +28,9 @@ describe.skipIf(why !== undefined)("the dashboard, in a browser", () => {
 
   beforeAll(async () => {
     kiln = await install("/tmp", { drifts: true });
-    shop = await littleService(kiln, "shop", { bake: "1s" });
+    const says = `echo '<b>begun</b>'; ${behaviours.serves}`;
+    const command = JSON.stringify(["/bin/busybox", "sh", "-c", says]);
+    shop = await littleService(kiln, "shop", { bake: "1s", command });
     await kiln.ok(["deploy"], { cwd: shop.folder });
     await shop.setPage("two");
     await kiln.ok(["deploy"], { cwd: shop.folder });
@@ -86,6 +88,17 @@ describe.skipIf(why !== undefined)("the dashboard, in a browser", () => {
     await press("Cancel");
   });
 
+  test("follows what servers write, as text; a pause holds it, and a search finds it", async () => {
+    await page.goto(new URL("/logs/shop", page.url()).href);
+    await page.getByRole("log").getByText("<b>begun</b>").first().waitFor();
+    await press("Pause");
+    await see(/ · paused/);
+    await page.getByRole("searchbox", { name: "Only lines with" }).fill("nothing like it");
+    await see(/^0 of .* with “nothing like it” · paused/);
+    await press("Continue");
+    await see(/ · live/);
+  });
+
   test("shows who touched a server", async () => {
     const [status] = await kiln.json<readonly ServiceStatus[]>(["status", "shop"]);
     const server = status?.servers.find(({ state, release }) => state === "ready" && release === 1)?.id ?? "";
@@ -103,7 +116,16 @@ describe.skipIf(why !== undefined)("the dashboard, in a browser", () => {
 
   test("is for everyone: axe finds nothing wrong, in both themes and on a narrow screen", async () => {
     const found: string[] = [];
-    for (const path of ["/", "/s/shop", "/s/shop/rollouts/3", "/drift", "/timeline", "/figures", "/access"]) {
+    for (const path of [
+      "/",
+      "/s/shop",
+      "/s/shop/rollouts/3",
+      "/drift",
+      "/timeline",
+      "/figures",
+      "/access",
+      "/logs/shop",
+    ]) {
       await page.goto(new URL(path, page.url()).href);
       await heading(/./);
       await page.getByText("Asking…").first().waitFor({ state: "hidden" });

@@ -4,7 +4,7 @@ import type { OperationName } from "../../api/contract/types.ts";
 /** All that the dashboard asks for. What a page never needs (`exec`, `deploy`, secrets, data of volumes), no page gets. */
 const operations = [
   ...(["info", "overview", "status", "history", "diff", "traffic", "figures", "rollout"] as const),
-  ...(["events", "audit", "drift", "evidence", "evidenceOf", "logs", "plan"] as const),
+  ...(["events", "audit", "drift", "evidence", "evidenceOf", "logs", "serviceLogs", "plan"] as const),
   ...(["whoami", "access", "revokeAccess"] as const),
   ...(["rollback", "scale", "abort", "pause", "resume", "promote"] as const),
 ] satisfies readonly OperationName[];

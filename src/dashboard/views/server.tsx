@@ -49,7 +49,7 @@ export function ServerView({ service, server }: { readonly service: string; read
           />
         </>
       )}
-      {here !== undefined && <Log server={server} />}
+      {here !== undefined && <Log service={service} server={server} />}
       <h2>What happened</h2>
       <Answered held={log}>
         {(events) => (
@@ -185,11 +185,14 @@ function Evidence({ server }: { readonly server: string }) {
 /** So many of the last lines. */
 const tail = 200;
 
-function Log({ server }: { readonly server: string }) {
+function Log({ service, server }: { readonly service: string; readonly server: string }) {
   const held = useAnswer("logs", { server, tail });
   return (
     <>
-      <h2>Log</h2>
+      <div class="bar">
+        <h2>Log</h2>
+        <Go to={{ view: "logs", service, server }}>Follow it</Go>
+      </div>
       <Answered held={held}>
         {(lines) => (
           // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls can be reached by keyboard

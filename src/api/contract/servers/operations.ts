@@ -44,4 +44,13 @@ export const serversTable = {
     asks: "Logs",
     items: "LogLine",
   },
+  /** The lines of one server are in their order. With `follow`, also of servers that begin later. Throws `service_unknown`. */
+  serviceLogs: {
+    method: "GET",
+    path: "/v1/services/:service/logs",
+    needs: "view service",
+    summary: "What all servers of a service and its running jobs write, each line with its server.",
+    asks: "ServiceLogs",
+    items: "ServerLine",
+  },
 } as const satisfies Record<string, ContractEntry>;

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { atMs } from "../../../domain/schema/values.ts";
-import { flag, givenReason, reason, server, wholeNumber } from "../common.ts";
+import { flag, givenReason, reason, server, service, wholeNumber } from "../common.ts";
 
 const Server = z.strictObject({ server });
 
@@ -22,6 +22,11 @@ const Logs = z.strictObject({
   follow: flag.optional().describe("Continue with lines as they are written."),
 });
 
+const ServiceLogs = Logs.omit({ server: true }).extend({
+  service,
+  tail: wholeNumber.optional().describe("Only this number of the last lines of each server."),
+});
+
 const ExecGrant = z.object({
   session: z.number().int(),
   argv: z.array(z.string()).describe("The command to run on the server's machine."),
@@ -40,8 +45,10 @@ const LogLine = z.object({
   text: z.string(),
 });
 
+const ServerLine = LogLine.extend({ server: z.string().describe("The server or job that wrote it.") });
+
 /** What the operations are asked with. */
-export const serversAsks = { ChangeServer, EndExec, Exec, Logs, Server };
+export const serversAsks = { ChangeServer, EndExec, Exec, Logs, Server, ServiceLogs };
 
 /** What they answer. */
-export const serversAnswers = { ExecGrant, LogLine, Reproduced };
+export const serversAnswers = { ExecGrant, LogLine, Reproduced, ServerLine };

@@ -14,6 +14,7 @@ export const serversAsked: AskedOf<typeof serversTable> = {
   exec: [anExec],
   endExec: [{ session: 7, exitCode: 137 }],
   logs: [{ server, tail: 3 }],
+  serviceLogs: [{ service: "shop", tail: 3 }],
 };
 
 /** Full values. */
@@ -27,6 +28,9 @@ export const serversAnswered: OperationsOf<typeof serversTable> = {
     tainted: true,
   }),
   endExec: async () => {},
+  serviceLogs: async function* () {
+    yield { server, atMs: 1, stream: "stdout", text: "hello" };
+  },
   logs: async function* () {
     yield { atMs: 1, stream: "stdout", text: "hello\nworld" };
     yield { atMs: 2, stream: "stderr", text: "ünïcode \u2028 data: x" };

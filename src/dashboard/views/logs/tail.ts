@@ -1,0 +1,106 @@
+import { type Signal, signal } from "@preact/signals";
+import { useEffect, useMemo } from "preact/hooks";
+import { requestOf, table } from "../../../api/contract/contract.ts";
+import { ask, type Fault, toFault } from "../../store.ts";
+import { append, type Line } from "./lines.ts";
+
+/** What is read: all servers of a service, or one of them. */
+export interface Source {
+  readonly service: string;
+  readonly server: string | undefined;
+}
+
+export interface Tail {
+  readonly lines: readonly Line[];
+  readonly state: "connecting" | "live" | "ended";
+  readonly fault?: Fault;
+}
+
+/** So many of the last lines of each server come first. */
+const before = 200;
+/** Lines are collected so long before they are shown. */
+const collectMs = 250;
+const againMs = 3_000;
+
+/** What the source writes, for as long as the page can be seen: a hidden one reads nothing, and begins anew when it is seen again. */
+export function useTail({ service, server }: Source): Signal<Tail> {
+  const tail = useMemo(() => signal<Tail>({ lines: [], state: "connecting" }), [service, server]);
+  useEffect(() => follow(tail, { service, server }), [tail]);
+  return tail;
+}
+
+/** Returns what ends it. */
+function follow(tail: Signal<Tail>, source: Source): () => void {
+  let stream: EventSource | undefined;
+  let again: ReturnType<typeof setTimeout> | undefined;
+  let collecting: ReturnType<typeof setTimeout> | undefined;
+  let fresh: Line[] = [];
+  let anew = true;
+  let n = 0;
+  let over = false;
+  const show = () => {
+    collecting = undefined;
+    tail.value = { lines: append(anew ? [] : tail.value.lines, fresh), state: "live" };
+    fresh = [];
+    anew = false;
+  };
+  const close = () => {
+    clearTimeout(again);
+    stream?.close();
+    stream = undefined;
+  };
+  const fail = async () => {
+    close();
+    const fault = await whyNot(source);
+    if (over) return;
+    tail.value = { ...tail.value, state: "connecting", ...(fault === undefined ? {} : { fault }) };
+    again = setTimeout(open, againMs);
+  };
+  const open = () => {
+    if (document.hidden || stream !== undefined) return;
+    anew = true;
+    stream = new EventSource(pathOf(source));
+    stream.onopen = () => {
+      collecting ??= setTimeout(show, collectMs);
+    };
+    stream.onmessage = ({ data }) => {
+      fresh.push({ ...JSON.parse(data), n: n++ });
+      collecting ??= setTimeout(show, collectMs);
+    };
+    stream.addEventListener("end", () => {
+      close();
+      if (collecting !== undefined) clearTimeout(collecting);
+      show();
+      tail.value = { ...tail.value, state: "ended" };
+    });
+    stream.addEventListener("fault", () => void fail());
+    stream.onerror = () => void fail();
+  };
+  const look = () => (document.hidden ? close() : tail.value.state !== "ended" && open());
+  document.addEventListener("visibilitychange", look);
+  open();
+  return () => {
+    over = true;
+    document.removeEventListener("visibilitychange", look);
+    clearTimeout(collecting);
+    close();
+  };
+}
+
+function pathOf({ service, server }: Source): string {
+  const how = { tail: before, follow: true };
+  return server === undefined
+    ? requestOf(table.serviceLogs, { service, ...how }).path
+    : requestOf(table.logs, { server, ...how }).path;
+}
+
+/** A stream does not say why it did not begin; an answer does. */
+async function whyNot({ service, server }: Source): Promise<Fault | undefined> {
+  try {
+    if (server === undefined) await ask("serviceLogs", { service, tail: 0 });
+    else await ask("logs", { server, tail: 0 });
+    return undefined;
+  } catch (error) {
+    return toFault(error);
+  }
+}
