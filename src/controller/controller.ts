@@ -85,7 +85,7 @@ export function startController(options: ControllerOptions): Controller {
     ...createCommands({ store, targets, images, clock, call }),
     ...createSecretCommands(store),
     ...createTrustOperations(store),
-    ...createPolicyOperations(store),
+    ...createPolicyOperations(store, clock),
     ...createVolumeOperations({ store, targets, call }),
     ...createTargetOperations({ store, targets, platforms: options.platforms }),
     ...queries,

@@ -12,6 +12,7 @@ import { DriftView } from "./views/drift.tsx";
 import { FiguresView } from "./views/figures.tsx";
 import { LogsView } from "./views/logs/logs.tsx";
 import { NowView } from "./views/now.tsx";
+import { PromotionView } from "./views/promotion.tsx";
 import { RolloutView } from "./views/rollout.tsx";
 import { ServerView } from "./views/server.tsx";
 import { ServiceView } from "./views/service.tsx";
@@ -21,6 +22,7 @@ import { ago } from "./words.ts";
 const tabs = [
   ["Now", { view: "now" }],
   ["Drift", { view: "drift" }],
+  ["Promotion", { view: "promotion" }],
   ["Timeline", { view: "timeline", service: undefined }],
   ["Logs", { view: "logs", service: undefined, server: undefined }],
   ["Figures", { view: "figures" }],
@@ -82,6 +84,8 @@ function View({ at }: { readonly at: Place }) {
       return <FiguresView />;
     case "logs":
       return <LogsView service={at.service} server={at.server} />;
+    case "promotion":
+      return <PromotionView />;
     case "access":
       return <AccessView />;
     case "unknown":
@@ -137,6 +141,7 @@ function ThemeSwitch() {
 const keys: Readonly<Record<string, Place>> = {
   n: { view: "now" },
   d: { view: "drift" },
+  p: { view: "promotion" },
   t: { view: "timeline", service: undefined },
   l: { view: "logs", service: undefined, server: undefined },
   f: { view: "figures" },

@@ -14,7 +14,13 @@ import { wayBack } from "./views/way-back.ts";
 
 describe("places", () => {
   test.each<Place>([
-    ...([{ view: "now" }, { view: "drift" }, { view: "figures" }, { view: "access" }] as const),
+    ...([
+      { view: "now" },
+      { view: "drift" },
+      { view: "figures" },
+      { view: "access" },
+      { view: "promotion" },
+    ] as const),
     ...([
       { view: "timeline", service: undefined },
       { view: "timeline", service: "shop" },

@@ -9,6 +9,7 @@ export type Place =
   | { readonly view: "timeline"; readonly service: string | undefined }
   | { readonly view: "figures" }
   | { readonly view: "access" }
+  | { readonly view: "promotion" }
   /** Without a server: all of the service. */
   | { readonly view: "logs"; readonly service: string | undefined; readonly server: string | undefined }
   | { readonly view: "unknown" };
@@ -21,6 +22,7 @@ export function pathOf(place: Place): string {
     case "drift":
     case "figures":
     case "access":
+    case "promotion":
       return `/${place.view}`;
     case "logs":
       return ["/logs", place.service, place.server]
@@ -40,12 +42,15 @@ export function pathOf(place: Place): string {
   }
 }
 
+/** Those whose path is their name. */
+const plainViews = ["drift", "promotion", "figures", "access"] as const;
+
 export function placeOf(path: string): Place {
   const [first = "", second, third, fourth, ...more] = decoded(path.split("/").slice(1));
   if (more.length > 0) return { view: "unknown" };
   if (first === "" && second === undefined) return { view: "now" };
-  if ((first === "drift" || first === "figures" || first === "access") && second === undefined)
-    return { view: first };
+  const plain = plainViews.find((view) => view === first);
+  if (plain !== undefined && second === undefined) return { view: plain };
   if (first === "logs" && fourth === undefined) return { view: "logs", service: second, server: third };
   if (first === "timeline" && third === undefined) return { view: "timeline", service: second };
   if (first !== "s" || second === undefined || second === "") return { view: "unknown" };

@@ -124,6 +124,7 @@ describe.skipIf(why !== undefined)("the dashboard, in a browser", () => {
       "/timeline",
       "/figures",
       "/access",
+      "/promotion",
       "/logs/shop",
     ]) {
       await page.goto(new URL(path, page.url()).href);

@@ -27,9 +27,10 @@ export function promoting(parts: ChangeParts, request: PromotionRequest, by: Ask
   return deploying(parts, { service, ...rung, draft, origin, supersede, breakGlass }, by);
 }
 
-function chosen(
+/** Throws `candidate_unknown`. */
+export function chosen(
   store: Store,
-  { service, candidate: wanted }: PromotionRequest,
+  { service, candidate: wanted }: Pick<PromotionRequest, "service" | "candidate">,
 ): { readonly candidate: PromotionCandidate; readonly rung: Rung } {
   const name = serviceOf(service);
   const environment = environmentOf(service);

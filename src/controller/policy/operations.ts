@@ -2,16 +2,19 @@ import type { KilnEvent } from "../../domain/event.ts";
 import { type ImageDigest, type ServiceKey, serviceKey } from "../../domain/ids.ts";
 import { environmentOf, type Freeze } from "../../domain/policy/policy.ts";
 import { KilnError } from "../../lib/errors.ts";
+import type { Clock } from "../../lib/time/clock.ts";
 import { pagesOf } from "../../store/events/pages.ts";
 import type { Store } from "../../store/store.ts";
 import { isPipeline } from "../../trust/policy/decide.ts";
 import { replayDeploys, replayedKinds } from "../../trust/policy/replay-deploys.ts";
 import { askerOf } from "../asker.ts";
 import type { Operations, Who } from "../operations.ts";
+import { laddersOf } from "./ladders.ts";
 
 /** The operations on what must hold before a rollout begins. They change no server: the next deploy observes them. */
 export function createPolicyOperations(
   store: Store,
+  clock: Clock,
 ): Pick<
   Operations,
   | "policies"
@@ -21,6 +24,7 @@ export function createPolicyOperations(
   | "unfreeze"
   | "review"
   | "candidates"
+  | "ladders"
   | "approve"
   | "testPolicy"
 > {
@@ -35,6 +39,7 @@ export function createPolicyOperations(
           servesIn(store, serviceKey(candidate.service, rung), candidate.image),
         ),
       })),
+    ladders: async (_asked, who) => laddersOf(store, askerOf({}, who), clock.now()),
     policies: async () => ({
       file: policies.file(),
       freezes: policies.freezes(),

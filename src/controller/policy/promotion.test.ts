@@ -126,3 +126,35 @@ test("a policy asks how long the image has served below, of a promotion and of a
   expect((await settled(t, "shop.production")).serving?.image).toBe(aRelease(1).image);
   await expect(byDeploy(2)).rejects.toMatchObject({ code: "policy_refused" });
 });
+
+test("ladders say what serves where, what may climb, and what stands against it", async () => {
+  await using t = new TestInstallation();
+  const rungs = async () => (await t.controller.ladders({}, ada)).flatMap((ladder) => ladder.rungs);
+  expect(await rungs()).toEqual([]);
+  await toStaging(t, 1);
+  await t.controller.setPolicy(
+    { name: "policy.yaml", text: "policies: {production: {reason: required}}" },
+    ada,
+  );
+  expect(await rungs()).toMatchObject([
+    { environment: "staging", serving: { version: "1.1.0" }, candidate: 1, newer: 0, next: undefined },
+    { service: "shop.production", serving: undefined, next: { candidate: 1, version: "1.1.0", refused: [] } },
+  ]);
+  await t.controller.freeze({ environment: "production", reason: "incident 12" }, ada);
+  expect((await rungs())[1]?.next?.refused).toMatchObject([
+    { kind: "freeze", because: expect.stringContaining("incident 12"), remedy: expect.any(String) },
+  ]);
+  await t.controller.unfreeze({ environment: "production" }, ada);
+  await t.controller.promotion({ service: "shop.production", reason: "it is good" }, ada);
+  expect((await rungs())[1]).toMatchObject({
+    next: undefined,
+    because: expect.stringContaining("under way"),
+  });
+  await settled(t, "shop.production");
+  await toStaging(t, 2);
+  await toStaging(t, 3);
+  expect(await rungs()).toMatchObject([
+    { candidate: 3, newer: 0 },
+    { candidate: 1, newer: 2, next: { candidate: 3 } },
+  ]);
+});

@@ -5,7 +5,7 @@ import { releaseAtEnd } from "../views/way-back.ts";
 
 /** A change that can be asked for here. `remove` and `deploy` are left to the command line. */
 export type Change =
-  | Extract<Asked<"plan">["change"], { readonly kind: "rollback" | "scale" }>
+  | Extract<Asked<"plan">["change"], { readonly kind: "rollback" | "scale" | "promotion" }>
   | { readonly kind: "promote" | "abort" | "pause" | "resume" };
 
 export interface Wish {
@@ -29,6 +29,8 @@ export function titleOf({ service, change }: Wish): string {
         : `Roll back ${service} to release ${change.release}`;
     case "scale":
       return `Change the number of servers of ${service}`;
+    case "promotion":
+      return `Promote candidate ${change.candidate} to ${service}`;
     case "promote":
       return `Promote the rollout of ${service}`;
     case "abort":
@@ -49,6 +51,8 @@ export function effectOf({ change }: Wish, plan: Answer<"plan">): string {
     }
     case "scale":
       return `Run ${change.count} servers`;
+    case "promotion":
+      return "Begin the rollout";
     case "promote":
       return "Promote";
     case "abort":
@@ -59,6 +63,20 @@ export function effectOf({ change }: Wish, plan: Answer<"plan">): string {
       return "Resume";
   }
 }
+
+/** What policies say against it, apart from a missing reason: that is for the form. */
+export function refusedIn({ admission }: Pick<Answer<"plan">, "admission">): readonly Verdict[] {
+  return (admission?.rules ?? []).filter(
+    ({ passed, mode, kind }) => !passed && mode === "enforce" && kind !== "reason",
+  );
+}
+
+/** Whether they ask why. */
+export function asksReason({ admission }: Pick<Answer<"plan">, "admission">): boolean {
+  return (admission?.rules ?? []).some(({ kind }) => kind === "reason");
+}
+
+export type Verdict = NonNullable<Answer<"plan">["admission"]>["rules"][number];
 
 /** Does what the shown plan says, or nothing: the controller compares the digest. */
 export async function carryOut(

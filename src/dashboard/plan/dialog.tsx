@@ -1,9 +1,10 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Answer } from "../../api/contract/types.ts";
 import { FaultNote } from "../parts/answer.tsx";
+import { Badge } from "../parts/badge.tsx";
 import { ask, type Fault, toFault } from "../store.ts";
 import { actionWords } from "../words.ts";
-import { carryOut, effectOf, titleOf, type Wish, wish } from "./change.ts";
+import { asksReason, carryOut, effectOf, refusedIn, titleOf, type Wish, wish } from "./change.ts";
 
 /** Every change is shown as a plan first; its button is the only way to do it. */
 export function PlanDialog() {
@@ -74,9 +75,13 @@ function Plan({ wished }: { readonly wished: Wish }) {
       )}
       {plan !== undefined && (
         <label class="reason">
-          Why? <span class="quiet">For the event log; may stay empty.</span>
+          Why?{" "}
+          <span class="quiet">
+            {asksReason(plan) ? "Policies ask for it." : "For the event log; may stay empty."}
+          </span>
           <input
             type="text"
+            required={asksReason(plan)}
             maxLength={1000}
             value={reason}
             onInput={(event) => setReason(event.currentTarget.value)}
@@ -88,12 +93,31 @@ function Plan({ wished }: { readonly wished: Wish }) {
           Cancel
         </button>
         {plan !== undefined && (
-          <button type="submit" class="primary" disabled={busy}>
+          <button type="submit" class="primary" disabled={busy || refusedIn(plan).length > 0}>
             {effectOf(wished, plan)}
           </button>
         )}
       </div>
     </form>
+  );
+}
+
+/** What policies say of it now. */
+function Policies({ plan }: { readonly plan: Answer<"plan"> }) {
+  const rules = (plan.admission?.rules ?? []).filter(({ kind }) => kind !== "reason");
+  if (rules.length === 0) return null;
+  return (
+    <>
+      <h3>Policies</h3>
+      <ul>
+        {rules.map(({ kind, passed, place, because, remedy }) => (
+          <li key={`${kind}${place}${because}`}>
+            <Badge tone={passed ? "good" : "warn"} word={passed ? "Passed" : "Refused"} /> {because}{" "}
+            <span class="quiet">{[place, remedy].filter((text) => text !== undefined).join(" · ")}</span>
+          </li>
+        ))}
+      </ul>
+    </>
   );
 }
 
@@ -128,6 +152,7 @@ function PlanText({ plan }: { readonly plan: Answer<"plan"> }) {
           </ol>
         </>
       )}
+      <Policies plan={plan} />
       {plan.data.length > 0 && (
         <>
           <h3>Data</h3>

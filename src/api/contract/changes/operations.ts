@@ -37,6 +37,15 @@ export const changesTable = {
     asks: "OfService",
     answers: "Candidates",
   },
+  ladders: {
+    method: "GET",
+    path: "/v1/ladders",
+    needs: "view repositories",
+    byWhom: true,
+    summary: "What serves on each rung of every ladder, and what the one who asks could promote to it now.",
+    asks: "Nothing",
+    answers: "Ladders",
+  },
   /** Throws what that change would throw, except `expectation_failed`. */
   plan: {
     method: "POST",

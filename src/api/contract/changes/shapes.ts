@@ -165,8 +165,34 @@ const Candidates = z.array(
   }),
 );
 
+const rung = z.object({
+  environment: z.string(),
+  service: z.string().describe("With its environment: `shop.production`."),
+  rollout: maybe(z.number().int()).describe("The one that runs."),
+  serving: maybe(
+    z.object({
+      ...{ release: releaseNumber, version: z.string(), image: z.string() },
+      ...{ createdAtMs: atMs, by: z.string().describe("Who brought it.") },
+    }),
+  ),
+  candidate: maybe(z.number().int()).describe("Whose image serves. Absent: no kept one's."),
+  newer: maybe(amount).describe("How many candidates are newer than that."),
+  next: maybe(
+    z.object({
+      candidate: z.number().int(),
+      version: z.string(),
+      refused: admission.shape.rules.describe(
+        "What stands against it now. Reasons, approvals and signatures are asked for with its plan.",
+      ),
+    }),
+  ).describe("What a promotion would take."),
+  because: maybe(z.string()).describe("Why it would take nothing."),
+});
+
+const Ladders = z.array(z.object({ service: z.string(), rungs: z.array(rung).describe("From the foot.") }));
+
 /** What the operations are asked with. */
 export const changesAsks = { Check, Deploy, Plan, Promotion, Rollback, Scale };
 
 /** What they answer. */
-export const changesAnswers = { Accepted, Candidates, ChangePlan, Checked };
+export const changesAnswers = { Accepted, Candidates, ChangePlan, Checked, Ladders };

@@ -43,6 +43,7 @@ export const changesAsked: AskedOf<typeof changesTable> = {
   deploy: [aDeployRequest()],
   promotion: [{ service: "shop.production", candidate: 4, reason: "it is good" }, { service }],
   candidates: [{}, { service }],
+  ladders: [{}],
   plan: [
     { service, change: { kind: "rollback", release: 4 } },
     { service, change: { kind: "abort" } },
@@ -62,6 +63,27 @@ export const changesAnswered: OperationsOf<typeof changesTable> = {
     {
       ...{ id: 4, service: "shop", image: "sha256:ab", version: "1.4.0", commit: undefined },
       ...{ environments: ["production"], serves: ["staging"], createdAtMs: 1, createdBy: "ada" },
+    },
+  ],
+  ladders: async () => [
+    {
+      service: "shop",
+      rungs: [
+        {
+          ...{ environment: "production", service: "shop.production", rollout: undefined },
+          serving: { release: 3, version: "1.3.0", image: "sha256:ab", createdAtMs: 1, by: "ada" },
+          ...{ candidate: 4, newer: 1, because: "It has what serves below." },
+          next: {
+            ...{ candidate: 5, version: "1.5.0" },
+            refused: [
+              {
+                ...{ kind: "freeze" as const, mode: "enforce" as const, passed: false },
+                ...{ place: "freeze 3", because: "ada has frozen production", remedy: "lift it" },
+              },
+            ],
+          },
+        },
+      ],
     },
   ],
   plan: async () => ({

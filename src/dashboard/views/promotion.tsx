@@ -1,0 +1,188 @@
+import type { Answer } from "../../api/contract/types.ts";
+import { grantFor, rolesWith } from "../../domain/access/access.ts";
+import { Go } from "../navigation.tsx";
+import { Answered } from "../parts/answer.tsx";
+import { Badge } from "../parts/badge.tsx";
+import { Ago } from "../parts/time.tsx";
+import { wishFor } from "../plan/change.ts";
+import { useAnswer } from "../store.ts";
+import { plural } from "../words.ts";
+
+type Ladder = Answer<"ladders">[number];
+type Rung = Ladder["rungs"][number];
+
+/** What is where, and what waits? */
+export function PromotionView() {
+  const held = useAnswer("ladders", {});
+  const policies = useAnswer("policies", {});
+  return (
+    <section>
+      <header class="plain">
+        <h1>Promotion</h1>
+        <p class="quiet">One image climbs from environment to environment, from left to right.</p>
+      </header>
+      <Answered held={held}>
+        {(ladders) =>
+          ladders.length === 0 ? (
+            <p class="empty">
+              No service has a ladder with a candidate yet. `ladder: [staging, production]` in kiln.yaml makes
+              one, and a deploy to its foot makes a candidate.
+            </p>
+          ) : (
+            ladders.map((ladder) => <LadderOf key={ladder.service} ladder={ladder} />)
+          )
+        }
+      </Answered>
+      <Answered held={policies}>{(found) => <Standing policies={found} />}</Answered>
+    </section>
+  );
+}
+
+function LadderOf({ ladder: { service, rungs } }: { readonly ladder: Ladder }) {
+  return (
+    <>
+      <h2>{service}</h2>
+      <ol class="ladder">
+        {rungs.map((rung) => (
+          <RungCard key={rung.environment} rung={rung} />
+        ))}
+      </ol>
+    </>
+  );
+}
+
+function RungCard({ rung }: { readonly rung: Rung }) {
+  const { environment, service, serving, rollout, newer } = rung;
+  return (
+    <li>
+      <h3>
+        {serving === undefined ? environment : <Go to={{ view: "service", service }}>{environment}</Go>}
+      </h3>
+      {serving === undefined ? (
+        <p class="quiet">nothing yet</p>
+      ) : (
+        <>
+          <p class="version">{serving.version}</p>
+          <p class="quiet">
+            release {serving.release} · <Ago at={serving.createdAtMs} /> by {serving.by}
+          </p>
+        </>
+      )}
+      <p class="quiet">{newerWords(newer)}</p>
+      {rollout !== undefined && (
+        <p>
+          <Go to={{ view: "rollout", service, rollout }}>
+            <Badge tone="moving" word={`Rollout ${rollout} is under way`} />
+          </Go>
+        </p>
+      )}
+      <Climb rung={rung} />
+    </li>
+  );
+}
+
+/** How far it is behind. */
+function newerWords(newer: number | undefined): string {
+  if (newer === undefined) return "";
+  return newer === 0 ? "the newest candidate" : `${plural(newer, "newer candidate")}`;
+}
+
+/** The one button, or what keeps it from being pressed. */
+function Climb({ rung: { service, environment, next, because, rollout } }: { readonly rung: Rung }) {
+  const self = useAnswer("whoami", {}).value;
+  if (next === undefined)
+    return because === undefined || rollout !== undefined ? null : <p class="quiet">{because}</p>;
+  const mayNot = self === undefined ? "" : whyNot(self, service);
+  return (
+    <div class="climb">
+      <button
+        type="button"
+        disabled={mayNot !== undefined}
+        onClick={() => wishFor(service, { kind: "promotion", candidate: next.candidate })}
+      >
+        Promote {next.version} to {environment}…
+      </button>
+      {mayNot !== undefined && <p class="quiet">{mayNot}</p>}
+      {next.refused.map(({ place, because: found, remedy }) => (
+        <div key={`${place}${found}`} class="against">
+          <Badge tone="warn" word="Not now" />
+          <p>{found}.</p>
+          {remedy !== undefined && <p class="quiet">{remedy}</p>}
+        </div>
+      ))}
+    </div>
+  );
+}
+
+/** As the controller decides: by the grants of who asks. */
+function whyNot({ kind, grants }: Answer<"whoami">, service: string): string | undefined {
+  if (kind === "local" || grantFor(grants, "deploy", service) !== undefined) return undefined;
+  return `This needs the role ${rolesWith("deploy").join(" or ")} of ${service}.`;
+}
+
+/** Freezes that hold, and rollouts that someone still has to look at. */
+function Standing({ policies: { freezes, overrides, file } }: { readonly policies: Answer<"policies"> }) {
+  const unreviewed = overrides.filter(({ review }) => review === undefined);
+  return (
+    <>
+      {unreviewed.length > 0 && (
+        <>
+          <h2>Begun against policies, and not looked at yet</h2>
+          <ul class="cards">
+            {unreviewed.map(({ rollout, service, by, reason, atMs }) => (
+              <li key={rollout} class="card warn">
+                <Go to={{ view: "rollout", service, rollout }}>
+                  <Badge tone="warn" word={`Rollout ${rollout}`} />
+                  <strong>{service}</strong>
+                  <span class="why">
+                    {by}: {reason}
+                  </span>
+                  <span class="quiet">
+                    <Ago at={atMs} /> · `kiln review {rollout}`
+                  </span>
+                </Go>
+              </li>
+            ))}
+          </ul>
+        </>
+      )}
+      <h2>Freezes</h2>
+      {freezes.length === 0 ? (
+        <p class="empty">Nothing is frozen.</p>
+      ) : (
+        <table>
+          <thead>
+            <tr>
+              <th scope="col">What</th>
+              <th scope="col">Why</th>
+              <th scope="col">Since</th>
+              <th scope="col">Until</th>
+            </tr>
+          </thead>
+          <tbody>
+            {freezes.map(({ id, environment, service, reason, by, fromMs, untilMs }) => (
+              <tr key={id}>
+                <th scope="row">
+                  <span class="name">{service ?? environment ?? "the whole installation"}</span>
+                  <span class="sub">freeze {id}</span>
+                </th>
+                <td data-label="Why">{reason}</td>
+                <td data-label="Since">
+                  <Ago at={fromMs} /> <span class="sub">by {by}</span>
+                </td>
+                <td data-label="Until">
+                  {untilMs === undefined ? "someone lifts it" : <Ago at={untilMs} />}
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      )}
+      {file !== undefined && (
+        <p class="quiet after">
+          Policies: <code>{file.name}</code>, set <Ago at={file.setAtMs} /> by {file.setBy}.
+        </p>
+      )}
+    </>
+  );
+}
