@@ -100,10 +100,12 @@ class Prod implements AsyncDisposable {
     return (status?.servers ?? []).filter(({ inTraffic }) => inTraffic).map(({ id }) => id);
   }
 
+  /** A pod that is deleted before its program runs takes the cluster half a minute to end: it counts no more. */
   async pods(): Promise<readonly string[]> {
     const labels = "kiln.dev/serving=yes";
     const { items } = await cluster.api().list({ path: `${this.at}/pods`, labels, signal }, podSchema);
-    return items.map(({ metadata }) => metadata.name);
+    const staying = items.filter(({ metadata }) => metadata.deletionTimestamp === undefined);
+    return staying.map(({ metadata }) => metadata.name);
   }
 
   /** How many requests were lost while the work was done. */
@@ -267,6 +269,28 @@ describe.skipIf(why !== undefined)("what someone changes of a service's objects"
     await prod.send("PATCH", path, { spec: { replicas: 5 } }, "kubectl-scale");
     await waitUntil(async () => (await wanted()) === 2, 120_000, "the number is 2 again");
     await waitUntil(async () => (await prod.pods()).length === 2, 120_000, "two pods are left");
+  });
+
+  test("a server that is evicted, as when its node is emptied, is replaced and counts as no failure of its release", async () => {
+    const [server = "", other = ""] = await prod.ready();
+    const evict = (name: string) => {
+      const body = {
+        apiVersion: "policy/v1beta1",
+        kind: "Eviction",
+        metadata: { name, namespace: prod.namespace },
+      };
+      const path = `${prod.at}/pods/${name}/eviction`;
+      return cluster.api().read({ method: "POST", path, body, signal }, z.object({}));
+    };
+    const isReplaced = async () => {
+      const ready = await prod.ready();
+      return ready.length === 2 && !ready.includes(server) && ready.includes(other);
+    };
+    await evict(server);
+    await waitUntil(isReplaced, 120_000, `another server has taken the place of ${server}`);
+    const { stdout } = await prod.kiln.ok(["audit", "--subject", server, "--tail", "all"]);
+    expect(stdout).toContain("server.draining");
+    expect(stdout).not.toMatch(/server\.(failed|tainted)/);
   });
 
   test("a disruption budget that someone has loosened or deleted is as it was again", async () => {
