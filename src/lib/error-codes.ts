@@ -91,6 +91,7 @@ export const errorCodes = {
   rollout_running: { status: 409, exit: 3 },
   rollout_none: { status: 409, exit: 3 },
   rollback_impossible: { status: 409, exit: 3 },
+  move_impossible: { status: 409, exit: 3 },
   port_taken: { status: 409, exit: 3 },
   traffic_conflict: { status: 409, exit: 3 },
   certificate_invalid: { status: 422, exit: 2 },

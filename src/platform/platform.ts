@@ -117,6 +117,11 @@ export interface Platform {
   readonly name: PlatformName;
   /** How fine the shares of traffic can be. */
   readonly split: Split;
+  /**
+   * Ways in are ports of the controller's machine, and such a port may be open twice: a service that moves between two targets of this kind
+   * has both on the same port for a moment. Absent: ways in are the target's own.
+   */
+  readonly ports?: "machine";
   /** An unusable platform is a value with reasons and remedies, not a throw. */
   probe(call: Call): Promise<Readiness>;
   /**

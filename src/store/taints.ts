@@ -3,6 +3,7 @@ import type { TaintedServer } from "../domain/drift/taint.ts";
 import type { ServerId, ServiceKey } from "../domain/ids.ts";
 import { burstMs, suspendedUntilMs } from "../domain/plan/upkeep/drift-response.ts";
 import { finding, response } from "../domain/schema/drift.ts";
+import type { TargetName } from "../domain/target.ts";
 import { canonicalJson } from "../lib/canonical-json.ts";
 import type { Database } from "./sqlite/database.ts";
 import { jsonColumn } from "./sqlite/json-column.ts";
@@ -40,6 +41,8 @@ export function taintStore(bench: Workbench): TaintStore {
 /** What is recorded when drift is found on a server that has no taint. */
 export interface NewTaint {
   readonly service: ServiceKey;
+  /** Where the server is. Absent: where the service is. */
+  readonly target?: TargetName | undefined;
   readonly finding: Finding;
   readonly response: TaintedServer["response"];
   /** Whether it is taken out now; otherwise `why` says what it waits for. */
@@ -63,6 +66,7 @@ export interface PastTaint extends TaintedServer {
 
 interface TaintRow {
   readonly service: string;
+  readonly target: string | null;
   readonly server: string;
   readonly finding: string;
   readonly response: string;
@@ -80,15 +84,18 @@ const columns = "*, EXISTS (SELECT 1 FROM sessions WHERE sessions.server = taint
 const mostTaints = 1000;
 
 /** False, and nothing is recorded, when the server is tainted already, or its service is gone. */
-export function insertTaint(bench: Workbench, { service, finding, response, take, why }: NewTaint): boolean {
+export function insertTaint(bench: Workbench, taint: NewTaint): boolean {
+  const { service, finding, response, take, why } = taint;
   const { db, log, clock } = bench;
-  if (selectService(db, service) === undefined) return false;
+  const record = selectService(db, service);
+  if (record === undefined) return false;
+  const { target = record.target } = taint;
   const before = selectSuspension(db) ?? 0;
   const now = clock.now();
   const { changes } = db.run(
-    `INSERT INTO taints (service, server, finding, response, tainted_at_ms, taken_at_ms) VALUES (?, ?, ?, ?, ?, ?)
+    `INSERT INTO taints (service, target, server, finding, response, tainted_at_ms, taken_at_ms) VALUES (?, ?, ?, ?, ?, ?, ?)
      ON CONFLICT DO NOTHING`,
-    ...[service, finding.server, canonicalJson(finding), response, now, take ? now : null],
+    ...[service, target, finding.server, canonicalJson(finding), response, now, take ? now : null],
   );
   if (changes === 0) return false;
   const { server, release, kind, subject, detail } = finding;
@@ -224,6 +231,7 @@ export function selectSuspension(db: Database): number | undefined {
 function toTainted(row: TaintRow): TaintedServer {
   return {
     server: row.server,
+    target: row.target ?? undefined,
     finding: readFinding(row.finding),
     response: response.parse(row.response),
     taintedAtMs: row.tainted_at_ms,

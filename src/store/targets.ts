@@ -94,11 +94,14 @@ function deleteTarget({ db, log }: Workbench, name: TargetName, by: Asker): void
     });
   }
   const services = db
-    .all<{ readonly key: string }>("SELECT key FROM services WHERE target = ? ORDER BY key", name)
+    .all<{ readonly key: string }>(
+      "SELECT key FROM services WHERE target = ?1 UNION SELECT service FROM moves WHERE target = ?1 ORDER BY key",
+      name,
+    )
     .map(({ key }) => key);
   if (services.length > 0) {
     throw new KilnError("target_in_use", `The target ${name} has services on it: ${services.join(", ")}.`, {
-      hint: `Remove them first: ${services.map((service) => `\`kiln remove ${service}\``).join(", ")}.`,
+      hint: `\`kiln move SERVICE --target TARGET\` moves one; \`kiln remove SERVICE\` removes it. \`kiln status SERVICE\` shows what of it is here.`,
     });
   }
   db.run("DELETE FROM targets WHERE name = ?", name);

@@ -116,7 +116,7 @@ describe.skipIf(why !== undefined)("targets, from end to end", () => {
       problems: [
         {
           place: { line: expect.any(Number) },
-          message: "shop runs on the target local, and does not move to moon.",
+          message: "shop runs on the target local, and a deploy does not move it to moon.",
           hint: expect.stringContaining("`target: local`"),
         },
       ],

@@ -33,6 +33,7 @@ export function planLines(plan: ChangePlan, style: Style): string[] {
     ...(changes.length === 0 ? [] : ["", "Changes", ...changes.map((change) => `  ${change}`)]),
     ...(steps.length === 0 ? [] : ["", "Actions", ...table([], steps).map((line) => `  ${line}`)]),
     ...(admitted.length === 0 ? [] : ["", "Policy", ...admitted.map((line) => `  ${line}`)]),
+    ...(plan.byHand === undefined ? [] : ["", ...byHandLines(plan.byHand)]),
     ...(data.length === 0 ? [] : ["", "Data", ...data.map((words) => `  ${words}`)]),
     ...(plan.platform === undefined ? [] : ["", "Platform", ...plan.platform.map((words) => `  ${words}`)]),
     "",
@@ -40,6 +41,11 @@ export function planLines(plan: ChangePlan, style: Style): string[] {
     serversLine(plan),
     `Digest: ${digest}`,
   ];
+}
+
+/** What is left to people, numbered. */
+export function byHandLines(steps: readonly string[]): string[] {
+  return ["By hand", ...steps.map((step, i) => `  ${i + 1}. ${step}`)];
 }
 
 function headingLines({ service, target, serving, rollout }: ChangePlan, style: Style): string[] {
@@ -56,8 +62,9 @@ function headingLines({ service, target, serving, rollout }: ChangePlan, style: 
 }
 
 /** Before a first release there are no servers that could become fewer. */
-function serversLine({ serving, peakServers, fewestInTraffic }: ChangePlan): string {
+function serversLine({ serving, peakServers, fewestInTraffic, byHand }: ChangePlan): string {
   const most = `Servers: at most ${peakServers} at one time`;
+  if (byHand !== undefined) return `${most} there; what serves now stays as it is.`;
   return serving === undefined ? `${most}.` : `${most}, never fewer than ${fewestInTraffic} with traffic.`;
 }
 

@@ -59,7 +59,7 @@ function failuresLines({ service }: Rollout, failures: readonly ServerFailure[],
 }
 
 /** The rollout waits for a person, as its policy says: nothing has failed. */
-function waitsForPromotion({ phase, policy, movedAtMs, step, steps }: Rollout): boolean {
+export function waitsForPromotion({ phase, policy, movedAtMs, step, steps }: Rollout): boolean {
   return (
     phase === "paused" && policy.promote === "manual" && movedAtMs === undefined && step === steps.length - 1
   );
@@ -129,6 +129,8 @@ function endLines(
     case "superseded":
       return [`${style.warn("Superseded")} ${rollout.service}, ${journey(rollout)}${why}`];
     case "paused":
+      if (rollout.kind === "move" && waitsForPromotion(rollout))
+        return readyLines(rollout, status, took, style);
       return [
         `${style.bad("Paused")} ${rollout.service}, ${journey(rollout)}, after ${took}${why}`,
         ...previewLines(status),
@@ -137,6 +139,22 @@ function endLines(
     default:
       return [`${style.bad("Failed")} ${rollout.service}, ${journey(rollout)}, after ${took}${why}`];
   }
+}
+
+/** It waits on the other target, and nothing has changed for its users. */
+function readyLines(
+  { service, from, to }: Rollout,
+  status: ServiceStatus | undefined,
+  took: string,
+  style: Style,
+): string[] {
+  const { target, addresses = [] } = status?.move ?? {};
+  const there = (status?.servers ?? []).filter(({ release }) => release === to).map(({ address }) => address);
+  const reached = [...addresses, ...there.filter((address) => address !== undefined)];
+  return [
+    `${style.good("Ready")} ${style.bold(service)} release ${to} on ${target?.name ?? "the other target"}, after ${took}. Release ${from} serves on ${status?.target.name}, as before.`,
+    ...reached.map((address) => `  ${address}`),
+  ];
 }
 
 /** Where the new release can be tried before it gets traffic. */

@@ -13,7 +13,7 @@ export async function carryOut<Result>(
   requireExpected(store, request);
   const change = begin();
   const { service, image } = change;
-  const { platform, loop } = targets.of(service, change.target);
+  const { platform, loop } = targets.at(change);
   await change.check?.();
   if (image !== undefined) await platform.publish?.({ service, image }, call());
   const needsPlan = request.expect?.plan !== undefined || asksApproval(store, service);
@@ -23,6 +23,6 @@ export async function carryOut<Result>(
   const plan = observed === undefined ? undefined : planNow(parts, change, observed);
   if (plan !== undefined) requirePlan(request, plan);
   const result = change.record(store, { rehearsed: false, plan: plan?.digest });
-  loop.poke(service);
+  targets.poke(service);
   return result;
 }

@@ -20,6 +20,12 @@ export interface Change<Result> {
   readonly service: ServiceKey;
   /** Where a new service is to run. Absent: on `local`. */
   readonly target?: TargetName | undefined;
+  /** Of a move: the target that the service comes to, which is the one that the change is about. */
+  readonly to?: TargetName | undefined;
+  /** What it changes, one sentence each. Absent: found by comparing releases and settings. */
+  readonly changes?: readonly string[];
+  /** What people have to do themselves, one sentence each. Absent: nothing. */
+  readonly byHand?: readonly string[];
   /** Throws what stands against it, and changes nothing. Absent: only `record` can refuse. */
   readonly check?: () => Promise<void>;
   /** Brought to where servers are made before the change is recorded. Absent: no image is needed. */

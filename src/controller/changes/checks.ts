@@ -61,7 +61,7 @@ function mayJoin(store: Store, service: ServiceKey, draft: UnbuiltRelease): bool
 export async function requireDeployable(
   { store, targets, images, call }: CheckParts,
   service: ServiceKey,
-  { image, version, shape, health, jobs, schedules = [], secrets, files, traffic, network }: Draft,
+  { image, version, shape, health, jobs, schedules, secrets, files, traffic, network }: Draft,
   target: TargetName | undefined,
 ): Promise<void> {
   const { platform } = targets.of(service, target);
@@ -69,13 +69,11 @@ export async function requireDeployable(
     await images.requireVersion(serviceOf(service), version, image);
   }
   requireSecrets(store, service, store.secrets.freeze(service, secrets));
-  requireJobs(platform, [...jobs, ...schedules]);
-  requireVolumes(platform, shape);
-  requireNames(platform, network);
+  requireTaken(platform, { shape, jobs, schedules, network });
   await platform.preflight?.({ service, image, shape, health, traffic, secrets, files }, call());
 }
 
-/** A service stays where its first deploy has put it. Throws `target_fixed`, and `target_unknown`. */
+/** A deploy leaves a service where it is. Throws `target_fixed`, and `target_unknown`. */
 export function requireSameTarget(
   store: Pick<Store, "target" | "targetOf">,
   service: ServiceKey,
@@ -87,11 +85,21 @@ export function requireSameTarget(
   if (present === undefined || present === name) return;
   throw new KilnError(
     "target_fixed",
-    `${service} runs on the target ${present}, and does not move to ${name}.`,
+    `${service} runs on the target ${present}, and a deploy does not move it to ${name}.`,
     {
-      hint: `To move it: deploy it to ${name} under another name or environment, send its users there, then \`kiln remove ${service}\`. To leave it there, write \`target: ${present}\` in kiln.yaml.`,
+      hint: `\`kiln move ${service} --target ${name}\` moves it there first. To leave it where it is, write \`target: ${present}\` in kiln.yaml.`,
     },
   );
+}
+
+/** Throws what a release has that the platform cannot give it. */
+export function requireTaken(
+  platform: Platform,
+  { shape, jobs, schedules = [], network }: Pick<UnbuiltRelease, "shape" | "jobs" | "schedules" | "network">,
+): void {
+  requireJobs(platform, [...jobs, ...schedules]);
+  requireVolumes(platform, shape);
+  requireNames(platform, network);
 }
 
 function requireJobs(platform: Platform, jobs: readonly Pick<JobSpec, "name">[]): void {

@@ -6,6 +6,7 @@ import type { Change, ChangeParts } from "./change.ts";
 import { requireBeginning } from "./checks.ts";
 import { deploying } from "./deploy.ts";
 import { requireExpected } from "./expected.ts";
+import { moving } from "./move.ts";
 import { planChange } from "./plan/plan.ts";
 import { promoting } from "./promotion.ts";
 import { rollingBack } from "./rollback.ts";
@@ -20,6 +21,7 @@ export function createCommands(
   | "deploy"
   | "plan"
   | "rollback"
+  | "move"
   | "scale"
   | "remove"
   | "abort"
@@ -31,7 +33,7 @@ export function createCommands(
   const steer =
     (how: "abort" | "pause" | "promote" | "resume"): Operations["abort"] =>
     (asked, who) =>
-      carryOut(parts, asked, () => steering(how, asked.service, askerOf(asked, who)));
+      carryOut(parts, asked, () => steering(parts.store, how, asked.service, askerOf(asked, who)));
   return {
     check: async (request, who) => {
       requireExpected(parts.store, request);
@@ -42,6 +44,7 @@ export function createCommands(
     deploy: (asked, who) => carryOut(parts, asked, () => deploying(parts, asked, askerOf(asked, who))),
     promotion: (asked, who) => carryOut(parts, asked, () => promoting(parts, asked, askerOf(asked, who))),
     rollback: (asked, who) => carryOut(parts, asked, () => rollingBack(parts, asked, askerOf(asked, who))),
+    move: (asked, who) => carryOut(parts, asked, () => moving(parts, asked, askerOf(asked, who))),
     scale: (asked, who) =>
       carryOut(parts, asked, () => scaling(parts, asked.service, asked.count, askerOf(asked, who))),
     remove: (asked, who) => carryOut(parts, asked, () => removing(asked.service, askerOf(asked, who))),
@@ -60,11 +63,13 @@ function changeOf(parts: ChangeParts, { service, change }: PlanRequest, by: Aske
       return rollingBack(parts, { service, ...change }, by);
     case "promotion":
       return promoting(parts, { service, ...change }, by);
+    case "move":
+      return moving(parts, { service, ...change }, by);
     case "scale":
       return scaling(parts, service, change.count, by);
     case "remove":
       return removing(service, by);
     default:
-      return steering(change.kind, service, by);
+      return steering(parts.store, change.kind, service, by);
   }
 }

@@ -120,6 +120,16 @@ function targetOf(store: Store, desired: DesiredService, wanted: number | undefi
       hint: "Name another one: `kiln history` lists the releases.",
     });
   }
+  const { move } = desired;
+  if (move?.release === number) {
+    throw new KilnError(
+      "rollback_impossible",
+      `Release ${number} of ${desired.service} is on ${move.target}.`,
+      {
+        hint: `\`kiln move ${desired.service} --target ${move.target}\` moves it back there while its servers are kept. \`kiln history\` lists other releases.`,
+      },
+    );
+  }
   const release = desired.releases.get(number);
   if (release === undefined) {
     throw new KilnError("release_unknown", `${desired.service} has no release ${number}.`, {

@@ -1,6 +1,8 @@
 import type { Asker } from "../../domain/access/actor.ts";
 import type { ServiceKey } from "../../domain/ids.ts";
+import { keptForMs, type Move } from "../../domain/rollout/move.ts";
 import type { Rollout } from "../../domain/rollout/rollout.ts";
+import type { TargetName } from "../../domain/target.ts";
 import type { Store } from "../../store/store.ts";
 import { type RevocationParts, requireNotRevoked } from "../images/revocations.ts";
 import type { Accepted } from "../operations.ts";
@@ -8,13 +10,32 @@ import type { Change } from "./change.ts";
 import { requireOneWriter } from "./one-writer.ts";
 import { finalReleaseOf } from "./wanted.ts";
 
-/** What someone does to the running rollout. */
+/** What someone does to the running rollout; to that of a move where the service comes to. */
 export function steering(
+  store: Store,
   how: "abort" | "pause" | "promote" | "resume",
   service: ServiceKey,
   by: Asker,
 ): Change<Rollout> {
-  return { service, record: (store) => store[how](service, by) };
+  const record = (changed: Store) => changed[how](service, by);
+  const { rollout, move, target } = store.desired(service) ?? {};
+  if (rollout?.kind !== "move" || move === undefined || target === undefined) return { service, record };
+  const changes = how === "promote" ? handedOver(target, move, rollout) : [];
+  return { service, to: move.target, changes, record };
+}
+
+/** What a plan says of the target that is left: its own loop sees to that once the service is handed over. */
+function handedOver(
+  from: TargetName,
+  { target, shared }: Move,
+  { from: release, policy }: Rollout,
+): readonly string[] {
+  const seconds = Math.round(keptForMs(policy) / 1000);
+  const kept = shared ? "waits there without traffic" : "serves there for users who still come";
+  return [
+    `target: ${from} -> ${target}`,
+    `release ${release} ${kept} for ${seconds} s, then it is removed from ${from}`,
+  ];
 }
 
 /** More or fewer servers of the same release. */

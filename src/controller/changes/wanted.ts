@@ -1,7 +1,9 @@
 import type { ServiceKey } from "../../domain/ids.ts";
+import { atTarget } from "../../domain/rollout/move.ts";
 import type { Release } from "../../domain/rollout/release.ts";
 import type { DesiredService } from "../../domain/rollout/rollout.ts";
 import type { RolloutPolicy } from "../../domain/spec/rollout-policy.ts";
+import type { TargetName } from "../../domain/target.ts";
 import type { Store } from "../../store/store.ts";
 
 /** What a service is to be, and how it is rolled out. */
@@ -10,8 +12,14 @@ export interface WantedService {
   readonly policy: RolloutPolicy | undefined;
 }
 
-export function wantedOf(store: Pick<Store, "desired" | "policy">, service: ServiceKey): WantedService {
-  return { desired: store.desired(service), policy: store.policy(service) };
+/** On one target. */
+export function wantedOf(
+  store: Pick<Store, "desired" | "policy">,
+  service: ServiceKey,
+  target: TargetName,
+): WantedService {
+  const desired = store.desired(service);
+  return { desired: desired && atTarget(desired, target), policy: store.policy(service) };
 }
 
 export function servingOf(desired: DesiredService | undefined): Release | undefined {

@@ -1,6 +1,9 @@
 import type { Finding } from "../../domain/drift/drift.ts";
+import type { ServiceKey } from "../../domain/ids.ts";
 import { viewOf } from "../../domain/plan/service-view.ts";
 import { decide, situationOf } from "../../domain/plan/upkeep/drift-response.ts";
+import type { DesiredService } from "../../domain/rollout/rollout.ts";
+import type { TargetName } from "../../domain/target.ts";
 import { toKilnError } from "../../lib/errors.ts";
 import type { Logger } from "../../lib/log.ts";
 import type { Clock } from "../../lib/time/clock.ts";
@@ -11,6 +14,9 @@ import type { Quarantine } from "./quarantine.ts";
 
 export interface ResponderOptions {
   readonly store: Store;
+  readonly target: TargetName;
+  /** What is desired of a service on this target. */
+  readonly desired: (service: ServiceKey) => DesiredService | undefined;
   /** Stops a server before anything else is done, where that is possible. */
   readonly drift: Pick<DriftSource, "freeze"> | undefined;
   readonly clock: Clock;
@@ -24,10 +30,10 @@ export interface ResponderOptions {
  * begun at once and carried on by the planner, whatever becomes of this controller.
  */
 export function createResponder(options: ResponderOptions): (finding: Finding) => void {
-  const { store, drift, clock, log, loop, quarantine } = options;
+  const { store, target, drift, clock, log, loop, quarantine } = options;
   function respond(finding: Finding): void {
     const { server, service } = finding;
-    const desired = store.desired(service);
+    const desired = options.desired(service);
     if (desired === undefined) return;
     const situation = situationOf(desired, viewOf(loop.current(service), service), server, clock.now());
     const decision = decide(finding, situation);
@@ -40,7 +46,7 @@ export function createResponder(options: ResponderOptions): (finding: Finding) =
     if (take) drift?.freeze?.(server);
     const { response } = desired.upkeep.drift;
     const why = decision.kind === "quarantine" ? decision.wait : undefined;
-    const isNew = store.taint({ service, finding, response, take, why });
+    const isNew = store.taint({ service, target, finding, response, take, why });
     if (isNew && take) quarantine(service, server);
     tell(finding);
     loop.poke(service);

@@ -1,5 +1,8 @@
 import { strict as assert } from "node:assert";
+import type { ServiceKey } from "../../domain/ids.ts";
 import type { Action, RecordChange } from "../../domain/rollout/actions.ts";
+import type { DesiredService } from "../../domain/rollout/rollout.ts";
+import type { TargetName } from "../../domain/target.ts";
 import type { Clock } from "../../lib/time/clock.ts";
 import type { Call, Platform } from "../../platform/platform.ts";
 import type { Store } from "../../store/store.ts";
@@ -11,6 +14,9 @@ export interface ActorOptions {
   readonly analyst: Analyst;
   readonly quarantine: Quarantine;
   readonly store: Store;
+  readonly target: TargetName;
+  /** What is desired of a service on this target. */
+  readonly desired: (service: ServiceKey) => DesiredService | undefined;
   readonly platform: Platform;
   readonly clock: Clock;
   readonly call: () => Call;
@@ -21,13 +27,15 @@ export function createActor({
   analyst,
   quarantine,
   store,
+  target,
+  desired: desiredOf,
   platform,
   clock,
   call,
 }: ActorOptions): (action: Action) => Promise<void> {
   /** What is recorded first runs at most once, whatever happens in between. */
   async function runJob({ service, rollout: id, job, reason }: RunJob): Promise<void> {
-    const desired = store.desired(service);
+    const desired = desiredOf(service);
     const release = desired?.releases.get(desired.rollout?.to ?? 0);
     const spec = release?.jobs.find(({ name }) => name === job);
     assert(platform.jobs !== undefined, "a release with jobs is refused where none can run");
@@ -39,7 +47,7 @@ export function createActor({
 
   /** As `runJob`: what is recorded first begins at most once. */
   async function beginRun({ service, run: id, reason }: BeginRun): Promise<void> {
-    const desired = store.desired(service);
+    const desired = desiredOf(service);
     const run = desired?.runs?.find((known) => known.id === id);
     const release = desired?.releases.get(run?.release ?? 0);
     if (run === undefined || release === undefined) return;
@@ -52,7 +60,7 @@ export function createActor({
   return async (action) => {
     switch (action.kind) {
       case "resize": {
-        const desired = store.desired(action.service);
+        const desired = desiredOf(action.service);
         const release = desired?.releases.get(action.release);
         assert(
           desired !== undefined && release !== undefined,
@@ -61,12 +69,12 @@ export function createActor({
         return platform.resize(groupSpecOf(desired, release, action), action.size, call());
       }
       case "route": {
-        const releases = store.desired(action.service)?.releases;
+        const releases = desiredOf(action.service)?.releases;
         const routed = action.shares.flatMap((s) => releases?.get(s.release) ?? []);
         return platform.route(action.service, action.shares, routed, call());
       }
       case "preview": {
-        const releases = store.desired(action.service)?.releases;
+        const releases = desiredOf(action.service)?.releases;
         const release = action.release === undefined ? undefined : releases?.get(action.release);
         return platform.preview?.(action.service, release, call());
       }
@@ -77,7 +85,7 @@ export function createActor({
       case "retire":
         return platform.retire(action.server, call());
       case "analyse": {
-        const desired = store.desired(action.service);
+        const desired = desiredOf(action.service);
         const rollout = desired?.rollout;
         const spec = rollout?.steps[rollout.step]?.analysis;
         if (desired === undefined || rollout?.id !== action.rollout || spec === undefined) return;
@@ -94,7 +102,7 @@ export function createActor({
       case "forget-job":
         return platform.jobs?.forget(action.job, call());
       case "record":
-        store.apply(action.service, asOfNow(action.change, clock), action.reason);
+        store.apply(action.service, asOfNow(action.change, clock), action.reason, target);
     }
   };
 }

@@ -4,6 +4,8 @@ import { basisOf } from "../../domain/plan/basis.ts";
 import { planService } from "../../domain/plan/plan.ts";
 import { type ServiceView, viewOf } from "../../domain/plan/service-view.ts";
 import type { Action } from "../../domain/rollout/actions.ts";
+import { atTarget } from "../../domain/rollout/move.ts";
+import type { DesiredService } from "../../domain/rollout/rollout.ts";
 import type { TargetName } from "../../domain/target.ts";
 import { toKilnError } from "../../lib/errors.ts";
 import type { Logger } from "../../lib/log.ts";
@@ -36,7 +38,7 @@ const retry = { firstMs: 200, mostMs: 10_000 };
 const unawaited: ReadonlySet<Action["kind"]> = new Set(["preview", "begin-run", "end-job", "forget-job"]);
 
 export interface LoopOptions {
-  /** Only services on this target are looked after. */
+  /** Only services on this target are looked after, and of those that move what is on it. */
   readonly target: TargetName;
   readonly store: Store;
   readonly platform: Platform;
@@ -74,9 +76,22 @@ export function startLoop(options: LoopOptions): Loop {
     return { signal, deadline: clock.now() + timeoutMs };
   };
   const poke = (service: ServiceKey) => queue.add(service);
+  const desiredHere = (service: ServiceKey): DesiredService | undefined => {
+    const desired = store.desired(service);
+    return desired && atTarget(desired, target);
+  };
   const quarantine = createQuarantine({ store, platform, clock, log, call, poke });
   const analyst = createAnalyst({ platform, clock });
-  const act = createActor({ analyst, quarantine, store, platform, clock, call });
+  const act = createActor({
+    analyst,
+    quarantine,
+    store,
+    target,
+    desired: desiredHere,
+    platform,
+    clock,
+    call,
+  });
   const intents = createIntents(store);
   const retries = new Map<ServiceKey, { readonly plan: string; readonly delayMs: number }>();
   const troubles = new Map<ServiceKey, Trouble>();
@@ -126,14 +141,14 @@ export function startLoop(options: LoopOptions): Loop {
       const setting = timekeeper.setting();
       const observation = await observer.observe();
       if (timekeeper.setting() !== setting) return poke(service);
-      const desired = store.desired(service);
-      if (desired?.target !== target) return forget(service);
+      const desired = desiredHere(service);
+      if (desired === undefined) return forget(service);
       const view = viewOf(observation, service, platform.split);
       const { actions, wakeAtMs } = planService(desired, view, clock.now());
       if (wakeAtMs !== undefined) queue.addAt(service, wakeAtMs);
       intents.planned(service, actions);
       const holds = () =>
-        timekeeper.setting() === setting && basisOf(store.desired(service)) === basisOf(desired);
+        timekeeper.setting() === setting && basisOf(desiredHere(service)) === basisOf(desired);
       if (!(await carryOutAll(actions, holds))) return poke(service);
       troubles.delete(service);
       if (actions.length === 0 && desired.rollout === undefined) tidy(service, view);
@@ -198,7 +213,7 @@ export function startLoop(options: LoopOptions): Loop {
   const queue = createQueue({ clock, work: measured, parallel: 8 });
   const watching = platform.watch((service) => queue.add(service));
   const respond = createResponder({
-    ...{ store, drift, clock, log, quarantine },
+    ...{ store, target, desired: desiredHere, drift, clock, log, quarantine },
     loop: { poke, current },
   });
   const looking = drift?.watch(respond);
@@ -215,7 +230,8 @@ export function startLoop(options: LoopOptions): Loop {
 
   async function resync(): Promise<void> {
     while (!stop.signal.aborted) {
-      for (const desired of store.desiredAll()) if (desired.target === target) queue.add(desired.service);
+      for (const desired of store.desiredAll())
+        if (atTarget(desired, target) !== undefined) queue.add(desired.service);
       lookAround();
       if (hasWarnings(seen)) observer.observe().catch(() => {});
       await clock.sleep(resyncMs, stop.signal).catch(() => {});

@@ -4,7 +4,7 @@ import { Histogram } from "../../lib/prometheus.ts";
 
 /** What of a rollout's end is counted, by the end of its event's kind. */
 export const results = ["completed", "rolled-back", "failed", "superseded"] as const;
-export const journeys = ["deploy", "rollback"] as const;
+export const journeys = ["deploy", "rollback", "move"] as const;
 
 type Result = (typeof results)[number];
 type Journey = (typeof journeys)[number];
@@ -66,7 +66,8 @@ export class MetricsTally {
   }
 
   #begin(data: KilnEvent["data"], atMs: number): void {
-    this.#rollouts.set(data.rollout, { journey: data.journey === "rollback" ? "rollback" : "deploy", atMs });
+    const journey = journeys.find((name) => name === data.journey) ?? "deploy";
+    this.#rollouts.set(data.rollout, { journey, atMs });
   }
 
   #end(service: ServiceKey, kind: string, rollout: unknown, atMs: number): void {

@@ -5,6 +5,7 @@ import type { ServerId } from "../../domain/ids.ts";
 import type { Observation } from "../../domain/observation.ts";
 import { viewOf } from "../../domain/plan/service-view.ts";
 import { reasonToWait, situationOf } from "../../domain/plan/upkeep/drift-response.ts";
+import { atTarget } from "../../domain/rollout/move.ts";
 import type { DesiredService } from "../../domain/rollout/rollout.ts";
 import { KilnError } from "../../lib/errors.ts";
 import { findProcess, isAlive, type ProcessRef } from "../../lib/process/proc.ts";
@@ -140,7 +141,7 @@ function taintOf(
   const by = actorName(actor);
   const { service } = desired;
   const now = viewOf(site.loop.current(service), service);
-  const why = reasonToWait(situationOf(desired, now, server, atMs));
+  const why = reasonToWait(situationOf(atTarget(desired, site.target.name) ?? desired, now, server, atMs));
   const detail = `${by} was let in: ${reason}`;
   const group = observation.groups.find(({ servers }) => servers.some(({ id }) => id === server));
   const finding = {
@@ -155,5 +156,5 @@ function taintOf(
     seenBy: "kiln",
   } as const;
   const response = desired.upkeep.drift.response === "quarantine" ? "quarantine" : "replace";
-  return { finding, response, take: why === undefined, why };
+  return { target: site.target.name, finding, response, take: why === undefined, why };
 }

@@ -2,6 +2,7 @@ import type { TaintedServer } from "../../domain/drift/taint.ts";
 import type { KilnEvent } from "../../domain/event.ts";
 import type { ServiceKey } from "../../domain/ids.ts";
 import type { GroupObservation, Observation } from "../../domain/observation.ts";
+import type { Move } from "../../domain/rollout/move.ts";
 import type { Release } from "../../domain/rollout/release.ts";
 import type { DesiredService } from "../../domain/rollout/rollout.ts";
 import { hourMs } from "../../domain/traffic/traffic.ts";
@@ -55,11 +56,13 @@ export function createQueries(
     },
     status: async ({ service }) => {
       const desired = required(store, service);
-      const [glance, news] = await Promise.all([
+      const other = targets.other(service);
+      const [glance, there, news] = await Promise.all([
         glanceAt(targets.named(desired.target)),
+        other && glanceAt(other),
         newsOf(parts, desired, "find"),
       ]);
-      return statusOf(store, desired, glance, news);
+      return statusOf(store, desired, { glance, there }, news);
     },
     rollout: async ({ id }) => {
       const rollout = store.rollout(id);
@@ -107,14 +110,15 @@ async function newsOf(
 async function allServices(parts: QueryParts): Promise<ServiceStatus[]> {
   const { store, targets } = parts;
   const services = store.desiredAll();
-  const used = new Set(services.map(({ target }) => target));
+  const used = new Set(services.flatMap(({ target, move }) => (move ? [target, move.target] : [target])));
   const glances = new Map(
     await Promise.all([...used].map(async (name) => [name, await glanceAt(targets.named(name))] as const)),
   );
   const all = await Promise.all(
     services.map(async (desired) => {
       const glance = glances.get(desired.target);
-      return glance && statusOf(store, desired, glance, await newsOf(parts, desired, "known"));
+      const there = desired.move && glances.get(desired.move.target);
+      return glance && statusOf(store, desired, { glance, there }, await newsOf(parts, desired, "known"));
     }),
   );
   return all.filter((status) => status !== undefined);
@@ -150,15 +154,20 @@ const nothing: Observation = { groups: [], routed: [] };
 function statusOf(
   store: Store,
   desired: DesiredService,
-  { site, observation = nothing, trouble }: Seen,
+  { glance, there }: { readonly glance: Seen; readonly there: Seen | undefined },
   { vulnerabilities, warnings }: ImageNews,
 ): ServiceStatus {
   const { service, count, serving, rollout, warm, removed } = desired;
+  const { site, observation = nothing, trouble } = glance;
   const { name, platform } = site.target;
   const groups = observation.groups.filter((g) => g.service === service);
+  const away = there?.observation?.groups.filter((g) => g.service === service) ?? [];
   return {
     service,
     target: { name, platform, trouble },
+    ...(there === undefined || desired.move === undefined
+      ? {}
+      : { move: moveOf(desired, desired.move, there) }),
     count,
     serving: serving === undefined ? undefined : desired.releases.get(serving),
     rollout,
@@ -166,7 +175,7 @@ function statusOf(
     preview: previewOf(groups, addressesOf(observation, service, true)),
     warm,
     removing: removed,
-    servers: groups.flatMap((group) => serversOf(group, desired)),
+    servers: [...groups, ...away].flatMap((group) => serversOf(group, desired)),
     shares: groups.filter(({ share }) => share > 0).map(({ release, share }) => ({ release, share })),
     jobs: (observation.jobs ?? [])
       .filter((job) => job.service === service)
@@ -178,7 +187,7 @@ function statusOf(
       .filter((copy) => copy.service === service)
       .map((copy) => ({ ...copy, version: desired.releases.get(copy.release)?.version ?? "unknown" })),
     failures: store.failures(service),
-    trouble: site.loop.trouble(service),
+    trouble: site.loop.trouble(service) ?? there?.site.loop.trouble(service),
     warnings: [
       ...[
         ...(observation.warnings ?? []),
@@ -192,6 +201,17 @@ function statusOf(
     ],
     vulnerabilities,
   };
+}
+
+function moveOf(
+  { service, rollout }: DesiredService,
+  { release, keptUntilMs: untilMs }: Move,
+  { site, observation = nothing, trouble }: Seen,
+) {
+  const { name, platform } = site.target;
+  const phase = rollout?.kind === "move" ? "arriving" : untilMs === undefined ? "clearing" : "left";
+  const addresses = addressesOf(observation, service, false);
+  return { target: { name, platform, trouble }, phase, release, addresses, untilMs } as const;
 }
 
 function addressesOf({ addresses = [] }: Observation, service: ServiceKey, preview: boolean): string[] {

@@ -146,8 +146,8 @@ test("a service stays on the target of its first deploy", async () => {
   await t.deployed("blog", 1, { target: "north" });
   const elsewhere = {
     code: "target_fixed",
-    message: "blog runs on the target north, and does not move to local.",
-    hint: expect.stringContaining("`kiln remove blog`"),
+    message: "blog runs on the target north, and a deploy does not move it to local.",
+    hint: expect.stringContaining("`kiln move blog --target local`"),
   };
   await expect(t.deploy("blog", 2, { target: "local" })).rejects.toMatchObject(elsewhere);
   await expect(t.deploy("blog", 1, { target: "local" })).rejects.toMatchObject(elsewhere);

@@ -2,6 +2,7 @@ import type { ServerId, ServiceKey } from "../../domain/ids.ts";
 import type { Observation } from "../../domain/observation.ts";
 import { localTarget, type TargetName } from "../../domain/target.ts";
 import { KilnError } from "../../lib/errors.ts";
+import type { Change } from "../changes/change.ts";
 import { unknownServer } from "../servers/unknown-server.ts";
 import { type OpenTarget, Site, type SiteParts } from "./site.ts";
 
@@ -54,9 +55,21 @@ export class Targets {
     return this.named(this.#parts.store.targetOf(service) ?? wanted);
   }
 
-  /** Something about the service changed: look at it soon. */
+  /** Something about the service changed: look at it soon, on both targets of one that moves. */
   poke(service: ServiceKey): void {
     this.of(service).loop.poke(service);
+    this.other(service)?.loop.poke(service);
+  }
+
+  /** The other target of a service that moves. Undefined also while that one is being opened or closed. */
+  other(service: ServiceKey): Site | undefined {
+    const name = this.#parts.store.desired(service)?.move?.target;
+    return name === undefined ? undefined : this.#sites.get(name);
+  }
+
+  /** Where a change is carried out, and planned. Throws `target_unknown`. */
+  at({ service, target, to }: Pick<Change<unknown>, "service" | "target" | "to">): Site {
+    return to === undefined ? this.of(service, target) : this.named(to);
   }
 
   /** Where this server, copy or job is, as far as that was seen. Throws as `find`. */

@@ -31,6 +31,7 @@ export class TestTargets implements AsyncDisposable {
   readonly #conditions = new Map<TargetName, Condition>();
   readonly #gaps = new Map<TargetName, readonly Gap[]>();
   readonly #waiting = new Set<() => void>();
+  readonly #apart = new Set<TargetName>();
   store!: Store;
   controller!: Controller;
 
@@ -46,6 +47,7 @@ export class TestTargets implements AsyncDisposable {
           const gaps = this.#gaps.get(name) ?? [];
           return { usable: gaps.every(({ severity }) => severity !== "fatal"), gaps, facts: [] };
         };
+        if (this.#apart.has(name)) Object.assign(platform, { ports: undefined });
         const observe = platform.observe.bind(platform);
         platform.observe = async (call) => {
           await this.#pass(name);
@@ -95,6 +97,11 @@ export class TestTargets implements AsyncDisposable {
   set(name: TargetName, condition: Condition): void {
     this.#conditions.set(name, condition);
     for (const wake of [...this.#waiting]) wake();
+  }
+
+  /** Its ways in are on another machine: from the next start of the controller on, or when it is added. */
+  hasOwnPorts(name: TargetName): void {
+    this.#apart.add(name);
   }
 
   /** What its probe finds from now on. */

@@ -1,5 +1,6 @@
 import type { ServerId } from "../ids.ts";
 import type { DriftPolicy } from "../spec/upkeep-policy.ts";
+import type { TargetName } from "../target.ts";
 import type { Finding } from "./drift.ts";
 
 /** After this long a frozen server waits no longer for evidence that cannot be had. */
@@ -8,6 +9,8 @@ export const evidenceLimitMs = 60_000;
 /** A server that has drifted, and how far the response to it has come. */
 export interface TaintedServer {
   readonly server: ServerId;
+  /** Where it is. Absent: where its service is. */
+  readonly target?: TargetName | undefined;
   /** The first that was found. */
   readonly finding: Finding;
   /** What the service's policy asked for when it was found. */

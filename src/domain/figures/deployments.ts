@@ -47,6 +47,8 @@ class History {
   readonly #journeys = new Map<number, Journey>();
   /** By release, the last deployment that has led to it. */
   readonly #ledTo = new Map<number, number>();
+  /** To another target: the same release under another number, which is not a deployment. */
+  readonly #moves = new Map<number, { readonly from: number; readonly to: number }>();
   /** What has failed and has not recovered. */
   readonly #open = new Set<number>();
 
@@ -57,7 +59,9 @@ class History {
   follow({ kind, data, sequence, atMs }: KilnEvent): void {
     const id = Number(data.rollout);
     const mark = { sequence, atMs };
-    if (kind === "rollout.started") this.#journeys.set(id, begun(id, data, mark));
+    if (data.journey === "move") this.#moves.set(id, { from: Number(data.from), to: Number(data.to) });
+    else if (kind === "rollout.started") this.#journeys.set(id, begun(id, data, mark));
+    if (kind === "rollout.completed") this.#moved(id);
     const journey = this.#journeys.get(id);
     if (journey === undefined) return;
     if (kind === "rollout.moved") this.#change(journey, { moved: journey.moved ?? mark });
@@ -92,6 +96,13 @@ class History {
       const failed = this.#journeys.get(id);
       if (failed !== undefined) this.#recover(failed, mark);
     }
+  }
+
+  /** What had led to a release has led to it wherever it runs. */
+  #moved(id: number): void {
+    const { from = 0, to = 0 } = this.#moves.get(id) ?? {};
+    const led = this.#ledTo.get(from);
+    if (led !== undefined) this.#ledTo.set(to, led);
   }
 
   /** A rollback says that the deployment which had led to the release it leaves was not good. */

@@ -86,14 +86,19 @@ function planRemoval(desired: DesiredService, view: ServiceView): Plan {
 
 /**
  * No rollout: the serving release has `count` servers and all the traffic, warm ones wait, all others go. With no servers the
- * frontend stays open all the same: clients learn that no server answers, and no other program takes the port meanwhile.
+ * frontend stays open all the same: clients learn that no server answers, and no other program takes the port meanwhile. On a target
+ * that the service has left, the serving release itself is kept for a time only, or it waits without traffic.
  */
 function planSteady(desired: DesiredService, view: ServiceView, nowMs: number): Plan {
   const { serving, count } = desired;
   const warm = desired.warm.filter((w) => w.release !== serving);
   const actions: Action[] = [];
-  if (serving === undefined) actions.push(...closeWhenGone(desired, view, "nothing serves"));
-  else {
+  if (serving === undefined) {
+    const reason = warm.length > 0 ? "another target has the traffic" : "nothing serves";
+    actions.push(
+      ...(warm.length > 0 ? routeTo(desired, view, [], reason) : closeWhenGone(desired, view, reason)),
+    );
+  } else {
     const whole = resizeTo(desired, view, serving, count, `release ${serving} serves with ${count} servers`);
     const route = routeTo(desired, view, [{ release: serving, share: 1 }], `release ${serving} serves`);
     // Servers that are ready do not wait for their traffic until there may be more of them.
@@ -101,7 +106,9 @@ function planSteady(desired: DesiredService, view: ServiceView, nowMs: number): 
   }
   for (const { release, untilMs } of warm) actions.push(...planWarm(desired, view, release, untilMs, nowMs));
   actions.push(...lowerOthers(desired, view, [serving, ...warm.map((w) => w.release)]));
-  const ends = warm.map((w) => w.untilMs).filter((at) => at > nowMs);
+  const leaving = desired.warm.filter((w) => w.release === serving);
+  actions.push(...leaving.filter((w) => nowMs >= w.untilMs).map((w) => warmOver(desired, w.release)));
+  const ends = desired.warm.map((w) => w.untilMs).filter((at) => at > nowMs);
   return { actions, wakeAtMs: ends.length === 0 ? undefined : Math.min(...ends) };
 }
 
@@ -115,11 +122,11 @@ function planWarm(
   if (nowMs < untilMs && !desired.alone) {
     return resizeTo(desired, view, release, desired.count, `release ${release} is kept warm for a rollback`);
   }
-  const over: Action = {
-    kind: "record",
-    service: desired.service,
-    change: { kind: "warm-over", release },
-    reason: `release ${release} was kept warm long enough`,
-  };
+  const over = warmOver(desired, release);
   return [...resizeTo(desired, view, release, 0, over.reason), over];
+}
+
+function warmOver({ service }: DesiredService, release: number): Action {
+  const reason = `release ${release} was kept warm long enough`;
+  return { kind: "record", service, change: { kind: "warm-over", release }, reason };
 }

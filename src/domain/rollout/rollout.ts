@@ -5,6 +5,7 @@ import type { RolloutPolicy, Step } from "../spec/rollout-policy.ts";
 import type { UpkeepPolicy } from "../spec/upkeep-policy.ts";
 import type { TargetName } from "../target.ts";
 import type { ScheduledRun } from "./job-run.ts";
+import type { Move } from "./move.ts";
 import type { Release } from "./release.ts";
 
 /** What an analysis has found so far in the present step. */
@@ -72,7 +73,8 @@ export interface BroughtCommits {
 export interface Rollout {
   readonly id: number;
   readonly service: ServiceKey;
-  readonly kind: "deploy" | "rollback";
+  /** `move`: to the same release under another number, on another target. */
+  readonly kind: "deploy" | "rollback" | "move";
   /** Undefined for the first release of a service. */
   readonly from: number | undefined;
   readonly to: number;
@@ -118,6 +120,8 @@ export interface DesiredService {
   readonly service: ServiceKey;
   /** Where it runs. */
   readonly target: TargetName;
+  /** The other target that it has servers on. Absent: it does not move, and nothing is left of a move. */
+  readonly move?: Move | undefined;
   readonly count: number;
   /** Every kept release, by number. */
   readonly releases: ReadonlyMap<number, Release>;

@@ -20,6 +20,15 @@ export function rollbackSteps(policy: RolloutPolicy): readonly Step[] {
   return [{ share: 1, holdMs: policy.bakeMs }];
 }
 
+/**
+ * A move is one switch, which a person asks for. `shared`: the port changes hands only then. Otherwise the new target serves beforehand,
+ * at addresses of its own, where it can be tried, and users can be sent there.
+ */
+export function moveSteps(policy: RolloutPolicy, shared: boolean): readonly Step[] {
+  const proven: Step = { share: 1, holdMs: policy.bakeMs };
+  return shared ? [proven] : [proven, { share: 1, holdMs: 0 }];
+}
+
 /** Servers that the new group has at the end of a step. */
 export function sizeAtStep(step: Step, count: number): number {
   if (count === 0) return 0;

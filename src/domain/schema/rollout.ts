@@ -54,7 +54,7 @@ export const rolloutPhase = z.enum([
 export const rollout = z.object({
   id: z.number().int(),
   service: z.string(),
-  kind: z.enum(["deploy", "rollback"]),
+  kind: z.enum(["deploy", "rollback", "move"]),
   from: maybe(releaseNumber),
   to: releaseNumber,
   policy: rolloutPolicy,

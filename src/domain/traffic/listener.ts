@@ -12,6 +12,8 @@ export interface RequestMatch {
 export interface Frontend extends TrafficSpec {
   /** Only servers come in here, by the service's name and this port. Absent: it is open to all. */
   readonly named?: number | undefined;
+  /** No one can connect to it any more; the connections that are open continue. */
+  readonly closed?: true | undefined;
 }
 
 /** Where a request is sent instead, with its path and query. */

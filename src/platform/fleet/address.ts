@@ -9,7 +9,7 @@ export function addressesOf(routed: readonly RoutedService[]): readonly ServiceA
   return routed.flatMap(({ service: key, frontends }) => {
     const service = previewedBy(key);
     const which = service === undefined ? { service: key } : { service, preview: true };
-    const open = frontends.filter(({ named }) => named === undefined);
+    const open = frontends.filter(({ named, closed }) => named === undefined && !closed);
     return open.flatMap(urlsOf).map((url) => ({ ...which, url }));
   });
 }

@@ -69,6 +69,7 @@ export function createFleet(options: FleetOptions): Fleet {
 class HostFleet implements Fleet {
   readonly name: Host["name"];
   readonly split = "any";
+  readonly ports = "machine";
   readonly logs?: LogReader;
   readonly forecast?: NonNullable<Platform["forecast"]>;
   readonly volumes?: Volumes;

@@ -22,7 +22,7 @@ export function observation(
   traffic: Pick<Traffic, "shares" | "shown" | "routed">,
   clock: Clock,
 ): Observation {
-  const own = routed.filter((s) => previewedBy(s.service) === undefined);
+  const own = routed.filter((s) => previewedBy(s.service) === undefined && !isClosed(s));
   const inTraffic = new Set(own.flatMap((s) => s.upstreams.filter((t) => t.weight > 0).map((t) => t.id)));
   const frontends: ServiceKey[] = own.filter((s) => s.frontends.length > 0).map((s) => s.service);
   return {
@@ -30,6 +30,11 @@ export function observation(
     routed: [...new Set([...frontends, ...traffic.routed()])],
     addresses: addressesOf(routed),
   };
+}
+
+/** It leads only those to its servers who are connected already. */
+function isClosed({ frontends }: RoutedService): boolean {
+  return frontends.length > 0 && frontends.every(({ closed }) => closed);
 }
 
 /** A group stays visible while anything of it is there: servers, a wish, a share, a failure to be read. */

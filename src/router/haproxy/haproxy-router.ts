@@ -22,9 +22,9 @@ import {
 import { parseConfig, parseRecords, renderConfig, routesOf, spokenBy } from "./config/config.ts";
 import { assertNoConflict, uniqueFrontends } from "./config/frontends.ts";
 import { backendName, modesOf } from "./config/names.ts";
-import { assertPortsFree, listeners } from "./config/ports.ts";
+import { assertPortsFree, letConnectionsMigrate, listeners } from "./config/ports.ts";
 import { clearRoutes, placeRoutes } from "./config/route-map.ts";
-import { routerPaths } from "./paths.ts";
+import { otherRouters, routerPaths } from "./paths.ts";
 import { serverCommands, trustCommands } from "./process/commands.ts";
 import { readMachine } from "./process/machine.ts";
 import { probeHaproxy } from "./process/probe.ts";
@@ -160,7 +160,7 @@ async function apply(asked: RoutedService, context: Context): Promise<void> {
   const known = running?.services ?? (await servicesOnFile(context));
   const others = known.filter((s) => s.service !== service.service);
   assertNoConflict(service, others);
-  await assertPortsFree(newPorts(service.frontends, running));
+  await requirePorts(service, running, context);
   await placeCertificates(service, context);
   if (!running) return startWith(service, others, context);
   const present = running.services.find((s) => s.service === service.service);
@@ -176,13 +176,38 @@ function structureOf({ frontends, health }: RoutedService): unknown {
   return JSON.parse(JSON.stringify({ frontends, health }));
 }
 
-function newPorts(frontends: readonly TrafficSpec[], running: Running | undefined): readonly number[] {
+/** Throws `port_taken`. A port that another router of this installation has for the same service may be open twice: it changes hands. */
+async function requirePorts(
+  asked: Pick<RoutedService, "service" | "frontends">,
+  running: Running | undefined,
+  context: Context,
+): Promise<void> {
   const ours = (running?.services ?? []).flatMap(portsOf);
-  return portsOf({ frontends }).filter((port) => !ours.includes(port));
+  const wanted = portsOf(asked).filter((port) => !ours.includes(port));
+  if (wanted.length === 0) return;
+  const taken = new Set((await listeners()).map(({ port }) => port));
+  const shared = wanted.some((port) => taken.has(port)) ? await portsElsewhere(asked.service, context) : [];
+  await assertPortsFree(wanted.filter((port) => !shared.includes(port)));
+  if (wanted.some((port) => shared.includes(port))) await letConnectionsMigrate(context.log);
+}
+
+/** The ports that other routers of this installation have for this service alone. */
+async function portsElsewhere(service: ServiceKey, context: Context): Promise<readonly number[]> {
+  const others = await otherRouters(context.state);
+  const running = await Promise.all(others.map((paths) => observe({ ...context, paths })));
+  return running.flatMap((other) => {
+    const [own = [], foreign = []] = [true, false].map((isOwn) =>
+      (other?.services ?? [])
+        .filter((s) => (ownerOf(s.service) === ownerOf(service)) === isOwn)
+        .flatMap(portsOf),
+    );
+    return own.filter((port) => !foreign.includes(port));
+  });
 }
 
 function portsOf({ frontends }: Pick<RoutedService, "frontends">): readonly number[] {
-  return frontends.flatMap(listenersOf).map(({ listen }) => listen);
+  const open = frontends.filter(({ closed }) => !closed);
+  return open.flatMap(listenersOf).map(({ listen }) => listen);
 }
 
 async function servicesOnFile({ paths }: Context): Promise<readonly RoutedService[]> {
@@ -327,7 +352,7 @@ async function counts(
 }
 
 async function checkFrontends(
-  asked: { readonly service: ServiceKey; readonly frontends: readonly TrafficSpec[] },
+  asked: Pick<RoutedService, "service" | "frontends">,
   context: Context,
 ): Promise<void> {
   const running = await observeOrClear(context);
@@ -337,7 +362,7 @@ async function checkFrontends(
     asked,
     known.filter((s) => ownerOf(s.service) !== ownerOf(asked.service)),
   );
-  await assertPortsFree(newPorts(asked.frontends, running));
+  await requirePorts(asked, running, context);
   const present = running?.services.find((s) => s.service === asked.service);
   const isOpen = (frontend: TrafficSpec) =>
     present?.frontends.some((open) => isDeepStrictEqual(open, frontend)) ?? false;

@@ -1,4 +1,5 @@
-import { join } from "node:path";
+import { readdir } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
 import type { StateFolder } from "../../lib/state-folder.ts";
 
 /** The files of one router, all in `state.router`, which only their owner can enter. */
@@ -37,4 +38,13 @@ export function routerPaths(state: StateFolder): RouterPaths {
     masterSocket: join(folder, "master.sock"),
     jail: join(folder, "jail"),
   };
+}
+
+/** Of the other routers of the installation, one for each target that has one. */
+export async function otherRouters(state: StateFolder): Promise<readonly RouterPaths[]> {
+  const home = dirname(state.router);
+  const names = await readdir(home);
+  return names
+    .filter((name) => /^router(-[0-9a-f]{6})?$/.test(name) && name !== basename(state.router))
+    .map((name) => routerPaths({ ...state, router: join(home, name) }));
 }

@@ -1,12 +1,16 @@
 import type { ServiceKey } from "../../domain/ids.ts";
 import type { RecordChange } from "../../domain/rollout/actions.ts";
+import { keptForMs, type Move } from "../../domain/rollout/move.ts";
 import { changeRollout } from "../../domain/rollout/record.ts";
 import type { JobRun, Rollout } from "../../domain/rollout/rollout.ts";
+import type { TargetName } from "../../domain/target.ts";
 import { beginRun, endRun } from "../runs.ts";
 import { deleteUnusedVersions } from "../secrets/secret-versions.ts";
 import { deleteUnusedContents } from "../services/contents.ts";
+import { deleteMove, selectMove, upsertMove } from "../services/moves.ts";
 import { markGood, markServedUntil } from "../services/releases.ts";
-import { deleteService, selectService, upsertService } from "../services/services.ts";
+import { deleteService, type ServiceRecord, selectService, upsertService } from "../services/services.ts";
+import type { Database } from "../sqlite/database.ts";
 import { endTaint } from "../taints.ts";
 import type { Workbench } from "../workbench.ts";
 import { rolloutData, selectRunningRollout, updateRollout } from "./rollouts.ts";
@@ -20,18 +24,25 @@ type EndChange = Extract<RecordChange, { readonly kind: "end" }>;
 
 /**
  * Records what the planner decided. False, and nothing is changed, when it was decided before something else
- * happened (a user aborted, superseded or removed meanwhile): the next plan will see that.
+ * happened (a user aborted, superseded or removed meanwhile): the next plan will see that. `at`: for which target it was decided;
+ * absent: for the one where the service is.
  */
 export function applyChange(
   bench: Workbench,
   service: ServiceKey,
   change: RecordChange,
   reason: string,
+  at?: TargetName,
 ): boolean {
+  const move = selectMove(bench.db, service);
+  const isOther = move !== undefined && move.target === at;
   switch (change.kind) {
     case "gone":
-      return forgetService(bench, service);
+      if (isOther) return endMove(bench, service, move);
+      // The other target is cleared first: without the service no one would know of it.
+      return move === undefined && forgetService(bench, service);
     case "warm-over":
+      if (isOther) return clearLeft(bench, service, move, reason);
       return endWarm(bench, service, change.release, reason);
     case "run-begun":
       return beginRun(bench, change);
@@ -50,6 +61,25 @@ function forgetService({ db, log }: Workbench, service: ServiceKey): boolean {
   deleteUnusedVersions(db, service);
   deleteUnusedContents(db);
   log.append({ service, kind: "service.gone", message: `Nothing of ${service} is left.`, data: {} });
+  return true;
+}
+
+/** Nothing of the service is left on the other target. */
+function endMove({ db, log }: Workbench, service: ServiceKey, { target, release }: Move): boolean {
+  if (selectRunningRollout(db, service)?.kind === "move") return false;
+  deleteMove(db, service);
+  const message = `Nothing of ${service} is left on ${target}.`;
+  log.append({ service, kind: "service.left", message, data: { target, release } });
+  return true;
+}
+
+/** The target that was left has kept its servers for long enough. */
+function clearLeft({ db, log }: Workbench, service: ServiceKey, move: Move, reason: string): boolean {
+  const { target, release, keptUntilMs } = move;
+  if (keptUntilMs === undefined) return false;
+  upsertMove(db, service, { ...move, keptUntilMs: undefined });
+  const message = `Release ${release} of ${service} is no longer kept on ${target}: ${reason}.`;
+  log.append({ service, kind: "release.cold", message, data: { release, target, reason } });
   return true;
 }
 
@@ -124,11 +154,28 @@ function handOver({ db }: Workbench, rollout: Rollout, change: EndChange): void 
   const { service } = rollout;
   const record = selectService(db, service);
   if (record === undefined) return;
+  if (rollout.kind === "move") {
+    handOverTarget(db, rollout, change, record);
+    return;
+  }
   if (record.serving !== undefined && record.serving !== change.serving) {
     markServedUntil(db, service, record.serving, change.atMs);
   }
   upsertService(db, { ...record, serving: change.serving });
   replaceWarm(db, service, change.warm);
+}
+
+/** The service is where it came to, and its former target is the other one from now on. A move that fails leaves it where it was. */
+function handOverTarget(db: Database, rollout: Rollout, change: EndChange, record: ServiceRecord): void {
+  const { service, from, to, policy } = rollout;
+  const move = selectMove(db, service);
+  if (change.phase !== "complete" || move === undefined || from === undefined) return;
+  markServedUntil(db, service, from, change.atMs);
+  upsertService(db, { ...record, target: move.target, serving: to });
+  replaceWarm(db, service, []);
+  const keptUntilMs = change.atMs + keptForMs(policy);
+  const left = { target: record.target, release: from, handedOverAtMs: change.atMs, keptUntilMs };
+  upsertMove(db, service, { ...move, ...left });
 }
 
 /** The event's name for each change. */

@@ -2,12 +2,13 @@ import type { Asker } from "../../domain/access/actor.ts";
 import type { ServiceKey } from "../../domain/ids.ts";
 import type { RecordChange } from "../../domain/rollout/actions.ts";
 import type { Rollout } from "../../domain/rollout/rollout.ts";
+import type { TargetName } from "../../domain/target.ts";
 import { selectService } from "../services/services.ts";
 import type { Workbench } from "../workbench.ts";
 import { applyChange } from "./apply.ts";
 import { selectCommit, selectRollout, selectRollouts } from "./rollouts.ts";
-
 import { requireWay, type StartDeploy, type StartRollback, startDeploy, startRollback } from "./start.ts";
+import { type StartMove, startMove } from "./start-move.ts";
 import { abort, pause, promote, resume } from "./steer.ts";
 
 /** Rollouts, from their start to their end. */
@@ -18,8 +19,10 @@ export interface RolloutStore {
   startDeploy(start: StartDeploy): Rollout;
   /** Throws `service_unknown`, `service_removing`, `release_unknown`, `rollout_running`. */
   startRollback(start: StartRollback): Rollout;
-  /** Records what the planner decided; false when something has happened since that makes it void. */
-  apply(service: ServiceKey, change: RecordChange, reason: string): boolean;
+  /** Throws `service_unknown`, `service_removing`, `rollout_running`, `target_unknown`, `move_impossible`. */
+  startMove(start: StartMove): Rollout;
+  /** Records what the planner decided for a target (absent: where the service is); false when something has happened since that makes it void. */
+  apply(service: ServiceKey, change: RecordChange, reason: string, at?: TargetName): boolean;
   /** Turns the running rollout back; one that is on its way back already is returned as it is. Throws `rollout_none`. */
   abort(service: ServiceKey, by: Asker): Rollout;
   /** Stops it where it is; one that is paused already is returned as it is. Throws `rollout_none`. */
@@ -41,7 +44,9 @@ export function rolloutStore(bench: Workbench): RolloutStore {
     requireWay: (service, supersede) => requireWay(bench, service, supersede),
     startDeploy: (start) => db.transaction(() => startDeploy(bench, start)),
     startRollback: (start) => db.transaction(() => startRollback(bench, start)),
-    apply: (service, change, reason) => db.transaction(() => applyChange(bench, service, change, reason)),
+    startMove: (start) => db.transaction(() => startMove(bench, start)),
+    apply: (service, change, reason, at) =>
+      db.transaction(() => applyChange(bench, service, change, reason, at)),
     abort: (service, by) => db.transaction(() => abort(bench, service, by)),
     pause: (service, by) => db.transaction(() => pause(bench, service, by)),
     resume: (service, by) => db.transaction(() => resume(bench, service, by)),

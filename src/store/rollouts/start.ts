@@ -10,6 +10,7 @@ import { localTarget, type TargetName } from "../../domain/target.ts";
 import { KilnError } from "../../lib/errors.ts";
 import { insertOverride } from "../policy/overrides.ts";
 import { insertContents } from "../services/contents.ts";
+import { selectMove } from "../services/moves.ts";
 import { insertRelease, recordAdmission, selectEqualRelease, selectRelease } from "../services/releases.ts";
 import { requireService, type ServiceRecord, selectService, upsertService } from "../services/services.ts";
 import { holdSource } from "../sources/hold.ts";
@@ -124,7 +125,8 @@ export function startRollback(bench: Workbench, start: StartRollback): Rollout {
   return addRollout(bench, { ...start, kind: "rollback", from: record.serving });
 }
 
-function addRelease({ db, log }: Workbench, release: Release, last: number, by: Asker): void {
+/** A release that was drafted, with the next number. */
+export function addRelease({ db, log }: Workbench, release: Release, last: number, by: Asker): void {
   assert.equal(release.number, last + 1, "a release was drafted before another one was recorded");
   insertRelease(db, release);
   const { service, number, version, image } = release;
@@ -136,7 +138,8 @@ function addRelease({ db, log }: Workbench, release: Release, last: number, by: 
   });
 }
 
-function addRollout(
+/** Records it with its event. The caller has made way for it. */
+export function addRollout(
   { db, log, clock }: Workbench,
   start: Pick<Rollout, "service" | "kind" | "from" | "to" | "policy" | "steps"> & {
     readonly by: Asker;
@@ -186,7 +189,7 @@ function addRollout(
     message: `${askerName(by)} started a ${kind} of ${service} ${journey}${why(by)}`,
     data: {
       rollout: rollout.id,
-      target: selectService(db, service)?.target,
+      target: kind === "move" ? selectMove(db, service)?.target : selectService(db, service)?.target,
       journey: kind,
       from,
       to,
@@ -206,11 +209,12 @@ function addRollout(
 export function requireWay({ db }: Workbench, service: ServiceKey, supersede: boolean): void {
   if (selectService(db, service) !== undefined) requireService(db, service);
   const running = selectRunningRollout(db, service);
-  if (running !== undefined && !supersede) throw rolloutRunning(running);
+  // A target that a service is coming to has to be cleared first: what serves there may have users already.
+  if (running !== undefined && (!supersede || running.kind === "move")) throw rolloutRunning(running);
 }
 
 /** Ends the running rollout, or refuses: one rollout per service. */
-function makeWay(bench: Workbench, service: ServiceKey, by: Asker, supersede: boolean): void {
+export function makeWay(bench: Workbench, service: ServiceKey, by: Asker, supersede: boolean): void {
   requireWay(bench, service, supersede);
   const running = selectRunningRollout(bench.db, service);
   if (running !== undefined) endSuperseded(bench, running, `superseded by ${askerName(by)}`, by);
@@ -253,6 +257,16 @@ export function tellScaled(
 function rolloutRunning(rollout: Rollout): KilnError {
   const { kind, service, to, phase, startedBy, startedAtMs } = rollout;
   const since = new Date(startedAtMs).toISOString();
+  if (kind === "move") {
+    return new KilnError(
+      "rollout_running",
+      `${service} is being moved; ${startedBy} began that at ${since}.`,
+      {
+        hint: `\`kiln move ${service} --finish\` hands it over, \`kiln move ${service} --abort\` leaves it where it is.`,
+        retry: true,
+      },
+    );
+  }
   const [state, goOn] =
     phase === "paused"
       ? ["paused", "`kiln rollout resume` or `promote` continues it"]

@@ -7,6 +7,7 @@ import { selectAllWarm, selectWarm } from "../rollouts/warm.ts";
 import { selectAllRuns, selectRuns } from "../runs.ts";
 import type { Database } from "../sqlite/database.ts";
 import { selectAllOpenTaints, selectOpenTaints, selectSuspension } from "../taints.ts";
+import { selectAllMoves, selectMove } from "./moves.ts";
 import { selectAllReleases, selectReleases } from "./releases.ts";
 import { type ServiceRecord, selectAllServices, selectService } from "./services.ts";
 
@@ -18,19 +19,21 @@ export function selectDesired(db: Database, service: ServiceKey): DesiredService
     releases: selectReleases(db, service),
     rollout: selectRunningRollout(db, service),
     warm: selectWarm(db, service),
+    move: selectMove(db, service),
     taints: selectOpenTaints(db, service),
     runs: selectRuns(db, service),
     suspendedUntilMs: selectSuspension(db),
   });
 }
 
-/** What is desired of every service: six queries, however many services there are. */
+/** What is desired of every service: seven queries, however many services there are. */
 export function selectAllDesired(db: Database): readonly DesiredService[] {
   const releases = Map.groupBy(selectAllReleases(db), (release) => release.service);
   const rollouts = new Map(selectAllRunningRollouts(db).map((rollout) => [rollout.service, rollout]));
   const warm = Map.groupBy(selectAllWarm(db), (entry) => entry.service);
   const taints = Map.groupBy(selectAllOpenTaints(db), (taint) => taint.service);
   const runs = selectAllRuns(db);
+  const moves = selectAllMoves(db);
   const suspendedUntilMs = selectSuspension(db);
   return selectAllServices(db).map((record) => {
     const { service } = record;
@@ -40,6 +43,7 @@ export function selectAllDesired(db: Database): readonly DesiredService[] {
       warm: (warm.get(service) ?? []).map(({ release, untilMs }) => ({ release, untilMs })),
       taints: (taints.get(service) ?? []).map(({ taint }) => taint),
       runs: runs.get(service) ?? [],
+      move: moves.get(service),
       suspendedUntilMs,
     });
   });
@@ -47,7 +51,7 @@ export function selectAllDesired(db: Database): readonly DesiredService[] {
 
 function toDesired(
   record: ServiceRecord,
-  rest: Pick<DesiredService, "rollout" | "warm" | "taints" | "runs" | "suspendedUntilMs"> & {
+  rest: Pick<DesiredService, "rollout" | "warm" | "move" | "taints" | "runs" | "suspendedUntilMs"> & {
     readonly releases: readonly Release[];
   },
 ): DesiredService {

@@ -88,11 +88,12 @@ export function markGood(db: Database, service: ServiceKey, number: number, good
   db.run("UPDATE releases SET good = ? WHERE service = ? AND number = ?", good ? 1 : 0, service, number);
 }
 
-/** The good release that served last before the present one. */
+/** The good release that served last before the present one and differs from it: a move gives the same one another number. */
 export function selectLastGood(db: Database, service: ServiceKey): number | undefined {
   return db.get<{ readonly number: number }>(
     `SELECT number FROM releases JOIN services ON services.key = releases.service
-     WHERE service = ? AND good = 1 AND served_until_ms IS NOT NULL AND number IS NOT serving
+     WHERE service = ?1 AND good = 1 AND served_until_ms IS NOT NULL AND number IS NOT serving
+       AND draft_digest IS NOT (SELECT draft_digest FROM releases AS now WHERE now.service = ?1 AND now.number = serving)
      ORDER BY served_until_ms DESC, number DESC LIMIT 1`,
     service,
   )?.number;
@@ -109,6 +110,7 @@ export function deleteOldReleases(db: Database, service: ServiceKey, keep: numbe
          AND number NOT IN (SELECT number FROM releases WHERE service = ?1 ORDER BY number DESC LIMIT ?2)
          AND number NOT IN (SELECT serving FROM services WHERE key = ?1 AND serving IS NOT NULL)
          AND number NOT IN (SELECT release FROM warm WHERE service = ?1)
+         AND number NOT IN (SELECT release FROM moves WHERE service = ?1)
          AND number NOT IN (SELECT release FROM runs WHERE service = ?1 AND end IS NULL)
          AND number NOT IN (SELECT to_release FROM rollouts WHERE service = ?1 AND ended_at_ms IS NULL)
          AND number NOT IN (SELECT from_release FROM rollouts

@@ -14,7 +14,7 @@ const readUpkeep = jsonColumn("services.upkeep", upkeepPolicy);
 /** What is recorded of a service itself. */
 export interface ServiceRecord {
   readonly service: ServiceKey;
-  /** Where it has been since its first deploy. */
+  /** Where it serves. */
   readonly target: TargetName;
   readonly count: number;
   /** Of the last deploy. */
@@ -60,7 +60,7 @@ export function upsertService(db: Database, record: ServiceRecord): void {
   db.run(
     `INSERT INTO services (key, target, count, policy, upkeep, serving, last_release, removed)
      VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-     ON CONFLICT (key) DO UPDATE SET count = excluded.count, policy = excluded.policy, upkeep = excluded.upkeep,
+     ON CONFLICT (key) DO UPDATE SET target = excluded.target, count = excluded.count, policy = excluded.policy, upkeep = excluded.upkeep,
        serving = excluded.serving, last_release = excluded.last_release, removed = excluded.removed`,
     ...[
       record.service,

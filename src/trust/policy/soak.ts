@@ -34,6 +34,8 @@ class Soaking {
   #sinceMs: number | undefined;
   #longestMs = 0;
   #spoiled: string | undefined;
+  /** The last rollout to another target: where it fails, the image has served well all the same. */
+  #move: unknown;
 
   constructor(image: ImageDigest) {
     this.#image = image;
@@ -44,8 +46,10 @@ class Soaking {
     if (kind === "release.created") this.#created(data);
     else if (kind === "rollout.completed") this.#completed(leads, atMs);
     else if (kind === "rollout.turned-back" || kind === "rollout.failed") {
-      if (leads) this.#spoil(`rollout ${data.rollout} of it did not complete (event ${sequence})`);
+      if (leads && data.rollout !== this.#move)
+        this.#spoil(`rollout ${data.rollout} of it did not complete (event ${sequence})`);
     } else if (kind === "rollout.started") {
+      if (data.journey === "move") this.#move = data.rollout;
       const leaves = data.journey === "rollback" && this.#releases.has(data.from) && !leads;
       if (leaves) this.#spoil(`rollout ${data.rollout} rolled it back (event ${sequence})`);
     } else if (kind === "service.removing") this.#end(atMs);

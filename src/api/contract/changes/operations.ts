@@ -64,6 +64,15 @@ export const changesTable = {
     asks: "Rollback",
     answers: "Accepted",
   },
+  /** Its servers come up there and wait: `promote` hands the service over, `abort` leaves it where it is. Throws `move_impossible`, `target_unknown`, and what `deploy` throws. */
+  move: {
+    method: "POST",
+    path: "/v1/services/:service/move",
+    needs: "deploy service",
+    summary: "Moves a service to another target; it is handed over when someone promotes that.",
+    asks: "Move",
+    answers: "Accepted",
+  },
   scale: {
     method: "POST",
     path: "/v1/services/:service/scale",

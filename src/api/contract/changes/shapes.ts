@@ -12,7 +12,9 @@ const supersede = z.boolean().optional().describe("End a running rollout and sta
 
 const whereto = target
   .optional()
-  .describe("Where the service is to run. Absent: where it is, a new one on `local`. It never moves.");
+  .describe(
+    "Where the service is to run. Absent: where it is, a new one on `local`. `move` brings it elsewhere.",
+  );
 
 const breakGlass = z
   .boolean()
@@ -70,6 +72,10 @@ const Rollback = ChangeService.extend({
     .describe("Put the newest snapshots of its data in place of the data of its volumes."),
 });
 
+const Move = ChangeService.extend({
+  target: z.string().min(1).max(64).describe("Where the service is to be."),
+});
+
 const Scale = ChangeService.extend({ count });
 
 const change = z
@@ -85,6 +91,7 @@ const change = z
       kind: z.literal("deploy"),
     }),
     Rollback.pick({ release: true, withData: true }).extend({ kind: z.literal("rollback") }),
+    Move.pick({ target: true }).extend({ kind: z.literal("move") }),
     Scale.pick({ count: true }).extend({ kind: z.literal("scale") }),
     Promotion.pick({ candidate: true, supersede: true }).extend({ kind: z.literal("promotion") }),
     z.strictObject({ kind: z.enum(["promote", "abort", "pause", "resume", "remove"]) }),
@@ -132,6 +139,10 @@ const ChangePlan = z.object({
   admission: admission
     .optional()
     .describe("What policies say of the rollout and its image now. Absent: there are none."),
+  byHand: z
+    .array(z.string())
+    .optional()
+    .describe("What people have to do themselves, in order, one sentence each. Absent: nothing."),
   data: z.array(z.string()).describe("What becomes of the data in volumes, one sentence each."),
   platform: z
     .array(z.string())
@@ -192,7 +203,7 @@ const rung = z.object({
 const Ladders = z.array(z.object({ service: z.string(), rungs: z.array(rung).describe("From the foot.") }));
 
 /** What the operations are asked with. */
-export const changesAsks = { Check, Deploy, Plan, Promotion, Rollback, Scale };
+export const changesAsks = { Check, Deploy, Move, Plan, Promotion, Rollback, Scale };
 
 /** What they answer. */
 export const changesAnswers = { Accepted, Candidates, ChangePlan, Checked, Ladders };

@@ -50,6 +50,7 @@ export const changesAsked: AskedOf<typeof changesTable> = {
     { service, change: { kind: "scale", count: 0 } },
   ],
   rollback: [{ service, release: 4, reason: "it is slow" }, { service }],
+  move: [{ service, target: "north" }],
   scale: [{ service, count: 0 }],
   remove: [{ service: "shop.staging" }],
 };
@@ -111,6 +112,7 @@ export const changesAnswered: OperationsOf<typeof changesTable> = {
     digest: `sha256:${"0123456789abcdef".repeat(4)}`,
   }),
   rollback: async () => accepted,
+  move: async () => accepted,
   scale: async () => ({ service: "shop", release: 1, rollout: undefined, scaled: undefined }),
   remove: async () => {},
 };

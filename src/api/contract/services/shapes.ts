@@ -66,6 +66,22 @@ const ServiceStatus = z.object({
   target: z
     .object({ name: z.string(), platform: z.string(), trouble: maybe(trouble) })
     .describe("With `trouble`, it cannot be seen now: its servers are shown as they were last seen."),
+  move: z
+    .object({
+      target: z.object({ name: z.string(), platform: z.string(), trouble: maybe(trouble) }),
+      phase: z
+        .enum(["arriving", "left", "clearing"])
+        .describe(
+          "`arriving`: it comes to that target; `left`: it has left it, and its servers are kept there; `clearing`: what is there goes.",
+        ),
+      release: releaseNumber.describe("The one that has servers there."),
+      addresses: z.array(z.string()).describe("Where the service is reached there."),
+      untilMs: maybe(atMs).describe("Until when its servers are kept there. Absent: they are not."),
+    })
+    .optional()
+    .describe(
+      "The other target of a service that moves; its servers are among `servers`. Absent: it does not.",
+    ),
   count,
   serving: maybe(release),
   rollout: maybe(rollout),

@@ -61,6 +61,25 @@ export function addChangeCommands(program: Command, load: LoadCommand): void {
     .option("--reason <TEXT>", reasonHelp)
     .option("--expect <NUMBER|DIGEST>", expectRelease, parseExpected)
     .action(load(async () => (await import("./remove.ts")).run));
+  fromFile(
+    command(
+      program,
+      "move",
+      "move a service to another target",
+      "kiln move shop --target prod-eu --plan",
+      "kiln move shop --target prod-eu",
+      "kiln move shop --finish",
+    ),
+  )
+    .argument("[SERVICE]", theOne)
+    .option("--target <TARGET>", "where it is to be: its servers come up there and wait")
+    .option("--finish", "hand it over to its servers there")
+    .option("--abort", "leave it where it is")
+    .option("--no-wait", "do not wait until its servers there are ready, or it is handed over")
+    .option("--plan", planHelp)
+    .option("--reason <TEXT>", reasonHelp)
+    .option("--expect <NUMBER|DIGEST>", expectRelease, parseExpected)
+    .action(load(async () => (await import("./move.ts")).run));
   const rollout = group(program, "rollout", "show and control rollouts");
   following(
     command(

@@ -93,6 +93,7 @@ export function oneLines(status: ServiceStatus, nowMs: number, style: Style): st
       ["servers", readyCell(status, style)],
       ...vulnerabilityFacts(status, nowMs, style),
       ...addresses.map((address) => ["address", address] as const),
+      ...moveFacts(status, nowMs),
       ...(status.preview === undefined
         ? []
         : [["preview", `${status.preview.address} (only release ${status.preview.release})`] as const]),
@@ -112,6 +113,19 @@ export function oneLines(status: ServiceStatus, nowMs: number, style: Style): st
     ...(status.servers.length === 0 ? [] : ["", ...serverLines(status, nowMs, style)]),
     ...failedLines(status, nowMs, style),
   ];
+}
+
+/** What of it is on another target. */
+function moveFacts({ move, rollout }: ServiceStatus, nowMs: number) {
+  if (move === undefined) return [];
+  const { target, phase, release, untilMs, addresses } = move;
+  const where = `release ${release} on ${target.name}${target.trouble === undefined ? "" : " (not seen)"}`;
+  const state = {
+    arriving: rollout?.phase === "paused" ? "ready: `kiln move --finish` hands over to it" : "on its way",
+    left: `kept for ${formatAge((untilMs ?? nowMs) - nowMs)} more: \`kiln move --target ${target.name}\` moves back`,
+    clearing: "going",
+  }[phase];
+  return [["move", `${where}, ${[...addresses, state].join(", ")}`] as const];
 }
 
 /** Nothing is said of an image without known vulnerabilities. */

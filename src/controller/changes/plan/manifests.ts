@@ -12,10 +12,11 @@ import { type WantedService, wantedOf } from "../wanted.ts";
  */
 export async function manifestsOf(
   { store, targets, call }: ChangeParts,
-  { service, target, record }: Change<unknown>,
+  change: Change<unknown>,
   actions: ChangePlan["actions"],
 ): Promise<readonly object[]> {
-  const { platform, target: place } = targets.of(service, target);
+  const { service, record } = change;
+  const { platform, target: place } = targets.at(change);
   if (platform.manifests === undefined)
     throw new KilnError(
       "manifests_unsupported",
@@ -25,7 +26,7 @@ export async function manifestsOf(
   // Contents of files that a deploy brings are in the store only as long as it is recorded.
   const { planned, contents } = store.rehearse((rehearsed) => {
     record(rehearsed, { rehearsed: true });
-    const calls = plannedCalls(wantedOf(rehearsed, service), actions);
+    const calls = plannedCalls(wantedOf(rehearsed, service, place.name), actions);
     const digests = calls.flatMap(releasesIn).flatMap(({ files }) => files.map(({ digest }) => digest));
     return {
       planned: calls,

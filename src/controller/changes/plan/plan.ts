@@ -23,7 +23,7 @@ export async function planChange(
   { manifests = false }: { readonly manifests?: boolean | undefined } = {},
 ): Promise<ChangePlan> {
   await change.check?.();
-  const { loop, platform } = parts.targets.of(change.service, change.target);
+  const { loop, platform } = parts.targets.at(change);
   const volumes = await volumesThere(platform, change.service, parts.call());
   const observed = await loop.observer.see();
   const plan = planNow(parts, change, observed, volumes);
@@ -41,16 +41,17 @@ export async function planChange(
  */
 export function planNow(
   { store, clock, targets }: ChangeParts,
-  { service, target, record }: Change<unknown>,
+  change: Change<unknown>,
   observed: Observation,
   volumes: readonly VolumeState[] = [],
 ): ChangePlan {
-  const { platform, target: place } = targets.of(service, target);
-  const before = wantedOf(store, service);
+  const { service, record } = change;
+  const { platform, target: place } = targets.at(change);
+  const before = wantedOf(store, service, place.name);
   const rehearse = (plan?: string) =>
     store.rehearse((rehearsed) => {
       record(rehearsed, { rehearsed: true, plan });
-      return wantedOf(rehearsed, service);
+      return wantedOf(rehearsed, service, place.name);
     });
   const after = rehearse();
   const view = viewOf(observed, service, platform.split);
@@ -62,12 +63,13 @@ export function planNow(
   return {
     service,
     target: place.name,
-    serving: servingOf(before.desired),
+    serving: servingOf(store.desired(service)),
     rollout: before.desired?.rollout,
-    changes: changesOf(before, after),
+    changes: change.changes ?? changesOf(before, after),
     // What approvals say depends on the plan itself.
     admission: admissionOf(before, asksApproval(store, service) ? rehearse(digest) : after),
     ...future,
+    ...(change.byHand === undefined ? {} : { byHand: [...change.byHand] }),
     data: dataWords(before, after, volumes),
     downtime: downtimeOf(before.desired, after.desired, future.fewestInTraffic),
     digest,

@@ -6,15 +6,16 @@ import { wantedOf } from "../wanted.ts";
 /** What the platform says of groups that would be new there, of the largest size that the actions give them. */
 export async function platformWords(
   { store, targets, call }: ChangeParts,
-  { service, target, record }: Change<unknown>,
+  change: Change<unknown>,
   { groups }: Observation,
   actions: ChangePlan["actions"],
 ): Promise<readonly string[]> {
-  const { platform } = targets.of(service, target);
+  const { service, record } = change;
+  const { platform, target } = targets.at(change);
   if (platform.forecast === undefined) return [];
   const releases = store.rehearse((rehearsed) => {
     record(rehearsed, { rehearsed: true });
-    return wantedOf(rehearsed, service).desired?.releases;
+    return wantedOf(rehearsed, service, target.name).desired?.releases;
   });
   const words: string[] = [];
   for (const [number, size] of largestSizes(actions)) {

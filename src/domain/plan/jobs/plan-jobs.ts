@@ -100,7 +100,7 @@ function whyEnd({ rollout }: DesiredService, job: JobObservation, nowMs: number)
 }
 
 function jobsOf({ desired, rollout }: Look, when: JobSpec["when"]): readonly JobSpec[] {
-  if (rollout.kind === "rollback") return [];
+  if (rollout.kind !== "deploy") return [];
   return (desired.releases.get(rollout.to)?.jobs ?? []).filter((job) => job.when === when);
 }
 

@@ -55,7 +55,12 @@ function trimNew({ desired, rollout, view }: Look): readonly Action[] {
 
 /** The first release of a service failed: nothing served before, so nothing serves now. */
 function planBackToNothing(look: Look, why: string): Plan {
-  const gone = isGone(look.view, look.rollout.to);
-  const ending = gone ? [end(look, "failed", undefined, [], why)] : [];
-  return act([...stopNew(look, why), ...closeWhenGone(look.desired, look.view, why), ...ending]);
+  const { desired, rollout, view } = look;
+  const closing = rollout.kind === "move" ? routeTo(desired, view, [], why) : [];
+  // Where it moves to, clients may come to the same port as where it is: it closes before its servers go.
+  if (closing.length > 0) return act(closing);
+  const gone = isGone(view, rollout.to);
+  const phase = rollout.kind === "move" ? "rolled-back" : "failed";
+  const ending = gone ? [end(look, phase, undefined, [], why)] : [];
+  return act([...stopNew(look, why), ...closeWhenGone(desired, view, why), ...ending]);
 }

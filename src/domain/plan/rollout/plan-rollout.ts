@@ -91,7 +91,8 @@ function planMove(look: Look, step: Step, before: readonly Action[]): Plan {
   const { desired, rollout, view, nowMs } = look;
   const reason = moveReason(look, step);
   if (mustBePromoted(look)) {
-    const why = `release ${rollout.to} is ready and waits for \`kiln rollout promote\``;
+    const order = rollout.kind === "move" ? `kiln move ${desired.service} --finish` : "kiln rollout promote";
+    const why = `release ${rollout.to} is ready and waits for \`${order}\``;
     return act([...before, ...keepTraffic(look), record(look, { kind: "pause", rollout: rollout.id }, why)]);
   }
   if (mustWaitForOld(look)) return withDeadline(look, before);
@@ -119,13 +120,11 @@ function planMove(look: Look, step: Step, before: readonly Action[]): Plan {
   return act([...before, finishStep(look)]);
 }
 
-/** The last switch of a manually promoted rollout waits for a person; the first release does not wait. */
+/** The last switch of a manually promoted rollout waits for a person, and so does that of every move; the first release does not wait. */
 function mustBePromoted({ rollout }: Look): boolean {
-  const { policy, promoted, from, movedAtMs } = rollout;
-  const isSwitch = isLastStep(rollout) && movedAtMs === undefined;
-  return (
-    policy.promote === "manual" && isSwitch && !promoted && from !== undefined && rollout.kind === "deploy"
-  );
+  const { kind, policy, promoted, from, movedAtMs } = rollout;
+  if (!isLastStep(rollout) || movedAtMs !== undefined || promoted) return false;
+  return kind === "move" || (policy.promote === "manual" && from !== undefined && kind === "deploy");
 }
 
 function isLastStep({ step, steps }: Rollout): boolean {
@@ -167,9 +166,10 @@ function raiseNew({ desired, rollout, view }: Look, size: number): readonly Acti
 /** Where no release serves, after a restart of the router for one, the router gets the shares that the rollout had reached. */
 function keepTraffic(look: Look): readonly Action[] {
   const { desired, rollout, view } = look;
-  if (carrying(look).length > 0 || rollout.from === undefined) return [];
+  if (carrying(look).length > 0) return [];
   const before = rollout.steps[rollout.step - 1]?.share ?? 0;
   const share = rollout.movedAtMs === undefined ? before : currentStep(rollout).share;
+  if (rollout.from === undefined && share === 0) return [];
   const shares = sharesAt(look, share).filter((s) => readyCount(view, s.release) > 0);
   return shares.length === 0 ? [] : routeTo(desired, view, shares, "the traffic stays where it was");
 }

@@ -27,6 +27,8 @@ interface Route {
   readonly service: ServiceKey;
   /** Undefined: closed. */
   spec: RouteSpec | undefined;
+  /** What was closed last: connections that are open lead to the servers that it led to, as long as they are there. */
+  closing: RouteSpec | undefined;
   /** What the router has; undefined when that is not known. */
   applied: RoutedService | "nothing" | undefined;
   /** The shares that the router has taken, and the spec that they belong to. */
@@ -64,6 +66,7 @@ export class Traffic {
     const former = route.spec;
     const spec = routeSpecOf(shares, releases);
     route.spec = spec;
+    route.closing = spec === undefined ? (former ?? route.closing) : undefined;
     try {
       await route.apply();
       if (route.refused === spec && spec !== undefined) throw nobodyReady(service, shares);
@@ -164,6 +167,7 @@ export class Traffic {
     const route: Route = {
       service,
       spec: undefined,
+      closing: undefined,
       applied: "nothing",
       confirmed: [],
       taken: undefined,
@@ -186,8 +190,13 @@ export class Traffic {
     }
     const shares = sharesOf(routed);
     const preview = previewed?.frontends[0] ?? this.#previewFrontendOf(service, shares);
-    route.spec = { shares, ...splitFrontends(routed.frontends), preview, health: routed.health };
+    const adopted = { shares, ...splitFrontends(routed.frontends), preview, health: routed.health };
     route.applied = routed;
+    if (routed.frontends.length > 0 && routed.frontends.every(({ closed }) => closed)) {
+      route.closing = adopted;
+      return;
+    }
+    route.spec = adopted;
     route.confirmed = shares;
     route.taken = route.spec;
   }
@@ -222,7 +231,7 @@ export class Traffic {
     const named = this.#names ? await offerNames(this.#names, service, spec, this.#servers(service)) : [];
     const full = spec && { ...spec, frontends: [...spec.frontends, ...named] };
     const isOpen = full !== undefined && full.frontends.length > 0;
-    const wanted = isOpen ? routedService(service, full, this.#servers(service)) : "nothing";
+    const wanted = isOpen ? routedService(service, full, this.#servers(service)) : this.#closed(route);
     if (!isSameRoute(route.applied, wanted)) {
       if (this.#names && named.length === 0) await this.#names.withdraw(service);
       route.applied = undefined;
@@ -232,6 +241,13 @@ export class Traffic {
     }
     route.confirmed = spec?.shares ?? [];
     route.taken = spec;
+  }
+
+  #closed({ service, spec, closing }: Route): RoutedService | "nothing" {
+    const servers = this.#servers(service);
+    if (spec !== undefined || closing === undefined || servers.length === 0) return "nothing";
+    const frontends = closing.frontends.map((frontend) => ({ ...frontend, closed: true as const }));
+    return frontends.length === 0 ? "nothing" : routedService(service, { ...closing, frontends }, servers);
   }
 
   /** Servers can fail between the decision to switch to them and the switch: then it does not take place. */

@@ -194,6 +194,23 @@ test("what belongs to a service: its frontend, its host name, its servers and it
   `);
 });
 
+test("a port that is closed is open only to the worker that leaves, and its requests lead where they did", () => {
+  const closed = {
+    ...shop,
+    frontends: shop.frontends.map((frontend) => ({ ...frontend, closed: true as const })),
+  };
+  const text = renderConfig([closed, blog, db], machine);
+  expect(text).toContain("bind 0.0.0.0:8080"); // another service has it open
+  const alone = renderConfig(
+    [closed, { ...db, frontends: [{ ...tcpFrontend(5432), closed: true }] }],
+    machine,
+  );
+  expect(alone).not.toContain("bind 0.0.0.0");
+  expect(alone).toContain("frontend listen:8080");
+  expect(routesOf([closed]).text).toBe(routesOf([shop]).text);
+  expect(parseConfig(text).find(({ service }) => service === "shop")?.frontends).toEqual(closed.frontends);
+});
+
 test("the first class that a response time fits is counted, and what comes by a preview is not", () => {
   const text = renderConfig([shop, { ...shop, service: "shop_preview" }], machine);
   const [first, second] = [5, 6].map((ms) => `if { var(txn.took) -m int le ${ms} }`);

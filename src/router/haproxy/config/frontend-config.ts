@@ -32,6 +32,7 @@ export function frontendsOf(
     service.frontends.flatMap(listenersOf).map((listener) => ({ service, listener })),
   );
   const open = asked.filter(({ listener }) => !listener.port.isNamed);
+  const closed = closedPorts(services);
   const ports = new Set(open.map(({ listener }) => listener.listen)).size;
   const byPort = Map.groupBy(asked, ({ listener }) => listener.listen);
   return [...byPort]
@@ -39,11 +40,12 @@ export function frontendsOf(
     .flatMap(([port, those]) => {
       const [first] = those;
       if (first === undefined) return [];
+      if (closed.has(port) && first.listener.port.mode === "tcp") return [];
       const { mode, proxies } = first.listener.port;
       return {
         port,
         mode,
-        binds: bindsOf(first.listener, services, machine),
+        binds: closed.has(port) ? [] : bindsOf(first.listener, services, machine),
         proxies,
         isTranslated: first.listener.port.isNamed === true,
         clients: clientsOf(machine, first.listener.port.isNamed ? byPort.size : ports),
@@ -55,6 +57,14 @@ export function frontendsOf(
         ),
       };
     });
+}
+
+/** What comes in there has been connected before, to a worker that leaves; plain TCP stays with that worker. */
+function closedPorts(services: readonly RoutedService[]): ReadonlySet<number> {
+  const all = services.flatMap(({ frontends }) => frontends);
+  const ports = (some: typeof all) => some.flatMap(listenersOf).map(({ listen }) => listen);
+  const open = new Set(ports(all.filter(({ closed }) => !closed)));
+  return new Set(ports(all.filter(({ closed }) => closed)).filter((port) => !open.has(port)));
 }
 
 /**

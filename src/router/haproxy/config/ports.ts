@@ -1,6 +1,7 @@
-import { readdir, readFile, readlink } from "node:fs/promises";
-import { KilnError } from "../../../lib/errors.ts";
+import { readdir, readFile, readlink, writeFile } from "node:fs/promises";
+import { KilnError, toKilnError } from "../../../lib/errors.ts";
 import { readTextIfExists } from "../../../lib/files/files.ts";
+import type { Logger } from "../../../lib/log.ts";
 import { type Listener, parseListeners } from "../../../lib/process/listeners.ts";
 
 /**
@@ -34,6 +35,21 @@ function portPrivileged(port: number, lowest: number): KilnError {
 export async function listeners(): Promise<readonly Listener[]> {
   const tables = await Promise.all(["/proc/net/tcp", "/proc/net/tcp6"].map(readTextIfExists));
   return parseListeners(...tables.map((table) => table ?? ""));
+}
+
+/**
+ * While two routers have a port, each new connection waits at one of them. When that one closes the port, the kernel passes on to the
+ * other what is not accepted yet, rather than to reset it (ip-sysctl, `tcp_migrate_req`, Linux 5.14).
+ */
+export async function letConnectionsMigrate(log: Logger): Promise<void> {
+  try {
+    await writeFile("/proc/sys/net/ipv4/tcp_migrate_req", "1", { flag: "r+" });
+  } catch (error) {
+    log.warn(
+      { err: toKilnError(error) },
+      "a port changes hands, and the kernel may reset a few new connections",
+    );
+  }
 }
 
 export function portTaken(port: number, holder: string | undefined): KilnError {

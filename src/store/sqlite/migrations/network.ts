@@ -114,4 +114,18 @@ export const network: readonly string[] = [
     next_look_at_ms INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- The other target of a service that moves. Without a running move and without kept_until_ms it is being cleared.
+  CREATE TABLE moves (
+    service TEXT PRIMARY KEY REFERENCES services ON DELETE CASCADE,
+    target TEXT NOT NULL,
+    release INTEGER NOT NULL,
+    shared INTEGER NOT NULL,
+    handed_over_at_ms INTEGER,
+    kept_until_ms INTEGER,
+    FOREIGN KEY (service, release) REFERENCES releases
+  ) STRICT, WITHOUT ROWID;
+  ALTER TABLE taints ADD COLUMN target TEXT;
+  UPDATE taints SET target = (SELECT target FROM services WHERE key = taints.service);
+  `,
 ];

@@ -1,0 +1,184 @@
+import { expect, test } from "vitest";
+import { draftOf } from "../../domain/rollout/release.ts";
+import { anAsker, aPolicy, aRelease } from "../../domain/testing.ts";
+import { type TestTargets, testTargets } from "./testing.ts";
+
+const service = "shop";
+const by = anAsker();
+
+const serversOn = (t: TestTargets, name: string) => [...t.world(name).servers.keys()].sort();
+/** Which servers get requests there; none: the port is closed. */
+const trafficOn = (t: TestTargets, name: string) => {
+  const routed = t.world(name).routes.get(service);
+  const open = routed?.frontends.some((frontend) => !frontend.closed) ?? false;
+  return open ? routed?.upstreams.filter(({ weight }) => weight > 0).map(({ id }) => id) : [];
+};
+const one = ["shop-1-1-1", "shop-1-2-1"];
+const two = ["shop-2-1-1", "shop-2-2-1"];
+
+async function moveTo(t: TestTargets, target: string): Promise<void> {
+  await t.clock.settle(t.controller.move({ service, target }, by));
+  await t.clock.until(() => t.store.desired(service)?.rollout?.phase === "paused");
+}
+
+/** Hands it over, or aborts, and waits for the end of that. */
+async function end(t: TestTargets, how: "promote" | "abort"): Promise<void> {
+  await t.clock.settle(t.controller[how]({ service }, by));
+  await t.settled(service);
+}
+
+test("a move brings up servers elsewhere and leaves what serves alone until it is handed over; then the port changes hands", async () => {
+  await using t = await testTargets("north");
+  await t.deployed(service, 1);
+  await moveTo(t, "north");
+  expect([serversOn(t, "local"), trafficOn(t, "local")]).toEqual([one, one]);
+  expect([serversOn(t, "north"), trafficOn(t, "north")]).toEqual([two, []]);
+  const arriving = await t.status(service);
+  expect(arriving).toMatchObject({ target: { name: "local" }, serving: { number: 1 } });
+  expect(arriving.move).toMatchObject({ target: { name: "north" }, phase: "arriving", release: 2 });
+  expect(arriving.servers.map(({ id }) => id)).toEqual([...one, ...two]);
+
+  await end(t, "promote");
+  await t.clock.until(() => trafficOn(t, "local")?.length === 0);
+  expect([serversOn(t, "north"), trafficOn(t, "north")]).toEqual([two, two]);
+  expect(serversOn(t, "local")).toEqual(one);
+  const left = await t.status(service);
+  expect(left).toMatchObject({ target: { name: "north" }, serving: { number: 2 } });
+  expect(left.move).toMatchObject({ target: { name: "local" }, phase: "left", release: 1 });
+
+  await t.clock.until(() => t.store.desired(service)?.move === undefined);
+  expect([serversOn(t, "local"), serversOn(t, "north")]).toEqual([[], two]);
+  expect((await t.status(service)).move).toBeUndefined();
+  await t.deployed(service, 3, { target: "north" });
+  expect(t.store.desired(service)).toMatchObject({ target: "north", serving: 3 });
+});
+
+test("where ways in are the target's own, it serves there before it is handed over, and here for a time after that", async () => {
+  await using t = await testTargets();
+  t.hasOwnPorts("cloud");
+  await t.add("cloud");
+  await t.deployed(service, 1);
+  const change = { kind: "move", target: "cloud" } as const;
+  const plan = await t.clock.settle(t.controller.plan({ service, change }, by));
+  expect(plan).toMatchObject({ target: "cloud", changes: ["target: local -> cloud"], downtime: "none" });
+  expect(plan.byHand?.[1]).toMatch(/^send its users there: change the DNS records/);
+  await moveTo(t, "cloud");
+  expect([trafficOn(t, "local"), trafficOn(t, "cloud")]).toEqual([one, two]);
+  await end(t, "promote");
+  await t.clock.advance(60_000);
+  expect([trafficOn(t, "local"), trafficOn(t, "cloud")]).toEqual([one, two]);
+  await t.clock.until(() => t.store.desired(service)?.move === undefined);
+  expect([serversOn(t, "local"), trafficOn(t, "cloud")]).toEqual([[], two]);
+});
+
+test("an aborted move leaves nothing there, and a move back uses the servers that are still kept", async () => {
+  await using t = await testTargets("north");
+  await t.deployed(service, 1);
+  await moveTo(t, "north");
+  await end(t, "abort");
+  await t.clock.until(() => t.store.desired(service)?.move === undefined);
+  expect([serversOn(t, "local"), trafficOn(t, "local"), serversOn(t, "north")]).toEqual([one, one, []]);
+  expect(t.store.rollouts(service)[0]).toMatchObject({ kind: "move", phase: "rolled-back" });
+  expect(t.store.desired(service)).toMatchObject({ target: "local", serving: 1 });
+
+  await moveTo(t, "north");
+  await end(t, "promote");
+  await t.clock.until(() => trafficOn(t, "local")?.length === 0);
+  await moveTo(t, "local");
+  expect(t.store.desired(service)?.rollout?.to).toBe(1);
+  await end(t, "promote");
+  expect(t.store.desired(service)).toMatchObject({ target: "local", serving: 1, move: { target: "north" } });
+  expect([serversOn(t, "local"), trafficOn(t, "local")]).toEqual([one, one]);
+});
+
+test("servers that fail there end the move, and nothing changes here", async () => {
+  await using t = await testTargets("north");
+  await t.deployed(service, 1);
+  t.world("north").behave("*", { exitAfterMs: 10, exitCode: 3 });
+  await t.clock.settle(t.controller.move({ service, target: "north" }, by));
+  await t.settled(service);
+  await t.clock.until(() => t.store.desired(service)?.move === undefined);
+  expect([serversOn(t, "local"), trafficOn(t, "local"), serversOn(t, "north")]).toEqual([one, one, []]);
+});
+
+test("a move continues under the next controller, wherever the one before ended", async () => {
+  await using t = await testTargets("north");
+  await t.deployed(service, 1);
+  const again = async () => {
+    await t.stop();
+    await t.start();
+  };
+  await t.clock.settle(t.controller.move({ service, target: "north" }, by));
+  await again();
+  await t.clock.until(() => t.store.desired(service)?.rollout?.phase === "paused");
+  await again();
+  await t.clock.settle(t.controller.promote({ service }, by));
+  await again();
+  await t.settled(service);
+  await again();
+  await t.clock.until(() => t.store.desired(service)?.move === undefined);
+  expect([serversOn(t, "local"), serversOn(t, "north"), trafficOn(t, "north")]).toEqual([[], two, two]);
+});
+
+test("a service that moves can be removed; it goes from both targets", async () => {
+  await using t = await testTargets("north");
+  await t.deployed(service, 1);
+  await moveTo(t, "north");
+  await t.controller.remove({ service }, by);
+  await t.clock.until(() => t.store.desired(service) === undefined);
+  expect([serversOn(t, "local"), serversOn(t, "north")]).toEqual([[], []]);
+});
+
+test("a target that is down holds up neither the other one nor its abort", async () => {
+  await using t = await testTargets("north");
+  await t.deployed(service, 1);
+  await moveTo(t, "north");
+  t.set("north", "down");
+  await t.clock.settle(t.controller.scale({ service, count: 3 }, by));
+  await t.clock.until(() => t.world("local").servers.size === 3);
+  await t.clock.settle(t.controller.abort({ service }, by));
+  t.set("north", "up");
+  await t.clock.until(() => t.store.desired(service)?.move === undefined);
+  expect(serversOn(t, "north")).toEqual([]);
+});
+
+test("what cannot move is refused with the remedy, and so is what does not go with a move", async () => {
+  await using t = await testTargets("north", "south");
+  await t.deployed(service, 1);
+  const move = (name: string, target: string) =>
+    t.clock.settle(t.controller.move({ service: name, target }, by));
+  await expect(move(service, "local")).rejects.toMatchObject({ code: "move_impossible" });
+  await expect(move(service, "nroth")).rejects.toMatchObject({ code: "target_unknown" });
+  await expect(move("blog", "north")).rejects.toMatchObject({ code: "service_unknown" });
+  await t.deployed("alone", 1, { policy: aPolicy({ strategy: "recreate", bakeMs: 0 }), count: 1 });
+  await expect(move("alone", "north")).rejects.toMatchObject({
+    code: "move_impossible",
+    message:
+      "Servers of alone never run at the same time as their successors (`strategy: recreate`), and a move needs both.",
+  });
+  const { traffic } = t.store.releases(service)[0] ?? {};
+  const neighbour = {
+    ...draftOf(aRelease(1, { traffic: traffic && { ...traffic, host: "blog.example" } })),
+    files: [],
+  };
+  await t.deployed("blog", 1, { draft: neighbour });
+  await expect(move(service, "north")).rejects.toMatchObject({
+    message: expect.stringContaining("with blog"),
+  });
+  await t.controller.remove({ service: "blog" }, by);
+  await t.clock.until(() => t.store.desired("blog") === undefined);
+
+  await moveTo(t, "north");
+  await expect(t.deploy(service, 9, { supersede: true })).rejects.toMatchObject({ code: "rollout_running" });
+  await expect(move(service, "south")).rejects.toMatchObject({ code: "rollout_running" });
+  await expect(t.controller.removeTarget({ target: "north" }, by)).rejects.toMatchObject({
+    code: "target_in_use",
+  });
+  await end(t, "promote");
+  const rollback = (release?: number) => t.clock.settle(t.controller.rollback({ service, release }, by));
+  await expect(rollback(1)).rejects.toMatchObject({
+    hint: expect.stringContaining("`kiln move shop --target local`"),
+  });
+  await expect(rollback()).rejects.toMatchObject({ message: "No earlier release of shop has served." });
+  await expect(move(service, "south")).rejects.toMatchObject({ code: "move_impossible", retry: true });
+});

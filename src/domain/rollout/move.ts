@@ -1,0 +1,61 @@
+import type { RolloutPolicy } from "../spec/rollout-policy.ts";
+import type { TargetName } from "../target.ts";
+import type { DesiredService } from "./rollout.ts";
+
+/** The other target of a service that moves: the one that it comes to, and, once it is there, the one that it has left. */
+export interface Move {
+  readonly target: TargetName;
+  /** The release whose servers are there. */
+  readonly release: number;
+  /** Whether both targets have the ports of one machine: then the port changes hands, and nothing has to be done by hand. */
+  readonly shared: boolean;
+  /** When the service was handed over (Unix time in ms); undefined: not yet, or never. */
+  readonly handedOverAtMs: number | undefined;
+  /** Until when its servers are kept there for a way back (Unix time in ms); undefined: nothing of it shall be left there. */
+  readonly keptUntilMs: number | undefined;
+}
+
+/** Clients that are idle on a connection of before may come back to the target that was left for this long: a router ends such connections after 75 s. */
+const comeBackMs = 90_000;
+
+/** How long the servers on the target that was left are kept: as for any way back, and until no connection leads there. */
+export function keptForMs({ keepWarmMs }: RolloutPolicy): number {
+  return Math.max(keepWarmMs, comeBackMs);
+}
+
+/**
+ * The service as one target is to see it; undefined where nothing of it is. On each of its two targets a service that moves is planned like
+ * any other: where it comes to as a service that is new there, where it is as one without a rollout, and where it was as one that is
+ * kept, and then removed.
+ */
+export function atTarget(desired: DesiredService, target: TargetName): DesiredService | undefined {
+  const { move, rollout } = desired;
+  if (move === undefined) return target === desired.target ? desired : undefined;
+  const moving = rollout?.kind === "move" ? rollout : undefined;
+  const here = desired.taints.filter((taint) => (taint.target ?? desired.target) === target);
+  if (target === desired.target) {
+    const runs = desired.runs?.filter((run) => !beganBefore(run.startedAtMs, move));
+    return { ...desired, taints: here, runs, rollout: moving ? undefined : rollout };
+  }
+  if (target !== move.target) return undefined;
+  const there: DesiredService = {
+    ...desired,
+    ...{ target, taints: here, serving: undefined, rollout: undefined, warm: [] },
+    runs: desired.runs?.filter((run) => beganBefore(run.startedAtMs, move)),
+  };
+  if (desired.removed) return there;
+  if (moving !== undefined) return { ...there, rollout: { ...moving, from: undefined } };
+  return left(there, move);
+}
+
+/** Where the users may still come, it serves until it goes; where its port has a new holder, its servers only wait. */
+function left(there: DesiredService, { release, shared, keptUntilMs }: Move): DesiredService {
+  if (keptUntilMs === undefined) return { ...there, removed: true };
+  const warm = [{ release, untilMs: keptUntilMs }];
+  return { ...there, warm, serving: shared ? undefined : release };
+}
+
+/** A run stays on the target on which it has begun. */
+function beganBefore(startedAtMs: number | undefined, { handedOverAtMs }: Move): boolean {
+  return startedAtMs !== undefined && handedOverAtMs !== undefined && startedAtMs < handedOverAtMs;
+}
