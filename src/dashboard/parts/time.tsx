@@ -34,7 +34,7 @@ export function Clock({ at }: { readonly at: number }) {
   );
 }
 
-/** The whole moment: for tables that stand beside a picture. */
+/** The whole moment: for tables next to a picture. */
 export function Moment({ at }: { readonly at: number }) {
   return <time dateTime={new Date(at).toISOString()}>{full.format(at)}</time>;
 }

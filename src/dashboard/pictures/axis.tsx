@@ -25,7 +25,7 @@ function anchorAt(place: string): "start" | "middle" | "end" {
   return share > 96 ? "end" : "middle";
 }
 
-/** Lines at the same times, behind what a row shows. */
+/** Lines at the same times, under what a row shows. */
 export function AxisLines({ axis }: { readonly axis: Axis }) {
   return (
     <>

@@ -100,11 +100,11 @@ export function periodOf(trails: readonly Trail[], nowMs: number): Axis {
 /** Of the axis: what is closer together stands side by side, in its order. */
 const closeShare = 0.02;
 
-/** Each mark with the moment at which it stands, and how many places beside it: below 0 is to the left. */
+/** Each mark with the moment at which it stands, and how many places away from it: below 0 is to the left. */
 export function spread(
   marks: readonly Mark[],
   { fromMs, untilMs }: Axis,
-): readonly { readonly mark: Mark; readonly atMs: number; readonly beside: number }[] {
+): readonly { readonly mark: Mark; readonly atMs: number; readonly away: number }[] {
   const heaps: Mark[][] = [];
   for (const mark of marks.toSorted((a, b) => a.atMs - b.atMs)) {
     const heap = heaps.at(-1);
@@ -116,7 +116,7 @@ export function spread(
     heap.map((mark, n) => ({
       mark,
       atMs: heap[0]?.atMs ?? mark.atMs,
-      beside: n - (heap.length - 1) / 2,
+      away: n - (heap.length - 1) / 2,
     })),
   );
 }

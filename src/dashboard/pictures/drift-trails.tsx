@@ -79,10 +79,10 @@ function TrailLine({ trail: { server, sessions, marks }, axis, nowMs }: LineProp
             <title>{`${who}, ${duration(toMs - fromMs)}`}</title>
           </rect>
         ))}
-        {spread(marks, axis).map(({ mark: { kind, message }, atMs, beside }) => (
-          <svg key={`${kind}${atMs}${beside}`} class="spot" x={at(axis, atMs)} y="50%">
+        {spread(marks, axis).map(({ mark: { kind, message }, atMs, away }) => (
+          <svg key={`${kind}${atMs}${away}`} class="spot" x={at(axis, atMs)} y="50%">
             <title>{message}</title>
-            <path class={`trail ${kind}`} d={shapes[kind]} transform={`translate(${beside * apart})`} />
+            <path class={`trail ${kind}`} d={shapes[kind]} transform={`translate(${away * apart})`} />
           </svg>
         ))}
       </svg>

@@ -131,7 +131,7 @@ describe("what happened to a changed server", () => {
     const axis = periodOf(trail === undefined ? [] : [trail], 40);
     expect(axis.fromMs).toBeLessThan(10);
     const { marks = [] } = trail ?? {};
-    expect(spread(marks, axis).map(({ beside }) => beside)).toEqual([-1.5, -0.5, 0.5, 1.5]);
-    expect(spread(marks, { fromMs: 10, untilMs: 40 }).map(({ beside }) => beside)).toEqual([0, 0, 0, 0]);
+    expect(spread(marks, axis).map(({ away }) => away)).toEqual([-1.5, -0.5, 0.5, 1.5]);
+    expect(spread(marks, { fromMs: 10, untilMs: 40 }).map(({ away }) => away)).toEqual([0, 0, 0, 0]);
   });
 });

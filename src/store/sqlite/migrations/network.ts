@@ -1,4 +1,4 @@
-/** Those who ask or are told over the network; revoked images and channels. New entries go to the end. */
+/** Those who ask over the network, or hear from it; revoked images and channels. New entries go to the end. */
 export const network: readonly string[] = [
   `
   -- Who may ask over the network. Of secrets only digests are kept.
