@@ -98,9 +98,12 @@ module.exports = {
     },
     only("api-client", "api/client/", "api/contract/", "domain/", "lib/"),
     only("api-routes", "api/routes", "api/contract/", "domain/", "lib/"),
+    // What every provider of Terraform does; what Kiln's one offers is in `cli/terraform`.
+    only("terraform-provider", "terraform-provider/", "lib/"),
     only(
       "cli",
       "cli/",
+      "terraform-provider/",
       "controller/operations\\.ts",
       platformContract,
       "api/contract/",

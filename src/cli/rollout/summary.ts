@@ -35,6 +35,18 @@ export async function reportEnd(context: Context, client: Client, rollout: Rollo
   return exitCodeOf(rollout);
 }
 
+/** How a rollout has ended, in one sentence and its remarks, and then what failed in it. */
+export function endWords(
+  rollout: Rollout,
+  status: ServiceStatus | undefined,
+  nowMs: number,
+  style: Style,
+): readonly string[] {
+  const durationMs = (rollout.endedAtMs ?? nowMs) - rollout.startedAtMs;
+  const failed = troubleOf(rollout, failuresOf(rollout, status), style);
+  return [...endLines(rollout, status, durationMs, style), "", ...failed];
+}
+
 /** Shows what failed in a rollout that did not succeed: the newest servers, and its jobs. */
 export function noteFailures(
   { output }: Context,
@@ -43,11 +55,15 @@ export function noteFailures(
 ): readonly ServerFailure[] {
   if (rollout.phase === "complete") return [];
   const failures = failuresOf(rollout, status);
-  output.note(
-    ...failuresLines(rollout, failures, output.noteStyle),
-    ...failedJobs(rollout, output.noteStyle).flatMap((lines) => [...lines, ""]),
-  );
+  output.note(...troubleOf(rollout, failures, output.noteStyle));
   return failures;
+}
+
+function troubleOf(rollout: Rollout, failures: readonly ServerFailure[], style: Style): readonly string[] {
+  return [
+    ...failuresLines(rollout, failures, style),
+    ...failedJobs(rollout, style).flatMap((lines) => [...lines, ""]),
+  ];
 }
 
 /** The newest failures, and how many more there are. */

@@ -1,5 +1,5 @@
 import { Argument, type Command } from "commander";
-import { collected, command, group, type LoadCommand, reasonHelp } from "../../declare.ts";
+import { collected, command, described, group, type LoadCommand, reasonHelp } from "../../declare.ts";
 import { parsePort } from "../../numbers.ts";
 
 export function addMachineCommands(program: Command, load: LoadCommand): void {
@@ -53,6 +53,7 @@ export function addMachineCommands(program: Command, load: LoadCommand): void {
     .argument("<PATH>", "as docs/api.md has it, such as /v1/services")
     .option("--input <FILE>", "the JSON to send; - is standard input")
     .action(load(async () => (await import("./api.ts")).run));
+  addTerraformProvider(program, load);
   const controller = group(program, "controller", "start, stop or inspect the controller");
   command(controller, "start", "start the controller in the background").action(
     load(async () => (await import("./controller.ts")).start),
@@ -87,6 +88,24 @@ export function addMachineCommands(program: Command, load: LoadCommand): void {
       "kiln controller unit --metrics 127.0.0.1:9645",
     ),
   ).action(load(async () => (await import("./controller.ts")).unit));
+}
+
+/** Terraform starts a plugin without arguments. */
+function addTerraformProvider(program: Command, load: LoadCommand): void {
+  const provider = group(program, "terraform-provider", "the provider for Terraform and OpenTofu");
+  described(
+    provider.command("serve", { isDefault: true }),
+    "serve the Terraform or OpenTofu that starts this command",
+  ).action(load(async () => (await import("./terraform-provider.ts")).run));
+  command(
+    provider,
+    "install",
+    "write the folder in which Terraform and OpenTofu find the provider",
+    "kiln terraform-provider install",
+    "kiln terraform-provider install --mirror ./providers",
+  )
+    .option("--mirror <DIR>", "the folder to write; default: ~/.terraform.d/plugins")
+    .action(load(async () => (await import("./terraform-provider.ts")).install));
 }
 
 /** A command for a controller that serves metrics over TCP too. */
