@@ -62,7 +62,8 @@ export async function assembleImage(
 /** What it is built on, and what that was built on. A tag may name an index: then the image in it, too. */
 function lineage({ image: { from } }: ServiceSpec, { base, bases }: Inputs): readonly string[] {
   const own = bases.map(({ digest }) => digest);
-  const chosen = own.length > 0 && from.kind !== "dockerfile" ? [base.identity] : [];
+  const isMadeHere = from.kind === "dockerfile" || from.kind === "packer";
+  const chosen = own.length > 0 && !isMadeHere ? [base.identity] : [];
   return [...new Set([...own, ...chosen, ...(base.bases ?? [])])];
 }
 

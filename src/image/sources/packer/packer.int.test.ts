@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { buildImage } from "../../build.ts";
 import { imageStore, readConfig, readManifest } from "../../store/image-store.ts";
+import { basesIn } from "../../store/images.ts";
 import { serviceSpec, type Workshop, workshop } from "../../test-kit.ts";
 import { filesOf, registryWithShell } from "../built/testing.ts";
 
@@ -103,6 +104,7 @@ test.skipIf(missing.length > 0)(
       [registry.base],
       ["packer:web.pkr.hcl"],
     ]);
+    expect(basesIn(shop.state, one.digest)).toEqual([lock().bases[registry.base]]);
     expect(await build(shop, "web.pkr.hcl")).toMatchObject({ digest: one.digest, changed: false });
     const before = lock();
     const again = await build(shop, "web.pkr.hcl", { updateLock: true });
