@@ -282,6 +282,7 @@ async function lockPackages(spec: ServiceSpec, options: BuildOptions): Promise<L
     suite: image.from.suite,
     packages: image.packages,
     sources: image.sources,
+    engine: image.engine ?? "slim",
     skipScripts: image.skipScripts,
     architecture: hostArchitecture(),
     lockFile: lockFileOf(options),

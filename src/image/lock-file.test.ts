@@ -82,13 +82,15 @@ describe("a damaged lock", () => {
 });
 
 test("a lock for something else is stale, and says what changed", () => {
-  const wanted = { suite: "trixie", architecture: "amd64", requested: ["curl"] };
+  const wanted = { suite: "trixie", architecture: "amd64", engine: "slim", requested: ["curl"] } as const;
   expect(() => checkUpToDate(section, wanted, "shop")).toThrow(
     "kiln.lock is out of date for shop: suite bookworm became trixie, curl was added, nginx was removed.",
   );
   expect(() =>
     checkUpToDate(section, { ...wanted, suite: "bookworm", requested: ["nginx"] }, "shop"),
   ).not.toThrow();
+  const full = { ...wanted, suite: "bookworm", engine: "full", requested: ["nginx"] } as const;
+  expect(() => checkUpToDate(section, full, "shop")).toThrow("engine slim became full");
 });
 
 test("the digest follows the locked set", () => {

@@ -20,6 +20,8 @@ export const lockedPackage = z.strictObject({
 const lockSection = z.strictObject({
   suite: z.string(),
   architecture: z.string(),
+  /** Absent: slim. */
+  engine: z.literal("full").exactOptional(),
   requested: z.array(z.string()),
   packages: z.array(lockedPackage).min(1),
 });
@@ -213,14 +215,21 @@ async function write(path: string, lock: LockFile): Promise<void> {
 /** Throws `lock_stale` when the spec asks for something else than what was locked. */
 export function checkUpToDate(
   section: LockSection,
-  wanted: { readonly suite: string; readonly architecture: string; readonly requested: readonly string[] },
+  wanted: {
+    readonly suite: string;
+    readonly architecture: string;
+    readonly engine: "slim" | "full";
+    readonly requested: readonly string[];
+  },
   service: string,
 ): void {
+  const engine = section.engine ?? "slim";
   const differences = [
     ...(section.suite === wanted.suite ? [] : [`suite ${section.suite} became ${wanted.suite}`]),
     ...(section.architecture === wanted.architecture
       ? []
       : [`architecture ${section.architecture} became ${wanted.architecture}`]),
+    ...(engine === wanted.engine ? [] : [`engine ${engine} became ${wanted.engine}`]),
     ...wanted.requested
       .filter((name) => !section.requested.includes(name))
       .map((name) => `${name} was added`),

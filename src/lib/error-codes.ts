@@ -20,6 +20,7 @@ export const errorCodes = {
   package_gone: { status: 422, exit: 1 },
   package_corrupt: { status: 502, exit: 1 },
   package_needs_script: { status: 422, exit: 2 },
+  package_script_failed: { status: 422, exit: 1 },
   apt_failed: { status: 502, exit: 1 },
   command_missing: { status: 422, exit: 2 },
   user_missing: { status: 422, exit: 2 },

@@ -126,6 +126,7 @@ function toImage(image: SpecDocument["image"], files: Found): ImageSpec {
     ...(Object.keys(image.args).length === 0 ? {} : { args: image.args }),
     packages: image.packages,
     sources: image.sources,
+    ...(image.engine === "full" ? { engine: image.engine } : {}),
     skipScripts: image.skipScripts,
     files: image.files.map((file, index): FileSpec => {
       return { from: files.sources[index] ?? file.from, to: file.to, mode: file.mode, owner: file.owner };

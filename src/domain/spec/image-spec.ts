@@ -8,6 +8,8 @@ export interface ImageSpec {
   readonly packages: readonly string[];
   /** Package sources in place of the machine's: lines in the one-line format of sources.list(5). */
   readonly sources: readonly string[];
+  /** How packages are installed: with all that their maintainer scripts do. Absent: slim, without running any. */
+  readonly engine?: "full";
   /** Packages whose maintainer scripts the user has declared unneeded. */
   readonly skipScripts: readonly string[];
   readonly files: readonly FileSpec[];

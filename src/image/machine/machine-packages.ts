@@ -44,9 +44,13 @@ export async function lockedPackages(
   ]);
   const sources = await findSources([], suite, signal);
   const apt = await openApt(cacheFolder(state), architecture, sources, signal);
-  const all = await withFileLock(join(apt.folder, "lock"), () => resolvePackages(apt, requested, () => {}), {
-    ...{ signal, timeoutMs: lockTimeoutMs },
-  });
+  const all = await withFileLock(
+    join(apt.folder, "lock"),
+    () => resolvePackages(apt, requested, "slim", () => {}),
+    {
+      ...{ signal, timeoutMs: lockTimeoutMs },
+    },
+  );
   const packages = all.filter(({ name }) => needed.test(name));
   const made = { suite, architecture, requested: [...requested], packages };
   await writeLockSection(lockFile, section, made);

@@ -62,6 +62,14 @@ export function slimTree(tree: TarTree): TarTree {
   return withoutEmptyDocs(kept);
 }
 
+/** A tree in today's layout, without documentation. */
+export function withoutDocumentation(tree: TarTree): TarTree {
+  const kept = [...tree.values()].filter((entry) => !isDropped(entry));
+  return withoutEmptyDocs(
+    new Map(kept.map((entry) => [entry.path, entry.type === "hardlink" ? withTarget(entry, tree) : entry])),
+  );
+}
+
 function move(entry: TarEntry, tree: TarTree): TarEntry | undefined {
   const path = currentPath(entry.path);
   // the folder `bin` itself becomes `usr/bin`, which the package may also bring

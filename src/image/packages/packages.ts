@@ -12,6 +12,7 @@ import {
 import type { TarTree } from "../tar/entry.ts";
 import { findSources, openApt } from "./archive/apt.ts";
 import type { LockedPackages, PackagesRequest } from "./contract.ts";
+import { fullVersion } from "./full/version.ts";
 import { recipeVersion } from "./setup/recipe.ts";
 
 /**
@@ -19,16 +20,14 @@ import { recipeVersion } from "./setup/recipe.ts";
  * with `updateLock`, apt resolves them and the lock is written.
  *
  * Throws `lock_stale`, `lock_invalid`, `package_unknown`, `package_conflict` and `apt_failed`; `tree` throws
- * `package_gone`, `package_corrupt`, `package_needs_script`, `package_conflict` and `apt_failed`.
+ * `package_gone`, `package_corrupt`, `package_needs_script`, `package_conflict`, `package_script_failed` and `apt_failed`.
  */
 export async function packagesTree(request: PackagesRequest): Promise<LockedPackages> {
   const section = (await lockedSection(request)) ?? (await resolveAndLock(request));
-  const skipped = [...request.skipScripts].sort();
-  return {
-    inputDigest: lockDigest(section, `recipe ${recipeVersion}`, ...skipped),
-    packages: section.packages,
-    tree: () => makeTree(section, request),
-  };
+  const inputDigest = inputDigestOf(section, request);
+  const tree = () =>
+    request.engine === "full" ? installedTree(section, inputDigest, request) : slimTree(section, request);
+  return { inputDigest, packages: section.packages, tree };
 }
 
 async function lockedSection(request: PackagesRequest): Promise<LockSection | undefined> {
@@ -46,7 +45,7 @@ function requestedOf(request: PackagesRequest): string[] {
 const resolveTimeoutMs = 300_000;
 
 async function resolveAndLock(request: PackagesRequest): Promise<LockSection> {
-  const { suite, architecture, signal, cacheFolder } = request;
+  const { suite, architecture, engine, signal, cacheFolder } = request;
   // a lock that cannot be read must fail before the work, not after it
   const before = await readLockSection(request.lockFile, request.service);
   const [{ resolvePackages }, { withFileLock }] = await Promise.all([
@@ -58,10 +57,14 @@ async function resolveAndLock(request: PackagesRequest): Promise<LockSection> {
   const requested = requestedOf(request);
   const packages = await withFileLock(
     join(apt.folder, "lock"),
-    () => resolvePackages(apt, requested, request.progress),
+    () => resolvePackages(apt, requested, engine, request.progress),
     { signal, timeoutMs: resolveTimeoutMs },
   );
-  const section = { suite, architecture, requested, packages: [...packages] };
+  const section = {
+    ...{ suite, architecture },
+    ...(engine === "full" ? { engine } : {}),
+    ...{ requested, packages: [...packages] },
+  };
   if (before?.suite === suite) await tellUpdates(before, section, request);
   await withFileLock(
     join(cacheFolder, "lock-writer"),
@@ -78,7 +81,23 @@ async function tellUpdates(before: LockSection, after: LockSection, request: Pac
     request.note(line);
 }
 
-async function makeTree(section: LockSection, request: PackagesRequest): Promise<TarTree> {
+/** Everything that decides the layer's content. */
+function inputDigestOf(section: LockSection, { engine, skipScripts }: PackagesRequest): string {
+  if (engine === "full") return lockDigest(section, `full ${fullVersion}`);
+  return lockDigest(section, `recipe ${recipeVersion}`, ...[...skipScripts].sort());
+}
+
+async function installedTree(section: LockSection, name: string, request: PackagesRequest): Promise<TarTree> {
+  const [{ fetchPackages }, { install }] = await Promise.all([
+    import("./archive/fetch.ts"),
+    import("./full/install.ts"),
+  ]);
+  sweepTemporary(join(request.cacheFolder, "temporary"));
+  await fetchPackages(section.packages, request);
+  return install(section.packages, name, request);
+}
+
+async function slimTree(section: LockSection, request: PackagesRequest): Promise<TarTree> {
   const [{ fetchPackages }, { unpack }, { assemble }, { missingInterpreters }] = await Promise.all([
     import("./archive/fetch.ts"),
     import("./archive/unpack.ts"),

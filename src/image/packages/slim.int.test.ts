@@ -44,6 +44,7 @@ async function image(name: string, packages: readonly string[]): Promise<string>
   const locked = await packagesTree({
     suite: "bookworm",
     packages,
+    engine: "slim",
     sources: [],
     skipScripts: [],
     architecture: spawnSync("dpkg", ["--print-architecture"]).stdout.toString().trim(),

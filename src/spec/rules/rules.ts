@@ -33,6 +33,7 @@ export function breaches(input: RuleInput): Breach[] {
 const rules: readonly SpecRule[] = [
   packagesNeedDebian,
   packagesOnce,
+  fullSkipsNothing,
   sourcesAllowed,
   commandNeeded,
   linksOnce,
@@ -56,14 +57,23 @@ const rules: readonly SpecRule[] = [
 
 function* packagesNeedDebian({ document: { image } }: RuleInput): Generator<Breach> {
   if (!image || sourceOf(image.from).takesPackages) return;
-  for (const key of ["packages", "sources", "allowSources", "skipScripts"] as const) {
-    if (image[key].length === 0) continue;
+  for (const key of ["packages", "sources", "allowSources", "engine", "skipScripts"] as const) {
+    if (key === "engine" ? image.engine === "slim" : image[key].length === 0) continue;
     yield {
       path: ["image", key],
       message: `\`image.${key}\` needs a Debian base; found \`from: ${image.from.kind}\`, expected \`from: debian:SUITE\`.`,
       hint: "Write for example `from: debian:bookworm`, or add the programs with `files`.",
     };
   }
+}
+
+function* fullSkipsNothing({ document: { image } }: RuleInput): Generator<Breach> {
+  if (image?.engine !== "full" || image.skipScripts.length === 0) return;
+  yield {
+    path: ["image", "skipScripts"],
+    message: "`image.skipScripts` has no meaning with `engine: full`, which runs all scripts.",
+    hint: "Leave out one of the two.",
+  };
 }
 
 function* packagesOnce({ document: { image } }: RuleInput): Generator<Breach> {

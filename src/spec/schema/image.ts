@@ -150,6 +150,12 @@ export const image = z
         .describe(
           "Extra rights of `sources`: `unsigned` lets apt trust archives without a valid signature, `local` lets apt read files of this machine.",
         ),
+      engine: leaf
+        .oneOf("slim", "full")
+        .prefault("slim")
+        .describe(
+          "How packages are installed: `slim` runs no maintainer scripts, `full` runs all of them, and has Debian's essential packages.",
+        ),
       skipScripts: leaf
         .list(leaf.packageName({ version: false }), "Debian packages")
         .prefault([])

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { KilnError } from "../../../lib/errors.ts";
 import { writeFileAtomic } from "../../../lib/files/files.ts";
 import { type LockedPackage, lockedPackage } from "../../lock-file.ts";
+import type { Engine } from "../contract.ts";
 import { type Assumption, assumptions, baseLibrary, basePackages, isJustified } from "../setup/assumed.ts";
 import { type Apt, runApt, updateLists } from "./apt.ts";
 import { aptError } from "./apt-errors.ts";
@@ -10,11 +11,12 @@ import { archives } from "./sources.ts";
 
 /**
  * The whole set of packages that an image with `requested` needs, by today's package lists: the base, and what apt
- * adds for the dependencies. Throws `package_unknown`, `package_conflict` and `apt_failed`.
+ * adds for the dependencies; with the engine `full` also the essential ones. Throws `package_unknown`, `package_conflict` and `apt_failed`.
  */
 export async function resolvePackages(
   apt: Apt,
   requested: readonly string[],
+  engine: Engine,
   progress: (message: string) => void,
 ): Promise<readonly LockedPackage[]> {
   checkNames(requested);
@@ -23,6 +25,12 @@ export async function resolvePackages(
   progress("Resolving the packages");
   const names = requested.map(nameOf);
   const base = basePackages.filter((name) => !names.includes(name));
+  if (engine === "full") {
+    await pretendInstalled(apt, []);
+    const { chosen } = await simulate(apt, [...essential, ...base, ...requested]);
+    checkChosen(names, chosen);
+    return locate(apt, chosen);
+  }
   const chosen = await settle(
     apt,
     requested,
@@ -32,6 +40,9 @@ export async function resolvePackages(
   checkChosen(names, chosen);
   return locate(apt, [...chosen, ...base]);
 }
+
+/** apt-patterns(7). apt counts itself as essential, and an image that never changes does not need it. */
+const essential = ["?and(?essential, ?not(?exact-name(apt)))"];
 
 function nameOf(requested: string): string {
   return requested.split("=", 1)[0] ?? requested;

@@ -72,6 +72,7 @@ export async function testArchive(packages: readonly TestPackage[]): Promise<Tes
     request: (wanted, changes = {}) => ({
       suite: "bookworm",
       packages: wanted,
+      engine: "slim",
       sources: [`deb [trusted=yes] file:${archive} ./`],
       skipScripts: [],
       architecture: "amd64",

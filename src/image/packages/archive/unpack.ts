@@ -86,7 +86,7 @@ async function unpackInto(
 }
 
 /** apt has checked the fetched files; this detects later damage to the cache. */
-async function checkDigest(deb: string, one: LockedPackage): Promise<void> {
+export async function checkDigest(deb: string, one: LockedPackage): Promise<void> {
   const hash = createHash("sha256");
   for await (const chunk of createReadStream(deb, { highWaterMark: 1 << 20 })) hash.update(chunk);
   if (hash.digest("hex") === one.sha256) return;

@@ -2,6 +2,7 @@ import { copyFile, mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { KilnError } from "../../../lib/errors.ts";
 import { exec } from "../../../lib/process/exec.ts";
+import { apartFolder } from "../../apart.ts";
 import { parseReference } from "../../registry/reference.ts";
 import { Registry } from "../../registry/registry.ts";
 import { foreignManifest } from "../../store/oci-schema.ts";
@@ -10,7 +11,6 @@ import { chooseForThisMachine } from "../choose.ts";
 import { parsed } from "../foreign-blobs.ts";
 import { RegistryBlobs } from "../registry-blobs.ts";
 import type { OpenCall } from "../source.ts";
-import { apartFolder } from "./apart.ts";
 
 /** Where buildah keeps its files, within the folder of `runApart`. */
 export const buildahStore = [

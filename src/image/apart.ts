@@ -1,4 +1,4 @@
-import { type ExecOptions, type ExecResult, exec } from "../../../lib/process/exec.ts";
+import { type ExecOptions, type ExecResult, exec } from "../lib/process/exec.ts";
 
 /** Of the uids that no user has (systemd, UIDS-GIDS.md: 0x70000000 to 0x7FFDFFFF), after the uids that user namespaces of servers belong to. */
 const firstUid = 0x7040_0000;
@@ -37,6 +37,7 @@ const ownNamespaces = [
   "--pid",
   "--net",
   "--ipc",
+  "--uts",
   "--fork",
   "--kill-child",
   "--mount-proc",
