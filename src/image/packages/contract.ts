@@ -2,7 +2,7 @@ import type { LockedPackage } from "../lock-file.ts";
 import type { TarTree } from "../tar/entry.ts";
 
 /** How packages become a tree: from their files and descriptions of what their scripts do, or by an installation. */
-export type Engine = "slim" | "full";
+export type PackageEngine = "slim" | "full";
 
 /** The request of a build to the packages module. */
 export interface PackagesRequest {
@@ -13,7 +13,7 @@ export interface PackagesRequest {
   /** Lines in the one-line format of sources.list(5); empty: the machine's own sources. */
   readonly sources: readonly string[];
   /** Whether maintainer scripts run: `full`. */
-  readonly engine: Engine;
+  readonly engine: PackageEngine;
   /** Packages whose maintainer scripts the user has declared unneeded. */
   readonly skipScripts: readonly string[];
   /** Debian's name of the architecture, e.g. `amd64`. */

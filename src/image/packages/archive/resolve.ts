@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { KilnError } from "../../../lib/errors.ts";
 import { writeFileAtomic } from "../../../lib/files/files.ts";
 import { type LockedPackage, lockedPackage } from "../../lock-file.ts";
-import type { Engine } from "../contract.ts";
+import type { PackageEngine } from "../contract.ts";
 import { type Assumption, assumptions, baseLibrary, basePackages, isJustified } from "../setup/assumed.ts";
 import { type Apt, runApt, updateLists } from "./apt.ts";
 import { aptError } from "./apt-errors.ts";
@@ -16,7 +16,7 @@ import { archives } from "./sources.ts";
 export async function resolvePackages(
   apt: Apt,
   requested: readonly string[],
-  engine: Engine,
+  engine: PackageEngine,
   progress: (message: string) => void,
 ): Promise<readonly LockedPackage[]> {
   checkNames(requested);

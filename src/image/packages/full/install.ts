@@ -35,7 +35,7 @@ export async function install(
   const { tree, generated } = withoutTraces(await readTar(whole, pacer(request.signal)));
   if (generated.length > 0)
     request.note(
-      `left out, because a package's script makes it anew each time: ${generated.join(", ")}; each server has to make or get its own`,
+      `left out, because a package's script makes another one each time: ${generated.join(", ")}; each server has to make or get its own`,
     );
   return tree;
 }
@@ -104,7 +104,7 @@ async function runMmdebstrap(
   const named = ["sh", "-c", 'hostname localhost && exec "$@"', "sh"] as const;
   const how = ["--mode=root", "--variant=custom", "--skip=check/empty,output/dev,output/mknod"];
   const what = `--include=${packages.map((one) => one.name).join(",")}`;
-  const source = `deb [trusted=yes] copy:${inside("archive")} ./`; // the digests are those of kiln.lock
+  const source = `deb [trusted=yes] copy:${inside("archive")} ./`; // each file has been checked against kiln.lock
   const env = {
     ...{ SOURCE_DATE_EPOCH: String(builtAt), DEBIAN_FRONTEND: "noninteractive" },
     ...{ LC_ALL: "C.UTF-8", TZ: "UTC", PYTHONDONTWRITEBYTECODE: "1" },
