@@ -288,7 +288,9 @@ test("a removed service takes no orders, and is gone with all but its events", (
   expect(codeOf(() => begin(t.store, aDraft(3)))).toBe("service_removing");
   expect(codeOf(() => t.store.setCount("shop", 1, by))).toBe("service_removing");
 
+  expect(t.store.newestRollouts().get("shop")).toEqual(t.store.rollouts("shop", 1)[0]);
   expect(t.store.apply("shop", { kind: "gone" }, "nothing is left")).toBe(true);
+  expect(t.store.newestRollouts().has("shop")).toBe(false);
   expect([t.store.desired("shop"), t.store.releases("shop"), t.store.rollouts("shop")]).toEqual([
     undefined,
     [],

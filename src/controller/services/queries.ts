@@ -51,7 +51,8 @@ export function createQueries(
     services: () => allServices(parts),
     overview: async (asked = {}) => {
       const services = await allServices(parts);
-      const seen = services.map((status) => ({ status, last: store.rollouts(status.service, 1)[0] }));
+      const newest = store.newestRollouts();
+      const seen = services.map((status) => ({ status, last: newest.get(status.service) }));
       return overviewOf(seen, asked, clock.now());
     },
     status: async ({ service }) => {

@@ -129,6 +129,7 @@ function PlanText({ plan }: { readonly plan: Answer<"plan"> }) {
   const isNothing = steps.length === 0 && plan.changes.length === 0;
   return (
     <div class="plan-text">
+      <Policies plan={plan} />
       {isNothing && <p>Nothing would change.</p>}
       {plan.changes.length > 0 && (
         <>
@@ -152,7 +153,6 @@ function PlanText({ plan }: { readonly plan: Answer<"plan"> }) {
           </ol>
         </>
       )}
-      <Policies plan={plan} />
       {plan.data.length > 0 && (
         <>
           <h3>Data</h3>

@@ -6,7 +6,7 @@ import type { TargetName } from "../../domain/target.ts";
 import { selectService } from "../services/services.ts";
 import type { Workbench } from "../workbench.ts";
 import { applyChange } from "./apply.ts";
-import { selectCommit, selectRollout, selectRollouts } from "./rollouts.ts";
+import { selectCommit, selectNewestRollouts, selectRollout, selectRollouts } from "./rollouts.ts";
 import { requireWay, type StartDeploy, type StartRollback, startDeploy, startRollback } from "./start.ts";
 import { type StartMove, startMove } from "./start-move.ts";
 import { abort, pause, promote, resume } from "./steer.ts";
@@ -34,6 +34,8 @@ export interface RolloutStore {
   rollout(id: number): Rollout | undefined;
   /** Newest first; the newest 100 without `limit`. */
   rollouts(service: ServiceKey, limit?: number): readonly Rollout[];
+  /** The newest one of each service: at once, because an overview of many services asks for all. */
+  newestRollouts(): ReadonlyMap<ServiceKey, Rollout>;
   /** The git commit that the serving release was deployed from; undefined where that is not known. */
   servingCommit(service: ServiceKey): string | undefined;
 }
@@ -53,6 +55,7 @@ export function rolloutStore(bench: Workbench): RolloutStore {
     promote: (service, by) => db.transaction(() => promote(bench, service, by)),
     rollout: (id) => selectRollout(db, id),
     rollouts: (service, limit = 100) => selectRollouts(db, service, limit),
+    newestRollouts: () => new Map(selectNewestRollouts(db).map((rollout) => [rollout.service, rollout])),
     servingCommit: (service) => {
       const { serving } = selectService(db, service) ?? {};
       return serving === undefined ? undefined : selectCommit(db, service, serving);

@@ -56,6 +56,13 @@ export function selectRollouts(db: Database, service: ServiceKey, limit: number)
     .map(toRollout);
 }
 
+/** The newest of each service. */
+export function selectNewestRollouts(db: Database): readonly Rollout[] {
+  return db
+    .all<RolloutRow>("SELECT * FROM rollouts WHERE id IN (SELECT max(id) FROM rollouts GROUP BY service)")
+    .map(toRollout);
+}
+
 export function selectRunningRollout(db: Database, service: ServiceKey): Rollout | undefined {
   const row = db.get<RolloutRow>("SELECT * FROM rollouts WHERE service = ? AND ended_at_ms IS NULL", service);
   return row && toRollout(row);
