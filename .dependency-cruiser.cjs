@@ -1,8 +1,7 @@
 // Which folder may import which: the arrows of docs/architecture.md, as a check that fails.
 const ours = (...folders) => folders.map((f) => `^src/${f}`);
 const tests = "(\\.test|/testing)\\.ts$";
-/** The contract of platforms, and the one of their volumes. */
-const platformContract = "platform/(platform|volumes)\\.ts";
+const platformContract = "platform/contract/";
 /** Files in `from` may import only `to` (and npm packages). */
 const only = (name, from, ...to) => ({
   name,

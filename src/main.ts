@@ -51,8 +51,8 @@ import { ensureStateFolder, openStateFolder, type StateFolder } from "./lib/stat
 import { systemClock } from "./lib/time/clock.ts";
 import { steadyClock } from "./lib/time/steady-clock.ts";
 import { version } from "./lib/version.ts";
+import type { EvidenceKeeper } from "./platform/contract/evidence.ts";
 import { openTarget, requireValid } from "./platform/open-target.ts";
-import type { EvidenceKeeper } from "./platform/platform.ts";
 import { registry, type Surroundings } from "./platform/registry.ts";
 import { unopenedPlatform } from "./platform/unopened.ts";
 import { holdState } from "./store/sqlite/lock.ts";

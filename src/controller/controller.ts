@@ -5,7 +5,7 @@ import type { EvidenceStore } from "../drift/evidence/evidence.ts";
 import type { Logger } from "../lib/log.ts";
 import { momentOf } from "../lib/time/clock.ts";
 import type { SteadyClock } from "../lib/time/steady-clock.ts";
-import type { Call } from "../platform/platform.ts";
+import type { Call } from "../platform/contract/call.ts";
 import type { Store } from "../store/store.ts";
 import type { Auditor } from "./audit/auditor.ts";
 import { createCommands } from "./changes/operations.ts";

@@ -1,4 +1,4 @@
-import type { DriftNotice } from "../platform/platform.ts";
+import type { DriftNotice } from "../platform/contract/drift-source.ts";
 import type { WatchGap } from "./gap.ts";
 
 /** It sees better or worse than before, and why. */

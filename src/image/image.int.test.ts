@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { exec } from "../lib/process/exec.ts";
 import { systemClock } from "../lib/time/clock.ts";
-import type { ImageSource } from "../platform/platform.ts";
+import type { ImageSource } from "../platform/contract/images.ts";
 import { buildImage } from "./build.ts";
 import { damagedLayers, imageSource } from "./store/image-source.ts";
 import type { TarEntry } from "./tar/entry.ts";

@@ -8,22 +8,16 @@ import type { Logger } from "../lib/log.ts";
 import { type StateFolder, stateOfTarget } from "../lib/state-folder.ts";
 import type { Clock } from "../lib/time/clock.ts";
 import { haproxyRouter } from "../router/haproxy/haproxy-router.ts";
+import type { Call } from "./contract/call.ts";
+import type { DriftSource } from "./contract/drift-source.ts";
+import type { EvidenceKeeper } from "./contract/evidence.ts";
+import type { ImagePacker, ImagePusher, ImageSource } from "./contract/images.ts";
+import type { Platform } from "./contract/platform.ts";
+import type { Readiness } from "./contract/readiness.ts";
+import type { ConfigSource, MachineSource, SecretSource } from "./contract/sources.ts";
 import { createFleet } from "./fleet/fleet.ts";
 import { networkProber } from "./fleet/health/network-prober.ts";
 import { localHost } from "./local/local-host.ts";
-import type {
-  Call,
-  ConfigSource,
-  DriftSource,
-  EvidenceKeeper,
-  ImagePacker,
-  ImagePusher,
-  ImageSource,
-  MachineSource,
-  Platform,
-  Readiness,
-  SecretSource,
-} from "./platform.ts";
 
 /** What the composition root gives to every platform. */
 export interface Surroundings {

@@ -1,6 +1,6 @@
 import type { Target } from "../domain/target.ts";
 import type { KilnError } from "../lib/errors.ts";
-import type { Platform } from "./platform.ts";
+import type { Platform } from "./contract/platform.ts";
 
 /** In place of a platform that could not be opened, because an older Kiln does not know it for one: every call fails with the reason. */
 export function unopenedPlatform({ platform }: Target, reason: KilnError): Platform {

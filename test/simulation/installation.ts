@@ -10,7 +10,7 @@ import { localTarget } from "../../src/domain/target.ts";
 import { KilnError } from "../../src/lib/errors.ts";
 import { type Logger, silentLog } from "../../src/lib/log.ts";
 import type { Clock } from "../../src/lib/time/clock.ts";
-import type { Platform } from "../../src/platform/platform.ts";
+import type { Platform } from "../../src/platform/contract/platform.ts";
 import { holdState } from "../../src/store/sqlite/lock.ts";
 import { openStore, type Store } from "../../src/store/store.ts";
 import type { Delays } from "./delays.ts";

@@ -1,7 +1,7 @@
 import { KilnError, toKilnError } from "../../src/lib/errors.ts";
 import type { Clock } from "../../src/lib/time/clock.ts";
 import { type SteadyClock, steadyClock } from "../../src/lib/time/steady-clock.ts";
-import type { Platform } from "../../src/platform/platform.ts";
+import type { Platform } from "../../src/platform/contract/platform.ts";
 import type { Store } from "../../src/store/store.ts";
 import type { Fate, WorldCall } from "./faults.ts";
 import type { Life } from "./life.ts";

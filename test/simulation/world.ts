@@ -3,7 +3,7 @@ import type { Observation } from "../../src/domain/observation.ts";
 import type { Logger } from "../../src/lib/log.ts";
 import type { Clock } from "../../src/lib/time/clock.ts";
 import type { SteadyClock } from "../../src/lib/time/steady-clock.ts";
-import type { Platform } from "../../src/platform/platform.ts";
+import type { Platform } from "../../src/platform/contract/platform.ts";
 import type { Store } from "../../src/store/store.ts";
 import type { Mutation } from "./mutants/mutation.ts";
 import type { Random } from "./random.ts";

@@ -1,7 +1,7 @@
 import type { ImageDigest, ServiceKey } from "../../domain/ids.ts";
 import type { TargetName } from "../../domain/target.ts";
 import type { Clock } from "../../lib/time/clock.ts";
-import type { Call } from "../../platform/platform.ts";
+import type { Call } from "../../platform/contract/call.ts";
 import type { Store } from "../../store/store.ts";
 import type { Images } from "../images/images.ts";
 import type { Targets } from "../targets/targets.ts";

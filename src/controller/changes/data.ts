@@ -4,7 +4,8 @@ import type { ServerShape } from "../../domain/spec/server-shape.ts";
 import { ownVolumes, type Snapshot, type VolumeState } from "../../domain/volume.ts";
 import type { ErrorCode } from "../../lib/error-codes.ts";
 import { KilnError } from "../../lib/errors.ts";
-import type { Call, Platform } from "../../platform/platform.ts";
+import type { Call } from "../../platform/contract/call.ts";
+import type { Platform } from "../../platform/contract/platform.ts";
 
 /** The volumes of a service as they are there. */
 export async function volumesThere(

@@ -3,7 +3,7 @@ import type { Finding } from "../../domain/drift/drift.ts";
 import type { ServerId, ServiceKey } from "../../domain/ids.ts";
 import type { EvidenceStore } from "../../drift/evidence/evidence.ts";
 import { KilnError } from "../../lib/errors.ts";
-import type { Call } from "../../platform/platform.ts";
+import type { Call } from "../../platform/contract/call.ts";
 import type { Store } from "../../store/store.ts";
 import { askerOf } from "../asker.ts";
 import type { ArchivePiece, DriftReport, Operations } from "../operations.ts";

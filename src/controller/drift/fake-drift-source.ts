@@ -1,5 +1,5 @@
 import type { Finding } from "../../domain/drift/drift.ts";
-import type { DriftNotice, DriftSource } from "../../platform/platform.ts";
+import type { DriftNotice, DriftSource } from "../../platform/contract/drift-source.ts";
 
 interface FakeDriftSource extends DriftSource {
   find(finding: Finding): void;

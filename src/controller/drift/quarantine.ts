@@ -3,7 +3,9 @@ import type { ServerId, ServiceKey } from "../../domain/ids.ts";
 import { toKilnError } from "../../lib/errors.ts";
 import type { Logger } from "../../lib/log.ts";
 import type { Clock } from "../../lib/time/clock.ts";
-import type { Call, Evidence, Platform } from "../../platform/platform.ts";
+import type { Call } from "../../platform/contract/call.ts";
+import type { Evidence } from "../../platform/contract/evidence.ts";
+import type { Platform } from "../../platform/contract/platform.ts";
 import type { Store } from "../../store/store.ts";
 
 /**

@@ -7,7 +7,7 @@ import type { TargetName } from "../../domain/target.ts";
 import { toKilnError } from "../../lib/errors.ts";
 import type { Logger } from "../../lib/log.ts";
 import type { Clock } from "../../lib/time/clock.ts";
-import type { DriftSource } from "../../platform/platform.ts";
+import type { DriftSource } from "../../platform/contract/drift-source.ts";
 import type { Store } from "../../store/store.ts";
 import type { Loop } from "../loop/loop.ts";
 import type { Quarantine } from "./quarantine.ts";

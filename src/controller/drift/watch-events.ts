@@ -1,7 +1,7 @@
 import type { NewEvent } from "../../domain/event.ts";
 import { toKilnError } from "../../lib/errors.ts";
 import type { Logger } from "../../lib/log.ts";
-import type { DriftSource } from "../../platform/platform.ts";
+import type { DriftSource } from "../../platform/contract/drift-source.ts";
 
 /** Records what a source of drift says of itself and of its place, and not of one server. */
 export function recordNotices(

@@ -5,7 +5,8 @@ import type { AnalysisSpec } from "../../domain/spec/rollout-policy.ts";
 import { type TrafficCounter, trafficBetween } from "../../domain/traffic/traffic.ts";
 import { clauseOf } from "../../lib/errors.ts";
 import type { Clock } from "../../lib/time/clock.ts";
-import type { Call, Platform } from "../../platform/platform.ts";
+import type { Call } from "../../platform/contract/call.ts";
+import type { Platform } from "../../platform/contract/platform.ts";
 
 /** A question to another program gets this long; no answer by then is inconclusive. */
 const questionTimeoutMs = 5_000;

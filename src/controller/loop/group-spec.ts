@@ -2,7 +2,7 @@ import type { Action } from "../../domain/rollout/actions.ts";
 import type { Release } from "../../domain/rollout/release.ts";
 import type { DesiredService, Rollout } from "../../domain/rollout/rollout.ts";
 import type { Restoring } from "../../domain/volume.ts";
-import type { GroupSpec } from "../../platform/platform.ts";
+import type { GroupSpec } from "../../platform/contract/platform.ts";
 
 type Resize = Extract<Action, { readonly kind: "resize" }>;
 

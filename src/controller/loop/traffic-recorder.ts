@@ -14,7 +14,8 @@ import { toKilnError } from "../../lib/errors.ts";
 import type { Logger } from "../../lib/log.ts";
 import type { Clock } from "../../lib/time/clock.ts";
 import { endingBy } from "../../lib/time/ending-by.ts";
-import type { Call, Platform } from "../../platform/platform.ts";
+import type { Call } from "../../platform/contract/call.ts";
+import type { Platform } from "../../platform/contract/platform.ts";
 import type { Store } from "../../store/store.ts";
 import type { Meter } from "../metrics/meter.ts";
 

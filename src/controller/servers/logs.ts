@@ -1,6 +1,6 @@
 import type { ServerId, ServiceKey } from "../../domain/ids.ts";
 import { KilnError } from "../../lib/errors.ts";
-import type { LogLine } from "../../platform/platform.ts";
+import type { LogLine } from "../../platform/contract/reading.ts";
 import type { Store } from "../../store/store.ts";
 import type { Operations, ServiceStatus } from "../operations.ts";
 import type { Targets } from "../targets/targets.ts";

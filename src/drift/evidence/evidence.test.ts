@@ -5,7 +5,8 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { aFinding, aRelease } from "../../domain/testing.ts";
 import { FakeClock } from "../../lib/time/fake-clock.ts";
-import type { Call, Exhibit } from "../../platform/platform.ts";
+import type { Call } from "../../platform/contract/call.ts";
+import type { Exhibit } from "../../platform/contract/evidence.ts";
 import { type EvidenceStore, evidenceLimits, openEvidence } from "./evidence.ts";
 
 const call: Call = { signal: new AbortController().signal, deadline: Number.POSITIVE_INFINITY };

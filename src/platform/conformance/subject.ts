@@ -1,4 +1,5 @@
-import type { Call, Taint } from "../platform.ts";
+import type { Call } from "../contract/call.ts";
+import type { Taint } from "../contract/evidence.ts";
 
 /** What every suite needs of its subject. */
 export interface ConformanceSubject {

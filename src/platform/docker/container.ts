@@ -1,10 +1,10 @@
 import type { Release } from "../../domain/rollout/release.ts";
+import type { ImageProcess } from "../contract/images.ts";
 import { environment } from "../linux/environment.ts";
 import { hostnameOf } from "../linux/hostname.ts";
 import { maxProcesses, sharedMemoryBytes, writablePaths } from "../linux/limits.ts";
 import type { Bind } from "../linux/placed-content.ts";
 import { seccomp } from "../linux/seccomp.ts";
-import type { ImageProcess } from "../platform.ts";
 import { type EngineNames, label } from "./context.ts";
 
 /** Everything that decides what a server's container is. */

@@ -1,9 +1,10 @@
 import { createHash } from "node:crypto";
 import type { Logger } from "../../lib/log.ts";
 import type { Clock } from "../../lib/time/clock.ts";
+import type { EvidenceKeeper } from "../contract/evidence.ts";
+import type { ConfigSource, SecretSource } from "../contract/sources.ts";
 import type { FleetRecords } from "../fleet/records.ts";
 import type { HostInspector } from "../linux/inspector.ts";
-import type { ConfigSource, EvidenceKeeper, SecretSource } from "../platform.ts";
 import type { Engine } from "./engine.ts";
 import type { EngineImages } from "./images.ts";
 import type { EngineNetwork } from "./network.ts";

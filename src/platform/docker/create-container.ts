@@ -1,10 +1,10 @@
 import { KilnError, toKilnError } from "../../lib/errors.ts";
+import type { Call } from "../contract/call.ts";
 import type { HostJob, HostServer, ServerSpec } from "../fleet/host.ts";
 import { parseJobId } from "../fleet/server-id.ts";
 import { openFilesLimit } from "../linux/limits.ts";
 import { openContent, placeContent, secretVariables } from "../linux/placed-content.ts";
 import { startFailure } from "../linux/start-failure.ts";
-import type { Call } from "../platform.ts";
 import { createdContainer, engineInfo } from "./answers.ts";
 import { containerBody } from "./container.ts";
 import type { DockerContext } from "./context.ts";

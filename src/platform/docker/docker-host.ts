@@ -4,19 +4,16 @@ import type { TargetName } from "../../domain/target.ts";
 import type { Logger } from "../../lib/log.ts";
 import type { StateFolder } from "../../lib/state-folder.ts";
 import type { Clock } from "../../lib/time/clock.ts";
+import type { Call } from "../contract/call.ts";
+import type { DriftSource } from "../contract/drift-source.ts";
+import type { EvidenceKeeper } from "../contract/evidence.ts";
+import type { ImagePacker } from "../contract/images.ts";
+import type { ConfigSource, SecretSource } from "../contract/sources.ts";
 import type { Host } from "../fleet/host.ts";
 import { openRecords, retire } from "../fleet/records.ts";
 import { requireHostedId, serverTurns } from "../fleet/server-turns.ts";
 import { createInspector } from "../linux/inspector.ts";
 import type { Inspector } from "../linux/subject.ts";
-import type {
-  Call,
-  ConfigSource,
-  DriftSource,
-  EvidenceKeeper,
-  ImagePacker,
-  SecretSource,
-} from "../platform.ts";
 import { type DockerContext, namesOf } from "./context.ts";
 import { createContainer } from "./create-container.ts";
 import { removeContainer, stopContainer } from "./end-container.ts";

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { ServerId } from "../../domain/ids.ts";
+import type { Call } from "../contract/call.ts";
 import { type ContentPaths, freeSecrets } from "../linux/placed-content.ts";
-import type { Call } from "../platform.ts";
 import type { DockerContext } from "./context.ts";
 import { lookAt } from "./list-containers.ts";
 import { killFrozen } from "./observed-server.ts";

@@ -1,11 +1,12 @@
 import { join } from "node:path";
 import type { ServerId } from "../../domain/ids.ts";
 import { KilnError } from "../../lib/errors.ts";
+import type { Entrance, ExecOrder } from "../contract/access.ts";
+import type { Call } from "../contract/call.ts";
 import { environment } from "../linux/environment.ts";
 import { requireProgram } from "../linux/sessions/program-in-root.ts";
 import { sessionArgv } from "../linux/sessions/session-program.ts";
 import { newTranscript } from "../linux/sessions/transcripts.ts";
-import type { Call, Entrance, ExecOrder } from "../platform.ts";
 import { createdExec, inspectedContainer } from "./answers.ts";
 import type { DockerContext } from "./context.ts";
 import type { ContainerRecord } from "./record.ts";

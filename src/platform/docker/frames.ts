@@ -1,5 +1,5 @@
 import type { Readable } from "node:stream";
-import type { LogLine } from "../platform.ts";
+import type { LogLine } from "../contract/reading.ts";
 
 /** One write of a container: Engine API, "Stream format" of `POST /containers/{id}/attach`. */
 export interface Frame {

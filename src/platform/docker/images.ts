@@ -2,7 +2,8 @@ import { createInterface } from "node:readline";
 import type { ImageDigest } from "../../domain/ids.ts";
 import { KilnError } from "../../lib/errors.ts";
 import { createKeyedLocks } from "../../lib/locks.ts";
-import type { Call, ImagePacker, PackedImage } from "../platform.ts";
+import type { Call } from "../contract/call.ts";
+import type { ImagePacker, PackedImage } from "../contract/images.ts";
 import { engineInfo, inspectedImage, loadProgress } from "./answers.ts";
 import type { Engine } from "./engine.ts";
 

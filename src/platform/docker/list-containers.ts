@@ -1,5 +1,5 @@
+import type { Call } from "../contract/call.ts";
 import type { HostServer } from "../fleet/host.ts";
-import type { Call } from "../platform.ts";
 import { inspectedContainer, type ListedContainer, listedContainers } from "./answers.ts";
 import { type DockerContext, label, ours } from "./context.ts";
 import { type ContainerRecord, exitOf, hostServer, wasStarted } from "./record.ts";

@@ -1,5 +1,5 @@
 import type { Readable } from "node:stream";
-import type { LogLine } from "../platform.ts";
+import type { LogLine } from "../contract/reading.ts";
 import { frames } from "./frames.ts";
 
 /** Lines longer than this are given out in pieces: a server that never ends its line must not fill our memory. */

@@ -1,7 +1,8 @@
 import type { Finding } from "../../domain/drift/drift.ts";
 import { toKilnError } from "../../lib/errors.ts";
+import type { Call } from "../contract/call.ts";
+import type { DriftSource } from "../contract/drift-source.ts";
 import { parseServerId } from "../fleet/server-id.ts";
-import type { Call, DriftSource } from "../platform.ts";
 import { type ListedContainer, listedContainers } from "./answers.ts";
 import { type DockerContext, label, ours } from "./context.ts";
 

@@ -1,7 +1,7 @@
 import { KilnError } from "../../lib/errors.ts";
 import { createLock } from "../../lib/locks.ts";
+import type { Call } from "../contract/call.ts";
 import { chooseAddress, formatAddress, parseAddress, parseSubnet } from "../linux/addresses.ts";
-import type { Call } from "../platform.ts";
 import { inspectedNetwork } from "./answers.ts";
 import type { EngineNames } from "./context.ts";
 import type { Engine } from "./engine.ts";

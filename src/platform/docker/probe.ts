@@ -1,6 +1,7 @@
 import type { IntegrityTier } from "../../domain/drift/drift.ts";
 import { toKilnError } from "../../lib/errors.ts";
-import type { Call, Gap, Readiness } from "../platform.ts";
+import type { Call } from "../contract/call.ts";
+import type { Gap, Readiness } from "../contract/readiness.ts";
 import { type EngineInfo, engineInfo } from "./answers.ts";
 import type { Engine } from "./engine.ts";
 

@@ -1,6 +1,6 @@
 import type { ServerId } from "../../domain/ids.ts";
 import { KilnError } from "../../lib/errors.ts";
-import type { LogLine, LogReader } from "../platform.ts";
+import type { LogLine, LogReader } from "../contract/reading.ts";
 import type { DockerContext } from "./context.ts";
 import { logLines } from "./logs.ts";
 

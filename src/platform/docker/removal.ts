@@ -1,8 +1,8 @@
 import { toKilnError } from "../../lib/errors.ts";
 import type { Logger } from "../../lib/log.ts";
 import type { Clock } from "../../lib/time/clock.ts";
+import type { Call } from "../contract/call.ts";
 import type { HostTrouble } from "../fleet/host.ts";
-import type { Call } from "../platform.ts";
 import { inspectedContainer, type ListedContainer } from "./answers.ts";
 import { type Engine, EngineRefusal } from "./engine.ts";
 

@@ -3,7 +3,7 @@ import type { ServerFailure } from "../../domain/observation.ts";
 import type { Release } from "../../domain/rollout/release.ts";
 import { KilnError } from "../../lib/errors.ts";
 import type { Clock } from "../../lib/time/clock.ts";
-import type { GroupSpec } from "../platform.ts";
+import type { GroupSpec } from "../contract/platform.ts";
 import { type ClusterServer, Lives, type ServerFault } from "./cluster-server.ts";
 import { seededChance } from "./seeded-chance.ts";
 import type { FakeBehaviour } from "./world.ts";

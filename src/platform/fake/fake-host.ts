@@ -1,8 +1,10 @@
 import type { ServerId } from "../../domain/ids.ts";
 import { KilnError } from "../../lib/errors.ts";
+import type { Call } from "../contract/call.ts";
+import type { Evidence } from "../contract/evidence.ts";
+import type { LogLine, LogReader } from "../contract/reading.ts";
 import type { Host, HostServer, ServerSpec } from "../fleet/host.ts";
 import { parseJobId } from "../fleet/server-id.ts";
-import type { Call, Evidence, LogLine, LogReader } from "../platform.ts";
 import { fakeVolumes, takeVolumes } from "./fake-volumes.ts";
 import type { FakeServer, FakeWorld } from "./world.ts";
 

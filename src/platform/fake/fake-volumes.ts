@@ -2,8 +2,8 @@ import type { ServerId } from "../../domain/ids.ts";
 import type { Release } from "../../domain/rollout/release.ts";
 import { ownVolumes, type Snapshot, type VolumeKey, type VolumeState } from "../../domain/volume.ts";
 import { KilnError } from "../../lib/errors.ts";
+import type { Volumes } from "../contract/volumes.ts";
 import { parseJobId } from "../fleet/server-id.ts";
-import type { Volumes } from "../volumes.ts";
 import type { FakeServer, FakeWorld } from "./world.ts";
 
 /** A volume in memory: its data is the ids of the servers that had it. */

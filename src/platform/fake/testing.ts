@@ -2,8 +2,8 @@ import type { GroupObservation, ServerState } from "../../domain/observation.ts"
 import type { Shares } from "../../domain/rollout/actions.ts";
 import type { Release } from "../../domain/rollout/release.ts";
 import { FakeClock } from "../../lib/time/fake-clock.ts";
+import type { Call } from "../contract/call.ts";
 import type { Fleet } from "../fleet/fleet.ts";
-import type { Call } from "../platform.ts";
 import { fakePlatform } from "./fake-platform.ts";
 import type { FakeWorld } from "./world.ts";
 

@@ -4,7 +4,9 @@ import type { Shares } from "../../domain/rollout/actions.ts";
 import type { Release } from "../../domain/rollout/release.ts";
 import { KilnError } from "../../lib/errors.ts";
 import { type Clock, momentOf } from "../../lib/time/clock.ts";
-import type { Call, GroupSpec, Platform, Readiness } from "../platform.ts";
+import type { Call } from "../contract/call.ts";
+import type { GroupSpec, Platform } from "../contract/platform.ts";
+import type { Readiness } from "../contract/readiness.ts";
 import type { ClusterGroup, FakeCluster } from "./cluster.ts";
 import type { ClusterServer } from "./cluster-server.ts";
 

@@ -3,7 +3,7 @@ import type { ServiceWarning } from "../../domain/observation.ts";
 import { clauseOf, toKilnError } from "../../lib/errors.ts";
 import type { Logger } from "../../lib/log.ts";
 import type { Clock } from "../../lib/time/clock.ts";
-import type { Call } from "../platform.ts";
+import type { Call } from "../contract/call.ts";
 
 const firstPauseMs = 1000;
 const longestPauseMs = 30_000;

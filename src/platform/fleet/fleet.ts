@@ -11,20 +11,14 @@ import type { Logger } from "../../lib/log.ts";
 import type { Clock } from "../../lib/time/clock.ts";
 import { Timetable } from "../../lib/time/timetable.ts";
 import type { RoutedService, Router } from "../../router/router.ts";
-import type {
-  Access,
-  Call,
-  Candidate,
-  Evidence,
-  GroupSpec,
-  JobRunner,
-  LogReader,
-  Platform,
-  Readiness,
-  Taint,
-  TrafficStats,
-} from "../platform.ts";
-import type { Volumes } from "../volumes.ts";
+import type { Access } from "../contract/access.ts";
+import type { Call } from "../contract/call.ts";
+import type { Evidence, Taint } from "../contract/evidence.ts";
+import type { JobRunner } from "../contract/jobs.ts";
+import type { Candidate, GroupSpec, Platform } from "../contract/platform.ts";
+import type { Readiness } from "../contract/readiness.ts";
+import type { LogReader, TrafficStats } from "../contract/reading.ts";
+import type { Volumes } from "../contract/volumes.ts";
 import { Background } from "./background.ts";
 import type { Prober } from "./health/prober.ts";
 import { sharedFailures } from "./health/shared-failure.ts";

@@ -3,8 +3,13 @@ import type { Release } from "../../domain/rollout/release.ts";
 import type { PlatformName } from "../../domain/target.ts";
 import type { Restoring } from "../../domain/volume.ts";
 import type { Listener } from "../../lib/process/listeners.ts";
-import type { Access, Call, Candidate, Evidence, LogReader, Readiness, Taint } from "../platform.ts";
-import type { Volumes } from "../volumes.ts";
+import type { Access } from "../contract/access.ts";
+import type { Call } from "../contract/call.ts";
+import type { Evidence, Taint } from "../contract/evidence.ts";
+import type { Candidate } from "../contract/platform.ts";
+import type { Readiness } from "../contract/readiness.ts";
+import type { LogReader } from "../contract/reading.ts";
+import type { Volumes } from "../contract/volumes.ts";
 
 /** What a host is asked to start. */
 export interface ServerSpec {

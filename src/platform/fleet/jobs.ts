@@ -3,7 +3,8 @@ import type { JobExit, JobObservation, ReproductionObservation } from "../../dom
 import type { Release } from "../../domain/rollout/release.ts";
 import { clauseOf } from "../../lib/errors.ts";
 import { endingBy } from "../../lib/time/ending-by.ts";
-import type { Call, JobOrder, JobRunner } from "../platform.ts";
+import type { Call } from "../contract/call.ts";
+import type { JobOrder, JobRunner } from "../contract/jobs.ts";
 import type { Background } from "./background.ts";
 import { exitWords, refusalWords } from "./health/failure.ts";
 import { lastLines } from "./health/log-tail.ts";

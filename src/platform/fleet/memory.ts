@@ -1,7 +1,7 @@
 import type { JobId, ServerId, ServiceKey } from "../../domain/ids.ts";
 import type { ServerFailure } from "../../domain/observation.ts";
 import type { Release } from "../../domain/rollout/release.ts";
-import type { GroupSpec } from "../platform.ts";
+import type { GroupSpec } from "../contract/platform.ts";
 import type { Health } from "./health/health.ts";
 import type { HostServer } from "./host.ts";
 import type { GroupView, SlotHistory, SlotState } from "./reconcile.ts";

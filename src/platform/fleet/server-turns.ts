@@ -1,7 +1,7 @@
 import type { ServerId } from "../../domain/ids.ts";
 import { KilnError } from "../../lib/errors.ts";
 import { createKeyedLocks } from "../../lib/locks.ts";
-import type { Call } from "../platform.ts";
+import type { Call } from "../contract/call.ts";
 import { isHostedId } from "./server-id.ts";
 
 /** One piece of work at a time for each server, in the order of the calls. Throws `server_unknown` and, when the call ends early, `cancelled`. */

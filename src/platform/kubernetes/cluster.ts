@@ -2,7 +2,7 @@ import type { z } from "zod";
 import type { ServiceKey } from "../../domain/ids.ts";
 import { KilnError } from "../../lib/errors.ts";
 import type { Clock } from "../../lib/time/clock.ts";
-import type { Call } from "../platform.ts";
+import type { Call } from "../contract/call.ts";
 import { type Api, ApiRefusal, type ServerVersion } from "./client/api.ts";
 import { fieldManager, key, type Owner, policyGroup, selectorOf } from "./objects/names.ts";
 import {

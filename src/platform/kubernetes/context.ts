@@ -1,6 +1,8 @@
 import type { Logger } from "../../lib/log.ts";
 import type { Clock } from "../../lib/time/clock.ts";
-import type { ConfigSource, EvidenceKeeper, ImagePacker, ImagePusher, SecretSource } from "../platform.ts";
+import type { EvidenceKeeper } from "../contract/evidence.ts";
+import type { ImagePacker, ImagePusher } from "../contract/images.ts";
+import type { ConfigSource, SecretSource } from "../contract/sources.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Exposure } from "./objects/objects.ts";
 

@@ -4,19 +4,13 @@ import type { Shares } from "../../domain/rollout/actions.ts";
 import type { Release } from "../../domain/rollout/release.ts";
 import { KilnError, toKilnError } from "../../lib/errors.ts";
 import { createKeyedLocks } from "../../lib/locks.ts";
-import type {
-  Access,
-  Call,
-  Candidate,
-  Evidence,
-  GroupSpec,
-  JobRunner,
-  LogReader,
-  PlannedCall,
-  Platform,
-  Readiness,
-  Taint,
-} from "../platform.ts";
+import type { Access } from "../contract/access.ts";
+import type { Call } from "../contract/call.ts";
+import type { Evidence, Taint } from "../contract/evidence.ts";
+import type { JobRunner } from "../contract/jobs.ts";
+import type { Candidate, GroupSpec, PlannedCall, Platform } from "../contract/platform.ts";
+import type { Readiness } from "../contract/readiness.ts";
+import type { LogReader } from "../contract/reading.ts";
 import type { KubernetesContext } from "./context.ts";
 import { follow } from "./drift/informer.ts";
 import { manifestsOf } from "./groups/manifests.ts";

@@ -1,5 +1,5 @@
 import { KilnError } from "../../lib/errors.ts";
-import type { LogLine, LogReader } from "../platform.ts";
+import type { LogLine, LogReader } from "../contract/reading.ts";
 import { linesOf } from "./client/lines.ts";
 import type { Cluster } from "./cluster.ts";
 

@@ -1,4 +1,4 @@
-import type { DriftSource } from "../platform.ts";
+import type { DriftSource } from "../contract/drift-source.ts";
 import { kubernetesApi } from "./client/http-api.ts";
 import { Cluster } from "./cluster.ts";
 import type { KubernetesContext } from "./context.ts";

@@ -1,5 +1,5 @@
 import type { Release } from "../../domain/rollout/release.ts";
-import type { Call } from "../platform.ts";
+import type { Call } from "../contract/call.ts";
 import type { KubernetesContext } from "./context.ts";
 import type { PodInput } from "./objects/pod.ts";
 import { imageReference } from "./target/publish.ts";

@@ -1,5 +1,5 @@
 import type { ServerShape } from "../../domain/spec/server-shape.ts";
-import type { HostImage } from "../platform.ts";
+import type { HostImage } from "../contract/images.ts";
 
 /** Everything that decides which variables a server's process has. */
 export interface EnvironmentInput {

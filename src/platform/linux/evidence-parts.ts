@@ -1,5 +1,5 @@
 import { clauseOf } from "../../lib/errors.ts";
-import type { Call } from "../platform.ts";
+import type { Call } from "../contract/call.ts";
 
 /** For each part: an engine that waits for a node that is gone may not answer at all. */
 const partMs = 15_000;

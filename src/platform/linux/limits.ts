@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import type { ServerShape } from "../../domain/spec/server-shape.ts";
-import type { HostImage } from "../platform.ts";
+import type { HostImage } from "../contract/images.ts";
 import { isForEverybody, mountOrder } from "./skeleton.ts";
 
 /** What every server may have, whatever its release says. */

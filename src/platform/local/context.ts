@@ -1,9 +1,10 @@
 import type { Lock } from "../../lib/locks.ts";
 import type { Logger } from "../../lib/log.ts";
 import type { Clock } from "../../lib/time/clock.ts";
+import type { ImageSource } from "../contract/images.ts";
+import type { ConfigSource, SecretSource } from "../contract/sources.ts";
 import type { CgroupSupport } from "../linux/cgroups.ts";
 import type { HostInspector } from "../linux/inspector.ts";
-import type { ConfigSource, ImageSource, SecretSource } from "../platform.ts";
 import type { VerifyLayer } from "./image/layer-files.ts";
 import type { LocalNetwork } from "./network/network.ts";
 import type { HostPaths } from "./paths.ts";

@@ -1,7 +1,7 @@
 import { silentLog } from "../../lib/log.ts";
 import { openStateFolder } from "../../lib/state-folder.ts";
 import { systemClock } from "../../lib/time/clock.ts";
-import type { HostImage } from "../platform.ts";
+import type { HostImage } from "../contract/images.ts";
 import { localHost } from "./local-host.ts";
 import { testRelease } from "./test-image.ts";
 

@@ -9,6 +9,11 @@ import { isAlive, readIfThere } from "../../lib/process/proc.ts";
 import type { StateFolder } from "../../lib/state-folder.ts";
 import type { Clock } from "../../lib/time/clock.ts";
 import { waitUntil } from "../../lib/time/wait-until.ts";
+import type { Call } from "../contract/call.ts";
+import type { EvidenceKeeper } from "../contract/evidence.ts";
+import type { ImageSource } from "../contract/images.ts";
+import type { LogReader } from "../contract/reading.ts";
+import type { ConfigSource, SecretSource } from "../contract/sources.ts";
 import type { Host, HostServer } from "../fleet/host.ts";
 import { retire } from "../fleet/records.ts";
 import { parseServerId } from "../fleet/server-id.ts";
@@ -17,14 +22,6 @@ import { readCgroupSupport } from "../linux/cgroups.ts";
 import { createInspector } from "../linux/inspector.ts";
 import { isMounting } from "../linux/processes.ts";
 import type { Inspector } from "../linux/subject.ts";
-import type {
-  Call,
-  ConfigSource,
-  EvidenceKeeper,
-  ImageSource,
-  LogReader,
-  SecretSource,
-} from "../platform.ts";
 import type { HostContext } from "./context.ts";
 import { layerVerifier, protectAgain } from "./image/layer-files.ts";
 import { readLog } from "./log/log-reader.ts";

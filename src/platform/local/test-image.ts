@@ -5,7 +5,7 @@ import type { Release } from "../../domain/rollout/release.ts";
 import type { ServerShape } from "../../domain/spec/server-shape.ts";
 import { KilnError } from "../../lib/errors.ts";
 import { exec } from "../../lib/process/exec.ts";
-import type { HostImage, ImageSource } from "../platform.ts";
+import type { HostImage, ImageSource } from "../contract/images.ts";
 
 /** For tests: an image of two layers made from the shell, perl and coreutils that every Debian machine has. */
 export interface TestImages extends ImageSource {

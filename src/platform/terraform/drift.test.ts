@@ -3,7 +3,7 @@ import type { Finding } from "../../domain/drift/drift.ts";
 import { KilnError } from "../../lib/errors.ts";
 import { silentLog } from "../../lib/log.ts";
 import { systemClock } from "../../lib/time/clock.ts";
-import type { DriftNotice } from "../platform.ts";
+import type { DriftNotice } from "../contract/drift-source.ts";
 import type { ChangedResource } from "./changed-resources.ts";
 import { startTerraformDrift } from "./drift.ts";
 

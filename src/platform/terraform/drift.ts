@@ -3,7 +3,7 @@ import { clauseOf } from "../../lib/errors.ts";
 import { createLock } from "../../lib/locks.ts";
 import type { Logger } from "../../lib/log.ts";
 import type { Clock } from "../../lib/time/clock.ts";
-import type { DriftNotice, DriftSource } from "../platform.ts";
+import type { DriftNotice, DriftSource } from "../contract/drift-source.ts";
 import type { ChangedResource } from "./changed-resources.ts";
 
 export interface TerraformDriftParts {

@@ -2,9 +2,10 @@ import type { Logger } from "../../lib/log.ts";
 import type { StateFolder } from "../../lib/state-folder.ts";
 import type { Clock } from "../../lib/time/clock.ts";
 import type { Router } from "../../router/router.ts";
+import type { DriftSource } from "../contract/drift-source.ts";
+import type { ImagePacker, ImagePusher } from "../contract/images.ts";
 import { createFleet, type Fleet, type FleetOptions } from "../fleet/fleet.ts";
 import { networkProber } from "../fleet/health/network-prober.ts";
-import type { DriftSource, ImagePacker, ImagePusher } from "../platform.ts";
 import { terraformHost } from "./terraform-host.ts";
 import type { TerraformOptions } from "./workplace.ts";
 

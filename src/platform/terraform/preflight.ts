@@ -1,5 +1,5 @@
 import { KilnError } from "../../lib/errors.ts";
-import type { Candidate } from "../platform.ts";
+import type { Candidate } from "../contract/platform.ts";
 
 /** Throws `shape_unsupported` with all that a module is not told of: it is not left out silently. */
 export function requireSupported({ shape, health, secrets = [], files = [] }: Candidate): void {

@@ -1,5 +1,6 @@
 import type { Release } from "../../domain/rollout/release.ts";
-import type { Call, ImagePusher } from "../platform.ts";
+import type { Call } from "../contract/call.ts";
+import type { ImagePusher } from "../contract/images.ts";
 
 type Image = Pick<Release, "service" | "image">;
 

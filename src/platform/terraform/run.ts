@@ -7,7 +7,7 @@ import { readExactly } from "../../lib/files/read-inside.ts";
 import { namesIn } from "../../lib/files/temporary.ts";
 import { cleanEnvironment } from "../../lib/process/environment.ts";
 import { isProcessAlive } from "../../lib/process/proc.ts";
-import type { Call } from "../platform.ts";
+import type { Call } from "../contract/call.ts";
 import { errorIn } from "./words.ts";
 
 /** Where and as whom Terraform runs. */

@@ -7,10 +7,10 @@ import {
 } from "../../domain/guest/orders.ts";
 import type { Release } from "../../domain/rollout/release.ts";
 import { secretsFolder } from "../../domain/spec/server-shape.ts";
+import type { ImageProcess } from "../contract/images.ts";
 import { environment } from "../linux/environment.ts";
 import { resourceLimits, sharedMemoryBytes, tmpfsInodes, writablePaths } from "../linux/limits.ts";
 import { type PlacedContent, secretVariables } from "../linux/placed-content.ts";
-import type { ImageProcess } from "../platform.ts";
 
 /** What the first process of a machine has to know. */
 export interface GuestInput {

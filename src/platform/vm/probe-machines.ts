@@ -1,8 +1,10 @@
 import { existsSync } from "node:fs";
 import { KilnError, toKilnError } from "../../lib/errors.ts";
 import { exec } from "../../lib/process/exec.ts";
+import type { Call } from "../contract/call.ts";
+import type { Gap, Readiness } from "../contract/readiness.ts";
+import type { MachineParts, MachineSource } from "../contract/sources.ts";
 import { findProgram } from "../local/programs.ts";
-import type { Call, Gap, MachineParts, MachineSource, Readiness } from "../platform.ts";
 import type { Accelerator } from "./hypervisor.ts";
 
 /** Who runs the instructions of machines here, and why not the processor. */

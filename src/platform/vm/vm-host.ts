@@ -2,8 +2,8 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import type { TargetName } from "../../domain/target.ts";
 import { type StateFolder, stateOfTarget } from "../../lib/state-folder.ts";
+import type { MachineSource } from "../contract/sources.ts";
 import { type LocalHost, type LocalHostOptions, localHost } from "../local/local-host.ts";
-import type { MachineSource } from "../platform.ts";
 import { machines } from "./machines.ts";
 import { chooser, probeMachines } from "./probe-machines.ts";
 

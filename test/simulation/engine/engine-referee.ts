@@ -2,7 +2,7 @@ import type { ServerId, ServiceKey } from "../../../src/domain/ids.ts";
 import type { Observation } from "../../../src/domain/observation.ts";
 import type { Shares } from "../../../src/domain/rollout/actions.ts";
 import type { Clock } from "../../../src/lib/time/clock.ts";
-import type { GroupSpec } from "../../../src/platform/platform.ts";
+import type { GroupSpec } from "../../../src/platform/contract/platform.ts";
 import type { WorldCall } from "../faults.ts";
 import type { Life } from "../life.ts";
 import { Referee } from "../rules/referee.ts";

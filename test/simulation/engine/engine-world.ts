@@ -1,8 +1,8 @@
 import { strict as assert } from "node:assert";
 import type { ServerId, ServiceKey } from "../../../src/domain/ids.ts";
 import type { Observation } from "../../../src/domain/observation.ts";
+import type { Platform } from "../../../src/platform/contract/platform.ts";
 import { WholeGroup } from "../../../src/platform/fake/whole-group.ts";
-import type { Platform } from "../../../src/platform/platform.ts";
 import type { Store } from "../../../src/store/store.ts";
 import type { WorldCall } from "../faults.ts";
 import type { Random } from "../random.ts";

@@ -1,7 +1,7 @@
 import type { SteadyClock } from "../../../src/lib/time/steady-clock.ts";
+import type { Platform } from "../../../src/platform/contract/platform.ts";
 import type { Prober } from "../../../src/platform/fleet/health/prober.ts";
 import type { Host } from "../../../src/platform/fleet/host.ts";
-import type { Platform } from "../../../src/platform/platform.ts";
 import type { Router } from "../../../src/router/router.ts";
 import type { Store } from "../../../src/store/store.ts";
 import type { Machine } from "../fleet/machine.ts";

@@ -2,7 +2,7 @@ import type { ServerId, ServiceKey } from "../../../src/domain/ids.ts";
 import type { Observation } from "../../../src/domain/observation.ts";
 import { isFrozenBy } from "../../../src/domain/policy/policy.ts";
 import type { Shares } from "../../../src/domain/rollout/actions.ts";
-import type { GroupSpec } from "../../../src/platform/platform.ts";
+import type { GroupSpec } from "../../../src/platform/contract/platform.ts";
 import type { StartDeploy } from "../../../src/store/rollouts/start.ts";
 import type { Store } from "../../../src/store/store.ts";
 import type { NewTaint } from "../../../src/store/taints.ts";

@@ -1,6 +1,6 @@
 import type { Action } from "../../../domain/rollout/actions.ts";
 import { KilnError } from "../../../lib/errors.ts";
-import type { PlannedCall } from "../../../platform/platform.ts";
+import type { PlannedCall } from "../../../platform/contract/platform.ts";
 import { groupSpecOf } from "../../loop/group-spec.ts";
 import type { ChangePlan } from "../../operations.ts";
 import type { Change, ChangeParts } from "../change.ts";

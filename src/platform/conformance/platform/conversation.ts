@@ -3,7 +3,8 @@ import type { ServerId } from "../../../domain/ids.ts";
 import type { GroupObservation, JobObservation, ServerObservation } from "../../../domain/observation.ts";
 import type { Shares } from "../../../domain/rollout/actions.ts";
 import type { Release } from "../../../domain/rollout/release.ts";
-import type { JobOrder, LogReader } from "../../platform.ts";
+import type { JobOrder } from "../../contract/jobs.ts";
+import type { LogReader } from "../../contract/reading.ts";
 import { call, eventually } from "../subject.ts";
 import type { PlatformSubject } from "./subject.ts";
 

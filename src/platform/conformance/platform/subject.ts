@@ -1,6 +1,7 @@
 import type { ServerId, ServiceKey } from "../../../domain/ids.ts";
 import type { Release } from "../../../domain/rollout/release.ts";
-import type { JobOrder, Platform } from "../../platform.ts";
+import type { JobOrder } from "../../contract/jobs.ts";
+import type { Platform } from "../../contract/platform.ts";
 import type { ConformanceSubject } from "../subject.ts";
 
 /** A platform with a service for the test. Optional members are tested when they are there. */

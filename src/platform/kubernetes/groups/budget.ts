@@ -1,4 +1,4 @@
-import type { Call } from "../../platform.ts";
+import type { Call } from "../../contract/call.ts";
 import { ApiRefusal } from "../client/api.ts";
 import type { Cluster } from "../cluster.ts";
 import { budgetObject, type GroupMark, protects } from "../objects/objects.ts";

@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
 import { digestOf } from "../../../lib/files/sha256.ts";
 import { silentLog } from "../../../lib/log.ts";
+import type { PlannedCall } from "../../contract/platform.ts";
 import { call, release } from "../../fake/testing.ts";
-import type { PlannedCall } from "../../platform.ts";
 import { json, serverThat } from "../client/testing.ts";
 import { Cluster } from "../cluster.ts";
 import type { KubernetesContext } from "../context.ts";

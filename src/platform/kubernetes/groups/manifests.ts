@@ -1,6 +1,7 @@
 import type { Release } from "../../../domain/rollout/release.ts";
+import type { Call } from "../../contract/call.ts";
+import type { PlannedCall } from "../../contract/platform.ts";
 import { openContent, type PlacedContent } from "../../linux/placed-content.ts";
-import type { Call, PlannedCall } from "../../platform.ts";
 import type { KubernetesContext } from "../context.ts";
 import { groupName } from "../objects/names.ts";
 import {

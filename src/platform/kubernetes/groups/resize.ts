@@ -1,5 +1,6 @@
+import type { Call } from "../../contract/call.ts";
+import type { GroupSpec } from "../../contract/platform.ts";
 import { openContent } from "../../linux/placed-content.ts";
-import type { Call, GroupSpec } from "../../platform.ts";
 import type { KubernetesContext } from "../context.ts";
 import { key } from "../objects/names.ts";
 import { contentObjects, type GroupInput, markLabels, replicaSet } from "../objects/objects.ts";

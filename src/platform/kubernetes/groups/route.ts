@@ -2,7 +2,7 @@ import type { ServiceKey } from "../../../domain/ids.ts";
 import type { Shares } from "../../../domain/rollout/actions.ts";
 import type { Release } from "../../../domain/rollout/release.ts";
 import { KilnError } from "../../../lib/errors.ts";
-import type { Call } from "../../platform.ts";
+import type { Call } from "../../contract/call.ts";
 import type { KubernetesContext } from "../context.ts";
 import { key, nameOf, previewName } from "../objects/names.ts";
 import { previewObject, serviceObject } from "../objects/objects.ts";

@@ -1,6 +1,6 @@
 import type { ServiceKey } from "../../../domain/ids.ts";
 import type { ServerFailure } from "../../../domain/observation.ts";
-import type { Call } from "../../platform.ts";
+import type { Call } from "../../contract/call.ts";
 import type { Cluster } from "../cluster.ts";
 import { key, nameOf } from "../objects/names.ts";
 import type { FoundPod, FoundReplicaSet } from "../view/answers.ts";

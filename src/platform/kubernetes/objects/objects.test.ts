@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
+import type { ImageProcess } from "../../contract/images.ts";
 import { release } from "../../fake/testing.ts";
-import type { ImageProcess } from "../../platform.ts";
 import { groupName, nameOf, trafficSelector } from "./names.ts";
 import { contentObjects, type GroupInput, replicaSet, serviceObject } from "./objects.ts";
 

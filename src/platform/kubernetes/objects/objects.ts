@@ -2,8 +2,8 @@ import { isDeepStrictEqual } from "node:util";
 import type { ServiceKey } from "../../../domain/ids.ts";
 import type { Release } from "../../../domain/rollout/release.ts";
 import type { TrafficSpec } from "../../../domain/spec/traffic-spec.ts";
+import type { GroupSpec } from "../../contract/platform.ts";
 import type { PlacedContent } from "../../linux/placed-content.ts";
-import type { GroupSpec } from "../../platform.ts";
 import type { FoundBudget } from "../view/answers.ts";
 import {
   groupName,

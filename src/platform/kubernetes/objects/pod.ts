@@ -1,9 +1,9 @@
 import type { Release } from "../../../domain/rollout/release.ts";
 import { type HealthSpec, secretsFolder } from "../../../domain/spec/server-shape.ts";
+import type { ImageProcess } from "../../contract/images.ts";
 import { environment } from "../../linux/environment.ts";
 import { sharedMemoryBytes } from "../../linux/limits.ts";
 import { mountOrder } from "../../linux/skeleton.ts";
-import type { ImageProcess } from "../../platform.ts";
 import { groupName, key, nameOf, type Owner, ownerLabels } from "./names.ts";
 
 /** The name of the one container that each pod has, and of the port that it listens on. */

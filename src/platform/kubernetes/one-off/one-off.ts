@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { ServerId } from "../../../domain/ids.ts";
 import type { Release } from "../../../domain/rollout/release.ts";
-import type { JobOrder } from "../../platform.ts";
+import type { JobOrder } from "../../contract/jobs.ts";
 import { groupName, key } from "../objects/names.ts";
 import { type OneOffInput, oneOffPod, type PodInput } from "../objects/pod.ts";
 

@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
 import { aFinding } from "../../../domain/testing.ts";
 import { silentLog } from "../../../lib/log.ts";
+import type { Exhibit } from "../../contract/evidence.ts";
 import { call } from "../../fake/testing.ts";
-import type { Exhibit } from "../../platform.ts";
 import { json, serverThat } from "../client/testing.ts";
 import { Cluster } from "../cluster.ts";
 import type { KubernetesContext } from "../context.ts";

@@ -1,7 +1,7 @@
 import type { HealthSpec, ServerShape } from "../../../domain/spec/server-shape.ts";
 import type { TrafficSpec } from "../../../domain/spec/traffic-spec.ts";
 import { KilnError } from "../../../lib/errors.ts";
-import type { Candidate } from "../../platform.ts";
+import type { Candidate } from "../../contract/platform.ts";
 
 /** Throws `traffic_unsupported` or `shape_unsupported` with all that the cluster could not give: it is not left out silently. */
 export function requireSupported({

@@ -1,7 +1,8 @@
 import { z } from "zod";
 import type { IntegrityTier } from "../../../domain/drift/drift.ts";
 import { KilnError, toKilnError } from "../../../lib/errors.ts";
-import type { Call, Gap, Readiness } from "../../platform.ts";
+import type { Call } from "../../contract/call.ts";
+import type { Gap, Readiness } from "../../contract/readiness.ts";
 import type { Cluster } from "../cluster.ts";
 
 /** The oldest that is tested: discovery and policy of that time are in use until 1.25. */

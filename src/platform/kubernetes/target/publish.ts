@@ -1,5 +1,6 @@
 import type { Release } from "../../../domain/rollout/release.ts";
-import type { Call, ImagePusher } from "../../platform.ts";
+import type { Call } from "../../contract/call.ts";
+import type { ImagePusher } from "../../contract/images.ts";
 import { nameOf } from "../objects/names.ts";
 
 type Place = { readonly images: ImagePusher; readonly registry: string };

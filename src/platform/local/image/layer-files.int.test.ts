@@ -3,7 +3,7 @@ import { release } from "node:os";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { inodeOf } from "../../../lib/files/file-mark.ts";
 import { exec } from "../../../lib/process/exec.ts";
-import type { HostImage } from "../../platform.ts";
+import type { HostImage } from "../../contract/images.ts";
 import { aCall, openImages, TestHost, whyNoContainers } from "../test-host.ts";
 import { shellImage } from "../test-image.ts";
 

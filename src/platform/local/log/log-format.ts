@@ -1,4 +1,4 @@
-import type { LogLine } from "../../platform.ts";
+import type { LogLine } from "../../contract/reading.ts";
 
 /** Lines longer than this are given out in pieces: a server that never ends its line must not fill our memory. */
 const longestLine = 1024 * 1024;

@@ -1,7 +1,7 @@
 import { type FileHandle, open, stat } from "node:fs/promises";
 import type { ServerId } from "../../../domain/ids.ts";
 import { isErrno, KilnError } from "../../../lib/errors.ts";
-import type { LogLine, LogReader } from "../../platform.ts";
+import type { LogLine, LogReader } from "../../contract/reading.ts";
 import type { HostContext } from "../context.ts";
 import { serverPaths } from "../paths.ts";
 import { findExit, readMoment } from "../server/server-state.ts";

@@ -1,7 +1,8 @@
 import type { Release } from "../../../domain/rollout/release.ts";
 import type { PlatformName } from "../../../domain/target.ts";
+import type { Call } from "../../contract/call.ts";
+import type { HostImage } from "../../contract/images.ts";
 import type { Bind, PlacedContent } from "../../linux/placed-content.ts";
-import type { Call, HostImage } from "../../platform.ts";
 import type { HostContext } from "../context.ts";
 import type { Root } from "../image/roots.ts";
 import type { Network, Port } from "../network/commands.ts";

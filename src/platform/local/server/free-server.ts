@@ -2,6 +2,7 @@ import { existsSync, readFileSync, rmSync } from "node:fs";
 import { isErrno, KilnError } from "../../../lib/errors.ts";
 import { findProcess, isAlive, type ProcessRef } from "../../../lib/process/proc.ts";
 import { waitUntil } from "../../../lib/time/wait-until.ts";
+import type { Call } from "../../contract/call.ts";
 import { parseAddress } from "../../linux/addresses.ts";
 import {
   cgroupFolders,
@@ -16,7 +17,6 @@ import {
 import { freeMemory } from "../../linux/mounts.ts";
 import { freeSecrets } from "../../linux/placed-content.ts";
 import { bootId, killNow, processesWithArgument, signalProcess } from "../../linux/processes.ts";
-import type { Call } from "../../platform.ts";
 import type { HostContext } from "../context.ts";
 import { removeSkeletons, sweepRoots } from "../image/roots.ts";
 import { recordedNetwork } from "../network/choice.ts";

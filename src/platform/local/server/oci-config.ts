@@ -1,4 +1,5 @@
 import type { ServerShape } from "../../../domain/spec/server-shape.ts";
+import type { HostImage } from "../../contract/images.ts";
 import type { CgroupSupport } from "../../linux/cgroups.ts";
 import { type EnvironmentInput, environment } from "../../linux/environment.ts";
 import {
@@ -10,7 +11,6 @@ import {
 } from "../../linux/limits.ts";
 import type { Bind } from "../../linux/placed-content.ts";
 import { type Seccomp, seccomp } from "../../linux/seccomp.ts";
-import type { HostImage } from "../../platform.ts";
 import { identityMappings } from "./user-namespaces.ts";
 
 /** Everything that decides how a process of a server is run. */

@@ -1,9 +1,9 @@
 import { statfsSync } from "node:fs";
 import { join } from "node:path";
 import type { VolumeKey, VolumeState } from "../../../domain/volume.ts";
+import type { Call } from "../../contract/call.ts";
+import type { Volumes } from "../../contract/volumes.ts";
 import { mountedAt } from "../../linux/mounts.ts";
-import type { Call } from "../../platform.ts";
-import type { Volumes } from "../../volumes.ts";
 import type { HostContext } from "../context.ts";
 import { serversWith } from "./claims.ts";
 import { unmountImage } from "./disk-image.ts";

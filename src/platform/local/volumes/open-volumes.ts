@@ -1,8 +1,8 @@
 import { chmodSync, existsSync, mkdirSync } from "node:fs";
 import { keptSnapshots, type Restoring, type VolumeKey, type VolumeSpec } from "../../../domain/volume.ts";
 import { KilnError } from "../../../lib/errors.ts";
+import type { HostImage } from "../../contract/images.ts";
 import type { Bind } from "../../linux/placed-content.ts";
-import type { HostImage } from "../../platform.ts";
 import type { HostContext } from "../context.ts";
 import type { ServerRecord } from "../server/records.ts";
 import { volumesOf } from "./claims.ts";

@@ -2,7 +2,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { toKilnError } from "../../../lib/errors.ts";
 import { exec } from "../../../lib/process/exec.ts";
-import type { Gap } from "../../platform.ts";
+import type { Gap } from "../../contract/readiness.ts";
 import { makeImage, mountImage, unmountImage } from "./disk-image.ts";
 
 const leastBytes = 16 * 1024 * 1024;

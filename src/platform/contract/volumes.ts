@@ -1,6 +1,6 @@
-import type { ServiceKey } from "../domain/ids.ts";
-import type { Snapshot, VolumeKey, VolumeState } from "../domain/volume.ts";
-import type { Call } from "./platform.ts";
+import type { ServiceKey } from "../../domain/ids.ts";
+import type { Snapshot, VolumeKey, VolumeState } from "../../domain/volume.ts";
+import type { Call } from "./call.ts";
 
 /**
  * The volumes of a platform; presence is the capability, also to give them to servers. Each call throws `volume_unknown`
