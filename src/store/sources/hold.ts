@@ -19,7 +19,7 @@ export function holdSource(bench: Workbench, service: ServiceKey, by: Asker, bec
   log.append({
     service,
     kind: "source.held",
-    message: `${service} no longer follows its repository: ${askerName(by)} ${because}${why(by)}`,
+    message: `${service} does not follow its repository until someone resumes it: ${askerName(by)} ${because}${why(by)}`,
     data: { because, ...askerData(by) },
   });
 }

@@ -12,7 +12,7 @@ const branch = z
   .max(200)
   .regex(
     /^(?!.*(\.\.|\.lock$|\.lock\/|\/\.|\/\/|\.$|\/$))[A-Za-z0-9_][A-Za-z0-9._/-]*$/,
-    "the name of a branch",
+    "the name of a branch, such as main or release/1.x",
   );
 
 const path = z
@@ -20,7 +20,7 @@ const path = z
   .max(500)
   .regex(
     /^(\.|(?!\.\.?(\/|$)|\.git(\/|$))[A-Za-z0-9._@+-]+(\/(?!\.\.?(\/|$))[A-Za-z0-9._@+-]+)*)$/,
-    "a folder of the repository, such as deploy/shop",
+    "a folder within the repository, such as deploy/shop",
   );
 
 const file = z.string().max(500).optional();

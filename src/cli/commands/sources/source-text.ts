@@ -49,10 +49,12 @@ export function sourceFacts(source: SourceStatus, nowMs: number, style: Style): 
     ...(hold === undefined
       ? []
       : [
-          style.warn(`Held since ${age(hold.sinceMs)}: ${plainText(hold.by)} ${plainText(hold.because)}.`),
+          style.warn(
+            `Held for ${formatAge(nowMs - hold.sinceMs)}: ${plainText(hold.by)} ${plainText(hold.because)}.`,
+          ),
           `  \`kiln source resume ${service}\` lets it follow the repository again.`,
         ]),
-    ...(failing === undefined ? [] : failureLines(failing, age(failing.sinceMs), style)),
+    ...(failing === undefined ? [] : failureLines(failing, formatAge(nowMs - failing.sinceMs), style)),
   ];
 }
 
@@ -80,7 +82,7 @@ function failureLines(
 ): readonly string[] {
   const what = commit === undefined ? "" : ` of commit ${shortCommit(commit)}`;
   return [
-    style.bad(`Failing since ${since}, ${plural(attempts, "attempt")}${what}: ${plainText(message)}`),
+    style.bad(`Failing for ${since}, ${plural(attempts, "attempt")}${what}: ${plainText(message)}`),
     ...problems.map((problem) => `  ${plainText(problem)}`),
     ...(hint === undefined ? [] : [`  ${plainText(hint)}`]),
   ];

@@ -4,7 +4,6 @@ import { shortCommit } from "../../../domain/source.ts";
 import { KilnError } from "../../../lib/errors.ts";
 import type { Client, SourceStatus } from "../../api.ts";
 import type { Context, Outcome } from "../../context.ts";
-import { plural } from "../../output/units.ts";
 import { keyOf } from "../../project.ts";
 import { sourceFacts, sourceLines } from "./source-text.ts";
 
@@ -142,11 +141,7 @@ export async function resume(context: Context, { env, reason }: WhichOptions, na
 
 export async function remove(context: Context, { env, reason }: WhichOptions, name: string): Outcome {
   const service = keyOf(name, env);
-  const client = await context.connect();
-  await client.removeSource({ service, reason });
-  const left = (await client.sources()).length;
-  context.output.result({ service }, [
-    `${service} no longer follows a repository; what serves stays. ${plural(left, "service")} still ${left === 1 ? "does" : "do"}.`,
-  ]);
+  await (await context.connect()).removeSource({ service, reason });
+  context.output.result({ service }, [`${service} no longer follows a repository; what serves stays.`]);
   return 0;
 }
